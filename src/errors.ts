@@ -1,0 +1,47 @@
+/** Exit codes of the command line; DESIGN's contract with scripts and supervisors. */
+export const exitCodes = { done: 0, failed: 1, usage: 2, fenced: 3, interrupted: 130 } as const
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
+
+export interface PipelineErrorOptions {
+  /** What the reader can do now; a full sentence without the final full stop. */
+  readonly fix: string
+  /** Whether the same call may succeed later without anybody changing anything. */
+  readonly retriable?: boolean
+  readonly exitCode?: ExitCode
+  readonly cause?: unknown
+}
+
+/** A failure that we expect: says what, where and what to do. Everything else that is thrown is a defect. */
+export abstract class PipelineError extends Error {
+  abstract readonly code: `VGM_${string}`
+  readonly fix: string
+  readonly retriable: boolean
+  readonly exitCode: ExitCode
+
+  constructor(message: string, { fix, retriable = false, exitCode = exitCodes.failed, cause }: PipelineErrorOptions) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.name = new.target.name
+    this.fix = fix
+    this.retriable = retriable
+    this.exitCode = exitCode
+  }
+}
+
+/** Flags, environment or a file that cannot be used as they are. */
+export class UsageError extends PipelineError {
+  readonly code = 'VGM_USAGE'
+  constructor(message: string, fix: string) {
+    super(message, { fix, exitCode: exitCodes.usage })
+  }
+}
+
+/** The person at the terminal, or a supervisor, asked us to stop. */
+export class InterruptedError extends PipelineError {
+  readonly code = 'VGM_INTERRUPTED'
+  constructor() {
+    super('Interrupted', {
+      fix: 'Start the same command again: it goes on where it stopped',
+      exitCode: exitCodes.interrupted,
+    })
+  }
+}
