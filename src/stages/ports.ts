@@ -1,0 +1,93 @@
+import type { BatchHeader, Compression } from '../batch/batch-header.ts'
+import type { RecordBatchWriter } from '../batch/record-batch-writer.ts'
+
+/*
+ * What stages need of a log. src/kafka implements these; tests may too. A stage imports no client.
+ */
+
+export interface TopicPartition {
+  readonly topic: string
+  readonly partition: number
+}
+
+export interface PartitionOffset extends TopicPartition {
+  /** the next offset to read */
+  readonly offset: number
+  /** free text kept beside a committed offset */
+  readonly metadata?: string
+}
+
+/** Data batches of one partition in offset order, as they stand in a fetch response; CRCs have been checked. */
+export interface FetchedPartition extends TopicPartition {
+  readonly bytes: Uint8Array
+  readonly view: DataView
+  /** without control batches and without aborted ones */
+  readonly batches: readonly BatchHeader[]
+  /** rows before this offset were there already and are to be skipped: a fetch may begin inside a batch */
+  readonly fromOffset: number
+  /** position after everything here, control and aborted batches included */
+  readonly nextOffset: number
+}
+
+/** Reads partitions by position, read_committed. */
+export interface LogReader {
+  /** Replaces what is read, and from where. */
+  assign(positions: readonly PartitionOffset[]): void
+  /** What has arrived, waiting up to `maxWaitMs` for something; empty if nothing came. Advances positions. */
+  poll(maxWaitMs: number): Promise<readonly FetchedPartition[]>
+  /** The next offset to read: everything before it has been polled, markers included. */
+  position(topic: string, partition: number): number
+  close(): Promise<void>
+}
+
+/** Offsets that become visible with a transaction, or not at all. */
+export interface OffsetCommit {
+  readonly group: string
+  readonly offsets: readonly PartitionOffset[]
+}
+
+/**
+ * A producer with a transactional id. Opening it fences every older producer of the same id.
+ *
+ * All errors of a transaction surface at `produce` or `commit`; after one, call `abort`.
+ */
+export interface TransactionalWriter {
+  begin(): void
+  /**
+   * Sends what `batch` holds as one record batch and resets the writer; resolves when another may be sent
+   * (back-pressure), not when the broker has acknowledged it: `commit` waits for that.
+   */
+  produce(topic: string, partition: number, batch: RecordBatchWriter): Promise<void>
+  /** Waits for all acknowledgements, commits the offsets in the same transaction, ends it. */
+  commit(offsets?: OffsetCommit): Promise<void>
+  abort(): Promise<void>
+  close(): Promise<void>
+}
+
+/**
+ * A member of a consumer group that turns input into output exactly once. One transaction spans all partitions
+ * of the member and one slice of time: poll, produce, poll, produce, ..., commit.
+ */
+export interface GroupSession {
+  /** Rows of the partitions that this member owns now; a rebalance shows here, between slices, at the latest. */
+  poll(maxWaitMs: number): Promise<readonly FetchedPartition[]>
+  produce(topic: string, partition: number, batch: RecordBatchWriter): Promise<void>
+  /**
+   * Ends the slice: output and input positions become visible together. False if it had to be aborted instead, as
+   * after a rebalance: then nothing of the slice counts, and its rows are polled again by whoever owns them.
+   *
+   * @throws FencedError when another instance has taken this one's place
+   */
+  commit(): Promise<boolean>
+  /** Gives the slice up and rewinds. */
+  abort(): Promise<void>
+  /** Leaves the group, so that others take over at once. An open slice is aborted. */
+  close(): Promise<void>
+}
+
+/** How outgoing batches are cut and encoded. */
+export interface BatchLimits {
+  /** bytes at which a batch is sent; below the topic's max.message.bytes */
+  readonly batchBytes: number
+  readonly compression: Compression
+}
