@@ -35,7 +35,7 @@ const logAppendTimeBit = 0x08
 const transactionalBit = 0x10
 const controlBit = 0x20
 
-/** Reads an int64 that is known to be within 2^53: offsets and timestamps are. */
+/** Reads an int64 that is known to be within 2^52 in magnitude: offsets are, and times up to the year 144,000. */
 export function readInt64(view: DataView, at: number): number {
   return view.getInt32(at) * 0x1_0000_0000 + view.getUint32(at + 4)
 }

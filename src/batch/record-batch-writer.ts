@@ -1,4 +1,4 @@
-import { type BatchIdentity, batchHeaderBytes, writeBatchHeader } from './batch-header.ts'
+import { type BatchHeader, type BatchIdentity, batchHeaderBytes, writeBatchHeader } from './batch-header.ts'
 import { compress } from './compression.ts'
 import type { Records } from './records.ts'
 import type { ValueWriter } from './value-writer.ts'
@@ -13,6 +13,8 @@ const shortCopyBytes = 24
 /** Room that a record needs beside its key, value and headers: five varints and the attributes. */
 const frameBytes = 5 * 10 + 1
 
+const initialBytes = 64 * 1024
+
 /** Buffers kept for reuse: as many as may be in flight, and one. */
 const maxSpare = 6
 
@@ -23,6 +25,7 @@ const maxSpare = 6
  * first, so the size of its value must be known before it is written (`ValueWriter.valueBytes`).
  */
 export class RecordBatchWriter {
+  readonly #limitBytes: number
   #out: Uint8Array<ArrayBuffer>
   #view: DataView
   #at = batchHeaderBytes
@@ -31,8 +34,10 @@ export class RecordBatchWriter {
   #baseTimestampMs = 0
   #maxTimestampMs = 0
 
-  constructor(capacityBytes = 64 * 1024) {
-    this.#out = new Uint8Array(capacityBytes)
+  /** @param limitBytes size that a batch of more than one record does not exceed */
+  constructor(limitBytes = 1024 * 1024) {
+    this.#limitBytes = limitBytes
+    this.#out = new Uint8Array(Math.min(limitBytes, initialBytes))
     this.#view = new DataView(this.#out.buffer)
   }
 
@@ -45,8 +50,11 @@ export class RecordBatchWriter {
     return this.#at
   }
 
-  /** Appends row `row` of `records` with its key, headers and timestamp, and the value that `values` writes. */
-  appendRow(records: Records, row: number, values: ValueWriter): void {
+  /**
+   * Appends row `row` of `records` with its key, headers and timestamp, and the value that `values` writes. False, and
+   * nothing is appended, if the batch would exceed its limit: send it first.
+   */
+  appendRow(records: Records, row: number, values: ValueWriter): boolean {
     const { bytes } = records
     const keyStart = records.keyStart[row]
     const keyEnd = records.keyEnd[row]
@@ -54,37 +62,44 @@ export class RecordBatchWriter {
     const headersEnd = records.recordEnd[row]
     const valueBytes = values.valueBytes(row)
     const keyBytes = keyStart < 0 ? -1 : keyEnd - keyStart
-    this.#open(records.timestampMs[row], keyBytes, valueBytes, headersEnd - headersStart)
+    if (!this.#open(records.timestampMs[row], keyBytes, valueBytes, headersEnd - headersStart)) return false
     const out = this.#out
     let at = writeVarint(out, this.#at, keyBytes)
     if (keyBytes > 0) at = copy(bytes, keyStart, keyEnd, out, at)
     at = writeVarint(out, at, valueBytes)
     if (valueBytes > 0) at = values.writeValue(row, out, this.#view, at)
     this.#at = copy(bytes, headersStart, headersEnd, out, at)
+    return true
   }
 
   /**
-   * Appends a record.
+   * Appends a record; false as for `appendRow`.
    *
    * @param headers count and headers as they stand in a record; `encodeHeaders` makes them
    */
-  append(timestampMs: number, key: Uint8Array | null, value: Uint8Array | null, headers: Uint8Array = noHeaders): void {
+  append(
+    timestampMs: number,
+    key: Uint8Array | null,
+    value: Uint8Array | null,
+    headers: Uint8Array = noHeaders,
+  ): boolean {
     const keyBytes = key === null ? -1 : key.length
     const valueBytes = value === null ? -1 : value.length
-    this.#open(timestampMs, keyBytes, valueBytes, headers.length)
+    if (!this.#open(timestampMs, keyBytes, valueBytes, headers.length)) return false
     const out = this.#out
     let at = writeVarint(out, this.#at, keyBytes)
     if (key !== null) at = copy(key, 0, key.length, out, at)
     at = writeVarint(out, at, valueBytes)
     if (value !== null) at = copy(value, 0, value.length, out, at)
     this.#at = copy(headers, 0, headers.length, out, at)
+    return true
   }
 
-  /** Appends a record whose value `values` writes: for rows that have no incoming record. */
-  appendValue(timestampMs: number, key: Uint8Array | null, values: ValueWriter, row: number): void {
+  /** Appends a record whose value `values` writes, for rows that have no incoming record; false as for `appendRow`. */
+  appendValue(timestampMs: number, key: Uint8Array | null, values: ValueWriter, row: number): boolean {
     const keyBytes = key === null ? -1 : key.length
     const valueBytes = values.valueBytes(row)
-    this.#open(timestampMs, keyBytes, valueBytes, 1)
+    if (!this.#open(timestampMs, keyBytes, valueBytes, 1)) return false
     const out = this.#out
     let at = writeVarint(out, this.#at, keyBytes)
     if (key !== null) at = copy(key, 0, key.length, out, at)
@@ -92,6 +107,19 @@ export class RecordBatchWriter {
     if (valueBytes > 0) at = values.writeValue(row, out, this.#view, at)
     out[at++] = 0
     this.#at = at
+    return true
+  }
+
+  /** Takes over all records of a batch that is not compressed, byte by byte, if nothing has been appended yet. */
+  adopt(bytes: Uint8Array, { start, end, recordCount, baseTimestampMs, maxTimestampMs }: BatchHeader): void {
+    if (this.#count > 0) throw new RangeError('Only an empty batch can take over another one')
+    const size = end - start
+    if (size > this.#out.length) this.#grow(size)
+    this.#out.set(bytes.subarray(start, end), 0)
+    this.#at = size
+    this.#count = recordCount
+    this.#baseTimestampMs = baseTimestampMs
+    this.#maxTimestampMs = maxTimestampMs
   }
 
   /**
@@ -127,9 +155,10 @@ export class RecordBatchWriter {
     this.#count = 0
   }
 
-  /** Writes a record up to its key's length. */
-  #open(timestampMs: number, keyBytes: number, valueBytes: number, headersBytes: number): void {
+  /** Writes a record up to its key's length, if there is room for it within the limit. */
+  #open(timestampMs: number, keyBytes: number, valueBytes: number, headersBytes: number): boolean {
     const payload = Math.max(keyBytes, 0) + Math.max(valueBytes, 0) + headersBytes
+    if (this.#at + frameBytes + payload > this.#limitBytes && this.#count > 0) return false
     if (this.#at + frameBytes + payload > this.#out.length) this.#grow(frameBytes + payload)
     if (this.#count === 0) {
       this.#baseTimestampMs = timestampMs
@@ -150,6 +179,7 @@ export class RecordBatchWriter {
     at = writeVarint(out, at, timestampDelta)
     this.#at = writeVarint(out, at, offsetDelta)
     this.#count = offsetDelta + 1
+    return true
   }
 
   #grow(neededBytes: number): void {

@@ -17,14 +17,22 @@ export interface PartitionOffset extends TopicPartition {
   readonly metadata?: string
 }
 
+/** What to read of a partition. */
+export interface OffsetRange extends PartitionOffset {
+  /** reading stops before this offset; undefined: it goes on */
+  readonly endOffset?: number | undefined
+}
+
 /** Data batches of one partition in offset order, as they stand in a fetch response; CRCs have been checked. */
 export interface FetchedPartition extends TopicPartition {
   readonly bytes: Uint8Array
   readonly view: DataView
   /** without control batches and without aborted ones */
   readonly batches: readonly BatchHeader[]
-  /** rows before this offset were there already and are to be skipped: a fetch may begin inside a batch */
+  /** rows before this offset are to be skipped: a fetch may begin inside a batch */
   readonly fromOffset: number
+  /** rows from this offset on are to be skipped: the range that was asked for may end inside a batch */
+  readonly toOffset: number
   /** position after everything here, control and aborted batches included */
   readonly nextOffset: number
 }
@@ -32,7 +40,7 @@ export interface FetchedPartition extends TopicPartition {
 /** Reads partitions by position, read_committed. */
 export interface LogReader {
   /** Replaces what is read, and from where. */
-  assign(positions: readonly PartitionOffset[]): void
+  assign(ranges: readonly OffsetRange[]): void
   /** What has arrived, waiting up to `maxWaitMs` for something; empty if nothing came. Advances positions. */
   poll(maxWaitMs: number): Promise<readonly FetchedPartition[]>
   /** The next offset to read: everything before it has been polled, markers included. */
@@ -52,7 +60,8 @@ export interface OffsetCommit {
  * All errors of a transaction surface at `produce` or `commit`; after one, call `abort`.
  */
 export interface TransactionalWriter {
-  begin(): void
+  /** @param expected where the transaction will probably write: one request announces them all */
+  begin(expected?: readonly TopicPartition[]): Promise<void>
   /**
    * Sends what `batch` holds as one record batch and resets the writer; resolves when another may be sent
    * (back-pressure), not when the broker has acknowledged it: `commit` waits for that.
@@ -69,9 +78,15 @@ export interface TransactionalWriter {
  * of the member and one slice of time: poll, produce, poll, produce, ..., commit.
  */
 export interface GroupSession {
-  /** Rows of the partitions that this member owns now; a rebalance shows here, between slices, at the latest. */
+  /**
+   * Rows of the partitions that this member owns, empty if none came within `maxWaitMs`. Between slices this is where
+   * the member joins its group, and learns of new partitions.
+   */
   poll(maxWaitMs: number): Promise<readonly FetchedPartition[]>
+  /** As of a TransactionalWriter; an error that a new transaction may mend shows at `commit`, as false. */
   produce(topic: string, partition: number, batch: RecordBatchWriter): Promise<void>
+  /** The group is waiting for this member: commit soon, so that a rebalance can go on. */
+  readonly mustCommit: boolean
   /**
    * Ends the slice: output and input positions become visible together. False if it had to be aborted instead, as
    * after a rebalance: then nothing of the slice counts, and its rows are polled again by whoever owns them.
@@ -79,8 +94,8 @@ export interface GroupSession {
    * @throws FencedError when another instance has taken this one's place
    */
   commit(): Promise<boolean>
-  /** Gives the slice up and rewinds. */
-  abort(): Promise<void>
+  /** The partitions that this member owns now and the next offset of each to be polled. */
+  positions(): readonly PartitionOffset[]
   /** Leaves the group, so that others take over at once. An open slice is aborted. */
   close(): Promise<void>
 }
@@ -90,4 +105,12 @@ export interface BatchLimits {
   /** bytes at which a batch is sent; below the topic's max.message.bytes */
   readonly batchBytes: number
   readonly compression: Compression
+}
+
+/** A schema registry, as far as stages need one. */
+export interface SchemaStore {
+  /** The schema's JSON, undefined if the registry knows no such id; waits for a registry that cannot be reached. */
+  schemaById(id: number): Promise<string | undefined>
+  /** Registers the schema under the subject unless it is there already, and returns its id. */
+  register(subject: string, schema: string): Promise<number>
 }

@@ -1,0 +1,16 @@
+/** Where a cluster runs: somebody else's brokers, containers, or Java processes of this machine. */
+export type ClusterKind = 'external' | 'docker' | 'jvm'
+
+/** Kafka and a schema registry that answer. */
+export interface Cluster {
+  /** Bootstrap servers, `host:port` separated by commas. */
+  readonly brokers: string
+  /** The whole base of the Confluent-compatible API, such as `http://127.0.0.1:8080/apis/ccompat/v7`. */
+  readonly registry: string
+  readonly kind: ClusterKind
+  /** Ends what was started for this cluster, data included; does nothing to an external one. Safe to call twice. */
+  stop(): Promise<void>
+}
+
+/** Takes one line for a person to read while a cluster starts. */
+export type Log = (line: string) => void

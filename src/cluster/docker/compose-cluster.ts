@@ -1,0 +1,49 @@
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import type { Cluster, Log } from '../cluster.ts'
+import { ClusterStartError, ClusterUnavailableError } from '../errors.ts'
+import { freePorts } from '../free-ports.ts'
+import { type ClusterState, claimState, clearState } from '../state-file.ts'
+import { ensureImages } from './images.ts'
+
+const run = promisify(execFile)
+const file = fileURLToPath(new URL('../../../docker-compose.yml', import.meta.url))
+
+/**
+ * Starts the services of docker-compose.yml, which go on until `stopCompose`, and signs them into the state file.
+ *
+ * @throws ClusterUnavailableError without the compose plugin, ImagesMissingError, or ClusterStartError with what compose says
+ */
+export async function startCompose(options: { brokerHeap: string; registryHeap: string; log: Log }): Promise<Cluster> {
+  await run('docker', ['compose', 'version']).catch(() => {
+    throw new ClusterUnavailableError(['"docker compose" is not installed'])
+  })
+  await ensureImages()
+  const [kafkaPort, registryPort] = await freePorts(2)
+  try {
+    await compose(['up', '--detach', '--wait'], {
+      VGM_KAFKA_PORT: String(kafkaPort),
+      VGM_REGISTRY_PORT: String(registryPort),
+      VGM_KAFKA_HEAP: options.brokerHeap,
+      VGM_REGISTRY_HEAP: options.registryHeap,
+    })
+  } catch (error) {
+    await stopCompose().catch(() => undefined)
+    throw new ClusterStartError(`docker compose up failed:\n${(error as { stderr?: string }).stderr ?? error}`)
+  }
+  const brokers = `127.0.0.1:${kafkaPort}`
+  const registry = `http://127.0.0.1:${registryPort}/apis/ccompat/v7`
+  const state: ClusterState = { kind: 'docker', brokers, registry, startedAtMs: Date.now() }
+  claimState(state)
+  return { brokers, registry, kind: 'docker', stop: () => stopCompose().then(() => clearState(state)) }
+}
+
+/** Removes the services, and their data. */
+export async function stopCompose(): Promise<void> {
+  await compose(['down', '--volumes', '--timeout', '5'])
+}
+
+async function compose(args: readonly string[], settings: Record<string, string> = {}): Promise<void> {
+  await run('docker', ['compose', '--file', file, ...args], { env: { ...process.env, ...settings } })
+}

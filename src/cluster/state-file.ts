@@ -1,0 +1,57 @@
+import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import type { ProcessIdentity } from './process-identity.ts'
+import { stateFolder } from './user-folders.ts'
+
+/** What is written down about the cluster that `vgm up` leaves running. */
+export interface ClusterState {
+  readonly kind: 'docker' | 'jvm'
+  readonly brokers: string
+  readonly registry: string
+  /** Milliseconds since 1970. */
+  readonly startedAtMs: number
+  /** Of the JVM kind: the process that ends the cluster when it is asked to. Docker's engine does this for containers. */
+  readonly supervisor?: ProcessIdentity
+  /** Where the rows are, if they outlive the cluster. */
+  readonly dataDir?: string
+}
+
+export function stateFilePath(folder = stateFolder()): string {
+  return join(folder, 'cluster.json')
+}
+
+/** The state, or undefined if there is none or the file is not ours. */
+export function readState(file = stateFilePath()): ClusterState | undefined {
+  try {
+    const state = JSON.parse(readFileSync(file, 'utf8')) as ClusterState
+    return typeof state.brokers === 'string' && typeof state.registry === 'string' ? state : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * Writes the state unless there is one already; whole or not at all.
+ *
+ * @returns false if another start was quicker
+ */
+export function claimState(state: ClusterState, file = stateFilePath()): boolean {
+  mkdirSync(dirname(file), { recursive: true })
+  const draft = `${file}.${process.pid}`
+  writeFileSync(draft, `${JSON.stringify(state, undefined, 2)}\n`)
+  try {
+    // Unlike a rename, a link never replaces what is there.
+    linkSync(draft, file)
+    return true
+  } catch {
+    return false
+  } finally {
+    rmSync(draft, { force: true })
+  }
+}
+
+/** Removes the state if it still is this one. */
+export function clearState(state: ClusterState, file = stateFilePath()): void {
+  const current = readState(file)
+  if (current === undefined || current.startedAtMs === state.startedAtMs) rmSync(file, { force: true })
+}

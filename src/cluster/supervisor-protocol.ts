@@ -1,0 +1,25 @@
+import type { Installation } from './jvm/installation.ts'
+import type { Java } from './jvm/java.ts'
+
+/** The first message to a supervisor: what to start. */
+export interface SupervisorRequest {
+  readonly parts:
+    | { readonly kind: 'jvm'; readonly java: Java; readonly installation: Installation }
+    | { readonly kind: 'docker' }
+  /** True: goes on without the owner, and signs itself into the state file. */
+  readonly detached: boolean
+  readonly dataDir?: string
+  readonly brokerHeap: string
+  readonly registryHeap: string
+}
+
+/** The only later message to a supervisor. Closing the channel means the same. */
+export type SupervisorOrder = 'stop'
+
+export type SupervisorReport =
+  | { readonly type: 'ready'; readonly brokers: string; readonly registry: string }
+  | { readonly type: 'failed'; readonly message: string }
+  | { readonly type: 'images missing'; readonly image: string; readonly reason: string }
+  /** Another detached cluster was quicker; this one is gone again. */
+  | { readonly type: 'superseded' }
+  | { readonly type: 'died'; readonly message: string }

@@ -1,0 +1,143 @@
+import { randomBytes } from 'node:crypto'
+import { ClusterAdmin } from '../kafka/admin.ts'
+import { SchemaRegistry } from '../kafka/registry.ts'
+import { RowClient } from '../kafka/row-client.ts'
+import { createLogger } from '../observe/logger.ts'
+import { copyBatches } from '../stages/copy-batches.ts'
+import { parseRowSpec } from '../stages/synthetic/row-spec.ts'
+import type { OpenCluster } from './command-context.ts'
+import { generateRows } from './generate.ts'
+import { loadFile } from './load.ts'
+import { normalizeTopic } from './normalize.ts'
+import { restoreTopic } from './restore.ts'
+import { topicEnds } from './row-topics.ts'
+import { defaultSliceMs } from './transform-stage.ts'
+
+/** One thing to measure, in a process of its own so that memory and compiled code are its own. */
+export type Measurement =
+  | {
+      readonly kind: 'generate'
+      readonly topic: string
+      readonly spec: string
+      readonly rows: number
+      readonly batchRows: number
+      readonly partitions: number
+    }
+  | { readonly kind: 'load'; readonly topic: string; readonly file: string; readonly partitions: number }
+  | { readonly kind: 'wireCopy' | 'normalize' | 'restore'; readonly topic: string; readonly output: string }
+
+export interface MeasurementRequest {
+  readonly brokers: readonly string[]
+  readonly registry: string
+  readonly dataset: string
+  readonly modelsTopic: string
+  readonly measurement: Measurement
+}
+
+export interface MeasurementResult {
+  readonly rows: number
+  readonly rowsPerSecond: number
+  /** resident memory: after the first tenth of the slices, at the end, and the most there was */
+  readonly rssBytes: { readonly early: number; readonly late: number; readonly most: number }
+}
+
+/** Samples resident memory while something is measured. */
+class MemorySamples {
+  readonly #samples: number[] = []
+
+  take(): void {
+    this.#samples.push(process.memoryUsage.rss())
+  }
+
+  summary(): MeasurementResult['rssBytes'] {
+    this.take()
+    return {
+      early: this.#samples[Math.floor(this.#samples.length / 10)],
+      late: this.#samples[this.#samples.length - 1],
+      // ru_maxrss is in KiB.
+      most: process.resourceUsage().maxRSS * 1024,
+    }
+  }
+}
+
+async function measure(request: MeasurementRequest): Promise<MeasurementResult> {
+  const { brokers, registry, measurement } = request
+  const settings = { brokers, clientId: 'vgm-bench' }
+  const log = createLogger('warn')
+  const cluster: OpenCluster = {
+    settings,
+    registryUrl: registry,
+    rows: new RowClient(settings),
+    admin: new ClusterAdmin(settings, (level, message, context) => log[level](context, message)),
+    registry: new SchemaRegistry({ url: registry }),
+    log,
+    signal: new AbortController().signal,
+  }
+  const memory = new MemorySamples()
+  try {
+    const { rowsOut, rowsPerSecond } = await run(cluster, request, measurement, memory)
+    return { rows: rowsOut, rowsPerSecond, rssBytes: memory.summary() }
+  } finally {
+    await cluster.admin.close()
+  }
+}
+
+async function run(cluster: OpenCluster, request: MeasurementRequest, measurement: Measurement, memory: MemorySamples) {
+  const { dataset, modelsTopic } = request
+  const takeMemory = () => memory.take()
+  const { kind, topic } = measurement
+  const common = {
+    dataset,
+    modelsTopic,
+    compression: 'none',
+    group: `bench.${randomBytes(6).toString('hex')}`,
+  } as const
+  switch (kind) {
+    case 'generate': {
+      const spec = parseRowSpec(measurement.spec)
+      const report = await generateRows(cluster, { ...common, ...measurement, spec, seed: 1 }, takeMemory)
+      return { ...report, rowsPerSecond: report.rowsPerSecond }
+    }
+    case 'load':
+      return loadFile(cluster, { ...common, ...measurement }, takeMemory)
+    case 'normalize': {
+      const topics = { raw: topic, normalized: measurement.output, deadLetters: `${measurement.output}.dead` }
+      const ends = await topicEnds(cluster, topic)
+      return normalizeTopic(cluster, { ...common, topics, clip: Infinity, ends }, takeMemory)
+    }
+    case 'restore': {
+      const topics = { normalized: topic, restored: measurement.output, deadLetters: `${measurement.output}.dead` }
+      return restoreTopic(cluster, { ...common, topics, ends: await topicEnds(cluster, topic) }, takeMemory)
+    }
+    case 'wireCopy':
+      return copyTopic(cluster, common.group, topic, measurement.output)
+  }
+}
+
+async function copyTopic(cluster: OpenCluster, group: string, topic: string, output: string) {
+  const ends = await topicEnds(cluster, topic)
+  await cluster.admin.ensureRowTopic({ topic: output, partitions: ends.length, like: topic })
+  const session = await cluster.rows.openSession({
+    group,
+    topic,
+    transactionalId: group,
+    groupInstanceId: null,
+    compression: 'none',
+    ends,
+    outputsOf: ({ partition }) => [{ topic: output, partition }],
+    onAbort: (cause) => cluster.log.warn({ cause }, 'a slice was aborted'),
+  })
+  try {
+    return await copyBatches(session, output, ends, defaultSliceMs)
+  } finally {
+    await session.close()
+  }
+}
+
+// This module is the main program of a child process: its request comes and its result goes as a message.
+process.once('message', (request: MeasurementRequest) => {
+  void measure(request)
+    .then((result) => process.send?.({ result }))
+    .catch((error: unknown) => process.send?.({ error: error instanceof Error ? error.message : String(error) }))
+    .finally(() => process.disconnect())
+})

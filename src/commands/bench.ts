@@ -1,0 +1,171 @@
+import { fork } from 'node:child_process'
+import { cpus, totalmem } from 'node:os'
+import { extname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Command } from 'commander'
+import { parseBrokers } from '../config/cluster-address.ts'
+import { defaultModelsTopic } from '../config/names.ts'
+import { PipelineError } from '../errors.ts'
+import { ClusterAdmin } from '../kafka/admin.ts'
+import { formatSpeed } from '../observe/progress.ts'
+import type { Measurement, MeasurementResult } from './bench-measurement.ts'
+import { type CommonFlags, parseCount, plainCommand, printResult } from './command-context.ts'
+import { demoFile } from './demo-file.ts'
+import { withOwnCluster } from './own-cluster.ts'
+import { textTable } from './report-text.ts'
+
+interface BenchFlags extends CommonFlags {
+  readonly rows: number
+  readonly rounds: number
+  readonly brokers?: string
+  readonly registry?: string
+}
+
+/** A measurement failed. */
+class MeasurementError extends PipelineError {
+  readonly code = 'VGM_BENCH'
+}
+
+const partitions = 4
+const batchRows = 20_000
+const spec = 'amount:double=mixture(0.5:-3:1,0.3:4:0.5,0.2:20:6)'
+const dataset = 'bench'
+
+export function benchCommand(): Command {
+  return plainCommand('bench', "measure this machine's pipeline beside its ceiling", 'vgm bench --rows 1e7')
+    .option('--rows <n>', 'of one double column, one message a row', parseCount, 10_000_000)
+    .option('--rounds <n>', 'each figure is the median of so many, taken in turn', parseCount, 3)
+    .option('--brokers <list>', 'measure this cluster instead of one of its own')
+    .option('--registry <url>', 'its schema registry')
+    .action(async (flags: BenchFlags) => {
+      const { result, text } = await withOwnCluster(flags, (cluster) => bench(flags, cluster))
+      printResult(flags, result, text)
+    })
+}
+
+type Series = Record<'generate' | 'load' | 'wireCopy' | 'normalize' | 'restore', MeasurementResult[]>
+
+async function bench({ rows, rounds, debug }: BenchFlags, address: { brokers: string; registry: string }) {
+  const brokers = parseBrokers(address.brokers)
+  const admin = new ClusterAdmin({ brokers, clientId: 'vgm-bench' }, (_, message) => debug && say(message))
+  const series: Series = { generate: [], load: [], wireCopy: [], normalize: [], restore: [] }
+  const take = async (kind: keyof Series, measurement: Measurement) => {
+    const result = await measureInChild({ ...address, brokers, dataset, modelsTopic: defaultModelsTopic, measurement })
+    series[kind].push(result)
+    say(`${kind.padEnd(10)} ${formatSpeed(result.rowsPerSecond).padStart(8)}`)
+  }
+  const raw = `${dataset}.raw`
+  try {
+    await take('generate', { kind: 'generate', topic: raw, spec, rows, batchRows, partitions })
+    await publishModel(address)
+    for (let round = 1; round <= rounds; round++) {
+      say(`round ${round} of ${rounds}`)
+      const topics = {
+        load: `load-${round}`,
+        copy: `copy-${round}`,
+        normalized: `normalized-${round}`,
+        restored: `restored-${round}`,
+      }
+      await take('load', { kind: 'load', topic: topics.load, file: demoFile(), partitions })
+      await take('wireCopy', { kind: 'wireCopy', topic: raw, output: topics.copy })
+      await take('normalize', { kind: 'normalize', topic: raw, output: topics.normalized })
+      await take('restore', { kind: 'restore', topic: topics.normalized, output: topics.restored })
+      // Three rounds would fill the disk that one does not.
+      await admin.deleteTopics([...Object.values(topics), `${topics.normalized}.dead`, `${topics.restored}.dead`])
+    }
+  } finally {
+    await admin.close()
+  }
+  return report(rows, series)
+}
+
+function report(rows: number, series: Series) {
+  const speed = (kind: keyof Series) => median(series[kind].map(({ rowsPerSecond }) => rowsPerSecond))
+  const memory = (kind: keyof Series) => series[kind].at(-1)?.rssBytes
+  const [wireCopy, normalize] = [speed('wireCopy'), speed('normalize')]
+  const result = {
+    rows,
+    machine: {
+      cpus: cpus().length,
+      model: cpus()[0]?.model ?? 'unknown',
+      memoryBytes: totalmem(),
+      node: process.version,
+    },
+    wireCopy: { oneDouble: wireCopy },
+    load: { parquet: speed('load') },
+    generate: { topic: speed('generate') },
+    normalize: { exactlyOnce: normalize },
+    restore: speed('restore'),
+    ratios: { normalizeToWireCopy: Math.round((100 * normalize) / wireCopy) / 100 },
+    rssBytes: { normalize: memory('normalize'), restore: memory('restore'), load: memory('load') },
+  }
+  const mebibytes = (bytes: number | undefined) => (bytes === undefined ? '' : `${Math.round(bytes / 2 ** 20)} MiB`)
+  const text = textTable(
+    ['stage', 'rows/s, median', 'of the wire copy', 'RSS early', 'RSS late', 'RSS most'],
+    (['generate', 'load', 'wireCopy', 'normalize', 'restore'] as const).map((kind) => [
+      kind === 'load' ? 'load (flights.parquet)' : kind,
+      speed(kind),
+      `${Math.round((100 * speed(kind)) / wireCopy)}%`,
+      mebibytes(memory(kind)?.early),
+      mebibytes(memory(kind)?.late),
+      mebibytes(memory(kind)?.most),
+    ]),
+  )
+  return { result, text }
+}
+
+async function publishModel({ brokers, registry }: { brokers: string; registry: string }): Promise<void> {
+  const { withCluster } = await import('./command-context.ts')
+  const { sampleTopic } = await import('./sample.ts')
+  const { fitDataset } = await import('./fit.ts')
+  const { topicNames } = await import('../config/names.ts')
+  const { raw, sample } = topicNames(dataset)
+  await withCluster({ brokers, registry, logLevel: 'warn' }, async (cluster) => {
+    await sampleTopic(
+      cluster,
+      { dataset, rawTopic: raw, sampleTopic: sample, size: { rows: 100_000 }, seed: 0, partitions: 1, append: true },
+      () => undefined,
+    )
+    await fitDataset(
+      cluster,
+      {
+        dataset,
+        modelsTopic: defaultModelsTopic,
+        source: 'sample',
+        rawTopic: raw,
+        sampleTopic: sample,
+        recipe: 'scaled',
+        mixture: {},
+        minWeight: 0.005,
+        seed: 0,
+      },
+      () => undefined,
+    )
+  })
+}
+
+function measureInChild(request: unknown): Promise<MeasurementResult> {
+  // In a checkout this module is TypeScript, in the package JavaScript; so is its neighbour.
+  const extension = extname(fileURLToPath(import.meta.url))
+  const child = fork(new URL(`./bench-measurement${extension}`, import.meta.url), {
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  })
+  return new Promise((resolve, reject) => {
+    child.once('message', (answer: { result?: MeasurementResult; error?: string }) => {
+      if (answer.result !== undefined) resolve(answer.result)
+      else reject(new MeasurementError(`A measurement failed: ${answer.error}`, { fix: 'Run it alone to see more' }))
+    })
+    child.once('exit', (code) =>
+      reject(new MeasurementError(`A measurement ended with code ${code}`, { fix: 'See the lines above' })),
+    )
+    child.send(request as object)
+  })
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
+}
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`)
+}

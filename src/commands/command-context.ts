@@ -1,0 +1,138 @@
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { clusterAddress } from '../config/cluster-address.ts'
+import { defaultModelsTopic } from '../config/names.ts'
+import { UsageError } from '../errors.ts'
+import { ClusterAdmin } from '../kafka/admin.ts'
+import type { ConnectionSettings } from '../kafka/connection-settings.ts'
+import { SchemaRegistry } from '../kafka/registry.ts'
+import { RowClient } from '../kafka/row-client.ts'
+import { interruption } from '../observe/interruption.ts'
+import { createLogger, type Logger, type LogLevel, logLevels } from '../observe/logger.ts'
+
+/** Flags that every command has. */
+export interface CommonFlags {
+  readonly json?: boolean
+  readonly debug?: boolean
+  readonly logLevel: LogLevel
+}
+
+/** Flags of the commands that talk to a cluster. */
+export interface ClusterCommandFlags extends CommonFlags {
+  readonly brokers?: string
+  readonly registry?: string
+}
+
+/** Flags of the commands that work on one data set. */
+export interface DatasetFlags extends ClusterCommandFlags {
+  readonly dataset: string
+  readonly modelsTopic: string
+}
+
+/** A cluster that is being talked to; what a command passes on to stages. */
+export interface OpenCluster {
+  readonly settings: ConnectionSettings
+  readonly registryUrl: string
+  readonly rows: RowClient
+  readonly admin: ClusterAdmin
+  readonly registry: SchemaRegistry
+  readonly log: Logger
+  /** fires when the user or a supervisor wants an end */
+  readonly signal: AbortSignal
+}
+
+const clientId = 'vgm'
+
+/** A command with the flags that all have. */
+export function plainCommand(name: string, description: string, example: string): Command {
+  return new Command(name)
+    .description(description)
+    .option('--json', 'print the result as JSON, and nothing else, on standard output')
+    .option('--debug', 'log more, and show stack traces')
+    .addOption(
+      new Option('--log-level <level>', 'how much to log').choices(logLevels).default('warn').env('VGM_LOG_LEVEL'),
+    )
+    .option('--config <file>', 'YAML file with values for these flags, by their long names')
+    .addHelpText('after', `\nExample:\n  $ ${example}`)
+}
+
+/** A command that talks to a cluster. */
+export function clusterCommand(name: string, description: string, example: string): Command {
+  return plainCommand(name, description, example)
+    .addOption(new Option('--brokers <list>', 'Kafka brokers, host:port with commas between').env('KAFKA_BROKERS'))
+    .addOption(new Option('--registry <url>', 'schema registry').env('SCHEMA_REGISTRY_URL'))
+}
+
+/** A command that works on one data set. */
+export function datasetCommand(name: string, description: string, example: string): Command {
+  return clusterCommand(name, description, example)
+    .addOption(new Option('--dataset <name>', 'name of the data set').env('VGM_DATASET').makeOptionMandatory())
+    .addOption(
+      new Option('--models-topic <topic>', 'where models are published')
+        .default(defaultModelsTopic)
+        .env('VGM_MODELS_TOPIC'),
+    )
+}
+
+/** Opens the cluster that the flags name, lets `work` have it, and closes it whatever happens. */
+export async function withCluster<T>(
+  flags: ClusterCommandFlags,
+  work: (cluster: OpenCluster) => Promise<T>,
+): Promise<T> {
+  const { brokers, registry: registryUrl } = await clusterAddress(flags)
+  const log = createLogger(flags.debug ? 'debug' : flags.logLevel)
+  const settings: ConnectionSettings = { brokers, clientId }
+  const admin = new ClusterAdmin(settings, (level, message, context) => log[level](context, message))
+  const onReachable = (reachable: boolean) =>
+    reachable ? log.warn('the schema registry answers again') : log.warn('the schema registry does not answer; waiting')
+  try {
+    await admin.connect()
+    return await work({
+      settings,
+      registryUrl,
+      admin,
+      log,
+      rows: new RowClient(settings),
+      registry: new SchemaRegistry({ url: registryUrl }, { onReachable }),
+      signal: interruption(),
+    })
+  } finally {
+    await admin.close()
+  }
+}
+
+/** Prints a command's result: JSON for programs, `text` for people. */
+export function printResult({ json }: CommonFlags, result: unknown, text: string): void {
+  process.stdout.write(`${json ? JSON.stringify(result) : text}\n`)
+}
+
+/** For flags that take a list. */
+export function parseList(text: string): string[] {
+  const items = text.split(',').map((item) => item.trim())
+  if (items.some((item) => item === '')) throw new InvalidArgumentError('Write names with commas between.')
+  return items
+}
+
+/** For flags that count something. */
+export function parseCount(text: string): number {
+  // 1e9 and 1_000_000_000 are how people write large numbers.
+  const count = Number(text.replaceAll('_', ''))
+  if (!Number.isSafeInteger(count) || count < 1) throw new InvalidArgumentError('Write a whole number from 1 up.')
+  return count
+}
+
+export function parseNumber(text: string): number {
+  const number = Number(text)
+  if (text.trim() === '' || !Number.isFinite(number)) throw new InvalidArgumentError('Write a number.')
+  return number
+}
+
+const datasetPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/
+
+/** A data set's name becomes part of topics, groups and file names. @throws UsageError */
+export function checkDataset(dataset: string): string {
+  if (datasetPattern.test(dataset)) return dataset
+  throw new UsageError(
+    `"${dataset}" cannot name a data set`,
+    'Use letters, digits, dots, underscores and hyphens, at most 200, the first a letter or digit',
+  )
+}

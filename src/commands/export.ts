@@ -1,0 +1,100 @@
+import { extname } from 'node:path'
+import { type Command, Option } from 'commander'
+import { topicNames } from '../config/names.ts'
+import { UsageError } from '../errors.ts'
+import { TopicMissingError } from '../kafka/admin.ts'
+import { createProgress } from '../observe/progress.ts'
+import type { ExportReport } from '../stages/export.ts'
+import {
+  checkDataset,
+  type DatasetFlags,
+  datasetCommand,
+  type OpenCluster,
+  printResult,
+  withCluster,
+} from './command-context.ts'
+import { stageText } from './report-text.ts'
+
+export interface ExportTopicOptions {
+  readonly topic: string
+  readonly file: string
+  readonly format: 'csv' | 'parquet'
+  readonly withKey: boolean
+  readonly withPosition: boolean
+}
+
+/** Writes what a topic holds now to a file. */
+export async function exportTopic(
+  { admin, rows, registry, signal }: OpenCluster,
+  options: ExportTopicOptions,
+  onProgress: (rows: number, of: number) => void,
+): Promise<ExportReport> {
+  const { exportRows } = await import('../stages/export.ts')
+  const { topic } = options
+  if ((await admin.partitionCount(topic)) === undefined) throw new TopicMissingError(topic)
+  const ranges = (await admin.watermarks(topic)).map(({ partition, low, high }) => ({
+    topic,
+    partition,
+    offset: low,
+    endOffset: high,
+  }))
+  const of = ranges.reduce((sum, { offset, endOffset }) => sum + endOffset - offset, 0)
+  const reader = rows.openReader()
+  try {
+    return await exportRows({
+      ...options,
+      reader,
+      ranges,
+      schemas: registry,
+      signal,
+      onProgress: (done) => onProgress(done, of),
+    })
+  } finally {
+    await reader.close()
+  }
+}
+
+interface ExportFlags extends DatasetFlags {
+  readonly topic?: string
+  readonly stage: 'normalized' | 'restored' | 'raw'
+  readonly format?: 'csv' | 'parquet'
+  readonly key?: boolean
+  readonly position?: boolean
+}
+
+export function exportCommand(): Command {
+  return datasetCommand(
+    'export',
+    'a normalized or restored topic to Parquet or CSV',
+    'vgm export --dataset trips trips.parquet',
+  )
+    .argument('<file>', 'what to write; its ending says the format')
+    .addOption(
+      new Option('--stage <stage>', 'which topic').choices(['normalized', 'restored', 'raw']).default('normalized'),
+    )
+    .option('--topic <topic>', 'instead of the topic of the stage')
+    .addOption(new Option('--format <format>', 'instead of what the ending says').choices(['csv', 'parquet']))
+    .option('--key', 'add the key as column _key')
+    .option('--position', 'add partition and offset as columns _partition and _offset')
+    .action(async (file: string, flags: ExportFlags) => {
+      const topic = flags.topic ?? topicNames(checkDataset(flags.dataset))[flags.stage]
+      const options: ExportTopicOptions = {
+        topic,
+        file,
+        format: flags.format ?? formatOf(file),
+        withKey: flags.key ?? false,
+        withPosition: flags.position ?? false,
+      }
+      await withCluster(flags, async (cluster) => {
+        const progress = createProgress('export')
+        const report = await exportTopic(cluster, options, progress.update).finally(progress.end)
+        printResult(flags, report, stageText(report, file))
+      })
+    })
+}
+
+function formatOf(file: string): 'csv' | 'parquet' {
+  const ending = extname(file).slice(1).toLowerCase()
+  if (ending === 'csv' || ending === 'parquet') return ending
+  throw new UsageError(`The name ${file} does not say a format`, 'End it in .parquet or .csv, or add --format')
+}

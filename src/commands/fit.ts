@@ -1,0 +1,149 @@
+import { type Command, Option } from 'commander'
+import { groupName, topicNames } from '../config/names.ts'
+import { softwareVersion } from '../config/software-version.ts'
+import type { SummaryFitOptions } from '../mixture/fit-options.ts'
+import type { Model } from '../model/model.ts'
+import { publishModel } from '../model/publish-model.ts'
+import { createProgress } from '../observe/progress.ts'
+import { fit } from '../stages/fit.ts'
+import { parseSampleCounts } from '../stages/sample.ts'
+import {
+  checkDataset,
+  type DatasetFlags,
+  datasetCommand,
+  type OpenCluster,
+  parseCount,
+  parseList,
+  parseNumber,
+  printResult,
+  withCluster,
+} from './command-context.ts'
+import { modelPlot } from './model-plot.ts'
+import { withModelsTarget } from './models.ts'
+import { offsetsBetween, partitionsOf, topicEnds, topicStarts } from './row-topics.ts'
+
+export interface FitDatasetOptions {
+  readonly dataset: string
+  readonly modelsTopic: string
+  /** every row of the raw topic, or those of the sample topic */
+  readonly source: 'sample' | 'raw'
+  readonly rawTopic: string
+  readonly sampleTopic: string
+  readonly columns?: string[]
+  readonly recipe: 'scaled' | 'sklearn'
+  readonly mixture: SummaryFitOptions
+  readonly minWeight: number
+  readonly seed: number
+}
+
+/** Trains on a topic and publishes the model as the data set's current one. */
+export async function fitDataset(
+  cluster: OpenCluster,
+  options: FitDatasetOptions,
+  onProgress: (rows: number, of: number) => void,
+): Promise<Model> {
+  const { dataset, source, sampleTopic, rawTopic, modelsTopic, columns } = options
+  const { rows, registry, signal, log } = cluster
+  const topic = source === 'raw' ? rawTopic : sampleTopic
+  await partitionsOf(cluster, topic)
+  const starts = await topicStarts(cluster, topic)
+  const ends = await topicEnds(cluster, topic)
+  // The publisher comes first: it fences another fit of this data set before either has done its work.
+  return withModelsTarget(cluster, modelsTopic, dataset, async (target) => {
+    const reader = rows.openReader()
+    try {
+      const content = await fit({
+        ...options,
+        columns,
+        reader,
+        registry,
+        starts,
+        ends,
+        sampledFrom: source === 'raw' ? undefined : await rowsSampledFrom(cluster, dataset, rawTopic),
+        softwareVersion,
+        signal,
+        onWarning: (message) => log.warn({ dataset }, message),
+        onProgress: (read) => onProgress(read, offsetsBetween(starts, ends)),
+      })
+      return await publishModel(target, content)
+    } finally {
+      await reader.close()
+    }
+  })
+}
+
+/** Rows of the raw topic that the sample was taken from, as the sampler has counted them; undefined if it has not. */
+async function rowsSampledFrom(
+  { admin, rows }: OpenCluster,
+  dataset: string,
+  rawTopic: string,
+): Promise<number | undefined> {
+  const count = await admin.partitionCount(rawTopic)
+  if (count === undefined) return undefined
+  const partitions = Array.from({ length: count }, (_, partition) => ({ topic: rawTopic, partition }))
+  const committed = await rows.withConnections((connections) =>
+    connections.committedOffsets(groupName(dataset, 'sample'), partitions),
+  )
+  const seen = committed.reduce((sum, { metadata }) => sum + parseSampleCounts(metadata).seen, 0)
+  return seen > 0 ? seen : undefined
+}
+
+/** What `--json` prints of a model. */
+export function modelSummary({ dataset, version, columns }: Model) {
+  return { dataset, version, columns: columns.map(({ name, mean }) => ({ name, modes: mean.length })) }
+}
+
+interface FitFlags extends DatasetFlags {
+  readonly source: 'sample' | 'raw'
+  readonly columns?: string[]
+  readonly recipe: 'scaled' | 'sklearn'
+  readonly components?: number
+  readonly concentration?: number
+  readonly tolerance?: number
+  readonly maxIterations?: number
+  readonly minWeight: number
+  readonly seed: number
+  readonly rawTopic?: string
+  readonly sampleTopic?: string
+}
+
+export function fitCommand(): Command {
+  return datasetCommand('fit', 'train a mixture for each numeric column and publish it', 'vgm fit --dataset trips')
+    .addOption(new Option('--source <topic>', 'rows to train on').choices(['sample', 'raw']).default('sample'))
+    .option('--columns <list>', 'which columns to model; all numeric ones unless given', parseList)
+    .addOption(
+      new Option('--recipe <recipe>', "'scaled' for data of any size, 'sklearn' for its numbers")
+        .choices(['scaled', 'sklearn'])
+        .default('scaled'),
+    )
+    .option('--components <n>', 'most modes of a column (default: 10)', parseCount)
+    .option('--concentration <x>', 'prior of the Dirichlet process (default: 1/components)', parseNumber)
+    .option('--tolerance <nats>', 'stop when the bound changes by less', parseNumber)
+    .option('--max-iterations <n>', 'stop after so many', parseCount)
+    .option('--min-weight <share>', 'leave modes of less weight out', parseNumber, 0.005)
+    .option('--seed <n>', 'of the start of recipe sklearn', parseNumber, 0)
+    .option('--raw-topic <topic>', 'instead of <dataset>.raw')
+    .option('--sample-topic <topic>', 'instead of <dataset>.sample')
+    .action(async (flags: FitFlags) => {
+      const dataset = checkDataset(flags.dataset)
+      const { raw, sample } = topicNames(dataset, { raw: flags.rawTopic, sample: flags.sampleTopic })
+      const { components, concentration, tolerance, maxIterations } = flags
+      const mixture: SummaryFitOptions = {
+        ...(components !== undefined && { components }),
+        ...(concentration !== undefined && { weightConcentrationPrior: concentration }),
+        ...(tolerance !== undefined && { tolerance }),
+        ...(maxIterations !== undefined && { maxIterations }),
+      }
+      await withCluster(flags, async (cluster) => {
+        const progress = createProgress('fit')
+        const options = { ...flags, dataset, rawTopic: raw, sampleTopic: sample, mixture }
+        const model = await fitDataset(cluster, options, progress.update).finally(progress.end)
+        const plots = model.columns.map((column) => modelPlot(column)).join('\n\n')
+        printResult(
+          flags,
+          modelSummary(model),
+          `${plots}\n\nPublished as version ${model.version} of data set ${dataset}.`,
+        )
+      })
+    })
+}

@@ -1,0 +1,125 @@
+import { type Command, Option } from 'commander'
+import { type Compression, compressions } from '../batch/batch-header.ts'
+import { groupName, topicNames, transactionalId, valueSubject } from '../config/names.ts'
+import { createProgress } from '../observe/progress.ts'
+import type { LoadReport } from '../stages/load.ts'
+import {
+  checkDataset,
+  type DatasetFlags,
+  datasetCommand,
+  type OpenCluster,
+  parseCount,
+  parseList,
+  printResult,
+  withCluster,
+} from './command-context.ts'
+import { stageText } from './report-text.ts'
+import { batchBytesFor, defaultPartitions } from './row-topics.ts'
+
+export interface LoadFileOptions {
+  readonly file: string
+  readonly dataset: string
+  readonly topic: string
+  readonly columns?: string[]
+  readonly notNull?: string[]
+  readonly key?: string
+  /** for a topic that does not exist yet */
+  readonly partitions: number
+  readonly compression: Compression
+  readonly badRows?: string
+}
+
+/** Loads a file into a raw topic, which is made if it does not exist. */
+export async function loadFile(
+  cluster: OpenCluster,
+  options: LoadFileOptions,
+  onProgress: (rows: number, of: number | undefined) => void,
+): Promise<LoadReport> {
+  const { load } = await import('../stages/load.ts')
+  const { openTableFile } = await import('../files/table-file.ts')
+  const { dataset, file, topic, columns, notNull, key, badRows, compression } = options
+  const { admin, registry, rows, signal } = cluster
+  const table = await openTableFile({
+    file,
+    dataset,
+    ...(columns !== undefined && { columns }),
+    ...(notNull !== undefined && { notNull }),
+    collectBadRows: badRows !== undefined,
+  })
+  try {
+    const partitions = (await admin.partitionCount(topic)) ?? options.partitions
+    await admin.ensureRowTopic({ topic, partitions })
+    const schemaId = await registry.register(valueSubject(topic), table.schema)
+    const group = groupName(dataset, 'load')
+    const batchBytes = await batchBytesFor(cluster, topic)
+    const writer = await rows.openWriter(transactionalId(group, topic), compression)
+    try {
+      const [committed] = await rows.withConnections((connections) =>
+        connections.committedOffsets(group, [{ topic, partition: 0 }]),
+      )
+      return await load({
+        table,
+        topic,
+        partitions,
+        schemaId,
+        writer,
+        group,
+        committed,
+        keyColumn: key,
+        nowMs: Date.now(),
+        limits: { batchBytes, compression },
+        badRowsFile: badRows,
+        signal,
+        onProgress,
+      })
+    } finally {
+      await writer.close()
+    }
+  } finally {
+    table.close()
+  }
+}
+
+interface LoadFlags extends DatasetFlags {
+  readonly columns?: string[]
+  readonly notNull?: string[]
+  readonly key?: string
+  readonly partitions: number
+  readonly compression: Compression
+  readonly badRows?: string
+  readonly topic?: string
+}
+
+export function compressionOption(): Option {
+  return new Option('--compression <codec>', 'of the batches that are written').choices(compressions).default('none')
+}
+
+export function loadCommand(): Command {
+  return datasetCommand(
+    'load',
+    'CSV, Parquet or JSON into the raw topic, each row once',
+    'vgm load trips.parquet --dataset trips',
+  )
+    .argument('<file>', 'a CSV, Parquet or JSON file')
+    .option('--columns <list>', 'which columns to load, by name with commas between; all unless given', parseList)
+    .option('--not-null <list>', 'columns that hold no null', parseList)
+    .option('--key <column>', 'column whose text becomes the key and chooses the partition')
+    .option('--partitions <n>', 'partitions of the topic if it is new', parseCount, defaultPartitions)
+    .option('--bad-rows <file>', 'collect CSV rows that cannot be read there, and go on')
+    .option('--topic <topic>', 'instead of <dataset>.raw')
+    .addOption(compressionOption())
+    .action(async (file: string, flags: LoadFlags) => {
+      const dataset = checkDataset(flags.dataset)
+      const topic = topicNames(dataset, { raw: flags.topic }).raw
+      await withCluster(flags, async (cluster) => {
+        const progress = createProgress('load')
+        const report = await loadFile(cluster, { ...flags, file, dataset, topic }, progress.update).finally(
+          progress.end,
+        )
+        const { rowsBefore, badRows } = report
+        const before = rowsBefore > 0 ? `\n${rowsBefore.toLocaleString('en')} rows were there from an earlier run.` : ''
+        const bad = badRows > 0 ? `\n${badRows.toLocaleString('en')} rows could not be read: see ${flags.badRows}` : ''
+        printResult(flags, report, stageText(report, topic) + before + bad)
+      })
+    })
+}

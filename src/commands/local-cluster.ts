@@ -1,0 +1,65 @@
+import { type Command, Option } from 'commander'
+import { localClusterStatus, stopLocalCluster } from '../cluster/local-cluster.ts'
+import { startCluster } from '../cluster/start-cluster.ts'
+import { exitCodes } from '../errors.ts'
+import { type CommonFlags, plainCommand, printResult } from './command-context.ts'
+
+export const clusterKinds = ['auto', 'docker', 'jvm'] as const
+
+interface UpFlags extends CommonFlags {
+  readonly kind: (typeof clusterKinds)[number]
+  readonly dataDir?: string
+}
+
+export function upCommand(): Command {
+  return plainCommand('up', 'start a local cluster, Kafka and schema registry, that stays until "vgm down"', 'vgm up')
+    .addOption(new Option('--kind <kind>', 'how to run it').choices(clusterKinds).default('auto').env('VGM_CLUSTER'))
+    .option('--data-dir <folder>', 'keep the data there; otherwise it goes with the cluster')
+    .action(async (flags: UpFlags) => {
+      const { kind, dataDir } = flags
+      const log = (line: string) => process.stderr.write(`${line}\n`)
+      const cluster = await startCluster({ kind, detached: true, log, ...(dataDir !== undefined && { dataDir }) })
+      const { brokers, registry } = cluster
+      printResult(
+        flags,
+        { brokers, registry },
+        `Kafka     ${brokers}\nregistry  ${registry}\n\n` +
+          'Commands find it by themselves. Other programs want:\n' +
+          `  export KAFKA_BROKERS=${brokers}\n  export SCHEMA_REGISTRY_URL=${registry}`,
+      )
+    })
+}
+
+export function downCommand(): Command {
+  return plainCommand('down', 'stop the local cluster of "vgm up"', 'vgm down').action(async (flags: CommonFlags) => {
+    const stopped = await stopLocalCluster()
+    printResult(flags, { stopped }, stopped ? 'The local cluster has stopped.' : 'There was no local cluster.')
+  })
+}
+
+export function statusCommand(): Command {
+  return plainCommand('status', 'say whether a local cluster runs, and where', 'vgm status').action(
+    async (flags: CommonFlags) => {
+      const status = await localClusterStatus()
+      if (status === undefined) {
+        printResult(flags, { alive: false }, 'No local cluster runs. "vgm up" starts one.')
+        process.exitCode = exitCodes.failed
+        return
+      }
+      const { kind, brokers, registry, alive, sinceMs } = status
+      printResult(
+        flags,
+        { alive, kind, brokers, registry, sinceMs },
+        `${alive ? 'running' : 'not answering'} (${kind}), for ${formatAge(sinceMs)}\nKafka     ${brokers}\nregistry  ${registry}`,
+      )
+      if (!alive) process.exitCode = exitCodes.failed
+    },
+  )
+}
+
+/** @example formatAge(3_700_000) // '1 h 1 min' */
+function formatAge(ms: number): string {
+  const minutes = Math.floor(ms / 60_000)
+  if (minutes < 1) return `${Math.floor(ms / 1_000)} s`
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+}

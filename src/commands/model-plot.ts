@@ -1,0 +1,79 @@
+import type { ColumnModel } from '../mixture/column-model.ts'
+import { textTable } from './report-text.ts'
+
+const plotColumns = 72
+const plotRows = 5
+const blocks = ' ▁▂▃▄▅▆▇█'
+/** What lies outside these quantiles, a bin of the histogram on each side, is not drawn: far values would squeeze all others. */
+const drawnQuantiles = [1 / 64, 63 / 64] as const
+
+/** Density and modes of a column, for a terminal of 80 columns. Heights are square roots, so that small modes show. */
+export function modelPlot(column: ColumnModel): string {
+  const { name, type, weight, mean, std, rows, nulls } = column
+  const count = (n: number) => n.toLocaleString('en')
+  const title = `${name} (${type}): ${mean.length} ${mean.length === 1 ? 'mode' : 'modes'} from ${count(rows)} values${nulls > 0 ? ` and ${count(nulls)} nulls` : ''}`
+  const table = textTable(
+    ['mode', 'weight', 'mean', 'std'],
+    mean.map((m, k) => [String(k), `${(100 * weight[k]).toFixed(1)}%`, formatNumber(m), formatNumber(std[k])]),
+  )
+  return [title, ...plot(column), table].join('\n')
+}
+
+function plot({ histogram, mean }: ColumnModel): string[] {
+  const { edges, counts } = histogram
+  const low = quantile(edges, counts, drawnQuantiles[0])
+  const high = quantile(edges, counts, drawnQuantiles[1])
+  if (!(high > low)) return []
+  const density = cells(edges, counts, low, high).map(Math.sqrt)
+  const peak = Math.max(...density)
+  const eighths = density.map((d) => (d === 0 ? 0 : Math.max(1, Math.round((d / peak) * plotRows * 8))))
+  const lines = Array.from({ length: plotRows }, (_, line) => {
+    const below = (plotRows - 1 - line) * 8
+    return eighths.map((height) => blocks[Math.min(8, Math.max(0, height - below))]).join('')
+  })
+  const markers = Array.from({ length: plotColumns }, () => ' ')
+  for (const [k, m] of mean.entries()) {
+    const cell = Math.floor(((m - low) / (high - low)) * plotColumns)
+    if (cell >= 0 && cell < plotColumns) markers[cell] = markers[cell] === ' ' ? String(k % 10) : '+'
+  }
+  const [left, right] = [formatNumber(low), formatNumber(high)]
+  return [...lines, markers.join('').trimEnd(), left + right.padStart(plotColumns - left.length)].map(
+    (line) => `  ${line}`,
+  )
+}
+
+/** Rows in each cell of [low, high], the rows of a bin being spread evenly over it. */
+function cells(edges: readonly number[], counts: readonly number[], low: number, high: number): number[] {
+  const width = (high - low) / plotColumns
+  const sums = new Array<number>(plotColumns).fill(0)
+  for (const [i, count] of counts.entries()) {
+    const from = edges[i]
+    // A bin of one value has no width; it stands in one cell.
+    const to = Math.max(edges[i + 1], from + width)
+    const first = Math.max(0, Math.floor((from - low) / width))
+    const last = Math.min(plotColumns - 1, Math.floor((to - low) / width))
+    for (let cell = first; cell <= last; cell++) {
+      const overlap = Math.min(to, low + (cell + 1) * width) - Math.max(from, low + cell * width)
+      if (overlap > 0) sums[cell] += (count * overlap) / (to - from)
+    }
+  }
+  return sums
+}
+
+function quantile(edges: readonly number[], counts: readonly number[], q: number): number {
+  const rows = counts.reduce((sum, count) => sum + count, 0)
+  let before = 0
+  for (const [i, count] of counts.entries()) {
+    if (before + count >= q * rows && count > 0)
+      return edges[i] + (edges[i + 1] - edges[i]) * Math.min(1, Math.max(0, (q * rows - before) / count))
+    before += count
+  }
+  return edges[edges.length - 1]
+}
+
+/** Four significant digits, without an exponent where people expect none. */
+export function formatNumber(x: number): string {
+  const size = Math.abs(x)
+  if (size !== 0 && (size < 1e-4 || size >= 1e9)) return x.toPrecision(4)
+  return x.toLocaleString('en', { maximumSignificantDigits: size >= 1_000 ? 6 : 4 })
+}

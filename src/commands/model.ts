@@ -1,0 +1,146 @@
+import { Command } from 'commander'
+import { UsageError } from '../errors.ts'
+import { ModelMissingError } from '../model/errors.ts'
+import type { Model } from '../model/model.ts'
+import { knownVersions } from '../model/model-catalogue.ts'
+import type { ModelFollower } from '../model/model-follower.ts'
+import { moveAlias } from '../model/publish-model.ts'
+import {
+  checkDataset,
+  type DatasetFlags,
+  datasetCommand,
+  type OpenCluster,
+  printResult,
+  withCluster,
+} from './command-context.ts'
+import { modelPlot } from './model-plot.ts'
+import { followModels, withModelsTarget } from './models.ts'
+import { textTable } from './report-text.ts'
+
+export function modelCommand(): Command {
+  return new Command('model')
+    .description('look at published models, and choose the current one')
+    .addCommand(listCommand())
+    .addCommand(showCommand())
+    .addCommand(promoteCommand())
+    .addCommand(rollbackCommand())
+}
+
+function listCommand(): Command {
+  return datasetCommand('ls', 'the versions of a data set', 'vgm model ls --dataset trips').action(
+    (flags: DatasetFlags) =>
+      withModels(flags, async ({ catalogue }, dataset) => {
+        const models = catalogue.datasets.get(dataset)
+        const current = models?.alias?.version
+        const versions = [...(models?.versions.values() ?? [])].map(
+          ({ version, createdAtMs, recipe, columns, lineage }) => ({
+            version,
+            current: version === current,
+            createdAt: new Date(createdAtMs).toISOString(),
+            recipe,
+            rows: lineage.rowsSeen,
+            columns: columns.map(({ name, mean }) => ({ name, modes: mean.length })),
+          }),
+        )
+        const table = textTable(
+          ['version', '', 'created', 'recipe', 'rows', 'columns'],
+          versions.map(({ version, current: isCurrent, createdAt, recipe, rows, columns }) => [
+            String(version),
+            isCurrent ? 'current' : '',
+            createdAt,
+            recipe,
+            rows,
+            columns.map(({ name, modes }) => `${name} (${modes})`).join(', '),
+          ]),
+        )
+        printResult(flags, { dataset, versions }, table)
+      }),
+  )
+}
+
+function showCommand(): Command {
+  return datasetCommand('show', 'one version, the current one unless named', 'vgm model show --dataset trips 2')
+    .argument('[version]', 'a version', parseVersion)
+    .action((version: number | undefined, flags: DatasetFlags) =>
+      withModels(flags, async (models, dataset) => {
+        const model = version === undefined ? models.current(dataset) : await models.version(dataset, version)
+        printResult(flags, model, modelText(model))
+      }),
+    )
+}
+
+function promoteCommand(): Command {
+  return datasetCommand('promote', 'make a version the current one', 'vgm model promote --dataset trips 3')
+    .argument('<version>', 'a version', parseVersion)
+    .action((version: number, flags: DatasetFlags) => moveCurrent(flags, () => version))
+}
+
+function rollbackCommand(): Command {
+  return datasetCommand(
+    'rollback',
+    'make the version before the current one the current one',
+    'vgm model rollback --dataset trips',
+  ).action((flags: DatasetFlags) =>
+    moveCurrent(flags, (versions, current) => {
+      const before = versions.filter((version) => version < (current ?? 0)).at(-1)
+      if (before === undefined)
+        throw new UsageError('There is no version before the current one', 'Look at "vgm model ls", and promote one')
+      return before
+    }),
+  )
+}
+
+async function moveCurrent(
+  flags: DatasetFlags,
+  choose: (versions: readonly number[], current: number | undefined) => number,
+): Promise<void> {
+  const dataset = checkDataset(flags.dataset)
+  await withCluster(flags, (cluster) =>
+    withModelsTarget(cluster, flags.modelsTopic, dataset, async (target) => {
+      const { version } = await moveAlias(target, dataset, (catalogue) => {
+        const versions = knownVersions(catalogue, dataset)
+        if (versions.length === 0) throw new ModelMissingError(flags.modelsTopic, dataset, undefined, versions)
+        return choose(versions, catalogue.datasets.get(dataset)?.alias?.version)
+      })
+      printResult(flags, { dataset, version }, `Version ${version} is now the current one of data set ${dataset}.`)
+    }),
+  )
+}
+
+function withModels(
+  flags: DatasetFlags,
+  work: (models: ModelFollower, dataset: string, cluster: OpenCluster) => Promise<void>,
+): Promise<void> {
+  const dataset = checkDataset(flags.dataset)
+  return withCluster(flags, async (cluster) => {
+    const models = await followModels(cluster, flags.modelsTopic)
+    try {
+      await work(models, dataset, cluster)
+    } finally {
+      await models.close()
+    }
+  })
+}
+
+function modelText({ dataset, version, createdAtMs, recipe, seed, lineage, contentSha256, columns }: Model): string {
+  const facts = textTable(
+    ['data set', dataset],
+    [
+      ['version', String(version)],
+      ['created', new Date(createdAtMs).toISOString()],
+      ['recipe', `${recipe}, seed ${seed}`],
+      [
+        'trained on',
+        `${lineage.rowsUsed.toLocaleString('en')} of ${lineage.rowsSeen.toLocaleString('en')} rows, ${lineage.topic}`,
+      ],
+      ['content', contentSha256.slice(0, 16)],
+    ],
+  )
+  return [facts, ...columns.map(modelPlot)].join('\n\n')
+}
+
+function parseVersion(text: string): number {
+  const version = Number(text)
+  if (Number.isSafeInteger(version) && version > 0) return version
+  throw new UsageError(`"${text}" is no version`, 'Write a whole number from 1 up')
+}

@@ -1,0 +1,109 @@
+import type { Command } from 'commander'
+import type { Compression } from '../batch/batch-header.ts'
+import { groupName, topicNames } from '../config/names.ts'
+import { UsageError } from '../errors.ts'
+import { createProgress } from '../observe/progress.ts'
+import type { PartitionOffset } from '../stages/ports.ts'
+import {
+  checkDataset,
+  type DatasetFlags,
+  datasetCommand,
+  type OpenCluster,
+  parseCount,
+  parseNumber,
+  printResult,
+  withCluster,
+} from './command-context.ts'
+import { compressionOption } from './load.ts'
+import { normalizeTopic } from './normalize.ts'
+import { stageText } from './report-text.ts'
+import { offsetsBetween, topicEnds, topicStarts } from './row-topics.ts'
+
+interface ReplayFlags extends DatasetFlags {
+  readonly from: string
+  readonly to: string
+  readonly model: number
+  readonly output?: string
+  readonly group?: string
+  readonly clip: number
+  readonly compression: Compression
+  readonly rawTopic?: string
+  readonly deadLetterTopic?: string
+}
+
+export function replayCommand(): Command {
+  return datasetCommand(
+    'replay',
+    'backfill: normalize a range of the raw topic with one model, into a topic of its own',
+    'vgm replay --dataset trips --from start --model 2',
+  )
+    .requiredOption('--model <version>', 'the model to use', parseCount)
+    .option('--from <position>', 'offset, @time (ISO 8601, or ms since 1970), start or end', 'start')
+    .option('--to <position>', 'likewise; rows before it are replayed', 'end')
+    .option('--output <topic>', 'instead of <dataset>.normalized.v<model>')
+    .option('--group <name>', 'keeps the position; instead of vgm.<dataset>.replay.v<model>')
+    .option('--clip <magnitude>', 'cut values off there', parseNumber, Infinity)
+    .option('--raw-topic <topic>', 'instead of <dataset>.raw')
+    .option('--dead-letter-topic <topic>', 'instead of <output>.dead-letters')
+    .addOption(compressionOption())
+    .action(async (flags: ReplayFlags) => {
+      const dataset = checkDataset(flags.dataset)
+      const { model } = flags
+      const output = flags.output ?? `${topicNames(dataset).normalized}.v${model}`
+      const topics = topicNames(dataset, {
+        raw: flags.rawTopic,
+        normalized: output,
+        deadLetters: flags.deadLetterTopic ?? `${output}.dead-letters`,
+      })
+      const group = flags.group ?? `${groupName(dataset, 'replay')}.v${model}`
+      await withCluster(flags, async (cluster) => {
+        const starts = await positionsAt(cluster, topics.raw, flags.from, '--from')
+        const ends = await positionsAt(cluster, topics.raw, flags.to, '--to')
+        const progress = createProgress('replay')
+        const options = {
+          ...flags,
+          dataset,
+          topics,
+          group,
+          ends,
+          startOffsets: async (partitions: readonly { partition: number }[]) =>
+            starts.filter((start) => partitions.some(({ partition }) => partition === start.partition)),
+        }
+        const report = await normalizeTopic(cluster, options, ({ rowsIn }) =>
+          progress.update(rowsIn, offsetsBetween(starts, ends)),
+        ).finally(progress.end)
+        printResult(flags, report, stageText(report, output))
+      })
+    })
+}
+
+/**
+ * The offset of each partition that a flag means; one before the first row is the first row, one behind the end the end.
+ *
+ * @throws UsageError if it means nothing
+ */
+async function positionsAt(
+  cluster: OpenCluster,
+  topic: string,
+  position: string,
+  flag: string,
+): Promise<PartitionOffset[]> {
+  const starts = await topicStarts(cluster, topic)
+  const ends = await topicEnds(cluster, topic)
+  if (position === 'start') return starts
+  if (position === 'end') return ends
+  if (position.startsWith('@')) {
+    const text = position.slice(1)
+    const timestampMs = /^\d+$/.test(text) ? Number(text) : Date.parse(text)
+    if (!Number.isNaN(timestampMs)) return [...(await cluster.admin.offsetsAt(topic, timestampMs))]
+  } else if (/^\d+$/.test(position)) {
+    return ends.map((end, i) => ({
+      ...end,
+      offset: Math.min(Math.max(Number(position), starts[i].offset), end.offset),
+    }))
+  }
+  throw new UsageError(
+    `${flag} ${position} is no position`,
+    'Write an offset (120000), a time (@2026-11-23T06:00:00Z, or @ and ms since 1970), start or end',
+  )
+}

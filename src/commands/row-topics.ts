@@ -1,0 +1,37 @@
+import { TopicMissingError } from '../kafka/admin.ts'
+import type { PartitionOffset } from '../stages/ports.ts'
+import type { OpenCluster } from './command-context.ts'
+
+/** Partitions of a topic that is made for rows unless something says otherwise. */
+export const defaultPartitions = 4
+/** Large enough for the broker's work per batch to vanish, small enough for a processor's cache. */
+const bestBatchBytes = 512 * 1024
+
+/** @throws TopicMissingError */
+export async function partitionsOf({ admin }: OpenCluster, topic: string): Promise<number> {
+  const count = await admin.partitionCount(topic)
+  if (count === undefined) throw new TopicMissingError(topic)
+  return count
+}
+
+/** Bytes at which a batch for this topic is sent. */
+export async function batchBytesFor({ admin }: OpenCluster, topic: string): Promise<number> {
+  const largest = Number((await admin.topicConfig(topic)).get('max.message.bytes'))
+  return Math.min(bestBatchBytes, largest)
+}
+
+/** The first row of each partition that is still there. */
+export async function topicStarts({ admin }: OpenCluster, topic: string): Promise<PartitionOffset[]> {
+  return (await admin.watermarks(topic)).map(({ partition, low }) => ({ topic, partition, offset: low }))
+}
+
+/** The end of each partition as of now: open transactions and markers count. */
+export async function topicEnds({ admin }: OpenCluster, topic: string): Promise<PartitionOffset[]> {
+  return (await admin.watermarks(topic)).map(({ partition, high }) => ({ topic, partition, offset: high }))
+}
+
+/** Rows between positions: an upper bound, for markers have offsets too. */
+export function offsetsBetween(starts: readonly PartitionOffset[], ends: readonly PartitionOffset[]): number {
+  const start = new Map(starts.map(({ partition, offset }) => [partition, offset]))
+  return ends.reduce((sum, { partition, offset }) => sum + Math.max(0, offset - (start.get(partition) ?? 0)), 0)
+}

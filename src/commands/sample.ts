@@ -1,0 +1,138 @@
+import type { Command } from 'commander'
+import { groupName, topicNames, transactionalId } from '../config/names.ts'
+import { UsageError } from '../errors.ts'
+import { createProgress } from '../observe/progress.ts'
+import type { PartitionOffset } from '../stages/ports.ts'
+import { type SampleSize, sample } from '../stages/sample.ts'
+import type { StageReport } from '../stages/stage-report.ts'
+import {
+  checkDataset,
+  type DatasetFlags,
+  datasetCommand,
+  type OpenCluster,
+  parseCount,
+  parseNumber,
+  printResult,
+  withCluster,
+} from './command-context.ts'
+import { stageText } from './report-text.ts'
+import { batchBytesFor, offsetsBetween, partitionsOf, topicEnds, topicStarts } from './row-topics.ts'
+
+/** Enough for ten modes; a fit of so many takes about a second. */
+const defaultRows = 200_000
+
+export interface SampleTopicOptions {
+  readonly dataset: string
+  readonly rawTopic: string
+  readonly sampleTopic: string
+  readonly size: SampleSize
+  readonly seed: number
+  /** of the sample topic if it is new */
+  readonly partitions: number
+  /** whether it may hold rows already */
+  readonly append: boolean
+}
+
+/** Samples a raw topic from where the last sample of the data set has ended to its end of now. */
+export async function sampleTopic(
+  cluster: OpenCluster,
+  options: SampleTopicOptions,
+  onProgress: (rows: number, of: number) => void,
+): Promise<StageReport> {
+  const { dataset, rawTopic, sampleTopic: outputTopic, append } = options
+  const { admin, rows, signal } = cluster
+  await partitionsOf(cluster, rawTopic)
+  await admin.ensureRowTopic({
+    topic: outputTopic,
+    partitions: (await admin.partitionCount(outputTopic)) ?? options.partitions,
+    like: rawTopic,
+  })
+  const isFilled = (await admin.watermarks(outputTopic)).some(({ low, high }) => high > low)
+  if (isFilled && !append)
+    throw new UsageError(
+      `Topic ${outputTopic} holds rows already`,
+      `Add --append to sample what has come since, or --sample-topic to sample into another topic`,
+    )
+  const group = groupName(dataset, 'sample')
+  const writer = await rows.openWriter(transactionalId(group, outputTopic), 'none')
+  const first = await topicStarts(cluster, rawTopic)
+  const ends = await topicEnds(cluster, rawTopic)
+  // Counted only once the writer is open: nobody else can move them then.
+  const committed = isFilled ? await committedOffsets(cluster, group, first) : []
+  const starts = first.map((start) => committed.find(({ partition }) => partition === start.partition) ?? start)
+  const reader = rows.openReader()
+  try {
+    return await sample({
+      reader,
+      writer,
+      starts,
+      ends,
+      size: options.size,
+      seed: options.seed,
+      outputTopic,
+      outputPartitions: await partitionsOf(cluster, outputTopic),
+      group,
+      batchBytes: await batchBytesFor(cluster, outputTopic),
+      signal,
+      onProgress: ({ rowsIn }) => onProgress(rowsIn, offsetsBetween(starts, ends)),
+    })
+  } finally {
+    await reader.close()
+    await writer.close()
+  }
+}
+
+function committedOffsets({ rows }: OpenCluster, group: string, of: readonly PartitionOffset[]) {
+  return rows.withConnections((connections) => connections.committedOffsets(group, of))
+}
+
+interface SampleFlags extends DatasetFlags {
+  readonly rate?: number
+  readonly rows?: number
+  readonly seed: number
+  readonly partitions: number
+  readonly append?: boolean
+  readonly rawTopic?: string
+  readonly sampleTopic?: string
+}
+
+export function sampleCommand(): Command {
+  return datasetCommand(
+    'sample',
+    'some rows of the raw topic to the sample topic',
+    'vgm sample --dataset trips --rows 100000',
+  )
+    .option('--rows <n>', `keep so many: the n smallest hashes (default: ${defaultRows})`, parseCount)
+    .option('--rate <share>', 'keep this share instead, in (0, 1]', parseNumber)
+    .option('--seed <n>', 'the same seed keeps the same rows', parseNumber, 0)
+    .option('--partitions <n>', 'partitions of the sample topic if it is new', parseCount, 1)
+    .option('--append', 'add to a sample topic that holds rows, from where the last sample has ended')
+    .option('--raw-topic <topic>', 'instead of <dataset>.raw')
+    .option('--sample-topic <topic>', 'instead of <dataset>.sample')
+    .action(async (flags: SampleFlags) => {
+      const dataset = checkDataset(flags.dataset)
+      const { raw, sample: sampled } = topicNames(dataset, { raw: flags.rawTopic, sample: flags.sampleTopic })
+      const options: SampleTopicOptions = {
+        dataset,
+        rawTopic: raw,
+        sampleTopic: sampled,
+        size: sampleSize(flags),
+        seed: flags.seed,
+        partitions: flags.partitions,
+        append: flags.append ?? false,
+      }
+      await withCluster(flags, async (cluster) => {
+        const progress = createProgress('sample')
+        const report = await sampleTopic(cluster, options, progress.update).finally(progress.end)
+        printResult(flags, report, stageText(report, sampled))
+      })
+    })
+}
+
+function sampleSize({ rate, rows }: SampleFlags): SampleSize {
+  if (rate === undefined) return { rows: rows ?? defaultRows }
+  if (rows !== undefined) throw new UsageError('--rate and --rows exclude each other', 'Give one of them')
+  if (!(rate > 0 && rate <= 1))
+    throw new UsageError(`A rate of ${rate} is no share`, 'Choose a number above 0, at most 1')
+  return { rate }
+}

@@ -1,0 +1,39 @@
+/** Topics of a data set; each can be given another name. */
+export interface TopicNames {
+  readonly raw: string
+  readonly sample: string
+  readonly normalized: string
+  readonly deadLetters: string
+  readonly restored: string
+}
+
+export type TopicOverrides = { readonly [topic in keyof TopicNames]?: string | undefined }
+
+export const defaultModelsTopic = 'vgm.models'
+
+export function topicNames(dataset: string, overrides: TopicOverrides = {}): TopicNames {
+  return {
+    raw: overrides.raw ?? `${dataset}.raw`,
+    sample: overrides.sample ?? `${dataset}.sample`,
+    normalized: overrides.normalized ?? `${dataset}.normalized`,
+    deadLetters: overrides.deadLetters ?? `${dataset}.dead-letters`,
+    restored: overrides.restored ?? `${dataset}.restored`,
+  }
+}
+
+export type GroupStage = 'load' | 'generate' | 'sample' | 'normalize' | 'restore' | 'replay'
+
+/** The consumer group of a stage; also where stages without members commit their position. */
+export function groupName(dataset: string, stage: GroupStage): string {
+  return `vgm.${dataset}.${stage}`
+}
+
+/** Transactional id of one producer: no two that run at once may share it. */
+export function transactionalId(group: string, instance: string, slot = 0): string {
+  return `${group}.${instance}.${slot}`
+}
+
+/** Subject of a topic's values (TopicNameStrategy). */
+export function valueSubject(topic: string): string {
+  return `${topic}-value`
+}

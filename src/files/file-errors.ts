@@ -1,0 +1,48 @@
+import { exitCodes, PipelineError } from '../errors.ts'
+
+/** A file does not exist, is empty, or is not what its name says. */
+export class FileUnreadableError extends PipelineError {
+  readonly code = 'VGM_FILE_UNREADABLE'
+  constructor(file: string, problem: string, fix: string, cause?: unknown) {
+    super(`Cannot read ${file}: ${problem}`, { fix, exitCode: exitCodes.usage, cause })
+  }
+}
+
+/** A column cannot be loaded, or a name or type that was given for it cannot be used. */
+export class FileColumnError extends PipelineError {
+  readonly code = 'VGM_FILE_COLUMN'
+  constructor(file: string, column: string, problem: string, fix: string) {
+    super(`Column "${column}" of ${file}: ${problem}`, { fix, exitCode: exitCodes.usage })
+  }
+}
+
+export interface BadRowPlace {
+  /** counted from 1, the header included; undefined where the format has no lines */
+  readonly line?: number
+  readonly column?: string
+}
+
+/** A row of the file breaks the file's own rules: too few values, a text among numbers, another encoding. */
+export class BadRowError extends PipelineError {
+  readonly code = 'VGM_FILE_BAD_ROW'
+  readonly line: number | undefined
+  readonly column: string | undefined
+  constructor(file: string, place: BadRowPlace, problem: string, fix: string, cause?: unknown) {
+    const line = place.line === undefined ? '' : `:${place.line}`
+    const column = place.column === undefined ? '' : `, column "${place.column}"`
+    super(`${file}${line}${column}: ${problem}`, { fix, cause })
+    this.line = place.line
+    this.column = place.column
+  }
+}
+
+/** The exported file cannot be written. */
+export class FileUnwritableError extends PipelineError {
+  readonly code = 'VGM_FILE_UNWRITABLE'
+  constructor(file: string, problem: string, cause?: unknown) {
+    super(`Cannot write ${file}: ${problem}`, {
+      fix: 'Check that the folder exists, that it may be written to and that the disk has room',
+      cause,
+    })
+  }
+}

@@ -1,0 +1,76 @@
+import { PipelineError } from '../errors.ts'
+import { BadRowError, FileUnreadableError } from './file-errors.ts'
+
+/** Texts of DuckDB 1.5 for what a file can have wrong, with what we say instead. */
+const csvLine = /CSV Error on Line: (\d+)/
+const conversion = /Error when converting column "(.*)"\. (Could not convert string ".*" to '.*')/s
+const columnCount = /Expected Number of Columns: (\d+) Found: (\d+)/
+const unquoted = /unterminated quote|Value with unterminated quote/i
+const unicode = /Invalid unicode|not utf-8 encoded/i
+const jsonPlace = /Malformed JSON in file ".*?", at byte (\d+)[^:]*: (.*?)(\n|$)/s
+const jsonLine = /in line (\d+)/
+const castColumn = /Failed to cast value|Conversion Error/
+
+/** What DuckDB threw while reading `file`, as one line with file, line and column. */
+export function rowError(file: string, thrown: unknown): Error {
+  if (thrown instanceof PipelineError || !(thrown instanceof Error)) return thrown as Error
+  const text = thrown.message
+  const lineText = csvLine.exec(text)?.[1]
+  const line = lineText === undefined ? {} : { line: Number(lineText) }
+  const converted = conversion.exec(text)
+  if (converted !== null) {
+    const [, column, problem] = converted
+    const fix =
+      'Correct the row, name the text that means null, call the column VARCHAR if it is text, or collect bad rows ' +
+      'with --bad-rows FILE'
+    return new BadRowError(file, { ...line, column }, lowerFirst(problem), fix, thrown)
+  }
+  const counted = columnCount.exec(text)
+  if (counted !== null) {
+    const problem = `the row has ${counted[2]} values, the table has ${counted[1]} columns`
+    return new BadRowError(file, line, problem, 'Correct the row, or collect bad rows with --bad-rows FILE', thrown)
+  }
+  if (unicode.test(text)) {
+    const fix = 'Name the encoding (latin-1 or utf-16), or convert the file: iconv -f latin1 -t utf-8'
+    return new BadRowError(file, line, 'the text is not UTF-8', fix, thrown)
+  }
+  if (unquoted.test(text)) {
+    return new BadRowError(file, line, 'a quote is not closed', 'Close it, or collect bad rows with --bad-rows', thrown)
+  }
+  if (lineText !== undefined) {
+    return new BadRowError(
+      file,
+      line,
+      firstProblem(text),
+      'Correct the row, or collect bad rows with --bad-rows',
+      thrown,
+    )
+  }
+  return jsonError(file, text, thrown)
+}
+
+function jsonError(file: string, text: string, thrown: Error): Error {
+  const malformed = jsonPlace.exec(text)
+  const line = jsonLine.exec(text)?.[1]
+  const place = line === undefined ? {} : { line: Number(line) }
+  if (malformed !== null) return new BadRowError(file, place, malformed[2], 'Correct the JSON', thrown)
+  if (castColumn.test(text)) {
+    return new BadRowError(file, place, firstProblem(text), 'Correct the value, or leave the column out', thrown)
+  }
+  return new FileUnreadableError(
+    file,
+    firstProblem(text),
+    'Check that the file is whole and what its name says',
+    thrown,
+  )
+}
+
+/** DuckDB's own words without its settings and suggestions. */
+function firstProblem(text: string): string {
+  const lines = text.split('\n').filter((line) => line !== '' && !/^(CSV Error|Original Line)/.test(line))
+  return lowerFirst((lines[0] ?? text).replace(/^[A-Z][A-Za-z ]+ Error: /, ''))
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1)
+}

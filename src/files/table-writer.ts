@@ -1,0 +1,146 @@
+import { mkdir, rename, rm } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+import type { DuckDBAppender } from '@duckdb/node-api'
+import { PipelineError, UsageError } from '../errors.ts'
+import { type DatabaseOptions, openDatabase } from './database.ts'
+import { FileUnwritableError } from './file-errors.ts'
+import { sqlName, sqlText } from './sql-literals.ts'
+import { chunkRows, TableChunk } from './table-chunk.ts'
+import type { TableColumn } from './table-columns.ts'
+
+export type TableFormat = 'csv' | 'parquet'
+
+export interface TableWriterOptions extends DatabaseOptions {
+  /** appears when it is complete, in place of what stood there */
+  readonly file: string
+  readonly format: TableFormat
+}
+
+/** A table that is being written; rows stay in the order in which they were appended. */
+export interface TableWriter {
+  /** The columns so far. */
+  readonly columns: readonly TableColumn[]
+  /** The chunk to fill next; it has `rows` rows and the columns of the last `addColumns`. */
+  readonly chunk: TableChunk
+  readonly rows: number
+  /**
+   * Adds what is new; rows before have null there.
+   *
+   * @returns shape (columns), where each of them is in the chunk
+   * @throws UsageError when a column is known with another type
+   */
+  addColumns(columns: readonly TableColumn[]): Promise<Int32Array>
+  /** Counts the row that was just filled in; appends a chunk that is full. */
+  endRow(): void
+  /** Writes the file and takes its temporary folder away. */
+  finish(): Promise<void>
+  /** Gives up: nothing remains. Also after `finish`, where it does nothing. */
+  discard(): Promise<void>
+}
+
+/**
+ * Opens a Parquet or CSV file to be written. DuckDB writes such files from a query, so rows go to a table on disk
+ * first, in a hidden folder beside the file, which takes about the file's size again; memory stays bounded however
+ * many rows there are. One that a killed export has left behind is taken away here.
+ *
+ * @throws FileUnwritableError
+ */
+export async function openTableWriter(options: TableWriterOptions): Promise<TableWriter> {
+  const { file, format } = options
+  const target = resolve(file)
+  const folder = join(dirname(target), `.${basename(target)}.partial`)
+  const unwritable = (cause: unknown) =>
+    cause instanceof PipelineError
+      ? cause
+      : new FileUnwritableError(file, (cause as Error).message.split('\n')[0], cause)
+  try {
+    await rm(folder, { recursive: true, force: true })
+    await mkdir(folder)
+  } catch (cause) {
+    throw unwritable(cause)
+  }
+  const database = await openDatabase(options, join(folder, 'rows.duckdb'))
+  const { connection } = database
+  const columns: TableColumn[] = []
+  let chunk = new TableChunk([])
+  let rows = 0
+  let appender: DuckDBAppender | undefined
+  let open = true
+
+  const append = () => {
+    if (rows === 0 || appender === undefined) return
+    chunk.seal(rows)
+    appender.appendDataChunk(chunk.chunk)
+    chunk.clear()
+    rows = 0
+  }
+
+  const addColumns = async (wanted: readonly TableColumn[]) => {
+    append()
+    appender?.closeSync()
+    appender = undefined
+    for (const column of wanted) {
+      const known = columns.find(({ name }) => name === column.name)
+      if (known === undefined) await addColumn(column)
+      else if (known.type !== column.type) throw changedType(known, column)
+    }
+    chunk = new TableChunk(columns)
+    appender = await connection.createAppender('exported')
+    return Int32Array.from(wanted, ({ name }) => columns.findIndex((column) => column.name === name))
+  }
+
+  const addColumn = async (column: TableColumn) => {
+    const definition = `c${columns.length} ${column.type}`
+    // Numbers for names: DuckDB takes "a" and "A" for the same.
+    if (columns.length === 0) await connection.run(`CREATE TABLE exported (${definition})`)
+    else await connection.run(`ALTER TABLE exported ADD COLUMN ${definition}`)
+    columns.push(column)
+  }
+
+  const close = async () => {
+    if (!open) return
+    open = false
+    database.close()
+    await rm(folder, { recursive: true, force: true })
+  }
+
+  return {
+    columns,
+    get chunk() {
+      return chunk
+    },
+    get rows() {
+      return rows
+    },
+    addColumns,
+    endRow() {
+      rows++
+      if (rows === chunkRows) append()
+    },
+    async finish() {
+      if (columns.length === 0) throw new UsageError('There are no rows to export', 'Read a topic that has rows')
+      try {
+        append()
+        appender?.closeSync()
+        appender = undefined
+        const list = columns.map(({ name }, i) => `c${i} AS ${sqlName(name)}`).join(', ')
+        const settings = format === 'csv' ? 'FORMAT csv, HEADER true' : 'FORMAT parquet, COMPRESSION zstd'
+        const written = join(folder, 'rows.out')
+        await connection.run(`COPY (SELECT ${list} FROM exported) TO ${sqlText(written)} (${settings})`)
+        await rename(written, target)
+      } catch (cause) {
+        throw unwritable(cause)
+      } finally {
+        await close()
+      }
+    },
+    discard: close,
+  }
+}
+
+function changedType(known: TableColumn, now: TableColumn): UsageError {
+  return new UsageError(
+    `Column "${now.name}" is ${known.type} in the topic's first rows and ${now.type} in later ones`,
+    'Export the rows of each schema on their own: give offsets to begin and end with',
+  )
+}

@@ -1,0 +1,313 @@
+import kafkajs, { type Admin } from 'kafkajs'
+import { exitCodes, PipelineError } from '../errors.ts'
+import type { PartitionOffset } from '../stages/ports.ts'
+import { BrokerError } from './broker-errors.ts'
+import type { ConnectionSettings } from './connection-settings.ts'
+import { type ControlLog, createControlClient, toControlError } from './control-client.ts'
+
+/** First and end offset of a partition; markers and open transactions count. */
+export interface Watermarks {
+  readonly partition: number
+  /** the first offset that retention has left */
+  readonly low: number
+  /** the offset after the last record */
+  readonly high: number
+}
+
+export interface GroupSummary {
+  readonly group: string
+  /** as `consumer` */
+  readonly protocolType: string
+}
+
+export interface GroupDescription {
+  readonly group: string
+  /** as Stable, Empty, PreparingRebalance, Dead */
+  readonly state: string
+  readonly members: readonly { readonly memberId: string; readonly clientId: string; readonly host: string }[]
+}
+
+/** How a row topic is to be. */
+export interface RowTopic {
+  readonly topic: string
+  readonly partitions: number
+  /** the raw topic, whose retention and message size it gets */
+  readonly like?: string
+}
+
+/** A topic that must exist does not. */
+export class TopicMissingError extends PipelineError {
+  readonly code = 'VGM_TOPIC_MISSING'
+  constructor(topic: string) {
+    super(`There is no topic ${topic}`, {
+      fix: 'Check --dataset and the topic options; "vgm load" and "vgm generate" make the raw topic',
+      exitCode: exitCodes.usage,
+    })
+  }
+}
+
+/** An output topic exists with another number of partitions than its rows need. */
+export class PartitionCountError extends PipelineError {
+  readonly code = 'VGM_PARTITION_COUNT'
+  constructor(topic: string, actual: number, needed: number, brokers: readonly string[]) {
+    const tool = `kafka-topics.sh --bootstrap-server ${brokers.join(',')}`
+    super(`Topic ${topic} has ${actual} partitions and needs ${needed}: a row keeps its partition`, {
+      fix:
+        actual < needed
+          ? `Run "${tool} --alter --topic ${topic} --partitions ${needed}"`
+          : `Name another output topic, or run "${tool} --delete --topic ${topic}" if its rows may go`,
+      exitCode: exitCodes.usage,
+    })
+  }
+}
+
+/** The models topic must keep one order of all publications for ever. */
+export class ModelsTopicError extends PipelineError {
+  readonly code = 'VGM_MODELS_TOPIC'
+  constructor(topic: string, problem: string, fix: string) {
+    super(`Topic ${topic} cannot hold models: ${problem}`, { fix, exitCode: exitCodes.usage })
+  }
+}
+
+/** The largest long: no limit. */
+const unlimited = '9223372036854775807'
+/** What the stamp, the modes and the headers of a dead letter may add to a row. */
+const addedMessageBytes = 64 * 1024
+/** Kafka's own default of max.message.bytes. */
+const defaultMaxMessageBytes = 1_048_588
+/** Of the cluster: `default.replication.factor`. */
+const brokersChoice = -1
+
+/** Topics, offsets and groups, by kafkajs. Connects at the first request. */
+export class ClusterAdmin {
+  readonly #settings: ConnectionSettings
+  readonly #log: ControlLog
+  #connecting: Promise<Admin> | undefined
+
+  constructor(settings: ConnectionSettings, log: ControlLog) {
+    this.#settings = settings
+    this.#log = log
+  }
+
+  /** @throws BrokerUnreachableError after about 3 s */
+  async connect(): Promise<void> {
+    await this.#ask('Connecting', async () => undefined)
+  }
+
+  async close(): Promise<void> {
+    const connecting = this.#connecting
+    this.#connecting = undefined
+    if (connecting === undefined) return
+    const admin = await connecting.catch(() => undefined)
+    await admin?.disconnect()
+  }
+
+  /** Number of brokers that answer, and the cluster's id. */
+  async describeCluster(): Promise<{ readonly clusterId: string; readonly brokers: readonly string[] }> {
+    const { clusterId, brokers } = await this.#ask('Describing the cluster', (admin) => admin.describeCluster())
+    return { clusterId, brokers: brokers.map(({ host, port }) => `${host}:${port}`) }
+  }
+
+  /** Number of partitions by topic. */
+  async topics(): Promise<ReadonlyMap<string, number>> {
+    const { topics } = await this.#ask('Listing topics', (admin) => admin.fetchTopicMetadata())
+    return new Map(topics.map(({ name, partitions }) => [name, partitions.length]))
+  }
+
+  /** Undefined if there is no such topic. */
+  async partitionCount(topic: string): Promise<number | undefined> {
+    return (await this.topics()).get(topic)
+  }
+
+  /** The settings that are in force, defaults included. @throws TopicMissingError */
+  async topicConfig(topic: string): Promise<ReadonlyMap<string, string>> {
+    const { resources } = await this.#ofTopic(topic, 'Reading the settings', (admin) =>
+      admin.describeConfigs({
+        includeSynonyms: false,
+        resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic }],
+      }),
+    )
+    return new Map(
+      resources.flatMap(({ configEntries }) => configEntries.map((entry) => [entry.configName, entry.configValue])),
+    )
+  }
+
+  /**
+   * Makes a topic for rows unless it exists: timestamps are kept, however old, and messages may be 64 KiB larger than in the
+   * raw topic.
+   *
+   * @throws PartitionCountError if it exists with another number of partitions
+   * @throws TopicMissingError if the topic that it is to be like does not exist
+   */
+  async ensureRowTopic({ topic, partitions, like }: RowTopic): Promise<'created' | 'present'> {
+    const source = like === undefined ? new Map<string, string>() : await this.topicConfig(like)
+    const maxMessageBytes = Number(source.get('max.message.bytes') ?? defaultMaxMessageBytes)
+    const retention = ['retention.ms', 'retention.bytes'].flatMap((name) => {
+      const value = source.get(name)
+      return value === undefined ? [] : [[name, value] as const]
+    })
+    const created = await this.#create(topic, partitions, [
+      ...retention,
+      ['message.timestamp.type', 'CreateTime'],
+      ['message.timestamp.before.max.ms', unlimited],
+      ['message.timestamp.after.max.ms', unlimited],
+      ['max.message.bytes', String(maxMessageBytes + (like === undefined ? 0 : addedMessageBytes))],
+    ])
+    if (created) return 'created'
+    const actual = await this.partitionCount(topic)
+    if (actual !== undefined && actual !== partitions) {
+      throw new PartitionCountError(topic, actual, partitions, this.#settings.brokers)
+    }
+    return 'present'
+  }
+
+  /** Makes the models topic unless it exists. @throws ModelsTopicError if it exists and cannot hold models */
+  async ensureModelsTopic(topic: string): Promise<'created' | 'present'> {
+    if (await this.#create(topic, 1, [['cleanup.policy', 'compact']])) return 'created'
+    const partitions = await this.partitionCount(topic)
+    if (partitions !== undefined && partitions !== 1) {
+      throw new ModelsTopicError(
+        topic,
+        `it has ${partitions} partitions instead of 1`,
+        'Name another one with --models-topic',
+      )
+    }
+    const policy = (await this.topicConfig(topic)).get('cleanup.policy')
+    if (policy !== 'compact') {
+      const brokers = this.#settings.brokers.join(',')
+      throw new ModelsTopicError(
+        topic,
+        `its cleanup.policy is ${policy}, so models would be deleted`,
+        `Run "kafka-configs.sh --bootstrap-server ${brokers} --alter --entity-type topics --entity-name ${topic} --add-config cleanup.policy=compact"`,
+      )
+    }
+    return 'present'
+  }
+
+  /** By partition, ascending. @throws TopicMissingError */
+  async watermarks(topic: string): Promise<readonly Watermarks[]> {
+    const offsets = await this.#ofTopic(topic, 'Reading the offsets', (admin) => admin.fetchTopicOffsets(topic))
+    return offsets
+      .map(({ partition, low, high }) => ({ partition, low: Number(low), high: Number(high) }))
+      .sort((a, b) => a.partition - b.partition)
+  }
+
+  /** The offset after the last record. @throws TopicMissingError */
+  async highWatermark(topic: string, partition: number): Promise<number> {
+    return (await this.watermarks(topic)).find((marks) => marks.partition === partition)?.high ?? 0
+  }
+
+  /**
+   * The first offset of each partition whose row is as new as `timestampMs` (ms since the epoch); the end if none is.
+   *
+   * @throws TopicMissingError
+   */
+  async offsetsAt(topic: string, timestampMs: number): Promise<readonly PartitionOffset[]> {
+    const offsets = await this.#ofTopic(topic, 'Looking for a time', (admin) =>
+      admin.fetchTopicOffsetsByTimestamp(topic, timestampMs),
+    )
+    return offsets.map(({ partition, offset }) => ({ topic, partition, offset: Number(offset) })).sort(byPartition)
+  }
+
+  /** What a group has committed, with metadata; partitions without a commit are left out. */
+  async committedOffsets(group: string, topic?: string): Promise<readonly PartitionOffset[]> {
+    // Without topics all of the group's come, and a topic that does not exist is no error.
+    const topics = await this.#ask(`Reading the committed offsets of ${group}`, (admin) =>
+      admin.fetchOffsets({ groupId: group }),
+    )
+    return topics
+      .filter((committed) => topic === undefined || committed.topic === topic)
+      .flatMap((committed) =>
+        committed.partitions
+          .filter(({ offset }) => Number(offset) >= 0)
+          .map(({ partition, offset, metadata }) => ({
+            topic: committed.topic,
+            partition,
+            offset: Number(offset),
+            metadata: metadata ?? '',
+          })),
+      )
+      .sort(byPartition)
+  }
+
+  /** Moves a group without members. @throws BrokerError if it has members */
+  async commitOffsets(group: string, topic: string, offsets: readonly Omit<PartitionOffset, 'topic'>[]): Promise<void> {
+    const partitions = offsets.map(({ partition, offset, metadata }) => ({
+      partition,
+      offset: String(offset),
+      ...(metadata !== undefined && { metadata }),
+    }))
+    await this.#ofTopic(topic, `Moving group ${group}`, (admin) =>
+      admin.setOffsets({ groupId: group, topic, partitions }),
+    )
+  }
+
+  async groups(): Promise<readonly GroupSummary[]> {
+    const { groups } = await this.#ask('Listing groups', (admin) => admin.listGroups())
+    return groups.map(({ groupId, protocolType }) => ({ group: groupId, protocolType }))
+  }
+
+  async describeGroups(groups: readonly string[]): Promise<readonly GroupDescription[]> {
+    if (groups.length === 0) return []
+    const described = await this.#ask('Describing groups', (admin) => admin.describeGroups([...groups]))
+    return described.groups.map(({ groupId, state, members }) => ({
+      group: groupId,
+      state,
+      members: members.map(({ memberId, clientId, clientHost }) => ({ memberId, clientId, host: clientHost })),
+    }))
+  }
+
+  async deleteGroups(groups: readonly string[]): Promise<void> {
+    if (groups.length > 0) await this.#ask('Deleting groups', (admin) => admin.deleteGroups([...groups]))
+  }
+
+  /** Topics that do not exist are left out. */
+  async deleteTopics(names: readonly string[]): Promise<void> {
+    const known = await this.topics()
+    const topics = names.filter((name) => known.has(name))
+    if (topics.length > 0) await this.#ask(`Deleting ${topics.join(', ')}`, (admin) => admin.deleteTopics({ topics }))
+  }
+
+  async #create(topic: string, partitions: number, config: readonly (readonly [string, string])[]): Promise<boolean> {
+    const configEntries = config.map(([name, value]) => ({ name, value }))
+    return this.#ask(`Creating topic ${topic}`, (admin) =>
+      admin.createTopics({
+        topics: [{ topic, numPartitions: partitions, replicationFactor: brokersChoice, configEntries }],
+      }),
+    )
+  }
+
+  async #ofTopic<T>(topic: string, what: string, request: (admin: Admin) => Promise<T>): Promise<T> {
+    // Looked up first: for a topic that does not exist kafkajs would retry for 3 s.
+    if ((await this.partitionCount(topic)) === undefined) throw new TopicMissingError(topic)
+    return this.#ask(`${what} of topic ${topic}`, request)
+  }
+
+  async #ask<T>(what: string, request: (admin: Admin) => Promise<T>): Promise<T> {
+    try {
+      return await request(await this.#connected())
+    } catch (cause) {
+      const error = toControlError(cause, what, this.#settings.brokers)
+      // kafkajs keeps asking for the metadata of each topic it has met; once one of them is gone every request fails.
+      if (error instanceof BrokerError && error.errorName === 'UNKNOWN_TOPIC_OR_PARTITION') await this.close()
+      throw error
+    }
+  }
+
+  #connected(): Promise<Admin> {
+    if (this.#connecting !== undefined) return this.#connecting
+    const admin = createControlClient(this.#settings, this.#log).admin()
+    this.#connecting = admin.connect().then(
+      () => admin,
+      (error) => {
+        this.#connecting = undefined
+        throw error
+      },
+    )
+    return this.#connecting
+  }
+}
+
+function byPartition(a: PartitionOffset, b: PartitionOffset): number {
+  return a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1
+}

@@ -1,0 +1,142 @@
+import kafkajs, { type CompressionTypes, type Kafka, type KafkaConfig } from 'kafkajs'
+import type { Compression } from '../batch/batch-header.ts'
+import { decompress } from '../batch/compression.ts'
+import { PipelineError } from '../errors.ts'
+import { BrokerError } from './broker-errors.ts'
+import type { ConnectionSettings } from './connection-settings.ts'
+
+/** Takes what kafkajs says at level `warn` and above; `context` is what it says beside the message. */
+export type ControlLog = (level: 'warn' | 'error', message: string, context: Readonly<Record<string, unknown>>) => void
+
+/** No broker answers. */
+export class BrokerUnreachableError extends PipelineError {
+  readonly code = 'VGM_BROKER_UNREACHABLE'
+  constructor(brokers: readonly string[], cause: unknown) {
+    super(`No Kafka broker answers at ${brokers.join(', ')}`, {
+      fix: 'Start a cluster with "vgm up", or name a running one with --brokers (KAFKA_BROKERS)',
+      retriable: true,
+      cause,
+    })
+  }
+}
+
+/** The brokers answer, but do not let us in. */
+export class BrokerLoginError extends PipelineError {
+  readonly code = 'VGM_BROKER_LOGIN'
+  constructor(brokers: readonly string[], cause: Error) {
+    super(`The brokers at ${brokers.join(', ')} refuse the login: ${cause.message}`, {
+      fix: 'Check the SASL mechanism, user name and password, and whether the listener wants TLS',
+      cause,
+    })
+  }
+}
+
+/** kafkajs gave up on a request for a reason that is neither an answer of the broker nor a lost connection. */
+export class ControlRequestError extends PipelineError {
+  readonly code = 'VGM_BROKER_REQUEST'
+  constructor(what: string, cause: Error) {
+    super(`${what} failed: ${cause.message}`, {
+      fix: 'Start again with --debug for the whole story',
+      retriable: (cause as KafkaJsError).retriable === true,
+      cause,
+    })
+  }
+}
+
+/** About 3 s in all, then the caller decides: a command ends with one line, a stage retries for longer. */
+const retry = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 }
+const connectionTimeoutMs = 5_000
+const authenticationTimeoutMs = 10_000
+const requestTimeoutMs = 30_000
+
+/** Codecs that kafkajs leaves to its users, and where its type numbers are. */
+const codecs: readonly (readonly [CompressionTypes, Exclude<Compression, 'none'>])[] = [
+  [kafkajs.CompressionTypes.Snappy, 'snappy'],
+  [kafkajs.CompressionTypes.LZ4, 'lz4'],
+  [kafkajs.CompressionTypes.ZSTD, 'zstd'],
+]
+
+/**
+ * The kafkajs client for everything that is not a row in flight. The only place that makes one, so that all of them retry,
+ * log and decompress alike.
+ */
+export function createControlClient(settings: ConnectionSettings, log: ControlLog): Kafka {
+  for (const [type, compression] of codecs) {
+    // Its types know the numbers of the four codecs only as literals.
+    ;(kafkajs.CompressionCodecs as Record<number, unknown>)[type] = () => ({
+      compress: async () => {
+        throw new RangeError('The control client writes no compressed batches')
+      },
+      decompress: async (records: Buffer) => Buffer.from(decompress(compression, records)),
+    })
+  }
+  const config: KafkaConfig = {
+    brokers: [...settings.brokers],
+    clientId: settings.clientId,
+    connectionTimeout: connectionTimeoutMs,
+    authenticationTimeout: authenticationTimeoutMs,
+    requestTimeout: requestTimeoutMs,
+    retry,
+    logLevel: kafkajs.logLevel.WARN,
+    logCreator:
+      () =>
+      ({ level, log: { message, timestamp: _timestamp, logger: _logger, ...context } }) =>
+        log(level === kafkajs.logLevel.ERROR ? 'error' : 'warn', message, context),
+  }
+  if (settings.tls !== undefined) config.ssl = settings.tls
+  if (settings.sasl !== undefined) config.sasl = saslOptions(settings.sasl)
+  return new kafkajs.Kafka(config)
+}
+
+/** Turns what kafkajs was rejected with into an error of ours; `what` says what was being done. */
+export function toControlError(error: unknown, what: string, brokers: readonly string[]): PipelineError {
+  if (error instanceof PipelineError) return error
+  const chain = causes(error)
+  const answered = chain.find((cause) => typeof cause.type === 'string' && typeof cause.code === 'number')
+  if (chain.some(({ name }) => name === 'KafkaJSSASLAuthenticationError')) {
+    return new BrokerLoginError(brokers, chain[chain.length - 1])
+  }
+  if (answered !== undefined) return new BrokerError(answered.code as number, what)
+  if (chain.some(({ name }) => unreachableNames.has(name))) return new BrokerUnreachableError(brokers, error)
+  return new ControlRequestError(what, chain[0] ?? new Error(String(error)))
+}
+
+interface KafkaJsError extends Error {
+  /** Kafka's name of an error code */
+  readonly type?: string
+  /** Kafka's error code; of a connection error the operating system's */
+  readonly code?: number | string
+  readonly retriable?: boolean
+}
+
+const unreachableNames: ReadonlySet<string> = new Set([
+  'KafkaJSConnectionError',
+  'KafkaJSConnectionClosedError',
+  'KafkaJSBrokerNotFound',
+  'KafkaJSNoBrokerAvailableError',
+  'KafkaJSRequestTimeoutError',
+])
+
+/** The error, its causes, and the errors that it sums up. */
+function causes(error: unknown): KafkaJsError[] {
+  const found: KafkaJsError[] = []
+  const waiting: unknown[] = [error]
+  while (waiting.length > 0) {
+    const next = waiting.shift()
+    if (!(next instanceof Error) || found.includes(next)) continue
+    found.push(next)
+    waiting.push(next.cause, ...('errors' in next && Array.isArray(next.errors) ? next.errors : []))
+  }
+  return found
+}
+
+function saslOptions({ mechanism, username, password }: NonNullable<ConnectionSettings['sasl']>) {
+  switch (mechanism) {
+    case 'PLAIN':
+      return { mechanism: 'plain' as const, username, password }
+    case 'SCRAM-SHA-256':
+      return { mechanism: 'scram-sha-256' as const, username, password }
+    case 'SCRAM-SHA-512':
+      return { mechanism: 'scram-sha-512' as const, username, password }
+  }
+}

@@ -1,0 +1,118 @@
+import { createAPI, type Reader, Writer } from '@platformatic/kafka'
+import { ResponseCursor } from './response-cursor.ts'
+
+const fetchKey = 1
+/** The newest version that names topics instead of numbering them: KIP-516 ids would change under our feet. */
+const fetchVersion = 12
+const readCommitted = 1
+
+export interface FetchTarget {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+}
+
+export interface FetchLimits {
+  /** how long the broker may wait for `minBytes` */
+  readonly maxWaitMs: number
+  readonly minBytes: number
+  readonly maxBytes: number
+  readonly partitionMaxBytes: number
+}
+
+/** Rows of this producer from this offset on were rolled back, up to its next abort marker. */
+export interface AbortedTransaction {
+  readonly producerId: bigint
+  readonly firstOffset: number
+}
+
+export interface FetchedRecords {
+  readonly topic: string
+  readonly partition: number
+  readonly errorCode: number
+  readonly highWatermark: number
+  readonly lastStableOffset: number
+  readonly logStartOffset: number
+  readonly aborted: readonly AbortedTransaction[]
+  /** record batches, the last one perhaps cut off */
+  readonly bytes: Uint8Array
+  readonly view: DataView
+}
+
+export interface FetchResponse {
+  readonly errorCode: number
+  readonly partitions: readonly FetchedRecords[]
+}
+
+/** Fetch v12 outside a fetch session. https://kafka.apache.org/protocol#The_Messages_Fetch */
+function createRequest(targets: readonly FetchTarget[], limits: FetchLimits): Writer {
+  const byTopic = new Map<string, FetchTarget[]>()
+  for (const target of targets) {
+    const known = byTopic.get(target.topic)
+    if (known === undefined) byTopic.set(target.topic, [target])
+    else known.push(target)
+  }
+  return Writer.create()
+    .appendInt32(-1)
+    .appendInt32(limits.maxWaitMs)
+    .appendInt32(limits.minBytes)
+    .appendInt32(limits.maxBytes)
+    .appendInt8(readCommitted)
+    .appendInt32(0)
+    .appendInt32(-1)
+    .appendArray([...byTopic], (topicWriter, [topic, partitions]) => {
+      topicWriter.appendString(topic).appendArray(partitions, (writer, target) => {
+        writer
+          .appendInt32(target.partition)
+          .appendInt32(-1)
+          .appendInt64(BigInt(target.offset))
+          .appendInt32(-1)
+          .appendInt64(-1n)
+          .appendInt32(limits.partitionMaxBytes)
+      })
+    })
+    .appendArray([], () => undefined)
+    .appendString('')
+    .appendTaggedFields()
+}
+
+function parseResponse(_correlationId: number, _apiKey: number, _apiVersion: number, reader: Reader): FetchResponse {
+  const cursor = new ResponseCursor(reader)
+  cursor.int32() // throttle time
+  const errorCode = cursor.int16()
+  cursor.int32() // session id
+  const partitions: FetchedRecords[] = []
+  for (let topics = cursor.compactLength(); topics > 0; topics--) {
+    const topic = Buffer.from(cursor.take(cursor.compactLength())).toString()
+    for (let count = cursor.compactLength(); count > 0; count--) {
+      partitions.push(parsePartition(cursor, topic))
+      cursor.skipTaggedFields()
+    }
+    cursor.skipTaggedFields()
+  }
+  return { errorCode, partitions }
+}
+
+function parsePartition(cursor: ResponseCursor, topic: string): FetchedRecords {
+  const partition = cursor.int32()
+  const errorCode = cursor.int16()
+  const highWatermark = Number(cursor.int64())
+  const lastStableOffset = Number(cursor.int64())
+  const logStartOffset = Number(cursor.int64())
+  const aborted: AbortedTransaction[] = []
+  for (let count = cursor.compactLength(); count > 0; count--) {
+    aborted.push({ producerId: cursor.int64(), firstOffset: Number(cursor.int64()) })
+    cursor.skipTaggedFields()
+  }
+  cursor.int32() // preferred read replica
+  const bytes = cursor.take(cursor.compactLength())
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return { topic, partition, errorCode, highWatermark, lastStableOffset, logStartOffset, aborted, bytes, view }
+}
+
+export const fetchRecords = createAPI<Parameters<typeof createRequest>, FetchResponse>(
+  fetchKey,
+  fetchVersion,
+  createRequest,
+  parseResponse,
+)

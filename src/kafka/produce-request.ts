@@ -1,0 +1,51 @@
+import { createAPI, type Reader, Writer } from '@platformatic/kafka'
+import { ResponseCursor } from './response-cursor.ts'
+
+/** Leader and all in-sync replicas: transactions allow nothing less. */
+const acksAll = -1
+const produceKey = 0
+/** The newest version before KIP-890's second generation and topic ids that knows flexible encoding. */
+const produceVersion = 9
+
+/**
+ * Produce v9 with one batch for one partition: as many requests are in flight as there are batches, and an
+ * answer concerns one partition. https://kafka.apache.org/protocol#The_Messages_Produce
+ */
+function createRequest(
+  transactionalId: string | null,
+  timeoutMs: number,
+  topic: string,
+  partition: number,
+  batch: Uint8Array,
+): Writer {
+  return Writer.create()
+    .appendString(transactionalId)
+    .appendInt16(acksAll)
+    .appendInt32(timeoutMs)
+    .appendUnsignedVarInt(2)
+    .appendString(topic)
+    .appendUnsignedVarInt(2)
+    .appendInt32(partition)
+    .appendUnsignedVarInt(batch.length + 1)
+    .append(Buffer.from(batch.buffer, batch.byteOffset, batch.byteLength))
+    .appendTaggedFields()
+    .appendTaggedFields()
+    .appendTaggedFields()
+}
+
+/** The error code of the one partition that was written to; 0 if the batch is in the log. */
+function parseResponse(_correlationId: number, _apiKey: number, _apiVersion: number, reader: Reader): number {
+  const cursor = new ResponseCursor(reader)
+  cursor.compactLength()
+  cursor.take(cursor.compactLength())
+  cursor.compactLength()
+  cursor.int32()
+  return cursor.int16()
+}
+
+export const produce = createAPI<Parameters<typeof createRequest>, number>(
+  produceKey,
+  produceVersion,
+  createRequest,
+  parseResponse,
+)

@@ -1,0 +1,109 @@
+import type { Compression } from '../batch/batch-header.ts'
+import type { GroupSession, LogReader, PartitionOffset, TopicPartition, TransactionalWriter } from '../stages/ports.ts'
+import { BrokerConnections } from './broker-connections.ts'
+import type { ConnectionSettings } from './connection-settings.ts'
+import { Fetcher } from './fetcher.ts'
+import { GroupMembership, membershipDefaults } from './group-membership.ts'
+import { type StartOffsets, TransactionalGroupSession } from './group-session.ts'
+import { TransactionalProducer } from './transactional-producer.ts'
+
+/** KIP-447 makes a killed member's offsets unstable for no longer than this. */
+export const transactionTimeoutMs = 10_000
+
+export interface GroupSessionOptions {
+  readonly group: string
+  readonly topic: string
+  readonly transactionalId: string
+  /** makes the membership static */
+  readonly groupInstanceId: string | null
+  readonly compression: Compression
+  /** default: the first row of a partition */
+  readonly startOffsets?: StartOffsets
+  /** where to stop reading partitions; others are read for ever */
+  readonly ends?: readonly PartitionOffset[]
+  readonly outputsOf: (input: TopicPartition) => readonly TopicPartition[]
+  readonly onAbort: (cause: unknown) => void
+}
+
+/** Opens what stages read and write rows with. Each has connections of its own and closes them with itself. */
+export class RowClient {
+  readonly #settings: ConnectionSettings
+
+  constructor(settings: ConnectionSettings) {
+    this.#settings = settings
+  }
+
+  /** Reads nothing before it is told what. */
+  openReader(): LogReader {
+    const connections = new BrokerConnections(this.#settings)
+    const fetcher = new Fetcher(connections)
+    return {
+      assign: (next) => fetcher.assign(next),
+      poll: (maxWaitMs) => fetcher.poll(maxWaitMs),
+      position: (topic, partition) => fetcher.position(topic, partition),
+      close: async () => {
+        await fetcher.close()
+        await connections.close()
+      },
+    }
+  }
+
+  async openWriter(transactionalId: string, compression: Compression): Promise<TransactionalWriter> {
+    const connections = new BrokerConnections(this.#settings)
+    const producer = await this.#producer(connections, transactionalId, compression)
+    return {
+      begin: (expected) => producer.begin(expected),
+      produce: (topic, partition, batch) => producer.produce(topic, partition, batch),
+      commit: (offsets) => producer.commit(offsets),
+      abort: () => producer.abort(),
+      close: async () => {
+        await producer.close()
+        await connections.close()
+      },
+    }
+  }
+
+  async openSession(options: GroupSessionOptions): Promise<GroupSession> {
+    const { group, topic, groupInstanceId, transactionalId, compression } = options
+    const connections = new BrokerConnections(this.#settings)
+    const producer = await this.#producer(connections, transactionalId, compression)
+    return new TransactionalGroupSession({
+      connections,
+      producer,
+      group,
+      fetcher: new Fetcher(connections),
+      membership: new GroupMembership(connections, { group, topic, groupInstanceId, ...membershipDefaults }),
+      startOffsets: options.startOffsets ?? ((partitions) => connections.listOffsets(partitions, earliest)),
+      endOffsetOf: ({ topic, partition }) =>
+        options.ends?.find((end) => end.topic === topic && end.partition === partition)?.offset,
+      outputsOf: options.outputsOf,
+      onAbort: options.onAbort,
+    })
+  }
+
+  /** Runs `ask` with connections that live as long as it does. */
+  async withConnections<T>(ask: (connections: BrokerConnections) => Promise<T>): Promise<T> {
+    const connections = new BrokerConnections(this.#settings)
+    try {
+      return await ask(connections)
+    } finally {
+      await connections.close()
+    }
+  }
+
+  async #producer(
+    connections: BrokerConnections,
+    transactionalId: string,
+    compression: Compression,
+  ): Promise<TransactionalProducer> {
+    try {
+      return await TransactionalProducer.open(connections, { transactionalId, compression, transactionTimeoutMs })
+    } catch (error) {
+      await connections.close()
+      throw error
+    }
+  }
+}
+
+/** ListOffsets' name for the first row of a partition. */
+const earliest = -2

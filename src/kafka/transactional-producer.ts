@@ -1,0 +1,295 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  addOffsetsToTxnV3,
+  addPartitionsToTxnV3,
+  type Connection,
+  endTxnV3,
+  initProducerIdV4,
+  txnOffsetCommitV3,
+} from '@platformatic/kafka'
+import type { Compression } from '../batch/batch-header.ts'
+import type { RecordBatchWriter } from '../batch/record-batch-writer.ts'
+import type { OffsetCommit, TopicPartition, TransactionalWriter } from '../stages/ports.ts'
+import type { BrokerConnections } from './broker-connections.ts'
+import { BrokerError, FencedError, kindOf } from './broker-errors.ts'
+import { produce } from './produce-request.ts'
+import { TransactionLife } from './transaction-states.ts'
+
+export interface TransactionalProducerOptions {
+  readonly transactionalId: string
+  readonly compression: Compression
+  /** after which the coordinator rolls an unfinished transaction back */
+  readonly transactionTimeoutMs: number
+}
+
+/** Who commits offsets, as the group knew it when the slice began (KIP-447). */
+export interface CommittingMember {
+  readonly memberId: string
+  readonly generationId: number
+  readonly groupInstanceId: string | null
+}
+
+/** Offsets that are committed outside a group's membership: the group has no members. */
+export const noMember: CommittingMember = { memberId: '', generationId: -1, groupInstanceId: null }
+
+/** What the broker's deduplication can tell apart for one partition. */
+const maxInFlightPerPartition = 5
+/** Batches of all partitions that wait for their acknowledgement. */
+const maxInFlightBytes = 48 * 1024 * 1024
+const abortWaitMs = 2_000
+/** Sequences go from 2^31 - 1 to 0. */
+const sequenceModulus = 2 ** 31
+
+interface PartitionProgress {
+  readonly topic: string
+  readonly partition: number
+  /** settles when the first batch of this transaction is in the log */
+  opened: Promise<void> | undefined
+  inFlight: number
+}
+
+/**
+ * The transaction session on the wire: protocol version 1 throughout (DESIGN, "Exactly once"), so AddPartitionsToTxn v3,
+ * Produce v9, TxnOffsetCommit v3 and EndTxn v3. A slice of work is the unit of retry: whatever goes wrong with a batch
+ * fails the transaction, and the caller repeats the slice.
+ */
+export class TransactionalProducer implements TransactionalWriter {
+  readonly #connections: BrokerConnections
+  readonly #options: TransactionalProducerOptions
+  readonly #life = new TransactionLife()
+  #producerId = -1n
+  #epoch = -1
+  readonly #sequences = new Map<string, number>()
+  /** partitions and groups of the open transaction that the coordinator knows */
+  #partitions = new Map<string, PartitionProgress>()
+  #addedGroup: string | undefined
+  /** first batches wait for one another: the leaders' concurrent verifications of one producer collide */
+  #opening: Promise<void> = Promise.resolve()
+  readonly #inFlight = new Set<Promise<void>>()
+  #inFlightBytes = 0
+  #failure: unknown
+
+  private constructor(connections: BrokerConnections, options: TransactionalProducerOptions) {
+    this.#connections = connections
+    this.#options = options
+  }
+
+  /**
+   * Fences older producers of the same transactional id, and ends the transaction that one may have left open.
+   *
+   * @throws BrokerError, ConnectionLostError
+   */
+  static async open(
+    connections: BrokerConnections,
+    options: TransactionalProducerOptions,
+  ): Promise<TransactionalProducer> {
+    const producer = new TransactionalProducer(connections, options)
+    await producer.#initialize(-1n, -1)
+    producer.#life.enter('ready')
+    return producer
+  }
+
+  async begin(expected: readonly TopicPartition[] = []): Promise<void> {
+    this.#life.enter('open')
+    this.#partitions = new Map()
+    this.#addedGroup = undefined
+    this.#opening = Promise.resolve()
+    this.#failure = undefined
+    await this.#addPartitions(expected)
+  }
+
+  async produce(topic: string, partition: number, batch: RecordBatchWriter): Promise<void> {
+    this.#life.require('open')
+    const key = `${topic}/${partition}`
+    if (!this.#partitions.has(key)) await this.#addPartitions([{ topic, partition }])
+    this.#throwFailure()
+    const progress = this.#partitions.get(key) as PartitionProgress
+    const { recordCount } = batch
+    const baseSequence = this.#sequences.get(key) ?? 0
+    const bytes = batch.finish({
+      compression: this.#options.compression,
+      isTransactional: true,
+      producerId: this.#producerId,
+      producerEpoch: this.#epoch,
+      baseSequence,
+    })
+    this.#sequences.set(key, (baseSequence + recordCount) % sequenceModulus)
+    const isFirst = progress.opened === undefined
+    const turn = progress.opened ?? this.#opening
+    const sent = turn.then(() => this.#send(progress, bytes, isFirst)).then(() => batch.recycle(bytes))
+    const settled = sent.catch((error: unknown) => {
+      this.#failure ??= error
+    })
+    if (isFirst) {
+      progress.opened = settled
+      this.#opening = settled
+    }
+    this.#track(settled, progress, bytes.length)
+    while (progress.inFlight >= maxInFlightPerPartition || this.#inFlightBytes > maxInFlightBytes)
+      await Promise.race(this.#inFlight)
+  }
+
+  async commit(offsets?: OffsetCommit, member: CommittingMember = noMember): Promise<void> {
+    this.#life.require('open')
+    await Promise.all(this.#inFlight)
+    this.#throwFailure()
+    this.#life.enter('committing')
+    if (offsets !== undefined) await this.#commitOffsets(offsets, member)
+    if (this.#partitions.size > 0 || this.#addedGroup !== undefined) await this.#endTransaction(true)
+    this.#life.enter('ready')
+  }
+
+  async abort(): Promise<void> {
+    this.#life.enter('aborting')
+    await Promise.race([Promise.all(this.#inFlight), sleep(abortWaitMs, undefined, { ref: false })])
+    const isUncertain = this.#failure !== undefined || this.#inFlight.size > 0
+    const isKnown = this.#partitions.size > 0 || this.#addedGroup !== undefined
+    if (isKnown) {
+      try {
+        await this.#endTransaction(false)
+      } catch (error) {
+        // The coordinator has ended it by itself, or will when the epoch is bumped.
+        if (kindOf(error) !== 'abortable') throw this.#fail(error)
+        this.#failure ??= error
+      }
+    }
+    // A batch without an answer leaves the broker's last sequence unknown: KIP-360, a new epoch starts at 0.
+    if (isUncertain || this.#failure !== undefined) await this.#initialize(this.#producerId, this.#epoch)
+    this.#failure = undefined
+    this.#life.enter('ready')
+  }
+
+  async close(): Promise<void> {
+    if (this.#life.state === 'open' || this.#life.state === 'committing') await this.abort()
+    if (this.#life.state !== 'closed') this.#life.enter('closed')
+  }
+
+  #throwFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure
+  }
+
+  /** Notes that the producer is of no more use; the error to throw. */
+  #fail(error: unknown): unknown {
+    if (kindOf(error) === 'fenced') {
+      this.#life.enter('fenced')
+      return error instanceof FencedError
+        ? error
+        : new FencedError(`The transactional id ${this.#options.transactionalId}`, error)
+    }
+    this.#life.enter('failed')
+    return error
+  }
+
+  #track(settled: Promise<void>, progress: PartitionProgress, bytes: number): void {
+    progress.inFlight++
+    this.#inFlightBytes += bytes
+    this.#inFlight.add(settled)
+    void settled.finally(() => {
+      progress.inFlight--
+      this.#inFlightBytes -= bytes
+      this.#inFlight.delete(settled)
+    })
+  }
+
+  async #send(progress: PartitionProgress, batch: Uint8Array, isFirst: boolean): Promise<void> {
+    this.#throwFailure()
+    const { topic, partition } = progress
+    const { transactionalId, transactionTimeoutMs } = this.#options
+    const what = `Writing to ${topic}/${partition}`
+    const send = async () => {
+      const connection = await this.#connections.leaderConnection(progress, 'produce')
+      const errorCode = await this.#connections.request(connection, what, () =>
+        produce.async(connection, transactionalId, transactionTimeoutMs, topic, partition, batch),
+      )
+      const error = errorCode === 0 ? undefined : new BrokerError(errorCode, what)
+      if (error !== undefined && error.errorName !== 'DUPLICATE_SEQUENCE_NUMBER') throw error
+    }
+    // Nothing is in flight behind a first batch, so it may be sent again in order.
+    if (isFirst) await this.#connections.retrying(what, send, transactionTimeoutMs)
+    else await send()
+  }
+
+  async #addPartitions(partitions: readonly TopicPartition[]): Promise<void> {
+    if (partitions.length === 0) return
+    const { transactionalId } = this.#options
+    const topics = [...Map.groupBy(partitions, ({ topic }) => topic)].map(([name, members]) => ({
+      name,
+      partitions: members.map(({ partition }) => partition),
+    }))
+    await this.#coordinator('Announcing partitions', (connection) =>
+      addPartitionsToTxnV3.api.async(connection, [
+        { transactionalId, producerId: this.#producerId, producerEpoch: this.#epoch, verifyOnly: false, topics },
+      ]),
+    )
+    for (const { topic, partition } of partitions)
+      this.#partitions.set(`${topic}/${partition}`, { topic, partition, opened: undefined, inFlight: 0 })
+  }
+
+  async #commitOffsets({ group, offsets }: OffsetCommit, member: CommittingMember): Promise<void> {
+    const { transactionalId, transactionTimeoutMs } = this.#options
+    await this.#coordinator('Announcing the offsets', (connection) =>
+      addOffsetsToTxnV3.api.async(connection, transactionalId, this.#producerId, this.#epoch, group),
+    )
+    this.#addedGroup = group
+    const topics = [...Map.groupBy(offsets, ({ topic }) => topic)].map(([name, members]) => ({
+      name,
+      partitions: members.map(({ partition, offset, metadata }) => ({
+        partitionIndex: partition,
+        committedOffset: BigInt(offset),
+        committedLeaderEpoch: -1,
+        committedMetadata: metadata ?? '',
+      })),
+    }))
+    await this.#connections.retrying(
+      `Committing offsets to group ${group}`,
+      async (what) => {
+        const connection = await this.#connections.coordinatorConnection('group', group)
+        await this.#connections.request(connection, what, () =>
+          txnOffsetCommitV3.api.async(
+            connection,
+            transactionalId,
+            group,
+            this.#producerId,
+            this.#epoch,
+            member.generationId,
+            member.memberId,
+            member.groupInstanceId,
+            topics,
+          ),
+        )
+      },
+      transactionTimeoutMs,
+    )
+  }
+
+  async #endTransaction(isCommit: boolean): Promise<void> {
+    await this.#coordinator(isCommit ? 'Committing' : 'Aborting', (connection) =>
+      endTxnV3.api.async(connection, this.#options.transactionalId, this.#producerId, this.#epoch, isCommit),
+    )
+  }
+
+  /** Asks for an epoch: a new identity for -1, else the next epoch of the current one, from which sequences start anew. */
+  async #initialize(producerId: bigint, epoch: number): Promise<void> {
+    const { transactionalId, transactionTimeoutMs } = this.#options
+    try {
+      const given = await this.#coordinator('Taking the transactional id', (connection) =>
+        initProducerIdV4.api.async(connection, transactionalId, transactionTimeoutMs, producerId, epoch),
+      )
+      this.#producerId = given.producerId
+      this.#epoch = given.producerEpoch
+      this.#sequences.clear()
+    } catch (error) {
+      throw this.#fail(error)
+    }
+  }
+
+  /** Sends a request to the transaction's coordinator, again while that is worth it. */
+  async #coordinator<T>(doing: string, send: (connection: Connection) => Promise<T>): Promise<T> {
+    const { transactionalId } = this.#options
+    const what = `${doing} (transactional id ${transactionalId})`
+    return this.#connections.retrying(what, async () => {
+      const connection = await this.#connections.coordinatorConnection('transaction', transactionalId)
+      return this.#connections.request(connection, what, send)
+    })
+  }
+}

@@ -1,0 +1,13 @@
+import type { Histogram } from './histogram.ts'
+
+/** What one pass over a column tells beside its shape. */
+export interface ColumnFacts {
+  /** rows with a value; the sum of the weights where rows are weighted */
+  readonly rows: number
+  readonly nulls: number
+  readonly min: number
+  readonly max: number
+  /** the largest number of decimals among the values, 0 for integers; 15 stands for "all that a double has" */
+  readonly decimals: number
+  readonly histogram: Histogram
+}

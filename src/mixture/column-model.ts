@@ -1,0 +1,138 @@
+import { FitOptionError } from './errors.ts'
+import type { Histogram } from './histogram.ts'
+import type { Mixture } from './mixture.ts'
+
+/** The Avro types that can be modelled. */
+export type NumericType = 'int' | 'long' | 'float' | 'double'
+
+/**
+ * All that normalize, restore, drift and cards need of a column: plain data, for JSON and Avro.
+ * The arrays have one entry for each active component, ordered by mean; a mode is an index into them.
+ */
+export interface ColumnModel {
+  readonly name: string
+  readonly type: NumericType
+  readonly nullable: boolean
+  /** rows with a value */
+  readonly rows: number
+  readonly nulls: number
+  readonly min: number
+  readonly max: number
+  /** the largest number of decimals seen; 15 stands for "all that a double has" */
+  readonly decimals: number
+  /** expected weights as fitted; what the dropped components held is missing from their sum */
+  readonly weight: readonly number[]
+  /** in the unit of the column */
+  readonly mean: readonly number[]
+  /** in the unit of the column; never a variance, which overflows beyond 1e154 */
+  readonly std: readonly number[]
+  /** score(x) = offset - precision / 2 (x - mean)^2 is the E-step's ln rho, in nats */
+  readonly offset: readonly number[]
+  /** in 1 / unit^2 */
+  readonly precision: readonly number[]
+  readonly lowerBound: number
+  readonly iterations: number
+  readonly converged: boolean
+  readonly histogram: Histogram
+}
+
+/** Everything has a default: what the fit itself saw, and a plain double. */
+export interface ColumnModelOptions {
+  readonly name?: string
+  readonly type?: NumericType
+  readonly nullable?: boolean
+  readonly rows?: number
+  readonly nulls?: number
+  readonly min?: number
+  readonly max?: number
+  readonly decimals?: number
+  readonly histogram?: Histogram
+  /** components below are dropped (the heaviest one never), default 0.005 as in CTGAN and RDT */
+  readonly minWeight?: number
+}
+
+/** Beyond these a quadratic's precision leaves the range of doubles. */
+const quadraticRange = { min: 1e-140, max: 1e140 }
+
+/**
+ * The publishable model of a column: the active components of a mixture, ordered by mean.
+ *
+ * A column beyond 1e140 or with a component narrower than 1e-140 gets one mode that spans them all, because scores in its
+ * unit could not be written as doubles.
+ *
+ * @throws FitOptionError if `minWeight` is not in [0, 1)
+ * @example
+ * const waits = Float64Array.of(1, 1.1, 0.9, 1.2, 7, 7.2, 6.9, 7.1)
+ * columnModel(fitMixture(waits, { components: 2, totalRows: 1e6 }), { name: 'wait' }).std // [ 0.1120045, 0.1120045 ], to 7 digits
+ */
+export function columnModel(mixture: Mixture, options: ColumnModelOptions = {}): ColumnModel {
+  const { minWeight = 0.005, name = 'value', type = 'double', nullable = false, ...facts } = options
+  if (!(minWeight >= 0 && minWeight < 1)) {
+    throw new FitOptionError(`minWeight is ${minWeight}`, 'Choose a number from 0 up to, not including, 1')
+  }
+  const modes = activeModes(mixture, minWeight)
+  return {
+    name,
+    type,
+    nullable,
+    rows: facts.rows ?? mixture.facts.rows,
+    nulls: facts.nulls ?? mixture.facts.nulls,
+    min: facts.min ?? mixture.facts.min,
+    max: facts.max ?? mixture.facts.max,
+    decimals: facts.decimals ?? mixture.facts.decimals,
+    ...(modes.every(isRepresentable) ? quadratics(modes) : oneMode(modes)),
+    lowerBound: mixture.lowerBound,
+    iterations: mixture.iterations,
+    converged: mixture.converged,
+    histogram: facts.histogram ?? mixture.facts.histogram,
+  }
+}
+
+interface Mode {
+  readonly weight: number
+  readonly mean: number
+  readonly std: number
+  readonly offset: number
+  readonly precision: number
+}
+
+type Quadratics = Pick<ColumnModel, 'weight' | 'mean' | 'std' | 'offset' | 'precision'>
+
+function activeModes(mixture: Mixture, minWeight: number): Mode[] {
+  const { weights, means, stds, terms } = mixture
+  const heaviest = weights.indexOf(Math.max(...weights))
+  return Array.from(weights, (weight, k) => ({
+    weight,
+    mean: means[k],
+    std: stds[k],
+    offset: terms.offset[k],
+    precision: terms.precision[k],
+  }))
+    .filter((mode, k) => mode.weight >= minWeight || k === heaviest)
+    .sort((a, b) => a.mean - b.mean)
+}
+
+const isRepresentable = ({ mean, std }: Mode) =>
+  Math.abs(mean) <= quadraticRange.max && std >= quadraticRange.min && std <= quadraticRange.max
+
+const quadratics = (modes: readonly Mode[]): Quadratics => ({
+  weight: modes.map((mode) => mode.weight),
+  mean: modes.map((mode) => mode.mean),
+  std: modes.map((mode) => mode.std),
+  offset: modes.map((mode) => mode.offset),
+  precision: modes.map((mode) => mode.precision),
+})
+
+/** The mean and standard deviation of all modes together, 4 std still a double; the score is 0 everywhere, there being no other. */
+function oneMode(modes: readonly Mode[]): Quadratics {
+  const weight = modes.reduce((sum, mode) => sum + mode.weight, 0)
+  const mean = modes.reduce((sum, mode) => sum + (mode.weight / weight) * mode.mean, 0)
+  const std = Math.hypot(...modes.flatMap((m) => [m.std, m.mean - mean].map((d) => Math.sqrt(m.weight / weight) * d)))
+  return {
+    weight: [weight],
+    mean: [mean],
+    std: [Math.min(Math.max(std, Number.MIN_VALUE), Number.MAX_VALUE / 8)],
+    offset: [0],
+    precision: [0],
+  }
+}

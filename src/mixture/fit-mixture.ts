@@ -1,0 +1,100 @@
+import { type Blocks, rowBlocks } from './blocks.ts'
+import { columnBins } from './column-bins.ts'
+import { ColumnSummary } from './column-summary.ts'
+import { EmptyColumnError, FitOptionError, NonFiniteValueError } from './errors.ts'
+import { type FitOptions, fitSettings } from './fit-options.ts'
+import { columnFacts, fitSummary } from './fit-summary.ts'
+import { kMeans } from './k-means.ts'
+import { type Mixture, mixtureOf } from './mixture.ts'
+import { oneModeMixture } from './one-mode.ts'
+import { pilotCentre } from './pilot-centre.ts'
+import { emptyPosterior, type Priors } from './posterior.ts'
+import { inferPosterior, posteriorOfLabels } from './variational-inference.ts'
+
+/** Beyond it, squares in recipe `sklearn` would overflow: such columns are fitted in units of their largest value. */
+const largestValue = 1e100
+
+/**
+ * Fits a variational Gaussian mixture with Dirichlet-process weights to one column.
+ *
+ * Recipe `scaled` (the default) suits data of any size and scale, and summarises the rows first. Recipe `sklearn` gives the
+ * numbers of scikit-learn's BayesianGaussianMixture (full covariance, dirichlet_process) given the same first labels, on
+ * the rows themselves: its time and memory grow with n K. Two deviations: with fewer rows than components it takes as
+ * many components as rows, and rows may be weighted.
+ *
+ * @param values finite, shape (n), in any unit
+ * @throws EmptyColumnError, NonFiniteValueError, FitOptionError
+ * @example
+ * const waits = Float64Array.of(1, 1.1, 0.9, 1.2, 7, 7.2, 6.9, 7.1)
+ * fitMixture(waits, { components: 2, totalRows: 1e6 }).means // Float64Array [ 1.050006, 7.049994 ], to 7 digits
+ */
+export function fitMixture(values: Float64Array, options: FitOptions = {}): Mixture {
+  checkShapes(values, options)
+  const summary = new ColumnSummary(pilotCentre(values))
+  summary.add(values, values.length, options.weights)
+  if (!(summary.rows > 0)) throw new EmptyColumnError()
+  return options.recipe === 'sklearn' ? fitLikeSklearn(values, options, summary) : fitSummary(summary, options)
+}
+
+function fitLikeSklearn(values: Float64Array, options: FitOptions, summary: ColumnSummary): Mixture {
+  const settings = fitSettings('sklearn', options)
+  const components = Math.min(settings.components, values.length)
+  const concentration = options.weightConcentrationPrior ?? 1 / components
+  const snapshot = summary.snapshot()
+  const facts = columnFacts(snapshot, columnBins(snapshot))
+  if (values.length < 2 || summary.rows <= 1) return oneModeMixture(summary.min, summary.rows, concentration, facts)
+
+  const largest = Math.max(Math.abs(summary.min), Math.abs(summary.max))
+  const unit = largest > largestValue ? largest : 1
+  const blocks = rowBlocks(unit === 1 ? values : values.map((x) => x / unit), options.weights)
+  const priors = sharedPriors(blocks, summary.rows, components, {
+    concentration,
+    regularization: settings.regularization / unit / unit,
+  })
+  const labels = options.initialLabels ?? kMeans(blocks, components, options.seed ?? 0)
+  const start = posteriorOfLabels(blocks, labels, priors, emptyPosterior(components))
+  return mixtureOf(inferPosterior(blocks, priors, start, settings), { origin: 0, unit }, facts)
+}
+
+/** scikit-learn's defaults: the data's own mean and variance (divided by rows - 1). */
+function sharedPriors(
+  { count, value }: Blocks,
+  rows: number,
+  components: number,
+  given: Pick<Priors, 'concentration' | 'regularization'>,
+): Priors {
+  let sum = 0
+  for (let i = 0; i < value.length; i++) sum += count[i] * value[i]
+  const mean = sum / rows
+  let squares = 0
+  for (let i = 0; i < value.length; i++) squares += count[i] * (value[i] - mean) ** 2
+  return {
+    ...given,
+    mean: new Float64Array(components).fill(mean),
+    meanPrecision: 1,
+    degrees: 1,
+    covariance: new Float64Array(components).fill(squares / (rows - 1)),
+  }
+}
+
+function checkShapes(values: Float64Array, options: FitOptions): void {
+  const { recipe = 'scaled', weights, initialLabels } = options
+  const { components } = fitSettings(recipe, options)
+  for (let i = 0; i < values.length; i++) {
+    if (!Number.isFinite(values[i])) throw new NonFiniteValueError(values[i], i)
+  }
+  if (weights !== undefined) {
+    if (weights.length !== values.length || !weights.every((w) => w >= 0 && w < Infinity)) {
+      throw new FitOptionError('weights do not fit the values', 'Give each value one finite weight, 0 or above')
+    }
+  }
+  if (initialLabels === undefined) return
+  if (recipe !== 'sklearn') {
+    throw new FitOptionError('initialLabels exclude recipe "scaled"', 'Add recipe: "sklearn", or drop initialLabels')
+  }
+  const limit = Math.min(components, values.length)
+  const fits = Array.from(initialLabels).every((label) => Number.isInteger(label) && label >= 0 && label < limit)
+  if (initialLabels.length !== values.length || !fits) {
+    throw new FitOptionError('initialLabels do not fit the values', `Give each value one label in 0..${limit - 1}`)
+  }
+}

@@ -1,0 +1,60 @@
+/** The hyper-parameters of the Dirichlet-process mixture; ALGORITHM's letters in brackets. */
+export interface Priors {
+  /** concentration of the stick breaking (alpha0) */
+  readonly concentration: number
+  /** of each component, shape (K), in the unit of the values (m0; the book has one for all) */
+  readonly mean: Float64Array
+  /** (beta0) */
+  readonly meanPrecision: number
+  /** (nu0) */
+  readonly degrees: number
+  /** of each component, shape (K), in the unit of the values squared (S0; the book has one for all) */
+  readonly covariance: Float64Array
+  /** added to every component's empirical variance (reg), in the unit of the values squared */
+  readonly regularization: number
+}
+
+/** The variational posterior of K components; every array has shape (K), in the order of the sticks. */
+export interface Posterior {
+  /** first parameter of the sticks' Beta distributions (a) */
+  readonly stickA: Float64Array
+  /** second parameter; the last stick has one too, unlike in Blei & Jordan (b) */
+  readonly stickB: Float64Array
+  /** (beta) */
+  readonly meanPrecision: Float64Array
+  /** (m), in the unit of the values */
+  readonly mean: Float64Array
+  /** (nu) */
+  readonly degrees: Float64Array
+  /** inverse of the expected precision (cov), in the unit of the values squared */
+  readonly covariance: Float64Array
+}
+
+/** A posterior of K components to write into; all zero. */
+export function emptyPosterior(components: number): Posterior {
+  return {
+    stickA: new Float64Array(components),
+    stickB: new Float64Array(components),
+    meanPrecision: new Float64Array(components),
+    mean: new Float64Array(components),
+    degrees: new Float64Array(components),
+    covariance: new Float64Array(components),
+  }
+}
+
+/**
+ * Expected weights under the posterior sticks: prod_{j<k} (1 - v_j) v_k with v = a / (a + b), renormalised
+ * because the truncated sticks leave a remainder.
+ *
+ * @param out shape (K); overwritten; sums to 1
+ */
+export function stickWeights({ stickA, stickB }: Posterior, out: Float64Array): void {
+  let rest = 1
+  let total = 0
+  for (let k = 0; k < out.length; k++) {
+    const both = stickA[k] + stickB[k]
+    total += out[k] = (stickA[k] / both) * rest
+    rest *= stickB[k] / both
+  }
+  for (let k = 0; k < out.length; k++) out[k] /= total
+}

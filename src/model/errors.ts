@@ -1,0 +1,39 @@
+import { exitCodes, PipelineError } from '../errors.ts'
+
+/** A model that is asked for, or that rows are stamped with, does not exist. */
+export class ModelMissingError extends PipelineError {
+  readonly code = 'VGM_MODEL_MISSING'
+  /** @param version what was asked for; undefined for the current one */
+  constructor(topic: string, dataset: string, version: number | undefined, known: readonly number[]) {
+    const what = version === undefined ? 'no current model' : `no model version ${version}`
+    super(`Data set "${dataset}" has ${what} in topic ${topic}`, {
+      fix:
+        known.length > 0
+          ? `Pin one of ${known.join(', ')}, or ${version === undefined ? `run "vgm model promote --dataset ${dataset}"` : 'drop --model to follow the current one'}`
+          : `Run "vgm fit --dataset ${dataset}" first`,
+      exitCode: exitCodes.usage,
+    })
+  }
+}
+
+/** A record of the models topic that cannot be used. */
+export class CorruptModelError extends PipelineError {
+  readonly code = 'VGM_MODEL_CORRUPT'
+  constructor(what: string, cause?: unknown) {
+    super(what, { fix: 'Publish the model again with "vgm fit"; readers keep the last good one', cause })
+  }
+}
+
+/** The end of the models topic does not become readable: somebody's transaction is open. */
+export class ModelsUnreadableError extends PipelineError {
+  readonly code = 'VGM_MODELS_UNREADABLE'
+  constructor(topic: string, position: number, highWatermark: number, waitedMs: number) {
+    super(
+      `Topic ${topic} could be read to offset ${position} only, of ${highWatermark}, in ${Math.round(waitedMs / 1000)} s`,
+      {
+        fix: 'An open transaction holds readers back: end its producer, or wait for its time-out, and start again',
+        retriable: true,
+      },
+    )
+  }
+}

@@ -1,0 +1,249 @@
+import { createHash } from 'node:crypto'
+import avro from 'avsc'
+import type { ColumnModel, NumericType } from '../mixture/column-model.ts'
+import { CorruptModelError } from './errors.ts'
+import type { Model, ModelAlias, ModelContent } from './model.ts'
+import { modelAliasSchema, modelSchema } from './model-schemas.ts'
+
+/** Confluent wire format: a zero, then the schema's id in four bytes, big-endian, then the Avro body. */
+const framingBytes = 5
+
+interface ModelRecord {
+  dataset: string
+  version: number
+  created_at: number
+  recipe: string
+  options: {
+    components: number
+    weight_concentration_prior: number
+    tolerance: number
+    max_iterations: number
+    regularization: number
+    min_weight: number
+  }
+  seed: number
+  lineage: {
+    topic: string
+    partitions: { partition: number; start_offset: number; end_offset: number }[]
+    rows_seen: number
+    rows_used: number
+    schema_id: number
+    schema_fingerprint: string
+    software_version: string
+  }
+  content_sha256: string
+  columns: ColumnRecord[]
+}
+
+interface ColumnRecord {
+  name: string
+  type: NumericType
+  nullable: boolean
+  rows: number
+  nulls: number
+  min: number
+  max: number
+  decimals: number
+  weight: readonly number[]
+  mean: readonly number[]
+  std: readonly number[]
+  offset: readonly number[]
+  precision: readonly number[]
+  lower_bound: number
+  iterations: number
+  converged: boolean
+  histogram: { edges: readonly number[]; counts: readonly number[] }
+}
+
+interface AliasRecord {
+  dataset: string
+  version: number
+  highest_version: number
+  changed_at: number
+}
+
+const modelType = avro.Type.forSchema(JSON.parse(modelSchema))
+const aliasType = avro.Type.forSchema(JSON.parse(modelAliasSchema))
+
+/** The model's bytes in Confluent framing; `schemaId` is that of schemas/model.avsc in the registry. */
+export function encodeModel(model: Model, schemaId: number): Uint8Array {
+  return framed(schemaId, modelType.toBuffer(toModelRecord(model)))
+}
+
+export function encodeModelAlias(alias: ModelAlias, schemaId: number): Uint8Array {
+  const { dataset, version, highestVersion, changedAtMs } = alias
+  const record: AliasRecord = { dataset, version, highest_version: highestVersion, changed_at: changedAtMs }
+  return framed(schemaId, aliasType.toBuffer(record))
+}
+
+/**
+ * @param value        in Confluent framing
+ * @param writerSchema JSON of the schema that the framing names, if it may not be ours: an older or newer version's
+ * @throws CorruptModelError, also if the content is not what its hash says
+ */
+export function decodeModel(value: Uint8Array, writerSchema?: string): Model {
+  const model = fromModelRecord(decode(modelType, value, writerSchema) as ModelRecord)
+  // A newer writer may hash fields that we do not know.
+  const isOurs = writerSchema === undefined || reader(modelType, writerSchema) === undefined
+  if (isOurs && contentHash(model) !== model.contentSha256) {
+    throw new CorruptModelError(`The content of model ${model.dataset}/${model.version} is not what its hash says`)
+  }
+  return model
+}
+
+/** @throws CorruptModelError */
+export function decodeModelAlias(value: Uint8Array, writerSchema?: string): ModelAlias {
+  const record = decode(aliasType, value, writerSchema) as AliasRecord
+  const { dataset, version, highest_version: highestVersion, changed_at: changedAtMs } = record
+  return { dataset, version, highestVersion, changedAtMs }
+}
+
+/** The schema id of a framed value; undefined if it has no such framing. */
+export function framedSchemaId(value: Uint8Array): number | undefined {
+  if (value.length < framingBytes || value[0] !== 0) return undefined
+  return new DataView(value.buffer, value.byteOffset, value.byteLength).getInt32(1)
+}
+
+/**
+ * SHA-256 of what a fit decided, hex. The canonical form is the Avro encoding of schemas/model.avsc, which is unique for a
+ * value, with version and time 0 and no hash: any language that reads the model can check it.
+ */
+export function contentHash(content: ModelContent): string {
+  const record = toModelRecord({ ...content, version: 0, createdAtMs: 0, contentSha256: '' })
+  return createHash('sha256').update(modelType.toBuffer(record)).digest('hex')
+}
+
+/** SHA-256 of a schema's parsing canonical form, hex, as the Avro specification defines it for any language. */
+export function schemaFingerprint(schema: string): string {
+  return avro.Type.forSchema(JSON.parse(schema)).fingerprint('sha256').toString('hex')
+}
+
+function framed(schemaId: number, body: Buffer): Uint8Array {
+  const value = Buffer.alloc(framingBytes + body.length)
+  value.writeInt32BE(schemaId, 1)
+  body.copy(value, framingBytes)
+  return value
+}
+
+function decode(type: avro.Type, value: Uint8Array, writerSchema: string | undefined): unknown {
+  if (framedSchemaId(value) === undefined) {
+    throw new CorruptModelError('The record does not begin with the magic byte 0 and a schema id')
+  }
+  const body = Buffer.from(value.buffer, value.byteOffset + framingBytes, value.byteLength - framingBytes)
+  try {
+    return type.fromBuffer(body, writerSchema === undefined ? undefined : reader(type, writerSchema))
+  } catch (cause) {
+    throw new CorruptModelError(`The record is no ${type.name}: ${(cause as Error).message}`, cause)
+  }
+}
+
+/** Bytes of another schema read as `type`; undefined where the schema is `type`'s own. */
+const readers = new Map<string, ReturnType<avro.Type['createResolver']> | undefined>()
+
+function reader(type: avro.Type, writerSchema: string): ReturnType<avro.Type['createResolver']> | undefined {
+  const key = `${type.name} ${writerSchema}`
+  if (!readers.has(key)) {
+    const writer = avro.Type.forSchema(JSON.parse(writerSchema))
+    const isSame = writer.fingerprint('sha256').equals(type.fingerprint('sha256'))
+    readers.set(key, isSame ? undefined : type.createResolver(writer))
+  }
+  return readers.get(key)
+}
+
+function toModelRecord(model: Model): ModelRecord {
+  const { options, lineage } = model
+  return {
+    dataset: model.dataset,
+    version: model.version,
+    created_at: model.createdAtMs,
+    recipe: model.recipe,
+    options: {
+      components: options.components,
+      weight_concentration_prior: options.weightConcentrationPrior,
+      tolerance: options.tolerance,
+      max_iterations: options.maxIterations,
+      regularization: options.regularization,
+      min_weight: options.minWeight,
+    },
+    seed: model.seed,
+    lineage: {
+      topic: lineage.topic,
+      partitions: lineage.partitions.map((range) => ({
+        partition: range.partition,
+        start_offset: range.startOffset,
+        end_offset: range.endOffset,
+      })),
+      rows_seen: lineage.rowsSeen,
+      rows_used: lineage.rowsUsed,
+      schema_id: lineage.schemaId,
+      schema_fingerprint: lineage.schemaFingerprint,
+      software_version: lineage.softwareVersion,
+    },
+    content_sha256: model.contentSha256,
+    columns: model.columns.map(toColumnRecord),
+  }
+}
+
+function fromModelRecord(record: ModelRecord): Model {
+  const { options, lineage } = record
+  if (record.recipe !== 'scaled' && record.recipe !== 'sklearn') {
+    throw new CorruptModelError(`Model ${record.dataset}/${record.version} has the unknown recipe "${record.recipe}"`)
+  }
+  return {
+    dataset: record.dataset,
+    version: record.version,
+    createdAtMs: record.created_at,
+    recipe: record.recipe,
+    options: {
+      components: options.components,
+      weightConcentrationPrior: options.weight_concentration_prior,
+      tolerance: options.tolerance,
+      maxIterations: options.max_iterations,
+      regularization: options.regularization,
+      minWeight: options.min_weight,
+    },
+    seed: record.seed,
+    lineage: {
+      topic: lineage.topic,
+      partitions: lineage.partitions.map((range) => ({
+        partition: range.partition,
+        startOffset: range.start_offset,
+        endOffset: range.end_offset,
+      })),
+      rowsSeen: lineage.rows_seen,
+      rowsUsed: lineage.rows_used,
+      schemaId: lineage.schema_id,
+      schemaFingerprint: lineage.schema_fingerprint,
+      softwareVersion: lineage.software_version,
+    },
+    contentSha256: record.content_sha256,
+    columns: record.columns.map(fromColumnRecord),
+  }
+}
+
+function toColumnRecord({ lowerBound, ...column }: ColumnModel): ColumnRecord {
+  return { ...column, lower_bound: lowerBound }
+}
+
+function fromColumnRecord(record: ColumnRecord): ColumnModel {
+  // Named one by one: avsc's records have a prototype of their own, which strict comparisons and structuredClone mind.
+  return {
+    name: record.name,
+    type: record.type,
+    nullable: record.nullable,
+    rows: record.rows,
+    nulls: record.nulls,
+    min: record.min,
+    max: record.max,
+    decimals: record.decimals,
+    weight: record.weight,
+    mean: record.mean,
+    std: record.std,
+    offset: record.offset,
+    precision: record.precision,
+    lowerBound: record.lower_bound,
+    iterations: record.iterations,
+    converged: record.converged,
+    histogram: { edges: record.histogram.edges, counts: record.histogram.counts },
+  }
+}

@@ -1,0 +1,106 @@
+import { ModelMissingError } from './errors.ts'
+import type { Model } from './model.ts'
+import { currentModel, knownVersions, type ModelCatalogue, type ModelFinding } from './model-catalogue.ts'
+import {
+  type ModelsRead,
+  type ModelsSource,
+  modelsPartition,
+  nothingRead,
+  readModelsOn,
+  withFetched,
+} from './read-models.ts'
+
+/**
+ * Keeps up with the models topic while a stage runs. A corrupt record is reported and changes nothing.
+ *
+ * Call `readToEnd` once before the stage joins its group: a member that works with yesterday's model would stamp it.
+ */
+export class ModelFollower {
+  readonly #source: ModelsSource
+  readonly #onFinding: (finding: ModelFinding) => void
+  #read: ModelsRead = nothingRead
+  #reported = 0
+  /** Reading is one at a time: two polls of a reader would tear its records apart. */
+  #reading: Promise<unknown> = Promise.resolve()
+
+  /** @param source its reader belongs to the follower from now on, and is closed with it */
+  constructor(source: ModelsSource, onFinding: (finding: ModelFinding) => void) {
+    this.#source = source
+    this.#onFinding = onFinding
+    source.reader.assign([{ topic: source.topic, partition: modelsPartition, offset: 0 }])
+  }
+
+  get catalogue(): ModelCatalogue {
+    return this.#read.catalogue
+  }
+
+  /** Takes what has arrived, without waiting for the broker; true if there was something. */
+  async refresh(): Promise<boolean> {
+    return this.#alone(async () => {
+      const fetched = await this.#source.reader.poll(0)
+      this.#take(await withFetched(this.#source, this.#read, fetched))
+      return fetched.length > 0
+    })
+  }
+
+  /** Reads up to the high watermark of now. @throws ModelsUnreadableError */
+  async readToEnd(): Promise<void> {
+    return this.#alone(async () => this.#take(await readModelsOn(this.#source, this.#read)))
+  }
+
+  /** The model to normalize with, from what was read. @throws ModelMissingError */
+  current(dataset: string): Model {
+    const model = currentModel(this.catalogue, dataset)
+    if (model === undefined) {
+      throw new ModelMissingError(this.#source.topic, dataset, undefined, knownVersions(this.catalogue, dataset))
+    }
+    return model
+  }
+
+  /**
+   * One version. If it is not known yet, the topic is first read to its end: a row may have overtaken its model.
+   *
+   * @throws ModelMissingError if it does not exist, or not any more
+   */
+  async version(dataset: string, version: number): Promise<Model> {
+    const known = this.knownVersion(dataset, version)
+    if (known !== undefined) return known
+    await this.readToEnd()
+    const found = this.knownVersion(dataset, version)
+    if (found !== undefined) return found
+    throw new ModelMissingError(this.#source.topic, dataset, version, knownVersions(this.catalogue, dataset))
+  }
+
+  /** One version if it has been read; undefined otherwise. */
+  knownVersion(dataset: string, version: number): Model | undefined {
+    return this.catalogue.datasets.get(dataset)?.versions.get(version)
+  }
+
+  async close(): Promise<void> {
+    await this.#source.reader.close()
+  }
+
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#reading.then(() => this.#orRewind(work))
+    this.#reading = done.catch(() => undefined)
+    return done
+  }
+
+  /** What was polled and could not be understood, as when the registry is away, is polled again the next time. */
+  async #orRewind<T>(work: () => Promise<T>): Promise<T> {
+    const { topic, reader } = this.#source
+    const offset = reader.position(topic, modelsPartition)
+    try {
+      return await work()
+    } catch (error) {
+      reader.assign([{ topic, partition: modelsPartition, offset }])
+      throw error
+    }
+  }
+
+  #take(read: ModelsRead): void {
+    this.#read = read
+    const { findings } = read.catalogue
+    while (this.#reported < findings.length) this.#onFinding(findings[this.#reported++])
+  }
+}

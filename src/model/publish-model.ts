@@ -1,0 +1,97 @@
+import { RecordBatchWriter } from '../batch/record-batch-writer.ts'
+import type { TransactionalWriter } from '../stages/ports.ts'
+import { CorruptModelError, ModelMissingError } from './errors.ts'
+import type { Model, ModelAlias, ModelContent } from './model.ts'
+import { knownVersions, type ModelCatalogue, nextVersion } from './model-catalogue.ts'
+import { contentHash, encodeModel, encodeModelAlias } from './model-codec.ts'
+import { modelKey } from './model-key.ts'
+import type { ModelSchemaIds } from './model-schemas.ts'
+import { type ModelsSource, modelsPartition, readModels } from './read-models.ts'
+
+/** What publishing needs. */
+export interface ModelsTarget extends ModelsSource {
+  /**
+   * Opened with the transactional id `modelsTransactionalId(topic, dataset)` BEFORE this is called: opening it fences another
+   * publisher of the data set, so that what is read afterwards cannot be overtaken.
+   */
+  readonly writer: TransactionalWriter
+  readonly schemaIds: ModelSchemaIds
+  /** ms since the epoch */
+  readonly now: () => number
+}
+
+const utf8 = new TextEncoder()
+
+/** @example modelsTransactionalId('vgm.models', 'flights') // 'vgm.models.flights' */
+export function modelsTransactionalId(topic: string, dataset: string): string {
+  return `${topic}.${dataset}`
+}
+
+/**
+ * Publishes a model as the current one: version = highest ever seen + 1; model and alias become visible together.
+ *
+ * @throws CorruptModelError if a parameter is no finite number, so that no reader meets NaN
+ * @throws FencedError if another publisher of the data set has come meanwhile
+ * @throws ModelsUnreadableError
+ */
+export async function publishModel(target: ModelsTarget, content: ModelContent): Promise<Model> {
+  for (const column of content.columns) demandFinite(content.dataset, column)
+  const version = nextVersion(await readModels(target), content.dataset)
+  const createdAtMs = target.now()
+  const model: Model = { ...content, version, createdAtMs, contentSha256: contentHash(content) }
+  const alias: ModelAlias = { dataset: content.dataset, version, highestVersion: version, changedAtMs: createdAtMs }
+  await commitRecords(target, createdAtMs, [
+    [modelKey(model.dataset, version), encodeModel(model, target.schemaIds.model)],
+    [modelKey(model.dataset, 'current'), encodeModelAlias(alias, target.schemaIds.alias)],
+  ])
+  return model
+}
+
+/**
+ * Makes a version that exists the current one: promote, or roll back.
+ *
+ * @param choose picks the version from what the topic holds now, read after other publishers were fenced
+ * @throws ModelMissingError if there is no such version (any more)
+ */
+export async function moveAlias(
+  target: ModelsTarget,
+  dataset: string,
+  choose: (catalogue: ModelCatalogue) => number,
+): Promise<ModelAlias> {
+  const catalogue = await readModels(target)
+  const known = knownVersions(catalogue, dataset)
+  const version = choose(catalogue)
+  if (!known.includes(version)) throw new ModelMissingError(target.topic, dataset, version, known)
+  const changedAtMs = target.now()
+  const alias: ModelAlias = { dataset, version, highestVersion: nextVersion(catalogue, dataset) - 1, changedAtMs }
+  const value = encodeModelAlias(alias, target.schemaIds.alias)
+  await commitRecords(target, changedAtMs, [[modelKey(dataset, 'current'), value]])
+  return alias
+}
+
+async function commitRecords(
+  { writer, topic }: ModelsTarget,
+  timestampMs: number,
+  records: readonly (readonly [key: string, value: Uint8Array])[],
+): Promise<void> {
+  const batch = new RecordBatchWriter()
+  for (const [key, value] of records) batch.append(timestampMs, utf8.encode(key), value)
+  await writer.begin([{ topic, partition: modelsPartition }])
+  try {
+    await writer.produce(topic, modelsPartition, batch)
+    await writer.commit()
+  } catch (error) {
+    // The first error says what happened; that the abort fails too says nothing more.
+    await writer.abort().catch(() => undefined)
+    throw error
+  }
+}
+
+function demandFinite(dataset: string, column: ModelContent['columns'][number]): void {
+  const { name, weight, mean, std, offset, precision } = column
+  const modes = weight.length
+  for (const [what, values] of Object.entries({ weight, mean, std, offset, precision })) {
+    if (values.length === modes && modes > 0 && values.every(Number.isFinite)) continue
+    throw new CorruptModelError(`Column "${name}" of data set "${dataset}" has unusable values in "${what}"`)
+  }
+}

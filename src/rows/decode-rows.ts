@@ -1,0 +1,86 @@
+import type { Records } from '../batch/records.ts'
+import { PipelineError } from '../errors.ts'
+import {
+  beginBodies,
+  endBodies,
+  readFloats,
+  readModelVersions,
+  readModes,
+  readPrefix,
+  readVarints,
+  skipFixed,
+  skipLengthPrefixed,
+  skipValues,
+  skipVarints,
+} from './field-kernels.ts'
+import { maxRecordsBytes, type RowColumns } from './row-columns.ts'
+import { type RowPlan, stepOpcodes, stepSize } from './row-plan.ts'
+
+/** More bytes at once than positions are stored for. */
+export class RecordsTooLargeError extends PipelineError {
+  readonly code = 'VGM_ROWS_TOO_LARGE'
+  constructor(bytes: number) {
+    super(`A batch, or what was fetched at once, has ${bytes} bytes; at most ${maxRecordsBytes - 1} can be decoded`, {
+      fix: 'Fetch less at once, or let the producer write smaller batches',
+    })
+  }
+}
+
+/** Rows done at a time: their bytes and positions stay in the first-level cache from one step to the next. */
+const chunkRows = 1024
+
+/**
+ * Decodes the rows [from, to) into `columns`, at their own indices. Rows that are null, or whose status is not 0
+ * already, are passed over. A row that fails gets a status, and the others go on: no row throws, nothing is allocated,
+ * and no row's bytes are read beyond its `valueEnd`.
+ *
+ * @param plan    of the rows' schema: a raw one (`compileRowPlan`) or a normalized one (`compileNormalizedPlan`)
+ * @param records whose framing `readSchemaRuns` has read into `columns.status`
+ * @param columns with room for `plan.columns.length` columns of `records.count` rows
+ * @throws RecordsTooLargeError if `records.bytes` has 256 MiB or more
+ */
+export function decodeRows(plan: RowPlan, records: Records, from: number, to: number, columns: RowColumns): void {
+  if (records.bytes.length >= maxRecordsBytes) throw new RecordsTooLargeError(records.bytes.length)
+  for (let begin = from; begin < to; begin += chunkRows) {
+    decodeChunk(plan, records, begin, Math.min(begin + chunkRows, to), columns)
+  }
+}
+
+function decodeChunk(plan: RowPlan, records: Records, from: number, to: number, columns: RowColumns): void {
+  const { steps, skips } = plan
+  beginBodies(records, columns, from, to, plan.prefixBytes, plan.whole)
+  for (let i = 0; i < steps.length; i += stepSize) {
+    const a = steps[i + 1]
+    const b = steps[i + 2]
+    const c = steps[i + 3]
+    switch (steps[i]) {
+      case stepOpcodes.skipFixed:
+        skipFixed(records, columns, from, to, a, b)
+        break
+      case stepOpcodes.skipVarint:
+        skipVarints(records, columns, from, to, a, b)
+        break
+      case stepOpcodes.skipBytes:
+        skipLengthPrefixed(records, columns, from, to, a)
+        break
+      case stepOpcodes.skip:
+        skipValues(records, columns, from, to, skips, a)
+        break
+      case stepOpcodes.readPrefix:
+        readPrefix(records, columns, from, to, a, b, c !== 0, plan.bare)
+        break
+      case stepOpcodes.readFloat:
+        readFloats(records, columns, from, to, a, b !== 0, c)
+        break
+      case stepOpcodes.readVarint:
+        readVarints(records, columns, from, to, a, b, c)
+        break
+      case stepOpcodes.readModelVersion:
+        readModelVersions(records, columns, from, to)
+        break
+      case stepOpcodes.readMode:
+        readModes(records, columns, from, to, a)
+    }
+  }
+  if (!plan.whole) endBodies(records, columns, from, to)
+}

@@ -1,0 +1,17 @@
+// ECMAScript 2026, in Node since 22; the compiler's library does not have it yet.
+interface ExactJson {
+  parse(text: string, reviver: (key: string, value: unknown, context: { source?: string }) => unknown): unknown
+  rawJSON(text: string): unknown
+}
+
+const exact = JSON as unknown as ExactJson
+
+/**
+ * JSON.parse for a text that is to be written again: numbers that JavaScript would write in another way, such as
+ * 9223372036854775807 or 1.0, become opaque objects that JSON.stringify writes as they were.
+ */
+export function parseExactJson(text: string): unknown {
+  return exact.parse(text, (_key, value, { source }) =>
+    typeof value === 'number' && source !== undefined && String(value) !== source ? exact.rawJSON(source) : value,
+  )
+}

@@ -1,0 +1,333 @@
+/**
+ * The steps of decoding, each for all rows of [from, to): a row's `cursor` moves over one field. Doing a step for many
+ * rows before the next one leaves no dispatch in the inner loops.
+ *
+ * What costs is the number of array elements touched a row, about 1 ns each: V8 loads and checks the array anew every
+ * time. Hence branches and numbers are read in one pass, and an extent is one element.
+ *
+ * Every kernel checks a row's end before it reads, so a dead cursor fails again and stays dead. `nullByte` is the byte
+ * of the null branch, 0 or 2, or `notNullable`.
+ */
+import type { Records } from '../batch/records.ts'
+import { deadCursor, extentOf, type RowColumns } from './row-columns.ts'
+import { type RowError, rowErrors } from './row-error.ts'
+import { framingBytes } from './schema-runs.ts'
+import { type SkipProgram, skipValue } from './skip-program.ts'
+import { exactIntegerLimit, maxIntBytes, maxLongBytes, varintEnd, zigzag } from './varint.ts'
+
+/** In place of a null branch's byte: the field is no union. */
+export const notNullable = -1
+
+const malformedBranch = -1
+const nullBranch = -2
+
+/**
+ * Puts the cursor of every readable row behind the prefix of its body: the leading fields whose positions do not
+ * depend on the row.
+ *
+ * @param whole whether nothing may follow
+ */
+export function beginBodies(
+  records: Records,
+  columns: RowColumns,
+  from: number,
+  to: number,
+  prefixBytes: number,
+  whole: boolean,
+): void {
+  const { valueStart, valueEnd } = records
+  const { cursor, status } = columns
+  for (let row = from; row < to; row++) {
+    const start = valueStart[row]
+    const rest = valueEnd[row] - start - framingBytes - prefixBytes
+    if (start < 0 || status[row] !== rowErrors.none) {
+      cursor[row] = deadCursor
+    } else if (rest < 0) {
+      cursor[row] = fail(status, row, start, rowErrors.malformed)
+    } else if (whole && rest > 0) {
+      cursor[row] = fail(status, row, start, rowErrors.trailingBytes)
+    } else {
+      cursor[row] = start + framingBytes + prefixBytes
+    }
+  }
+}
+
+/** Rows whose body goes on after the last field have failed. */
+export function endBodies(records: Records, columns: RowColumns, from: number, to: number): void {
+  const { valueEnd } = records
+  const { cursor, status } = columns
+  for (let row = from; row < to; row++) {
+    if (cursor[row] !== valueEnd[row]) fail(status, row, cursor[row], rowErrors.trailingBytes)
+  }
+}
+
+/** Passes over a field of fixed size that lies behind the prefix. */
+export function skipFixed(
+  records: Records,
+  columns: RowColumns,
+  from: number,
+  to: number,
+  sizeBytes: number,
+  nullByte: number,
+): void {
+  const { bytes, valueEnd } = records
+  const { cursor, status } = columns
+  for (let row = from; row < to; row++) {
+    const at = cursor[row]
+    const limit = valueEnd[row]
+    const begin = branchEnd(bytes, at, limit, nullByte)
+    if (begin === nullBranch) cursor[row] = at + 1
+    else if (begin < 0 || limit - begin < sizeBytes) cursor[row] = fail(status, row, at, rowErrors.malformed)
+    else cursor[row] = begin + sizeBytes
+  }
+}
+
+export function skipVarints(
+  records: Records,
+  columns: RowColumns,
+  from: number,
+  to: number,
+  maxBytes: number,
+  nullByte: number,
+): void {
+  const { bytes, valueEnd } = records
+  const { cursor, status } = columns
+  for (let row = from; row < to; row++) {
+    const at = cursor[row]
+    const limit = valueEnd[row]
+    const begin = branchEnd(bytes, at, limit, nullByte)
+    if (begin === nullBranch) {
+      cursor[row] = at + 1
+      continue
+    }
+    const end = begin < 0 ? -1 : varintEnd(bytes, begin, limit, maxBytes)
+    cursor[row] = end < 0 ? fail(status, row, at, rowErrors.malformed) : end
+  }
+}
+
+/** Passes over bytes or strings: a length, then as many bytes. */
+export function skipLengthPrefixed(
+  records: Records,
+  columns: RowColumns,
+  from: number,
+  to: number,
+  nullByte: number,
+): void {
+  const { bytes, valueEnd } = records
+  const { cursor, status } = columns
+  for (let row = from; row < to; row++) {
+    const at = cursor[row]
+    const limit = valueEnd[row]
+    const begin = branchEnd(bytes, at, limit, nullByte)
+    if (begin === nullBranch) {
+      cursor[row] = at + 1
+      continue
+    }
+    const content = begin < 0 ? -1 : varintEnd(bytes, begin, limit, maxLongBytes)
+    const length = content < 0 ? -1 : zigzag(bytes, begin, content)
+    if (length < 0 || length > limit - content) cursor[row] = fail(status, row, at, rowErrors.malformed)
+    else cursor[row] = content + length
+  }
+}
+
+/** Passes over a field of any type. */
+export function skipValues(
+  records: Records,
+  columns: RowColumns,
+  from: number,
+  to: number,
+  program: SkipProgram,
+  pc: number,
+): void {
+  const { bytes, valueEnd } = records
+  const { cursor, status } = columns
+  for (let row = from; row < to; row++) {
+    const at = cursor[row]
+    if (at === deadCursor) continue
+    const end = skipValue(program, pc, bytes, at, valueEnd[row])
+    cursor[row] = end < 0 ? fail(status, row, at, rowErrors.malformed) : end
+  }
+}
+
+/**
+ * Reads a number of the prefix, without moving the cursor; `beginBodies` has checked that it is there.
+ *
+ * @param distance bytes from the number to the end of the prefix
+ * @param single   whether it is a float, else a double
+ * @param bare     whether the extent is not needed
+ */
+export function readPrefix(
+  records: Records,
+  columns: RowColumns,
+  from: number,
+  to: number,
+  column: number,
+  distance: number,
+  single: boolean,
+  bare: boolean,
+): void {
+  const { view } = records
+  const { cursor, status } = columns
+  const values = columns.values[column]
+  const extent = columns.extent[column]
+  columns.isNull[column].fill(0, from, to)
+  for (let row = from; row < to; row++) {
+    const at = cursor[row]
+    let value = 0
+    if (at !== deadCursor) {
+      value = single ? view.getFloat32(at - distance, true) : view.getFloat64(at - distance, true)
+      // True for NaN and infinities alike.
+      if (value - value !== 0) {
+        value = 0
+        cursor[row] = fail(status, row, at, rowErrors.notFinite)
+      }
+      if (!bare) extent[row] = extentOf(at - distance, single ? 4 : 8)
+    }
+    values[row] = value
+  }
+}
+
+/**
+ * Reads doubles or floats behind the prefix.
+ *
+ * @param single whether they are floats
+ */
+export function readFloats(
+  records: Records,
+  columns: RowColumns,
+  from: number,
+  to: number,
+  column: number,
+  single: boolean,
+  nullByte: number,
+): void {
+  const { bytes, view, valueEnd } = records
+  const { cursor, status } = columns
+  const values = columns.values[column]
+  const isNull = columns.isNull[column]
+  const extent = columns.extent[column]
+  const size = single ? 4 : 8
+  isNull.fill(0, from, to)
+  for (let row = from; row < to; row++) {
+    const at = cursor[row]
+    const limit = valueEnd[row]
+    const begin = branchEnd(bytes, at, limit, nullByte)
+    let value = 0
+    if (begin === nullBranch) {
+      isNull[row] = 1
+      extent[row] = extentOf(at + 1, 0)
+      cursor[row] = at + 1
+    } else if (begin < 0 || limit - begin < size) {
+      cursor[row] = fail(status, row, at, rowErrors.malformed)
+    } else {
+      value = single ? view.getFloat32(begin, true) : view.getFloat64(begin, true)
+      extent[row] = extentOf(begin, size)
+      cursor[row] = begin + size
+      if (value - value !== 0) {
+        value = 0
+        cursor[row] = fail(status, row, at, rowErrors.notFinite)
+      }
+    }
+    values[row] = value
+  }
+}
+
+/** Reads ints and longs. Longer encodings than needed are understood, but restore will write the shortest. */
+export function readVarints(
+  records: Records,
+  columns: RowColumns,
+  from: number,
+  to: number,
+  column: number,
+  maxBytes: number,
+  nullByte: number,
+): void {
+  const { bytes, valueEnd } = records
+  const { cursor, status } = columns
+  const values = columns.values[column]
+  const isNull = columns.isNull[column]
+  const extent = columns.extent[column]
+  isNull.fill(0, from, to)
+  for (let row = from; row < to; row++) {
+    const at = cursor[row]
+    const limit = valueEnd[row]
+    const begin = branchEnd(bytes, at, limit, nullByte)
+    let value = 0
+    if (begin === nullBranch) {
+      isNull[row] = 1
+      extent[row] = extentOf(at + 1, 0)
+      cursor[row] = at + 1
+    } else {
+      const end = begin < 0 ? -1 : varintEnd(bytes, begin, limit, maxBytes)
+      if (end < 0) {
+        cursor[row] = fail(status, row, at, rowErrors.malformed)
+      } else {
+        value = zigzag(bytes, begin, end)
+        extent[row] = extentOf(begin, end - begin)
+        cursor[row] = end
+        if (value >= exactIntegerLimit || value <= -exactIntegerLimit) {
+          value = 0
+          cursor[row] = fail(status, row, at, rowErrors.beyondExact)
+        }
+      }
+    }
+    values[row] = value
+  }
+}
+
+/** Reads the model version that each normalized row is stamped with. */
+export function readModelVersions(records: Records, columns: RowColumns, from: number, to: number): void {
+  const { bytes, valueEnd } = records
+  const { cursor, status, modelVersions } = columns
+  for (let row = from; row < to; row++) {
+    const at = cursor[row]
+    const end = varintEnd(bytes, at, valueEnd[row], maxIntBytes)
+    modelVersions[row] = end < 0 ? 0 : zigzag(bytes, at, end)
+    cursor[row] = end < 0 ? fail(status, row, at, rowErrors.malformed) : end
+  }
+}
+
+/** Reads the modes behind normalized values; one that does not fit a byte cannot be any model's. */
+export function readModes(records: Records, columns: RowColumns, from: number, to: number, column: number): void {
+  const { bytes, valueEnd } = records
+  const { cursor, status } = columns
+  const isNull = columns.isNull[column]
+  const modes = columns.modes[column]
+  const extent = columns.extent[column]
+  for (let row = from; row < to; row++) {
+    modes[row] = 0
+    if (isNull[row] !== 0) continue
+    const at = cursor[row]
+    const end = varintEnd(bytes, at, valueEnd[row], maxIntBytes)
+    if (end < 0) {
+      cursor[row] = fail(status, row, at, rowErrors.malformed)
+      continue
+    }
+    const mode = zigzag(bytes, at, end)
+    if (mode >= 0 && mode <= 255) {
+      modes[row] = mode
+      extent[row] += end - at
+      cursor[row] = end
+    } else {
+      cursor[row] = fail(status, row, at, rowErrors.badMode)
+    }
+  }
+}
+
+/**
+ * Position after the branch of a union with null, or `nullBranch`, or `malformedBranch`. A longer encoding of the same
+ * branch, which no writer makes, counts as malformed.
+ */
+function branchEnd(bytes: Uint8Array, at: number, limit: number, nullByte: number): number {
+  if (nullByte < 0) return at
+  if (at >= limit) return malformedBranch
+  const branch = bytes[at]
+  if (branch === nullByte) return nullBranch
+  return branch === 2 - nullByte ? at + 1 : malformedBranch
+}
+
+/** Notes why a row has failed, the first time, and returns its cursor from now on. */
+function fail(status: Uint8Array, row: number, cursor: number, error: RowError): number {
+  if (cursor !== deadCursor) status[row] = error
+  return deadCursor
+}

@@ -1,0 +1,262 @@
+import {
+  type AvroField,
+  type AvroRecord,
+  type AvroType,
+  definedName,
+  fullName,
+  isPrimitiveName,
+  parseAvroSchema,
+  type SchemaJson,
+  schemaJson,
+} from './avro-schema.ts'
+import { parseExactJson } from './exact-json.ts'
+import { type NumericColumn, numericColumns, numericField } from './numeric-columns.ts'
+import { NotNormalizedError, SchemaCollisionError, UnfitColumnError } from './schema-error.ts'
+
+/** Property of a normalized record: the raw schema's JSON text. */
+export const rawSchemaProperty = 'vgm.raw.schema'
+/** Property of a modelled field: its type in the raw schema. */
+export const rawTypeProperty = 'vgm.type'
+
+const modeValueName = 'io.vgmstream.ModeValue'
+const modeValue = {
+  type: 'record',
+  name: 'ModeValue',
+  namespace: 'io.vgmstream',
+  doc: 'A number relative to a mode of its column: value = (x - mean) / (4 std)',
+  fields: [
+    { name: 'value', type: 'double' },
+    { name: 'mode', type: 'int' },
+  ],
+}
+
+export interface NormalizedSchemaOptions {
+  /** Name of the first field, where the raw record has a field `model_version` already. */
+  readonly renameVersionField?: string
+  /** Name of the record, where the raw schema has a type `<Raw>Normalized` already. */
+  readonly renameRecord?: string
+}
+
+/** What restore needs to know about a topic of normalized rows. */
+export interface NormalizedSchema {
+  readonly schema: AvroRecord
+  /** JSON text, to be registered and written with */
+  readonly rawSchema: string
+  /** in the order of the fields, as the raw schema has them */
+  readonly columns: readonly NumericColumn[]
+}
+
+type Json = Record<string, unknown>
+
+/**
+ * Derives the schema of normalized rows from that of raw ones: record `<Raw>Normalized` in the same namespace, first
+ * field `model_version`, then the raw fields in their order. Each modelled one becomes an `io.vgmstream.ModeValue`, in
+ * the same union with null if it was nullable, and drops its default unless that is the null of a null-first union.
+ * Every other field keeps its JSON. The record drops its aliases, which are names of the raw record.
+ *
+ * @param rawSchema JSON text of a record
+ * @param modelled  names of fields that `numericColumns` admits
+ * @returns JSON text; the same for the same arguments
+ * @throws MalformedSchemaError, UnfitColumnError, SchemaCollisionError
+ *
+ * @example
+ * deriveNormalizedSchema('{"type": "record", "name": "Row", "fields": [{"name": "x", "type": "double"}]}', [{ name: 'x' }])
+ * // {"type":"record","name":"RowNormalized","vgm.raw.schema":"...","fields":[{"name":"model_version","type":"int"},
+ * //  {"name":"x","type":{"type":"record","name":"ModeValue","namespace":"io.vgmstream",...},"vgm.type":"double"}]}
+ */
+export function deriveNormalizedSchema(
+  rawSchema: string,
+  modelled: readonly { readonly name: string }[],
+  options: NormalizedSchemaOptions = {},
+): string {
+  const schema = parseAvroSchema(rawSchema)
+  const columns = numericColumns(schema, { named: modelled.map((column) => column.name) })
+  if (schema.kind !== 'record') throw new UnfitColumnError('the schema', '*', 'it is not a record', [])
+  const { versionField, recordName } = chosenNames(schema, options)
+
+  const raw = recordJson(parseExactJson(rawSchema))
+  const types = new TypeCopier(raw, schema)
+  let modeValueType: unknown = modeValue
+  const fields = (raw.fields as Json[]).map((field) => {
+    const column = columns.find((candidate) => candidate.name === field.name)
+    if (column === undefined) return { ...field, type: types.copy(field.type, schema.namespace) }
+    const derived = modelledField(field, column, modeValueType)
+    modeValueType = modeValueName
+    return derived
+  })
+  const { type: _type, name: _name, namespace: _namespace, aliases: _aliases, fields: _fields, ...properties } = raw
+  return JSON.stringify({
+    type: 'record',
+    name: recordName,
+    ...(schema.namespace === '' ? {} : { namespace: schema.namespace }),
+    ...properties,
+    [rawSchemaProperty]: rawSchema,
+    fields: [{ name: versionField, type: 'int', doc: 'Version of the model that normalized this row' }, ...fields],
+  })
+}
+
+function modelledField(field: Json, column: NumericColumn, modeValueType: unknown): Json {
+  const { default: fallback, ...kept } = field
+  const type = column.nullable ? [modeValueType, 'null'] : modeValueType
+  if (!column.nullFirst) return { ...kept, type, [rawTypeProperty]: column.type }
+  const nullDefault = fallback === null ? { default: null } : {}
+  return { ...kept, type: ['null', modeValueType], ...nullDefault, [rawTypeProperty]: column.type }
+}
+
+function chosenNames(schema: AvroRecord, options: NormalizedSchemaOptions) {
+  const versionField = options.renameVersionField ?? 'model_version'
+  if (schema.fields.some((field) => field.name === versionField)) {
+    throw new SchemaCollisionError(
+      `${schema.name} has a field "${versionField}" already`,
+      'Choose another name for the version with --rename-version-field (renameVersionField)',
+    )
+  }
+  const shortName = schema.name.slice(schema.name.lastIndexOf('.') + 1)
+  const recordName = options.renameRecord ?? `${shortName}Normalized`
+  const taken = typeNames(schema)
+  if (taken.has(fullName(recordName, schema.namespace))) {
+    throw new SchemaCollisionError(
+      `${schema.name} holds a type "${fullName(recordName, schema.namespace)}" already`,
+      'Choose another name for the normalized record with --rename-record (renameRecord)',
+    )
+  }
+  if (taken.has(modeValueName)) {
+    throw new SchemaCollisionError(
+      `${schema.name} holds a type "${modeValueName}" already`,
+      'Normalize the raw topic: these rows seem to be normalized ones',
+    )
+  }
+  return { versionField, recordName }
+}
+
+function typeNames(type: AvroType, names = new Set<string>()): Set<string> {
+  if (type.kind === 'array') typeNames(type.items, names)
+  if (type.kind === 'map') typeNames(type.values, names)
+  if (type.kind === 'union') for (const branch of type.branches) typeNames(branch, names)
+  if (!('name' in type) || names.has(type.name)) return names
+  names.add(type.name)
+  if (type.kind === 'record') for (const field of type.fields) typeNames(field.type, names)
+  return names
+}
+
+/**
+ * Copies the JSON of types as it is, but for a raw record that holds itself: its name is no longer that of the record
+ * around it, so the first reference becomes its definition, and definitions that this repeats become references.
+ */
+class TypeCopier {
+  readonly #raw: Json
+  readonly #name: string
+  readonly #namespace: string
+  readonly #defined = new Set<string>()
+
+  constructor(raw: Json, schema: AvroRecord) {
+    this.#raw = raw
+    this.#name = schema.name
+    this.#namespace = schema.namespace
+  }
+
+  copy(json: unknown, namespace: string): unknown {
+    if (typeof json === 'string') return this.#copyName(json, namespace)
+    if (Array.isArray(json)) return json.map((branch) => this.copy(branch, namespace))
+    const type = json as Json
+    switch (type.type) {
+      case 'record':
+      case 'error':
+      case 'enum':
+      case 'fixed': {
+        const defined = definedName(type, namespace)
+        if (this.#defined.has(defined.name)) return defined.name
+        this.#defined.add(defined.name)
+        return type.fields === undefined ? type : { ...type, fields: this.#copyFields(type, defined.namespace) }
+      }
+      case 'array':
+        return { ...type, items: this.copy(type.items, namespace) }
+      case 'map':
+        return { ...type, values: this.copy(type.values, namespace) }
+      default:
+        return { ...type, type: this.copy(type.type, namespace) }
+    }
+  }
+
+  #copyName(name: string, namespace: string): unknown {
+    const refersToRaw = fullName(name, namespace) === this.#name || name === this.#name
+    if (isPrimitiveName(name) || !refersToRaw || this.#defined.has(this.#name)) return name
+    this.#defined.add(this.#name)
+    return { ...this.#raw, namespace: this.#namespace, fields: this.#copyFields(this.#raw, this.#namespace) }
+  }
+
+  #copyFields(record: Json, namespace: string): Json[] {
+    return (record.fields as Json[]).map((field) => ({ ...field, type: this.copy(field.type, namespace) }))
+  }
+}
+
+/**
+ * Reads what `deriveNormalizedSchema` has written, also after a registry has formatted it anew.
+ *
+ * @throws MalformedSchemaError
+ * @throws NotNormalizedError if it is any other schema
+ */
+export function parseNormalizedSchema(schema: SchemaJson): NormalizedSchema {
+  const parsed = parseAvroSchema(schema)
+  if (parsed.kind !== 'record') throw new NotNormalizedError('it is not a record')
+  const json = recordJson(schemaJson(schema))
+  const rawSchema = json[rawSchemaProperty]
+  if (typeof rawSchema !== 'string') throw new NotNormalizedError(`${parsed.name} has no "${rawSchemaProperty}"`)
+  const raw = parseRawSchema(rawSchema)
+  const [version, ...fields] = parsed.fields
+  if (version?.type.kind !== 'int' || fields.length !== raw.fields.length) {
+    throw new NotNormalizedError(`the fields of ${parsed.name} are not a version and those of ${raw.name}`)
+  }
+  const columns = fields.flatMap((field, i) => {
+    const rawField = raw.fields[i]
+    const rawType = (json.fields as Json[])[i + 1][rawTypeProperty]
+    if (field.name !== rawField.name) {
+      throw new NotNormalizedError(`field "${field.name}" stands where ${raw.name} has "${rawField.name}"`)
+    }
+    return rawType === undefined ? [] : modelledColumn(field, rawField, rawType)
+  })
+  return { schema: parsed, rawSchema, columns }
+}
+
+function parseRawSchema(rawSchema: string): AvroRecord {
+  let raw: AvroType
+  try {
+    raw = parseAvroSchema(rawSchema)
+  } catch (cause) {
+    throw new NotNormalizedError(`"${rawSchemaProperty}" is not a schema`, cause)
+  }
+  if (raw.kind !== 'record') throw new NotNormalizedError(`"${rawSchemaProperty}" is not a record`)
+  return raw
+}
+
+function modelledColumn(field: AvroField, rawField: AvroField, rawType: unknown): NumericColumn {
+  const column = numericField(rawField)
+  const branches = field.type.kind === 'union' ? field.type.branches : [field.type]
+  const nullFirst = branches[0].kind === 'null'
+  const present = nullFirst ? branches[1] : branches[0]
+  if (
+    column === undefined ||
+    column.type !== rawType ||
+    column.nullFirst !== nullFirst ||
+    branches.length !== (column.nullable ? 2 : 1) ||
+    (column.nullable && !nullFirst && branches[1].kind !== 'null') ||
+    !isModeValue(present)
+  ) {
+    throw new NotNormalizedError(`field "${field.name}" is not a ${modeValueName} of the raw field`)
+  }
+  const { name, type, nullable } = column
+  return { name, type, nullable, nullFirst }
+}
+
+function isModeValue(type: AvroType | undefined): boolean {
+  if (type?.kind !== 'record' || type.fields.length !== 2) return false
+  const [value, mode] = type.fields
+  return value.name === 'value' && value.type.kind === 'double' && mode.name === 'mode' && mode.type.kind === 'int'
+}
+
+/** The object that describes the record: a schema may wrap it, as in {"type": {"type": "record", ...}}. */
+function recordJson(json: unknown): Json {
+  let record = json as Json
+  while (typeof record.type === 'object') record = record.type as Json
+  return record
+}

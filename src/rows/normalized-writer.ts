@@ -1,0 +1,118 @@
+import { createRecords, type Records } from '../batch/records.ts'
+import type { ValueWriter } from '../batch/value-writer.ts'
+import { copyBytes } from './copy-bytes.ts'
+import { extentBytes, extentStart, type RowColumns } from './row-columns.ts'
+import type { RowPlan } from './row-plan.ts'
+import { framingBytes } from './schema-runs.ts'
+import { maxIntBytes, writeZigzag } from './varint.ts'
+
+/** Rows of one raw schema, normalized with one model. */
+export interface NormalizedRun {
+  readonly records: Records
+  /** as `decodeRows` has filled them from `records` with `plan` */
+  readonly columns: RowColumns
+  readonly plan: RowPlan
+  /** of the derived schema */
+  readonly schemaId: number
+  readonly modelVersion: number
+  /** shape (columns)(rows), normalized; what stands at nulls is not read */
+  readonly values: readonly Float64Array[]
+  /** shape (columns)(rows) */
+  readonly modes: readonly Uint8Array[]
+}
+
+/**
+ * Writes normalized values: the framing, the model version, then the raw body with each number replaced by its
+ * {value, mode}. Union branches are part of what lies between the numbers, so a null needs nothing at all.
+ *
+ * Only for rows whose status is 0; a null value stays null.
+ */
+export class NormalizedWriter implements ValueWriter {
+  /** framing and model version: the same for all rows of a run */
+  readonly #head = new Uint8Array(framingBytes + maxIntBytes)
+  #headBytes = 0
+  #schemaId = 0
+  #bare = false
+  /** size of a bare value whose modes take a byte each */
+  #bareBytes = 0
+  #records: Records = createRecords(0)
+  /** shape (columns)(rows), in the order of the body, as the columns below */
+  #extent: readonly Uint32Array[] = []
+  #values: readonly Float64Array[] = []
+  #modes: readonly Uint8Array[] = []
+
+  beginRun({ records, columns, plan, schemaId, modelVersion, values, modes }: NormalizedRun): void {
+    const order = Array.from(plan.order)
+    this.#schemaId = schemaId
+    this.#headBytes = writeZigzag(modelVersion, this.#head, framingBytes)
+    this.#bare = plan.bare
+    this.#bareBytes = this.#headBytes + 9 * order.length
+    this.#records = records
+    this.#extent = order.map((column) => columns.extent[column])
+    this.#values = order.map((column) => values[column])
+    this.#modes = order.map((column) => modes[column])
+  }
+
+  valueBytes(row: number): number {
+    const { valueStart } = this.#records
+    if (valueStart[row] < 0) return -1
+    if (!this.#bare) return this.#mixedBytes(row)
+    const modes = this.#modes
+    let length = this.#bareBytes
+    for (let i = 0; i < modes.length; i++) if (modes[i][row] >= 64) length++
+    return length
+  }
+
+  writeValue(row: number, out: Uint8Array, view: DataView, at: number): number {
+    out[at] = 0
+    view.setInt32(at + 1, this.#schemaId)
+    out[at + framingBytes] = this.#head[framingBytes]
+    const headBytes = this.#headBytes
+    for (let i = framingBytes + 1; i < headBytes; i++) out[at + i] = this.#head[i]
+    at += headBytes
+    if (!this.#bare) return this.#writeMixed(row, out, view, at)
+    const values = this.#values
+    const modes = this.#modes
+    for (let i = 0; i < values.length; i++) at = writeModeValue(values[i][row], modes[i][row], out, view, at)
+    return at
+  }
+
+  #mixedBytes(row: number): number {
+    const { valueStart, valueEnd } = this.#records
+    const extents = this.#extent
+    let length = valueEnd[row] - valueStart[row] - framingBytes + this.#headBytes
+    for (let i = 0; i < extents.length; i++) {
+      const rawBytes = extentBytes(extents[i][row])
+      if (rawBytes !== 0) length += 8 + (this.#modes[i][row] < 64 ? 1 : 2) - rawBytes
+    }
+    return length
+  }
+
+  #writeMixed(row: number, out: Uint8Array, view: DataView, at: number): number {
+    const { bytes, view: source, valueStart, valueEnd } = this.#records
+    const extents = this.#extent
+    let from = valueStart[row] + framingBytes
+    for (let i = 0; i < extents.length; i++) {
+      const extent = extents[i][row]
+      const rawBytes = extentBytes(extent)
+      if (rawBytes === 0) continue
+      const start = extentStart(extent)
+      at = copyBytes(bytes, source, from, start, out, view, at)
+      at = writeModeValue(this.#values[i][row], this.#modes[i][row], out, view, at)
+      from = start + rawBytes
+    }
+    return copyBytes(bytes, source, from, valueEnd[row], out, view, at)
+  }
+}
+
+function writeModeValue(value: number, mode: number, out: Uint8Array, view: DataView, at: number): number {
+  view.setFloat64(at, value, true)
+  at += 8
+  if (mode < 64) {
+    out[at] = 2 * mode
+    return at + 1
+  }
+  out[at] = (2 * mode) | 0x80
+  out[at + 1] = mode >> 6
+  return at + 2
+}

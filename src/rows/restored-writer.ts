@@ -1,0 +1,135 @@
+import { createRecords, type Records } from '../batch/records.ts'
+import type { ValueWriter } from '../batch/value-writer.ts'
+import { copyBytes } from './copy-bytes.ts'
+import type { NormalizedPlan } from './normalized-plan.ts'
+import type { NumericType } from './numeric-columns.ts'
+import { extentBytes, extentStart, type RowColumns } from './row-columns.ts'
+import { rowErrors } from './row-error.ts'
+import { isInteger } from './row-plan.ts'
+import { framingBytes } from './schema-runs.ts'
+import { maxIntBytes, varintEnd, writeZigzag, zigzagBytes } from './varint.ts'
+
+/** Rows of one normalized schema, whose numbers have been restored. */
+export interface RestoredRun {
+  readonly records: Records
+  /** as `decodeRows` has filled them from `records` with `plan` */
+  readonly columns: RowColumns
+  readonly plan: NormalizedPlan
+  /** of the raw schema */
+  readonly schemaId: number
+  /** shape (columns)(rows), restored, not yet rounded to the column's type; what stands at nulls is not read */
+  readonly values: readonly Float64Array[]
+}
+
+/** Largest magnitudes that the types can hold; longs only as far as a double is exact. */
+const largest: Readonly<Record<NumericType, number>> = {
+  int: 2 ** 31 - 1,
+  long: 2 ** 53 - 1,
+  float: (2 - 2 ** -23) * 2 ** 127,
+  double: Number.MAX_VALUE,
+}
+
+/**
+ * Fails the rows of [from, to) with a restored number that its raw type cannot hold, as a row from another writer may
+ * give: `notFinite` or `beyondExact`. `RestoredWriter` relies on it.
+ */
+export function checkRestored(run: RestoredRun, from: number, to: number): void {
+  const { status, isNull } = run.columns
+  for (const [column, { type }] of run.plan.columns.entries()) {
+    const values = run.values[column]
+    const nulls = isNull[column]
+    const limit = largest[type]
+    const error = isInteger(type) ? rowErrors.beyondExact : rowErrors.notFinite
+    // Half away from zero rounds a number just above the limit to more than it; -2^31 is an int all the same.
+    const low = type === 'int' ? -limit - 1 : -limit
+    for (let row = from; row < to; row++) {
+      const value = values[row]
+      if ((value >= low && value <= limit) || nulls[row] !== 0 || status[row] !== rowErrors.none) continue
+      status[row] = value - value === 0 ? error : rowErrors.notFinite
+    }
+  }
+}
+
+/** How a number is written; indices so that the loops below compare integers. */
+const encodings = { varint: 0, float: 1, double: 2 } as const
+
+/**
+ * Writes raw values again: the framing, then the normalized body without its model version, with each {value, mode}
+ * replaced by the restored number in the raw type. Integers are rounded and take their shortest encoding.
+ *
+ * Only for rows whose status is 0 after `checkRestored`; a null value stays null.
+ */
+export class RestoredWriter implements ValueWriter {
+  #schemaId = 0
+  #records: Records = createRecords(0)
+  /** shape (columns), of `encodings`, in the order of the body, as all columns below */
+  #encodings = new Uint8Array(0)
+  /** shape (columns)(rows) */
+  #extent: readonly Uint32Array[] = []
+  #values: readonly Float64Array[] = []
+
+  beginRun({ records, columns, plan, schemaId, values }: RestoredRun): void {
+    const order = Array.from(plan.order)
+    this.#schemaId = schemaId
+    this.#records = records
+    this.#encodings = Uint8Array.from(order, (column) => encodingOf(plan.columns[column].type))
+    this.#extent = order.map((column) => columns.extent[column])
+    this.#values = order.map((column) => values[column])
+  }
+
+  valueBytes(row: number): number {
+    if (this.#records.valueStart[row] < 0) return -1
+    const extents = this.#extent
+    let length = framingBytes + this.#records.valueEnd[row] - this.#bodyStart(row)
+    for (let i = 0; i < extents.length; i++) {
+      const normalizedBytes = extentBytes(extents[i][row])
+      if (normalizedBytes === 0) continue
+      const encoding = this.#encodings[i]
+      length -= normalizedBytes
+      if (encoding === encodings.double) length += 8
+      else if (encoding === encodings.float) length += 4
+      else length += zigzagBytes(Math.round(this.#values[i][row]))
+    }
+    return length
+  }
+
+  writeValue(row: number, out: Uint8Array, view: DataView, at: number): number {
+    const { bytes, view: source, valueEnd } = this.#records
+    out[at] = 0
+    view.setInt32(at + 1, this.#schemaId)
+    at += framingBytes
+    let from = this.#bodyStart(row)
+    const extents = this.#extent
+    for (let i = 0; i < extents.length; i++) {
+      const extent = extents[i][row]
+      const normalizedBytes = extentBytes(extent)
+      if (normalizedBytes === 0) continue
+      const start = extentStart(extent)
+      at = copyBytes(bytes, source, from, start, out, view, at)
+      const encoding = this.#encodings[i]
+      const value = this.#values[i][row]
+      if (encoding === encodings.double) {
+        view.setFloat64(at, value, true)
+        at += 8
+      } else if (encoding === encodings.float) {
+        view.setFloat32(at, value, true)
+        at += 4
+      } else {
+        at = writeZigzag(Math.round(value), out, at)
+      }
+      from = start + normalizedBytes
+    }
+    return copyBytes(bytes, source, from, valueEnd[row], out, view, at)
+  }
+
+  /** First byte after the model version, which decoding has found to be well formed. */
+  #bodyStart(row: number): number {
+    const { bytes, valueStart, valueEnd } = this.#records
+    return varintEnd(bytes, valueStart[row] + framingBytes, valueEnd[row], maxIntBytes)
+  }
+}
+
+function encodingOf(type: NumericType): number {
+  if (type === 'double') return encodings.double
+  return type === 'float' ? encodings.float : encodings.varint
+}

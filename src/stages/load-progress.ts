@@ -1,0 +1,44 @@
+/** How far one file has been loaded. */
+export interface FileProgress {
+  /** `TableFile.fingerprint` */
+  readonly file: string
+  /** rows that are in the topic */
+  readonly rows: number
+  /** whether these are all rows of the file */
+  readonly complete: boolean
+}
+
+/** Kafka's offset.metadata.max.bytes, a broker's default, less some room. */
+const maxMetadataBytes = 4000
+
+/**
+ * The files that a data set was loaded from, the latest first, out of the text beside the load group's committed
+ * offset. A text of another origin counts as none.
+ */
+export function parseLoadProgress(metadata: string | undefined): FileProgress[] {
+  if (metadata === undefined || metadata === '') return []
+  try {
+    const entries = JSON.parse(metadata) as unknown
+    if (!Array.isArray(entries)) return []
+    return entries.filter(isEntry).map(([file, rows, complete]) => ({ file, rows, complete: complete === 1 }))
+  } catch {
+    return []
+  }
+}
+
+/** The reverse: as many files as the broker has room for, about 60; of older ones nothing is known any more. */
+export function formatLoadProgress(files: readonly FileProgress[]): string {
+  const entries = files.map(({ file, rows, complete }) => JSON.stringify([file, rows, complete ? 1 : 0]))
+  let text = entries.shift() ?? ''
+  for (const entry of entries) {
+    if (text.length + entry.length + 3 > maxMetadataBytes) break
+    text += `,${entry}`
+  }
+  return `[${text}]`
+}
+
+type Entry = [file: string, rows: number, complete: number]
+
+function isEntry(entry: unknown): entry is Entry {
+  return Array.isArray(entry) && typeof entry[0] === 'string' && Number.isSafeInteger(entry[1]) && entry.length === 3
+}

@@ -1,0 +1,192 @@
+import { RecordBatchWriter } from '../batch/record-batch-writer.ts'
+import { InterruptedError } from '../errors.ts'
+import { AvroRows } from '../files/avro-rows.ts'
+import { type ColumnVector, columnVector, isNull, vectorBytes } from '../files/column-vector.ts'
+import { BadRowError, FileColumnError } from '../files/file-errors.ts'
+import type { RowChunk, TableFile } from '../files/table-file.ts'
+import { type FileProgress, formatLoadProgress, parseLoadProgress } from './load-progress.ts'
+import { keyPartition } from './murmur2.ts'
+import type { BatchLimits, OffsetCommit, PartitionOffset, TransactionalWriter } from './ports.ts'
+
+/** Rows that go to one partition before the next one's turn. */
+export const blockRows = 10_000
+/** A transaction ends after this many rows or this time, whichever comes first. */
+export const sliceRows = 200_000
+export const sliceMs = 500
+
+export interface LoadOptions {
+  readonly table: TableFile
+  readonly topic: string
+  readonly partitions: number
+  /** of `table.schema` in the registry */
+  readonly schemaId: number
+  readonly writer: TransactionalWriter
+  /** whose offset on partition 0 of the topic keeps the position: vgm.<D>.load */
+  readonly group: string
+  /** that offset, read after the writer was opened: nobody else can move it then */
+  readonly committed?: PartitionOffset | undefined
+  /** the file's name of the column whose text is the key and chooses the partition */
+  readonly keyColumn?: string | undefined
+  /** the records' time, ms since the epoch */
+  readonly nowMs: number
+  readonly limits: BatchLimits
+  /** where rows go that cannot be read; the table must have been opened with `collectBadRows` */
+  readonly badRowsFile?: string | undefined
+  readonly signal: AbortSignal
+  /** After every commit: rows of the file that are in the topic. */
+  readonly onProgress?: ((rows: number, ofRows: number | undefined) => void) | undefined
+}
+
+export interface LoadReport {
+  /** rows read from the file by this run */
+  readonly rowsIn: number
+  /** rows that this run has put into the topic */
+  readonly rowsOut: number
+  /** always 0: a bad row is refused or goes to a file */
+  readonly deadLetters: 0
+  /** rows that an earlier run had loaded */
+  readonly rowsBefore: number
+  /** rows in the bad rows' file */
+  readonly badRows: number
+  readonly seconds: number
+  readonly rowsPerSecond: number
+}
+
+/**
+ * Loads a file's rows into a topic, each once: a transaction holds a slice of rows and the position after it, so a
+ * load that was ended anywhere goes on behind the last row that can be seen. A file that is complete is not loaded again,
+ * nor one of the some 60 that were loaded before it.
+ *
+ * Blocks of 10,000 rows go round the partitions, counted from the file's first row: a resumed load continues the
+ * same pattern. A text file is read through first: one with a bad row is refused before any of its rows is in the topic, where
+ * its corrected copy would load them again. With a key column a row goes where Java's default partitioner sends its key; a null key has none and
+ * follows the blocks.
+ *
+ * @throws BadRowError with file, line and column
+ * @throws FileColumnError for an unknown key column
+ * @throws InterruptedError when the signal fires
+ */
+export async function load(options: LoadOptions): Promise<LoadReport> {
+  const { table, writer, signal, badRowsFile } = options
+  const startedMs = performance.now()
+  checkKeyColumn(options)
+  const files = parseLoadProgress(options.committed?.metadata)
+  const before = files.find(({ file }) => file === table.fingerprint)
+  const rowsBefore = before?.rows ?? 0
+  const others = files.filter((file) => file !== before)
+  if (before?.complete) return report(0, rowsBefore, 0, startedMs)
+  const ofRows = table.rowCount ?? (await countRows(options, rowsBefore))
+  const target = rowTarget(options)
+  const expected = Array.from({ length: options.partitions }, (_, partition) => ({ topic: options.topic, partition }))
+  const slice = { open: false, rows: 0, startedMs: 0 }
+  let rows = rowsBefore
+  const begin = async () => {
+    slice.open = true
+    slice.rows = 0
+    slice.startedMs = performance.now()
+    await writer.begin(expected)
+  }
+  const commit = async (complete: boolean) => {
+    if (!slice.open) await begin()
+    await target.flush()
+    await writer.commit(positionCommit(options, { file: table.fingerprint, rows, complete }, others))
+    slice.open = false
+    options.onProgress?.(rows, ofRows)
+  }
+  try {
+    for await (const chunk of table.chunks(rowsBefore, options.keyColumn)) {
+      if (signal.aborted) throw new InterruptedError()
+      if (!slice.open) await begin()
+      const taken = await target.append(chunk, rows)
+      rows += taken
+      slice.rows += taken
+      if (slice.rows >= sliceRows || performance.now() - slice.startedMs >= sliceMs) await commit(false)
+    }
+    if (signal.aborted) throw new InterruptedError()
+    const badRows = badRowsFile === undefined ? 0 : await table.writeRejected(badRowsFile)
+    await commit(true)
+    return report(rows - rowsBefore, rowsBefore, badRows, startedMs)
+  } catch (thrown) {
+    if (slice.open) await writer.abort()
+    throw thrown
+  }
+}
+
+/** The rows of a text file, every one of them read; unknown for a load that goes on, whose first run has done so. */
+async function countRows({ table, signal }: LoadOptions, rowsBefore: number): Promise<number | undefined> {
+  if (rowsBefore > 0) return undefined
+  try {
+    return await table.countRows(signal)
+  } catch (thrown) {
+    throw signal.aborted ? new InterruptedError() : thrown
+  }
+}
+
+/** Encodes chunks and sends batches. */
+interface RowTarget {
+  /** Appends the chunk's rows after `skip`, the first of them being row `firstRow` of the file; returns how many. */
+  append(chunk: RowChunk, firstRow: number): Promise<number>
+  /** Sends what is not full yet. */
+  flush(): Promise<void>
+}
+
+function rowTarget({ table, topic, partitions, schemaId, writer, keyColumn, nowMs, limits }: LoadOptions): RowTarget {
+  const { columns } = table
+  const avroRows = new AvroRows(
+    schemaId,
+    columns.map(({ nullable }) => nullable),
+  )
+  const batches = Array.from({ length: partitions }, () => new RecordBatchWriter(limits.batchBytes))
+  const send = async (partition: number) => {
+    if (batches[partition].recordCount > 0) await writer.produce(topic, partition, batches[partition])
+  }
+  return {
+    async append({ chunk, skip }, firstRow) {
+      const { rowCount } = chunk
+      const vectors = columns.map(({ type }, i) => columnVector(chunk, i, type.encoding))
+      const keys = keyColumn === undefined ? undefined : columnVector(chunk, columns.length, 'bytes')
+      const nullColumn = avroRows.encode(vectors, rowCount)
+      if (nullColumn >= 0) throw unexpectedNull(table, nullColumn, vectors[nullColumn], firstRow - skip)
+      for (let row = skip; row < rowCount; row++) {
+        const fileRow = firstRow + row - skip
+        const key = keys === undefined || isNull(keys, row) ? null : vectorBytes(keys, row)
+        const partition = key === null ? Math.floor(fileRow / blockRows) % partitions : keyPartition(key, partitions)
+        const batch = batches[partition]
+        if (!batch.appendValue(nowMs, key, avroRows, row)) {
+          await send(partition)
+          batch.appendValue(nowMs, key, avroRows, row)
+        }
+        if (keys === undefined && (fileRow + 1) % blockRows === 0) await send(partition)
+      }
+      return rowCount - skip
+    },
+    async flush() {
+      for (let partition = 0; partition < partitions; partition++) await send(partition)
+    },
+  }
+}
+
+function positionCommit(options: LoadOptions, file: FileProgress, others: readonly FileProgress[]): OffsetCommit {
+  const metadata = formatLoadProgress([file, ...others])
+  return { group: options.group, offsets: [{ topic: options.topic, partition: 0, offset: file.rows, metadata }] }
+}
+
+function checkKeyColumn({ table, keyColumn }: LoadOptions): void {
+  if (keyColumn === undefined || table.columns.some(({ column }) => column === keyColumn)) return
+  const names = table.columns.map(({ column }) => column).join(', ')
+  throw new FileColumnError(table.file, keyColumn, 'there is no such column to be the key', `Name one of ${names}`)
+}
+
+function unexpectedNull(table: TableFile, index: number, vector: ColumnVector, firstRow: number): BadRowError {
+  let row = 0
+  while (!isNull(vector, row)) row++
+  const { column } = table.columns[index]
+  const problem = `row ${firstRow + row + 1} is null, and the column was declared as not null`
+  return new BadRowError(table.file, { column }, problem, `Leave "${column}" out of --not-null`)
+}
+
+function report(rows: number, rowsBefore: number, badRows: number, startedMs: number): LoadReport {
+  const seconds = (performance.now() - startedMs) / 1000
+  const rowsPerSecond = seconds > 0 ? rows / seconds : 0
+  return { rowsIn: rows + badRows, rowsOut: rows, deadLetters: 0, rowsBefore, badRows, seconds, rowsPerSecond }
+}

@@ -1,0 +1,21 @@
+/**
+ * A number in [0, 1) that only (seed, partition, offset) decide: the same rows are sampled whenever and by whomever. Two
+ * rounds of MurmurHash3's 32-bit finalizer (Appleby, 2011) for each half of the result.
+ *
+ * @param offset of the row, below 2^53
+ */
+export function rowHash(seed: number, partition: number, offset: number): number {
+  const low = offset | 0
+  const high = (offset / 0x1_0000_0000) | 0
+  const first = mix(mix(seed ^ Math.imul(partition + 1, 0x9e3779b1)) ^ low)
+  const second = mix(first ^ Math.imul(high + 1, 0x85ebca6b) ^ 0x5bd1e995)
+  return ((first >>> 5) * 2 ** 26 + (second >>> 6)) / 2 ** 53
+}
+
+function mix(value: number): number {
+  let h = value ^ (value >>> 16)
+  h = Math.imul(h, 0x85ebca6b)
+  h ^= h >>> 13
+  h = Math.imul(h, 0xc2b2ae35)
+  return h ^ (h >>> 16)
+}

@@ -1,0 +1,180 @@
+import type { Records } from '../batch/records.ts'
+import { CopiedValues } from './copied-values.ts'
+import { PartitionOutput } from './partition-output.ts'
+import type { LogReader, PartitionOffset, TransactionalWriter } from './ports.ts'
+import { readPartition } from './read-partition.ts'
+import { rowHash } from './row-hash.ts'
+import { SmallestRows } from './smallest-rows.ts'
+import { type StageReport, stageReport } from './stage-report.ts'
+
+/** How rows are chosen, always by their hash. */
+export type SampleSize =
+  /** each row with this probability */
+  | { readonly rate: number }
+  /** so many rows of the whole range: those with the smallest hashes */
+  | { readonly rows: number }
+
+export interface SampleOptions {
+  readonly reader: LogReader
+  /** opened with an id of its own for the data set, so that no two samplers write at once */
+  readonly writer: TransactionalWriter
+  /** next rows to look at, a partition each, with what was counted up to there */
+  readonly starts: readonly PartitionOffset[]
+  /** where to stop, a partition each */
+  readonly ends: readonly PartitionOffset[]
+  readonly size: SampleSize
+  readonly seed: number
+  readonly outputTopic: string
+  readonly outputPartitions: number
+  /** whose committed offsets say how far the sample goes, and what was counted */
+  readonly group: string
+  readonly batchBytes: number
+  readonly signal: AbortSignal
+  readonly onProgress: (report: StageReport) => void
+}
+
+/** What is committed beside a partition's offset: rows up to there, tombstones left out. */
+export interface SampleCounts {
+  readonly seen: number
+  readonly kept: number
+}
+
+const noCounts: SampleCounts = { seen: 0, kept: 0 }
+const rowsPerTransaction = 200_000
+
+export function parseSampleCounts(metadata: string | undefined): SampleCounts {
+  if (metadata === undefined || metadata === '') return noCounts
+  const { seen, kept } = JSON.parse(metadata) as SampleCounts
+  return { seen, kept }
+}
+
+/**
+ * Copies a part of a topic's rows, unchanged, to the sample topic: which ones depends on nothing but (seed, partition,
+ * offset). Rows and the position after them become visible in one transaction. Tombstones are passed over.
+ *
+ * @throws InterruptedError when `signal` fires; a sample by rate goes on from there, one by rows starts anew
+ */
+export async function sample(options: SampleOptions): Promise<StageReport> {
+  const run = new SampleRun(options)
+  await ('rate' in options.size ? run.byRate(options.size.rate) : run.byRows(options.size.rows))
+  return run.report()
+}
+
+class SampleRun {
+  readonly #options: SampleOptions
+  readonly #outputs: PartitionOutput[]
+  readonly #startedMs = performance.now()
+  #rowsIn = 0
+  #rowsOut = 0
+
+  constructor(options: SampleOptions) {
+    const { outputTopic, outputPartitions, batchBytes, writer } = options
+    this.#options = options
+    this.#outputs = Array.from(
+      { length: outputPartitions },
+      (_, partition) => new PartitionOutput(outputTopic, partition, batchBytes, (...batch) => writer.produce(...batch)),
+    )
+  }
+
+  report(): StageReport {
+    return stageReport(this.#rowsIn, this.#rowsOut, 0, (performance.now() - this.#startedMs) / 1_000)
+  }
+
+  async byRate(rate: number): Promise<void> {
+    const { reader, starts, signal } = this.#options
+    for (const start of starts) {
+      let { seen, kept } = parseSampleCounts(start.metadata)
+      let inSlice = 0
+      let next = start.offset
+      const end = this.#end(start)
+      const commit = async () => {
+        if (next > start.offset) await this.#commit([counted({ ...start, offset: next }, { seen, kept })])
+        inSlice = 0
+      }
+      await readPartition(reader, start, end, signal, async (records, from, to) => {
+        if (inSlice === 0) await this.#options.writer.begin()
+        const copied = new CopiedValues(records)
+        for (let row = from; row < to; row++) {
+          if (records.valueStart[row] < 0) continue
+          seen++
+          if (this.#hash(start.partition, records, row) >= rate) continue
+          kept++
+          await this.#output(start.partition).copyRows(records, row, row + 1, copied)
+          this.#rowsOut++
+        }
+        this.#rowsIn += to - from
+        next = offsetOf(records, to - 1) + 1
+        inSlice += to - from
+        if (inSlice >= rowsPerTransaction) await commit()
+      })
+      if (inSlice > 0) await commit()
+    }
+  }
+
+  async byRows(rows: number): Promise<void> {
+    const { reader, starts, signal, writer } = this.#options
+    const smallest = new SmallestRows(rows)
+    const seen = new Map<number, number>()
+    for (const start of starts) {
+      let partitionRows = 0
+      await readPartition(reader, start, this.#end(start), signal, (records, from, to) => {
+        for (let row = from; row < to; row++) {
+          if (records.valueStart[row] < 0) continue
+          partitionRows++
+          const hash = this.#hash(start.partition, records, row)
+          if (hash < smallest.threshold) smallest.add(hash, start.partition, records, row)
+        }
+        this.#rowsIn += to - from
+        this.#options.onProgress(this.report())
+      })
+      seen.set(start.partition, partitionRows)
+    }
+    await writer.begin()
+    const kept = new Map<number, number>()
+    for (const row of smallest.take()) {
+      await this.#output(row.partition).append(row.timestampMs, row.key, row.value, row.headers)
+      kept.set(row.partition, (kept.get(row.partition) ?? 0) + 1)
+      this.#rowsOut++
+    }
+    await this.#commit(
+      starts.map((start) => {
+        const before = parseSampleCounts(start.metadata)
+        return counted(
+          { ...start, offset: this.#end(start) },
+          {
+            seen: before.seen + (seen.get(start.partition) ?? 0),
+            kept: before.kept + (kept.get(start.partition) ?? 0),
+          },
+        )
+      }),
+    )
+  }
+
+  async #commit(offsets: readonly PartitionOffset[]): Promise<void> {
+    const { writer, group, onProgress } = this.#options
+    for (const output of this.#outputs) await output.flush()
+    await writer.commit({ group, offsets })
+    onProgress(this.report())
+  }
+
+  #hash(partition: number, records: Records, row: number): number {
+    return rowHash(this.#options.seed, partition, offsetOf(records, row))
+  }
+
+  #output(partition: number): PartitionOutput {
+    return this.#outputs[partition % this.#outputs.length]
+  }
+
+  #end({ topic, partition, offset }: PartitionOffset): number {
+    const end = this.#options.ends.find((candidate) => candidate.topic === topic && candidate.partition === partition)
+    return end?.offset ?? offset
+  }
+}
+
+function offsetOf(records: Records, row: number): number {
+  return records.baseOffset + records.offsetDelta[row]
+}
+
+function counted(position: PartitionOffset, counts: SampleCounts): PartitionOffset {
+  return { ...position, metadata: JSON.stringify(counts) }
+}

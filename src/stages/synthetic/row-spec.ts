@@ -1,0 +1,167 @@
+import { UsageError } from '../../errors.ts'
+
+/** One part of a mixture of normals. */
+export interface NormalPart {
+  /** weights are divided by their sum */
+  readonly weight: number
+  readonly mean: number
+  readonly std: number
+}
+
+/** Where a column's numbers come from; parameters in the column's unit. */
+export type Distribution =
+  | { readonly kind: 'constant'; readonly value: number }
+  | { readonly kind: 'uniform'; readonly low: number; readonly high: number }
+  | { readonly kind: 'normal'; readonly mean: number; readonly std: number }
+  /** exp of a normal: mu and sigma are those of the logarithm */
+  | { readonly kind: 'lognormal'; readonly mu: number; readonly sigma: number }
+  | { readonly kind: 'exponential'; readonly mean: number }
+  | { readonly kind: 'mixture'; readonly parts: readonly NormalPart[] }
+
+export const syntheticTypes = ['int', 'long', 'float', 'double'] as const
+export type SyntheticType = (typeof syntheticTypes)[number]
+
+export interface SyntheticColumn {
+  readonly name: string
+  /** int and long are rounded, and cut off at the ends of their range */
+  readonly type: SyntheticType
+  readonly distribution: Distribution
+  /** share of rows that are null, in [0, 1]; above 0 the field is `["null", T]` */
+  readonly nullRate: number
+}
+
+/** What a row consists of. */
+export type RowSpec = readonly SyntheticColumn[]
+
+/** So that a column's number fits its share of the random numbers' key. */
+const maxColumns = 4096
+
+const fix =
+  'Write columns as name:type=distribution, apart by semicolons: amount:double=lognormal(3,1); ' +
+  'age:int=normal(40,12)|null(0.02); speed:float=mixture(0.7:5:1,0.3:20:4). Distributions: constant(value), ' +
+  'uniform(low,high), normal(mean,std), lognormal(mu,sigma), exponential(mean), mixture(weight:mean:std,...)'
+
+/**
+ * Reads a specification of rows: either the short text, or JSON text of what this returns (nullRate may be left out).
+ *
+ * @throws UsageError naming the column and what is wrong with it
+ *
+ * @example
+ * parseRowSpec('age:int=normal(40,12)|null(0.1)')
+ * // [{ name: 'age', type: 'int', distribution: { kind: 'normal', mean: 40, std: 12 }, nullRate: 0.1 }]
+ */
+export function parseRowSpec(text: string): RowSpec {
+  const columns = text.trimStart().startsWith('[') ? parseJson(text) : parseText(text)
+  if (columns.length === 0 || columns.length > maxColumns) {
+    throw new UsageError(`A row needs between 1 and ${maxColumns} columns`, fix)
+  }
+  const names = new Set<string>()
+  for (const column of columns) {
+    checkColumn(column)
+    if (names.has(column.name)) throw new UsageError(`Two columns are called "${column.name}"`, fix)
+    names.add(column.name)
+  }
+  return columns
+}
+
+/** The Avro schema of such rows, as JSON text. */
+export function syntheticSchema(recordName: string, spec: RowSpec): string {
+  return JSON.stringify({
+    type: 'record',
+    name: recordName,
+    fields: spec.map(({ name, type, nullRate }) =>
+      nullRate > 0 ? { name, type: ['null', type], default: null } : { name, type },
+    ),
+  })
+}
+
+function parseJson(text: string): SyntheticColumn[] {
+  try {
+    const columns = JSON.parse(text) as SyntheticColumn[]
+    return columns.map((column) => ({ ...column, nullRate: column.nullRate ?? 0 }))
+  } catch (cause) {
+    throw new UsageError(`The specification of rows is not JSON: ${(cause as Error).message}`, fix)
+  }
+}
+
+const columnPattern = /^([^:=]+):([a-z]+)=([a-z]+)\(([^()]*)\)(?:\|null\(([^()]*)\))?$/
+
+function parseText(text: string): SyntheticColumn[] {
+  const parts = text.split(/[;\n]/).map((part) => part.replace(/\s+/g, ''))
+  return parts.filter((part) => part !== '').map(parseColumn)
+}
+
+function parseColumn(text: string): SyntheticColumn {
+  const match = columnPattern.exec(text)
+  if (match === null) throw new UsageError(`"${text}" is no specification of a column`, fix)
+  const [, name, type, kind, parameters, nullRate = '0'] = match
+  const distribution = parseDistribution(kind, parameters.split(','), text)
+  return { name, type: type as SyntheticType, distribution, nullRate: Number(nullRate) }
+}
+
+function parseDistribution(kind: string, parameters: readonly string[], text: string): Distribution {
+  const numbers = parameters.map(Number)
+  const take = (count: number) => {
+    if (numbers.length !== count) throw new UsageError(`"${text}": ${kind} takes ${count} numbers`, fix)
+    return numbers
+  }
+  switch (kind) {
+    case 'constant':
+      return { kind, value: take(1)[0] }
+    case 'uniform':
+      return { kind, low: take(2)[0], high: numbers[1] }
+    case 'normal':
+      return { kind, mean: take(2)[0], std: numbers[1] }
+    case 'lognormal':
+      return { kind, mu: take(2)[0], sigma: numbers[1] }
+    case 'exponential':
+      return { kind, mean: take(1)[0] }
+    case 'mixture':
+      return { kind, parts: parameters.map(parsePart) }
+    default:
+      throw new UsageError(`"${text}": there is no distribution "${kind}"`, fix)
+  }
+}
+
+function parsePart(text: string): NormalPart {
+  const [weight, mean, std] = text.split(':').map(Number)
+  return { weight, mean, std }
+}
+
+function checkColumn({ name, type, distribution, nullRate }: SyntheticColumn): void {
+  const problem = (what: string) => new UsageError(`Column "${name}": ${what}`, fix)
+  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) throw problem('the name is not a valid Avro name')
+  if (!syntheticTypes.includes(type)) throw problem(`the type is none of ${syntheticTypes.join(', ')}`)
+  if (!(nullRate >= 0 && nullRate <= 1)) throw problem('the share of nulls is not between 0 and 1')
+  if (!isUsable(distribution)) throw problem('the numbers of its distribution are not finite or out of their range')
+}
+
+function isUsable(distribution: Distribution): boolean {
+  switch (distribution.kind) {
+    case 'constant':
+      return Number.isFinite(distribution.value)
+    case 'uniform':
+      return Number.isFinite(distribution.high - distribution.low) && distribution.low <= distribution.high
+    case 'normal':
+      return Number.isFinite(distribution.mean) && isSpread(distribution.std)
+    case 'lognormal':
+      return Number.isFinite(distribution.mu) && isSpread(distribution.sigma)
+    case 'exponential':
+      return isSpread(distribution.mean)
+    case 'mixture':
+      return (
+        distribution.parts.length > 0 &&
+        distribution.parts.every(
+          ({ weight, mean, std }) => isSpread(weight) && Number.isFinite(mean) && isSpread(std),
+        ) &&
+        distribution.parts.some(({ weight }) => weight > 0)
+      )
+    default:
+      return false
+  }
+}
+
+/** Whether a number can be a standard deviation, a weight or an exponential's mean. */
+function isSpread(value: number): boolean {
+  return Number.isFinite(value) && value >= 0
+}

@@ -1,0 +1,187 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { createRecords, type Records } from '../batch/records.ts'
+import { InterruptedError } from '../errors.ts'
+import { rowErrorCodes, rowErrorMessages } from '../rows/row-error.ts'
+import { PartitionOutput } from './partition-output.ts'
+import type { FetchedPartition, GroupSession, PartitionOffset } from './ports.ts'
+import { readFetched } from './read-fetched.ts'
+import { type StageReport, stageReport } from './stage-report.ts'
+
+/** Where rows of one input partition go. */
+export interface RowTarget {
+  readonly output: PartitionOutput
+  /** Sends row `row` to the dead letters, unchanged, with the reason in its headers. */
+  deadLetter(records: Records, row: number, error: number): Promise<void>
+}
+
+/** What a stage makes of the rows of a batch. */
+export interface RowTransform {
+  /** Called between slices: the place to take a new model. */
+  beginSlice(): Promise<void>
+  /** Sends rows [from, to) on; `records` is used again afterwards. */
+  apply(records: Records, from: number, to: number, target: RowTarget): Promise<void>
+  /** For dead letters: the model in use, undefined if the stage has none. */
+  readonly modelVersion: number | undefined
+}
+
+export interface TransformOptions {
+  readonly session: GroupSession
+  readonly transform: RowTransform
+  /** for the header vgm.stage */
+  readonly stage: string
+  readonly outputTopic: string
+  readonly outputPartition: (inputPartition: number) => number
+  readonly deadLetterTopic: string
+  /** bytes at which an outgoing batch is sent */
+  readonly batchBytes: number
+  /** how long a transaction collects rows; a fraction of the session time-out, for heartbeats share the thread */
+  readonly sliceMs: number
+  /** where to stop: the ends of the input's partitions; undefined goes on until `signal` */
+  readonly ends?: readonly PartitionOffset[] | undefined
+  readonly signal: AbortSignal
+  /** after each committed slice: totals so far */
+  readonly onProgress: (report: StageReport) => void
+}
+
+const pollMs = 100
+
+/**
+ * The loop of every stage from topic to topic: consume, transform, produce, commit, each slice in one transaction. A
+ * slice that had to be aborted leaves no trace, and its rows come again.
+ *
+ * @throws InterruptedError when `signal` fires; what was committed stands, and the next start goes on after it
+ */
+export async function transformTopic(options: TransformOptions): Promise<StageReport> {
+  const { session, transform, signal, onProgress, ends } = options
+  const targets = new Targets(options)
+  const records = createRecords()
+  let [rowsIn, rowsOut, deadLetters] = [0, 0, 0]
+  let startedMs = performance.now()
+  let isFirst = true
+  const report = () => stageReport(rowsIn, rowsOut, deadLetters, (performance.now() - startedMs) / 1_000)
+
+  for (;;) {
+    const sliceEndMs = performance.now() + options.sliceMs
+    let sliceRows = 0
+    let isEmpty = true
+    await transform.beginSlice()
+    do {
+      const fetched = await session.poll(pollMs)
+      if (isFirst) {
+        // Joining the group takes as long as the group likes; rows per second are about rows.
+        startedMs = performance.now()
+        isFirst = false
+      }
+      for (const partition of fetched) {
+        isEmpty = false
+        sliceRows += await transformPartition(partition, records, transform, targets)
+        // Rows may keep the loop from waiting for anything: let heartbeats and acknowledgements through.
+        await nextTurn()
+      }
+      if (ends !== undefined && isDone(session.positions(), ends)) break
+    } while (performance.now() < sliceEndMs && !session.mustCommit && !signal.aborted)
+    if (!isEmpty) {
+      await targets.flush()
+      if (await session.commit()) {
+        const sent = targets.takeRows()
+        rowsIn += sliceRows
+        rowsOut += sent.output
+        deadLetters += sent.deadLetters
+        onProgress(report())
+      } else targets.clear()
+    }
+    if (signal.aborted) throw new InterruptedError()
+    if (ends !== undefined && !session.mustCommit && isDone(session.positions(), ends)) return report()
+  }
+}
+
+async function transformPartition(
+  fetched: FetchedPartition,
+  records: Records,
+  transform: RowTransform,
+  targets: Targets,
+): Promise<number> {
+  const { topic, partition } = fetched
+  let rows = 0
+  for (const header of fetched.batches) {
+    const { from, to } = readFetched(fetched, header, records)
+    await transform.apply(records, from, to, targets.of(topic, partition))
+    rows += to - from
+  }
+  return rows
+}
+
+/** Whether all partitions of this member have been read to the end; one that went to another member is his affair. */
+function isDone(positions: readonly PartitionOffset[], ends: readonly PartitionOffset[]): boolean {
+  return positions.every(({ topic, partition, offset }) => {
+    const end = ends.find((candidate) => candidate.topic === topic && candidate.partition === partition)
+    return end === undefined || offset >= end.offset
+  })
+}
+
+/** The outgoing batches of all partitions. */
+class Targets {
+  readonly #options: TransformOptions
+  readonly #outputs = new Map<number, PartitionOutput>()
+  readonly #deadLetters = new Map<number, PartitionOutput>()
+  readonly #targets = new Map<number, RowTarget>()
+
+  constructor(options: TransformOptions) {
+    this.#options = options
+  }
+
+  of(topic: string, partition: number): RowTarget {
+    const known = this.#targets.get(partition)
+    if (known !== undefined) return known
+    const { outputPartition, outputTopic, deadLetterTopic } = this.#options
+    const deadLetters = this.#output(this.#deadLetters, deadLetterTopic, partition)
+    const target: RowTarget = {
+      output: this.#output(this.#outputs, outputTopic, outputPartition(partition)),
+      deadLetter: (records, row, error) =>
+        deadLetters.copyRow(records, row, this.#errorHeaders(topic, partition, records, row, error)),
+    }
+    this.#targets.set(partition, target)
+    return target
+  }
+
+  async flush(): Promise<void> {
+    for (const output of this.#all()) await output.flush()
+  }
+
+  takeRows(): { output: number; deadLetters: number } {
+    const sum = (outputs: Iterable<PartitionOutput>) =>
+      [...outputs].reduce((rows, output) => rows + output.takeRows(), 0)
+    return { output: sum(this.#outputs.values()), deadLetters: sum(this.#deadLetters.values()) }
+  }
+
+  clear(): void {
+    for (const output of this.#all()) output.clear()
+  }
+
+  #all(): PartitionOutput[] {
+    return [...this.#outputs.values(), ...this.#deadLetters.values()]
+  }
+
+  #output(outputs: Map<number, PartitionOutput>, topic: string, partition: number): PartitionOutput {
+    const known = outputs.get(partition)
+    if (known !== undefined) return known
+    const { session, batchBytes } = this.#options
+    const created = new PartitionOutput(topic, partition, batchBytes, (...batch) => session.produce(...batch))
+    outputs.set(partition, created)
+    return created
+  }
+
+  #errorHeaders(topic: string, partition: number, records: Records, row: number, error: number) {
+    const { stage, transform } = this.#options
+    const texts: [string, string][] = [
+      ['vgm.error.code', rowErrorCodes[error]],
+      ['vgm.error.message', rowErrorMessages[error]],
+      ['vgm.stage', stage],
+      ['vgm.source.topic', topic],
+      ['vgm.source.partition', String(partition)],
+      ['vgm.source.offset', String(records.baseOffset + records.offsetDelta[row])],
+    ]
+    if (transform.modelVersion !== undefined) texts.push(['vgm.model.version', String(transform.modelVersion)])
+    return texts.map(([name, text]) => [name, Buffer.from(text)] as const)
+  }
+}

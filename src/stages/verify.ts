@@ -1,0 +1,97 @@
+import { auditPartition } from './verify/audit-partition.ts'
+import type { NormalizationRules } from './verify/column-terms.ts'
+import type { ModelVersions } from './verify/compare-normalized.ts'
+import { type Fault, type Finding, noFindings } from './verify/findings.ts'
+import { RowTypes } from './verify/row-types.ts'
+import type { OffsetRange, StockLog } from './verify/stock-log.ts'
+
+/** A topic, and the offsets of each partition that are audited. */
+export interface AuditedTopic {
+  readonly topic: string
+  readonly ranges: readonly OffsetRange[]
+}
+
+export interface VerifyOptions extends NormalizationRules {
+  readonly log: StockLog
+  /** decides which partitions are audited */
+  readonly raw: AuditedTopic
+  readonly normalized: AuditedTopic
+  readonly restored?: AuditedTopic | undefined
+  /** of normalize and restore; other stages' dead letters in it are passed over */
+  readonly deadLetters?: AuditedTopic | undefined
+  /** JSON of the schema with this id; undefined if the registry knows none */
+  readonly schemaById: (id: number) => Promise<string | undefined>
+  /** a version of the data set's model; undefined if there is none */
+  readonly models: ModelVersions
+  /**
+   * Offsets that the stages have committed, for an audit while they run: later rows need not have an output yet. Default: all rows
+   * must have one. Read them before the ends of the ranges.
+   */
+  readonly committed?: {
+    readonly normalize?: ReadonlyMap<number, number>
+    readonly restore?: ReadonlyMap<number, number>
+  }
+  /** told after each partition */
+  readonly onProgress?: (rows: number) => void
+}
+
+/** What an audit found; all faults 0 means that nothing is. */
+export interface VerifyResult extends Readonly<Record<Fault, number>> {
+  /** raw rows */
+  readonly rows: number
+  /** of them, dead letters as they should be */
+  readonly deadLetters: number
+  /** the first ten of each fault */
+  readonly examples: readonly Finding[]
+}
+
+/**
+ * Audits raw against normalized against restored with a stock reader and its own arithmetic: nothing of the row path is used.
+ *
+ * In each partition the i-th normalized row must be the i-th raw row that is no dead letter, with the same key, headers and
+ * timestamp, the same passed-through fields, and the modes and values that the stamped model version defines; and the i-th
+ * restored row must be the i-th normalized row's raw row, within the bounds of exactness. `RowAlignment` says how lost, doubled,
+ * reordered and wrong rows are told apart; a fault counts once in each topic where it shows, and a row that is lost or doubled
+ * in the normalized topic is not expected, or expected twice, in the restored one.
+ *
+ * Partitions are walked one after another, all topics of one in lockstep, so memory is bounded.
+ *
+ * Modes whose scores are equal within 64 rounding errors of their terms are both right, and values within 4.
+ *
+ * @throws StalledReadError if a range cannot be read to its end
+ */
+export async function verify(options: VerifyOptions): Promise<VerifyResult> {
+  const { log, raw, normalized, restored, deadLetters, committed = {}, models } = options
+  const types = new RowTypes(options.schemaById)
+  const findings = noFindings()
+  const rules = { clip: options.clip, modeChoice: options.modeChoice }
+  let rows = 0
+  let letters = 0
+  for (const { partition } of raw.ranges) {
+    const counts = await auditPartition(
+      {
+        raw: rangeOf(raw, partition),
+        normalized: rangeOf(normalized, partition),
+        restored: restored && rangeOf(restored, partition),
+        deadLetters: deadLetters && rangeOf(deadLetters, partition),
+        normalizeDue: dueOf(committed.normalize, partition),
+        restoreDue: dueOf(committed.restore, partition),
+      },
+      { log, types, models, rules, findings },
+    )
+    rows += counts.rows
+    letters += counts.deadLetters
+    options.onProgress?.(rows)
+  }
+  return { rows, ...findings.counts, deadLetters: letters, examples: findings.examples }
+}
+
+/** A partition that a topic does not have is empty: its rows are found lost. */
+function rangeOf({ topic, ranges }: AuditedTopic, partition: number) {
+  return { topic, range: ranges.find((range) => range.partition === partition) ?? { partition, start: 0, end: 0 } }
+}
+
+/** A group that has not committed a partition owes nothing of it. */
+function dueOf(committed: ReadonlyMap<number, number> | undefined, partition: number): number {
+  return committed === undefined ? Number.POSITIVE_INFINITY : (committed.get(partition) ?? 0)
+}

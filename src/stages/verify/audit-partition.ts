@@ -1,0 +1,151 @@
+import { type AlignedFault, type Pair, RowAlignment } from './align-rows.ts'
+import type { NormalizationRules } from './column-terms.ts'
+import { type ModelVersions, NormalizedComparison } from './compare-normalized.ts'
+import { type NormalizedRow, RestoredComparison } from './compare-restored.ts'
+import { withoutDeadLetters } from './dead-letter-filter.ts'
+import { addFinding, type Fault, type Findings } from './findings.ts'
+import type { RowTypes } from './row-types.ts'
+import type { OffsetRange, Source, StockLog, StockRow } from './stock-log.ts'
+
+/** A topic, and what of one of its partitions is audited. */
+export interface AuditedRange {
+  readonly topic: string
+  readonly range: OffsetRange
+}
+
+/** The same partition of all topics. */
+export interface PartitionAudit {
+  readonly raw: AuditedRange
+  readonly normalized: AuditedRange
+  readonly restored: AuditedRange | undefined
+  readonly deadLetters: AuditedRange | undefined
+  /** raw rows from this offset on need not be normalized yet */
+  readonly normalizeDue: number
+  /** normalized rows from this offset on need not be restored yet */
+  readonly restoreDue: number
+}
+
+export interface AuditTools {
+  readonly log: StockLog
+  readonly types: RowTypes
+  readonly models: ModelVersions
+  readonly rules: NormalizationRules
+  readonly findings: Findings
+}
+
+export interface PartitionCounts {
+  /** raw rows */
+  readonly rows: number
+  /** of them, those that are dead letters as they should be */
+  readonly deadLetters: number
+}
+
+/**
+ * Walks one partition of all topics in lockstep:
+ *
+ *     raw ---- minus dead letters of normalize ----> expected --+
+ *     normalized ------------------------------------> found ---+--> normalized rows, each with its raw row
+ *                                                                       minus dead letters of restore --> expected --+
+ *     restored --------------------------------------------------------------------------------------> found --------+
+ *
+ * Each step takes what it needs from the one before, so that no topic runs ahead of the others.
+ */
+export async function auditPartition(audit: PartitionAudit, tools: AuditTools): Promise<PartitionCounts> {
+  const { log, types, models, rules, findings } = tools
+  const { raw, normalized, restored } = audit
+  const { partition } = raw.range
+  let deadLetters = 0
+
+  const report = (fault: Fault, topic: string, row: StockRow, problem: string) =>
+    addFinding(findings, { fault, topic, partition, offset: Number(row.offset), problem })
+  const open = async ({ topic, range }: AuditedRange) =>
+    new Progress(types.prepared(await log.read(topic, range)), range)
+  const letters = async () => audit.deadLetters && (await log.read(audit.deadLetters.topic, audit.deadLetters.range))
+  const letterReports = {
+    onDoubled: (letter: StockRow, problem: string) => report('doubled', audit.deadLetters!.topic, letter, problem),
+    onWrong: (letter: StockRow, problem: string) => report('wrong', audit.deadLetters!.topic, letter, problem),
+  }
+
+  const rawRows = await open(raw)
+  const normalizedRows = await open(normalized)
+  const survivors = withoutDeadLetters(
+    rawRows,
+    await letters(),
+    { stage: 'normalize', topic: raw.topic, rowOf: (row) => row, start: raw.range.start, ...letterReports },
+    () => deadLetters++,
+  )
+  const pairs: Source<Pair<StockRow, StockRow>> = new RowAlignment(survivors, normalizedRows, {
+    comparison: new NormalizedComparison(types, models, rules),
+    remaining: () => ({ expected: rawRows.remaining, found: normalizedRows.remaining }),
+    mayBeginLate: normalized.range.start > 0,
+    mayBeginEarly: raw.range.start > 0,
+    report: ({ fault, expected, found, problem }: AlignedFault<StockRow, StockRow>) => {
+      if (found !== undefined) report(fault, normalized.topic, found, problem)
+      else if (Number(expected!.offset) < audit.normalizeDue) report(fault, raw.topic, expected!, problem)
+    },
+  })
+  if (restored === undefined) {
+    await drain(pairs)
+    return { rows: rawRows.count, deadLetters }
+  }
+
+  const restoredRows = await open(restored)
+  const restorable = withoutDeadLetters<NormalizedRow>(
+    pairs,
+    await letters(),
+    {
+      stage: 'restore',
+      topic: normalized.topic,
+      rowOf: (pair) => pair.found,
+      start: normalized.range.start,
+      ...letterReports,
+    },
+    () => undefined,
+  )
+  await drain(
+    new RowAlignment(restorable, restoredRows, {
+      comparison: new RestoredComparison(types, models, rules),
+      remaining: () => ({ expected: normalizedRows.remaining, found: restoredRows.remaining }),
+      mayBeginLate: restored.range.start > 0,
+      mayBeginEarly: normalized.range.start > 0,
+      report: ({ fault, expected, found, problem }: AlignedFault<NormalizedRow, StockRow>) => {
+        if (found !== undefined) report(fault, restored.topic, found, problem)
+        else if (Number(expected!.found.offset) < audit.restoreDue)
+          report(fault, normalized.topic, expected!.found, problem)
+      },
+    }),
+  )
+  return { rows: rawRows.count, deadLetters }
+}
+
+async function drain(source: Source<unknown>): Promise<void> {
+  while ((await source.next()) !== undefined);
+}
+
+/** Counts the rows of a range that have been given, and estimates how many follow. */
+class Progress implements Source<StockRow> {
+  readonly #rows: Source<StockRow>
+  readonly #range: OffsetRange
+  #position: number
+  count = 0
+
+  constructor(rows: Source<StockRow>, range: OffsetRange) {
+    this.#rows = rows
+    this.#range = range
+    this.#position = range.start
+  }
+
+  /** Markers take offsets too: as many rows for an offset as there have been so far. */
+  get remaining(): number {
+    const { start, end } = this.#range
+    const density = this.#position > start ? this.count / (this.#position - start) : 1
+    return Math.round((end - this.#position) * density)
+  }
+
+  async next(): Promise<readonly StockRow[] | undefined> {
+    const piece = await this.#rows.next()
+    this.count += piece?.length ?? 0
+    this.#position = piece === undefined ? this.#range.end : Number(piece[piece.length - 1].offset) + 1
+    return piece
+  }
+}

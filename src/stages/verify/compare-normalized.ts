@@ -1,0 +1,229 @@
+import type { Model } from '../../model/model.ts'
+import type { Comparison, Prints } from './align-rows.ts'
+import {
+  type ColumnTerms,
+  expectedMode,
+  expectedValue,
+  modeValueDifference,
+  type NormalizationRules,
+} from './column-terms.ts'
+import { frameDifference, framePrint, hasSameFrame } from './frame-difference.ts'
+import { headerBytes, schemaIdOf } from './framing.ts'
+import { fieldsPrint, roundedText, valueText } from './row-print.ts'
+import { decodeRow, decodeWith, type Fields, type RowType, type RowTypes } from './row-types.ts'
+import { isSameValue } from './same-value.ts'
+import type { StockRow } from './stock-log.ts'
+
+/** A modelled field of a decoded normalized row. */
+export interface ModeValue {
+  value: number
+  mode: number
+}
+
+/** A published version; undefined if there is none. */
+export type ModelVersions = (version: number) => Model | undefined
+
+/** Rows of one raw schema that have become rows of one normalized schema. */
+interface SchemaPair {
+  readonly raw: RowType
+  readonly normalized: RowType
+  /** the first field of a normalized row */
+  readonly stamp: string
+  readonly names: readonly string[]
+  readonly isModelled: readonly boolean[]
+  /** what makes every row of this pair wrong */
+  readonly problem: string | undefined
+  /** written over for every row: the expected row, its modelled fields included */
+  readonly expected: Fields
+  /** the version that the rows are stamped with just now */
+  version: number
+  terms: readonly (ColumnTerms | undefined)[] | undefined
+}
+
+const modelledTypes: ReadonlySet<string> = new Set(['int', 'long', 'float', 'double'])
+
+/**
+ * Compares raw rows with normalized ones by recomputing them: the raw record is decoded, its modelled fields are computed from
+ * the definition in schemas/model.avsc with the version that the row is stamped with, the result is encoded, and its bytes are
+ * compared. Only where they differ is the normalized record decoded too, and compared field by field: the same values may be
+ * encoded in several ways, and rounding may differ.
+ */
+export class NormalizedComparison implements Comparison<StockRow, StockRow> {
+  readonly #types: RowTypes
+  readonly #models: ModelVersions
+  readonly #rules: NormalizationRules
+  readonly #pairs = new Map<string, SchemaPair | undefined>()
+  readonly #scratch = Buffer.allocUnsafe(64 * 1024)
+  #lastIds: readonly number[] = []
+  #lastPair: SchemaPair | undefined
+
+  constructor(types: RowTypes, models: ModelVersions, rules: NormalizationRules) {
+    this.#types = types
+    this.#models = models
+    this.#rules = rules
+  }
+
+  difference(raw: StockRow, normalized: StockRow): string | undefined {
+    const frame = frameDifference(raw, normalized)
+    if (frame !== undefined) return frame
+    if (raw.value === null || normalized.value === null) {
+      if (raw.value === normalized.value) return undefined
+      return raw.value === null ? 'a tombstone has got a value' : 'the value is null'
+    }
+    const pair = this.#pairOf(raw.value, normalized.value)
+    if (pair === undefined) return 'one of the schemas is unknown, or the value is not framed'
+    if (pair.problem !== undefined) return pair.problem
+    return this.#hasExpectedBytes(pair, raw.value, normalized.value)
+      ? undefined
+      : this.#fieldDifference(pair, raw.value, normalized.value)
+  }
+
+  isSameRow(raw: StockRow, normalized: StockRow): boolean {
+    return hasSameFrame(raw, normalized)
+  }
+
+  prints(raw: readonly StockRow[], normalized: readonly StockRow[]): Prints {
+    // The version that most rows around a difference are stamped with: raw rows carry none.
+    const stamps = normalized.map((row) => this.#stampOf(row))
+    const model = mostFrequent(stamps)
+    return {
+      expected: raw.map((row) => this.#rawPrint(row, model)),
+      found: normalized.map((row) => this.#normalizedPrint(row)),
+    }
+  }
+
+  #hasExpectedBytes(pair: SchemaPair, raw: Buffer, normalized: Buffer): boolean {
+    const { terms, expected, names, isModelled } = pair
+    const row = decodeWith(pair.raw.type, raw)
+    if (terms === undefined || row === undefined || this.#rules.modeChoice === 'sample') return false
+    for (let i = 0; i < names.length; i++) {
+      const name = names[i]
+      const value = row[name]
+      if (!isModelled[i]) expected[name] = value
+      else if (value === null) expected[name] = null
+      else {
+        const columnTerms = terms[i]
+        if (columnTerms === undefined || typeof value !== 'number') return false
+        const mode = expectedMode(columnTerms, value)
+        expected[name] = { mode, value: expectedValue(columnTerms, mode, value, this.#rules.clip) }
+      }
+    }
+    const end = pair.normalized.type.encode(expected, this.#scratch, 0)
+    return end >= 0 && this.#scratch.compare(normalized, headerBytes, normalized.length, 0, end) === 0
+  }
+
+  #fieldDifference(pair: SchemaPair, rawValue: Buffer, normalizedValue: Buffer): string | undefined {
+    const raw = decodeRow(pair.raw, rawValue)
+    const normalized = decodeRow(pair.normalized, normalizedValue)
+    if (raw === undefined) return 'the raw row cannot be decoded, and is no dead letter'
+    if (normalized === undefined) return 'the normalized row cannot be decoded'
+    const version = Number(normalized[pair.stamp])
+    if (version !== pair.version) this.#use(pair, version)
+    if (pair.terms === undefined) return `it is stamped with model version ${version}, which does not exist`
+    for (let i = 0; i < pair.names.length; i++) {
+      const name = pair.names[i]
+      const problem = pair.isModelled[i]
+        ? this.#modelledDifference(pair.terms[i], raw[name], normalized[name] as ModeValue | null)
+        : isSameValue(raw[name], normalized[name])
+          ? undefined
+          : `${valueText(normalized[name])} instead of ${valueText(raw[name])}`
+      if (problem !== undefined) return `field "${name}": ${problem} (model version ${version})`
+    }
+    return undefined
+  }
+
+  #modelledDifference(terms: ColumnTerms | undefined, raw: unknown, found: ModeValue | null): string | undefined {
+    if (raw === null || found === null)
+      return raw === found ? undefined : `${valueText(found)} instead of ${valueText(raw)}`
+    if (terms === undefined) return 'the model does not have the column'
+    return modeValueDifference(terms, Number(raw), found, this.#rules)
+  }
+
+  #use(pair: SchemaPair, version: number): void {
+    const model = this.#models(version)
+    pair.version = version
+    pair.terms = model && pair.names.map((name) => model.columns.find((column) => column.name === name))
+    pair.expected[pair.stamp] = version
+  }
+
+  #pairOf(raw: Buffer, normalized: Buffer): SchemaPair | undefined {
+    const rawId = schemaIdOf(raw)
+    const normalizedId = schemaIdOf(normalized)
+    if (rawId === undefined || normalizedId === undefined) return undefined
+    if (rawId === this.#lastIds[0] && normalizedId === this.#lastIds[1]) return this.#lastPair
+    const key = `${rawId} ${normalizedId}`
+    if (!this.#pairs.has(key)) this.#pairs.set(key, pairOf(this.#types.get(rawId), this.#types.get(normalizedId)))
+    this.#lastIds = [rawId, normalizedId]
+    this.#lastPair = this.#pairs.get(key)
+    return this.#lastPair
+  }
+
+  #stampOf({ value }: StockRow): Model | undefined {
+    const type = value === null ? undefined : this.#types.get(schemaIdOf(value) ?? Number.NaN)
+    const row = type && decodeRow(type, value!)
+    return row && this.#models(Number(row[type.fields[0].name]))
+  }
+
+  #rawPrint(row: StockRow, model: Model | undefined): string | undefined {
+    const { value } = row
+    if (value === null) return framePrint(row)
+    const type = this.#types.get(schemaIdOf(value) ?? Number.NaN)
+    const fields = type && decodeRow(type, value)
+    if (fields === undefined) return undefined
+    const body = fieldsPrint(type!, fields, (name, field) => {
+      const terms = model?.columns.find((column) => column.name === name)
+      if (terms === undefined || field === null) return valueText(field)
+      const mode = expectedMode(terms, Number(field))
+      return modePrint(mode, expectedValue(terms, mode, Number(field), this.#rules.clip))
+    })
+    return `${framePrint(row)}|${body}`
+  }
+
+  #normalizedPrint(row: StockRow): string | undefined {
+    const { value } = row
+    if (value === null) return framePrint(row)
+    const type = this.#types.get(schemaIdOf(value) ?? Number.NaN)
+    const fields = type && decodeRow(type, value)
+    if (fields === undefined) return undefined
+    const [, ...rowFields] = type!.fields
+    const modelled = new Set(rowFields.flatMap((field) => (field.modelledType === undefined ? [] : [field.name])))
+    const body = fieldsPrint({ fields: rowFields }, fields, (name, field) => {
+      if (!modelled.has(name) || field === null) return valueText(field)
+      const { mode, value } = field as ModeValue
+      return modePrint(mode, value)
+    })
+    return `${framePrint(row)}|${body}`
+  }
+}
+
+function modePrint(mode: number, value: number): string {
+  return `${mode}:${roundedText(value, Math.max(1, Math.abs(value)))}`
+}
+
+function pairOf(raw: RowType | undefined, normalized: RowType | undefined): SchemaPair | undefined {
+  if (raw === undefined || normalized === undefined) return undefined
+  const [stamp, ...fields] = normalized.fields
+  return {
+    raw,
+    normalized,
+    stamp: stamp?.name ?? '',
+    names: fields.map((field) => field.name),
+    isModelled: fields.map((field) => field.modelledType !== undefined && modelledTypes.has(field.modelledType)),
+    problem: sameNames(raw, fields)
+      ? undefined
+      : `its schema ${normalized.id} does not have the fields of the raw schema ${raw.id}`,
+    expected: {},
+    version: Number.NaN,
+    terms: undefined,
+  }
+}
+
+function sameNames(raw: RowType, fields: RowType['fields']): boolean {
+  return raw.fields.length === fields.length && raw.fields.every(({ name }, i) => name === fields[i].name)
+}
+
+function mostFrequent<T>(items: readonly (T | undefined)[]): T | undefined {
+  const counts = new Map<T, number>()
+  for (const item of items) if (item !== undefined) counts.set(item, (counts.get(item) ?? 0) + 1)
+  return [...counts].sort((a, b) => b[1] - a[1])[0]?.[0]
+}

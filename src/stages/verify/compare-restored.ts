@@ -1,0 +1,122 @@
+import type { Comparison, Pair, Prints } from './align-rows.ts'
+import { isRestored, type NormalizationRules } from './column-terms.ts'
+import type { ModelVersions, ModeValue } from './compare-normalized.ts'
+import { frameDifference, framePrint, hasSameFrame } from './frame-difference.ts'
+import { headerBytes, schemaIdOf } from './framing.ts'
+import { fieldsPrint, roundedText, valueText } from './row-print.ts'
+import { decodeRow, type Fields, type RowType, type RowTypes } from './row-types.ts'
+import { isSameValue } from './same-value.ts'
+import type { StockRow } from './stock-log.ts'
+
+/** A normalized row, with the raw row that it was made of; without one if it should not exist. */
+export type NormalizedRow = Pair<StockRow, StockRow>
+
+/**
+ * Compares restored rows with the raw rows that they come from. Equal bytes are equal; otherwise both are decoded, passed-through
+ * fields must be equal and modelled ones within the bounds of exactness, for which the mean of the row's mode counts.
+ */
+export class RestoredComparison implements Comparison<NormalizedRow, StockRow> {
+  readonly #types: RowTypes
+  readonly #models: ModelVersions
+  readonly #rules: NormalizationRules
+
+  constructor(types: RowTypes, models: ModelVersions, rules: NormalizationRules) {
+    this.#types = types
+    this.#models = models
+    this.#rules = rules
+  }
+
+  difference({ expected: raw, found: normalized }: NormalizedRow, restored: StockRow): string | undefined {
+    const frame = frameDifference(raw ?? normalized, restored)
+    // What restore makes of a row that should not exist is not its fault.
+    if (frame !== undefined || raw === undefined) return frame
+    if (raw.value === null || restored.value === null) {
+      if (raw.value === restored.value) return undefined
+      return raw.value === null ? 'a tombstone has got a value' : 'the value is null'
+    }
+    const rawId = schemaIdOf(raw.value)
+    const restoredId = schemaIdOf(restored.value)
+    const rawType = this.#types.get(rawId ?? Number.NaN)
+    const restoredType = this.#types.get(restoredId ?? Number.NaN)
+    if (rawType === undefined || restoredType === undefined) return 'its schema is unknown, or the value is not framed'
+    if (rawId !== restoredId && rawType.fingerprint !== restoredType.fingerprint) {
+      return `its schema ${restoredId} is not the raw schema ${rawId}`
+    }
+    if (raw.value.compare(restored.value, headerBytes, restored.value.length, headerBytes, raw.value.length) === 0) {
+      return undefined
+    }
+    return this.#fieldDifference(rawType, raw.value, restored.value, normalized)
+  }
+
+  isSameRow({ expected: raw, found: normalized }: NormalizedRow, restored: StockRow): boolean {
+    return hasSameFrame(raw ?? normalized, restored)
+  }
+
+  prints(rows: readonly NormalizedRow[], restored: readonly StockRow[]): Prints {
+    const scales = this.#scales(rows)
+    return {
+      expected: rows.map(({ expected }) => expected && this.#print(expected, scales)),
+      found: restored.map((row) => this.#print(row, scales)),
+    }
+  }
+
+  #fieldDifference(type: RowType, rawValue: Buffer, restoredValue: Buffer, row: StockRow): string | undefined {
+    const raw = decodeRow(type, rawValue)
+    const restored = decodeRow(type, restoredValue)
+    if (raw === undefined || restored === undefined) return 'it cannot be decoded'
+    const normalizedType = row.value === null ? undefined : this.#types.get(schemaIdOf(row.value) ?? Number.NaN)
+    const normalized = normalizedType && decodeRow(normalizedType, row.value!)
+    for (const { name } of type.fields) {
+      if (isSameValue(raw[name], restored[name])) continue
+      const problem = `field "${name}": ${valueText(restored[name])} instead of ${valueText(raw[name])}`
+      if (normalized === undefined || typeof raw[name] !== 'number' || typeof restored[name] !== 'number')
+        return problem
+      if (!this.#isWithinBounds(normalizedType!, normalized, name, raw[name], restored[name])) return problem
+    }
+    return undefined
+  }
+
+  #isWithinBounds(type: RowType, normalized: Fields, name: string, raw: number, restored: number): boolean {
+    const modelledType = type.fields.find((field) => field.name === name)?.modelledType
+    const column = this.#models(Number(normalized[type.fields[0].name]))?.columns.find((model) => model.name === name)
+    const found = normalized[name] as ModeValue | null
+    if (modelledType === undefined || column === undefined || found === null) return false
+    const { clip } = this.#rules
+    if (clip !== undefined && Math.abs(found.value) >= clip) return true
+    const mean = column.mean[found.mode]
+    return mean !== undefined && isRestored(modelledType, raw, restored, mean)
+  }
+
+  /** By column, what rounding errors of restored numbers are relative to: the largest mean of all versions in use. */
+  #scales(rows: readonly NormalizedRow[]): ReadonlyMap<string, number> {
+    const scales = new Map<string, number>()
+    const versions = new Set<number>()
+    for (const {
+      found: { value },
+    } of rows) {
+      const type = value === null ? undefined : this.#types.get(schemaIdOf(value) ?? Number.NaN)
+      const fields = type && decodeRow(type, value!)
+      if (fields !== undefined) versions.add(Number(fields[type!.fields[0].name]))
+    }
+    for (const version of versions) {
+      for (const { name, mean } of this.#models(version)?.columns ?? []) {
+        scales.set(name, Math.max(scales.get(name) ?? 0, ...mean.map(Math.abs)))
+      }
+    }
+    return scales
+  }
+
+  #print(row: StockRow, scales: ReadonlyMap<string, number>): string | undefined {
+    const { value } = row
+    if (value === null) return framePrint(row)
+    const type = this.#types.get(schemaIdOf(value) ?? Number.NaN)
+    const fields = type && decodeRow(type, value)
+    if (fields === undefined) return undefined
+    const body = fieldsPrint(type!, fields, (name, field) => {
+      const scale = scales.get(name)
+      if (scale === undefined || typeof field !== 'number') return valueText(field)
+      return roundedText(field, Math.max(scale, Math.abs(field)))
+    })
+    return `${framePrint(row)}|${body}`
+  }
+}

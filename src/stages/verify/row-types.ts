@@ -1,0 +1,103 @@
+import avro from 'avsc'
+import { headerBytes, schemaIdOf } from './framing.ts'
+import type { Source, StockRow } from './stock-log.ts'
+
+/** A decoded record: its fields by name. */
+export type Fields = Record<string, unknown>
+
+/** A field of a row as its schema has it. */
+export interface RowField {
+  readonly name: string
+  /** Avro type of the raw column, where the field is a `ModeValue` */
+  readonly modelledType: string | undefined
+}
+
+/** A schema that rows are written with, compiled once. */
+export interface RowType {
+  readonly id: number
+  readonly type: avro.Type
+  /** the same with every long as a bigint: those beyond 2^53 fit nothing else */
+  readonly wideType: avro.Type
+  readonly fields: readonly RowField[]
+  /** of the parsing canonical form: equal for schemas that write the same bytes */
+  readonly fingerprint: string
+}
+
+const wideLong = avro.types.LongType.__with({
+  fromBuffer: (bytes: Buffer) => bytes.readBigInt64LE(),
+  toBuffer: (value: bigint) => {
+    const bytes = Buffer.alloc(8)
+    bytes.writeBigInt64LE(value)
+    return bytes
+  },
+  fromJSON: BigInt,
+  toJSON: Number,
+  isValid: (value: unknown) => typeof value === 'bigint',
+  compare: (a: bigint, b: bigint) => (a < b ? -1 : a > b ? 1 : 0),
+})
+
+/** The Avro types of the rows met so far, by schema id. */
+export class RowTypes {
+  readonly #schemaById: (id: number) => Promise<string | undefined>
+  readonly #types = new Map<number, RowType | undefined>()
+
+  /** @param schemaById JSON of a schema; undefined if the registry knows none */
+  constructor(schemaById: (id: number) => Promise<string | undefined>) {
+    this.#schemaById = schemaById
+  }
+
+  /** Undefined for an id that the registry does not know or whose schema is no record. Only for rows that `prepared` has given. */
+  get(id: number): RowType | undefined {
+    return this.#types.get(id)
+  }
+
+  /** The same rows, given when the types of all of them are known. */
+  prepared(rows: Source<StockRow>): Source<StockRow> {
+    return {
+      next: async () => {
+        const piece = await rows.next()
+        let last = Number.NaN
+        for (const { value } of piece ?? []) {
+          const id = value === null ? undefined : schemaIdOf(value)
+          if (id === undefined || id === last) continue
+          last = id
+          if (!this.#types.has(id)) this.#types.set(id, compileRowType(id, await this.#schemaById(id)))
+        }
+        return piece
+      },
+    }
+  }
+}
+
+/** Fields of a framed row; undefined if its bytes are not exactly one record of the type. */
+export function decodeRow({ type, wideType }: RowType, value: Buffer): Fields | undefined {
+  return decodeWith(type, value) ?? decodeWith(wideType, value)
+}
+
+/** As `decodeRow`, with numbers only: undefined also if a long is beyond 2^53. */
+export function decodeWith(type: avro.Type, value: Buffer): Fields | undefined {
+  try {
+    const { value: fields, offset } = type.decode(value, headerBytes)
+    return offset === value.length ? fields : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function compileRowType(id: number, schema: string | undefined): RowType | undefined {
+  if (schema === undefined) return undefined
+  try {
+    const json = JSON.parse(schema) as { fields: { name: string; 'vgm.type'?: string }[] }
+    const type = avro.Type.forSchema(JSON.parse(schema))
+    return {
+      id,
+      type,
+      wideType: avro.Type.forSchema(JSON.parse(schema), { registry: { long: wideLong } }),
+      fields: json.fields.map((field) => ({ name: field.name, modelledType: field['vgm.type'] })),
+      fingerprint: type.fingerprint('sha256').toString('hex'),
+    }
+  } catch {
+    // Its rows are dead letters; any that are not get reported one by one.
+    return undefined
+  }
+}

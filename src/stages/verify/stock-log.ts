@@ -1,0 +1,45 @@
+/*
+ * What an audit needs of a log: rows as an ordinary client delivers them, objects and all. Deliberately not the port of the row
+ * path: what that path gets wrong on reading must not be hidden by reading it the same way.
+ */
+
+/** A row as a stock consumer delivers it. */
+export interface StockRow {
+  /** decimal */
+  readonly offset: string
+  /** ms since the epoch, decimal */
+  readonly timestamp: string
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+  /** an array where a name stands several times */
+  readonly headers?: StockHeaders | undefined
+}
+
+export type StockHeaders = Readonly<Record<string, Buffer | string | (Buffer | string)[] | undefined>>
+
+/** Something that gives its items in pieces; a new piece is made when the one before is used up. */
+export interface Source<T> {
+  /** Not empty; undefined at the end. */
+  next(): Promise<readonly T[] | undefined>
+}
+
+/** Offsets of one partition, `end` excluded. */
+export interface OffsetRange {
+  readonly partition: number
+  readonly start: number
+  readonly end: number
+}
+
+/** Reads committed rows with a stock client. */
+export interface StockLog {
+  /** The rows of a range in order. Several may be read at the same time, one for each partition. */
+  read(topic: string, range: OffsetRange): Promise<Source<StockRow>>
+  close(): Promise<void>
+}
+
+/** The first value of a header as text; undefined if there is none. */
+export function headerText({ headers }: StockRow, name: string): string | undefined {
+  const value = headers?.[name]
+  const first = Array.isArray(value) ? value[0] : value
+  return first === undefined ? undefined : first.toString()
+}

@@ -1,0 +1,192 @@
+import { deepEqual, equal, ok, throws } from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import fc from 'fast-check'
+import { columnModel } from '../../src/mixture/column-model.ts'
+import { ColumnSummary } from '../../src/mixture/column-summary.ts'
+import { EmptyColumnError, FitOptionError, NonFiniteValueError } from '../../src/mixture/errors.ts'
+import { fitMixture } from '../../src/mixture/fit-mixture.ts'
+import type { FitOptions } from '../../src/mixture/fit-options.ts'
+import { fitSummary } from '../../src/mixture/fit-summary.ts'
+import type { Mixture } from '../../src/mixture/mixture.ts'
+import { Normalizer } from '../../src/mixture/normalizer.ts'
+import { column, shapes } from './synthetic-columns.ts'
+
+/** Mean of ln sum_k w_k N(x; m_k, s_k), in nats a row. */
+function logLikelihood({ weights, means, stds }: Mixture, values: Float64Array): number {
+  let total = 0
+  for (const x of values) {
+    let density = 0
+    for (let k = 0; k < means.length; k++) {
+      density += (weights[k] / stds[k]) * Math.exp(-0.5 * ((x - means[k]) / stds[k]) ** 2)
+    }
+    total += Math.log(density / Math.sqrt(2 * Math.PI))
+  }
+  return total / values.length
+}
+
+suite('recipe scaled', () => {
+  for (const [shape, rows] of [
+    ['lognormal', 20_000],
+    ['zeroSpike', 20_000],
+    ['tenModes', 20_000],
+  ] as const) {
+    test(`explains rows it has not seen at least as well as recipe sklearn: ${shape}`, () => {
+      const values = column(shapes[shape], rows, 1)
+      const unseen = column(shapes[shape], 100_000, 2)
+      const sklearn = logLikelihood(fitMixture(values, { recipe: 'sklearn' }), unseen)
+      const scaled = logLikelihood(fitMixture(values), unseen)
+      // Ten modes far apart have one answer: both find it, and differ by the bins' width.
+      ok(scaled >= sklearn - 1e-4, `${scaled} < ${sklearn}`)
+    })
+  }
+
+  test('weighing a sample to the size of its topic weakens the priors', () => {
+    const summary = new ColumnSummary()
+    summary.add(column(shapes.lognormal, 20_000, 1))
+    const unseen = column(shapes.lognormal, 100_000, 2)
+    const weighed = logLikelihood(fitSummary(summary, { totalRows: 1e9 }), unseen)
+    ok(weighed > logLikelihood(fitSummary(summary), unseen) + 0.01)
+  })
+
+  test('gives a value that holds a large share of the rows a mode of its own', () => {
+    const { weight, mean, std } = columnModel(fitMixture(column(shapes.zeroSpike, 20_000)))
+    const zero = mean.findIndex((m) => Math.abs(m) < 0.5)
+    ok(Math.abs(weight[zero] - 0.6) < 0.02 && std[zero] < 1)
+    const prices = columnModel(fitMixture(column(shapes.twoPrices, 5000)))
+    deepEqual(
+      prices.mean.map((m) => Math.round(m * 100)),
+      [99, 499],
+    )
+  })
+
+  test('finds the same modes on every scale and at every offset', () => {
+    const values = column(shapes.tenModes, 5000)
+    const means = columnModel(fitMixture(values)).mean
+    for (const [scale, offset] of [
+      [1e-9, 0],
+      [1e-200, 0],
+      [1e100, 0],
+      [1, 1e12],
+      [-1, 0],
+    ]) {
+      const model = columnModel(fitMixture(values.map((x) => x * scale + offset)))
+      const back = scale === 1e-200 ? [] : model.mean.map((m) => (m - offset) / scale).sort((a, b) => a - b)
+      back.forEach((m, k) => {
+        ok(Math.abs(m - means[k]) < 0.01, `${scale}, ${offset}: ${m} is not ${means[k]}`)
+      })
+    }
+  })
+})
+
+suite('fitMixture', () => {
+  const columns: Record<string, Float64Array> = {
+    'one row': Float64Array.of(3),
+    'two rows': Float64Array.of(3, 4),
+    'fewer rows than components': Float64Array.of(1, 1, 2, 9, 30),
+    'a constant': new Float64Array(100).fill(7.25),
+    'a constant zero': new Float64Array(100),
+    'a constant and one other': Float64Array.from({ length: 100 }, (_, i) => (i === 50 ? 8 : 7)),
+    'values around 1e-9': column(shapes.tenModes, 500).map((x) => x * 1e-9),
+    'values around 1e300': column(shapes.normal, 500).map((x) => x * 1e300),
+    'values around 1e-300': column(shapes.normal, 500).map((x) => x * 1e-300),
+    'the ends of the doubles': Float64Array.of(1e307, -1e307, Number.MIN_VALUE, 0, -0),
+    'the smallest doubles': Float64Array.of(0, Number.MIN_VALUE, 2 * Number.MIN_VALUE),
+    'a constant far out': new Float64Array(100).fill(-1e308),
+    timestamps: column(shapes.timestamps, 500),
+    'adjacent doubles': Float64Array.of(1, 1 + Number.EPSILON, 1 + 2 * Number.EPSILON, 1),
+    'one far outlier': Float64Array.from({ length: 500 }, (_, i) => (i === 0 ? 1e200 : i)),
+  }
+  for (const [name, values] of Object.entries(columns)) {
+    for (const recipe of ['scaled', 'sklearn'] as const) {
+      test(`gives a model without NaN, and values that restore: ${name}, ${recipe}`, () => {
+        const mixture = fitMixture(values, { recipe })
+        for (const [field, numbers] of Object.entries(mixture)) {
+          if (numbers instanceof Float64Array) ok(!numbers.some(Number.isNaN), `${field}: ${numbers}`)
+        }
+        ok(!mixture.lowerBounds.some(Number.isNaN))
+        const model = columnModel(mixture)
+        const { weight, mean, std, offset, precision } = model
+        ok([...weight, ...mean, ...offset, ...precision].every(Number.isFinite), JSON.stringify(model))
+        ok(
+          std.every((s) => s > 0 && s < Infinity),
+          JSON.stringify(std),
+        )
+        const out = new Float64Array(values.length)
+        const modes = new Uint8Array(values.length)
+        const normalizer = new Normalizer(model)
+        normalizer.normalize(values, out, modes)
+        ok(out.every(Number.isFinite), `${out}`)
+        ok(!mixture.responsibilities(values).some(Number.isNaN))
+      })
+    }
+  }
+
+  test('never gives NaN, whatever the values and weights', () => {
+    const wild = fc.double({ noNaN: true, noDefaultInfinity: true })
+    const weighted = fc.array(fc.tuple(wild, fc.double({ min: 0, max: 1e9, noNaN: true })), {
+      minLength: 1,
+      maxLength: 30,
+    })
+    fc.assert(
+      fc.property(weighted, fc.constantFrom('sklearn', 'scaled'), (rows, recipe) => {
+        const weights = Float64Array.from(rows, ([, weight]) => weight)
+        fc.pre(weights.some((w) => w > 0))
+        const values = Float64Array.from(rows, ([value]) => value)
+        const { mean, std, offset, precision } = columnModel(fitMixture(values, { recipe, weights, maxIterations: 30 }))
+        ok([...mean, ...offset, ...precision].every(Number.isFinite), `${mean}; ${offset}; ${precision}`)
+        ok(
+          std.every((s) => s > 0 && s < Infinity),
+          `${std}`,
+        )
+      }),
+      { seed: 1, numRuns: 300 },
+    )
+  })
+
+  test('the same values and options give the same mixture, bit for bit', () => {
+    const values = column(shapes.lognormal, 2000)
+    for (const options of [{}, { recipe: 'sklearn', seed: 5 }] satisfies FitOptions[]) {
+      deepEqual(columnModel(fitMixture(values, options)), columnModel(fitMixture(values, options)))
+    }
+  })
+
+  test('a weight of 3 is the same as three rows', () => {
+    const values = column(shapes.tenModes, 600)
+    const weights = Float64Array.from(values, (_, i) => (i % 2 === 0 ? 3 : 1))
+    const repeated = Float64Array.from([...values].flatMap((x, i) => new Array<number>(weights[i]).fill(x)))
+    for (const recipe of ['scaled', 'sklearn'] as const) {
+      const labels = (xs: Float64Array) =>
+        recipe === 'sklearn' ? { initialLabels: xs.map((x) => (x > 13 ? 1 : 0)) } : {}
+      const a = fitMixture(values, { recipe, weights, ...labels(values) })
+      const b = fitMixture(repeated, { recipe, ...labels(repeated) })
+      equal(a.facts.rows, b.facts.rows)
+      a.means.forEach((mean, k) => {
+        ok(Math.abs(mean - b.means[k]) < 1e-6)
+      })
+    }
+  })
+
+  test('refuses what it cannot fit, and says what to do', () => {
+    const values = Float64Array.of(1, 2, 3)
+    throws(() => fitMixture(new Float64Array(0)), EmptyColumnError)
+    throws(() => fitMixture(values, { weights: new Float64Array(3) }), EmptyColumnError)
+    throws(() => fitMixture(Float64Array.of(1, Number.NaN)), NonFiniteValueError)
+    throws(() => fitMixture(Float64Array.of(1, -Infinity), { recipe: 'sklearn' }), NonFiniteValueError)
+    const refused: FitOptions[] = [
+      { components: 0 },
+      { components: 256 },
+      { components: 2.5 },
+      { weightConcentrationPrior: 0 },
+      { tolerance: -1 },
+      { maxIterations: 0 },
+      { regularization: Number.NaN },
+      { totalRows: 0 },
+      { weights: Float64Array.of(1, 2) },
+      { weights: Float64Array.of(1, 2, -1) },
+      { initialLabels: [0, 0, 0] },
+      { recipe: 'sklearn', initialLabels: [0, 0] },
+      { recipe: 'sklearn', initialLabels: [0, 0, 3] },
+    ]
+    for (const options of refused) throws(() => fitMixture(values, options), FitOptionError, JSON.stringify(options))
+  })
+})

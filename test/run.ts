@@ -1,0 +1,85 @@
+/**
+ * The runner behind `npm test`.
+ *
+ *     node test/run.ts [unit|broker|all] [part of a file's path ...]
+ *
+ * All broker tests share one cluster, which they find in VGM_TEST_BROKERS and VGM_TEST_REGISTRY. VGM_CLUSTER=docker|jvm|external
+ * chooses it; somebody's KAFKA_BROKERS is used with `external` only. Unit tests run two files at a time, broker tests one, because
+ * they share two cores with the broker. The end is node's own summary, over both.
+ */
+import { globSync } from 'node:fs'
+import { join } from 'node:path'
+import { finished } from 'node:stream/promises'
+import { run } from 'node:test'
+import { spec } from 'node:test/reporters'
+import { startCluster } from '../src/cluster/start-cluster.ts'
+
+const total: Record<string, number> = { tests: 0, suites: 0, passed: 0, failed: 0, cancelled: 0, skipped: 0, todo: 0 }
+
+const [which = 'all', ...parts] = process.argv.slice(2)
+if (!['unit', 'broker', 'all'].includes(which)) {
+  process.stderr.write(`"${which}" is not one of unit, broker, all\n`)
+  process.exit(2)
+}
+const files = globSync(join(import.meta.dirname, '**/*.test.ts'))
+  .filter((file) => parts.length === 0 || parts.some((part) => file.includes(part)))
+  .sort()
+const needsBroker = (file: string): boolean => /\.(broker|faults?)\.test\.ts$/.test(file)
+
+const startedAt = performance.now()
+let succeeded = true
+if (which !== 'broker') {
+  succeeded = await runFiles(
+    files.filter((file) => !needsBroker(file)),
+    2,
+  )
+}
+if (which !== 'unit') succeeded = (await runWithCluster(files.filter(needsBroker))) && succeeded
+summarize()
+process.exitCode = succeeded && total.tests > 0 ? 0 : 1
+
+async function runWithCluster(files: string[]): Promise<boolean> {
+  if (files.length === 0) return true
+  const { VGM_CLUSTER } = process.env
+  const environment = VGM_CLUSTER === 'external' ? process.env : { VGM_CLUSTER }
+  const cluster = await startCluster({ environment, log: (line) => process.stderr.write(`${line}\n`) })
+  process.stderr.write(`Broker tests use ${cluster.brokers} and ${cluster.registry} (${cluster.kind})\n`)
+  process.env.VGM_TEST_BROKERS = cluster.brokers
+  process.env.VGM_TEST_REGISTRY = cluster.registry
+  try {
+    return await runFiles(files, 1)
+  } finally {
+    await cluster.stop()
+  }
+}
+
+async function runFiles(files: string[], concurrency: number): Promise<boolean> {
+  if (files.length === 0) return true
+  let success = true
+  const events = run({ files, concurrency })
+  events.on('test:summary', ({ file, counts, success: allPassed }) => {
+    // The summaries of single files are parts of the last one.
+    if (file !== undefined) return
+    // The published types leave `failed` out.
+    for (const name of Object.keys(total)) total[name] += (counts as Record<string, number>)[name]
+    success = allPassed
+  })
+  const report = events
+    // Two runs would print two summaries.
+    .filter((event) => !(event.type === 'test:diagnostic' && event.data.nesting === 0 && isCount(event.data.message)))
+    .compose(new spec())
+  report.pipe(process.stdout, { end: false })
+  await finished(report)
+  return success
+}
+
+function isCount(message: string): boolean {
+  return /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+$/.test(message)
+}
+
+function summarize(): void {
+  const { tests, suites, passed, failed, cancelled, skipped, todo } = total
+  const lines = Object.entries({ tests, suites, pass: passed, fail: failed, cancelled, skipped, todo })
+  lines.push(['duration_ms', Math.round(performance.now() - startedAt)])
+  for (const [name, value] of lines) process.stdout.write(`ℹ ${name} ${value}\n`)
+}

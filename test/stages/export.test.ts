@@ -1,0 +1,252 @@
+import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { suite, type TestContext, test } from 'node:test'
+import avro from 'avsc'
+import { RecordBatchWriter } from '../../src/batch/record-batch-writer.ts'
+import { openDatabase } from '../../src/files/database.ts'
+import { type ExportOptions, exportRows } from '../../src/stages/export.ts'
+import { exactLong, MemoryLog } from '../files/memory-log.ts'
+import { temporaryFolder } from '../files/temporary-folder.ts'
+
+const modeValue = {
+  type: 'record',
+  name: 'ModeValue',
+  namespace: 'io.vgmstream',
+  fields: [
+    { name: 'value', type: 'double' },
+    { name: 'mode', type: 'int' },
+  ],
+}
+const normalized = {
+  type: 'record',
+  name: 'RowNormalized',
+  fields: [
+    { name: 'model_version', type: 'int' },
+    { name: 'x', type: modeValue },
+    { name: 'y', type: ['null', 'io.vgmstream.ModeValue'] },
+    { name: 'at', type: { type: 'long', logicalType: 'timestamp-micros' } },
+    { name: 'name', type: ['string', 'null'] },
+  ],
+}
+
+type Row = Readonly<Record<string, unknown>> | null
+
+/** Rows in one partition each, 700 a batch. */
+async function topic(schemas: readonly [id: number, schema: object, partitions: readonly (readonly Row[])[]][]) {
+  const log = new MemoryLog()
+  const batch = new RecordBatchWriter()
+  await log.begin()
+  for (const [id, schema, partitions] of schemas) {
+    const type = avro.Type.forSchema(
+      schema as never,
+      {
+        wrapUnions: 'never',
+        typeHook: (json: unknown) => (((json as { type?: string }).type ?? json) === 'long' ? exactLong : undefined),
+      } as never,
+    )
+    const prefix = Buffer.from([0, 0, 0, 0, id])
+    for (const [partition, rows] of partitions.entries()) {
+      for (const [i, row] of rows.entries()) {
+        batch.append(1, Buffer.from(`key ${i}`), row === null ? null : Buffer.concat([prefix, type.toBuffer(row)]))
+        if (batch.recordCount === 700 || i === rows.length - 1) await log.produce('t', partition, batch)
+      }
+    }
+  }
+  await log.commit()
+  return log
+}
+
+async function exported(
+  t: TestContext,
+  log: MemoryLog,
+  schemas: Record<number, object>,
+  more: Partial<ExportOptions> = {},
+) {
+  const file = join(temporaryFolder(t), `rows.${more.format ?? 'parquet'}`)
+  const report = await exportRows({
+    reader: log,
+    ranges: [0, 1].map((partition) => ({ topic: 't', partition, offset: 0, endOffset: log.end(partition) })),
+    schemas: { schemaById: async (id) => (schemas[id] === undefined ? undefined : JSON.stringify(schemas[id])) },
+    file,
+    format: 'parquet',
+    signal: new AbortController().signal,
+    ...more,
+  })
+  return { file, report }
+}
+
+async function readBack(t: TestContext, file: string): Promise<{ types: string; rows: unknown[][] }> {
+  const database = await openDatabase()
+  t.after(() => database.close())
+  const reader = await database.connection.runAndReadAll(`FROM '${file}'`)
+  const types = reader.columnNames().map((name, i) => `${name} ${reader.columnTypes()[i]}`)
+  return { types: types.join(', '), rows: reader.getRowsJS() as unknown[][] }
+}
+
+const row = (i: number) => ({
+  model_version: 3,
+  x: { value: i / 7, mode: i % 5 },
+  y: i % 2 === 0 ? null : { value: -i, mode: 1 },
+  at: BigInt(i) * 1_000_003n,
+  name: i % 3 === 0 ? null : `row ${'é'.repeat(i % 9)}${i}`,
+})
+
+suite('export', () => {
+  test('writes normalized rows to Parquet, partition after partition, a column for value and one for mode', async (t) => {
+    const rows = Array.from({ length: 5000 }, (_, i) => row(i))
+    const log = await topic([[1, normalized, [rows.slice(0, 3000), rows.slice(3000)]]])
+    const { file, report } = await exported(t, log, { 1: normalized })
+    deepEqual([report.rowsOut, report.tombstones], [5000, 0])
+    const back = await readBack(t, file)
+    equal(
+      back.types,
+      'model_version INTEGER, x_value DOUBLE, x_mode INTEGER, y_value DOUBLE, y_mode INTEGER, at TIMESTAMP, name VARCHAR',
+    )
+    deepEqual(
+      back.rows.map(([version, xValue, xMode, yValue, yMode, , name]) => [version, xValue, xMode, yValue, yMode, name]),
+      rows.map(({ model_version, x, y, name }) => [
+        model_version,
+        x.value,
+        x.mode,
+        y?.value ?? null,
+        y?.mode ?? null,
+        name,
+      ]),
+    )
+    deepEqual(
+      back.rows.map((cells) => (cells[5] as Date).getTime()),
+      rows.map(({ at }) => Number(at / 1000n)),
+    )
+  })
+
+  test('writes CSV, with key and position where they are wanted', async (t) => {
+    const log = await topic([[1, normalized, [[row(1)], [row(2)]]]])
+    const { file } = await exported(t, log, { 1: normalized }, { format: 'csv', withKey: true, withPosition: true })
+    equal(
+      readFileSync(file, 'utf8'),
+      '_key,_partition,_offset,model_version,x_value,x_mode,y_value,y_mode,at,name\n' +
+        `key 0,0,0,3,${1 / 7},1,-1.0,1,1970-01-01 00:00:01.000003,row é1\n` +
+        `key 0,1,0,3,${2 / 7},2,,,1970-01-01 00:00:02.000006,row éé2\n`,
+    )
+  })
+
+  test('keeps all types, and nested values as JSON', async (t) => {
+    const schema = {
+      type: 'record',
+      name: 'Row',
+      namespace: 'n',
+      fields: [
+        { name: 'b', type: 'boolean' },
+        { name: 'l', type: 'long' },
+        { name: 'f', type: ['null', 'float'] },
+        { name: 'd', type: { type: 'int', logicalType: 'date' } },
+        { name: 'm', type: { type: 'long', logicalType: 'timestamp-millis' } },
+        { name: 'tm', type: { type: 'int', logicalType: 'time-millis' } },
+        { name: 'e', type: { type: 'enum', name: 'E', symbols: ['up', 'down'] } },
+        { name: 'e2', type: ['null', 'E'] },
+        { name: 'x', type: { type: 'fixed', name: 'X', size: 3 } },
+        { name: 'raw', type: 'bytes' },
+        { name: 'list', type: { type: 'array', items: 'int' } },
+      ],
+    }
+    const value = {
+      b: true,
+      l: 2n ** 62n,
+      f: 0.5,
+      d: 19_000,
+      m: 1234n,
+      tm: 86_399_999,
+      e: 'down',
+      e2: 'up',
+      x: Buffer.from('abc'),
+      raw: Buffer.from('\x00\xff', 'latin1'),
+      list: [1, 2],
+    }
+    const log = await topic([[1, schema, [[value, { ...value, l: -(2n ** 62n), f: null, e2: null }], []]]])
+    const { file } = await exported(t, log, { 1: schema })
+    const database = await openDatabase()
+    t.after(() => database.close())
+    const reader = await database.connection.runAndReadAll(
+      `SELECT b, l, f, d::VARCHAR, epoch_ms(m), tm::VARCHAR, e, e2, x::VARCHAR, hex(raw), list FROM '${file}'`,
+    )
+    deepEqual(reader.getRowsJS(), [
+      [true, 2n ** 62n, 0.5, '2022-01-08', 1234n, '23:59:59.999', 'down', 'up', 'abc', '00FF', '[1,2]'],
+      [true, -(2n ** 62n), null, '2022-01-08', 1234n, '23:59:59.999', 'down', null, 'abc', '00FF', '[1,2]'],
+    ])
+  })
+
+  test('puts rows of several schemas into one table, and passes over tombstones', async (t) => {
+    const first = {
+      type: 'record',
+      name: 'R',
+      fields: [
+        { name: 'a', type: 'int' },
+        { name: 'b', type: 'string' },
+      ],
+    }
+    const second = {
+      type: 'record',
+      name: 'R',
+      fields: [
+        { name: 'c', type: 'double' },
+        { name: 'a', type: 'int' },
+      ],
+    }
+    const log = await topic([
+      [1, first, [[{ a: 1, b: 'x' }, null], []]],
+      [2, second, [[{ a: 2, c: 0.5 }], []]],
+      [1, first, [[], [{ a: 3, b: 'y' }]]],
+    ])
+    const { file, report } = await exported(t, log, { 1: first, 2: second })
+    equal(report.tombstones, 1)
+    deepEqual((await readBack(t, file)).rows, [
+      [1, 'x', null],
+      [2, null, 0.5],
+      [3, 'y', null],
+    ])
+  })
+
+  test('reads no further than the end that it was given, and from where it was told', async (t) => {
+    const log = await topic([[1, normalized, [Array.from({ length: 2000 }, (_, i) => row(i)), []]]])
+    const ranges = [{ topic: 't', partition: 0, offset: 650, endOffset: 750 }]
+    const { file } = await exported(t, log, { 1: normalized }, { ranges })
+    deepEqual(
+      (await readBack(t, file)).rows.map((cells) => cells[1]),
+      Array.from({ length: 100 }, (_, i) => (650 + i) / 7),
+    )
+  })
+
+  test('names the row that does not fit its schema, and leaves no file', async (t) => {
+    const other = { type: 'record', name: 'R', fields: [{ name: 'a', type: 'string' }] }
+    const log = await topic([[1, other, [[{ a: 'abc' }], []]]])
+    const folder = temporaryFolder(t)
+    const file = join(folder, 'rows.parquet')
+    await rejects(exported(t, log, { 1: normalized }, { file }), {
+      code: 'VGM_EXPORT_ROW',
+      message: /offset 0 of t, partition 0/,
+    })
+    deepEqual(readdirSync(folder), [])
+  })
+
+  test('leaves the old file until the new one is complete, and takes away what a killed export has left', async (t) => {
+    const folder = temporaryFolder(t)
+    const file = join(folder, 'rows.csv')
+    writeFileSync(file, 'old')
+    mkdirSync(join(folder, '.rows.csv.partial'))
+    const log = await topic([[1, normalized, [[row(1)], []]]])
+    await rejects(exported(t, log, { 1: normalized }, { file, format: 'csv', signal: AbortSignal.abort() }), {
+      code: 'VGM_INTERRUPTED',
+    })
+    equal(readFileSync(file, 'utf8'), 'old')
+    await exported(t, log, { 1: normalized }, { file, format: 'csv' })
+    ok(readFileSync(file, 'utf8').startsWith('model_version,'))
+    ok(!existsSync(join(folder, '.rows.csv.partial')))
+  })
+
+  test('refuses a folder that does not exist', async (t) => {
+    const log = await topic([[1, normalized, [[row(1)], []]]])
+    const file = join(temporaryFolder(t), 'no', 'rows.csv')
+    await rejects(exported(t, log, { 1: normalized }, { file }), { code: 'VGM_FILE_UNWRITABLE' })
+  })
+})

@@ -1,0 +1,182 @@
+import { deepEqual, equal, ok, rejects, throws } from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import avro from 'avsc'
+import fc from 'fast-check'
+import { type GenerateOptions, generate, partitionRows } from '../../src/stages/generate.ts'
+import { parseRowSpec, syntheticSchema } from '../../src/stages/synthetic/row-spec.ts'
+import { syntheticValues } from '../../src/stages/synthetic/synthetic-values.ts'
+import { secondWord, threefry } from '../../src/stages/synthetic/threefry.ts'
+import { MemoryLog } from '../files/memory-log.ts'
+
+const spec = parseRowSpec(
+  'a:double=normal(5,2); b:int=lognormal(3,1)|null(0.25); c:long=uniform(0,1e12); d:float=constant(0.5)',
+)
+
+async function generated(options: Partial<GenerateOptions> = {}): Promise<MemoryLog> {
+  const log = new MemoryLog()
+  await generate({
+    spec,
+    rows: 1000,
+    seed: 7,
+    topic: 'rows.raw',
+    partitions: 3,
+    schemaId: 5,
+    writer: log,
+    nowMs: 1,
+    limits: { batchBytes: 900_000, compression: 'none' },
+    signal: new AbortController().signal,
+    ...options,
+  })
+  return log
+}
+
+const valuesOf = (log: MemoryLog) =>
+  log.rows().map(({ partition, offset, value }) => [partition, offset, value?.toString('hex')])
+
+function columnOf(text: string, rows = 200_000): Float64Array {
+  const out = new Float64Array(rows)
+  syntheticValues(parseRowSpec(`x:${text}`)[0], 0, { seed: 1, partition: 0, firstRow: 0 }, out)
+  return out
+}
+
+function moments(values: Float64Array): { mean: number; std: number } {
+  const mean = values.reduce((sum, x) => sum + x, 0) / values.length
+  return { mean, std: Math.sqrt(values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / values.length) }
+}
+
+suite('threefry', () => {
+  // Random123's kat_vectors, threefry2x32 with 20 rounds.
+  for (const [counter, key, words] of [
+    [[0, 0], [0, 0], '6b200159 99ba4efe'],
+    [[-1, -1], [-1, -1], '1cb996fc bb002be7'],
+    [[0x243f6a88, 0x85a308d3], [0x13198a2e, 0x03707344], 'c4923a9c 483df7a0'],
+  ] as const) {
+    test(`gives ${words} as its authors say`, () => {
+      const first = threefry(counter[0], counter[1], key[0], key[1])
+      equal(`${(first >>> 0).toString(16)} ${(secondWord >>> 0).toString(16)}`, words)
+    })
+  }
+})
+
+suite('generate', () => {
+  test('gives the same rows however they are cut into batches', async () => {
+    const whole = valuesOf(await generated())
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 1, max: 500 }),
+        fc.integer({ min: 100, max: 10_000 }),
+        async (batchRows, batchBytes) =>
+          deepEqual(valuesOf(await generated({ batchRows, limits: { batchBytes, compression: 'none' } })), whole),
+      ),
+      { seed: 3, numRuns: 20 },
+    )
+  })
+
+  test('gives row i of a partition alone as it gave it among others', () => {
+    const among = new Float64Array(100)
+    const alone = new Float64Array(1)
+    for (const [place, column] of spec.entries()) {
+      syntheticValues(column, place, { seed: 9, partition: 4, firstRow: 2 ** 33 }, among)
+      syntheticValues(column, place, { seed: 9, partition: 4, firstRow: 2 ** 33 + 63 }, alone)
+      deepEqual(alone[0], among[63])
+    }
+  })
+
+  test('gives other numbers for another seed, partition, column or row', () => {
+    const column = parseRowSpec('x:double=uniform(0,1)')[0]
+    const draws = [
+      { seed: 1, partition: 0, firstRow: 0, place: 0 },
+      { seed: 2, partition: 0, firstRow: 0, place: 0 },
+      { seed: 1, partition: 1, firstRow: 0, place: 0 },
+      { seed: 1, partition: 0, firstRow: 2 ** 32, place: 0 },
+      { seed: 1, partition: 0, firstRow: 0, place: 1 },
+    ].map(({ place, ...range }) => {
+      const out = new Float64Array(50)
+      syntheticValues(column, place, range, out)
+      return out
+    })
+    equal(new Set(draws.flatMap((draw) => [...draw])).size, 250)
+  })
+
+  test('writes rows that a stock decoder reads, and shares them out evenly', async () => {
+    const log = await generated()
+    const type = avro.Type.forSchema(JSON.parse(syntheticSchema('Row', spec)))
+    const rows = log.rows().map(({ value }) => type.fromBuffer((value as Buffer).subarray(5)))
+    equal(rows.length, 1000)
+    deepEqual([log.end(0), log.end(1), log.end(2)], [334, 333, 333])
+    ok(rows.every(({ b, c, d }) => (b === null || Number.isInteger(b)) && Number.isInteger(c) && d === 0.5))
+    const nulls = rows.filter(({ b }) => b === null).length
+    ok(nulls > 200 && nulls < 300, `${nulls} nulls`)
+  })
+
+  test('shares out every row once', () => {
+    fc.assert(
+      fc.property(fc.nat(100_000), fc.integer({ min: 1, max: 64 }), (rows, partitions) => {
+        const shares = Array.from({ length: partitions }, (_, partition) => partitionRows(rows, partitions, partition))
+        equal(
+          shares.reduce((sum, share) => sum + share, 0),
+          rows,
+        )
+        ok(Math.max(...shares) - Math.min(...shares) <= 1)
+      }),
+      { seed: 5 },
+    )
+  })
+
+  for (const [text, mean, std] of [
+    ['double=normal(5,2)', 5, 2],
+    ['double=lognormal(0,0.5)', Math.exp(0.125), Math.sqrt((Math.exp(0.25) - 1) * Math.exp(0.25))],
+    ['double=uniform(-1,3)', 1, 4 / Math.sqrt(12)],
+    ['double=exponential(3)', 3, 3],
+    ['double=mixture(3:0:1,1:10:2)', 2.5, Math.sqrt(0.75 * (1 + 2.5 ** 2) + 0.25 * (4 + 7.5 ** 2))],
+  ] as const) {
+    test(`${text} has the mean and spread that it says`, () => {
+      const found = moments(columnOf(text))
+      ok(Math.abs(found.mean - mean) < 0.02 * std, `mean ${found.mean}`)
+      ok(Math.abs(found.std - std) < 0.02 * std, `std ${found.std}`)
+    })
+  }
+
+  test('cuts integers off at the ends of their range', () => {
+    deepEqual([...columnOf('int=constant(1e300)', 1)], [2 ** 31 - 1])
+    deepEqual([...columnOf('long=constant(-1e300)', 1)], [-(2 ** 53 - 1)])
+  })
+
+  test('stops between batches when it is told to', async () => {
+    const signal = AbortSignal.abort()
+    await rejects(generated({ signal }), { code: 'VGM_INTERRUPTED' })
+  })
+})
+
+suite('a specification of rows', () => {
+  test('says the same as text and as JSON', () => {
+    deepEqual(parseRowSpec(JSON.stringify(spec)), spec)
+    deepEqual(parseRowSpec('x:float=mixture(1:2:3)|null(0.5)'), [
+      {
+        name: 'x',
+        type: 'float',
+        distribution: { kind: 'mixture', parts: [{ weight: 1, mean: 2, std: 3 }] },
+        nullRate: 0.5,
+      },
+    ])
+  })
+
+  for (const text of [
+    '',
+    'x=normal(0,1)',
+    'x:double=normal(0)',
+    'x:double=normal(0,-1)',
+    'x:double=normal(0,z)',
+    'x:string=constant(1)',
+    'x:double=gamma(1,2)',
+    'x:double=uniform(2,1)',
+    'x:double=mixture(0:1:1)',
+    'x:double=constant(1)|null(2)',
+    'x:int=constant(1);x:int=constant(2)',
+    '1x:int=constant(1)',
+    '[{"name":"x","type":"double","distribution":{"kind":"constructor"}}]',
+    '[{]',
+  ]) {
+    test(`is refused if it is "${text}"`, () => throws(() => parseRowSpec(text), { code: 'VGM_USAGE', exitCode: 2 }))
+  }
+})

@@ -1,0 +1,227 @@
+import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { suite, type TestContext, test } from 'node:test'
+import avro from 'avsc'
+import { openDatabase } from '../../src/files/database.ts'
+import { openTableFile, type TableFileOptions } from '../../src/files/table-file.ts'
+import { blockRows, type LoadOptions, load, sliceRows } from '../../src/stages/load.ts'
+import { keyPartition } from '../../src/stages/murmur2.ts'
+import { exactLong, MemoryLog } from '../files/memory-log.ts'
+import { temporaryFile, temporaryFolder } from '../files/temporary-folder.ts'
+
+const limits = { batchBytes: 500_000, compression: 'none' } as const
+
+async function loadFile(file: string, log: MemoryLog, more: Partial<LoadOptions & TableFileOptions> = {}) {
+  const table = await openTableFile({ file, dataset: 'rows', ...more })
+  try {
+    const report = await load({
+      table,
+      topic: 't',
+      partitions: 3,
+      schemaId: 77,
+      writer: log,
+      group: 'vgm.rows.load',
+      committed: log.committed,
+      nowMs: 1_700_000_000_000,
+      limits,
+      signal: new AbortController().signal,
+      ...more,
+    })
+    return { report, schema: table.schema }
+  } finally {
+    table.close()
+  }
+}
+
+function decodeRows(log: MemoryLog, schema: string): Record<string, unknown>[] {
+  const type = avro.Type.forSchema(JSON.parse(schema), {
+    wrapUnions: 'never',
+    typeHook: (json: unknown) => (((json as { type?: string }).type ?? json) === 'long' ? exactLong : undefined),
+  } as never)
+  return log.rows().map(({ value }) => type.fromBuffer((value as Buffer).subarray(5)) as Record<string, unknown>)
+}
+
+/** A Parquet file of what a query gives. */
+async function parquet(t: TestContext, query: string): Promise<string> {
+  const file = join(temporaryFolder(t), 'rows.parquet')
+  const database = await openDatabase()
+  await database.connection.run(`COPY (${query}) TO '${file}'`)
+  database.close()
+  return file
+}
+
+const numbers = (t: TestContext, rows: number) =>
+  parquet(t, `SELECT i::BIGINT AS i, i / 7 AS x FROM range(${rows}) t(i)`)
+
+/** SQL that gives a type's values, and SQL that turns `v` into what Avro holds. */
+const types: Readonly<Record<string, [value: string, oracle: string]>> = {
+  BOOLEAN: ['i % 2 = 0', 'v'],
+  TINYINT: ['i % 200 - 100', 'v::INTEGER'],
+  SMALLINT: ['i - 300', 'v::INTEGER'],
+  INTEGER: ['(i - 300) * 7000000', 'v'],
+  BIGINT: ['(i - 300) * 30744573456182000', 'v'],
+  UTINYINT: ['i % 256', 'v::INTEGER'],
+  USMALLINT: ['i * 100', 'v::INTEGER'],
+  UINTEGER: ['i * 7000000', 'v::BIGINT'],
+  UBIGINT: ['i * 15000000000000000', 'v::BIGINT'],
+  FLOAT: ['i / 7', 'v::DOUBLE'],
+  DOUBLE: ['i / 7', 'v'],
+  'DECIMAL(18,3)': ['i / 8', 'v::DOUBLE'],
+  VARCHAR: ["repeat('é', i % 9) || i", 'v'],
+  BLOB: ["repeat('x', i % 30)::BLOB", 'hex(v)'],
+  DATE: ["DATE '1969-12-01' + i::INTEGER", "date_diff('day', DATE '1970-01-01', v)::INTEGER"],
+  TIME: ['make_time(i % 24, 1, 2.5)', 'epoch_us(v)'],
+  TIMESTAMP: ['make_timestamp(i * 1234567891)', 'epoch_us(v)'],
+  TIMESTAMP_NS: ['make_timestamp(i * 1234567891)', 'epoch_ns(v)'],
+  TIMESTAMPTZ: ['make_timestamp(i * 1234567891)', 'epoch_us(v)'],
+  UUID: ["md5('' || i)", 'v::VARCHAR'],
+  "ENUM('low', 'high enough to be long')": [
+    "CASE WHEN i % 2 = 0 THEN 'low' ELSE 'high enough to be long' END",
+    'v::VARCHAR',
+  ],
+}
+
+suite('load', () => {
+  for (const [type, [value, oracle]] of Object.entries(types)) {
+    for (const nulls of [false, true]) {
+      test(`keeps every ${type}${nulls ? ' and every null' : ''} as DuckDB has it`, async (t) => {
+        const cell = nulls ? `CASE WHEN i % 3 <> 1 THEN ${value} END` : value
+        const file = await parquet(t, `SELECT (${cell})::${type} AS v FROM range(600) t(i)`)
+        const database = await openDatabase()
+        t.after(() => database.close())
+        const reader = await database.connection.runAndReadAll(`SELECT ${oracle} AS v FROM '${file}'`)
+        const log = new MemoryLog()
+        const { schema } = await loadFile(file, log, { partitions: 1 })
+        const plain = (v: unknown) => (Buffer.isBuffer(v) ? v.toString('hex').toUpperCase() : v)
+        deepEqual(
+          decodeRows(log, schema).map(({ v }) => plain(v)),
+          reader.getColumns()[0],
+        )
+        equal(JSON.stringify(JSON.parse(schema).fields[0].type).includes('null'), nulls)
+      })
+    }
+  }
+
+  test('loads whole numbers beyond 64 bits as text', async (t) => {
+    const file = temporaryFile(t, 'rows.csv', `a\n${2n ** 90n}\n-5\n`)
+    const log = new MemoryLog()
+    const { schema } = await loadFile(file, log, { csv: { types: { a: 'HUGEINT' } } })
+    deepEqual(
+      decodeRows(log, schema).map(({ a }) => a),
+      [String(2n ** 90n), '-5'],
+    )
+  })
+
+  test('loads timestamps of seconds and milliseconds as milliseconds', async (t) => {
+    const file = temporaryFile(t, 'rows.csv', 'a,b\n2024-01-01 00:00:01,1969-12-31 23:59:59.999\n')
+    const log = new MemoryLog()
+    const { schema } = await loadFile(file, log, { csv: { types: { a: 'TIMESTAMP_S', b: 'TIMESTAMP_MS' } } })
+    deepEqual({ ...decodeRows(log, schema)[0] }, { a: 1_704_067_201_000n, b: -1n })
+  })
+
+  test('stops at an unsigned number beyond 2^63 instead of rounding it', async (t) => {
+    const file = await parquet(t, 'SELECT 18446744073709551615::UBIGINT AS a')
+    await rejects(loadFile(file, new MemoryLog()), { code: 'VGM_FILE_BAD_ROW', message: /18446744073709551615/ })
+  })
+
+  test("sends blocks of rows round the partitions, in the file's order", async (t) => {
+    const log = new MemoryLog()
+    const { report, schema } = await loadFile(await numbers(t, 45_000), log)
+    equal(report.rowsOut, 45_000)
+    const rows = log.rows()
+    const values = decodeRows(log, schema)
+    ok(rows.every(({ partition }, k) => partition === Math.floor(Number(values[k].i) / blockRows) % 3))
+    ok(
+      values.every(
+        ({ i }, k) => k === 0 || rows[k].partition !== rows[k - 1].partition || Number(i) > Number(values[k - 1].i),
+      ),
+    )
+    deepEqual([rows[0].timestampMs, rows[0].key], [1_700_000_000_000, null])
+    deepEqual([...(rows[0].value as Buffer).subarray(0, 5)], [0, 0, 0, 0, 77])
+  })
+
+  test('sends a key where the Java client would, short or long', async (t) => {
+    const file = await parquet(
+      t,
+      "SELECT CASE WHEN i % 5 > 0 THEN repeat('k', i % 20) || i END AS k FROM range(500) t(i)",
+    )
+    const log = new MemoryLog()
+    const { schema } = await loadFile(file, log, { keyColumn: 'k' })
+    const values = decodeRows(log, schema)
+    log.rows().forEach(({ key, partition }, i) => {
+      equal(key, values[i].k)
+      equal(partition, key === null ? 0 : keyPartition(Buffer.from(key), 3))
+    })
+    await rejects(loadFile(file, new MemoryLog(), { keyColumn: 'z' }), { code: 'VGM_FILE_COLUMN' })
+  })
+
+  for (const failure of [{ failCommitAt: 3 }, { failProduceAt: 45 }]) {
+    test(`loads every row once when a run fails (${JSON.stringify(failure)}) and is started again`, async (t) => {
+      const total = 3 * sliceRows
+      const file = await numbers(t, total)
+      const failing = new MemoryLog(failure)
+      await rejects(loadFile(file, failing), /The broker went away/)
+      equal(failing.aborted, 1)
+      const before = failing.rows().length
+      ok(before > 0 && before < total)
+      const second = new MemoryLog()
+      second.committed = failing.committed
+      const { report, schema } = await loadFile(file, second)
+      deepEqual([report.rowsBefore, report.rowsOut], [before, total - before])
+      const seen = new Uint8Array(total)
+      for (const log of [failing, second]) for (const { i } of decodeRows(log, schema)) seen[Number(i)]++
+      ok(seen.every((times) => times === 1))
+    })
+  }
+
+  test('resumes a CSV file as well', async (t) => {
+    const rows = 2 * sliceRows + 5
+    const file = temporaryFile(t, 'rows.csv', `i\n${Array.from({ length: rows }, (_, i) => i).join('\n')}\n`)
+    const log = new MemoryLog({ failCommitAt: 2 })
+    await rejects(loadFile(file, log))
+    const { schema } = await loadFile(file, log)
+    deepEqual(new Set(decodeRows(log, schema).map(({ i }) => i)).size, rows)
+    equal(log.rows().length, rows)
+  })
+
+  test('loads a complete file no second time, another one though, and still knows the first', async (t) => {
+    const log = new MemoryLog()
+    const first = await numbers(t, 100)
+    const other = await numbers(t, 200)
+    await loadFile(first, log)
+    deepEqual((await loadFile(first, log)).report.rowsOut, 0)
+    await loadFile(other, log)
+    const { report } = await loadFile(first, log)
+    deepEqual([report.rowsOut, report.rowsBefore, log.rows().length], [0, 100, 300])
+  })
+
+  test('refuses a file with a bad row before any row is in the topic', async (t) => {
+    const rows = Array.from({ length: sliceRows * 2 }, (_, i) => (i === sliceRows + 9 ? 'x' : i)).join('\n')
+    const file = temporaryFile(t, 'rows.csv', `i\n${rows}\n`)
+    const log = new MemoryLog()
+    await rejects(loadFile(file, log), { code: 'VGM_FILE_BAD_ROW', line: sliceRows + 11, column: 'i' })
+    equal(log.rows().length, 0)
+    const badRowsFile = join(temporaryFolder(t), 'bad.csv')
+    const { report } = await loadFile(file, log, { collectBadRows: true, badRowsFile })
+    deepEqual([report.rowsIn, report.rowsOut, report.badRows], [2 * sliceRows, 2 * sliceRows - 1, 1])
+    ok(readFileSync(badRowsFile, 'utf8').includes(String(sliceRows + 11)))
+  })
+
+  test('stops between chunks when it is told to, and leaves nothing half done', async (t) => {
+    const stop = new AbortController()
+    const log = new MemoryLog()
+    const file = await numbers(t, 3 * sliceRows)
+    await rejects(loadFile(file, log, { signal: stop.signal, onProgress: () => stop.abort() }), {
+      code: 'VGM_INTERRUPTED',
+    })
+    const { schema } = await loadFile(file, log)
+    equal(new Set(decodeRows(log, schema).map(({ i }) => i)).size, 3 * sliceRows)
+    equal(log.rows().length, 3 * sliceRows)
+  })
+
+  test('refuses a null in a column that was declared without', async (t) => {
+    const file = temporaryFile(t, 'rows.csv', 'a,b\n1,2\n,3\n')
+    await rejects(loadFile(file, new MemoryLog(), { notNull: ['a'] }), { code: 'VGM_FILE_BAD_ROW', column: 'a' })
+  })
+})
