@@ -42,25 +42,21 @@ export function readRecords(bytes: Uint8Array, view: DataView, header: BatchHead
   if (header.isLogAppendTime) records.timestampMs.fill(header.maxTimestampMs, 0, header.recordCount)
 }
 
-/** Position and value of the varint that was read last: a pair would be an object a call. */
+/** Where the varint that `varint` has read ends: two results would be an object a call. */
 let next = 0
 
+/** Reads a varint of two bytes and more; whoever calls has seen that the first one is not the last. */
 function varint(bytes: Uint8Array, at: number): number {
-  let byte = bytes[at++]
-  if (byte < 128) {
-    next = at
-    return (byte >>> 1) ^ -(byte & 1)
-  }
-  let zigzag = byte & 127
+  let zigzag = bytes[at] & 127
   for (let shift = 7; shift < 28; shift += 7) {
-    byte = bytes[at++]
+    const byte = bytes[++at]
     zigzag |= (byte & 127) << shift
     if (byte < 128) {
-      next = at
+      next = at + 1
       return (zigzag >>> 1) ^ -(zigzag & 1)
     }
   }
-  return longVarint(bytes, at, zigzag)
+  return longVarint(bytes, at + 1, zigzag)
 }
 
 /** The rest of a varint of five bytes and more: timestamps far apart, in floating point up to 2^53. */
@@ -75,13 +71,18 @@ function longVarint(bytes: Uint8Array, at: number, low: number): number {
       return zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2
     }
   }
-  next = Number.NaN
+  next = beyondEverything
   return 0
 }
 
+/** A position that no record reaches. */
+const beyondEverything = 0x7fffffff
+
 /**
- * Walks the records from `at`; returns the position after the last one, -1 if they do not fit before `end`.
- * One function on purpose: it runs once a row, and split up it is a third slower.
+ * Walks the records from `start`; returns the position after the last one, -1 if they do not fit before `end`.
+ *
+ * One function on purpose, with the one-byte case of each varint in place: it runs once a row. Reading beyond the array
+ * gives undefined, which no comparison below takes for a size.
  */
 function walk(records: Records, header: BatchHeader, start: number, end: number): number {
   const { bytes, offsetDelta, timestampMs, keyStart, keyEnd, valueStart, valueEnd, recordEnd } = records
@@ -89,29 +90,62 @@ function walk(records: Records, header: BatchHeader, start: number, end: number)
   let at = start
   records.count = 0
   for (let i = 0; i < recordCount; i++) {
-    const length = varint(bytes, at)
-    const stop = next + length
-    if (!(length > 0 && stop <= end)) return -1
-    timestampMs[i] = baseTimestampMs + varint(bytes, next + 1)
-    offsetDelta[i] = varint(bytes, next)
-    const keyBytes = varint(bytes, next)
-    if (keyBytes < 0) {
+    let byte = bytes[at]
+    let size = (byte >>> 1) ^ -(byte & 1)
+    if (byte < 128) at++
+    else {
+      size = varint(bytes, at)
+      at = next
+    }
+    const stop = at + size
+    // The shortest record has six bytes: attributes, two deltas, two lengths, the headers' count.
+    if (!(size >= 6 && stop <= end)) return -1
+    byte = bytes[++at]
+    if (byte < 128) {
+      timestampMs[i] = baseTimestampMs + ((byte >>> 1) ^ -(byte & 1))
+      at++
+    } else {
+      timestampMs[i] = baseTimestampMs + varint(bytes, at)
+      at = next
+    }
+    byte = bytes[at]
+    if (byte < 128) {
+      offsetDelta[i] = (byte >>> 1) ^ -(byte & 1)
+      at++
+    } else {
+      offsetDelta[i] = varint(bytes, at)
+      at = next
+    }
+    byte = bytes[at]
+    size = (byte >>> 1) ^ -(byte & 1)
+    if (byte < 128) at++
+    else {
+      size = varint(bytes, at)
+      at = next
+    }
+    if (size < 0) {
       keyStart[i] = -1
       keyEnd[i] = -1
     } else {
-      keyStart[i] = next
-      next += keyBytes
-      keyEnd[i] = next
+      keyStart[i] = at
+      at += size
+      keyEnd[i] = at
     }
-    if (!(next < stop)) return -1
-    const valueBytes = varint(bytes, next)
-    if (valueBytes < 0) valueStart[i] = -1
+    if (!(at < stop)) return -1
+    byte = bytes[at]
+    size = (byte >>> 1) ^ -(byte & 1)
+    if (byte < 128) at++
     else {
-      valueStart[i] = next
-      next += valueBytes
+      size = varint(bytes, at)
+      at = next
     }
-    if (!(next < stop)) return -1
-    valueEnd[i] = next
+    if (size < 0) valueStart[i] = -1
+    else {
+      valueStart[i] = at
+      at += size
+    }
+    if (!(at < stop)) return -1
+    valueEnd[i] = at
     recordEnd[i] = stop
     at = stop
   }

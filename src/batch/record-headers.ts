@@ -1,4 +1,4 @@
-import { varintBytes, writeVarint } from './varint.ts'
+import { intBytes, writeInt } from './varint.ts'
 
 /** A record's headers, as `[name, value]`; names may repeat. */
 export type RecordHeaders = readonly (readonly [string, Uint8Array | null])[]
@@ -18,21 +18,18 @@ export function encodeHeaders(headers: RecordHeaders): Uint8Array {
 export function appendHeaders(encoded: Uint8Array, more: RecordHeaders): Uint8Array {
   const names = more.map(([name]) => text.encode(name))
   const [count, start] = readCount(encoded)
-  let size = varintBytes(count + more.length) + encoded.length - start
+  let size = intBytes(count + more.length) + encoded.length - start
   for (const [i, [, value]] of more.entries())
     size +=
-      varintBytes(names[i].length) +
-      names[i].length +
-      varintBytes(value?.length ?? -1) +
-      (value === null ? 0 : value.length)
+      intBytes(names[i].length) + names[i].length + intBytes(value?.length ?? -1) + (value === null ? 0 : value.length)
   const out = new Uint8Array(size)
-  let at = writeVarint(out, 0, count + more.length)
+  let at = writeInt(out, 0, count + more.length)
   out.set(encoded.subarray(start), at)
   at += encoded.length - start
   for (const [i, [, value]] of more.entries()) {
-    at = writeVarint(out, at, names[i].length)
+    at = writeInt(out, at, names[i].length)
     out.set(names[i], at)
-    at = writeVarint(out, at + names[i].length, value?.length ?? -1)
+    at = writeInt(out, at + names[i].length, value?.length ?? -1)
     if (value === null) continue
     out.set(value, at)
     at += value.length

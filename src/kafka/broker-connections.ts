@@ -15,6 +15,10 @@ import type { ConnectionSettings } from './connection-settings.ts'
 export const coordinatorKinds = { group: 0, transaction: 1 } as const
 export type CoordinatorKind = keyof typeof coordinatorKinds
 
+/** ListOffsets' names for the first row of a partition, and for the offset after its last one. */
+export const earliest = -2
+export const latest = -1
+
 /**
  * What a connection is for. A broker answers a connection's requests in order, so a fetch that waits for rows would
  * hold up whatever stands behind it: each purpose has connections of its own.
@@ -101,7 +105,7 @@ export class BrokerConnections {
     }
   }
 
-  /** The offset of each partition at a point in time: ms since the epoch, -1 its end (high watermark), -2 its start. */
+  /** The offset of each partition at a point in time: ms since the epoch, `earliest` or `latest`. */
   async listOffsets(partitions: readonly TopicPartition[], timestampMs: number): Promise<PartitionOffset[]> {
     return Promise.all(
       partitions.map(({ topic, partition }) =>
@@ -201,7 +205,8 @@ export class BrokerConnections {
     let lost: unknown
     for (const address of this.#settings.brokers) {
       const colon = address.lastIndexOf(':')
-      const bootstrap = { node: -1, host: address.slice(0, colon), port: Number(address.slice(colon + 1)) }
+      const host = address.slice(0, colon).replace(/^\[(.*)\]$/, '$1')
+      const bootstrap = { node: -1, host, port: Number(address.slice(colon + 1)) }
       try {
         const connection = await this.#connection(bootstrap, 'control')
         return await this.request(connection, what, ask)

@@ -128,13 +128,13 @@ export function isRepeatable(error: unknown): boolean {
   return kind === 'abortable' || kind === 'retriable'
 }
 
+/** Says only that something else in the same request was refused. */
+const notAttempted = 55
+
 function responseErrorCode(error: unknown): number | undefined {
   if (error instanceof MultipleErrors) {
-    for (const inner of error.errors) {
-      const code = responseErrorCode(inner)
-      if (code !== undefined) return code
-    }
-    return undefined
+    const codes = error.errors.map(responseErrorCode).filter((code) => code !== undefined)
+    return codes.find((code) => code !== notAttempted) ?? codes[0]
   }
   return error instanceof ProtocolError ? (error as ProtocolError & { apiCode: number }).apiCode : undefined
 }

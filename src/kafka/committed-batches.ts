@@ -33,7 +33,12 @@ export function committedBatches(records: FetchedRecords, fetchOffset: number, e
   let abortedSeen = 0
   for (let at = 0; at < bytes.length; ) {
     const header = readBatchHeader(bytes, view, at)
-    if (header === undefined || header.baseOffset >= endOffset) break
+    if (header === undefined) break
+    if (header.baseOffset >= endOffset) {
+      // Compaction may have left nothing between: the range has been read all the same.
+      nextOffset = endOffset
+      break
+    }
     if (!isIntact(bytes, view, header)) throw new CorruptBatchError(topic, partition, header.baseOffset)
     while (abortedSeen < pending.length && pending[abortedSeen].firstOffset <= header.lastOffset)
       rolledBack.add(pending[abortedSeen++].producerId)

@@ -1,14 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PipelineError } from '../errors.ts'
-import type { FetchedPartition, LogReader, OffsetRange } from '../stages/ports.ts'
-import type { BrokerConnections } from './broker-connections.ts'
+import type { FetchedPartition, LogReader, OffsetRange, TopicPartition } from '../stages/ports.ts'
+import { type BrokerConnections, earliest, latest } from './broker-connections.ts'
 import { BrokerError, ConnectionLostError } from './broker-errors.ts'
 import { CorruptBatchError, committedBatches } from './committed-batches.ts'
-import { type FetchedRecords, type FetchLimits, fetchRecords } from './fetch-request.ts'
+import { type FetchedRecords, type FetchLimits, type FetchTarget, fetchRecords } from './fetch-request.ts'
 
 export interface FetcherOptions {
   /** fetched bytes that may wait to be polled, of all brokers together; one answer may exceed it */
   readonly bufferBytes: number
+  /** fetched bytes that one poll hands out, or one partition's share of an answer: what is done between two looks at the clock */
+  readonly pollBytes: number
   /** of one partition in one answer; small enough for several partitions to share the processor's cache */
   readonly partitionMaxBytes: number
   /** of one answer */
@@ -17,6 +19,7 @@ export interface FetcherOptions {
 
 export const fetcherDefaults: FetcherOptions = {
   bufferBytes: 32 * 1024 * 1024,
+  pollBytes: 4 * 1024 * 1024,
   partitionMaxBytes: 1024 * 1024,
   maxBytes: 8 * 1024 * 1024,
 }
@@ -24,6 +27,7 @@ export const fetcherDefaults: FetcherOptions = {
 /** How long a broker holds an answer back when it has no rows. */
 const maxWaitMs = 250
 const corruptRetries = 3
+const offsetOutOfRange = 1
 const longestPauseMs = 1_000
 
 /** A position that the log does not have any more. */
@@ -52,6 +56,8 @@ interface Position {
   polledOffset: number
   /** asked for and not yet answered */
   isAsked: boolean
+  /** answers in a row with a batch whose CRC is wrong */
+  corrupt: number
 }
 
 /**
@@ -71,7 +77,6 @@ export class Fetcher implements LogReader {
   #failure: unknown
   #isPumping = false
   #pumpAgain = false
-  #corrupt = 0
   #closed = false
 
   constructor(connections: BrokerConnections, options: FetcherOptions = fetcherDefaults) {
@@ -87,7 +92,7 @@ export class Fetcher implements LogReader {
     this.#positions = new Map(
       ranges.map(({ topic, partition, offset, endOffset = Infinity }) => [
         `${topic}/${partition}`,
-        { topic, partition, endOffset, fetchOffset: offset, polledOffset: offset, isAsked: false },
+        { topic, partition, endOffset, fetchOffset: offset, polledOffset: offset, isAsked: false, corrupt: 0 },
       ]),
     )
     this.#pump()
@@ -102,10 +107,9 @@ export class Fetcher implements LogReader {
   async poll(waitMs: number): Promise<readonly FetchedPartition[]> {
     if (this.#waiting.length === 0 && this.#failure === undefined) await this.#arrival(waitMs)
     if (this.#failure !== undefined) throw this.#failure
-    const polled = this.#waiting
-    this.#waiting = []
-    this.#waitingBytes = 0
-    for (const { topic, partition, nextOffset } of polled) {
+    const polled = this.#waiting.splice(0, this.#pollCount())
+    for (const { topic, partition, nextOffset, bytes } of polled) {
+      this.#waitingBytes -= bytes.length
       const position = this.#positions.get(`${topic}/${partition}`)
       if (position !== undefined) position.polledOffset = nextOffset
     }
@@ -117,6 +121,14 @@ export class Fetcher implements LogReader {
     this.#closed = true
     this.assign([])
     this.#wake?.()
+  }
+
+  /** How many of the waiting answers one poll takes. */
+  #pollCount(): number {
+    let count = 0
+    for (let bytes = 0; count < this.#waiting.length && bytes < this.#options.pollBytes; count++)
+      bytes += this.#waiting[count].bytes.length
+    return count
   }
 
   #arrival(waitMs: number): Promise<void> {
@@ -139,8 +151,11 @@ export class Fetcher implements LogReader {
       return
     }
     this.#isPumping = true
+    const assignment = this.#assignment
     void this.#ask()
-      .catch((error: unknown) => this.#fail(error))
+      .catch((error: unknown) => {
+        if (assignment === this.#assignment) this.#fail(error)
+      })
       .finally(() => {
         this.#isPumping = false
         if (!this.#pumpAgain) return
@@ -185,7 +200,10 @@ export class Fetcher implements LogReader {
         fetchRecords.async(connection, targets, limits),
       )
       if (response.errorCode !== 0) throw new BrokerError(response.errorCode, what)
-      if (assignment === this.#assignment) for (const records of response.partitions) pauseMs = this.#accept(records)
+      const lost = response.partitions.find(({ errorCode }) => errorCode === offsetOutOfRange)
+      if (lost !== undefined) throw await this.#positionLost(lost, targets)
+      if (assignment === this.#assignment)
+        for (const records of response.partitions) pauseMs = Math.max(pauseMs, this.#accept(records))
     } catch (error) {
       const retriable = (error instanceof BrokerError || error instanceof ConnectionLostError) && error.retriable
       if (!retriable && assignment === this.#assignment) this.#fail(error)
@@ -199,20 +217,26 @@ export class Fetcher implements LogReader {
     this.#pump()
   }
 
+  /** The answer to a position that the log does not have says nothing of the log: brokers are asked for its ends. */
+  async #positionLost({ topic, partition }: TopicPartition, asked: readonly FetchTarget[]): Promise<PositionLostError> {
+    const offset = asked.find((target) => target.topic === topic && target.partition === partition)?.offset ?? 0
+    const [start] = await this.#connections.listOffsets([{ topic, partition }], earliest)
+    const [end] = await this.#connections.listOffsets([{ topic, partition }], latest)
+    return new PositionLostError(topic, partition, offset, start.offset, end.offset)
+  }
+
   /** Takes a partition's share of an answer; returns for how long its broker is to be left alone. */
   #accept(records: FetchedRecords): number {
     const { topic, partition, errorCode } = records
     const position = this.#positions.get(`${topic}/${partition}`)
     if (position === undefined) return 0
-    if (errorCode === 1)
-      throw new PositionLostError(topic, partition, position.fetchOffset, records.logStartOffset, records.highWatermark)
     if (errorCode !== 0) throw new BrokerError(errorCode, `Fetching ${topic}/${partition}`)
     let fetched: FetchedPartition
     try {
       fetched = committedBatches(records, position.fetchOffset, position.endOffset)
-      this.#corrupt = 0
+      position.corrupt = 0
     } catch (error) {
-      if (error instanceof CorruptBatchError && this.#corrupt++ < corruptRetries) return longestPauseMs / 4
+      if (error instanceof CorruptBatchError && position.corrupt++ < corruptRetries) return longestPauseMs / 4
       throw error
     }
     if (fetched.nextOffset === position.fetchOffset) return 0

@@ -6,6 +6,7 @@ import {
   type ResponseError,
   syncGroupV5,
 } from '@platformatic/kafka'
+import { InterruptedError } from '../errors.ts'
 import type { TopicPartition } from '../stages/ports.ts'
 import type { BrokerConnections } from './broker-connections.ts'
 import { BrokerError, FencedError, toBrokerError } from './broker-errors.ts'
@@ -68,6 +69,7 @@ export class GroupMembership {
    * Joins the group, again if need be, and returns the partitions that are ours in the new generation.
    *
    * @throws FencedError if another process has the same `groupInstanceId`
+   * @throws InterruptedError if it is left meanwhile
    */
   async join(): Promise<TopicPartition[]> {
     const { group, topic, rebalanceTimeoutMs } = this.#options
@@ -77,6 +79,7 @@ export class GroupMembership {
       what,
       async () => {
         for (;;) {
+          if (this.#left) throw new InterruptedError()
           const joined = await this.#round(what)
           if (joined !== undefined) return joined
         }
@@ -84,7 +87,7 @@ export class GroupMembership {
       2 * rebalanceTimeoutMs,
     )
     this.#mustRejoin = false
-    this.#startHeartbeat()
+    if (!this.#left) this.#startHeartbeat()
     return decodeAssignment(assignment).filter((owned) => owned.topic === topic)
   }
 
@@ -182,9 +185,12 @@ export class GroupMembership {
 
   #startHeartbeat(): void {
     const { sessionTimeoutMs } = this.#options
+    const generationId = this.#generationId
     const beat = async () => {
       await this.#beat()
-      if (!this.#mustRejoin && !this.#left) this.#heartbeat = setTimeout(beat, sessionTimeoutMs / heartbeatsPerSession)
+      // After another join the heart beats for its generation.
+      if (this.#mustRejoin || this.#left || generationId !== this.#generationId) return
+      this.#heartbeat = setTimeout(beat, sessionTimeoutMs / heartbeatsPerSession)
     }
     this.#heartbeat = setTimeout(beat, sessionTimeoutMs / heartbeatsPerSession)
   }
@@ -205,6 +211,7 @@ export class GroupMembership {
       )
     } catch (cause) {
       const error = toBrokerError(cause, what)
+      if (generationId !== this.#generationId || memberId !== this.#memberId) return
       if (!(error instanceof BrokerError)) this.#connections.forgetLeaders()
       else if (error.errorName === 'FENCED_INSTANCE_ID') this.#fence(error)
       else if (error.retriable) this.#connections.forgetLeaders()

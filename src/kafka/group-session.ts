@@ -93,19 +93,20 @@ export class TransactionalGroupSession implements GroupSession {
     } catch (error) {
       if (isRepeatable(error)) return await this.#abort(error)
       await this.#giveUp()
-      throw kindOf(error) === 'fenced' && !(error instanceof FencedError)
-        ? new FencedError(`This member of group ${group}`, error)
-        : error
+      throw this.#asFenced(error)
     }
   }
 
   async close(): Promise<void> {
     const { membership, fetcher, producer, connections } = this.#parts
-    await this.#giveUp()
-    await fetcher.close()
-    await membership.leave()
-    await producer.close()
-    await connections.close()
+    try {
+      await this.#giveUp()
+      await fetcher.close()
+      await membership.leave()
+      await producer.close()
+    } finally {
+      await connections.close()
+    }
   }
 
   async #join(): Promise<void> {
@@ -138,7 +139,7 @@ export class TransactionalGroupSession implements GroupSession {
 
   /** Notes an error that ends the slice; one that no new transaction can mend is thrown. */
   #break(error: unknown): void {
-    if (!isRepeatable(error)) throw error
+    if (!isRepeatable(error)) throw this.#asFenced(error)
     this.#broken ??= error
   }
 
@@ -149,6 +150,11 @@ export class TransactionalGroupSession implements GroupSession {
     await this.#parts.producer.abort()
     if (!this.#parts.membership.mustRejoin) await this.#seek()
     return false
+  }
+
+  #asFenced(error: unknown): unknown {
+    if (kindOf(error) !== 'fenced' || error instanceof FencedError) return error
+    return new FencedError(`This member of group ${this.#parts.group}`, error)
   }
 
   /** Aborts without a word: what happens next does not depend on it. */

@@ -1,6 +1,6 @@
 import type { Compression } from '../batch/batch-header.ts'
 import type { GroupSession, LogReader, PartitionOffset, TopicPartition, TransactionalWriter } from '../stages/ports.ts'
-import { BrokerConnections } from './broker-connections.ts'
+import { BrokerConnections, earliest } from './broker-connections.ts'
 import type { ConnectionSettings } from './connection-settings.ts'
 import { Fetcher } from './fetcher.ts'
 import { GroupMembership, membershipDefaults } from './group-membership.ts'
@@ -104,6 +104,3 @@ export class RowClient {
     }
   }
 }
-
-/** ListOffsets' name for the first row of a partition. */
-const earliest = -2

@@ -38,7 +38,8 @@ const sessionTimeoutMs = 60_000
  *
  * Known limits of kafkajs 2.2.4, which is left as it is because the audit is to be an outsider's: two aborted transactions that
  * a range begins in the middle of may leak a row, a row whose key is four zero bytes ends an aborted transaction early, headers
- * of one name lose their order among others, and CRCs are not checked.
+ * of one name lose their order among others, CRCs are not checked, and a fetch that holds nothing but batches which compaction has
+ * emptied stalls (StalledReadError).
  */
 export class StockReader implements StockLog {
   readonly #settings: ConnectionSettings

@@ -20,6 +20,8 @@ export interface TransactionalProducerOptions {
   readonly compression: Compression
   /** after which the coordinator rolls an unfinished transaction back */
   readonly transactionTimeoutMs: number
+  /** sequence of the first row to each partition, default 0; a broker takes any from a producer that it has not met */
+  readonly firstSequence?: number
 }
 
 /** Who commits offsets, as the group knew it when the slice began (KIP-447). */
@@ -45,7 +47,25 @@ interface PartitionProgress {
   readonly partition: number
   /** settles when the first batch of this transaction is in the log */
   opened: Promise<void> | undefined
+  /** of the first batch: the others follow on the same one, or their order would hang on who finds the leader first */
+  connection: Connection | undefined
   inFlight: number
+}
+
+/** One transaction, from `begin` to its end. Answers that come after an abort concern it, and no later one. */
+class Transaction {
+  readonly partitions = new Map<string, PartitionProgress>()
+  /** whether the coordinator may know of it: an announcement whose answer was lost may have arrived */
+  isAnnounced = false
+  /** first batches wait for one another: the leaders' concurrent verifications of one producer collide */
+  opening: Promise<void> = Promise.resolve()
+  readonly inFlight = new Set<Promise<void>>()
+  inFlightBytes = 0
+  failure: unknown
+
+  throwFailure(): void {
+    if (this.failure !== undefined) throw this.failure
+  }
 }
 
 /**
@@ -60,24 +80,19 @@ export class TransactionalProducer implements TransactionalWriter {
   #producerId = -1n
   #epoch = -1
   readonly #sequences = new Map<string, number>()
-  /** partitions and groups of the open transaction that the coordinator knows */
-  #partitions = new Map<string, PartitionProgress>()
-  #addedGroup: string | undefined
-  /** first batches wait for one another: the leaders' concurrent verifications of one producer collide */
-  #opening: Promise<void> = Promise.resolve()
-  readonly #inFlight = new Set<Promise<void>>()
-  #inFlightBytes = 0
-  #failure: unknown
+  #firstSequence: number
+  #transaction = new Transaction()
 
   private constructor(connections: BrokerConnections, options: TransactionalProducerOptions) {
     this.#connections = connections
     this.#options = options
+    this.#firstSequence = options.firstSequence ?? 0
   }
 
   /**
    * Fences older producers of the same transactional id, and ends the transaction that one may have left open.
    *
-   * @throws BrokerError, ConnectionLostError
+   * @throws BrokerError, ConnectionLostError, FencedError
    */
   static async open(
     connections: BrokerConnections,
@@ -91,21 +106,19 @@ export class TransactionalProducer implements TransactionalWriter {
 
   async begin(expected: readonly TopicPartition[] = []): Promise<void> {
     this.#life.enter('open')
-    this.#partitions = new Map()
-    this.#addedGroup = undefined
-    this.#opening = Promise.resolve()
-    this.#failure = undefined
+    this.#transaction = new Transaction()
     await this.#addPartitions(expected)
   }
 
   async produce(topic: string, partition: number, batch: RecordBatchWriter): Promise<void> {
     this.#life.require('open')
+    const transaction = this.#transaction
     const key = `${topic}/${partition}`
-    if (!this.#partitions.has(key)) await this.#addPartitions([{ topic, partition }])
-    this.#throwFailure()
-    const progress = this.#partitions.get(key) as PartitionProgress
+    if (!transaction.partitions.has(key)) await this.#addPartitions([{ topic, partition }])
+    transaction.throwFailure()
+    const progress = transaction.partitions.get(key) as PartitionProgress
     const { recordCount } = batch
-    const baseSequence = this.#sequences.get(key) ?? 0
+    const baseSequence = this.#sequences.get(key) ?? this.#firstSequence
     const bytes = batch.finish({
       compression: this.#options.compression,
       isTransactional: true,
@@ -115,89 +128,79 @@ export class TransactionalProducer implements TransactionalWriter {
     })
     this.#sequences.set(key, (baseSequence + recordCount) % sequenceModulus)
     const isFirst = progress.opened === undefined
-    const turn = progress.opened ?? this.#opening
-    const sent = turn.then(() => this.#send(progress, bytes, isFirst)).then(() => batch.recycle(bytes))
+    const turn = progress.opened ?? transaction.opening
+    const sent = turn.then(() => this.#send(transaction, progress, bytes, isFirst)).then(() => batch.recycle(bytes))
     const settled = sent.catch((error: unknown) => {
-      this.#failure ??= error
+      transaction.failure ??= error
     })
     if (isFirst) {
       progress.opened = settled
-      this.#opening = settled
+      transaction.opening = settled
     }
-    this.#track(settled, progress, bytes.length)
-    while (progress.inFlight >= maxInFlightPerPartition || this.#inFlightBytes > maxInFlightBytes)
-      await Promise.race(this.#inFlight)
+    track(transaction, settled, progress, bytes.length)
+    while (progress.inFlight >= maxInFlightPerPartition || transaction.inFlightBytes > maxInFlightBytes)
+      await Promise.race(transaction.inFlight)
   }
 
   async commit(offsets?: OffsetCommit, member: CommittingMember = noMember): Promise<void> {
     this.#life.require('open')
-    await Promise.all(this.#inFlight)
-    this.#throwFailure()
+    const transaction = this.#transaction
+    await Promise.all(transaction.inFlight)
+    transaction.throwFailure()
     this.#life.enter('committing')
     if (offsets !== undefined) await this.#commitOffsets(offsets, member)
-    if (this.#partitions.size > 0 || this.#addedGroup !== undefined) await this.#endTransaction(true)
+    if (transaction.isAnnounced) await this.#endTransaction(true)
     this.#life.enter('ready')
   }
 
   async abort(): Promise<void> {
     this.#life.enter('aborting')
-    await Promise.race([Promise.all(this.#inFlight), sleep(abortWaitMs, undefined, { ref: false })])
-    const isUncertain = this.#failure !== undefined || this.#inFlight.size > 0
-    const isKnown = this.#partitions.size > 0 || this.#addedGroup !== undefined
-    if (isKnown) {
+    const transaction = this.#transaction
+    await Promise.race([Promise.all(transaction.inFlight), sleep(abortWaitMs, undefined, { ref: false })])
+    // A batch without an answer leaves the broker's last sequence unknown: KIP-360, a new epoch starts at 0.
+    let isUncertain = transaction.failure !== undefined || transaction.inFlight.size > 0
+    // Batches that wait for their turn are not to be sent any more.
+    transaction.failure ??= new Error('The transaction was aborted')
+    if (transaction.isAnnounced) {
       try {
         await this.#endTransaction(false)
       } catch (error) {
         // The coordinator has ended it by itself, or will when the epoch is bumped.
         if (kindOf(error) !== 'abortable') throw this.#fail(error)
-        this.#failure ??= error
+        isUncertain = true
       }
     }
-    // A batch without an answer leaves the broker's last sequence unknown: KIP-360, a new epoch starts at 0.
-    if (isUncertain || this.#failure !== undefined) await this.#initialize(this.#producerId, this.#epoch)
-    this.#failure = undefined
+    if (isUncertain) await this.#initialize(this.#producerId, this.#epoch)
     this.#life.enter('ready')
   }
 
+  /** Aborts what is open; if that fails, the transaction's time-out does the same. */
   async close(): Promise<void> {
-    if (this.#life.state === 'open' || this.#life.state === 'committing') await this.abort()
+    if (this.#life.state === 'open' || this.#life.state === 'committing') await this.abort().catch(() => undefined)
     if (this.#life.state !== 'closed') this.#life.enter('closed')
-  }
-
-  #throwFailure(): void {
-    if (this.#failure !== undefined) throw this.#failure
   }
 
   /** Notes that the producer is of no more use; the error to throw. */
   #fail(error: unknown): unknown {
     if (kindOf(error) === 'fenced') {
       this.#life.enter('fenced')
-      return error instanceof FencedError
-        ? error
-        : new FencedError(`The transactional id ${this.#options.transactionalId}`, error)
+      return error
     }
     this.#life.enter('failed')
     return error
   }
 
-  #track(settled: Promise<void>, progress: PartitionProgress, bytes: number): void {
-    progress.inFlight++
-    this.#inFlightBytes += bytes
-    this.#inFlight.add(settled)
-    void settled.finally(() => {
-      progress.inFlight--
-      this.#inFlightBytes -= bytes
-      this.#inFlight.delete(settled)
-    })
-  }
-
-  async #send(progress: PartitionProgress, batch: Uint8Array, isFirst: boolean): Promise<void> {
-    this.#throwFailure()
+  async #send(
+    transaction: Transaction,
+    progress: PartitionProgress,
+    batch: Uint8Array,
+    isFirst: boolean,
+  ): Promise<void> {
     const { topic, partition } = progress
     const { transactionalId, transactionTimeoutMs } = this.#options
     const what = `Writing to ${topic}/${partition}`
-    const send = async () => {
-      const connection = await this.#connections.leaderConnection(progress, 'produce')
+    const send = async (connection: Connection) => {
+      transaction.throwFailure()
       const errorCode = await this.#connections.request(connection, what, () =>
         produce.async(connection, transactionalId, transactionTimeoutMs, topic, partition, batch),
       )
@@ -205,12 +208,22 @@ export class TransactionalProducer implements TransactionalWriter {
       if (error !== undefined && error.errorName !== 'DUPLICATE_SEQUENCE_NUMBER') throw error
     }
     // Nothing is in flight behind a first batch, so it may be sent again in order.
-    if (isFirst) await this.#connections.retrying(what, send, transactionTimeoutMs)
-    else await send()
+    if (isFirst)
+      await this.#connections.retrying(
+        what,
+        async () => {
+          progress.connection = await this.#connections.leaderConnection(progress, 'produce')
+          await send(progress.connection)
+        },
+        transactionTimeoutMs,
+      )
+    else await send(progress.connection as Connection)
   }
 
   async #addPartitions(partitions: readonly TopicPartition[]): Promise<void> {
     if (partitions.length === 0) return
+    const transaction = this.#transaction
+    transaction.isAnnounced = true
     const { transactionalId } = this.#options
     const topics = [...Map.groupBy(partitions, ({ topic }) => topic)].map(([name, members]) => ({
       name,
@@ -222,15 +235,21 @@ export class TransactionalProducer implements TransactionalWriter {
       ]),
     )
     for (const { topic, partition } of partitions)
-      this.#partitions.set(`${topic}/${partition}`, { topic, partition, opened: undefined, inFlight: 0 })
+      transaction.partitions.set(`${topic}/${partition}`, {
+        topic,
+        partition,
+        opened: undefined,
+        connection: undefined,
+        inFlight: 0,
+      })
   }
 
   async #commitOffsets({ group, offsets }: OffsetCommit, member: CommittingMember): Promise<void> {
     const { transactionalId, transactionTimeoutMs } = this.#options
+    this.#transaction.isAnnounced = true
     await this.#coordinator('Announcing the offsets', (connection) =>
       addOffsetsToTxnV3.api.async(connection, transactionalId, this.#producerId, this.#epoch, group),
     )
-    this.#addedGroup = group
     const topics = [...Map.groupBy(offsets, ({ topic }) => topic)].map(([name, members]) => ({
       name,
       partitions: members.map(({ partition, offset, metadata }) => ({
@@ -278,18 +297,35 @@ export class TransactionalProducer implements TransactionalWriter {
       this.#producerId = given.producerId
       this.#epoch = given.producerEpoch
       this.#sequences.clear()
+      if (epoch !== -1) this.#firstSequence = 0
     } catch (error) {
       throw this.#fail(error)
     }
   }
 
-  /** Sends a request to the transaction's coordinator, again while that is worth it. */
+  /** Sends a request to the transaction's coordinator, again while that is worth it. @throws FencedError */
   async #coordinator<T>(doing: string, send: (connection: Connection) => Promise<T>): Promise<T> {
     const { transactionalId } = this.#options
     const what = `${doing} (transactional id ${transactionalId})`
-    return this.#connections.retrying(what, async () => {
-      const connection = await this.#connections.coordinatorConnection('transaction', transactionalId)
-      return this.#connections.request(connection, what, send)
-    })
+    try {
+      return await this.#connections.retrying(what, async () => {
+        const connection = await this.#connections.coordinatorConnection('transaction', transactionalId)
+        return this.#connections.request(connection, what, send)
+      })
+    } catch (error) {
+      if (kindOf(error) === 'fenced') throw new FencedError(`The transactional id ${transactionalId}`, error)
+      throw error
+    }
   }
+}
+
+function track(transaction: Transaction, settled: Promise<void>, progress: PartitionProgress, bytes: number): void {
+  progress.inFlight++
+  transaction.inFlightBytes += bytes
+  transaction.inFlight.add(settled)
+  void settled.finally(() => {
+    progress.inFlight--
+    transaction.inFlightBytes -= bytes
+    transaction.inFlight.delete(settled)
+  })
 }

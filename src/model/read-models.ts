@@ -81,14 +81,14 @@ export async function withFetched(
   return { catalogue, writerSchemas }
 }
 
-function recordsOf({ bytes, view, batches, fromOffset }: FetchedPartition): ModelTopicRecord[] {
+function recordsOf({ bytes, view, batches, fromOffset, toOffset }: FetchedPartition): ModelTopicRecord[] {
   const found: ModelTopicRecord[] = []
   const records = createRecords(16)
   for (const header of batches) {
     readRecords(bytes, view, header, records)
     for (let i = 0; i < records.count; i++) {
       const offset = records.baseOffset + records.offsetDelta[i]
-      if (offset < fromOffset) continue
+      if (offset < fromOffset || offset >= toOffset) continue
       const { keyStart, keyEnd, valueStart, valueEnd } = records
       found.push({
         offset,

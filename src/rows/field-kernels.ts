@@ -13,7 +13,7 @@ import { deadCursor, extentOf, type RowColumns } from './row-columns.ts'
 import { type RowError, rowErrors } from './row-error.ts'
 import { framingBytes } from './schema-runs.ts'
 import { type SkipProgram, skipValue } from './skip-program.ts'
-import { exactIntegerLimit, maxIntBytes, maxLongBytes, varintEnd, zigzag } from './varint.ts'
+import { exactIntegerLimit, lengthPrefixedEnd, maxIntBytes, varintEnd, zigzag } from './varint.ts'
 
 /** In place of a null branch's byte: the field is no union. */
 export const notNullable = -1
@@ -123,10 +123,8 @@ export function skipLengthPrefixed(
       cursor[row] = at + 1
       continue
     }
-    const content = begin < 0 ? -1 : varintEnd(bytes, begin, limit, maxLongBytes)
-    const length = content < 0 ? -1 : zigzag(bytes, begin, content)
-    if (length < 0 || length > limit - content) cursor[row] = fail(status, row, at, rowErrors.malformed)
-    else cursor[row] = content + length
+    const end = begin < 0 ? -1 : lengthPrefixedEnd(bytes, begin, limit)
+    cursor[row] = end < 0 ? fail(status, row, at, rowErrors.malformed) : end
   }
 }
 
@@ -171,19 +169,25 @@ export function readPrefix(
   const values = columns.values[column]
   const extent = columns.extent[column]
   columns.isNull[column].fill(0, from, to)
+  // NaN as soon as one of them is not finite: one sum is cheaper than a look at each, and they hardly ever are not.
+  let check = 0
   for (let row = from; row < to; row++) {
     const at = cursor[row]
     let value = 0
     if (at !== deadCursor) {
       value = single ? view.getFloat32(at - distance, true) : view.getFloat64(at - distance, true)
-      // True for NaN and infinities alike.
-      if (value - value !== 0) {
-        value = 0
-        cursor[row] = fail(status, row, at, rowErrors.notFinite)
-      }
-      if (!bare) extent[row] = extentOf(at - distance, single ? 4 : 8)
     }
     values[row] = value
+    check += value - value
+  }
+  if (!bare) {
+    for (let row = from; row < to; row++) extent[row] = extentOf(cursor[row] - distance, single ? 4 : 8)
+  }
+  if (check === 0) return
+  for (let row = from; row < to; row++) {
+    if (Number.isFinite(values[row])) continue
+    values[row] = 0
+    cursor[row] = fail(status, row, cursor[row], rowErrors.notFinite)
   }
 }
 
@@ -223,6 +227,7 @@ export function readFloats(
       value = single ? view.getFloat32(begin, true) : view.getFloat64(begin, true)
       extent[row] = extentOf(begin, size)
       cursor[row] = begin + size
+      // True for NaN and infinities alike.
       if (value - value !== 0) {
         value = 0
         cursor[row] = fail(status, row, at, rowErrors.notFinite)

@@ -1,10 +1,11 @@
+import { copyBytes } from '../batch/copy-bytes.ts'
 import { createRecords, type Records } from '../batch/records.ts'
 import type { ValueWriter } from '../batch/value-writer.ts'
-import { copyBytes } from './copy-bytes.ts'
+import { writeInt } from '../batch/varint.ts'
 import { extentBytes, extentStart, type RowColumns } from './row-columns.ts'
 import type { RowPlan } from './row-plan.ts'
 import { framingBytes } from './schema-runs.ts'
-import { maxIntBytes, writeZigzag } from './varint.ts'
+import { maxIntBytes } from './varint.ts'
 
 /** Rows of one raw schema, normalized with one model. */
 export interface NormalizedRun {
@@ -44,7 +45,7 @@ export class NormalizedWriter implements ValueWriter {
   beginRun({ records, columns, plan, schemaId, modelVersion, values, modes }: NormalizedRun): void {
     const order = Array.from(plan.order)
     this.#schemaId = schemaId
-    this.#headBytes = writeZigzag(modelVersion, this.#head, framingBytes)
+    this.#headBytes = writeInt(this.#head, framingBytes, modelVersion)
     this.#bare = plan.bare
     this.#bareBytes = this.#headBytes + 9 * order.length
     this.#records = records

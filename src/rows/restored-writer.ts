@@ -1,13 +1,14 @@
+import { copyBytes } from '../batch/copy-bytes.ts'
 import { createRecords, type Records } from '../batch/records.ts'
 import type { ValueWriter } from '../batch/value-writer.ts'
-import { copyBytes } from './copy-bytes.ts'
+import { longBytes, writeLong } from '../batch/varint.ts'
 import type { NormalizedPlan } from './normalized-plan.ts'
 import type { NumericType } from './numeric-columns.ts'
 import { extentBytes, extentStart, type RowColumns } from './row-columns.ts'
 import { rowErrors } from './row-error.ts'
 import { isInteger } from './row-plan.ts'
 import { framingBytes } from './schema-runs.ts'
-import { maxIntBytes, varintEnd, writeZigzag, zigzagBytes } from './varint.ts'
+import { maxIntBytes, varintEnd } from './varint.ts'
 
 /** Rows of one normalized schema, whose numbers have been restored. */
 export interface RestoredRun {
@@ -21,12 +22,15 @@ export interface RestoredRun {
   readonly values: readonly Float64Array[]
 }
 
-/** Largest magnitudes that the types can hold; longs only as far as a double is exact. */
-const largest: Readonly<Record<NumericType, number>> = {
-  int: 2 ** 31 - 1,
-  long: 2 ** 53 - 1,
-  float: (2 - 2 ** -23) * 2 ** 127,
-  double: Number.MAX_VALUE,
+/**
+ * Open intervals of the numbers that round into a type: restoring gives back the largest int only to within some ulp,
+ * so that the bounds lie half a step outside. Longs only as far as a double is exact.
+ */
+const bounds: Readonly<Record<NumericType, readonly [low: number, high: number]>> = {
+  int: [-(2 ** 31) - 0.5, 2 ** 31 - 0.5],
+  long: [-(2 ** 53), 2 ** 53],
+  float: [-(2 - 2 ** -24) * 2 ** 127, (2 - 2 ** -24) * 2 ** 127],
+  double: [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY],
 }
 
 /**
@@ -38,13 +42,11 @@ export function checkRestored(run: RestoredRun, from: number, to: number): void 
   for (const [column, { type }] of run.plan.columns.entries()) {
     const values = run.values[column]
     const nulls = isNull[column]
-    const limit = largest[type]
+    const [low, high] = bounds[type]
     const error = isInteger(type) ? rowErrors.beyondExact : rowErrors.notFinite
-    // Half away from zero rounds a number just above the limit to more than it; -2^31 is an int all the same.
-    const low = type === 'int' ? -limit - 1 : -limit
     for (let row = from; row < to; row++) {
       const value = values[row]
-      if ((value >= low && value <= limit) || nulls[row] !== 0 || status[row] !== rowErrors.none) continue
+      if ((value > low && value < high) || nulls[row] !== 0 || status[row] !== rowErrors.none) continue
       status[row] = value - value === 0 ? error : rowErrors.notFinite
     }
   }
@@ -88,7 +90,7 @@ export class RestoredWriter implements ValueWriter {
       length -= normalizedBytes
       if (encoding === encodings.double) length += 8
       else if (encoding === encodings.float) length += 4
-      else length += zigzagBytes(Math.round(this.#values[i][row]))
+      else length += longBytes(Math.round(this.#values[i][row]))
     }
     return length
   }
@@ -115,7 +117,7 @@ export class RestoredWriter implements ValueWriter {
         view.setFloat32(at, value, true)
         at += 4
       } else {
-        at = writeZigzag(Math.round(value), out, at)
+        at = writeLong(out, at, Math.round(value))
       }
       from = start + normalizedBytes
     }

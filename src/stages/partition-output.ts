@@ -27,10 +27,8 @@ export class PartitionOutput {
 
   /** Rows [from, to) of `records` with their keys, headers and timestamps, and the values that `values` writes. */
   async copyRows(records: Records, from: number, to: number, values: ValueWriter): Promise<void> {
-    const batch = this.#batch
     for (let row = from; row < to; ) {
-      // The loop has no await in it: it runs once a row.
-      while (row < to && batch.appendRow(records, row, values)) row++
+      row = this.#batch.appendRows(records, row, to, values)
       if (row < to) await this.flush()
     }
     this.#rows += to - from

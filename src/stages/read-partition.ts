@@ -10,6 +10,7 @@ const pollMs = 100
  * within a batch.
  *
  * @param take gets rows [from, to) of `records`, which are used again afterwards
+ * @param idle is called whenever nothing has come for a while: an open transaction of somebody else may hold rows back
  * @throws InterruptedError when `signal` fires
  */
 export async function readPartition(
@@ -18,13 +19,16 @@ export async function readPartition(
   end: number,
   signal: AbortSignal,
   take: (records: Records, from: number, to: number) => Promise<void> | void,
+  idle?: () => Promise<void>,
 ): Promise<void> {
   const { topic, partition } = start
   const records = createRecords()
   reader.assign([{ ...start, endOffset: end }])
   while (reader.position(topic, partition) < end) {
     if (signal.aborted) throw new InterruptedError()
-    for (const fetched of await reader.poll(pollMs))
+    const polled = await reader.poll(pollMs)
+    if (polled.length === 0) await idle?.()
+    for (const fetched of polled)
       for (const header of fetched.batches) {
         const { from, to } = readFetched(fetched, header, records)
         if (from < to) await take(records, from, to)

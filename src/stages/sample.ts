@@ -91,7 +91,7 @@ class SampleRun {
         if (next > start.offset) await this.#commit([counted({ ...start, offset: next }, { seen, kept })])
         inSlice = 0
       }
-      await readPartition(reader, start, end, signal, async (records, from, to) => {
+      const take = async (records: Records, from: number, to: number) => {
         if (inSlice === 0) await this.#options.writer.begin()
         const copied = new CopiedValues(records)
         for (let row = from; row < to; row++) {
@@ -106,8 +106,13 @@ class SampleRun {
         next = offsetOf(records, to - 1) + 1
         inSlice += to - from
         if (inSlice >= rowsPerTransaction) await commit()
-      })
-      if (inSlice > 0) await commit()
+      }
+      // An open transaction would time out while its rows wait for more.
+      const commitRest = async () => {
+        if (inSlice > 0) await commit()
+      }
+      await readPartition(reader, start, end, signal, take, commitRest)
+      await commitRest()
     }
   }
 

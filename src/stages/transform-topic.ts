@@ -44,6 +44,8 @@ export interface TransformOptions {
 }
 
 const pollMs = 100
+/** How long work that goes on by itself may take after an interruption: shorter than the process's own patience. */
+const finishMs = 1_500
 
 /**
  * The loop of every stage from topic to topic: consume, transform, produce, commit, each slice in one transaction. A
@@ -64,9 +66,9 @@ export async function transformTopic(options: TransformOptions): Promise<StageRe
     const sliceEndMs = performance.now() + options.sliceMs
     let sliceRows = 0
     let isEmpty = true
-    await transform.beginSlice()
+    await orInterrupted(transform.beginSlice(), signal)
     do {
-      const fetched = await session.poll(pollMs)
+      const fetched = await orInterrupted(session.poll(pollMs), signal)
       if (isFirst) {
         // Joining the group takes as long as the group likes; rows per second are about rows.
         startedMs = performance.now()
@@ -74,7 +76,7 @@ export async function transformTopic(options: TransformOptions): Promise<StageRe
       }
       for (const partition of fetched) {
         isEmpty = false
-        sliceRows += await transformPartition(partition, records, transform, targets)
+        sliceRows += await orInterrupted(transformPartition(partition, records, transform, targets), signal)
         // Rows may keep the loop from waiting for anything: let heartbeats and acknowledgements through.
         await nextTurn()
       }
@@ -109,6 +111,26 @@ async function transformPartition(
     rows += to - from
   }
   return rows
+}
+
+/**
+ * The result of `work`, or an InterruptedError if that does not come soon after `signal`: joining a group takes as long as the
+ * slowest member's slice, and a registry that is away is waited for.
+ */
+function orInterrupted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    let timer: NodeJS.Timeout | undefined
+    const onAbort = () => {
+      timer = setTimeout(() => reject(new InterruptedError()), finishMs)
+    }
+    const settle = () => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', onAbort)
+    }
+    if (signal.aborted) onAbort()
+    else signal.addEventListener('abort', onAbort)
+    work.then(resolve, reject).finally(settle)
+  })
 }
 
 /** Whether all partitions of this member have been read to the end; one that went to another member is his affair. */

@@ -56,6 +56,8 @@ export interface VerifyResult extends Readonly<Record<Fault, number>> {
  *
  * Partitions are walked one after another, all topics of one in lockstep, so memory is bounded.
  *
+ * A dead letter must hold the row's bytes, and is wrong if the row could have been normalized.
+ *
  * Modes whose scores are equal within 64 rounding errors of their terms are both right, and values within 4.
  *
  * @throws StalledReadError if a range cannot be read to its end

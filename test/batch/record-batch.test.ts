@@ -24,7 +24,7 @@ const row = fc.record({
 const rows = fc.array(row, { minLength: 1, maxLength: 50 })
 const identity = { isTransactional: true, producerId: 12n, producerEpoch: 3, baseSequence: 7 } as const
 
-function write(input: readonly Row[], compression: (typeof compressions)[number], writer = new RecordBatchWriter(64)) {
+function write(input: readonly Row[], compression: (typeof compressions)[number], writer = new RecordBatchWriter()) {
   for (const { timestampMs, key, value, headers } of input)
     writer.append(timestampMs, key, value, encodeHeaders(headers))
   return writer.finish({ ...identity, compression })
@@ -73,7 +73,7 @@ suite('a record batch', () => {
       fc.property(rows, (input) => {
         const batch = write(input, 'none')
         const { records } = read(batch)
-        const copy = new RecordBatchWriter(64)
+        const copy = new RecordBatchWriter()
         const values = {
           valueBytes: (i: number) => (records.valueStart[i] < 0 ? -1 : records.valueEnd[i] - records.valueStart[i]),
           writeValue: (i: number, out: Uint8Array, _: DataView, at: number) => {
@@ -81,7 +81,7 @@ suite('a record batch', () => {
             return at + records.valueEnd[i] - records.valueStart[i]
           },
         }
-        for (let i = 0; i < records.count; i++) copy.appendRow(records, i, values)
+        equal(copy.appendRows(records, 0, records.count, values), records.count)
         deepEqual(copy.finish({ ...identity, compression: 'none' }), batch)
       }),
       { seed: 2, numRuns: 200 },
@@ -168,7 +168,7 @@ suite('a record batch', () => {
   })
 
   test('keeps its bytes until they are given back', () => {
-    const writer = new RecordBatchWriter(256)
+    const writer = new RecordBatchWriter()
     const next = (value: number) =>
       write([{ timestampMs: 1, key: null, value: new Uint8Array([value]), headers: [] }], 'none', writer)
     const first = next(1)

@@ -1,5 +1,5 @@
 import type { ValueWriter } from '../../batch/value-writer.ts'
-import { varintBytes, writeVarint } from '../../batch/varint.ts'
+import { longBytes, writeLong } from '../../batch/varint.ts'
 import type { RowSpec, SyntheticType } from './row-spec.ts'
 import { type RowRange, syntheticValues } from './synthetic-values.ts'
 
@@ -49,7 +49,7 @@ export class SyntheticRows implements ValueWriter {
       const value = values[row]
       if (nullable) bytes++
       if (nullable && Number.isNaN(value)) continue
-      bytes += type === 'double' ? 8 : type === 'float' ? 4 : varintBytes(value)
+      bytes += type === 'double' ? 8 : type === 'float' ? 4 : longBytes(value)
     }
     return bytes
   }
@@ -72,7 +72,7 @@ export class SyntheticRows implements ValueWriter {
       } else if (type === 'float') {
         view.setFloat32(at, value, true)
         at += 4
-      } else at = writeVarint(out, at, value)
+      } else at = writeLong(out, at, value)
     }
     return at
   }

@@ -1,4 +1,5 @@
 import type { Fault } from './findings.ts'
+import { MovedRows } from './moved-rows.ts'
 import { meeting } from './resynchronize.ts'
 import { RowWindow } from './row-window.ts'
 import type { Source } from './stock-log.ts'
@@ -59,7 +60,8 @@ const pairsAtOnce = 4_096
  * - items that are equal but stand elsewhere are reordered; of those only the fewest that must be moved are counted
  * - an expected and a found item with the same key and timestamp are one row with a wrong content
  * - what remains is paired in its order, and wrong, as long as there is something of both
- * - what then remains of the expected is lost; of the found, doubled: more rows than there should be
+ * - what then remains of the expected is lost; of the found, doubled: more rows than there should be. One of each that are
+ *   equal, however far apart, are one reordered row
  *
  * If the sequences do not meet within the window, and one has far more items to come than the other, a window of it is lost or
  * doubled; else the items of the window are paired as they stand.
@@ -69,12 +71,14 @@ export class RowAlignment<L, R> implements Source<Pair<L, R>> {
   readonly #found: RowWindow<R>
   readonly #options: AlignOptions<L, R>
   #pairs: Pair<L, R>[] = []
+  readonly #moved: MovedRows<L, R>
   #hasBegun = false
 
   constructor(expected: Source<L>, found: Source<R>, options: AlignOptions<L, R>) {
     this.#expected = new RowWindow(expected)
     this.#found = new RowWindow(found)
     this.#options = options
+    this.#moved = new MovedRows(options.report)
   }
 
   async next(): Promise<readonly Pair<L, R>[] | undefined> {
@@ -88,7 +92,10 @@ export class RowAlignment<L, R> implements Source<Pair<L, R>> {
         this.#settle(expected.length, found.length)
       } else if (!this.#compareEqual()) await this.#resynchronize()
     }
-    if (this.#pairs.length === 0) return undefined
+    if (this.#pairs.length === 0) {
+      this.#moved.flush()
+      return undefined
+    }
     const pairs = this.#pairs
     this.#pairs = []
     return pairs
@@ -155,8 +162,8 @@ export class RowAlignment<L, R> implements Source<Pair<L, R>> {
       partners[j] = i
       isTaken[i] = true
     }
+    const prints = comparison.prints(left, right)
     if (left.length > 0 && right.length > 0) {
-      const prints = comparison.prints(left, right)
       pairEqual(prints, (i, j) => {
         pairUp(i, j)
         // Prints are coarser than comparisons.
@@ -172,14 +179,20 @@ export class RowAlignment<L, R> implements Source<Pair<L, R>> {
     const isDoubleAFault = this.#hasBegun || !mayBeginEarly
     const isLossAFault = this.#hasBegun || !mayBeginLate
     for (let j = 0; j < right.length; j++) {
+      const found = right[j]
       const i = partners[j]
-      if (i === undefined && isDoubleAFault)
-        this.#report('doubled', undefined, right[j], 'one row more than there should be')
       this.#hasBegun ||= i !== undefined
-      this.#pairs.push({ found: right[j], expected: i === undefined ? undefined : left[i] })
+      this.#pairs.push({ found, expected: i === undefined ? undefined : left[i] })
+      if (i !== undefined || !isDoubleAFault) continue
+      const problem = 'one row more than there should be'
+      this.#moved.add({ fault: 'doubled', expected: undefined, found, problem }, prints.found[j])
     }
     for (let i = 0; i < left.length; i++) {
-      if (!isTaken[i] && isLossAFault) this.#report('lost', left[i], undefined, 'the row is missing')
+      if (isTaken[i] || !isLossAFault) continue
+      this.#moved.add(
+        { fault: 'lost', expected: left[i], found: undefined, problem: 'the row is missing' },
+        prints.expected[i],
+      )
     }
   }
 

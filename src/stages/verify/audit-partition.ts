@@ -4,6 +4,7 @@ import { type ModelVersions, NormalizedComparison } from './compare-normalized.t
 import { type NormalizedRow, RestoredComparison } from './compare-restored.ts'
 import { withoutDeadLetters } from './dead-letter-filter.ts'
 import { addFinding, type Fault, type Findings } from './findings.ts'
+import { isNeedlessDeadLetter } from './needless-dead-letter.ts'
 import type { RowTypes } from './row-types.ts'
 import type { OffsetRange, Source, StockLog, StockRow } from './stock-log.ts'
 
@@ -71,7 +72,14 @@ export async function auditPartition(audit: PartitionAudit, tools: AuditTools): 
   const survivors = withoutDeadLetters(
     rawRows,
     await letters(),
-    { stage: 'normalize', topic: raw.topic, rowOf: (row) => row, start: raw.range.start, ...letterReports },
+    {
+      stage: 'normalize',
+      topic: raw.topic,
+      rowOf: (row) => row,
+      start: raw.range.start,
+      isNeedless: (row, letter) => isNeedlessDeadLetter(row, letter, types, models),
+      ...letterReports,
+    },
     () => deadLetters++,
   )
   const pairs: Source<Pair<StockRow, StockRow>> = new RowAlignment(survivors, normalizedRows, {

@@ -56,6 +56,7 @@ export class NormalizedComparison implements Comparison<StockRow, StockRow> {
   readonly #scratch = Buffer.allocUnsafe(64 * 1024)
   #lastIds: readonly number[] = []
   #lastPair: SchemaPair | undefined
+  #nearModel: Model | undefined
 
   constructor(types: RowTypes, models: ModelVersions, rules: NormalizationRules) {
     this.#types = types
@@ -84,8 +85,8 @@ export class NormalizedComparison implements Comparison<StockRow, StockRow> {
 
   prints(raw: readonly StockRow[], normalized: readonly StockRow[]): Prints {
     // The version that most rows around a difference are stamped with: raw rows carry none.
-    const stamps = normalized.map((row) => this.#stampOf(row))
-    const model = mostFrequent(stamps)
+    this.#nearModel = mostFrequent(normalized.map((row) => this.#stampOf(row))) ?? this.#nearModel
+    const model = this.#nearModel
     return {
       expected: raw.map((row) => this.#rawPrint(row, model)),
       found: normalized.map((row) => this.#normalizedPrint(row)),

@@ -10,6 +10,8 @@ export interface RowField {
   readonly name: string
   /** Avro type of the raw column, where the field is a `ModeValue` */
   readonly modelledType: string | undefined
+  /** Avro type of a plain or nullable number; undefined for every other field */
+  readonly numericType: string | undefined
 }
 
 /** A schema that rows are written with, compiled once. */
@@ -51,6 +53,12 @@ export class RowTypes {
     return this.#types.get(id)
   }
 
+  /** The type of a schema, asked for if it was not met yet. */
+  async load(id: number): Promise<RowType | undefined> {
+    if (!this.#types.has(id)) this.#types.set(id, compileRowType(id, await this.#schemaById(id)))
+    return this.#types.get(id)
+  }
+
   /** The same rows, given when the types of all of them are known. */
   prepared(rows: Source<StockRow>): Source<StockRow> {
     return {
@@ -61,7 +69,7 @@ export class RowTypes {
           const id = value === null ? undefined : schemaIdOf(value)
           if (id === undefined || id === last) continue
           last = id
-          if (!this.#types.has(id)) this.#types.set(id, compileRowType(id, await this.#schemaById(id)))
+          await this.load(id)
         }
         return piece
       },
@@ -87,17 +95,27 @@ export function decodeWith(type: avro.Type, value: Buffer): Fields | undefined {
 function compileRowType(id: number, schema: string | undefined): RowType | undefined {
   if (schema === undefined) return undefined
   try {
-    const json = JSON.parse(schema) as { fields: { name: string; 'vgm.type'?: string }[] }
+    const json = JSON.parse(schema) as { fields: { name: string; type: unknown; 'vgm.type'?: string }[] }
     const type = avro.Type.forSchema(JSON.parse(schema))
     return {
       id,
       type,
       wideType: avro.Type.forSchema(JSON.parse(schema), { registry: { long: wideLong } }),
-      fields: json.fields.map((field) => ({ name: field.name, modelledType: field['vgm.type'] })),
+      fields: json.fields.map((field) => ({
+        name: field.name,
+        modelledType: field['vgm.type'],
+        numericType: numericType(field.type),
+      })),
       fingerprint: type.fingerprint('sha256').toString('hex'),
     }
   } catch {
     // Its rows are dead letters; any that are not get reported one by one.
     return undefined
   }
+}
+
+function numericType(json: unknown): string | undefined {
+  const branches = (Array.isArray(json) ? json : [json]).filter((branch) => branch !== 'null')
+  const type = branches.length === 1 ? ((branches[0] as { type?: unknown }).type ?? branches[0]) : undefined
+  return typeof type === 'string' && ['int', 'long', 'float', 'double'].includes(type) ? type : undefined
 }

@@ -1,5 +1,5 @@
-/** Up to here 32-bit steps are faster than `TypedArray.prototype.set`, which allocates and takes about 100 ns. */
-const stepwiseBytes = 128
+/** Up to here 32-bit steps (0.6 ns a byte) are faster than `set`, which allocates a view and takes about 50 ns. */
+const stepwiseBytes = 80
 
 /**
  * Copies source[from, to) to out[at, ...) and returns the position after it.

@@ -1,0 +1,154 @@
+import { exitCodes, PipelineError } from '../errors.ts'
+import { deadLetterHeaders } from './verify/dead-letter-filter.ts'
+import { schemaIdOf } from './verify/framing.ts'
+import { decodeRow, RowTypes } from './verify/row-types.ts'
+import { headerText, type OffsetRange, type Source, type StockLog, type StockRow } from './verify/stock-log.ts'
+
+/** Dead letters with the same cause. */
+export interface DeadLetterGroup {
+  /** as VGM_ROW_MALFORMED; empty if the record has no such header */
+  readonly code: string
+  readonly stage: string
+  readonly sourceTopic: string
+  readonly sourcePartition: number
+  /** that the value names; undefined if it is not framed, or null */
+  readonly schemaId: number | undefined
+  readonly count: number
+  /** where the first and the last one stand in the dead-letters topic, in the partition of the same number */
+  readonly firstOffset: number
+  readonly lastOffset: number
+}
+
+export interface DeadLetterSummary {
+  readonly rows: number
+  /** the largest first */
+  readonly groups: readonly DeadLetterGroup[]
+}
+
+/** One dead letter for a person to read. */
+export interface DeadLetter {
+  readonly partition: number
+  readonly offset: number
+  readonly timestampMs: number
+  /** as text if it is UTF-8, else as hex; null for none */
+  readonly key: string | null
+  /** what the stage has added, by the names that they have there */
+  readonly failure: Readonly<Record<string, string>>
+  /** the row's own headers */
+  readonly headers: Readonly<Record<string, string>>
+  /** undefined for a tombstone */
+  readonly valueHex: string | undefined
+  readonly schemaId: number | undefined
+  /** the fields as JSON, if the value can be decoded; else why not */
+  readonly decoded: { readonly json: string } | { readonly problem: string }
+}
+
+/** No committed row stands at the offset: it is a marker, or retention has deleted it, or it is beyond the end. */
+export class DeadLetterMissingError extends PipelineError {
+  readonly code = 'VGM_DEAD_LETTER_MISSING'
+  constructor(topic: string, partition: number, offset: number) {
+    super(`No dead letter stands at offset ${offset} of ${topic}/${partition}`, {
+      fix: 'Choose an offset that "vgm dead-letters ls" names',
+      exitCode: exitCodes.usage,
+    })
+  }
+}
+
+/** Counts the dead letters in the given ranges by cause; memory grows with the number of causes only. */
+export async function listDeadLetters(
+  log: StockLog,
+  topic: string,
+  ranges: readonly OffsetRange[],
+): Promise<DeadLetterSummary> {
+  const groups = new Map<string, DeadLetterGroup>()
+  let rows = 0
+  for (const range of ranges) {
+    for await (const row of rowsOf(await log.read(topic, range))) {
+      rows++
+      const offset = Number(row.offset)
+      const cause = causeOf(row)
+      const id = JSON.stringify(Object.values(cause))
+      const known = groups.get(id)
+      const { count = 0, firstOffset = offset } = known ?? {}
+      groups.set(id, { ...cause, count: count + 1, firstOffset, lastOffset: offset })
+    }
+  }
+  return { rows, groups: [...groups.values()].sort((a, b) => b.count - a.count) }
+}
+
+/**
+ * Reads one dead letter.
+ *
+ * @param schemaById JSON of the schema with this id; undefined if the registry knows none
+ * @throws DeadLetterMissingError
+ */
+export async function showDeadLetter(
+  log: StockLog,
+  topic: string,
+  { partition, offset }: { readonly partition: number; readonly offset: number },
+  schemaById: (id: number) => Promise<string | undefined>,
+): Promise<DeadLetter> {
+  const piece = await (await log.read(topic, { partition, start: offset, end: offset + 1 })).next()
+  if (piece === undefined) throw new DeadLetterMissingError(topic, partition, offset)
+  const [row] = piece
+  const names = Object.keys(row.headers ?? {})
+  const added: ReadonlySet<string> = new Set(Object.values(deadLetterHeaders))
+  const texts = (chosen: readonly string[]) =>
+    Object.fromEntries(chosen.map((name) => [name, headerText(row, name) ?? '']))
+  return {
+    partition,
+    offset,
+    timestampMs: Number(row.timestamp),
+    key: row.key === null ? null : readable(row.key),
+    failure: texts(names.filter((name) => added.has(name))),
+    headers: texts(names.filter((name) => !added.has(name))),
+    valueHex: row.value?.toString('hex'),
+    schemaId: row.value === null ? undefined : schemaIdOf(row.value),
+    decoded: await decodedOf(row.value, schemaById),
+  }
+}
+
+async function* rowsOf(source: Source<StockRow>): AsyncGenerator<StockRow> {
+  for (let piece = await source.next(); piece !== undefined; piece = await source.next()) yield* piece
+}
+
+type Cause = Pick<DeadLetterGroup, 'code' | 'stage' | 'sourceTopic' | 'sourcePartition' | 'schemaId'>
+
+function causeOf(row: StockRow): Cause {
+  const text = (name: string) => headerText(row, name) ?? ''
+  return {
+    code: text(deadLetterHeaders.code),
+    stage: text(deadLetterHeaders.stage),
+    sourceTopic: text(deadLetterHeaders.topic),
+    sourcePartition: Number(text(deadLetterHeaders.partition)),
+    schemaId: row.value === null ? undefined : schemaIdOf(row.value),
+  }
+}
+
+async function decodedOf(
+  value: Buffer | null,
+  schemaById: (id: number) => Promise<string | undefined>,
+): Promise<DeadLetter['decoded']> {
+  if (value === null) return { problem: 'The value is null' }
+  const id = schemaIdOf(value)
+  if (id === undefined) return { problem: 'The value does not begin with the magic byte 0 and a schema id' }
+  const type = await new RowTypes(schemaById).load(id)
+  if (type === undefined) return { problem: `The registry knows no Avro record with schema id ${id}` }
+  const fields = decodeRow(type, value)
+  if (fields === undefined) return { problem: 'The bytes after the schema id are not one record of that schema' }
+  return { json: JSON.stringify(fields, jsonValue) }
+}
+
+/** What JSON has no form for: bytes as hex, longs beyond 2^53 as text, NaN and infinities as text. */
+function jsonValue(this: unknown, name: string, value: unknown): unknown {
+  // A Buffer has become an object by its own toJSON when it arrives here.
+  const raw = (this as Record<string, unknown>)[name]
+  if (Buffer.isBuffer(raw)) return raw.toString('hex')
+  if (typeof value === 'bigint' || (typeof value === 'number' && !Number.isFinite(value))) return String(value)
+  return value
+}
+
+function readable(bytes: Buffer): string {
+  const text = bytes.toString()
+  return Buffer.from(text).equals(bytes) ? text : `0x${bytes.toString('hex')}`
+}

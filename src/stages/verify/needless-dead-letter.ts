@@ -1,0 +1,41 @@
+import type { NumericType } from '../../mixture/column-model.ts'
+import { expectedMode, expectedValue } from './column-terms.ts'
+import type { ModelVersions } from './compare-normalized.ts'
+import { deadLetterHeaders } from './dead-letter-filter.ts'
+import { schemaIdOf } from './framing.ts'
+import { decodeWith, type RowTypes } from './row-types.ts'
+import { headerText, type StockRow } from './stock-log.ts'
+
+/** Types that a column may change between without a refit. */
+const families: Readonly<Record<NumericType, readonly string[]>> = {
+  int: ['int', 'long'],
+  long: ['int', 'long'],
+  float: ['float', 'double'],
+  double: ['float', 'double'],
+}
+
+/** Integers from here on could not be restored exactly. */
+const exactLimit = 2 ** 49
+
+/**
+ * Whether a row could have been normalized although it is a dead letter: else a stage that throws everything away would pass.
+ *
+ * Says so only if there is no doubt: the value decodes to its last byte, and every column of the model that the dead letter names
+ * is there with a fitting type and is null or a finite number with a finite result.
+ */
+export function isNeedlessDeadLetter(row: StockRow, letter: StockRow, types: RowTypes, models: ModelVersions): boolean {
+  const model = models(Number(headerText(letter, deadLetterHeaders.modelVersion)))
+  const id = row.value === null ? undefined : schemaIdOf(row.value)
+  const type = id === undefined ? undefined : types.get(id)
+  const fields = type && decodeWith(type.type, row.value!)
+  if (model === undefined || fields === undefined) return false
+  return model.columns.every((column) => {
+    const field = type!.fields.find(({ name }) => name === column.name)
+    if (field?.numericType === undefined || !families[column.type].includes(field.numericType)) return false
+    const x = fields[column.name]
+    if (x === null) return column.nullable
+    if (typeof x !== 'number' || !Number.isFinite(x)) return false
+    const isExact = column.type === 'float' || column.type === 'double' || Math.abs(x) < exactLimit
+    return isExact && Number.isFinite(expectedValue(column, expectedMode(column, x), x, undefined))
+  })
+}

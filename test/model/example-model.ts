@@ -1,0 +1,48 @@
+import type { ModelContent } from '../../src/model/model.ts'
+
+/** What a small fit decides. */
+export function exampleContent(dataset = 'flights', seed = 0): ModelContent {
+  return {
+    dataset,
+    recipe: 'scaled',
+    options: {
+      components: 10,
+      weightConcentrationPrior: 0.1,
+      tolerance: 1e-7,
+      maxIterations: 2000,
+      regularization: 1e-6,
+      minWeight: 0.005,
+    },
+    seed,
+    lineage: {
+      topic: `${dataset}.sample`,
+      partitions: [{ partition: 0, startOffset: 0, endOffset: 2 ** 40 }],
+      rowsSeen: 1e9,
+      rowsUsed: 1e6,
+      schemaId: 7,
+      schemaFingerprint: 'ab'.repeat(32),
+      softwareVersion: '0.1.0',
+    },
+    columns: [
+      {
+        name: 'delay',
+        type: 'int',
+        nullable: true,
+        rows: 990_000,
+        nulls: 10_000,
+        min: -60,
+        max: 1200,
+        decimals: 0,
+        weight: [0.7, 0.3],
+        mean: [-3.5, 41.25],
+        std: [6.5, 40],
+        offset: [-2.1, -4.9],
+        precision: [0.0236, 0.000625],
+        lowerBound: -4.2,
+        iterations: 31,
+        converged: true,
+        histogram: { edges: [-60, 0, 1200], counts: [400_000, 590_000] },
+      },
+    ],
+  }
+}

@@ -1,0 +1,106 @@
+import { deepEqual, equal } from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import fc from 'fast-check'
+import type { Model } from '../../src/model/model.ts'
+import {
+  currentModel,
+  emptyCatalogue,
+  knownVersions,
+  type ModelTopicRecord,
+  nextVersion,
+  withRecord,
+} from '../../src/model/model-catalogue.ts'
+import { contentHash, encodeModel, encodeModelAlias } from '../../src/model/model-codec.ts'
+import { exampleContent } from './example-model.ts'
+
+function model(version: number, dataset = 'flights'): Uint8Array {
+  const content = exampleContent(dataset, version)
+  const published: Model = { ...content, version, createdAtMs: version, contentSha256: contentHash(content) }
+  return encodeModel(published, 1)
+}
+
+const alias = (version: number, highestVersion = version) =>
+  encodeModelAlias({ dataset: 'flights', version, highestVersion, changedAtMs: 0 }, 2)
+
+function catalogueOf(...records: readonly (readonly [key: string, value: Uint8Array | null])[]) {
+  return records
+    .map(([key, value], offset): ModelTopicRecord => ({ offset, key: Buffer.from(key), value }))
+    .reduce((before, record) => withRecord(before, record), emptyCatalogue)
+}
+
+suite('model catalogue', () => {
+  test('the current model is the one that the alias names', () => {
+    const catalogue = catalogueOf(['flights/1', model(1)], ['flights/2', model(2)], ['flights/current', alias(1, 2)])
+    equal(currentModel(catalogue, 'flights')?.version, 1)
+    deepEqual(knownVersions(catalogue, 'flights'), [1, 2])
+    deepEqual(catalogue.findings, [])
+  })
+
+  test('data sets do not touch each other', () => {
+    const catalogue = catalogueOf(['flights/1', model(1)], ['trains/4', model(4, 'trains')])
+    equal(nextVersion(catalogue, 'flights'), 2)
+    equal(nextVersion(catalogue, 'trains'), 5)
+    equal(nextVersion(catalogue, 'ships'), 1)
+    equal(currentModel(catalogue, 'flights'), undefined)
+  })
+
+  test('a deleted version is given out never again', () => {
+    const deleted = catalogueOf(['flights/1', model(1)], ['flights/2', model(2)], ['flights/2', null])
+    deepEqual(knownVersions(deleted, 'flights'), [1])
+    equal(nextVersion(deleted, 'flights'), 3)
+    const compacted = catalogueOf(['flights/1', model(1)], ['flights/current', alias(1, 2)])
+    equal(nextVersion(compacted, 'flights'), 3)
+  })
+
+  test('a corrupt record is reported, and the last good one of its key stays', () => {
+    const catalogue = catalogueOf(
+      ['flights/1', model(1)],
+      ['flights/current', alias(1)],
+      ['flights/1', Buffer.from('nonsense')],
+      ['flights/current', model(1)],
+      ['flights/2', Buffer.from([0, 0, 0, 0, 1, 9])],
+      ['no key', model(1)],
+    )
+    equal(currentModel(catalogue, 'flights')?.version, 1)
+    deepEqual(
+      catalogue.findings.map(({ offset, key }) => [offset, key]),
+      [
+        [2, 'flights/1'],
+        [3, 'flights/current'],
+        [4, 'flights/2'],
+        [5, 'no key'],
+      ],
+    )
+    equal(nextVersion(catalogue, 'flights'), 3)
+  })
+
+  test('a model under the key of another is corrupt', () => {
+    const catalogue = catalogueOf(['flights/1', model(2)], ['trains/2', model(2)])
+    equal(catalogue.findings.length, 2)
+    deepEqual(knownVersions(catalogue, 'flights'), [])
+  })
+
+  test('compaction at any point changes neither the versions, nor the current one, nor the next', () => {
+    const step = fc.record({
+      version: fc.integer({ min: 1, max: 6 }),
+      kind: fc.constantFrom('publish', 'delete', 'alias'),
+    })
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
+        let highest = 0
+        const records = steps.map(({ version, kind }): readonly [string, Uint8Array | null] => {
+          highest = Math.max(highest, version)
+          if (kind === 'alias') return ['flights/current', alias(version, highest)]
+          return [`flights/${version}`, kind === 'publish' ? model(version) : null]
+        })
+        const lastOf = new Map(records.map(([key], i) => [key, i]))
+        const all = catalogueOf(...records)
+        const compacted = catalogueOf(...records.filter(([key], i) => lastOf.get(key) === i))
+        deepEqual(knownVersions(compacted, 'flights'), knownVersions(all, 'flights'))
+        equal(currentModel(compacted, 'flights')?.version, currentModel(all, 'flights')?.version)
+        equal(nextVersion(compacted, 'flights'), nextVersion(all, 'flights'))
+      }),
+      { seed: 5, numRuns: 100 },
+    )
+  })
+})

@@ -1,0 +1,120 @@
+import { deepEqual, equal, notEqual, throws } from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { suite, test } from 'node:test'
+import avro from 'avsc'
+import fc from 'fast-check'
+import type { Model } from '../../src/model/model.ts'
+import {
+  contentHash,
+  decodeModel,
+  decodeModelAlias,
+  encodeModel,
+  encodeModelAlias,
+  framedSchemaId,
+  schemaFingerprint,
+} from '../../src/model/model-codec.ts'
+import { modelKey, parseModelKey } from '../../src/model/model-key.ts'
+import { modelAliasSchema, modelSchema } from '../../src/model/model-schemas.ts'
+import { exampleContent } from './example-model.ts'
+
+function published(version = 3): Model {
+  const content = exampleContent()
+  return { ...content, version, createdAtMs: 1_700_000_000_000, contentSha256: contentHash(content) }
+}
+
+suite('model codec', () => {
+  test('a model that is encoded and decoded is the same plain data', () => {
+    const value = encodeModel(published(), 42)
+    equal(framedSchemaId(value), 42)
+    deepEqual(decodeModel(value), published())
+    deepEqual(structuredClone(decodeModel(value)), published())
+  })
+
+  test('every finite double survives', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.double({ noNaN: true, noDefaultInfinity: true }), { minLength: 1, maxLength: 8 }),
+        (mean) => {
+          const content = exampleContent()
+          const columns = [{ ...content.columns[0], mean }]
+          const model: Model = { ...published(), columns, contentSha256: contentHash({ ...content, columns }) }
+          deepEqual(decodeModel(encodeModel(model, 1)).columns[0].mean, mean)
+        },
+      ),
+      { seed: 11, numRuns: 100 },
+    )
+  })
+
+  test('an alias that is encoded and decoded is the same', () => {
+    const alias = { dataset: 'flights', version: 2, highestVersion: 5, changedAtMs: 1_700_000_000_000 }
+    deepEqual(decodeModelAlias(encodeModelAlias(alias, 9)), alias)
+  })
+
+  test('the content hash depends on what the fit decided, not on version and time', () => {
+    equal(contentHash(published(3)), contentHash({ ...published(4), createdAtMs: 5 } as Model))
+    notEqual(contentHash(exampleContent('flights', 1)), contentHash(exampleContent('flights', 0)))
+  })
+
+  test('any language can check the content hash: it is over the Avro bytes with version, time and hash empty', () => {
+    const model = published()
+    const type = avro.Type.forSchema(JSON.parse(modelSchema))
+    const record = type.fromBuffer(Buffer.from(encodeModel(model, 1).subarray(5)))
+    const bare = type.toBuffer(Object.assign(record, { version: 0, created_at: 0, content_sha256: '' }))
+    equal(createHash('sha256').update(bare).digest('hex'), model.contentSha256)
+  })
+
+  test('a changed byte is found by the hash', () => {
+    const value = encodeModel(published(), 1)
+    const at = Buffer.from(value).indexOf(Buffer.from(new Float64Array([41.25]).buffer))
+    value[at] ^= 1
+    throws(() => decodeModel(value), { code: 'VGM_MODEL_CORRUPT' })
+  })
+
+  test('what is no model is refused with a code, wherever it ends', () => {
+    const value = encodeModel(published(), 1)
+    for (const length of [0, 3, 5, 20, value.length - 1]) {
+      throws(() => decodeModel(value.subarray(0, length)), { code: 'VGM_MODEL_CORRUPT' })
+    }
+  })
+
+  test('a model of a newer schema is read as far as it is known', () => {
+    const newer = JSON.parse(modelSchema)
+    newer.fields.push({ name: 'approved_by', type: 'string', default: '' })
+    const type = avro.Type.forSchema(structuredClone(newer))
+    const record = avro.Type.forSchema(JSON.parse(modelSchema)).fromBuffer(
+      Buffer.from(encodeModel(published(), 1).subarray(5)),
+    )
+    const value = Buffer.concat([
+      encodeModel(published(), 1).subarray(0, 5),
+      type.toBuffer({ ...record, approved_by: 'me' }),
+    ])
+    deepEqual(decodeModel(value, JSON.stringify(newer)), published())
+  })
+
+  test('our schemas are those that their names say', () => {
+    equal(JSON.parse(modelSchema).name, 'Model')
+    equal(JSON.parse(modelAliasSchema).namespace, 'io.vgmstream')
+  })
+
+  test('a fingerprint does not depend on how the schema is written', () => {
+    const plain = '{"type":"record","name":"R","fields":[{"name":"x","type":"int"}]}'
+    const wordy = '{ "fields": [{"doc": "x", "type": {"type": "int"}, "name": "x"}], "name": "R", "type": "record" }'
+    equal(schemaFingerprint(plain), schemaFingerprint(wordy))
+  })
+})
+
+suite('model keys', () => {
+  test('parsing is the reverse of making, also for a data set with slashes', () => {
+    for (const dataset of ['flights', 'a/b', 'current', '7']) {
+      for (const version of ['current', 1, 999_999_999] as const) {
+        deepEqual(parseModelKey(modelKey(dataset, version)), { dataset, version })
+      }
+    }
+  })
+
+  test('text that is no key is none', () => {
+    for (const key of ['', 'flights', '/1', 'flights/', 'flights/0', 'flights/01', 'flights/-1', 'flights/1.5']) {
+      equal(parseModelKey(key), undefined, key)
+    }
+  })
+})

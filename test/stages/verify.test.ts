@@ -1,0 +1,252 @@
+import { deepEqual, equal, match } from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import fc from 'fast-check'
+import type { StockRow } from '../../src/stages/verify/stock-log.ts'
+import { type VerifyOptions, type VerifyResult, verify } from '../../src/stages/verify.ts'
+import {
+  type ExampleTopics,
+  example,
+  exampleFlight,
+  exampleModel,
+  exampleTopics,
+  MemoryStockLog,
+  normalizedValue,
+  rawValue,
+  schemaById,
+} from './verify-example.ts'
+
+const none = { lost: 0, doubled: 0, reordered: 0, wrong: 0 }
+const models = (version: number) => (version === 1 || version === 2 ? exampleModel(version) : undefined)
+
+function audit(topics: ExampleTopics, options: Partial<VerifyOptions> = {}): Promise<VerifyResult> {
+  const all = (topic: string, rows: readonly StockRow[]) => ({
+    topic,
+    ranges: [{ partition: 0, start: 0, end: rows.length }],
+  })
+  return verify({
+    log: new MemoryStockLog(topics),
+    raw: all(example.raw, topics.raw),
+    normalized: all(example.normalized, topics.normalized),
+    restored: all(example.restored, topics.restored),
+    deadLetters: all(example.deadLetters, topics.deadLetters),
+    schemaById,
+    models,
+    ...options,
+  })
+}
+
+async function faults(topics: ExampleTopics, options: Partial<VerifyOptions> = {}) {
+  const { lost, doubled, reordered, wrong } = await audit(topics, options)
+  return { lost, doubled, reordered, wrong }
+}
+
+const withoutRestored = { restored: undefined }
+
+function move<T>(rows: T[], from: number, to: number): void {
+  rows.splice(to, 0, ...rows.splice(from, 1))
+}
+
+function deadLetter(row: StockRow, offset: number, stage = 'normalize', topic = example.raw): StockRow {
+  const headers = { ...row.headers, 'vgm.stage': stage, 'vgm.source.topic': topic, 'vgm.source.offset': String(offset) }
+  return { ...row, headers }
+}
+
+suite('verify', () => {
+  test('finds nothing where every row is as it should be', async () => {
+    const result = await audit(exampleTopics(500, (i) => (i < 250 ? 1 : 2)))
+    deepEqual(result, { rows: 500, ...none, deadLetters: 0, examples: [] })
+  })
+
+  test('finds a row that is missing in the normalized topic, and does not ask for it in the restored one', async () => {
+    const topics = exampleTopics(500)
+    topics.normalized.splice(123, 1)
+    topics.restored.splice(123, 1)
+    const { examples, ...counts } = await audit(topics)
+    deepEqual(counts, { rows: 500, ...none, lost: 1, deadLetters: 0 })
+    deepEqual(examples, [
+      { fault: 'lost', topic: example.raw, partition: 0, offset: 123, problem: 'the row is missing' },
+    ])
+  })
+
+  test('finds a row that is missing in the restored topic only', async () => {
+    const topics = exampleTopics(500)
+    topics.restored.splice(77, 1)
+    deepEqual(await faults(topics), { ...none, lost: 1 })
+  })
+
+  test('finds rows that are missing at the start and at the end', async () => {
+    const topics = exampleTopics(100)
+    topics.normalized.shift()
+    topics.normalized.pop()
+    deepEqual(await faults(topics, withoutRestored), { ...none, lost: 2 })
+  })
+
+  test('finds a slice that was written twice', async () => {
+    const topics = exampleTopics(5000)
+    topics.normalized.splice(3000, 0, ...topics.normalized.slice(1000, 3000))
+    deepEqual(await faults(topics, withoutRestored), { ...none, doubled: 2000 })
+  })
+
+  test('counts a row that was moved as one, not all that it passes', async () => {
+    const topics = exampleTopics(300)
+    move(topics.normalized, 100, 110)
+    move(topics.restored, 100, 110)
+    deepEqual(await faults(topics), { ...none, reordered: 1 })
+  })
+
+  test('finds a wrong mode, although its value belongs to it', async () => {
+    const topics = exampleTopics(300)
+    topics.normalized[40] = { ...topics.normalized[40], value: normalizedValue(exampleFlight(40), exampleModel(1), 1) }
+    const { examples, wrong } = await audit(topics, withoutRestored)
+    equal(wrong, 1)
+    equal(examples[0].offset, 40)
+    match(examples[0].problem, /^field "delay": mode 0 instead of 1/)
+  })
+
+  test('finds values of one version that are stamped with another', async () => {
+    const topics = exampleTopics(300)
+    const model = { ...exampleModel(2), version: 1 }
+    topics.normalized[40] = { ...topics.normalized[40], value: normalizedValue(exampleFlight(40), model) }
+    deepEqual(await faults(topics, withoutRestored), { ...none, wrong: 1 })
+  })
+
+  test('finds a version that does not exist', async () => {
+    const topics = exampleTopics(300)
+    const model = { ...exampleModel(1), version: 9 }
+    topics.normalized[40] = { ...topics.normalized[40], value: normalizedValue(exampleFlight(40), model) }
+    const { examples, wrong } = await audit(topics, withoutRestored)
+    equal(wrong, 1)
+    equal(examples[0].problem, 'it is stamped with model version 9, which does not exist')
+  })
+
+  const changes: readonly [string, Partial<StockRow>, RegExp][] = [
+    ['key', { key: Buffer.from('another') }, /^the key is "another" instead of "key-/],
+    ['timestamp', { timestamp: '5' }, /^the timestamp is 5 instead of /],
+    ['header', { headers: { more: Buffer.from('x') } }, /^the header "more" has been added/],
+    ['value', { value: null }, /^the value is null/],
+  ]
+  for (const [what, change, problem] of changes) {
+    test(`finds a changed ${what} in the normalized and in the restored topic`, async () => {
+      for (const role of ['normalized', 'restored'] as const) {
+        const topics = exampleTopics(300)
+        topics[role][41] = { ...topics[role][41], ...change }
+        const { examples, rows: _, deadLetters: __, ...counts } = await audit(topics)
+        deepEqual(counts, { ...none, wrong: 1 })
+        match(examples[0].problem, problem)
+      }
+    })
+  }
+
+  test('finds a passed-through field and a restored integer that differ by one', async () => {
+    const topics = exampleTopics(300)
+    const flight = exampleFlight(50)
+    const wrongId = { ...flight, id: 51 }
+    topics.normalized[50] = { ...topics.normalized[50], value: normalizedValue(wrongId, exampleModel(1)) }
+    topics.restored[60] = {
+      ...topics.restored[60],
+      value: rawValue({ ...exampleFlight(60), delay: exampleFlight(60).delay + 1 }),
+    }
+    deepEqual(await faults(topics), { ...none, wrong: 2 })
+  })
+
+  test('lets rows be missing that are dead letters with unchanged bytes', async () => {
+    const topics = exampleTopics(300)
+    topics.deadLetters.push(deadLetter(topics.raw[10], 10), deadLetter(topics.raw[20], 20))
+    for (const i of [20, 10]) for (const role of ['normalized', 'restored'] as const) topics[role].splice(i, 1)
+    const { rows, deadLetters, examples } = await audit(topics)
+    deepEqual({ rows, deadLetters, examples }, { rows: 300, deadLetters: 2, examples: [] })
+  })
+
+  test('lets rows be missing in the restored topic that restore could not read', async () => {
+    const topics = exampleTopics(300)
+    topics.deadLetters.push(deadLetter(topics.normalized[10], 10, 'restore', example.normalized))
+    topics.restored.splice(10, 1)
+    deepEqual(await faults(topics), none)
+  })
+
+  test('finds dead letters that were changed, that come twice, and that were normalized too', async () => {
+    const topics = exampleTopics(300)
+    const changed = { ...topics.raw[10], value: Buffer.from('other') }
+    topics.deadLetters.push(deadLetter(changed, 10), deadLetter(topics.raw[20], 20), deadLetter(topics.raw[20], 20))
+    topics.normalized.splice(10, 1)
+    deepEqual(await faults(topics, withoutRestored), { ...none, wrong: 1, doubled: 2 })
+  })
+
+  test('finds a dead letter that nothing is wrong with', async () => {
+    const topics = exampleTopics(300)
+    const letter = deadLetter(topics.raw[10], 10)
+    topics.deadLetters.push({ ...letter, headers: { ...letter.headers, 'vgm.model.version': '1' } })
+    const cut = topics.raw[20].value!.subarray(0, -1)
+    topics.raw[20] = { ...topics.raw[20], value: cut }
+    const cutLetter = deadLetter(topics.raw[20], 20)
+    topics.deadLetters.push({ ...cutLetter, headers: { ...cutLetter.headers, 'vgm.model.version': '1' } })
+    for (const i of [20, 10]) topics.normalized.splice(i, 1)
+    const { examples, deadLetters, wrong } = await audit(topics, withoutRestored)
+    deepEqual({ wrong, deadLetters }, { wrong: 1, deadLetters: 1 })
+    equal(examples[0].problem, 'the row at offset 10 could have been normalized')
+  })
+
+  test('passes tombstones', async () => {
+    const topics = exampleTopics(100)
+    for (const role of ['raw', 'normalized', 'restored'] as const)
+      topics[role][30] = { ...topics[role][30], value: null }
+    deepEqual(await faults(topics), none)
+  })
+
+  test('asks for no row that the group has not committed yet', async () => {
+    const topics = exampleTopics(100)
+    topics.normalized.length = 80
+    topics.restored.length = 70
+    const committed = { normalize: new Map([[0, 80]]), restore: new Map([[0, 70]]) }
+    deepEqual(await faults(topics, { committed }), none)
+    deepEqual(await faults(topics, { committed: { normalize: new Map([[0, 85]]), restore: new Map([[0, 70]]) } }), {
+      ...none,
+      lost: 5,
+    })
+  })
+
+  test('begins where retention has left raw rows', async () => {
+    const topics = exampleTopics(200)
+    const raw = { topic: example.raw, ranges: [{ partition: 0, start: 50, end: 200 }] }
+    const { rows, lost, doubled, wrong } = await audit(topics, { raw })
+    deepEqual({ rows, lost, doubled, wrong }, { rows: 150, lost: 0, doubled: 0, wrong: 0 })
+  })
+
+  test('takes clipped values for what they are', async () => {
+    const topics = exampleTopics(100)
+    const model = exampleModel(1)
+    const narrow = {
+      ...model,
+      columns: model.columns.map((column) => ({ ...column, std: column.std.map((s) => s / 100) })),
+    }
+    topics.normalized = topics.raw.map((row, i) => ({ ...row, value: normalizedValue(exampleFlight(i), narrow) }))
+    const wrong = (await faults(topics, { ...withoutRestored, models: () => narrow, clip: 0.99 })).wrong
+    equal(wrong > 50, true)
+    deepEqual(await faults(topics, { ...withoutRestored, models: () => narrow }), none)
+  })
+
+  test('counts lost and doubled rows exactly, wherever they are', async () => {
+    const counts = fc.record({
+      lost: fc.uniqueArray(fc.integer({ min: 0, max: 39 }), { maxLength: 6 }),
+      doubled: fc.uniqueArray(fc.integer({ min: 0, max: 39 }), { maxLength: 6 }),
+    })
+    await fc.assert(
+      fc.asyncProperty(counts, fc.integer({ min: 1, max: 200 }), async ({ lost, doubled }, pieceRows) => {
+        const topics = exampleTopics(1200)
+        // Faults 30 rows apart: within a few rows a lost and a doubled one are as likely one wrong row.
+        const isLost = new Set(lost.map((i) => 30 * i + 3))
+        const isDoubled = new Set(doubled.map((i) => 30 * i + 18))
+        topics.normalized = topics.normalized.flatMap((row, i) =>
+          isLost.has(i) ? [] : isDoubled.has(i) ? [row, row] : [row],
+        )
+        const log = new MemoryStockLog(topics, pieceRows)
+        deepEqual(await faults(topics, { ...withoutRestored, log }), {
+          ...none,
+          lost: lost.length,
+          doubled: doubled.length,
+        })
+      }),
+      { seed: 7, numRuns: 40 },
+    )
+  })
+})
