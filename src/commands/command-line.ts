@@ -3,9 +3,12 @@ import { applyConfigFile } from '../config/config-file.ts'
 import { softwareVersion } from '../config/software-version.ts'
 import { type ExitCode, exitCodes, PipelineError } from '../errors.ts'
 import { benchCommand } from './bench.ts'
+import { deadLettersCommand } from './dead-letters.ts'
+import { demoCommand } from './demo.ts'
 import { exportCommand } from './export.ts'
 import { fitCommand } from './fit.ts'
 import { generateCommand } from './generate.ts'
+import { lagCommand } from './lag.ts'
 import { loadCommand } from './load.ts'
 import { downCommand, statusCommand, upCommand } from './local-cluster.ts'
 import { modelCommand } from './model.ts'
@@ -13,13 +16,14 @@ import { normalizeCommand } from './normalize.ts'
 import { replayCommand } from './replay.ts'
 import { restoreCommand } from './restore.ts'
 import { sampleCommand } from './sample.ts'
+import { verifyCommand } from './verify.ts'
 
 /** Commands in the order of the help text, under its headings. */
 const commands: readonly (readonly [heading: string, commands: readonly (() => Command)[]])[] = [
-  ['Start here:', [upCommand, downCommand, statusCommand]],
+  ['Start here:', [demoCommand, upCommand, downCommand, statusCommand]],
   ['The flow:', [loadCommand, generateCommand, sampleCommand, fitCommand, normalizeCommand, restoreCommand]],
-  ['Its results:', [exportCommand, replayCommand]],
-  ['Looking after it:', [modelCommand, benchCommand]],
+  ['Its results:', [exportCommand, replayCommand, verifyCommand]],
+  ['Looking after it:', [modelCommand, lagCommand, deadLettersCommand, benchCommand]],
 ]
 
 /** Parses, runs, and sets the process's exit code. */

@@ -1,6 +1,7 @@
 import kafkajs, { type Admin } from 'kafkajs'
 import { exitCodes, PipelineError } from '../errors.ts'
 import type { PartitionOffset } from '../stages/ports.ts'
+import { BrokerConnections, offsetNames } from './broker-connections.ts'
 import { BrokerError } from './broker-errors.ts'
 import type { ConnectionSettings } from './connection-settings.ts'
 import { type ControlLog, createControlClient, toControlError } from './control-client.ts'
@@ -83,10 +84,12 @@ export class ClusterAdmin {
   readonly #settings: ConnectionSettings
   readonly #log: ControlLog
   #connecting: Promise<Admin> | undefined
+  readonly #offsets: BrokerConnections
 
   constructor(settings: ConnectionSettings, log: ControlLog) {
     this.#settings = settings
     this.#log = log
+    this.#offsets = new BrokerConnections(settings)
   }
 
   /** @throws BrokerUnreachableError after about 3 s */
@@ -95,6 +98,11 @@ export class ClusterAdmin {
   }
 
   async close(): Promise<void> {
+    await this.#offsets.close()
+    await this.#disconnect()
+  }
+
+  async #disconnect(): Promise<void> {
     const connecting = this.#connecting
     this.#connecting = undefined
     if (connecting === undefined) return
@@ -184,12 +192,18 @@ export class ClusterAdmin {
     return 'present'
   }
 
-  /** By partition, ascending. @throws TopicMissingError */
+  /**
+   * By partition, ascending. Not by kafkajs: its end is the last stable offset, which an open transaction holds back.
+   *
+   * @throws TopicMissingError
+   */
   async watermarks(topic: string): Promise<readonly Watermarks[]> {
-    const offsets = await this.#ofTopic(topic, 'Reading the offsets', (admin) => admin.fetchTopicOffsets(topic))
-    return offsets
-      .map(({ partition, low, high }) => ({ partition, low: Number(low), high: Number(high) }))
-      .sort((a, b) => a.partition - b.partition)
+    const count = await this.partitionCount(topic)
+    if (count === undefined) throw new TopicMissingError(topic)
+    const partitions = Array.from({ length: count }, (_, partition) => ({ topic, partition }))
+    const low = await this.#offsets.listOffsets(partitions, offsetNames.start)
+    const high = await this.#offsets.listOffsets(partitions, offsetNames.end)
+    return low.map(({ partition, offset }, i) => ({ partition, low: offset, high: high[i].offset }))
   }
 
   /** The offset after the last record. @throws TopicMissingError */
@@ -269,6 +283,8 @@ export class ClusterAdmin {
   }
 
   async #create(topic: string, partitions: number, config: readonly (readonly [string, string])[]): Promise<boolean> {
+    // kafkajs logs the answer that a topic exists as an error.
+    if ((await this.partitionCount(topic)) !== undefined) return false
     const configEntries = config.map(([name, value]) => ({ name, value }))
     return this.#ask(`Creating topic ${topic}`, (admin) =>
       admin.createTopics({
@@ -289,7 +305,7 @@ export class ClusterAdmin {
     } catch (cause) {
       const error = toControlError(cause, what, this.#settings.brokers)
       // kafkajs keeps asking for the metadata of each topic it has met; once one of them is gone every request fails.
-      if (error instanceof BrokerError && error.errorName === 'UNKNOWN_TOPIC_OR_PARTITION') await this.close()
+      if (error instanceof BrokerError && error.errorName === 'UNKNOWN_TOPIC_OR_PARTITION') await this.#disconnect()
       throw error
     }
   }

@@ -1,0 +1,96 @@
+import { Command } from 'commander'
+import { topicNames } from '../config/names.ts'
+import { UsageError } from '../errors.ts'
+import { TopicMissingError } from '../kafka/admin.ts'
+import { StockReader } from '../kafka/stock-reader.ts'
+import { type DeadLetter, listDeadLetters, showDeadLetter } from '../stages/dead-letters.ts'
+import type { StockLog } from '../stages/verify/stock-log.ts'
+import {
+  checkDataset,
+  type DatasetFlags,
+  datasetCommand,
+  type OpenCluster,
+  printResult,
+  withCluster,
+} from './command-context.ts'
+import { textTable } from './report-text.ts'
+import { topicEnds, topicStarts } from './row-topics.ts'
+
+interface DeadLetterFlags extends DatasetFlags {
+  readonly topic?: string
+}
+
+export function deadLettersCommand(): Command {
+  return new Command('dead-letters')
+    .description('look at rows that could not be processed')
+    .addCommand(listCommand())
+    .addCommand(showCommand())
+}
+
+function listCommand(): Command {
+  return datasetCommand('ls', 'how many there are, by cause', 'vgm dead-letters ls --dataset trips')
+    .option('--topic <topic>', 'instead of <dataset>.dead-letters')
+    .action((flags: DeadLetterFlags) =>
+      withDeadLetters(flags, async (cluster, log, topic) => {
+        const starts = await topicStarts(cluster, topic)
+        const ends = await topicEnds(cluster, topic)
+        const ranges = starts.map(({ partition, offset }, i) => ({ partition, start: offset, end: ends[i].offset }))
+        const summary = await listDeadLetters(log, topic, ranges)
+        const table = textTable(
+          ['code', 'stage', 'source', 'partition', 'schema', 'rows', 'first', 'last'],
+          summary.groups.map((group) => [
+            group.code,
+            group.stage,
+            group.sourceTopic,
+            group.sourcePartition,
+            group.schemaId ?? '-',
+            group.count,
+            group.firstOffset,
+            group.lastOffset,
+          ]),
+        )
+        printResult(flags, summary, summary.rows === 0 ? `No dead letters in ${topic}.` : table)
+      }),
+    )
+}
+
+function showCommand(): Command {
+  return datasetCommand('show', 'one of them, with its headers and bytes', 'vgm dead-letters show --dataset trips 0/12')
+    .argument('<position>', 'partition/offset in the dead-letters topic, as ls prints them')
+    .option('--topic <topic>', 'instead of <dataset>.dead-letters')
+    .action((position: string, flags: DeadLetterFlags) => {
+      const match = /^(\d+)\/(\d+)$/.exec(position)
+      if (match === null) throw new UsageError(`"${position}" is no position`, 'Write partition/offset, as 0/12')
+      const at = { partition: Number(match[1]), offset: Number(match[2]) }
+      return withDeadLetters(flags, async ({ registry }, log, topic) => {
+        const letter = await showDeadLetter(log, topic, at, (id) => registry.schemaById(id))
+        printResult(flags, letter, letterText(letter))
+      })
+    })
+}
+
+function letterText(letter: DeadLetter): string {
+  const lines = Object.entries(letter).flatMap(([name, value]) =>
+    value !== null && typeof value === 'object'
+      ? Object.entries(value as Record<string, unknown>).map(([key, text]) => [key, String(text)])
+      : [[name, String(value)]],
+  )
+  const width = Math.max(...lines.map(([name]) => name.length))
+  return lines.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n')
+}
+
+async function withDeadLetters(
+  flags: DeadLetterFlags,
+  work: (cluster: OpenCluster, log: StockLog, topic: string) => Promise<void>,
+): Promise<void> {
+  const topic = flags.topic ?? topicNames(checkDataset(flags.dataset)).deadLetters
+  await withCluster(flags, async (cluster) => {
+    if ((await cluster.admin.partitionCount(topic)) === undefined) throw new TopicMissingError(topic)
+    const log = new StockReader(cluster.settings, (level, message, context) => cluster.log[level](context, message))
+    try {
+      await work(cluster, log, topic)
+    } finally {
+      await log.close()
+    }
+  })
+}

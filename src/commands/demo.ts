@@ -1,0 +1,247 @@
+import { basename, dirname, extname, join } from 'node:path'
+import type { Command } from 'commander'
+import { defaultModelsTopic, groupName, topicNames } from '../config/names.ts'
+import { exitCodes } from '../errors.ts'
+import type { Model } from '../model/model.ts'
+import { createProgress, formatSpeed } from '../observe/progress.ts'
+import { type CommonFlags, type OpenCluster, plainCommand, printResult, withCluster } from './command-context.ts'
+import { demoFile } from './demo-file.ts'
+import { exportTopic } from './export.ts'
+import { fitDataset, modelSummary } from './fit.ts'
+import { loadFile } from './load.ts'
+import { modelPlot } from './model-plot.ts'
+import { normalizeTopic } from './normalize.ts'
+import { withOwnCluster } from './own-cluster.ts'
+import { textTable } from './report-text.ts'
+import { restoreTopic } from './restore.ts'
+import { defaultPartitions, topicEnds } from './row-topics.ts'
+import { sampleTopic } from './sample.ts'
+import { mismatches, verifyDataset } from './verify.ts'
+
+interface DemoFlags extends CommonFlags {
+  readonly keep?: boolean
+  readonly brokers?: string
+  readonly registry?: string
+}
+
+const sampledRows = 200_000
+
+type Step = 'load' | 'sample' | 'fit' | 'normalize' | 'restore' | 'verify'
+
+/** What `vgm demo --json` prints; a contract. */
+interface DemoResult {
+  readonly rows: number
+  readonly normalized: number
+  readonly restored: number
+  readonly deadLetters: number
+  readonly mismatches: number
+  readonly model: ReturnType<typeof modelSummary>
+  readonly seconds: Readonly<Record<Step, number>>
+  readonly rowsPerSecond: { readonly load: number; readonly normalize: number; readonly restore: number }
+}
+
+export function demoCommand(): Command {
+  return plainCommand('demo', 'the whole flow on real data, on a cluster of its own', 'vgm demo trips.parquet')
+    .argument('[file]', 'your own CSV or Parquet file; 3 million flights unless given')
+    .option('--keep', 'leave the cluster running, to look around')
+    .option('--brokers <list>', 'use this cluster instead of one of its own')
+    .option('--registry <url>', 'its schema registry')
+    .action(async (file: string | undefined, flags: DemoFlags) => {
+      await withOwnCluster(flags, ({ brokers, registry }) =>
+        withCluster({ ...flags, brokers, registry }, async (cluster) => {
+          const demo = await runDemo(cluster, file, flags.json !== true)
+          printResult(flags, demo.result, demoText(demo, flags.keep === true, { brokers, registry }))
+          if (demo.result.mismatches > 0) process.exitCode = exitCodes.failed
+        }),
+      )
+    })
+}
+
+interface Demo {
+  readonly result: DemoResult
+  readonly model: Model
+  readonly dataset: string
+  readonly file: string
+  /** the normalized rows of the reader's own file */
+  readonly exported: string | undefined
+}
+
+async function runDemo(cluster: OpenCluster, ownFile: string | undefined, isTalking: boolean): Promise<Demo> {
+  const file = ownFile ?? demoFile()
+  const dataset = ownFile === undefined ? 'flights' : datasetOf(ownFile)
+  const topics = topicNames(dataset)
+  const modelsTopic = defaultModelsTopic
+  const seconds: Record<Step, number> = { load: 0, sample: 0, fit: 0, normalize: 0, restore: 0, verify: 0 }
+  let total: number | undefined
+
+  const step = async <T>(
+    name: Step,
+    work: (onProgress: (rows: number, of?: number) => void) => Promise<T>,
+  ): Promise<T> => {
+    const progress = createProgress(name)
+    const startedMs = performance.now()
+    try {
+      return await work((rows, of) => progress.update(rows, of ?? total))
+    } finally {
+      progress.end()
+      seconds[name] = (performance.now() - startedMs) / 1_000
+      if (isTalking) process.stderr.write(`${name.padEnd(10)} ${seconds[name].toFixed(1).padStart(6)} s\n`)
+    }
+  }
+
+  const loaded = await step('load', (onProgress) =>
+    loadFile(
+      cluster,
+      { file, dataset, topic: topics.raw, partitions: defaultPartitions, compression: 'none' },
+      onProgress,
+    ),
+  )
+  total = loaded.rowsOut
+  await step('sample', (onProgress) =>
+    sampleTopic(
+      cluster,
+      {
+        dataset,
+        rawTopic: topics.raw,
+        sampleTopic: topics.sample,
+        size: { rows: sampledRows },
+        seed: 0,
+        partitions: 1,
+        append: true,
+      },
+      onProgress,
+    ),
+  )
+  const model = await step('fit', (onProgress) =>
+    fitDataset(
+      cluster,
+      {
+        dataset,
+        modelsTopic,
+        source: 'sample',
+        rawTopic: topics.raw,
+        sampleTopic: topics.sample,
+        recipe: 'scaled',
+        mixture: {},
+        minWeight: 0.005,
+        seed: 0,
+      },
+      onProgress,
+    ),
+  )
+  const normalized = await step('normalize', async (onProgress) =>
+    normalizeTopic(
+      cluster,
+      {
+        dataset,
+        modelsTopic,
+        topics,
+        group: groupName(dataset, 'normalize'),
+        clip: Infinity,
+        compression: 'none',
+        ends: await topicEnds(cluster, topics.raw),
+      },
+      ({ rowsIn }) => onProgress(rowsIn),
+    ),
+  )
+  const restored = await step('restore', async (onProgress) =>
+    restoreTopic(
+      cluster,
+      {
+        dataset,
+        modelsTopic,
+        topics,
+        group: groupName(dataset, 'restore'),
+        compression: 'none',
+        ends: await topicEnds(cluster, topics.normalized),
+      },
+      ({ rowsIn }) => onProgress(rowsIn),
+    ),
+  )
+  const audit = await step('verify', (onProgress) =>
+    verifyDataset(cluster, { dataset, modelsTopic, topics, clip: Infinity }, onProgress),
+  )
+  const exported = ownFile === undefined ? undefined : exportedName(ownFile)
+  if (exported !== undefined)
+    await exportTopic(
+      cluster,
+      { topic: topics.normalized, file: exported, format: 'parquet', withKey: false, withPosition: false },
+      () => undefined,
+    )
+  const result: DemoResult = {
+    rows: loaded.rowsOut,
+    normalized: normalized.rowsOut,
+    restored: restored.rowsOut,
+    deadLetters: normalized.deadLetters + restored.deadLetters,
+    mismatches: mismatches(audit),
+    model: modelSummary(model),
+    seconds,
+    rowsPerSecond: {
+      load: loaded.rowsPerSecond,
+      normalize: normalized.rowsPerSecond,
+      restore: restored.rowsPerSecond,
+    },
+  }
+  return { result, model, dataset, file, exported }
+}
+
+function demoText(
+  { result, model, dataset, file, exported }: Demo,
+  keep: boolean,
+  { brokers, registry }: { brokers: string; registry: string },
+): string {
+  const { rows, normalized, restored, deadLetters, mismatches: wrong, seconds } = result
+  const count = (n: number) => n.toLocaleString('en')
+  const steps: readonly (readonly [Step, number, string])[] = [
+    ['load', rows, `${basename(file)} into ${dataset}.raw`],
+    ['sample', rows, `${count(Math.min(sampledRows, rows))} rows into ${dataset}.sample`],
+    ['fit', Math.min(sampledRows, rows), `version ${model.version} into ${defaultModelsTopic}`],
+    ['normalize', normalized, `into ${dataset}.normalized, exactly once`],
+    ['restore', restored, `into ${dataset}.restored, exactly once`],
+    ['verify', rows, 'every row, by a stock client'],
+  ]
+  const table = textTable(
+    ['step', 'rows', 'seconds', 'speed', 'what'],
+    steps.map(([name, n, what]) => [name, n, seconds[name].toFixed(1), formatSpeed(n / seconds[name]), what]),
+  )
+  const verdict =
+    wrong === 0
+      ? `${count(rows)} rows in, ${count(normalized)} normalized, ${count(restored)} restored, ${count(deadLetters)} dead letters: none lost, doubled, reordered or wrong.`
+      : `${count(wrong)} faults: run "vgm verify --dataset ${dataset}" on this cluster to see them.`
+  const next = keep
+    ? [
+        `The cluster is still there: ${brokers}, registry ${registry}`,
+        `  vgm model show --dataset ${dataset}       the model again`,
+        `  vgm lag --dataset ${dataset}              how far the groups are`,
+        `  vgm export --dataset ${dataset} out.parquet`,
+        `  vgm replay --dataset ${dataset} --from start --model ${model.version}`,
+        '  vgm down                          stops it, and removes its data',
+      ]
+    : [
+        'What to try next:',
+        '  vgm demo your-own.csv             the same with your rows',
+        '  vgm demo --keep                   leave the cluster up and look around',
+        '  vgm up, vgm load FILE --dataset D, vgm sample, vgm fit, vgm normalize',
+      ]
+  return [
+    '',
+    ...model.columns.map((column) => `${modelPlot(column)}\n`),
+    table,
+    '',
+    verdict,
+    ...(exported === undefined ? [] : [`Normalized rows: ${exported}`]),
+    '',
+    ...next,
+  ].join('\n')
+}
+
+/** @example datasetOf('data/My trips.csv') // 'My-trips' */
+function datasetOf(file: string): string {
+  const name = basename(file, extname(file)).replace(/[^A-Za-z0-9._-]+/g, '-')
+  return name.replace(/^[^A-Za-z0-9]+/, '') || 'demo'
+}
+
+/** @example exportedName('data/trips.csv') // 'data/trips.normalized.parquet' */
+function exportedName(file: string): string {
+  return join(dirname(file), `${basename(file, extname(file))}.normalized.parquet`)
+}

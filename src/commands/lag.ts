@@ -1,0 +1,45 @@
+import type { Command } from 'commander'
+import { type GroupStage, groupName, topicNames } from '../config/names.ts'
+import { type Lag, lagOf } from '../stages/lag.ts'
+import { checkDataset, type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
+import { textTable } from './report-text.ts'
+
+interface LagFlags extends DatasetFlags {
+  readonly group?: string
+  readonly topic?: string
+}
+
+export function lagCommand(): Command {
+  return datasetCommand('lag', 'how far normalize and restore are behind', 'vgm lag --dataset trips')
+    .option('--group <name>', 'another group, of --topic')
+    .option('--topic <topic>', 'the topic that --group reads')
+    .action(async (flags: LagFlags) => {
+      const dataset = checkDataset(flags.dataset)
+      const { raw, normalized } = topicNames(dataset)
+      const stages: readonly (readonly [GroupStage, string])[] = [
+        ['normalize', raw],
+        ['restore', normalized],
+      ]
+      const groups =
+        flags.group === undefined
+          ? stages.map(([stage, topic]) => [groupName(dataset, stage), topic] as const)
+          : [[flags.group, flags.topic ?? raw] as const]
+      await withCluster(flags, async ({ admin }) => {
+        const lags: Lag[] = []
+        for (const [group, topic] of groups)
+          if (flags.group !== undefined || (await admin.partitionCount(topic)) !== undefined)
+            lags.push(await lagOf(admin, group, topic))
+        const rows = lags.flatMap(({ group, topic, partitions }) =>
+          partitions.map(({ partition, committed, end, lag }) => [
+            group,
+            topic,
+            partition,
+            committed === undefined ? '-' : committed,
+            end,
+            lag,
+          ]),
+        )
+        printResult(flags, lags, textTable(['group', 'topic', 'partition', 'committed', 'end', 'lag'], rows))
+      })
+    })
+}
