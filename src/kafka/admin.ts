@@ -1,7 +1,7 @@
 import kafkajs, { type Admin } from 'kafkajs'
 import { exitCodes, PipelineError } from '../errors.ts'
 import type { PartitionOffset } from '../stages/ports.ts'
-import { BrokerConnections, offsetNames } from './broker-connections.ts'
+import { BrokerConnections, earliest, latest } from './broker-connections.ts'
 import { BrokerError } from './broker-errors.ts'
 import type { ConnectionSettings } from './connection-settings.ts'
 import { type ControlLog, createControlClient, toControlError } from './control-client.ts'
@@ -201,8 +201,8 @@ export class ClusterAdmin {
     const count = await this.partitionCount(topic)
     if (count === undefined) throw new TopicMissingError(topic)
     const partitions = Array.from({ length: count }, (_, partition) => ({ topic, partition }))
-    const low = await this.#offsets.listOffsets(partitions, offsetNames.start)
-    const high = await this.#offsets.listOffsets(partitions, offsetNames.end)
+    const low = await this.#offsets.listOffsets(partitions, earliest)
+    const high = await this.#offsets.listOffsets(partitions, latest)
     return low.map(({ partition, offset }, i) => ({ partition, low: offset, high: high[i].offset }))
   }
 

@@ -11,9 +11,6 @@ import type { PartitionOffset, TopicPartition } from '../stages/ports.ts'
 import { BrokerError, ConnectionLostError, toBrokerError } from './broker-errors.ts'
 import type { ConnectionSettings } from './connection-settings.ts'
 
-/** What ListOffsets takes in place of a time. The end is the high watermark: open transactions count. */
-export const offsetNames = { start: -2, end: -1 } as const
-
 /** Coordinator kinds of FindCoordinator. */
 export const coordinatorKinds = { group: 0, transaction: 1 } as const
 export type CoordinatorKind = keyof typeof coordinatorKinds

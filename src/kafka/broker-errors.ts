@@ -45,8 +45,9 @@ const kinds: Readonly<Record<string, ErrorKind>> = {
   INVALID_PRODUCER_ID_MAPPING: 'abortable',
   OPERATION_NOT_ATTEMPTED: 'abortable',
   TRANSACTION_ABORTABLE: 'abortable',
-  // The time-out of our own transaction bumps the epoch too; bumping it once more tells (PRODUCER_FENCED if not ours).
-  INVALID_PRODUCER_EPOCH: 'abortable',
+  // A leader's word for PRODUCER_FENCED. After the time-out of our own transaction too (seen with Kafka 4.3): the coordinator
+  // takes the epoch away for good, and only a new start gets another.
+  INVALID_PRODUCER_EPOCH: 'fenced',
   PRODUCER_FENCED: 'fenced',
   TRANSACTION_COORDINATOR_FENCED: 'fenced',
   FENCED_INSTANCE_ID: 'fenced',
@@ -100,8 +101,8 @@ export class ConnectionLostError extends PipelineError {
 export class FencedError extends PipelineError {
   readonly code = 'VGM_FENCED'
   constructor(who: string, cause: unknown) {
-    super(`${who} has been fenced: another instance has taken its place`, {
-      fix: 'Run one process per --instance name; a supervisor may restart this one',
+    super(`${who} has been fenced: another instance has taken its place, or this one did not answer for too long`, {
+      fix: 'Run one process per --instance name, and start this one again: it goes on where it stopped',
       exitCode: exitCodes.fenced,
       cause,
     })

@@ -131,7 +131,7 @@ export class TransactionalProducer implements TransactionalWriter {
     const turn = progress.opened ?? transaction.opening
     const sent = turn.then(() => this.#send(transaction, progress, bytes, isFirst)).then(() => batch.recycle(bytes))
     const settled = sent.catch((error: unknown) => {
-      transaction.failure ??= error
+      transaction.failure ??= this.#orFenced(error)
     })
     if (isFirst) {
       progress.opened = settled
@@ -313,9 +313,13 @@ export class TransactionalProducer implements TransactionalWriter {
         return this.#connections.request(connection, what, send)
       })
     } catch (error) {
-      if (kindOf(error) === 'fenced') throw new FencedError(`The transactional id ${transactionalId}`, error)
-      throw error
+      throw this.#orFenced(error)
     }
+  }
+
+  #orFenced(error: unknown): unknown {
+    if (kindOf(error) !== 'fenced' || error instanceof FencedError) return error
+    return new FencedError(`The transactional id ${this.#options.transactionalId}`, error)
   }
 }
 

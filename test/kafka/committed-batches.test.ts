@@ -176,10 +176,7 @@ suite('committed batches', () => {
 
   test('a batch without a transaction is kept although its producer rolls one back', () => {
     const parts = [dataBatch(1, facts), dataBatch(1, { ...facts, baseOffset: 1, isTransactional: false })]
-    deepEqual(
-      rowOffsets(committedBatches(fetchedFrom(parts, [{ producerId: 7n, firstOffset: 0 }]), 0, Infinity)),
-      [1],
-    )
+    deepEqual(rowOffsets(committedBatches(fetchedFrom(parts, [{ producerId: 7n, firstOffset: 0 }]), 0, Infinity)), [1])
   })
 
   test('a wrong checksum is an error that names the batch, and so is one in a batch that would be dropped', () => {

@@ -1,3 +1,4 @@
+import { RecordBatchWriter } from '../../src/batch/record-batch-writer.ts'
 import { createRecords } from '../../src/batch/records.ts'
 import { BrokerConnections, earliest, latest } from '../../src/kafka/broker-connections.ts'
 import type { ConnectionSettings } from '../../src/kafka/connection-settings.ts'
@@ -5,7 +6,6 @@ import { createControlClient } from '../../src/kafka/control-client.ts'
 import { Fetcher } from '../../src/kafka/fetcher.ts'
 import { StockReader } from '../../src/kafka/stock-reader.ts'
 import { TransactionalProducer, type TransactionalProducerOptions } from '../../src/kafka/transactional-producer.ts'
-import { RecordBatchWriter } from '../../src/batch/record-batch-writer.ts'
 import { readFetched } from '../../src/stages/read-fetched.ts'
 import { testCluster, uniqueName } from '../cluster/shared-cluster.ts'
 

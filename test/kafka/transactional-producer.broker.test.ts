@@ -1,5 +1,6 @@
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
 import { suite, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { RecordBatchWriter } from '../../src/batch/record-batch-writer.ts'
 import { encodeHeaders } from '../../src/batch/record-headers.ts'
 import { BrokerError, FencedError } from '../../src/kafka/broker-errors.ts'
@@ -94,9 +95,24 @@ suite('transactional producer, on a broker', () => {
     await first.begin()
     await first.produce(topic, 0, batchOf('a'))
     await broker.openProducer({ transactionalId })
-    await first.produce(topic, 0, batchOf('b'))
-    await rejects(first.commit())
+    await rejects(async () => {
+      await first.produce(topic, 0, batchOf('b'))
+      await first.commit()
+    }, FencedError)
     await rejects(first.abort(), FencedError)
+    deepEqual(await broker.rows(topic), [])
+  })
+
+  test('a transaction that takes longer than its time-out is rolled back, and its producer has to start anew', async (t) => {
+    const broker = await TestBroker.connect(t)
+    const topic = await broker.createTopic()
+    const producer = await broker.openProducer({ transactionTimeoutMs: 500 })
+    await producer.begin()
+    await producer.produce(topic, 0, batchOf('too late'))
+    // The broker looks for such transactions once a second.
+    await sleep(2_500)
+    await rejects(producer.commit(), FencedError)
+    await producer.close()
     deepEqual(await broker.rows(topic), [])
   })
 
@@ -187,7 +203,10 @@ suite('transactional producer, on a broker', () => {
       await producer.commit()
     }
     const values = valuesOf(await broker.rows(topic))
-    deepEqual(values.toSorted(), Array.from({ length: 10 }, (_, i) => `kept ${i}`))
+    deepEqual(
+      values.toSorted(),
+      Array.from({ length: 10 }, (_, i) => `kept ${i}`),
+    )
   })
 
   test('200 small transactions one after another do not wait for one another for long', async (t) => {
