@@ -101,6 +101,7 @@ export class TransactionalGroupSession implements GroupSession {
     const { membership, fetcher, producer, connections } = this.#parts
     try {
       await this.#giveUp()
+      this.#assignment = []
       await fetcher.close()
       await membership.leave()
       await producer.close()
@@ -110,17 +111,18 @@ export class TransactionalGroupSession implements GroupSession {
   }
 
   async #join(): Promise<void> {
-    this.#assignment = await this.#parts.membership.join()
-    await this.#seek()
+    await this.#seek(await this.#parts.membership.join())
   }
 
   /** Puts the fetcher where the group has committed. */
-  async #seek(): Promise<void> {
+  async #seek(assignment: readonly TopicPartition[]): Promise<void> {
     const { connections, fetcher, group, startOffsets, endOffsetOf } = this.#parts
-    const committed = await connections.committedOffsets(group, this.#assignment)
+    const committed = await connections.committedOffsets(group, assignment)
     const known = new Set(committed.map(({ topic, partition }) => `${topic}/${partition}`))
-    const fresh = this.#assignment.filter(({ topic, partition }) => !known.has(`${topic}/${partition}`))
+    const fresh = assignment.filter(({ topic, partition }) => !known.has(`${topic}/${partition}`))
     const positions = [...committed, ...(fresh.length > 0 ? await startOffsets(fresh) : [])]
+    // A replay knows nothing of a partition that came after its start: that one is not read.
+    this.#assignment = positions.map(({ topic, partition }) => ({ topic, partition }))
     fetcher.assign(positions.map((position) => ({ ...position, endOffset: endOffsetOf(position) })))
   }
 
@@ -148,7 +150,7 @@ export class TransactionalGroupSession implements GroupSession {
     this.#slice = undefined
     this.#broken = undefined
     await this.#parts.producer.abort()
-    if (!this.#parts.membership.mustRejoin) await this.#seek()
+    if (!this.#parts.membership.mustRejoin) await this.#seek(this.#assignment)
     return false
   }
 

@@ -34,34 +34,42 @@ export class NormalizedWriter implements ValueWriter {
   #headBytes = 0
   #schemaId = 0
   #bare = false
+  #columns = 0
   /** size of a bare value whose modes take a byte each */
   #bareBytes = 0
   #records: Records = createRecords(0)
+  #valueStart = this.#records.valueStart
   /** shape (columns)(rows), in the order of the body, as the columns below */
   #extent: readonly Uint32Array[] = []
   #values: readonly Float64Array[] = []
   #modes: readonly Uint8Array[] = []
+  /** of the first column of a bare body: two steps less to its numbers, and many topics have no other */
+  #firstValues: Float64Array = new Float64Array(0)
+  #firstModes: Uint8Array = new Uint8Array(0)
 
   beginRun({ records, columns, plan, schemaId, modelVersion, values, modes }: NormalizedRun): void {
     const order = Array.from(plan.order)
     this.#schemaId = schemaId
     this.#headBytes = writeInt(this.#head, framingBytes, modelVersion)
     this.#bare = plan.bare
+    this.#columns = order.length
     this.#bareBytes = this.#headBytes + 9 * order.length
     this.#records = records
+    this.#valueStart = records.valueStart
     this.#extent = order.map((column) => columns.extent[column])
     this.#values = order.map((column) => values[column])
     this.#modes = order.map((column) => modes[column])
+    if (plan.bare) {
+      this.#firstValues = this.#values[0]
+      this.#firstModes = this.#modes[0]
+    }
   }
 
   valueBytes(row: number): number {
-    const { valueStart } = this.#records
-    if (valueStart[row] < 0) return -1
+    if (this.#valueStart[row] < 0) return -1
     if (!this.#bare) return this.#mixedBytes(row)
-    const modes = this.#modes
-    let length = this.#bareBytes
-    for (let i = 0; i < modes.length; i++) if (modes[i][row] >= 64) length++
-    return length
+    const length = this.#bareBytes + wideModeBytes(this.#firstModes[row])
+    return this.#columns === 1 ? length : length + this.#otherWideBytes(row)
   }
 
   writeValue(row: number, out: Uint8Array, view: DataView, at: number): number {
@@ -72,9 +80,21 @@ export class NormalizedWriter implements ValueWriter {
     for (let i = framingBytes + 1; i < headBytes; i++) out[at + i] = this.#head[i]
     at += headBytes
     if (!this.#bare) return this.#writeMixed(row, out, view, at)
+    at = writeModeValue(this.#firstValues[row], this.#firstModes[row], out, view, at)
+    return this.#columns === 1 ? at : this.#writeOthers(row, out, view, at)
+  }
+
+  #otherWideBytes(row: number): number {
+    const modes = this.#modes
+    let bytes = 0
+    for (let i = 1; i < modes.length; i++) bytes += wideModeBytes(modes[i][row])
+    return bytes
+  }
+
+  #writeOthers(row: number, out: Uint8Array, view: DataView, at: number): number {
     const values = this.#values
     const modes = this.#modes
-    for (let i = 0; i < values.length; i++) at = writeModeValue(values[i][row], modes[i][row], out, view, at)
+    for (let i = 1; i < values.length; i++) at = writeModeValue(values[i][row], modes[i][row], out, view, at)
     return at
   }
 
@@ -104,6 +124,11 @@ export class NormalizedWriter implements ValueWriter {
     }
     return copyBytes(bytes, source, from, valueEnd[row], out, view, at)
   }
+}
+
+/** A mode's varint has a second byte from 64 on. */
+function wideModeBytes(mode: number): number {
+  return mode < 64 ? 0 : 1
 }
 
 function writeModeValue(value: number, mode: number, out: Uint8Array, view: DataView, at: number): number {

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { RecordBatchWriter } from '../../src/batch/record-batch-writer.ts'
 import { encodeHeaders } from '../../src/batch/record-headers.ts'
 import { BrokerError, FencedError } from '../../src/kafka/broker-errors.ts'
+import { Fetcher } from '../../src/kafka/fetcher.ts'
 import { uniqueName } from '../cluster/shared-cluster.ts'
 import { batchOf, TestBroker, valuesOf } from './test-broker.ts'
 
@@ -30,7 +31,7 @@ suite('transactional producer, on a broker', () => {
     deepEqual(valuesOf(await broker.stockRows(topic)), expected)
   })
 
-  test('a transaction that is open hides its rows, and nothing else', async (t) => {
+  test('a transaction that is open hides its rows until it is committed', async (t) => {
     const broker = await TestBroker.connect(t)
     const topic = await broker.createTopic()
     const producer = await broker.openProducer()
@@ -39,7 +40,16 @@ suite('transactional producer, on a broker', () => {
     await producer.commit()
     await producer.begin()
     await producer.produce(topic, 0, batchOf('hidden'))
-    setTimeout(() => void producer.commit(), 300)
+    // The row, the marker, and the row that waits.
+    while ((await broker.ends(topic))[0] < 3) await sleep(20)
+    const fetcher = new Fetcher(broker.connect())
+    fetcher.assign([{ topic, partition: 0, offset: 0 }])
+    await sleep(600) // more than one answer
+    await fetcher.poll(100)
+    equal(fetcher.position(topic, 0), 2)
+    await producer.commit()
+    while (fetcher.position(topic, 0) < 4) await fetcher.poll(100)
+    await fetcher.close()
     deepEqual(valuesOf(await broker.rows(topic)), ['visible', 'hidden'])
   })
 

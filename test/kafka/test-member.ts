@@ -1,0 +1,108 @@
+import type { Records } from '../../src/batch/records.ts'
+import type { BrokerConnections } from '../../src/kafka/broker-connections.ts'
+import { earliest } from '../../src/kafka/broker-connections.ts'
+import { Fetcher, fetcherDefaults } from '../../src/kafka/fetcher.ts'
+import { GroupMembership, membershipDefaults } from '../../src/kafka/group-membership.ts'
+import { TransactionalGroupSession } from '../../src/kafka/group-session.ts'
+import type { TransactionalProducer } from '../../src/kafka/transactional-producer.ts'
+import { CopiedValues } from '../../src/stages/copied-values.ts'
+import type { PartitionOffset } from '../../src/stages/ports.ts'
+import type { StageReport } from '../../src/stages/stage-report.ts'
+import { type RowTarget, type RowTransform, transformTopic } from '../../src/stages/transform-topic.ts'
+import { uniqueName } from '../cluster/shared-cluster.ts'
+import type { TestBroker } from './test-broker.ts'
+
+export interface MemberOptions {
+  readonly group: string
+  readonly input: string
+  readonly output: string
+  readonly ends?: readonly PartitionOffset[]
+  /** of a static member */
+  readonly instance?: string
+  readonly rebalanceTimeoutMs?: number
+  readonly sliceMs?: number
+  /** called before each batch is copied */
+  readonly beforeBatch?: (rows: number) => Promise<void>
+}
+
+/** A member of a group that copies rows, with its parts in reach. */
+export interface Member {
+  readonly session: TransactionalGroupSession
+  readonly producer: TransactionalProducer
+  readonly membership: GroupMembership
+  readonly connections: BrokerConnections
+  /** why slices were aborted */
+  readonly aborts: unknown[]
+  /** rows of each slice that was committed, as totals */
+  readonly progress: number[]
+  readonly stop: AbortController
+  /** Runs the loop of a stage, and closes the session. */
+  run(): Promise<StageReport>
+}
+
+/** Copies rows as they are. */
+class CopyTransform implements RowTransform {
+  readonly modelVersion = undefined
+  readonly #beforeBatch: (rows: number) => Promise<void>
+
+  constructor(beforeBatch: (rows: number) => Promise<void>) {
+    this.#beforeBatch = beforeBatch
+  }
+
+  async beginSlice(): Promise<void> {}
+
+  async apply(records: Records, from: number, to: number, target: RowTarget): Promise<void> {
+    await this.#beforeBatch(to - from)
+    await target.output.copyRows(records, from, to, new CopiedValues(records))
+  }
+}
+
+export async function openMember(broker: TestBroker, options: MemberOptions): Promise<Member> {
+  const { group, input, output, ends, instance } = options
+  const connections = broker.connect()
+  const producer = await broker.openProducer({ transactionalId: `${group}.${instance ?? uniqueName('i')}` })
+  const { rebalanceTimeoutMs = membershipDefaults.rebalanceTimeoutMs } = options
+  const membership = new GroupMembership(connections, {
+    group,
+    topic: input,
+    groupInstanceId: instance ?? null,
+    // As short as brokers allow: a rebalance shows at a heartbeat, four times as often.
+    sessionTimeoutMs: 6_000,
+    rebalanceTimeoutMs,
+  })
+  const aborts: unknown[] = []
+  const progress: number[] = []
+  const stop = new AbortController()
+  const session = new TransactionalGroupSession({
+    connections,
+    membership,
+    producer,
+    // A poll hands out some batches only, so that there are several in a slice, and many slices.
+    fetcher: new Fetcher(connections, { ...fetcherDefaults, pollBytes: 1_000, partitionMaxBytes: 1_000 }),
+    group,
+    startOffsets: (partitions) => connections.listOffsets(partitions, earliest),
+    endOffsetOf: ({ partition }) => ends?.find((end) => end.partition === partition)?.offset,
+    outputsOf: ({ partition }) => [{ topic: output, partition }],
+    onAbort: (cause) => aborts.push(cause),
+  })
+  const run = async () => {
+    try {
+      return await transformTopic({
+        session,
+        transform: new CopyTransform(options.beforeBatch ?? (async () => undefined)),
+        stage: 'copy',
+        outputTopic: output,
+        outputPartition: (partition) => partition,
+        deadLetterTopic: output,
+        batchBytes: 100_000,
+        sliceMs: options.sliceMs ?? 50,
+        ends,
+        signal: stop.signal,
+        onProgress: ({ rowsIn }) => progress.push(rowsIn),
+      })
+    } finally {
+      await session.close()
+    }
+  }
+  return { session, producer, membership, connections, aborts, progress, stop, run }
+}
