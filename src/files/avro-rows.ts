@@ -3,7 +3,7 @@ import { type ColumnVector, inlinedBytes, isNull, longVectorBytes } from './colu
 
 /** The magic byte and the schema id before an Avro body in a Confluent message. */
 const prefixBytes = 5
-/** Below this a loop beats `Uint8Array.set` (measured). */
+/** Below this a loop beats `Uint8Array.set`; see batch/copy-bytes.ts. */
 const shortCopyBytes = 24
 
 /**

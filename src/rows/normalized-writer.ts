@@ -51,7 +51,7 @@ export class NormalizedWriter implements ValueWriter {
     const order = Array.from(plan.order)
     this.#schemaId = schemaId
     this.#headBytes = writeInt(this.#head, framingBytes, modelVersion)
-    this.#bare = plan.bare
+    this.#bare = plan.bare && order.length > 0
     this.#columns = order.length
     this.#bareBytes = this.#headBytes + 9 * order.length
     this.#records = records
@@ -59,7 +59,7 @@ export class NormalizedWriter implements ValueWriter {
     this.#extent = order.map((column) => columns.extent[column])
     this.#values = order.map((column) => values[column])
     this.#modes = order.map((column) => modes[column])
-    if (plan.bare) {
+    if (this.#bare) {
       this.#firstValues = this.#values[0]
       this.#firstModes = this.#modes[0]
     }

@@ -4,7 +4,7 @@ import type { BatchLimits, TransactionalWriter } from './ports.ts'
 import type { RowSpec } from './synthetic/row-spec.ts'
 import { SyntheticRows } from './synthetic/synthetic-rows.ts'
 
-/** Rows of one batch unless told: measured, larger ones are not faster. */
+/** Rows of one batch unless told: some 500 KiB of one column. */
 export const defaultBatchRows = 20_000
 /** A transaction ends after this many rows or this time, whichever comes first. */
 const sliceRows = 1_000_000

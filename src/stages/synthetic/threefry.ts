@@ -19,7 +19,7 @@ export function threefry(counter0: number, counter1: number, key0: number, key1:
   const key2 = parity ^ key0 ^ key1
   let x = (counter0 + key0) | 0
   let y = (counter1 + key1) | 0
-  // Twenty rounds written out in fours: a table of rotations halves the speed (measured).
+  // Twenty rounds written out in fours: a table of rotations would be read for each of them.
   x = (x + y) | 0
   y = ((y << 13) | (y >>> 19)) ^ x
   x = (x + y) | 0
