@@ -92,14 +92,25 @@ export class RecordBatchWriter {
         deltaMs = isNear ? (timeMs - baseMs) | 0 : 0
         deltaBytes = longBytes(timeMs - baseMs)
       }
-      const sizes = deltaBytes + intBytes(count) + intBytes(keyBytes) + intBytes(valueBytes)
-      at = writeInt(out, at, 1 + sizes + payload)
-      out[at++] = 0
-      at = isNear ? writeInt(out, at, deltaMs) : writeLong(out, at, timeMs - baseMs)
-      at = writeInt(out, at, count)
-      at = writeInt(out, at, keyBytes)
-      if (keyBytes > 0) at = copyBytes(bytes, source, key, key + keyBytes, out, view, at)
-      at = writeInt(out, at, valueBytes)
+      const countBytes = intBytes(count)
+      if (keyBytes < 0 && deltaBytes === 1 && valueBytes > 0 && payload + countBytes < 60) {
+        // The common case, a short row without a key: all but one of the five varints take a byte.
+        out[at] = (4 + countBytes + payload) << 1
+        out[at + 1] = 0
+        out[at + 2] = (deltaMs << 1) ^ (deltaMs >> 31)
+        at = writeInt(out, at + 3, count)
+        out[at] = 1
+        out[at + 1] = valueBytes << 1
+        at += 2
+      } else {
+        at = writeInt(out, at, 1 + deltaBytes + countBytes + intBytes(keyBytes) + intBytes(valueBytes) + payload)
+        out[at++] = 0
+        at = isNear ? writeInt(out, at, deltaMs) : writeLong(out, at, timeMs - baseMs)
+        at = writeInt(out, at, count)
+        at = writeInt(out, at, keyBytes)
+        if (keyBytes > 0) at = copyBytes(bytes, source, key, key + keyBytes, out, view, at)
+        at = writeInt(out, at, valueBytes)
+      }
       if (valueBytes > 0) at = values.writeValue(row, out, view, at)
       // Most records have no headers: then this is one byte, their count.
       if (recordEnd[row] - headers === 1) out[at++] = bytes[headers]

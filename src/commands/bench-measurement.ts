@@ -1,15 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { ClusterAdmin } from '../kafka/admin.ts'
-import { SchemaRegistry } from '../kafka/registry.ts'
-import { RowClient } from '../kafka/row-client.ts'
 import { createLogger } from '../observe/logger.ts'
 import { copyBatches } from '../stages/copy-batches.ts'
 import { parseRowSpec } from '../stages/synthetic/row-spec.ts'
-import type { OpenCluster } from './command-context.ts'
+import { type OpenCluster, withClusterAt } from './command-context.ts'
 import { generateRows } from './generate.ts'
 import { loadFile } from './load.ts'
-import { normalizeTopic } from './normalize.ts'
-import { restoreTopic } from './restore.ts'
+import { normalizeTopic } from './normalize-topic.ts'
+import { restoreTopic } from './restore-topic.ts'
 import { topicEnds } from './row-topics.ts'
 import { defaultSliceMs } from './transform-stage.ts'
 
@@ -61,25 +58,11 @@ class MemorySamples {
 }
 
 async function measure(request: MeasurementRequest): Promise<MeasurementResult> {
-  const { brokers, registry, measurement } = request
-  const settings = { brokers, clientId: 'vgm-bench' }
-  const log = createLogger('warn')
-  const cluster: OpenCluster = {
-    settings,
-    registryUrl: registry,
-    rows: new RowClient(settings),
-    admin: new ClusterAdmin(settings, (level, message, context) => log[level](context, message)),
-    registry: new SchemaRegistry({ url: registry }),
-    log,
-    signal: new AbortController().signal,
-  }
   const memory = new MemorySamples()
-  try {
-    const { rowsOut, rowsPerSecond } = await run(cluster, request, measurement, memory)
+  return withClusterAt(request, createLogger('warn'), new AbortController().signal, async (cluster) => {
+    const { rowsOut, rowsPerSecond } = await run(cluster, request, request.measurement, memory)
     return { rows: rowsOut, rowsPerSecond, rssBytes: memory.summary() }
-  } finally {
-    await cluster.admin.close()
-  }
+  })
 }
 
 async function run(cluster: OpenCluster, request: MeasurementRequest, measurement: Measurement, memory: MemorySamples) {
@@ -95,8 +78,7 @@ async function run(cluster: OpenCluster, request: MeasurementRequest, measuremen
   switch (kind) {
     case 'generate': {
       const spec = parseRowSpec(measurement.spec)
-      const report = await generateRows(cluster, { ...common, ...measurement, spec, seed: 1 }, takeMemory)
-      return { ...report, rowsPerSecond: report.rowsPerSecond }
+      return generateRows(cluster, { ...common, ...measurement, spec, seed: 1 }, takeMemory)
     }
     case 'load':
       return loadFile(cluster, { ...common, ...measurement }, takeMemory)

@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { clusterAddress } from '../config/cluster-address.ts'
+import { type ClusterAddress, clusterAddress } from '../config/cluster-address.ts'
 import { defaultModelsTopic } from '../config/names.ts'
 import { UsageError } from '../errors.ts'
 import { ClusterAdmin } from '../kafka/admin.ts'
@@ -78,23 +78,25 @@ export async function withCluster<T>(
   flags: ClusterCommandFlags,
   work: (cluster: OpenCluster) => Promise<T>,
 ): Promise<T> {
-  const { brokers, registry: registryUrl } = await clusterAddress(flags)
-  const log = createLogger(flags.debug ? 'debug' : flags.logLevel)
+  const address = await clusterAddress(flags)
+  return withClusterAt(address, createLogger(flags.debug ? 'debug' : flags.logLevel), interruption(), work)
+}
+
+/** The same for a cluster whose address is known, in a thread or process whose end somebody else decides. */
+export async function withClusterAt<T>(
+  { brokers, registry: url }: ClusterAddress,
+  log: Logger,
+  signal: AbortSignal,
+  work: (cluster: OpenCluster) => Promise<T>,
+): Promise<T> {
   const settings: ConnectionSettings = { brokers, clientId }
   const admin = new ClusterAdmin(settings, (level, message, context) => log[level](context, message))
   const onReachable = (reachable: boolean) =>
     reachable ? log.warn('the schema registry answers again') : log.warn('the schema registry does not answer; waiting')
+  const registry = new SchemaRegistry({ url }, { onReachable })
   try {
     await admin.connect()
-    return await work({
-      settings,
-      registryUrl,
-      admin,
-      log,
-      rows: new RowClient(settings),
-      registry: new SchemaRegistry({ url: registryUrl }, { onReachable }),
-      signal: interruption(),
-    })
+    return await work({ settings, registryUrl: url, admin, log, rows: new RowClient(settings), registry, signal })
   } finally {
     await admin.close()
   }

@@ -1,85 +1,25 @@
 import type { Command } from 'commander'
 import type { Compression } from '../batch/batch-header.ts'
-import { groupName, type TopicNames, topicNames, valueSubject } from '../config/names.ts'
+import { groupName, topicNames } from '../config/names.ts'
 import { createProgress } from '../observe/progress.ts'
-import { NormalizeTransform } from '../stages/normalize.ts'
-import type { PartitionOffset, TopicPartition } from '../stages/ports.ts'
-import type { StageReport } from '../stages/stage-report.ts'
 import {
   checkDataset,
   type DatasetFlags,
   datasetCommand,
-  type OpenCluster,
   parseCount,
   parseNumber,
   printResult,
   withCluster,
 } from './command-context.ts'
 import { compressionOption } from './load.ts'
-import { followModels } from './models.ts'
+import { membersOption, runMembers } from './members.ts'
 import { stageText } from './report-text.ts'
 import { offsetsBetween, topicEnds, topicStarts } from './row-topics.ts'
-import { runTransformStage } from './transform-stage.ts'
-
-export interface NormalizeTopicOptions {
-  readonly dataset: string
-  readonly modelsTopic: string
-  readonly topics: Pick<TopicNames, 'raw' | 'normalized' | 'deadLetters'>
-  readonly group: string
-  readonly instance?: string | undefined
-  /** undefined follows the current one */
-  readonly model?: number | undefined
-  readonly clip: number
-  readonly renameVersionField?: string | undefined
-  readonly compression: Compression
-  readonly startOffsets?: (partitions: readonly TopicPartition[]) => Promise<PartitionOffset[]>
-  /** where to stop; undefined runs until interrupted */
-  readonly ends?: readonly PartitionOffset[] | undefined
-}
-
-/** Runs one member of the group that normalizes a raw topic. */
-export async function normalizeTopic(
-  cluster: OpenCluster,
-  options: NormalizeTopicOptions,
-  onProgress: (report: StageReport) => void,
-): Promise<StageReport> {
-  const { dataset, modelsTopic, topics, model: pinned, clip, renameVersionField } = options
-  const models = await followModels(cluster, modelsTopic)
-  try {
-    // Before joining the group: a member without a model would hold partitions that others could work on.
-    const pinnedModel = pinned === undefined ? undefined : await models.version(dataset, pinned)
-    if (pinnedModel === undefined) models.current(dataset)
-    const transform = new NormalizeTransform({
-      currentModel: async () => {
-        if (pinnedModel !== undefined) return pinnedModel
-        await models.refresh()
-        return models.current(dataset)
-      },
-      registry: cluster.registry,
-      subject: valueSubject(topics.normalized),
-      schema: renameVersionField === undefined ? {} : { renameVersionField },
-      clip,
-      onUnusableSchema: (schemaId, reason) =>
-        cluster.log.warn({ schemaId, topic: topics.raw }, `rows of this schema become dead letters: ${reason}`),
-    })
-    return await runTransformStage(cluster, {
-      ...options,
-      stage: 'normalize',
-      inputTopic: topics.raw,
-      outputTopic: topics.normalized,
-      deadLetterTopic: topics.deadLetters,
-      ends: options.ends,
-      transform,
-      onProgress,
-    })
-  } finally {
-    await models.close()
-  }
-}
 
 interface NormalizeFlags extends DatasetFlags {
   readonly group?: string
   readonly instance?: string
+  readonly members: number
   readonly model?: number
   readonly untilEnd?: boolean
   readonly clip: number
@@ -110,6 +50,7 @@ export function normalizeCommand(): Command {
     .option('--raw-topic <topic>', 'instead of <dataset>.raw')
     .option('--normalized-topic <topic>', 'instead of <dataset>.normalized')
     .option('--dead-letter-topic <topic>', 'instead of <dataset>.dead-letters')
+    .addOption(membersOption())
     .addOption(compressionOption())
     .action(async (flags: NormalizeFlags) => {
       const dataset = checkDataset(flags.dataset)
@@ -120,7 +61,8 @@ export function normalizeCommand(): Command {
         const ends = flags.untilEnd ? await topicEnds(cluster, topics.raw) : undefined
         const of = ends && offsetsBetween(await topicStarts(cluster, topics.raw), ends)
         const progress = createProgress('normalize')
-        const report = await normalizeTopic(cluster, { ...flags, dataset, topics, group, ends }, ({ rowsIn }) =>
+        const options = { ...flags, dataset, topics, group, ends }
+        const report = await runMembers(cluster, { stage: 'normalize', options }, flags.members, ({ rowsIn }) =>
           progress.update(rowsIn, of),
         ).finally(progress.end)
         printResult(flags, report, stageText(report, topics.normalized))

@@ -15,7 +15,7 @@ import {
   withCluster,
 } from './command-context.ts'
 import { compressionOption } from './load.ts'
-import { normalizeTopic } from './normalize.ts'
+import { normalizeTopic } from './normalize-topic.ts'
 import { stageText } from './report-text.ts'
 import { offsetsBetween, topicEnds, topicStarts } from './row-topics.ts'
 

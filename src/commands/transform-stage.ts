@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Compression } from '../batch/batch-header.ts'
 import { transactionalId } from '../config/names.ts'
-import type { PartitionOffset, TopicPartition } from '../stages/ports.ts'
+import type { PartitionOffset, SchemaStore, TopicPartition } from '../stages/ports.ts'
 import type { StageReport } from '../stages/stage-report.ts'
 import { type RowTransform, transformTopic } from '../stages/transform-topic.ts'
 import type { OpenCluster } from './command-context.ts'
@@ -15,6 +15,8 @@ export interface TransformStageOptions {
   readonly group: string
   /** a name that survives restarts: the membership becomes static, and the old instance's transaction is ended at once */
   readonly instance?: string | undefined
+  /** number of this member among those of its process */
+  readonly slot?: number
   readonly inputTopic: string
   readonly outputTopic: string
   readonly deadLetterTopic: string
@@ -28,7 +30,18 @@ export interface TransformStageOptions {
 
 /** Runs one member of a stage's consumer group; output topics are made like the raw topic if they do not exist. */
 export async function runTransformStage(cluster: OpenCluster, options: TransformStageOptions): Promise<StageReport> {
-  const { stage, group, instance, inputTopic, outputTopic, deadLetterTopic, ends, compression, startOffsets } = options
+  const {
+    stage,
+    group,
+    instance,
+    slot = 0,
+    inputTopic,
+    outputTopic,
+    deadLetterTopic,
+    ends,
+    compression,
+    startOffsets,
+  } = options
   const { admin, rows, signal, log } = cluster
   const partitions = await partitionsOf(cluster, inputTopic)
   for (const topic of [outputTopic, deadLetterTopic])
@@ -37,8 +50,8 @@ export async function runTransformStage(cluster: OpenCluster, options: Transform
     group,
     topic: inputTopic,
     // Drawn anew unless named: workers that are started by hand share the load and never fence one another.
-    transactionalId: transactionalId(group, instance ?? randomBytes(6).toString('hex')),
-    groupInstanceId: instance ?? null,
+    transactionalId: transactionalId(group, instance ?? randomBytes(6).toString('hex'), slot),
+    groupInstanceId: instance === undefined ? null : `${instance}.${slot}`,
     compression,
     ...(startOffsets !== undefined && { startOffsets }),
     ...(ends !== undefined && { ends }),
@@ -62,5 +75,13 @@ export async function runTransformStage(cluster: OpenCluster, options: Transform
     })
   } finally {
     await session.close()
+  }
+}
+
+/** Subjects of what stages write take any schema: refits change the columns (DESIGN, "The normalized schema"). */
+export function schemasWithoutCompatibility({ registry }: OpenCluster): SchemaStore {
+  return {
+    schemaById: (id) => registry.schemaById(id),
+    register: (subject, schema) => registry.register(subject, schema, { compatibility: 'NONE' }),
   }
 }

@@ -22,6 +22,8 @@ export interface ReadRow {
   readonly value: string | null
   /** count and headers as they stand in a record, hex; undefined for the stock reader */
   readonly headers?: string
+  /** as it is, for rows that are no text; undefined for the stock reader */
+  readonly valueBytes?: Buffer | null
 }
 
 const silent = () => undefined
@@ -96,6 +98,7 @@ export class TestBroker {
               timestampMs: records.timestampMs[i],
               key: text(bytes, keyStart[i], keyEnd[i]),
               value: text(bytes, valueStart[i], valueEnd[i]),
+              valueBytes: valueStart[i] < 0 ? null : Buffer.from(bytes.slice(valueStart[i], valueEnd[i])),
               headers: Buffer.from(bytes.subarray(valueEnd[i], recordEnd[i])).toString('hex'),
             })
         }

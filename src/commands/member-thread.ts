@@ -1,0 +1,37 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { exitCodes, PipelineError } from '../errors.ts'
+import { createLogger, type LogLevel } from '../observe/logger.ts'
+import { withClusterAt } from './command-context.ts'
+import { type MemberAnswer, type MemberFailure, type MemberRequest, runMember } from './members.ts'
+
+// This module is the main program of a member's thread.
+
+const { brokers, registry, logLevel, task } = workerData as MemberRequest
+const say = (answer: MemberAnswer) => parentPort?.postMessage(answer)
+const stop = new AbortController()
+parentPort?.once('message', () => stop.abort())
+
+try {
+  await withClusterAt({ brokers, registry }, createLogger(logLevel as LogLevel), stop.signal, async (cluster) => {
+    const report = await runMember(cluster, task, (progress) => say({ kind: 'progress', report: progress }))
+    say({ kind: 'done', report })
+  })
+} catch (error) {
+  say({ kind: 'failed', error: failureOf(error) })
+}
+parentPort?.close()
+
+function failureOf(error: unknown): MemberFailure {
+  const stack = error instanceof Error ? error.stack : undefined
+  if (error instanceof PipelineError) {
+    const { code, message, fix, exitCode } = error
+    return { code, message, fix, exitCode, stack }
+  }
+  return {
+    code: 'VGM_DEFECT',
+    message: `A member has failed: ${String(error)}`,
+    fix: 'This is a defect of vgm, please report it',
+    exitCode: exitCodes.failed,
+    stack,
+  }
+}

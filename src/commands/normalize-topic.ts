@@ -1,0 +1,66 @@
+import type { Compression } from '../batch/batch-header.ts'
+import { type TopicNames, valueSubject } from '../config/names.ts'
+import { NormalizeTransform } from '../stages/normalize.ts'
+import type { PartitionOffset, TopicPartition } from '../stages/ports.ts'
+import type { StageReport } from '../stages/stage-report.ts'
+import type { OpenCluster } from './command-context.ts'
+import { followModels } from './models.ts'
+import { runTransformStage, schemasWithoutCompatibility } from './transform-stage.ts'
+
+export interface NormalizeTopicOptions {
+  readonly dataset: string
+  readonly modelsTopic: string
+  readonly topics: Pick<TopicNames, 'raw' | 'normalized' | 'deadLetters'>
+  readonly group: string
+  readonly instance?: string | undefined
+  /** number of this member among those of its process */
+  readonly slot?: number
+  /** undefined follows the current one */
+  readonly model?: number | undefined
+  readonly clip: number
+  readonly renameVersionField?: string | undefined
+  readonly compression: Compression
+  readonly startOffsets?: (partitions: readonly TopicPartition[]) => Promise<PartitionOffset[]>
+  /** where to stop; undefined runs until interrupted */
+  readonly ends?: readonly PartitionOffset[] | undefined
+}
+
+/** Runs one member of the group that normalizes a raw topic. */
+export async function normalizeTopic(
+  cluster: OpenCluster,
+  options: NormalizeTopicOptions,
+  onProgress: (report: StageReport) => void,
+): Promise<StageReport> {
+  const { dataset, modelsTopic, topics, model: pinned, clip, renameVersionField } = options
+  const models = await followModels(cluster, modelsTopic)
+  try {
+    // Before joining the group: a member without a model would hold partitions that others could work on.
+    const pinnedModel = pinned === undefined ? undefined : await models.version(dataset, pinned)
+    if (pinnedModel === undefined) models.current(dataset)
+    const transform = new NormalizeTransform({
+      currentModel: async () => {
+        if (pinnedModel !== undefined) return pinnedModel
+        await models.refresh()
+        return models.current(dataset)
+      },
+      registry: schemasWithoutCompatibility(cluster),
+      subject: valueSubject(topics.normalized),
+      schema: renameVersionField === undefined ? {} : { renameVersionField },
+      clip,
+      onUnusableSchema: (schemaId, reason) =>
+        cluster.log.warn({ schemaId, topic: topics.raw }, `rows of this schema become dead letters: ${reason}`),
+    })
+    return await runTransformStage(cluster, {
+      ...options,
+      stage: 'normalize',
+      inputTopic: topics.raw,
+      outputTopic: topics.normalized,
+      deadLetterTopic: topics.deadLetters,
+      ends: options.ends,
+      transform,
+      onProgress,
+    })
+  } finally {
+    await models.close()
+  }
+}

@@ -1,0 +1,51 @@
+import type { Compression } from '../batch/batch-header.ts'
+import { type TopicNames, valueSubject } from '../config/names.ts'
+import type { PartitionOffset } from '../stages/ports.ts'
+import { RestoreTransform } from '../stages/restore.ts'
+import type { StageReport } from '../stages/stage-report.ts'
+import type { OpenCluster } from './command-context.ts'
+import { followModels } from './models.ts'
+import { runTransformStage, schemasWithoutCompatibility } from './transform-stage.ts'
+
+export interface RestoreTopicOptions {
+  readonly dataset: string
+  readonly modelsTopic: string
+  readonly topics: Pick<TopicNames, 'normalized' | 'restored' | 'deadLetters'>
+  readonly group: string
+  readonly instance?: string | undefined
+  /** number of this member among those of its process */
+  readonly slot?: number
+  readonly compression: Compression
+  readonly ends?: readonly PartitionOffset[] | undefined
+}
+
+/** Runs one member of the group that restores a normalized topic. */
+export async function restoreTopic(
+  cluster: OpenCluster,
+  options: RestoreTopicOptions,
+  onProgress: (report: StageReport) => void,
+): Promise<StageReport> {
+  const { dataset, modelsTopic, topics } = options
+  const models = await followModels(cluster, modelsTopic)
+  try {
+    const transform = new RestoreTransform({
+      modelVersion: (version) => models.version(dataset, version),
+      registry: schemasWithoutCompatibility(cluster),
+      subject: valueSubject(topics.restored),
+      onUnusableSchema: (schemaId, reason) =>
+        cluster.log.warn({ schemaId, topic: topics.normalized }, `rows of this schema become dead letters: ${reason}`),
+    })
+    return await runTransformStage(cluster, {
+      ...options,
+      stage: 'restore',
+      inputTopic: topics.normalized,
+      outputTopic: topics.restored,
+      deadLetterTopic: topics.deadLetters,
+      ends: options.ends,
+      transform,
+      onProgress,
+    })
+  } finally {
+    await models.close()
+  }
+}

@@ -1,0 +1,189 @@
+import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import avsc, { type Type } from 'avsc'
+import { RecordBatchWriter } from '../../src/batch/record-batch-writer.ts'
+import { exitCodes } from '../../src/errors.ts'
+import { contentHash } from '../../src/model/model-codec.ts'
+import { type FitOptions, fit, UnfittableError } from '../../src/stages/fit.ts'
+import { exactLong, MemoryLog } from '../files/memory-log.ts'
+
+const topic = 't'
+const narrow = avsc.Type.forSchema(
+  {
+    type: 'record',
+    name: 'Row',
+    fields: [
+      { name: 'a', type: 'int' },
+      { name: 'b', type: ['null', 'double'] },
+      { name: 'wide', type: 'long' },
+      { name: 'day', type: { type: 'int', logicalType: 'date' } },
+      { name: 'empty', type: ['null', 'float'] },
+      { name: 'text', type: 'string' },
+    ],
+  },
+  {
+    wrapUnions: 'never',
+    typeHook: (schema) =>
+      ((schema as { type?: string }).type === 'long' || (schema as unknown) === 'long' ? exactLong : undefined) as Type,
+  },
+)
+const schemaJson = JSON.stringify({
+  type: 'record',
+  name: 'Row',
+  fields: [
+    { name: 'a', type: 'int' },
+    { name: 'b', type: ['null', 'double'] },
+    { name: 'wide', type: 'long' },
+    { name: 'day', type: { type: 'int', logicalType: 'date' } },
+    { name: 'empty', type: ['null', 'float'] },
+    { name: 'text', type: 'string' },
+  ],
+})
+
+interface Row {
+  readonly a: number
+  readonly b: number | null
+  readonly wide?: bigint
+}
+
+function framed(id: number, body: Buffer): Buffer {
+  const head = Buffer.alloc(5)
+  head.writeInt32BE(id, 1)
+  return Buffer.concat([head, body])
+}
+
+const encode = ({ a, b, wide = 5n }: Row) => framed(1, narrow.toBuffer({ a, b, wide, day: 3, empty: null, text: 'x' }))
+
+async function logOf(values: readonly (Buffer | null)[], rowsPerBatch = 10): Promise<MemoryLog> {
+  const log = new MemoryLog()
+  await log.begin()
+  const writer = new RecordBatchWriter()
+  for (const [i, value] of values.entries()) {
+    writer.append(i, null, value)
+    if (writer.recordCount === rowsPerBatch || i === values.length - 1) await log.produce(topic, 0, writer)
+  }
+  await log.commit()
+  return log
+}
+
+function optionsFor(log: MemoryLog, warnings: string[], more: Partial<FitOptions> = {}): FitOptions {
+  return {
+    dataset: 'd',
+    reader: log,
+    registry: { schemaById: async (id) => (id === 1 ? schemaJson : undefined), register: async () => 1 },
+    starts: [{ topic, partition: 0, offset: 0 }],
+    ends: [{ topic, partition: 0, offset: log.end(0) }],
+    columns: undefined,
+    recipe: 'scaled',
+    mixture: {},
+    minWeight: 0.005,
+    seed: 0,
+    sampledFrom: undefined,
+    softwareVersion: 'test',
+    signal: new AbortController().signal,
+    onWarning: (message) => warnings.push(message),
+    onProgress: () => undefined,
+    ...more,
+  }
+}
+
+const rows = Array.from(
+  { length: 400 },
+  (_, i): Row => ({
+    a: (i % 2 === 0 ? 0 : 1_000) + ((i * 37) % 20),
+    b: i % 4 === 0 ? null : Math.sin(i) * 3,
+  }),
+)
+
+suite('fit', () => {
+  test('every numeric column without a logical type is modelled, nulls are counted, and what is empty is left out', async () => {
+    const warnings: string[] = []
+    const log = await logOf(rows.map(encode))
+    const { columns, lineage } = await fit(optionsFor(log, warnings))
+    deepEqual(
+      columns.map(({ name, rows: count, nulls }) => [name, count, nulls]),
+      [
+        ['a', 400, 0],
+        ['b', 300, 100],
+        ['wide', 400, 0],
+      ],
+    )
+    equal(columns[0].mean.length, 2)
+    ok(Math.abs(columns[0].mean[0] - 9.5) < 0.5 && Math.abs(columns[0].mean[1] - 1_009.5) < 0.5)
+    equal(warnings.length, 1)
+    match(warnings[0], /"empty" .* no value other than null/)
+    deepEqual([lineage.rowsSeen, lineage.rowsUsed, lineage.schemaId], [400, 400, 1])
+  })
+
+  test('the same rows give the same model, however they are cut into batches', async () => {
+    const models = []
+    for (const rowsPerBatch of [1, 7, 400])
+      models.push(contentHash(await fit(optionsFor(await logOf(rows.map(encode), rowsPerBatch), []))))
+    equal(new Set(models).size, 1)
+  })
+
+  test('named columns only are modelled, one with a logical type too', async () => {
+    const { columns } = await fit(optionsFor(await logOf(rows.map(encode)), [], { columns: ['day', 'a'] }))
+    deepEqual(columns.map(({ name }) => name).toSorted(), ['a', 'day'])
+  })
+
+  test('a column with an integer beyond 2^49 is left out with a warning, and refused if it was named', async () => {
+    // In the middle, and in the last row of all.
+    for (const at of [200, 399]) {
+      const wide = rows.map((row, i) => encode(i === at ? { ...row, wide: 2n ** 52n } : row))
+      const warnings: string[] = []
+      const { columns, lineage } = await fit(optionsFor(await logOf(wide), warnings))
+      deepEqual(
+        columns.map(({ name }) => name),
+        ['a', 'b'],
+      )
+      match(warnings[0], /"wide" .* 2\^49/)
+      equal(lineage.rowsUsed, 400)
+      await rejects(fit(optionsFor(await logOf(wide), [], { columns: ['a', 'wide'] })), UnfittableError)
+    }
+  })
+
+  test('rows that cannot be read are passed over with a warning, tombstones without one', async () => {
+    const bad = [
+      Buffer.alloc(0),
+      Buffer.from([1, 0, 0, 0, 1]),
+      framed(99, Buffer.from([1])),
+      encode(rows[0]).subarray(0, 9),
+    ]
+    const warnings: string[] = []
+    const { lineage } = await fit(optionsFor(await logOf([...bad, null, ...rows.map(encode), ...bad]), warnings))
+    equal(lineage.rowsUsed, 400)
+    ok(warnings.some((warning) => /could not be read/.test(warning)))
+  })
+
+  test('a sample stands for all rows that it was drawn from', async () => {
+    const { lineage } = await fit(optionsFor(await logOf(rows.map(encode)), [], { sampledFrom: 40_000 }))
+    deepEqual([lineage.rowsSeen, lineage.rowsUsed], [40_000, 400])
+  })
+
+  test('a topic without rows, or with none that can be read, is refused with what to do', async () => {
+    for (const values of [[], [null], [Buffer.from('nonsense')]])
+      await rejects(fit(optionsFor(await logOf(values), [])), (error) => {
+        ok(error instanceof UnfittableError)
+        match(error.fix, /vgm load/)
+        return true
+      })
+  })
+
+  test('a named column that does not exist is a usage error that names the ones that do', async () => {
+    await rejects(fit(optionsFor(await logOf(rows.map(encode)), [], { columns: ['a', 'zz'] })), (error) => {
+      const { exitCode, message, fix } = error as { exitCode: number; message: string; fix: string }
+      equal(exitCode, exitCodes.usage)
+      match(`${message} ${fix}`, /zz.*\ba\b/)
+      return true
+    })
+  })
+
+  test('the recipe of scikit-learn sees each value itself', async () => {
+    const { columns, recipe } = await fit(
+      optionsFor(await logOf(rows.map(encode)), [], { recipe: 'sklearn', columns: ['a'] }),
+    )
+    equal(recipe, 'sklearn')
+    ok(columns[0].mean.length >= 2)
+  })
+})

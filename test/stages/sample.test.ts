@@ -1,0 +1,200 @@
+import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import fc from 'fast-check'
+import { RecordBatchWriter } from '../../src/batch/record-batch-writer.ts'
+import { InterruptedError } from '../../src/errors.ts'
+import type { PartitionOffset } from '../../src/stages/ports.ts'
+import { rowHash } from '../../src/stages/row-hash.ts'
+import { parseSampleCounts, type SampleOptions, sample } from '../../src/stages/sample.ts'
+import { MemoryLog } from '../files/memory-log.ts'
+
+const topic = 't'
+const seed = 5
+
+/** A topic with so many rows in each partition, in batches of the given sizes; every tenth row is a tombstone. */
+async function rawLog(rows: readonly number[], batchSizes: readonly number[] = [7]): Promise<MemoryLog> {
+  const log = new MemoryLog()
+  await log.begin()
+  for (const [partition, count] of rows.entries()) {
+    const writer = new RecordBatchWriter()
+    for (let row = 0, batch = 0; row < count; row++) {
+      writer.append(row, Buffer.from(`${partition}/${row}`), isTombstone(row) ? null : Buffer.from([row & 127]))
+      if (writer.recordCount === batchSizes[batch % batchSizes.length] || row === count - 1) {
+        await log.produce(topic, partition, writer)
+        batch++
+      }
+    }
+  }
+  await log.commit()
+  return log
+}
+
+function isTombstone(row: number): boolean {
+  return row % 10 === 9
+}
+
+function optionsFor(
+  raw: MemoryLog,
+  writer: MemoryLog,
+  partitions: number,
+  more: Partial<SampleOptions>,
+): SampleOptions {
+  const numbers = Array.from({ length: partitions }, (_, partition) => partition)
+  return {
+    reader: raw,
+    writer,
+    starts: numbers.map((partition) => ({ topic, partition, offset: 0 })),
+    ends: numbers.map((partition) => ({ topic, partition, offset: raw.end(partition) })),
+    size: { rate: 0.3 },
+    seed,
+    outputTopic: 'sample',
+    outputPartitions: 1,
+    group: 'g',
+    batchBytes: 500,
+    signal: new AbortController().signal,
+    onProgress: () => undefined,
+    ...more,
+  }
+}
+
+const keysOf = (log: MemoryLog) => log.rows().map(({ key }) => key)
+
+/** All rows with a value, with their hashes. */
+function hashed(rows: readonly number[]) {
+  return rows.flatMap((count, partition) =>
+    Array.from({ length: count }, (_, row) => ({
+      key: `${partition}/${row}`,
+      row,
+      hash: rowHash(seed, partition, row),
+    })).filter(({ row }) => !isTombstone(row)),
+  )
+}
+
+const shapes = fc.record({
+  rows: fc.array(fc.nat(120), { minLength: 1, maxLength: 4 }),
+  batchSizes: fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 1, maxLength: 5 }),
+})
+
+suite('sample', () => {
+  test('a hash is in [0, 1), and spreads evenly over it whatever the seed, partition and offset', () => {
+    const buckets = new Array<number>(16).fill(0)
+    const count = 64_000
+    for (let i = 0; i < count; i++) {
+      const hash = rowHash(i % 4, i % 8, i % 3 === 0 ? i : 2 ** 40 + i)
+      ok(hash >= 0 && hash < 1)
+      buckets[Math.floor(hash * 16)]++
+    }
+    // Chi-squared with 15 degrees of freedom: beyond 45 once in 10,000 draws.
+    const expected = count / 16
+    ok(buckets.reduce((sum, n) => sum + (n - expected) ** 2 / expected, 0) < 45)
+  })
+
+  test('by rate, the rows whose hash is below it are kept, in order, however the topic is cut into batches', async () => {
+    await fc.assert(
+      fc.asyncProperty(shapes, fc.double({ min: 0.01, max: 1, noNaN: true }), async ({ rows, batchSizes }, rate) => {
+        const [raw, out] = [await rawLog(rows, batchSizes), new MemoryLog()]
+        const report = await sample(optionsFor(raw, out, rows.length, { size: { rate } }))
+        const kept = hashed(rows).filter(({ hash }) => hash < rate)
+        deepEqual(
+          keysOf(out),
+          kept.map(({ key }) => key),
+        )
+        equal(report.rowsOut, kept.length)
+        equal(
+          report.rowsIn,
+          rows.reduce((a, b) => a + b, 0),
+        )
+      }),
+      { seed: 3, numRuns: 60 },
+    )
+  })
+
+  test('by rows, those with the smallest hashes of the whole range are kept, however it is cut into batches', async () => {
+    await fc.assert(
+      fc.asyncProperty(shapes, fc.integer({ min: 1, max: 200 }), async ({ rows, batchSizes }, limit) => {
+        const [raw, out] = [await rawLog(rows, batchSizes), new MemoryLog()]
+        await sample(optionsFor(raw, out, rows.length, { size: { rows: limit } }))
+        const smallest = hashed(rows)
+          .toSorted((a, b) => a.hash - b.hash)
+          .slice(0, limit)
+        deepEqual(keysOf(out).toSorted(), smallest.map(({ key }) => key).toSorted())
+        equal(out.transactions, 1)
+      }),
+      { seed: 4, numRuns: 60 },
+    )
+  })
+
+  test('a sample that goes on where another ended keeps the same rows as one in one go, and counts on', async () => {
+    const rows = [150]
+    const raw = await rawLog(rows)
+    const whole = new MemoryLog()
+    await sample(optionsFor(raw, whole, 1, {}))
+    const parts = new MemoryLog()
+    let start: PartitionOffset = { topic, partition: 0, offset: 0 }
+    for (const end of [40, 41, 99, 150]) {
+      const ends = [{ topic, partition: 0, offset: end }]
+      await sample(optionsFor(raw, parts, 1, { starts: [start], ends }))
+      start = parts.committed as PartitionOffset
+      const expected = hashed([end])
+      deepEqual(parseSampleCounts(start.metadata), {
+        seen: expected.length,
+        kept: expected.filter(({ hash }) => hash < 0.3).length,
+      })
+    }
+    deepEqual(keysOf(parts), keysOf(whole))
+  })
+
+  test('a commit that fails leaves nothing, and the next start keeps the same rows', async () => {
+    const raw = await rawLog([100])
+    const out = new MemoryLog({ failCommitAt: 1 })
+    await rejects(sample(optionsFor(raw, out, 1, {})), /broker went away/)
+    await out.abort()
+    deepEqual(out.rows(), [])
+    await sample(optionsFor(raw, out, 1, {}))
+    const again = new MemoryLog()
+    await sample(optionsFor(raw, again, 1, {}))
+    deepEqual(keysOf(out), keysOf(again))
+  })
+
+  test('while rows are held back no transaction stays open', async () => {
+    const raw = await rawLog([50])
+    const out = new MemoryLog()
+    const poll = raw.poll.bind(raw)
+    const open: boolean[] = []
+    let polls = 0
+    raw.poll = async () => {
+      polls++
+      open.push(out.rows().length === 0)
+      // After the first rows nothing comes for a while, as when another producer's transaction is open.
+      if (polls === 1) return (await poll()).slice(0, 2)
+      if (polls < 4) return []
+      return (await poll()).slice(2)
+    }
+    raw.position = () => (polls < 4 ? 14 : 50)
+    await sample(optionsFor(raw, out, 1, {}))
+    deepEqual(open, [true, true, false, false], 'the first quiet poll commits')
+    equal(out.transactions, 2)
+    deepEqual(
+      keysOf(out),
+      hashed([50])
+        .filter(({ hash }) => hash < 0.3)
+        .map(({ key }) => key),
+    )
+  })
+
+  test('an interruption ends it between two polls', async () => {
+    const raw = await rawLog([100])
+    const signal = AbortSignal.abort()
+    for (const size of [{ rate: 0.5 }, { rows: 3 }])
+      await rejects(sample(optionsFor(raw, new MemoryLog(), 1, { signal, size })), InterruptedError)
+  })
+
+  test('nothing is read and nothing fails where the end is the start', async () => {
+    const raw = await rawLog([0, 0])
+    for (const size of [{ rate: 0.5 }, { rows: 3 }]) {
+      const out = new MemoryLog()
+      equal((await sample(optionsFor(raw, out, 2, { size }))).rowsOut, 0)
+      deepEqual(out.rows(), [])
+    }
+  })
+})
