@@ -9,10 +9,7 @@ if (major < 24) {
   process.exit(exitCodes.usage)
 }
 
-// kafkajs gives setTimeout a negative time, harmlessly, and Node would tell our users.
-process.removeAllListeners('warning').on('warning', (warning) => {
-  if (warning.name !== 'TimeoutNegativeWarning') process.stderr.write(`${warning.stack ?? warning}\n`)
-})
-
+const { silenceKafkajsWarning } = await import('./observe/node-warnings.ts')
 const { runCommandLine } = await import('./commands/command-line.ts')
+silenceKafkajsWarning()
 await runCommandLine(process.argv)

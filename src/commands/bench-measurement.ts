@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { createLogger } from '../observe/logger.ts'
+import { silenceKafkajsWarning } from '../observe/node-warnings.ts'
 import { copyBatches } from '../stages/copy-batches.ts'
 import { parseRowSpec } from '../stages/synthetic/row-spec.ts'
 import { type OpenCluster, withClusterAt } from './command-context.ts'
@@ -117,6 +118,7 @@ async function copyTopic(cluster: OpenCluster, group: string, topic: string, out
 }
 
 // This module is the main program of a child process: its request comes and its result goes as a message.
+silenceKafkajsWarning()
 process.once('message', (request: MeasurementRequest) => {
   void measure(request)
     .then((result) => process.send?.({ result }))

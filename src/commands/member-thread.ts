@@ -1,11 +1,13 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { exitCodes, PipelineError } from '../errors.ts'
 import { createLogger, type LogLevel } from '../observe/logger.ts'
+import { silenceKafkajsWarning } from '../observe/node-warnings.ts'
 import { withClusterAt } from './command-context.ts'
 import { type MemberAnswer, type MemberFailure, type MemberRequest, runMember } from './members.ts'
 
 // This module is the main program of a member's thread.
 
+silenceKafkajsWarning()
 const { brokers, registry, logLevel, task } = workerData as MemberRequest
 const say = (answer: MemberAnswer) => parentPort?.postMessage(answer)
 const stop = new AbortController()
