@@ -6,11 +6,10 @@ import { decodeRows } from '../rows/decode-rows.ts'
 import { deriveNormalizedSchema, type NormalizedSchemaOptions } from '../rows/normalized-schema.ts'
 import { NormalizedWriter } from '../rows/normalized-writer.ts'
 import { createRowColumns, reserveRowColumns } from '../rows/row-columns.ts'
-import { type RowError, rowErrors } from '../rows/row-error.ts'
+import { rowErrors } from '../rows/row-error.ts'
 import { compileRowPlan, type RowPlan } from '../rows/row-plan.ts'
-import { createSchemaRuns, failRows, noSchema, readSchemaRuns } from '../rows/schema-runs.ts'
 import type { SchemaStore } from './ports.ts'
-import { sendRows } from './send-rows.ts'
+import { SchemaPlans, type UnusableSchema } from './schema-plans.ts'
 import type { RowTarget, RowTransform } from './transform-topic.ts'
 
 export interface NormalizeOptions {
@@ -26,15 +25,18 @@ export interface NormalizeOptions {
   readonly onUnusableSchema: (schemaId: number, reason: string) => void
 }
 
-/** What is known about the rows of one schema under one model. */
-type SchemaPlan = { readonly plan: RowPlan; readonly schemaId: number } | { readonly error: RowError }
+/** What becomes of the rows of one schema under the current model. */
+interface NormalizePlan {
+  readonly plan: RowPlan
+  /** of the derived schema */
+  readonly schemaId: number
+}
 
 /** Turns raw rows into normalized ones: each modelled number becomes {value, mode}, everything else is copied. */
 export class NormalizeTransform implements RowTransform {
   readonly #options: NormalizeOptions
-  readonly #plans = new Map<number, SchemaPlan>()
+  readonly #plans: SchemaPlans<NormalizePlan>
   readonly #columns = createRowColumns()
-  readonly #runs = createSchemaRuns()
   readonly #writer = new NormalizedWriter()
   #model: Model | undefined
   #normalizers: Normalizer[] = []
@@ -44,6 +46,8 @@ export class NormalizeTransform implements RowTransform {
 
   constructor(options: NormalizeOptions) {
     this.#options = options
+    const { registry, onUnusableSchema } = options
+    this.#plans = new SchemaPlans({ registry, onUnusableSchema, compile: (schema) => this.#compile(schema) })
   }
 
   get modelVersion(): number | undefined {
@@ -60,32 +64,15 @@ export class NormalizeTransform implements RowTransform {
   }
 
   async apply(records: Records, from: number, to: number, target: RowTarget): Promise<void> {
-    const model = this.#model as Model
+    const modelVersion = (this.#model as Model).version
     const columns = this.#columns
     this.#reserve(records.count)
-    readSchemaRuns(records, columns.status, this.#runs)
-    const { count, from: runFrom, to: runTo, schemaId } = this.#runs
-    for (let run = 0; run < count; run++) {
-      const start = Math.max(from, runFrom[run])
-      const end = Math.min(to, runTo[run])
-      if (start >= end) continue
-      const known = schemaId[run] === noSchema ? undefined : await this.#plan(schemaId[run])
-      if (known !== undefined && 'plan' in known) {
-        const { plan } = known
-        decodeRows(plan, records, start, end, columns)
-        this.#normalize(start, end)
-        this.#writer.beginRun({
-          records,
-          columns,
-          plan,
-          schemaId: known.schemaId,
-          modelVersion: model.version,
-          values: this.#values,
-          modes: this.#modes,
-        })
-      } else if (known !== undefined) failRows(records, columns.status, start, end, known.error)
-      await sendRows(records, start, end, columns.status, this.#writer, target)
-    }
+    await this.#plans.send(records, from, to, columns, this.#writer, target, ({ plan, schemaId }, start, end) => {
+      decodeRows(plan, records, start, end, columns)
+      this.#normalize(start, end)
+      const [values, modes] = [this.#values, this.#modes]
+      this.#writer.beginRun({ records, columns, plan, schemaId, modelVersion, values, modes })
+    })
   }
 
   #normalize(from: number, to: number): void {
@@ -106,28 +93,11 @@ export class NormalizeTransform implements RowTransform {
     this.#modes = Array.from({ length: count }, () => new Uint8Array(capacity))
   }
 
-  async #plan(schemaId: number): Promise<SchemaPlan> {
-    const known = this.#plans.get(schemaId)
-    if (known !== undefined) return known
-    const made = await this.#compile(schemaId)
-    // An id that the registry does not know may be registered the next moment.
-    if (!('error' in made && made.error === rowErrors.unknownSchema)) this.#plans.set(schemaId, made)
-    return made
-  }
-
-  async #compile(id: number): Promise<SchemaPlan> {
-    const { registry, subject, schema, onUnusableSchema } = this.#options
-    const raw = await registry.schemaById(id)
-    if (raw === undefined) {
-      onUnusableSchema(id, 'the registry does not know it')
-      return { error: rowErrors.unknownSchema }
-    }
+  async #compile(raw: string): Promise<NormalizePlan | UnusableSchema> {
+    const { registry, subject, schema } = this.#options
     const { columns } = this.#model as Model
     const plan = compileRowPlan(parseAvroSchema(raw), columns)
-    if (plan.kind === 'mismatch') {
-      onUnusableSchema(id, plan.reason)
-      return { error: rowErrors.schemaMismatch }
-    }
+    if (plan.kind === 'mismatch') return { error: rowErrors.schemaMismatch, reason: plan.reason }
     return { plan, schemaId: await registry.register(subject, deriveNormalizedSchema(raw, columns, schema)) }
   }
 }

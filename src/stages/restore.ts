@@ -5,11 +5,10 @@ import { decodeRows } from '../rows/decode-rows.ts'
 import { compileNormalizedPlan, type NormalizedPlan } from '../rows/normalized-plan.ts'
 import { checkRestored, RestoredWriter } from '../rows/restored-writer.ts'
 import { createRowColumns, reserveRowColumns } from '../rows/row-columns.ts'
-import { type RowError, rowErrors } from '../rows/row-error.ts'
+import { rowErrors } from '../rows/row-error.ts'
 import { NotNormalizedError } from '../rows/schema-error.ts'
-import { createSchemaRuns, failRows, noSchema, readSchemaRuns } from '../rows/schema-runs.ts'
 import type { SchemaStore } from './ports.ts'
-import { sendRows } from './send-rows.ts'
+import { SchemaPlans, type UnusableSchema } from './schema-plans.ts'
 import type { RowTarget, RowTransform } from './transform-topic.ts'
 
 export interface RestoreOptions {
@@ -21,7 +20,12 @@ export interface RestoreOptions {
   readonly onUnusableSchema: (schemaId: number, reason: string) => void
 }
 
-type SchemaPlan = { readonly plan: NormalizedPlan; readonly schemaId: number } | { readonly error: RowError }
+/** What becomes of the rows of one normalized schema. */
+interface RestorePlan {
+  readonly plan: NormalizedPlan
+  /** of the raw schema */
+  readonly schemaId: number
+}
 
 /** What one model makes of the columns of one schema. */
 interface Restorer {
@@ -34,34 +38,26 @@ interface Restorer {
 export class RestoreTransform implements RowTransform {
   readonly modelVersion = undefined
   readonly #options: RestoreOptions
-  readonly #plans = new Map<number, SchemaPlan>()
+  readonly #plans: SchemaPlans<RestorePlan>
   readonly #restorers = new Map<string, Restorer | undefined>()
   readonly #columns = createRowColumns()
-  readonly #runs = createSchemaRuns()
   readonly #writer = new RestoredWriter()
   /** shape (columns)(rows) */
   #values: Float64Array[] = []
 
   constructor(options: RestoreOptions) {
     this.#options = options
+    const { registry, onUnusableSchema } = options
+    this.#plans = new SchemaPlans({ registry, onUnusableSchema, compile: (schema) => this.#compile(schema) })
   }
 
   async beginSlice(): Promise<void> {}
 
   async apply(records: Records, from: number, to: number, target: RowTarget): Promise<void> {
-    const columns = this.#columns
-    reserveRowColumns(columns, 0, records.count)
-    readSchemaRuns(records, columns.status, this.#runs)
-    const { count, from: runFrom, to: runTo, schemaId } = this.#runs
-    for (let run = 0; run < count; run++) {
-      const start = Math.max(from, runFrom[run])
-      const end = Math.min(to, runTo[run])
-      if (start >= end) continue
-      const known = schemaId[run] === noSchema ? undefined : await this.#plan(schemaId[run])
-      if (known !== undefined && 'plan' in known) await this.#restore(records, start, end, schemaId[run], known)
-      else if (known !== undefined) failRows(records, columns.status, start, end, known.error)
-      await sendRows(records, start, end, columns.status, this.#writer, target)
-    }
+    reserveRowColumns(this.#columns, 0, records.count)
+    await this.#plans.send(records, from, to, this.#columns, this.#writer, target, (plan, start, end, id) =>
+      this.#restore(records, start, end, id, plan),
+    )
   }
 
   async #restore(
@@ -69,7 +65,7 @@ export class RestoreTransform implements RowTransform {
     from: number,
     to: number,
     normalizedId: number,
-    { plan, schemaId }: Extract<SchemaPlan, { plan: NormalizedPlan }>,
+    { plan, schemaId }: RestorePlan,
   ): Promise<void> {
     const columns = this.#columns
     this.#reserve(plan.columns.length, records.count)
@@ -144,29 +140,14 @@ export class RestoreTransform implements RowTransform {
     this.#values = Array.from({ length: count }, () => new Float64Array(capacity))
   }
 
-  async #plan(schemaId: number): Promise<SchemaPlan> {
-    const known = this.#plans.get(schemaId)
-    if (known !== undefined) return known
-    const made = await this.#compile(schemaId)
-    // An id that the registry does not know may be registered the next moment.
-    if (!('error' in made && made.error === rowErrors.unknownSchema)) this.#plans.set(schemaId, made)
-    return made
-  }
-
-  async #compile(id: number): Promise<SchemaPlan> {
-    const { registry, subject, onUnusableSchema } = this.#options
-    const schema = await registry.schemaById(id)
-    if (schema === undefined) {
-      onUnusableSchema(id, 'the registry does not know it')
-      return { error: rowErrors.unknownSchema }
-    }
+  async #compile(schema: string): Promise<RestorePlan | UnusableSchema> {
+    const { registry, subject } = this.#options
     try {
       const plan = compileNormalizedPlan(schema)
       return { plan, schemaId: await registry.register(subject, plan.rawSchema) }
     } catch (error) {
-      if (!(error instanceof NotNormalizedError)) throw error
-      onUnusableSchema(id, error.message)
-      return { error: rowErrors.schemaMismatch }
+      if (error instanceof NotNormalizedError) return { error: rowErrors.schemaMismatch, reason: error.message }
+      throw error
     }
   }
 }
