@@ -75,6 +75,9 @@ function longVarint(bytes: Uint8Array, at: number, low: number): number {
   return 0
 }
 
+/** The length -1 as a varint. */
+const nullLength = 1
+
 /** A position that no record reaches. */
 const beyondEverything = 0x7fffffff
 
@@ -117,18 +120,18 @@ function walk(records: Records, header: BatchHeader, start: number, end: number)
       at = next
     }
     byte = bytes[at]
-    size = (byte >>> 1) ^ -(byte & 1)
-    if (byte < 128) at++
-    else {
-      size = varint(bytes, at)
-      at = next
-    }
-    if (size < 0) {
+    if (byte === nullLength) {
       keyStart[i] = -1
-      keyEnd[i] = -1
+      at++
     } else {
-      keyStart[i] = at
-      at += size
+      size = (byte >>> 1) ^ -(byte & 1)
+      if (byte < 128) at++
+      else {
+        size = varint(bytes, at)
+        at = next
+      }
+      keyStart[i] = size < 0 ? -1 : at
+      at += size < 0 ? 0 : size
       keyEnd[i] = at
     }
     if (!(at < stop)) return -1

@@ -20,7 +20,7 @@ export interface Records {
   timestampMs: Float64Array
   /** shape (count), first byte of the key; -1 for a null key */
   keyStart: Int32Array
-  /** shape (count), byte after the key */
+  /** shape (count), byte after the key; means nothing for a null key */
   keyEnd: Int32Array
   /** shape (count), first byte of the value; -1 for a null value (tombstone) */
   valueStart: Int32Array

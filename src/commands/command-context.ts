@@ -4,6 +4,7 @@ import { defaultModelsTopic } from '../config/names.ts'
 import { UsageError } from '../errors.ts'
 import { ClusterAdmin } from '../kafka/admin.ts'
 import type { ConnectionSettings } from '../kafka/connection-settings.ts'
+import type { ControlLog } from '../kafka/control-client.ts'
 import { SchemaRegistry } from '../kafka/registry.ts'
 import { RowClient } from '../kafka/row-client.ts'
 import { interruption } from '../observe/interruption.ts'
@@ -90,9 +91,9 @@ export async function withClusterAt<T>(
   work: (cluster: OpenCluster) => Promise<T>,
 ): Promise<T> {
   const settings: ConnectionSettings = { brokers, clientId }
-  const admin = new ClusterAdmin(settings, (level, message, context) => log[level](context, message))
+  const admin = new ClusterAdmin(settings, controlLog(log))
   const onReachable = (reachable: boolean) =>
-    reachable ? log.warn('the schema registry answers again') : log.warn('the schema registry does not answer; waiting')
+    log.warn({ registry: url }, `the schema registry ${reachable ? 'answers again' : 'does not answer; waiting'}`)
   const registry = new SchemaRegistry({ url }, { onReachable })
   try {
     await admin.connect()
@@ -100,6 +101,11 @@ export async function withClusterAt<T>(
   } finally {
     await admin.close()
   }
+}
+
+/** kafkajs tells of every attempt that failed. Those are no news: what it gives up, it throws, and that is reported. */
+export function controlLog(log: Logger): ControlLog {
+  return (_level, message, context) => log.debug(context, message)
 }
 
 /** Prints a command's result: JSON for programs, `text` for people. */

@@ -1,7 +1,8 @@
-import { Command, CommanderError } from 'commander'
-import { applyConfigFile } from '../config/config-file.ts'
+import { Command, CommanderError, type Option } from 'commander'
+import { applyConfigFile, commandName } from '../config/config-file.ts'
 import { softwareVersion } from '../config/software-version.ts'
-import { type ExitCode, exitCodes, PipelineError } from '../errors.ts'
+import { type ExitCode, exitCodes, PipelineError, UsageError } from '../errors.ts'
+import { exitOnInterruption } from '../observe/interruption.ts'
 import { benchCommand } from './bench.ts'
 import { deadLettersCommand } from './dead-letters.ts'
 import { demoCommand } from './demo.ts'
@@ -28,20 +29,27 @@ const commands: readonly (readonly [heading: string, commands: readonly (() => C
 
 /** Parses, runs, and sets the process's exit code. */
 export async function runCommandLine(argv: readonly string[]): Promise<void> {
+  exitOnInterruption()
+  const required = new Set<Option>()
   const program = new Command('vgm')
     .description('Mode-specific normalization of numeric columns at Kafka scale, exactly once')
     .version(softwareVersion)
     .exitOverride()
+    .configureOutput(silentErrors)
     .addHelpText(
       'after',
-      '\nNew here? Run "vgm demo": it starts a cluster and shows the whole flow on 3 million flights.',
+      '\nNew here? Run "vgm demo": it starts a cluster and shows the whole flow there.\n' +
+        '"vgm <command> --help" shows flags and an example.',
     )
-    .hook('preAction', (_, action) => applyConfigFile(action))
+    .hook('preAction', (_, action) => {
+      applyConfigFile(action)
+      checkRequired(action, required)
+    })
   for (const [heading, group] of commands) {
     program.commandsGroup(heading)
-    for (const make of group) addCommand(program, make())
+    for (const make of group) addCommand(program, make(), required)
   }
-  program.commandsGroup('Help:')
+  program.commandsGroup('Help:').helpCommand(true)
   try {
     await program.parseAsync([...argv])
   } catch (error) {
@@ -50,23 +58,53 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
   }
 }
 
-function addCommand(program: Command, command: Command): void {
+/** What Commander would print of an error, `report` prints. */
+const silentErrors = { outputError: () => undefined }
+
+function addCommand(program: Command, command: Command, required: Set<Option>): void {
   for (const each of [command, ...command.commands]) {
-    each.exitOverride().showHelpAfterError('(add --help for what it takes)')
+    each.exitOverride().configureOutput(silentErrors)
+    for (const option of each.options.filter(({ mandatory }) => mandatory)) {
+      // Commander would ask for it before a configuration file has had its say; `checkRequired` asks afterwards.
+      option.makeOptionMandatory(false)
+      required.add(option)
+    }
   }
   program.addCommand(command)
 }
 
+/** @throws UsageError if flags, environment and file leave a required flag open */
+function checkRequired(command: Command, required: ReadonlySet<Option>): void {
+  const open = command.options.find(
+    (option) => required.has(option) && command.getOptionValue(option.attributeName()) === undefined,
+  )
+  if (open === undefined) return
+  const variable = open.envVar === undefined ? '' : `, set ${open.envVar}`
+  throw new UsageError(`${commandName(command)} needs ${open.long}`, `Add ${open.flags}${variable}, or use --config`)
+}
+
 /** Says what went wrong on standard error; a stack trace only where it is asked for, or where the fault is ours. */
 function report(error: unknown, debug: boolean): ExitCode {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return exitCodes.done
+    // A command that has commands, called without one, has shown its help.
+    if (error.code !== 'commander.help') process.stderr.write(`${commanderText(error)}\n`)
+    return exitCodes.usage
+  }
   if (!(error instanceof PipelineError)) {
     process.stderr.write(
       `error: this is a defect of vgm, please report it\n${(error as Error)?.stack ?? String(error)}\n`,
     )
     return exitCodes.failed
   }
-  process.stderr.write(`error: ${error.message}\n  ${error.fix}.\n`)
+  // Other libraries explain themselves over many lines; the first one says what is wrong.
+  const [what] = error.message.split('\n')
+  process.stderr.write(`error: ${what}. ${error.fix}.\n`)
   if (debug) process.stderr.write(`${error.stack}\n${error.cause instanceof Error ? `${error.cause.stack}\n` : ''}`)
   return error.exitCode
+}
+
+/** @example "error: unknown option '--jsn' (Did you mean --json?). Add --help to see what there is." */
+function commanderText({ message }: CommanderError): string {
+  return `${message.trim().replaceAll(/\s*\n\s*/g, ' ').replace(/\.$/, '')}. Add --help to see what there is.`
 }

@@ -1,12 +1,12 @@
 import { Command } from 'commander'
 import { topicNames } from '../config/names.ts'
 import { UsageError } from '../errors.ts'
-import { TopicMissingError } from '../kafka/admin.ts'
 import { StockReader } from '../kafka/stock-reader.ts'
-import { type DeadLetter, listDeadLetters, showDeadLetter } from '../stages/dead-letters.ts'
+import { type DeadLetter, DeadLetterMissingError, listDeadLetters, showDeadLetter } from '../stages/dead-letters.ts'
 import type { StockLog } from '../stages/verify/stock-log.ts'
 import {
   checkDataset,
+  controlLog,
   type DatasetFlags,
   datasetCommand,
   type OpenCluster,
@@ -14,7 +14,7 @@ import {
   withCluster,
 } from './command-context.ts'
 import { textTable } from './report-text.ts'
-import { topicEnds, topicStarts } from './row-topics.ts'
+import { requireTopic, topicEnds, topicStarts } from './row-topics.ts'
 
 interface DeadLetterFlags extends DatasetFlags {
   readonly topic?: string
@@ -25,6 +25,7 @@ export function deadLettersCommand(): Command {
     .description('look at rows that could not be processed')
     .addCommand(listCommand())
     .addCommand(showCommand())
+    .addHelpText('after', '\nExample:\n  $ vgm dead-letters ls --dataset trips')
 }
 
 function listCommand(): Command {
@@ -42,11 +43,11 @@ function listCommand(): Command {
             group.code,
             group.stage,
             group.sourceTopic,
-            group.sourcePartition,
-            group.schemaId ?? '-',
+            String(group.sourcePartition),
+            String(group.schemaId ?? '-'),
             group.count,
-            group.firstOffset,
-            group.lastOffset,
+            String(group.firstOffset),
+            String(group.lastOffset),
           ]),
         )
         printResult(flags, summary, summary.rows === 0 ? `No dead letters in ${topic}.` : table)
@@ -62,7 +63,13 @@ function showCommand(): Command {
       const match = /^(\d+)\/(\d+)$/.exec(position)
       if (match === null) throw new UsageError(`"${position}" is no position`, 'Write partition/offset, as 0/12')
       const at = { partition: Number(match[1]), offset: Number(match[2]) }
-      return withDeadLetters(flags, async ({ registry }, log, topic) => {
+      return withDeadLetters(flags, async (cluster, log, topic) => {
+        const { registry } = cluster
+        const [start, end] = [await topicStarts(cluster, topic), await topicEnds(cluster, topic)].map(
+          (offsets) => offsets.find(({ partition }) => partition === at.partition)?.offset ?? 0,
+        )
+        // A read beyond the end would wait for a row to come.
+        if (at.offset < start || at.offset >= end) throw new DeadLetterMissingError(topic, at.partition, at.offset)
         const letter = await showDeadLetter(log, topic, at, (id) => registry.schemaById(id))
         printResult(flags, letter, letterText(letter))
       })
@@ -70,7 +77,8 @@ function showCommand(): Command {
 }
 
 function letterText(letter: DeadLetter): string {
-  const lines = Object.entries(letter).flatMap(([name, value]) =>
+  const known = Object.entries(letter).filter(([, value]) => value !== undefined)
+  const lines = known.flatMap(([name, value]) =>
     value !== null && typeof value === 'object'
       ? Object.entries(value as Record<string, unknown>).map(([key, text]) => [key, String(text)])
       : [[name, String(value)]],
@@ -85,8 +93,8 @@ async function withDeadLetters(
 ): Promise<void> {
   const topic = flags.topic ?? topicNames(checkDataset(flags.dataset)).deadLetters
   await withCluster(flags, async (cluster) => {
-    if ((await cluster.admin.partitionCount(topic)) === undefined) throw new TopicMissingError(topic)
-    const log = new StockReader(cluster.settings, (level, message, context) => cluster.log[level](context, message))
+    await requireTopic(cluster, topic, 'Check --dataset; "vgm normalize" and "vgm restore" make it at their first start')
+    const log = new StockReader(cluster.settings, controlLog(cluster.log))
     try {
       await work(cluster, log, topic)
     } finally {

@@ -14,6 +14,7 @@ import {
   withCluster,
 } from './command-context.ts'
 import { stageText } from './report-text.ts'
+import { requireTopic } from './row-topics.ts'
 
 export interface ExportTopicOptions {
   readonly topic: string
@@ -62,6 +63,9 @@ interface ExportFlags extends DatasetFlags {
   readonly position?: boolean
 }
 
+/** Which command fills the topic of a stage. */
+const stageCommands = { raw: 'load', normalized: 'normalize', restored: 'restore' } as const
+
 export function exportCommand(): Command {
   return datasetCommand(
     'export',
@@ -86,6 +90,7 @@ export function exportCommand(): Command {
         withPosition: flags.position ?? false,
       }
       await withCluster(flags, async (cluster) => {
+        await requireTopic(cluster, topic, `Run "vgm ${stageCommands[flags.stage]}" first, or name another with --topic`)
         const progress = createProgress('export')
         const report = await exportTopic(cluster, options, progress.update).finally(progress.end)
         printResult(flags, report, stageText(report, file))

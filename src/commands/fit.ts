@@ -20,7 +20,7 @@ import {
 } from './command-context.ts'
 import { modelPlot } from './model-plot.ts'
 import { withModelsTarget } from './models.ts'
-import { offsetsBetween, partitionsOf, topicEnds, topicStarts } from './row-topics.ts'
+import { offsetsBetween, partitionsOf, requireTopic, topicEnds, topicStarts } from './row-topics.ts'
 
 export interface FitDatasetOptions {
   readonly dataset: string
@@ -45,7 +45,8 @@ export async function fitDataset(
   const { dataset, source, sampleTopic, rawTopic, modelsTopic, columns } = options
   const { rows, registry, signal, log } = cluster
   const topic = source === 'raw' ? rawTopic : sampleTopic
-  await partitionsOf(cluster, topic)
+  await partitionsOf(cluster, rawTopic)
+  await requireTopic(cluster, topic, `Run "vgm sample --dataset ${dataset}" first, or add --source raw`)
   const starts = await topicStarts(cluster, topic)
   const ends = await topicEnds(cluster, topic)
   // The publisher comes first: it fences another fit of this data set before either has done its work.

@@ -73,7 +73,7 @@ export function generateCommand(): Command {
   return datasetCommand(
     'generate',
     'synthetic rows into the raw topic',
-    "vgm generate --dataset pay --rows 1e6 --spec 'amount:double=lognormal(3,1);age:int=normal(40,12)'",
+    "vgm generate --dataset pay --rows 1e6 \\\n      --spec 'amount:double=lognormal(3,1);age:int=normal(40,12)'",
   )
     .requiredOption('--spec <columns>', 'name:type=distribution, with semicolons between', parseSpec)
     .requiredOption('--rows <n>', 'how many', parseCount)

@@ -3,6 +3,7 @@ import { type GroupStage, groupName, topicNames } from '../config/names.ts'
 import { type Lag, lagOf } from '../stages/lag.ts'
 import { checkDataset, type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
 import { textTable } from './report-text.ts'
+import { partitionsOf } from './row-topics.ts'
 
 interface LagFlags extends DatasetFlags {
   readonly group?: string
@@ -24,7 +25,9 @@ export function lagCommand(): Command {
         flags.group === undefined
           ? stages.map(([stage, topic]) => [groupName(dataset, stage), topic] as const)
           : [[flags.group, flags.topic ?? raw] as const]
-      await withCluster(flags, async ({ admin }) => {
+      await withCluster(flags, async (cluster) => {
+        const { admin } = cluster
+        if (flags.group === undefined) await partitionsOf(cluster, raw)
         const lags: Lag[] = []
         for (const [group, topic] of groups)
           if (flags.group !== undefined || (await admin.partitionCount(topic)) !== undefined)
@@ -33,13 +36,13 @@ export function lagCommand(): Command {
           partitions.map(({ partition, committed, end, lag }) => [
             group,
             topic,
-            partition,
-            committed === undefined ? '-' : committed,
-            end,
+            String(partition),
+            committed === undefined ? '-' : String(committed),
+            String(end),
             lag,
           ]),
         )
-        printResult(flags, lags, textTable(['group', 'topic', 'partition', 'committed', 'end', 'lag'], rows))
+        printResult(flags, { groups: lags }, textTable(['group', 'topic', 'partition', 'committed', 'end', 'lag'], rows))
       })
     })
 }

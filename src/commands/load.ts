@@ -118,7 +118,7 @@ export function loadCommand(): Command {
         )
         const { rowsBefore, badRows } = report
         const before = rowsBefore > 0 ? `\n${rowsBefore.toLocaleString('en')} rows were there from an earlier run.` : ''
-        const bad = badRows > 0 ? `\n${badRows.toLocaleString('en')} rows could not be read: see ${flags.badRows}` : ''
+        const bad = badRows > 0 ? `\n${badRows.toLocaleString('en')} could not be read: see ${flags.badRows}` : ''
         printResult(flags, report, stageText(report, topic) + before + bad)
       })
     })

@@ -24,6 +24,7 @@ export function modelCommand(): Command {
     .addCommand(showCommand())
     .addCommand(promoteCommand())
     .addCommand(rollbackCommand())
+    .addHelpText('after', '\nExample:\n  $ vgm model ls --dataset trips')
 }
 
 function listCommand(): Command {
@@ -47,13 +48,14 @@ function listCommand(): Command {
           versions.map(({ version, current: isCurrent, createdAt, recipe, rows, columns }) => [
             String(version),
             isCurrent ? 'current' : '',
-            createdAt,
+            `${createdAt.slice(0, 16).replace('T', ' ')}Z`,
             recipe,
             rows,
             columns.map(({ name, modes }) => `${name} (${modes})`).join(', '),
           ]),
         )
-        printResult(flags, { dataset, versions }, table)
+        const none = `Data set ${dataset} has no model in ${flags.modelsTopic}: run "vgm fit --dataset ${dataset}".`
+        printResult(flags, { dataset, versions }, versions.length === 0 ? none : table)
       }),
   )
 }

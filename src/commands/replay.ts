@@ -41,7 +41,7 @@ export function replayCommand(): Command {
     .option('--from <position>', 'offset, @time (ISO 8601, or ms since 1970), start or end', 'start')
     .option('--to <position>', 'likewise; rows before it are replayed', 'end')
     .option('--output <topic>', 'instead of <dataset>.normalized.v<model>')
-    .option('--group <name>', 'keeps the position; instead of vgm.<dataset>.replay.v<model>')
+    .option('--group <name>', 'keeps the position; one for each --model, --output and --from unless given')
     .option('--clip <magnitude>', 'cut values off there', parseNumber, Infinity)
     .option('--raw-topic <topic>', 'instead of <dataset>.raw')
     .option('--dead-letter-topic <topic>', 'instead of <output>.dead-letters')
@@ -55,7 +55,7 @@ export function replayCommand(): Command {
         normalized: output,
         deadLetters: flags.deadLetterTopic ?? `${output}.dead-letters`,
       })
-      const group = flags.group ?? `${groupName(dataset, 'replay')}.v${model}`
+      const group = flags.group ?? replayGroup(dataset, flags)
       await withCluster(flags, async (cluster) => {
         const starts = await positionsAt(cluster, topics.raw, flags.from, '--from')
         const ends = await positionsAt(cluster, topics.raw, flags.to, '--to')
@@ -72,9 +72,20 @@ export function replayCommand(): Command {
         const report = await normalizeTopic(cluster, options, ({ rowsIn }) =>
           progress.update(rowsIn, offsetsBetween(starts, ends)),
         ).finally(progress.end)
-        printResult(flags, report, stageText(report, output))
+        const nothing = `\nGroup ${group} has done this range already: add --group to do it once more.`
+        printResult(flags, report, stageText(report, output) + (report.rowsIn === 0 ? nothing : ''))
       })
     })
+}
+
+/**
+ * The same command again goes on where it stopped; another model, output or start is another backfill.
+ *
+ * @example replayGroup('trips', { model: 2, from: '@2026-11-23', ... }) // 'vgm.trips.replay.v2.from.@2026-11-23'
+ */
+function replayGroup(dataset: string, { model, output, from }: ReplayFlags): string {
+  const parts = [groupName(dataset, 'replay'), `v${model}`, output, from === 'start' ? undefined : `from.${from}`]
+  return parts.filter((part) => part !== undefined).join('.')
 }
 
 /**

@@ -6,7 +6,7 @@ import { checkDataset, type DatasetFlags, datasetCommand, printResult, withClust
 import { compressionOption } from './load.ts'
 import { membersOption, runMembers } from './members.ts'
 import { stageText } from './report-text.ts'
-import { offsetsBetween, topicEnds, topicStarts } from './row-topics.ts'
+import { offsetsBetween, requireTopic, topicEnds, topicStarts } from './row-topics.ts'
 
 interface RestoreFlags extends DatasetFlags {
   readonly group?: string
@@ -40,6 +40,7 @@ export function restoreCommand(): Command {
       const topics = topicNames(dataset, overrides)
       const group = flags.group ?? groupName(dataset, 'restore')
       await withCluster(flags, async (cluster) => {
+        await requireTopic(cluster, topics.normalized, `Run "vgm normalize --dataset ${dataset}" first`)
         const ends = flags.untilEnd ? await topicEnds(cluster, topics.normalized) : undefined
         const of = ends && offsetsBetween(await topicStarts(cluster, topics.normalized), ends)
         const progress = createProgress('restore')

@@ -1,3 +1,4 @@
+import { UsageError } from '../errors.ts'
 import { TopicMissingError } from '../kafka/admin.ts'
 import type { PartitionOffset } from '../stages/ports.ts'
 import type { OpenCluster } from './command-context.ts'
@@ -12,6 +13,11 @@ export async function partitionsOf({ admin }: OpenCluster, topic: string): Promi
   const count = await admin.partitionCount(topic)
   if (count === undefined) throw new TopicMissingError(topic)
   return count
+}
+
+/** For a topic that another command makes. @throws UsageError with `fix` if it does not exist */
+export async function requireTopic({ admin }: OpenCluster, topic: string, fix: string): Promise<void> {
+  if ((await admin.partitionCount(topic)) === undefined) throw new UsageError(`There is no topic ${topic}`, fix)
 }
 
 /** Bytes at which a batch for this topic is sent. */

@@ -6,6 +6,7 @@ import { createProgress } from '../observe/progress.ts'
 import { type AuditedTopic, type VerifyResult, verify } from '../stages/verify.ts'
 import {
   checkDataset,
+  controlLog,
   type DatasetFlags,
   datasetCommand,
   type OpenCluster,
@@ -15,7 +16,7 @@ import {
 } from './command-context.ts'
 import { followModels } from './models.ts'
 import { textTable } from './report-text.ts'
-import { offsetsBetween, partitionsOf, topicEnds, topicStarts } from './row-topics.ts'
+import { offsetsBetween, partitionsOf, requireTopic, topicEnds, topicStarts } from './row-topics.ts'
 
 export interface VerifyDatasetOptions {
   readonly dataset: string
@@ -32,9 +33,9 @@ export async function verifyDataset(
 ): Promise<VerifyResult> {
   const { registry, settings, log } = cluster
   await partitionsOf(cluster, topics.raw)
-  await partitionsOf(cluster, topics.normalized)
+  await requireTopic(cluster, topics.normalized, `Run "vgm normalize --dataset ${dataset} --until-end" first`)
   const models = await followModels(cluster, modelsTopic)
-  const stock = new StockReader(settings, (level, message, context) => log[level](context, message))
+  const stock = new StockReader(settings, controlLog(log))
   try {
     // From the end of the flow to its beginning: whatever stands downstream has its raw row within the ranges.
     const restored = await auditedTopic(cluster, topics.restored)

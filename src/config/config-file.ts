@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import type { Command } from 'commander'
+import { type Command, InvalidArgumentError, type Option } from 'commander'
 import { parse } from 'yaml'
 import { UsageError } from '../errors.ts'
 
@@ -7,24 +7,45 @@ import { UsageError } from '../errors.ts'
  * Gives flags that neither the command line nor the environment has set the values of the file that `--config` names: YAML, the
  * flags' long names as keys.
  *
- * @throws UsageError if the file cannot be read, or has a key that is not a flag of this command
+ * @throws UsageError if the file cannot be read, has a key that is not a flag of this command, or a value that the flag refuses
  */
 export function applyConfigFile(command: Command): void {
   const file = command.opts<{ config?: string }>().config
   if (file === undefined) return
   for (const [key, value] of Object.entries(readConfig(file))) {
-    const option = command.options.find(({ long }) => long === `--${key}`)
+    const option = command.options.find(({ long }) => long === `--${key}` && long !== '--config')
     if (option === undefined)
       throw new UsageError(
-        `${file}: "${key}" is not a flag of vgm ${command.name()}`,
+        `${file}: "${key}" is not a flag of ${commandName(command)}`,
         `Use one of ${command.options.map(({ long }) => long?.slice(2)).join(', ')}`,
       )
     const name = option.attributeName()
     const source = command.getOptionValueSource(name)
     if (source !== undefined && source !== 'default') continue
-    const given = typeof value === 'string' || typeof value === 'number' ? String(value) : value
-    const parsed = option.parseArg && typeof given === 'string' ? option.parseArg(given, undefined) : given
-    command.setOptionValueWithSource(name, parsed, 'config')
+    command.setOptionValueWithSource(name, flagValue(option, value, `${file}: ${key}`), 'config')
+  }
+}
+
+/** @example 'vgm model show' */
+export function commandName(command: Command): string {
+  return command.parent === null ? command.name() : `${commandName(command.parent)} ${command.name()}`
+}
+
+/** The value as the command line would give it. @throws UsageError */
+function flagValue(option: Option, value: unknown, where: string): unknown {
+  if (option.isBoolean()) {
+    if (typeof value === 'boolean') return value
+    throw new UsageError(`${where}: ${JSON.stringify(value)} is neither true nor false`, 'Write true or false')
+  }
+  const text = Array.isArray(value) ? value.join(',') : value
+  if (typeof text !== 'string' && typeof text !== 'number')
+    throw new UsageError(`${where}: ${JSON.stringify(value)} is no value`, `Write it as after ${option.flags}`)
+  if (option.parseArg === undefined) return String(text)
+  try {
+    return option.parseArg(String(text), undefined)
+  } catch (error) {
+    if (!(error instanceof InvalidArgumentError)) throw error
+    throw new UsageError(`${where}: ${JSON.stringify(value)} is invalid`, error.message.replace(/\.$/, ''))
   }
 }
 

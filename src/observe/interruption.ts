@@ -1,5 +1,13 @@
 import { exitCodes } from '../errors.ts'
 
+const exit = () => process.exit(exitCodes.interrupted)
+
+/** Ends the process at a SIGINT or SIGTERM, until `interruption` is called because there is work that has to end cleanly. */
+export function exitOnInterruption(): void {
+  process.on('SIGINT', exit)
+  process.on('SIGTERM', exit)
+}
+
 /**
  * A signal that fires at the first SIGINT or SIGTERM, so that work can end cleanly. A second one ends the process at once, and
  * so does `graceMs` without an end.
@@ -7,10 +15,12 @@ import { exitCodes } from '../errors.ts'
 export function interruption(graceMs = 4_500): AbortSignal {
   const controller = new AbortController()
   const onSignal = () => {
-    if (controller.signal.aborted) process.exit(exitCodes.interrupted)
+    if (controller.signal.aborted) exit()
     controller.abort()
-    setTimeout(() => process.exit(exitCodes.interrupted), graceMs).unref()
+    setTimeout(exit, graceMs).unref()
   }
+  process.off('SIGINT', exit)
+  process.off('SIGTERM', exit)
   process.on('SIGINT', onSignal)
   process.on('SIGTERM', onSignal)
   return controller.signal

@@ -67,7 +67,7 @@ suite('group session, on a broker', () => {
     await assertCopied(broker, topics)
   })
 
-  test('a member that gets no partition of an empty topic, or none at all, is done at once', async (t) => {
+  test('members without rows to read, or without a partition, are done at once', async (t) => {
     const broker = await TestBroker.connect(t)
     const topics = await makeTopics(broker, 1, 0)
     const members = [await openMember(broker, topics), await openMember(broker, topics)]

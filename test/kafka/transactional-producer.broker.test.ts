@@ -3,8 +3,9 @@ import { suite, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RecordBatchWriter } from '../../src/batch/record-batch-writer.ts'
 import { encodeHeaders } from '../../src/batch/record-headers.ts'
-import { BrokerError, FencedError } from '../../src/kafka/broker-errors.ts'
+import { BrokerError, ConnectionLostError, FencedError } from '../../src/kafka/broker-errors.ts'
 import { Fetcher } from '../../src/kafka/fetcher.ts'
+import { TransactionalProducer } from '../../src/kafka/transactional-producer.ts'
 import { uniqueName } from '../cluster/shared-cluster.ts'
 import { batchOf, TestBroker, valuesOf } from './test-broker.ts'
 
@@ -217,6 +218,74 @@ suite('transactional producer, on a broker', () => {
       values.toSorted(),
       Array.from({ length: 10 }, (_, i) => `kept ${i}`),
     )
+  })
+
+  test('each request whose answer is lost is sent again, and counts once', async (t) => {
+    const broker = await TestBroker.connect(t)
+    const topic = await broker.createTopic(2)
+    const [group, partitions] = [uniqueName('group'), [{ topic, partition: 0 }]]
+    const connections = broker.connect()
+    const request = connections.request.bind(connections)
+    const lost = new Set<string>()
+    connections.request = async (connection, what, send) => {
+      const answer = await request(connection, what, send)
+      const kind = what.replace(/ (\(|to group|to rows).*/, '')
+      if (lost.has(kind)) return answer
+      lost.add(kind)
+      connection.socket?.destroy()
+      throw new ConnectionLostError(what, 'the answer was lost')
+    }
+    const options = { transactionalId: uniqueName('tx'), compression: 'none', transactionTimeoutMs: 10_000 } as const
+    const producer = await TransactionalProducer.open(connections, options)
+    for (let i = 0; i < 3; i++) {
+      await producer.begin(partitions)
+      await producer.produce(topic, 0, batchOf(`lost ${i}`))
+      await producer.abort()
+      await producer.begin(partitions)
+      await producer.produce(topic, 0, batchOf(`${i}`))
+      await producer.commit({ group, offsets: [{ topic, partition: 0, offset: i }] })
+      // A refused produce: the epoch goes up, and that answer is lost too the first time.
+      await producer.begin(partitions)
+      await producer.produce(topic, 1, batchOf('lost'))
+      await producer.produce(topic, 1, batchOf('x'.repeat(20_000_000)))
+      await rejects(producer.commit(), BrokerError)
+      await producer.abort()
+      lost.clear()
+    }
+    await producer.close()
+    deepEqual(valuesOf(await broker.rows(topic)), ['0', '1', '2'])
+    const [{ offset }] = await broker.connections.committedOffsets(group, partitions)
+    equal(offset, 2)
+  })
+
+  test('an answer that comes after the abort of its transaction disturbs no later one', async (t) => {
+    const broker = await TestBroker.connect(t)
+    const topic = await broker.createTopic()
+    const connections = broker.connect()
+    const request = connections.request.bind(connections)
+    let isSlow = true
+    let late = 0
+    connections.request = async (connection, what, send) => {
+      const isLate = isSlow && what.startsWith('Writing')
+      if (!isLate) return request(connection, what, send)
+      await sleep(2_800)
+      late++
+      throw new ConnectionLostError(what, 'no answer came')
+    }
+    const options = { transactionalId: uniqueName('tx'), compression: 'none', transactionTimeoutMs: 10_000 } as const
+    const producer = await TransactionalProducer.open(connections, options)
+    await producer.begin()
+    await producer.produce(topic, 0, batchOf('lost'))
+    await producer.produce(topic, 0, batchOf('lost, and waits for the first'))
+    await producer.abort()
+    isSlow = false
+    await producer.begin()
+    await producer.produce(topic, 0, batchOf('a'))
+    while (late === 0) await sleep(20)
+    await producer.produce(topic, 0, batchOf('b'))
+    await producer.commit()
+    await producer.close()
+    deepEqual(valuesOf(await broker.rows(topic)), ['a', 'b'])
   })
 
   test('200 small transactions one after another do not wait for one another for long', async (t) => {
