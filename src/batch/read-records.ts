@@ -131,7 +131,7 @@ function walk(records: Records, header: BatchHeader, start: number, end: number)
         at = next
       }
       keyStart[i] = size < 0 ? -1 : at
-      at += size < 0 ? 0 : size
+      at += Math.max(size, 0)
       keyEnd[i] = at
     }
     if (!(at < stop)) return -1
