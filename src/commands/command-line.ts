@@ -98,7 +98,7 @@ function report(error: unknown, debug: boolean): ExitCode {
     return exitCodes.failed
   }
   // Other libraries explain themselves over many lines; the first one says what is wrong.
-  const [what] = error.message.split('\n')
+  const what = error.message.split('\n', 1)[0].replace(/[.!]+$/, '')
   process.stderr.write(`error: ${what}. ${error.fix}.\n`)
   if (debug) process.stderr.write(`${error.stack}\n${error.cause instanceof Error ? `${error.cause.stack}\n` : ''}`)
   return error.exitCode
@@ -106,5 +106,8 @@ function report(error: unknown, debug: boolean): ExitCode {
 
 /** @example "error: unknown option '--jsn' (Did you mean --json?). Add --help to see what there is." */
 function commanderText({ message }: CommanderError): string {
-  return `${message.trim().replaceAll(/\s*\n\s*/g, ' ').replace(/\.$/, '')}. Add --help to see what there is.`
+  return `${message
+    .trim()
+    .replaceAll(/\s*\n\s*/g, ' ')
+    .replace(/\.$/, '')}. Add --help to see what there is.`
 }

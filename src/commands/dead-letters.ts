@@ -93,7 +93,11 @@ async function withDeadLetters(
 ): Promise<void> {
   const topic = flags.topic ?? topicNames(checkDataset(flags.dataset)).deadLetters
   await withCluster(flags, async (cluster) => {
-    await requireTopic(cluster, topic, 'Check --dataset; "vgm normalize" and "vgm restore" make it at their first start')
+    await requireTopic(
+      cluster,
+      topic,
+      'Check --dataset; "vgm normalize" and "vgm restore" make it at their first start',
+    )
     const log = new StockReader(cluster.settings, controlLog(cluster.log))
     try {
       await work(cluster, log, topic)

@@ -47,6 +47,7 @@ export function demoCommand(): Command {
     .option('--brokers <list>', 'use this cluster instead of one of its own')
     .option('--registry <url>', 'its schema registry')
     .action(async (file: string | undefined, flags: DemoFlags) => {
+      if (file !== undefined) await checkFile(file)
       await withOwnCluster(flags, ({ brokers, registry }) =>
         withCluster({ ...flags, brokers, registry }, async (cluster) => {
           const demo = await runDemo(cluster, file, flags.json !== true)
@@ -233,6 +234,13 @@ function demoText(
     '',
     ...next,
   ].join('\n')
+}
+
+/** Before a cluster is started for it. @throws FileUnreadableError and others */
+async function checkFile(file: string): Promise<void> {
+  const { openTableFile } = await import('../files/table-file.ts')
+  const table = await openTableFile({ file, dataset: datasetOf(file) })
+  table.close()
 }
 
 /** @example datasetOf('data/My trips.csv') // 'My-trips' */

@@ -90,7 +90,11 @@ export function exportCommand(): Command {
         withPosition: flags.position ?? false,
       }
       await withCluster(flags, async (cluster) => {
-        await requireTopic(cluster, topic, `Run "vgm ${stageCommands[flags.stage]}" first, or name another with --topic`)
+        await requireTopic(
+          cluster,
+          topic,
+          `Run "vgm ${stageCommands[flags.stage]}" first, or name another with --topic`,
+        )
         const progress = createProgress('export')
         const report = await exportTopic(cluster, options, progress.update).finally(progress.end)
         printResult(flags, report, stageText(report, file))

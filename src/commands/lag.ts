@@ -42,7 +42,11 @@ export function lagCommand(): Command {
             lag,
           ]),
         )
-        printResult(flags, { groups: lags }, textTable(['group', 'topic', 'partition', 'committed', 'end', 'lag'], rows))
+        printResult(
+          flags,
+          { groups: lags },
+          textTable(['group', 'topic', 'partition', 'committed', 'end', 'lag'], rows),
+        )
       })
     })
 }

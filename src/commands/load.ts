@@ -1,6 +1,8 @@
-import { type Command, Option } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type Compression, compressions } from '../batch/batch-header.ts'
 import { groupName, topicNames, transactionalId, valueSubject } from '../config/names.ts'
+import type { CsvEncoding, CsvOptions } from '../files/csv-dialect.ts'
+import { type FileFormat, fileFormats } from '../files/file-format.ts'
 import { createProgress } from '../observe/progress.ts'
 import type { LoadReport } from '../stages/load.ts'
 import {
@@ -27,6 +29,9 @@ export interface LoadFileOptions {
   readonly partitions: number
   readonly compression: Compression
   readonly badRows?: string
+  /** as the file's name says unless given */
+  readonly format?: FileFormat
+  readonly csv?: CsvOptions
 }
 
 /** Loads a file into a raw topic, which is made if it does not exist. */
@@ -37,13 +42,15 @@ export async function loadFile(
 ): Promise<LoadReport> {
   const { load } = await import('../stages/load.ts')
   const { openTableFile } = await import('../files/table-file.ts')
-  const { dataset, file, topic, columns, notNull, key, badRows, compression } = options
+  const { dataset, file, topic, columns, notNull, key, badRows, compression, format, csv } = options
   const { admin, registry, rows, signal } = cluster
   const table = await openTableFile({
     file,
     dataset,
     ...(columns !== undefined && { columns }),
     ...(notNull !== undefined && { notNull }),
+    ...(format !== undefined && { format }),
+    ...(csv !== undefined && { csv }),
     collectBadRows: badRows !== undefined,
   })
   try {
@@ -87,6 +94,11 @@ interface LoadFlags extends DatasetFlags {
   readonly partitions: number
   readonly compression: Compression
   readonly badRows?: string
+  readonly format?: FileFormat
+  readonly delimiter?: string
+  readonly encoding?: CsvEncoding
+  readonly null?: string[]
+  readonly types?: Readonly<Record<string, string>>
   readonly topic?: string
 }
 
@@ -106,14 +118,26 @@ export function loadCommand(): Command {
     .option('--key <column>', 'column whose text becomes the key and chooses the partition')
     .option('--partitions <n>', 'partitions of the topic if it is new', parseCount, defaultPartitions)
     .option('--bad-rows <file>', 'collect CSV rows that cannot be read there, and go on')
+    .addOption(new Option('--format <format>', 'instead of what the name says').choices(fileFormats))
+    .option('--delimiter <character>', 'of a CSV file, instead of the one that its first line has most of')
+    .addOption(new Option('--encoding <name>', 'of a CSV file').choices(['utf-8', 'latin-1', 'utf-16']))
+    .option('--null <list>', 'texts that mean null in a CSV file, beside the empty one', parseList)
+    .option('--types <list>', 'DuckDB types of CSV columns, as zip:VARCHAR,fare:DOUBLE', parseTypes)
     .option('--topic <topic>', 'instead of <dataset>.raw')
     .addOption(compressionOption())
     .action(async (file: string, flags: LoadFlags) => {
       const dataset = checkDataset(flags.dataset)
+      const { delimiter, encoding, null: nullTexts, types } = flags
+      const csv: CsvOptions = {
+        ...(delimiter !== undefined && { delimiter }),
+        ...(encoding !== undefined && { encoding }),
+        ...(nullTexts !== undefined && { nullTexts: ['', ...nullTexts] }),
+        ...(types !== undefined && { types }),
+      }
       const topic = topicNames(dataset, { raw: flags.topic }).raw
       await withCluster(flags, async (cluster) => {
         const progress = createProgress('load')
-        const report = await loadFile(cluster, { ...flags, file, dataset, topic }, progress.update).finally(
+        const report = await loadFile(cluster, { ...flags, csv, file, dataset, topic }, progress.update).finally(
           progress.end,
         )
         const { rowsBefore, badRows } = report
@@ -122,4 +146,11 @@ export function loadCommand(): Command {
         printResult(flags, report, stageText(report, topic) + before + bad)
       })
     })
+}
+
+/** @example parseTypes('zip:VARCHAR,price:DECIMAL(10,2)') // { zip: 'VARCHAR', price: 'DECIMAL(10,2)' } */
+function parseTypes(text: string): Record<string, string> {
+  const pairs = text.split(/,(?![^(]*\))/).map((pair) => /^\s*(.+):\s*([A-Za-z][\w (),]*?)\s*$/.exec(pair))
+  if (pairs.includes(null)) throw new InvalidArgumentError('Write column:TYPE, several with commas between.')
+  return Object.fromEntries(pairs.map((pair) => [pair?.[1], pair?.[2]]))
 }

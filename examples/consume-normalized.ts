@@ -1,0 +1,17 @@
+// node examples/consume-normalized.ts flights.normalized 3
+import { SchemaRegistry } from '@kafkajs/confluent-schema-registry'
+import { Kafka } from 'kafkajs'
+
+const { KAFKA_BROKERS = 'localhost:9092', SCHEMA_REGISTRY_URL = 'http://localhost:8081' } = process.env
+const [topic = 'flights.normalized', rows = 'Infinity'] = process.argv.slice(2)
+const registry = new SchemaRegistry({ host: SCHEMA_REGISTRY_URL })
+const consumer = new Kafka({ brokers: KAFKA_BROKERS.split(',') }).consumer({ groupId: `example.${topic}` })
+let left = Number(rows)
+await consumer.connect()
+await consumer.subscribe({ topics: [topic], fromBeginning: true })
+await consumer.run({
+  eachMessage: async ({ partition, message }) => {
+    if (left-- > 0) console.log(partition, message.offset, JSON.stringify(await registry.decode(message.value!)))
+    if (left === 0) setImmediate(() => consumer.disconnect())
+  },
+})

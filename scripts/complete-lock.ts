@@ -1,0 +1,37 @@
+/**
+ * Completes package-lock.json after `npm install` against a registry that lacks some platforms' binaries: npm then leaves those
+ * optional packages out, and `npm ci` refuses the lock file on every platform. They are added with what their names say, without an
+ * integrity, as npm itself writes entries that it has not fetched.
+ */
+import { readFileSync, writeFileSync } from 'node:fs'
+
+interface LockedPackage {
+  readonly version?: string
+  readonly dev?: boolean
+  readonly optionalDependencies?: Readonly<Record<string, string>>
+}
+
+const file = new URL('../package-lock.json', import.meta.url)
+const lock = JSON.parse(readFileSync(file, 'utf8')) as { packages: Record<string, LockedPackage & object> }
+const added: string[] = []
+for (const { dev, optionalDependencies = {} } of Object.values(lock.packages)) {
+  for (const [name, version] of Object.entries(optionalDependencies)) {
+    const path = `node_modules/${name}`
+    const platform = /-(android|darwin|linux|win32)-(arm64|x64)(-musl)?$/.exec(name)
+    if (path in lock.packages || platform === null) continue
+    const [, os, cpu, musl] = platform
+    const libc = os === 'linux' ? { libc: [musl === undefined ? 'glibc' : 'musl'] } : {}
+    lock.packages[path] = {
+      version,
+      cpu: [cpu],
+      ...(dev && { dev }),
+      ...libc,
+      optional: true,
+      os: [os],
+    } as LockedPackage
+    added.push(path)
+  }
+}
+lock.packages = Object.fromEntries(Object.entries(lock.packages).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)))
+writeFileSync(file, `${JSON.stringify(lock, null, 2)}\n`)
+process.stdout.write(added.length === 0 ? 'Nothing is missing.\n' : `Added ${added.join(', ')}\n`)
