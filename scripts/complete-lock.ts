@@ -7,12 +7,16 @@ import { readFileSync, writeFileSync } from 'node:fs'
 
 interface LockedPackage {
   readonly version?: string
+  readonly cpu?: readonly string[]
+  readonly libc?: readonly string[]
+  readonly os?: readonly string[]
+  readonly optional?: boolean
   readonly dev?: boolean
   readonly optionalDependencies?: Readonly<Record<string, string>>
 }
 
 const file = new URL('../package-lock.json', import.meta.url)
-const lock = JSON.parse(readFileSync(file, 'utf8')) as { packages: Record<string, LockedPackage & object> }
+const lock = JSON.parse(readFileSync(file, 'utf8')) as { packages: Record<string, LockedPackage> }
 const added: string[] = []
 for (const { dev, optionalDependencies = {} } of Object.values(lock.packages)) {
   for (const [name, version] of Object.entries(optionalDependencies)) {
@@ -28,7 +32,7 @@ for (const { dev, optionalDependencies = {} } of Object.values(lock.packages)) {
       ...libc,
       optional: true,
       os: [os],
-    } as LockedPackage
+    }
     added.push(path)
   }
 }

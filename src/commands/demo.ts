@@ -207,7 +207,8 @@ function demoText(
   )
   const verdict =
     wrong === 0
-      ? `${count(rows)} rows in, ${count(normalized)} normalized, ${count(restored)} restored, ${count(deadLetters)} dead letters: none lost, doubled, reordered or wrong.`
+      ? `${count(rows)} rows in, ${count(normalized)} normalized, ${count(restored)} restored, ${count(deadLetters)} dead letters:\n` +
+        'none lost, doubled, reordered or wrong.'
       : `${count(wrong)} faults: run "vgm verify --dataset ${dataset}" on this cluster to see them.`
   const next = keep
     ? [
@@ -222,8 +223,11 @@ function demoText(
         'What to try next:',
         '  vgm demo your-own.csv             the same with your rows',
         '  vgm demo --keep                   leave the cluster up and look around',
-        '  vgm up, vgm load FILE --dataset D, vgm sample, vgm fit, vgm normalize',
+        '  vgm up                            a cluster that stays, for vgm load, sample,',
+        '                                    fit, normalize, restore and the others',
       ]
+  // In a checkout there is no vgm on the PATH.
+  if (process.env.npm_command !== undefined) next.push('', "Here: alias vgm='npm run --silent vgm --'")
   return [
     '',
     ...model.columns.map((column) => `${modelPlot(column)}\n`),
