@@ -3,7 +3,8 @@ import type { Compression } from '../batch/batch-header.ts'
 import { groupName, topicNames, transactionalId, valueSubject } from '../config/names.ts'
 import { PipelineError } from '../errors.ts'
 import { createProgress } from '../observe/progress.ts'
-import { defaultBatchRows, type GenerateReport, generate } from '../stages/generate.ts'
+import { defaultBatchRows, generate } from '../stages/generate.ts'
+import type { StageReport } from '../stages/stage-report.ts'
 import { parseRowSpec, type RowSpec, syntheticSchema } from '../stages/synthetic/row-spec.ts'
 import {
   checkDataset,
@@ -35,7 +36,7 @@ export async function generateRows(
   cluster: OpenCluster,
   options: GenerateRowsOptions,
   onProgress: (rows: number, of: number) => void,
-): Promise<GenerateReport> {
+): Promise<StageReport> {
   const { dataset, topic, spec, compression } = options
   const { admin, registry, rows, signal } = cluster
   const partitions = (await admin.partitionCount(topic)) ?? options.partitions

@@ -7,6 +7,7 @@ import { readRecord } from '../files/avro-reader.ts'
 import { type RecordPlan, recordPlan, type TableColumn } from '../files/table-columns.ts'
 import { openTableWriter, type TableFormat, type TableWriter } from '../files/table-writer.ts'
 import type { FetchedPartition, LogReader, OffsetRange, SchemaStore } from './ports.ts'
+import { type StageReport, stageReport } from './stage-report.ts'
 
 /** Rows of one partition that are to be exported; the end is known: the high watermark of the start, or what was asked. */
 export interface ExportRange extends OffsetRange {
@@ -31,14 +32,9 @@ export interface ExportOptions {
   readonly onProgress?: ((rows: number) => void) | undefined
 }
 
-export interface ExportReport {
-  readonly rowsIn: number
-  readonly rowsOut: number
-  readonly deadLetters: 0
+export interface ExportReport extends StageReport {
   /** rows without a value, which a table has no place for */
   readonly tombstones: number
-  readonly seconds: number
-  readonly rowsPerSecond: number
 }
 
 /** A row of the topic is not what its schema says, or no Confluent message at all. */
@@ -85,8 +81,7 @@ export async function exportRows(options: ExportOptions): Promise<ExportReport> 
     await table.finish()
     const seconds = (performance.now() - startedMs) / 1000
     const { written, tombstones } = rows
-    const rowsPerSecond = seconds > 0 ? written / seconds : 0
-    return { rowsIn: written + tombstones, rowsOut: written, deadLetters: 0, tombstones, seconds, rowsPerSecond }
+    return { ...stageReport(written + tombstones, written, 0, seconds), tombstones }
   } finally {
     await table.discard()
   }

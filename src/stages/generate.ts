@@ -1,6 +1,7 @@
 import { RecordBatchWriter } from '../batch/record-batch-writer.ts'
 import { InterruptedError } from '../errors.ts'
 import type { BatchLimits, TransactionalWriter } from './ports.ts'
+import { type StageReport, stageReport } from './stage-report.ts'
 import type { RowSpec } from './synthetic/row-spec.ts'
 import { SyntheticRows } from './synthetic/synthetic-rows.ts'
 
@@ -30,14 +31,6 @@ export interface GenerateOptions {
   readonly onProgress?: ((rows: number, ofRows: number) => void) | undefined
 }
 
-export interface GenerateReport {
-  readonly rowsIn: 0
-  readonly rowsOut: number
-  readonly deadLetters: 0
-  readonly seconds: number
-  readonly rowsPerSecond: number
-}
-
 /** How many of `rows` rows a partition gets: as many as every other, the first ones one more if it does not go up. */
 export function partitionRows(rows: number, partitions: number, partition: number): number {
   return Math.floor(rows / partitions) + (partition < rows % partitions ? 1 : 0)
@@ -49,7 +42,7 @@ export function partitionRows(rows: number, partitions: number, partition: numbe
  *
  * @throws InterruptedError when the signal fires; what is committed by then stays
  */
-export async function generate(options: GenerateOptions): Promise<GenerateReport> {
+export async function generate(options: GenerateOptions): Promise<StageReport> {
   const { spec, rows, seed, topic, partitions, schemaId, writer, nowMs, limits, signal } = options
   const startedMs = performance.now()
   const batchRows = options.batchRows ?? defaultBatchRows
@@ -88,8 +81,7 @@ export async function generate(options: GenerateOptions): Promise<GenerateReport
     if (slice.open) await writer.abort()
     throw thrown
   }
-  const seconds = (performance.now() - startedMs) / 1000
-  return { rowsIn: 0, rowsOut: written, deadLetters: 0, seconds, rowsPerSecond: seconds > 0 ? written / seconds : 0 }
+  return stageReport(0, written, 0, (performance.now() - startedMs) / 1_000)
 }
 
 interface Block {

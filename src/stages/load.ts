@@ -7,6 +7,7 @@ import type { RowChunk, TableFile } from '../files/table-file.ts'
 import { type FileProgress, formatLoadProgress, parseLoadProgress } from './load-progress.ts'
 import { keyPartition } from './murmur2.ts'
 import type { BatchLimits, OffsetCommit, PartitionOffset, TransactionalWriter } from './ports.ts'
+import { type StageReport, stageReport } from './stage-report.ts'
 
 /** Rows that go to one partition before the next one's turn. */
 export const blockRows = 10_000
@@ -37,19 +38,11 @@ export interface LoadOptions {
   readonly onProgress?: ((rows: number, ofRows: number | undefined) => void) | undefined
 }
 
-export interface LoadReport {
-  /** rows read from the file by this run */
-  readonly rowsIn: number
-  /** rows that this run has put into the topic */
-  readonly rowsOut: number
-  /** always 0: a bad row is refused or goes to a file */
-  readonly deadLetters: 0
+export interface LoadReport extends StageReport {
   /** rows that an earlier run had loaded */
   readonly rowsBefore: number
   /** rows in the bad rows' file */
   readonly badRows: number
-  readonly seconds: number
-  readonly rowsPerSecond: number
 }
 
 /**
@@ -187,6 +180,5 @@ function unexpectedNull(table: TableFile, index: number, vector: ColumnVector, f
 
 function report(rows: number, rowsBefore: number, badRows: number, startedMs: number): LoadReport {
   const seconds = (performance.now() - startedMs) / 1000
-  const rowsPerSecond = seconds > 0 ? rows / seconds : 0
-  return { rowsIn: rows + badRows, rowsOut: rows, deadLetters: 0, rowsBefore, badRows, seconds, rowsPerSecond }
+  return { ...stageReport(rows + badRows, rows, 0, seconds), rowsBefore, badRows }
 }

@@ -1,6 +1,6 @@
 /** What every row stage reports. `--json` prints it as it is. */
 export interface StageReport {
-  /** rows read, tombstones and dead letters included */
+  /** rows read, tombstones and dead letters included; 0 for rows that come from nowhere */
   readonly rowsIn: number
   readonly rowsOut: number
   readonly deadLetters: number
@@ -9,5 +9,11 @@ export interface StageReport {
 }
 
 export function stageReport(rowsIn: number, rowsOut: number, deadLetters: number, seconds: number): StageReport {
-  return { rowsIn, rowsOut, deadLetters, seconds, rowsPerSecond: seconds > 0 ? Math.round(rowsIn / seconds) : 0 }
+  return {
+    rowsIn,
+    rowsOut,
+    deadLetters,
+    seconds,
+    rowsPerSecond: seconds > 0 ? Math.round(Math.max(rowsIn, rowsOut) / seconds) : 0,
+  }
 }
