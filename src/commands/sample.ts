@@ -20,6 +20,8 @@ import { batchBytesFor, offsetsBetween, partitionsOf, topicEnds, topicStarts } f
 
 /** Enough for ten modes; a fit of so many takes about a second. */
 const defaultRows = 200_000
+/** They wait in memory, and are written in one transaction of at most ten seconds. */
+const mostRows = 5_000_000
 
 export interface SampleTopicOptions {
   readonly dataset: string
@@ -130,6 +132,11 @@ export function sampleCommand(): Command {
 }
 
 function sampleSize({ rate, rows }: SampleFlags): SampleSize {
+  if (rows !== undefined && rows > mostRows)
+    throw new UsageError(
+      `A sample of ${rows} rows is more than one transaction can hold`,
+      `Keep at most ${mostRows}, or use --rate, which commits as it goes`,
+    )
   if (rate === undefined) return { rows: rows ?? defaultRows }
   if (rows !== undefined) throw new UsageError('--rate and --rows exclude each other', 'Give one of them')
   if (!(rate > 0 && rate <= 1))

@@ -156,11 +156,15 @@ class Targets {
     const known = this.#targets.get(partition)
     if (known !== undefined) return known
     const { outputPartition, outputTopic, deadLetterTopic } = this.#options
-    const deadLetters = this.#output(this.#deadLetters, deadLetterTopic, partition)
     const target: RowTarget = {
       output: this.#output(this.#outputs, outputTopic, outputPartition(partition)),
+      // Made when it is needed: most partitions never have a dead letter.
       deadLetter: (records, row, error) =>
-        deadLetters.copyRow(records, row, this.#errorHeaders(topic, partition, records, row, error)),
+        this.#output(this.#deadLetters, deadLetterTopic, partition).copyRow(
+          records,
+          row,
+          this.#errorHeaders(topic, partition, records, row, error),
+        ),
     }
     this.#targets.set(partition, target)
     return target
