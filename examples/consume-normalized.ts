@@ -1,11 +1,12 @@
 // node examples/consume-normalized.ts flights.normalized 3
 import { SchemaRegistry } from '@kafkajs/confluent-schema-registry'
-import { Kafka } from 'kafkajs'
+import { Kafka, logLevel } from 'kafkajs'
 
 const { KAFKA_BROKERS = 'localhost:9092', SCHEMA_REGISTRY_URL = 'http://localhost:8081' } = process.env
 const [topic = 'flights.normalized', rows = 'Infinity'] = process.argv.slice(2)
 const registry = new SchemaRegistry({ host: SCHEMA_REGISTRY_URL })
-const consumer = new Kafka({ brokers: KAFKA_BROKERS.split(',') }).consumer({ groupId: `example.${topic}` })
+const kafka = new Kafka({ brokers: KAFKA_BROKERS.split(','), logLevel: logLevel.ERROR })
+const consumer = kafka.consumer({ groupId: `example.${topic}` })
 let left = Number(rows)
 await consumer.connect()
 await consumer.subscribe({ topics: [topic], fromBeginning: true })

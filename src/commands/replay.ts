@@ -38,7 +38,11 @@ export function replayCommand(): Command {
     'vgm replay --dataset trips --from start --model 2',
   )
     .requiredOption('--model <version>', 'the model to use', parseCount)
-    .option('--from <position>', 'offset, @time (ISO 8601, or ms since 1970), start or end', 'start')
+    .option(
+      '--from <position>',
+      'offset (of each partition), @time (ISO 8601, or ms since 1970), start or end',
+      'start',
+    )
     .option('--to <position>', 'likewise; rows before it are replayed', 'end')
     .option('--output <topic>', 'instead of <dataset>.normalized.v<model>')
     .option('--group <name>', 'keeps the position; one for each --model, --output and --from unless given')

@@ -1,0 +1,116 @@
+import { deepEqual, equal, match, ok } from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { suite, test } from 'node:test'
+import { type Ended, oneLineError, type RunOptions, temporaryFolder, vgm } from './run-command.ts'
+
+async function refused(args: readonly string[], what: RegExp, options: RunOptions = {}): Promise<Ended> {
+  const ended = await vgm(args, options)
+  equal(ended.code, 2, ended.err)
+  equal(ended.out, '')
+  match(ended.err, oneLineError)
+  match(ended.err, what)
+  return ended
+}
+
+suite('bad usage is refused in one line, with exit code 2', () => {
+  test('an unknown flag, with the one that was meant', async () => {
+    await refused(['lag', '--dataset', 'd', '--jsn'], /unknown option '--jsn' \(Did you mean --json\?\)/)
+  })
+
+  test('an unknown command', async () => {
+    await refused(['nrmalize'], /unknown command 'nrmalize' \(Did you mean normalize\?\)/)
+  })
+
+  test('a missing argument, and a missing flag', async () => {
+    await refused(['load', '--dataset', 'd'], /missing required argument 'file'/)
+    await refused(['lag'], /vgm lag needs --dataset\. Add --dataset <name>, set VGM_DATASET/)
+  })
+
+  test('a value that the flag does not take', async () => {
+    await refused(['replay', '--dataset', 'd', '--model', '0'], /--model .*'0' is invalid/)
+    await refused(['fit', '--dataset', 'd', '--recipe', 'magic'], /Allowed choices are scaled, sklearn/)
+  })
+
+  test('a name that no topic can have', async () => {
+    for (const name of ['a b', '../etc', ''])
+      await refused(['lag', '--dataset', name], /cannot name a data set\. Use letters, digits/)
+  })
+
+  test('a file that is not there, before a cluster is started for it', async () => {
+    const { tookMs } = await refused(['demo', 'no-such-file.csv'], /no-such-file\.csv: there is no such file/)
+    ok(tookMs < 10_000)
+  })
+
+  test('no cluster, half a cluster, and addresses that are none', async () => {
+    const lag = ['lag', '--dataset', 'd']
+    await refused(lag, /no cluster.*vgm up/)
+    await refused([...lag, '--brokers', 'localhost:9092'], /Only the brokers/)
+    await refused([...lag, '--brokers', 'localhost', '--registry', 'http://localhost:1'], /"localhost" is not a broker/)
+    await refused([...lag, '--brokers', 'localhost:9092', '--registry', 'localhost'], /"localhost" is not a registry/)
+  })
+})
+
+suite('a broker that does not answer', () => {
+  test('is named in one line within a few seconds, with exit code 1', async () => {
+    const addresses = ['--brokers', '127.0.0.1:1', '--registry', 'http://127.0.0.1:1']
+    const { code, out, err, tookMs } = await vgm(['lag', '--dataset', 'd', '--json', ...addresses])
+    equal(code, 1, err)
+    equal(out, '')
+    match(err, oneLineError)
+    match(err, /127\.0\.0\.1:1\b.*vgm up/)
+    ok(tookMs < 10_000, `took ${tookMs} ms`)
+  })
+})
+
+suite('--config', () => {
+  const withFile = (t: Parameters<typeof temporaryFolder>[0], yaml: string): string => {
+    const file = join(temporaryFolder(t), 'vgm.yaml')
+    writeFileSync(file, yaml)
+    return file
+  }
+
+  test('gives way to the environment, and that to a flag', async (t) => {
+    const file = withFile(t, 'dataset: d\nbrokers: from-file\nregistry: http://127.0.0.1:1\n')
+    const environment = { KAFKA_BROKERS: 'from-environment' }
+    const lag = ['lag', '--config', file]
+    await refused(lag, /"from-file" is not a broker/)
+    await refused(lag, /"from-environment" is not a broker/, { environment })
+    await refused([...lag, '--brokers', 'from-flag'], /"from-flag" is not a broker/, { environment })
+  })
+
+  test('takes the place of a default and of a required flag', async (t) => {
+    const file = withFile(t, 'dataset: a b\nlog-level: silent\n')
+    await refused(['lag', '--config', file], /"a b" cannot name a data set/)
+  })
+
+  test('refuses a key that is no flag, naming the file and the flags', async (t) => {
+    const file = withFile(t, 'datset: d\n')
+    await refused(
+      ['model', 'ls', '--config', file],
+      /vgm\.yaml: "datset" is not a flag of vgm model ls\. Use one of .*dataset/,
+    )
+  })
+
+  test('refuses values as the command line does, naming file and key', async (t) => {
+    await refused(['fit', '--config', withFile(t, 'components: -3\n')], /vgm\.yaml: components: -3 is invalid/)
+    await refused(['fit', '--config', withFile(t, 'recipe: magic\n')], /recipe: "magic" is invalid\. Allowed choices/)
+    await refused(['fit', '--config', withFile(t, 'json: maybe\n')], /json: "maybe" is neither true nor false/)
+  })
+
+  test('refuses a file that is not there or is no YAML', async (t) => {
+    await refused(['lag', '--config', 'no-such.yaml'], /no-such\.yaml: .*Name a YAML file/)
+    await refused(['lag', '--config', withFile(t, 'a: [')], /vgm\.yaml: /)
+    await refused(['lag', '--config', withFile(t, 'words')], /holds no settings/)
+  })
+})
+
+suite('--json', () => {
+  test('prints one JSON object and nothing else, whatever the exit code', async () => {
+    const { code, out, err } = await vgm(['status', '--json'])
+    equal(code, 1)
+    deepEqual(JSON.parse(out), { alive: false })
+    equal(err, '')
+    deepEqual(JSON.parse((await vgm(['down', '--json'])).out), { stopped: false })
+  })
+})

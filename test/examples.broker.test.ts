@@ -1,0 +1,96 @@
+import { deepEqual, equal, ok } from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { before, suite, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { testCluster, uniqueName } from './cluster/shared-cluster.ts'
+import { run, runNode, temporaryFolder, vgm } from './commands/run-command.ts'
+
+const examples = fileURLToPath(new URL('../examples', import.meta.url))
+const dataset = uniqueName('readings')
+const [rawTopic, normalizedTopic] = [`${dataset}.raw`, `${dataset}.normalized`]
+const rows = 200
+let environment: NodeJS.ProcessEnv
+
+suite('examples', () => {
+  // The producer's rows are what the consumers read.
+  before(async () => {
+    const { brokers, registry } = await testCluster()
+    environment = { KAFKA_BROKERS: brokers, SCHEMA_REGISTRY_URL: registry, KAFKAJS_NO_PARTITIONER_WARNING: '1' }
+    const produced = await runNode([join(examples, 'produce-raw.ts'), rawTopic, String(rows)], { environment })
+    equal(produced.code, 0, produced.err)
+    for (const command of [
+      ['fit', '--source', 'raw'],
+      ['normalize', '--until-end'],
+    ]) {
+      const { code, err } = await vgm([...command, '--dataset', dataset, '--models-topic', `${dataset}.models`], {
+        environment,
+      })
+      equal(code, 0, err)
+    }
+  })
+
+  test('consume-normalized.ts prints every row with its mode and value', async () => {
+    const consumer = [join(examples, 'consume-normalized.ts'), normalizedTopic, String(rows)]
+    const { code, out, err } = await runNode(consumer, { environment })
+    equal(code, 0, err)
+    const lines = out.trimEnd().split('\n')
+    equal(lines.length, rows)
+    const places = new Set(lines.map((line) => line.split(' ', 2).join('/')))
+    equal(places.size, rows, 'each partition and offset once')
+    const found = lines.map((line) => JSON.parse(line.slice(line.indexOf('{'))))
+    equal(found.filter(({ celsius }) => celsius === null).length, rows / 100)
+    for (const { model_version, sensor, celsius } of found) {
+      equal(model_version, 1)
+      ok(/^s\d$/.test(sensor))
+      if (celsius === null) continue
+      deepEqual(Object.keys(celsius), ['value', 'mode'])
+      ok(Number.isFinite(celsius.value) && Number.isInteger(celsius.mode))
+    }
+  })
+
+  test('consume_normalized.py reads the same with a stock deserializer', async (t) => {
+    const python = await pythonWithKafka(t)
+    if (python.missing !== undefined) return t.skip(python.missing)
+    const consumer = [join(examples, 'consume_normalized.py'), normalizedTopic, String(rows)]
+    const { code, out, err } = await run(python.path, consumer, { environment })
+    equal(code, 0, err)
+    const lines = out.trimEnd().split('\n')
+    equal(lines.length, rows)
+    const modelled = lines.filter((line) => /'celsius': \{'value': -?\d[\d.e-]*, 'mode': \d+\}/.test(line))
+    equal(modelled.length, rows - rows / 100)
+    equal(lines.filter((line) => line.includes("'celsius': None")).length, rows / 100)
+  })
+
+  test('the README quotes the consumers as they are', () => {
+    const readme = readFileSync(join(examples, '../README.md'), 'utf8')
+    for (const name of ['consume-normalized.ts', 'consume_normalized.py'])
+      ok(readme.includes(readFileSync(join(examples, name), 'utf8').trimEnd()), name)
+  })
+})
+
+interface Python {
+  readonly path: string
+  /** why there is none */
+  readonly missing?: string
+}
+
+/** A Python that has confluent-kafka: the machine's, or one of a virtual environment that is made for the test. */
+async function pythonWithKafka(t: Parameters<typeof temporaryFolder>[0]): Promise<Python> {
+  const attempt = (program: string, args: readonly string[]) =>
+    run(program, args).catch((error: Error) => ({ code: 1, err: error.message }))
+  const installed = await attempt('python3', ['-c', 'import confluent_kafka.schema_registry.avro'])
+  if (installed.code === 0) return { path: 'python3' }
+  const folder = join(temporaryFolder(t), 'venv')
+  const made = await attempt('python3', ['-m', 'venv', folder])
+  if (made.code !== 0) return { path: '', missing: `python3 -m venv failed: ${lastLine(made.err)}` }
+  const path = join(folder, 'bin/python')
+  const quick = ['--quiet', '--disable-pip-version-check', '--retries', '1', '--timeout', '15']
+  const got = await attempt(path, ['-m', 'pip', 'install', ...quick, 'confluent-kafka[avro,schemaregistry]'])
+  if (got.code !== 0) return { path, missing: `pip could not install confluent-kafka: ${lastLine(got.err)}` }
+  return { path }
+}
+
+function lastLine(text: string): string {
+  return text.trimEnd().split('\n').at(-1) ?? ''
+}
