@@ -9,7 +9,7 @@ export class ModelMissingError extends PipelineError {
     super(`Data set "${dataset}" has ${what} in topic ${topic}`, {
       fix:
         known.length > 0
-          ? `Pin one of ${known.join(', ')}, or ${version === undefined ? `run "vgm model promote --dataset ${dataset}"` : 'drop --model to follow the current one'}`
+          ? `Versions that exist: ${known.join(', ')}${version === undefined ? `; make one current with "vgm model promote --dataset ${dataset}"` : ''}`
           : `Run "vgm fit --dataset ${dataset}" first`,
       exitCode: exitCodes.usage,
     })

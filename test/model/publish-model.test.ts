@@ -107,7 +107,7 @@ suite('model follower', () => {
     await publishModel(targetOf(topic), exampleContent())
     await publishModel(targetOf(topic), exampleContent())
     equal((await follower.version('flights', 2)).version, 2)
-    await rejects(follower.version('flights', 3), { code: 'VGM_MODEL_MISSING', fix: /^Pin one of 1, 2/ })
+    await rejects(follower.version('flights', 3), { code: 'VGM_MODEL_MISSING', fix: /^Versions that exist: 1, 2/ })
   })
 
   test('reports a corrupt record once and keeps the last good model', async () => {
