@@ -38,10 +38,7 @@ export class UsageError extends PipelineError {
 /** The person at the terminal, or a supervisor, asked us to stop. */
 export class InterruptedError extends PipelineError {
   readonly code = 'VGM_INTERRUPTED'
-  constructor() {
-    super('Interrupted', {
-      fix: 'Start the same command again: it goes on where it stopped',
-      exitCode: exitCodes.interrupted,
-    })
+  constructor(fix = 'Start the same command again: it goes on where it stopped') {
+    super('Interrupted', { fix, exitCode: exitCodes.interrupted })
   }
 }

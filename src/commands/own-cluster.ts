@@ -1,5 +1,5 @@
 import type { Cluster } from '../cluster/cluster.ts'
-import { UsageError } from '../errors.ts'
+import { InterruptedError, UsageError } from '../errors.ts'
 
 /** Where a command works that brings a cluster of its own. */
 export interface OwnClusterFlags {
@@ -29,6 +29,10 @@ export async function withOwnCluster<T>(
   })
   try {
     return await work(cluster)
+  } catch (error) {
+    if (error instanceof InterruptedError && !keep)
+      throw new InterruptedError('Start it again: its cluster and what it held are gone')
+    throw error
   } finally {
     if (!keep) await cluster.stop()
   }
