@@ -86,7 +86,11 @@ async function run(cluster: OpenCluster, request: MeasurementRequest, measuremen
     case 'normalize': {
       const topics = { raw: topic, normalized: measurement.output, deadLetters: `${measurement.output}.dead` }
       const ends = await topicEnds(cluster, topic)
-      return normalizeTopic(cluster, { ...common, topics, clip: Infinity, ends }, takeMemory)
+      return normalizeTopic(
+        cluster,
+        { ...common, topics, clip: Infinity, modeChoice: { kind: 'likely' }, ends },
+        takeMemory,
+      )
     }
     case 'restore': {
       const topics = { normalized: topic, restored: measurement.output, deadLetters: `${measurement.output}.dead` }

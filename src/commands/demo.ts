@@ -139,6 +139,7 @@ async function runDemo(cluster: OpenCluster, ownFile: string | undefined, isTalk
         topics,
         group: groupName(dataset, 'normalize'),
         clip: Infinity,
+        modeChoice: { kind: 'likely' },
         compression: 'none',
         ends: await topicEnds(cluster, topics.raw),
       },

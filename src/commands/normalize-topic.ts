@@ -1,6 +1,6 @@
 import type { Compression } from '../batch/batch-header.ts'
 import { type TopicNames, valueSubject } from '../config/names.ts'
-import { NormalizeTransform } from '../stages/normalize.ts'
+import { type ModeChoice, NormalizeTransform } from '../stages/normalize.ts'
 import type { PartitionOffset, TopicPartition } from '../stages/ports.ts'
 import type { StageReport } from '../stages/stage-report.ts'
 import type { OpenCluster } from './command-context.ts'
@@ -18,6 +18,7 @@ export interface NormalizeTopicOptions {
   /** undefined follows the current one */
   readonly model?: number | undefined
   readonly clip: number
+  readonly modeChoice: ModeChoice
   readonly renameVersionField?: string | undefined
   readonly compression: Compression
   readonly startOffsets?: (partitions: readonly TopicPartition[]) => Promise<PartitionOffset[]>
@@ -31,7 +32,7 @@ export async function normalizeTopic(
   options: NormalizeTopicOptions,
   onProgress: (report: StageReport) => void,
 ): Promise<StageReport> {
-  const { dataset, modelsTopic, topics, model: pinned, clip, renameVersionField } = options
+  const { dataset, modelsTopic, topics, model: pinned, clip, modeChoice, renameVersionField } = options
   const models = await followModels(cluster, modelsTopic)
   try {
     // Before joining the group: a member without a model would hold partitions that others could work on.
@@ -47,6 +48,7 @@ export async function normalizeTopic(
       subject: valueSubject(topics.normalized),
       schema: renameVersionField === undefined ? {} : { renameVersionField },
       clip,
+      modeChoice,
       onUnusableSchema: (schemaId, reason) =>
         cluster.log.warn({ schemaId, topic: topics.raw }, `rows of this schema become dead letters: ${reason}`),
     })

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import type { Compression } from '../batch/batch-header.ts'
 import { groupName, topicNames } from '../config/names.ts'
 import { createProgress } from '../observe/progress.ts'
+import type { ModeChoice } from '../stages/normalize.ts'
 import {
   checkDataset,
   type DatasetFlags,
@@ -13,6 +14,7 @@ import {
 } from './command-context.ts'
 import { compressionOption } from './load.ts'
 import { membersOption, runMembers } from './members.ts'
+import { modeChoice, modeChoiceOption } from './mode-choice.ts'
 import { stageText } from './report-text.ts'
 import { offsetsBetween, topicEnds, topicStarts } from './row-topics.ts'
 
@@ -23,6 +25,8 @@ interface NormalizeFlags extends DatasetFlags {
   readonly model?: number
   readonly untilEnd?: boolean
   readonly clip: number
+  readonly modeChoice: ModeChoice['kind']
+  readonly seed: number
   readonly renameVersionField?: string
   readonly compression: Compression
   readonly rawTopic?: string
@@ -51,6 +55,8 @@ export function normalizeCommand(): Command {
     .option('--normalized-topic <topic>', 'instead of <dataset>.normalized')
     .option('--dead-letter-topic <topic>', 'instead of <dataset>.dead-letters')
     .addOption(membersOption())
+    .addOption(modeChoiceOption())
+    .option('--seed <n>', 'of modes that are drawn', parseNumber, 0)
     .addOption(compressionOption())
     .action(async (flags: NormalizeFlags) => {
       const dataset = checkDataset(flags.dataset)
@@ -61,7 +67,7 @@ export function normalizeCommand(): Command {
         const ends = flags.untilEnd ? await topicEnds(cluster, topics.raw) : undefined
         const of = ends && offsetsBetween(await topicStarts(cluster, topics.raw), ends)
         const progress = createProgress('normalize')
-        const options = { ...flags, dataset, topics, group, ends }
+        const options = { ...flags, modeChoice: modeChoice(flags), dataset, topics, group, ends }
         const report = await runMembers(cluster, { stage: 'normalize', options }, flags.members, ({ rowsIn }) =>
           progress.update(rowsIn, of),
         ).finally(progress.end)

@@ -3,6 +3,7 @@ import type { Compression } from '../batch/batch-header.ts'
 import { groupName, topicNames } from '../config/names.ts'
 import { UsageError } from '../errors.ts'
 import { createProgress } from '../observe/progress.ts'
+import type { ModeChoice } from '../stages/normalize.ts'
 import type { PartitionOffset } from '../stages/ports.ts'
 import {
   checkDataset,
@@ -15,6 +16,7 @@ import {
   withCluster,
 } from './command-context.ts'
 import { compressionOption } from './load.ts'
+import { modeChoice, modeChoiceOption } from './mode-choice.ts'
 import { normalizeTopic } from './normalize-topic.ts'
 import { stageText } from './report-text.ts'
 import { offsetsBetween, topicEnds, topicStarts } from './row-topics.ts'
@@ -26,6 +28,8 @@ interface ReplayFlags extends DatasetFlags {
   readonly output?: string
   readonly group?: string
   readonly clip: number
+  readonly modeChoice: ModeChoice['kind']
+  readonly seed: number
   readonly compression: Compression
   readonly rawTopic?: string
   readonly deadLetterTopic?: string
@@ -49,6 +53,8 @@ export function replayCommand(): Command {
     .option('--clip <magnitude>', 'cut values off there', parseNumber, Infinity)
     .option('--raw-topic <topic>', 'instead of <dataset>.raw')
     .option('--dead-letter-topic <topic>', 'instead of <output>.dead-letters')
+    .addOption(modeChoiceOption())
+    .option('--seed <n>', 'of modes that are drawn', parseNumber, 0)
     .addOption(compressionOption())
     .action(async (flags: ReplayFlags) => {
       const dataset = checkDataset(flags.dataset)
@@ -66,6 +72,7 @@ export function replayCommand(): Command {
         const progress = createProgress('replay')
         const options = {
           ...flags,
+          modeChoice: modeChoice(flags),
           dataset,
           topics,
           group,

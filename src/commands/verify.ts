@@ -3,6 +3,7 @@ import { type TopicNames, topicNames } from '../config/names.ts'
 import { exitCodes } from '../errors.ts'
 import { StockReader } from '../kafka/stock-reader.ts'
 import { createProgress } from '../observe/progress.ts'
+import type { ModeChoice } from '../stages/normalize.ts'
 import { type AuditedTopic, type VerifyResult, verify } from '../stages/verify.ts'
 import {
   checkDataset,
@@ -14,6 +15,7 @@ import {
   printResult,
   withCluster,
 } from './command-context.ts'
+import { modeChoiceOption } from './mode-choice.ts'
 import { followModels } from './models.ts'
 import { textTable } from './report-text.ts'
 import { offsetsBetween, partitionsOf, requireTopic, topicEnds, topicStarts } from './row-topics.ts'
@@ -23,12 +25,13 @@ export interface VerifyDatasetOptions {
   readonly modelsTopic: string
   readonly topics: TopicNames
   readonly clip: number
+  readonly modeChoice?: ModeChoice['kind']
 }
 
 /** Audits what the topics of a data set hold now, with a stock client. A restored topic that does not exist is not audited. */
 export async function verifyDataset(
   cluster: OpenCluster,
-  { dataset, modelsTopic, topics, clip }: VerifyDatasetOptions,
+  { dataset, modelsTopic, topics, clip, modeChoice }: VerifyDatasetOptions,
   onProgress: (rows: number, of: number) => void,
 ): Promise<VerifyResult> {
   const { registry, settings, log } = cluster
@@ -50,6 +53,7 @@ export async function verifyDataset(
       restored,
       deadLetters,
       clip,
+      modeChoice,
       schemaById: (id) => registry.schemaById(id),
       models: (version) => models.knownVersion(dataset, version),
       onProgress: (rows) => onProgress(rows, of),
@@ -73,6 +77,7 @@ async function auditedTopic(cluster: OpenCluster, topic: string): Promise<Audite
 
 interface VerifyFlags extends DatasetFlags {
   readonly clip: number
+  readonly modeChoice: ModeChoice['kind']
   readonly rawTopic?: string
   readonly normalizedTopic?: string
   readonly restoredTopic?: string
@@ -86,6 +91,7 @@ export function verifyCommand(): Command {
     'vgm verify --dataset trips',
   )
     .option('--clip <magnitude>', 'what normalize was told', parseNumber, Infinity)
+    .addOption(modeChoiceOption())
     .option('--raw-topic <topic>', 'instead of <dataset>.raw')
     .option('--normalized-topic <topic>', 'instead of <dataset>.normalized')
     .option('--restored-topic <topic>', 'instead of <dataset>.restored')

@@ -5,7 +5,7 @@ import { type ModeQuadratics, type ModeTable, modeTable, resolveMode, rootCells 
 export { likeliestMode } from './likeliest-mode.ts'
 
 /** A value is the distance from its mode's mean in this many standard deviations; Xu et al., CTGAN, NeurIPS 2019, 4.2. */
-const stdsPerUnit = 4
+export const stdsPerUnit = 4
 
 /** Rows a block: its values, modes and results stay in the first-level cache. */
 const blockRows = 1024

@@ -1,5 +1,7 @@
 import type { Records } from '../batch/records.ts'
+import type { ColumnModel } from '../mixture/column-model.ts'
 import { Normalizer } from '../mixture/normalizer.ts'
+import { PosteriorDraw } from '../mixture/posterior-draw.ts'
 import type { Model } from '../model/model.ts'
 import { parseAvroSchema } from '../rows/avro-schema.ts'
 import { decodeRows } from '../rows/decode-rows.ts'
@@ -8,9 +10,17 @@ import { NormalizedWriter } from '../rows/normalized-writer.ts'
 import { createRowColumns, reserveRowColumns } from '../rows/row-columns.ts'
 import { rowErrors } from '../rows/row-error.ts'
 import { compileRowPlan, type RowPlan } from '../rows/row-plan.ts'
-import type { SchemaStore } from './ports.ts'
+import type { SchemaStore, TopicPartition } from './ports.ts'
+import { rowHash, seedFor } from './row-hash.ts'
 import { SchemaPlans, type UnusableSchema } from './schema-plans.ts'
 import type { RowTarget, RowTransform } from './transform-topic.ts'
+
+/** How the mode of a value is chosen. */
+export type ModeChoice =
+  /** the most likely one */
+  | { readonly kind: 'likely' }
+  /** drawn from the posterior by a hash of (seed, topic, partition, offset, column): a replay draws the same */
+  | { readonly kind: 'sample'; readonly seed: number }
 
 export interface NormalizeOptions {
   /** The model to use from the next slice on; asked once a slice. */
@@ -21,6 +31,7 @@ export interface NormalizeOptions {
   readonly schema: NormalizedSchemaOptions
   /** magnitude at which values are cut off; Infinity for not at all */
   readonly clip: number
+  readonly modeChoice: ModeChoice
   /** told once for each schema whose rows all become dead letters */
   readonly onUnusableSchema: (schemaId: number, reason: string) => void
 }
@@ -39,7 +50,7 @@ export class NormalizeTransform implements RowTransform {
   readonly #columns = createRowColumns()
   readonly #writer = new NormalizedWriter()
   #model: Model | undefined
-  #normalizers: Normalizer[] = []
+  #normalizers: ColumnNormalizer[] = []
   /** shape (columns)(rows) */
   #values: Float64Array[] = []
   #modes: Uint8Array[] = []
@@ -55,11 +66,11 @@ export class NormalizeTransform implements RowTransform {
   }
 
   async beginSlice(): Promise<void> {
-    const { currentModel, clip } = this.#options
+    const { currentModel, clip, modeChoice } = this.#options
     const model = await currentModel()
     if (model.version === this.#model?.version) return
     this.#model = model
-    this.#normalizers = model.columns.map((column) => new Normalizer(column, { clip }))
+    this.#normalizers = model.columns.map((column) => columnNormalizer(column, clip, modeChoice))
     this.#plans.clear()
   }
 
@@ -69,18 +80,19 @@ export class NormalizeTransform implements RowTransform {
     this.#reserve(records.count)
     await this.#plans.send(records, from, to, columns, this.#writer, target, ({ plan, schemaId }, start, end) => {
       decodeRows(plan, records, start, end, columns)
-      this.#normalize(start, end)
+      this.#normalize(records, start, end, target.source)
       const [values, modes] = [this.#values, this.#modes]
       this.#writer.beginRun({ records, columns, plan, schemaId, modelVersion, values, modes })
     })
   }
 
-  #normalize(from: number, to: number): void {
-    for (const [c, normalizer] of this.#normalizers.entries())
-      normalizer.normalize(
+  #normalize(records: Records, from: number, to: number, source: TopicPartition): void {
+    for (const [c, normalize] of this.#normalizers.entries())
+      normalize(
         this.#columns.values[c].subarray(from, to),
         this.#values[c].subarray(from, to),
         this.#modes[c].subarray(from, to),
+        { records, from, source },
       )
   }
 
@@ -99,5 +111,33 @@ export class NormalizeTransform implements RowTransform {
     const plan = compileRowPlan(parseAvroSchema(raw), columns)
     if (plan.kind === 'mismatch') return { error: rowErrors.schemaMismatch, reason: plan.reason }
     return { plan, schemaId: await registry.register(subject, deriveNormalizedSchema(raw, columns, schema)) }
+  }
+}
+
+/** Which rows a column's values belong to. */
+interface RowIdentity {
+  readonly records: Records
+  /** row of the first value */
+  readonly from: number
+  readonly source: TopicPartition
+}
+
+/** Fills values and modes of a column; all arrays of one length. */
+type ColumnNormalizer = (values: Float64Array, outValues: Float64Array, outModes: Uint8Array, rows: RowIdentity) => void
+
+function columnNormalizer(column: ColumnModel, clip: number, choice: ModeChoice): ColumnNormalizer {
+  if (choice.kind === 'likely') {
+    const normalizer = new Normalizer(column, { clip })
+    return (values, outValues, outModes) => normalizer.normalize(values, outValues, outModes)
+  }
+  const draw = new PosteriorDraw(column, { clip })
+  let uniforms = new Float64Array(0)
+  return (values, outValues, outModes, { records, from, source }) => {
+    if (uniforms.length < values.length) uniforms = new Float64Array(values.length)
+    const seed = seedFor(seedFor(choice.seed, source.topic), column.name)
+    const { baseOffset, offsetDelta } = records
+    for (let i = 0; i < values.length; i++)
+      uniforms[i] = rowHash(seed, source.partition, baseOffset + offsetDelta[from + i])
+    draw.normalize(values, uniforms, outValues, outModes)
   }
 }

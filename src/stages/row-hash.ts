@@ -19,3 +19,10 @@ function mix(value: number): number {
   h = Math.imul(h, 0xc2b2ae35)
   return h ^ (h >>> 16)
 }
+
+/** A seed for rows of one thing among many, as a column of a topic: FNV-1a over the text, from the seed. */
+export function seedFor(seed: number, name: string): number {
+  let hash = seed ^ 0x811c9dc5
+  for (const byte of new TextEncoder().encode(name)) hash = Math.imul(hash ^ byte, 0x01000193)
+  return hash | 0
+}

@@ -3,12 +3,14 @@ import { createRecords, type Records } from '../batch/records.ts'
 import { InterruptedError } from '../errors.ts'
 import { rowErrorCodes, rowErrorMessages } from '../rows/row-error.ts'
 import { PartitionOutput } from './partition-output.ts'
-import type { FetchedPartition, GroupSession, PartitionOffset } from './ports.ts'
+import type { FetchedPartition, GroupSession, PartitionOffset, TopicPartition } from './ports.ts'
 import { readFetched } from './read-fetched.ts'
 import { type StageReport, stageReport } from './stage-report.ts'
 
 /** Where rows of one input partition go. */
 export interface RowTarget {
+  /** the input partition */
+  readonly source: TopicPartition
   readonly output: PartitionOutput
   /** Sends row `row` to the dead letters, unchanged, with the reason in its headers. */
   deadLetter(records: Records, row: number, error: number): Promise<void>
@@ -157,6 +159,7 @@ class Targets {
     if (known !== undefined) return known
     const { outputPartition, outputTopic, deadLetterTopic } = this.#options
     const target: RowTarget = {
+      source: { topic, partition },
       output: this.#output(this.#outputs, outputTopic, outputPartition(partition)),
       // Made when it is needed: most partitions never have a dead letter.
       deadLetter: (records, row, error) =>

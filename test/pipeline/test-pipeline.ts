@@ -110,7 +110,17 @@ export class TestPipeline {
     const { dataset, modelsTopic, topics } = this
     const ends = untilEnd ? await topicEnds(this.cluster, topics.raw) : undefined
     const group = groupName(dataset, 'normalize')
-    const options = { dataset, modelsTopic, topics, group, clip: Infinity, compression: 'none', ends } as const
+    const modeChoice = { kind: 'likely' } as const
+    const options = {
+      dataset,
+      modelsTopic,
+      topics,
+      group,
+      clip: Infinity,
+      modeChoice,
+      compression: 'none',
+      ends,
+    } as const
     return normalizeTopic(this.cluster, options, onProgress)
   }
 
