@@ -128,6 +128,20 @@ export function parseCount(text: string): number {
   return count
 }
 
+/** For flags that choose among sequences of random numbers: 32 bits. */
+export function parseSeed(text: string): number {
+  const seed = Number(text)
+  if (text.trim() !== '' && Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32) return seed
+  throw new InvalidArgumentError('Write a whole number from 0 to 4294967295.')
+}
+
+/** For flags that bound a magnitude. */
+export function parseLimit(text: string): number {
+  const limit = /^\+?(\.inf|infinity)$/i.test(text.trim()) ? Infinity : Number(text)
+  if (text.trim() !== '' && limit > 0) return limit
+  throw new InvalidArgumentError('Write a number above 0.')
+}
+
 export function parseNumber(text: string): number {
   const number = Number(text)
   if (text.trim() === '' || !Number.isFinite(number)) throw new InvalidArgumentError('Write a number.')

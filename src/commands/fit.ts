@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander'
-import { groupName, topicNames } from '../config/names.ts'
+import { sampleGroup, topicNames } from '../config/names.ts'
 import { softwareVersion } from '../config/software-version.ts'
 import type { SummaryFitOptions } from '../mixture/fit-options.ts'
 import type { Model } from '../model/model.ts'
@@ -15,6 +15,7 @@ import {
   parseCount,
   parseList,
   parseNumber,
+  parseSeed,
   printResult,
   withCluster,
 } from './command-context.ts'
@@ -60,7 +61,7 @@ export async function fitDataset(
         registry,
         starts,
         ends,
-        sampledFrom: source === 'raw' ? undefined : await rowsSampledFrom(cluster, dataset, rawTopic),
+        sampledFrom: source === 'raw' ? undefined : await rowsSampledFrom(cluster, options),
         softwareVersion,
         signal,
         onWarning: (message) => log.warn({ dataset }, message),
@@ -76,14 +77,13 @@ export async function fitDataset(
 /** Rows of the raw topic that the sample was taken from, as the sampler has counted them; undefined if it has not. */
 async function rowsSampledFrom(
   { admin, rows }: OpenCluster,
-  dataset: string,
-  rawTopic: string,
+  { dataset, rawTopic, sampleTopic }: FitDatasetOptions,
 ): Promise<number | undefined> {
   const count = await admin.partitionCount(rawTopic)
   if (count === undefined) return undefined
   const partitions = Array.from({ length: count }, (_, partition) => ({ topic: rawTopic, partition }))
   const committed = await rows.withConnections((connections) =>
-    connections.committedOffsets(groupName(dataset, 'sample'), partitions),
+    connections.committedOffsets(sampleGroup(dataset, sampleTopic), partitions),
   )
   const seen = committed.reduce((sum, { metadata }) => sum + parseSampleCounts(metadata).seen, 0)
   return seen > 0 ? seen : undefined
@@ -122,7 +122,7 @@ export function fitCommand(): Command {
     .option('--tolerance <nats>', 'stop when the bound changes by less', parseNumber)
     .option('--max-iterations <n>', 'stop after so many', parseCount)
     .option('--min-weight <share>', 'leave modes of less weight out', parseNumber, 0.005)
-    .option('--seed <n>', 'of the start of recipe sklearn', parseNumber, 0)
+    .option('--seed <n>', 'of the start of recipe sklearn', parseSeed, 0)
     .option('--raw-topic <topic>', 'instead of <dataset>.raw')
     .option('--sample-topic <topic>', 'instead of <dataset>.sample')
     .action(async (flags: FitFlags) => {

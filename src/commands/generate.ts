@@ -12,7 +12,7 @@ import {
   datasetCommand,
   type OpenCluster,
   parseCount,
-  parseNumber,
+  parseSeed,
   printResult,
   withCluster,
 } from './command-context.ts'
@@ -78,7 +78,7 @@ export function generateCommand(): Command {
   )
     .requiredOption('--spec <columns>', 'name:type=distribution, with semicolons between', parseSpec)
     .requiredOption('--rows <n>', 'how many', parseCount)
-    .option('--seed <n>', 'the same seed gives the same rows', parseNumber, 0)
+    .option('--seed <n>', 'the same seed gives the same rows', parseSeed, 0)
     .option('--partitions <n>', 'partitions of the topic if it is new', parseCount, defaultPartitions)
     .option('--batch-rows <n>', 'rows a batch, one message a row', parseCount, defaultBatchRows)
     .option('--topic <topic>', 'instead of <dataset>.raw')

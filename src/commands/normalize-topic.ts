@@ -1,5 +1,9 @@
 import type { Compression } from '../batch/batch-header.ts'
 import { type TopicNames, valueSubject } from '../config/names.ts'
+import type { Model } from '../model/model.ts'
+import { parseAvroSchema } from '../rows/avro-schema.ts'
+import { deriveNormalizedSchema, type NormalizedSchemaOptions } from '../rows/normalized-schema.ts'
+import { compileRowPlan } from '../rows/row-plan.ts'
 import { type ModeChoice, NormalizeTransform } from '../stages/normalize.ts'
 import type { PartitionOffset, TopicPartition } from '../stages/ports.ts'
 import type { StageReport } from '../stages/stage-report.ts'
@@ -20,6 +24,7 @@ export interface NormalizeTopicOptions {
   readonly clip: number
   readonly modeChoice: ModeChoice
   readonly renameVersionField?: string | undefined
+  readonly renameRecord?: string | undefined
   readonly compression: Compression
   readonly startOffsets?: (partitions: readonly TopicPartition[]) => Promise<PartitionOffset[]>
   /** where to stop; undefined runs until interrupted */
@@ -32,12 +37,17 @@ export async function normalizeTopic(
   options: NormalizeTopicOptions,
   onProgress: (report: StageReport) => void,
 ): Promise<StageReport> {
-  const { dataset, modelsTopic, topics, model: pinned, clip, modeChoice, renameVersionField } = options
+  const { dataset, modelsTopic, topics, model: pinned, clip, modeChoice, renameVersionField, renameRecord } = options
   const models = await followModels(cluster, modelsTopic)
   try {
     // Before joining the group: a member without a model would hold partitions that others could work on.
     const pinnedModel = pinned === undefined ? undefined : await models.version(dataset, pinned)
-    if (pinnedModel === undefined) models.current(dataset)
+    const model = pinnedModel ?? models.current(dataset)
+    const schema = {
+      ...(renameVersionField !== undefined && { renameVersionField }),
+      ...(renameRecord !== undefined && { renameRecord }),
+    }
+    await checkNames(cluster, topics.raw, model, schema)
     const transform = new NormalizeTransform({
       currentModel: async () => {
         if (pinnedModel !== undefined) return pinnedModel
@@ -46,7 +56,7 @@ export async function normalizeTopic(
       },
       registry: schemasWithoutCompatibility(cluster),
       subject: valueSubject(topics.normalized),
-      schema: renameVersionField === undefined ? {} : { renameVersionField },
+      schema,
       clip,
       modeChoice,
       onUnusableSchema: (schemaId, reason) =>
@@ -65,4 +75,17 @@ export async function normalizeTopic(
   } finally {
     await models.close()
   }
+}
+
+/** Tries to derive the schema of what will be written from the one that raw rows have now. @throws SchemaCollisionError */
+async function checkNames(
+  { registry }: OpenCluster,
+  rawTopic: string,
+  { columns }: Model,
+  options: NormalizedSchemaOptions,
+): Promise<void> {
+  const latest = await registry.latest(valueSubject(rawTopic))
+  if (latest === undefined) return
+  if (compileRowPlan(parseAvroSchema(latest.schema), columns).kind === 'plan')
+    deriveNormalizedSchema(latest.schema, columns, options)
 }

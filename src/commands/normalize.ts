@@ -8,7 +8,8 @@ import {
   type DatasetFlags,
   datasetCommand,
   parseCount,
-  parseNumber,
+  parseLimit,
+  parseSeed,
   printResult,
   withCluster,
 } from './command-context.ts'
@@ -28,6 +29,7 @@ interface NormalizeFlags extends DatasetFlags {
   readonly modeChoice: ModeChoice['kind']
   readonly seed: number
   readonly renameVersionField?: string
+  readonly renameRecord?: string
   readonly compression: Compression
   readonly rawTopic?: string
   readonly normalizedTopic?: string
@@ -47,16 +49,17 @@ export function normalizeCommand(): Command {
     .option(
       '--clip <magnitude>',
       'cut values off there, as CTGAN does at 0.99 (default: not at all)',
-      parseNumber,
+      parseLimit,
       Infinity,
     )
     .option('--rename-version-field <name>', 'where the raw rows have a field model_version themselves')
+    .option('--rename-record <name>', 'where the raw schema has a type called <record>Normalized')
     .option('--raw-topic <topic>', 'instead of <dataset>.raw')
     .option('--normalized-topic <topic>', 'instead of <dataset>.normalized')
     .option('--dead-letter-topic <topic>', 'instead of <dataset>.dead-letters')
     .addOption(membersOption())
     .addOption(modeChoiceOption())
-    .option('--seed <n>', 'of modes that are drawn', parseNumber, 0)
+    .option('--seed <n>', 'of modes that are drawn', parseSeed, 0)
     .addOption(compressionOption())
     .action(async (flags: NormalizeFlags) => {
       const dataset = checkDataset(flags.dataset)

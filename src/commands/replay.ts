@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Command } from 'commander'
 import type { Compression } from '../batch/batch-header.ts'
 import { groupName, topicNames } from '../config/names.ts'
@@ -11,7 +12,8 @@ import {
   datasetCommand,
   type OpenCluster,
   parseCount,
-  parseNumber,
+  parseLimit,
+  parseSeed,
   printResult,
   withCluster,
 } from './command-context.ts'
@@ -19,7 +21,7 @@ import { compressionOption } from './load.ts'
 import { modeChoice, modeChoiceOption } from './mode-choice.ts'
 import { normalizeTopic } from './normalize-topic.ts'
 import { stageText } from './report-text.ts'
-import { offsetsBetween, topicEnds, topicStarts } from './row-topics.ts'
+import { holdsRows, offsetsBetween, topicEnds, topicStarts } from './row-topics.ts'
 
 interface ReplayFlags extends DatasetFlags {
   readonly from: string
@@ -49,12 +51,12 @@ export function replayCommand(): Command {
     )
     .option('--to <position>', 'likewise; rows before it are replayed', 'end')
     .option('--output <topic>', 'instead of <dataset>.normalized.v<model>')
-    .option('--group <name>', 'keeps the position; one for each --model, --output and --from unless given')
-    .option('--clip <magnitude>', 'cut values off there', parseNumber, Infinity)
+    .option('--group <name>', 'keeps the position; one for each backfill unless given')
+    .option('--clip <magnitude>', 'cut values off there', parseLimit, Infinity)
     .option('--raw-topic <topic>', 'instead of <dataset>.raw')
     .option('--dead-letter-topic <topic>', 'instead of <output>.dead-letters')
     .addOption(modeChoiceOption())
-    .option('--seed <n>', 'of modes that are drawn', parseNumber, 0)
+    .option('--seed <n>', 'of modes that are drawn', parseSeed, 0)
     .addOption(compressionOption())
     .action(async (flags: ReplayFlags) => {
       const dataset = checkDataset(flags.dataset)
@@ -65,10 +67,11 @@ export function replayCommand(): Command {
         normalized: output,
         deadLetters: flags.deadLetterTopic ?? `${output}.dead-letters`,
       })
-      const group = flags.group ?? replayGroup(dataset, flags)
+      const group = flags.group ?? replayGroup(dataset, topics.raw, output, flags)
       await withCluster(flags, async (cluster) => {
         const starts = await positionsAt(cluster, topics.raw, flags.from, '--from')
         const ends = await positionsAt(cluster, topics.raw, flags.to, '--to')
+        await checkOutput(cluster, output, group, starts)
         const progress = createProgress('replay')
         const options = {
           ...flags,
@@ -83,20 +86,42 @@ export function replayCommand(): Command {
         const report = await normalizeTopic(cluster, options, ({ rowsIn }) =>
           progress.update(rowsIn, offsetsBetween(starts, ends)),
         ).finally(progress.end)
-        const nothing = `\nGroup ${group} has done this range already: add --group to do it once more.`
+        const nothing = `\nGroup ${group} has done this range already: name another --output to do it once more.`
         printResult(flags, report, stageText(report, output) + (report.rowsIn === 0 ? nothing : ''))
       })
     })
 }
 
 /**
- * The same command again goes on where it stopped; another model, output or start is another backfill.
+ * The group that keeps the position: the same command again goes on where it stopped, and whatever else would be written makes
+ * another backfill.
  *
- * @example replayGroup('trips', { model: 2, from: '@2026-11-23', ... }) // 'vgm.trips.replay.v2.from.@2026-11-23'
+ * @example replayGroup('trips', 'trips.raw', 'trips.normalized.v2', { model: 2, from: 'start', ... }) // 'vgm.trips.replay.v2'
  */
-function replayGroup(dataset: string, { model, output, from }: ReplayFlags): string {
-  const parts = [groupName(dataset, 'replay'), `v${model}`, output, from === 'start' ? undefined : `from.${from}`]
-  return parts.filter((part) => part !== undefined).join('.')
+function replayGroup(dataset: string, raw: string, output: string, flags: ReplayFlags): string {
+  const { model, from, clip, seed } = flags
+  const group = `${groupName(dataset, 'replay')}.v${model}`
+  const names = topicNames(dataset)
+  const decisive = JSON.stringify([raw, output, from, String(clip), flags.modeChoice, seed])
+  const usual = JSON.stringify([names.raw, `${names.normalized}.v${model}`, 'start', 'Infinity', 'likely', 0])
+  if (decisive === usual) return group
+  return `${group}.${createHash('sha256').update(decisive).digest('hex').slice(0, 12)}`
+}
+
+/** @throws UsageError if the output holds rows of another backfill: together they would be doubled */
+async function checkOutput(
+  cluster: OpenCluster,
+  output: string,
+  group: string,
+  raw: readonly PartitionOffset[],
+): Promise<void> {
+  const committed = await cluster.rows.withConnections((connections) => connections.committedOffsets(group, raw))
+  if (committed.length > 0 || (await cluster.admin.partitionCount(output)) === undefined) return
+  if (await holdsRows(cluster, output))
+    throw new UsageError(
+      `Topic ${output} holds rows of another replay`,
+      'Name another topic with --output, or repeat the command that has written it to go on with it',
+    )
 }
 
 /**

@@ -1,4 +1,4 @@
-import { UsageError } from '../errors.ts'
+import { InterruptedError, UsageError } from '../errors.ts'
 import { TopicMissingError } from '../kafka/admin.ts'
 import type { PartitionOffset } from '../stages/ports.ts'
 import type { OpenCluster } from './command-context.ts'
@@ -34,6 +34,24 @@ export async function topicStarts({ admin }: OpenCluster, topic: string): Promis
 /** The end of each partition as of now: open transactions and markers count. */
 export async function topicEnds({ admin }: OpenCluster, topic: string): Promise<PartitionOffset[]> {
   return (await admin.watermarks(topic)).map(({ partition, high }) => ({ topic, partition, offset: high }))
+}
+
+/** Whether a topic has a row that counts: markers and rolled back rows do not. */
+export async function holdsRows(cluster: OpenCluster, topic: string): Promise<boolean> {
+  const reader = cluster.rows.openReader()
+  try {
+    for (const { partition, low, high } of await cluster.admin.watermarks(topic)) {
+      reader.assign([{ topic, partition, offset: low, endOffset: high }])
+      while (reader.position(topic, partition) < high) {
+        const fetched = await reader.poll(100)
+        if (fetched.some(({ batches }) => batches.length > 0)) return true
+        if (cluster.signal.aborted) throw new InterruptedError()
+      }
+    }
+    return false
+  } finally {
+    await reader.close()
+  }
 }
 
 /** Rows between positions: an upper bound, for markers have offsets too. */

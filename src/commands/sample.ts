@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { groupName, topicNames, transactionalId } from '../config/names.ts'
+import { sampleGroup, topicNames, transactionalId } from '../config/names.ts'
 import { UsageError } from '../errors.ts'
 import { createProgress } from '../observe/progress.ts'
 import type { PartitionOffset } from '../stages/ports.ts'
@@ -12,11 +12,12 @@ import {
   type OpenCluster,
   parseCount,
   parseNumber,
+  parseSeed,
   printResult,
   withCluster,
 } from './command-context.ts'
 import { stageText } from './report-text.ts'
-import { batchBytesFor, offsetsBetween, partitionsOf, topicEnds, topicStarts } from './row-topics.ts'
+import { batchBytesFor, holdsRows, offsetsBetween, partitionsOf, topicEnds, topicStarts } from './row-topics.ts'
 
 /** Enough for ten modes; a fit of so many takes about a second. */
 const defaultRows = 200_000
@@ -49,22 +50,23 @@ export async function sampleTopic(
     partitions: (await admin.partitionCount(outputTopic)) ?? options.partitions,
     like: rawTopic,
   })
-  const isFilled = (await admin.watermarks(outputTopic)).some(({ low, high }) => high > low)
-  if (isFilled && !append)
-    throw new UsageError(
-      `Topic ${outputTopic} holds rows already`,
-      `Add --append to sample what has come since, or --sample-topic to sample into another topic`,
-    )
-  const group = groupName(dataset, 'sample')
-  const writer = await rows.openWriter(transactionalId(group, outputTopic), 'none')
-  const first = await topicStarts(cluster, rawTopic)
-  const ends = await topicEnds(cluster, rawTopic)
-  // Counted only once the writer is open: nobody else can move them then.
-  const committed = isFilled ? await committedOffsets(cluster, group, first) : []
-  const starts = first.map((start) => committed.find(({ partition }) => partition === start.partition) ?? start)
+  const group = sampleGroup(dataset, outputTopic)
+  // First of all: it fences another sampler, so that nobody moves what is read from here on.
+  const writer = await rows.openWriter(transactionalId(group, 'sampler'), 'none')
   const reader = rows.openReader()
   try {
+    const isFresh = !(await holdsRows(cluster, outputTopic))
+    if (!isFresh && !append)
+      throw new UsageError(
+        `Topic ${outputTopic} holds rows already`,
+        `Add --append to sample what has come since, or --sample-topic to sample into another topic`,
+      )
+    const first = await topicStarts(cluster, rawTopic)
+    const ends = await topicEnds(cluster, rawTopic)
+    const committed = isFresh ? [] : await committedOffsets(cluster, group, first)
+    const starts = first.map((start) => committed.find(({ partition }) => partition === start.partition) ?? start)
     return await sample({
+      isFresh,
       reader,
       writer,
       starts,
@@ -106,7 +108,7 @@ export function sampleCommand(): Command {
   )
     .option('--rows <n>', `keep so many: the n smallest hashes (default: ${defaultRows})`, parseCount)
     .option('--rate <share>', 'keep this share instead, in (0, 1]', parseNumber)
-    .option('--seed <n>', 'the same seed keeps the same rows', parseNumber, 0)
+    .option('--seed <n>', 'the same seed keeps the same rows', parseSeed, 0)
     .option('--partitions <n>', 'partitions of the sample topic if it is new', parseCount, 1)
     .option('--append', 'add to a sample topic that holds rows, from where the last sample has ended')
     .option('--raw-topic <topic>', 'instead of <dataset>.raw')

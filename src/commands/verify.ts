@@ -11,7 +11,7 @@ import {
   type DatasetFlags,
   datasetCommand,
   type OpenCluster,
-  parseNumber,
+  parseLimit,
   printResult,
   withCluster,
 } from './command-context.ts'
@@ -90,7 +90,7 @@ export function verifyCommand(): Command {
     'audit raw against normalized against restored rows with a stock client; exit 1 if anything is wrong',
     'vgm verify --dataset trips',
   )
-    .option('--clip <magnitude>', 'what normalize was told', parseNumber, Infinity)
+    .option('--clip <magnitude>', 'what normalize was told', parseLimit, Infinity)
     .addOption(modeChoiceOption())
     .option('--raw-topic <topic>', 'instead of <dataset>.raw')
     .option('--normalized-topic <topic>', 'instead of <dataset>.normalized')

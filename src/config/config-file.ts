@@ -13,6 +13,8 @@ export function applyConfigFile(command: Command): void {
   const file = command.opts<{ config?: string }>().config
   if (file === undefined) return
   for (const [key, value] of Object.entries(readConfig(file))) {
+    // A template's empty line: as if it were not there.
+    if (value === null) continue
     const option = command.options.find(({ long }) => long === `--${key}` && long !== '--config')
     if (option === undefined)
       throw new UsageError(

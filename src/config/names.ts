@@ -28,6 +28,12 @@ export function groupName(dataset: string, stage: GroupStage): string {
   return `vgm.${dataset}.${stage}`
 }
 
+/** Where the position and the counts of a sample are committed: each sample topic has its own. */
+export function sampleGroup(dataset: string, sampleTopic: string): string {
+  const group = groupName(dataset, 'sample')
+  return sampleTopic === topicNames(dataset).sample ? group : `${group}.${sampleTopic}`
+}
+
 /** Transactional id of one producer: no two that run at once may share it. */
 export function transactionalId(group: string, instance: string, slot = 0): string {
   return `${group}.${instance}.${slot}`

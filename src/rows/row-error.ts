@@ -38,7 +38,7 @@ export const rowErrorCodes: readonly string[] = [
 export const rowErrorMessages: readonly string[] = [
   '',
   'The value does not begin with the magic byte 0 and a schema id',
-  'The registry knows no schema of this id',
+  'The registry knows no Avro schema of this id',
   'The schema lacks a modelled column, or has it with another type',
   'The Avro body is truncated or malformed',
   'Bytes follow the end of the Avro body',

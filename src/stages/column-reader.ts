@@ -16,6 +16,9 @@ export class ColumnReader {
   readonly #plans = new Map<number, RowPlan | undefined>()
   readonly #columns: RowColumns = createRowColumns()
   readonly #runs = createSchemaRuns()
+  /** by schema id, then by column: plans that know one column only */
+  readonly #plansAlone = new Map<number, ReadonlyMap<string, RowPlan>>()
+  readonly #alone = createRowColumns()
   /** shape (columns)(rows of the last read), without nulls and without rows that cannot be read */
   #compact: Float64Array[] = []
   #counts: number[] = []
@@ -24,6 +27,8 @@ export class ColumnReader {
   skippedRows = 0
   /** a column that holds an integer beyond 2^49 */
   tooWide: string | undefined
+  /** rows so far that hold NaN or an infinity there, by column */
+  readonly notFinite = new Map<string, number>()
 
   constructor(registry: SchemaStore, names: readonly NumericColumn[]) {
     this.#registry = registry
@@ -73,7 +78,8 @@ export class ColumnReader {
       if (status[row] === rowErrors.none) read++
       else {
         this.skippedRows++
-        if (status[row] === rowErrors.beyondExact) this.tooWide ??= this.#wideColumn(records, plan, row)
+        if (status[row] === rowErrors.beyondExact || status[row] === rowErrors.notFinite)
+          this.#blame(records, plan, row)
       }
     }
     for (const c of this.#names.keys()) {
@@ -89,17 +95,29 @@ export class ColumnReader {
     return read
   }
 
-  /** Which column of a row is beyond 2^49: the one that fails on its own. */
-  #wideColumn(records: Records, { columns: planned }: RowPlan, row: number): string | undefined {
-    const schema = this.#schemas.get(records.view.getInt32(records.valueStart[row] + 1))
-    const alone = createRowColumns(1, records.count)
-    return planned.find((column) => {
-      alone.status[row] = rowErrors.none
-      const plan = schema === undefined ? undefined : compileRowPlan(parseAvroSchema(schema), [column])
-      if (plan?.kind !== 'plan') return false
-      decodeRows(plan, records, row, row + 1, alone)
-      return alone.status[row] === rowErrors.beyondExact
-    })?.name
+  /** Finds which columns a row has failed for: those that fail alone. */
+  #blame(records: Records, { columns: planned }: RowPlan, row: number): void {
+    const id = records.view.getInt32(records.valueStart[row] + 1)
+    const plans = this.#plansAlone.get(id) ?? this.#compileAlone(id, planned)
+    reserveRowColumns(this.#alone, 1, records.count)
+    for (const [name, plan] of plans) {
+      this.#alone.status[row] = rowErrors.none
+      decodeRows(plan, records, row, row + 1, this.#alone)
+      const error = this.#alone.status[row]
+      if (error === rowErrors.beyondExact) this.tooWide ??= name
+      if (error === rowErrors.notFinite) this.notFinite.set(name, (this.notFinite.get(name) ?? 0) + 1)
+    }
+  }
+
+  #compileAlone(id: number, planned: RowPlan['columns']): ReadonlyMap<string, RowPlan> {
+    const schema = parseAvroSchema(this.#schemas.get(id) as string)
+    const plans = new Map<string, RowPlan>()
+    for (const column of planned) {
+      const plan = compileRowPlan(schema, [column])
+      if (plan.kind === 'plan') plans.set(column.name, plan)
+    }
+    this.#plansAlone.set(id, plans)
+    return plans
   }
 
   async #plan(schemaId: number): Promise<RowPlan | undefined> {

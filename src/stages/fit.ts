@@ -105,19 +105,24 @@ interface ColumnData {
   readonly values: ReadonlyMap<string, GrowingValues>
 }
 
-/** Reads all rows; once more without a column that turns out to hold integers too large to be restored. */
+/** Reads all rows; once more without a column that turns out to be unfit for a model. */
 async function readColumns(options: FitOptions): Promise<ColumnData> {
   const excluded = new Set<string>()
   for (;;) {
     const read = await readOnce(options, excluded)
-    if (typeof read !== 'string') return read
-    refuse(options, read, 'it holds integers beyond 2^49, which could not be restored exactly')
-    excluded.add(read)
+    if (!('unfit' in read)) return read
+    refuse(options, read.unfit, read.reason)
+    excluded.add(read.unfit)
   }
 }
 
-/** The data, or the name of a column that has to be left out. */
-async function readOnce(options: FitOptions, excluded: ReadonlySet<string>): Promise<ColumnData | string> {
+/** A column that has to be left out, and why. */
+interface UnfitColumn {
+  readonly unfit: string
+  readonly reason: string
+}
+
+async function readOnce(options: FitOptions, excluded: ReadonlySet<string>): Promise<ColumnData | UnfitColumn> {
   const { reader, starts, ends, signal, recipe, onProgress } = options
   let found: { columns: NumericColumn[]; columnReader: ColumnReader; schema: string; schemaId: number } | undefined
   const summaries = new Map<string, ColumnSummary>()
@@ -155,7 +160,11 @@ async function readOnce(options: FitOptions, excluded: ReadonlySet<string>): Pro
   } catch (error) {
     if (tooWide === undefined || signal.aborted) throw error
   }
-  if (tooWide !== undefined) return tooWide
+  if (tooWide !== undefined)
+    return { unfit: tooWide, reason: 'it holds integers beyond 2^49, which could not be restored exactly' }
+  const notFinite = [...(found?.columnReader.notFinite ?? [])].sort(([, a], [, b]) => b - a)
+  if (rows === 0 && notFinite.length > 0)
+    return { unfit: notFinite[0][0], reason: 'hardly any of its values is finite, and a row is read as a whole' }
   if (found === undefined || rows === 0)
     throw new UnfittableError(`Topic ${starts[0].topic} holds no row that can be read`, {
       fix: 'Load rows first, and sample them: "vgm load", "vgm sample"',
@@ -163,6 +172,8 @@ async function readOnce(options: FitOptions, excluded: ReadonlySet<string>): Pro
   const { columns, columnReader, schema, schemaId } = found
   const skipped = columnReader.skippedRows
   if (skipped > 0) options.onWarning(`${skipped} rows could not be read and were passed over`)
+  for (const [name, count] of notFinite)
+    options.onWarning(`${count} of them hold NaN or an infinity in column "${name}": normalize makes them dead letters`)
   return { rows, schemaId, schema, columns, summaries, values }
 }
 

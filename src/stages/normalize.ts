@@ -10,6 +10,7 @@ import { NormalizedWriter } from '../rows/normalized-writer.ts'
 import { createRowColumns, reserveRowColumns } from '../rows/row-columns.ts'
 import { rowErrors } from '../rows/row-error.ts'
 import { compileRowPlan, type RowPlan } from '../rows/row-plan.ts'
+import { SchemaCollisionError } from '../rows/schema-error.ts'
 import type { SchemaStore, TopicPartition } from './ports.ts'
 import { rowHash, seedFor } from './row-hash.ts'
 import { SchemaPlans, type UnusableSchema } from './schema-plans.ts'
@@ -110,7 +111,15 @@ export class NormalizeTransform implements RowTransform {
     const { columns } = this.#model as Model
     const plan = compileRowPlan(parseAvroSchema(raw), columns)
     if (plan.kind === 'mismatch') return { error: rowErrors.schemaMismatch, reason: plan.reason }
-    return { plan, schemaId: await registry.register(subject, deriveNormalizedSchema(raw, columns, schema)) }
+    let derived: string
+    try {
+      derived = deriveNormalizedSchema(raw, columns, schema)
+    } catch (error) {
+      // The start has tried the schema that is known; a later writer's is no reason to stop for all others.
+      if (!(error instanceof SchemaCollisionError)) throw error
+      return { error: rowErrors.schemaMismatch, reason: `${error.message} (${error.fix})` }
+    }
+    return { plan, schemaId: await registry.register(subject, derived) }
   }
 }
 

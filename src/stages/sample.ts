@@ -20,6 +20,8 @@ export interface SampleOptions {
   readonly writer: TransactionalWriter
   /** next rows to look at, a partition each, with what was counted up to there */
   readonly starts: readonly PartitionOffset[]
+  /** whether this sample begins: what an earlier one has left at the group's positions is then overwritten first */
+  readonly isFresh: boolean
   /** where to stop, a partition each */
   readonly ends: readonly PartitionOffset[]
   readonly size: SampleSize
@@ -40,12 +42,19 @@ export interface SampleCounts {
 }
 
 const noCounts: SampleCounts = { seen: 0, kept: 0 }
+/** A transaction ends after this many rows or this time, whichever comes first. */
 const rowsPerTransaction = 200_000
+const sliceMs = 500
 
 export function parseSampleCounts(metadata: string | undefined): SampleCounts {
   if (metadata === undefined || metadata === '') return noCounts
-  const { seen, kept } = JSON.parse(metadata) as SampleCounts
-  return { seen, kept }
+  try {
+    const { seen, kept } = JSON.parse(metadata) as SampleCounts
+    if (Number.isSafeInteger(seen) && Number.isSafeInteger(kept)) return { seen, kept }
+  } catch {
+    // Somebody else's metadata.
+  }
+  return noCounts
 }
 
 /**
@@ -81,10 +90,15 @@ class SampleRun {
   }
 
   async byRate(rate: number): Promise<void> {
-    const { reader, starts, signal } = this.#options
+    const { reader, starts, isFresh, signal, writer } = this.#options
+    if (isFresh) {
+      await writer.begin()
+      await this.#commit(starts.map((start) => counted(start, noCounts)))
+    }
     for (const start of starts) {
       let { seen, kept } = parseSampleCounts(start.metadata)
       let inSlice = 0
+      let sliceStartMs = 0
       let next = start.offset
       const end = this.#end(start)
       const commit = async () => {
@@ -92,7 +106,10 @@ class SampleRun {
         inSlice = 0
       }
       const take = async (records: Records, from: number, to: number) => {
-        if (inSlice === 0) await this.#options.writer.begin()
+        if (inSlice === 0) {
+          sliceStartMs = performance.now()
+          await writer.begin()
+        }
         const copied = new CopiedValues(records)
         for (let row = from; row < to; row++) {
           if (records.valueStart[row] < 0) continue
@@ -105,7 +122,7 @@ class SampleRun {
         this.#rowsIn += to - from
         next = offsetOf(records, to - 1) + 1
         inSlice += to - from
-        if (inSlice >= rowsPerTransaction) await commit()
+        if (inSlice >= rowsPerTransaction || performance.now() - sliceStartMs >= sliceMs) await commit()
       }
       // An open transaction would time out while its rows wait for more.
       const commitRest = async () => {

@@ -83,4 +83,7 @@ export class SchemaPlans<Plan extends object> {
   }
 }
 
-const unknownSchema: UnusableSchema = { error: rowErrors.unknownSchema, reason: 'the registry does not know it' }
+const unknownSchema: UnusableSchema = {
+  error: rowErrors.unknownSchema,
+  reason: 'the registry knows no Avro schema of this id',
+}

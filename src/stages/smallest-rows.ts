@@ -1,4 +1,5 @@
 import type { Records } from '../batch/records.ts'
+import { exitCodes, PipelineError } from '../errors.ts'
 
 /** A row that has left its batch. */
 export interface KeptRow {
@@ -12,10 +13,25 @@ export interface KeptRow {
   readonly headers: Uint8Array
 }
 
+/** The rows to keep take more memory than a sampler may have. */
+export class SampleTooLargeError extends PipelineError {
+  readonly code = 'VGM_SAMPLE_TOO_LARGE'
+  constructor(rows: number, bytes: number) {
+    super(`The ${rows} rows of the sample take more than ${bytes / 2 ** 20} MiB`, {
+      fix: 'Keep fewer with --rows, or use --rate, which writes as it goes',
+      exitCode: exitCodes.usage,
+    })
+  }
+}
+
+/** Bytes of the rows that are kept; in all about twice as many while rows are being chosen. */
+const mostBytes = 256 * 2 ** 20
+
 /** Keeps the `limit` rows with the smallest hashes of all that it is shown, in memory for twice as many. */
 export class SmallestRows {
   readonly #limit: number
   #rows: KeptRow[] = []
+  #bytes = 0
   /** A row whose hash is not below has no chance. */
   threshold = Infinity
 
@@ -23,6 +39,7 @@ export class SmallestRows {
     this.#limit = limit
   }
 
+  /** @throws SampleTooLargeError */
   add(hash: number, partition: number, records: Records, row: number): void {
     const { bytes, baseOffset, offsetDelta, timestampMs, keyStart, keyEnd, valueStart, valueEnd, recordEnd } = records
     this.#rows.push({
@@ -34,7 +51,11 @@ export class SmallestRows {
       value: copy(bytes, valueStart[row], valueEnd[row]),
       headers: copy(bytes, valueEnd[row], recordEnd[row]),
     })
-    if (this.#rows.length >= 2 * this.#limit) this.#prune()
+    this.#bytes += records.recordEnd[row] - records.valueStart[row]
+    if (this.#rows.length >= 2 * this.#limit || this.#bytes > 2 * mostBytes) {
+      this.#prune()
+      if (this.#bytes > mostBytes) throw new SampleTooLargeError(this.#limit, mostBytes)
+    }
   }
 
   /** The rows, ordered by partition and offset. */
@@ -46,6 +67,7 @@ export class SmallestRows {
   #prune(): void {
     this.#rows.sort((a, b) => a.hash - b.hash)
     this.#rows.length = Math.min(this.#rows.length, this.#limit)
+    this.#bytes = this.#rows.reduce((bytes, { value, headers }) => bytes + value.length + headers.length, 0)
     if (this.#rows.length === this.#limit) this.threshold = this.#rows[this.#limit - 1]?.hash ?? 0
   }
 }

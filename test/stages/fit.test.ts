@@ -78,6 +78,24 @@ const rows = Array.from(
 )
 
 suite('fit', () => {
+  test('a column without a finite value does not take the others with it', async () => {
+    const log = await logOf(rows.map(({ a }) => encode({ a, b: Number.NaN })))
+    const warnings: string[] = []
+    const model = await fit(optionsFor(log, warnings))
+    ok(model.columns.some(({ name }) => name === 'a'))
+    ok(!model.columns.some(({ name }) => name === 'b'))
+    match(warnings.join('\n'), /"b" is not modelled.*finite/)
+    await rejects(fit(optionsFor(log, [], { columns: ['a', 'b'] })), UnfittableError)
+  })
+
+  test('rows with a NaN are passed over, and the warning names the column', async () => {
+    const log = await logOf(rows.map((row, i) => encode(i % 5 === 0 ? { a: row.a, b: Number.NaN } : row)))
+    const warnings: string[] = []
+    const model = await fit(optionsFor(log, warnings, { columns: ['a', 'b'] }))
+    equal(model.lineage.rowsUsed, 320)
+    match(warnings.join('\n'), /80 of them hold NaN or an infinity in column "b"/)
+  })
+
   test('every numeric column without a logical type is modelled, nulls are counted, and what is empty is left out', async () => {
     const warnings: string[] = []
     const log = await logOf(rows.map(encode))

@@ -1,11 +1,15 @@
-import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
+import { deepEqual, equal, ok, rejects, throws } from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import fc from 'fast-check'
+import { type BatchHeader, readBatchHeader } from '../../src/batch/batch-header.ts'
+import { readRecords } from '../../src/batch/read-records.ts'
 import { RecordBatchWriter } from '../../src/batch/record-batch-writer.ts'
+import { createRecords } from '../../src/batch/records.ts'
 import { InterruptedError } from '../../src/errors.ts'
 import type { PartitionOffset } from '../../src/stages/ports.ts'
 import { rowHash } from '../../src/stages/row-hash.ts'
 import { parseSampleCounts, type SampleOptions, sample } from '../../src/stages/sample.ts'
+import { SampleTooLargeError, SmallestRows } from '../../src/stages/smallest-rows.ts'
 import { MemoryLog } from '../files/memory-log.ts'
 
 const topic = 't'
@@ -44,6 +48,7 @@ function optionsFor(
     reader: raw,
     writer,
     starts: numbers.map((partition) => ({ topic, partition, offset: 0 })),
+    isFresh: false,
     ends: numbers.map((partition) => ({ topic, partition, offset: raw.end(partition) })),
     size: { rate: 0.3 },
     seed,
@@ -142,6 +147,40 @@ suite('sample', () => {
       })
     }
     deepEqual(keysOf(parts), keysOf(whole))
+  })
+
+  test('a fresh sample first overwrites the positions and counts that an earlier one has left', async () => {
+    const raw = await rawLog([40])
+    const out = new MemoryLog({ failCommitAt: 2 })
+    const start = { topic, partition: 0, offset: 0, metadata: '' }
+    await rejects(sample(optionsFor(raw, out, 1, { starts: [start], isFresh: true })), /went away/)
+    equal(out.committed?.offset, 0)
+    deepEqual(parseSampleCounts(out.committed?.metadata), { seen: 0, kept: 0 })
+  })
+
+  test('counts that somebody else has written beside a position are none', () => {
+    for (const metadata of ['not json', '{"seen":"x"}', '[]', '{"seen":1.5,"kept":0}'])
+      deepEqual(parseSampleCounts(metadata), { seen: 0, kept: 0 })
+  })
+
+  test('rows that take too much memory to be kept are refused before they take it', async () => {
+    const smallest = new SmallestRows(1_000_000)
+    const batch = new RecordBatchWriter(4 * 2 ** 20)
+    const value = new Uint8Array(2 ** 20)
+    batch.append(0, null, value)
+    const bytes = batch.finish({
+      compression: 'none',
+      isTransactional: false,
+      producerId: -1n,
+      producerEpoch: -1,
+      baseSequence: -1,
+    })
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    const records = createRecords()
+    readRecords(bytes, view, readBatchHeader(bytes, view, 0) as BatchHeader, records)
+    throws(() => {
+      for (let i = 0; i < 600; i++) smallest.add(i / 600, 0, records, 0)
+    }, SampleTooLargeError)
   })
 
   test('a commit that fails leaves nothing, and the next start keeps the same rows', async () => {
