@@ -4,6 +4,10 @@
     .venv/bin/python scripts/reference-data.py test/fixtures/reference # fits the values again
     .venv/bin/python scripts/reference-data.py --check test/fixtures/reference # compares only
     .venv/bin/python scripts/reference-data.py --csv waits.csv waits test/fixtures/reference # a new data set
+    node bench/mixture/report.ts --write-values /tmp/values --rows 50000
+    .venv/bin/python scripts/reference-data.py --bounds /tmp/values test/fixtures/reference > test/fixtures/mixture-bounds.json
+
+The last one makes scikit-learn's lower bounds over five seeds, of the reference data and of files of doubles.
 
 The values of a data set stand in its file (the generator of the first ones is not known): this script fits those values, or a new
 column, and writes the file again. It makes every field that the tests read. `rdt_real`, the output of an rdt object with its
@@ -186,6 +190,29 @@ def variants(values):
     }
 
 
+def bounds_over_seeds(x):
+    """Ascending lower bounds of scikit-learn's own k-means starts, random_state 0 to 4."""
+    components = min(len(x), 10)
+    models = [
+        BayesianGaussianMixture(
+            n_components=components, weight_concentration_prior_type="dirichlet_process", random_state=seed
+        )
+        for seed in range(5)
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return sorted(float(model.fit(x.reshape(-1, 1)).lower_bound_) for model in models)
+
+
+def bounds(reference, values):
+    drawn = ["lognormal", "exponential", "uniform", "ten modes", "rare mode", "zero spike"]
+    kept = {path.stem: np.array(json.loads(path.read_text())["values"]) for path in sorted(reference.glob("*.json"))}
+    return {
+        "reference": {name: bounds_over_seeds(x) for name, x in kept.items()},
+        "drawn": {name: bounds_over_seeds(np.fromfile(values / f"{name}.f64")) for name in drawn},
+    }
+
+
 def worst_difference(made, kept, path=""):
     """The largest difference between numbers at the same place, relative to the larger of the two and 1e-9; and its place."""
     if isinstance(kept, dict):
@@ -208,7 +235,11 @@ def main():
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--check", action="store_true", help="write nothing, print the worst difference of each fit")
     parser.add_argument("--csv", nargs=2, metavar=("FILE", "NAME"), help="add a data set: one number a line, and its name")
+    parser.add_argument("--bounds", type=pathlib.Path, metavar="FOLDER", help="print bounds over seeds, also of these files")
     options = parser.parse_args()
+    if options.bounds:
+        print(json.dumps(bounds(options.folder, options.bounds), indent=1))
+        return
     if options.csv:
         values = np.loadtxt(options.csv[0]).tolist()
         name = options.csv[1]

@@ -19,3 +19,23 @@ export function rowBlocks(values: Float64Array, weights?: Float64Array): Blocks 
     spread: new Float64Array(values.length),
   }
 }
+
+/** One block a distinct value, ascending: the same sums over fewer terms. */
+export function distinctBlocks(values: Float64Array, weights?: Float64Array): Blocks {
+  const n = values.length
+  const order =
+    weights === undefined ? undefined : Uint32Array.from(values.keys()).sort((a, b) => values[a] - values[b])
+  const sorted = order === undefined ? values.slice().sort() : Float64Array.from(order, (i) => values[i])
+  const count = new Float64Array(n)
+  let last = -1
+  for (let i = 0; i < n; i++) {
+    const x = sorted[i]
+    if (last < 0 || x !== sorted[last]) sorted[++last] = x
+    count[last] += order === undefined || weights === undefined ? 1 : weights[order[i]]
+  }
+  return {
+    count: count.slice(0, last + 1),
+    value: sorted.slice(0, last + 1),
+    spread: new Float64Array(last + 1),
+  }
+}

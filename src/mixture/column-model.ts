@@ -63,7 +63,7 @@ const quadraticRange = { min: 1e-140, max: 1e140 }
  * @throws FitOptionError if `minWeight` is not in [0, 1)
  * @example
  * const waits = Float64Array.of(1, 1.1, 0.9, 1.2, 7, 7.2, 6.9, 7.1)
- * columnModel(fitMixture(waits, { components: 2, totalRows: 1e6 }), { name: 'wait' }).std // [ 0.1120045, 0.1120045 ], to 7 digits
+ * columnModel(fitMixture(waits, { components: 2, totalRows: 1e6 }), { name: 'wait' }).std // [ 0.1126599, 0.1126599 ], to 7 digits
  */
 export function columnModel(mixture: Mixture, options: ColumnModelOptions = {}): ColumnModel {
   const { minWeight = 0.005, name = 'value', type = 'double', nullable = false, ...facts } = options

@@ -10,6 +10,16 @@ export class EmptyColumnError extends PipelineError {
   }
 }
 
+/** Distances between the values of a column would leave the range of doubles. */
+export class ColumnSpanError extends PipelineError {
+  readonly code = 'VGM_COLUMN_SPAN'
+  constructor(min: number, max: number) {
+    super(`The values go from ${min} to ${max}, which is more than 1e308 apart`, {
+      fix: 'Divide the column by 10 or more first, or leave it out of --columns',
+    })
+  }
+}
+
 /** NaN or an infinity where only finite values are allowed. */
 export class NonFiniteValueError extends PipelineError {
   readonly code = 'VGM_VALUE_NOT_FINITE'

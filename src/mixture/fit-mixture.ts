@@ -1,14 +1,14 @@
-import { type Blocks, rowBlocks } from './blocks.ts'
+import { type Blocks, distinctBlocks, rowBlocks } from './blocks.ts'
 import { columnBins } from './column-bins.ts'
 import { ColumnSummary } from './column-summary.ts'
-import { EmptyColumnError, FitOptionError, NonFiniteValueError } from './errors.ts'
+import { FitOptionError, NonFiniteValueError } from './errors.ts'
 import { type FitOptions, fitSettings } from './fit-options.ts'
-import { columnFacts, fitSummary } from './fit-summary.ts'
-import { kMeans } from './k-means.ts'
+import { checkColumn, columnFacts, fitSummary } from './fit-summary.ts'
 import { type Mixture, mixtureOf } from './mixture.ts'
 import { oneModeMixture } from './one-mode.ts'
 import { pilotCentre } from './pilot-centre.ts'
 import { emptyPosterior, type Priors } from './posterior.ts'
+import { seededStart } from './seeded-start.ts'
 import { inferPosterior, posteriorOfLabels } from './variational-inference.ts'
 
 /** Beyond it, squares in recipe `sklearn` would overflow: such columns are fitted in units of their largest value. */
@@ -19,11 +19,11 @@ const largestValue = 1e100
  *
  * Recipe `scaled` (the default) suits data of any size and scale, and summarises the rows first. Recipe `sklearn` gives the
  * numbers of scikit-learn's BayesianGaussianMixture (full covariance, dirichlet_process) given the same first labels, on
- * the rows themselves: its time and memory grow with n K. Two deviations: with fewer rows than components it takes as
+ * the rows themselves: its time grows with K and the number of distinct values. Two deviations: with fewer rows than components it takes as
  * many components as rows, and rows may be weighted.
  *
  * @param values finite, shape (n), in any unit
- * @throws EmptyColumnError, NonFiniteValueError, FitOptionError
+ * @throws EmptyColumnError, NonFiniteValueError, ColumnSpanError, FitOptionError
  * @example
  * const waits = Float64Array.of(1, 1.1, 0.9, 1.2, 7, 7.2, 6.9, 7.1)
  * fitMixture(waits, { components: 2, totalRows: 1e6 }).means // Float64Array [ 1.050006, 7.049994 ], to 7 digits
@@ -32,7 +32,7 @@ export function fitMixture(values: Float64Array, options: FitOptions = {}): Mixt
   checkShapes(values, options)
   const summary = new ColumnSummary(pilotCentre(values))
   summary.add(values, values.length, options.weights)
-  if (!(summary.rows > 0)) throw new EmptyColumnError()
+  checkColumn(summary)
   return options.recipe === 'sklearn' ? fitLikeSklearn(values, options, summary) : fitSummary(summary, options)
 }
 
@@ -46,13 +46,17 @@ function fitLikeSklearn(values: Float64Array, options: FitOptions, summary: Colu
 
   const largest = Math.max(Math.abs(summary.min), Math.abs(summary.max))
   const unit = largest > largestValue ? largest : 1
-  const blocks = rowBlocks(unit === 1 ? values : values.map((x) => x / unit), options.weights)
-  const priors = sharedPriors(blocks, summary.rows, components, {
+  const scaled = unit === 1 ? values : values.map((x) => x / unit)
+  const rows = rowBlocks(scaled, options.weights)
+  const blocks = distinctBlocks(scaled, options.weights)
+  const priors = sharedPriors(rows, summary.rows, components, {
     concentration,
     regularization: settings.regularization / unit / unit,
   })
-  const labels = options.initialLabels ?? kMeans(blocks, components, options.seed ?? 0)
-  const start = posteriorOfLabels(blocks, labels, priors, emptyPosterior(components))
+  const start =
+    options.initialLabels === undefined
+      ? seededStart(blocks, priors, settings, options.seed ?? 0)
+      : posteriorOfLabels(rows, options.initialLabels, priors, emptyPosterior(components))
   return mixtureOf(inferPosterior(blocks, priors, start, settings), { origin: 0, unit }, facts)
 }
 

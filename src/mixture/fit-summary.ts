@@ -4,7 +4,8 @@ import { coarseBlocks } from './coarse-blocks.ts'
 import { type ColumnBins, columnBins } from './column-bins.ts'
 import type { ColumnFacts } from './column-facts.ts'
 import type { ColumnSummary, SummarySnapshot } from './column-summary.ts'
-import { EmptyColumnError } from './errors.ts'
+import { mostDecimals } from './decimals.ts'
+import { ColumnSpanError, EmptyColumnError } from './errors.ts'
 import { exactKMeans } from './exact-k-means.ts'
 import { type FitSettings, fitSettings, type SummaryFitOptions } from './fit-options.ts'
 import { histogram } from './histogram.ts'
@@ -30,7 +31,7 @@ const finestShare = 1e-3
  * bound on the coarse bins first, where an iteration costs little, then on the fine ones. Both are block VB, valid lower
  * bounds of the bound over all rows (Kurihara, Welling, Vlassis, NIPS 2006). ALGORITHM.md has what each step gains.
  *
- * @throws EmptyColumnError without a row; FitOptionError
+ * @throws EmptyColumnError without a row, ColumnSpanError beyond 1e308, FitOptionError
  * @example
  * const summary = new ColumnSummary()
  * summary.add(Float64Array.of(1, 1.1, 0.9, 1.2, 7, 7.2, 6.9, 7.1))
@@ -38,7 +39,7 @@ const finestShare = 1e-3
  */
 export function fitSummary(summary: ColumnSummary, options: SummaryFitOptions = {}): Mixture {
   const settings = fitSettings('scaled', options)
-  if (!(summary.rows > 0)) throw new EmptyColumnError()
+  checkColumn(summary)
   const snapshot = summary.snapshot()
   const bins = columnBins(snapshot)
   const facts = columnFacts(snapshot, bins)
@@ -52,7 +53,8 @@ export function fitSummary(summary: ColumnSummary, options: SummaryFitOptions = 
   const fine = standard(coarseBlocks(bins, fineTarget, finestShare * std))
   const stop = { tolerance: settings.tolerance * totalRows, maxIterations: settings.maxIterations }
   const { labels, atomOf } = startLabels(coarse, atomValues(bins, settings.components, mean, std), settings.components)
-  const priors = priorsOf(atomOf, settings)
+  const floor = varianceFloor(summary, bins.scale * std)
+  const priors = priorsOf(atomOf, floor, { ...settings, regularization: options.regularization ?? floor })
   const start = posteriorOfLabels(coarse, labels, priors, emptyPosterior(settings.components))
   const approach = inferPosterior(coarse, priors, start, {
     ...stop,
@@ -66,6 +68,14 @@ export function fitSummary(summary: ColumnSummary, options: SummaryFitOptions = 
     unit: Math.max(bins.scale * std, Number.MIN_VALUE),
   }
   return mixtureOf({ ...last, lowerBounds }, coordinates, facts)
+}
+
+const largestSpan = 1e308
+
+/** @throws EmptyColumnError, ColumnSpanError */
+export function checkColumn({ rows, min, max }: Pick<SummarySnapshot, 'rows' | 'min' | 'max'>): void {
+  if (!(rows > 0)) throw new EmptyColumnError()
+  if (!(max - min <= largestSpan)) throw new ColumnSpanError(min, max)
 }
 
 /** What a summary tells beside the shape. */
@@ -134,20 +144,41 @@ function startLabels(blocks: Blocks, atomsAt: readonly number[], components: num
   }
 }
 
-/** What the prior expects of an atom's variance, as a share of the column's: the default floor of sigma. */
-const atomVariance = 1e-6
+/** The floor of sigma, as a share of the column's resolution: a mode on one value then holds its rows inside of that value's interval. */
+const floorPerResolution = 1 / 8
+
+/** Where a column has no resolution, the floor of sigma is 0.1 % of its standard deviation; where it is fine, no less than 0.001 %. */
+const continuousFloor = 1e-3
+const leastFloor = 1e-5
+
+/**
+ * What is added to every variance by default, in standard deviations squared.
+ *
+ * @param std of the column, in its unit
+ */
+function varianceFloor({ decimals, min, max }: ColumnSummary, std: number): number {
+  const resolution = 10 ** -decimals
+  // Far from 0 the doubles themselves have few decimals: that is no resolution of the column's.
+  const isContinuous = decimals === mostDecimals || resolution < 1000 * Number.EPSILON * Math.max(max, -min)
+  const floor = isContinuous ? continuousFloor : (floorPerResolution * resolution) / std
+  return Math.min(1, Math.max(leastFloor, floor)) ** 2
+}
 
 /**
  * Priors in standard deviations. An atom's component expects its rows at the atom: the column's own mean and variance,
  * divided by its rows, would still be wide beside a single value.
  */
-const priorsOf = (atomOf: Float64Array, settings: FitSettings): Priors => ({
-  concentration: settings.weightConcentrationPrior,
+const priorsOf = (
+  atomOf: Float64Array,
+  atomVariance: number,
+  { weightConcentrationPrior, regularization }: FitSettings,
+): Priors => ({
+  concentration: weightConcentrationPrior,
   mean: atomOf.map((atom) => (Number.isNaN(atom) ? 0 : atom)),
   meanPrecision: 1,
   degrees: 1,
   covariance: atomOf.map((atom) => (Number.isNaN(atom) ? 1 : atomVariance)),
-  regularization: settings.regularization,
+  regularization,
 })
 
 /** Index of the value next to x. */

@@ -25,8 +25,8 @@ export interface NormalizerOptions {
  * underflow. No method allocates.
  *
  * @example
- * const normalizer = new Normalizer(model) // of two modes at 1.050006 and 7.049994, std 0.1120045
- * normalizer.normalize(Float64Array.of(1.5, 7), values, modes) // values 1.00441, -0.11159; modes 0, 1
+ * const normalizer = new Normalizer(model) // of two modes at 1.050006 and 7.049994, std 0.1126599
+ * normalizer.normalize(Float64Array.of(1.5, 7), values, modes) // values 0.99857, -0.11094; modes 0, 1
  */
 export class Normalizer {
   readonly #modes: ModeQuadratics

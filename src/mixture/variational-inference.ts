@@ -1,9 +1,9 @@
+import { type AssignmentSums, assignmentSums, emptySums } from './assignment-sums.ts'
 import type { Blocks } from './blocks.ts'
 import { type ComponentTerms, componentTerms, emptyTerms } from './component-terms.ts'
 import { lowerBound } from './lower-bound.ts'
-import { maximize } from './maximization.ts'
+import { maximize, recentred } from './maximization.ts'
 import type { Posterior, Priors } from './posterior.ts'
-import { responsibilities } from './responsibilities.ts'
 
 export interface StopRule {
   /** stop when the bound changes by less, in nats in total */
@@ -23,7 +23,8 @@ export interface Inference {
 /**
  * Coordinate ascent: E-step, M-step, bound, until the bound rests.
  *
- * @param start the posterior to begin with; overwritten with the result
+ * @param blocks ascending
+ * @param start  the posterior to begin with; overwritten with the result
  */
 export function inferPosterior(
   blocks: Blocks,
@@ -32,15 +33,17 @@ export function inferPosterior(
   { tolerance, maxIterations }: StopRule,
 ): Inference {
   const components = start.mean.length
-  const shares = new Float64Array(blocks.count.length * components)
+  const sums = emptySums(components)
   const terms = emptyTerms(components)
   const lowerBounds: number[] = []
   let previous = -Infinity
   let converged = false
   componentTerms(start, terms)
   while (lowerBounds.length < maxIterations && !converged) {
-    const negativeEntropy = responsibilities(blocks, terms, shares)
-    maximize(blocks, shares, priors, start)
+    sums.centre.set(terms.mean)
+    const negativeEntropy = assignmentSums(blocks, terms, sums)
+    if (recentred(sums)) assignmentSums(blocks, terms, sums)
+    maximize(sums, priors, start)
     componentTerms(start, terms)
     const bound = lowerBound(start, negativeEntropy)
     lowerBounds.push(bound)
@@ -61,9 +64,26 @@ export function posteriorOfLabels(
   priors: Priors,
   out: Posterior,
 ): Posterior {
-  const components = out.mean.length
-  const oneHot = new Float64Array(blocks.count.length * components)
-  for (let i = 0; i < blocks.count.length; i++) oneHot[i * components + labels[i]] = 1
-  maximize(blocks, oneHot, priors, out)
+  const sums = emptySums(out.mean.length)
+  addLabelled(blocks, labels, sums)
+  for (let k = 0; k < out.mean.length; k++) if (sums.rows[k] > 0) sums.centre[k] += sums.shift[k] / sums.rows[k]
+  // A second pass: sum x^2 - n xbar^2 would lose every digit of a variance beside a large offset.
+  addLabelled(blocks, labels, sums)
+  maximize(sums, priors, out)
   return out
+}
+
+/** assignmentSums of responsibilities that are 0 or 1. */
+function addLabelled({ count, value, spread }: Blocks, labels: ArrayLike<number>, sums: AssignmentSums): void {
+  const { centre, rows, shift, square } = sums
+  rows.fill(0)
+  shift.fill(0)
+  square.fill(0)
+  for (let i = 0; i < count.length; i++) {
+    const k = labels[i]
+    const d = value[i] - centre[k]
+    rows[k] += count[i]
+    shift[k] += count[i] * d
+    square[k] += count[i] * (d * d + spread[i])
+  }
 }

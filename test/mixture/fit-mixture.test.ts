@@ -3,7 +3,7 @@ import { suite, test } from 'node:test'
 import fc from 'fast-check'
 import { columnModel } from '../../src/mixture/column-model.ts'
 import { ColumnSummary } from '../../src/mixture/column-summary.ts'
-import { EmptyColumnError, FitOptionError, NonFiniteValueError } from '../../src/mixture/errors.ts'
+import { ColumnSpanError, EmptyColumnError, FitOptionError, NonFiniteValueError } from '../../src/mixture/errors.ts'
 import { fitMixture } from '../../src/mixture/fit-mixture.ts'
 import type { FitOptions } from '../../src/mixture/fit-options.ts'
 import { fitSummary } from '../../src/mixture/fit-summary.ts'
@@ -78,6 +78,85 @@ suite('recipe scaled', () => {
   })
 })
 
+suite('scaling and shifting a column', () => {
+  const anyShape = fc.constantFrom(shapes.normal, shapes.uniform, shapes.lognormal, shapes.tenModes)
+
+  test('scales the model, to the bit for powers of two', () => {
+    fc.assert(
+      fc.property(anyShape, fc.integer({ min: -8, max: 300 }), (shape, exponent) => {
+        const values = column(shape, 1500)
+        const scale = 2 ** exponent
+        const plain = fitMixture(values, { regularization: 1e-6, maxIterations: 200 })
+        const scaled = fitMixture(
+          values.map((x) => x * scale),
+          { regularization: 1e-6, maxIterations: 200 },
+        )
+        deepEqual(scaled.weights, plain.weights)
+        deepEqual(
+          scaled.means,
+          plain.means.map((m) => m * scale),
+        )
+        deepEqual(
+          scaled.stds,
+          plain.stds.map((s) => s * scale),
+        )
+      }),
+      { seed: 1, numRuns: 12 },
+    )
+  })
+
+  test('shifts the model, to the rounding of the shifted values', () => {
+    fc.assert(
+      fc.property(anyShape, fc.integer({ min: -(2 ** 20), max: 2 ** 20 }), (shape, shift) => {
+        const values = column(shape, 1500).map((x) => Math.round(x * 2 ** 20) / 2 ** 20)
+        const fitted = (offset: number) => {
+          const summary = new ColumnSummary(offset)
+          summary.add(values.map((x) => x + offset))
+          return fitSummary(summary, { regularization: 1e-6, maxIterations: 200 })
+        }
+        const plain = fitted(0)
+        const shifted = fitted(shift)
+        deepEqual(shifted.weights, plain.weights)
+        shifted.means.forEach((m, k) => {
+          ok(Math.abs(m - (plain.means[k] + shift)) <= 1e-9, `${m}, ${plain.means[k]} + ${shift}`)
+        })
+        deepEqual(shifted.stds, plain.stds)
+      }),
+      { seed: 1, numRuns: 12 },
+    )
+  })
+
+  test('recipe sklearn shifts along as well', () => {
+    const values = column(shapes.tenModes, 1500).map((x) => Math.round(x * 1024) / 1024)
+    const initialLabels = values.map((x) => Math.min(9, Math.max(0, Math.round(x / 3))))
+    const plain = fitMixture(values, { recipe: 'sklearn', initialLabels })
+    const shifted = fitMixture(
+      values.map((x) => x + 4096),
+      { recipe: 'sklearn', initialLabels },
+    )
+    equal(shifted.iterations, plain.iterations)
+    shifted.means.forEach((m, k) => {
+      ok(Math.abs(m - 4096 - plain.means[k]) < 1e-6 && Math.abs(shifted.stds[k] / plain.stds[k] - 1) < 1e-6)
+    })
+  })
+})
+
+suite('the floor of sigma', () => {
+  test('keeps a mode on one integer inside of its interval, however wide the column', () => {
+    const { mean, std } = columnModel(fitMixture(column(shapes.zeroSpike, 20_000)))
+    const zero = mean.findIndex((m) => Math.abs(m) < 0.01)
+    ok(std[zero] > 0.1 && std[zero] < 0.2, `${std[zero]}`)
+  })
+
+  test('takes no resolution from doubles that have few decimals because they are large', () => {
+    const draw = column(shapes.tenModes, 5000)
+    const [near, far] = [0, 2 ** 40].map((offset) => columnModel(fitMixture(draw.map((x) => x + offset))))
+    near.std.forEach((s, k) => {
+      ok(Math.abs(far.std[k] / s - 1) < 0.01)
+    })
+  })
+})
+
 suite('fitMixture', () => {
   const columns: Record<string, Float64Array> = {
     'one row': Float64Array.of(3),
@@ -132,6 +211,7 @@ suite('fitMixture', () => {
         const weights = Float64Array.from(rows, ([, weight]) => weight)
         fc.pre(weights.some((w) => w > 0))
         const values = Float64Array.from(rows, ([value]) => value)
+        fc.pre(Math.max(...values) - Math.min(...values) <= 1e308)
         const { mean, std, offset, precision } = columnModel(fitMixture(values, { recipe, weights, maxIterations: 30 }))
         ok([...mean, ...offset, ...precision].every(Number.isFinite), `${mean}; ${offset}; ${precision}`)
         ok(
@@ -172,6 +252,11 @@ suite('fitMixture', () => {
     throws(() => fitMixture(values, { weights: new Float64Array(3) }), EmptyColumnError)
     throws(() => fitMixture(Float64Array.of(1, Number.NaN)), NonFiniteValueError)
     throws(() => fitMixture(Float64Array.of(1, -Infinity), { recipe: 'sklearn' }), NonFiniteValueError)
+    for (const recipe of ['sklearn', 'scaled'] as const) {
+      throws(() => fitMixture(Float64Array.of(-6e307, 6e307), { recipe }), ColumnSpanError)
+      throws(() => fitMixture(Float64Array.of(-1.7e308, 0, 1.7e308), { recipe }), ColumnSpanError)
+      ok(fitMixture(Float64Array.of(-4e307, 1, 4e307), { recipe }).means.every(Number.isFinite))
+    }
     const refused: FitOptions[] = [
       { components: 0 },
       { components: 256 },
@@ -179,6 +264,7 @@ suite('fitMixture', () => {
       { weightConcentrationPrior: 0 },
       { tolerance: -1 },
       { maxIterations: 0 },
+      { recipe: 'sklearn', starts: 0 },
       { regularization: Number.NaN },
       { totalRows: 0 },
       { weights: Float64Array.of(1, 2) },

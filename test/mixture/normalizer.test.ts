@@ -78,6 +78,26 @@ function stepped(x: number, steps: number): number {
   return Number.isFinite(double[0]) ? double[0] : x
 }
 
+/** The 100 ulps on both sides. */
+const around = (x: number) => Array.from({ length: 201 }, (_, i) => stepped(x, i - 100))
+
+/** Where the definition itself changes its mode, found by bisection between points 0.1 std apart. */
+function flips(model: ColumnModel): number[] {
+  const places = model.mean
+    .flatMap((m, k) => Array.from({ length: 161 }, (_, i) => m + (i / 10 - 8) * model.std[k]))
+    .sort((a, b) => a - b)
+  return places.slice(1).flatMap((place, i) => {
+    let low = places[i]
+    let high = place
+    if (likeliestMode(model, low) === likeliestMode(model, high)) return []
+    for (let middle = low / 2 + high / 2; middle > low && middle < high; middle = low / 2 + high / 2) {
+      if (likeliestMode(model, middle) === likeliestMode(model, low)) low = middle
+      else high = middle
+    }
+    return [low]
+  })
+}
+
 function sameAsDefinition(model: ColumnModel, values: Float64Array): void {
   const out = new Float64Array(values.length)
   const modes = new Uint8Array(values.length)
@@ -93,7 +113,7 @@ function sameAsDefinition(model: ColumnModel, values: Float64Array): void {
 const ulp = (x: number) => Math.max(Math.abs(x) * Number.EPSILON, Number.MIN_VALUE)
 
 suite('normalizer', () => {
-  test('gives every value its likeliest mode: anywhere, at boundaries and 30 ulp around them, far outside', () => {
+  test('gives every value its likeliest mode: anywhere, at boundaries and 100 ulp around them, far outside', () => {
     fc.assert(
       fc.property(
         anyModel,
@@ -101,7 +121,7 @@ suite('normalizer', () => {
         (model, places) => {
           const low = Math.min(...model.mean.map((m, k) => m - 10 * model.std[k]))
           const high = Math.max(...model.mean.map((m, k) => m + 10 * model.std[k]))
-          const boundaries = roots(model).flatMap((root) => Array.from({ length: 61 }, (_, i) => stepped(root, i - 30)))
+          const boundaries = [...roots(model), ...flips(model)].flatMap(around)
           const near = model.mean.flatMap((m, k) => places.slice(0, 20).map((p) => m + (20 * p - 10) * model.std[k]))
           const far = [-1e300, 1e300, -1e160, 1e160, 100 * low, 100 * high, low, high, Number.MAX_VALUE, 0]
           const values = [...places.map((p) => low + p * (high - low)), ...near, ...boundaries, ...far]
@@ -116,7 +136,7 @@ suite('normalizer', () => {
     test(`gives every row its likeliest mode under a fitted model: ${shape}`, () => {
       const values = column(draw, 5000)
       const model = columnModel(fitMixture(values, { maxIterations: 100 }))
-      const boundaries = roots(model).flatMap((root) => Array.from({ length: 61 }, (_, i) => stepped(root, i - 30)))
+      const boundaries = [...roots(model), ...flips(model)].flatMap(around)
       sameAsDefinition(model, Float64Array.from([...values, ...boundaries]))
     })
   }
@@ -146,6 +166,42 @@ suite('normalizer', () => {
         }
       }),
       { seed: 1, numRuns: 80 },
+    )
+  })
+
+  test('restore undoes normalize for modes from 1e-140 to 1e140 wide', () => {
+    const wide = fc.record({
+      weight: fc.constantFrom(0.005, 0.5),
+      mean: fc
+        .tuple(fc.integer({ min: -120, max: 139 }), fc.double({ min: -1, max: 1, noNaN: true }))
+        .map(([e, m]) => (Math.abs(m) < 1e-9 ? 0 : m * 10 ** e)),
+      std: fc
+        .tuple(fc.integer({ min: -140, max: 139 }), fc.double({ min: 1, max: 10, noNaN: true }))
+        .map(([e, m]) => m * 10 ** e),
+    })
+    const places = fc.array(fc.double({ min: -30, max: 30, noNaN: true }), { minLength: 20, maxLength: 40 })
+    fc.assert(
+      fc.property(fc.array(wide, { minLength: 1, maxLength: 6 }), places, (someModes, zs) => {
+        const model = modelOf(someModes)
+        const values = Float64Array.from(model.mean.flatMap((m, k) => zs.map((z) => m + z * model.std[k])))
+        const normalizer = new Normalizer(model)
+        const out = new Float64Array(values.length)
+        const chosen = new Uint8Array(values.length)
+        normalizer.normalize(values, out, chosen)
+        ok(out.every(Number.isFinite))
+        const restored = new Float64Array(values.length)
+        normalizer.restore(out, chosen, restored)
+        values.forEach((x, i) => {
+          const allowed = 4 * ulp(Math.max(Math.abs(x), Math.abs(model.mean[chosen[i]])))
+          // Quotients below the normal doubles lose digits: that is 1e-290 std.
+          const underflow = 1e-290 * model.std[chosen[i]]
+          ok(
+            Math.abs(restored[i] - x) <= Math.max(allowed, underflow),
+            `${x} came back as ${restored[i]}, mode ${chosen[i]}`,
+          )
+        })
+      }),
+      { seed: 1, numRuns: 300 },
     )
   })
 
