@@ -56,7 +56,6 @@ export async function loadFile(
   try {
     const partitions = (await admin.partitionCount(topic)) ?? options.partitions
     await admin.ensureRowTopic({ topic, partitions })
-    const schemaId = await registry.register(valueSubject(topic), table.schema)
     const group = groupName(dataset, 'load')
     const batchBytes = await batchBytesFor(cluster, topic)
     const writer = await rows.openWriter(transactionalId(group, topic), compression)
@@ -68,7 +67,7 @@ export async function loadFile(
         table,
         topic,
         partitions,
-        schemaId,
+        registerSchema: () => registry.register(valueSubject(topic), table.schema),
         writer,
         group,
         committed,

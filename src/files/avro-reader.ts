@@ -52,18 +52,18 @@ function readField(
     case 'mode':
       readDouble(view, end, chunk, column, row)
       readLong(bytes, end)
-      chunk.setWord(secondColumn, row, low)
+      chunk.setInteger(secondColumn, row, low)
       return next
     case 'double':
       return readDouble(view, end, chunk, column, row)
     case 'float':
       if (next + 4 > end) return fail()
-      chunk.setWord(column, row, view.getInt32(next, true))
+      chunk.setFloat(column, row, view.getInt32(next, true))
       next += 4
       return next
     case 'int':
       readLong(bytes, end)
-      chunk.setWord(column, row, low)
+      chunk.setInteger(column, row, low)
       return next
     case 'time-millis': {
       readLong(bytes, end)

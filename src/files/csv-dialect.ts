@@ -21,6 +21,11 @@ export interface CsvDialect {
   readonly columns: ReadonlyMap<string, string>
   /** the call's arguments after the file's name */
   readonly parameters: string
+  readonly header: boolean
+  /** as `new_line` has it */
+  readonly newLine: string
+  /** What was told or found out, the same text for the same decisions: which rows the file has hangs on it. */
+  readonly decisions: string
 }
 
 const delimiters = [',', ';', '\t', '|']
@@ -61,13 +66,36 @@ export async function csvDialect(
   for (const [name, type] of await numberTypes(connection, file, parameters, columns, undecided)) {
     columns.set(name, type)
   }
-  return { columns, parameters }
+  const decisions = JSON.stringify([
+    delimiter,
+    [...new Set(options.nullTexts ?? [''])].sort(),
+    options.encoding ?? 'utf-8',
+    found.header,
+    found.newLine,
+    found.dateFormat,
+    found.timestampFormat,
+    [...columns],
+  ])
+  return { columns, parameters, header: found.header, newLine: found.newLine, decisions }
 }
 
 /** The SQL that reads the file's rows. */
-export function csvScan(file: string, { columns, parameters }: CsvDialect, more = ''): string {
+export function csvScan(
+  file: string,
+  { columns, parameters }: Pick<CsvDialect, 'columns' | 'parameters'>,
+  more = '',
+): string {
   const types = [...columns].map(([name, type]) => `${sqlText(name)}: ${sqlText(type)}`).join(', ')
   return `read_csv(${sqlText(file)}, ${parameters}, columns={${types}}${more})`
+}
+
+/** The SQL that reads the file's lines as they are, the header and the empty ones too, a row each. */
+export function csvLinesScan(file: string, { newLine }: Pick<CsvDialect, 'newLine'>, { encoding }: CsvOptions): string {
+  const encoded = encoding === undefined ? '' : `, encoding=${sqlText(encoding)}`
+  return (
+    `read_csv(${sqlText(file)}, delim='\u0001', quote='', escape='', skip=0, auto_detect=false, header=false, ` +
+    `new_line=${sqlText(newLine)}, columns={'line': 'VARCHAR'}${encoded})`
+  )
 }
 
 function likelyDelimiter(firstLine: string): string {

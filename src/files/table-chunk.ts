@@ -37,6 +37,11 @@ const widths: Readonly<Record<TableType, number>> = {
   BLOB: 0,
 }
 
+const float = new Float32Array(1)
+const floatBits = new Int32Array(float.buffer)
+const double = new Float64Array(1)
+const doubleWords = new Int32Array(double.buffer)
+
 /** Up to 2,048 rows on their way into a table, as columns in DuckDB's own layout. */
 export class TableChunk {
   readonly chunk: DuckDBDataChunk
@@ -65,9 +70,19 @@ export class TableChunk {
     new Uint8Array(this.#values[column])[row] = value
   }
 
-  /** Four bytes as they are: an integer, a date, the bits of a float. */
-  setWord(column: number, row: number, word: number): void {
-    this.#words[column][row] = word
+  /** A 32-bit integer or a date; into a BIGINT column as the same number. */
+  setInteger(column: number, row: number, value: number): void {
+    if (this.#widths[column] === 8) this.setWords(column, row, value, value >> 31)
+    else this.#words[column][row] = value
+  }
+
+  /** The bits of a float; into a DOUBLE column as the same number. */
+  setFloat(column: number, row: number, bits: number): void {
+    if (this.#widths[column] === 8) {
+      floatBits[0] = bits
+      double[0] = float[0]
+      this.setWords(column, row, doubleWords[0], doubleWords[1])
+    } else this.#words[column][row] = bits
   }
 
   /** Eight bytes as they are: an integer, a time, the bits of a double. */

@@ -2,12 +2,13 @@ import { open, stat } from 'node:fs/promises'
 import { type DuckDBConnection, type DuckDBDataChunk, ResultReturnType } from '@duckdb/node-api'
 import { UsageError } from '../errors.ts'
 import { columnExpression, columnType } from './column-types.ts'
-import { type CsvEncoding, type CsvOptions, csvDialect, csvScan } from './csv-dialect.ts'
+import { type CsvEncoding, type CsvOptions, csvDialect, csvLinesScan, csvScan } from './csv-dialect.ts'
 import { type DatabaseOptions, openDatabase } from './database.ts'
 import { fieldNames } from './field-names.ts'
 import { FileColumnError, FileUnreadableError } from './file-errors.ts'
 import { fileFingerprint } from './file-fingerprint.ts'
 import { type FileFormat, fileFormatOf } from './file-format.ts'
+import { type NullRowSource, nullRowError } from './null-rows.ts'
 import { type FileColumn, recordSchema } from './record-schema.ts'
 import { rowError } from './row-errors.ts'
 import { sqlName, sqlText } from './sql-literals.ts'
@@ -38,10 +39,14 @@ export interface TableFile {
   readonly rowCount: number | undefined
   /** what tells this content from another, see `fileFingerprint` */
   readonly fingerprint: string
+  /** all that decides which rows the content has and what is in them; the same text for the same rows */
+  readonly reading: string
   /**
-   * Reads every row without handing it over, at several million rows a second, and returns how many there are.
+   * Reads every row without handing it over, at several million rows a second, and returns how many there are. Of a
+   * Parquet file only columns are read that were declared as not null and whose statistics do not say so.
    *
-   * @throws BadRowError for the first row that cannot be read, unless bad rows are collected
+   * @throws BadRowError for the first row that cannot be read, unless bad rows are collected, and for the first null
+   * in a column that was declared as not null
    */
   countRows(signal?: AbortSignal): Promise<number>
   /**
@@ -79,8 +84,12 @@ export async function openTableFile(options: TableFileOptions): Promise<TableFil
   const { connection } = database
   try {
     const scan = await fileScan(connection, file, format, options)
-    const columns = await fileColumns(connection, file, format, scan, options)
+    const proven = new Set(format === 'parquet' ? await parquetWithoutNull(connection, file) : [])
+    const columns = await fileColumns(connection, file, format, scan.scan, proven, options)
+    const declared = columns.filter(({ column, nullable }) => !nullable && !proven.has(column))
     const rowCount = format === 'parquet' ? await parquetRowCount(connection, file) : undefined
+    const { collectBadRows: collectsBadRows = false } = options
+    const source: Source = { ...scan, file, format, columns, declared, rowCount, collectsBadRows }
     return {
       file,
       format,
@@ -88,8 +97,14 @@ export async function openTableFile(options: TableFileOptions): Promise<TableFil
       schema: recordSchema(options.dataset, columns),
       rowCount,
       fingerprint: await fileFingerprint(file),
-      countRows: (signal) => countRows(connection, { file, scan, columns }, signal),
-      chunks: (fromRow, keyColumn) => readChunks(connection, { file, format, scan, columns }, fromRow, keyColumn),
+      reading: JSON.stringify([
+        format,
+        scan.decisions,
+        columns.map(({ column, sqlType, nullable }) => [column, sqlType, nullable]),
+        collectsBadRows,
+      ]),
+      countRows: (signal) => countRows(connection, source, signal),
+      chunks: (fromRow, keyColumn) => readChunks(connection, source, fromRow, keyColumn),
       writeRejected: (target) => writeRejected(connection, target),
       close: database.close,
     }
@@ -111,20 +126,30 @@ async function checkFile(file: string): Promise<void> {
   if (problem !== '') throw new FileUnreadableError(file, problem, 'Name a CSV, Parquet or JSON file')
 }
 
-/** The table function that reads the file, as SQL. */
+interface FileScan extends Pick<NullRowSource, 'lines'> {
+  /** the table function that reads the file, as SQL */
+  readonly scan: string
+  /** see `CsvDialect`; nothing to decide elsewhere */
+  readonly decisions: string
+}
+
 async function fileScan(
   connection: DuckDBConnection,
   file: string,
   format: FileFormat,
   { csv = {}, collectBadRows = false }: TableFileOptions,
-): Promise<string> {
-  if (format === 'parquet') return `read_parquet(${sqlText(file)}, file_row_number=true)`
-  if (format === 'json') return `read_json(${sqlText(file)})`
+): Promise<FileScan> {
+  if (format === 'parquet') return { scan: `read_parquet(${sqlText(file)}, file_row_number=true)`, decisions: '' }
+  if (format === 'json') return { scan: `read_json(${sqlText(file)})`, decisions: '' }
   const dialect = await csvDialect(connection, file, await firstLine(file, csv.encoding), csv)
   for (const name of Object.keys(csv.types ?? {})) {
     if (!dialect.columns.has(name)) throw unknownColumn(file, name, [...dialect.columns.keys()])
   }
-  return csvScan(file, dialect, collectBadRows ? ', store_rejects=true, rejects_limit=0' : '')
+  return {
+    scan: csvScan(file, dialect, collectBadRows ? ', store_rejects=true, rejects_limit=0' : ''),
+    lines: { scan: csvLinesScan(file, dialect, csv), header: dialect.header },
+    decisions: dialect.decisions,
+  }
 }
 
 /** What TextDecoder calls the encodings. */
@@ -154,6 +179,7 @@ async function fileColumns(
   file: string,
   format: FileFormat,
   scan: string,
+  proven: ReadonlySet<string>,
   { columns: named, notNull = [] }: TableFileOptions,
 ): Promise<FileColumn[]> {
   const reader = await connection.runAndReadAll(`DESCRIBE FROM ${scan}`)
@@ -162,8 +188,7 @@ async function fileColumns(
   const names = [...types.keys()]
   for (const name of [...(named ?? []), ...notNull]) if (!types.has(name)) throw unknownColumn(file, name, names)
   const chosen = named ?? names
-  const withoutNull = new Set(notNull)
-  if (format === 'parquet') for (const name of await parquetWithoutNull(connection, file)) withoutNull.add(name)
+  const withoutNull = new Set([...notNull, ...proven])
   const fields = fieldNames(file, chosen)
   return chosen.map((column, i) => {
     const sqlType = types.get(column) ?? ''
@@ -195,21 +220,28 @@ async function parquetRowCount(connection: DuckDBConnection, file: string): Prom
   return Number(reader.getRowsJson()[0][0])
 }
 
-interface Scan {
-  readonly file: string
-  readonly scan: string
-  readonly columns: readonly FileColumn[]
+interface Source extends FileScan, NullRowSource {
+  readonly format: FileFormat
+  /** of these the ones that are not null by the user's word alone */
+  readonly declared: readonly FileColumn[]
+  readonly rowCount: number | undefined
 }
 
-async function countRows(connection: DuckDBConnection, source: Scan, signal?: AbortSignal): Promise<number> {
+async function countRows(connection: DuckDBConnection, source: Source, signal?: AbortSignal): Promise<number> {
+  const { declared, rowCount } = source
+  if (rowCount !== undefined && declared.length === 0) return rowCount
   const interrupt = () => connection.interrupt()
   signal?.addEventListener('abort', interrupt, { once: true })
   try {
     signal?.throwIfAborted()
     // Counting a column's values makes DuckDB parse and cast each of them.
-    const counts = source.columns.map(({ column, type }) => `count(${columnExpression(column, type)})`)
+    const counted = rowCount === undefined ? source.columns : declared
+    const counts = counted.map(({ column, type }) => `count(${columnExpression(column, type)})`)
     const reader = await connection.runAndReadAll(`SELECT count(*), ${counts.join(', ')} FROM ${source.scan}`)
-    return Number(reader.getRowsJson()[0][0])
+    const [rows, ...values] = reader.getRowsJson()[0].map(Number)
+    const withNull = counted.find((column, i) => values[i] < rows && declared.includes(column))
+    if (withNull !== undefined) throw await nullRowError(connection, source, withNull, rows)
+    return rows
   } catch (thrown) {
     throw rowError(source.file, thrown)
   } finally {
@@ -219,7 +251,7 @@ async function countRows(connection: DuckDBConnection, source: Scan, signal?: Ab
 
 async function* readChunks(
   connection: DuckDBConnection,
-  source: Scan & { readonly format: FileFormat },
+  source: Source,
   fromRow: number,
   keyColumn: string | undefined,
 ): AsyncGenerator<RowChunk, void, void> {
@@ -255,9 +287,9 @@ async function* readChunks(
 }
 
 /** Why a stream has failed: its error's text cannot be had, that of a query that is not streamed can. */
-async function readFailure(connection: DuckDBConnection, source: Scan): Promise<Error> {
+async function readFailure(connection: DuckDBConnection, source: Source): Promise<Error> {
   try {
-    await countRows(connection, source)
+    await countRows(connection, { ...source, rowCount: undefined, declared: [] })
   } catch (thrown) {
     return thrown as Error
   }

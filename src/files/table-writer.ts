@@ -1,12 +1,12 @@
-import { mkdir, rename, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { DuckDBAppender } from '@duckdb/node-api'
 import { PipelineError, UsageError } from '../errors.ts'
-import { type DatabaseOptions, openDatabase } from './database.ts'
+import { type Database, type DatabaseOptions, openDatabase } from './database.ts'
 import { FileUnwritableError } from './file-errors.ts'
 import { sqlName, sqlText } from './sql-literals.ts'
 import { chunkRows, TableChunk } from './table-chunk.ts'
-import type { TableColumn } from './table-columns.ts'
+import type { TableColumn, TableType } from './table-columns.ts'
 
 export type TableFormat = 'csv' | 'parquet'
 
@@ -24,10 +24,11 @@ export interface TableWriter {
   readonly chunk: TableChunk
   readonly rows: number
   /**
-   * Adds what is new; rows before have null there.
+   * Adds what is new; rows before have null there. A column that is INTEGER or FLOAT for some and BIGINT or DOUBLE
+   * for others becomes the wider of the two, and the chunk takes values of either.
    *
    * @returns shape (columns), where each of them is in the chunk
-   * @throws UsageError when a column is known with another type
+   * @throws UsageError when a column is known with another type that is neither
    */
   addColumns(columns: readonly TableColumn[]): Promise<Int32Array>
   /** Counts the row that was just filled in; appends a chunk that is full. */
@@ -41,25 +42,40 @@ export interface TableWriter {
 /**
  * Opens a Parquet or CSV file to be written. DuckDB writes such files from a query, so rows go to a table on disk
  * first, in a hidden folder beside the file, which takes about the file's size again; memory stays bounded however
- * many rows there are. One that a killed export has left behind is taken away here.
+ * many rows there are. Those that killed exports have left behind are taken away here; a second export to the same
+ * file has its own.
  *
  * @throws FileUnwritableError
  */
 export async function openTableWriter(options: TableWriterOptions): Promise<TableWriter> {
   const { file, format } = options
   const target = resolve(file)
-  const folder = join(dirname(target), `.${basename(target)}.partial`)
+  const prefix = `.${basename(target)}.partial-`
   const unwritable = (cause: unknown) =>
     cause instanceof PipelineError
       ? cause
       : new FileUnwritableError(file, (cause as Error).message.split('\n')[0], cause)
+  let folder: string | undefined
+  let database: Database
   try {
-    await rm(folder, { recursive: true, force: true })
-    await mkdir(folder)
+    await sweepFolders(dirname(target), prefix)
+    folder = await mkdtemp(join(dirname(target), `${prefix}${process.pid}-`))
+    database = await openDatabase(options, join(folder, 'rows.duckdb'))
   } catch (cause) {
+    if (folder !== undefined) await rm(folder, { recursive: true, force: true })
     throw unwritable(cause)
   }
-  const database = await openDatabase(options, join(folder, 'rows.duckdb'))
+  return tableIn(database, folder, target, format, unwritable)
+}
+
+/** @param folder where the database is, and where the file is written before it takes its place at `target` */
+function tableIn(
+  database: Database,
+  folder: string,
+  target: string,
+  format: TableFormat,
+  unwritable: (cause: unknown) => PipelineError,
+): TableWriter {
   const { connection } = database
   const columns: TableColumn[] = []
   let chunk = new TableChunk([])
@@ -82,7 +98,8 @@ export async function openTableWriter(options: TableWriterOptions): Promise<Tabl
     for (const column of wanted) {
       const known = columns.find(({ name }) => name === column.name)
       if (known === undefined) await addColumn(column)
-      else if (known.type !== column.type) throw changedType(known, column)
+      else if (wider[known.type] === column.type) await widenColumn(columns.indexOf(known), column)
+      else if (known.type !== column.type && wider[column.type] !== known.type) throw changedType(known, column)
     }
     chunk = new TableChunk(columns)
     appender = await connection.createAppender('exported')
@@ -95,6 +112,11 @@ export async function openTableWriter(options: TableWriterOptions): Promise<Tabl
     if (columns.length === 0) await connection.run(`CREATE TABLE exported (${definition})`)
     else await connection.run(`ALTER TABLE exported ADD COLUMN ${definition}`)
     columns.push(column)
+  }
+
+  const widenColumn = async (index: number, column: TableColumn) => {
+    await connection.run(`ALTER TABLE exported ALTER COLUMN c${index} TYPE ${column.type}`)
+    columns[index] = column
   }
 
   const close = async () => {
@@ -138,9 +160,38 @@ export async function openTableWriter(options: TableWriterOptions): Promise<Tabl
   }
 }
 
+/** Types whose values another one holds without a change. */
+const wider: Partial<Record<TableType, TableType>> = { INTEGER: 'BIGINT', FLOAT: 'DOUBLE' }
+
+/** Takes away the hidden folders of exports whose process is gone. */
+async function sweepFolders(parent: string, prefix: string): Promise<void> {
+  for (const name of await readdir(parent)) {
+    const pid = name.startsWith(prefix) ? /^(\d+)-/.exec(name.slice(prefix.length))?.[1] : undefined
+    if (pid === undefined || (await isInUse(join(parent, name), Number(pid)))) continue
+    // What cannot be taken away, as another user's, is in nobody's way.
+    await rm(join(parent, name), { recursive: true, force: true }).catch(() => {})
+  }
+}
+
+async function isInUse(folder: string, pid: number): Promise<boolean> {
+  if (pid === process.pid) {
+    // In a container every process may have the same id: a folder from before our start was not ours.
+    const startedMs = Date.now() - process.uptime() * 1000
+    return await stat(folder).then(
+      ({ mtimeMs }) => mtimeMs >= startedMs,
+      () => true,
+    )
+  }
+  try {
+    return process.kill(pid, 0)
+  } catch (thrown) {
+    return (thrown as NodeJS.ErrnoException).code !== 'ESRCH'
+  }
+}
+
 function changedType(known: TableColumn, now: TableColumn): UsageError {
   return new UsageError(
     `Column "${now.name}" is ${known.type} in the topic's first rows and ${now.type} in later ones`,
-    'Export the rows of each schema on their own: give offsets to begin and end with',
+    `Load the file again into another --dataset or --topic where "${now.name}" has one type (--types), and export that`,
   )
 }

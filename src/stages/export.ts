@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import type { BatchHeader } from '../batch/batch-header.ts'
 import { readRecords } from '../batch/read-records.ts'
 import { createRecords, type Records } from '../batch/records.ts'
-import { InterruptedError, PipelineError } from '../errors.ts'
+import { InterruptedError, PipelineError, UsageError } from '../errors.ts'
 import { readRecord } from '../files/avro-reader.ts'
 import { type RecordPlan, recordPlan, type TableColumn } from '../files/table-columns.ts'
 import { openTableWriter, type TableFormat, type TableWriter } from '../files/table-writer.ts'
@@ -47,6 +47,14 @@ export class ExportRowError extends PipelineError {
   }
 }
 
+/** The topic's rows have a column that `--key` or `--position` would add: one of the two would be lost. */
+function columnTaken(topic: string, column: string, flag: '--key' | '--position'): UsageError {
+  return new UsageError(
+    `The rows of ${topic} have a column "${column}", and ${flag} adds one of the same name`,
+    `Leave out ${flag}, or load the file again with that column renamed`,
+  )
+}
+
 const prefixBytes = 5
 const pollMs = 500
 const keyColumn: TableColumn = { name: '_key', type: 'VARCHAR' }
@@ -61,6 +69,7 @@ const positionColumns: readonly TableColumn[] = [
  * The file appears when it is complete.
  *
  * @throws ExportRowError, FileUnwritableError
+ * @throws UsageError when the table would have two columns of one name, or one column of two types
  * @throws InterruptedError when the signal fires; no file remains
  */
 export async function exportRows(options: ExportOptions): Promise<ExportReport> {
@@ -140,7 +149,7 @@ class TableRows {
       const schema =
         schemaId === this.#schemaId && this.#current !== undefined
           ? this.#current
-          : await this.#useSchema(schemaId, failed)
+          : await this.#useSchema(schemaId, fetched.topic, failed)
       const { chunk, rows } = table
       const end = readRecord(schema.plan, schema.columns, buffer, view, start + prefixBytes, valueEnd[i], chunk, rows)
       if (end !== valueEnd[i]) throw failed(`its bytes do not fit schema ${schemaId}`)
@@ -149,7 +158,7 @@ class TableRows {
         else chunk.setBytes(schema.key, rows, textOf(buffer.subarray(keyStart[i], keyEnd[i])))
       }
       if (schema.offset >= 0) {
-        chunk.setWord(schema.partition, rows, fetched.partition)
+        chunk.setInteger(schema.partition, rows, fetched.partition)
         chunk.setWords(schema.offset, rows, offset | 0, Math.floor(offset / 0x1_0000_0000))
       }
       for (const column of this.#absent) chunk.setNull(column, rows)
@@ -161,7 +170,11 @@ class TableRows {
   /** Columns of the table that the current schema does not have. */
   #absent: readonly number[] = []
 
-  async #useSchema(schemaId: number, failed: (problem: string) => ExportRowError): Promise<SchemaColumns> {
+  async #useSchema(
+    schemaId: number,
+    topic: string,
+    failed: (problem: string) => ExportRowError,
+  ): Promise<SchemaColumns> {
     const { withKey = false, withPosition = false, schemas } = this.#options
     let schema = this.#schemas.get(schemaId)
     if (schema === undefined) {
@@ -169,6 +182,8 @@ class TableRows {
       if (json === undefined) throw failed(`the registry knows no schema ${schemaId}`)
       const plan = recordPlan(json)
       const extra = [...(withKey ? [keyColumn] : []), ...(withPosition ? positionColumns : [])]
+      const taken = extra.find(({ name }) => plan.columns.some((column) => column.name === name))
+      if (taken !== undefined) throw columnTaken(topic, taken.name, taken === keyColumn ? '--key' : '--position')
       const columns = await this.#table.addColumns([...extra, ...plan.columns])
       const at = (column: TableColumn) => columns[extra.indexOf(column)] ?? -1
       const [partition, offset] = positionColumns

@@ -6,6 +6,8 @@ export interface FileProgress {
   readonly rows: number
   /** whether these are all rows of the file */
   readonly complete: boolean
+  /** of the options that decide which rows these are; unknown of what was written before it was kept */
+  readonly optionsHash?: string | undefined
 }
 
 /** Kafka's offset.metadata.max.bytes, a broker's default, less some room. */
@@ -20,15 +22,19 @@ export function parseLoadProgress(metadata: string | undefined): FileProgress[] 
   try {
     const entries = JSON.parse(metadata) as unknown
     if (!Array.isArray(entries)) return []
-    return entries.filter(isEntry).map(([file, rows, complete]) => ({ file, rows, complete: complete === 1 }))
+    return entries
+      .filter(isEntry)
+      .map(([file, rows, complete, optionsHash]) => ({ file, rows, complete: complete === 1, optionsHash }))
   } catch {
     return []
   }
 }
 
-/** The reverse: as many files as the broker has room for, about 60; of older ones nothing is known any more. */
+/** The reverse: as many files as the broker has room for, about 55; of older ones nothing is known any more. */
 export function formatLoadProgress(files: readonly FileProgress[]): string {
-  const entries = files.map(({ file, rows, complete }) => JSON.stringify([file, rows, complete ? 1 : 0]))
+  const entries = files.map(({ file, rows, complete, optionsHash }) =>
+    JSON.stringify([file, rows, complete ? 1 : 0, ...(optionsHash === undefined ? [] : [optionsHash])]),
+  )
   let text = entries.shift() ?? ''
   for (const entry of entries) {
     if (text.length + entry.length + 3 > maxMetadataBytes) break
@@ -37,8 +43,10 @@ export function formatLoadProgress(files: readonly FileProgress[]): string {
   return `[${text}]`
 }
 
-type Entry = [file: string, rows: number, complete: number]
+type Entry = [file: string, rows: number, complete: number, optionsHash?: string]
 
 function isEntry(entry: unknown): entry is Entry {
-  return Array.isArray(entry) && typeof entry[0] === 'string' && Number.isSafeInteger(entry[1]) && entry.length === 3
+  if (!Array.isArray(entry) || entry.length < 3 || entry.length > 4) return false
+  const [file, rows, , optionsHash = ''] = entry as unknown[]
+  return typeof file === 'string' && Number.isSafeInteger(rows) && typeof optionsHash === 'string'
 }

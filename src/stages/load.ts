@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto'
 import { RecordBatchWriter } from '../batch/record-batch-writer.ts'
-import { InterruptedError } from '../errors.ts'
+import { InterruptedError, UsageError } from '../errors.ts'
 import { AvroRows } from '../files/avro-rows.ts'
 import { type ColumnVector, columnVector, isNull, vectorBytes } from '../files/column-vector.ts'
 import { BadRowError, FileColumnError } from '../files/file-errors.ts'
+import { nullRowFix, nullRowProblem } from '../files/null-rows.ts'
 import type { RowChunk, TableFile } from '../files/table-file.ts'
 import { type FileProgress, formatLoadProgress, parseLoadProgress } from './load-progress.ts'
 import { keyPartition } from './murmur2.ts'
@@ -19,8 +21,8 @@ export interface LoadOptions {
   readonly table: TableFile
   readonly topic: string
   readonly partitions: number
-  /** of `table.schema` in the registry */
-  readonly schemaId: number
+  /** Registers `table.schema` and returns its id; not called for a file that is refused or complete. */
+  readonly registerSchema: () => Promise<number>
   readonly writer: TransactionalWriter
   /** whose offset on partition 0 of the topic keeps the position: vgm.<D>.load */
   readonly group: string
@@ -47,16 +49,20 @@ export interface LoadReport extends StageReport {
 
 /**
  * Loads a file's rows into a topic, each once: a transaction holds a slice of rows and the position after it, so a
- * load that was ended anywhere goes on behind the last row that can be seen. A file that is complete is not loaded again,
- * nor one of the some 60 that were loaded before it.
+ * load that was ended anywhere goes on behind the last row that can be seen. A file that is complete is not loaded
+ * again, nor one of the some 55 that were loaded before it. The position counts rows that could be read, so it means
+ * something under the same options only: with others the file is refused.
  *
  * Blocks of 10,000 rows go round the partitions, counted from the file's first row: a resumed load continues the
- * same pattern. A text file is read through first: one with a bad row is refused before any of its rows is in the topic, where
- * its corrected copy would load them again. With a key column a row goes where Java's default partitioner sends its key; a null key has none and
+ * same pattern. With a key column a row goes where Java's default partitioner sends its key; a null key has none and
  * follows the blocks.
+ *
+ * A text file is read through first: one with a bad row, or with a null where `--not-null` says there is none, is
+ * refused before any of its rows is in the topic, where its corrected copy would load them again.
  *
  * @throws BadRowError with file, line and column
  * @throws FileColumnError for an unknown key column
+ * @throws UsageError for a file that was loaded, or begun, with other options
  * @throws InterruptedError when the signal fires
  */
 export async function load(options: LoadOptions): Promise<LoadReport> {
@@ -67,9 +73,13 @@ export async function load(options: LoadOptions): Promise<LoadReport> {
   const before = files.find(({ file }) => file === table.fingerprint)
   const rowsBefore = before?.rows ?? 0
   const others = files.filter((file) => file !== before)
+  const optionsHash = hashOptions(options)
+  if (before !== undefined && (before.optionsHash ?? optionsHash) !== optionsHash) throw otherOptions(options, before)
   if (before?.complete) return report(0, rowsBefore, 0, startedMs)
-  const ofRows = table.rowCount ?? (await countRows(options, rowsBefore))
-  const target = rowTarget(options)
+  // Before the file is read: a schema that the registry refuses should not take that long.
+  const schemaId = await options.registerSchema()
+  const ofRows = await countRows(options, rowsBefore)
+  const target = rowTarget(options, schemaId)
   const expected = Array.from({ length: options.partitions }, (_, partition) => ({ topic: options.topic, partition }))
   const slice = { open: false, rows: 0, startedMs: 0 }
   let rows = rowsBefore
@@ -82,7 +92,7 @@ export async function load(options: LoadOptions): Promise<LoadReport> {
   const commit = async (complete: boolean) => {
     if (!slice.open) await begin()
     await target.flush()
-    await writer.commit(positionCommit(options, { file: table.fingerprint, rows, complete }, others))
+    await writer.commit(positionCommit(options, { file: table.fingerprint, rows, complete, optionsHash }, others))
     slice.open = false
     options.onProgress?.(rows, ofRows)
   }
@@ -105,9 +115,24 @@ export async function load(options: LoadOptions): Promise<LoadReport> {
   }
 }
 
-/** The rows of a text file, every one of them read; unknown for a load that goes on, whose first run has done so. */
+/** What decides which rows a file has and where they go; 48 bits tell a few sets of options for one file apart. */
+function hashOptions({ table, keyColumn }: LoadOptions): string {
+  const options = JSON.stringify([table.reading, keyColumn ?? null])
+  return createHash('sha256').update(options).digest('base64url').slice(0, 8)
+}
+
+function otherOptions({ table, topic }: LoadOptions, { rows, complete }: FileProgress): UsageError {
+  const loaded = complete ? 'was loaded' : `was partly loaded, ${rows} rows of it,`
+  return new UsageError(
+    `${table.file} ${loaded} into ${topic} with other options for reading it or another key`,
+    'Give the same --format, --delimiter, --encoding, --null, --types, --columns, --not-null, --bad-rows and --key as ' +
+      'then, or load it with these into another --dataset or --topic',
+  )
+}
+
+/** The rows of a file, checked; unknown for a text file whose load goes on: the first run has checked it. */
 async function countRows({ table, signal }: LoadOptions, rowsBefore: number): Promise<number | undefined> {
-  if (rowsBefore > 0) return undefined
+  if (rowsBefore > 0) return table.rowCount
   try {
     return await table.countRows(signal)
   } catch (thrown) {
@@ -123,7 +148,8 @@ interface RowTarget {
   flush(): Promise<void>
 }
 
-function rowTarget({ table, topic, partitions, schemaId, writer, keyColumn, nowMs, limits }: LoadOptions): RowTarget {
+function rowTarget(options: LoadOptions, schemaId: number): RowTarget {
+  const { table, topic, partitions, writer, keyColumn, nowMs, limits } = options
   const { columns } = table
   const avroRows = new AvroRows(
     schemaId,
@@ -174,8 +200,7 @@ function unexpectedNull(table: TableFile, index: number, vector: ColumnVector, f
   let row = 0
   while (!isNull(vector, row)) row++
   const { column } = table.columns[index]
-  const problem = `row ${firstRow + row + 1} is null, and the column was declared as not null`
-  return new BadRowError(table.file, { column }, problem, `Leave "${column}" out of --not-null`)
+  return new BadRowError(table.file, { column }, nullRowProblem(firstRow + row + 1), nullRowFix(column))
 }
 
 function report(rows: number, rowsBefore: number, badRows: number, startedMs: number): LoadReport {

@@ -1,10 +1,12 @@
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite, type TestContext, test } from 'node:test'
 import avro from 'avsc'
 import { RecordBatchWriter } from '../../src/batch/record-batch-writer.ts'
 import { openDatabase } from '../../src/files/database.ts'
+import { openTableWriter } from '../../src/files/table-writer.ts'
 import { type ExportOptions, exportRows } from '../../src/stages/export.ts'
 import { exactLong, MemoryLog } from '../files/memory-log.ts'
 import { temporaryFolder } from '../files/temporary-folder.ts'
@@ -233,7 +235,13 @@ suite('export', () => {
     const folder = temporaryFolder(t)
     const file = join(folder, 'rows.csv')
     writeFileSync(file, 'old')
-    mkdirSync(join(folder, '.rows.csv.partial'))
+    const { pid: gone } = spawnSync(process.execPath, ['--version'])
+    const ofRunning = `.rows.csv.partial-${process.ppid}-abcdef`
+    const ofEarlierNamesake = join(folder, `.rows.csv.partial-${process.pid}-abcdef`)
+    for (const path of [join(folder, `.rows.csv.partial-${gone}-abcdef`), join(folder, ofRunning), ofEarlierNamesake]) {
+      mkdirSync(path)
+    }
+    utimesSync(ofEarlierNamesake, 1, 1)
     const log = await topic([[1, normalized, [[row(1)], []]]])
     await rejects(exported(t, log, { 1: normalized }, { file, format: 'csv', signal: AbortSignal.abort() }), {
       code: 'VGM_INTERRUPTED',
@@ -241,7 +249,107 @@ suite('export', () => {
     equal(readFileSync(file, 'utf8'), 'old')
     await exported(t, log, { 1: normalized }, { file, format: 'csv' })
     ok(readFileSync(file, 'utf8').startsWith('model_version,'))
-    ok(!existsSync(join(folder, '.rows.csv.partial')))
+    deepEqual(readdirSync(folder).sort(), [ofRunning, 'rows.csv'])
+  })
+
+  test('goes on while another export to the same file begins and ends', async (t) => {
+    const file = join(temporaryFolder(t), 'rows.csv')
+    const columns = [{ name: 'a', type: 'INTEGER' }] as const
+    const write = async (value: number) => {
+      const table = await openTableWriter({ file, format: 'csv' })
+      await table.addColumns(columns)
+      table.chunk.setInteger(0, 0, value)
+      table.endRow()
+      return table
+    }
+    const first = await write(1)
+    const second = await write(2)
+    await second.finish()
+    equal(readFileSync(file, 'utf8'), 'a\n2\n')
+    await first.finish()
+    equal(readFileSync(file, 'utf8'), 'a\n1\n')
+  })
+
+  test('leaves no hidden folder when DuckDB cannot be opened', async (t) => {
+    const folder = temporaryFolder(t)
+    await rejects(openTableWriter({ file: join(folder, 'rows.csv'), format: 'csv', threads: 0 }))
+    deepEqual(readdirSync(folder), [])
+  })
+
+  for (const [column, flag, more] of [
+    ['_key', '--key', { withKey: true }],
+    ['_partition', '--position', { withPosition: true }],
+    ['_offset', '--position', { withPosition: true }],
+  ] as const) {
+    test(`refuses ${flag} where the rows have a column ${column} already`, async (t) => {
+      const schema = { type: 'record', name: 'R', fields: [{ name: column, type: 'string' }] }
+      const log = await topic([[1, schema, [[{ [column]: 'mine' }], []]]])
+      await rejects(exported(t, log, { 1: schema }, more), {
+        code: 'VGM_USAGE',
+        message: new RegExp(`"${column}", and ${flag}`),
+        fix: /Leave out .* renamed/,
+      })
+      const { file } = await exported(t, log, { 1: schema })
+      deepEqual((await readBack(t, file)).rows, [['mine']])
+    })
+  }
+
+  const numbers = (a: string, b: string) => ({
+    type: 'record',
+    name: 'R',
+    fields: [
+      { name: 'a', type: a },
+      { name: 'b', type: ['null', b] },
+    ],
+  })
+
+  test('widens int to long and float to double where schemas differ, whichever comes first', async (t) => {
+    const narrow = numbers('int', 'float')
+    const wide = numbers('long', 'double')
+    const log = await topic([
+      [1, narrow, [Array.from({ length: 3000 }, () => ({ a: -7, b: 0.5 })), []]],
+      [2, wide, [[{ a: 2n ** 40n, b: 1 / 3 }], []]],
+      [
+        1,
+        narrow,
+        [
+          [
+            { a: -(2 ** 31), b: -0.25 },
+            { a: 2 ** 31 - 1, b: null },
+          ],
+          [],
+        ],
+      ],
+    ])
+    const { file } = await exported(t, log, { 1: narrow, 2: wide })
+    const { types, rows } = await readBack(t, file)
+    equal(types, 'a BIGINT, b DOUBLE')
+    deepEqual(
+      [rows[0], rows[2999]],
+      [
+        [-7n, 0.5],
+        [-7n, 0.5],
+      ],
+    )
+    deepEqual(rows.slice(3000), [
+      [2n ** 40n, 1 / 3],
+      [-(2n ** 31n), -0.25],
+      [2n ** 31n - 1n, null],
+    ])
+  })
+
+  test('says what to do about a column whose type changes otherwise', async (t) => {
+    const first = numbers('int', 'double')
+    const second = numbers('string', 'double')
+    const log = await topic([
+      [1, first, [[{ a: 1, b: 1 }], []]],
+      [2, second, [[{ a: 'x', b: 1 }], []]],
+    ])
+    await rejects(exported(t, log, { 1: first, 2: second }), {
+      code: 'VGM_USAGE',
+      message: /"a" is INTEGER .* VARCHAR/,
+      fix: /another --dataset or --topic where "a" has one type/,
+    })
   })
 
   test('refuses a folder that does not exist', async (t) => {

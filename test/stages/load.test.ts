@@ -19,7 +19,7 @@ async function loadFile(file: string, log: MemoryLog, more: Partial<LoadOptions 
       table,
       topic: 't',
       partitions: 3,
-      schemaId: 77,
+      registerSchema: async () => 77,
       writer: log,
       group: 'vgm.rows.load',
       committed: log.committed,
@@ -220,8 +220,97 @@ suite('load', () => {
     equal(log.rows().length, 3 * sliceRows)
   })
 
-  test('refuses a null in a column that was declared without', async (t) => {
+  test('refuses a null in a column that was declared without, and names its line', async (t) => {
     const file = temporaryFile(t, 'rows.csv', 'a,b\n1,2\n,3\n')
-    await rejects(loadFile(file, new MemoryLog(), { notNull: ['a'] }), { code: 'VGM_FILE_BAD_ROW', column: 'a' })
+    const refusal = { code: 'VGM_FILE_BAD_ROW', column: 'a', line: 3, message: /row 2 is null/ }
+    await rejects(loadFile(file, new MemoryLog(), { notNull: ['a'] }), refusal)
+  })
+
+  test('names the row alone where rows are not lines', async (t) => {
+    for (const text of ['a,b\n1,"x\ny"\n,z\n', 'a,b\n1,x\n\n,z\n']) {
+      const file = temporaryFile(t, 'rows.csv', text)
+      const refusal = { code: 'VGM_FILE_BAD_ROW', column: 'a', line: undefined, message: /row 2 is null/ }
+      await rejects(loadFile(file, new MemoryLog(), { notNull: ['a'] }), refusal)
+    }
+    const bad = temporaryFile(t, 'rows.csv', 'a,b\n1,2\nx\n,3\n')
+    const refusal = { line: undefined, message: /row 2, bad ones not counted, is null/ }
+    await rejects(loadFile(bad, new MemoryLog(), { notNull: ['a'], collectBadRows: true }), refusal)
+  })
+
+  const lateNull = `SELECT i, CASE WHEN i < ${2 * sliceRows - 1} THEN i END AS x FROM range(${2 * sliceRows}) t(i)`
+  const writeLateNull: Readonly<Record<string, string>> = {
+    'rows.csv': '(FORMAT csv, HEADER true)',
+    'rows.ndjson': '(FORMAT json)',
+    'rows.parquet': '(FORMAT parquet)',
+  }
+  for (const [name, settings] of Object.entries(writeLateNull)) {
+    test(`refuses a null in the last row before any row is in the topic: ${name}`, async (t) => {
+      const file = join(temporaryFolder(t), name)
+      const database = await openDatabase()
+      t.after(() => database.close())
+      await database.connection.run(`COPY (${lateNull}) TO '${file}' ${settings}`)
+      const log = new MemoryLog()
+      await rejects(loadFile(file, log, { notNull: ['i', 'x'] }), {
+        code: 'VGM_FILE_BAD_ROW',
+        column: 'x',
+        message: new RegExp(`row ${2 * sliceRows} is null`),
+      })
+      deepEqual([log.rows().length, log.committed], [0, undefined])
+      equal((await loadFile(file, log, { notNull: ['i'] })).report.rowsOut, 2 * sliceRows)
+    })
+  }
+
+  const otherOptions: Readonly<Record<string, Partial<LoadOptions & TableFileOptions>>> = {
+    '--null': { csv: { nullTexts: ['', 'NA'] } },
+    '--types': { csv: { types: { b: 'VARCHAR' } } },
+    '--delimiter': { csv: { delimiter: ';' }, columns: ['a,b'] },
+    '--encoding': { csv: { encoding: 'latin-1' } },
+    '--columns': { columns: ['b', 'a'] },
+    '--not-null': { notNull: ['a'] },
+    '--bad-rows': { collectBadRows: true },
+    '--key': { keyColumn: 'a' },
+  }
+  for (const [flag, more] of Object.entries(otherOptions)) {
+    test(`refuses a file that was loaded, or begun, with another ${flag}`, async (t) => {
+      const rows = Array.from({ length: 2 * sliceRows }, (_, i) => `${i},${i / 2}`).join('\n')
+      const file = temporaryFile(t, 'rows.csv', `a,b\n${rows}\n`)
+      const log = new MemoryLog({ failCommitAt: 2 })
+      await rejects(loadFile(file, log), /The broker went away/)
+      const { committed } = log
+      const before = log.rows().length
+      ok(before > 0)
+      const registerSchema = () => Promise.reject(new Error('A refused file needs no schema'))
+      const refusal = (message: RegExp) => ({
+        code: 'VGM_USAGE',
+        exitCode: 2,
+        message,
+        fix: /another --dataset or --topic/,
+      })
+      await rejects(loadFile(file, log, { ...more, registerSchema }), refusal(/partly loaded.* with other options/))
+      deepEqual([log.rows().length, log.committed], [before, committed])
+      await loadFile(file, log)
+      equal(log.rows().length, 2 * sliceRows)
+      await rejects(loadFile(file, log, { ...more, registerSchema }), refusal(/was loaded .*with other options/))
+    })
+  }
+
+  test('takes options for equal that read the file the same way', async (t) => {
+    const file = temporaryFile(t, 'rows.csv', 'a,b\n1,2\n')
+    const log = new MemoryLog()
+    await loadFile(file, log)
+    const said = { delimiter: ',', encoding: 'utf-8', nullTexts: ['', ''], types: { a: 'BIGINT' } } as const
+    const { report } = await loadFile(file, log, { csv: said, columns: ['a', 'b'], format: 'csv' })
+    deepEqual([report.rowsBefore, report.rowsOut], [1, 0])
+  })
+
+  test('goes on with a position from before options were kept, and keeps them from then on', async (t) => {
+    const file = temporaryFile(t, 'rows.csv', 'a,b\n1,2\n3,4\n')
+    const table = await openTableFile({ file, dataset: 'rows' })
+    table.close()
+    const log = new MemoryLog()
+    log.committed = { topic: 't', partition: 0, offset: 1, metadata: JSON.stringify([[table.fingerprint, 1, 0]]) }
+    const { report } = await loadFile(file, log, { notNull: ['a'] })
+    deepEqual([report.rowsBefore, report.rowsOut], [1, 1])
+    await rejects(loadFile(file, log), { code: 'VGM_USAGE' })
   })
 })
