@@ -4,15 +4,17 @@ import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
 import { parseBrokers } from '../config/cluster-address.ts'
-import { defaultModelsTopic } from '../config/names.ts'
+import { defaultModelsTopic, topicNames } from '../config/names.ts'
 import { PipelineError } from '../errors.ts'
 import { ClusterAdmin } from '../kafka/admin.ts'
 import { formatSpeed } from '../observe/progress.ts'
 import type { Measurement, MeasurementResult } from './bench-measurement.ts'
-import { type CommonFlags, parseCount, plainCommand, printResult } from './command-context.ts'
+import { type CommonFlags, parseCount, plainCommand, printResult, withCluster } from './command-context.ts'
 import { demoFile } from './demo-file.ts'
+import { fitDataset } from './fit.ts'
 import { withOwnCluster } from './own-cluster.ts'
 import { textTable } from './report-text.ts'
+import { sampleTopic } from './sample.ts'
 
 interface BenchFlags extends CommonFlags {
   readonly rows: number
@@ -115,10 +117,6 @@ function report(rows: number, series: Series) {
 }
 
 async function publishModel({ brokers, registry }: { brokers: string; registry: string }): Promise<void> {
-  const { withCluster } = await import('./command-context.ts')
-  const { sampleTopic } = await import('./sample.ts')
-  const { fitDataset } = await import('./fit.ts')
-  const { topicNames } = await import('../config/names.ts')
   const { raw, sample } = topicNames(dataset)
   await withCluster({ brokers, registry, logLevel: 'warn' }, async (cluster) => {
     await sampleTopic(

@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { RecordBatchWriter } from '../batch/record-batch-writer.ts'
 import type { GroupSession, PartitionOffset } from './ports.ts'
 import { type StageReport, stageReport } from './stage-report.ts'
+import { isDone } from './transform-topic.ts'
 
 /**
  * Copies a topic's batches unchanged, in the same transactions as every stage: fetched, their checksum checked, stamped with the
@@ -16,10 +17,7 @@ export async function copyBatches(
   const batch = new RecordBatchWriter()
   let startedMs: number | undefined
   let rows = 0
-  const isDone = () =>
-    session
-      .positions()
-      .every(({ partition, offset }) => ends.every((end) => end.partition !== partition || offset >= end.offset))
+  const isAtEnd = () => isDone(session.positions(), ends)
   do {
     const sliceEndMs = performance.now() + sliceMs
     let sliceRows = 0
@@ -34,8 +32,8 @@ export async function copyBatches(
         }
         await nextTurn()
       }
-    } while (performance.now() < sliceEndMs && !session.mustCommit && !isDone())
+    } while (performance.now() < sliceEndMs && !session.mustCommit && !isAtEnd())
     if (await session.commit()) rows += sliceRows
-  } while (!isDone() || session.mustCommit)
+  } while (!isAtEnd() || session.mustCommit)
   return stageReport(rows, rows, 0, (performance.now() - startedMs) / 1_000)
 }

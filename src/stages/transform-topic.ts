@@ -136,7 +136,7 @@ function orInterrupted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
 }
 
 /** Whether all partitions of this member have been read to the end; one that went to another member is his affair. */
-function isDone(positions: readonly PartitionOffset[], ends: readonly PartitionOffset[]): boolean {
+export function isDone(positions: readonly PartitionOffset[], ends: readonly PartitionOffset[]): boolean {
   return positions.every(({ topic, partition, offset }) => {
     const end = ends.find((candidate) => candidate.topic === topic && candidate.partition === partition)
     return end === undefined || offset >= end.offset
