@@ -1,9 +1,12 @@
 import type { Command } from 'commander'
-import { type TopicNames, topicNames } from '../config/names.ts'
-import { exitCodes } from '../errors.ts'
+import { groupName, type TopicNames, topicNames } from '../config/names.ts'
+import { exitCodes, InterruptedError } from '../errors.ts'
+import { hangingTransactions, type OpenTransaction } from '../kafka/open-transactions.ts'
+import { transactionTimeoutMs } from '../kafka/row-client.ts'
 import { StockReader } from '../kafka/stock-reader.ts'
 import { createProgress } from '../observe/progress.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
+import type { TopicPartition } from '../stages/ports.ts'
 import { type AuditedTopic, type VerifyResult, verify } from '../stages/verify.ts'
 import {
   checkDataset,
@@ -18,61 +21,110 @@ import {
 import { modeChoiceOption } from './mode-choice.ts'
 import { followModels } from './models.ts'
 import { textTable } from './report-text.ts'
-import { offsetsBetween, partitionsOf, requireTopic, topicEnds, topicStarts } from './row-topics.ts'
+import { partitionsOf, requireTopic, topicEnds, topicStarts } from './row-topics.ts'
+
+/** A broker looks for transactions that are over their time at least so often, unless it was told otherwise. */
+const brokerCheckMs = 10_000
 
 export interface VerifyDatasetOptions {
   readonly dataset: string
+  /** whose committed offsets say which rows must have an output; all of them if a group has committed none */
+  readonly groups: { readonly normalize: string; readonly restore: string }
   readonly modelsTopic: string
   readonly topics: TopicNames
   readonly clip: number
   readonly modeChoice?: ModeChoice['kind']
 }
 
-/** Audits what the topics of a data set hold now, with a stock client. A restored topic that does not exist is not audited. */
+/** What an audit found in the rows, and transactions that hold readers back although their time is over. */
+export interface AuditResult extends VerifyResult {
+  readonly hanging: number
+}
+
+/**
+ * Audits what the topics of a data set hold now, with a stock client; the stages may be running. A restored topic that does not
+ * exist is not audited.
+ */
 export async function verifyDataset(
   cluster: OpenCluster,
-  { dataset, modelsTopic, topics, clip, modeChoice }: VerifyDatasetOptions,
+  { dataset, groups, modelsTopic, topics, clip, modeChoice }: VerifyDatasetOptions,
   onProgress: (rows: number, of: number) => void,
-): Promise<VerifyResult> {
+): Promise<AuditResult> {
   const { registry, settings, log } = cluster
   await partitionsOf(cluster, topics.raw)
   await requireTopic(cluster, topics.normalized, `Run "vgm normalize --dataset ${dataset} --until-end" first`)
   const models = await followModels(cluster, modelsTopic)
   const stock = new StockReader(settings, controlLog(log))
   try {
+    // Before the ends: the output of what is committed now stands before any end that is read later.
+    const committed = {
+      normalize: await committedBy(cluster, groups.normalize, topics.raw),
+      restore: await committedBy(cluster, groups.restore, topics.normalized),
+    }
     // From the end of the flow to its beginning: whatever stands downstream has its raw row within the ranges.
-    const restored = await auditedTopic(cluster, topics.restored)
-    const deadLetters = await auditedTopic(cluster, topics.deadLetters)
-    const normalized = (await auditedTopic(cluster, topics.normalized)) as AuditedTopic
-    const raw = (await auditedTopic(cluster, topics.raw)) as AuditedTopic
+    const restored = await auditedUnlessEmpty(cluster, topics.restored)
+    const deadLetters = await auditedUnlessEmpty(cluster, topics.deadLetters)
+    const normalized = await auditedTopic(cluster, topics.normalized)
+    const raw = await auditedTopic(cluster, topics.raw)
     const of = raw.ranges.reduce((rows, { start, end }) => rows + end - start, 0)
-    return await verify({
+    const result = await verify({
       log: stock,
       raw,
       normalized,
       restored,
       deadLetters,
+      committed,
       clip,
       modeChoice,
       schemaById: (id) => registry.schemaById(id),
       models: (version) => models.knownVersion(dataset, version),
       onProgress: (rows) => onProgress(rows, of),
     })
+    const outputs = [normalized, restored, deadLetters].flatMap((audited) => partitionsIn(audited))
+    const hanging = await hangingIn(cluster, outputs)
+    for (const { topic, partition, producerId, startOffset } of hanging)
+      log.error({ topic, partition, producerId: String(producerId), startOffset }, 'a transaction hangs')
+    return { ...result, hanging: hanging.length }
   } finally {
     await stock.close()
     await models.close()
   }
 }
 
-async function auditedTopic(cluster: OpenCluster, topic: string): Promise<AuditedTopic | undefined> {
-  if ((await cluster.admin.partitionCount(topic)) === undefined) return undefined
+/** By partition; undefined if the group has committed nothing of the topic, as a replay under another name. */
+async function committedBy({ admin }: OpenCluster, group: string, topic: string) {
+  const offsets = await admin.committedOffsets(group, topic)
+  return offsets.length === 0 ? undefined : new Map(offsets.map(({ partition, offset }) => [partition, offset]))
+}
+
+async function hangingIn(
+  { rows, signal }: OpenCluster,
+  partitions: readonly TopicPartition[],
+): Promise<readonly OpenTransaction[]> {
+  const hanging = await rows.withConnections((connections) =>
+    hangingTransactions(connections, partitions, { graceMs: transactionTimeoutMs + brokerCheckMs, signal }),
+  )
+  if (signal.aborted) throw new InterruptedError()
+  return hanging
+}
+
+const partitionsIn = (audited: AuditedTopic | undefined): TopicPartition[] =>
+  audited?.ranges.map(({ partition }) => ({ topic: audited.topic, partition })) ?? []
+
+async function auditedTopic(cluster: OpenCluster, topic: string): Promise<AuditedTopic> {
   const starts = await topicStarts(cluster, topic)
   const ends = await topicEnds(cluster, topic)
-  if (offsetsBetween(starts, ends) === 0) return undefined
   return {
     topic,
     ranges: starts.map(({ partition, offset }, i) => ({ partition, start: offset, end: ends[i].offset })),
   }
+}
+
+/** Undefined for a topic that nothing has been written to, or that does not exist. */
+async function auditedUnlessEmpty(cluster: OpenCluster, topic: string): Promise<AuditedTopic | undefined> {
+  if ((await cluster.admin.partitionCount(topic)) === undefined) return undefined
+  const audited = await auditedTopic(cluster, topic)
+  return audited.ranges.some(({ start, end }) => end > start) ? audited : undefined
 }
 
 interface VerifyFlags extends DatasetFlags {
@@ -82,6 +134,8 @@ interface VerifyFlags extends DatasetFlags {
   readonly normalizedTopic?: string
   readonly restoredTopic?: string
   readonly deadLetterTopic?: string
+  readonly normalizeGroup?: string
+  readonly restoreGroup?: string
 }
 
 export function verifyCommand(): Command {
@@ -96,6 +150,8 @@ export function verifyCommand(): Command {
     .option('--normalized-topic <topic>', 'instead of <dataset>.normalized')
     .option('--restored-topic <topic>', 'instead of <dataset>.restored')
     .option('--dead-letter-topic <topic>', 'instead of <dataset>.dead-letters')
+    .option('--normalize-group <name>', 'what normalize was told with --group')
+    .option('--restore-group <name>', 'what restore was told with --group')
     .action(async (flags: VerifyFlags) => {
       const dataset = checkDataset(flags.dataset)
       const { rawTopic, normalizedTopic, restoredTopic, deadLetterTopic } = flags
@@ -105,11 +161,14 @@ export function verifyCommand(): Command {
         restored: restoredTopic,
         deadLetters: deadLetterTopic,
       })
+      const groups = {
+        normalize: flags.normalizeGroup ?? groupName(dataset, 'normalize'),
+        restore: flags.restoreGroup ?? groupName(dataset, 'restore'),
+      }
       await withCluster(flags, async (cluster) => {
         const progress = createProgress('verify')
-        const result = await verifyDataset(cluster, { ...flags, dataset, topics }, progress.update).finally(
-          progress.end,
-        )
+        const audit = verifyDataset(cluster, { ...flags, dataset, groups, topics }, progress.update)
+        const result = await audit.finally(progress.end)
         printResult(flags, result, verifyText(result))
         if (mismatches(result) > 0) process.exitCode = exitCodes.failed
       })
@@ -117,15 +176,15 @@ export function verifyCommand(): Command {
 }
 
 /** Faults of all kinds. */
-export function mismatches({ lost, doubled, reordered, wrong }: VerifyResult): number {
-  return lost + doubled + reordered + wrong
+export function mismatches({ lost, doubled, reordered, wrong, hanging }: AuditResult): number {
+  return lost + doubled + reordered + wrong + hanging
 }
 
-function verifyText(result: VerifyResult): string {
-  const { rows, lost, doubled, reordered, wrong, deadLetters, examples } = result
+function verifyText(result: AuditResult): string {
+  const { rows, lost, doubled, reordered, wrong, hanging, deadLetters, pending, examples } = result
   const table = textTable(
-    ['rows', 'dead letters', 'lost', 'doubled', 'reordered', 'wrong'],
-    [[rows, deadLetters, lost, doubled, reordered, wrong]],
+    ['rows', 'dead letters', 'pending', 'lost', 'doubled', 'reordered', 'wrong', 'hanging'],
+    [[rows, deadLetters, pending, lost, doubled, reordered, wrong, hanging]],
   )
   return [table, ...examples.map((example) => JSON.stringify(example))].join('\n')
 }

@@ -28,8 +28,8 @@ export interface VerifyOptions extends NormalizationRules {
    * must have one. Read them before the ends of the ranges.
    */
   readonly committed?: {
-    readonly normalize?: ReadonlyMap<number, number>
-    readonly restore?: ReadonlyMap<number, number>
+    readonly normalize?: ReadonlyMap<number, number> | undefined
+    readonly restore?: ReadonlyMap<number, number> | undefined
   }
   /** told after each partition */
   readonly onProgress?: (rows: number) => void
@@ -41,6 +41,8 @@ export interface VerifyResult extends Readonly<Record<Fault, number>> {
   readonly rows: number
   /** of them, dead letters as they should be */
   readonly deadLetters: number
+  /** raw rows not normalized yet and normalized rows not restored yet, which their groups have not come to */
+  readonly pending: number
   /** the first ten of each fault */
   readonly examples: readonly Finding[]
 }
@@ -69,6 +71,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
   const rules = { clip: options.clip, modeChoice: options.modeChoice }
   let rows = 0
   let letters = 0
+  let pending = 0
   for (const { partition } of raw.ranges) {
     const counts = await auditPartition(
       {
@@ -83,9 +86,10 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
     )
     rows += counts.rows
     letters += counts.deadLetters
+    pending += counts.pending
     options.onProgress?.(rows)
   }
-  return { rows, ...findings.counts, deadLetters: letters, examples: findings.examples }
+  return { rows, ...findings.counts, deadLetters: letters, pending, examples: findings.examples }
 }
 
 /** A partition that a topic does not have is empty: its rows are found lost. */

@@ -54,7 +54,7 @@ function deadLetter(row: StockRow, offset: number, stage = 'normalize', topic = 
 suite('verify', () => {
   test('finds nothing where every row is as it should be', async () => {
     const result = await audit(exampleTopics(500, (i) => (i < 250 ? 1 : 2)))
-    deepEqual(result, { rows: 500, ...none, deadLetters: 0, examples: [] })
+    deepEqual(result, { rows: 500, ...none, deadLetters: 0, pending: 0, examples: [] })
   })
 
   test('finds a row that is missing in the normalized topic, and does not ask for it in the restored one', async () => {
@@ -62,7 +62,7 @@ suite('verify', () => {
     topics.normalized.splice(123, 1)
     topics.restored.splice(123, 1)
     const { examples, ...counts } = await audit(topics)
-    deepEqual(counts, { rows: 500, ...none, lost: 1, deadLetters: 0 })
+    deepEqual(counts, { rows: 500, ...none, lost: 1, deadLetters: 0, pending: 0 })
     deepEqual(examples, [
       { fault: 'lost', topic: example.raw, partition: 0, offset: 123, problem: 'the row is missing' },
     ])
@@ -130,7 +130,7 @@ suite('verify', () => {
       for (const role of ['normalized', 'restored'] as const) {
         const topics = exampleTopics(300)
         topics[role][41] = { ...topics[role][41], ...change }
-        const { examples, rows: _, deadLetters: __, ...counts } = await audit(topics)
+        const { examples, rows: _, deadLetters: __, pending: ___, ...counts } = await audit(topics)
         deepEqual(counts, { ...none, wrong: 1 })
         match(examples[0].problem, problem)
       }
@@ -199,6 +199,7 @@ suite('verify', () => {
     topics.restored.length = 70
     const committed = { normalize: new Map([[0, 80]]), restore: new Map([[0, 70]]) }
     deepEqual(await faults(topics, { committed }), none)
+    equal((await audit(topics, { committed })).pending, 20 + 10)
     deepEqual(await faults(topics, { committed: { normalize: new Map([[0, 85]]), restore: new Map([[0, 70]]) } }), {
       ...none,
       lost: 5,

@@ -39,6 +39,8 @@ export interface PartitionCounts {
   readonly rows: number
   /** of them, those that are dead letters as they should be */
   readonly deadLetters: number
+  /** rows without an output yet, of which none is due: raw ones not normalized, normalized ones not restored */
+  readonly pending: number
 }
 
 /**
@@ -56,6 +58,7 @@ export async function auditPartition(audit: PartitionAudit, tools: AuditTools): 
   const { raw, normalized, restored } = audit
   const { partition } = raw.range
   let deadLetters = 0
+  let pending = 0
 
   const report = (fault: Fault, topic: string, row: StockRow, problem: string) =>
     addFinding(findings, { fault, topic, partition, offset: Number(row.offset), problem })
@@ -90,11 +93,12 @@ export async function auditPartition(audit: PartitionAudit, tools: AuditTools): 
     report: ({ fault, expected, found, problem }: AlignedFault<StockRow, StockRow>) => {
       if (found !== undefined) report(fault, normalized.topic, found, problem)
       else if (Number(expected!.offset) < audit.normalizeDue) report(fault, raw.topic, expected!, problem)
+      else pending++
     },
   })
   if (restored === undefined) {
     await drain(pairs)
-    return { rows: rawRows.count, deadLetters }
+    return { rows: rawRows.count, deadLetters, pending }
   }
 
   const restoredRows = await open(restored)
@@ -120,10 +124,11 @@ export async function auditPartition(audit: PartitionAudit, tools: AuditTools): 
         if (found !== undefined) report(fault, restored.topic, found, problem)
         else if (Number(expected!.found.offset) < audit.restoreDue)
           report(fault, normalized.topic, expected!.found, problem)
+        else pending++
       },
     }),
   )
-  return { rows: rawRows.count, deadLetters }
+  return { rows: rawRows.count, deadLetters, pending }
 }
 
 async function drain(source: Source<unknown>): Promise<void> {
