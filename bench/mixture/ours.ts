@@ -12,9 +12,10 @@ function peakBytes(): number {
 const [options, ...files] = process.argv.slice(2)
 for (const file of files) {
   const values = new Float64Array(new Uint8Array(readFileSync(file)).buffer)
-  const start = performance.now()
+  const start = process.cpuUsage()
   const { weights, means, stds, iterations } = fitMixture(values, JSON.parse(options))
-  const seconds = (performance.now() - start) / 1000
+  const { user, system } = process.cpuUsage(start)
+  const seconds = (user + system) / 1e6
   const [w, m, s] = [weights, means, stds].map((array) => Array.from(array))
   console.log(JSON.stringify({ weights: w, means: m, stds: s, iterations, seconds, peakBytes: peakBytes() }))
 }

@@ -1,5 +1,6 @@
 /**
- * How fast the mixture fits, normalizes and restores beside scikit-learn and rdt: same rows, same run, one thread each.
+ * How fast the mixture fits, normalizes and restores beside scikit-learn and rdt: same rows, same run, one thread each, in
+ * processor seconds, which other work on the machine disturbs least.
  *
  *     node bench/mixture/speed.ts # some three minutes
  */
@@ -13,6 +14,7 @@ import { ColumnSummary } from '../../src/mixture/column-summary.ts'
 import { fitMixture } from '../../src/mixture/fit-mixture.ts'
 import { fitSummary } from '../../src/mixture/fit-summary.ts'
 import { Normalizer } from '../../src/mixture/normalizer.ts'
+import { pilotCentre } from '../../src/mixture/pilot-centre.ts'
 import { dataSets } from './data-sets.ts'
 import { oneThread, peersPython } from './peers-python.ts'
 
@@ -27,15 +29,27 @@ function peer(task: 'fit' | 'predict' | 'rdt-transform', values: Float64Array): 
   return JSON.parse(execFileSync(python, [script, task, file], { env: oneThread(), encoding: 'utf8' })).seconds
 }
 
-/** Seconds of the fastest of some runs; the first one warms up. */
+/** Processor seconds of the fastest of some runs; the first one warms up. */
 function fastest(runs: number, work: () => void): number {
   let best = Infinity
   for (let run = 0; run < runs; run++) {
-    const start = performance.now()
+    const start = process.cpuUsage()
     work()
-    best = Math.min(best, (performance.now() - start) / 1000)
+    const { user, system } = process.cpuUsage(start)
+    best = Math.min(best, (user + system) / 1e6)
   }
   return best
+}
+
+/** Of the values, each of them so many times. */
+function summaryOf(values: Float64Array, times: number): ColumnSummary {
+  const centre = pilotCentre(values)
+  const once = new ColumnSummary(centre)
+  once.add(values)
+  const part = once.snapshot()
+  const summary = new ColumnSummary(centre)
+  for (let i = 0; i < times; i++) summary.merge(part)
+  return summary
 }
 
 const print = (...cells: (string | number)[]) => console.log(`| ${cells.join(' | ')} |`)
@@ -58,24 +72,37 @@ try {
   const theirs = peer('fit', million)
   print('fit lognormal, recipe scaled', 1e6, scaled.toFixed(3), theirs.toFixed(2), ratio(theirs, scaled))
   for (const times of [1, 1000]) {
-    const summary = new ColumnSummary()
-    const part = new ColumnSummary()
-    part.add(million, 100_000)
-    for (let i = 0; i < times; i++) summary.merge(part)
-    print('fit a summary', times * 1e5, fastest(2, () => fitSummary(summary)).toFixed(3), '', '')
+    let all = 0
+    for (const { name, values } of dataSets) {
+      const summary = summaryOf(await values(100_000, 1), times)
+      const seconds = fastest(3, () => fitSummary(summary))
+      all += seconds
+      if (name === 'lognormal') print(`fit a summary of ${name}`, times * 1e5, seconds.toFixed(3), '', '')
+    }
+    print(
+      `fit a summary, mean of the ${dataSets.length} data sets`,
+      times * 1e5,
+      (all / dataSets.length).toFixed(3),
+      '',
+      '',
+    )
   }
-  const normalizer = new Normalizer(columnModel(fitMixture(million)))
+  const model = columnModel(fitMixture(million))
+  const normalizer = new Normalizer(model)
   const values = new Float64Array(million.length)
   const modes = new Uint8Array(million.length)
   const restored = new Float64Array(million.length)
   const perSecond = (seconds: number) => `${(million.length / seconds / 1e6).toPrecision(3)} M/s`
   const normalize = fastest(20, () => normalizer.normalize(million, values, modes))
   const restore = fastest(20, () => normalizer.restore(values, modes, restored))
+  const rounding = new Normalizer({ ...model, roundTo: 2 })
+  const restoreRounded = fastest(20, () => rounding.restore(values, modes, restored))
   const predict = peer('predict', million)
   const transform = peer('rdt-transform', million.subarray(0, 200_000)) * 5
   print('normalize, to scikit-learn predict', 1e6, perSecond(normalize), perSecond(predict), ratio(predict, normalize))
   print('normalize, to rdt transform', 1e6, perSecond(normalize), perSecond(transform), ratio(transform, normalize))
   print('restore', 1e6, perSecond(restore), '', '')
+  print('restore, rounded to two decimals', 1e6, perSecond(restoreRounded), '', '')
 } finally {
   rmSync(folder, { recursive: true })
 }

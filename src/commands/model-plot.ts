@@ -16,7 +16,12 @@ export function modelPlot(column: ColumnModel): string {
     ['mode', 'weight', 'mean', 'std'],
     mean.map((m, k) => [String(k), `${(100 * weight[k]).toFixed(1)}%`, formatNumber(m), formatNumber(std[k])]),
   )
-  return [title, ...plot(column), table].join('\n')
+  return [title, ...roundingText(column), ...plot(column), table].join('\n')
+}
+
+function roundingText({ roundTo }: ColumnModel): string[] {
+  if (roundTo === undefined) return []
+  return [`restored to ${roundTo === 0 ? 'whole numbers' : roundTo === 1 ? '1 decimal' : `${roundTo} decimals`}`]
 }
 
 function plot({ histogram, mean }: ColumnModel): string[] {

@@ -36,3 +36,6 @@ export function binEnds(key: number): BinEnds {
 
 /** Sorts as the bins lie on the line, which keys do not: a larger key below zero lies further left. */
 export const binOrder = (key: number): number => ((key & 0x200000) === 0 ? key : -1 - (key & 0x1fffff))
+
+/** The key at a place of that order. */
+export const binAt = (order: number): number => (order < 0 ? 0x200000 | (-1 - order) : order)

@@ -1,3 +1,4 @@
+import { roundableDecimals } from './decimals.ts'
 import { FitOptionError } from './errors.ts'
 import type { Histogram } from './histogram.ts'
 import type { Mixture } from './mixture.ts'
@@ -20,6 +21,8 @@ export interface ColumnModel {
   readonly max: number
   /** the largest number of decimals seen; 15 stands for "all that a double has" */
   readonly decimals: number
+  /** decimals that restored doubles and floats are rounded to; absent if they are not */
+  readonly roundTo?: number
   /** expected weights as fitted; what the dropped components held is missing from their sum */
   readonly weight: readonly number[]
   /** in the unit of the column */
@@ -46,6 +49,8 @@ export interface ColumnModelOptions {
   readonly min?: number
   readonly max?: number
   readonly decimals?: number
+  /** restored values are rounded to `decimals`, if the column is one where that brings them back bit for bit [false] */
+  readonly roundToDecimals?: boolean
   readonly histogram?: Histogram
   /** components below are dropped (the heaviest one never), default 0.005 as in CTGAN and RDT */
   readonly minWeight?: number
@@ -60,6 +65,9 @@ const quadraticRange = { min: 1e-140, max: 1e140 }
  * A column beyond 1e140 or with a component narrower than 1e-140 gets one mode that spans them all, because scores in its
  * unit could not be written as doubles.
  *
+ * With `roundToDecimals`, `roundTo` is set for a `double` or `float` column with fewer than 15 decimals of which every value and every
+ * mean is below 2^48 units of the last one: 2.8e12 with two decimals. Elsewhere the error of a round trip is no longer small beside such a unit.
+ *
  * @throws FitOptionError if `minWeight` is not in [0, 1)
  * @example
  * const waits = Float64Array.of(1, 1.1, 0.9, 1.2, 7, 7.2, 6.9, 7.1)
@@ -71,16 +79,22 @@ export function columnModel(mixture: Mixture, options: ColumnModelOptions = {}):
     throw new FitOptionError(`minWeight is ${minWeight}`, 'Choose a number from 0 up to, not including, 1')
   }
   const modes = activeModes(mixture, minWeight)
+  const shape = modes.every(isRepresentable) ? quadratics(modes) : oneMode(modes)
+  const { min = mixture.facts.min, max = mixture.facts.max, decimals = mixture.facts.decimals } = facts
+  const isRounded = options.roundToDecimals === true && (type === 'double' || type === 'float')
+  const largest = Math.max(-min, max, ...shape.mean.map(Math.abs))
+  const roundTo = isRounded ? roundableDecimals(decimals, largest) : undefined
   return {
     name,
     type,
     nullable,
     rows: facts.rows ?? mixture.facts.rows,
     nulls: facts.nulls ?? mixture.facts.nulls,
-    min: facts.min ?? mixture.facts.min,
-    max: facts.max ?? mixture.facts.max,
-    decimals: facts.decimals ?? mixture.facts.decimals,
-    ...(modes.every(isRepresentable) ? quadratics(modes) : oneMode(modes)),
+    min,
+    max,
+    decimals,
+    ...(roundTo !== undefined && { roundTo }),
+    ...shape,
     lowerBound: mixture.lowerBound,
     iterations: mixture.iterations,
     converged: mixture.converged,

@@ -1,5 +1,5 @@
-import { binOrder, binsPerOctave, highWord, octaves } from './bin-grid.ts'
-import { decimalsOf, mostDecimals } from './decimals.ts'
+import { binAt, binOrder, binsPerOctave, highWord, octaves } from './bin-grid.ts'
+import { decimalsOf, mostDecimals, powersOfTen } from './decimals.ts'
 import { NonFiniteValueError, SummaryMismatchError } from './errors.ts'
 
 /** Numbers a bin holds, interleaved so that a row touches one cache line. */
@@ -51,8 +51,9 @@ export class ColumnSummary {
   #pages = new Int32Array(8 * binsPerOctave)
   #keys = new Int32Array(1024)
   #bins = new Float64Array(1024 * stride)
-  readonly #distance = new Float64Array(1)
-  readonly #words = new Int32Array(this.#distance.buffer)
+  /** value minus centre, of the block that is being added */
+  readonly #distances = new Float64Array(blockRows)
+  readonly #words = new Int32Array(this.#distances.buffer)
 
   /** @param centre where the bins are finest, in the unit of the column; see pilotCentre */
   constructor(centre = 0) {
@@ -90,25 +91,50 @@ export class ColumnSummary {
     // In blocks, so that V8 compiles a function that has returned before: one compiled in the middle of a first, long loop
     // knows nothing of what follows the loop, and is given up at the end of every call.
     for (let start = 0; start < n; start += blockRows) {
-      this.#addBlock(values, start, Math.min(start + blockRows, n), weights)
+      const end = Math.min(start + blockRows, n)
+      this.#measureBlock(values, start, end)
+      this.#addDecimals(values, start, end)
+      if (weights === undefined) this.#addBlock(values, start, end)
+      else this.#addWeighted(values, weights, start, end)
     }
   }
 
-  #addBlock(values: Float64Array, start: number, end: number, weights?: Float64Array): void {
+  /** Minimum, maximum, and the distances that #addBlock takes the bits of: a pass of its own, so that no bit waits for its store. */
+  #measureBlock(values: Float64Array, start: number, end: number): void {
     const { centre } = this
-    const distance = this.#distance
+    const distances = this.#distances
+    let min = this.#min
+    let max = this.#max
+    // NaN as soon as one of them is not finite: one sum is cheaper than a look at each.
+    let check = 0
+    for (let i = start; i < end; i++) {
+      const x = values[i]
+      const distance = x - centre + 0 // + 0 turns -0 into 0
+      distances[i - start] = distance
+      check += distance - distance
+      if (x < min) min = x
+      if (x > max) max = x
+    }
+    if (check !== 0) this.#refuse(values, start, end)
+    this.#min = min
+    this.#max = max
+  }
+
+  /** @throws NonFiniteValueError for the first value that is none, or that is too far from the centre */
+  #refuse(values: Float64Array, start: number, end: number): void {
+    for (let i = start; i < end; i++)
+      if (!Number.isFinite(values[i] - this.centre)) throw new NonFiniteValueError(values[i], i)
+  }
+
+  #addBlock(values: Float64Array, start: number, end: number): void {
     const words = this.#words
     const pageOf = this.#pageOf
     let pages = this.#pages
     let bins = this.#bins
-    let rows = 0
-    let min = this.#min
-    let max = this.#max
     for (let i = start; i < end; i++) {
       const x = values[i]
-      distance[0] = x - centre + 0 // + 0 turns -0 into 0
-      const high = words[highWord]
-      if ((high & 0x7ff00000) === 0x7ff00000) throw new NonFiniteValueError(x, i)
+      const word = 2 * (i - start)
+      const high = words[word + highWord]
       const page = pageOf[high >>> 20]
       let slot = page < 0 ? 0 : pages[page + ((high >>> 10) & 1023)]
       if (slot === 0) {
@@ -117,20 +143,32 @@ export class ColumnSummary {
         bins = this.#bins
       }
       const at = (slot - 1) * stride
-      const weight = weights === undefined ? 1 : weights[i]
-      const steps = ((high & 1023) << 1) | (words[1 - highWord] >>> 31)
-      bins[at + COUNT] += weight
-      bins[at + STEPS] += weight * steps
-      bins[at + SQUARES] += weight * steps * steps
+      const steps = ((high & 1023) << 1) | (words[word + 1 - highWord] >>> 31)
+      bins[at + COUNT] += 1
+      bins[at + STEPS] += steps
+      bins[at + SQUARES] += steps * steps
       if (bins[at + ONLY] !== x) bins[at + ONLY] = Number.NaN
-      rows += weight
-      if (x < min) min = x
-      if (x > max) max = x
+    }
+    this.#rows += end - start
+  }
+
+  /** As #addBlock; apart, because a weight's load and products would cost every row of a topic. */
+  #addWeighted(values: Float64Array, weights: Float64Array, start: number, end: number): void {
+    const words = this.#words
+    let rows = 0
+    for (let i = start; i < end; i++) {
+      const word = 2 * (i - start)
+      const high = words[word + highWord]
+      const at = (this.#slot(high >>> 10, values[i]) - 1) * stride
+      const steps = ((high & 1023) << 1) | (words[word + 1 - highWord] >>> 31)
+      const bins = this.#bins
+      bins[at + COUNT] += weights[i]
+      bins[at + STEPS] += weights[i] * steps
+      bins[at + SQUARES] += weights[i] * steps * steps
+      if (bins[at + ONLY] !== values[i]) bins[at + ONLY] = Number.NaN
+      rows += weights[i]
     }
     this.#rows += rows
-    this.#min = min
-    this.#max = max
-    this.#addDecimals(values, start, end)
   }
 
   #addDecimals(values: Float64Array, start: number, end: number): void {
@@ -151,30 +189,30 @@ export class ColumnSummary {
    *
    * @throws SummaryMismatchError if the centres differ
    */
-  merge(other: ColumnSummary): void {
-    if (!Object.is(this.centre + 0, other.centre + 0)) throw new SummaryMismatchError(this.centre, other.centre)
-    for (let slot = 0; slot < other.#binCount; slot++) {
-      const from = slot * stride
-      const only = other.#bins[from + ONLY]
-      const to = (this.#slot(other.#keys[slot], only) - 1) * stride
-      for (let field = 0; field < ONLY; field++) this.#bins[to + field] += other.#bins[from + field]
+  merge({ centre, rows, nulls, min, max, decimals, keys, bins }: SummarySnapshot): void {
+    if (!Object.is(this.centre + 0, centre + 0)) throw new SummaryMismatchError(this.centre, centre)
+    for (let i = 0; i < keys.length; i++) {
+      const from = i * stride
+      const only = bins[from + ONLY]
+      const to = (this.#slot(keys[i], only) - 1) * stride
+      for (let field = 0; field < ONLY; field++) this.#bins[to + field] += bins[from + field]
       if (this.#bins[to + ONLY] !== only) this.#bins[to + ONLY] = Number.NaN
     }
-    this.#rows += other.#rows
-    this.#nulls += other.#nulls
-    this.#min = Math.min(this.#min, other.#min)
-    this.#max = Math.max(this.#max, other.#max)
-    this.#decimals = Math.max(this.#decimals, other.#decimals)
+    this.#rows += rows
+    this.#nulls += nulls
+    this.#min = Math.min(this.#min, min)
+    this.#max = Math.max(this.#max, max)
+    this.#decimals = Math.max(this.#decimals, decimals)
   }
 
   /** The summary as plain data, bins in the order of the line; equal rows give equal bytes. */
   snapshot(): SummarySnapshot {
-    const slots = Array.from({ length: this.#binCount }, (_, slot) => slot)
-    slots.sort((a, b) => binOrder(this.#keys[a]) - binOrder(this.#keys[b]))
-    const bins = new Float64Array(slots.length * stride)
-    slots.forEach((slot, i) => {
-      bins.set(this.#bins.subarray(slot * stride, (slot + 1) * stride), i * stride)
-    })
+    const keys = this.#keys.slice(0, this.#binCount).map(binOrder).sort().map(binAt)
+    const bins = new Float64Array(keys.length * stride)
+    for (let i = 0; i < keys.length; i++) {
+      const from = (this.#slot(keys[i], Number.NaN) - 1) * stride
+      for (let field = 0; field < stride; field++) bins[i * stride + field] = this.#bins[from + field]
+    }
     return {
       centre: this.centre,
       rows: this.#rows,
@@ -182,7 +220,7 @@ export class ColumnSummary {
       min: this.#min,
       max: this.#max,
       decimals: this.#decimals,
-      keys: Int32Array.from(slots, (slot) => this.#keys[slot]),
+      keys,
       bins,
     }
   }
@@ -190,15 +228,7 @@ export class ColumnSummary {
   /** The summary that a snapshot was taken of. */
   static from(snapshot: SummarySnapshot): ColumnSummary {
     const summary = new ColumnSummary(snapshot.centre)
-    summary.#rows = snapshot.rows
-    summary.#nulls = snapshot.nulls
-    summary.#min = snapshot.min
-    summary.#max = snapshot.max
-    summary.#decimals = snapshot.decimals
-    for (let i = 0; i < snapshot.keys.length; i++) {
-      const slot = summary.#slot(snapshot.keys[i], 0)
-      summary.#bins.set(snapshot.bins.subarray(i * stride, (i + 1) * stride), (slot - 1) * stride)
-    }
+    summary.merge(snapshot)
     return summary
   }
 
@@ -227,8 +257,6 @@ export class ColumnSummary {
     return slot + 1
   }
 }
-
-const powersOfTen = Float64Array.from({ length: mostDecimals + 1 }, (_, d) => 10 ** d)
 
 function grown<T extends Int32Array | Float64Array>(from: T, to: T): T {
   to.set(from)

@@ -93,9 +93,6 @@ function checkShapes(values: Float64Array, options: FitOptions): void {
     }
   }
   if (initialLabels === undefined) return
-  if (recipe !== 'sklearn') {
-    throw new FitOptionError('initialLabels exclude recipe "scaled"', 'Add recipe: "sklearn", or drop initialLabels')
-  }
   const limit = Math.min(components, values.length)
   const fits = Array.from(initialLabels).every((label) => Number.isInteger(label) && label >= 0 && label < limit)
   if (initialLabels.length !== values.length || !fits) {

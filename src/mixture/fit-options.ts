@@ -15,7 +15,7 @@ export interface SummaryFitOptions {
    * has no resolution], unit^2 in `sklearn` [1e-6]
    */
   readonly regularization?: number
-  /** rows of the whole topic, where the summary holds a sample: weighs the data against the priors [the summary's rows] */
+  /** rows of the whole topic, where the values are a sample: weighs them against the priors; recipe `scaled` only [their number] */
   readonly totalRows?: number
 }
 
@@ -23,15 +23,18 @@ export interface SummaryFitOptions {
 export interface FitOptions extends SummaryFitOptions {
   /** `scaled` for data of any size and scale, `sklearn` for scikit-learn's numbers ['scaled'] */
   readonly recipe?: 'scaled' | 'sklearn'
-  /** of the k-means starts of `sklearn`; `scaled` starts from the exact optimum and draws nothing [0] */
+  /** of the k-means starts of `sklearn`, a whole number of 32 bits; `scaled` draws nothing and refuses it [0] */
   readonly seed?: number
-  /** k-means starts that `sklearn` tries, to go on with the one of the best bound; 1 to 100 [5; scikit-learn tries 1] */
+  /** k-means starts that `sklearn` tries, to go on with the one of the best bound; 1 to 100 [5]; 1 is scikit-learn's own start */
   readonly starts?: number
   /** rows that each value stands for, shape (n), finite, not negative [1] */
   readonly weights?: Float64Array
-  /** first component of each value, shape (n), in 0..K-1; recipe `sklearn` only */
+  /** first component of each value, shape (n), in 0..K-1; recipe `sklearn` only, instead of `seed` and `starts` */
   readonly initialLabels?: ArrayLike<number>
 }
+
+/** The one recipe that takes an option; both take the others. */
+const recipeOf = { totalRows: 'scaled', seed: 'sklearn', starts: 'sklearn', initialLabels: 'sklearn' } as const
 
 export interface FitSettings {
   readonly components: number
@@ -50,12 +53,11 @@ const defaults = {
 /**
  * Options with their defaults.
  *
- * @throws FitOptionError if one is out of its range
+ * @throws FitOptionError if one is out of its range, of no use to the recipe, or excluded by another one
  */
-export function fitSettings(
-  recipe: 'scaled' | 'sklearn',
-  options: SummaryFitOptions & Pick<FitOptions, 'starts'>,
-): FitSettings {
+export function fitSettings(recipe: 'scaled' | 'sklearn', options: FitOptions): FitSettings {
+  demand(Object.hasOwn(defaults, recipe), 'recipe', recipe, '"scaled" or "sklearn"')
+  refusePairs(recipe, options)
   const { components = 10 } = options
   const settings = {
     components,
@@ -65,31 +67,40 @@ export function fitSettings(
     regularization: options.regularization ?? 1e-6,
     starts: options.starts ?? 5,
   }
+  const { weightConcentrationPrior, tolerance, maxIterations, regularization, starts } = settings
+  demand(isWhole(components, 1, 255), 'components', components, 'a whole number from 1 to 255')
   demand(
-    Number.isInteger(components) && components >= 1 && components <= 255,
-    'components',
-    components,
-    'a whole number from 1 to 255',
-  )
-  demand(
-    isPositive(settings.weightConcentrationPrior),
+    weightConcentrationPrior > 0 && weightConcentrationPrior < Infinity,
     'weightConcentrationPrior',
-    settings.weightConcentrationPrior,
+    weightConcentrationPrior,
     'a number above 0',
   )
-  demand(settings.tolerance >= 0, 'tolerance', settings.tolerance, '0 or more nats')
-  const { maxIterations } = settings
-  demand(Number.isInteger(maxIterations) && maxIterations >= 1, 'maxIterations', maxIterations, 'a whole number from 1')
-  const { regularization } = settings
+  demand(tolerance >= 0 && tolerance < Infinity, 'tolerance', tolerance, '0 or more nats')
+  demand(isWhole(maxIterations, 1), 'maxIterations', maxIterations, 'a whole number from 1')
   demand(regularization >= 0 && regularization < Infinity, 'regularization', regularization, 'a number from 0')
-  const { starts } = settings
-  demand(Number.isInteger(starts) && starts >= 1 && starts <= 100, 'starts', starts, 'a whole number from 1 to 100')
-  const { totalRows } = options
-  demand(totalRows === undefined || isPositive(totalRows), 'totalRows', totalRows, 'a number above 0')
+  demand(isWhole(starts, 1, 100), 'starts', starts, 'a whole number from 1 to 100')
+  const { totalRows = 1, seed = 0 } = options
+  demand(totalRows > 0 && totalRows < Infinity, 'totalRows', totalRows, 'a number above 0')
+  demand(isWhole(seed, 0, 2 ** 32 - 1), 'seed', seed, 'a whole number from 0 to 4294967295')
   return settings
 }
 
-const isPositive = (x: number) => x > 0 && x < Infinity
+function refusePairs(recipe: 'scaled' | 'sklearn', options: FitOptions): void {
+  for (const name of ['totalRows', 'seed', 'starts', 'initialLabels'] as const) {
+    if (options[name] !== undefined && recipeOf[name] !== recipe) {
+      const fix = `Add recipe: "${recipeOf[name]}", or drop ${name}`
+      throw new FitOptionError(`${name} excludes recipe "${recipe}"`, fix)
+    }
+  }
+  for (const name of ['seed', 'starts'] as const) {
+    if (options.initialLabels !== undefined && options[name] !== undefined) {
+      const message = `initialLabels exclude ${name}: they are the start`
+      throw new FitOptionError(message, `Drop ${name}, or leave the labels to k-means`)
+    }
+  }
+}
+
+const isWhole = (x: number, least: number, most = Infinity) => Number.isInteger(x) && x >= least && x <= most
 
 function demand(condition: boolean, name: string, value: unknown, range: string): void {
   if (!condition) throw new FitOptionError(`${name} is ${value}`, `Choose ${range}`)

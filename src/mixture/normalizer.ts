@@ -1,4 +1,5 @@
-import type { ColumnModel, NumericType } from './column-model.ts'
+import type { ColumnModel } from './column-model.ts'
+import { powersOfTen } from './decimals.ts'
 import { FitOptionError } from './errors.ts'
 import { type ModeQuadratics, type ModeTable, modeTable, resolveMode, rootCells } from './mode-table.ts'
 
@@ -24,6 +25,10 @@ export interface NormalizerOptions {
  * and exactly for `float` where that error is below half of the float's own ulp; only values below about 1e-290 std lose more, to
  * underflow. No method allocates.
  *
+ * With `roundTo` of the model, `double` and `float` values are restored to m / 10^roundTo: a value that has no more decimals comes back
+ * bit for bit while max(|x|, |mean|) is below 2^48 units of the last one, any other within half a unit on top of the error above; a `float`
+ * as the float next to that. Halves go up, numbers of 2^52 units or more have nothing to round and stay, and there is no -0.
+ *
  * @example
  * const normalizer = new Normalizer(model) // of two modes at 1.050006 and 7.049994, std 0.1126599
  * normalizer.normalize(Float64Array.of(1.5, 7), values, modes) // values 0.99857, -0.11094; modes 0, 1
@@ -33,7 +38,9 @@ export class Normalizer {
   /** 4 std of each mode, in the unit of the column */
   readonly #scale: Float64Array
   readonly #clip: number
-  readonly #type: NumericType
+  readonly #isFloat: boolean
+  /** 10^decimals that restored values have; 0 if they are not rounded */
+  readonly #unitsPerOne: number
   readonly #table: ModeTable
   readonly #unresolvedRows = new Int32Array(blockRows)
 
@@ -49,7 +56,8 @@ export class Normalizer {
     }
     this.#scale = this.#modes.std.map((std) => stdsPerUnit * std)
     this.#clip = clip
-    this.#type = model.type
+    this.#isFloat = model.type === 'float'
+    this.#unitsPerOne = unitsPerOne(model)
     this.#table = modeTable(this.#modes)
   }
 
@@ -89,9 +97,8 @@ export class Normalizer {
     const mean = this.#modes.mean
     const scale = this.#scale
     for (let i = 0; i < values.length; i++) out[i] = values[i] * scale[modes[i]] + mean[modes[i]]
-    if (this.#type === 'float') for (let i = 0; i < values.length; i++) out[i] = Math.fround(out[i])
-    // + 0: an integer column has no -0
-    else if (this.#type !== 'double') for (let i = 0; i < values.length; i++) out[i] = Math.round(out[i]) + 0
+    if (this.#unitsPerOne > 0) roundAll(out, values.length, this.#unitsPerOne)
+    if (this.#isFloat) for (let i = 0; i < values.length; i++) out[i] = Math.fround(out[i])
   }
 }
 
@@ -120,6 +127,23 @@ function lookUp(
     count += (mode + 1) >>> 8 // 1 for unresolved (255), else 0
   }
   return count
+}
+
+function unitsPerOne({ type, roundTo }: ColumnModel): number {
+  if (type === 'int' || type === 'long') return 1
+  return roundTo === undefined ? 0 : powersOfTen[roundTo]
+}
+
+/** From here on x + 0.5 is rounded itself. */
+const largestUnits = 2 ** 52
+
+/** The quotient of two integers that doubles hold exactly is the double nearest to the decimal fraction. */
+function roundAll(values: Float64Array, n: number, unitsPerOne: number): void {
+  for (let i = 0; i < n; i++) {
+    // Math.round takes four times as long, and gives -0.
+    const units = Math.floor(values[i] * unitsPerOne + 0.5)
+    if (Math.abs(units) < largestUnits) values[i] = units / unitsPerOne
+  }
 }
 
 function clipAll(values: Float64Array, n: number, clip: number): void {

@@ -1,9 +1,10 @@
+import { acceleratedInference } from './accelerated-inference.ts'
 import type { Blocks } from './blocks.ts'
 import { coarseBlocks } from './coarse-blocks.ts'
 import type { FitSettings } from './fit-options.ts'
 import { kMeans, largestFirst, nearestCentres } from './k-means.ts'
 import { emptyPosterior, type Posterior, type Priors } from './posterior.ts'
-import { inferPosterior, posteriorOfLabels } from './variational-inference.ts'
+import { posteriorOfLabels } from './variational-inference.ts'
 
 /** Blocks of rows that the starts are tried on: a try costs some milliseconds, however many rows there are. */
 const trialBlocks = 1024
@@ -12,32 +13,32 @@ const trialBlocks = 1024
 const finestShare = 1e-3
 
 /**
- * The start of recipe `sklearn` without labels: of some seeded k-means the one whose mixture ends with the highest bound on
- * about 1,024 blocks of the rows. scikit-learn tries one (n_init = 1), and its bounds differ by tens of nats between seeds.
+ * The start of recipe `sklearn` without labels: of some seeded k-means the one whose mixture has the highest bound after as many
+ * accelerated iterations on about 1,024 blocks of the rows as the fit itself may take; that mixture's posterior. With a single
+ * start it is scikit-learn's own, the M-step on k-means labels, whose bounds differ by tens of nats between seeds.
  *
  * @param blocks ascending
  * @param priors the same for all components, their mean and covariance those of the rows
  * @param seed   of the first start; each further one takes the next number
- * @returns the posterior after the M-step on that start's labels
  */
 export function seededStart(blocks: Blocks, priors: Priors, settings: FitSettings, seed: number): Posterior {
   const components = priors.mean.length
   const trial = trialOf(blocks, priors.mean[0], Math.sqrt(priors.covariance[0]))
   const started = (on: Blocks, centres: Float64Array) =>
     posteriorOfLabels(on, nearestCentres(on.value, centres), priors, emptyPosterior(components))
-  let best = kMeans(trial, components, seed)
+  if (settings.starts === 1) return started(blocks, kMeans(trial, components, seed))
+  let best: Posterior | undefined
   let highest = -Infinity
-  for (let start = 0; start < settings.starts && settings.starts > 1; start++) {
-    const drawn = kMeans(trial, components, seed + start)
-    // The order of the sticks matters: falling sizes mostly end higher, the drawn order on some data.
-    for (const centres of [largestFirst(trial, drawn), drawn]) {
-      const bound = inferPosterior(trial, priors, started(trial, centres), settings).lowerBounds.at(-1) ?? -Infinity
-      if (!(bound > highest)) continue
-      best = centres
-      highest = bound
-    }
+  for (let start = 0; start < settings.starts; start++) {
+    // Stick breaking expects falling weights.
+    const centres = largestFirst(trial, kMeans(trial, components, seed + start))
+    const { posterior, lowerBounds } = acceleratedInference(trial, priors, started(trial, centres), settings)
+    const bound = lowerBounds[lowerBounds.length - 1]
+    if (best !== undefined && !(bound > highest)) continue
+    best = posterior
+    highest = bound
   }
-  return started(blocks, best)
+  return best as Posterior
 }
 
 /** The blocks joined to about 1,024. */

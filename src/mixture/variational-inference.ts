@@ -40,17 +40,32 @@ export function inferPosterior(
   let converged = false
   componentTerms(start, terms)
   while (lowerBounds.length < maxIterations && !converged) {
-    sums.centre.set(terms.mean)
-    const negativeEntropy = assignmentSums(blocks, terms, sums)
-    if (recentred(sums)) assignmentSums(blocks, terms, sums)
-    maximize(sums, priors, start)
+    const bound = coordinateStep(blocks, priors, terms, sums, start)
     componentTerms(start, terms)
-    const bound = lowerBound(start, negativeEntropy)
     lowerBounds.push(bound)
     converged = Math.abs(bound - previous) < tolerance
     previous = bound
   }
   return { posterior: start, terms, lowerBounds, converged }
+}
+
+/**
+ * E-step and M-step: fills `out` with the posterior of the responsibilities that the terms give, and returns its bound, in nats.
+ *
+ * @param sums overwritten
+ */
+export function coordinateStep(
+  blocks: Blocks,
+  priors: Priors,
+  terms: ComponentTerms,
+  sums: AssignmentSums,
+  out: Posterior,
+): number {
+  sums.centre.set(terms.mean)
+  const negativeEntropy = assignmentSums(blocks, terms, sums)
+  if (recentred(sums)) assignmentSums(blocks, terms, sums)
+  maximize(sums, priors, out)
+  return lowerBound(out, negativeEntropy)
 }
 
 /**

@@ -15,10 +15,12 @@ export interface ModelTopicRecord {
 export interface DatasetModels {
   readonly dataset: string
   readonly versions: ReadonlyMap<number, Model>
-  /** versions with a tombstone that compaction has not removed yet, or whose record is corrupt */
-  readonly missing: ReadonlySet<number>
+  /** versions of which there is nothing but a corrupt record */
+  readonly corrupt: ReadonlySet<number>
   /** undefined before the first publication, or when the alias has been deleted */
   readonly alias: ModelAlias | undefined
+  /** The model that the alias names; if that one is corrupt the one before, as long as it exists. */
+  readonly current: Model | undefined
   /** the highest version ever seen, by whatever trace: the next one is above it */
   readonly highestVersion: number
 }
@@ -68,18 +70,17 @@ export function withRecord(
       version === 'current'
         ? withAlias(before, record.value, writerSchemas)
         : withVersion(before, version, record.value, writerSchemas)
-    return withDataset(catalogue, after)
+    return withDataset(catalogue, withCurrent(after))
   } catch (error) {
     if (!(error instanceof CorruptModelError)) throw error
-    const seen = version === 'current' ? before : withMissing(before, version)
+    const seen = version === 'current' ? before : withCurrent(withCorrupt(before, version))
     return withFinding(withDataset(catalogue, seen), record, keyText, error.message)
   }
 }
 
-/** The model that the alias names; undefined if there is none. */
+/** The model to normalize with; undefined if there is none. */
 export function currentModel(catalogue: ModelCatalogue, dataset: string): Model | undefined {
-  const models = catalogue.datasets.get(dataset)
-  return models?.alias === undefined ? undefined : models.versions.get(models.alias.version)
+  return catalogue.datasets.get(dataset)?.current
 }
 
 /** Versions that can be used, ascending. */
@@ -93,7 +94,14 @@ export function nextVersion(catalogue: ModelCatalogue, dataset: string): number 
 }
 
 function unknownDataset(dataset: string): DatasetModels {
-  return { dataset, versions: new Map(), missing: new Set(), alias: undefined, highestVersion: 0 }
+  return {
+    dataset,
+    versions: new Map(),
+    corrupt: new Set(),
+    alias: undefined,
+    current: undefined,
+    highestVersion: 0,
+  }
 }
 
 function withAlias(before: DatasetModels, value: Uint8Array | null, writerSchemas: WriterSchemas): DatasetModels {
@@ -112,26 +120,35 @@ function withVersion(
   value: Uint8Array | null,
   writerSchemas: WriterSchemas,
 ): DatasetModels {
+  const highestVersion = Math.max(before.highestVersion, version)
+  const corrupt = without(before.corrupt, version)
   if (value === null) {
-    const { versions } = before
-    return withMissing({ ...before, versions: new Map([...versions].filter(([known]) => known !== version)) }, version)
+    const versions = new Map([...before.versions].filter(([known]) => known !== version))
+    return { ...before, versions, corrupt, highestVersion }
   }
   const model = decodeModel(value, writerSchemaOf(value, writerSchemas))
   if (model.dataset !== before.dataset || model.version !== version) {
     throw new CorruptModelError(`The model says that it is ${model.dataset}/${model.version}`)
   }
-  return {
-    ...before,
-    versions: new Map(before.versions).set(version, model),
-    missing: new Set([...before.missing].filter((known) => known !== version)),
-    highestVersion: Math.max(before.highestVersion, version),
-  }
+  return { ...before, versions: new Map(before.versions).set(version, model), corrupt, highestVersion }
 }
 
-function withMissing(before: DatasetModels, version: number): DatasetModels {
+function withCorrupt(before: DatasetModels, version: number): DatasetModels {
   const highestVersion = Math.max(before.highestVersion, version)
   if (before.versions.has(version)) return { ...before, highestVersion }
-  return { ...before, missing: new Set(before.missing).add(version), highestVersion }
+  return { ...before, corrupt: new Set(before.corrupt).add(version), highestVersion }
+}
+
+/** A publication that is corrupt must not stop those who run; one that is deleted must: rows with its stamp could not be restored. */
+function withCurrent(models: DatasetModels): DatasetModels {
+  const { alias, versions, corrupt, current: last } = models
+  if (alias === undefined) return { ...models, current: undefined }
+  const kept = last !== undefined && corrupt.has(alias.version) ? versions.get(last.version) : undefined
+  return { ...models, current: versions.get(alias.version) ?? kept }
+}
+
+function without(versions: ReadonlySet<number>, version: number): ReadonlySet<number> {
+  return new Set([...versions].filter((known) => known !== version))
 }
 
 function withDataset(catalogue: ModelCatalogue, models: DatasetModels): ModelCatalogue {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import avro from 'avsc'
 import type { ColumnModel, NumericType } from '../mixture/column-model.ts'
+import { mostDecimals } from '../mixture/decimals.ts'
 import { CorruptModelError } from './errors.ts'
 import type { Model, ModelAlias, ModelContent } from './model.ts'
 import { modelAliasSchema, modelSchema } from './model-schemas.ts'
@@ -44,6 +45,7 @@ interface ColumnRecord {
   min: number
   max: number
   decimals: number
+  round_to: number | null
   weight: readonly number[]
   mean: readonly number[]
   std: readonly number[]
@@ -221,11 +223,15 @@ function fromModelRecord(record: ModelRecord): Model {
   }
 }
 
-function toColumnRecord({ lowerBound, ...column }: ColumnModel): ColumnRecord {
-  return { ...column, lower_bound: lowerBound }
+function toColumnRecord({ lowerBound, roundTo, ...column }: ColumnModel): ColumnRecord {
+  return { ...column, round_to: roundTo ?? null, lower_bound: lowerBound }
 }
 
 function fromColumnRecord(record: ColumnRecord): ColumnModel {
+  const { round_to: roundTo } = record
+  if (roundTo !== null && !(roundTo >= 0 && roundTo < mostDecimals)) {
+    throw new CorruptModelError(`Column "${record.name}" is to be rounded to ${roundTo} decimals`)
+  }
   // Named one by one: avsc's records have a prototype of their own, which strict comparisons and structuredClone mind.
   return {
     name: record.name,
@@ -236,6 +242,7 @@ function fromColumnRecord(record: ColumnRecord): ColumnModel {
     min: record.min,
     max: record.max,
     decimals: record.decimals,
+    ...(roundTo !== null && { roundTo }),
     weight: record.weight,
     mean: record.mean,
     std: record.std,

@@ -25,12 +25,36 @@ suite('column summary', () => {
         const ends = [0, ...cuts.sort((a, b) => a - b), values.length]
         const parts = ends.slice(1).map((end, i) => summaryOf(values.slice(ends[i], end), 1))
         const merged = new ColumnSummary(1)
-        for (const part of backwards ? parts.reverse() : parts) merged.merge(part)
+        for (const part of backwards ? parts.reverse() : parts) merged.merge(part.snapshot())
         deepEqual(merged.snapshot(), whole.snapshot())
         deepEqual(fitSummary(merged, { maxIterations: 20 }).means, expected.means)
       }),
       { seed: 1, numRuns: 25 },
     )
+  })
+
+  test('partitions summarized apart and joined in their order give the snapshot of all rows, around any centre', () => {
+    for (const draw of [shapes.timestamps, shapes.zeroSpike, shapes.normal]) {
+      const values = column(draw, 2000)
+      const centre = pilotCentre(values)
+      const expected = summaryOf(values, centre)
+      expected.addNulls(values.length)
+      fc.assert(
+        fc.property(fc.array(fc.nat(3), { minLength: 8, maxLength: 8 }), (partitionOf) => {
+          // Every value belongs to a partition, so that the parts' rows are mixed.
+          const parts = partitionOf.map(() => new ColumnSummary(centre))
+          for (const [i, value] of values.entries()) {
+            const part = parts[partitionOf[i % partitionOf.length]]
+            part.add(Float64Array.of(value))
+            part.addNulls(1)
+          }
+          const merged = new ColumnSummary(centre)
+          for (const part of parts) merged.merge(structuredClone(part.snapshot()))
+          deepEqual(merged.snapshot(), expected.snapshot())
+        }),
+        { seed: 1, numRuns: 10 },
+      )
+    }
   })
 
   test('its bins hold the mean and variance of all rows', () => {
@@ -77,7 +101,10 @@ suite('column summary', () => {
   test('it refuses NaN, infinities, and a summary around another centre', () => {
     throws(() => summaryOf(Float64Array.of(1, Number.NaN)), NonFiniteValueError)
     throws(() => summaryOf(Float64Array.of(Infinity)), NonFiniteValueError)
-    throws(() => summaryOf(Float64Array.of(1), 1).merge(summaryOf(Float64Array.of(1), 2)), SummaryMismatchError)
+    throws(
+      () => summaryOf(Float64Array.of(1), 1).merge(summaryOf(Float64Array.of(1), 2).snapshot()),
+      SummaryMismatchError,
+    )
   })
 })
 

@@ -1,5 +1,6 @@
 import { deepEqual, equal, ok, throws } from 'node:assert/strict'
 import { suite, test } from 'node:test'
+import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { columnModel } from '../../src/mixture/column-model.ts'
 import { ColumnSummary } from '../../src/mixture/column-summary.ts'
@@ -46,6 +47,14 @@ suite('recipe scaled', () => {
     const unseen = column(shapes.lognormal, 100_000, 2)
     const weighed = logLikelihood(fitSummary(summary, { totalRows: 1e9 }), unseen)
     ok(weighed > logLikelihood(fitSummary(summary), unseen) + 0.01)
+  })
+
+  test('all rows explain unseen ones as well as a sample of them does, or better', () => {
+    const unseen = column(shapes.lognormal, 100_000, 2)
+    const all = column(shapes.lognormal, 300_000, 1)
+    const sampled = fitMixture(all.subarray(0, 15_000), { totalRows: all.length })
+    const [whole, sample] = [fitMixture(all), sampled].map((mixture) => logLikelihood(mixture, unseen))
+    ok(whole >= sample - 5e-4, `${whole} < ${sample}`)
   })
 
   test('gives a value that holds a large share of the rows a mode of its own', () => {
@@ -257,22 +266,64 @@ suite('fitMixture', () => {
       throws(() => fitMixture(Float64Array.of(-1.7e308, 0, 1.7e308), { recipe }), ColumnSpanError)
       ok(fitMixture(Float64Array.of(-4e307, 1, 4e307), { recipe }).means.every(Number.isFinite))
     }
-    const refused: FitOptions[] = [
-      { components: 0 },
-      { components: 256 },
-      { components: 2.5 },
-      { weightConcentrationPrior: 0 },
-      { tolerance: -1 },
-      { maxIterations: 0 },
-      { recipe: 'sklearn', starts: 0 },
-      { regularization: Number.NaN },
-      { totalRows: 0 },
-      { weights: Float64Array.of(1, 2) },
-      { weights: Float64Array.of(1, 2, -1) },
-      { initialLabels: [0, 0, 0] },
-      { recipe: 'sklearn', initialLabels: [0, 0] },
-      { recipe: 'sklearn', initialLabels: [0, 0, 3] },
-    ]
-    for (const options of refused) throws(() => fitMixture(values, options), FitOptionError, JSON.stringify(options))
+  })
+})
+
+suite('options of a fit', () => {
+  const values = Float64Array.of(1, 2, 3)
+  const labels = [0, 0, 0]
+  const outOfRange: FitOptions[] = [
+    { recipe: 'sclaed' as 'scaled' },
+    { components: 0 },
+    { components: 256 },
+    { components: 2.5 },
+    { components: Number.NaN },
+    { weightConcentrationPrior: 0 },
+    { weightConcentrationPrior: -1 },
+    { weightConcentrationPrior: Infinity },
+    { tolerance: -1 },
+    { tolerance: Number.NaN },
+    { tolerance: Infinity },
+    { maxIterations: 0 },
+    { maxIterations: Infinity },
+    { regularization: -1 },
+    { regularization: Number.NaN },
+    { totalRows: 0 },
+    { totalRows: Number.NaN },
+    { weights: Float64Array.of(1, 2) },
+    { weights: Float64Array.of(1, 2, -1) },
+    { weights: Float64Array.of(1, 2, Number.NaN) },
+    { recipe: 'sklearn', starts: 0 },
+    { recipe: 'sklearn', starts: 101 },
+    { recipe: 'sklearn', seed: -1 },
+    { recipe: 'sklearn', seed: 0.5 },
+    { recipe: 'sklearn', seed: 2 ** 32 },
+    { recipe: 'sklearn', initialLabels: [0, 0] },
+    { recipe: 'sklearn', initialLabels: [0, 0, 3] },
+    { recipe: 'sklearn', initialLabels: [0, 0, -1] },
+  ]
+  for (const options of outOfRange) {
+    test(`out of range: ${inspect(options)}`, () => {
+      throws(() => fitMixture(values, options), FitOptionError)
+    })
+  }
+
+  const pairs: [FitOptions, RegExp, RegExp][] = [
+    [{ seed: 0 }, /seed excludes recipe "scaled"/, /Add recipe: "sklearn", or drop seed/],
+    [{ recipe: 'scaled', starts: 5 }, /starts excludes recipe "scaled"/, /Add recipe: "sklearn"/],
+    [{ initialLabels: labels }, /initialLabels excludes recipe "scaled"/, /Add recipe: "sklearn"/],
+    [{ recipe: 'sklearn', totalRows: 9 }, /totalRows excludes recipe "sklearn"/, /Add recipe: "scaled"/],
+    [{ recipe: 'sklearn', initialLabels: labels, seed: 1 }, /initialLabels exclude seed/, /Drop seed/],
+    [{ recipe: 'sklearn', initialLabels: labels, starts: 2 }, /initialLabels exclude starts/, /Drop starts/],
+  ]
+  for (const [options, message, fix] of pairs) {
+    test(`a pair that means nothing: ${inspect(options)}`, () => {
+      throws(() => fitMixture(values, options), { code: 'VGM_FIT_OPTION', exitCode: 2, message, fix })
+    })
+  }
+
+  test('undefined is as if an option were not there', () => {
+    const none = { seed: undefined, starts: undefined, initialLabels: undefined } as unknown as FitOptions
+    deepEqual(fitMixture(values, none).means, fitMixture(values).means)
   })
 })

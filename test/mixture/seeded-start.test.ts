@@ -10,21 +10,27 @@ const bounds: Record<'reference' | 'drawn', Record<string, readonly number[]>> =
   readFileSync(new URL('../fixtures/mixture-bounds.json', import.meta.url), 'utf8'),
 )
 
-function reachesMedian(values: Float64Array, [, , median]: readonly number[]): void {
-  const { lowerBound } = fitMixture(values, { recipe: 'sklearn' })
-  ok(lowerBound >= median - 1e-9 * Math.abs(median), `${lowerBound} is below ${median}`)
+/** Both stop where a step changes the bound by less: nats. */
+const tolerance = 1e-3
+
+function reachesMedian(values: Float64Array, [, , median]: readonly number[], seeds: readonly number[]): void {
+  for (const seed of seeds) {
+    const { lowerBound } = fitMixture(values, { recipe: 'sklearn', seed })
+    ok(lowerBound >= median - tolerance, `seed ${seed}: ${lowerBound} is below ${median}`)
+  }
 }
 
-suite('the seeded start of recipe sklearn reaches the median bound of scikit-learn over five seeds', () => {
+suite('the seeded starts of recipe sklearn reach the median bound of scikit-learn over five seeds', () => {
   for (const { dataset, values } of referenceData) {
     const expected = bounds.reference[dataset]
-    if (expected) test(`on ${dataset}`, () => reachesMedian(Float64Array.from(values), expected))
+    const seeds = Array.from({ length: 10 }, (_, i) => 50 * i)
+    if (expected) test(`on ${dataset}, with any seed`, () => reachesMedian(Float64Array.from(values), expected, seeds))
   }
   for (const [name, expected] of Object.entries(bounds.drawn)) {
     test(`on 50,000 rows of ${name}`, async () => {
       const dataSet = dataSets.find((candidate) => candidate.name === name)
       ok(dataSet)
-      reachesMedian(await dataSet.values(50_000, 1), expected)
+      reachesMedian(await dataSet.values(50_000, 1), expected, [0, 100])
     })
   }
 })

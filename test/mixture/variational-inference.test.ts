@@ -25,6 +25,23 @@ suite('variational inference', () => {
     )
   })
 
+  test('the bound never falls without regularization: any values, weights and components', () => {
+    const rows = fc.array(fc.tuple(finite, fc.integer({ min: 1, max: 1000 })), { minLength: 2, maxLength: 80 })
+    const components = fc.integer({ min: 1, max: 12 })
+    fc.assert(
+      fc.property(rows, components, fc.constantFrom('sklearn', 'scaled'), (drawn, most, recipe) => {
+        const xs = Float64Array.from(drawn, ([x]) => x)
+        const weights = Float64Array.from(drawn, ([, weight]) => weight)
+        const { lowerBounds } = fitMixture(xs, { recipe, weights, components: most, regularization: 0 })
+        for (let i = 1; i < lowerBounds.length; i++) {
+          const [before, after] = [lowerBounds[i - 1], lowerBounds[i]]
+          ok(after >= before - 1e-9 * Math.abs(before) - 1e-7, `iteration ${i}: ${after - before} of ${before}`)
+        }
+      }),
+      { seed: 1, numRuns: 300 },
+    )
+  })
+
   for (const [shape, draw] of Object.entries(shapes)) {
     for (const recipe of ['sklearn', 'scaled'] as const) {
       test(`the bound never falls without regularization: ${shape}, ${recipe}`, () => {

@@ -74,6 +74,35 @@ suite('model catalogue', () => {
     equal(nextVersion(catalogue, 'flights'), 3)
   })
 
+  test('a corrupt publication leaves the model before it in use, until it or its version is mended', () => {
+    const before = [
+      ['flights/1', model(1)],
+      ['flights/current', alias(1)],
+    ] as const
+    const corrupt = [
+      ['flights/2', Buffer.from('nonsense')],
+      ['flights/current', alias(2)],
+    ] as const
+    const used = (...records: readonly (readonly [string, Uint8Array | null])[]) =>
+      currentModel(catalogueOf(...records), 'flights')?.version
+    equal(used(...before, ...corrupt), 1)
+    equal(used(...before, ...corrupt, ['flights/2', model(2)]), 2)
+    equal(used(...before, ...corrupt, ['flights/3', model(3)], ['flights/current', alias(3)]), 3)
+    equal(used(...before, ...corrupt, ['flights/1', null]), undefined)
+    equal(used(...before, ...corrupt, ['flights/2', null]), undefined)
+    // Whoever begins after compaction does not know what was before.
+    equal(used(before[0], ...corrupt), undefined)
+  })
+
+  test('without the alias, or the version that it names, there is no current model', () => {
+    const published = [
+      ['flights/1', model(1)],
+      ['flights/current', alias(1)],
+    ] as const
+    equal(currentModel(catalogueOf(...published, ['flights/current', null]), 'flights'), undefined)
+    equal(currentModel(catalogueOf(...published, ['flights/1', null]), 'flights'), undefined)
+  })
+
   test('a model under the key of another is corrupt', () => {
     const catalogue = catalogueOf(['flights/1', model(2)], ['trains/2', model(2)])
     equal(catalogue.findings.length, 2)

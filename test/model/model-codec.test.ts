@@ -1,4 +1,4 @@
-import { deepEqual, equal, notEqual, throws } from 'node:assert/strict'
+import { deepEqual, equal, notEqual, ok, throws } from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { suite, test } from 'node:test'
 import avro from 'avsc'
@@ -89,6 +89,35 @@ suite('model codec', () => {
       type.toBuffer({ ...record, approved_by: 'me' }),
     ])
     deepEqual(decodeModel(value, JSON.stringify(newer)), published())
+  })
+
+  test('a model of version 0.1.0, which knew no rounding, is read as one without it', () => {
+    const older = JSON.parse(modelSchema)
+    const column = older.fields.find((field: { name: string }) => field.name === 'columns').type.items
+    column.fields = column.fields.filter((field: { name: string }) => field.name !== 'round_to')
+    const type = avro.Type.forSchema(structuredClone(older))
+    const bytes = encodeModel(published(), 1)
+    const record = avro.Type.forSchema(JSON.parse(modelSchema)).fromBuffer(Buffer.from(bytes.subarray(5)))
+    const value = Buffer.concat([bytes.subarray(0, 5), type.toBuffer(record)])
+    ok(value.length < bytes.length)
+    deepEqual(decodeModel(value, JSON.stringify(older)), published())
+  })
+
+  test('the decimals that a column is rounded to survive, and count as content', () => {
+    const content = exampleContent()
+    const rounded = { ...content, columns: [{ ...content.columns[0], roundTo: 2 }] }
+    const model: Model = { ...published(), ...rounded, contentSha256: contentHash(rounded) }
+    deepEqual(decodeModel(encodeModel(model, 1)), model)
+    notEqual(contentHash(rounded), contentHash(content))
+  })
+
+  test('decimals that no double has are refused', () => {
+    for (const roundTo of [-1, 15]) {
+      const content = exampleContent()
+      const columns = [{ ...content.columns[0], roundTo }]
+      const model: Model = { ...published(), columns, contentSha256: contentHash({ ...content, columns }) }
+      throws(() => decodeModel(encodeModel(model, 1)), { code: 'VGM_MODEL_CORRUPT', message: /"delay".*decimals/ })
+    }
   })
 
   test('our schemas are those that their names say', () => {

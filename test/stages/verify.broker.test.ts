@@ -1,8 +1,12 @@
 import { deepEqual, equal } from 'node:assert/strict'
 import { suite, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Kafka, Partitioners } from 'kafkajs'
 import { ClusterAdmin } from '../../src/kafka/admin.ts'
+import { BrokerConnections } from '../../src/kafka/broker-connections.ts'
+import type { ConnectionSettings } from '../../src/kafka/connection-settings.ts'
 import { createControlClient } from '../../src/kafka/control-client.ts'
+import { openTransactions } from '../../src/kafka/open-transactions.ts'
 import { StockReader } from '../../src/kafka/stock-reader.ts'
 import { listDeadLetters, showDeadLetter } from '../../src/stages/dead-letters.ts'
 import type { StockRow } from '../../src/stages/verify/stock-log.ts'
@@ -19,7 +23,7 @@ async function connect() {
 }
 
 async function write(
-  kafka: Kafka,
+  { kafka, settings }: { kafka: Kafka; settings: ConnectionSettings },
   topic: string,
   rows: readonly StockRow[],
   ending: 'commit' | 'abort',
@@ -42,11 +46,16 @@ async function write(
   await transaction.send({ topic, messages: messages as Parameters<typeof transaction.send>[0]['messages'] })
   await transaction[ending]()
   await producer.disconnect()
+  // The marker comes after the answer: without waiting for it, rows of the next transaction may come before.
+  const connections = new BrokerConnections(settings)
+  while ((await openTransactions(connections, [{ topic, partition: 0 }])).length > 0) await sleep(20)
+  await connections.close()
 }
 
 suite('verify, on a broker', () => {
   test('finds an injected loss, double, move, wrong mode and wrong version, whatever markers stand between', async (t) => {
-    const { settings, kafka, admin } = await connect()
+    const stock = await connect()
+    const { settings, admin } = stock
     const log = new StockReader(settings, silent)
     t.after(() => Promise.all([log.close(), admin.close()]))
     const data = uniqueName('verify')
@@ -66,13 +75,13 @@ suite('verify, on a broker', () => {
       'vgm.source.partition': '0',
     }
     // Two transactions in raw: the second one's rows stand after a marker, at offset + 1.
-    await write(kafka, names.raw, topics.raw.slice(0, 200), 'commit')
-    await write(kafka, names.raw, topics.raw.slice(200), 'commit')
+    await write(stock, names.raw, topics.raw.slice(0, 200), 'commit')
+    await write(stock, names.raw, topics.raw.slice(200), 'commit')
     const letter = {
       ...topics.raw[390],
       headers: { ...topics.raw[390].headers, ...letterHeaders, 'vgm.source.offset': '391' },
     }
-    await write(kafka, names.deadLetters, [letter], 'commit')
+    await write(stock, names.deadLetters, [letter], 'commit')
     const { normalized, restored } = topics
     normalized[250] = { ...normalized[250], value: normalizedValue(exampleFlight(250), exampleModel(1), 1) }
     normalized[300] = {
@@ -87,11 +96,11 @@ suite('verify, on a broker', () => {
     restored.splice(100, 0, restored[100])
     normalized.splice(50, 1) // lost
     restored.splice(50, 1)
-    await write(kafka, names.normalized, normalized.slice(0, 120), 'commit')
-    await write(kafka, names.normalized, normalized.slice(120, 180), 'abort')
-    await write(kafka, names.normalized, normalized.slice(120), 'commit')
-    await write(kafka, names.restored, restored, 'commit')
-    await write(kafka, names.restored, restored.slice(0, 5), 'abort') // the end is aborted rows and markers only
+    await write(stock, names.normalized, normalized.slice(0, 120), 'commit')
+    await write(stock, names.normalized, normalized.slice(120, 180), 'abort')
+    await write(stock, names.normalized, normalized.slice(120), 'commit')
+    await write(stock, names.restored, restored, 'commit')
+    await write(stock, names.restored, restored.slice(0, 5), 'abort') // the end is aborted rows and markers only
 
     const audited = async (topic: string) => ({
       topic,
@@ -128,14 +137,15 @@ suite('verify, on a broker', () => {
   })
 
   test('reads ranges to an end that holds no rows, and one partition twice at the same time', async (t) => {
-    const { settings, kafka, admin } = await connect()
+    const stock = await connect()
+    const { settings, admin } = stock
     const log = new StockReader(settings, silent, { waitingRows: 20 })
     t.after(() => Promise.all([log.close(), admin.close()]))
     const topic = uniqueName('ranges')
     await admin.ensureRowTopic({ topic, partitions: 2 })
     const { raw } = exampleTopics(100)
-    await write(kafka, topic, raw, 'commit')
-    await write(kafka, topic, raw.slice(0, 10), 'abort')
+    await write(stock, topic, raw, 'commit')
+    await write(stock, topic, raw.slice(0, 10), 'abort')
     const [{ high }] = await admin.watermarks(topic)
     equal(high, 112)
     const count = async (start: number, end: number) => {

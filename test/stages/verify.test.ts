@@ -149,6 +149,83 @@ suite('verify', () => {
     deepEqual(await faults(topics), { ...none, wrong: 2 })
   })
 
+  /** 300 flights whose distances are these in the raw and the restored topic, under a model that rounds to two decimals. */
+  async function wrongDistances(
+    raw: (i: number) => number,
+    restored: (x: number, i: number) => number,
+  ): Promise<number> {
+    const topics = exampleTopics(300)
+    const model = exampleModel(1)
+    const columns = model.columns.map((column) => (column.name === 'distance' ? { ...column, roundTo: 2 } : column))
+    const rounding = { ...model, columns }
+    for (let i = 0; i < 300; i++) {
+      const flight = { ...exampleFlight(i), distance: raw(i) }
+      topics.raw[i] = { ...topics.raw[i], value: rawValue(flight) }
+      topics.normalized[i] = { ...topics.normalized[i], value: normalizedValue(flight, rounding) }
+      topics.restored[i] = { ...topics.restored[i], value: rawValue({ ...flight, distance: restored(raw(i), i) }) }
+    }
+    const { lost, doubled, reordered, wrong } = await faults(topics, { models: () => rounding })
+    deepEqual({ lost, doubled, reordered }, { lost: 0, doubled: 0, reordered: 0 })
+    return wrong
+  }
+  const cents = (i: number) => Number(`${(7919 * i) % 300_000}e-2`)
+  const nextDouble = (x: number) => x * (1 + Number.EPSILON) + Number.MIN_VALUE
+
+  test('takes a value without further decimals than its column is rounded to for right only if it is equal', async () => {
+    equal(await wrongDistances(cents, (x) => x), 0)
+    equal(await wrongDistances(cents, (x, i) => (i === 70 ? nextDouble(x) : x)), 1)
+    equal(await wrongDistances(cents, (x, i) => (i === 70 ? Number((x + 0.01).toFixed(2)) : x)), 1)
+    // The sign of a zero is no part of a value.
+    equal(
+      await wrongDistances(
+        (i) => (i === 7 ? -0 : cents(i)),
+        (x) => x + 0,
+      ),
+      0,
+    )
+  })
+
+  test('takes a value with more decimals for right within half a unit of the last one', async () => {
+    const thousandths = (i: number) => Number(`${79_193 * i}e-4`)
+    equal(await wrongDistances(thousandths, (x) => Number(x.toFixed(2))), 0)
+    equal(await wrongDistances(thousandths, (x, i) => Number((x + (i === 70 ? 0.01 : 0)).toFixed(2))), 1)
+    // Every one is as near as without rounding, and no row was rounded.
+    equal(await wrongDistances(thousandths, nextDouble), 300)
+    // Halves: either neighbour is as near.
+    equal(
+      await wrongDistances(
+        (i) => i + 0.125,
+        (x) => x - 0.005,
+      ),
+      0,
+    )
+    equal(
+      await wrongDistances(
+        (i) => i + 0.125,
+        (x) => Number((x + 0.005).toFixed(2)),
+      ),
+      0,
+    )
+  })
+
+  test('counts rows exactly around values that were rounded', async () => {
+    const topics = exampleTopics(300)
+    const model = exampleModel(1)
+    const rounding = { ...model, columns: model.columns.map((column) => ({ ...column, roundTo: 2 })) }
+    for (let i = 0; i < 300; i++) {
+      const flight = { ...exampleFlight(i), distance: i / 7 }
+      topics.raw[i] = { ...topics.raw[i], value: rawValue(flight) }
+      topics.normalized[i] = { ...topics.normalized[i], value: normalizedValue(flight, rounding) }
+      topics.restored[i] = {
+        ...topics.restored[i],
+        value: rawValue({ ...flight, distance: Number((i / 7).toFixed(2)) }),
+      }
+    }
+    topics.restored.splice(200, 1)
+    topics.restored.splice(100, 0, topics.restored[100])
+    deepEqual(await faults(topics, { models: () => rounding }), { ...none, lost: 1, doubled: 1 })
+  })
+
   test('lets rows be missing that are dead letters with unchanged bytes', async () => {
     const topics = exampleTopics(300)
     topics.deadLetters.push(deadLetter(topics.raw[10], 10), deadLetter(topics.raw[20], 20))
@@ -170,6 +247,20 @@ suite('verify', () => {
     topics.deadLetters.push(deadLetter(changed, 10), deadLetter(topics.raw[20], 20), deadLetter(topics.raw[20], 20))
     topics.normalized.splice(10, 1)
     deepEqual(await faults(topics, withoutRestored), { ...none, wrong: 1, doubled: 2 })
+  })
+
+  test('takes a dead letter of a dead letter that was sent again, with headers that have no value', async () => {
+    const topics = exampleTopics(300)
+    const headers = { empty: null, twice: [null, Buffer.alloc(0)], 'vgm.source.offset': '7', 'vgm.stage': 'restore' }
+    topics.raw[10] = { ...topics.raw[10], headers }
+    const { headers: added } = deadLetter(topics.raw[10], 10)
+    topics.deadLetters.push({
+      ...topics.raw[10],
+      headers: { ...headers, ...added, 'vgm.source.offset': ['7', '10'], 'vgm.stage': ['restore', 'normalize'] },
+    })
+    topics.normalized.splice(10, 1)
+    topics.restored.splice(10, 1)
+    deepEqual(await faults(topics), none)
   })
 
   test('finds a dead letter that nothing is wrong with', async () => {

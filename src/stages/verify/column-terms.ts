@@ -67,19 +67,47 @@ function isTied(terms: ColumnTerms, a: number, b: number, x: number): boolean {
   return Math.abs(score(terms, a, x) - score(terms, b, x)) <= tieShare * Math.max(size(a), size(b))
 }
 
+/** What restoring a number depends on. */
+export interface RestoredTerms {
+  /** of the raw column */
+  readonly type: string
+  /** of the row's mode */
+  readonly mean: number
+  /** decimals that the column is rounded to */
+  readonly roundTo: number | undefined
+}
+
 /**
  * Whether a restored number is as near to the raw one as promised: integers are equal, doubles within 4 ulp of
- * max(|x|, |mean|), floats equal where that is below half their own ulp and else within both together.
- *
- * @param type of the raw column
+ * max(|x|, |mean|), floats equal where that is below half their own ulp and else within both together. Of a rounded column,
+ * doubles and floats without further decimals are equal, others within half a unit of the last one.
  */
-export function isRestored(type: string, raw: number, restored: number, mean: number): boolean {
+export function isRestored(raw: number, restored: number, { type, mean, roundTo }: RestoredTerms): boolean {
   if (raw === restored) return true
   if (type === 'int' || type === 'long') return false
+  if (roundTo !== undefined) return isRounded(raw, restored, { type, mean, roundTo })
   const bound = 4 * ulp(Math.max(Math.abs(raw), Math.abs(mean)))
   if (type !== 'float') return Math.abs(raw - restored) <= bound
   const halfFloatUlp = floatUlp(raw) / 2
   return bound >= halfFloatUlp && Math.abs(raw - restored) <= bound + halfFloatUlp
+}
+
+/** 4 of the round trip; the others of scaling, rounding, scaling back, and of the comparison itself. */
+const roundedUlps = 8
+
+function isRounded(
+  raw: number,
+  restored: number,
+  { type, mean, roundTo }: RestoredTerms & { readonly roundTo: number },
+): boolean {
+  const inType = type === 'float' ? Math.fround : (x: number) => x
+  const decimal = (x: number) => inType(Number(x.toFixed(roundTo)))
+  const halfUnit = 10 ** -roundTo / 2
+  const error = roundedUlps * ulp(Math.max(Math.abs(raw), Math.abs(mean)))
+  // Far out a unit is no more than a few ulp, and such numbers stay as they are.
+  if (error < halfUnit && (decimal(raw) === raw || decimal(restored) !== restored)) return false
+  const halfFloatUlp = type === 'float' ? floatUlp(Math.max(Math.abs(raw), Math.abs(restored))) / 2 : 0
+  return Math.abs(raw - restored) <= halfUnit + error + halfFloatUlp
 }
 
 const scratch = new DataView(new ArrayBuffer(8))

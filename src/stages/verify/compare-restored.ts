@@ -11,6 +11,16 @@ import type { StockRow } from './stock-log.ts'
 /** A normalized row, with the raw row that it was made of; without one if it should not exist. */
 export type NormalizedRow = Pair<StockRow, StockRow>
 
+/** How closely the numbers of a column are printed. */
+interface Precision {
+  /** what rounding errors are relative to: the largest mean */
+  readonly scale: number
+  /** that restored numbers are rounded to, or `unrounded` */
+  readonly decimals: number
+}
+
+const unrounded = Number.POSITIVE_INFINITY
+
 /**
  * Compares restored rows with the raw rows that they come from. Equal bytes are equal; otherwise both are decoded, passed-through
  * fields must be equal and modelled ones within the bounds of exactness, for which the mean of the row's mode counts.
@@ -53,10 +63,10 @@ export class RestoredComparison implements Comparison<NormalizedRow, StockRow> {
   }
 
   prints(rows: readonly NormalizedRow[], restored: readonly StockRow[]): Prints {
-    const scales = this.#scales(rows)
+    const precisions = this.#precisions(rows)
     return {
-      expected: rows.map(({ expected }) => expected && this.#print(expected, scales)),
-      found: restored.map((row) => this.#print(row, scales)),
+      expected: rows.map(({ expected }) => expected && this.#print(expected, precisions)),
+      found: restored.map((row) => this.#print(row, precisions)),
     }
   }
 
@@ -84,12 +94,12 @@ export class RestoredComparison implements Comparison<NormalizedRow, StockRow> {
     const { clip } = this.#rules
     if (clip !== undefined && Math.abs(found.value) >= clip) return true
     const mean = column.mean[found.mode]
-    return mean !== undefined && isRestored(modelledType, raw, restored, mean)
+    return mean !== undefined && isRestored(raw, restored, { type: modelledType, mean, roundTo: column.roundTo })
   }
 
-  /** By column, what rounding errors of restored numbers are relative to: the largest mean of all versions in use. */
-  #scales(rows: readonly NormalizedRow[]): ReadonlyMap<string, number> {
-    const scales = new Map<string, number>()
+  /** By column, how closely its numbers are printed: as the coarsest of all versions in use. */
+  #precisions(rows: readonly NormalizedRow[]): ReadonlyMap<string, Precision> {
+    const precisions = new Map<string, Precision>()
     const versions = new Set<number>()
     for (const {
       found: { value },
@@ -99,23 +109,27 @@ export class RestoredComparison implements Comparison<NormalizedRow, StockRow> {
       if (fields !== undefined) versions.add(Number(fields[type!.fields[0].name]))
     }
     for (const version of versions) {
-      for (const { name, mean } of this.#models(version)?.columns ?? []) {
-        scales.set(name, Math.max(scales.get(name) ?? 0, ...mean.map(Math.abs)))
+      for (const { name, mean, roundTo = unrounded } of this.#models(version)?.columns ?? []) {
+        const before = precisions.get(name) ?? { scale: 0, decimals: unrounded }
+        const scale = Math.max(before.scale, ...mean.map(Math.abs))
+        precisions.set(name, { scale, decimals: Math.min(before.decimals, roundTo) })
       }
     }
-    return scales
+    return precisions
   }
 
-  #print(row: StockRow, scales: ReadonlyMap<string, number>): string | undefined {
+  #print(row: StockRow, precisions: ReadonlyMap<string, Precision>): string | undefined {
     const { value } = row
     if (value === null) return framePrint(row)
     const type = this.#types.get(schemaIdOf(value) ?? Number.NaN)
     const fields = type && decodeRow(type, value)
     if (fields === undefined) return undefined
     const body = fieldsPrint(type!, fields, (name, field) => {
-      const scale = scales.get(name)
-      if (scale === undefined || typeof field !== 'number') return valueText(field)
-      return roundedText(field, Math.max(scale, Math.abs(field)))
+      const precision = precisions.get(name)
+      if (precision === undefined || typeof field !== 'number') return valueText(field)
+      const { scale, decimals } = precision
+      const rounded = decimals === unrounded ? field : Number(field.toFixed(decimals))
+      return roundedText(rounded, Math.max(scale, Math.abs(field)))
     })
     return `${framePrint(row)}|${body}`
   }

@@ -1,4 +1,4 @@
-import type { StockHeaders, StockRow } from './stock-log.ts'
+import type { HeaderValue, StockHeaders, StockRow } from './stock-log.ts'
 
 /** What differs between two rows beside their values: key, timestamp, headers; undefined if nothing does. */
 export function frameDifference(expected: StockRow, found: StockRow): string | undefined {
@@ -36,10 +36,12 @@ function headersDifference(expected: StockHeaders, found: StockHeaders): string 
   return undefined
 }
 
-function valuesOf(value: StockHeaders[string]): readonly (Buffer | string)[] {
+function valuesOf(value: StockHeaders[string]): readonly HeaderValue[] {
   return Array.isArray(value) ? value : value === undefined ? [] : [value]
 }
 
-const latin1 = (value: Buffer | string) => (typeof value === 'string' ? value : value.toString('latin1'))
+/** A header may have no value, which is not an empty one: text that no bytes have. */
+const latin1 = (value: HeaderValue) =>
+  value === null ? '\u2205' : typeof value === 'string' ? value : value.toString('latin1')
 
 const keyText = ({ key }: StockRow) => (key === null ? 'null' : JSON.stringify(key.toString()))

@@ -21,14 +21,14 @@ const exactLimit = 2 ** 49
  * Whether a row could have been normalized although it is a dead letter: else a stage that throws everything away would pass.
  *
  * Says so only if there is no doubt: the value decodes to its last byte, and every column of the model that the dead letter names
- * is there with a fitting type and is null or a finite number with a finite result.
+ * is there with a fitting type and is null or a finite number with a finite result, and no name is in the way.
  */
 export function isNeedlessDeadLetter(row: StockRow, letter: StockRow, types: RowTypes, models: ModelVersions): boolean {
   const model = models(Number(headerText(letter, deadLetterHeaders.modelVersion)))
   const id = row.value === null ? undefined : schemaIdOf(row.value)
   const type = id === undefined ? undefined : types.get(id)
   const fields = type && decodeWith(type.type, row.value!)
-  if (model === undefined || fields === undefined) return false
+  if (model === undefined || fields === undefined || type!.takesOurNames) return false
   return model.columns.every((column) => {
     const field = type!.fields.find(({ name }) => name === column.name)
     if (field?.numericType === undefined || !families[column.type].includes(field.numericType)) return false

@@ -23,6 +23,8 @@ export interface RowType {
   readonly fields: readonly RowField[]
   /** of the parsing canonical form: equal for schemas that write the same bytes */
   readonly fingerprint: string
+  /** whether it has a name that a normalized schema adds: unless normalize was told another one, it cannot take these rows */
+  readonly takesOurNames: boolean
 }
 
 const wideLong = avro.types.LongType.__with({
@@ -96,7 +98,8 @@ function compileRowType(id: number, schema: string | undefined): RowType | undef
   if (schema === undefined) return undefined
   try {
     const json = JSON.parse(schema) as { fields: { name: string; type: unknown; 'vgm.type'?: string }[] }
-    const type = avro.Type.forSchema(JSON.parse(schema))
+    const types: Record<string, avro.Type> = {}
+    const type = avro.Type.forSchema(JSON.parse(schema), { registry: types })
     return {
       id,
       type,
@@ -107,6 +110,9 @@ function compileRowType(id: number, schema: string | undefined): RowType | undef
         numericType: numericType(field.type),
       })),
       fingerprint: type.fingerprint('sha256').toString('hex'),
+      takesOurNames:
+        json.fields.some(({ name }) => name === 'model_version') ||
+        [`${type.name}Normalized`, 'io.vgmstream.ModeValue'].some((name) => Object.hasOwn(types, name)),
     }
   } catch {
     // Its rows are dead letters; any that are not get reported one by one.

@@ -15,7 +15,10 @@ export interface StockRow {
   readonly headers?: StockHeaders | undefined
 }
 
-export type StockHeaders = Readonly<Record<string, Buffer | string | (Buffer | string)[] | undefined>>
+/** Clients type it as if there were no null; Kafka has it. */
+export type HeaderValue = Buffer | string | null
+
+export type StockHeaders = Readonly<Record<string, HeaderValue | HeaderValue[] | undefined>>
 
 /** Something that gives its items in pieces; a new piece is made when the one before is used up. */
 export interface Source<T> {
@@ -37,9 +40,12 @@ export interface StockLog {
   close(): Promise<void>
 }
 
-/** The first value of a header as text; undefined if there is none. */
+/**
+ * The last value of a header as text; undefined if there is none. The last, because what a stage adds comes after the row's own: a
+ * dead letter that was sent again and failed again has ours twice.
+ */
 export function headerText({ headers }: StockRow, name: string): string | undefined {
   const value = headers?.[name]
-  const first = Array.isArray(value) ? value[0] : value
-  return first === undefined ? undefined : first.toString()
+  const last = Array.isArray(value) ? value.at(-1) : value
+  return last?.toString()
 }
