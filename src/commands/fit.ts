@@ -1,7 +1,8 @@
-import { type Command, Option } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { sampleGroup, topicNames } from '../config/names.ts'
 import { softwareVersion } from '../config/software-version.ts'
-import type { SummaryFitOptions } from '../mixture/fit-options.ts'
+import { UsageError } from '../errors.ts'
+import { fitSettings, type SummaryFitOptions } from '../mixture/fit-options.ts'
 import type { Model } from '../model/model.ts'
 import { publishModel } from '../model/publish-model.ts'
 import { createProgress } from '../observe/progress.ts'
@@ -13,6 +14,7 @@ import {
   datasetCommand,
   type OpenCluster,
   parseCount,
+  parseLimit,
   parseList,
   parseNumber,
   parseSeed,
@@ -22,6 +24,7 @@ import {
 import { modelPlot } from './model-plot.ts'
 import { withModelsTarget } from './models.ts'
 import { offsetsBetween, partitionsOf, requireTopic, topicEnds, topicStarts } from './row-topics.ts'
+import { scanInThreads } from './scan-members.ts'
 
 export interface FitDatasetOptions {
   readonly dataset: string
@@ -34,7 +37,10 @@ export interface FitDatasetOptions {
   readonly recipe: 'scaled' | 'sklearn'
   readonly mixture: SummaryFitOptions
   readonly minWeight: number
+  readonly roundToDecimals?: boolean
   readonly seed: number
+  /** threads that read, each a share of the partitions [1: this one] */
+  readonly members?: number
 }
 
 /** Trains on a topic and publishes the model as the data set's current one. */
@@ -43,7 +49,7 @@ export async function fitDataset(
   options: FitDatasetOptions,
   onProgress: (rows: number, of: number) => void,
 ): Promise<Model> {
-  const { dataset, source, sampleTopic, rawTopic, modelsTopic, columns } = options
+  const { dataset, source, sampleTopic, rawTopic, modelsTopic, columns, members = 1 } = options
   const { rows, registry, signal, log } = cluster
   const topic = source === 'raw' ? rawTopic : sampleTopic
   await partitionsOf(cluster, rawTopic)
@@ -58,6 +64,7 @@ export async function fitDataset(
         ...options,
         columns,
         reader,
+        ...(members > 1 && { scan: scanInThreads(cluster, members) }),
         registry,
         starts,
         ends,
@@ -91,7 +98,15 @@ async function rowsSampledFrom(
 
 /** What `--json` prints of a model. */
 export function modelSummary({ dataset, version, columns }: Model) {
-  return { dataset, version, columns: columns.map(({ name, mean }) => ({ name, modes: mean.length })) }
+  return {
+    dataset,
+    version,
+    columns: columns.map(({ name, mean, roundTo }) => ({
+      name,
+      modes: mean.length,
+      ...(roundTo !== undefined && { roundTo }),
+    })),
+  }
 }
 
 interface FitFlags extends DatasetFlags {
@@ -103,7 +118,9 @@ interface FitFlags extends DatasetFlags {
   readonly tolerance?: number
   readonly maxIterations?: number
   readonly minWeight: number
-  readonly seed: number
+  readonly decimals: 'all' | 'learn'
+  readonly seed?: number
+  readonly members: number
   readonly rawTopic?: string
   readonly sampleTopic?: string
 }
@@ -118,11 +135,17 @@ export function fitCommand(): Command {
         .default('scaled'),
     )
     .option('--components <n>', 'most modes of a column (default: 10)', parseCount)
-    .option('--concentration <x>', 'prior of the Dirichlet process (default: 1/components)', parseNumber)
+    .option('--concentration <x>', 'prior of the Dirichlet process (default: 1/components)', parseLimit)
     .option('--tolerance <nats>', 'stop when the bound changes by less', parseNumber)
     .option('--max-iterations <n>', 'stop after so many', parseCount)
-    .option('--min-weight <share>', 'leave modes of less weight out', parseNumber, 0.005)
-    .option('--seed <n>', 'of the start of recipe sklearn', parseSeed, 0)
+    .option('--min-weight <share>', 'leave modes of less weight out', parseWeight, 0.005)
+    .addOption(
+      new Option('--decimals <which>', "'learn' the column's, and restore values rounded to them")
+        .choices(['all', 'learn'])
+        .default('all'),
+    )
+    .option('--seed <n>', 'of the starts of recipe sklearn (default: 0)', parseSeed)
+    .option('--members <n>', 'threads that read, each a share of the partitions', parseCount, 1)
     .option('--raw-topic <topic>', 'instead of <dataset>.raw')
     .option('--sample-topic <topic>', 'instead of <dataset>.sample')
     .action(async (flags: FitFlags) => {
@@ -135,9 +158,21 @@ export function fitCommand(): Command {
         ...(tolerance !== undefined && { tolerance }),
         ...(maxIterations !== undefined && { maxIterations }),
       }
+      refusePairs(flags)
+      // Before a topic is read in vain; the flags are called as the library's options are.
+      fitSettings(flags.recipe, mixture)
       await withCluster(flags, async (cluster) => {
         const progress = createProgress('fit')
-        const options = { ...flags, dataset, rawTopic: raw, sampleTopic: sample, mixture }
+        const roundToDecimals = flags.decimals === 'learn'
+        const options = {
+          ...flags,
+          seed: flags.seed ?? 0,
+          dataset,
+          rawTopic: raw,
+          sampleTopic: sample,
+          mixture,
+          roundToDecimals,
+        }
         const model = await fitDataset(cluster, options, progress.update).finally(progress.end)
         const plots = model.columns.map((column) => modelPlot(column)).join('\n\n')
         printResult(
@@ -147,4 +182,18 @@ export function fitCommand(): Command {
         )
       })
     })
+}
+
+/** @throws UsageError if one flag makes another one mean nothing */
+function refusePairs({ recipe, seed, source, sampleTopic }: FitFlags): void {
+  if (seed !== undefined && recipe === 'scaled')
+    throw new UsageError('--seed excludes --recipe scaled, which draws nothing', 'Add --recipe sklearn, or drop --seed')
+  if (sampleTopic !== undefined && source === 'raw')
+    throw new UsageError('--sample-topic excludes --source raw', 'Drop one of the two')
+}
+
+function parseWeight(text: string): number {
+  const weight = Number(text)
+  if (text.trim() !== '' && weight >= 0 && weight < 1) return weight
+  throw new InvalidArgumentError('Write a share from 0 up to, not including, 1.')
 }

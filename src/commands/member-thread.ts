@@ -3,20 +3,21 @@ import { exitCodes, PipelineError } from '../errors.ts'
 import { createLogger, type LogLevel } from '../observe/logger.ts'
 import { silenceKafkajsWarning } from '../observe/node-warnings.ts'
 import { withClusterAt } from './command-context.ts'
-import { type MemberAnswer, type MemberFailure, type MemberRequest, runMember } from './members.ts'
+import { type MemberStage, runMember } from './member-task.ts'
+import type { MemberAnswer, MemberFailure, MemberRequest } from './member-threads.ts'
 
 // This module is the main program of a member's thread.
 
 silenceKafkajsWarning()
-const { brokers, registry, logLevel, task } = workerData as MemberRequest
-const say = (answer: MemberAnswer) => parentPort?.postMessage(answer)
+const { brokers, registry, logLevel, task } = workerData as MemberRequest<MemberStage>
+const say = (answer: MemberAnswer<MemberStage>) => parentPort?.postMessage(answer)
 const stop = new AbortController()
 parentPort?.once('message', () => stop.abort())
 
 try {
   await withClusterAt({ brokers, registry }, createLogger(logLevel as LogLevel), stop.signal, async (cluster) => {
-    const report = await runMember(cluster, task, (progress) => say({ kind: 'progress', report: progress }))
-    say({ kind: 'done', report })
+    const result = await runMember(cluster, task, (progress) => say({ kind: 'progress', progress }))
+    say({ kind: 'done', result })
   })
 } catch (error) {
   say({ kind: 'failed', error: failureOf(error) })

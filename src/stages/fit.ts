@@ -1,23 +1,25 @@
-import type { Records } from '../batch/records.ts'
 import { PipelineError } from '../errors.ts'
 import { type ColumnModel, columnModel } from '../mixture/column-model.ts'
-import { ColumnSummary } from '../mixture/column-summary.ts'
+import type { ColumnSummary } from '../mixture/column-summary.ts'
 import { fitMixture } from '../mixture/fit-mixture.ts'
 import { fitSettings, type SummaryFitOptions } from '../mixture/fit-options.ts'
 import { fitSummary } from '../mixture/fit-summary.ts'
-import { pilotCentre } from '../mixture/pilot-centre.ts'
 import type { ModelContent } from '../model/model.ts'
 import { schemaFingerprint } from '../model/model-codec.ts'
-import { parseAvroSchema } from '../rows/avro-schema.ts'
-import { type NumericColumn, numericColumns } from '../rows/numeric-columns.ts'
-import { ColumnReader } from './column-reader.ts'
+import type { NumericColumn } from '../rows/numeric-columns.ts'
+import { type ColumnPilot, pilotColumns } from './column-pilot.ts'
+import type { GrowingValues } from './growing-values.ts'
+import { ScanMerge } from './merge-scans.ts'
 import type { LogReader, PartitionOffset, SchemaStore } from './ports.ts'
-import { readPartition } from './read-partition.ts'
+import type { BoundedRange } from './read-partition.ts'
+import { type Scan, type ScanCounts, scanColumns } from './scan-columns.ts'
 
 export interface FitOptions {
   readonly dataset: string
   readonly reader: LogReader
   readonly registry: SchemaStore
+  /** who reads all rows, after the reader has read the first ones [the reader] */
+  readonly scan?: Scan
   /** what to read, a partition each, in the order of the partitions */
   readonly starts: readonly PartitionOffset[]
   readonly ends: readonly PartitionOffset[]
@@ -27,6 +29,8 @@ export interface FitOptions {
   readonly mixture: SummaryFitOptions
   /** components of less weight are left out */
   readonly minWeight: number
+  /** restored values are rounded to the decimals that the column has, where that can be */
+  readonly roundToDecimals?: boolean
   readonly seed: number
   /** rows that the ones read were sampled from; undefined if they are all */
   readonly sampledFrom: number | undefined
@@ -43,13 +47,13 @@ export class UnfittableError extends PipelineError {
 }
 
 /**
- * Trains a mixture for each column. Partitions are read in the order of their numbers, so the same rows give the same
- * model, byte for byte.
+ * Trains a mixture for each column. The same rows give the same model, byte for byte: the first ones decide how columns are
+ * summarized, and the partitions' summaries are joined in the order of their numbers.
  *
  * @throws UnfittableError without rows, or if a column that was named cannot be modelled
  */
 export async function fit(options: FitOptions): Promise<ModelContent> {
-  const { dataset, recipe, mixture, minWeight, seed, starts, ends, sampledFrom } = options
+  const { dataset, recipe, mixture, minWeight, roundToDecimals = false, seed, starts, ends, sampledFrom } = options
   const data = await readColumns(options)
   const totalRows = sampledFrom === undefined ? data.rows : Math.max(sampledFrom, data.rows)
   const columns: ColumnModel[] = []
@@ -65,7 +69,9 @@ export async function fit(options: FitOptions): Promise<ModelContent> {
     const values = data.values.get(column.name)
     const fitted =
       values === undefined ? fitSummary(summary, weighted) : fitMixture(values.take(), { ...mixture, recipe, seed })
-    columns.push(columnModel(fitted, { ...column, rows, nulls, minWeight, decimals: summary.decimals }))
+    columns.push(
+      columnModel(fitted, { ...column, rows, nulls, minWeight, roundToDecimals, decimals: summary.decimals }),
+    )
   }
   if (columns.length === 0)
     throw new UnfittableError(`None of the columns of data set "${dataset}" can be modelled`, {
@@ -105,99 +111,79 @@ interface ColumnData {
   readonly values: ReadonlyMap<string, GrowingValues>
 }
 
-/** Reads all rows; once more without a column that turns out to be unfit for a model. */
+/** Reads all rows as if a column that turns out to be unfit for a model had not been asked for. */
 async function readColumns(options: FitOptions): Promise<ColumnData> {
+  const { reader, registry, signal, recipe, onWarning, onProgress } = options
+  const { scan = (plan, onScanned) => scanColumns(reader, registry, plan, signal, onScanned) } = options
+  const ranges = rangesOf(options)
   const excluded = new Set<string>()
   for (;;) {
-    const read = await readOnce(options, excluded)
-    if (!('unfit' in read)) return read
-    refuse(options, read.unfit, read.reason)
-    excluded.add(read.unfit)
-  }
-}
-
-/** A column that has to be left out, and why. */
-interface UnfitColumn {
-  readonly unfit: string
-  readonly reason: string
-}
-
-async function readOnce(options: FitOptions, excluded: ReadonlySet<string>): Promise<ColumnData | UnfitColumn> {
-  const { reader, starts, ends, signal, recipe, onProgress } = options
-  let found: { columns: NumericColumn[]; columnReader: ColumnReader; schema: string; schemaId: number } | undefined
-  const summaries = new Map<string, ColumnSummary>()
-  const values = new Map<string, GrowingValues>()
-  let rows = 0
-  let tooWide: string | undefined
-  const stop = new AbortController()
-  const either = AbortSignal.any([signal, stop.signal])
-
-  const take = async (records: Records, from: number, to: number) => {
-    found ??= await firstSchema(options, records, from, to, excluded)
-    if (found === undefined) return
-    const { columns, columnReader } = found
-    rows += await columnReader.read(records, from, to)
-    for (const [c, { name }] of columns.entries()) {
-      const column = columnReader.values(c)
-      if (!summaries.has(name)) {
-        summaries.set(name, new ColumnSummary(pilotCentre(column)))
-        if (recipe === 'sklearn') values.set(name, new GrowingValues())
-      }
-      summaries.get(name)?.add(column)
-      summaries.get(name)?.addNulls(columnReader.nulls(c))
-      values.get(name)?.add(column)
+    const pilot = await pilotColumns(reader, registry, ranges, options.columns, excluded, signal)
+    exclude(options, excluded, pilot.tooWide, beyondExact)
+    if (isMisread(pilot)) continue
+    if (pilot.schema === undefined || pilot.rows === 0) {
+      exclude(options, excluded, [leastFinite(options, pilot)], hardlyFinite)
+      continue
     }
-    tooWide = columnReader.tooWide
-    if (tooWide !== undefined) stop.abort()
-    onProgress(rows)
-  }
-
-  try {
-    for (const start of starts) {
-      const end = ends.find(({ partition }) => partition === start.partition)?.offset ?? start.offset
-      await readPartition(reader, start, end, either, take)
-    }
-  } catch (error) {
-    if (tooWide === undefined || signal.aborted) throw error
-  }
-  if (tooWide !== undefined)
-    return { unfit: tooWide, reason: 'it holds integers beyond 2^49, which could not be restored exactly' }
-  const notFinite = [...(found?.columnReader.notFinite ?? [])].sort(([, a], [, b]) => b - a)
-  if (rows === 0 && notFinite.length > 0)
-    return { unfit: notFinite[0][0], reason: 'hardly any of its values is finite, and a row is read as a whole' }
-  if (found === undefined || rows === 0)
-    throw new UnfittableError(`Topic ${starts[0].topic} holds no row that can be read`, {
-      fix: 'Load rows first, and sample them: "vgm load", "vgm sample"',
+    const { columns, centres } = pilot
+    const plan = { columns, centres, ranges, keepsValues: recipe === 'sklearn' }
+    const merge = new ScanMerge(plan)
+    const counts = await scan(plan, ({ rows, finished }) => {
+      if (finished !== undefined) merge.add(finished)
+      onProgress(rows)
     })
-  const { columns, columnReader, schema, schemaId } = found
-  const skipped = columnReader.skippedRows
-  if (skipped > 0) options.onWarning(`${skipped} rows could not be read and were passed over`)
-  for (const [name, count] of notFinite)
-    options.onWarning(`${count} of them hold NaN or an infinity in column "${name}": normalize makes them dead letters`)
-  return { rows, schemaId, schema, columns, summaries, values }
+    const givenUp = columns.map(({ name }) => name).filter((name) => counts.tooWide.has(name))
+    exclude(options, excluded, givenUp, beyondExact)
+    if (isMisread(counts)) continue
+    if (counts.skippedRows > 0) onWarning(`${counts.skippedRows} rows could not be read and were passed over`)
+    for (const [name, count] of byCount(counts.notFinite))
+      onWarning(`${count} of them hold NaN or an infinity in column "${name}": normalize makes them dead letters`)
+    return {
+      rows: counts.rows,
+      schemaId: pilot.schema.id,
+      schema: pilot.schema.json,
+      columns: columns.filter(({ name }) => !excluded.has(name)),
+      summaries: merge.summaries,
+      values: merge.values,
+    }
+  }
 }
 
-/** The schema of the first row that has one decides which columns there are. */
-async function firstSchema(
-  options: FitOptions,
-  records: Records,
-  from: number,
-  to: number,
-  excluded: ReadonlySet<string>,
-) {
-  const { registry, columns: named } = options
-  const { view, valueStart, valueEnd, bytes } = records
-  for (let row = from; row < to; row++) {
-    const start = valueStart[row]
-    if (start < 0 || valueEnd[row] - start < 5 || bytes[start] !== 0) continue
-    const schemaId = view.getInt32(start + 1)
-    const schema = await registry.schemaById(schemaId)
-    if (schema === undefined) continue
-    const all = numericColumns(parseAvroSchema(schema), named === undefined ? {} : { named })
-    const columns = all.filter(({ name }) => !excluded.has(name) && (named?.includes(name) ?? true))
-    return { columns, columnReader: new ColumnReader(registry, columns), schema, schemaId }
+/** Rows that were passed over for the lack of a column that was given up later can be read without it. */
+const isMisread = ({ tooWide, mismatchedRows }: Pick<ScanCounts, 'tooWide' | 'mismatchedRows'>) =>
+  tooWide.size > 0 && mismatchedRows > 0
+
+const hardlyFinite = 'hardly any of its values is finite, and a row is read as a whole'
+const beyondExact = 'it holds integers beyond 2^49, which could not be restored exactly'
+
+/** What holds rows, in the order of the partitions. */
+function rangesOf({ starts, ends }: FitOptions): BoundedRange[] {
+  const endOf = ({ partition, offset }: PartitionOffset) =>
+    ends.find((end) => end.partition === partition)?.offset ?? offset
+  return starts
+    .map((start) => ({ ...start, endOffset: endOf(start) }))
+    .filter(({ offset, endOffset }) => offset < endOffset)
+}
+
+/** The column that holds most NaN and infinities. @throws UnfittableError if none does, so that there are no rows at all */
+function leastFinite({ starts }: FitOptions, { notFinite }: ColumnPilot): string {
+  const [worst] = byCount(notFinite)
+  if (worst !== undefined) return worst[0]
+  throw new UnfittableError(`Topic ${starts[0].topic} holds no row that can be read`, {
+    fix: 'Load rows first, and sample them: "vgm load", "vgm sample"',
+  })
+}
+
+/** The most first; equal ones by name: threads count in any order. */
+const byCount = (rows: ReadonlyMap<string, number>): [string, number][] =>
+  [...rows].sort(([a, most], [b, more]) => more - most || (a < b ? -1 : 1))
+
+/** Leaves columns out; one that was named is an error. */
+function exclude(options: FitOptions, excluded: Set<string>, names: Iterable<string>, reason: string): void {
+  for (const name of names) {
+    refuse(options, name, reason)
+    excluded.add(name)
   }
-  return undefined
 }
 
 /** Leaves a column out; one that was named is an error. */
@@ -207,24 +193,4 @@ function refuse({ columns, onWarning }: FitOptions, name: string, reason: string
       fix: `Leave it out of --columns; it then passes through unchanged`,
     })
   onWarning(`Column "${name}" is not modelled and passes through: ${reason}`)
-}
-
-/** All values of a column, for the recipe that looks at each of them. */
-class GrowingValues {
-  #values = new Float64Array(1024)
-  #count = 0
-
-  add(more: Float64Array): void {
-    if (this.#count + more.length > this.#values.length) {
-      const larger = new Float64Array(2 * (this.#count + more.length))
-      larger.set(this.#values)
-      this.#values = larger
-    }
-    this.#values.set(more, this.#count)
-    this.#count += more.length
-  }
-
-  take(): Float64Array {
-    return this.#values.subarray(0, this.#count)
-  }
 }

@@ -32,6 +32,26 @@ suite('bad usage is refused in one line, with exit code 2', () => {
     await refused(['fit', '--dataset', 'd', '--recipe', 'magic'], /Allowed choices are scaled, sklearn/)
   })
 
+  test('flags of a fit that exclude each other, and values that no fit takes, before a topic is read', async () => {
+    const fit = ['fit', '--dataset', 'd']
+    for (const [flags, what] of [
+      ['--seed 3', /--seed excludes --recipe scaled, .*Add --recipe sklearn/],
+      ['--seed 0 --recipe scaled', /--seed excludes --recipe scaled/],
+      ['--source raw --sample-topic s', /--sample-topic excludes --source raw/],
+      ['--components 0', /--components .*'0' is invalid/],
+      ['--components 256', /components is 256.*from 1 to 255/],
+      ['--concentration=-1', /--concentration .*'-1' is invalid.*above 0/],
+      ['--tolerance=-1', /tolerance is -1/],
+      ['--tolerance nan', /--tolerance .*'nan' is invalid/],
+      ['--max-iterations 0', /--max-iterations .*'0' is invalid/],
+      ['--min-weight 1', /--min-weight .*'1' is invalid/],
+    ] as const)
+      await refused([...fit, ...flags.split(' ')], what)
+    // Without one of them the fit goes on, to the cluster that it does not find.
+    await refused([...fit, '--seed', '3', '--recipe', 'sklearn'], /no cluster/)
+    await refused(fit, /no cluster/)
+  })
+
   test('a name that no topic can have', async () => {
     for (const name of ['a b', '../etc', ''])
       await refused(['lag', '--dataset', name], /cannot name a data set\. Use letters, digits/)

@@ -110,6 +110,41 @@ export class MemoryLog implements TransactionalWriter, LogReader {
     return this.#positions.get(partition) ?? 0
   }
 
+  /** A reader of its own over the same rows. Each poll hands out so many batches, of the partitions in turn. */
+  reader(batchesPerPoll: number): LogReader {
+    let ranges: readonly OffsetRange[] = []
+    const positions = new Map<number, number>()
+    let turn = 0
+    const next = (): FetchedPartition | undefined => {
+      const { partition, offset: fromOffset, endOffset: toOffset = whole.toOffset } = ranges[turn++ % ranges.length]
+      const position = positions.get(partition) ?? 0
+      if (position >= Math.min(toOffset, this.end(partition))) return undefined
+      const batches = this.#batches.filter((batch) => batch.partition === partition).map(fetch)
+      const found = batches.find(({ nextOffset }) => nextOffset > position)
+      if (found === undefined) return undefined
+      positions.set(partition, Math.min(found.nextOffset, toOffset))
+      return { ...found, fromOffset, toOffset }
+    }
+    return {
+      assign: (assigned) => {
+        ranges = assigned
+        positions.clear()
+        for (const { partition, offset } of ranges) positions.set(partition, offset)
+      },
+      position: (_topic, partition) => positions.get(partition) ?? 0,
+      poll: async () => {
+        const polled: FetchedPartition[] = []
+        for (let dry = 0; dry < ranges.length && polled.length < batchesPerPoll; ) {
+          const fetched = next()
+          if (fetched !== undefined) polled.push(fetched)
+          dry = fetched === undefined ? dry + 1 : 0
+        }
+        return polled
+      },
+      close: async () => undefined,
+    }
+  }
+
   end(partition: number): number {
     return this.#ends.get(partition) ?? 0
   }

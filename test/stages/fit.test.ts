@@ -122,6 +122,18 @@ suite('fit', () => {
     equal(new Set(models).size, 1)
   })
 
+  test('a column is rounded to the decimals of its rows if that is asked for, and if it has a last one', async () => {
+    const log = await logOf(rows.map(({ a }, i) => encode({ a, b: i % 4 === 0 ? null : a / 4 })))
+    const roundTo = async (more: Partial<FitOptions>) => {
+      const { columns } = await fit(optionsFor(log, [], { ...more, columns: ['a', 'b'] }))
+      return columns.map((column) => column.roundTo)
+    }
+    deepEqual(await roundTo({ roundToDecimals: true }), [undefined, 2])
+    deepEqual(await roundTo({}), [undefined, undefined])
+    const continuous = await fit(optionsFor(await logOf(rows.map(encode)), [], { roundToDecimals: true }))
+    ok(continuous.columns.every((column) => column.roundTo === undefined))
+  })
+
   test('named columns only are modelled, one with a logical type too', async () => {
     const { columns } = await fit(optionsFor(await logOf(rows.map(encode)), [], { columns: ['day', 'a'] }))
     deepEqual(columns.map(({ name }) => name).toSorted(), ['a', 'day'])

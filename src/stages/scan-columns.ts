@@ -1,0 +1,113 @@
+import { ColumnSummary, type SummarySnapshot } from '../mixture/column-summary.ts'
+import type { NumericColumn } from '../rows/numeric-columns.ts'
+import { ColumnReader } from './column-reader.ts'
+import { GrowingValues } from './growing-values.ts'
+import type { LogReader, SchemaStore } from './ports.ts'
+import { type BoundedRange, readPartitions } from './read-partition.ts'
+
+/** What to scan, as plain data: it may be done by several threads, each with a part of the ranges. */
+export interface ScanPlan {
+  readonly columns: readonly NumericColumn[]
+  /** of the columns' summaries, shape (columns), in their units */
+  readonly centres: readonly number[]
+  /** whether the values themselves are kept too */
+  readonly keepsValues: boolean
+  /** a partition each */
+  readonly ranges: readonly BoundedRange[]
+}
+
+/** All columns of one partition. What is there of a column that was given up means nothing. */
+export interface PartitionScan {
+  readonly partition: number
+  /** shape (columns) */
+  readonly summaries: readonly SummarySnapshot[]
+  /** shape (columns)(values), in the order of the rows; empty unless they were to be kept */
+  readonly values: readonly Float64Array[]
+}
+
+export interface ScanProgress {
+  /** that could be read so far */
+  readonly rows: number
+  /** a partition that has been read to its end */
+  readonly finished?: PartitionScan
+}
+
+/** What became of the rows of all ranges. */
+export interface ScanCounts {
+  /** that could be read */
+  readonly rows: number
+  readonly skippedRows: number
+  /** of the skipped ones: those whose schema lacks a column, or has it with another type */
+  readonly mismatchedRows: number
+  /** rows with NaN or an infinity, by column */
+  readonly notFinite: ReadonlyMap<string, number>
+  /** columns that hold integers beyond 2^49 */
+  readonly tooWide: ReadonlySet<string>
+}
+
+/** Scans the ranges of a plan, each partition once; they finish in any order. */
+export type Scan = (plan: ScanPlan, onProgress: (progress: ScanProgress) => void) => Promise<ScanCounts>
+
+/** Partitions whose summaries are open at once: they share a fetch, and their number bounds the memory. */
+const partitionsAtOnce = 8
+
+/** Rows between two reports. */
+const progressRows = 250_000
+
+/**
+ * Summarizes columns with one reader.
+ *
+ * @throws InterruptedError when `signal` fires
+ */
+export async function scanColumns(
+  reader: LogReader,
+  registry: SchemaStore,
+  { columns, centres, keepsValues, ranges }: ScanPlan,
+  signal: AbortSignal,
+  onProgress: (progress: ScanProgress) => void,
+): Promise<ScanCounts> {
+  const columnReader = new ColumnReader(registry, columns)
+  let rows = 0
+  let reportAt = progressRows
+  for (let first = 0; first < ranges.length; first += partitionsAtOnce) {
+    const group = ranges.slice(first, first + partitionsAtOnce)
+    const open = new Map(group.map(({ partition }) => [partition, new OpenPartition(columns, centres, keepsValues)]))
+    await readPartitions(reader, group, signal, async (records, from, to, partition) => {
+      rows += await columnReader.read(records, from, to)
+      open.get(partition)?.add(columnReader)
+      if (rows < reportAt) return
+      onProgress({ rows })
+      reportAt = rows + progressRows
+    })
+    for (const [partition, scanned] of open) onProgress({ rows, finished: scanned.take(partition) })
+  }
+  const { skippedRows, mismatchedRows, notFinite, tooWide } = columnReader
+  return { rows, skippedRows, mismatchedRows, notFinite, tooWide }
+}
+
+class OpenPartition {
+  readonly #summaries: ReadonlyMap<string, ColumnSummary>
+  readonly #values: ReadonlyMap<string, GrowingValues>
+
+  constructor(columns: readonly NumericColumn[], centres: readonly number[], keepsValues: boolean) {
+    this.#summaries = new Map(columns.map(({ name }, c) => [name, new ColumnSummary(centres[c])]))
+    this.#values = new Map(keepsValues ? columns.map(({ name }) => [name, new GrowingValues()]) : [])
+  }
+
+  add(reader: ColumnReader): void {
+    for (const [c, { name }] of reader.columns.entries()) {
+      const summary = this.#summaries.get(name)
+      summary?.add(reader.values(c))
+      summary?.addNulls(reader.nulls(c))
+      this.#values.get(name)?.add(reader.values(c))
+    }
+  }
+
+  take(partition: number): PartitionScan {
+    return {
+      partition,
+      summaries: Array.from(this.#summaries.values(), (summary) => summary.snapshot()),
+      values: Array.from(this.#values.values(), (values) => values.take()),
+    }
+  }
+}
