@@ -5,6 +5,7 @@ import { UsageError } from '../errors.ts'
 import { ClusterAdmin } from '../kafka/admin.ts'
 import type { ConnectionSettings } from '../kafka/connection-settings.ts'
 import type { ControlLog } from '../kafka/control-client.ts'
+import type { Stall } from '../kafka/partition-watch.ts'
 import { SchemaRegistry } from '../kafka/registry.ts'
 import { RowClient } from '../kafka/row-client.ts'
 import { interruption } from '../observe/interruption.ts'
@@ -95,12 +96,19 @@ export async function withClusterAt<T>(
   const onReachable = (reachable: boolean) =>
     log.warn({ registry: url }, `the schema registry ${reachable ? 'answers again' : 'does not answer; waiting'}`)
   const registry = new SchemaRegistry({ url }, { onReachable })
+  const rows = new RowClient(settings, (stalls) => reportStalls(log, stalls))
   try {
     await admin.connect()
-    return await work({ settings, registryUrl: url, admin, log, rows: new RowClient(settings), registry, signal })
+    return await work({ settings, registryUrl: url, admin, log, rows, registry, signal })
   } finally {
     await admin.close()
   }
+}
+
+/** Partitions with one cause stand still together: one line names the first. */
+function reportStalls(log: Logger, stalls: readonly Stall[]): void {
+  const [{ reason, ...first }] = stalls
+  log.warn({ ...first, others: stalls.length - 1 }, `a partition gives no rows although it has more: ${reason}`)
 }
 
 /** kafkajs tells of every attempt that failed. Those are no news: what it gives up, it throws, and that is reported. */

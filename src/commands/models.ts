@@ -21,8 +21,13 @@ export async function followModels(cluster: OpenCluster, topic: string): Promise
   const follower = new ModelFollower(openModels(cluster, topic), ({ key, offset, problem }) =>
     cluster.log.error({ topic, key, offset }, `a model record is unusable and was passed over: ${problem}`),
   )
-  await follower.readToEnd()
-  return follower
+  try {
+    await follower.readToEnd()
+    return follower
+  } catch (error) {
+    await follower.close()
+    throw error
+  }
 }
 
 /** Lets `work` publish to the models topic as the only publisher of the data set. */

@@ -4,12 +4,15 @@ import type { Model } from '../model/model.ts'
 import { parseAvroSchema } from '../rows/avro-schema.ts'
 import { deriveNormalizedSchema, type NormalizedSchemaOptions } from '../rows/normalized-schema.ts'
 import { compileRowPlan } from '../rows/row-plan.ts'
+import { MalformedSchemaError } from '../rows/schema-error.ts'
+import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import { type ModeChoice, NormalizeTransform } from '../stages/normalize.ts'
 import type { PartitionOffset, TopicPartition } from '../stages/ports.ts'
 import type { StageReport } from '../stages/stage-report.ts'
 import type { OpenCluster } from './command-context.ts'
 import { followModels } from './models.ts'
 import { runTransformStage, schemasWithoutCompatibility } from './transform-stage.ts'
+import { whenReachable } from './when-reachable.ts'
 
 export interface NormalizeTopicOptions {
   readonly dataset: string
@@ -26,6 +29,7 @@ export interface NormalizeTopicOptions {
   readonly renameVersionField?: string | undefined
   readonly renameRecord?: string | undefined
   readonly compression: Compression
+  readonly deadLetters?: DeadLetterPolicy | undefined
   readonly startOffsets?: (partitions: readonly TopicPartition[]) => Promise<PartitionOffset[]>
   /** where to stop; undefined runs until interrupted */
   readonly ends?: readonly PartitionOffset[] | undefined
@@ -38,7 +42,7 @@ export async function normalizeTopic(
   onProgress: (report: StageReport) => void,
 ): Promise<StageReport> {
   const { dataset, modelsTopic, topics, model: pinned, clip, modeChoice, renameVersionField, renameRecord } = options
-  const models = await followModels(cluster, modelsTopic)
+  const models = await whenReachable(cluster, () => followModels(cluster, modelsTopic))
   try {
     // Before joining the group: a member without a model would hold partitions that others could work on.
     const pinnedModel = pinned === undefined ? undefined : await models.version(dataset, pinned)
@@ -47,7 +51,7 @@ export async function normalizeTopic(
       ...(renameVersionField !== undefined && { renameVersionField }),
       ...(renameRecord !== undefined && { renameRecord }),
     }
-    await checkNames(cluster, topics.raw, model, schema)
+    await whenReachable(cluster, () => checkNames(cluster, topics.raw, model, schema))
     const transform = new NormalizeTransform({
       currentModel: async () => {
         if (pinnedModel !== undefined) return pinnedModel
@@ -86,6 +90,11 @@ async function checkNames(
 ): Promise<void> {
   const latest = await registry.latest(valueSubject(rawTopic))
   if (latest === undefined) return
-  if (compileRowPlan(parseAvroSchema(latest.schema), columns).kind === 'plan')
-    deriveNormalizedSchema(latest.schema, columns, options)
+  try {
+    if (compileRowPlan(parseAvroSchema(latest.schema), columns).kind === 'plan')
+      deriveNormalizedSchema(latest.schema, columns, options)
+  } catch (error) {
+    // No option mends it: its rows become dead letters, and those of other writers go on.
+    if (!(error instanceof MalformedSchemaError)) throw error
+  }
 }

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import type { Compression } from '../batch/batch-header.ts'
 import { groupName, topicNames } from '../config/names.ts'
 import { createProgress } from '../observe/progress.ts'
+import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
 import {
   checkDataset,
@@ -13,6 +14,7 @@ import {
   printResult,
   withCluster,
 } from './command-context.ts'
+import { deadLetterPolicy, maxDeadLettersOption, onInvalidOption } from './dead-letter-policy.ts'
 import { compressionOption } from './load.ts'
 import { membersOption, runMembers } from './members.ts'
 import { modeChoice, modeChoiceOption } from './mode-choice.ts'
@@ -31,6 +33,8 @@ interface NormalizeFlags extends DatasetFlags {
   readonly renameVersionField?: string
   readonly renameRecord?: string
   readonly compression: Compression
+  readonly maxDeadLetters: number
+  readonly onInvalid: DeadLetterPolicy['onInvalid']
   readonly rawTopic?: string
   readonly normalizedTopic?: string
   readonly deadLetterTopic?: string
@@ -60,6 +64,8 @@ export function normalizeCommand(): Command {
     .addOption(membersOption())
     .addOption(modeChoiceOption())
     .option('--seed <n>', 'of modes that are drawn', parseSeed, 0)
+    .addOption(maxDeadLettersOption())
+    .addOption(onInvalidOption())
     .addOption(compressionOption())
     .action(async (flags: NormalizeFlags) => {
       const dataset = checkDataset(flags.dataset)
@@ -70,7 +76,15 @@ export function normalizeCommand(): Command {
         const ends = flags.untilEnd ? await topicEnds(cluster, topics.raw) : undefined
         const of = ends && offsetsBetween(await topicStarts(cluster, topics.raw), ends)
         const progress = createProgress('normalize')
-        const options = { ...flags, modeChoice: modeChoice(flags), dataset, topics, group, ends }
+        const options = {
+          ...flags,
+          modeChoice: modeChoice(flags),
+          deadLetters: deadLetterPolicy(flags),
+          dataset,
+          topics,
+          group,
+          ends,
+        }
         const report = await runMembers(cluster, { stage: 'normalize', options }, flags.members, ({ rowsIn }) =>
           progress.update(rowsIn, of),
         ).finally(progress.end)

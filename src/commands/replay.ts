@@ -4,6 +4,7 @@ import type { Compression } from '../batch/batch-header.ts'
 import { groupName, topicNames } from '../config/names.ts'
 import { UsageError } from '../errors.ts'
 import { createProgress } from '../observe/progress.ts'
+import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
 import type { PartitionOffset } from '../stages/ports.ts'
 import {
@@ -17,6 +18,7 @@ import {
   printResult,
   withCluster,
 } from './command-context.ts'
+import { deadLetterPolicy, maxDeadLettersOption, onInvalidOption } from './dead-letter-policy.ts'
 import { compressionOption } from './load.ts'
 import { modeChoice, modeChoiceOption } from './mode-choice.ts'
 import { normalizeTopic } from './normalize-topic.ts'
@@ -33,6 +35,8 @@ interface ReplayFlags extends DatasetFlags {
   readonly modeChoice: ModeChoice['kind']
   readonly seed: number
   readonly compression: Compression
+  readonly maxDeadLetters: number
+  readonly onInvalid: DeadLetterPolicy['onInvalid']
   readonly rawTopic?: string
   readonly deadLetterTopic?: string
 }
@@ -57,6 +61,8 @@ export function replayCommand(): Command {
     .option('--dead-letter-topic <topic>', 'instead of <output>.dead-letters')
     .addOption(modeChoiceOption())
     .option('--seed <n>', 'of modes that are drawn', parseSeed, 0)
+    .addOption(maxDeadLettersOption())
+    .addOption(onInvalidOption())
     .addOption(compressionOption())
     .action(async (flags: ReplayFlags) => {
       const dataset = checkDataset(flags.dataset)
@@ -76,6 +82,7 @@ export function replayCommand(): Command {
         const options = {
           ...flags,
           modeChoice: modeChoice(flags),
+          deadLetters: deadLetterPolicy(flags),
           dataset,
           topics,
           group,

@@ -1,11 +1,13 @@
 import type { Compression } from '../batch/batch-header.ts'
 import { type TopicNames, valueSubject } from '../config/names.ts'
+import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import type { PartitionOffset } from '../stages/ports.ts'
 import { RestoreTransform } from '../stages/restore.ts'
 import type { StageReport } from '../stages/stage-report.ts'
 import type { OpenCluster } from './command-context.ts'
 import { followModels } from './models.ts'
 import { runTransformStage, schemasWithoutCompatibility } from './transform-stage.ts'
+import { whenReachable } from './when-reachable.ts'
 
 export interface RestoreTopicOptions {
   readonly dataset: string
@@ -16,6 +18,7 @@ export interface RestoreTopicOptions {
   /** number of this member among those of its process */
   readonly slot?: number
   readonly compression: Compression
+  readonly deadLetters?: DeadLetterPolicy | undefined
   readonly ends?: readonly PartitionOffset[] | undefined
 }
 
@@ -26,7 +29,7 @@ export async function restoreTopic(
   onProgress: (report: StageReport) => void,
 ): Promise<StageReport> {
   const { dataset, modelsTopic, topics } = options
-  const models = await followModels(cluster, modelsTopic)
+  const models = await whenReachable(cluster, () => followModels(cluster, modelsTopic))
   try {
     const transform = new RestoreTransform({
       modelVersion: (version) => models.version(dataset, version),

@@ -2,7 +2,9 @@ import type { Command } from 'commander'
 import type { Compression } from '../batch/batch-header.ts'
 import { groupName, topicNames } from '../config/names.ts'
 import { createProgress } from '../observe/progress.ts'
+import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import { checkDataset, type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
+import { deadLetterPolicy, maxDeadLettersOption, onInvalidOption } from './dead-letter-policy.ts'
 import { compressionOption } from './load.ts'
 import { membersOption, runMembers } from './members.ts'
 import { stageText } from './report-text.ts'
@@ -14,6 +16,8 @@ interface RestoreFlags extends DatasetFlags {
   readonly members: number
   readonly untilEnd?: boolean
   readonly compression: Compression
+  readonly maxDeadLetters: number
+  readonly onInvalid: DeadLetterPolicy['onInvalid']
   readonly normalizedTopic?: string
   readonly restoredTopic?: string
   readonly deadLetterTopic?: string
@@ -32,6 +36,8 @@ export function restoreCommand(): Command {
     .option('--restored-topic <topic>', 'instead of <dataset>.restored')
     .option('--dead-letter-topic <topic>', 'instead of <dataset>.dead-letters')
     .addOption(membersOption())
+    .addOption(maxDeadLettersOption())
+    .addOption(onInvalidOption())
     .addOption(compressionOption())
     .action(async (flags: RestoreFlags) => {
       const dataset = checkDataset(flags.dataset)
@@ -44,7 +50,7 @@ export function restoreCommand(): Command {
         const ends = flags.untilEnd ? await topicEnds(cluster, topics.normalized) : undefined
         const of = ends && offsetsBetween(await topicStarts(cluster, topics.normalized), ends)
         const progress = createProgress('restore')
-        const options = { ...flags, dataset, topics, group, ends }
+        const options = { ...flags, deadLetters: deadLetterPolicy(flags), dataset, topics, group, ends }
         const report = await runMembers(cluster, { stage: 'restore', options }, flags.members, ({ rowsIn }) =>
           progress.update(rowsIn, of),
         ).finally(progress.end)

@@ -1,6 +1,7 @@
 import { InterruptedError, UsageError } from '../errors.ts'
 import { TopicMissingError } from '../kafka/admin.ts'
-import type { PartitionOffset } from '../stages/ports.ts'
+import { earliest } from '../kafka/broker-connections.ts'
+import type { PartitionOffset, TopicPartition } from '../stages/ports.ts'
 import type { OpenCluster } from './command-context.ts'
 
 /** Partitions of a topic that is made for rows unless something says otherwise. */
@@ -29,6 +30,14 @@ export async function batchBytesFor({ admin }: OpenCluster, topic: string): Prom
 /** The first row of each partition that is still there. */
 export async function topicStarts({ admin }: OpenCluster, topic: string): Promise<PartitionOffset[]> {
   return (await admin.watermarks(topic)).map(({ partition, low }) => ({ topic, partition, offset: low }))
+}
+
+/** The first row of some partitions. */
+export async function startsOf(
+  { rows }: OpenCluster,
+  partitions: readonly TopicPartition[],
+): Promise<PartitionOffset[]> {
+  return rows.withConnections((connections) => connections.listOffsets(partitions, earliest))
 }
 
 /** The end of each partition as of now: open transactions and markers count. */

@@ -1,14 +1,17 @@
 import { randomBytes } from 'node:crypto'
 import type { Compression } from '../batch/batch-header.ts'
 import { transactionalId } from '../config/names.ts'
+import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import type { PartitionOffset, SchemaStore, TopicPartition } from '../stages/ports.ts'
 import type { StageReport } from '../stages/stage-report.ts'
 import { type RowTransform, transformTopic } from '../stages/transform-topic.ts'
 import type { OpenCluster } from './command-context.ts'
-import { batchBytesFor, partitionsOf } from './row-topics.ts'
+import { batchBytesFor, partitionsOf, startsOf } from './row-topics.ts'
 
 /** Long enough for a transaction's cost to vanish, short enough for heartbeats and for whoever reads downstream. */
 export const defaultSliceMs = 500
+/** A slice whose schemas take longer is given up, well before its transaction times out, and repeated until the registry answers. */
+const registryPatienceMs = 3_000
 
 export interface TransformStageOptions {
   readonly stage: string
@@ -20,6 +23,7 @@ export interface TransformStageOptions {
   readonly inputTopic: string
   readonly outputTopic: string
   readonly deadLetterTopic: string
+  readonly deadLetters?: DeadLetterPolicy | undefined
   readonly compression: Compression
   readonly transform: RowTransform
   /** where to begin if the group has no position yet; its first row unless given */
@@ -44,21 +48,31 @@ export async function runTransformStage(cluster: OpenCluster, options: Transform
   } = options
   const { admin, rows, signal, log } = cluster
   const partitions = await partitionsOf(cluster, inputTopic)
-  for (const topic of [outputTopic, deadLetterTopic])
-    await admin.ensureRowTopic({ topic, partitions, like: inputTopic })
+  const ensureOutputs = async (count: number) => {
+    for (const topic of [outputTopic, deadLetterTopic])
+      await admin.ensureRowTopic({ topic, partitions: count, like: inputTopic })
+  }
+  await ensureOutputs(partitions)
+  // Drawn anew unless named: workers that are started by hand share the load and never fence one another.
+  const id = transactionalId(group, instance ?? randomBytes(6).toString('hex'), slot)
   const session = await rows.openSession({
     group,
     topic: inputTopic,
-    // Drawn anew unless named: workers that are started by hand share the load and never fence one another.
-    transactionalId: transactionalId(group, instance ?? randomBytes(6).toString('hex'), slot),
+    transactionalId: id,
     groupInstanceId: instance === undefined ? null : `${instance}.${slot}`,
     compression,
-    ...(startOffsets !== undefined && { startOffsets }),
+    startOffsets: async (fresh) => {
+      // Partitions may be added while the stage runs: a row keeps its partition, so the outputs must have it too.
+      if (fresh.some(({ partition }) => partition >= partitions))
+        await ensureOutputs(await partitionsOf(cluster, inputTopic))
+      return startOffsets === undefined ? startsOf(cluster, fresh) : startOffsets(fresh)
+    },
     ...(ends !== undefined && { ends }),
     outputsOf: ({ partition }) => [{ topic: outputTopic, partition }],
     onAbort: (cause) =>
       log.warn({ group, cause: cause instanceof Error ? cause.message : cause }, 'a slice was aborted and is repeated'),
   })
+  log.info({ stage, group, transactionalId: id }, 'a member starts')
   try {
     return await transformTopic({
       session,
@@ -67,11 +81,15 @@ export async function runTransformStage(cluster: OpenCluster, options: Transform
       outputTopic,
       outputPartition: (partition) => partition,
       deadLetterTopic,
+      deadLetters: options.deadLetters,
       batchBytes: await batchBytesFor(cluster, outputTopic),
       sliceMs: defaultSliceMs,
       ends,
       signal,
-      onProgress: options.onProgress,
+      onProgress: (report) => {
+        log.debug({ group, ...report }, 'a slice was committed')
+        options.onProgress(report)
+      },
     })
   } finally {
     await session.close()
@@ -81,7 +99,8 @@ export async function runTransformStage(cluster: OpenCluster, options: Transform
 /** Subjects of what stages write take any schema: refits change the columns (DESIGN, "The normalized schema"). */
 export function schemasWithoutCompatibility({ registry }: OpenCluster): SchemaStore {
   return {
-    schemaById: (id) => registry.schemaById(id),
-    register: (subject, schema) => registry.register(subject, schema, { compatibility: 'NONE' }),
+    schemaById: (id) => registry.schemaById(id, registryPatienceMs),
+    register: (subject, schema) =>
+      registry.register(subject, schema, { compatibility: 'NONE', patienceMs: registryPatienceMs }),
   }
 }

@@ -1,10 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { TimeoutError } from '@platformatic/kafka'
 import kafkajs, { type Admin } from 'kafkajs'
 import { exitCodes, PipelineError } from '../errors.ts'
 import type { PartitionOffset } from '../stages/ports.ts'
 import { BrokerConnections, earliest, latest } from './broker-connections.ts'
-import { BrokerError } from './broker-errors.ts'
+import { BrokerError, ConnectionLostError } from './broker-errors.ts'
 import type { ConnectionSettings } from './connection-settings.ts'
-import { type ControlLog, createControlClient, toControlError } from './control-client.ts'
+import { BrokerUnreachableError, type ControlLog, createControlClient, toControlError } from './control-client.ts'
+import { within } from './time-limit.ts'
 
 /** First and end offset of a partition; markers and open transactions count. */
 export interface Watermarks {
@@ -78,6 +81,14 @@ const addedMessageBytes = 64 * 1024
 const defaultMaxMessageBytes = 1_048_588
 /** Of the cluster: `default.replication.factor`. */
 const brokersChoice = -1
+/** Brokers learn of a topic after the controller has made it. */
+const topicKnownWithinMs = 10_000
+const topicPauseMs = 20
+/** What connecting may take, with all of kafkajs's repetitions; brokers that refuse or are not there take about 3 s. */
+const connectMs = 15_000
+/** What any other request may take, likewise. */
+const askMs = 60_000
+const disconnectMs = 1_000
 
 /** Topics, offsets and groups, by kafkajs. Connects at the first request. */
 export class ClusterAdmin {
@@ -92,7 +103,7 @@ export class ClusterAdmin {
     this.#offsets = new BrokerConnections(settings)
   }
 
-  /** @throws BrokerUnreachableError after about 3 s */
+  /** @throws BrokerUnreachableError after about 3 s, or 10 s for each that takes the connection and does not answer */
   async connect(): Promise<void> {
     await this.#ask('Connecting', async () => undefined)
   }
@@ -107,7 +118,8 @@ export class ClusterAdmin {
     this.#connecting = undefined
     if (connecting === undefined) return
     const admin = await connecting.catch(() => undefined)
-    await admin?.disconnect()
+    if (admin === undefined) return
+    await within(disconnectMs, admin.disconnect(), () => this.#unreachable()).catch(() => undefined)
   }
 
   /** Number of brokers that answer, and the cluster's id. */
@@ -286,11 +298,18 @@ export class ClusterAdmin {
     // kafkajs logs the answer that a topic exists as an error.
     if ((await this.partitionCount(topic)) !== undefined) return false
     const configEntries = config.map(([name, value]) => ({ name, value }))
-    return this.#ask(`Creating topic ${topic}`, (admin) =>
+    const created = await this.#ask(`Creating topic ${topic}`, (admin) =>
       admin.createTopics({
         topics: [{ topic, numPartitions: partitions, replicationFactor: brokersChoice, configEntries }],
+        // It would ask a broker that may not have heard of the topic yet, and take its answer for a failure.
+        waitForLeaders: false,
       }),
     )
+    for (const deadline = Date.now() + topicKnownWithinMs; (await this.partitionCount(topic)) === undefined; ) {
+      if (Date.now() > deadline) throw new TopicMissingError(topic)
+      await sleep(topicPauseMs)
+    }
+    return created
   }
 
   async #ofTopic<T>(topic: string, what: string, request: (admin: Admin) => Promise<T>): Promise<T> {
@@ -301,26 +320,50 @@ export class ClusterAdmin {
 
   async #ask<T>(what: string, request: (admin: Admin) => Promise<T>): Promise<T> {
     try {
-      return await request(await this.#connected())
+      return await within(askMs, request(await this.#connected()), () => this.#unreachable())
     } catch (cause) {
       const error = toControlError(cause, what, this.#settings.brokers)
       // kafkajs keeps asking for the metadata of each topic it has met; once one of them is gone every request fails.
-      if (error instanceof BrokerError && error.errorName === 'UNKNOWN_TOPIC_OR_PARTITION') await this.#disconnect()
+      const isGone = error instanceof BrokerError && error.errorName === 'UNKNOWN_TOPIC_OR_PARTITION'
+      if (isGone || error instanceof BrokerUnreachableError) await this.#disconnect()
       throw error
     }
   }
 
   #connected(): Promise<Admin> {
-    if (this.#connecting !== undefined) return this.#connecting
-    const admin = createControlClient(this.#settings, this.#log).admin()
-    this.#connecting = admin.connect().then(
-      () => admin,
-      (error) => {
-        this.#connecting = undefined
-        throw error
-      },
-    )
+    this.#connecting ??= this.#connect().catch((error: unknown) => {
+      this.#connecting = undefined
+      throw error
+    })
     return this.#connecting
+  }
+
+  async #connect(): Promise<Admin> {
+    const brokers = await this.#brokersThatAnswer()
+    const admin = createControlClient({ ...this.#settings, brokers }, this.#log).admin()
+    try {
+      await within(connectMs, admin.connect(), () => this.#unreachable())
+      return admin
+    } catch (error) {
+      // It may be still at it, and would keep the process alive.
+      void admin.disconnect().catch(() => undefined)
+      throw error
+    }
+  }
+
+  /** kafkajs stays with a broker that takes the connection and never answers, and asks no other. */
+  async #brokersThatAnswer(): Promise<readonly string[]> {
+    try {
+      return [await this.#offsets.answeringBroker()]
+    } catch (error) {
+      if (error instanceof ConnectionLostError && error.cause instanceof TimeoutError) throw this.#unreachable()
+      // kafkajs tries again, and knows more about logins that are refused.
+      return this.#settings.brokers
+    }
+  }
+
+  #unreachable(): BrokerUnreachableError {
+    return new BrokerUnreachableError(this.#settings.brokers, undefined)
   }
 }
 

@@ -6,10 +6,14 @@ import {
   listOffsetsV7,
   metadataV12,
   offsetFetchV8,
+  ResponseError,
 } from '@platformatic/kafka'
 import type { PartitionOffset, TopicPartition } from '../stages/ports.ts'
-import { BrokerError, ConnectionLostError, toBrokerError } from './broker-errors.ts'
+import { type BackOff, backOffMs } from './back-off.ts'
+import type { BrokerRequest } from './broker-error-table.ts'
+import { BrokerError, ConnectionLostError, isTopicUnknown, toBrokerError } from './broker-errors.ts'
 import type { ConnectionSettings } from './connection-settings.ts'
+import { within } from './time-limit.ts'
 
 /** Coordinator kinds of FindCoordinator. */
 export const coordinatorKinds = { group: 0, transaction: 1 } as const
@@ -23,17 +27,43 @@ export const latest = -1
  * What a connection is for. A broker answers a connection's requests in order, so a fetch that waits for rows would
  * hold up whatever stands behind it: each purpose has connections of its own.
  */
-export type ConnectionPurpose = 'control' | 'fetch' | 'produce' | 'membership'
+export type ConnectionPurpose = 'control' | 'fetch' | 'produce' | 'membership' | 'heartbeat'
 
-const connectTimeoutMs = 5_000
+export interface ConnectionLimits {
+  readonly connectTimeoutMs: number
+  /** how long an answer may take; a connection whose answer is late is closed */
+  readonly requestTimeoutMs: Readonly<Record<ConnectionPurpose, number>>
+  /** for how long a topic may be unknown to the brokers: metadata lag behind a creation, but not for long */
+  readonly unknownTopicMs: number
+}
+
 /** As long as a transaction may take: an answer that comes later is of no use. */
 const requestTimeoutMs = 10_000
-/** A JoinGroup is answered when all members have joined, which may take the rebalance time-out. */
-const membershipTimeoutMs = 60_000
-const shortestPauseMs = 5
-const longestPauseMs = 1_000
+
+export const connectionLimits: ConnectionLimits = {
+  connectTimeoutMs: 5_000,
+  requestTimeoutMs: {
+    control: requestTimeoutMs,
+    fetch: requestTimeoutMs,
+    produce: requestTimeoutMs,
+    // JoinGroup is answered when all members have joined, which may take the rebalance time-out.
+    membership: 35_000,
+    // Late ones must leave room for two more within the session time-out.
+    heartbeat: 3_000,
+  },
+  unknownTopicMs: 15_000,
+}
+
+const backOff: BackOff = { firstMs: 10, longestMs: 1_000 }
+/** While the markers of the previous transaction are being written, which takes some ms. */
+const markersPauseMs = 5
+/** How long requests on a connection may take to leave it when it is closed; a peer that is gone takes none. */
+const closeMs = 1_000
 /** Produce requests of all partitions of a broker share a connection, five a partition. */
 const maxInflights = 1_000
+const leaderNotAvailable = 5
+
+type Metadata = Awaited<ReturnType<typeof metadataV12.api.async>>
 
 interface Leader {
   readonly host: string
@@ -41,17 +71,44 @@ interface Leader {
   readonly node: number
 }
 
-/** Knows who leads what, and keeps one connection for each broker and purpose. */
+/**
+ * Knows who leads what, and keeps one connection for each broker and purpose.
+ *
+ * @param random uniform in [0, 1), for the pauses between attempts
+ */
 export class BrokerConnections {
   readonly #settings: ConnectionSettings
+  readonly #limits: ConnectionLimits
+  readonly #random: () => number
+  /** the last one to answer first, then the bootstrap brokers and those that were learnt: asked what concerns no one of them */
+  #brokers: Leader[]
+  /** all that are open or being opened */
+  readonly #open = new Set<Connection>()
+  readonly #refreshing = new Map<string, Promise<void>>()
   readonly #connections = new Map<string, Promise<Connection>>()
   readonly #leaders = new Map<string, Leader>()
   readonly #partitionCounts = new Map<string, number>()
   readonly #coordinators = new Map<string, Leader>()
   #closed = false
 
-  constructor(settings: ConnectionSettings) {
+  constructor(
+    settings: ConnectionSettings,
+    {
+      limits = connectionLimits,
+      random = () => Math.random(),
+    }: { limits?: ConnectionLimits; random?: () => number } = {},
+  ) {
     this.#settings = settings
+    this.#limits = limits
+    this.#random = random
+    this.#brokers = settings.brokers.map(bootstrapBroker)
+  }
+
+  /** `host:port` of a broker that answers now. @throws ConnectionLostError if none does */
+  async answeringBroker(): Promise<string> {
+    await this.refresh([])
+    const [{ host, port }] = this.#brokers
+    return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
   }
 
   /** Number of partitions of a topic. @throws BrokerError UNKNOWN_TOPIC_OR_PARTITION */
@@ -60,9 +117,9 @@ export class BrokerConnections {
     return this.#partitionCounts.get(topic) ?? 0
   }
 
-  /** The node that leads a partition, from what was learnt last. */
-  async leader({ topic, partition }: TopicPartition): Promise<number> {
-    return (await this.#leader(topic, partition)).node
+  /** The node that leads a partition, from what was learnt last; undefined if nobody was known to. */
+  knownLeader({ topic, partition }: TopicPartition): number | undefined {
+    return this.#leaders.get(`${topic}/${partition}`)?.node
   }
 
   /** A connection to the leader of a partition. */
@@ -87,22 +144,46 @@ export class BrokerConnections {
     return this.#connection({ node, host, port }, purpose)
   }
 
-  /** Learns anew who leads the partitions of these topics. */
-  async refresh(topics: readonly string[]): Promise<void> {
+  /**
+   * Learns anew who leads the partitions of these topics, and how many they have. A partition without a leader is none of the
+   * errors here: others have theirs.
+   */
+  refresh(topics: readonly string[]): Promise<void> {
+    // Whoever asks for many partitions at once asks once.
+    const key = topics.join()
+    const running = this.#refreshing.get(key)
+    if (running !== undefined) return running
+    const started = this.#refresh(topics).finally(() => this.#refreshing.delete(key))
+    this.#refreshing.set(key, started)
+    return started
+  }
+
+  async #refresh(topics: readonly string[]): Promise<void> {
     const what = `Asking who leads ${topics.join(', ')}`
     const metadata = await this.#anyBroker(what, (connection) =>
-      metadataV12.api.async(connection, [...topics], false, false),
+      // The client makes an error of the whole answer if one partition has no leader.
+      metadataV12.api.async(connection, [...topics], false, false).catch((error: unknown) => {
+        if (error instanceof ResponseError) return error.response as Metadata
+        throw error
+      }),
     )
-    const brokers = new Map(metadata.brokers.map((broker) => [broker.nodeId, broker]))
-    for (const { name, partitions } of metadata.topics) {
+    const brokers = new Map(metadata.brokers.map(({ nodeId, host, port }) => [nodeId, { node: nodeId, host, port }]))
+    this.#learn([...brokers.values()])
+    for (const { errorCode, name, partitions } of metadata.topics) {
+      if (errorCode !== 0) {
+        this.#partitionCounts.delete(name ?? '')
+        continue
+      }
       this.#partitionCounts.set(name ?? '', partitions.length)
       for (const { partitionIndex, leaderId } of partitions) {
-        const broker = brokers.get(leaderId)
+        const leader = brokers.get(leaderId)
         const key = `${name}/${partitionIndex}`
-        if (broker === undefined) this.#leaders.delete(key)
-        else this.#leaders.set(key, { node: leaderId, host: broker.host, port: broker.port })
+        if (leader === undefined) this.#leaders.delete(key)
+        else this.#leaders.set(key, leader)
       }
     }
+    const failed = metadata.topics.find(({ errorCode }) => errorCode !== 0)
+    if (failed !== undefined) throw new BrokerError(failed.errorCode, what)
   }
 
   /** The offset of each partition at a point in time: ms since the epoch, `earliest` or `latest`. */
@@ -149,12 +230,21 @@ export class BrokerConnections {
     })
   }
 
-  /** Runs `send`; what it is rejected with comes out as a BrokerError or a ConnectionLostError. */
-  async request<T>(connection: Connection, what: string, send: (connection: Connection) => Promise<T>): Promise<T> {
+  /**
+   * Runs `send`; what it is rejected with comes out as one of the errors of broker-errors.ts.
+   *
+   * @param request what is sent, where that decides what an error means
+   */
+  async request<T>(
+    connection: Connection,
+    what: string,
+    send: (connection: Connection) => Promise<T>,
+    request?: BrokerRequest,
+  ): Promise<T> {
     try {
       return await send(connection)
     } catch (cause) {
-      const error = toBrokerError(cause, what)
+      const error = toBrokerError(cause, what, request)
       // An answer that comes after its time-out would be taken for that of the next request.
       if (error instanceof ConnectionLostError) void connection.close().catch(() => undefined)
       throw error
@@ -167,19 +257,29 @@ export class BrokerConnections {
     this.#coordinators.clear()
   }
 
-  /** Repeats what fails retriably, with a growing pause, for `forMs` at most. */
+  /** The same for one partition. */
+  forgetLeader({ topic, partition }: TopicPartition): void {
+    this.#leaders.delete(`${topic}/${partition}`)
+  }
+
+  /** Repeats what fails retriably, with growing pauses; no attempt begins later than `forMs` after the first. */
   async retrying<T>(what: string, attempt: (what: string) => Promise<T>, forMs = 60_000): Promise<T> {
-    const deadline = Date.now() + forMs
-    for (let pauseMs = shortestPauseMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
+    let deadline = Date.now() + forMs
+    let wasUnknown = false
+    for (let failures = 1; ; failures++) {
       try {
         return await attempt(what)
       } catch (error) {
         const retriable = (error instanceof BrokerError || error instanceof ConnectionLostError) && error.retriable
+        const isConcurrent = error instanceof BrokerError && error.errorName === 'CONCURRENT_TRANSACTIONS'
+        if (isConcurrent) failures = 0
+        if (isTopicUnknown(error) && !wasUnknown)
+          deadline = Math.min(deadline, Date.now() + this.#limits.unknownTopicMs)
+        wasUnknown = isTopicUnknown(error)
+        const pauseMs = isConcurrent ? markersPauseMs : backOffMs(backOff, failures, this.#random)
         if (!retriable || this.#closed || Date.now() + pauseMs > deadline) throw error
-        if (error instanceof BrokerError && error.errorName === 'CONCURRENT_TRANSACTIONS') {
-          // The markers of the previous transaction take some ms to be written; nothing has moved.
-          pauseMs = shortestPauseMs
-        } else this.forgetLeaders()
+        // While markers are written nothing has moved.
+        if (!isConcurrent) this.forgetLeaders()
         await sleep(pauseMs)
       }
     }
@@ -187,29 +287,35 @@ export class BrokerConnections {
 
   async close(): Promise<void> {
     this.#closed = true
-    const open = [...this.#connections.values()]
+    const open = [...this.#open]
     this.#connections.clear()
-    await Promise.allSettled(open.map(async (connection) => (await connection).close()))
+    const late = () => new Error('The brokers take nothing')
+    await within(closeMs, Promise.allSettled(open.map((connection) => connection.close())), late).catch(() => undefined)
+    for (const { socket } of open) socket?.destroy()
   }
 
   async #leader(topic: string, partition: number): Promise<Leader> {
     const key = `${topic}/${partition}`
     if (!this.#leaders.has(key)) await this.refresh([topic])
     const leader = this.#leaders.get(key)
-    if (leader === undefined) throw new BrokerError(5, `Looking for the leader of ${key}`)
+    if (leader === undefined) throw new BrokerError(leaderNotAvailable, `Looking for the leader of ${key}`)
     return leader
   }
 
-  /** Asks bootstrap brokers in turn until one answers. */
+  #learn(brokers: readonly Leader[]): void {
+    const all = [this.#brokers[0], ...this.#settings.brokers.map(bootstrapBroker), ...brokers]
+    this.#brokers = [...new Map(all.map((broker) => [`${broker.host}:${broker.port}`, broker])).values()]
+  }
+
+  /** Asks brokers in turn until one answers, the one that has answered last first. */
   async #anyBroker<T>(what: string, ask: (connection: Connection) => Promise<T>): Promise<T> {
     let lost: unknown
-    for (const address of this.#settings.brokers) {
-      const colon = address.lastIndexOf(':')
-      const host = address.slice(0, colon).replace(/^\[(.*)\]$/, '$1')
-      const bootstrap = { node: -1, host, port: Number(address.slice(colon + 1)) }
+    for (const broker of this.#brokers) {
       try {
-        const connection = await this.#connection(bootstrap, 'control')
-        return await this.request(connection, what, ask)
+        const connection = await this.#connection(broker, 'control')
+        const answer = await this.request(connection, what, ask)
+        this.#brokers = [broker, ...this.#brokers.filter((other) => other !== broker)]
+        return answer
       } catch (error) {
         if (!(error instanceof ConnectionLostError)) throw error
         lost = error
@@ -222,32 +328,43 @@ export class BrokerConnections {
     const key = `${purpose}/${host}:${port}`
     const known = this.#connections.get(key)
     if (known !== undefined) return known
-    const opening = this.#open(host, port, purpose, () => {
+    const opening = this.#connect(host, port, purpose, () => {
       if (this.#connections.get(key) === opening) this.#connections.delete(key)
     })
     this.#connections.set(key, opening)
     return opening
   }
 
-  async #open(host: string, port: number, purpose: ConnectionPurpose, onGone: () => void): Promise<Connection> {
+  async #connect(host: string, port: number, purpose: ConnectionPurpose, onGone: () => void): Promise<Connection> {
     if (this.#closed) throw new ConnectionLostError(`Connecting to ${host}:${port}`, 'the client is closed')
     const { clientId, tls, sasl } = this.#settings
     const options: ConnectionOptions = {
-      connectTimeout: connectTimeoutMs,
-      requestTimeout: purpose === 'membership' ? membershipTimeoutMs : requestTimeoutMs,
+      connectTimeout: this.#limits.connectTimeoutMs,
+      requestTimeout: this.#limits.requestTimeoutMs[purpose],
       maxInflights,
     }
     if (tls !== undefined) Object.assign(options, { tls, tlsServerName: true })
     if (sasl !== undefined) options.sasl = { ...sasl }
     const connection = new Connection(clientId, options)
-    connection.on('error', onGone)
-    connection.on('close', onGone)
+    const gone = () => {
+      this.#open.delete(connection)
+      onGone()
+    }
+    this.#open.add(connection)
+    connection.on('error', gone)
+    connection.on('close', gone)
     try {
       await connection.connect(host, port)
     } catch (cause) {
-      onGone()
+      gone()
       throw new ConnectionLostError(`Connecting to ${host}:${port}`, cause)
     }
     return connection
   }
+}
+
+function bootstrapBroker(address: string): Leader {
+  const colon = address.lastIndexOf(':')
+  const host = address.slice(0, colon).replace(/^\[(.*)\]$/, '$1')
+  return { node: -1, host, port: Number(address.slice(colon + 1)) }
 }

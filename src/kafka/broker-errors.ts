@@ -1,58 +1,13 @@
-import { MultipleErrors, ProtocolError, protocolErrorsCodesById } from '@platformatic/kafka'
+import {
+  MultipleErrors,
+  NetworkError,
+  ProtocolError,
+  protocolErrorsCodesById,
+  TimeoutError,
+  UnexpectedCorrelationIdError,
+} from '@platformatic/kafka'
 import { exitCodes, PipelineError } from '../errors.ts'
-
-/**
- * What an error of a broker means for a transaction:
- * - retriable: the same request may be sent again, after a pause and perhaps to another broker
- * - abortable: this transaction is lost, the next one may work
- * - fenced: another instance has our identity; whatever we write from now on is refused
- * - fatal: nothing that we do helps
- */
-export type ErrorKind = 'retriable' | 'abortable' | 'fenced' | 'fatal'
-
-/**
- * Every code that is not fatal. Source: `org.apache.kafka.common.protocol.Errors`, and KIP-360, KIP-447, KIP-588 and
- * KIP-890 for what they mean within a transaction.
- */
-const kinds: Readonly<Record<string, ErrorKind>> = {
-  UNKNOWN_TOPIC_OR_PARTITION: 'retriable', // metadata may lag behind a creation
-  CORRUPT_MESSAGE: 'retriable',
-  LEADER_NOT_AVAILABLE: 'retriable',
-  NOT_LEADER_OR_FOLLOWER: 'retriable',
-  REQUEST_TIMED_OUT: 'retriable',
-  BROKER_NOT_AVAILABLE: 'retriable',
-  REPLICA_NOT_AVAILABLE: 'retriable',
-  NETWORK_EXCEPTION: 'retriable',
-  COORDINATOR_LOAD_IN_PROGRESS: 'retriable',
-  COORDINATOR_NOT_AVAILABLE: 'retriable',
-  NOT_COORDINATOR: 'retriable',
-  NOT_ENOUGH_REPLICAS: 'retriable', // also a verification of the transaction that collided with another
-  NOT_ENOUGH_REPLICAS_AFTER_APPEND: 'retriable',
-  CONCURRENT_TRANSACTIONS: 'retriable', // the markers of the previous transaction are still being written
-  KAFKA_STORAGE_ERROR: 'retriable',
-  FENCED_LEADER_EPOCH: 'retriable',
-  UNKNOWN_LEADER_EPOCH: 'retriable',
-  OFFSET_NOT_AVAILABLE: 'retriable',
-  UNSTABLE_OFFSET_COMMIT: 'retriable',
-  THROTTLING_QUOTA_EXCEEDED: 'retriable',
-  UNKNOWN_TOPIC_ID: 'retriable',
-  INCONSISTENT_TOPIC_ID: 'retriable',
-  ILLEGAL_GENERATION: 'abortable',
-  REBALANCE_IN_PROGRESS: 'abortable',
-  OUT_OF_ORDER_SEQUENCE_NUMBER: 'abortable',
-  UNKNOWN_PRODUCER_ID: 'abortable',
-  INVALID_TXN_STATE: 'abortable', // the coordinator has ended the transaction by its time-out
-  INVALID_PRODUCER_ID_MAPPING: 'abortable',
-  OPERATION_NOT_ATTEMPTED: 'abortable',
-  TRANSACTION_ABORTABLE: 'abortable',
-  // A leader's word for PRODUCER_FENCED. After the time-out of our own transaction too (seen with Kafka 4.3): the coordinator
-  // takes the epoch away for good, and only a new start gets another.
-  INVALID_PRODUCER_EPOCH: 'fenced',
-  PRODUCER_FENCED: 'fenced',
-  TRANSACTION_COORDINATOR_FENCED: 'fenced',
-  FENCED_INSTANCE_ID: 'fenced',
-  UNKNOWN_MEMBER_ID: 'fenced',
-}
+import { type BrokerRequest, type ErrorKind, errorKind, errorKinds } from './broker-error-table.ts'
 
 /** What one can do about an error that stops the stage, by name. */
 const fixes: Readonly<Record<string, string>> = {
@@ -73,15 +28,27 @@ export class BrokerError extends PipelineError {
   readonly errorName: string
   readonly kind: ErrorKind
 
-  constructor(errorCode: number, what: string) {
+  /** @param request what was answered so, where that decides what the error means */
+  constructor(errorCode: number, what: string, request?: BrokerRequest) {
     const errorName = protocolErrorsCodesById[errorCode] ?? `error ${errorCode}`
-    const kind = kinds[errorName] ?? 'fatal'
+    const kind = errorKind(errorName, request)
     super(`${what}: the broker answered ${errorName}`, {
       fix: fixes[errorName] ?? "Look at the brokers' logs; Kafka's documentation explains the error",
       retriable: kind === 'retriable',
     })
     this.errorName = errorName
     this.kind = kind
+  }
+}
+
+/** An answer that the client cannot make out: the parsers know no error code that is newer than they are. */
+export class UnreadableAnswerError extends PipelineError {
+  readonly code = 'VGM_BROKER_ANSWER'
+  constructor(what: string, cause: unknown) {
+    super(`${what}: the broker's answer cannot be read`, {
+      fix: "Look at the brokers' logs, and update vgm-stream if they are newer than it",
+      cause,
+    })
   }
 }
 
@@ -110,10 +77,17 @@ export class FencedError extends PipelineError {
 }
 
 /** Turns what a request was rejected with into one of the errors above; `what` says what was being done. */
-export function toBrokerError(error: unknown, what: string): BrokerError | ConnectionLostError {
+export function toBrokerError(
+  error: unknown,
+  what: string,
+  request?: BrokerRequest,
+): BrokerError | ConnectionLostError | UnreadableAnswerError {
   if (error instanceof BrokerError || error instanceof ConnectionLostError) return error
-  const code = responseErrorCode(error)
-  return code === undefined ? new ConnectionLostError(what, error) : new BrokerError(code, what)
+  const codes = responseErrorCodes(error)
+  if (codes.length > 0) return worst(codes.map((code) => new BrokerError(code, what, request)))
+  if (error instanceof NetworkError || error instanceof TimeoutError || error instanceof UnexpectedCorrelationIdError)
+    return new ConnectionLostError(what, error)
+  return new UnreadableAnswerError(what, error)
 }
 
 /** What `error` means for the transaction it happened in; what is not a broker's error is not ours to judge. */
@@ -129,13 +103,23 @@ export function isRepeatable(error: unknown): boolean {
   return kind === 'abortable' || kind === 'retriable'
 }
 
-/** Says only that something else in the same request was refused. */
-const notAttempted = 55
+const unknownTopicNames: ReadonlySet<string> = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'UNKNOWN_TOPIC_ID'])
 
-function responseErrorCode(error: unknown): number | undefined {
-  if (error instanceof MultipleErrors) {
-    const codes = error.errors.map(responseErrorCode).filter((code) => code !== undefined)
-    return codes.find((code) => code !== notAttempted) ?? codes[0]
-  }
-  return error instanceof ProtocolError ? (error as ProtocolError & { apiCode: number }).apiCode : undefined
+/** Whether brokers do not know a topic or a partition, or not yet. */
+export function isTopicUnknown(error: unknown): boolean {
+  return error instanceof BrokerError && unknownTopicNames.has(error.errorName)
+}
+
+/** Says only that something else in the same request was refused. */
+const notAttempted = 'OPERATION_NOT_ATTEMPTED'
+
+/** An answer has an error for each partition: the worst one decides. */
+function worst(errors: readonly BrokerError[]): BrokerError {
+  const weight = ({ errorName, kind }: BrokerError) => (errorName === notAttempted ? -1 : errorKinds.indexOf(kind))
+  return errors.reduce((most, error) => (weight(error) > weight(most) ? error : most))
+}
+
+function responseErrorCodes(error: unknown): number[] {
+  if (error instanceof MultipleErrors) return error.errors.flatMap(responseErrorCodes)
+  return error instanceof ProtocolError ? [(error as ProtocolError & { apiCode: number }).apiCode] : []
 }

@@ -1,4 +1,4 @@
-import { type BatchHeader, batchHeaderBytes, isIntact, readBatchHeader } from '../batch/batch-header.ts'
+import { type BatchHeader, batchHeaderBytes, isIntact, readBatchHeader, readInt64 } from '../batch/batch-header.ts'
 import { PipelineError } from '../errors.ts'
 import type { FetchedPartition } from '../stages/ports.ts'
 import type { FetchedRecords } from './fetch-request.ts'
@@ -13,6 +13,22 @@ export class CorruptBatchError extends PipelineError {
   }
 }
 
+/** The rows stand in a format of before Kafka 0.11 that brokers have not converted since 4.0, or in one that is newer than we are. */
+export class UnsupportedBatchError extends PipelineError {
+  readonly code = 'VGM_BATCH_UNSUPPORTED'
+  constructor(topic: string, partition: number, offset: number, magic: number) {
+    super(
+      `The batch at offset ${offset} of ${topic}/${partition} has the format ${magic}; only ${batchMagic} can be read`,
+      {
+        fix: 'Write these rows again with a producer of Kafka 0.11 or newer, or read from behind them with "vgm replay --from"',
+      },
+    )
+  }
+}
+
+const batchMagic = 2
+/** Where the number of the format stands, in batches and in the message sets of old. */
+const magicAt = 16
 const controlAbort = 0
 
 /**
@@ -23,6 +39,7 @@ const controlAbort = 0
  *
  * @param endOffset rows from here on are not wanted; the position does not pass it
  * @throws CorruptBatchError for the first batch whose CRC is wrong
+ * @throws UnsupportedBatchError for the first batch of another format
  */
 export function committedBatches(records: FetchedRecords, fetchOffset: number, endOffset: number): FetchedPartition {
   const { topic, partition, bytes, view } = records
@@ -32,6 +49,9 @@ export function committedBatches(records: FetchedRecords, fetchOffset: number, e
   let nextOffset = fetchOffset
   let abortedSeen = 0
   for (let at = 0; at < bytes.length; ) {
+    // Looked at first: a message of old is shorter than a batch's header, and would count as cut off for ever.
+    if (at + magicAt < bytes.length && bytes[at + magicAt] !== batchMagic)
+      throw new UnsupportedBatchError(topic, partition, readInt64(view, at), bytes[at + magicAt])
     const header = readBatchHeader(bytes, view, at)
     if (header === undefined) break
     if (header.baseOffset >= endOffset) {

@@ -47,7 +47,7 @@ export class ControlRequestError extends PipelineError {
 const retry = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 }
 const connectionTimeoutMs = 5_000
 const authenticationTimeoutMs = 10_000
-const requestTimeoutMs = 30_000
+const requestTimeoutMs = 10_000
 
 /** Codecs that kafkajs leaves to its users, and where its type numbers are. */
 const codecs: readonly (readonly [CompressionTypes, Exclude<Compression, 'none'>])[] = [

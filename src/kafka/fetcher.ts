@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PipelineError } from '../errors.ts'
 import type { FetchedPartition, LogReader, OffsetRange, TopicPartition } from '../stages/ports.ts'
+import { type BackOff, backOffMs } from './back-off.ts'
 import { type BrokerConnections, earliest, latest } from './broker-connections.ts'
 import { BrokerError, ConnectionLostError } from './broker-errors.ts'
 import { CorruptBatchError, committedBatches } from './committed-batches.ts'
 import { type FetchedRecords, type FetchLimits, type FetchTarget, fetchRecords } from './fetch-request.ts'
+import { lookAfter, noteTrouble, type Stall, type Trouble, type WatchLimits, watchLimits } from './partition-watch.ts'
 
 export interface FetcherOptions {
   /** fetched bytes that may wait to be polled, of all brokers together; one answer may exceed it */
@@ -15,6 +17,13 @@ export interface FetcherOptions {
   readonly partitionMaxBytes: number
   /** of one answer */
   readonly maxBytes: number
+  readonly watch: WatchLimits
+  /** told of partitions that give nothing although there is more to read, every now and then */
+  readonly onStall: (stalls: readonly Stall[]) => void
+  /** ms, from any point in time on */
+  readonly now: () => number
+  /** uniform in [0, 1) */
+  readonly random: () => number
 }
 
 export const fetcherDefaults: FetcherOptions = {
@@ -22,28 +31,40 @@ export const fetcherDefaults: FetcherOptions = {
   pollBytes: 4 * 1024 * 1024,
   partitionMaxBytes: 1024 * 1024,
   maxBytes: 8 * 1024 * 1024,
+  watch: watchLimits,
+  onStall: () => undefined,
+  now: () => performance.now(),
+  random: () => Math.random(),
 }
 
 /** How long a broker holds an answer back when it has no rows. */
 const maxWaitMs = 250
 const corruptRetries = 3
+const corruptPauseMs = 250
 const offsetOutOfRange = 1
-const longestPauseMs = 1_000
+const leaderNotAvailable = 5
+/** Before a partition that failed is asked for again; the others go on meanwhile. */
+const backOff: BackOff = { firstMs: 100, longestMs: 1_000 }
+/** How often partitions without progress are looked for. */
+const lookEveryMs = 1_000
 
 /** A position that the log does not have any more. */
 export class PositionLostError extends PipelineError {
   readonly code = 'VGM_POSITION_LOST'
-  constructor(topic: string, partition: number, offset: number, start: number, end: number) {
-    const before = offset < start
-    super(
-      `Offset ${offset} of ${topic}/${partition} is ${before ? 'no longer' : 'not'} in the log, which holds ${start} to ${end}`,
-      {
-        fix: before
-          ? 'Rows were deleted before they were read: raise retention, and reset the group with "vgm replay --from start"'
-          : 'The topic was deleted and made again, or truncated: choose another --group, or reset this one',
-      },
-    )
+  /** @param start undefined if it is the end that was passed */
+  constructor(topic: string, partition: number, offset: number, start: number | undefined, end: number) {
+    const before = start !== undefined && offset < start
+    const holds = start === undefined ? `ends at ${end}` : `holds ${start} to ${end}`
+    super(`Offset ${offset} of ${topic}/${partition} is ${before ? 'no longer' : 'not'} in the log, which ${holds}`, {
+      fix: before
+        ? `Rows were deleted before they were read: raise the retention. To go on without them, ${toStart(topic)}`
+        : `The topic was deleted and made again, or truncated. To read it from its start, ${toStart(topic)}`,
+    })
   }
+}
+
+function toStart(topic: string): string {
+  return `stop the members and run "kafka-consumer-groups.sh --reset-offsets --to-earliest --execute --topic ${topic}" with the brokers and the group`
 }
 
 interface Position {
@@ -58,6 +79,13 @@ interface Position {
   isAsked: boolean
   /** answers in a row with a batch whose CRC is wrong */
   corrupt: number
+  /** attempts in a row that failed */
+  failures: number
+  /** it is left alone until then */
+  notBeforeMs: number
+  /** the node that was asked last */
+  leader: number | undefined
+  trouble: Trouble | undefined
 }
 
 /**
@@ -75,8 +103,9 @@ export class Fetcher implements LogReader {
   readonly #askedNodes = new Set<number>()
   #wake: (() => void) | undefined
   #failure: unknown
-  #isPumping = false
-  #pumpAgain = false
+  #isLearning = false
+  #pumpLater: NodeJS.Timeout | undefined
+  #nextLookMs = 0
   #closed = false
 
   constructor(connections: BrokerConnections, options: FetcherOptions = fetcherDefaults) {
@@ -92,7 +121,7 @@ export class Fetcher implements LogReader {
     this.#positions = new Map(
       ranges.map(({ topic, partition, offset, endOffset = Infinity }) => [
         `${topic}/${partition}`,
-        { topic, partition, endOffset, fetchOffset: offset, polledOffset: offset, isAsked: false, corrupt: 0 },
+        { topic, partition, endOffset, fetchOffset: offset, polledOffset: offset, ...fresh() },
       ]),
     )
     this.#pump()
@@ -106,6 +135,7 @@ export class Fetcher implements LogReader {
 
   async poll(waitMs: number): Promise<readonly FetchedPartition[]> {
     if (this.#waiting.length === 0 && this.#failure === undefined) await this.#arrival(waitMs)
+    this.#look()
     if (this.#failure !== undefined) throw this.#failure
     const polled = this.#waiting.splice(0, this.#pollCount())
     for (const { topic, partition, nextOffset, bytes } of polled) {
@@ -119,6 +149,7 @@ export class Fetcher implements LogReader {
 
   async close(): Promise<void> {
     this.#closed = true
+    clearTimeout(this.#pumpLater)
     this.assign([])
     this.#wake?.()
   }
@@ -145,50 +176,59 @@ export class Fetcher implements LogReader {
 
   /** Sends a fetch to each broker that has something to be asked for and has no question open. */
   #pump(): void {
-    if (this.#closed) return
-    if (this.#isPumping) {
-      this.#pumpAgain = true
-      return
-    }
-    this.#isPumping = true
-    const assignment = this.#assignment
-    void this.#ask()
-      .catch((error: unknown) => {
-        if (assignment === this.#assignment) this.#fail(error)
-      })
-      .finally(() => {
-        this.#isPumping = false
-        if (!this.#pumpAgain) return
-        this.#pumpAgain = false
-        this.#pump()
-      })
-  }
-
-  async #ask(): Promise<void> {
-    const assignment = this.#assignment
+    if (this.#closed || this.#failure !== undefined) return
+    const nowMs = this.#options.now()
     const byNode = new Map<number, Position[]>()
+    const leaderless: Position[] = []
+    let waitMs = Infinity
     for (const position of this.#positions.values()) {
-      if (position.fetchOffset >= position.endOffset) continue
-      if (position.isAsked || this.#waitingBytes >= this.#options.bufferBytes) continue
-      const node = await this.#leaderOf(position)
-      const known = byNode.get(node)
-      if (known === undefined) byNode.set(node, [position])
-      else known.push(position)
+      if (this.#waitingBytes >= this.#options.bufferBytes) break
+      if (position.isAsked || position.fetchOffset >= position.endOffset) continue
+      const node = this.#connections.knownLeader(position)
+      if (position.notBeforeMs > nowMs) waitMs = Math.min(waitMs, position.notBeforeMs - nowMs)
+      else if (node === undefined) leaderless.push(position)
+      else if (!this.#askedNodes.has(node)) {
+        const known = byNode.get(node)
+        if (known === undefined) byNode.set(node, [position])
+        else known.push(position)
+      }
     }
-    if (assignment !== this.#assignment) return
-    for (const [node, positions] of byNode) if (!this.#askedNodes.has(node)) void this.#fetch(node, positions)
+    for (const [node, positions] of byNode) void this.#fetch(node, positions)
+    if (leaderless.length > 0) void this.#learnLeaders(leaderless)
+    clearTimeout(this.#pumpLater)
+    if (waitMs < Infinity) this.#pumpLater = setTimeout(() => this.#pump(), Math.ceil(waitMs))
   }
 
-  async #leaderOf(position: Position): Promise<number> {
-    return this.#connections.retrying(`Looking for the leader of ${position.topic}/${position.partition}`, () =>
-      this.#connections.leader(position),
-    )
+  /** Looks for the leaders of partitions while all others are read. */
+  async #learnLeaders(positions: readonly Position[]): Promise<void> {
+    if (this.#isLearning) return
+    this.#isLearning = true
+    const assignment = this.#assignment
+    const askedMs = this.#options.now()
+    let failure: unknown
+    try {
+      await this.#connections.refresh([...new Set(positions.map(({ topic }) => topic))])
+    } catch (error) {
+      failure = error
+    }
+    this.#isLearning = false
+    if (assignment === this.#assignment)
+      for (const position of positions) {
+        if (this.#connections.knownLeader(position) !== undefined) continue
+        const what = `Looking for the leader of ${position.topic}/${position.partition}`
+        this.#postpone(position, failure ?? new BrokerError(leaderNotAvailable, what), askedMs)
+      }
+    this.#pump()
   }
 
   async #fetch(node: number, positions: readonly Position[]): Promise<void> {
     const assignment = this.#assignment
+    const askedMs = this.#options.now()
     this.#askedNodes.add(node)
-    for (const position of positions) position.isAsked = true
+    for (const position of positions) {
+      position.isAsked = true
+      position.leader = node
+    }
     let pauseMs = 0
     try {
       const { maxBytes, partitionMaxBytes } = this.#options
@@ -202,19 +242,28 @@ export class Fetcher implements LogReader {
       if (response.errorCode !== 0) throw new BrokerError(response.errorCode, what)
       const lost = response.partitions.find(({ errorCode }) => errorCode === offsetOutOfRange)
       if (lost !== undefined) throw await this.#positionLost(lost, targets)
+      const isEmpty = response.partitions.every(({ bytes }) => bytes.length === 0)
       if (assignment === this.#assignment)
-        for (const records of response.partitions) pauseMs = Math.max(pauseMs, this.#accept(records))
+        for (const records of response.partitions) pauseMs = Math.max(pauseMs, this.#accept(records, askedMs, isEmpty))
     } catch (error) {
-      const retriable = (error instanceof BrokerError || error instanceof ConnectionLostError) && error.retriable
-      if (!retriable && assignment === this.#assignment) this.#fail(error)
-      this.#connections.forgetLeaders()
-      pauseMs = longestPauseMs / 4
+      if (assignment === this.#assignment) for (const position of positions) this.#postpone(position, error, askedMs)
     }
     if (pauseMs > 0) await sleep(pauseMs)
     for (const position of positions) position.isAsked = false
     this.#askedNodes.delete(node)
     this.#rotate(positions)
     this.#pump()
+  }
+
+  /** Leaves a partition alone for a while after an error, and has its leader looked up again; an error that stays is thrown. */
+  #postpone(position: Position, error: unknown, askedMs: number): void {
+    if (!(error instanceof BrokerError || error instanceof ConnectionLostError) || !error.retriable) {
+      this.#fail(error)
+      return
+    }
+    this.#connections.forgetLeader(position)
+    position.notBeforeMs = this.#options.now() + backOffMs(backOff, ++position.failures, this.#options.random)
+    position.trouble = noteTrouble(position.trouble, error, askedMs)
   }
 
   /** The answer to a position that the log does not have says nothing of the log: brokers are asked for its ends. */
@@ -226,25 +275,45 @@ export class Fetcher implements LogReader {
   }
 
   /** Takes a partition's share of an answer; returns for how long its broker is to be left alone. */
-  #accept(records: FetchedRecords): number {
+  #accept(records: FetchedRecords, askedMs: number, isEmpty: boolean): number {
     const { topic, partition, errorCode } = records
     const position = this.#positions.get(`${topic}/${partition}`)
     if (position === undefined) return 0
-    if (errorCode !== 0) throw new BrokerError(errorCode, `Fetching ${topic}/${partition}`)
+    if (errorCode !== 0) {
+      this.#postpone(position, new BrokerError(errorCode, `Fetching ${topic}/${partition}`), askedMs)
+      return 0
+    }
     let fetched: FetchedPartition
     try {
       fetched = committedBatches(records, position.fetchOffset, position.endOffset)
       position.corrupt = 0
     } catch (error) {
-      if (error instanceof CorruptBatchError && position.corrupt++ < corruptRetries) return longestPauseMs / 4
+      if (error instanceof CorruptBatchError && position.corrupt++ < corruptRetries) return corruptPauseMs
       throw error
     }
-    if (fetched.nextOffset === position.fetchOffset) return 0
+    position.failures = 0
+    if (fetched.nextOffset === position.fetchOffset) {
+      const reason = whyNothing(records, position, isEmpty)
+      position.trouble = reason === undefined ? undefined : noteTrouble(position.trouble, reason, askedMs)
+      return 0
+    }
+    position.trouble = undefined
     position.fetchOffset = fetched.nextOffset
     this.#waiting.push(fetched)
     this.#waitingBytes += records.bytes.length
     this.#wake?.()
     return 0
+  }
+
+  /** Reports partitions that give nothing, and fails if all that are to be read have failed for long. */
+  #look(): void {
+    const nowMs = this.#options.now()
+    if (nowMs < this.#nextLookMs || this.#failure !== undefined) return
+    this.#nextLookMs = nowMs + lookEveryMs
+    const toRead = [...this.#positions.values()].filter(({ fetchOffset, endOffset }) => fetchOffset < endOffset)
+    const { stalls, failure } = lookAfter(toRead, nowMs, this.#options.watch)
+    if (stalls.length > 0) this.#options.onStall(stalls)
+    if (failure !== undefined) this.#fail(failure)
   }
 
   /** A broker fills its answer in the order of the question: whoever was first is last the next time. */
@@ -257,7 +326,23 @@ export class Fetcher implements LogReader {
   }
 
   #fail(error: unknown): void {
-    this.#failure = error
+    this.#failure ??= error
     this.#wake?.()
   }
+}
+
+function fresh() {
+  return { isAsked: false, corrupt: 0, failures: 0, notBeforeMs: 0, leader: undefined, trouble: undefined }
+}
+
+/** Why a partition that has more rows gives none; undefined if all is well. */
+function whyNothing(
+  { lastStableOffset, highWatermark }: FetchedRecords,
+  { fetchOffset, endOffset }: Position,
+  isEmpty: boolean,
+): string | undefined {
+  if (fetchOffset >= Math.min(highWatermark, endOffset)) return undefined
+  if (lastStableOffset <= fetchOffset) return 'a transaction of another producer is open there'
+  // Otherwise the other partitions have filled the answer.
+  return isEmpty ? 'its leader answers without rows' : undefined
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import {
   type Connection,
   heartbeatV4,
@@ -6,8 +7,9 @@ import {
   type ResponseError,
   syncGroupV5,
 } from '@platformatic/kafka'
-import { InterruptedError } from '../errors.ts'
+import { InterruptedError, PipelineError } from '../errors.ts'
 import type { TopicPartition } from '../stages/ports.ts'
+import { backOffMs } from './back-off.ts'
 import type { BrokerConnections } from './broker-connections.ts'
 import { BrokerError, FencedError, toBrokerError } from './broker-errors.ts'
 import { decodeAssignment, encodeAssignment, encodeSubscription, shareOut } from './group-protocol.ts'
@@ -22,13 +24,37 @@ export interface GroupMembershipOptions {
   readonly sessionTimeoutMs: number
   /** how long members may take to finish their slice and join again */
   readonly rebalanceTimeoutMs: number
+  /** how often to look whether the topic has got more partitions */
+  readonly partitionCheckMs: number
+  /** uniform in [0, 1): members do not look all at once */
+  readonly random?: () => number
 }
 
-export const membershipDefaults = { sessionTimeoutMs: 10_000, rebalanceTimeoutMs: 30_000 } as const
+export const membershipDefaults = {
+  sessionTimeoutMs: 10_000,
+  rebalanceTimeoutMs: 30_000,
+  partitionCheckMs: 30_000,
+} as const
 
 const heartbeatsPerSession = 4
+/** After a heartbeat without an answer. */
+const nextHeartbeatMs = 500
+/** A group that goes on changing makes its members join again and again. */
+const roundPause = { firstMs: 10, longestMs: 1_000 }
+const roundsPatienceMs = 300_000
 const protocolType = 'consumer'
 const protocolName = 'range'
+
+/** Members come and go faster than the group can share its partitions out. */
+export class GroupUnstableError extends PipelineError {
+  readonly code = 'VGM_GROUP_UNSTABLE'
+  constructor(group: string) {
+    super(`Group ${group} has gone on changing for ${roundsPatienceMs / 60_000} minutes`, {
+      fix: 'Look for members that start and fail again and again, and start again',
+      retriable: true,
+    })
+  }
+}
 
 /**
  * A member of a classic consumer group. It joins only when it is told to: a rebalance first shows in
@@ -38,16 +64,21 @@ const protocolName = 'range'
 export class GroupMembership {
   readonly #connections: BrokerConnections
   readonly #options: GroupMembershipOptions
+  readonly #random: () => number
   #memberId = ''
   #generationId = -1
   #mustRejoin = true
   #heartbeat: NodeJS.Timeout | undefined
+  #partitionCheck: NodeJS.Timeout | undefined
+  /** of the topic, as we told the group */
+  #partitions = 0
   #fenced: FencedError | undefined
   #left = false
 
   constructor(connections: BrokerConnections, options: GroupMembershipOptions) {
     this.#connections = connections
     this.#options = options
+    this.#random = options.random ?? Math.random
   }
 
   /** Whether the group waits for us to join again, or has dropped us. */
@@ -69,32 +100,41 @@ export class GroupMembership {
    * Joins the group, again if need be, and returns the partitions that are ours in the new generation.
    *
    * @throws FencedError if another process has the same `groupInstanceId`
+   * @throws GroupUnstableError when the group has gone on changing for five minutes
+   * @throws BrokerError, ConnectionLostError when the group could not be joined for twice the rebalance time-out
    * @throws InterruptedError if it is left meanwhile
    */
   async join(): Promise<TopicPartition[]> {
     const { group, topic, rebalanceTimeoutMs } = this.#options
-    this.#stopHeartbeat()
+    this.#stopTimers()
     const what = `Joining group ${group}`
+    const lastRoundMs = performance.now() + roundsPatienceMs
     const assignment = await this.#connections.retrying(
       what,
       async () => {
-        for (;;) {
+        for (let round = 1; ; round++) {
           if (this.#left) throw new InterruptedError()
+          if (performance.now() > lastRoundMs) throw new GroupUnstableError(group)
           const joined = await this.#round(what)
           if (joined !== undefined) return joined
+          // The first two rounds are how a member gets its id.
+          if (round > 1) await sleep(backOffMs(roundPause, round - 1, this.#random))
         }
       },
       2 * rebalanceTimeoutMs,
     )
     this.#mustRejoin = false
-    if (!this.#left) this.#startHeartbeat()
+    if (!this.#left) {
+      this.#startHeartbeat()
+      this.#startPartitionCheck()
+    }
     return decodeAssignment(assignment).filter((owned) => owned.topic === topic)
   }
 
   /** Leaves, so that others take over without waiting for the session to time out; a static member stays. */
   async leave(): Promise<void> {
     this.#left = true
-    this.#stopHeartbeat()
+    this.#stopTimers()
     if (this.#memberId === '' || this.#options.groupInstanceId !== null || this.#fenced !== undefined) return
     const { group } = this.#options
     try {
@@ -111,6 +151,8 @@ export class GroupMembership {
   /** One JoinGroup and SyncGroup; undefined if the group wants another round. */
   async #round(what: string): Promise<Uint8Array | undefined> {
     const { group, topic, groupInstanceId, sessionTimeoutMs, rebalanceTimeoutMs } = this.#options
+    await this.#connections.refresh([topic])
+    this.#partitions = await this.#connections.partitionCount(topic)
     const connection = await this.#connections.coordinatorConnection('group', group, 'membership')
     try {
       const joined = await joinGroupV7.api.async(
@@ -121,7 +163,7 @@ export class GroupMembership {
         this.#memberId,
         groupInstanceId,
         protocolType,
-        [{ name: protocolName, metadata: encodeSubscription(topic) }],
+        [{ name: protocolName, metadata: encodeSubscription(topic, this.#partitions) }],
         '',
       )
       this.#memberId = joined.memberId ?? ''
@@ -136,7 +178,7 @@ export class GroupMembership {
         protocolType,
         protocolName,
         isLeader
-          ? await this.#assign(joined.members.map(({ memberId, groupInstanceId }) => ({ memberId, groupInstanceId })))
+          ? this.#assign(joined.members.map(({ memberId, groupInstanceId }) => ({ memberId, groupInstanceId })))
           : [],
       )
       return synced.assignment
@@ -146,14 +188,13 @@ export class GroupMembership {
   }
 
   /** As leader: shares the topic's partitions out among all members. */
-  async #assign(
+  #assign(
     members: readonly { memberId: string; groupInstanceId?: string | null | undefined }[],
-  ): Promise<{ memberId: string; assignment: Buffer }[]> {
+  ): { memberId: string; assignment: Buffer }[] {
     const { topic } = this.#options
-    await this.#connections.refresh([topic])
     // By instance name where there is one: a static member gets the same partitions in each generation.
     const names = new Map(members.map(({ memberId, groupInstanceId }) => [groupInstanceId ?? memberId, memberId]))
-    const shares = shareOut(await this.#connections.partitionCount(topic), [...names.keys()])
+    const shares = shareOut(this.#partitions, [...names.keys()])
     return [...names].map(([name, memberId]) => ({
       memberId,
       assignment: encodeAssignment(topic, shares.get(name) ?? []),
@@ -184,38 +225,62 @@ export class GroupMembership {
   }
 
   #startHeartbeat(): void {
-    const { sessionTimeoutMs } = this.#options
+    const intervalMs = this.#options.sessionTimeoutMs / heartbeatsPerSession
     const generationId = this.#generationId
     const beat = async () => {
-      await this.#beat()
+      const isAnswered = await this.#beat()
       // After another join the heart beats for its generation.
       if (this.#mustRejoin || this.#left || generationId !== this.#generationId) return
-      this.#heartbeat = setTimeout(beat, sessionTimeoutMs / heartbeatsPerSession)
+      this.#heartbeat = setTimeout(beat, isAnswered ? intervalMs : Math.min(nextHeartbeatMs, intervalMs))
     }
-    this.#heartbeat = setTimeout(beat, sessionTimeoutMs / heartbeatsPerSession)
+    this.#heartbeat = setTimeout(beat, intervalMs)
   }
 
-  #stopHeartbeat(): void {
+  /** Joins again when the topic has got more partitions: each member looks, for a static one may lead without being told. */
+  #startPartitionCheck(): void {
+    const { topic, partitionCheckMs } = this.#options
+    const generationId = this.#generationId
+    const look = async () => {
+      // Topics that are gone, and brokers that are away, are the fetcher's affair.
+      const count = await this.#connections
+        .refresh([topic])
+        .then(() => this.#connections.partitionCount(topic))
+        .catch(() => this.#partitions)
+      if (this.#mustRejoin || this.#left || generationId !== this.#generationId) return
+      if (count !== this.#partitions) this.#mustRejoin = true
+      else this.#partitionCheck = setTimeout(look, this.#jittered(partitionCheckMs))
+    }
+    this.#partitionCheck = setTimeout(look, this.#jittered(partitionCheckMs))
+  }
+
+  #jittered(ms: number): number {
+    return backOffMs({ firstMs: ms, longestMs: ms }, 1, this.#random)
+  }
+
+  #stopTimers(): void {
     clearTimeout(this.#heartbeat)
-    this.#heartbeat = undefined
+    clearTimeout(this.#partitionCheck)
   }
 
-  async #beat(): Promise<void> {
+  /** False if the answer did not come. */
+  async #beat(): Promise<boolean> {
     const { group, groupInstanceId } = this.#options
     const [memberId, generationId] = [this.#memberId, this.#generationId]
     const what = `Heartbeat to group ${group}`
     try {
-      const connection = await this.#connections.coordinatorConnection('group', group, 'membership')
+      const connection = await this.#connections.coordinatorConnection('group', group, 'heartbeat')
       await this.#connections.request(connection, what, () =>
         heartbeatV4.api.async(connection, group, generationId, memberId, groupInstanceId),
       )
+      return true
     } catch (cause) {
       const error = toBrokerError(cause, what)
-      if (generationId !== this.#generationId || memberId !== this.#memberId) return
+      if (generationId !== this.#generationId || memberId !== this.#memberId) return true
       if (!(error instanceof BrokerError)) this.#connections.forgetLeaders()
       else if (error.errorName === 'FENCED_INSTANCE_ID') this.#fence(error)
       else if (error.retriable) this.#connections.forgetLeaders()
       else this.#mustRejoin = true
+      return error instanceof BrokerError
     }
   }
 

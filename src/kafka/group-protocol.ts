@@ -8,11 +8,15 @@ import type { TopicPartition } from '../stages/ports.ts'
 
 const version = 0
 
-export function encodeSubscription(topic: string): Buffer {
+/**
+ * @param partitions that the member knows of, as user data: a broker starts a rebalance when a member joins again with another
+ * subscription, whoever leads the group, and answers with the old assignment otherwise
+ */
+export function encodeSubscription(topic: string, partitions: number): Buffer {
   return Writer.create()
     .appendInt16(version)
     .appendArray([topic], (writer, name) => writer.appendString(name, false), false, false)
-    .appendBytes(null, false).buffer
+    .appendBytes(Writer.create().appendInt32(partitions).buffer, false).buffer
 }
 
 export function encodeAssignment(topic: string, partitions: readonly number[]): Buffer {

@@ -1,9 +1,14 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { RecordBatchWriter } from '../batch/record-batch-writer.ts'
+import { PipelineError } from '../errors.ts'
 import type { FetchedPartition, GroupSession, PartitionOffset, TopicPartition } from '../stages/ports.ts'
-import type { BrokerConnections } from './broker-connections.ts'
-import { FencedError, isRepeatable, kindOf } from './broker-errors.ts'
-import type { Fetcher } from './fetcher.ts'
+import { type BackOff, backOffMs } from './back-off.ts'
+import { type BrokerConnections, latest } from './broker-connections.ts'
+import { FencedError, isRepeatable, isTopicUnknown, kindOf } from './broker-errors.ts'
+import { type Fetcher, PositionLostError } from './fetcher.ts'
 import type { GroupMembership } from './group-membership.ts'
+import { TopicGoneError } from './partition-watch.ts'
+import { within } from './time-limit.ts'
 import type { CommittingMember, TransactionalProducer } from './transactional-producer.ts'
 
 /** Offset of a partition whose group has committed nothing: its first row, or one that a replay names. */
@@ -22,6 +27,28 @@ export interface GroupSessionParts {
   readonly outputsOf: (input: TopicPartition) => readonly TopicPartition[]
   /** told of each slice that had to be given up, and why */
   readonly onAbort: (cause: unknown) => void
+  /** uniform in [0, 1) */
+  readonly random?: () => number
+}
+
+/** Between slices that had to be given up; the first one is repeated at once. */
+const backOff: BackOff = { firstMs: 20, longestMs: 5_000 }
+/** For how long transactions may fail, each at its first attempt or at a repetition. */
+const commitPatienceMs = 300_000
+/** What closing may take; the rest is done by the transaction's and the session's time-outs. */
+const closeMs = 5_000
+
+/** No transaction could be committed for long. */
+export class CommitsFailingError extends PipelineError {
+  readonly code = 'VGM_COMMITS_FAILING'
+  constructor(group: string, cause: unknown) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    super(`Group ${group} has committed nothing for ${commitPatienceMs / 60_000} minutes: ${why}`, {
+      fix: 'Check the brokers and the output topics, and start again: it goes on where it stopped',
+      retriable: true,
+      cause,
+    })
+  }
 }
 
 /**
@@ -33,6 +60,9 @@ export class TransactionalGroupSession implements GroupSession {
   #assignment: readonly TopicPartition[] = []
   #slice: { readonly member: CommittingMember; readonly touched: Map<string, TopicPartition> } | undefined
   #broken: unknown
+  /** slices in a row that were given up, and since when commits fail */
+  #givenUp = 0
+  #failingSinceMs: number | undefined
 
   constructor(parts: GroupSessionParts) {
     this.#parts = parts
@@ -89,22 +119,35 @@ export class TransactionalGroupSession implements GroupSession {
       }))
       await producer.commit({ group, offsets }, slice.member)
       this.#slice = undefined
+      this.#givenUp = 0
+      this.#failingSinceMs = undefined
       return true
     } catch (error) {
-      if (isRepeatable(error)) return await this.#abort(error)
+      if (isRepeatable(error)) {
+        this.#failingSinceMs ??= performance.now()
+        if (performance.now() - this.#failingSinceMs > commitPatienceMs) throw new CommitsFailingError(group, error)
+        return await this.#abort(error)
+      }
       await this.#giveUp()
       throw this.#asFenced(error)
     }
   }
 
+  async abort(cause: unknown): Promise<void> {
+    await this.#abort(cause)
+  }
+
   async close(): Promise<void> {
     const { membership, fetcher, producer, connections } = this.#parts
-    try {
+    const leave = async () => {
       await this.#giveUp()
-      this.#assignment = []
-      await fetcher.close()
       await membership.leave()
       await producer.close()
+    }
+    try {
+      await fetcher.close()
+      await within(closeMs, leave(), () => new Error('The brokers do not answer')).catch(() => undefined)
+      this.#assignment = []
     } finally {
       await connections.close()
     }
@@ -114,16 +157,41 @@ export class TransactionalGroupSession implements GroupSession {
     await this.#seek(await this.#parts.membership.join())
   }
 
-  /** Puts the fetcher where the group has committed. */
+  /** Puts the fetcher where the group has committed. @throws TopicGoneError, PositionLostError */
   async #seek(assignment: readonly TopicPartition[]): Promise<void> {
+    try {
+      await this.#seekCommitted(assignment)
+    } catch (error) {
+      throw isTopicUnknown(error) ? new TopicGoneError(assignment[0], error) : error
+    }
+  }
+
+  async #seekCommitted(assignment: readonly TopicPartition[]): Promise<void> {
     const { connections, fetcher, group, startOffsets, endOffsetOf } = this.#parts
     const committed = await connections.committedOffsets(group, assignment)
+    await this.#checkEnds(committed)
     const known = new Set(committed.map(({ topic, partition }) => `${topic}/${partition}`))
     const fresh = assignment.filter(({ topic, partition }) => !known.has(`${topic}/${partition}`))
     const positions = [...committed, ...(fresh.length > 0 ? await startOffsets(fresh) : [])]
     // A replay knows nothing of a partition that came after its start: that one is not read.
     this.#assignment = positions.map(({ topic, partition }) => ({ topic, partition }))
     fetcher.assign(positions.map((position) => ({ ...position, endOffset: endOffsetOf(position) })))
+  }
+
+  /**
+   * A position behind the end of the log, as after the topic was deleted and made again, shows when it is fetched from. One that
+   * is not fetched from, because it is behind the end of what is to be read, would look like the end.
+   *
+   * @throws PositionLostError
+   */
+  async #checkEnds(committed: readonly PartitionOffset[]): Promise<void> {
+    const { connections, endOffsetOf } = this.#parts
+    const behind = committed.filter((position) => position.offset > (endOffsetOf(position) ?? Infinity))
+    if (behind.length === 0) return
+    // Another member of the group may have read on, up to where the log ends now.
+    const ends = await connections.listOffsets(behind, latest)
+    for (const [i, { topic, partition, offset }] of behind.entries())
+      if (offset > ends[i].offset) throw new PositionLostError(topic, partition, offset, undefined, ends[i].offset)
   }
 
   async #begin(fetched: readonly FetchedPartition[]): Promise<void> {
@@ -146,11 +214,14 @@ export class TransactionalGroupSession implements GroupSession {
   }
 
   async #abort(cause: unknown): Promise<false> {
-    this.#parts.onAbort(cause)
+    const { onAbort, producer, random = Math.random } = this.#parts
+    onAbort(cause)
+    const isOpen = this.#slice !== undefined
     this.#slice = undefined
     this.#broken = undefined
-    await this.#parts.producer.abort()
-    if (!this.#parts.membership.mustRejoin) await this.#seek(this.#assignment)
+    if (isOpen) await producer.abort()
+    if (this.#givenUp++ > 0) await sleep(backOffMs(backOff, this.#givenUp - 1, random))
+    if (isOpen && !this.#parts.membership.mustRejoin) await this.#seek(this.#assignment)
     return false
   }
 

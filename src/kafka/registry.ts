@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { COMPATIBILITY, SchemaRegistry as ConfluentRegistry, SchemaType } from '@kafkajs/confluent-schema-registry'
 import { exitCodes, PipelineError } from '../errors.ts'
+import { type BackOff, backOffMs } from './back-off.ts'
+import { within } from './time-limit.ts'
 
 /** How to reach a registry. */
 export interface RegistrySettings {
@@ -10,8 +12,10 @@ export interface RegistrySettings {
 }
 
 export interface RegistryOptions {
-  /** how long a registry that does not answer is waited for, default 60,000 ms */
+  /** how long a registry that does not answer is waited for, default 12,000 ms */
   readonly patienceMs?: number
+  /** uniform in [0, 1), for the pauses between attempts */
+  readonly random?: () => number
   /** told once when it stops answering (false), and once when it answers again (true) */
   readonly onReachable?: (reachable: boolean) => void
 }
@@ -53,9 +57,13 @@ export class RegistryRefusedError extends PipelineError {
 }
 
 const attemptTimeoutMs = 5_000
-const firstPauseMs = 100
-const longestPauseMs = 5_000
-const defaultPatienceMs = 60_000
+/** A schema is written, not only looked up. */
+const registerTimeoutMs = 10_000
+const backOff: BackOff = { firstMs: 150, longestMs: 5_000 }
+/** Two attempts that time out, and time for a registry that restarts; whoever waits for longer asks again. */
+const defaultPatienceMs = 12_000
+/** Attempts that the client says were bad requests, while the registry answers others: then they were. */
+const refusedAttempts = 3
 /** An id that nobody knows may be registered the next moment. */
 const unknownForMs = 10_000
 
@@ -63,8 +71,8 @@ const unknownForMs = 10_000
 const notFoundCodes: ReadonlySet<number> = new Set([40401, 40402, 40403, 40408])
 
 /**
- * Schemas by id and subject, cached. Every call waits for a registry that does not answer, with growing pauses: only an answer
- * makes a schema unknown.
+ * Schemas by id and subject, cached. Every call waits for a registry that does not answer, with growing pauses, for as long as its
+ * patience lasts: only an answer makes a schema unknown.
  *
  * Registration is @kafkajs/confluent-schema-registry's. It does not give out a schema's text by id, tells no connection error
  * from a refusal (both are status 400), and wants the compatibility of a subject to be known: hence fetch for the rest. API:
@@ -88,13 +96,14 @@ export class SchemaRegistry {
   /**
    * JSON text of the Avro schema with this id; undefined if there is none, or if it is no Avro schema.
    *
+   * @param patienceMs of this call, instead of the registry's
    * @throws RegistryUnreachableError when the patience is over
    * @throws RegistryRefusedError, as for a wrong password
    */
-  schemaById(id: number): Promise<string | undefined> {
+  schemaById(id: number, patienceMs?: number): Promise<string | undefined> {
     const known = this.#schemas.get(id)
     if (known !== undefined) return known
-    const asked = this.#get(`Reading schema ${id}`, `/schemas/ids/${id}`).then((answer) => {
+    const asked = this.#get(`Reading schema ${id}`, `/schemas/ids/${id}`, patienceMs).then((answer) => {
       const { schema, schemaType = 'AVRO' } = (answer ?? {}) as { schema?: string; schemaType?: string }
       const found = schemaType === 'AVRO' ? schema : undefined
       if (found === undefined) setTimeout(() => this.#schemas.delete(id), unknownForMs).unref()
@@ -109,14 +118,20 @@ export class SchemaRegistry {
    * Registers a schema under a subject unless it is there, and returns its id.
    *
    * @param schema        JSON text
-   * @param compatibility set when the subject is new; one that has a setting keeps it
+   * @param options.compatibility set when the subject is new; one that has a setting keeps it
+   * @param options.patienceMs    of this call, instead of the registry's
    * @throws RegistryRefusedError if it is not compatible with the subject's earlier ones
+   * @throws RegistryUnreachableError when the patience is over
    */
-  register(subject: string, schema: string, options: { readonly compatibility?: Compatibility } = {}): Promise<number> {
+  register(
+    subject: string,
+    schema: string,
+    options: { readonly compatibility?: Compatibility; readonly patienceMs?: number } = {},
+  ): Promise<number> {
     const key = `${subject} ${schema}`
     const known = this.#ids.get(key)
     if (known !== undefined) return known
-    const asked = this.#register(subject, schema, options.compatibility)
+    const asked = this.#register(subject, schema, options.compatibility, options.patienceMs)
     this.#ids.set(key, asked)
     asked.catch(() => this.#ids.delete(key))
     return asked
@@ -131,11 +146,7 @@ export class SchemaRegistry {
 
   /** The compatibility set for a subject itself; undefined if it has none. */
   async compatibility(subject: string): Promise<Compatibility | undefined> {
-    const path = `/config/${encodeURIComponent(subject)}`
-    const answer = (await this.#get(`Reading the compatibility of ${subject}`, path)) as
-      | { compatibilityLevel?: Compatibility; compatibility?: Compatibility }
-      | undefined
-    return answer?.compatibilityLevel ?? answer?.compatibility
+    return compatibilityOf(await this.#get(...compatibilityQuestion(subject)))
   }
 
   /** All subjects; the cheapest question that shows that a registry answers. */
@@ -143,43 +154,66 @@ export class SchemaRegistry {
     return ((await this.#get('Listing subjects', '/subjects')) ?? []) as string[]
   }
 
-  async #register(subject: string, schema: string, wanted: Compatibility | undefined): Promise<number> {
-    // Also shows that the registry answers: what the client reports afterwards is an answer.
-    const set = await this.compatibility(subject)
-    const compatibility = COMPATIBILITY[set ?? wanted ?? 'BACKWARD']
-    const updateConfig = set === undefined && wanted !== undefined
-    try {
-      const options = { subject, compatibility, updateConfig }
-      return (await this.#client.register({ type: SchemaType.AVRO, schema }, options)).id
-    } catch (cause) {
-      const { status, message } = cause as Error & { status?: number }
-      if (status === undefined) throw cause
-      const fix =
-        status === 409
-          ? `Set the compatibility of subject ${subject} to NONE, or name another topic`
-          : 'Check the rights on the registry, and its log'
-      throw new RegistryRefusedError(`Registering a schema of ${subject}`, status, message, fix)
-    }
+  async #register(
+    subject: string,
+    schema: string,
+    wanted: Compatibility | undefined,
+    patienceMs: number | undefined,
+  ): Promise<number> {
+    let refusals = 0
+    return this.#patiently(patienceMs, async (leftMs) => {
+      // Also shows that the registry answers.
+      const set = compatibilityOf(await this.#attempt(...compatibilityQuestion(subject), leftMs))
+      const compatibility = COMPATIBILITY[set ?? wanted ?? 'BACKWARD']
+      const updateConfig = set === undefined && wanted !== undefined
+      const { url } = this.#settings
+      const late = () => new RegistryUnreachableError(url, 'registering takes too long')
+      try {
+        const registered = this.#client.register(
+          { type: SchemaType.AVRO, schema },
+          { subject, compatibility, updateConfig },
+        )
+        return (await within(Math.min(registerTimeoutMs, leftMs), registered, late)).id
+      } catch (cause) {
+        const { status, message } = cause as Error & { status?: number }
+        if (status === undefined) throw cause
+        // The client's 400 is a connection that broke, or a bad request.
+        if (status >= 500 || status === 429 || (status === 400 && ++refusals < refusedAttempts))
+          throw new RegistryUnreachableError(url, message, cause)
+        const fix =
+          status === 409
+            ? `Set the compatibility of subject ${subject} to NONE, or name another topic`
+            : 'Check the rights on the registry, and its log'
+        throw new RegistryRefusedError(`Registering a schema of ${subject}`, status, message, fix)
+      }
+    })
   }
 
   /** The JSON of an answer; undefined for "not found". */
-  async #get(what: string, path: string): Promise<unknown> {
-    const deadline = Date.now() + (this.#options.patienceMs ?? defaultPatienceMs)
-    for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
+  #get(what: string, path: string, patienceMs?: number): Promise<unknown> {
+    return this.#patiently(patienceMs, (leftMs) => this.#attempt(what, path, leftMs))
+  }
+
+  /** Repeats what the registry does not answer to. @throws RegistryUnreachableError when the patience is over */
+  async #patiently<T>(patienceMs: number | undefined, attempt: (leftMs: number) => Promise<T>): Promise<T> {
+    const { patienceMs: usual = defaultPatienceMs, random = Math.random } = this.#options
+    const deadline = performance.now() + (patienceMs ?? usual)
+    for (let failures = 1; ; failures++) {
       try {
-        const answer = await this.#attempt(what, path)
+        const answer = await attempt(deadline - performance.now())
         this.#reached(true)
         return answer
       } catch (error) {
         if (!(error instanceof RegistryUnreachableError)) throw error
         this.#reached(false)
-        if (Date.now() + pauseMs > deadline) throw error
+        const pauseMs = backOffMs(backOff, failures, random)
+        if (performance.now() + pauseMs >= deadline) throw error
         await sleep(pauseMs)
       }
     }
   }
 
-  async #attempt(what: string, path: string): Promise<unknown> {
+  async #attempt(what: string, path: string, leftMs: number): Promise<unknown> {
     const { url, auth } = this.#settings
     const headers: Record<string, string> = { accept: 'application/vnd.schemaregistry.v1+json, application/json' }
     if (auth !== undefined) {
@@ -188,7 +222,10 @@ export class SchemaRegistry {
     let response: Response
     let text: string
     try {
-      response = await fetch(url + path, { headers, signal: AbortSignal.timeout(attemptTimeoutMs) })
+      response = await fetch(url + path, {
+        headers,
+        signal: AbortSignal.timeout(Math.max(1, Math.min(attemptTimeoutMs, Math.ceil(leftMs)))),
+      })
       text = await response.text()
     } catch (cause) {
       throw new RegistryUnreachableError(url, reason(cause), cause)
@@ -213,6 +250,19 @@ export class SchemaRegistry {
     this.#isReachable = reachable
     this.#options.onReachable?.(reachable)
   }
+}
+
+type Question = readonly [what: string, path: string]
+
+function compatibilityQuestion(subject: string): Question {
+  return [`Reading the compatibility of ${subject}`, `/config/${encodeURIComponent(subject)}`]
+}
+
+function compatibilityOf(answer: unknown): Compatibility | undefined {
+  const { compatibilityLevel, compatibility } = (answer ?? {}) as Partial<
+    Record<'compatibilityLevel' | 'compatibility', Compatibility>
+  >
+  return compatibilityLevel ?? compatibility
 }
 
 function json(text: string): unknown {

@@ -2,9 +2,10 @@ import type { Compression } from '../batch/batch-header.ts'
 import type { GroupSession, LogReader, PartitionOffset, TopicPartition, TransactionalWriter } from '../stages/ports.ts'
 import { BrokerConnections, earliest } from './broker-connections.ts'
 import type { ConnectionSettings } from './connection-settings.ts'
-import { Fetcher } from './fetcher.ts'
+import { Fetcher, type FetcherOptions, fetcherDefaults } from './fetcher.ts'
 import { GroupMembership, membershipDefaults } from './group-membership.ts'
 import { type StartOffsets, TransactionalGroupSession } from './group-session.ts'
+import type { Stall } from './partition-watch.ts'
 import { TransactionalProducer } from './transactional-producer.ts'
 
 /** KIP-447 makes a killed member's offsets unstable for no longer than this. */
@@ -28,15 +29,18 @@ export interface GroupSessionOptions {
 /** Opens what stages read and write rows with. Each has connections of its own and closes them with itself. */
 export class RowClient {
   readonly #settings: ConnectionSettings
+  readonly #fetching: FetcherOptions
 
-  constructor(settings: ConnectionSettings) {
+  /** @param onStall told of partitions that give nothing although there is more to read, every now and then */
+  constructor(settings: ConnectionSettings, onStall: (stalls: readonly Stall[]) => void = () => undefined) {
     this.#settings = settings
+    this.#fetching = { ...fetcherDefaults, onStall }
   }
 
   /** Reads nothing before it is told what. */
   openReader(): LogReader {
     const connections = new BrokerConnections(this.#settings)
-    const fetcher = new Fetcher(connections)
+    const fetcher = new Fetcher(connections, this.#fetching)
     return {
       assign: (next) => fetcher.assign(next),
       poll: (maxWaitMs) => fetcher.poll(maxWaitMs),
@@ -71,7 +75,7 @@ export class RowClient {
       connections,
       producer,
       group,
-      fetcher: new Fetcher(connections),
+      fetcher: new Fetcher(connections, this.#fetching),
       membership: new GroupMembership(connections, { group, topic, groupInstanceId, ...membershipDefaults }),
       startOffsets: options.startOffsets ?? ((partitions) => connections.listOffsets(partitions, earliest)),
       endOffsetOf: ({ topic, partition }) =>

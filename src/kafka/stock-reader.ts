@@ -74,17 +74,21 @@ async function openTopicConsumer(
   log: ControlLog,
   options: StockReaderOptions,
 ): Promise<TopicConsumer> {
+  // kafkajs begins again by itself after a crash, also if it was disconnected meanwhile, and then never ends.
+  const closing = new AbortController()
   const consumer = createControlClient(settings, log).consumer({
     groupId: `vgm.audit.${randomUUID()}`,
+    retry: { restartOnFailure: async () => !closing.signal.aborted },
     sessionTimeout: sessionTimeoutMs,
     maxBytesPerPartition: options.partitionMaxBytes ?? 1024 * 1024,
     maxWaitTimeInMs: maxWaitMs,
     readUncommitted: false,
   })
-  const opened = new TopicConsumer(topic, consumer, settings.brokers, options)
+  const opened = new TopicConsumer(topic, consumer, closing, settings.brokers, options)
   try {
     await opened.start()
   } catch (error) {
+    closing.abort()
     await consumer.disconnect().catch(() => undefined)
     throw toControlError(error, `Reading topic ${topic}`, settings.brokers)
   }
@@ -95,15 +99,24 @@ async function openTopicConsumer(
 class TopicConsumer {
   readonly topic: string
   readonly #consumer: Consumer
+  readonly #closing: AbortController
   readonly #brokers: readonly string[]
   readonly #patienceMs: number
   readonly #waitingRows: number
   readonly #reads = new Map<number, RangeRead>()
   #partitions: readonly number[] = []
 
-  constructor(topic: string, consumer: Consumer, brokers: readonly string[], options: StockReaderOptions) {
+  /** @param closing aborted before the consumer is disconnected */
+  constructor(
+    topic: string,
+    consumer: Consumer,
+    closing: AbortController,
+    brokers: readonly string[],
+    options: StockReaderOptions,
+  ) {
     this.topic = topic
     this.#consumer = consumer
+    this.#closing = closing
     this.#brokers = brokers
     this.#patienceMs = options.patienceMs ?? 60_000
     this.#waitingRows = options.waitingRows ?? 40_000
@@ -159,6 +172,7 @@ class TopicConsumer {
   }
 
   async close(): Promise<void> {
+    this.#closing.abort()
     await this.#consumer.disconnect()
   }
 

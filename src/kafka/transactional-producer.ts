@@ -11,7 +11,8 @@ import type { Compression } from '../batch/batch-header.ts'
 import type { RecordBatchWriter } from '../batch/record-batch-writer.ts'
 import type { OffsetCommit, TopicPartition, TransactionalWriter } from '../stages/ports.ts'
 import type { BrokerConnections } from './broker-connections.ts'
-import { BrokerError, FencedError, kindOf } from './broker-errors.ts'
+import type { BrokerRequest } from './broker-error-table.ts'
+import { BrokerError, ConnectionLostError, FencedError, isRepeatable, kindOf } from './broker-errors.ts'
 import { produce } from './produce-request.ts'
 import { TransactionLife } from './transaction-states.ts'
 
@@ -62,10 +63,6 @@ class Transaction {
   readonly inFlight = new Set<Promise<void>>()
   inFlightBytes = 0
   failure: unknown
-
-  throwFailure(): void {
-    if (this.failure !== undefined) throw this.failure
-  }
 }
 
 /**
@@ -81,6 +78,12 @@ export class TransactionalProducer implements TransactionalWriter {
   #epoch = -1
   readonly #sequences = new Map<string, number>()
   #firstSequence: number
+  /**
+   * A request's answer was lost. A broker may still carry the request out, after its repetition has done the same: a late EndTxn
+   * would end the next transaction in its middle, late offsets would take its place. Before KIP-890 only another epoch tells a
+   * transaction from the next one.
+   */
+  #hasLostAnswer = false
   #transaction = new Transaction()
 
   private constructor(connections: BrokerConnections, options: TransactionalProducerOptions) {
@@ -107,15 +110,16 @@ export class TransactionalProducer implements TransactionalWriter {
   async begin(expected: readonly TopicPartition[] = []): Promise<void> {
     this.#life.enter('open')
     this.#transaction = new Transaction()
-    await this.#addPartitions(expected)
+    if (this.#hasLostAnswer) await this.#renew()
+    await this.#judged(() => this.#addPartitions(expected))
   }
 
   async produce(topic: string, partition: number, batch: RecordBatchWriter): Promise<void> {
     this.#life.require('open')
     const transaction = this.#transaction
     const key = `${topic}/${partition}`
-    if (!transaction.partitions.has(key)) await this.#addPartitions([{ topic, partition }])
-    transaction.throwFailure()
+    if (!transaction.partitions.has(key)) await this.#judged(() => this.#addPartitions([{ topic, partition }]))
+    if (transaction.failure !== undefined) await this.#judged(() => throwFailure(transaction))
     const progress = transaction.partitions.get(key) as PartitionProgress
     const { recordCount } = batch
     const baseSequence = this.#sequences.get(key) ?? this.#firstSequence
@@ -131,7 +135,7 @@ export class TransactionalProducer implements TransactionalWriter {
     const turn = progress.opened ?? transaction.opening
     const sent = turn.then(() => this.#send(transaction, progress, bytes, isFirst)).then(() => batch.recycle(bytes))
     const settled = sent.catch((error: unknown) => {
-      transaction.failure ??= this.#orFenced(error)
+      transaction.failure ??= error
     })
     if (isFirst) {
       progress.opened = settled
@@ -146,10 +150,12 @@ export class TransactionalProducer implements TransactionalWriter {
     this.#life.require('open')
     const transaction = this.#transaction
     await Promise.all(transaction.inFlight)
-    transaction.throwFailure()
+    await this.#judged(() => throwFailure(transaction))
     this.#life.enter('committing')
-    if (offsets !== undefined) await this.#commitOffsets(offsets, member)
-    if (transaction.isAnnounced) await this.#endTransaction(true)
+    await this.#judged(async () => {
+      if (offsets !== undefined) await this.#commitOffsets(offsets, member)
+      if (transaction.isAnnounced) await this.#endTransaction(true)
+    })
     this.#life.enter('ready')
   }
 
@@ -158,7 +164,7 @@ export class TransactionalProducer implements TransactionalWriter {
     const transaction = this.#transaction
     await Promise.race([Promise.all(transaction.inFlight), sleep(abortWaitMs, undefined, { ref: false })])
     // A batch without an answer leaves the broker's last sequence unknown: KIP-360, a new epoch starts at 0.
-    let isUncertain = transaction.failure !== undefined || transaction.inFlight.size > 0
+    let isUncertain = this.#hasLostAnswer || transaction.failure !== undefined || transaction.inFlight.size > 0
     // Batches that wait for their turn are not to be sent any more.
     transaction.failure ??= new Error('The transaction was aborted')
     if (transaction.isAnnounced) {
@@ -166,11 +172,11 @@ export class TransactionalProducer implements TransactionalWriter {
         await this.#endTransaction(false)
       } catch (error) {
         // The coordinator has ended it by itself, or will when the epoch is bumped.
-        if (kindOf(error) !== 'abortable') throw this.#fail(error)
+        if (!isRepeatable(error)) throw this.#fail(error)
         isUncertain = true
       }
     }
-    if (isUncertain) await this.#initialize(this.#producerId, this.#epoch)
+    if (isUncertain) await this.#renew().catch((error: unknown) => Promise.reject(this.#fail(error)))
     this.#life.enter('ready')
   }
 
@@ -200,12 +206,11 @@ export class TransactionalProducer implements TransactionalWriter {
     const { transactionalId, transactionTimeoutMs } = this.#options
     const what = `Writing to ${topic}/${partition}`
     const send = async (connection: Connection) => {
-      transaction.throwFailure()
-      const errorCode = await this.#connections.request(connection, what, () =>
+      throwFailure(transaction)
+      const errorCode = await this.#ask(connection, 'Produce', what, () =>
         produce.async(connection, transactionalId, transactionTimeoutMs, topic, partition, batch),
       )
-      const error = errorCode === 0 ? undefined : new BrokerError(errorCode, what)
-      if (error !== undefined && error.errorName !== 'DUPLICATE_SEQUENCE_NUMBER') throw error
+      if (errorCode !== 0) throw new BrokerError(errorCode, what, 'Produce')
     }
     // Nothing is in flight behind a first batch, so it may be sent again in order.
     if (isFirst)
@@ -229,7 +234,7 @@ export class TransactionalProducer implements TransactionalWriter {
       name,
       partitions: members.map(({ partition }) => partition),
     }))
-    await this.#coordinator('Announcing partitions', (connection) =>
+    await this.#coordinator('AddPartitionsToTxn', 'Announcing partitions', (connection) =>
       addPartitionsToTxnV3.api.async(connection, [
         { transactionalId, producerId: this.#producerId, producerEpoch: this.#epoch, verifyOnly: false, topics },
       ]),
@@ -247,7 +252,7 @@ export class TransactionalProducer implements TransactionalWriter {
   async #commitOffsets({ group, offsets }: OffsetCommit, member: CommittingMember): Promise<void> {
     const { transactionalId, transactionTimeoutMs } = this.#options
     this.#transaction.isAnnounced = true
-    await this.#coordinator('Announcing the offsets', (connection) =>
+    await this.#coordinator('AddOffsetsToTxn', 'Announcing the offsets', (connection) =>
       addOffsetsToTxnV3.api.async(connection, transactionalId, this.#producerId, this.#epoch, group),
     )
     const topics = [...Map.groupBy(offsets, ({ topic }) => topic)].map(([name, members]) => ({
@@ -263,7 +268,7 @@ export class TransactionalProducer implements TransactionalWriter {
       `Committing offsets to group ${group}`,
       async (what) => {
         const connection = await this.#connections.coordinatorConnection('group', group)
-        await this.#connections.request(connection, what, () =>
+        await this.#ask(connection, 'TxnOffsetCommit', what, () =>
           txnOffsetCommitV3.api.async(
             connection,
             transactionalId,
@@ -282,7 +287,7 @@ export class TransactionalProducer implements TransactionalWriter {
   }
 
   async #endTransaction(isCommit: boolean): Promise<void> {
-    await this.#coordinator(isCommit ? 'Committing' : 'Aborting', (connection) =>
+    await this.#coordinator('EndTxn', isCommit ? 'Committing' : 'Aborting', (connection) =>
       endTxnV3.api.async(connection, this.#options.transactionalId, this.#producerId, this.#epoch, isCommit),
     )
   }
@@ -291,36 +296,73 @@ export class TransactionalProducer implements TransactionalWriter {
   async #initialize(producerId: bigint, epoch: number): Promise<void> {
     const { transactionalId, transactionTimeoutMs } = this.#options
     try {
-      const given = await this.#coordinator('Taking the transactional id', (connection) =>
+      const given = await this.#coordinator('InitProducerId', 'Taking the transactional id', (connection) =>
         initProducerIdV4.api.async(connection, transactionalId, transactionTimeoutMs, producerId, epoch),
       )
       this.#producerId = given.producerId
       this.#epoch = given.producerEpoch
-      this.#sequences.clear()
-      if (epoch !== -1) this.#firstSequence = 0
     } catch (error) {
-      throw this.#fail(error)
+      throw kindOf(error) === 'fenced' ? new FencedError(`The transactional id ${transactionalId}`, error) : error
+    }
+    this.#sequences.clear()
+    if (epoch !== -1) this.#firstSequence = 0
+    this.#hasLostAnswer = false
+  }
+
+  /** The next epoch of our own: late requests of the current one are refused then. */
+  #renew(): Promise<void> {
+    return this.#initialize(this.#producerId, this.#epoch)
+  }
+
+  /**
+   * Runs a part of the transaction. An epoch that was taken away meanwhile may have gone with the time-out of our own transaction,
+   * as when a laptop slept, or to a successor. InitProducerId with the epoch that we had tells the one from the other, and mends the
+   * first (KIP-360, KIP-588): the transaction is lost in both, the producer in the second only.
+   *
+   * @throws FencedError
+   */
+  async #judged(part: () => Promise<void> | void): Promise<void> {
+    try {
+      await part()
+    } catch (error) {
+      this.#transaction.failure ??= error
+      if (kindOf(error) === 'abortable' && epochTaken.has((error as BrokerError).errorName))
+        await this.#renew().catch((cause: unknown) => {
+          if (kindOf(cause) === 'fenced') throw cause
+        })
+      throw error
     }
   }
 
-  /** Sends a request to the transaction's coordinator, again while that is worth it. @throws FencedError */
-  async #coordinator<T>(doing: string, send: (connection: Connection) => Promise<T>): Promise<T> {
+  /** Sends a request to the transaction's coordinator, again while that is worth it. */
+  #coordinator<T>(request: BrokerRequest, doing: string, send: (connection: Connection) => Promise<T>): Promise<T> {
     const { transactionalId } = this.#options
     const what = `${doing} (transactional id ${transactionalId})`
-    try {
-      return await this.#connections.retrying(what, async () => {
-        const connection = await this.#connections.coordinatorConnection('transaction', transactionalId)
-        return this.#connections.request(connection, what, send)
-      })
-    } catch (error) {
-      throw this.#orFenced(error)
-    }
+    return this.#connections.retrying(what, async () => {
+      const connection = await this.#connections.coordinatorConnection('transaction', transactionalId)
+      return this.#ask(connection, request, what, send)
+    })
   }
 
-  #orFenced(error: unknown): unknown {
-    if (kindOf(error) !== 'fenced' || error instanceof FencedError) return error
-    return new FencedError(`The transactional id ${this.#options.transactionalId}`, error)
+  async #ask<T>(
+    connection: Connection,
+    request: BrokerRequest,
+    what: string,
+    send: (connection: Connection) => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await this.#connections.request(connection, what, send, request)
+    } catch (error) {
+      if (error instanceof ConnectionLostError) this.#hasLostAnswer = true
+      throw error
+    }
   }
+}
+
+const epochTaken: ReadonlySet<string> = new Set(['PRODUCER_FENCED', 'INVALID_PRODUCER_EPOCH'])
+
+function throwFailure({ failure }: Transaction): void {
+  if (failure !== undefined) throw failure
 }
 
 function track(transaction: Transaction, settled: Promise<void>, progress: PartitionProgress, bytes: number): void {

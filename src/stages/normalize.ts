@@ -10,7 +10,7 @@ import { NormalizedWriter } from '../rows/normalized-writer.ts'
 import { createRowColumns, reserveRowColumns } from '../rows/row-columns.ts'
 import { rowErrors } from '../rows/row-error.ts'
 import { compileRowPlan, type RowPlan } from '../rows/row-plan.ts'
-import { SchemaCollisionError } from '../rows/schema-error.ts'
+import { MalformedSchemaError, SchemaCollisionError } from '../rows/schema-error.ts'
 import type { SchemaStore, TopicPartition } from './ports.ts'
 import { rowHash, seedFor } from './row-hash.ts'
 import { SchemaPlans, type UnusableSchema } from './schema-plans.ts'
@@ -109,14 +109,15 @@ export class NormalizeTransform implements RowTransform {
   async #compile(raw: string): Promise<NormalizePlan | UnusableSchema> {
     const { registry, subject, schema } = this.#options
     const { columns } = this.#model as Model
-    const plan = compileRowPlan(parseAvroSchema(raw), columns)
-    if (plan.kind === 'mismatch') return { error: rowErrors.schemaMismatch, reason: plan.reason }
+    let plan: ReturnType<typeof compileRowPlan>
     let derived: string
     try {
+      plan = compileRowPlan(parseAvroSchema(raw), columns)
+      if (plan.kind === 'mismatch') return { error: rowErrors.schemaMismatch, reason: plan.reason }
       derived = deriveNormalizedSchema(raw, columns, schema)
     } catch (error) {
       // The start has tried the schema that is known; a later writer's is no reason to stop for all others.
-      if (!(error instanceof SchemaCollisionError)) throw error
+      if (!(error instanceof SchemaCollisionError || error instanceof MalformedSchemaError)) throw error
       return { error: rowErrors.schemaMismatch, reason: `${error.message} (${error.fix})` }
     }
     return { plan, schemaId: await registry.register(subject, derived) }

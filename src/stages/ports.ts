@@ -94,6 +94,8 @@ export interface GroupSession {
    * @throws FencedError when another instance has taken this one's place
    */
   commit(): Promise<boolean>
+  /** Gives the slice up: nothing of it counts, and its rows are polled again, after a pause that grows with each repetition. */
+  abort(cause: unknown): Promise<void>
   /** The partitions that this member owns now and the next offset of each to be polled. */
   positions(): readonly PartitionOffset[]
   /** Leaves the group, so that others take over at once. An open slice is aborted. */
@@ -109,8 +111,12 @@ export interface BatchLimits {
 
 /** A schema registry, as far as stages need one. */
 export interface SchemaStore {
-  /** The schema's JSON, undefined if the registry knows no such id; waits for a registry that cannot be reached. */
+  /**
+   * The schema's JSON, undefined if the registry knows no such id.
+   *
+   * @throws PipelineError, retriable, if the registry has not answered for a while: never makes a row dead
+   */
   schemaById(id: number): Promise<string | undefined>
-  /** Registers the schema under the subject unless it is there already, and returns its id. */
+  /** Registers the schema under the subject unless it is there already, and returns its id. @throws likewise */
   register(subject: string, schema: string): Promise<number>
 }

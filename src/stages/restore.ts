@@ -6,7 +6,7 @@ import { compileNormalizedPlan, type NormalizedPlan } from '../rows/normalized-p
 import { checkRestored, RestoredWriter } from '../rows/restored-writer.ts'
 import { createRowColumns, reserveRowColumns } from '../rows/row-columns.ts'
 import { rowErrors } from '../rows/row-error.ts'
-import { NotNormalizedError } from '../rows/schema-error.ts'
+import { MalformedSchemaError, NotNormalizedError } from '../rows/schema-error.ts'
 import type { SchemaStore } from './ports.ts'
 import { SchemaPlans, type UnusableSchema } from './schema-plans.ts'
 import type { RowTarget, RowTransform } from './transform-topic.ts'
@@ -146,7 +146,8 @@ export class RestoreTransform implements RowTransform {
       const plan = compileNormalizedPlan(schema)
       return { plan, schemaId: await registry.register(subject, plan.rawSchema) }
     } catch (error) {
-      if (error instanceof NotNormalizedError) return { error: rowErrors.schemaMismatch, reason: error.message }
+      if (error instanceof NotNormalizedError || error instanceof MalformedSchemaError)
+        return { error: rowErrors.schemaMismatch, reason: error.message }
       throw error
     }
   }

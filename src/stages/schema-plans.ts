@@ -18,9 +18,12 @@ export interface SchemaPlansOptions<Plan> {
   readonly registry: Pick<SchemaStore, 'schemaById'>
   /** What to do with rows of a schema, given as JSON text. */
   readonly compile: (schema: string) => Promise<Plan | UnusableSchema>
-  /** told once for each schema whose rows all become dead letters */
+  /** told once for each schema whose rows all become dead letters, up to a hundred */
   readonly onUnusableSchema: (schemaId: number, reason: string) => void
 }
+
+/** Ids that are reported one by one: in a topic of garbage each row may name another. */
+const maxReported = 100
 
 /** Knows how to process the rows of each schema id that turns up: writers' schemas may change in mid-stream. */
 export class SchemaPlans<Plan extends object> {
@@ -73,7 +76,7 @@ export class SchemaPlans<Plan extends object> {
     const { registry, compile, onUnusableSchema } = this.#options
     const schema = await registry.schemaById(id)
     const plan = schema === undefined ? unknownSchema : await compile(schema)
-    if ('error' in plan && !this.#reported.has(id)) {
+    if ('error' in plan && !this.#reported.has(id) && this.#reported.size < maxReported) {
       this.#reported.add(id)
       onUnusableSchema(id, plan.reason)
     }

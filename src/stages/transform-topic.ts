@@ -1,7 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createRecords, type Records } from '../batch/records.ts'
-import { InterruptedError } from '../errors.ts'
+import { InterruptedError, PipelineError } from '../errors.ts'
 import { rowErrorCodes, rowErrorMessages } from '../rows/row-error.ts'
+import { type DeadLetterPolicy, DeadLetterWatch, deadLetterDefaults } from './dead-letter-policy.ts'
 import { PartitionOutput } from './partition-output.ts'
 import type { FetchedPartition, GroupSession, PartitionOffset, TopicPartition } from './ports.ts'
 import { readFetched } from './read-fetched.ts'
@@ -34,6 +35,7 @@ export interface TransformOptions {
   readonly outputTopic: string
   readonly outputPartition: (inputPartition: number) => number
   readonly deadLetterTopic: string
+  readonly deadLetters?: DeadLetterPolicy | undefined
   /** bytes at which an outgoing batch is sent */
   readonly batchBytes: number
   /** how long a transaction collects rows; a fraction of the session time-out, for heartbeats share the thread */
@@ -51,13 +53,16 @@ const finishMs = 1_500
 
 /**
  * The loop of every stage from topic to topic: consume, transform, produce, commit, each slice in one transaction. A
- * slice that had to be aborted leaves no trace, and its rows come again.
+ * slice that had to be aborted leaves no trace, and its rows come again. So does one whose rows have to wait for something, as
+ * for a registry that does not answer: a transaction that waits along would time out.
  *
+ * @throws DeadLetterShareError, InvalidRowError; nothing of the slice in which it was found is written
  * @throws InterruptedError when `signal` fires; what was committed stands, and the next start goes on after it
  */
 export async function transformTopic(options: TransformOptions): Promise<StageReport> {
   const { session, transform, signal, onProgress, ends } = options
-  const targets = new Targets(options)
+  const watch = new DeadLetterWatch(options.deadLetters ?? deadLetterDefaults)
+  const targets = new Targets(options, watch)
   const records = createRecords()
   let [rowsIn, rowsOut, deadLetters] = [0, 0, 0]
   let startedMs = performance.now()
@@ -68,22 +73,31 @@ export async function transformTopic(options: TransformOptions): Promise<StageRe
     const sliceEndMs = performance.now() + options.sliceMs
     let sliceRows = 0
     let isEmpty = true
-    await orInterrupted(transform.beginSlice(), signal)
-    do {
-      const fetched = await orInterrupted(session.poll(pollMs), signal)
-      if (isFirst) {
-        // Joining the group takes as long as the group likes; rows per second are about rows.
-        startedMs = performance.now()
-        isFirst = false
-      }
-      for (const partition of fetched) {
-        isEmpty = false
-        sliceRows += await orInterrupted(transformPartition(partition, records, transform, targets), signal)
-        // Rows may keep the loop from waiting for anything: let heartbeats and acknowledgements through.
-        await nextTurn()
-      }
-      if (ends !== undefined && isDone(session.positions(), ends)) break
-    } while (performance.now() < sliceEndMs && !session.mustCommit && !signal.aborted)
+    try {
+      await orInterrupted(orLater(transform.beginSlice()), signal)
+      do {
+        const fetched = await orInterrupted(session.poll(pollMs), signal)
+        if (isFirst) {
+          // Joining the group takes as long as the group likes; rows per second are about rows.
+          startedMs = performance.now()
+          isFirst = false
+        }
+        for (const partition of fetched) {
+          isEmpty = false
+          const work = transformPartition(partition, records, transform, targets, watch)
+          sliceRows += await orInterrupted(orLater(work), signal)
+          // Rows may keep the loop from waiting for anything: let heartbeats and acknowledgements through.
+          await nextTurn()
+        }
+        if (ends !== undefined && isDone(session.positions(), ends)) break
+      } while (performance.now() < sliceEndMs && !session.mustCommit && !signal.aborted)
+    } catch (error) {
+      if (!(error instanceof Later)) throw error
+      targets.clear()
+      await orInterrupted(session.abort(error.reason), signal)
+      if (signal.aborted) throw new InterruptedError()
+      continue
+    }
     if (!isEmpty) {
       await targets.flush()
       if (await session.commit()) {
@@ -91,6 +105,7 @@ export async function transformTopic(options: TransformOptions): Promise<StageRe
         rowsIn += sliceRows
         rowsOut += sent.output
         deadLetters += sent.deadLetters
+        targets.keep(session.positions())
         onProgress(report())
       } else targets.clear()
     }
@@ -104,15 +119,34 @@ async function transformPartition(
   records: Records,
   transform: RowTransform,
   targets: Targets,
+  watch: DeadLetterWatch,
 ): Promise<number> {
   const { topic, partition } = fetched
   let rows = 0
   for (const header of fetched.batches) {
     const { from, to } = readFetched(fetched, header, records)
     await transform.apply(records, from, to, targets.of(topic, partition))
+    watch.batch(to - from)
     rows += to - from
   }
   return rows
+}
+
+/** The rows of a slice have to wait for something. */
+class Later {
+  readonly reason: PipelineError
+  constructor(reason: PipelineError) {
+    this.reason = reason
+  }
+}
+
+/** The result of a transform's work. @throws Later if it may succeed later without anybody changing anything */
+async function orLater<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    throw error instanceof PipelineError && error.retriable ? new Later(error) : error
+  }
 }
 
 /**
@@ -146,12 +180,14 @@ export function isDone(positions: readonly PartitionOffset[], ends: readonly Par
 /** The outgoing batches of all partitions. */
 class Targets {
   readonly #options: TransformOptions
+  readonly #watch: DeadLetterWatch
   readonly #outputs = new Map<number, PartitionOutput>()
   readonly #deadLetters = new Map<number, PartitionOutput>()
   readonly #targets = new Map<number, RowTarget>()
 
-  constructor(options: TransformOptions) {
+  constructor(options: TransformOptions, watch: DeadLetterWatch) {
     this.#options = options
+    this.#watch = watch
   }
 
   of(topic: string, partition: number): RowTarget {
@@ -162,12 +198,14 @@ class Targets {
       source: { topic, partition },
       output: this.#output(this.#outputs, outputTopic, outputPartition(partition)),
       // Made when it is needed: most partitions never have a dead letter.
-      deadLetter: (records, row, error) =>
-        this.#output(this.#deadLetters, deadLetterTopic, partition).copyRow(
+      deadLetter: async (records, row, error) => {
+        this.#watch.deadLetter({ topic, partition }, records, row, error)
+        await this.#output(this.#deadLetters, deadLetterTopic, partition).copyRow(
           records,
           row,
           this.#errorHeaders(topic, partition, records, row, error),
-        ),
+        )
+      },
     }
     this.#targets.set(partition, target)
     return target
@@ -183,7 +221,21 @@ class Targets {
     return { output: sum(this.#outputs.values()), deadLetters: sum(this.#deadLetters.values()) }
   }
 
+  /** Frees the batches of partitions that have gone to other members; all have been sent. */
+  keep(owned: readonly TopicPartition[]): void {
+    if (this.#targets.size <= owned.length) return
+    const partitions = new Set(owned.map(({ partition }) => partition))
+    for (const partition of this.#targets.keys()) {
+      if (partitions.has(partition)) continue
+      this.#targets.delete(partition)
+      this.#outputs.delete(this.#options.outputPartition(partition))
+      this.#deadLetters.delete(partition)
+    }
+  }
+
+  /** Forgets all that belongs to an aborted slice. */
   clear(): void {
+    this.#watch.clear()
     for (const output of this.#all()) output.clear()
   }
 

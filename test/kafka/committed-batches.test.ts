@@ -188,6 +188,20 @@ suite('committed batches', () => {
     )
   })
 
+  test('messages in a format of old are an error that names it, however short they are', () => {
+    for (const magic of [0, 1])
+      for (const bytes of [20, 200]) {
+        const old = new Uint8Array(bytes)
+        old[7] = 2
+        new DataView(old.buffer).setInt32(8, bytes - 12)
+        old[16] = magic
+        throws(() => committedBatches(fetchedFrom([dataBatch(2, facts), old]), 0, Infinity), {
+          code: 'VGM_BATCH_UNSUPPORTED',
+          message: `The batch at offset 2 of t/3 has the format ${magic}; only 2 can be read`,
+        })
+      }
+  })
+
   test('a batch that is cut off is left for the next answer, whatever its bytes', () => {
     const cut = corrupted(dataBatch(2, { ...facts, baseOffset: 2 })).subarray(0, 70)
     const fetched = committedBatches(fetchedFrom([dataBatch(2, facts), cut]), 0, Infinity)

@@ -1,45 +1,81 @@
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
-import { suite, test } from 'node:test'
+import { suite, type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { BrokerConnections } from '../../src/kafka/broker-connections.ts'
+import { BrokerError, ConnectionLostError } from '../../src/kafka/broker-errors.ts'
 import { CorruptBatchError } from '../../src/kafka/committed-batches.ts'
 import type { FetchedRecords, FetchResponse } from '../../src/kafka/fetch-request.ts'
-import { Fetcher } from '../../src/kafka/fetcher.ts'
+import { Fetcher, type FetcherOptions, fetcherDefaults } from '../../src/kafka/fetcher.ts'
+import type { Stall } from '../../src/kafka/partition-watch.ts'
+import type { TopicPartition } from '../../src/stages/ports.ts'
 import { corrupted, dataBatch } from './batch-bytes.ts'
 
 const topic = 't'
+/** Kafka's numbers of errors. */
+const [leaderNotAvailable, unknownTopic] = [5, 3]
 
-/** Connections whose broker answers with what `answer` says, one request at a time. */
-function fakeConnections(answer: (request: number) => Promise<FetchResponse>, leader = async () => 1) {
+interface Script {
+  /** what the broker says, one request at a time */
+  readonly answer: (request: number) => Promise<FetchResponse>
+  /** a partition's leader; undefined if it has none */
+  readonly leader?: (partition: number) => number | undefined
+  /** learns of leaders anew */
+  readonly refresh?: () => Promise<void>
+}
+
+/** Connections whose brokers do what the script says. */
+function fakeConnections({ answer, leader = () => 1, refresh = async () => undefined }: Script) {
   let requests = 0
   return {
-    leader,
+    knownLeader: ({ partition }: TopicPartition) => leader(partition),
+    refresh,
     leaderConnection: async () => ({}),
     request: () => answer(requests++),
-    retrying: (_what: string, attempt: () => Promise<unknown>) => attempt(),
-    forgetLeaders: () => undefined,
+    forgetLeader: () => undefined,
   } as unknown as BrokerConnections
 }
 
-function recordsOf(partition: number, bytes: Uint8Array): FetchedRecords {
+function recordsOf(partition: number, bytes: Uint8Array, more: Partial<FetchedRecords> = {}): FetchedRecords {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const marks = { errorCode: 0, highWatermark: 9, lastStableOffset: 9, logStartOffset: 0 }
-  return { topic, partition, ...marks, aborted: [], bytes, view }
+  return { topic, partition, ...marks, aborted: [], bytes, view, ...more }
 }
 
 const facts = { producerId: -1n, isTransactional: false }
+const nothing = new Uint8Array(0)
+
+/** A fetcher whose clock runs a thousand times as fast. */
+function hastyFetcher(t: TestContext, connections: BrokerConnections, more: Partial<FetcherOptions> = {}) {
+  const reports: Stall[] = []
+  const fetcher = new Fetcher(connections, {
+    ...fetcherDefaults,
+    now: () => performance.now() * 1_000,
+    random: () => 0,
+    onStall: (stalls) => reports.push(...stalls),
+    ...more,
+  })
+  t.after(() => fetcher.close())
+  return { fetcher, reports }
+}
+
+/** Polls until that throws, or for so long. */
+async function pollFor(fetcher: Fetcher, ms: number): Promise<void> {
+  for (const deadline = performance.now() + ms; performance.now() < deadline; ) await fetcher.poll(5)
+}
 
 suite('fetcher', () => {
   test('a batch that stays corrupt stops the reader, although other partitions go on; it is never passed over', async () => {
     let asked = 0
-    const connections = fakeConnections(async (request) => {
-      await sleep(1)
-      asked = request
-      const good = dataBatch(1, { ...facts, baseOffset: request })
-      return {
-        errorCode: 0,
-        partitions: [recordsOf(0, corrupted(dataBatch(2, { ...facts, baseOffset: 0 }))), recordsOf(1, good)],
-      }
+    const connections = fakeConnections({
+      answer: async (request) => {
+        await sleep(1)
+        asked = request
+        const good = dataBatch(1, { ...facts, baseOffset: request })
+        return {
+          errorCode: 0,
+          partitions: [recordsOf(0, corrupted(dataBatch(2, { ...facts, baseOffset: 0 }))), recordsOf(1, good)],
+        }
+      },
     })
     const fetcher = new Fetcher(connections)
     fetcher.assign([0, 1].map((partition) => ({ topic, partition, offset: 0 })))
@@ -56,10 +92,12 @@ suite('fetcher', () => {
 
   test('a batch that is corrupt only on its way is fetched again', async () => {
     const batch = dataBatch(2, { ...facts, baseOffset: 0 })
-    const connections = fakeConnections(async (request) => ({
-      errorCode: 0,
-      partitions: [recordsOf(0, request < 2 ? corrupted(batch) : batch)],
-    }))
+    const connections = fakeConnections({
+      answer: async (request) => ({
+        errorCode: 0,
+        partitions: [recordsOf(0, request < 2 ? corrupted(batch) : batch)],
+      }),
+    })
     const fetcher = new Fetcher(connections)
     fetcher.assign([{ topic, partition: 0, offset: 0, endOffset: 2 }])
     const [fetched] = await fetcher.poll(5_000)
@@ -69,17 +107,15 @@ suite('fetcher', () => {
 
   test('what goes wrong for an older assignment does not fail the next one', async () => {
     let fail: (error: Error) => void = () => undefined
-    let leaders = 0
-    const connections = fakeConnections(
-      async () => ({ errorCode: 0, partitions: [recordsOf(1, dataBatch(2, { ...facts, baseOffset: 0 }))] }),
-      // The first question for a leader stays open until the assignment has changed.
-      () =>
-        leaders++ === 0
-          ? new Promise((_, reject) => {
-              fail = reject
-            })
-          : Promise.resolve(1),
-    )
+    const connections = fakeConnections({
+      answer: async () => ({ errorCode: 0, partitions: [recordsOf(1, dataBatch(2, { ...facts, baseOffset: 0 }))] }),
+      leader: (partition) => (partition === 1 ? 1 : undefined),
+      // The question for a leader stays open until the assignment has changed.
+      refresh: () =>
+        new Promise((_, reject) => {
+          fail = reject
+        }),
+    })
     const fetcher = new Fetcher(connections)
     fetcher.assign([{ topic, partition: 0, offset: 0 }])
     await sleep(1)
@@ -91,11 +127,135 @@ suite('fetcher', () => {
   })
 
   test('closing wakes whoever polls', async () => {
-    const fetcher = new Fetcher(fakeConnections(() => new Promise(() => undefined)))
+    const fetcher = new Fetcher(fakeConnections({ answer: () => new Promise(() => undefined) }))
     fetcher.assign([{ topic, partition: 0, offset: 0 }])
     const polling = fetcher.poll(60_000)
     await sleep(5)
     await fetcher.close()
     deepEqual(await polling, [])
+  })
+
+  test('a partition without a leader holds no other one up, is reported, and is read when it has one again', async (t) => {
+    let leader: number | undefined
+    let refreshes = 0
+    const { fetcher, reports } = hastyFetcher(
+      t,
+      fakeConnections({
+        leader: (partition) => (partition === 0 ? leader : 1),
+        refresh: async () => {
+          refreshes++
+          await sleep(1)
+        },
+        answer: async (request) => {
+          await sleep(1)
+          const partition = leader === undefined ? 1 : 0
+          const baseOffset = partition === 0 ? 0 : request
+          return { errorCode: 0, partitions: [recordsOf(partition, dataBatch(1, { ...facts, baseOffset }))] }
+        },
+      }),
+    )
+    fetcher.assign([0, 1].map((partition) => ({ topic, partition, offset: 0 })))
+    await pollFor(fetcher, 200)
+    ok(fetcher.position(topic, 1) > 10)
+    deepEqual([fetcher.position(topic, 0), fetcher.position(topic, 0)], [0, 0])
+    ok(refreshes > 1)
+    deepEqual(
+      reports.map(({ partition, position }) => `${partition}/${position}`),
+      reports.map(() => '0/0'),
+    )
+    ok(reports.length > 1 && reports.length < 10, 'once every 30 s')
+    ok(reports[0].reason.includes('LEADER_NOT_AVAILABLE'))
+    leader = 2
+    await pollFor(fetcher, 100)
+    equal(fetcher.position(topic, 0), 1)
+  })
+
+  test('an error of one partition in an answer holds no other one up', async (t) => {
+    const { fetcher } = hastyFetcher(
+      t,
+      fakeConnections({
+        answer: async (request) => {
+          await sleep(1)
+          const good = dataBatch(1, { ...facts, baseOffset: request })
+          return {
+            errorCode: 0,
+            partitions: [recordsOf(0, nothing, { errorCode: leaderNotAvailable }), recordsOf(1, good)],
+          }
+        },
+      }),
+    )
+    fetcher.assign([0, 1].map((partition) => ({ topic, partition, offset: 0 })))
+    await pollFor(fetcher, 100)
+    ok(fetcher.position(topic, 1) > 10)
+  })
+
+  test('if brokers answer nothing for two minutes the reader fails, and says since when and why', async (t) => {
+    const { fetcher, reports } = hastyFetcher(
+      t,
+      fakeConnections({
+        answer: async () => {
+          await sleep(1)
+          throw new ConnectionLostError('Fetching', 'connect ECONNREFUSED')
+        },
+      }),
+    )
+    fetcher.assign([0, 1].map((partition) => ({ topic, partition, offset: 7 })))
+    await rejects(pollFor(fetcher, 2_000), {
+      code: 'VGM_FETCH_STALLED',
+      message: /t\/[01] has given nothing after offset 7 for \d+ s, as 1 more: Fetching: connect ECONNREFUSED/,
+      retriable: true,
+    })
+    equal(reports.length > 0, true)
+  })
+
+  test('rows that an open transaction holds back are reported, and waited for without an end', async (t) => {
+    const { fetcher, reports } = hastyFetcher(
+      t,
+      fakeConnections({
+        answer: async () => {
+          await sleep(1)
+          return { errorCode: 0, partitions: [recordsOf(0, nothing, { lastStableOffset: 4 })] }
+        },
+      }),
+    )
+    fetcher.assign([{ topic, partition: 0, offset: 4 }])
+    await pollFor(fetcher, 300)
+    ok(reports.length > 2)
+    deepEqual(reports[0].reason, 'a transaction of another producer is open there')
+    deepEqual(reports[0].leader, 1)
+  })
+
+  test('a partition at its end has no trouble, however long nothing comes', async (t) => {
+    const { fetcher, reports } = hastyFetcher(
+      t,
+      fakeConnections({
+        answer: async () => {
+          await sleep(1)
+          return { errorCode: 0, partitions: [recordsOf(0, nothing)] }
+        },
+      }),
+    )
+    fetcher.assign([{ topic, partition: 0, offset: 9 }])
+    await pollFor(fetcher, 300)
+    deepEqual(reports, [])
+  })
+
+  test('a topic that no broker knows any more stops the reader, although other topics go on', async (t) => {
+    const { fetcher } = hastyFetcher(
+      t,
+      fakeConnections({
+        leader: (partition) => (partition === 0 ? undefined : 1),
+        refresh: async () => {
+          await sleep(1)
+          throw new BrokerError(unknownTopic, 'Asking who leads t')
+        },
+        answer: async (request) => {
+          await sleep(1)
+          return { errorCode: 0, partitions: [recordsOf(1, dataBatch(1, { ...facts, baseOffset: request }))] }
+        },
+      }),
+    )
+    fetcher.assign([0, 1].map((partition) => ({ topic, partition, offset: 0 })))
+    await rejects(pollFor(fetcher, 2_000), { code: 'VGM_TOPIC_GONE', message: /t has been deleted/, fix: /--group/ })
   })
 })

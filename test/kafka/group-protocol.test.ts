@@ -27,7 +27,7 @@ suite('group protocol', () => {
   test('other clients read our subscriptions and assignments', () => {
     fc.assert(
       fc.property(topic, partitions, (name, owned) => {
-        deepEqual(MemberMetadata.decode(encodeSubscription(name))?.topics, [name])
+        deepEqual(MemberMetadata.decode(encodeSubscription(name, owned.length))?.topics, [name])
         const { assignment } = MemberAssignment.decode(encodeAssignment(name, owned)) ?? {}
         deepEqual({ ...assignment }, { [name]: owned })
       }),

@@ -4,6 +4,7 @@ import { earliest } from '../../src/kafka/broker-connections.ts'
 import { Fetcher, fetcherDefaults } from '../../src/kafka/fetcher.ts'
 import { GroupMembership, membershipDefaults } from '../../src/kafka/group-membership.ts'
 import { TransactionalGroupSession } from '../../src/kafka/group-session.ts'
+import { type WatchLimits, watchLimits } from '../../src/kafka/partition-watch.ts'
 import type { TransactionalProducer } from '../../src/kafka/transactional-producer.ts'
 import { CopiedValues } from '../../src/stages/copied-values.ts'
 import type { PartitionOffset } from '../../src/stages/ports.ts'
@@ -20,6 +21,9 @@ export interface MemberOptions {
   /** of a static member */
   readonly instance?: string
   readonly rebalanceTimeoutMs?: number
+  readonly partitionCheckMs?: number
+  readonly watch?: WatchLimits
+  readonly connections?: BrokerConnections
   readonly sliceMs?: number
   /** called before each batch is copied */
   readonly beforeBatch?: (rows: number) => Promise<void>
@@ -59,7 +63,7 @@ class CopyTransform implements RowTransform {
 
 export async function openMember(broker: TestBroker, options: MemberOptions): Promise<Member> {
   const { group, input, output, ends, instance } = options
-  const connections = broker.connect()
+  const connections = options.connections ?? broker.connect()
   const producer = await broker.openProducer({ transactionalId: `${group}.${instance ?? uniqueName('i')}` })
   const { rebalanceTimeoutMs = membershipDefaults.rebalanceTimeoutMs } = options
   const membership = new GroupMembership(connections, {
@@ -69,6 +73,7 @@ export async function openMember(broker: TestBroker, options: MemberOptions): Pr
     // As short as brokers allow: a rebalance shows at a heartbeat, four times as often.
     sessionTimeoutMs: 6_000,
     rebalanceTimeoutMs,
+    partitionCheckMs: options.partitionCheckMs ?? membershipDefaults.partitionCheckMs,
   })
   const aborts: unknown[] = []
   const progress: number[] = []
@@ -78,7 +83,12 @@ export async function openMember(broker: TestBroker, options: MemberOptions): Pr
     membership,
     producer,
     // A poll hands out some batches only, so that there are several in a slice, and many slices.
-    fetcher: new Fetcher(connections, { ...fetcherDefaults, pollBytes: 1_000, partitionMaxBytes: 1_000 }),
+    fetcher: new Fetcher(connections, {
+      ...fetcherDefaults,
+      pollBytes: 1_000,
+      partitionMaxBytes: 1_000,
+      watch: options.watch ?? watchLimits,
+    }),
     group,
     startOffsets: (partitions) => connections.listOffsets(partitions, earliest),
     endOffsetOf: ({ partition }) => ends?.find((end) => end.partition === partition)?.offset,

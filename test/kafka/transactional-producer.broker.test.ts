@@ -1,6 +1,7 @@
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { describeTransactionsV0, endTxnV3 } from '@platformatic/kafka'
 import { RecordBatchWriter } from '../../src/batch/record-batch-writer.ts'
 import { encodeHeaders } from '../../src/batch/record-headers.ts'
 import { BrokerError, ConnectionLostError, FencedError } from '../../src/kafka/broker-errors.ts'
@@ -114,17 +115,63 @@ suite('transactional producer, on a broker', () => {
     deepEqual(await broker.rows(topic), [])
   })
 
-  test('a transaction that takes longer than its time-out is rolled back, and its producer has to start anew', async (t) => {
+  test('a transaction that takes longer than its time-out is rolled back, and the next one of its producer works', async (t) => {
     const broker = await TestBroker.connect(t)
     const topic = await broker.createTopic()
     const producer = await broker.openProducer({ transactionTimeoutMs: 500 })
+    for (const next of ['produce', 'commit'] as const) {
+      await producer.begin()
+      await producer.produce(topic, 0, batchOf('too late'))
+      // The broker looks for such transactions once a second.
+      await sleep(2_500)
+      await rejects(
+        async () => {
+          if (next === 'produce') await producer.produce(topic, 0, batchOf('refused'))
+          await producer.commit()
+        },
+        { errorName: /^(PRODUCER_FENCED|INVALID_PRODUCER_EPOCH|INVALID_TXN_STATE)$/, kind: 'abortable' },
+      )
+      await producer.abort()
+      await producer.begin()
+      await producer.produce(topic, 0, batchOf(next))
+      await producer.commit()
+    }
+    deepEqual(valuesOf(await broker.rows(topic)), ['produce', 'commit'])
+  })
+
+  test('a commit that is carried out again later does not end the next transaction', async (t) => {
+    const broker = await TestBroker.connect(t)
+    const topic = await broker.createTopic()
+    const transactionalId = uniqueName('tx')
+    const connections = broker.connect()
+    const request = connections.request.bind(connections)
+    let isLost = true
+    connections.request = async (connection, what, send, name) => {
+      const answer = await request(connection, what, send, name)
+      if (name !== 'EndTxn' || !isLost) return answer
+      isLost = false
+      throw new ConnectionLostError(what, 'the answer was lost')
+    }
+    const options = { transactionalId, compression: 'none', transactionTimeoutMs: 10_000 } as const
+    const producer = await TransactionalProducer.open(connections, options)
     await producer.begin()
-    await producer.produce(topic, 0, batchOf('too late'))
-    // The broker looks for such transactions once a second.
-    await sleep(2_500)
-    await rejects(producer.commit(), FencedError)
+    await producer.produce(topic, 0, batchOf('first'))
+    await producer.commit()
+    const coordinator = await broker.connections.coordinatorConnection('transaction', transactionalId)
+    const [{ producerId, producerEpoch }] = (await describeTransactionsV0.api.async(coordinator, [transactionalId]))
+      .transactionStates
+    await producer.begin()
+    await producer.produce(topic, 0, batchOf('second'))
+    const late = broker.connections.request(
+      coordinator,
+      'A late commit',
+      () => endTxnV3.api.async(coordinator, transactionalId, producerId, producerEpoch, true),
+      'EndTxn',
+    )
+    await rejects(late, { errorName: 'PRODUCER_FENCED' })
+    await producer.abort()
     await producer.close()
-    deepEqual(await broker.rows(topic), [])
+    deepEqual(valuesOf(await broker.rows(topic)), ['first'])
   })
 
   test('offsets and their metadata are committed with the transaction, or not at all', async (t) => {
@@ -227,8 +274,8 @@ suite('transactional producer, on a broker', () => {
     const connections = broker.connect()
     const request = connections.request.bind(connections)
     const lost = new Set<string>()
-    connections.request = async (connection, what, send) => {
-      const answer = await request(connection, what, send)
+    connections.request = async (connection, what, send, name) => {
+      const answer = await request(connection, what, send, name)
       const kind = what.replace(/ (\(|to group|to rows).*/, '')
       if (lost.has(kind)) return answer
       lost.add(kind)
@@ -265,9 +312,9 @@ suite('transactional producer, on a broker', () => {
     const request = connections.request.bind(connections)
     let isSlow = true
     let late = 0
-    connections.request = async (connection, what, send) => {
+    connections.request = async (connection, what, send, name) => {
       const isLate = isSlow && what.startsWith('Writing')
-      if (!isLate) return request(connection, what, send)
+      if (!isLate) return request(connection, what, send, name)
       await sleep(2_800)
       late++
       throw new ConnectionLostError(what, 'no answer came')

@@ -3,7 +3,7 @@ import { RecordBatchWriter } from '../../src/batch/record-batch-writer.ts'
 import { encodeHeaders, type RecordHeaders } from '../../src/batch/record-headers.ts'
 import type { OpenCluster } from '../../src/commands/command-context.ts'
 import { withModelsTarget } from '../../src/commands/models.ts'
-import { normalizeTopic } from '../../src/commands/normalize-topic.ts'
+import { type NormalizeTopicOptions, normalizeTopic } from '../../src/commands/normalize-topic.ts'
 import { restoreTopic } from '../../src/commands/restore-topic.ts'
 import { topicEnds } from '../../src/commands/row-topics.ts'
 import { groupName, type TopicNames, topicNames, valueSubject } from '../../src/config/names.ts'
@@ -106,7 +106,11 @@ export class TestPipeline {
   }
 
   /** Runs one member; to the end of now unless told. */
-  async normalize(onProgress: (report: StageReport) => void = () => undefined, untilEnd = true): Promise<StageReport> {
+  async normalize(
+    onProgress: (report: StageReport) => void = () => undefined,
+    untilEnd = true,
+    more: Partial<NormalizeTopicOptions> = {},
+  ): Promise<StageReport> {
     const { dataset, modelsTopic, topics } = this
     const ends = untilEnd ? await topicEnds(this.cluster, topics.raw) : undefined
     const group = groupName(dataset, 'normalize')
@@ -120,6 +124,7 @@ export class TestPipeline {
       modeChoice,
       compression: 'none',
       ends,
+      ...more,
     } as const
     return normalizeTopic(this.cluster, options, onProgress)
   }

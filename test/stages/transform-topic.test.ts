@@ -5,6 +5,7 @@ import { readBatchHeader } from '../../src/batch/batch-header.ts'
 import type { RecordBatchWriter } from '../../src/batch/record-batch-writer.ts'
 import type { Records } from '../../src/batch/records.ts'
 import { InterruptedError } from '../../src/errors.ts'
+import { RegistryUnreachableError } from '../../src/kafka/registry.ts'
 import { rowErrors } from '../../src/rows/row-error.ts'
 import { CopiedValues } from '../../src/stages/copied-values.ts'
 import type { FetchedPartition, GroupSession, PartitionOffset } from '../../src/stages/ports.ts'
@@ -31,6 +32,7 @@ class ScriptedSession implements GroupSession {
   /** what commit answers, in turn; true when the script is over */
   commits: boolean[] = []
   polls = 0
+  aborts = 0
 
   constructor(end: number) {
     this.end = end
@@ -66,6 +68,12 @@ class ScriptedSession implements GroupSession {
     } else this.position = this.committed
     this.#open = []
     return isCommitted
+  }
+
+  async abort(): Promise<void> {
+    this.aborts++
+    this.position = this.committed
+    this.#open = []
   }
 
   positions(): readonly PartitionOffset[] {
@@ -181,6 +189,33 @@ suite('transform a topic', () => {
       equal(session.committed, 0)
       await sleep(700) // node ends the run if nobody takes the late error
     })
+
+  for (const waiting of ['beginSlice', 'apply'] as const)
+    test(`rows that have to wait in ${waiting} give their slice up, and come once when the waiting is over`, async () => {
+      const session = new ScriptedSession(40)
+      const transform = new Copy()
+      const work = transform[waiting].bind(transform) as (...args: unknown[]) => Promise<void>
+      let calls = 0
+      transform[waiting] = async (...args: unknown[]) => {
+        if (++calls > 2 && calls < 6) throw new RegistryUnreachableError('http://registry', 'connect ECONNREFUSED')
+        await work(...args)
+      }
+      const { rowsIn, rowsOut } = await transformTopic(optionsFor(session, { transform, ends: ends(40), sliceMs: 0 }))
+      deepEqual([rowsIn, rowsOut, session.aborts, session.committed], [40, 30, 3, 40])
+    })
+
+  test('too many dead letters stop the stage, and nothing of their slice is written', async () => {
+    const session = new ScriptedSession(10_000)
+    const transform = new Copy()
+    transform.apply = async (records, from, to, target) => {
+      for (let row = from; row < to; row++) await target.deadLetter(records, row, rowErrors.schemaMismatch)
+    }
+    await rejects(transformTopic(optionsFor(session, { transform, sliceMs: 60_000 })), {
+      code: 'VGM_DEAD_LETTER_SHARE',
+      exitCode: 1,
+    })
+    deepEqual([session.committed, session.written, session.position], [0, [], 1_000])
+  })
 
   test('an error of the transform comes out, and its slice is not committed', async () => {
     const session = new ScriptedSession(100)

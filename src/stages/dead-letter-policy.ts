@@ -1,0 +1,107 @@
+import type { Records } from '../batch/records.ts'
+import { PipelineError } from '../errors.ts'
+import { rowErrorCodes, rowErrorMessages } from '../rows/row-error.ts'
+import type { TopicPartition } from './ports.ts'
+
+/** How many rows may become dead letters. */
+export interface DeadLetterPolicy {
+  /** the largest share of dead letters among the rows read last, in (0, 1]; 1 for no limit */
+  readonly maxShare: number
+  /** `stop`: the first row that cannot be processed stops the stage */
+  readonly onInvalid: 'dead-letter' | 'stop'
+}
+
+/**
+ * Half: where most rows fail it is not the rows that are wrong, but a schema, a registry or the model, and whoever reads the output
+ * is better served by none than by the other half.
+ */
+export const deadLetterDefaults: DeadLetterPolicy = { maxShare: 0.5, onInvalid: 'dead-letter' }
+
+/** "Read last" means so many rows, rounded up to whole buckets. */
+const windowRows = 100_000
+const bucketRows = 1_000
+/** Fewer rows tell nothing. Small, because so many may go to the dead letters after each start that is in vain. */
+const enoughRows = 1_000
+
+/** Too large a share of the rows would become dead letters. */
+export class DeadLetterShareError extends PipelineError {
+  readonly code = 'VGM_DEAD_LETTER_SHARE'
+  constructor(dead: number, rows: number, lastRow: string, { maxShare }: DeadLetterPolicy) {
+    const count = (n: number) => n.toLocaleString('en')
+    super(
+      `${count(dead)} of the last ${count(rows)} rows cannot be processed, more than the share of ${maxShare} that may; the last is ${lastRow}`,
+      {
+        fix:
+          'Mend the schema, the registry or the model and start again: nothing of the transaction in which it was found is written. ' +
+          'Or allow more with --max-dead-letters (1 for any number)',
+      },
+    )
+  }
+}
+
+/** A row cannot be processed, and none may become a dead letter. */
+export class InvalidRowError extends PipelineError {
+  readonly code = 'VGM_ROW_INVALID'
+  constructor(row: string) {
+    super(`A row cannot be processed: ${row}`, {
+      fix: 'Mend the row at its source, or start again with --on-invalid dead-letter: it is then set aside and the stage goes on',
+    })
+  }
+}
+
+/** Counts rows and dead letters, and stops the stage when the policy wants it. */
+export class DeadLetterWatch {
+  readonly #policy: DeadLetterPolicy
+  /** rows and dead letters, oldest bucket first; the last one is being filled */
+  #buckets: { rows: number; dead: number }[] = [{ rows: 0, dead: 0 }]
+  #rows = 0
+  #dead = 0
+  /** of the batch that is being processed */
+  #batchDead = 0
+  #lastRow = ''
+
+  constructor(policy: DeadLetterPolicy) {
+    this.#policy = policy
+  }
+
+  /** Counts a dead letter. @throws InvalidRowError, DeadLetterShareError */
+  deadLetter({ topic, partition }: TopicPartition, records: Records, row: number, error: number): void {
+    const offset = records.baseOffset + records.offsetDelta[row]
+    this.#lastRow = `${topic}/${partition} offset ${offset}: ${rowErrorMessages[error]} (${rowErrorCodes[error]})`
+    if (this.#policy.onInvalid === 'stop') throw new InvalidRowError(this.#lastRow)
+    // Not only between batches: each row of one may cost a question to the registry.
+    if (++this.#batchDead % bucketRows === 0) this.#check(this.#rows + row + 1, this.#dead + this.#batchDead)
+  }
+
+  /** Counts the rows of a batch, dead letters included. @throws DeadLetterShareError */
+  batch(rows: number): void {
+    const dead = this.#batchDead
+    this.#batchDead = 0
+    this.#rows += rows
+    this.#dead += dead
+    let last = this.#buckets[this.#buckets.length - 1]
+    if (last.rows >= bucketRows) {
+      last = { rows: 0, dead: 0 }
+      this.#buckets.push(last)
+    }
+    last.rows += rows
+    last.dead += dead
+    while (this.#rows - this.#buckets[0].rows >= windowRows) {
+      const [oldest] = this.#buckets.splice(0, 1)
+      this.#rows -= oldest.rows
+      this.#dead -= oldest.dead
+    }
+    if (dead > 0) this.#check(this.#rows, this.#dead)
+  }
+
+  /** Begins anew, as after rows that do not count because they come again. */
+  clear(): void {
+    this.#buckets = [{ rows: 0, dead: 0 }]
+    this.#rows = this.#dead = this.#batchDead = 0
+  }
+
+  #check(rows: number, dead: number): void {
+    if (rows >= enoughRows && dead > this.#policy.maxShare * rows)
+      throw new DeadLetterShareError(dead, rows, this.#lastRow, this.#policy)
+  }
+}

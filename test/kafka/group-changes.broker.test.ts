@@ -1,0 +1,116 @@
+import { deepEqual, ok, rejects } from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { InterruptedError } from '../../src/errors.ts'
+import { BrokerConnections, connectionLimits } from '../../src/kafka/broker-connections.ts'
+import { createControlClient } from '../../src/kafka/control-client.ts'
+import { uniqueName } from '../cluster/shared-cluster.ts'
+import { batchOf, TestBroker, valuesOf } from './test-broker.ts'
+import { openMember } from './test-member.ts'
+
+async function write(broker: TestBroker, topic: string, partition: number, ...values: string[]): Promise<void> {
+  const producer = await broker.openProducer()
+  await producer.begin()
+  await producer.produce(topic, partition, batchOf(...values))
+  await producer.commit()
+  await producer.close()
+}
+
+async function administer(
+  broker: TestBroker,
+  work: (admin: ReturnType<ReturnType<typeof createControlClient>['admin']>) => Promise<unknown>,
+): Promise<void> {
+  const admin = createControlClient(broker.settings, () => undefined).admin()
+  await admin.connect()
+  await work(admin)
+  await admin.disconnect()
+}
+
+async function until(isSo: () => boolean): Promise<void> {
+  for (const deadline = Date.now() + 30_000; !isSo(); await sleep(5)) ok(Date.now() < deadline, `never: ${isSo}`)
+}
+
+suite('what changes under a running group, on a broker', () => {
+  test('partitions that are added are read by running members, from their first row', async (t) => {
+    const broker = await TestBroker.connect(t)
+    const [input, output] = [await broker.createTopic(1), await broker.createTopic(3)]
+    const options = { group: uniqueName('group'), input, output, partitionCheckMs: 200 }
+    const members = [await openMember(broker, options), await openMember(broker, options)]
+    const running = members.map((member) => rejects(member.run(), InterruptedError))
+    const owned = () => members.flatMap(({ session }) => session.positions().map(({ partition }) => partition))
+    await until(() => owned().length === 1)
+    await administer(broker, (admin) => admin.createPartitions({ topicPartitions: [{ topic: input, count: 3 }] }))
+    await write(broker, input, 2, 'a', 'b')
+    await until(() => owned().length === 3)
+    await until(() => members.some(({ progress }) => progress.length > 0))
+    deepEqual(owned().toSorted(), [0, 1, 2])
+    for (const { stop } of members) stop.abort()
+    await Promise.all(running)
+    deepEqual(valuesOf(await broker.rows(output)), ['a', 'b'])
+  })
+
+  test('a heartbeat without an answer costs no generation', async (t) => {
+    const broker = await TestBroker.connect(t)
+    const [input, output, group] = [await broker.createTopic(1), await broker.createTopic(1), uniqueName('group')]
+    const requestTimeoutMs = { ...connectionLimits.requestTimeoutMs, heartbeat: 300 }
+    const connections = new BrokerConnections(broker.settings, { limits: { ...connectionLimits, requestTimeoutMs } })
+    t.after(() => connections.close())
+    const member = await openMember(broker, { group, input, output, connections })
+    const running = rejects(member.run(), InterruptedError)
+    await until(() => member.session.positions().length === 1)
+    const { generationId } = member.membership.identity
+    const connection = await member.connections.coordinatorConnection('group', group, 'heartbeat')
+    // The next answer, and all others on this connection, never come.
+    connection.socket?.removeAllListeners('data')
+    connection.socket?.pause()
+    await until(() => connection.socket?.destroyed === true)
+    await write(broker, input, 0, 'a')
+    await until(() => member.progress.length > 0)
+    deepEqual([member.membership.identity.generationId, member.aborts], [generationId, []])
+    member.stop.abort()
+    await running
+  })
+
+  test('a topic that is deleted while it is read ends the stage, and says so', async (t) => {
+    const broker = await TestBroker.connect(t)
+    const [input, output] = [await broker.createTopic(2), await broker.createTopic(2)]
+    const watch = { reportAfterMs: 30_000, failAfterMs: 60_000, goneAfterMs: 1_000 }
+    const limits = { ...connectionLimits, unknownTopicMs: 1_000 }
+    const connections = new BrokerConnections(broker.settings, { limits })
+    t.after(() => connections.close())
+    const group = uniqueName('group')
+    const member = await openMember(broker, { group, input, output, watch, connections })
+    await write(broker, input, 0, 'a')
+    const ended = rejects(member.run(), { code: 'VGM_TOPIC_GONE', message: new RegExp(`Topic ${input} has been`) })
+    // The marker after the row has been read too, so that no transaction is open.
+    const committed = () => broker.connections.committedOffsets(group, [{ topic: input, partition: 0 }])
+    while ((await committed())[0]?.offset !== 2) await sleep(20)
+    await administer(broker, (admin) => admin.deleteTopics({ topics: [input] }))
+    await ended
+  })
+
+  test('a position behind the end of the log ends the stage, also where it would look like the end', async (t) => {
+    const broker = await TestBroker.connect(t)
+    const [input, output, group] = [await broker.createTopic(1), await broker.createTopic(1), uniqueName('group')]
+    await write(broker, input, 0, 'a', 'b')
+    const ends = (await broker.ends(input)).map((offset, partition) => ({ topic: input, partition, offset }))
+    const producer = await broker.openProducer()
+    const commit = async (offset: number) => {
+      await producer.begin()
+      await producer.commit({ group, offsets: [{ topic: input, partition: 0, offset }] })
+    }
+    await commit(100)
+    const lost = {
+      code: 'VGM_POSITION_LOST',
+      message: /Offset 100 .* which ends at 3/,
+      fix: /--reset-offsets --to-earliest/,
+    }
+    await rejects((await openMember(broker, { group, input, output, ends })).run(), lost)
+    await rejects((await openMember(broker, { group, input, output })).run(), { code: 'VGM_POSITION_LOST' })
+    // Another member has read on since the ends were taken: nothing is wrong.
+    await commit(3)
+    const earlier = [{ topic: input, partition: 0, offset: 2 }]
+    const { rowsIn } = await (await openMember(broker, { group, input, output, ends: earlier })).run()
+    deepEqual(rowsIn, 0)
+  })
+})

@@ -1,0 +1,278 @@
+import { ModelGroup } from './model-group.ts'
+import { errors, ModelLog } from './model-log.ts'
+import { type Fault, ModelNetwork } from './model-network.ts'
+import { type AnswerOf, type ModelRequest, type RequestName, type RequestOf, refusal } from './model-requests.ts'
+import { ModelTransactions } from './model-transactions.ts'
+import { randomFrom } from './random.ts'
+import type { VirtualTime } from './virtual-time.ts'
+
+export interface ModelOptions {
+  readonly seed: number
+  readonly nodes: number
+  /** whether InitProducerId knows the epoch before a time-out again: Kafka 4.1 does, older ones answer PRODUCER_FENCED */
+  readonly keepsLastEpoch: boolean
+  /** of new transactional ids: near 32,767 the coordinator gives a new producer id soon */
+  readonly firstEpoch: number
+}
+
+type Handlers = {
+  readonly [N in RequestName]: (request: RequestOf<N>, node: number) => AnswerOf<N> | Promise<AnswerOf<N>>
+}
+
+const basePort = 9_000
+const transactionKind = 1
+
+/**
+ * A cluster in memory, with the semantics that exactly-once rests on; see the parts for what each is a model of. Where a leader or
+ * a coordinator is matters, what is stored does not: a broker that goes down loses nothing.
+ */
+export class ModelBroker {
+  readonly network: ModelNetwork
+  readonly #time: VirtualTime
+  readonly #random: () => number
+  readonly #nodes: number
+  readonly #downUntilMs: number[]
+  readonly #topics = new Map<string, ModelLog[]>()
+  readonly #leaders = new Map<string, number>()
+  readonly #coordinators = new Map<string, { node: number; readyMs: number }>()
+  readonly #transactions: ModelTransactions
+  readonly #groups = new Map<string, ModelGroup>()
+
+  constructor(time: VirtualTime, { seed, nodes, keepsLastEpoch, firstEpoch }: ModelOptions) {
+    this.#time = time
+    this.#nodes = nodes
+    this.#random = randomFrom(seed)
+    this.#downUntilMs = Array.from({ length: nodes }, () => 0)
+    this.network = new ModelNetwork(time, this.#random)
+    for (let node = 0; node < nodes; node++)
+      this.network.addNode({
+        node,
+        port: basePort + node,
+        isUp: () => this.#isUp(node),
+        handle: (request) => this.#handle(request, node),
+      })
+    const after = (delayMs: number, work: () => void) => void time.schedule(delayMs, work, null)
+    this.#transactions = new ModelTransactions({
+      keepsLastEpoch,
+      firstEpoch,
+      after,
+      markerMs: () => 0.5 + 150 * this.#random() ** 8,
+      markPartition: (key, ...marker) => this.#log(key).mark(...marker),
+      markGroup: (group, ...marker) => this.#group(group).mark(...marker),
+    })
+  }
+
+  get brokers(): string[] {
+    return this.#downUntilMs.map((_, node) => `model:${basePort + node}`)
+  }
+
+  createTopic(topic: string, partitions: number): void {
+    this.#topics.set(
+      topic,
+      Array.from({ length: partitions }, () => new ModelLog()),
+    )
+    for (let partition = 0; partition < partitions; partition++)
+      this.#leaders.set(`${topic}/${partition}`, this.#anyNode())
+  }
+
+  log(topic: string, partition: number): ModelLog {
+    return this.#log(`${topic}/${partition}`)
+  }
+
+  committedOffset(group: string, topic: string, partition: number): number | undefined {
+    return this.#groups.get(group)?.committed.get(`${topic}/${partition}`)
+  }
+
+  openTransactions(): string[] {
+    return this.#transactions.open()
+  }
+
+  addFault(name: RequestName, fault: Fault): void {
+    this.network.addFault(name, fault)
+  }
+
+  moveLeader(topic: string, partition: number): void {
+    this.#leaders.set(`${topic}/${partition}`, this.#anyNode())
+  }
+
+  /** Another broker coordinates all groups and transactions, after it has loaded their state. */
+  moveCoordinators(loadMs: number): void {
+    for (const coordinator of this.#coordinators.values())
+      Object.assign(coordinator, { node: this.#anyNode(), readyMs: this.#time.nowMs + loadMs })
+    for (const group of this.#groups.values()) group.move()
+  }
+
+  /** A broker goes down, and what it led and coordinated goes to the others. */
+  crash(node: number, forMs: number): void {
+    if (this.#nodes === 1) {
+      this.network.breakConnections(basePort)
+      return
+    }
+    this.#downUntilMs[node] = this.#time.nowMs + forMs
+    this.network.breakConnections(basePort + node)
+    for (const [key, leader] of this.#leaders) if (leader === node) this.#leaders.set(key, this.#anyNode())
+    for (const coordinator of this.#coordinators.values())
+      if (coordinator.node === node)
+        Object.assign(coordinator, { node: this.#anyNode(), readyMs: this.#time.nowMs + 20 })
+  }
+
+  heal(): void {
+    this.network.heal()
+    this.#downUntilMs.fill(0)
+  }
+
+  readonly #handlers: Handlers = {
+    Produce: async ({ transactionalId, batches }, node) => {
+      const [{ topic, partition, bytes }] = batches
+      const key = `${topic}/${partition}`
+      const answer = (error: number) => [{ topic, partition, error }]
+      if (!this.#leaders.has(key)) return answer(errors.unknownTopicOrPartition)
+      if (this.#leaders.get(key) !== node) return answer(errors.notLeader)
+      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+      const [producerId, epoch] = [view.getBigInt64(43), view.getInt16(51)]
+      const error = await this.#log(key).append(bytes, async () => {
+        const verified = this.#transactions.verify(transactionalId ?? '', producerId, epoch, { partition: key })
+        await this.#pause(0.3 + 2 * this.#random())
+        return verified
+      })
+      return answer(error)
+    },
+    Fetch: async ({ targets, maxWaitMs }, node) => {
+      const read = () =>
+        targets.map(({ topic, partition, offset, maxBytes }) => {
+          const log = this.#log(`${topic}/${partition}`)
+          const found = {
+            topic,
+            partition,
+            highWatermark: log.endOffset,
+            lastStableOffset: log.lastStableOffset,
+            logStartOffset: 0,
+          }
+          const nothing = { aborted: [], bytes: Buffer.alloc(0) }
+          if (this.#leaders.get(`${topic}/${partition}`) !== node)
+            return { ...found, ...nothing, error: errors.notLeader }
+          if (offset > log.endOffset) return { ...found, ...nothing, error: errors.outOfRange }
+          return { ...found, ...log.read(offset, maxBytes), error: errors.none }
+        })
+      const found = read()
+      if (found.some(({ bytes, error }) => bytes.length > 0 || error !== errors.none)) return found
+      await this.#pause(maxWaitMs)
+      return read()
+    },
+    ListOffsets: ({ targets }, node) =>
+      targets.map(({ topic, partition, timestamp }) => {
+        const isLeader = this.#leaders.get(`${topic}/${partition}`) === node
+        const offset = timestamp === -2 ? 0 : this.log(topic, partition).endOffset
+        return { topic, partition, error: isLeader ? errors.none : errors.notLeader, offset: isLeader ? offset : -1 }
+      }),
+    Metadata: ({ topics }) => ({
+      nodes: this.#downUntilMs.map((_, node) => ({ node, host: 'model', port: basePort + node })),
+      topics: topics.map((topic) => {
+        const logs = this.#topics.get(topic)
+        const leaders = (logs ?? []).map((_, partition) => this.#leaders.get(`${topic}/${partition}`) as number)
+        return { topic, error: logs === undefined ? errors.unknownTopicOrPartition : errors.none, leaders }
+      }),
+    }),
+    FindCoordinator: ({ kind, key }) => {
+      const { node } = this.#coordinator(kind === transactionKind ? 'transaction' : 'group', key)
+      return { key, node, host: 'model', port: basePort + node, error: errors.none }
+    },
+    OffsetFetch: ({ group, topics, isStable }) => {
+      const known = this.#group(group)
+      return {
+        group,
+        error: errors.none,
+        offsets: topics.flatMap(({ topic, partitions }) =>
+          partitions.map((partition) => {
+            const key = `${topic}/${partition}`
+            const isUnstable = isStable && known.isUnstable(key)
+            return {
+              topic,
+              partition,
+              error: isUnstable ? errors.unstableOffset : errors.none,
+              offset: isUnstable ? -1 : (known.committed.get(key) ?? -1),
+            }
+          }),
+        ),
+      }
+    },
+    JoinGroup: (request) => this.#group(request.group).join(request),
+    SyncGroup: (request) => this.#group(request.group).sync(request),
+    Heartbeat: (request) => this.#group(request.group).heartbeat(request),
+    LeaveGroup: (request) => this.#group(request.group).leave(request),
+    InitProducerId: (request) => this.#transactions.initProducerId(request),
+    AddPartitionsToTxn: (request) => {
+      const error = this.#transactions.addPartitions(request)
+      return request.topics.flatMap(({ topic, partitions }) =>
+        partitions.map((partition) => ({ topic, partition, error })),
+      )
+    },
+    AddOffsetsToTxn: (request) => this.#transactions.addOffsets(request),
+    EndTxn: (request) => this.#transactions.end(request),
+    TxnOffsetCommit: (request) => {
+      const { transactionalId, producerId, epoch, group, offsets } = request
+      const verified = this.#transactions.verify(transactionalId, producerId, epoch, { group })
+      const error = this.#group(group).commit(request, verified)
+      return offsets.map(({ topic, partition }) => ({ topic, partition, error }))
+    },
+  }
+
+  async #handle(request: ModelRequest, node: number): Promise<unknown> {
+    const error = this.#coordinatorError(request, node)
+    if (error !== errors.none) return refusal(request, error)
+    const handler = this.#handlers[request.name] as (body: unknown, node: number) => unknown
+    return handler(request.body, node)
+  }
+
+  /** Whether this broker is the one to ask. */
+  #coordinatorError({ name, body }: ModelRequest, node: number): number {
+    const { group, transactionalId } = body as { group?: string; transactionalId?: string }
+    let coordinator: { node: number; readyMs: number }
+    if (name === 'Produce' || name === 'Fetch') return errors.none
+    if (transactionalId !== undefined && name !== 'TxnOffsetCommit')
+      coordinator = this.#coordinator('transaction', transactionalId)
+    else if (group !== undefined) coordinator = this.#coordinator('group', group)
+    else return errors.none
+    if (coordinator.node !== node) return errors.notCoordinator
+    return coordinator.readyMs > this.#time.nowMs ? errors.coordinatorLoading : errors.none
+  }
+
+  #coordinator(kind: 'group' | 'transaction', key: string): { node: number; readyMs: number } {
+    const name = `${kind}/${key}`
+    const known = this.#coordinators.get(name) ?? { node: this.#anyNode(), readyMs: 0 }
+    this.#coordinators.set(name, known)
+    return known
+  }
+
+  #group(name: string): ModelGroup {
+    const known =
+      this.#groups.get(name) ??
+      new ModelGroup({
+        after: (delayMs, work) => void this.#time.schedule(delayMs, work, null),
+        firstRebalanceMs: 30,
+      })
+    this.#groups.set(name, known)
+    return known
+  }
+
+  #log(key: string): ModelLog {
+    const slash = key.lastIndexOf('/')
+    return (this.#topics.get(key.slice(0, slash)) as ModelLog[])[Number(key.slice(slash + 1))]
+  }
+
+  #isUp(node: number): boolean {
+    return this.#downUntilMs[node] <= this.#time.nowMs
+  }
+
+  /** A broker that is up, if one is. */
+  #anyNode(): number {
+    const up = this.#downUntilMs.flatMap((_, node) => (this.#isUp(node) ? [node] : []))
+    return up[Math.floor(this.#random() * up.length)] ?? 0
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#time.schedule(ms, resolve, null)
+    })
+  }
+}

@@ -1,0 +1,183 @@
+import { type BatchHeader, readBatchHeader, writeInt64 } from '../../../src/batch/batch-header.ts'
+import { readRecords } from '../../../src/batch/read-records.ts'
+import { createRecords } from '../../../src/batch/records.ts'
+import { markerBatch } from '../batch-bytes.ts'
+
+export const errors = {
+  none: 0,
+  outOfRange: 1,
+  unknownTopicOrPartition: 3,
+  notLeader: 6,
+  coordinatorLoading: 14,
+  notCoordinator: 16,
+  notEnoughReplicas: 19,
+  illegalGeneration: 22,
+  unknownMember: 25,
+  rebalanceInProgress: 27,
+  outOfOrderSequence: 45,
+  invalidProducerEpoch: 47,
+  invalidTransactionState: 48,
+  invalidProducerIdMapping: 49,
+  concurrentTransactions: 51,
+  memberIdRequired: 79,
+  fencedInstance: 82,
+  unstableOffset: 88,
+  producerFenced: 90,
+} as const
+
+const lastSequence = 2 ** 31 - 1
+/** Batches of a producer that a broker remembers, to know them again. */
+const rememberedBatches = 5
+
+interface ProducerState {
+  epoch: number
+  batches: { readonly first: number; readonly last: number }[]
+  /** offset of the first row of its open transaction */
+  openSince: number | undefined
+}
+
+export interface LoggedBatch {
+  readonly bytes: Buffer
+  readonly header: BatchHeader
+  /** of the transaction that it belongs to */
+  outcome: 'open' | 'committed' | 'aborted' | 'marker'
+}
+
+/** Asks the coordinator whether a producer's transaction spans this partition: an error code. */
+export type Verify = () => Promise<number>
+
+/**
+ * One partition's log with the state of its producers, as `ProducerStateManager`, `ProducerAppendInfo` and `UnifiedLog` of Apache
+ * Kafka keep it: sequences, epochs, open transactions, the last stable offset.
+ */
+export class ModelLog {
+  readonly batches: LoggedBatch[] = []
+  endOffset = 0
+  readonly #producers = new Map<bigint, ProducerState>()
+  /** lowest sequence seen of producers whose transaction is being verified */
+  readonly #verifying = new Map<bigint, { lowest: number; epoch: number; count: number }>()
+  readonly #aborted: { readonly producerId: bigint; readonly firstOffset: number; readonly lastOffset: number }[] = []
+
+  get lastStableOffset(): number {
+    let stable = this.endOffset
+    for (const { openSince } of this.#producers.values())
+      if (openSince !== undefined) stable = Math.min(stable, openSince)
+    return stable
+  }
+
+  /** Appends a transactional batch; the error code. */
+  async append(batch: Uint8Array, verify: Verify): Promise<number> {
+    const bytes = Buffer.from(batch)
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+    const { producerId, producerEpoch: epoch, baseSequence: first, recordCount } = readBatchHeader(bytes, view, 0)!
+    const last = (first + recordCount - 1) % (lastSequence + 1)
+    if (this.#isDuplicate(producerId, epoch, first, last)) return errors.none
+    if (this.#producers.get(producerId)?.openSince === undefined) {
+      const error = await this.#verified(producerId, epoch, first, verify)
+      if (error !== errors.none) return error
+    }
+    const error = this.#check(producerId, epoch, first)
+    if (error !== errors.none) return error
+    const state = this.#producers.get(producerId) ?? { epoch, batches: [], openSince: undefined }
+    if (state.epoch !== epoch) state.batches = []
+    state.epoch = epoch
+    state.openSince ??= this.endOffset
+    state.batches = [...state.batches, { first, last }].slice(-rememberedBatches)
+    this.#producers.set(producerId, state)
+    this.#verifying.delete(producerId)
+    writeInt64(view, 0, this.endOffset)
+    this.#push(bytes, view, 'open')
+    return errors.none
+  }
+
+  /** Ends a producer's transaction here. */
+  mark(producerId: bigint, epoch: number, isCommit: boolean): void {
+    const state = this.#producers.get(producerId) ?? { epoch, batches: [], openSince: undefined }
+    const since = state.openSince
+    if (state.epoch !== epoch) state.batches = []
+    state.epoch = epoch
+    state.openSince = undefined
+    this.#producers.set(producerId, state)
+    // A verification that was under way does not count for the next transaction.
+    this.#verifying.delete(producerId)
+    const offset = this.endOffset
+    if (since !== undefined) {
+      for (const logged of this.batches)
+        if (logged.outcome === 'open' && logged.header.producerId === producerId)
+          logged.outcome = isCommit ? 'committed' : 'aborted'
+      if (!isCommit) this.#aborted.push({ producerId, firstOffset: since, lastOffset: offset })
+    }
+    const bytes = Buffer.from(markerBatch(isCommit ? 'commit' : 'abort', offset, producerId))
+    this.#push(bytes, new DataView(bytes.buffer, bytes.byteOffset, bytes.length), 'marker')
+  }
+
+  /** What a read_committed fetch from `offset` is answered: whole batches up to about `maxBytes`, one at least. */
+  read(offset: number, maxBytes: number) {
+    const stable = this.lastStableOffset
+    const found: LoggedBatch[] = []
+    let size = 0
+    for (const logged of this.batches) {
+      const { header, bytes } = logged
+      if (header.lastOffset < offset) continue
+      if (header.baseOffset >= stable || (found.length > 0 && size + bytes.length > maxBytes)) break
+      found.push(logged)
+      size += bytes.length
+    }
+    const upTo = found.at(-1)?.header.lastOffset ?? offset
+    return {
+      bytes: Buffer.concat(found.map(({ bytes }) => bytes)),
+      aborted: this.#aborted.filter(({ firstOffset, lastOffset }) => lastOffset >= offset && firstOffset <= upTo),
+    }
+  }
+
+  #push(bytes: Buffer, view: DataView, outcome: LoggedBatch['outcome']): void {
+    const header = readBatchHeader(bytes, view, 0)!
+    this.batches.push({ bytes, header, outcome })
+    this.endOffset = header.lastOffset + 1
+  }
+
+  #isDuplicate(producerId: bigint, epoch: number, first: number, last: number): boolean {
+    const state = this.#producers.get(producerId)
+    return state?.epoch === epoch && state.batches.some((batch) => batch.first === first && batch.last === last)
+  }
+
+  /** One verification of a producer at a time: the coordinator's answer to a second one would be the first one's. */
+  async #verified(producerId: bigint, epoch: number, first: number, verify: Verify): Promise<number> {
+    const known = this.#verifying.get(producerId)
+    const guard = known?.epoch === epoch ? known : { lowest: first, epoch, count: 0 }
+    guard.lowest = Math.min(guard.lowest, first)
+    if (guard.count > 0) return errors.notEnoughReplicas
+    guard.count++
+    this.#verifying.set(producerId, guard)
+    const error = await verify()
+    guard.count--
+    if (error === errors.producerFenced) return errors.invalidProducerEpoch
+    if ([errors.concurrentTransactions, errors.coordinatorLoading, errors.notCoordinator].includes(error as never))
+      return errors.notEnoughReplicas
+    if (error !== errors.none) return error
+    // A marker came between the answer and the batch: the guard is another transaction's.
+    if (this.#verifying.get(producerId) !== guard) return errors.invalidTransactionState
+    return first > guard.lowest ? errors.outOfOrderSequence : errors.none
+  }
+
+  #check(producerId: bigint, epoch: number, first: number): number {
+    const state = this.#producers.get(producerId)
+    if (state === undefined) return errors.none
+    if (epoch < state.epoch) return errors.invalidProducerEpoch
+    if (epoch > state.epoch) return first === 0 ? errors.none : errors.outOfOrderSequence
+    const last = state.batches.at(-1)?.last ?? -1
+    return first === (last === lastSequence ? 0 : last + 1) ? errors.none : errors.outOfOrderSequence
+  }
+}
+
+/** Values of committed rows, in order. */
+export function committedRows(log: ModelLog): string[] {
+  const records = createRecords()
+  return log.batches.flatMap(({ bytes, header, outcome }) => {
+    if (outcome !== 'committed') return []
+    readRecords(bytes, new DataView(bytes.buffer, bytes.byteOffset, bytes.length), { ...header, start: 0 }, records)
+    return Array.from({ length: records.count }, (_, i) =>
+      Buffer.from(records.bytes.subarray(records.valueStart[i], records.valueEnd[i])).toString(),
+    )
+  })
+}

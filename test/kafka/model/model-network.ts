@@ -1,0 +1,206 @@
+import { EventEmitter } from 'node:events'
+import { syncBuiltinESMExports } from 'node:module'
+import net from 'node:net'
+import { type ModelRequest, type RequestName, readRequest, refusal, writeAnswer } from './model-requests.ts'
+import type { VirtualTime } from './virtual-time.ts'
+
+/** What happens to the next request of a kind. */
+export type Fault =
+  /** it is refused, and changes nothing */
+  | { readonly kind: 'error'; readonly code: number }
+  /** the connection breaks before the broker has it */
+  | { readonly kind: 'lost request' }
+  /** the connection breaks after the broker has done it */
+  | { readonly kind: 'lost answer' }
+  /** the connection breaks, and the broker does it later all the same */
+  | { readonly kind: 'late request'; readonly ms: number }
+  /** the broker does it, and says nothing */
+  | { readonly kind: 'silence' }
+  /** the answer takes its time */
+  | { readonly kind: 'late answer'; readonly ms: number }
+
+/** A broker as the network sees it. */
+export interface Node {
+  readonly node: number
+  readonly port: number
+  isUp(): boolean
+  handle(request: ModelRequest): Promise<unknown>
+}
+
+/**
+ * Takes the place of TCP: `net.createConnection` gives a socket to a model broker. The client's own connections run above it, so
+ * that requests are encoded, answers parsed and time-outs kept as they are in use.
+ */
+export class ModelNetwork {
+  readonly #time: VirtualTime
+  readonly #random: () => number
+  readonly #nodes = new Map<number, Node>()
+  readonly #sockets = new Set<ModelSocket>()
+  readonly #faults = new Map<RequestName, Fault[]>()
+  /** told of each request when it is sent */
+  onSend: (request: ModelRequest) => void = () => undefined
+
+  constructor(time: VirtualTime, random: () => number) {
+    this.#time = time
+    this.#random = random
+  }
+
+  addNode(node: Node): void {
+    this.#nodes.set(node.port, node)
+  }
+
+  /** The next request of this name meets `fault`; several wait for one each. */
+  addFault(name: RequestName, fault: Fault): void {
+    this.#faults.set(name, [...(this.#faults.get(name) ?? []), fault])
+  }
+
+  heal(): void {
+    this.#faults.clear()
+  }
+
+  /** Breaks all connections of a broker. */
+  breakConnections(port: number): void {
+    for (const socket of [...this.#sockets]) if (socket.port === port) socket.lose()
+  }
+
+  async use<T>(work: () => Promise<T>): Promise<T> {
+    const real = net.createConnection
+    const connect = ({ port }: { port: number }) => this.#connect(port)
+    net.createConnection = connect as unknown as typeof net.createConnection
+    syncBuiltinESMExports()
+    try {
+      return await work()
+    } finally {
+      net.createConnection = real
+      syncBuiltinESMExports()
+    }
+  }
+
+  #latencyMs(): number {
+    return 0.2 + 3 * this.#random()
+  }
+
+  #connect(port: number): ModelSocket {
+    const node = this.#nodes.get(port)
+    const socket = new ModelSocket(port, this.#time, (frame) => this.#receive(socket, node as Node, frame))
+    this.#sockets.add(socket)
+    socket.once('close', () => this.#sockets.delete(socket))
+    this.#time.schedule(this.#latencyMs(), () => {
+      if (socket.isClosed) return
+      if (node?.isUp()) socket.emit('connect')
+      else socket.lose(Object.assign(new Error(`connect ECONNREFUSED ${port}`), { code: 'ECONNREFUSED' }))
+    })
+    return socket
+  }
+
+  #receive(socket: ModelSocket, node: Node, frame: Buffer): void {
+    const request = readRequest(frame)
+    this.onSend(request)
+    const fault = this.#faults.get(request.name)?.shift()
+    // The broker is no part of the client's process: it goes on when that has ended. A connection keeps its order.
+    const arrivesMs = Math.max(this.#time.nowMs + this.#latencyMs(), socket.lastArrivalMs)
+    socket.lastArrivalMs = arrivesMs
+    this.#time.schedule(arrivesMs - this.#time.nowMs, () => this.#serve(socket, node, request, fault), null)
+  }
+
+  #serve(socket: ModelSocket, node: Node, request: ModelRequest, fault: Fault | undefined): void {
+    switch (fault?.kind) {
+      case 'lost request':
+        socket.lose()
+        return
+      case 'late request':
+        socket.lose()
+        this.#time.schedule(fault.ms, () => node.isUp() && void node.handle(request), null)
+        return
+      default:
+    }
+    // One request of a connection after another, as brokers do it.
+    socket.turn = socket.turn.then(async () => {
+      if (!node.isUp()) return
+      const answer = fault?.kind === 'error' ? refusal(request, fault.code) : await node.handle(request)
+      if (fault?.kind === 'silence') return
+      if (fault?.kind === 'lost answer') {
+        socket.lose()
+        return
+      }
+      const delayMs = this.#latencyMs() + (fault?.kind === 'late answer' ? fault.ms : 0)
+      await new Promise<void>((resolve) => {
+        this.#time.schedule(delayMs, resolve, null)
+      })
+      socket.deliver(writeAnswer(request, answer))
+    })
+  }
+}
+
+/** As much of a net.Socket as the client uses. */
+class ModelSocket extends EventEmitter {
+  readonly port: number
+  readonly #time: VirtualTime
+  readonly #send: (frame: Buffer) => void
+  /** of the client: what happens to the socket happens to it */
+  readonly #owner
+  isClosed = false
+  lastArrivalMs = 0
+  turn: Promise<void> = Promise.resolve()
+
+  constructor(port: number, time: VirtualTime, send: (frame: Buffer) => void) {
+    super()
+    this.port = port
+    this.#time = time
+    this.#send = send
+    this.#owner = time.current
+  }
+
+  write(frame: Buffer): boolean {
+    if (!this.isClosed) this.#send(frame)
+    return true
+  }
+
+  deliver(frame: Buffer): void {
+    this.#time.schedule(0, () => !this.isClosed && this.emit('data', frame), this.#owner)
+  }
+
+  /** Breaks, from the other side. */
+  lose(error: Error = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' })): void {
+    this.#time.schedule(
+      0,
+      () => {
+        if (this.isClosed) return
+        this.isClosed = true
+        this.emit('error', error)
+        this.emit('close')
+      },
+      this.#owner,
+    )
+  }
+
+  destroy(error?: Error): this {
+    if (this.isClosed) return this
+    this.isClosed = true
+    this.#time.schedule(
+      0,
+      () => {
+        if (error !== undefined) this.emit('error', error)
+        this.emit('close')
+      },
+      this.#owner,
+    )
+    return this
+  }
+
+  destroySoon(): void {
+    this.destroy()
+  }
+
+  end(): this {
+    return this.destroy()
+  }
+
+  setNoDelay(): this {
+    return this
+  }
+
+  setTimeout(): this {
+    return this
+  }
+}
