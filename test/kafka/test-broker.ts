@@ -6,6 +6,7 @@ import { createControlClient } from '../../src/kafka/control-client.ts'
 import { Fetcher } from '../../src/kafka/fetcher.ts'
 import { StockReader } from '../../src/kafka/stock-reader.ts'
 import { TransactionalProducer, type TransactionalProducerOptions } from '../../src/kafka/transactional-producer.ts'
+import type { TopicPartition } from '../../src/stages/ports.ts'
 import { readFetched } from '../../src/stages/read-fetched.ts'
 import { testCluster, uniqueName } from '../cluster/shared-cluster.ts'
 
@@ -58,8 +59,13 @@ export class TestBroker {
     const topic = uniqueName('rows')
     const admin = createControlClient(this.settings, silent).admin()
     const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }))
-    await admin.createTopics({ topics: [{ topic, numPartitions: partitions, configEntries }] })
+    // kafkajs may ask a broker that has not heard of the topic yet, and takes that for a failure; our own client waits.
+    await admin.createTopics({
+      topics: [{ topic, numPartitions: partitions, configEntries }],
+      waitForLeaders: false,
+    })
     await admin.disconnect()
+    await this.connections.listOffsets(partitionsOf(topic, partitions), latest)
     return topic
   }
 
@@ -130,9 +136,12 @@ export class TestBroker {
 
   async #offsets(topic: string, at: number): Promise<number[]> {
     const count = await this.connections.partitionCount(topic)
-    const partitions = Array.from({ length: count }, (_, partition) => ({ topic, partition }))
-    return (await this.connections.listOffsets(partitions, at)).map(({ offset }) => offset)
+    return (await this.connections.listOffsets(partitionsOf(topic, count), at)).map(({ offset }) => offset)
   }
+}
+
+function partitionsOf(topic: string, count: number): TopicPartition[] {
+  return Array.from({ length: count }, (_, partition) => ({ topic, partition }))
 }
 
 /** A batch of rows without keys. */

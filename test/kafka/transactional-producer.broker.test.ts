@@ -269,7 +269,7 @@ suite('transactional producer, on a broker', () => {
 
   test('each request whose answer is lost is sent again, and counts once', async (t) => {
     const broker = await TestBroker.connect(t)
-    const topic = await broker.createTopic(2)
+    const topic = await broker.createTopic(2, { 'max.message.bytes': '1000' })
     const [group, partitions] = [uniqueName('group'), [{ topic, partition: 0 }]]
     const connections = broker.connect()
     const request = connections.request.bind(connections)
@@ -294,7 +294,7 @@ suite('transactional producer, on a broker', () => {
       // A refused produce: the epoch goes up, and that answer is lost too the first time.
       await producer.begin(partitions)
       await producer.produce(topic, 1, batchOf('lost'))
-      await producer.produce(topic, 1, batchOf('x'.repeat(20_000_000)))
+      await producer.produce(topic, 1, batchOf('x'.repeat(2_000)))
       await rejects(producer.commit(), BrokerError)
       await producer.abort()
       lost.clear()
