@@ -116,12 +116,25 @@ async function startOnDocker(options: StartOptions, mayFallBack: boolean): Promi
 
 /** @param before why the ways that come first were not taken */
 async function startOnJvm(options: StartOptions, before: readonly string[]): Promise<Cluster> {
+  return supervised({ kind: 'jvm', ...(await jvmParts(options.log, before)) }, options)
+}
+
+/**
+ * What a cluster on the JVM needs, fetched if need be.
+ *
+ * @param before why the ways that come first were not taken
+ * @throws ClusterUnavailableError or ClusterInstallError
+ */
+export async function jvmParts(
+  log: Log,
+  before: readonly string[] = [],
+): Promise<{ readonly java: Java; readonly installation: Installation }> {
   const java = newestJava()
   if (java === undefined || java.feature < neededJava) {
     const found = java === undefined ? 'no Java was found' : `the newest Java found is ${java.version} in ${java.home}`
     throw new ClusterUnavailableError([...before, `${found} (${neededJava} or newer is needed)`])
   }
-  return supervised({ kind: 'jvm', java, installation: await installed(java, options.log, before) }, options)
+  return { java, installation: await installed(java, log, before) }
 }
 
 async function installed(java: Java, log: Log, before: readonly string[]): Promise<Installation> {

@@ -9,6 +9,7 @@ export interface JavaProcess {
   readonly pid: number
   /** Resolves when it has ended, however it did. */
   readonly exited: Promise<void>
+  hasEnded(): boolean
   /** Asks it to end, and kills it if it has not done so in time; true if it ended by itself. */
   end(graceMs: number): Promise<boolean>
   /** The last lines of its output. */
@@ -26,12 +27,14 @@ export function startJava(name: string, java: Java, args: readonly string[], log
     () => undefined,
     () => undefined,
   )
+  const hasEnded = () => child.exitCode !== null || child.signalCode !== null
   return {
     name,
     pid: child.pid ?? 0,
     exited,
+    hasEnded,
     async end(graceMs) {
-      if (child.exitCode !== null || child.signalCode !== null) return false
+      if (hasEnded()) return false
       child.kill(graceMs > 0 ? 'SIGTERM' : 'SIGKILL')
       const overdue = setTimeout(() => child.kill('SIGKILL'), graceMs)
       await exited

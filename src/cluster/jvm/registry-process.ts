@@ -1,0 +1,47 @@
+import { join } from 'node:path'
+import { registryJvm } from '../registry-jvm.ts'
+import type { Installation } from './installation.ts'
+import type { Java } from './java.ts'
+import { type JavaProcess, startJava } from './java-process.ts'
+
+export interface RegistryOptions {
+  readonly java: Java
+  readonly installation: Installation
+  /** Temporary: its log goes here. */
+  readonly folder: string
+  /** Keeps the schemas beyond this run. */
+  readonly dataDir?: string
+  /** Maximum heap, as after -Xmx. */
+  readonly heap: string
+  /** The JVM's options for its class archive. */
+  readonly archive: readonly string[]
+  readonly port: number
+  readonly managementPort: number
+}
+
+/** The base of the Confluent-compatible API of a registry on this port. */
+export function registryUrl(port: number): string {
+  return `http://127.0.0.1:${port}/apis/ccompat/v7`
+}
+
+/** Starts a registry. */
+export function startRegistry(options: RegistryOptions): JavaProcess {
+  const { dataDir, folder, installation, java, heap, archive, port, managementPort } = options
+  const jvm = [`-Xmx${heap}`, ...registryJvm.split(' ')]
+  const settings = {
+    'quarkus.http.host': '127.0.0.1',
+    'quarkus.http.port': port,
+    // Health and metrics have a listener of their own, on all addresses at 9000 unless told.
+    'quarkus.management.host': '127.0.0.1',
+    'quarkus.management.port': managementPort,
+    'quarkus.http.access-log.enabled': false,
+    'apicurio.datasource.jdbc.initial-size': 2,
+    'apicurio.datasource.jdbc.min-size': 2,
+    'java.util.logging.manager': 'org.jboss.logmanager.LogManager',
+    // Schema ids stand in the rows: kept rows need kept schemas. Otherwise H2 lives in memory.
+    ...(dataDir === undefined ? {} : { 'apicurio.datasource.url': `jdbc:h2:file:${join(dataDir, 'registry')}` }),
+  }
+  const system = Object.entries(settings).map(([name, value]) => `-D${name}=${value}`)
+  const args = [...jvm, ...archive, ...system, '-jar', installation.registryJar]
+  return startJava('Apicurio Registry', java, args, join(folder, 'registry.log'))
+}
