@@ -3,6 +3,7 @@
 export type { ColumnFacts } from './mixture/column-facts.ts'
 export { type ColumnModel, type ColumnModelOptions, columnModel, type NumericType } from './mixture/column-model.ts'
 export type { ComponentTerms } from './mixture/component-terms.ts'
+export { ColumnSpanError, EmptyColumnError, FitOptionError, NonFiniteValueError } from './mixture/errors.ts'
 export { fitMixture } from './mixture/fit-mixture.ts'
 export type { FitOptions, SummaryFitOptions } from './mixture/fit-options.ts'
 export type { Histogram } from './mixture/histogram.ts'

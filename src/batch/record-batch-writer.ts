@@ -2,7 +2,7 @@ import { type BatchHeader, type BatchIdentity, batchHeaderBytes, writeBatchHeade
 import { compress } from './compression.ts'
 import { copyBytes } from './copy-bytes.ts'
 import type { Records } from './records.ts'
-import type { ValueWriter } from './value-writer.ts'
+import type { BlockWriter, ValueWriter } from './value-writer.ts'
 import { intBytes, isInt, longBytes, writeInt, writeLong } from './varint.ts'
 
 /** The headers of a record without any: the count, zero. */
@@ -31,6 +31,8 @@ export class RecordBatchWriter {
   #count = 0
   #baseTimestampMs = 0
   #maxTimestampMs = 0
+  /** scratch of `appendBlock`, shape (rows): where each value goes */
+  #valueAt = new Int32Array(0)
 
   /** @param limitBytes size that a batch of more than one record does not exceed */
   constructor(limitBytes = 1024 * 1024) {
@@ -146,19 +148,52 @@ export class RecordBatchWriter {
     return true
   }
 
-  /** Appends a record whose value `values` writes, for rows that have no incoming record; false as for `append`. */
-  appendValue(timestampMs: number, key: Uint8Array | null, values: ValueWriter, row: number): boolean {
+  /**
+   * Appends rows [from, to) of `block`, which have no incoming records: all with one time and one key, null for none.
+   *
+   * First the frames of all rows, then their values, each column in a loop of its own: row by row, every value would be a
+   * call that the compiler cannot resolve.
+   *
+   * @returns the row that the batch has no room for, `to` if it took them all: send it, and go on from there
+   */
+  appendBlock(timestampMs: number, key: Uint8Array | null, block: BlockWriter, from: number, to: number): number {
+    const { valueBytes } = block
+    if (this.#valueAt.length < to) this.#valueAt = new Int32Array(valueBytes.length)
+    const valueAt = this.#valueAt
+    const limit = this.#limitBytes
     const keyBytes = key === null ? -1 : key.length
-    const valueBytes = values.valueBytes(row)
-    if (!this.#open(timestampMs, keyBytes, valueBytes, 1)) return false
-    const out = this.#out
-    let at = writeInt(out, this.#at, keyBytes)
-    if (key !== null) at = putBytes(key, out, at)
-    at = writeInt(out, at, valueBytes)
-    if (valueBytes > 0) at = values.writeValue(row, out, this.#view, at)
-    out[at++] = 0
+    let out = this.#out
+    let at = this.#at
+    let count = this.#count
+    let row = from
+    if (count === 0 && from < to) this.#baseTimestampMs = this.#maxTimestampMs = timestampMs
+    const deltaMs = timestampMs - this.#baseTimestampMs
+    const deltaBytes = longBytes(deltaMs)
+    for (; row < to; row++) {
+      const payload = Math.max(keyBytes, 0) + valueBytes[row] + noHeaders.length
+      if (at + frameBytes + payload > limit && count > 0) break
+      if (at + frameBytes + payload > out.length) {
+        this.#at = at
+        this.#grow(frameBytes + payload)
+        out = this.#out
+      }
+      const sizes = deltaBytes + intBytes(count) + intBytes(keyBytes) + intBytes(valueBytes[row])
+      at = writeInt(out, at, 1 + sizes + payload)
+      out[at++] = 0
+      at = deltaBytes === 1 ? writeInt(out, at, deltaMs) : writeLong(out, at, deltaMs)
+      at = writeInt(out, at, count++)
+      at = writeInt(out, at, keyBytes)
+      if (key !== null) at = putBytes(key, out, at)
+      at = writeInt(out, at, valueBytes[row])
+      valueAt[row] = at
+      at += valueBytes[row]
+      out[at++] = 0
+    }
     this.#at = at
-    return true
+    this.#count = count
+    if (row > from && timestampMs > this.#maxTimestampMs) this.#maxTimestampMs = timestampMs
+    block.writeValues(from, row, out, this.#view, valueAt)
+    return row
   }
 
   /** Takes over all records of a batch that is not compressed, byte by byte, if nothing has been appended yet. */
@@ -176,10 +211,17 @@ export class RecordBatchWriter {
   /**
    * Closes the batch and returns its bytes; the writer is empty afterwards. The bytes are the caller's until he
    * gives them back with `recycle`: a producer may have to send them twice.
+   *
+   * A row beyond the limit is compressed in any case, with the codec that every client has: it may have come in compressed, and not
+   * fit into the topic otherwise.
    */
-  finish(identity: BatchIdentity): Uint8Array {
+  finish(asked: BatchIdentity): Uint8Array {
     let batch = this.#out.subarray(0, this.#at)
     let view = this.#view
+    const identity: BatchIdentity =
+      asked.compression === 'none' && this.#count === 1 && this.#at > this.#limitBytes
+        ? { ...asked, compression: 'gzip' }
+        : asked
     if (identity.compression === 'none') this.#use(this.#spare.pop() ?? new Uint8Array(this.#out.length))
     else {
       const records = compress(identity.compression, batch.subarray(batchHeaderBytes))

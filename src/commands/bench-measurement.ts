@@ -1,14 +1,20 @@
 import { randomBytes } from 'node:crypto'
 import { createLogger } from '../observe/logger.ts'
 import { silenceKafkajsWarning } from '../observe/node-warnings.ts'
+import { pilotColumns } from '../stages/column-pilot.ts'
 import { copyBatches } from '../stages/copy-batches.ts'
+import { fetchBatches } from '../stages/fetch-batches.ts'
+import type { LogReader } from '../stages/ports.ts'
+import type { BoundedRange } from '../stages/read-partition.ts'
+import { scanColumns } from '../stages/scan-columns.ts'
+import { type StageReport, stageReport } from '../stages/stage-report.ts'
 import { parseRowSpec } from '../stages/synthetic/row-spec.ts'
 import { type OpenCluster, withClusterAt } from './command-context.ts'
 import { generateRows } from './generate.ts'
 import { loadFile } from './load.ts'
 import { normalizeTopic } from './normalize-topic.ts'
 import { restoreTopic } from './restore-topic.ts'
-import { topicEnds } from './row-topics.ts'
+import { topicEnds, topicStarts } from './row-topics.ts'
 import { defaultSliceMs } from './transform-stage.ts'
 
 /** One thing to measure, in a process of its own so that memory and compiled code are its own. */
@@ -23,6 +29,7 @@ export type Measurement =
     }
   | { readonly kind: 'load'; readonly topic: string; readonly file: string; readonly partitions: number }
   | { readonly kind: 'wireCopy' | 'normalize' | 'restore'; readonly topic: string; readonly output: string }
+  | { readonly kind: 'fetch' | 'fitRaw'; readonly topic: string }
 
 export interface MeasurementRequest {
   readonly brokers: readonly string[]
@@ -61,12 +68,17 @@ class MemorySamples {
 async function measure(request: MeasurementRequest): Promise<MeasurementResult> {
   const memory = new MemorySamples()
   return withClusterAt(request, createLogger('warn'), new AbortController().signal, async (cluster) => {
-    const { rowsOut, rowsPerSecond } = await run(cluster, request, request.measurement, memory)
-    return { rows: rowsOut, rowsPerSecond, rssBytes: memory.summary() }
+    const { rowsIn, rowsOut, rowsPerSecond } = await run(cluster, request, request.measurement, memory)
+    return { rows: Math.max(rowsIn, rowsOut), rowsPerSecond, rssBytes: memory.summary() }
   })
 }
 
-async function run(cluster: OpenCluster, request: MeasurementRequest, measurement: Measurement, memory: MemorySamples) {
+async function run(
+  cluster: OpenCluster,
+  request: MeasurementRequest,
+  measurement: Measurement,
+  memory: MemorySamples,
+): Promise<StageReport> {
   const { dataset, modelsTopic } = request
   const takeMemory = () => memory.take()
   const { kind, topic } = measurement
@@ -98,7 +110,43 @@ async function run(cluster: OpenCluster, request: MeasurementRequest, measuremen
     }
     case 'wireCopy':
       return copyTopic(cluster, common.group, topic, measurement.output)
+    case 'fetch':
+      return readTopic(cluster, topic, fetchBatches)
+    case 'fitRaw':
+      return readTopic(cluster, topic, (reader, ranges) => scanTopic(cluster, reader, ranges, takeMemory))
   }
+}
+
+async function readTopic(
+  cluster: OpenCluster,
+  topic: string,
+  read: (reader: LogReader, ranges: readonly BoundedRange[]) => Promise<StageReport>,
+): Promise<StageReport> {
+  const ends = new Map((await topicEnds(cluster, topic)).map(({ partition, offset }) => [partition, offset]))
+  const ranges = (await topicStarts(cluster, topic)).map((start) => ({
+    ...start,
+    endOffset: ends.get(start.partition) ?? start.offset,
+  }))
+  const reader = cluster.rows.openReader()
+  try {
+    return await read(reader, ranges)
+  } finally {
+    await reader.close()
+  }
+}
+
+/** All that a fit of every row does with rows. */
+async function scanTopic(
+  { registry, signal }: OpenCluster,
+  reader: LogReader,
+  ranges: readonly BoundedRange[],
+  takeMemory: () => void,
+): Promise<StageReport> {
+  const startedMs = performance.now()
+  const pilot = await pilotColumns(reader, registry, ranges, undefined, new Set(), signal)
+  const plan = { columns: pilot.columns, centres: pilot.centres, keepsValues: false, ranges }
+  const { rows } = await scanColumns(reader, registry, plan, signal, takeMemory)
+  return stageReport(rows, 0, 0, (performance.now() - startedMs) / 1_000)
 }
 
 async function copyTopic(cluster: OpenCluster, group: string, topic: string, output: string) {

@@ -1,10 +1,10 @@
-import { extname } from 'node:path'
 import { type Command, Option } from 'commander'
 import { topicNames } from '../config/names.ts'
-import { UsageError } from '../errors.ts'
+import { type TableFormat, tableFormatOf } from '../files/file-format.ts'
 import { TopicMissingError } from '../kafka/admin.ts'
 import { createProgress } from '../observe/progress.ts'
 import type { ExportReport } from '../stages/export.ts'
+import { beginningAnew } from './beginning-anew.ts'
 import {
   checkDataset,
   type DatasetFlags,
@@ -19,7 +19,7 @@ import { requireTopic } from './row-topics.ts'
 export interface ExportTopicOptions {
   readonly topic: string
   readonly file: string
-  readonly format: 'csv' | 'parquet'
+  readonly format: TableFormat
   readonly withKey: boolean
   readonly withPosition: boolean
 }
@@ -58,7 +58,7 @@ export async function exportTopic(
 interface ExportFlags extends DatasetFlags {
   readonly topic?: string
   readonly stage: 'normalized' | 'restored' | 'raw'
-  readonly format?: 'csv' | 'parquet'
+  readonly format?: TableFormat
   readonly key?: boolean
   readonly position?: boolean
 }
@@ -85,7 +85,7 @@ export function exportCommand(): Command {
       const options: ExportTopicOptions = {
         topic,
         file,
-        format: flags.format ?? formatOf(file),
+        format: flags.format ?? tableFormatOf(file),
         withKey: flags.key ?? false,
         withPosition: flags.position ?? false,
       }
@@ -96,14 +96,8 @@ export function exportCommand(): Command {
           `Run "vgm ${stageCommands[flags.stage]}" first, or name another with --topic`,
         )
         const progress = createProgress('export')
-        const report = await exportTopic(cluster, options, progress.update).finally(progress.end)
+        const report = await beginningAnew(exportTopic(cluster, options, progress.update)).finally(progress.end)
         printResult(flags, report, stageText(report, file))
       })
     })
-}
-
-function formatOf(file: string): 'csv' | 'parquet' {
-  const ending = extname(file).slice(1).toLowerCase()
-  if (ending === 'csv' || ending === 'parquet') return ending
-  throw new UsageError(`The name ${file} does not say a format`, 'End it in .parquet or .csv, or add --format')
 }

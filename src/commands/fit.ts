@@ -8,6 +8,7 @@ import { publishModel } from '../model/publish-model.ts'
 import { createProgress } from '../observe/progress.ts'
 import { fit } from '../stages/fit.ts'
 import { parseSampleCounts } from '../stages/sample.ts'
+import { beginningAnew } from './beginning-anew.ts'
 import {
   checkDataset,
   type DatasetFlags,
@@ -173,7 +174,7 @@ export function fitCommand(): Command {
           mixture,
           roundToDecimals,
         }
-        const model = await fitDataset(cluster, options, progress.update).finally(progress.end)
+        const model = await beginningAnew(fitDataset(cluster, options, progress.update)).finally(progress.end)
         const plots = model.columns.map((column) => modelPlot(column)).join('\n\n')
         printResult(
           flags,

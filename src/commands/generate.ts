@@ -1,15 +1,19 @@
-import { type Command, InvalidArgumentError } from 'commander'
+import { availableParallelism } from 'node:os'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Compression } from '../batch/batch-header.ts'
-import { groupName, topicNames, transactionalId, valueSubject } from '../config/names.ts'
-import { PipelineError } from '../errors.ts'
+import { defaultModelsTopic, groupName, topicNames, transactionalId, valueSubject } from '../config/names.ts'
+import { PipelineError, UsageError } from '../errors.ts'
+import { type TableFormat, tableFormatOf } from '../files/file-format.ts'
+import { interruption } from '../observe/interruption.ts'
 import { createProgress } from '../observe/progress.ts'
 import { defaultBatchRows, generate } from '../stages/generate.ts'
 import type { StageReport } from '../stages/stage-report.ts'
+import { modelSpec } from '../stages/synthetic/model-spec.ts'
 import { parseRowSpec, type RowSpec, syntheticSchema } from '../stages/synthetic/row-spec.ts'
 import {
+  type ClusterCommandFlags,
   checkDataset,
-  type DatasetFlags,
-  datasetCommand,
+  clusterCommand,
   type OpenCluster,
   parseCount,
   parseSeed,
@@ -17,6 +21,7 @@ import {
   withCluster,
 } from './command-context.ts'
 import { compressionOption } from './load.ts'
+import { followModels } from './models.ts'
 import { batchBytesFor, defaultPartitions } from './row-topics.ts'
 
 export interface GenerateRowsOptions {
@@ -60,42 +65,115 @@ export async function generateRows(
   }
 }
 
-interface GenerateFlags extends DatasetFlags {
-  readonly spec: RowSpec
+interface GenerateFlags extends ClusterCommandFlags {
+  readonly dataset?: string
+  readonly modelsTopic: string
+  readonly spec?: RowSpec
+  readonly model?: number | 'current'
   readonly rows: number
   readonly seed: number
   readonly partitions: number
   readonly batchRows: number
   readonly compression: Compression
   readonly topic?: string
+  readonly format?: TableFormat
+  readonly workers?: number
 }
 
 export function generateCommand(): Command {
-  return datasetCommand(
-    'generate',
-    'synthetic rows into the raw topic',
-    "vgm generate --dataset pay --rows 1e6 \\\n      --spec 'amount:double=lognormal(3,1);age:int=normal(40,12)'",
-  )
-    .requiredOption('--spec <columns>', 'name:type=distribution, with semicolons between', parseSpec)
-    .requiredOption('--rows <n>', 'how many', parseCount)
-    .option('--seed <n>', 'the same seed gives the same rows', parseSeed, 0)
-    .option('--partitions <n>', 'partitions of the topic if it is new', parseCount, defaultPartitions)
-    .option('--batch-rows <n>', 'rows a batch, one message a row', parseCount, defaultBatchRows)
-    .option('--topic <topic>', 'instead of <dataset>.raw')
-    .addOption(compressionOption())
-    .action(async (flags: GenerateFlags) => {
-      const dataset = checkDataset(flags.dataset)
-      const topic = topicNames(dataset, { raw: flags.topic }).raw
-      await withCluster(flags, async (cluster) => {
-        const progress = createProgress('generate')
-        const report = await generateRows(cluster, { ...flags, dataset, topic }, progress.update).finally(progress.end)
-        printResult(
-          flags,
-          report,
-          `${report.rowsOut.toLocaleString('en')} rows to ${topic}; total execution time ${report.seconds.toFixed(2)} s`,
-        )
+  return (
+    clusterCommand(
+      'generate',
+      'synthetic rows into the raw topic, or into a file',
+      "vgm generate --dataset pay --rows 1e6 \\\n      --spec 'amount:double=lognormal(3,1)|decimals(2);age:int=normal(40,12)'\n" +
+        '  $ vgm generate --dataset pay --model current --rows 1e6 pay.parquet',
+    )
+      .argument('[file]', 'write this .csv or .parquet file instead of the topic')
+      // A file from a specification has no data set, and needs no cluster.
+      .addOption(new Option('--dataset <name>', 'name of the data set').env('VGM_DATASET'))
+      .addOption(
+        new Option('--models-topic <topic>', 'where models are published')
+          .default(defaultModelsTopic)
+          .env('VGM_MODELS_TOPIC'),
+      )
+      .option('--spec <columns>', 'name:type=distribution, with semicolons between', parseSpec)
+      .addOption(
+        new Option('--model <version>', 'draw from a model of the data set: a version, or "current"')
+          .argParser(parseModel)
+          .conflicts('spec'),
+      )
+      .requiredOption('--rows <n>', 'how many', parseCount)
+      .option('--seed <n>', 'the same seed gives the same rows', parseSeed, 0)
+      .option('--partitions <n>', 'partitions of the topic if it is new', parseCount, defaultPartitions)
+      .option('--batch-rows <n>', 'rows a batch, one message a row', parseCount, defaultBatchRows)
+      .option('--topic <topic>', 'instead of <dataset>.raw')
+      .addOption(compressionOption())
+      .addOption(new Option('--format <format>', 'instead of what the ending says').choices(['csv', 'parquet']))
+      .option('--workers <n>', 'threads that write the file, one a core unless given', parseCount)
+      .action((file: string | undefined, flags: GenerateFlags) => {
+        if (flags.spec === undefined && flags.model === undefined)
+          throw new UsageError('Nothing says what the rows are', 'Give --spec, or --model and --dataset')
+        return file === undefined ? generateIntoTopic(flags) : generateIntoFile(file, flags)
       })
-    })
+  )
+}
+
+async function generateIntoTopic(flags: GenerateFlags): Promise<void> {
+  const { workers, format } = flags
+  const ofFiles = workers !== undefined ? '--workers' : format !== undefined ? '--format' : undefined
+  if (ofFiles !== undefined)
+    throw new UsageError(`${ofFiles} is about files, and no file is named`, `Name a file, or leave out ${ofFiles}`)
+  const dataset = datasetOf(flags, 'Rows go to the raw topic of a data set')
+  const topic = topicNames(dataset, { raw: flags.topic }).raw
+  await withCluster(flags, async (cluster) => {
+    const spec = flags.spec ?? (await modelRows(cluster, flags, dataset))
+    const progress = createProgress('generate')
+    const report = await generateRows(cluster, { ...flags, spec, dataset, topic }, progress.update).finally(
+      progress.end,
+    )
+    printReport(flags, report, topic)
+  })
+}
+
+async function generateIntoFile(file: string, flags: GenerateFlags): Promise<void> {
+  const { seed, rows, workers = availableParallelism(), format = tableFormatOf(file), topic } = flags
+  if (topic !== undefined)
+    throw new UsageError('Rows go to a file or to a topic', `Leave out ${file}, or --topic ${topic}`)
+  const write = async (spec: RowSpec, signal: AbortSignal) => {
+    const { generateFile } = await import('../stages/generate-file.ts')
+    const progress = createProgress('generate')
+    const options = { spec, seed, format, rows, file, workers, signal, onProgress: progress.update }
+    printReport(flags, await generateFile(options).finally(progress.end), file)
+  }
+  if (flags.spec !== undefined) return write(flags.spec, interruption())
+  const dataset = datasetOf(flags, 'A model belongs to a data set')
+  await withCluster(flags, async (cluster) => write(await modelRows(cluster, flags, dataset), cluster.signal))
+}
+
+/** The rows that `--model` stands for. */
+async function modelRows(cluster: OpenCluster, flags: GenerateFlags, dataset: string): Promise<RowSpec> {
+  const models = await followModels(cluster, flags.modelsTopic)
+  try {
+    const { model = 'current' } = flags
+    const { columns } = model === 'current' ? models.current(dataset) : await models.version(dataset, model)
+    return modelSpec(columns)
+  } finally {
+    await models.close()
+  }
+}
+
+function datasetOf({ dataset }: GenerateFlags, why: string): string {
+  if (dataset === undefined) throw new UsageError(`${why}, and none is named`, 'Name it: --dataset')
+  return checkDataset(dataset)
+}
+
+function printReport(flags: GenerateFlags, report: StageReport, target: string): void {
+  const rows = report.rowsOut.toLocaleString('en')
+  printResult(flags, report, `${rows} rows to ${target}; total execution time ${report.seconds.toFixed(2)} s`)
+}
+
+function parseModel(text: string): number | 'current' {
+  return text === 'current' ? text : parseCount(text)
 }
 
 function parseSpec(text: string): RowSpec {

@@ -6,7 +6,7 @@ import { RestoreTransform } from '../stages/restore.ts'
 import type { StageReport } from '../stages/stage-report.ts'
 import type { OpenCluster } from './command-context.ts'
 import { followModels } from './models.ts'
-import { runTransformStage, schemasWithoutCompatibility } from './transform-stage.ts'
+import { runTransformStage, schemasWithoutCompatibility, slicePatienceMs } from './transform-stage.ts'
 import { whenReachable } from './when-reachable.ts'
 
 export interface RestoreTopicOptions {
@@ -32,7 +32,7 @@ export async function restoreTopic(
   const models = await whenReachable(cluster, () => followModels(cluster, modelsTopic))
   try {
     const transform = new RestoreTransform({
-      modelVersion: (version) => models.version(dataset, version),
+      modelVersion: (version) => models.version(dataset, version, slicePatienceMs),
       registry: schemasWithoutCompatibility(cluster),
       subject: valueSubject(topics.restored),
       onUnusableSchema: (schemaId, reason) =>

@@ -5,6 +5,7 @@ import { createProgress } from '../observe/progress.ts'
 import type { PartitionOffset } from '../stages/ports.ts'
 import { type SampleSize, sample } from '../stages/sample.ts'
 import type { StageReport } from '../stages/stage-report.ts'
+import { beginningAnew } from './beginning-anew.ts'
 import {
   checkDataset,
   type DatasetFlags,
@@ -127,7 +128,8 @@ export function sampleCommand(): Command {
       }
       await withCluster(flags, async (cluster) => {
         const progress = createProgress('sample')
-        const report = await sampleTopic(cluster, options, progress.update).finally(progress.end)
+        const sampling = sampleTopic(cluster, options, progress.update).finally(progress.end)
+        const report = await ('rate' in options.size ? sampling : beginningAnew(sampling))
         printResult(flags, report, stageText(report, sampled))
       })
     })

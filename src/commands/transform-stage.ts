@@ -10,8 +10,8 @@ import { batchBytesFor, partitionsOf, startsOf } from './row-topics.ts'
 
 /** Long enough for a transaction's cost to vanish, short enough for heartbeats and for whoever reads downstream. */
 export const defaultSliceMs = 500
-/** A slice whose schemas take longer is given up, well before its transaction times out, and repeated until the registry answers. */
-const registryPatienceMs = 3_000
+/** A slice whose schemas or models take longer is given up, well before its transaction times out, and repeated until they are there. */
+export const slicePatienceMs = 3_000
 
 export interface TransformStageOptions {
   readonly stage: string
@@ -99,8 +99,8 @@ export async function runTransformStage(cluster: OpenCluster, options: Transform
 /** Subjects of what stages write take any schema: refits change the columns (DESIGN, "The normalized schema"). */
 export function schemasWithoutCompatibility({ registry }: OpenCluster): SchemaStore {
   return {
-    schemaById: (id) => registry.schemaById(id, registryPatienceMs),
+    schemaById: (id) => registry.schemaById(id, slicePatienceMs),
     register: (subject, schema) =>
-      registry.register(subject, schema, { compatibility: 'NONE', patienceMs: registryPatienceMs }),
+      registry.register(subject, schema, { compatibility: 'NONE', patienceMs: slicePatienceMs }),
   }
 }

@@ -8,6 +8,7 @@ import { createProgress } from '../observe/progress.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
 import type { TopicPartition } from '../stages/ports.ts'
 import { type AuditedTopic, type VerifyResult, verify } from '../stages/verify.ts'
+import { beginningAnew } from './beginning-anew.ts'
 import {
   checkDataset,
   controlLog,
@@ -168,7 +169,7 @@ export function verifyCommand(): Command {
       await withCluster(flags, async (cluster) => {
         const progress = createProgress('verify')
         const audit = verifyDataset(cluster, { ...flags, dataset, groups, topics }, progress.update)
-        const result = await audit.finally(progress.end)
+        const result = await beginningAnew(audit).finally(progress.end)
         printResult(flags, result, verifyText(result))
         if (mismatches(result) > 0) process.exitCode = exitCodes.failed
       })

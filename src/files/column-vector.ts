@@ -50,6 +50,15 @@ export function isNull(column: ColumnVector, row: number): boolean {
   return column.validity !== null && (column.validity[row >> 3] & (1 << (row & 7))) === 0
 }
 
+/** Whether any of the first `rows` rows is null. */
+export function hasNull({ validity }: ColumnVector, rows: number): boolean {
+  if (validity === null) return false
+  const whole = rows >> 3
+  for (let at = 0; at < whole; at++) if (validity[at] !== 255) return true
+  const rest = (1 << (rows & 7)) - 1
+  return (validity[whole] & rest) !== rest
+}
+
 /** The text or blob of a row, UTF-8; a view where it is short, a copy where it is long. */
 export function vectorBytes(column: ColumnVector, row: number): Uint8Array {
   const length = column.words[4 * row]

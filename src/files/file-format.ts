@@ -33,3 +33,13 @@ export function fileFormatOf(file: string): FileFormat {
   }
   return format
 }
+
+/** The formats that tables are written in. */
+export type TableFormat = 'csv' | 'parquet'
+
+/** The format that the name of a file to be written says. @throws UsageError for a name that says neither */
+export function tableFormatOf(file: string): TableFormat {
+  const ending = extname(file).slice(1).toLowerCase()
+  if (ending === 'csv' || ending === 'parquet') return ending
+  throw new UsageError(`The name ${file} does not say a format`, 'End it in .parquet or .csv, or add --format')
+}

@@ -1,14 +1,13 @@
-import { mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
+import { join } from 'node:path'
 import type { DuckDBAppender } from '@duckdb/node-api'
 import { PipelineError, UsageError } from '../errors.ts'
 import { type Database, type DatabaseOptions, openDatabase } from './database.ts'
 import { FileUnwritableError } from './file-errors.ts'
+import type { TableFormat } from './file-format.ts'
+import { openPartialFolder, type PartialFolder } from './partial-folder.ts'
 import { sqlName, sqlText } from './sql-literals.ts'
 import { chunkRows, TableChunk } from './table-chunk.ts'
 import type { TableColumn, TableType } from './table-columns.ts'
-
-export type TableFormat = 'csv' | 'parquet'
 
 export interface TableWriterOptions extends DatabaseOptions {
   /** appears when it is complete, in place of what stood there */
@@ -42,37 +41,32 @@ export interface TableWriter {
 /**
  * Opens a Parquet or CSV file to be written. DuckDB writes such files from a query, so rows go to a table on disk
  * first, in a hidden folder beside the file, which takes about the file's size again; memory stays bounded however
- * many rows there are. Those that killed exports have left behind are taken away here; a second export to the same
- * file has its own.
+ * many rows there are.
  *
  * @throws FileUnwritableError
  */
 export async function openTableWriter(options: TableWriterOptions): Promise<TableWriter> {
   const { file, format } = options
-  const target = resolve(file)
-  const prefix = `.${basename(target)}.partial-`
   const unwritable = (cause: unknown) =>
     cause instanceof PipelineError
       ? cause
       : new FileUnwritableError(file, (cause as Error).message.split('\n')[0], cause)
-  let folder: string | undefined
+  let folder: PartialFolder | undefined
   let database: Database
   try {
-    await sweepFolders(dirname(target), prefix)
-    folder = await mkdtemp(join(dirname(target), `${prefix}${process.pid}-`))
-    database = await openDatabase(options, join(folder, 'rows.duckdb'))
+    folder = await openPartialFolder(file)
+    database = await openDatabase(options, join(folder.path, 'rows.duckdb'))
   } catch (cause) {
-    if (folder !== undefined) await rm(folder, { recursive: true, force: true })
+    await folder?.discard()
     throw unwritable(cause)
   }
-  return tableIn(database, folder, target, format, unwritable)
+  return tableIn(database, folder, format, unwritable)
 }
 
-/** @param folder where the database is, and where the file is written before it takes its place at `target` */
+/** @param folder where the database is, and where the file is written before it takes its place */
 function tableIn(
   database: Database,
-  folder: string,
-  target: string,
+  folder: PartialFolder,
   format: TableFormat,
   unwritable: (cause: unknown) => PipelineError,
 ): TableWriter {
@@ -123,7 +117,7 @@ function tableIn(
     if (!open) return
     open = false
     database.close()
-    await rm(folder, { recursive: true, force: true })
+    await folder.discard()
   }
 
   return {
@@ -147,9 +141,9 @@ function tableIn(
         appender = undefined
         const list = columns.map(({ name }, i) => `c${i} AS ${sqlName(name)}`).join(', ')
         const settings = format === 'csv' ? 'FORMAT csv, HEADER true' : 'FORMAT parquet, COMPRESSION zstd'
-        const written = join(folder, 'rows.out')
+        const written = join(folder.path, 'rows.out')
         await connection.run(`COPY (SELECT ${list} FROM exported) TO ${sqlText(written)} (${settings})`)
-        await rename(written, target)
+        await folder.publish(written)
       } catch (cause) {
         throw unwritable(cause)
       } finally {
@@ -162,32 +156,6 @@ function tableIn(
 
 /** Types whose values another one holds without a change. */
 const wider: Partial<Record<TableType, TableType>> = { INTEGER: 'BIGINT', FLOAT: 'DOUBLE' }
-
-/** Takes away the hidden folders of exports whose process is gone. */
-async function sweepFolders(parent: string, prefix: string): Promise<void> {
-  for (const name of await readdir(parent)) {
-    const pid = name.startsWith(prefix) ? /^(\d+)-/.exec(name.slice(prefix.length))?.[1] : undefined
-    if (pid === undefined || (await isInUse(join(parent, name), Number(pid)))) continue
-    // What cannot be taken away, as another user's, is in nobody's way.
-    await rm(join(parent, name), { recursive: true, force: true }).catch(() => {})
-  }
-}
-
-async function isInUse(folder: string, pid: number): Promise<boolean> {
-  if (pid === process.pid) {
-    // In a container every process may have the same id: a folder from before our start was not ours.
-    const startedMs = Date.now() - process.uptime() * 1000
-    return await stat(folder).then(
-      ({ mtimeMs }) => mtimeMs >= startedMs,
-      () => true,
-    )
-  }
-  try {
-    return process.kill(pid, 0)
-  } catch (thrown) {
-    return (thrown as NodeJS.ErrnoException).code !== 'ESRCH'
-  }
-}
 
 function changedType(known: TableColumn, now: TableColumn): UsageError {
   return new UsageError(

@@ -65,6 +65,15 @@ const leaderNotAvailable = 5
 
 type Metadata = Awaited<ReturnType<typeof metadataV12.api.async>>
 
+interface OpenConnection {
+  /** host:port */
+  readonly broker: string
+  /** requests without an answer */
+  asked: number
+  /** takes it out of use, so that the next request gets a new one */
+  readonly retire: () => void
+}
+
 interface Leader {
   readonly host: string
   readonly port: number
@@ -83,7 +92,7 @@ export class BrokerConnections {
   /** the last one to answer first, then the bootstrap brokers and those that were learnt: asked what concerns no one of them */
   #brokers: Leader[]
   /** all that are open or being opened */
-  readonly #open = new Set<Connection>()
+  readonly #open = new Map<Connection, OpenConnection>()
   readonly #refreshing = new Map<string, Promise<void>>()
   readonly #connections = new Map<string, Promise<Connection>>()
   readonly #leaders = new Map<string, Leader>()
@@ -241,13 +250,16 @@ export class BrokerConnections {
     send: (connection: Connection) => Promise<T>,
     request?: BrokerRequest,
   ): Promise<T> {
+    const open = this.#open.get(connection)
+    if (open !== undefined) open.asked++
     try {
       return await send(connection)
     } catch (cause) {
       const error = toBrokerError(cause, what, request)
-      // An answer that comes after its time-out would be taken for that of the next request.
-      if (error instanceof ConnectionLostError) void connection.close().catch(() => undefined)
+      if (error instanceof ConnectionLostError) this.#lost(connection)
       throw error
+    } finally {
+      if (open !== undefined) open.asked--
     }
   }
 
@@ -287,11 +299,27 @@ export class BrokerConnections {
 
   async close(): Promise<void> {
     this.#closed = true
-    const open = [...this.#open]
+    const open = [...this.#open.keys()]
     this.#connections.clear()
     const late = () => new Error('The brokers take nothing')
     await within(closeMs, Promise.allSettled(open.map((connection) => connection.close())), late).catch(() => undefined)
     for (const { socket } of open) socket?.destroy()
+  }
+
+  /**
+   * Gives up a connection that broke, or whose answer is late: it would be taken for that of the next request. What goes wrong with
+   * one goes wrong with all to that broker, as when a firewall has forgotten them, and each would cost a time-out of its own: those
+   * that wait for no answer are given up as well.
+   */
+  #lost(connection: Connection): void {
+    const lost = this.#open.get(connection)
+    for (const [other, open] of this.#open)
+      if (other === connection || (open.broker === lost?.broker && open.asked === 0 && other.isConnected())) {
+        open.retire()
+        // It would not end before a peer that is gone has taken what was written.
+        void other.close().catch(() => undefined)
+        other.socket?.destroy()
+      }
   }
 
   async #leader(topic: string, partition: number): Promise<Leader> {
@@ -350,7 +378,7 @@ export class BrokerConnections {
       this.#open.delete(connection)
       onGone()
     }
-    this.#open.add(connection)
+    this.#open.set(connection, { broker: `${host}:${port}`, asked: 0, retire: gone })
     connection.on('error', gone)
     connection.on('close', gone)
     try {

@@ -93,6 +93,12 @@ export const errorRules: readonly ErrorRule[] = [
   rule('retriable', 'UNKNOWN_TOPIC_ID', ['Fetch'], 'Metadata may lag behind a creation'),
   rule('retriable', 'INCONSISTENT_TOPIC_ID', ['Fetch'], 'The topic was made anew: its leader is looked for'),
   rule('retriable', 'OFFSET_NOT_AVAILABLE', ['ListOffsets'], 'A new leader has not caught up yet'),
+  rule(
+    'retriable',
+    'OFFSET_OUT_OF_RANGE',
+    ['Fetch'],
+    'The leader is asked where its log begins and ends: a position outside is lost, VGM_POSITION_LOST; one inside is fetched again',
+  ),
   rule('retriable', 'KAFKA_STORAGE_ERROR', toLeaders, 'A disk has failed: another replica will lead'),
   rule('retriable', 'CORRUPT_MESSAGE', ['Produce', 'Fetch'], 'Bytes were damaged on their way'),
   rule(
@@ -171,7 +177,12 @@ export const errorRules: readonly ErrorRule[] = [
     ['TxnOffsetCommit', 'JoinGroup', 'SyncGroup', 'Heartbeat'],
     'The group waits for us: the slice ends, and we join again',
   ),
-  rule('abortable', 'UNKNOWN_MEMBER_ID', toMembers, 'The group has dropped us: we join under a new id'),
+  rule(
+    'abortable',
+    'UNKNOWN_MEMBER_ID',
+    ['TxnOffsetCommit', ...toMembers],
+    'The group has dropped us, for we did not answer for too long: we join under a new id',
+  ),
 
   rule('fenced', 'PRODUCER_FENCED', ['InitProducerId'], 'A successor has taken the transactional id'),
   rule('fenced', 'INVALID_PRODUCER_EPOCH', ['InitProducerId'], 'The same, in the words of Kafka before 2.7'),
@@ -181,14 +192,7 @@ export const errorRules: readonly ErrorRule[] = [
     ['TxnOffsetCommit', ...toMembers],
     'Another process has joined under our --instance name',
   ),
-  rule(
-    'fenced',
-    'UNKNOWN_MEMBER_ID',
-    ['TxnOffsetCommit'],
-    'The group has given our partitions away while we worked: the process did not answer for too long',
-  ),
 
-  rule('fatal', 'OFFSET_OUT_OF_RANGE', ['Fetch'], 'The position is no longer, or not yet, in the log'),
   rule(
     'fatal',
     'TOPIC_AUTHORIZATION_FAILED',

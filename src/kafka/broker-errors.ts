@@ -28,13 +28,17 @@ export class BrokerError extends PipelineError {
   readonly errorName: string
   readonly kind: ErrorKind
 
-  /** @param request what was answered so, where that decides what the error means */
-  constructor(errorCode: number, what: string, request?: BrokerRequest) {
+  /**
+   * @param request what was answered so, where that decides what the error means
+   * @param cause the client's error, which has the answer
+   */
+  constructor(errorCode: number, what: string, request?: BrokerRequest, cause?: unknown) {
     const errorName = protocolErrorsCodesById[errorCode] ?? `error ${errorCode}`
     const kind = errorKind(errorName, request)
     super(`${what}: the broker answered ${errorName}`, {
       fix: fixes[errorName] ?? "Look at the brokers' logs; Kafka's documentation explains the error",
       retriable: kind === 'retriable',
+      cause,
     })
     this.errorName = errorName
     this.kind = kind
@@ -84,7 +88,7 @@ export function toBrokerError(
 ): BrokerError | ConnectionLostError | UnreadableAnswerError {
   if (error instanceof BrokerError || error instanceof ConnectionLostError) return error
   const codes = responseErrorCodes(error)
-  if (codes.length > 0) return worst(codes.map((code) => new BrokerError(code, what, request)))
+  if (codes.length > 0) return worst(codes.map((code) => new BrokerError(code, what, request, error)))
   if (error instanceof NetworkError || error instanceof TimeoutError || error instanceof UnexpectedCorrelationIdError)
     return new ConnectionLostError(what, error)
   return new UnreadableAnswerError(what, error)

@@ -240,8 +240,8 @@ export class Fetcher implements LogReader {
         fetchRecords.async(connection, targets, limits),
       )
       if (response.errorCode !== 0) throw new BrokerError(response.errorCode, what)
-      const lost = response.partitions.find(({ errorCode }) => errorCode === offsetOutOfRange)
-      if (lost !== undefined) throw await this.#positionLost(lost, targets)
+      const doubted = response.partitions.find(({ errorCode }) => errorCode === offsetOutOfRange)
+      if (doubted !== undefined) await this.#checkPosition(doubted, targets)
       const isEmpty = response.partitions.every(({ bytes }) => bytes.length === 0)
       if (assignment === this.#assignment)
         for (const records of response.partitions) pauseMs = Math.max(pauseMs, this.#accept(records, askedMs, isEmpty))
@@ -266,12 +266,18 @@ export class Fetcher implements LogReader {
     position.trouble = noteTrouble(position.trouble, error, askedMs)
   }
 
-  /** The answer to a position that the log does not have says nothing of the log: brokers are asked for its ends. */
-  async #positionLost({ topic, partition }: TopicPartition, asked: readonly FetchTarget[]): Promise<PositionLostError> {
+  /**
+   * The answer to a position that the log does not have says nothing of the log: its leader is asked for its ends. A broker that
+   * leads no longer, or not yet, may have a shorter log: what is in the leader's is fetched again.
+   *
+   * @throws PositionLostError
+   */
+  async #checkPosition({ topic, partition }: TopicPartition, asked: readonly FetchTarget[]): Promise<void> {
     const offset = asked.find((target) => target.topic === topic && target.partition === partition)?.offset ?? 0
     const [start] = await this.#connections.listOffsets([{ topic, partition }], earliest)
     const [end] = await this.#connections.listOffsets([{ topic, partition }], latest)
-    return new PositionLostError(topic, partition, offset, start.offset, end.offset)
+    if (offset < start.offset || offset > end.offset)
+      throw new PositionLostError(topic, partition, offset, start.offset, end.offset)
   }
 
   /** Takes a partition's share of an answer; returns for how long its broker is to be left alone. */

@@ -1,12 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import {
-  type Connection,
-  heartbeatV4,
-  joinGroupV7,
-  leaveGroupV5,
-  type ResponseError,
-  syncGroupV5,
-} from '@platformatic/kafka'
+import { heartbeatV4, joinGroupV7, leaveGroupV5, type ResponseError, syncGroupV5 } from '@platformatic/kafka'
 import { InterruptedError, PipelineError } from '../errors.ts'
 import type { TopicPartition } from '../stages/ports.ts'
 import { backOffMs } from './back-off.ts'
@@ -86,6 +79,11 @@ export class GroupMembership {
     return this.#mustRejoin
   }
 
+  /** A commit was answered as the next heartbeat will be: the group has moved on without us. */
+  outdated(): void {
+    this.#mustRejoin = true
+  }
+
   /** Who we are in the group now; a transaction keeps what it was when it began. @throws FencedError */
   get identity(): CommittingMember {
     if (this.#fenced !== undefined) throw this.#fenced
@@ -155,35 +153,39 @@ export class GroupMembership {
     this.#partitions = await this.#connections.partitionCount(topic)
     const connection = await this.#connections.coordinatorConnection('group', group, 'membership')
     try {
-      const joined = await joinGroupV7.api.async(
-        connection,
-        group,
-        sessionTimeoutMs,
-        rebalanceTimeoutMs,
-        this.#memberId,
-        groupInstanceId,
-        protocolType,
-        [{ name: protocolName, metadata: encodeSubscription(topic, this.#partitions) }],
-        '',
+      const joined = await this.#connections.request(connection, what, () =>
+        joinGroupV7.api.async(
+          connection,
+          group,
+          sessionTimeoutMs,
+          rebalanceTimeoutMs,
+          this.#memberId,
+          groupInstanceId,
+          protocolType,
+          [{ name: protocolName, metadata: encodeSubscription(topic, this.#partitions) }],
+          '',
+        ),
       )
       this.#memberId = joined.memberId ?? ''
       this.#generationId = joined.generationId
       const isLeader = joined.leader === this.#memberId
-      const synced = await syncGroupV5.api.async(
-        connection,
-        group,
-        this.#generationId,
-        this.#memberId,
-        groupInstanceId,
-        protocolType,
-        protocolName,
-        isLeader
-          ? this.#assign(joined.members.map(({ memberId, groupInstanceId }) => ({ memberId, groupInstanceId })))
-          : [],
+      const synced = await this.#connections.request(connection, what, () =>
+        syncGroupV5.api.async(
+          connection,
+          group,
+          this.#generationId,
+          this.#memberId,
+          groupInstanceId,
+          protocolType,
+          protocolName,
+          isLeader
+            ? this.#assign(joined.members.map(({ memberId, groupInstanceId }) => ({ memberId, groupInstanceId })))
+            : [],
+        ),
       )
       return synced.assignment
-    } catch (cause) {
-      return this.#nextRound(connection, cause, what)
+    } catch (error) {
+      return this.#nextRound(error)
     }
   }
 
@@ -201,15 +203,11 @@ export class GroupMembership {
     }))
   }
 
-  #nextRound(connection: Connection, cause: unknown, what: string): undefined {
-    const error = toBrokerError(cause, what)
-    if (!(error instanceof BrokerError)) {
-      void connection.close().catch(() => undefined)
-      throw error
-    }
+  #nextRound(error: unknown): undefined {
+    if (!(error instanceof BrokerError)) throw error
     switch (error.errorName) {
       case 'MEMBER_ID_REQUIRED':
-        this.#memberId = (cause as ResponseError & { response: { memberId: string } }).response.memberId
+        this.#memberId = (error.cause as ResponseError & { response: { memberId: string } }).response.memberId
         return undefined
       case 'UNKNOWN_MEMBER_ID':
         this.#memberId = ''

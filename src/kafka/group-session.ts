@@ -4,7 +4,7 @@ import { PipelineError } from '../errors.ts'
 import type { FetchedPartition, GroupSession, PartitionOffset, TopicPartition } from '../stages/ports.ts'
 import { type BackOff, backOffMs } from './back-off.ts'
 import { type BrokerConnections, latest } from './broker-connections.ts'
-import { FencedError, isRepeatable, isTopicUnknown, kindOf } from './broker-errors.ts'
+import { BrokerError, FencedError, isRepeatable, isTopicUnknown, kindOf } from './broker-errors.ts'
 import { type Fetcher, PositionLostError } from './fetcher.ts'
 import type { GroupMembership } from './group-membership.ts'
 import { TopicGoneError } from './partition-watch.ts'
@@ -214,14 +214,15 @@ export class TransactionalGroupSession implements GroupSession {
   }
 
   async #abort(cause: unknown): Promise<false> {
-    const { onAbort, producer, random = Math.random } = this.#parts
+    const { onAbort, membership, producer, random = Math.random } = this.#parts
     onAbort(cause)
+    if (cause instanceof BrokerError && generationLost.has(cause.errorName)) membership.outdated()
     const isOpen = this.#slice !== undefined
     this.#slice = undefined
     this.#broken = undefined
     if (isOpen) await producer.abort()
     if (this.#givenUp++ > 0) await sleep(backOffMs(backOff, this.#givenUp - 1, random))
-    if (isOpen && !this.#parts.membership.mustRejoin) await this.#seek(this.#assignment)
+    if (isOpen && !membership.mustRejoin) await this.#seek(this.#assignment)
     return false
   }
 
@@ -237,6 +238,13 @@ export class TransactionalGroupSession implements GroupSession {
     await this.#parts.producer.abort().catch(() => undefined)
   }
 }
+
+/** What a group answers to the offsets of a member that it has dropped, or of an older generation. */
+const generationLost: ReadonlySet<string> = new Set([
+  'UNKNOWN_MEMBER_ID',
+  'ILLEGAL_GENERATION',
+  'REBALANCE_IN_PROGRESS',
+])
 
 function isSame(a: CommittingMember, b: CommittingMember): boolean {
   return a.memberId === b.memberId && a.generationId === b.generationId

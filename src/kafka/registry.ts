@@ -161,7 +161,8 @@ export class SchemaRegistry {
     patienceMs: number | undefined,
   ): Promise<number> {
     let refusals = 0
-    return this.#patiently(patienceMs, async (leftMs) => {
+    let hasRaced = false
+    const attempt = async (leftMs: number): Promise<number> => {
       // Also shows that the registry answers.
       const set = compatibilityOf(await this.#attempt(...compatibilityQuestion(subject), leftMs))
       const compatibility = COMPATIBILITY[set ?? wanted ?? 'BACKWARD']
@@ -177,6 +178,11 @@ export class SchemaRegistry {
       } catch (cause) {
         const { status, message } = cause as Error & { status?: number }
         if (status === undefined) throw cause
+        // Members that start together all find the subject without a setting, and Apicurio lets only one of them make it.
+        if (status === 409 && updateConfig && !hasRaced) {
+          hasRaced = true
+          return attempt(leftMs)
+        }
         // The client's 400 is a connection that broke, or a bad request.
         if (status >= 500 || status === 429 || (status === 400 && ++refusals < refusedAttempts))
           throw new RegistryUnreachableError(url, message, cause)
@@ -186,7 +192,8 @@ export class SchemaRegistry {
             : 'Check the rights on the registry, and its log'
         throw new RegistryRefusedError(`Registering a schema of ${subject}`, status, message, fix)
       }
-    })
+    }
+    return this.#patiently(patienceMs, attempt)
   }
 
   /** The JSON of an answer; undefined for "not found". */

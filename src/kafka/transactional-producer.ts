@@ -350,10 +350,12 @@ export class TransactionalProducer implements TransactionalWriter {
     what: string,
     send: (connection: Connection) => Promise<T>,
   ): Promise<T> {
+    const epoch = this.#epoch
     try {
       return await this.#connections.request(connection, what, send, request)
     } catch (error) {
-      if (error instanceof ConnectionLostError) this.#hasLostAnswer = true
+      // What was asked in an older epoch is refused if it comes late.
+      if (error instanceof ConnectionLostError && epoch === this.#epoch) this.#hasLostAnswer = true
       throw error
     }
   }

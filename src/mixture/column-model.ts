@@ -143,7 +143,8 @@ function oneMode(modes: readonly Mode[]): Quadratics {
   const mean = modes.reduce((sum, mode) => sum + (mode.weight / weight) * mode.mean, 0)
   const std = Math.hypot(...modes.flatMap((m) => [m.std, m.mean - mean].map((d) => Math.sqrt(m.weight / weight) * d)))
   return {
-    weight: [weight],
+    // The shares of all modes may sum to an ulp more than 1.
+    weight: [Math.min(1, weight)],
     mean: [mean],
     std: [Math.min(Math.max(std, Number.MIN_VALUE), Number.MAX_VALUE / 8)],
     offset: [0],

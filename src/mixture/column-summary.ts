@@ -116,8 +116,9 @@ export class ColumnSummary {
       if (x > max) max = x
     }
     if (check !== 0) this.#refuse(values, start, end)
-    this.#min = min
-    this.#max = max
+    // + 0: whichever of the two zeros comes first leaves no trace.
+    this.#min = min + 0
+    this.#max = max + 0
   }
 
   /** @throws NonFiniteValueError for the first value that is none, or that is too far from the centre */
@@ -252,7 +253,7 @@ export class ColumnSummary {
       this.#bins = grown(this.#bins, new Float64Array(2 * slot * stride))
     }
     this.#keys[slot] = key
-    this.#bins[slot * stride + ONLY] = only
+    this.#bins[slot * stride + ONLY] = only + 0
     this.#pages[this.#pageOf[octave] + (key & 1023)] = slot + 1
     return slot + 1
   }

@@ -2,7 +2,7 @@ import { type Blocks, distinctBlocks, rowBlocks } from './blocks.ts'
 import { columnBins } from './column-bins.ts'
 import { ColumnSummary } from './column-summary.ts'
 import { FitOptionError, NonFiniteValueError } from './errors.ts'
-import { type FitOptions, fitSettings } from './fit-options.ts'
+import { type FitOptions, fitSettings, largestOption } from './fit-options.ts'
 import { checkColumn, columnFacts, fitSummary } from './fit-summary.ts'
 import { type Mixture, mixtureOf } from './mixture.ts'
 import { oneModeMixture } from './one-mode.ts'
@@ -30,10 +30,32 @@ const largestValue = 1e100
  */
 export function fitMixture(values: Float64Array, options: FitOptions = {}): Mixture {
   checkShapes(values, options)
+  const { weights } = options
+  if (weights !== undefined) {
+    const least = negligibleShare * totalOf(weights)
+    if (weights.some((w) => w <= least)) return fitMixture(...heavierThan(least, values, weights, options))
+  }
   const summary = new ColumnSummary(pilotCentre(values))
-  summary.add(values, values.length, options.weights)
+  summary.add(values, values.length, weights)
   checkColumn(summary)
   return options.recipe === 'sklearn' ? fitLikeSklearn(values, options, summary) : fitSummary(summary, options)
+}
+
+/** A row of less weight, or of none, is in no sum; but minimum, maximum and decimals would count it, and far out its square overflow. */
+const negligibleShare = 1e-30
+
+const totalOf = (weights: Float64Array): number => weights.reduce((sum, w) => sum + w, 0)
+
+/** The values of more weight, and the options for those. */
+function heavierThan(
+  least: number,
+  values: Float64Array,
+  weights: Float64Array,
+  { initialLabels, ...options }: FitOptions,
+): [Float64Array, FitOptions] {
+  const counts = (_: number, i: number) => weights[i] > least
+  const labels = initialLabels && { initialLabels: Array.from(initialLabels).filter(counts) }
+  return [values.filter(counts), { ...options, ...labels, weights: weights.filter(counts) }]
 }
 
 function fitLikeSklearn(values: Float64Array, options: FitOptions, summary: ColumnSummary): Mixture {
@@ -42,14 +64,19 @@ function fitLikeSklearn(values: Float64Array, options: FitOptions, summary: Colu
   const concentration = options.weightConcentrationPrior ?? 1 / components
   const snapshot = summary.snapshot()
   const facts = columnFacts(snapshot, columnBins(snapshot))
-  if (values.length < 2 || summary.rows <= 1) return oneModeMixture(summary.min, summary.rows, concentration, facts)
+  const { rows: total, min, max } = summary
+  if (values.length < 2 || (total < 2 && min === max)) return oneModeMixture(min, total, concentration, facts)
+  if (total < 2) {
+    const fix = 'Give numbers of rows, 2 or more in all, or take recipe: "scaled"'
+    throw new FitOptionError(`The weights sum to ${total}, which is too few rows for a variance`, fix)
+  }
 
-  const largest = Math.max(Math.abs(summary.min), Math.abs(summary.max))
+  const largest = Math.max(Math.abs(min), Math.abs(max))
   const unit = largest > largestValue ? largest : 1
   const scaled = unit === 1 ? values : values.map((x) => x / unit)
   const rows = rowBlocks(scaled, options.weights)
   const blocks = distinctBlocks(scaled, options.weights)
-  const priors = sharedPriors(rows, summary.rows, components, {
+  const priors = sharedPriors(rows, total, components, {
     concentration,
     regularization: settings.regularization / unit / unit,
   })
@@ -90,6 +117,10 @@ function checkShapes(values: Float64Array, options: FitOptions): void {
   if (weights !== undefined) {
     if (weights.length !== values.length || !weights.every((w) => w >= 0 && w < Infinity)) {
       throw new FitOptionError('weights do not fit the values', 'Give each value one finite weight, 0 or above')
+    }
+    const total = totalOf(weights)
+    if (total > largestOption || (total > 0 && total < 1 / largestOption)) {
+      throw new FitOptionError(`weights sum to ${total}`, 'Scale them: 1e-100 to 1e100 in all')
     }
   }
   if (initialLabels === undefined) return

@@ -1,6 +1,6 @@
 import { FitOptionError } from './errors.ts'
 
-/** How recipe `scaled` fits a summary. Defaults in brackets. */
+/** How recipe `scaled` fits a summary. Defaults in brackets; no number may be above 1e100. */
 export interface SummaryFitOptions {
   /** most components, 1 to 255 [10] */
   readonly components?: number
@@ -27,7 +27,7 @@ export interface FitOptions extends SummaryFitOptions {
   readonly seed?: number
   /** k-means starts that `sklearn` tries, to go on with the one of the best bound; 1 to 100 [5]; 1 is scikit-learn's own start */
   readonly starts?: number
-  /** rows that each value stands for, shape (n), finite, not negative [1] */
+  /** rows that each value stands for, shape (n), not negative; in all 1e-100 to 1e100, in recipe `sklearn` 2 at least [1] */
   readonly weights?: Float64Array
   /** first component of each value, shape (n), in 0..K-1; recipe `sklearn` only, instead of `seed` and `starts` */
   readonly initialLabels?: ArrayLike<number>
@@ -41,20 +41,26 @@ export interface FitSettings {
   readonly weightConcentrationPrior: number
   readonly tolerance: number
   readonly maxIterations: number
-  readonly regularization: number
+  /** absent where `scaled` is to choose it for each column */
+  readonly regularization?: number
   readonly starts: number
 }
 
 const defaults = {
   scaled: { tolerance: 1e-7, maxIterations: 2000 },
-  sklearn: { tolerance: 1e-3, maxIterations: 100 },
+  sklearn: { tolerance: 1e-3, maxIterations: 100, regularization: 1e-6 },
 } as const
+
+/** Counts and variances beyond it would lead to sums, or logarithms of the gamma function, that are no doubles. */
+export const largestOption = 1e100
 
 /**
  * Options with their defaults.
  *
  * @throws FitOptionError if one is out of its range, of no use to the recipe, or excluded by another one
  */
+export function fitSettings(recipe: 'sklearn', options: FitOptions): Required<FitSettings>
+export function fitSettings(recipe: 'scaled' | 'sklearn', options: FitOptions): FitSettings
 export function fitSettings(recipe: 'scaled' | 'sklearn', options: FitOptions): FitSettings {
   demand(Object.hasOwn(defaults, recipe), 'recipe', recipe, '"scaled" or "sklearn"')
   refusePairs(recipe, options)
@@ -62,25 +68,31 @@ export function fitSettings(recipe: 'scaled' | 'sklearn', options: FitOptions): 
   const settings = {
     components,
     weightConcentrationPrior: options.weightConcentrationPrior ?? 1 / components,
-    tolerance: options.tolerance ?? defaults[recipe].tolerance,
-    maxIterations: options.maxIterations ?? defaults[recipe].maxIterations,
-    regularization: options.regularization ?? 1e-6,
+    ...defaults[recipe],
+    ...(options.tolerance !== undefined && { tolerance: options.tolerance }),
+    ...(options.maxIterations !== undefined && { maxIterations: options.maxIterations }),
+    ...(options.regularization !== undefined && { regularization: options.regularization }),
     starts: options.starts ?? 5,
   }
-  const { weightConcentrationPrior, tolerance, maxIterations, regularization, starts } = settings
+  const { weightConcentrationPrior, tolerance, maxIterations, starts } = settings
+  const { totalRows = 1, seed = 0, regularization = 0 } = options
   demand(isWhole(components, 1, 255), 'components', components, 'a whole number from 1 to 255')
   demand(
-    weightConcentrationPrior > 0 && weightConcentrationPrior < Infinity,
+    weightConcentrationPrior > 0 && weightConcentrationPrior <= largestOption,
     'weightConcentrationPrior',
     weightConcentrationPrior,
-    'a number above 0',
+    'a number above 0, at most 1e100',
   )
-  demand(tolerance >= 0 && tolerance < Infinity, 'tolerance', tolerance, '0 or more nats')
-  demand(isWhole(maxIterations, 1), 'maxIterations', maxIterations, 'a whole number from 1')
-  demand(regularization >= 0 && regularization < Infinity, 'regularization', regularization, 'a number from 0')
+  demand(tolerance >= 0 && tolerance <= largestOption, 'tolerance', tolerance, '0 to 1e100 nats')
+  demand(isWhole(maxIterations, 1, 1e9), 'maxIterations', maxIterations, 'a whole number from 1 to 1e9')
+  demand(
+    regularization >= 0 && regularization <= largestOption,
+    'regularization',
+    regularization,
+    'a number from 0 to 1e100',
+  )
   demand(isWhole(starts, 1, 100), 'starts', starts, 'a whole number from 1 to 100')
-  const { totalRows = 1, seed = 0 } = options
-  demand(totalRows > 0 && totalRows < Infinity, 'totalRows', totalRows, 'a number above 0')
+  demand(totalRows > 0 && totalRows <= largestOption, 'totalRows', totalRows, 'a number above 0, at most 1e100')
   demand(isWhole(seed, 0, 2 ** 32 - 1), 'seed', seed, 'a whole number from 0 to 4294967295')
   return settings
 }
@@ -100,7 +112,7 @@ function refusePairs(recipe: 'scaled' | 'sklearn', options: FitOptions): void {
   }
 }
 
-const isWhole = (x: number, least: number, most = Infinity) => Number.isInteger(x) && x >= least && x <= most
+const isWhole = (x: number, least: number, most: number) => Number.isInteger(x) && x >= least && x <= most
 
 function demand(condition: boolean, name: string, value: unknown, range: string): void {
   if (!condition) throw new FitOptionError(`${name} is ${value}`, `Choose ${range}`)

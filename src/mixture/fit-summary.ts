@@ -47,7 +47,7 @@ export function fitSummary(summary: ColumnSummary, options: SummaryFitOptions = 
   const facts = columnFacts(snapshot, bins)
   const totalRows = options.totalRows ?? summary.rows
   const { mean, std } = moments(bins)
-  const spans = summary.max > summary.min && summary.rows >= 2 && std > 0
+  const spans = summary.max > summary.min && std > 0
   if (!spans) return oneModeMixture(summary.min, totalRows, settings.weightConcentrationPrior, facts)
 
   const standard = (blocks: Blocks) => standardised(blocks, mean, std, totalRows / summary.rows)
@@ -55,7 +55,7 @@ export function fitSummary(summary: ColumnSummary, options: SummaryFitOptions = 
   const fine = standard(coarseBlocks(bins, fineTarget, finestShare * std))
   const stop = { tolerance: settings.tolerance * totalRows, maxIterations: settings.maxIterations }
   const floor = varianceFloor(summary, bins.scale * std)
-  const shared = { ...settings, regularization: options.regularization ?? floor }
+  const shared = { ...settings, regularization: settings.regularization ?? floor }
   const starts = startLabels(coarse, atomValues(bins, settings.components, mean, std), settings.components)
   const { priors, ...approach } = bestApproach(
     starts.map(({ labels, atomOf }) => {
@@ -163,7 +163,7 @@ function varianceFloor({ decimals, min, max }: ColumnSummary, std: number): numb
 const priorsOf = (
   atomOf: Float64Array,
   atomVariance: number,
-  { weightConcentrationPrior, regularization }: FitSettings,
+  { weightConcentrationPrior, regularization }: Required<FitSettings>,
 ): Priors => ({
   concentration: weightConcentrationPrior,
   mean: atomOf.map((atom) => (Number.isNaN(atom) ? 0 : atom)),

@@ -1,4 +1,3 @@
-import { rowBlocks } from './blocks.ts'
 import type { ColumnFacts } from './column-facts.ts'
 import type { ComponentTerms } from './component-terms.ts'
 import { stickWeights } from './posterior.ts'
@@ -70,7 +69,7 @@ export function responsibilitiesOf(
 ): Float64Array {
   const out = new Float64Array(values.length * terms.mean.length)
   const z = origin === 0 && unit === 1 ? values : values.map((x) => (x - origin) / unit)
-  responsibilities(rowBlocks(z), terms, out)
+  responsibilities(z, terms, out)
   return out
 }
 

@@ -14,8 +14,6 @@ const blockRows = 1024
 export interface NormalizerOptions {
   /** cut values to -clip..clip, as CTGAN does with 0.99; rows beyond cannot be restored [no clipping] */
   readonly clip?: number
-  /** the most likely mode; to draw it from the posterior is up to the caller, who knows the row's identity */
-  readonly modeChoice?: 'likely'
 }
 
 /**

@@ -1,44 +1,35 @@
-import type { Blocks } from './blocks.ts'
 import type { ComponentTerms } from './component-terms.ts'
 
-/** exp() of anything below is 0 in doubles; not calling it saves half of the E-step's time. */
+/** exp() of anything below is 0 in doubles; not calling it saves half of the time. */
 const underflow = -745.2
 
 /**
- * E-step: fills `out` with responsibilities and returns sum_ik c_i r_ik ln r_ik (minus the entropy of the assignments), in nats.
- * Bishop, PRML (2006), eq. 10.46 and 10.49 with D = 1; a block's rows share theirs, so that its spread joins the square.
- * Allocates nothing.
+ * E-step of single values, where the responsibilities themselves are wanted: a fit needs their sums only (assignment-sums.ts).
+ * Bishop, PRML (2006), eq. 10.46 and 10.49 with D = 1. Allocates nothing.
  *
- * @param out shape (n, K), row-major; overwritten; every row sums to 1
+ * @param values finite, in the unit of the terms, shape (n)
+ * @param out    shape (n, K), row-major; overwritten; every row sums to 1
  */
-export function responsibilities(blocks: Blocks, terms: ComponentTerms, out: Float64Array): number {
-  const { count, value, spread } = blocks
+export function responsibilities(values: Float64Array, terms: ComponentTerms, out: Float64Array): void {
   const { offset, mean, precision } = terms
   const k = offset.length
-  let total = 0
-  for (let i = 0, row = 0; i < count.length; i++, row += k) {
-    const x = value[i]
-    const s = spread[i]
+  for (let i = 0, row = 0; i < values.length; i++, row += k) {
+    const x = values[i]
     let peak = -Infinity
     for (let j = 0; j < k; j++) {
       const d = x - mean[j]
-      const logRho = offset[j] - 0.5 * precision[j] * (d * d + s)
+      const logRho = offset[j] - 0.5 * precision[j] * d * d
       out[row + j] = logRho
       if (logRho > peak) peak = logRho
     }
+    // Beyond 1e154 std all squares overflow: the lowest component then is the likeliest, as in predict.
+    if (peak === -Infinity) peak = out[row] = 0
     // Subtract the peak first: a point far from every mode would otherwise give 0/0.
     let sum = 0
-    let weighted = 0
     for (let j = row; j < row + k; j++) {
       const below = out[j] - peak
-      const r = below < underflow ? 0 : Math.exp(below)
-      out[j] = r
-      sum += r
-      if (r > 0) weighted += r * below
+      sum += out[j] = below < underflow ? 0 : Math.exp(below)
     }
-    const scale = 1 / sum
-    for (let j = row; j < row + k; j++) out[j] *= scale
-    total += count[i] * (weighted * scale - Math.log(sum))
+    for (let j = row; j < row + k; j++) out[j] /= sum
   }
-  return total
 }

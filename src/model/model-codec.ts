@@ -19,7 +19,7 @@ interface ModelRecord {
     weight_concentration_prior: number
     tolerance: number
     max_iterations: number
-    regularization: number
+    regularization: number | null
     min_weight: number
   }
   seed: number
@@ -164,7 +164,7 @@ function toModelRecord(model: Model): ModelRecord {
       weight_concentration_prior: options.weightConcentrationPrior,
       tolerance: options.tolerance,
       max_iterations: options.maxIterations,
-      regularization: options.regularization,
+      regularization: options.regularization ?? null,
       min_weight: options.minWeight,
     },
     seed: model.seed,
@@ -201,7 +201,7 @@ function fromModelRecord(record: ModelRecord): Model {
       weightConcentrationPrior: options.weight_concentration_prior,
       tolerance: options.tolerance,
       maxIterations: options.max_iterations,
-      regularization: options.regularization,
+      ...(options.regularization !== null && { regularization: options.regularization }),
       minWeight: options.min_weight,
     },
     seed: record.seed,

@@ -43,9 +43,15 @@ export class ModelFollower {
     })
   }
 
-  /** Reads up to the high watermark of now. @throws ModelsUnreadableError */
-  async readToEnd(): Promise<void> {
-    return this.#alone(async () => this.#take(await readModelsOn(this.#source, this.#read)))
+  /**
+   * Reads up to the high watermark of now.
+   *
+   * @param patienceMs how long an open transaction may hold the end back, instead of what the source says
+   * @throws ModelsUnreadableError
+   */
+  async readToEnd(patienceMs = this.#source.patienceMs): Promise<void> {
+    const source = patienceMs === undefined ? this.#source : { ...this.#source, patienceMs }
+    return this.#alone(async () => this.#take(await readModelsOn(source, this.#read)))
   }
 
   /** The model to normalize with, from what was read. @throws ModelMissingError */
@@ -60,12 +66,14 @@ export class ModelFollower {
   /**
    * One version. If it is not known yet, the topic is first read to its end: a row may have overtaken its model.
    *
+   * @param patienceMs as of `readToEnd`
    * @throws ModelMissingError if it does not exist, or not any more
+   * @throws ModelsUnreadableError
    */
-  async version(dataset: string, version: number): Promise<Model> {
+  async version(dataset: string, version: number, patienceMs?: number): Promise<Model> {
     const known = this.knownVersion(dataset, version)
     if (known !== undefined) return known
-    await this.readToEnd()
+    await this.readToEnd(patienceMs)
     const found = this.knownVersion(dataset, version)
     if (found !== undefined) return found
     throw new ModelMissingError(this.#source.topic, dataset, version, knownVersions(this.catalogue, dataset))

@@ -6,7 +6,8 @@ export interface ModelOptions {
   readonly weightConcentrationPrior: number
   readonly tolerance: number
   readonly maxIterations: number
-  readonly regularization: number
+  /** absent if the recipe chose it for each column */
+  readonly regularization?: number
   /** components below are not in the model */
   readonly minWeight: number
 }

@@ -88,10 +88,12 @@ async function commitRecords(
 }
 
 function demandFinite(dataset: string, column: ModelContent['columns'][number]): void {
-  const { name, weight, mean, std, offset, precision } = column
-  const modes = weight.length
-  for (const [what, values] of Object.entries({ weight, mean, std, offset, precision })) {
-    if (values.length === modes && modes > 0 && values.every(Number.isFinite)) continue
+  const { name, weight, mean, std, offset, precision, min, max, lowerBound, histogram } = column
+  const shape = { weight, mean, std, offset, precision }
+  const facts = { min: [min], max: [max], lowerBound: [lowerBound], ...histogram }
+  for (const [what, values] of Object.entries<readonly number[]>({ ...shape, ...facts })) {
+    const isComplete = !(what in shape) || (values.length === weight.length && values.length > 0)
+    if (isComplete && values.every(Number.isFinite)) continue
     throw new CorruptModelError(`Column "${name}" of data set "${dataset}" has unusable values in "${what}"`)
   }
 }

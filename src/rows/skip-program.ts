@@ -235,14 +235,15 @@ export function skipValue(program: SkipProgram, pc: number, bytes: Uint8Array, a
       case opcodes.emptyBlocks: {
         const begin = pc - 1
         if (number < 0) {
-          // A negative count is followed by the block's size: the items need not be looked at.
+          // The block's size follows. The items are looked at all the same: readers do not go by the size, and would stumble over them.
           const end = varintEnd(bytes, at, limit, maxLongBytes)
           if (end < 0) return -1
           const size = zigzag(bytes, at, end)
           if (size < 0 || size > limit - end) return -1
-          at = end + size
-          pc = begin
-        } else if (opcode === opcodes.emptyBlocks) {
+          at = end
+          number = -number
+        }
+        if (opcode === opcodes.emptyBlocks) {
           pc = number === 0 ? pc : begin
         } else if (number === 0) {
           pc = code[pc]

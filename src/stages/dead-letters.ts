@@ -1,8 +1,9 @@
 import { exitCodes, PipelineError } from '../errors.ts'
 import { deadLetterHeaders } from './verify/dead-letter-filter.ts'
-import { schemaIdOf } from './verify/framing.ts'
+import { headerBytes, schemaIdOf } from './verify/framing.ts'
 import { decodeRow, RowTypes } from './verify/row-types.ts'
 import { headerText, type OffsetRange, type Source, type StockLog, type StockRow } from './verify/stock-log.ts'
+import { isWholeValue } from './verify/whole-value.ts'
 
 /** Dead letters with the same cause. */
 export interface DeadLetterGroup {
@@ -134,7 +135,7 @@ async function decodedOf(
   if (id === undefined) return { problem: 'The value does not begin with the magic byte 0 and a schema id' }
   const type = await new RowTypes(schemaById).load(id)
   if (type === undefined) return { problem: `The registry knows no Avro record with schema id ${id}` }
-  const fields = decodeRow(type, value)
+  const fields = isWholeValue(type.type, value, headerBytes) ? decodeRow(type, value) : undefined
   if (fields === undefined) return { problem: 'The bytes after the schema id are not one record of that schema' }
   return { json: JSON.stringify(fields, jsonValue) }
 }

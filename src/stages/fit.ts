@@ -4,7 +4,7 @@ import type { ColumnSummary } from '../mixture/column-summary.ts'
 import { fitMixture } from '../mixture/fit-mixture.ts'
 import { fitSettings, type SummaryFitOptions } from '../mixture/fit-options.ts'
 import { fitSummary } from '../mixture/fit-summary.ts'
-import type { ModelContent } from '../model/model.ts'
+import type { ModelContent, ModelOptions } from '../model/model.ts'
 import { schemaFingerprint } from '../model/model-codec.ts'
 import type { NumericColumn } from '../rows/numeric-columns.ts'
 import { type ColumnPilot, pilotColumns } from './column-pilot.ts'
@@ -48,7 +48,7 @@ export class UnfittableError extends PipelineError {
 
 /**
  * Trains a mixture for each column. The same rows give the same model, byte for byte: the first ones decide how columns are
- * summarized, and the partitions' summaries are joined in the order of their numbers.
+ * summarized, and the partitions' summaries join to the same sums, whichever is finished first.
  *
  * @throws UnfittableError without rows, or if a column that was named cannot be modelled
  */
@@ -80,7 +80,7 @@ export async function fit(options: FitOptions): Promise<ModelContent> {
   return {
     dataset,
     recipe,
-    options: { ...fitSettings(recipe, mixture), minWeight },
+    options: modelOptions(options),
     seed,
     lineage: {
       topic: starts[0].topic,
@@ -97,6 +97,11 @@ export async function fit(options: FitOptions): Promise<ModelContent> {
     },
     columns,
   }
+}
+
+function modelOptions({ recipe, mixture, minWeight }: FitOptions): ModelOptions {
+  const { starts: _, ...told } = fitSettings(recipe, mixture)
+  return { ...told, minWeight }
 }
 
 interface ColumnData {

@@ -64,12 +64,10 @@ export async function generate(options: GenerateOptions): Promise<StageReport> {
         await writer.begin(expected)
       }
       block.fill({ seed, partition, firstRow }, count)
-      for (let row = 0; row < count; row++) {
-        if (batch.appendValue(nowMs, null, block, row)) continue
+      for (let row = 0; row < count; ) {
+        row = batch.appendBlock(nowMs, null, block, row, count)
         await writer.produce(topic, partition, batch)
-        batch.appendValue(nowMs, null, block, row)
       }
-      if (batch.recordCount > 0) await writer.produce(topic, partition, batch)
       written += count
       slice.rows += count
       // Heartbeats, sockets and signals get their turn even if the writer never waits.

@@ -14,8 +14,8 @@ import { type StageReport, stageReport } from './stage-report.ts'
 /** Rows that go to one partition before the next one's turn. */
 export const blockRows = 10_000
 /** A transaction ends after this many rows or this time, whichever comes first. */
-export const sliceRows = 200_000
-export const sliceMs = 500
+const defaultSliceRows = 1_000_000
+const sliceMs = 500
 
 export interface LoadOptions {
   readonly table: TableFile
@@ -33,6 +33,8 @@ export interface LoadOptions {
   /** the records' time, ms since the epoch */
   readonly nowMs: number
   readonly limits: BatchLimits
+  /** rows after which a transaction ends, if not by time */
+  readonly sliceRows?: number
   /** where rows go that cannot be read; the table must have been opened with `collectBadRows` */
   readonly badRowsFile?: string | undefined
   readonly signal: AbortSignal
@@ -66,7 +68,7 @@ export interface LoadReport extends StageReport {
  * @throws InterruptedError when the signal fires
  */
 export async function load(options: LoadOptions): Promise<LoadReport> {
-  const { table, writer, signal, badRowsFile } = options
+  const { table, writer, signal, badRowsFile, sliceRows = defaultSliceRows } = options
   const startedMs = performance.now()
   checkKeyColumn(options)
   const files = parseLoadProgress(options.committed?.metadata)
@@ -164,18 +166,18 @@ function rowTarget(options: LoadOptions, schemaId: number): RowTarget {
       const { rowCount } = chunk
       const vectors = columns.map(({ type }, i) => columnVector(chunk, i, type.encoding))
       const keys = keyColumn === undefined ? undefined : columnVector(chunk, columns.length, 'bytes')
-      const nullColumn = avroRows.encode(vectors, rowCount)
+      const nullColumn = avroRows.take(vectors, rowCount)
       if (nullColumn >= 0) throw unexpectedNull(table, nullColumn, vectors[nullColumn], firstRow - skip)
-      for (let row = skip; row < rowCount; row++) {
+      for (let row = skip; row < rowCount; ) {
         const fileRow = firstRow + row - skip
+        const toBlockEnd = blockRows - (fileRow % blockRows)
         const key = keys === undefined || isNull(keys, row) ? null : vectorBytes(keys, row)
         const partition = key === null ? Math.floor(fileRow / blockRows) % partitions : keyPartition(key, partitions)
+        const to = keys === undefined ? Math.min(rowCount, row + toBlockEnd) : row + 1
         const batch = batches[partition]
-        if (!batch.appendValue(nowMs, key, avroRows, row)) {
-          await send(partition)
-          batch.appendValue(nowMs, key, avroRows, row)
-        }
-        if (keys === undefined && (fileRow + 1) % blockRows === 0) await send(partition)
+        const taken = batch.appendBlock(nowMs, key, avroRows, row, to)
+        if (taken < to || (keys === undefined && taken === row + toBlockEnd)) await send(partition)
+        row = taken
       }
       return rowCount - skip
     },

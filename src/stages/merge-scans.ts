@@ -3,9 +3,12 @@ import type { NumericColumn } from '../rows/numeric-columns.ts'
 import { GrowingValues } from './growing-values.ts'
 import type { PartitionScan, ScanPlan } from './scan-columns.ts'
 
+/** Below so many rows every sum of a summary is an exact whole number, whatever its bins: squares of steps are below 2^22. */
+const exactRows = 2 ** 31
+
 /**
- * Joins what was scanned of each partition in the order of their numbers, whatever finished first: the same topic gives the same
- * summaries, bit for bit. Only partitions that wait for an earlier one are held.
+ * Joins what was scanned of each partition, whatever finished first: the same topic gives the same summaries, bit for bit. Partitions
+ * wait for the ones before them only where their order matters: if the values are kept, or if sums may be rounded.
  */
 export class ScanMerge {
   readonly summaries: ReadonlyMap<string, ColumnSummary>
@@ -13,17 +16,24 @@ export class ScanMerge {
   readonly values: ReadonlyMap<string, GrowingValues>
   readonly #columns: readonly NumericColumn[]
   readonly #order: readonly number[]
+  readonly #isOrdered: boolean
   readonly #waiting = new Map<number, PartitionScan>()
   #next = 0
 
   constructor({ columns, centres, keepsValues, ranges }: ScanPlan) {
     this.#columns = columns
+    this.#isOrdered =
+      keepsValues || ranges.reduce((sum, { offset, endOffset }) => sum + endOffset - offset, 0) > exactRows
     this.#order = ranges.map(({ partition }) => partition).sort((a, b) => a - b)
     this.summaries = new Map(columns.map(({ name }, c) => [name, new ColumnSummary(centres[c])]))
     this.values = new Map(keepsValues ? columns.map(({ name }) => [name, new GrowingValues()]) : [])
   }
 
   add(scan: PartitionScan): void {
+    if (!this.#isOrdered) {
+      this.#merge(scan)
+      return
+    }
     this.#waiting.set(scan.partition, scan)
     for (;;) {
       const partition = this.#order[this.#next]

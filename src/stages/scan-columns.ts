@@ -48,8 +48,11 @@ export interface ScanCounts {
 /** Scans the ranges of a plan, each partition once; they finish in any order. */
 export type Scan = (plan: ScanPlan, onProgress: (progress: ScanProgress) => void) => Promise<ScanCounts>
 
-/** Partitions whose summaries are open at once: they share a fetch, and their number bounds the memory. */
-const partitionsAtOnce = 8
+/** Partitions that are read at once share a fetch. */
+const mostAtOnce = 8
+
+/** Summaries that are open at once: one of a continuous column takes 1.5 MB. */
+const mostSummaries = 256
 
 /** Rows between two reports. */
 const progressRows = 250_000
@@ -69,6 +72,7 @@ export async function scanColumns(
   const columnReader = new ColumnReader(registry, columns)
   let rows = 0
   let reportAt = progressRows
+  const partitionsAtOnce = Math.max(1, Math.min(mostAtOnce, Math.floor(mostSummaries / columns.length)))
   for (let first = 0; first < ranges.length; first += partitionsAtOnce) {
     const group = ranges.slice(first, first + partitionsAtOnce)
     const open = new Map(group.map(({ partition }) => [partition, new OpenPartition(columns, centres, keepsValues)]))

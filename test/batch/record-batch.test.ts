@@ -58,6 +58,16 @@ function expected(input: readonly Row[]): unknown[] {
 }
 
 suite('a record batch', () => {
+  test('a row beyond the limit is compressed, and a batch of several rows within it is not', () => {
+    const large: Row = { timestampMs: 1, key: null, value: new Uint8Array(5_000), headers: [] }
+    const small: Row = { ...large, value: new Uint8Array(10) }
+    const writer = new RecordBatchWriter(1_000)
+    const batch = write([large], 'none', writer)
+    ok(batch.length < 1_000)
+    equal(read(batch).records.valueEnd[0] - read(batch).records.valueStart[0], 5_000)
+    equal(read(write([small, small], 'none', writer)).recordCount, 2)
+  })
+
   for (const compression of compressions)
     test(`gives back keys, values, headers and timestamps as written (${compression})`, () => {
       fc.assert(

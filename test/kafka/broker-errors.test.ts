@@ -134,9 +134,7 @@ suite('errors of brokers', () => {
   test('the same error can mean less in one answer than in another', () => {
     equal(errorKind('PRODUCER_FENCED', 'EndTxn'), 'abortable')
     equal(errorKind('PRODUCER_FENCED', 'InitProducerId'), 'fenced')
-    equal(errorKind('UNKNOWN_MEMBER_ID', 'Heartbeat'), 'abortable')
-    equal(errorKind('UNKNOWN_MEMBER_ID', 'TxnOffsetCommit'), 'fenced')
-    equal(errorKind('UNKNOWN_MEMBER_ID'), 'fenced', 'the worst, where the request is not known')
+    equal(errorKind('PRODUCER_FENCED'), 'fenced', 'the worst, where the request is not known')
     equal(kindOf(new FencedError('This one', undefined)), 'fenced')
   })
 

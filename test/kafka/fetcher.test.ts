@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
 import { suite, type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { BrokerConnections } from '../../src/kafka/broker-connections.ts'
+import { type BrokerConnections, earliest } from '../../src/kafka/broker-connections.ts'
 import { BrokerError, ConnectionLostError } from '../../src/kafka/broker-errors.ts'
 import { CorruptBatchError } from '../../src/kafka/committed-batches.ts'
 import type { FetchedRecords, FetchResponse } from '../../src/kafka/fetch-request.ts'
@@ -12,7 +12,7 @@ import { corrupted, dataBatch } from './batch-bytes.ts'
 
 const topic = 't'
 /** Kafka's numbers of errors. */
-const [leaderNotAvailable, unknownTopic] = [5, 3]
+const [offsetOutOfRange, leaderNotAvailable, unknownTopic] = [1, 5, 3]
 
 interface Script {
   /** what the broker says, one request at a time */
@@ -103,6 +103,27 @@ suite('fetcher', () => {
     const [fetched] = await fetcher.poll(5_000)
     deepEqual([fetched.batches.length, fetched.nextOffset], [1, 2])
     await fetcher.close()
+  })
+
+  test('a position that a broker does not have is fetched again if the log of its leader has it', async (t) => {
+    const connections = {
+      ...fakeConnections({
+        answer: async (request) => ({
+          errorCode: 0,
+          partitions: [
+            request === 0
+              ? recordsOf(0, nothing, { errorCode: offsetOutOfRange })
+              : recordsOf(0, dataBatch(2, { ...facts, baseOffset: 4 })),
+          ],
+        }),
+      }),
+      listOffsets: async (of: readonly TopicPartition[], at: number) =>
+        of.map((it) => ({ ...it, offset: at === earliest ? 0 : 6 })),
+    } as unknown as BrokerConnections
+    const { fetcher } = hastyFetcher(t, connections)
+    fetcher.assign([{ topic, partition: 0, offset: 4, endOffset: 6 }])
+    const [fetched] = await fetcher.poll(5_000)
+    equal(fetched.nextOffset, 6)
   })
 
   test('what goes wrong for an older assignment does not fail the next one', async () => {

@@ -35,6 +35,18 @@ suite('schema registry', () => {
     equal((await registry.latest(subject))?.id, second)
   })
 
+  test('members that register the first schema of a subject at the same time all get its id', async () => {
+    const members = await Promise.all(Array.from({ length: 8 }, connect))
+    for (let round = 0; round < 5; round++) {
+      const subject = uniqueName('normalized-value')
+      const registering = members.map((member) =>
+        member.register(subject, schemaOf('int', 'N'), { compatibility: 'NONE' }),
+      )
+      equal(new Set(await Promise.all(registering)).size, 1)
+      equal(await members[0].compatibility(subject), 'NONE')
+    }
+  })
+
   test('a schema that is not compatible is refused with what to do', async () => {
     const registry = await connect()
     const subject = uniqueName('strict-value')

@@ -61,6 +61,14 @@ suite('columnModel', () => {
     const model = columnModel(fitMixture(column(shapes.tenModes, 500).map((x) => x * 1e299)))
     equal(model.mean.length, 1)
     ok(model.mean[0] > 1e300 && model.std[0] > 1e299)
+    for (let rows = 100; rows < 150; rows++) {
+      const huge = fitMixture(
+        column(shapes.tenModes, rows).map((x) => x * 1e299),
+        { maxIterations: 5 },
+      )
+      const { weight } = columnModel(huge, { minWeight: 0 })
+      ok(weight[0] <= 1 && weight[0] > 1 - 1e-12, `${weight}`)
+    }
   })
 
   test('refuses a minWeight outside [0, 1)', () => {

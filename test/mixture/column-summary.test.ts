@@ -57,6 +57,14 @@ suite('column summary', () => {
     }
   })
 
+  test('which of the two zeros comes first leaves no trace', () => {
+    const [a, b] = [Float64Array.of(0, -0, 2), Float64Array.of(-0, 0, 2)].map((values) => summaryOf(values))
+    deepEqual(a.snapshot(), b.snapshot())
+    const merged = summaryOf(Float64Array.of(-0))
+    merged.merge(summaryOf(Float64Array.of(2, 0)).snapshot())
+    deepEqual(merged.snapshot(), summaryOf(Float64Array.of(0, 2, -0)).snapshot())
+  })
+
   test('its bins hold the mean and variance of all rows', () => {
     for (const [shape, draw] of Object.entries(shapes)) {
       const values = column(draw, 20_000)

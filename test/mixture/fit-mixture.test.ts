@@ -218,9 +218,9 @@ suite('fitMixture', () => {
     fc.assert(
       fc.property(weighted, fc.constantFrom('sklearn', 'scaled'), (rows, recipe) => {
         const weights = Float64Array.from(rows, ([, weight]) => weight)
-        fc.pre(weights.some((w) => w > 0))
         const values = Float64Array.from(rows, ([value]) => value)
         fc.pre(Math.max(...values) - Math.min(...values) <= 1e308)
+        fc.pre(weights.reduce((sum, w) => sum + w, 0) >= (recipe === 'scaled' ? 1e-100 : 2))
         const { mean, std, offset, precision } = columnModel(fitMixture(values, { recipe, weights, maxIterations: 30 }))
         ok([...mean, ...offset, ...precision].every(Number.isFinite), `${mean}; ${offset}; ${precision}`)
         ok(
@@ -255,6 +255,35 @@ suite('fitMixture', () => {
     }
   })
 
+  test('a weight of 0, or next to it, is as if the row were not there', () => {
+    const shapesOf = [
+      [Float64Array.of(1, 1.0001, 5, 6, 7), Float64Array.of(0, 0, 1, 1, 2)],
+      [Float64Array.of(-9, 5), Float64Array.of(0, 3)],
+      [Float64Array.of(0, 5, 5, 5), Float64Array.of(1e-320, 1, 1, 1)],
+    ] as const
+    for (const [values, weights] of shapesOf)
+      for (const recipe of ['scaled', 'sklearn'] as const) {
+        const labels = (xs: Float64Array) =>
+          recipe === 'sklearn' ? { initialLabels: xs.map((x) => (x > 5 ? 1 : 0)) } : {}
+        const [kept, keptWeights] = [values, weights].map((xs) => xs.filter((_, i) => weights[i] >= 1))
+        const expected = fitMixture(kept, { recipe, weights: keptWeights, ...labels(kept) })
+        deepEqual(columnModel(fitMixture(values, { recipe, weights, ...labels(values) })), columnModel(expected))
+      }
+  })
+
+  test('weights may be shares that sum to 1, of totalRows or of a single row', () => {
+    const values = column(shapes.tenModes, 600)
+    const weights = new Float64Array(values.length).fill(1 / 512)
+    const expected = fitMixture(values).means
+    fitMixture(values, { weights, totalRows: 600 }).means.forEach((mean, k) => {
+      ok(Math.abs(mean - expected[k]) < 1e-6)
+    })
+    const few = fitMixture(values, { weights: weights.map((w) => w / 2) })
+    ok(few.stds.some((std) => std > 1) && Math.abs(few.means[0] - 13.5) < 5, `${few.means}; ${few.stds}`)
+    const refused = { code: 'VGM_FIT_OPTION', message: /sum to 0.58/, fix: /2 or more in all/ }
+    throws(() => fitMixture(values, { recipe: 'sklearn', weights: weights.map((w) => w / 2) }), refused)
+  })
+
   test('refuses what it cannot fit, and says what to do', () => {
     const values = Float64Array.of(1, 2, 3)
     throws(() => fitMixture(new Float64Array(0)), EmptyColumnError)
@@ -281,18 +310,24 @@ suite('options of a fit', () => {
     { weightConcentrationPrior: 0 },
     { weightConcentrationPrior: -1 },
     { weightConcentrationPrior: Infinity },
+    { weightConcentrationPrior: 1e308 },
     { tolerance: -1 },
     { tolerance: Number.NaN },
     { tolerance: Infinity },
     { maxIterations: 0 },
     { maxIterations: Infinity },
+    { maxIterations: 2 ** 31 },
     { regularization: -1 },
     { regularization: Number.NaN },
+    { regularization: 1e308 },
     { totalRows: 0 },
     { totalRows: Number.NaN },
+    { totalRows: 1e308 },
     { weights: Float64Array.of(1, 2) },
     { weights: Float64Array.of(1, 2, -1) },
     { weights: Float64Array.of(1, 2, Number.NaN) },
+    { weights: new Float64Array(3).fill(1e308) },
+    { weights: new Float64Array(3).fill(1e-300), totalRows: 1e100 },
     { recipe: 'sklearn', starts: 0 },
     { recipe: 'sklearn', starts: 101 },
     { recipe: 'sklearn', seed: -1 },

@@ -10,7 +10,6 @@ export function exampleContent(dataset = 'flights', seed = 0): ModelContent {
       weightConcentrationPrior: 0.1,
       tolerance: 1e-7,
       maxIterations: 2000,
-      regularization: 1e-6,
       minWeight: 0.005,
     },
     seed,

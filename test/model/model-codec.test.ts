@@ -103,12 +103,33 @@ suite('model codec', () => {
     deepEqual(decodeModel(value, JSON.stringify(older)), published())
   })
 
+  test('a model whose schema had a regularization for every recipe is read with it', () => {
+    const older = JSON.parse(modelSchema)
+    const told = older.fields.find((field: { name: string }) => field.name === 'options').type.fields
+    const at = told.findIndex((field: { name: string }) => field.name === 'regularization')
+    told[at] = { name: 'regularization', type: 'double' }
+    const bytes = encodeModel(published(), 1)
+    const record = avro.Type.forSchema(JSON.parse(modelSchema)).fromBuffer(Buffer.from(bytes.subarray(5)))
+    record.options.regularization = 1e-6
+    const value = Buffer.concat([bytes.subarray(0, 5), avro.Type.forSchema(structuredClone(older)).toBuffer(record)])
+    const { options } = decodeModel(value, JSON.stringify(older))
+    deepEqual(options, { ...published().options, regularization: 1e-6 })
+  })
+
   test('the decimals that a column is rounded to survive, and count as content', () => {
     const content = exampleContent()
     const rounded = { ...content, columns: [{ ...content.columns[0], roundTo: 2 }] }
     const model: Model = { ...published(), ...rounded, contentSha256: contentHash(rounded) }
     deepEqual(decodeModel(encodeModel(model, 1)), model)
     notEqual(contentHash(rounded), contentHash(content))
+  })
+
+  test('a regularization that was given survives, and counts as content', () => {
+    const content = exampleContent()
+    const given = { ...content, options: { ...content.options, regularization: 1e-6 } }
+    const model: Model = { ...published(), ...given, contentSha256: contentHash(given) }
+    deepEqual(decodeModel(encodeModel(model, 1)), model)
+    notEqual(contentHash(given), contentHash(content))
   })
 
   test('decimals that no double has are refused', () => {

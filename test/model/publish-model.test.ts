@@ -55,8 +55,17 @@ suite('publishing models', () => {
   test('a model with NaN is refused before anything is written', async () => {
     const topic = new MemoryModelsTopic()
     const content = exampleContent()
-    const columns = [{ ...content.columns[0], mean: [Number.NaN, 1] }]
-    await rejects(publishModel(targetOf(topic), { ...content, columns }), { code: 'VGM_MODEL_CORRUPT' })
+    const [column] = content.columns
+    for (const wrong of [
+      { mean: [Number.NaN, 1] },
+      { weight: [] },
+      { lowerBound: Number.NaN },
+      { min: -Infinity },
+      { histogram: { edges: [0, Number.NaN], counts: [1] } },
+    ]) {
+      const columns = [{ ...column, ...wrong }]
+      await rejects(publishModel(targetOf(topic), { ...content, columns }), { code: 'VGM_MODEL_CORRUPT' })
+    }
     equal(topic.end, 0)
   })
 
@@ -108,6 +117,17 @@ suite('model follower', () => {
     await publishModel(targetOf(topic), exampleContent())
     equal((await follower.version('flights', 2)).version, 2)
     await rejects(follower.version('flights', 3), { code: 'VGM_MODEL_MISSING', fix: /^Versions that exist: 1, 2/ })
+  })
+
+  test('is as patient with an open transaction as it is told, and finds the version the next time', async () => {
+    const topic = new MemoryModelsTopic()
+    const follower = new ModelFollower({ ...sourceOf(topic), patienceMs: 600_000 }, () => undefined)
+    topic.heldBackAt = topic.end
+    topic.append([['trains/1', null]])
+    await rejects(follower.version('flights', 1, 20), { code: 'VGM_MODELS_UNREADABLE', retriable: true })
+    topic.heldBackAt = Number.POSITIVE_INFINITY
+    await publishModel(targetOf(topic), exampleContent())
+    equal((await follower.version('flights', 1, 20)).version, 1)
   })
 
   test('reports a corrupt record once and keeps the last good model', async () => {

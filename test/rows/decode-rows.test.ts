@@ -177,13 +177,15 @@ suite('decodeRows', () => {
     equal(statusOf(recordOf({ type: 'array', items: 'bytes' }), 2, 3, 0), rowErrors.malformed)
   })
 
-  test('a block with its size is passed over by its size', () => {
+  test('the items of a block are looked at, though its size is there', () => {
     const longs = { type: 'array', items: 'long' }
     // count -3, size 4, four bytes, end; then a double's eight bytes
     const double = [0, 0, 0, 0, 0, 0, 0xf0, 0x3f]
     equal(statusOf(recordOf(longs, 'double'), 5, 8, 1, 2, 0x80, 1, 0, ...double), rowErrors.none)
     equal(statusOf(recordOf(longs, 'double'), 5, 8, 1, 2, 0x80, 1, 4, 1, 1, 0, ...double), rowErrors.none)
     equal(statusOf(recordOf(longs), 5, 9, 0), rowErrors.malformed)
+    // A reader that counts finds two bytes where there should be three items and an end.
+    equal(statusOf(recordOf(longs), 5, 2, 1, 0), rowErrors.malformed)
     equal(statusOf(recordOf(longs), 5, 200, 1, 0), rowErrors.malformed)
     equal(statusOf(recordOf({ type: 'map', values: 'long' }), 1, 6, 2, 97, 4, 0), rowErrors.none)
   })

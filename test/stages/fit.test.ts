@@ -198,4 +198,20 @@ suite('fit', () => {
     equal(recipe, 'sklearn')
     ok(columns[0].mean.length >= 2)
   })
+
+  test('the model says what the fit was told, and names no regularization where each column had its own', async () => {
+    const log = await logOf(rows.map(encode))
+    const fitted = async (recipe: 'scaled' | 'sklearn', mixture = {}) =>
+      (await fit(optionsFor(log, [], { recipe, mixture, columns: ['a'] }))).options
+    deepEqual(await fitted('scaled', { components: 3 }), {
+      components: 3,
+      weightConcentrationPrior: 1 / 3,
+      tolerance: 1e-7,
+      maxIterations: 2000,
+      minWeight: 0.005,
+    })
+    equal((await fitted('scaled', { regularization: 1e-4 })).regularization, 1e-4)
+    const { tolerance, maxIterations, regularization } = await fitted('sklearn')
+    deepEqual([tolerance, maxIterations, regularization], [1e-3, 100, 1e-6])
+  })
 })

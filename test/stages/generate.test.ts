@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { type GenerateOptions, generate, partitionRows } from '../../src/stages/generate.ts'
 import { parseRowSpec, syntheticSchema } from '../../src/stages/synthetic/row-spec.ts'
 import { syntheticValues } from '../../src/stages/synthetic/synthetic-values.ts'
-import { secondWord, threefry } from '../../src/stages/synthetic/threefry.ts'
+import { threefry } from '../../src/stages/synthetic/threefry.ts'
 import { MemoryLog } from '../files/memory-log.ts'
 
 const spec = parseRowSpec(
@@ -52,8 +52,9 @@ suite('threefry', () => {
     [[0x243f6a88, 0x85a308d3], [0x13198a2e, 0x03707344], 'c4923a9c 483df7a0'],
   ] as const) {
     test(`gives ${words} as its authors say`, () => {
-      const first = threefry(counter[0], counter[1], key[0], key[1])
-      equal(`${(first >>> 0).toString(16)} ${(secondWord >>> 0).toString(16)}`, words)
+      const [first, second] = [new Int32Array(3), new Int32Array(3)]
+      threefry(counter[0] - 2, counter[1], key[0], key[1], first, second, 3)
+      equal(`${(first[2] >>> 0).toString(16)} ${(second[2] >>> 0).toString(16)}`, words)
     })
   }
 })
@@ -172,6 +173,10 @@ suite('a specification of rows', () => {
     'x:double=uniform(2,1)',
     'x:double=mixture(0:1:1)',
     'x:double=constant(1)|null(2)',
+    'x:double=constant(1)|null(0)|null(0)',
+    'x:double=constant(1)|decimals(1.5)',
+    'x:double=constant(1)|decimals(16)',
+    'x:int=constant(1)|decimals(2)',
     'x:int=constant(1);x:int=constant(2)',
     '1x:int=constant(1)',
     '[{"name":"x","type":"double","distribution":{"kind":"constructor"}}]',

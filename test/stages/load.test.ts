@@ -5,11 +5,13 @@ import { suite, type TestContext, test } from 'node:test'
 import avro from 'avsc'
 import { openDatabase } from '../../src/files/database.ts'
 import { openTableFile, type TableFileOptions } from '../../src/files/table-file.ts'
-import { blockRows, type LoadOptions, load, sliceRows } from '../../src/stages/load.ts'
+import { blockRows, type LoadOptions, load } from '../../src/stages/load.ts'
 import { keyPartition } from '../../src/stages/murmur2.ts'
 import { exactLong, MemoryLog } from '../files/memory-log.ts'
 import { temporaryFile, temporaryFolder } from '../files/temporary-folder.ts'
 
+/** More than the rows from which the types of a text file are found out. */
+const sliceRows = 30_000
 const limits = { batchBytes: 500_000, compression: 'none' } as const
 
 async function loadFile(file: string, log: MemoryLog, more: Partial<LoadOptions & TableFileOptions> = {}) {
@@ -25,6 +27,7 @@ async function loadFile(file: string, log: MemoryLog, more: Partial<LoadOptions 
       committed: log.committed,
       nowMs: 1_700_000_000_000,
       limits,
+      sliceRows,
       signal: new AbortController().signal,
       ...more,
     })
@@ -156,7 +159,7 @@ suite('load', () => {
     await rejects(loadFile(file, new MemoryLog(), { keyColumn: 'z' }), { code: 'VGM_FILE_COLUMN' })
   })
 
-  for (const failure of [{ failCommitAt: 3 }, { failProduceAt: 45 }]) {
+  for (const failure of [{ failCommitAt: 3 }, { failProduceAt: 5 }]) {
     test(`loads every row once when a run fails (${JSON.stringify(failure)}) and is started again`, async (t) => {
       const total = 3 * sliceRows
       const file = await numbers(t, total)

@@ -8,12 +8,13 @@ import { InterruptedError } from '../../src/errors.ts'
 import type { ModelContent } from '../../src/model/model.ts'
 import { contentHash } from '../../src/model/model-codec.ts'
 import { type FitOptions, fit } from '../../src/stages/fit.ts'
-import type { LogReader } from '../../src/stages/ports.ts'
+import type { LogReader, OffsetRange } from '../../src/stages/ports.ts'
 import { type PartitionScan, type Scan, type ScanCounts, scanColumns } from '../../src/stages/scan-columns.ts'
 import { exactLong, MemoryLog } from '../files/memory-log.ts'
 
 const topic = 't'
 const partitions = 5
+const numberColumn = { type: 'double', nullable: false, nullFirst: false } as const
 
 const fields = [
   { name: 'price', type: 'double' },
@@ -215,6 +216,34 @@ suite('scan of columns', () => {
     }
     equal(await scans(await topics.tooWideLate()), 1)
     equal(await scans(await topics.tooWideAmongOtherSchemas()), 2)
+  })
+
+  test('the more columns there are the fewer partitions are open at once, so that their summaries stay in memory', async () => {
+    const log = await topics.plain()
+    const atOnce = async (columns: number): Promise<number[]> => {
+      const sizes: number[] = []
+      const reader = log.reader(3)
+      const assign = (ranges: readonly OffsetRange[]) => {
+        sizes.push(ranges.length)
+        reader.assign(ranges)
+      }
+      const plan = {
+        columns: Array.from({ length: columns }, (_, c) => ({ ...numberColumn, name: `c${c}` })),
+        centres: new Array<number>(columns).fill(0),
+        keepsValues: false,
+        ranges: Array.from({ length: partitions }, (_, partition) => ({
+          topic,
+          partition,
+          offset: 0,
+          endOffset: log.end(partition),
+        })),
+      }
+      await scanColumns({ ...reader, assign }, registry, plan, new AbortController().signal, () => undefined)
+      return sizes
+    }
+    deepEqual(await atOnce(3), [5])
+    deepEqual(await atOnce(100), [2, 2, 1])
+    deepEqual(await atOnce(300), [1, 1, 1, 1, 1])
   })
 
   test('an interruption ends it', async () => {

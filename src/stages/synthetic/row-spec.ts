@@ -1,4 +1,5 @@
 import { UsageError } from '../../errors.ts'
+import { mostDecimals } from '../../mixture/decimals.ts'
 
 /** One part of a mixture of normals. */
 export interface NormalPart {
@@ -28,6 +29,8 @@ export interface SyntheticColumn {
   readonly distribution: Distribution
   /** share of rows that are null, in [0, 1]; above 0 the field is `["null", T]` */
   readonly nullRate: number
+  /** 0 to 15: floats and doubles are the ones next to fractions of so many decimals; as many as come unless given */
+  readonly decimals?: number
 }
 
 /** What a row consists of. */
@@ -38,7 +41,7 @@ const maxColumns = 4096
 
 const fix =
   'Write columns as name:type=distribution, apart by semicolons: amount:double=lognormal(3,1); ' +
-  'age:int=normal(40,12)|null(0.02); speed:float=mixture(0.7:5:1,0.3:20:4). Distributions: constant(value), ' +
+  'age:int=normal(40,12)|null(0.02); price:double=mixture(0.7:5:1,0.3:20:4)|decimals(2). Distributions: constant(value), ' +
   'uniform(low,high), normal(mean,std), lognormal(mu,sigma), exponential(mean), mixture(weight:mean:std,...)'
 
 /**
@@ -84,7 +87,7 @@ function parseJson(text: string): SyntheticColumn[] {
   }
 }
 
-const columnPattern = /^([^:=]+):([a-z]+)=([a-z]+)\(([^()]*)\)(?:\|null\(([^()]*)\))?$/
+const columnPattern = /^([^:=]+):([a-z]+)=([a-z]+)\(([^()]*)\)((?:\|(?:null|decimals)\([^()]*\))*)$/
 
 function parseText(text: string): SyntheticColumn[] {
   const parts = text.split(/[;\n]/).map((part) => part.replace(/\s+/g, ''))
@@ -94,9 +97,18 @@ function parseText(text: string): SyntheticColumn[] {
 function parseColumn(text: string): SyntheticColumn {
   const match = columnPattern.exec(text)
   if (match === null) throw new UsageError(`"${text}" is no specification of a column`, fix)
-  const [, name, type, kind, parameters, nullRate = '0'] = match
+  const [, name, type, kind, parameters, more] = match
   const distribution = parseDistribution(kind, parameters.split(','), text)
-  return { name, type: type as SyntheticType, distribution, nullRate: Number(nullRate) }
+  const nullRate = option(more, 'null', text) ?? 0
+  const decimals = option(more, 'decimals', text)
+  return { name, type: type as SyntheticType, distribution, nullRate, ...(decimals !== undefined && { decimals }) }
+}
+
+/** The number of `|name(number)`. */
+function option(options: string, name: string, text: string): number | undefined {
+  const found = [...options.matchAll(/([a-z]+)\(([^()]*)\)/g)].filter((match) => match[1] === name)
+  if (found.length > 1) throw new UsageError(`"${text}" says ${name} twice`, fix)
+  return found.length === 0 ? undefined : Number(found[0][2])
 }
 
 function parseDistribution(kind: string, parameters: readonly string[], text: string): Distribution {
@@ -128,11 +140,15 @@ function parsePart(text: string): NormalPart {
   return { weight, mean, std }
 }
 
-function checkColumn({ name, type, distribution, nullRate }: SyntheticColumn): void {
+function checkColumn({ name, type, distribution, nullRate, decimals }: SyntheticColumn): void {
   const problem = (what: string) => new UsageError(`Column "${name}": ${what}`, fix)
   if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) throw problem('the name is not a valid Avro name')
   if (!syntheticTypes.includes(type)) throw problem(`the type is none of ${syntheticTypes.join(', ')}`)
   if (!(nullRate >= 0 && nullRate <= 1)) throw problem('the share of nulls is not between 0 and 1')
+  if (decimals !== undefined && !(Number.isInteger(decimals) && decimals >= 0 && decimals <= mostDecimals)) {
+    throw problem(`the decimals are no whole number from 0 to ${mostDecimals}`)
+  }
+  if (decimals !== undefined && (type === 'int' || type === 'long')) throw problem(`${type} has no decimals`)
   if (!isUsable(distribution)) throw problem('the numbers of its distribution are not finite or out of their range')
 }
 

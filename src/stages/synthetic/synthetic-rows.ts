@@ -1,79 +1,97 @@
-import type { ValueWriter } from '../../batch/value-writer.ts'
+import type { BlockWriter } from '../../batch/value-writer.ts'
 import { longBytes, writeLong } from '../../batch/varint.ts'
-import type { RowSpec, SyntheticType } from './row-spec.ts'
+import type { RowSpec, SyntheticColumn, SyntheticType } from './row-spec.ts'
 import { type RowRange, syntheticValues } from './synthetic-values.ts'
 
+/** The magic byte and the schema id before an Avro body in a Confluent message. */
 const prefixBytes = 5
 
-interface Column {
-  readonly type: SyntheticType
-  readonly nullable: boolean
-  /** shape (capacity), NaN for null */
-  readonly values: Float64Array
-}
-
 /** A block of synthetic rows as Avro messages; its numbers stay columns until they are written. */
-export class SyntheticRows implements ValueWriter {
+export class SyntheticRows implements BlockWriter {
+  readonly valueBytes: Int32Array
   readonly #spec: RowSpec
   readonly #schemaId: number
-  readonly #columns: readonly Column[]
-  /** bytes of every row if all rows have the same, else -1 */
-  readonly #fixedBytes: number
+  /** shape (columns), then (capacity), NaN for null */
+  readonly #columns: readonly Float64Array[]
 
   /** @param capacity most rows of a block */
   constructor(spec: RowSpec, schemaId: number, capacity: number) {
+    this.valueBytes = new Int32Array(capacity)
     this.#spec = spec
     this.#schemaId = schemaId
-    this.#columns = spec.map(({ type, nullRate }) => ({
-      type,
-      nullable: nullRate > 0,
-      values: new Float64Array(capacity),
-    }))
-    this.#fixedBytes = this.#columns.reduce((sum, { type, nullable }) => {
-      if (sum < 0 || nullable || type === 'int' || type === 'long') return -1
-      return sum + (type === 'double' ? 8 : 4)
-    }, prefixBytes)
+    this.#columns = spec.map(() => new Float64Array(capacity))
   }
 
   /** Makes the rows of a range; they are row 0 and following for the writer. */
   fill(range: RowRange, rows: number): void {
-    for (let c = 0; c < this.#columns.length; c++) {
-      syntheticValues(this.#spec[c], c, range, this.#columns[c].values.subarray(0, rows))
+    const sizes = this.valueBytes.fill(prefixBytes, 0, rows)
+    for (const [c, column] of this.#spec.entries()) {
+      const values = this.#columns[c].subarray(0, rows)
+      syntheticValues(column, c, range, values)
+      addSizes(column, values, sizes)
     }
   }
 
-  valueBytes(row: number): number {
-    if (this.#fixedBytes >= 0) return this.#fixedBytes
-    let bytes = prefixBytes
-    for (const { type, nullable, values } of this.#columns) {
-      const value = values[row]
-      if (nullable) bytes++
-      if (nullable && Number.isNaN(value)) continue
-      bytes += type === 'double' ? 8 : type === 'float' ? 4 : longBytes(value)
+  writeValues(from: number, to: number, out: Uint8Array, view: DataView, at: Int32Array): void {
+    for (let row = from; row < to; row++) {
+      out[at[row]] = 0
+      view.setInt32(at[row] + 1, this.#schemaId)
+      at[row] += prefixBytes
     }
-    return bytes
+    for (const [c, column] of this.#spec.entries()) {
+      if (column.nullRate > 0) writeBranches(this.#columns[c], from, to, out, at)
+      writers[column.type](this.#columns[c], from, to, out, view, at)
+    }
   }
+}
 
-  writeValue(row: number, out: Uint8Array, view: DataView, start: number): number {
-    out[start] = 0
-    view.setInt32(start + 1, this.#schemaId)
-    let at = start + prefixBytes
-    for (const { type, nullable, values } of this.#columns) {
-      const value = values[row]
-      if (nullable) {
-        const isNull = Number.isNaN(value)
-        // Branches of ["null", T] as varints.
-        out[at++] = isNull ? 0 : 2
-        if (isNull) continue
-      }
-      if (type === 'double') {
-        view.setFloat64(at, value, true)
-        at += 8
-      } else if (type === 'float') {
-        view.setFloat32(at, value, true)
-        at += 4
-      } else at = writeLong(out, at, value)
-    }
-    return at
+/** Adds the bytes of each row's field. */
+function addSizes({ type, nullRate }: SyntheticColumn, values: Float64Array, sizes: Int32Array): void {
+  const branch = nullRate > 0 ? 1 : 0
+  const fixed = type === 'double' ? 8 : type === 'float' ? 4 : 0
+  for (let row = 0; row < values.length; row++) {
+    const value = values[row]
+    sizes[row] += branch + (Number.isNaN(value) ? 0 : fixed > 0 ? fixed : longBytes(value))
   }
+}
+
+/** The branches of `["null", T]` as varints: 0 is null, 1 the value. */
+function writeBranches(values: Float64Array, from: number, to: number, out: Uint8Array, at: Int32Array): void {
+  for (let row = from; row < to; row++) out[at[row]++] = Number.isNaN(values[row]) ? 0 : 2
+}
+
+/** Write each row's value, if there is one, and move `at` behind it. */
+const writers: Readonly<
+  Record<
+    SyntheticType,
+    (values: Float64Array, from: number, to: number, out: Uint8Array, view: DataView, at: Int32Array) => void
+  >
+> = {
+  int: writeWholes,
+  long: writeWholes,
+  float(values, from, to, _out, view, at) {
+    for (let row = from; row < to; row++) {
+      if (Number.isNaN(values[row])) continue
+      view.setFloat32(at[row], values[row], true)
+      at[row] += 4
+    }
+  },
+  double(values, from, to, _out, view, at) {
+    for (let row = from; row < to; row++) {
+      if (Number.isNaN(values[row])) continue
+      view.setFloat64(at[row], values[row], true)
+      at[row] += 8
+    }
+  },
+}
+
+function writeWholes(
+  values: Float64Array,
+  from: number,
+  to: number,
+  out: Uint8Array,
+  _view: DataView,
+  at: Int32Array,
+): void {
+  for (let row = from; row < to; row++) if (!Number.isNaN(values[row])) at[row] = writeLong(out, at[row], values[row])
 }

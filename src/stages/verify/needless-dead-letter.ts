@@ -2,9 +2,10 @@ import type { NumericType } from '../../mixture/column-model.ts'
 import { expectedMode, expectedValue } from './column-terms.ts'
 import type { ModelVersions } from './compare-normalized.ts'
 import { deadLetterHeaders } from './dead-letter-filter.ts'
-import { schemaIdOf } from './framing.ts'
+import { headerBytes, schemaIdOf } from './framing.ts'
 import { decodeWith, type RowTypes } from './row-types.ts'
 import { headerText, type StockRow } from './stock-log.ts'
+import { isWholeValue } from './whole-value.ts'
 
 /** Types that a column may change between without a refit. */
 const families: Readonly<Record<NumericType, readonly string[]>> = {
@@ -27,10 +28,11 @@ export function isNeedlessDeadLetter(row: StockRow, letter: StockRow, types: Row
   const model = models(Number(headerText(letter, deadLetterHeaders.modelVersion)))
   const id = row.value === null ? undefined : schemaIdOf(row.value)
   const type = id === undefined ? undefined : types.get(id)
-  const fields = type && decodeWith(type.type, row.value!)
-  if (model === undefined || fields === undefined || type!.takesOurNames) return false
+  if (model === undefined || type === undefined || type.takesOurNames) return false
+  const fields = isWholeValue(type.type, row.value!, headerBytes) ? decodeWith(type.type, row.value!) : undefined
+  if (fields === undefined) return false
   return model.columns.every((column) => {
-    const field = type!.fields.find(({ name }) => name === column.name)
+    const field = type.fields.find(({ name }) => name === column.name)
     if (field?.numericType === undefined || !families[column.type].includes(field.numericType)) return false
     const x = fields[column.name]
     if (x === null) return column.nullable

@@ -1,0 +1,24 @@
+import { equal, rejects } from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import { beginningAnew } from '../../src/commands/beginning-anew.ts'
+import { MemberError } from '../../src/commands/member-threads.ts'
+import { exitCodes, InterruptedError, UsageError } from '../../src/errors.ts'
+
+suite('a command that keeps no position', () => {
+  test('does not promise to go on when it is interrupted, in this thread or in another one', async () => {
+    const { code, message, fix, exitCode } = new InterruptedError()
+    const fromThread = new MemberError({ code, message, fix, exitCode, stack: undefined })
+    for (const error of [new InterruptedError(), fromThread])
+      await rejects(beginningAnew(Promise.reject(error)), {
+        code: 'VGM_INTERRUPTED',
+        exitCode: exitCodes.interrupted,
+        fix: /begins anew/,
+      })
+  })
+
+  test('has its result, and other failures as they are', async () => {
+    equal(await beginningAnew(Promise.resolve(3)), 3)
+    const failure = new UsageError('no', 'yes')
+    await rejects(beginningAnew(Promise.reject(failure)), failure)
+  })
+})

@@ -1,0 +1,37 @@
+import { equal, rejects } from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import type { OpenCluster } from '../../src/commands/command-context.ts'
+import { whenReachable } from '../../src/commands/when-reachable.ts'
+import { UsageError } from '../../src/errors.ts'
+import { RegistryUnreachableError } from '../../src/kafka/registry.ts'
+import { createLogger } from '../../src/observe/logger.ts'
+
+const away = () => new RegistryUnreachableError('http://registry', 'connect ECONNREFUSED')
+const clusterWith = (signal: AbortSignal) => ({ signal, log: createLogger('silent') }) as OpenCluster
+
+suite('work before a stage joins its group', () => {
+  test('is repeated while something is away', async () => {
+    let calls = 0
+    const work = async () => {
+      if (++calls < 2) throw away()
+      return calls
+    }
+    equal(await whenReachable(clusterWith(new AbortController().signal), work), 2)
+  })
+
+  test('is given up at once for a reason that does not pass by itself', async () => {
+    const work = () => Promise.reject(new UsageError('No', 'Yes'))
+    await rejects(whenReachable(clusterWith(new AbortController().signal), work), { code: 'VGM_USAGE' })
+  })
+
+  test('ends with the process, however long the work goes on', async () => {
+    const controller = new AbortController()
+    const waiting = whenReachable(clusterWith(controller.signal), () => new Promise<never>(() => undefined))
+    controller.abort()
+    await rejects(waiting, { code: 'VGM_INTERRUPTED' })
+    await rejects(
+      whenReachable(clusterWith(controller.signal), () => Promise.reject(away())),
+      { code: 'VGM_INTERRUPTED' },
+    )
+  })
+})

@@ -1,0 +1,35 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, suite, test } from 'node:test'
+import { ClusterUnavailableError } from '../../src/cluster/errors.ts'
+import { silenceKafkajsWarning } from '../../src/observe/node-warnings.ts'
+import { allCases } from './all-cases.ts'
+import { FaultClusters } from './fault-clusters.ts'
+import { runCase, summaryLine } from './run-case.ts'
+
+silenceKafkajsWarning()
+const seed = 1
+const clusters = new FaultClusters()
+after(() => clusters.stop())
+
+suite('faults, in short', async () => {
+  // Those of one node first: the others' cluster need not stand beside them.
+  for (const it of (await allCases()).sort((a, b) => a.nodes - b.nodes))
+    test(`${it.id}: ${it.title}`, async (t) => {
+      const cluster = await clusters.of(it.nodes).catch((error: unknown) => {
+        // Containers have no process that one could kill alone.
+        if (error instanceof ClusterUnavailableError) return undefined
+        throw error
+      })
+      if (cluster === undefined) return t.skip('this machine has no Java to run brokers on')
+      const folder = mkdtempSync(join(tmpdir(), 'vgm-faults-'))
+      const result = await runCase(it, 'short', cluster, seed, folder)
+      if (result.failure !== undefined) {
+        t.diagnostic(`logs in ${folder}`)
+        throw result.failure
+      }
+      t.diagnostic(summaryLine(result))
+      rmSync(folder, { recursive: true })
+    })
+})

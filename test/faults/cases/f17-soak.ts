@@ -1,0 +1,143 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { exitCodes } from '../../../src/errors.ts'
+import { type FaultCase, faultCase } from '../fault-case.ts'
+import type { Worker } from '../fault-context.ts'
+import { MemoryWatch } from '../memory-watch.ts'
+import { RegistryGate } from '../registry-gate.ts'
+import { oneOf, type Place, type Soaked, soakFaults } from '../soak-faults.ts'
+
+interface Size {
+  readonly minutes: number
+  readonly rowsPerSecond: number
+  /** ms from one fault to the next */
+  readonly betweenMs: readonly [number, number]
+  /** those that are over in a moment, where there is no time for others */
+  readonly kinds: readonly string[]
+}
+
+const partitions = 6
+const lagWithinMs = 60_000
+/** Faults come on top of one another: a partition may have to wait for two of them. */
+const recoversWithinMs = 180_000
+/** What a worker may hold more in its last quarter than in the one before: heaps breathe. */
+const grownMebibytes = 48
+
+/**
+ * Random faults of all kinds for a long time, beside steady rows, over one another as they come. Two workers, one of each stage, live
+ * through all of them but death: their memory must not grow.
+ */
+export function soak(minutes: number): FaultCase {
+  return faultCase<Size>({
+    id: 'F17',
+    title: 'soak: random faults of all kinds',
+    nodes: 3,
+    full: { minutes, rowsPerSecond: 2_000, betweenMs: [3_000, 60_000], kinds: Object.keys(soakFaults) },
+    short: {
+      minutes: 0.05,
+      rowsPerSecond: 1_000,
+      betweenMs: [500, 1_500],
+      kinds: ['worker killed', 'connections reset', 'commits refused', 'model published'],
+    },
+    async run(context, { minutes, rowsPerSecond, betweenMs: [leastMs, mostMs], kinds }) {
+      const dataset = await context.dataset(partitions)
+      const gate = await RegistryGate.open(context.cluster.registry)
+      context.defer(() => gate.close())
+      const proxied = { proxied: true, flags: ['--registry', gate.url] } as const
+      const veteran = context.worker(dataset, { ...proxied, instance: 'veteran' })
+      const feed = dataset.feed(rowsPerSecond)
+      // The other stage refuses to start without its input.
+      await veteran.committed()
+      const veterans = [veteran, context.worker(dataset, { ...proxied, stage: 'restore', instance: 'veteran' })]
+      const memories = veterans.map(({ pid }) => new MemoryWatch(pid))
+      for (const memory of memories) context.defer(async () => memory.close())
+      const places = (
+        [
+          () => context.worker(dataset, { ...proxied, instance: 'w1' }),
+          () => context.worker(dataset, { ...proxied }),
+        ] as const
+      ).map((start): Place => ({ worker: start(), start, isTaken: false }))
+      const guest = () => context.worker(dataset, { stage: oneOf(context, ['normalize', 'restore']) })
+      const watch = context.watch(dataset)
+      await watch.recovery(Date.now())
+
+      const soaked: Soaked = { context, dataset, places, gate, guest, brokers: { isTaken: false } }
+      const startedMs = Date.now()
+      const story: string[] = []
+      const going = new Set<Promise<void>>()
+      const recoveries: Promise<number>[] = []
+      const ends = { fenced: 0, unreachable: 0 }
+      let failure: unknown
+      const fail = (error: unknown) => {
+        failure ??= error
+      }
+      while (Date.now() < startedMs + 60_000 * minutes && failure === undefined) {
+        // Short pauses as often as long ones.
+        await sleep(leastMs * (mostMs / leastMs) ** context.random())
+        const kind = oneOf(context, kinds)
+        const faultMs = Date.now()
+        const fault = soakFaults[kind](soaked)
+        if (fault === undefined) continue
+        story.push(`${Math.round((faultMs - startedMs) / 1_000)} s ${kind}`)
+        const over = fault.catch(fail).finally(() => going.delete(over))
+        going.add(over)
+        const recovery = watch.recovery(faultMs, recoversWithinMs)
+        recovery.catch(fail)
+        recoveries.push(recovery)
+        for (const place of places)
+          if (!place.isTaken && place.worker.hasEnded) {
+            ends[await expectedEnd(place.worker)]++
+            place.worker = place.start()
+          }
+        const lost = veterans.find((worker) => worker.hasEnded)
+        if (lost !== undefined) fail(new Error(`A veteran ended: ${await why(lost)}`))
+      }
+      await Promise.all(going)
+      if (failure !== undefined) throw new Error(`${failure}; after ${story.join(', ')}`, { cause: failure })
+      await feed.stop()
+      const overMs = Date.now()
+      await context.untilDone(dataset, 'normalize', lagWithinMs)
+      await context.untilDone(dataset, 'restore', lagWithinMs)
+      const lagMs = Date.now() - overMs
+      const recoveriesMs = await Promise.all(recoveries)
+      const slopes = memories.map((memory, i) => {
+        const [before, after] = memory.lateMebibytes
+        if (after - before > grownMebibytes)
+          throw new Error(`RSS of ${veterans[i].stage} grew from ${before} to ${after} MiB`)
+        return `${veterans[i].stage} ${after.toFixed(0)} MiB, ${memory.mebibytesPerHour.toFixed(0)} MiB/h`
+      })
+      return {
+        faults: recoveriesMs.length,
+        recoveriesMs,
+        audit: await context.finalAudit(dataset),
+        notes: `RSS: ${slopes.join('; ')}; lag 0 after ${(lagMs / 1_000).toFixed(1)} s; ended by themselves: ${ends.fenced} fenced, ${ends.unreachable} at their start; ${tally(story)}`,
+      }
+    },
+  })
+}
+
+export default soak(10)
+
+/**
+ * What a supervisor starts again without a word: a worker whose place was taken while it stood still, or that found no broker at its
+ * start.
+ *
+ * @throws Error if it ended for another reason
+ */
+async function expectedEnd(worker: Worker): Promise<'fenced' | 'unreachable'> {
+  const { code } = await worker.ended
+  if (code === exitCodes.fenced) return 'fenced'
+  const hasStarted = worker.log.some(({ msg }) => msg === 'a member starts')
+  if (code === exitCodes.failed && !hasStarted) return 'unreachable'
+  throw new Error(`Worker ${worker.pid} ended: ${await why(worker)}`)
+}
+
+/** How often each kind was. */
+function tally(story: readonly string[]): string {
+  const kinds = Map.groupBy(story, (line) => line.slice(line.indexOf(' s ') + 3))
+  return [...kinds].map(([kind, lines]) => `${lines.length} ${kind}`).join(', ')
+}
+
+async function why(worker: Worker): Promise<string> {
+  const { code, signal, err } = await worker.ended
+  return `${signal ?? code} ${err}`
+}

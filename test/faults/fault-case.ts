@@ -1,0 +1,37 @@
+import type { AuditResult } from '../../src/commands/verify.ts'
+import type { FaultContext } from './fault-context.ts'
+
+/** What a case has done and seen; a case that finds something wrong throws. */
+export interface Outcome {
+  readonly faults: number
+  readonly audit: AuditResult
+  /** ms from each fault to the next progress of all partitions */
+  readonly recoveriesMs: readonly number[]
+  /** what else is worth being read: a few words */
+  readonly notes?: string
+}
+
+export type CaseForm = 'full' | 'short'
+
+/** What one case is; `Size` is whatever its two forms differ in. */
+export interface CaseDefinition<Size> {
+  /** as F1 */
+  readonly id: string
+  readonly title: string
+  /** of its cluster: with 3 rows are copied to all, and 2 must have them */
+  readonly nodes: 1 | 3
+  readonly full: Size
+  /** for `npm test`: some seconds */
+  readonly short: Size
+  run(context: FaultContext, size: Size): Promise<Outcome>
+}
+
+/** A case that can be run in either form. */
+export interface FaultCase extends Pick<CaseDefinition<never>, 'id' | 'title' | 'nodes'> {
+  run(context: FaultContext, form: CaseForm): Promise<Outcome>
+}
+
+/** What a file in cases/ exports by default. */
+export function faultCase<Size>({ id, title, nodes, run, ...sizes }: CaseDefinition<Size>): FaultCase {
+  return { id, title, nodes, run: (context, form) => run(context, sizes[form]) }
+}
