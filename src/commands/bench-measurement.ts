@@ -1,9 +1,12 @@
 import { randomBytes } from 'node:crypto'
+import { availableParallelism } from 'node:os'
+import { tableFormatOf } from '../files/file-format.ts'
 import { createLogger } from '../observe/logger.ts'
 import { silenceKafkajsWarning } from '../observe/node-warnings.ts'
 import { pilotColumns } from '../stages/column-pilot.ts'
 import { copyBatches } from '../stages/copy-batches.ts'
 import { fetchBatches } from '../stages/fetch-batches.ts'
+import { generateFile } from '../stages/generate-file.ts'
 import type { LogReader } from '../stages/ports.ts'
 import type { BoundedRange } from '../stages/read-partition.ts'
 import { scanColumns } from '../stages/scan-columns.ts'
@@ -27,6 +30,7 @@ export type Measurement =
       readonly batchRows: number
       readonly partitions: number
     }
+  | { readonly kind: 'generateFile'; readonly file: string; readonly spec: string; readonly rows: number }
   | { readonly kind: 'load'; readonly topic: string; readonly file: string; readonly partitions: number }
   | { readonly kind: 'wireCopy' | 'normalize' | 'restore'; readonly topic: string; readonly output: string }
   | { readonly kind: 'fetch' | 'fitRaw'; readonly topic: string }
@@ -81,6 +85,7 @@ async function run(
 ): Promise<StageReport> {
   const { dataset, modelsTopic } = request
   const takeMemory = () => memory.take()
+  if (measurement.kind === 'generateFile') return writeFile(cluster, measurement, takeMemory)
   const { kind, topic } = measurement
   const common = {
     dataset,
@@ -115,6 +120,16 @@ async function run(
     case 'fitRaw':
       return readTopic(cluster, topic, (reader, ranges) => scanTopic(cluster, reader, ranges, takeMemory))
   }
+}
+
+async function writeFile(
+  { signal }: OpenCluster,
+  { file, rows, spec }: { readonly file: string; readonly rows: number; readonly spec: string },
+  onProgress: () => void,
+): Promise<StageReport> {
+  const format = tableFormatOf(file)
+  const workers = availableParallelism()
+  return generateFile({ spec: parseRowSpec(spec), seed: 1, format, rows, file, workers, signal, onProgress })
 }
 
 async function readTopic(

@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process'
-import { cpus, totalmem } from 'node:os'
-import { extname } from 'node:path'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { cpus, tmpdir, totalmem } from 'node:os'
+import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
 import { parseBrokers } from '../config/cluster-address.ts'
@@ -32,6 +33,8 @@ const partitions = 4
 const batchRows = 20_000
 const spec = 'amount:double=mixture(0.5:-3:1,0.3:4:0.5,0.2:20:6)'
 const dataset = 'bench'
+/** Of files: a price, a whole number and a double with all its digits. */
+const fileSpec = 'price:double=lognormal(3,1)|decimals(2);age:int=normal(40,12);speed:double=mixture(0.7:5:1,0.3:20:4)'
 
 export function benchCommand(): Command {
   return plainCommand('bench', "measure this machine's pipeline beside its ceiling", 'vgm bench --rows 1e7')
@@ -45,10 +48,13 @@ export function benchCommand(): Command {
     })
 }
 
-/** What is measured, and the measurement that none of its sort can surpass: a copy for what writes, a fetch for what only reads. */
+/** What is measured, and the measurement that none of its sort can surpass: a copy for what writes, a fetch for what only reads; files have none. */
 const ceilings = {
   generate: 'wireCopy',
+  generateCsv: undefined,
+  generateParquet: undefined,
   load: 'wireCopy',
+  loadCsv: 'wireCopy',
   wireCopy: 'wireCopy',
   normalize: 'wireCopy',
   restore: 'wireCopy',
@@ -57,6 +63,13 @@ const ceilings = {
 } as const
 type Kind = keyof typeof ceilings
 const kinds = Object.keys(ceilings) as Kind[]
+
+const labels: Partial<Record<Kind, string>> = {
+  generateCsv: 'generate into CSV (3 columns)',
+  generateParquet: 'generate into Parquet (3 columns)',
+  load: 'load (flights.parquet)',
+  loadCsv: 'load (that CSV)',
+}
 
 type Series = Record<Kind, MeasurementResult[]>
 
@@ -67,9 +80,11 @@ async function bench({ rows, rounds, debug }: BenchFlags, address: { brokers: st
   const take = async (kind: Kind, measurement: Measurement) => {
     const result = await measureInChild({ ...address, brokers, dataset, modelsTopic: defaultModelsTopic, measurement })
     series[kind].push(result)
-    say(`${kind.padEnd(10)} ${formatSpeed(result.rowsPerSecond).padStart(8)}`)
+    say(`${kind.padEnd(15)} ${formatSpeed(result.rowsPerSecond).padStart(8)}`)
   }
   const raw = `${dataset}.raw`
+  const folder = await mkdtemp(join(tmpdir(), 'vgm-bench-'))
+  const csv = join(folder, 'rows.csv')
   try {
     await take('generate', { kind: 'generate', topic: raw, spec, rows, batchRows, partitions })
     await publishModel(address)
@@ -77,10 +92,14 @@ async function bench({ rows, rounds, debug }: BenchFlags, address: { brokers: st
       say(`round ${round} of ${rounds}`)
       const topics = {
         load: `load-${round}`,
+        loadCsv: `load-csv-${round}`,
         copy: `copy-${round}`,
         normalized: `normalized-${round}`,
         restored: `restored-${round}`,
       }
+      await take('generateCsv', { kind: 'generateFile', file: csv, spec: fileSpec, rows })
+      await take('generateParquet', { kind: 'generateFile', file: join(folder, 'rows.parquet'), spec: fileSpec, rows })
+      await take('loadCsv', { kind: 'load', topic: topics.loadCsv, file: csv, partitions })
       await take('load', { kind: 'load', topic: topics.load, file: demoFile(), partitions })
       await take('fetch', { kind: 'fetch', topic: raw })
       await take('fitRaw', { kind: 'fitRaw', topic: raw })
@@ -92,6 +111,7 @@ async function bench({ rows, rounds, debug }: BenchFlags, address: { brokers: st
     }
   } finally {
     await admin.close()
+    await rm(folder, { recursive: true, force: true })
   }
   return report(rows, series)
 }
@@ -99,7 +119,7 @@ async function bench({ rows, rounds, debug }: BenchFlags, address: { brokers: st
 function report(rows: number, series: Series) {
   const speed = (kind: Kind) => median(series[kind].map(({ rowsPerSecond }) => rowsPerSecond))
   const memory = (kind: Kind) => series[kind].at(-1)?.rssBytes
-  const share = (kind: Kind) => Math.round((100 * speed(kind)) / speed(ceilings[kind]))
+  const share = (kind: Kind) => Math.round((100 * speed(kind)) / speed(ceilings[kind] ?? kind))
   const result = {
     rows,
     machine: {
@@ -110,8 +130,12 @@ function report(rows: number, series: Series) {
     },
     wireCopy: { oneDouble: speed('wireCopy') },
     fetch: { oneDouble: speed('fetch') },
-    load: { parquet: speed('load') },
-    generate: { topic: speed('generate') },
+    load: { parquet: speed('load'), csv: speed('loadCsv') },
+    generate: {
+      topic: speed('generate'),
+      csv: speed('generateCsv'),
+      parquet: speed('generateParquet'),
+    },
     normalize: { exactlyOnce: speed('normalize') },
     restore: speed('restore'),
     fitRaw: speed('fitRaw'),
@@ -127,9 +151,9 @@ function report(rows: number, series: Series) {
   const text = textTable(
     ['stage', 'rows/s, median', 'of its ceiling', 'RSS early', 'RSS late', 'RSS most'],
     kinds.map((kind) => [
-      kind === 'load' ? 'load (flights.parquet)' : kind,
+      labels[kind] ?? kind,
       speed(kind),
-      `${share(kind)}% of ${ceilings[kind]}`,
+      ceilings[kind] === undefined ? '' : `${share(kind)}% of ${ceilings[kind]}`,
       mebibytes(memory(kind)?.early),
       mebibytes(memory(kind)?.late),
       mebibytes(memory(kind)?.most),

@@ -14,6 +14,7 @@ export const transactionTimeoutMs = 10_000
 export interface GroupSessionOptions {
   readonly group: string
   readonly topic: string
+  /** drawn for this session alone if the membership is not static */
   readonly transactionalId: string
   /** makes the membership static */
   readonly groupInstanceId: string | null
@@ -70,7 +71,7 @@ export class RowClient {
   async openSession(options: GroupSessionOptions): Promise<GroupSession> {
     const { group, topic, groupInstanceId, transactionalId, compression } = options
     const connections = new BrokerConnections(this.#settings)
-    const producer = await this.#producer(connections, transactionalId, compression)
+    const producer = await this.#producer(connections, transactionalId, compression, groupInstanceId === null)
     return new TransactionalGroupSession({
       connections,
       producer,
@@ -99,9 +100,15 @@ export class RowClient {
     connections: BrokerConnections,
     transactionalId: string,
     compression: Compression,
+    isUnique = false,
   ): Promise<TransactionalProducer> {
     try {
-      return await TransactionalProducer.open(connections, { transactionalId, compression, transactionTimeoutMs })
+      return await TransactionalProducer.open(connections, {
+        transactionalId,
+        isUnique,
+        compression,
+        transactionTimeoutMs,
+      })
     } catch (error) {
       await connections.close()
       throw error

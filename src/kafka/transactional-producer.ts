@@ -21,6 +21,8 @@ export interface TransactionalProducerOptions {
   readonly compression: Compression
   /** after which the coordinator rolls an unfinished transaction back */
   readonly transactionTimeoutMs: number
+  /** nobody else can have the transactional id, as one that was drawn: whoever has taken its epoch was ourselves */
+  readonly isUnique?: boolean
   /** sequence of the first row to each partition, default 0; a broker takes any from a producer that it has not met */
   readonly firstSequence?: number
 }
@@ -302,7 +304,11 @@ export class TransactionalProducer implements TransactionalWriter {
       this.#producerId = given.producerId
       this.#epoch = given.producerEpoch
     } catch (error) {
-      throw kindOf(error) === 'fenced' ? new FencedError(`The transactional id ${transactionalId}`, error) : error
+      if (kindOf(error) !== 'fenced') throw error
+      // Our transaction timed out, and the answer to the InitProducerId that mended it was lost: brokers know one epoch back, not two.
+      if (this.#options.isUnique !== true || epoch === -1)
+        throw new FencedError(`The transactional id ${transactionalId}`, error)
+      await this.#initialize(-1n, -1)
     }
     this.#sequences.clear()
     if (epoch !== -1) this.#firstSequence = 0

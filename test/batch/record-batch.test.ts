@@ -6,6 +6,7 @@ import { MalformedBatchError, readRecords } from '../../src/batch/read-records.t
 import { RecordBatchWriter } from '../../src/batch/record-batch-writer.ts'
 import { encodeHeaders } from '../../src/batch/record-headers.ts'
 import { createRecords, type Records } from '../../src/batch/records.ts'
+import type { BlockWriter } from '../../src/batch/value-writer.ts'
 
 interface Row {
   readonly timestampMs: number
@@ -28,6 +29,15 @@ function write(input: readonly Row[], compression: (typeof compressions)[number]
   for (const { timestampMs, key, value, headers } of input)
     writer.append(timestampMs, key, value, encodeHeaders(headers))
   return writer.finish({ ...identity, compression })
+}
+
+function blockOf(values: readonly Uint8Array[]): BlockWriter {
+  return {
+    valueBytes: Int32Array.from(values, ({ length }) => length),
+    writeValues(from, to, out, _view, at) {
+      for (let row = from; row < to; row++) out.set(values[row], at[row])
+    },
+  }
 }
 
 function read(batch: Uint8Array): { records: Records; recordCount: number } {
@@ -95,6 +105,34 @@ suite('a record batch', () => {
         deepEqual(copy.finish({ ...identity, compression: 'none' }), batch)
       }),
       { seed: 2, numRuns: 200 },
+    )
+  })
+
+  test('of a block of rows is the one of those rows, one by one', () => {
+    const times = fc.integer({ min: 0, max: 4e15 })
+    const values = fc.array(fc.uint8Array({ minLength: 1, maxLength: 200 }) as fc.Arbitrary<Uint8Array>, {
+      minLength: 1,
+    })
+    fc.assert(
+      fc.property(
+        times,
+        times,
+        fc.option(bytes),
+        values,
+        fc.integer({ min: 200, max: 9_000 }),
+        (before, now, key, all, limit) => {
+          const [single, whole] = [new RecordBatchWriter(limit), new RecordBatchWriter(limit)]
+          for (const writer of [single, whole]) writer.append(before, null, null)
+          let taken = 0
+          while (taken < all.length && single.append(now, key, all[taken])) taken++
+          equal(whole.appendBlock(now, key, blockOf(all), 0, all.length), taken)
+          deepEqual(
+            whole.finish({ ...identity, compression: 'none' }),
+            single.finish({ ...identity, compression: 'none' }),
+          )
+        },
+      ),
+      { seed: 8 },
     )
   })
 

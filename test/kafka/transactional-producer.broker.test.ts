@@ -99,6 +99,25 @@ suite('transactional producer, on a broker', () => {
     deepEqual(valuesOf(await broker.rows(topic)), ['begin', 'commit', 'abort', 'commit offsets'])
   })
 
+  test('an id that nobody else can have is taken back, whoever has its epoch, and the lost transaction leaves nothing', async (t) => {
+    const broker = await TestBroker.connect(t)
+    const topic = await broker.createTopic()
+    const transactionalId = uniqueName('tx')
+    const producer = await broker.openProducer({ transactionalId, isUnique: true })
+    for (const row of ['a', 'b']) {
+      await producer.begin()
+      await producer.produce(topic, 0, batchOf('lost'))
+      // What our own InitProducerId does whose answer is lost.
+      await broker.openProducer({ transactionalId })
+      await rejects(producer.commit(), { kind: 'abortable' })
+      await producer.abort()
+      await producer.begin()
+      await producer.produce(topic, 0, batchOf(row))
+      await producer.commit()
+    }
+    deepEqual(valuesOf(await broker.rows(topic)), ['a', 'b'])
+  })
+
   test('a producer that is fenced between its batches can neither commit nor go on', async (t) => {
     const broker = await TestBroker.connect(t)
     const topic = await broker.createTopic()

@@ -138,6 +138,27 @@ suite('generate', () => {
     })
   }
 
+  test('a normal has the tails of a normal', () => {
+    const values = columnOf('double=normal(0,1)', 2_000_000)
+    // The last two lie in the part that the ziggurat draws by itself.
+    for (const [limit, share] of [
+      [1, 0.3173105],
+      [2, 0.0455003],
+      [3, 0.0026998],
+      [3.7, 0.00021557],
+      [4, 0.00006334],
+    ]) {
+      const found = values.reduce((sum, x) => sum + (Math.abs(x) > limit ? 1 : 0), 0)
+      const expected = share * values.length
+      ok(Math.abs(found - expected) < 4 * Math.sqrt(expected), `${found} beyond ${limit}, expected ${expected}`)
+    }
+  })
+
+  test('decimals are as many as asked for', () => {
+    ok(columnOf('double=lognormal(3,1)|decimals(2)', 1000).every((x) => Number(x.toFixed(2)) === x))
+    ok(columnOf('double=normal(1e14,1)|decimals(9)', 1000).every((x) => Math.abs(x - 1e14) < 6))
+  })
+
   test('cuts integers off at the ends of their range', () => {
     deepEqual([...columnOf('int=constant(1e300)', 1)], [2 ** 31 - 1])
     deepEqual([...columnOf('long=constant(-1e300)', 1)], [-(2 ** 53 - 1)])

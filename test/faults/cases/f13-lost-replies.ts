@@ -50,7 +50,7 @@ export default faultCase<Size>({
     const ways = [...Array<'reset'>(resets).fill('reset'), ...Array<'drop'>(drops).fill('drop')]
     for (const how of ways)
       for (const api of apis) {
-        await sleep(500 * context.random())
+        await sleep(200 * context.random())
         const { firstMs, lastMs } = await lose(how, new Set(api === 'InitProducerId' ? ['EndTxn', api] : [api]))
         recoveriesMs.push((await watch.recovery(lastMs)) + lastMs - firstMs)
       }

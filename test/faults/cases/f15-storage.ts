@@ -30,22 +30,22 @@ export default faultCase<Size>({
   full: { rows: 500_000, rowsPerSecond: 10_000, fullDisks: 3, ends: true },
   short: { rows: 20_000, rowsPerSecond: 2_000, fullDisks: 0, ends: false },
   async run(context, { rows, rowsPerSecond, fullDisks, ends }) {
-    let faults = 0
-    await rowsDeleted(context)
-    faults++
-    if (ends) {
-      await topicDeleted(context)
-      await logCut(context)
-      faults += 2
-    }
-
     const dataset = await context.dataset(partitions)
     const workers = [context.worker(dataset)]
     const feed = dataset.feed(rowsPerSecond)
     await workers[0].committed()
     await feed.stop()
-    const recoveriesMs = [await partitionsAdded(context, dataset, workers)]
-    if (ends) recoveriesMs.push(await outputsLackPartitions(context, dataset, workers))
+    const [addedMs] = await Promise.all([partitionsAdded(context, dataset, workers), rowsDeleted(context)])
+    const recoveriesMs = [addedMs]
+    let stopped = 1
+    if (ends) {
+      recoveriesMs.push(await outputsLackPartitions(context, dataset, workers))
+      await topicDeleted(context)
+      await logCut(context)
+      stopped = 3
+    }
+    // One that finds no broker at its start ends.
+    await Promise.all(workers.map((worker) => worker.transactionalId()))
     const disk = fullDisks > 0 ? await ontoSmallDisk(context) : undefined
     if (disk !== undefined)
       for (let full = 0; full < fullDisks; full++)
@@ -53,7 +53,7 @@ export default faultCase<Size>({
     await dataset.writeUpTo(rows)
     await context.untilDone(dataset)
     return {
-      faults: faults + recoveriesMs.length,
+      faults: stopped + recoveriesMs.length,
       recoveriesMs,
       audit: await context.finalAudit(dataset),
       ...(fullDisks > 0 &&
@@ -141,6 +141,8 @@ async function diskFull(
   { disk, node }: { readonly disk: SmallDisk; readonly node: FaultNode },
   rowsPerSecond: number,
 ): Promise<number> {
+  // Whatever is written meanwhile may be more than what is left.
+  await context.untilDone(dataset)
   disk.fill(leftBytes)
   const feed = dataset.feed(rowsPerSecond)
   for (const deadline = Date.now() + 120_000; !node.process.hasEnded(); await sleep(100))

@@ -148,7 +148,8 @@ export class ModelTransactions {
   /** Rolls back what is open and takes the epoch away from its producer. */
   #fence(id: TransactionalId): void {
     id.lastEpoch = this.#host.keepsLastEpoch ? id.epoch : noEpoch
-    id.epoch++
+    // The one beyond the last usable epoch is there for this; a further one there is not.
+    if (id.epoch <= lastUsableEpoch) id.epoch++
     this.#end(id, false)
   }
 

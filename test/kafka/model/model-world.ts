@@ -263,7 +263,9 @@ export class ModelWorld {
       // A JoinGroup that was lost and arrives late gives the name of a static member away: brokers cannot tell it from a successor's.
       const isReplaced = this.#options.isStatic && hasRival
       const isExpected = isEpoch
-        ? isReplaced || !this.#options.keepsLastEpoch || this.#faulty.has('InitProducerId')
+        ? isReplaced ||
+          this.#injected.has(cause.errorName) ||
+          (this.#options.isStatic && (!this.#options.keepsLastEpoch || this.#faulty.has('InitProducerId')))
         : this.#injected.has(cause.errorName) ||
           (error instanceof FencedError && (isReplaced || this.#faulty.has('JoinGroup')))
       if (isExpected) return
