@@ -15,8 +15,8 @@ const fixes: Readonly<Record<string, string>> = {
   GROUP_AUTHORIZATION_FAILED: 'Grant this user Read on the consumer group',
   TRANSACTIONAL_ID_AUTHORIZATION_FAILED: 'Grant this user Write on the transactional id',
   CLUSTER_AUTHORIZATION_FAILED: 'Grant this user IdempotentWrite on the cluster',
-  MESSAGE_TOO_LARGE: "Raise the topic's max.message.bytes, or lower --batch-bytes",
-  RECORD_LIST_TOO_LARGE: "Raise the topic's max.message.bytes, or lower --batch-bytes",
+  MESSAGE_TOO_LARGE: "Raise the topic's max.message.bytes",
+  RECORD_LIST_TOO_LARGE: "Raise the topic's max.message.bytes",
   INVALID_TRANSACTION_TIMEOUT: "Raise the brokers' transaction.max.timeout.ms",
   UNSUPPORTED_VERSION: 'Use Apache Kafka 3.0 or newer',
 }
