@@ -17,7 +17,7 @@ import { generateRows } from './generate.ts'
 import { loadFile } from './load.ts'
 import { normalizeTopic } from './normalize-topic.ts'
 import { restoreTopic } from './restore-topic.ts'
-import { topicEnds, topicStarts } from './row-topics.ts'
+import { topicEnds, topicRanges } from './row-topics.ts'
 import { defaultSliceMs } from './transform-stage.ts'
 
 /** One thing to measure, in a process of its own so that memory and compiled code are its own. */
@@ -137,11 +137,7 @@ async function readTopic(
   topic: string,
   read: (reader: LogReader, ranges: readonly BoundedRange[]) => Promise<StageReport>,
 ): Promise<StageReport> {
-  const ends = new Map((await topicEnds(cluster, topic)).map(({ partition, offset }) => [partition, offset]))
-  const ranges = (await topicStarts(cluster, topic)).map((start) => ({
-    ...start,
-    endOffset: ends.get(start.partition) ?? start.offset,
-  }))
+  const ranges = await topicRanges(cluster, topic)
   const reader = cluster.rows.openReader()
   try {
     return await read(reader, ranges)

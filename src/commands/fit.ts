@@ -24,7 +24,7 @@ import {
 } from './command-context.ts'
 import { modelPlot } from './model-plot.ts'
 import { withModelsTarget } from './models.ts'
-import { offsetsBetween, partitionsOf, requireTopic, topicEnds, topicStarts } from './row-topics.ts'
+import { partitionsOf, requireTopic, topicRanges } from './row-topics.ts'
 import { scanInThreads } from './scan-members.ts'
 
 export interface FitDatasetOptions {
@@ -55,8 +55,8 @@ export async function fitDataset(
   const topic = source === 'raw' ? rawTopic : sampleTopic
   await partitionsOf(cluster, rawTopic)
   await requireTopic(cluster, topic, `Run "vgm sample --dataset ${dataset}" first, or add --source raw`)
-  const starts = await topicStarts(cluster, topic)
-  const ends = await topicEnds(cluster, topic)
+  const ranges = await topicRanges(cluster, topic)
+  const of = ranges.reduce((rows, { offset, endOffset }) => rows + endOffset - offset, 0)
   // The publisher comes first: it fences another fit of this data set before either has done its work.
   return withModelsTarget(cluster, modelsTopic, dataset, async (target) => {
     const reader = rows.openReader()
@@ -67,13 +67,12 @@ export async function fitDataset(
         reader,
         ...(members > 1 && { scan: scanInThreads(cluster, members) }),
         registry,
-        starts,
-        ends,
+        ranges,
         sampledFrom: source === 'raw' ? undefined : await rowsSampledFrom(cluster, options),
         softwareVersion,
         signal,
         onWarning: (message) => log.warn({ dataset }, message),
-        onProgress: (read) => onProgress(read, offsetsBetween(starts, ends)),
+        onProgress: (read) => onProgress(read, of),
       })
       return await publishModel(target, content)
     } finally {

@@ -2,6 +2,7 @@ import { InterruptedError, UsageError } from '../errors.ts'
 import { TopicMissingError } from '../kafka/admin.ts'
 import { earliest } from '../kafka/broker-connections.ts'
 import type { PartitionOffset, TopicPartition } from '../stages/ports.ts'
+import type { BoundedRange } from '../stages/read-partition.ts'
 import type { OpenCluster } from './command-context.ts'
 
 /** Partitions of a topic that is made for rows unless something says otherwise. */
@@ -45,13 +46,23 @@ export async function topicEnds({ admin }: OpenCluster, topic: string): Promise<
   return (await admin.watermarks(topic)).map(({ partition, high }) => ({ topic, partition, offset: high }))
 }
 
+/** All that each partition holds as of now, in the order of their numbers. */
+export async function topicRanges({ admin }: OpenCluster, topic: string): Promise<BoundedRange[]> {
+  return (await admin.watermarks(topic)).map(({ partition, low, high }) => ({
+    topic,
+    partition,
+    offset: low,
+    endOffset: high,
+  }))
+}
+
 /** Whether a topic has a row that counts: markers and rolled back rows do not. */
 export async function holdsRows(cluster: OpenCluster, topic: string): Promise<boolean> {
   const reader = cluster.rows.openReader()
   try {
-    for (const { partition, low, high } of await cluster.admin.watermarks(topic)) {
-      reader.assign([{ topic, partition, offset: low, endOffset: high }])
-      while (reader.position(topic, partition) < high) {
+    for (const range of await topicRanges(cluster, topic)) {
+      reader.assign([range])
+      while (reader.position(topic, range.partition) < range.endOffset) {
         const fetched = await reader.poll(100)
         if (fetched.some(({ batches }) => batches.length > 0)) return true
         if (cluster.signal.aborted) throw new InterruptedError()

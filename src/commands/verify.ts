@@ -22,7 +22,7 @@ import {
 import { modeChoiceOption } from './mode-choice.ts'
 import { followModels } from './models.ts'
 import { textTable } from './report-text.ts'
-import { partitionsOf, requireTopic, topicEnds, topicStarts } from './row-topics.ts'
+import { partitionsOf, requireTopic, topicRanges } from './row-topics.ts'
 
 /** A broker looks for transactions that are over their time at least so often, unless it was told otherwise. */
 const brokerCheckMs = 10_000
@@ -113,11 +113,10 @@ const partitionsIn = (audited: AuditedTopic | undefined): TopicPartition[] =>
   audited?.ranges.map(({ partition }) => ({ topic: audited.topic, partition })) ?? []
 
 async function auditedTopic(cluster: OpenCluster, topic: string): Promise<AuditedTopic> {
-  const starts = await topicStarts(cluster, topic)
-  const ends = await topicEnds(cluster, topic)
+  const ranges = await topicRanges(cluster, topic)
   return {
     topic,
-    ranges: starts.map(({ partition, offset }, i) => ({ partition, start: offset, end: ends[i].offset })),
+    ranges: ranges.map(({ partition, offset, endOffset }) => ({ partition, start: offset, end: endOffset })),
   }
 }
 

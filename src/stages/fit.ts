@@ -10,7 +10,7 @@ import type { NumericColumn } from '../rows/numeric-columns.ts'
 import { type ColumnPilot, pilotColumns } from './column-pilot.ts'
 import type { GrowingValues } from './growing-values.ts'
 import { ScanMerge } from './merge-scans.ts'
-import type { LogReader, PartitionOffset, SchemaStore } from './ports.ts'
+import type { LogReader, SchemaStore } from './ports.ts'
 import type { BoundedRange } from './read-partition.ts'
 import { type Scan, type ScanCounts, scanColumns } from './scan-columns.ts'
 
@@ -20,9 +20,8 @@ export interface FitOptions {
   readonly registry: SchemaStore
   /** who reads all rows, after the reader has read the first ones [the reader] */
   readonly scan?: Scan
-  /** what to read, a partition each, in the order of the partitions */
-  readonly starts: readonly PartitionOffset[]
-  readonly ends: readonly PartitionOffset[]
+  /** what to read, a partition each, in the order of the partitions; some may be empty */
+  readonly ranges: readonly BoundedRange[]
   /** undefined: every numeric column that can be modelled */
   readonly columns: readonly string[] | undefined
   readonly recipe: 'scaled' | 'sklearn'
@@ -53,7 +52,7 @@ export class UnfittableError extends PipelineError {
  * @throws UnfittableError without rows, or if a column that was named cannot be modelled
  */
 export async function fit(options: FitOptions): Promise<ModelContent> {
-  const { dataset, recipe, mixture, minWeight, roundToDecimals = false, seed, starts, ends, sampledFrom } = options
+  const { dataset, recipe, mixture, minWeight, roundToDecimals = false, seed, ranges, sampledFrom } = options
   const data = await readColumns(options)
   const totalRows = sampledFrom === undefined ? data.rows : Math.max(sampledFrom, data.rows)
   const columns: ColumnModel[] = []
@@ -83,12 +82,8 @@ export async function fit(options: FitOptions): Promise<ModelContent> {
     options: modelOptions(options),
     seed,
     lineage: {
-      topic: starts[0].topic,
-      partitions: starts.map(({ partition, offset }) => ({
-        partition,
-        startOffset: offset,
-        endOffset: ends.find((end) => end.partition === partition)?.offset ?? offset,
-      })),
+      topic: ranges[0].topic,
+      partitions: ranges.map(({ partition, offset, endOffset }) => ({ partition, startOffset: offset, endOffset })),
       rowsSeen: totalRows,
       rowsUsed: data.rows,
       schemaId: data.schemaId,
@@ -120,7 +115,7 @@ interface ColumnData {
 async function readColumns(options: FitOptions): Promise<ColumnData> {
   const { reader, registry, signal, recipe, onWarning, onProgress } = options
   const { scan = (plan, onScanned) => scanColumns(reader, registry, plan, signal, onScanned) } = options
-  const ranges = rangesOf(options)
+  const ranges = options.ranges.filter(({ offset, endOffset }) => offset < endOffset)
   const excluded = new Set<string>()
   for (;;) {
     const pilot = await pilotColumns(reader, registry, ranges, options.columns, excluded, signal)
@@ -161,20 +156,11 @@ const isMisread = ({ tooWide, mismatchedRows }: Pick<ScanCounts, 'tooWide' | 'mi
 const hardlyFinite = 'hardly any of its values is finite, and a row is read as a whole'
 const beyondExact = 'it holds integers beyond 2^49, which could not be restored exactly'
 
-/** What holds rows, in the order of the partitions. */
-function rangesOf({ starts, ends }: FitOptions): BoundedRange[] {
-  const endOf = ({ partition, offset }: PartitionOffset) =>
-    ends.find((end) => end.partition === partition)?.offset ?? offset
-  return starts
-    .map((start) => ({ ...start, endOffset: endOf(start) }))
-    .filter(({ offset, endOffset }) => offset < endOffset)
-}
-
 /** The column that holds most NaN and infinities. @throws UnfittableError if none does, so that there are no rows at all */
-function leastFinite({ starts }: FitOptions, { notFinite }: ColumnPilot): string {
+function leastFinite({ ranges }: FitOptions, { notFinite }: ColumnPilot): string {
   const [worst] = byCount(notFinite)
   if (worst !== undefined) return worst[0]
-  throw new UnfittableError(`Topic ${starts[0].topic} holds no row that can be read`, {
+  throw new UnfittableError(`Topic ${ranges[0].topic} holds no row that can be read`, {
     fix: 'Load rows first, and sample them: "vgm load", "vgm sample"',
   })
 }

@@ -6,6 +6,7 @@ import { exitCodes } from '../../src/errors.ts'
 import { contentHash } from '../../src/model/model-codec.ts'
 import { type FitOptions, fit, UnfittableError } from '../../src/stages/fit.ts'
 import { exactLong, MemoryLog } from '../files/memory-log.ts'
+import { plainFit } from './plain-fit.ts'
 
 const topic = 't'
 const schema = {
@@ -50,21 +51,10 @@ async function logOf(values: readonly (Buffer | null)[], rowsPerBatch = 10): Pro
 
 function optionsFor(log: MemoryLog, warnings: string[], more: Partial<FitOptions> = {}): FitOptions {
   return {
-    dataset: 'd',
+    ...plainFit(warnings),
     reader: log,
     registry: { schemaById: async (id) => (id === 1 ? JSON.stringify(schema) : undefined), register: async () => 1 },
-    starts: [{ topic, partition: 0, offset: 0 }],
-    ends: [{ topic, partition: 0, offset: log.end(0) }],
-    columns: undefined,
-    recipe: 'scaled',
-    mixture: {},
-    minWeight: 0.005,
-    seed: 0,
-    sampledFrom: undefined,
-    softwareVersion: 'test',
-    signal: new AbortController().signal,
-    onWarning: (message) => warnings.push(message),
-    onProgress: () => undefined,
+    ranges: [{ topic, partition: 0, offset: 0, endOffset: log.end(0) }],
     ...more,
   }
 }

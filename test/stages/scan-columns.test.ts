@@ -11,6 +11,7 @@ import { type FitOptions, fit } from '../../src/stages/fit.ts'
 import type { LogReader, OffsetRange } from '../../src/stages/ports.ts'
 import { type PartitionScan, type Scan, type ScanCounts, scanColumns } from '../../src/stages/scan-columns.ts'
 import { exactLong, MemoryLog } from '../files/memory-log.ts'
+import { plainFit } from './plain-fit.ts'
 
 const topic = 't'
 const partitions = 5
@@ -103,21 +104,16 @@ interface Fitted {
 async function fitted(log: MemoryLog, reader: LogReader, more: Partial<FitOptions> = {}): Promise<Fitted> {
   const warnings: string[] = []
   const content = await fit({
-    dataset: 'd',
+    ...plainFit(warnings),
     reader,
     registry,
-    starts: Array.from({ length: partitions }, (_, partition) => ({ topic, partition, offset: 0 })),
-    ends: Array.from({ length: partitions }, (_, partition) => ({ topic, partition, offset: log.end(partition) })),
-    columns: undefined,
-    recipe: 'scaled',
+    ranges: Array.from({ length: partitions }, (_, partition) => ({
+      topic,
+      partition,
+      offset: 0,
+      endOffset: log.end(partition),
+    })),
     mixture: { maxIterations: 20 },
-    minWeight: 0.005,
-    seed: 0,
-    sampledFrom: undefined,
-    softwareVersion: 'test',
-    signal: new AbortController().signal,
-    onWarning: (message) => warnings.push(message),
-    onProgress: () => undefined,
     ...more,
   })
   return { content, warnings }
