@@ -51,6 +51,19 @@ export class CommitsFailingError extends PipelineError {
   }
 }
 
+/** A topic that rows are written to was deleted. */
+export class OutputGoneError extends PipelineError {
+  readonly code = 'VGM_TOPIC_GONE'
+  constructor({ topic, partition }: TopicPartition, group: string, cause: unknown) {
+    super(`Topic ${topic} has been deleted while rows were written to it: no broker knows partition ${partition}`, {
+      fix:
+        'Start again: the topic is made anew, and gets the rows that follow. To have all rows again delete the other output topics ' +
+        `as well and first run "kafka-consumer-groups.sh --group ${group} --all-topics --reset-offsets --to-earliest --execute"`,
+      cause,
+    })
+  }
+}
+
 /**
  * Poll, begin, produce, commit over one membership, one fetcher and one producer (KIP-447: offsets are committed with
  * the generation in which the slice began, so that a member that was replaced meanwhile commits nothing).
@@ -60,6 +73,8 @@ export class TransactionalGroupSession implements GroupSession {
   #assignment: readonly TopicPartition[] = []
   #slice: { readonly member: CommittingMember; readonly touched: Map<string, TopicPartition> } | undefined
   #broken: unknown
+  /** an output that a batch could not be sent to because no broker knew it */
+  #missed: TopicPartition | undefined
   /** slices in a row that were given up, and since when commits fail */
   #givenUp = 0
   #failingSinceMs: number | undefined
@@ -102,6 +117,7 @@ export class TransactionalGroupSession implements GroupSession {
     } catch (error) {
       batch.clear()
       this.#break(error)
+      if (isTopicUnknown(error)) this.#missed = { topic, partition }
     }
   }
 
@@ -221,9 +237,26 @@ export class TransactionalGroupSession implements GroupSession {
     this.#slice = undefined
     this.#broken = undefined
     if (isOpen) await producer.abort()
+    if (isTopicUnknown(cause)) await this.#demandOutputs(cause)
     if (this.#givenUp++ > 0) await sleep(backOffMs(backOff, this.#givenUp - 1, random))
     if (isOpen && !membership.mustRejoin) await this.#seek(this.#assignment)
     return false
+  }
+
+  /** Waits until the brokers know what rows are written to. @throws OutputGoneError if they do not for as long as metadata may lag */
+  async #demandOutputs(cause: unknown): Promise<void> {
+    const { connections, outputsOf, group } = this.#parts
+    const outputs = [...(this.#missed === undefined ? [] : [this.#missed]), ...this.#assignment.flatMap(outputsOf)]
+    this.#missed = undefined
+    for (const [topic, partitions] of Map.groupBy(outputs, (output) => output.topic)) {
+      // Whatever else is wrong the next slice sees.
+      const known = await connections
+        .retrying(`Looking for topic ${topic}`, () => connections.refresh([topic]))
+        .then(() => connections.partitionCount(topic))
+        .catch((error: unknown) => (isTopicUnknown(error) ? 0 : Infinity))
+      const gone = partitions.find(({ partition }) => partition >= known)
+      if (gone !== undefined) throw new OutputGoneError(gone, group, cause)
+    }
   }
 
   #asFenced(error: unknown): unknown {

@@ -8,6 +8,7 @@ import type { FaultContext, Worker } from '../fault-context.ts'
 import type { FaultDataset } from '../fault-dataset.ts'
 import { SmallDisk } from '../small-disk.ts'
 import { withStockAdmin } from '../stock-admin.ts'
+import { partitionRows } from '../topic-rows.ts'
 
 interface Size {
   readonly rows: number
@@ -25,7 +26,7 @@ const leftBytes = 512 * 1024
 /** What lies under the topics changes: a disk is full, rows go, partitions come, a topic is deleted. */
 export default faultCase<Size>({
   id: 'F15',
-  title: 'storage: disk full, log cut, rows deleted, topic deleted, partitions added',
+  title: 'storage: disk full, log cut, rows deleted, input or output deleted, partitions added',
   nodes: 1,
   full: { rows: 500_000, rowsPerSecond: 10_000, fullDisks: 3, ends: true },
   short: { rows: 20_000, rowsPerSecond: 2_000, fullDisks: 0, ends: false },
@@ -35,15 +36,15 @@ export default faultCase<Size>({
     const feed = dataset.feed(rowsPerSecond)
     await workers[0].committed()
     await feed.stop()
-    const [addedMs] = await Promise.all([partitionsAdded(context, dataset, workers), rowsDeleted(context)])
-    const recoveriesMs = [addedMs]
-    let stopped = 1
-    if (ends) {
-      recoveriesMs.push(await outputsLackPartitions(context, dataset, workers))
-      await topicDeleted(context)
-      await logCut(context)
-      stopped = 3
+    const changes = async () => {
+      const addedMs = await partitionsAdded(context, dataset, workers)
+      return ends ? [addedMs, await outputsLackPartitions(context, dataset, workers)] : [addedMs]
     }
+    // Each has a data set of its own, and most of them wait for what the documents promise.
+    const aside = ends ? [rowsDeleted, topicDeleted, outputDeleted, outputMadeAnew] : [rowsDeleted]
+    const [recoveriesMs] = await Promise.all([changes(), Promise.all(aside.map((fault) => fault(context)))])
+    if (ends) await logCut(context)
+    const stopped = aside.length + (ends ? 1 : 0)
     // One that finds no broker at its start ends.
     await Promise.all(workers.map((worker) => worker.transactionalId()))
     const disk = fullDisks > 0 ? await ontoSmallDisk(context) : undefined
@@ -92,6 +93,54 @@ async function topicDeleted(context: FaultContext): Promise<void> {
   const { dataset, worker } = await smallDataset(context)
   await context.open.admin.deleteTopics([dataset.topics.raw])
   await endsWith(worker, exitCodes.failed, /has been deleted/)
+}
+
+/** The output goes under a running stage; it is made anew at the next start, and has all rows if the group is moved back. */
+async function outputDeleted(context: FaultContext): Promise<void> {
+  const { dataset, worker } = await smallDataset(context)
+  const { raw, normalized, deadLetters } = dataset.topics
+  await context.open.admin.deleteTopics([normalized])
+  await dataset.write(smallRows)
+  await endsWith(worker, exitCodes.failed, /deleted while rows were written to it.*--reset-offsets --to-earliest/)
+  await context.open.admin.deleteTopics([deadLetters])
+  await context.open.admin.commitOffsets(dataset.normalizeGroup, raw, [{ partition: 0, offset: 0 }])
+  const successor = context.worker(dataset)
+  await context.untilDone(dataset)
+  const { rows } = await context.audit(dataset)
+  if (rows !== 2 * smallRows) throw new Error(`The new ${normalized} was audited against ${rows} rows`)
+  await context.drain([successor])
+}
+
+/** The output is deleted and made again before anybody gives up: the stage goes on, and the new topic has what follows. */
+async function outputMadeAnew(context: FaultContext): Promise<void> {
+  const { dataset, worker } = await smallDataset(context)
+  const { raw: like, normalized: topic } = dataset.topics
+  const feed = dataset.feed(smallRows)
+  await worker.committed()
+  const { admin } = context.open
+  const committed = async () => (await admin.committedOffsets(dataset.normalizeGroup, like))[0].offset
+  const deletedAt = await committed()
+  await admin.deleteTopics([topic])
+  await sleep(1_000)
+  await admin.ensureRowTopic({ topic, partitions: 1, like })
+  const madeAt = await committed()
+  await worker.committed()
+  await feed.stop()
+  await context.untilDone(dataset)
+  // Whatever the group had not committed when the topic was there again is in it.
+  let rows = 0
+  for await (const _ of partitionRows(context.open, topic, 0)) rows++
+  const [atLeast, atMost] = [await rowsBehind(context, dataset, madeAt), await rowsBehind(context, dataset, deletedAt)]
+  if (rows < atLeast || rows > atMost)
+    throw new Error(`The new ${topic} has ${rows} rows instead of ${atLeast} to ${atMost}`)
+  await context.drain([worker])
+}
+
+/** Rows of the raw topic from an offset on that are no dead letters. */
+async function rowsBehind({ open }: FaultContext, { topics }: FaultDataset, offset: number): Promise<number> {
+  let rows = 0
+  for await (const { value } of partitionRows(open, topics.raw, 0, offset)) if (value![0] === 0) rows++
+  return rows
 }
 
 /** A partition loses its newest rows, which the group has read: going on would pass over as many new ones. */
