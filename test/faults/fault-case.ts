@@ -23,15 +23,18 @@ export interface CaseDefinition<Size> {
   readonly full: Size
   /** for `npm test`: some seconds */
   readonly short: Size
+  /** after which it counts as stuck; default 20 */
+  readonly limitMinutes?: number
   run(context: FaultContext, size: Size): Promise<Outcome>
 }
 
 /** A case that can be run in either form. */
-export interface FaultCase extends Pick<CaseDefinition<never>, 'id' | 'title' | 'nodes'> {
+export interface FaultCase extends Required<Pick<CaseDefinition<never>, 'id' | 'title' | 'nodes' | 'limitMinutes'>> {
   run(context: FaultContext, form: CaseForm): Promise<Outcome>
 }
 
 /** What a file in cases/ exports by default. */
-export function faultCase<Size>({ id, title, nodes, run, ...sizes }: CaseDefinition<Size>): FaultCase {
-  return { id, title, nodes, run: (context, form) => run(context, sizes[form]) }
+export function faultCase<Size>(definition: CaseDefinition<Size>): FaultCase {
+  const { id, title, nodes, limitMinutes = 20, run } = definition
+  return { id, title, nodes, limitMinutes, run: (context, form) => run(context, definition[form]) }
 }

@@ -1,20 +1,34 @@
 import { FaultCluster } from './fault-cluster.ts'
 
-/** The clusters that cases share: started when they are needed first, healed before every further case. */
+/** One cluster starts at a time: a first start may have to fetch what it runs, and ports are chosen before they are taken. */
+let starting: Promise<unknown> = Promise.resolve()
+
+/**
+ * The cluster of cases that run one after another: one at a time, healed before every further case, and another one if a case needs another
+ * number of nodes or has broken it for good.
+ */
 export class FaultClusters {
-  readonly #started = new Map<1 | 3, Promise<FaultCluster>>()
+  #cluster: FaultCluster | undefined
 
   /** A cluster of so many nodes, whole and without a fault. */
   async of(nodes: 1 | 3): Promise<FaultCluster> {
-    const known = this.#started.get(nodes)
-    if (known === undefined) this.#started.set(nodes, FaultCluster.start(nodes))
-    const cluster = await (this.#started.get(nodes) as Promise<FaultCluster>)
-    if (known !== undefined) await cluster.heal()
-    return cluster
+    if (this.#cluster?.nodes.length === nodes)
+      try {
+        await this.#cluster.heal()
+        return this.#cluster
+      } catch (error) {
+        process.stderr.write(`The cluster does not heal, and another one takes its place: ${error}\n`)
+      }
+    await this.stop()
+    const started = starting.then(() => FaultCluster.start(nodes))
+    starting = started.catch(() => undefined)
+    this.#cluster = await started
+    return this.#cluster
   }
 
   async stop(): Promise<void> {
-    for (const starting of this.#started.values()) await (await starting.catch(() => undefined))?.stop()
-    this.#started.clear()
+    const cluster = this.#cluster
+    this.#cluster = undefined
+    await cluster?.stop()
   }
 }

@@ -1,12 +1,18 @@
 import { execFileSync } from 'node:child_process'
+import { theilSenSlope } from './theil-sen.ts'
 
 const everyMs = 2_000
 const mebibyte = 1024 * 1024
 
-/** What a process holds in memory, over time. */
+/**
+ * What a process holds in memory over its life: the least of each minute, for heaps breathe and a leak does not. Caches fill and code is
+ * compiled in the first half; only the second one says whether memory grows.
+ */
 export class MemoryWatch {
   readonly #pid: number
-  readonly #samples: { readonly atMs: number; readonly bytes: number }[] = []
+  readonly #startedMs = performance.now()
+  /** the least of each minute, in MiB */
+  readonly #minutes: number[] = []
   readonly #timer: NodeJS.Timeout
 
   constructor(pid: number) {
@@ -14,43 +20,44 @@ export class MemoryWatch {
     this.#timer = setInterval(() => this.#look(), everyMs)
   }
 
-  /** The slope of a straight line through the second half of what was seen, in MiB an hour; caches fill in the first half. */
-  get mebibytesPerHour(): number {
-    const late = this.#lateHalf()
-    const mean = (of: (sample: (typeof late)[number]) => number) =>
-      late.reduce((sum, sample) => sum + of(sample), 0) / late.length
-    const [t, b] = [mean(({ atMs }) => atMs), mean(({ bytes }) => bytes)]
-    const covariance = mean(({ atMs, bytes }) => (atMs - t) * (bytes - b))
-    return (covariance / mean(({ atMs }) => (atMs - t) ** 2) / mebibyte) * 3_600_000
+  /** of the process's life, as far as it was watched */
+  get minutes(): number {
+    return this.#minutes.length
   }
 
-  /** The medians of the third and of the fourth quarter, in MiB. */
-  get lateMebibytes(): readonly [number, number] {
+  /** What it held in the last minute, in MiB. */
+  get mebibytes(): number {
+    return this.#minutes.at(-1) ?? 0
+  }
+
+  /** MiB an hour, in the second half of its life; minutes that stand out count for little. */
+  get mebibytesPerHour(): number {
     const late = this.#lateHalf()
-    const half = Math.floor(late.length / 2)
-    return [median(late.slice(0, half)), median(late.slice(half))]
+    return 60 * theilSenSlope([...late.keys()], late)
+  }
+
+  /** By how many MiB it has grown during the second half of its life. */
+  get lateGrowth(): number {
+    return (this.mebibytesPerHour / 60) * this.#lateHalf().length
   }
 
   close(): void {
     clearInterval(this.#timer)
   }
 
-  #lateHalf() {
-    return this.#samples.slice(Math.floor(this.#samples.length / 2))
+  #lateHalf(): readonly number[] {
+    return this.#minutes.slice(Math.floor(this.#minutes.length / 2))
   }
 
   #look(): void {
     try {
       const kibibytes = Number(execFileSync('ps', ['-o', 'rss=', '-p', String(this.#pid)], { encoding: 'utf8' }))
-      this.#samples.push({ atMs: performance.now(), bytes: 1024 * kibibytes })
+      const mebibytes = (1024 * kibibytes) / mebibyte
+      const minute = Math.floor((performance.now() - this.#startedMs) / 60_000)
+      this.#minutes[minute] = Math.min(mebibytes, this.#minutes[minute] ?? Infinity)
     } catch {
       // It has ended.
       this.close()
     }
   }
-}
-
-function median(samples: readonly { readonly bytes: number }[]): number {
-  const sorted = samples.map(({ bytes }) => bytes / mebibyte).sort((a, b) => a - b)
-  return sorted[Math.floor(sorted.length / 2)] ?? 0
 }

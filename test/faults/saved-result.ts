@@ -1,0 +1,19 @@
+import type { AuditResult } from '../../src/commands/verify.ts'
+import type { CaseForm } from './fault-case.ts'
+
+/** One case of one run, as `--json` writes it: what scripts/fault-table.ts reads. */
+export interface SavedResult {
+  /** from 1 up */
+  readonly pass: number
+  readonly seed: number
+  readonly id: string
+  readonly title: string
+  readonly form: CaseForm
+  readonly seconds: number
+  readonly outcome?: Omit<AuditResult, 'examples'> & {
+    readonly faults: number
+    readonly recoveriesMs: readonly number[]
+    readonly notes: string | undefined
+  }
+  readonly failure?: string
+}
