@@ -117,12 +117,12 @@ class Published {
 
   async begin(): Promise<void> {
     // The data set came with a model that nobody has fitted.
-    this.#version = Math.max(...(await this.#versions()).keys())
+    this.#version = (await this.#models()).highestVersion
     for (const flavour of flavours.keys()) {
       this.#flavour = flavour
       await demandDone(this.#fit(false))
       this.#count()
-      this.#references.push((await this.#versions()).get(this.#version) as Model)
+      this.#references.push((await this.#models()).versions.get(this.#version) as Model)
     }
   }
 
@@ -134,7 +134,7 @@ class Published {
 
   /** Looks at the current model after a kill. */
   async look(leaves: Step['leaves']): Promise<void> {
-    const model = JSON.parse((await demandDone(this.#vgm(['model', 'show', '--json']))).out) as Model
+    const model = (await this.#models()).current as Model
     const isNew = model.version === this.#version + 1
     if (leaves !== 'either' && isNew !== (leaves === 'new'))
       throw new Error(`Version ${model.version} follows ${this.#version}, and should be the ${leaves} one`)
@@ -152,7 +152,7 @@ class Published {
 
   /** Every version that was published, as it was made, and no other one. */
   async demandAll(): Promise<void> {
-    const [first, ...models] = (await this.#versions()).values()
+    const [first, ...models] = (await this.#models()).versions.values()
     deepEqual(
       models.map(({ version }) => version),
       [...this.#flavours.keys()],
@@ -177,22 +177,18 @@ class Published {
   }
 
   /** What the topic holds, to its end. */
-  async #versions(): Promise<ReadonlyMap<number, Model>> {
+  async #models(): Promise<DatasetModels> {
     const source = openModels(this.#context.open, this.#dataset.modelsTopic)
     try {
-      const { versions } = (await readModels(source)).datasets.get(this.#dataset.name) as DatasetModels
-      return versions
+      return (await readModels(source)).datasets.get(this.#dataset.name) as DatasetModels
     } finally {
       await source.reader.close()
     }
   }
 
-  #fit(isProxied: boolean): VgmProcess {
-    return this.#vgm(['fit', '--source', 'raw', '--json', ...flavours[this.#flavour]], isProxied)
-  }
-
-  #vgm(args: readonly string[], proxied = false): VgmProcess {
-    return this.#context.vgm([...args, ...this.#dataset.flags], { proxied })
+  #fit(proxied: boolean): VgmProcess {
+    const args = ['fit', '--source', 'raw', '--json', ...flavours[this.#flavour], ...this.#dataset.flags]
+    return this.#context.vgm(args, { proxied })
   }
 }
 
