@@ -6,6 +6,12 @@ import { fileURLToPath } from 'node:url'
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 
+/** Those that live: none may outlive this process, whatever ends it. */
+const living = new Set<ChildProcess>()
+process.on('exit', () => {
+  for (const child of living) child.kill('SIGKILL')
+})
+
 /** A line of a process's log; the rest of its fields are what it says beside the message. */
 export interface LogLine {
   readonly level: number
@@ -52,6 +58,7 @@ export class VgmProcess {
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
+    living.add(this.#child)
     appendFileSync(logFile, `--- ${this.pid}: vgm ${args.join(' ')}\n`)
     let [out, err, rest] = ['', '', '']
     this.#child.stdout?.on('data', (chunk) => {
@@ -64,6 +71,7 @@ export class VgmProcess {
     })
     this.ended = new Promise((resolve) =>
       this.#child.once('close', (code, signal) => {
+        living.delete(this.#child)
         this.#end = { code, signal, out, err: err + rest, atMs: Date.now() }
         appendFileSync(logFile, `--- ${this.pid}: ${signal ?? code} ${err}${rest}\n`)
         for (const wake of this.#waiting) wake()

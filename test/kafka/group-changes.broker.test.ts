@@ -89,6 +89,49 @@ suite('what changes under a running group, on a broker', () => {
     await ended
   })
 
+  test('an output topic that is deleted ends the stage, and the next one goes on in the topic that is made anew', async (t) => {
+    const broker = await TestBroker.connect(t)
+    const [input, output, group] = [await broker.createTopic(1), await broker.createTopic(1), uniqueName('group')]
+    const connections = new BrokerConnections(broker.settings, {
+      limits: { ...connectionLimits, unknownTopicMs: 1_000 },
+    })
+    t.after(() => connections.close())
+    const member = await openMember(broker, { group, input, output, connections })
+    await write(broker, input, 0, 'a')
+    const ended = rejects(member.run(), {
+      code: 'VGM_TOPIC_GONE',
+      message: new RegExp(`Topic ${output} has been deleted while rows were written`),
+      fix: /--reset-offsets --to-earliest/,
+    })
+    while (member.progress.length === 0) await sleep(20)
+    await administer(broker, (admin) => admin.deleteTopics({ topics: [output] }))
+    await write(broker, input, 0, 'b')
+    await ended
+    const topics = [{ topic: output, numPartitions: 1 }]
+    await administer(broker, (admin) => admin.createTopics({ topics, waitForLeaders: false }))
+    const ends = (await broker.ends(input)).map((offset, partition) => ({ topic: input, partition, offset }))
+    await (await openMember(broker, { group, input, output, ends })).run()
+    deepEqual(valuesOf(await broker.rows(output)), ['b'])
+  })
+
+  test('an output topic that is made again in time has what follows', async (t) => {
+    const broker = await TestBroker.connect(t)
+    const [input, output, group] = [await broker.createTopic(1), await broker.createTopic(1), uniqueName('group')]
+    const member = await openMember(broker, { group, input, output })
+    await write(broker, input, 0, 'a')
+    const ended = rejects(member.run(), InterruptedError)
+    while (member.progress.length === 0) await sleep(20)
+    await administer(broker, (admin) => admin.deleteTopics({ topics: [output] }))
+    await write(broker, input, 0, 'b')
+    await sleep(500)
+    const topics = [{ topic: output, numPartitions: 1 }]
+    await administer(broker, (admin) => admin.createTopics({ topics, waitForLeaders: false }))
+    while (member.progress.at(-1) !== 2) await sleep(20)
+    member.stop.abort()
+    await ended
+    deepEqual(valuesOf(await broker.rows(output)), ['b'])
+  })
+
   test('a position behind the end of the log ends the stage, also where it would look like the end', async (t) => {
     const broker = await TestBroker.connect(t)
     const [input, output, group] = [await broker.createTopic(1), await broker.createTopic(1), uniqueName('group')]

@@ -69,8 +69,11 @@ export class TestBroker {
     return topic
   }
 
-  async openProducer(options: Partial<TransactionalProducerOptions> = {}): Promise<TransactionalProducer> {
-    const producer = await TransactionalProducer.open(this.connect(), {
+  async openProducer(
+    options: Partial<TransactionalProducerOptions> = {},
+    connections = this.connect(),
+  ): Promise<TransactionalProducer> {
+    const producer = await TransactionalProducer.open(connections, {
       transactionalId: uniqueName('tx'),
       compression: 'none',
       transactionTimeoutMs: 10_000,

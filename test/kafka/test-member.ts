@@ -64,7 +64,8 @@ class CopyTransform implements RowTransform {
 export async function openMember(broker: TestBroker, options: MemberOptions): Promise<Member> {
   const { group, input, output, ends, instance } = options
   const connections = options.connections ?? broker.connect()
-  const producer = await broker.openProducer({ transactionalId: `${group}.${instance ?? uniqueName('i')}` })
+  const transactionalId = `${group}.${instance ?? uniqueName('i')}`
+  const producer = await broker.openProducer({ transactionalId }, options.connections)
   const { rebalanceTimeoutMs = membershipDefaults.rebalanceTimeoutMs } = options
   const membership = new GroupMembership(connections, {
     group,
