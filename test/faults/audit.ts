@@ -8,8 +8,8 @@ import { VgmProcess } from './vgm-process.ts'
 /** A transaction's time-out, the broker's look at it, and the writing of its markers. */
 const graceMs = 20_000
 
-/** Ten million rows take half a minute; what takes longer than this has stopped. */
-const auditMs = 300_000
+/** Ten million rows take half a minute on a quiet machine; what takes longer than this has stopped. */
+const auditMs = 600_000
 
 /** An audit has found faults, or could not be done. */
 export class AuditError extends Error {

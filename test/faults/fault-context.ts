@@ -140,7 +140,7 @@ export class FaultContext {
     while (!(await this.isInTransaction(id))) {
       if (worker.hasEnded) throw new Error(`Worker ${worker.pid} has ended`)
       if (Date.now() > deadline) throw new Error(`Worker ${worker.pid} has opened no transaction within ${withinMs} ms`)
-      await sleep(5)
+      await sleep(20)
     }
   }
 
@@ -158,7 +158,7 @@ export class FaultContext {
   async untilDone(
     dataset: FaultDataset,
     stage: 'normalize' | 'restore' = 'normalize',
-    withinMs = 180_000,
+    withinMs = 300_000,
   ): Promise<void> {
     const group = stage === 'normalize' ? dataset.normalizeGroup : dataset.restoreGroup
     const topic = stage === 'normalize' ? dataset.topics.raw : dataset.topics.normalized
