@@ -1,8 +1,9 @@
-import { execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
 import { theilSenSlope } from './theil-sen.ts'
 
-const everyMs = 2_000
-const mebibyte = 1024 * 1024
+const everyMs = 5_000
+const kibibytesPerMebibyte = 1024
 
 /**
  * What a process holds in memory over its life: the least of each minute, for heaps breathe and a leak does not. Caches fill and code is
@@ -17,7 +18,7 @@ export class MemoryWatch {
 
   constructor(pid: number) {
     this.#pid = pid
-    this.#timer = setInterval(() => this.#look(), everyMs)
+    this.#timer = setInterval(() => void this.#look(), everyMs)
   }
 
   /** of the process's life, as far as it was watched */
@@ -49,12 +50,11 @@ export class MemoryWatch {
     return this.#minutes.slice(Math.floor(this.#minutes.length / 2))
   }
 
-  #look(): void {
+  async #look(): Promise<void> {
     try {
-      const kibibytes = Number(execFileSync('ps', ['-o', 'rss=', '-p', String(this.#pid)], { encoding: 'utf8' }))
-      const mebibytes = (1024 * kibibytes) / mebibyte
+      const { stdout } = await promisify(execFile)('ps', ['-o', 'rss=', '-p', String(this.#pid)])
       const minute = Math.floor((performance.now() - this.#startedMs) / 60_000)
-      this.#minutes[minute] = Math.min(mebibytes, this.#minutes[minute] ?? Infinity)
+      this.#minutes[minute] = Math.min(Number(stdout) / kibibytesPerMebibyte, this.#minutes[minute] ?? Infinity)
     } catch {
       // It has ended.
       this.close()
