@@ -20,6 +20,7 @@ interface Size {
   readonly rows: number
   readonly rowsPerSecond: number
   readonly publications: number
+  readonly workers: number
 }
 
 const partitions = 4
@@ -35,15 +36,15 @@ export default faultCase<Size>({
   id: 'F11',
   title: 'models published in mid-stream, corrupt records and tombstones among them, compaction forced',
   nodes: 1,
-  full: { rows: 2_000_000, rowsPerSecond: 10_000, publications: 50 },
-  short: { rows: 20_000, rowsPerSecond: 5_000, publications: 2 },
-  async run(context, { rows, rowsPerSecond, publications }) {
+  full: { rows: 2_000_000, rowsPerSecond: 10_000, publications: 50, workers: 2 },
+  short: { rows: 20_000, rowsPerSecond: 5_000, publications: 2, workers: 1 },
+  async run(context, { rows, rowsPerSecond, publications, workers: count }) {
     const dataset = await context.dataset(partitions)
     await forceCompaction(context, dataset)
     const copies = new Copies(context, dataset)
     await copies.begin()
     const begin = async () => {
-      const workers = ['w0', 'w1'].map((instance) => context.worker(dataset, { instance }))
+      const workers = Array.from({ length: count }, (_, place) => context.worker(dataset, { instance: `w${place}` }))
       // A partition that moves comes to a member that may not have heard of the newest model yet: not while they are published.
       await Promise.all(workers.map((worker) => worker.committed()))
       return workers

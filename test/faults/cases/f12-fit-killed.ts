@@ -62,34 +62,50 @@ export default faultCase<Size>({
   full: { rows: 20_000, steps, rounds: 2, randomKills: 20 },
   short: { rows: 2_000, steps: steps.slice(-2, -1), rounds: 1, randomKills: 0 },
   async run(context, { rows, steps: chosen, rounds, randomKills }) {
-    const dataset = await context.dataset(partitions)
-    await dataset.write(rows)
     const { proxy } = context.cluster.nodes[0]
-    const models = new Published(context, dataset)
-    await models.begin()
-    let kills = 0
-    /** @param isSeen whether somebody looks before the next fit, which ends what the killed one has left open */
-    const settle = async (leaves: Step['leaves'], isSeen: boolean) => {
-      kills++
-      if (isSeen) await models.look(leaves)
-      await models.fitOn(isSeen ? 'old' : leaves)
+    const atSteps = async (models: Published) => {
+      for (let round = 0; round < rounds; round++)
+        for (const [place, { moment, leaves }] of chosen.entries()) {
+          if (!(await killAtFrame(proxy, models.start(true), moment)))
+            throw new Error(`A fit has no ${moment.direction} ${moment.api}`)
+          await models.settle(leaves, (place + round) % 2 === 0)
+        }
     }
-    for (let round = 0; round < rounds; round++)
-      for (const [place, { moment, leaves }] of chosen.entries()) {
-        if (!(await killAtFrame(proxy, models.start(), moment)))
-          throw new Error(`A fit has no ${moment.direction} ${moment.api}`)
-        await settle(leaves, (place + round) % 2 === 0)
+    const atAnyTime = async (models: Published) => {
+      for (let kill = 0; kill < randomKills; kill++) {
+        // Past the proxy, whose frames belong to the other fits.
+        const fit = models.start(false)
+        await sleep(fitMs * context.random())
+        fit.signal('SIGKILL')
+        await fit.ended
+        await models.settle('either', kill % 2 === 0)
       }
-    for (let kill = 0; kill < randomKills; kill++) {
-      const fit = models.start()
-      await sleep(fitMs * context.random())
-      fit.signal('SIGKILL')
-      await fit.ended
-      await settle('either', kill % 2 === 0)
     }
-    await models.demandAll()
-    await demandDone(context.vgm(['normalize', ...dataset.flags, '--until-end']))
-    return { faults: kills, recoveriesMs: [], audit: await context.finalAudit(dataset), notes: models.summary }
+    // Most of a fit's time is its start: two data sets are fitted side by side.
+    const done = await Promise.all(
+      (randomKills > 0 ? [atSteps, atAnyTime] : [atSteps]).map(async (kill) => {
+        const dataset = await context.dataset(partitions)
+        await dataset.write(rows)
+        const models = new Published(context, dataset)
+        await models.begin()
+        await kill(models)
+        await models.demandAll()
+        await demandDone(context.vgm(['normalize', ...dataset.flags, '--until-end']))
+        return { kills: models.kills, survivors: models.survivors, audit: await context.finalAudit(dataset) }
+      }),
+    )
+    const sum = (of: (each: (typeof done)[number]) => number) => done.reduce((total, each) => total + of(each), 0)
+    return {
+      faults: sum(({ kills }) => kills),
+      recoveriesMs: [],
+      // The audits have found nothing, or would have thrown: only what they have counted adds up.
+      audit: {
+        ...done[0].audit,
+        rows: sum(({ audit }) => audit.rows),
+        deadLetters: sum(({ audit }) => audit.deadLetters),
+      },
+      notes: `${sum(({ survivors }) => survivors)} of the killed fits had published`,
+    }
   },
 })
 
@@ -104,6 +120,7 @@ class Published {
   #version = 0
   /** of the fit that was started last */
   #flavour = 0
+  #kills = 0
   #survivors = 0
 
   constructor(context: FaultContext, dataset: FaultDataset) {
@@ -111,8 +128,13 @@ class Published {
     this.#dataset = dataset
   }
 
-  get summary(): string {
-    return `${this.#survivors} of the killed fits had published`
+  get kills(): number {
+    return this.#kills
+  }
+
+  /** killed fits that had published */
+  get survivors(): number {
+    return this.#survivors
   }
 
   async begin(): Promise<void> {
@@ -127,13 +149,24 @@ class Published {
   }
 
   /** Starts a fit that is going to be killed, of the flavour that the current model does not have. */
-  start(): VgmProcess {
+  start(isProxied: boolean): VgmProcess {
     this.#flavour = 1 - (this.#flavours.get(this.#version) as number)
-    return this.#fit(true)
+    return this.#fit(isProxied)
+  }
+
+  /**
+   * The fit that was started last has been killed: what it has left must be so, and the next fit be unhindered.
+   *
+   * @param isSeen whether somebody looks before the next fit, which ends what the killed one has left open
+   */
+  async settle(leaves: Step['leaves'], isSeen: boolean): Promise<void> {
+    this.#kills++
+    if (isSeen) await this.#look(leaves)
+    await this.#fitOn(isSeen ? 'old' : leaves)
   }
 
   /** Looks at the current model after a kill. */
-  async look(leaves: Step['leaves']): Promise<void> {
+  async #look(leaves: Step['leaves']): Promise<void> {
     const model = (await this.#models()).current as Model
     const isNew = model.version === this.#version + 1
     if (leaves !== 'either' && isNew !== (leaves === 'new'))
@@ -143,7 +176,7 @@ class Published {
   }
 
   /** Fits without a fault, after a kill whose outcome nobody has looked at, if it is not known. */
-  async fitOn(left: Step['leaves']): Promise<void> {
+  async #fitOn(left: Step['leaves']): Promise<void> {
     const { version } = JSON.parse((await demandDone(this.#fit(false))).out) as Pick<Model, 'version'>
     if (left === 'new' || (left === 'either' && version === this.#version + 2)) this.#survive()
     this.#count()
