@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
+import type { ClusterAddress } from '../config/cluster-address.ts'
 import { tableFormatOf } from '../files/file-format.ts'
 import { createLogger } from '../observe/logger.ts'
 import { silenceKafkajsWarning } from '../observe/node-warnings.ts'
@@ -35,9 +36,7 @@ export type Measurement =
   | { readonly kind: 'wireCopy' | 'normalize' | 'restore'; readonly topic: string; readonly output: string }
   | { readonly kind: 'fetch' | 'fitRaw'; readonly topic: string }
 
-export interface MeasurementRequest {
-  readonly brokers: readonly string[]
-  readonly registry: string
+export interface MeasurementRequest extends ClusterAddress {
   readonly dataset: string
   readonly modelsTopic: string
   readonly measurement: Measurement

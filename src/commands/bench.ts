@@ -4,24 +4,29 @@ import { cpus, tmpdir, totalmem } from 'node:os'
 import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
-import { parseBrokers } from '../config/cluster-address.ts'
+import { type ClusterFlags, clusterAddress } from '../config/cluster-address.ts'
 import { defaultModelsTopic, topicNames } from '../config/names.ts'
 import { PipelineError } from '../errors.ts'
 import { ClusterAdmin } from '../kafka/admin.ts'
 import { formatSpeed } from '../observe/progress.ts'
-import type { Measurement, MeasurementResult } from './bench-measurement.ts'
-import { type CommonFlags, parseCount, plainCommand, printResult, withCluster } from './command-context.ts'
+import type { Measurement, MeasurementRequest, MeasurementResult } from './bench-measurement.ts'
+import {
+  addSecurityOptions,
+  type ClusterCommandFlags,
+  parseCount,
+  plainCommand,
+  printResult,
+  withCluster,
+} from './command-context.ts'
 import { demoFile } from './demo-file.ts'
 import { fitDataset } from './fit.ts'
 import { withOwnCluster } from './own-cluster.ts'
 import { textTable } from './report-text.ts'
 import { sampleTopic } from './sample.ts'
 
-interface BenchFlags extends CommonFlags {
+interface BenchFlags extends ClusterCommandFlags {
   readonly rows: number
   readonly rounds: number
-  readonly brokers?: string
-  readonly registry?: string
 }
 
 /** A measurement failed. */
@@ -37,7 +42,8 @@ const dataset = 'bench'
 const fileSpec = 'price:double=lognormal(3,1)|decimals(2);age:int=normal(40,12);speed:double=mixture(0.7:5:1,0.3:20:4)'
 
 export function benchCommand(): Command {
-  return plainCommand('bench', "measure this machine's pipeline beside its ceiling", 'vgm bench --rows 1e7')
+  const command = plainCommand('bench', "measure this machine's pipeline beside its ceiling", 'vgm bench --rows 1e7')
+  return addSecurityOptions(command)
     .option('--rows <n>', 'of one double column, one message a row', parseCount, 10_000_000)
     .option('--rounds <n>', 'each figure is the median of so many, taken in turn', parseCount, 3)
     .option('--brokers <list>', 'measure this cluster instead of one of its own')
@@ -73,12 +79,14 @@ const labels: Partial<Record<Kind, string>> = {
 
 type Series = Record<Kind, MeasurementResult[]>
 
-async function bench({ rows, rounds, debug }: BenchFlags, address: { brokers: string; registry: string }) {
-  const brokers = parseBrokers(address.brokers)
-  const admin = new ClusterAdmin({ brokers, clientId: 'vgm-bench' }, (_, message) => debug && say(message))
+async function bench({ rows, rounds, debug }: BenchFlags, cluster: ClusterFlags) {
+  const address = await clusterAddress(cluster)
+  const { brokers, access } = address
+  const settings = { brokers, clientId: 'vgm-bench', ...access.kafka }
+  const admin = new ClusterAdmin(settings, (_, message) => debug && say(message))
   const series = Object.fromEntries(kinds.map((kind): [Kind, MeasurementResult[]] => [kind, []])) as Series
   const take = async (kind: Kind, measurement: Measurement) => {
-    const result = await measureInChild({ ...address, brokers, dataset, modelsTopic: defaultModelsTopic, measurement })
+    const result = await measureInChild({ ...address, dataset, modelsTopic: defaultModelsTopic, measurement })
     series[kind].push(result)
     say(`${kind.padEnd(15)} ${formatSpeed(result.rowsPerSecond).padStart(8)}`)
   }
@@ -87,7 +95,7 @@ async function bench({ rows, rounds, debug }: BenchFlags, address: { brokers: st
   const csv = join(folder, 'rows.csv')
   try {
     await take('generate', { kind: 'generate', topic: raw, spec, rows, batchRows, partitions })
-    await publishModel(address)
+    await publishModel(cluster)
     for (let round = 1; round <= rounds; round++) {
       say(`round ${round} of ${rounds}`)
       const topics = {
@@ -162,9 +170,9 @@ function report(rows: number, series: Series) {
   return { result, text }
 }
 
-async function publishModel({ brokers, registry }: { brokers: string; registry: string }): Promise<void> {
+async function publishModel(cluster: ClusterFlags): Promise<void> {
   const { raw, sample } = topicNames(dataset)
-  await withCluster({ brokers, registry, logLevel: 'warn' }, async (cluster) => {
+  await withCluster({ ...cluster, logLevel: 'warn' }, async (cluster) => {
     await sampleTopic(
       cluster,
       { dataset, rawTopic: raw, sampleTopic: sample, size: { rows: 100_000 }, seed: 0, partitions: 1, append: true },
@@ -188,7 +196,7 @@ async function publishModel({ brokers, registry }: { brokers: string; registry: 
   })
 }
 
-function measureInChild(request: unknown): Promise<MeasurementResult> {
+function measureInChild(request: MeasurementRequest): Promise<MeasurementResult> {
   // In a checkout this module is TypeScript, in the package JavaScript; so is its neighbour.
   const extension = extname(fileURLToPath(import.meta.url))
   const child = fork(new URL(`./bench-measurement${extension}`, import.meta.url), {
@@ -202,7 +210,7 @@ function measureInChild(request: unknown): Promise<MeasurementResult> {
     child.once('exit', (code) =>
       reject(new MeasurementError(`A measurement ended with code ${code}`, { fix: 'See the lines above' })),
     )
-    child.send(request as object)
+    child.send(request)
   })
 }
 

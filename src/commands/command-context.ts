@@ -1,6 +1,8 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { type ClusterAddress, clusterAddress } from '../config/cluster-address.ts'
+import type { ClusterAccess } from '../config/cluster-access.ts'
+import { type ClusterAddress, type ClusterFlags, clusterAddress } from '../config/cluster-address.ts'
 import { defaultModelsTopic } from '../config/names.ts'
+import { securityOptions } from '../config/security-options.ts'
 import { UsageError } from '../errors.ts'
 import { ClusterAdmin } from '../kafka/admin.ts'
 import type { ConnectionSettings } from '../kafka/connection-settings.ts'
@@ -19,10 +21,7 @@ export interface CommonFlags {
 }
 
 /** Flags of the commands that talk to a cluster. */
-export interface ClusterCommandFlags extends CommonFlags {
-  readonly brokers?: string
-  readonly registry?: string
-}
+export interface ClusterCommandFlags extends CommonFlags, ClusterFlags {}
 
 /** Flags of the commands that work on one data set. */
 export interface DatasetFlags extends ClusterCommandFlags {
@@ -34,6 +33,8 @@ export interface DatasetFlags extends ClusterCommandFlags {
 export interface OpenCluster {
   readonly settings: ConnectionSettings
   readonly registryUrl: string
+  /** as in the settings, for threads that open the cluster themselves; none if it is open to all */
+  readonly access?: ClusterAccess
   readonly rows: RowClient
   readonly admin: ClusterAdmin
   readonly registry: SchemaRegistry
@@ -59,9 +60,23 @@ export function plainCommand(name: string, description: string, example: string)
 
 /** A command that talks to a cluster. */
 export function clusterCommand(name: string, description: string, example: string): Command {
-  return plainCommand(name, description, example)
-    .addOption(new Option('--brokers <list>', 'Kafka brokers, host:port with commas between').env('KAFKA_BROKERS'))
-    .addOption(new Option('--registry <url>', 'schema registry').env('SCHEMA_REGISTRY_URL'))
+  return addSecurityOptions(
+    plainCommand(name, description, example)
+      .addOption(new Option('--brokers <list>', 'Kafka brokers, host:port with commas between').env('KAFKA_BROKERS'))
+      .addOption(new Option('--registry <url>', 'schema registry').env('SCHEMA_REGISTRY_URL')),
+  )
+}
+
+/** The flags of config/security-options.ts. So many would bury the others in the help: docs/security.md has them. */
+export function addSecurityOptions(command: Command): Command {
+  for (const { flags, variable, description, choices } of securityOptions) {
+    const option = new Option(flags, description).env(variable).hideHelp()
+    command.addOption(choices === undefined ? option : option.choices(choices))
+  }
+  return command.addHelpText(
+    'after',
+    '\nA cluster with TLS or logins: --security-protocol and more, see docs/security.md',
+  )
 }
 
 /** A command that works on one data set. */
@@ -86,20 +101,20 @@ export async function withCluster<T>(
 
 /** The same for a cluster whose address is known, in a thread or process whose end somebody else decides. */
 export async function withClusterAt<T>(
-  { brokers, registry: url }: ClusterAddress,
+  { brokers, registry: url, access }: ClusterAddress,
   log: Logger,
   signal: AbortSignal,
   work: (cluster: OpenCluster) => Promise<T>,
 ): Promise<T> {
-  const settings: ConnectionSettings = { brokers, clientId }
+  const settings: ConnectionSettings = { brokers, clientId, ...access.kafka }
   const admin = new ClusterAdmin(settings, controlLog(log))
   const onReachable = (reachable: boolean) =>
     log.warn({ registry: url }, `the schema registry ${reachable ? 'answers again' : 'does not answer; waiting'}`)
-  const registry = new SchemaRegistry({ url }, { onReachable })
+  const registry = new SchemaRegistry({ url, ...access.registry }, { onReachable })
   const rows = new RowClient(settings, (stalls) => reportStalls(log, stalls))
   try {
     await admin.connect()
-    return await work({ settings, registryUrl: url, admin, log, rows, registry, signal })
+    return await work({ settings, registryUrl: url, access, admin, log, rows, registry, signal })
   } finally {
     await admin.close()
   }

@@ -1,10 +1,18 @@
 import { basename, dirname, extname, join } from 'node:path'
 import type { Command } from 'commander'
+import type { ClusterFlags } from '../config/cluster-address.ts'
 import { defaultModelsTopic, groupName, topicNames } from '../config/names.ts'
 import { exitCodes } from '../errors.ts'
 import type { Model } from '../model/model.ts'
 import { createProgress, formatSpeed } from '../observe/progress.ts'
-import { type CommonFlags, type OpenCluster, plainCommand, printResult, withCluster } from './command-context.ts'
+import {
+  addSecurityOptions,
+  type ClusterCommandFlags,
+  type OpenCluster,
+  plainCommand,
+  printResult,
+  withCluster,
+} from './command-context.ts'
 import { demoFile } from './demo-file.ts'
 import { exportTopic } from './export.ts'
 import { fitDataset, modelSummary } from './fit.ts'
@@ -18,10 +26,8 @@ import { defaultPartitions, topicEnds } from './row-topics.ts'
 import { sampleTopic } from './sample.ts'
 import { mismatches, verifyDataset } from './verify.ts'
 
-interface DemoFlags extends CommonFlags {
+interface DemoFlags extends ClusterCommandFlags {
   readonly keep?: boolean
-  readonly brokers?: string
-  readonly registry?: string
 }
 
 const sampledRows = 200_000
@@ -41,17 +47,19 @@ interface DemoResult {
 }
 
 export function demoCommand(): Command {
-  return plainCommand('demo', 'the whole flow on real data, on a cluster of its own', 'vgm demo trips.parquet')
+  const command = plainCommand('demo', 'the whole flow on real data, on a cluster of its own', 'vgm demo trips.parquet')
+  return addSecurityOptions(command)
     .argument('[file]', 'your own CSV or Parquet file; 3 million flights unless given')
     .option('--keep', 'leave the cluster running, to look around')
     .option('--brokers <list>', 'use this cluster instead of one of its own')
     .option('--registry <url>', 'its schema registry')
     .action(async (file: string | undefined, flags: DemoFlags) => {
       if (file !== undefined) await checkFile(file)
-      await withOwnCluster(flags, ({ brokers, registry }) =>
-        withCluster({ ...flags, brokers, registry }, async (cluster) => {
+      const { debug = false, logLevel } = flags
+      await withOwnCluster(flags, (address) =>
+        withCluster({ ...address, debug, logLevel }, async (cluster) => {
           const demo = await runDemo(cluster, file, flags.json !== true)
-          printResult(flags, demo.result, demoText(demo, flags.keep === true, { brokers, registry }))
+          printResult(flags, demo.result, demoText(demo, flags.keep === true, address))
           if (demo.result.mismatches > 0) process.exitCode = exitCodes.failed
         }),
       )
@@ -192,7 +200,7 @@ async function runDemo(cluster: OpenCluster, ownFile: string | undefined, isTalk
 function demoText(
   { result, model, dataset, file, exported }: Demo,
   keep: boolean,
-  { brokers, registry }: { brokers: string; registry: string },
+  { brokers, registry }: ClusterFlags,
 ): string {
   const { rows, normalized, restored, deadLetters, mismatches: wrong, seconds } = result
   const count = (n: number) => n.toLocaleString('en')

@@ -9,13 +9,13 @@ import type { MemberAnswer, MemberFailure, MemberRequest } from './member-thread
 // This module is the main program of a member's thread.
 
 silenceKafkajsWarning()
-const { brokers, registry, logLevel, task } = workerData as MemberRequest<MemberStage>
+const { logLevel, task, ...address } = workerData as MemberRequest<MemberStage>
 const say = (answer: MemberAnswer<MemberStage>) => parentPort?.postMessage(answer)
 const stop = new AbortController()
 parentPort?.once('message', () => stop.abort())
 
 try {
-  await withClusterAt({ brokers, registry }, createLogger(logLevel as LogLevel), stop.signal, async (cluster) => {
+  await withClusterAt(address, createLogger(logLevel as LogLevel), stop.signal, async (cluster) => {
     const result = await runMember(cluster, task, (progress) => say({ kind: 'progress', progress }))
     say({ kind: 'done', result })
   })

@@ -1,14 +1,14 @@
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
+import { noAccess } from '../config/cluster-access.ts'
+import type { ClusterAddress } from '../config/cluster-address.ts'
 import { type ExitCode, PipelineError } from '../errors.ts'
 import type { OpenCluster } from './command-context.ts'
 import type { MemberProgress, MemberResult, MemberStage, MemberTask } from './member-task.ts'
 
-/** What a thread is started with. */
-export interface MemberRequest<S extends MemberStage> {
-  readonly brokers: readonly string[]
-  readonly registry: string
+/** What a thread is started with; it goes there as a message, secrets included. */
+export interface MemberRequest<S extends MemberStage> extends ClusterAddress {
   readonly logLevel: string
   readonly task: MemberTask<S>
 }
@@ -66,14 +66,20 @@ export async function runThreads<S extends MemberStage>(
 }
 
 function runThread<S extends MemberStage>(
-  { settings, registryUrl, log }: OpenCluster,
+  { settings, registryUrl, access = noAccess, log }: OpenCluster,
   task: MemberTask<S>,
   signal: AbortSignal,
   onProgress: (progress: MemberProgress<S>) => void,
 ): Promise<MemberResult<S>> {
   // In a checkout this module is TypeScript, in the package JavaScript; so is its neighbour.
   const extension = extname(fileURLToPath(import.meta.url))
-  const request: MemberRequest<S> = { brokers: settings.brokers, registry: registryUrl, logLevel: log.level, task }
+  const request: MemberRequest<S> = {
+    brokers: settings.brokers,
+    registry: registryUrl,
+    access,
+    logLevel: log.level,
+    task,
+  }
   const thread = new Worker(new URL(`./member-thread${extension}`, import.meta.url), { workerData: request })
   const onAbort = () => thread.postMessage('stop')
   signal.addEventListener('abort', onAbort, { once: true })

@@ -1,10 +1,10 @@
 import type { Cluster } from '../cluster/cluster.ts'
+import { securityFlagsOf } from '../config/cluster-access.ts'
+import type { ClusterFlags } from '../config/cluster-address.ts'
 import { InterruptedError, UsageError } from '../errors.ts'
 
 /** Where a command works that brings a cluster of its own. */
-export interface OwnClusterFlags {
-  readonly brokers?: string
-  readonly registry?: string
+export interface OwnClusterFlags extends ClusterFlags {
   /** leave the cluster running */
   readonly keep?: boolean
 }
@@ -14,10 +14,10 @@ export interface OwnClusterFlags {
  * happen to stand in the environment.
  */
 export async function withOwnCluster<T>(
-  { brokers, registry, keep = false }: OwnClusterFlags,
-  work: (cluster: Pick<Cluster, 'brokers' | 'registry' | 'kind'>) => Promise<T>,
+  { brokers, registry, keep = false, ...flags }: OwnClusterFlags,
+  work: (cluster: ClusterFlags & Pick<Cluster, 'brokers' | 'registry'>) => Promise<T>,
 ): Promise<T> {
-  if (brokers !== undefined && registry !== undefined) return work({ brokers, registry, kind: 'external' })
+  if (brokers !== undefined && registry !== undefined) return work({ ...securityFlagsOf(flags), brokers, registry })
   if (brokers !== undefined || registry !== undefined)
     throw new UsageError('A cluster is brokers and a registry', 'Give both --brokers and --registry, or neither')
   const { startCluster } = await import('../cluster/start-cluster.ts')
@@ -28,7 +28,8 @@ export async function withOwnCluster<T>(
     log: (line) => process.stderr.write(`${line}\n`),
   })
   try {
-    return await work(cluster)
+    // What the environment says of logins is meant for other brokers.
+    return await work({ brokers: cluster.brokers, registry: cluster.registry })
   } catch (error) {
     if (error instanceof InterruptedError && !keep)
       throw new InterruptedError('Start it again: its cluster and what it held are gone')

@@ -1,14 +1,17 @@
 import { findLocalCluster } from '../cluster/local-cluster.ts'
 import { UsageError } from '../errors.ts'
+import { type ClusterAccess, clusterAccess, namedSecurityFlags, noAccess } from './cluster-access.ts'
+import type { SecurityFlags } from './security-options.ts'
 
-/** Where the brokers and the registry are. */
+/** Where the brokers and the registry are, and how to get in. */
 export interface ClusterAddress {
   readonly brokers: readonly string[]
   readonly registry: string
+  readonly access: ClusterAccess
 }
 
 /** What flags and environment say about it. */
-export interface ClusterFlags {
+export interface ClusterFlags extends SecurityFlags {
   readonly brokers?: string | undefined
   readonly registry?: string | undefined
 }
@@ -20,13 +23,21 @@ const brokerPattern = /^[^\s,:]+:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$/
  *
  * @throws UsageError if there is neither, or if an address is malformed
  */
-export async function clusterAddress({ brokers, registry }: ClusterFlags): Promise<ClusterAddress> {
-  if (brokers !== undefined && registry !== undefined)
-    return { brokers: parseBrokers(brokers), registry: parseRegistry(registry) }
+export async function clusterAddress({ brokers, registry, ...flags }: ClusterFlags): Promise<ClusterAddress> {
+  if (brokers !== undefined && registry !== undefined) {
+    const url = parseRegistry(registry)
+    return { brokers: parseBrokers(brokers), registry: url, access: clusterAccess(flags, url) }
+  }
   if (brokers !== undefined || registry !== undefined)
     throw new UsageError(
       `Only ${brokers === undefined ? 'the registry' : 'the brokers'} of the cluster are named`,
       'Give both --brokers (KAFKA_BROKERS) and --registry (SCHEMA_REGISTRY_URL), or neither to use the one of "vgm up"',
+    )
+  const [flag] = namedSecurityFlags(flags)
+  if (flag !== undefined)
+    throw new UsageError(
+      `${flag} is for a cluster that is named, and none is`,
+      'Name it with --brokers (KAFKA_BROKERS) and --registry (SCHEMA_REGISTRY_URL); the one of "vgm up" is open',
     )
   const local = await findLocalCluster()
   if (local === undefined)
@@ -34,7 +45,7 @@ export async function clusterAddress({ brokers, registry }: ClusterFlags): Promi
       'There is no cluster to work with',
       'Start one with "vgm up", or name one with --brokers (KAFKA_BROKERS) and --registry (SCHEMA_REGISTRY_URL)',
     )
-  return { brokers: parseBrokers(local.brokers), registry: local.registry }
+  return { brokers: parseBrokers(local.brokers), registry: local.registry, access: noAccess }
 }
 
 export function parseBrokers(text: string): string[] {
@@ -46,6 +57,17 @@ export function parseBrokers(text: string): string[] {
 }
 
 function parseRegistry(text: string): string {
-  if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return text.replace(/\/+$/, '')
-  throw new UsageError(`"${text}" is not a registry's address`, 'Write its URL, as http://localhost:8081')
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined || !/^https?:$/.test(url.protocol))
+    // What stands before an @ may be a password.
+    throw new UsageError(
+      `"${text.replace(/^.*@/s, '...@')}" is not a registry's address`,
+      'Write its URL, as http://localhost:8081',
+    )
+  if (url.username !== '' || url.password !== '')
+    throw new UsageError(
+      `The registry's address has a login in it, and addresses stand in logs and command lines`,
+      'Use --registry-username, and --registry-password-file or SCHEMA_REGISTRY_PASSWORD',
+    )
+  return text.replace(/\/+$/, '')
 }

@@ -7,6 +7,7 @@ import { BrokerConnections, earliest, latest } from './broker-connections.ts'
 import { BrokerError, ConnectionLostError } from './broker-errors.ts'
 import type { ConnectionSettings } from './connection-settings.ts'
 import { BrokerUnreachableError, type ControlLog, createControlClient, toControlError } from './control-client.ts'
+import { noTlsError, wantedNoTls } from './login-errors.ts'
 import { within } from './time-limit.ts'
 
 /** First and end offset of a partition; markers and open transactions count. */
@@ -356,8 +357,10 @@ export class ClusterAdmin {
     try {
       return [await this.#offsets.answeringBroker()]
     } catch (error) {
-      if (error instanceof ConnectionLostError && error.cause instanceof TimeoutError) throw this.#unreachable()
-      // kafkajs tries again, and knows more about logins that are refused.
+      // Refused for a reason that lasts.
+      if (!(error instanceof ConnectionLostError)) throw error
+      if (error.cause instanceof TimeoutError) throw this.#unreachable()
+      if (wantedNoTls(error)) throw noTlsError(this.#settings.brokers.join(', '), error)
       return this.#settings.brokers
     }
   }

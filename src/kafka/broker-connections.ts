@@ -1,6 +1,7 @@
+import { isIP } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
-  Connection,
+  type Connection,
   type ConnectionOptions,
   findCoordinatorV4,
   listOffsetsV7,
@@ -10,9 +11,18 @@ import {
 } from '@platformatic/kafka'
 import type { PartitionOffset, TopicPartition } from '../stages/ports.ts'
 import { type BackOff, backOffMs } from './back-off.ts'
+import { BrokerConnection } from './broker-connection.ts'
 import type { BrokerRequest } from './broker-error-table.ts'
-import { BrokerError, ConnectionLostError, isTopicUnknown, toBrokerError } from './broker-errors.ts'
+import {
+  BrokerError,
+  ConnectionLostError,
+  isTopicUnknown,
+  toBrokerError,
+  UnreadableAnswerError,
+} from './broker-errors.ts'
 import type { ConnectionSettings } from './connection-settings.ts'
+import { accessError } from './login-errors.ts'
+import { rowClientLogin } from './sasl-login.ts'
 import { within } from './time-limit.ts'
 
 /** Coordinator kinds of FindCoordinator. */
@@ -253,11 +263,15 @@ export class BrokerConnections {
     const open = this.#open.get(connection)
     if (open !== undefined) open.asked++
     try {
+      if (connection instanceof BrokerConnection && connection.login !== undefined) await connection.login
       return await send(connection)
     } catch (cause) {
       const error = toBrokerError(cause, what, request)
-      if (error instanceof ConnectionLostError) this.#lost(connection)
-      throw error
+      if (error instanceof UnreadableAnswerError) throw accessError(open?.broker ?? what, cause) ?? error
+      if (!(error instanceof ConnectionLostError)) throw error
+      this.#lost(connection)
+      // With TLS 1.3 a server says after the handshake what it thinks of our certificate.
+      throw accessError(open?.broker ?? what, (connection as BrokerConnection).failure) ?? error
     } finally {
       if (open !== undefined) open.asked--
     }
@@ -371,9 +385,10 @@ export class BrokerConnections {
       requestTimeout: this.#limits.requestTimeoutMs[purpose],
       maxInflights,
     }
-    if (tls !== undefined) Object.assign(options, { tls, tlsServerName: true })
-    if (sasl !== undefined) options.sasl = { ...sasl }
-    const connection = new Connection(clientId, options)
+    // An address cannot be a server name (RFC 6066); the certificate is compared with it all the same.
+    if (tls !== undefined) Object.assign(options, { tls: { ...tls }, ...(isIP(host) === 0 && { tlsServerName: host }) })
+    if (sasl !== undefined) options.sasl = rowClientLogin(sasl)
+    const connection = new BrokerConnection(clientId, options)
     const gone = () => {
       this.#open.delete(connection)
       onGone()
@@ -385,7 +400,7 @@ export class BrokerConnections {
       await connection.connect(host, port)
     } catch (cause) {
       gone()
-      throw new ConnectionLostError(`Connecting to ${host}:${port}`, cause)
+      throw accessError(`${host}:${port}`, cause) ?? new ConnectionLostError(`Connecting to ${host}:${port}`, cause)
     }
     return connection
   }

@@ -4,6 +4,9 @@ import { decompress } from '../batch/compression.ts'
 import { PipelineError } from '../errors.ts'
 import { BrokerError } from './broker-errors.ts'
 import type { ConnectionSettings } from './connection-settings.ts'
+import { type ErrorFields, errorCauses } from './error-causes.ts'
+import { accessError } from './login-errors.ts'
+import { controlClientLogin } from './sasl-login.ts'
 
 /** Takes what kafkajs says at level `warn` and above; `context` is what it says beside the message. */
 export type ControlLog = (level: 'warn' | 'error', message: string, context: Readonly<Record<string, unknown>>) => void
@@ -13,19 +16,8 @@ export class BrokerUnreachableError extends PipelineError {
   readonly code = 'VGM_BROKER_UNREACHABLE'
   constructor(brokers: readonly string[], cause: unknown) {
     super(`No Kafka broker answers at ${brokers.join(', ')}`, {
-      fix: 'Start a cluster with "vgm up", or name a running one with --brokers (KAFKA_BROKERS)',
+      fix: 'Start a cluster with "vgm up", or name a running one with --brokers (KAFKA_BROKERS); one that wants TLS or a login needs --security-protocol',
       retriable: true,
-      cause,
-    })
-  }
-}
-
-/** The brokers answer, but do not let us in. */
-export class BrokerLoginError extends PipelineError {
-  readonly code = 'VGM_BROKER_LOGIN'
-  constructor(brokers: readonly string[], cause: Error) {
-    super(`The brokers at ${brokers.join(', ')} refuse the login: ${cause.message}`, {
-      fix: 'Check the SASL mechanism, user name and password, and whether the listener wants TLS',
       cause,
     })
   }
@@ -37,7 +29,7 @@ export class ControlRequestError extends PipelineError {
   constructor(what: string, cause: Error) {
     super(`${what} failed: ${cause.message}`, {
       fix: 'Start again with --debug for the whole story',
-      retriable: (cause as KafkaJsError).retriable === true,
+      retriable: (cause as ErrorFields).retriable === true,
       cause,
     })
   }
@@ -86,30 +78,20 @@ export function createControlClient(settings: ConnectionSettings, log: ControlLo
         log(level === kafkajs.logLevel.ERROR ? 'error' : 'warn', message, context)
       },
   }
-  if (settings.tls !== undefined) config.ssl = settings.tls
-  if (settings.sasl !== undefined) config.sasl = saslOptions(settings.sasl)
+  if (settings.tls !== undefined) config.ssl = { ...settings.tls }
+  if (settings.sasl !== undefined) config.sasl = controlClientLogin(settings.sasl)
   return new kafkajs.Kafka(config)
 }
 
 /** Turns what kafkajs was rejected with into an error of ours; `what` says what was being done. */
 export function toControlError(error: unknown, what: string, brokers: readonly string[]): PipelineError {
-  if (error instanceof PipelineError) return error
-  const chain = causes(error)
+  const refused = accessError(`The cluster at ${brokers.join(', ')}`, error)
+  if (refused !== undefined) return refused
+  const chain = errorCauses(error)
   const answered = chain.find((cause) => typeof cause.type === 'string' && typeof cause.code === 'number')
-  if (chain.some(({ name }) => name === 'KafkaJSSASLAuthenticationError')) {
-    return new BrokerLoginError(brokers, chain[chain.length - 1])
-  }
   if (answered !== undefined) return new BrokerError(answered.code as number, what)
   if (chain.some(({ name }) => unreachableNames.has(name))) return new BrokerUnreachableError(brokers, error)
   return new ControlRequestError(what, chain[0] ?? new Error(String(error)))
-}
-
-interface KafkaJsError extends Error {
-  /** Kafka's name of an error code */
-  readonly type?: string
-  /** Kafka's error code; of a connection error the operating system's */
-  readonly code?: number | string
-  readonly retriable?: boolean
 }
 
 const unreachableNames: ReadonlySet<string> = new Set([
@@ -119,27 +101,3 @@ const unreachableNames: ReadonlySet<string> = new Set([
   'KafkaJSNoBrokerAvailableError',
   'KafkaJSRequestTimeoutError',
 ])
-
-/** The error, its causes, and the errors that it sums up. */
-function causes(error: unknown): KafkaJsError[] {
-  const found: KafkaJsError[] = []
-  const waiting: unknown[] = [error]
-  while (waiting.length > 0) {
-    const next = waiting.shift()
-    if (!(next instanceof Error) || found.includes(next)) continue
-    found.push(next)
-    waiting.push(next.cause, ...('errors' in next && Array.isArray(next.errors) ? next.errors : []))
-  }
-  return found
-}
-
-function saslOptions({ mechanism, username, password }: NonNullable<ConnectionSettings['sasl']>) {
-  switch (mechanism) {
-    case 'PLAIN':
-      return { mechanism: 'plain' as const, username, password }
-    case 'SCRAM-SHA-256':
-      return { mechanism: 'scram-sha-256' as const, username, password }
-    case 'SCRAM-SHA-512':
-      return { mechanism: 'scram-sha-512' as const, username, password }
-  }
-}

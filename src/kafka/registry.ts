@@ -2,14 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { COMPATIBILITY, SchemaRegistry as ConfluentRegistry, SchemaType } from '@kafkajs/confluent-schema-registry'
 import { exitCodes, PipelineError } from '../errors.ts'
 import { type BackOff, backOffMs } from './back-off.ts'
+import type { RegistrySettings } from './connection-settings.ts'
+import { registryTlsFlags, tlsError } from './login-errors.ts'
+import { type HttpAnswer, RegistryHttp } from './registry-http.ts'
 import { within } from './time-limit.ts'
-
-/** How to reach a registry. */
-export interface RegistrySettings {
-  /** whole base of the Confluent-compatible API, as http://127.0.0.1:8080/apis/ccompat/v7 */
-  readonly url: string
-  readonly auth?: { readonly username: string; readonly password: string }
-}
 
 export interface RegistryOptions {
   /** how long a registry that does not answer is waited for, default 12,000 ms */
@@ -56,6 +52,8 @@ export class RegistryRefusedError extends PipelineError {
   }
 }
 
+const accepted = 'application/vnd.schemaregistry.v1+json, application/json'
+const loginFix = 'Check --registry-username and its password, or the token, and the rights of that user on the registry'
 const attemptTimeoutMs = 5_000
 /** A schema is written, not only looked up. */
 const registerTimeoutMs = 10_000
@@ -75,13 +73,14 @@ const notFoundCodes: ReadonlySet<number> = new Set([40401, 40402, 40403, 40408])
  * patience lasts: only an answer makes a schema unknown.
  *
  * Registration is @kafkajs/confluent-schema-registry's. It does not give out a schema's text by id, tells no connection error
- * from a refusal (both are status 400), and wants the compatibility of a subject to be known: hence fetch for the rest. API:
+ * from a refusal (both are status 400), and wants the compatibility of a subject to be known: hence HTTP of our own for the rest. API:
  * https://docs.confluent.io/platform/current/schema-registry/develop/api.html
  */
 export class SchemaRegistry {
   readonly #settings: RegistrySettings
   readonly #options: RegistryOptions
   readonly #client: ConfluentRegistry
+  readonly #http: RegistryHttp
   readonly #schemas = new Map<number, Promise<string | undefined>>()
   readonly #ids = new Map<string, Promise<number>>()
   #isReachable = true
@@ -89,8 +88,13 @@ export class SchemaRegistry {
   constructor(settings: RegistrySettings, options: RegistryOptions = {}) {
     this.#settings = { ...settings, url: settings.url.replace(/\/+$/, '') }
     this.#options = options
-    const { url, auth } = this.#settings
-    this.#client = new ConfluentRegistry({ host: url, retry: { retries: 0 }, ...(auth !== undefined && { auth }) })
+    this.#http = new RegistryHttp(this.#settings)
+    this.#client = new ConfluentRegistry({
+      host: this.#settings.url,
+      retry: { retries: 0 },
+      agent: this.#http.agent,
+      middlewares: [authorized(this.#http)],
+    })
   }
 
   /**
@@ -189,7 +193,9 @@ export class SchemaRegistry {
         const fix =
           status === 409
             ? `Set the compatibility of subject ${subject} to NONE, or name another topic`
-            : 'Check the rights on the registry, and its log'
+            : status === 401 || status === 403
+              ? loginFix
+              : 'Check the rights on the registry, and its log'
         throw new RegistryRefusedError(`Registering a schema of ${subject}`, status, message, fix)
       }
     }
@@ -221,35 +227,28 @@ export class SchemaRegistry {
   }
 
   async #attempt(what: string, path: string, leftMs: number): Promise<unknown> {
-    const { url, auth } = this.#settings
-    const headers: Record<string, string> = { accept: 'application/vnd.schemaregistry.v1+json, application/json' }
-    if (auth !== undefined) {
-      headers.authorization = `Basic ${Buffer.from(`${auth.username}:${auth.password}`).toString('base64')}`
-    }
-    let response: Response
-    let text: string
+    const { url } = this.#settings
+    const timeoutMs = Math.max(1, Math.min(attemptTimeoutMs, Math.ceil(leftMs)))
+    let answered: HttpAnswer
     try {
-      response = await fetch(url + path, {
-        headers,
-        signal: AbortSignal.timeout(Math.max(1, Math.min(attemptTimeoutMs, Math.ceil(leftMs)))),
-      })
-      text = await response.text()
+      answered = await this.#http.get(path, accepted, timeoutMs)
     } catch (cause) {
-      throw new RegistryUnreachableError(url, reason(cause), cause)
+      throw this.#notReached(cause)
     }
-    const { status } = response
+    const { status, text } = answered
     const answer = json(text)
     if (status === 404 && notFoundCodes.has(errorCode(answer))) return undefined
-    if (response.ok && answer !== undefined) return answer
+    if (status >= 200 && status < 300 && answer !== undefined) return answer
     if (status === 401 || status === 403) {
-      throw new RegistryRefusedError(
-        what,
-        status,
-        text.slice(0, 200),
-        'Check the user name and password of the registry',
-      )
+      throw new RegistryRefusedError(what, status, text.slice(0, 200), loginFix)
     }
     throw new RegistryUnreachableError(url, `status ${status} to ${path}`)
+  }
+
+  #notReached(cause: unknown): PipelineError {
+    if (cause instanceof PipelineError) return cause
+    const { url } = this.#settings
+    return tlsError(url, cause, registryTlsFlags) ?? new RegistryUnreachableError(url, reason(cause), cause)
   }
 
   #reached(reachable: boolean): void {
@@ -284,8 +283,21 @@ function errorCode(answer: unknown): number {
   return (answer as { error_code?: number } | null | undefined)?.error_code ?? 0
 }
 
-/** fetch says "fetch failed" and hides the reason in the cause. */
 function reason(error: unknown): string {
-  const { cause, message } = error as Error & { cause?: Error & { code?: string } }
-  return cause?.code ?? cause?.message ?? message
+  const { cause, code, message, name } = error as NodeJS.ErrnoException & { cause?: Error }
+  // What the signal of a time-out was fired with is in the cause.
+  if (name === 'AbortError') return cause?.message ?? message
+  return code ?? message
+}
+
+type Middleware = NonNullable<ConstructorParameters<typeof ConfluentRegistry>[0]['middlewares']>[number]
+
+/** Names us in each request of the client's. */
+function authorized(http: RegistryHttp): Middleware {
+  return () => ({
+    async prepareRequest(next) {
+      const [request, authorization] = [await next(), await http.authorization()]
+      return authorization === undefined ? request : request.enhance({ headers: { authorization } })
+    },
+  })
 }

@@ -1,0 +1,78 @@
+/**
+ * What reaches a secured cluster: flags, each with its environment variable. No flag holds a secret, for everybody on the machine can
+ * read command lines; a secret comes from a file that a flag names, or from a variable of `secretVariables`.
+ */
+export interface SecurityOption {
+  /** as Commander takes it */
+  readonly flags: string
+  readonly variable: string
+  readonly description: string
+  readonly choices?: readonly string[]
+}
+
+export const securityProtocols = ['PLAINTEXT', 'SSL', 'SASL_PLAINTEXT', 'SASL_SSL'] as const
+export type SecurityProtocol = (typeof securityProtocols)[number]
+
+export const saslMechanisms = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512', 'OAUTHBEARER'] as const
+export type SaslMechanism = (typeof saslMechanisms)[number]
+
+const option = (flags: string, variable: string, description: string, choices?: readonly string[]): SecurityOption => ({
+  flags,
+  variable,
+  description,
+  ...(choices !== undefined && { choices }),
+})
+
+export const securityOptions: readonly SecurityOption[] = [
+  option('--security-protocol <protocol>', 'KAFKA_SECURITY_PROTOCOL', "the brokers' listener", securityProtocols),
+  option('--tls-ca <file>', 'KAFKA_TLS_CA', 'PEM: who vouches for the brokers'),
+  option('--tls-cert <file>', 'KAFKA_TLS_CERT', 'PEM: our certificate'),
+  option('--tls-key <file>', 'KAFKA_TLS_KEY', 'PEM: its private key'),
+  option('--tls-passphrase-file <file>', 'KAFKA_TLS_PASSPHRASE_FILE', "that key's passphrase"),
+  option('--sasl-mechanism <mechanism>', 'KAFKA_SASL_MECHANISM', 'how to log in', saslMechanisms),
+  option('--sasl-username <name>', 'KAFKA_SASL_USERNAME', 'user, or OAuth client'),
+  option('--sasl-password-file <file>', 'KAFKA_SASL_PASSWORD_FILE', 'its password or secret'),
+  option('--sasl-token-file <file>', 'KAFKA_SASL_TOKEN_FILE', 'bearer token; read at each login'),
+  option('--sasl-token-endpoint <url>', 'KAFKA_SASL_TOKEN_ENDPOINT', 'OAuth 2: where tokens come from'),
+  option('--sasl-scope <scope>', 'KAFKA_SASL_SCOPE', 'of these tokens'),
+  option('--registry-username <name>', 'SCHEMA_REGISTRY_USERNAME', 'user of the registry'),
+  option('--registry-password-file <file>', 'SCHEMA_REGISTRY_PASSWORD_FILE', 'its password'),
+  option('--registry-token-file <file>', 'SCHEMA_REGISTRY_TOKEN_FILE', 'bearer token; read each time'),
+  option('--registry-tls-ca <file>', 'SCHEMA_REGISTRY_TLS_CA', 'PEM: who vouches for the registry'),
+  option('--registry-tls-cert <file>', 'SCHEMA_REGISTRY_TLS_CERT', 'PEM: our certificate there'),
+  option('--registry-tls-key <file>', 'SCHEMA_REGISTRY_TLS_KEY', 'PEM: its private key'),
+  option('--registry-tls-passphrase-file <file>', 'SCHEMA_REGISTRY_TLS_PASSPHRASE_FILE', "that key's passphrase"),
+]
+
+/** Variables that hold a secret itself. Nothing may print their values: not logs, errors, `--json` or `vgm config show`. */
+export const secretVariables = [
+  'KAFKA_TLS_PASSPHRASE',
+  'KAFKA_SASL_PASSWORD',
+  'KAFKA_SASL_TOKEN',
+  'SCHEMA_REGISTRY_PASSWORD',
+  'SCHEMA_REGISTRY_TOKEN',
+  'SCHEMA_REGISTRY_TLS_PASSPHRASE',
+] as const
+export type SecretVariable = (typeof secretVariables)[number]
+
+/** What flags, their variables and the configuration file say; the names are Commander's. */
+export interface SecurityFlags {
+  readonly securityProtocol?: SecurityProtocol
+  readonly tlsCa?: string
+  readonly tlsCert?: string
+  readonly tlsKey?: string
+  readonly tlsPassphraseFile?: string
+  readonly saslMechanism?: SaslMechanism
+  readonly saslUsername?: string
+  readonly saslPasswordFile?: string
+  readonly saslTokenFile?: string
+  readonly saslTokenEndpoint?: string
+  readonly saslScope?: string
+  readonly registryUsername?: string
+  readonly registryPasswordFile?: string
+  readonly registryTokenFile?: string
+  readonly registryTlsCa?: string
+  readonly registryTlsCert?: string
+  readonly registryTlsKey?: string
+  readonly registryTlsPassphraseFile?: string
+}
