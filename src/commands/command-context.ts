@@ -12,6 +12,7 @@ import { SchemaRegistry } from '../kafka/registry.ts'
 import { RowClient } from '../kafka/row-client.ts'
 import { interruption } from '../observe/interruption.ts'
 import { createLogger, type Logger, type LogLevel, logLevels } from '../observe/logger.ts'
+import { letHeapGrow } from './heap-growth.ts'
 
 /** Flags that every command has. */
 export interface CommonFlags {
@@ -106,6 +107,7 @@ export async function withClusterAt<T>(
   signal: AbortSignal,
   work: (cluster: OpenCluster) => Promise<T>,
 ): Promise<T> {
+  letHeapGrow()
   const settings: ConnectionSettings = { brokers, clientId, ...access.kafka }
   const admin = new ClusterAdmin(settings, controlLog(log))
   const onReachable = (reachable: boolean) =>

@@ -20,7 +20,6 @@ import {
   printResult,
   withCluster,
 } from './command-context.ts'
-import { letHeapGrow } from './heap-growth.ts'
 import { compressionOption } from './load.ts'
 import { followModels } from './models.ts'
 import { batchBytesFor, defaultPartitions } from './row-topics.ts'
@@ -45,7 +44,6 @@ export async function generateRows(
 ): Promise<StageReport> {
   const { dataset, topic, spec, compression } = options
   const { admin, registry, rows, signal } = cluster
-  letHeapGrow()
   const partitions = (await admin.partitionCount(topic)) ?? options.partitions
   await admin.ensureRowTopic({ topic, partitions })
   const schemaId = await registry.register(valueSubject(topic), syntheticSchema('Row', spec))

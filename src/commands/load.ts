@@ -15,7 +15,6 @@ import {
   printResult,
   withCluster,
 } from './command-context.ts'
-import { letHeapGrow } from './heap-growth.ts'
 import { stageText } from './report-text.ts'
 import { batchBytesFor, defaultPartitions } from './row-topics.ts'
 
@@ -43,7 +42,6 @@ export async function loadFile(
 ): Promise<LoadReport> {
   const { load } = await import('../stages/load.ts')
   const { openTableFile } = await import('../files/table-file.ts')
-  letHeapGrow()
   const { dataset, file, topic, columns, notNull, key, badRows, compression, format, csv } = options
   const { admin, registry, rows, signal } = cluster
   const table = await openTableFile({

@@ -1,17 +1,9 @@
 import { isIP } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import {
-  type Connection,
-  type ConnectionOptions,
-  findCoordinatorV4,
-  listOffsetsV7,
-  metadataV12,
-  offsetFetchV8,
-  ResponseError,
-} from '@platformatic/kafka'
+import { findCoordinatorV4, listOffsetsV7, metadataV12, offsetFetchV8, ResponseError } from '@platformatic/kafka'
 import type { PartitionOffset, TopicPartition } from '../stages/ports.ts'
 import { type BackOff, backOffMs } from './back-off.ts'
-import { BrokerConnection } from './broker-connection.ts'
+import { BrokerConnection, type BrokerConnectionOptions } from './broker-connection.ts'
 import type { BrokerRequest } from './broker-error-table.ts'
 import {
   BrokerError,
@@ -69,8 +61,6 @@ const backOff: BackOff = { firstMs: 10, longestMs: 1_000 }
 const markersPauseMs = 5
 /** How long requests on a connection may take to leave it when it is closed; a peer that is gone takes none. */
 const closeMs = 1_000
-/** Produce requests of all partitions of a broker share a connection, five a partition. */
-const maxInflights = 1_000
 const leaderNotAvailable = 5
 
 type Metadata = Awaited<ReturnType<typeof metadataV12.api.async>>
@@ -102,9 +92,9 @@ export class BrokerConnections {
   /** the last one to answer first, then the bootstrap brokers and those that were learnt: asked what concerns no one of them */
   #brokers: Leader[]
   /** all that are open or being opened */
-  readonly #open = new Map<Connection, OpenConnection>()
+  readonly #open = new Map<BrokerConnection, OpenConnection>()
   readonly #refreshing = new Map<string, Promise<void>>()
-  readonly #connections = new Map<string, Promise<Connection>>()
+  readonly #connections = new Map<string, Promise<BrokerConnection>>()
   readonly #leaders = new Map<string, Leader>()
   readonly #partitionCounts = new Map<string, number>()
   readonly #coordinators = new Map<string, Leader>()
@@ -142,7 +132,7 @@ export class BrokerConnections {
   }
 
   /** A connection to the leader of a partition. */
-  async leaderConnection(of: TopicPartition, purpose: ConnectionPurpose): Promise<Connection> {
+  async leaderConnection(of: TopicPartition, purpose: ConnectionPurpose): Promise<BrokerConnection> {
     return this.#connection(await this.#leader(of.topic, of.partition), purpose)
   }
 
@@ -150,7 +140,7 @@ export class BrokerConnections {
     kind: CoordinatorKind,
     key: string,
     purpose: ConnectionPurpose = 'control',
-  ): Promise<Connection> {
+  ): Promise<BrokerConnection> {
     const known = this.#coordinators.get(`${kind}/${key}`)
     if (known !== undefined) return this.#connection(known, purpose)
     const what = `Looking for the ${kind} coordinator of "${key}"`
@@ -255,15 +245,15 @@ export class BrokerConnections {
    * @param request what is sent, where that decides what an error means
    */
   async request<T>(
-    connection: Connection,
+    connection: BrokerConnection,
     what: string,
-    send: (connection: Connection) => Promise<T>,
+    send: (connection: BrokerConnection) => Promise<T>,
     request?: BrokerRequest,
   ): Promise<T> {
     const open = this.#open.get(connection)
     if (open !== undefined) open.asked++
     try {
-      if (connection instanceof BrokerConnection && connection.login !== undefined) await connection.login
+      if (connection.login !== undefined) await connection.login
       return await send(connection)
     } catch (cause) {
       const error = toBrokerError(cause, what, request)
@@ -271,7 +261,7 @@ export class BrokerConnections {
       if (!(error instanceof ConnectionLostError)) throw error
       this.#lost(connection)
       // With TLS 1.3 a server says after the handshake what it thinks of our certificate.
-      throw accessError(open?.broker ?? what, (connection as BrokerConnection).failure) ?? error
+      throw accessError(open?.broker ?? what, connection.failure) ?? error
     } finally {
       if (open !== undefined) open.asked--
     }
@@ -325,7 +315,7 @@ export class BrokerConnections {
    * one goes wrong with all to that broker, as when a firewall has forgotten them, and each would cost a time-out of its own: those
    * that wait for no answer are given up as well.
    */
-  #lost(connection: Connection): void {
+  #lost(connection: BrokerConnection): void {
     const lost = this.#open.get(connection)
     for (const [other, open] of this.#open)
       if (other === connection || (open.broker === lost?.broker && open.asked === 0 && other.isConnected())) {
@@ -350,7 +340,7 @@ export class BrokerConnections {
   }
 
   /** Asks brokers in turn until one answers, the one that has answered last first. */
-  async #anyBroker<T>(what: string, ask: (connection: Connection) => Promise<T>): Promise<T> {
+  async #anyBroker<T>(what: string, ask: (connection: BrokerConnection) => Promise<T>): Promise<T> {
     let lost: unknown
     for (const broker of this.#brokers) {
       try {
@@ -366,7 +356,7 @@ export class BrokerConnections {
     throw lost
   }
 
-  #connection({ host, port }: Leader, purpose: ConnectionPurpose): Promise<Connection> {
+  #connection({ host, port }: Leader, purpose: ConnectionPurpose): Promise<BrokerConnection> {
     const key = `${purpose}/${host}:${port}`
     const known = this.#connections.get(key)
     if (known !== undefined) return known
@@ -377,13 +367,17 @@ export class BrokerConnections {
     return opening
   }
 
-  async #connect(host: string, port: number, purpose: ConnectionPurpose, onGone: () => void): Promise<Connection> {
+  async #connect(
+    host: string,
+    port: number,
+    purpose: ConnectionPurpose,
+    onGone: () => void,
+  ): Promise<BrokerConnection> {
     if (this.#closed) throw new ConnectionLostError(`Connecting to ${host}:${port}`, 'the client is closed')
     const { clientId, tls, sasl } = this.#settings
-    const options: ConnectionOptions = {
+    const options: BrokerConnectionOptions = {
       connectTimeout: this.#limits.connectTimeoutMs,
       requestTimeout: this.#limits.requestTimeoutMs[purpose],
-      maxInflights,
     }
     // An address cannot be a server name (RFC 6066); the certificate is compared with it all the same.
     if (tls !== undefined) Object.assign(options, { tls: { ...tls }, ...(isIP(host) === 0 && { tlsServerName: host }) })

@@ -41,6 +41,8 @@ export interface FetchedRecords {
 
 export interface FetchResponse {
   readonly errorCode: number
+  /** what all partitions' bytes are parts of; lent by the connection */
+  readonly memory: Uint8Array
   readonly partitions: readonly FetchedRecords[]
 }
 
@@ -90,7 +92,7 @@ function parseResponse(_correlationId: number, _apiKey: number, _apiVersion: num
     }
     cursor.skipTaggedFields()
   }
-  return { errorCode, partitions }
+  return { errorCode, memory: cursor.bytes, partitions }
 }
 
 function parsePartition(cursor: ResponseCursor, topic: string): FetchedRecords {

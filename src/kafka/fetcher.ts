@@ -88,6 +88,30 @@ interface Position {
   trouble: Trouble | undefined
 }
 
+/** The memory of an answer: given back when nobody reads in it any more. */
+class LentMemory {
+  readonly #giveBack: () => void
+  #users = 1
+
+  constructor(giveBack: () => void) {
+    this.#giveBack = giveBack
+  }
+
+  lend(): void {
+    this.#users++
+  }
+
+  release(): void {
+    if (--this.#users === 0) this.#giveBack()
+  }
+}
+
+/** What a partition has given and has not been polled yet. */
+interface Waiting {
+  readonly fetched: FetchedPartition
+  readonly memory: LentMemory
+}
+
 /**
  * Reads partitions ahead of their consumer, read_committed: one request in flight for each broker, over all partitions
  * that it leads, as long as less than `bufferBytes` wait to be polled.
@@ -98,8 +122,10 @@ export class Fetcher implements LogReader {
   #positions = new Map<string, Position>()
   /** Grows with each assignment: answers to questions of an older one are dropped. */
   #assignment = 0
-  #waiting: FetchedPartition[] = []
+  #waiting: Waiting[] = []
   #waitingBytes = 0
+  /** of what was polled last: its reader is done with it when he polls again */
+  #polled: LentMemory[] = []
   readonly #askedNodes = new Set<number>()
   #wake: (() => void) | undefined
   #failure: unknown
@@ -115,6 +141,7 @@ export class Fetcher implements LogReader {
 
   assign(ranges: readonly OffsetRange[]): void {
     this.#assignment++
+    for (const { memory } of this.#waiting) memory.release()
     this.#waiting = []
     this.#waitingBytes = 0
     this.#failure = undefined
@@ -134,17 +161,21 @@ export class Fetcher implements LogReader {
   }
 
   async poll(waitMs: number): Promise<readonly FetchedPartition[]> {
+    for (const memory of this.#polled) memory.release()
+    this.#polled = []
     if (this.#waiting.length === 0 && this.#failure === undefined) await this.#arrival(waitMs)
     this.#look()
     if (this.#failure !== undefined) throw this.#failure
     const polled = this.#waiting.splice(0, this.#pollCount())
-    for (const { topic, partition, nextOffset, bytes } of polled) {
+    for (const { memory, fetched } of polled) {
+      const { topic, partition, nextOffset, bytes } = fetched
+      this.#polled.push(memory)
       this.#waitingBytes -= bytes.length
       const position = this.#positions.get(`${topic}/${partition}`)
       if (position !== undefined) position.polledOffset = nextOffset
     }
     this.#pump()
-    return polled
+    return polled.map(({ fetched }) => fetched)
   }
 
   async close(): Promise<void> {
@@ -158,7 +189,7 @@ export class Fetcher implements LogReader {
   #pollCount(): number {
     let count = 0
     for (let bytes = 0; count < this.#waiting.length && bytes < this.#options.pollBytes; count++)
-      bytes += this.#waiting[count].bytes.length
+      bytes += this.#waiting[count].fetched.bytes.length
     return count
   }
 
@@ -239,12 +270,15 @@ export class Fetcher implements LogReader {
       const response = await this.#connections.request(connection, what, () =>
         fetchRecords.async(connection, targets, limits),
       )
+      const memory = new LentMemory(() => connection.recycle(response.memory))
       if (response.errorCode !== 0) throw new BrokerError(response.errorCode, what)
       const doubted = response.partitions.find(({ errorCode }) => errorCode === offsetOutOfRange)
       if (doubted !== undefined) await this.#checkPosition(doubted, targets)
       const isEmpty = response.partitions.every(({ bytes }) => bytes.length === 0)
       if (assignment === this.#assignment)
-        for (const records of response.partitions) pauseMs = Math.max(pauseMs, this.#accept(records, askedMs, isEmpty))
+        for (const records of response.partitions)
+          pauseMs = Math.max(pauseMs, this.#accept(records, memory, askedMs, isEmpty))
+      memory.release()
     } catch (error) {
       if (assignment === this.#assignment) for (const position of positions) this.#postpone(position, error, askedMs)
     }
@@ -281,7 +315,7 @@ export class Fetcher implements LogReader {
   }
 
   /** Takes a partition's share of an answer; returns for how long its broker is to be left alone. */
-  #accept(records: FetchedRecords, askedMs: number, isEmpty: boolean): number {
+  #accept(records: FetchedRecords, memory: LentMemory, askedMs: number, isEmpty: boolean): number {
     const { topic, partition, errorCode } = records
     const position = this.#positions.get(`${topic}/${partition}`)
     if (position === undefined) return 0
@@ -305,7 +339,8 @@ export class Fetcher implements LogReader {
     }
     position.trouble = undefined
     position.fetchOffset = fetched.nextOffset
-    this.#waiting.push(fetched)
+    memory.lend()
+    this.#waiting.push({ fetched, memory })
     this.#waitingBytes += records.bytes.length
     this.#wake?.()
     return 0

@@ -2,7 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import {
   addOffsetsToTxnV3,
   addPartitionsToTxnV3,
-  type Connection,
   endTxnV3,
   initProducerIdV4,
   txnOffsetCommitV3,
@@ -10,6 +9,7 @@ import {
 import type { Compression } from '../batch/batch-header.ts'
 import type { RecordBatchWriter } from '../batch/record-batch-writer.ts'
 import type { OffsetCommit, TopicPartition, TransactionalWriter } from '../stages/ports.ts'
+import type { BrokerConnection } from './broker-connection.ts'
 import type { BrokerConnections } from './broker-connections.ts'
 import type { BrokerRequest } from './broker-error-table.ts'
 import { BrokerError, ConnectionLostError, FencedError, isRepeatable, kindOf } from './broker-errors.ts'
@@ -51,7 +51,7 @@ interface PartitionProgress {
   /** settles when the first batch of this transaction is in the log */
   opened: Promise<void> | undefined
   /** of the first batch: the others follow on the same one, or their order would hang on who finds the leader first */
-  connection: Connection | undefined
+  connection: BrokerConnection | undefined
   inFlight: number
 }
 
@@ -207,7 +207,7 @@ export class TransactionalProducer implements TransactionalWriter {
     const { topic, partition } = progress
     const { transactionalId, transactionTimeoutMs } = this.#options
     const what = `Writing to ${topic}/${partition}`
-    const send = async (connection: Connection) => {
+    const send = async (connection: BrokerConnection) => {
       throwFailure(transaction)
       const errorCode = await this.#ask(connection, 'Produce', what, () =>
         produce.async(connection, transactionalId, transactionTimeoutMs, topic, partition, batch),
@@ -224,7 +224,7 @@ export class TransactionalProducer implements TransactionalWriter {
         },
         transactionTimeoutMs,
       )
-    else await send(progress.connection as Connection)
+    else await send(progress.connection as BrokerConnection)
   }
 
   async #addPartitions(partitions: readonly TopicPartition[]): Promise<void> {
@@ -341,7 +341,11 @@ export class TransactionalProducer implements TransactionalWriter {
   }
 
   /** Sends a request to the transaction's coordinator, again while that is worth it. */
-  #coordinator<T>(request: BrokerRequest, doing: string, send: (connection: Connection) => Promise<T>): Promise<T> {
+  #coordinator<T>(
+    request: BrokerRequest,
+    doing: string,
+    send: (connection: BrokerConnection) => Promise<T>,
+  ): Promise<T> {
     const { transactionalId } = this.#options
     const what = `${doing} (transactional id ${transactionalId})`
     return this.#connections.retrying(what, async () => {
@@ -351,10 +355,10 @@ export class TransactionalProducer implements TransactionalWriter {
   }
 
   async #ask<T>(
-    connection: Connection,
+    connection: BrokerConnection,
     request: BrokerRequest,
     what: string,
-    send: (connection: Connection) => Promise<T>,
+    send: (connection: BrokerConnection) => Promise<T>,
   ): Promise<T> {
     const epoch = this.#epoch
     try {

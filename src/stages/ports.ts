@@ -23,7 +23,10 @@ export interface OffsetRange extends PartitionOffset {
   readonly endOffset?: number | undefined
 }
 
-/** Data batches of one partition in offset order, as they stand in a fetch response; CRCs have been checked. */
+/**
+ * Data batches of one partition in offset order, as they stand in a fetch response; CRCs have been checked. The bytes are borrowed until
+ * the next poll.
+ */
 export interface FetchedPartition extends TopicPartition {
   readonly bytes: Uint8Array
   readonly view: DataView

@@ -16,7 +16,9 @@ const [offsetOutOfRange, leaderNotAvailable, unknownTopic] = [1, 5, 3]
 
 interface Script {
   /** what the broker says, one request at a time */
-  readonly answer: (request: number) => Promise<FetchResponse>
+  readonly answer: (request: number) => Promise<Omit<FetchResponse, 'memory'>>
+  /** told of the number of each request whose answer is read no more */
+  readonly onRecycled?: (request: number) => void
   /** a partition's leader; undefined if it has none */
   readonly leader?: (partition: number) => number | undefined
   /** learns of leaders anew */
@@ -24,13 +26,21 @@ interface Script {
 }
 
 /** Connections whose brokers do what the script says. */
-function fakeConnections({ answer, leader = () => 1, refresh = async () => undefined }: Script) {
+function fakeConnections({
+  answer,
+  onRecycled = () => undefined,
+  leader = () => 1,
+  refresh = async () => undefined,
+}: Script) {
   let requests = 0
   return {
     knownLeader: ({ partition }: TopicPartition) => leader(partition),
     refresh,
-    leaderConnection: async () => ({}),
-    request: () => answer(requests++),
+    leaderConnection: async () => ({ recycle: ([request]: Uint8Array) => onRecycled(request) }),
+    request: async () => {
+      const memory = Uint8Array.of(requests)
+      return { memory, ...(await answer(requests++)) }
+    },
     forgetLeader: () => undefined,
   } as unknown as BrokerConnections
 }
@@ -111,6 +121,33 @@ suite('fetcher', () => {
     const [fetched] = await fetcher.poll(5_000)
     deepEqual([fetched.batches.length, fetched.nextOffset], [1, 2])
     await fetcher.close()
+  })
+
+  test('the memory of an answer is given back once, when all that was polled of it has been read', async (t) => {
+    const recycled: number[] = []
+    const { fetcher } = hastyFetcher(
+      t,
+      fakeConnections({
+        answer: async (request) => ({
+          errorCode: 0,
+          partitions:
+            request > 1 ? [] : [0, 1].map((p) => recordsOf(p, dataBatch(1, { ...facts, baseOffset: request }))),
+        }),
+        onRecycled: (request) => request < 2 && recycled.push(request),
+      }),
+      { pollBytes: 1 },
+    )
+    fetcher.assign([0, 1].map((partition) => ({ topic, partition, offset: 0, endOffset: 2 })))
+    await pollUntil(fetcher, () => fetcher.position(topic, 0) === 1)
+    deepEqual(recycled, [], 'partition 1 has not been polled')
+    await pollUntil(fetcher, () => fetcher.position(topic, 1) === 1)
+    deepEqual(recycled, [], 'partition 1 may still be read')
+    await pollUntil(fetcher, () => fetcher.position(topic, 0) === 2)
+    deepEqual(recycled, [0])
+    fetcher.assign([])
+    deepEqual(recycled, [0], 'partition 0 may still be read')
+    await fetcher.poll(0)
+    deepEqual(recycled, [0, 1])
   })
 
   test('a position that a broker does not have is fetched again if the log of its leader has it', async (t) => {

@@ -140,6 +140,8 @@ class ModelSocket extends EventEmitter {
   /** of the client: what happens to the socket happens to it */
   readonly #owner
   isClosed = false
+  /** parts of a frame that is being written */
+  #corked: Buffer[] | undefined
   lastArrivalMs = 0
   turn: Promise<void> = Promise.resolve()
 
@@ -151,8 +153,23 @@ class ModelSocket extends EventEmitter {
     this.#owner = time.current
   }
 
-  write(frame: Buffer): boolean {
-    if (!this.isClosed) this.#send(frame)
+  get destroyed(): boolean {
+    return this.isClosed
+  }
+
+  cork(): void {
+    this.#corked = []
+  }
+
+  uncork(): void {
+    const frame = Buffer.concat(this.#corked ?? [])
+    this.#corked = undefined
+    this.write(frame)
+  }
+
+  write(bytes: Buffer): boolean {
+    if (this.#corked !== undefined) this.#corked.push(bytes)
+    else if (!this.isClosed) this.#send(bytes)
     return true
   }
 

@@ -1,0 +1,85 @@
+/** Frames from here on have pooled memory; smaller ones are not worth the book-keeping. */
+const pooledBytes = 64 * 1024
+/** Sizes of pooled memory: answers of a kind differ little, and one piece should do for the next. */
+const stepBytes = 1024 * 1024
+/** Pieces kept for reuse: what a reader has waiting, in answers of some MiB each. */
+const maxSpare = 8
+const sizeBytes = 4
+/** No answer is larger: `socket.request.max.bytes` ends below it, and so do fetches that we ask for. */
+const largestFrameBytes = 1024 * 1024 * 1024
+
+/** What comes on a connection is no sequence of frames. */
+export class FrameSizeError extends RangeError {
+  constructor(size: number) {
+    super(`An answer of ${size} bytes is announced: this is no broker`)
+    this.name = 'FrameSizeError'
+  }
+}
+
+/**
+ * Cuts what a socket gives into frames: a size of four bytes, big endian, and so many bytes. Each byte is copied once at most, into
+ * memory that is used again.
+ */
+export class FrameAssembler {
+  readonly #onFrame: (frame: Buffer) => void
+  readonly #size = Buffer.alloc(sizeBytes)
+  #sizeFilled = 0
+  #frame: Buffer | undefined
+  #filled = 0
+  readonly #spare: Buffer[] = []
+
+  /** @param onFrame gets each frame without its size; large ones are lent, see `recycle` */
+  constructor(onFrame: (frame: Buffer) => void) {
+    this.#onFrame = onFrame
+  }
+
+  /** Takes the next bytes. @throws FrameSizeError */
+  take(data: Buffer): void {
+    for (let at = 0; at < data.length; ) {
+      if (this.#frame !== undefined) at += this.#fill(this.#frame, data, at)
+      else if (this.#sizeFilled < sizeBytes) {
+        const copied = data.copy(this.#size, this.#sizeFilled, at)
+        this.#sizeFilled += copied
+        at += copied
+      } else at += this.#begin(data, at)
+    }
+  }
+
+  /** Takes a frame's memory back; small frames, which have memory of their own, may be given as well. */
+  recycle(frame: Uint8Array): void {
+    const { buffer } = frame
+    if (buffer instanceof ArrayBuffer && buffer.byteLength % stepBytes === 0 && this.#spare.length < maxSpare)
+      this.#spare.push(Buffer.from(buffer))
+  }
+
+  /** Begins a frame whose size is known; one that is there already is handed out from where it stands. */
+  #begin(data: Buffer, at: number): number {
+    const size = this.#size.readInt32BE(0)
+    if (size < sizeBytes || size > largestFrameBytes) throw new FrameSizeError(size)
+    this.#sizeFilled = 0
+    if (data.length - at >= size) {
+      this.#onFrame(data.subarray(at, at + size))
+      return size
+    }
+    this.#frame = this.#memory(size)
+    this.#filled = 0
+    return this.#fill(this.#frame, data, at)
+  }
+
+  #fill(frame: Buffer, data: Buffer, at: number): number {
+    const copied = data.copy(frame, this.#filled, at, Math.min(data.length, at + frame.length - this.#filled))
+    this.#filled += copied
+    if (this.#filled === frame.length) {
+      this.#frame = undefined
+      this.#onFrame(frame)
+    }
+    return copied
+  }
+
+  #memory(size: number): Buffer {
+    if (size < pooledBytes) return Buffer.allocUnsafe(size)
+    const fitting = this.#spare.findIndex(({ length }) => length >= size)
+    const [spare] = fitting < 0 ? [] : this.#spare.splice(fitting, 1)
+    return (spare ?? Buffer.from(new ArrayBuffer(stepBytes * Math.ceil(size / stepBytes)))).subarray(0, size)
+  }
+}
