@@ -1,4 +1,7 @@
 #!/usr/bin/env node
+import module from 'node:module'
+import { join } from 'node:path'
+import { cacheFolder } from './cluster/user-folders.ts'
 import { exitCodes } from './errors.ts'
 
 const [major] = process.versions.node.split('.').map(Number)
@@ -8,6 +11,14 @@ if (major < 24) {
   )
   process.exit(exitCodes.usage)
 }
+
+// Half of a start is compiling; where the folder cannot be written, nothing is kept.
+module.enableCompileCache(join(cacheFolder(), 'compiled'))
+// Whoever reads the output may have seen enough, as `head` has.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit(exitCodes.done)
+})
 
 const { silenceKafkajsWarning } = await import('./observe/node-warnings.ts')
 const { runCommandLine } = await import('./commands/command-line.ts')

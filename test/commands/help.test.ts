@@ -1,6 +1,6 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { vgm } from './run-command.ts'
+import { run, vgm } from './run-command.ts'
 
 /** Names of the commands that a help text lists. */
 function listed(help: string): string[] {
@@ -23,6 +23,16 @@ function assertFits(help: string, command: readonly string[]): void {
 }
 
 suite('help', () => {
+  test('whoever reads only the first line of it, as head does, meets no error', async () => {
+    const { code, out, err } = await run('bash', [
+      '-c',
+      'set -o pipefail; "$1" src/main.ts --help | true',
+      '-',
+      process.execPath,
+    ])
+    deepEqual({ code, out, err }, { code: 0, out: '', err: '' })
+  })
+
   test('lists the commands and says where to begin, in 80 columns', async () => {
     const help = await helpOf([])
     assertFits(help, [])

@@ -53,8 +53,6 @@ export class VgmProcess {
         VGM_DATASET: undefined,
         VGM_LOG_LEVEL: undefined,
         XDG_STATE_HOME: join(tmpdir(), 'vgm-test-no-state'),
-        // Hundreds of processes start in a run: each spends half of its start on compiling.
-        NODE_COMPILE_CACHE: join(tmpdir(), 'vgm-test-compiled'),
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
