@@ -22,5 +22,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 const { silenceKafkajsWarning } = await import('./observe/node-warnings.ts')
 const { runCommandLine } = await import('./commands/command-line.ts')
+// Otherwise the first run would write it at its end, when a supervisor may be counting the seconds.
+module.flushCompileCache()
 silenceKafkajsWarning()
 await runCommandLine(process.argv)

@@ -42,6 +42,8 @@ export interface ErrorRule {
 
 const toLeaders = ['Produce', 'Fetch', 'ListOffsets'] as const
 const toTransaction = ['AddPartitionsToTxn', 'AddOffsetsToTxn', 'TxnOffsetCommit', 'EndTxn'] as const
+/** What a slice is made of: where it stands afterwards is read from the coordinators, whatever was answered. */
+const toSlices: readonly BrokerRequest[] = ['Produce', ...toTransaction]
 const toMembers = ['JoinGroup', 'SyncGroup', 'Heartbeat', 'LeaveGroup'] as const
 const toCoordinators = ['InitProducerId', ...toTransaction, 'OffsetFetch', ...toMembers] as const
 
@@ -161,6 +163,12 @@ export const errorRules: readonly ErrorRule[] = [
   rule('abortable', 'OPERATION_NOT_ATTEMPTED', ['AddPartitionsToTxn'], 'Another partition of the request was refused'),
   rule(
     'abortable',
+    'UNKNOWN_SERVER_ERROR',
+    toSlices,
+    'The broker met what it had not thought of, as one that is just losing its place may: whether it has done what it was asked is open',
+  ),
+  rule(
+    'abortable',
     'TRANSACTION_ABORTABLE',
     ['FindCoordinator', 'InitProducerId', 'Produce', ...toTransaction],
     'The broker asks for an abort (KIP-890)',
@@ -260,7 +268,12 @@ export const errorRules: readonly ErrorRule[] = [
   rule('fatal', 'INVALID_SESSION_TIMEOUT', ['JoinGroup'], 'The brokers do not allow a session of 10 s'),
   rule('fatal', 'INVALID_REQUEST', brokerRequests, 'A defect of ours, or a broker that is none'),
   rule('fatal', 'UNSUPPORTED_VERSION', brokerRequests, 'The broker is older than Kafka 3.0'),
-  rule('fatal', 'UNKNOWN_SERVER_ERROR', brokerRequests, 'A defect of the broker: its log tells'),
+  rule(
+    'fatal',
+    'UNKNOWN_SERVER_ERROR',
+    brokerRequests.filter((request) => !toSlices.includes(request)),
+    'A defect of the broker: its log tells',
+  ),
 ]
 
 /**
