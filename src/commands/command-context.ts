@@ -12,6 +12,7 @@ import { SchemaRegistry } from '../kafka/registry.ts'
 import { RowClient } from '../kafka/row-client.ts'
 import { interruption } from '../observe/interruption.ts'
 import { createLogger, type Logger, type LogLevel, logLevels } from '../observe/logger.ts'
+import { printable } from '../observe/printable-text.ts'
 import { letHeapGrow } from './heap-growth.ts'
 
 /** Flags that every command has. */
@@ -135,7 +136,7 @@ export function controlLog(log: Logger): ControlLog {
 
 /** Prints a command's result: JSON for programs, `text` for people. */
 export function printResult({ json }: CommonFlags, result: unknown, text: string): void {
-  process.stdout.write(`${json ? JSON.stringify(result) : text}\n`)
+  process.stdout.write(`${printable(json ? JSON.stringify(result) : text)}\n`)
 }
 
 /** For flags that take a list. */

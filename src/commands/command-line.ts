@@ -3,6 +3,7 @@ import { applyConfigFile, commandName } from '../config/config-file.ts'
 import { softwareVersion } from '../config/software-version.ts'
 import { type ExitCode, exitCodes, PipelineError, UsageError } from '../errors.ts'
 import { exitOnInterruption } from '../observe/interruption.ts'
+import { printable, printableLine } from '../observe/printable-text.ts'
 import { benchCommand } from './bench.ts'
 import { deadLettersCommand } from './dead-letters.ts'
 import { demoCommand } from './demo.ts'
@@ -88,19 +89,20 @@ function report(error: unknown, debug: boolean): ExitCode {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return exitCodes.done
     // A command that has commands, called without one, has shown its help.
-    if (error.code !== 'commander.help') process.stderr.write(`${commanderText(error)}\n`)
+    if (error.code !== 'commander.help') process.stderr.write(`${printable(commanderText(error))}\n`)
     return exitCodes.usage
   }
   if (!(error instanceof PipelineError)) {
     process.stderr.write(
-      `error: this is a defect of vgm, please report it\n${(error as Error)?.stack ?? String(error)}\n`,
+      printable(`error: this is a defect of vgm, please report it\n${(error as Error)?.stack ?? String(error)}\n`),
     )
     return exitCodes.failed
   }
   // Other libraries explain themselves over many lines; the first one says what is wrong.
   const what = error.message.split('\n', 1)[0].replace(/[.!]+$/, '')
-  process.stderr.write(`error: ${what}. ${error.fix}.\n`)
-  if (debug) process.stderr.write(`${error.stack}\n${error.cause instanceof Error ? `${error.cause.stack}\n` : ''}`)
+  process.stderr.write(printable(`error: ${what}. ${printableLine(error.fix)}.\n`))
+  const cause = error.cause instanceof Error ? `${error.cause.stack}\n` : ''
+  if (debug) process.stderr.write(printable(`${error.stack}\n${cause}`))
   return error.exitCode
 }
 

@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { topicNames } from '../config/names.ts'
 import { UsageError } from '../errors.ts'
 import { StockReader } from '../kafka/stock-reader.ts'
+import { printableLine } from '../observe/printable-text.ts'
 import { type DeadLetter, DeadLetterMissingError, listDeadLetters, showDeadLetter } from '../stages/dead-letters.ts'
 import type { StockLog } from '../stages/verify/stock-log.ts'
 import {
@@ -83,8 +84,10 @@ function letterText(letter: DeadLetter): string {
       ? Object.entries(value as Record<string, unknown>).map(([key, text]) => [key, String(text)])
       : [[name, String(value)]],
   )
-  const width = Math.max(...lines.map(([name]) => name.length))
-  return lines.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n')
+  // Keys and headers are others' texts: a line's end in one would look like a line of ours.
+  const shown = lines.map(([name, value]) => [printableLine(name), printableLine(value)])
+  const width = Math.max(...shown.map(([name]) => name.length))
+  return shown.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n')
 }
 
 async function withDeadLetters(

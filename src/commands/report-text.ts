@@ -1,3 +1,4 @@
+import { printableLine } from '../observe/printable-text.ts'
 import { formatSpeed } from '../observe/progress.ts'
 import type { StageReport } from '../stages/stage-report.ts'
 
@@ -17,7 +18,9 @@ export function stageText(
 export function textTable(header: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
   const cells = [
     header,
-    ...rows.map((row) => row.map((cell) => (typeof cell === 'number' ? cell.toLocaleString('en') : cell))),
+    ...rows.map((row) =>
+      row.map((cell) => (typeof cell === 'number' ? cell.toLocaleString('en') : printableLine(cell))),
+    ),
   ]
   const widths = header.map((_, c) => Math.max(...cells.map((row) => row[c].length)))
   const isNumber = header.map((_, c) =>

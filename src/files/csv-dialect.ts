@@ -61,8 +61,10 @@ export async function csvDialect(
     `${fixed}, auto_detect=false, header=${found.header}, new_line=${sqlText(found.newLine)}` +
     (found.dateFormat === null ? '' : `, dateformat=${sqlText(found.dateFormat)}`) +
     (found.timestampFormat === null ? '' : `, timestampformat=${sqlText(found.timestampFormat)}`)
-  const columns = new Map(found.columns.map(({ name, type }) => [name, options.types?.[name] ?? type]))
-  const undecided = [...columns].filter(([name, type]) => type === 'VARCHAR' && options.types?.[name] === undefined)
+  // A column may be called "constructor", which an object has without anybody having said so.
+  const given = new Map(Object.entries(options.types ?? {}))
+  const columns = new Map(found.columns.map(({ name, type }) => [name, given.get(name) ?? type]))
+  const undecided = [...columns].filter(([name, type]) => type === 'VARCHAR' && !given.has(name))
   for (const [name, type] of await numberTypes(connection, file, parameters, columns, undecided)) {
     columns.set(name, type)
   }

@@ -2,7 +2,7 @@ import { FileColumnError } from './file-errors.ts'
 
 /**
  * A column's name as an Avro name, `[A-Za-z_][A-Za-z0-9_]*`: accents are dropped, every other run of characters that
- * Avro does not know becomes one underscore, a leading digit gets one in front.
+ * Avro does not know becomes one underscore, a leading digit gets one in front; `__proto__` loses one at each end.
  * https://avro.apache.org/docs/1.11.1/specification/#names
  *
  * @example
@@ -15,6 +15,8 @@ export function fieldName(column: string): string {
     .replace(/\p{M}+/gu, '')
     .replace(/[^A-Za-z0-9_]+/g, '_')
   if (plain === '') return '_'
+  // An Avro name, but no JavaScript decoder can give a row a field that is called so.
+  if (plain === '__proto__') return '_proto_'
   return /^[0-9]/.test(plain) ? `_${plain}` : plain
 }
 

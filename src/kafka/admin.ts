@@ -4,10 +4,11 @@ import kafkajs, { type Admin } from 'kafkajs'
 import { exitCodes, PipelineError } from '../errors.ts'
 import type { PartitionOffset } from '../stages/ports.ts'
 import { BrokerConnections, earliest, latest } from './broker-connections.ts'
-import { BrokerError, ConnectionLostError } from './broker-errors.ts'
+import { BrokerError, ConnectionLostError, isTopicUnknown } from './broker-errors.ts'
 import type { ConnectionSettings } from './connection-settings.ts'
 import { BrokerUnreachableError, type ControlLog, createControlClient, toControlError } from './control-client.ts'
 import { noTlsError, wantedNoTls } from './login-errors.ts'
+import { type Operation, onGroup, onTopic, type Right } from './needed-rights.ts'
 import { within } from './time-limit.ts'
 
 /** First and end offset of a partition; markers and open transactions count. */
@@ -90,6 +91,8 @@ const connectMs = 15_000
 /** What any other request may take, likewise. */
 const askMs = 60_000
 const disconnectMs = 1_000
+/** What looking for a topic may take with all repetitions. */
+const lookForMs = 3_000
 
 /** Topics, offsets and groups, by kafkajs. Connects at the first request. */
 export class ClusterAdmin {
@@ -137,16 +140,33 @@ export class ClusterAdmin {
 
   /** Undefined if there is no such topic. */
   async partitionCount(topic: string): Promise<number | undefined> {
-    return (await this.topics()).get(topic)
+    // Asked for by name: a list of all topics leaves out, without a word, those that this user has no right to.
+    return this.#offsets.retrying(
+      `Looking for topic ${topic}`,
+      async () => {
+        try {
+          await this.#offsets.refresh([topic])
+          return await this.#offsets.partitionCount(topic)
+        } catch (error) {
+          if (isTopicUnknown(error)) return undefined
+          throw error
+        }
+      },
+      lookForMs,
+    )
   }
 
   /** The settings that are in force, defaults included. @throws TopicMissingError */
   async topicConfig(topic: string): Promise<ReadonlyMap<string, string>> {
-    const { resources } = await this.#ofTopic(topic, 'Reading the settings', (admin) =>
-      admin.describeConfigs({
-        includeSynonyms: false,
-        resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic }],
-      }),
+    const { resources } = await this.#ofTopic(
+      topic,
+      'Reading the settings',
+      (admin) =>
+        admin.describeConfigs({
+          includeSynonyms: false,
+          resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic }],
+        }),
+      'DescribeConfigs',
     )
     return new Map(
       resources.flatMap(({ configEntries }) => configEntries.map((entry) => [entry.configName, entry.configValue])),
@@ -239,8 +259,10 @@ export class ClusterAdmin {
   /** What a group has committed, with metadata; partitions without a commit are left out. */
   async committedOffsets(group: string, topic?: string): Promise<readonly PartitionOffset[]> {
     // Without topics all of the group's come, and a topic that does not exist is no error.
-    const topics = await this.#ask(`Reading the committed offsets of ${group}`, (admin) =>
-      admin.fetchOffsets({ groupId: group }),
+    const topics = await this.#ask(
+      `Reading the committed offsets of ${group}`,
+      (admin) => admin.fetchOffsets({ groupId: group }),
+      [onGroup('Describe', group)],
     )
     return topics
       .filter((committed) => topic === undefined || committed.topic === topic)
@@ -299,12 +321,15 @@ export class ClusterAdmin {
     // kafkajs logs the answer that a topic exists as an error.
     if ((await this.partitionCount(topic)) !== undefined) return false
     const configEntries = config.map(([name, value]) => ({ name, value }))
-    const created = await this.#ask(`Creating topic ${topic}`, (admin) =>
-      admin.createTopics({
-        topics: [{ topic, numPartitions: partitions, replicationFactor: brokersChoice, configEntries }],
-        // It would ask a broker that may not have heard of the topic yet, and take its answer for a failure.
-        waitForLeaders: false,
-      }),
+    const created = await this.#ask(
+      `Creating topic ${topic}`,
+      (admin) =>
+        admin.createTopics({
+          topics: [{ topic, numPartitions: partitions, replicationFactor: brokersChoice, configEntries }],
+          // It would ask a broker that may not have heard of the topic yet, and take its answer for a failure.
+          waitForLeaders: false,
+        }),
+      [onTopic('Create', topic)],
     )
     for (const deadline = Date.now() + topicKnownWithinMs; (await this.partitionCount(topic)) === undefined; ) {
       if (Date.now() > deadline) throw new TopicMissingError(topic)
@@ -313,17 +338,22 @@ export class ClusterAdmin {
     return created
   }
 
-  async #ofTopic<T>(topic: string, what: string, request: (admin: Admin) => Promise<T>): Promise<T> {
+  async #ofTopic<T>(
+    topic: string,
+    what: string,
+    request: (admin: Admin) => Promise<T>,
+    operation: Operation = 'Describe',
+  ): Promise<T> {
     // Looked up first: for a topic that does not exist kafkajs would retry for 3 s.
     if ((await this.partitionCount(topic)) === undefined) throw new TopicMissingError(topic)
-    return this.#ask(`${what} of topic ${topic}`, request)
+    return this.#ask(`${what} of topic ${topic}`, request, [onTopic(operation, topic)])
   }
 
-  async #ask<T>(what: string, request: (admin: Admin) => Promise<T>): Promise<T> {
+  async #ask<T>(what: string, request: (admin: Admin) => Promise<T>, rights: readonly Right[] = []): Promise<T> {
     try {
       return await within(askMs, request(await this.#connected()), () => this.#unreachable())
     } catch (cause) {
-      const error = toControlError(cause, what, this.#settings.brokers)
+      const error = toControlError(cause, what, this.#settings.brokers, rights)
       // kafkajs keeps asking for the metadata of each topic it has met; once one of them is gone every request fails.
       const isGone = error instanceof BrokerError && error.errorName === 'UNKNOWN_TOPIC_OR_PARTITION'
       if (isGone || error instanceof BrokerUnreachableError) await this.#disconnect()

@@ -4,8 +4,8 @@ import { findCoordinatorV4, listOffsetsV7, metadataV12, offsetFetchV8, ResponseE
 import type { PartitionOffset, TopicPartition } from '../stages/ports.ts'
 import { type BackOff, backOffMs } from './back-off.ts'
 import { BrokerConnection, type BrokerConnectionOptions } from './broker-connection.ts'
-import type { BrokerRequest } from './broker-error-table.ts'
 import {
+  type Asked,
   BrokerError,
   ConnectionLostError,
   isTopicUnknown,
@@ -14,6 +14,7 @@ import {
 } from './broker-errors.ts'
 import type { ConnectionSettings } from './connection-settings.ts'
 import { accessError } from './login-errors.ts'
+import { onGroup, onTopic, onTransactions } from './needed-rights.ts'
 import { rowClientLogin } from './sasl-login.ts'
 import { within } from './time-limit.ts'
 
@@ -144,11 +145,14 @@ export class BrokerConnections {
     const known = this.#coordinators.get(`${kind}/${key}`)
     if (known !== undefined) return this.#connection(known, purpose)
     const what = `Looking for the ${kind} coordinator of "${key}"`
-    const response = await this.#anyBroker(what, (connection) =>
-      findCoordinatorV4.api.async(connection, coordinatorKinds[kind], [key]),
+    const rights = [kind === 'group' ? onGroup('Describe', key) : onTransactions('Describe', key)]
+    const response = await this.#anyBroker(
+      what,
+      (connection) => findCoordinatorV4.api.async(connection, coordinatorKinds[kind], [key]),
+      { rights },
     )
     const { errorCode, nodeId: node, host, port } = response.coordinators[0]
-    if (errorCode !== 0) throw new BrokerError(errorCode, what)
+    if (errorCode !== 0) throw new BrokerError(errorCode, what, { rights })
     this.#coordinators.set(`${kind}/${key}`, { node, host, port })
     return this.#connection({ node, host, port }, purpose)
   }
@@ -192,7 +196,9 @@ export class BrokerConnections {
       }
     }
     const failed = metadata.topics.find(({ errorCode }) => errorCode !== 0)
-    if (failed !== undefined) throw new BrokerError(failed.errorCode, what)
+    if (failed === undefined) return
+    const refused = topics.length > 1 ? `Asking who leads ${failed.name}` : what
+    throw new BrokerError(failed.errorCode, refused, { rights: [onTopic('Describe', failed.name ?? '')] })
   }
 
   /** The offset of each partition at a point in time: ms since the epoch, `earliest` or `latest`. */
@@ -202,8 +208,11 @@ export class BrokerConnections {
         this.retrying(`Asking for an offset of ${topic}/${partition}`, async (what) => {
           const connection = await this.leaderConnection({ topic, partition }, 'control')
           const asked = { partitionIndex: partition, currentLeaderEpoch: -1, timestamp: BigInt(timestampMs) }
-          const response = await this.request(connection, what, () =>
-            listOffsetsV7.api.async(connection, -1, 0, [{ name: topic, partitions: [asked] }]),
+          const response = await this.request(
+            connection,
+            what,
+            () => listOffsetsV7.api.async(connection, -1, 0, [{ name: topic, partitions: [asked] }]),
+            { rights: [onTopic('Describe', topic)] },
           )
           return { topic, partition, offset: Number(response.topics[0].partitions[0].offset) }
         }),
@@ -223,8 +232,11 @@ export class BrokerConnections {
     }))
     return this.retrying(`Reading the committed offsets of group ${group}`, async (what) => {
       const connection = await this.coordinatorConnection('group', group)
-      const response = await this.request(connection, what, () =>
-        offsetFetchV8.api.async(connection, [{ groupId: group, memberEpoch: -1, topics }], true),
+      const response = await this.request(
+        connection,
+        what,
+        () => offsetFetchV8.api.async(connection, [{ groupId: group, memberEpoch: -1, topics }], true),
+        { rights: [onGroup('Describe', group), ...topics.map(({ name }) => onTopic('Describe', name))] },
       )
       return response.groups[0].topics.flatMap(({ name, partitions: committed }) =>
         committed
@@ -242,13 +254,13 @@ export class BrokerConnections {
   /**
    * Runs `send`; what it is rejected with comes out as one of the errors of broker-errors.ts.
    *
-   * @param request what is sent, where that decides what an error means
+   * @param asked what is sent, for what an error of its answer means and what mends it
    */
   async request<T>(
     connection: BrokerConnection,
     what: string,
     send: (connection: BrokerConnection) => Promise<T>,
-    request?: BrokerRequest,
+    asked?: Asked,
   ): Promise<T> {
     const open = this.#open.get(connection)
     if (open !== undefined) open.asked++
@@ -256,7 +268,7 @@ export class BrokerConnections {
       if (connection.login !== undefined) await connection.login
       return await send(connection)
     } catch (cause) {
-      const error = toBrokerError(cause, what, request)
+      const error = toBrokerError(cause, what, asked)
       if (error instanceof UnreadableAnswerError) throw accessError(open?.broker ?? what, cause) ?? error
       if (!(error instanceof ConnectionLostError)) throw error
       this.#lost(connection)
@@ -340,12 +352,12 @@ export class BrokerConnections {
   }
 
   /** Asks brokers in turn until one answers, the one that has answered last first. */
-  async #anyBroker<T>(what: string, ask: (connection: BrokerConnection) => Promise<T>): Promise<T> {
+  async #anyBroker<T>(what: string, ask: (connection: BrokerConnection) => Promise<T>, asked?: Asked): Promise<T> {
     let lost: unknown
     for (const broker of this.#brokers) {
       try {
         const connection = await this.#connection(broker, 'control')
-        const answer = await this.request(connection, what, ask)
+        const answer = await this.request(connection, what, ask, asked)
         this.#brokers = [broker, ...this.#brokers.filter((other) => other !== broker)]
         return answer
       } catch (error) {

@@ -8,6 +8,7 @@ import {
 } from '@platformatic/kafka'
 import { exitCodes, PipelineError } from '../errors.ts'
 import { type BrokerRequest, type ErrorKind, errorKind, errorKinds } from './broker-error-table.ts'
+import { deniedTopic, missingRight, type Right } from './needed-rights.ts'
 
 /** What one can do about an error that stops the stage, by name. */
 const fixes: Readonly<Record<string, string>> = {
@@ -21,6 +22,14 @@ const fixes: Readonly<Record<string, string>> = {
   UNSUPPORTED_VERSION: 'Use Apache Kafka 3.0 or newer',
 }
 
+/** What was asked for. */
+export interface Asked {
+  /** where that decides what an error means */
+  readonly request?: BrokerRequest
+  /** that the answer may find missing */
+  readonly rights?: readonly Right[]
+}
+
 /** An error code in a broker's answer. */
 export class BrokerError extends PipelineError {
   readonly code = 'VGM_BROKER'
@@ -28,15 +37,16 @@ export class BrokerError extends PipelineError {
   readonly errorName: string
   readonly kind: ErrorKind
 
-  /**
-   * @param request what was answered so, where that decides what the error means
-   * @param cause the client's error, which has the answer
-   */
-  constructor(errorCode: number, what: string, request?: BrokerRequest, cause?: unknown) {
+  /** @param cause the client's error, which has the answer */
+  constructor(errorCode: number, what: string, { request, rights = [] }: Asked = {}, cause?: unknown) {
     const errorName = protocolErrorsCodesById[errorCode] ?? `error ${errorCode}`
     const kind = errorKind(errorName, request)
+    const denied = deniedTopic((cause as { response?: unknown } | undefined)?.response)
     super(`${what}: the broker answered ${errorName}`, {
-      fix: fixes[errorName] ?? "Look at the brokers' logs; Kafka's documentation explains the error",
+      fix:
+        missingRight(errorName, rights, denied) ??
+        fixes[errorName] ??
+        "Look at the brokers' logs; Kafka's documentation explains the error",
       retriable: kind === 'retriable',
       cause,
     })
@@ -84,11 +94,11 @@ export class FencedError extends PipelineError {
 export function toBrokerError(
   error: unknown,
   what: string,
-  request?: BrokerRequest,
+  asked?: Asked,
 ): BrokerError | ConnectionLostError | UnreadableAnswerError {
   if (error instanceof BrokerError || error instanceof ConnectionLostError) return error
   const codes = responseErrorCodes(error)
-  if (codes.length > 0) return worst(codes.map((code) => new BrokerError(code, what, request, error)))
+  if (codes.length > 0) return worst(codes.map((code) => new BrokerError(code, what, asked, error)))
   if (error instanceof NetworkError || error instanceof TimeoutError || error instanceof UnexpectedCorrelationIdError)
     return new ConnectionLostError(what, error)
   return new UnreadableAnswerError(what, error)

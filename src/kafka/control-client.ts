@@ -6,6 +6,7 @@ import { BrokerError } from './broker-errors.ts'
 import type { ConnectionSettings } from './connection-settings.ts'
 import { type ErrorFields, errorCauses } from './error-causes.ts'
 import { accessError } from './login-errors.ts'
+import type { Right } from './needed-rights.ts'
 import { controlClientLogin } from './sasl-login.ts'
 
 /** Takes what kafkajs says at level `warn` and above; `context` is what it says beside the message. */
@@ -84,12 +85,17 @@ export function createControlClient(settings: ConnectionSettings, log: ControlLo
 }
 
 /** Turns what kafkajs was rejected with into an error of ours; `what` says what was being done. */
-export function toControlError(error: unknown, what: string, brokers: readonly string[]): PipelineError {
+export function toControlError(
+  error: unknown,
+  what: string,
+  brokers: readonly string[],
+  rights: readonly Right[] = [],
+): PipelineError {
   const refused = accessError(`The cluster at ${brokers.join(', ')}`, error)
   if (refused !== undefined) return refused
   const chain = errorCauses(error)
   const answered = chain.find((cause) => typeof cause.type === 'string' && typeof cause.code === 'number')
-  if (answered !== undefined) return new BrokerError(answered.code as number, what)
+  if (answered !== undefined) return new BrokerError(answered.code as number, what, { rights })
   if (chain.some(({ name }) => unreachableNames.has(name))) return new BrokerUnreachableError(brokers, error)
   return new ControlRequestError(what, chain[0] ?? new Error(String(error)))
 }

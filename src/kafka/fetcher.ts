@@ -6,6 +6,7 @@ import { type BrokerConnections, earliest, latest } from './broker-connections.t
 import { BrokerError, ConnectionLostError } from './broker-errors.ts'
 import { CorruptBatchError, committedBatches } from './committed-batches.ts'
 import { type FetchedRecords, type FetchLimits, type FetchTarget, fetchRecords } from './fetch-request.ts'
+import { onTopic } from './needed-rights.ts'
 import { lookAfter, noteTrouble, type Stall, type Trouble, type WatchLimits, watchLimits } from './partition-watch.ts'
 
 export interface FetcherOptions {
@@ -320,7 +321,11 @@ export class Fetcher implements LogReader {
     const position = this.#positions.get(`${topic}/${partition}`)
     if (position === undefined) return 0
     if (errorCode !== 0) {
-      this.#postpone(position, new BrokerError(errorCode, `Fetching ${topic}/${partition}`), askedMs)
+      this.#postpone(
+        position,
+        new BrokerError(errorCode, `Fetching ${topic}/${partition}`, { rights: [onTopic('Read', topic)] }),
+        askedMs,
+      )
       return 0
     }
     let fetched: FetchedPartition

@@ -6,6 +6,7 @@ import { backOffMs } from './back-off.ts'
 import type { BrokerConnections } from './broker-connections.ts'
 import { BrokerError, FencedError, toBrokerError } from './broker-errors.ts'
 import { decodeAssignment, encodeAssignment, encodeSubscription, shareOut } from './group-protocol.ts'
+import { onGroup } from './needed-rights.ts'
 import type { CommittingMember } from './transactional-producer.ts'
 
 export interface GroupMembershipOptions {
@@ -153,18 +154,22 @@ export class GroupMembership {
     this.#partitions = await this.#connections.partitionCount(topic)
     const connection = await this.#connections.coordinatorConnection('group', group, 'membership')
     try {
-      const joined = await this.#connections.request(connection, what, () =>
-        joinGroupV7.api.async(
-          connection,
-          group,
-          sessionTimeoutMs,
-          rebalanceTimeoutMs,
-          this.#memberId,
-          groupInstanceId,
-          protocolType,
-          [{ name: protocolName, metadata: encodeSubscription(topic, this.#partitions) }],
-          '',
-        ),
+      const joined = await this.#connections.request(
+        connection,
+        what,
+        () =>
+          joinGroupV7.api.async(
+            connection,
+            group,
+            sessionTimeoutMs,
+            rebalanceTimeoutMs,
+            this.#memberId,
+            groupInstanceId,
+            protocolType,
+            [{ name: protocolName, metadata: encodeSubscription(topic, this.#partitions) }],
+            '',
+          ),
+        { rights: [onGroup('Read', group)] },
       )
       this.#memberId = joined.memberId ?? ''
       this.#generationId = joined.generationId

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describeProducersV0 } from '@platformatic/kafka'
 import type { TopicPartition } from '../stages/ports.ts'
 import type { BrokerConnections } from './broker-connections.ts'
+import { onTopic } from './needed-rights.ts'
 
 /** A transaction that holds back the read_committed readers of a partition. */
 export interface OpenTransaction extends TopicPartition {
@@ -20,8 +21,11 @@ export async function openTransactions(
     partitions.map(({ topic, partition }) =>
       connections.retrying(`Asking for the producers of ${topic}/${partition}`, async (what) => {
         const connection = await connections.leaderConnection({ topic, partition }, 'control')
-        const response = await connections.request(connection, what, () =>
-          describeProducersV0.api.async(connection, [{ name: topic, partitionIndexes: [partition] }]),
+        const response = await connections.request(
+          connection,
+          what,
+          () => describeProducersV0.api.async(connection, [{ name: topic, partitionIndexes: [partition] }]),
+          { rights: [onTopic('Read', topic)] },
         )
         return response.topics[0].partitions[0].activeProducers
           .filter(({ currentTxnStartOffset }) => currentTxnStartOffset >= 0n)

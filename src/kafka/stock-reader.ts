@@ -4,6 +4,7 @@ import { PipelineError } from '../errors.ts'
 import type { OffsetRange, Source, StockLog, StockRow } from '../stages/verify/stock-log.ts'
 import type { ConnectionSettings } from './connection-settings.ts'
 import { type ControlLog, createControlClient, toControlError } from './control-client.ts'
+import { onGroup, onTopic } from './needed-rights.ts'
 
 /** A range that cannot be read to its end. */
 export class StalledReadError extends PipelineError {
@@ -28,6 +29,11 @@ export interface StockReaderOptions {
 /** Short, because a fetcher whose partitions are all paused sleeps for as long before it looks again. */
 const maxWaitMs = 20
 const sessionTimeoutMs = 60_000
+/** How the names of the readers' groups begin. */
+const auditGroups = 'vgm.audit.'
+
+/** The group has a name of its own each time: what can be granted is its prefix. */
+const auditRights = (topic: string) => [onTopic('Read', topic), onGroup('Read', `${auditGroups}...`)]
 
 /**
  * Reads ranges with kafkajs, read_committed, in a group of its own without commits.
@@ -77,7 +83,7 @@ async function openTopicConsumer(
   // kafkajs begins again by itself after a crash, also if it was disconnected meanwhile, and then never ends.
   const closing = new AbortController()
   const consumer = createControlClient(settings, log).consumer({
-    groupId: `vgm.audit.${randomUUID()}`,
+    groupId: `${auditGroups}${randomUUID()}`,
     retry: { restartOnFailure: async () => !closing.signal.aborted },
     sessionTimeout: sessionTimeoutMs,
     maxBytesPerPartition: options.partitionMaxBytes ?? 1024 * 1024,
@@ -90,7 +96,7 @@ async function openTopicConsumer(
   } catch (error) {
     closing.abort()
     await consumer.disconnect().catch(() => undefined)
-    throw toControlError(error, `Reading topic ${topic}`, settings.brokers)
+    throw toControlError(error, `Reading topic ${topic}`, settings.brokers, auditRights(topic))
   }
   return opened
 }
@@ -134,7 +140,12 @@ class TopicConsumer {
       consumer.on(CRASH, ({ payload }) => {
         if (payload.restart) return
         reject(payload.error)
-        const error = toControlError(payload.error, `Reading topic ${this.topic}`, this.#brokers)
+        const error = toControlError(
+          payload.error,
+          `Reading topic ${this.topic}`,
+          this.#brokers,
+          auditRights(this.topic),
+        )
         for (const read of this.#reads.values()) read.fail(error)
       })
     })

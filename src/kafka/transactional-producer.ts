@@ -12,7 +12,8 @@ import type { OffsetCommit, TopicPartition, TransactionalWriter } from '../stage
 import type { BrokerConnection } from './broker-connection.ts'
 import type { BrokerConnections } from './broker-connections.ts'
 import type { BrokerRequest } from './broker-error-table.ts'
-import { BrokerError, ConnectionLostError, FencedError, isRepeatable, kindOf } from './broker-errors.ts'
+import { type Asked, BrokerError, ConnectionLostError, FencedError, isRepeatable, kindOf } from './broker-errors.ts'
+import { onGroup, onTopic, onTransactions, type Right } from './needed-rights.ts'
 import { produce } from './produce-request.ts'
 import { TransactionLife } from './transaction-states.ts'
 
@@ -209,10 +210,11 @@ export class TransactionalProducer implements TransactionalWriter {
     const what = `Writing to ${topic}/${partition}`
     const send = async (connection: BrokerConnection) => {
       throwFailure(transaction)
-      const errorCode = await this.#ask(connection, 'Produce', what, () =>
+      const asked: Asked = { request: 'Produce', rights: [onTopic('Write', topic), mayWrite(transactionalId)] }
+      const errorCode = await this.#ask(connection, asked, what, () =>
         produce.async(connection, transactionalId, transactionTimeoutMs, topic, partition, batch),
       )
-      if (errorCode !== 0) throw new BrokerError(errorCode, what, 'Produce')
+      if (errorCode !== 0) throw new BrokerError(errorCode, what, asked)
     }
     // Nothing is in flight behind a first batch, so it may be sent again in order.
     if (isFirst)
@@ -236,10 +238,14 @@ export class TransactionalProducer implements TransactionalWriter {
       name,
       partitions: members.map(({ partition }) => partition),
     }))
-    await this.#coordinator('AddPartitionsToTxn', 'Announcing partitions', (connection) =>
-      addPartitionsToTxnV3.api.async(connection, [
-        { transactionalId, producerId: this.#producerId, producerEpoch: this.#epoch, verifyOnly: false, topics },
-      ]),
+    await this.#coordinator(
+      'AddPartitionsToTxn',
+      'Announcing partitions',
+      (connection) =>
+        addPartitionsToTxnV3.api.async(connection, [
+          { transactionalId, producerId: this.#producerId, producerEpoch: this.#epoch, verifyOnly: false, topics },
+        ]),
+      topics.map(({ name }) => onTopic('Write', name)),
     )
     for (const { topic, partition } of partitions)
       transaction.partitions.set(`${topic}/${partition}`, {
@@ -254,8 +260,11 @@ export class TransactionalProducer implements TransactionalWriter {
   async #commitOffsets({ group, offsets }: OffsetCommit, member: CommittingMember): Promise<void> {
     const { transactionalId, transactionTimeoutMs } = this.#options
     this.#transaction.isAnnounced = true
-    await this.#coordinator('AddOffsetsToTxn', 'Announcing the offsets', (connection) =>
-      addOffsetsToTxnV3.api.async(connection, transactionalId, this.#producerId, this.#epoch, group),
+    await this.#coordinator(
+      'AddOffsetsToTxn',
+      'Announcing the offsets',
+      (connection) => addOffsetsToTxnV3.api.async(connection, transactionalId, this.#producerId, this.#epoch, group),
+      [onGroup('Read', group)],
     )
     const topics = [...Map.groupBy(offsets, ({ topic }) => topic)].map(([name, members]) => ({
       name,
@@ -270,7 +279,12 @@ export class TransactionalProducer implements TransactionalWriter {
       `Committing offsets to group ${group}`,
       async (what) => {
         const connection = await this.#connections.coordinatorConnection('group', group)
-        await this.#ask(connection, 'TxnOffsetCommit', what, () =>
+        const rights = [
+          mayWrite(transactionalId),
+          onGroup('Read', group),
+          ...topics.map(({ name }) => onTopic('Read', name)),
+        ]
+        await this.#ask(connection, { request: 'TxnOffsetCommit', rights }, what, () =>
           txnOffsetCommitV3.api.async(
             connection,
             transactionalId,
@@ -345,24 +359,25 @@ export class TransactionalProducer implements TransactionalWriter {
     request: BrokerRequest,
     doing: string,
     send: (connection: BrokerConnection) => Promise<T>,
+    rights: readonly Right[] = [],
   ): Promise<T> {
     const { transactionalId } = this.#options
     const what = `${doing} (transactional id ${transactionalId})`
     return this.#connections.retrying(what, async () => {
       const connection = await this.#connections.coordinatorConnection('transaction', transactionalId)
-      return this.#ask(connection, request, what, send)
+      return this.#ask(connection, { request, rights: [mayWrite(transactionalId), ...rights] }, what, send)
     })
   }
 
   async #ask<T>(
     connection: BrokerConnection,
-    request: BrokerRequest,
+    asked: Asked,
     what: string,
     send: (connection: BrokerConnection) => Promise<T>,
   ): Promise<T> {
     const epoch = this.#epoch
     try {
-      return await this.#connections.request(connection, what, send, request)
+      return await this.#connections.request(connection, what, send, asked)
     } catch (error) {
       // What was asked in an older epoch is refused if it comes late.
       if (error instanceof ConnectionLostError && epoch === this.#epoch) this.#hasLostAnswer = true
@@ -370,6 +385,8 @@ export class TransactionalProducer implements TransactionalWriter {
     }
   }
 }
+
+const mayWrite = (transactionalId: string) => onTransactions('Write', transactionalId)
 
 const epochTaken: ReadonlySet<string> = new Set(['PRODUCER_FENCED', 'INVALID_PRODUCER_EPOCH'])
 

@@ -1,4 +1,5 @@
 import { type Logger, pino } from 'pino'
+import { printableFields } from './printable-text.ts'
 
 export type { Logger }
 
@@ -11,6 +12,12 @@ export function createLogger(level: LogLevel): Logger {
   if (!process.stderr.isTTY) return pino(options, pino.destination({ dest: 2, sync: true }))
   return pino({
     ...options,
+    // JSON escapes what names of others may do to a terminal; lines for people do not.
+    hooks: {
+      logMethod(args, method) {
+        method.apply(this, args.map(printableFields) as typeof args)
+      },
+    },
     transport: { target: 'pino-pretty', options: { destination: 2, ignore: 'pid,hostname', sync: true } },
   })
 }

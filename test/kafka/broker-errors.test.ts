@@ -94,7 +94,7 @@ suite('errors of brokers', () => {
 
   test('an error that has no rule is fatal, to each request: it is never repeated', () => {
     for (const request of [undefined, ...brokerRequests]) {
-      const error = new BrokerError(unknownCode, 'Asking', request)
+      const error = new BrokerError(unknownCode, 'Asking', request === undefined ? {} : { request })
       equal(error.kind, 'fatal')
       equal(error.retriable, false)
       equal(isRepeatable(error), false)
@@ -124,7 +124,7 @@ suite('errors of brokers', () => {
 
   test('of several errors in one answer the worst decides, and what was not attempted only if there is no other', () => {
     const nameOf = (...names: string[]) =>
-      (toBrokerError(answer(...names), 'Announcing', 'AddPartitionsToTxn') as BrokerError).errorName
+      (toBrokerError(answer(...names), 'Announcing', { request: 'AddPartitionsToTxn' }) as BrokerError).errorName
     equal(nameOf('NOT_COORDINATOR', 'TOPIC_AUTHORIZATION_FAILED', 'PRODUCER_FENCED'), 'TOPIC_AUTHORIZATION_FAILED')
     equal(nameOf('UNKNOWN_TOPIC_OR_PARTITION', 'INVALID_TXN_STATE'), 'INVALID_TXN_STATE')
     equal(nameOf('OPERATION_NOT_ATTEMPTED', 'UNKNOWN_TOPIC_OR_PARTITION'), 'UNKNOWN_TOPIC_OR_PARTITION')

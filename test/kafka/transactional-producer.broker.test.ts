@@ -165,9 +165,9 @@ suite('transactional producer, on a broker', () => {
     const connections = broker.connect()
     const request = connections.request.bind(connections)
     let isLost = true
-    connections.request = async (connection, what, send, name) => {
-      const answer = await request(connection, what, send, name)
-      if (name !== 'EndTxn' || !isLost) return answer
+    connections.request = async (connection, what, send, asked) => {
+      const answer = await request(connection, what, send, asked)
+      if (asked?.request !== 'EndTxn' || !isLost) return answer
       isLost = false
       throw new ConnectionLostError(what, 'the answer was lost')
     }
@@ -185,7 +185,7 @@ suite('transactional producer, on a broker', () => {
       coordinator,
       'A late commit',
       () => endTxnV3.api.async(coordinator, transactionalId, producerId, producerEpoch, true),
-      'EndTxn',
+      { request: 'EndTxn' },
     )
     await rejects(late, { errorName: 'PRODUCER_FENCED' })
     await producer.abort()
@@ -293,8 +293,8 @@ suite('transactional producer, on a broker', () => {
     const connections = broker.connect()
     const request = connections.request.bind(connections)
     const lost = new Set<string>()
-    connections.request = async (connection, what, send, name) => {
-      const answer = await request(connection, what, send, name)
+    connections.request = async (connection, what, send, asked) => {
+      const answer = await request(connection, what, send, asked)
       const kind = what.replace(/ (\(|to group|to rows).*/, '')
       if (lost.has(kind)) return answer
       lost.add(kind)
@@ -331,9 +331,9 @@ suite('transactional producer, on a broker', () => {
     const request = connections.request.bind(connections)
     let isSlow = true
     let late = 0
-    connections.request = async (connection, what, send, name) => {
+    connections.request = async (connection, what, send, asked) => {
       const isLate = isSlow && what.startsWith('Writing')
-      if (!isLate) return request(connection, what, send, name)
+      if (!isLate) return request(connection, what, send, asked)
       await sleep(2_800)
       late++
       throw new ConnectionLostError(what, 'no answer came')

@@ -28,7 +28,7 @@ export interface KafkaNodeOptions {
   readonly id: number
   /** Of all nodes, this one included. */
   readonly nodes: ReadonlyMap<number, KafkaPorts>
-  /** Beyond those that every local broker is told. */
+  /** Beyond those that every local broker is told, or instead of them. */
   readonly settings?: Readonly<Record<string, string | number | boolean>>
 }
 
@@ -41,7 +41,7 @@ export function startKafkaNode(options: KafkaNodeOptions): JavaProcess {
   const properties = join(folder, 'server.properties')
   writeFileSync(
     properties,
-    asProperties({ ...brokerSettings, ...settings, ...addresses(id, nodes), 'log.dirs': dataFolder }),
+    asProperties({ ...brokerSettings, ...addresses(id, nodes), ...settings, 'log.dirs': dataFolder }),
   )
   const logging = join(folder, 'log4j2.properties')
   writeFileSync(logging, log4j)

@@ -27,12 +27,12 @@ function isSameKey(a: Buffer | null, b: Buffer | null): boolean {
 function headersDifference(expected: StockHeaders, found: StockHeaders): string | undefined {
   for (const name in expected) {
     const wanted = valuesOf(expected[name])
-    const actual = valuesOf(found[name])
+    const actual = valuesOf(Object.hasOwn(found, name) ? found[name] : undefined)
     if (wanted.length !== actual.length || wanted.some((value, i) => latin1(value) !== latin1(actual[i]))) {
       return `the header "${name}" differs`
     }
   }
-  for (const name in found) if (!(name in expected)) return `the header "${name}" has been added`
+  for (const name in found) if (!Object.hasOwn(expected, name)) return `the header "${name}" has been added`
   return undefined
 }
 

@@ -1,0 +1,62 @@
+/** What an access control list of Kafka's can allow. */
+export type Operation = 'Read' | 'Write' | 'Create' | 'Delete' | 'Describe' | 'DescribeConfigs'
+
+/** A right that a request needs; where a request needs several, its answer says which of them is missing. */
+export interface Right {
+  readonly operation: Operation
+  readonly resource: 'topic' | 'group' | 'transactional id'
+  readonly name: string
+}
+
+export const onTopic = (operation: Operation, name: string): Right => ({ operation, resource: 'topic', name })
+export const onGroup = (operation: Operation, name: string): Right => ({ operation, resource: 'group', name })
+export const onTransactions = (operation: Operation, name: string): Right => ({
+  operation,
+  resource: 'transactional id',
+  name,
+})
+
+const resources: Readonly<Record<string, Right['resource']>> = {
+  TOPIC_AUTHORIZATION_FAILED: 'topic',
+  GROUP_AUTHORIZATION_FAILED: 'group',
+  TRANSACTIONAL_ID_AUTHORIZATION_FAILED: 'transactional id',
+}
+
+/** As kafka-acls.sh takes them. */
+const flags: Readonly<Record<Right['resource'], string>> = {
+  topic: '--topic',
+  group: '--group',
+  'transactional id': '--transactional-id',
+}
+
+/**
+ * How to mend an answer that says that a right is missing; undefined for other errors, and where nobody knows which right it is.
+ *
+ * @param denied the topic that the answer names, where it was asked for several
+ */
+export function missingRight(errorName: string, rights: readonly Right[], denied?: string): string | undefined {
+  const resource = resources[errorName]
+  const possible = rights.filter((right) => right.resource === resource)
+  const missing = possible.find(({ name }) => name === denied) ?? possible[0]
+  if (missing === undefined) return undefined
+  const { operation, name } = missing
+  const included = operation === 'Describe' ? ' (Read and Write include it)' : ''
+  return (
+    `Grant this user ${operation} on ${resource} "${name}"${included}, ` +
+    `as with: kafka-acls.sh --add --allow-principal User:... --operation ${operation} ${flags[resource]} ${name}`
+  )
+}
+
+/** The topic that an answer refuses for want of a right, wherever in it that stands. */
+export function deniedTopic(answer: unknown, topic?: string): string | undefined {
+  if (answer === null || typeof answer !== 'object') return undefined
+  const { name = topic, errorCode } = answer as { name?: string; errorCode?: number }
+  if (errorCode === topicAuthorizationFailed) return name
+  for (const part of Object.values(answer)) {
+    const found = deniedTopic(part, name)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+const topicAuthorizationFailed = 29
