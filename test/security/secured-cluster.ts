@@ -145,20 +145,16 @@ export class SecuredCluster {
         [1, 32, 'sha256'],
         [2, 64, 'sha512'],
       ] as const
-      await alterUserScramCredentialsV0.api.async(
-        connection,
-        [],
-        salted.map(([mechanism, bytes, hash]) => {
-          const salt = randomBytes(16)
-          return {
-            name,
-            mechanism,
-            iterations,
-            salt,
-            saltedPassword: pbkdf2Sync(password, salt, iterations, bytes, hash),
-          }
-        }),
-      )
+      // A request takes a user once.
+      for (const [mechanism, bytes, hash] of salted) {
+        const salt = randomBytes(16)
+        const saltedPassword = pbkdf2Sync(password, salt, iterations, bytes, hash)
+        await alterUserScramCredentialsV0.api.async(
+          connection,
+          [],
+          [{ name, mechanism, iterations, salt, saltedPassword }],
+        )
+      }
     } finally {
       await connection.close()
     }
