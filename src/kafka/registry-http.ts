@@ -32,21 +32,28 @@ export class RegistryHttp {
     return `Basic ${Buffer.from(`${auth.username}:${auth.password}`).toString('base64')}`
   }
 
-  /** @throws Error of node:net, node:tls or TimeoutError if no answer comes */
+  /** @throws Error of node:net, node:tls, or of a time-out, if no answer comes; TokenError */
   async get(path: string, accept: string, timeoutMs: number): Promise<HttpAnswer> {
     const authorization = await this.authorization()
-    const url = new URL(this.#settings.url + path)
-    const send = url.protocol === 'https:' ? httpsRequest : httpRequest
-    const signal = AbortSignal.timeout(timeoutMs)
+    const headers = { accept, ...(authorization !== undefined && { authorization }) }
+    return this.#send(new URL(this.#settings.url + path), headers, AbortSignal.timeout(timeoutMs))
+  }
+
+  #send(url: URL, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<HttpAnswer> {
+    const request = url.protocol === 'https:' ? httpsRequest : httpRequest
     return new Promise((resolve, reject) => {
-      const headers = { accept, ...(authorization !== undefined && { authorization }) }
-      const asked = send(url, { agent: this.agent, headers, signal }, (response) => {
+      const asked = request(url, { agent: this.agent, headers, signal }, (response) => {
         const chunks: Buffer[] = []
         response.on('data', (chunk: Buffer) => chunks.push(chunk))
         response.on('end', () => resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() }))
         response.on('error', reject)
       })
-      asked.on('error', reject)
+      asked.on('error', (error: NodeJS.ErrnoException) => {
+        // The server has given up a connection that was idle: that says nothing of the next one.
+        const isStale = asked.reusedSocket && error.code === 'ECONNRESET' && !signal.aborted
+        if (isStale) resolve(this.#send(url, headers, signal))
+        else reject(error)
+      })
       asked.end()
     })
   }
