@@ -86,7 +86,7 @@ async function askEndpoint({
     status = response.status
   } catch (cause) {
     const { cause: reason, message } = cause as Error & { cause?: Error & { code?: string } }
-    const why = reason?.code ?? message
+    const why = reason?.code ?? reason?.message ?? message
     throw new TokenError(`The token endpoint ${endpoint} does not answer: ${why}`, 'Check its address', true)
   }
   throw new TokenError(
