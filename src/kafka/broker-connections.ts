@@ -406,7 +406,10 @@ export class BrokerConnections {
       await connection.connect(host, port)
     } catch (cause) {
       gone()
-      throw accessError(`${host}:${port}`, cause) ?? new ConnectionLostError(`Connecting to ${host}:${port}`, cause)
+      const refused = accessError(`${host}:${port}`, cause)
+      // A token endpoint that is away is as good as a broker that is.
+      if (refused?.retriable === false) throw refused
+      throw new ConnectionLostError(`Connecting to ${host}:${port}`, refused ?? cause)
     }
     return connection
   }
