@@ -8,7 +8,7 @@ import { BrokerError, ConnectionLostError, isTopicUnknown } from './broker-error
 import type { ConnectionSettings } from './connection-settings.ts'
 import { BrokerUnreachableError, type ControlLog, createControlClient, toControlError } from './control-client.ts'
 import { noTlsError, wantedNoTls } from './login-errors.ts'
-import { type Operation, onGroup, onTopic, type Right } from './needed-rights.ts'
+import { type Operation, onTopic, type Right } from './needed-rights.ts'
 import { within } from './time-limit.ts'
 
 /** First and end offset of a partition; markers and open transactions count. */
@@ -258,12 +258,11 @@ export class ClusterAdmin {
 
   /** What a group has committed, with metadata; partitions without a commit are left out. */
   async committedOffsets(group: string, topic?: string): Promise<readonly PartitionOffset[]> {
+    const what = `Reading the committed offsets of ${group}`
+    // kafkajs says no more than that it finds no coordinator where the right to the group is missing.
+    await this.#offsets.retrying(what, () => this.#offsets.coordinatorConnection('group', group), lookForMs)
     // Without topics all of the group's come, and a topic that does not exist is no error.
-    const topics = await this.#ask(
-      `Reading the committed offsets of ${group}`,
-      (admin) => admin.fetchOffsets({ groupId: group }),
-      [onGroup('Describe', group)],
-    )
+    const topics = await this.#ask(what, (admin) => admin.fetchOffsets({ groupId: group }))
     return topics
       .filter((committed) => topic === undefined || committed.topic === topic)
       .flatMap((committed) =>

@@ -355,6 +355,14 @@ function environmentOf(stage: Stage): Record<string, string> {
   }
 }
 
+/** Whether a right is for what the stage's own topic holds when it runs once more. */
+function isForMore(stage: Stage, { operation, name }: Grant): boolean {
+  return (
+    operation === 'Read' &&
+    ((stage === 'sample' && name === topics.sample) || (stage === 'fit' && name === modelsTopic))
+  )
+}
+
 /** One right less: the stage fails, and its error has what is missing. */
 async function failsWithout(stage: Stage, right: Grant): Promise<void> {
   const { operation, resource, name } = right
@@ -385,7 +393,10 @@ suite('the flow over TLS, SCRAM-SHA-512 and access control lists, a user for eac
       const rights = rightsOf(dataset, modelsTopic).filter(({ user }) => user === stage)
       ok(rights.length > 0)
       await cluster.grant(rights)
-      for (const right of rights) await failsWithout(stage, right)
+      // A topic that must be made is made once, by the first run that gets so far.
+      const creates = rights.filter(({ operation }) => operation === 'Create')
+      const others = rights.filter((right) => !creates.includes(right) && !isForMore(stage, right))
+      for (const right of [...creates, ...others]) await failsWithout(stage, right)
       if (stage === 'normalize') await garbage()
       const args = [...commands[stage](), '--dataset', dataset, '--json', '--log-level', 'debug', '--debug']
       const { code, out, err, commandLines } = await watchedVgm(args, environmentOf(stage))
@@ -398,6 +409,7 @@ suite('the flow over TLS, SCRAM-SHA-512 and access control lists, a user for eac
       }
       for (const text of [out, err, ...commandLines]) ok(!text.includes(canary), text)
       if (process.platform === 'linux') ok(commandLines.some((line) => line.includes('main.ts')))
+      for (const right of rights.filter((right) => isForMore(stage, right))) await failsWithout(stage, right)
     })
 
   test('a refused login gives no secret away either, with all that --debug shows', async () => {
