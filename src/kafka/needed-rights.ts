@@ -5,6 +5,7 @@ export type Operation = 'Read' | 'Write' | 'Create' | 'Delete' | 'Describe' | 'D
 export interface Right {
   readonly operation: Operation
   readonly resource: 'topic' | 'group' | 'transactional id'
+  /** with a star at its end for all that begin so */
   readonly name: string
 }
 
@@ -40,10 +41,11 @@ export function missingRight(errorName: string, rights: readonly Right[], denied
   const missing = possible.find(({ name }) => name === denied) ?? possible[0]
   if (missing === undefined) return undefined
   const { operation, name } = missing
+  const names = name.endsWith('*') ? `${name.slice(0, -1)} --resource-pattern-type prefixed` : name
   const included = operation === 'Describe' ? ' (Read and Write include it)' : ''
   return (
     `Grant this user ${operation} on ${resource} "${name}"${included}, ` +
-    `as with: kafka-acls.sh --add --allow-principal User:... --operation ${operation} ${flags[resource]} ${name}`
+    `as with: kafka-acls.sh --add --allow-principal User:... --operation ${operation} ${flags[resource]} ${names}`
   )
 }
 

@@ -2,9 +2,11 @@ import { randomUUID } from 'node:crypto'
 import type { Consumer, EachBatchPayload } from 'kafkajs'
 import { PipelineError } from '../errors.ts'
 import type { OffsetRange, Source, StockLog, StockRow } from '../stages/verify/stock-log.ts'
+import { BrokerConnections } from './broker-connections.ts'
+import { BrokerError } from './broker-errors.ts'
 import type { ConnectionSettings } from './connection-settings.ts'
 import { type ControlLog, createControlClient, toControlError } from './control-client.ts'
-import { onGroup, onTopic } from './needed-rights.ts'
+import { onGroup, onTopic, type Right } from './needed-rights.ts'
 
 /** A range that cannot be read to its end. */
 export class StalledReadError extends PipelineError {
@@ -33,7 +35,7 @@ const sessionTimeoutMs = 60_000
 const auditGroups = 'vgm.audit.'
 
 /** The group has a name of its own each time: what can be granted is its prefix. */
-const auditRights = (topic: string) => [onTopic('Read', topic), onGroup('Read', `${auditGroups}...`)]
+const auditRights = (topic: string) => [onTopic('Read', topic), onGroup('Read', `${auditGroups}*`)]
 
 /**
  * Reads ranges with kafkajs, read_committed, in a group of its own without commits.
@@ -82,8 +84,9 @@ async function openTopicConsumer(
 ): Promise<TopicConsumer> {
   // kafkajs begins again by itself after a crash, also if it was disconnected meanwhile, and then never ends.
   const closing = new AbortController()
+  const groupId = `${auditGroups}${randomUUID()}`
   const consumer = createControlClient(settings, log).consumer({
-    groupId: `${auditGroups}${randomUUID()}`,
+    groupId,
     retry: { restartOnFailure: async () => !closing.signal.aborted },
     sessionTimeout: sessionTimeoutMs,
     maxBytesPerPartition: options.partitionMaxBytes ?? 1024 * 1024,
@@ -96,10 +99,33 @@ async function openTopicConsumer(
   } catch (error) {
     closing.abort()
     await consumer.disconnect().catch(() => undefined)
-    throw toControlError(error, `Reading topic ${topic}`, settings.brokers, auditRights(topic))
+    const what = `Reading topic ${topic}`
+    await checkGroup(groupId, settings, what, auditRights(topic))
+    throw toControlError(error, what, settings.brokers, auditRights(topic))
   }
   return opened
 }
+
+/** kafkajs says no more than that it finds no coordinator where the right to the group is missing: the brokers are asked again. */
+async function checkGroup(
+  group: string,
+  settings: ConnectionSettings,
+  what: string,
+  rights: readonly Right[],
+): Promise<void> {
+  const connections = new BrokerConnections(settings)
+  try {
+    await connections.coordinatorConnection('group', group)
+  } catch (error) {
+    if (error instanceof BrokerError && error.errorName === 'GROUP_AUTHORIZATION_FAILED')
+      throw new BrokerError(groupAuthorizationFailed, what, { rights })
+    // Whatever else there is, kafkajs has met it too.
+  } finally {
+    await connections.close()
+  }
+}
+
+const groupAuthorizationFailed = 30
 
 /** One kafkajs consumer of all partitions of a topic, of which those that nobody reads are paused. */
 class TopicConsumer {

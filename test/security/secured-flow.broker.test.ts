@@ -1,4 +1,5 @@
 import { deepEqual, equal, fail, match, ok, rejects } from 'node:assert/strict'
+import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -6,6 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { type OpenCluster, withClusterAt } from '../../src/commands/command-context.ts'
 import { fitDataset } from '../../src/commands/fit.ts'
 import { loadFile } from '../../src/commands/load.ts'
@@ -27,7 +29,7 @@ import { createAuthority } from './certificates.ts'
 import { basic, RegistryProxy } from './registry-proxy.ts'
 import { type Grant, plainUser, SecuredCluster, shortSessionMs } from './secured-cluster.ts'
 import { rightsOf } from './stage-rights.ts'
-import { watchedVgm } from './watched-process.ts'
+import { commandLines, watchedVgm } from './watched-process.ts'
 
 const dataset = 'trips'
 const modelsTopic = 'vgm.models'
@@ -80,13 +82,16 @@ interface Way {
 
 /** Runs `work` in this process on the secured cluster. */
 function entered<T>(way: Way, work: (open: OpenCluster) => Promise<T>): Promise<T> {
-  const { listener = cluster.sasl, tls = { ca: cluster.ca }, sasl } = way
-  const access: ClusterAccess = {
-    kafka: { tls, ...(sasl !== undefined && { sasl }) },
-    registry: way.registry ?? { tls: { ca: cluster.ca }, auth: registryUser },
-  }
   const { signal } = new AbortController()
-  return withClusterAt({ brokers: [listener], registry: registry.url, access }, createLogger('silent'), signal, work)
+  const address = { brokers: [way.listener ?? cluster.sasl], registry: registry.url, access: accessOf(way) }
+  return withClusterAt(address, createLogger('silent'), signal, work)
+}
+
+function accessOf({ tls = { ca: cluster.ca }, sasl, registry }: Way): ClusterAccess {
+  return {
+    kafka: { tls, ...(sasl !== undefined && { sasl }) },
+    registry: registry ?? { tls: { ca: cluster.ca }, auth: registryUser },
+  }
 }
 
 /** Both clients log in and are answered, and so is the registry's. */
@@ -411,6 +416,19 @@ suite('the flow over TLS, SCRAM-SHA-512 and access control lists, a user for eac
       if (process.platform === 'linux') ok(commandLines.some((line) => line.includes('main.ts')))
       for (const right of rights.filter((right) => isForMore(stage, right))) await failsWithout(stage, right)
     })
+
+  test('a process of the bench gets its login as a message, not as an argument', async () => {
+    const child = fork(fileURLToPath(new URL('../../src/commands/bench-measurement.ts', import.meta.url)))
+    const access = accessOf({ sasl: scram('verify') })
+    const measurement = { kind: 'fetch', topic: topics.raw }
+    child.send({ brokers: [cluster.sasl], registry: registry.url, access, dataset, modelsTopic, measurement })
+    const lines = commandLines(child.pid ?? 0)
+    const [answer] = (await once(child, 'message')) as [{ result?: { rows: number }; error?: string }]
+    equal(answer.error, undefined)
+    ok((answer.result?.rows ?? 0) > rows)
+    for (const line of lines) ok(!line.includes(canary), line)
+    if (process.platform === 'linux') ok(lines.length > 0)
+  })
 
   test('a refused login gives no secret away either, with all that --debug shows', async () => {
     const environment = { ...environmentOf('load'), KAFKA_SASL_PASSWORD: `${canary}-wrong` }

@@ -52,7 +52,7 @@ export function watchedVgm(
 }
 
 /** Of a process and its descendants, where the system has /proc. */
-function commandLines(pid: number): string[] {
+export function commandLines(pid: number): string[] {
   try {
     const own = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
     const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean)
