@@ -51,11 +51,11 @@ export function clusterAccess(
   })
 }
 
-/** The flags of `names` that are set, or that their variable sets. */
+/** The flags that are set, or that their variable sets, with what an open cluster would not be told. */
 export function namedSecurityFlags(flags: SecurityFlags): readonly string[] {
-  return Object.keys(withoutEmpty(flags))
-    .filter((name): name is Flag => optionNames.has(name as Flag))
-    .map((flag) => flagText(flag))
+  return Object.entries(withoutEmpty(flags))
+    .filter(([name, value]) => optionNames.has(name as Flag) && value !== 'PLAINTEXT')
+    .map(([name]) => flagText(name as Flag))
 }
 
 /** Those of all flags that say how to get in. */
