@@ -259,10 +259,17 @@ export class ClusterAdmin {
   /** What a group has committed, with metadata; partitions without a commit are left out. */
   async committedOffsets(group: string, topic?: string): Promise<readonly PartitionOffset[]> {
     const what = `Reading the committed offsets of ${group}`
-    // kafkajs says no more than that it finds no coordinator where the right to the group is missing.
-    await this.#offsets.retrying(what, () => this.#offsets.coordinatorConnection('group', group), lookForMs)
-    // Without topics all of the group's come, and a topic that does not exist is no error.
-    const topics = await this.#ask(what, (admin) => admin.fetchOffsets({ groupId: group }))
+    // Repeated, for the first group of a cluster has no coordinator yet, and then one that is not ready.
+    const topics = await this.#offsets.retrying(
+      what,
+      async () => {
+        // kafkajs says no more than that it finds no coordinator where the right to the group is missing.
+        await this.#offsets.coordinatorConnection('group', group)
+        // Without topics all of the group's come, and a topic that does not exist is no error.
+        return this.#ask(what, (admin) => admin.fetchOffsets({ groupId: group }))
+      },
+      lookForMs,
+    )
     return topics
       .filter((committed) => topic === undefined || committed.topic === topic)
       .flatMap((committed) =>

@@ -41,6 +41,11 @@ const retry = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 }
 const connectionTimeoutMs = 5_000
 const authenticationTimeoutMs = 10_000
 const requestTimeoutMs = 10_000
+/**
+ * A request in so much of the end of a login is preceded by a new one. Longer than a whole login's life it would be all of them, and
+ * brokers refuse a second one within a second.
+ */
+const reauthenticationMs = 2_000
 
 /** Codecs that kafkajs leaves to its users, and where its type numbers are. */
 const codecs: readonly (readonly [CompressionTypes, Exclude<Compression, 'none'>])[] = [
@@ -69,6 +74,7 @@ export function createControlClient(settings: ConnectionSettings, log: ControlLo
     connectionTimeout: connectionTimeoutMs,
     authenticationTimeout: authenticationTimeoutMs,
     requestTimeout: requestTimeoutMs,
+    reauthenticationThreshold: reauthenticationMs,
     retry,
     logLevel: kafkajs.logLevel.WARN,
     logCreator:

@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { type OpenCluster, withClusterAt } from '../../src/commands/command-context.ts'
 import { fitDataset } from '../../src/commands/fit.ts'
@@ -19,6 +20,7 @@ import { verifyDataset } from '../../src/commands/verify.ts'
 import type { ClusterAccess } from '../../src/config/cluster-access.ts'
 import { groupName, topicNames } from '../../src/config/names.ts'
 import type { PipelineError } from '../../src/errors.ts'
+import { ClusterAdmin } from '../../src/kafka/admin.ts'
 import { BrokerConnections } from '../../src/kafka/broker-connections.ts'
 import type { SaslSettings, TlsSettings } from '../../src/kafka/connection-settings.ts'
 import { createControlClient } from '../../src/kafka/control-client.ts'
@@ -265,12 +267,19 @@ suite('logins that end', () => {
       const producer = await TransactionalProducer.open(connections, options)
       const endMs = performance.now() + 3 * shortSessionMs
       let batches = 0
+      // The control client, meanwhile.
+      const asking = (async () => {
+        const admin = new ClusterAdmin(settings, quiet)
+        for (; performance.now() < endMs; await sleep(100)) await admin.describeCluster()
+        await admin.close()
+      })()
       while (performance.now() < endMs) {
         await producer.begin()
         for (let i = 0; i < 100; i++, batches++) await producer.produce(topic, i % 2, batchOf('row'))
         await producer.commit()
       }
       await producer.close()
+      await asking
       const lost = failures.filter((error) => (error as PipelineError).code !== 'VGM_BROKER')
       deepEqual(lost, [])
       ok(batches > 300, `${batches} batches`)
