@@ -75,6 +75,8 @@ interface Position {
   fetchOffset: number
   /** next offset to hand out */
   polledOffset: number
+  /** as of the last answer */
+  highWatermark: number | undefined
   /** asked for and not yet answered */
   isAsked: boolean
   /** answers in a row with a batch whose CRC is wrong */
@@ -158,6 +160,12 @@ export class Fetcher implements LogReader {
     const position = this.#positions.get(`${topic}/${partition}`)
     if (position === undefined) throw new RangeError(`${topic}/${partition} is not assigned`)
     return position.polledOffset
+  }
+
+  /** Where the rows to be read end, as of the last answer of a broker; undefined before the first one. */
+  knownEnd(topic: string, partition: number): number | undefined {
+    const position = this.#positions.get(`${topic}/${partition}`)
+    return position?.highWatermark && Math.min(position.highWatermark, position.endOffset)
   }
 
   async poll(waitMs: number): Promise<readonly FetchedPartition[]> {
@@ -323,6 +331,7 @@ export class Fetcher implements LogReader {
       this.#postpone(position, new BrokerError(errorCode, `Fetching ${topic}/${partition}`), askedMs)
       return 0
     }
+    position.highWatermark = records.highWatermark
     let fetched: FetchedPartition
     try {
       fetched = committedBatches(records, position.fetchOffset, position.endOffset)
@@ -373,7 +382,15 @@ export class Fetcher implements LogReader {
 }
 
 function fresh() {
-  return { isAsked: false, corrupt: 0, failures: 0, notBeforeMs: 0, leader: undefined, trouble: undefined }
+  return {
+    highWatermark: undefined,
+    isAsked: false,
+    corrupt: 0,
+    failures: 0,
+    notBeforeMs: 0,
+    leader: undefined,
+    trouble: undefined,
+  }
 }
 
 /** Why a partition that has more rows gives none; undefined if all is well. */

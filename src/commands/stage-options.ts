@@ -1,0 +1,39 @@
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type EndpointAddress, parseEndpoint } from '../observe/http-endpoint.ts'
+import { stageGraceMs } from '../observe/interruption.ts'
+
+/** Flags of the stages that run for long. */
+export interface StageFlags {
+  readonly http?: EndpointAddress
+  readonly graceMs: number
+}
+
+export function withStageOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option(
+        '--http <[host:]port>',
+        'serve /metrics, /livez and /readyz there; on 127.0.0.1 unless a host is given',
+      )
+        .argParser(parseHttp)
+        .env('VGM_HTTP'),
+    )
+    .addOption(
+      new Option('--grace-ms <ms>', 'what an end after SIGTERM or SIGINT may take; a second signal ends at once')
+        .argParser(parseGrace)
+        .default(stageGraceMs)
+        .env('VGM_GRACE_MS'),
+    )
+}
+
+function parseHttp(text: string): EndpointAddress {
+  const address = parseEndpoint(text)
+  if (address !== undefined) return address
+  throw new InvalidArgumentError('Write a port, or host:port, as 9464 or 0.0.0.0:9464.')
+}
+
+function parseGrace(text: string): number {
+  const ms = Number(text)
+  if (/^\d+$/.test(text.trim()) && ms <= 3_600_000) return ms
+  throw new InvalidArgumentError('Write milliseconds, from 0 to 3600000.')
+}
