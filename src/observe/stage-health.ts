@@ -137,6 +137,7 @@ export class StageHealth {
       case 'joined':
         state.hasGroup = true
         state.fault = undefined
+        state.stalls.clear()
         state.topic = event.topic
         state.owned = event.partitions.length
         return
@@ -144,7 +145,9 @@ export class StageHealth {
         state.hasModel = true
         return
       case 'committed':
+        // What goes on standing still is reported again.
         state.fault = undefined
+        state.stalls.clear()
         return
       case 'aborted':
         state.fault = event
