@@ -1,4 +1,5 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { registerProcessMetrics } from './process-metrics.ts'
 import { abortReasons, type MemberNumber, type PartitionState, type StageEvent } from './stage-event.ts'
 
 export interface StageLabels {
@@ -9,12 +10,6 @@ export interface StageLabels {
 
 /** Seconds. A slice collects rows for half a second; a transaction is rolled back after ten. */
 const transactionBuckets = [0.1, 0.25, 0.5, 0.6, 0.75, 1, 1.5, 2.5, 5, 10]
-/** Of the client's own figures: said by others as well, or of use to nobody who does not look into Node itself. */
-const superfluous = [
-  ...['handles', 'requests', 'resources'].flatMap((what) => [`nodejs_active_${what}`, `nodejs_active_${what}_total`]),
-  ...['total', 'used', 'available'].map((what) => `nodejs_heap_space_size_${what}_bytes`),
-  ...['min', 'mean', 'stddev'].map((what) => `nodejs_eventloop_lag_${what}_seconds`),
-]
 /** A partition that goes on standing still is reported every 30 s. */
 const stallMemoryMs = 35_000
 
@@ -124,8 +119,7 @@ export class StageMetrics {
     for (const code of deadLetterCodes) this.#deadLetters.inc({ ...labels, code }, 0)
     for (const reason of abortReasons) this.#aborts.inc({ ...labels, reason }, 0)
     this.#transactions.zero({ ...labels })
-    collectDefaultMetrics({ register: this.#registry })
-    for (const name of superfluous) this.#registry.removeSingleMetric(name)
+    registerProcessMetrics(this.#registry)
   }
 
   readonly contentType = Registry.PROMETHEUS_CONTENT_TYPE
