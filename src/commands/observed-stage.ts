@@ -1,11 +1,12 @@
 import { clusterAddress } from '../config/cluster-address.ts'
 import { softwareVersion } from '../config/software-version.ts'
 import { logEvent } from '../observe/event-log.ts'
+import type { EndpointAddress } from '../observe/http-endpoint.ts'
 import { interruption } from '../observe/interruption.ts'
 import { createLogger } from '../observe/logger.ts'
 import type { MemberNumber, StageEvent } from '../observe/stage-event.ts'
 import type { StageNeed } from '../observe/stage-health.ts'
-import { openMonitor } from '../observe/stage-monitor.ts'
+import type { MonitorOptions, StageMonitor } from '../observe/stage-monitor.ts'
 import { rowErrorCodes } from '../rows/row-error.ts'
 import { type DatasetFlags, drawRun, logLevel, type OpenCluster, withClusterAt } from './command-context.ts'
 import type { StageFlags } from './stage-options.ts'
@@ -45,4 +46,10 @@ export async function withObservedStage<T>(
   } finally {
     await monitor?.close()
   }
+}
+
+/** Whoever does not ask for it does not wait until its client is loaded. */
+async function openMonitor(http: EndpointAddress, options: MonitorOptions): Promise<StageMonitor> {
+  const { openMonitor } = await import('../observe/stage-monitor.ts')
+  return openMonitor(http, options)
 }

@@ -13,7 +13,7 @@ export interface HealthLimits {
   readonly stallMemoryMs: number
 }
 
-export const healthLimits: HealthLimits = { silentMs: 60_000, stuckMs: 600_000, stallMemoryMs: 35_000 }
+export const healthLimits: HealthLimits = { silentMs: 60_000, stuckMs: 900_000, stallMemoryMs: 35_000 }
 
 /** What is known of one member. */
 interface MemberState {
