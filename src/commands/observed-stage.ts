@@ -6,6 +6,7 @@ import { interruption } from '../observe/interruption.ts'
 import { createLogger } from '../observe/logger.ts'
 import type { MemberNumber, StageEvent } from '../observe/stage-event.ts'
 import type { StageNeed } from '../observe/stage-health.ts'
+import type { StageLabels } from '../observe/stage-metrics.ts'
 import type { MonitorOptions, StageMonitor } from '../observe/stage-monitor.ts'
 import { rowErrorCodes } from '../rows/row-error.ts'
 import { type DatasetFlags, drawRun, logLevel, type OpenCluster, withClusterAt } from './command-context.ts'
@@ -26,7 +27,7 @@ export async function withObservedStage<T>(
   { stage, needs, members, runsOn }: ObservedStage,
   work: (cluster: OpenCluster) => Promise<T>,
 ): Promise<T> {
-  const { dataset, http, graceMs } = flags
+  const { dataset, http, graceMs, traces } = flags
   const address = await clusterAddress(flags)
   const signal = interruption(graceMs)
   // The only member of its process is the process.
@@ -35,7 +36,11 @@ export async function withObservedStage<T>(
   const options = { stage, dataset, members, needs, version: softwareVersion, deadLetterCodes: rowErrorCodes.slice(1) }
   const monitor = http === undefined ? undefined : await openMonitor(http, options)
   if (monitor !== undefined) log.info({ http: monitor.url }, 'metrics and probes are served')
-  const observe = (event: StageEvent, member: MemberNumber) => monitor?.note(event, member)
+  const trace = traces ? await openSpans({ stage, dataset }) : undefined
+  const observe = (event: StageEvent, member: MemberNumber) => {
+    monitor?.note(event, member)
+    trace?.(event, member)
+  }
   const report = (event: StageEvent) => {
     logEvent(log, event)
     observe(event, member)
@@ -48,8 +53,13 @@ export async function withObservedStage<T>(
   }
 }
 
-/** Whoever does not ask for it does not wait until its client is loaded. */
+/** Whoever does not ask for metrics or traces does not wait until their clients are loaded. */
 async function openMonitor(http: EndpointAddress, options: MonitorOptions): Promise<StageMonitor> {
   const { openMonitor } = await import('../observe/stage-monitor.ts')
   return openMonitor(http, options)
+}
+
+async function openSpans(labels: StageLabels) {
+  const { transactionSpans } = await import('../observe/transaction-spans.ts')
+  return transactionSpans(labels, softwareVersion)
 }

@@ -6,6 +6,7 @@ import { stageGraceMs } from '../observe/interruption.ts'
 export interface StageFlags {
   readonly http?: EndpointAddress
   readonly graceMs: number
+  readonly traces?: boolean
 }
 
 export function withStageOptions(command: Command): Command {
@@ -24,6 +25,7 @@ export function withStageOptions(command: Command): Command {
         .default(stageGraceMs)
         .env('VGM_GRACE_MS'),
     )
+    .option('--traces', 'a span for each transaction, to the OpenTelemetry SDK that NODE_OPTIONS brings')
 }
 
 function parseHttp(text: string): EndpointAddress {
