@@ -8,7 +8,6 @@ const stateEveryMs = 1_000
 /** Tells what happens to one member of a group, from its first join to its end; its state every second, whatever its loop does. */
 export class MemberReporter {
   readonly #report: (event: StageEvent) => void
-  readonly #topic: string
   readonly #kinds = new Set<string>()
   #session: GroupSession | undefined
   #timer: NodeJS.Timeout | undefined
@@ -17,10 +16,8 @@ export class MemberReporter {
   #committed: readonly SessionPosition[] = []
   #totals = stageReport(0, 0, 0, 0)
 
-  /** @param topic that its group reads */
-  constructor(report: (event: StageEvent) => void, topic: string) {
+  constructor(report: (event: StageEvent) => void) {
     this.#report = report
-    this.#topic = topic
   }
 
   begin(session: GroupSession): void {
@@ -36,7 +33,7 @@ export class MemberReporter {
 
   joined(generation: number, owned: readonly TopicPartition[]): void {
     const partitions = owned.map(({ partition }) => partition)
-    this.#report({ kind: 'joined', generation, topic: this.#topic, partitions })
+    this.#report({ kind: 'joined', generation, partitions })
   }
 
   /** The member's loop has come round. */
@@ -65,11 +62,17 @@ export class MemberReporter {
   }
 
   #tellState(): void {
-    const now = new Map(this.#session?.positions().map(({ partition, end }) => [partition, end]))
-    const partitions = this.#committed
-      // One that has gone to another member meanwhile is his.
-      .filter(({ partition }) => now.has(partition))
-      .map(({ partition, offset }) => ({ partition, position: offset, end: now.get(partition) }))
+    const committed = new Map(this.#committed.map(({ partition, offset }) => [partition, offset]))
+    const partitions = (this.#session?.positions() ?? []).map(
+      // Of a partition that has just come nothing is open either.
+      ({ partition, offset, end, stalledMs = 0, isFailing = false }) => ({
+        partition,
+        position: committed.get(partition) ?? offset,
+        end,
+        stalledMs,
+        isFailing,
+      }),
+    )
     this.#report({ kind: 'state', partitions, turnedMsAgo: performance.now() - this.#turnedMs })
   }
 }

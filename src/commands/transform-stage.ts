@@ -64,7 +64,7 @@ export async function runTransformStage(cluster: OpenCluster, options: Transform
   const partitions = await (waits ? whenReachable(cluster, prepare, isMissingTopic) : prepare())
   // Drawn anew unless named: workers that are started by hand share the load and never fence one another.
   const id = transactionalId(group, instance ?? randomBytes(6).toString('hex'), slot)
-  const reporter = new MemberReporter(cluster.report, inputTopic)
+  const reporter = new MemberReporter(cluster.report)
   const open = () =>
     rows.openSession({
       group,

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PipelineError } from '../errors.ts'
-import type { FetchedPartition, LogReader, OffsetRange, TopicPartition } from '../stages/ports.ts'
+import type { FetchedPartition, LogReader, OffsetRange, SessionPosition, TopicPartition } from '../stages/ports.ts'
 import { type BackOff, backOffMs } from './back-off.ts'
 import { type BrokerConnections, earliest, latest } from './broker-connections.ts'
 import { BrokerError, ConnectionLostError } from './broker-errors.ts'
@@ -162,10 +162,14 @@ export class Fetcher implements LogReader {
     return position.polledOffset
   }
 
-  /** Where the rows to be read end, as of the last answer of a broker; undefined before the first one. */
-  knownEnd(topic: string, partition: number): number | undefined {
-    const position = this.#positions.get(`${topic}/${partition}`)
-    return position?.highWatermark && Math.min(position.highWatermark, position.endOffset)
+  /** What the last answers say of a partition, as a session tells it. */
+  condition(topic: string, partition: number): Required<Pick<SessionPosition, 'end' | 'stalledMs' | 'isFailing'>> {
+    const { highWatermark, endOffset = Infinity, trouble } = this.#positions.get(`${topic}/${partition}`) ?? {}
+    return {
+      end: highWatermark === undefined ? undefined : Math.min(highWatermark, endOffset),
+      stalledMs: trouble === undefined ? 0 : this.#options.now() - trouble.sinceMs,
+      isFailing: trouble !== undefined && typeof trouble.cause !== 'string',
+    }
   }
 
   async poll(waitMs: number): Promise<readonly FetchedPartition[]> {

@@ -106,7 +106,7 @@ export class TransactionalGroupSession implements GroupSession {
       topic,
       partition,
       offset: fetcher.position(topic, partition),
-      end: fetcher.knownEnd(topic, partition),
+      ...fetcher.condition(topic, partition),
     }))
   }
 

@@ -45,8 +45,6 @@ export interface Stall extends TopicPartition {
   readonly leader: number | undefined
   readonly reason: string
   readonly seconds: number
-  /** an error; otherwise brokers do what they should, and only patience helps */
-  readonly isFailure: boolean
 }
 
 /** Nothing that is to be read could be read for long. */
@@ -121,6 +119,5 @@ function nameOf(cause: PipelineError | string): string {
 function stallOf(position: WatchedPosition, { cause, sinceMs }: Trouble, nowMs: number): Stall {
   const { topic, partition, fetchOffset, leader } = position
   const reason = typeof cause === 'string' ? cause : cause.message
-  const seconds = Math.round((nowMs - sinceMs) / 1_000)
-  return { topic, partition, position: fetchOffset, leader, reason, seconds, isFailure: typeof cause !== 'string' }
+  return { topic, partition, position: fetchOffset, leader, reason, seconds: Math.round((nowMs - sinceMs) / 1_000) }
 }

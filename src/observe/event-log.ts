@@ -39,7 +39,7 @@ export function logEvent(log: Logger, event: StageEvent): void {
       break
     case 'stalled': {
       // Partitions with one cause stand still together: one line names the first.
-      const [{ reason, isFailure: _isFailure, ...first }] = event.partitions
+      const [{ reason, ...first }] = event.partitions
       const others = event.partitions.length - 1
       log.warn({ ...first, others }, `a partition gives no rows although it has more: ${reason}`)
       break

@@ -46,6 +46,10 @@ export interface PartitionState {
   readonly position: number
   /** where its rows end for now, or where the member is to stop; undefined before the first answer of a broker */
   readonly end: number | undefined
+  /** for how long it has given nothing although there is more; 0 if all is well */
+  readonly stalledMs: number
+  /** whether that is an error; otherwise brokers do what they should, as while somebody's transaction is open */
+  readonly isFailing: boolean
 }
 
 /** A partition that gives nothing although it has more. */
@@ -56,8 +60,6 @@ export interface StalledPartition {
   readonly leader: number | undefined
   readonly reason: string
   readonly seconds: number
-  /** whether brokers fail; otherwise they do what they should, as while somebody's transaction is open */
-  readonly isFailure: boolean
 }
 
 export type StageEvent =
@@ -68,12 +70,7 @@ export type StageEvent =
   | { readonly kind: 'started'; readonly group: string; readonly transactionalId: string }
   /** Its group makes it join, for the first time or again. */
   | { readonly kind: 'joining' }
-  | {
-      readonly kind: 'joined'
-      readonly generation: number
-      readonly topic: string
-      readonly partitions: readonly number[]
-    }
+  | { readonly kind: 'joined'; readonly generation: number; readonly partitions: readonly number[] }
   | { readonly kind: 'model-taken'; readonly model: number; readonly before: number | undefined }
   | { readonly kind: 'committed'; readonly slice: CommittedSlice; readonly totals: RowTotals }
   | { readonly kind: 'aborted'; readonly reason: AbortReason; readonly cause: string }

@@ -9,11 +9,11 @@ export interface HealthLimits {
   readonly silentMs: number
   /** a member's loop, or a partition that has rows and is not known to stand still: longer than all that a step may wait for in turn */
   readonly stuckMs: number
-  /** after a partition was last reported to stand still, which is every 30 s */
-  readonly stallMemoryMs: number
+  /** for which all partitions of a member fail: leaders move in less */
+  readonly failingMs: number
 }
 
-export const healthLimits: HealthLimits = { silentMs: 60_000, stuckMs: 900_000, stallMemoryMs: 35_000 }
+export const healthLimits: HealthLimits = { silentMs: 60_000, stuckMs: 900_000, failingMs: 10_000 }
 
 /** What is known of one member. */
 interface MemberState {
@@ -26,12 +26,10 @@ interface MemberState {
   heardMs: number
   /** since when its loop is known to go round; undefined before it has begun */
   turnedMs: number | undefined
-  topic: string | undefined
-  owned: number
+  /** none of its partitions can be read */
+  isFailing: boolean
   /** why the last slice was given up, if none has been committed since */
   fault: { readonly reason: AbortReason; readonly cause: string } | undefined
-  /** partitions that gave nothing when they were reported last */
-  readonly stalls: Map<number, { readonly isFailure: boolean; readonly atMs: number }>
   /** since when a partition with more to read has been where it is */
   readonly standing: Map<number, { readonly position: number; readonly sinceMs: number }>
 }
@@ -68,10 +66,8 @@ export class StageHealth {
       waitingFor: undefined,
       heardMs: now(),
       turnedMs: undefined,
-      topic: undefined,
-      owned: 0,
+      isFailing: false,
       fault: undefined,
-      stalls: new Map(),
       standing: new Map(),
     }))
   }
@@ -137,30 +133,23 @@ export class StageHealth {
       case 'joined':
         state.hasGroup = true
         state.fault = undefined
-        state.stalls.clear()
-        state.topic = event.topic
-        state.owned = event.partitions.length
         return
       case 'model-taken':
         state.hasModel = true
         return
       case 'committed':
-        // What goes on standing still is reported again.
         state.fault = undefined
-        state.stalls.clear()
         return
       case 'aborted':
         state.fault = event
         // Its rows come again, and it is known why.
         state.standing.clear()
         return
-      case 'stalled':
-        for (const { topic, partition, isFailure } of event.partitions)
-          if (topic === state.topic) state.stalls.set(partition, { isFailure, atMs: nowMs })
-        return
       case 'state':
         state.turnedMs = nowMs - event.turnedMsAgo
-        for (const [partition, { atMs }] of state.stalls) if (!this.#isRecent(atMs)) state.stalls.delete(partition)
+        state.isFailing =
+          event.partitions.length > 0 &&
+          event.partitions.every(({ stalledMs, isFailing }) => isFailing && stalledMs >= this.#limits.failingMs)
         this.#watch(state, event.partitions, nowMs)
         return
       case 'ended':
@@ -174,11 +163,10 @@ export class StageHealth {
     switch (need) {
       case 'brokers': {
         if (!state.brokersReached) return [`brokers: ${of}not reached yet${why}`]
-        const { fault, stalls, owned } = state
+        const { fault, isFailing } = state
         if (fault !== undefined && isBrokers(fault.reason)) return [`brokers: ${of}${fault.cause}`]
         // Some partitions without a leader do not keep the others from their work.
-        const failing = [...stalls.values()].filter(({ isFailure, atMs }) => isFailure && this.#isRecent(atMs)).length
-        return failing > 0 && failing >= owned ? [`brokers: ${of}no partition can be read`] : []
+        return isFailing ? [`brokers: ${of}no partition can be read`] : []
       }
       case 'group':
         return state.hasGroup ? [] : [`group: ${of}not joined${state.brokersReached ? why : ''}`]
@@ -191,16 +179,12 @@ export class StageHealth {
   #watch(state: MemberState, partitions: readonly PartitionState[], nowMs: number): void {
     const before = new Map(state.standing)
     state.standing.clear()
-    for (const { partition, position, end } of partitions) {
-      // At its end there is nothing to do, and of one that stands still for a known reason its reader tells.
-      if (end === undefined || position >= end || state.stalls.has(partition)) continue
+    for (const { partition, position, end, stalledMs } of partitions) {
+      // At its end there is nothing to do, and if it is known why it gives nothing a restart changes nothing.
+      if (end === undefined || position >= end || stalledMs > 0) continue
       const known = before.get(partition)
       state.standing.set(partition, known?.position === position ? known : { position, sinceMs: nowMs })
     }
-  }
-
-  #isRecent(atMs: number): boolean {
-    return this.#now() - atMs <= this.#limits.stallMemoryMs
   }
 }
 

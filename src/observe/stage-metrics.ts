@@ -10,8 +10,8 @@ export interface StageLabels {
 
 /** Seconds. A slice collects rows for half a second; a transaction is rolled back after ten. */
 const transactionBuckets = [0.1, 0.25, 0.5, 0.6, 0.75, 1, 1.5, 2.5, 5, 10]
-/** A partition that goes on standing still is reported every 30 s. */
-const stallMemoryMs = 35_000
+/** As in the log: what stands still for less is nothing. */
+const stalledAfterMs = 30_000
 
 /**
  * The figures of a stage, of all its members together, for Prometheus. What they mean stands in docs/observability.md.
@@ -22,7 +22,6 @@ const stallMemoryMs = 35_000
 export class StageMetrics {
   readonly #registry = new Registry()
   readonly #labels: StageLabels
-  readonly #now: () => number
   readonly #rowsIn: Counter
   readonly #rowsOut: Counter
   readonly #deadLetters: Counter
@@ -36,24 +35,14 @@ export class StageMetrics {
   readonly #partitions = new Map<MemberNumber, readonly PartitionState[]>()
   readonly #assigned = new Map<MemberNumber, number>()
   readonly #models = new Map<MemberNumber, number>()
-  /** when it was reported last, by topic and partition */
-  readonly #stalls = new Map<string, number>()
 
   /**
    * @param version         of this software
    * @param deadLetterCodes all there are: a counter that begins with its first event has no rate
    * @param isReady         what /readyz would say
-   * @param now             ms
    */
-  constructor(
-    labels: StageLabels,
-    version: string,
-    deadLetterCodes: readonly string[],
-    isReady: () => boolean,
-    now: () => number = () => performance.now(),
-  ) {
+  constructor(labels: StageLabels, version: string, deadLetterCodes: readonly string[], isReady: () => boolean) {
     this.#labels = labels
-    this.#now = now
     const names = ['stage', 'dataset']
     const registers = [this.#registry]
     const common = { registers, labelNames: names }
@@ -96,19 +85,16 @@ export class StageMetrics {
       [{}, this.#withoutRegistry.size === 0 ? 1 : 0],
     ])
     this.#gauge('vgm_lag_rows', 'Offsets between what is committed and the end of the partition', ['partition'], () =>
-      [...this.#partitions.values()]
-        .flat()
+      this.#states()
         .filter(({ end }) => end !== undefined)
         .map(({ partition, position, end = 0 }) => [{ partition }, Math.max(0, end - position)]),
     )
     this.#gauge('vgm_assigned_partitions', 'Partitions that the members of this process own', [], () => [
       [{}, [...this.#assigned.values()].reduce((sum, count) => sum + count, 0)],
     ])
-    this.#gauge('vgm_stalled_partitions', 'Partitions that give nothing although they have more', [], () => {
-      for (const [partition, atMs] of this.#stalls)
-        if (this.#now() - atMs > stallMemoryMs) this.#stalls.delete(partition)
-      return [[{}, this.#stalls.size]]
-    })
+    this.#gauge('vgm_stalled_partitions', 'Partitions that give nothing although they have more', [], () => [
+      [{}, this.#states().filter(({ stalledMs }) => stalledMs >= stalledAfterMs).length],
+    ])
     this.#gauge('vgm_model_version', 'The model in use, of the member with the oldest one', [], () =>
       this.#models.size === 0 ? [] : [[{}, Math.min(...this.#models.values())]],
     )
@@ -156,9 +142,6 @@ export class StageMetrics {
         if (event.isReachable) this.#withoutRegistry.delete(member)
         else this.#withoutRegistry.add(member)
         return
-      case 'stalled':
-        for (const { topic, partition } of event.partitions) this.#stalls.set(`${topic}/${partition}`, this.#now())
-        return
       case 'state':
         this.#partitions.set(member, event.partitions)
         return
@@ -167,6 +150,10 @@ export class StageMetrics {
         this.#withoutRegistry.delete(member)
         return
     }
+  }
+
+  #states(): PartitionState[] {
+    return [...this.#partitions.values()].flat()
   }
 
   /** A gauge whose values are made at each scrape: what is not there any more is not shown. */

@@ -21,6 +21,10 @@ export interface PartitionOffset extends TopicPartition {
 export interface SessionPosition extends PartitionOffset {
   /** the offset behind the last row that there is, or that is to be read; undefined as long as no broker has told */
   readonly end?: number | undefined
+  /** for how long it has given nothing although there is more */
+  readonly stalledMs?: number
+  /** whether that is an error; otherwise brokers do what they should, and only patience helps */
+  readonly isFailing?: boolean
 }
 
 /** What to read of a partition. */

@@ -67,7 +67,7 @@ function check(where: string, expression: string): void {
 suite('what is said of the metrics', () => {
   test('the table has each metric that a stage may serve, with its type and labels', async () => {
     const metrics = new StageMetrics({ stage: 'normalize', dataset: 'd' }, '1', rowErrorCodes.slice(1), () => true)
-    const partitions = [{ partition: 0, position: 1, end: 3 }]
+    const partitions = [{ partition: 0, position: 1, end: 3, stalledMs: 0, isFailing: false }]
     metrics.note({ kind: 'state', partitions, turnedMsAgo: 0 }, 0)
     metrics.note({ kind: 'model-taken', model: 2, before: 1 }, 0)
     const served = servedMetrics(await metrics.text())

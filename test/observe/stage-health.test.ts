@@ -3,8 +3,8 @@ import { suite, test } from 'node:test'
 import type { PartitionState, StageEvent } from '../../src/observe/stage-event.ts'
 import { StageHealth } from '../../src/observe/stage-health.ts'
 
-const limits = { silentMs: 60_000, stuckMs: 600_000, stallMemoryMs: 35_000 }
-const joined: StageEvent = { kind: 'joined', generation: 1, topic: 'd.raw', partitions: [0, 1] }
+const limits = { silentMs: 60_000, stuckMs: 600_000, failingMs: 10_000 }
+const joined: StageEvent = { kind: 'joined', generation: 1, partitions: [0, 1] }
 const started: StageEvent = { kind: 'started', group: 'g', transactionalId: 'g.a.0' }
 const taken: StageEvent = { kind: 'model-taken', model: 1, before: undefined }
 const totals = { rowsIn: 1, rowsOut: 1, deadLetters: 0, seconds: 1, rowsPerSecond: 1 }
@@ -20,18 +20,12 @@ const aborted = (reason: 'broker' | 'connection' | 'registry'): StageEvent => ({
   reason,
   cause: 'because',
 })
-const stalled = (isFailure: boolean, ...partitions: number[]): StageEvent => ({
-  kind: 'stalled',
-  partitions: partitions.map((partition) => ({
-    topic: 'd.raw',
-    partition,
-    position: 0,
-    leader: undefined,
-    reason: 'why',
-    seconds: 30,
-    isFailure,
-  })),
-})
+/** partitions of which each has more to read and is where it is */
+const standing = (stalledMs: number, ...isFailing: boolean[]) =>
+  state(
+    0,
+    ...isFailing.map((failing, partition) => ({ partition, position: 7, end: 9, stalledMs, isFailing: failing })),
+  )
 
 /** A stage whose clock the test turns. */
 class Stage {
@@ -88,10 +82,12 @@ suite('readiness', () => {
 
   test('goes when no partition can be read, not when one of them cannot, nor when a transaction holds rows back', () => {
     const stage = new Stage().working()
-    deepEqual(stage.note(stalled(true, 0)).health.missing(), [])
-    deepEqual(stage.note(stalled(true, 1)).health.missing(), ['brokers: no partition can be read'])
-    deepEqual(stage.live(40).health.missing(), [], 'a stall that goes on is reported again')
-    deepEqual(stage.note(stalled(false, 0, 1)).health.missing(), [])
+    deepEqual(stage.note(standing(60_000, true, false)).health.missing(), [])
+    deepEqual(stage.note(standing(60_000, false, false)).health.missing(), [])
+    deepEqual(stage.note(standing(5_000, true, true)).health.missing(), [], 'leaders move')
+    deepEqual(stage.note(standing(10_000, true, true)).health.missing(), ['brokers: no partition can be read'])
+    deepEqual(stage.note(standing(0, false, false)).health.missing(), [])
+    deepEqual(stage.note(standing(60_000)).health.missing(), [], 'a member without partitions')
   })
 
   test('goes while the registry is needed and away', () => {
@@ -147,17 +143,18 @@ suite('liveness', () => {
 
   test('ends with a partition that has rows and stands still without a reason', () => {
     const stage = new Stage().working()
-    const stands = () => state(0, { partition: 0, position: 7, end: 9 }, { partition: 1, position: 9, end: 9 })
+    const well = { stalledMs: 0, isFailing: false }
+    const stands = () =>
+      state(0, { partition: 0, position: 7, end: 9, ...well }, { partition: 1, position: 9, end: 9, ...well })
     deepEqual(stage.live(601, stands).health.dead(), [])
     deepEqual(stage.live(2, stands).health.dead(), ['member 0: partition 0 stands at 7 without a reason for 602 s'])
   })
 
   test('outlives partitions of which it is known why they stand still', () => {
     const stage = new Stage().working()
-    const stands = () => state(0, { partition: 0, position: 7, end: 9 })
-    for (let half = 0; half < 60; half++) stage.note(stalled(half % 2 === 0, 0)).live(30, stands)
+    stage.live(1_800, () => standing(60_000, true)).live(1_800, () => standing(60_000, false))
     deepEqual(stage.health.dead(), [])
-    for (let half = 0; half < 60; half++) stage.live(30, stands).note(aborted('broker'))
+    for (let half = 0; half < 60; half++) stage.live(30, () => standing(0, false)).note(aborted('broker'))
     deepEqual(stage.health.dead(), [])
   })
 })
