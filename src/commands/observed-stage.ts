@@ -1,7 +1,7 @@
 import { clusterAddress } from '../config/cluster-address.ts'
 import { softwareVersion } from '../config/software-version.ts'
 import { logEvent } from '../observe/event-log.ts'
-import type { EndpointAddress } from '../observe/http-endpoint.ts'
+import { parseEndpoint } from '../observe/http-endpoint.ts'
 import { interruption } from '../observe/interruption.ts'
 import { createLogger } from '../observe/logger.ts'
 import type { MemberNumber, StageEvent } from '../observe/stage-event.ts'
@@ -54,9 +54,9 @@ export async function withObservedStage<T>(
 }
 
 /** Whoever does not ask for metrics or traces does not wait until their clients are loaded. */
-async function openMonitor(http: EndpointAddress, options: MonitorOptions): Promise<StageMonitor> {
+async function openMonitor(http: string, options: MonitorOptions): Promise<StageMonitor> {
   const { openMonitor } = await import('../observe/stage-monitor.ts')
-  return openMonitor(http, options)
+  return openMonitor(parseEndpoint(http)!, options)
 }
 
 async function openSpans(labels: StageLabels) {

@@ -1,10 +1,11 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { type EndpointAddress, parseEndpoint } from '../observe/http-endpoint.ts'
+import { parseEndpoint } from '../observe/http-endpoint.ts'
 import { stageGraceMs } from '../observe/interruption.ts'
 
 /** Flags of the stages that run for long. */
 export interface StageFlags {
-  readonly http?: EndpointAddress
+  /** an address that `parseEndpoint` takes */
+  readonly http?: string
   readonly graceMs: number
   readonly traces?: boolean
 }
@@ -28,9 +29,9 @@ export function withStageOptions(command: Command): Command {
     .option('--traces', 'a span for each transaction, to the OpenTelemetry SDK that NODE_OPTIONS brings')
 }
 
-function parseHttp(text: string): EndpointAddress {
-  const address = parseEndpoint(text)
-  if (address !== undefined) return address
+/** As it was written: what shows the flags of a process shows this one as it was given. */
+function parseHttp(text: string): string {
+  if (parseEndpoint(text) !== undefined) return text
   throw new InvalidArgumentError('Write a port, or host:port, as 9464 or 0.0.0.0:9464.')
 }
 

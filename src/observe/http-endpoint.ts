@@ -22,7 +22,7 @@ export interface Endpoint {
   close(): Promise<void>
 }
 
-export const loopback = '127.0.0.1'
+const loopback = '127.0.0.1'
 
 /** A scraper and the probes of a pod need a few; whoever holds more than that is none of them. */
 const maxConnections = 32
@@ -67,7 +67,8 @@ export async function openEndpoint(
   )
   server.maxConnections = maxConnections
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) => reject(refusal(host, port, cause)))
+    // Also of what comes later, as a process without file descriptors: a stage does not end for its endpoint.
+    server.on('error', (cause: NodeJS.ErrnoException) => reject(refusal(host, port, cause)))
     server.listen(port, host, resolve)
   })
   const { address, family, port: taken } = server.address() as AddressInfo
