@@ -13,7 +13,8 @@ import type { BoundedRange } from '../stages/read-partition.ts'
 import { scanColumns } from '../stages/scan-columns.ts'
 import { type StageReport, stageReport } from '../stages/stage-report.ts'
 import { parseRowSpec } from '../stages/synthetic/row-spec.ts'
-import { type OpenCluster, withClusterAt } from './command-context.ts'
+import { abortedBy } from './abort-reason.ts'
+import { type OpenCluster, plainUse, withClusterAt } from './command-context.ts'
 import { generateRows } from './generate.ts'
 import { loadFile } from './load.ts'
 import { normalizeTopic } from './normalize-topic.ts'
@@ -70,7 +71,7 @@ class MemorySamples {
 
 async function measure(request: MeasurementRequest): Promise<MeasurementResult> {
   const memory = new MemorySamples()
-  return withClusterAt(request, createLogger('warn'), new AbortController().signal, async (cluster) => {
+  return withClusterAt(request, plainUse(createLogger('warn'), new AbortController().signal), async (cluster) => {
     const { rowsIn, rowsOut, rowsPerSecond } = await run(cluster, request, request.measurement, memory)
     return { rows: Math.max(rowsIn, rowsOut), rowsPerSecond, rssBytes: memory.summary() }
   })
@@ -170,7 +171,7 @@ async function copyTopic(cluster: OpenCluster, group: string, topic: string, out
     compression: 'none',
     ends,
     outputsOf: ({ partition }) => [{ topic: output, partition }],
-    onAbort: (cause) => cluster.log.warn({ cause }, 'a slice was aborted'),
+    onAbort: (cause) => cluster.report(abortedBy(cause)),
   })
   try {
     return await copyBatches(session, output, ends, defaultSliceMs)

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import type { ClusterAccess } from '../config/cluster-access.ts'
 import { type ClusterAddress, type ClusterFlags, clusterAddress } from '../config/cluster-address.ts'
@@ -7,13 +8,16 @@ import { UsageError } from '../errors.ts'
 import { ClusterAdmin } from '../kafka/admin.ts'
 import type { ConnectionSettings } from '../kafka/connection-settings.ts'
 import type { ControlLog } from '../kafka/control-client.ts'
-import type { Stall } from '../kafka/partition-watch.ts'
 import { SchemaRegistry } from '../kafka/registry.ts'
 import { RowClient } from '../kafka/row-client.ts'
-import { interruption } from '../observe/interruption.ts'
+import { logEvent } from '../observe/event-log.ts'
+import { commandGraceMs, interruption } from '../observe/interruption.ts'
 import { createLogger, type Logger, type LogLevel, logLevels } from '../observe/logger.ts'
 import { printable } from '../observe/printable-text.ts'
+import type { MemberNumber, StageEvent } from '../observe/stage-event.ts'
 import { letHeapGrow } from './heap-growth.ts'
+import { untilRegistryAnswers } from './registry-watch.ts'
+import { whenReachable } from './when-reachable.ts'
 
 /** Flags that every command has. */
 export interface CommonFlags {
@@ -43,7 +47,16 @@ export interface OpenCluster {
   readonly log: Logger
   /** fires when the user or a supervisor wants an end */
   readonly signal: AbortSignal
+  /** whether work waits for what is not there yet, as a stage does that runs on, or fails, as a command that is waited for */
+  readonly waits: boolean
+  /** what happens to the stage: a line in the log, and a figure for those who watch */
+  readonly report: (event: StageEvent) => void
+  /** the same for what a member's thread has put in the log itself */
+  readonly observe: (event: StageEvent, member: MemberNumber) => void
 }
+
+/** What a command brings along when it opens a cluster. */
+export type ClusterUse = Pick<OpenCluster, 'log' | 'signal' | 'waits' | 'report' | 'observe'>
 
 const clientId = 'vgm'
 
@@ -98,35 +111,53 @@ export async function withCluster<T>(
   work: (cluster: OpenCluster) => Promise<T>,
 ): Promise<T> {
   const address = await clusterAddress(flags)
-  return withClusterAt(address, createLogger(flags.debug ? 'debug' : flags.logLevel), interruption(), work)
+  return withClusterAt(
+    address,
+    plainUse(createLogger(logLevel(flags), { run: drawRun() }), interruption(commandGraceMs)),
+    work,
+  )
+}
+
+/** For a command that nobody watches, and that fails if something is not there. */
+export function plainUse(log: Logger, signal: AbortSignal): ClusterUse {
+  return { log, signal, waits: false, report: (event) => logEvent(log, event), observe: () => undefined }
+}
+
+export function logLevel({ debug, logLevel }: CommonFlags): LogLevel {
+  return debug ? 'debug' : logLevel
+}
+
+/** A name for this process in its log. */
+export function drawRun(): string {
+  return randomBytes(4).toString('hex')
 }
 
 /** The same for a cluster whose address is known, in a thread or process whose end somebody else decides. */
 export async function withClusterAt<T>(
   { brokers, registry: url, access }: ClusterAddress,
-  log: Logger,
-  signal: AbortSignal,
+  use: ClusterUse,
   work: (cluster: OpenCluster) => Promise<T>,
 ): Promise<T> {
   letHeapGrow()
   const settings: ConnectionSettings = { brokers, clientId, ...access.kafka }
+  const { log, report, waits } = use
+  const closing = new AbortController()
   const admin = new ClusterAdmin(settings, controlLog(log))
-  const onReachable = (reachable: boolean) =>
-    log.warn({ registry: url }, `the schema registry ${reachable ? 'answers again' : 'does not answer; waiting'}`)
+  const onReachable = (isReachable: boolean) => {
+    report({ kind: 'registry', url, isReachable })
+    if (!isReachable && waits) void untilRegistryAnswers(registry, closing.signal)
+  }
   const registry = new SchemaRegistry({ url, ...access.registry }, { onReachable })
-  const rows = new RowClient(settings, (stalls) => reportStalls(log, stalls))
+  const rows = new RowClient(settings, (partitions) => report({ kind: 'stalled', partitions }))
   try {
-    await admin.connect()
-    return await work({ settings, registryUrl: url, access, admin, log, rows, registry, signal })
+    const cluster = { ...use, settings, registryUrl: url, access, admin, rows, registry }
+    await (waits ? whenReachable(cluster, () => admin.connect()) : admin.connect())
+    report({ kind: 'brokers-reached' })
+    return await work(cluster)
   } finally {
+    closing.abort()
     await admin.close()
   }
-}
-
-/** Partitions with one cause stand still together: one line names the first. */
-function reportStalls(log: Logger, stalls: readonly Stall[]): void {
-  const [{ reason, ...first }] = stalls
-  log.warn({ ...first, others: stalls.length - 1 }, `a partition gives no rows although it has more: ${reason}`)
 }
 
 /** kafkajs tells of every attempt that failed. Those are no news: what it gives up, it throws, and that is reported. */

@@ -4,7 +4,7 @@ import type { Compression } from '../batch/batch-header.ts'
 import { defaultModelsTopic, groupName, topicNames, transactionalId, valueSubject } from '../config/names.ts'
 import { PipelineError, UsageError } from '../errors.ts'
 import { type TableFormat, tableFormatOf } from '../files/file-format.ts'
-import { interruption } from '../observe/interruption.ts'
+import { commandGraceMs, interruption } from '../observe/interruption.ts'
 import { createProgress } from '../observe/progress.ts'
 import { defaultBatchRows, generate } from '../stages/generate.ts'
 import type { StageReport } from '../stages/stage-report.ts'
@@ -145,7 +145,7 @@ async function generateIntoFile(file: string, flags: GenerateFlags): Promise<voi
     const options = { spec, seed, format, rows, file, workers, signal, onProgress: progress.update }
     printReport(flags, await generateFile(options).finally(progress.end), file)
   }
-  if (flags.spec !== undefined) return write(flags.spec, interruption())
+  if (flags.spec !== undefined) return write(flags.spec, interruption(commandGraceMs))
   const dataset = datasetOf(flags, 'A model belongs to a data set')
   await withCluster(flags, async (cluster) => write(await modelRows(cluster, flags, dataset), cluster.signal))
 }

@@ -4,18 +4,23 @@ import { Worker } from 'node:worker_threads'
 import { noAccess } from '../config/cluster-access.ts'
 import type { ClusterAddress } from '../config/cluster-address.ts'
 import { type ExitCode, PipelineError } from '../errors.ts'
+import type { LogOrigin } from '../observe/logger.ts'
+import type { StageEvent } from '../observe/stage-event.ts'
 import type { OpenCluster } from './command-context.ts'
 import type { MemberProgress, MemberResult, MemberStage, MemberTask } from './member-task.ts'
 
 /** What a thread is started with; it goes there as a message, secrets included. */
 export interface MemberRequest<S extends MemberStage> extends ClusterAddress {
+  readonly waits: boolean
   readonly logLevel: string
+  readonly logOrigin: LogOrigin
   readonly task: MemberTask<S>
 }
 
-/** What a thread says: how far it is, and once, at its end, its result or why there is none. */
+/** What a thread says: how far it is, what happens to it, and once, at its end, its result or why there is none. */
 export type MemberAnswer<S extends MemberStage> =
   | { readonly kind: 'progress'; readonly progress: MemberProgress<S> }
+  | { readonly kind: 'event'; readonly event: StageEvent }
   | { readonly kind: 'done'; readonly result: MemberResult<S> }
   | { readonly kind: 'failed'; readonly error: MemberFailure }
 
@@ -52,7 +57,7 @@ export async function runThreads<S extends MemberStage>(
   const stop = new AbortController()
   const signal = AbortSignal.any([cluster.signal, stop.signal])
   const members = tasks.map((task, member) =>
-    runThread(cluster, task, signal, (progress) => onProgress(progress, member)).catch((error: unknown) => {
+    runThread(cluster, task, member, signal, (progress) => onProgress(progress, member)).catch((error: unknown) => {
       stop.abort()
       throw error
     }),
@@ -66,8 +71,9 @@ export async function runThreads<S extends MemberStage>(
 }
 
 function runThread<S extends MemberStage>(
-  { settings, registryUrl, access = noAccess, log }: OpenCluster,
+  { settings, registryUrl, access = noAccess, waits, log, observe }: OpenCluster,
   task: MemberTask<S>,
+  member: number,
   signal: AbortSignal,
   onProgress: (progress: MemberProgress<S>) => void,
 ): Promise<MemberResult<S>> {
@@ -77,7 +83,9 @@ function runThread<S extends MemberStage>(
     brokers: settings.brokers,
     registry: registryUrl,
     access,
+    waits,
     logLevel: log.level,
+    logOrigin: { ...log.bindings(), member },
     task,
   }
   const thread = new Worker(new URL(`./member-thread${extension}`, import.meta.url), { workerData: request })
@@ -88,6 +96,7 @@ function runThread<S extends MemberStage>(
     thread.on('message', (answer: MemberAnswer<S>) => {
       if (answer.kind === 'failed') reject(new MemberError(answer.error))
       else if (answer.kind === 'progress') onProgress(answer.progress)
+      else if (answer.kind === 'event') observe(answer.event, member)
       else resolve(answer.result)
     })
     thread.once('error', reject)

@@ -52,11 +52,14 @@ export async function normalizeTopic(
       ...(renameRecord !== undefined && { renameRecord }),
     }
     await whenReachable(cluster, () => checkNames(cluster, topics.raw, model, schema))
+    let taken: number | undefined
     const transform = new NormalizeTransform({
       currentModel: async () => {
-        if (pinnedModel !== undefined) return pinnedModel
-        await models.refresh()
-        return models.current(dataset)
+        if (pinnedModel === undefined) await models.refresh()
+        const model = pinnedModel ?? models.current(dataset)
+        if (model.version !== taken) cluster.report({ kind: 'model-taken', model: model.version, before: taken })
+        taken = model.version
+        return model
       },
       registry: schemasWithoutCompatibility(cluster),
       subject: valueSubject(topics.normalized),
@@ -64,7 +67,7 @@ export async function normalizeTopic(
       clip,
       modeChoice,
       onUnusableSchema: (schemaId, reason) =>
-        cluster.log.warn({ schemaId, topic: topics.raw }, `rows of this schema become dead letters: ${reason}`),
+        cluster.report({ kind: 'schema-unusable', schemaId, topic: topics.raw, reason }),
     })
     return await runTransformStage(cluster, {
       ...options,

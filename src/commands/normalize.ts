@@ -12,16 +12,17 @@ import {
   parseLimit,
   parseSeed,
   printResult,
-  withCluster,
 } from './command-context.ts'
 import { deadLetterPolicy, maxDeadLettersOption, onInvalidOption } from './dead-letter-policy.ts'
 import { compressionOption } from './load.ts'
 import { membersOption, runMembers } from './members.ts'
 import { modeChoice, modeChoiceOption } from './mode-choice.ts'
+import { withObservedStage } from './observed-stage.ts'
 import { stageText } from './report-text.ts'
 import { offsetsBetween, topicEnds, topicStarts } from './row-topics.ts'
+import { type StageFlags, withStageOptions } from './stage-options.ts'
 
-interface NormalizeFlags extends DatasetFlags {
+interface NormalizeFlags extends DatasetFlags, StageFlags {
   readonly group?: string
   readonly instance?: string
   readonly members: number
@@ -41,10 +42,12 @@ interface NormalizeFlags extends DatasetFlags {
 }
 
 export function normalizeCommand(): Command {
-  return datasetCommand(
-    'normalize',
-    'the consumer group that turns raw rows into (value, mode) rows, exactly once',
-    'vgm normalize --dataset trips --until-end',
+  return withStageOptions(
+    datasetCommand(
+      'normalize',
+      'the consumer group that turns raw rows into (value, mode) rows, exactly once',
+      'vgm normalize --dataset trips --until-end',
+    ),
   )
     .option('--until-end', 'stop at the end of the raw topic as it is now')
     .option('--model <version>', 'use this version instead of following the current one', parseCount)
@@ -72,7 +75,14 @@ export function normalizeCommand(): Command {
       const { rawTopic, normalizedTopic, deadLetterTopic } = flags
       const topics = topicNames(dataset, { raw: rawTopic, normalized: normalizedTopic, deadLetters: deadLetterTopic })
       const group = flags.group ?? groupName(dataset, 'normalize')
-      await withCluster(flags, async (cluster) => {
+      const { members } = flags
+      const observed = {
+        stage: 'normalize',
+        needs: ['brokers', 'group', 'model'] as const,
+        members,
+        runsOn: flags.untilEnd !== true,
+      }
+      await withObservedStage(flags, observed, async (cluster) => {
         const ends = flags.untilEnd ? await topicEnds(cluster, topics.raw) : undefined
         const of = ends && offsetsBetween(await topicStarts(cluster, topics.raw), ends)
         const progress = createProgress('normalize')
@@ -85,7 +95,7 @@ export function normalizeCommand(): Command {
           group,
           ends,
         }
-        const report = await runMembers(cluster, { stage: 'normalize', options }, flags.members, ({ rowsIn }) =>
+        const report = await runMembers(cluster, { stage: 'normalize', options }, members, ({ rowsIn }) =>
           progress.update(rowsIn, of),
         ).finally(progress.end)
         printResult(flags, report, stageText(report, topics.normalized))

@@ -16,16 +16,17 @@ import {
   parseLimit,
   parseSeed,
   printResult,
-  withCluster,
 } from './command-context.ts'
 import { deadLetterPolicy, maxDeadLettersOption, onInvalidOption } from './dead-letter-policy.ts'
 import { compressionOption } from './load.ts'
 import { modeChoice, modeChoiceOption } from './mode-choice.ts'
 import { normalizeTopic } from './normalize-topic.ts'
+import { withObservedStage } from './observed-stage.ts'
 import { stageText } from './report-text.ts'
 import { holdsRows, offsetsBetween, topicEnds, topicStarts } from './row-topics.ts'
+import { type StageFlags, withStageOptions } from './stage-options.ts'
 
-interface ReplayFlags extends DatasetFlags {
+interface ReplayFlags extends DatasetFlags, StageFlags {
   readonly from: string
   readonly to: string
   readonly model: number
@@ -42,10 +43,12 @@ interface ReplayFlags extends DatasetFlags {
 }
 
 export function replayCommand(): Command {
-  return datasetCommand(
-    'replay',
-    'backfill: normalize a range of the raw topic with one model, into a topic of its own',
-    'vgm replay --dataset trips --from start --model 2',
+  return withStageOptions(
+    datasetCommand(
+      'replay',
+      'backfill: normalize a range of the raw topic with one model, into a topic of its own',
+      'vgm replay --dataset trips --from start --model 2',
+    ),
   )
     .requiredOption('--model <version>', 'the model to use', parseCount)
     .option(
@@ -74,7 +77,8 @@ export function replayCommand(): Command {
         deadLetters: flags.deadLetterTopic ?? `${output}.dead-letters`,
       })
       const group = flags.group ?? replayGroup(dataset, topics.raw, output, flags)
-      await withCluster(flags, async (cluster) => {
+      const observed = { stage: 'replay', needs: ['brokers', 'group', 'model'] as const, members: 1, runsOn: false }
+      await withObservedStage(flags, observed, async (cluster) => {
         const starts = await positionsAt(cluster, topics.raw, flags.from, '--from')
         const ends = await positionsAt(cluster, topics.raw, flags.to, '--to')
         await checkOutput(cluster, output, group, starts)

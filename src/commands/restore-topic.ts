@@ -36,7 +36,7 @@ export async function restoreTopic(
       registry: schemasWithoutCompatibility(cluster),
       subject: valueSubject(topics.restored),
       onUnusableSchema: (schemaId, reason) =>
-        cluster.log.warn({ schemaId, topic: topics.normalized }, `rows of this schema become dead letters: ${reason}`),
+        cluster.report({ kind: 'schema-unusable', schemaId, topic: topics.normalized, reason }),
     })
     return await runTransformStage(cluster, {
       ...options,

@@ -3,14 +3,16 @@ import type { Compression } from '../batch/batch-header.ts'
 import { groupName, topicNames } from '../config/names.ts'
 import { createProgress } from '../observe/progress.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
-import { checkDataset, type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
+import { checkDataset, type DatasetFlags, datasetCommand, printResult } from './command-context.ts'
 import { deadLetterPolicy, maxDeadLettersOption, onInvalidOption } from './dead-letter-policy.ts'
 import { compressionOption } from './load.ts'
 import { membersOption, runMembers } from './members.ts'
+import { withObservedStage } from './observed-stage.ts'
 import { stageText } from './report-text.ts'
 import { offsetsBetween, requireTopic, topicEnds, topicStarts } from './row-topics.ts'
+import { type StageFlags, withStageOptions } from './stage-options.ts'
 
-interface RestoreFlags extends DatasetFlags {
+interface RestoreFlags extends DatasetFlags, StageFlags {
   readonly group?: string
   readonly instance?: string
   readonly members: number
@@ -24,10 +26,12 @@ interface RestoreFlags extends DatasetFlags {
 }
 
 export function restoreCommand(): Command {
-  return datasetCommand(
-    'restore',
-    'the inverse consumer group: (value, mode) rows become raw rows again',
-    'vgm restore --dataset trips --until-end',
+  return withStageOptions(
+    datasetCommand(
+      'restore',
+      'the inverse consumer group: (value, mode) rows become raw rows again',
+      'vgm restore --dataset trips --until-end',
+    ),
   )
     .option('--until-end', 'stop at the end of the normalized topic as it is now')
     .option('--group <name>', 'instead of vgm.<dataset>.restore')
@@ -45,13 +49,16 @@ export function restoreCommand(): Command {
       const overrides = { normalized: normalizedTopic, restored: restoredTopic, deadLetters: deadLetterTopic }
       const topics = topicNames(dataset, overrides)
       const group = flags.group ?? groupName(dataset, 'restore')
-      await withCluster(flags, async (cluster) => {
-        await requireTopic(cluster, topics.normalized, `Run "vgm normalize --dataset ${dataset}" first`)
+      const { members } = flags
+      const runsOn = flags.untilEnd !== true
+      const observed = { stage: 'restore', needs: ['brokers', 'group'] as const, members, runsOn }
+      await withObservedStage(flags, observed, async (cluster) => {
+        if (!runsOn) await requireTopic(cluster, topics.normalized, `Run "vgm normalize --dataset ${dataset}" first`)
         const ends = flags.untilEnd ? await topicEnds(cluster, topics.normalized) : undefined
         const of = ends && offsetsBetween(await topicStarts(cluster, topics.normalized), ends)
         const progress = createProgress('restore')
         const options = { ...flags, deadLetters: deadLetterPolicy(flags), dataset, topics, group, ends }
-        const report = await runMembers(cluster, { stage: 'restore', options }, flags.members, ({ rowsIn }) =>
+        const report = await runMembers(cluster, { stage: 'restore', options }, members, ({ rowsIn }) =>
           progress.update(rowsIn, of),
         ).finally(progress.end)
         printResult(flags, report, stageText(report, topics.restored))

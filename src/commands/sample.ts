@@ -15,10 +15,12 @@ import {
   parseNumber,
   parseSeed,
   printResult,
-  withCluster,
 } from './command-context.ts'
+import { withObservedStage } from './observed-stage.ts'
 import { stageText } from './report-text.ts'
 import { batchBytesFor, holdsRows, offsetsBetween, partitionsOf, topicEnds, topicStarts } from './row-topics.ts'
+import { SampleReporter } from './sample-reporter.ts'
+import { type StageFlags, withStageOptions } from './stage-options.ts'
 
 /** Enough for ten modes; a fit of so many takes about a second. */
 const defaultRows = 200_000
@@ -44,7 +46,7 @@ export async function sampleTopic(
   onProgress: (rows: number, of: number) => void,
 ): Promise<StageReport> {
   const { dataset, rawTopic, sampleTopic: outputTopic, append } = options
-  const { admin, rows, signal } = cluster
+  const { admin, rows, signal, report } = cluster
   await partitionsOf(cluster, rawTopic)
   await admin.ensureRowTopic({
     topic: outputTopic,
@@ -55,6 +57,7 @@ export async function sampleTopic(
   // First of all: it fences another sampler, so that nobody moves what is read from here on.
   const writer = await rows.openWriter(transactionalId(group, 'sampler'), 'none')
   const reader = rows.openReader()
+  const reporter = new SampleReporter(report)
   try {
     const isFresh = !(await holdsRows(cluster, outputTopic))
     if (!isFresh && !append)
@@ -80,8 +83,10 @@ export async function sampleTopic(
       batchBytes: await batchBytesFor(cluster, outputTopic),
       signal,
       onProgress: ({ rowsIn }) => onProgress(rowsIn, offsetsBetween(starts, ends)),
+      onCommit: (totals) => reporter.committed(totals),
     })
   } finally {
+    reporter.end()
     await reader.close()
     await writer.close()
   }
@@ -91,7 +96,7 @@ function committedOffsets({ rows }: OpenCluster, group: string, of: readonly Par
   return rows.withConnections((connections) => connections.committedOffsets(group, of))
 }
 
-interface SampleFlags extends DatasetFlags {
+interface SampleFlags extends DatasetFlags, StageFlags {
   readonly rate?: number
   readonly rows?: number
   readonly seed: number
@@ -102,10 +107,12 @@ interface SampleFlags extends DatasetFlags {
 }
 
 export function sampleCommand(): Command {
-  return datasetCommand(
-    'sample',
-    'some rows of the raw topic to the sample topic',
-    'vgm sample --dataset trips --rows 100000',
+  return withStageOptions(
+    datasetCommand(
+      'sample',
+      'some rows of the raw topic to the sample topic',
+      'vgm sample --dataset trips --rows 100000',
+    ),
   )
     .option('--rows <n>', `keep so many: the n smallest hashes (default: ${defaultRows})`, parseCount)
     .option('--rate <share>', 'keep this share instead, in (0, 1]', parseNumber)
@@ -126,7 +133,8 @@ export function sampleCommand(): Command {
         partitions: flags.partitions,
         append: flags.append ?? false,
       }
-      await withCluster(flags, async (cluster) => {
+      const observed = { stage: 'sample', needs: ['brokers'] as const, members: 1, runsOn: false }
+      await withObservedStage(flags, observed, async (cluster) => {
         const progress = createProgress('sample')
         const sampling = sampleTopic(cluster, options, progress.update).finally(progress.end)
         const report = await ('rate' in options.size ? sampling : beginningAnew(sampling))

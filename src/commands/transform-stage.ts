@@ -1,12 +1,17 @@
 import { randomBytes } from 'node:crypto'
 import type { Compression } from '../batch/batch-header.ts'
 import { transactionalId } from '../config/names.ts'
+import type { PipelineError } from '../errors.ts'
+import { TopicMissingError } from '../kafka/admin.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import type { PartitionOffset, SchemaStore, TopicPartition } from '../stages/ports.ts'
 import type { StageReport } from '../stages/stage-report.ts'
 import { type RowTransform, transformTopic } from '../stages/transform-topic.ts'
+import { abortedBy } from './abort-reason.ts'
 import type { OpenCluster } from './command-context.ts'
+import { MemberReporter } from './member-reporter.ts'
 import { batchBytesFor, partitionsOf, startsOf } from './row-topics.ts'
+import { whenReachable } from './when-reachable.ts'
 
 /** Long enough for a transaction's cost to vanish, short enough for heartbeats and for whoever reads downstream. */
 export const defaultSliceMs = 500
@@ -46,33 +51,41 @@ export async function runTransformStage(cluster: OpenCluster, options: Transform
     compression,
     startOffsets,
   } = options
-  const { admin, rows, signal, log } = cluster
-  const partitions = await partitionsOf(cluster, inputTopic)
+  const { admin, rows, signal, waits } = cluster
   const ensureOutputs = async (count: number) => {
     for (const topic of [outputTopic, deadLetterTopic])
       await admin.ensureRowTopic({ topic, partitions: count, like: inputTopic })
   }
-  await ensureOutputs(partitions)
+  const prepare = async () => {
+    const count = await partitionsOf(cluster, inputTopic)
+    await ensureOutputs(count)
+    return count
+  }
+  const partitions = await (waits ? whenReachable(cluster, prepare, isMissingTopic) : prepare())
   // Drawn anew unless named: workers that are started by hand share the load and never fence one another.
   const id = transactionalId(group, instance ?? randomBytes(6).toString('hex'), slot)
-  const session = await rows.openSession({
-    group,
-    topic: inputTopic,
-    transactionalId: id,
-    groupInstanceId: instance === undefined ? null : `${instance}.${slot}`,
-    compression,
-    startOffsets: async (fresh) => {
-      // Partitions may be added while the stage runs: a row keeps its partition, so the outputs must have it too.
-      if (fresh.some(({ partition }) => partition >= partitions))
-        await ensureOutputs(await partitionsOf(cluster, inputTopic))
-      return startOffsets === undefined ? startsOf(cluster, fresh) : startOffsets(fresh)
-    },
-    ...(ends !== undefined && { ends }),
-    outputsOf: ({ partition }) => [{ topic: outputTopic, partition }],
-    onAbort: (cause) =>
-      log.warn({ group, cause: cause instanceof Error ? cause.message : cause }, 'a slice was aborted and is repeated'),
-  })
-  log.info({ stage, group, transactionalId: id }, 'a member starts')
+  const reporter = new MemberReporter(cluster.report)
+  const open = () =>
+    rows.openSession({
+      group,
+      topic: inputTopic,
+      transactionalId: id,
+      groupInstanceId: instance === undefined ? null : `${instance}.${slot}`,
+      compression,
+      startOffsets: async (fresh) => {
+        // Partitions may be added while the stage runs: a row keeps its partition, so the outputs must have it too.
+        if (fresh.some(({ partition }) => partition >= partitions))
+          await ensureOutputs(await partitionsOf(cluster, inputTopic))
+        return startOffsets === undefined ? startsOf(cluster, fresh) : startOffsets(fresh)
+      },
+      ...(ends !== undefined && { ends }),
+      outputsOf: ({ partition }) => [{ topic: outputTopic, partition }],
+      onAbort: (cause) => cluster.report(abortedBy(cause)),
+      onJoin: reporter,
+    })
+  const session = await (waits ? whenReachable(cluster, open) : open())
+  cluster.report({ kind: 'started', group, transactionalId: id })
+  reporter.begin(session)
   try {
     return await transformTopic({
       session,
@@ -86,14 +99,22 @@ export async function runTransformStage(cluster: OpenCluster, options: Transform
       sliceMs: defaultSliceMs,
       ends,
       signal,
-      onProgress: (report) => {
-        log.debug({ group, ...report }, 'a slice was committed')
+      onTurn: () => reporter.turn(),
+      onProgress: (report, slice) => {
+        reporter.committed(report, slice, options.transform.modelVersion)
         options.onProgress(report)
       },
     })
   } finally {
+    reporter.stop()
     await session.close()
+    reporter.ended()
   }
+}
+
+/** Another stage, or whoever loads, is about to make it. */
+function isMissingTopic(error: PipelineError): boolean {
+  return error instanceof TopicMissingError
 }
 
 /** Subjects of what stages write take any schema: refits change the columns (DESIGN, "The normalized schema"). */

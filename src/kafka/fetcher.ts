@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PipelineError } from '../errors.ts'
-import type { FetchedPartition, LogReader, OffsetRange, TopicPartition } from '../stages/ports.ts'
+import type { FetchedPartition, LogReader, OffsetRange, SessionPosition, TopicPartition } from '../stages/ports.ts'
 import { type BackOff, backOffMs } from './back-off.ts'
 import { type BrokerConnections, earliest, latest } from './broker-connections.ts'
 import { BrokerError, ConnectionLostError } from './broker-errors.ts'
@@ -76,6 +76,8 @@ interface Position {
   fetchOffset: number
   /** next offset to hand out */
   polledOffset: number
+  /** as of the last answer */
+  highWatermark: number | undefined
   /** asked for and not yet answered */
   isAsked: boolean
   /** answers in a row with a batch whose CRC is wrong */
@@ -159,6 +161,16 @@ export class Fetcher implements LogReader {
     const position = this.#positions.get(`${topic}/${partition}`)
     if (position === undefined) throw new RangeError(`${topic}/${partition} is not assigned`)
     return position.polledOffset
+  }
+
+  /** What the last answers say of a partition, as a session tells it. */
+  condition(topic: string, partition: number): Required<Pick<SessionPosition, 'end' | 'stalledMs' | 'isFailing'>> {
+    const { highWatermark, endOffset = Infinity, trouble } = this.#positions.get(`${topic}/${partition}`) ?? {}
+    return {
+      end: highWatermark === undefined ? undefined : Math.min(highWatermark, endOffset),
+      stalledMs: trouble === undefined ? 0 : this.#options.now() - trouble.sinceMs,
+      isFailing: trouble !== undefined && typeof trouble.cause !== 'string',
+    }
   }
 
   async poll(waitMs: number): Promise<readonly FetchedPartition[]> {
@@ -328,6 +340,7 @@ export class Fetcher implements LogReader {
       )
       return 0
     }
+    position.highWatermark = records.highWatermark
     let fetched: FetchedPartition
     try {
       fetched = committedBatches(records, position.fetchOffset, position.endOffset)
@@ -378,7 +391,15 @@ export class Fetcher implements LogReader {
 }
 
 function fresh() {
-  return { isAsked: false, corrupt: 0, failures: 0, notBeforeMs: 0, leader: undefined, trouble: undefined }
+  return {
+    highWatermark: undefined,
+    isAsked: false,
+    corrupt: 0,
+    failures: 0,
+    notBeforeMs: 0,
+    leader: undefined,
+    trouble: undefined,
+  }
 }
 
 /** Why a partition that has more rows gives none; undefined if all is well. */

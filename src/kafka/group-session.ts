@@ -1,7 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RecordBatchWriter } from '../batch/record-batch-writer.ts'
 import { PipelineError } from '../errors.ts'
-import type { FetchedPartition, GroupSession, PartitionOffset, TopicPartition } from '../stages/ports.ts'
+import type {
+  FetchedPartition,
+  GroupSession,
+  PartitionOffset,
+  SessionPosition,
+  TopicPartition,
+} from '../stages/ports.ts'
 import { type BackOff, backOffMs } from './back-off.ts'
 import { type BrokerConnections, latest } from './broker-connections.ts'
 import { BrokerError, FencedError, isRepeatable, isTopicUnknown, kindOf } from './broker-errors.ts'
@@ -27,8 +33,15 @@ export interface GroupSessionParts {
   readonly outputsOf: (input: TopicPartition) => readonly TopicPartition[]
   /** told of each slice that had to be given up, and why */
   readonly onAbort: (cause: unknown) => void
+  /** told when the group makes the member join, and of what it then owns */
+  readonly onJoin?: JoinListener | undefined
   /** uniform in [0, 1) */
   readonly random?: () => number
+}
+
+export interface JoinListener {
+  joining(): void
+  joined(generation: number, partitions: readonly TopicPartition[]): void
 }
 
 /** Between slices that had to be given up; the first one is repeated at once. */
@@ -87,12 +100,13 @@ export class TransactionalGroupSession implements GroupSession {
     return this.#parts.membership.mustRejoin || this.#broken !== undefined
   }
 
-  positions(): readonly PartitionOffset[] {
+  positions(): readonly SessionPosition[] {
     const { fetcher } = this.#parts
     return this.#assignment.map(({ topic, partition }) => ({
       topic,
       partition,
       offset: fetcher.position(topic, partition),
+      ...fetcher.condition(topic, partition),
     }))
   }
 
@@ -170,7 +184,10 @@ export class TransactionalGroupSession implements GroupSession {
   }
 
   async #join(): Promise<void> {
-    await this.#seek(await this.#parts.membership.join())
+    const { membership, onJoin } = this.#parts
+    onJoin?.joining()
+    await this.#seek(await membership.join())
+    onJoin?.joined(membership.identity.generationId, this.#assignment)
   }
 
   /** Puts the fetcher where the group has committed. @throws TopicGoneError, PositionLostError */

@@ -154,8 +154,8 @@ export class SchemaRegistry {
   }
 
   /** All subjects; the cheapest question that shows that a registry answers. */
-  async subjects(): Promise<readonly string[]> {
-    return ((await this.#get('Listing subjects', '/subjects')) ?? []) as string[]
+  async subjects(patienceMs?: number): Promise<readonly string[]> {
+    return ((await this.#get('Listing subjects', '/subjects', patienceMs)) ?? []) as string[]
   }
 
   async #register(

@@ -4,7 +4,7 @@ import { BrokerConnections, earliest } from './broker-connections.ts'
 import type { ConnectionSettings } from './connection-settings.ts'
 import { Fetcher, type FetcherOptions, fetcherDefaults } from './fetcher.ts'
 import { GroupMembership, membershipDefaults } from './group-membership.ts'
-import { type StartOffsets, TransactionalGroupSession } from './group-session.ts'
+import { type JoinListener, type StartOffsets, TransactionalGroupSession } from './group-session.ts'
 import type { Stall } from './partition-watch.ts'
 import { TransactionalProducer } from './transactional-producer.ts'
 
@@ -25,6 +25,7 @@ export interface GroupSessionOptions {
   readonly ends?: readonly PartitionOffset[]
   readonly outputsOf: (input: TopicPartition) => readonly TopicPartition[]
   readonly onAbort: (cause: unknown) => void
+  readonly onJoin?: JoinListener
 }
 
 /** Opens what stages read and write rows with. Each has connections of its own and closes them with itself. */
@@ -83,6 +84,7 @@ export class RowClient {
         options.ends?.find((end) => end.topic === topic && end.partition === partition)?.offset,
       outputsOf: options.outputsOf,
       onAbort: options.onAbort,
+      onJoin: options.onJoin,
     })
   }
 

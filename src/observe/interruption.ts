@@ -2,6 +2,11 @@ import { exitCodes } from '../errors.ts'
 
 const exit = () => process.exit(exitCodes.interrupted)
 
+/** What a command that runs to its end may take to end cleanly: whoever presses Ctrl-C is waiting. */
+export const commandGraceMs = 4_500
+/** The same for a stage that runs on, whose supervisor waits: less than the 30 s that Kubernetes gives a pod. */
+export const stageGraceMs = 25_000
+
 /** Ends the process at a SIGINT or SIGTERM, until `interruption` is called because there is work that has to end cleanly. */
 export function exitOnInterruption(): void {
   process.on('SIGINT', exit)
@@ -12,7 +17,7 @@ export function exitOnInterruption(): void {
  * A signal that fires at the first SIGINT or SIGTERM, so that work can end cleanly. A second one ends the process at once, and
  * so does `graceMs` without an end.
  */
-export function interruption(graceMs = 4_500): AbortSignal {
+export function interruption(graceMs: number): AbortSignal {
   const controller = new AbortController()
   const onSignal = () => {
     if (controller.signal.aborted) exit()

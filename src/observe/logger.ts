@@ -6,9 +6,23 @@ export type { Logger }
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const
 export type LogLevel = (typeof logLevels)[number]
 
+/** What every line of a process says of where it comes from. */
+export interface LogOrigin {
+  /** drawn for this process: tells its lines from those of the one before in the same pod */
+  readonly run?: string
+  /** as normalize */
+  readonly stage?: string
+  readonly dataset?: string
+  /** number of a member among those of its process */
+  readonly member?: number
+}
+
+/** On a terminal a line is for whoever has typed the command: what it would say of itself is left out. */
+const knownOnTerminal = 'pid,hostname,run,stage,dataset'
+
 /** Logs to standard error: lines for a person on a terminal, JSON elsewhere. Standard output belongs to results. */
-export function createLogger(level: LogLevel): Logger {
-  const options = { level, base: null }
+export function createLogger(level: LogLevel, origin: LogOrigin = {}): Logger {
+  const options = { level, base: origin }
   if (!process.stderr.isTTY) return pino(options, pino.destination({ dest: 2, sync: true }))
   return pino({
     ...options,
@@ -18,6 +32,15 @@ export function createLogger(level: LogLevel): Logger {
         method.apply(this, args.map(printableFields) as typeof args)
       },
     },
-    transport: { target: 'pino-pretty', options: { destination: 2, ignore: 'pid,hostname', sync: true } },
+    transport: {
+      target: 'pino-pretty',
+      options: {
+        destination: 2,
+        ignore: knownOnTerminal,
+        singleLine: true,
+        translateTime: 'SYS:HH:MM:ss',
+        sync: true,
+      },
+    },
   })
 }

@@ -17,6 +17,16 @@ export interface PartitionOffset extends TopicPartition {
   readonly metadata?: string
 }
 
+/** Where a member is in a partition of its own. */
+export interface SessionPosition extends PartitionOffset {
+  /** the offset behind the last row that there is, or that is to be read; undefined as long as no broker has told */
+  readonly end?: number | undefined
+  /** for how long it has given nothing although there is more */
+  readonly stalledMs?: number
+  /** whether that is an error; otherwise brokers do what they should, and only patience helps */
+  readonly isFailing?: boolean
+}
+
 /** What to read of a partition. */
 export interface OffsetRange extends PartitionOffset {
   /** reading stops before this offset; undefined: it goes on */
@@ -100,7 +110,7 @@ export interface GroupSession {
   /** Gives the slice up: nothing of it counts, and its rows are polled again, after a pause that grows with each repetition. */
   abort(cause: unknown): Promise<void>
   /** The partitions that this member owns now and the next offset of each to be polled. */
-  positions(): readonly PartitionOffset[]
+  positions(): readonly SessionPosition[]
   /** Leaves the group, so that others take over at once. An open slice is aborted. */
   close(): Promise<void>
 }

@@ -33,6 +33,8 @@ export interface SampleOptions {
   readonly batchBytes: number
   readonly signal: AbortSignal
   readonly onProgress: (report: StageReport) => void
+  /** after each transaction: totals so far */
+  readonly onCommit?: (report: StageReport) => void
 }
 
 /** What is committed beside a partition's offset: rows up to there, tombstones left out. */
@@ -173,10 +175,11 @@ class SampleRun {
   }
 
   async #commit(offsets: readonly PartitionOffset[]): Promise<void> {
-    const { writer, group, onProgress } = this.#options
+    const { writer, group, onProgress, onCommit } = this.#options
     for (const output of this.#outputs) await output.flush()
     await writer.commit({ group, offsets })
     onProgress(this.report())
+    onCommit?.(this.report())
   }
 
   #hash(partition: number, records: Records, row: number): number {

@@ -43,8 +43,33 @@ export interface TransformOptions {
   /** where to stop: the ends of the input's partitions; undefined goes on until `signal` */
   readonly ends?: readonly PartitionOffset[] | undefined
   readonly signal: AbortSignal
-  /** after each committed slice: totals so far */
-  readonly onProgress: (report: StageReport) => void
+  /** after each committed slice: totals so far, and what it was */
+  readonly onProgress: (report: StageReport, slice: SliceReport) => void
+  /** between slices, when all that was polled is committed or will be polled again */
+  readonly onTurn?: () => void
+}
+
+/** A slice that was committed. */
+export interface SliceReport {
+  readonly rowsIn: number
+  readonly rowsOut: number
+  /** by kind */
+  readonly deadLetters: readonly DeadLetterKind[]
+  /** as they were fetched */
+  readonly bytesIn: number
+  /** of the outgoing batches, before they are compressed */
+  readonly bytesOut: number
+  /** from its first row to the end of its commit */
+  readonly seconds: number
+}
+
+export interface DeadLetterKind {
+  /** as VGM_ROW_MALFORMED */
+  readonly code: string
+  readonly rows: number
+  /** where the first one came from */
+  readonly partition: number
+  readonly offset: number
 }
 
 const pollMs = 100
@@ -71,8 +96,9 @@ export async function transformTopic(options: TransformOptions): Promise<StageRe
 
   for (;;) {
     const sliceEndMs = performance.now() + options.sliceMs
-    let sliceRows = 0
+    let [sliceRows, sliceBytes, firstRowMs] = [0, 0, 0]
     let isEmpty = true
+    options.onTurn?.()
     try {
       await orInterrupted(orLater(transform.beginSlice()), signal)
       do {
@@ -83,7 +109,9 @@ export async function transformTopic(options: TransformOptions): Promise<StageRe
           isFirst = false
         }
         for (const partition of fetched) {
+          if (isEmpty) firstRowMs = performance.now()
           isEmpty = false
+          sliceBytes += partition.bytes.length
           const work = transformPartition(partition, records, transform, targets, watch)
           sliceRows += await orInterrupted(orLater(work), signal)
           // Rows may keep the loop from waiting for anything: let heartbeats and acknowledgements through.
@@ -101,12 +129,13 @@ export async function transformTopic(options: TransformOptions): Promise<StageRe
     if (!isEmpty) {
       await targets.flush()
       if (await session.commit()) {
-        const sent = targets.takeRows()
+        const sent = targets.take()
         rowsIn += sliceRows
-        rowsOut += sent.output
-        deadLetters += sent.deadLetters
+        rowsOut += sent.rowsOut
+        deadLetters += sent.deadLetters.reduce((sum, kind) => sum + kind.rows, 0)
         targets.keep(session.positions())
-        onProgress(report())
+        const seconds = (performance.now() - firstRowMs) / 1_000
+        onProgress(report(), { rowsIn: sliceRows, ...sent, bytesIn: sliceBytes, seconds })
       } else targets.clear()
     }
     if (signal.aborted) throw new InterruptedError()
@@ -184,6 +213,9 @@ class Targets {
   readonly #outputs = new Map<number, PartitionOutput>()
   readonly #deadLetters = new Map<number, PartitionOutput>()
   readonly #targets = new Map<number, RowTarget>()
+  /** of the open slice, by error */
+  readonly #kinds = new Map<number, { rows: number; readonly partition: number; readonly offset: number }>()
+  #bytes = 0
 
   constructor(options: TransformOptions, watch: DeadLetterWatch) {
     this.#options = options
@@ -200,6 +232,10 @@ class Targets {
       // Made when it is needed: most partitions never have a dead letter.
       deadLetter: async (records, row, error) => {
         this.#watch.deadLetter({ topic, partition }, records, row, error)
+        const kind = this.#kinds.get(error)
+        if (kind === undefined)
+          this.#kinds.set(error, { rows: 1, partition, offset: records.baseOffset + records.offsetDelta[row] })
+        else kind.rows++
         await this.#output(this.#deadLetters, deadLetterTopic, partition).copyRow(
           records,
           row,
@@ -215,10 +251,13 @@ class Targets {
     for (const output of this.#all()) await output.flush()
   }
 
-  takeRows(): { output: number; deadLetters: number } {
-    const sum = (outputs: Iterable<PartitionOutput>) =>
-      [...outputs].reduce((rows, output) => rows + output.takeRows(), 0)
-    return { output: sum(this.#outputs.values()), deadLetters: sum(this.#deadLetters.values()) }
+  /** What has been sent since it was asked for last. */
+  take(): Pick<SliceReport, 'rowsOut' | 'deadLetters' | 'bytesOut'> {
+    const rowsOut = [...this.#outputs.values()].reduce((rows, output) => rows + output.takeRows(), 0)
+    const deadLetters = [...this.#kinds].map(([error, kind]) => ({ code: rowErrorCodes[error], ...kind }))
+    const bytesOut = this.#bytes
+    this.#forget()
+    return { rowsOut, deadLetters, bytesOut }
   }
 
   /** Frees the batches of partitions that have gone to other members; all have been sent. */
@@ -236,7 +275,13 @@ class Targets {
   /** Forgets all that belongs to an aborted slice. */
   clear(): void {
     this.#watch.clear()
+    this.#forget()
     for (const output of this.#all()) output.clear()
+  }
+
+  #forget(): void {
+    this.#kinds.clear()
+    this.#bytes = 0
   }
 
   #all(): PartitionOutput[] {
@@ -247,7 +292,10 @@ class Targets {
     const known = outputs.get(partition)
     if (known !== undefined) return known
     const { session, batchBytes } = this.#options
-    const created = new PartitionOutput(topic, partition, batchBytes, (...batch) => session.produce(...batch))
+    const created = new PartitionOutput(topic, partition, batchBytes, (topic, partition, batch) => {
+      this.#bytes += batch.sizeBytes
+      return session.produce(topic, partition, batch)
+    })
     outputs.set(partition, created)
     return created
   }

@@ -1,13 +1,13 @@
 import { equal, rejects } from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import type { OpenCluster } from '../../src/commands/command-context.ts'
+import { plainUse } from '../../src/commands/command-context.ts'
 import { whenReachable } from '../../src/commands/when-reachable.ts'
 import { UsageError } from '../../src/errors.ts'
 import { RegistryUnreachableError } from '../../src/kafka/registry.ts'
 import { createLogger } from '../../src/observe/logger.ts'
 
 const away = () => new RegistryUnreachableError('http://registry', 'connect ECONNREFUSED')
-const clusterWith = (signal: AbortSignal) => ({ signal, log: createLogger('silent') }) as OpenCluster
+const clusterWith = (signal: AbortSignal) => plainUse(createLogger('silent'), signal)
 
 suite('work before a stage joins its group', () => {
   test('is repeated while something is away', async () => {

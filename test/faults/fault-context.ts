@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { OpenCluster } from '../../src/commands/command-context.ts'
+import { type OpenCluster, plainUse } from '../../src/commands/command-context.ts'
 import type { AuditResult } from '../../src/commands/verify.ts'
 import { exitCodes } from '../../src/errors.ts'
 import { ClusterAdmin } from '../../src/kafka/admin.ts'
@@ -67,15 +67,13 @@ export class FaultContext {
     this.#seed = seed
     this.#folder = folder
     const settings = { brokers: cluster.brokers.split(','), clientId: 'faults' }
-    const log = createLogger('silent')
     this.open = {
       settings,
       registryUrl: cluster.registry,
       admin: new ClusterAdmin(settings, () => undefined),
       rows: new RowClient(settings),
       registry: new SchemaRegistry({ url: cluster.registry }),
-      log,
-      signal: this.#stop.signal,
+      ...plainUse(createLogger('silent'), this.#stop.signal),
     }
     this.defer(() => this.open.admin.close())
   }

@@ -269,6 +269,8 @@ suite('fetcher', () => {
       retriable: true,
     })
     equal(reports.length > 0, true)
+    const { end, stalledMs, isFailing } = fetcher.condition(topic, 0)
+    deepEqual([end, isFailing, stalledMs >= 120_000], [undefined, true, true])
   })
 
   test('rows that an open transaction holds back are reported, and waited for without an end', async (t) => {
@@ -285,6 +287,8 @@ suite('fetcher', () => {
     await pollUntil(fetcher, () => reports.length > 2)
     deepEqual(reports[0].reason, 'a transaction of another producer is open there')
     deepEqual(reports[0].leader, 1)
+    const { end, stalledMs, isFailing } = fetcher.condition(topic, 0)
+    deepEqual([end, isFailing, stalledMs >= 30_000], [9, false, true])
   })
 
   test('a partition at its end has no trouble, however long nothing comes', async (t) => {
@@ -300,6 +304,7 @@ suite('fetcher', () => {
     fetcher.assign([{ topic, partition: 0, offset: 9 }])
     await pollFor(fetcher, 300)
     deepEqual(reports, [])
+    deepEqual(fetcher.condition(topic, 0), { end: 9, stalledMs: 0, isFailing: false })
   })
 
   test('a topic that no broker knows any more stops the reader, although other topics go on', async (t) => {

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import avsc from 'avsc'
 import { createControlClient } from '../../src/kafka/control-client.ts'
 import { SchemaRegistry } from '../../src/kafka/registry.ts'
-import { createLogger } from '../../src/observe/logger.ts'
+import type { StageEvent } from '../../src/observe/stage-event.ts'
 import { exampleContent } from '../model/example-model.ts'
 import { framed, type NewRow, TestPipeline } from './test-pipeline.ts'
 
@@ -93,9 +93,9 @@ suite('what is bounded, on a broker', () => {
     const id = await pipeline.register(type)
     await pipeline.publish(columns)
     await pipeline.write(topics.raw, [rows(id, 300)])
-    const cluster = pipeline.cluster as { log: typeof pipeline.cluster.log }
-    const aborts: unknown[] = []
-    cluster.log = Object.assign(createLogger('silent'), { warn: (facts: unknown) => aborts.push(facts) })
+    const aborts: StageEvent[] = []
+    const report = (event: StageEvent) => void (event.kind === 'aborted' && aborts.push(event))
+    Object.assign(pipeline.cluster, { report })
     const opened = pipeline.cluster.rows.openSession.bind(pipeline.cluster.rows)
     pipeline.cluster.rows.openSession = async (options) => {
       // The models have been read; the schema of the rows has not been asked for.

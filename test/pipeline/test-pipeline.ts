@@ -1,7 +1,7 @@
 import avsc, { type Type } from 'avsc'
 import { RecordBatchWriter } from '../../src/batch/record-batch-writer.ts'
 import { encodeHeaders, type RecordHeaders } from '../../src/batch/record-headers.ts'
-import type { OpenCluster } from '../../src/commands/command-context.ts'
+import { type OpenCluster, plainUse } from '../../src/commands/command-context.ts'
 import { withModelsTarget } from '../../src/commands/models.ts'
 import { type NormalizeTopicOptions, normalizeTopic } from '../../src/commands/normalize-topic.ts'
 import { restoreTopic } from '../../src/commands/restore-topic.ts'
@@ -56,8 +56,7 @@ export class TestPipeline {
       admin: new ClusterAdmin(settings, () => undefined),
       rows: new RowClient(settings),
       registry: new SchemaRegistry({ url: registryUrl }),
-      log: createLogger('silent'),
-      signal: this.#stop.signal,
+      ...plainUse(createLogger('silent'), this.#stop.signal),
     }
   }
 

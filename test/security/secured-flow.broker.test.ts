@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { type OpenCluster, withClusterAt } from '../../src/commands/command-context.ts'
+import { type OpenCluster, plainUse, withClusterAt } from '../../src/commands/command-context.ts'
 import { fitDataset } from '../../src/commands/fit.ts'
 import { loadFile } from '../../src/commands/load.ts'
 import { normalizeTopic } from '../../src/commands/normalize-topic.ts'
@@ -86,7 +86,7 @@ interface Way {
 function entered<T>(way: Way, work: (open: OpenCluster) => Promise<T>): Promise<T> {
   const { signal } = new AbortController()
   const address = { brokers: [way.listener ?? cluster.sasl], registry: registry.url, access: accessOf(way) }
-  return withClusterAt(address, createLogger('silent'), signal, work)
+  return withClusterAt(address, plainUse(createLogger('silent'), signal), work)
 }
 
 function accessOf({ tls = { ca: cluster.ca }, sasl, registry }: Way): ClusterAccess {
@@ -226,7 +226,7 @@ suite('a secured cluster refuses, with what to mend', () => {
     const access = { kafka: {}, registry: {} }
     const open = { brokers: [cluster.mutual], registry: registry.url, access }
     await rejects(
-      withClusterAt(open, createLogger('silent'), signal, async () => undefined),
+      withClusterAt(open, plainUse(createLogger('silent'), signal), async () => undefined),
       /TLS/,
     )
   })

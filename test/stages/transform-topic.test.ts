@@ -12,6 +12,7 @@ import type { FetchedPartition, GroupSession, PartitionOffset } from '../../src/
 import {
   type RowTarget,
   type RowTransform,
+  type SliceReport,
   type TransformOptions,
   transformTopic,
 } from '../../src/stages/transform-topic.ts'
@@ -132,6 +133,25 @@ suite('transform a topic', () => {
         .filter((batch) => batch.startsWith(topic))
         .reduce((sum, batch) => sum + Number(batch.split(': ')[1]), 0)
     deepEqual([sent('out'), sent('dead')], [30, 10])
+  })
+
+  test('each committed slice is told of, rows in are rows out and dead letters, and an aborted one counts in none', async () => {
+    const session = new ScriptedSession(2_000)
+    session.commits = [true, false, true, false, false]
+    const slices: SliceReport[] = []
+    let turns = 0
+    const onProgress = (_: unknown, slice: SliceReport) => void slices.push(slice)
+    const onTurn = () => void turns++
+    await transformTopic(optionsFor(session, { ends: ends(2_000), sliceMs: 1, onProgress, onTurn }))
+    const sum = (of: (slice: SliceReport) => number) => slices.reduce((total, slice) => total + of(slice), 0)
+    deepEqual([sum(({ rowsIn }) => rowsIn), sum(({ rowsOut }) => rowsOut)], [2_000, 1_500])
+    ok(slices.length > 1 && turns >= slices.length + 3)
+    for (const { rowsIn, rowsOut, deadLetters, bytesIn, bytesOut, seconds } of slices) {
+      const [{ code, rows, partition, offset }] = deadLetters
+      deepEqual([code, rows, partition, rowsOut + rows], ['VGM_ROW_MALFORMED', rowsIn / rowsPerBatch, 0, rowsIn])
+      equal(offset % rowsPerBatch, rowsPerBatch - 1, 'the first one of the slice')
+      ok(bytesIn > rowsIn && bytesOut > rowsIn && seconds > 0)
+    }
   })
 
   test('a session that asks for it gets its commit at once, and its end is believed only after that', async () => {

@@ -1,0 +1,65 @@
+import { clusterAddress } from '../config/cluster-address.ts'
+import { softwareVersion } from '../config/software-version.ts'
+import { logEvent } from '../observe/event-log.ts'
+import { parseEndpoint } from '../observe/http-endpoint.ts'
+import { interruption } from '../observe/interruption.ts'
+import { createLogger } from '../observe/logger.ts'
+import type { MemberNumber, StageEvent } from '../observe/stage-event.ts'
+import type { StageNeed } from '../observe/stage-health.ts'
+import type { StageLabels } from '../observe/stage-metrics.ts'
+import type { MonitorOptions, StageMonitor } from '../observe/stage-monitor.ts'
+import { rowErrorCodes } from '../rows/row-error.ts'
+import { type DatasetFlags, drawRun, logLevel, type OpenCluster, withClusterAt } from './command-context.ts'
+import type { StageFlags } from './stage-options.ts'
+
+export interface ObservedStage {
+  readonly stage: string
+  readonly needs: readonly StageNeed[]
+  /** members of this process, each in a thread if there are several */
+  readonly members: number
+  /** whether it goes on until it is told to stop: then it waits for what is not there yet, as for brokers that start after it */
+  readonly runsOn: boolean
+}
+
+/** `withCluster` for a stage that others watch: with `--http` its metrics and probes are served from its first moment to its last. */
+export async function withObservedStage<T>(
+  flags: DatasetFlags & StageFlags,
+  { stage, needs, members, runsOn }: ObservedStage,
+  work: (cluster: OpenCluster) => Promise<T>,
+): Promise<T> {
+  const { dataset, http, graceMs, traces } = flags
+  const address = await clusterAddress(flags)
+  const signal = interruption(graceMs)
+  // The only member of its process is the process.
+  const member = members === 1 ? 0 : undefined
+  const log = createLogger(logLevel(flags), { run: drawRun(), stage, dataset, ...(member !== undefined && { member }) })
+  const options = { stage, dataset, members, needs, version: softwareVersion, deadLetterCodes: rowErrorCodes.slice(1) }
+  const monitor = http === undefined ? undefined : await openMonitor(http, options)
+  if (monitor !== undefined) log.info({ http: monitor.url }, 'metrics and probes are served')
+  const trace = traces ? await openSpans({ stage, dataset }) : undefined
+  const observe = (event: StageEvent, member: MemberNumber) => {
+    monitor?.note(event, member)
+    trace?.(event, member)
+  }
+  const report = (event: StageEvent) => {
+    logEvent(log, event)
+    observe(event, member)
+  }
+  signal.addEventListener('abort', () => report({ kind: 'draining', graceMs }), { once: true })
+  try {
+    return await withClusterAt(address, { log, signal, waits: runsOn, report, observe }, work)
+  } finally {
+    await monitor?.close()
+  }
+}
+
+/** Whoever does not ask for metrics or traces does not wait until their clients are loaded. */
+async function openMonitor(http: string, options: MonitorOptions): Promise<StageMonitor> {
+  const { openMonitor } = await import('../observe/stage-monitor.ts')
+  return openMonitor(parseEndpoint(http)!, options)
+}
+
+async function openSpans(labels: StageLabels) {
+  const { transactionSpans } = await import('../observe/transaction-spans.ts')
+  return transactionSpans(labels, softwareVersion)
+}

@@ -1,0 +1,63 @@
+import type { Logger } from './logger.ts'
+import type { StageEvent } from './stage-event.ts'
+
+/**
+ * One line for each event that matters: every text and every field that a stage logs stands here. What is at `info` happens a few times
+ * in a stage's life, what is at `warn` is for somebody to look at; a stage that runs quietly says nothing.
+ */
+export function logEvent(log: Logger, event: StageEvent): void {
+  switch (event.kind) {
+    case 'waiting':
+      if (event.isNews) log.warn({ cause: event.cause }, 'not ready yet; waiting')
+      break
+    case 'started':
+      log.info({ group: event.group, transactionalId: event.transactionalId }, 'a member starts')
+      break
+    case 'joining':
+      log.info('a member is about to join its group')
+      break
+    case 'joined':
+      log.info({ generation: event.generation, partitions: event.partitions }, 'a member has joined its group')
+      break
+    case 'model-taken':
+      log.info({ model: event.model, before: event.before }, 'a model is taken up')
+      break
+    case 'committed':
+      log.debug(event.totals, 'a slice was committed')
+      break
+    case 'aborted':
+      log.warn({ reason: event.reason, cause: event.cause }, 'a slice was aborted and is repeated')
+      break
+    case 'dead-letters':
+      log.warn({ ...event.first, model: event.model }, 'dead letters of a new kind')
+      break
+    case 'schema-unusable':
+      log.warn(
+        { schemaId: event.schemaId, topic: event.topic },
+        `rows of this schema become dead letters: ${event.reason}`,
+      )
+      break
+    case 'stalled': {
+      // Partitions with one cause stand still together: one line names the first.
+      const [{ reason, ...first }] = event.partitions
+      const others = event.partitions.length - 1
+      log.warn({ ...first, others }, `a partition gives no rows although it has more: ${reason}`)
+      break
+    }
+    case 'registry':
+      log.warn(
+        { registry: event.url },
+        `the schema registry ${event.isReachable ? 'answers again' : 'does not answer; waiting'}`,
+      )
+      break
+    case 'draining':
+      log.info({ graceMs: event.graceMs }, 'draining: what is open is committed; a second signal ends at once')
+      break
+    case 'ended':
+      log.info(event.totals, 'a member ends')
+      break
+    case 'brokers-reached':
+    case 'state':
+      break
+  }
+}

@@ -1,0 +1,136 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { UsageError } from '../errors.ts'
+
+/** Where an endpoint listens. */
+export interface EndpointAddress {
+  readonly host: string
+  /** 0 for any that is free */
+  readonly port: number
+}
+
+/** What is served at a path; the query is ignored. */
+export interface Answer {
+  readonly status: number
+  readonly contentType: string
+  readonly body: string
+}
+
+export interface Endpoint {
+  /** as http://127.0.0.1:9464 */
+  readonly url: string
+  close(): Promise<void>
+}
+
+const loopback = '127.0.0.1'
+
+/** A scraper and the probes of a pod need a few; whoever holds more than that is none of them. */
+const maxConnections = 32
+const maxHeaderBytes = 8 * 1024
+/** What a request may take to arrive, and a connection may wait for the next one. */
+const patienceMs = 5_000
+
+/** It is text for programs: no browser is to make anything else of it. */
+const headers = {
+  'cache-control': 'no-store',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'referrer-policy': 'no-referrer',
+} as const
+
+/** @example parseEndpoint('0.0.0.0:9464') // { host: '0.0.0.0', port: 9464 }; undefined for what is no address */
+export function parseEndpoint(text: string): EndpointAddress | undefined {
+  const found = /^(?:(?<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):)?(?<port>\d{1,5})$/.exec(text.trim())?.groups
+  if (found === undefined || Number(found.port) > 65_535) return undefined
+  return { host: found.host?.replace(/^\[|\]$/g, '') ?? loopback, port: Number(found.port) }
+}
+
+/**
+ * Serves some paths read-only: GET and HEAD, and nothing that a request says is looked at but its method and path.
+ *
+ * @throws UsageError if the address cannot be had
+ */
+export async function openEndpoint(
+  { host, port }: EndpointAddress,
+  paths: ReadonlyMap<string, () => Answer | Promise<Answer>>,
+): Promise<Endpoint> {
+  const server = createServer(
+    {
+      maxHeaderSize: maxHeaderBytes,
+      headersTimeout: patienceMs,
+      requestTimeout: patienceMs,
+      keepAliveTimeout: patienceMs,
+      connectionsCheckingInterval: patienceMs,
+    },
+    (request, response) => void serve(request, response, paths),
+  )
+  server.maxConnections = maxConnections
+  await new Promise<void>((resolve, reject) => {
+    // Also of what comes later, as a process without file descriptors: a stage does not end for its endpoint.
+    server.on('error', (cause: NodeJS.ErrnoException) => reject(refusal(host, port, cause)))
+    server.listen(port, host, resolve)
+  })
+  const { address, family, port: taken } = server.address() as AddressInfo
+  return {
+    url: `http://${family === 'IPv6' ? `[${address}]` : address}:${taken}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}
+
+async function serve(
+  request: IncomingMessage,
+  response: ServerResponse,
+  paths: ReadonlyMap<string, () => Answer | Promise<Answer>>,
+): Promise<void> {
+  const { method, url = '' } = request
+  const answer = paths.get(url.split('?', 1)[0])
+  const say = (status: number, contentType: string, body: string, more: Readonly<Record<string, string>> = {}) => {
+    response.writeHead(status, {
+      ...headers,
+      ...more,
+      'content-type': contentType,
+      'content-length': Buffer.byteLength(body),
+    })
+    response.end(method === 'HEAD' ? undefined : body)
+  }
+  // A body is never read: the connection ends with the answer.
+  if (method !== 'GET' && method !== 'HEAD')
+    return say(405, plainText, 'Only GET and HEAD\n', { allow: 'GET, HEAD', connection: 'close' })
+  if (answer === undefined) return say(404, plainText, `There are ${[...paths.keys()].join(', ')}\n`)
+  try {
+    const { status, contentType, body } = await answer()
+    say(status, contentType, body)
+  } catch {
+    // A defect of ours, about which the caller needs to know no more.
+    say(500, plainText, 'This cannot be told just now\n')
+  }
+}
+
+export const plainText = 'text/plain; charset=utf-8'
+
+function refusal(host: string, port: number, cause: NodeJS.ErrnoException): Error {
+  const where = `${host}:${port}`
+  switch (cause.code) {
+    case 'EADDRINUSE':
+      return new UsageError(
+        `--http ${where}: another process listens there`,
+        'Choose another port, or end that process',
+      )
+    case 'EACCES':
+      return new UsageError(`--http ${where}: this user may not listen there`, 'Choose a port from 1024 up')
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return new UsageError(
+        `--http ${where}: this machine has no such address`,
+        'Name an address of its own, or 0.0.0.0',
+      )
+    default:
+      return cause
+  }
+}

@@ -1,0 +1,93 @@
+/*
+ * What happens in the life of a stage, as its log, its metrics and its probes are told. All of it is plain data: it comes from the
+ * members' threads as well.
+ */
+
+/** Why a slice had to be given up; the label of `vgm_transaction_aborts_total`, and so a closed list. */
+export const abortReasons = ['rebalance', 'broker', 'connection', 'registry', 'models', 'other'] as const
+export type AbortReason = (typeof abortReasons)[number]
+
+/** Totals of a member, or of a process. */
+export interface RowTotals {
+  readonly rowsIn: number
+  readonly rowsOut: number
+  readonly deadLetters: number
+  readonly seconds: number
+  readonly rowsPerSecond: number
+}
+
+/** Dead letters of one kind in one slice. */
+export interface DeadLetterCount {
+  /** as VGM_ROW_MALFORMED */
+  readonly code: string
+  readonly rows: number
+  /** where the first one came from */
+  readonly partition: number
+  readonly offset: number
+}
+
+/** What one transaction has made visible. */
+export interface CommittedSlice {
+  readonly rowsIn: number
+  readonly rowsOut: number
+  readonly deadLetters: readonly DeadLetterCount[]
+  /** as they were fetched: compressed, if they were */
+  readonly bytesIn: number
+  /** of the record batches, before they are compressed */
+  readonly bytesOut: number
+  /** from the first row to the end of the commit */
+  readonly seconds: number
+}
+
+/** How far a member is in one of its partitions. */
+export interface PartitionState {
+  readonly partition: number
+  /** the next offset whose row is not committed */
+  readonly position: number
+  /** where its rows end for now, or where the member is to stop; undefined before the first answer of a broker */
+  readonly end: number | undefined
+  /** for how long it has given nothing although there is more; 0 if all is well */
+  readonly stalledMs: number
+  /** whether that is an error; otherwise brokers do what they should, as while somebody's transaction is open */
+  readonly isFailing: boolean
+}
+
+/** A partition that gives nothing although it has more. */
+export interface StalledPartition {
+  readonly topic: string
+  readonly partition: number
+  readonly position: number
+  readonly leader: number | undefined
+  readonly reason: string
+  readonly seconds: number
+}
+
+export type StageEvent =
+  /** What a member needs before it begins is not there; told at each attempt, `isNews` says which ones are worth a line. */
+  | { readonly kind: 'waiting'; readonly cause: string; readonly isNews: boolean }
+  | { readonly kind: 'brokers-reached' }
+  /** The member has its place at the brokers and is about to join its group. */
+  | { readonly kind: 'started'; readonly group: string; readonly transactionalId: string }
+  /** Its group makes it join, for the first time or again. */
+  | { readonly kind: 'joining' }
+  | { readonly kind: 'joined'; readonly generation: number; readonly partitions: readonly number[] }
+  | { readonly kind: 'model-taken'; readonly model: number; readonly before: number | undefined }
+  | { readonly kind: 'committed'; readonly slice: CommittedSlice; readonly totals: RowTotals }
+  | { readonly kind: 'aborted'; readonly reason: AbortReason; readonly cause: string }
+  /** The first dead letters of this kind. */
+  | { readonly kind: 'dead-letters'; readonly first: DeadLetterCount; readonly model: number | undefined }
+  | { readonly kind: 'schema-unusable'; readonly schemaId: number; readonly topic: string; readonly reason: string }
+  | { readonly kind: 'stalled'; readonly partitions: readonly StalledPartition[] }
+  | { readonly kind: 'registry'; readonly url: string; readonly isReachable: boolean }
+  /** Every second. */
+  | {
+      readonly kind: 'state'
+      readonly partitions: readonly PartitionState[]
+      /** since the member's loop came by last */
+      readonly turnedMsAgo: number
+    }
+  | { readonly kind: 'draining'; readonly graceMs: number }
+  | { readonly kind: 'ended'; readonly totals: RowTotals }
+
+/** Number of a member in its process; undefined for what concerns the process as a whole. */
+export type MemberNumber = number | undefined
