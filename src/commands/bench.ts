@@ -6,25 +6,19 @@ import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
 import { type ClusterFlags, clusterAddress } from '../config/cluster-address.ts'
 import { defaultModelsTopic, topicNames } from '../config/names.ts'
+import { parseCount } from '../config/value-parsers.ts'
 import { PipelineError } from '../errors.ts'
 import { ClusterAdmin } from '../kafka/admin.ts'
 import { formatSpeed } from '../observe/progress.ts'
 import type { Measurement, MeasurementRequest, MeasurementResult } from './bench-measurement.ts'
-import {
-  addSecurityOptions,
-  type ClusterCommandFlags,
-  parseCount,
-  plainCommand,
-  printResult,
-  withCluster,
-} from './command-context.ts'
+import { type ClusterCommandFlags, printResult, withCluster } from './command-context.ts'
 import { demoFile } from './demo-file.ts'
 import { fitDataset } from './fit.ts'
-import { withOwnCluster } from './own-cluster.ts'
+import { type OwnClusterFlags, ownClusterCommand, withOwnCluster } from './own-cluster.ts'
 import { textTable } from './report-text.ts'
 import { sampleTopic } from './sample.ts'
 
-interface BenchFlags extends ClusterCommandFlags {
+interface BenchFlags extends ClusterCommandFlags, OwnClusterFlags {
   readonly rows: number
   readonly rounds: number
 }
@@ -42,12 +36,9 @@ const dataset = 'bench'
 const fileSpec = 'price:double=lognormal(3,1)|decimals(2);age:int=normal(40,12);speed:double=mixture(0.7:5:1,0.3:20:4)'
 
 export function benchCommand(): Command {
-  const command = plainCommand('bench', "measure this machine's pipeline beside its ceiling", 'vgm bench --rows 1e7')
-  return addSecurityOptions(command)
+  return ownClusterCommand('bench', "measure this machine's pipeline beside its ceiling", 'vgm bench --rows 1e7')
     .option('--rows <n>', 'of one double column, one message a row', parseCount, 10_000_000)
     .option('--rounds <n>', 'each figure is the median of so many, taken in turn', parseCount, 3)
-    .option('--brokers <list>', 'measure this cluster instead of one of its own')
-    .option('--registry <url>', 'its schema registry')
     .action(async (flags: BenchFlags) => {
       const { result, text } = await withOwnCluster(flags, (cluster) => bench(flags, cluster))
       printResult(flags, result, text)

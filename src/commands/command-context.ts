@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Command, Option } from 'commander'
 import type { ClusterAccess } from '../config/cluster-access.ts'
 import { type ClusterAddress, type ClusterFlags, clusterAddress } from '../config/cluster-address.ts'
 import { defaultModelsTopic } from '../config/names.ts'
 import { securityOptions } from '../config/security-options.ts'
+import { commonOption, commonOptionsSoFar } from '../config/setting.ts'
+import { parseListText } from '../config/value-parsers.ts'
 import { UsageError } from '../errors.ts'
 import { ClusterAdmin } from '../kafka/admin.ts'
 import type { ConnectionSettings } from '../kafka/connection-settings.ts'
@@ -62,23 +64,29 @@ const clientId = 'vgm'
 
 /** A command with the flags that all have. */
 export function plainCommand(name: string, description: string, example: string): Command {
-  return new Command(name)
-    .description(description)
-    .option('--json', 'print the result as JSON, and nothing else, on standard output')
-    .option('--debug', 'log more, and show stack traces')
-    .addOption(
-      new Option('--log-level <level>', 'how much to log').choices(logLevels).default('warn').env('VGM_LOG_LEVEL'),
-    )
-    .option('--config <file>', 'YAML file with values for these flags, by their long names')
-    .addHelpText('after', `\nExample:\n  $ ${example}`)
+  return commonOptionsSoFar(
+    new Command(name)
+      .description(description)
+      .option('--json', 'print the result as JSON, and nothing else, on standard output')
+      .option('--debug', 'log more, and show stack traces')
+      .addOption(new Option('--log-level <level>', 'how much to log').choices(logLevels).default('warn'))
+      .option('--config <file>', 'YAML file with values for these flags')
+      .addHelpText('after', `\nExample:\n  $ ${example}`),
+  )
 }
 
 /** A command that talks to a cluster. */
 export function clusterCommand(name: string, description: string, example: string): Command {
   return addSecurityOptions(
-    plainCommand(name, description, example)
-      .addOption(new Option('--brokers <list>', 'Kafka brokers, host:port with commas between').env('KAFKA_BROKERS'))
-      .addOption(new Option('--registry <url>', 'schema registry').env('SCHEMA_REGISTRY_URL')),
+    commonOptionsSoFar(
+      plainCommand(name, description, example)
+        .addOption(
+          new Option('--brokers <list>', 'Kafka brokers, host:port with commas between')
+            .argParser(parseListText)
+            .env('KAFKA_BROKERS'),
+        )
+        .addOption(new Option('--registry <url>', 'schema registry').env('SCHEMA_REGISTRY_URL')),
+    ),
   )
 }
 
@@ -86,7 +94,7 @@ export function clusterCommand(name: string, description: string, example: strin
 export function addSecurityOptions(command: Command): Command {
   for (const { flags, variable, description, choices } of securityOptions) {
     const option = new Option(flags, description).env(variable).hideHelp()
-    command.addOption(choices === undefined ? option : option.choices(choices))
+    command.addOption(commonOption(choices === undefined ? option : option.choices(choices)))
   }
   return command.addHelpText(
     'after',
@@ -97,12 +105,16 @@ export function addSecurityOptions(command: Command): Command {
 /** A command that works on one data set. */
 export function datasetCommand(name: string, description: string, example: string): Command {
   return clusterCommand(name, description, example)
-    .addOption(new Option('--dataset <name>', 'name of the data set').env('VGM_DATASET').makeOptionMandatory())
-    .addOption(
-      new Option('--models-topic <topic>', 'where models are published')
-        .default(defaultModelsTopic)
-        .env('VGM_MODELS_TOPIC'),
-    )
+    .addOption(datasetOption().makeOptionMandatory())
+    .addOption(modelsTopicOption())
+}
+
+export function datasetOption(): Option {
+  return commonOption(new Option('--dataset <name>', 'name of the data set'))
+}
+
+export function modelsTopicOption(): Option {
+  return commonOption(new Option('--models-topic <topic>', 'where models are published').default(defaultModelsTopic))
 }
 
 /** Opens the cluster that the flags name, lets `work` have it, and closes it whatever happens. */
@@ -168,41 +180,6 @@ export function controlLog(log: Logger): ControlLog {
 /** Prints a command's result: JSON for programs, `text` for people. */
 export function printResult({ json }: CommonFlags, result: unknown, text: string): void {
   process.stdout.write(`${printable(json ? JSON.stringify(result) : text)}\n`)
-}
-
-/** For flags that take a list. */
-export function parseList(text: string): string[] {
-  const items = text.split(',').map((item) => item.trim())
-  if (items.some((item) => item === '')) throw new InvalidArgumentError('Write names with commas between.')
-  return items
-}
-
-/** For flags that count something. */
-export function parseCount(text: string): number {
-  // 1e9 and 1_000_000_000 are how people write large numbers.
-  const count = Number(text.replaceAll('_', ''))
-  if (!Number.isSafeInteger(count) || count < 1) throw new InvalidArgumentError('Write a whole number from 1 up.')
-  return count
-}
-
-/** For flags that choose among sequences of random numbers: 32 bits. */
-export function parseSeed(text: string): number {
-  const seed = Number(text)
-  if (text.trim() !== '' && Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32) return seed
-  throw new InvalidArgumentError('Write a whole number from 0 to 4294967295.')
-}
-
-/** For flags that bound a magnitude. */
-export function parseLimit(text: string): number {
-  const limit = /^\+?(\.inf|infinity)$/i.test(text.trim()) ? Infinity : Number(text)
-  if (text.trim() !== '' && limit > 0) return limit
-  throw new InvalidArgumentError('Write a number above 0.')
-}
-
-export function parseNumber(text: string): number {
-  const number = Number(text)
-  if (text.trim() === '' || !Number.isFinite(number)) throw new InvalidArgumentError('Write a number.')
-  return number
 }
 
 const datasetPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/

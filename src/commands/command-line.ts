@@ -1,10 +1,12 @@
-import { Command, CommanderError, type Option } from 'commander'
-import { applyConfigFile, commandName } from '../config/config-file.ts'
+import { Command, CommanderError, Help, type Option } from 'commander'
+import { applySettings } from '../config/effective-settings.ts'
+import { declareSettings, settingsOf } from '../config/setting.ts'
 import { softwareVersion } from '../config/software-version.ts'
-import { type ExitCode, exitCodes, PipelineError, UsageError } from '../errors.ts'
+import { type ExitCode, exitCodes, PipelineError } from '../errors.ts'
 import { exitOnInterruption } from '../observe/interruption.ts'
 import { printable, printableLine } from '../observe/printable-text.ts'
 import { benchCommand } from './bench.ts'
+import { configCommand } from './config.ts'
 import { deadLettersCommand } from './dead-letters.ts'
 import { demoCommand } from './demo.ts'
 import { exportCommand } from './export.ts'
@@ -25,16 +27,31 @@ const commands: readonly (readonly [heading: string, commands: readonly (() => C
   ['Start here:', [demoCommand, upCommand, downCommand, statusCommand]],
   ['The flow:', [loadCommand, generateCommand, sampleCommand, fitCommand, normalizeCommand, restoreCommand]],
   ['Its results:', [exportCommand, replayCommand, verifyCommand]],
-  ['Looking after it:', [modelCommand, lagCommand, deadLettersCommand, benchCommand]],
+  ['Looking after it:', [modelCommand, lagCommand, deadLettersCommand, configCommand, benchCommand]],
 ]
 
 /** Parses, runs, and sets the process's exit code. */
 export async function runCommandLine(argv: readonly string[]): Promise<void> {
   exitOnInterruption()
-  const required = new Set<Option>()
+  let isDebugging = argv.includes('--debug')
+  const program = createProgram()
+    .version(softwareVersion)
+    .hook('preAction', (_, action) => {
+      applySettings(action, process.env)
+      isDebugging = action.opts<{ debug?: boolean }>().debug === true
+    })
+  try {
+    await program.parseAsync([...argv])
+  } catch (error) {
+    // Not process.exit: output may still be on its way. What keeps the process alive after an error is a defect.
+    process.exitCode = report(error, isDebugging)
+  }
+}
+
+/** All commands, with the settings of each. */
+export function createProgram(): Command {
   const program = new Command('vgm')
     .description('Mode-specific normalization of numeric columns at Kafka scale, exactly once')
-    .version(softwareVersion)
     .exitOverride()
     .configureOutput(silentErrors)
     .addHelpText(
@@ -42,46 +59,34 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
       '\nNew here? Run "vgm demo": it starts a cluster and shows the whole flow there.\n' +
         '"vgm <command> --help" shows flags and an example.',
     )
-    .hook('preAction', (_, action) => {
-      applyConfigFile(action)
-      checkRequired(action, required)
-    })
   for (const [heading, group] of commands) {
     program.commandsGroup(heading)
-    for (const make of group) addCommand(program, make(), required)
+    for (const make of group) addCommand(program, make())
   }
   program.commandsGroup('Help:').helpCommand(true)
-  try {
-    await program.parseAsync([...argv])
-  } catch (error) {
-    // Not process.exit: output may still be on its way. What keeps the process alive after an error is a defect.
-    process.exitCode = report(error, argv.includes('--debug'))
-  }
+  return program
 }
 
 /** What Commander would print of an error, `report` prints. */
 const silentErrors = { outputError: () => undefined }
 
-function addCommand(program: Command, command: Command, required: Set<Option>): void {
+function addCommand(program: Command, command: Command): void {
   for (const each of [command, ...command.commands]) {
-    each.exitOverride().configureOutput(silentErrors)
-    for (const option of each.options.filter(({ mandatory }) => mandatory)) {
-      // Commander would ask for it before a configuration file has had its say; `checkRequired` asks afterwards.
-      option.makeOptionMandatory(false)
-      required.add(option)
-    }
+    each
+      .exitOverride()
+      .configureOutput(silentErrors)
+      .configureHelp({ optionDescription: withVariable(each) })
+    declareSettings(each)
   }
   program.addCommand(command)
 }
 
-/** @throws UsageError if flags, environment and file leave a required flag open */
-function checkRequired(command: Command, required: ReadonlySet<Option>): void {
-  const open = command.options.find(
-    (option) => required.has(option) && command.getOptionValue(option.attributeName()) === undefined,
-  )
-  if (open === undefined) return
-  const variable = open.envVar === undefined ? '' : `, set ${open.envVar}`
-  throw new UsageError(`${commandName(command)} needs ${open.long}`, `Add ${open.flags}${variable}, or use --config`)
+/** Commander describes an option's variable only if it reads it itself. */
+function withVariable(command: Command): (this: Help, option: Option) => string {
+  return function (option) {
+    const envVar = settingsOf(command).find((setting) => setting.option === option)?.variable
+    return Help.prototype.optionDescription.call(this, Object.create(option, { envVar: { value: envVar } }) as Option)
+  }
 }
 
 /** Says what went wrong on standard error; a stack trace only where it is asked for, or where the fault is ours. */

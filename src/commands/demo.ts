@@ -5,30 +5,21 @@ import { defaultModelsTopic, groupName, topicNames } from '../config/names.ts'
 import { exitCodes } from '../errors.ts'
 import type { Model } from '../model/model.ts'
 import { createProgress, formatSpeed } from '../observe/progress.ts'
-import {
-  addSecurityOptions,
-  type ClusterCommandFlags,
-  type OpenCluster,
-  plainCommand,
-  printResult,
-  withCluster,
-} from './command-context.ts'
+import { type ClusterCommandFlags, type OpenCluster, printResult, withCluster } from './command-context.ts'
 import { demoFile } from './demo-file.ts'
 import { exportTopic } from './export.ts'
 import { fitDataset, modelSummary } from './fit.ts'
 import { loadFile } from './load.ts'
 import { modelPlot } from './model-plot.ts'
 import { normalizeTopic } from './normalize-topic.ts'
-import { withOwnCluster } from './own-cluster.ts'
+import { type OwnClusterFlags, ownClusterCommand, withOwnCluster } from './own-cluster.ts'
 import { textTable } from './report-text.ts'
 import { restoreTopic } from './restore-topic.ts'
 import { defaultPartitions, topicEnds } from './row-topics.ts'
 import { sampleTopic } from './sample.ts'
 import { mismatches, verifyDataset } from './verify.ts'
 
-interface DemoFlags extends ClusterCommandFlags {
-  readonly keep?: boolean
-}
+interface DemoFlags extends ClusterCommandFlags, OwnClusterFlags {}
 
 const sampledRows = 200_000
 
@@ -47,12 +38,9 @@ interface DemoResult {
 }
 
 export function demoCommand(): Command {
-  const command = plainCommand('demo', 'the whole flow on real data, on a cluster of its own', 'vgm demo trips.parquet')
-  return addSecurityOptions(command)
+  return ownClusterCommand('demo', 'the whole flow on real data, on a cluster of its own', 'vgm demo trips.parquet')
     .argument('[file]', 'your own CSV or Parquet file; 3 million flights unless given')
     .option('--keep', 'leave the cluster running, to look around')
-    .option('--brokers <list>', 'use this cluster instead of one of its own')
-    .option('--registry <url>', 'its schema registry')
     .action(async (file: string | undefined, flags: DemoFlags) => {
       if (file !== undefined) await checkFile(file)
       const { debug = false, logLevel } = flags

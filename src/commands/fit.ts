@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { sampleGroup, topicNames } from '../config/names.ts'
 import { softwareVersion } from '../config/software-version.ts'
+import { parseCount, parseLimit, parseList, parseNumber, parseSeed, valueParser } from '../config/value-parsers.ts'
 import { UsageError } from '../errors.ts'
 import { fitSettings, type SummaryFitOptions } from '../mixture/fit-options.ts'
 import type { Model } from '../model/model.ts'
@@ -14,11 +15,6 @@ import {
   type DatasetFlags,
   datasetCommand,
   type OpenCluster,
-  parseCount,
-  parseLimit,
-  parseList,
-  parseNumber,
-  parseSeed,
   printResult,
   withCluster,
 } from './command-context.ts'
@@ -26,6 +22,7 @@ import { modelPlot } from './model-plot.ts'
 import { withModelsTarget } from './models.ts'
 import { partitionsOf, requireTopic, topicRanges } from './row-topics.ts'
 import { scanInThreads } from './scan-members.ts'
+import { topicOption } from './topic-options.ts'
 
 export interface FitDatasetOptions {
   readonly dataset: string
@@ -146,8 +143,8 @@ export function fitCommand(): Command {
     )
     .option('--seed <n>', 'of the starts of recipe sklearn (default: 0)', parseSeed)
     .option('--members <n>', 'threads that read, each a share of the partitions', parseCount, 1)
-    .option('--raw-topic <topic>', 'instead of <dataset>.raw')
-    .option('--sample-topic <topic>', 'instead of <dataset>.sample')
+    .addOption(topicOption('raw'))
+    .addOption(topicOption('sample'))
     .action(async (flags: FitFlags) => {
       const dataset = checkDataset(flags.dataset)
       const { raw, sample } = topicNames(dataset, { raw: flags.rawTopic, sample: flags.sampleTopic })
@@ -192,8 +189,8 @@ function refusePairs({ recipe, seed, source, sampleTopic }: FitFlags): void {
     throw new UsageError('--sample-topic excludes --source raw', 'Drop one of the two')
 }
 
-function parseWeight(text: string): number {
+const parseWeight = valueParser({ type: 'number', minimum: 0, exclusiveMaximum: 1 }, (text) => {
   const weight = Number(text)
   if (text.trim() !== '' && weight >= 0 && weight < 1) return weight
   throw new InvalidArgumentError('Write a share from 0 up to, not including, 1.')
-}
+})

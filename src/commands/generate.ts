@@ -1,7 +1,8 @@
 import { availableParallelism } from 'node:os'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Compression } from '../batch/batch-header.ts'
-import { defaultModelsTopic, groupName, topicNames, transactionalId, valueSubject } from '../config/names.ts'
+import { groupName, topicNames, transactionalId, valueSubject } from '../config/names.ts'
+import { parseCount, parseSeed, valueParser } from '../config/value-parsers.ts'
 import { PipelineError, UsageError } from '../errors.ts'
 import { type TableFormat, tableFormatOf } from '../files/file-format.ts'
 import { commandGraceMs, interruption } from '../observe/interruption.ts'
@@ -14,9 +15,9 @@ import {
   type ClusterCommandFlags,
   checkDataset,
   clusterCommand,
+  datasetOption,
+  modelsTopicOption,
   type OpenCluster,
-  parseCount,
-  parseSeed,
   printResult,
   withCluster,
 } from './command-context.ts'
@@ -90,12 +91,8 @@ export function generateCommand(): Command {
     )
       .argument('[file]', 'write this .csv or .parquet file instead of the topic')
       // A file from a specification has no data set, and needs no cluster.
-      .addOption(new Option('--dataset <name>', 'name of the data set').env('VGM_DATASET'))
-      .addOption(
-        new Option('--models-topic <topic>', 'where models are published')
-          .default(defaultModelsTopic)
-          .env('VGM_MODELS_TOPIC'),
-      )
+      .addOption(datasetOption())
+      .addOption(modelsTopicOption())
       .option('--spec <columns>', 'name:type=distribution, with semicolons between', parseSpec)
       .addOption(
         new Option('--model <version>', 'draw from a model of the data set: a version, or "current"')
@@ -172,15 +169,21 @@ function printReport(flags: GenerateFlags, report: StageReport, target: string):
   printResult(flags, report, `${rows} rows to ${target}; total execution time ${report.seconds.toFixed(2)} s`)
 }
 
-function parseModel(text: string): number | 'current' {
-  return text === 'current' ? text : parseCount(text)
-}
+const parseModel = valueParser(
+  {
+    anyOf: [
+      { type: 'integer', minimum: 1 },
+      { type: 'string', enum: ['current'] },
+    ],
+  },
+  (text): number | 'current' => (text === 'current' ? text : parseCount(text)),
+)
 
-function parseSpec(text: string): RowSpec {
+const parseSpec = valueParser({ type: 'string' }, (text): RowSpec => {
   try {
     return parseRowSpec(text)
   } catch (error) {
     if (error instanceof PipelineError) throw new InvalidArgumentError(`${error.message}. ${error.fix}.`)
     throw error
   }
-}
+})

@@ -1,6 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type Compression, compressions } from '../batch/batch-header.ts'
 import { groupName, topicNames, transactionalId, valueSubject } from '../config/names.ts'
+import { commonOption } from '../config/setting.ts'
+import { listSchema, parseCount, parseList, valueParser } from '../config/value-parsers.ts'
 import type { CsvEncoding, CsvOptions } from '../files/csv-dialect.ts'
 import { type FileFormat, fileFormats } from '../files/file-format.ts'
 import { createProgress } from '../observe/progress.ts'
@@ -10,8 +12,6 @@ import {
   type DatasetFlags,
   datasetCommand,
   type OpenCluster,
-  parseCount,
-  parseList,
   printResult,
   withCluster,
 } from './command-context.ts'
@@ -102,7 +102,9 @@ interface LoadFlags extends DatasetFlags {
 }
 
 export function compressionOption(): Option {
-  return new Option('--compression <codec>', 'of the batches that are written').choices(compressions).default('none')
+  return commonOption(
+    new Option('--compression <codec>', 'of the batches that are written').choices(compressions).default('none'),
+  )
 }
 
 export function loadCommand(): Command {
@@ -148,8 +150,8 @@ export function loadCommand(): Command {
 }
 
 /** @example parseTypes('zip:VARCHAR,price:DECIMAL(10,2)') // { zip: 'VARCHAR', price: 'DECIMAL(10,2)' } */
-function parseTypes(text: string): Record<string, string> {
+const parseTypes = valueParser(listSchema, (text): Record<string, string> => {
   const pairs = text.split(/,(?![^(]*\))/).map((pair) => /^\s*(.+):\s*([A-Za-z][\w (),]*?)\s*$/.exec(pair))
   if (pairs.includes(null)) throw new InvalidArgumentError('Write column:TYPE, several with commas between.')
   return Object.fromEntries(pairs.map((pair) => [pair?.[1], pair?.[2]]))
-}
+})

@@ -6,6 +6,10 @@ import { type CommonFlags, plainCommand, printResult } from './command-context.t
 
 export const clusterKinds = ['auto', 'docker', 'jvm'] as const
 
+export function kindOption(kinds: readonly string[]): Option {
+  return new Option('--kind <kind>', 'how to run the cluster').choices(kinds).default('auto').env('VGM_CLUSTER')
+}
+
 interface UpFlags extends CommonFlags {
   readonly kind: (typeof clusterKinds)[number]
   readonly dataDir?: string
@@ -13,7 +17,7 @@ interface UpFlags extends CommonFlags {
 
 export function upCommand(): Command {
   return plainCommand('up', 'start a local cluster, Kafka and schema registry, that stays until "vgm down"', 'vgm up')
-    .addOption(new Option('--kind <kind>', 'how to run it').choices(clusterKinds).default('auto').env('VGM_CLUSTER'))
+    .addOption(kindOption(clusterKinds))
     .option('--data-dir <folder>', 'keep the data there; otherwise it goes with the cluster')
     .action(async (flags: UpFlags) => {
       const { kind, dataDir } = flags

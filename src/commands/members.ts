@@ -1,6 +1,7 @@
 import { Option } from 'commander'
+import { parseCount } from '../config/value-parsers.ts'
 import { type StageReport, stageReport } from '../stages/stage-report.ts'
-import { type OpenCluster, parseCount } from './command-context.ts'
+import type { OpenCluster } from './command-context.ts'
 import { type MemberTask, runMember } from './member-task.ts'
 import { runThreads } from './member-threads.ts'
 

@@ -1,18 +1,12 @@
 import type { Command } from 'commander'
 import type { Compression } from '../batch/batch-header.ts'
 import { groupName, topicNames } from '../config/names.ts'
+import { parseCount, parseSeed } from '../config/value-parsers.ts'
 import { createProgress } from '../observe/progress.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
-import {
-  checkDataset,
-  type DatasetFlags,
-  datasetCommand,
-  parseCount,
-  parseLimit,
-  parseSeed,
-  printResult,
-} from './command-context.ts'
+import { clipOption } from './clip-option.ts'
+import { checkDataset, type DatasetFlags, datasetCommand, printResult } from './command-context.ts'
 import { deadLetterPolicy, maxDeadLettersOption, onInvalidOption } from './dead-letter-policy.ts'
 import { compressionOption } from './load.ts'
 import { membersOption, runMembers } from './members.ts'
@@ -21,6 +15,7 @@ import { withObservedStage } from './observed-stage.ts'
 import { stageText } from './report-text.ts'
 import { offsetsBetween, topicEnds, topicStarts } from './row-topics.ts'
 import { type StageFlags, withStageOptions } from './stage-options.ts'
+import { topicOption } from './topic-options.ts'
 
 interface NormalizeFlags extends DatasetFlags, StageFlags {
   readonly group?: string
@@ -53,17 +48,12 @@ export function normalizeCommand(): Command {
     .option('--model <version>', 'use this version instead of following the current one', parseCount)
     .option('--group <name>', 'instead of vgm.<dataset>.normalize')
     .option('--instance <name>', 'a name that stays the same over restarts, as a pod has')
-    .option(
-      '--clip <magnitude>',
-      'cut values off there, as CTGAN does at 0.99 (default: not at all)',
-      parseLimit,
-      Infinity,
-    )
+    .addOption(clipOption())
     .option('--rename-version-field <name>', 'where the raw rows have a field model_version themselves')
     .option('--rename-record <name>', 'where the raw schema has a type called <record>Normalized')
-    .option('--raw-topic <topic>', 'instead of <dataset>.raw')
-    .option('--normalized-topic <topic>', 'instead of <dataset>.normalized')
-    .option('--dead-letter-topic <topic>', 'instead of <dataset>.dead-letters')
+    .addOption(topicOption('raw'))
+    .addOption(topicOption('normalized'))
+    .addOption(topicOption('deadLetters'))
     .addOption(membersOption())
     .addOption(modeChoiceOption())
     .option('--seed <n>', 'of modes that are drawn', parseSeed, 0)

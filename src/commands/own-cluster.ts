@@ -1,29 +1,48 @@
+import { type Command, Option } from 'commander'
 import type { Cluster } from '../cluster/cluster.ts'
 import { securityFlagsOf } from '../config/cluster-access.ts'
 import type { ClusterFlags } from '../config/cluster-address.ts'
+import { parseListText } from '../config/value-parsers.ts'
 import { InterruptedError, UsageError } from '../errors.ts'
+import { addSecurityOptions, plainCommand } from './command-context.ts'
+import { clusterKinds, kindOption } from './local-cluster.ts'
+
+const ownClusterKinds = [...clusterKinds, 'external'] as const
 
 /** Where a command works that brings a cluster of its own. */
 export interface OwnClusterFlags extends ClusterFlags {
+  readonly kind: (typeof ownClusterKinds)[number]
   /** leave the cluster running */
   readonly keep?: boolean
 }
 
 /**
- * Starts a cluster, lets `work` have it, and ends it. Only flags name another one: a demo does not write into brokers that
- * happen to stand in the environment.
+ * A command that brings a cluster of its own unless its own flags name another one. Their variables have the command's name: it
+ * does not write into brokers that happen to stand in the environment, or at the top of a file.
  */
+export function ownClusterCommand(name: string, description: string, example: string): Command {
+  const prefix = `VGM_${name.toUpperCase()}`
+  return addSecurityOptions(plainCommand(name, description, example))
+    .addOption(
+      new Option('--brokers <list>', 'use this cluster instead of one of its own')
+        .argParser(parseListText)
+        .env(`${prefix}_BROKERS`),
+    )
+    .addOption(new Option('--registry <url>', 'its schema registry').env(`${prefix}_REGISTRY`))
+    .addOption(kindOption(ownClusterKinds))
+}
+
+/** Starts a cluster, lets `work` have it, and ends it; or lets it have the one that the flags name. */
 export async function withOwnCluster<T>(
-  { brokers, registry, keep = false, ...flags }: OwnClusterFlags,
+  { brokers, registry, kind, keep = false, ...flags }: OwnClusterFlags,
   work: (cluster: ClusterFlags & Pick<Cluster, 'brokers' | 'registry'>) => Promise<T>,
 ): Promise<T> {
   if (brokers !== undefined && registry !== undefined) return work({ ...securityFlagsOf(flags), brokers, registry })
-  if (brokers !== undefined || registry !== undefined)
+  if (brokers !== undefined || registry !== undefined || kind === 'external')
     throw new UsageError('A cluster is brokers and a registry', 'Give both --brokers and --registry, or neither')
   const { startCluster } = await import('../cluster/start-cluster.ts')
-  const { VGM_CLUSTER } = process.env
   const cluster = await startCluster({
-    environment: { VGM_CLUSTER },
+    kind,
     detached: keep,
     log: (line) => process.stderr.write(`${line}\n`),
   })

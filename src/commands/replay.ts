@@ -2,19 +2,18 @@ import { createHash } from 'node:crypto'
 import type { Command } from 'commander'
 import type { Compression } from '../batch/batch-header.ts'
 import { groupName, topicNames } from '../config/names.ts'
+import { parseCount, parseSeed } from '../config/value-parsers.ts'
 import { UsageError } from '../errors.ts'
 import { createProgress } from '../observe/progress.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
 import type { PartitionOffset } from '../stages/ports.ts'
+import { clipOption } from './clip-option.ts'
 import {
   checkDataset,
   type DatasetFlags,
   datasetCommand,
   type OpenCluster,
-  parseCount,
-  parseLimit,
-  parseSeed,
   printResult,
 } from './command-context.ts'
 import { deadLetterPolicy, maxDeadLettersOption, onInvalidOption } from './dead-letter-policy.ts'
@@ -25,6 +24,7 @@ import { withObservedStage } from './observed-stage.ts'
 import { stageText } from './report-text.ts'
 import { holdsRows, offsetsBetween, topicEnds, topicStarts } from './row-topics.ts'
 import { type StageFlags, withStageOptions } from './stage-options.ts'
+import { topicOption } from './topic-options.ts'
 
 interface ReplayFlags extends DatasetFlags, StageFlags {
   readonly from: string
@@ -59,8 +59,8 @@ export function replayCommand(): Command {
     .option('--to <position>', 'likewise; rows before it are replayed', 'end')
     .option('--output <topic>', 'instead of <dataset>.normalized.v<model>')
     .option('--group <name>', 'keeps the position; one for each backfill unless given')
-    .option('--clip <magnitude>', 'cut values off there', parseLimit, Infinity)
-    .option('--raw-topic <topic>', 'instead of <dataset>.raw')
+    .addOption(clipOption())
+    .addOption(topicOption('raw'))
     .option('--dead-letter-topic <topic>', 'instead of <output>.dead-letters')
     .addOption(modeChoiceOption())
     .option('--seed <n>', 'of modes that are drawn', parseSeed, 0)

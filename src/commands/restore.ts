@@ -11,6 +11,7 @@ import { withObservedStage } from './observed-stage.ts'
 import { stageText } from './report-text.ts'
 import { offsetsBetween, requireTopic, topicEnds, topicStarts } from './row-topics.ts'
 import { type StageFlags, withStageOptions } from './stage-options.ts'
+import { topicOption } from './topic-options.ts'
 
 interface RestoreFlags extends DatasetFlags, StageFlags {
   readonly group?: string
@@ -36,9 +37,9 @@ export function restoreCommand(): Command {
     .option('--until-end', 'stop at the end of the normalized topic as it is now')
     .option('--group <name>', 'instead of vgm.<dataset>.restore')
     .option('--instance <name>', 'a name that stays the same over restarts, as a pod has')
-    .option('--normalized-topic <topic>', 'instead of <dataset>.normalized')
-    .option('--restored-topic <topic>', 'instead of <dataset>.restored')
-    .option('--dead-letter-topic <topic>', 'instead of <dataset>.dead-letters')
+    .addOption(topicOption('normalized'))
+    .addOption(topicOption('restored'))
+    .addOption(topicOption('deadLetters'))
     .addOption(membersOption())
     .addOption(maxDeadLettersOption())
     .addOption(onInvalidOption())

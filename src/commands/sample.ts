@@ -1,5 +1,6 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { sampleGroup, topicNames, transactionalId } from '../config/names.ts'
+import { parseCount, parseSeed, parseShare } from '../config/value-parsers.ts'
 import { UsageError } from '../errors.ts'
 import { createProgress } from '../observe/progress.ts'
 import type { PartitionOffset } from '../stages/ports.ts'
@@ -11,9 +12,6 @@ import {
   type DatasetFlags,
   datasetCommand,
   type OpenCluster,
-  parseCount,
-  parseNumber,
-  parseSeed,
   printResult,
 } from './command-context.ts'
 import { withObservedStage } from './observed-stage.ts'
@@ -21,6 +19,7 @@ import { stageText } from './report-text.ts'
 import { batchBytesFor, holdsRows, offsetsBetween, partitionsOf, topicEnds, topicStarts } from './row-topics.ts'
 import { SampleReporter } from './sample-reporter.ts'
 import { type StageFlags, withStageOptions } from './stage-options.ts'
+import { topicOption } from './topic-options.ts'
 
 /** Enough for ten modes; a fit of so many takes about a second. */
 const defaultRows = 200_000
@@ -115,12 +114,14 @@ export function sampleCommand(): Command {
     ),
   )
     .option('--rows <n>', `keep so many: the n smallest hashes (default: ${defaultRows})`, parseCount)
-    .option('--rate <share>', 'keep this share instead, in (0, 1]', parseNumber)
+    .addOption(
+      new Option('--rate <share>', 'keep this share instead, in (0, 1]').argParser(parseShare).conflicts('rows'),
+    )
     .option('--seed <n>', 'the same seed keeps the same rows', parseSeed, 0)
     .option('--partitions <n>', 'partitions of the sample topic if it is new', parseCount, 1)
     .option('--append', 'add to a sample topic that holds rows, from where the last sample has ended')
-    .option('--raw-topic <topic>', 'instead of <dataset>.raw')
-    .option('--sample-topic <topic>', 'instead of <dataset>.sample')
+    .addOption(topicOption('raw'))
+    .addOption(topicOption('sample'))
     .action(async (flags: SampleFlags) => {
       const dataset = checkDataset(flags.dataset)
       const { raw, sample: sampled } = topicNames(dataset, { raw: flags.rawTopic, sample: flags.sampleTopic })
@@ -150,8 +151,5 @@ function sampleSize({ rate, rows }: SampleFlags): SampleSize {
       `Keep at most ${mostRows}, or use --rate, which commits as it goes`,
     )
   if (rate === undefined) return { rows: rows ?? defaultRows }
-  if (rows !== undefined) throw new UsageError('--rate and --rows exclude each other', 'Give one of them')
-  if (!(rate > 0 && rate <= 1))
-    throw new UsageError(`A rate of ${rate} is no share`, 'Choose a number above 0, at most 1')
   return { rate }
 }

@@ -9,13 +9,13 @@ import type { ModeChoice } from '../stages/normalize.ts'
 import type { TopicPartition } from '../stages/ports.ts'
 import { type AuditedTopic, type VerifyResult, verify } from '../stages/verify.ts'
 import { beginningAnew } from './beginning-anew.ts'
+import { clipOption } from './clip-option.ts'
 import {
   checkDataset,
   controlLog,
   type DatasetFlags,
   datasetCommand,
   type OpenCluster,
-  parseLimit,
   printResult,
   withCluster,
 } from './command-context.ts'
@@ -23,6 +23,7 @@ import { modeChoiceOption } from './mode-choice.ts'
 import { followModels } from './models.ts'
 import { textTable } from './report-text.ts'
 import { partitionsOf, requireTopic, topicRanges } from './row-topics.ts'
+import { topicOption } from './topic-options.ts'
 
 /** A broker looks for transactions that are over their time at least so often, unless it was told otherwise. */
 const brokerCheckMs = 10_000
@@ -144,12 +145,12 @@ export function verifyCommand(): Command {
     'audit raw against normalized against restored rows with a stock client; exit 1 if anything is wrong',
     'vgm verify --dataset trips',
   )
-    .option('--clip <magnitude>', 'what normalize was told', parseLimit, Infinity)
+    .addOption(clipOption('what normalize was told'))
     .addOption(modeChoiceOption())
-    .option('--raw-topic <topic>', 'instead of <dataset>.raw')
-    .option('--normalized-topic <topic>', 'instead of <dataset>.normalized')
-    .option('--restored-topic <topic>', 'instead of <dataset>.restored')
-    .option('--dead-letter-topic <topic>', 'instead of <dataset>.dead-letters')
+    .addOption(topicOption('raw'))
+    .addOption(topicOption('normalized'))
+    .addOption(topicOption('restored'))
+    .addOption(topicOption('deadLetters'))
     .option('--normalize-group <name>', 'what normalize was told with --group')
     .option('--restore-group <name>', 'what restore was told with --group')
     .action(async (flags: VerifyFlags) => {

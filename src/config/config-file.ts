@@ -1,64 +1,114 @@
 import { readFileSync } from 'node:fs'
-import { type Command, InvalidArgumentError, type Option } from 'commander'
+import type { Command } from 'commander'
 import { parse } from 'yaml'
 import { UsageError } from '../errors.ts'
+import { nearestName } from './nearest-name.ts'
+import { commandName, type Setting, settingsOf } from './setting.ts'
+
+type Section = Readonly<Record<string, unknown>>
+
+/** A value as it stands in a file. */
+export interface FileValue {
+  readonly value: unknown
+  /** as `vgm.yaml: normalize.members` */
+  readonly where: string
+}
 
 /**
- * Gives flags that neither the command line nor the environment has set the values of the file that `--config` names: YAML, the
- * flags' long names as keys.
- *
- * @throws UsageError if the file cannot be read, has a key that is not a flag of this command, or a value that the flag refuses
+ * A YAML file for all commands: at the top what means the same in all of them, and for each command a section that goes before it.
+ * A command of commands has sections in its section.
  */
-export function applyConfigFile(command: Command): void {
-  const file = command.opts<{ config?: string }>().config
-  if (file === undefined) return
-  for (const [key, value] of Object.entries(readConfig(file))) {
-    // A template's empty line: as if it were not there.
-    if (value === null) continue
-    const option = command.options.find(({ long }) => long === `--${key}` && long !== '--config')
-    if (option === undefined)
-      throw new UsageError(
-        `${file}: "${key}" is not a flag of ${commandName(command)}`,
-        `Use one of ${command.options.map(({ long }) => long?.slice(2)).join(', ')}`,
-      )
-    const name = option.attributeName()
-    const source = command.getOptionValueSource(name)
-    if (source !== undefined && source !== 'default') continue
-    command.setOptionValueWithSource(name, flagValue(option, value, `${file}: ${key}`), 'config')
+export class ConfigFile {
+  readonly path: string
+  readonly #root: Section
+
+  /**
+   * @param program the command that all others stand below
+   * @throws UsageError if the file cannot be read, or has a key that no command knows
+   */
+  static read(path: string, program: Command): ConfigFile {
+    let root: unknown
+    try {
+      root = parse(readFileSync(path, 'utf8'))
+    } catch (cause) {
+      throw new UsageError(`${path}: ${(cause as Error).message.split('\n')[0]}`, 'Name a YAML file that can be read')
+    }
+    // A file of comments.
+    if (root === null) root = {}
+    if (!isSection(root)) throw new UsageError(`${path} holds no settings`, 'Write one "flag: value" a line')
+    checkKeys(path, root, program, [])
+    return new ConfigFile(path, root)
+  }
+
+  private constructor(path: string, root: Section) {
+    this.path = path
+    this.#root = root
+  }
+
+  /** What the file says of a command's setting; undefined if nothing. The innermost section goes first. */
+  valueOf(command: Command, setting: Setting): FileValue | undefined {
+    let found: FileValue | undefined
+    let section: unknown = this.#root
+    const below = pathOf(command)
+    for (let depth = 0; isSection(section); section = section[below[depth++]]) {
+      const value = depth > 0 || setting.isCommon ? section[setting.key] : undefined
+      // A template's empty line: as if it were not there. A mapping is a section of the same name.
+      if (value === undefined || value === null || (isSection(value) && depth < below.length)) continue
+      found = { value, where: `${this.path}: ${[...below.slice(0, depth), setting.key].join('.')}` }
+    }
+    return found
   }
 }
 
-/** @example 'vgm model show' */
-export function commandName(command: Command): string {
-  return command.parent === null ? command.name() : `${commandName(command.parent)} ${command.name()}`
+/** Keys that a file may have on the level of a command; the settings of one that has commands are those of its commands. */
+export function keysOf(command: Command): readonly string[] {
+  return [...new Set([...settingsBelow(command).map(({ key }) => key), ...command.commands.map((each) => each.name())])]
 }
 
-/** The value as the command line would give it. @throws UsageError */
-function flagValue(option: Option, value: unknown, where: string): unknown {
-  if (option.isBoolean()) {
-    if (typeof value === 'boolean') return value
-    throw new UsageError(`${where}: ${JSON.stringify(value)} is neither true nor false`, 'Write true or false')
-  }
-  const text = Array.isArray(value) ? value.join(',') : value
-  if (typeof text !== 'string' && typeof text !== 'number')
-    throw new UsageError(`${where}: ${JSON.stringify(value)} is no value`, `Write it as after ${option.flags}`)
-  if (option.parseArg === undefined) return String(text)
-  try {
-    return option.parseArg(String(text), undefined)
-  } catch (error) {
-    if (!(error instanceof InvalidArgumentError)) throw error
-    throw new UsageError(`${where}: ${JSON.stringify(value)} is invalid`, error.message.replace(/\.$/, ''))
+/** Settings that a file may have on the level of a command, the first of each key. */
+export function settingsBelow(command: Command): readonly Setting[] {
+  const all = allSettings(command).filter(({ key }) => key !== 'config')
+  const known = new Map<string, Setting>()
+  for (const setting of command.parent === null ? all.filter(({ isCommon }) => isCommon) : all)
+    if (!known.has(setting.key)) known.set(setting.key, setting)
+  return [...known.values()]
+}
+
+function allSettings(command: Command): Setting[] {
+  return [...settingsOf(command), ...command.commands.flatMap(allSettings)]
+}
+
+/** @throws UsageError with the nearest key that there is */
+function checkKeys(path: string, section: Section, command: Command, above: readonly string[]): void {
+  const keys = keysOf(command)
+  for (const [key, value] of Object.entries(section)) {
+    const below = command.commands.find((each) => each.name() === key)
+    if (below !== undefined && isSection(value)) checkKeys(path, value, below, [...above, key])
+    else if (!settingsBelow(command).some((setting) => setting.key === key) && (below === undefined || value !== null))
+      throw below === undefined
+        ? new UsageError(`${path}: ${unknown(key, command, above)}`, mendOf(key, command, keys))
+        : new UsageError(`${path}: "${key}" is a section, and holds no settings`, `Write its settings below "${key}:"`)
   }
 }
 
-function readConfig(file: string): Record<string, unknown> {
-  let config: unknown
-  try {
-    config = parse(readFileSync(file, 'utf8'))
-  } catch (cause) {
-    throw new UsageError(`${file}: ${(cause as Error).message.split('\n')[0]}`, 'Name a YAML file that can be read')
-  }
-  if (config === null || typeof config !== 'object' || Array.isArray(config))
-    throw new UsageError(`${file} holds no settings`, 'Write one "flag: value" a line')
-  return config as Record<string, unknown>
+function unknown(key: string, command: Command, above: readonly string[]): string {
+  if (command.parent === null) return `"${key}" is no setting of all commands`
+  return `${above.join('.')}: "${key}" is no setting of ${commandName(command)}`
+}
+
+function mendOf(key: string, command: Command, keys: readonly string[]): string {
+  const owners = command.parent === null ? command.commands.filter((each) => keysOf(each).includes(key)) : []
+  if (owners.length > 0)
+    return `Write it into the section of a command: ${owners.map((each) => each.name()).join(', ')}`
+  const nearest = nearestName(key, keys)
+  return nearest === undefined ? `Use one of ${keys.join(', ')}` : `Did you mean "${nearest}"? Write that`
+}
+
+/** Names from below the program down to a command. */
+function pathOf(command: Command): string[] {
+  return command.parent === null ? [] : [...pathOf(command.parent), command.name()]
+}
+
+function isSection(value: unknown): value is Section {
+  return value !== null && typeof value === 'object' && !Array.isArray(value)
 }

@@ -95,6 +95,7 @@ suite('--config', () => {
     const environment = { KAFKA_BROKERS: 'from-environment' }
     const lag = ['lag', '--config', file]
     await refused(lag, /"from-file" is not a broker/)
+    await refused(['lag'], /"from-file" is not a broker/, { environment: { VGM_CONFIG: file } })
     await refused(lag, /"from-environment" is not a broker/, { environment })
     await refused([...lag, '--brokers', 'from-flag'], /"from-flag" is not a broker/, { environment })
   })
@@ -104,24 +105,41 @@ suite('--config', () => {
     await refused(['lag', '--config', file], /"a b" cannot name a data set/)
   })
 
-  test('refuses a key that is no flag, naming the file and the flags', async (t) => {
-    const file = withFile(t, 'datset: d\n')
+  test('refuses a key that is no setting, with the one that was meant', async (t) => {
     await refused(
-      ['model', 'ls', '--config', file],
-      /vgm\.yaml: "datset" is not a flag of vgm model ls\. Use one of .*dataset/,
+      ['model', 'ls', '--config', withFile(t, 'datset: d\n')],
+      /vgm\.yaml: "datset" is no setting of all commands\. Did you mean "dataset"\?/,
+    )
+    // A file serves all commands: a mistake in the section of another one shows as well.
+    await refused(
+      ['lag', '--config', withFile(t, 'dataset: d\nnormalize:\n  mebmers: 4\n')],
+      /vgm\.yaml: normalize: "mebmers" is no setting of vgm normalize\. Did you mean "members"\?/,
     )
   })
 
   test('refuses values as the command line does, naming file and key', async (t) => {
-    await refused(['fit', '--config', withFile(t, 'components: -3\n')], /vgm\.yaml: components: -3 is invalid/)
-    await refused(['fit', '--config', withFile(t, 'recipe: magic\n')], /recipe: "magic" is invalid\. Allowed choices/)
-    await refused(['fit', '--config', withFile(t, 'json: maybe\n')], /json: "maybe" is neither true nor false/)
+    const fit = (yaml: string) => ['fit', '--dataset', 'd', '--config', withFile(t, yaml)]
+    await refused(fit('fit:\n  components: -3\n'), /vgm\.yaml: fit\.components: "-3" is invalid/)
+    await refused(fit('fit: { recipe: magic }\n'), /fit\.recipe: "magic" is invalid\. Allowed choices/)
+    await refused(fit('json: maybe\n'), /json: "maybe" is invalid\. Write true or false/)
   })
 
   test('refuses a file that is not there or is no YAML', async (t) => {
     await refused(['lag', '--config', 'no-such.yaml'], /no-such\.yaml: .*Name a YAML file/)
     await refused(['lag', '--config', withFile(t, 'a: [')], /vgm\.yaml: /)
     await refused(['lag', '--config', withFile(t, 'words')], /holds no settings/)
+  })
+
+  test('does not lead a demo to brokers that are meant for other commands', async (t) => {
+    const environment = {
+      KAFKA_BROKERS: '127.0.0.1:1',
+      SCHEMA_REGISTRY_URL: 'http://127.0.0.1:1',
+      VGM_CONFIG: withFile(t, 'brokers: 127.0.0.1:1\nregistry: http://127.0.0.1:1\n'),
+    }
+    const { out } = await vgm(['config', 'show', 'demo', '--json'], { environment })
+    const [{ settings }] = JSON.parse(out).commands
+    for (const name of ['brokers', 'registry'])
+      equal(settings.find(({ setting }: { setting: string }) => setting === name).source, 'default')
   })
 })
 

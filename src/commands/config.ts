@@ -1,0 +1,142 @@
+import { Command } from 'commander'
+import { configSchema } from '../config/config-schema.ts'
+import { configFileOf, type EffectiveSetting, effectiveSettings, programOf } from '../config/effective-settings.ts'
+import { nearestName } from '../config/nearest-name.ts'
+import { secretVariables } from '../config/security-options.ts'
+import { commandName, givenFlags, settingsOf } from '../config/setting.ts'
+import { isSwitch } from '../config/setting-value.ts'
+import { redacted, showable } from '../config/showable.ts'
+import { UsageError } from '../errors.ts'
+import { type CommonFlags, plainCommand, printResult } from './command-context.ts'
+import { textTable } from './report-text.ts'
+
+export function configCommand(): Command {
+  return new Command('config')
+    .description('which value is in force and where it comes from; a schema for editors')
+    .addCommand(showCommand())
+    .addCommand(schemaCommand())
+    .addHelpText('after', '\nExample:\n  $ vgm config show normalize --config vgm.yaml')
+}
+
+/** A setting as it is shown. */
+interface ShownSetting {
+  readonly setting: string
+  /** as it would be written after the flag; null if nothing gives a value */
+  readonly value: string | null
+  readonly source: EffectiveSetting['source']
+  /** the flag, the variable, or the file and the key; null for a default */
+  readonly from: string | null
+  /** nobody gives it a value, and the help of the command does not have it either */
+  readonly isHidden: boolean
+}
+
+function showCommand(): Command {
+  return plainCommand(
+    'show',
+    'the values that a command would run with, or all commands, and what gives each of them',
+    'vgm config show normalize --members 4',
+  )
+    .argument('[command...]', 'a command, and flags as it would be given')
+    .allowUnknownOption()
+    .action((words: string[], flags: CommonFlags, self: Command) => {
+      const program = programOf(self)
+      const { command, rest } = commandOf(program, words)
+      // These were read as flags of "config show", and are meant for the command as well.
+      const own = [...givenFlags(self)].flatMap(([name, text]) => {
+        const key = settingsOf(self).find((setting) => setting.name === name)?.key
+        return [`--${key}`, ...(text === undefined ? [] : [text])]
+      })
+      if (command.commands.length === 0) parseFlags(command, [...rest, ...own])
+      const file = configFileOf(self, process.env)
+      const shown = leaves(command).map((each) => ({
+        command: commandName(each),
+        settings: [...effectiveSettings(each, process.env, file).map(shownSetting), ...secretsOf(each)],
+      }))
+      const commands = shown.map(({ settings, ...rest }) => ({
+        ...rest,
+        settings: settings.map(({ isHidden: _, ...setting }) => setting),
+      }))
+      printResult(flags, { file: file?.path ?? null, commands }, shown.map(commandText).join('\n\n'))
+    })
+}
+
+function schemaCommand(): Command {
+  return plainCommand(
+    'schema',
+    'JSON Schema of the configuration file, which lets editors complete and check it',
+    'vgm config schema > vgm-config.schema.json',
+  ).action((flags: CommonFlags, self: Command) => {
+    const schema = configSchema(programOf(self))
+    printResult(flags, schema, JSON.stringify(schema, null, 2))
+  })
+}
+
+/** The command that the first words name, and what follows. @throws UsageError if there is none */
+function commandOf(program: Command, words: readonly string[]): { command: Command; rest: readonly string[] } {
+  let command = program
+  for (const [i, word] of words.entries()) {
+    const next = command.commands.find((each) => each.name() === word)
+    if (next === undefined) {
+      if (command.commands.length === 0 || word.startsWith('-')) return { command, rest: words.slice(i) }
+      const names = command.commands.map((each) => each.name())
+      const nearest = nearestName(word, names)
+      throw new UsageError(
+        `${commandName(command)} has no command "${word}"`,
+        nearest === undefined ? `Name one of ${names.join(', ')}` : `Did you mean "${nearest}"? Write that`,
+      )
+    }
+    command = next
+  }
+  return { command, rest: [] }
+}
+
+/** @throws UsageError for a flag that the command does not have; CommanderError for a value that it refuses */
+function parseFlags(command: Command, args: readonly string[]): void {
+  const unknown = command.parseOptions([...args]).unknown.find((word) => word.startsWith('-'))
+  if (unknown === undefined) return
+  const flags = command.options.map(({ long }) => long ?? '')
+  const nearest = nearestName(unknown, flags)
+  throw new UsageError(
+    `${commandName(command)} has no flag ${unknown}`,
+    nearest === undefined ? `Use one of ${flags.join(', ')}` : `Did you mean ${nearest}? Write that`,
+  )
+}
+
+function leaves(command: Command): Command[] {
+  return command.commands.length === 0 ? [command] : command.commands.flatMap(leaves)
+}
+
+function shownSetting({ setting, value, text, source, from }: EffectiveSetting): ShownSetting {
+  const { key } = setting
+  // A switch that nobody has touched is off.
+  const shown = isSwitch(setting) ? String(value ?? false) : text
+  return {
+    setting: key,
+    value: shown === undefined ? null : showable(shown),
+    source,
+    from: from ?? null,
+    isHidden: setting.option.hidden && source === 'default',
+  }
+}
+
+/** Variables with a secret that are set: that they are may be known, and nothing else. */
+function secretsOf(command: Command): ShownSetting[] {
+  if (!settingsOf(command).some(({ key }) => key === 'security-protocol')) return []
+  return secretVariables
+    .filter((variable) => process.env[variable])
+    .map((variable) => ({ setting: variable, value: redacted, source: 'environment', from: variable, isHidden: false }))
+}
+
+function commandText({ command, settings }: { command: string; settings: readonly ShownSetting[] }): string {
+  const rows = settings
+    .filter(({ isHidden }) => !isHidden)
+    .map(({ setting, value, source, from }) => [
+      setting,
+      value ?? '-',
+      source === 'default' ? source : (from ?? source),
+    ])
+  return `${command}\n${textTable(['setting', 'value', 'from'], rows)
+    .split('\n')
+    .map((line) => `  ${line}`)
+    .join('\n')}`
+}
