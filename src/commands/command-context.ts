@@ -117,16 +117,22 @@ export function modelsTopicOption(): Option {
   return commonOption(new Option('--models-topic <topic>', 'where models are published').default(defaultModelsTopic))
 }
 
-/** Opens the cluster that the flags name, lets `work` have it, and closes it whatever happens. */
+/**
+ * Opens the cluster that the flags name, lets `work` have it, and closes it whatever happens.
+ *
+ * @param mustAnswer whether a cluster of which no broker answers is an error, before any work
+ */
 export async function withCluster<T>(
   flags: ClusterCommandFlags,
   work: (cluster: OpenCluster) => Promise<T>,
+  mustAnswer = true,
 ): Promise<T> {
   const address = await clusterAddress(flags)
   return withClusterAt(
     address,
     plainUse(createLogger(logLevel(flags), { run: drawRun() }), interruption(commandGraceMs)),
     work,
+    mustAnswer,
   )
 }
 
@@ -149,6 +155,7 @@ export async function withClusterAt<T>(
   { brokers, registry: url, access }: ClusterAddress,
   use: ClusterUse,
   work: (cluster: OpenCluster) => Promise<T>,
+  mustAnswer = true,
 ): Promise<T> {
   letHeapGrow()
   const settings: ConnectionSettings = { brokers, clientId, ...access.kafka }
@@ -163,8 +170,10 @@ export async function withClusterAt<T>(
   const rows = new RowClient(settings, (partitions) => report({ kind: 'stalled', partitions }))
   try {
     const cluster = { ...use, settings, registryUrl: url, access, admin, rows, registry }
-    await (waits ? whenReachable(cluster, () => admin.connect()) : admin.connect())
-    report({ kind: 'brokers-reached' })
+    if (mustAnswer) {
+      await (waits ? whenReachable(cluster, () => admin.connect()) : admin.connect())
+      report({ kind: 'brokers-reached' })
+    }
     return await work(cluster)
   } finally {
     closing.abort()

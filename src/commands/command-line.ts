@@ -9,6 +9,7 @@ import { benchCommand } from './bench.ts'
 import { configCommand } from './config.ts'
 import { deadLettersCommand } from './dead-letters.ts'
 import { demoCommand } from './demo.ts'
+import { doctorCommand } from './doctor.ts'
 import { exportCommand } from './export.ts'
 import { fitCommand } from './fit.ts'
 import { generateCommand } from './generate.ts'
@@ -27,7 +28,7 @@ const commands: readonly (readonly [heading: string, commands: readonly (() => C
   ['Start here:', [demoCommand, upCommand, downCommand, statusCommand]],
   ['The flow:', [loadCommand, generateCommand, sampleCommand, fitCommand, normalizeCommand, restoreCommand]],
   ['Its results:', [exportCommand, replayCommand, verifyCommand]],
-  ['Looking after it:', [modelCommand, lagCommand, deadLettersCommand, configCommand, benchCommand]],
+  ['Looking after it:', [doctorCommand, modelCommand, lagCommand, deadLettersCommand, configCommand, benchCommand]],
 ]
 
 /** Parses, runs, and sets the process's exit code. */

@@ -27,6 +27,8 @@ import { topicOption } from './topic-options.ts'
 
 /** A broker looks for transactions that are over their time at least so often, unless it was told otherwise. */
 const brokerCheckMs = 10_000
+/** No transaction of ours is open for longer, unless it hangs. */
+export const hangingAfterMs = transactionTimeoutMs + brokerCheckMs
 
 export interface VerifyDatasetOptions {
   readonly dataset: string
@@ -104,7 +106,7 @@ async function hangingIn(
   partitions: readonly TopicPartition[],
 ): Promise<readonly OpenTransaction[]> {
   const hanging = await rows.withConnections((connections) =>
-    hangingTransactions(connections, partitions, { graceMs: transactionTimeoutMs + brokerCheckMs, signal }),
+    hangingTransactions(connections, partitions, { graceMs: hangingAfterMs, signal }),
   )
   if (signal.aborted) throw new InterruptedError()
   return hanging

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { TimeoutError } from '@platformatic/kafka'
+import { incrementalAlterConfigsV1, TimeoutError } from '@platformatic/kafka'
 import kafkajs, { type Admin } from 'kafkajs'
 import { exitCodes, PipelineError } from '../errors.ts'
 import type { PartitionOffset } from '../stages/ports.ts'
@@ -76,13 +76,15 @@ export class ModelsTopicError extends PipelineError {
 }
 
 /** The largest long: no limit. */
-const unlimited = '9223372036854775807'
+export const unlimited = '9223372036854775807'
 /** What the stamp, the modes and the headers of a dead letter may add to a row. */
-const addedMessageBytes = 64 * 1024
+export const addedMessageBytes = 64 * 1024
 /** Kafka's own default of max.message.bytes. */
 const defaultMaxMessageBytes = 1_048_588
 /** Of the cluster: `default.replication.factor`. */
 const brokersChoice = -1
+/** Of IncrementalAlterConfigs. */
+const setValue = 0 as const
 /** Brokers learn of a topic after the controller has made it. */
 const topicKnownWithinMs = 10_000
 const topicPauseMs = 20
@@ -223,6 +225,30 @@ export class ClusterAdmin {
       )
     }
     return 'present'
+  }
+
+  /** Changes some settings; the others stay. Not by kafkajs, which sets those that are not named back to their defaults. */
+  async alterTopic(topic: string, settings: Readonly<Record<string, string>>): Promise<void> {
+    const configs = Object.entries(settings).map(([name, value]) => ({ name, configOperation: setValue, value }))
+    await this.#offsets.askAny(`Changing settings of topic ${topic}`, (connection) =>
+      incrementalAlterConfigsV1.api.async(
+        connection,
+        [{ resourceType: kafkajs.ConfigResourceTypes.TOPIC, resourceName: topic, configs }],
+        false,
+      ),
+    )
+  }
+
+  /** Gives a topic partitions until it has so many. @throws TopicMissingError */
+  async addPartitions(topic: string, count: number): Promise<void> {
+    await this.#ofTopic(topic, 'Adding partitions', (admin) =>
+      admin.createPartitions({ topicPartitions: [{ topic, count }] }),
+    )
+    // Brokers learn of it after the controller.
+    for (const deadline = Date.now() + topicKnownWithinMs; (await this.partitionCount(topic)) !== count; ) {
+      if (Date.now() > deadline) throw new TopicMissingError(topic)
+      await sleep(topicPauseMs)
+    }
   }
 
   /**

@@ -75,9 +75,12 @@ interface OpenConnection {
   readonly retire: () => void
 }
 
-interface Leader {
+interface Address {
   readonly host: string
   readonly port: number
+}
+
+interface Leader extends Address {
   readonly node: number
 }
 
@@ -137,6 +140,11 @@ export class BrokerConnections {
     return this.#connection(await this.#leader(of.topic, of.partition), purpose)
   }
 
+  /** A connection to one broker, whatever it leads. */
+  brokerConnection(broker: Address): Promise<BrokerConnection> {
+    return this.#connection(broker, 'control')
+  }
+
   async coordinatorConnection(
     kind: CoordinatorKind,
     key: string,
@@ -146,7 +154,7 @@ export class BrokerConnections {
     if (known !== undefined) return this.#connection(known, purpose)
     const what = `Looking for the ${kind} coordinator of "${key}"`
     const rights = [kind === 'group' ? onGroup('Describe', key) : onTransactions('Describe', key)]
-    const response = await this.#anyBroker(
+    const response = await this.askAny(
       what,
       (connection) => findCoordinatorV4.api.async(connection, coordinatorKinds[kind], [key]),
       { rights },
@@ -154,7 +162,7 @@ export class BrokerConnections {
     const { errorCode, nodeId: node, host, port } = response.coordinators[0]
     if (errorCode !== 0) throw new BrokerError(errorCode, what, { rights })
     this.#coordinators.set(`${kind}/${key}`, { node, host, port })
-    return this.#connection({ node, host, port }, purpose)
+    return this.#connection({ host, port }, purpose)
   }
 
   /**
@@ -173,7 +181,7 @@ export class BrokerConnections {
 
   async #refresh(topics: readonly string[]): Promise<void> {
     const what = `Asking who leads ${topics.join(', ')}`
-    const metadata = await this.#anyBroker(what, (connection) =>
+    const metadata = await this.askAny(what, (connection) =>
       // The client makes an error of the whole answer if one partition has no leader.
       metadataV12.api.async(connection, [...topics], false, false).catch((error: unknown) => {
         if (error instanceof ResponseError) return error.response as Metadata
@@ -352,7 +360,7 @@ export class BrokerConnections {
   }
 
   /** Asks brokers in turn until one answers, the one that has answered last first. */
-  async #anyBroker<T>(what: string, ask: (connection: BrokerConnection) => Promise<T>, asked?: Asked): Promise<T> {
+  async askAny<T>(what: string, ask: (connection: BrokerConnection) => Promise<T>, asked?: Asked): Promise<T> {
     let lost: unknown
     for (const broker of this.#brokers) {
       try {
@@ -368,7 +376,7 @@ export class BrokerConnections {
     throw lost
   }
 
-  #connection({ host, port }: Leader, purpose: ConnectionPurpose): Promise<BrokerConnection> {
+  #connection({ host, port }: Address, purpose: ConnectionPurpose): Promise<BrokerConnection> {
     const key = `${purpose}/${host}:${port}`
     const known = this.#connections.get(key)
     if (known !== undefined) return known

@@ -153,6 +153,12 @@ export class SchemaRegistry {
     return compatibilityOf(await this.#get(...compatibilityQuestion(subject)))
   }
 
+  /** As READWRITE or READONLY; undefined if the registry has no such thing. */
+  async mode(): Promise<string | undefined> {
+    const answer = (await this.#get('Reading the mode', '/mode')) as { mode?: string } | undefined
+    return answer?.mode
+  }
+
   /** All subjects; the cheapest question that shows that a registry answers. */
   async subjects(patienceMs?: number): Promise<readonly string[]> {
     return ((await this.#get('Listing subjects', '/subjects', patienceMs)) ?? []) as string[]

@@ -1,0 +1,72 @@
+import type { Facts } from './facts.ts'
+import type { TopicMend } from './topic-mends.ts'
+
+export type Level = 'ok' | 'warning' | 'error'
+
+/** What a check has to say of one thing. */
+export interface Finding {
+  readonly level: Level
+  /** what is there; a sentence without the full stop */
+  readonly found: string
+  /** what should be there; undefined if it is */
+  readonly expected?: string
+  /** a command, or what to do where no command does it */
+  readonly mend?: string
+  /** what --fix does about it */
+  readonly fix?: TopicMend
+}
+
+/** Why a check could not be made. */
+export interface NotChecked {
+  readonly because: string
+}
+
+/** One precondition. A pure function of what has been gathered. */
+export interface Check {
+  readonly name: string
+  /** what is checked, for docs/doctor.md */
+  readonly about: string
+  readonly run: (facts: Facts) => readonly Finding[] | NotChecked
+}
+
+export const ok = (found: string): Finding => ({ level: 'ok', found })
+
+export function warning(found: string, expected: string, mend: string, fix?: TopicMend): Finding {
+  return { level: 'warning', found, expected, mend, ...(fix !== undefined && { fix }) }
+}
+
+export function error(found: string, expected: string, mend: string, fix?: TopicMend): Finding {
+  return { level: 'error', found, expected, mend, ...(fix !== undefined && { fix }) }
+}
+
+/** The findings, or that there are none. */
+export function orOk(findings: readonly Finding[], found: string): readonly Finding[] {
+  return findings.length > 0 ? findings : [ok(found)]
+}
+
+/** @example count(3, 'broker') // '3 brokers' */
+export function count(n: number, noun: string): string {
+  return `${n.toLocaleString('en')} ${noun}${n === 1 ? '' : 's'}`
+}
+
+/** @example byteText(5_000_000_000) // '5.0 GB' */
+export function byteText(bytes: number): string {
+  const units = ['bytes', 'kB', 'MB', 'GB', 'TB']
+  let [value, unit] = [bytes, 0]
+  for (; value >= 1_000 && unit < units.length - 1; unit++) value /= 1_000
+  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`
+}
+
+/** @example durationText(604_800_000) // '7 days' */
+export function durationText(ms: number): string {
+  if (ms < 0) return 'for ever'
+  const steps = [
+    [86_400_000, 'day'],
+    [3_600_000, 'hour'],
+    [60_000, 'minute'],
+    [1_000, 'second'],
+  ] as const
+  const [size, name] = steps.find(([step]) => ms >= step && ms % step === 0) ?? [1, 'ms']
+  const n = ms / size
+  return name === 'ms' ? `${n.toLocaleString('en')} ms` : count(n, name)
+}

@@ -1,0 +1,37 @@
+import { byteText, type Check, count, ok, warning } from './finding.ts'
+
+const oldestNode = 24
+const leastBytes = 1_000_000_000
+
+export const machineChecks: readonly Check[] = [
+  {
+    name: 'node',
+    about: `Node.js is ${oldestNode} or newer`,
+    run: ({ machine: { nodeVersion } }) => [
+      Number(nodeVersion.replace(/^v(\d+).*/, '$1')) >= oldestNode
+        ? ok(`Node.js ${nodeVersion}`)
+        : warning(`Node.js ${nodeVersion}`, `${oldestNode} or newer`, 'nvm install 24'),
+    ],
+  },
+  {
+    name: 'memory',
+    about: 'a member has 1 GB of memory, within what the container may have',
+    run: ({ machine: { availableBytes, totalBytes } }) => {
+      const found = `${byteText(availableBytes)} of ${byteText(totalBytes)} are free`
+      return [
+        availableBytes >= leastBytes
+          ? ok(found)
+          : warning(found, '1 GB for each member', 'End other programs, or raise the limit of the container'),
+      ]
+    },
+  },
+  {
+    name: 'cores',
+    about: 'two cores: one transforms rows while another compresses and sends',
+    run: ({ machine: { cores } }) => [
+      cores >= 2
+        ? ok(`${count(cores, 'core')}: up to --members ${cores} is worth while`)
+        : warning('1 core', '2 or more', 'Raise the limit of the container'),
+    ],
+  },
+]

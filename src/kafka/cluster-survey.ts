@@ -1,0 +1,374 @@
+import {
+  addOffsetsToTxnV3,
+  apiVersionsV3,
+  type Connection,
+  createTopicsV7,
+  describeConfigsV4,
+  describeGroupsV5,
+  describeLogDirsV4,
+  describeTransactionsV0,
+  endTxnV3,
+  initProducerIdV4,
+  metadataV12,
+  ResponseError,
+} from '@platformatic/kafka'
+import { PipelineError } from '../errors.ts'
+import type { BrokerConnections } from './broker-connections.ts'
+import { BrokerError, ConnectionLostError, UnreadableAnswerError } from './broker-errors.ts'
+
+/** Bits of the "authorized operations" in answers, KIP-430; numbers of Kafka's AclOperation. */
+const operationBits = {
+  Read: 3,
+  Write: 4,
+  Describe: 8,
+  DescribeConfigs: 10,
+} as const
+export type Operation = keyof typeof operationBits
+/** In the place of the operations in an answer without them. */
+const operationsUnknown = -(2 ** 31)
+
+/** Why something could not be learnt. */
+export interface Refusal {
+  readonly problem: string
+  /** Kafka's name of the error, as TOPIC_AUTHORIZATION_FAILED; undefined if no broker has answered */
+  readonly errorName: string | undefined
+  readonly fix: string
+}
+
+export interface BrokerFacts {
+  readonly node: number
+  /** as it advertises itself */
+  readonly address: string
+  /** of a question and its answer; undefined if it cannot be reached from here */
+  readonly answeredInMs: number | undefined
+  readonly refusal?: Refusal
+  /** newest and oldest version of each request, by its key */
+  readonly versions: ReadonlyMap<number, readonly [oldest: number, newest: number]>
+  /** newest level of metadata.version that it knows: which release it is of */
+  readonly metadataLevel: number | undefined
+  /** undefined without the right to read it */
+  readonly config: ReadonlyMap<string, string> | undefined
+  readonly folders: readonly LogFolder[]
+}
+
+export interface LogFolder {
+  readonly path: string
+  /** undefined from brokers before KIP-827 (Kafka 3.3) */
+  readonly totalBytes: number | undefined
+  readonly usableBytes: number | undefined
+  readonly topicBytes: ReadonlyMap<string, number>
+}
+
+export interface PartitionFacts {
+  readonly partition: number
+  /** node; -1 if there is none */
+  readonly leader: number
+  readonly replicas: readonly number[]
+  readonly inSync: readonly number[]
+}
+
+export interface TopicFacts {
+  readonly topic: string
+  /** UNKNOWN_TOPIC_OR_PARTITION, TOPIC_AUTHORIZATION_FAILED; undefined if all is well */
+  readonly errorName: string | undefined
+  readonly partitions: readonly PartitionFacts[]
+  readonly operations: ReadonlySet<Operation> | undefined
+  /** settings in force; undefined without the right to read them */
+  readonly config: ReadonlyMap<string, string> | undefined
+  /** why it could not be made; undefined if it is there, if it can, or if we do not make it */
+  readonly creation?: Refusal
+}
+
+export interface GroupFacts {
+  readonly group: string
+  readonly state: string
+  readonly members: number
+  readonly operations: ReadonlySet<Operation> | undefined
+  readonly refusal?: Refusal
+}
+
+/** What an empty transaction has shown: it was opened and rolled back. */
+export interface ProbeFacts {
+  readonly transactionalId: string
+  readonly refusal?: Refusal
+  /** the coordinator's clock minus ours, in the middle of the question; undefined if it was not learnt */
+  readonly clockAheadMs: number | undefined
+  /** by how much that may be wrong */
+  readonly clockErrorMs: number
+}
+
+export interface ClusterFacts {
+  readonly clusterId: string | undefined
+  readonly brokers: readonly BrokerFacts[]
+  readonly topics: readonly TopicFacts[]
+  readonly groups: readonly GroupFacts[]
+  readonly probe: ProbeFacts | undefined
+}
+
+export interface SurveyPlan {
+  readonly topics: readonly string[]
+  /** those of them that stages make */
+  readonly made: readonly string[]
+  readonly groups: readonly string[]
+  /** ids for an empty transaction that is rolled back, and the group that it names; the first that we may use */
+  readonly probes: readonly { readonly transactionalId: string; readonly group: string }[]
+  readonly transactionTimeoutMs: number
+}
+
+type Metadata = Awaited<ReturnType<typeof metadataV12.api.async>>
+
+const topicResource = 2
+const brokerResource = 4
+const clientName = 'vgm'
+/** A coordinator that is moving takes some seconds; longer than this is a finding. */
+const patienceMs = 10_000
+
+/**
+ * Asks the brokers for all that `vgm doctor` judges. Nothing is changed: the one transaction that is opened writes nothing and is
+ * rolled back. What is not allowed is a fact as well.
+ *
+ * @throws BrokerError, ConnectionLostError if no broker answers
+ */
+export async function surveyCluster(connections: BrokerConnections, plan: SurveyPlan): Promise<ClusterFacts> {
+  const metadata = await askForMetadata(connections, plan.topics)
+  const brokers = await Promise.all(
+    metadata.brokers.map((broker) => surveyBroker(connections, broker, metadata.topics)),
+  )
+  const configs = await topicConfigs(connections, metadata)
+  const creations = await tryToCreate(connections, metadata, plan.made)
+  return {
+    clusterId: metadata.clusterId ?? undefined,
+    brokers,
+    topics: metadata.topics.map((topic) =>
+      topicFacts(topic, configs.get(topic.name ?? ''), creations.get(topic.name ?? '')),
+    ),
+    groups: await Promise.all(plan.groups.map((group) => surveyGroup(connections, group))),
+    probe: await firstProbe(connections, plan),
+  }
+}
+
+function askForMetadata(connections: BrokerConnections, topics: readonly string[]): Promise<Metadata> {
+  return connections.askAny('Asking for brokers and topics', (connection) =>
+    // Topics that do not exist make the whole answer an error for the client.
+    metadataV12.api.async(connection, [...topics], false, true).catch((error: unknown) => {
+      if (error instanceof ResponseError) return error.response as Metadata
+      throw error
+    }),
+  )
+}
+
+function topicFacts(
+  { name, errorCode, partitions, topicAuthorizedOperations }: Metadata['topics'][number],
+  config: ReadonlyMap<string, string> | undefined,
+  creation: Refusal | undefined,
+): TopicFacts {
+  return {
+    topic: name ?? '',
+    errorName: errorCode === 0 ? undefined : new BrokerError(errorCode, '').errorName,
+    partitions: partitions
+      .map(({ partitionIndex, leaderId, replicaNodes, isrNodes }) => ({
+        partition: partitionIndex,
+        leader: leaderId,
+        replicas: replicaNodes,
+        inSync: isrNodes,
+      }))
+      .sort((a, b) => a.partition - b.partition),
+    operations: operationsOf(topicAuthorizedOperations),
+    config,
+    ...(creation !== undefined && { creation }),
+  }
+}
+
+function operationsOf(bits: number): ReadonlySet<Operation> | undefined {
+  if (bits === operationsUnknown) return undefined
+  const all = Object.entries(operationBits) as [Operation, number][]
+  return new Set(all.filter(([, bit]) => (bits & (1 << bit)) !== 0).map(([name]) => name))
+}
+
+async function topicConfigs(
+  connections: BrokerConnections,
+  { topics }: Metadata,
+): Promise<Map<string, ReadonlyMap<string, string>>> {
+  const known = topics.filter(({ errorCode }) => errorCode === 0).map(({ name }) => name ?? '')
+  // One request for each: the right to read may be there for one and not for another.
+  const configs = await Promise.all(
+    known.map((topic) =>
+      orUndefined(connections.askAny('Reading settings', (connection) => config(connection, topicResource, topic))),
+    ),
+  )
+  return new Map(
+    known.flatMap((topic, i): [string, ReadonlyMap<string, string>][] => {
+      const found = configs[i]
+      return found === undefined ? [] : [[topic, found]]
+    }),
+  )
+}
+
+async function config(connection: Connection, type: 2 | 4, name: string): Promise<ReadonlyMap<string, string>> {
+  const asked = { resourceType: type, resourceName: name, configurationKeys: null }
+  const { results } = await describeConfigsV4.api.async(connection, [asked], false, false)
+  return new Map(results[0].configs.flatMap(({ name: key, value }) => (value == null ? [] : [[key, value] as const])))
+}
+
+async function surveyBroker(
+  connections: BrokerConnections,
+  { nodeId: node, host, port }: Metadata['brokers'][number],
+  topics: Metadata['topics'],
+): Promise<BrokerFacts> {
+  const address = `${host.includes(':') ? `[${host}]` : host}:${port}`
+  const ask = async <T>(what: string, send: (connection: Connection) => Promise<T>): Promise<T> => {
+    const connection = await connections.brokerConnection({ host, port })
+    return connections.request(connection, what, send)
+  }
+  const unknown = { versions: new Map(), metadataLevel: undefined, config: undefined, folders: [] }
+  try {
+    await ask(`Connecting to ${address}`, (connection) => apiVersionsV3.api.async(connection, clientName, '1'))
+    const askedMs = performance.now()
+    const { apiKeys, supportedFeatures = [] } = await ask(`Asking ${address} for its versions`, (connection) =>
+      apiVersionsV3.api.async(connection, clientName, '1'),
+    )
+    const answeredInMs = performance.now() - askedMs
+    return {
+      node,
+      address,
+      answeredInMs,
+      versions: new Map(apiKeys.map(({ apiKey, minVersion, maxVersion }) => [apiKey, [minVersion, maxVersion]])),
+      metadataLevel: supportedFeatures.find(({ name }) => name === 'metadata.version')?.maxVersion,
+      config: await orUndefined(ask('Reading settings', (connection) => config(connection, brokerResource, `${node}`))),
+      folders:
+        (await orUndefined(ask('Reading the log folders', (connection) => logFolders(connection, topics)))) ?? [],
+    }
+  } catch (error) {
+    return { node, address, answeredInMs: undefined, refusal: refusalOf(error), ...unknown }
+  }
+}
+
+async function logFolders(connection: Connection, topics: Metadata['topics']): Promise<LogFolder[]> {
+  const asked = topics.map(({ name, partitions }) => ({
+    name: name ?? '',
+    partitions: partitions.map(({ partitionIndex }) => partitionIndex),
+  }))
+  const { results } = await describeLogDirsV4.api.async(connection, asked)
+  const bytes = (size: bigint) => (size < 0n ? undefined : Number(size))
+  return results.map(({ logDir, totalBytes, usableBytes, topics: held }) => ({
+    path: logDir,
+    totalBytes: bytes(totalBytes),
+    usableBytes: bytes(usableBytes),
+    topicBytes: new Map(
+      held.map(({ name, partitions }) => [name, partitions.reduce((sum, each) => sum + Number(each.partitionSize), 0)]),
+    ),
+  }))
+}
+
+/** Lets the brokers judge whether topics that are missing could be made, and makes none (validateOnly). */
+async function tryToCreate(
+  connections: BrokerConnections,
+  { topics }: Metadata,
+  made: readonly string[],
+): Promise<Map<string, Refusal>> {
+  const missing = topics.filter(({ name, errorCode }) => errorCode !== 0 && made.includes(name ?? ''))
+  const refusals = await Promise.all(
+    missing.map(async ({ name }): Promise<[string, Refusal][]> => {
+      const topic = name ?? ''
+      const asked = { name: topic, numPartitions: -1, replicationFactor: -1, assignments: [], configs: [] }
+      try {
+        await connections.askAny(`Trying to make topic ${topic}`, (connection) =>
+          createTopicsV7.api.async(connection, [asked], patienceMs, true),
+        )
+        return []
+      } catch (error) {
+        return [[topic, refusalOf(error)]]
+      }
+    }),
+  )
+  return new Map(refusals.flat())
+}
+
+async function surveyGroup(connections: BrokerConnections, group: string): Promise<GroupFacts> {
+  try {
+    const { groups } = await connections.retrying(
+      `Describing group ${group}`,
+      async (what) => {
+        const connection = await connections.coordinatorConnection('group', group)
+        return connections.request(connection, what, () => describeGroupsV5.api.async(connection, [group], true))
+      },
+      patienceMs,
+    )
+    const [{ groupState, members, authorizedOperations }] = groups
+    return { group, state: groupState, members: members.length, operations: operationsOf(authorizedOperations) }
+  } catch (error) {
+    return { group, state: 'unknown', members: 0, operations: undefined, refusal: refusalOf(error) }
+  }
+}
+
+/** The first probe that this user may make, else the last one's refusal; undefined if there is none. */
+async function firstProbe(
+  connections: BrokerConnections,
+  { probes, transactionTimeoutMs }: SurveyPlan,
+): Promise<ProbeFacts | undefined> {
+  let facts: ProbeFacts | undefined
+  for (const probe of probes) {
+    facts = await probeTransactions(connections, probe, transactionTimeoutMs)
+    if (facts.refusal?.errorName?.endsWith('AUTHORIZATION_FAILED') !== true) break
+  }
+  return facts
+}
+
+/** Opens a transaction that writes nothing, looks at the time that its coordinator has noted, and rolls it back. */
+async function probeTransactions(
+  connections: BrokerConnections,
+  { transactionalId, group }: SurveyPlan['probes'][number],
+  timeoutMs: number,
+): Promise<ProbeFacts> {
+  const ask = <T>(what: string, send: (connection: Connection) => Promise<T>): Promise<T> =>
+    connections.retrying(
+      `${what} for ${transactionalId}`,
+      async (named) => {
+        const connection = await connections.coordinatorConnection('transaction', transactionalId)
+        return connections.request(connection, named, send)
+      },
+      patienceMs,
+    )
+  try {
+    const { producerId, producerEpoch } = await ask('Taking a transactional id', (connection) =>
+      initProducerIdV4.api.async(connection, transactionalId, timeoutMs, -1n, -1),
+    )
+    const [askedMs, askedAt] = [performance.now(), Date.now()]
+    await ask('Opening a transaction', (connection) =>
+      addOffsetsToTxnV3.api.async(connection, transactionalId, producerId, producerEpoch, group),
+    )
+    const tookMs = performance.now() - askedMs
+    const described = await orUndefined(
+      ask('Describing a transaction', (connection) => describeTransactionsV0.api.async(connection, [transactionalId])),
+    )
+    await ask('Rolling a transaction back', (connection) =>
+      endTxnV3.api.async(connection, transactionalId, producerId, producerEpoch, false),
+    )
+    const startedAt = Number(described?.transactionStates[0]?.transactionStartTimeMs ?? -1n)
+    return {
+      transactionalId,
+      clockAheadMs: startedAt < 0 ? undefined : startedAt - (askedAt + tookMs / 2),
+      clockErrorMs: tookMs / 2,
+    }
+  } catch (error) {
+    return { transactionalId, refusal: refusalOf(error), clockAheadMs: undefined, clockErrorMs: 0 }
+  }
+}
+
+/** Expected errors only: others are defects. */
+export function refusalOf(error: unknown): Refusal {
+  if (!(error instanceof PipelineError)) throw error
+  const errorName = error instanceof BrokerError ? error.errorName : undefined
+  return { problem: error.message, errorName, fix: error.fix }
+}
+
+/** For what one may lack the right to, or an older broker the request. */
+async function orUndefined<T>(asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asked
+  } catch (error) {
+    const isExpected = [ConnectionLostError, BrokerError, UnreadableAnswerError].some((kind) => error instanceof kind)
+    if (isExpected) return undefined
+    throw error
+  }
+}
