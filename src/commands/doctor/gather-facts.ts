@@ -11,6 +11,7 @@ import type { OpenCluster } from '../command-context.ts'
 import { openModels } from '../models.ts'
 import { hangingAfterMs } from '../verify.ts'
 import type { DatasetFacts, Facts, GroupPositions, MachineFacts, ModelFacts, RegistryFacts } from './facts.ts'
+import { groupsOfStages } from './rights-checks.ts'
 
 /** What is written to beside rows: positions of groups and states of transactions. Not there before their first use. */
 const brokersTopics = ['__consumer_offsets', '__transaction_state']
@@ -57,12 +58,12 @@ function surveyOf(connections: BrokerConnections, names: DatasetNames | undefine
   if (names === undefined)
     return surveyCluster(connections, { topics: [], made: [], groups: [], probes: [], transactionTimeoutMs })
   const { dataset, topics, modelsTopic } = names
-  const groups = [groupName(dataset, 'normalize'), groupName(dataset, 'restore')]
+  const probed = [groupName(dataset, 'normalize'), groupName(dataset, 'restore')]
   return surveyCluster(connections, {
     topics: [...new Set([...Object.values(topics), modelsTopic, ...brokersTopics])],
     made: [topics.normalized, topics.deadLetters, modelsTopic],
-    groups,
-    probes: groups.map((group) => ({ transactionalId: transactionalId(group, 'doctor'), group })),
+    groups: groupsOfStages(dataset, topics.sample),
+    probes: probed.map((group) => ({ transactionalId: transactionalId(group, 'doctor'), group })),
     transactionTimeoutMs,
   })
 }

@@ -5,7 +5,7 @@ import { ofDataset } from './unreachable.ts'
 export const groupChecks: readonly Check[] = [
   {
     name: 'positions',
-    about: 'the groups of normalize and restore stand within what their topics hold',
+    about: 'the groups of normalize and restore have a coordinator, and stand within what their topics hold',
     run: (facts) =>
       ofGroups(facts, ({ stage, group, topic, partitions = [] }) => {
         const lost = partitions.filter(({ committed = Infinity, low }) => committed < low)
@@ -57,10 +57,16 @@ export const groupChecks: readonly Check[] = [
 ]
 
 function ofGroups(facts: Facts, check: (group: GroupPositions) => readonly Finding[]): ReturnType<Check['run']> {
-  return ofDataset(facts, ({ groups }) => {
+  return ofDataset(facts, ({ groups }, { groups: described }) => {
+    const lost = described.flatMap(({ refusal }) =>
+      refusal === undefined || refusal.errorName === 'GROUP_AUTHORIZATION_FAILED'
+        ? []
+        : [error(refusal.problem, 'a coordinator that answers', refusal.fix)],
+    )
     const known = groups.filter(({ partitions }) => partitions !== undefined)
-    if (known.length === 0) return { because: 'the topics that groups read are not there, or may not be read' }
-    return orOk(known.flatMap(check), 'within what the topics hold')
+    if (lost.length === 0 && known.length === 0)
+      return { because: 'the topics that groups read are not there, or may not be read' }
+    return orOk([...lost, ...known.flatMap(check)], 'within what the topics hold')
   })
 }
 

@@ -1,52 +1,79 @@
+import { groupName, sampleGroup } from '../../config/names.ts'
 import type { ClusterFacts, Operation } from '../../kafka/cluster-survey.ts'
 import type { DatasetFacts, Facts } from './facts.ts'
 import { type Check, error, type Finding, ok, orOk, warning } from './finding.ts'
 import { grant } from './kafka-commands.ts'
 import { ofDataset } from './unreachable.ts'
 
-/** What a stage needs of topics and groups; docs/security.md has the same with the reasons. */
+/** What a stage needs; the table of docs/security.md has the same with the reasons. */
 interface StageNeeds {
   readonly stage: string
   /** who may not write it is not meant to run the stage */
   readonly output: string
-  readonly topics: ReadonlyMap<string, readonly Operation[]>
-  readonly group?: string
+  readonly topics: readonly (readonly [topic: string, operations: readonly Operation[]])[]
+  readonly group: readonly [group: string, operation: Operation]
 }
 
-function needsOf({ topics, modelsTopic, groups }: DatasetFacts): readonly StageNeeds[] {
+function needsOf({ dataset, topics, modelsTopic }: DatasetFacts): readonly StageNeeds[] {
   const { raw, sample, normalized, deadLetters, restored } = topics
-  const groupOf = (stage: string) => groups.find((each) => each.stage === stage)?.group
-  const readModels = [modelsTopic, ['Read', 'DescribeConfigs']] as const
-  const needs = (
-    stage: string,
-    output: string,
-    all: readonly (readonly [topic: string, operations: readonly Operation[]])[],
-  ): StageNeeds => {
-    const group = groupOf(stage)
-    return { stage, output, topics: new Map(all), ...(group !== undefined && { group }) }
-  }
+  const models = [modelsTopic, ['Read', 'DescribeConfigs']] as const
+  const samples = sampleGroup(dataset, sample)
   return [
-    needs('sample', sample, [
-      [raw, ['Read', 'DescribeConfigs']],
-      [sample, ['Read', 'Write', 'DescribeConfigs']],
-    ]),
-    needs('fit', modelsTopic, [
-      [raw, ['Describe']],
-      [sample, ['Read']],
-      [modelsTopic, ['Read', 'Write', 'DescribeConfigs']],
-    ]),
-    needs('normalize', normalized, [
-      [raw, ['Read', 'DescribeConfigs']],
-      [normalized, ['Write', 'DescribeConfigs']],
-      [deadLetters, ['Write']],
-      readModels,
-    ]),
-    needs('restore', restored, [
-      [normalized, ['Read', 'DescribeConfigs']],
-      [restored, ['Write', 'DescribeConfigs']],
-      [deadLetters, ['Write']],
-      readModels,
-    ]),
+    {
+      stage: 'load',
+      output: raw,
+      topics: [[raw, ['Read', 'Write', 'DescribeConfigs']]],
+      group: [groupName(dataset, 'load'), 'Read'],
+    },
+    {
+      stage: 'sample',
+      output: sample,
+      topics: [
+        [raw, ['Read', 'DescribeConfigs']],
+        [sample, ['Read', 'Write', 'DescribeConfigs']],
+      ],
+      group: [samples, 'Read'],
+    },
+    {
+      stage: 'fit',
+      output: modelsTopic,
+      topics: [
+        [raw, ['Describe']],
+        [sample, ['Read']],
+        [modelsTopic, ['Read', 'Write', 'DescribeConfigs']],
+      ],
+      group: [samples, 'Describe'],
+    },
+    {
+      stage: 'normalize',
+      output: normalized,
+      topics: [
+        [raw, ['Read', 'DescribeConfigs']],
+        [normalized, ['Write', 'DescribeConfigs']],
+        [deadLetters, ['Write']],
+        models,
+      ],
+      group: [groupName(dataset, 'normalize'), 'Read'],
+    },
+    {
+      stage: 'restore',
+      output: restored,
+      topics: [
+        [normalized, ['Read', 'DescribeConfigs']],
+        [restored, ['Write', 'DescribeConfigs']],
+        [deadLetters, ['Write']],
+        models,
+      ],
+      group: [groupName(dataset, 'restore'), 'Read'],
+    },
+  ]
+}
+
+/** Groups whose rights are judged. */
+export function groupsOfStages(dataset: string, sampleTopic: string): readonly string[] {
+  return [
+    ...(['load', 'normalize', 'restore'] as const).map((stage) => groupName(dataset, stage)),
+    sampleGroup(dataset, sampleTopic),
   ]
 }
 
@@ -59,25 +86,25 @@ interface StageRights {
 }
 
 function rightsFor(
-  { stage, output, topics: needed, group }: StageNeeds,
+  { stage, output, topics: needed, group: [group, operation] }: StageNeeds,
   { topics, groups }: ClusterFacts,
 ): StageRights {
   const rights = (name: string): ReadonlySet<string> | undefined => {
     const topic = topics.find((each) => each.topic === name)
     return topic?.errorName === 'TOPIC_AUTHORIZATION_FAILED' ? new Set() : topic?.operations
   }
-  const onTopics = [...needed].flatMap(([topic, operations]) => {
+  const onTopics = needed.flatMap(([topic, operations]) => {
     const allowed = rights(topic)
     const missing = allowed === undefined ? [] : operations.filter((operation) => !allowed.has(operation))
     return missing.length === 0 ? [] : [{ operations: missing, on: `topic ${topic}` }]
   })
   const described = groups.find((each) => each.group === group)
-  const isGroupClosed =
-    described?.refusal?.errorName === 'GROUP_AUTHORIZATION_FAILED' || described?.operations?.has('Read') === false
+  const isHidden = described?.refusal?.errorName === 'GROUP_AUTHORIZATION_FAILED'
+  const onGroup = isHidden || described?.operations?.has(operation) === false
   return {
     stage,
     mayWrite: rights(output)?.has('Write'),
-    lacking: isGroupClosed ? [...onTopics, { operations: ['Read'], on: `group ${group}` }] : onTopics,
+    lacking: onGroup ? [...onTopics, { operations: [operation], on: `group ${group}` }] : onTopics,
   }
 }
 

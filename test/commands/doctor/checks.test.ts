@@ -336,6 +336,14 @@ const broken: readonly (readonly [
     /--reset-offsets/,
   ],
   [
+    'a group without a coordinator',
+    onCluster({ groups: [{ ...healthy.cluster.groups[0], refusal: refusal('COORDINATOR_NOT_AVAILABLE') }] }),
+    'positions',
+    'error',
+    /it was refused/,
+    /Do it/,
+  ],
+  [
     'little memory',
     { ...healthy, machine: { ...healthy.machine, availableBytes: 2e8 } },
     'memory',
@@ -436,7 +444,7 @@ suite('vgm doctor', () => {
     const all = rightsOf(withRights(ofNormalize, [group]))
     deepEqual(
       all.map(({ level, found }) => [level, found]),
-      [['ok', 'normalize; not sample, fit, restore']],
+      [['ok', 'normalize; not load, sample, fit, restore']],
     )
     for (const [topic, operations] of Object.entries(ofNormalize))
       for (const operation of operations.filter((each) => each !== 'Describe')) {

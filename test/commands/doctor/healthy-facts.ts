@@ -75,7 +75,7 @@ export function healthyFacts(): Facts & { readonly cluster: ClusterFacts; readon
     { partition: 0, committed: 10, low: 0, high: 10 },
     { partition: 1, committed: 8, low: 5, high: 10 },
   ]
-  const groups = ['normalize', 'restore'].map((stage) => `vgm.${dataset}.${stage}`)
+  const groups = ['normalize', 'restore', 'load', 'sample'].map((stage) => `vgm.${dataset}.${stage}`)
   return {
     given: [{ address: 'kafka-1:9092', refusal: undefined }],
     cluster: {
