@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import type { ConfigFile } from '../config/config-file.ts'
 import { configSchema } from '../config/config-schema.ts'
 import { configFileOf, type EffectiveSetting, effectiveSettings, programOf } from '../config/effective-settings.ts'
 import { nearestName } from '../config/nearest-name.ts'
@@ -6,7 +7,7 @@ import { secretVariables } from '../config/security-options.ts'
 import { commandName, givenFlags, settingsOf } from '../config/setting.ts'
 import { isSwitch } from '../config/setting-value.ts'
 import { redacted, showable } from '../config/showable.ts'
-import { UsageError } from '../errors.ts'
+import { exitCodes, UsageError } from '../errors.ts'
 import { type CommonFlags, plainCommand, printResult } from './command-context.ts'
 import { textTable } from './report-text.ts'
 
@@ -30,6 +31,13 @@ interface ShownSetting {
   readonly isHidden: boolean
 }
 
+interface ShownCommand {
+  readonly command: string
+  readonly settings: readonly ShownSetting[]
+  /** why it has none: a value that it refuses */
+  readonly problem?: string
+}
+
 function showCommand(): Command {
   return plainCommand(
     'show',
@@ -48,16 +56,31 @@ function showCommand(): Command {
       })
       if (command.commands.length === 0) parseFlags(command, [...rest, ...own])
       const file = configFileOf(self, process.env)
-      const shown = leaves(command).map((each) => ({
-        command: commandName(each),
-        settings: [...effectiveSettings(each, process.env, file).map(shownSetting), ...secretsOf(each)],
-      }))
+      const [first, ...others] = leaves(command)
+      // A value that one command refuses is an error if that one is asked for, and else a line among the others.
+      const shown =
+        others.length === 0 ? [shownCommand(first, file)] : leaves(command).map((each) => orProblem(each, file))
       const commands = shown.map(({ settings, ...rest }) => ({
         ...rest,
         settings: settings.map(({ isHidden: _, ...setting }) => setting),
       }))
       printResult(flags, { file: file?.path ?? null, commands }, shown.map(commandText).join('\n\n'))
+      if (shown.some(({ problem }) => problem !== undefined)) process.exitCode = exitCodes.usage
     })
+}
+
+function shownCommand(command: Command, file: ConfigFile | undefined): ShownCommand {
+  const settings = effectiveSettings(command, process.env, file).map(shownSetting)
+  return { command: commandName(command), settings: [...settings, ...secretsOf(command)] }
+}
+
+function orProblem(command: Command, file: ConfigFile | undefined): ShownCommand {
+  try {
+    return shownCommand(command, file)
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    return { command: commandName(command), settings: [], problem: `${error.message}. ${error.fix}.` }
+  }
 }
 
 function schemaCommand(): Command {
@@ -127,7 +150,8 @@ function secretsOf(command: Command): ShownSetting[] {
     .map((variable) => ({ setting: variable, value: redacted, source: 'environment', from: variable, isHidden: false }))
 }
 
-function commandText({ command, settings }: { command: string; settings: readonly ShownSetting[] }): string {
+function commandText({ command, settings, problem }: ShownCommand): string {
+  if (problem !== undefined) return `${command}\n  error: ${problem}`
   const rows = settings
     .filter(({ isHidden }) => !isHidden)
     .map(({ setting, value, source, from }) => [

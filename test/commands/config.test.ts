@@ -37,12 +37,18 @@ suite('vgm config show', () => {
   })
 
   test('shows all commands unless one is named, and those of a command of commands', async () => {
+    const environment = { VGM_CLUSTER: undefined, VGM_MIN_WEIGHT: '7' }
     const commandsOf = async (...words: string[]) =>
-      JSON.parse((await vgm(['config', 'show', ...words, '--json'])).out).commands.map(
+      JSON.parse((await vgm(['config', 'show', ...words, '--json'], { environment })).out).commands.map(
         ({ command }: { command: string }) => command,
       )
     const all = await commandsOf()
     for (const name of ['vgm load', 'vgm model ls', 'vgm config schema']) equal(all.includes(name), true, name)
+    // A value that one command refuses does not hide the others.
+    const { code, out } = await vgm(['config', 'show'], { environment })
+    equal(code, 2)
+    match(out, /^vgm fit\n {2}error: VGM_MIN_WEIGHT: "7" is invalid\. Write a share/m)
+    match(out, /^vgm lag\n {2}setting/m)
     deepEqual(await commandsOf('dead-letters'), ['vgm dead-letters ls', 'vgm dead-letters show'])
   })
 

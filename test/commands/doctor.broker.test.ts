@@ -9,6 +9,7 @@ import { groupName, valueSubject } from '../../src/config/names.ts'
 import { createControlClient } from '../../src/kafka/control-client.ts'
 import { SchemaRegistry } from '../../src/kafka/registry.ts'
 import { testCluster, uniqueName } from '../cluster/shared-cluster.ts'
+import { batchOf } from '../kafka/test-broker.ts'
 import { exampleContent } from '../model/example-model.ts'
 import { framed, TestPipeline } from '../pipeline/test-pipeline.ts'
 import { vgm } from './run-command.ts'
@@ -191,6 +192,21 @@ suite('vgm doctor, on a broker', () => {
     )
     const notChecked = diagnosis.notChecked.map(({ check }) => check)
     deepEqual(notChecked, ['compatibility', 'raw-schema', 'model', 'model-columns'])
+  })
+
+  test('finds a transaction that is open beyond its time, and holds readers back', async (t) => {
+    const pipeline = await normalized(t)
+    const { broker, topics } = pipeline
+    const producer = await broker.openProducer({ transactionTimeoutMs: 60_000 })
+    const [before] = await broker.ends(topics.normalized)
+    await producer.begin()
+    await producer.produce(topics.normalized, 0, batchOf('open'))
+    while ((await broker.ends(topics.normalized))[0] === before) await sleep(20)
+    const [hanging, ...others] = ill(await examined(pipeline))
+    await producer.abort()
+    deepEqual(others, [])
+    equal(hanging.check, 'transactions')
+    match(hanging.found, new RegExp(`open in ${topics.normalized}/0 from offset ${before}$`))
   })
 
   test('is a command: one JSON object, exit 1 on errors and 0 on warnings, and --fix', async (t) => {
