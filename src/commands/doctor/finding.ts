@@ -70,3 +70,12 @@ export function durationText(ms: number): string {
   const n = ms / size
   return name === 'ms' ? `${n.toLocaleString('en')} ms` : count(n, name)
 }
+
+const mostNames = 6
+
+/** @example nameList([{ name: 'fare' }, { name: 'distance' }]) // 'fare, distance' */
+export function nameList(columns: readonly { readonly name: string }[]): string {
+  const first = columns.slice(0, mostNames).map(({ name }) => name)
+  const more = columns.length - first.length
+  return more === 0 ? first.join(', ') : `${first.join(', ')} and ${more} more`
+}
