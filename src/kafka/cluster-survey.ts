@@ -301,15 +301,17 @@ async function surveyGroup(connections: BrokerConnections, group: string): Promi
   }
 }
 
-/** The first probe that this user may make, else the last one's refusal; undefined if there is none. */
+/** The first probe that goes through, else the one that came furthest; undefined if there is none. */
 async function firstProbe(
   connections: BrokerConnections,
   { probes, transactionTimeoutMs }: SurveyPlan,
 ): Promise<ProbeFacts | undefined> {
   let facts: ProbeFacts | undefined
   for (const probe of probes) {
-    facts = await probeTransactions(connections, probe, transactionTimeoutMs)
-    if (facts.refusal?.errorName?.endsWith('AUTHORIZATION_FAILED') !== true) break
+    const next = await probeTransactions(connections, probe, transactionTimeoutMs)
+    const isFirstStep = facts?.refusal?.errorName === 'TRANSACTIONAL_ID_AUTHORIZATION_FAILED'
+    if (facts === undefined || isFirstStep || next.refusal === undefined) facts = next
+    if (facts.refusal === undefined) break
   }
   return facts
 }
