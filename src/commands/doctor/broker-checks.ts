@@ -44,7 +44,6 @@ export const brokerChecks: readonly Check[] = [
     name: 'brokers',
     about: 'the bootstrap addresses answer, and so does every broker at the address that it advertises, from here',
     run: ({ given, cluster }) => {
-      const silent = given.filter(({ refusal }) => refusal !== undefined)
       if (cluster === undefined)
         return given.map(({ address, refusal }) =>
           error(
@@ -54,6 +53,9 @@ export const brokerChecks: readonly Check[] = [
           ),
         )
       const unreachable = cluster.brokers.filter(({ answeredInMs }) => answeredInMs === undefined)
+      // A broker that is down is one finding, whichever way its address is known.
+      const advertised = new Set(unreachable.map(({ address }) => address))
+      const silent = given.filter(({ address, refusal }) => refusal !== undefined && !advertised.has(address))
       const slowest = Math.max(...cluster.brokers.map(({ answeredInMs = 0 }) => answeredInMs))
       return orOk(
         [
@@ -64,7 +66,7 @@ export const brokerChecks: readonly Check[] = [
             error(
               `broker ${node} advertises ${address}: ${refusal?.problem}`,
               'an address that this machine reaches',
-              `Check "nc -vz ${address.replace(/:(\d+)$/, ' $1')}"; set advertised.listeners of broker ${node}`,
+              `Start broker ${node} if it is down; else try "nc -vz ${address.replace(/:(\d+)$/, ' $1')}", and set its advertised.listeners`,
             ),
           ),
         ],

@@ -59,7 +59,18 @@ const broken: readonly (readonly [
     'brokers',
     'error',
     /broker 2 advertises kafka-2:9092: no such host/,
-    /nc -vz kafka-2 9092.*advertised\.listeners of broker 2/,
+    /Start broker 2 if it is down; .*nc -vz kafka-2 9092.*advertised\.listeners/,
+  ],
+  [
+    'a broker of --brokers that is down',
+    {
+      ...onBroker({ answeredInMs: undefined, refusal: refusal(undefined, 'refused') }),
+      given: [...healthy.given, { address: 'kafka-2:9092', refusal: refusal(undefined, 'refused') }],
+    },
+    'brokers',
+    'error',
+    /broker 2 advertises kafka-2:9092: refused/,
+    /Start broker 2/,
   ],
   [
     'a broker that lacks a request',
