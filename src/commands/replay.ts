@@ -9,13 +9,7 @@ import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
 import type { PartitionOffset } from '../stages/ports.ts'
 import { clipOption } from './clip-option.ts'
-import {
-  checkDataset,
-  type DatasetFlags,
-  datasetCommand,
-  type OpenCluster,
-  printResult,
-} from './command-context.ts'
+import { checkDataset, type DatasetFlags, datasetCommand, type OpenCluster, printResult } from './command-context.ts'
 import { deadLetterPolicy, maxDeadLettersOption, onInvalidOption } from './dead-letter-policy.ts'
 import { compressionOption } from './load.ts'
 import { modeChoice, modeChoiceOption } from './mode-choice.ts'

@@ -7,13 +7,7 @@ import type { PartitionOffset } from '../stages/ports.ts'
 import { type SampleSize, sample } from '../stages/sample.ts'
 import type { StageReport } from '../stages/stage-report.ts'
 import { beginningAnew } from './beginning-anew.ts'
-import {
-  checkDataset,
-  type DatasetFlags,
-  datasetCommand,
-  type OpenCluster,
-  printResult,
-} from './command-context.ts'
+import { checkDataset, type DatasetFlags, datasetCommand, type OpenCluster, printResult } from './command-context.ts'
 import { withObservedStage } from './observed-stage.ts'
 import { stageText } from './report-text.ts'
 import { batchBytesFor, holdsRows, offsetsBetween, partitionsOf, topicEnds, topicStarts } from './row-topics.ts'

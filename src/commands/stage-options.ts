@@ -1,6 +1,9 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { valueParser } from '../config/value-parsers.ts'
 import { parseEndpoint } from '../observe/http-endpoint.ts'
 import { stageGraceMs } from '../observe/interruption.ts'
+
+const longestGraceMs = 3_600_000
 
 /** Flags of the stages that run for long. */
 export interface StageFlags {
@@ -16,15 +19,12 @@ export function withStageOptions(command: Command): Command {
       new Option(
         '--http <[host:]port>',
         'serve /metrics, /livez and /readyz there; on 127.0.0.1 unless a host is given',
-      )
-        .argParser(parseHttp)
-        .env('VGM_HTTP'),
+      ).argParser(parseHttp),
     )
     .addOption(
       new Option('--grace-ms <ms>', 'what an end after SIGTERM or SIGINT may take; a second signal ends at once')
         .argParser(parseGrace)
-        .default(stageGraceMs)
-        .env('VGM_GRACE_MS'),
+        .default(stageGraceMs),
     )
     .option('--traces', 'a span for each transaction, to the OpenTelemetry SDK that NODE_OPTIONS brings')
 }
@@ -35,8 +35,8 @@ function parseHttp(text: string): string {
   throw new InvalidArgumentError('Write a port, or host:port, as 9464 or 0.0.0.0:9464.')
 }
 
-function parseGrace(text: string): number {
+const parseGrace = valueParser({ type: 'integer', minimum: 0, maximum: longestGraceMs }, (text) => {
   const ms = Number(text)
-  if (/^\d+$/.test(text.trim()) && ms <= 3_600_000) return ms
+  if (/^\d+$/.test(text.trim()) && ms <= longestGraceMs) return ms
   throw new InvalidArgumentError('Write milliseconds, from 0 to 3600000.')
-}
+})

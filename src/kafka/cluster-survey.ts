@@ -15,6 +15,7 @@ import {
 import { PipelineError } from '../errors.ts'
 import type { BrokerConnections } from './broker-connections.ts'
 import { BrokerError, ConnectionLostError, UnreadableAnswerError } from './broker-errors.ts'
+import type { Operation } from './needed-rights.ts'
 
 /** Bits of the "authorized operations" in answers, KIP-430; numbers of Kafka's AclOperation. */
 const operationBits = {
@@ -22,8 +23,7 @@ const operationBits = {
   Write: 4,
   Describe: 8,
   DescribeConfigs: 10,
-} as const
-export type Operation = keyof typeof operationBits
+} as const satisfies Partial<Record<Operation, number>>
 /** In the place of the operations in an answer without them. */
 const operationsUnknown = -(2 ** 31)
 

@@ -5,7 +5,8 @@ import { checks, diagnose, type NamedFinding } from '../../../src/commands/docto
 import { diagnosisText, summaryText } from '../../../src/commands/doctor/diagnosis-text.ts'
 import type { DatasetFacts, Facts } from '../../../src/commands/doctor/facts.ts'
 import { byteText, durationText } from '../../../src/commands/doctor/finding.ts'
-import type { ClusterFacts, Operation, Refusal, TopicFacts } from '../../../src/kafka/cluster-survey.ts'
+import type { ClusterFacts, Refusal, TopicFacts } from '../../../src/kafka/cluster-survey.ts'
+import type { Operation } from '../../../src/kafka/needed-rights.ts'
 import { usedRequests } from '../../../src/kafka/used-requests.ts'
 import { brokerFacts, healthyFacts, missingTopic, modelsTopic, topicFacts, topics } from './healthy-facts.ts'
 

@@ -1,6 +1,7 @@
 import type { DatasetFacts, Facts } from '../../../src/commands/doctor/facts.ts'
 import { topicNames } from '../../../src/config/names.ts'
-import type { BrokerFacts, ClusterFacts, Operation, TopicFacts } from '../../../src/kafka/cluster-survey.ts'
+import type { BrokerFacts, ClusterFacts, TopicFacts } from '../../../src/kafka/cluster-survey.ts'
+import type { Operation } from '../../../src/kafka/needed-rights.ts'
 import { usedRequests } from '../../../src/kafka/used-requests.ts'
 import { exampleContent } from '../../model/example-model.ts'
 

@@ -1,0 +1,93 @@
+import { deepEqual, equal, match } from 'node:assert/strict'
+import { after, before, suite, test } from 'node:test'
+import { type OpenCluster, plainUse, withClusterAt } from '../../src/commands/command-context.ts'
+import { diagnose, type NamedFinding } from '../../src/commands/doctor/checks.ts'
+import { gatherFacts } from '../../src/commands/doctor/gather-facts.ts'
+import type { ClusterAccess } from '../../src/config/cluster-access.ts'
+import { topicNames } from '../../src/config/names.ts'
+import { createLogger } from '../../src/observe/logger.ts'
+import { type Grant, SecuredCluster } from './secured-cluster.ts'
+import { rightsOf } from './stage-rights.ts'
+
+const dataset = 'trips'
+const modelsTopic = 'vgm.models'
+const topics = topicNames(dataset)
+const password = 'secret'
+/** Stages that the doctor judges. */
+const stages = ['load', 'sample', 'fit', 'normalize', 'restore'] as const
+
+let cluster: SecuredCluster
+
+before(async () => {
+  cluster = await SecuredCluster.start()
+  for (const stage of stages) await cluster.setPassword(stage, password)
+})
+
+after(async () => cluster?.stop())
+
+function entered<T>(user: string | undefined, work: (open: OpenCluster) => Promise<T>): Promise<T> {
+  const sasl = { mechanism: 'SCRAM-SHA-512', username: user ?? '', password } as const
+  const kafka: ClusterAccess['kafka'] = user === undefined ? {} : { tls: { ca: cluster.ca }, sasl }
+  const brokers = [user === undefined ? cluster.plain : cluster.sasl]
+  const { signal } = new AbortController()
+  const at = { brokers, registry: cluster.registry, access: { kafka, registry: {} } }
+  return withClusterAt(at, plainUse(createLogger('silent'), signal), work, false)
+}
+
+/** What the doctor says of a user's rights. */
+async function rightsFound(user: string): Promise<{ found: NamedFinding[]; notChecked: string[] }> {
+  const facts = await entered(user, (open) => gatherFacts(open, { dataset, topics, modelsTopic }))
+  const { findings, notChecked } = diagnose(facts)
+  const checks = ['rights', 'transactional-id', 'creation']
+  return {
+    found: findings.filter(({ check }) => checks.includes(check)),
+    notChecked: notChecked.map(({ check }) => check).filter((check) => checks.includes(check)),
+  }
+}
+
+suite('vgm doctor on a secured cluster', () => {
+  test('knows the rights of each stage as docs/security.md has them: none too many, and none too few', async () => {
+    await entered(undefined, async ({ admin }) => {
+      for (const topic of Object.values(topics)) await admin.ensureRowTopic({ topic, partitions: 1 })
+      await admin.ensureModelsTopic(modelsTopic)
+    })
+    for (const stage of stages) {
+      // Topics exist: Create is not needed any more.
+      const grants = rightsOf(dataset, modelsTopic).filter(
+        ({ user, operation }) => user === stage && operation !== 'Create',
+      )
+      await cluster.grant(grants)
+      const { found, notChecked } = await rightsFound(stage)
+      deepEqual(
+        found.filter(({ level }) => level !== 'ok'),
+        [],
+        stage,
+      )
+      match(found[0].found, new RegExp(`\\b${stage}\\b.*; not`))
+      const isGroupStage = stage === 'normalize' || stage === 'restore'
+      deepEqual(notChecked, isGroupStage ? [] : ['transactional-id'], stage)
+      for (const grant of grants) await missing(stage, grant, isGroupStage)
+    }
+  })
+})
+
+/** Takes one right away, and looks whether the doctor finds it, and its mend. */
+async function missing(stage: string, grant: Grant, isGroupStage: boolean): Promise<void> {
+  const { resource, operation, name } = grant
+  if (resource === 'transactional id' && !isGroupStage) return
+  await cluster.revoke(grant)
+  const { found } = await rightsFound(stage)
+  const errors = found.filter(({ level }) => level === 'error')
+  const what = `${stage} without ${operation} on ${resource} ${name}: ${JSON.stringify(found)}`
+  equal(errors.length, 1, what)
+  // Who may not write a stage's topic is not meant to run it, and each user here runs one.
+  if (errors[0].found !== 'this user may run no stage') {
+    if (resource !== 'transactional id') match(errors[0].found, new RegExp(`${stage} needs .*${operation}`), what)
+    const flag = resource.replace(' ', '-')
+    match(
+      errors[0].mend ?? '',
+      new RegExp(`--operation ${operation}.* --${flag} ${name.replace(/normalize.*|restore.*/, '')}`),
+    )
+  }
+  await cluster.grant([grant])
+}
