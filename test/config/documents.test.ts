@@ -1,6 +1,7 @@
 import { deepEqual, equal } from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { suite, test } from 'node:test'
+import { isSwitch } from '../../src/config/setting-value.ts'
 import { commandAt, configFile, inForce, leaves } from './test-settings.ts'
 
 const markdown = readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8')
@@ -39,7 +40,8 @@ suite('docs/configuration.md', () => {
     )
     for (const [setting, value, from] of shown) {
       if (setting === 'config') continue
-      const { text = setting === 'json' || setting === 'debug' ? 'false' : '-', source } = settings.get(setting) ?? {}
+      const effective = settings.get(setting)!
+      const { text = isSwitch(effective.setting) ? 'false' : '-', source } = effective
       equal(value, text, setting)
       const isFile = from.startsWith('vgm.yaml')
       equal(source, isFile ? 'file' : from === 'default' ? 'default' : from.startsWith('--') ? 'flag' : 'environment')
