@@ -4,6 +4,7 @@ import { groupName, topicNames } from '../config/names.ts'
 import { createProgress } from '../observe/progress.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
+import type { Delivery } from '../stages/ports.ts'
 import {
   checkDataset,
   type DatasetFlags,
@@ -14,6 +15,7 @@ import {
   printResult,
 } from './command-context.ts'
 import { deadLetterPolicy, maxDeadLettersOption, onInvalidOption } from './dead-letter-policy.ts'
+import { deliveryOption } from './delivery.ts'
 import { compressionOption } from './load.ts'
 import { membersOption, runMembers } from './members.ts'
 import { modeChoice, modeChoiceOption } from './mode-choice.ts'
@@ -34,6 +36,7 @@ interface NormalizeFlags extends DatasetFlags, StageFlags {
   readonly renameVersionField?: string
   readonly renameRecord?: string
   readonly compression: Compression
+  readonly delivery: Delivery
   readonly maxDeadLetters: number
   readonly onInvalid: DeadLetterPolicy['onInvalid']
   readonly rawTopic?: string
@@ -69,6 +72,7 @@ export function normalizeCommand(): Command {
     .option('--seed <n>', 'of modes that are drawn', parseSeed, 0)
     .addOption(maxDeadLettersOption())
     .addOption(onInvalidOption())
+    .addOption(deliveryOption())
     .addOption(compressionOption())
     .action(async (flags: NormalizeFlags) => {
       const dataset = checkDataset(flags.dataset)
