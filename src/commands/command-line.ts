@@ -4,6 +4,7 @@ import { softwareVersion } from '../config/software-version.ts'
 import { type ExitCode, exitCodes, PipelineError, UsageError } from '../errors.ts'
 import { exitOnInterruption } from '../observe/interruption.ts'
 import { printable, printableLine } from '../observe/printable-text.ts'
+import type { PreparePeers } from './bench/peers.ts'
 import { benchCommand } from './bench.ts'
 import { deadLettersCommand } from './dead-letters.ts'
 import { demoCommand } from './demo.ts'
@@ -21,15 +22,19 @@ import { sampleCommand } from './sample.ts'
 import { verifyCommand } from './verify.ts'
 
 /** Commands in the order of the help text, under its headings. */
-const commands: readonly (readonly [heading: string, commands: readonly (() => Command)[]])[] = [
+const commands: readonly (readonly [heading: string, commands: readonly ((peers?: PreparePeers) => Command)[]])[] = [
   ['Start here:', [demoCommand, upCommand, downCommand, statusCommand]],
   ['The flow:', [loadCommand, generateCommand, sampleCommand, fitCommand, normalizeCommand, restoreCommand]],
   ['Its results:', [exportCommand, replayCommand, verifyCommand]],
   ['Looking after it:', [modelCommand, lagCommand, deadLettersCommand, benchCommand]],
 ]
 
-/** Parses, runs, and sets the process's exit code. */
-export async function runCommandLine(argv: readonly string[]): Promise<void> {
+/**
+ * Parses, runs, and sets the process's exit code.
+ *
+ * @param peers what "vgm bench" measures beside ours, where there is a checkout
+ */
+export async function runCommandLine(argv: readonly string[], peers?: PreparePeers): Promise<void> {
   exitOnInterruption()
   const required = new Set<Option>()
   const program = new Command('vgm')
@@ -48,7 +53,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
     })
   for (const [heading, group] of commands) {
     program.commandsGroup(heading)
-    for (const make of group) addCommand(program, make(), required)
+    for (const make of group) addCommand(program, make(peers), required)
   }
   program.commandsGroup('Help:').helpCommand(true)
   try {
