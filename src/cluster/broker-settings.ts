@@ -27,6 +27,8 @@ export const brokerSettings: Readonly<Record<string, string | number | boolean>>
   'log.retention.bytes': -1,
   // A deleted topic's disk space comes back after a second, not a minute.
   'log.segment.delete.delay.ms': 1000,
+  // So does that of rows which were deleted from the front of a log: instead of five minutes.
+  'log.retention.check.interval.ms': 5000,
   'log.cleaner.dedupe.buffer.size': 16 * mebibyte,
   'message.max.bytes': 16 * mebibyte,
   'socket.send.buffer.bytes': 4 * mebibyte,

@@ -5,6 +5,7 @@ import { softwareVersion } from '../config/software-version.ts'
 import { type ExitCode, exitCodes, PipelineError } from '../errors.ts'
 import { exitOnInterruption } from '../observe/interruption.ts'
 import { printable, printableLine } from '../observe/printable-text.ts'
+import type { PreparePeers } from './bench/peers.ts'
 import { benchCommand } from './bench.ts'
 import { configCommand } from './config.ts'
 import { deadLettersCommand } from './dead-letters.ts'
@@ -24,18 +25,22 @@ import { sampleCommand } from './sample.ts'
 import { verifyCommand } from './verify.ts'
 
 /** Commands in the order of the help text, under its headings. */
-const commands: readonly (readonly [heading: string, commands: readonly (() => Command)[]])[] = [
+const commands: readonly (readonly [heading: string, commands: readonly ((peers?: PreparePeers) => Command)[]])[] = [
   ['Start here:', [demoCommand, upCommand, downCommand, statusCommand]],
   ['The flow:', [loadCommand, generateCommand, sampleCommand, fitCommand, normalizeCommand, restoreCommand]],
   ['Its results:', [exportCommand, replayCommand, verifyCommand]],
   ['Looking after it:', [doctorCommand, modelCommand, lagCommand, deadLettersCommand, configCommand, benchCommand]],
 ]
 
-/** Parses, runs, and sets the process's exit code. */
-export async function runCommandLine(argv: readonly string[]): Promise<void> {
+/**
+ * Parses, runs, and sets the process's exit code.
+ *
+ * @param peers what "vgm bench" measures beside ours, where there is a checkout
+ */
+export async function runCommandLine(argv: readonly string[], peers?: PreparePeers): Promise<void> {
   exitOnInterruption()
   let isDebugging = argv.includes('--debug')
-  const program = createProgram()
+  const program = createProgram(peers)
     .version(softwareVersion)
     .hook('preAction', (_, action) => {
       applySettings(action, process.env)
@@ -50,7 +55,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
 }
 
 /** All commands, with the settings of each. */
-export function createProgram(): Command {
+export function createProgram(peers?: PreparePeers): Command {
   const program = new Command('vgm')
     .description('Mode-specific normalization of numeric columns at Kafka scale, exactly once')
     .exitOverride()
@@ -62,7 +67,7 @@ export function createProgram(): Command {
     )
   for (const [heading, group] of commands) {
     program.commandsGroup(heading)
-    for (const make of group) addCommand(program, make())
+    for (const make of group) addCommand(program, make(peers))
   }
   program.commandsGroup('Help:').helpCommand(true)
   return program

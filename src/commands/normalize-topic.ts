@@ -7,7 +7,7 @@ import { compileRowPlan } from '../rows/row-plan.ts'
 import { MalformedSchemaError } from '../rows/schema-error.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import { type ModeChoice, NormalizeTransform } from '../stages/normalize.ts'
-import type { PartitionOffset, TopicPartition } from '../stages/ports.ts'
+import type { Delivery, PartitionOffset, TopicPartition } from '../stages/ports.ts'
 import type { StageReport } from '../stages/stage-report.ts'
 import type { OpenCluster } from './command-context.ts'
 import { followModels } from './models.ts'
@@ -29,6 +29,7 @@ export interface NormalizeTopicOptions {
   readonly renameVersionField?: string | undefined
   readonly renameRecord?: string | undefined
   readonly compression: Compression
+  readonly delivery?: Delivery | undefined
   readonly deadLetters?: DeadLetterPolicy | undefined
   readonly startOffsets?: (partitions: readonly TopicPartition[]) => Promise<PartitionOffset[]>
   /** where to stop; undefined runs until interrupted */

@@ -5,9 +5,11 @@ import { parseCount, parseSeed } from '../config/value-parsers.ts'
 import { createProgress } from '../observe/progress.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
+import type { Delivery } from '../stages/ports.ts'
 import { clipOption } from './clip-option.ts'
 import { checkDataset, type DatasetFlags, datasetCommand, printResult } from './command-context.ts'
 import { deadLetterPolicy, maxDeadLettersOption, onInvalidOption } from './dead-letter-policy.ts'
+import { deliveryOption } from './delivery.ts'
 import { compressionOption } from './load.ts'
 import { membersOption, runMembers } from './members.ts'
 import { modeChoice, modeChoiceOption } from './mode-choice.ts'
@@ -29,6 +31,7 @@ interface NormalizeFlags extends DatasetFlags, StageFlags {
   readonly renameVersionField?: string
   readonly renameRecord?: string
   readonly compression: Compression
+  readonly delivery: Delivery
   readonly maxDeadLetters: number
   readonly onInvalid: DeadLetterPolicy['onInvalid']
   readonly rawTopic?: string
@@ -59,6 +62,7 @@ export function normalizeCommand(): Command {
     .option('--seed <n>', 'of modes that are drawn', parseSeed, 0)
     .addOption(maxDeadLettersOption())
     .addOption(onInvalidOption())
+    .addOption(deliveryOption())
     .addOption(compressionOption())
     .action(async (flags: NormalizeFlags) => {
       const dataset = checkDataset(flags.dataset)

@@ -1,7 +1,7 @@
 import type { Compression } from '../batch/batch-header.ts'
 import { type TopicNames, valueSubject } from '../config/names.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
-import type { PartitionOffset } from '../stages/ports.ts'
+import type { Delivery, PartitionOffset } from '../stages/ports.ts'
 import { RestoreTransform } from '../stages/restore.ts'
 import type { StageReport } from '../stages/stage-report.ts'
 import type { OpenCluster } from './command-context.ts'
@@ -18,6 +18,7 @@ export interface RestoreTopicOptions {
   /** number of this member among those of its process */
   readonly slot?: number
   readonly compression: Compression
+  readonly delivery?: Delivery | undefined
   readonly deadLetters?: DeadLetterPolicy | undefined
   readonly ends?: readonly PartitionOffset[] | undefined
 }

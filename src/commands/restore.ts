@@ -3,8 +3,10 @@ import type { Compression } from '../batch/batch-header.ts'
 import { groupName, topicNames } from '../config/names.ts'
 import { createProgress } from '../observe/progress.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
+import type { Delivery } from '../stages/ports.ts'
 import { checkDataset, type DatasetFlags, datasetCommand, printResult } from './command-context.ts'
 import { deadLetterPolicy, maxDeadLettersOption, onInvalidOption } from './dead-letter-policy.ts'
+import { deliveryOption } from './delivery.ts'
 import { compressionOption } from './load.ts'
 import { membersOption, runMembers } from './members.ts'
 import { withObservedStage } from './observed-stage.ts'
@@ -19,6 +21,7 @@ interface RestoreFlags extends DatasetFlags, StageFlags {
   readonly members: number
   readonly untilEnd?: boolean
   readonly compression: Compression
+  readonly delivery: Delivery
   readonly maxDeadLetters: number
   readonly onInvalid: DeadLetterPolicy['onInvalid']
   readonly normalizedTopic?: string
@@ -43,6 +46,7 @@ export function restoreCommand(): Command {
     .addOption(membersOption())
     .addOption(maxDeadLettersOption())
     .addOption(onInvalidOption())
+    .addOption(deliveryOption())
     .addOption(compressionOption())
     .action(async (flags: RestoreFlags) => {
       const dataset = checkDataset(flags.dataset)

@@ -4,7 +4,7 @@ import { transactionalId } from '../config/names.ts'
 import type { PipelineError } from '../errors.ts'
 import { TopicMissingError } from '../kafka/admin.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
-import type { PartitionOffset, SchemaStore, TopicPartition } from '../stages/ports.ts'
+import type { Delivery, PartitionOffset, SchemaStore, TopicPartition } from '../stages/ports.ts'
 import type { StageReport } from '../stages/stage-report.ts'
 import { type RowTransform, transformTopic } from '../stages/transform-topic.ts'
 import { abortedBy } from './abort-reason.ts'
@@ -30,6 +30,7 @@ export interface TransformStageOptions {
   readonly deadLetterTopic: string
   readonly deadLetters?: DeadLetterPolicy | undefined
   readonly compression: Compression
+  readonly delivery?: Delivery | undefined
   readonly transform: RowTransform
   /** where to begin if the group has no position yet; its first row unless given */
   readonly startOffsets?: (partitions: readonly TopicPartition[]) => Promise<PartitionOffset[]>
@@ -49,6 +50,7 @@ export async function runTransformStage(cluster: OpenCluster, options: Transform
     deadLetterTopic,
     ends,
     compression,
+    delivery,
     startOffsets,
   } = options
   const { admin, rows, signal, waits } = cluster
@@ -72,6 +74,7 @@ export async function runTransformStage(cluster: OpenCluster, options: Transform
       transactionalId: id,
       groupInstanceId: instance === undefined ? null : `${instance}.${slot}`,
       compression,
+      delivery,
       startOffsets: async (fresh) => {
         // Partitions may be added while the stage runs: a row keeps its partition, so the outputs must have it too.
         if (fresh.some(({ partition }) => partition >= partitions))

@@ -342,6 +342,19 @@ export class ClusterAdmin {
     if (groups.length > 0) await this.#ask('Deleting groups', (admin) => admin.deleteGroups([...groups]))
   }
 
+  /** Deletes the rows before an offset of each partition; the disk's space comes back when the broker next looks for it. */
+  async deleteRecords(offsets: readonly PartitionOffset[]): Promise<void> {
+    for (const [topic, partitions] of Map.groupBy(offsets, (offset) => offset.topic))
+      await this.#ask(`Deleting rows of ${topic}`, async (admin) => {
+        // kafkajs looks the leaders up in what it knows already.
+        await admin.fetchTopicOffsets(topic)
+        await admin.deleteTopicRecords({
+          topic,
+          partitions: partitions.map(({ partition, offset }) => ({ partition, offset: String(offset) })),
+        })
+      })
+  }
+
   /** Topics that do not exist are left out. */
   async deleteTopics(names: readonly string[]): Promise<void> {
     const known = await this.topics()

@@ -14,8 +14,9 @@ import { BrokerError, FencedError, isRepeatable, isTopicUnknown, kindOf } from '
 import { type Fetcher, PositionLostError } from './fetcher.ts'
 import type { GroupMembership } from './group-membership.ts'
 import { TopicGoneError } from './partition-watch.ts'
+import type { SliceProducer } from './plain-producer.ts'
 import { within } from './time-limit.ts'
-import type { CommittingMember, TransactionalProducer } from './transactional-producer.ts'
+import type { CommittingMember } from './transactional-producer.ts'
 
 /** Offset of a partition whose group has committed nothing: its first row, or one that a replay names. */
 export type StartOffsets = (partitions: readonly TopicPartition[]) => Promise<PartitionOffset[]>
@@ -23,7 +24,8 @@ export type StartOffsets = (partitions: readonly TopicPartition[]) => Promise<Pa
 export interface GroupSessionParts {
   readonly connections: BrokerConnections
   readonly membership: GroupMembership
-  readonly producer: TransactionalProducer
+  /** a transactional one makes output and positions visible together; after a plain one rows may come twice */
+  readonly producer: SliceProducer
   readonly fetcher: Fetcher
   readonly group: string
   readonly startOffsets: StartOffsets

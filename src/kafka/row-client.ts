@@ -1,11 +1,19 @@
 import type { Compression } from '../batch/batch-header.ts'
-import type { GroupSession, LogReader, PartitionOffset, TopicPartition, TransactionalWriter } from '../stages/ports.ts'
+import type {
+  Delivery,
+  GroupSession,
+  LogReader,
+  PartitionOffset,
+  TopicPartition,
+  TransactionalWriter,
+} from '../stages/ports.ts'
 import { BrokerConnections, earliest } from './broker-connections.ts'
 import type { ConnectionSettings } from './connection-settings.ts'
 import { Fetcher, type FetcherOptions, fetcherDefaults } from './fetcher.ts'
 import { GroupMembership, membershipDefaults } from './group-membership.ts'
 import { type JoinListener, type StartOffsets, TransactionalGroupSession } from './group-session.ts'
 import type { Stall } from './partition-watch.ts'
+import { PlainProducer } from './plain-producer.ts'
 import { TransactionalProducer } from './transactional-producer.ts'
 
 /** KIP-447 makes a killed member's offsets unstable for no longer than this. */
@@ -14,6 +22,7 @@ export const transactionTimeoutMs = 10_000
 export interface GroupSessionOptions {
   readonly group: string
   readonly topic: string
+  readonly delivery?: Delivery | undefined
   /** drawn for this session alone if the membership is not static */
   readonly transactionalId: string
   /** makes the membership static */
@@ -33,10 +42,17 @@ export class RowClient {
   readonly #settings: ConnectionSettings
   readonly #fetching: FetcherOptions
 
-  /** @param onStall told of partitions that give nothing although there is more to read, every now and then */
-  constructor(settings: ConnectionSettings, onStall: (stalls: readonly Stall[]) => void = () => undefined) {
+  /**
+   * @param onStall told of partitions that give nothing although there is more to read, every now and then
+   * @param fetching what to fetch otherwise than stages do
+   */
+  constructor(
+    settings: ConnectionSettings,
+    onStall: (stalls: readonly Stall[]) => void = () => undefined,
+    fetching: Partial<FetcherOptions> = {},
+  ) {
     this.#settings = settings
-    this.#fetching = { ...fetcherDefaults, onStall }
+    this.#fetching = { ...fetcherDefaults, onStall, ...fetching }
   }
 
   /** Reads nothing before it is told what. */
@@ -72,7 +88,10 @@ export class RowClient {
   async openSession(options: GroupSessionOptions): Promise<GroupSession> {
     const { group, topic, groupInstanceId, transactionalId, compression } = options
     const connections = new BrokerConnections(this.#settings)
-    const producer = await this.#producer(connections, transactionalId, compression, groupInstanceId === null)
+    const producer =
+      options.delivery === 'at-least-once'
+        ? new PlainProducer(connections, { compression, patienceMs: transactionTimeoutMs })
+        : await this.#producer(connections, transactionalId, compression, groupInstanceId === null)
     return new TransactionalGroupSession({
       connections,
       producer,

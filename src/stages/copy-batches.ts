@@ -1,20 +1,30 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { RecordBatchWriter } from '../batch/record-batch-writer.ts'
-import type { GroupSession, PartitionOffset } from './ports.ts'
+import { createRecords } from '../batch/records.ts'
+import { CopiedValues } from './copied-values.ts'
+import { PartitionOutput } from './partition-output.ts'
+import type { FetchedPartition, GroupSession, PartitionOffset } from './ports.ts'
+import { readFetched } from './read-fetched.ts'
 import { type StageReport, stageReport } from './stage-report.ts'
 import { isDone } from './transform-topic.ts'
 
+export interface CopyOptions {
+  readonly session: GroupSession
+  readonly outputTopic: string
+  /** of the input's partitions: where to stop */
+  readonly ends: readonly PartitionOffset[]
+  readonly sliceMs: number
+  /** bytes of batches into which rows are joined; undefined leaves batches as they came */
+  readonly joinBytes?: number | undefined
+}
+
 /**
- * Copies a topic's batches unchanged, in the same transactions as every stage: fetched, their checksum checked, stamped with the
+ * Copies a topic's rows unchanged, in the same transactions as every stage: fetched, their checksum checked, stamped with the
  * producer's identity, and sent. No stage can be faster; benchmarks show it beside them.
  */
-export async function copyBatches(
-  session: GroupSession,
-  outputTopic: string,
-  ends: readonly PartitionOffset[],
-  sliceMs: number,
-): Promise<StageReport> {
-  const batch = new RecordBatchWriter()
+export async function copyBatches(options: CopyOptions): Promise<StageReport> {
+  const { session, ends, sliceMs, joinBytes } = options
+  const copier = joinBytes === undefined ? asTheyCame(options) : joinedTo(joinBytes, options)
   let startedMs: number | undefined
   let rows = 0
   const isAtEnd = () => isDone(session.positions(), ends)
@@ -24,16 +34,66 @@ export async function copyBatches(
     do {
       const fetched = await session.poll(100)
       startedMs ??= performance.now()
-      for (const { partition, bytes, batches } of fetched) {
-        for (const header of batches) {
-          batch.adopt(bytes, header)
-          await session.produce(outputTopic, partition, batch)
-          sliceRows += header.recordCount
-        }
+      for (const partition of fetched) {
+        sliceRows += await copier.copy(partition)
         await nextTurn()
       }
     } while (performance.now() < sliceEndMs && !session.mustCommit && !isAtEnd())
+    await copier.flush()
     if (await session.commit()) rows += sliceRows
+    else copier.clear()
   } while (!isAtEnd() || session.mustCommit)
   return stageReport(rows, rows, 0, (performance.now() - startedMs) / 1_000)
+}
+
+interface Copier {
+  /** Sends what was fetched on; its rows. */
+  copy(fetched: FetchedPartition): Promise<number>
+  flush(): Promise<void>
+  clear(): void
+}
+
+function asTheyCame({ session, outputTopic }: CopyOptions): Copier {
+  const batch = new RecordBatchWriter()
+  return {
+    async copy({ partition, bytes, batches }) {
+      let rows = 0
+      for (const header of batches) {
+        batch.adopt(bytes, header)
+        await session.produce(outputTopic, partition, batch)
+        rows += header.recordCount
+      }
+      return rows
+    },
+    flush: async () => undefined,
+    clear: () => batch.clear(),
+  }
+}
+
+function joinedTo(batchBytes: number, { session, outputTopic }: CopyOptions): Copier {
+  const records = createRecords()
+  const values = new CopiedValues(records)
+  const outputs = new Map<number, PartitionOutput>()
+  return {
+    async copy(fetched) {
+      const { partition, batches } = fetched
+      const output =
+        outputs.get(partition) ??
+        new PartitionOutput(outputTopic, partition, batchBytes, (...batch) => session.produce(...batch))
+      outputs.set(partition, output)
+      let rows = 0
+      for (const header of batches) {
+        const { from, to } = readFetched(fetched, header, records)
+        await output.copyRows(records, from, to, values)
+        rows += to - from
+      }
+      return rows
+    },
+    async flush() {
+      for (const output of outputs.values()) await output.flush()
+    },
+    clear() {
+      for (const output of outputs.values()) output.clear()
+    },
+  }
 }

@@ -115,6 +115,10 @@ export interface GroupSession {
   close(): Promise<void>
 }
 
+/** Whether a failure may double rows: without transactions, what a slice had written before it failed is written again. */
+export const deliveries = ['exactly-once', 'at-least-once'] as const
+export type Delivery = (typeof deliveries)[number]
+
 /** How outgoing batches are cut and encoded. */
 export interface BatchLimits {
   /** bytes at which a batch is sent; below the topic's max.message.bytes */

@@ -73,6 +73,15 @@ suite('the command line, as a user has it', () => {
     const other = ['--output', `${dataset}.other`]
     deepEqual(await stage('replay', '--model', '1', ...other), all, 'another output is another replay')
 
+    const plain = ['--delivery', 'at-least-once', '--until-end', '--group']
+    const twin = ['--normalized-topic', `${dataset}.plain`]
+    deepEqual(await stage('normalize', ...plain, `${dataset}.plain`, ...twin), all)
+    deepEqual(
+      await bodies(`${dataset}.plain`),
+      await bodies(`${dataset}.normalized`),
+      'the same rows, with no transaction',
+    )
+
     const lag = (await json('lag', ...of)) as { groups: { total: number }[] }
     equal(lag.groups.length, 2)
     equal((await json('dead-letters', 'ls', ...of)).rows, 0)

@@ -1,54 +1,30 @@
 import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
-import type { ClusterAddress } from '../config/cluster-address.ts'
-import { tableFormatOf } from '../files/file-format.ts'
-import { createLogger } from '../observe/logger.ts'
-import { silenceKafkajsWarning } from '../observe/node-warnings.ts'
-import { pilotColumns } from '../stages/column-pilot.ts'
-import { copyBatches } from '../stages/copy-batches.ts'
-import { fetchBatches } from '../stages/fetch-batches.ts'
-import { generateFile } from '../stages/generate-file.ts'
-import type { LogReader } from '../stages/ports.ts'
-import type { BoundedRange } from '../stages/read-partition.ts'
-import { scanColumns } from '../stages/scan-columns.ts'
-import { type StageReport, stageReport } from '../stages/stage-report.ts'
-import { parseRowSpec } from '../stages/synthetic/row-spec.ts'
-import { abortedBy } from './abort-reason.ts'
-import { type OpenCluster, plainUse, withClusterAt } from './command-context.ts'
-import { generateRows } from './generate.ts'
-import { loadFile } from './load.ts'
-import { normalizeTopic } from './normalize-topic.ts'
-import { restoreTopic } from './restore-topic.ts'
-import { topicEnds, topicRanges } from './row-topics.ts'
-import { defaultSliceMs } from './transform-stage.ts'
-
-/** One thing to measure, in a process of its own so that memory and compiled code are its own. */
-export type Measurement =
-  | {
-      readonly kind: 'generate'
-      readonly topic: string
-      readonly spec: string
-      readonly rows: number
-      readonly batchRows: number
-      readonly partitions: number
-    }
-  | { readonly kind: 'generateFile'; readonly file: string; readonly spec: string; readonly rows: number }
-  | { readonly kind: 'load'; readonly topic: string; readonly file: string; readonly partitions: number }
-  | { readonly kind: 'wireCopy' | 'normalize' | 'restore'; readonly topic: string; readonly output: string }
-  | { readonly kind: 'fetch' | 'fitRaw'; readonly topic: string }
-
-export interface MeasurementRequest extends ClusterAddress {
-  readonly dataset: string
-  readonly modelsTopic: string
-  readonly measurement: Measurement
-}
-
-export interface MeasurementResult {
-  readonly rows: number
-  readonly rowsPerSecond: number
-  /** resident memory: after the first tenth of the slices, at the end, and the most there was */
-  readonly rssBytes: { readonly early: number; readonly late: number; readonly most: number }
-}
+import { tableFormatOf } from '../../files/file-format.ts'
+import { RowClient } from '../../kafka/row-client.ts'
+import { createLogger } from '../../observe/logger.ts'
+import { silenceKafkajsWarning } from '../../observe/node-warnings.ts'
+import { pilotColumns } from '../../stages/column-pilot.ts'
+import { copyBatches } from '../../stages/copy-batches.ts'
+import { fetchBatches } from '../../stages/fetch-batches.ts'
+import { defaultBatchRows } from '../../stages/generate.ts'
+import { generateFile } from '../../stages/generate-file.ts'
+import type { LogReader } from '../../stages/ports.ts'
+import type { BoundedRange } from '../../stages/read-partition.ts'
+import { scanColumns } from '../../stages/scan-columns.ts'
+import { type StageReport, stageReport } from '../../stages/stage-report.ts'
+import { parseRowSpec } from '../../stages/synthetic/row-spec.ts'
+import { abortedBy } from '../abort-reason.ts'
+import { type OpenCluster, plainUse, withClusterAt } from '../command-context.ts'
+import { exportTopic } from '../export.ts'
+import { generateRows } from '../generate.ts'
+import { loadFile } from '../load.ts'
+import { normalizeTopic } from '../normalize-topic.ts'
+import { restoreTopic } from '../restore-topic.ts'
+import { batchBytesFor, topicEnds, topicRanges } from '../row-topics.ts'
+import { sampleTopic } from '../sample.ts'
+import type { Measurement, MeasurementRequest, MeasurementResult, ResidentMemory } from './measurement.ts'
+import type { WireCopySettings } from './wire-copy-grid.ts'
 
 /** Samples resident memory while something is measured. */
 class MemorySamples {
@@ -58,7 +34,7 @@ class MemorySamples {
     this.#samples.push(process.memoryUsage.rss())
   }
 
-  summary(): MeasurementResult['rssBytes'] {
+  summary(): ResidentMemory {
     this.take()
     return {
       early: this.#samples[Math.floor(this.#samples.length / 10)],
@@ -86,26 +62,33 @@ async function run(
   const { dataset, modelsTopic } = request
   const takeMemory = () => memory.take()
   if (measurement.kind === 'generateFile') return writeFile(cluster, measurement, takeMemory)
-  const { kind, topic } = measurement
+  const { topic } = measurement
   const common = {
     dataset,
     modelsTopic,
     compression: 'none',
     group: `bench.${randomBytes(6).toString('hex')}`,
   } as const
-  switch (kind) {
+  switch (measurement.kind) {
     case 'generate': {
       const spec = parseRowSpec(measurement.spec)
-      return generateRows(cluster, { ...common, ...measurement, spec, seed: 1 }, takeMemory)
+      const options = { ...common, ...measurement, spec, seed: 1, batchRows: defaultBatchRows }
+      return generateRows(cluster, options, takeMemory)
     }
     case 'load':
       return loadFile(cluster, { ...common, ...measurement }, takeMemory)
+    case 'sample': {
+      const size = { rows: measurement.rows }
+      const topics = { rawTopic: topic, sampleTopic: measurement.output }
+      return sampleTopic(cluster, { dataset, ...topics, size, seed: 0, partitions: 1, append: false }, takeMemory)
+    }
     case 'normalize': {
-      const topics = { raw: topic, normalized: measurement.output, deadLetters: `${measurement.output}.dead` }
+      const { output, compression, delivery } = measurement
+      const topics = { raw: topic, normalized: output, deadLetters: `${output}.dead` }
       const ends = await topicEnds(cluster, topic)
       return normalizeTopic(
         cluster,
-        { ...common, topics, clip: Infinity, modeChoice: { kind: 'likely' }, ends },
+        { ...common, topics, compression, delivery, clip: Infinity, modeChoice: { kind: 'likely' }, ends },
         takeMemory,
       )
     }
@@ -113,8 +96,13 @@ async function run(
       const topics = { normalized: topic, restored: measurement.output, deadLetters: `${measurement.output}.dead` }
       return restoreTopic(cluster, { ...common, topics, ends: await topicEnds(cluster, topic) }, takeMemory)
     }
+    case 'export': {
+      const { file } = measurement
+      const options = { topic, file, format: tableFormatOf(file), withKey: false, withPosition: false }
+      return exportTopic(cluster, options, takeMemory)
+    }
     case 'wireCopy':
-      return copyTopic(cluster, common.group, topic, measurement.output)
+      return copyTopic(cluster, common.group, topic, measurement.output, measurement.settings)
     case 'fetch':
       return readTopic(cluster, topic, fetchBatches)
     case 'fitRaw':
@@ -160,21 +148,29 @@ async function scanTopic(
   return stageReport(rows, 0, 0, (performance.now() - startedMs) / 1_000)
 }
 
-async function copyTopic(cluster: OpenCluster, group: string, topic: string, output: string) {
+async function copyTopic(
+  cluster: OpenCluster,
+  group: string,
+  topic: string,
+  outputTopic: string,
+  { partitionMaxBytes, sliceMs, joined = false }: WireCopySettings,
+): Promise<StageReport> {
   const ends = await topicEnds(cluster, topic)
-  await cluster.admin.ensureRowTopic({ topic: output, partitions: ends.length, like: topic })
-  const session = await cluster.rows.openSession({
+  await cluster.admin.ensureRowTopic({ topic: outputTopic, partitions: ends.length, like: topic })
+  const rows = new RowClient(cluster.settings, undefined, { partitionMaxBytes })
+  const session = await rows.openSession({
     group,
     topic,
     transactionalId: group,
     groupInstanceId: null,
     compression: 'none',
     ends,
-    outputsOf: ({ partition }) => [{ topic: output, partition }],
+    outputsOf: ({ partition }) => [{ topic: outputTopic, partition }],
     onAbort: (cause) => cluster.report(abortedBy(cause)),
   })
   try {
-    return await copyBatches(session, output, ends, defaultSliceMs)
+    const joinBytes = joined ? await batchBytesFor(cluster, outputTopic) : undefined
+    return await copyBatches({ session, outputTopic, ends, sliceMs, joinBytes })
   } finally {
     await session.close()
   }

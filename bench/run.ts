@@ -1,0 +1,13 @@
+/**
+ * "vgm bench" with the peers of bench/peers.
+ *
+ *     npm run bench                                            # 10 to 15 minutes
+ *     npm run bench -- --rows 1e6 --rounds 1 --without peers   # two minutes
+ */
+import { runCommandLine } from '../src/commands/command-line.ts'
+import { silenceKafkajsWarning } from '../src/observe/node-warnings.ts'
+import { preparePeers } from './peers/peers.ts'
+
+silenceKafkajsWarning()
+const [node, file, ...flags] = process.argv
+await runCommandLine([node, file, 'bench', ...flags], preparePeers)

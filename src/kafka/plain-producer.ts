@@ -1,0 +1,189 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { offsetCommitV8 } from '@platformatic/kafka'
+import type { Compression } from '../batch/batch-header.ts'
+import type { RecordBatchWriter } from '../batch/record-batch-writer.ts'
+import type { OffsetCommit, TopicPartition } from '../stages/ports.ts'
+import type { BrokerConnection } from './broker-connection.ts'
+import type { BrokerConnections } from './broker-connections.ts'
+import { type Asked, BrokerError } from './broker-errors.ts'
+import { onGroup, onTopic } from './needed-rights.ts'
+import { produce } from './produce-request.ts'
+import type { CommittingMember } from './transactional-producer.ts'
+
+/** What a group session writes a slice with. */
+export interface SliceProducer {
+  begin(expected: readonly TopicPartition[]): Promise<void>
+  produce(topic: string, partition: number, batch: RecordBatchWriter): Promise<void>
+  commit(offsets: OffsetCommit, member: CommittingMember): Promise<void>
+  abort(): Promise<void>
+  close(): Promise<void>
+}
+
+export interface PlainProducerOptions {
+  readonly compression: Compression
+  /** how long a batch or a commit may be asked for again */
+  readonly patienceMs: number
+}
+
+/** As many as an idempotent producer may have, and what stays in order on one connection. */
+const maxInFlightPerPartition = 5
+const maxInFlightBytes = 48 * 1024 * 1024
+const abortWaitMs = 2_000
+
+/** A batch of no producer that the broker would know again. */
+const nobody = { isTransactional: false, producerId: -1n, producerEpoch: -1, baseSequence: -1 } as const
+
+interface PartitionProgress {
+  /** settles when the first batch of this slice is in the log */
+  readonly opened: Promise<void>
+  /** of the first batch: the others follow on the same one, in order */
+  connection: BrokerConnection | undefined
+  inFlight: number
+}
+
+/** What belongs to one slice: answers that come after it was given up concern it, and no later one. */
+class Slice {
+  readonly partitions = new Map<string, PartitionProgress>()
+  readonly inFlight = new Set<Promise<void>>()
+  inFlightBytes = 0
+  failure: unknown
+}
+
+/**
+ * Writes at least once: rows are visible as soon as they are written, offsets are committed when all rows of their slice have been
+ * acknowledged. A slice that fails in its middle is repeated, and what it has written stands twice.
+ */
+export class PlainProducer implements SliceProducer {
+  readonly #connections: BrokerConnections
+  readonly #options: PlainProducerOptions
+  #slice = new Slice()
+
+  constructor(connections: BrokerConnections, options: PlainProducerOptions) {
+    this.#connections = connections
+    this.#options = options
+  }
+
+  async begin(): Promise<void> {
+    this.#slice = new Slice()
+  }
+
+  async produce(topic: string, partition: number, batch: RecordBatchWriter): Promise<void> {
+    const slice = this.#slice
+    throwFailure(slice)
+    const bytes = batch.finish({ compression: this.#options.compression, ...nobody })
+    const key = `${topic}/${partition}`
+    const known = slice.partitions.get(key)
+    const sent =
+      known === undefined
+        ? this.#sendFirst(slice, topic, partition, bytes)
+        : this.#sendNext(slice, known, topic, partition, bytes)
+    const settled = sent
+      .then(() => batch.recycle(bytes))
+      .catch((error: unknown) => {
+        slice.failure ??= error
+      })
+    const progress = known ?? { opened: settled, connection: undefined, inFlight: 0 }
+    slice.partitions.set(key, progress)
+    track(slice, progress, settled, bytes.length)
+    while (progress.inFlight >= maxInFlightPerPartition || slice.inFlightBytes > maxInFlightBytes)
+      await Promise.race(slice.inFlight)
+  }
+
+  async commit({ group, offsets }: OffsetCommit, member: CommittingMember): Promise<void> {
+    const slice = this.#slice
+    await Promise.all(slice.inFlight)
+    throwFailure(slice)
+    const topics = [...Map.groupBy(offsets, ({ topic }) => topic)].map(([name, members]) => ({
+      name,
+      partitions: members.map(({ partition, offset, metadata }) => ({
+        partitionIndex: partition,
+        committedOffset: BigInt(offset),
+        committedLeaderEpoch: -1,
+        committedMetadata: metadata ?? '',
+      })),
+    }))
+    await this.#connections.retrying(
+      `Committing offsets to group ${group}`,
+      async (what) => {
+        const connection = await this.#connections.coordinatorConnection('group', group)
+        const { generationId, memberId, groupInstanceId } = member
+        const rights = [onGroup('Read', group), ...topics.map(({ name }) => onTopic('Read', name))]
+        const commit = () =>
+          offsetCommitV8.api.async(connection, group, generationId, memberId, groupInstanceId, topics)
+        await this.#connections.request(connection, what, commit, { rights })
+      },
+      this.#options.patienceMs,
+    )
+  }
+
+  /** Lets go of a slice: nothing of it is committed, and what has been written of it stays. */
+  async abort(): Promise<void> {
+    const slice = this.#slice
+    // Batches that wait for the first one are not to be sent any more.
+    slice.failure ??= new Error('The slice was given up')
+    await Promise.race([Promise.all(slice.inFlight), sleep(abortWaitMs, undefined, { ref: false })])
+  }
+
+  close(): Promise<void> {
+    return this.abort()
+  }
+
+  /** Nothing is in flight behind a first batch, so it may be sent again in order. */
+  async #sendFirst(slice: Slice, topic: string, partition: number, bytes: Uint8Array): Promise<void> {
+    await this.#connections.retrying(
+      `Writing to ${topic}/${partition}`,
+      async () => {
+        const connection = await this.#connections.leaderConnection({ topic, partition }, 'produce')
+        const progress = slice.partitions.get(`${topic}/${partition}`)
+        if (progress !== undefined) progress.connection = connection
+        await this.#send(slice, connection, topic, partition, bytes)
+      },
+      this.#options.patienceMs,
+    )
+  }
+
+  async #sendNext(
+    slice: Slice,
+    progress: PartitionProgress,
+    topic: string,
+    partition: number,
+    bytes: Uint8Array,
+  ): Promise<void> {
+    await progress.opened
+    await this.#send(slice, progress.connection as BrokerConnection, topic, partition, bytes)
+  }
+
+  async #send(
+    slice: Slice,
+    connection: BrokerConnection,
+    topic: string,
+    partition: number,
+    bytes: Uint8Array,
+  ): Promise<void> {
+    throwFailure(slice)
+    const what = `Writing to ${topic}/${partition}`
+    const asked: Asked = { request: 'Produce', rights: [onTopic('Write', topic)] }
+    const errorCode = await this.#connections.request(
+      connection,
+      what,
+      () => produce.async(connection, null, this.#options.patienceMs, topic, partition, bytes),
+      asked,
+    )
+    if (errorCode !== 0) throw new BrokerError(errorCode, what, asked)
+  }
+}
+
+function throwFailure({ failure }: Slice): void {
+  if (failure !== undefined) throw failure
+}
+
+function track(slice: Slice, progress: PartitionProgress, settled: Promise<void>, bytes: number): void {
+  progress.inFlight++
+  slice.inFlightBytes += bytes
+  slice.inFlight.add(settled)
+  void settled.finally(() => {
+    progress.inFlight--
+    slice.inFlightBytes -= bytes
+    slice.inFlight.delete(settled)
+  })
+}

@@ -1,0 +1,84 @@
+import { deepEqual, equal } from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import { benchResult, benchText } from '../../../src/commands/bench/bench-report.ts'
+import { Figures } from '../../../src/commands/bench/figures.ts'
+import { chosenParts, parseParts } from '../../../src/commands/bench/parts.ts'
+
+const rssBytes = { early: 1, late: 2, most: 3 }
+const measured = (rowsPerSecond: number) => ({ rows: 1, rowsPerSecond, rssBytes })
+
+suite('the figures of a bench', () => {
+  test('are medians over the rounds, null where nothing was measured', () => {
+    const figures = new Figures()
+    for (const [round, speed] of [30, 10, 20].entries()) figures.add(round, 'restore', speed)
+    equal(figures.speed('restore'), 20)
+    equal(figures.speed('export'), null)
+  })
+
+  test('a ratio is the median of the ratios of each round, not that of the medians', () => {
+    const figures = new Figures()
+    // A round on a busy machine slows both down.
+    for (const [round, [over, under]] of [
+      [80, 100],
+      [8, 10],
+      [40, 50],
+    ].entries()) {
+      figures.add(round, 'normalize.exactlyOnce', over)
+      figures.add(round, 'wireCopy.oneDouble', under)
+    }
+    figures.add(3, 'normalize.exactlyOnce', 1)
+    equal(figures.ratio('normalize.exactlyOnce', 'wireCopy.oneDouble'), 0.8)
+    equal(figures.ratio('normalize.exactlyOnce', 'fetch'), null)
+  })
+
+  test('a wire copy is the fastest of its settings in each round', () => {
+    const figures = new Figures()
+    const [small, large] = [512, 1024].map((partitionMaxBytes) => ({ partitionMaxBytes, sliceMs: 500 }))
+    figures.addCopy(1, 'flights', small, measured(10))
+    figures.addCopy(1, 'flights', large, measured(30))
+    figures.addCopy(2, 'flights', large, measured(20))
+    figures.addCopy(2, 'flights', small, measured(40))
+    figures.addCopy(3, 'flights', small, measured(5))
+    equal(figures.speed('wireCopy.flights'), 30)
+    deepEqual(figures.copySettings('flights'), small)
+  })
+
+  test('the result has a place for every figure', () => {
+    const result = benchResult(7, new Figures())
+    const { wireCopy, load, generate, normalize, peers } = result
+    deepEqual(Object.keys(wireCopy), ['oneDouble', 'tenColumns', 'flights', 'stockProducer'])
+    deepEqual(load, { csv: null, parquet: null })
+    deepEqual(generate, { topic: null, csv: null, parquet: null })
+    deepEqual(Object.keys(normalize).sort(), [
+      'atLeastOnce',
+      'exactlyOnce',
+      'flights',
+      'lz4',
+      'stockProducer',
+      'tenColumns',
+      'zstd',
+    ])
+    deepEqual(Object.keys(peers), [
+      'kafkaStreamsExactlyOnce',
+      'kafkaStreamsAtLeastOnce',
+      'producerPerfTest',
+      'consumerPerfTest',
+      'kafkajs',
+      'pythonConfluentKafka',
+      'rdtInMemory',
+    ])
+    for (const name of ['rows', 'machine', 'sample', 'fitRaw', 'restore', 'export', 'ratios', 'rssBytes'])
+      equal(name in result, true, name)
+  })
+
+  test('a copy that a stage outruns is named', () => {
+    const figures = new Figures()
+    figures.addCopy(1, 'oneDouble', { partitionMaxBytes: 1 << 20, sliceMs: 500 }, measured(10))
+    figures.addMeasured(1, 'normalize.exactlyOnce', measured(11))
+    equal(benchText(figures).includes('the grid is too small'), true)
+  })
+})
+
+test('parts are chosen by name', () => {
+  deepEqual([...chosenParts(parseParts('normalize, restore,peers'), ['peers'])], ['normalize', 'restore'])
+})
