@@ -14,7 +14,7 @@ function textsFor(setting: Setting): readonly [string, string, string] {
   if (setting.key === 'types') return ['a:INT', 'b:INT', 'c:INT']
   if (setting.key === 'http') return ['9464', '9465', '9466']
   const schema = schemaOf(setting)
-  const { type, enum: choices } = schema.anyOf?.[0] ?? schema
+  const { type, enum: choices = schema.anyOf?.[1].items?.enum } = schema.anyOf?.[0] ?? schema
   // The last choice is the default of none.
   if (choices !== undefined) return [choices[0], choices[choices.length - 1], choices[1]]
   if (type === 'integer') return ['11', '12', '13']

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander'
-import { listSchema, valueParser } from '../../config/value-parsers.ts'
+import { type ValueSchema, valueParser } from '../../config/value-parsers.ts'
 
 /** What a bench measures, in this order within a round. */
 export const benchParts = [
@@ -15,8 +15,10 @@ export const benchParts = [
 ] as const
 export type BenchPart = (typeof benchParts)[number]
 
+const partsSchema: ValueSchema = { anyOf: [{ type: 'string' }, { type: 'array', items: { enum: benchParts } }] }
+
 /** For the flags that choose parts. */
-export const parseParts = valueParser(listSchema, (text) =>
+export const parseParts = valueParser(partsSchema, (text) =>
   text.split(',').map((name) => {
     const part = benchParts.find((candidate) => candidate === name.trim())
     if (part === undefined) throw new InvalidArgumentError(`Write some of ${benchParts.join(', ')}.`)
