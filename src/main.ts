@@ -3,6 +3,7 @@ import module from 'node:module'
 import { join } from 'node:path'
 import { cacheFolder } from './cluster/user-folders.ts'
 import { exitCodes } from './errors.ts'
+import { exitOnInterruption } from './observe/interruption.ts'
 
 const [major] = process.versions.node.split('.').map(Number)
 if (major < 24) {
@@ -12,6 +13,8 @@ if (major < 24) {
   process.exit(exitCodes.usage)
 }
 
+// Before the rest is loaded: to process 1 of a container a signal without a handler means nothing, and a stop would wait in vain.
+exitOnInterruption()
 // Half of a start is compiling; where the folder cannot be written, nothing is kept.
 module.enableCompileCache(join(cacheFolder(), 'compiled'))
 // Whoever reads the output may have seen enough, as `head` has.

@@ -3,7 +3,6 @@ import { applySettings } from '../config/effective-settings.ts'
 import { declareSettings, settingsOf } from '../config/setting.ts'
 import { softwareVersion } from '../config/software-version.ts'
 import { type ExitCode, exitCodes, PipelineError } from '../errors.ts'
-import { exitOnInterruption } from '../observe/interruption.ts'
 import { printable, printableLine } from '../observe/printable-text.ts'
 import type { PreparePeers } from './bench/peers.ts'
 import { benchCommand } from './bench.ts'
@@ -38,7 +37,6 @@ const commands: readonly (readonly [heading: string, commands: readonly ((peers?
  * @param peers what "vgm bench" measures beside ours, where there is a checkout
  */
 export async function runCommandLine(argv: readonly string[], peers?: PreparePeers): Promise<void> {
-  exitOnInterruption()
   let isDebugging = argv.includes('--debug')
   const program = createProgram(peers)
     .version(softwareVersion)
