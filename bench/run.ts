@@ -5,9 +5,11 @@
  *     npm run bench -- --rows 1e6 --rounds 1 --without peers   # two minutes
  */
 import { runCommandLine } from '../src/commands/command-line.ts'
+import { exitOnInterruption } from '../src/observe/interruption.ts'
 import { silenceKafkajsWarning } from '../src/observe/node-warnings.ts'
 import { preparePeers } from './peers/peers.ts'
 
+exitOnInterruption()
 silenceKafkajsWarning()
 const [node, file, ...flags] = process.argv
 await runCommandLine([node, file, 'bench', ...flags], preparePeers)

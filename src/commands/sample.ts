@@ -1,11 +1,12 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Command, Option } from 'commander'
 import { sampleGroup, topicNames, transactionalId } from '../config/names.ts'
 import { parseCount, parseSeed, parseShare } from '../config/value-parsers.ts'
-import { UsageError } from '../errors.ts'
+import { InterruptedError, UsageError } from '../errors.ts'
 import { createProgress } from '../observe/progress.ts'
 import type { PartitionOffset } from '../stages/ports.ts'
 import { type SampleSize, sample } from '../stages/sample.ts'
-import type { StageReport } from '../stages/stage-report.ts'
+import { type StageReport, stageReport } from '../stages/stage-report.ts'
 import { beginningAnew } from './beginning-anew.ts'
 import { checkDataset, type DatasetFlags, datasetCommand, type OpenCluster, printResult } from './command-context.ts'
 import { withObservedStage } from './observed-stage.ts'
@@ -19,6 +20,8 @@ import { topicOption } from './topic-options.ts'
 const defaultRows = 200_000
 /** They wait in memory, and are written in one transaction of at most ten seconds. */
 const mostRows = 5_000_000
+/** How long a sampler that follows its topic waits for rows to come. */
+const followPauseMs = 1_000
 
 export interface SampleTopicOptions {
   readonly dataset: string
@@ -30,15 +33,21 @@ export interface SampleTopicOptions {
   readonly partitions: number
   /** whether it may hold rows already */
   readonly append: boolean
+  /** go on with the rows to come; only a sample by rate can [false] */
+  readonly follow?: boolean
 }
 
-/** Samples a raw topic from where the last sample of the data set has ended to its end of now. */
+/**
+ * Samples a raw topic from where the last sample of the data set has ended to its end of now, or on from there.
+ *
+ * @throws InterruptedError when the cluster's signal fires, which is how following ends
+ */
 export async function sampleTopic(
   cluster: OpenCluster,
   options: SampleTopicOptions,
   onProgress: (rows: number, of: number) => void,
 ): Promise<StageReport> {
-  const { dataset, rawTopic, sampleTopic: outputTopic, append } = options
+  const { dataset, rawTopic, sampleTopic: outputTopic, append, follow = false } = options
   const { admin, rows, signal, report } = cluster
   await partitionsOf(cluster, rawTopic)
   await admin.ensureRowTopic({
@@ -52,37 +61,58 @@ export async function sampleTopic(
   const reader = rows.openReader()
   const reporter = new SampleReporter(report)
   try {
-    const isFresh = !(await holdsRows(cluster, outputTopic))
+    let isFresh = !(await holdsRows(cluster, outputTopic))
     if (!isFresh && !append)
       throw new UsageError(
         `Topic ${outputTopic} holds rows already`,
         `Add --append to sample what has come since, or --sample-topic to sample into another topic`,
       )
-    const first = await topicStarts(cluster, rawTopic)
-    const ends = await topicEnds(cluster, rawTopic)
-    const committed = isFresh ? [] : await committedOffsets(cluster, group, first)
-    const starts = first.map((start) => committed.find(({ partition }) => partition === start.partition) ?? start)
-    return await sample({
-      isFresh,
-      reader,
-      writer,
-      starts,
-      ends,
-      size: options.size,
-      seed: options.seed,
-      outputTopic,
-      outputPartitions: await partitionsOf(cluster, outputTopic),
-      group,
-      batchBytes: await batchBytesFor(cluster, outputTopic),
-      signal,
-      onProgress: ({ rowsIn }) => onProgress(rowsIn, offsetsBetween(starts, ends)),
-      onCommit: (totals) => reporter.committed(totals),
-    })
+    const outputPartitions = await partitionsOf(cluster, outputTopic)
+    const batchBytes = await batchBytesFor(cluster, outputTopic)
+    let before = stageReport(0, 0, 0, 0)
+    for (;;) {
+      const first = await topicStarts(cluster, rawTopic)
+      const ends = await topicEnds(cluster, rawTopic)
+      const committed = isFresh ? [] : await committedOffsets(cluster, group, first)
+      const starts = first.map((start) => committed.find(({ partition }) => partition === start.partition) ?? start)
+      const result = await sample({
+        isFresh,
+        reader,
+        writer,
+        starts,
+        ends,
+        size: options.size,
+        seed: options.seed,
+        outputTopic,
+        outputPartitions,
+        group,
+        batchBytes,
+        signal,
+        onProgress: ({ rowsIn }) => onProgress(rowsIn, offsetsBetween(starts, ends)),
+        onCommit: (totals) => reporter.committed(together(before, totals)),
+      })
+      if (!follow) return result
+      before = together(before, result)
+      isFresh = false
+      await sleep(followPauseMs, undefined, { signal }).catch(() => {
+        throw new InterruptedError()
+      })
+    }
   } finally {
     reporter.end()
     await reader.close()
     await writer.close()
   }
+}
+
+/** What a sampler that follows has done in all. */
+function together(before: StageReport, { rowsIn, rowsOut, deadLetters, seconds }: StageReport): StageReport {
+  return stageReport(
+    before.rowsIn + rowsIn,
+    before.rowsOut + rowsOut,
+    before.deadLetters + deadLetters,
+    before.seconds + seconds,
+  )
 }
 
 function committedOffsets({ rows }: OpenCluster, group: string, of: readonly PartitionOffset[]) {
@@ -95,6 +125,7 @@ interface SampleFlags extends DatasetFlags, StageFlags {
   readonly seed: number
   readonly partitions: number
   readonly append?: boolean
+  readonly follow?: boolean
   readonly rawTopic?: string
   readonly sampleTopic?: string
 }
@@ -114,6 +145,7 @@ export function sampleCommand(): Command {
     .option('--seed <n>', 'the same seed keeps the same rows', parseSeed, 0)
     .option('--partitions <n>', 'partitions of the sample topic if it is new', parseCount, 1)
     .option('--append', 'add to a sample topic that holds rows, from where the last sample has ended')
+    .option('--follow', 'go on with the rows to come, and after a restart where it was; needs --rate')
     .addOption(topicOption('raw'))
     .addOption(topicOption('sample'))
     .action(async (flags: SampleFlags) => {
@@ -126,9 +158,10 @@ export function sampleCommand(): Command {
         size: sampleSize(flags),
         seed: flags.seed,
         partitions: flags.partitions,
-        append: flags.append ?? false,
+        append: flags.append ?? flags.follow ?? false,
+        follow: flags.follow ?? false,
       }
-      const observed = { stage: 'sample', needs: ['brokers'] as const, members: 1, runsOn: false }
+      const observed = { stage: 'sample', needs: ['brokers'] as const, members: 1, runsOn: options.follow === true }
       await withObservedStage(flags, observed, async (cluster) => {
         const progress = createProgress('sample')
         const sampling = sampleTopic(cluster, options, progress.update).finally(progress.end)
@@ -138,7 +171,9 @@ export function sampleCommand(): Command {
     })
 }
 
-function sampleSize({ rate, rows }: SampleFlags): SampleSize {
+function sampleSize({ rate, rows, follow }: SampleFlags): SampleSize {
+  if (follow && rate === undefined)
+    throw new UsageError('--follow has no last row, so it cannot count to --rows', 'Add --rate, such as --rate 0.01')
   if (rows !== undefined && rows > mostRows)
     throw new UsageError(
       `A sample of ${rows} rows is more than one transaction can hold`,

@@ -52,6 +52,12 @@ suite('bad usage is refused in one line, with exit code 2', () => {
     await refused(fit, /no cluster/)
   })
 
+  test('a sampler that follows and counts rows', async () => {
+    await refused(['sample', '--dataset', 'd', '--follow'], /--follow has no last row, .*Add --rate/)
+    await refused(['sample', '--dataset', 'd', '--follow', '--rows', '10'], /--follow has no last row/)
+    await refused(['sample', '--dataset', 'd', '--follow', '--rate', '0.1'], /no cluster/)
+  })
+
   test('a name that no topic can have', async () => {
     for (const name of ['a b', '../etc', ''])
       await refused(['lag', '--dataset', name], /cannot name a data set\. Use letters, digits/)

@@ -140,6 +140,31 @@ suite('the command line, on a broker', () => {
     ok(tookMs < 5_000)
   })
 
+  test('a sampler that follows, and starts again after each signal and a kill, copies each row once', async (t) => {
+    const pipeline = await filled(t, 0)
+    const { topics, broker } = pipeline
+    let written = 0
+    for (const signal of ['SIGTERM', 'SIGKILL', 'SIGTERM'] as const) {
+      const { child, ended } = await start(['sample', ...flags(pipeline), '--follow', '--rate', '1'])
+      // Rows that are there when it looks, and rows that come while it waits.
+      for (let times = 0; times < 2; times++) {
+        await pipeline.write(topics.raw, await rowsFrom(pipeline, written, 500))
+        written += 500
+        const hasCopied = async () =>
+          (await broker.ends(topics.sample).catch(() => [0])).reduce((sum, end) => sum + end) >= 2 * written
+        for (const deadline = Date.now() + 15_000; !(await hasCopied()); await sleep(20)) ok(Date.now() < deadline)
+      }
+      child.kill(signal)
+      const { code, err } = await ended
+      equal(code, signal === 'SIGKILL' ? null : 130, err)
+    }
+    const keys = (await broker.rows(topics.sample)).map(({ key }) => Number(key))
+    deepEqual(
+      keys.sort((a, b) => a - b),
+      Array.from({ length: 2 * written }, (_, i) => Math.floor(i / 2)),
+    )
+  })
+
   test('normalize without a model is refused', async (t) => {
     const pipeline = await filled(t, 1)
     assertRefused(await run(['normalize', ...flags(pipeline), '--until-end']), /no current model/)
