@@ -1,17 +1,16 @@
 import { execFile } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import type { Cluster, Log } from '../cluster.ts'
 import { ClusterStartError, ClusterUnavailableError } from '../errors.ts'
 import { freePorts } from '../free-ports.ts'
 import { type ClusterState, claimState, clearState } from '../state-file.ts'
+import { clusterServices, composeFile } from './compose-file.ts'
 import { ensureImages } from './images.ts'
 
 const run = promisify(execFile)
-const file = fileURLToPath(new URL('../../../docker-compose.yml', import.meta.url))
 
 /**
- * Starts the services of docker-compose.yml, which go on until `stopCompose`, and signs them into the state file.
+ * Starts Kafka and the registry of docker-compose.yml, which go on until `stopCompose`, and signs them into the state file.
  *
  * @throws ClusterUnavailableError without the compose plugin, ImagesMissingError, or ClusterStartError with what compose says
  */
@@ -22,7 +21,7 @@ export async function startCompose(options: { brokerHeap: string; registryHeap: 
   await ensureImages()
   const [kafkaPort, registryPort] = await freePorts(2)
   try {
-    await compose(['up', '--detach', '--wait'], {
+    await compose(['up', '--detach', '--wait', ...clusterServices], {
       VGM_KAFKA_PORT: String(kafkaPort),
       VGM_REGISTRY_PORT: String(registryPort),
       VGM_KAFKA_HEAP: options.brokerHeap,
@@ -45,5 +44,5 @@ export async function stopCompose(): Promise<void> {
 }
 
 async function compose(args: readonly string[], settings: Record<string, string> = {}): Promise<void> {
-  await run('docker', ['compose', '--file', file, ...args], { env: { ...process.env, ...settings } })
+  await run('docker', ['compose', '--file', composeFile, ...args], { env: { ...process.env, ...settings } })
 }

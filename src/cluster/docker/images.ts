@@ -1,9 +1,10 @@
 import { getContainerRuntimeClient, ImageName } from 'testcontainers'
 import { ImagesMissingError } from '../errors.ts'
+import { serviceImage } from './compose-file.ts'
 
-// The versions of jvm/pom.xml and of docker-compose.yml; a test compares the three.
-export const kafkaImage = 'apache/kafka:4.1.1'
-export const registryImage = 'apicurio/apicurio-registry:3.3.3'
+// A test compares their versions with those of jvm/pom.xml.
+export const kafkaImage = serviceImage('kafka')
+export const registryImage = serviceImage('registry')
 
 /**
  * Pulls what the engine does not have yet.
