@@ -1,8 +1,9 @@
 /**
  * The runner behind `npm test`.
  *
- *     node test/run.ts [unit|broker|all] [part of a file's path ...]
+ *     node test/run.ts [unit|broker|docker|all] [part of a file's path ...]
  *
+ * `all` is unit and broker; what builds the image and runs it beside a Docker engine is run when it is asked for.
  * All broker tests share one cluster, which they find in VGM_TEST_BROKERS and VGM_TEST_REGISTRY. VGM_CLUSTER=docker|jvm|external
  * chooses it; somebody's KAFKA_BROKERS is used with `external` only. Unit tests run two files at a time, broker tests one, because
  * they share two cores with the broker. The end is node's own summary, over both.
@@ -17,24 +18,26 @@ import { startCluster } from '../src/cluster/start-cluster.ts'
 const total: Record<string, number> = { tests: 0, suites: 0, passed: 0, failed: 0, cancelled: 0, skipped: 0, todo: 0 }
 
 const [which = 'all', ...parts] = process.argv.slice(2)
-if (!['unit', 'broker', 'all'].includes(which)) {
-  process.stderr.write(`"${which}" is not one of unit, broker, all\n`)
+if (!['unit', 'broker', 'docker', 'all'].includes(which)) {
+  process.stderr.write(`"${which}" is not one of unit, broker, docker, all\n`)
   process.exit(2)
 }
 const files = globSync(join(import.meta.dirname, '**/*.test.ts'))
   .filter((file) => parts.length === 0 || parts.some((part) => file.includes(part)))
   .sort()
 const needsBroker = (file: string): boolean => /\.(broker|faults?)\.test\.ts$/.test(file)
+const needsEngine = (file: string): boolean => /\.docker\.test\.ts$/.test(file)
 
 const startedAt = performance.now()
 let succeeded = true
-if (which !== 'broker') {
+if (which === 'unit' || which === 'all') {
   succeeded = await runFiles(
-    files.filter((file) => !needsBroker(file)),
+    files.filter((file) => !needsBroker(file) && !needsEngine(file)),
     2,
   )
 }
-if (which !== 'unit') succeeded = (await runWithCluster(files.filter(needsBroker))) && succeeded
+if (which === 'broker' || which === 'all') succeeded = (await runWithCluster(files.filter(needsBroker))) && succeeded
+if (which === 'docker') succeeded = await runFiles(files.filter(needsEngine), 1)
 summarize()
 process.exitCode = succeeded && total.tests > 0 ? 0 : 1
 
