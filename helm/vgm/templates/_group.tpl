@@ -66,7 +66,10 @@ spec:
     scaleDown:
       stabilizationWindowSeconds: 300
 {{- else if eq $values.autoscaling.kind "keda" }}
-{{- $isSecured := ne $kafka.securityProtocol "PLAINTEXT" }}
+{{- $isSecured := or $kafka.tls.existingSecret (hasPrefix "SASL" $kafka.securityProtocol) }}
+{{- if and (hasPrefix "SASL" $kafka.securityProtocol) $kafka.sasl.tokenKey }}
+{{- fail "kafka.sasl.tokenKey: KEDA cannot log in with a token that it is given; use kafka.sasl.tokenEndpoint, or autoscaling by hpa" }}
+{{- end }}
 apiVersion: keda.sh/v1alpha1
 kind: ScaledObject
 metadata:
@@ -133,6 +136,17 @@ spec:
       key: {{ $key }}
     {{- end }}
     {{- end }}
+  {{- if and (hasPrefix "SASL" $kafka.securityProtocol) $kafka.sasl.tokenEndpoint }}
+  configMapTargetRef:
+    - parameter: oauthTokenEndpointUri
+      name: {{ include "vgm.name" .root }}
+      key: token-endpoint
+    {{- if $kafka.sasl.scope }}
+    - parameter: scopes
+      name: {{ include "vgm.name" .root }}
+      key: token-scope
+    {{- end }}
+  {{- end }}
 {{- end }}
 {{- end }}
 {{- end -}}
