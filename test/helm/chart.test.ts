@@ -10,6 +10,9 @@ import { parseCommandLine } from './parse-command-line.ts'
 import { chart, type Document, kubernetesVersions, type Release, render } from './rendered-chart.ts'
 import { helmProgram, howToGetThem, schemasFolder } from './tools.ts'
 
+/** Variables of a pod that are not those of a flag. */
+const notOfVgm = ['POD_NAME', 'NODE_OPTIONS', 'VGM_HTTP', 'VGM_GRACE_MS']
+
 const helm = helmProgram()!
 const schemas = schemasFolder()
 const folder = mkdtempSync(join(tmpdir(), 'vgm-chart-'))
@@ -55,7 +58,13 @@ suite('the chart', { skip: helm === undefined && `no helm here; ${howToGetThem}`
       const names = documents.map(({ kind, metadata }) => `${kind} ${metadata.name}`)
       equal(new Set(names).size, names.length, names.join(', '))
       for (const document of documents) seen.set(JSON.stringify(document), document)
-      for (const pod of pods) for (const { args } of pod.spec.containers) await parseCommandLine(args, config, folder)
+      for (const { spec } of pods)
+        for (const { args, env } of spec.containers) {
+          const command = await parseCommandLine(args, config, folder)
+          const known = new Set([...command.options.map(({ envVar }) => envVar), ...notOfVgm])
+          const unknown = env.filter(({ name }: Document) => !known.has(name))
+          deepEqual(unknown, [], `variables that vgm ${command.name()} does not read`)
+        }
     }
     if (schemas === undefined) return
     const { faults, unknown } = validate([...seen.values()])
