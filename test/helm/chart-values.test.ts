@@ -1,4 +1,4 @@
-import { deepEqual, equal } from 'node:assert/strict'
+import { deepEqual, equal, ok } from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
@@ -22,6 +22,14 @@ suite("the chart's values", () => {
     const markdown = readFileSync(join(chart, 'README.md'), 'utf8')
     equal(markdown, withValuesTable(markdown), 'run node scripts/chart-values.ts')
   })
+
+  for (const file of ['alerts.yaml', 'dashboard.json'])
+    test(`${file} of the chart is the one of observability/`, () => {
+      const [ours, its] = ['../../observability', '../../helm/vgm/files'].map((folder) =>
+        readFileSync(join(import.meta.dirname, folder, file), 'utf8'),
+      )
+      ok(ours === its, `cp observability/${file} helm/vgm/files/: helm packs nothing from outside the chart`)
+    })
 
   test('have no default that stands for a user', () => {
     const open = chartValues().filter(({ path }) => ['dataset', 'kafka.brokers', 'schemaRegistry.url'].includes(path))

@@ -1,9 +1,10 @@
 import { deepEqual, equal, match, ok, rejects, throws } from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, suite, test } from 'node:test'
+import { parse } from 'yaml'
 import { features, valuesOf } from './chart-features.ts'
 import { pairwise } from './pairwise.ts'
 import { parseCommandLine } from './parse-command-line.ts'
@@ -222,6 +223,26 @@ suite('the chart', { skip: helm === undefined && `no helm here; ${howToGetThem}`
     equal(fitAfterwards, fit)
     ok(otherReplay !== replay)
     ok(jobs({ fit: { extraArgs: ['--components', '5'] } })[0] !== fit)
+  })
+
+  test('alerts come whole, with what Prometheus has to fill in', () => {
+    const { documents } = release({
+      monitoring: {
+        prometheusRule: { enabled: true },
+        dashboard: { enabled: true },
+        serviceMonitor: { enabled: true },
+      },
+    })
+    const { spec } = documents.find(({ kind }) => kind === 'PrometheusRule')
+    deepEqual(spec, parse(readFileSync(join(chart, 'files/alerts.yaml'), 'utf8')))
+    const dashboard = documents.find(({ metadata }) => metadata.name.endsWith('-dashboard'))
+    equal(JSON.parse(dashboard.data['vgm-stream.json']).title, 'vgm-stream')
+    const monitor = documents.find(({ kind }) => kind === 'ServiceMonitor').spec
+    const services = documents.filter(({ kind }) => kind === 'Service')
+    for (const { metadata, spec: service } of services) {
+      for (const [name, value] of Object.entries(monitor.selector.matchLabels)) equal(metadata.labels[name], value)
+      equal(service.ports[0].name, monitor.endpoints[0].port)
+    }
   })
 
   test('the policy of the network lets brokers and registry be reached by their ports', () => {
