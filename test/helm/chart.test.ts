@@ -264,6 +264,7 @@ suite('the chart', { skip: helm === undefined && `no helm here; ${howToGetThem}`
     refused({ kafka: { securityProtocol: 'SASL_SSL' } }, /mechanism/)
     refused({ kafka: { securityProtocol: 'SASL_SSL', sasl: { mechanism: 'PLAIN' } } }, /kafka\.sasl\.existingSecret/)
     refused({ replay: { enabled: true } }, /replay/)
+    refused({ normalize: { autoscaling: { kind: 'hpa', minReplicas: 0 } } }, /hpa keeps one pod/)
     refused({ normalise: { members: 2 } }, /normalise/)
     refused({ normalize: { members: 0 } }, /members/)
   })

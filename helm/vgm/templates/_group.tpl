@@ -41,6 +41,9 @@ spec:
 {{- $name := printf "%s-%s" (include "vgm.name" .root) .component -}}
 {{- $kafka := .root.Values.kafka -}}
 {{- if eq $values.autoscaling.kind "hpa" }}
+{{- if lt (int $values.autoscaling.minReplicas) 1 }}
+{{- fail (printf "%s.autoscaling.minReplicas: hpa keeps one pod at least; keda can go down to 0" .component) }}
+{{- end }}
 apiVersion: autoscaling/v2
 kind: HorizontalPodAutoscaler
 metadata:
