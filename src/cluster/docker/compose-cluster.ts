@@ -38,9 +38,9 @@ export async function startCompose(options: { brokerHeap: string; registryHeap: 
   return { brokers, registry, kind: 'docker', stop: () => stopCompose().then(() => clearState(state)) }
 }
 
-/** Removes the services, and their data. */
+/** Removes all services, those of profiles too, which have nothing to work with any more, and their data. */
 export async function stopCompose(): Promise<void> {
-  await compose(['down', '--volumes', '--timeout', '5'])
+  await compose(['--profile', '*', 'down', '--volumes', '--timeout', '5'])
 }
 
 async function compose(args: readonly string[], settings: Record<string, string> = {}): Promise<void> {
