@@ -12,7 +12,7 @@ import { chart, type Document, kubernetesVersions, type Release, render } from '
 import { helmProgram, howToGetThem, schemasFolder } from './tools.ts'
 
 /** Variables of a pod that are not those of a flag. */
-const notOfVgm = ['POD_NAME', 'NODE_OPTIONS', 'VGM_HTTP', 'VGM_GRACE_MS']
+const notOfVgm = ['POD_NAME', 'NODE_OPTIONS']
 
 const helm = helmProgram()!
 const schemas = schemasFolder()
