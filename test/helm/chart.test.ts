@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, suite, test } from 'node:test'
 import { parse } from 'yaml'
+import { settingsOf } from '../../src/config/setting.ts'
 import { features, valuesOf } from './chart-features.ts'
 import { pairwise } from './pairwise.ts'
 import { parseCommandLine } from './parse-command-line.ts'
@@ -62,7 +63,7 @@ suite('the chart', { skip: helm === undefined && `no helm here; ${howToGetThem}`
       for (const { spec } of pods)
         for (const { args, env } of spec.containers) {
           const command = await parseCommandLine(args, config, folder)
-          const known = new Set([...command.options.map(({ envVar }) => envVar), ...notOfVgm])
+          const known = new Set([...settingsOf(command).map(({ variable }) => variable), ...notOfVgm])
           const unknown = env.filter(({ name }: Document) => !known.has(name))
           deepEqual(unknown, [], `variables that vgm ${command.name()} does not read`)
         }

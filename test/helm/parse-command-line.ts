@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { createProgram } from '../../src/commands/command-line.ts'
+import { applySettings } from '../../src/config/effective-settings.ts'
 
 /**
  * Has `vgm` itself read what a container is started with, short of doing it: flags, configuration file, what is required.
@@ -14,7 +15,7 @@ import { createProgram } from '../../src/commands/command-line.ts'
 export async function parseCommandLine(args: readonly string[], config: string, folder: string): Promise<Command> {
   const file = join(folder, 'vgm.yaml')
   writeFileSync(file, config)
-  const program = createProgram()
+  const program = createProgram().hook('preAction', (_, command) => applySettings(command, {}))
   let parsed: Command | undefined
   for (const command of program.commands)
     command.action(() => {
