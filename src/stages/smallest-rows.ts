@@ -1,11 +1,9 @@
 import type { Records } from '../batch/records.ts'
 import { exitCodes, PipelineError } from '../errors.ts'
 
-/** A row that has left its batch. */
+/** A row that has left its batch; its bytes are borrowed until rows are added again. */
 export interface KeptRow {
-  readonly hash: number
   readonly partition: number
-  readonly offset: number
   readonly timestampMs: number
   readonly key: Uint8Array | null
   readonly value: Uint8Array
@@ -26,12 +24,27 @@ export class SampleTooLargeError extends PipelineError {
 
 /** Bytes of the rows that are kept; in all about twice as many while rows are being chosen. */
 const mostBytes = 256 * 2 ** 20
+const firstRows = 1024
+/** Of the key of a row that has none. */
+const noKey = -1
 
-/** Keeps the `limit` rows with the smallest hashes of all that it is shown, in memory for twice as many. */
+/**
+ * Keeps the `limit` rows with the smallest hashes of all that it is shown, in memory for twice as many: columns of numbers, and one
+ * piece of memory for all bytes. An object for each row would take ten times as much.
+ */
 export class SmallestRows {
   readonly #limit: number
-  #rows: KeptRow[] = []
-  #bytes = 0
+  #count = 0
+  /** shape (count) each, in the order in which rows were added, as all columns below */
+  #hash = new Float64Array(firstRows)
+  #partition = new Int32Array(firstRows)
+  #timestampMs = new Float64Array(firstRows)
+  #keyBytes = new Int32Array(firstRows)
+  #valueBytes = new Int32Array(firstRows)
+  #headersBytes = new Int32Array(firstRows)
+  /** key, value and headers of one row after another */
+  #bytes = new Uint8Array(firstRows * 32)
+  #used = 0
   /** A row whose hash is not below has no chance. */
   threshold = Infinity
 
@@ -41,38 +54,93 @@ export class SmallestRows {
 
   /** @throws SampleTooLargeError */
   add(hash: number, partition: number, records: Records, row: number): void {
-    const { bytes, baseOffset, offsetDelta, timestampMs, keyStart, keyEnd, valueStart, valueEnd, recordEnd } = records
-    this.#rows.push({
-      hash,
-      partition,
-      offset: baseOffset + offsetDelta[row],
-      timestampMs: timestampMs[row],
-      key: keyStart[row] < 0 ? null : copy(bytes, keyStart[row], keyEnd[row]),
-      value: copy(bytes, valueStart[row], valueEnd[row]),
-      headers: copy(bytes, valueEnd[row], recordEnd[row]),
-    })
-    this.#bytes += records.recordEnd[row] - records.valueStart[row]
-    if (this.#rows.length >= 2 * this.#limit || this.#bytes > 2 * mostBytes) {
+    const { bytes, timestampMs, keyStart, keyEnd, valueStart, valueEnd, recordEnd } = records
+    const keyBytes = keyStart[row] < 0 ? noKey : keyEnd[row] - keyStart[row]
+    const size = Math.max(keyBytes, 0) + recordEnd[row] - valueStart[row]
+    if (this.#count === this.#hash.length) this.#growColumns()
+    if (this.#used + size > this.#bytes.length) this.#growBytes(size)
+    const i = this.#count++
+    this.#hash[i] = hash
+    this.#partition[i] = partition
+    this.#timestampMs[i] = timestampMs[row]
+    this.#keyBytes[i] = keyBytes
+    this.#valueBytes[i] = valueEnd[row] - valueStart[row]
+    this.#headersBytes[i] = recordEnd[row] - valueEnd[row]
+    if (keyBytes > 0) this.#append(bytes, keyStart[row], keyEnd[row])
+    this.#append(bytes, valueStart[row], recordEnd[row])
+    if (this.#count >= 2 * this.#limit || this.#used > 2 * mostBytes) {
       this.#prune()
-      if (this.#bytes > mostBytes) throw new SampleTooLargeError(this.#limit, mostBytes)
+      if (this.#used > mostBytes) throw new SampleTooLargeError(this.#limit, mostBytes)
     }
   }
 
-  /** The rows, ordered by partition and offset. */
-  take(): readonly KeptRow[] {
+  /** The rows, in the order in which they were added. */
+  *take(): Generator<KeptRow> {
     this.#prune()
-    return this.#rows.toSorted((a, b) => a.partition - b.partition || a.offset - b.offset)
+    let at = 0
+    for (let i = 0; i < this.#count; i++) {
+      const value = at + Math.max(this.#keyBytes[i], 0)
+      const headers = value + this.#valueBytes[i]
+      const end = headers + this.#headersBytes[i]
+      yield {
+        partition: this.#partition[i],
+        timestampMs: this.#timestampMs[i],
+        key: this.#keyBytes[i] === noKey ? null : this.#bytes.subarray(at, value),
+        value: this.#bytes.subarray(value, headers),
+        headers: this.#bytes.subarray(headers, end),
+      }
+      at = end
+    }
   }
 
+  /** Leaves the `limit` rows with the smallest hashes; of equal ones those that came first. */
   #prune(): void {
-    this.#rows.sort((a, b) => a.hash - b.hash)
-    this.#rows.length = Math.min(this.#rows.length, this.#limit)
-    this.#bytes = this.#rows.reduce((bytes, { value, headers }) => bytes + value.length + headers.length, 0)
-    if (this.#rows.length === this.#limit) this.threshold = this.#rows[this.#limit - 1]?.hash ?? 0
+    const limit = this.#limit
+    if (this.#count < limit) return
+    this.threshold = this.#hash.slice(0, this.#count).sort()[limit - 1]
+    let equal = limit
+    for (let i = 0; i < this.#count; i++) if (this.#hash[i] < this.threshold) equal--
+    let [kept, from, to] = [0, 0, 0]
+    for (let i = 0; i < this.#count; i++) {
+      const size = Math.max(this.#keyBytes[i], 0) + this.#valueBytes[i] + this.#headersBytes[i]
+      const hash = this.#hash[i]
+      if (hash < this.threshold || (hash === this.threshold && equal-- > 0)) {
+        this.#bytes.copyWithin(to, from, from + size)
+        to += size
+        this.#hash[kept] = hash
+        this.#partition[kept] = this.#partition[i]
+        this.#timestampMs[kept] = this.#timestampMs[i]
+        this.#keyBytes[kept] = this.#keyBytes[i]
+        this.#valueBytes[kept] = this.#valueBytes[i]
+        this.#headersBytes[kept++] = this.#headersBytes[i]
+      }
+      from += size
+    }
+    this.#count = kept
+    this.#used = to
+  }
+
+  #append(bytes: Uint8Array, start: number, end: number): void {
+    this.#bytes.set(bytes.subarray(start, end), this.#used)
+    this.#used += end - start
+  }
+
+  #growColumns(): void {
+    const rows = 2 * this.#hash.length
+    this.#hash = grown(this.#hash, new Float64Array(rows))
+    this.#partition = grown(this.#partition, new Int32Array(rows))
+    this.#timestampMs = grown(this.#timestampMs, new Float64Array(rows))
+    this.#keyBytes = grown(this.#keyBytes, new Int32Array(rows))
+    this.#valueBytes = grown(this.#valueBytes, new Int32Array(rows))
+    this.#headersBytes = grown(this.#headersBytes, new Int32Array(rows))
+  }
+
+  #growBytes(needed: number): void {
+    this.#bytes = grown(this.#bytes, new Uint8Array(Math.max(2 * this.#bytes.length, this.#used + needed)))
   }
 }
 
-/** A Buffer's own slice would share the batch's memory. */
-function copy(bytes: Uint8Array, start: number, end: number): Uint8Array {
-  return Uint8Array.prototype.slice.call(bytes, start, end)
+function grown<T extends Float64Array | Int32Array | Uint8Array>(array: T, larger: T): T {
+  larger.set(array)
+  return larger
 }
