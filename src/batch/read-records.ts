@@ -88,11 +88,46 @@ const beyondEverything = 0x7fffffff
  * gives undefined, which no comparison below takes for a size.
  */
 function walk(records: Records, header: BatchHeader, start: number, end: number): number {
-  const { bytes, offsetDelta, timestampMs, keyStart, keyEnd, valueStart, valueEnd, recordEnd } = records
+  const { bytes, view, offsetDelta, timestampMs, keyStart, keyEnd, valueStart, valueEnd, recordEnd } = records
   const { baseTimestampMs, recordCount } = header
   let at = start
   records.count = 0
   for (let i = 0; i < recordCount; i++) {
+    if (at + 8 <= end) {
+      // Most records are short and have no key: their frames are two words.
+      const first = view.getInt32(at, true)
+      const second = view.getInt32(at + 4, true)
+      let number = first >>> 24
+      let rest = second
+      let frame = 6
+      if (number > 127) {
+        number = (number & 127) | ((second & 127) << 7)
+        rest = second >>> 8
+        frame = 7
+        if ((second & 128) !== 0) {
+          number |= (second & 0x7f00) << 6
+          rest = second >>> 16
+          frame = (second & 0x8000) === 0 ? 8 : 0
+        }
+      }
+      const size = (rest >>> 8) & 255
+      const stop = at + 1 + ((first & 255) >>> 1)
+      // Bits that say of the lengths and the time that they go on, and of the lengths that they are negative; then the key.
+      if ((first & 0x80_0081) === 0 && (size & 129) === 0 && (rest & 255) === nullLength && frame !== 0) {
+        const value = at + frame
+        const valueStop = value + (size >>> 1)
+        if (!(valueStop < stop && stop <= end)) return -1
+        const time = (first >>> 16) & 127
+        timestampMs[i] = baseTimestampMs + ((time >>> 1) ^ -(time & 1))
+        offsetDelta[i] = (number >>> 1) ^ -(number & 1)
+        keyStart[i] = -1
+        valueStart[i] = value
+        valueEnd[i] = valueStop
+        recordEnd[i] = stop
+        at = stop
+        continue
+      }
+    }
     let byte = bytes[at]
     let size = (byte >>> 1) ^ -(byte & 1)
     if (byte < 128) at++

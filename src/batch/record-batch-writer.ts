@@ -2,7 +2,7 @@ import { type BatchHeader, type BatchIdentity, batchHeaderBytes, writeBatchHeade
 import { compress } from './compression.ts'
 import { copyBytes } from './copy-bytes.ts'
 import type { Records } from './records.ts'
-import type { BlockWriter, ValueWriter } from './value-writer.ts'
+import type { BlockWriter, EvenValueWriter, ValueWriter } from './value-writer.ts'
 import { intBytes, isInt, longBytes, writeInt, writeLong } from './varint.ts'
 
 /** The headers of a record without any: the count, zero. */
@@ -12,6 +12,12 @@ export const noHeaders = new Uint8Array(1)
 const frameBytes = 5 * 10 + 1
 
 const initialBytes = 64 * 1024
+
+/** Rows appended at a time: what is looked up of them stays in the nearest cache until it is written. */
+const blockRows = 512
+
+/** shape (bytes of a varint), how many row numbers take no more */
+const numbersOf = [0, 2 ** 6, 2 ** 13, 2 ** 20, 2 ** 27, 2 ** 31]
 
 /** Buffers kept for reuse: as many as may be in flight, and one. */
 const maxSpare = 6
@@ -53,11 +59,116 @@ export class RecordBatchWriter {
   /**
    * Appends rows [from, to) of `records` with their keys, headers and timestamps, and the values that `values` writes.
    *
-   * One long function on purpose: it runs once a row, and its state lives in local variables.
-   *
    * @returns the row that the batch has no room for, `to` if it took them all: send it, and go on from there
    */
-  appendRows(records: Records, from: number, to: number, values: ValueWriter): number {
+  appendRows(records: Records, from: number, to: number, values: ValueWriter | EvenValueWriter): number {
+    if (!('evenBytes' in values)) return this.#appendEach(records, from, to, values)
+    for (let start = from; start < to; ) {
+      const end = Math.min(start + blockRows, to)
+      const size = values.evenBytes(start, end)
+      const isEven = size > 0 && this.#isEven(records, start, end)
+      const next = isEven
+        ? this.#appendEven(records, start, end, values, size)
+        : this.#appendEach(records, start, end, values)
+      if (next < end) return next
+      start = end
+    }
+    return to
+  }
+
+  /** Whether rows have neither keys nor headers, and times whose distance to the batch's takes a byte. */
+  #isEven({ keyStart, valueEnd, recordEnd, timestampMs }: Records, from: number, to: number): boolean {
+    const baseMs = this.#count === 0 ? timestampMs[from] : this.#baseTimestampMs
+    const [earliest, latest] = [baseMs - 64, baseMs + 63]
+    let odd = 0
+    for (let row = from; row < to; row++) {
+      const timeMs = timestampMs[row]
+      odd |= ~keyStart[row] | (recordEnd[row] - valueEnd[row] - 1)
+      if (timeMs < earliest || timeMs > latest) return false
+    }
+    return odd === 0
+  }
+
+  /**
+   * Rows whose records differ in their numbers only: as long as the row's number takes the same bytes, each stands where the one before
+   * did, one stride further, and no length has to be looked at.
+   */
+  #appendEven(records: Records, from: number, to: number, values: EvenValueWriter, size: number): number {
+    const { timestampMs } = records
+    for (let row = from; row < to; ) {
+      if (this.#count === 0) this.#baseTimestampMs = this.#maxTimestampMs = timestampMs[row]
+      const countBytes = intBytes(this.#count)
+      // Attributes, time, number, no key, size of the value, value, no headers.
+      const length = 3 + countBytes + intBytes(size) + size + noHeaders.length
+      const stride = intBytes(length) + length
+      const room = Math.floor((this.#limitBytes - this.#at - frameBytes - size - noHeaders.length) / stride) + 1
+      if (room <= 0 && this.#count > 0) return row
+      const rows = Math.min(to - row, numbersOf[countBytes] - this.#count, Math.max(room, 1))
+      const end = row + rows
+      while (this.#at + rows * stride + frameBytes > this.#out.length) this.#grow(rows * stride + frameBytes)
+      const valueAt = stride - size - noHeaders.length
+      this.#writeFrames(timestampMs, row, end, length, countBytes, size, stride)
+      values.writeEven(row, end, this.#out, this.#view, this.#at + valueAt, stride)
+      this.#at += rows * stride
+      this.#count += rows
+      row = end
+    }
+    return to
+  }
+
+  /**
+   * The frames around even values. Two words have all that stands before a short value: length, attributes, time and the row's number of
+   * up to three bytes, no key, the value's size; what they write of the value itself is written over.
+   */
+  #writeFrames(
+    timestampMs: Float64Array,
+    from: number,
+    to: number,
+    length: number,
+    countBytes: number,
+    size: number,
+    stride: number,
+  ): void {
+    const out = this.#out
+    const view = this.#view
+    const baseMs = this.#baseTimestampMs
+    const isShort = length < 64 && countBytes <= 3
+    const noKeyAndSize = 1 | (size << 9)
+    let maxMs = this.#maxTimestampMs
+    let start = this.#at
+    let number = 2 * this.#count
+    for (let row = from; row < to; row++, start += stride, number += 2) {
+      const timeMs = timestampMs[row]
+      if (timeMs > maxMs) maxMs = timeMs
+      const delta = timeMs - baseMs
+      const zigzag = delta < 0 ? -2 * delta - 1 : 2 * delta
+      if (isShort) {
+        let first = (length << 1) | (zigzag << 16)
+        let second = noKeyAndSize
+        if (countBytes === 3) {
+          first |= ((number & 127) | 128) << 24
+          second = (second << 16) | ((number >>> 14) << 8) | ((number >>> 7) & 127) | 128
+        } else if (countBytes === 2) {
+          first |= ((number & 127) | 128) << 24
+          second = (second << 8) | (number >>> 7)
+        } else first |= number << 24
+        view.setInt32(start, first, true)
+        view.setInt32(start + 4, second, true)
+      } else {
+        let at = writeInt(out, start, length)
+        out[at] = 0
+        out[at + 1] = zigzag
+        at = writeInt(out, at + 2, number / 2)
+        out[at] = 1
+        writeInt(out, at + 1, size)
+      }
+      out[start + stride - 1] = 0
+    }
+    this.#maxTimestampMs = maxMs
+  }
+
+  /** One long function on purpose: it runs once a row, and its state lives in local variables. */
+  #appendEach(records: Records, from: number, to: number, values: ValueWriter): number {
     const { bytes, view: source, keyStart, keyEnd, valueEnd, recordEnd, timestampMs } = records
     const limit = this.#limitBytes
     let out = this.#out

@@ -11,6 +11,17 @@ export interface ValueWriter {
   writeValue(row: number, out: Uint8Array, view: DataView, at: number): number
 }
 
+/** One whose values often have one size, so that they stand in the batch at equal distances. */
+export interface EvenValueWriter extends ValueWriter {
+  /** The size that the values of all rows in [from, to) have if it is one, none of them null; otherwise, or if it is not known, 0. */
+  evenBytes(from: number, to: number): number
+  /**
+   * Writes the values of rows [from, to), which `evenBytes` has found to be of one size: the first at `at`, each next one `stride` bytes
+   * after the one before.
+   */
+  writeEven(from: number, to: number, out: Uint8Array, view: DataView, at: number, stride: number): void
+}
+
 /** Writes the values of rows that are columns until then, one column after the other. */
 export interface BlockWriter {
   /** shape (rows), size of each row's value in bytes, exactly what `writeValues` will write; none is null or empty */

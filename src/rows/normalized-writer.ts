@@ -1,6 +1,6 @@
 import { copyBytes } from '../batch/copy-bytes.ts'
 import { createRecords, type Records } from '../batch/records.ts'
-import type { ValueWriter } from '../batch/value-writer.ts'
+import type { EvenValueWriter } from '../batch/value-writer.ts'
 import { writeInt } from '../batch/varint.ts'
 import { extentBytes, extentStart, type RowColumns } from './row-columns.ts'
 import type { RowPlan } from './row-plan.ts'
@@ -28,7 +28,7 @@ export interface NormalizedRun {
  *
  * Only for rows whose status is 0; a null value stays null.
  */
-export class NormalizedWriter implements ValueWriter {
+export class NormalizedWriter implements EvenValueWriter {
   /** framing and model version: the same for all rows of a run */
   readonly #head = new Uint8Array(framingBytes + maxIntBytes)
   #headBytes = 0
@@ -84,6 +84,36 @@ export class NormalizedWriter implements ValueWriter {
     return this.#columns === 1 ? at : this.#writeOthers(row, out, view, at)
   }
 
+  evenBytes(from: number, to: number): number {
+    if (!this.#bare) return 0
+    const valueStart = this.#valueStart
+    let nulls = 0
+    for (let row = from; row < to; row++) nulls |= valueStart[row]
+    let all = 0
+    for (const modes of this.#modes) for (let row = from; row < to; row++) all |= modes[row]
+    return nulls < 0 || wideModeBytes(all) > 0 ? 0 : this.#bareBytes
+  }
+
+  writeEven(from: number, to: number, out: Uint8Array, view: DataView, at: number, stride: number): void {
+    const head = this.#head
+    const headBytes = this.#headBytes
+    const schemaId = this.#schemaId
+    const firstOfVersion = head[framingBytes]
+    const values = this.#firstValues
+    const modes = this.#firstModes
+    let start = at
+    for (let row = from; row < to; row++, start += stride) {
+      out[start] = 0
+      view.setInt32(start + 1, schemaId)
+      out[start + framingBytes] = firstOfVersion
+      for (let i = framingBytes + 1; i < headBytes; i++) out[start + i] = head[i]
+      view.setFloat64(start + headBytes, values[row], true)
+      out[start + headBytes + 8] = 2 * modes[row]
+    }
+    for (let c = 1; c < this.#columns; c++)
+      writeColumn(this.#values[c], this.#modes[c], from, to, out, view, at + headBytes + 9 * c, stride)
+  }
+
   #otherWideBytes(row: number): number {
     const modes = this.#modes
     let bytes = 0
@@ -123,6 +153,23 @@ export class NormalizedWriter implements ValueWriter {
       from = start + rawBytes
     }
     return copyBytes(bytes, source, from, valueEnd[row], out, view, at)
+  }
+}
+
+/** A column of even values: 8 bytes of the value and one of the mode. */
+function writeColumn(
+  values: Float64Array,
+  modes: Uint8Array,
+  from: number,
+  to: number,
+  out: Uint8Array,
+  view: DataView,
+  at: number,
+  stride: number,
+): void {
+  for (let row = from; row < to; row++, at += stride) {
+    view.setFloat64(at, values[row], true)
+    out[at + 8] = 2 * modes[row]
   }
 }
 

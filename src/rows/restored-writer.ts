@@ -1,6 +1,6 @@
 import { copyBytes } from '../batch/copy-bytes.ts'
 import { createRecords, type Records } from '../batch/records.ts'
-import type { ValueWriter } from '../batch/value-writer.ts'
+import type { EvenValueWriter } from '../batch/value-writer.ts'
 import { longBytes, writeLong } from '../batch/varint.ts'
 import type { NormalizedPlan } from './normalized-plan.ts'
 import type { NumericType } from './numeric-columns.ts'
@@ -61,7 +61,7 @@ const encodings = { varint: 0, float: 1, double: 2 } as const
  *
  * Only for rows whose status is 0 after `checkRestored`; a null value stays null.
  */
-export class RestoredWriter implements ValueWriter {
+export class RestoredWriter implements EvenValueWriter {
   #schemaId = 0
   #records: Records = createRecords(0)
   /** shape (columns), of `encodings`, in the order of the body, as all columns below */
@@ -69,6 +69,8 @@ export class RestoredWriter implements ValueWriter {
   /** shape (columns)(rows) */
   #extent: readonly Uint32Array[] = []
   #values: readonly Float64Array[] = []
+  /** size of a value that has nothing but its numbers, 0 if that differs from row to row */
+  #evenBytes = 0
 
   beginRun({ records, columns, plan, schemaId, values }: RestoredRun): void {
     const order = Array.from(plan.order)
@@ -77,6 +79,9 @@ export class RestoredWriter implements ValueWriter {
     this.#encodings = Uint8Array.from(order, (column) => encodingOf(plan.columns[column].type))
     this.#extent = order.map((column) => columns.extent[column])
     this.#values = order.map((column) => values[column])
+    this.#evenBytes = this.#encodings.includes(encodings.varint) ? 0 : framingBytes
+    if (this.#evenBytes > 0)
+      for (const encoding of this.#encodings) this.#evenBytes += encoding === encodings.double ? 8 : 4
   }
 
   valueBytes(row: number): number {
@@ -122,6 +127,43 @@ export class RestoredWriter implements ValueWriter {
       from = start + normalizedBytes
     }
     return copyBytes(bytes, source, from, valueEnd[row], out, view, at)
+  }
+
+  evenBytes(from: number, to: number): number {
+    if (this.#evenBytes === 0) return 0
+    const { bytes, valueStart, valueEnd } = this.#records
+    const extents = this.#extent
+    for (let row = from; row < to; row++) {
+      const start = valueStart[row]
+      // A version of one byte, then numbers and nothing else.
+      if (start < 0 || bytes[start + framingBytes] > 127) return 0
+      let rest = valueEnd[row] - start - framingBytes - 1
+      for (let i = 0; i < extents.length; i++) {
+        const normalizedBytes = extentBytes(extents[i][row])
+        if (normalizedBytes === 0) return 0
+        rest -= normalizedBytes
+      }
+      if (rest !== 0) return 0
+    }
+    return this.#evenBytes
+  }
+
+  writeEven(from: number, to: number, out: Uint8Array, view: DataView, at: number, stride: number): void {
+    const schemaId = this.#schemaId
+    for (let row = from, start = at; row < to; row++, start += stride) {
+      out[start] = 0
+      view.setInt32(start + 1, schemaId)
+    }
+    let column = at + framingBytes
+    for (const [i, values] of this.#values.entries()) {
+      if (this.#encodings[i] === encodings.double) {
+        for (let row = from, start = column; row < to; row++, start += stride) view.setFloat64(start, values[row], true)
+        column += 8
+      } else {
+        for (let row = from, start = column; row < to; row++, start += stride) view.setFloat32(start, values[row], true)
+        column += 4
+      }
+    }
   }
 
   /** First byte after the model version, which decoding has found to be well formed. */

@@ -6,7 +6,7 @@ import { MalformedBatchError, readRecords } from '../../src/batch/read-records.t
 import { RecordBatchWriter } from '../../src/batch/record-batch-writer.ts'
 import { encodeHeaders } from '../../src/batch/record-headers.ts'
 import { createRecords, type Records } from '../../src/batch/records.ts'
-import type { BlockWriter } from '../../src/batch/value-writer.ts'
+import type { BlockWriter, EvenValueWriter, ValueWriter } from '../../src/batch/value-writer.ts'
 
 interface Row {
   readonly timestampMs: number
@@ -38,6 +38,40 @@ function blockOf(values: readonly Uint8Array[]): BlockWriter {
       for (let row = from; row < to; row++) out.set(values[row], at[row])
     },
   }
+}
+
+/** The values of records as they are. */
+function singleValues({ bytes, valueStart, valueEnd }: Records): ValueWriter {
+  return {
+    valueBytes: (i) => (valueStart[i] < 0 ? -1 : valueEnd[i] - valueStart[i]),
+    writeValue: (i, out, _view, at) => {
+      out.set(bytes.subarray(valueStart[i], valueEnd[i]), at)
+      return at + valueEnd[i] - valueStart[i]
+    },
+  }
+}
+
+/** The same, all of one size. */
+function evenValues(records: Records, size: number): EvenValueWriter {
+  const { bytes, valueStart, valueEnd } = records
+  return {
+    ...singleValues(records),
+    evenBytes: () => size,
+    writeEven(from, to, out, _view, at, stride) {
+      for (let i = from; i < to; i++) out.set(bytes.subarray(valueStart[i], valueEnd[i]), at + (i - from) * stride)
+    },
+  }
+}
+
+/** All batches that rows make in a writer that takes so much. */
+function batchesOf(records: Records, values: ValueWriter | EvenValueWriter, limitBytes: number): Uint8Array[] {
+  const writer = new RecordBatchWriter(limitBytes)
+  const batches: Uint8Array[] = []
+  for (let row = 0; row < records.count; ) {
+    row = writer.appendRows(records, row, records.count, values)
+    batches.push(writer.finish({ ...identity, compression: 'none' }))
+  }
+  return batches
 }
 
 function read(batch: Uint8Array): { records: Records; recordCount: number } {
@@ -94,17 +128,40 @@ suite('a record batch', () => {
         const batch = write(input, 'none')
         const { records } = read(batch)
         const copy = new RecordBatchWriter()
-        const values = {
-          valueBytes: (i: number) => (records.valueStart[i] < 0 ? -1 : records.valueEnd[i] - records.valueStart[i]),
-          writeValue: (i: number, out: Uint8Array, _: DataView, at: number) => {
-            out.set(records.bytes.subarray(records.valueStart[i], records.valueEnd[i]), at)
-            return at + records.valueEnd[i] - records.valueStart[i]
-          },
-        }
-        equal(copy.appendRows(records, 0, records.count, values), records.count)
+        equal(copy.appendRows(records, 0, records.count, singleValues(records)), records.count)
         deepEqual(copy.finish({ ...identity, compression: 'none' }), batch)
       }),
       { seed: 2, numRuns: 200 },
+    )
+  })
+
+  test('of values of one size is the one of those values, one by one, wherever the batch is full', () => {
+    const shape = fc.record({
+      size: fc.constantFrom(1, 2, 15, 52, 53, 54, 55, 56, 57, 58, 63, 64, 90, 300),
+      count: fc.oneof(fc.integer({ min: 1, max: 700 }), fc.integer({ min: 8_000, max: 9_500 })),
+      limitBytes: fc.oneof(fc.constant(1024 * 1024), fc.integer({ min: 100, max: 40_000 })),
+      // Mostly times that take a byte, then and when a key or a header.
+      spreadMs: fc.constantFrom(0, 40, 63, 64, 65, 5_000),
+      oddEvery: fc.constantFrom(Infinity, 600, 1_500),
+      isOddByKey: fc.boolean(),
+      isFalling: fc.boolean(),
+    })
+    fc.assert(
+      fc.property(shape, ({ size, count, limitBytes, spreadMs, oddEvery, isOddByKey, isFalling }) => {
+        const input = Array.from({ length: count }, (_, i): Row => {
+          const isOdd = i % oddEvery === oddEvery - 1
+          return {
+            timestampMs: 1e12 + (isFalling ? -1 : 1) * Math.floor((i * spreadMs) / count),
+            key: isOdd && isOddByKey ? new Uint8Array(3) : null,
+            value: new Uint8Array(size).fill(i),
+            headers: isOdd && !isOddByKey ? [['h', null]] : [],
+          }
+        })
+        const { records } = read(write(input, 'none', new RecordBatchWriter(2 ** 24)))
+        const [even, single] = [evenValues(records, size), singleValues(records)]
+        deepEqual(batchesOf(records, even, limitBytes), batchesOf(records, single, limitBytes))
+      }),
+      { seed: 3, numRuns: 150 },
     )
   })
 

@@ -2,7 +2,7 @@ import { deepEqual, ok } from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import fc from 'fast-check'
 import type { Records } from '../../src/batch/records.ts'
-import type { ValueWriter } from '../../src/batch/value-writer.ts'
+import type { EvenValueWriter } from '../../src/batch/value-writer.ts'
 import { parseAvroSchema } from '../../src/rows/avro-schema.ts'
 import { decodeRows } from '../../src/rows/decode-rows.ts'
 import { compileNormalizedPlan } from '../../src/rows/normalized-plan.ts'
@@ -17,10 +17,13 @@ import { columnsFor, framed, recordsOf } from './records-of.ts'
 
 const seeds = { seed: 2, numRuns: 1000 }
 
-/** What the writer makes of every good row, checked to be as long as it has said and to touch nothing else. */
-function written(writer: ValueWriter, records: Records, status: Uint8Array): (Uint8Array | null)[] {
+/**
+ * What the writer makes of every good row, checked to be as long as it has said and to touch nothing else; and, of rows of one size, to be
+ * the same when they are written at once.
+ */
+function written(writer: EvenValueWriter, records: Records, status: Uint8Array): (Uint8Array | null)[] {
   const good = Array.from({ length: records.count }, (_, row) => row).filter((row) => status[row] === rowErrors.none)
-  return good.map((row) => {
+  const rows = good.map((row) => {
     const length = writer.valueBytes(row)
     if (length < 0) return null
     const out = new Uint8Array(length + 8).fill(0xaa)
@@ -28,13 +31,30 @@ function written(writer: ValueWriter, records: Records, status: Uint8Array): (Ui
     deepEqual([end, ...out.subarray(0, 4), ...out.subarray(end)], [length + 4, ...Array(8).fill(0xaa)])
     return out.slice(4, end)
   })
+  for (const [i, row] of good.entries())
+    for (let to = row + 1; to <= row + 5 && good[i + to - row - 1] === to - 1; to++) {
+      const size = writer.evenBytes(row, to)
+      if (size === 0) continue
+      const [out, stride] = [new Uint8Array((to - row) * (size + 7)).fill(0xaa), size + 7]
+      writer.writeEven(row, to, out, new DataView(out.buffer), 3, stride)
+      const values = rows.slice(i, i + to - row) as Uint8Array[]
+      deepEqual(
+        [...out],
+        values.flatMap((value) => [...Array(3).fill(0xaa), ...value, ...Array(4).fill(0xaa)]),
+      )
+      evenStretches++
+    }
+  return rows
 }
+
+/** Stretches of rows that were written at once. */
+let evenStretches = 0
 
 /** A stand-in for a model: exact both ways, with modes that take one byte and two. */
 const scale = 4
 const modeOf = (row: number, column: number) => (row * 67 + column * 31) % 256
 
-function normalized(sample: AvroSample, tombstones = false) {
+function normalized(sample: AvroSample, tombstones = false, modelVersion = 300) {
   const rawJson = JSON.stringify(sample.schema)
   const schema = parseAvroSchema(rawJson)
   const modelled = numericColumns(schema)
@@ -51,9 +71,31 @@ function normalized(sample: AvroSample, tombstones = false) {
   const values = columns.values.map((column) => column.map((x) => x / scale))
   const modes = columns.modes.map((column, c) => column.map((_, row) => modeOf(row, c)))
   const writer = new NormalizedWriter()
-  writer.beginRun({ records, columns, plan, schemaId: 258, modelVersion: 300, values, modes })
+  writer.beginRun({ records, columns, plan, schemaId: 258, modelVersion, values, modes })
   const derived = deriveNormalizedSchema(rawJson, modelled)
   return { raw, modelled, values, modes, derived, rows: written(writer, records, columns.status) }
+}
+
+/** Restores what was normalized: the raw bytes come again, and null for null. */
+function checkRestores({ raw, derived, rows, modes }: ReturnType<typeof normalized>, modelVersion: number): void {
+  const plan = compileNormalizedPlan(derived)
+  const records = recordsOf(rows)
+  const { columns } = columnsFor(records, plan.columns.length)
+  decodeRows(plan, records, 0, records.count, columns)
+  const values = columns.values.map((column) => column.map((x) => x * scale))
+  const run = { records, columns, plan, schemaId: 7, values }
+  checkRestored(run, 0, records.count)
+  ok(columns.status.every((status) => status === rowErrors.none))
+  for (const [row, value] of rows.entries()) {
+    if (value === null) continue
+    deepEqual(columns.modelVersions[row], modelVersion)
+    for (const [c] of plan.columns.entries()) {
+      deepEqual(columns.modes[c][row], columns.isNull[c][row] === 0 ? modes[c][row] : 0)
+    }
+  }
+  const writer = new RestoredWriter()
+  writer.beginRun(run)
+  deepEqual(written(writer, records, columns.status), raw)
 }
 
 suite('NormalizedWriter', () => {
@@ -81,25 +123,7 @@ suite('RestoredWriter', () => {
   test('gives the raw bytes again, and null for null', () => {
     fc.assert(
       fc.property(fc.nat(), (seed) => {
-        const { raw, derived, rows, modes } = normalized(avroSample(seed), true)
-        const plan = compileNormalizedPlan(derived)
-        const records = recordsOf(rows)
-        const { columns } = columnsFor(records, plan.columns.length)
-        decodeRows(plan, records, 0, records.count, columns)
-        const values = columns.values.map((column) => column.map((x) => x * scale))
-        const run = { records, columns, plan, schemaId: 7, values }
-        checkRestored(run, 0, records.count)
-        ok(columns.status.every((status) => status === rowErrors.none))
-        for (const [row, value] of rows.entries()) {
-          if (value === null) continue
-          deepEqual(columns.modelVersions[row], 300)
-          for (const [c] of plan.columns.entries()) {
-            deepEqual(columns.modes[c][row], columns.isNull[c][row] === 0 ? modes[c][row] : 0)
-          }
-        }
-        const writer = new RestoredWriter()
-        writer.beginRun(run)
-        deepEqual(written(writer, records, columns.status), raw)
+        checkRestores(normalized(avroSample(seed), true), 300)
       }),
       seeds,
     )
@@ -154,6 +178,27 @@ suite('RestoredWriter', () => {
       expected.map((row) => framed(7, type.toBuffer(row))),
     )
   })
+})
+
+suite('rows of numbers alone', () => {
+  // Exact as floats, and after the stand-in for a model.
+  const number = fc.integer({ min: -(2 ** 20), max: 2 ** 20 }).map((units) => units / 1024)
+  const random = fc.record({ x: number, y: number })
+
+  for (const fields of [['x'], ['x', 'y']])
+    test(`are written at once, to the same bytes, with ${fields.length} of them`, () => {
+      evenStretches = 0
+      const types = { x: 'double', y: 'float' } as const
+      const schema = { type: 'record', name: 'Row', fields: fields.map((name) => ({ name, type: types[name as 'x'] })) }
+      fc.assert(
+        fc.property(fc.array(random, { minLength: 40, maxLength: 60 }), fc.boolean(), (values, tombstones) => {
+          const rows = values.map((each) => Object.fromEntries(fields.map((name) => [name, each[name as 'x']])))
+          checkRestores(normalized({ schema, rows }, tombstones, 7), 7)
+        }),
+        { seed: 3, numRuns: 20 },
+      )
+      ok(evenStretches > 1_000, String(evenStretches))
+    })
 })
 
 suite('decoding normalized rows', () => {
