@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import type { MeasurementRequest } from '../../src/commands/bench/measurement.ts'
 import { type OpenCluster, plainUse, withClusterAt } from '../../src/commands/command-context.ts'
 import { fitDataset } from '../../src/commands/fit.ts'
 import { loadFile } from '../../src/commands/load.ts'
@@ -427,10 +428,12 @@ suite('the flow over TLS, SCRAM-SHA-512 and access control lists, a user for eac
     })
 
   test('a process of the bench gets its login as a message, not as an argument', async () => {
-    const child = fork(fileURLToPath(new URL('../../src/commands/bench-measurement.ts', import.meta.url)))
+    const child = fork(fileURLToPath(new URL('../../src/commands/bench/measure.ts', import.meta.url)))
     const access = accessOf({ sasl: scram('verify') })
-    const measurement = { kind: 'fetch', topic: topics.raw }
-    child.send({ brokers: [cluster.sasl], registry: registry.url, access, dataset, modelsTopic, measurement })
+    const measurement = { kind: 'fetch', topic: topics.raw } as const
+    const request = { brokers: [cluster.sasl], registry: registry.url, access, dataset, modelsTopic, measurement }
+    child.send(request satisfies MeasurementRequest)
+    child.once('exit', (code) => child.emit('message', { error: `it ended with ${code}` }))
     const lines = commandLines(child.pid ?? 0)
     const [answer] = (await once(child, 'message')) as [{ result?: { rows: number }; error?: string }]
     equal(answer.error, undefined)
