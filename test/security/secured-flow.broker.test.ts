@@ -1,7 +1,7 @@
 import { deepEqual, equal, fail, match, ok, rejects } from 'node:assert/strict'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -350,7 +350,7 @@ const commands: Readonly<Record<Stage, () => readonly string[]>> = {
   verify: () => ['verify'],
 }
 
-function environmentOf(stage: Stage): Record<string, string> {
+function environmentOf(stage: Stage | 'demo'): Record<string, string> {
   const passwordFile = join(folder, `${stage}.password`)
   writeFileSync(passwordFile, `${passwordOf(stage)}\n`)
   return {
@@ -361,7 +361,7 @@ function environmentOf(stage: Stage): Record<string, string> {
     KAFKA_SASL_MECHANISM: 'SCRAM-SHA-512',
     KAFKA_SASL_USERNAME: stage,
     // Each second one from a file.
-    ...(stages.indexOf(stage) % 2 === 0
+    ...([...stages, 'demo'].indexOf(stage) % 2 === 0
       ? { KAFKA_SASL_PASSWORD: passwordOf(stage) }
       : { KAFKA_SASL_PASSWORD_FILE: passwordFile }),
     SCHEMA_REGISTRY_TLS_CA: cluster.caFile,
@@ -426,6 +426,20 @@ suite('the flow over TLS, SCRAM-SHA-512 and access control lists, a user for eac
       if (process.platform === 'linux') ok(commandLines.some((line) => line.includes('main.ts')))
       for (const right of rights.filter((right) => isForMore(stage, right))) await failsWithout(stage, right)
     })
+
+  test('vgm demo does all of it with one user who has the rights of all', async () => {
+    const file = join(folder, 'own-trips.csv')
+    copyFileSync(csv, file)
+    await cluster.setPassword('demo', passwordOf('demo'))
+    await cluster.grant(rightsOf('own-trips', modelsTopic).map((right) => ({ ...right, user: 'demo' })))
+    const { KAFKA_BROKERS, SCHEMA_REGISTRY_URL, ...environment } = environmentOf('demo')
+    const args = ['demo', file, '--brokers', KAFKA_BROKERS, '--registry', SCHEMA_REGISTRY_URL, '--json', '--debug']
+    const { code, out, err, commandLines } = await watchedVgm(args, environment)
+    equal(code, 0, err)
+    const { normalized, restored, mismatches } = JSON.parse(out)
+    deepEqual({ normalized, restored, mismatches }, { normalized: rows, restored: rows, mismatches: 0 })
+    for (const text of [out, err, ...commandLines]) ok(!text.includes(canary), text)
+  })
 
   test('a process of the bench gets its login as a message, not as an argument', async () => {
     const child = fork(fileURLToPath(new URL('../../src/commands/bench/measure.ts', import.meta.url)))
