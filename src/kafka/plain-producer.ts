@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { offsetCommitV8 } from '@platformatic/kafka'
 import type { Compression } from '../batch/batch-header.ts'
 import type { RecordBatchWriter } from '../batch/record-batch-writer.ts'
@@ -6,6 +5,7 @@ import type { OffsetCommit, TopicPartition } from '../stages/ports.ts'
 import type { BrokerConnection } from './broker-connection.ts'
 import type { BrokerConnections } from './broker-connections.ts'
 import { type Asked, BrokerError } from './broker-errors.ts'
+import { committedTopics, InFlightBatches, type WrittenPartition } from './in-flight-batches.ts'
 import { onGroup, onTopic } from './needed-rights.ts'
 import { produce } from './produce-request.ts'
 import type { CommittingMember } from './transactional-producer.ts'
@@ -25,28 +25,20 @@ export interface PlainProducerOptions {
   readonly patienceMs: number
 }
 
-/** As many as an idempotent producer may have, and what stays in order on one connection. */
-const maxInFlightPerPartition = 5
-const maxInFlightBytes = 48 * 1024 * 1024
 const abortWaitMs = 2_000
 
 /** A batch of no producer that the broker would know again. */
 const nobody = { isTransactional: false, producerId: -1n, producerEpoch: -1, baseSequence: -1 } as const
 
-interface PartitionProgress {
+interface PartitionProgress extends WrittenPartition {
   /** settles when the first batch of this slice is in the log */
   readonly opened: Promise<void>
   /** of the first batch: the others follow on the same one, in order */
   connection: BrokerConnection | undefined
-  inFlight: number
 }
 
-/** What belongs to one slice: answers that come after it was given up concern it, and no later one. */
-class Slice {
+class Slice extends InFlightBatches {
   readonly partitions = new Map<string, PartitionProgress>()
-  readonly inFlight = new Set<Promise<void>>()
-  inFlightBytes = 0
-  failure: unknown
 }
 
 /**
@@ -69,7 +61,7 @@ export class PlainProducer implements SliceProducer {
 
   async produce(topic: string, partition: number, batch: RecordBatchWriter): Promise<void> {
     const slice = this.#slice
-    throwFailure(slice)
+    slice.throwFailure()
     const bytes = batch.finish({ compression: this.#options.compression, ...nobody })
     const key = `${topic}/${partition}`
     const known = slice.partitions.get(key)
@@ -84,24 +76,14 @@ export class PlainProducer implements SliceProducer {
       })
     const progress = known ?? { opened: settled, connection: undefined, inFlight: 0 }
     slice.partitions.set(key, progress)
-    track(slice, progress, settled, bytes.length)
-    while (progress.inFlight >= maxInFlightPerPartition || slice.inFlightBytes > maxInFlightBytes)
-      await Promise.race(slice.inFlight)
+    await slice.follow(progress, settled, bytes.length)
   }
 
   async commit({ group, offsets }: OffsetCommit, member: CommittingMember): Promise<void> {
     const slice = this.#slice
-    await Promise.all(slice.inFlight)
-    throwFailure(slice)
-    const topics = [...Map.groupBy(offsets, ({ topic }) => topic)].map(([name, members]) => ({
-      name,
-      partitions: members.map(({ partition, offset, metadata }) => ({
-        partitionIndex: partition,
-        committedOffset: BigInt(offset),
-        committedLeaderEpoch: -1,
-        committedMetadata: metadata ?? '',
-      })),
-    }))
+    await slice.answered()
+    slice.throwFailure()
+    const topics = committedTopics(offsets)
     await this.#connections.retrying(
       `Committing offsets to group ${group}`,
       async (what) => {
@@ -121,7 +103,7 @@ export class PlainProducer implements SliceProducer {
     const slice = this.#slice
     // Batches that wait for the first one are not to be sent any more.
     slice.failure ??= new Error('The slice was given up')
-    await Promise.race([Promise.all(slice.inFlight), sleep(abortWaitMs, undefined, { ref: false })])
+    await slice.answered(abortWaitMs)
   }
 
   close(): Promise<void> {
@@ -160,7 +142,7 @@ export class PlainProducer implements SliceProducer {
     partition: number,
     bytes: Uint8Array,
   ): Promise<void> {
-    throwFailure(slice)
+    slice.throwFailure()
     const what = `Writing to ${topic}/${partition}`
     const asked: Asked = { request: 'Produce', rights: [onTopic('Write', topic)] }
     const errorCode = await this.#connections.request(
@@ -171,19 +153,4 @@ export class PlainProducer implements SliceProducer {
     )
     if (errorCode !== 0) throw new BrokerError(errorCode, what, asked)
   }
-}
-
-function throwFailure({ failure }: Slice): void {
-  if (failure !== undefined) throw failure
-}
-
-function track(slice: Slice, progress: PartitionProgress, settled: Promise<void>, bytes: number): void {
-  progress.inFlight++
-  slice.inFlightBytes += bytes
-  slice.inFlight.add(settled)
-  void settled.finally(() => {
-    progress.inFlight--
-    slice.inFlightBytes -= bytes
-    slice.inFlight.delete(settled)
-  })
 }

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import {
   addOffsetsToTxnV3,
   addPartitionsToTxnV3,
@@ -13,6 +12,7 @@ import type { BrokerConnection } from './broker-connection.ts'
 import type { BrokerConnections } from './broker-connections.ts'
 import type { BrokerRequest } from './broker-error-table.ts'
 import { type Asked, BrokerError, ConnectionLostError, FencedError, isRepeatable, kindOf } from './broker-errors.ts'
+import { committedTopics, InFlightBatches, type WrittenPartition } from './in-flight-batches.ts'
 import { onGroup, onTopic, onTransactions, type Right } from './needed-rights.ts'
 import { produce } from './produce-request.ts'
 import { TransactionLife } from './transaction-states.ts'
@@ -38,34 +38,26 @@ export interface CommittingMember {
 /** Offsets that are committed outside a group's membership: the group has no members. */
 export const noMember: CommittingMember = { memberId: '', generationId: -1, groupInstanceId: null }
 
-/** What the broker's deduplication can tell apart for one partition. */
-const maxInFlightPerPartition = 5
-/** Batches of all partitions that wait for their acknowledgement. */
-const maxInFlightBytes = 48 * 1024 * 1024
 const abortWaitMs = 2_000
 /** Sequences go from 2^31 - 1 to 0. */
 const sequenceModulus = 2 ** 31
 
-interface PartitionProgress {
+interface PartitionProgress extends WrittenPartition {
   readonly topic: string
   readonly partition: number
   /** settles when the first batch of this transaction is in the log */
   opened: Promise<void> | undefined
   /** of the first batch: the others follow on the same one, or their order would hang on who finds the leader first */
   connection: BrokerConnection | undefined
-  inFlight: number
 }
 
 /** One transaction, from `begin` to its end. Answers that come after an abort concern it, and no later one. */
-class Transaction {
+class Transaction extends InFlightBatches {
   readonly partitions = new Map<string, PartitionProgress>()
   /** whether the coordinator may know of it: an announcement whose answer was lost may have arrived */
   isAnnounced = false
   /** first batches wait for one another: the leaders' concurrent verifications of one producer collide */
   opening: Promise<void> = Promise.resolve()
-  readonly inFlight = new Set<Promise<void>>()
-  inFlightBytes = 0
-  failure: unknown
 }
 
 /**
@@ -122,7 +114,7 @@ export class TransactionalProducer implements TransactionalWriter {
     const transaction = this.#transaction
     const key = `${topic}/${partition}`
     if (!transaction.partitions.has(key)) await this.#judged(() => this.#addPartitions([{ topic, partition }]))
-    if (transaction.failure !== undefined) await this.#judged(() => throwFailure(transaction))
+    if (transaction.failure !== undefined) await this.#judged(() => transaction.throwFailure())
     const progress = transaction.partitions.get(key) as PartitionProgress
     const { recordCount } = batch
     const baseSequence = this.#sequences.get(key) ?? this.#firstSequence
@@ -144,16 +136,14 @@ export class TransactionalProducer implements TransactionalWriter {
       progress.opened = settled
       transaction.opening = settled
     }
-    track(transaction, settled, progress, bytes.length)
-    while (progress.inFlight >= maxInFlightPerPartition || transaction.inFlightBytes > maxInFlightBytes)
-      await Promise.race(transaction.inFlight)
+    await transaction.follow(progress, settled, bytes.length)
   }
 
   async commit(offsets?: OffsetCommit, member: CommittingMember = noMember): Promise<void> {
     this.#life.require('open')
     const transaction = this.#transaction
-    await Promise.all(transaction.inFlight)
-    await this.#judged(() => throwFailure(transaction))
+    await transaction.answered()
+    await this.#judged(() => transaction.throwFailure())
     this.#life.enter('committing')
     await this.#judged(async () => {
       if (offsets !== undefined) await this.#commitOffsets(offsets, member)
@@ -165,9 +155,9 @@ export class TransactionalProducer implements TransactionalWriter {
   async abort(): Promise<void> {
     this.#life.enter('aborting')
     const transaction = this.#transaction
-    await Promise.race([Promise.all(transaction.inFlight), sleep(abortWaitMs, undefined, { ref: false })])
+    await transaction.answered(abortWaitMs)
     // A batch without an answer leaves the broker's last sequence unknown: KIP-360, a new epoch starts at 0.
-    let isUncertain = this.#hasLostAnswer || transaction.failure !== undefined || transaction.inFlight.size > 0
+    let isUncertain = this.#hasLostAnswer || transaction.failure !== undefined || transaction.isWaiting
     // Batches that wait for their turn are not to be sent any more.
     transaction.failure ??= new Error('The transaction was aborted')
     if (transaction.isAnnounced) {
@@ -209,7 +199,7 @@ export class TransactionalProducer implements TransactionalWriter {
     const { transactionalId, transactionTimeoutMs } = this.#options
     const what = `Writing to ${topic}/${partition}`
     const send = async (connection: BrokerConnection) => {
-      throwFailure(transaction)
+      transaction.throwFailure()
       const asked: Asked = { request: 'Produce', rights: [onTopic('Write', topic), mayWrite(transactionalId)] }
       const errorCode = await this.#ask(connection, asked, what, () =>
         produce.async(connection, transactionalId, transactionTimeoutMs, topic, partition, batch),
@@ -266,15 +256,7 @@ export class TransactionalProducer implements TransactionalWriter {
       (connection) => addOffsetsToTxnV3.api.async(connection, transactionalId, this.#producerId, this.#epoch, group),
       [onGroup('Read', group)],
     )
-    const topics = [...Map.groupBy(offsets, ({ topic }) => topic)].map(([name, members]) => ({
-      name,
-      partitions: members.map(({ partition, offset, metadata }) => ({
-        partitionIndex: partition,
-        committedOffset: BigInt(offset),
-        committedLeaderEpoch: -1,
-        committedMetadata: metadata ?? '',
-      })),
-    }))
+    const topics = committedTopics(offsets)
     await this.#connections.retrying(
       `Committing offsets to group ${group}`,
       async (what) => {
@@ -389,18 +371,3 @@ export class TransactionalProducer implements TransactionalWriter {
 const mayWrite = (transactionalId: string) => onTransactions('Write', transactionalId)
 
 const epochTaken: ReadonlySet<string> = new Set(['PRODUCER_FENCED', 'INVALID_PRODUCER_EPOCH'])
-
-function throwFailure({ failure }: Transaction): void {
-  if (failure !== undefined) throw failure
-}
-
-function track(transaction: Transaction, settled: Promise<void>, progress: PartitionProgress, bytes: number): void {
-  progress.inFlight++
-  transaction.inFlightBytes += bytes
-  transaction.inFlight.add(settled)
-  void settled.finally(() => {
-    progress.inFlight--
-    transaction.inFlightBytes -= bytes
-    transaction.inFlight.delete(settled)
-  })
-}

@@ -1,0 +1,66 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { PartitionOffset } from '../stages/ports.ts'
+
+/** What the broker's deduplication can tell apart for one partition, and what stays in order on one connection. */
+const maxInFlightPerPartition = 5
+/** Batches of all partitions that wait for their acknowledgement. */
+const maxInFlightBytes = 48 * 1024 * 1024
+
+/** A partition that is written to. */
+export interface WrittenPartition {
+  inFlight: number
+}
+
+/** The batches of one slice of work: answers that come after it was given up concern it, and no later one. */
+export class InFlightBatches {
+  readonly #inFlight = new Set<Promise<void>>()
+  #bytes = 0
+  /** the first thing that went wrong; nothing of the slice is sent any more */
+  failure: unknown
+
+  /** Whether a batch has no answer yet. */
+  get isWaiting(): boolean {
+    return this.#inFlight.size > 0
+  }
+
+  /**
+   * Counts a batch until it has been answered; resolves when another one may be sent.
+   *
+   * @param settled when the answer has come, whatever it is; never rejected
+   */
+  async follow(partition: WrittenPartition, settled: Promise<void>, bytes: number): Promise<void> {
+    partition.inFlight++
+    this.#bytes += bytes
+    this.#inFlight.add(settled)
+    void settled.finally(() => {
+      partition.inFlight--
+      this.#bytes -= bytes
+      this.#inFlight.delete(settled)
+    })
+    while (partition.inFlight >= maxInFlightPerPartition || this.#bytes > maxInFlightBytes)
+      await Promise.race(this.#inFlight)
+  }
+
+  /** All answers have come, or the time is over. */
+  async answered(withinMs?: number): Promise<void> {
+    const all = Promise.all(this.#inFlight)
+    await (withinMs === undefined ? all : Promise.race([all, sleep(withinMs, undefined, { ref: false })]))
+  }
+
+  throwFailure(): void {
+    if (this.failure !== undefined) throw this.failure
+  }
+}
+
+/** Offsets as OffsetCommit and TxnOffsetCommit take them. */
+export function committedTopics(offsets: readonly PartitionOffset[]) {
+  return [...Map.groupBy(offsets, ({ topic }) => topic)].map(([name, members]) => ({
+    name,
+    partitions: members.map(({ partition, offset, metadata }) => ({
+      partitionIndex: partition,
+      committedOffset: BigInt(offset),
+      committedLeaderEpoch: -1,
+      committedMetadata: metadata ?? '',
+    })),
+  }))
+}
