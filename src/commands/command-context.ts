@@ -171,7 +171,11 @@ export async function withClusterAt<T>(
   try {
     const cluster = { ...use, settings, registryUrl: url, access, admin, rows, registry }
     if (mustAnswer) {
-      await (waits ? whenReachable(cluster, () => admin.connect()) : admin.connect())
+      await whenReachable(
+        cluster,
+        () => admin.connect(),
+        ({ retriable }) => waits && retriable,
+      )
       report({ kind: 'brokers-reached' })
     }
     return await work(cluster)

@@ -63,7 +63,7 @@ export async function runTransformStage(cluster: OpenCluster, options: Transform
     await ensureOutputs(count)
     return count
   }
-  const partitions = await (waits ? whenReachable(cluster, prepare, isMissingTopic) : prepare())
+  const partitions = await (waits ? whenReachable(cluster, prepare, mayCome) : prepare())
   // Drawn anew unless named: workers that are started by hand share the load and never fence one another.
   const id = transactionalId(group, instance ?? randomBytes(6).toString('hex'), slot)
   const reporter = new MemberReporter(cluster.report)
@@ -115,9 +115,9 @@ export async function runTransformStage(cluster: OpenCluster, options: Transform
   }
 }
 
-/** Another stage, or whoever loads, is about to make it. */
-function isMissingTopic(error: PipelineError): boolean {
-  return error instanceof TopicMissingError
+/** What is away comes back, and a topic is made by another stage, or by whoever loads. */
+function mayCome(error: PipelineError): boolean {
+  return error.retriable || error instanceof TopicMissingError
 }
 
 /** Subjects of what stages write take any schema: refits change the columns (DESIGN, "The normalized schema"). */

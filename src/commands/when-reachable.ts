@@ -11,13 +11,13 @@ const newsEveryMs = 30_000
  * What a stage needs before it joins its group: `work` is repeated while it fails for a reason that passes by itself, as while the
  * registry is away. A stage that starts in an outage holds no partition until it is over, and then begins.
  *
- * @param passes which other errors pass by themselves, as a topic that somebody is about to make
+ * @param passes which errors pass by themselves; those that are retriable unless given
  * @throws InterruptedError at once when the cluster's signal fires
  */
 export async function whenReachable<T>(
   { signal, report }: Pick<OpenCluster, 'signal' | 'report'>,
   work: () => Promise<T>,
-  passes: (error: PipelineError) => boolean = () => false,
+  passes: (error: PipelineError) => boolean = ({ retriable }) => retriable,
 ): Promise<T> {
   const { promise: interrupted, reject } = Promise.withResolvers<never>()
   const onAbort = () => reject(new InterruptedError())
@@ -30,7 +30,7 @@ export async function whenReachable<T>(
       try {
         return await Promise.race([work(), interrupted])
       } catch (error) {
-        if (!(error instanceof PipelineError && (error.retriable || passes(error)))) throw error
+        if (!(error instanceof PipelineError && passes(error))) throw error
         const [cause, nowMs] = [error.message, performance.now()]
         const isNews = cause !== told.cause || nowMs - told.atMs >= newsEveryMs
         if (isNews) told = { cause, atMs: nowMs }

@@ -101,6 +101,7 @@ export class ClusterAdmin {
   readonly #settings: ConnectionSettings
   readonly #log: ControlLog
   #connecting: Promise<Admin> | undefined
+  #closed = false
   readonly #offsets: BrokerConnections
 
   constructor(settings: ConnectionSettings, log: ControlLog) {
@@ -115,6 +116,7 @@ export class ClusterAdmin {
   }
 
   async close(): Promise<void> {
+    this.#closed = true
     await this.#offsets.close()
     await this.#disconnect()
   }
@@ -416,6 +418,8 @@ export class ClusterAdmin {
 
   async #connect(): Promise<Admin> {
     const brokers = await this.#brokersThatAnswer()
+    // It would try for its own time-out, and `close` would wait for it.
+    if (this.#closed) throw this.#unreachable()
     const admin = createControlClient({ ...this.#settings, brokers }, this.#log).admin()
     try {
       await within(connectMs, admin.connect(), () => this.#unreachable())

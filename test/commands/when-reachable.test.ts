@@ -1,13 +1,27 @@
 import { equal, rejects } from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { plainUse } from '../../src/commands/command-context.ts'
+import { plainUse, withClusterAt } from '../../src/commands/command-context.ts'
 import { whenReachable } from '../../src/commands/when-reachable.ts'
+import { noAccess } from '../../src/config/cluster-access.ts'
 import { UsageError } from '../../src/errors.ts'
 import { RegistryUnreachableError } from '../../src/kafka/registry.ts'
 import { createLogger } from '../../src/observe/logger.ts'
+import { silentServer } from '../kafka/silent-server.ts'
 
 const away = () => new RegistryUnreachableError('http://registry', 'connect ECONNREFUSED')
 const clusterWith = (signal: AbortSignal) => plainUse(createLogger('silent'), signal)
+
+suite('a cluster that does not answer', () => {
+  test('is given up at once when the process is to end, and not called an error', async (t) => {
+    const broker = `127.0.0.1:${await silentServer(t)}`
+    const controller = new AbortController()
+    const use = plainUse(createLogger('silent'), controller.signal)
+    const address = { brokers: [broker], registry: 'http://127.0.0.1:9', access: noAccess }
+    const opened = withClusterAt(address, use, async () => 'open')
+    setTimeout(() => controller.abort(), 50)
+    await rejects(opened, { code: 'VGM_INTERRUPTED' })
+  })
+})
 
 suite('work before a stage joins its group', () => {
   test('is repeated while something is away', async () => {
