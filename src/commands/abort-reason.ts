@@ -1,14 +1,7 @@
-import { BrokerError, ConnectionLostError } from '../kafka/broker-errors.ts'
+import { BrokerError, ConnectionLostError, isGenerationLost } from '../kafka/broker-errors.ts'
 import { RegistryUnreachableError } from '../kafka/registry.ts'
 import { ModelsUnreadableError } from '../model/errors.ts'
 import type { AbortReason, StageEvent } from '../observe/stage-event.ts'
-
-/** How a group says that a member's slice comes too late. */
-const generationLost: ReadonlySet<string> = new Set([
-  'UNKNOWN_MEMBER_ID',
-  'ILLEGAL_GENERATION',
-  'REBALANCE_IN_PROGRESS',
-])
 
 export function abortedBy(cause: unknown): StageEvent {
   const text = cause instanceof Error ? cause.message : String(cause)
@@ -18,7 +11,8 @@ export function abortedBy(cause: unknown): StageEvent {
 function reasonOf(cause: unknown): AbortReason {
   // The session's own word for a generation that has changed under an open slice.
   if (typeof cause === 'string') return 'rebalance'
-  if (cause instanceof BrokerError) return generationLost.has(cause.errorName) ? 'rebalance' : 'broker'
+  if (isGenerationLost(cause)) return 'rebalance'
+  if (cause instanceof BrokerError) return 'broker'
   if (cause instanceof ConnectionLostError) return 'connection'
   if (cause instanceof RegistryUnreachableError) return 'registry'
   return cause instanceof ModelsUnreadableError ? 'models' : 'other'

@@ -124,6 +124,18 @@ export function isTopicUnknown(error: unknown): boolean {
   return error instanceof BrokerError && unknownTopicNames.has(error.errorName)
 }
 
+/** What a group answers to the offsets of a member that it has dropped, or of an older generation. */
+const generationLost: ReadonlySet<string> = new Set([
+  'UNKNOWN_MEMBER_ID',
+  'ILLEGAL_GENERATION',
+  'REBALANCE_IN_PROGRESS',
+])
+
+/** Whether a slice comes too late for its group, which has a new generation or does without the member. */
+export function isGenerationLost(error: unknown): boolean {
+  return error instanceof BrokerError && generationLost.has(error.errorName)
+}
+
 /** Says only that something else in the same request was refused. */
 const notAttempted = 'OPERATION_NOT_ATTEMPTED'
 

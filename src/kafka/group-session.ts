@@ -10,7 +10,7 @@ import type {
 } from '../stages/ports.ts'
 import { type BackOff, backOffMs } from './back-off.ts'
 import { type BrokerConnections, latest } from './broker-connections.ts'
-import { BrokerError, FencedError, isRepeatable, isTopicUnknown, kindOf } from './broker-errors.ts'
+import { FencedError, isGenerationLost, isRepeatable, isTopicUnknown, kindOf } from './broker-errors.ts'
 import { type Fetcher, PositionLostError } from './fetcher.ts'
 import type { GroupMembership } from './group-membership.ts'
 import { TopicGoneError } from './partition-watch.ts'
@@ -251,7 +251,7 @@ export class TransactionalGroupSession implements GroupSession {
   async #abort(cause: unknown): Promise<false> {
     const { onAbort, membership, producer, random = Math.random } = this.#parts
     onAbort(cause)
-    if (cause instanceof BrokerError && generationLost.has(cause.errorName)) membership.outdated()
+    if (isGenerationLost(cause)) membership.outdated()
     const isOpen = this.#slice !== undefined
     this.#slice = undefined
     this.#broken = undefined
@@ -290,13 +290,6 @@ export class TransactionalGroupSession implements GroupSession {
     await this.#parts.producer.abort().catch(() => undefined)
   }
 }
-
-/** What a group answers to the offsets of a member that it has dropped, or of an older generation. */
-const generationLost: ReadonlySet<string> = new Set([
-  'UNKNOWN_MEMBER_ID',
-  'ILLEGAL_GENERATION',
-  'REBALANCE_IN_PROGRESS',
-])
 
 function isSame(a: CommittingMember, b: CommittingMember): boolean {
   return a.memberId === b.memberId && a.generationId === b.generationId
