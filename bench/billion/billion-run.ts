@@ -9,13 +9,13 @@ import type { PartitionOffset } from '../../src/stages/ports.ts'
 import { readPartitions } from '../../src/stages/read-partition.ts'
 import type { StageReport } from '../../src/stages/stage-report.ts'
 import { parseRowSpec } from '../../src/stages/synthetic/row-spec.ts'
+import { runVgm } from '../usage/run-vgm.ts'
+import { UsageSamples } from '../usage/usage-samples.ts'
 import { folderBytes } from './disk-need.ts'
 import { LogTrimming, offsetsOfLastRows } from './log-trimming.ts'
 import type { PhaseReport } from './phase-report.ts'
 import { RestoredRows } from './restored-rows.ts'
 import type { RunStateFile } from './run-state.ts'
-import { UsageSamples } from './usage-samples.ts'
-import { runVgm } from './vgm-phase.ts'
 
 export interface BillionOptions {
   readonly rows: number

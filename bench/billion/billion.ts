@@ -20,10 +20,10 @@ import { exitCodes, PipelineError } from '../../src/errors.ts'
 import { interruption } from '../../src/observe/interruption.ts'
 import { createLogger } from '../../src/observe/logger.ts'
 import { silenceKafkajsWarning } from '../../src/observe/node-warnings.ts'
+import { listenerOn } from '../usage/process-usage.ts'
 import { BillionRun, countRows } from './billion-run.ts'
 import { checkDisk, neededBytes } from './disk-need.ts'
 import { phasesText } from './phase-report.ts'
-import { listenerOn } from './process-usage.ts'
 import { RunStateFile } from './run-state.ts'
 
 const { values: flags } = parseArgs({

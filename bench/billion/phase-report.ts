@@ -1,6 +1,6 @@
 import { textTable } from '../../src/commands/report-text.ts'
 import { formatSpeed } from '../../src/observe/progress.ts'
-import type { UsageReport } from './usage-samples.ts'
+import type { UsageReport } from '../usage/usage-samples.ts'
 
 /** What one phase of a run took. */
 export interface PhaseReport extends UsageReport {

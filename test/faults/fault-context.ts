@@ -194,15 +194,15 @@ export class FaultContext {
    * Asks workers to end, and waits until they have.
    *
    * @returns how long the slowest took, in ms
-   * @throws Error if one takes more than 10 s, or does not end as an interrupted command does
+   * @throws Error if one takes longer than `withinMs`, or does not end as an interrupted command does
    */
-  async drain(workers: readonly Worker[]): Promise<number> {
+  async drain(workers: readonly Worker[], withinMs = drainMs): Promise<number> {
     const drained = workers.map(async (worker) => {
       // Before it has come so far a signal ends it at once.
       await worker.transactionalId()
       const askedMs = Date.now()
       worker.signal('SIGTERM')
-      const { code, signal, err, atMs } = await worker.end(drainMs)
+      const { code, signal, err, atMs } = await worker.end(withinMs)
       if (code !== exitCodes.interrupted) throw new Error(`Worker ${worker.pid} ended with ${signal ?? code}: ${err}`)
       return atMs - askedMs
     })

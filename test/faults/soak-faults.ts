@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { stageGraceMs } from '../../src/observe/interruption.ts'
 import type { FaultContext, Worker } from './fault-context.ts'
 import type { FaultDataset } from './fault-dataset.ts'
 import { errorAnswer } from './kafka-frames.ts'
@@ -33,6 +34,9 @@ export interface Soaked {
 /** Does something to the world; resolves when it is over. Several go on at once. Undefined if it cannot be done just now. */
 export type SoakFault = (soaked: Soaked) => Promise<void> | undefined
 
+/** The network may be away meanwhile: a worker then takes up to its grace period. */
+const drainMs = stageGraceMs + 5_000
+
 /** Kafka's code of TRANSACTION_ABORTABLE */
 const abortable = 120
 const transactionApis = ['AddPartitionsToTxn', 'Produce', 'AddOffsetsToTxn', 'TxnOffsetCommit', 'EndTxn']
@@ -47,7 +51,7 @@ export const soakFaults: Readonly<Record<string, SoakFault>> = {
     }),
   'worker restarted': (soaked) =>
     toPlace(soaked, async (place) => {
-      await soaked.context.drain([place.worker])
+      await soaked.context.drain([place.worker], drainMs)
       place.worker = place.start()
     }),
   'worker frozen': (soaked) =>
@@ -59,7 +63,7 @@ export const soakFaults: Readonly<Record<string, SoakFault>> = {
   'guest worker': async ({ context, guest }) => {
     const worker = guest()
     await sleep(5_000 + 10_000 * context.random())
-    await context.drain([worker])
+    await context.drain([worker], drainMs)
   },
   'broker killed': ({ context, brokers }) =>
     alone(brokers, async () => {
