@@ -3,7 +3,7 @@ import { CopiedValues } from './copied-values.ts'
 import { PartitionOutput } from './partition-output.ts'
 import type { LogReader, PartitionOffset, TransactionalWriter } from './ports.ts'
 import { readPartition } from './read-partition.ts'
-import { rowHash } from './row-hash.ts'
+import { hashStart, rowHashBelow } from './row-hash.ts'
 import { SmallestRows } from './smallest-rows.ts'
 import { type StageReport, stageReport } from './stage-report.ts'
 
@@ -107,6 +107,7 @@ class SampleRun {
         if (next > start.offset) await this.#commit([counted({ ...start, offset: next }, { seen, kept })])
         inSlice = 0
       }
+      const hash = this.#hashStart(start)
       const take = async (records: Records, from: number, to: number) => {
         if (inSlice === 0) {
           sliceStartMs = performance.now()
@@ -116,7 +117,7 @@ class SampleRun {
         for (let row = from; row < to; row++) {
           if (records.valueStart[row] < 0) continue
           seen++
-          if (this.#hash(start.partition, records, row) >= rate) continue
+          if (rowHashBelow(rate, hash, offsetOf(records, row)) < 0) continue
           kept++
           await this.#output(start.partition).copyRows(records, row, row + 1, copied)
           this.#rowsOut++
@@ -136,23 +137,12 @@ class SampleRun {
   }
 
   async byRows(rows: number): Promise<void> {
-    const { reader, starts, signal, writer } = this.#options
-    const smallest = new SmallestRows(rows)
-    const seen = new Map<number, number>()
-    for (const start of starts) {
-      let partitionRows = 0
-      await readPartition(reader, start, this.#end(start), signal, (records, from, to) => {
-        for (let row = from; row < to; row++) {
-          if (records.valueStart[row] < 0) continue
-          partitionRows++
-          const hash = this.#hash(start.partition, records, row)
-          if (hash < smallest.threshold) smallest.add(hash, start.partition, records, row)
-        }
-        this.#rowsIn += to - from
-        this.#options.onProgress(this.report())
-      })
-      seen.set(start.partition, partitionRows)
-    }
+    const { starts, writer } = this.#options
+    const offsets = starts.reduce((sum, start) => sum + this.#end(start) - start.offset, 0)
+    let { smallest, seen } = await this.#choose(rows, likelyLimit(rows, offsets))
+    const rowsSeen = [...seen.values()].reduce((sum, some) => sum + some, 0)
+    // More offsets were without a row, as compaction leaves them, than the limit allows for.
+    if (smallest.count < Math.min(rows, rowsSeen)) ({ smallest, seen } = await this.#choose(rows, Infinity))
     await writer.begin()
     const kept = new Map<number, number>()
     for (const row of smallest.take()) {
@@ -174,6 +164,30 @@ class SampleRun {
     )
   }
 
+  /** Looks at all rows, those with a value; keeps the `rows` smallest hashes below `limit`. */
+  async #choose(rows: number, limit: number) {
+    const { reader, starts, signal, onProgress } = this.#options
+    const smallest = new SmallestRows(rows, limit)
+    const seen = new Map<number, number>()
+    this.#rowsIn = 0
+    for (const start of starts) {
+      let partitionRows = 0
+      const hash = this.#hashStart(start)
+      await readPartition(reader, start, this.#end(start), signal, (records, from, to) => {
+        for (let row = from; row < to; row++) {
+          if (records.valueStart[row] < 0) continue
+          partitionRows++
+          const found = rowHashBelow(smallest.threshold, hash, offsetOf(records, row))
+          if (found >= 0) smallest.add(found, start.partition, records, row)
+        }
+        this.#rowsIn += to - from
+        onProgress(this.report())
+      })
+      seen.set(start.partition, partitionRows)
+    }
+    return { smallest, seen }
+  }
+
   async #commit(offsets: readonly PartitionOffset[]): Promise<void> {
     const { writer, group, onProgress, onCommit } = this.#options
     for (const output of this.#outputs) await output.flush()
@@ -182,8 +196,8 @@ class SampleRun {
     onCommit?.(this.report())
   }
 
-  #hash(partition: number, records: Records, row: number): number {
-    return rowHash(this.#options.seed, partition, offsetOf(records, row))
+  #hashStart({ partition }: PartitionOffset): number {
+    return hashStart(this.#options.seed, partition)
   }
 
   #output(partition: number): PartitionOutput {
@@ -194,6 +208,15 @@ class SampleRun {
     const end = this.#options.ends.find((candidate) => candidate.topic === topic && candidate.partition === partition)
     return end?.offset ?? offset
   }
+}
+
+/**
+ * The `rows` smallest hashes of so many offsets are below it, however unlucky: a third of the offsets may be without a row. What it turns
+ * away need not be kept until smaller ones are found.
+ */
+function likelyLimit(rows: number, offsets: number): number {
+  const limit = (1.5 * rows + 10 * Math.sqrt(rows)) / offsets
+  return limit < 1 ? limit : Infinity
 }
 
 function offsetOf(records: Records, row: number): number {

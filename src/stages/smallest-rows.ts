@@ -46,10 +46,17 @@ export class SmallestRows {
   #bytes = new Uint8Array(firstRows * 32)
   #used = 0
   /** A row whose hash is not below has no chance. */
-  threshold = Infinity
+  threshold: number
 
-  constructor(limit: number) {
+  /** @param threshold no row whose hash is not below is kept */
+  constructor(limit: number, threshold = Infinity) {
     this.#limit = limit
+    this.threshold = threshold
+  }
+
+  /** Rows that it holds: the `limit` smallest, and others of which it is not known yet that they are not. */
+  get count(): number {
+    return this.#count
   }
 
   /** @throws SampleTooLargeError */

@@ -7,7 +7,7 @@ import { RecordBatchWriter } from '../../src/batch/record-batch-writer.ts'
 import { createRecords } from '../../src/batch/records.ts'
 import { InterruptedError } from '../../src/errors.ts'
 import type { PartitionOffset } from '../../src/stages/ports.ts'
-import { rowHash } from '../../src/stages/row-hash.ts'
+import { hashStart, rowHash, rowHashBelow } from '../../src/stages/row-hash.ts'
 import { parseSampleCounts, type SampleOptions, sample } from '../../src/stages/sample.ts'
 import { SampleTooLargeError, SmallestRows } from '../../src/stages/smallest-rows.ts'
 import { MemoryLog } from '../files/memory-log.ts'
@@ -15,14 +15,18 @@ import { MemoryLog } from '../files/memory-log.ts'
 const topic = 't'
 const seed = 5
 
-/** A topic with so many rows in each partition, in batches of the given sizes; every tenth row is a tombstone. */
-async function rawLog(rows: readonly number[], batchSizes: readonly number[] = [7]): Promise<MemoryLog> {
+/** A topic with so many rows in each partition, in batches of the given sizes; every tenth row is a tombstone unless told. */
+async function rawLog(
+  rows: readonly number[],
+  batchSizes: readonly number[] = [7],
+  isEmpty = isTombstone,
+): Promise<MemoryLog> {
   const log = new MemoryLog()
   await log.begin()
   for (const [partition, count] of rows.entries()) {
     const writer = new RecordBatchWriter()
     for (let row = 0, batch = 0; row < count; row++) {
-      writer.append(row, Buffer.from(`${partition}/${row}`), isTombstone(row) ? null : Buffer.from([row & 127]))
+      writer.append(row, Buffer.from(`${partition}/${row}`), isEmpty(row) ? null : Buffer.from([row & 127]))
       if (writer.recordCount === batchSizes[batch % batchSizes.length] || row === count - 1) {
         await log.produce(topic, partition, writer)
         batch++
@@ -65,13 +69,13 @@ function optionsFor(
 const keysOf = (log: MemoryLog) => log.rows().map(({ key }) => key)
 
 /** All rows with a value, with their hashes. */
-function hashed(rows: readonly number[]) {
+function hashed(rows: readonly number[], isEmpty = isTombstone) {
   return rows.flatMap((count, partition) =>
     Array.from({ length: count }, (_, row) => ({
       key: `${partition}/${row}`,
       row,
       hash: rowHash(seed, partition, row),
-    })).filter(({ row }) => !isTombstone(row)),
+    })).filter(({ row }) => !isEmpty(row)),
   )
 }
 
@@ -127,6 +131,29 @@ suite('sample', () => {
       }),
       { seed: 4, numRuns: 60 },
     )
+  })
+
+  test('by rows, the same are kept of a topic that is nearly all tombstones, and each row is counted once', async () => {
+    const rows = [4_000, 1_000]
+    const isEmpty = (row: number) => row % 20 !== 0
+    const [raw, out] = [await rawLog(rows, [100], isEmpty), new MemoryLog()]
+    const { rowsIn, rowsOut } = await sample(optionsFor(raw, out, rows.length, { size: { rows: 100 } }))
+    const smallest = hashed(rows, isEmpty)
+      .toSorted((a, b) => a.hash - b.hash)
+      .slice(0, 100)
+    deepEqual(keysOf(out).toSorted(), smallest.map(({ key }) => key).toSorted())
+    deepEqual({ rowsIn, rowsOut }, { rowsIn: 5_000, rowsOut: 100 })
+  })
+
+  test('a hash is found below a limit exactly if it is', () => {
+    for (let i = 0; i < 20_000; i++) {
+      const [partition, offset] = [i % 5, i % 2 === 0 ? i : 2 ** 33 + i]
+      const hash = rowHash(seed, partition, offset)
+      const start = hashStart(seed, partition)
+      equal(rowHashBelow(hash, start, offset), -1)
+      for (const limit of [hash + 2 ** -53, (i % 97) / 97, Infinity])
+        equal(rowHashBelow(limit, start, offset), hash < limit ? hash : -1)
+    }
   })
 
   test('a sample that goes on where another ended keeps the same rows as one in one go, and counts on', async () => {
