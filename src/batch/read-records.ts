@@ -1,6 +1,6 @@
 import { type BatchHeader, batchHeaderBytes } from './batch-header.ts'
 import { decompress } from './compression.ts'
-import { type Records, reserveRecords } from './records.ts'
+import { alikeBytes, type Records, reserveRecords } from './records.ts'
 
 /** A record batch whose bytes contradict each other although its CRC is right, or cannot be decompressed. */
 export class MalformedBatchError extends RangeError {
@@ -92,7 +92,16 @@ function walk(records: Records, header: BatchHeader, start: number, end: number)
   const { baseTimestampMs, recordCount } = header
   let at = start
   records.count = 0
+  records.areAlike = false
+  // Length and first bytes of the first value, as long as all are like it; length -1: one was not.
+  let likeBytes = beyondEverything
+  let likeWord = 0
+  let likeByte = 0
   for (let i = 0; i < recordCount; i++) {
+    let value = -1
+    let valueStop = 0
+    let stop = 0
+    let isShort = false
     if (at + 8 <= end) {
       // Most records are short and have no key: their frames are two words.
       const first = view.getInt32(at, true)
@@ -111,82 +120,97 @@ function walk(records: Records, header: BatchHeader, start: number, end: number)
         }
       }
       const size = (rest >>> 8) & 255
-      const stop = at + 1 + ((first & 255) >>> 1)
       // Bits that say of the lengths and the time that they go on, and of the lengths that they are negative; then the key.
       if ((first & 0x80_0081) === 0 && (size & 129) === 0 && (rest & 255) === nullLength && frame !== 0) {
-        const value = at + frame
-        const valueStop = value + (size >>> 1)
-        if (!(valueStop < stop && stop <= end)) return -1
+        stop = at + 1 + ((first & 255) >>> 1)
+        value = at + frame
+        valueStop = value + (size >>> 1)
         const time = (first >>> 16) & 127
         timestampMs[i] = baseTimestampMs + ((time >>> 1) ^ -(time & 1))
         offsetDelta[i] = (number >>> 1) ^ -(number & 1)
         keyStart[i] = -1
-        valueStart[i] = value
-        valueEnd[i] = valueStop
-        recordEnd[i] = stop
-        at = stop
-        continue
+        isShort = true
       }
     }
-    let byte = bytes[at]
-    let size = (byte >>> 1) ^ -(byte & 1)
-    if (byte < 128) at++
-    else {
-      size = varint(bytes, at)
-      at = next
-    }
-    const stop = at + size
-    // The shortest record has six bytes: attributes, two deltas, two lengths, the headers' count.
-    if (!(size >= 6 && stop <= end)) return -1
-    byte = bytes[++at]
-    if (byte < 128) {
-      timestampMs[i] = baseTimestampMs + ((byte >>> 1) ^ -(byte & 1))
-      at++
-    } else {
-      timestampMs[i] = baseTimestampMs + varint(bytes, at)
-      at = next
-    }
-    byte = bytes[at]
-    if (byte < 128) {
-      offsetDelta[i] = (byte >>> 1) ^ -(byte & 1)
-      at++
-    } else {
-      offsetDelta[i] = varint(bytes, at)
-      at = next
-    }
-    byte = bytes[at]
-    if (byte === nullLength) {
-      keyStart[i] = -1
-      at++
-    } else {
+    if (!isShort) {
+      let byte = bytes[at]
+      let size = (byte >>> 1) ^ -(byte & 1)
+      if (byte < 128) at++
+      else {
+        size = varint(bytes, at)
+        at = next
+      }
+      stop = at + size
+      // The shortest record has six bytes: attributes, two deltas, two lengths, the headers' count.
+      if (!(size >= 6 && stop <= end)) return -1
+      byte = bytes[++at]
+      if (byte < 128) {
+        timestampMs[i] = baseTimestampMs + ((byte >>> 1) ^ -(byte & 1))
+        at++
+      } else {
+        timestampMs[i] = baseTimestampMs + varint(bytes, at)
+        at = next
+      }
+      byte = bytes[at]
+      if (byte < 128) {
+        offsetDelta[i] = (byte >>> 1) ^ -(byte & 1)
+        at++
+      } else {
+        offsetDelta[i] = varint(bytes, at)
+        at = next
+      }
+      byte = bytes[at]
+      if (byte === nullLength) {
+        keyStart[i] = -1
+        at++
+      } else {
+        size = (byte >>> 1) ^ -(byte & 1)
+        if (byte < 128) at++
+        else {
+          size = varint(bytes, at)
+          at = next
+        }
+        keyStart[i] = size < 0 ? -1 : at
+        at += Math.max(size, 0)
+        keyEnd[i] = at
+        likeBytes = -1
+      }
+      if (!(at < stop)) return -1
+      byte = bytes[at]
       size = (byte >>> 1) ^ -(byte & 1)
       if (byte < 128) at++
       else {
         size = varint(bytes, at)
         at = next
       }
-      keyStart[i] = size < 0 ? -1 : at
-      at += Math.max(size, 0)
-      keyEnd[i] = at
+      valueStop = at
+      if (size < 0) likeBytes = -1
+      else {
+        value = at
+        valueStop += size
+      }
     }
-    if (!(at < stop)) return -1
-    byte = bytes[at]
-    size = (byte >>> 1) ^ -(byte & 1)
-    if (byte < 128) at++
-    else {
-      size = varint(bytes, at)
-      at = next
-    }
-    if (size < 0) valueStart[i] = -1
-    else {
-      valueStart[i] = at
-      at += size
-    }
-    if (!(at < stop)) return -1
-    valueEnd[i] = at
+    if (!(valueStop < stop && stop <= end)) return -1
+    valueStart[i] = value
+    valueEnd[i] = valueStop
     recordEnd[i] = stop
     at = stop
+    if (
+      likeBytes >= 0 &&
+      (valueStop - value !== likeBytes ||
+        stop - valueStop !== 1 ||
+        view.getInt32(value, true) !== likeWord ||
+        bytes[value + 4] !== likeByte)
+    ) {
+      likeBytes = -1
+      if (i === 0 && stop - valueStop === 1 && valueStop - value >= alikeBytes) {
+        likeBytes = valueStop - value
+        likeWord = view.getInt32(value, true)
+        likeByte = bytes[value + 4]
+      }
+    }
   }
   records.count = recordCount
+  records.areAlike = recordCount > 0 && likeBytes > 0
   return at
 }

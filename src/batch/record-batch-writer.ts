@@ -77,15 +77,15 @@ export class RecordBatchWriter {
   }
 
   /** Whether rows have neither keys nor headers, and times whose distance to the batch's takes a byte. */
-  #isEven({ keyStart, valueEnd, recordEnd, timestampMs }: Records, from: number, to: number): boolean {
+  #isEven({ areAlike, keyStart, valueEnd, recordEnd, timestampMs }: Records, from: number, to: number): boolean {
     const baseMs = this.#count === 0 ? timestampMs[from] : this.#baseTimestampMs
     const [earliest, latest] = [baseMs - 64, baseMs + 63]
-    let odd = 0
     for (let row = from; row < to; row++) {
       const timeMs = timestampMs[row]
-      odd |= ~keyStart[row] | (recordEnd[row] - valueEnd[row] - 1)
       if (timeMs < earliest || timeMs > latest) return false
     }
+    let odd = 0
+    if (!areAlike) for (let row = from; row < to; row++) odd |= ~keyStart[row] | (recordEnd[row] - valueEnd[row] - 1)
     return odd === 0
   }
 

@@ -14,6 +14,11 @@ export interface Records {
   count: number
   /** offset of the batch's first record in its partition */
   baseOffset: number
+  /**
+   * whether no record has a key or headers, and all have values of one length of at least `alikeBytes` that begin with the same
+   * `alikeBytes` bytes: what is true of one record's extent and framing is true of all
+   */
+  areAlike: boolean
   /** shape (count), offset minus baseOffset: compaction leaves holes */
   offsetDelta: Int32Array
   /** shape (count), ms since the epoch; of a LogAppendTime batch its maxTimestamp */
@@ -30,6 +35,9 @@ export interface Records {
   recordEnd: Int32Array
 }
 
+/** As many as Confluent's framing takes: what tells the schema of a value. */
+export const alikeBytes = 5
+
 const nothing = new Uint8Array(0)
 
 /** Empty columns with room for `capacity` records; `readRecords` grows them as needed. */
@@ -39,6 +47,7 @@ export function createRecords(capacity = 1024): Records {
     view: new DataView(nothing.buffer),
     count: 0,
     baseOffset: 0,
+    areAlike: false,
     offsetDelta: new Int32Array(capacity),
     timestampMs: new Float64Array(capacity),
     keyStart: new Int32Array(capacity),

@@ -37,9 +37,15 @@ export function beginBodies(
 ): void {
   const { valueStart, valueEnd } = records
   const { cursor, status } = columns
+  const least = framingBytes + prefixBytes
+  const firstBytes = valueEnd[from] - valueStart[from]
+  if (records.areAlike && status[from] === rowErrors.none && firstBytes >= least && !(whole && firstBytes > least)) {
+    for (let row = from; row < to; row++) cursor[row] = valueStart[row] + least
+    return
+  }
   for (let row = from; row < to; row++) {
     const start = valueStart[row]
-    const rest = valueEnd[row] - start - framingBytes - prefixBytes
+    const rest = valueEnd[row] - start - least
     if (start < 0 || status[row] !== rowErrors.none) {
       cursor[row] = deadCursor
     } else if (rest < 0) {
@@ -47,7 +53,7 @@ export function beginBodies(
     } else if (whole && rest > 0) {
       cursor[row] = fail(status, row, start, rowErrors.trailingBytes)
     } else {
-      cursor[row] = start + framingBytes + prefixBytes
+      cursor[row] = start + least
     }
   }
 }

@@ -88,7 +88,7 @@ export class NormalizedWriter implements EvenValueWriter {
     if (!this.#bare) return 0
     const valueStart = this.#valueStart
     let nulls = 0
-    for (let row = from; row < to; row++) nulls |= valueStart[row]
+    if (!this.#records.areAlike) for (let row = from; row < to; row++) nulls |= valueStart[row]
     let all = 0
     for (const modes of this.#modes) for (let row = from; row < to; row++) all |= modes[row]
     return nulls < 0 || wideModeBytes(all) > 0 ? 0 : this.#bareBytes

@@ -40,6 +40,10 @@ export function readSchemaRuns(records: Records, status: Uint8Array, runs: Schem
   const { bytes, view, count, valueStart, valueEnd } = records
   runs.count = 0
   status.fill(rowErrors.none, 0, count)
+  if (records.areAlike && bytes[valueStart[0]] === 0 && view.getInt32(valueStart[0] + 1) >= 0) {
+    addRun(runs, 0, count, view.getInt32(valueStart[0] + 1))
+    return
+  }
   let current = noSchema
   let from = 0
   for (let row = 0; row < count; row++) {

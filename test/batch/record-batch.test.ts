@@ -122,6 +122,40 @@ suite('a record batch', () => {
       )
     })
 
+  test('of rows that are alike says so, and of no others', () => {
+    const plain = { timestampMs: 1, key: null, headers: [] } as const
+    const valueWith = (bytes: number, last: number) => Uint8Array.of(0, 0, 0, 0, 7, 1, 2, last).subarray(0, bytes)
+    const like: Row = { ...plain, value: valueWith(8, 3) }
+    const odd = fc.constantFrom<Row>(
+      like,
+      { ...plain, value: valueWith(8, 4) },
+      { ...plain, timestampMs: 4e9, value: valueWith(8, 5) },
+      { ...plain, value: valueWith(7, 0) },
+      { ...plain, value: valueWith(4, 0) },
+      { ...plain, value: new Uint8Array(0) },
+      { ...plain, value: null },
+      { ...plain, value: Uint8Array.of(0, 0, 0, 0, 8, 1, 2, 3) },
+      { ...plain, value: Uint8Array.of(0, 0, 1, 0, 7, 1, 2, 3) },
+      { ...plain, value: new Uint8Array(100) },
+      { ...like, key: new Uint8Array(0) },
+      { ...like, key: Uint8Array.of(1) },
+      { ...like, headers: [['h', null]] },
+    )
+    const framing = ({ key, value, headers }: Row) => [key, value?.length, value?.slice(0, 5), headers.length].join()
+    fc.assert(
+      fc.property(fc.array(odd, { minLength: 1, maxLength: 4 }), fc.nat(100), fc.nat(200), (odds, before, after) => {
+        const input = [...Array<Row>(before).fill(odds[0]), ...odds, ...Array<Row>(after).fill(odds[odds.length - 1])]
+        const [{ key, value, headers }] = input
+        const isPlain = key === null && headers.length === 0 && value !== null && value.length >= 5
+        equal(
+          read(write(input, 'none')).records.areAlike,
+          isPlain && input.every((row) => framing(row) === framing(input[0]) && row.key === null),
+        )
+      }),
+      { seed: 8, numRuns: 2_000 },
+    )
+  })
+
   test('copied row by row is the same batch again', () => {
     fc.assert(
       fc.property(rows, (input) => {

@@ -94,7 +94,7 @@ suite('generate into a file', () => {
       const folder = temporaryFolder(t)
       const stop = new AbortController()
       const file = join(folder, `rows.${format}`)
-      await rejects(generated(file, { rows: 4_000_000, signal: stop.signal, onProgress: () => stop.abort() }), {
+      await rejects(generated(file, { rows: 40_000_000, signal: stop.signal, onProgress: () => stop.abort() }), {
         code: 'VGM_INTERRUPTED',
       })
       deepEqual(readdirSync(folder), [])
