@@ -28,7 +28,8 @@ const grownMebibytes = 16
 
 /**
  * Random faults of all kinds for a long time, beside steady rows, over one another as they come. Two workers, one of each stage, live
- * through all of them but death: their memory must not grow.
+ * through all of them but death: their memory must not grow. They have no name: one that has ends when it cannot tell whether a successor
+ * or a lost answer has taken its epoch away.
  */
 export function soak(minutes: number): FaultCase {
   return faultCase<Size>({
@@ -49,11 +50,11 @@ export function soak(minutes: number): FaultCase {
       const gate = await RegistryGate.open(context.cluster.registry)
       context.defer(() => gate.close())
       const proxied = { proxied: true, flags: ['--registry', gate.url] } as const
-      const veteran = context.worker(dataset, { ...proxied, instance: 'veteran' })
+      const veteran = context.worker(dataset, proxied)
       const feed = dataset.feed(rowsPerSecond)
       // The other stage refuses to start without its input.
       await veteran.committed()
-      const veterans = [veteran, context.worker(dataset, { ...proxied, stage: 'restore', instance: 'veteran' })]
+      const veterans = [veteran, context.worker(dataset, { ...proxied, stage: 'restore' })]
       const lives: { readonly worker: Worker; readonly memory: MemoryWatch }[] = []
       const watched = (worker: Worker) => {
         const memory = new MemoryWatch(worker.pid)
