@@ -97,7 +97,7 @@ suite('the chart', { skip: helm === undefined && `no helm here; ${howToGetThem}`
       const command = await parseCommandLine(spec.containers[0].args, config, folder)
       options.set(command.name(), command.opts())
     }
-    deepEqual([...options.keys()].sort(), ['fit', 'lag', 'normalize', 'replay', 'restore', 'sample'])
+    deepEqual([...options.keys()].sort(), ['doctor', 'fit', 'normalize', 'replay', 'restore', 'sample'])
     for (const { dataset, brokers, registry, modelsTopic, logLevel } of options.values()) {
       equal(dataset, 'trips')
       equal(brokers, 'kafka-0:9092,kafka-1:9092')
