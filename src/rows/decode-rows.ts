@@ -7,6 +7,7 @@ import {
   readModelVersions,
   readModes,
   readPrefix,
+  readStamped,
   readVarints,
   skipFixed,
   skipLengthPrefixed,
@@ -48,6 +49,7 @@ export function decodeRows(plan: RowPlan, records: Records, from: number, to: nu
 
 function decodeChunk(plan: RowPlan, records: Records, from: number, to: number, columns: RowColumns): void {
   const { steps, skips } = plan
+  if (readStamped(records, columns, from, to, plan.order, plan.stampedBytes)) return
   beginBodies(records, columns, from, to, plan.prefixBytes, plan.whole)
   for (let i = 0; i < steps.length; i += stepSize) {
     const a = steps[i + 1]

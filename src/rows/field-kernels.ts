@@ -18,6 +18,9 @@ import { exactIntegerLimit, lengthPrefixedEnd, maxIntBytes, varintEnd, zigzag } 
 /** In place of a null branch's byte: the field is no union. */
 export const notNullable = -1
 
+/** Of a double and the mode beside it, if that is below 64. */
+export const modeValueBytes = 9
+
 const malformedBranch = -1
 const nullBranch = -2
 
@@ -56,6 +59,54 @@ export function beginBodies(
       cursor[row] = start + least
     }
   }
+}
+
+/**
+ * Reads normalized rows that are alike and nothing but a stamp and numbers with modes: every field stands where it stands in the first one.
+ *
+ * @param order        the columns, in the order of the body
+ * @param stampedBytes as in the plan
+ * @returns false if they are not, or if one of them may have failed: then nothing of what was written counts
+ */
+export function readStamped(
+  records: Records,
+  columns: RowColumns,
+  from: number,
+  to: number,
+  order: Int32Array,
+  stampedBytes: number,
+): boolean {
+  const { bytes, view, valueStart, valueEnd } = records
+  if (stampedBytes === 0 || !records.areAlike || columns.status[from] !== rowErrors.none) return false
+  if (valueEnd[from] - valueStart[from] !== framingBytes + stampedBytes) return false
+  const { modelVersions } = columns
+  // Bits of a byte that is not the last of its varint, or whose number is negative.
+  let odd = 0
+  for (let row = from; row < to; row++) {
+    const stamp = bytes[valueStart[row] + framingBytes]
+    odd |= stamp
+    modelVersions[row] = stamp >>> 1
+  }
+  let check = 0
+  for (let c = 0; c < order.length; c++) {
+    const distance = framingBytes + 1 + c * modeValueBytes
+    const column = order[c]
+    const values = columns.values[column]
+    const modes = columns.modes[column]
+    const extent = columns.extent[column]
+    columns.isNull[column].fill(0, from, to)
+    for (let row = from; row < to; row++) {
+      const at = valueStart[row] + distance
+      const value = view.getFloat64(at, true)
+      const mode = bytes[at + 8]
+      values[row] = value
+      modes[row] = mode >>> 1
+      extent[row] = extentOf(at, modeValueBytes)
+      check += value - value
+      odd |= mode
+    }
+  }
+  return (odd & 129) === 0 && check === 0
 }
 
 /** Rows whose body goes on after the last field have failed. */

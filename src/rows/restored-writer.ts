@@ -71,11 +71,14 @@ export class RestoredWriter implements EvenValueWriter {
   #values: readonly Float64Array[] = []
   /** size of a value that has nothing but its numbers, 0 if that differs from row to row */
   #evenBytes = 0
+  /** as in the plan */
+  #stampedBytes = 0
 
   beginRun({ records, columns, plan, schemaId, values }: RestoredRun): void {
     const order = Array.from(plan.order)
     this.#schemaId = schemaId
     this.#records = records
+    this.#stampedBytes = plan.stampedBytes
     this.#encodings = Uint8Array.from(order, (column) => encodingOf(plan.columns[column].type))
     this.#extent = order.map((column) => columns.extent[column])
     this.#values = order.map((column) => values[column])
@@ -131,7 +134,10 @@ export class RestoredWriter implements EvenValueWriter {
 
   evenBytes(from: number, to: number): number {
     if (this.#evenBytes === 0) return 0
-    const { bytes, valueStart, valueEnd } = this.#records
+    const { areAlike, bytes, valueStart, valueEnd } = this.#records
+    // No field can be shorter: where the sum is that of the shortest, each is one of them.
+    const hasLeast = valueEnd[from] - valueStart[from] === framingBytes + this.#stampedBytes
+    if (areAlike && this.#stampedBytes > 0 && hasLeast) return this.#evenBytes
     const extents = this.#extent
     for (let row = from; row < to; row++) {
       const start = valueStart[row]

@@ -1,5 +1,5 @@
 import type { AvroType } from './avro-schema.ts'
-import { notNullable } from './field-kernels.ts'
+import { modeValueBytes, notNullable } from './field-kernels.ts'
 import { describeType, type NumericType, numericField } from './numeric-columns.ts'
 import { fixedBytes, type SkipProgram, SkipProgramBuilder } from './skip-program.ts'
 import { maxIntBytes, maxLongBytes } from './varint.ts'
@@ -35,6 +35,11 @@ export interface RowPlan {
   readonly whole: boolean
   /** whether the body is nothing but the numbers: then no extents are kept, for there is nothing between them */
   readonly bare: boolean
+  /**
+   * size of the body of a normalized row that is nothing but its stamp and numbers with their modes, none nullable, if stamp and modes take
+   * a byte each, as they nearly always do; 0 for all other rows
+   */
+  readonly stampedBytes: number
   /** shape (steps, stepSize): opcode of `stepOpcodes`, then its operands */
   readonly steps: Int32Array
   /** what the `skip` steps run */
@@ -167,7 +172,18 @@ export class StepBuilder {
     const steps = new Int32Array(all.length * stepSize)
     for (const [i, step] of all.entries()) steps.set(step, i * stepSize)
     const order = Int32Array.from(this.#order)
-    return { kind: 'plan', columns, order, prefixBytes, whole, bare, steps, skips: this.#skips.build() }
+    const stampedBytes = this.#stampedBytes()
+    return { kind: 'plan', columns, order, prefixBytes, whole, bare, stampedBytes, steps, skips: this.#skips.build() }
+  }
+
+  #stampedBytes(): number {
+    const { readModelVersion, readFloat, readMode } = stepOpcodes
+    const [stamp, ...others] = this.#steps
+    const isStamped = stamp?.[0] === readModelVersion
+    const isPlain = others.every(([opcode, , , nullByte]) => {
+      return opcode === readMode || (opcode === readFloat && nullByte === notNullable)
+    })
+    return isStamped && isPlain ? 1 + this.#order.length * modeValueBytes : 0
   }
 
   /** Whether the field belongs to the prefix, which it then makes longer. */
