@@ -24,14 +24,16 @@ export interface WorkerOptions {
   /** through the proxies: the faults of the network reach it */
   readonly proxied?: boolean
   readonly flags?: readonly string[]
+  /** as in NODE_OPTIONS */
+  readonly nodeOptions?: string
 }
 
 /** A member of a stage's group, in a process. */
 export class Worker extends VgmProcess {
   readonly stage: 'normalize' | 'restore'
 
-  constructor(stage: 'normalize' | 'restore', flags: readonly string[], logFile: string) {
-    super([stage, '--log-level', 'debug', ...flags], logFile)
+  constructor(stage: 'normalize' | 'restore', flags: readonly string[], logFile: string, nodeOptions?: string) {
+    super([stage, '--log-level', 'debug', ...flags], logFile, nodeOptions)
     this.stage = stage
   }
 
@@ -112,6 +114,7 @@ export class FaultContext {
       stage,
       [...dataset.flags, ...named, ...this.#address(proxied), ...flags],
       this.#logOf(dataset.name),
+      options.nodeOptions,
     )
     this.#workers.add(worker)
     void worker.ended.then(() => this.#workers.delete(worker))

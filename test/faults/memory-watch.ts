@@ -1,23 +1,31 @@
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
 import { theilSenSlope } from './theil-sen.ts'
+import type { VgmProcess } from './vgm-process.ts'
 
-const everyMs = 5_000
-const kibibytesPerMebibyte = 1024
+const everyMs = 60_000
+const mebibyte = 2 ** 20
+
+/** For `NODE_OPTIONS` of a process that is watched. */
+export const watchedBy = `--expose-gc --import=${new URL('./memory-probe.ts', import.meta.url)}`
+
+/** MiB after a full collection. */
+interface Memory {
+  /** heap and what hangs on it: buffers, compiled code */
+  readonly live: number
+  readonly resident: number
+}
 
 /**
- * What a process holds in memory over its life: the least of each minute, for heaps breathe and a leak does not. Caches fill and code is
- * compiled in the first half; only the second one says whether memory grows.
+ * What a process holds in memory over its life, once a minute, after a full collection. Caches fill and code is compiled in the first half;
+ * only the second one says whether memory grows.
  */
 export class MemoryWatch {
-  readonly #pid: number
-  readonly #startedMs = performance.now()
-  /** the least of each minute, in MiB */
-  readonly #minutes: number[] = []
+  readonly #worker: VgmProcess
+  readonly #minutes: Memory[] = []
   readonly #timer: NodeJS.Timeout
 
-  constructor(pid: number) {
-    this.#pid = pid
+  /** @param worker started with `watchedBy` */
+  constructor(worker: VgmProcess) {
+    this.#worker = worker
     this.#timer = setInterval(() => void this.#look(), everyMs)
   }
 
@@ -26,38 +34,31 @@ export class MemoryWatch {
     return this.#minutes.length
   }
 
-  /** What it held in the last minute, in MiB. */
-  get mebibytes(): number {
-    return this.#minutes.at(-1) ?? 0
+  /** In the last minute. */
+  get last(): Memory {
+    return this.#minutes.at(-1) ?? { live: 0, resident: 0 }
   }
 
-  /** MiB an hour, in the second half of its life; minutes that stand out count for little. */
-  get mebibytesPerHour(): number {
-    const late = this.#lateHalf()
-    return 60 * theilSenSlope([...late.keys()], late)
-  }
-
-  /** By how many MiB it has grown during the second half of its life. */
-  get lateGrowth(): number {
-    return (this.mebibytesPerHour / 60) * this.#lateHalf().length
+  /** By how many MiB it has grown during the second half of its life; minutes that stand out count for little. */
+  get lateGrowth(): Memory {
+    const late = this.#minutes.slice(Math.floor(this.#minutes.length / 2))
+    const growth = (of: (memory: Memory) => number) => theilSenSlope([...late.keys()], late.map(of)) * late.length
+    return { live: growth(({ live }) => live), resident: growth(({ resident }) => resident) }
   }
 
   close(): void {
     clearInterval(this.#timer)
   }
 
-  #lateHalf(): readonly number[] {
-    return this.#minutes.slice(Math.floor(this.#minutes.length / 2))
-  }
-
   async #look(): Promise<void> {
+    const since = this.#worker.log.length
+    this.#worker.signal('SIGUSR2')
     try {
-      const { stdout } = await promisify(execFile)('ps', ['-o', 'rss=', '-p', String(this.#pid)])
-      const minute = Math.floor((performance.now() - this.#startedMs) / 60_000)
-      this.#minutes[minute] = Math.min(Number(stdout) / kibibytesPerMebibyte, this.#minutes[minute] ?? Infinity)
+      const { live, rss } = await this.#worker.saying(({ msg }) => msg === 'memory', { since })
+      this.#minutes.push({ live: Number(live) / mebibyte, resident: Number(rss) / mebibyte })
     } catch {
-      // It has ended.
-      this.close()
+      // It has ended, or stands still.
+      if (this.#worker.hasEnded) this.close()
     }
   }
 }

@@ -41,8 +41,11 @@ export class VgmProcess {
   readonly #logFile: string
   #end: Ended | undefined
 
-  /** @param logFile what it says on standard error is added there, for whoever looks into a failure */
-  constructor(args: readonly string[], logFile: string) {
+  /**
+   * @param logFile what it says on standard error is added there, for whoever looks into a failure
+   * @param nodeOptions as in NODE_OPTIONS
+   */
+  constructor(args: readonly string[], logFile: string, nodeOptions?: string) {
     this.#logFile = logFile
     this.#child = spawn(process.execPath, [main, ...args], {
       // Nothing of a cluster that somebody else has running.
@@ -52,6 +55,7 @@ export class VgmProcess {
         SCHEMA_REGISTRY_URL: undefined,
         VGM_DATASET: undefined,
         VGM_LOG_LEVEL: undefined,
+        NODE_OPTIONS: nodeOptions,
         XDG_STATE_HOME: join(tmpdir(), 'vgm-test-no-state'),
       },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -90,7 +94,7 @@ export class VgmProcess {
     return this.#log
   }
 
-  /** SIGKILL, SIGSTOP, SIGCONT, SIGTERM; does nothing to one that has ended. */
+  /** SIGKILL, SIGSTOP, SIGCONT, SIGTERM, SIGUSR2; does nothing to one that has ended. */
   signal(signal: NodeJS.Signals): void {
     this.#child.kill(signal)
   }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { exitCodes } from '../../../src/errors.ts'
 import { type FaultCase, faultCase } from '../fault-case.ts'
 import type { Worker } from '../fault-context.ts'
-import { MemoryWatch } from '../memory-watch.ts'
+import { MemoryWatch, watchedBy } from '../memory-watch.ts'
 import { RegistryGate } from '../registry-gate.ts'
 import { oneOf, type Place, type Soaked, soakFaults } from '../soak-faults.ts'
 
@@ -23,8 +23,8 @@ const lagWithinMs = 60_000
 const recoversWithinMs = 180_000
 /** A shorter life is all warming up. */
 const tellingMinutes = 10
-/** By how much the memory of a process may grow in the second half of its life: what is left of a heap's breathing. */
-const grownMebibytes = 16
+/** By how many MiB the memory of a process may grow in the second half of its life. */
+const mayGrow = { live: 4, resident: 16 }
 
 /**
  * Random faults of all kinds for a long time, beside steady rows, over one another as they come. Two workers, one of each stage, live
@@ -49,7 +49,7 @@ export function soak(minutes: number): FaultCase {
       const dataset = await context.dataset(partitions)
       const gate = await RegistryGate.open(context.cluster.registry)
       context.defer(() => gate.close())
-      const proxied = { proxied: true, flags: ['--registry', gate.url] } as const
+      const proxied = { proxied: true, flags: ['--registry', gate.url], nodeOptions: watchedBy } as const
       const veteran = context.worker(dataset, proxied)
       const feed = dataset.feed(rowsPerSecond)
       // The other stage refuses to start without its input.
@@ -57,7 +57,7 @@ export function soak(minutes: number): FaultCase {
       const veterans = [veteran, context.worker(dataset, { ...proxied, stage: 'restore' })]
       const lives: { readonly worker: Worker; readonly memory: MemoryWatch }[] = []
       const watched = (worker: Worker) => {
-        const memory = new MemoryWatch(worker.pid)
+        const memory = new MemoryWatch(worker)
         context.defer(async () => memory.close())
         lives.push({ worker, memory })
         return worker
@@ -112,19 +112,19 @@ export function soak(minutes: number): FaultCase {
       const lagMs = Date.now() - overMs
       const recoveriesMs = await Promise.all(recoveries)
       const told = lives.filter(({ memory }) => memory.minutes >= tellingMinutes)
-      const memories = told.map(({ worker, memory: { minutes, mebibytes, mebibytesPerHour, lateGrowth } }) => {
-        const growth = `${mebibytes.toFixed(0)} MiB, ${mebibytesPerHour.toFixed(0)} MiB/h`
-        if (lateGrowth > grownMebibytes)
-          throw new Error(
-            `${worker.stage} (${worker.pid}) has grown for the second half of ${minutes} minutes: ${growth}`,
-          )
-        return `${worker.stage} ${growth} in ${minutes} min`
+      const memories = told.map(({ worker, memory: { minutes, last, lateGrowth } }) => {
+        const of = (name: keyof typeof last) =>
+          `${last[name].toFixed(0)} MiB ${name} (${lateGrowth[name].toFixed(1)} more)`
+        const grown = `${worker.stage}, ${minutes} min: ${of('live')}, ${of('resident')}`
+        if (lateGrowth.live > mayGrow.live || lateGrowth.resident > mayGrow.resident)
+          throw new Error(`${worker.pid} has grown for the second half of its life: ${grown}`)
+        return grown
       })
       return {
         faults: recoveriesMs.length,
         recoveriesMs,
         audit: await context.finalAudit(dataset),
-        notes: `RSS: ${memories.join('; ') || 'no life was long enough'}; lag 0 after ${(lagMs / 1_000).toFixed(1)} s; ended by themselves: ${ends.fenced} fenced, ${ends.unreachable} at their start; ${tally(story)}`,
+        notes: `memory after a collection, and how it grew in the second half: ${memories.join('; ') || 'no life was long enough'}; lag 0 after ${(lagMs / 1_000).toFixed(1)} s; ended by themselves: ${ends.fenced} fenced, ${ends.unreachable} at their start; ${tally(story)}`,
       }
     },
   })
