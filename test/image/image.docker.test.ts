@@ -159,11 +159,14 @@ suite('the image', { skip }, () => {
       ...args,
     )
     t.after(() => docker('rm', '--force', '--volumes', container))
-    // Linux drops a signal of process 1 that has no handler: what comes while node itself begins is lost, and costs the grace period.
-    const hears = async () =>
-      (BigInt(`0x${await docker('exec', container, 'sed', '-n', 's/^SigCgt:\\s*//p', '/proc/1/status')}`) & 0x4000n) >
-      0n
-    for (const deadline = Date.now() + 30_000; !(await hears()); await sleep(50)) ok(Date.now() < deadline)
+    // A signal that comes while node itself begins is lost to process 1, and costs the grace period: so not before it answers.
+    const probe = ['exec', container, 'node', '/app/dist/src/observe/health-probe.js', 'readyz']
+    const isReady = () =>
+      docker(...probe).then(
+        () => true,
+        () => false,
+      )
+    for (const deadline = Date.now() + 60_000; !(await isReady()); await sleep(200)) ok(Date.now() < deadline)
     const health = () => docker('inspect', '--format', '{{.State.Health.Status}}', container)
     for (const deadline = Date.now() + 30_000; (await health()) !== 'healthy'; await sleep(200))
       ok(Date.now() < deadline)
