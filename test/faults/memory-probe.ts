@@ -9,5 +9,5 @@ if (isMainThread)
   process.on('SIGUSR2', () => {
     globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' })
     const { heapUsed, external, rss } = process.memoryUsage()
-    process.stderr.write(`${JSON.stringify({ level: 20, msg: 'memory', live: heapUsed + external, rss })}\n`)
+    process.stderr.write(`${JSON.stringify({ level: 20, msg: 'memory', heapUsed, external, rss })}\n`)
   })

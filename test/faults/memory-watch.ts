@@ -9,8 +9,9 @@ export const watchedBy = `--expose-gc --import=${new URL('./memory-probe.ts', im
 
 /** MiB after a full collection. */
 interface Memory {
-  /** heap and what hangs on it: buffers, compiled code */
-  readonly live: number
+  readonly heap: number
+  /** what has been fetched and waits, and what is in flight: tens of MiB more or less from one minute to the next */
+  readonly buffers: number
   readonly resident: number
 }
 
@@ -36,14 +37,18 @@ export class MemoryWatch {
 
   /** In the last minute. */
   get last(): Memory {
-    return this.#minutes.at(-1) ?? { live: 0, resident: 0 }
+    return this.#minutes.at(-1) ?? { heap: 0, buffers: 0, resident: 0 }
   }
 
   /** By how many MiB it has grown during the second half of its life; minutes that stand out count for little. */
   get lateGrowth(): Memory {
     const late = this.#minutes.slice(Math.floor(this.#minutes.length / 2))
     const growth = (of: (memory: Memory) => number) => theilSenSlope([...late.keys()], late.map(of)) * late.length
-    return { live: growth(({ live }) => live), resident: growth(({ resident }) => resident) }
+    return {
+      heap: growth(({ heap }) => heap),
+      buffers: growth(({ buffers }) => buffers),
+      resident: growth(({ resident }) => resident),
+    }
   }
 
   close(): void {
@@ -54,8 +59,12 @@ export class MemoryWatch {
     const since = this.#worker.log.length
     this.#worker.signal('SIGUSR2')
     try {
-      const { live, rss } = await this.#worker.saying(({ msg }) => msg === 'memory', { since })
-      this.#minutes.push({ live: Number(live) / mebibyte, resident: Number(rss) / mebibyte })
+      const { heapUsed, external, rss } = await this.#worker.saying(({ msg }) => msg === 'memory', { since })
+      this.#minutes.push({
+        heap: Number(heapUsed) / mebibyte,
+        buffers: Number(external) / mebibyte,
+        resident: Number(rss) / mebibyte,
+      })
     } catch {
       // It has ended, or stands still.
       if (this.#worker.hasEnded) this.close()

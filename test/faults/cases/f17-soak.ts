@@ -24,7 +24,7 @@ const recoversWithinMs = 180_000
 /** A shorter life is all warming up. */
 const tellingMinutes = 10
 /** By how many MiB the memory of a process may grow in the second half of its life. */
-const mayGrow = { live: 4, resident: 16 }
+const mayGrow = { heap: 4, resident: 16 }
 
 /**
  * Random faults of all kinds for a long time, beside steady rows, over one another as they come. Two workers, one of each stage, live
@@ -111,19 +111,20 @@ export function soak(minutes: number): FaultCase {
         await context.untilDone(dataset, stage, overMs + lagWithinMs - Date.now())
       const lagMs = Date.now() - overMs
       const recoveriesMs = await Promise.all(recoveries)
+      const audit = await context.finalAudit(dataset)
       const told = lives.filter(({ memory }) => memory.minutes >= tellingMinutes)
       const memories = told.map(({ worker, memory: { minutes, last, lateGrowth } }) => {
         const of = (name: keyof typeof last) =>
           `${last[name].toFixed(0)} MiB ${name} (${lateGrowth[name].toFixed(1)} more)`
-        const grown = `${worker.stage}, ${minutes} min: ${of('live')}, ${of('resident')}`
-        if (lateGrowth.live > mayGrow.live || lateGrowth.resident > mayGrow.resident)
+        const grown = `${worker.stage}, ${minutes} min: ${of('heap')}, ${of('buffers')}, ${of('resident')}`
+        if (lateGrowth.heap > mayGrow.heap || lateGrowth.resident > mayGrow.resident)
           throw new Error(`${worker.pid} has grown for the second half of its life: ${grown}`)
         return grown
       })
       return {
         faults: recoveriesMs.length,
         recoveriesMs,
-        audit: await context.finalAudit(dataset),
+        audit,
         notes: `memory after a collection, and how it grew in the second half: ${memories.join('; ') || 'no life was long enough'}; lag 0 after ${(lagMs / 1_000).toFixed(1)} s; ended by themselves: ${ends.fenced} fenced, ${ends.unreachable} at their start; ${tally(story)}`,
       }
     },
