@@ -40,8 +40,9 @@ export function readSchemaRuns(records: Records, status: Uint8Array, runs: Schem
   const { bytes, view, count, valueStart, valueEnd } = records
   runs.count = 0
   status.fill(rowErrors.none, 0, count)
-  if (records.areAlike && bytes[valueStart[0]] === 0 && view.getInt32(valueStart[0] + 1) >= 0) {
-    addRun(runs, 0, count, view.getInt32(valueStart[0] + 1))
+  const commonId = records.areAlike && bytes[valueStart[0]] === 0 ? view.getInt32(valueStart[0] + 1) : noSchema
+  if (commonId >= 0) {
+    addRun(runs, 0, count, commonId)
     return
   }
   let current = noSchema
