@@ -43,7 +43,7 @@ export class VgmProcess {
 
   /**
    * @param logFile what it says on standard error is added there, for whoever looks into a failure
-   * @param nodeOptions as in NODE_OPTIONS
+   * @param nodeOptions as in NODE_OPTIONS; those of this process unless given
    */
   constructor(args: readonly string[], logFile: string, nodeOptions?: string) {
     this.#logFile = logFile
@@ -55,7 +55,7 @@ export class VgmProcess {
         SCHEMA_REGISTRY_URL: undefined,
         VGM_DATASET: undefined,
         VGM_LOG_LEVEL: undefined,
-        NODE_OPTIONS: nodeOptions,
+        ...(nodeOptions !== undefined && { NODE_OPTIONS: nodeOptions }),
         XDG_STATE_HOME: join(tmpdir(), 'vgm-test-no-state'),
       },
       stdio: ['ignore', 'pipe', 'pipe'],
