@@ -16,10 +16,10 @@ import { cacheFolder } from '../../src/cluster/user-folders.ts'
 import { plainUse, withClusterAt } from '../../src/commands/command-context.ts'
 import { clusterAddress } from '../../src/config/cluster-address.ts'
 import { parseCount } from '../../src/config/value-parsers.ts'
-import { exitCodes, PipelineError } from '../../src/errors.ts'
+import { exitCodes } from '../../src/errors.ts'
 import { interruption } from '../../src/observe/interruption.ts'
 import { createLogger } from '../../src/observe/logger.ts'
-import { silenceKafkajsWarning } from '../../src/observe/node-warnings.ts'
+import { runMain } from '../run-main.ts'
 import { listenerOn } from '../usage/process-usage.ts'
 import { BillionRun, countRows } from './billion-run.ts'
 import { checkDisk, neededBytes } from './disk-need.ts'
@@ -37,14 +37,7 @@ const { values: flags } = parseArgs({
   },
 })
 
-silenceKafkajsWarning()
-try {
-  await main()
-} catch (error) {
-  if (!(error instanceof PipelineError)) throw error
-  process.stderr.write(`error: ${error.message}. ${error.fix}.\n`)
-  process.exitCode = error.exitCode
-}
+await runMain(main)
 
 async function main(): Promise<void> {
   const { dataset, folder, json } = flags

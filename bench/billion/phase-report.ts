@@ -1,4 +1,4 @@
-import { textTable } from '../../src/commands/report-text.ts'
+import { mebibytes, textTable } from '../../src/commands/report-text.ts'
 import { formatSpeed } from '../../src/observe/progress.ts'
 import type { UsageReport } from '../usage/usage-samples.ts'
 
@@ -53,4 +53,3 @@ export function phasesText(phases: Readonly<Record<string, PhaseReport>>): strin
 
 const millions = (rows: number) => (rows / 1e6).toFixed(1)
 const megabytesPerSecond = (rate: number | null) => (rate === null ? '' : `${Math.round(rate / 1e6)} MB/s`)
-const mebibytes = (bytes: number | undefined) => (bytes === undefined ? '' : `${Math.round(bytes / 2 ** 20)} MiB`)

@@ -12,7 +12,7 @@ export interface PointFigures {
   /** seconds of a sample of 200,000 rows and its fit, with the start of both processes */
   readonly fitSeconds: number
   /** the most modes that the fit has given a column */
-  readonly modes: number
+  readonly modesFound: number
   /** of normalize, the most */
   readonly rssBytes: number | null
   /** of one broker's processor, a row that normalize reads and writes; null with three */
@@ -56,7 +56,7 @@ export async function measurePoint(
       normalize: normalized.result.rowsPerSecond,
       restore: restored.result.rowsPerSecond,
       fitSeconds: sample.seconds + fit.seconds,
-      modes: Math.max(...fit.result.columns.map((column) => column.modes)),
+      modesFound: Math.max(...fit.result.columns.map((column) => column.modes)),
       rssBytes: rssBytes?.most ?? null,
       brokerNs: brokerProcessors === null ? null : (1e9 * brokerProcessors * normalized.seconds) / rows,
     }

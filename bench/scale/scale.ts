@@ -10,14 +10,14 @@ import { parseArgs } from 'node:util'
 import { plainUse, withClusterAt } from '../../src/commands/command-context.ts'
 import { clusterAddress } from '../../src/config/cluster-address.ts'
 import { parseCount } from '../../src/config/value-parsers.ts'
-import { InterruptedError, PipelineError, UsageError } from '../../src/errors.ts'
+import { InterruptedError, UsageError } from '../../src/errors.ts'
 import { interruption } from '../../src/observe/interruption.ts'
 import { createLogger } from '../../src/observe/logger.ts'
-import { silenceKafkajsWarning } from '../../src/observe/node-warnings.ts'
 import { formatSpeed } from '../../src/observe/progress.ts'
 import { FaultCluster } from '../../test/faults/fault-cluster.ts'
+import { runMain } from '../run-main.ts'
 import { measurePoint, type PointFigures } from './measure-point.ts'
-import { type MeasuredPoint, medianFigures, scaleText } from './scale-report.ts'
+import { medianFigures, scaleText } from './scale-report.ts'
 import { type AxisName, axisNames, defaultValues, type Point, pointsOf } from './setups.ts'
 
 const { values: flags } = parseArgs({
@@ -31,14 +31,7 @@ const { values: flags } = parseArgs({
 
 const say = (line: string) => process.stderr.write(`${line}\n`)
 
-silenceKafkajsWarning()
-try {
-  await main()
-} catch (error) {
-  if (!(error instanceof PipelineError)) throw error
-  say(`error: ${error.message}. ${error.fix}.`)
-  process.exitCode = error.exitCode
-}
+await runMain(main)
 
 async function main(): Promise<void> {
   const points = pointsOf(parseAxes(flags.axes), parseCount(flags.values))
@@ -52,9 +45,8 @@ async function main(): Promise<void> {
       if (some.length > 0) await measureAll(brokers, some, taken, signal)
     }
   }
-  const measured: MeasuredPoint[] = [...taken].map(([point, rounds]) => ({ point, rounds }))
-  const figures = measured.map(({ point, rounds }) => ({ ...point, ...medianFigures(rounds) }))
-  process.stdout.write(`${flags.json ? JSON.stringify(figures) : scaleText(measured)}\n`)
+  const measured = [...taken].map(([point, rounds]) => ({ ...point, ...medianFigures(rounds) }))
+  process.stdout.write(`${flags.json ? JSON.stringify(measured) : scaleText(measured)}\n`)
 }
 
 /** A round's points of one size of cluster, which is new. */
@@ -87,8 +79,10 @@ async function measureAll(
 }
 
 function parseAxes(text: string): Set<AxisName> {
-  const names = text.split(',')
-  const unknown = names.find((name) => !(axisNames as readonly string[]).includes(name))
-  if (unknown !== undefined) throw new UsageError(`"${unknown}" is no axis`, `Choose among ${axisNames.join(', ')}`)
-  return new Set(names as AxisName[])
+  const axes = text.split(',').map((name) => {
+    const axis = axisNames.find((candidate) => candidate === name)
+    if (axis === undefined) throw new UsageError(`"${name}" is no axis`, `Choose among ${axisNames.join(', ')}`)
+    return axis
+  })
+  return new Set(axes)
 }

@@ -35,3 +35,8 @@ export function textTable(header: readonly string[], rows: readonly (readonly (s
     )
     .join('\n')
 }
+
+/** @example mebibytes(300 * 2 ** 20) // '300 MiB' */
+export function mebibytes(bytes: number | null | undefined): string {
+  return bytes === undefined || bytes === null ? '' : `${Math.round(bytes / 2 ** 20)} MiB`
+}

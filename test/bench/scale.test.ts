@@ -29,7 +29,7 @@ suite('the points of the scale bench', () => {
 
   test('are reported by medians, each figure by itself', () => {
     const round = (normalize: number, brokerNs: number | null) => ({
-      ...{ generate: 1, restore: 2, fitSeconds: 3, modes: 4, rssBytes: null },
+      ...{ generate: 1, restore: 2, fitSeconds: 3, modesFound: 4, rssBytes: null },
       normalize,
       brokerNs,
     })

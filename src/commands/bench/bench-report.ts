@@ -1,5 +1,5 @@
 import { cpus, totalmem } from 'node:os'
-import { textTable } from '../report-text.ts'
+import { mebibytes, textTable } from '../report-text.ts'
 import { type CopyShape, copyShapes, type Figure, type Figures } from './figures.ts'
 import { peerNames } from './peers.ts'
 import { wireCopyText } from './wire-copy-grid.ts'
@@ -147,8 +147,6 @@ const fastestOver: Readonly<Record<CopyShape, Figure>> = {
   flights: 'normalize.flights',
   stockProducer: 'normalize.stockProducer',
 }
-
-const mebibytes = (bytes: number | undefined) => (bytes === undefined ? '' : `${Math.round(bytes / 2 ** 20)} MiB`)
 
 function machine() {
   return {

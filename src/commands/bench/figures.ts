@@ -98,6 +98,7 @@ export class Figures {
   }
 }
 
-function median(values: readonly number[]): number | null {
+/** Of an even number the upper one of the two in the middle; null of none. */
+export function median(values: readonly number[]): number | null {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? null
 }

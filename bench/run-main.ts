@@ -1,0 +1,14 @@
+import { PipelineError } from '../src/errors.ts'
+import { silenceKafkajsWarning } from '../src/observe/node-warnings.ts'
+
+/** Runs a program of this folder; of a failure that we expect it says what is wrong and what mends it, and exits with its code. */
+export async function runMain(main: () => Promise<void>): Promise<void> {
+  silenceKafkajsWarning()
+  try {
+    await main()
+  } catch (error) {
+    if (!(error instanceof PipelineError)) throw error
+    process.stderr.write(`error: ${error.message}. ${error.fix}.\n`)
+    process.exitCode = error.exitCode
+  }
+}
