@@ -26,6 +26,7 @@ export class FrameAssembler {
   #sizeFilled = 0
   #frame: Buffer | undefined
   #filled = 0
+  #isCopied = true
   readonly #spare: Buffer[] = []
 
   /** @param onFrame gets each frame without its size; large ones are lent, see `recycle` */
@@ -33,8 +34,14 @@ export class FrameAssembler {
     this.#onFrame = onFrame
   }
 
-  /** Takes the next bytes. @throws FrameSizeError */
-  take(data: Buffer): void {
+  /**
+   * Takes the next bytes.
+   *
+   * @returns whether all of them have been copied: none is part of a frame that was handed out
+   * @throws FrameSizeError
+   */
+  take(data: Buffer): boolean {
+    this.#isCopied = true
     for (let at = 0; at < data.length; ) {
       if (this.#frame !== undefined) at += this.#fill(this.#frame, data, at)
       else if (this.#sizeFilled < sizeBytes) {
@@ -43,6 +50,7 @@ export class FrameAssembler {
         at += copied
       } else at += this.#begin(data, at)
     }
+    return this.#isCopied
   }
 
   /** Takes a frame's memory back; small frames, which have memory of their own, may be given as well. */
@@ -58,6 +66,7 @@ export class FrameAssembler {
     if (size < sizeBytes || size > largestFrameBytes) throw new FrameSizeError(size)
     this.#sizeFilled = 0
     if (data.length - at >= size) {
+      this.#isCopied = false
       this.#onFrame(data.subarray(at, at + size))
       return size
     }

@@ -47,6 +47,23 @@ suite('frame assembler', () => {
     )
   })
 
+  test('tells whether what came is of no more use: small frames are handed out from where they stand', () => {
+    const received: Buffer[] = []
+    const assembler = new FrameAssembler((frame) => received.push(frame))
+    const [small, tail] = [framed(Buffer.alloc(8, 7)), framed(large(1)).subarray(0, 100_000)]
+    deepEqual(
+      [small, tail, Buffer.alloc(1_000), Buffer.alloc(300_004 - 101_000), Buffer.concat([small, tail])].map((piece) =>
+        assembler.take(piece),
+      ),
+      [false, true, true, true, false],
+    )
+    equal(received[0].buffer, small.buffer)
+    deepEqual(
+      received.map(({ length }) => length),
+      [8, 300_000, 8],
+    )
+  })
+
   test('what is given back is written to again, and what is not stays as it is', () => {
     const received: Buffer[] = []
     const assembler = new FrameAssembler((frame) => received.push(frame))
