@@ -209,8 +209,74 @@ function walk(records: Records, header: BatchHeader, start: number, end: number)
         likeByte = bytes[value + 4]
       }
     }
+    if (isShort && likeBytes >= 0 && offsetDelta[i] === i) {
+      i = walkAlike(records, header, i + 1, at, end, likeBytes, likeWord, likeByte) - 1
+      at = next
+    }
   }
   records.count = recordCount
   records.areAlike = recordCount > 0 && likeBytes > 0
   return at
+}
+
+/** Everything of the first word but the seven bits of the time: length, attributes, time of one byte, first byte of the number. */
+const firstMask = 0xff80_ffff | 0
+
+/**
+ * Walks on over records that are like the one before, and numbered one after another: as long as their number takes the same bytes, all
+ * stand at equal distances, and the two words before each value are known but for the time.
+ *
+ * @returns the first record that is not; `next` is where it begins
+ */
+function walkAlike(
+  records: Records,
+  { baseTimestampMs, recordCount }: BatchHeader,
+  from: number,
+  start: number,
+  end: number,
+  likeBytes: number,
+  likeWord: number,
+  likeByte: number,
+): number {
+  const { bytes, view, offsetDelta, timestampMs, keyStart, valueStart, valueEnd, recordEnd } = records
+  let at = start
+  let row = from
+  for (let numberBytes = 1; numberBytes <= 3; numberBytes++) {
+    const to = Math.min(recordCount, 2 ** (7 * numberBytes - 1))
+    const frame = 5 + numberBytes
+    const stride = frame + likeBytes + 1
+    const length = (stride - 1) << 1
+    const secondMask = -1 >>> (24 - 8 * numberBytes)
+    const noKeyAndSize = (nullLength | (likeBytes << 9)) << (8 * (numberBytes - 1))
+    for (; row < to && at + stride <= end; row++, at += stride) {
+      const first = view.getInt32(at, true)
+      const second = view.getInt32(at + 4, true)
+      const value = at + frame
+      const number = row << 1
+      let low = number
+      let rest = 0
+      if (numberBytes > 1) {
+        low = (number & 127) | 128
+        rest = number >>> 7
+        if (numberBytes > 2) rest = (rest & 127) | 128 | ((number >>> 14) << 8)
+      }
+      if (
+        (first & firstMask) !== (length | (low << 24)) ||
+        (second & secondMask) !== (noKeyAndSize | rest) ||
+        view.getInt32(value, true) !== likeWord ||
+        bytes[value + 4] !== likeByte
+      )
+        break
+      const time = (first >>> 16) & 127
+      timestampMs[row] = baseTimestampMs + ((time >>> 1) ^ -(time & 1))
+      offsetDelta[row] = row
+      keyStart[row] = -1
+      valueStart[row] = value
+      valueEnd[row] = value + likeBytes
+      recordEnd[row] = at + stride
+    }
+    if (row < to) break
+  }
+  next = at
+  return row
 }

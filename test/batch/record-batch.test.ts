@@ -83,6 +83,39 @@ function read(batch: Uint8Array): { records: Records; recordCount: number } {
   return { records, recordCount: header.recordCount }
 }
 
+/** Positions of records as the format's description has it; undefined if they contradict each other. */
+function readOneByOne(batch: Uint8Array, start: number, count: number) {
+  let at = start
+  const varint = () => {
+    let zigzag = 0n
+    for (let shift = 0n; ; shift += 7n) {
+      const byte = batch[at++] ?? 0
+      zigzag |= BigInt(byte & 127) << shift
+      if (byte < 128) return Number((zigzag >> 1n) ^ -(zigzag & 1n))
+    }
+  }
+  const found: unknown[] = []
+  for (let i = 0; i < count; i++) {
+    const length = varint()
+    const recordEnd = at + length
+    if (length < 6 || recordEnd > batch.length) return undefined
+    at++
+    const timestampMs = varint()
+    const offsetDelta = varint()
+    const keyBytes = varint()
+    const keyStart = keyBytes < 0 ? -1 : at
+    at += Math.max(0, keyBytes)
+    if (at >= recordEnd) return undefined
+    const valueBytes = varint()
+    const valueStart = valueBytes < 0 ? -1 : at
+    const valueEnd = at + Math.max(0, valueBytes)
+    if (valueEnd >= recordEnd) return undefined
+    at = recordEnd
+    found.push({ timestampMs, offsetDelta, keyStart, valueStart, valueEnd, recordEnd })
+  }
+  return at === batch.length ? found : undefined
+}
+
 function rowsOf({ bytes: source, ...records }: Records): unknown[] {
   return Array.from({ length: records.count }, (_, i) => ({
     timestampMs: records.timestampMs[i],
@@ -153,6 +186,49 @@ suite('a record batch', () => {
         )
       }),
       { seed: 8, numRuns: 2_000 },
+    )
+  })
+
+  test('of rows that are alike, but for any bit of any of them, is read as one by one', () => {
+    const counts = fc.constantFrom(1, 2, 63, 64, 65, 66, 200, 8_191, 8_192, 8_193, 8_300)
+    const rowFrom = fc.oneof(fc.nat(8_300), fc.constantFrom(0, 62, 63, 64, 65, 8_190, 8_191, 8_192, 8_193))
+    fc.assert(
+      fc.property(counts, fc.integer({ min: 5, max: 20 }), rowFrom, fc.nat(30 * 8), (count, size, row, bit) => {
+        const value = Uint8Array.from({ length: size }, (_, i) => [0, 0, 0, 0, 7][i] ?? i)
+        const input = Array.from({ length: count }, (_, i) => ({
+          timestampMs: 1_000 + (i % 60),
+          key: null,
+          value,
+          headers: [],
+        }))
+        const batch = write(input, 'none')
+        const view = new DataView(batch.buffer, batch.byteOffset, batch.byteLength)
+        const header = readBatchHeader(batch, view, 0)
+        ok(header !== undefined)
+        const records = createRecords(1)
+        readRecords(batch, view, header, records)
+        equal(records.areAlike, true)
+        const start = row % count === 0 ? 61 : records.recordEnd[(row % count) - 1]
+        batch[Math.min(start + (bit >> 3), batch.length - 1)] ^= 1 << (bit & 7)
+        const oneByOne = readOneByOne(batch, 61, count)
+        if (oneByOne === undefined) throws(() => readRecords(batch, view, header, records), MalformedBatchError)
+        else {
+          readRecords(batch, view, header, records)
+          const { offsetDelta, timestampMs, keyStart, valueStart, valueEnd, recordEnd } = records
+          deepEqual(
+            oneByOne,
+            Array.from({ length: count }, (_, i) => ({
+              timestampMs: timestampMs[i] - header.baseTimestampMs,
+              offsetDelta: offsetDelta[i],
+              keyStart: keyStart[i],
+              valueStart: valueStart[i],
+              valueEnd: valueEnd[i],
+              recordEnd: recordEnd[i],
+            })),
+          )
+        }
+      }),
+      { seed: 12, numRuns: 300 },
     )
   })
 
