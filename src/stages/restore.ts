@@ -4,7 +4,7 @@ import type { Model } from '../model/model.ts'
 import { decodeRows } from '../rows/decode-rows.ts'
 import { compileNormalizedPlan, type NormalizedPlan } from '../rows/normalized-plan.ts'
 import { checkRestored, RestoredWriter } from '../rows/restored-writer.ts'
-import { createRowColumns, reserveRowColumns } from '../rows/row-columns.ts'
+import { createRowColumns, type RowColumns, reserveRowColumns } from '../rows/row-columns.ts'
 import { rowErrors } from '../rows/row-error.ts'
 import { MalformedSchemaError, NotNormalizedError } from '../rows/schema-error.ts'
 import type { SchemaStore } from './ports.ts'
@@ -76,15 +76,8 @@ export class RestoreTransform implements RowTransform {
         start++
         continue
       }
-      const version = modelVersions[start]
-      let end = start + 1
-      // The stamp of a failed row or a tombstone means nothing: it ends no stretch.
-      while (
-        end < to &&
-        (modelVersions[end] === version || status[end] !== rowErrors.none || records.valueStart[end] < 0)
-      )
-        end++
-      await this.#restoreVersion(version, normalizedId, plan, start, end)
+      const end = endOfVersion(records, columns, start, to)
+      await this.#restoreVersion(modelVersions[start], normalizedId, plan, start, end)
       start = end
     }
     const run = { records, columns, plan, schemaId, values: this.#values }
@@ -106,10 +99,7 @@ export class RestoreTransform implements RowTransform {
       return
     }
     for (const [c, normalizer] of restorer.normalizers.entries()) {
-      for (let row = from; row < to; row++)
-        if (modes[c][row] >= restorer.modes[c] && isNull[c][row] === 0 && status[row] === rowErrors.none) {
-          status[row] = rowErrors.badMode
-        }
+      failModes(modes[c], restorer.modes[c], isNull[c], status, from, to)
       normalizer.restore(values[c].subarray(from, to), modes[c].subarray(from, to), this.#values[c].subarray(from, to))
     }
   }
@@ -151,4 +141,32 @@ export class RestoreTransform implements RowTransform {
       throw error
     }
   }
+}
+
+// Loops within async functions are slow: those over rows have functions of their own.
+
+/** The end of the stretch of one model that begins with a row; the stamp of a failed row or a tombstone means nothing and ends none. */
+function endOfVersion(
+  { valueStart }: Records,
+  { modelVersions, status }: RowColumns,
+  from: number,
+  to: number,
+): number {
+  const version = modelVersions[from]
+  let row = from + 1
+  while (row < to && (modelVersions[row] === version || status[row] !== rowErrors.none || valueStart[row] < 0)) row++
+  return row
+}
+
+/** Fails the rows whose mode the model does not have. */
+function failModes(
+  modes: Uint8Array,
+  count: number,
+  isNull: Uint8Array,
+  status: Uint8Array,
+  from: number,
+  to: number,
+): void {
+  for (let row = from; row < to; row++)
+    if (modes[row] >= count && isNull[row] === 0 && status[row] === rowErrors.none) status[row] = rowErrors.badMode
 }
