@@ -91,7 +91,7 @@ export class RecordBatchWriter {
 
   /**
    * Rows whose records differ in their numbers only: as long as the row's number takes the same bytes, each stands where the one before
-   * did, one stride further, and no length has to be looked at.
+   * did, one stride further. What they share is written once and copied, twice as much each time.
    */
   #appendEven(records: Records, from: number, to: number, values: EvenValueWriter, size: number): number {
     const { timestampMs } = records
@@ -104,65 +104,60 @@ export class RecordBatchWriter {
       const room = Math.floor((this.#limitBytes - this.#at - frameBytes - size - noHeaders.length) / stride) + 1
       if (room <= 0 && this.#count > 0) return row
       const rows = Math.min(to - row, numbersOf[countBytes] - this.#count, Math.max(room, 1))
-      const end = row + rows
       while (this.#at + rows * stride + frameBytes > this.#out.length) this.#grow(rows * stride + frameBytes)
-      const valueAt = stride - size - noHeaders.length
-      this.#writeFrames(timestampMs, row, end, length, countBytes, size, stride)
-      values.writeEven(row, end, this.#out, this.#view, this.#at + valueAt, stride)
+      const out = this.#out
+      const first = this.#at
+      const afterLength = writeInt(out, first, length)
+      out[afterLength] = 0
+      out[afterLength + 1] = 0
+      let at = writeInt(out, afterLength + 2, this.#count)
+      at = writeInt(out, at, -1)
+      at = writeInt(out, at, size)
+      values.writeHead(out, this.#view, at)
+      out[first + stride - 1] = 0
+      repeat(out, first, stride, rows)
+      this.#writeNumbers(timestampMs, row, row + rows, afterLength + 1, stride, countBytes)
+      values.writeEven(row, row + rows, out, this.#view, at, stride)
       this.#at += rows * stride
       this.#count += rows
-      row = end
+      row += rows
     }
     return to
   }
 
-  /**
-   * The frames around even values. Two words have all that stands before a short value: length, attributes, time and the row's number of
-   * up to three bytes, no key, the value's size; what they write of the value itself is written over.
-   */
-  #writeFrames(
+  /** Time and number of each row, which begin at `start` in the first one: a word, if the number takes up to three bytes. */
+  #writeNumbers(
     timestampMs: Float64Array,
     from: number,
     to: number,
-    length: number,
-    countBytes: number,
-    size: number,
+    start: number,
     stride: number,
+    countBytes: number,
   ): void {
     const out = this.#out
     const view = this.#view
     const baseMs = this.#baseTimestampMs
-    const isShort = length < 64 && countBytes <= 3
-    const noKeyAndSize = 1 | (size << 9)
+    // What stands behind a short number.
+    const rest = (view.getInt32(start, true) >>> 0) & (countBytes < 3 ? -1 << (8 + 8 * countBytes) : 0)
     let maxMs = this.#maxTimestampMs
-    let start = this.#at
-    let number = 2 * this.#count
-    for (let row = from; row < to; row++, start += stride, number += 2) {
+    let number = this.#count
+    let at = start
+    for (let row = from; row < to; row++, number++, at += stride) {
       const timeMs = timestampMs[row]
       if (timeMs > maxMs) maxMs = timeMs
       const delta = timeMs - baseMs
       const zigzag = delta < 0 ? -2 * delta - 1 : 2 * delta
-      if (isShort) {
-        let first = (length << 1) | (zigzag << 16)
-        let second = noKeyAndSize
-        if (countBytes === 3) {
-          first |= ((number & 127) | 128) << 24
-          second = (second << 16) | ((number >>> 14) << 8) | ((number >>> 7) & 127) | 128
-        } else if (countBytes === 2) {
-          first |= ((number & 127) | 128) << 24
-          second = (second << 8) | (number >>> 7)
-        } else first |= number << 24
-        view.setInt32(start, first, true)
-        view.setInt32(start + 4, second, true)
-      } else {
-        let at = writeInt(out, start, length)
-        out[at] = 0
-        out[at + 1] = zigzag
-        at = writeInt(out, at + 2, number / 2)
-        out[at] = 1
-        writeInt(out, at + 1, size)
+      if (countBytes === 3) {
+        const low = ((number << 1) & 127) | 128
+        const middle = ((number >>> 6) & 127) | 128
+        view.setInt32(at, zigzag | (low << 8) | (middle << 16) | ((number >>> 13) << 24), true)
+      } else if (countBytes === 2)
+        view.setInt32(at, zigzag | ((((number << 1) & 127) | 128) << 8) | ((number >>> 6) << 16) | rest, true)
+      else if (countBytes === 1) view.setInt32(at, zigzag | (number << 9) | rest, true)
+      else {
+        out[at] = zigzag
+        writeInt(out, at + 1, number)
       }
-      out[start + stride - 1] = 0
     }
     this.#maxTimestampMs = maxMs
   }
@@ -394,4 +389,10 @@ export class RecordBatchWriter {
 function putBytes(bytes: Uint8Array, out: Uint8Array, at: number): number {
   out.set(bytes, at)
   return at + bytes.length
+}
+
+/** Copies the `size` bytes at `at` behind themselves until they stand there `times` times. */
+function repeat(out: Uint8Array, at: number, size: number, times: number): void {
+  const all = size * times
+  for (let done = size; done < all; done *= 2) out.copyWithin(at + done, at, at + Math.min(done, all - done))
 }

@@ -15,8 +15,10 @@ export interface ValueWriter {
 export interface EvenValueWriter extends ValueWriter {
   /** The size that the values of all rows in [from, to) have if it is one, none of them null; otherwise, or if it is not known, 0. */
   evenBytes(from: number, to: number): number
+  /** Writes what all values of the run begin with; whoever calls copies it to each of them. */
+  writeHead(out: Uint8Array, view: DataView, at: number): void
   /**
-   * Writes the values of rows [from, to), which `evenBytes` has found to be of one size: the first at `at`, each next one `stride` bytes
+   * Writes the values of rows [from, to), but for their head, which `evenBytes` has found to be of one size: the first at `at`, each next one `stride` bytes
    * after the one before.
    */
   writeEven(from: number, to: number, out: Uint8Array, view: DataView, at: number, stride: number): void

@@ -73,12 +73,8 @@ export class NormalizedWriter implements EvenValueWriter {
   }
 
   writeValue(row: number, out: Uint8Array, view: DataView, at: number): number {
-    out[at] = 0
-    view.setInt32(at + 1, this.#schemaId)
-    out[at + framingBytes] = this.#head[framingBytes]
-    const headBytes = this.#headBytes
-    for (let i = framingBytes + 1; i < headBytes; i++) out[at + i] = this.#head[i]
-    at += headBytes
+    this.writeHead(out, view, at)
+    at += this.#headBytes
     if (!this.#bare) return this.#writeMixed(row, out, view, at)
     at = writeModeValue(this.#firstValues[row], this.#firstModes[row], out, view, at)
     return this.#columns === 1 ? at : this.#writeOthers(row, out, view, at)
@@ -94,24 +90,15 @@ export class NormalizedWriter implements EvenValueWriter {
     return nulls < 0 || wideModeBytes(all) > 0 ? 0 : this.#bareBytes
   }
 
+  writeHead(out: Uint8Array, view: DataView, at: number): void {
+    out[at] = 0
+    view.setInt32(at + 1, this.#schemaId)
+    for (let i = framingBytes; i < this.#headBytes; i++) out[at + i] = this.#head[i]
+  }
+
   writeEven(from: number, to: number, out: Uint8Array, view: DataView, at: number, stride: number): void {
-    const head = this.#head
-    const headBytes = this.#headBytes
-    const schemaId = this.#schemaId
-    const firstOfVersion = head[framingBytes]
-    const values = this.#firstValues
-    const modes = this.#firstModes
-    let start = at
-    for (let row = from; row < to; row++, start += stride) {
-      out[start] = 0
-      view.setInt32(start + 1, schemaId)
-      out[start + framingBytes] = firstOfVersion
-      for (let i = framingBytes + 1; i < headBytes; i++) out[start + i] = head[i]
-      view.setFloat64(start + headBytes, values[row], true)
-      out[start + headBytes + 8] = 2 * modes[row]
-    }
-    for (let c = 1; c < this.#columns; c++)
-      writeColumn(this.#values[c], this.#modes[c], from, to, out, view, at + headBytes + 9 * c, stride)
+    for (let c = 0; c < this.#columns; c++)
+      writeColumn(this.#values[c], this.#modes[c], from, to, out, view, at + this.#headBytes + 9 * c, stride)
   }
 
   #otherWideBytes(row: number): number {

@@ -105,8 +105,7 @@ export class RestoredWriter implements EvenValueWriter {
 
   writeValue(row: number, out: Uint8Array, view: DataView, at: number): number {
     const { bytes, view: source, valueEnd } = this.#records
-    out[at] = 0
-    view.setInt32(at + 1, this.#schemaId)
+    this.writeHead(out, view, at)
     at += framingBytes
     let from = this.#bodyStart(row)
     const extents = this.#extent
@@ -154,12 +153,12 @@ export class RestoredWriter implements EvenValueWriter {
     return this.#evenBytes
   }
 
-  writeEven(from: number, to: number, out: Uint8Array, view: DataView, at: number, stride: number): void {
-    const schemaId = this.#schemaId
-    for (let row = from, start = at; row < to; row++, start += stride) {
-      out[start] = 0
-      view.setInt32(start + 1, schemaId)
-    }
+  writeHead(out: Uint8Array, view: DataView, at: number): void {
+    out[at] = 0
+    view.setInt32(at + 1, this.#schemaId)
+  }
+
+  writeEven(from: number, to: number, _out: Uint8Array, view: DataView, at: number, stride: number): void {
     let column = at + framingBytes
     for (const [i, values] of this.#values.entries()) {
       if (this.#encodings[i] === encodings.double) {

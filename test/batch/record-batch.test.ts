@@ -57,6 +57,7 @@ function evenValues(records: Records, size: number): EvenValueWriter {
   return {
     ...singleValues(records),
     evenBytes: () => size,
+    writeHead: () => undefined,
     writeEven(from, to, out, _view, at, stride) {
       for (let i = from; i < to; i++) out.set(bytes.subarray(valueStart[i], valueEnd[i]), at + (i - from) * stride)
     },

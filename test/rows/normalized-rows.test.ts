@@ -36,7 +36,9 @@ function written(writer: EvenValueWriter, records: Records, status: Uint8Array):
       const size = writer.evenBytes(row, to)
       if (size === 0) continue
       const [out, stride] = [new Uint8Array((to - row) * (size + 7)).fill(0xaa), size + 7]
-      writer.writeEven(row, to, out, new DataView(out.buffer), 3, stride)
+      const view = new DataView(out.buffer)
+      for (let at = 3; at < out.length; at += stride) writer.writeHead(out, view, at)
+      writer.writeEven(row, to, out, view, 3, stride)
       const values = rows.slice(i, i + to - row) as Uint8Array[]
       deepEqual(
         [...out],
