@@ -246,6 +246,8 @@ function walkAlike(
     const frame = 5 + numberBytes
     const stride = frame + likeBytes + 1
     const length = (stride - 1) << 1
+    // It would take two bytes.
+    if (length > 127) break
     const secondMask = -1 >>> (24 - 8 * numberBytes)
     const noKeyAndSize = (nullLength | (likeBytes << 9)) << (8 * (numberBytes - 1))
     for (; row < to && at + stride <= end; row++, at += stride) {

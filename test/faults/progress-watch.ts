@@ -56,10 +56,11 @@ export class ProgressWatch {
   /** The longest time, in ms, that a partition has stood still between `fromMs` and now, counted from its first commit. */
   longestStandstillMs(fromMs = 0): number {
     const nowMs = Date.now()
-    const pauses = this.#moves.flatMap((moves) =>
-      moves.map(({ seenMs }, i) => (moves[i + 1]?.seenMs ?? nowMs) - Math.max(seenMs, fromMs)),
-    )
-    return Math.max(0, ...pauses)
+    let longest = 0
+    for (const moves of this.#moves)
+      for (const [i, { seenMs }] of moves.entries())
+        longest = Math.max(longest, (moves[i + 1]?.seenMs ?? nowMs) - Math.max(seenMs, fromMs))
+    return longest
   }
 
   async close(): Promise<void> {
