@@ -48,8 +48,13 @@ export function phasesText(phases: Readonly<Record<string, PhaseReport>>): strin
       ([name, { rowsPerSecondOverTime: speeds }]) =>
         `${name}, million rows/s over time: ${speeds.map(millions).join(' ')}`,
     )
-  return [table, ...overTime].join('\n')
+  const memory = reports.map(
+    ([name, { rssBytesOverTime }]) =>
+      `${name}, resident MiB over time: ${rssBytesOverTime.map(mebibytesAlone).join(' ')}`,
+  )
+  return [table, ...overTime, ...memory].join('\n')
 }
 
+const mebibytesAlone = (bytes: number) => Math.round(bytes / 2 ** 20)
 const millions = (rows: number) => (rows / 1e6).toFixed(1)
 const megabytesPerSecond = (rate: number | null) => (rate === null ? '' : `${Math.round(rate / 1e6)} MB/s`)

@@ -6,6 +6,8 @@ export interface UsageReport {
   readonly rowsPerSecondOverTime: readonly number[]
   /** resident memory of the stage: after a tenth of the time, at the end, and the most that was seen */
   readonly rssBytes: { readonly early: number; readonly late: number; readonly most: number } | null
+  /** resident memory of the stage at the ends of up to 20 parts of its life */
+  readonly rssBytesOverTime: readonly number[]
   /** processors in use, on average */
   readonly stageProcessors: number | null
   readonly brokerProcessors: number | null
@@ -61,6 +63,7 @@ export class UsageSamples {
               late: memory[memory.length - 1],
               most: Math.max(...memory),
             },
+      rssBytesOverTime: partsOf(memory),
       stageProcessors: rate(samples, ({ stage }) => stage?.processorSeconds),
       brokerProcessors: rate(samples, ({ broker }) => broker?.processorSeconds),
       diskReadBytesPerSecond: rate(samples, ({ broker }) => broker?.readBytes),
@@ -78,6 +81,12 @@ export class UsageSamples {
       broker: this.#brokerPid === undefined ? undefined : processUsage(this.#brokerPid),
     })
   }
+}
+
+/** Up to `mostParts` numbers, evenly spread, the last one among them. */
+function partsOf(numbers: readonly number[]): number[] {
+  const parts = Math.min(mostParts, numbers.length)
+  return Array.from({ length: parts }, (_, part) => numbers[Math.round(((part + 1) * numbers.length) / parts) - 1])
 }
 
 /** Growth a second between the first and the last sample that has the number. */

@@ -1,8 +1,9 @@
-import type { Records } from '../batch/records.ts'
-import type { ValueWriter } from '../batch/value-writer.ts'
+import { copyBytes } from '../batch/copy-bytes.ts'
+import { alikeBytes, type Records } from '../batch/records.ts'
+import type { EvenValueWriter } from '../batch/value-writer.ts'
 
 /** Writes each row's value as it came in. */
-export class CopiedValues implements ValueWriter {
+export class CopiedValues implements EvenValueWriter {
   readonly #records: Records
 
   constructor(records: Records) {
@@ -14,9 +15,23 @@ export class CopiedValues implements ValueWriter {
     return valueStart[row] < 0 ? -1 : valueEnd[row] - valueStart[row]
   }
 
-  writeValue(row: number, out: Uint8Array, _view: DataView, at: number): number {
-    const { bytes, valueStart, valueEnd } = this.#records
-    out.set(bytes.subarray(valueStart[row], valueEnd[row]), at)
-    return at + valueEnd[row] - valueStart[row]
+  writeValue(row: number, out: Uint8Array, view: DataView, at: number): number {
+    const { bytes, view: source, valueStart, valueEnd } = this.#records
+    return copyBytes(bytes, source, valueStart[row], valueEnd[row], out, view, at)
+  }
+
+  evenBytes(from: number): number {
+    return this.#records.areAlike ? this.valueBytes(from) : 0
+  }
+
+  writeHead(out: Uint8Array, view: DataView, at: number): void {
+    const { bytes, view: source, valueStart } = this.#records
+    copyBytes(bytes, source, valueStart[0], valueStart[0] + alikeBytes, out, view, at)
+  }
+
+  writeEven(from: number, to: number, out: Uint8Array, view: DataView, at: number, stride: number): void {
+    const { bytes, view: source, valueStart, valueEnd } = this.#records
+    for (let row = from, start = at + alikeBytes; row < to; row++, start += stride)
+      copyBytes(bytes, source, valueStart[row] + alikeBytes, valueEnd[row], out, view, start)
   }
 }
