@@ -36,11 +36,11 @@ const standard: Omit<Setup, 'rows'> = {
   brokers: 1,
 }
 
-/** Rows that keep a processor busy: what members are for. */
-const heavy = { columns: 10, compression: 'zstd' } as const
+/** Rows that keep a processor busy: what members are for. So many that compiling, which each member does for itself, is little of it. */
+const heavy = { columns: 10, compression: 'zstd', rows: 10 } as const
 
+/** Rows in multiples of the usual number. */
 const variations: Readonly<Record<AxisName, readonly Partial<Setup>[]>> = {
-  // In multiples of the usual number.
   rows: [0.1, 1, 10].map((rows) => ({ rows })),
   partitions: [1, 4, 16, 64, 256].map((partitions) => ({ partitions })),
   columns: [1, 3, 10, 30, 100].map((columns) => ({ columns })),

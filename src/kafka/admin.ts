@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { incrementalAlterConfigsV1, TimeoutError } from '@platformatic/kafka'
 import kafkajs, { type Admin } from 'kafkajs'
 import { exitCodes, PipelineError } from '../errors.ts'
-import type { PartitionOffset } from '../stages/ports.ts'
+import type { PartitionOffset, TopicPartition } from '../stages/ports.ts'
 import { BrokerConnections, earliest, latest } from './broker-connections.ts'
 import { BrokerError, ConnectionLostError, isTopicUnknown } from './broker-errors.ts'
 import type { ConnectionSettings } from './connection-settings.ts'
@@ -198,7 +198,11 @@ export class ClusterAdmin {
       ['message.timestamp.after.max.ms', unlimited],
       ['max.message.bytes', String(maxMessageBytes + (like === undefined ? 0 : addedMessageBytes))],
     ])
-    if (created) return 'created'
+    if (created) {
+      // Brokers take a while to make hundreds of logs, and a transaction that waits for each of them may time out.
+      await this.#offsets.listOffsets(partitionsOf(topic, partitions), latest)
+      return 'created'
+    }
     const actual = await this.partitionCount(topic)
     if (actual !== undefined && actual !== partitions) {
       throw new PartitionCountError(topic, actual, partitions, this.#settings.brokers)
@@ -261,7 +265,7 @@ export class ClusterAdmin {
   async watermarks(topic: string): Promise<readonly Watermarks[]> {
     const count = await this.partitionCount(topic)
     if (count === undefined) throw new TopicMissingError(topic)
-    const partitions = Array.from({ length: count }, (_, partition) => ({ topic, partition }))
+    const partitions = partitionsOf(topic, count)
     const low = await this.#offsets.listOffsets(partitions, earliest)
     const high = await this.#offsets.listOffsets(partitions, latest)
     return low.map(({ partition, offset }, i) => ({ partition, low: offset, high: high[i].offset }))
@@ -451,4 +455,8 @@ export class ClusterAdmin {
 
 function byPartition(a: PartitionOffset, b: PartitionOffset): number {
   return a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1
+}
+
+function partitionsOf(topic: string, count: number): TopicPartition[] {
+  return Array.from({ length: count }, (_, partition) => ({ topic, partition }))
 }
