@@ -4,8 +4,8 @@
  *     npm run bench:changes                                      # a quarter of an hour
  *     npm run bench:changes -- --rounds 1 --partitions 8,64
  *
- * Rows come steadily to all partitions. Of each change it takes the longest time that a partition has had no commit; of a model the time from the
- * beginning of its publication until the last member has taken it up. Medians of the rounds.
+ * Rows come steadily to all partitions. Of each change it takes the longest time that a partition has had no commit; of a model the
+ * time from the beginning of its publication until the last member has taken it up. Medians of the rounds.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -17,7 +17,8 @@ import { textTable } from '../../src/commands/report-text.ts'
 import { parseCount } from '../../src/config/value-parsers.ts'
 import { UsageError } from '../../src/errors.ts'
 import { FaultCluster } from '../../test/faults/fault-cluster.ts'
-import { FaultContext, type Worker } from '../../test/faults/fault-context.ts'
+import { FaultContext } from '../../test/faults/fault-context.ts'
+import type { FaultDataset } from '../../test/faults/fault-dataset.ts'
 import { runMain } from '../run-main.ts'
 
 const { values: flags } = parseArgs({
@@ -103,18 +104,11 @@ async function change(context: FaultContext, partitions: number, members: number
     await watch.recovery(Date.now())
     return watch.longestStandstillMs(fromMs) / 1_000
   }
-  const newWorker = async (): Promise<Worker> => {
-    const worker = context.worker(dataset)
-    await worker.committed()
-    return worker
-  }
   const none = await standstill(() => sleep(quietMs))
-  let late: Worker | undefined
-  const joined = await standstill(async () => {
-    late = await newWorker()
-  })
-  const left = await standstill(() => context.drain([late as Worker]))
-  const killed = await standstill(() => killInside(context, newWorker))
+  const late = context.worker(dataset)
+  const joined = await standstill(() => late.committed())
+  const left = await standstill(() => context.drain([late]))
+  const killed = await standstill(() => killInside(context, dataset))
 
   const publishedMs = Date.now()
   const version = await dataset.publishModel()
@@ -125,9 +119,10 @@ async function change(context: FaultContext, partitions: number, members: number
 }
 
 /** Kills a member within a transaction: one that has asked for its commit already leaves nothing that others wait for. */
-async function killInside(context: FaultContext, start: () => Promise<Worker>): Promise<void> {
+async function killInside(context: FaultContext, dataset: FaultDataset): Promise<void> {
   for (;;) {
-    const worker = await start()
+    const worker = context.worker(dataset)
+    await worker.committed()
     const id = await worker.transactionalId()
     await context.insideTransaction(worker)
     worker.signal('SIGKILL')

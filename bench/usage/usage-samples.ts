@@ -6,7 +6,7 @@ export interface UsageReport {
   readonly rowsPerSecondOverTime: readonly number[]
   /** resident memory of the stage: after a tenth of the time, at the end, and the most that was seen */
   readonly rssBytes: { readonly early: number; readonly late: number; readonly most: number } | null
-  /** resident memory of the stage at the ends of up to 20 parts of its life */
+  /** resident memory of the stage at the beginning of up to 20 parts of its life, and at the end */
   readonly rssBytesOverTime: readonly number[]
   /** processors in use, on average */
   readonly stageProcessors: number | null
@@ -63,7 +63,7 @@ export class UsageSamples {
               late: memory[memory.length - 1],
               most: Math.max(...memory),
             },
-      rssBytesOverTime: partsOf(memory),
+      rssBytesOverTime: edges(memory),
       stageProcessors: rate(samples, ({ stage }) => stage?.processorSeconds),
       brokerProcessors: rate(samples, ({ broker }) => broker?.processorSeconds),
       diskReadBytesPerSecond: rate(samples, ({ broker }) => broker?.readBytes),
@@ -83,10 +83,12 @@ export class UsageSamples {
   }
 }
 
-/** Up to `mostParts` numbers, evenly spread, the last one among them. */
-function partsOf(numbers: readonly number[]): number[] {
-  const parts = Math.min(mostParts, numbers.length)
-  return Array.from({ length: parts }, (_, part) => numbers[Math.round(((part + 1) * numbers.length) / parts) - 1])
+/** Where up to `mostParts` even parts of these begin, and the last of them; less than two are nothing to be parted. */
+function edges<T>(items: readonly T[]): T[] {
+  const parts = Math.min(mostParts, items.length - 1)
+  return parts < 1
+    ? [...items]
+    : Array.from({ length: parts + 1 }, (_, edge) => items[Math.round((edge * (items.length - 1)) / parts)])
 }
 
 /** Growth a second between the first and the last sample that has the number. */
@@ -103,10 +105,8 @@ function rate(samples: readonly Sample[], of: (sample: Sample) => number | undef
 function speeds(samples: readonly Sample[]): number[] {
   const all = samples.filter(({ rows }) => rows !== undefined)
   // Until the first row the process starts and joins its group.
-  const counted = all.slice(all.findLastIndex(({ rows }) => rows === all[0]?.rows))
-  const parts = Math.min(mostParts, counted.length - 1)
-  return Array.from({ length: Math.max(0, parts) }, (_, part) => {
-    const at = (edge: number) => counted[Math.round((edge * (counted.length - 1)) / parts)]
-    return Math.round(rate([at(part), at(part + 1)], ({ rows }) => rows) ?? 0)
-  })
+  const [first, ...others] = edges(all.slice(all.findLastIndex(({ rows }) => rows === all[0]?.rows)))
+  return others.map((to, part) =>
+    Math.round(rate([part === 0 ? first : others[part - 1], to], ({ rows }) => rows) ?? 0),
+  )
 }

@@ -1,6 +1,7 @@
 import { type BatchHeader, batchHeaderBytes } from './batch-header.ts'
 import { decompress } from './compression.ts'
 import { alikeBytes, type Records, reserveRecords } from './records.ts'
+import { intWord, numbersWithin } from './varint.ts'
 
 /** A record batch whose bytes contradict each other although its CRC is right, or cannot be decompressed. */
 export class MalformedBatchError extends RangeError {
@@ -242,7 +243,7 @@ function walkAlike(
   let at = start
   let row = from
   for (let numberBytes = 1; numberBytes <= 3; numberBytes++) {
-    const to = Math.min(recordCount, 2 ** (7 * numberBytes - 1))
+    const to = Math.min(recordCount, numbersWithin[numberBytes])
     const frame = 5 + numberBytes
     const stride = frame + likeBytes + 1
     const length = (stride - 1) << 1
@@ -254,17 +255,10 @@ function walkAlike(
       const first = view.getInt32(at, true)
       const second = view.getInt32(at + 4, true)
       const value = at + frame
-      const number = row << 1
-      let low = number
-      let rest = 0
-      if (numberBytes > 1) {
-        low = (number & 127) | 128
-        rest = number >>> 7
-        if (numberBytes > 2) rest = (rest & 127) | 128 | ((number >>> 14) << 8)
-      }
+      const number = intWord(row, numberBytes)
       if (
-        (first & firstMask) !== (length | (low << 24)) ||
-        (second & secondMask) !== (noKeyAndSize | rest) ||
+        (first & firstMask) !== (length | (number << 24)) ||
+        (second & secondMask) !== (noKeyAndSize | (number >>> 8)) ||
         view.getInt32(value, true) !== likeWord ||
         bytes[value + 4] !== likeByte
       )

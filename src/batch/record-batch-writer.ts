@@ -3,7 +3,7 @@ import { compress } from './compression.ts'
 import { copyBytes } from './copy-bytes.ts'
 import type { Records } from './records.ts'
 import type { BlockWriter, EvenValueWriter, ValueWriter } from './value-writer.ts'
-import { intBytes, isInt, longBytes, writeInt, writeLong } from './varint.ts'
+import { intBytes, intWord, isInt, longBytes, numbersWithin, writeInt, writeLong } from './varint.ts'
 
 /** The headers of a record without any: the count, zero. */
 export const noHeaders = new Uint8Array(1)
@@ -15,9 +15,6 @@ const initialBytes = 64 * 1024
 
 /** Rows appended at a time: what is looked up of them stays in the nearest cache until it is written. */
 const blockRows = 512
-
-/** shape (bytes of a varint), how many row numbers take no more */
-const numbersOf = [0, 2 ** 6, 2 ** 13, 2 ** 20, 2 ** 27, 2 ** 31]
 
 /** Buffers kept for reuse: as many as may be in flight, and one. */
 const maxSpare = 6
@@ -103,7 +100,7 @@ export class RecordBatchWriter {
       const stride = intBytes(length) + length
       const room = Math.floor((this.#limitBytes - this.#at - frameBytes - size - noHeaders.length) / stride) + 1
       if (room <= 0 && this.#count > 0) return row
-      const rows = Math.min(to - row, numbersOf[countBytes] - this.#count, Math.max(room, 1))
+      const rows = Math.min(to - row, numbersWithin[countBytes] - this.#count, Math.max(room, 1))
       while (this.#at + rows * stride + frameBytes > this.#out.length) this.#grow(rows * stride + frameBytes)
       const out = this.#out
       const first = this.#at
@@ -138,7 +135,7 @@ export class RecordBatchWriter {
     const view = this.#view
     const baseMs = this.#baseTimestampMs
     // What stands behind a short number.
-    const rest = (view.getInt32(start, true) >>> 0) & (countBytes < 3 ? -1 << (8 + 8 * countBytes) : 0)
+    const rest = countBytes < 3 ? view.getInt32(start, true) & (-1 << (8 + 8 * countBytes)) : 0
     let maxMs = this.#maxTimestampMs
     let number = this.#count
     let at = start
@@ -147,13 +144,7 @@ export class RecordBatchWriter {
       if (timeMs > maxMs) maxMs = timeMs
       const delta = timeMs - baseMs
       const zigzag = delta < 0 ? -2 * delta - 1 : 2 * delta
-      if (countBytes === 3) {
-        const low = ((number << 1) & 127) | 128
-        const middle = ((number >>> 6) & 127) | 128
-        view.setInt32(at, zigzag | (low << 8) | (middle << 16) | ((number >>> 13) << 24), true)
-      } else if (countBytes === 2)
-        view.setInt32(at, zigzag | ((((number << 1) & 127) | 128) << 8) | ((number >>> 6) << 16) | rest, true)
-      else if (countBytes === 1) view.setInt32(at, zigzag | (number << 9) | rest, true)
+      if (countBytes <= 3) view.setInt32(at, zigzag | (intWord(number, countBytes) << 8) | rest, true)
       else {
         out[at] = zigzag
         writeInt(out, at + 1, number)

@@ -18,8 +18,8 @@ export interface EvenValueWriter extends ValueWriter {
   /** Writes what all values of the run begin with; whoever calls copies it to each of them. */
   writeHead(out: Uint8Array, view: DataView, at: number): void
   /**
-   * Writes the values of rows [from, to), but for their head, which `evenBytes` has found to be of one size: the first at `at`, each next one `stride` bytes
-   * after the one before.
+   * Writes the values of rows [from, to), which `evenBytes` has found to be of one size, but for their head: the first at `at`, each next
+   * one `stride` bytes after the one before.
    */
   writeEven(from: number, to: number, out: Uint8Array, view: DataView, at: number, stride: number): void
 }
