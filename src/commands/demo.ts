@@ -8,8 +8,9 @@ import { createProgress, formatSpeed } from '../observe/progress.ts'
 import { type ClusterCommandFlags, type OpenCluster, printResult, withCluster } from './command-context.ts'
 import { demoFile } from './demo-file.ts'
 import { exportTopic } from './export.ts'
+import { addFileOptions, type FileFlags, type FileReading, fileReading } from './file-options.ts'
 import { fitDataset, modelSummary } from './fit.ts'
-import { loadFile } from './load.ts'
+import { columnsText, loadFile } from './load.ts'
 import { modelPlot } from './model-plot.ts'
 import { normalizeTopic } from './normalize-topic.ts'
 import { type OwnClusterFlags, ownClusterCommand, withOwnCluster } from './own-cluster.ts'
@@ -19,7 +20,7 @@ import { defaultPartitions, topicEnds } from './row-topics.ts'
 import { sampleTopic } from './sample.ts'
 import { mismatches, verifyDataset } from './verify.ts'
 
-interface DemoFlags extends ClusterCommandFlags, OwnClusterFlags {}
+interface DemoFlags extends ClusterCommandFlags, OwnClusterFlags, FileFlags {}
 
 const sampledRows = 200_000
 
@@ -38,20 +39,25 @@ interface DemoResult {
 }
 
 export function demoCommand(): Command {
-  return ownClusterCommand('demo', 'the whole flow on real data, on a cluster of its own', 'vgm demo trips.parquet')
-    .argument('[file]', 'your own CSV or Parquet file; 3 million flights unless given')
+  const command = ownClusterCommand(
+    'demo',
+    'the whole flow on real data, on a cluster of its own',
+    'vgm demo trips.parquet',
+  )
+    .argument('[file]', 'your own CSV, Parquet or JSON file; 3 million flights unless given')
     .option('--keep', 'leave the cluster running, to look around')
-    .action(async (file: string | undefined, flags: DemoFlags) => {
-      if (file !== undefined) await checkFile(file)
-      const { debug = false, logLevel } = flags
-      await withOwnCluster(flags, (address) =>
-        withCluster({ ...address, debug, logLevel }, async (cluster) => {
-          const demo = await runDemo(cluster, file, flags.json !== true)
-          printResult(flags, demo.result, demoText(demo, flags.keep === true, address))
-          if (demo.result.mismatches > 0) process.exitCode = exitCodes.failed
-        }),
-      )
-    })
+  return addFileOptions(command).action(async (file: string | undefined, flags: DemoFlags) => {
+    const reading = fileReading(flags)
+    if (file !== undefined) await checkFile(file, reading)
+    const { debug = false, logLevel } = flags
+    await withOwnCluster(flags, (address) =>
+      withCluster({ ...address, debug, logLevel }, async (cluster) => {
+        const demo = await runDemo(cluster, file, reading, flags.json !== true)
+        printResult(flags, demo.result, demoText(demo, flags.keep === true, address))
+        if (demo.result.mismatches > 0) process.exitCode = exitCodes.failed
+      }),
+    )
+  })
 }
 
 interface Demo {
@@ -63,7 +69,12 @@ interface Demo {
   readonly exported: string | undefined
 }
 
-async function runDemo(cluster: OpenCluster, ownFile: string | undefined, isTalking: boolean): Promise<Demo> {
+async function runDemo(
+  cluster: OpenCluster,
+  ownFile: string | undefined,
+  reading: FileReading,
+  isTalking: boolean,
+): Promise<Demo> {
   const file = ownFile ?? demoFile()
   const dataset = ownFile === undefined ? 'flights' : datasetOf(ownFile)
   const topics = topicNames(dataset)
@@ -90,8 +101,13 @@ async function runDemo(cluster: OpenCluster, ownFile: string | undefined, isTalk
   const loaded = await step('load', (onProgress) =>
     loadFile(
       cluster,
-      { file, dataset, topic: topics.raw, partitions: defaultPartitions, compression: 'none' },
-      onProgress,
+      { ...reading, file, dataset, topic: topics.raw, partitions: defaultPartitions, compression: 'none' },
+      {
+        onProgress,
+        onColumns: (table) => {
+          if (isTalking && ownFile !== undefined) process.stderr.write(columnsText(table))
+        },
+      },
     ),
   )
   total = loaded.rowsOut
@@ -240,10 +256,10 @@ function demoText(
 }
 
 /** Before a cluster is started for it. @throws FileUnreadableError and others */
-async function checkFile(file: string): Promise<void> {
+async function checkFile(file: string, reading: FileReading): Promise<void> {
   const { openTableFile } = await import('../files/table-file.ts')
-  const table = await openTableFile({ file, dataset: datasetOf(file) })
-  table.close()
+  const table = await openTableFile({ ...reading, file, dataset: datasetOf(file) })
+  await table.close()
 }
 
 /** @example datasetOf('data/My trips.csv') // 'My-trips' */

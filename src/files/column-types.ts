@@ -1,5 +1,3 @@
-import { sqlName } from './sql-literals.ts'
-
 /** What a column's values are once DuckDB hands them over, and so how they are written as Avro. */
 export type Encoding = 'boolean' | 'int' | 'long' | 'float' | 'double' | 'bytes'
 
@@ -33,7 +31,6 @@ const columnTypes: Readonly<Record<string, ColumnType>> = {
   FLOAT: { avro: 'float', encoding: 'float' },
   DOUBLE: { avro: 'double', encoding: 'double' },
   VARCHAR: { avro: 'string', encoding: 'bytes' },
-  JSON: { avro: 'string', encoding: 'bytes', cast: 'JSON text' },
   BLOB: { avro: 'bytes', encoding: 'bytes' },
   UUID: { avro: 'string', logicalType: 'uuid', encoding: 'bytes', cast: 'VARCHAR' },
   DATE: { avro: 'int', logicalType: 'date', encoding: 'int' },
@@ -63,9 +60,6 @@ export function columnType(sqlType: string): ColumnType | undefined {
 }
 
 /** The SQL expression that gives a column as its encoding needs it. */
-export function columnExpression(column: string, type: ColumnType): string {
-  if (type.cast === undefined) return sqlName(column)
-  // A text among other JSON values comes without its quotes, an object as its JSON.
-  if (type.cast === 'JSON text') return `(${sqlName(column)} ->> '$')`
-  return `CAST(${sqlName(column)} AS ${type.cast})`
+export function columnExpression({ value, type }: { readonly value: string; readonly type: ColumnType }): string {
+  return type.cast === undefined ? value : `CAST(${value} AS ${type.cast})`
 }

@@ -1,159 +1,135 @@
-import type { DuckDBConnection } from '@duckdb/node-api'
-import { FileUnreadableError } from './file-errors.ts'
-import { sqlName, sqlText } from './sql-literals.ts'
-
-export type CsvEncoding = 'utf-8' | 'latin-1' | 'utf-16'
+import { type CsvRecord, firstRecords } from './csv-text.ts'
+import { type NumberStyle, numberPatterns } from './number-style.ts'
 
 /** What a CSV file can be told about itself; the rest is found out. */
-export interface CsvOptions {
-  readonly delimiter?: string
-  readonly header?: boolean
-  readonly encoding?: CsvEncoding
-  /** texts that mean null; the empty one unless told */
-  readonly nullTexts?: readonly string[]
-  /** DuckDB types of columns, by the file's name for them; the others are found out */
-  readonly types?: Readonly<Record<string, string>>
+export interface DialectOptions {
+  readonly delimiter?: string | undefined
+  readonly header?: boolean | undefined
+  readonly nullTexts: readonly string[]
+  readonly numbers: NumberStyle
 }
 
-/** How a CSV file is to be read, every decision made. */
+/** How a CSV file's lines are to be taken apart. */
 export interface CsvDialect {
-  /** names and DuckDB types, in the file's order */
-  readonly columns: ReadonlyMap<string, string>
-  /** the call's arguments after the file's name */
-  readonly parameters: string
+  readonly delimiter: string
   readonly header: boolean
-  /** as `new_line` has it */
-  readonly newLine: string
-  /** What was told or found out, the same text for the same decisions: which rows the file has hangs on it. */
-  readonly decisions: string
+  /** names of the columns, in the file's order, each once */
+  readonly names: readonly string[]
+  /** lines before the header or the first row */
+  readonly skipLines: number
+  /** why the header is a guess; undefined if it is certain or was told */
+  readonly doubt: string | undefined
 }
 
-const delimiters = [',', ';', '\t', '|']
-/** Rows at the beginning from which types are found out: DuckDB's own default. */
-const sampleRows = 20_480
-/**
- * A text column with at least this share of numbers is a number column with bad numbers in it. DuckDB's sniffer
- * would make it text and so take it from the model without a word.
- */
-const mostlyNumbers = 0.9
+/** In this order where several fit: commas stand within numbers and texts more often than the others do. */
+const delimiters = ['\t', ';', '|', ',']
+/** Records at the beginning that are looked at. */
+const lookedAtRecords = 1_000
+/** The share of records that have as many values as the first one, from which on a delimiter fits. */
+const mostRecords = 0.9
 
 /**
- * Finds out delimiter, header and types. The delimiter is the one that the first line has most of: DuckDB's sniffer
- * takes the one that all lines agree on, so that a single ragged line makes a table of one text column.
+ * Finds delimiter and header of a CSV text.
  *
- * @param firstLine of the file, decoded
- * @throws FileUnreadableError if no dialect fits
+ * @param head the text's beginning
+ * @param isWhole whether it is all of it
  */
-export async function csvDialect(
-  connection: DuckDBConnection,
-  file: string,
-  firstLine: string,
-  options: CsvOptions,
-): Promise<CsvDialect> {
-  const delimiter = options.delimiter ?? likelyDelimiter(firstLine)
-  const fixed =
-    `delim=${sqlText(delimiter)}, quote='"', escape='"', skip=0, strict_mode=true, null_padding=false, ` +
-    `nullstr=[${(options.nullTexts ?? ['']).map(sqlText).join(', ')}]` +
-    (options.encoding === undefined ? '' : `, encoding=${sqlText(options.encoding)}`)
-  const header = options.header === undefined ? '' : `, header=${options.header}`
-  const found = await sniff(connection, file, `${fixed}${header}, ignore_errors=true, sample_size=${sampleRows}`)
-  const parameters =
-    `${fixed}, auto_detect=false, header=${found.header}, new_line=${sqlText(found.newLine)}` +
-    (found.dateFormat === null ? '' : `, dateformat=${sqlText(found.dateFormat)}`) +
-    (found.timestampFormat === null ? '' : `, timestampformat=${sqlText(found.timestampFormat)}`)
-  // A column may be called "constructor", which an object has without anybody having said so.
-  const given = new Map(Object.entries(options.types ?? {}))
-  const columns = new Map(found.columns.map(({ name, type }) => [name, given.get(name) ?? type]))
-  const undecided = [...columns].filter(([name, type]) => type === 'VARCHAR' && !given.has(name))
-  for (const [name, type] of await numberTypes(connection, file, parameters, columns, undecided)) {
-    columns.set(name, type)
+export async function csvDialect(head: string, isWhole: boolean, options: DialectOptions): Promise<CsvDialect> {
+  const told = /^"?sep=(.)"?(?=\r|\n|$)/i.exec(head)
+  const skipLines = told === null ? 0 : 1
+  const text = told === null ? head : head.replace(/^.*(\r\n|\r|\n|$)/, '')
+  const delimiter = options.delimiter ?? told?.[1] ?? (await likelyDelimiter(text, isWhole))
+  const records = await firstRecords(text, isWhole, delimiter, lookedAtRecords)
+  const { header, doubt } =
+    options.header === undefined ? likelyHeader(records, options) : { header: options.header, doubt: undefined }
+  return { delimiter, header, doubt, skipLines, names: columnNames(records[0]?.cells ?? [], header) }
+}
+
+/**
+ * The delimiter by which nearly all records have as many values as the first one; where none does, the one that the
+ * first line has most of: a single ragged line must not make a table of one column.
+ */
+async function likelyDelimiter(text: string, isWhole: boolean): Promise<string> {
+  let most = ','
+  let mostCells = 1
+  for (const delimiter of delimiters) {
+    const records = await firstRecords(text, isWhole, delimiter, lookedAtRecords)
+    const width = records[0]?.cells.length ?? 0
+    const alike = records.filter(({ cells }) => cells.length === width).length
+    if (width > 1 && records.length > 1 && alike >= mostRecords * records.length) return delimiter
+    if (width > mostCells) {
+      most = delimiter
+      mostCells = width
+    }
   }
-  const decisions = JSON.stringify([
-    delimiter,
-    [...new Set(options.nullTexts ?? [''])].sort(),
-    options.encoding ?? 'utf-8',
-    found.header,
-    found.newLine,
-    found.dateFormat,
-    found.timestampFormat,
-    [...columns],
-  ])
-  return { columns, parameters, header: found.header, newLine: found.newLine, decisions }
+  return most
 }
 
-/** The SQL that reads the file's rows. */
-export function csvScan(
-  file: string,
-  { columns, parameters }: Pick<CsvDialect, 'columns' | 'parameters'>,
-  more = '',
-): string {
-  const types = [...columns].map(([name, type]) => `${sqlText(name)}: ${sqlText(type)}`).join(', ')
-  return `read_csv(${sqlText(file)}, ${parameters}, columns={${types}}${more})`
-}
+/** Texts that stand for a missing value in somebody's files: no sign of a header. */
+const missing = /^(|na|n\/a|nan|null|none|missing|-|\.|\?)$/i
+const dateLike = /^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T]\d{1,2}:\d{2}.*)?$|^\d{1,2}:\d{2}(:\d{2}.*)?$/
+const truthLike = /^(true|false)$/i
 
-/** The SQL that reads the file's lines as they are, the header and the empty ones too, a row each. */
-export function csvLinesScan(file: string, { newLine }: Pick<CsvDialect, 'newLine'>, { encoding }: CsvOptions): string {
-  const encoded = encoding === undefined ? '' : `, encoding=${sqlText(encoding)}`
-  return (
-    `read_csv(${sqlText(file)}, delim='\u0001', quote='', escape='', skip=0, auto_detect=false, header=false, ` +
-    `new_line=${sqlText(newLine)}, columns={'line': 'VARCHAR'}${encoded})`
-  )
-}
-
-function likelyDelimiter(firstLine: string): string {
-  const unquoted = firstLine.replace(/"[^"]*"/g, '')
-  const counts = delimiters.map((delimiter) => unquoted.split(delimiter).length - 1)
-  return delimiters[counts.indexOf(Math.max(...counts))]
-}
-
-interface Sniffed {
+interface HeaderGuess {
   readonly header: boolean
-  readonly newLine: string
-  readonly dateFormat: string | null
-  readonly timestampFormat: string | null
-  readonly columns: readonly { name: string; type: string }[]
+  readonly doubt: string | undefined
 }
 
-async function sniff(connection: DuckDBConnection, file: string, parameters: string): Promise<Sniffed> {
-  const sql =
-    'SELECT HasHeader AS header, NewLineDelimiter AS "newLine", DateFormat AS "dateFormat", ' +
-    'TimestampFormat AS "timestampFormat", CAST(to_json(Columns) AS VARCHAR) AS columns ' +
-    `FROM sniff_csv(${sqlText(file)}, ${parameters})`
-  try {
-    const [row] = (await connection.runAndReadAll(sql)).getRowObjectsJson()
-    return { ...row, columns: JSON.parse(String(row.columns)) } as unknown as Sniffed
-  } catch (cause) {
-    throw new FileUnreadableError(
-      file,
-      'it is no CSV table with one delimiter and quotes that are closed',
-      'Look at its first lines: name the delimiter or the encoding, or correct the line with the open quote',
-      cause,
-    )
+/** A header is certain where a column of numbers, dates or truth values begins with another text. */
+function likelyHeader(records: readonly CsvRecord[], { numbers, nullTexts }: DialectOptions): HeaderGuess {
+  const [first, ...rows] = records.map(({ cells }) => cells)
+  if (first === undefined) return { header: true, doubt: undefined }
+  const patterns = numberPatterns(numbers)
+  const number = new RegExp(`^(?:${patterns.number})$`)
+  const isTyped = (text: string) => number.test(text) || dateLike.test(text) || truthLike.test(text)
+  const isMissing = (text: string) => missing.test(text.trim()) || nullTexts.includes(text)
+  if (rows.length === 0) return { header: !first.some(isTyped), doubt: undefined }
+  const typed = first.map((_, c) => {
+    const values = rows.map((row) => row[c] ?? '').filter((text) => !isMissing(text))
+    return values.length > 0 && values.filter(isTyped).length >= 0.9 * values.length
+  })
+  if (first.some((text, c) => typed[c] && !isMissing(text) && !isTyped(text))) {
+    return { header: true, doubt: undefined }
+  }
+  if (!typed.includes(true)) return textHeader(first, rows)
+  return numberHeader(first, rows, typed, new RegExp(`^(?:${patterns.digits})$`))
+}
+
+/** All columns are text: a header's names are each another one, and no value of its column. */
+function textHeader(first: readonly string[], rows: readonly (readonly string[])[]): HeaderGuess {
+  const header =
+    new Set(first).size === first.length &&
+    first.every((text, c) => !rows.some((row) => text !== '' && row[c] === text))
+  return {
+    header,
+    doubt: `all columns are text, and the first line was taken for ${header ? 'their names' : 'a row'}`,
   }
 }
 
-/** Of text columns the ones that are nearly all numbers, and the numbers' type. */
-async function numberTypes(
-  connection: DuckDBConnection,
-  file: string,
-  parameters: string,
-  columns: ReadonlyMap<string, string>,
-  texts: readonly (readonly [string, string])[],
-): Promise<[string, string][]> {
-  if (texts.length === 0) return []
-  const asText = new Map([...columns.keys()].map((name) => [name, 'VARCHAR']))
-  const counts = texts.flatMap(([name]) => {
-    const column = sqlName(name)
-    // A pattern, not a cast: 1.5 casts to an integer as well, by rounding.
-    const isInteger = `regexp_full_match(${column}, '[+-]?[0-9]{1,18}')`
-    return [`count(${column})`, `count(TRY_CAST(${column} AS DOUBLE))`, `count(*) FILTER (WHERE ${isInteger})`]
-  })
-  const scan = csvScan(file, { columns: asText, parameters }, ', ignore_errors=true')
-  const sql = `SELECT ${counts.join(', ')} FROM (FROM ${scan} LIMIT ${sampleRows})`
-  const [row] = (await connection.runAndReadAll(sql)).getRowsJson().map((cells) => cells.map(Number))
-  return texts.flatMap(([name], i): [string, string][] => {
-    const [values, numbers, integers] = row.slice(3 * i, 3 * i + 3)
-    if (numbers === 0 || numbers === values || numbers < mostlyNumbers * values) return []
-    return [[name, integers === numbers ? 'BIGINT' : 'DOUBLE']]
+/** No name stands above a number. Whole numbers above a column of decimals may be years, which are names. */
+function numberHeader(
+  first: readonly string[],
+  rows: readonly (readonly string[])[],
+  typed: readonly boolean[],
+  digits: RegExp,
+): HeaderGuess {
+  const above = first.filter((_, c) => typed[c])
+  const areYears = above.every((text) => /^(1[5-9]|20|21)\d\d$/.test(text)) && new Set(above).size === above.length
+  const belowAreDecimals = rows.some((row) => row.some((text, c) => typed[c] && !digits.test(text)))
+  if (!areYears || !belowAreDecimals) return { header: false, doubt: undefined }
+  const header = above.length > 1
+  return { header, doubt: `the first line's numbers were taken for ${header ? 'names' : 'a row'}, and may be years` }
+}
+
+/** An empty name becomes `column` and its place, a second one of the same name gets a number behind. */
+function columnNames(first: readonly string[], header: boolean): string[] {
+  const digits = String(Math.max(0, first.length - 1)).length
+  const seen = new Set<string>()
+  return first.map((cell, c) => {
+    const plain = (header && cell.trim()) || `column${String(c).padStart(digits, '0')}`
+    let name = plain
+    for (let n = 1; seen.has(name); n++) name = `${plain}_${n}`
+    seen.add(name)
+    return name
   })
 }

@@ -1,4 +1,4 @@
-import type { ColumnType } from './column-types.ts'
+import { type ColumnType, columnType } from './column-types.ts'
 import { fieldName } from './field-names.ts'
 
 /** A column of a file and the Avro field that it becomes. */
@@ -10,20 +10,88 @@ export interface FileColumn {
   /** DuckDB's name of its type */
   readonly sqlType: string
   readonly type: ColumnType
+  /** SQL: a row's value, of `sqlType` */
+  readonly value: string
+  readonly nullable: boolean
+  /** what somebody should know of it, and what would mend it */
+  readonly remark?: string | undefined
+}
+
+/** What the rows of a topic are so far. */
+export interface TopicRecord {
+  /** the schema's JSON text */
+  readonly schema: string
+  readonly name: string
+  readonly namespace: string | undefined
+  readonly fields: ReadonlyMap<string, TopicField>
+}
+
+export interface TopicField {
+  /** DuckDB's name of a type whose values the field holds; undefined for what no file's column becomes */
+  readonly sqlType: string | undefined
   readonly nullable: boolean
 }
 
 /**
+ * Reads a topic's schema for the types of its fields.
+ *
+ * @returns undefined for what is no record
+ */
+export function topicRecord(schema: string): TopicRecord | undefined {
+  const json = JSON.parse(schema) as { type?: unknown; name?: string; namespace?: string; fields?: unknown }
+  if (json.type !== 'record' || typeof json.name !== 'string' || !Array.isArray(json.fields)) return undefined
+  const fields = new Map<string, TopicField>()
+  for (const { name, type } of json.fields as { name: string; type: unknown }[]) {
+    const branches = Array.isArray(type) ? type.filter((branch) => branch !== 'null') : [type]
+    fields.set(name, {
+      sqlType: branches.length === 1 ? sqlTypeOf(branches[0]) : undefined,
+      nullable: Array.isArray(type) && type.includes('null'),
+    })
+  }
+  return { schema, name: json.name, namespace: json.namespace, fields }
+}
+
+/** DuckDB types whose columns become these Avro types. */
+const sqlTypes = [
+  'BOOLEAN',
+  'INTEGER',
+  'BIGINT',
+  'FLOAT',
+  'DOUBLE',
+  'VARCHAR',
+  'DATE',
+  'TIME',
+  'TIMESTAMP',
+  'TIMESTAMP_NS',
+]
+
+function sqlTypeOf(type: unknown): string | undefined {
+  const { type: avro, logicalType } = typeof type === 'string' ? { type, logicalType: undefined } : (type as ColumnJson)
+  return sqlTypes.find((sqlType) => {
+    const made = columnType(sqlType)
+    return made?.avro === avro && made?.logicalType === logicalType
+  })
+}
+
+interface ColumnJson {
+  readonly type: unknown
+  readonly logicalType?: string
+}
+
+/**
  * The Avro schema of a file's rows. A nullable field is `["null", T]` with default null; a field whose name had to
- * change keeps the file's in `doc`: an Avro alias would have to be a valid name as well.
+ * change keeps the file's in `doc`: an Avro alias would have to be a valid name as well. Where a topic has the same
+ * fields already its schema stays, and where it has others the record keeps its name.
  *
  * @param dataset the record is called after it, as `fieldName` makes it a name
  * @returns the schema's JSON text
  */
-export function recordSchema(dataset: string, columns: readonly FileColumn[]): string {
+export function recordSchema(dataset: string, columns: readonly FileColumn[], topic?: TopicRecord): string {
+  if (topic !== undefined && hasFields(topic, columns)) return topic.schema
   return JSON.stringify({
     type: 'record',
-    name: fieldName(dataset),
+    name: topic?.name ?? fieldName(dataset),
+    ...(topic?.namespace !== undefined && { namespace: topic.namespace }),
     fields: columns.map(({ column, field, type, nullable }) => {
       const plain = type.logicalType === undefined ? type.avro : { type: type.avro, logicalType: type.logicalType }
       return {
@@ -33,5 +101,25 @@ export function recordSchema(dataset: string, columns: readonly FileColumn[]): s
         ...(nullable ? { default: null } : {}),
       }
     }),
+  })
+}
+
+/** Whether rows of these columns are rows of the topic's schema, byte for byte. */
+function hasFields({ schema, fields }: TopicRecord, columns: readonly FileColumn[]): boolean {
+  const json = JSON.parse(schema) as { fields: { name: string; type: unknown }[] }
+  if (fields.size !== columns.length) return false
+  return json.fields.every(({ name, type }, i) => {
+    const { field, nullable, type: made } = columns[i]
+    const known = fields.get(name)
+    // The null branch comes first in the rows that a load writes.
+    const nullFirst = !nullable || (Array.isArray(type) && type[0] === 'null')
+    const wanted = known?.sqlType === undefined ? undefined : columnType(known.sqlType)
+    return (
+      name === field &&
+      nullFirst &&
+      known?.nullable === nullable &&
+      wanted?.avro === made.avro &&
+      wanted?.logicalType === made.logicalType
+    )
   })
 }

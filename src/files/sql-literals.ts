@@ -7,3 +7,8 @@ export function sqlName(name: string): string {
 export function sqlText(text: string): string {
   return `'${text.replaceAll("'", "''")}'`
 }
+
+/** A file's path as DuckDB's readers take it: a name with * ? or [ in it is a name, not a pattern. */
+export function sqlPath(path: string): string {
+  return sqlText(path.replace(/[*?[]/g, '[$&]'))
+}

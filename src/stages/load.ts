@@ -2,9 +2,8 @@ import { createHash } from 'node:crypto'
 import { RecordBatchWriter } from '../batch/record-batch-writer.ts'
 import { InterruptedError, UsageError } from '../errors.ts'
 import { AvroRows } from '../files/avro-rows.ts'
-import { type ColumnVector, columnVector, isNull, vectorBytes } from '../files/column-vector.ts'
-import { BadRowError, FileColumnError } from '../files/file-errors.ts'
-import { nullRowFix, nullRowProblem } from '../files/null-rows.ts'
+import { columnVector, isNull, vectorBytes } from '../files/column-vector.ts'
+import { FileColumnError, FileUnreadableError } from '../files/file-errors.ts'
 import type { RowChunk, TableFile } from '../files/table-file.ts'
 import { type FileProgress, formatLoadProgress, parseLoadProgress } from './load-progress.ts'
 import { keyPartition } from './murmur2.ts'
@@ -39,7 +38,7 @@ export interface LoadOptions {
   readonly badRowsFile?: string | undefined
   readonly signal: AbortSignal
   /** After every commit: rows of the file that are in the topic. */
-  readonly onProgress?: ((rows: number, ofRows: number | undefined) => void) | undefined
+  readonly onProgress?: ((rows: number, ofRows: number) => void) | undefined
 }
 
 export interface LoadReport extends StageReport {
@@ -59,10 +58,10 @@ export interface LoadReport extends StageReport {
  * same pattern. With a key column a row goes where Java's default partitioner sends its key; a null key has none and
  * follows the blocks.
  *
- * A text file is read through first: one with a bad row, or with a null where `--not-null` says there is none, is
- * refused before any of its rows is in the topic, where its corrected copy would load them again.
+ * The file has been read through when it was opened: one with a bad row is refused before any of its rows is in the
+ * topic, where its corrected copy would load them again.
  *
- * @throws BadRowError with file, line and column
+ * @throws FileUnreadableError for a file that has changed since it was opened
  * @throws FileColumnError for an unknown key column
  * @throws UsageError for a file that was loaded, or begun, with other options
  * @throws InterruptedError when the signal fires
@@ -78,9 +77,7 @@ export async function load(options: LoadOptions): Promise<LoadReport> {
   const optionsHash = hashOptions(options)
   if (before !== undefined && (before.optionsHash ?? optionsHash) !== optionsHash) throw otherOptions(options, before)
   if (before?.complete) return report(0, rowsBefore, 0, startedMs)
-  // Before the file is read: a schema that the registry refuses should not take that long.
   const schemaId = await options.registerSchema()
-  const ofRows = await countRows(options, rowsBefore)
   const target = rowTarget(options, schemaId)
   const expected = Array.from({ length: options.partitions }, (_, partition) => ({ topic: options.topic, partition }))
   const slice = { open: false, rows: 0, startedMs: 0 }
@@ -96,7 +93,7 @@ export async function load(options: LoadOptions): Promise<LoadReport> {
     await target.flush()
     await writer.commit(positionCommit(options, { file: table.fingerprint, rows, complete, optionsHash }, others))
     slice.open = false
-    options.onProgress?.(rows, ofRows)
+    options.onProgress?.(rows, table.rowCount)
   }
   try {
     for await (const chunk of table.chunks(rowsBefore, options.keyColumn)) {
@@ -108,6 +105,7 @@ export async function load(options: LoadOptions): Promise<LoadReport> {
       if (slice.rows >= sliceRows || performance.now() - slice.startedMs >= sliceMs) await commit(false)
     }
     if (signal.aborted) throw new InterruptedError()
+    if (rows !== table.rowCount) throw changedFile(table, `${rows} rows came instead of ${table.rowCount}`)
     const badRows = badRowsFile === undefined ? 0 : await table.writeRejected(badRowsFile)
     await commit(true)
     return report(rows - rowsBefore, rowsBefore, badRows, startedMs)
@@ -127,19 +125,9 @@ function otherOptions({ table, topic }: LoadOptions, { rows, complete }: FilePro
   const loaded = complete ? 'was loaded' : `was partly loaded, ${rows} rows of it,`
   return new UsageError(
     `${table.file} ${loaded} into ${topic} with other options for reading it or another key`,
-    'Give the same --format, --delimiter, --encoding, --null, --types, --columns, --not-null, --bad-rows and --key as ' +
-      'then, or load it with these into another --dataset or --topic',
+    'Give the same options for reading it, --columns, --not-null, --bad-rows and --key as then, or load it with these ' +
+      'into another --dataset or --topic',
   )
-}
-
-/** The rows of a file, checked; unknown for a text file whose load goes on: the first run has checked it. */
-async function countRows({ table, signal }: LoadOptions, rowsBefore: number): Promise<number | undefined> {
-  if (rowsBefore > 0) return table.rowCount
-  try {
-    return await table.countRows(signal)
-  } catch (thrown) {
-    throw signal.aborted ? new InterruptedError() : thrown
-  }
 }
 
 /** Encodes chunks and sends batches. */
@@ -167,7 +155,7 @@ function rowTarget(options: LoadOptions, schemaId: number): RowTarget {
       const vectors = columns.map(({ type }, i) => columnVector(chunk, i, type.encoding))
       const keys = keyColumn === undefined ? undefined : columnVector(chunk, columns.length, 'bytes')
       const nullColumn = avroRows.take(vectors, rowCount)
-      if (nullColumn >= 0) throw unexpectedNull(table, nullColumn, vectors[nullColumn], firstRow - skip)
+      if (nullColumn >= 0) throw changedFile(table, `column "${columns[nullColumn].column}" has a null that it had not`)
       for (let row = skip; row < rowCount; ) {
         const fileRow = firstRow + row - skip
         const toBlockEnd = blockRows - (fileRow % blockRows)
@@ -198,11 +186,13 @@ function checkKeyColumn({ table, keyColumn }: LoadOptions): void {
   throw new FileColumnError(table.file, keyColumn, 'there is no such column to be the key', `Name one of ${names}`)
 }
 
-function unexpectedNull(table: TableFile, index: number, vector: ColumnVector, firstRow: number): BadRowError {
-  let row = 0
-  while (!isNull(vector, row)) row++
-  const { column } = table.columns[index]
-  return new BadRowError(table.file, { column }, nullRowProblem(firstRow + row + 1), nullRowFix(column))
+/** The file was read through when it was opened: what it says now and did not say then is new. */
+function changedFile({ file }: TableFile, problem: string): FileUnreadableError {
+  return new FileUnreadableError(
+    file,
+    `${problem}: it has changed while it was loaded`,
+    'Load it again when it is whole',
+  )
 }
 
 function report(rows: number, rowsBefore: number, badRows: number, startedMs: number): LoadReport {

@@ -5,7 +5,7 @@ import { run, vgm } from './run-command.ts'
 /** Names of the commands that a help text lists. */
 function listed(help: string): string[] {
   const commands = help.slice(help.search(/^(Start here|Commands):$/m))
-  return [...commands.matchAll(/^ {2}([a-z-]+)(?: \[options\]| <\w+>| \[\w+\])*(?: {2}|$)/gm)]
+  return [...commands.matchAll(/^ {2}([a-z-]+)(?: \[options\]| <\w+(?:\.\.\.)?>| \[\w+\])*(?: {2}|$)/gm)]
     .map(([, name]) => name)
     .filter((name) => name !== 'help')
 }

@@ -27,7 +27,11 @@ suite('the Avro type of a column', () => {
     equal(columnType('constructor'), undefined)
   })
 
-  test('casts with the name quoted', () => {
-    equal(columnExpression('a "b"', { avro: 'int', encoding: 'int', cast: 'INTEGER' }), 'CAST("a ""b""" AS INTEGER)')
+  test('casts where DuckDB has another type than Avro', () => {
+    equal(
+      columnExpression({ value: 'c1', type: { avro: 'int', encoding: 'int', cast: 'INTEGER' } }),
+      'CAST(c1 AS INTEGER)',
+    )
+    equal(columnExpression({ value: 'c1', type: { avro: 'double', encoding: 'double' } }), 'c1')
   })
 })

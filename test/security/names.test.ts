@@ -90,7 +90,7 @@ suite('names in SQL', () => {
       table.columns.map(({ column }) => column),
       unique,
     )
-    table.close()
+    await table.close()
     const target = join(folder, "out'; COPY (SELECT 1) TO 'owned'; --.csv")
     const writer = await openTableWriter({ file: target, format: 'csv' })
     await writer.addColumns(unique.map((name) => ({ name, type: 'INTEGER' })))
@@ -103,12 +103,12 @@ suite('names in SQL', () => {
   test('that objects have of themselves get no type from there', async (t) => {
     const file = join(temporaryFolder(t), 'rows.csv')
     writeFileSync(file, `${inheritedNames.join(',')}\n${inheritedNames.map(() => 'x').join(',')}\n`)
-    const table = await openTableFile({ file, dataset: 'rows', csv: { types: { valueOf: 'VARCHAR' } } })
+    const table = await openTableFile({ file, dataset: 'rows', text: { types: { valueOf: 'VARCHAR' } } })
     deepEqual(
       table.columns.map(({ column, sqlType }) => [column, sqlType]),
       inheritedNames.map((name) => [name, 'VARCHAR']),
     )
-    table.close()
+    await table.close()
   })
 })
 

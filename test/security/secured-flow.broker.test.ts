@@ -299,7 +299,11 @@ function run(stage: Stage): Promise<unknown> {
     const common = { dataset, modelsTopic, compression: 'none', topics } as const
     switch (stage) {
       case 'load':
-        return loadFile(open, { dataset, file: csv, topic: topics.raw, partitions: 2, compression: 'none' }, quiet)
+        return loadFile(
+          open,
+          { dataset, file: csv, topic: topics.raw, partitions: 2, compression: 'none' },
+          { onProgress: quiet, onColumns: quiet },
+        )
       case 'sample':
         return sampleTopic(
           open,

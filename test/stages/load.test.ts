@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { suite, type TestContext, test } from 'node:test'
 import avro from 'avsc'
 import { openDatabase } from '../../src/files/database.ts'
-import { openTableFile, type TableFileOptions } from '../../src/files/table-file.ts'
+import { openTableFile } from '../../src/files/table-file.ts'
+import type { TableFileOptions } from '../../src/files/table-options.ts'
 import { blockRows, type LoadOptions, load } from '../../src/stages/load.ts'
 import { keyPartition } from '../../src/stages/murmur2.ts'
 import { exactLong, MemoryLog } from '../files/memory-log.ts'
@@ -33,7 +34,7 @@ async function loadFile(file: string, log: MemoryLog, more: Partial<LoadOptions 
     })
     return { report, schema: table.schema }
   } finally {
-    table.close()
+    await table.close()
   }
 }
 
@@ -109,7 +110,7 @@ suite('load', () => {
   test('loads whole numbers beyond 64 bits as text', async (t) => {
     const file = temporaryFile(t, 'rows.csv', `a\n${2n ** 90n}\n-5\n`)
     const log = new MemoryLog()
-    const { schema } = await loadFile(file, log, { csv: { types: { a: 'HUGEINT' } } })
+    const { schema } = await loadFile(file, log, { text: { types: { a: 'HUGEINT' } } })
     deepEqual(
       decodeRows(log, schema).map(({ a }) => a),
       [String(2n ** 90n), '-5'],
@@ -119,7 +120,7 @@ suite('load', () => {
   test('loads timestamps of seconds and milliseconds as milliseconds', async (t) => {
     const file = temporaryFile(t, 'rows.csv', 'a,b\n2024-01-01 00:00:01,1969-12-31 23:59:59.999\n')
     const log = new MemoryLog()
-    const { schema } = await loadFile(file, log, { csv: { types: { a: 'TIMESTAMP_S', b: 'TIMESTAMP_MS' } } })
+    const { schema } = await loadFile(file, log, { text: { types: { a: 'TIMESTAMP_S', b: 'TIMESTAMP_MS' } } })
     deepEqual({ ...decodeRows(log, schema)[0] }, { a: 1_704_067_201_000n, b: -1n })
   })
 
@@ -229,10 +230,10 @@ suite('load', () => {
     await rejects(loadFile(file, new MemoryLog(), { notNull: ['a'] }), refusal)
   })
 
-  test('names the row alone where rows are not lines', async (t) => {
+  test('names the line of a row where rows are not lines, and none where rows were left out', async (t) => {
     for (const text of ['a,b\n1,"x\ny"\n,z\n', 'a,b\n1,x\n\n,z\n']) {
       const file = temporaryFile(t, 'rows.csv', text)
-      const refusal = { code: 'VGM_FILE_BAD_ROW', column: 'a', line: undefined, message: /row 2 is null/ }
+      const refusal = { code: 'VGM_FILE_BAD_ROW', column: 'a', line: 4, message: /row 2 is null/ }
       await rejects(loadFile(file, new MemoryLog(), { notNull: ['a'] }), refusal)
     }
     const bad = temporaryFile(t, 'rows.csv', 'a,b\n1,2\nx\n,3\n')
@@ -264,10 +265,10 @@ suite('load', () => {
   }
 
   const otherOptions: Readonly<Record<string, Partial<LoadOptions & TableFileOptions>>> = {
-    '--null': { csv: { nullTexts: ['', 'NA'] } },
-    '--types': { csv: { types: { b: 'VARCHAR' } } },
-    '--delimiter': { csv: { delimiter: ';' }, columns: ['a,b'] },
-    '--encoding': { csv: { encoding: 'latin-1' } },
+    '--null': { text: { nullTexts: ['NA'] } },
+    '--types': { text: { types: { b: 'VARCHAR' } } },
+    '--delimiter': { text: { delimiter: ';' }, columns: ['a,b'] },
+    '--encoding': { text: { encoding: 'latin-1' } },
     '--columns': { columns: ['b', 'a'] },
     '--not-null': { notNull: ['a'] },
     '--bad-rows': { collectBadRows: true },
@@ -302,14 +303,14 @@ suite('load', () => {
     const log = new MemoryLog()
     await loadFile(file, log)
     const said = { delimiter: ',', encoding: 'utf-8', nullTexts: ['', ''], types: { a: 'BIGINT' } } as const
-    const { report } = await loadFile(file, log, { csv: said, columns: ['a', 'b'], format: 'csv' })
+    const { report } = await loadFile(file, log, { text: said, columns: ['a', 'b'], format: 'csv' })
     deepEqual([report.rowsBefore, report.rowsOut], [1, 0])
   })
 
   test('goes on with a position from before options were kept, and keeps them from then on', async (t) => {
     const file = temporaryFile(t, 'rows.csv', 'a,b\n1,2\n3,4\n')
     const table = await openTableFile({ file, dataset: 'rows' })
-    table.close()
+    await table.close()
     const log = new MemoryLog()
     log.committed = { topic: 't', partition: 0, offset: 1, metadata: JSON.stringify([[table.fingerprint, 1, 0]]) }
     const { report } = await loadFile(file, log, { notNull: ['a'] })

@@ -76,7 +76,7 @@ async function run(
       return generateRows(cluster, options, takeMemory)
     }
     case 'load':
-      return loadFile(cluster, { ...common, ...measurement }, takeMemory)
+      return loadFile(cluster, { ...common, ...measurement }, { onProgress: takeMemory, onColumns: () => undefined })
     case 'sample': {
       const size = { rows: measurement.rows }
       const topics = { rawTopic: topic, sampleTopic: measurement.output }

@@ -1,0 +1,158 @@
+import { createWriteStream } from 'node:fs'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { type CsvDialect, csvDialect } from './csv-dialect.ts'
+import { csvRecords, mixesLineEnds, withEvenLineEnds } from './csv-text.ts'
+import type { BadRowPlace } from './file-errors.ts'
+import { checkNumberStyle } from './number-style.ts'
+import { sqlPath, sqlText } from './sql-literals.ts'
+import { chosenColumns, type FormatTable, type TableFileOptions } from './table-options.ts'
+import { openTextSource, type TextSource } from './text-source.ts'
+import { misfitProblem, numberedRows, type TextTable, textStyle, textTable } from './text-table.ts'
+
+/** What DuckDB says of a file that ends its lines in two ways, sometimes far behind the first one that differs. */
+const mixedLineEnds = /state machine reached an invalid state|unterminated quote/i
+
+/** A CSV file: every cell is read as text, and given its type by us. */
+export async function csvTable(connection: DuckDBConnection, options: TableFileOptions): Promise<FormatTable> {
+  const { file, text: { encoding, delimiter, header, nullTexts = [] } = {} } = options
+  const { numbers } = textStyle(options)
+  checkNumberStyle(numbers)
+  let source = await openTextSource({ file, encoding, refusesMark: false })
+  try {
+    const allNulls = ['', ...nullTexts]
+    const dialect = await csvDialect(source.head, source.headIsWhole, {
+      delimiter,
+      header,
+      nullTexts: allNulls,
+      numbers,
+    })
+    const read = (from: TextSource) => readTable(connection, from, dialect, allNulls, options)
+    const table = await read(source).catch(async (thrown: Error) => {
+      if (!mixedLineEnds.test(thrown.message)) throw thrown
+      if (!(await mixesLineEnds(source.text(), dialect.delimiter))) throw thrown
+      source = await source.copy((text) => withEvenLineEnds(text, dialect.delimiter))
+      return read(source)
+    })
+    return { ...table, close: () => source.close() }
+  } catch (thrown) {
+    await source.close()
+    throw thrown
+  }
+}
+
+async function readTable(
+  connection: DuckDBConnection,
+  source: TextSource,
+  dialect: CsvDialect,
+  nullTexts: readonly string[],
+  options: TableFileOptions,
+): Promise<FormatTable> {
+  const { collectBadRows = false, signal } = options
+  const { names, delimiter, header, skipLines } = dialect
+  const chosen = chosenColumns(names, options)
+  const ids = new Map(names.map((name, i) => [name, `c${i}`]))
+  const texts = chosen.map(({ column }) => ({ column, text: String(ids.get(column)) }))
+  const parameters = csvParameters(source, dialect, nullTexts)
+  const scan = `read_csv(${parameters}${collectBadRows ? ', ignore_errors=true' : ''})`
+  const records = () => rowRecords(source, dialect)
+  const placeOf = async (row: number): Promise<{ place: BadRowPlace; where: string }> => {
+    let at = 0
+    for await (const { line } of records()) if (++at === row) return { place: { line }, where: '' }
+    return { place: {}, where: `row ${row}: ` }
+  }
+  const [table] = await Promise.all([
+    textTable({ connection, scan, chosen, texts, placeOf }, options),
+    source.checkWhole(signal),
+  ])
+  return {
+    rows: table.rows,
+    columns: table.columns,
+    rowCount: table.rowCount,
+    decisions: JSON.stringify([delimiter, header, skipLines, [...new Set(nullTexts)].sort(), source.encoding]),
+    doubts: dialect.doubt === undefined ? [] : [`Guessed: ${dialect.doubt}. --header yes or --header no decides it.`],
+    writeRejected: (target) => writeRejected(connection, scan, parameters, records(), table, target),
+  }
+}
+
+/** DuckDB's arguments for a CSV text whose columns are c0, c1 and so on, all of them text. */
+function csvParameters(source: TextSource, dialect: CsvDialect, nullTexts: readonly string[]): string {
+  const { names, delimiter, header, skipLines } = dialect
+  // DuckDB takes names that differ in case for the same: numbers are none of ours.
+  const columns = names.map((_, i) => `'c${i}': 'VARCHAR'`)
+  // Without new_line, which finds no row in strict mode if it is \r\n (1.5.6).
+  return (
+    `${sqlPath(source.path)}, auto_detect=false, strict_mode=true, null_padding=false, hive_partitioning=false, ` +
+    `compression='${source.compression}', delim=${sqlText(delimiter)}, quote='"', escape='"', ` +
+    `header=${header}, skip=${skipLines}, nullstr=[${nullTexts.map(sqlText).join(', ')}], columns={${columns.join(', ')}}`
+  )
+}
+
+/** The file's records that are rows. DuckDB passes over empty lines, except in a table of one column. */
+async function* rowRecords(source: TextSource, { delimiter, header, skipLines, names }: CsvDialect) {
+  let before = skipLines + (header ? 1 : 0)
+  for await (const record of csvRecords(source.text(), delimiter, names.length === 1)) {
+    if (before > 0) before--
+    else yield record
+  }
+}
+
+/** Writes bad rows in the file's order: those that are no rows of the table, and those with a value that does not fit. */
+async function writeRejected(
+  connection: DuckDBConnection,
+  scan: string,
+  parameters: string,
+  records: AsyncIterable<{ line: number; text: string }>,
+  { misfits }: TextTable,
+  target: string,
+): Promise<number> {
+  for (const table of ['rejected', 'rejected_in']) await connection.run(`DROP TABLE IF EXISTS ${table}`)
+  await connection.runAndReadAll(
+    `SELECT count(*) FROM read_csv(${parameters}, store_rejects=true, rejects_table='rejected', rejects_scan='rejected_in', rejects_limit=0)`,
+  )
+  const broken = new Map<number, string>()
+  const reader = await connection.runAndReadAll(
+    'SELECT line, any_value(error_message) FROM rejected GROUP BY line ORDER BY line',
+  )
+  for (const [line, problem] of reader.getRowsJson()) broken.set(Number(line), String(problem))
+  const bad = await misfitRows(connection, scan, misfits)
+  if (broken.size === 0 && bad.size === 0) return 0
+  let written = 0
+  const lines = async function* () {
+    yield 'line,column,problem,row\n'
+    let row = 0
+    for await (const { line, text } of records) {
+      const problem = broken.get(line)
+      const misfit = problem === undefined ? bad.get(++row) : undefined
+      if (problem === undefined && misfit === undefined) continue
+      written++
+      yield `${[line, misfit?.column ?? '', misfit?.problem ?? problem, text].map(csvCell).join(',')}\n`
+    }
+  }
+  await pipeline(Readable.from(lines()), createWriteStream(target))
+  return written
+}
+
+/** The first value of each row that does not fit its column, by the row's number from 1. */
+async function misfitRows(
+  connection: DuckDBConnection,
+  scan: string,
+  misfits: TextTable['misfits'],
+): Promise<Map<number, { column: string; problem: string }>> {
+  const found = new Map<number, { column: string; problem: string }>()
+  for (const { column, type } of misfits) {
+    const numbered = numberedRows(scan, [`${column.text} AS text`, `${type.fits} AS fits`])
+    const sql = `SELECT row, text FROM ${numbered} WHERE text IS NOT NULL AND fits IS NOT TRUE`
+    for (const [row, text] of (await connection.runAndReadAll(sql)).getRowsJson()) {
+      if (found.has(Number(row))) continue
+      found.set(Number(row), { column: column.column, problem: misfitProblem(String(text), type) })
+    }
+  }
+  return found
+}
+
+function csvCell(value: string | number | undefined): string {
+  const text = String(value ?? '')
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+}

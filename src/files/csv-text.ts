@@ -1,0 +1,139 @@
+/** A piece of a CSV text: a line end, or text without one that ends a record. */
+interface CsvPiece {
+  readonly text: string
+  /** whether it is a line end outside of quotes */
+  readonly isLineEnd: boolean
+}
+
+/**
+ * Takes a CSV text apart at its line ends, as RFC 4180 has them: between quotes they are part of a value. A quote
+ * opens where a value begins; within a value it is a character like others.
+ */
+async function* csvPieces(
+  text: AsyncIterable<string> | Iterable<string>,
+  delimiter: string,
+): AsyncGenerator<CsvPiece, void, void> {
+  let isQuoted = false
+  /** whether a quote would open: at the beginning of a value, and behind a quote that closed */
+  let opens = true
+  let held = ''
+  const take = function* (piece: string): Generator<CsvPiece, void, void> {
+    for (const part of piece.split(/("|\r\n?|\n)/)) {
+      if (part === '') continue
+      const isEnd = /^[\r\n]/.test(part)
+      yield { text: part, isLineEnd: isEnd && !isQuoted }
+      if (part !== '"') opens = (isEnd && !isQuoted) || (!isQuoted && part.endsWith(delimiter))
+      else if (isQuoted) {
+        isQuoted = false
+        opens = true
+      } else if (opens) isQuoted = true
+    }
+  }
+  for await (const piece of text) {
+    const whole = held + piece
+    // It may be the first half of a line end.
+    held = whole.endsWith('\r') ? '\r' : ''
+    yield* take(whole.slice(0, whole.length - held.length))
+  }
+  yield* take(held)
+}
+
+/** A record of a CSV text. */
+export interface CsvRecord {
+  readonly cells: readonly string[]
+  /** counted from 1 */
+  readonly line: number
+  /** as it stands in the text, without its line end */
+  readonly text: string
+}
+
+/**
+ * The records of a CSV text, with line ends of any kind. It serves for a file's first records and to find the line of
+ * a bad one: DuckDB reads the rows.
+ *
+ * @param hasEmpty whether an empty line is a record
+ */
+export async function* csvRecords(
+  text: AsyncIterable<string> | Iterable<string>,
+  delimiter: string,
+  hasEmpty = false,
+): AsyncGenerator<CsvRecord, void, void> {
+  let record = ''
+  let start = 1
+  let line = 1
+  for await (const piece of csvPieces(text, delimiter)) {
+    if (/^[\r\n]/.test(piece.text)) line++
+    if (!piece.isLineEnd) {
+      record += piece.text
+      continue
+    }
+    if (record !== '' || hasEmpty) yield { cells: cellsOf(record, delimiter), line: start, text: record }
+    record = ''
+    start = line
+  }
+  if (record !== '') yield { cells: cellsOf(record, delimiter), line: start, text: record }
+}
+
+/** The first records of a text that may be cut off behind them. */
+export async function firstRecords(
+  head: string,
+  isWhole: boolean,
+  delimiter: string,
+  limit: number,
+): Promise<CsvRecord[]> {
+  const records: CsvRecord[] = []
+  for await (const record of csvRecords([head], delimiter)) {
+    records.push(record)
+    if (records.length > limit) break
+  }
+  // The last one may go on behind the head.
+  return records.length > limit || (!isWhole && records.length > 1) ? records.slice(0, -1) : records
+}
+
+function cellsOf(record: string, delimiter: string): string[] {
+  const cells: string[] = []
+  for (let at = 0; ; ) {
+    let cell = ''
+    if (record[at] === '"') {
+      // Up to the next quote that is not doubled.
+      let end = at + 1
+      for (; end < record.length; end++) {
+        if (record[end] !== '"') continue
+        if (record[end + 1] !== '"') break
+        end++
+      }
+      cell = record.slice(at + 1, end).replaceAll('""', '"')
+      at = end + 1
+    }
+    const next = record.indexOf(delimiter, at)
+    cells.push(cell + record.slice(at, next < 0 ? undefined : next))
+    if (next < 0) return cells
+    at = next + delimiter.length
+  }
+}
+
+/** A CSV text with \n at the end of each record, whatever its line ends are; values stay as they are. */
+export async function* withEvenLineEnds(
+  text: AsyncIterable<string>,
+  delimiter: string,
+): AsyncGenerator<string, void, void> {
+  let even = ''
+  for await (const piece of csvPieces(text, delimiter)) {
+    even += piece.isLineEnd ? '\n' : piece.text
+    if (even.length < 65_536) continue
+    yield even
+    even = ''
+  }
+  yield even
+}
+
+/** Whether a CSV text ends its records in more than one way, of \r\n, \n and \r. */
+export async function mixesLineEnds(text: AsyncIterable<string>, delimiter: string): Promise<boolean> {
+  let first: string | undefined
+  for await (const piece of csvPieces(text, delimiter)) {
+    if (!piece.isLineEnd) continue
+    first ??= piece.text
+    if (piece.text !== first) return true
+  }
+  return false
+}

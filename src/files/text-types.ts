@@ -1,0 +1,261 @@
+import { type NumberStyle, numberPatterns, plainNumber } from './number-style.ts'
+import { sqlText } from './sql-literals.ts'
+
+/** A column whose values are text, as of CSV, or have a text, as of JSON. */
+export interface TextColumn {
+  /** as the file calls it */
+  readonly column: string
+  /** SQL: a value's text, null for a missing one */
+  readonly text: string
+  /** SQL: what JSON says that a value is; undefined for CSV, where any text may be anything */
+  readonly jsonType?: string
+}
+
+/** A type that texts may have. The SQL is of one column. */
+export interface TextType {
+  /** DuckDB's name of it */
+  readonly sqlType: string
+  /** regular expression that its texts match from end to end; nearly all that match it fit */
+  readonly pattern: string
+  /** what JSON calls its values */
+  readonly jsonTypes: readonly string[]
+  /** SQL: whether a text is a value of this type, and comes back from it */
+  readonly fits: string
+  /** SQL: the value of a text that fits */
+  readonly value: string
+  /** what a text that does not fit is not */
+  readonly what: string
+}
+
+/** How a file writes numbers and dates. */
+export interface TextStyle {
+  readonly numbers: NumberStyle
+  /** of `strptime`: %d/%m/%Y; found out unless told */
+  readonly dateFormat?: string | undefined
+}
+
+const jsonNumbers = ['BIGINT', 'UBIGINT', 'HUGEINT', 'UHUGEINT', 'DOUBLE']
+
+/** SQL: `condition`, for values that JSON does not call something else. */
+function among({ jsonType }: TextColumn, jsonTypes: readonly string[], condition: string): string {
+  return jsonType === undefined ? condition : `(${jsonType} IN (${jsonTypes.map(sqlText).join(', ')}) AND ${condition})`
+}
+
+function fullMatch(text: string, pattern: string): string {
+  return `regexp_full_match(${text}, ${sqlText(pattern)})`
+}
+
+/** Whole numbers within 64 bits, without zeros in front: those would be lost. */
+export function longType(column: TextColumn, { numbers }: TextStyle): TextType {
+  const plain = plainNumber(column.text, numbers)
+  const { whole } = numberPatterns(numbers)
+  return {
+    sqlType: 'BIGINT',
+    pattern: whole,
+    jsonTypes: jsonNumbers,
+    fits: among(column, jsonNumbers, `(${fullMatch(column.text, whole)} AND TRY_CAST(${plain} AS BIGINT) IS NOT NULL)`),
+    value: `CAST(${plain} AS BIGINT)`,
+    what: 'a whole number',
+  }
+}
+
+/**
+ * Numbers that a double holds: a fraction may be rounded to the nearest double, as it is everywhere. A whole number may
+ * not: it may be an identifier. One that becomes infinite or zero is none.
+ */
+export function doubleType(column: TextColumn, { numbers }: TextStyle): TextType {
+  const { text } = column
+  const plain = plainNumber(text, numbers)
+  const { number, digits, zero } = numberPatterns(numbers)
+  const double = `TRY_CAST(${plain} AS DOUBLE)`
+  const isExact =
+    `(strlen(${text}) <= 15 OR NOT ${fullMatch(text, digits)} OR ` +
+    `TRY_CAST(${plain} AS HUGEINT) = TRY_CAST(${double} AS HUGEINT))`
+  const fits = `(${fullMatch(text, number)} AND isfinite(${double}) AND (${double} <> 0 OR ${fullMatch(text, zero)}) AND ${isExact})`
+  return {
+    sqlType: 'DOUBLE',
+    pattern: number,
+    jsonTypes: jsonNumbers,
+    fits: among(column, jsonNumbers, fits),
+    value: `CAST(${plain} AS DOUBLE)`,
+    what: 'a number that a double holds',
+  }
+}
+
+export function booleanType(column: TextColumn): TextType {
+  return {
+    sqlType: 'BOOLEAN',
+    pattern: '[Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee]',
+    jsonTypes: ['BOOLEAN'],
+    fits: among(column, ['BOOLEAN'], `lower(${column.text}) IN ('true', 'false')`),
+    value: `CAST(${column.text} AS BOOLEAN)`,
+    what: 'true or false',
+  }
+}
+
+const isoDate = '[0-9]{4}-[0-9]{2}-[0-9]{2}'
+const isoTime = '([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]'
+const zone = '( ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?))'
+
+export function dateType(column: TextColumn): TextType {
+  return timeType(column, 'DATE', isoDate, `TRY_CAST(${column.text} AS DATE)`, 'a date such as 2024-12-31')
+}
+
+export function timeOfDayType(column: TextColumn): TextType {
+  const value = `TRY_CAST(${column.text} AS TIME)`
+  return timeType(column, 'TIME', `${isoTime}(\\.[0-9]{1,6})?)`, value, 'a time of day such as 23:59:00')
+}
+
+/** Dates with a time, to the microsecond. One with a zone becomes UTC: DuckDB's own cast drops the zone (1.5.6). */
+export function timestampType(column: TextColumn): TextType {
+  const { text } = column
+  const instant = `make_timestamp(epoch_us(TRY_CAST(${text} AS TIMESTAMPTZ)))`
+  const value = `CASE WHEN ${fullMatch(text, `.*:.*${zone}`)} THEN ${instant} ELSE TRY_CAST(${text} AS TIMESTAMP) END`
+  const pattern = `${isoDate}([ T]${isoTime}(\\.[0-9]{1,6})?)?${zone}?)?`
+  return timeType(column, 'TIMESTAMP', pattern, `(${value})`, 'a time such as 2024-12-31 23:59:00')
+}
+
+/** Dates with a time, to the nanosecond: from 1677 to 2262. */
+export function nanosecondType(column: TextColumn): TextType {
+  const value = `TRY_CAST(${column.text} AS TIMESTAMP_NS)`
+  const pattern = `${isoDate}([ T]${isoTime}(\\.[0-9]{1,9})?)?${zone}?)?`
+  return timeType(column, 'TIMESTAMP_NS', pattern, value, 'a time between 1677 and 2262')
+}
+
+/** Dates in another order, by a format of `strptime`, with a time if the format has one. */
+export function formattedType(column: TextColumn, format: string): TextType {
+  const parsed = `try_strptime(${column.text}, ${sqlText(format)})`
+  const isDate = !/%[HIMSfpT]/.test(format)
+  return timeType(
+    column,
+    isDate ? 'DATE' : 'TIMESTAMP',
+    '.*',
+    isDate ? `CAST(${parsed} AS DATE)` : parsed,
+    `a date of the form ${format}`,
+  )
+}
+
+function timeType(column: TextColumn, sqlType: string, pattern: string, value: string, what: string): TextType {
+  const fits = `(${fullMatch(column.text, pattern)} AND ${value} IS NOT NULL)`
+  return { sqlType, pattern, jsonTypes: ['VARCHAR'], fits: among(column, ['VARCHAR'], fits), value, what }
+}
+
+/** A type of which the texts alone do not tell. */
+const anything = { pattern: '[^]*', jsonTypes: [...jsonNumbers, 'BOOLEAN', 'VARCHAR'] }
+
+/** Any text. Of JSON an object or a list is no text, unless somebody wants its JSON. */
+export function textType(column: TextColumn): TextType {
+  const fits = column.jsonType === undefined ? 'true' : `${column.jsonType} NOT IN ('OBJECT', 'ARRAY')`
+  return {
+    sqlType: 'VARCHAR',
+    ...anything,
+    fits: `(${column.text} IS NOT NULL AND ${fits})`,
+    value: column.text,
+    what: 'a text',
+  }
+}
+
+/** Formats of dates that are not written year first, the order of day and month within each pair of them. */
+export const dateOrders: readonly (readonly string[])[] = [
+  ['%d/%m/%Y', '%m/%d/%Y'],
+  ['%d-%m-%Y', '%m-%d-%Y'],
+  ['%d.%m.%Y'],
+]
+/** What may follow a date. */
+export const timeFormats = ['', ' %H:%M', ' %H:%M:%S', ' %H:%M:%S.%f', ' %I:%M %p', ' %I:%M:%S %p']
+/** What all texts of such a column look like. */
+export const otherDatePattern = '[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{4}( [0-9].*)?'
+
+const integerTypes = /^(TINYINT|SMALLINT|INTEGER|BIGINT|UTINYINT|USMALLINT|UINTEGER|UBIGINT|HUGEINT|UHUGEINT)$/
+
+/**
+ * The type that somebody has named. Fractions may be rounded to it if it is FLOAT; nothing else may change.
+ *
+ * @param sqlType as DuckDB prints it
+ */
+export function namedType({ column: name, text }: TextColumn, sqlType: string, style: TextStyle): TextType {
+  // Whatever JSON calls the values: a number between quotes is read as one.
+  const column = { column: name, text }
+  const { numbers, dateFormat } = style
+  if (sqlType === 'VARCHAR') return { sqlType, ...anything, fits: `${text} IS NOT NULL`, value: text, what: 'a text' }
+  if (sqlType === 'DATE' || sqlType === 'TIMESTAMP') {
+    if (dateFormat !== undefined) return formattedType(column, dateFormat)
+    return sqlType === 'DATE' ? dateType(column) : timestampType(column)
+  }
+  const plain = plainNumber(text, numbers)
+  const cast = `TRY_CAST(${plain} AS ${sqlType})`
+  const { digits, number } = numberPatterns(numbers)
+  const isNumber = `(${fullMatch(text, digits)} OR ${fullMatch(text, number)})`
+  const value = `CAST(${plain} AS ${sqlType})`
+  if (integerTypes.test(sqlType) || sqlType.startsWith('DECIMAL')) {
+    const comesBack = `CAST(${cast} AS DOUBLE) = TRY_CAST(${plain} AS DOUBLE)`
+    return {
+      sqlType,
+      ...anything,
+      fits: `(${isNumber} AND ${cast} IS NOT NULL AND ${comesBack})`,
+      value,
+      what: `a value of ${sqlType}`,
+    }
+  }
+  if (sqlType === 'DOUBLE' || sqlType === 'FLOAT') {
+    const isSpecial = `lower(${text}) IN ('nan', 'inf', '-inf', 'infinity', '-infinity')`
+    const isPlain = sqlType === 'DOUBLE' ? doubleType(column, style).fits : `(${isNumber} AND isfinite(${cast}))`
+    const isZeroLed = `(${fullMatch(text, `${digits}`)} AND strlen(${text}) <= 15)`
+    return {
+      sqlType,
+      ...anything,
+      fits: `(${isPlain} OR ${isZeroLed} OR ${isSpecial})`,
+      value,
+      what: `a number that ${sqlType} holds`,
+    }
+  }
+  return {
+    sqlType,
+    ...anything,
+    fits: `TRY_CAST(${text} AS ${sqlType}) IS NOT NULL`,
+    value: `CAST(${text} AS ${sqlType})`,
+    what: `a value of ${sqlType}`,
+  }
+}
+
+/**
+ * The type of a topic's field, for a column whose values may have it: whole numbers go into a double as long as it
+ * holds them. Undefined for a type that no text becomes.
+ */
+export function preferredType(column: TextColumn, sqlType: string, style: TextStyle): TextType | undefined {
+  const plain = plainNumber(column.text, style.numbers)
+  const long = longType(column, style)
+  const double = doubleType(column, style)
+  switch (sqlType) {
+    case 'BIGINT':
+      return long
+    case 'DOUBLE':
+      return double
+    case 'INTEGER':
+      return {
+        ...long,
+        sqlType,
+        fits: `(${long.fits} AND TRY_CAST(${plain} AS INTEGER) IS NOT NULL)`,
+        value: `CAST(${plain} AS INTEGER)`,
+      }
+    case 'FLOAT': {
+      // A float's own text, 0.1, is no double that a float holds.
+      const comesBack = `CAST(CAST(TRY_CAST(${plain} AS FLOAT) AS VARCHAR) AS DOUBLE) = TRY_CAST(${plain} AS DOUBLE)`
+      return { ...double, sqlType, fits: `(${double.fits} AND ${comesBack})`, value: `CAST(${plain} AS FLOAT)` }
+    }
+    case 'BOOLEAN':
+      return booleanType(column)
+    case 'VARCHAR':
+      return textType(column)
+    case 'DATE':
+    case 'TIMESTAMP':
+      if (style.dateFormat !== undefined) return formattedType(column, style.dateFormat)
+      return sqlType === 'DATE' ? dateType(column) : timestampType(column)
+    case 'TIMESTAMP_NS':
+      return nanosecondType(column)
+    case 'TIME':
+      return timeOfDayType(column)
+    default:
+      return undefined
+  }
+}
