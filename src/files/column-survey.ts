@@ -182,10 +182,10 @@ function shapesOf(column: TextColumn, style: TextStyle): Shapes {
  */
 function likelyType(shapes: Shapes, values: number, fitting: readonly number[], digits: number): TextType {
   const { ladder, long, double, text } = shapes
+  // Zeros in front, or more digits than a long holds: identifiers.
+  if (digits === values) return fitting[long] === values ? ladder[long] : text
   const narrowest = fitting.indexOf(values)
   if (narrowest >= 0) return ladder[narrowest]
-  // Zeros in front, or more digits than a number holds: identifiers.
-  if (digits === values) return text
   if (fitting[double] < mostlyNumbers * values) return text
   return fitting[long] === fitting[double] ? ladder[long] : ladder[double]
 }

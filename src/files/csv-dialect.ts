@@ -80,7 +80,7 @@ function likelyHeader(records: readonly CsvRecord[], { numbers, nullTexts }: Dia
   const [first, ...rows] = records.map(({ cells }) => cells)
   if (first === undefined) return { header: true, doubt: undefined }
   const patterns = numberPatterns(numbers)
-  const number = new RegExp(`^(?:${patterns.number})$`)
+  const number = new RegExp(`^(?:${patterns.number}|${patterns.digits})$`)
   const isTyped = (text: string) => number.test(text) || dateLike.test(text) || truthLike.test(text)
   const isMissing = (text: string) => missing.test(text.trim()) || nullTexts.includes(text)
   if (rows.length === 0) return { header: !first.some(isTyped), doubt: undefined }

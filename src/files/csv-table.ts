@@ -3,9 +3,10 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { type CsvDialect, csvDialect } from './csv-dialect.ts'
-import { csvRecords, mixesLineEnds, withEvenLineEnds } from './csv-text.ts'
-import type { BadRowPlace } from './file-errors.ts'
+import { type CsvRecord, csvRecords, mixesLineEnds, withEvenLineEnds } from './csv-text.ts'
+import { BadRowError, type BadRowPlace } from './file-errors.ts'
 import { checkNumberStyle } from './number-style.ts'
+import { rowError } from './row-errors.ts'
 import { sqlPath, sqlText } from './sql-literals.ts'
 import { chosenColumns, type FormatTable, type TableFileOptions } from './table-options.ts'
 import { openTextSource, type TextSource } from './text-source.ts'
@@ -30,8 +31,8 @@ export async function csvTable(connection: DuckDBConnection, options: TableFileO
     })
     const read = (from: TextSource) => readTable(connection, from, dialect, allNulls, options)
     const table = await read(source).catch(async (thrown: Error) => {
-      if (!mixedLineEnds.test(thrown.message)) throw thrown
-      if (!(await mixesLineEnds(source.text(), dialect.delimiter))) throw thrown
+      const isMixed = mixedLineEnds.test(thrown.message) && (await mixesLineEnds(source.text(), dialect.delimiter))
+      if (!isMixed) throw await withLine(thrown, source, dialect)
       source = await source.copy((text) => withEvenLineEnds(text, dialect.delimiter))
       return read(source)
     })
@@ -40,6 +41,16 @@ export async function csvTable(connection: DuckDBConnection, options: TableFileO
     await source.close()
     throw thrown
   }
+}
+
+/** The error with the line as an editor counts it: DuckDB leaves out line ends that stand between quotes. */
+async function withLine(thrown: Error, source: TextSource, { delimiter }: CsvDialect): Promise<Error> {
+  const error = rowError(source.file, thrown)
+  if (error === thrown || !(error instanceof BadRowError) || error.line === undefined) return error
+  for await (const { ordinal, line } of csvRecords(source.text(), delimiter, true)) {
+    if (ordinal === error.line) return error.at(line)
+  }
+  return error
 }
 
 async function readTable(
@@ -103,7 +114,7 @@ async function writeRejected(
   connection: DuckDBConnection,
   scan: string,
   parameters: string,
-  records: AsyncIterable<{ line: number; text: string }>,
+  records: AsyncIterable<CsvRecord>,
   { misfits }: TextTable,
   target: string,
 ): Promise<number> {
@@ -122,8 +133,8 @@ async function writeRejected(
   const lines = async function* () {
     yield 'line,column,problem,row\n'
     let row = 0
-    for await (const { line, text } of records) {
-      const problem = broken.get(line)
+    for await (const { line, ordinal, text } of records) {
+      const problem = broken.get(ordinal)
       const misfit = problem === undefined ? bad.get(++row) : undefined
       if (problem === undefined && misfit === undefined) continue
       written++

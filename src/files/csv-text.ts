@@ -43,6 +43,8 @@ export interface CsvRecord {
   readonly cells: readonly string[]
   /** counted from 1 */
   readonly line: number
+  /** counted from 1, line ends between quotes left out and empty lines not: what DuckDB calls a line (1.5.6) */
+  readonly ordinal: number
   /** as it stands in the text, without its line end */
   readonly text: string
 }
@@ -61,17 +63,19 @@ export async function* csvRecords(
   let record = ''
   let start = 1
   let line = 1
+  let ordinal = 1
   for await (const piece of csvPieces(text, delimiter)) {
     if (/^[\r\n]/.test(piece.text)) line++
     if (!piece.isLineEnd) {
       record += piece.text
       continue
     }
-    if (record !== '' || hasEmpty) yield { cells: cellsOf(record, delimiter), line: start, text: record }
+    if (record !== '' || hasEmpty) yield { cells: cellsOf(record, delimiter), line: start, ordinal, text: record }
     record = ''
     start = line
+    ordinal++
   }
-  if (record !== '') yield { cells: cellsOf(record, delimiter), line: start, text: record }
+  if (record !== '') yield { cells: cellsOf(record, delimiter), line: start, ordinal, text: record }
 }
 
 /** The first records of a text that may be cut off behind them. */

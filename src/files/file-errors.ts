@@ -22,17 +22,29 @@ export interface BadRowPlace {
   readonly column?: string
 }
 
+/** What helps where a text is in another encoding. */
+export const encodingFix =
+  'Name its encoding with --encoding: windows-1252 (Western Europe), windows-1251 (Cyrillic), utf-16, shift_jis, gbk'
+
 /** A row of the file breaks the file's own rules: too few values, a text among numbers, another encoding. */
 export class BadRowError extends PipelineError {
   readonly code = 'VGM_FILE_BAD_ROW'
   readonly line: number | undefined
   readonly column: string | undefined
+  readonly #parts: [file: string, place: BadRowPlace, problem: string, fix: string, cause: unknown]
   constructor(file: string, place: BadRowPlace, problem: string, fix: string, cause?: unknown) {
     const line = place.line === undefined ? '' : `:${place.line}`
     const column = place.column === undefined ? '' : `, column "${place.column}"`
     super(`${file}${line}${column}: ${problem}`, { fix, cause })
     this.line = place.line
     this.column = place.column
+    this.#parts = [file, place, problem, fix, cause]
+  }
+
+  /** The same error at another line. */
+  at(line: number): BadRowError {
+    const [file, place, problem, fix, cause] = this.#parts
+    return new BadRowError(file, { ...place, line }, problem, fix, cause)
   }
 }
 

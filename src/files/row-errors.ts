@@ -1,9 +1,8 @@
 import { PipelineError } from '../errors.ts'
-import { BadRowError, FileUnreadableError } from './file-errors.ts'
+import { BadRowError, encodingFix, FileUnreadableError } from './file-errors.ts'
 
 /** Texts of DuckDB 1.5 for what a file can have wrong, with what we say instead. */
 const csvLine = /CSV Error on Line: (\d+)/
-const conversion = /Error when converting column "([^"\n]*)"\. (Could not convert string "[^\n]*" to '[^'\n]*')/
 const columnCount = /Expected Number of Columns: (\d+) Found: (\d+)/
 const unquoted = /unterminated quote|Value with unterminated quote/i
 const unicode = /Invalid unicode|not utf-8 encoded/i
@@ -17,22 +16,13 @@ export function rowError(file: string, thrown: unknown): Error {
   const text = thrown.message
   const lineText = csvLine.exec(text)?.[1]
   const line = lineText === undefined ? {} : { line: Number(lineText) }
-  const converted = conversion.exec(text)
-  if (converted !== null) {
-    const [, column, problem] = converted
-    const fix =
-      `Correct the row, name the text that means null with --null, call the column text with --types ${column}:VARCHAR, ` +
-      'or collect bad rows with --bad-rows FILE'
-    return new BadRowError(file, { ...line, column }, lowerFirst(problem), fix, thrown)
-  }
   const counted = columnCount.exec(text)
   if (counted !== null) {
     const problem = `the row has ${counted[2]} ${counted[2] === '1' ? 'value' : 'values'}, the table has ${counted[1]} columns`
     return new BadRowError(file, line, problem, 'Correct the row, or collect bad rows with --bad-rows FILE', thrown)
   }
   if (unicode.test(text)) {
-    const fix = 'Name it with --encoding latin-1 or utf-16, or convert the file: iconv -f latin1 -t utf-8'
-    return new BadRowError(file, line, 'the text is not UTF-8', fix, thrown)
+    return new BadRowError(file, line, 'the text is not UTF-8', encodingFix, thrown)
   }
   if (unquoted.test(text)) {
     return new BadRowError(file, line, 'a quote is not closed', 'Close it, or collect bad rows with --bad-rows', thrown)

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
-import { BadRowError, FileUnreadableError } from './file-errors.ts'
+import { BadRowError, encodingFix, FileUnreadableError } from './file-errors.ts'
 import { type FileMagic, fileMagic } from './file-magic.ts'
 import { openPartialFolder, type PartialFolder } from './partial-folder.ts'
 import { markBytes, markedEncoding, type TextEncoding, textEncoding } from './text-encoding.ts'
@@ -229,7 +229,7 @@ function checkIsText(file: string, head: Uint8Array, encoding: TextEncoding): vo
 }
 
 function notInEncoding(file: string, line: number, encoding: TextEncoding, cause: unknown): BadRowError {
-  return new BadRowError(file, { line }, `the text is not ${encoding}`, 'Name its encoding with --encoding', cause)
+  return new BadRowError(file, { line }, `the text is not ${encoding.replace('utf', 'UTF')}`, encodingFix, cause)
 }
 
 function count(text: string, character: string): number {

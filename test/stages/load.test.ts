@@ -2,13 +2,13 @@ import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite, type TestContext, test } from 'node:test'
-import avro from 'avsc'
 import { openDatabase } from '../../src/files/database.ts'
 import { openTableFile } from '../../src/files/table-file.ts'
 import type { TableFileOptions } from '../../src/files/table-options.ts'
 import { blockRows, type LoadOptions, load } from '../../src/stages/load.ts'
 import { keyPartition } from '../../src/stages/murmur2.ts'
-import { exactLong, MemoryLog } from '../files/memory-log.ts'
+import { decodedRows } from '../files/loaded-rows.ts'
+import { MemoryLog } from '../files/memory-log.ts'
 import { temporaryFile, temporaryFolder } from '../files/temporary-folder.ts'
 
 /** More than the rows from which the types of a text file are found out. */
@@ -36,14 +36,6 @@ async function loadFile(file: string, log: MemoryLog, more: Partial<LoadOptions 
   } finally {
     await table.close()
   }
-}
-
-function decodeRows(log: MemoryLog, schema: string): Record<string, unknown>[] {
-  const type = avro.Type.forSchema(JSON.parse(schema), {
-    wrapUnions: 'never',
-    typeHook: (json: unknown) => (((json as { type?: string }).type ?? json) === 'long' ? exactLong : undefined),
-  } as never)
-  return log.rows().map(({ value }) => type.fromBuffer((value as Buffer).subarray(5)) as Record<string, unknown>)
 }
 
 /** A Parquet file of what a query gives. */
@@ -99,7 +91,7 @@ suite('load', () => {
         const { schema } = await loadFile(file, log, { partitions: 1 })
         const plain = (v: unknown) => (Buffer.isBuffer(v) ? v.toString('hex').toUpperCase() : v)
         deepEqual(
-          decodeRows(log, schema).map(({ v }) => plain(v)),
+          decodedRows(log, schema).map(({ v }) => plain(v)),
           reader.getColumns()[0],
         )
         equal(JSON.stringify(JSON.parse(schema).fields[0].type).includes('null'), nulls)
@@ -112,7 +104,7 @@ suite('load', () => {
     const log = new MemoryLog()
     const { schema } = await loadFile(file, log, { text: { types: { a: 'HUGEINT' } } })
     deepEqual(
-      decodeRows(log, schema).map(({ a }) => a),
+      decodedRows(log, schema).map(({ a }) => a),
       [String(2n ** 90n), '-5'],
     )
   })
@@ -121,7 +113,7 @@ suite('load', () => {
     const file = temporaryFile(t, 'rows.csv', 'a,b\n2024-01-01 00:00:01,1969-12-31 23:59:59.999\n')
     const log = new MemoryLog()
     const { schema } = await loadFile(file, log, { text: { types: { a: 'TIMESTAMP_S', b: 'TIMESTAMP_MS' } } })
-    deepEqual({ ...decodeRows(log, schema)[0] }, { a: 1_704_067_201_000n, b: -1n })
+    deepEqual({ ...decodedRows(log, schema)[0] }, { a: 1_704_067_201_000n, b: -1n })
   })
 
   test('stops at an unsigned number beyond 2^63 instead of rounding it', async (t) => {
@@ -134,7 +126,7 @@ suite('load', () => {
     const { report, schema } = await loadFile(await numbers(t, 45_000), log)
     equal(report.rowsOut, 45_000)
     const rows = log.rows()
-    const values = decodeRows(log, schema)
+    const values = decodedRows(log, schema)
     ok(rows.every(({ partition }, k) => partition === Math.floor(Number(values[k].i) / blockRows) % 3))
     ok(
       values.every(
@@ -152,7 +144,7 @@ suite('load', () => {
     )
     const log = new MemoryLog()
     const { schema } = await loadFile(file, log, { keyColumn: 'k' })
-    const values = decodeRows(log, schema)
+    const values = decodedRows(log, schema)
     log.rows().forEach(({ key, partition }, i) => {
       equal(key, values[i].k)
       equal(partition, key === null ? 0 : keyPartition(Buffer.from(key), 3))
@@ -174,7 +166,7 @@ suite('load', () => {
       const { report, schema } = await loadFile(file, second)
       deepEqual([report.rowsBefore, report.rowsOut], [before, total - before])
       const seen = new Uint8Array(total)
-      for (const log of [failing, second]) for (const { i } of decodeRows(log, schema)) seen[Number(i)]++
+      for (const log of [failing, second]) for (const { i } of decodedRows(log, schema)) seen[Number(i)]++
       ok(seen.every((times) => times === 1))
     })
   }
@@ -185,7 +177,7 @@ suite('load', () => {
     const log = new MemoryLog({ failCommitAt: 2 })
     await rejects(loadFile(file, log))
     const { schema } = await loadFile(file, log)
-    deepEqual(new Set(decodeRows(log, schema).map(({ i }) => i)).size, rows)
+    deepEqual(new Set(decodedRows(log, schema).map(({ i }) => i)).size, rows)
     equal(log.rows().length, rows)
   })
 
@@ -220,7 +212,7 @@ suite('load', () => {
       code: 'VGM_INTERRUPTED',
     })
     const { schema } = await loadFile(file, log)
-    equal(new Set(decodeRows(log, schema).map(({ i }) => i)).size, 3 * sliceRows)
+    equal(new Set(decodedRows(log, schema).map(({ i }) => i)).size, 3 * sliceRows)
     equal(log.rows().length, 3 * sliceRows)
   })
 

@@ -1,0 +1,712 @@
+import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict'
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { suite, type TestContext, test } from 'node:test'
+import { gzipSync, zstdCompressSync } from 'node:zlib'
+import { openDatabase } from '../../src/files/database.ts'
+import type { TableFileOptions, TextOptions } from '../../src/files/table-options.ts'
+import { type LoadedRows, loadedRows } from './loaded-rows.ts'
+import { temporaryFile, temporaryFolder } from './temporary-folder.ts'
+
+/** What files that people have must become. */
+interface Case {
+  readonly name: string
+  readonly content: string | Buffer
+  readonly text?: TextOptions
+  readonly types?: Readonly<Record<string, string>>
+  /** the first rows of columns */
+  readonly values?: Readonly<Record<string, readonly unknown[]>>
+  readonly last?: Readonly<Record<string, unknown>>
+  readonly rows?: number
+  /** what is said of a column */
+  readonly remarks?: Readonly<Record<string, RegExp>>
+  readonly doubts?: RegExp
+  readonly refused?: RegExp
+}
+
+const lines = (header: string, rows: readonly (readonly unknown[])[], end = '\n', separator = ',') =>
+  [header, ...rows.map((row) => row.join(separator))].map((line) => line + end).join('')
+const range = <T>(count: number, of: (i: number) => T): T[] => Array.from({ length: count }, (_, i) => of(i))
+/** More rows than the types are guessed from. */
+const manyRows = 20_600
+
+const cases: readonly Case[] = [
+  // Line ends.
+  {
+    name: 'crlf-quotes.csv',
+    content: 'id,note\r\n1,"a,b"\r\n2,"say ""hi"""\r\n3,"two\r\nlines"\r\n',
+    values: { id: [1n, 2n, 3n], note: ['a,b', 'say "hi"', 'two\r\nlines'] },
+  },
+  {
+    name: 'mixed-ends.csv',
+    content: 'a,b\r\n1,2\n3,"x\ny"\r\n5,"6\r\n"\r7,8',
+    values: { a: [1n, 3n, 5n, 7n], b: ['2', 'x\ny', '6\r\n', '8'] },
+  },
+  {
+    name: 'late-mixed-ends.csv',
+    content: `${lines(
+      'a,b',
+      range(manyRows, (i) => [i, `"x${i}"`]),
+    )}1,"x"\r\n`,
+    rows: manyRows + 1,
+  },
+  { name: 'excel.csv', content: 'sep=;\r\nname;v\r\nx,y;1\r\nz;2\r\n', values: { name: ['x,y', 'z'], v: [1n, 2n] } },
+  { name: 'one-column.csv', content: 'v\r\n1\r\n2\r\n', values: { v: [1n, 2n] } },
+
+  // Delimiters.
+  {
+    name: 'comma-in-cells.csv',
+    content: 'name;size\n"a, b";1,5\n"c, d";2,5\n',
+    text: { numbers: { decimalMark: ',' } },
+    values: { name: ['a, b', 'c, d'], size: [1.5, 2.5] },
+  },
+  {
+    name: 'decimal-comma-no-header.csv',
+    content: '1,5;2,5;3\n4,5;5,5;6\n',
+    text: { numbers: { decimalMark: ',' } },
+    types: { column0: 'double', column2: 'long' },
+    rows: 2,
+  },
+  { name: 'city-state.tsv', content: 'City, State\tPop\nBoston, MA\t5\nAustin, TX\t6\n', values: { Pop: [5n, 6n] } },
+
+  // Compression.
+  {
+    name: 'semicolon.csv.gz',
+    content: gzipSync(
+      lines(
+        'price;qty',
+        range(300, (i) => [i / 4, i]),
+        '\n',
+        ';',
+      ),
+    ),
+    types: { price: 'double', qty: 'long' },
+  },
+  {
+    name: 'members.csv.gz',
+    content: Buffer.concat([gzipSync('a,b\n1,2\n'), gzipSync('3,4\n')]),
+    values: { a: [1n, 3n] },
+  },
+  {
+    name: 'frames.csv.zst',
+    content: Buffer.concat([zstdCompressSync('a,b\n1,2\n'), zstdCompressSync('3,4\n')]),
+    values: { a: [1n, 3n] },
+  },
+  { name: 'not-named-so.csv', content: gzipSync('a,b\n1,2\n'), values: { a: [1n] } },
+  {
+    name: 'cut-off.csv.gz',
+    content: gzipSync(
+      lines(
+        'a,b',
+        range(5000, (i) => [i, i]),
+      ),
+    ).subarray(0, -9),
+    refused: /damaged or cut off/,
+  },
+  {
+    name: 'cut-off.csv.zst',
+    content: zstdCompressSync(
+      lines(
+        'a,b',
+        range(5000, (i) => [i, Math.sqrt(i)]),
+      ),
+    ).subarray(0, -9),
+    refused: /damaged or cut off/,
+  },
+  {
+    name: 'cut-off.json.gz',
+    content: gzipSync('{"a":1}\n{"a":2}\n'.repeat(500)).subarray(0, -9),
+    refused: /damaged or cut off/,
+  },
+  { name: 'workbook.csv', content: Buffer.from('PK\u0003\u0004rest'), refused: /ZIP archive/ },
+  { name: 'really-parquet.csv', content: Buffer.from('PAR1rest'), refused: /Parquet/ },
+
+  // Types that the first rows do not show.
+  {
+    name: 'late-decimal.csv',
+    content: lines('id,amount', [...range(manyRows, (i) => [i, i]), [1, 1.5], [2, -0.5]]),
+    types: { id: 'long', amount: 'double' },
+    last: { amount: -0.5 },
+  },
+  {
+    name: 'late-decimal.ndjson',
+    content: `${range(manyRows, (i) => `{"x":${i}}\n`).join('')}{"x":2.75}\n`,
+    types: { x: 'double' },
+    last: { x: 2.75 },
+  },
+  {
+    name: 'late-leading-zero.csv',
+    content: lines('id,zip', [...range(manyRows, (i) => [i, 10_001 + i]), [1, '02134']]),
+    types: { zip: 'string' },
+    last: { zip: '02134' },
+    remarks: { zip: /identifiers/ },
+  },
+  {
+    name: 'late-long-id.csv',
+    content: lines('id', [...range(manyRows, (i) => [i]), ['12345678901234567890']]),
+    types: { id: 'string' },
+    last: { id: '12345678901234567890' },
+  },
+  {
+    name: 'late-text.csv',
+    content: lines('id,v', [...range(manyRows, (i) => [i, i]), [1, 'abc']]),
+    refused: /late-text\.csv:20602, column "v": "abc" is not a whole number/,
+  },
+  {
+    name: 'late-truth.csv',
+    content: lines('id,v', [...range(manyRows, (i) => [i, i]), [1, 'true']]),
+    refused: /:20602, column "v": "true"/,
+  },
+  {
+    name: 'late-truth.ndjson',
+    content: `${range(manyRows, (i) => `{"v":${i}}\n`).join('')}{"v":true}\n`,
+    refused: /:20601, column "v": "true"/,
+  },
+  {
+    name: 'late-time.csv',
+    content: lines('id,d', [...range(manyRows, (i) => [i, '2024-03-01']), [1, '2024-03-02 10:30:00']]),
+    types: { d: 'timestamp-micros' },
+    last: { d: 1_709_375_400_000_000n },
+  },
+  {
+    name: 'late-first-value.csv',
+    content: lines('id,v', [...range(manyRows, (i) => [i, '']), [1, '2.5']]),
+    types: { v: 'double' },
+    last: { v: 2.5 },
+  },
+  {
+    name: 'late-key.ndjson',
+    content: `${range(manyRows, (i) => `{"id":${i}}\n`).join('')}{"id":1,"bonus":2.5}\n`,
+    types: { bonus: 'double' },
+    last: { bonus: 2.5 },
+  },
+  {
+    name: 'late-big-among-decimals.csv',
+    content: lines('v', [...range(manyRows, (i) => [i + 0.5]), ['9007199254740993']]),
+    refused: /:20602, column "v": "9007199254740993" is not a number that a double holds/,
+  },
+
+  // Numbers.
+  { name: 'negative.json', content: '[{"v":1},{"v":-1},{"v":3}]', types: { v: 'long' }, values: { v: [1n, -1n, 3n] } },
+  {
+    name: 'longest.csv',
+    content: 'v\n9223372036854775807\n-9223372036854775808\n',
+    values: { v: [9223372036854775807n, -9223372036854775808n] },
+  },
+  {
+    name: 'beyond-long.csv',
+    content: 'v\n9223372036854775808\n1\n',
+    types: { v: 'string' },
+    values: { v: ['9223372036854775808', '1'] },
+  },
+  {
+    name: 'ids-23-digits.ndjson',
+    content: range(60, (i) => `{"id":12345678901234567890${100 + i}}\n`).join(''),
+    types: { id: 'string' },
+    values: { id: ['12345678901234567890100', '12345678901234567890101'] },
+  },
+  {
+    name: 'plus-signs.csv',
+    content: lines('d,n', [
+      ['+1.5', '+3'],
+      ['-2.0', '-4'],
+    ]),
+    types: { d: 'double', n: 'long' },
+    values: { d: [1.5, -2], n: [3n, -4n] },
+  },
+  {
+    name: 'spaces.csv',
+    content: 'a, b\n 1, 2.5 \n 3, 4.5 \n',
+    types: { a: 'long', b: 'double' },
+    values: { b: [2.5, 4.5] },
+  },
+  { name: 'exponents.csv', content: 'v\n1e5\n2.5E-3\n-1e+2\n', values: { v: [1e5, 2.5e-3, -100] } },
+  {
+    name: 'overflow.csv',
+    content: lines('v', [...range(50, (i) => [i + 0.5]), ['1e400']]),
+    refused: /:52, column "v": "1e400"/,
+  },
+  { name: 'underscores.csv', content: 'v\n1_000\n2_000\n', types: { v: 'string' } },
+  { name: 'hex.csv', content: 'v\n0x1F\n0x2A\n', types: { v: 'string' } },
+  { name: 'versions.csv', content: 'v\n1.2.3\n1.10\n', types: { v: 'string' } },
+  {
+    name: 'wide-json.ndjson',
+    content: range(30, (r) => `${JSON.stringify(Object.fromEntries(range(300, (c) => [`k${c}`, r * c])))}\n`).join(''),
+    types: { k0: 'long', k299: 'long' },
+    values: { k2: [0n, 2n, 4n] },
+  },
+  {
+    name: 'case-of-keys.json',
+    content: '[{"id":1,"ID":2.5,"a/b":3,"c~d":4,"e\\"f":5,"":6}]',
+    values: { id: [1n], ID: [2.5], a_b: [3n], c_d: [4n], e_f: [5n], _: [6n] },
+  },
+  { name: 'marked.json', content: '\ufeff[{"a":1},{"a":2}]', values: { a: [1n, 2n] } },
+  { name: 'utf-16.json', content: Buffer.from('\ufeff[{"a":"é"}]', 'utf16le'), values: { a: ['é'] } },
+  {
+    name: 'numbers-as-strings.json',
+    content: '[{"v":"1.5"},{"v":"2"}]',
+    types: { v: 'string' },
+    remarks: { v: /--types v:DOUBLE/ },
+  },
+  {
+    name: 'numbers-as-strings-told.json',
+    content: '[{"v":"1.5"},{"v":"2"}]',
+    text: { types: { v: 'double' } },
+    values: { v: [1.5, 2] },
+  },
+  {
+    name: 'nested.json',
+    content: '[{"a":1,"o":{"x":1}},{"a":2,"o":{"x":2}}]',
+    refused: /column "o".*objects or lists|Column "o".*objects or lists/i,
+  },
+  {
+    name: 'nested-told.json',
+    content: '[{"a":1,"o":{"x":1}}]',
+    text: { types: { o: 'VARCHAR' } },
+    values: { o: ['{"x":1}'] },
+  },
+  { name: 'no-objects.json', content: '[1,2,3]', refused: /value 1 is no object/ },
+  { name: 'key-twice.json', content: '[{"a":1,"a":2}]', refused: /has a key twice/ },
+  { name: 'cut.json', content: '[{"a":1},{"a":2', refused: /cut\.json/ },
+
+  // Headers.
+  {
+    name: 'years-header.csv',
+    content: '"","1940","1945"\n"Food",22.2,44.5\n"Household",10.5,15.5\n',
+    text: { header: true },
+    values: { _1940: [22.2, 10.5] },
+  },
+  { name: 'years-header-untold.csv', content: 'x,1940,1945\nFood,22.2,44.5\n', doubts: /--header/ },
+  {
+    name: 'all-text-untold.csv',
+    content: 'name,month\nA,M1\nB,M2\n',
+    values: { name: ['A', 'B'] },
+    doubts: /--header/,
+  },
+  { name: 'no-header.csv', content: '1,2.5\n2,3.5\n', values: { column0: [1n, 2n], column1: [2.5, 3.5] } },
+  { name: 'header-only.csv', content: 'a,b\n', refused: /header-only\.csv: it has a header and no row/ },
+  { name: 'empty-array.json', content: '[]', refused: /no row/ },
+  {
+    name: 'names-in-any-script.csv',
+    content: 'цена,город,价格,a b,a-b\n1.5,1,2,3,4\n',
+    values: { tsena: [1.5], gorod: [1n], JiaGe: [2n], a_b: [3n], a_b_2: [4n] },
+  },
+  { name: 'same-names.csv', content: 'a,A,a,\n1,2,3,4\n', values: { a: [1n], A: [2n], a_1: [3n], column3: [4n] } },
+
+  // Numbers as people write them.
+  {
+    name: 'decimal-comma.csv',
+    content: lines(
+      'p;n',
+      [
+        ['0,5', 1],
+        ['1,5', 2],
+      ],
+      '\n',
+      ';',
+    ),
+    text: { numbers: { decimalMark: ',' } },
+    values: { p: [0.5, 1.5] },
+  },
+  {
+    name: 'decimal-comma-untold.csv',
+    content: lines(
+      'p;n',
+      [
+        ['0,5', 1],
+        ['1,5', 2],
+      ],
+      '\n',
+      ';',
+    ),
+    types: { p: 'string' },
+    remarks: { p: /--decimal-mark ,/ },
+  },
+  {
+    name: 'thousands.csv',
+    content: lines('v,n', [
+      ['"1,000.25"', 1],
+      ['"12,001"', 2],
+    ]),
+    text: { numbers: { decimalMark: '.', thousands: ',' } },
+    values: { v: [1000.25, 12001] },
+  },
+  {
+    name: 'thousands-untold.csv',
+    content: lines('v,n', [
+      ['"1,000.25"', 1],
+      ['"12,001"', 2],
+    ]),
+    types: { v: 'string' },
+    remarks: { v: /--thousands ,/ },
+  },
+  {
+    name: 'not-thousands.csv',
+    content: lines('v', [...range(40, () => ['"1,000"']), ['"1,00"']]),
+    text: { numbers: { decimalMark: '.', thousands: ',' } },
+    refused: /:42, column "v": "1,00"/,
+  },
+  {
+    name: 'german.csv',
+    content: lines(
+      'v;n',
+      [
+        ['1.234,56', 1],
+        ['-12,5', 2],
+      ],
+      '\n',
+      ';',
+    ),
+    text: { numbers: { decimalMark: ',', thousands: '.' } },
+    values: { v: [1234.56, -12.5] },
+  },
+  {
+    name: 'german-untold.csv',
+    content: lines(
+      'v;n',
+      [
+        ['1.234,56', 1],
+        ['2.234,5', 2],
+      ],
+      '\n',
+      ';',
+    ),
+    remarks: { v: /--decimal-mark , --thousands \./ },
+  },
+  {
+    name: 'swiss-untold.csv',
+    content: lines(
+      'v;n',
+      [
+        ["1'234.5", 1],
+        ["2'234.5", 2],
+      ],
+      '\n',
+      ';',
+    ),
+    remarks: { v: /--thousands "'"/ },
+  },
+  {
+    name: 'french-untold.csv',
+    content: lines(
+      'v;n',
+      [
+        ['1 234,5', 1],
+        ['2 234,5', 2],
+      ],
+      '\n',
+      ';',
+    ),
+    remarks: { v: /--decimal-mark , --thousands ' '/ },
+  },
+  {
+    name: 'units-untold.csv',
+    content: lines(
+      'price,share',
+      range(9, (i) => [`$${i}.99`, `${i}%`]),
+    ),
+    remarks: { price: /--units/, share: /--units %/ },
+  },
+  {
+    name: 'units.csv',
+    content: lines(
+      'price,share',
+      range(9, (i) => [`-$${i + 1}.99`, `${i} %`]),
+    ),
+    text: { numbers: { decimalMark: '.', units: ['$', '%'] } },
+    values: { price: [-1.99, -2.99], share: [0n, 1n] },
+  },
+  { name: 'accounting.csv', content: lines('v', [['(1.50)'], ['2.50']]), remarks: { v: /change them in the file/ } },
+  {
+    name: 'na.csv',
+    content: lines(
+      'fee',
+      range(100, (i) => [i % 5 === 0 ? 'NA' : i + 0.5]),
+    ),
+    types: { fee: 'string' },
+    remarks: { fee: /80 of its 100 values are numbers.*"NA".*--null NA/ },
+  },
+  {
+    name: 'na-told.csv',
+    content: lines(
+      'fee',
+      range(100, (i) => [i % 5 === 0 ? 'NA' : i + 0.5]),
+    ),
+    text: { nullTexts: ['NA'] },
+    values: { fee: [null, 1.5] },
+  },
+  {
+    name: 'na-told.json',
+    content: '[{"fee":"NA"},{"fee":1.5}]',
+    text: { nullTexts: ['NA'] },
+    values: { fee: [null, 1.5] },
+  },
+  {
+    name: 'some-nan.csv',
+    content: lines(
+      'v',
+      range(100, (i) => [i === 50 ? 'NaN' : i]),
+    ),
+    refused: /:52, column "v": "NaN".*/,
+  },
+
+  // Dates.
+  {
+    name: 'zones.csv',
+    content: 't\n2024-01-01 10:00:00+02:00\n2024-01-01T10:00:00Z\n2024-01-01T10:00:00.5-0330\n',
+    values: { t: [1_704_096_000_000_000n, 1_704_103_200_000_000n, 1_704_115_800_500_000n] },
+  },
+  {
+    name: 'nanoseconds.csv',
+    content: 't\n2024-01-01 10:00:00.123456789\n2024-01-01 10:00:00\n',
+    types: { t: 'timestamp-nanos' },
+    values: { t: [1_704_103_200_123_456_789n] },
+  },
+  {
+    name: 'day-first.csv',
+    content: 'd\n31/12/2024\n01/02/2024\n',
+    types: { d: 'date' },
+    values: { d: [20_088, 19_754] },
+  },
+  {
+    name: 'month-first.csv',
+    content: 'd\n12/31/2024 1:05 PM\n01/02/2024 11:00 AM\n',
+    values: { d: [1_735_650_300_000_000n, 1_704_193_200_000_000n] },
+  },
+  {
+    name: 'either-way.csv',
+    content: 'd\n01/02/2024\n03/04/2024\n',
+    types: { d: 'string' },
+    remarks: { d: /--date-format/ },
+  },
+  {
+    name: 'either-way-told.csv',
+    content: 'd\n01/02/2024\n03/04/2024\n',
+    text: { dateFormat: '%d/%m/%Y' },
+    values: { d: [19_754, 19_816] },
+  },
+  {
+    name: 'sentinel-dates.csv',
+    content: 'd\n9999-12-31 23:59:59\n2024-03-01 10:00:00\n',
+    values: { d: [253_402_300_799_000_000n] },
+  },
+  { name: 'no-dates.csv', content: 'd\n2024-02-30\n2024-02-31\n', types: { d: 'string' } },
+
+  // Named types change no value.
+  {
+    name: 'named-whole.csv',
+    content: 'v\n1\n2.5\n',
+    text: { types: { v: 'BIGINT' } },
+    refused: /:3, column "v": "2\.5" is not a value of BIGINT/,
+  },
+  {
+    name: 'named-decimal.csv',
+    content: 'v\n1.25\n2.555\n',
+    text: { types: { v: 'decimal(10,2)' } },
+    refused: /:3, column "v": "2\.555"/,
+  },
+  {
+    name: 'named-small.csv',
+    content: 'v\n1\n300\n',
+    text: { types: { v: 'TINYINT' } },
+    refused: /:3, column "v": "300"/,
+  },
+  {
+    name: 'named-zip.csv',
+    content: 'zip\n02134\n10001\n',
+    text: { types: { zip: 'BIGINT' } },
+    values: { zip: [2134n, 10001n] },
+  },
+  {
+    name: 'named-nan.csv',
+    content: 'v\n1.5\nNaN\n',
+    text: { types: { v: 'DOUBLE' } },
+    values: { v: [1.5, Number.NaN] },
+  },
+  {
+    name: 'named-nothing.csv',
+    content: 'v\n1\n',
+    text: { types: { v: 'NUMBERS' } },
+    refused: /DuckDB knows no type NUMBERS/,
+  },
+
+  // Encodings.
+  {
+    name: 'utf16be.csv',
+    content: Buffer.from('\ufeffa,b\n1,2.5\n', 'utf16le').swap16(),
+    text: { encoding: 'utf-16' },
+    values: { a: [1n], b: [2.5] },
+  },
+  {
+    name: 'utf16-no-mark.csv',
+    content: Buffer.from('a,b\n1,2.5\n', 'utf16le'),
+    text: { encoding: 'utf-16' },
+    values: { a: [1n], b: [2.5] },
+  },
+  {
+    name: 'utf16-untold.csv',
+    content: Buffer.from('a,b\n1,2.5\n', 'utf16le'),
+    refused: /--encoding utf-16|every second byte is zero/,
+  },
+  {
+    name: 'cp1252.csv',
+    content: Buffer.from([
+      ...Buffer.from('name,v\nCaf'),
+      0xe9,
+      0x20,
+      0x93,
+      0x58,
+      0x94,
+      0x20,
+      0x80,
+      ...Buffer.from(',1\nb,2\n'),
+    ]),
+    text: { encoding: 'windows-1252' },
+    values: { name: ['Café “X” €', 'b'] },
+  },
+  {
+    name: 'cp1252-untold.csv',
+    content: Buffer.from('name,v\nb,1\nCaf\xe9,2\n', 'latin1'),
+    refused: /:3: the text is not UTF-8/,
+  },
+  {
+    name: 'shift-jis.csv',
+    content: Buffer.from([...Buffer.from('n,v\n'), 0x93, 0xfa, 0x96, 0x7b, ...Buffer.from(',1\n')]),
+    text: { encoding: 'shift_jis' },
+    values: { n: ['日本'] },
+  },
+  {
+    name: 'not-in-encoding.csv',
+    content: Buffer.from([...Buffer.from('n,v\na,1\n'), 0xff, ...Buffer.from(',1\n')]),
+    text: { encoding: 'shift_jis' },
+    refused: /:3: the text is not shift_jis/,
+  },
+  {
+    name: 'no-such-encoding.csv',
+    content: 'a\n1\n',
+    text: { encoding: 'klingon' },
+    refused: /Nobody knows an encoding "klingon"/,
+  },
+  { name: 'zero-byte.csv', content: 'a,b\n1,x\n2,y\u0000\n', refused: /line 3 has a zero byte/ },
+]
+
+async function loadCase(t: TestContext, { name, content, text }: Case): Promise<LoadedRows> {
+  return loadedRows(temporaryFile(t, name, content), text === undefined ? {} : { text })
+}
+
+suite('files as people have them', () => {
+  for (const one of cases) {
+    test(`${one.name} is ${one.refused === undefined ? 'read right' : 'refused'}`, async (t) => {
+      if (one.refused !== undefined) {
+        await rejects(loadCase(t, one), (error: Error & { fix?: string }) => {
+          match(`${error.message}. ${error.fix}`, one.refused as RegExp)
+          return true
+        })
+        return
+      }
+      const { table, rows } = await loadCase(t, one)
+      const columns = new Map(table.columns.map((column) => [column.field, column]))
+      for (const [field, avro] of Object.entries(one.types ?? {})) {
+        const type = columns.get(field)?.type
+        equal(type?.logicalType ?? type?.avro, avro, field)
+      }
+      for (const [field, values] of Object.entries(one.values ?? {})) {
+        deepEqual(
+          rows.slice(0, values.length).map((row) => row[field]),
+          values,
+          field,
+        )
+      }
+      for (const [field, value] of Object.entries(one.last ?? {})) equal(rows.at(-1)?.[field], value)
+      if (one.rows !== undefined) equal(rows.length, one.rows)
+      for (const [field, remark] of Object.entries(one.remarks ?? {})) match(columns.get(field)?.remark ?? '', remark)
+      if (one.doubts !== undefined) match(table.doubts.join(' '), one.doubts)
+      else
+        equal(
+          table.doubts.length,
+          table.columns.every(({ type }) => type.avro === 'string') && one.text?.header === undefined
+            ? table.doubts.length
+            : 0,
+        )
+    })
+  }
+
+  test('a name with signs of a pattern is a name, and a folder called year=2020 gives no column', async (t) => {
+    const folder = temporaryFolder(t)
+    mkdirSync(join(folder, 'year=2020'))
+    for (const [name, value] of [
+      ['data1.csv', 9],
+      ['data[1].csv', 1],
+      ['a*b?.csv', 2],
+      ['year=2020/part.csv', 3],
+    ] as const) {
+      writeFileSync(join(folder, name), `v\n${value}\n`)
+    }
+    for (const [name, value] of [
+      ['data[1].csv', 1n],
+      ['a*b?.csv', 2n],
+      ['year=2020/part.csv', 3n],
+    ] as const) {
+      deepEqual((await loadedRows(join(folder, name))).rows, [{ v: value }], name)
+    }
+  })
+
+  test('Parquet: decimals that nobody can read are refused, and a column may be called file_row_number', async (t) => {
+    const long = join(import.meta.dirname, '../fixtures/files/decimal-39.parquet')
+    await rejects(loadedRows(long), { code: 'VGM_FILE_COLUMN', message: /"v".*39 digits/, fix: /--columns n/ })
+    deepEqual((await loadedRows(long, { columns: ['n'] })).rows, [{ n: 1n }, { n: 2n }])
+    const file = join(temporaryFolder(t), 'rows[1].parquet')
+    const database = await openDatabase()
+    t.after(() => database.close())
+    const written = join(temporaryFolder(t), 'rows.parquet')
+    await database.connection.run(
+      `COPY (SELECT i + 0.5::DOUBLE AS file_row_number FROM range(5000) t(i)) TO '${written}'`,
+    )
+    copyFileSync(written, file)
+    const { rows } = await loadedRows(file)
+    deepEqual([rows.length, rows[4999]], [5000, { file_row_number: 4999.5 }])
+  })
+
+  test('bad rows of every kind go to their file, in its order, and the others are loaded', async (t) => {
+    const folder = temporaryFolder(t)
+    const content = `a,b\n${range(100, (i) => `${i},${i}.5`).join('\n')}\nx,1\n1,2,3\n2,"u\nv"\n3,4\n5\n6,nan\n`
+    const file = temporaryFile(t, 'rows.csv', content)
+    const { openTableFile } = await import('../../src/files/table-file.ts')
+    const table = await openTableFile({ file, dataset: 'rows', collectBadRows: true })
+    t.after(() => table.close())
+    deepEqual([table.rowCount, table.columns.map(({ sqlType }) => sqlType)], [101, ['BIGINT', 'DOUBLE']])
+    const bad = join(folder, 'bad.csv')
+    equal(await table.writeRejected(bad), 5)
+    const text = readFileSync(bad, 'utf8')
+    match(
+      text,
+      /^line,column,problem,row\n102,a,"""x"" is not a whole number","x,1"\n103,,.*\n104,b,.*u\nv.*\n107,,.*\n108,b,.*nan.*\n$/s,
+    )
+    ok(text.includes('"2,""u\nv"""'))
+  })
+
+  test('takes the types of the topic where the values fit, and the widest of several files', async (t) => {
+    const { topicRecord, recordSchema } = await import('../../src/files/record-schema.ts')
+    const { widestColumns } = await import('../../src/files/widest-columns.ts')
+    const first = await loadedRows(temporaryFile(t, 'june.csv', 'id,fee,note\n1,1.5,x\n2,2.5,7\n'))
+    const topic = topicRecord(first.table.schema)
+    const july = temporaryFile(t, 'july.csv', 'id,fee,note\n3,4,5\n4,5,6\n')
+    const next = await loadedRows(july, { topicRecord: topic })
+    equal(next.table.schema, first.table.schema)
+    deepEqual(next.rows, [
+      { id: 3n, fee: 4, note: '5' },
+      { id: 4n, fee: 5, note: '6' },
+    ])
+    const alone = await loadedRows(july)
+    const fields = (files: LoadedRows[]) =>
+      JSON.parse(recordSchema('rows', widestColumns(files.map(({ table }) => table.columns)))).fields
+    deepEqual(fields([alone, first]), JSON.parse(first.table.schema).fields)
+    // What does not fit has a type of its own: no value is bent to the topic's.
+    const august: Partial<TableFileOptions> = { topicRecord: topic }
+    const wider = await loadedRows(temporaryFile(t, 'august.csv', 'id,fee,note\n1.5,9007199254740993,z\n'), august)
+    deepEqual(
+      wider.table.columns.map(({ sqlType }) => sqlType),
+      ['DOUBLE', 'BIGINT', 'VARCHAR'],
+    )
+  })
+})
