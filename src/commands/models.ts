@@ -41,7 +41,8 @@ export async function withModelsTarget<T>(
   const schemaIds = await registerModelSchemas(cluster, topic)
   const source = openModels(cluster, topic)
   try {
-    const writer = await cluster.rows.openWriter(modelsTransactionalId(topic, dataset), 'none')
+    // Compressed, for a model of a thousand columns is as large as what topics take; gzip, which every client reads.
+    const writer = await cluster.rows.openWriter(modelsTransactionalId(topic, dataset), 'gzip')
     try {
       return await work({ ...source, writer, schemaIds, now: Date.now })
     } finally {

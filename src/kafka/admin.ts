@@ -81,6 +81,8 @@ export const unlimited = '9223372036854775807'
 export const addedMessageBytes = 64 * 1024
 /** Kafka's own default of max.message.bytes. */
 const defaultMaxMessageBytes = 1_048_588
+/** A model is one message: room for some ten thousand columns, and no more than managed clusters allow. */
+const modelsMessageBytes = 8 * 1024 * 1024
 /** Of the cluster: `default.replication.factor`. */
 const brokersChoice = -1
 /** Of IncrementalAlterConfigs. */
@@ -212,7 +214,11 @@ export class ClusterAdmin {
 
   /** Makes the models topic unless it exists. @throws ModelsTopicError if it exists and cannot hold models */
   async ensureModelsTopic(topic: string): Promise<'created' | 'present'> {
-    if (await this.#create(topic, 1, [['cleanup.policy', 'compact']])) return 'created'
+    const settings = [
+      ['cleanup.policy', 'compact'],
+      ['max.message.bytes', String(modelsMessageBytes)],
+    ] as const
+    if (await this.#create(topic, 1, settings)) return 'created'
     const partitions = await this.partitionCount(topic)
     if (partitions !== undefined && partitions !== 1) {
       throw new ModelsTopicError(

@@ -37,3 +37,22 @@ export class ModelsUnreadableError extends PipelineError {
     )
   }
 }
+
+/** A model is larger than what its topic takes as one message. */
+export class ModelTooLargeError extends PipelineError {
+  readonly code = 'VGM_MODEL_TOO_LARGE'
+  /** @param sizeBytes before compression: as much is enough in any case */
+  constructor(topic: string, key: string, sizeBytes: number, cause: unknown) {
+    super(
+      `Topic ${topic} does not take model ${key}, which has ${sizeBytes.toLocaleString('en')} bytes before it is compressed; ` +
+        'nothing is published',
+      {
+        fix:
+          `Raise the topic's limit with "kafka-configs.sh --alter --topic ${topic} --add-config max.message.bytes=${sizeBytes}" and the ` +
+          'brokers, or model fewer columns with "vgm fit --columns"',
+        exitCode: exitCodes.usage,
+        cause,
+      },
+    )
+  }
+}

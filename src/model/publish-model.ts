@@ -1,6 +1,6 @@
 import { RecordBatchWriter } from '../batch/record-batch-writer.ts'
 import type { TransactionalWriter } from '../stages/ports.ts'
-import { CorruptModelError, ModelMissingError } from './errors.ts'
+import { CorruptModelError, ModelMissingError, ModelTooLargeError } from './errors.ts'
 import type { Model, ModelAlias, ModelContent } from './model.ts'
 import { knownVersions, type ModelCatalogue, nextVersion } from './model-catalogue.ts'
 import { contentHash, encodeModel, encodeModelAlias } from './model-codec.ts'
@@ -31,6 +31,7 @@ export function modelsTransactionalId(topic: string, dataset: string): string {
  * Publishes a model as the current one: version = highest ever seen + 1; model and alias become visible together.
  *
  * @throws CorruptModelError if a parameter is no finite number, so that no reader meets NaN
+ * @throws ModelTooLargeError if the topic does not take the model, compressed; nothing is published then
  * @throws FencedError if another publisher of the data set has come meanwhile
  * @throws ModelsUnreadableError
  */
@@ -74,8 +75,10 @@ async function commitRecords(
   timestampMs: number,
   records: readonly (readonly [key: string, value: Uint8Array])[],
 ): Promise<void> {
-  const batch = new RecordBatchWriter()
+  // One batch, whatever its size: the topic's limit is the broker's to judge, and a record that has no room here would be left out.
+  const batch = new RecordBatchWriter(Number.POSITIVE_INFINITY)
   for (const [key, value] of records) batch.append(timestampMs, utf8.encode(key), value)
+  const { sizeBytes } = batch
   await writer.begin([{ topic, partition: modelsPartition }])
   try {
     await writer.produce(topic, modelsPartition, batch)
@@ -83,8 +86,14 @@ async function commitRecords(
   } catch (error) {
     // The first error says what happened; that the abort fails too says nothing more.
     await writer.abort().catch(() => undefined)
-    throw error
+    throw isTooLarge(error) ? new ModelTooLargeError(topic, records[0][0], sizeBytes, error) : error
   }
+}
+
+/** Whether brokers refuse a batch for its size, whoever implements the port. */
+function isTooLarge(error: unknown): boolean {
+  const name = (error as { errorName?: unknown } | undefined)?.errorName
+  return name === 'MESSAGE_TOO_LARGE' || name === 'RECORD_LIST_TOO_LARGE'
 }
 
 function demandFinite(dataset: string, column: ModelContent['columns'][number]): void {
