@@ -51,7 +51,7 @@ function readField(
   switch (field.kind) {
     case 'mode':
       readDouble(view, end, chunk, column, row)
-      readLong(bytes, end)
+      readInt(bytes, end)
       chunk.setInteger(secondColumn, row, low)
       return next
     case 'double':
@@ -62,11 +62,11 @@ function readField(
       next += 4
       return next
     case 'int':
-      readLong(bytes, end)
+      readInt(bytes, end)
       chunk.setInteger(column, row, low)
       return next
     case 'time-millis': {
-      readLong(bytes, end)
+      readInt(bytes, end)
       // Up to 86,400,000,000 us: more than a word.
       const micros = low * 1000
       chunk.setWords(column, row, micros | 0, Math.floor(micros / 0x1_0000_0000))
@@ -87,7 +87,7 @@ function readField(
     case 'fixed':
       return readBytes(field.sizeBytes, bytes, end, chunk, column, row)
     case 'enum': {
-      readLong(bytes, end)
+      readInt(bytes, end)
       const symbol = field.symbols[low]
       if (symbol === undefined) return fail()
       chunk.setBytes(column, row, symbol)
@@ -140,6 +140,12 @@ function readOther(
   if (value === null) chunk.setNull(column, row)
   else chunk.setBytes(column, row, Buffer.from(field.type.toString(value)))
   return next
+}
+
+/** As `readLong`; fails at a number beyond 32 bits. */
+function readInt(bytes: Uint8Array, end: number): number {
+  readLong(bytes, end)
+  return high === low >> 31 ? next : fail()
 }
 
 /** Reads a zigzag varint of up to 64 bits into `low` and `high`; as all readers, returns the position after it. */

@@ -1,4 +1,5 @@
-import avro, { type Type } from 'avsc'
+import type { Type } from 'avsc'
+import { wideLongType } from '../avro/wide-long.ts'
 import { UsageError } from '../errors.ts'
 
 /** DuckDB types that an exported column can have. */
@@ -94,7 +95,7 @@ const plainColumns: Readonly<Record<string, [FieldKind, TableType]>> = {
  */
 export function recordPlan(schema: string): RecordPlan {
   const record = JSON.parse(schema) as Json
-  const whole = avro.Type.forSchema(record as never, { wrapUnions: 'auto' }) as unknown as { fields: { type: Type }[] }
+  const whole = wideLongType(record, { wrapUnions: 'auto' }) as unknown as { fields: { type: Type }[] }
   const named = new Map<string, Json>()
   const columns: TableColumn[] = []
   const fields = (record.fields as Json[]).map((field, i) => {

@@ -91,7 +91,7 @@ export function modeTable(modes: ModeQuadratics): ModeTable {
     for (let i = 0; i < count; i++) {
       const isEdge = i === 0 || i === count - 1
       if (table === 0 && isEdge) {
-        cells.push(all.length === 1 ? 0 : tables + 1)
+        cells.push(tables + 1)
         continue
       }
       const cell = cellRange(ranges[table], i)

@@ -28,17 +28,23 @@ export class PosteriorDraw {
   /**
    * @param values    finite, in the unit of the column, shape (n)
    * @param uniforms  in [0, 1), shape (>= n), one for each value
-   * @param outValues shape (>= n); overwritten
+   * @param outValues shape (>= n); overwritten; NaN as of `Normalizer.normalize`
    * @param outModes  shape (>= n); overwritten
+   * @returns how many are NaN
    */
-  normalize(values: Float64Array, uniforms: Float64Array, outValues: Float64Array, outModes: Uint8Array): void {
+  normalize(values: Float64Array, uniforms: Float64Array, outValues: Float64Array, outModes: Uint8Array): number {
     const { mean } = this.#model
+    let failed = 0
     for (let i = 0; i < values.length; i++) {
       const x = values[i]
       const mode = this.#draw(x, uniforms[i])
       outModes[i] = mode
-      outValues[i] = Math.max(-this.#clip, Math.min(this.#clip, (x - mean[mode]) / this.#scale[mode]))
+      const value = Math.max(-this.#clip, Math.min(this.#clip, (x - mean[mode]) / this.#scale[mode]))
+      const isRestorable = Number.isFinite(value * this.#scale[mode] + mean[mode])
+      outValues[i] = isRestorable ? value : Number.NaN
+      if (!isRestorable) failed++
     }
+    return failed
   }
 
   #draw(x: number, uniform: number): number {

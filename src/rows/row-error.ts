@@ -17,6 +17,8 @@ export const rowErrors = {
   beyondExact: 7,
   /** a restored row names a mode that its model does not have */
   badMode: 8,
+  /** a number so far from the modes that its normalized value would be infinite, or restored to an infinity */
+  beyondModes: 9,
 } as const
 
 export type RowError = (typeof rowErrors)[keyof typeof rowErrors]
@@ -32,6 +34,7 @@ export const rowErrorCodes: readonly string[] = [
   'VGM_ROW_NOT_FINITE',
   'VGM_ROW_BEYOND_EXACT',
   'VGM_ROW_BAD_MODE',
+  'VGM_ROW_BEYOND_MODES',
 ]
 
 /** What stands in the header `vgm.error.message`, by error. */
@@ -45,4 +48,5 @@ export const rowErrorMessages: readonly string[] = [
   'A modelled column is NaN or infinite',
   'A modelled integer is beyond 2^49 and could not be restored exactly',
   'The mode does not exist in the model that the row names',
+  'A modelled number is too far from all modes: normalized or restored it would be infinite',
 ]

@@ -5,16 +5,25 @@ export const maxLongBytes = 10
 /** Integers of smaller magnitude survive normalization exactly; see DESIGN, "exactness". */
 export const exactIntegerLimit = 2 ** 49
 
+/** What the last byte of the longest encoding may hold: the upper 4 bits of 32, and the upper one of 64. */
+const lastOfInt = 0x0f
+const lastOfLong = 0x01
+
 /**
- * Position after the varint that begins at `at`, or -1 if it has no end before `limit` and within `maxBytes`.
+ * Position after the varint that begins at `at`, or -1 if it has no end before `limit` and within `maxBytes`, or more bits than its type.
  * https://avro.apache.org/docs/1.11.1/specification/#primitive-types-1
  */
 export function varintEnd(bytes: Uint8Array, at: number, limit: number, maxBytes: number): number {
   // Most are of one byte: without this case the loops here and below make decoding half as fast.
   if (at < limit && bytes[at] < 0x80) return at + 1
   const last = limit - at < maxBytes ? limit : at + maxBytes
-  for (let i = at; i < last; i++) if (bytes[i] < 0x80) return i + 1
+  for (let i = at; i < last; i++)
+    if (bytes[i] < 0x80) return i - at + 1 < maxBytes || bytes[i] <= lastByteOf(maxBytes) ? i + 1 : -1
   return -1
+}
+
+function lastByteOf(maxBytes: number): number {
+  return maxBytes === maxIntBytes ? lastOfInt : lastOfLong
 }
 
 /**

@@ -1,9 +1,9 @@
+import { isWholeValue } from '../avro/whole-value.ts'
 import { exitCodes, PipelineError } from '../errors.ts'
 import { deadLetterHeaders } from './verify/dead-letter-filter.ts'
 import { headerBytes, schemaIdOf } from './verify/framing.ts'
 import { decodeRow, RowTypes } from './verify/row-types.ts'
 import { headerText, type OffsetRange, type Source, type StockLog, type StockRow } from './verify/stock-log.ts'
-import { isWholeValue } from './verify/whole-value.ts'
 
 /** Dead letters with the same cause. */
 export interface DeadLetterGroup {

@@ -7,7 +7,7 @@ import { parseAvroSchema } from '../rows/avro-schema.ts'
 import { decodeRows } from '../rows/decode-rows.ts'
 import { deriveNormalizedSchema, type NormalizedSchemaOptions } from '../rows/normalized-schema.ts'
 import { NormalizedWriter } from '../rows/normalized-writer.ts'
-import { createRowColumns, reserveRowColumns } from '../rows/row-columns.ts'
+import { createRowColumns, type RowColumns, reserveRowColumns } from '../rows/row-columns.ts'
 import { rowErrors } from '../rows/row-error.ts'
 import { compileRowPlan, type RowPlan } from '../rows/row-plan.ts'
 import { MalformedSchemaError, SchemaCollisionError } from '../rows/schema-error.ts'
@@ -44,6 +44,14 @@ interface NormalizePlan {
   readonly schemaId: number
 }
 
+/** Tables of modes that are kept: 67 KiB each. Beyond so many columns the modes of the others are evaluated. */
+const mostTables = 1_024
+/**
+ * Of a slice, for building tables: those of a thousand columns take ten seconds, longer than a transaction or a session lasts. Until a
+ * column's turn comes its modes are evaluated.
+ */
+const tabulatingMs = 100
+
 /** Turns raw rows into normalized ones: each modelled number becomes {value, mode}, everything else is copied. */
 export class NormalizeTransform implements RowTransform {
   readonly #options: NormalizeOptions
@@ -52,6 +60,8 @@ export class NormalizeTransform implements RowTransform {
   readonly #writer = new NormalizedWriter()
   #model: Model | undefined
   #normalizers: ColumnNormalizer[] = []
+  /** whose table is still to be built */
+  #untabulated: Normalizer[] = []
   /** shape (columns)(rows) */
   #values: Float64Array[] = []
   #modes: Uint8Array[] = []
@@ -67,12 +77,31 @@ export class NormalizeTransform implements RowTransform {
   }
 
   async beginSlice(): Promise<void> {
-    const { currentModel, clip, modeChoice } = this.#options
-    const model = await currentModel()
-    if (model.version === this.#model?.version) return
-    this.#model = model
-    this.#normalizers = model.columns.map((column) => columnNormalizer(column, clip, modeChoice))
-    this.#plans.clear()
+    const model = await this.#options.currentModel()
+    if (model !== this.#model) {
+      this.#model = model
+      this.#take(model.columns)
+      this.#plans.clear()
+    }
+    this.#tabulate()
+  }
+
+  #take(columns: readonly ColumnModel[]): void {
+    const { clip, modeChoice } = this.#options
+    if (modeChoice.kind === 'sample') {
+      this.#normalizers = columns.map((column) => drawingNormalizer(column, clip, modeChoice.seed))
+      return
+    }
+    const normalizers = columns.map((column) => new Normalizer(column, { clip, tabulates: false }))
+    this.#normalizers = normalizers.map(
+      (normalizer) => (values, outValues, outModes) => normalizer.normalize(values, outValues, outModes),
+    )
+    this.#untabulated = normalizers.slice(0, mostTables).reverse()
+  }
+
+  #tabulate(): void {
+    const endMs = performance.now() + tabulatingMs
+    while (this.#untabulated.length > 0 && performance.now() < endMs) this.#untabulated.pop()?.tabulate()
   }
 
   async apply(records: Records, from: number, to: number, target: RowTarget): Promise<void> {
@@ -88,13 +117,12 @@ export class NormalizeTransform implements RowTransform {
   }
 
   #normalize(records: Records, from: number, to: number, source: TopicPartition): void {
-    for (const [c, normalize] of this.#normalizers.entries())
-      normalize(
-        this.#columns.values[c].subarray(from, to),
-        this.#values[c].subarray(from, to),
-        this.#modes[c].subarray(from, to),
-        { records, from, source },
-      )
+    for (const [c, normalize] of this.#normalizers.entries()) {
+      const values = this.#values[c].subarray(from, to)
+      const modes = this.#modes[c].subarray(from, to)
+      const failed = normalize(this.#columns.values[c].subarray(from, to), values, modes, { records, from, source })
+      if (failed > 0) failInfinite(this.#values[c], this.#columns, c, from, to)
+    }
   }
 
   #reserve(rows: number): void {
@@ -132,22 +160,31 @@ interface RowIdentity {
   readonly source: TopicPartition
 }
 
-/** Fills values and modes of a column; all arrays of one length. */
-type ColumnNormalizer = (values: Float64Array, outValues: Float64Array, outModes: Uint8Array, rows: RowIdentity) => void
+/** Fills values and modes of a column; all arrays of one length. Returns how many values are NaN, for none is finite. */
+type ColumnNormalizer = (
+  values: Float64Array,
+  outValues: Float64Array,
+  outModes: Uint8Array,
+  rows: RowIdentity,
+) => number
 
-function columnNormalizer(column: ColumnModel, clip: number, choice: ModeChoice): ColumnNormalizer {
-  if (choice.kind === 'likely') {
-    const normalizer = new Normalizer(column, { clip })
-    return (values, outValues, outModes) => normalizer.normalize(values, outValues, outModes)
-  }
+function drawingNormalizer(column: ColumnModel, clip: number, chosenSeed: number): ColumnNormalizer {
   const draw = new PosteriorDraw(column, { clip })
   let uniforms = new Float64Array(0)
   return (values, outValues, outModes, { records, from, source }) => {
     if (uniforms.length < values.length) uniforms = new Float64Array(values.length)
-    const seed = seedFor(seedFor(choice.seed, source.topic), column.name)
+    const seed = seedFor(seedFor(chosenSeed, source.topic), column.name)
     const { baseOffset, offsetDelta } = records
     for (let i = 0; i < values.length; i++)
       uniforms[i] = rowHash(seed, source.partition, baseOffset + offsetDelta[from + i])
-    draw.normalize(values, uniforms, outValues, outModes)
+    return draw.normalize(values, uniforms, outValues, outModes)
   }
+}
+
+/** Fails the rows whose number has no finite value. */
+function failInfinite(values: Float64Array, { status, isNull }: RowColumns, column: number, from: number, to: number) {
+  const nulls = isNull[column]
+  for (let row = from; row < to; row++)
+    if (Number.isNaN(values[row]) && nulls[row] === 0 && status[row] === rowErrors.none)
+      status[row] = rowErrors.beyondModes
 }

@@ -58,7 +58,8 @@ export interface VerifyResult extends Readonly<Record<Fault, number>> {
  *
  * Partitions are walked one after another, all topics of one in lockstep, so memory is bounded.
  *
- * A dead letter must hold the row's bytes, and is wrong if the row could have been normalized.
+ * A dead letter must hold the row's bytes, and is wrong if the row could have been normalized. A row that normalize has written and restore
+ * has made a dead letter is lost.
  *
  * Modes whose scores are equal within 64 rounding errors of their terms are both right, and values within 4.
  *

@@ -54,6 +54,16 @@ suite('drawing modes from the posterior', () => {
     )
   })
 
+  test('gives NaN, and counts it, where a value or what it restores to would be infinite', () => {
+    const narrow = { ...model, std: model.std.map(() => 1e-3) }
+    const out = new Float64Array(3)
+    const far = Float64Array.of(Number.MAX_VALUE, 0, -Number.MAX_VALUE)
+    equal(new PosteriorDraw(narrow).normalize(far, new Float64Array(3), out, new Uint8Array(3)), 2)
+    deepEqual([...out].map(Number.isNaN), [true, false, true])
+    equal(new PosteriorDraw(narrow, { clip: 0.99 }).normalize(far, new Float64Array(3), out, new Uint8Array(3)), 0)
+    deepEqual([out[0], out[2]], [0.99, -0.99])
+  })
+
   test('names a mode however far from all of them a value is', () => {
     const { modes, out } = draw(Float64Array.of(1e100, -1e100), Float64Array.of(0.999999, 0))
     for (const mode of modes) ok(mode < model.mean.length)

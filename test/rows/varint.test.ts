@@ -2,7 +2,7 @@ import { deepEqual, equal, ok } from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import fc from 'fast-check'
 import { longBytes, writeLong } from '../../src/batch/varint.ts'
-import { maxLongBytes, varintEnd, zigzag } from '../../src/rows/varint.ts'
+import { maxIntBytes, maxLongBytes, varintEnd, zigzag } from '../../src/rows/varint.ts'
 
 /** Zigzag varint by the book, in BigInt. */
 function reference(x: number): number[] {
@@ -48,6 +48,20 @@ suite('varints', () => {
     const nines = Array(9).fill(0xff)
     ok(zigzag(Uint8Array.of(...nines, 1), 0, 10) <= -(2 ** 53))
     ok(zigzag(Uint8Array.of(0xfe, ...nines.slice(1), 1), 0, 10) >= 2 ** 53)
+  })
+
+  test('a number beyond the 32 bits of an int, or the 64 of a long, has no end', () => {
+    for (const [x, end] of [
+      [2 ** 31 - 1, 5],
+      [-(2 ** 31), 5],
+      [2 ** 31, -1],
+      [-(2 ** 31) - 1, -1],
+      [2 ** 33, -1],
+    ])
+      equal(varintEnd(Uint8Array.from(encoded(x)), 0, 5, maxIntBytes), end, String(x))
+    const nines = Array(9).fill(0xff)
+    equal(varintEnd(Uint8Array.of(...nines, 1), 0, 10, maxLongBytes), 10)
+    for (const last of [2, 3, 0x7f]) equal(varintEnd(Uint8Array.of(...nines, last), 0, 10, maxLongBytes), -1)
   })
 
   test('a varint has an end before the limit and within the longest encoding, or none', () => {

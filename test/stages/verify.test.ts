@@ -234,11 +234,38 @@ suite('verify', () => {
     deepEqual({ rows, deadLetters, examples }, { rows: 300, deadLetters: 2, examples: [] })
   })
 
-  test('lets rows be missing in the restored topic that restore could not read', async () => {
+  test('counts a row as lost that normalize has written and restore has made a dead letter', async () => {
     const topics = exampleTopics(300)
     topics.deadLetters.push(deadLetter(topics.normalized[10], 10, 'restore', example.normalized))
     topics.restored.splice(10, 1)
-    deepEqual(await faults(topics), none)
+    const { examples, lost, wrong, doubled } = await audit(topics)
+    deepEqual({ lost, wrong, doubled }, { lost: 1, wrong: 0, doubled: 0 })
+    match(examples[0].problem, /^restore has made it a dead letter/)
+  })
+
+  test('lets a dead letter of restore be whose row normalize has not written', async () => {
+    const topics = exampleTopics(300)
+    topics.normalized.push({ ...topics.normalized[10], offset: '300', value: Buffer.from('garbage') })
+    topics.deadLetters.push(deadLetter(topics.normalized[300], 300, 'restore', example.normalized))
+    deepEqual(await faults(topics), { ...none, doubled: 1 })
+  })
+
+  test('finds values that are infinite, or that cannot be restored, although they are what their formula gives', async () => {
+    for (const distance of [Number.MAX_VALUE, -Number.MAX_VALUE]) {
+      const topics = exampleTopics(300)
+      const [delay, column] = exampleModel(1).columns
+      const narrow = { ...exampleModel(1), columns: [delay, { ...column, std: column.std.map((std) => std / 1e6) }] }
+      const flights = Array.from({ length: 300 }, (_, i) =>
+        i === 70 ? { ...exampleFlight(i), distance } : exampleFlight(i),
+      )
+      for (const [i, flight] of flights.entries()) {
+        topics.raw[i] = { ...topics.raw[i], value: rawValue(flight) }
+        topics.normalized[i] = { ...topics.normalized[i], value: normalizedValue(flight, narrow) }
+      }
+      const result = await audit(topics, { ...withoutRestored, models: () => narrow })
+      equal(result.wrong, 1)
+      match(result.examples[0].problem, /cannot be restored: it should be a dead letter/)
+    }
   })
 
   test('finds dead letters that were changed, that come twice, and that were normalized too', async () => {

@@ -2,11 +2,11 @@ import { type AlignedFault, type Pair, RowAlignment } from './align-rows.ts'
 import type { NormalizationRules } from './column-terms.ts'
 import { type ModelVersions, NormalizedComparison } from './compare-normalized.ts'
 import { type NormalizedRow, RestoredComparison } from './compare-restored.ts'
-import { withoutDeadLetters } from './dead-letter-filter.ts'
+import { deadLetterHeaders, withoutDeadLetters } from './dead-letter-filter.ts'
 import { addFinding, type Fault, type Findings } from './findings.ts'
 import { isNeedlessDeadLetter } from './needless-dead-letter.ts'
 import type { RowTypes } from './row-types.ts'
-import type { OffsetRange, Source, StockLog, StockRow } from './stock-log.ts'
+import { headerText, type OffsetRange, type Source, type StockLog, type StockRow } from './stock-log.ts'
 
 /** A topic, and what of one of its partitions is audited. */
 export interface AuditedRange {
@@ -81,6 +81,8 @@ export async function auditPartition(audit: PartitionAudit, tools: AuditTools): 
       rowOf: (row) => row,
       start: raw.range.start,
       isNeedless: (row, letter) => isNeedlessDeadLetter(row, letter, types, models),
+      onNeedless: ({ offset }, letter) =>
+        letterReports.onWrong(letter, `the row at offset ${offset} could have been normalized`),
       ...letterReports,
     },
     () => deadLetters++,
@@ -110,6 +112,15 @@ export async function auditPartition(audit: PartitionAudit, tools: AuditTools): 
       topic: normalized.topic,
       rowOf: (pair) => pair.found,
       start: normalized.range.start,
+      // What normalize has made of a raw row must be restorable; what others have written there need not be.
+      isNeedless: ({ expected }) => expected !== undefined,
+      onNeedless: ({ found }, letter) =>
+        report(
+          'lost',
+          normalized.topic,
+          found,
+          `restore has made it a dead letter: ${headerText(letter, deadLetterHeaders.code)}`,
+        ),
       ...letterReports,
     },
     () => undefined,

@@ -37,6 +37,11 @@ export function expectedValue(terms: ColumnTerms, mode: number, x: number, clip:
   return clip === undefined ? value : Math.max(-clip, Math.min(clip, value))
 }
 
+/** What a value stands for: value 4 std + mean, before it is rounded to the column's type. */
+export function restoredNumber(terms: ColumnTerms, mode: number, value: number): number {
+  return value * (4 * terms.std[mode]) + terms.mean[mode]
+}
+
 /** Rounding may decide between modes whose scores are equal to within this share of their terms. */
 const tieShare = 64 * Number.EPSILON
 /** Rounding errors of another order of the same operations. */
@@ -51,6 +56,8 @@ export function modeValueDifference(
 ): string | undefined {
   const { mode, value } = found
   if (!(mode >= 0 && mode < terms.mean.length)) return `mode ${mode} does not exist in the model`
+  if (!Number.isFinite(restoredNumber(terms, mode, value)))
+    return `value ${value} for ${x} in mode ${mode} cannot be restored: it should be a dead letter`
   const likeliest = expectedMode(terms, x)
   if (modeChoice !== 'sample' && mode !== likeliest && !isTied(terms, mode, likeliest, x)) {
     return `mode ${mode} instead of ${likeliest} for ${x}`

@@ -22,7 +22,8 @@ export interface DeadLetterFilterOptions<T> {
   /** rows before it are not there any more, so their dead letters say nothing */
   readonly start: number
   /** whether the row should not have become a dead letter */
-  readonly isNeedless?: (row: StockRow, letter: StockRow) => boolean
+  readonly isNeedless: (item: T, letter: StockRow) => boolean
+  readonly onNeedless: (item: T, letter: StockRow) => void
   readonly onDoubled: (letter: StockRow, problem: string) => void
   readonly onWrong: (letter: StockRow, problem: string) => void
 }
@@ -31,7 +32,7 @@ export interface DeadLetterFilterOptions<T> {
  * The items that are no dead letters.
  *
  * Both sources are in offset order, so one walk suffices. A dead letter that comes a second time, or after its turn, counts as
- * doubled; one whose bytes are not the row's, or that nothing is wrong with, as wrong.
+ * doubled; one whose bytes are not the row's as wrong.
  *
  * @param letters of the same partition: a dead letter keeps its partition
  * @param onLetter told about each row that is a dead letter, as it should be
@@ -84,9 +85,8 @@ export function withoutDeadLetters<T>(
           else {
             if (!isUnchanged(row, letter)) {
               options.onWrong(letter, `its bytes are not those of the row at offset ${offset}`)
-            } else if (options.isNeedless?.(row, letter)) {
-              options.onWrong(letter, `the row at offset ${offset} could have been normalized`)
-            } else onLetter()
+            } else if (options.isNeedless(item, letter)) options.onNeedless(item, letter)
+            else onLetter()
             turn = offset + 1
             window.skip(1)
             letter = await nextLetter()

@@ -1,11 +1,11 @@
+import { isWholeValue } from '../../avro/whole-value.ts'
 import type { NumericType } from '../../mixture/column-model.ts'
-import { expectedMode, expectedValue } from './column-terms.ts'
+import { expectedMode, expectedValue, restoredNumber } from './column-terms.ts'
 import type { ModelVersions } from './compare-normalized.ts'
 import { deadLetterHeaders } from './dead-letter-filter.ts'
 import { headerBytes, schemaIdOf } from './framing.ts'
-import { decodeWith, type RowTypes } from './row-types.ts'
+import { decodeRow, type RowTypes } from './row-types.ts'
 import { headerText, type StockRow } from './stock-log.ts'
-import { isWholeValue } from './whole-value.ts'
 
 /** Types that a column may change between without a refit. */
 const families: Readonly<Record<NumericType, readonly string[]>> = {
@@ -29,15 +29,17 @@ export function isNeedlessDeadLetter(row: StockRow, letter: StockRow, types: Row
   const id = row.value === null ? undefined : schemaIdOf(row.value)
   const type = id === undefined ? undefined : types.get(id)
   if (model === undefined || type === undefined || type.takesOurNames) return false
-  const fields = isWholeValue(type.type, row.value!, headerBytes) ? decodeWith(type.type, row.value!) : undefined
+  const fields = isWholeValue(type.type, row.value!, headerBytes) ? decodeRow(type, row.value!) : undefined
   if (fields === undefined) return false
   return model.columns.every((column) => {
-    const field = type.fields.find(({ name }) => name === column.name)
-    if (field?.numericType === undefined || !families[column.type].includes(field.numericType)) return false
-    const x = fields[column.name]
-    if (x === null) return column.nullable
+    const numericType = type.fields.find(({ name }) => name === column.name)?.numericType
+    if (numericType === undefined || !families[column.type].includes(numericType)) return false
+    const field = fields[column.name]
+    if (field === null) return column.nullable
+    const x = typeof field === 'bigint' ? Number(field) : field
     if (typeof x !== 'number' || !Number.isFinite(x)) return false
     const isExact = column.type === 'float' || column.type === 'double' || Math.abs(x) < exactLimit
-    return isExact && Number.isFinite(expectedValue(column, expectedMode(column, x), x, undefined))
+    const mode = expectedMode(column, x)
+    return isExact && Number.isFinite(restoredNumber(column, mode, expectedValue(column, mode, x, undefined)))
   })
 }

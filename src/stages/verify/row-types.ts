@@ -1,4 +1,5 @@
 import avro from 'avsc'
+import { wideLongType } from '../../avro/wide-long.ts'
 import { headerBytes, schemaIdOf } from './framing.ts'
 import type { Source, StockRow } from './stock-log.ts'
 
@@ -26,19 +27,6 @@ export interface RowType {
   /** whether it has a name that a normalized schema adds: unless normalize was told another one, it cannot take these rows */
   readonly takesOurNames: boolean
 }
-
-const wideLong = avro.types.LongType.__with({
-  fromBuffer: (bytes: Buffer) => bytes.readBigInt64LE(),
-  toBuffer: (value: bigint) => {
-    const bytes = Buffer.alloc(8)
-    bytes.writeBigInt64LE(value)
-    return bytes
-  },
-  fromJSON: BigInt,
-  toJSON: Number,
-  isValid: (value: unknown) => typeof value === 'bigint',
-  compare: (a: bigint, b: bigint) => (a < b ? -1 : a > b ? 1 : 0),
-})
 
 /** The Avro types of the rows met so far, by schema id. */
 export class RowTypes {
@@ -103,7 +91,7 @@ function compileRowType(id: number, schema: string | undefined): RowType | undef
     return {
       id,
       type,
-      wideType: avro.Type.forSchema(JSON.parse(schema), { registry: { long: wideLong } }),
+      wideType: wideLongType(JSON.parse(schema)),
       fields: json.fields.map((field) => ({
         name: field.name,
         modelledType: field['vgm.type'],

@@ -107,7 +107,8 @@ function long(walk: Walk): number {
   let zigzag = 0
   for (let scale = 1; ; scale *= 128) {
     const byte = walk.bytes[walk.at++]
-    if (byte === undefined || scale > 2 ** 63) throw new NotWholeError()
+    // The tenth byte has room for the last of 64 bits.
+    if (byte === undefined || scale > 2 ** 63 || (scale === 2 ** 63 && byte > 1)) throw new NotWholeError()
     zigzag += (byte & 127) * scale
     if (byte < 128) return zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2
   }

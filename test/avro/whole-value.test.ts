@@ -2,7 +2,7 @@ import { equal } from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import avro from 'avsc'
 import fc from 'fast-check'
-import { isWholeValue } from '../../src/stages/verify/whole-value.ts'
+import { isWholeValue } from '../../src/avro/whole-value.ts'
 
 const type = avro.Type.forSchema({
   type: 'record',
