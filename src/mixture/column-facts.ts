@@ -1,4 +1,5 @@
 import type { Histogram } from './histogram.ts'
+import type { Sentinel } from './sentinels.ts'
 
 /** What one pass over a column tells beside its shape. */
 export interface ColumnFacts {
@@ -10,4 +11,6 @@ export interface ColumnFacts {
   /** the largest number of decimals among the values, 0 for integers; 15 stands for "all that a double has" */
   readonly decimals: number
   readonly histogram: Histogram
+  /** values so far out that the mixture was fitted without them, ascending; those that can have one are modes of their own */
+  readonly sentinels: readonly Sentinel[]
 }

@@ -2,6 +2,7 @@ import { roundableDecimals } from './decimals.ts'
 import { FitOptionError } from './errors.ts'
 import type { Histogram } from './histogram.ts'
 import type { Mixture } from './mixture.ts'
+import { farthestMode } from './sentinels.ts'
 
 /** The Avro types that can be modelled. */
 export type NumericType = 'int' | 'long' | 'float' | 'double'
@@ -57,7 +58,7 @@ export interface ColumnModelOptions {
 }
 
 /** Beyond these a quadratic's precision leaves the range of doubles. */
-const quadraticRange = { min: 1e-140, max: 1e140 }
+const quadraticRange = { min: 1 / farthestMode, max: farthestMode }
 
 /**
  * The publishable model of a column: the active components of a mixture, ordered by mean.

@@ -37,8 +37,9 @@ export function fitMixture(values: Float64Array, options: FitOptions = {}): Mixt
   }
   const summary = new ColumnSummary(pilotCentre(values))
   summary.add(values, values.length, weights)
+  if (options.recipe !== 'sklearn') return fitSummary(summary, options)
   checkColumn(summary)
-  return options.recipe === 'sklearn' ? fitLikeSklearn(values, options, summary) : fitSummary(summary, options)
+  return fitLikeSklearn(values, options, summary)
 }
 
 /** A row of less weight, or of none, is in no sum; but minimum, maximum and decimals would count it, and far out its square overflow. */

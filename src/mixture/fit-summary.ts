@@ -12,6 +12,8 @@ import { histogram } from './histogram.ts'
 import { type Mixture, mixtureOf } from './mixture.ts'
 import { oneModeMixture } from './one-mode.ts'
 import { emptyPosterior, type Posterior, type Priors } from './posterior.ts'
+import { withSentinelModes } from './sentinel-modes.ts'
+import { partSentinels } from './sentinels.ts'
 import { startLabels } from './start-labels.ts'
 import { type Inference, posteriorOfLabels, type StopRule } from './variational-inference.ts'
 
@@ -41,22 +43,32 @@ const finestShare = 1e-3
  */
 export function fitSummary(summary: ColumnSummary, options: SummaryFitOptions = {}): Mixture {
   const settings = fitSettings('scaled', options)
-  checkColumn(summary)
+  if (!(summary.rows > 0)) throw new EmptyColumnError()
   const snapshot = summary.snapshot()
-  const bins = columnBins(snapshot)
-  const facts = columnFacts(snapshot, bins)
-  const totalRows = options.totalRows ?? summary.rows
-  const { mean, std } = moments(bins)
-  const spans = summary.max > summary.min && std > 0
-  if (!spans) return oneModeMixture(summary.min, totalRows, settings.weightConcentrationPrior, facts)
+  const { rest, sentinels } = partSentinels(snapshot)
+  checkColumn(rest)
+  const facts = { ...columnFacts(snapshot, columnBins(snapshot)), sentinels }
+  const weight = (options.totalRows ?? snapshot.rows) / snapshot.rows
+  return withSentinelModes(fitRows(rest, weight, settings, facts), rest.rows, weight, settings.weightConcentrationPrior)
+}
 
-  const standard = (blocks: Blocks) => standardised(blocks, mean, std, totalRows / summary.rows)
+/** @param weight rows of the topic for each of the summary's */
+function fitRows(snapshot: SummarySnapshot, weight: number, settings: FitSettings, facts: ColumnFacts): Mixture {
+  const totalRows = weight * snapshot.rows
+  const bins = columnBins(snapshot)
+  const { mean, std } = moments(bins)
+  const spans = snapshot.max > snapshot.min && std > 0
+  if (!spans) return oneModeMixture(snapshot.min, totalRows, settings.weightConcentrationPrior, facts)
+
+  const standard = (blocks: Blocks) => standardised(blocks, mean, std, weight)
   const coarse = standard(coarseBlocks(bins, coarseTarget, finestShare * std))
   const fine = standard(coarseBlocks(bins, fineTarget, finestShare * std))
   const stop = { tolerance: settings.tolerance * totalRows, maxIterations: settings.maxIterations }
-  const floor = varianceFloor(summary, bins.scale * std)
+  const floor = varianceFloor(snapshot, bins.scale * std)
   const shared = { ...settings, regularization: settings.regularization ?? floor }
-  const starts = startLabels(coarse, atomValues(bins, settings.components, mean, std), settings.components)
+  const atomBins = atoms(bins, Math.floor(settings.components / 2))
+  const atomsAt = atomBins.map((i) => (bins.value[i] - mean) / std)
+  const starts = startLabels(coarse, atomsAt, settings.components)
   const { priors, ...approach } = bestApproach(
     starts.map(({ labels, atomOf }) => {
       const priors = priorsOf(atomOf, floor, shared)
@@ -72,7 +84,34 @@ export function fitSummary(summary: ColumnSummary, options: SummaryFitOptions = 
     origin: snapshot.centre + bins.scale * mean,
     unit: Math.max(bins.scale * std, Number.MIN_VALUE),
   }
-  return mixtureOf({ ...last, lowerBounds }, coordinates, facts)
+  const mixture = mixtureOf({ ...last, lowerBounds }, coordinates, facts)
+  seatMeans(mixture, bins, atomBins)
+  return mixture
+}
+
+/** A component sits on a value if its mean is within this share of its standard deviation: moving it there costs its rows 1/128 nat at most. */
+const seatShare = 1 / 8
+/** A component that has no other bin within so many standard deviations holds one value only. */
+const aloneStds = 4
+
+/**
+ * Moves means onto the values that they stand for, so that those are normalized to 0: of the component that holds an atom, and of those that
+ * hold nothing but one value, as both of a column of zeros and ones do. Rounding and priors keep them beside it.
+ */
+function seatMeans({ means, stds }: Mixture, { low, high }: ColumnBins, atomBins: readonly number[]): void {
+  const distance = (k: number, i: number) => Math.abs(means[k] - (low[i] ?? Infinity)) / stds[k]
+  const isSingle = (i: number) => low[i] === high[i]
+  for (const i of atomBins.filter(isSingle)) {
+    const holders = Array.from(means.keys()).filter((k) => distance(k, i) <= seatShare)
+    // A wide one may have its middle there as well.
+    if (holders.length > 0) means[holders.reduce((a, b) => (stds[b] < stds[a] ? b : a))] = low[i]
+  }
+  for (let k = 0; k < means.length; k++) {
+    let nearest = 0
+    for (let i = 1; i < low.length; i++) if (distance(k, i) < distance(k, nearest)) nearest = i
+    const isAlone = Math.min(distance(k, nearest - 1), distance(k, nearest + 1)) >= aloneStds
+    if (isSingle(nearest) && isAlone && distance(k, nearest) <= seatShare) means[k] = low[nearest]
+  }
 }
 
 /** Starts are told apart by bounds within this many tolerances of their ends: that takes half of the iterations. */
@@ -110,7 +149,7 @@ export function checkColumn({ rows, min, max }: Pick<SummarySnapshot, 'rows' | '
 
 /** What a summary tells beside the shape. */
 export function columnFacts({ rows, nulls, min, max, decimals }: SummarySnapshot, bins: ColumnBins): ColumnFacts {
-  return { rows, nulls, min, max, decimals, histogram: histogram(bins) }
+  return { rows, nulls, min, max, decimals, histogram: histogram(bins), sentinels: [] }
 }
 
 /** Mean and standard deviation of all rows, in the unit of the blocks. */
@@ -133,9 +172,6 @@ const standardised = ({ count, value, spread }: Blocks, mean: number, std: numbe
   spread: spread.map((s) => s / std / std),
 })
 
-const atomValues = (bins: ColumnBins, components: number, mean: number, std: number): number[] =>
-  atoms(bins, Math.floor(components / 2)).map((i) => (bins.value[i] - mean) / std)
-
 /** The floor of sigma, as a share of the column's resolution: a mode on one value then holds its rows inside of that value's interval. */
 const floorPerResolution = 1 / 8
 
@@ -148,7 +184,7 @@ const leastFloor = 1e-5
  *
  * @param std of the column, in its unit
  */
-function varianceFloor({ decimals, min, max }: ColumnSummary, std: number): number {
+function varianceFloor({ decimals, min, max }: SummarySnapshot, std: number): number {
   const resolution = 10 ** -decimals
   // Far from 0 the doubles themselves have few decimals: that is no resolution of the column's.
   const isContinuous = decimals === mostDecimals || resolution < 1000 * Number.EPSILON * Math.max(max, -min)

@@ -1,9 +1,12 @@
 import { PipelineError } from '../errors.ts'
+import type { ColumnFacts } from '../mixture/column-facts.ts'
 import { type ColumnModel, columnModel } from '../mixture/column-model.ts'
 import type { ColumnSummary } from '../mixture/column-summary.ts'
+import { ColumnSpanError } from '../mixture/errors.ts'
 import { fitMixture } from '../mixture/fit-mixture.ts'
 import { fitSettings, type SummaryFitOptions } from '../mixture/fit-options.ts'
 import { fitSummary } from '../mixture/fit-summary.ts'
+import type { Mixture } from '../mixture/mixture.ts'
 import type { ModelContent, ModelOptions } from '../model/model.ts'
 import { schemaFingerprint } from '../model/model-codec.ts'
 import type { NumericColumn } from '../rows/numeric-columns.ts'
@@ -66,8 +69,16 @@ export async function fit(options: FitOptions): Promise<ModelContent> {
     // The share of nulls is the sample's, so the rows with a value are that share of all.
     const weighted = { ...mixture, totalRows: (rows / (rows + nulls)) * totalRows }
     const values = data.values.get(column.name)
-    const fitted =
-      values === undefined ? fitSummary(summary, weighted) : fitMixture(values.take(), { ...mixture, recipe, seed })
+    let fitted: Mixture
+    try {
+      fitted =
+        values === undefined ? fitSummary(summary, weighted) : fitMixture(values.take(), { ...mixture, recipe, seed })
+    } catch (error) {
+      if (!(error instanceof ColumnSpanError)) throw error
+      refuse(options, column.name, error.message)
+      continue
+    }
+    warnOfSentinels(options, column.name, fitted.facts)
     columns.push(
       columnModel(fitted, { ...column, rows, nulls, minWeight, roundToDecimals, decimals: summary.decimals }),
     )
@@ -163,6 +174,19 @@ function leastFinite({ ranges }: FitOptions, { notFinite }: ColumnPilot): string
   throw new UnfittableError(`Topic ${ranges[0].topic} holds no row that can be read`, {
     fix: 'Load rows first, and sample them: "vgm load", "vgm sample"',
   })
+}
+
+/** A value that stands for "missing" should not be a number: what it does to the rows that hold it, and how to load them otherwise. */
+function warnOfSentinels({ onWarning }: FitOptions, name: string, { rows, sentinels }: ColumnFacts): void {
+  for (const { value, rows: held, isModelled } of sentinels) {
+    const fate = isModelled
+      ? 'it is a mode of its own, if enough rows hold it'
+      : 'no mode reaches it, and rows that hold it are far out, or dead letters where that cannot be written as a double'
+    onWarning(
+      `Column "${name}": ${held} of ${rows} values are ${value}, more than a billion times as far out as all others, which are modelled ` +
+        `without it: ${fate}. If it stands for null, load it as null: "vgm load --null ${value}"`,
+    )
+  }
 }
 
 /** The most first; equal ones by name: threads count in any order. */

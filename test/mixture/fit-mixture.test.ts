@@ -292,9 +292,9 @@ suite('fitMixture', () => {
     throws(() => fitMixture(Float64Array.of(1, -Infinity), { recipe: 'sklearn' }), NonFiniteValueError)
     for (const recipe of ['sklearn', 'scaled'] as const) {
       throws(() => fitMixture(Float64Array.of(-6e307, 6e307), { recipe }), ColumnSpanError)
-      throws(() => fitMixture(Float64Array.of(-1.7e308, 0, 1.7e308), { recipe }), ColumnSpanError)
       ok(fitMixture(Float64Array.of(-4e307, 1, 4e307), { recipe }).means.every(Number.isFinite))
     }
+    throws(() => fitMixture(Float64Array.of(-1.7e308, 0, 1.7e308), { recipe: 'sklearn' }), ColumnSpanError)
   })
 })
 
