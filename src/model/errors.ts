@@ -3,10 +3,13 @@ import { exitCodes, PipelineError } from '../errors.ts'
 /** A model that is asked for, or that rows are stamped with, does not exist. */
 export class ModelMissingError extends PipelineError {
   readonly code = 'VGM_MODEL_MISSING'
-  /** @param version what was asked for; undefined for the current one */
-  constructor(topic: string, dataset: string, version: number | undefined, known: readonly number[]) {
+  /**
+   * @param version what was asked for; undefined for the current one
+   * @param why     a clause, if the topic tells
+   */
+  constructor(topic: string, dataset: string, version: number | undefined, known: readonly number[], why?: string) {
     const what = version === undefined ? 'no current model' : `no model version ${version}`
-    super(`Data set "${dataset}" has ${what} in topic ${topic}`, {
+    super(`Data set "${dataset}" has ${what} in topic ${topic}${why === undefined ? '' : `: ${why}`}`, {
       fix:
         known.length > 0
           ? `Versions that exist: ${known.join(', ')}${version === undefined ? `; make one current with "vgm model promote --dataset ${dataset}"` : ''}`
@@ -54,5 +57,16 @@ export class ModelTooLargeError extends PipelineError {
         cause,
       },
     )
+  }
+}
+
+/** No version is left for a publication. */
+export class VersionsExhaustedError extends PipelineError {
+  readonly code = 'VGM_MODEL_VERSIONS'
+  constructor(dataset: string, highest: number) {
+    super(`Data set "${dataset}" has given out version ${highest}, and there is none above it`, {
+      fix: `A record with the key ${dataset}/${highest} or ${dataset}/current says so. Name another topic with --models-topic, or another data set`,
+      exitCode: exitCodes.usage,
+    })
   }
 }

@@ -1,7 +1,7 @@
-import { CorruptModelError } from './errors.ts'
+import { CorruptModelError, VersionsExhaustedError } from './errors.ts'
 import type { Model, ModelAlias } from './model.ts'
 import { decodeModel, decodeModelAlias, framedSchemaId } from './model-codec.ts'
-import { parseModelKey } from './model-key.ts'
+import { highestPossibleVersion, modelKey, parseModelKey } from './model-key.ts'
 
 /** A record of the models topic. */
 export interface ModelTopicRecord {
@@ -15,13 +15,11 @@ export interface ModelTopicRecord {
 export interface DatasetModels {
   readonly dataset: string
   readonly versions: ReadonlyMap<number, Model>
-  /** versions of which there is nothing but a corrupt record */
-  readonly corrupt: ReadonlySet<number>
   /** undefined before the first publication, or when the alias has been deleted */
   readonly alias: ModelAlias | undefined
-  /** The model that the alias names; if that one is corrupt the one before, as long as it exists. */
+  /** The model that the alias names; if that one is corrupt the one that was used before it, as long as that exists. */
   readonly current: Model | undefined
-  /** the highest version ever seen, by whatever trace: the next one is above it */
+  /** the highest version ever given out, as far as there is a trace of it: the next one is above it */
   readonly highestVersion: number
 }
 
@@ -36,10 +34,27 @@ export interface ModelFinding {
 /** Everything that the models topic said up to a position. */
 export interface ModelCatalogue {
   readonly datasets: ReadonlyMap<string, DatasetModels>
+  /** keys of versions of which there is nothing but a corrupt record; the last hundred */
+  readonly corrupt: ReadonlySet<string>
+  /** the last hundred */
   readonly findings: readonly ModelFinding[]
+  /** of all findings so far */
+  readonly findingCount: number
 }
 
-export const emptyCatalogue: ModelCatalogue = { datasets: new Map(), findings: [] }
+export const emptyCatalogue: ModelCatalogue = {
+  datasets: new Map(),
+  corrupt: new Set(),
+  findings: [],
+  findingCount: 0,
+}
+
+/** Somebody's million records in this topic must not take the memory, nor the time, of those who read it. */
+const mostFindings = 100
+const mostCorrupt = 100
+
+/** A deleted version counts as given out, but none beyond this one: whoever deletes `D/2147483647` by mistake would use up all versions of D. */
+const highestDeleted = 99_999_999
 
 /** JSON of schemas by registry id; an id that is not in it is taken for one of our own two. */
 export type WriterSchemas = ReadonlyMap<number, string>
@@ -49,7 +64,7 @@ const utf8 = new TextDecoder()
 /**
  * The catalogue after one more record of the compacted topic; the one before is not changed.
  *
- * A corrupt record becomes a finding and changes nothing, except that its version counts as given out.
+ * A corrupt record becomes a finding and changes nothing: the last good one of its key stays, and its version may be given out again.
  *
  * @example
  * const catalogue = records.reduce((before, record) => withRecord(before, record), emptyCatalogue)
@@ -70,13 +85,20 @@ export function withRecord(
       version === 'current'
         ? withAlias(before, record.value, writerSchemas)
         : withVersion(before, version, record.value, writerSchemas)
-    return withDataset(catalogue, withCurrent(after))
+    return withDataset(catalogue, after, without(catalogue.corrupt, keyText))
   } catch (error) {
     if (!(error instanceof CorruptModelError)) throw error
-    const seen = version === 'current' ? before : withCurrent(withCorrupt(before, version))
-    return withFinding(withDataset(catalogue, seen), record, keyText, error.message)
+    const isKept = version !== 'current' && before.versions.has(version)
+    const finding = isKept ? `${error.message}; ${keptVersion}` : error.message
+    const corrupt = isKept || version === 'current' ? catalogue.corrupt : withKey(catalogue.corrupt, keyText)
+    // A data set that nobody has published is not made by a record that nobody can read.
+    const known = catalogue.datasets.has(dataset) ? withDataset(catalogue, before, corrupt) : { ...catalogue, corrupt }
+    return withFinding(known, record, keyText, finding)
   }
 }
+
+const keptVersion =
+  'processes that have read the version before go on with it, and those that start after compaction cannot: publish again with "vgm fit"'
 
 /** The model to normalize with; undefined if there is none. */
 export function currentModel(catalogue: ModelCatalogue, dataset: string): Model | undefined {
@@ -88,16 +110,28 @@ export function knownVersions(catalogue: ModelCatalogue, dataset: string): numbe
   return [...(catalogue.datasets.get(dataset)?.versions.keys() ?? [])].sort((a, b) => a - b)
 }
 
-/** The version that the next publication of a data set gets. */
+/** The version that the next publication of a data set gets. @throws VersionsExhaustedError */
 export function nextVersion(catalogue: ModelCatalogue, dataset: string): number {
-  return (catalogue.datasets.get(dataset)?.highestVersion ?? 0) + 1
+  const highest = catalogue.datasets.get(dataset)?.highestVersion ?? 0
+  if (highest >= highestPossibleVersion) throw new VersionsExhaustedError(dataset, highest)
+  return highest + 1
+}
+
+/** Why a data set has no current model; undefined if it has one, or has never been published. */
+export function whyNoCurrent(catalogue: ModelCatalogue, dataset: string): string | undefined {
+  const { alias, current } = catalogue.datasets.get(dataset) ?? {}
+  const key = modelKey(dataset, alias?.version ?? 'current')
+  const bad = catalogue.findings.findLast((finding) => finding.key === key)
+  if (current !== undefined || (alias === undefined && bad === undefined)) return undefined
+  const unusable = bad && `the record with the key ${key} at offset ${bad.offset} cannot be used (${bad.problem})`
+  if (alias === undefined) return unusable
+  return `version ${alias.version} is to be used, and ${unusable ?? 'does not exist'}`
 }
 
 function unknownDataset(dataset: string): DatasetModels {
   return {
     dataset,
     versions: new Map(),
-    corrupt: new Set(),
     alias: undefined,
     current: undefined,
     highestVersion: 0,
@@ -120,39 +154,46 @@ function withVersion(
   value: Uint8Array | null,
   writerSchemas: WriterSchemas,
 ): DatasetModels {
-  const highestVersion = Math.max(before.highestVersion, version)
-  const corrupt = without(before.corrupt, version)
   if (value === null) {
     const versions = new Map([...before.versions].filter(([known]) => known !== version))
-    return { ...before, versions, corrupt, highestVersion }
+    const highestVersion = version > highestDeleted ? before.highestVersion : Math.max(before.highestVersion, version)
+    return { ...before, versions, highestVersion }
   }
+  const highestVersion = Math.max(before.highestVersion, version)
   const model = decodeModel(value, writerSchemaOf(value, writerSchemas))
   if (model.dataset !== before.dataset || model.version !== version) {
     throw new CorruptModelError(`The model says that it is ${model.dataset}/${model.version}`)
   }
-  return { ...before, versions: new Map(before.versions).set(version, model), corrupt, highestVersion }
+  return { ...before, versions: new Map(before.versions).set(version, model), highestVersion }
 }
 
-function withCorrupt(before: DatasetModels, version: number): DatasetModels {
-  const highestVersion = Math.max(before.highestVersion, version)
-  if (before.versions.has(version)) return { ...before, highestVersion }
-  return { ...before, corrupt: new Set(before.corrupt).add(version), highestVersion }
+/**
+ * A publication that is corrupt must stop nobody; one that is deleted must: rows with its stamp could not be restored. What is used instead
+ * follows from the records that compaction leaves, so that whoever starts now uses the same as whoever runs.
+ */
+function currentOf({ dataset, alias, versions }: DatasetModels, corrupt: ReadonlySet<string>): Model | undefined {
+  if (alias === undefined) return undefined
+  const isCorrupt = corrupt.has(modelKey(dataset, alias.version))
+  return versions.get(alias.version) ?? (isCorrupt ? versions.get(versionBefore(alias, versions)) : undefined)
 }
 
-/** A publication that is corrupt must not stop those who run; one that is deleted must: rows with its stamp could not be restored. */
-function withCurrent(models: DatasetModels): DatasetModels {
-  const { alias, versions, corrupt, current: last } = models
-  if (alias === undefined) return { ...models, current: undefined }
-  const kept = last !== undefined && corrupt.has(alias.version) ? versions.get(last.version) : undefined
-  return { ...models, current: versions.get(alias.version) ?? kept }
+/** Aliases of older writers do not say: the highest version below, then. */
+function versionBefore({ version, previousVersion }: ModelAlias, versions: DatasetModels['versions']): number {
+  if (previousVersion > 0) return previousVersion
+  return Math.max(0, ...[...versions.keys()].filter((known) => known < version))
 }
 
-function without(versions: ReadonlySet<number>, version: number): ReadonlySet<number> {
-  return new Set([...versions].filter((known) => known !== version))
+function without(keys: ReadonlySet<string>, key: string): ReadonlySet<string> {
+  return keys.has(key) ? new Set([...keys].filter((known) => known !== key)) : keys
 }
 
-function withDataset(catalogue: ModelCatalogue, models: DatasetModels): ModelCatalogue {
-  return { ...catalogue, datasets: new Map(catalogue.datasets).set(models.dataset, models) }
+function withKey(keys: ReadonlySet<string>, key: string): ReadonlySet<string> {
+  return new Set([...without(keys, key), key].slice(-mostCorrupt))
+}
+
+function withDataset(catalogue: ModelCatalogue, models: DatasetModels, corrupt: ReadonlySet<string>): ModelCatalogue {
+  const used = { ...models, current: currentOf(models, corrupt) }
+  return { ...catalogue, corrupt, datasets: new Map(catalogue.datasets).set(models.dataset, used) }
 }
 
 function withFinding(
@@ -161,7 +202,8 @@ function withFinding(
   key: string,
   problem: string,
 ): ModelCatalogue {
-  return { ...catalogue, findings: [...catalogue.findings, { offset, key, problem }] }
+  const findings = [...catalogue.findings, { offset, key, problem }].slice(-mostFindings)
+  return { ...catalogue, findings, findingCount: catalogue.findingCount + 1 }
 }
 
 function writerSchemaOf(value: Uint8Array, writerSchemas: WriterSchemas): string | undefined {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import avro from 'avsc'
+import { isWholeValue } from '../avro/whole-value.ts'
 import type { ColumnModel, NumericType } from '../mixture/column-model.ts'
 import { mostDecimals } from '../mixture/decimals.ts'
 import { CorruptModelError } from './errors.ts'
@@ -61,6 +62,7 @@ interface AliasRecord {
   dataset: string
   version: number
   highest_version: number
+  previous_version: number
   changed_at: number
 }
 
@@ -73,8 +75,14 @@ export function encodeModel(model: Model, schemaId: number): Uint8Array {
 }
 
 export function encodeModelAlias(alias: ModelAlias, schemaId: number): Uint8Array {
-  const { dataset, version, highestVersion, changedAtMs } = alias
-  const record: AliasRecord = { dataset, version, highest_version: highestVersion, changed_at: changedAtMs }
+  const { dataset, version, highestVersion, previousVersion, changedAtMs } = alias
+  const record: AliasRecord = {
+    dataset,
+    version,
+    highest_version: highestVersion,
+    previous_version: previousVersion,
+    changed_at: changedAtMs,
+  }
   return framed(schemaId, aliasType.toBuffer(record))
 }
 
@@ -86,7 +94,7 @@ export function encodeModelAlias(alias: ModelAlias, schemaId: number): Uint8Arra
 export function decodeModel(value: Uint8Array, writerSchema?: string): Model {
   const model = fromModelRecord(decode(modelType, value, writerSchema) as ModelRecord)
   // A newer writer may hash fields that we do not know.
-  const isOurs = writerSchema === undefined || reader(modelType, writerSchema) === undefined
+  const isOurs = writerSchema === undefined || writerOf(modelType, writerSchema).resolver === undefined
   if (isOurs && contentHash(model) !== model.contentSha256) {
     throw new CorruptModelError(`The content of model ${model.dataset}/${model.version} is not what its hash says`)
   }
@@ -97,13 +105,14 @@ export function decodeModel(value: Uint8Array, writerSchema?: string): Model {
 export function decodeModelAlias(value: Uint8Array, writerSchema?: string): ModelAlias {
   const record = decode(aliasType, value, writerSchema) as AliasRecord
   const { dataset, version, highest_version: highestVersion, changed_at: changedAtMs } = record
-  return { dataset, version, highestVersion, changedAtMs }
+  return { dataset, version, highestVersion, previousVersion: record.previous_version, changedAtMs }
 }
 
-/** The schema id of a framed value; undefined if it has no such framing. */
+/** The schema id of a framed value; undefined if it has no such framing: no registry gives out negative ids. */
 export function framedSchemaId(value: Uint8Array): number | undefined {
   if (value.length < framingBytes || value[0] !== 0) return undefined
-  return new DataView(value.buffer, value.byteOffset, value.byteLength).getInt32(1)
+  const id = new DataView(value.buffer, value.byteOffset, value.byteLength).getInt32(1)
+  return id < 0 ? undefined : id
 }
 
 /**
@@ -131,25 +140,37 @@ function decode(type: avro.Type, value: Uint8Array, writerSchema: string | undef
   if (framedSchemaId(value) === undefined) {
     throw new CorruptModelError('The record does not begin with the magic byte 0 and a schema id')
   }
-  const body = Buffer.from(value.buffer, value.byteOffset + framingBytes, value.byteLength - framingBytes)
   try {
-    return type.fromBuffer(body, writerSchema === undefined ? undefined : reader(type, writerSchema))
+    const { writer, resolver }: Writer =
+      writerSchema === undefined ? { writer: type, resolver: undefined } : writerOf(type, writerSchema)
+    const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+    // avsc goes by counts that cannot be right, and looks for the end of its bytes when it is done.
+    if (!isWholeValue(writer, bytes, framingBytes)) throw new RangeError('its bytes are not one record of its schema')
+    return type.fromBuffer(bytes.subarray(framingBytes), resolver)
   } catch (cause) {
     throw new CorruptModelError(`The record is no ${type.name}: ${(cause as Error).message}`, cause)
   }
 }
 
-/** Bytes of another schema read as `type`; undefined where the schema is `type`'s own. */
-const readers = new Map<string, ReturnType<avro.Type['createResolver']> | undefined>()
+/** What a record was written with. */
+interface Writer {
+  readonly writer: avro.Type
+  /** reads its bytes as the type that we know; undefined where both are the same */
+  readonly resolver: ReturnType<avro.Type['createResolver']> | undefined
+}
 
-function reader(type: avro.Type, writerSchema: string): ReturnType<avro.Type['createResolver']> | undefined {
-  const key = `${type.name} ${writerSchema}`
-  if (!readers.has(key)) {
-    const writer = avro.Type.forSchema(JSON.parse(writerSchema))
+const writers = new Map<string, Writer>()
+
+function writerOf(type: avro.Type, schema: string): Writer {
+  const key = `${type.name} ${schema}`
+  let known = writers.get(key)
+  if (known === undefined) {
+    const writer = avro.Type.forSchema(JSON.parse(schema))
     const isSame = writer.fingerprint('sha256').equals(type.fingerprint('sha256'))
-    readers.set(key, isSame ? undefined : type.createResolver(writer))
+    known = { writer, resolver: isSame ? undefined : type.createResolver(writer) }
+    writers.set(key, known)
   }
-  return readers.get(key)
+  return known
 }
 
 function toModelRecord(model: Model): ModelRecord {

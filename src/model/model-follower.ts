@@ -1,6 +1,6 @@
 import { ModelMissingError } from './errors.ts'
 import type { Model } from './model.ts'
-import { currentModel, knownVersions, type ModelCatalogue, type ModelFinding } from './model-catalogue.ts'
+import { currentModel, knownVersions, type ModelCatalogue, type ModelFinding, whyNoCurrent } from './model-catalogue.ts'
 import {
   type ModelsRead,
   type ModelsSource,
@@ -58,7 +58,8 @@ export class ModelFollower {
   current(dataset: string): Model {
     const model = currentModel(this.catalogue, dataset)
     if (model === undefined) {
-      throw new ModelMissingError(this.#source.topic, dataset, undefined, knownVersions(this.catalogue, dataset))
+      const why = whyNoCurrent(this.catalogue, dataset)
+      throw new ModelMissingError(this.#source.topic, dataset, undefined, knownVersions(this.catalogue, dataset), why)
     }
     return model
   }
@@ -108,7 +109,9 @@ export class ModelFollower {
 
   #take(read: ModelsRead): void {
     this.#read = read
-    const { findings } = read.catalogue
-    while (this.#reported < findings.length) this.#onFinding(findings[this.#reported++])
+    const { findings, findingCount } = read.catalogue
+    const fresh = Math.min(findingCount - this.#reported, findings.length)
+    for (const finding of findings.slice(findings.length - fresh)) this.#onFinding(finding)
+    this.#reported = findingCount
   }
 }

@@ -58,5 +58,7 @@ export interface ModelAlias {
   readonly version: number
   /** the highest version ever given out, deleted ones included */
   readonly highestVersion: number
+  /** the one that was used before, for readers that cannot use this one; 0 if there was none */
+  readonly previousVersion: number
   readonly changedAtMs: number
 }

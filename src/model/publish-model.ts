@@ -2,7 +2,7 @@ import { RecordBatchWriter } from '../batch/record-batch-writer.ts'
 import type { TransactionalWriter } from '../stages/ports.ts'
 import { CorruptModelError, ModelMissingError, ModelTooLargeError } from './errors.ts'
 import type { Model, ModelAlias, ModelContent } from './model.ts'
-import { knownVersions, type ModelCatalogue, nextVersion } from './model-catalogue.ts'
+import { currentModel, knownVersions, type ModelCatalogue, nextVersion } from './model-catalogue.ts'
 import { contentHash, encodeModel, encodeModelAlias } from './model-codec.ts'
 import { modelKey } from './model-key.ts'
 import type { ModelSchemaIds } from './model-schemas.ts'
@@ -37,10 +37,17 @@ export function modelsTransactionalId(topic: string, dataset: string): string {
  */
 export async function publishModel(target: ModelsTarget, content: ModelContent): Promise<Model> {
   for (const column of content.columns) demandFinite(content.dataset, column)
-  const version = nextVersion(await readModels(target), content.dataset)
+  const catalogue = await readModels(target)
+  const version = nextVersion(catalogue, content.dataset)
   const createdAtMs = target.now()
   const model: Model = { ...content, version, createdAtMs, contentSha256: contentHash(content) }
-  const alias: ModelAlias = { dataset: content.dataset, version, highestVersion: version, changedAtMs: createdAtMs }
+  const alias: ModelAlias = {
+    dataset: content.dataset,
+    version,
+    highestVersion: version,
+    previousVersion: versionBefore(catalogue, content.dataset, version),
+    changedAtMs: createdAtMs,
+  }
   await commitRecords(target, createdAtMs, [
     [modelKey(model.dataset, version), encodeModel(model, target.schemaIds.model)],
     [modelKey(model.dataset, 'current'), encodeModelAlias(alias, target.schemaIds.alias)],
@@ -64,10 +71,22 @@ export async function moveAlias(
   const version = choose(catalogue)
   if (!known.includes(version)) throw new ModelMissingError(target.topic, dataset, version, known)
   const changedAtMs = target.now()
-  const alias: ModelAlias = { dataset, version, highestVersion: nextVersion(catalogue, dataset) - 1, changedAtMs }
+  const alias: ModelAlias = {
+    dataset,
+    version,
+    highestVersion: catalogue.datasets.get(dataset)?.highestVersion ?? version,
+    previousVersion: versionBefore(catalogue, dataset, version),
+    changedAtMs,
+  }
   const value = encodeModelAlias(alias, target.schemaIds.alias)
   await commitRecords(target, changedAtMs, [[modelKey(dataset, 'current'), value]])
   return alias
+}
+
+/** The version that is used until now; the one before it, if that is chosen once more. */
+function versionBefore(catalogue: ModelCatalogue, dataset: string, chosen: number): number {
+  const used = currentModel(catalogue, dataset)?.version ?? 0
+  return used === chosen ? (catalogue.datasets.get(dataset)?.alias?.previousVersion ?? 0) : used
 }
 
 async function commitRecords(

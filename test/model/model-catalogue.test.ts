@@ -1,4 +1,4 @@
-import { deepEqual, equal } from 'node:assert/strict'
+import { deepEqual, equal, match, throws } from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import fc from 'fast-check'
 import type { Model } from '../../src/model/model.ts'
@@ -8,6 +8,7 @@ import {
   knownVersions,
   type ModelTopicRecord,
   nextVersion,
+  whyNoCurrent,
   withRecord,
 } from '../../src/model/model-catalogue.ts'
 import { contentHash, encodeModel, encodeModelAlias } from '../../src/model/model-codec.ts'
@@ -19,8 +20,8 @@ function model(version: number, dataset = 'flights'): Uint8Array {
   return encodeModel(published, 1)
 }
 
-const alias = (version: number, highestVersion = version) =>
-  encodeModelAlias({ dataset: 'flights', version, highestVersion, changedAtMs: 0 }, 2)
+const alias = (version: number, highestVersion = version, previousVersion = 0) =>
+  encodeModelAlias({ dataset: 'flights', version, highestVersion, previousVersion, changedAtMs: 0 }, 2)
 
 function catalogueOf(...records: readonly (readonly [key: string, value: Uint8Array | null])[]) {
   return records
@@ -71,7 +72,7 @@ suite('model catalogue', () => {
         [5, 'no key'],
       ],
     )
-    equal(nextVersion(catalogue, 'flights'), 3)
+    equal(nextVersion(catalogue, 'flights'), 2)
   })
 
   test('a corrupt publication leaves the model before it in use, until it or its version is mended', () => {
@@ -90,8 +91,66 @@ suite('model catalogue', () => {
     equal(used(...before, ...corrupt, ['flights/3', model(3)], ['flights/current', alias(3)]), 3)
     equal(used(...before, ...corrupt, ['flights/1', null]), undefined)
     equal(used(...before, ...corrupt, ['flights/2', null]), undefined)
-    // Whoever begins after compaction does not know what was before.
-    equal(used(before[0], ...corrupt), undefined)
+    // Whoever begins after compaction, when the alias before is gone, uses the same.
+    equal(used(before[0], ...corrupt), 1)
+  })
+
+  test('the alias says which version was in use before it, whatever others there are', () => {
+    const records = [
+      ['flights/1', model(1)],
+      ['flights/2', model(2)],
+      ['flights/3', Buffer.from('nonsense')],
+    ] as const
+    const used = (...more: readonly (readonly [string, Uint8Array | null])[]) =>
+      currentModel(catalogueOf(...records, ...more), 'flights')?.version
+    equal(used(['flights/current', alias(3, 3, 1)]), 1)
+    equal(used(['flights/current', alias(3)]), 2)
+    equal(used(['flights/current', alias(3, 3, 1)], ['flights/1', null]), undefined)
+  })
+
+  test('a record that is no model does not use up the versions of a data set', () => {
+    const published = [
+      ['flights/1', model(1)],
+      ['flights/current', alias(1)],
+    ] as const
+    const next = (...records: readonly (readonly [string, Uint8Array | null])[]) =>
+      nextVersion(catalogueOf(...published, ...records), 'flights')
+    for (const value of [Buffer.from('nonsense'), Buffer.alloc(0), Buffer.from([0, 0, 0, 0, 1]), model(1), null])
+      for (const version of [999_999_999, 2_147_483_647, 2_147_483_648, 99_999_999_999])
+        equal(next([`flights/${version}`, value]), 2, `${version}`)
+    equal(next(['flights/999999999', model(999_999_999)]), 1_000_000_000)
+    throws(() => next(['flights/current', alias(1, 2 ** 31 - 1)]), { code: 'VGM_MODEL_VERSIONS', exitCode: 2 })
+  })
+
+  test('any number of records of other programs takes little memory, and is counted', () => {
+    let catalogue = catalogueOf(['flights/1', model(1)], ['flights/current', alias(1)])
+    const strays = ['user/17', 'flights/77', 'flights/a', '', 'flights/current/']
+    for (let offset = 2; offset < 20_002; offset++)
+      catalogue = withRecord(catalogue, {
+        offset,
+        key: offset % 6 === 5 ? null : Buffer.from(strays[offset % 6]),
+        value: Buffer.from('{"a": 1}'),
+      })
+    equal(currentModel(catalogue, 'flights')?.version, 1)
+    equal(catalogue.findings.length, 100)
+    equal(catalogue.findingCount, 20_000)
+    deepEqual([...catalogue.datasets.keys()], ['flights'])
+  })
+
+  test('says why there is no current model', () => {
+    const why = (...records: readonly (readonly [string, Uint8Array | null])[]) =>
+      whyNoCurrent(catalogueOf(...records), 'flights')
+    equal(why(), undefined)
+    equal(why(['flights/1', model(1)], ['flights/current', alias(1)]), undefined)
+    equal(why(['flights/1', model(1)], ['flights/current', alias(7)]), 'version 7 is to be used, and does not exist')
+    match(
+      why(['flights/1', Buffer.from('x')], ['flights/current', alias(1)]) ?? '',
+      /key flights\/1 at offset 0 cannot/,
+    )
+    match(
+      why(['flights/1', model(1)], ['flights/current', Buffer.from('x')]) ?? '',
+      /flights\/current at offset 1 cannot/,
+    )
   })
 
   test('without the alias, or the version that it names, there is no current model', () => {
@@ -112,14 +171,18 @@ suite('model catalogue', () => {
   test('compaction at any point changes neither the versions, nor the current one, nor the next', () => {
     const step = fc.record({
       version: fc.integer({ min: 1, max: 6 }),
-      kind: fc.constantFrom('publish', 'delete', 'alias'),
+      kind: fc.constantFrom('publish', 'corrupt', 'delete', 'alias'),
     })
     fc.assert(
       fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
         let highest = 0
+        // A version that is damaged later is the one thing that those who have read it know better.
+        const written = new Set<number>()
         const records = steps.map(({ version, kind }): readonly [string, Uint8Array | null] => {
           highest = Math.max(highest, version)
           if (kind === 'alias') return ['flights/current', alias(version, highest)]
+          if (kind === 'corrupt' && !written.has(version)) return [`flights/${version}`, Buffer.from('nonsense')]
+          written.add(version)
           return [`flights/${version}`, kind === 'publish' ? model(version) : null]
         })
         const lastOf = new Map(records.map(([key], i) => [key, i]))
@@ -129,7 +192,7 @@ suite('model catalogue', () => {
         equal(currentModel(compacted, 'flights')?.version, currentModel(all, 'flights')?.version)
         equal(nextVersion(compacted, 'flights'), nextVersion(all, 'flights'))
       }),
-      { seed: 5, numRuns: 100 },
+      { seed: 5, numRuns: 300 },
     )
   })
 })

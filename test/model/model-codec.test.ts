@@ -46,8 +46,34 @@ suite('model codec', () => {
   })
 
   test('an alias that is encoded and decoded is the same', () => {
-    const alias = { dataset: 'flights', version: 2, highestVersion: 5, changedAtMs: 1_700_000_000_000 }
+    const alias = {
+      dataset: 'flights',
+      version: 2,
+      highestVersion: 5,
+      previousVersion: 4,
+      changedAtMs: 1_700_000_000_000,
+    }
     deepEqual(decodeModelAlias(encodeModelAlias(alias, 9)), alias)
+  })
+
+  test('an alias of a writer that knew no version before it is read with 0', () => {
+    const before = JSON.parse(modelAliasSchema)
+    before.fields = before.fields.filter(({ name }: { name: string }) => name !== 'previous_version')
+    const body = avro.Type.forSchema(before).toBuffer({
+      dataset: 'flights',
+      version: 2,
+      highest_version: 5,
+      changed_at: 7,
+    })
+    const alias = decodeModelAlias(Buffer.concat([Buffer.from([0, 0, 0, 0, 9]), body]), JSON.stringify(before))
+    deepEqual(alias, { dataset: 'flights', version: 2, highestVersion: 5, previousVersion: 0, changedAtMs: 7 })
+  })
+
+  test('bytes whose counts cannot be right are refused at once', () => {
+    const huge = Buffer.from('ffffffffffffffff7f', 'hex')
+    for (const body of [huge, Buffer.concat([Buffer.from([4, 0x41, 0x41, 2, 2]), huge]), Buffer.alloc(10_000, 0x55)])
+      throws(() => decodeModel(Buffer.concat([Buffer.from([0, 0, 0, 0, 1]), body])), { code: 'VGM_MODEL_CORRUPT' })
+    throws(() => decodeModel(Buffer.concat([Buffer.from([0, 255, 255, 255, 255]), huge])), /magic byte/)
   })
 
   test('the content hash depends on what the fit decided, not on version and time', () => {

@@ -16,7 +16,11 @@ export const modelChecks: readonly Check[] = [
       const { current, versions, unusable, refusal } = dataset.model
       if (refusal !== undefined) return { because: refusal.problem }
       const bad = unusable.map((problem) =>
-        error(problem, 'a record that vgm has written', 'Publish anew: "vgm fit"; old records go with compaction'),
+        error(
+          problem,
+          'a record that vgm has written',
+          'Publish anew: "vgm fit". Another program\'s record is passed over; a null under its key removes it',
+        ),
       )
       if (current !== undefined)
         return [ok(`version ${current.version} is current, of ${count(versions.length, 'version')}`), ...bad]

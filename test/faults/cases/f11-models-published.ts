@@ -226,7 +226,10 @@ class BrokenRecords {
   async #alias(version: number): Promise<Uint8Array> {
     const { name: dataset } = this.#dataset
     const { alias: id } = await this.#schemaIds()
-    return encodeModelAlias({ dataset, version, highestVersion: version, changedAtMs: Date.now() }, id)
+    return encodeModelAlias(
+      { dataset, version, highestVersion: version, previousVersion: 0, changedAtMs: Date.now() },
+      id,
+    )
   }
 
   async #schemaIds() {
