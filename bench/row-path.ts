@@ -152,7 +152,13 @@ for (const shape of shapes) {
     modeChoice: { kind: 'likely' },
     onUnusableSchema,
   })
-  const restore = new RestoreTransform({ modelVersion: async () => model, registry, subject: 'raw', onUnusableSchema })
+  const restore = new RestoreTransform({
+    modelVersion: async () => model,
+    onSlice: async () => undefined,
+    registry,
+    subject: 'raw',
+    onUnusableSchema,
+  })
   const raw = Array.from({ length: batches }, (_, i) => rawBatch(shape, i * shape.rows))
   const normalized: Uint8Array[] = []
   await new RowPath(normalize, (batch) => normalized.push(batch.slice())).run(raw, raw.length)

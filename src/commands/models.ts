@@ -11,6 +11,7 @@ export function openModels({ admin, registry, rows }: OpenCluster, topic: string
     reader: rows.openReader(),
     highWatermark: async () =>
       (await admin.partitionCount(topic)) === undefined ? 0 : admin.highWatermark(topic, modelsPartition),
+    topicId: () => admin.topicId(topic),
     schemaById: (id) => registry.schemaById(id),
   }
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Command } from 'commander'
 import type { Compression } from '../batch/batch-header.ts'
-import { groupName, topicNames } from '../config/names.ts'
+import { defaultModelsTopic, groupName, topicNames } from '../config/names.ts'
 import { parseCount, parseSeed } from '../config/value-parsers.ts'
 import { UsageError } from '../errors.ts'
 import { createProgress } from '../observe/progress.ts'
@@ -104,11 +104,19 @@ export function replayCommand(): Command {
  * @example replayGroup('trips', 'trips.raw', 'trips.normalized.v2', { model: 2, from: 'start', ... }) // 'vgm.trips.replay.v2'
  */
 function replayGroup(dataset: string, raw: string, output: string, flags: ReplayFlags): string {
-  const { model, from, clip, seed } = flags
+  const { model, modelsTopic, from, clip, seed } = flags
   const group = `${groupName(dataset, 'replay')}.v${model}`
   const names = topicNames(dataset)
-  const decisive = JSON.stringify([raw, output, from, String(clip), flags.modeChoice, seed])
-  const usual = JSON.stringify([names.raw, `${names.normalized}.v${model}`, 'start', 'Infinity', 'likely', 0])
+  const decisive = JSON.stringify([raw, output, from, String(clip), flags.modeChoice, seed, modelsTopic])
+  const usual = JSON.stringify([
+    names.raw,
+    `${names.normalized}.v${model}`,
+    'start',
+    'Infinity',
+    'likely',
+    0,
+    defaultModelsTopic,
+  ])
   if (decisive === usual) return group
   return `${group}.${createHash('sha256').update(decisive).digest('hex').slice(0, 12)}`
 }

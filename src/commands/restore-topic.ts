@@ -34,6 +34,7 @@ export async function restoreTopic(
   try {
     const transform = new RestoreTransform({
       modelVersion: (version) => models.version(dataset, version, slicePatienceMs),
+      onSlice: () => models.refresh(),
       registry: schemasWithoutCompatibility(cluster),
       subject: valueSubject(topics.restored),
       onUnusableSchema: (schemaId, reason) =>

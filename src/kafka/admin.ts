@@ -162,6 +162,16 @@ export class ClusterAdmin {
     )
   }
 
+  /** Which topic of this name it is; undefined if there is none, or if no broker tells now. */
+  async topicId(topic: string): Promise<string | undefined> {
+    try {
+      return await this.#offsets.topicId(topic)
+    } catch (error) {
+      if (isTopicUnknown(error) || (error instanceof PipelineError && error.retriable)) return undefined
+      throw error
+    }
+  }
+
   /** The settings that are in force, defaults included. @throws TopicMissingError */
   async topicConfig(topic: string): Promise<ReadonlyMap<string, string>> {
     const { resources } = await this.#ofTopic(

@@ -101,6 +101,7 @@ export class BrokerConnections {
   readonly #connections = new Map<string, Promise<BrokerConnection>>()
   readonly #leaders = new Map<string, Leader>()
   readonly #partitionCounts = new Map<string, number>()
+  readonly #topicIds = new Map<string, string>()
   readonly #coordinators = new Map<string, Leader>()
   #closed = false
 
@@ -128,6 +129,12 @@ export class BrokerConnections {
   async partitionCount(topic: string): Promise<number> {
     if (!this.#partitionCounts.has(topic)) await this.refresh([topic])
     return this.#partitionCounts.get(topic) ?? 0
+  }
+
+  /** The id of a topic, asked for anew: one that is made again has another. @throws BrokerError UNKNOWN_TOPIC_OR_PARTITION */
+  async topicId(topic: string): Promise<string | undefined> {
+    await this.refresh([topic])
+    return this.#topicIds.get(topic)
   }
 
   /** The node that leads a partition, from what was learnt last; undefined if nobody was known to. */
@@ -190,11 +197,13 @@ export class BrokerConnections {
     )
     const brokers = new Map(metadata.brokers.map(({ nodeId, host, port }) => [nodeId, { node: nodeId, host, port }]))
     this.#learn([...brokers.values()])
-    for (const { errorCode, name, partitions } of metadata.topics) {
+    for (const { errorCode, name, topicId, partitions } of metadata.topics) {
       if (errorCode !== 0) {
         this.#partitionCounts.delete(name ?? '')
+        this.#topicIds.delete(name ?? '')
         continue
       }
+      this.#topicIds.set(name ?? '', topicId)
       this.#partitionCounts.set(name ?? '', partitions.length)
       for (const { partitionIndex, leaderId } of partitions) {
         const leader = brokers.get(leaderId)

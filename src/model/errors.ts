@@ -1,4 +1,5 @@
 import { exitCodes, PipelineError } from '../errors.ts'
+import type { Model } from './model.ts'
 
 /** A model that is asked for, or that rows are stamped with, does not exist. */
 export class ModelMissingError extends PipelineError {
@@ -68,5 +69,37 @@ export class VersionsExhaustedError extends PipelineError {
       fix: `A record with the key ${dataset}/${highest} or ${dataset}/current says so. Name another topic with --models-topic, or another data set`,
       exitCode: exitCodes.usage,
     })
+  }
+}
+
+/** The models topic is no longer the one that was read. */
+export class ModelsTopicReplacedError extends PipelineError {
+  readonly code = 'VGM_MODELS_REPLACED'
+  constructor(topic: string) {
+    super(
+      `Topic ${topic} was deleted and made again: the models that were read from it are gone, and their versions are given out anew`,
+      {
+        fix: 'Start again to work with the models that the topic holds now; if the models of rows that are to be restored are not among them, publish those again',
+        exitCode: exitCodes.usage,
+      },
+    )
+  }
+}
+
+/** Rows were normalized with another model than the one that has their version now. */
+export class ModelReplacedError extends PipelineError {
+  readonly code = 'VGM_MODEL_REPLACED'
+  constructor(schemaId: number, { dataset, version, contentSha256 }: Model, content: string) {
+    const short = (hash: string) => hash.slice(0, 12)
+    super(
+      `Rows of schema ${schemaId} were normalized with version ${version} of data set "${dataset}" with content ${short(content)}, and version ` +
+        `${version} now has content ${short(contentSha256)}`,
+      {
+        fix:
+          'The models topic was deleted, or another one is read: name the one that the rows were normalized with (--models-topic), ' +
+          'or normalize the raw rows anew, into another topic',
+        exitCode: exitCodes.usage,
+      },
+    )
   }
 }

@@ -1,4 +1,4 @@
-import { ModelMissingError } from './errors.ts'
+import { ModelMissingError, ModelsTopicReplacedError } from './errors.ts'
 import type { Model } from './model.ts'
 import { currentModel, knownVersions, type ModelCatalogue, type ModelFinding, whyNoCurrent } from './model-catalogue.ts'
 import {
@@ -10,6 +10,9 @@ import {
   withFetched,
 } from './read-models.ts'
 
+/** How often the topic's id is asked for. */
+const lookEveryMs = 2_000
+
 /**
  * Keeps up with the models topic while a stage runs. A corrupt record is reported and changes nothing.
  *
@@ -20,6 +23,10 @@ export class ModelFollower {
   readonly #onFinding: (finding: ModelFinding) => void
   #read: ModelsRead = nothingRead
   #reported = 0
+  /** of the topic that is followed; undefined until it has been learnt */
+  #topicId: string | undefined
+  #replaced: ModelsTopicReplacedError | undefined
+  #nextLookMs = 0
   /** Reading is one at a time: two polls of a reader would tear its records apart. */
   #reading: Promise<unknown> = Promise.resolve()
 
@@ -34,8 +41,18 @@ export class ModelFollower {
     return this.#read.catalogue
   }
 
-  /** Takes what has arrived, without waiting for the broker; true if there was something. */
+  /**
+   * Takes what has arrived, without waiting for the broker; true if there was something.
+   *
+   * @throws ModelsTopicReplacedError, some seconds after it has happened
+   */
   async refresh(): Promise<boolean> {
+    if (performance.now() >= this.#nextLookMs) {
+      this.#nextLookMs = performance.now() + lookEveryMs
+      // Not awaited: brokers that are away hold up nobody who has a model.
+      this.#look().catch(() => undefined)
+    }
+    if (this.#replaced !== undefined) throw this.#replaced
     return this.#alone(async () => {
       const fetched = await this.#source.reader.poll(0)
       this.#take(await withFetched(this.#source, this.#read, fetched))
@@ -47,9 +64,10 @@ export class ModelFollower {
    * Reads up to the high watermark of now.
    *
    * @param patienceMs how long an open transaction may hold the end back, instead of what the source says
-   * @throws ModelsUnreadableError
+   * @throws ModelsUnreadableError, ModelsTopicReplacedError
    */
   async readToEnd(patienceMs = this.#source.patienceMs): Promise<void> {
+    await this.#look()
     const source = patienceMs === undefined ? this.#source : { ...this.#source, patienceMs }
     return this.#alone(async () => this.#take(await readModelsOn(source, this.#read)))
   }
@@ -103,7 +121,22 @@ export class ModelFollower {
       return await work()
     } catch (error) {
       reader.assign([{ topic, partition: modelsPartition, offset }])
+      // A topic that was made again lacks the position as well, and that is not what has happened.
+      await this.#look().catch((replaced: unknown) => {
+        throw replaced instanceof ModelsTopicReplacedError ? replaced : error
+      })
       throw error
+    }
+  }
+
+  /** Learns which topic it is that is followed. @throws ModelsTopicReplacedError if it was another one before */
+  async #look(): Promise<void> {
+    const id = await this.#source.topicId?.()
+    if (id === undefined) return
+    this.#topicId ??= id
+    if (id !== this.#topicId) {
+      this.#replaced = new ModelsTopicReplacedError(this.#source.topic)
+      throw this.#replaced
     }
   }
 

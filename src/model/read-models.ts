@@ -15,6 +15,8 @@ export interface ModelsSource {
   readonly reader: LogReader
   /** the offset after the last record, of open transactions too */
   readonly highWatermark: (topic: string, partition: number) => Promise<number>
+  /** which topic of this name it is: one that is made again has another; undefined if there is none, or if it cannot be learnt now */
+  readonly topicId?: () => Promise<string | undefined>
   /** JSON of the schema with this id; undefined if the registry knows none */
   readonly schemaById: (id: number) => Promise<string | undefined>
   /** how long an open transaction may hold the end back, default 60,000 ms; ours time out after 10,000 */

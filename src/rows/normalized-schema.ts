@@ -18,6 +18,15 @@ export const rawSchemaProperty = 'vgm.raw.schema'
 /** Property of a modelled field: its type in the raw schema. */
 export const rawTypeProperty = 'vgm.type'
 
+/** Property of a normalized record: which model its rows are stamped with, should the version be given out once more. */
+export const modelProperty = 'vgm.model'
+
+/** A version of a data set's model, and its content's hash. */
+export interface StampedModel {
+  readonly version: number
+  readonly content: string
+}
+
 const modeValueName = 'io.vgmstream.ModeValue'
 const modeValue = {
   type: 'record',
@@ -35,6 +44,8 @@ export interface NormalizedSchemaOptions {
   readonly renameVersionField?: string
   /** Name of the record, where the raw schema has a type `<Raw>Normalized` already. */
   readonly renameRecord?: string
+  /** The model that rows of this schema are stamped with. */
+  readonly model?: StampedModel
 }
 
 /** What restore needs to know about a topic of normalized rows. */
@@ -44,6 +55,8 @@ export interface NormalizedSchema {
   readonly rawSchema: string
   /** in the order of the fields, as the raw schema has them */
   readonly columns: readonly NumericColumn[]
+  /** that rows are stamped with; undefined if the schema does not say, as one of an older writer */
+  readonly model: StampedModel | undefined
 }
 
 type Json = Record<string, unknown>
@@ -52,7 +65,7 @@ type Json = Record<string, unknown>
  * Derives the schema of normalized rows from that of raw ones: record `<Raw>Normalized` in the same namespace, first
  * field `model_version`, then the raw fields in their order. Each modelled one becomes an `io.vgmstream.ModeValue`, in
  * the same union with null if it was nullable, and drops its default unless that is the null of a null-first union.
- * Every other field keeps its JSON. The record drops its aliases, which are names of the raw record.
+ * Every other field keeps its JSON, but for a property of our name. The record drops its aliases, which are names of the raw record.
  *
  * @param rawSchema JSON text of a record
  * @param modelled  names of fields that `numericColumns` admits
@@ -71,14 +84,15 @@ export function deriveNormalizedSchema(
 ): string {
   const schema = parseAvroSchema(rawSchema)
   const columns = numericColumns(schema, { named: modelled.map((column) => column.name) })
+  const columnOf = new Map(columns.map((column) => [column.name, column]))
   if (schema.kind !== 'record') throw new UnfitColumnError('the schema', '*', 'it is not a record', [])
   const { versionField, recordName } = chosenNames(schema, options)
 
   const raw = recordJson(parseExactJson(rawSchema))
   const types = new TypeCopier(raw, schema)
   let modeValueType: unknown = modeValue
-  const fields = (raw.fields as Json[]).map((field) => {
-    const column = columns.find((candidate) => candidate.name === field.name)
+  const fields = (raw.fields as Json[]).map(({ [rawTypeProperty]: _ours, ...field }) => {
+    const column = columnOf.get(field.name as string)
     if (column === undefined) return { ...field, type: types.copy(field.type, schema.namespace) }
     const derived = modelledField(field, column, modeValueType)
     modeValueType = modeValueName
@@ -91,6 +105,7 @@ export function deriveNormalizedSchema(
     ...(schema.namespace === '' ? {} : { namespace: schema.namespace }),
     ...properties,
     [rawSchemaProperty]: rawSchema,
+    ...(options.model !== undefined && { [modelProperty]: options.model }),
     fields: [{ name: versionField, type: 'int', doc: 'Version of the model that normalized this row' }, ...fields],
   })
 }
@@ -207,15 +222,29 @@ export function parseNormalizedSchema(schema: SchemaJson): NormalizedSchema {
   if (version?.type.kind !== 'int' || fields.length !== raw.fields.length) {
     throw new NotNormalizedError(`the fields of ${parsed.name} are not a version and those of ${raw.name}`)
   }
+  const fieldsJson = json.fields as Json[]
+  const rawFieldsJson = recordJson(schemaJson(rawSchema)).fields as Json[]
   const columns = fields.flatMap((field, i) => {
     const rawField = raw.fields[i]
-    const rawType = (json.fields as Json[])[i + 1][rawTypeProperty]
+    const rawType = fieldsJson[i + 1][rawTypeProperty]
     if (field.name !== rawField.name) {
       throw new NotNormalizedError(`field "${field.name}" stands where ${raw.name} has "${rawField.name}"`)
     }
-    return rawType === undefined ? [] : modelledColumn(field, rawField, rawType)
+    // A raw field may have a property of our name, which is then none of ours; a type of our name no raw schema has.
+    const isOurs = rawType !== undefined && rawFieldsJson[i][rawTypeProperty] === undefined
+    const isModelled = isOurs || branchesOf(field).some((type) => 'name' in type && type.name === modeValueName)
+    return isModelled ? modelledColumn(field, rawField, rawType) : []
   })
-  return { schema: parsed, rawSchema, columns }
+  return { schema: parsed, rawSchema, columns, model: stampedModel(json[modelProperty]) }
+}
+
+function stampedModel(json: unknown): StampedModel | undefined {
+  const { version, content } = (json ?? {}) as Partial<StampedModel>
+  return typeof version === 'number' && typeof content === 'string' ? { version, content } : undefined
+}
+
+function branchesOf({ type }: AvroField): readonly AvroType[] {
+  return type.kind === 'union' ? type.branches : [type]
 }
 
 function parseRawSchema(rawSchema: string): AvroRecord {
@@ -231,7 +260,7 @@ function parseRawSchema(rawSchema: string): AvroRecord {
 
 function modelledColumn(field: AvroField, rawField: AvroField, rawType: unknown): NumericColumn {
   const column = numericField(rawField)
-  const branches = field.type.kind === 'union' ? field.type.branches : [field.type]
+  const branches = branchesOf(field)
   const nullFirst = branches[0].kind === 'null'
   const present = nullFirst ? branches[1] : branches[0]
   if (

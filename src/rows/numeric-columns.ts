@@ -31,10 +31,10 @@ export function numericColumns(schema: AvroType, options: NumericColumnsOptions 
   const { named } = options
   const numbers = schema.kind === 'record' ? schema.fields.flatMap((field) => numericField(field) ?? []) : []
   const plain = numbers.filter((column) => column.logicalType === undefined)
-  for (const name of named ?? []) {
-    if (!numbers.some((column) => column.name === name)) throw unfit(schema, name, plain)
-  }
-  const chosen = named === undefined ? plain : numbers.filter((column) => named.includes(column.name))
+  const known = new Set(numbers.map(({ name }) => name))
+  for (const name of named ?? []) if (!known.has(name)) throw unfit(schema, name, plain)
+  const asked = new Set(named)
+  const chosen = named === undefined ? plain : numbers.filter(({ name }) => asked.has(name))
   return chosen.map(({ name, type, nullable, nullFirst }) => ({ name, type, nullable, nullFirst }))
 }
 

@@ -87,8 +87,9 @@ export const stepSize = 4
 export function compileRowPlan(schema: AvroType, modelled: readonly ModelledColumn[]): RowPlan | SchemaMismatch {
   if (schema.kind !== 'record') return mismatch(`The schema is ${describeType(schema)}, not a record`)
   const columns: PlannedColumn[] = []
+  const fields = new Map(schema.fields.map((field) => [field.name, field]))
   for (const { name, type } of modelled) {
-    const field = schema.fields.find((candidate) => candidate.name === name)
+    const field = fields.get(name)
     if (field === undefined) return mismatch(`${schema.name} has no field "${name}"`)
     const found = numericField(field)
     if (found === undefined || isInteger(found.type) !== isInteger(type)) {
@@ -97,9 +98,10 @@ export function compileRowPlan(schema: AvroType, modelled: readonly ModelledColu
     columns.push({ name, type: found.type, nullable: found.nullable })
   }
   const steps = new StepBuilder()
+  const columnOf = new Map(columns.map(({ name }, column) => [name, column]))
   for (const field of schema.fields) {
-    const column = columns.findIndex((candidate) => candidate.name === field.name)
-    if (column < 0) steps.skip(field.type)
+    const column = columnOf.get(field.name)
+    if (column === undefined) steps.skip(field.type)
     else steps.readNumber(field.type, column)
   }
   return steps.build(columns)

@@ -136,13 +136,13 @@ export class NormalizeTransform implements RowTransform {
 
   async #compile(raw: string): Promise<NormalizePlan | UnusableSchema> {
     const { registry, subject, schema } = this.#options
-    const { columns } = this.#model as Model
+    const { columns, version, contentSha256: content } = this.#model as Model
     let plan: ReturnType<typeof compileRowPlan>
     let derived: string
     try {
       plan = compileRowPlan(parseAvroSchema(raw), columns)
       if (plan.kind === 'mismatch') return { error: rowErrors.schemaMismatch, reason: plan.reason }
-      derived = deriveNormalizedSchema(raw, columns, schema)
+      derived = deriveNormalizedSchema(raw, columns, { ...schema, model: { version, content } })
     } catch (error) {
       // The start has tried the schema that is known; a later writer's is no reason to stop for all others.
       if (!(error instanceof SchemaCollisionError || error instanceof MalformedSchemaError)) throw error

@@ -1,5 +1,6 @@
 import type { Records } from '../batch/records.ts'
 import { Normalizer } from '../mixture/normalizer.ts'
+import { ModelReplacedError } from '../model/errors.ts'
 import type { Model } from '../model/model.ts'
 import { decodeRows } from '../rows/decode-rows.ts'
 import { compileNormalizedPlan, type NormalizedPlan } from '../rows/normalized-plan.ts'
@@ -14,6 +15,8 @@ import type { RowTarget, RowTransform } from './transform-topic.ts'
 export interface RestoreOptions {
   /** The model that rows are stamped with. @throws ModelMissingError if it does not exist (any more) */
   readonly modelVersion: (version: number) => Promise<Model>
+  /** Called between slices: the place to see that the models have changed. */
+  readonly onSlice: () => Promise<unknown>
   readonly registry: SchemaStore
   /** of the raw schemas, registered again: `<output topic>-value` */
   readonly subject: string
@@ -27,6 +30,9 @@ interface RestorePlan {
   readonly schemaId: number
 }
 
+/** Columns of all restorers that are kept, at about a kilobyte each; the one that is in use stays whatever it has. */
+const mostRestoredColumns = 32_768
+
 /** What one model makes of the columns of one schema. */
 interface Restorer {
   readonly normalizers: readonly Normalizer[]
@@ -39,7 +45,9 @@ export class RestoreTransform implements RowTransform {
   readonly modelVersion = undefined
   readonly #options: RestoreOptions
   readonly #plans: SchemaPlans<RestorePlan>
+  /** by version and schema, the one that was used last at the end; undefined if the model lacks a column that the schema says is modelled */
   readonly #restorers = new Map<string, Restorer | undefined>()
+  #restoredColumns = 0
   readonly #columns = createRowColumns()
   readonly #writer = new RestoredWriter()
   /** shape (columns)(rows) */
@@ -51,7 +59,9 @@ export class RestoreTransform implements RowTransform {
     this.#plans = new SchemaPlans({ registry, onUnusableSchema, compile: (schema) => this.#compile(schema) })
   }
 
-  async beginSlice(): Promise<void> {}
+  async beginSlice(): Promise<void> {
+    await this.#options.onSlice()
+  }
 
   async apply(records: Records, from: number, to: number, target: RowTarget): Promise<void> {
     reserveRowColumns(this.#columns, 0, records.count)
@@ -104,23 +114,27 @@ export class RestoreTransform implements RowTransform {
     }
   }
 
-  /** Undefined if the model lacks a column that the schema says is modelled. */
+  /** @throws ModelReplacedError */
   async #restorer(version: number, normalizedId: number, plan: NormalizedPlan): Promise<Restorer | undefined> {
     const key = `${version}/${normalizedId}`
-    if (this.#restorers.has(key)) return this.#restorers.get(key)
-    const model = await this.#options.modelVersion(version)
-    const columns = plan.columns.map(({ name }) => model.columns.find((column) => column.name === name))
-    const found = columns.filter((column) => column !== undefined)
-    const restorer =
-      found.length < columns.length
-        ? undefined
-        : {
-            // The row's own type says how to round: a writer may have changed from int to long since the fit.
-            normalizers: found.map((column, c) => new Normalizer({ ...column, type: plan.columns[c].type })),
-            modes: found.map(({ mean }) => mean.length),
-          }
+    const isKnown = this.#restorers.has(key)
+    const restorer = isKnown
+      ? this.#restorers.get(key)
+      : restorerOf(await this.#options.modelVersion(version), normalizedId, plan)
+    this.#restorers.delete(key)
     this.#restorers.set(key, restorer)
+    if (!isKnown) this.#forgetOld(restorer)
     return restorer
+  }
+
+  /** Gives up what was not used for longest: a topic may hold rows of any number of versions. */
+  #forgetOld(added: Restorer | undefined): void {
+    this.#restoredColumns += added?.modes.length ?? 0
+    for (const [key, restorer] of this.#restorers) {
+      if (this.#restoredColumns <= mostRestoredColumns || this.#restorers.size === 1) return
+      this.#restorers.delete(key)
+      this.#restoredColumns -= restorer?.modes.length ?? 0
+    }
   }
 
   #reserve(count: number, rows: number): void {
@@ -140,6 +154,25 @@ export class RestoreTransform implements RowTransform {
         return { error: rowErrors.schemaMismatch, reason: error.message }
       throw error
     }
+  }
+}
+
+/**
+ * Undefined if the model lacks a column that the schema says is modelled.
+ *
+ * @throws ModelReplacedError if the schema says that its rows were normalized with another model of this version
+ */
+function restorerOf(model: Model, normalizedId: number, plan: NormalizedPlan): Restorer | undefined {
+  const stamped = plan.model
+  if (stamped?.version === model.version && stamped.content !== model.contentSha256)
+    throw new ModelReplacedError(normalizedId, model, stamped.content)
+  const columns = new Map(model.columns.map((column) => [column.name, column]))
+  const found = plan.columns.flatMap(({ name }) => columns.get(name) ?? [])
+  if (found.length < plan.columns.length) return undefined
+  return {
+    // The row's own type says how to round: a writer may have changed from int to long since the fit.
+    normalizers: found.map((column, c) => new Normalizer({ ...column, type: plan.columns[c].type })),
+    modes: found.map(({ mean }) => mean.length),
   }
 }
 

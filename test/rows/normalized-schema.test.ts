@@ -153,6 +153,32 @@ suite('parseNormalizedSchema', () => {
     equal(rawSchema, raw)
   })
 
+  test('takes no property of another program for one of its own, and says which model rows are stamped with', () => {
+    const fields = [
+      { name: 'x', type: 'int', 'vgm.type': 'seconds' },
+      { name: 'y', type: ['null', 'double'], 'vgm.type': 'double' },
+      { name: 's', type: 'string', 'vgm.type': 7 },
+    ]
+    const schema = JSON.stringify({ type: 'record', name: 'Row', 'vgm.raw.schema': 'mine', 'vgm.model': 3, fields })
+    const model = { version: 3, content: 'ab12' }
+    const json = JSON.parse(deriveNormalizedSchema(schema, [{ name: 'x' }], { model }))
+    deepEqual(
+      json.fields.map((field: Record<string, unknown>) => field['vgm.type']),
+      [undefined, 'int', undefined, undefined],
+    )
+    const parsed = parseNormalizedSchema(JSON.stringify(json))
+    deepEqual(
+      parsed.columns.map(({ name }) => name),
+      ['x'],
+    )
+    deepEqual([parsed.rawSchema, parsed.model], [schema, model])
+    // As one that kept them has written it.
+    json.fields[2]['vgm.type'] = 'double'
+    json.fields[3]['vgm.type'] = 7
+    deepEqual(parseNormalizedSchema(JSON.stringify(json)).columns, parsed.columns)
+    equal(parseNormalizedSchema(deriveNormalizedSchema(schema, [{ name: 'x' }])).model, undefined)
+  })
+
   test('refuses a schema that is not derived, or has been changed', () => {
     const good = derived(raw, ['x'])
     const [version, x, s] = good.fields

@@ -38,6 +38,8 @@ interface SchemaPair {
   readonly expected: Fields
   /** the version that the rows are stamped with just now */
   version: number
+  /** whether the model that has the version now is not the one that the schema names */
+  isReplaced: boolean
   terms: readonly (ColumnTerms | undefined)[] | undefined
 }
 
@@ -124,6 +126,7 @@ export class NormalizedComparison implements Comparison<StockRow, StockRow> {
     if (normalized === undefined) return 'the normalized row cannot be decoded'
     const version = Number(normalized[pair.stamp])
     if (version !== pair.version) this.#use(pair, version)
+    if (pair.isReplaced) return `it is stamped with model version ${version}, and another model has that version now`
     if (pair.terms === undefined) return `it is stamped with model version ${version}, which does not exist`
     for (let i = 0; i < pair.names.length; i++) {
       const name = pair.names[i]
@@ -146,8 +149,11 @@ export class NormalizedComparison implements Comparison<StockRow, StockRow> {
 
   #use(pair: SchemaPair, version: number): void {
     const model = this.#models(version)
+    const { stamped } = pair.normalized
+    const columns = new Map(model?.columns.map((column) => [column.name, column]))
     pair.version = version
-    pair.terms = model && pair.names.map((name) => model.columns.find((column) => column.name === name))
+    pair.isReplaced = model !== undefined && stamped?.version === version && stamped.content !== model.contentSha256
+    pair.terms = model && !pair.isReplaced ? pair.names.map((name) => columns.get(name)) : undefined
     pair.expected[pair.stamp] = version
   }
 
@@ -219,6 +225,7 @@ function pairOf(raw: RowType | undefined, normalized: RowType | undefined): Sche
       : `its schema ${normalized.id} does not have the fields of the raw schema ${raw.id}`,
     expected: {},
     version: Number.NaN,
+    isReplaced: false,
     terms: undefined,
   }
 }

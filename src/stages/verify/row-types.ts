@@ -22,6 +22,8 @@ export interface RowType {
   /** the same with every long as a bigint: those beyond 2^53 fit nothing else */
   readonly wideType: avro.Type
   readonly fields: readonly RowField[]
+  /** of a normalized schema: the model that its rows are stamped with, if it says so */
+  readonly stamped: { readonly version: number; readonly content: string } | undefined
   /** of the parsing canonical form: equal for schemas that write the same bytes */
   readonly fingerprint: string
   /** whether it has a name that a normalized schema adds: unless normalize was told another one, it cannot take these rows */
@@ -85,7 +87,10 @@ export function decodeWith(type: avro.Type, value: Buffer): Fields | undefined {
 function compileRowType(id: number, schema: string | undefined): RowType | undefined {
   if (schema === undefined) return undefined
   try {
-    const json = JSON.parse(schema) as { fields: { name: string; type: unknown; 'vgm.type'?: string }[] }
+    const json = JSON.parse(schema) as {
+      fields: { name: string; type: unknown; 'vgm.type'?: string }[]
+      'vgm.model'?: RowType['stamped']
+    }
     const types: Record<string, avro.Type> = {}
     const type = avro.Type.forSchema(JSON.parse(schema), { registry: types })
     return {
@@ -97,6 +102,7 @@ function compileRowType(id: number, schema: string | undefined): RowType | undef
         modelledType: field['vgm.type'],
         numericType: numericType(field.type),
       })),
+      stamped: json['vgm.model'],
       fingerprint: type.fingerprint('sha256').toString('hex'),
       takesOurNames:
         json.fields.some(({ name }) => name === 'model_version') ||
