@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import module from 'node:module'
 import { join } from 'node:path'
+import { makeOwnFolder } from './cluster/own-files.ts'
 import { cacheFolder } from './cluster/user-folders.ts'
 import { exitCodes } from './errors.ts'
 import { exitOnInterruption } from './observe/interruption.ts'
@@ -15,8 +16,14 @@ if (major < 24) {
 
 // Before the rest is loaded: to process 1 of a container a signal without a handler means nothing, and a stop would wait in vain.
 exitOnInterruption()
-// Half of a start is compiling; where the folder cannot be written, nothing is kept.
-module.enableCompileCache(join(cacheFolder(), 'compiled'))
+// Half of a start is compiling. Nothing is kept where the folder cannot be written, or where others may: what is in it is run.
+try {
+  const compiled = join(cacheFolder(), 'compiled')
+  for (const folder of [cacheFolder(), compiled]) makeOwnFolder(folder)
+  module.enableCompileCache(compiled)
+} catch {
+  // Every start compiles.
+}
 // Whoever reads the output may have seen enough, as `head` has.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error

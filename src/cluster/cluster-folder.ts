@@ -1,15 +1,7 @@
-import {
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { readOwnFile, requireOwnFolder } from './own-files.ts'
 import { identifyProcess, isRunning, type ProcessIdentity, signalProcess } from './process-identity.ts'
 
 const prefix = 'vgm-cluster-'
@@ -36,24 +28,25 @@ export function recordOccupants(folder: string, childPids: readonly number[]): v
     children: childPids.map(identifyProcess).filter((it) => it !== undefined),
   }
   const file = join(folder, occupantsFile)
-  writeFileSync(`${file}.new`, JSON.stringify(occupants))
+  writeFileSync(`${file}.new`, JSON.stringify(occupants), { mode: 0o600 })
   renameSync(`${file}.new`, file)
 }
 
 /**
  * Removes what supervisors left behind that were killed themselves, and ends their processes. A cluster whose supervisor lives is
- * not touched, whoever owns it.
+ * not touched, whoever owns it; nor is a folder that another user can have written: he would choose which of our processes end.
  */
 export function sweepClusterFolders(parent = tmpdir()): void {
   for (const name of readdirSync(parent)) {
     if (!name.startsWith(prefix)) continue
     const folder = join(parent, name)
     try {
+      requireOwnFolder(folder)
       if (!isAbandoned(folder)) continue
       for (const child of readOccupants(folder)?.children ?? []) signalProcess(child, 'SIGKILL')
       removeClusterFolder(folder)
     } catch {
-      // Another user's folder, or another start sweeps it at this moment.
+      // Another user's folder or file, or another start sweeps it at this moment.
     }
   }
 }
@@ -69,6 +62,6 @@ function isAbandoned(folder: string): boolean {
 }
 
 function readOccupants(folder: string): Occupants | undefined {
-  const file = join(folder, occupantsFile)
-  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Occupants) : undefined
+  const text = readOwnFile(join(folder, occupantsFile))
+  return text === undefined ? undefined : (JSON.parse(text) as Occupants)
 }

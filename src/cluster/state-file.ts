@@ -1,5 +1,6 @@
-import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { linkSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { makeOwnFolder, readOwnFile } from './own-files.ts'
 import type { ProcessIdentity } from './process-identity.ts'
 import { stateFolder } from './user-folders.ts'
 
@@ -20,10 +21,16 @@ export function stateFilePath(folder = stateFolder()): string {
   return join(folder, 'cluster.json')
 }
 
-/** The state, or undefined if there is none or the file is not ours. */
+/**
+ * The state, or undefined if there is none or the file holds something else.
+ *
+ * @throws ForeignFileError if another user can have written it: it names the process that "vgm down" ends
+ */
 export function readState(file = stateFilePath()): ClusterState | undefined {
+  const text = readOwnFile(file)
+  if (text === undefined) return undefined
   try {
-    const state = JSON.parse(readFileSync(file, 'utf8')) as ClusterState
+    const state = JSON.parse(text) as ClusterState
     return typeof state.brokers === 'string' && typeof state.registry === 'string' ? state : undefined
   } catch {
     return undefined
@@ -36,9 +43,10 @@ export function readState(file = stateFilePath()): ClusterState | undefined {
  * @returns false if another start was quicker
  */
 export function claimState(state: ClusterState, file = stateFilePath()): boolean {
-  mkdirSync(dirname(file), { recursive: true })
+  makeOwnFolder(dirname(file))
   const draft = `${file}.${process.pid}`
-  writeFileSync(draft, `${JSON.stringify(state, undefined, 2)}\n`)
+  rmSync(draft, { force: true })
+  writeFileSync(draft, `${JSON.stringify(state, undefined, 2)}\n`, { flag: 'wx', mode: 0o600 })
   try {
     // Unlike a rename, a link never replaces what is there.
     linkSync(draft, file)

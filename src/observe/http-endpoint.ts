@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { UsageError } from '../errors.ts'
 
 /** Where an endpoint listens. */
@@ -24,11 +24,13 @@ export interface Endpoint {
 
 const loopback = '127.0.0.1'
 
-/** A scraper and the probes of a pod need a few; whoever holds more than that is none of them. */
+/** A scraper and the probes of a pod need a few. */
 const maxConnections = 32
 const maxHeaderBytes = 8 * 1024
-/** What a request may take to arrive, and a connection may wait for the next one. */
+/** What a request may take to arrive, and a connection may wait for the next one or for its peer to read. */
 const patienceMs = 5_000
+/** How often connections are looked at for that. */
+const checkMs = 1_000
 
 /** It is text for programs: no browser is to make anything else of it. */
 const headers = {
@@ -61,11 +63,17 @@ export async function openEndpoint(
       headersTimeout: patienceMs,
       requestTimeout: patienceMs,
       keepAliveTimeout: patienceMs,
-      connectionsCheckingInterval: patienceMs,
+      connectionsCheckingInterval: checkMs,
     },
-    (request, response) => void serve(request, response, paths),
+    (request, response) => {
+      connections.answering(request.socket, response)
+      void serve(request, response, paths)
+    },
   )
-  server.maxConnections = maxConnections
+  const connections = new BoundedConnections(maxConnections)
+  server.on('connection', (socket) => connections.add(socket))
+  // Also for a connection that has never sent a byte.
+  server.setTimeout(patienceMs)
   await new Promise<void>((resolve, reject) => {
     // Also of what comes later, as a process without file descriptors: a stage does not end for its endpoint.
     server.on('error', (cause: NodeJS.ErrnoException) => reject(refusal(host, port, cause)))
@@ -79,6 +87,43 @@ export async function openEndpoint(
         server.close(() => resolve())
         server.closeAllConnections()
       }),
+  }
+}
+
+/**
+ * Holds a number of connections at most. One that comes beyond it takes the place of the one that has been idle for longest: whoever opens
+ * many and asks nothing, or a byte now and then, must not keep a probe out, whose failure would restart the pod.
+ */
+class BoundedConnections {
+  readonly #limit: number
+  /** the one that has been idle for longest first; with the number of requests that are being answered */
+  readonly #open = new Map<Socket, number>()
+
+  constructor(limit: number) {
+    this.#limit = limit
+  }
+
+  add(socket: Socket): void {
+    this.#open.set(socket, 0)
+    socket.once('close', () => this.#open.delete(socket))
+    if (this.#open.size <= this.#limit) return
+    const [[oldest]] = this.#open
+    const idle = [...this.#open].find(([, requests]) => requests === 0)?.[0]
+    const dropped = idle === undefined || idle === socket ? oldest : idle
+    this.#open.delete(dropped)
+    dropped.destroy()
+  }
+
+  answering(socket: Socket, response: ServerResponse): void {
+    this.#count(socket, 1)
+    response.once('close', () => this.#count(socket, -1))
+  }
+
+  #count(socket: Socket, change: number): void {
+    const requests = this.#open.get(socket)
+    if (requests === undefined) return
+    this.#open.delete(socket)
+    this.#open.set(socket, requests + change)
   }
 }
 

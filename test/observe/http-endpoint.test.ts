@@ -1,6 +1,7 @@
 import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict'
 import { connect } from 'node:net'
 import { suite, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { openEndpoint, parseEndpoint, plainText } from '../../src/observe/http-endpoint.ts'
 
 interface Test {
@@ -35,6 +36,35 @@ function raw(url: string, bytes: string): Promise<string> {
     socket.on('close', () => resolve(answer))
     socket.on('error', reject)
   })
+}
+
+/** Opens connections one after the other, each of which sends some bytes and stays. */
+async function hold(t: Test, url: string, count: number, opening: string, reads = true) {
+  const { hostname, port } = new URL(url)
+  const sockets = Array.from({ length: count }, () => connect(Number(port), hostname))
+  t.after(async () => {
+    for (const socket of sockets) socket.destroy()
+  })
+  for (const socket of sockets) {
+    socket.on('error', () => undefined)
+    // Only a socket that is read notices its end.
+    if (reads) socket.resume()
+    else socket.pause()
+  }
+  await Promise.all(sockets.map((socket) => new Promise((connected) => socket.once('connect', connected))))
+  for (const socket of sockets) socket.write(opening)
+  return {
+    open: () => sockets.flatMap((socket, i) => (socket.destroyed ? [] : [i])),
+    write: (text: string) => {
+      for (const socket of sockets) if (!socket.destroyed) socket.write(text)
+    },
+  }
+}
+
+/** As a probe asks: a connection of its own. */
+async function ask(url: string): Promise<{ status: number }> {
+  const answer = await raw(url, 'GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')
+  return { status: Number(/^HTTP\/1\.1 (\d+) /.exec(answer)?.[1]) }
 }
 
 suite('the address of --http', () => {
@@ -86,16 +116,34 @@ suite('the endpoint of a stage', () => {
     match(await raw(url, 'HELO\r\n\r\n'), /^HTTP\/1\.1 400 /)
   })
 
-  test('takes so many connections and no more', async (t) => {
+  for (const [kind, opening] of [
+    ['that ask nothing', ''],
+    ['that send a request byte by byte', 'GET /livez HTTP/1.1\r\nhost: x\r\nx-slow: '],
+    ['that have been answered', 'GET /livez HTTP/1.1\r\nhost: x\r\n\r\n'],
+  ] as const)
+    test(`answers while there are 100 connections ${kind}, of which it keeps the newest`, async (t) => {
+      const { url } = await open(t)
+      const others = await hold(t, url, 100, opening)
+      for (let i = 0; i < 5; i++) equal((await ask(url)).status, 200)
+      // The last of the drops may not have come through yet.
+      for (; others.open().length > 32; await sleep(5));
+      ok(others.open().length >= 26)
+      ok(others.open().includes(99) && !others.open().includes(0))
+    })
+
+  test('answers while there are 100 connections that never read their answers', async (t) => {
     const { url } = await open(t)
-    const { hostname, port } = new URL(url)
-    const sockets = Array.from({ length: 40 }, () => connect(Number(port), hostname))
-    const closed = sockets.map((socket) => new Promise<boolean>((resolve) => socket.on('close', () => resolve(true))))
-    for (const socket of sockets) socket.on('error', () => undefined)
-    // The ones beyond the limit are closed at once; the others wait for a request.
-    const states = closed.map((end) => Promise.race([end, new Promise<boolean>((r) => setTimeout(r, 1_000, false))]))
-    equal((await Promise.all(states)).filter(Boolean).length, 8)
-    for (const socket of sockets) socket.destroy()
+    await hold(t, url, 100, 'GET /livez HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(50), false)
+    for (let i = 0; i < 5; i++) equal((await ask(url)).status, 200)
+  })
+
+  test('gives up a connection that sends nothing, or too slowly, after some seconds', async (t) => {
+    const { url } = await open(t)
+    const silent = await hold(t, url, 3, '')
+    const slow = await hold(t, url, 3, 'GET /livez HTTP/1.1\r\nx: ')
+    const dripping = setInterval(() => slow.write('y'), 100)
+    t.after(async () => clearInterval(dripping))
+    for (; silent.open().length + slow.open().length > 0; await sleep(20));
   })
 
   test('an address that cannot be had is a fault of the command line', async (t) => {

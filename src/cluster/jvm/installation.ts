@@ -12,11 +12,12 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { asProperties, brokerSettings } from '../broker-settings.ts'
 import type { Log } from '../cluster.ts'
 import { ClusterInstallError } from '../errors.ts'
+import { makeOwnFolder, readOwnFile, requireOwnFolder } from '../own-files.ts'
 import { identifyProcess, isRunning, type ProcessIdentity } from '../process-identity.ts'
 import { cacheFolder } from '../user-folders.ts'
 import type { Java } from './java.ts'
@@ -46,8 +47,11 @@ export function installationIn(cache = cacheFolder()): Installation {
   return describe(join(cache, installationName))
 }
 
+/** @throws ForeignFileError if another user can have put it there: it is code that we run */
 export function isInstalled({ folder }: Installation): boolean {
-  return existsSync(folder)
+  if (!existsSync(folder)) return false
+  for (const path of [dirname(folder), folder]) requireOwnFolder(path)
+  return true
 }
 
 /**
@@ -56,11 +60,11 @@ export function isInstalled({ folder }: Installation): boolean {
  * Several first starts at once are safe: a lock lets one of them work while the others wait, and because the folder appears by a
  * rename, losing the lock (its owner was killed, two waiters took it over) costs a download and nothing else.
  *
- * @throws ClusterInstallError if Maven or the formatting fails
+ * @throws ClusterInstallError if Maven or the formatting fails; ForeignFileError if others may write in the cache
  */
 export async function install(java: Java, maven: string, log: Log, cache = cacheFolder()): Promise<Installation> {
   const installation = installationIn(cache)
-  mkdirSync(cache, { recursive: true })
+  makeOwnFolder(cache)
   const lock = `${installation.folder}.lock`
   while (!isInstalled(installation) && !takeLock(lock)) await sleep(waitForOtherMs)
   if (isInstalled(installation)) return installation
@@ -76,7 +80,7 @@ export async function install(java: Java, maven: string, log: Log, cache = cache
 
 async function fetchAndPlace(installation: Installation, java: Java, maven: string): Promise<void> {
   const unfinished = `${installation.folder}.unfinished-${randomBytes(4).toString('hex')}`
-  mkdirSync(unfinished)
+  makeOwnFolder(unfinished)
   try {
     // Maven writes a target folder beside the pom, and the package's own folder may be read-only.
     writeFileSync(join(unfinished, 'pom.xml'), pom)
@@ -152,7 +156,7 @@ function takeLock(file: string): boolean {
 
 function lockIsStale(file: string): boolean {
   try {
-    return !isRunning(JSON.parse(readFileSync(file, 'utf8')) as ProcessIdentity)
+    return !isRunning(JSON.parse(readOwnFile(file) ?? '') as ProcessIdentity)
   } catch {
     // Gone meanwhile, or its owner has not written into it yet: the next attempt will tell.
     return false
