@@ -1,12 +1,16 @@
 /**
  * Completes package-lock.json after `npm install` against a registry that lacks some platforms' binaries: npm then leaves those
- * optional packages out, and `npm ci` refuses the lock file on every platform. They are added with what their names say, without an
- * integrity, as npm itself writes entries that it has not fetched.
+ * optional packages out, and `npm ci` refuses the lock file on every platform. They are added with what their names say. Then each
+ * package without a hash gets the one that the registry tells, for npm writes none for what it has not fetched: test/package-lock.test.ts
+ * wants all of them.
  */
+import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 
 interface LockedPackage {
   readonly version?: string
+  readonly link?: boolean
+  readonly integrity?: string
   readonly cpu?: readonly string[]
   readonly libc?: readonly string[]
   readonly os?: readonly string[]
@@ -36,6 +40,17 @@ for (const { dev, optionalDependencies = {} } of Object.values(lock.packages)) {
     added.push(path)
   }
 }
+const hashed: string[] = []
+for (const [path, entry] of Object.entries(lock.packages)) {
+  if (path === '' || entry.link || entry.integrity !== undefined) continue
+  const name = path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length)
+  const integrity = execFileSync('npm', ['view', `${name}@${entry.version}`, 'dist.integrity'], { encoding: 'utf8' })
+  // In npm's own order of keys, so that a later install changes nothing.
+  const { version, ...others } = entry
+  lock.packages[path] = { version, integrity: integrity.trim(), ...others } as LockedPackage
+  hashed.push(path)
+}
 lock.packages = Object.fromEntries(Object.entries(lock.packages).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)))
 writeFileSync(file, `${JSON.stringify(lock, null, 2)}\n`)
-process.stdout.write(added.length === 0 ? 'Nothing is missing.\n' : `Added ${added.join(', ')}\n`)
+process.stdout.write(added.length === 0 ? 'No package is missing.\n' : `Added ${added.join(', ')}\n`)
+process.stdout.write(hashed.length === 0 ? 'No hash is missing.\n' : `Hashes for ${hashed.join(', ')}\n`)
