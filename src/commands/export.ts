@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander'
 import { topicNames } from '../config/names.ts'
+import { UsageError } from '../errors.ts'
 import { type TableFormat, tableFormatOf } from '../files/file-format.ts'
 import { TopicMissingError } from '../kafka/admin.ts'
 import { createProgress } from '../observe/progress.ts'
@@ -20,6 +21,7 @@ export interface ExportTopicOptions {
   readonly topic: string
   readonly file: string
   readonly format: TableFormat
+  readonly csvSafe?: boolean
   readonly withKey: boolean
   readonly withPosition: boolean
 }
@@ -59,6 +61,7 @@ interface ExportFlags extends DatasetFlags {
   readonly topic?: string
   readonly stage: 'normalized' | 'restored' | 'raw'
   readonly format?: TableFormat
+  readonly csvSafe?: boolean
   readonly key?: boolean
   readonly position?: boolean
 }
@@ -78,14 +81,19 @@ export function exportCommand(): Command {
     )
     .option('--topic <topic>', 'instead of the topic of the stage')
     .addOption(new Option('--format <format>', 'instead of what the ending says').choices(['csv', 'parquet']))
+    .option('--csv-safe', 'CSV for a spreadsheet: an apostrophe before texts that it would take for a formula')
     .option('--key', 'add the key as column _key')
     .option('--position', 'add partition and offset as columns _partition and _offset')
     .action(async (file: string, flags: ExportFlags) => {
       const topic = flags.topic ?? topicNames(checkDataset(flags.dataset))[flags.stage]
+      const format = flags.format ?? tableFormatOf(file)
+      if (flags.csvSafe && format !== 'csv')
+        throw new UsageError('--csv-safe is for CSV, and this is Parquet', 'Leave out --csv-safe')
       const options: ExportTopicOptions = {
         topic,
         file,
-        format: flags.format ?? tableFormatOf(file),
+        format,
+        csvSafe: flags.csvSafe ?? false,
         withKey: flags.key ?? false,
         withPosition: flags.position ?? false,
       }

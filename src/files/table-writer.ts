@@ -13,6 +13,8 @@ export interface TableWriterOptions extends DatabaseOptions {
   /** appears when it is complete, in place of what stood there */
   readonly file: string
   readonly format: TableFormat
+  /** of CSV: texts that a spreadsheet would take for a formula get an apostrophe in front */
+  readonly csvSafe?: boolean
 }
 
 /** A table that is being written; rows stay in the order in which they were appended. */
@@ -46,7 +48,7 @@ export interface TableWriter {
  * @throws FileUnwritableError
  */
 export async function openTableWriter(options: TableWriterOptions): Promise<TableWriter> {
-  const { file, format } = options
+  const { file, format, csvSafe = false } = options
   const unwritable = (cause: unknown) =>
     cause instanceof PipelineError
       ? cause
@@ -60,14 +62,18 @@ export async function openTableWriter(options: TableWriterOptions): Promise<Tabl
     await folder?.discard()
     throw unwritable(cause)
   }
-  return tableIn(database, folder, format, unwritable)
+  return tableIn(database, folder, format, csvSafe ? withoutFormula : plainValue, unwritable)
 }
 
-/** @param folder where the database is, and where the file is written before it takes its place */
+/**
+ * @param folder where the database is, and where the file is written before it takes its place
+ * @param sqlValue the SQL of a column's value in the file
+ */
 function tableIn(
   database: Database,
   folder: PartialFolder,
   format: TableFormat,
+  sqlValue: (name: string, type: TableType) => string,
   unwritable: (cause: unknown) => PipelineError,
 ): TableWriter {
   const { connection } = database
@@ -139,7 +145,7 @@ function tableIn(
         append()
         appender?.closeSync()
         appender = undefined
-        const list = columns.map(({ name }, i) => `c${i} AS ${sqlName(name)}`).join(', ')
+        const list = columns.map(({ name, type }, i) => `${sqlValue(`c${i}`, type)} AS ${sqlName(name)}`).join(', ')
         const settings = format === 'csv' ? 'FORMAT csv, HEADER true' : 'FORMAT parquet, COMPRESSION zstd'
         const written = join(folder.path, 'rows.out')
         await connection.run(`COPY (SELECT ${list} FROM exported) TO ${sqlText(written)} (${settings})`)
@@ -152,6 +158,22 @@ function tableIn(
     },
     discard: close,
   }
+}
+
+const plainValue = (name: string): string => name
+
+/** Text types: a number may begin with a minus and is no formula. A blob is written as text. */
+const formulaTypes: ReadonlySet<TableType> = new Set(['VARCHAR', 'BLOB'])
+/**
+ * What begins a formula in a spreadsheet, in wide letters too, or is passed over before it.
+ * https://owasp.org/www-community/attacks/CSV_Injection
+ */
+const formulaStarts = '=+-@\t\r\n＝＋－＠'
+
+function withoutFormula(name: string, type: TableType): string {
+  if (!formulaTypes.has(type)) return name
+  const text = `${name}::VARCHAR`
+  return `CASE WHEN contains(${sqlText(formulaStarts)}, left(${text}, 1)) AND ${text} <> '' THEN '''' || ${text} ELSE ${text} END`
 }
 
 /** Types whose values another one holds without a change. */

@@ -22,6 +22,8 @@ export interface ExportOptions {
   readonly schemas: Pick<SchemaStore, 'schemaById'>
   readonly file: string
   readonly format: TableFormat
+  /** of CSV: texts that a spreadsheet would take for a formula get an apostrophe in front */
+  readonly csvSafe?: boolean
   /** adds `_key`: the key's text */
   readonly withKey?: boolean
   /** adds `_partition` and `_offset` */

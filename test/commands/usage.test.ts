@@ -32,6 +32,10 @@ suite('bad usage is refused in one line, with exit code 2', () => {
     await refused(['fit', '--dataset', 'd', '--recipe', 'magic'], /Allowed choices are scaled, sklearn/)
   })
 
+  test('--csv-safe for a file that is no CSV', async () => {
+    await refused(['export', 'rows.parquet', '--dataset', 'd', '--csv-safe'], /--csv-safe is for CSV/)
+  })
+
   test('flags of a fit that exclude each other, and values that no fit takes, before a topic is read', async () => {
     const fit = ['fit', '--dataset', 'd']
     for (const [flags, what] of [

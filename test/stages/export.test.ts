@@ -133,6 +133,54 @@ suite('export', () => {
     )
   })
 
+  test('writes texts as they are, and with --csv-safe an apostrophe before what a spreadsheet takes for a formula', async (t) => {
+    const schema = {
+      type: 'record',
+      name: 'Row',
+      fields: [
+        { name: 'text', type: ['null', 'string'] },
+        { name: 'number', type: 'double' },
+        { name: 'whole', type: 'int' },
+        { name: 'bytes', type: 'bytes' },
+        { name: 'either', type: ['int', 'string', 'null'] },
+      ],
+    }
+    const formulas = ['=1+1', '+1', '-1', '@SUM(A1)', '\t=1', '\r=1', '\n=1', '＝1', '＋1', '－1', '＠1', '=', '="a,b"']
+    const harmless = ['a=1', ' =1', "'=1", '1-2', 'x', null, '.5', '(1)', 'é']
+    const row = (text: string | null) => ({
+      text,
+      number: -1.5,
+      whole: -7,
+      bytes: Buffer.from(text ?? ''),
+      either: -3,
+    })
+    const texts = [...formulas, ...harmless]
+    const log = await topic([[1, schema, [texts.map(row)]]])
+    const columns =
+      "{'text': 'VARCHAR', 'number': 'VARCHAR', 'whole': 'VARCHAR', 'bytes': 'VARCHAR', 'either': 'VARCHAR'}"
+    const read = async (csvSafe: boolean) => {
+      const { file } = await exported(t, log, { 1: schema }, { format: 'csv', csvSafe })
+      const database = await openDatabase()
+      t.after(() => database.close())
+      const query = `FROM read_csv('${file}', header = true, columns = ${columns}, quote = '"', escape = '"', new_line = '\\n')`
+      return (await database.connection.runAndReadAll(query)).getRowsJS() as unknown[][]
+    }
+    const plain = await read(false)
+    const safe = await read(true)
+    const column = (rows: unknown[][], i: number) => rows.map((cells) => cells[i])
+    const marked = texts.map((text) => (text !== null && formulas.includes(text) ? `'${text}` : text))
+    deepEqual(column(plain, 0), texts)
+    deepEqual(column(safe, 0), marked)
+    for (const rows of [plain, safe]) {
+      deepEqual(new Set(column(rows, 1)), new Set(['-1.5']))
+      deepEqual(new Set(column(rows, 2)), new Set(['-7']))
+    }
+    // A blob is written as text, the bytes beyond ASCII with a backslash, which begins no formula.
+    equal(column(plain, 3)[0], '=1+1')
+    equal(column(safe, 3)[0], "'=1+1")
+    deepEqual([column(plain, 4)[0], column(safe, 4)[0]], ['{"int":-3}', '{"int":-3}'])
+  })
+
   test('keeps all types, and nested values as JSON', async (t) => {
     const schema = {
       type: 'record',
