@@ -13,6 +13,8 @@ export interface FileColumn {
   /** SQL: a row's value, of `sqlType` */
   readonly value: string
   readonly nullable: boolean
+  /** whether no row has a value, so that the type says nothing */
+  readonly isEmpty?: boolean
   /** what somebody should know of it, and what would mend it */
   readonly remark?: string | undefined
 }

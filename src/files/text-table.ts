@@ -1,6 +1,6 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { type SurveyedColumn, surveyColumns } from './column-survey.ts'
-import { columnType } from './column-types.ts'
+import { type ColumnType, columnType } from './column-types.ts'
 import { BadRowError, type BadRowPlace, FileColumnError } from './file-errors.ts'
 import { plainNumbers } from './number-style.ts'
 import type { FileColumn } from './record-schema.ts'
@@ -8,7 +8,6 @@ import { sqlText } from './sql-literals.ts'
 import type { ChosenColumn, TableFileOptions } from './table-options.ts'
 import { textRemarks } from './text-remarks.ts'
 import { namedType, preferredType, type TextColumn, type TextStyle, type TextType } from './text-types.ts'
-import { emptyColumn } from './widest-columns.ts'
 
 export interface TextTableSource {
   readonly connection: DuckDBConnection
@@ -66,10 +65,10 @@ export async function textTable(source: TextTableSource, options: TableFileOptio
   const good = misfits.map(({ column: { text }, type }) => `(${text} IS NULL OR ${type.fits})`).join(' AND ')
   const rows = good === '' ? scan : `(FROM ${scan} WHERE ${good})`
   if (misfits.length > 0 && !collectBadRows) throw await firstMisfit(source, file, misfits)
-  const unnamed = survey.columns.filter(
-    ({ column: { column }, type }) => type.sqlType === 'VARCHAR' && !named.has(column),
+  const found = survey.columns.filter(
+    ({ column: { column }, type }) => type.sqlType === 'VARCHAR' && !named.has(column) && !preferred.has(column),
   )
-  const remarks = await textRemarks(connection, scan, unnamed)
+  const remarks = await textRemarks(connection, scan, found)
   const rowCount = misfits.length === 0 ? survey.rows : await countRows(connection, rows)
   const columns = survey.columns.map(({ column: { column }, type, values }, i): FileColumn => {
     const { field, notNull } = chosen[i]
@@ -83,11 +82,19 @@ export async function textTable(source: TextTableSource, options: TableFileOptio
       type: avro,
       value: type.value,
       nullable: !notNull && !isNullFree,
-      remark: values === 0 ? emptyColumn : remarks.get(column),
+      isEmpty: values === 0,
+      remark: values === 0 ? 'it has no value' : (otherInTopic(options, field, avro) ?? remarks.get(column)),
     }
   })
   await checkNulls(source, file, rows, survey.columns, collectBadRows)
   return { rows, columns, rowCount, misfits }
+}
+
+/** What is said of a column whose values do not fit its field in the topic. */
+function otherInTopic({ topicRecord }: TableFileOptions, field: string, { avro }: ColumnType): string | undefined {
+  const known = columnType(topicRecord?.fields.get(field)?.sqlType ?? '')?.avro
+  if (known === undefined || known === avro) return undefined
+  return `${avro}, for its values do not fit the topic's ${known}: the topic has rows of both from now on`
 }
 
 /** A type's name as DuckDB prints it: INTEGER for int. @throws FileColumnError if there is none */

@@ -21,19 +21,22 @@ export function widestColumns(files: readonly (readonly FileColumn[])[]): FileCo
 
 function widerColumn(one: FileColumn, other: FileColumn): FileColumn {
   const sqlType = widerType(one, other)
-  return { ...one, sqlType, type: columnType(sqlType) as ColumnType, nullable: one.nullable || other.nullable }
+  return {
+    ...one,
+    sqlType,
+    type: columnType(sqlType) as ColumnType,
+    nullable: one.nullable || other.nullable,
+    isEmpty: (one.isEmpty ?? false) && (other.isEmpty ?? false),
+  }
 }
 
 function widerType(one: FileColumn, other: FileColumn): string {
   if (one.type.avro === other.type.avro && one.type.logicalType === other.type.logicalType) return one.sqlType
   const [a, b] = [one, other].map(({ type }) => (type.logicalType === undefined ? numbers.indexOf(type.avro) : -1))
   // A column without a value is text in its own file, and fits any type.
-  if (one.remark === emptyColumn) return other.sqlType
-  if (other.remark === emptyColumn) return one.sqlType
+  if (one.isEmpty) return other.sqlType
+  if (other.isEmpty) return one.sqlType
   if (a < 0 || b < 0) return 'VARCHAR'
   // No float holds every int, and no double every long: a file whose values do not fit says so.
   return Math.max(a, b) === 1 ? 'BIGINT' : 'DOUBLE'
 }
-
-/** What is said of a column that has no value. */
-export const emptyColumn = 'it has no value'
