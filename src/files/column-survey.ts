@@ -52,8 +52,8 @@ export interface SurveyOptions {
 /** Values at the beginning from which types are guessed, which are then proven of all rows. */
 const guessValues = 200_000
 const guessRows = 20_480
-/** Columns of one query: DuckDB plans thousands of expressions for seconds. */
-const queryColumns = 250
+/** Columns of one query: the time to plan regular expressions grows with their square (DuckDB 1.5.6). */
+const queryColumns = 100
 /**
  * A column with at least this share of numbers is a number column with bad numbers in it: one typing error must not
  * take it out of the model without a word.
@@ -73,7 +73,14 @@ export async function surveyColumns(options: SurveyOptions): Promise<Survey> {
   )
   const typeOf = ({ column, ...rest }: TextColumn) =>
     named.get(column) ?? preferred.get(column) ?? guesses.get(column) ?? textType({ column, ...rest })
-  const counted = await countFits(options, columns, typeOf)
+  const quick = await countFits(options, columns, typeOf, ({ quick, fits }) => quick ?? fits)
+  const slow = quick.columns.filter(({ misfits, type }) => misfits > 0 && type.quick !== undefined)
+  const counted = await recount(
+    quick,
+    slow.map(({ column }) => column),
+    typeOf,
+    options,
+  )
   const isSettled = ({ column: { column }, type, values, misfits, numbers }: SurveyedColumn) => {
     if (named.has(column) || (preferred.has(column) && misfits === 0)) return true
     if (!guesses.has(column)) return values === 0
@@ -82,9 +89,20 @@ export async function surveyColumns(options: SurveyOptions): Promise<Survey> {
   const unsettled = counted.columns.filter((column) => !isSettled(column)).map(({ column }) => column)
   if (unsettled.length === 0) return counted
   const types = new Map(await likelyTypes(options, unsettled))
-  const recounted = await countFits(options, unsettled, (column) => types.get(column.column) ?? textType(column))
-  const settled = new Map(recounted.columns.map((column) => [column.column, column]))
-  return { rows: counted.rows, columns: counted.columns.map((column) => settled.get(column.column) ?? column) }
+  return recount(counted, unsettled, (column) => types.get(column.column) ?? textType(column), options)
+}
+
+/** A survey in which some of the columns have been counted anew. */
+async function recount(
+  survey: Survey,
+  columns: readonly TextColumn[],
+  typeOf: (column: TextColumn) => TextType,
+  options: SurveyOptions,
+): Promise<Survey> {
+  if (columns.length === 0) return survey
+  const counted = await countFits(options, columns, typeOf, ({ fits }) => fits)
+  const anew = new Map(counted.columns.map((column) => [column.column, column]))
+  return { rows: survey.rows, columns: survey.columns.map((column) => anew.get(column.column) ?? column) }
 }
 
 /**
@@ -222,14 +240,19 @@ async function countFits(
   options: SurveyOptions,
   columns: readonly TextColumn[],
   typeOf: (column: TextColumn) => TextType,
+  fitsOf: (type: TextType) => string,
 ): Promise<Survey> {
   const types = columns.map(typeOf)
   const { rows, values } = await count(
     options,
     columns.map((column, i) => {
       // Whether there are numbers among texts decides whether the text is looked at once more.
-      const number = types[i].sqlType === 'VARCHAR' ? doubleType(column, options.style).fits : 'false'
-      return [`count(${column.text})`, `count(*) FILTER (WHERE ${types[i].fits})`, `count(*) FILTER (WHERE ${number})`]
+      const number = types[i].sqlType === 'VARCHAR' ? fitsOf(doubleType(column, options.style)) : 'false'
+      return [
+        `count(${column.text})`,
+        `count(*) FILTER (WHERE ${fitsOf(types[i])})`,
+        `count(*) FILTER (WHERE ${number})`,
+      ]
     }),
   )
   return {

@@ -12,7 +12,7 @@ import { markBytes, markedEncoding, type TextEncoding, textEncoding } from './te
 import { zstdContent } from './zstd-frames.ts'
 
 /** Decoded characters at the beginning from which delimiter and header are found. */
-const headBytes = 512 * 1024
+const headBytes = 4 * 1024 * 1024
 
 /** A CSV or JSON file, in a form that DuckDB reads. */
 export interface TextSource {

@@ -21,6 +21,8 @@ export interface TextType {
   readonly jsonTypes: readonly string[]
   /** SQL: whether a text is a value of this type, and comes back from it */
   readonly fits: string
+  /** SQL that is true for most texts that fit, never for another, and soon answered */
+  readonly quick?: string
   /** SQL: the value of a text that fits */
   readonly value: string
   /** what a text that does not fit is not */
@@ -53,6 +55,7 @@ export function longType(column: TextColumn, { numbers }: TextStyle): TextType {
     sqlType: 'BIGINT',
     pattern: whole,
     jsonTypes: jsonNumbers,
+    quick: among(column, jsonNumbers, `(${fullMatch(column.text, whole)} AND strlen(${column.text}) <= 18)`),
     fits: among(column, jsonNumbers, `(${fullMatch(column.text, whole)} AND TRY_CAST(${plain} AS BIGINT) IS NOT NULL)`),
     value: `CAST(${plain} AS BIGINT)`,
     what: 'a whole number',
@@ -66,7 +69,7 @@ export function longType(column: TextColumn, { numbers }: TextStyle): TextType {
 export function doubleType(column: TextColumn, { numbers }: TextStyle): TextType {
   const { text } = column
   const plain = plainNumber(text, numbers)
-  const { number, digits, zero } = numberPatterns(numbers)
+  const { number, digits, simple, zero } = numberPatterns(numbers)
   const double = `TRY_CAST(${plain} AS DOUBLE)`
   const isExact =
     `(strlen(${text}) <= 15 OR NOT ${fullMatch(text, digits)} OR ` +
@@ -76,6 +79,8 @@ export function doubleType(column: TextColumn, { numbers }: TextStyle): TextType
     sqlType: 'DOUBLE',
     pattern: number,
     jsonTypes: jsonNumbers,
+    // Within 300 characters no number without an exponent becomes infinite or zero.
+    quick: among(column, jsonNumbers, `(${fullMatch(text, simple)} AND strlen(${text}) <= 300)`),
     fits: among(column, jsonNumbers, fits),
     value: `CAST(${plain} AS DOUBLE)`,
     what: 'a number that a double holds',
@@ -235,13 +240,15 @@ export function preferredType(column: TextColumn, sqlType: string, style: TextSt
       return {
         ...long,
         sqlType,
+        quick: `(${long.quick} AND strlen(${column.text}) <= 9)`,
         fits: `(${long.fits} AND TRY_CAST(${plain} AS INTEGER) IS NOT NULL)`,
         value: `CAST(${plain} AS INTEGER)`,
       }
     case 'FLOAT': {
       // A float's own text, 0.1, is no double that a float holds.
       const comesBack = `CAST(CAST(TRY_CAST(${plain} AS FLOAT) AS VARCHAR) AS DOUBLE) = TRY_CAST(${plain} AS DOUBLE)`
-      return { ...double, sqlType, fits: `(${double.fits} AND ${comesBack})`, value: `CAST(${plain} AS FLOAT)` }
+      const fits = `(${double.fits} AND ${comesBack})`
+      return { ...double, sqlType, quick: fits, fits, value: `CAST(${plain} AS FLOAT)` }
     }
     case 'BOOLEAN':
       return booleanType(column)
