@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { Command, Option } from 'commander'
 import type { ClusterAccess } from '../config/cluster-access.ts'
 import { type ClusterAddress, type ClusterFlags, clusterAddress } from '../config/cluster-address.ts'
-import { defaultModelsTopic } from '../config/names.ts'
+import { defaultModelsTopic, defaultPositionsTopic } from '../config/names.ts'
 import { securityOptions } from '../config/security-options.ts'
 import { commonOption, commonOptionsSoFar } from '../config/setting.ts'
 import { parseListText } from '../config/value-parsers.ts'
@@ -10,6 +10,7 @@ import { UsageError } from '../errors.ts'
 import { ClusterAdmin } from '../kafka/admin.ts'
 import type { ConnectionSettings } from '../kafka/connection-settings.ts'
 import type { ControlLog } from '../kafka/control-client.ts'
+import type { Stall } from '../kafka/partition-watch.ts'
 import { SchemaRegistry } from '../kafka/registry.ts'
 import { RowClient } from '../kafka/row-client.ts'
 import { logEvent } from '../observe/event-log.ts'
@@ -35,6 +36,7 @@ export interface ClusterCommandFlags extends CommonFlags, ClusterFlags {}
 export interface DatasetFlags extends ClusterCommandFlags {
   readonly dataset: string
   readonly modelsTopic: string
+  readonly positionsTopic: string
 }
 
 /** A cluster that is being talked to; what a command passes on to stages. */
@@ -107,6 +109,7 @@ export function datasetCommand(name: string, description: string, example: strin
   return clusterCommand(name, description, example)
     .addOption(datasetOption().makeOptionMandatory())
     .addOption(modelsTopicOption())
+    .addOption(positionsTopicOption())
 }
 
 export function datasetOption(): Option {
@@ -115,6 +118,12 @@ export function datasetOption(): Option {
 
 export function modelsTopicOption(): Option {
   return commonOption(new Option('--models-topic <topic>', 'where models are published').default(defaultModelsTopic))
+}
+
+export function positionsTopicOption(): Option {
+  return commonOption(
+    new Option('--positions-topic <topic>', 'where positions of groups are kept').default(defaultPositionsTopic),
+  )
 }
 
 /**
@@ -152,7 +161,7 @@ export function drawRun(): string {
 
 /** The same for a cluster whose address is known, in a thread or process whose end somebody else decides. */
 export async function withClusterAt<T>(
-  { brokers, registry: url, access }: ClusterAddress,
+  { brokers, registry: url, access, positionsTopic = defaultPositionsTopic }: ClusterAddress,
   use: ClusterUse,
   work: (cluster: OpenCluster) => Promise<T>,
   mustAnswer = true,
@@ -167,7 +176,8 @@ export async function withClusterAt<T>(
     if (!isReachable && waits) void untilRegistryAnswers(registry, closing.signal)
   }
   const registry = new SchemaRegistry({ url, ...access.registry }, { onReachable })
-  const rows = new RowClient(settings, (partitions) => report({ kind: 'stalled', partitions }))
+  const onStall = (partitions: readonly Stall[]) => report({ kind: 'stalled', partitions })
+  const rows = new RowClient(settings, onStall, {}, positionsTopic)
   try {
     const cluster = { ...use, settings, registryUrl: url, access, admin, rows, registry }
     if (mustAnswer) {

@@ -8,6 +8,7 @@ import {
   datasetOption,
   modelsTopicOption,
   type OpenCluster,
+  positionsTopicOption,
   printResult,
   withCluster,
 } from './command-context.ts'
@@ -20,6 +21,7 @@ import { topicOption } from './topic-options.ts'
 interface DoctorFlags extends ClusterCommandFlags {
   readonly dataset?: string
   readonly modelsTopic: string
+  readonly positionsTopic: string
   readonly rawTopic?: string
   readonly sampleTopic?: string
   readonly normalizedTopic?: string
@@ -36,6 +38,7 @@ export function doctorCommand(): Command {
   )
     .addOption(datasetOption())
     .addOption(modelsTopicOption())
+    .addOption(positionsTopicOption())
     .addOption(topicOption('raw'))
     .addOption(topicOption('sample'))
     .addOption(topicOption('normalized'))
@@ -59,7 +62,16 @@ export function doctorCommand(): Command {
 }
 
 function datasetNames(flags: DoctorFlags): DatasetNames | undefined {
-  const { dataset, modelsTopic, rawTopic, sampleTopic, normalizedTopic, deadLetterTopic, restoredTopic } = flags
+  const {
+    dataset,
+    modelsTopic,
+    positionsTopic,
+    rawTopic,
+    sampleTopic,
+    normalizedTopic,
+    deadLetterTopic,
+    restoredTopic,
+  } = flags
   if (dataset === undefined) return undefined
   const topics = topicNames(checkDataset(dataset), {
     raw: rawTopic,
@@ -68,7 +80,7 @@ function datasetNames(flags: DoctorFlags): DatasetNames | undefined {
     deadLetters: deadLetterTopic,
     restored: restoredTopic,
   })
-  return { dataset, topics, modelsTopic }
+  return { dataset, topics, modelsTopic, positionsTopic }
 }
 
 function mend({ admin }: OpenCluster, { findings }: Diagnosis): Promise<readonly string[]> {

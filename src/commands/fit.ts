@@ -86,9 +86,7 @@ async function rowsSampledFrom(
   const count = await admin.partitionCount(rawTopic)
   if (count === undefined) return undefined
   const partitions = Array.from({ length: count }, (_, partition) => ({ topic: rawTopic, partition }))
-  const committed = await rows.withConnections((connections) =>
-    connections.committedOffsets(sampleGroup(dataset, sampleTopic), partitions),
-  )
+  const committed = await rows.positionsOf(sampleGroup(dataset, sampleTopic), partitions)
   const seen = committed.reduce((sum, { metadata }) => sum + parseSampleCounts(metadata).seen, 0)
   return seen > 0 ? seen : undefined
 }

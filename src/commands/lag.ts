@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
 import { type GroupStage, groupName, topicNames } from '../config/names.ts'
-import { type Lag, lagOf } from '../stages/lag.ts'
+import { type Lag, type LagSource, lagOf } from '../stages/lag.ts'
 import { checkDataset, type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
+import { positionsIn } from './group-positions.ts'
 import { textTable } from './report-text.ts'
 import { partitionsOf } from './row-topics.ts'
 
@@ -27,11 +28,15 @@ export function lagCommand(): Command {
           : [[flags.group, flags.topic ?? raw] as const]
       await withCluster(flags, async (cluster) => {
         const { admin } = cluster
+        const source: LagSource = {
+          committedOffsets: (group, topic) => positionsIn(cluster, group, topic),
+          watermarks: (topic) => admin.watermarks(topic),
+        }
         if (flags.group === undefined) await partitionsOf(cluster, raw)
         const lags: Lag[] = []
         for (const [group, topic] of groups)
           if (flags.group !== undefined || (await admin.partitionCount(topic)) !== undefined)
-            lags.push(await lagOf(admin, group, topic))
+            lags.push(await lagOf(source, group, topic))
         const rows = lags.flatMap(({ group, topic, partitions }) =>
           partitions.map(({ partition, committed, end, lag }) => [
             group,

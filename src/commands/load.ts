@@ -21,8 +21,9 @@ import {
   withCluster,
 } from './command-context.ts'
 import { addFileOptions, type FileFlags, type FileReading, fileReading } from './file-options.ts'
+import { preparePositions } from './group-positions.ts'
 import { stageText } from './report-text.ts'
-import { batchBytesFor, defaultPartitions } from './row-topics.ts'
+import { batchBytesFor, defaultPartitions, holdsRows } from './row-topics.ts'
 
 export interface LoadFileOptions extends FileReading {
   readonly file: string
@@ -118,19 +119,24 @@ async function loadTable(
 ): Promise<LoadReport> {
   const { load } = await import('../stages/load.ts')
   const { dataset, topic, key, badRows, compression } = options
-  const { admin, registry, rows, signal } = cluster
+  const { admin, registry, rows, signal, log } = cluster
   const table = await openTable(cluster, options, known)
   try {
     onColumns(table)
     const partitions = (await admin.partitionCount(topic)) ?? options.partitions
     await admin.ensureRowTopic({ topic, partitions })
+    await preparePositions(cluster)
     const group = groupName(dataset, 'load')
     const batchBytes = await batchBytesFor(cluster, topic)
     const writer = await rows.openWriter(transactionalId(group, topic), compression)
     try {
-      const [committed] = await rows.withConnections((connections) =>
-        connections.committedOffsets(group, [{ topic, partition: 0 }]),
-      )
+      const [committed] = await rows.positionsOf(group, [{ topic, partition: 0 }])
+      // They may be another program's: that is no reason to refuse the file.
+      if (committed === undefined && (await holdsRows(cluster, topic)))
+        log.warn(
+          { topic, group },
+          'the topic holds rows, and no load of it is known: a file that was loaded before is loaded again',
+        )
       return await load({
         table,
         topic,

@@ -71,7 +71,7 @@ export async function runThreads<S extends MemberStage>(
 }
 
 function runThread<S extends MemberStage>(
-  { settings, registryUrl, access = noAccess, waits, log, observe }: OpenCluster,
+  { settings, registryUrl, access = noAccess, rows, waits, log, observe }: OpenCluster,
   task: MemberTask<S>,
   member: number,
   signal: AbortSignal,
@@ -83,6 +83,7 @@ function runThread<S extends MemberStage>(
     brokers: settings.brokers,
     registry: registryUrl,
     access,
+    positionsTopic: rows.positionsTopic,
     waits,
     logLevel: log.level,
     logOrigin: { ...log.bindings(), member },

@@ -128,7 +128,7 @@ async function checkOutput(
   group: string,
   raw: readonly PartitionOffset[],
 ): Promise<void> {
-  const committed = await cluster.rows.withConnections((connections) => connections.committedOffsets(group, raw))
+  const committed = await cluster.rows.positionsOf(group, raw)
   if (committed.length > 0 || (await cluster.admin.partitionCount(output)) === undefined) return
   if (await holdsRows(cluster, output))
     throw new UsageError(

@@ -4,11 +4,11 @@ import { sampleGroup, topicNames, transactionalId } from '../config/names.ts'
 import { parseCount, parseSeed, parseShare } from '../config/value-parsers.ts'
 import { InterruptedError, UsageError } from '../errors.ts'
 import { createProgress } from '../observe/progress.ts'
-import type { PartitionOffset } from '../stages/ports.ts'
 import { type SampleSize, sample } from '../stages/sample.ts'
 import { type StageReport, stageReport } from '../stages/stage-report.ts'
 import { beginningAnew } from './beginning-anew.ts'
 import { checkDataset, type DatasetFlags, datasetCommand, type OpenCluster, printResult } from './command-context.ts'
+import { preparePositions } from './group-positions.ts'
 import { withObservedStage } from './observed-stage.ts'
 import { stageText } from './report-text.ts'
 import { batchBytesFor, holdsRows, offsetsBetween, partitionsOf, topicEnds, topicStarts } from './row-topics.ts'
@@ -22,6 +22,11 @@ const defaultRows = 200_000
 const mostRows = 5_000_000
 /** How long a sampler that follows its topic waits for rows to come. */
 const followPauseMs = 1_000
+/**
+ * How often a sampler that follows its topic commits where it stands in all partitions. Brokers remove an offset that nobody has
+ * committed for `offsets.retention.minutes`, one at the least.
+ */
+const recommitMs = 20_000
 
 export interface SampleTopicOptions {
   readonly dataset: string
@@ -50,6 +55,7 @@ export async function sampleTopic(
   const { dataset, rawTopic, sampleTopic: outputTopic, append, follow = false } = options
   const { admin, rows, signal, report } = cluster
   await partitionsOf(cluster, rawTopic)
+  await preparePositions(cluster)
   await admin.ensureRowTopic({
     topic: outputTopic,
     partitions: (await admin.partitionCount(outputTopic)) ?? options.partitions,
@@ -70,13 +76,21 @@ export async function sampleTopic(
     const outputPartitions = await partitionsOf(cluster, outputTopic)
     const batchBytes = await batchBytesFor(cluster, outputTopic)
     let before = stageReport(0, 0, 0, 0)
+    let recommittedMs = Number.NEGATIVE_INFINITY
     for (;;) {
       const first = await topicStarts(cluster, rawTopic)
       const ends = await topicEnds(cluster, rawTopic)
-      const committed = isFresh ? [] : await committedOffsets(cluster, group, first)
-      const starts = first.map((start) => committed.find(({ partition }) => partition === start.partition) ?? start)
+      const held = isFresh ? [] : await rows.positionsOf(group, first)
+      if (!isFresh && held.length === 0 && (await rows.positionsLeftBehind(group, first)).length === 0)
+        throw new UsageError(
+          `Topic ${outputTopic} holds rows, and group ${group} has no position: rows would be sampled a second time`,
+          'Sample from the start into another --sample-topic, or delete this one and sample anew',
+        )
+      const starts = first.map((start) => held.find(({ partition }) => partition === start.partition) ?? start)
+      const commitsStarts = performance.now() - recommittedMs >= recommitMs
+      if (commitsStarts) recommittedMs = performance.now()
       const result = await sample({
-        isFresh,
+        commitsStarts,
         reader,
         writer,
         starts,
@@ -113,10 +127,6 @@ function together(before: StageReport, { rowsIn, rowsOut, deadLetters, seconds }
     before.deadLetters + deadLetters,
     before.seconds + seconds,
   )
-}
-
-function committedOffsets({ rows }: OpenCluster, group: string, of: readonly PartitionOffset[]) {
-  return rows.withConnections((connections) => connections.committedOffsets(group, of))
 }
 
 interface SampleFlags extends DatasetFlags, StageFlags {

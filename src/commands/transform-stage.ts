@@ -9,6 +9,7 @@ import type { StageReport } from '../stages/stage-report.ts'
 import { type RowTransform, transformTopic } from '../stages/transform-topic.ts'
 import { abortedBy } from './abort-reason.ts'
 import type { OpenCluster } from './command-context.ts'
+import { demandEmptyOutput, preparePositions } from './group-positions.ts'
 import { MemberReporter } from './member-reporter.ts'
 import { batchBytesFor, partitionsOf, startsOf } from './row-topics.ts'
 import { whenReachable } from './when-reachable.ts'
@@ -61,6 +62,7 @@ export async function runTransformStage(cluster: OpenCluster, options: Transform
   const prepare = async () => {
     const count = await partitionsOf(cluster, inputTopic)
     await ensureOutputs(count)
+    await preparePositions(cluster)
     return count
   }
   const partitions = await (waits ? whenReachable(cluster, prepare, mayCome) : prepare())
@@ -79,6 +81,7 @@ export async function runTransformStage(cluster: OpenCluster, options: Transform
         // Partitions may be added while the stage runs: a row keeps its partition, so the outputs must have it too.
         if (fresh.some(({ partition }) => partition >= partitions))
           await ensureOutputs(await partitionsOf(cluster, inputTopic))
+        await demandEmptyOutput(cluster, group, fresh, outputTopic, 'name another output topic')
         return startOffsets === undefined ? startsOf(cluster, fresh) : startOffsets(fresh)
       },
       ...(ends !== undefined && { ends }),

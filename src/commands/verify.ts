@@ -19,6 +19,7 @@ import {
   printResult,
   withCluster,
 } from './command-context.ts'
+import { positionsIn } from './group-positions.ts'
 import { modeChoiceOption } from './mode-choice.ts'
 import { followModels } from './models.ts'
 import { textTable } from './report-text.ts'
@@ -96,9 +97,9 @@ export async function verifyDataset(
   }
 }
 
-/** By partition; undefined if the group has committed nothing of the topic, as a replay under another name. */
-async function committedBy({ admin }: OpenCluster, group: string, topic: string) {
-  const offsets = await admin.committedOffsets(group, topic)
+/** By partition; undefined if the group has no position in the topic, as a replay under another name. */
+async function committedBy(cluster: OpenCluster, group: string, topic: string) {
+  const offsets = await positionsIn(cluster, group, topic)
   return offsets.length === 0 ? undefined : new Map(offsets.map(({ partition, offset }) => [partition, offset]))
 }
 

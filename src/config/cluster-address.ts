@@ -8,12 +8,15 @@ export interface ClusterAddress {
   readonly brokers: readonly string[]
   readonly registry: string
   readonly access: ClusterAccess
+  /** where positions of groups are kept, vgm.positions unless given */
+  readonly positionsTopic?: string | undefined
 }
 
 /** What flags and environment say about it. */
 export interface ClusterFlags extends SecurityFlags {
   readonly brokers?: string | undefined
   readonly registry?: string | undefined
+  readonly positionsTopic?: string | undefined
 }
 
 const brokerPattern = /^[^\s,:]+:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$/
@@ -23,10 +26,15 @@ const brokerPattern = /^[^\s,:]+:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$/
  *
  * @throws UsageError if there is neither, or if an address is malformed
  */
-export async function clusterAddress({ brokers, registry, ...flags }: ClusterFlags): Promise<ClusterAddress> {
+export async function clusterAddress({
+  brokers,
+  registry,
+  positionsTopic,
+  ...flags
+}: ClusterFlags): Promise<ClusterAddress> {
   if (brokers !== undefined && registry !== undefined) {
     const url = parseRegistry(registry)
-    return { brokers: parseBrokers(brokers), registry: url, access: clusterAccess(flags, url) }
+    return { brokers: parseBrokers(brokers), registry: url, access: clusterAccess(flags, url), positionsTopic }
   }
   if (brokers !== undefined || registry !== undefined)
     throw new UsageError(
@@ -45,7 +53,7 @@ export async function clusterAddress({ brokers, registry, ...flags }: ClusterFla
       'There is no cluster to work with',
       'Start one with "vgm up", or name one with --brokers (KAFKA_BROKERS) and --registry (SCHEMA_REGISTRY_URL)',
     )
-  return { brokers: parseBrokers(local.brokers), registry: local.registry, access: noAccess }
+  return { brokers: parseBrokers(local.brokers), registry: local.registry, access: noAccess, positionsTopic }
 }
 
 export function parseBrokers(text: string): string[] {

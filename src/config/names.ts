@@ -10,6 +10,7 @@ export interface TopicNames {
 export type TopicOverrides = { readonly [topic in keyof TopicNames]?: string | undefined }
 
 export const defaultModelsTopic = 'vgm.models'
+export const defaultPositionsTopic = 'vgm.positions'
 
 export function topicNames(dataset: string, overrides: TopicOverrides = {}): TopicNames {
   return {

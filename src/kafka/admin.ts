@@ -67,11 +67,51 @@ export class PartitionCountError extends PipelineError {
   }
 }
 
-/** The models topic must keep one order of all publications for ever. */
-export class ModelsTopicError extends PipelineError {
-  readonly code = 'VGM_MODELS_TOPIC'
-  constructor(topic: string, problem: string, fix: string) {
-    super(`Topic ${topic} cannot hold models: ${problem}`, { fix, exitCode: exitCodes.usage })
+/** A topic of ours that keeps the last record of each key for ever, and one order of all records. */
+interface CompactedTopic {
+  readonly code: `VGM_${string}`
+  /** what its records are */
+  readonly holds: string
+  /** gives it another name */
+  readonly flag: string
+  /** beside cleanup.policy */
+  readonly settings: Readonly<Record<string, string>>
+}
+
+/** A model is one message: room for some ten thousand columns, and no more than managed clusters allow. */
+const modelsMessageBytes = 8 * 1024 * 1024
+
+const modelsTopic: CompactedTopic = {
+  code: 'VGM_MODELS_TOPIC',
+  holds: 'models',
+  flag: '--models-topic',
+  settings: { 'max.message.bytes': String(modelsMessageBytes) },
+}
+
+/**
+ * Each slice of each member writes here, so that the topic must be cleaned often: whoever finds his group without offsets reads all of
+ * it. Only segments that are closed are cleaned, and markers of transactions stay for `delete.retention.ms`.
+ */
+const positionsTopic: CompactedTopic = {
+  code: 'VGM_POSITIONS_TOPIC',
+  holds: 'positions',
+  flag: '--positions-topic',
+  settings: {
+    'segment.bytes': String(16 * 1024 * 1024),
+    'segment.ms': String(3_600_000),
+    'min.cleanable.dirty.ratio': '0.5',
+    'delete.retention.ms': String(600_000),
+    // A broker refuses records whose time is far from its own; a worker's clock may be wrong.
+    'message.timestamp.type': 'LogAppendTime',
+  },
+}
+
+/** A topic that must be compacted, with one partition, is something else. */
+export class CompactedTopicError extends PipelineError {
+  readonly code: `VGM_${string}`
+  constructor(topic: string, { code, holds }: Pick<CompactedTopic, 'code' | 'holds'>, problem: string, fix: string) {
+    super(`Topic ${topic} cannot hold ${holds}: ${problem}`, { fix, exitCode: exitCodes.usage })
+    this.code = code
   }
 }
 
@@ -81,8 +121,6 @@ export const unlimited = '9223372036854775807'
 export const addedMessageBytes = 64 * 1024
 /** Kafka's own default of max.message.bytes. */
 const defaultMaxMessageBytes = 1_048_588
-/** A model is one message: room for some ten thousand columns, and no more than managed clusters allow. */
-const modelsMessageBytes = 8 * 1024 * 1024
 /** Of the cluster: `default.replication.factor`. */
 const brokersChoice = -1
 /** Of IncrementalAlterConfigs. */
@@ -222,27 +260,35 @@ export class ClusterAdmin {
     return 'present'
   }
 
-  /** Makes the models topic unless it exists. @throws ModelsTopicError if it exists and cannot hold models */
-  async ensureModelsTopic(topic: string): Promise<'created' | 'present'> {
-    const settings = [
-      ['cleanup.policy', 'compact'],
-      ['max.message.bytes', String(modelsMessageBytes)],
-    ] as const
-    if (await this.#create(topic, 1, settings)) return 'created'
+  /** Makes the models topic unless it exists. @throws CompactedTopicError if it exists and cannot hold models */
+  ensureModelsTopic(topic: string): Promise<'created' | 'present'> {
+    return this.#ensureCompactedTopic(topic, modelsTopic)
+  }
+
+  /** Makes the positions topic unless it exists. @throws CompactedTopicError if it exists and cannot hold positions */
+  ensurePositionsTopic(topic: string): Promise<'created' | 'present'> {
+    return this.#ensureCompactedTopic(topic, positionsTopic)
+  }
+
+  async #ensureCompactedTopic(topic: string, kind: CompactedTopic): Promise<'created' | 'present'> {
+    const { holds, flag, settings } = kind
+    if (await this.#create(topic, 1, Object.entries({ 'cleanup.policy': 'compact', ...settings }))) return 'created'
     const partitions = await this.partitionCount(topic)
     if (partitions !== undefined && partitions !== 1) {
-      throw new ModelsTopicError(
+      throw new CompactedTopicError(
         topic,
+        kind,
         `it has ${partitions} partitions instead of 1`,
-        'Name another one with --models-topic',
+        `Name another one with ${flag}`,
       )
     }
     const policy = (await this.topicConfig(topic)).get('cleanup.policy')
     if (policy !== 'compact') {
       const brokers = this.#settings.brokers.join(',')
-      throw new ModelsTopicError(
+      throw new CompactedTopicError(
         topic,
-        `its cleanup.policy is ${policy}, so models would be deleted`,
+        kind,
+        `its cleanup.policy is ${policy}, so ${holds} would be deleted`,
         `Run "kafka-configs.sh --bootstrap-server ${brokers} --alter --entity-type topics --entity-name ${topic} --add-config cleanup.policy=compact"`,
       )
     }

@@ -13,6 +13,7 @@ import { type BrokerConnections, latest } from './broker-connections.ts'
 import { FencedError, isGenerationLost, isRepeatable, isTopicUnknown, kindOf } from './broker-errors.ts'
 import { type Fetcher, PositionLostError } from './fetcher.ts'
 import type { GroupMembership } from './group-membership.ts'
+import type { KeptPositions } from './kept-positions.ts'
 import { TopicGoneError } from './partition-watch.ts'
 import type { SliceProducer } from './plain-producer.ts'
 import { within } from './time-limit.ts'
@@ -29,6 +30,8 @@ export interface GroupSessionParts {
   readonly fetcher: Fetcher
   readonly group: string
   readonly startOffsets: StartOffsets
+  /** where positions are kept that outlive the group's offsets */
+  readonly positions?: Pick<KeptPositions, 'of'> | undefined
   /** where reading a partition stops, undefined for nowhere */
   readonly endOffsetOf: (input: TopicPartition) => number | undefined
   /** where rows of an input partition usually go: announced to the coordinator in one request */
@@ -186,13 +189,27 @@ export class TransactionalGroupSession implements GroupSession {
   }
 
   async #join(): Promise<void> {
-    const { membership, onJoin } = this.#parts
+    const { membership, onJoin, positions } = this.#parts
     onJoin?.joining()
     await this.#seek(await membership.join())
     onJoin?.joined(membership.identity.generationId, this.#assignment)
+    if (positions !== undefined) await this.#commitAll()
   }
 
-  /** Puts the fetcher where the group has committed. @throws TopicGoneError, PositionLostError */
+  /**
+   * Commits where this member stands in all of its partitions before it takes a row of them. So a partition in which nothing
+   * happens has its position kept too, as one that another program has committed; and where the output holds rows there is a position.
+   */
+  async #commitAll(): Promise<void> {
+    const { membership } = this.#parts
+    while (this.#assignment.length > 0 && !membership.mustRejoin) {
+      await this.#open([])
+      this.#touch(this.#assignment)
+      if (await this.commit()) return
+    }
+  }
+
+  /** Puts the fetcher where the group stands. @throws TopicGoneError, PositionLostError */
   async #seek(assignment: readonly TopicPartition[]): Promise<void> {
     try {
       await this.#seekCommitted(assignment)
@@ -202,15 +219,15 @@ export class TransactionalGroupSession implements GroupSession {
   }
 
   async #seekCommitted(assignment: readonly TopicPartition[]): Promise<void> {
-    const { connections, fetcher, group, startOffsets, endOffsetOf } = this.#parts
-    const committed = await connections.committedOffsets(group, assignment)
-    await this.#checkEnds(committed)
-    const known = new Set(committed.map(({ topic, partition }) => `${topic}/${partition}`))
+    const { connections, fetcher, group, positions, startOffsets, endOffsetOf } = this.#parts
+    const held = await (positions?.of(group, assignment) ?? connections.committedOffsets(group, assignment))
+    await this.#checkEnds(held)
+    const known = new Set(held.map(({ topic, partition }) => `${topic}/${partition}`))
     const fresh = assignment.filter(({ topic, partition }) => !known.has(`${topic}/${partition}`))
-    const positions = [...committed, ...(fresh.length > 0 ? await startOffsets(fresh) : [])]
+    const next = [...held, ...(fresh.length > 0 ? await startOffsets(fresh) : [])]
     // A replay knows nothing of a partition that came after its start: that one is not read.
-    this.#assignment = positions.map(({ topic, partition }) => ({ topic, partition }))
-    fetcher.assign(positions.map((position) => ({ ...position, endOffset: endOffsetOf(position) })))
+    this.#assignment = next.map(({ topic, partition }) => ({ topic, partition }))
+    fetcher.assign(next.map((position) => ({ ...position, endOffset: endOffsetOf(position) })))
   }
 
   /**
@@ -219,9 +236,9 @@ export class TransactionalGroupSession implements GroupSession {
    *
    * @throws PositionLostError
    */
-  async #checkEnds(committed: readonly PartitionOffset[]): Promise<void> {
+  async #checkEnds(held: readonly PartitionOffset[]): Promise<void> {
     const { connections, endOffsetOf } = this.#parts
-    const behind = committed.filter((position) => position.offset > (endOffsetOf(position) ?? Infinity))
+    const behind = held.filter((position) => position.offset > (endOffsetOf(position) ?? Infinity))
     if (behind.length === 0) return
     // Another member of the group may have read on, up to where the log ends now.
     const ends = await connections.listOffsets(behind, latest)
@@ -230,16 +247,25 @@ export class TransactionalGroupSession implements GroupSession {
   }
 
   async #begin(fetched: readonly FetchedPartition[]): Promise<void> {
-    const { membership, producer, outputsOf } = this.#parts
-    if (this.#slice === undefined) {
-      this.#slice = { member: membership.identity, touched: new Map() }
-      try {
-        await producer.begin(this.#assignment.flatMap(outputsOf))
-      } catch (error) {
-        this.#break(error)
-      }
+    if (this.#slice === undefined) await this.#open(this.#assignment.flatMap(this.#parts.outputsOf))
+    this.#touch(fetched)
+  }
+
+  /** @param expected where the slice will probably write */
+  async #open(expected: readonly TopicPartition[]): Promise<void> {
+    const { membership, producer } = this.#parts
+    this.#slice = { member: membership.identity, touched: new Map() }
+    try {
+      await producer.begin(expected)
+    } catch (error) {
+      this.#break(error)
     }
-    for (const { topic, partition } of fetched) this.#slice.touched.set(`${topic}/${partition}`, { topic, partition })
+  }
+
+  /** The slice commits where the member stands in these. */
+  #touch(partitions: readonly TopicPartition[]): void {
+    for (const { topic, partition } of partitions)
+      this.#slice?.touched.set(`${topic}/${partition}`, { topic, partition })
   }
 
   /** Notes an error that ends the slice; one that no new transaction can mend is thrown. */

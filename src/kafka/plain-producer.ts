@@ -6,6 +6,7 @@ import type { BrokerConnection } from './broker-connection.ts'
 import type { BrokerConnections } from './broker-connections.ts'
 import { type Asked, BrokerError } from './broker-errors.ts'
 import { committedTopics, InFlightBatches, type WrittenPartition } from './in-flight-batches.ts'
+import type { KeptPositions } from './kept-positions.ts'
 import { onGroup, onTopic } from './needed-rights.ts'
 import { produce } from './produce-request.ts'
 import type { CommittingMember } from './transactional-producer.ts'
@@ -23,6 +24,8 @@ export interface PlainProducerOptions {
   readonly compression: Compression
   /** how long a batch or a commit may be asked for again */
   readonly patienceMs: number
+  /** where the offsets that are committed are kept as well */
+  readonly positions?: KeptPositions | undefined
 }
 
 const abortWaitMs = 2_000
@@ -81,6 +84,10 @@ export class PlainProducer implements SliceProducer {
 
   async commit({ group, offsets }: OffsetCommit, member: CommittingMember): Promise<void> {
     const slice = this.#slice
+    await slice.answered()
+    slice.throwFailure()
+    // After the rows: a position that is ahead of them would lose some.
+    await this.#options.positions?.write({ group, offsets }, (...batch) => this.produce(...batch))
     await slice.answered()
     slice.throwFailure()
     const topics = committedTopics(offsets)

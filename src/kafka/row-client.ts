@@ -12,6 +12,7 @@ import type { ConnectionSettings } from './connection-settings.ts'
 import { Fetcher, type FetcherOptions, fetcherDefaults } from './fetcher.ts'
 import { GroupMembership, membershipDefaults } from './group-membership.ts'
 import { type JoinListener, type StartOffsets, TransactionalGroupSession } from './group-session.ts'
+import { KeptPositions } from './kept-positions.ts'
 import type { Stall } from './partition-watch.ts'
 import { PlainProducer } from './plain-producer.ts'
 import { TransactionalProducer } from './transactional-producer.ts'
@@ -41,18 +42,23 @@ export interface GroupSessionOptions {
 export class RowClient {
   readonly #settings: ConnectionSettings
   readonly #fetching: FetcherOptions
+  /** where positions of groups are kept; undefined if none are */
+  readonly positionsTopic: string | undefined
 
   /**
    * @param onStall told of partitions that give nothing although there is more to read, every now and then
    * @param fetching what to fetch otherwise than stages do
+   * @param positionsTopic where positions of groups are kept, in the transactions that commit them
    */
   constructor(
     settings: ConnectionSettings,
     onStall: (stalls: readonly Stall[]) => void = () => undefined,
     fetching: Partial<FetcherOptions> = {},
+    positionsTopic?: string,
   ) {
     this.#settings = settings
     this.#fetching = { ...fetcherDefaults, onStall, ...fetching }
+    this.positionsTopic = positionsTopic
   }
 
   /** Reads nothing before it is told what. */
@@ -72,7 +78,7 @@ export class RowClient {
 
   async openWriter(transactionalId: string, compression: Compression): Promise<TransactionalWriter> {
     const connections = new BrokerConnections(this.#settings)
-    const producer = await this.#producer(connections, transactionalId, compression)
+    const producer = await this.#producer(connections, this.#positions(connections), transactionalId, compression)
     return {
       begin: (expected) => producer.begin(expected),
       produce: (topic, partition, batch) => producer.produce(topic, partition, batch),
@@ -88,13 +94,15 @@ export class RowClient {
   async openSession(options: GroupSessionOptions): Promise<GroupSession> {
     const { group, topic, groupInstanceId, transactionalId, compression } = options
     const connections = new BrokerConnections(this.#settings)
+    const positions = this.#positions(connections)
     const producer =
       options.delivery === 'at-least-once'
-        ? new PlainProducer(connections, { compression, patienceMs: transactionTimeoutMs })
-        : await this.#producer(connections, transactionalId, compression, groupInstanceId === null)
+        ? new PlainProducer(connections, { compression, patienceMs: transactionTimeoutMs, positions })
+        : await this.#producer(connections, positions, transactionalId, compression, groupInstanceId === null)
     return new TransactionalGroupSession({
       connections,
       producer,
+      positions,
       group,
       fetcher: new Fetcher(connections, this.#fetching),
       membership: new GroupMembership(connections, { group, topic, groupInstanceId, ...membershipDefaults }),
@@ -107,6 +115,30 @@ export class RowClient {
     })
   }
 
+  /**
+   * Where a group stands: what it has committed, waiting for transactions that are about to change it, else what is kept of it.
+   *
+   * @throws BrokerError, ConnectionLostError, PositionsUnreadableError
+   */
+  async positionsOf(group: string, partitions: readonly TopicPartition[]): Promise<PartitionOffset[]> {
+    return this.withConnections(
+      async (connections) =>
+        this.#positions(connections)?.of(group, partitions) ?? connections.committedOffsets(group, partitions),
+    )
+  }
+
+  /** What is kept of a group, whatever it has committed. @throws likewise */
+  async keptPositions(group: string, partitions: readonly TopicPartition[]): Promise<PartitionOffset[]> {
+    return this.withConnections(async (connections) => this.#positions(connections)?.kept(group, partitions) ?? [])
+  }
+
+  /** Partitions in which a group stood when their topic was another one, which has been deleted since. @throws likewise */
+  async positionsLeftBehind(group: string, partitions: readonly TopicPartition[]): Promise<TopicPartition[]> {
+    return this.withConnections(
+      async (connections) => this.#positions(connections)?.leftBehind(group, partitions) ?? [],
+    )
+  }
+
   /** Runs `ask` with connections that live as long as it does. */
   async withConnections<T>(ask: (connections: BrokerConnections) => Promise<T>): Promise<T> {
     const connections = new BrokerConnections(this.#settings)
@@ -117,8 +149,14 @@ export class RowClient {
     }
   }
 
+  #positions(connections: BrokerConnections): KeptPositions | undefined {
+    const { positionsTopic } = this
+    return positionsTopic === undefined ? undefined : new KeptPositions(connections, positionsTopic, this.#fetching)
+  }
+
   async #producer(
     connections: BrokerConnections,
+    positions: KeptPositions | undefined,
     transactionalId: string,
     compression: Compression,
     isUnique = false,
@@ -128,6 +166,7 @@ export class RowClient {
         transactionalId,
         isUnique,
         compression,
+        positions,
         transactionTimeoutMs,
       })
     } catch (error) {

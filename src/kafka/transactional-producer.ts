@@ -13,6 +13,7 @@ import type { BrokerConnections } from './broker-connections.ts'
 import type { BrokerRequest } from './broker-error-table.ts'
 import { type Asked, BrokerError, ConnectionLostError, FencedError, isRepeatable, kindOf } from './broker-errors.ts'
 import { committedTopics, InFlightBatches, type WrittenPartition } from './in-flight-batches.ts'
+import type { KeptPositions } from './kept-positions.ts'
 import { onGroup, onTopic, onTransactions, type Right } from './needed-rights.ts'
 import { produce } from './produce-request.ts'
 import { TransactionLife } from './transaction-states.ts'
@@ -26,6 +27,8 @@ export interface TransactionalProducerOptions {
   readonly isUnique?: boolean
   /** sequence of the first row to each partition, default 0; a broker takes any from a producer that it has not met */
   readonly firstSequence?: number
+  /** where the offsets that a transaction commits are kept as well */
+  readonly positions?: KeptPositions | undefined
 }
 
 /** Who commits offsets, as the group knew it when the slice began (KIP-447). */
@@ -80,6 +83,8 @@ export class TransactionalProducer implements TransactionalWriter {
    */
   #hasLostAnswer = false
   #transaction = new Transaction()
+  /** Whether transactions commit offsets, as the first one has shown: the partition where they are kept is announced with the others. */
+  #commitsOffsets = false
 
   private constructor(connections: BrokerConnections, options: TransactionalProducerOptions) {
     this.#connections = connections
@@ -106,7 +111,9 @@ export class TransactionalProducer implements TransactionalWriter {
     this.#life.enter('open')
     this.#transaction = new Transaction()
     if (this.#hasLostAnswer) await this.#renew()
-    await this.#judged(() => this.#addPartitions(expected))
+    const { positions } = this.#options
+    const kept = positions !== undefined && this.#commitsOffsets ? [positions.partition] : []
+    await this.#judged(() => this.#addPartitions([...expected, ...kept]))
   }
 
   async produce(topic: string, partition: number, batch: RecordBatchWriter): Promise<void> {
@@ -142,6 +149,10 @@ export class TransactionalProducer implements TransactionalWriter {
   async commit(offsets?: OffsetCommit, member: CommittingMember = noMember): Promise<void> {
     this.#life.require('open')
     const transaction = this.#transaction
+    if (offsets !== undefined) {
+      this.#commitsOffsets = true
+      await this.#options.positions?.write(offsets, (...batch) => this.produce(...batch))
+    }
     await transaction.answered()
     await this.#judged(() => transaction.throwFailure())
     this.#life.enter('committing')

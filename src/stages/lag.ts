@@ -2,7 +2,7 @@ import type { PartitionOffset } from './ports.ts'
 
 export interface PartitionLag {
   readonly partition: number
-  /** next offset that the group will read; undefined if it has committed none */
+  /** next offset that the group will read; undefined if it has no position */
   readonly committed: number | undefined
   /** the offset after the last record */
   readonly end: number
@@ -20,6 +20,7 @@ export interface Lag {
 
 /** What lag needs of a cluster. */
 export interface LagSource {
+  /** where the group stands; partitions in which it has no position are left out */
   committedOffsets(group: string, topic: string): Promise<readonly PartitionOffset[]>
   watermarks(
     topic: string,

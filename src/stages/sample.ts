@@ -20,8 +20,11 @@ export interface SampleOptions {
   readonly writer: TransactionalWriter
   /** next rows to look at, a partition each, with what was counted up to there */
   readonly starts: readonly PartitionOffset[]
-  /** whether this sample begins: what an earlier one has left at the group's positions is then overwritten first */
-  readonly isFresh: boolean
+  /**
+   * Whether the starts are committed before anything else: a sample that begins overwrites what an earlier one has left, and
+   * partitions without rows keep their positions. A sample by rows commits all partitions in any case.
+   */
+  readonly commitsStarts: boolean
   /** where to stop, a partition each */
   readonly ends: readonly PartitionOffset[]
   readonly size: SampleSize
@@ -92,10 +95,10 @@ class SampleRun {
   }
 
   async byRate(rate: number): Promise<void> {
-    const { reader, starts, isFresh, signal, writer } = this.#options
-    if (isFresh) {
+    const { reader, starts, commitsStarts, signal, writer } = this.#options
+    if (commitsStarts) {
       await writer.begin()
-      await this.#commit(starts.map((start) => counted(start, noCounts)))
+      await this.#commit(starts.map((start) => counted(start, parseSampleCounts(start.metadata))))
     }
     for (const start of starts) {
       let { seen, kept } = parseSampleCounts(start.metadata)

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type OpenCluster, plainUse } from '../../src/commands/command-context.ts'
 import type { AuditResult } from '../../src/commands/verify.ts'
+import { defaultPositionsTopic } from '../../src/config/names.ts'
 import { exitCodes } from '../../src/errors.ts'
 import { ClusterAdmin } from '../../src/kafka/admin.ts'
 import { SchemaRegistry } from '../../src/kafka/registry.ts'
@@ -73,7 +74,7 @@ export class FaultContext {
       settings,
       registryUrl: cluster.registry,
       admin: new ClusterAdmin(settings, () => undefined),
-      rows: new RowClient(settings),
+      rows: new RowClient(settings, undefined, {}, defaultPositionsTopic),
       registry: new SchemaRegistry({ url: cluster.registry }),
       ...plainUse(createLogger('silent'), this.#stop.signal),
     }

@@ -6,7 +6,7 @@ import { withModelsTarget } from '../../src/commands/models.ts'
 import { type NormalizeTopicOptions, normalizeTopic } from '../../src/commands/normalize-topic.ts'
 import { restoreTopic } from '../../src/commands/restore-topic.ts'
 import { topicEnds } from '../../src/commands/row-topics.ts'
-import { groupName, type TopicNames, topicNames, valueSubject } from '../../src/config/names.ts'
+import { defaultPositionsTopic, groupName, type TopicNames, topicNames, valueSubject } from '../../src/config/names.ts'
 import { ClusterAdmin } from '../../src/kafka/admin.ts'
 import { SchemaRegistry } from '../../src/kafka/registry.ts'
 import { RowClient } from '../../src/kafka/row-client.ts'
@@ -54,7 +54,7 @@ export class TestPipeline {
       settings,
       registryUrl,
       admin: new ClusterAdmin(settings, () => undefined),
-      rows: new RowClient(settings),
+      rows: new RowClient(settings, undefined, {}, defaultPositionsTopic),
       registry: new SchemaRegistry({ url: registryUrl }),
       ...plainUse(createLogger('silent'), this.#stop.signal),
     }

@@ -52,7 +52,7 @@ function optionsFor(
     reader: raw,
     writer,
     starts: numbers.map((partition) => ({ topic, partition, offset: 0 })),
-    isFresh: false,
+    commitsStarts: false,
     ends: numbers.map((partition) => ({ topic, partition, offset: raw.end(partition) })),
     size: { rate: 0.3 },
     seed,
@@ -180,7 +180,7 @@ suite('sample', () => {
     const raw = await rawLog([40])
     const out = new MemoryLog({ failCommitAt: 2 })
     const start = { topic, partition: 0, offset: 0, metadata: '' }
-    await rejects(sample(optionsFor(raw, out, 1, { starts: [start], isFresh: true })), /went away/)
+    await rejects(sample(optionsFor(raw, out, 1, { starts: [start], commitsStarts: true })), /went away/)
     equal(out.committed?.offset, 0)
     deepEqual(parseSampleCounts(out.committed?.metadata), { seen: 0, kept: 0 })
   })

@@ -19,6 +19,7 @@ export interface DatasetFacts {
   readonly dataset: string
   readonly topics: TopicNames
   readonly modelsTopic: string
+  readonly positionsTopic: string
   readonly groups: readonly GroupPositions[]
   /** open for longer than any of ours may be; refused as by a right that is missing */
   readonly hanging: readonly OpenTransaction[] | Refusal
@@ -36,7 +37,7 @@ export interface GroupPositions {
 
 export interface PartitionPosition {
   readonly partition: number
-  /** undefined if the group has committed nothing there */
+  /** where the group stands; undefined if it has no position there */
   readonly committed: number | undefined
   /** first offset that retention has left */
   readonly low: number

@@ -1,5 +1,5 @@
 import { availableParallelism, totalmem } from 'node:os'
-import { groupName, type TopicNames, transactionalId, valueSubject } from '../../config/names.ts'
+import { defaultPositionsTopic, groupName, type TopicNames, transactionalId, valueSubject } from '../../config/names.ts'
 import { PipelineError } from '../../errors.ts'
 import { BrokerConnections } from '../../kafka/broker-connections.ts'
 import { type ClusterFacts, type Refusal, refusalOf, surveyCluster } from '../../kafka/cluster-survey.ts'
@@ -8,6 +8,7 @@ import { transactionTimeoutMs } from '../../kafka/row-client.ts'
 import { currentModel, knownVersions } from '../../model/model-catalogue.ts'
 import { readModels } from '../../model/read-models.ts'
 import type { OpenCluster } from '../command-context.ts'
+import { positionsIn } from '../group-positions.ts'
 import { openModels } from '../models.ts'
 import { hangingAfterMs } from '../verify.ts'
 import type { DatasetFacts, Facts, GroupPositions, MachineFacts, ModelFacts, RegistryFacts } from './facts.ts'
@@ -20,6 +21,8 @@ export interface DatasetNames {
   readonly dataset: string
   readonly topics: TopicNames
   readonly modelsTopic: string
+  /** vgm.positions unless given */
+  readonly positionsTopic?: string
 }
 
 /** Asks for everything that checks judge; what is refused is a fact as well. Nothing is changed. */
@@ -57,11 +60,11 @@ async function refusalAt({ settings }: OpenCluster, address: string): Promise<Re
 function surveyOf(connections: BrokerConnections, names: DatasetNames | undefined): Promise<ClusterFacts> {
   if (names === undefined)
     return surveyCluster(connections, { topics: [], made: [], groups: [], probes: [], transactionTimeoutMs })
-  const { dataset, topics, modelsTopic } = names
+  const { dataset, topics, modelsTopic, positionsTopic = defaultPositionsTopic } = names
   const probed = [groupName(dataset, 'normalize'), groupName(dataset, 'restore')]
   return surveyCluster(connections, {
-    topics: [...new Set([...Object.values(topics), modelsTopic, ...brokersTopics])],
-    made: [topics.normalized, topics.deadLetters, modelsTopic],
+    topics: [...new Set([...Object.values(topics), modelsTopic, positionsTopic, ...brokersTopics])],
+    made: [topics.normalized, topics.deadLetters, modelsTopic, positionsTopic],
     groups: groupsOfStages(dataset, topics.sample),
     probes: probed.map((group) => ({ transactionalId: transactionalId(group, 'doctor'), group })),
     transactionTimeoutMs,
@@ -70,19 +73,20 @@ function surveyOf(connections: BrokerConnections, names: DatasetNames | undefine
 
 async function datasetFacts(
   cluster: OpenCluster,
-  { dataset, topics, modelsTopic }: DatasetNames,
+  { dataset, topics, modelsTopic, positionsTopic = defaultPositionsTopic }: DatasetNames,
   brokers: ClusterFacts | undefined,
   registry: RegistryFacts,
 ): Promise<DatasetFacts> {
   const existing = new Set(brokers?.topics.flatMap(({ topic, errorName }) => (errorName === undefined ? [topic] : [])))
-  const written = [topics.normalized, topics.deadLetters, topics.restored, modelsTopic].filter((topic) =>
-    existing.has(topic),
+  const written = [topics.normalized, topics.deadLetters, topics.restored, modelsTopic, positionsTopic].filter(
+    (topic) => existing.has(topic),
   )
   const noneAnswers: Refusal = { problem: 'no broker answers', errorName: undefined, fix: '' }
   return {
     dataset,
     topics,
     modelsTopic,
+    positionsTopic,
     groups: await Promise.all([
       positionsOf(cluster, 'normalize', groupName(dataset, 'normalize'), topics.raw, existing),
       positionsOf(cluster, 'restore', groupName(dataset, 'restore'), topics.normalized, existing),
@@ -93,7 +97,7 @@ async function datasetFacts(
 }
 
 async function positionsOf(
-  { admin }: OpenCluster,
+  cluster: OpenCluster,
   stage: GroupPositions['stage'],
   group: string,
   topic: string,
@@ -104,8 +108,8 @@ async function positionsOf(
   let positions: GroupPositions = nothing
   const refusal = await refused(async () => {
     // Committed offsets first: read the other way round, a group that keeps up could be ahead of the end.
-    const committed = new Map((await admin.committedOffsets(group, topic)).map((at) => [at.partition, at.offset]))
-    const partitions = (await admin.watermarks(topic)).map(({ partition, low, high }) => ({
+    const committed = new Map((await positionsIn(cluster, group, topic)).map((at) => [at.partition, at.offset]))
+    const partitions = (await cluster.admin.watermarks(topic)).map(({ partition, low, high }) => ({
       partition,
       committed: committed.get(partition),
       low,

@@ -15,24 +15,22 @@ interface StageNeeds {
   readonly group: readonly [group: string, operation: Operation]
 }
 
-function needsOf({ dataset, topics, modelsTopic }: DatasetFacts): readonly StageNeeds[] {
+function needsOf({ dataset, topics, modelsTopic, positionsTopic }: DatasetFacts): readonly StageNeeds[] {
   const { raw, sample, normalized, deadLetters, restored } = topics
   const models = [modelsTopic, ['Read', 'DescribeConfigs']] as const
+  const positions = [positionsTopic, ['Read', 'Write', 'DescribeConfigs']] as const
   const samples = sampleGroup(dataset, sample)
   return [
     {
       stage: 'load',
       output: raw,
-      topics: [[raw, ['Read', 'Write', 'DescribeConfigs']]],
+      topics: [[raw, ['Read', 'Write', 'DescribeConfigs']], positions],
       group: [groupName(dataset, 'load'), 'Read'],
     },
     {
       stage: 'sample',
       output: sample,
-      topics: [
-        [raw, ['Read', 'DescribeConfigs']],
-        [sample, ['Read', 'Write', 'DescribeConfigs']],
-      ],
+      topics: [[raw, ['Read', 'DescribeConfigs']], [sample, ['Read', 'Write', 'DescribeConfigs']], positions],
       group: [samples, 'Read'],
     },
     {
@@ -42,6 +40,7 @@ function needsOf({ dataset, topics, modelsTopic }: DatasetFacts): readonly Stage
         [raw, ['Describe']],
         [sample, ['Read']],
         [modelsTopic, ['Read', 'Write', 'DescribeConfigs']],
+        [positionsTopic, ['Read']],
       ],
       group: [samples, 'Describe'],
     },
@@ -53,6 +52,7 @@ function needsOf({ dataset, topics, modelsTopic }: DatasetFacts): readonly Stage
         [normalized, ['Write', 'DescribeConfigs']],
         [deadLetters, ['Write']],
         models,
+        positions,
       ],
       group: [groupName(dataset, 'normalize'), 'Read'],
     },
@@ -64,6 +64,7 @@ function needsOf({ dataset, topics, modelsTopic }: DatasetFacts): readonly Stage
         [restored, ['Write', 'DescribeConfigs']],
         [deadLetters, ['Write']],
         models,
+        positions,
       ],
       group: [groupName(dataset, 'restore'), 'Read'],
     },

@@ -9,6 +9,7 @@ import { ofDataset } from './unreachable.ts'
 interface Topics {
   readonly raw: TopicFacts | undefined
   readonly models: TopicFacts | undefined
+  readonly positions: TopicFacts | undefined
   /** those that rows are written to */
   readonly outputs: readonly TopicFacts[]
   readonly all: readonly TopicFacts[]
@@ -23,7 +24,7 @@ export const topicChecks: readonly Check[] = [
     name: 'topics',
     about: 'the raw topic exists; the topics that stages write are there, or are made by their first start',
     run: (facts) =>
-      ofTopics(facts, ({ raw, all }, { dataset, topics, modelsTopic }) => {
+      ofTopics(facts, ({ raw, all }, { dataset, topics, modelsTopic, positionsTopic }) => {
         const isThere = (name: string) => all.some(({ topic }) => topic === name)
         const findings: Finding[] = []
         if (raw === undefined)
@@ -37,6 +38,15 @@ export const topicChecks: readonly Check[] = [
               kind: 'create models topic',
               topic: modelsTopic,
             }),
+          )
+        if (!isThere(positionsTopic))
+          findings.push(
+            warning(
+              `there is no topic ${positionsTopic} yet`,
+              'a compacted topic of positions, which outlives the offsets of groups; stages make it',
+              fix,
+              { kind: 'create positions topic', topic: positionsTopic },
+            ),
           )
         for (const topic of [topics.normalized, topics.deadLetters])
           if (!isThere(topic) && raw !== undefined)
@@ -54,9 +64,10 @@ export const topicChecks: readonly Check[] = [
   },
   {
     name: 'partitions',
-    about: 'outputs have as many partitions as the raw topic, for a row keeps its partition; the models topic has one',
+    about:
+      'outputs have as many partitions as the raw topic, for a row keeps its partition; the topics of models and of positions have one',
     run: (facts) =>
-      ofTopics(facts, ({ raw, models, outputs }) => {
+      ofTopics(facts, ({ raw, models, positions, outputs }) => {
         const findings: Finding[] = []
         const needed = raw?.partitions.length
         for (const { topic, partitions } of needed === undefined ? [] : outputs) {
@@ -81,14 +92,22 @@ export const topicChecks: readonly Check[] = [
               'Name another one with --models-topic',
             ),
           )
+        if (positions !== undefined && positions.partitions.length !== 1)
+          findings.push(
+            error(
+              `${positions.topic} has ${count(positions.partitions.length, 'partition')}`,
+              '1: the last position is the one that holds',
+              'Name another one with --positions-topic',
+            ),
+          )
         return orOk(findings, needed === undefined ? 'no raw topic to compare with' : count(needed, 'partition'))
       }),
   },
   {
     name: 'cleanup',
-    about: 'cleanup.policy: compact for the models topic, delete for topics of rows',
+    about: 'cleanup.policy: compact for the topics of models and of positions, delete for topics of rows',
     run: (facts) =>
-      ofConfigs(facts, ({ raw, models, outputs }) => {
+      ofConfigs(facts, ({ raw, models, positions, outputs }) => {
         const policy = (topic: TopicFacts | undefined) => topic?.config?.get('cleanup.policy') ?? ''
         const findings: Finding[] = []
         const altered = (topic: TopicFacts, wanted: string, why: string) => {
@@ -99,6 +118,8 @@ export const topicChecks: readonly Check[] = [
         }
         if (models?.config !== undefined && policy(models) !== 'compact')
           altered(models, 'compact', 'otherwise models are deleted with age')
+        if (positions?.config !== undefined && policy(positions) !== 'compact')
+          altered(positions, 'compact', 'otherwise positions are deleted with age, and rows written a second time')
         for (const topic of outputs)
           if (policy(topic).includes('compact')) altered(topic, 'delete', 'otherwise rows with equal keys vanish')
         if (raw !== undefined && policy(raw).includes('compact'))
@@ -109,7 +130,7 @@ export const topicChecks: readonly Check[] = [
               setTopicConfig(facts, raw.topic, { 'cleanup.policy': 'delete' }),
             ),
           )
-        return orOk(findings, 'models are compacted, rows are not')
+        return orOk(findings, 'models and positions are compacted, rows are not')
       }),
   },
   {
@@ -311,7 +332,13 @@ function ofTopics(
     const { raw, normalized, deadLetters, restored } = dataset.topics
     const outputs = [normalized, deadLetters, restored].flatMap((name) => named(name) ?? [])
     return check(
-      { raw: named(raw), models: named(dataset.modelsTopic), outputs, all: existing },
+      {
+        raw: named(raw),
+        models: named(dataset.modelsTopic),
+        positions: named(dataset.positionsTopic),
+        outputs,
+        all: existing,
+      },
       dataset,
       brokers.length,
     )

@@ -3,6 +3,7 @@ import type { ClusterAdmin } from '../../kafka/admin.ts'
 /** What --fix may do: it makes and alters topics, and nothing else. */
 export type TopicMend =
   | { readonly kind: 'create models topic'; readonly topic: string }
+  | { readonly kind: 'create positions topic'; readonly topic: string }
   | { readonly kind: 'create'; readonly topic: string; readonly partitions: number; readonly like: string }
   | { readonly kind: 'add partitions'; readonly topic: string; readonly partitions: number }
   | { readonly kind: 'alter'; readonly topic: string; readonly settings: Readonly<Record<string, string>> }
@@ -15,6 +16,10 @@ export async function mendTopics(admin: ClusterAdmin, mends: readonly TopicMend[
     switch (mend.kind) {
       case 'create models topic':
         await admin.ensureModelsTopic(topic)
+        done.push(`made topic ${topic}`)
+        break
+      case 'create positions topic':
+        await admin.ensurePositionsTopic(topic)
         done.push(`made topic ${topic}`)
         break
       case 'create':

@@ -8,7 +8,15 @@ import { byteText, durationText } from '../../../src/commands/doctor/finding.ts'
 import type { ClusterFacts, Refusal, TopicFacts } from '../../../src/kafka/cluster-survey.ts'
 import type { Operation } from '../../../src/kafka/needed-rights.ts'
 import { usedRequests } from '../../../src/kafka/used-requests.ts'
-import { brokerFacts, healthyFacts, missingTopic, modelsTopic, topicFacts, topics } from './healthy-facts.ts'
+import {
+  brokerFacts,
+  healthyFacts,
+  missingTopic,
+  modelsTopic,
+  positionsTopic,
+  topicFacts,
+  topics,
+} from './healthy-facts.ts'
 
 const refusal = (errorName: string | undefined, problem = 'it was refused'): Refusal => ({
   problem,
@@ -169,6 +177,14 @@ const broken: readonly (readonly [
     /cleanup\.policy=compact/,
   ],
   [
+    'positions that are deleted',
+    withSettings(positionsTopic, { 'cleanup.policy': 'compact,delete' }),
+    'cleanup',
+    'error',
+    /cleanup\.policy of vgm\.positions is compact,delete/,
+    /--topic vgm\.positions --add-config cleanup\.policy=compact/,
+  ],
+  [
     'a compacted raw topic',
     withSettings(topics.raw, { 'cleanup.policy': 'compact' }),
     'cleanup',
@@ -292,6 +308,14 @@ const broken: readonly (readonly [
     /--models-topic/,
   ],
   [
+    'a positions topic with two partitions',
+    onTopic(positionsTopic, () => topicFacts(positionsTopic, { 'cleanup.policy': 'compact' }, 2)),
+    'partitions',
+    'error',
+    /vgm\.positions has 2 partitions/,
+    /--positions-topic/,
+  ],
+  [
     'a registry that takes nothing',
     onRegistry({ mode: 'READONLY' }),
     'registry',
@@ -398,11 +422,14 @@ suite('vgm doctor', () => {
       })
     const [raw] = ill(without(topics.raw))
     deepEqual([raw.check, raw.level, raw.fix], ['topics', 'error', undefined])
-    const outputs = ill(without(topics.normalized, topics.deadLetters, modelsTopic, topics.restored, topics.sample))
+    const outputs = ill(
+      without(topics.normalized, topics.deadLetters, modelsTopic, positionsTopic, topics.restored, topics.sample),
+    )
     deepEqual(
       outputs.map(({ level, fix }) => [level, fix]),
       [
         ['warning', { kind: 'create models topic', topic: modelsTopic }],
+        ['warning', { kind: 'create positions topic', topic: positionsTopic }],
         ['warning', { kind: 'create', topic: topics.normalized, partitions: 2, like: topics.raw }],
         ['warning', { kind: 'create', topic: topics.deadLetters, partitions: 2, like: topics.raw }],
       ],
@@ -448,6 +475,7 @@ suite('vgm doctor', () => {
     [topics.normalized]: ['Describe', 'Write', 'DescribeConfigs'],
     [topics.deadLetters]: ['Describe', 'Write'],
     [modelsTopic]: ['Describe', 'Read', 'DescribeConfigs'],
+    [positionsTopic]: ['Describe', 'Read', 'Write', 'DescribeConfigs'],
   }
 
   test('lets a user be meant for one stage, and finds each right of it that is missing', () => {

@@ -12,6 +12,7 @@ const gb = 1_000_000_000
 export const dataset = 'trips'
 export const topics = topicNames(dataset)
 export const modelsTopic = 'vgm.models'
+export const positionsTopic = 'vgm.positions'
 
 const rowConfig = {
   'cleanup.policy': 'delete',
@@ -86,6 +87,7 @@ export function healthyFacts(): Facts & { readonly cluster: ClusterFacts; readon
         topicFacts(topics.raw, { 'max.message.bytes': '1048588' }),
         ...[topics.normalized, topics.deadLetters, topics.restored, topics.sample].map((topic) => topicFacts(topic)),
         topicFacts(modelsTopic, { 'cleanup.policy': 'compact' }, 1),
+        topicFacts(positionsTopic, { 'cleanup.policy': 'compact' }, 1),
       ],
       groups: groups.map((group) => ({ group, state: 'Stable', members: 2, operations: all })),
       probe: { transactionalId: `vgm.${dataset}.normalize.doctor.0`, clockAheadMs: -3, clockErrorMs: 4 },
@@ -94,6 +96,7 @@ export function healthyFacts(): Facts & { readonly cluster: ClusterFacts; readon
       dataset,
       topics,
       modelsTopic,
+      positionsTopic,
       groups: [
         { stage: 'normalize', group: groups[0], topic: topics.raw, partitions },
         { stage: 'restore', group: groups[1], topic: topics.normalized, partitions },

@@ -95,6 +95,11 @@ export class ModelBroker {
     this.#leaders.set(`${topic}/${partition}`, this.#anyNode())
   }
 
+  /** Brokers remove what groups have committed, at the worst of times: also of groups that have members. */
+  expireOffsets(): void {
+    for (const group of this.#groups.values()) group.expire()
+  }
+
   /** Another broker coordinates all groups and transactions, after it has loaded their state. */
   moveCoordinators(loadMs: number): void {
     for (const coordinator of this.#coordinators.values())

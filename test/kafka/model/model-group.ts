@@ -123,6 +123,12 @@ export class ModelGroup {
     return errors.none
   }
 
+  /** Retention removes what has been committed; what a transaction is about to commit stays. */
+  expire(): void {
+    const isPending = (key: string) => [...this.#pending.values()].some((offsets) => offsets.has(key))
+    for (const key of this.committed.keys()) if (!isPending(key)) this.committed.delete(key)
+  }
+
   mark(producerId: bigint, epoch: number, isCommit: boolean): void {
     this.#epochs.set(producerId, epoch)
     if (isCommit) for (const [key, offset] of this.#pending.get(producerId) ?? []) this.committed.set(key, offset)

@@ -42,6 +42,7 @@ interface Worker {
 export const input = 'input'
 export const output = 'output'
 const group = 'group'
+export const positions = 'positions'
 const forEverMs = 3_600_000
 
 /**
@@ -75,6 +76,7 @@ export class ModelWorld {
     this.broker = new ModelBroker(this.time, options)
     this.broker.createTopic(input, options.partitions)
     this.broker.createTopic(output, options.partitions)
+    this.broker.createTopic(positions, 1)
     this.broker.network.onSend = ({ clientId, name }) => {
       if (this.#silent.has(clientId)) this.#defects.push(`${clientId} has ended, and sends ${name}`)
     }
@@ -214,7 +216,7 @@ export class ModelWorld {
   ): Promise<void> {
     const { isStatic, sliceMs } = this.#options
     const instance = isStatic ? name : clientId
-    const client = new RowClient({ brokers: this.broker.brokers, clientId })
+    const client = new RowClient({ brokers: this.broker.brokers, clientId }, undefined, {}, positions)
     const session = await client.openSession({
       group,
       topic: input,

@@ -2,7 +2,7 @@ import { workerData } from 'node:worker_threads'
 import fc from 'fast-check'
 import { faultOf, transactionRequests } from './faults.ts'
 import { type RequestName, requestNames } from './model-requests.ts'
-import { input, ModelWorld, output, type WorldOptions } from './model-world.ts'
+import { input, ModelWorld, output, positions, type WorldOptions } from './model-world.ts'
 
 /** Something that is done to the world. */
 interface Deed {
@@ -84,11 +84,12 @@ const deeds: fc.WeightedArbitrary<Deed>[] = [
   },
   {
     weight: 1,
-    arbitrary: fc.tuple(fc.constantFrom(input, output), partition).map(([topic, of]) => ({
+    arbitrary: fc.tuple(fc.constantFrom(input, output, positions), partition).map(([topic, of]) => ({
       what: `move leader of ${topic}/${of}`,
-      run: (world) => world.broker.moveLeader(topic, of % world.partitions),
+      run: (world) => world.broker.moveLeader(topic, topic === positions ? 0 : of % world.partitions),
     })),
   },
+  { weight: 1, arbitrary: fc.constant({ what: 'expire offsets', run: (world) => world.broker.expireOffsets() }) },
   {
     weight: 1,
     arbitrary: fc.nat({ max: 300 }).map((ms) => ({

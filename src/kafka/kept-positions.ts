@@ -1,0 +1,186 @@
+import { readRecords } from '../batch/read-records.ts'
+import { RecordBatchWriter } from '../batch/record-batch-writer.ts'
+import { createRecords, type Records } from '../batch/records.ts'
+import { PipelineError } from '../errors.ts'
+import type { FetchedPartition, OffsetCommit, PartitionOffset, TopicPartition } from '../stages/ports.ts'
+import { type BrokerConnections, earliest, latest } from './broker-connections.ts'
+import { isTopicUnknown } from './broker-errors.ts'
+import { Fetcher, type FetcherOptions, fetcherDefaults } from './fetcher.ts'
+import { groupKeyPrefix, type KeptPosition, parsePositionValue, positionKey, positionValue } from './position-record.ts'
+
+/** The positions topic has one partition: its order says which position of a group is the last one. */
+const positionsPartition = 0
+const pollMs = 100
+/** How long another member's open transaction may hold the end back; ours time out after 10 s. */
+const patienceMs = 60_000
+const batchBytes = 256 * 1024
+/** Of clusters that give topics no id. */
+const noTopicId = '00000000-0000-0000-0000-000000000000'
+
+/** The end of the positions topic cannot be read. */
+export class PositionsUnreadableError extends PipelineError {
+  readonly code = 'VGM_POSITIONS_UNREADABLE'
+  constructor(topic: string, position: number, end: number) {
+    super(`${topic}/${positionsPartition} has given nothing after offset ${position} for ${patienceMs / 1_000} s`, {
+      fix: `It ends at ${end}: look for a transaction that hangs, with "kafka-transactions.sh find-hanging --topic ${topic}"`,
+      retriable: true,
+    })
+  }
+}
+
+/**
+ * The positions of groups in a compacted topic of ours. Brokers remove the offsets of a group that has stood still for
+ * `offsets.retention.minutes`, and with them what exactly once rests on; what stands here stays. A producer writes a group's offsets
+ * here in the transaction that commits them to the group, so both say the same. The group's own offsets come first: an operator may
+ * have moved them.
+ */
+export class KeptPositions {
+  readonly topic: string
+  readonly #connections: BrokerConnections
+  readonly #fetching: FetcherOptions
+  /** as topics were when their positions were asked for: rows that are read belong to these */
+  readonly #topicIds = new Map<string, string>()
+  readonly #batch = new RecordBatchWriter(batchBytes)
+
+  constructor(connections: BrokerConnections, topic: string, fetching: FetcherOptions = fetcherDefaults) {
+    this.#connections = connections
+    this.topic = topic
+    this.#fetching = fetching
+  }
+
+  /** Where `write` writes to. */
+  get partition(): TopicPartition {
+    return { topic: this.topic, partition: positionsPartition }
+  }
+
+  /**
+   * Where a group stands: what it has committed, else what is kept. Partitions without either are left out.
+   *
+   * @throws PositionsUnreadableError, BrokerError, ConnectionLostError
+   */
+  async of(group: string, partitions: readonly TopicPartition[]): Promise<PartitionOffset[]> {
+    for (const topic of new Set(partitions.map(({ topic }) => topic))) await this.#learnTopicId(topic)
+    const committed = await this.#connections.committedOffsets(group, partitions)
+    const known = new Set(committed.map(({ topic, partition }) => `${topic}/${partition}`))
+    const rest = partitions.filter(({ topic, partition }) => !known.has(`${topic}/${partition}`))
+    return [...committed, ...(await this.kept(group, rest))]
+  }
+
+  /** What is kept of a group, whatever it has committed. Reads the whole topic. @throws likewise */
+  async kept(group: string, partitions: readonly TopicPartition[]): Promise<PartitionOffset[]> {
+    const found = await this.#find(group, partitions)
+    return found.filter(({ isOlder }) => !isOlder).map(({ isOlder: _, ...position }) => position)
+  }
+
+  /** Partitions in which a group stood when their topic was another one, which has been deleted since. @throws likewise */
+  async leftBehind(group: string, partitions: readonly TopicPartition[]): Promise<TopicPartition[]> {
+    const found = await this.#find(group, partitions)
+    return found.filter(({ isOlder }) => isOlder).map(({ topic, partition }) => ({ topic, partition }))
+  }
+
+  async #find(
+    group: string,
+    partitions: readonly TopicPartition[],
+  ): Promise<(PartitionOffset & { readonly isOlder: boolean })[]> {
+    if (partitions.length === 0 || !(await this.#exists())) return []
+    const positions = await this.#read(group)
+    const found: (PartitionOffset & { readonly isOlder: boolean })[] = []
+    for (const { topic, partition } of partitions) {
+      const position = positions.get(positionKey(group, { topic, partition }))
+      if (position === undefined) continue
+      const { offset, metadata = '', topicId } = position
+      const id = this.#topicIds.get(topic) ?? (await this.#learnTopicId(topic))
+      found.push({ topic, partition, offset, metadata, isOlder: !isSameTopic(topicId, id) })
+    }
+    return found
+  }
+
+  /** Writes where a group will stand; `produce` sends a batch within the transaction that commits the same to the group. */
+  async write(
+    { group, offsets }: OffsetCommit,
+    produce: (topic: string, partition: number, batch: RecordBatchWriter) => Promise<void>,
+  ): Promise<void> {
+    const batch = this.#batch
+    batch.clear()
+    const nowMs = Date.now()
+    for (const position of offsets) {
+      const topicId = this.#topicIds.get(position.topic) ?? (await this.#learnTopicId(position.topic))
+      const key = Buffer.from(positionKey(group, position))
+      const value = Buffer.from(positionValue({ ...position, topicId }))
+      if (batch.append(nowMs, key, value)) continue
+      await produce(this.topic, positionsPartition, batch)
+      batch.append(nowMs, key, value)
+    }
+    if (batch.recordCount > 0) await produce(this.topic, positionsPartition, batch)
+  }
+
+  async #learnTopicId(topic: string): Promise<string> {
+    const id = await this.#connections.topicId(topic)
+    this.#topicIds.set(topic, id)
+    return id
+  }
+
+  async #exists(): Promise<boolean> {
+    try {
+      await this.#connections.refresh([this.topic])
+      return true
+    } catch (error) {
+      if (isTopicUnknown(error)) return false
+      throw error
+    }
+  }
+
+  /** The last position of each of a group's partitions. To the end as it is now: what is committed later belongs to another member. */
+  async #read(group: string): Promise<ReadonlyMap<string, KeptPosition>> {
+    const { topic, partition } = this.partition
+    const [start] = await this.#connections.listOffsets([this.partition], earliest)
+    const [end] = await this.#connections.listOffsets([this.partition], latest)
+    const positions = new Map<string, KeptPosition>()
+    const prefix = Buffer.from(groupKeyPrefix(group))
+    const records = createRecords()
+    const fetcher = new Fetcher(this.#connections, this.#fetching)
+    try {
+      fetcher.assign([{ ...start, endOffset: end.offset }])
+      // The last record may be a transaction's marker, which is never polled: the position passes it.
+      for (let lastMs = performance.now(); fetcher.position(topic, partition) < end.offset; ) {
+        const fetched = await fetcher.poll(pollMs)
+        if (fetched.length > 0) lastMs = performance.now()
+        else if (performance.now() - lastMs > patienceMs)
+          throw new PositionsUnreadableError(topic, fetcher.position(topic, partition), end.offset)
+        for (const part of fetched) collect(part, prefix, records, positions)
+      }
+      return positions
+    } finally {
+      await fetcher.close()
+    }
+  }
+}
+
+/** Takes the records whose key begins with `prefix` over into `positions`. */
+function collect(
+  { bytes, view, batches, fromOffset, toOffset }: FetchedPartition,
+  prefix: Buffer,
+  records: Records,
+  positions: Map<string, KeptPosition>,
+): void {
+  for (const header of batches) {
+    readRecords(bytes, view, header, records)
+    const { keyStart, keyEnd, valueStart, valueEnd, baseOffset, offsetDelta } = records
+    const held = Buffer.from(records.bytes.buffer, records.bytes.byteOffset, records.bytes.byteLength)
+    for (let i = 0; i < records.count; i++) {
+      const offset = baseOffset + offsetDelta[i]
+      if (offset < fromOffset || offset >= toOffset || keyEnd[i] - keyStart[i] < prefix.length) continue
+      if (prefix.compare(held, keyStart[i], keyStart[i] + prefix.length) !== 0) continue
+      const key = held.toString('utf8', keyStart[i], keyEnd[i])
+      const position =
+        valueStart[i] < 0 ? undefined : parsePositionValue(held.toString('utf8', valueStart[i], valueEnd[i]))
+      if (position === undefined) positions.delete(key)
+      else positions.set(key, position)
+    }
+  }
+}
+
+/** Brokers remove a group's offsets with the topic that they are about; so a position in an older topic of the name is none. */
+function isSameTopic(kept: string, now: string): boolean {
+  return kept === now || kept === noTopicId || now === noTopicId
+}

@@ -1,0 +1,42 @@
+import type { PartitionOffset, TopicPartition } from '../stages/ports.ts'
+
+/** Where a group stands in a partition, as a record of the positions topic says it. */
+export interface KeptPosition extends Omit<PartitionOffset, keyof TopicPartition> {
+  /** id of the topic that was read; a topic of the same name that was made later has another one */
+  readonly topicId: string
+}
+
+/**
+ * Key of a record of the positions topic. Keys and values are JSON text, so that a console consumer shows them and no registry is
+ * needed to read them.
+ *
+ * @example positionKey('vgm.trips.normalize', { topic: 'trips.raw', partition: 3 }) // '["vgm.trips.normalize","trips.raw",3]'
+ */
+export function positionKey(group: string, { topic, partition }: TopicPartition): string {
+  return JSON.stringify([group, topic, partition])
+}
+
+/** What the keys of a group, and of no other one, begin with. */
+export function groupKeyPrefix(group: string): string {
+  return `[${JSON.stringify(group)},`
+}
+
+/**
+ * Value of a record of the positions topic.
+ *
+ * @example positionValue({ offset: 120, topicId: '3f1c...' }) // '{"offset":120,"topicId":"3f1c..."}'
+ */
+export function positionValue({ offset, metadata, topicId }: KeptPosition): string {
+  return JSON.stringify({ offset, ...(metadata !== undefined && metadata !== '' && { metadata }), topicId })
+}
+
+/** The reverse; undefined for text that `positionValue` never makes. */
+export function parsePositionValue(text: string): KeptPosition | undefined {
+  try {
+    const { offset, metadata = '', topicId } = JSON.parse(text) as Partial<KeptPosition>
+    if (!Number.isSafeInteger(offset) || typeof metadata !== 'string' || typeof topicId !== 'string') return undefined
+    return { offset: offset as number, metadata, topicId }
+  } catch {
+    return undefined
+  }
+}

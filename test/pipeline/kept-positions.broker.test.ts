@@ -1,0 +1,245 @@
+import { deepEqual, equal, match, rejects } from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import avsc from 'avsc'
+import { positionsIn } from '../../src/commands/group-positions.ts'
+import type { NormalizeTopicOptions } from '../../src/commands/normalize-topic.ts'
+import { topicEnds } from '../../src/commands/row-topics.ts'
+import { type SampleTopicOptions, sampleTopic } from '../../src/commands/sample.ts'
+import { verifyDataset } from '../../src/commands/verify.ts'
+import { groupName } from '../../src/config/names.ts'
+import { KeptPositions } from '../../src/kafka/kept-positions.ts'
+import { RowClient } from '../../src/kafka/row-client.ts'
+import { lagOf } from '../../src/stages/lag.ts'
+import { parseSampleCounts } from '../../src/stages/sample.ts'
+import { uniqueName } from '../cluster/shared-cluster.ts'
+import { TestBroker } from '../kafka/test-broker.ts'
+import { exampleContent } from '../model/example-model.ts'
+import { framed, type NewRow, TestPipeline } from './test-pipeline.ts'
+
+const row = avsc.Type.forSchema({ type: 'record', name: 'Count', fields: [{ name: 'x', type: 'double' }] })
+const partitions = 3
+
+interface Test {
+  after(work: () => Promise<void>): void
+}
+
+async function rowsFor(pipeline: TestPipeline, count: number): Promise<NewRow[]> {
+  const id = await pipeline.register(row)
+  return Array.from({ length: count }, (_, i) => ({ key: null, value: framed(id, row.toBuffer({ x: i })) }))
+}
+
+/** A data set with so many rows in each partition, and a model. */
+async function filled(t: Test, count: number): Promise<TestPipeline> {
+  const pipeline = await TestPipeline.open(t)
+  const rows = await rowsFor(pipeline, count)
+  await pipeline.write(pipeline.topics.raw, Array(partitions).fill(rows))
+  const [shape] = exampleContent().columns
+  await pipeline.publish([{ ...shape, name: 'x', type: 'double', nullable: false }])
+  return pipeline
+}
+
+/** Rows to the first partition only: the others are idle. */
+async function writeToFirst(pipeline: TestPipeline, count: number): Promise<void> {
+  const none: NewRow[] = []
+  await pipeline.write(pipeline.topics.raw, [await rowsFor(pipeline, count), none, none])
+}
+
+/** What brokers do with the offsets of a group that has stood still for `offsets.retention.minutes`. */
+function expire({ cluster: { admin } }: TestPipeline, ...groups: string[]): Promise<void> {
+  return admin.deleteGroups(groups)
+}
+
+const normalizeGroup = ({ dataset }: TestPipeline) => groupName(dataset, 'normalize')
+const restoreGroup = ({ dataset }: TestPipeline) => groupName(dataset, 'restore')
+
+async function rowsIn(pipeline: TestPipeline, more: Partial<NormalizeTopicOptions> = {}): Promise<number> {
+  return (await pipeline.normalize(undefined, true, more)).rowsIn
+}
+
+/** The pipeline with another topic for positions; undefined for none, as in versions that did not keep any. */
+function withPositionsIn(pipeline: TestPipeline, topic: string | undefined): TestPipeline {
+  const rows = new RowClient(pipeline.cluster.settings, undefined, {}, topic)
+  return Object.assign(Object.create(pipeline) as TestPipeline, { cluster: { ...pipeline.cluster, rows } })
+}
+
+suite('positions that outlive the offsets of groups', () => {
+  test('normalize and restore go on where they were, with what is new only; lag and verify know where that is', async (t) => {
+    const pipeline = await filled(t, 20)
+    const { cluster, dataset, modelsTopic, topics } = pipeline
+    equal(await rowsIn(pipeline), 60)
+    equal((await pipeline.restore()).rowsIn, 60)
+    const groups = { normalize: normalizeGroup(pipeline), restore: restoreGroup(pipeline) }
+    const before = await positionsIn(cluster, groups.normalize, topics.raw)
+    await expire(pipeline, groups.normalize, groups.restore)
+    deepEqual(await cluster.admin.committedOffsets(groups.normalize), [])
+    deepEqual(await positionsIn(cluster, groups.normalize, topics.raw), before)
+    await writeToFirst(pipeline, 5)
+    const source = {
+      committedOffsets: (group: string, topic: string) => positionsIn(cluster, group, topic),
+      watermarks: (topic: string) => cluster.admin.watermarks(topic),
+    }
+    const lags = (await lagOf(source, groups.normalize, topics.raw)).partitions.map(({ lag }) => lag)
+    deepEqual(lags, [6, 0, 0], 'five rows and a marker')
+    const audit = () =>
+      verifyDataset(cluster, { dataset, groups, modelsTopic, topics, clip: Infinity }, () => undefined)
+    equal((await audit()).pending, 5)
+    equal(await rowsIn(pipeline), 5)
+    // Again, with nothing between: what was idle the last time is kept as well.
+    await expire(pipeline, groups.normalize)
+    equal(await rowsIn(pipeline), 0)
+    equal((await pipeline.restore()).rowsIn, 5)
+    const { rows, lost, doubled, reordered, wrong, pending } = await audit()
+    deepEqual(
+      { rows, lost, doubled, reordered, wrong, pending },
+      {
+        rows: 65,
+        lost: 0,
+        doubled: 0,
+        reordered: 0,
+        wrong: 0,
+        pending: 0,
+      },
+    )
+  })
+
+  test('what another version has committed is kept at the next start, also where nothing happens', async (t) => {
+    const pipeline = await filled(t, 4)
+    equal(await rowsIn(withPositionsIn(pipeline, undefined)), 12)
+    equal(await rowsIn(pipeline), 0)
+    await expire(pipeline, normalizeGroup(pipeline))
+    equal(await rowsIn(pipeline), 0)
+  })
+
+  test('a group whose offsets were moved goes where it was moved to', async (t) => {
+    const pipeline = await filled(t, 4)
+    equal(await rowsIn(pipeline), 12)
+    const { admin } = pipeline.cluster
+    await admin.commitOffsets(normalizeGroup(pipeline), pipeline.topics.raw, [{ partition: 1, offset: 1 }])
+    equal(await rowsIn(pipeline), 3)
+  })
+
+  test('at least once: positions are kept too', async (t) => {
+    const pipeline = await filled(t, 4)
+    equal(await rowsIn(pipeline, { delivery: 'at-least-once' }), 12)
+    await expire(pipeline, normalizeGroup(pipeline))
+    await writeToFirst(pipeline, 2)
+    equal(await rowsIn(pipeline, { delivery: 'at-least-once' }), 2)
+  })
+
+  test('a group without any position whose output holds rows is refused, with both ways on', async (t) => {
+    const pipeline = await filled(t, 4)
+    const lost = withPositionsIn(pipeline, uniqueName('positions'))
+    equal(await rowsIn(pipeline), 12)
+    await expire(pipeline, normalizeGroup(pipeline))
+    const refused = (error: unknown) => {
+      const { code, exitCode, message, fix } = error as Record<string, string>
+      deepEqual([code, exitCode], ['VGM_POSITIONS_MISSING', 2])
+      match(message, /has no position in .*\.raw\/\d, and .*\.normalized\/\d is not empty/)
+      match(fix, /name another output topic\. .*kafka-consumer-groups\.sh .*--reset-offsets --to-latest/)
+      return true
+    }
+    await rejects(rowsIn(lost), refused)
+    await rejects(rowsIn(lost, { delivery: 'at-least-once' }), refused)
+    const other = { ...pipeline.topics, normalized: `${pipeline.dataset}.anew` }
+    equal(await rowsIn(lost, { topics: other }), 12, 'one way: another output')
+    await expire(pipeline, normalizeGroup(pipeline))
+    const ends = await topicEnds(pipeline.cluster, pipeline.topics.raw)
+    await pipeline.cluster.admin.commitOffsets(normalizeGroup(pipeline), pipeline.topics.raw, ends)
+    equal(await rowsIn(lost), 0, 'the other way: positions given back')
+  })
+
+  test('members of a new group that come while others write are not refused', async (t) => {
+    const pipeline = await filled(t, 200)
+    const lost = withPositionsIn(pipeline, uniqueName('positions'))
+    const members = Array.from({ length: 4 }, async (_, i) => {
+      await sleep(100 * i)
+      return rowsIn(lost)
+    })
+    const rows = await Promise.all(members)
+    equal(
+      rows.reduce((sum, some) => sum + some, 0),
+      600,
+    )
+  })
+
+  test('a topic that was deleted and made again is read from its first row', async (t) => {
+    const pipeline = await filled(t, 4)
+    const { cluster, topics } = pipeline
+    equal(await rowsIn(pipeline), 12)
+    await cluster.admin.deleteTopics([topics.raw])
+    for (const deadline = Date.now() + 20_000; (await cluster.admin.partitionCount(topics.raw)) !== undefined; ) {
+      if (Date.now() > deadline) break
+      await sleep(50)
+    }
+    await pipeline.write(topics.raw, Array(partitions).fill(await rowsFor(pipeline, 6)))
+    equal(await rowsIn(pipeline), 18)
+  })
+
+  test('a sample goes on where it was, with its counts; without a position it is refused', async (t) => {
+    const pipeline = await filled(t, 10)
+    const { dataset, topics } = pipeline
+    const options: SampleTopicOptions = {
+      dataset,
+      rawTopic: topics.raw,
+      sampleTopic: topics.sample,
+      size: { rate: 1 },
+      seed: 0,
+      partitions: 1,
+      append: true,
+    }
+    const sampled = async (of: TestPipeline) => (await sampleTopic(of.cluster, options, () => undefined)).rowsOut
+    equal(await sampled(pipeline), 30)
+    const group = groupName(dataset, 'sample')
+    await expire(pipeline, group)
+    await writeToFirst(pipeline, 3)
+    equal(await sampled(pipeline), 3)
+    await expire(pipeline, group)
+    equal(await sampled(pipeline), 0)
+    await expire(pipeline, group)
+    const kept = await positionsIn(pipeline.cluster, group, topics.raw)
+    deepEqual(
+      kept.map(({ metadata }) => parseSampleCounts(metadata).seen),
+      [13, 10, 10],
+    )
+    const lost = withPositionsIn(pipeline, uniqueName('positions'))
+    await rejects(sampled(lost), { code: 'VGM_USAGE', message: /has no position: rows would be sampled a second time/ })
+  })
+})
+
+suite('the positions topic', () => {
+  test('says what was committed last, behind rolled back and open transactions of others', async (t) => {
+    const broker = await TestBroker.connect(t)
+    const [topic, input] = [uniqueName('positions'), await broker.createTopic(2)]
+    const client = new RowClient(broker.settings, undefined, {}, topic)
+    const pipeline = await TestPipeline.open(t)
+    equal(await pipeline.cluster.admin.ensurePositionsTopic(topic), 'created')
+    const settings = await pipeline.cluster.admin.topicConfig(topic)
+    deepEqual([settings.get('cleanup.policy'), settings.get('segment.bytes')], ['compact', String(16 * 1024 * 1024)])
+    const [group, other] = [uniqueName('group'), uniqueName('group')]
+    const at = (partition: number, offset: number, metadata = '') => ({ topic: input, partition, offset, metadata })
+    const writer = await client.openWriter(group, 'none')
+    const commit = async (...offsets: ReturnType<typeof at>[]) => {
+      await writer.begin()
+      await writer.commit({ group, offsets })
+    }
+    await commit(at(0, 5, 'seen="5"'), at(1, 6))
+    await commit(at(1, 7))
+    const stranger = await broker.openProducer()
+    await stranger.begin()
+    const kept = new KeptPositions(broker.connections, topic)
+    await kept.write({ group, offsets: [at(0, 99)] }, (...batch) => stranger.produce(...batch))
+    await stranger.abort()
+    await stranger.begin()
+    await kept.write({ group: other, offsets: [at(0, 98)] }, (...batch) => stranger.produce(...batch))
+    const both = [at(0, 0), at(1, 0)]
+    const reading = client.keptPositions(group, both)
+    await sleep(300)
+    await stranger.abort()
+    deepEqual(await reading, [at(0, 5, 'seen="5"'), at(1, 7)])
+    deepEqual(await client.keptPositions(other, both), [])
+    deepEqual(await client.keptPositions(group.slice(0, -1), both), [], 'a name that another one begins with')
+    await writer.close()
+    await stranger.close()
+  })
+})
