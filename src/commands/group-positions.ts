@@ -26,8 +26,8 @@ export async function preparePositions({ admin, rows }: OpenCluster): Promise<vo
 }
 
 /**
- * Where a group stands in each partition of a topic, for those who only look: what it has committed, else what is kept of it. A
- * transaction that is about to change it is not waited for.
+ * Where a group stands in each partition of a topic, for those who only look: what it has committed, else what is kept
+ * of it. A transaction that is about to change it is not waited for.
  */
 export async function positionsIn(cluster: OpenCluster, group: string, topic: string): Promise<PartitionOffset[]> {
   const { admin, rows } = cluster
@@ -42,9 +42,10 @@ export async function positionsIn(cluster: OpenCluster, group: string, topic: st
 }
 
 /**
- * Demands that nothing stands in the outputs of partitions in which a group has no position. A slice's rows and its positions become
- * visible together, so rows without a position are those of a group that has lost it, or somebody else's; those of another member of a
- * new group have one. Rows of an input topic that was deleted and made again are no reason: the new one's are others.
+ * Demands that nothing stands in the outputs of partitions in which a group has no position. A slice's rows and its
+ * positions become visible together, so rows without a position are those of a group that has lost it, or somebody
+ * else's; those of another member of a new group have one. Rows of an input topic that was deleted and made again are
+ * no reason: the new one's are others.
  *
  * Rows that were rolled back count too: to tell them apart the stage would need the right to read its output.
  *

@@ -30,9 +30,9 @@ export class PositionsUnreadableError extends PipelineError {
 
 /**
  * The positions of groups in a compacted topic of ours. Brokers remove the offsets of a group that has stood still for
- * `offsets.retention.minutes`, and with them what exactly once rests on; what stands here stays. A producer writes a group's offsets
- * here in the transaction that commits them to the group, so both say the same. The group's own offsets come first: an operator may
- * have moved them.
+ * `offsets.retention.minutes`, and with them what exactly once rests on; what stands here stays. A producer writes a
+ * group's offsets here in the transaction that commits them to the group, so both say the same. The group's own offsets
+ * come first: an operator may have moved them.
  */
 export class KeptPositions {
   readonly topic: string
@@ -72,7 +72,9 @@ export class KeptPositions {
     return found.filter(({ isOlder }) => !isOlder).map(({ isOlder: _, ...position }) => position)
   }
 
-  /** Partitions in which a group stood when their topic was another one, which has been deleted since. @throws likewise */
+  /**
+   * Partitions in which a group stood when their topic was another one, which has been deleted since. @throws likewise
+   */
   async leftBehind(group: string, partitions: readonly TopicPartition[]): Promise<TopicPartition[]> {
     const found = await this.#find(group, partitions)
     return found.filter(({ isOlder }) => isOlder).map(({ topic, partition }) => ({ topic, partition }))
@@ -95,7 +97,9 @@ export class KeptPositions {
     return found
   }
 
-  /** Writes where a group will stand; `produce` sends a batch within the transaction that commits the same to the group. */
+  /**
+   * Writes where a group will stand; `produce` sends a batch within the transaction that commits the same to the group.
+   */
   async write(
     { group, offsets }: OffsetCommit,
     produce: (topic: string, partition: number, batch: RecordBatchWriter) => Promise<void>,
@@ -115,7 +119,9 @@ export class KeptPositions {
   }
 
   async #learnTopicId(topic: string): Promise<string> {
-    const id = await this.#connections.topicId(topic)
+    const connections = this.#connections
+    const ask = () => connections.topicId(topic)
+    const id = (await connections.retrying(`Asking for the id of topic ${topic}`, ask)) ?? noTopicId
     this.#topicIds.set(topic, id)
     return id
   }
@@ -130,7 +136,10 @@ export class KeptPositions {
     }
   }
 
-  /** The last position of each of a group's partitions. To the end as it is now: what is committed later belongs to another member. */
+  /**
+   * The last position of each of a group's partitions. To the end as it is now: what is committed later belongs to
+   * another member.
+   */
   async #read(group: string): Promise<ReadonlyMap<string, KeptPosition>> {
     const { topic, partition } = this.partition
     const [start] = await this.#connections.listOffsets([this.partition], earliest)
@@ -180,7 +189,10 @@ function collect(
   }
 }
 
-/** Brokers remove a group's offsets with the topic that they are about; so a position in an older topic of the name is none. */
+/**
+ * Brokers remove a group's offsets with the topic that they are about; so a position in an older topic of the name is
+ * none.
+ */
 function isSameTopic(kept: string, now: string): boolean {
   return kept === now || kept === noTopicId || now === noTopicId
 }

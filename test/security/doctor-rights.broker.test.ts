@@ -4,7 +4,7 @@ import { type OpenCluster, plainUse, withClusterAt } from '../../src/commands/co
 import { diagnose, type NamedFinding } from '../../src/commands/doctor/checks.ts'
 import { gatherFacts } from '../../src/commands/doctor/gather-facts.ts'
 import type { ClusterAccess } from '../../src/config/cluster-access.ts'
-import { topicNames } from '../../src/config/names.ts'
+import { defaultPositionsTopic, topicNames } from '../../src/config/names.ts'
 import { createLogger } from '../../src/observe/logger.ts'
 import { type Grant, SecuredCluster } from './secured-cluster.ts'
 import { rightsOf } from './stage-rights.ts'
@@ -50,6 +50,7 @@ suite('vgm doctor on a secured cluster', () => {
     await entered(undefined, async ({ admin }) => {
       for (const topic of Object.values(topics)) await admin.ensureRowTopic({ topic, partitions: 1 })
       await admin.ensureModelsTopic(modelsTopic)
+      await admin.ensurePositionsTopic(defaultPositionsTopic)
     })
     for (const stage of stages) {
       // Topics exist: Create is not needed any more.
