@@ -4,6 +4,7 @@ import { intBytes, writeInt } from './varint.ts'
 export type RecordHeaders = readonly (readonly [string, Uint8Array | null])[]
 
 const text = new TextEncoder()
+const names = new TextDecoder()
 
 /** Count and headers as they stand at the end of a record. */
 export function encodeHeaders(headers: RecordHeaders): Uint8Array {
@@ -35,6 +36,28 @@ export function appendHeaders(encoded: Uint8Array, more: RecordHeaders): Uint8Ar
     at += value.length
   }
   return out
+}
+
+/** The reverse of `encodeHeaders`; values are views of `encoded`. */
+export function decodeHeaders(encoded: Uint8Array): [name: string, value: Uint8Array | null][] {
+  let at = 0
+  const int = () => {
+    let zigzag = 0
+    for (let scale = 1; ; scale *= 128) {
+      const byte = encoded[at++]
+      zigzag += (byte & 127) * scale
+      if (byte < 128) return zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2
+    }
+  }
+  const take = (length: number) => {
+    at += length
+    return encoded.subarray(at - length, at)
+  }
+  return Array.from({ length: int() }, () => {
+    const name = names.decode(take(int()))
+    const length = int()
+    return [name, length < 0 ? null : take(length)]
+  })
 }
 
 /** The count before the headers, and the position after it. */

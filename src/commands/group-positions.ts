@@ -1,4 +1,5 @@
 import { exitCodes, PipelineError } from '../errors.ts'
+import { countedPosition } from '../stages/counted-position.ts'
 import type { PartitionOffset, TopicPartition } from '../stages/ports.ts'
 import type { OpenCluster } from './command-context.ts'
 import { partitionsOf, topicRanges } from './row-topics.ts'
@@ -6,15 +7,20 @@ import { partitionsOf, topicRanges } from './row-topics.ts'
 /** Rows stand in an output, and nothing says up to where the input was read for them. */
 export class PositionsMissingError extends PipelineError {
   readonly code = 'VGM_POSITIONS_MISSING'
-  /** @param begin how the stage is told to begin anew */
-  constructor(brokers: readonly string[], group: string, input: TopicPartition, output: TopicPartition, begin: string) {
-    const [from, to] = [`${input.topic}/${input.partition}`, `${output.topic}/${output.partition}`]
+  /** @param beginAnew how the stage is told to begin anew */
+  constructor(
+    brokers: readonly string[],
+    group: string,
+    input: TopicPartition,
+    outputTopic: string,
+    beginAnew: string,
+  ) {
+    const [from, to] = [`${input.topic}/${input.partition}`, `${outputTopic}/${input.partition}`]
     const tool = `kafka-consumer-groups.sh --bootstrap-server ${brokers.join(',')} --group ${group}`
     super(`Group ${group} has no position in ${from}, and ${to} is not empty: rows would be written a second time`, {
       fix:
-        `To begin at the start, ${begin}. To go on, give the group its positions: ` +
-        `"${tool} --topic ${input.topic} --reset-offsets --to-latest --execute" if all rows of ${input.topic} are in the output, ` +
-        `else --to-offset or --to-datetime, for each partition behind the last row that is`,
+        `To begin at the start, ${beginAnew}. To go on, add --rebuild-positions, which counts the rows of the output, or give the group ` +
+        `its positions with "${tool} --topic ${input.topic} --reset-offsets --to-offset N --execute"`,
       exitCode: exitCodes.usage,
     })
   }
@@ -42,28 +48,56 @@ export async function positionsIn(cluster: OpenCluster, group: string, topic: st
 }
 
 /**
- * Demands that nothing stands in the outputs of partitions in which a group has no position. A slice's rows and its
- * positions become visible together, so rows without a position are those of a group that has lost it, or somebody
- * else's; those of another member of a new group have one. Rows of an input topic that was deleted and made again are
- * no reason: the new one's are others.
+ * Partitions in which a group has lost its position: it has none, and the output is not empty. The rows and the positions of a slice
+ * become visible together, and a member commits its positions before its first row. So members of a new group have none of these,
+ * however many start at once. If the input topic was deleted and made again, the rows of the output are those of the older one.
  *
- * Rows that were rolled back count too: to tell them apart the stage would need the right to read its output.
+ * Rows that were rolled back count too: the stage would need the right to read its output to tell them apart.
  *
- * @throws PositionsMissingError
+ * @param inputs without a position
  */
-export async function demandEmptyOutput(
+export async function lostPositions(
   cluster: OpenCluster,
   group: string,
   inputs: readonly TopicPartition[],
   outputTopic: string,
-  begin: string,
-): Promise<void> {
+): Promise<TopicPartition[]> {
   const ranges = await topicRanges(cluster, outputTopic)
   const full = new Set(ranges.flatMap(({ partition, offset, endOffset }) => (offset < endOffset ? [partition] : [])))
   const doubtful = inputs.filter(({ partition }) => full.has(partition))
   const older = await cluster.rows.positionsLeftBehind(group, doubtful)
-  const lost = doubtful.find(({ partition }) => older.every((each) => each.partition !== partition))
-  if (lost === undefined) return
-  const output = { topic: outputTopic, partition: lost.partition }
-  throw new PositionsMissingError(cluster.settings.brokers, group, lost, output, begin)
+  return doubtful.filter(({ partition }) => older.every((each) => each.partition !== partition))
+}
+
+/**
+ * The positions of a stage in some partitions, counted from what it has written.
+ *
+ * @throws PositionUncountableError
+ */
+export async function rebuiltPositions(
+  cluster: OpenCluster,
+  stage: string,
+  inputs: readonly TopicPartition[],
+  outputTopic: string,
+  deadLetterTopic: string,
+): Promise<PartitionOffset[]> {
+  const { rows, signal } = cluster
+  const rangeOf = async ({ topic, partition }: TopicPartition) => (await topicRanges(cluster, topic))[partition]
+  const reader = rows.openReader()
+  try {
+    const positions: PartitionOffset[] = []
+    for (const input of inputs) {
+      const { partition } = input
+      const of = {
+        stage,
+        input: await rangeOf(input),
+        output: await rangeOf({ topic: outputTopic, partition }),
+        deadLetters: await rangeOf({ topic: deadLetterTopic, partition }),
+      }
+      positions.push({ ...input, offset: await countedPosition(reader, of, signal) })
+    }
+    return positions
+  } finally {
+    await reader.close()
+  }
 }

@@ -31,6 +31,8 @@ export interface NormalizeTopicOptions {
   readonly compression: Compression
   readonly delivery?: Delivery | undefined
   readonly deadLetters?: DeadLetterPolicy | undefined
+  /** whether positions that the group has lost are counted from the rows of the output [false: an error] */
+  readonly rebuildPositions?: boolean | undefined
   readonly startOffsets?: (partitions: readonly TopicPartition[]) => Promise<PartitionOffset[]>
   /** where to stop; undefined runs until interrupted */
   readonly ends?: readonly PartitionOffset[] | undefined
@@ -73,6 +75,7 @@ export async function normalizeTopic(
     return await runTransformStage(cluster, {
       ...options,
       stage: 'normalize',
+      beginAnew: 'name another --normalized-topic, or run "vgm replay --from start" into a topic of its own',
       inputTopic: topics.raw,
       outputTopic: topics.normalized,
       deadLetterTopic: topics.deadLetters,

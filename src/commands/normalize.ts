@@ -25,6 +25,7 @@ interface NormalizeFlags extends DatasetFlags, StageFlags {
   readonly members: number
   readonly model?: number
   readonly untilEnd?: boolean
+  readonly rebuildPositions?: boolean
   readonly clip: number
   readonly modeChoice: ModeChoice['kind']
   readonly seed: number
@@ -63,6 +64,7 @@ export function normalizeCommand(): Command {
     .addOption(maxDeadLettersOption())
     .addOption(onInvalidOption())
     .addOption(deliveryOption())
+    .option('--rebuild-positions', 'where the group has lost its positions, count the rows of the output to find them')
     .addOption(compressionOption())
     .action(async (flags: NormalizeFlags) => {
       const dataset = checkDataset(flags.dataset)

@@ -20,6 +20,8 @@ export interface RestoreTopicOptions {
   readonly compression: Compression
   readonly delivery?: Delivery | undefined
   readonly deadLetters?: DeadLetterPolicy | undefined
+  /** whether positions that the group has lost are counted from the rows of the output [false: an error] */
+  readonly rebuildPositions?: boolean | undefined
   readonly ends?: readonly PartitionOffset[] | undefined
 }
 
@@ -43,6 +45,7 @@ export async function restoreTopic(
     return await runTransformStage(cluster, {
       ...options,
       stage: 'restore',
+      beginAnew: 'name another --restored-topic',
       inputTopic: topics.normalized,
       outputTopic: topics.restored,
       deadLetterTopic: topics.deadLetters,

@@ -20,6 +20,7 @@ interface RestoreFlags extends DatasetFlags, StageFlags {
   readonly instance?: string
   readonly members: number
   readonly untilEnd?: boolean
+  readonly rebuildPositions?: boolean
   readonly compression: Compression
   readonly delivery: Delivery
   readonly maxDeadLetters: number
@@ -47,6 +48,7 @@ export function restoreCommand(): Command {
     .addOption(maxDeadLettersOption())
     .addOption(onInvalidOption())
     .addOption(deliveryOption())
+    .option('--rebuild-positions', 'where the group has lost its positions, count the rows of the output to find them')
     .addOption(compressionOption())
     .action(async (flags: RestoreFlags) => {
       const dataset = checkDataset(flags.dataset)

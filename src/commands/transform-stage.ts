@@ -9,7 +9,7 @@ import type { StageReport } from '../stages/stage-report.ts'
 import { type RowTransform, transformTopic } from '../stages/transform-topic.ts'
 import { abortedBy } from './abort-reason.ts'
 import type { OpenCluster } from './command-context.ts'
-import { demandEmptyOutput, preparePositions } from './group-positions.ts'
+import { lostPositions, PositionsMissingError, preparePositions, rebuiltPositions } from './group-positions.ts'
 import { MemberReporter } from './member-reporter.ts'
 import { batchBytesFor, partitionsOf, startsOf } from './row-topics.ts'
 import { whenReachable } from './when-reachable.ts'
@@ -35,6 +35,10 @@ export interface TransformStageOptions {
   readonly transform: RowTransform
   /** where to begin if the group has no position yet; its first row unless given */
   readonly startOffsets?: (partitions: readonly TopicPartition[]) => Promise<PartitionOffset[]>
+  /** how a user begins anew: what an error advises if the group has lost its positions */
+  readonly beginAnew: string
+  /** whether lost positions are counted from the rows of the output [false: an error] */
+  readonly rebuildPositions?: boolean | undefined
   readonly ends: readonly PartitionOffset[] | undefined
   readonly onProgress: (report: StageReport) => void
 }
@@ -81,8 +85,14 @@ export async function runTransformStage(cluster: OpenCluster, options: Transform
         // Partitions may be added while the stage runs: a row keeps its partition, so the outputs must have it too.
         if (fresh.some(({ partition }) => partition >= partitions))
           await ensureOutputs(await partitionsOf(cluster, inputTopic))
-        await demandEmptyOutput(cluster, group, fresh, outputTopic, 'name another output topic')
-        return startOffsets === undefined ? startsOf(cluster, fresh) : startOffsets(fresh)
+        const lost = await lostPositions(cluster, group, fresh, outputTopic)
+        if (lost.length > 0 && options.rebuildPositions !== true)
+          throw new PositionsMissingError(cluster.settings.brokers, group, lost[0], outputTopic, options.beginAnew)
+        const rebuilt = await rebuiltPositions(cluster, stage, lost, outputTopic, deadLetterTopic)
+        for (const { partition, offset } of rebuilt)
+          cluster.log.warn({ group, topic: inputTopic, partition, offset }, 'a lost position was counted anew')
+        const rest = fresh.filter((each) => !lost.includes(each))
+        return [...rebuilt, ...(await (startOffsets?.(rest) ?? startsOf(cluster, rest)))]
       },
       ...(ends !== undefined && { ends }),
       outputsOf: ({ partition }) => [{ topic: outputTopic, partition }],

@@ -197,8 +197,8 @@ export class TransactionalGroupSession implements GroupSession {
   }
 
   /**
-   * Commits where this member stands in all of its partitions before it takes a row of them. So a partition in which nothing
-   * happens has its position kept too, as one that another program has committed; and where the output holds rows there is a position.
+   * Commits the position of each partition of this member before it reads a row. So the positions of idle partitions are kept too, and
+   * those that an older version has committed; and every partition whose output holds rows has a position.
    */
   async #commitAll(): Promise<void> {
     const { membership } = this.#parts

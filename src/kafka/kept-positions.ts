@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { readRecords } from '../batch/read-records.ts'
 import { RecordBatchWriter } from '../batch/record-batch-writer.ts'
 import { createRecords, type Records } from '../batch/records.ts'
@@ -8,12 +9,14 @@ import { isTopicUnknown } from './broker-errors.ts'
 import { Fetcher, type FetcherOptions, fetcherDefaults } from './fetcher.ts'
 import { groupKeyPrefix, type KeptPosition, parsePositionValue, positionKey, positionValue } from './position-record.ts'
 
-/** The positions topic has one partition: its order says which position of a group is the last one. */
+/** The positions topic has one partition, so that the last record of a key is the newest one. */
 const positionsPartition = 0
 const pollMs = 100
 /** How long another member's open transaction may hold the end back; ours time out after 10 s. */
 const patienceMs = 60_000
 const batchBytes = 256 * 1024
+/** Brokers learn of a new topic after the controller has made it. */
+const metadataLagMs = 1_000
 /** Of clusters that give topics no id. */
 const noTopicId = '00000000-0000-0000-0000-000000000000'
 
@@ -38,7 +41,7 @@ export class KeptPositions {
   readonly topic: string
   readonly #connections: BrokerConnections
   readonly #fetching: FetcherOptions
-  /** as topics were when their positions were asked for: rows that are read belong to these */
+  /** of the topics whose rows are read: as they were when positions in them were asked for */
   readonly #topicIds = new Map<string, string>()
   readonly #batch = new RecordBatchWriter(batchBytes)
 
@@ -54,7 +57,7 @@ export class KeptPositions {
   }
 
   /**
-   * Where a group stands: what it has committed, else what is kept. Partitions without either are left out.
+   * The positions of a group: its committed offsets, else what is kept. Partitions without either are left out.
    *
    * @throws PositionsUnreadableError, BrokerError, ConnectionLostError
    */
@@ -66,15 +69,13 @@ export class KeptPositions {
     return [...committed, ...(await this.kept(group, rest))]
   }
 
-  /** What is kept of a group, whatever it has committed. Reads the whole topic. @throws likewise */
+  /** The kept positions of a group, whatever it has committed. Reads the whole topic. @throws likewise */
   async kept(group: string, partitions: readonly TopicPartition[]): Promise<PartitionOffset[]> {
     const found = await this.#find(group, partitions)
     return found.filter(({ isOlder }) => !isOlder).map(({ isOlder: _, ...position }) => position)
   }
 
-  /**
-   * Partitions in which a group stood when their topic was another one, which has been deleted since. @throws likewise
-   */
+  /** Partitions for which a position is kept that belongs to an older, deleted topic of the same name. @throws likewise */
   async leftBehind(group: string, partitions: readonly TopicPartition[]): Promise<TopicPartition[]> {
     const found = await this.#find(group, partitions)
     return found.filter(({ isOlder }) => isOlder).map(({ topic, partition }) => ({ topic, partition }))
@@ -97,9 +98,7 @@ export class KeptPositions {
     return found
   }
 
-  /**
-   * Writes where a group will stand; `produce` sends a batch within the transaction that commits the same to the group.
-   */
+  /** Writes the offsets that are about to be committed; `produce` sends a batch in the transaction that commits them. */
   async write(
     { group, offsets }: OffsetCommit,
     produce: (topic: string, partition: number, batch: RecordBatchWriter) => Promise<void>,
@@ -126,13 +125,21 @@ export class KeptPositions {
     return id
   }
 
+  /** Without the topic nothing is kept yet. A broker that has not heard of it yet is asked again. */
   async #exists(): Promise<boolean> {
-    try {
-      await this.#connections.refresh([this.topic])
-      return true
-    } catch (error) {
-      if (isTopicUnknown(error)) return false
-      throw error
+    const connections = this.#connections
+    const isKnown = () =>
+      connections.refresh([this.topic]).then(
+        () => true,
+        (error: unknown) => {
+          if (isTopicUnknown(error)) return false
+          throw error
+        },
+      )
+    const what = `Looking for topic ${this.topic}`
+    for (const deadline = performance.now() + metadataLagMs; ; await sleep(pollMs)) {
+      if (await connections.retrying(what, isKnown)) return true
+      if (performance.now() > deadline) return false
     }
   }
 

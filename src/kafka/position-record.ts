@@ -1,14 +1,14 @@
 import type { PartitionOffset, TopicPartition } from '../stages/ports.ts'
 
-/** Where a group stands in a partition, as a record of the positions topic says it. */
+/** The position of a group in a partition, as a record of the positions topic has it. */
 export interface KeptPosition extends Omit<PartitionOffset, keyof TopicPartition> {
   /** id of the topic that was read; a topic of the same name that was made later has another one */
   readonly topicId: string
 }
 
 /**
- * Key of a record of the positions topic. Keys and values are JSON text, so that a console consumer shows them and no registry is
- * needed to read them.
+ * Key of a record of the positions topic. Keys and values are JSON text: a console consumer shows them, and reading them needs no
+ * registry.
  *
  * @example positionKey('vgm.trips.normalize', { topic: 'trips.raw', partition: 3 }) // '["vgm.trips.normalize","trips.raw",3]'
  */

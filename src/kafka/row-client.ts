@@ -116,7 +116,7 @@ export class RowClient {
   }
 
   /**
-   * Where a group stands: what it has committed, waiting for transactions that are about to change it, else what is kept of it.
+   * The positions of a group: its committed offsets, else what is kept. Waits for transactions that are about to commit others.
    *
    * @throws BrokerError, ConnectionLostError, PositionsUnreadableError
    */
@@ -127,12 +127,12 @@ export class RowClient {
     )
   }
 
-  /** What is kept of a group, whatever it has committed. @throws likewise */
+  /** The kept positions of a group, whatever it has committed. @throws likewise */
   async keptPositions(group: string, partitions: readonly TopicPartition[]): Promise<PartitionOffset[]> {
     return this.withConnections(async (connections) => this.#positions(connections)?.kept(group, partitions) ?? [])
   }
 
-  /** Partitions in which a group stood when their topic was another one, which has been deleted since. @throws likewise */
+  /** Partitions for which a position is kept that belongs to an older, deleted topic of the same name. @throws likewise */
   async positionsLeftBehind(group: string, partitions: readonly TopicPartition[]): Promise<TopicPartition[]> {
     return this.withConnections(
       async (connections) => this.#positions(connections)?.leftBehind(group, partitions) ?? [],

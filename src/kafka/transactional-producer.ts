@@ -83,7 +83,7 @@ export class TransactionalProducer implements TransactionalWriter {
    */
   #hasLostAnswer = false
   #transaction = new Transaction()
-  /** Whether transactions commit offsets, as the first one has shown: the partition where they are kept is announced with the others. */
+  /** Whether transactions commit offsets, as the first one has shown: then the positions partition is announced with the others. */
   #commitsOffsets = false
 
   private constructor(connections: BrokerConnections, options: TransactionalProducerOptions) {

@@ -136,7 +136,10 @@ suite('positions that outlive the offsets of groups', () => {
       const { code, exitCode, message, fix } = error as Record<string, string>
       deepEqual([code, exitCode], ['VGM_POSITIONS_MISSING', 2])
       match(message, /has no position in .*\.raw\/\d, and .*\.normalized\/\d is not empty/)
-      match(fix, /name another output topic\. .*kafka-consumer-groups\.sh .*--reset-offsets --to-latest/)
+      match(
+        fix,
+        /name another --normalized-topic.* add --rebuild-positions.*kafka-consumer-groups\.sh .*--reset-offsets/,
+      )
       return true
     }
     await rejects(rowsIn(lost), refused)
@@ -147,6 +150,42 @@ suite('positions that outlive the offsets of groups', () => {
     const ends = await topicEnds(pipeline.cluster, pipeline.topics.raw)
     await pipeline.cluster.admin.commitOffsets(normalizeGroup(pipeline), pipeline.topics.raw, ends)
     equal(await rowsIn(lost), 0, 'the other way: positions given back')
+  })
+
+  test('lost positions are rebuilt from the output and the dead letters, or are refused where they cannot be', async (t) => {
+    const pipeline = await filled(t, 20)
+    const { cluster, dataset, modelsTopic, topics } = pipeline
+    const group = normalizeGroup(pipeline)
+    const dead: NewRow = { key: 'dead', value: Buffer.from('no row') }
+    const none: NewRow[] = []
+    // The first partition ends with a dead letter, the second one with a tombstone behind a dead letter.
+    await pipeline.write(topics.raw, [
+      [dead, ...(await rowsFor(pipeline, 3)), dead],
+      [dead, { key: 'k', value: null }],
+      none,
+    ])
+    equal(await rowsIn(pipeline, { deadLetters: { onInvalid: 'dead-letter', maxShare: 1 } }), 67)
+    await expire(pipeline, group)
+    await pipeline.write(topics.raw, Array(partitions).fill(await rowsFor(pipeline, 2)))
+    const lost = withPositionsIn(pipeline, uniqueName('positions'))
+    equal(await rowsIn(lost, { rebuildPositions: true }), 6)
+    const audit = { dataset, groups: { normalize: group, restore: restoreGroup(pipeline) }, modelsTopic, topics }
+    const { rows, deadLetters, doubled, pending, wrong, ...rest } = await verifyDataset(
+      cluster,
+      { ...audit, topics: { ...topics, restored: `${dataset}.none` }, clip: Infinity },
+      () => undefined,
+    )
+    deepEqual([rows, deadLetters, rest.lost, doubled, pending, wrong], [73, 3, 0, 0, 0, 0])
+    // Rows that somebody else has written make the count wrong, which the last row shows.
+    await pipeline.write(topics.normalized, [[{ key: 'foreign', value: Buffer.from('x') }], none, none])
+    await expire(pipeline, group)
+    await pipeline.write(topics.raw, [await rowsFor(pipeline, 9), none, none])
+    const stranger = withPositionsIn(pipeline, uniqueName('positions'))
+    await rejects(rowsIn(stranger, { rebuildPositions: true }), {
+      code: 'VGM_POSITION_UNCOUNTABLE',
+      message: /normalized\/0 ends with a row of another place/,
+      fix: /--to-offset/,
+    })
   })
 
   test('members of a new group that come while others write are not refused', async (t) => {
