@@ -97,9 +97,8 @@ const positionsTopic: CompactedTopic = {
   holds: 'positions',
   flag: '--positions-topic',
   settings: {
-    'segment.bytes': String(16 * 1024 * 1024),
-    'segment.ms': String(3_600_000),
-    'min.cleanable.dirty.ratio': '0.5',
+    // The smallest that managed clusters allow.
+    'segment.bytes': String(50 * 1024 * 1024),
     'delete.retention.ms': String(600_000),
     // A broker refuses records whose time is far from its own; a worker's clock may be wrong.
     'message.timestamp.type': 'LogAppendTime',

@@ -11,6 +11,7 @@ import { groupName } from '../../src/config/names.ts'
 import { KeptPositions } from '../../src/kafka/kept-positions.ts'
 import { RowClient } from '../../src/kafka/row-client.ts'
 import { lagOf } from '../../src/stages/lag.ts'
+import type { PartitionOffset } from '../../src/stages/ports.ts'
 import { parseSampleCounts } from '../../src/stages/sample.ts'
 import { uniqueName } from '../cluster/shared-cluster.ts'
 import { TestBroker } from '../kafka/test-broker.ts'
@@ -48,6 +49,14 @@ async function writeToFirst(pipeline: TestPipeline, count: number): Promise<void
 /** What brokers do with the offsets of a group that has stood still for `offsets.retention.minutes`. */
 function expire({ cluster: { admin } }: TestPipeline, ...groups: string[]): Promise<void> {
   return admin.deleteGroups(groups)
+}
+
+/** What an operator does with kafka-consumer-groups.sh: nothing is kept of it. */
+async function move({ broker }: TestPipeline, group: string, offsets: readonly PartitionOffset[]): Promise<void> {
+  const producer = await broker.openProducer()
+  await producer.begin()
+  await producer.commit({ group, offsets })
+  await producer.close()
 }
 
 const normalizeGroup = ({ dataset }: TestPipeline) => groupName(dataset, 'normalize')
@@ -114,8 +123,7 @@ suite('positions that outlive the offsets of groups', () => {
   test('a group whose offsets were moved goes where it was moved to', async (t) => {
     const pipeline = await filled(t, 4)
     equal(await rowsIn(pipeline), 12)
-    const { admin } = pipeline.cluster
-    await admin.commitOffsets(normalizeGroup(pipeline), pipeline.topics.raw, [{ partition: 1, offset: 1 }])
+    await move(pipeline, normalizeGroup(pipeline), [{ topic: pipeline.topics.raw, partition: 1, offset: 1 }])
     equal(await rowsIn(pipeline), 3)
   })
 
@@ -148,7 +156,7 @@ suite('positions that outlive the offsets of groups', () => {
     equal(await rowsIn(lost, { topics: other }), 12, 'one way: another output')
     await expire(pipeline, normalizeGroup(pipeline))
     const ends = await topicEnds(pipeline.cluster, pipeline.topics.raw)
-    await pipeline.cluster.admin.commitOffsets(normalizeGroup(pipeline), pipeline.topics.raw, ends)
+    await move(pipeline, normalizeGroup(pipeline), ends)
     equal(await rowsIn(lost), 0, 'the other way: positions given back')
   })
 
@@ -254,7 +262,7 @@ suite('the positions topic', () => {
     const pipeline = await TestPipeline.open(t)
     equal(await pipeline.cluster.admin.ensurePositionsTopic(topic), 'created')
     const settings = await pipeline.cluster.admin.topicConfig(topic)
-    deepEqual([settings.get('cleanup.policy'), settings.get('segment.bytes')], ['compact', String(16 * 1024 * 1024)])
+    deepEqual([settings.get('cleanup.policy'), settings.get('segment.bytes')], ['compact', String(50 * 1024 * 1024)])
     const [group, other] = [uniqueName('group'), uniqueName('group')]
     const at = (partition: number, offset: number, metadata = '') => ({ topic: input, partition, offset, metadata })
     const writer = await client.openWriter(group, 'none')
