@@ -220,7 +220,8 @@ export class TransactionalGroupSession implements GroupSession {
 
   async #seekCommitted(assignment: readonly TopicPartition[]): Promise<void> {
     const { connections, fetcher, group, positions, startOffsets, endOffsetOf } = this.#parts
-    const held = await (positions?.of(group, assignment) ?? connections.committedOffsets(group, assignment))
+    const held = await (positions?.of(group, assignment, (kept) => this.#withOutput(kept)) ??
+      connections.committedOffsets(group, assignment))
     await this.#checkEnds(held)
     const known = new Set(held.map(({ topic, partition }) => `${topic}/${partition}`))
     const fresh = assignment.filter(({ topic, partition }) => !known.has(`${topic}/${partition}`))
@@ -228,6 +229,21 @@ export class TransactionalGroupSession implements GroupSession {
     // A replay knows nothing of a partition that came after its start: that one is not read.
     this.#assignment = next.map(({ topic, partition }) => ({ topic, partition }))
     fetcher.assign(next.map((position) => ({ ...position, endOffset: endOffsetOf(position) })))
+  }
+
+  /**
+   * The kept positions whose output was written to. Each slice leaves a marker at least in the outputs of all partitions of its member,
+   * so one without any record was made anew: whoever deletes the group and its output wants all rows again.
+   */
+  async #withOutput(kept: readonly PartitionOffset[]): Promise<PartitionOffset[]> {
+    const { connections, outputsOf } = this.#parts
+    const ends = await connections.listOffsets(kept.flatMap(outputsOf), latest)
+    const written = new Set(
+      ends.filter(({ offset }) => offset > 0).map(({ topic, partition }) => `${topic}/${partition}`),
+    )
+    return kept.filter((position) =>
+      outputsOf(position).some(({ topic, partition }) => written.has(`${topic}/${partition}`)),
+    )
   }
 
   /**

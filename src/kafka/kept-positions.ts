@@ -59,14 +59,19 @@ export class KeptPositions {
   /**
    * The positions of a group: its committed offsets, else what is kept. Partitions without either are left out.
    *
+   * @param usable which of the kept positions may be used
    * @throws PositionsUnreadableError, BrokerError, ConnectionLostError
    */
-  async of(group: string, partitions: readonly TopicPartition[]): Promise<PartitionOffset[]> {
+  async of(
+    group: string,
+    partitions: readonly TopicPartition[],
+    usable: (kept: readonly PartitionOffset[]) => Promise<readonly PartitionOffset[]> = async (kept) => kept,
+  ): Promise<PartitionOffset[]> {
     for (const topic of new Set(partitions.map(({ topic }) => topic))) await this.#learnTopicId(topic)
     const committed = await this.#connections.committedOffsets(group, partitions)
     const known = new Set(committed.map(({ topic, partition }) => `${topic}/${partition}`))
     const rest = partitions.filter(({ topic, partition }) => !known.has(`${topic}/${partition}`))
-    return [...committed, ...(await this.kept(group, rest))]
+    return [...committed, ...(await usable(await this.kept(group, rest)))]
   }
 
   /** The kept positions of a group, whatever it has committed. Reads the whole topic. @throws likewise */

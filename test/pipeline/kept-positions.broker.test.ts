@@ -210,15 +210,22 @@ suite('positions that outlive the offsets of groups', () => {
     )
   })
 
+  test('whoever deletes the output as well gets all rows again', async (t) => {
+    const pipeline = await filled(t, 4)
+    const { admin } = pipeline.cluster
+    equal(await rowsIn(pipeline), 12)
+    await expire(pipeline, normalizeGroup(pipeline))
+    await admin.deleteTopics([pipeline.topics.normalized])
+    while ((await admin.partitionCount(pipeline.topics.normalized)) !== undefined) await sleep(50)
+    equal(await rowsIn(pipeline), 12)
+  })
+
   test('a topic that was deleted and made again is read from its first row', async (t) => {
     const pipeline = await filled(t, 4)
     const { cluster, topics } = pipeline
     equal(await rowsIn(pipeline), 12)
     await cluster.admin.deleteTopics([topics.raw])
-    for (const deadline = Date.now() + 20_000; (await cluster.admin.partitionCount(topics.raw)) !== undefined; ) {
-      if (Date.now() > deadline) break
-      await sleep(50)
-    }
+    while ((await cluster.admin.partitionCount(topics.raw)) !== undefined) await sleep(50)
     await pipeline.write(topics.raw, Array(partitions).fill(await rowsFor(pipeline, 6)))
     equal(await rowsIn(pipeline), 18)
   })
