@@ -48,9 +48,10 @@ export async function positionsIn(cluster: OpenCluster, group: string, topic: st
 }
 
 /**
- * Partitions in which a group has lost its position: it has none, and the output is not empty. The rows and the positions of a slice
- * become visible together, and a member commits its positions before its first row. So members of a new group have none of these,
- * however many start at once. If the input topic was deleted and made again, the rows of the output are those of the older one.
+ * Partitions in which a group has lost its position: it has none, and the output is not empty. The rows and the
+ * positions of a slice become visible together, and a member commits its positions before its first row. So members of
+ * a new group have none of these, however many start at once. If the input topic was deleted and made again, the rows
+ * of the output are those of the older one.
  *
  * Rows that were rolled back count too: the stage would need the right to read its output to tell them apart.
  *

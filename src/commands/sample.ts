@@ -23,8 +23,8 @@ const mostRows = 5_000_000
 /** How long a sampler that follows its topic waits for rows to come. */
 const followPauseMs = 1_000
 /**
- * How often a sampler that follows its topic commits the positions of all partitions. Brokers remove an offset that has not been
- * committed for `offsets.retention.minutes`, which is one minute or more.
+ * How often a sampler that follows its topic commits the positions of all partitions. Brokers remove an offset that has
+ * not been committed for `offsets.retention.minutes`, which is one minute or more.
  */
 const recommitMs = 20_000
 

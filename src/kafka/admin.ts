@@ -89,8 +89,8 @@ const modelsTopic: CompactedTopic = {
 }
 
 /**
- * Each slice of each member writes to the positions topic, and a member whose group has no offsets reads all of it. So it must be
- * cleaned often. Only closed segments are cleaned, and transaction markers stay for `delete.retention.ms`.
+ * Each slice of each member writes to the positions topic, and a member whose group has no offsets reads all of it. So
+ * it must be cleaned often. Only closed segments are cleaned, and transaction markers stay for `delete.retention.ms`.
  */
 const positionsTopic: CompactedTopic = {
   code: 'VGM_POSITIONS_TOPIC',

@@ -197,8 +197,9 @@ export class TransactionalGroupSession implements GroupSession {
   }
 
   /**
-   * Commits the position of each partition of this member before it reads a row. So the positions of idle partitions are kept too, and
-   * those that an older version has committed; and every partition whose output holds rows has a position.
+   * Commits the position of each partition of this member before it reads a row. So the positions of idle partitions
+   * are kept too, and those that an older version has committed; and every partition whose output holds rows has a
+   * position.
    */
   async #commitAll(): Promise<void> {
     const { membership } = this.#parts
@@ -232,8 +233,9 @@ export class TransactionalGroupSession implements GroupSession {
   }
 
   /**
-   * The kept positions whose output was written to. Each slice leaves a marker at least in the outputs of all partitions of its member,
-   * so one without any record was made anew: whoever deletes the group and its output wants all rows again.
+   * The kept positions whose output was written to. Each slice leaves a marker at least in the outputs of all
+   * partitions of its member, so one without any record was made anew: whoever deletes the group and its output wants
+   * all rows again.
    */
   async #withOutput(kept: readonly PartitionOffset[]): Promise<PartitionOffset[]> {
     const { connections, outputsOf } = this.#parts

@@ -80,7 +80,9 @@ export class KeptPositions {
     return found.filter(({ isOlder }) => !isOlder).map(({ isOlder: _, ...position }) => position)
   }
 
-  /** Partitions for which a position is kept that belongs to an older, deleted topic of the same name. @throws likewise */
+  /**
+   * Partitions for which a position is kept that belongs to an older, deleted topic of the same name. @throws likewise
+   */
   async leftBehind(group: string, partitions: readonly TopicPartition[]): Promise<TopicPartition[]> {
     const found = await this.#find(group, partitions)
     return found.filter(({ isOlder }) => isOlder).map(({ topic, partition }) => ({ topic, partition }))
@@ -103,7 +105,9 @@ export class KeptPositions {
     return found
   }
 
-  /** Writes the offsets that are about to be committed; `produce` sends a batch in the transaction that commits them. */
+  /**
+   * Writes the offsets that are about to be committed; `produce` sends a batch in the transaction that commits them.
+   */
   async write(
     { group, offsets }: OffsetCommit,
     produce: (topic: string, partition: number, batch: RecordBatchWriter) => Promise<void>,

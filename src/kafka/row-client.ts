@@ -116,7 +116,8 @@ export class RowClient {
   }
 
   /**
-   * The positions of a group: its committed offsets, else what is kept. Waits for transactions that are about to commit others.
+   * The positions of a group: its committed offsets, else what is kept. Waits for transactions that are about to commit
+   * others.
    *
    * @throws BrokerError, ConnectionLostError, PositionsUnreadableError
    */
@@ -132,7 +133,9 @@ export class RowClient {
     return this.withConnections(async (connections) => this.#positions(connections)?.kept(group, partitions) ?? [])
   }
 
-  /** Partitions for which a position is kept that belongs to an older, deleted topic of the same name. @throws likewise */
+  /**
+   * Partitions for which a position is kept that belongs to an older, deleted topic of the same name. @throws likewise
+   */
   async positionsLeftBehind(group: string, partitions: readonly TopicPartition[]): Promise<TopicPartition[]> {
     return this.withConnections(
       async (connections) => this.#positions(connections)?.leftBehind(group, partitions) ?? [],

@@ -83,7 +83,10 @@ export class TransactionalProducer implements TransactionalWriter {
    */
   #hasLostAnswer = false
   #transaction = new Transaction()
-  /** Whether transactions commit offsets, as the first one has shown: then the positions partition is announced with the others. */
+  /**
+   * Whether transactions commit offsets, as the first one has shown: then the positions partition is announced with the
+   * others.
+   */
   #commitsOffsets = false
 
   private constructor(connections: BrokerConnections, options: TransactionalProducerOptions) {

@@ -33,9 +33,9 @@ interface LastRow {
 }
 
 /**
- * The position of a stage in a partition of its input, from what it has written. Each row of the input is one row of the output or one
- * dead letter, in order. So the stage has read as many rows as there are of both; the last one of them must be the row that the output
- * or the dead letters end with.
+ * The position of a stage in a partition of its input, from what it has written. Each row of the input is one row of
+ * the output or one dead letter, in order. So the stage has read as many rows as there are of both; the last one of
+ * them must be the row that the output or the dead letters end with.
  *
  * @throws PositionUncountableError if rows were removed, or the output holds others
  */

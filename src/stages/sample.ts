@@ -21,8 +21,8 @@ export interface SampleOptions {
   /** next rows to look at, a partition each, with what was counted up to there */
   readonly starts: readonly PartitionOffset[]
   /**
-   * Whether to commit the starts first: a new sample overwrites what an earlier one has left, and partitions without rows keep their
-   * positions. A sample by rows commits all partitions in any case.
+   * Whether to commit the starts first: a new sample overwrites what an earlier one has left, and partitions without
+   * rows keep their positions. A sample by rows commits all partitions in any case.
    */
   readonly commitsStarts: boolean
   /** where to stop, a partition each */

@@ -374,7 +374,10 @@ function environmentOf(stage: Stage | 'demo'): Record<string, string> {
   }
 }
 
-/** Whether a right is for what the stage's own topic holds when it runs once more, or for positions when groups have no offsets. */
+/**
+ * Whether a right is for what the stage's own topic holds when it runs once more, or for positions when groups have no
+ * offsets.
+ */
 function isForMore(stage: Stage, { operation, name }: Grant): boolean {
   return (
     operation === 'Read' &&

@@ -29,9 +29,9 @@ const shortRetention = { 'offsets.retention.minutes': 1, 'offsets.retention.chec
 const expiredWithinMs = 180_000
 
 /**
- * Everything is stopped for longer than brokers keep offsets, twice: with rows in one partition only between the stops, so that the
- * others have nothing to commit, and with none. Then every row must be there once, as if nobody had stopped. A sampler that follows
- * its topic runs through both.
+ * Everything is stopped for longer than brokers keep offsets, twice: with rows in one partition only between the stops,
+ * so that the others have nothing to commit, and with none. Then every row must be there once, as if nobody had
+ * stopped. A sampler that follows its topic runs through both.
  */
 export default faultCase<Size>({
   id: 'F18',
@@ -103,7 +103,8 @@ async function done(context: FaultContext, command: readonly string[]): Promise<
 }
 
 /**
- * Lets the offsets of the data set's groups go. The group of `living`, whose sampler runs, keeps its own where retention does it.
+ * Lets the offsets of the data set's groups go. The group of `living`, whose sampler runs, keeps its own where
+ * retention does it.
  *
  * @returns groups that have lost theirs
  */
