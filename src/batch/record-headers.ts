@@ -4,11 +4,25 @@ import { intBytes, writeInt } from './varint.ts'
 export type RecordHeaders = readonly (readonly [string, Uint8Array | null])[]
 
 const text = new TextEncoder()
-const names = new TextDecoder()
+const names = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /** Count and headers as they stand at the end of a record. */
 export function encodeHeaders(headers: RecordHeaders): Uint8Array {
   return appendHeaders(new Uint8Array(1), headers)
+}
+
+/** The reverse; values are views of `encoded`. */
+export function decodeHeaders(encoded: Uint8Array): [name: string, value: Uint8Array | null][] {
+  let [count, at] = readNumber(encoded, 0)
+  const headers: [string, Uint8Array | null][] = []
+  for (; count > 0; count--) {
+    const [nameBytes, nameStart] = readNumber(encoded, at)
+    const [valueBytes, valueStart] = readNumber(encoded, nameStart + nameBytes)
+    at = valueStart + Math.max(0, valueBytes)
+    const name = names.decode(encoded.subarray(nameStart, nameStart + nameBytes))
+    headers.push([name, valueBytes < 0 ? null : encoded.subarray(valueStart, at)])
+  }
+  return headers
 }
 
 /**
@@ -18,7 +32,7 @@ export function encodeHeaders(headers: RecordHeaders): Uint8Array {
  */
 export function appendHeaders(encoded: Uint8Array, more: RecordHeaders): Uint8Array {
   const names = more.map(([name]) => text.encode(name))
-  const [count, start] = readCount(encoded)
+  const [count, start] = readNumber(encoded, 0)
   let size = intBytes(count + more.length) + encoded.length - start
   for (const [i, [, value]] of more.entries())
     size +=
@@ -38,33 +52,11 @@ export function appendHeaders(encoded: Uint8Array, more: RecordHeaders): Uint8Ar
   return out
 }
 
-/** The reverse of `encodeHeaders`; values are views of `encoded`. */
-export function decodeHeaders(encoded: Uint8Array): [name: string, value: Uint8Array | null][] {
-  let at = 0
-  const int = () => {
-    let zigzag = 0
-    for (let scale = 1; ; scale *= 128) {
-      const byte = encoded[at++]
-      zigzag += (byte & 127) * scale
-      if (byte < 128) return zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2
-    }
-  }
-  const take = (length: number) => {
-    at += length
-    return encoded.subarray(at - length, at)
-  }
-  return Array.from({ length: int() }, () => {
-    const name = names.decode(take(int()))
-    const length = int()
-    return [name, length < 0 ? null : take(length)]
-  })
-}
-
-/** The count before the headers, and the position after it. */
-function readCount(encoded: Uint8Array): [count: number, start: number] {
+/** The zigzag varint at `from`, and the position after it. */
+function readNumber(encoded: Uint8Array, from: number): [number: number, end: number] {
   let zigzag = 0
-  for (let at = 0, scale = 1; ; at++, scale *= 128) {
+  for (let at = from, scale = 1; ; at++, scale *= 128) {
     zigzag += (encoded[at] & 127) * scale
-    if (encoded[at] < 128) return [zigzag / 2, at + 1]
+    if (encoded[at] < 128) return [zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2, at + 1]
   }
 }

@@ -98,9 +98,9 @@ export class KeptPositions {
     for (const { topic, partition } of partitions) {
       const position = positions.get(positionKey(group, { topic, partition }))
       if (position === undefined) continue
-      const { offset, metadata = '', topicId } = position
+      const { topicId, ...rest } = position
       const id = this.#topicIds.get(topic) ?? (await this.#learnTopicId(topic))
-      found.push({ topic, partition, offset, metadata, isOlder: !isSameTopic(topicId, id) })
+      found.push({ topic, partition, ...rest, isOlder: !isSameTopic(topicId, id) })
     }
     return found
   }

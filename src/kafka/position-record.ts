@@ -2,6 +2,8 @@ import type { PartitionOffset, TopicPartition } from '../stages/ports.ts'
 
 /** The position of a group in a partition, as a record of the positions topic has it. */
 export interface KeptPosition extends Omit<PartitionOffset, keyof TopicPartition> {
+  /** of the leader when the row before the offset was read, where it is known */
+  readonly leaderEpoch?: number | undefined
   /** id of the topic that was read; a topic of the same name that was made later has another one */
   readonly topicId: string
 }
@@ -26,16 +28,21 @@ export function groupKeyPrefix(group: string): string {
  *
  * @example positionValue({ offset: 120, topicId: '3f1c...' }) // '{"offset":120,"topicId":"3f1c..."}'
  */
-export function positionValue({ offset, metadata, topicId }: KeptPosition): string {
-  return JSON.stringify({ offset, ...(metadata !== undefined && metadata !== '' && { metadata }), topicId })
+export function positionValue({ offset, metadata, leaderEpoch, topicId }: KeptPosition): string {
+  return JSON.stringify({ offset, ...(metadata !== '' && { metadata }), leaderEpoch, topicId })
 }
 
 /** The reverse; undefined for text that `positionValue` never makes. */
 export function parsePositionValue(text: string): KeptPosition | undefined {
   try {
-    const { offset, metadata = '', topicId } = JSON.parse(text) as Partial<KeptPosition>
+    const { offset, metadata = '', leaderEpoch, topicId } = JSON.parse(text) as Partial<KeptPosition>
     if (!Number.isSafeInteger(offset) || typeof metadata !== 'string' || typeof topicId !== 'string') return undefined
-    return { offset: offset as number, metadata, topicId }
+    return {
+      offset: offset as number,
+      metadata,
+      ...(Number.isSafeInteger(leaderEpoch) && { leaderEpoch }),
+      topicId,
+    }
   } catch {
     return undefined
   }

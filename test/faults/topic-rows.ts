@@ -1,4 +1,3 @@
-import { decodeHeaders } from '../../src/batch/record-headers.ts'
 import { createRecords } from '../../src/batch/records.ts'
 import type { OpenCluster } from '../../src/commands/command-context.ts'
 import { readFetched } from '../../src/stages/read-fetched.ts'
@@ -39,10 +38,7 @@ export async function* partitionRows(
               timestampMs: records.timestampMs[row],
               key: keyStart[row] < 0 ? null : Buffer.from(bytes.slice(keyStart[row], keyEnd[row])),
               value: valueStart[row] < 0 ? null : Buffer.from(bytes.slice(valueStart[row], valueEnd[row])),
-              headers: decodeHeaders(bytes.slice(valueEnd[row], recordEnd[row])).map(([name, value]) => [
-                name,
-                value === null ? null : Buffer.from(value),
-              ]),
+              headers: decodeHeaders(Buffer.from(bytes.slice(valueEnd[row], recordEnd[row]))),
             }
         }
   } finally {
@@ -62,4 +58,26 @@ export function rowDifference(a: TopicRow, b: Pick<TopicRow, 'key' | 'value' | '
 
 function isSame(a: Buffer | null, b: Buffer | null): boolean {
   return a === null || b === null ? a === b : a.equals(b)
+}
+
+/** Count, then length and bytes of each name and value: https://kafka.apache.org/documentation/#recordheader */
+function decodeHeaders(block: Buffer): [string, Buffer | null][] {
+  let at = 0
+  const varint = () => {
+    let zigzag = 0
+    for (let scale = 1; ; scale *= 128) {
+      const byte = block[at++]
+      zigzag += (byte & 127) * scale
+      if (byte < 128) return zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2
+    }
+  }
+  const take = (length: number) => {
+    at += length
+    return block.subarray(at - length, at)
+  }
+  return Array.from({ length: varint() }, () => {
+    const name = take(varint()).toString()
+    const length = varint()
+    return [name, length < 0 ? null : take(length)]
+  })
 }
