@@ -19,7 +19,9 @@ const metadataRequest = Buffer.from('0000000e' + '0003' + '0001' + '00000001' + 
 export function brokerAnswers(brokers: string): Promise<boolean> {
   const { hostname, port } = new URL(`kafka://${brokers.split(',')[0]}`)
   return new Promise((resolve) => {
-    const socket = connect({ host: hostname, port: Number(port) }, () => socket.write(metadataRequest))
+    const socket = connect({ host: hostname.replace(/^\[(.*)\]$/, '$1'), port: Number(port) }, () =>
+      socket.write(metadataRequest),
+    )
     let answer = Buffer.alloc(0)
     const settle = (ready: boolean): void => {
       socket.destroy()

@@ -168,9 +168,9 @@ export async function withClusterAt<T>(
 ): Promise<T> {
   letHeapGrow()
   const settings: ConnectionSettings = { brokers, clientId, ...access.kafka }
-  const { log, report, waits } = use
+  const { report, waits } = use
   const closing = new AbortController()
-  const admin = new ClusterAdmin(settings, controlLog(log))
+  const admin = new ClusterAdmin(settings)
   const onReachable = (isReachable: boolean) => {
     report({ kind: 'registry', url, isReachable })
     if (!isReachable && waits) void untilRegistryAnswers(registry, closing.signal)

@@ -1,15 +1,32 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { incrementalAlterConfigsV1, TimeoutError } from '@platformatic/kafka'
-import kafkajs, { type Admin } from 'kafkajs'
+import {
+  createPartitionsV3,
+  deleteGroupsV2,
+  deleteRecordsV2,
+  deleteTopicsV6,
+  describeConfigsV4,
+  describeGroupsV5,
+  incrementalAlterConfigsV1,
+  listGroupsV4,
+  offsetCommitV8,
+} from '@platformatic/kafka'
 import { exitCodes, PipelineError } from '../errors.ts'
 import type { PartitionOffset, TopicPartition } from '../stages/ports.ts'
+import { addressText } from './broker-address.ts'
+import type { BrokerConnection } from './broker-connection.ts'
 import { BrokerConnections, earliest, latest } from './broker-connections.ts'
-import { BrokerError, ConnectionLostError, isTopicUnknown } from './broker-errors.ts'
+import { type Asked, BrokerError, BrokerUnreachableError, isTopicUnknown } from './broker-errors.ts'
 import type { ConnectionSettings } from './connection-settings.ts'
-import { BrokerUnreachableError, type ControlLog, createControlClient, toControlError } from './control-client.ts'
+import {
+  createTopic,
+  modelsTopicSettings,
+  type NewTopic,
+  positionsTopicSettings,
+  rowTopicSettings,
+  type TopicSettings,
+} from './create-topic.ts'
 import { noTlsError, wantedNoTls } from './login-errors.ts'
-import { type Operation, onTopic, type Right } from './needed-rights.ts'
-import { within } from './time-limit.ts'
+import { onGroup, onTopic } from './needed-rights.ts'
 
 /** First and end offset of a partition; markers and open transactions count. */
 export interface Watermarks {
@@ -74,35 +91,21 @@ interface CompactedTopic {
   readonly holds: string
   /** gives it another name */
   readonly flag: string
-  /** beside cleanup.policy */
-  readonly settings: Readonly<Record<string, string>>
+  readonly settings: readonly TopicSettings[]
 }
-
-/** A model is one message: room for some ten thousand columns, and no more than managed clusters allow. */
-const modelsMessageBytes = 8 * 1024 * 1024
 
 const modelsTopic: CompactedTopic = {
   code: 'VGM_MODELS_TOPIC',
   holds: 'models',
   flag: '--models-topic',
-  settings: { 'max.message.bytes': String(modelsMessageBytes) },
+  settings: modelsTopicSettings,
 }
 
-/**
- * Each slice of each member writes to the positions topic, and a member whose group has no offsets reads all of it. So
- * it must be cleaned often. Only closed segments are cleaned, and transaction markers stay for `delete.retention.ms`.
- */
 const positionsTopic: CompactedTopic = {
   code: 'VGM_POSITIONS_TOPIC',
   holds: 'positions',
   flag: '--positions-topic',
-  settings: {
-    // The smallest that managed clusters allow.
-    'segment.bytes': String(50 * 1024 * 1024),
-    'delete.retention.ms': String(600_000),
-    // A broker refuses records whose time is far from its own; a worker's clock may be wrong.
-    'message.timestamp.type': 'LogAppendTime',
-  },
+  settings: positionsTopicSettings,
 }
 
 /** A topic that must be compacted, with one partition, is something else. */
@@ -114,95 +117,71 @@ export class CompactedTopicError extends PipelineError {
   }
 }
 
-/** The largest long: no limit. */
-export const unlimited = '9223372036854775807'
-/** What the stamp, the modes and the headers of a dead letter may add to a row. */
-export const addedMessageBytes = 64 * 1024
-/** Kafka's own default of max.message.bytes. */
-const defaultMaxMessageBytes = 1_048_588
-/** Of the cluster: `default.replication.factor`. */
-const brokersChoice = -1
 /** Of IncrementalAlterConfigs. */
 const setValue = 0 as const
+/** ConfigResource.Type.TOPIC */
+const topicResource = 2
+/** Who commits without being a member of the group. */
+const noMember = { generation: -1, memberId: '' } as const
 /** Brokers learn of a topic after the controller has made it. */
 const topicKnownWithinMs = 10_000
 const topicPauseMs = 20
-/** What connecting may take, with all of kafkajs's repetitions; brokers that refuse or are not there take about 3 s. */
-const connectMs = 15_000
-/** What any other request may take, likewise. */
-const askMs = 60_000
-const disconnectMs = 1_000
-/** What looking for a topic may take with all repetitions. */
-const lookForMs = 3_000
+/** What brokers may take to make or delete topics, or to delete rows. */
+const changeMs = 10_000
+/** For how long a request is repeated that fails by what may pass: then the caller decides, as a stage that waits. */
+const patienceMs = 3_000
 
-/** Topics, offsets and groups, by kafkajs. Connects at the first request. */
+/** Topics, offsets and groups. Connects at the first request. */
 export class ClusterAdmin {
   readonly #settings: ConnectionSettings
-  readonly #log: ControlLog
-  #connecting: Promise<Admin> | undefined
-  #closed = false
-  readonly #offsets: BrokerConnections
+  readonly #connections: BrokerConnections
 
-  constructor(settings: ConnectionSettings, log: ControlLog) {
+  constructor(settings: ConnectionSettings) {
     this.#settings = settings
-    this.#log = log
-    this.#offsets = new BrokerConnections(settings)
+    this.#connections = new BrokerConnections(settings)
   }
 
   /** @throws BrokerUnreachableError after about 3 s, or 10 s for each that takes the connection and does not answer */
   async connect(): Promise<void> {
-    await this.#ask('Connecting', async () => undefined)
+    await this.#ask('Connecting', () => this.#connections.answeringBroker())
   }
 
-  async close(): Promise<void> {
-    this.#closed = true
-    await this.#offsets.close()
-    await this.#disconnect()
+  close(): Promise<void> {
+    return this.#connections.close()
   }
 
-  async #disconnect(): Promise<void> {
-    const connecting = this.#connecting
-    this.#connecting = undefined
-    if (connecting === undefined) return
-    const admin = await connecting.catch(() => undefined)
-    if (admin === undefined) return
-    await within(disconnectMs, admin.disconnect(), () => this.#unreachable()).catch(() => undefined)
-  }
-
-  /** Number of brokers that answer, and the cluster's id. */
+  /** Brokers that the cluster names, and its id. */
   async describeCluster(): Promise<{ readonly clusterId: string; readonly brokers: readonly string[] }> {
-    const { clusterId, brokers } = await this.#ask('Describing the cluster', (admin) => admin.describeCluster())
-    return { clusterId, brokers: brokers.map(({ host, port }) => `${host}:${port}`) }
+    const { clusterId, brokers } = await this.#ask('Describing the cluster', (what) =>
+      this.#connections.metadata(what, []),
+    )
+    return { clusterId: clusterId ?? '', brokers: brokers.map(addressText) }
   }
 
   /** Number of partitions by topic. */
   async topics(): Promise<ReadonlyMap<string, number>> {
-    const { topics } = await this.#ask('Listing topics', (admin) => admin.fetchTopicMetadata())
-    return new Map(topics.map(({ name, partitions }) => [name, partitions.length]))
+    const { topics } = await this.#ask('Listing topics', (what) => this.#connections.metadata(what, null))
+    return new Map(topics.map(({ name, partitions }) => [name ?? '', partitions.length]))
   }
 
   /** Undefined if there is no such topic. */
   async partitionCount(topic: string): Promise<number | undefined> {
     // Asked for by name: a list of all topics leaves out, without a word, those that this user has no right to.
-    return this.#offsets.retrying(
-      `Looking for topic ${topic}`,
-      async () => {
-        try {
-          await this.#offsets.refresh([topic])
-          return await this.#offsets.partitionCount(topic)
-        } catch (error) {
-          if (isTopicUnknown(error)) return undefined
-          throw error
-        }
-      },
-      lookForMs,
-    )
+    return this.#ask(`Looking for topic ${topic}`, async () => {
+      try {
+        await this.#connections.refresh([topic])
+        return await this.#connections.partitionCount(topic)
+      } catch (error) {
+        if (isTopicUnknown(error)) return undefined
+        throw error
+      }
+    })
   }
 
   /** Which topic of this name it is; undefined if there is none, or if no broker tells now. */
   async topicId(topic: string): Promise<string | undefined> {
     try {
-      return await this.#offsets.topicId(topic)
+      return await this.#connections.topicId(topic)
     } catch (error) {
       if (isTopicUnknown(error) || (error instanceof PipelineError && error.retriable)) return undefined
       throw error
@@ -211,19 +190,14 @@ export class ClusterAdmin {
 
   /** The settings that are in force, defaults included. @throws TopicMissingError */
   async topicConfig(topic: string): Promise<ReadonlyMap<string, string>> {
-    const { resources } = await this.#ofTopic(
-      topic,
-      'Reading the settings',
-      (admin) =>
-        admin.describeConfigs({
-          includeSynonyms: false,
-          resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic }],
-        }),
-      'DescribeConfigs',
+    await this.#mustExist(topic)
+    const asked = { resourceType: topicResource, resourceName: topic, configurationKeys: null } as const
+    const { results } = await this.#askAny(
+      `Reading the settings of topic ${topic}`,
+      (connection) => describeConfigsV4.api.async(connection, [asked], false, false),
+      { rights: [onTopic('DescribeConfigs', topic)] },
     )
-    return new Map(
-      resources.flatMap(({ configEntries }) => configEntries.map((entry) => [entry.configName, entry.configValue])),
-    )
+    return new Map(results[0].configs.map(({ name, value }) => [name, value ?? '']))
   }
 
   /**
@@ -234,22 +208,11 @@ export class ClusterAdmin {
    * @throws TopicMissingError if the topic that it is to be like does not exist
    */
   async ensureRowTopic({ topic, partitions, like }: RowTopic): Promise<'created' | 'present'> {
-    const source = like === undefined ? new Map<string, string>() : await this.topicConfig(like)
-    const maxMessageBytes = Number(source.get('max.message.bytes') ?? defaultMaxMessageBytes)
-    const retention = ['retention.ms', 'retention.bytes'].flatMap((name) => {
-      const value = source.get(name)
-      return value === undefined ? [] : [[name, value] as const]
-    })
-    const created = await this.#create(topic, partitions, [
-      ...retention,
-      ['message.timestamp.type', 'CreateTime'],
-      ['message.timestamp.before.max.ms', unlimited],
-      ['message.timestamp.after.max.ms', unlimited],
-      ['max.message.bytes', String(maxMessageBytes + (like === undefined ? 0 : addedMessageBytes))],
-    ])
+    const settings = rowTopicSettings(like === undefined ? undefined : await this.topicConfig(like))
+    const created = await this.#create({ topic, partitions, settings })
     if (created) {
       // Brokers take a while to make hundreds of logs, and a transaction that waits for each of them may time out.
-      await this.#offsets.listOffsets(partitionsOf(topic, partitions), latest)
+      await this.#connections.listOffsets(partitionsOf(topic, partitions), latest)
       return 'created'
     }
     const actual = await this.partitionCount(topic)
@@ -271,7 +234,7 @@ export class ClusterAdmin {
 
   async #ensureCompactedTopic(topic: string, kind: CompactedTopic): Promise<'created' | 'present'> {
     const { holds, flag, settings } = kind
-    if (await this.#create(topic, 1, Object.entries({ 'cleanup.policy': 'compact', ...settings }))) return 'created'
+    if (await this.#create({ topic, partitions: 1, settings })) return 'created'
     const partitions = await this.partitionCount(topic)
     if (partitions !== undefined && partitions !== 1) {
       throw new CompactedTopicError(
@@ -294,32 +257,35 @@ export class ClusterAdmin {
     return 'present'
   }
 
-  /** Changes some settings; the others stay. Not by kafkajs, which sets those that are not named back to their defaults. */
+  /** Changes some settings; the others stay. */
   async alterTopic(topic: string, settings: Readonly<Record<string, string>>): Promise<void> {
     const configs = Object.entries(settings).map(([name, value]) => ({ name, configOperation: setValue, value }))
-    await this.#offsets.askAny(`Changing settings of topic ${topic}`, (connection) =>
-      incrementalAlterConfigsV1.api.async(
-        connection,
-        [{ resourceType: kafkajs.ConfigResourceTypes.TOPIC, resourceName: topic, configs }],
-        false,
-      ),
+    await this.#askAny(
+      `Changing settings of topic ${topic}`,
+      (connection) =>
+        incrementalAlterConfigsV1.api.async(
+          connection,
+          [{ resourceType: topicResource, resourceName: topic, configs }],
+          false,
+        ),
+      { rights: [onTopic('AlterConfigs', topic)] },
     )
   }
 
   /** Gives a topic partitions until it has so many. @throws TopicMissingError */
   async addPartitions(topic: string, count: number): Promise<void> {
-    await this.#ofTopic(topic, 'Adding partitions', (admin) =>
-      admin.createPartitions({ topicPartitions: [{ topic, count }] }),
+    await this.#mustExist(topic)
+    await this.#askController(
+      `Adding partitions to topic ${topic}`,
+      (connection) =>
+        createPartitionsV3.api.async(connection, [{ name: topic, count, assignments: null }], changeMs, false),
+      { request: 'CreatePartitions', rights: [onTopic('Alter', topic)] },
     )
-    // Brokers learn of it after the controller.
-    for (const deadline = Date.now() + topicKnownWithinMs; (await this.partitionCount(topic)) !== count; ) {
-      if (Date.now() > deadline) throw new TopicMissingError(topic)
-      await sleep(topicPauseMs)
-    }
+    await this.#untilCounts(topic, (known) => known === count)
   }
 
   /**
-   * By partition, ascending. Not by kafkajs: its end is the last stable offset, which an open transaction holds back.
+   * By partition, ascending. The end counts what an open transaction holds back from readers.
    *
    * @throws TopicMissingError
    */
@@ -327,8 +293,8 @@ export class ClusterAdmin {
     const count = await this.partitionCount(topic)
     if (count === undefined) throw new TopicMissingError(topic)
     const partitions = partitionsOf(topic, count)
-    const low = await this.#offsets.listOffsets(partitions, earliest)
-    const high = await this.#offsets.listOffsets(partitions, latest)
+    const low = await this.#connections.listOffsets(partitions, earliest)
+    const high = await this.#connections.listOffsets(partitions, latest)
     return low.map(({ partition, offset }, i) => ({ partition, low: offset, high: high[i].offset }))
   }
 
@@ -343,174 +309,190 @@ export class ClusterAdmin {
    * @throws TopicMissingError
    */
   async offsetsAt(topic: string, timestampMs: number): Promise<readonly PartitionOffset[]> {
-    const offsets = await this.#ofTopic(topic, 'Looking for a time', (admin) =>
-      admin.fetchTopicOffsetsByTimestamp(topic, timestampMs),
-    )
-    return offsets.map(({ partition, offset }) => ({ topic, partition, offset: Number(offset) })).sort(byPartition)
+    const count = await this.#mustExist(topic)
+    const partitions = partitionsOf(topic, count)
+    const found = await this.#connections.listOffsets(partitions, timestampMs)
+    const ends = await this.#connections.listOffsets(partitions, latest)
+    return found.map((at, i) => (at.offset < 0 ? ends[i] : at))
   }
 
   /** What a group has committed, with metadata; partitions without a commit are left out. */
   async committedOffsets(group: string, topic?: string): Promise<readonly PartitionOffset[]> {
-    const what = `Reading the committed offsets of ${group}`
     // Repeated, for the first group of a cluster has no coordinator yet, and then one that is not ready.
-    const topics = await this.#offsets.retrying(
-      what,
-      async () => {
-        // kafkajs says no more than that it finds no coordinator where the right to the group is missing.
-        await this.#offsets.coordinatorConnection('group', group)
-        // Without topics all of the group's come, and a topic that does not exist is no error.
-        return this.#ask(what, (admin) => admin.fetchOffsets({ groupId: group }))
-      },
-      lookForMs,
+    const committed = await this.#ask(`Reading the committed offsets of ${group}`, () =>
+      this.#connections.committedOffsets(group, undefined, false),
     )
-    return topics
-      .filter((committed) => topic === undefined || committed.topic === topic)
-      .flatMap((committed) =>
-        committed.partitions
-          .filter(({ offset }) => Number(offset) >= 0)
-          .map(({ partition, offset, metadata }) => ({
-            topic: committed.topic,
-            partition,
-            offset: Number(offset),
-            metadata: metadata ?? '',
-          })),
-      )
-      .sort(byPartition)
+    return committed.filter((at) => topic === undefined || at.topic === topic).sort(byPartition)
   }
 
   /**
-   * Moves a group. kafkajs joins it to do so, which takes 5 s, and leaves no metadata.
+   * Moves a group, and leaves no metadata.
    *
-   * @throws ControlRequestError if it has members
+   * @throws BrokerError UNKNOWN_MEMBER_ID if it has members
    */
   async commitOffsets(group: string, topic: string, offsets: readonly Omit<PartitionOffset, 'topic'>[]): Promise<void> {
-    const partitions = offsets.map(({ partition, offset }) => ({ partition, offset: String(offset) }))
-    await this.#ofTopic(topic, `Moving group ${group}`, (admin) =>
-      admin.setOffsets({ groupId: group, topic, partitions }),
+    await this.#mustExist(topic)
+    const partitions = offsets.map(({ partition, offset }) => ({
+      partitionIndex: partition,
+      committedOffset: BigInt(offset),
+      committedLeaderEpoch: -1,
+      committedMetadata: null,
+    }))
+    await this.#askCoordinator(
+      group,
+      `Moving group ${group} in topic ${topic}`,
+      (connection) =>
+        offsetCommitV8.api.async(connection, group, noMember.generation, noMember.memberId, null, [
+          { name: topic, partitions },
+        ]),
+      { rights: [onGroup('Read', group), onTopic('Read', topic)] },
     )
   }
 
+  /** Each broker knows those that it coordinates. */
   async groups(): Promise<readonly GroupSummary[]> {
-    const { groups } = await this.#ask('Listing groups', (admin) => admin.listGroups())
-    return groups.map(({ groupId, protocolType }) => ({ group: groupId, protocolType }))
+    const known = await this.#ask('Listing groups', async (what) => {
+      const { brokers } = await this.#connections.metadata(what, [])
+      return Promise.all(
+        brokers.map(async ({ nodeId: node, host, port }) => {
+          const connection = await this.#connections.brokerConnection({ node, host, port })
+          const { groups } = await this.#connections.request(connection, what, () =>
+            listGroupsV4.api.async(connection, [], []),
+          )
+          return groups
+        }),
+      )
+    })
+    return known.flat().map(({ groupId, protocolType }) => ({ group: groupId, protocolType }))
   }
 
   async describeGroups(groups: readonly string[]): Promise<readonly GroupDescription[]> {
-    if (groups.length === 0) return []
-    const described = await this.#ask('Describing groups', (admin) => admin.describeGroups([...groups]))
-    return described.groups.map(({ groupId, state, members }) => ({
-      group: groupId,
-      state,
-      members: members.map(({ memberId, clientId, clientHost }) => ({ memberId, clientId, host: clientHost })),
-    }))
+    return Promise.all(
+      groups.map(async (group) => {
+        const described = await this.#askCoordinator(
+          group,
+          `Describing group ${group}`,
+          (connection) => describeGroupsV5.api.async(connection, [group], false),
+          { rights: [onGroup('Describe', group)] },
+        )
+        const [{ groupState, members }] = described.groups
+        return {
+          group,
+          state: groupState,
+          members: members.map(({ memberId, clientId, clientHost }) => ({ memberId, clientId, host: clientHost })),
+        }
+      }),
+    )
   }
 
   async deleteGroups(groups: readonly string[]): Promise<void> {
-    if (groups.length > 0) await this.#ask('Deleting groups', (admin) => admin.deleteGroups([...groups]))
+    await Promise.all(
+      groups.map((group) =>
+        this.#askCoordinator(
+          group,
+          `Deleting group ${group}`,
+          (connection) => deleteGroupsV2.api.async(connection, [group]),
+          { rights: [onGroup('Delete', group)] },
+        ),
+      ),
+    )
   }
 
   /** Deletes the rows before an offset of each partition; the disk's space comes back when the broker next looks for it. */
   async deleteRecords(offsets: readonly PartitionOffset[]): Promise<void> {
-    for (const [topic, partitions] of Map.groupBy(offsets, (offset) => offset.topic))
-      await this.#ask(`Deleting rows of ${topic}`, async (admin) => {
-        // kafkajs looks the leaders up in what it knows already.
-        await admin.fetchTopicOffsets(topic)
-        await admin.deleteTopicRecords({
-          topic,
-          partitions: partitions.map(({ partition, offset }) => ({ partition, offset: String(offset) })),
-        })
-      })
+    await Promise.all(
+      offsets.map(({ topic, partition, offset }) =>
+        this.#ask(`Deleting rows of ${topic}/${partition}`, async (what) => {
+          const connection = await this.#connections.leaderConnection({ topic, partition }, 'control')
+          const partitions = [{ partitionIndex: partition, offset: BigInt(offset) }]
+          await this.#connections.request(
+            connection,
+            what,
+            () => deleteRecordsV2.api.async(connection, [{ name: topic, partitions }], changeMs),
+            { rights: [onTopic('Delete', topic)] },
+          )
+        }),
+      ),
+    )
   }
 
   /** Topics that do not exist are left out. */
   async deleteTopics(names: readonly string[]): Promise<void> {
     const known = await this.topics()
-    const topics = names.filter((name) => known.has(name))
-    if (topics.length > 0) await this.#ask(`Deleting ${topics.join(', ')}`, (admin) => admin.deleteTopics({ topics }))
+    await Promise.all(
+      names
+        .filter((name) => known.has(name))
+        .map(async (name) => {
+          await this.#askController(
+            `Deleting topic ${name}`,
+            (connection) => deleteTopicsV6.api.async(connection, [{ name, topicId: null }], changeMs),
+            { request: 'DeleteTopics', rights: [onTopic('Delete', name)] },
+          )
+          await this.#untilCounts(name, (count) => count === undefined)
+        }),
+    )
   }
 
-  async #create(topic: string, partitions: number, config: readonly (readonly [string, string])[]): Promise<boolean> {
-    // kafkajs logs the answer that a topic exists as an error.
+  /** @returns false if it is there already */
+  async #create(wanted: NewTopic): Promise<boolean> {
+    const { topic } = wanted
     if ((await this.partitionCount(topic)) !== undefined) return false
-    const configEntries = config.map(([name, value]) => ({ name, value }))
-    const created = await this.#ask(
-      `Creating topic ${topic}`,
-      (admin) =>
-        admin.createTopics({
-          topics: [{ topic, numPartitions: partitions, replicationFactor: brokersChoice, configEntries }],
-          // It would ask a broker that may not have heard of the topic yet, and take its answer for a failure.
-          waitForLeaders: false,
-        }),
-      [onTopic('Create', topic)],
+    const isCreated = await this.#ask(`Creating topic ${topic}`, (what) =>
+      createTopic(this.#connections, what, wanted).then(
+        () => true,
+        (error: unknown) => {
+          if (error instanceof BrokerError && error.errorName === 'TOPIC_ALREADY_EXISTS') return false
+          throw error
+        },
+      ),
     )
-    for (const deadline = Date.now() + topicKnownWithinMs; (await this.partitionCount(topic)) === undefined; ) {
+    await this.#untilCounts(topic, (count) => count !== undefined)
+    return isCreated
+  }
+
+  /** Waits for the brokers, which learn after the controller what has become of a topic. @throws TopicMissingError */
+  async #untilCounts(topic: string, isAsWanted: (count: number | undefined) => boolean): Promise<void> {
+    for (const deadline = Date.now() + topicKnownWithinMs; !isAsWanted(await this.partitionCount(topic)); ) {
       if (Date.now() > deadline) throw new TopicMissingError(topic)
       await sleep(topicPauseMs)
     }
-    return created
   }
 
-  async #ofTopic<T>(
-    topic: string,
+  /** Number of its partitions. @throws TopicMissingError */
+  async #mustExist(topic: string): Promise<number> {
+    const count = await this.partitionCount(topic)
+    if (count === undefined) throw new TopicMissingError(topic)
+    return count
+  }
+
+  #askAny<T>(what: string, ask: (connection: BrokerConnection) => Promise<T>, asked?: Asked): Promise<T> {
+    return this.#ask(what, () => this.#connections.askAny(what, ask, asked))
+  }
+
+  #askController<T>(what: string, ask: (connection: BrokerConnection) => Promise<T>, asked?: Asked): Promise<T> {
+    return this.#ask(what, () => this.#connections.askController(what, ask, asked))
+  }
+
+  #askCoordinator<T>(
+    group: string,
     what: string,
-    request: (admin: Admin) => Promise<T>,
-    operation: Operation = 'Describe',
+    ask: (connection: BrokerConnection) => Promise<T>,
+    asked?: Asked,
   ): Promise<T> {
-    // Looked up first: for a topic that does not exist kafkajs would retry for 3 s.
-    if ((await this.partitionCount(topic)) === undefined) throw new TopicMissingError(topic)
-    return this.#ask(`${what} of topic ${topic}`, request, [onTopic(operation, topic)])
-  }
-
-  async #ask<T>(what: string, request: (admin: Admin) => Promise<T>, rights: readonly Right[] = []): Promise<T> {
-    try {
-      return await within(askMs, request(await this.#connected()), () => this.#unreachable())
-    } catch (cause) {
-      const error = toControlError(cause, what, this.#settings.brokers, rights)
-      // kafkajs keeps asking for the metadata of each topic it has met; once one of them is gone every request fails.
-      const isGone = error instanceof BrokerError && error.errorName === 'UNKNOWN_TOPIC_OR_PARTITION'
-      if (isGone || error instanceof BrokerUnreachableError) await this.#disconnect()
-      throw error
-    }
-  }
-
-  #connected(): Promise<Admin> {
-    this.#connecting ??= this.#connect().catch((error: unknown) => {
-      this.#connecting = undefined
-      throw error
+    return this.#ask(what, async () => {
+      const connection = await this.#connections.coordinatorConnection('group', group)
+      return this.#connections.request(connection, what, ask, asked)
     })
-    return this.#connecting
   }
 
-  async #connect(): Promise<Admin> {
-    const brokers = await this.#brokersThatAnswer()
-    // It would try for its own time-out, and `close` would wait for it.
-    if (this.#closed) throw this.#unreachable()
-    const admin = createControlClient({ ...this.#settings, brokers }, this.#log).admin()
+  async #ask<T>(what: string, ask: (what: string) => Promise<T>): Promise<T> {
     try {
-      await within(connectMs, admin.connect(), () => this.#unreachable())
-      return admin
+      return await this.#connections.retrying(what, ask, patienceMs)
     } catch (error) {
-      // It may be still at it, and would keep the process alive.
-      void admin.disconnect().catch(() => undefined)
+      if (error instanceof BrokerUnreachableError && wantedNoTls(error))
+        throw noTlsError(this.#settings.brokers.join(', '), error)
       throw error
     }
-  }
-
-  /** kafkajs stays with a broker that takes the connection and never answers, and asks no other. */
-  async #brokersThatAnswer(): Promise<readonly string[]> {
-    try {
-      return [await this.#offsets.answeringBroker()]
-    } catch (error) {
-      // Refused for a reason that lasts.
-      if (!(error instanceof ConnectionLostError)) throw error
-      if (error.cause instanceof TimeoutError) throw this.#unreachable()
-      if (wantedNoTls(error)) throw noTlsError(this.#settings.brokers.join(', '), error)
-      return this.#settings.brokers
-    }
-  }
-
-  #unreachable(): BrokerUnreachableError {
-    return new BrokerUnreachableError(this.#settings.brokers, undefined)
   }
 }
 

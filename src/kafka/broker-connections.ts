@@ -1,12 +1,15 @@
 import { isIP } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { findCoordinatorV4, listOffsetsV7, metadataV12, offsetFetchV8, ResponseError } from '@platformatic/kafka'
+import { findCoordinatorV4, listOffsetsV7, metadataV11, offsetFetchV8, ResponseError } from '@platformatic/kafka'
 import type { PartitionOffset, TopicPartition } from '../stages/ports.ts'
 import { type BackOff, backOffMs } from './back-off.ts'
+import { addressText, type BrokerAddress, parseAddress } from './broker-address.ts'
 import { BrokerConnection, type BrokerConnectionOptions } from './broker-connection.ts'
 import {
+  AdvertisedListenerError,
   type Asked,
   BrokerError,
+  BrokerUnreachableError,
   ConnectionLostError,
   isTopicUnknown,
   toBrokerError,
@@ -38,6 +41,11 @@ export interface ConnectionLimits {
   readonly requestTimeoutMs: Readonly<Record<ConnectionPurpose, number>>
   /** for how long a topic may be unknown to the brokers: metadata lag behind a creation, but not for long */
   readonly unknownTopicMs: number
+  /**
+   * for how long an address that a broker advertises, and that has never been reached, is tried: one that has just died is still named
+   * for 9 s (broker.session.timeout.ms), and an address that leads nowhere is so for ever
+   */
+  readonly unreachedBrokerMs: number
 }
 
 /** As long as a transaction may take: an answer that comes later is of no use. */
@@ -55,6 +63,7 @@ export const connectionLimits: ConnectionLimits = {
     heartbeat: 3_000,
   },
   unknownTopicMs: 15_000,
+  unreachedBrokerMs: 10_000,
 }
 
 const backOff: BackOff = { firstMs: 10, longestMs: 1_000 }
@@ -64,9 +73,10 @@ const markersPauseMs = 5
 const closeMs = 1_000
 const leaderNotAvailable = 5
 
-type Metadata = Awaited<ReturnType<typeof metadataV12.api.async>>
+export type Metadata = Awaited<ReturnType<typeof metadataV11.api.async>>
 
 interface OpenConnection {
+  readonly node: number
   /** host:port */
   readonly broker: string
   /** requests without an answer */
@@ -75,12 +85,8 @@ interface OpenConnection {
   readonly retire: () => void
 }
 
-interface Address {
-  readonly host: string
-  readonly port: number
-}
-
-interface Leader extends Address {
+/** A broker, by the address that it advertises; node -1 for a bootstrap address, whoever answers there. */
+export interface KnownBroker extends BrokerAddress {
   readonly node: number
 }
 
@@ -94,15 +100,19 @@ export class BrokerConnections {
   readonly #limits: ConnectionLimits
   readonly #random: () => number
   /** the last one to answer first, then the bootstrap brokers and those that were learnt: asked what concerns no one of them */
-  #brokers: Leader[]
+  #brokers: KnownBroker[]
   /** all that are open or being opened */
   readonly #open = new Map<BrokerConnection, OpenConnection>()
   readonly #refreshing = new Map<string, Promise<void>>()
   readonly #connections = new Map<string, Promise<BrokerConnection>>()
-  readonly #leaders = new Map<string, Leader>()
+  readonly #leaders = new Map<string, KnownBroker>()
   readonly #partitionCounts = new Map<string, number>()
   readonly #topicIds = new Map<string, string>()
-  readonly #coordinators = new Map<string, Leader>()
+  readonly #coordinators = new Map<string, KnownBroker>()
+  /** addresses at which a broker has answered */
+  readonly #reached = new Set<string>()
+  /** since when others that brokers advertise have been tried in vain, ms since the epoch */
+  readonly #unreachedSince = new Map<string, number>()
   #closed = false
 
   constructor(
@@ -121,8 +131,7 @@ export class BrokerConnections {
   /** `host:port` of a broker that answers now. @throws ConnectionLostError if none does */
   async answeringBroker(): Promise<string> {
     await this.refresh([])
-    const [{ host, port }] = this.#brokers
-    return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+    return addressText(this.#brokers[0])
   }
 
   /** Number of partitions of a topic. @throws BrokerError UNKNOWN_TOPIC_OR_PARTITION */
@@ -148,7 +157,7 @@ export class BrokerConnections {
   }
 
   /** A connection to one broker, whatever it leads. */
-  brokerConnection(broker: Address): Promise<BrokerConnection> {
+  brokerConnection(broker: KnownBroker): Promise<BrokerConnection> {
     return this.#connection(broker, 'control')
   }
 
@@ -168,8 +177,9 @@ export class BrokerConnections {
     )
     const { errorCode, nodeId: node, host, port } = response.coordinators[0]
     if (errorCode !== 0) throw new BrokerError(errorCode, what, { rights })
-    this.#coordinators.set(`${kind}/${key}`, { node, host, port })
-    return this.#connection({ host, port }, purpose)
+    const coordinator = { node, host, port }
+    this.#coordinators.set(`${kind}/${key}`, coordinator)
+    return this.#connection(coordinator, purpose)
   }
 
   /**
@@ -186,15 +196,24 @@ export class BrokerConnections {
     return started
   }
 
-  async #refresh(topics: readonly string[]): Promise<void> {
-    const what = `Asking who leads ${topics.join(', ')}`
-    const metadata = await this.askAny(what, (connection) =>
-      // The client makes an error of the whole answer if one partition has no leader.
-      metadataV12.api.async(connection, [...topics], false, false).catch((error: unknown) => {
+  /**
+   * What a broker knows of the cluster: its brokers, the controller, and topics, which have errors of their own.
+   *
+   * @param topics null for all that this user may see
+   */
+  metadata(what: string, topics: readonly string[] | null, withOperations = false): Promise<Metadata> {
+    return this.askAny(what, (connection) =>
+      // The client makes an error of the whole answer if one topic is unknown or one partition has no leader.
+      metadataV11.api.async(connection, topics && [...topics], false, withOperations).catch((error: unknown) => {
         if (error instanceof ResponseError) return error.response as Metadata
         throw error
       }),
     )
+  }
+
+  async #refresh(topics: readonly string[]): Promise<void> {
+    const what = `Asking who leads ${topics.join(', ')}`
+    const metadata = await this.metadata(what, topics)
     const brokers = new Map(metadata.brokers.map(({ nodeId, host, port }) => [nodeId, { node: nodeId, host, port }]))
     this.#learn([...brokers.values()])
     for (const { errorCode, name, topicId, partitions } of metadata.topics) {
@@ -238,21 +257,29 @@ export class BrokerConnections {
   }
 
   /**
-   * Committed offsets of a group, waiting for transactions that are about to change them (requireStable, KIP-447);
-   * partitions without one are left out.
+   * Committed offsets of a group; partitions without one are left out.
+   *
+   * @param partitions undefined for all that it has committed
+   * @param requireStable waits for transactions that are about to change them (KIP-447)
    */
-  async committedOffsets(group: string, partitions: readonly TopicPartition[]): Promise<PartitionOffset[]> {
-    if (partitions.length === 0) return []
-    const topics = [...Map.groupBy(partitions, ({ topic }) => topic)].map(([name, members]) => ({
+  async committedOffsets(
+    group: string,
+    partitions: readonly TopicPartition[] | undefined,
+    requireStable = true,
+  ): Promise<PartitionOffset[]> {
+    if (partitions?.length === 0) return []
+    const topics = [...Map.groupBy(partitions ?? [], ({ topic }) => topic)].map(([name, members]) => ({
       name,
       partitionIndexes: members.map(({ partition }) => partition),
     }))
+    // None at all stands for all; the client's types do not know it.
+    const asked = { groupId: group, memberEpoch: -1, topics: partitions === undefined ? (null as never) : topics }
     return this.retrying(`Reading the committed offsets of group ${group}`, async (what) => {
       const connection = await this.coordinatorConnection('group', group)
       const response = await this.request(
         connection,
         what,
-        () => offsetFetchV8.api.async(connection, [{ groupId: group, memberEpoch: -1, topics }], true),
+        () => offsetFetchV8.api.async(connection, [asked], requireStable),
         { rights: [onGroup('Describe', group), ...topics.map(({ name }) => onTopic('Describe', name))] },
       )
       return response.groups[0].topics.flatMap(({ name, partitions: committed }) =>
@@ -283,14 +310,17 @@ export class BrokerConnections {
     if (open !== undefined) open.asked++
     try {
       if (connection.login !== undefined) await connection.login
-      return await send(connection)
+      const answer = await send(connection)
+      this.#answered(open)
+      return answer
     } catch (cause) {
       const error = toBrokerError(cause, what, asked)
+      if (error instanceof BrokerError) this.#answered(open)
       if (error instanceof UnreadableAnswerError) throw accessError(open?.broker ?? what, cause) ?? error
       if (!(error instanceof ConnectionLostError)) throw error
       this.#lost(connection)
       // With TLS 1.3 a server says after the handshake what it thinks of our certificate.
-      throw accessError(open?.broker ?? what, connection.failure) ?? error
+      throw accessError(open?.broker ?? what, connection.failure) ?? this.#unreached(open, error)
     } finally {
       if (open !== undefined) open.asked--
     }
@@ -320,6 +350,8 @@ export class BrokerConnections {
         if (isConcurrent) failures = 0
         if (isTopicUnknown(error) && !wasUnknown)
           deadline = Math.min(deadline, Date.now() + this.#limits.unknownTopicMs)
+        if (error instanceof AdvertisedListenerError)
+          deadline = Math.min(deadline, this.#unreachedFrom(error.address) + this.#limits.unreachedBrokerMs)
         wasUnknown = isTopicUnknown(error)
         const pauseMs = isConcurrent ? markersPauseMs : backOffMs(backOff, failures, this.#random)
         if (!retriable || this.#closed || Date.now() + pauseMs > deadline) throw error
@@ -328,6 +360,24 @@ export class BrokerConnections {
         await sleep(pauseMs)
       }
     }
+  }
+
+  #answered(open: OpenConnection | undefined): void {
+    if (open === undefined || this.#reached.has(open.broker)) return
+    this.#reached.add(open.broker)
+    this.#unreachedSince.delete(open.broker)
+  }
+
+  /** What it means that a connection was lost: where nobody has ever answered, the address is at fault that the cluster has told. */
+  #unreached(open: OpenConnection | undefined, lost: ConnectionLostError): ConnectionLostError {
+    if (open === undefined || open.node < 0 || this.#reached.has(open.broker) || this.#closed) return lost
+    return new AdvertisedListenerError(open.node, open.broker, lost)
+  }
+
+  #unreachedFrom(address: string): number {
+    const sinceMs = this.#unreachedSince.get(address) ?? Date.now()
+    this.#unreachedSince.set(address, sinceMs)
+    return sinceMs
   }
 
   async close(): Promise<void> {
@@ -355,7 +405,7 @@ export class BrokerConnections {
       }
   }
 
-  async #leader(topic: string, partition: number): Promise<Leader> {
+  async #leader(topic: string, partition: number): Promise<KnownBroker> {
     const key = `${topic}/${partition}`
     if (!this.#leaders.has(key)) await this.refresh([topic])
     const leader = this.#leaders.get(key)
@@ -363,12 +413,30 @@ export class BrokerConnections {
     return leader
   }
 
-  #learn(brokers: readonly Leader[]): void {
+  #learn(brokers: readonly KnownBroker[]): void {
     const all = [this.#brokers[0], ...this.#settings.brokers.map(bootstrapBroker), ...brokers]
-    this.#brokers = [...new Map(all.map((broker) => [`${broker.host}:${broker.port}`, broker])).values()]
+    this.#brokers = [...new Map(all.map((broker) => [addressText(broker), broker])).values()]
   }
 
-  /** Asks brokers in turn until one answers, the one that has answered last first. */
+  /** Asks for what the controller does. Any broker passes it on, but with ZooKeeper it says that it is none, and the controller is asked. */
+  async askController<T>(what: string, ask: (connection: BrokerConnection) => Promise<T>, asked?: Asked): Promise<T> {
+    try {
+      return await this.askAny(what, ask, asked)
+    } catch (error) {
+      if (!(error instanceof BrokerError && error.errorName === 'NOT_CONTROLLER')) throw error
+      const { controllerId, brokers } = await this.metadata(what, [])
+      const controller = brokers.find(({ nodeId }) => nodeId === controllerId)
+      if (controller === undefined) throw error
+      const { nodeId: node, host, port } = controller
+      return await this.request(await this.#connection({ node, host, port }, 'control'), what, ask, asked)
+    }
+  }
+
+  /**
+   * Asks brokers in turn until one answers, the one that has answered last first.
+   *
+   * @throws BrokerUnreachableError if none does
+   */
   async askAny<T>(what: string, ask: (connection: BrokerConnection) => Promise<T>, asked?: Asked): Promise<T> {
     let lost: unknown
     for (const broker of this.#brokers) {
@@ -379,30 +447,27 @@ export class BrokerConnections {
         return answer
       } catch (error) {
         if (!(error instanceof ConnectionLostError)) throw error
-        lost = error
+        lost ??= error
       }
     }
-    throw lost
+    throw new BrokerUnreachableError(this.#settings.brokers, lost)
   }
 
-  #connection({ host, port }: Address, purpose: ConnectionPurpose): Promise<BrokerConnection> {
-    const key = `${purpose}/${host}:${port}`
+  #connection(broker: KnownBroker, purpose: ConnectionPurpose): Promise<BrokerConnection> {
+    const key = `${purpose}/${addressText(broker)}`
     const known = this.#connections.get(key)
     if (known !== undefined) return known
-    const opening = this.#connect(host, port, purpose, () => {
+    const opening = this.#connect(broker, purpose, () => {
       if (this.#connections.get(key) === opening) this.#connections.delete(key)
     })
     this.#connections.set(key, opening)
     return opening
   }
 
-  async #connect(
-    host: string,
-    port: number,
-    purpose: ConnectionPurpose,
-    onGone: () => void,
-  ): Promise<BrokerConnection> {
-    if (this.#closed) throw new ConnectionLostError(`Connecting to ${host}:${port}`, 'the client is closed')
+  async #connect(broker: KnownBroker, purpose: ConnectionPurpose, onGone: () => void): Promise<BrokerConnection> {
+    const { node, host, port } = broker
+    const address = addressText(broker)
+    if (this.#closed) throw new ConnectionLostError(`Connecting to ${address}`, 'the client is closed')
     const { clientId, tls, sasl } = this.#settings
     const options: BrokerConnectionOptions = {
       connectTimeout: this.#limits.connectTimeoutMs,
@@ -416,24 +481,24 @@ export class BrokerConnections {
       this.#open.delete(connection)
       onGone()
     }
-    this.#open.set(connection, { broker: `${host}:${port}`, asked: 0, retire: gone })
+    const open: OpenConnection = { node, broker: address, asked: 0, retire: gone }
+    this.#open.set(connection, open)
     connection.on('error', gone)
     connection.on('close', gone)
     try {
       await connection.connect(host, port)
     } catch (cause) {
       gone()
-      const refused = accessError(`${host}:${port}`, cause)
+      const refused = accessError(address, cause)
       // A token endpoint that is away is as good as a broker that is.
       if (refused?.retriable === false) throw refused
-      throw new ConnectionLostError(`Connecting to ${host}:${port}`, refused ?? cause)
+      const lost = new ConnectionLostError(`Connecting to ${address}`, refused ?? cause)
+      throw refused === undefined ? this.#unreached(open, lost) : lost
     }
     return connection
   }
 }
 
-function bootstrapBroker(address: string): Leader {
-  const colon = address.lastIndexOf(':')
-  const host = address.slice(0, colon).replace(/^\[(.*)\]$/, '$1')
-  return { node: -1, host, port: Number(address.slice(colon + 1)) }
+function bootstrapBroker(address: string): KnownBroker {
+  return { node: -1, ...parseAddress(address) }
 }

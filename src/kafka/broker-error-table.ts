@@ -10,7 +10,7 @@
 export const errorKinds = ['retriable', 'abortable', 'fenced', 'fatal'] as const
 export type ErrorKind = (typeof errorKinds)[number]
 
-/** Requests of the row path. */
+/** Requests of the row path, and those that make and delete topics. */
 export const brokerRequests = [
   'Metadata',
   'FindCoordinator',
@@ -27,6 +27,9 @@ export const brokerRequests = [
   'SyncGroup',
   'Heartbeat',
   'LeaveGroup',
+  'CreateTopics',
+  'CreatePartitions',
+  'DeleteTopics',
 ] as const
 export type BrokerRequest = (typeof brokerRequests)[number]
 
@@ -46,6 +49,8 @@ const toTransaction = ['AddPartitionsToTxn', 'AddOffsetsToTxn', 'TxnOffsetCommit
 const toSlices: readonly BrokerRequest[] = ['Produce', ...toTransaction]
 const toMembers = ['JoinGroup', 'SyncGroup', 'Heartbeat', 'LeaveGroup'] as const
 const toCoordinators = ['InitProducerId', ...toTransaction, 'OffsetFetch', ...toMembers] as const
+
+const toController = ['CreateTopics', 'CreatePartitions', 'DeleteTopics'] as const
 
 const rule = (kind: ErrorKind, name: string, requests: readonly BrokerRequest[], meaning: string): ErrorRule => ({
   kind,
@@ -118,14 +123,21 @@ export const errorRules: readonly ErrorRule[] = [
   rule(
     'retriable',
     'REQUEST_TIMED_OUT',
-    ['Produce', 'TxnOffsetCommit', 'EndTxn'],
-    'Replicas were slow: sent again, it counts once',
+    ['Produce', 'TxnOffsetCommit', 'EndTxn', ...toController],
+    'Replicas or the controller were slow: sent again, it counts once',
   ),
   rule(
     'retriable',
     'UNSTABLE_OFFSET_COMMIT',
     ['OffsetFetch'],
     'A transaction is about to change the offset: it ends soon, or by its time-out',
+  ),
+  rule('retriable', 'NOT_CONTROLLER', toController, 'The controller has moved: it is looked for anew'),
+  rule(
+    'retriable',
+    'THROTTLING_QUOTA_EXCEEDED',
+    toController,
+    'The brokers make and delete so many partitions a second and no more',
   ),
   rule('retriable', 'MEMBER_ID_REQUIRED', ['JoinGroup'], 'The first step of joining: the answer has the id'),
 
@@ -204,7 +216,7 @@ export const errorRules: readonly ErrorRule[] = [
   rule(
     'fatal',
     'TOPIC_AUTHORIZATION_FAILED',
-    ['Metadata', ...toLeaders, 'AddPartitionsToTxn', 'TxnOffsetCommit', 'OffsetFetch'],
+    ['Metadata', ...toLeaders, 'AddPartitionsToTxn', 'TxnOffsetCommit', 'OffsetFetch', ...toController],
     'A right is missing',
   ),
   rule(
@@ -219,14 +231,24 @@ export const errorRules: readonly ErrorRule[] = [
     ['FindCoordinator', 'InitProducerId', 'Produce', ...toTransaction],
     'A right is missing',
   ),
-  rule('fatal', 'CLUSTER_AUTHORIZATION_FAILED', ['InitProducerId', 'Produce'], 'A right is missing'),
+  rule('fatal', 'CLUSTER_AUTHORIZATION_FAILED', ['InitProducerId', 'Produce', 'CreateTopics'], 'A right is missing'),
+  rule('fatal', 'TOPIC_ALREADY_EXISTS', ['CreateTopics'], 'Another one was quicker: its topic is taken'),
+  rule(
+    'fatal',
+    'POLICY_VIOLATION',
+    ['CreateTopics', 'CreatePartitions'],
+    'The cluster does not allow these settings: the broker says why',
+  ),
+  rule('fatal', 'INVALID_CONFIG', ['CreateTopics'], 'The brokers do not know a setting, or not its value'),
+  rule('fatal', 'INVALID_PARTITIONS', ['CreateTopics', 'CreatePartitions'], 'No topic can have so many partitions'),
+  rule('fatal', 'INVALID_REPLICATION_FACTOR', ['CreateTopics'], 'There are fewer brokers than replicas'),
   rule('fatal', 'MESSAGE_TOO_LARGE', ['Produce'], 'The batch is larger than the topic takes'),
   rule('fatal', 'RECORD_LIST_TOO_LARGE', ['Produce'], 'The batch is larger than a segment of the topic'),
   rule(
     'fatal',
     'INVALID_TOPIC_EXCEPTION',
-    ['Metadata', 'Produce', 'AddPartitionsToTxn'],
-    'No topic can have this name, or it is an internal one',
+    ['Metadata', 'Produce', 'AddPartitionsToTxn', 'CreateTopics'],
+    'No topic can have this name, it is an internal one, or it differs from another name by . and _ only',
   ),
   rule('fatal', 'INVALID_RECORD', ['Produce'], 'The topic refuses the rows: a compacted one takes none without a key'),
   rule('fatal', 'INVALID_TIMESTAMP', ['Produce'], 'The topic limits the time of its rows'),

@@ -8,6 +8,7 @@ import {
 } from '@platformatic/kafka'
 import { exitCodes, PipelineError } from '../errors.ts'
 import { type BrokerRequest, type ErrorKind, errorKind, errorKinds } from './broker-error-table.ts'
+import { errorCauses } from './error-causes.ts'
 import { deniedTopic, missingRight, type Right } from './needed-rights.ts'
 
 /** What one can do about an error that stops the stage, by name. */
@@ -22,6 +23,20 @@ const fixes: Readonly<Record<string, string>> = {
   UNSUPPORTED_VERSION: 'Use Apache Kafka 3.0 or newer',
 }
 
+/** The same where a topic was to be made. Whoever may not change the cluster may still ask for the topic, or make it otherwise. */
+const creationFixes: Readonly<Record<string, string>> = {
+  POLICY_VIOLATION:
+    'Make the topic with settings that the policy of this cluster allows, by hand or by whoever may: stages take a topic that exists',
+  INVALID_CONFIG:
+    'Make the topic with settings that these brokers take, by hand or by whoever may: stages take a topic that exists',
+  INVALID_TOPIC_EXCEPTION: 'Choose another --dataset, or name the topic by its own option',
+  INVALID_REPLICATION_FACTOR: 'Start more brokers, or lower their default.replication.factor',
+}
+
+/** Brokers seldom say more than the error's name; their logs are for those who run them. */
+const unknownFix = "Kafka's documentation explains the error; the brokers' logs say more, to those who may read them"
+const namedFix = 'Mend what the broker names, or ask those who run it'
+
 /** What was asked for. */
 export interface Asked {
   /** where that decides what an error means */
@@ -35,24 +50,37 @@ export class BrokerError extends PipelineError {
   readonly code = 'VGM_BROKER'
   /** Kafka's name of the error, as NOT_ENOUGH_REPLICAS */
   readonly errorName: string
+  /** what the broker has said beside it */
+  readonly reason: string | undefined
   readonly kind: ErrorKind
 
   /** @param cause the client's error, which has the answer */
   constructor(errorCode: number, what: string, { request, rights = [] }: Asked = {}, cause?: unknown) {
+    const reason = reasonOf(errorCode, cause)
     const errorName = protocolErrorsCodesById[errorCode] ?? `error ${errorCode}`
     const kind = errorKind(errorName, request)
     const denied = deniedTopic((cause as { response?: unknown } | undefined)?.response)
-    super(`${what}: the broker answered ${errorName}`, {
+    super(`${what}: the broker answered ${errorName}${reason === undefined ? '' : `, ${reason}`}`, {
       fix:
         missingRight(errorName, rights, denied) ??
+        (request === 'CreateTopics' ? creationFixes[errorName] : undefined) ??
         fixes[errorName] ??
-        "Look at the brokers' logs; Kafka's documentation explains the error",
+        (reason === undefined ? unknownFix : namedFix),
       retriable: kind === 'retriable',
       cause,
     })
     this.errorName = errorName
+    this.reason = reason
     this.kind = kind
   }
+}
+
+/** What a broker says beside an error code, without its full stop; undefined if it says no more than the error's name does. */
+function reasonOf(errorCode: number, cause: unknown): string | undefined {
+  const said = errorCauses(cause).find(
+    (error) => error.serverErrorMessage && (error as { apiCode?: number }).apiCode === errorCode,
+  )?.serverErrorMessage
+  return said?.trim().replace(/\.$/, '') || undefined
 }
 
 /** An answer that the client cannot make out: the parsers know no error code that is newer than they are. */
@@ -68,14 +96,49 @@ export class UnreadableAnswerError extends PipelineError {
 
 /** The connection to a broker broke, or an answer did not come in time. */
 export class ConnectionLostError extends PipelineError {
-  readonly code = 'VGM_BROKER_CONNECTION'
-  constructor(what: string, cause: unknown) {
-    super(`${what}: ${cause instanceof Error ? cause.message : String(cause)}`, {
-      fix: 'Check that the brokers run and that --brokers (KAFKA_BROKERS) names them',
-      retriable: true,
-      cause,
-    })
+  readonly code: `VGM_${string}` = 'VGM_BROKER_CONNECTION'
+  /** @param said the error among the causes that tells most */
+  constructor(
+    what: string,
+    cause: unknown,
+    fix = 'Check that the brokers run and that --brokers (KAFKA_BROKERS) names them',
+    said = cause,
+  ) {
+    super(`${what}: ${said instanceof Error ? said.message : String(said)}`, { fix, retriable: true, cause })
   }
+}
+
+/** None of the brokers that are known answers. */
+export class BrokerUnreachableError extends ConnectionLostError {
+  override readonly code = 'VGM_BROKER_UNREACHABLE'
+  constructor(brokers: readonly string[], cause: unknown) {
+    super(
+      `No Kafka broker answers at ${brokers.join(', ')}`,
+      cause,
+      'Start a cluster with "vgm up", or name a running one with --brokers (KAFKA_BROKERS); one that wants TLS or a login needs --security-protocol',
+      rootCause(cause),
+    )
+  }
+}
+
+/** A broker answers, and the address that another one of the cluster, or itself, tells clients to come to leads nowhere. */
+export class AdvertisedListenerError extends ConnectionLostError {
+  override readonly code = 'VGM_ADVERTISED_LISTENER'
+  readonly address: string
+  constructor(node: number, address: string, cause: unknown) {
+    super(
+      `The cluster's broker ${node} advertises ${address}, which cannot be reached from here`,
+      cause,
+      `Set advertised.listeners of broker ${node} to an address that leads to it from here, or make this one do so; if the broker is down, start it`,
+      rootCause(cause),
+    )
+    this.address = address
+  }
+}
+
+/** The error that began it, as "getaddrinfo ENOTFOUND kafka.example". */
+function rootCause(error: unknown): unknown {
+  return errorCauses(error).findLast(({ message }) => message !== '') ?? error
 }
 
 /** Another instance has taken this one's transactional id, or the group has given its partitions away. */

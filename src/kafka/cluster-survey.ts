@@ -2,19 +2,19 @@ import {
   addOffsetsToTxnV3,
   apiVersionsV3,
   type Connection,
-  createTopicsV7,
   describeConfigsV4,
   describeGroupsV5,
+  describeLogDirsV2,
   describeLogDirsV4,
   describeTransactionsV0,
   endTxnV3,
   initProducerIdV4,
-  metadataV12,
-  ResponseError,
 } from '@platformatic/kafka'
 import { PipelineError } from '../errors.ts'
-import type { BrokerConnections } from './broker-connections.ts'
+import { addressText } from './broker-address.ts'
+import type { BrokerConnections, Metadata } from './broker-connections.ts'
 import { BrokerError, ConnectionLostError, UnreadableAnswerError } from './broker-errors.ts'
+import { brokersChoice, createTopic, type TopicSettings } from './create-topic.ts'
 import type { Operation } from './needed-rights.ts'
 
 /** Bits of the "authorized operations" in answers, KIP-430; numbers of Kafka's AclOperation. */
@@ -107,15 +107,16 @@ export interface ClusterFacts {
 
 export interface SurveyPlan {
   readonly topics: readonly string[]
-  /** those of them that stages make */
-  readonly made: readonly string[]
+  /** those of them that stages make, and how, from the settings of topics that are there */
+  readonly made: ReadonlyMap<
+    string,
+    (configs: ReadonlyMap<string, ReadonlyMap<string, string>>) => readonly TopicSettings[]
+  >
   readonly groups: readonly string[]
   /** ids for an empty transaction that is rolled back, and the group that it names; the first that we may use */
   readonly probes: readonly { readonly transactionalId: string; readonly group: string }[]
   readonly transactionTimeoutMs: number
 }
-
-type Metadata = Awaited<ReturnType<typeof metadataV12.api.async>>
 
 const topicResource = 2
 const brokerResource = 4
@@ -130,31 +131,28 @@ const patienceMs = 10_000
  * @throws BrokerError, ConnectionLostError if no broker answers
  */
 export async function surveyCluster(connections: BrokerConnections, plan: SurveyPlan): Promise<ClusterFacts> {
-  const metadata = await askForMetadata(connections, plan.topics)
+  const metadata = await connections.metadata('Asking for brokers and topics', plan.topics, true)
   const brokers = await Promise.all(
     metadata.brokers.map((broker) => surveyBroker(connections, broker, metadata.topics)),
   )
   const configs = await topicConfigs(connections, metadata)
-  const creations = await tryToCreate(connections, metadata, plan.made)
+  const creations = brokers.some(createsAlthoughAskedNotTo)
+    ? new Map<string, Refusal>()
+    : await tryToCreate(connections, metadata, plan.made, configs)
   return {
     clusterId: metadata.clusterId ?? undefined,
     brokers,
     topics: metadata.topics.map((topic) =>
       topicFacts(topic, configs.get(topic.name ?? ''), creations.get(topic.name ?? '')),
     ),
-    groups: await Promise.all(plan.groups.map((group) => surveyGroup(connections, group))),
-    probe: await firstProbe(connections, plan),
+    ...(brokers.some(isReached)
+      ? {
+          groups: await Promise.all(plan.groups.map((group) => surveyGroup(connections, group))),
+          probe: await firstProbe(connections, plan),
+        }
+      : // Whoever coordinates them cannot be reached either.
+        { groups: [], probe: undefined }),
   }
-}
-
-function askForMetadata(connections: BrokerConnections, topics: readonly string[]): Promise<Metadata> {
-  return connections.askAny('Asking for brokers and topics', (connection) =>
-    // Topics that do not exist make the whole answer an error for the client.
-    metadataV12.api.async(connection, [...topics], false, true).catch((error: unknown) => {
-      if (error instanceof ResponseError) return error.response as Metadata
-      throw error
-    }),
-  )
 }
 
 function topicFacts(
@@ -215,9 +213,9 @@ async function surveyBroker(
   { nodeId: node, host, port }: Metadata['brokers'][number],
   topics: Metadata['topics'],
 ): Promise<BrokerFacts> {
-  const address = `${host.includes(':') ? `[${host}]` : host}:${port}`
+  const address = addressText({ host, port })
   const ask = async <T>(what: string, send: (connection: Connection) => Promise<T>): Promise<T> => {
-    const connection = await connections.brokerConnection({ host, port })
+    const connection = await connections.brokerConnection({ node, host, port })
     return connections.request(connection, what, send)
   }
   const unknown = { versions: new Map(), metadataLevel: undefined, config: undefined, folders: [] }
@@ -228,27 +226,38 @@ async function surveyBroker(
       apiVersionsV3.api.async(connection, clientName, '1'),
     )
     const answeredInMs = performance.now() - askedMs
+    const versions = new Map(
+      apiKeys.map(({ apiKey, minVersion, maxVersion }) => [apiKey, [minVersion, maxVersion]] as const),
+    )
+    const tellsRoom = (versions.get(describeLogDirsV4.api.key)?.[1] ?? 0) >= describeLogDirsV4.api.version
     return {
       node,
       address,
       answeredInMs,
-      versions: new Map(apiKeys.map(({ apiKey, minVersion, maxVersion }) => [apiKey, [minVersion, maxVersion]])),
+      versions,
       metadataLevel: supportedFeatures.find(({ name }) => name === 'metadata.version')?.maxVersion,
       config: await orUndefined(ask('Reading settings', (connection) => config(connection, brokerResource, `${node}`))),
       folders:
-        (await orUndefined(ask('Reading the log folders', (connection) => logFolders(connection, topics)))) ?? [],
+        (await orUndefined(
+          ask('Reading the log folders', (connection) => logFolders(connection, topics, tellsRoom)),
+        )) ?? [],
     }
   } catch (error) {
     return { node, address, answeredInMs: undefined, refusal: refusalOf(error), ...unknown }
   }
 }
 
-async function logFolders(connection: Connection, topics: Metadata['topics']): Promise<LogFolder[]> {
+/** @param tellsRoom whether the broker says how large its disks are (KIP-827, Kafka 3.3) */
+async function logFolders(
+  connection: Connection,
+  topics: Metadata['topics'],
+  tellsRoom: boolean,
+): Promise<LogFolder[]> {
   const asked = topics.map(({ name, partitions }) => ({
     name: name ?? '',
     partitions: partitions.map(({ partitionIndex }) => partitionIndex),
   }))
-  const { results } = await describeLogDirsV4.api.async(connection, asked)
+  const { results } = await (tellsRoom ? describeLogDirsV4 : describeLogDirsV2).api.async(connection, asked)
   const bytes = (size: bigint) => (size < 0n ? undefined : Number(size))
   return results.map(({ logDir, totalBytes, usableBytes, topics: held }) => ({
     path: logDir,
@@ -260,21 +269,34 @@ async function logFolders(connection: Connection, topics: Metadata['topics']): P
   }))
 }
 
+/** Whether the broker can be reached from here at the address that it advertises. */
+export function isReached({ answeredInMs }: BrokerFacts): boolean {
+  return answeredInMs !== undefined
+}
+
+/** LeaderAndIsr, which brokers with ZooKeeper alone answer */
+const leaderAndIsrKey = 4
+
+/** KRaft before Kafka 3.3, which names no metadata.version, makes a topic although it is asked to judge only. */
+function createsAlthoughAskedNotTo({ versions, metadataLevel }: BrokerFacts): boolean {
+  return versions.size > 0 && metadataLevel === undefined && !versions.has(leaderAndIsrKey)
+}
+
 /** Lets the brokers judge whether topics that are missing could be made, and makes none (validateOnly). */
 async function tryToCreate(
   connections: BrokerConnections,
   { topics }: Metadata,
-  made: readonly string[],
+  made: SurveyPlan['made'],
+  configs: ReadonlyMap<string, ReadonlyMap<string, string>>,
 ): Promise<Map<string, Refusal>> {
-  const missing = topics.filter(({ name, errorCode }) => errorCode !== 0 && made.includes(name ?? ''))
+  const missing = topics.filter(({ errorCode }) => errorCode !== 0).map(({ name }) => name ?? '')
   const refusals = await Promise.all(
-    missing.map(async ({ name }): Promise<[string, Refusal][]> => {
-      const topic = name ?? ''
-      const asked = { name: topic, numPartitions: -1, replicationFactor: -1, assignments: [], configs: [] }
+    missing.map(async (topic): Promise<[string, Refusal][]> => {
+      const settings = made.get(topic)?.(configs)
+      if (settings === undefined) return []
       try {
-        await connections.askAny(`Trying to make topic ${topic}`, (connection) =>
-          createTopicsV7.api.async(connection, [asked], patienceMs, true),
-        )
+        const wanted = { topic, partitions: brokersChoice, settings }
+        await createTopic(connections, `Trying to make topic ${topic}`, wanted, true)
         return []
       } catch (error) {
         return [[topic, refusalOf(error)]]

@@ -1,8 +1,11 @@
-import kafkajs, { type CompressionTypes, type Kafka, type KafkaConfig } from 'kafkajs'
+import { connect, isIP } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import kafkajs, { type CompressionTypes, type ISocketFactory, type Kafka, type KafkaConfig } from 'kafkajs'
 import type { Compression } from '../batch/batch-header.ts'
 import { decompress } from '../batch/compression.ts'
 import { PipelineError } from '../errors.ts'
-import { BrokerError } from './broker-errors.ts'
+import { parseAddress } from './broker-address.ts'
+import { BrokerError, BrokerUnreachableError } from './broker-errors.ts'
 import type { ConnectionSettings } from './connection-settings.ts'
 import { type ErrorFields, errorCauses } from './error-causes.ts'
 import { accessError } from './login-errors.ts'
@@ -11,18 +14,6 @@ import { controlClientLogin } from './sasl-login.ts'
 
 /** Takes what kafkajs says at level `warn` and above; `context` is what it says beside the message. */
 export type ControlLog = (level: 'warn' | 'error', message: string, context: Readonly<Record<string, unknown>>) => void
-
-/** No broker answers. */
-export class BrokerUnreachableError extends PipelineError {
-  readonly code = 'VGM_BROKER_UNREACHABLE'
-  constructor(brokers: readonly string[], cause: unknown) {
-    super(`No Kafka broker answers at ${brokers.join(', ')}`, {
-      fix: 'Start a cluster with "vgm up", or name a running one with --brokers (KAFKA_BROKERS); one that wants TLS or a login needs --security-protocol',
-      retriable: true,
-      cause,
-    })
-  }
-}
 
 /** kafkajs gave up on a request for a reason that is neither an answer of the broker nor a lost connection. */
 export class ControlRequestError extends PipelineError {
@@ -41,6 +32,7 @@ const retry = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 }
 const connectionTimeoutMs = 5_000
 const authenticationTimeoutMs = 10_000
 const requestTimeoutMs = 10_000
+const keepAliveMs = 60_000
 /**
  * A request in so much of the end of a login is preceded by a new one. Longer than a whole login's life it would be all of them, and
  * brokers refuse a second one within a second.
@@ -55,8 +47,8 @@ const codecs: readonly (readonly [CompressionTypes, Exclude<Compression, 'none'>
 ]
 
 /**
- * The kafkajs client for everything that is not a row in flight. The only place that makes one, so that all of them retry,
- * log and decompress alike.
+ * The kafkajs client, which reads rows for an audit and for a person, as an outsider to what has written them. The only place that
+ * makes one, so that all of them retry, log and decompress alike.
  */
 export function createControlClient(settings: ConnectionSettings, log: ControlLog): Kafka {
   for (const [type, compression] of codecs) {
@@ -68,8 +60,10 @@ export function createControlClient(settings: ConnectionSettings, log: ControlLo
       decompress: async (records: Buffer) => Buffer.from(decompress(compression, records)),
     })
   }
+  const { brokers, socketFactory } = bootstrap(settings.brokers)
   const config: KafkaConfig = {
-    brokers: [...settings.brokers],
+    brokers,
+    socketFactory,
     clientId: settings.clientId,
     connectionTimeout: connectionTimeoutMs,
     authenticationTimeout: authenticationTimeoutMs,
@@ -88,6 +82,29 @@ export function createControlClient(settings: ConnectionSettings, log: ControlLo
   if (settings.tls !== undefined) config.ssl = { ...settings.tls }
   if (settings.sasl !== undefined) config.sasl = controlClientLogin(settings.sasl)
   return new kafkajs.Kafka(config)
+}
+
+/**
+ * kafkajs ends a bootstrap address at its first colon, so an IPv6 address goes to it by a name without one, and the socket is opened to what
+ * the name stands for. What brokers advertise it takes as it is.
+ */
+function bootstrap(addresses: readonly string[]): { brokers: string[]; socketFactory: ISocketFactory } {
+  const hosts = new Map<string, string>()
+  const brokers = addresses.map((address) => {
+    const { host, port } = parseAddress(address)
+    const name = host.replaceAll(':', '-')
+    if (name !== host) hosts.set(name, host)
+    return `${name}:${port}`
+  })
+  const socketFactory: ISocketFactory = ({ host: name, port, ssl, onConnect }) => {
+    const host = hosts.get(name) ?? name
+    // An address cannot be a server name (RFC 6066).
+    const socket = ssl
+      ? connectTls({ host, port, ...(isIP(host) === 0 && { servername: host }), ...ssl }, onConnect)
+      : connect({ host, port }, onConnect)
+    return socket.setKeepAlive(true, keepAliveMs)
+  }
+  return { brokers, socketFactory }
 }
 
 /** Turns what kafkajs was rejected with into an error of ours; `what` says what was being done. */

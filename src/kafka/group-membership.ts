@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { heartbeatV4, joinGroupV7, leaveGroupV5, type ResponseError, syncGroupV5 } from '@platformatic/kafka'
+import { heartbeatV4, joinGroupV7, leaveGroupV4, type ResponseError, syncGroupV5 } from '@platformatic/kafka'
 import { InterruptedError, PipelineError } from '../errors.ts'
 import type { TopicPartition } from '../stages/ports.ts'
 import { backOffMs } from './back-off.ts'
@@ -138,9 +138,9 @@ export class GroupMembership {
     const { group } = this.#options
     try {
       const connection = await this.#connections.coordinatorConnection('group', group)
-      const member = { memberId: this.#memberId, groupInstanceId: null, reason: 'stopped' }
+      const member = { memberId: this.#memberId, groupInstanceId: null }
       await this.#connections.request(connection, `Leaving group ${group}`, () =>
-        leaveGroupV5.api.async(connection, group, [member]),
+        leaveGroupV4.api.async(connection, group, [member]),
       )
     } catch {
       // The session time-out does the same, later.

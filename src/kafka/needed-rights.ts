@@ -1,5 +1,13 @@
 /** What an access control list of Kafka's can allow. */
-export type Operation = 'Read' | 'Write' | 'Create' | 'Delete' | 'Describe' | 'DescribeConfigs'
+export type Operation =
+  | 'Read'
+  | 'Write'
+  | 'Create'
+  | 'Delete'
+  | 'Alter'
+  | 'Describe'
+  | 'DescribeConfigs'
+  | 'AlterConfigs'
 
 /** A right that a request needs; where a request needs several, its answer says which of them is missing. */
 export interface Right {

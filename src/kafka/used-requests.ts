@@ -7,9 +7,9 @@ import {
   heartbeatV4,
   initProducerIdV4,
   joinGroupV7,
-  leaveGroupV5,
+  leaveGroupV4,
   listOffsetsV7,
-  metadataV12,
+  metadataV11,
   offsetFetchV8,
   syncGroupV5,
   txnOffsetCommitV3,
@@ -17,7 +17,7 @@ import {
 import { fetchRecords } from './fetch-request.ts'
 import { produce } from './produce-request.ts'
 
-/** A request of the row path, in the version that we send. */
+/** A request of the row path, in the version that we send: one that brokers from 3.0 to 4.4 know (docs/versions.md). */
 export interface UsedRequest {
   readonly name: string
   readonly key: number
@@ -28,13 +28,13 @@ const requests = {
   Produce: produce,
   Fetch: fetchRecords,
   ListOffsets: listOffsetsV7.api,
-  Metadata: metadataV12.api,
+  Metadata: metadataV11.api,
   FindCoordinator: findCoordinatorV4.api,
   OffsetFetch: offsetFetchV8.api,
   JoinGroup: joinGroupV7.api,
   SyncGroup: syncGroupV5.api,
   Heartbeat: heartbeatV4.api,
-  LeaveGroup: leaveGroupV5.api,
+  LeaveGroup: leaveGroupV4.api,
   InitProducerId: initProducerIdV4.api,
   AddPartitionsToTxn: addPartitionsToTxnV3.api,
   AddOffsetsToTxn: addOffsetsToTxnV3.api,

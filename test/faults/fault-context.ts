@@ -73,7 +73,7 @@ export class FaultContext {
     this.open = {
       settings,
       registryUrl: cluster.registry,
-      admin: new ClusterAdmin(settings, () => undefined),
+      admin: new ClusterAdmin(settings),
       rows: new RowClient(settings, undefined, {}, defaultPositionsTopic),
       registry: new SchemaRegistry({ url: cluster.registry }),
       ...plainUse(createLogger('silent'), this.#stop.signal),

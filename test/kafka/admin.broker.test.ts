@@ -2,7 +2,9 @@ import { deepEqual, equal, match, rejects } from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { Partitioners } from 'kafkajs'
 import { ClusterAdmin } from '../../src/kafka/admin.ts'
+import { BrokerConnections } from '../../src/kafka/broker-connections.ts'
 import { createControlClient } from '../../src/kafka/control-client.ts'
+import { createTopic } from '../../src/kafka/create-topic.ts'
 import { lagOf } from '../../src/stages/lag.ts'
 import { testCluster, uniqueName } from '../cluster/shared-cluster.ts'
 
@@ -11,7 +13,7 @@ const silent = () => undefined
 async function connect(t: { after(work: () => Promise<void>): void }) {
   const { brokers } = await testCluster()
   const settings = { brokers: brokers.split(','), clientId: 'vgm-test' }
-  const admin = new ClusterAdmin(settings, silent)
+  const admin = new ClusterAdmin(settings)
   t.after(() => admin.close())
   return { admin, kafka: createControlClient(settings, silent) }
 }
@@ -119,13 +121,57 @@ suite('cluster admin, on a broker', () => {
   })
 })
 
+suite("a broker's own reason, on a broker", () => {
+  test('stands in the error when a name collides with that of another topic', async (t) => {
+    const { admin } = await connect(t)
+    const name = uniqueName('collides')
+    await admin.ensureRowTopic({ topic: `${name}.rows`, partitions: 1 })
+    await rejects(admin.ensureRowTopic({ topic: `${name}_rows`, partitions: 1 }), {
+      code: 'VGM_BROKER',
+      message: new RegExp(`Creating topic ${name}_rows: .* INVALID_TOPIC_EXCEPTION, .*collides with .*${name}\\.rows`),
+      fix: /--dataset/,
+      retriable: false,
+    })
+  })
+
+  test('stands in the error when a setting has no such value, or partitions would have to go', async (t) => {
+    const { admin } = await connect(t)
+    const topic = uniqueName('reasons')
+    await admin.ensureRowTopic({ topic, partitions: 2 })
+    await rejects(admin.alterTopic(topic, { 'retention.ms': 'soon' }), {
+      message: /INVALID_CONFIG, .*soon.*retention\.ms/,
+      fix: /Mend what the broker names/,
+    })
+    await rejects(admin.addPartitions(topic, 1), { message: /INVALID_PARTITIONS, .*2 partition/ })
+  })
+
+  test('decides which release names its settings so: a topic is made by the first names that the brokers know', async (t) => {
+    const { brokers } = await testCluster()
+    const { admin } = await connect(t)
+    const connections = new BrokerConnections({ brokers: brokers.split(','), clientId: 'vgm-test' })
+    t.after(() => connections.close())
+    const [topic, other] = [uniqueName('named'), uniqueName('named')]
+    const unknown = [['message.timestamp.nonsense.max.ms', '1']] as const
+    const known = [['retention.ms', '86400000']] as const
+    await createTopic(connections, 'Making it', { topic, partitions: 1, settings: [unknown, known] })
+    equal((await admin.topicConfig(topic)).get('retention.ms'), '86400000')
+    const made = createTopic(connections, 'Making it', { topic: other, partitions: 1, settings: [unknown] })
+    await rejects(made, {
+      message: /INVALID_CONFIG, Unknown topic config name: message\.timestamp\.nonsense\.max\.ms$/,
+    })
+    equal(await admin.partitionCount(other), undefined)
+    await createTopic(connections, 'Judging it', { topic: other, partitions: 1, settings: [unknown, known] }, true)
+    equal(await admin.partitionCount(other), undefined)
+  })
+})
+
 suite('cluster admin, without a broker', () => {
   test('says in one line that no broker answers, and what to do', async (t) => {
-    const admin = new ClusterAdmin({ brokers: ['127.0.0.1:1'], clientId: 'vgm-test' }, silent)
+    const admin = new ClusterAdmin({ brokers: ['127.0.0.1:1'], clientId: 'vgm-test' })
     t.after(() => admin.close())
     await rejects(admin.topics(), (error: Error & { code?: string; fix?: string; exitCode?: number }) => {
       equal(error.code, 'VGM_BROKER_UNREACHABLE')
-      equal(error.message, 'No Kafka broker answers at 127.0.0.1:1')
+      equal(error.message, 'No Kafka broker answers at 127.0.0.1:1: connect ECONNREFUSED 127.0.0.1:1')
       equal(error.exitCode, 1)
       match(error.fix ?? '', /vgm up/)
       return true

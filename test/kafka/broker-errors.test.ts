@@ -1,4 +1,4 @@
-import { deepEqual, equal, ok } from 'node:assert/strict'
+import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
@@ -92,6 +92,17 @@ suite('errors of brokers', () => {
     }
   })
 
+  test("a policy's reason stands in the error, and the mend is for those who may not change the cluster", () => {
+    const said = 'Config max.message.bytes must be at most 1100000 on this cluster.'
+    const refused = new ResponseError(19, 7, { '/topics/0': [codeOf('POLICY_VIOLATION'), said] }, {})
+    const { message, fix, retriable } = toBrokerError(refused, 'Creating topic d.normalized', {
+      request: 'CreateTopics',
+    })
+    equal(message, `Creating topic d.normalized: the broker answered POLICY_VIOLATION, ${said.slice(0, -1)}`)
+    match(fix, /Make the topic with settings that the policy of this cluster allows/)
+    equal(retriable, false)
+  })
+
   test('an error that has no rule is fatal, to each request: it is never repeated', () => {
     for (const request of [undefined, ...brokerRequests]) {
       const error = new BrokerError(unknownCode, 'Asking', request === undefined ? {} : { request })
@@ -99,7 +110,7 @@ suite('errors of brokers', () => {
       equal(error.retriable, false)
       equal(isRepeatable(error), false)
     }
-    for (const name of ['DUPLICATE_SEQUENCE_NUMBER', 'SHARE_SESSION_NOT_FOUND', 'NOT_CONTROLLER'])
+    for (const name of ['DUPLICATE_SEQUENCE_NUMBER', 'SHARE_SESSION_NOT_FOUND', 'INELIGIBLE_REPLICA'])
       equal(errorKind(name), 'fatal', name)
     equal(errorKind('ILLEGAL_GENERATION', 'Produce'), 'fatal')
   })

@@ -31,7 +31,7 @@ suite('brokers and registries that take connections and never answer', () => {
   test('each broker is given its time-out, and then the next one is asked', async (t) => {
     const connections = await silentConnections(t, 3)
     const startedMs = performance.now()
-    await rejects(connections.refresh(['t']), { code: 'VGM_BROKER_CONNECTION', retriable: true })
+    await rejects(connections.refresh(['t']), { code: 'VGM_BROKER_UNREACHABLE', retriable: true })
     const waitedMs = performance.now() - startedMs
     ok(waitedMs >= 3 * (answerMs - 5), `${waitedMs}`)
   })
@@ -43,14 +43,14 @@ suite('brokers and registries that take connections and never answer', () => {
       attempts++
       return connections.refresh(['t'])
     }
-    await rejects(connections.retrying('Asking', attempt, 300), { code: 'VGM_BROKER_CONNECTION' })
+    await rejects(connections.retrying('Asking', attempt, 300), { code: 'VGM_BROKER_UNREACHABLE' })
     ok(attempts >= 2 && attempts <= 5, `${attempts}`)
   })
 
   test('a member does not wait for its group for ever', async (t) => {
     const options = { group: 'g', topic: 't', groupInstanceId: null, ...membershipDefaults, rebalanceTimeoutMs: 100 }
     const membership = new GroupMembership(await silentConnections(t), options)
-    await rejects(membership.join(), { code: 'VGM_BROKER_CONNECTION' })
+    await rejects(membership.join(), { code: 'VGM_BROKER_UNREACHABLE' })
     await membership.leave()
   })
 

@@ -17,11 +17,7 @@ import { exampleContent } from './example-model.ts'
 async function modelsTopic(t: TestContext) {
   const { brokers, registry: url } = await testCluster()
   const settings = { brokers: brokers.split(','), clientId: 'vgm-test' }
-  const [admin, client, registry] = [
-    new ClusterAdmin(settings, () => undefined),
-    new RowClient(settings),
-    new SchemaRegistry({ url }),
-  ]
+  const [admin, client, registry] = [new ClusterAdmin(settings), new RowClient(settings), new SchemaRegistry({ url })]
   t.after(() => admin.close())
   const topic = uniqueName('models')
   await admin.ensureModelsTopic(topic)

@@ -53,7 +53,7 @@ export class TestPipeline {
     this.cluster = {
       settings,
       registryUrl,
-      admin: new ClusterAdmin(settings, () => undefined),
+      admin: new ClusterAdmin(settings),
       rows: new RowClient(settings, undefined, {}, defaultPositionsTopic),
       registry: new SchemaRegistry({ url: registryUrl }),
       ...plainUse(createLogger('silent'), this.#stop.signal),

@@ -270,7 +270,7 @@ suite('logins that end', () => {
       let batches = 0
       // The control client, meanwhile.
       const asking = (async () => {
-        const admin = new ClusterAdmin(settings, quiet)
+        const admin = new ClusterAdmin(settings)
         for (; performance.now() < endMs; await sleep(100)) await admin.describeCluster()
         await admin.close()
       })()

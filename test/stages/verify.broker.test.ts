@@ -19,7 +19,7 @@ const silent = () => undefined
 async function connect() {
   const { brokers } = await testCluster()
   const settings = { brokers: brokers.split(','), clientId: 'vgm-test' }
-  return { settings, kafka: createControlClient(settings, silent), admin: new ClusterAdmin(settings, silent) }
+  return { settings, kafka: createControlClient(settings, silent), admin: new ClusterAdmin(settings) }
 }
 
 async function write(

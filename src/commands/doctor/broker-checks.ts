@@ -1,4 +1,4 @@
-import type { BrokerFacts } from '../../kafka/cluster-survey.ts'
+import { type BrokerFacts, isReached } from '../../kafka/cluster-survey.ts'
 import { membershipDefaults } from '../../kafka/group-membership.ts'
 import { transactionTimeoutMs } from '../../kafka/row-client.ts'
 import { usedRequests } from '../../kafka/used-requests.ts'
@@ -52,7 +52,7 @@ export const brokerChecks: readonly Check[] = [
             refusal?.fix ?? "Look at the broker's log",
           ),
         )
-      const unreachable = cluster.brokers.filter(({ answeredInMs }) => answeredInMs === undefined)
+      const unreachable = cluster.brokers.filter((broker) => !isReached(broker))
       // A broker that is down is one finding, whichever way its address is known.
       const advertised = new Set(unreachable.map(({ address }) => address))
       const silent = given.filter(({ address, refusal }) => refusal !== undefined && !advertised.has(address))
@@ -62,9 +62,9 @@ export const brokerChecks: readonly Check[] = [
           ...silent.map(({ address, refusal }) =>
             warning(`${address}: ${refusal?.problem}`, 'every address of --brokers answers', `Leave ${address} out`),
           ),
-          ...unreachable.map(({ node, address, refusal }) =>
+          ...unreachable.map(({ node, address, refusal: { problem } = { problem: 'it cannot be reached' } }) =>
             error(
-              `broker ${node} advertises ${address}: ${refusal?.problem}`,
+              problem.includes(address) ? problem : `broker ${node} advertises ${address}: ${problem}`,
               'an address that this machine reaches',
               `Start broker ${node} if it is down; else try "nc -vz ${address.replace(/:(\d+)$/, ' $1')}", and set its advertised.listeners`,
             ),
@@ -188,7 +188,7 @@ function ofBrokers(
   { cluster }: Facts,
   check: (brokers: readonly BrokerFacts[]) => ReturnType<Check['run']>,
 ): ReturnType<Check['run']> {
-  const brokers = cluster?.brokers.filter(({ answeredInMs }) => answeredInMs !== undefined) ?? []
+  const brokers = cluster?.brokers.filter(isReached) ?? []
   return brokers.length === 0 ? noBroker : check(brokers)
 }
 

@@ -2,7 +2,8 @@ import { availableParallelism, totalmem } from 'node:os'
 import { defaultPositionsTopic, groupName, type TopicNames, transactionalId, valueSubject } from '../../config/names.ts'
 import { PipelineError } from '../../errors.ts'
 import { BrokerConnections } from '../../kafka/broker-connections.ts'
-import { type ClusterFacts, type Refusal, refusalOf, surveyCluster } from '../../kafka/cluster-survey.ts'
+import { type ClusterFacts, isReached, type Refusal, refusalOf, surveyCluster } from '../../kafka/cluster-survey.ts'
+import { modelsTopicSettings, positionsTopicSettings, rowTopicSettings } from '../../kafka/create-topic.ts'
 import { hangingTransactions, type OpenTransaction } from '../../kafka/open-transactions.ts'
 import { transactionTimeoutMs } from '../../kafka/row-client.ts'
 import { currentModel, knownVersions } from '../../model/model-catalogue.ts'
@@ -13,6 +14,8 @@ import { openModels } from '../models.ts'
 import { hangingAfterMs } from '../verify.ts'
 import type { DatasetFacts, Facts, GroupPositions, MachineFacts, ModelFacts, RegistryFacts } from './facts.ts'
 import { groupsOfStages } from './rights-checks.ts'
+
+type TopicConfigs = ReadonlyMap<string, ReadonlyMap<string, string>>
 
 /** What is written to beside rows: positions of groups and states of transactions. Not there before their first use. */
 const brokersTopics = ['__consumer_offsets', '__transaction_state']
@@ -59,12 +62,18 @@ async function refusalAt({ settings }: OpenCluster, address: string): Promise<Re
 
 function surveyOf(connections: BrokerConnections, names: DatasetNames | undefined): Promise<ClusterFacts> {
   if (names === undefined)
-    return surveyCluster(connections, { topics: [], made: [], groups: [], probes: [], transactionTimeoutMs })
+    return surveyCluster(connections, { topics: [], made: new Map(), groups: [], probes: [], transactionTimeoutMs })
   const { dataset, topics, modelsTopic, positionsTopic = defaultPositionsTopic } = names
   const probed = [groupName(dataset, 'normalize'), groupName(dataset, 'restore')]
   return surveyCluster(connections, {
     topics: [...new Set([...Object.values(topics), modelsTopic, positionsTopic, ...brokersTopics])],
-    made: [topics.normalized, topics.deadLetters, modelsTopic, positionsTopic],
+    made: new Map([
+      ...[topics.normalized, topics.deadLetters].map(
+        (topic) => [topic, (configs: TopicConfigs) => rowTopicSettings(configs.get(topics.raw))] as const,
+      ),
+      [modelsTopic, () => modelsTopicSettings] as const,
+      [positionsTopic, () => positionsTopicSettings] as const,
+    ]),
     groups: groupsOfStages(dataset, topics.sample),
     probes: probed.map((group) => ({ transactionalId: transactionalId(group, 'doctor'), group })),
     transactionTimeoutMs,
@@ -81,26 +90,28 @@ async function datasetFacts(
   const written = [topics.normalized, topics.deadLetters, topics.restored, modelsTopic, positionsTopic].filter(
     (topic) => existing.has(topic),
   )
-  const noneAnswers: Refusal = { problem: 'no broker answers', errorName: undefined, fix: '' }
-  return {
-    dataset,
-    topics,
-    modelsTopic,
-    positionsTopic,
-    groups: await Promise.all([
-      positionsOf(cluster, 'normalize', groupName(dataset, 'normalize'), topics.raw, existing),
-      positionsOf(cluster, 'restore', groupName(dataset, 'restore'), topics.normalized, existing),
-    ]),
-    hanging: brokers === undefined ? noneAnswers : await hangingIn(cluster, brokers, written),
-    model: existing.has(modelsTopic) ? await modelFacts(cluster, modelsTopic, dataset, registry) : noModel,
+  const stages = [
+    { stage: 'normalize', group: groupName(dataset, 'normalize'), topic: topics.raw },
+    { stage: 'restore', group: groupName(dataset, 'restore'), topic: topics.normalized },
+  ] as const
+  const names = { dataset, topics, modelsTopic, positionsTopic }
+  if (brokers === undefined || !brokers.brokers.some(isReached)) {
+    const refusal: Refusal = { problem: 'no broker can be reached', errorName: undefined, fix: '' }
+    const groups = stages.map((of) => ({ ...of, partitions: undefined }))
+    return { ...names, groups, hanging: refusal, model: { ...noModel, refusal } }
   }
+  // Side by side: each may wait for a broker that cannot be reached.
+  const [groups, hanging, model] = await Promise.all([
+    Promise.all(stages.map((of) => positionsOf(cluster, of, existing))),
+    hangingIn(cluster, brokers, written),
+    existing.has(modelsTopic) ? modelFacts(cluster, modelsTopic, dataset, registry) : noModel,
+  ])
+  return { ...names, groups, hanging, model }
 }
 
 async function positionsOf(
   cluster: OpenCluster,
-  stage: GroupPositions['stage'],
-  group: string,
-  topic: string,
+  { stage, group, topic }: Pick<GroupPositions, 'stage' | 'group' | 'topic'>,
   existing: ReadonlySet<string>,
 ): Promise<GroupPositions> {
   const nothing = { stage, group, topic, partitions: undefined }

@@ -138,7 +138,8 @@ export const rightsChecks: readonly Check[] = [
     about: 'this user may write with transactional ids of the data set; shown by an empty transaction, rolled back',
     run: (facts) =>
       ofDataset(facts, (dataset, cluster) => {
-        const { refusal } = cluster.probe ?? {}
+        if (cluster.probe === undefined) return { because: 'no broker can be reached' }
+        const { refusal } = cluster.probe
         if (refusal === undefined) return [ok('an empty transaction was opened and rolled back')]
         if (refusal.errorName === 'TRANSACTIONAL_ID_AUTHORIZATION_FAILED') {
           const { normalized, restored } = dataset.topics

@@ -1,5 +1,5 @@
-import { addedMessageBytes, unlimited } from '../../kafka/admin.ts'
 import type { TopicFacts } from '../../kafka/cluster-survey.ts'
+import { addedMessageBytes, timeLimits, unlimited } from '../../kafka/create-topic.ts'
 import type { DatasetFacts, Facts } from './facts.ts'
 import { byteText, type Check, count, durationText, error, type Finding, ok, orOk, warning } from './finding.ts'
 import { addPartitions, setTopicConfig } from './kafka-commands.ts'
@@ -144,7 +144,7 @@ export const topicChecks: readonly Check[] = [
             const settings: Record<string, string> = {}
             if (config.get('message.timestamp.type') === 'LogAppendTime')
               settings['message.timestamp.type'] = 'CreateTime'
-            for (const limit of ['message.timestamp.before.max.ms', 'message.timestamp.after.max.ms'])
+            for (const limit of timeLimits)
               if (Number(config.get(limit) ?? unlimited) < sinceEpochMs) settings[limit] = unlimited
             const names = Object.keys(settings)
             if (names.length === 0) return []
