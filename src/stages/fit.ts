@@ -184,7 +184,7 @@ function warnOfSentinels({ onWarning }: FitOptions, name: string, { rows, sentin
       : 'no mode reaches it, and rows that hold it are far out, or dead letters where that cannot be written as a double'
     onWarning(
       `Column "${name}": ${held} of ${rows} values are ${value}, more than a billion times as far out as all others, which are modelled ` +
-        `without it: ${fate}. If it stands for null, load it as null: "vgm load --null ${value}"`,
+        `without it: ${fate}. If it stands for null, load null in its place (of CSV: "vgm load --null" and its text)`,
     )
   }
 }

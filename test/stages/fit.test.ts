@@ -86,6 +86,33 @@ suite('fit', () => {
     match(warnings.join('\n'), /80 of them hold NaN or an infinity in column "b"/)
   })
 
+  test('a sentinel takes nothing from the other values, and the warning says how many rows hold it', async () => {
+    for (const [value, fate] of [
+      [Number.MAX_VALUE, /no mode reaches it/],
+      [9.97e36, /a mode of its own/],
+    ] as const) {
+      const log = await logOf(rows.map((row, i) => encode(i % 4 === 1 ? { a: row.a, b: value } : row)))
+      const warnings: string[] = []
+      const { columns } = await fit(optionsFor(log, warnings, { columns: ['a', 'b'] }))
+      const means = columns[1].mean.filter((mean) => mean !== value)
+      ok(means.length > 0 && means.every((mean) => Math.abs(mean) < 3))
+      equal(columns[1].mean.includes(value), value < 1e140)
+      match(warnings.join('\n'), /Column "b": 100 of 300 values are \S+, .* --null/)
+      match(warnings.join('\n'), fate)
+    }
+  })
+
+  test('a column that spans more than the doubles do is left out by name', async () => {
+    const log = await logOf(rows.map(({ a }, i) => encode({ a, b: Math.sin(i) * Number.MAX_VALUE })))
+    for (const recipe of ['scaled', 'sklearn'] as const) {
+      const warnings: string[] = []
+      const { columns } = await fit(optionsFor(log, warnings, { recipe }))
+      ok(!columns.some(({ name }) => name === 'b'))
+      match(warnings.join('\n'), /"b" is not modelled and passes through: The values go from .* more than 1e308 apart/)
+      await rejects(fit(optionsFor(log, [], { recipe, columns: ['a', 'b'] })), UnfittableError)
+    }
+  })
+
   test('every numeric column without a logical type is modelled, nulls are counted, and what is empty is left out', async () => {
     const warnings: string[] = []
     const log = await logOf(rows.map(encode))
