@@ -11,6 +11,9 @@ const SQUARES = 2
 const ONLY = 3
 
 const blockRows = 2048
+/** value minus centre, of the block that is being added; no two summaries are at work at once */
+const distances = new Float64Array(blockRows)
+const words = new Int32Array(distances.buffer)
 
 /** A summary as plain data, for a worker's message or a file; bins ascend. */
 export interface SummarySnapshot {
@@ -48,12 +51,10 @@ export class ColumnSummary {
   /** octave number to page, -1 where the column has none; a page maps the octave's bins to slots + 1 */
   readonly #pageOf = new Int32Array(octaves).fill(-1)
   #pageCount = 0
-  #pages = new Int32Array(8 * binsPerOctave)
-  #keys = new Int32Array(1024)
-  #bins = new Float64Array(1024 * stride)
-  /** value minus centre, of the block that is being added */
-  readonly #distances = new Float64Array(blockRows)
-  readonly #words = new Int32Array(this.#distances.buffer)
+  // Small at first: a table of twenty thousand columns has as many summaries.
+  #pages = new Int32Array(binsPerOctave)
+  #keys = new Int32Array(64)
+  #bins = new Float64Array(64 * stride)
 
   /** @param centre where the bins are finest, in the unit of the column; see pilotCentre */
   constructor(centre = 0) {
@@ -102,7 +103,6 @@ export class ColumnSummary {
   /** Minimum, maximum, and the distances that #addBlock takes the bits of: a pass of its own, so that no bit waits for its store. */
   #measureBlock(values: Float64Array, start: number, end: number): void {
     const { centre } = this
-    const distances = this.#distances
     let min = this.#min
     let max = this.#max
     // NaN as soon as one of them is not finite: one sum is cheaper than a look at each.
@@ -128,7 +128,6 @@ export class ColumnSummary {
   }
 
   #addBlock(values: Float64Array, start: number, end: number): void {
-    const words = this.#words
     const pageOf = this.#pageOf
     let pages = this.#pages
     let bins = this.#bins
@@ -155,7 +154,6 @@ export class ColumnSummary {
 
   /** As #addBlock; apart, because a weight's load and products would cost every row of a topic. */
   #addWeighted(values: Float64Array, weights: Float64Array, start: number, end: number): void {
-    const words = this.#words
     let rows = 0
     for (let i = start; i < end; i++) {
       const word = 2 * (i - start)
