@@ -30,6 +30,7 @@ suite('samples and backfills, as a user has them', () => {
       ['--from', '10'],
       ['--clip', '0.99'],
       ['--mode-choice', 'sample'],
+      ['--models-topic', `${dataset}.others`],
     ]) {
       const { code, err } = await onCluster('replay', ...of, '--model', '1', ...other)
       equal(code, 2)
