@@ -175,7 +175,7 @@ class Copies {
   }
 
   #keep(model: Omit<Model, 'createdAtMs' | 'contentSha256'>): void {
-    this.models.set(model.version, structuredClone({ ...model, createdAtMs: 0, contentSha256: '' }))
+    this.models.set(model.version, structuredClone({ ...model, createdAtMs: 0, contentSha256: contentHash(model) }))
   }
 }
 
