@@ -7,7 +7,6 @@
  */
 import type { BatchIdentity } from '../src/batch/batch-header.ts'
 import { RecordBatchWriter } from '../src/batch/record-batch-writer.ts'
-import { createRecords } from '../src/batch/records.ts'
 import { committedBatches } from '../src/kafka/committed-batches.ts'
 import { columnModel } from '../src/mixture/column-model.ts'
 import { fitMixture } from '../src/mixture/fit-mixture.ts'
@@ -15,7 +14,7 @@ import type { Model } from '../src/model/model.ts'
 import { NormalizeTransform } from '../src/stages/normalize.ts'
 import { PartitionOutput } from '../src/stages/partition-output.ts'
 import type { SchemaStore } from '../src/stages/ports.ts'
-import { readFetched } from '../src/stages/read-fetched.ts'
+import { FetchedReader } from '../src/stages/read-fetched.ts'
 import { RestoreTransform } from '../src/stages/restore.ts'
 import { rowHash } from '../src/stages/row-hash.ts'
 import type { RowTarget, RowTransform } from '../src/stages/transform-topic.ts'
@@ -23,7 +22,7 @@ import type { RowTarget, RowTransform } from '../src/stages/transform-topic.ts'
 const [topic, partition] = ['bench', 0]
 const [rawId, derivedId] = [3, 7]
 const batches = 8
-const batchBytes = 512 * 1024
+const sizes = { batchBytes: 512 * 1024, largestBytes: 1024 * 1024 }
 const valuesPerPass = 4_000_000
 const passes = 7
 const identity: BatchIdentity = {
@@ -91,11 +90,11 @@ class RowPath {
   readonly #transform: RowTransform
   readonly #output: PartitionOutput
   readonly #target: RowTarget
-  readonly #records = createRecords()
+  readonly #reader = new FetchedReader()
 
   constructor(transform: RowTransform, take: (batch: Uint8Array) => void) {
     this.#transform = transform
-    this.#output = new PartitionOutput(topic, partition, batchBytes, async (_topic, _partition, batch) => {
+    this.#output = new PartitionOutput(topic, partition, sizes, async (_topic, _partition, batch) => {
       const bytes = batch.finish(identity)
       take(bytes)
       batch.recycle(bytes)
@@ -113,10 +112,9 @@ class RowPath {
       const bytes = input[i % input.length]
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
       const fetched = committedBatches({ topic, partition, bytes, view, ...marks }, 0, Infinity)
-      for (const header of fetched.batches) {
-        const { from, to } = readFetched(fetched, header, this.#records)
-        await this.#transform.apply(this.#records, from, to, this.#target)
-      }
+      for (const header of fetched.batches)
+        for (const { from, to } of this.#reader.pieces(fetched, header))
+          await this.#transform.apply(this.#reader.records, from, to, this.#target)
     }
     await this.#output.flush()
   }

@@ -13,24 +13,40 @@ interface WalkedType extends Pick<avro.Type, 'typeName'> {
 interface Walk {
   readonly bytes: Buffer
   at: number
+  readonly end: number
+  /** of arrays and maps that may still come */
+  items: number
 }
 
 class NotWholeError extends Error {}
+
+/** Items that take no bytes, as nulls, may be so many at least: no more than a moment's work. */
+const freeItems = 65_536
 
 /**
  * Whether the bytes from `at` to their end have the shape of one value of the type. To be asked before avsc decodes bytes that nobody
  * has checked: it looks for the end only when it is done, and a count that cannot be right keeps it busy for years, or fills the memory.
  */
 export function isWholeValue(type: avro.Type, bytes: Buffer, at: number): boolean {
-  const walk: Walk = { bytes, at }
+  return wholeValueEnd(type, bytes, at, bytes.length) === bytes.length
+}
+
+/** The position after the value that begins at `at`; NaN if it has none up to `end`. */
+export function wholeValueEnd(type: avro.Type, bytes: Buffer, at: number, end: number): number {
+  const walk: Walk = { bytes, at, end, items: Math.max(end - at, freeItems) }
   try {
     pass(type as unknown as WalkedType, walk)
-    return walk.at === bytes.length
+    return walk.at <= end ? walk.at : Number.NaN
   } catch (error) {
     // Nested deeper than the stack: avsc could not decode it either.
-    if (error instanceof NotWholeError || error instanceof RangeError) return false
+    if (error instanceof NotWholeError || error instanceof RangeError) return Number.NaN
     throw error
   }
+}
+
+/** Whether values of a schema may hold a count, which `isWholeValue` must look at before they are decoded. */
+export function hasCounts(schema: string): boolean {
+  return /"(array|map)"/.test(schema)
 }
 
 function pass(type: WalkedType, walk: Walk): void {
@@ -38,7 +54,7 @@ function pass(type: WalkedType, walk: Walk): void {
     case 'null':
       break
     case 'boolean':
-      below(2, walk.bytes[walk.at++] ?? Number.NaN)
+      below(2, byte(walk))
       break
     case 'float':
       skip(walk, 4)
@@ -88,28 +104,34 @@ function below(end: number, index: number): void {
   if (!(index >= 0 && index < end)) throw new NotWholeError()
 }
 
-/** Items of an array or a map. More of them than bytes are left are refused, though they might take none. */
+/** Items of an array or a map, all blocks of a value together no more than it has bytes, or than a moment's work if they take none. */
 function blocks(walk: Walk, passItem: () => void): void {
   for (let count = long(walk); count !== 0; count = long(walk)) {
     // A negative count is followed by the size of the block.
     if (count < 0) long(walk)
-    if (Math.abs(count) > walk.bytes.length - walk.at) throw new NotWholeError()
+    walk.items -= Math.abs(count)
+    if (walk.items < 0) throw new NotWholeError()
     for (let left = Math.abs(count); left > 0; left--) passItem()
   }
 }
 
 function skip(walk: Walk, bytes: number): void {
-  if (!(bytes >= 0 && bytes <= walk.bytes.length - walk.at)) throw new NotWholeError()
+  if (!(bytes >= 0 && bytes <= walk.end - walk.at)) throw new NotWholeError()
   walk.at += bytes
 }
 
 function long(walk: Walk): number {
   let zigzag = 0
   for (let scale = 1; ; scale *= 128) {
-    const byte = walk.bytes[walk.at++]
+    const bits = byte(walk)
     // The tenth byte has room for the last of 64 bits.
-    if (byte === undefined || scale > 2 ** 63 || (scale === 2 ** 63 && byte > 1)) throw new NotWholeError()
-    zigzag += (byte & 127) * scale
-    if (byte < 128) return zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2
+    if (scale > 2 ** 63 || (scale === 2 ** 63 && bits > 1)) throw new NotWholeError()
+    zigzag += (bits & 127) * scale
+    if (bits < 128) return zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2
   }
+}
+
+function byte(walk: Walk): number {
+  if (walk.at >= walk.end) throw new NotWholeError()
+  return walk.bytes[walk.at++]
 }

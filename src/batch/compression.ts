@@ -1,11 +1,7 @@
-import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
-import { compressFrameSync as lz4CompressSync, decompressFrameSync as lz4DecompressSync } from 'lz4-napi'
-import { compressSync as snappyCompressSync, uncompressSync as snappyUncompressSync } from 'snappy'
+import { constants, gzipSync, zstdCompressSync } from 'node:zlib'
+import { compressFrameSync as lz4CompressSync } from 'lz4-napi'
+import { compressSync as snappyCompressSync } from 'snappy'
 import type { Compression } from './batch-header.ts'
-
-/** Java clients frame snappy as the xerial library does: a magic, two versions, then blocks behind their lengths. */
-const xerialMagic = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00])
-const xerialHeaderBytes = 16
 
 /** Compresses the records of a batch, the part after its 61 bytes of header. */
 export function compress(compression: Exclude<Compression, 'none'>, records: Uint8Array): Uint8Array {
@@ -22,35 +18,37 @@ export function compress(compression: Exclude<Compression, 'none'>, records: Uin
   }
 }
 
-/** The reverse of `compress`, for what any client has written. */
-export function decompress(compression: Exclude<Compression, 'none'>, records: Uint8Array): Uint8Array {
-  const input = asBuffer(records)
-  switch (compression) {
-    case 'gzip':
-      return gunzipSync(input)
-    case 'snappy':
-      return snappyDecompress(input)
-    case 'lz4':
-      return lz4DecompressSync(input)
-    case 'zstd':
-      return zstdDecompressSync(input)
+/** Beyond it the strongest search takes too many seconds. */
+const strongestBytes = 32 * 1024 * 1024
+
+/**
+ * Makes records as small as it takes, for a batch that is to hold one row.
+ *
+ * @param came how the row came: the codec that had made it small enough before
+ * @returns the smallest that was tried, which has `enoughBytes` at most if any has
+ */
+export function squeeze(
+  records: Uint8Array,
+  came: Compression,
+  enoughBytes: number,
+): { readonly compression: Compression; readonly records: Uint8Array } {
+  // After it the one that every client knows, then the one that comes furthest.
+  const codecs = new Set([...(came === 'none' ? [] : [came]), 'gzip', 'zstd'] as const)
+  let best: { readonly compression: Compression; readonly records: Uint8Array } = { compression: 'none', records }
+  const isEnough = (compression: Exclude<Compression, 'none'>, compressed: Uint8Array) => {
+    if (compressed.length < best.records.length) best = { compression, records: compressed }
+    return best.records.length <= enoughBytes
   }
+  for (const codec of codecs) if (isEnough(codec, compress(codec, records))) return best
+  if (records.length <= strongestBytes) isEnough('zstd', zstdCompressSync(asBuffer(records), strongest))
+  return best
 }
 
-function snappyDecompress(input: Buffer): Buffer {
-  if (!input.subarray(0, xerialMagic.length).equals(xerialMagic)) return snappyUncompress(input)
-  const blocks: Buffer[] = []
-  for (let at = xerialHeaderBytes; at < input.length; ) {
-    const end = at + 4 + input.readUInt32BE(at)
-    if (end > input.length) throw new RangeError('A snappy block is longer than its batch')
-    blocks.push(snappyUncompress(input.subarray(at + 4, end)))
-    at = end
-  }
-  return Buffer.concat(blocks)
-}
-
-function snappyUncompress(input: Buffer): Buffer {
-  return snappyUncompressSync(input, { asBuffer: true }) as Buffer
+const strongest = {
+  params: {
+    [constants.ZSTD_c_compressionLevel]: 15,
+    [constants.ZSTD_c_enableLongDistanceMatching]: 1,
+  },
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

@@ -1,46 +1,93 @@
 import { type BatchHeader, batchHeaderBytes } from './batch-header.ts'
-import { decompress } from './compression.ts'
+import { decompress, InflatedTooLargeError } from './decompression.ts'
 import { alikeBytes, type Records, reserveRecords } from './records.ts'
 import { intWord, numbersWithin } from './varint.ts'
 
 /** A record batch whose bytes contradict each other although its CRC is right, or cannot be decompressed. */
 export class MalformedBatchError extends RangeError {
-  constructor(header: BatchHeader, what: string, cause?: unknown) {
-    super(`Record batch at offset ${header.baseOffset}: ${what}`, cause === undefined ? undefined : { cause })
+  /** what is wrong, as a clause */
+  readonly problem: string
+  /** it is no more than too large */
+  readonly isTooLarge: boolean
+  constructor(header: BatchHeader, problem: string, cause?: unknown) {
+    super(`Record batch at offset ${header.baseOffset}: ${problem}`, cause === undefined ? undefined : { cause })
     this.name = 'MalformedBatchError'
+    this.problem = problem
+    this.isTooLarge = cause instanceof InflatedTooLargeError
   }
 }
 
 /**
- * Fills `records` with the positions of all records of one batch; nothing is copied unless it is compressed.
- *
- * @param bytes where the batch stands; `records` borrows it
- * @throws MalformedBatchError
+ * Records that are read at once. Batches of a usual size are one piece; one of 39 kB that becomes 200 MB is many, between which a
+ * transaction may end, and none of which makes the columns that are filled from it larger.
  */
-export function readRecords(bytes: Uint8Array, view: DataView, header: BatchHeader, records: Records): void {
-  reserveRecords(records, header.recordCount)
-  records.baseOffset = header.baseOffset
-  let at = header.start + batchHeaderBytes
-  let end = header.end
-  if (header.compression === 'none') {
-    records.bytes = bytes
-    records.view = view
-  } else {
-    let inflated: Uint8Array
-    try {
-      inflated = decompress(header.compression, bytes.subarray(at, end))
-    } catch (cause) {
-      throw new MalformedBatchError(header, `its ${header.compression} stream is broken`, cause)
-    }
-    records.bytes = inflated
-    records.view = new DataView(inflated.buffer, inflated.byteOffset, inflated.byteLength)
-    at = 0
-    end = inflated.length
+export const pieceRows = 32 * 1024
+const pieceBytes = 4 * 1024 * 1024
+
+/** Where the records of a batch stand when they are not compressed any more, and how far they have been read. */
+export interface OpenBatch {
+  readonly header: BatchHeader
+  readonly bytes: Uint8Array
+  readonly view: DataView
+  /** position of the next record, its number in the batch, and the position after the last one */
+  at: number
+  row: number
+  readonly end: number
+}
+
+/**
+ * Opens a batch to be read piece by piece; nothing is copied unless it is compressed.
+ *
+ * @param bytes where the batch stands; what is opened borrows it
+ * @throws MalformedBatchError if it cannot be decompressed
+ */
+export function openBatch(bytes: Uint8Array, view: DataView, header: BatchHeader): OpenBatch {
+  const at = header.start + batchHeaderBytes
+  // Compaction leaves batches without records, whose codec means nothing.
+  if (header.compression === 'none' || header.recordCount === 0)
+    return { header, bytes, view, at, row: 0, end: header.end }
+  let inflated: Uint8Array
+  try {
+    inflated = decompress(header.compression, bytes.subarray(at, header.end))
+  } catch (cause) {
+    const problem =
+      cause instanceof InflatedTooLargeError
+        ? `its ${header.compression} stream is too large: ${cause.message}`
+        : `its ${header.compression} stream is broken`
+    throw new MalformedBatchError(header, problem, cause)
   }
-  at = walk(records, header, at, end)
-  if (at !== end)
-    throw new MalformedBatchError(header, at < 0 ? 'a record ends after its batch' : 'bytes follow its last record')
-  if (header.isLogAppendTime) records.timestampMs.fill(header.maxTimestampMs, 0, header.recordCount)
+  const inflatedView = new DataView(inflated.buffer, inflated.byteOffset, inflated.byteLength)
+  return { header, bytes: inflated, view: inflatedView, at: 0, row: 0, end: inflated.length }
+}
+
+/** Fills `records` with the positions of the next records of a batch. @throws MalformedBatchError */
+export function readPiece(batch: OpenBatch, records: Records): void {
+  const { header, bytes, view, row, at, end } = batch
+  const { recordCount } = header
+  if (recordCount < 0) throw new MalformedBatchError(header, `it claims ${recordCount} records`)
+  const count = Math.min(recordCount - row, pieceRows)
+  reserveRecords(records, count)
+  records.baseOffset = header.baseOffset
+  records.compression = header.compression
+  records.bytes = bytes
+  records.view = view
+  const next = walk(records, header, count, at, end)
+  if (next < 0) throw new MalformedBatchError(header, 'a record ends after its batch')
+  if (row + records.count === recordCount && next !== end)
+    throw new MalformedBatchError(header, 'bytes follow its last record')
+  if (header.isLogAppendTime) records.timestampMs.fill(header.maxTimestampMs, 0, records.count)
+  batch.at = next
+  batch.row = row + records.count
+}
+
+/** Whether all records of a batch have been read. */
+export function isRead({ header, row }: OpenBatch): boolean {
+  return row >= header.recordCount
+}
+
+/** Reads the first piece of a batch: all of it, if its records are no more than `pieceRows` in a few MiB. @throws MalformedBatchError */
+export function readRecords(bytes: Uint8Array, view: DataView, header: BatchHeader, records: Records): void {
+  readPiece(openBatch(bytes, view, header), records)
 }
 
 /** Where the varint that `varint` has read ends: two results would be an object a call. */
@@ -83,14 +130,17 @@ const nullLength = 1
 const beyondEverything = 0x7fffffff
 
 /**
- * Walks the records from `start`; returns the position after the last one, -1 if they do not fit before `end`.
+ * Walks up to `limit` records from `start` on, fewer if they are large; returns the position after the last one, -1 if they do not fit
+ * before `end`.
  *
  * One function on purpose, with the one-byte case of each varint in place: it runs once a row. Reading beyond the array
  * gives undefined, which no comparison below takes for a size.
  */
-function walk(records: Records, header: BatchHeader, start: number, end: number): number {
+function walk(records: Records, header: BatchHeader, limit: number, start: number, end: number): number {
   const { bytes, view, offsetDelta, timestampMs, keyStart, keyEnd, valueStart, valueEnd, recordEnd } = records
-  const { baseTimestampMs, recordCount } = header
+  const { baseTimestampMs } = header
+  const pieceEnd = start + pieceBytes
+  let count = limit
   let at = start
   records.count = 0
   records.areAlike = false
@@ -98,7 +148,7 @@ function walk(records: Records, header: BatchHeader, start: number, end: number)
   let likeBytes = beyondEverything
   let likeWord = 0
   let likeByte = 0
-  for (let i = 0; i < recordCount; i++) {
+  for (let i = 0; i < count; i++) {
     let value = -1
     let valueStop = 0
     let stop = 0
@@ -210,13 +260,14 @@ function walk(records: Records, header: BatchHeader, start: number, end: number)
         likeByte = bytes[value + 4]
       }
     }
-    if (isShort && likeBytes >= 0 && offsetDelta[i] === i) {
-      i = walkAlike(records, header, i + 1, at, end, likeBytes, likeWord, likeByte) - 1
+    if (at >= pieceEnd) count = i + 1
+    else if (isShort && likeBytes >= 0 && offsetDelta[i] === i) {
+      i = walkAlike(records, header, i + 1, count, at, end, likeBytes, likeWord, likeByte) - 1
       at = next
     }
   }
-  records.count = recordCount
-  records.areAlike = recordCount > 0 && likeBytes > 0
+  records.count = count
+  records.areAlike = count > 0 && likeBytes > 0
   return at
 }
 
@@ -231,8 +282,9 @@ const firstMask = 0xff80_ffff | 0
  */
 function walkAlike(
   records: Records,
-  { baseTimestampMs, recordCount }: BatchHeader,
+  { baseTimestampMs }: BatchHeader,
   from: number,
+  count: number,
   start: number,
   end: number,
   likeBytes: number,
@@ -243,7 +295,7 @@ function walkAlike(
   let at = start
   let row = from
   for (let numberBytes = 1; numberBytes <= 3; numberBytes++) {
-    const to = Math.min(recordCount, numbersWithin[numberBytes])
+    const to = Math.min(count, numbersWithin[numberBytes])
     const frame = 5 + numberBytes
     const stride = frame + likeBytes + 1
     const length = (stride - 1) << 1

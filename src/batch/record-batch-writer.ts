@@ -1,5 +1,11 @@
-import { type BatchHeader, type BatchIdentity, batchHeaderBytes, writeBatchHeader } from './batch-header.ts'
-import { compress } from './compression.ts'
+import {
+  type BatchHeader,
+  type BatchIdentity,
+  batchHeaderBytes,
+  type Compression,
+  writeBatchHeader,
+} from './batch-header.ts'
+import { compress, squeeze } from './compression.ts'
 import { copyBytes } from './copy-bytes.ts'
 import type { Records } from './records.ts'
 import type { BlockWriter, EvenValueWriter, ValueWriter } from './value-writer.ts'
@@ -19,6 +25,9 @@ const blockRows = 512
 /** Buffers kept for reuse: as many as may be in flight, and one. */
 const maxSpare = 6
 
+/** Room that a buffer has beyond its batch's limit, for what is made sure of before it is known to be needed. */
+const slackBytes = 1024
+
 /**
  * Builds one outgoing record batch (magic 2) in a buffer that it reuses.
  *
@@ -27,6 +36,9 @@ const maxSpare = 6
  */
 export class RecordBatchWriter {
   readonly #limitBytes: number
+  readonly #largestBytes: number
+  /** of a buffer that holds any batch but an oversized record */
+  readonly #usualBytes: number
   #out: Uint8Array<ArrayBuffer>
   #view: DataView
   #at = batchHeaderBytes
@@ -36,10 +48,17 @@ export class RecordBatchWriter {
   #maxTimestampMs = 0
   /** scratch of `appendBlock`, shape (rows): where each value goes */
   #valueAt = new Int32Array(0)
+  /** the one record, made to fit */
+  #squeezed: ReturnType<typeof squeeze> | undefined
 
-  /** @param limitBytes size that a batch of more than one record does not exceed */
-  constructor(limitBytes = 1024 * 1024) {
+  /**
+   * @param limitBytes   size that a batch of more than one record does not exceed
+   * @param largestBytes that the topic takes: one record alone is made smaller if it has more
+   */
+  constructor(limitBytes = 1024 * 1024, largestBytes = limitBytes) {
     this.#limitBytes = limitBytes
+    this.#largestBytes = largestBytes
+    this.#usualBytes = limitBytes + slackBytes
     this.#out = new Uint8Array(Math.min(limitBytes, initialBytes))
     this.#view = new DataView(this.#out.buffer)
   }
@@ -305,27 +324,42 @@ export class RecordBatchWriter {
     this.#maxTimestampMs = maxTimestampMs
   }
 
+  /** Whether the batch is one record, larger than batches are. */
+  get isOversized(): boolean {
+    return this.#count === 1 && this.#at > this.#limitBytes
+  }
+
+  /**
+   * Makes an oversized record small enough for the topic, whatever compression `finish` is asked for: it may have come in compressed, and
+   * not fit otherwise.
+   *
+   * @param came how the record came
+   * @returns whether the topic takes it
+   */
+  fit(came: Compression = 'none'): boolean {
+    if (this.#at <= this.#largestBytes) return true
+    const enoughBytes = this.#largestBytes - batchHeaderBytes
+    this.#squeezed = squeeze(this.#out.subarray(batchHeaderBytes, this.#at), came, enoughBytes)
+    return this.#squeezed.records.length <= enoughBytes
+  }
+
   /**
    * Closes the batch and returns its bytes; the writer is empty afterwards. The bytes are the caller's until he
    * gives them back with `recycle`: a producer may have to send them twice.
-   *
-   * A row beyond the limit is compressed in any case, with the codec that every client has: it may have come in compressed, and not
-   * fit into the topic otherwise.
    */
   finish(asked: BatchIdentity): Uint8Array {
+    if (this.isOversized && this.#squeezed === undefined) this.fit()
+    const { compression, records } = this.#squeezed ?? this.#compressed(asked.compression)
     let batch = this.#out.subarray(0, this.#at)
     let view = this.#view
-    const identity: BatchIdentity =
-      asked.compression === 'none' && this.#count === 1 && this.#at > this.#limitBytes
-        ? { ...asked, compression: 'gzip' }
-        : asked
-    if (identity.compression === 'none') this.#use(this.#spare.pop() ?? new Uint8Array(this.#out.length))
+    if (compression === 'none')
+      this.#use(this.#spare.pop() ?? new Uint8Array(Math.min(this.#out.length, this.#usualBytes)))
     else {
-      const records = compress(identity.compression, batch.subarray(batchHeaderBytes))
       batch = new Uint8Array(batchHeaderBytes + records.length)
       batch.set(records, batchHeaderBytes)
       view = new DataView(batch.buffer)
     }
+    const identity = compression === asked.compression ? asked : { ...asked, compression }
     writeBatchHeader(batch, view, this.#count, this.#baseTimestampMs, this.#maxTimestampMs, identity)
     this.clear()
     return batch
@@ -343,6 +377,20 @@ export class RecordBatchWriter {
   clear(): void {
     this.#at = batchHeaderBytes
     this.#count = 0
+    this.#squeezed = undefined
+    // One giant record must not make the buffers of all later batches as large.
+    if (this.#out.length > this.#usualBytes) {
+      this.#spare.length = 0
+      this.#use(new Uint8Array(this.#usualBytes))
+    }
+  }
+
+  /** Never larger than they are: a limit holds for what is sent. */
+  #compressed(compression: Compression): { readonly compression: Compression; readonly records: Uint8Array } {
+    const records = this.#out.subarray(batchHeaderBytes, this.#at)
+    if (compression === 'none') return { compression, records }
+    const compressed = compress(compression, records)
+    return compressed.length < records.length ? { compression, records: compressed } : { compression: 'none', records }
   }
 
   /** Writes a record up to its key's length, if there is room for it within the limit. */
@@ -365,7 +413,8 @@ export class RecordBatchWriter {
   }
 
   #grow(neededBytes: number): void {
-    const larger = new Uint8Array(Math.max(2 * this.#out.length, this.#at + neededBytes))
+    const usual = Math.min(2 * this.#out.length, this.#usualBytes)
+    const larger = new Uint8Array(Math.max(usual, this.#at + neededBytes))
     larger.set(this.#out.subarray(0, this.#at))
     this.#spare.length = 0
     this.#use(larger)

@@ -1,5 +1,7 @@
+import type { Compression } from './batch-header.ts'
+
 /**
- * The records of one batch as columns of positions: a record never becomes an object.
+ * Records of one batch, all or a piece of it, as columns of positions: a record never becomes an object.
  * Record format v2: https://kafka.apache.org/documentation/#record
  *
  * All arrays have at least `count` elements; `bytes` is borrowed from the fetch response (or from the
@@ -14,6 +16,8 @@ export interface Records {
   count: number
   /** offset of the batch's first record in its partition */
   baseOffset: number
+  /** how the batch came */
+  compression: Compression
   /**
    * whether no record has a key or headers, and all have values of one length of at least `alikeBytes` that begin with the same
    * `alikeBytes` bytes: what is true of one record's extent and framing is true of all
@@ -47,6 +51,7 @@ export function createRecords(capacity = 1024): Records {
     view: new DataView(nothing.buffer),
     count: 0,
     baseOffset: 0,
+    compression: 'none',
     areAlike: false,
     offsetDelta: new Int32Array(capacity),
     timestampMs: new Float64Array(capacity),

@@ -24,6 +24,7 @@ export interface ExportTopicOptions {
   readonly csvSafe?: boolean
   readonly withKey: boolean
   readonly withPosition: boolean
+  readonly skipsUnreadable?: boolean
 }
 
 /** Writes what a topic holds now to a file. */
@@ -64,6 +65,7 @@ interface ExportFlags extends DatasetFlags {
   readonly csvSafe?: boolean
   readonly key?: boolean
   readonly position?: boolean
+  readonly skipUnreadable?: boolean
 }
 
 /** Which command fills the topic of a stage. */
@@ -84,6 +86,7 @@ export function exportCommand(): Command {
     .option('--csv-safe', 'CSV for a spreadsheet: an apostrophe before texts that it would take for a formula')
     .option('--key', 'add the key as column _key')
     .option('--position', 'add partition and offset as columns _partition and _offset')
+    .option('--skip-unreadable', 'leave out rows and batches that cannot be read, and count them, instead of an error')
     .action(async (file: string, flags: ExportFlags) => {
       const topic = flags.topic ?? topicNames(checkDataset(flags.dataset))[flags.stage]
       const format = flags.format ?? tableFormatOf(file)
@@ -96,6 +99,7 @@ export function exportCommand(): Command {
         csvSafe: flags.csvSafe ?? false,
         withKey: flags.key ?? false,
         withPosition: flags.position ?? false,
+        skipsUnreadable: flags.skipUnreadable ?? false,
       }
       await withCluster(flags, async (cluster) => {
         await requireTopic(
@@ -105,7 +109,8 @@ export function exportCommand(): Command {
         )
         const progress = createProgress('export')
         const report = await beginningAnew(exportTopic(cluster, options, progress.update)).finally(progress.end)
-        printResult(flags, report, stageText(report, file))
+        const skipped = report.skipped > 0 ? `; ${report.skipped} rows could not be read and are not in it` : ''
+        printResult(flags, report, stageText(report, file) + skipped)
       })
     })
 }

@@ -34,6 +34,7 @@ export interface NormalizeTopicOptions {
   /** whether positions that the group has lost are counted from the rows of the output [false: an error] */
   readonly rebuildPositions?: boolean | undefined
   readonly startOffsets?: (partitions: readonly TopicPartition[]) => Promise<PartitionOffset[]>
+  readonly sliceMs?: number | undefined
   /** where to stop; undefined runs until interrupted */
   readonly ends?: readonly PartitionOffset[] | undefined
 }

@@ -1,6 +1,7 @@
 import { InterruptedError, UsageError } from '../errors.ts'
 import { TopicMissingError } from '../kafka/admin.ts'
 import { earliest } from '../kafka/broker-connections.ts'
+import type { BatchSizes } from '../stages/partition-output.ts'
 import type { PartitionOffset, TopicPartition } from '../stages/ports.ts'
 import type { BoundedRange } from '../stages/read-partition.ts'
 import type { OpenCluster } from './command-context.ts'
@@ -23,9 +24,14 @@ export async function requireTopic({ admin }: OpenCluster, topic: string, fix: s
 }
 
 /** Bytes at which a batch for this topic is sent. */
-export async function batchBytesFor({ admin }: OpenCluster, topic: string): Promise<number> {
-  const largest = Number((await admin.topicConfig(topic)).get('max.message.bytes'))
-  return Math.min(bestBatchBytes, largest)
+export async function batchBytesFor(cluster: OpenCluster, topic: string): Promise<number> {
+  return (await batchSizesFor(cluster, topic)).batchBytes
+}
+
+/** How large batches for this topic may be. */
+export async function batchSizesFor({ admin }: OpenCluster, topic: string): Promise<BatchSizes> {
+  const largestBytes = Number((await admin.topicConfig(topic)).get('max.message.bytes'))
+  return { batchBytes: Math.min(bestBatchBytes, largestBytes), largestBytes }
 }
 
 /** The first row of each partition that is still there. */

@@ -11,7 +11,7 @@ import { checkDataset, type DatasetFlags, datasetCommand, type OpenCluster, prin
 import { preparePositions } from './group-positions.ts'
 import { withObservedStage } from './observed-stage.ts'
 import { stageText } from './report-text.ts'
-import { batchBytesFor, holdsRows, offsetsBetween, partitionsOf, topicEnds, topicStarts } from './row-topics.ts'
+import { batchSizesFor, holdsRows, offsetsBetween, partitionsOf, topicEnds, topicStarts } from './row-topics.ts'
 import { SampleReporter } from './sample-reporter.ts'
 import { type StageFlags, withStageOptions } from './stage-options.ts'
 import { topicOption } from './topic-options.ts'
@@ -74,7 +74,7 @@ export async function sampleTopic(
         `Add --append to sample what has come since, or --sample-topic to sample into another topic`,
       )
     const outputPartitions = await partitionsOf(cluster, outputTopic)
-    const batchBytes = await batchBytesFor(cluster, outputTopic)
+    const sizes = await batchSizesFor(cluster, outputTopic)
     let before = stageReport(0, 0, 0, 0)
     let recommittedMs = Number.NEGATIVE_INFINITY
     for (;;) {
@@ -100,8 +100,9 @@ export async function sampleTopic(
         outputTopic,
         outputPartitions,
         group,
-        batchBytes,
+        sizes,
         signal,
+        onUnreadable: ({ message: reason }) => report({ kind: 'batch-passed-over', reason }),
         onProgress: ({ rowsIn }) => onProgress(rowsIn, offsetsBetween(starts, ends)),
         onCommit: (totals) => reporter.committed(together(before, totals)),
       })

@@ -11,7 +11,7 @@ import { abortedBy } from './abort-reason.ts'
 import type { OpenCluster } from './command-context.ts'
 import { lostPositions, PositionsMissingError, preparePositions, rebuiltPositions } from './group-positions.ts'
 import { MemberReporter } from './member-reporter.ts'
-import { batchBytesFor, partitionsOf, startsOf } from './row-topics.ts'
+import { batchSizesFor, partitionsOf, startsOf } from './row-topics.ts'
 import { whenReachable } from './when-reachable.ts'
 
 /** Long enough for a transaction's cost to vanish, short enough for heartbeats and for whoever reads downstream. */
@@ -40,6 +40,8 @@ export interface TransformStageOptions {
   /** whether lost positions are counted from the rows of the output [false: an error] */
   readonly rebuildPositions?: boolean | undefined
   readonly ends: readonly PartitionOffset[] | undefined
+  /** default: half a second */
+  readonly sliceMs?: number | undefined
   readonly onProgress: (report: StageReport) => void
 }
 
@@ -111,8 +113,11 @@ export async function runTransformStage(cluster: OpenCluster, options: Transform
       outputPartition: (partition) => partition,
       deadLetterTopic,
       deadLetters: options.deadLetters,
-      batchBytes: await batchBytesFor(cluster, outputTopic),
-      sliceMs: defaultSliceMs,
+      sizes: {
+        output: await batchSizesFor(cluster, outputTopic),
+        deadLetters: await batchSizesFor(cluster, deadLetterTopic),
+      },
+      sliceMs: options.sliceMs ?? defaultSliceMs,
       ends,
       signal,
       onTurn: () => reporter.turn(),

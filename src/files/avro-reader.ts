@@ -1,3 +1,4 @@
+import { wholeValueEnd } from '../avro/whole-value.ts'
 import type { TableChunk } from './table-chunk.ts'
 import type { FieldPlan, RecordPlan } from './table-columns.ts'
 
@@ -134,9 +135,10 @@ function readOther(
   row: number,
 ): number {
   if (field.type === undefined) return fail()
-  const { value, offset } = field.type.decode(bytes.subarray(0, end), next) as { value: unknown; offset: number }
-  if (offset < 0) return fail()
-  next = offset
+  const after = wholeValueEnd(field.type, bytes, next, end)
+  if (!(after <= end)) return fail()
+  const { value } = field.type.decode(bytes.subarray(0, after), next) as { value: unknown }
+  next = after
   if (value === null) chunk.setNull(column, row)
   else chunk.setBytes(column, row, Buffer.from(field.type.toString(value)))
   return next

@@ -66,6 +66,11 @@ export class TableChunk {
     this.#validity[column][row >> 3] &= ~(1 << (row & 7))
   }
 
+  /** Forgets which columns of a row were null: it was given up in its middle, and another one takes its place. */
+  clearRow(row: number): void {
+    for (const validity of this.#validity) validity[row >> 3] |= 1 << (row & 7)
+  }
+
   setBoolean(column: number, row: number, value: number): void {
     new Uint8Array(this.#values[column])[row] = value
   }

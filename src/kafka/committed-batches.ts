@@ -1,13 +1,15 @@
-import { type BatchHeader, batchHeaderBytes, isIntact, readBatchHeader, readInt64 } from '../batch/batch-header.ts'
+import { type BatchHeader, isIntact, readBatchHeader, readInt64 } from '../batch/batch-header.ts'
+import { readRecords } from '../batch/read-records.ts'
+import { createRecords } from '../batch/records.ts'
 import { PipelineError } from '../errors.ts'
 import type { FetchedPartition } from '../stages/ports.ts'
 import type { FetchedRecords } from './fetch-request.ts'
 
-/** The bytes of a batch do not match its checksum. */
+/** The bytes of a batch do not match its checksum, or those of a transaction marker contradict each other. */
 export class CorruptBatchError extends PipelineError {
   readonly code = 'VGM_BATCH_CORRUPT'
-  constructor(topic: string, partition: number, offset: number) {
-    super(`The batch at offset ${offset} of ${topic}/${partition} does not match its checksum`, {
+  constructor(topic: string, partition: number, offset: number, problem = 'does not match its checksum') {
+    super(`The batch at offset ${offset} of ${topic}/${partition} ${problem}`, {
       fix: 'Restore the partition from a replica: nothing has been skipped, the stage goes on from there',
     })
   }
@@ -30,6 +32,9 @@ const batchMagic = 2
 /** Where the number of the format stands, in batches and in the message sets of old. */
 const magicAt = 16
 const controlAbort = 0
+/** What no marker has for a type. */
+const noMarker = -1
+const unreadable = -2
 
 /**
  * The batches of an answer that hold committed rows, in order, and the position after all that were whole.
@@ -63,7 +68,10 @@ export function committedBatches(records: FetchedRecords, fetchOffset: number, e
     while (abortedSeen < pending.length && pending[abortedSeen].firstOffset <= header.lastOffset)
       rolledBack.add(pending[abortedSeen++].producerId)
     if (header.isControl) {
-      if (controlType(view, header) === controlAbort) rolledBack.delete(header.producerId)
+      const type = controlType(bytes, view, header)
+      if (type === unreadable)
+        throw new CorruptBatchError(topic, partition, header.baseOffset, 'is a marker without sense')
+      if (type === controlAbort) rolledBack.delete(header.producerId)
     } else if (!(header.isTransactional && rolledBack.has(header.producerId)) && header.lastOffset >= fetchOffset)
       batches.push(header)
     nextOffset = Math.max(nextOffset, header.lastOffset + 1)
@@ -73,10 +81,20 @@ export function committedBatches(records: FetchedRecords, fetchOffset: number, e
   return { topic, partition, bytes, view, batches, fromOffset: fetchOffset, toOffset: endOffset, nextOffset }
 }
 
+/** of the control batch at hand */
+const marker = createRecords(1)
+
 /**
- * The type in a marker's key: int16 version, int16 type. The record before it has one-byte varints only: length,
- * attributes, two deltas and the key's length. https://kafka.apache.org/documentation/#controlbatch
+ * The type in a marker's key: int16 version, int16 type. A log cleaner that has taken the marker leaves a control batch without records,
+ * which is no marker of any type. https://kafka.apache.org/documentation/#controlbatch
  */
-function controlType(view: DataView, header: BatchHeader): number {
-  return view.getInt16(header.start + batchHeaderBytes + 5 + 2)
+function controlType(bytes: Uint8Array, view: DataView, header: BatchHeader): number {
+  try {
+    readRecords(bytes, view, header, marker)
+  } catch {
+    return unreadable
+  }
+  const { count, keyStart, keyEnd } = marker
+  if (count === 0) return noMarker
+  return keyStart[0] < 0 || keyEnd[0] - keyStart[0] < 4 ? unreadable : marker.view.getInt16(keyStart[0] + 2)
 }

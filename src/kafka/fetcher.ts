@@ -113,6 +113,7 @@ class LentMemory {
 interface Waiting {
   readonly fetched: FetchedPartition
   readonly memory: LentMemory
+  readonly assignment: number
 }
 
 /**
@@ -127,8 +128,8 @@ export class Fetcher implements LogReader {
   #assignment = 0
   #waiting: Waiting[] = []
   #waitingBytes = 0
-  /** of what was polled last: its reader is done with it when he polls again */
-  #polled: LentMemory[] = []
+  /** last: their reader is done with them when he polls again */
+  #polled: Waiting[] = []
   readonly #askedNodes = new Set<number>()
   #wake: (() => void) | undefined
   #failure: unknown
@@ -174,21 +175,44 @@ export class Fetcher implements LogReader {
   }
 
   async poll(waitMs: number): Promise<readonly FetchedPartition[]> {
-    for (const memory of this.#polled) memory.release()
+    for (const { memory } of this.#polled) memory.release()
     this.#polled = []
     if (this.#waiting.length === 0 && this.#failure === undefined) await this.#arrival(waitMs)
     this.#look()
     if (this.#failure !== undefined) throw this.#failure
     const polled = this.#waiting.splice(0, this.#pollCount())
-    for (const { memory, fetched } of polled) {
+    this.#polled = [...polled]
+    for (const { fetched } of polled) {
       const { topic, partition, nextOffset, bytes } = fetched
-      this.#polled.push(memory)
       this.#waitingBytes -= bytes.length
       const position = this.#positions.get(`${topic}/${partition}`)
       if (position !== undefined) position.polledOffset = nextOffset
     }
     this.#pump()
     return polled.map(({ fetched }) => fetched)
+  }
+
+  /** As of a GroupSession. */
+  giveBack(fetched: readonly FetchedPartition[], offset: number): void {
+    const kept: Waiting[] = []
+    for (const [i, unused] of fetched.entries()) {
+      const polled = this.#polled.find((candidate) => candidate.fetched === unused)
+      // What belongs to an older assignment comes again.
+      if (polled === undefined || polled.assignment !== this.#assignment) continue
+      this.#polled.splice(this.#polled.indexOf(polled), 1)
+      const fromOffset = i === 0 ? offset : unused.fromOffset
+      const batches = unused.batches.filter(({ lastOffset }) => lastOffset >= fromOffset)
+      kept.push({ ...polled, fetched: { ...unused, fromOffset, batches } })
+      this.#waitingBytes += unused.bytes.length
+      const position = this.#positions.get(`${unused.topic}/${unused.partition}`)
+      if (position !== undefined) position.polledOffset = Math.min(position.polledOffset, fromOffset)
+    }
+    const [interrupted] = fetched
+    const isOther = (waiting: Waiting) =>
+      waiting.fetched.partition !== interrupted.partition || waiting.fetched.topic !== interrupted.topic
+    const all = [...kept, ...this.#waiting]
+    // One batch may keep a reader busy for many slices: the other partitions go first, each in order.
+    this.#waiting = [...all.filter(isOther), ...all.filter((waiting) => !isOther(waiting))]
   }
 
   async close(): Promise<void> {
@@ -358,7 +382,7 @@ export class Fetcher implements LogReader {
     position.trouble = undefined
     position.fetchOffset = fetched.nextOffset
     memory.lend()
-    this.#waiting.push({ fetched, memory })
+    this.#waiting.push({ fetched, memory, assignment: this.#assignment })
     this.#waitingBytes += records.bytes.length
     this.#wake?.()
     return 0

@@ -126,6 +126,10 @@ export class TransactionalGroupSession implements GroupSession {
     return fetched
   }
 
+  giveBack(fetched: readonly FetchedPartition[], offset: number): void {
+    this.#parts.fetcher.giveBack(fetched, offset)
+  }
+
   async produce(topic: string, partition: number, batch: RecordBatchWriter): Promise<void> {
     if (this.#broken !== undefined) {
       batch.clear()

@@ -4,6 +4,7 @@ import { exitCodes, PipelineError } from '../errors.ts'
 import { type BackOff, backOffMs } from './back-off.ts'
 import type { RegistrySettings } from './connection-settings.ts'
 import { registryTlsFlags, tlsError } from './login-errors.ts'
+import { RecentIds } from './recent-ids.ts'
 import { type HttpAnswer, RegistryHttp } from './registry-http.ts'
 import { within } from './time-limit.ts'
 
@@ -62,8 +63,13 @@ const backOff: BackOff = { firstMs: 150, longestMs: 5_000 }
 const defaultPatienceMs = 12_000
 /** Attempts that the client says were bad requests, while the registry answers others: then they were. */
 const refusedAttempts = 3
-/** An id that nobody knows may be registered the next moment. */
-const unknownForMs = 10_000
+/**
+ * An id that nobody knows may be registered the next moment. But it is not asked for again by a slice that was aborted, which comes again
+ * within a transaction's time-out and a pause.
+ */
+const unknownForMs = 30_000
+/** In a topic of garbage each row may name another id. */
+const mostUnknown = 100_000
 
 /** Confluent's codes for "not found"; any other 404 comes from something that is no registry. */
 const notFoundCodes: ReadonlySet<number> = new Set([40401, 40402, 40403, 40408])
@@ -82,6 +88,7 @@ export class SchemaRegistry {
   readonly #client: ConfluentRegistry
   readonly #http: RegistryHttp
   readonly #schemas = new Map<number, Promise<string | undefined>>()
+  readonly #unknown = new RecentIds(unknownForMs, mostUnknown)
   readonly #ids = new Map<string, Promise<number>>()
   #isReachable = true
 
@@ -107,10 +114,14 @@ export class SchemaRegistry {
   schemaById(id: number, patienceMs?: number): Promise<string | undefined> {
     const known = this.#schemas.get(id)
     if (known !== undefined) return known
+    if (this.#unknown.has(id)) return Promise.resolve(undefined)
     const asked = this.#get(`Reading schema ${id}`, `/schemas/ids/${id}`, patienceMs).then((answer) => {
       const { schema, schemaType = 'AVRO' } = (answer ?? {}) as { schema?: string; schemaType?: string }
       const found = schemaType === 'AVRO' ? schema : undefined
-      if (found === undefined) setTimeout(() => this.#schemas.delete(id), unknownForMs).unref()
+      if (found === undefined) {
+        this.#unknown.add(id)
+        this.#schemas.delete(id)
+      }
       return found
     })
     this.#schemas.set(id, asked)

@@ -1,4 +1,4 @@
-import { readRecords } from '../batch/read-records.ts'
+import { isRead, MalformedBatchError, openBatch, readPiece } from '../batch/read-records.ts'
 import { createRecords } from '../batch/records.ts'
 import type { FetchedPartition, LogReader } from '../stages/ports.ts'
 import { ModelsUnreadableError } from './errors.ts'
@@ -83,21 +83,29 @@ export async function withFetched(
   return { catalogue, writerSchemas }
 }
 
+/** A batch that cannot be read counts as a record of no data set, which becomes a finding. */
 function recordsOf({ bytes, view, batches, fromOffset, toOffset }: FetchedPartition): ModelTopicRecord[] {
   const found: ModelTopicRecord[] = []
   const records = createRecords(16)
-  for (const header of batches) {
-    readRecords(bytes, view, header, records)
-    for (let i = 0; i < records.count; i++) {
-      const offset = records.baseOffset + records.offsetDelta[i]
-      if (offset < fromOffset || offset >= toOffset) continue
-      const { keyStart, keyEnd, valueStart, valueEnd } = records
-      found.push({
-        offset,
-        key: keyStart[i] < 0 ? null : records.bytes.slice(keyStart[i], keyEnd[i]),
-        value: valueStart[i] < 0 ? null : records.bytes.slice(valueStart[i], valueEnd[i]),
-      })
+  for (const header of batches)
+    try {
+      const batch = openBatch(bytes, view, header)
+      do {
+        readPiece(batch, records)
+        for (let i = 0; i < records.count; i++) {
+          const offset = records.baseOffset + records.offsetDelta[i]
+          if (offset < fromOffset || offset >= toOffset) continue
+          const { keyStart, keyEnd, valueStart, valueEnd } = records
+          found.push({
+            offset,
+            key: keyStart[i] < 0 ? null : records.bytes.slice(keyStart[i], keyEnd[i]),
+            value: valueStart[i] < 0 ? null : records.bytes.slice(valueStart[i], valueEnd[i]),
+          })
+        }
+      } while (!isRead(batch))
+    } catch (error) {
+      if (!(error instanceof MalformedBatchError)) throw error
+      found.push({ offset: header.baseOffset, key: null, value: null })
     }
-  }
   return found
 }

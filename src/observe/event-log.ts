@@ -37,6 +37,9 @@ export function logEvent(log: Logger, event: StageEvent): void {
         `rows of this schema become dead letters: ${event.reason}`,
       )
       break
+    case 'batch-passed-over':
+      log.warn(`a batch is passed over: ${event.reason}`)
+      break
     case 'stalled': {
       // Partitions with one cause stand still together: one line names the first.
       const [{ reason, ...first }] = event.partitions

@@ -77,6 +77,8 @@ export type StageEvent =
   /** The first dead letters of this kind. */
   | { readonly kind: 'dead-letters'; readonly first: DeadLetterCount; readonly model: number | undefined }
   | { readonly kind: 'schema-unusable'; readonly schemaId: number; readonly topic: string; readonly reason: string }
+  /** None of its rows can be taken, as into a sample. */
+  | { readonly kind: 'batch-passed-over'; readonly reason: string }
   | { readonly kind: 'stalled'; readonly partitions: readonly StalledPartition[] }
   | { readonly kind: 'registry'; readonly url: string; readonly isReachable: boolean }
   /** Every second. */

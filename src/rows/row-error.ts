@@ -19,6 +19,12 @@ export const rowErrors = {
   badMode: 8,
   /** a number so far from the modes that its normalized value would be infinite, or restored to an infinity */
   beyondModes: 9,
+  /** no compression makes what became of it small enough for the topic */
+  tooLarge: 10,
+  /** a whole batch, which inflates to more than a reader takes */
+  batchTooLarge: 11,
+  /** a whole batch, whose bytes contradict each other or cannot be decompressed */
+  batchMalformed: 12,
 } as const
 
 export type RowError = (typeof rowErrors)[keyof typeof rowErrors]
@@ -35,6 +41,9 @@ export const rowErrorCodes: readonly string[] = [
   'VGM_ROW_BEYOND_EXACT',
   'VGM_ROW_BAD_MODE',
   'VGM_ROW_BEYOND_MODES',
+  'VGM_ROW_TOO_LARGE',
+  'VGM_BATCH_TOO_LARGE',
+  'VGM_BATCH_MALFORMED',
 ]
 
 /** What stands in the header `vgm.error.message`, by error. */
@@ -49,4 +58,7 @@ export const rowErrorMessages: readonly string[] = [
   'A modelled integer is beyond 2^49 and could not be restored exactly',
   'The mode does not exist in the model that the row names',
   'A modelled number is too far from all modes: normalized or restored it would be infinite',
+  'What becomes of the row is larger than the output topic takes (max.message.bytes), however it is compressed',
+  'The batch inflates to more than a reader takes: the value is the whole record batch as it stands in the log',
+  'The batch cannot be decompressed or taken apart: the value is the whole record batch as it stands in the log',
 ]

@@ -26,6 +26,8 @@ export interface ColumnPilot {
 
 /** Enough for a column's centre even if it is null in most of them. */
 const pilotRows = 50_000
+/** A batch that cannot be read decides nothing; whoever reads all rows counts those in it. */
+const passOver = { onUnreadable: () => undefined }
 
 /**
  * Reads the first 50,000 rows that can be read, partition by partition in the order of the ranges: nothing but the topic
@@ -65,7 +67,7 @@ export async function pilotColumns(
     // No more offsets at a time than rows are wanted, so that neither batches nor fetches decide where it ends.
     for (let { offset } = start; offset < endOffset && rows < pilotRows; ) {
       const end = Math.min(endOffset, offset + pilotRows - rows)
-      await readPartition(reader, { ...start, offset }, end, signal, take)
+      await readPartition(reader, { ...start, offset }, end, signal, take, passOver)
       offset = end
     }
   }

@@ -6,6 +6,7 @@ import { createRowColumns, type RowColumns, reserveRowColumns } from '../rows/ro
 import { type RowError, rowErrors } from '../rows/row-error.ts'
 import { compileRowPlan, type RowPlan } from '../rows/row-plan.ts'
 import { createSchemaRuns, failRows, noSchema, readSchemaRuns } from '../rows/schema-runs.ts'
+import { lookUpSchemas } from './look-up-schemas.ts'
 import type { SchemaStore } from './ports.ts'
 
 /**
@@ -75,6 +76,10 @@ export class ColumnReader {
     const runs = this.#runs
     reserveRowColumns(decoded, this.#columns.length, records.count)
     readSchemaRuns(records, decoded.status, runs)
+    const missing = new Set(
+      runs.schemaId.subarray(0, runs.count).filter((id) => id !== noSchema && !this.#plans.has(id)),
+    )
+    if (missing.size > 1) await lookUpSchemas(this.#registry, missing)
     for (let run = 0; run < runs.count; run++) {
       const schemaId = runs.schemaId[run]
       const start = Math.max(from, runs.from[run])
@@ -168,7 +173,8 @@ export class ColumnReader {
     const plan = schema === undefined ? undefined : compileRowPlan(parseAvroSchema(schema), this.#columns)
     const usable =
       plan?.kind === 'plan' ? plan : plan === undefined ? rowErrors.unknownSchema : rowErrors.schemaMismatch
-    this.#plans.set(schemaId, usable)
+    // Each row of a topic of garbage may name another one: the registry's client remembers so many of them.
+    if (usable !== rowErrors.unknownSchema) this.#plans.set(schemaId, usable)
     return usable
   }
 }

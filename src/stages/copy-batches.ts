@@ -1,10 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { RecordBatchWriter } from '../batch/record-batch-writer.ts'
-import { createRecords } from '../batch/records.ts'
 import { CopiedValues } from './copied-values.ts'
-import { PartitionOutput } from './partition-output.ts'
+import { type BatchSizes, PartitionOutput } from './partition-output.ts'
 import type { FetchedPartition, GroupSession, PartitionOffset } from './ports.ts'
-import { readFetched } from './read-fetched.ts'
+import { FetchedReader } from './read-fetched.ts'
 import { type StageReport, stageReport } from './stage-report.ts'
 import { isDone } from './transform-topic.ts'
 
@@ -14,8 +13,8 @@ export interface CopyOptions {
   /** of the input's partitions: where to stop */
   readonly ends: readonly PartitionOffset[]
   readonly sliceMs: number
-  /** bytes of batches into which rows are joined; undefined leaves batches as they came */
-  readonly joinBytes?: number | undefined
+  /** of batches into which rows are joined; undefined leaves batches as they came */
+  readonly joinSizes?: BatchSizes | undefined
 }
 
 /**
@@ -23,8 +22,8 @@ export interface CopyOptions {
  * producer's identity, and sent. No stage can be faster; benchmarks show it beside them.
  */
 export async function copyBatches(options: CopyOptions): Promise<StageReport> {
-  const { session, ends, sliceMs, joinBytes } = options
-  const copier = joinBytes === undefined ? asTheyCame(options) : joinedTo(joinBytes, options)
+  const { session, ends, sliceMs, joinSizes } = options
+  const copier = joinSizes === undefined ? asTheyCame(options) : joinedTo(joinSizes, options)
   let startedMs: number | undefined
   let rows = 0
   const isAtEnd = () => isDone(session.positions(), ends)
@@ -70,8 +69,9 @@ function asTheyCame({ session, outputTopic }: CopyOptions): Copier {
   }
 }
 
-function joinedTo(batchBytes: number, { session, outputTopic }: CopyOptions): Copier {
-  const records = createRecords()
+function joinedTo(sizes: BatchSizes, { session, outputTopic }: CopyOptions): Copier {
+  const reader = new FetchedReader()
+  const { records } = reader
   const values = new CopiedValues(records)
   const outputs = new Map<number, PartitionOutput>()
   return {
@@ -79,14 +79,14 @@ function joinedTo(batchBytes: number, { session, outputTopic }: CopyOptions): Co
       const { partition, batches } = fetched
       const output =
         outputs.get(partition) ??
-        new PartitionOutput(outputTopic, partition, batchBytes, (...batch) => session.produce(...batch))
+        new PartitionOutput(outputTopic, partition, sizes, (...batch) => session.produce(...batch))
       outputs.set(partition, output)
       let rows = 0
-      for (const header of batches) {
-        const { from, to } = readFetched(fetched, header, records)
-        await output.copyRows(records, from, to, values)
-        rows += to - from
-      }
+      for (const header of batches)
+        for (const { from, to } of reader.pieces(fetched, header)) {
+          await output.copyRows(records, from, to, values)
+          rows += to - from
+        }
       return rows
     },
     async flush() {

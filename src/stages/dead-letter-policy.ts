@@ -1,4 +1,3 @@
-import type { Records } from '../batch/records.ts'
 import { PipelineError } from '../errors.ts'
 import { rowErrorCodes, rowErrorMessages } from '../rows/row-error.ts'
 import type { TopicPartition } from './ports.ts'
@@ -64,9 +63,13 @@ export class DeadLetterWatch {
     this.#policy = policy
   }
 
-  /** Counts a dead letter. @throws InvalidRowError, DeadLetterShareError */
-  deadLetter({ topic, partition }: TopicPartition, records: Records, row: number, error: number): void {
-    const offset = records.baseOffset + records.offsetDelta[row]
+  /**
+   * Counts a dead letter.
+   *
+   * @param row rows of the batch that came before it
+   * @throws InvalidRowError, DeadLetterShareError
+   */
+  deadLetter({ topic, partition }: TopicPartition, offset: number, row: number, error: number): void {
     this.#lastRow = `${topic}/${partition} offset ${offset}: ${rowErrorMessages[error]} (${rowErrorCodes[error]})`
     if (this.#policy.onInvalid === 'stop') throw new InvalidRowError(this.#lastRow)
     // Not only between batches: each row of one may cost a question to the registry.

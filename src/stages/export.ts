@@ -1,13 +1,11 @@
 import { isUtf8 } from 'node:buffer'
-import type { BatchHeader } from '../batch/batch-header.ts'
-import { readRecords } from '../batch/read-records.ts'
-import { createRecords, type Records } from '../batch/records.ts'
 import { InterruptedError, PipelineError, UsageError } from '../errors.ts'
 import { readRecord } from '../files/avro-reader.ts'
 import type { TableFormat } from '../files/file-format.ts'
 import { type RecordPlan, recordPlan, type TableColumn } from '../files/table-columns.ts'
 import { openTableWriter, type TableWriter } from '../files/table-writer.ts'
 import type { FetchedPartition, LogReader, OffsetRange, SchemaStore } from './ports.ts'
+import { BatchUnreadableError, FetchedReader } from './read-fetched.ts'
 import { type StageReport, stageReport } from './stage-report.ts'
 
 /** Rows of one partition that are to be exported; the end is known: the high watermark of the start, or what was asked. */
@@ -28,6 +26,8 @@ export interface ExportOptions {
   readonly withKey?: boolean
   /** adds `_partition` and `_offset` */
   readonly withPosition?: boolean
+  /** leaves out rows and batches that cannot be read, and counts them; otherwise the first one ends the export */
+  readonly skipsUnreadable?: boolean
   /** what DuckDB may hold in memory */
   readonly memoryBytes?: number
   readonly signal: AbortSignal
@@ -38,6 +38,8 @@ export interface ExportOptions {
 export interface ExportReport extends StageReport {
   /** rows without a value, which a table has no place for */
   readonly tombstones: number
+  /** rows that could not be read */
+  readonly skipped: number
 }
 
 /** A row of the topic is not what its schema says, or no Confluent message at all. */
@@ -45,7 +47,7 @@ export class ExportRowError extends PipelineError {
   readonly code = 'VGM_EXPORT_ROW'
   constructor(topic: string, partition: number, offset: number, problem: string) {
     super(`Row at offset ${offset} of ${topic}, partition ${partition}: ${problem}`, {
-      fix: 'Export a topic that "vgm normalize", "vgm replay" or "vgm restore" has written',
+      fix: 'Export a topic that "vgm normalize", "vgm replay" or "vgm restore" has written, or leave such rows out with --skip-unreadable',
     })
   }
 }
@@ -92,8 +94,8 @@ export async function exportRows(options: ExportOptions): Promise<ExportReport> 
     }
     await table.finish()
     const seconds = (performance.now() - startedMs) / 1000
-    const { written, tombstones } = rows
-    return { ...stageReport(written + tombstones, written, 0, seconds), tombstones }
+    const { written, tombstones, skipped } = rows
+    return { ...stageReport(written + tombstones + skipped, written, 0, seconds), tombstones, skipped }
   } finally {
     await table.discard()
   }
@@ -113,9 +115,10 @@ interface SchemaColumns {
 class TableRows {
   written = 0
   tombstones = 0
+  skipped = 0
   readonly #options: ExportOptions
   readonly #table: TableWriter
-  readonly #records: Records = createRecords()
+  readonly #reader = new FetchedReader()
   readonly #schemas = new Map<number, SchemaColumns>()
   #schemaId = -1
   #current: SchemaColumns | undefined
@@ -126,63 +129,88 @@ class TableRows {
   }
 
   async append(fetched: FetchedPartition): Promise<void> {
-    for (const header of fetched.batches) {
-      await this.#appendBatch(fetched, header)
-      // A batch may be a million bytes; sockets and signals get their turn between two.
-      await new Promise(setImmediate)
-    }
+    const { skipsUnreadable = false } = this.#options
+    for (const header of fetched.batches)
+      try {
+        for (const { from, to } of this.#reader.pieces(fetched, header)) {
+          await this.#appendRows(fetched, from, to)
+          // A batch may be a million bytes; sockets and signals get their turn between two.
+          await new Promise(setImmediate)
+        }
+      } catch (error) {
+        if (!(skipsUnreadable && error instanceof BatchUnreadableError)) throw error
+        this.skipped += header.recordCount
+      }
   }
 
-  async #appendBatch(fetched: FetchedPartition, header: BatchHeader): Promise<void> {
-    readRecords(fetched.bytes, fetched.view, header, this.#records)
-    const { bytes, view, offsetDelta, valueStart, valueEnd, keyStart, keyEnd, baseOffset, count } = this.#records
+  async #appendRows({ topic, partition }: FetchedPartition, from: number, to: number): Promise<void> {
+    const { skipsUnreadable = false } = this.#options
+    const { bytes, view, offsetDelta, valueStart, valueEnd, baseOffset } = this.#reader.records
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    const table = this.#table
-    for (let i = 0; i < count; i++) {
-      const offset = baseOffset + offsetDelta[i]
-      if (offset < fetched.fromOffset || offset >= fetched.toOffset) continue
-      const start = valueStart[i]
+    for (let row = from; row < to; row++) {
+      const start = valueStart[row]
       if (start < 0) {
         this.tombstones++
         continue
       }
-      const failed = (problem: string) => new ExportRowError(fetched.topic, fetched.partition, offset, problem)
-      if (valueEnd[i] - start < prefixBytes || bytes[start] !== 0) throw failed('it is no Confluent message')
-      const schemaId = view.getInt32(start + 1)
-      const schema =
-        schemaId === this.#schemaId && this.#current !== undefined
-          ? this.#current
-          : await this.#useSchema(schemaId, fetched.topic, failed)
-      const { chunk, rows } = table
-      const end = readRecord(schema.plan, schema.columns, buffer, view, start + prefixBytes, valueEnd[i], chunk, rows)
-      if (end !== valueEnd[i]) throw failed(`its bytes do not fit schema ${schemaId}`)
-      if (schema.key >= 0) {
-        if (keyStart[i] < 0) chunk.setNull(schema.key, rows)
-        else chunk.setBytes(schema.key, rows, textOf(buffer.subarray(keyStart[i], keyEnd[i])))
+      const offset = baseOffset + offsetDelta[row]
+      let problem: string | undefined = 'it is no Confluent message'
+      if (valueEnd[row] - start >= prefixBytes && bytes[start] === 0) {
+        const schemaId = view.getInt32(start + 1)
+        if (schemaId !== this.#schemaId) await this.#useSchema(schemaId, topic)
+        problem =
+          this.#current === undefined
+            ? `the registry knows no schema ${schemaId}`
+            : this.#appendRow(this.#current, buffer, partition, offset, row)
       }
-      if (schema.offset >= 0) {
-        chunk.setInteger(schema.partition, rows, fetched.partition)
-        chunk.setWords(schema.offset, rows, offset | 0, Math.floor(offset / 0x1_0000_0000))
-      }
-      for (const column of this.#absent) chunk.setNull(column, rows)
-      table.endRow()
-      this.written++
+      if (problem === undefined) this.written++
+      else if (skipsUnreadable) this.skipped++
+      else throw new ExportRowError(topic, partition, offset, problem)
     }
+  }
+
+  /** Why the row does not fit the schema; undefined if it is in the table. */
+  #appendRow(
+    schema: SchemaColumns,
+    buffer: Buffer,
+    partition: number,
+    offset: number,
+    row: number,
+  ): string | undefined {
+    const { view, valueStart, valueEnd, keyStart, keyEnd } = this.#reader.records
+    const table = this.#table
+    const { chunk, rows } = table
+    const begin = valueStart[row] + prefixBytes
+    const end = readRecord(schema.plan, schema.columns, buffer, view, begin, valueEnd[row], chunk, rows)
+    if (end !== valueEnd[row]) {
+      chunk.clearRow(rows)
+      return `its bytes do not fit schema ${this.#schemaId}`
+    }
+    if (schema.key >= 0) {
+      if (keyStart[row] < 0) chunk.setNull(schema.key, rows)
+      else chunk.setBytes(schema.key, rows, textOf(buffer.subarray(keyStart[row], keyEnd[row])))
+    }
+    if (schema.offset >= 0) {
+      chunk.setInteger(schema.partition, rows, partition)
+      chunk.setWords(schema.offset, rows, offset | 0, Math.floor(offset / 0x1_0000_0000))
+    }
+    for (const column of this.#absent) chunk.setNull(column, rows)
+    table.endRow()
+    return undefined
   }
 
   /** Columns of the table that the current schema does not have. */
   #absent: readonly number[] = []
 
-  async #useSchema(
-    schemaId: number,
-    topic: string,
-    failed: (problem: string) => ExportRowError,
-  ): Promise<SchemaColumns> {
+  /** Takes up another schema; none if the registry does not know it. */
+  async #useSchema(schemaId: number, topic: string): Promise<void> {
     const { withKey = false, withPosition = false, schemas } = this.#options
     let schema = this.#schemas.get(schemaId)
+    this.#schemaId = schemaId
+    this.#current = schema
     if (schema === undefined) {
       const json = await schemas.schemaById(schemaId)
-      if (json === undefined) throw failed(`the registry knows no schema ${schemaId}`)
+      if (json === undefined) return
       const plan = recordPlan(json)
       const extra = [...(withKey ? [keyColumn] : []), ...(withPosition ? positionColumns : [])]
       const taken = extra.find(({ name }) => plan.columns.some((column) => column.name === name))
@@ -201,9 +229,7 @@ class TableRows {
     }
     const filled = new Set([...schema.columns, schema.key, schema.partition, schema.offset])
     this.#absent = this.#table.columns.map((_, i) => i).filter((i) => !filled.has(i))
-    this.#schemaId = schemaId
     this.#current = schema
-    return schema
   }
 }
 

@@ -77,6 +77,7 @@ export class NormalizeTransform implements RowTransform {
   }
 
   async beginSlice(): Promise<void> {
+    this.#plans.beginSlice()
     const model = await this.#options.currentModel()
     if (model !== this.#model) {
       this.#model = model
@@ -104,11 +105,11 @@ export class NormalizeTransform implements RowTransform {
     while (this.#untabulated.length > 0 && performance.now() < endMs) this.#untabulated.pop()?.tabulate()
   }
 
-  async apply(records: Records, from: number, to: number, target: RowTarget): Promise<void> {
+  async apply(records: Records, from: number, to: number, target: RowTarget): Promise<number> {
     const modelVersion = (this.#model as Model).version
     const columns = this.#columns
     this.#reserve(records.count)
-    await this.#plans.send(records, from, to, columns, this.#writer, target, ({ plan, schemaId }, start, end) => {
+    return this.#plans.send(records, from, to, columns, this.#writer, target, ({ plan, schemaId }, start, end) => {
       decodeRows(plan, records, start, end, columns)
       this.#normalize(records, start, end, target.source)
       const [values, modes] = [this.#values, this.#modes]

@@ -1,7 +1,16 @@
+import type { Compression } from '../batch/batch-header.ts'
 import { RecordBatchWriter } from '../batch/record-batch-writer.ts'
 import { appendHeaders, type RecordHeaders } from '../batch/record-headers.ts'
 import type { Records } from '../batch/records.ts'
 import type { ValueWriter } from '../batch/value-writer.ts'
+
+/** How large the batches for a topic may be. */
+export interface BatchSizes {
+  /** at which a batch is sent */
+  readonly batchBytes: number
+  /** that the topic takes, as its max.message.bytes: for a row that is larger than batches are */
+  readonly largestBytes: number
+}
 
 /** Sends a full batch on its way, and empties the writer. */
 export type SendBatch = (topic: string, partition: number, batch: RecordBatchWriter) => Promise<void>
@@ -18,44 +27,62 @@ export class PartitionOutput {
   /** since `takeRows` was called */
   #rows = 0
 
-  constructor(topic: string, partition: number, batchBytes: number, send: SendBatch) {
+  constructor(topic: string, partition: number, { batchBytes, largestBytes }: BatchSizes, send: SendBatch) {
     this.#topic = topic
     this.#partition = partition
     this.#send = send
-    this.#batch = new RecordBatchWriter(batchBytes)
+    this.#batch = new RecordBatchWriter(batchBytes, largestBytes)
   }
 
-  /** Rows [from, to) of `records` with their keys, headers and timestamps, and the values that `values` writes. */
-  async copyRows(records: Records, from: number, to: number, values: ValueWriter): Promise<void> {
-    for (let row = from; row < to; ) {
+  /**
+   * Rows [from, to) of `records` with their keys, headers and timestamps, and the values that `values` writes.
+   *
+   * @returns the first row that the topic cannot take, however it is compressed; `to` if there is none
+   */
+  async copyRows(records: Records, from: number, to: number, values: ValueWriter): Promise<number> {
+    let row = from
+    while (row < to) {
       row = this.#batch.appendRows(records, row, to, values)
+      if (this.#batch.isOversized && !this.#batch.fit(records.compression)) {
+        this.#batch.clear()
+        this.#rows += row - 1 - from
+        return row - 1
+      }
       if (row < to) await this.flush()
     }
     this.#rows += to - from
+    return to
   }
 
-  /** Row `row` as it is, with `headers` after its own. */
-  async copyRow(records: Records, row: number, headers: RecordHeaders): Promise<void> {
+  /** Row `row` as it is, with `headers` after its own; false if the topic cannot take it. */
+  async copyRow(records: Records, row: number, headers: RecordHeaders): Promise<boolean> {
     const { bytes, keyStart, keyEnd, valueStart, valueEnd, recordEnd, timestampMs } = records
     const key = keyStart[row] < 0 ? null : bytes.subarray(keyStart[row], keyEnd[row])
     const value = valueStart[row] < 0 ? null : bytes.subarray(valueStart[row], valueEnd[row])
-    await this.append(
-      timestampMs[row],
-      key,
-      value,
-      appendHeaders(bytes.subarray(valueEnd[row], recordEnd[row]), headers),
-    )
+    const all = appendHeaders(bytes.subarray(valueEnd[row], recordEnd[row]), headers)
+    return this.append(timestampMs[row], key, value, all, records.compression)
   }
 
-  /** @param headers count and headers as they stand in a record */
+  /**
+   * Appends one row; false if the topic cannot take it, however it is compressed.
+   *
+   * @param headers count and headers as they stand in a record
+   * @param came    how the row came
+   */
   async append(
     timestampMs: number,
     key: Uint8Array | null,
     value: Uint8Array | null,
     headers: Uint8Array,
-  ): Promise<void> {
+    came: Compression = 'none',
+  ): Promise<boolean> {
     while (!this.#batch.append(timestampMs, key, value, headers)) await this.flush()
+    if (this.#batch.isOversized && !this.#batch.fit(came)) {
+      this.#batch.clear()
+      return false
+    }
     this.#rows++
+    return true
   }
 
   async flush(): Promise<void> {

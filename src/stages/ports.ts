@@ -96,6 +96,13 @@ export interface GroupSession {
    * the member joins its group, and learns of new partitions.
    */
   poll(maxWaitMs: number): Promise<readonly FetchedPartition[]>
+  /**
+   * Takes back what was polled last and has not been used, as when a slice ends before: a later poll hands it out again, the other
+   * partitions first.
+   *
+   * @param fetched in the order of the poll: of the first one the rows from `offset` on, of the others all
+   */
+  giveBack(fetched: readonly FetchedPartition[], offset: number): void
   /** As of a TransactionalWriter; an error that a new transaction may mend shows at `commit`, as false. */
   produce(topic: string, partition: number, batch: RecordBatchWriter): Promise<void>
   /** The group is waiting for this member: commit soon, so that a rebalance can go on. */

@@ -1,7 +1,8 @@
-import { createRecords, type Records } from '../batch/records.ts'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Records } from '../batch/records.ts'
 import { InterruptedError } from '../errors.ts'
-import type { LogReader, OffsetRange, PartitionOffset } from './ports.ts'
-import { readFetched } from './read-fetched.ts'
+import type { FetchedPartition, LogReader, OffsetRange, PartitionOffset } from './ports.ts'
+import { BatchUnreadableError, FetchedReader } from './read-fetched.ts'
 
 const pollMs = 100
 
@@ -11,12 +12,20 @@ export type BoundedRange = OffsetRange & { readonly endOffset: number }
 /** Gets rows [from, to) of `records`, which are used again afterwards. */
 type TakeRows = (records: Records, from: number, to: number, partition: number) => Promise<void> | void
 
+/** What a reader does beside taking rows. */
+export interface ReadHandlers {
+  /** called whenever nothing has come for a while: an open transaction of somebody else may hold rows back */
+  readonly onIdle?: () => Promise<void>
+  /** told of a batch that cannot be read, which is then passed over; without it that is the reader's end */
+  readonly onUnreadable?: ((batch: BatchUnreadableError) => void) | undefined
+}
+
 /**
  * Hands over the rows of a partition from `start` to `end`, batch by batch in order; stops at `end` even if that is
  * within a batch.
  *
- * @param idle is called whenever nothing has come for a while: an open transaction of somebody else may hold rows back
  * @throws InterruptedError when `signal` fires
+ * @throws BatchUnreadableError
  */
 export function readPartition(
   reader: LogReader,
@@ -24,9 +33,9 @@ export function readPartition(
   end: number,
   signal: AbortSignal,
   take: TakeRows,
-  idle?: () => Promise<void>,
+  handlers?: ReadHandlers,
 ): Promise<void> {
-  return readPartitions(reader, [{ ...start, endOffset: end }], signal, take, idle)
+  return readPartitions(reader, [{ ...start, endOffset: end }], signal, take, handlers)
 }
 
 /** The same for several partitions at once: each is in order, one beside the other as brokers answer. */
@@ -35,19 +44,37 @@ export async function readPartitions(
   ranges: readonly BoundedRange[],
   signal: AbortSignal,
   take: TakeRows,
-  idle?: () => Promise<void>,
+  handlers: ReadHandlers = {},
 ): Promise<void> {
-  const records = createRecords()
+  const fetchedReader = new FetchedReader()
   const isAtEnd = ({ topic, partition, endOffset }: BoundedRange) => reader.position(topic, partition) >= endOffset
   reader.assign(ranges)
   while (!ranges.every(isAtEnd)) {
     if (signal.aborted) throw new InterruptedError()
     const polled = await reader.poll(pollMs)
-    if (polled.length === 0) await idle?.()
-    for (const fetched of polled)
-      for (const header of fetched.batches) {
-        const { from, to } = readFetched(fetched, header, records)
-        if (from < to) await take(records, from, to, fetched.partition)
-      }
+    if (polled.length === 0) await handlers.onIdle?.()
+    for (const fetched of polled) await takeFetched(fetched, fetchedReader, signal, take, handlers)
   }
+}
+
+async function takeFetched(
+  fetched: FetchedPartition,
+  reader: FetchedReader,
+  signal: AbortSignal,
+  take: TakeRows,
+  { onUnreadable }: ReadHandlers,
+): Promise<void> {
+  for (const header of fetched.batches)
+    try {
+      for (const { from, to } of reader.pieces(fetched, header)) {
+        if (from < to) await take(reader.records, from, to, fetched.partition)
+        if (reader.isBatchEnd) continue
+        // A batch of many pieces must neither hold up a signal nor what else the thread has to do.
+        await nextTurn()
+        if (signal.aborted) throw new InterruptedError()
+      }
+    } catch (error) {
+      if (!(error instanceof BatchUnreadableError) || onUnreadable === undefined) throw error
+      onUnreadable(error)
+    }
 }

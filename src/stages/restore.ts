@@ -60,12 +60,13 @@ export class RestoreTransform implements RowTransform {
   }
 
   async beginSlice(): Promise<void> {
+    this.#plans.beginSlice()
     await this.#options.onSlice()
   }
 
-  async apply(records: Records, from: number, to: number, target: RowTarget): Promise<void> {
+  async apply(records: Records, from: number, to: number, target: RowTarget): Promise<number> {
     reserveRowColumns(this.#columns, 0, records.count)
-    await this.#plans.send(records, from, to, this.#columns, this.#writer, target, (plan, start, end, id) =>
+    return this.#plans.send(records, from, to, this.#columns, this.#writer, target, (plan, start, end, id) =>
       this.#restore(records, start, end, id, plan),
     )
   }

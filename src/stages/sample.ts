@@ -1,9 +1,11 @@
 import type { Records } from '../batch/records.ts'
 import { CopiedValues } from './copied-values.ts'
-import { PartitionOutput } from './partition-output.ts'
+import { type BatchSizes, PartitionOutput } from './partition-output.ts'
 import type { LogReader, PartitionOffset, TransactionalWriter } from './ports.ts'
+import type { BatchUnreadableError } from './read-fetched.ts'
 import { readPartition } from './read-partition.ts'
 import { hashStart, rowHashBelow } from './row-hash.ts'
+import { RowTooLargeError } from './row-too-large-error.ts'
 import { SmallestRows } from './smallest-rows.ts'
 import { type StageReport, stageReport } from './stage-report.ts'
 
@@ -33,9 +35,11 @@ export interface SampleOptions {
   readonly outputPartitions: number
   /** whose committed offsets say how far the sample goes, and what was counted */
   readonly group: string
-  readonly batchBytes: number
+  readonly sizes: BatchSizes
   readonly signal: AbortSignal
   readonly onProgress: (report: StageReport) => void
+  /** told of a batch that cannot be read: none of its rows can be in the sample */
+  readonly onUnreadable: (batch: BatchUnreadableError) => void
   /** after each transaction: totals so far */
   readonly onCommit?: (report: StageReport) => void
 }
@@ -82,11 +86,11 @@ class SampleRun {
   #rowsOut = 0
 
   constructor(options: SampleOptions) {
-    const { outputTopic, outputPartitions, batchBytes, writer } = options
+    const { outputTopic, outputPartitions, sizes, writer } = options
     this.#options = options
     this.#outputs = Array.from(
       { length: outputPartitions },
-      (_, partition) => new PartitionOutput(outputTopic, partition, batchBytes, (...batch) => writer.produce(...batch)),
+      (_, partition) => new PartitionOutput(outputTopic, partition, sizes, (...batch) => writer.produce(...batch)),
     )
   }
 
@@ -95,7 +99,7 @@ class SampleRun {
   }
 
   async byRate(rate: number): Promise<void> {
-    const { reader, starts, commitsStarts, signal, writer } = this.#options
+    const { reader, starts, commitsStarts, signal, writer, onUnreadable } = this.#options
     if (commitsStarts) {
       await writer.begin()
       await this.#commit(starts.map((start) => counted(start, parseSampleCounts(start.metadata))))
@@ -122,7 +126,8 @@ class SampleRun {
           seen++
           if (rowHashBelow(rate, hash, offsetOf(records, row)) < 0) continue
           kept++
-          await this.#output(start.partition).copyRows(records, row, row + 1, copied)
+          if ((await this.#output(start.partition).copyRows(records, row, row + 1, copied)) === row)
+            throw this.#tooLarge(start.partition, offsetOf(records, row))
           this.#rowsOut++
         }
         this.#rowsIn += to - from
@@ -134,7 +139,7 @@ class SampleRun {
       const commitRest = async () => {
         if (inSlice > 0) await commit()
       }
-      await readPartition(reader, start, end, signal, take, commitRest)
+      await readPartition(reader, start, end, signal, take, { onIdle: commitRest, onUnreadable })
       await commitRest()
     }
   }
@@ -149,7 +154,8 @@ class SampleRun {
     await writer.begin()
     const kept = new Map<number, number>()
     for (const row of smallest.take()) {
-      await this.#output(row.partition).append(row.timestampMs, row.key, row.value, row.headers)
+      const output = this.#output(row.partition)
+      if (!(await output.append(row.timestampMs, row.key, row.value, row.headers))) throw this.#tooLarge(row.partition)
       kept.set(row.partition, (kept.get(row.partition) ?? 0) + 1)
       this.#rowsOut++
     }
@@ -169,14 +175,14 @@ class SampleRun {
 
   /** Looks at all rows, those with a value; keeps the `rows` smallest hashes below `limit`. */
   async #choose(rows: number, limit: number) {
-    const { reader, starts, signal, onProgress } = this.#options
+    const { reader, starts, signal, onProgress, onUnreadable } = this.#options
     const smallest = new SmallestRows(rows, limit)
     const seen = new Map<number, number>()
     this.#rowsIn = 0
     for (const start of starts) {
       let partitionRows = 0
       const hash = this.#hashStart(start)
-      await readPartition(reader, start, this.#end(start), signal, (records, from, to) => {
+      const take = (records: Records, from: number, to: number) => {
         for (let row = from; row < to; row++) {
           if (records.valueStart[row] < 0) continue
           partitionRows++
@@ -185,7 +191,8 @@ class SampleRun {
         }
         this.#rowsIn += to - from
         onProgress(this.report())
-      })
+      }
+      await readPartition(reader, start, this.#end(start), signal, take, { onUnreadable })
       seen.set(start.partition, partitionRows)
     }
     return { smallest, seen }
@@ -197,6 +204,11 @@ class SampleRun {
     await writer.commit({ group, offsets })
     onProgress(this.report())
     onCommit?.(this.report())
+  }
+
+  #tooLarge(partition: number, offset?: number): RowTooLargeError {
+    const { outputTopic, sizes, starts } = this.#options
+    return new RowTooLargeError({ topic: starts[0].topic, partition }, offset, outputTopic, sizes)
   }
 
   #hashStart({ partition }: PartitionOffset): number {

@@ -1,8 +1,10 @@
+import type { Records } from '../batch/records.ts'
 import { ColumnSummary, type SummarySnapshot } from '../mixture/column-summary.ts'
 import type { NumericColumn } from '../rows/numeric-columns.ts'
 import { ColumnReader } from './column-reader.ts'
 import { GrowingValues } from './growing-values.ts'
 import type { LogReader, SchemaStore } from './ports.ts'
+import type { BatchUnreadableError } from './read-fetched.ts'
 import { type BoundedRange, readPartitions } from './read-partition.ts'
 
 /** What to scan, as plain data: it may be done by several threads, each with a part of the ranges. */
@@ -72,21 +74,26 @@ export async function scanColumns(
   const columnReader = new ColumnReader(registry, columns)
   let rows = 0
   let reportAt = progressRows
+  let unreadableRows = 0
+  const onUnreadable = ({ header }: BatchUnreadableError) => {
+    unreadableRows += header.recordCount
+  }
   const partitionsAtOnce = Math.max(1, Math.min(mostAtOnce, Math.floor(mostSummaries / columns.length)))
   for (let first = 0; first < ranges.length; first += partitionsAtOnce) {
     const group = ranges.slice(first, first + partitionsAtOnce)
     const open = new Map(group.map(({ partition }) => [partition, new OpenPartition(columns, centres, keepsValues)]))
-    await readPartitions(reader, group, signal, async (records, from, to, partition) => {
+    const take = async (records: Records, from: number, to: number, partition: number) => {
       rows += await columnReader.read(records, from, to)
       open.get(partition)?.add(columnReader)
       if (rows < reportAt) return
       onProgress({ rows })
       reportAt = rows + progressRows
-    })
+    }
+    await readPartitions(reader, group, signal, take, { onUnreadable })
     for (const [partition, scanned] of open) onProgress({ rows, finished: scanned.take(partition) })
   }
   const { skippedRows, mismatchedRows, notFinite, tooWide } = columnReader
-  return { rows, skippedRows, mismatchedRows, notFinite, tooWide }
+  return { rows, skippedRows: skippedRows + unreadableRows, mismatchedRows, notFinite, tooWide }
 }
 
 class OpenPartition {

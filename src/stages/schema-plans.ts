@@ -3,6 +3,7 @@ import type { ValueWriter } from '../batch/value-writer.ts'
 import type { RowColumns } from '../rows/row-columns.ts'
 import { type RowError, rowErrors } from '../rows/row-error.ts'
 import { createSchemaRuns, failRows, noSchema, readSchemaRuns } from '../rows/schema-runs.ts'
+import { lookUpSchemas } from './look-up-schemas.ts'
 import type { SchemaStore } from './ports.ts'
 import { sendRows } from './send-rows.ts'
 import type { RowTarget } from './transform-topic.ts'
@@ -24,6 +25,8 @@ export interface SchemaPlansOptions<Plan> {
 
 /** Ids that are reported one by one: in a topic of garbage each row may name another. */
 const maxReported = 100
+/** What a slice may take to learn of schemas: a fraction of its transaction's time-out. */
+const learningMs = 2_000
 
 /** Knows how to process the rows of each schema id that turns up: writers' schemas may change in mid-stream. */
 export class SchemaPlans<Plan extends object> {
@@ -31,6 +34,9 @@ export class SchemaPlans<Plan extends object> {
   readonly #plans = new Map<number, Plan | UnusableSchema>()
   readonly #reported = new Set<number>()
   readonly #runs = createSchemaRuns()
+  /** in this slice: they may be registered the next moment */
+  readonly #unknown = new Set<number>()
+  #leftMs = learningMs
 
   constructor(options: SchemaPlansOptions<Plan>) {
     this.#options = options
@@ -41,9 +47,16 @@ export class SchemaPlans<Plan extends object> {
     this.#plans.clear()
   }
 
+  /** Begins a slice, which has so much time to learn of schemas. */
+  beginSlice(): void {
+    this.#unknown.clear()
+    this.#leftMs = learningMs
+  }
+
   /**
    * Processes rows [from, to) run by run of one schema, and sends each where it belongs.
    *
+   * @returns the first row whose schema there is no time to learn of in this slice, `to` if there is none
    * @param columns with room for the batch's rows; their status is set here
    * @param process prepares `values` for rows [start, end), or fails some of them
    */
@@ -55,8 +68,10 @@ export class SchemaPlans<Plan extends object> {
     values: ValueWriter,
     target: RowTarget,
     process: (plan: Plan, start: number, end: number, schemaId: number) => Promise<void> | void,
-  ): Promise<void> {
+  ): Promise<number> {
     readSchemaRuns(records, columns.status, this.#runs)
+    const missing = this.#missing(from, to)
+    if (missing.size > 0) await this.#learn(missing)
     const { count, from: runFrom, to: runTo, schemaId } = this.#runs
     for (let run = 0; run < count; run++) {
       const id = schemaId[run]
@@ -64,25 +79,49 @@ export class SchemaPlans<Plan extends object> {
       const end = Math.min(to, runTo[run])
       if (start >= end) continue
       if (id !== noSchema) {
-        const plan = this.#plans.get(id) ?? (await this.#compile(id))
+        const plan = this.#plans.get(id) ?? (this.#unknown.has(id) ? unknownSchema : undefined)
+        if (plan === undefined) return start
         if ('error' in plan) failRows(records, columns.status, start, end, plan.error)
         else await process(plan, start, end, id)
       }
       await sendRows(records, start, end, columns.status, values, target)
     }
+    return to
   }
 
-  async #compile(id: number): Promise<Plan | UnusableSchema> {
-    const { registry, compile, onUnusableSchema } = this.#options
-    const schema = await registry.schemaById(id)
+  /** Schemas of rows [from, to) that nothing is known of, in the order of the rows. */
+  #missing(from: number, to: number): ReadonlySet<number> {
+    const { count, from: runFrom, to: runTo, schemaId } = this.#runs
+    const missing = new Set<number>()
+    for (let run = 0; run < count; run++) {
+      const id = schemaId[run]
+      if (id === noSchema || this.#plans.has(id) || this.#unknown.has(id)) continue
+      if (runFrom[run] < to && runTo[run] > from) missing.add(id)
+    }
+    return missing
+  }
+
+  /** Learns of as many schemas as there is time for, the first ones first. */
+  async #learn(missing: ReadonlySet<number>): Promise<void> {
+    const { registry } = this.#options
+    const endMs = performance.now() + this.#leftMs
+    const schemas = await lookUpSchemas(registry, missing, endMs)
+    for (const [id, schema] of schemas) {
+      await this.#compile(id, schema)
+      if (performance.now() >= endMs) break
+    }
+    this.#leftMs = endMs - performance.now()
+  }
+
+  async #compile(id: number, schema: string | undefined): Promise<void> {
+    const { compile, onUnusableSchema } = this.#options
     const plan = schema === undefined ? unknownSchema : await compile(schema)
     if ('error' in plan && !this.#reported.has(id) && this.#reported.size < maxReported) {
       this.#reported.add(id)
       onUnusableSchema(id, plan.reason)
     }
-    // An id that the registry does not know may be registered the next moment.
-    if (plan !== unknownSchema) this.#plans.set(id, plan)
-    return plan
+    if (plan === unknownSchema) this.#unknown.add(id)
+    else this.#plans.set(id, plan)
   }
 }
 

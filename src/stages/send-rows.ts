@@ -14,7 +14,10 @@ export async function sendRows(
 ): Promise<void> {
   for (let row = from; row < to; ) {
     const good = endOfGood(status, row, to)
-    if (good > row) await target.output.copyRows(records, row, good, values)
+    while (row < good) {
+      row = await target.output.copyRows(records, row, good, values)
+      if (row < good) await target.deadLetter(records, row++, rowErrors.tooLarge)
+    }
     for (row = good; row < to && status[row] !== rowErrors.none; row++)
       await target.deadLetter(records, row, status[row])
   }

@@ -1,11 +1,14 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { createRecords, type Records } from '../batch/records.ts'
+import { noHeaders } from '../batch/record-batch-writer.ts'
+import { appendHeaders, type RecordHeaders } from '../batch/record-headers.ts'
+import type { Records } from '../batch/records.ts'
 import { InterruptedError, PipelineError } from '../errors.ts'
-import { rowErrorCodes, rowErrorMessages } from '../rows/row-error.ts'
+import { rowErrorCodes, rowErrorMessages, rowErrors } from '../rows/row-error.ts'
 import { type DeadLetterPolicy, DeadLetterWatch, deadLetterDefaults } from './dead-letter-policy.ts'
-import { PartitionOutput } from './partition-output.ts'
+import { type BatchSizes, PartitionOutput } from './partition-output.ts'
 import type { FetchedPartition, GroupSession, PartitionOffset, TopicPartition } from './ports.ts'
-import { readFetched } from './read-fetched.ts'
+import { BatchUnreadableError, FetchedReader } from './read-fetched.ts'
+import { RowTooLargeError } from './row-too-large-error.ts'
 import { type StageReport, stageReport } from './stage-report.ts'
 
 /** Where rows of one input partition go. */
@@ -21,8 +24,12 @@ export interface RowTarget {
 export interface RowTransform {
   /** Called between slices: the place to take a new model. */
   beginSlice(): Promise<void>
-  /** Sends rows [from, to) on; `records` is used again afterwards. */
-  apply(records: Records, from: number, to: number, target: RowTarget): Promise<void>
+  /**
+   * Sends rows [from, to) on; `records` is used again afterwards.
+   *
+   * @returns the first row that has to wait for the next slice, `to` if there is none
+   */
+  apply(records: Records, from: number, to: number, target: RowTarget): Promise<number>
   /** For dead letters: the model in use, undefined if the stage has none. */
   readonly modelVersion: number | undefined
 }
@@ -36,8 +43,8 @@ export interface TransformOptions {
   readonly outputPartition: (inputPartition: number) => number
   readonly deadLetterTopic: string
   readonly deadLetters?: DeadLetterPolicy | undefined
-  /** bytes at which an outgoing batch is sent */
-  readonly batchBytes: number
+  /** of outgoing batches, by topic */
+  readonly sizes: { readonly output: BatchSizes; readonly deadLetters: BatchSizes }
   /** how long a transaction collects rows; a fraction of the session time-out, for heartbeats share the thread */
   readonly sliceMs: number
   /** where to stop: the ends of the input's partitions; undefined goes on until `signal` */
@@ -73,6 +80,11 @@ export interface DeadLetterKind {
 }
 
 const pollMs = 100
+/**
+ * What a slice takes of the input, in bytes that are not compressed any more: a time alone would let the batches that are then still to
+ * be acknowledged be too many for the rest of the transaction's. A slice of the usual length has less.
+ */
+const sliceBytes = 128 * 1024 * 1024
 /** How long work that goes on by itself may take after an interruption: shorter than the process's own patience. */
 const finishMs = 1_500
 
@@ -88,7 +100,7 @@ export async function transformTopic(options: TransformOptions): Promise<StageRe
   const { session, transform, signal, onProgress, ends } = options
   const watch = new DeadLetterWatch(options.deadLetters ?? deadLetterDefaults)
   const targets = new Targets(options, watch)
-  const records = createRecords()
+  const reader = new FetchedReader()
   let [rowsIn, rowsOut, deadLetters] = [0, 0, 0]
   let startedMs = performance.now()
   let isFirst = true
@@ -96,8 +108,12 @@ export async function transformTopic(options: TransformOptions): Promise<StageRe
 
   for (;;) {
     const sliceEndMs = performance.now() + options.sliceMs
-    let [sliceRows, sliceBytes, firstRowMs] = [0, 0, 0]
+    let [sliceRows, fetchedBytes, firstRowMs] = [0, 0, 0]
     let isEmpty = true
+    let readBytes = 0
+    let isFull = false
+    const isOver = () =>
+      performance.now() >= sliceEndMs || readBytes >= sliceBytes || session.mustCommit || signal.aborted
     options.onTurn?.()
     try {
       await orInterrupted(orLater(transform.beginSlice()), signal)
@@ -108,17 +124,31 @@ export async function transformTopic(options: TransformOptions): Promise<StageRe
           startedMs = performance.now()
           isFirst = false
         }
-        for (const partition of fetched) {
+        for (const [i, partition] of fetched.entries()) {
           if (isEmpty) firstRowMs = performance.now()
           isEmpty = false
-          sliceBytes += partition.bytes.length
-          const work = transformPartition(partition, records, transform, targets, watch)
-          sliceRows += await orInterrupted(orLater(work), signal)
+          const work = transformPartition(partition, reader, transform, targets, watch, (bytes) => {
+            readBytes += bytes
+            return isOver()
+          })
+          const { rows, restFrom } = await orInterrupted(orLater(work), signal)
+          sliceRows += rows
+          if (restFrom !== undefined) {
+            isFull = true
+            session.giveBack(fetched.slice(i), restFrom)
+            break
+          }
+          fetchedBytes += partition.bytes.length
+          if (isOver() && i + 1 < fetched.length) {
+            isFull = true
+            session.giveBack(fetched.slice(i + 1), fetched[i + 1].fromOffset)
+            break
+          }
           // Rows may keep the loop from waiting for anything: let heartbeats and acknowledgements through.
           await nextTurn()
         }
-        if (ends !== undefined && isDone(session.positions(), ends)) break
-      } while (performance.now() < sliceEndMs && !session.mustCommit && !signal.aborted)
+        if (isFull || (ends !== undefined && isDone(session.positions(), ends))) break
+      } while (!isOver())
     } catch (error) {
       if (!(error instanceof Later)) throw error
       targets.clear()
@@ -135,7 +165,7 @@ export async function transformTopic(options: TransformOptions): Promise<StageRe
         deadLetters += sent.deadLetters.reduce((sum, kind) => sum + kind.rows, 0)
         targets.keep(session.positions())
         const seconds = (performance.now() - firstRowMs) / 1_000
-        onProgress(report(), { rowsIn: sliceRows, ...sent, bytesIn: sliceBytes, seconds })
+        onProgress(report(), { rowsIn: sliceRows, ...sent, bytesIn: fetchedBytes, seconds })
       } else targets.clear()
     }
     if (signal.aborted) throw new InterruptedError()
@@ -143,22 +173,50 @@ export async function transformTopic(options: TransformOptions): Promise<StageRe
   }
 }
 
+/**
+ * Sends a partition's share of what was fetched on, as far as the slice goes: it may end within a batch, for one of 39 kB can hold 200 MB.
+ *
+ * @param isOver told how much more has been read; whether the slice has to end
+ * @returns the rows that were taken, and the offset of the first one that was not, undefined if all were
+ */
 async function transformPartition(
   fetched: FetchedPartition,
-  records: Records,
+  reader: FetchedReader,
   transform: RowTransform,
   targets: Targets,
   watch: DeadLetterWatch,
-): Promise<number> {
-  const { topic, partition } = fetched
+  isOver: (readBytes: number) => boolean,
+): Promise<{ readonly rows: number; readonly restFrom: number | undefined }> {
+  const { topic, partition, batches } = fetched
+  const target = targets.of(topic, partition)
+  const { records } = reader
+  const offsetOf = (row: number) => records.baseOffset + records.offsetDelta[row]
+  const last = batches.at(-1)
   let rows = 0
-  for (const header of fetched.batches) {
-    const { from, to } = readFetched(fetched, header, records)
-    await transform.apply(records, from, to, targets.of(topic, partition))
-    watch.batch(to - from)
-    rows += to - from
+  for (const header of batches) {
+    try {
+      let isFirst = true
+      for (const { from, to } of reader.pieces(fetched, header)) {
+        // As between partitions.
+        if (!isFirst) await nextTurn()
+        isFirst = false
+        const done = await transform.apply(records, from, to, target)
+        watch.batch(done - from)
+        rows += done - from
+        if (done < to) return { rows, restFrom: offsetOf(done) }
+        const isLast = header === last && reader.isBatchEnd
+        // A piece of which the slice before has taken all rows is no reason to end, or it would come again for ever.
+        if (from < to && isOver(reader.pieceBytes) && !isLast)
+          return { rows, restFrom: offsetOf(records.count - 1) + 1 }
+      }
+    } catch (error) {
+      if (!(error instanceof BatchUnreadableError)) throw error
+      await targets.batchDeadLetter(fetched, error)
+      watch.batch(1)
+      rows++
+    }
   }
-  return rows
+  return { rows, restFrom: undefined }
 }
 
 /** The rows of a slice have to wait for something. */
@@ -225,26 +283,38 @@ class Targets {
   of(topic: string, partition: number): RowTarget {
     const known = this.#targets.get(partition)
     if (known !== undefined) return known
-    const { outputPartition, outputTopic, deadLetterTopic } = this.#options
+    const { outputPartition, outputTopic } = this.#options
     const target: RowTarget = {
       source: { topic, partition },
-      output: this.#output(this.#outputs, outputTopic, outputPartition(partition)),
-      // Made when it is needed: most partitions never have a dead letter.
+      output: this.#output(this.#outputs, outputTopic, outputPartition(partition), this.#options.sizes.output),
       deadLetter: async (records, row, error) => {
-        this.#watch.deadLetter({ topic, partition }, records, row, error)
-        const kind = this.#kinds.get(error)
-        if (kind === undefined)
-          this.#kinds.set(error, { rows: 1, partition, offset: records.baseOffset + records.offsetDelta[row] })
-        else kind.rows++
-        await this.#output(this.#deadLetters, deadLetterTopic, partition).copyRow(
-          records,
-          row,
-          this.#errorHeaders(topic, partition, records, row, error),
-        )
+        const offset = records.baseOffset + records.offsetDelta[row]
+        this.#note({ topic, partition }, offset, row, error)
+        const headers = this.#errorHeaders(topic, partition, offset, error)
+        if (!(await this.#deadLetterOutput(partition).copyRow(records, row, headers)))
+          throw this.#tooLarge({ topic, partition }, offset)
       },
     }
     this.#targets.set(partition, target)
     return target
+  }
+
+  /** Sets a batch aside that cannot be read: one dead letter, whose value is the batch as it stands in the log. */
+  async batchDeadLetter(
+    { topic, partition, bytes }: FetchedPartition,
+    unreadable: BatchUnreadableError,
+  ): Promise<void> {
+    const { header, offset, lastOffset, isTooLarge } = unreadable
+    const error = isTooLarge ? rowErrors.batchTooLarge : rowErrors.batchMalformed
+    this.#note({ topic, partition }, offset, 0, error)
+    const headers = [
+      ...this.#errorHeaders(topic, partition, offset, error),
+      ['vgm.source.last.offset', Buffer.from(String(lastOffset))] as const,
+    ]
+    const value = bytes.subarray(header.start, header.end)
+    const all = appendHeaders(noHeaders, headers)
+    if (!(await this.#deadLetterOutput(partition).append(header.maxTimestampMs, null, value, all)))
+      throw this.#tooLarge({ topic, partition }, offset)
   }
 
   async flush(): Promise<void> {
@@ -288,11 +358,30 @@ class Targets {
     return [...this.#outputs.values(), ...this.#deadLetters.values()]
   }
 
-  #output(outputs: Map<number, PartitionOutput>, topic: string, partition: number): PartitionOutput {
+  /** Counts a dead letter. @throws InvalidRowError, DeadLetterShareError */
+  #note(source: TopicPartition, offset: number, row: number, error: number): void {
+    this.#watch.deadLetter(source, offset, row, error)
+    const kind = this.#kinds.get(error)
+    if (kind === undefined) this.#kinds.set(error, { rows: 1, partition: source.partition, offset })
+    else kind.rows++
+  }
+
+  /** Made when it is needed: most partitions never have a dead letter. */
+  #deadLetterOutput(partition: number): PartitionOutput {
+    const { deadLetterTopic, sizes } = this.#options
+    return this.#output(this.#deadLetters, deadLetterTopic, partition, sizes.deadLetters)
+  }
+
+  #tooLarge(source: TopicPartition, offset: number): RowTooLargeError {
+    const { deadLetterTopic, sizes } = this.#options
+    return new RowTooLargeError(source, offset, deadLetterTopic, sizes.deadLetters)
+  }
+
+  #output(outputs: Map<number, PartitionOutput>, topic: string, partition: number, sizes: BatchSizes): PartitionOutput {
     const known = outputs.get(partition)
     if (known !== undefined) return known
-    const { session, batchBytes } = this.#options
-    const created = new PartitionOutput(topic, partition, batchBytes, (topic, partition, batch) => {
+    const { session } = this.#options
+    const created = new PartitionOutput(topic, partition, sizes, (topic, partition, batch) => {
       this.#bytes += batch.sizeBytes
       return session.produce(topic, partition, batch)
     })
@@ -300,7 +389,7 @@ class Targets {
     return created
   }
 
-  #errorHeaders(topic: string, partition: number, records: Records, row: number, error: number) {
+  #errorHeaders(topic: string, partition: number, offset: number, error: number): RecordHeaders {
     const { stage, transform } = this.#options
     const texts: [string, string][] = [
       ['vgm.error.code', rowErrorCodes[error]],
@@ -308,7 +397,7 @@ class Targets {
       ['vgm.stage', stage],
       ['vgm.source.topic', topic],
       ['vgm.source.partition', String(partition)],
-      ['vgm.source.offset', String(records.baseOffset + records.offsetDelta[row])],
+      ['vgm.source.offset', String(offset)],
     ]
     if (transform.modelVersion !== undefined) texts.push(['vgm.model.version', String(transform.modelVersion)])
     return texts.map(([name, text]) => [name, Buffer.from(text)] as const)

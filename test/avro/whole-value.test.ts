@@ -42,6 +42,16 @@ suite('whole values', () => {
     )
   })
 
+  test('items that take no bytes are as many as a moment can pass over, in one block or in many', () => {
+    const nothings = avro.Type.forSchema({ type: 'array', items: 'null' })
+    equal(isWholeValue(nothings, nothings.toBuffer(Array(1_000).fill(null)), 0), true)
+    equal(isWholeValue(nothings, Buffer.from('808080801000', 'hex'), 0), false)
+    // 40,000 items a block, by a positive and by a negative count.
+    equal(isWholeValue(nothings, Buffer.from('80f10400', 'hex'), 0), true)
+    equal(isWholeValue(nothings, Buffer.from('80f10480f10400', 'hex'), 0), false)
+    equal(isWholeValue(nothings, Buffer.from('fff00400fff0040000', 'hex'), 0), false)
+  })
+
   test('what cannot be decoded is refused in no time, whatever its counts say', () => {
     const map = avro.Type.forSchema({ type: 'map', values: 'long' })
     equal(isWholeValue(map, Buffer.from('feffffffffffff7f', 'hex'), 0), false)

@@ -2,7 +2,14 @@ import { deepEqual, equal, ok, throws } from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import fc from 'fast-check'
 import { compressions, isIntact, readBatchHeader } from '../../src/batch/batch-header.ts'
-import { MalformedBatchError, readRecords } from '../../src/batch/read-records.ts'
+import {
+  isRead,
+  MalformedBatchError,
+  openBatch,
+  pieceRows,
+  readPiece,
+  readRecords,
+} from '../../src/batch/read-records.ts'
 import { RecordBatchWriter } from '../../src/batch/record-batch-writer.ts'
 import { encodeHeaders } from '../../src/batch/record-headers.ts'
 import { createRecords, type Records } from '../../src/batch/records.ts'
@@ -411,6 +418,83 @@ suite('a record batch', () => {
     const records = createRecords()
     readRecords(batch, view, header, records)
     deepEqual([...records.timestampMs.subarray(0, 2)], [99, 99])
+  })
+
+  test('of one giant row leaves buffers of the usual size behind', () => {
+    const limit = 10_000
+    const writer = new RecordBatchWriter(limit, 10_000_000)
+    const row = (bytes: number) => ({ timestampMs: 1, key: null, value: new Uint8Array(bytes), headers: [] })
+    for (let i = 0; i < 10; i++) writer.recycle(write([row(9_000)], 'none', writer))
+    const giants = Array.from({ length: 10 }, () => write([row(2_000_000)], 'none', writer))
+    for (const giant of giants) writer.recycle(giant)
+    const usual = Array.from({ length: 10 }, () => write([row(9_000)], 'none', writer))
+    for (const { buffer } of usual) ok(buffer.byteLength <= limit + 1_024, `${buffer.byteLength} bytes`)
+  })
+
+  test('of many records is read in pieces, which are the same records', () => {
+    const input = Array.from({ length: 100_000 }, (_, i) => ({
+      timestampMs: 1_000 + (i % 9),
+      key: i % 1_000 === 0 ? Uint8Array.of(i) : null,
+      value: i % 777 === 0 ? null : new Uint8Array(i === 50_003 ? 5_000_000 : 7).fill(i),
+      headers: [],
+    }))
+    for (const compression of compressions) {
+      const batch = write(input, compression, new RecordBatchWriter(2 ** 24))
+      const view = new DataView(batch.buffer, batch.byteOffset, batch.byteLength)
+      const header = readBatchHeader(batch, view, 0)
+      ok(header !== undefined)
+      const records = createRecords()
+      let row = 0
+      let pieces = 0
+      for (const open = openBatch(batch, view, header); !isRead(open); pieces++) {
+        readPiece(open, records)
+        ok(records.count <= pieceRows && records.offsetDelta.length <= 2 * pieceRows)
+        deepEqual(records.offsetDelta[records.count - 1] + 1, open.row)
+        const { bytes, timestampMs, keyStart, valueStart, valueEnd, recordEnd } = records
+        for (let i = 0; i < records.count; i++, row++) {
+          const { timestampMs: time, key, value } = input[row]
+          const isSame =
+            timestampMs[i] === time &&
+            keyStart[i] >= 0 === (key !== null) &&
+            valueStart[i] >= 0 === (value !== null) &&
+            (value === null || (valueEnd[i] - valueStart[i] === value.length && bytes[valueStart[i]] === value[0])) &&
+            recordEnd[i] === valueEnd[i] + 1
+          ok(isSame, `row ${row}`)
+        }
+      }
+      ok(pieces >= 4)
+      equal(row, input.length)
+    }
+  })
+
+  test('without records, as compaction leaves it, is read as none, whatever its codec', () => {
+    for (const compression of compressions) {
+      const batch = write([{ timestampMs: 1, key: null, value: null, headers: [] }], compression).slice(0, 61)
+      const view = new DataView(batch.buffer)
+      view.setInt32(8, 49)
+      view.setInt32(57, 0)
+      const header = readBatchHeader(batch, view, 0)
+      ok(header !== undefined)
+      const records = createRecords()
+      readRecords(batch, view, header, records)
+      equal(records.count, 0)
+    }
+  })
+
+  test('that claims more records than it has, or less than none, is malformed and takes no memory', () => {
+    for (const claimed of [-1, 3, 2 ** 31 - 1]) {
+      const batch = write(
+        [1, 2].map((timestampMs) => ({ timestampMs, key: null, value: new Uint8Array(9), headers: [] })),
+        'zstd',
+      )
+      const view = new DataView(batch.buffer)
+      view.setInt32(57, claimed)
+      const header = readBatchHeader(batch, view, 0)
+      ok(header !== undefined)
+      const records = createRecords()
+      throws(() => readRecords(batch, view, header, records), MalformedBatchError)
+      ok(records.offsetDelta.length <= 2 * pieceRows)
+    }
   })
 
   test('keeps its bytes until they are given back', () => {

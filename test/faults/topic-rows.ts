@@ -1,6 +1,5 @@
-import { createRecords } from '../../src/batch/records.ts'
 import type { OpenCluster } from '../../src/commands/command-context.ts'
-import { readFetched } from '../../src/stages/read-fetched.ts'
+import { FetchedReader } from '../../src/stages/read-fetched.ts'
 
 /** A committed row with all its bytes; they are the reader's own. */
 export interface TopicRow {
@@ -23,24 +22,25 @@ export async function* partitionRows(
 ): AsyncGenerator<TopicRow> {
   const end = await admin.highWatermark(topic, partition)
   const reader = rows.openReader()
-  const records = createRecords()
+  const fetchedReader = new FetchedReader()
+  const { records } = fetchedReader
   try {
     reader.assign([{ topic, partition, offset: from, endOffset: end }])
     while (reader.position(topic, partition) < end)
       for (const fetched of await reader.poll(pollMs))
-        for (const batch of fetched.batches) {
-          const range = readFetched(fetched, batch, records)
-          // Copied before the next batch takes their place.
-          const { bytes, keyStart, keyEnd, valueStart, valueEnd, recordEnd } = records
-          for (let row = range.from; row < range.to; row++)
-            yield {
-              offset: records.baseOffset + records.offsetDelta[row],
-              timestampMs: records.timestampMs[row],
-              key: keyStart[row] < 0 ? null : Buffer.from(bytes.slice(keyStart[row], keyEnd[row])),
-              value: valueStart[row] < 0 ? null : Buffer.from(bytes.slice(valueStart[row], valueEnd[row])),
-              headers: decodeHeaders(Buffer.from(bytes.slice(valueEnd[row], recordEnd[row]))),
-            }
-        }
+        for (const batch of fetched.batches)
+          for (const range of fetchedReader.pieces(fetched, batch)) {
+            // Copied before the next rows take their place.
+            const { bytes, keyStart, keyEnd, valueStart, valueEnd, recordEnd } = records
+            for (let row = range.from; row < range.to; row++)
+              yield {
+                offset: records.baseOffset + records.offsetDelta[row],
+                timestampMs: records.timestampMs[row],
+                key: keyStart[row] < 0 ? null : Buffer.from(bytes.slice(keyStart[row], keyEnd[row])),
+                value: valueStart[row] < 0 ? null : Buffer.from(bytes.slice(valueStart[row], valueEnd[row])),
+                headers: decodeHeaders(Buffer.from(bytes.slice(valueEnd[row], recordEnd[row]))),
+              }
+          }
   } finally {
     await reader.close()
   }

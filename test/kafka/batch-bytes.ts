@@ -20,10 +20,15 @@ export function dataBatch(rows: number, facts: BatchFacts): Uint8Array {
 }
 
 /** The marker that ends a transaction. https://kafka.apache.org/documentation/#controlbatch */
-export function markerBatch(type: 'abort' | 'commit', baseOffset: number, producerId: bigint): Uint8Array {
+export function markerBatch(
+  type: 'abort' | 'commit',
+  baseOffset: number,
+  producerId: bigint,
+  valueBytes = 6,
+): Uint8Array {
   const writer = new RecordBatchWriter()
   const key = Buffer.from([0, 0, 0, type === 'commit' ? 1 : 0])
-  writer.append(time, key, Buffer.alloc(6))
+  writer.append(time, key, Buffer.alloc(valueBytes))
   return finish(writer, { baseOffset, producerId, isTransactional: true }, controlBit)
 }
 

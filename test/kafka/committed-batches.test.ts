@@ -1,11 +1,11 @@
 import { deepEqual, equal, ok, throws } from 'node:assert/strict'
 import { suite, test } from 'node:test'
+import { crc32c } from '@node-rs/crc32'
 import fc from 'fast-check'
-import { createRecords } from '../../src/batch/records.ts'
 import { CorruptBatchError, committedBatches } from '../../src/kafka/committed-batches.ts'
 import type { AbortedTransaction, FetchedRecords } from '../../src/kafka/fetch-request.ts'
 import type { FetchedPartition } from '../../src/stages/ports.ts'
-import { readFetched } from '../../src/stages/read-fetched.ts'
+import { FetchedReader } from '../../src/stages/read-fetched.ts'
 import { corrupted, dataBatch, markerBatch } from './batch-bytes.ts'
 
 /** A step of the making of a log: a producer writes, or ends its transaction; or compaction takes offsets away. */
@@ -102,11 +102,13 @@ function answer(log: Log, offset: number, wholeBatches: number, cutBytes: number
 }
 
 function rowOffsets(fetched: FetchedPartition): number[] {
-  const records = createRecords()
-  return fetched.batches.flatMap((header) => {
-    const { from, to } = readFetched(fetched, header, records)
-    return Array.from({ length: to - from }, (_, i) => records.baseOffset + records.offsetDelta[from + i])
-  })
+  const reader = new FetchedReader()
+  const { records } = reader
+  return fetched.batches.flatMap((header) =>
+    Array.from(reader.pieces(fetched, header), ({ from, to }) =>
+      Array.from({ length: to - from }, (_, i) => records.baseOffset + records.offsetDelta[from + i]),
+    ).flat(),
+  )
 }
 
 suite('committed batches', () => {
@@ -200,6 +202,41 @@ suite('committed batches', () => {
           message: `The batch at offset 2 of t/3 has the format ${magic}; only 2 can be read`,
         })
       }
+  })
+
+  test('a control batch whose marker the log cleaner has taken is none, and the rows around it are judged as before', () => {
+    const emptied = (baseOffset: number) => {
+      const batch = markerBatch('abort', baseOffset, 7n).slice(0, 61)
+      const view = new DataView(batch.buffer)
+      view.setInt32(8, 49)
+      view.setInt32(57, 0)
+      view.setUint32(17, crc32c(batch.subarray(21)))
+      return batch
+    }
+    const parts = [emptied(0), dataBatch(2, { ...facts, baseOffset: 1 }), emptied(3)]
+    deepEqual(rowOffsets(committedBatches(fetchedFrom(parts), 0, Infinity)), [1, 2])
+    const aborted = committedBatches(fetchedFrom(parts, [{ producerId: 7n, firstOffset: 1 }]), 0, Infinity)
+    deepEqual([rowOffsets(aborted), aborted.nextOffset], [[], 4])
+  })
+
+  test("a marker's type is found wherever its varints end", () => {
+    for (const type of ['abort', 'commit'] as const) {
+      const late = markerBatch(type, 2, 7n, 100_000)
+      const next = dataBatch(1, { ...facts, baseOffset: 3 })
+      const parts = [dataBatch(2, facts), late, next]
+      const { batches } = committedBatches(fetchedFrom(parts, [{ producerId: 7n, firstOffset: 0 }]), 0, Infinity)
+      deepEqual(
+        batches.map(({ baseOffset }) => baseOffset),
+        type === 'abort' ? [3] : [],
+      )
+    }
+  })
+
+  test('a marker that cannot be taken apart is an error of the log', () => {
+    const marker = markerBatch('abort', 0, 7n)
+    marker[61] = 0x7f
+    new DataView(marker.buffer).setUint32(17, crc32c(marker.subarray(21)))
+    throws(() => committedBatches(fetchedFrom([marker]), 0, Infinity), { code: 'VGM_BATCH_CORRUPT', message: /marker/ })
   })
 
   test('a batch that is cut off is left for the next answer, whatever its bytes', () => {

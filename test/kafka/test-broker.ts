@@ -1,5 +1,4 @@
 import { RecordBatchWriter } from '../../src/batch/record-batch-writer.ts'
-import { createRecords } from '../../src/batch/records.ts'
 import { BrokerConnections, earliest, latest } from '../../src/kafka/broker-connections.ts'
 import type { ConnectionSettings } from '../../src/kafka/connection-settings.ts'
 import { createControlClient } from '../../src/kafka/control-client.ts'
@@ -7,7 +6,7 @@ import { Fetcher } from '../../src/kafka/fetcher.ts'
 import { StockReader } from '../../src/kafka/stock-reader.ts'
 import { TransactionalProducer, type TransactionalProducerOptions } from '../../src/kafka/transactional-producer.ts'
 import type { TopicPartition } from '../../src/stages/ports.ts'
-import { readFetched } from '../../src/stages/read-fetched.ts'
+import { FetchedReader } from '../../src/stages/read-fetched.ts'
 import { testCluster, uniqueName } from '../cluster/shared-cluster.ts'
 
 interface Test {
@@ -92,25 +91,26 @@ export class TestBroker {
   async rows(topic: string): Promise<ReadRow[]> {
     const [starts, ends] = [await this.#offsets(topic, earliest), await this.ends(topic)]
     const fetcher = new Fetcher(this.connect())
-    const records = createRecords()
+    const reader = new FetchedReader()
+    const { records } = reader
     const rows: ReadRow[] = []
     fetcher.assign(ends.map((endOffset, partition) => ({ topic, partition, offset: starts[partition], endOffset })))
     while (ends.some((end, partition) => fetcher.position(topic, partition) < end)) {
       for (const fetched of await fetcher.poll(1_000)) {
-        for (const header of fetched.batches) {
-          const { from, to } = readFetched(fetched, header, records)
-          const { bytes, keyStart, keyEnd, valueStart, valueEnd, recordEnd } = records
-          for (let i = from; i < to; i++)
-            rows.push({
-              partition: fetched.partition,
-              offset: records.baseOffset + records.offsetDelta[i],
-              timestampMs: records.timestampMs[i],
-              key: text(bytes, keyStart[i], keyEnd[i]),
-              value: text(bytes, valueStart[i], valueEnd[i]),
-              valueBytes: valueStart[i] < 0 ? null : Buffer.from(bytes.slice(valueStart[i], valueEnd[i])),
-              headers: Buffer.from(bytes.subarray(valueEnd[i], recordEnd[i])).toString('hex'),
-            })
-        }
+        for (const header of fetched.batches)
+          for (const { from, to } of reader.pieces(fetched, header)) {
+            const { bytes, keyStart, keyEnd, valueStart, valueEnd, recordEnd } = records
+            for (let i = from; i < to; i++)
+              rows.push({
+                partition: fetched.partition,
+                offset: records.baseOffset + records.offsetDelta[i],
+                timestampMs: records.timestampMs[i],
+                key: text(bytes, keyStart[i], keyEnd[i]),
+                value: text(bytes, valueStart[i], valueEnd[i]),
+                valueBytes: valueStart[i] < 0 ? null : Buffer.from(bytes.slice(valueStart[i], valueEnd[i])),
+                headers: Buffer.from(bytes.subarray(valueEnd[i], recordEnd[i])).toString('hex'),
+              })
+          }
       }
     }
     await fetcher.close()

@@ -44,6 +44,8 @@ export interface Member {
   run(): Promise<StageReport>
 }
 
+const sizes = { batchBytes: 100_000, largestBytes: 100_000 }
+
 /** Copies rows as they are. */
 class CopyTransform implements RowTransform {
   readonly modelVersion = undefined
@@ -55,9 +57,9 @@ class CopyTransform implements RowTransform {
 
   async beginSlice(): Promise<void> {}
 
-  async apply(records: Records, from: number, to: number, target: RowTarget): Promise<void> {
+  async apply(records: Records, from: number, to: number, target: RowTarget): Promise<number> {
     await this.#beforeBatch(to - from)
-    await target.output.copyRows(records, from, to, new CopiedValues(records))
+    return target.output.copyRows(records, from, to, new CopiedValues(records))
   }
 }
 
@@ -105,7 +107,7 @@ export async function openMember(broker: TestBroker, options: MemberOptions): Pr
         outputTopic: output,
         outputPartition: (partition) => partition,
         deadLetterTopic: output,
-        batchBytes: 100_000,
+        sizes: { output: sizes, deadLetters: sizes },
         sliceMs: options.sliceMs ?? 50,
         ends,
         signal: stop.signal,

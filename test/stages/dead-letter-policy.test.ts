@@ -1,17 +1,16 @@
 import { doesNotThrow, equal, throws } from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { createRecords } from '../../src/batch/records.ts'
 import { rowErrors } from '../../src/rows/row-error.ts'
 import { type DeadLetterPolicy, DeadLetterWatch, deadLetterDefaults } from '../../src/stages/dead-letter-policy.ts'
 
 const source = { topic: 'raw', partition: 3 }
-const records = { ...createRecords(), baseOffset: 500, offsetDelta: Int32Array.from({ length: 60_000 }, (_, i) => i) }
+const firstOffset = 500
 
 function watchFor(policy: Partial<DeadLetterPolicy> = {}) {
   const watch = new DeadLetterWatch({ ...deadLetterDefaults, ...policy })
   /** A batch whose last `dead` rows cannot be processed. */
   const batch = (rows: number, dead: number) => {
-    for (let row = rows - dead; row < rows; row++) watch.deadLetter(source, records, row, rowErrors.malformed)
+    for (let row = rows - dead; row < rows; row++) watch.deadLetter(source, firstOffset + row, row, rowErrors.malformed)
     watch.batch(rows)
   }
   return { watch, batch }
@@ -46,7 +45,7 @@ suite('dead-letter policy', () => {
     let rows = 0
     throws(
       () => {
-        for (; rows < 50_000; rows++) watch.deadLetter(source, records, rows, rowErrors.unknownSchema)
+        for (; rows < 50_000; rows++) watch.deadLetter(source, firstOffset + rows, rows, rowErrors.unknownSchema)
       },
       { code: 'VGM_DEAD_LETTER_SHARE' },
     )

@@ -27,6 +27,8 @@ const source = { topic: 'flights.raw', partition: 2 }
 const rows = 200
 
 /** Normalizes rows in batches of the given sizes; the values that come out, in order. */
+const sizes = { batchBytes: 1024 * 1024, largestBytes: 1024 * 1024 }
+
 async function normalize(batchSizes: readonly number[], modeChoice: ModeChoice): Promise<string[]> {
   const transform = new NormalizeTransform({
     currentModel: async () => model,
@@ -40,7 +42,7 @@ async function normalize(batchSizes: readonly number[], modeChoice: ModeChoice):
     },
   })
   const values: string[] = []
-  const output = new PartitionOutput('flights.normalized', 2, 1024 * 1024, async (_topic, _partition, batch) => {
+  const output = new PartitionOutput('flights.normalized', 2, sizes, async (_topic, _partition, batch) => {
     const bytes = batch.finish(identity)
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     const header = readBatchHeader(bytes, view, 0)

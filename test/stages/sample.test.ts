@@ -59,7 +59,10 @@ function optionsFor(
     outputTopic: 'sample',
     outputPartitions: 1,
     group: 'g',
-    batchBytes: 500,
+    sizes: { batchBytes: 500, largestBytes: 500 },
+    onUnreadable: ({ message }) => {
+      throw new Error(message)
+    },
     signal: new AbortController().signal,
     onProgress: () => undefined,
     ...more,

@@ -56,6 +56,10 @@ class ScriptedSession implements GroupSession {
     ]
   }
 
+  giveBack(_: readonly FetchedPartition[], offset: number): void {
+    this.position = offset
+  }
+
   async produce(topic: string, _partition: number, batch: RecordBatchWriter): Promise<void> {
     this.#open.push(`${topic}: ${batch.recordCount}`)
     batch.clear()
@@ -92,11 +96,14 @@ class Copy implements RowTransform {
   async beginSlice(): Promise<void> {
     this.slices++
   }
-  async apply(records: Records, from: number, to: number, target: RowTarget): Promise<void> {
+  async apply(records: Records, from: number, to: number, target: RowTarget): Promise<number> {
     await target.output.copyRows(records, from, to - 1, new CopiedValues(records))
     await target.deadLetter(records, to - 1, rowErrors.malformed)
+    return to
   }
 }
+
+const sizes = { batchBytes: 10_000, largestBytes: 10_000 }
 
 function optionsFor(session: GroupSession, more: Partial<TransformOptions> = {}): TransformOptions {
   return {
@@ -106,7 +113,7 @@ function optionsFor(session: GroupSession, more: Partial<TransformOptions> = {})
     outputTopic: 'out',
     outputPartition: (partition) => partition,
     deadLetterTopic: 'dead',
-    batchBytes: 10_000,
+    sizes: { output: sizes, deadLetters: sizes },
     sliceMs: 20,
     signal: new AbortController().signal,
     onProgress: () => undefined,
@@ -214,11 +221,11 @@ suite('transform a topic', () => {
     test(`rows that have to wait in ${waiting} give their slice up, and come once when the waiting is over`, async () => {
       const session = new ScriptedSession(40)
       const transform = new Copy()
-      const work = transform[waiting].bind(transform) as (...args: unknown[]) => Promise<void>
+      const work = transform[waiting].bind(transform) as (...args: unknown[]) => Promise<never>
       let calls = 0
       transform[waiting] = async (...args: unknown[]) => {
         if (++calls > 2 && calls < 6) throw new RegistryUnreachableError('http://registry', 'connect ECONNREFUSED')
-        await work(...args)
+        return work(...args)
       }
       const { rowsIn, rowsOut } = await transformTopic(optionsFor(session, { transform, ends: ends(40), sliceMs: 0 }))
       deepEqual([rowsIn, rowsOut, session.aborts, session.committed], [40, 30, 3, 40])
@@ -229,6 +236,7 @@ suite('transform a topic', () => {
     const transform = new Copy()
     transform.apply = async (records, from, to, target) => {
       for (let row = from; row < to; row++) await target.deadLetter(records, row, rowErrors.schemaMismatch)
+      return to
     }
     await rejects(transformTopic(optionsFor(session, { transform, sliceMs: 60_000 })), {
       code: 'VGM_DEAD_LETTER_SHARE',
@@ -244,7 +252,7 @@ suite('transform a topic', () => {
     const apply = transform.apply.bind(transform)
     transform.apply = async (...args) => {
       if (++calls === 3) throw new RangeError('broken')
-      await apply(...args)
+      return apply(...args)
     }
     await rejects(transformTopic(optionsFor(session, { transform, sliceMs: 60_000 })), /broken/)
     deepEqual([session.committed, session.written], [0, []])

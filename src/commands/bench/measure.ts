@@ -21,7 +21,7 @@ import { generateRows } from '../generate.ts'
 import { loadFile } from '../load.ts'
 import { normalizeTopic } from '../normalize-topic.ts'
 import { restoreTopic } from '../restore-topic.ts'
-import { batchBytesFor, topicEnds, topicRanges } from '../row-topics.ts'
+import { batchSizesFor, topicEnds, topicRanges } from '../row-topics.ts'
 import { sampleTopic } from '../sample.ts'
 import type { Measurement, MeasurementRequest, MeasurementResult, ResidentMemory } from './measurement.ts'
 import type { WireCopySettings } from './wire-copy-grid.ts'
@@ -169,8 +169,8 @@ async function copyTopic(
     onAbort: (cause) => cluster.report(abortedBy(cause)),
   })
   try {
-    const joinBytes = joined ? await batchBytesFor(cluster, outputTopic) : undefined
-    return await copyBatches({ session, outputTopic, ends, sliceMs, joinBytes })
+    const joinSizes = joined ? await batchSizesFor(cluster, outputTopic) : undefined
+    return await copyBatches({ session, outputTopic, ends, sliceMs, joinSizes })
   } finally {
     await session.close()
   }

@@ -1,5 +1,7 @@
 import avro from 'avsc'
 import { wideLongType } from '../../avro/wide-long.ts'
+import { hasCounts, isWholeValue } from '../../avro/whole-value.ts'
+import { lookUpSchemas } from '../look-up-schemas.ts'
 import { headerBytes, schemaIdOf } from './framing.ts'
 import type { Source, StockRow } from './stock-log.ts'
 
@@ -21,6 +23,8 @@ export interface RowType {
   readonly type: avro.Type
   /** the same with every long as a bigint: those beyond 2^53 fit nothing else */
   readonly wideType: avro.Type
+  /** whether its values hold counts, which may be wrong */
+  readonly hasCounts: boolean
   readonly fields: readonly RowField[]
   /** of a normalized schema: the model that its rows are stamped with, if it says so */
   readonly stamped: { readonly version: number; readonly content: string } | undefined
@@ -56,13 +60,13 @@ export class RowTypes {
     return {
       next: async () => {
         const piece = await rows.next()
-        let last = Number.NaN
+        const missing = new Set<number>()
         for (const { value } of piece ?? []) {
           const id = value === null ? undefined : schemaIdOf(value)
-          if (id === undefined || id === last) continue
-          last = id
-          await this.load(id)
+          if (id !== undefined && !this.#types.has(id)) missing.add(id)
         }
+        const schemas = await lookUpSchemas({ schemaById: this.#schemaById }, missing)
+        for (const [id, schema] of schemas) this.#types.set(id, compileRowType(id, schema))
         return piece
       },
     }
@@ -70,7 +74,8 @@ export class RowTypes {
 }
 
 /** Fields of a framed row; undefined if its bytes are not exactly one record of the type. */
-export function decodeRow({ type, wideType }: RowType, value: Buffer): Fields | undefined {
+export function decodeRow({ type, wideType, hasCounts }: RowType, value: Buffer): Fields | undefined {
+  if (hasCounts && !isWholeValue(type, value, headerBytes)) return undefined
   return decodeWith(type, value) ?? decodeWith(wideType, value)
 }
 
@@ -96,6 +101,7 @@ function compileRowType(id: number, schema: string | undefined): RowType | undef
     return {
       id,
       type,
+      hasCounts: hasCounts(schema),
       wideType: wideLongType(JSON.parse(schema)),
       fields: json.fields.map((field) => ({
         name: field.name,

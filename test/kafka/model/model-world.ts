@@ -229,12 +229,12 @@ export class ModelWorld {
     try {
       await transformTopic({
         session,
-        transform: new SlowCopy(() => this.time.sleep(8 * this.#random())),
+        transform: new SlowCopy(() => this.time.sleep(8 * this.#random()), this.#random),
         stage: 'copy',
         outputTopic: output,
         outputPartition: (partition) => partition,
         deadLetterTopic: output,
-        batchBytes: 300,
+        sizes: { output: sizes, deadLetters: sizes },
         sliceMs,
         ends,
         signal,
@@ -278,19 +278,26 @@ export class ModelWorld {
   }
 }
 
+const sizes = { batchBytes: 300, largestBytes: 300 }
+
 /** Copies rows as they are, and takes its time. */
 class SlowCopy implements RowTransform {
   readonly modelVersion = undefined
   readonly #work: () => Promise<void>
+  readonly #random: () => number
 
-  constructor(work: () => Promise<void>) {
+  constructor(work: () => Promise<void>, random: () => number) {
     this.#work = work
+    this.#random = random
   }
 
   async beginSlice(): Promise<void> {}
 
-  async apply(records: Records, from: number, to: number, target: RowTarget): Promise<void> {
-    await target.output.copyRows(records, from, to, new CopiedValues(records))
+  async apply(records: Records, from: number, to: number, target: RowTarget): Promise<number> {
+    // Now and then some rows have to wait for the next slice, all of them too.
+    const end = this.#random() < 0.15 ? from + Math.floor(this.#random() * (to - from)) : to
+    const done = await target.output.copyRows(records, from, end, new CopiedValues(records))
     await this.#work()
+    return done
   }
 }

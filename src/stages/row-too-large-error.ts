@@ -1,0 +1,23 @@
+import { PipelineError } from '../errors.ts'
+import type { BatchSizes } from './partition-output.ts'
+import type { TopicPartition } from './ports.ts'
+
+/** A row is larger than the topic takes that it has to be written to: it can neither go on nor be set aside. */
+export class RowTooLargeError extends PipelineError {
+  readonly code = 'VGM_ROW_TOO_LARGE'
+  /** @param offset undefined if it is not known any more */
+  constructor(
+    { topic, partition }: TopicPartition,
+    offset: number | undefined,
+    outputTopic: string,
+    { largestBytes }: BatchSizes,
+  ) {
+    const where = `${offset === undefined ? 'A row' : `The row at offset ${offset}`} of ${topic}/${partition}`
+    super(
+      `${where} does not fit into ${outputTopic}, however it is compressed: a message has ${largestBytes} bytes at most`,
+      {
+        fix: `Raise max.message.bytes of ${outputTopic} above that of ${topic}, and start again`,
+      },
+    )
+  }
+}

@@ -1,0 +1,232 @@
+import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { suite, type TestContext, test } from 'node:test'
+import avsc from 'avsc'
+import { exportTopic } from '../../src/commands/export.ts'
+import { topicEnds, topicRanges, topicStarts } from '../../src/commands/row-topics.ts'
+import { groupName } from '../../src/config/names.ts'
+import { rowErrorCodes, rowErrors } from '../../src/rows/row-error.ts'
+import { deadLetterDefaults } from '../../src/stages/dead-letter-policy.ts'
+import { sample } from '../../src/stages/sample.ts'
+import { scanColumns } from '../../src/stages/scan-columns.ts'
+import { temporaryFolder } from '../files/temporary-folder.ts'
+import { batchOfTwo, compressedBatch, produceBatch, zstdBomb } from '../kafka/hostile-batches.ts'
+import type { ReadRow } from '../kafka/test-broker.ts'
+import { exampleContent } from '../model/example-model.ts'
+import { framed, type NewRow, TestPipeline } from './test-pipeline.ts'
+
+const type = avsc.Type.forSchema({
+  type: 'record',
+  name: 'Reading',
+  fields: [
+    { name: 'amount', type: 'double' },
+    { name: 'note', type: 'string' },
+  ],
+})
+const [shape] = exampleContent().columns
+const columns = [{ ...shape, name: 'amount', type: 'double' as const, nullable: false, mean: [-3.5, 41.25] }]
+const silent = () => undefined
+
+/** A data set with a model, and a way to write what brokers take. */
+async function open(t: TestContext, partitions = 1) {
+  const pipeline = await TestPipeline.open(t)
+  const { broker, topics, cluster } = pipeline
+  const id = await pipeline.register(type)
+  await pipeline.publish(columns)
+  await cluster.admin.ensureRowTopic({ topic: topics.raw, partitions })
+  const value = (amount: number, note = '') => framed(id, type.toBuffer({ amount, note }))
+  const good = (count: number, first = 0): NewRow[] =>
+    Array.from({ length: count }, (_, i) => ({ key: null, value: value(first + i) }))
+  const write = (rows: readonly NewRow[], partition = 0) =>
+    pipeline.write(topics.raw, [...Array.from({ length: partition }, () => []), rows])
+  const produce = (batch: Uint8Array, partition = 0) => produceBatch(broker.connections, topics.raw, partition, batch)
+  return { pipeline, broker, topics, cluster, id, value, good, write, produce }
+}
+
+function amountsOf(rows: readonly ReadRow[]): number[] {
+  return rows.map(({ valueBytes }) => (type.fromBuffer(valueBytes!.subarray(5)) as { amount: number }).amount)
+}
+
+const counted = (count: number, first = 0) => Array.from({ length: count }, (_, i) => first + i)
+
+/** By how much a restored double may differ. */
+const about = (values: readonly number[]) => values.map((value) => Math.round(value * 1e6) / 1e6)
+
+function headersOf({ headers }: ReadRow): string {
+  return Buffer.from(headers!, 'hex').toString()
+}
+
+suite('batches that brokers take', () => {
+  // Brokers refuse a second frame of lz4.
+  for (const codec of ['gzip', 'snappy', 'zstd'] as const)
+    test(`rows of a ${codec} stream of two parts are all read`, async (t) => {
+      const { pipeline, broker, topics, value, good, write, produce } = await open(t)
+      await write(good(3))
+      await produce(
+        batchOfTwo(
+          codec,
+          counted(500, 3).map((i) => value(i, 'a note')),
+        ),
+      )
+      await write(good(3, 503))
+      const { rowsIn, rowsOut, deadLetters } = await pipeline.normalize()
+      deepEqual([rowsIn, rowsOut, deadLetters], [506, 506, 0])
+      await pipeline.restore()
+      deepEqual(about(amountsOf(await broker.rows(topics.restored))), counted(506))
+    })
+
+  test('a batch that inflates beyond what a reader takes is set aside as it stands, and no reader is stopped by it', async (t) => {
+    const { pipeline, broker, topics, cluster, id, value, good, write, produce } = await open(t)
+    const head = value(1).subarray(0, 13)
+    const bombs = [zstdBomb(head, 256 * 2 ** 20), zstdBomb(head, 1.5e9)]
+    ok(bombs[0].length < 9_000 && bombs[1].length < 48_000)
+    await write(good(5))
+    await produce(bombs[0])
+    await write(good(5, 5))
+    await produce(bombs[1])
+    await write(good(5, 10))
+    const ends = await topicEnds(cluster, topics.raw)
+
+    await rejects(pipeline.normalize(silent, true, { deadLetters: { ...deadLetterDefaults, onInvalid: 'stop' } }), {
+      code: 'VGM_ROW_INVALID',
+      message: new RegExp(`${topics.raw}/0 offset \\d+: The batch inflates`),
+      fix: /--on-invalid dead-letter/,
+    })
+    const { rowsIn, rowsOut, deadLetters } = await pipeline.normalize()
+    deepEqual([rowsIn, rowsOut, deadLetters], [17, 15, 2])
+    const letters = await broker.rows(topics.deadLetters)
+    for (const [i, letter] of letters.entries()) {
+      // But for its offset and its leader's epoch, which the broker has written.
+      deepEqual(letter.valueBytes!.subarray(16), Buffer.from(bombs[i].subarray(16)))
+      match(headersOf(letter), /VGM_BATCH_TOO_LARGE/)
+      match(headersOf(letter), /vgm\.source\.offset\W+(\d+).*vgm\.source\.last\.offset\W+\1$/s)
+    }
+    equal(letters.length, 2)
+    await pipeline.restore()
+    deepEqual(about(amountsOf(await broker.rows(topics.restored))), counted(15))
+
+    const reader = cluster.rows.openReader()
+    t.after(() => reader.close())
+    const { signal } = new AbortController()
+    const [starts, ranges] = [await topicStarts(cluster, topics.raw), await topicRanges(cluster, topics.raw)]
+    const named = columns.map(({ name }) => ({ name, type: 'double' as const, nullable: false }))
+    const plan = { columns: named, centres: [0], keepsValues: false, ranges }
+    const scanned = await scanColumns(reader, cluster.registry, plan as never, signal, silent)
+    deepEqual([scanned.rows, scanned.skippedRows], [15, 2], 'a fit passes them over and counts them')
+
+    await cluster.admin.ensureRowTopic({ topic: topics.sample, partitions: 1 })
+    const writer = await cluster.rows.openWriter(`${pipeline.dataset}.sampler`, 'none')
+    t.after(() => writer.close())
+    const passedOver: string[] = []
+    const sampled = await sample({
+      reader,
+      writer,
+      starts,
+      ends,
+      isFresh: true,
+      size: { rate: 1 },
+      seed: 1,
+      outputTopic: topics.sample,
+      outputPartitions: 1,
+      group: groupName(pipeline.dataset, 'sample'),
+      sizes: { batchBytes: 100_000, largestBytes: 1_000_000 },
+      signal,
+      onProgress: silent,
+      onUnreadable: ({ message }) => passedOver.push(message),
+    })
+    deepEqual([sampled.rowsOut, passedOver.length], [15, 2])
+    match(passedOver[0], new RegExp(`offsets (\\d+) to \\1 of ${topics.raw}/0`))
+
+    const file = join(temporaryFolder(t), 'rows.csv')
+    const exporting = { topic: topics.raw, file, format: 'csv', withKey: false, withPosition: false } as const
+    await rejects(exportTopic(cluster, exporting, silent), {
+      code: 'VGM_BATCH_UNREADABLE',
+      message: new RegExp(`offsets (\\d+) to \\1 of ${topics.raw}/0`),
+      fix: /--skip-unreadable/,
+    })
+    const exported = await exportTopic(cluster, { ...exporting, skipsUnreadable: true }, silent)
+    deepEqual([exported.rowsOut, exported.skipped], [15, 2])
+    ok(id > 0)
+  })
+
+  test('a row that only its own codec makes small enough goes on with it, and one that none does is set aside', async (t) => {
+    const { pipeline, broker, topics, id, good, write, produce } = await open(t)
+    // Twice the same noise, further apart than gzip looks back.
+    const noise = randomBytes(450_000).toString('hex')
+    const twice = framed(id, type.toBuffer({ amount: 3, note: noise + noise }))
+    await write(good(3))
+    await produce(compressedBatch('zstd', [twice], 4_000_000))
+    await write(good(3, 4))
+    const { rowsOut, deadLetters } = await pipeline.normalize()
+    deepEqual([rowsOut, deadLetters], [7, 0])
+    const normalized = await broker.rows(topics.normalized)
+    ok(normalized[3].valueBytes!.length > 1_800_000)
+    await pipeline.restore()
+    deepEqual(about(amountsOf(await broker.rows(topics.restored))), counted(7))
+  })
+
+  test('a slice ends within a batch, however small the batch is in the log', async (t) => {
+    const { pipeline, broker, topics, value, good, write, produce } = await open(t, 2)
+    const text = 'repeated '.repeat(5)
+    const rows = 120_000
+    const batch = compressedBatch(
+      'zstd',
+      counted(rows).map((i) => value(i % 10, text)),
+      16 * 2 ** 20,
+    )
+    ok(batch.length < 300_000)
+    await produce(batch)
+    await write(good(10), 1)
+    const slices: number[] = []
+    const { rowsOut, deadLetters } = await pipeline.normalize(({ rowsIn }) => slices.push(rowsIn), true, { sliceMs: 1 })
+    deepEqual([rowsOut, deadLetters], [rows + 10, 0])
+    ok(slices.length > 3, `${slices.length} slices`)
+    const sorted = await broker.rows(topics.normalized)
+    equal(sorted.length, rows + 10)
+  })
+
+  test('a row whose counts lie is refused as a row, by export too', async (t) => {
+    const { pipeline, cluster, topics } = await open(t)
+    const lists = avsc.Type.forSchema({
+      type: 'record',
+      name: 'Lists',
+      fields: [
+        { name: 'amount', type: 'double' },
+        { name: 'nothings', type: { type: 'array', items: 'null' } },
+        { name: 'more', type: { type: 'map', values: 'double' } },
+      ],
+    })
+    const id = await pipeline.register(lists)
+    const bytes = lists.toBuffer({ amount: 1, nothings: [null, null], more: {} })
+    const value = framed(id, bytes)
+    // A count of 2^31 where the two nothings were.
+    const lying = framed(id, Buffer.concat([bytes.subarray(0, 8), Buffer.from('80808080100000', 'hex')]))
+    await pipeline.write(topics.raw, [
+      [
+        { key: null, value },
+        { key: null, value: lying },
+        { key: null, value },
+      ],
+    ])
+    const file = join(temporaryFolder(t), 'rows.csv')
+    const exporting = { topic: topics.raw, file, format: 'csv', withKey: false, withPosition: false } as const
+    await rejects(exportTopic(cluster, exporting, silent), { code: 'VGM_EXPORT_ROW', message: /offset 1 of/ })
+    const exported = await exportTopic(cluster, { ...exporting, skipsUnreadable: true }, silent)
+    deepEqual([exported.rowsOut, exported.skipped], [2, 1])
+  })
+
+  test('rows that each name another unknown schema become dead letters, slice by slice', async (t) => {
+    const { pipeline, id, value, write } = await open(t)
+    ok(id < 1_000_000)
+    const rows = counted(3_000).map((i) => {
+      const bytes = value(i)
+      if (i % 3 === 0) bytes.writeInt32BE(1_000_000_000 + i, 1)
+      return { key: null, value: bytes }
+    })
+    await write(rows)
+    const { rowsIn, rowsOut, deadLetters } = await pipeline.normalize()
+    deepEqual([rowsIn, rowsOut, deadLetters], [3_000, 2_000, 1_000])
+    equal(rowErrorCodes[rowErrors.unknownSchema], 'VGM_ROW_SCHEMA_UNKNOWN')
+  })
+})

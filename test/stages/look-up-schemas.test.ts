@@ -1,0 +1,150 @@
+import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { readBatchHeader } from '../../src/batch/batch-header.ts'
+import { readRecords } from '../../src/batch/read-records.ts'
+import { RecordBatchWriter } from '../../src/batch/record-batch-writer.ts'
+import { createRecords } from '../../src/batch/records.ts'
+import { RecentIds } from '../../src/kafka/recent-ids.ts'
+import { RegistryUnreachableError } from '../../src/kafka/registry.ts'
+import { createRowColumns, reserveRowColumns } from '../../src/rows/row-columns.ts'
+import { CopiedValues } from '../../src/stages/copied-values.ts'
+import { lookUpSchemas } from '../../src/stages/look-up-schemas.ts'
+import { PartitionOutput } from '../../src/stages/partition-output.ts'
+import { SchemaPlans } from '../../src/stages/schema-plans.ts'
+
+const numbers = (count: number) => Array.from({ length: count }, (_, i) => i)
+
+/** A registry of nothing, which takes its time. */
+function slowRegistry(answerMs: number) {
+  const registry = {
+    asked: [] as number[],
+    open: 0,
+    mostOpen: 0,
+    schemaById: async (id: number) => {
+      registry.asked.push(id)
+      registry.mostOpen = Math.max(registry.mostOpen, ++registry.open)
+      await sleep(answerMs)
+      registry.open--
+      return id % 2 === 0 ? `schema ${id}` : undefined
+    },
+  }
+  return registry
+}
+
+/** A batch whose rows each name a schema of their own. */
+function recordsOf(ids: readonly number[]) {
+  const writer = new RecordBatchWriter()
+  for (const id of ids) {
+    const value = Buffer.alloc(9)
+    value.writeInt32BE(id, 1)
+    writer.append(0, null, value)
+  }
+  const identity = { isTransactional: false, producerId: -1n, producerEpoch: -1, baseSequence: -1 }
+  const bytes = writer.finish({ compression: 'none', ...identity })
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const records = createRecords()
+  readRecords(bytes, view, readBatchHeader(bytes, view, 0)!, records)
+  return records
+}
+
+suite('schemas are looked up', () => {
+  test('several at a time, each once, in the order in which they are wanted', async () => {
+    const registry = slowRegistry(1)
+    const found = await lookUpSchemas(registry, numbers(100))
+    deepEqual(
+      [...found],
+      numbers(100).map((id) => [id, id % 2 === 0 ? `schema ${id}` : undefined]),
+    )
+    deepEqual(registry.asked, numbers(100))
+    ok(registry.mostOpen > 4 && registry.mostOpen <= 16)
+  })
+
+  test('until the time is over, but one at least', async () => {
+    const registry = slowRegistry(30)
+    const found = await lookUpSchemas(registry, numbers(10_000), performance.now() + 40)
+    ok(found.size >= 16 && found.size < 1_000)
+    deepEqual([...found.keys()], numbers(found.size))
+    ok((await lookUpSchemas(registry, numbers(10), 0)).size > 0)
+  })
+
+  test('no further when the registry does not answer', async () => {
+    let asked = 0
+    const schemaById = async () => {
+      if (++asked > 20) throw new RegistryUnreachableError('http://registry', 'ECONNREFUSED')
+      return undefined
+    }
+    await rejects(lookUpSchemas({ schemaById }, numbers(10_000)), { code: 'VGM_REGISTRY_UNREACHABLE' })
+    ok(asked < 60)
+  })
+})
+
+suite('recent ids', () => {
+  test('are forgotten after their time, and the oldest when there are too many', () => {
+    let now = 0
+    const recent = new RecentIds(100, 3, () => now)
+    for (const id of [1, 2, 3]) recent.add(id)
+    deepEqual(
+      [1, 2, 3, 4].map((id) => recent.has(id)),
+      [true, true, true, false],
+    )
+    recent.add(1)
+    recent.add(4)
+    deepEqual(
+      [1, 2, 3, 4].map((id) => recent.has(id)),
+      [true, false, true, true],
+    )
+    now = 100
+    deepEqual(
+      [1, 3, 4].map((id) => recent.has(id)),
+      [false, false, false],
+    )
+  })
+})
+
+suite('plans of schemas', () => {
+  test('rows whose schemas there is no time to learn of wait for the next slice, and each slice gets on', async () => {
+    const registry = slowRegistry(400)
+    const plans = new SchemaPlans({
+      registry,
+      compile: async () => ({}),
+      onUnusableSchema: () => undefined,
+    })
+    const records = recordsOf(numbers(200))
+    const columns = createRowColumns()
+    reserveRowColumns(columns, 0, records.count)
+    let [sent, dead, slices] = [0, 0, 0]
+    const sizes = { batchBytes: 100_000, largestBytes: 100_000 }
+    const output = new PartitionOutput('out', 0, sizes, async (_topic, _partition, batch) => {
+      sent += batch.recordCount
+      batch.clear()
+    })
+    const target = {
+      source: { topic: 'in', partition: 0 },
+      output,
+      deadLetter: async () => {
+        dead++
+      },
+    }
+    for (let from = 0; from < records.count; slices++) {
+      plans.beginSlice()
+      const startedMs = performance.now()
+      const to = await plans.send(
+        records,
+        from,
+        records.count,
+        columns,
+        new CopiedValues(records),
+        target,
+        () => undefined,
+      )
+      ok(to > from, 'a slice gets on')
+      ok(performance.now() - startedMs < 4_000)
+      from = to
+    }
+    await output.flush()
+    deepEqual([sent, dead], [100, 100])
+    equal(slices > 1, true)
+    equal(new Set(registry.asked).size, 200)
+  })
+})
