@@ -16,6 +16,8 @@ export interface BatchHeader {
   readonly end: number
   readonly baseOffset: number
   readonly lastOffset: number
+  /** of the leader that has appended it */
+  readonly leaderEpoch: number
   readonly compression: Compression
   readonly isTransactional: boolean
   /** a transaction marker, not rows */
@@ -65,6 +67,7 @@ export function readBatchHeader(bytes: Uint8Array, view: DataView, start: number
     end,
     baseOffset,
     lastOffset: baseOffset + view.getInt32(start + 23),
+    leaderEpoch: view.getInt32(start + 12),
     compression: compressions[attributes & compressionMask],
     isTransactional: (attributes & transactionalBit) !== 0,
     isControl: (attributes & controlBit) !== 0,

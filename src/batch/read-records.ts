@@ -68,6 +68,7 @@ export function readPiece(batch: OpenBatch, records: Records): void {
   const count = Math.min(recordCount - row, pieceRows)
   reserveRecords(records, count)
   records.baseOffset = header.baseOffset
+  records.leaderEpoch = header.leaderEpoch
   records.compression = header.compression
   records.bytes = bytes
   records.view = view

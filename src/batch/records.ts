@@ -16,6 +16,8 @@ export interface Records {
   count: number
   /** offset of the batch's first record in its partition */
   baseOffset: number
+  /** of the leader that has appended the batch */
+  leaderEpoch: number
   /** how the batch came */
   compression: Compression
   /**
@@ -51,6 +53,7 @@ export function createRecords(capacity = 1024): Records {
     view: new DataView(nothing.buffer),
     count: 0,
     baseOffset: 0,
+    leaderEpoch: -1,
     compression: 'none',
     areAlike: false,
     offsetDelta: new Int32Array(capacity),

@@ -90,6 +90,12 @@ export interface KnownBroker extends BrokerAddress {
   readonly node: number
 }
 
+/** A broker that leads a partition. */
+interface Leader extends KnownBroker {
+  /** grows with each election */
+  readonly epoch: number
+}
+
 /**
  * Knows who leads what, and keeps one connection for each broker and purpose.
  *
@@ -105,7 +111,7 @@ export class BrokerConnections {
   readonly #open = new Map<BrokerConnection, OpenConnection>()
   readonly #refreshing = new Map<string, Promise<void>>()
   readonly #connections = new Map<string, Promise<BrokerConnection>>()
-  readonly #leaders = new Map<string, KnownBroker>()
+  readonly #leaders = new Map<string, Leader>()
   readonly #partitionCounts = new Map<string, number>()
   readonly #topicIds = new Map<string, string>()
   readonly #coordinators = new Map<string, KnownBroker>()
@@ -149,6 +155,11 @@ export class BrokerConnections {
   /** The node that leads a partition, from what was learnt last; undefined if nobody was known to. */
   knownLeader({ topic, partition }: TopicPartition): number | undefined {
     return this.#leaders.get(`${topic}/${partition}`)?.node
+  }
+
+  /** The epoch of that leader; -1 if it is not known. */
+  knownEpoch({ topic, partition }: TopicPartition): number {
+    return this.#leaders.get(`${topic}/${partition}`)?.epoch ?? -1
   }
 
   /** A connection to the leader of a partition. */
@@ -224,11 +235,11 @@ export class BrokerConnections {
       }
       this.#topicIds.set(name ?? '', topicId)
       this.#partitionCounts.set(name ?? '', partitions.length)
-      for (const { partitionIndex, leaderId } of partitions) {
+      for (const { partitionIndex, leaderId, leaderEpoch } of partitions) {
         const leader = brokers.get(leaderId)
         const key = `${name}/${partitionIndex}`
         if (leader === undefined) this.#leaders.delete(key)
-        else this.#leaders.set(key, leader)
+        else this.#leaders.set(key, { ...leader, epoch: leaderEpoch })
       }
     }
     const failed = metadata.topics.find(({ errorCode }) => errorCode !== 0)
@@ -243,7 +254,8 @@ export class BrokerConnections {
       partitions.map(({ topic, partition }) =>
         this.retrying(`Asking for an offset of ${topic}/${partition}`, async (what) => {
           const connection = await this.leaderConnection({ topic, partition }, 'control')
-          const asked = { partitionIndex: partition, currentLeaderEpoch: -1, timestamp: BigInt(timestampMs) }
+          const currentLeaderEpoch = this.knownEpoch({ topic, partition })
+          const asked = { partitionIndex: partition, currentLeaderEpoch, timestamp: BigInt(timestampMs) }
           const response = await this.request(
             connection,
             what,
@@ -285,10 +297,11 @@ export class BrokerConnections {
       return response.groups[0].topics.flatMap(({ name, partitions: committed }) =>
         committed
           .filter(({ committedOffset }) => committedOffset >= 0n)
-          .map(({ partitionIndex, committedOffset, metadata }) => ({
+          .map(({ partitionIndex, committedOffset, committedLeaderEpoch, metadata }) => ({
             topic: name,
             partition: partitionIndex,
             offset: Number(committedOffset),
+            leaderEpoch: committedLeaderEpoch >= 0 ? committedLeaderEpoch : undefined,
             metadata: metadata ?? '',
           })),
       )

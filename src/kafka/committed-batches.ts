@@ -42,16 +42,23 @@ const unreadable = -2
  * An answer lists the transactions that were rolled back within it. A batch is dropped if its producer has one open
  * there: from the transaction's first offset up to the producer's next abort marker.
  *
- * @param endOffset rows from here on are not wanted; the position does not pass it
+ * @param endOffset  rows from here on are not wanted; the position does not pass it
+ * @param fetchEpoch of the leader that had appended the row before `fetchOffset`, if it is known
  * @throws CorruptBatchError for the first batch whose CRC is wrong
  * @throws UnsupportedBatchError for the first batch of another format
  */
-export function committedBatches(records: FetchedRecords, fetchOffset: number, endOffset: number): FetchedPartition {
+export function committedBatches(
+  records: FetchedRecords,
+  fetchOffset: number,
+  endOffset: number,
+  fetchEpoch: number | undefined = undefined,
+): FetchedPartition {
   const { topic, partition, bytes, view } = records
   const pending = records.aborted.toSorted((a, b) => a.firstOffset - b.firstOffset)
   const rolledBack = new Set<bigint>()
   const batches: BatchHeader[] = []
   let nextOffset = fetchOffset
+  let lastEpoch = fetchEpoch
   let abortedSeen = 0
   for (let at = 0; at < bytes.length; ) {
     // Looked at first: a message of old is shorter than a batch's header, and would count as cut off for ever.
@@ -75,10 +82,18 @@ export function committedBatches(records: FetchedRecords, fetchOffset: number, e
     } else if (!(header.isTransactional && rolledBack.has(header.producerId)) && header.lastOffset >= fetchOffset)
       batches.push(header)
     nextOffset = Math.max(nextOffset, header.lastOffset + 1)
+    lastEpoch = header.leaderEpoch
     at = header.end
   }
   nextOffset = Math.min(nextOffset, endOffset)
-  return { topic, partition, bytes, view, batches, fromOffset: fetchOffset, toOffset: endOffset, nextOffset }
+  const range = {
+    fromOffset: fetchOffset,
+    fromEpoch: fetchEpoch,
+    toOffset: endOffset,
+    nextOffset,
+    nextEpoch: lastEpoch,
+  }
+  return { topic, partition, bytes, view, batches, ...range }
 }
 
 /** of the control batch at hand */

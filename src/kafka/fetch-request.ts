@@ -5,11 +5,16 @@ const fetchKey = 1
 /** The newest version that names topics instead of numbering them: KIP-516 ids would change under our feet. */
 const fetchVersion = 12
 const readCommitted = 1
+const divergingEpochTag = 0
 
 export interface FetchTarget {
   readonly topic: string
   readonly partition: number
   readonly offset: number
+  /** of the leader as we know it: another one refuses to answer; -1 if it is not known */
+  readonly leaderEpoch: number
+  /** of the row before the offset, for the leader to compare with its log; -1 if it is not known */
+  readonly lastFetchedEpoch: number
 }
 
 export interface FetchLimits {
@@ -34,6 +39,8 @@ export interface FetchedRecords {
   readonly lastStableOffset: number
   readonly logStartOffset: number
   readonly aborted: readonly AbortedTransaction[]
+  /** where the log ceases to be the one that was read before; undefined if it is that one up to the offset asked for */
+  readonly divergingOffset?: number | undefined
   /** record batches, the last one perhaps cut off */
   readonly bytes: Uint8Array
   readonly view: DataView
@@ -66,9 +73,9 @@ function createRequest(targets: readonly FetchTarget[], limits: FetchLimits): Wr
       topicWriter.appendString(topic).appendArray(partitions, (writer, target) => {
         writer
           .appendInt32(target.partition)
-          .appendInt32(-1)
+          .appendInt32(target.leaderEpoch)
           .appendInt64(BigInt(target.offset))
-          .appendInt32(-1)
+          .appendInt32(target.lastFetchedEpoch)
           .appendInt64(-1n)
           .appendInt32(limits.partitionMaxBytes)
       })
@@ -88,7 +95,6 @@ function parseResponse(_correlationId: number, _apiKey: number, _apiVersion: num
     const topic = Buffer.from(cursor.take(cursor.compactLength())).toString()
     for (let count = cursor.compactLength(); count > 0; count--) {
       partitions.push(parsePartition(cursor, topic))
-      cursor.skipTaggedFields()
     }
     cursor.skipTaggedFields()
   }
@@ -109,7 +115,14 @@ function parsePartition(cursor: ResponseCursor, topic: string): FetchedRecords {
   cursor.int32() // preferred read replica
   const bytes = cursor.take(cursor.compactLength())
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  return { topic, partition, errorCode, highWatermark, lastStableOffset, logStartOffset, aborted, bytes, view }
+  let divergingOffset: number | undefined
+  cursor.taggedFields((tag) => {
+    if (tag !== divergingEpochTag) return
+    cursor.int32() // the epoch that ends there
+    divergingOffset = Number(cursor.int64())
+  })
+  const marks = { highWatermark, lastStableOffset, logStartOffset, aborted, divergingOffset }
+  return { topic, partition, errorCode, ...marks, bytes, view }
 }
 
 export const fetchRecords = createAPI<Parameters<typeof createRequest>, FetchResponse>(

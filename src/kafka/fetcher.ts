@@ -42,6 +42,8 @@ export const fetcherDefaults: FetcherOptions = {
 const maxWaitMs = 250
 const corruptRetries = 3
 const corruptPauseMs = 250
+/** A broker that has just become the leader, or is none any more, may answer once or twice what its log does not say. */
+const mostDoubts = 5
 const offsetOutOfRange = 1
 const leaderNotAvailable = 5
 /** Before a partition that failed is asked for again; the others go on meanwhile. */
@@ -64,18 +66,53 @@ export class PositionLostError extends PipelineError {
   }
 }
 
+/** Rows that were read are not in the log any more, and it has grown again: what follows is not what came after them. */
+export class LogTruncatedError extends PipelineError {
+  readonly code = 'VGM_LOG_TRUNCATED'
+  /** @param since where the log ceases to be the one that was read; undefined if the leader does not know any of it */
+  constructor(
+    topic: string,
+    partition: number,
+    { fetchOffset, fetchEpoch }: Pick<Position, 'fetchOffset' | 'fetchEpoch'>,
+    since: number | undefined,
+  ) {
+    const lost = since === undefined ? `before ${fetchOffset}` : `${since} to ${fetchOffset - 1}`
+    const goOn =
+      since === undefined
+        ? toStart(topic)
+        : resetPositions(`--to-offset ${since} --execute --topic ${topic}:${partition}`)
+    super(
+      `The log of ${topic}/${partition} was cut: its rows ${lost}, which had been read from a leader of epoch ${fetchEpoch}, are gone, ` +
+        'and others stand in their place',
+      {
+        fix:
+          'A replica that had not caught up has become the leader, or the topic was made again. What was made of the lost rows is still in ' +
+          `the output. To take the rows that stand there now, ${goOn}; to be rid of what was lost, begin anew into other topics`,
+      },
+    )
+  }
+}
+
 function toStart(topic: string): string {
-  return `stop the members and run "kafka-consumer-groups.sh --reset-offsets --to-earliest --execute --topic ${topic}" with the brokers and the group`
+  return resetPositions(`--to-earliest --execute --topic ${topic}`)
+}
+
+function resetPositions(flags: string): string {
+  return `stop the members and run "kafka-consumer-groups.sh --reset-offsets ${flags}" with the brokers and the group`
 }
 
 interface Position {
   readonly topic: string
   readonly partition: number
   readonly endOffset: number
-  /** next offset to ask the broker for */
+  /** next offset to ask the broker for, and the epoch of the leader that had appended the row before it */
   fetchOffset: number
-  /** next offset to hand out */
+  fetchEpoch: number | undefined
+  /** the same of what is handed out next */
   polledOffset: number
+  polledEpoch: number | undefined
+  /** answers in a row that a position within the log is none */
+  doubted: number
   /** as of the last answer */
   highWatermark: number | undefined
   /** asked for and not yet answered */
@@ -150,18 +187,22 @@ export class Fetcher implements LogReader {
     this.#waitingBytes = 0
     this.#failure = undefined
     this.#positions = new Map(
-      ranges.map(({ topic, partition, offset, endOffset = Infinity }) => [
-        `${topic}/${partition}`,
-        { topic, partition, endOffset, fetchOffset: offset, polledOffset: offset, ...fresh() },
-      ]),
+      ranges.map(({ topic, partition, offset, leaderEpoch, endOffset = Infinity }) => {
+        const fetch = { fetchOffset: offset, fetchEpoch: leaderEpoch }
+        const polled = { polledOffset: offset, polledEpoch: leaderEpoch }
+        return [`${topic}/${partition}`, { topic, partition, endOffset, ...fetch, ...polled, ...fresh() }]
+      }),
     )
     this.#pump()
   }
 
   position(topic: string, partition: number): number {
-    const position = this.#positions.get(`${topic}/${partition}`)
-    if (position === undefined) throw new RangeError(`${topic}/${partition} is not assigned`)
-    return position.polledOffset
+    return this.#position(topic, partition).polledOffset
+  }
+
+  /** Of the leader that had appended the row before the position; undefined if it is not known. */
+  leaderEpoch(topic: string, partition: number): number | undefined {
+    return this.#position(topic, partition).polledEpoch
   }
 
   /** What the last answers say of a partition, as a session tells it. */
@@ -183,10 +224,12 @@ export class Fetcher implements LogReader {
     const polled = this.#waiting.splice(0, this.#pollCount())
     this.#polled = [...polled]
     for (const { fetched } of polled) {
-      const { topic, partition, nextOffset, bytes } = fetched
+      const { topic, partition, nextOffset, nextEpoch, bytes } = fetched
       this.#waitingBytes -= bytes.length
       const position = this.#positions.get(`${topic}/${partition}`)
-      if (position !== undefined) position.polledOffset = nextOffset
+      if (position === undefined) continue
+      position.polledOffset = nextOffset
+      position.polledEpoch = nextEpoch
     }
     this.#pump()
     return polled.map(({ fetched }) => fetched)
@@ -202,10 +245,14 @@ export class Fetcher implements LogReader {
       this.#polled.splice(this.#polled.indexOf(polled), 1)
       const fromOffset = i === 0 ? offset : unused.fromOffset
       const batches = unused.batches.filter(({ lastOffset }) => lastOffset >= fromOffset)
-      kept.push({ ...polled, fetched: { ...unused, fromOffset, batches } })
+      const fromEpoch =
+        unused.batches.findLast(({ baseOffset }) => baseOffset < fromOffset)?.leaderEpoch ?? unused.fromEpoch
+      kept.push({ ...polled, fetched: { ...unused, fromOffset, fromEpoch, batches } })
       this.#waitingBytes += unused.bytes.length
       const position = this.#positions.get(`${unused.topic}/${unused.partition}`)
-      if (position !== undefined) position.polledOffset = Math.min(position.polledOffset, fromOffset)
+      if (position === undefined || position.polledOffset <= fromOffset) continue
+      position.polledOffset = fromOffset
+      position.polledEpoch = fromEpoch
     }
     const [interrupted] = fetched
     const isOther = (waiting: Waiting) =>
@@ -302,7 +349,10 @@ export class Fetcher implements LogReader {
       const { maxBytes, partitionMaxBytes } = this.#options
       const limits: FetchLimits = { maxWaitMs, minBytes: 1, maxBytes, partitionMaxBytes }
       const connection = await this.#connections.leaderConnection(positions[0], 'fetch')
-      const targets = positions.map(({ topic, partition, fetchOffset }) => ({ topic, partition, offset: fetchOffset }))
+      const targets = positions.map(({ topic, partition, fetchOffset, fetchEpoch = -1 }) => {
+        const leaderEpoch = this.#connections.knownEpoch({ topic, partition })
+        return { topic, partition, offset: fetchOffset, leaderEpoch, lastFetchedEpoch: fetchEpoch }
+      })
       const what = `Fetching from ${positions[0].topic}`
       const response = await this.#connections.request(connection, what, () =>
         fetchRecords.async(connection, targets, limits),
@@ -341,14 +391,19 @@ export class Fetcher implements LogReader {
    * The answer to a position that the log does not have says nothing of the log: its leader is asked for its ends. A broker that
    * leads no longer, or not yet, may have a shorter log: what is in the leader's is fetched again.
    *
-   * @throws PositionLostError
+   * @throws PositionLostError, LogTruncatedError
    */
   async #checkPosition({ topic, partition }: TopicPartition, asked: readonly FetchTarget[]): Promise<void> {
-    const offset = asked.find((target) => target.topic === topic && target.partition === partition)?.offset ?? 0
+    const target = asked.find((candidate) => candidate.topic === topic && candidate.partition === partition)
+    const offset = target?.offset ?? 0
     const [start] = await this.#connections.listOffsets([{ topic, partition }], earliest)
     const [end] = await this.#connections.listOffsets([{ topic, partition }], latest)
     if (offset < start.offset || offset > end.offset)
       throw new PositionLostError(topic, partition, offset, start.offset, end.offset)
+    const position = this.#positions.get(`${topic}/${partition}`)
+    // A leader that knows nothing of the epoch of the row before the position answers the same.
+    if (position?.fetchEpoch !== undefined && ++position.doubted > mostDoubts)
+      throw new LogTruncatedError(topic, partition, position, undefined)
   }
 
   /** Takes a partition's share of an answer; returns for how long its broker is to be left alone. */
@@ -364,10 +419,13 @@ export class Fetcher implements LogReader {
       )
       return 0
     }
+    if (records.divergingOffset !== undefined)
+      throw new LogTruncatedError(topic, partition, position, records.divergingOffset)
     position.highWatermark = records.highWatermark
+    position.doubted = 0
     let fetched: FetchedPartition
     try {
-      fetched = committedBatches(records, position.fetchOffset, position.endOffset)
+      fetched = committedBatches(records, position.fetchOffset, position.endOffset, position.fetchEpoch)
       position.corrupt = 0
     } catch (error) {
       if (error instanceof CorruptBatchError && position.corrupt++ < corruptRetries) return corruptPauseMs
@@ -381,6 +439,7 @@ export class Fetcher implements LogReader {
     }
     position.trouble = undefined
     position.fetchOffset = fetched.nextOffset
+    position.fetchEpoch = fetched.nextEpoch
     memory.lend()
     this.#waiting.push({ fetched, memory, assignment: this.#assignment })
     this.#waitingBytes += records.bytes.length
@@ -408,6 +467,12 @@ export class Fetcher implements LogReader {
     this.#positions.set(key, first)
   }
 
+  #position(topic: string, partition: number): Position {
+    const position = this.#positions.get(`${topic}/${partition}`)
+    if (position === undefined) throw new RangeError(`${topic}/${partition} is not assigned`)
+    return position
+  }
+
   #fail(error: unknown): void {
     this.#failure ??= error
     this.#wake?.()
@@ -419,6 +484,7 @@ function fresh() {
     highWatermark: undefined,
     isAsked: false,
     corrupt: 0,
+    doubted: 0,
     failures: 0,
     notBeforeMs: 0,
     leader: undefined,

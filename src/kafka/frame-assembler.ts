@@ -4,6 +4,8 @@ const pooledBytes = 64 * 1024
 const stepBytes = 1024 * 1024
 /** Pieces kept for reuse: what a reader has waiting, in answers of some MiB each. */
 const maxSpare = 8
+/** An answer has 8 MiB and a batch, or one giant batch alone, whose memory is not kept. */
+const largestSpareBytes = 16 * 1024 * 1024
 const sizeBytes = 4
 /** No answer is larger: `socket.request.max.bytes` ends below it, and so do fetches that we ask for. */
 const largestFrameBytes = 1024 * 1024 * 1024
@@ -56,7 +58,8 @@ export class FrameAssembler {
   /** Takes a frame's memory back; small frames, which have memory of their own, may be given as well. */
   recycle(frame: Uint8Array): void {
     const { buffer } = frame
-    if (buffer instanceof ArrayBuffer && buffer.byteLength % stepBytes === 0 && this.#spare.length < maxSpare)
+    const isOurs = buffer instanceof ArrayBuffer && buffer.byteLength % stepBytes === 0
+    if (isOurs && buffer.byteLength <= largestSpareBytes && this.#spare.length < maxSpare)
       this.#spare.push(Buffer.from(buffer))
   }
 

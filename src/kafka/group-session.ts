@@ -155,6 +155,7 @@ export class TransactionalGroupSession implements GroupSession {
         topic,
         partition,
         offset: fetcher.position(topic, partition),
+        leaderEpoch: fetcher.leaderEpoch(topic, partition),
       }))
       await producer.commit({ group, offsets }, slice.member)
       this.#slice = undefined

@@ -56,10 +56,10 @@ export class InFlightBatches {
 export function committedTopics(offsets: readonly PartitionOffset[]) {
   return [...Map.groupBy(offsets, ({ topic }) => topic)].map(([name, members]) => ({
     name,
-    partitions: members.map(({ partition, offset, metadata }) => ({
+    partitions: members.map(({ partition, offset, leaderEpoch, metadata }) => ({
       partitionIndex: partition,
       committedOffset: BigInt(offset),
-      committedLeaderEpoch: -1,
+      committedLeaderEpoch: leaderEpoch ?? -1,
       committedMetadata: metadata ?? '',
     })),
   }))

@@ -42,9 +42,16 @@ export class ResponseCursor {
     return this.bytes.subarray(this.at - length, this.at)
   }
   skipTaggedFields(): void {
+    this.taggedFields(() => undefined)
+  }
+  /** @param read may read the field that begins here, or not; it is passed in any case */
+  taggedFields(read: (tag: number) => void): void {
     for (let count = this.unsignedVarint(); count > 0; count--) {
-      this.unsignedVarint()
-      this.at += this.unsignedVarint()
+      const tag = this.unsignedVarint()
+      const size = this.unsignedVarint()
+      const end = this.at + size
+      read(tag)
+      this.at = end
     }
   }
 }

@@ -13,6 +13,8 @@ export interface TopicPartition {
 export interface PartitionOffset extends TopicPartition {
   /** the next offset to read */
   readonly offset: number
+  /** of the leader that had appended the row before it; undefined if that is not known (KIP-320) */
+  readonly leaderEpoch?: number | undefined
   /** free text kept beside a committed offset */
   readonly metadata?: string
 }
@@ -44,6 +46,9 @@ export interface FetchedPartition extends TopicPartition {
   readonly batches: readonly BatchHeader[]
   /** rows before this offset are to be skipped: a fetch may begin inside a batch */
   readonly fromOffset: number
+  /** of the leader that had appended the row before it, and the one before `nextOffset`; undefined if it is not known */
+  readonly fromEpoch?: number | undefined
+  readonly nextEpoch?: number | undefined
   /** rows from this offset on are to be skipped: the range that was asked for may end inside a batch */
   readonly toOffset: number
   /** position after everything here, control and aborted batches included */

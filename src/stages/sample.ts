@@ -109,9 +109,10 @@ class SampleRun {
       let inSlice = 0
       let sliceStartMs = 0
       let next = start.offset
+      let { leaderEpoch } = start
       const end = this.#end(start)
       const commit = async () => {
-        if (next > start.offset) await this.#commit([counted({ ...start, offset: next }, { seen, kept })])
+        if (next > start.offset) await this.#commit([counted({ ...start, offset: next, leaderEpoch }, { seen, kept })])
         inSlice = 0
       }
       const hash = this.#hashStart(start)
@@ -132,6 +133,7 @@ class SampleRun {
         }
         this.#rowsIn += to - from
         next = offsetOf(records, to - 1) + 1
+        leaderEpoch = records.leaderEpoch
         inSlice += to - from
         if (inSlice >= rowsPerTransaction || performance.now() - sliceStartMs >= sliceMs) await commit()
       }
@@ -163,7 +165,7 @@ class SampleRun {
       starts.map((start) => {
         const before = parseSampleCounts(start.metadata)
         return counted(
-          { ...start, offset: this.#end(start) },
+          { ...start, offset: this.#end(start), leaderEpoch: undefined },
           {
             seen: before.seen + (seen.get(start.partition) ?? 0),
             kept: before.kept + (kept.get(start.partition) ?? 0),

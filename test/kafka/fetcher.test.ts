@@ -1,14 +1,16 @@
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
 import { suite, type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Reader, type Writer } from '@platformatic/kafka'
 import { type BrokerConnections, earliest } from '../../src/kafka/broker-connections.ts'
 import { BrokerError, ConnectionLostError } from '../../src/kafka/broker-errors.ts'
 import { CorruptBatchError } from '../../src/kafka/committed-batches.ts'
-import type { FetchedRecords, FetchResponse } from '../../src/kafka/fetch-request.ts'
+import type { FetchedRecords, FetchResponse, FetchTarget } from '../../src/kafka/fetch-request.ts'
 import { Fetcher, type FetcherOptions, fetcherDefaults } from '../../src/kafka/fetcher.ts'
 import type { Stall } from '../../src/kafka/partition-watch.ts'
 import type { TopicPartition } from '../../src/stages/ports.ts'
 import { corrupted, dataBatch } from './batch-bytes.ts'
+import { wires } from './model/model-requests.ts'
 
 const topic = 't'
 /** Kafka's numbers of errors. */
@@ -23,6 +25,8 @@ interface Script {
   readonly leader?: (partition: number) => number | undefined
   /** learns of leaders anew */
   readonly refresh?: () => Promise<void>
+  /** told of what each request asks for */
+  readonly onAsked?: (targets: readonly FetchTarget[]) => void
 }
 
 /** Connections whose brokers do what the script says. */
@@ -31,13 +35,22 @@ function fakeConnections({
   onRecycled = () => undefined,
   leader = () => 1,
   refresh = async () => undefined,
+  onAsked = () => undefined,
 }: Script) {
   let requests = 0
   return {
     knownLeader: ({ partition }: TopicPartition) => leader(partition),
+    knownEpoch: () => 3,
     refresh,
-    leaderConnection: async () => ({ recycle: ([request]: Uint8Array) => onRecycled(request) }),
-    request: async () => {
+    leaderConnection: async () => ({
+      recycle: ([request]: Uint8Array) => onRecycled(request),
+      send: (_key: number, _version: number, createPayload: () => Writer) =>
+        onAsked(
+          wires.Fetch.read(Reader.from(createPayload().buffer)).targets.map(({ maxBytes: _, ...target }) => target),
+        ),
+    }),
+    request: async (connection: unknown, _what: string, send: (connection: unknown) => Promise<unknown>) => {
+      void send(connection)
       const memory = Uint8Array.of(requests)
       return { memory, ...(await answer(requests++)) }
     },
@@ -324,5 +337,93 @@ suite('fetcher', () => {
     )
     fetcher.assign([0, 1].map((partition) => ({ topic, partition, offset: 0 })))
     await rejects(pollFor(fetcher, 10_000), { code: 'VGM_TOPIC_GONE', message: /t has been deleted/, fix: /--group/ })
+  })
+
+  test('each fetch names the epoch of the leader and that of the row before its position, and so does the position', async (t) => {
+    const asked: unknown[] = []
+    const inEpoch = (epoch: number, baseOffset: number) => {
+      const batch = dataBatch(2, { ...facts, baseOffset })
+      new DataView(batch.buffer, batch.byteOffset).setInt32(12, epoch)
+      return batch
+    }
+    const connections = fakeConnections({
+      answer: async (request) => ({
+        errorCode: 0,
+        partitions: [recordsOf(0, request < 2 ? inEpoch(5 + request, 2 * request) : nothing)],
+      }),
+      onAsked: (targets) => asked.push(...targets),
+    })
+    const { fetcher } = hastyFetcher(t, connections)
+    fetcher.assign([{ topic, partition: 0, offset: 0, leaderEpoch: 4 }])
+    equal(fetcher.leaderEpoch(topic, 0), 4)
+    await pollUntil(fetcher, () => fetcher.position(topic, 0) === 4)
+    equal(fetcher.leaderEpoch(topic, 0), 6)
+    await pollUntil(fetcher, () => asked.length >= 3)
+    deepEqual(asked.slice(0, 3), [
+      { topic, partition: 0, offset: 0, leaderEpoch: 3, lastFetchedEpoch: 4 },
+      { topic, partition: 0, offset: 2, leaderEpoch: 3, lastFetchedEpoch: 5 },
+      { topic, partition: 0, offset: 4, leaderEpoch: 3, lastFetchedEpoch: 6 },
+    ])
+  })
+
+  test('a log that was cut and has grown again is an error that says what was lost and what to do', async (t) => {
+    const connections = fakeConnections({
+      answer: async () => ({ errorCode: 0, partitions: [recordsOf(0, nothing, { divergingOffset: 3 })] }),
+    })
+    const { fetcher } = hastyFetcher(t, connections)
+    fetcher.assign([{ topic, partition: 0, offset: 7, leaderEpoch: 4 }])
+    await rejects(pollFor(fetcher, 5_000), {
+      code: 'VGM_LOG_TRUNCATED',
+      message: /t\/0 was cut: its rows 3 to 6, .* epoch 4/,
+      fix: /--to-offset 3 --execute --topic t:0/,
+    })
+  })
+
+  test('what was not used is polled again, the other partitions first, and from where it was left', async (t) => {
+    const batches = (partition: number) =>
+      new Uint8Array(
+        Buffer.concat(
+          [0, 2, 4].map((baseOffset) => dataBatch(2, { ...facts, baseOffset: baseOffset + 10 * partition })),
+        ),
+      )
+    let isDry = false
+    const connections = fakeConnections({
+      answer: async () => {
+        const partitions = isDry ? [] : [0, 1, 2].map((partition) => recordsOf(partition, batches(partition)))
+        isDry = true
+        return { errorCode: 0, partitions }
+      },
+    })
+    const { fetcher } = hastyFetcher(t, connections)
+    fetcher.assign([0, 1, 2].map((partition) => ({ topic, partition, offset: 10 * partition })))
+    const polled = await fetcher.poll(5_000)
+    deepEqual(
+      polled.map(({ partition }) => partition),
+      [0, 1, 2],
+    )
+    fetcher.giveBack(polled.slice(1), 13)
+    deepEqual(
+      [0, 1, 2].map((partition) => fetcher.position(topic, partition)),
+      [6, 13, 20],
+    )
+    const again = await fetcher.poll(5_000)
+    deepEqual(
+      again.map(({ partition, fromOffset, batches: left }) => [
+        partition,
+        fromOffset,
+        left.map(({ baseOffset }) => baseOffset),
+      ]),
+      [
+        [2, 20, [20, 22, 24]],
+        [1, 13, [12, 14]],
+      ],
+    )
+    deepEqual(
+      [0, 1, 2].map((partition) => fetcher.position(topic, partition)),
+      [6, 16, 26],
+    )
+    fetcher.assign([{ topic, partition: 1, offset: 3 }])
+    fetcher.giveBack(again, 21)
+    equal(fetcher.position(topic, 1), 3, 'what belongs to an older assignment comes again by itself')
   })
 })

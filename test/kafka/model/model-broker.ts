@@ -1,3 +1,4 @@
+import { equal } from 'node:assert/strict'
 import { ModelGroup } from './model-group.ts'
 import { errors, ModelLog } from './model-log.ts'
 import { type Fault, ModelNetwork } from './model-network.ts'
@@ -21,6 +22,7 @@ type Handlers = {
 
 const basePort = 9_000
 const transactionKind = 1
+const noOffset = { offset: -1, leaderEpoch: -1 }
 
 /**
  * A cluster in memory, with the semantics that exactly-once rests on; see the parts for what each is a model of. Where a leader or
@@ -80,7 +82,7 @@ export class ModelBroker {
   }
 
   committedOffset(group: string, topic: string, partition: number): number | undefined {
-    return this.#groups.get(group)?.committed.get(`${topic}/${partition}`)
+    return this.#groups.get(group)?.committed.get(`${topic}/${partition}`)?.offset
   }
 
   openTransactions(): string[] {
@@ -92,7 +94,7 @@ export class ModelBroker {
   }
 
   moveLeader(topic: string, partition: number): void {
-    this.#leaders.set(`${topic}/${partition}`, this.#anyNode())
+    this.#elect(`${topic}/${partition}`)
   }
 
   /** Brokers remove what groups have committed, at the worst of times: also of groups that have members. */
@@ -115,7 +117,7 @@ export class ModelBroker {
     }
     this.#downUntilMs[node] = this.#time.nowMs + forMs
     this.network.breakConnections(basePort + node)
-    for (const [key, leader] of this.#leaders) if (leader === node) this.#leaders.set(key, this.#anyNode())
+    for (const [key, leader] of this.#leaders) if (leader === node) this.#elect(key)
     for (const coordinator of this.#coordinators.values())
       if (coordinator.node === node)
         Object.assign(coordinator, { node: this.#anyNode(), readyMs: this.#time.nowMs + 20 })
@@ -144,7 +146,7 @@ export class ModelBroker {
     },
     Fetch: async ({ targets, maxWaitMs }, node) => {
       const read = () =>
-        targets.map(({ topic, partition, offset, maxBytes }) => {
+        targets.map(({ topic, partition, leaderEpoch, offset, lastFetchedEpoch, maxBytes }) => {
           const log = this.#log(`${topic}/${partition}`)
           const found = {
             topic,
@@ -156,6 +158,14 @@ export class ModelBroker {
           const nothing = { aborted: [], bytes: Buffer.alloc(0) }
           if (this.#leaders.get(`${topic}/${partition}`) !== node)
             return { ...found, ...nothing, error: errors.notLeader }
+          const error = epochError(leaderEpoch, log)
+          if (error !== errors.none) return { ...found, ...nothing, error }
+          // Nothing is ever cut off here, so that only a wrong epoch could diverge.
+          equal(
+            [-1, log.epochBefore(offset)].includes(lastFetchedEpoch),
+            true,
+            'the epoch of the row before the position',
+          )
           if (offset > log.endOffset) return { ...found, ...nothing, error: errors.outOfRange }
           return { ...found, ...log.read(offset, maxBytes), error: errors.none }
         })
@@ -165,8 +175,10 @@ export class ModelBroker {
       return read()
     },
     ListOffsets: ({ targets }, node) =>
-      targets.map(({ topic, partition, timestamp }) => {
+      targets.map(({ topic, partition, leaderEpoch, timestamp }) => {
         const isLeader = this.#leaders.get(`${topic}/${partition}`) === node
+        const epoch = epochError(leaderEpoch, this.log(topic, partition))
+        if (isLeader && epoch !== errors.none) return { topic, partition, error: epoch, offset: -1 }
         const offset = timestamp === -2 ? 0 : this.log(topic, partition).endOffset
         return { topic, partition, error: isLeader ? errors.none : errors.notLeader, offset: isLeader ? offset : -1 }
       }),
@@ -174,7 +186,10 @@ export class ModelBroker {
       nodes: this.#downUntilMs.map((_, node) => ({ node, host: 'model', port: basePort + node })),
       topics: topics.map((topic) => {
         const logs = this.#topics.get(topic)
-        const leaders = (logs ?? []).map((_, partition) => this.#leaders.get(`${topic}/${partition}`) as number)
+        const leaders = (logs ?? []).map(({ leaderEpoch: epoch }, partition) => ({
+          node: this.#leaders.get(`${topic}/${partition}`) as number,
+          epoch,
+        }))
         return { topic, error: logs === undefined ? errors.unknownTopicOrPartition : errors.none, leaders }
       }),
     }),
@@ -195,7 +210,7 @@ export class ModelBroker {
               topic,
               partition,
               error: isUnstable ? errors.unstableOffset : errors.none,
-              offset: isUnstable ? -1 : (known.committed.get(key) ?? -1),
+              ...(isUnstable ? noOffset : (known.committed.get(key) ?? noOffset)),
             }
           }),
         ),
@@ -265,6 +280,11 @@ export class ModelBroker {
     return (this.#topics.get(key.slice(0, slash)) as ModelLog[])[Number(key.slice(slash + 1))]
   }
 
+  #elect(key: string): void {
+    this.#leaders.set(key, this.#anyNode())
+    this.#log(key).leaderEpoch++
+  }
+
   #isUp(node: number): boolean {
     return this.#downUntilMs[node] <= this.#time.nowMs
   }
@@ -280,4 +300,10 @@ export class ModelBroker {
       this.#time.schedule(ms, resolve, null)
     })
   }
+}
+
+/** What a leader answers to a client that knows another one, of before or after it. */
+function epochError(asked: number, { leaderEpoch }: ModelLog): number {
+  if (asked === -1 || asked === leaderEpoch) return errors.none
+  return asked < leaderEpoch ? errors.fencedLeaderEpoch : errors.unknownLeaderEpoch
 }

@@ -24,6 +24,13 @@ export interface GroupHost {
   readonly firstRebalanceMs: number
 }
 
+/** What a group has committed of a partition. */
+export interface ModelOffset {
+  readonly offset: number
+  /** -1 if it was not told */
+  readonly leaderEpoch: number
+}
+
 /**
  * A classic consumer group, as `GroupMetadataManager`, `ClassicGroup` and `OffsetMetadataManager` of Apache Kafka have it: members,
  * generations, rebalances, static members, sessions; and offsets that become valid with the marker of their transaction.
@@ -38,9 +45,9 @@ export class ModelGroup {
   readonly #expected = new Set<string>()
   #rebalance = 0
   #named = 0
-  readonly committed = new Map<string, number>()
+  readonly committed = new Map<string, ModelOffset>()
   /** by producer: offsets of transactions that are open, and the newest epoch seen */
-  readonly #pending = new Map<bigint, Map<string, number>>()
+  readonly #pending = new Map<bigint, Map<string, ModelOffset>>()
   readonly #epochs = new Map<bigint, number>()
 
   constructor(host: GroupHost) {
@@ -117,8 +124,9 @@ export class ModelGroup {
       if (verified !== errors.none) return verified
     }
     this.#epochs.set(producerId, epoch)
-    const pending = this.#pending.get(producerId) ?? new Map<string, number>()
-    for (const { topic, partition, offset } of request.offsets) pending.set(`${topic}/${partition}`, offset)
+    const pending = this.#pending.get(producerId) ?? new Map<string, ModelOffset>()
+    for (const { topic, partition, offset, leaderEpoch } of request.offsets)
+      pending.set(`${topic}/${partition}`, { offset, leaderEpoch })
     this.#pending.set(producerId, pending)
     return errors.none
   }

@@ -8,6 +8,8 @@ export const errors = {
   outOfRange: 1,
   unknownTopicOrPartition: 3,
   notLeader: 6,
+  fencedLeaderEpoch: 74,
+  unknownLeaderEpoch: 75,
   coordinatorLoading: 14,
   notCoordinator: 16,
   notEnoughReplicas: 19,
@@ -53,6 +55,8 @@ export type Verify = () => Promise<number>
 export class ModelLog {
   readonly batches: LoggedBatch[] = []
   endOffset = 0
+  /** of its leader; written into each batch */
+  leaderEpoch = 0
   readonly #producers = new Map<bigint, ProducerState>()
   /** lowest sequence seen of producers whose transaction is being verified */
   readonly #verifying = new Map<bigint, { lowest: number; epoch: number; count: number }>()
@@ -130,7 +134,13 @@ export class ModelLog {
     }
   }
 
+  /** Of the row before an offset. */
+  epochBefore(offset: number): number {
+    return this.batches.findLast(({ header }) => header.baseOffset < offset)?.header.leaderEpoch ?? -1
+  }
+
   #push(bytes: Buffer, view: DataView, outcome: LoggedBatch['outcome']): void {
+    view.setInt32(12, this.leaderEpoch)
     const header = readBatchHeader(bytes, view, 0)!
     this.batches.push({ bytes, header, outcome })
     this.endOffset = header.lastOffset + 1

@@ -127,12 +127,10 @@ export const wires = {
         .readArray((t) => {
           const topic = t.readString()
           return t.readArray((p) => {
-            const partition = p.readInt32()
-            p.readInt32()
-            const offset = Number(p.readInt64())
-            p.readInt32()
+            const [partition, leaderEpoch, offset] = [p.readInt32(), p.readInt32(), Number(p.readInt64())]
+            const lastFetchedEpoch = p.readInt32()
             p.readInt64()
-            return { topic, partition, offset, maxBytes: p.readInt32() }
+            return { topic, partition, leaderEpoch, offset, lastFetchedEpoch, maxBytes: p.readInt32() }
           })
         })
         .flat(),
@@ -180,9 +178,8 @@ export const wires = {
         .readArray((t) => {
           const topic = t.readString()
           return t.readArray((p) => {
-            const partition = p.readInt32()
-            p.readInt32()
-            return { topic, partition, timestamp: Number(p.readInt64()) }
+            const [partition, leaderEpoch] = [p.readInt32(), p.readInt32()]
+            return { topic, partition, leaderEpoch, timestamp: Number(p.readInt64()) }
           })
         })
         .flat(),
@@ -214,7 +211,11 @@ export const wires = {
       topics,
     }: {
       nodes: readonly { readonly node: number; readonly host: string; readonly port: number }[]
-      topics: readonly { readonly topic: string; readonly error: number; readonly leaders: readonly number[] }[]
+      topics: readonly {
+        readonly topic: string
+        readonly error: number
+        readonly leaders: readonly { readonly node: number; readonly epoch: number }[]
+      }[]
     }) =>
       Writer.create()
         .appendInt32(0)
@@ -229,12 +230,12 @@ export const wires = {
             .appendString(topic)
             .appendUUID(null)
             .appendBoolean(false)
-            .appendArray([...leaders.entries()], (v, [partition, leader]) =>
+            .appendArray([...leaders.entries()], (v, [partition, { node: leader, epoch }]) =>
               v
                 .appendInt16(0)
                 .appendInt32(partition)
                 .appendInt32(leader)
-                .appendInt32(0)
+                .appendInt32(epoch)
                 .appendArray([leader], (i, node) => i.appendInt32(node), true, false)
                 .appendArray([leader], (i, node) => i.appendInt32(node), true, false)
                 .appendArray([], () => undefined, true, false),
@@ -257,7 +258,7 @@ export const wires = {
     }: {
       group: string
       error: number
-      offsets: readonly (PartitionError & { readonly offset: number })[]
+      offsets: readonly (PartitionError & { readonly offset: number; readonly leaderEpoch: number })[]
     }) =>
       Writer.create()
         .appendInt32(0)
@@ -267,11 +268,11 @@ export const wires = {
             .appendArray(byTopic(offsets), (v, [topic, members]) =>
               v
                 .appendString(topic)
-                .appendArray(members, (p, { partition, error: partitionError, offset }) =>
+                .appendArray(members, (p, { partition, error: partitionError, offset, leaderEpoch }) =>
                   p
                     .appendInt32(partition)
                     .appendInt64(BigInt(offset))
-                    .appendInt32(-1)
+                    .appendInt32(leaderEpoch)
                     .appendString('')
                     .appendInt16(partitionError),
                 ),
@@ -434,10 +435,9 @@ export const wires = {
           const topic = t.readString()
           return t.readArray((p) => {
             const partition = p.readInt32()
-            const offset = Number(p.readInt64())
-            p.readInt32()
+            const [offset, leaderEpoch] = [Number(p.readInt64()), p.readInt32()]
             p.readNullableString()
-            return { topic, partition, offset }
+            return { topic, partition, offset, leaderEpoch }
           })
         })
         .flat(),
