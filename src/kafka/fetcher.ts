@@ -83,7 +83,7 @@ export class LogTruncatedError extends PipelineError {
         : resetPositions(`--to-offset ${since} --execute --topic ${topic}:${partition}`)
     super(
       `The log of ${topic}/${partition} was cut: its rows ${lost}, which had been read from a leader of epoch ${fetchEpoch}, are gone, ` +
-        'and others stand in their place',
+        'and what stands there now, if anything, is not what was read',
       {
         fix:
           'A replica that had not caught up has become the leader, or the topic was made again. What was made of the lost rows is still in ' +

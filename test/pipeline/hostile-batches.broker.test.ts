@@ -2,10 +2,12 @@ import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { suite, type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import avsc from 'avsc'
 import { exportTopic } from '../../src/commands/export.ts'
 import { topicEnds, topicRanges, topicStarts } from '../../src/commands/row-topics.ts'
 import { groupName } from '../../src/config/names.ts'
+import { InterruptedError } from '../../src/errors.ts'
 import { rowErrorCodes, rowErrors } from '../../src/rows/row-error.ts'
 import { deadLetterDefaults } from '../../src/stages/dead-letter-policy.ts'
 import { sample } from '../../src/stages/sample.ts'
@@ -188,45 +190,134 @@ suite('batches that brokers take', () => {
 
   test('a row whose counts lie is refused as a row, by export too', async (t) => {
     const { pipeline, cluster, topics } = await open(t)
-    const lists = avsc.Type.forSchema({
-      type: 'record',
-      name: 'Lists',
-      fields: [
-        { name: 'amount', type: 'double' },
-        { name: 'nothings', type: { type: 'array', items: 'null' } },
-        { name: 'more', type: { type: 'map', values: 'double' } },
-      ],
-    })
-    const id = await pipeline.register(lists)
-    const bytes = lists.toBuffer({ amount: 1, nothings: [null, null], more: {} })
-    const value = framed(id, bytes)
-    // A count of 2^31 where the two nothings were.
-    const lying = framed(id, Buffer.concat([bytes.subarray(0, 8), Buffer.from('80808080100000', 'hex')]))
-    await pipeline.write(topics.raw, [
-      [
-        { key: null, value },
-        { key: null, value: lying },
-        { key: null, value },
-      ],
-    ])
+    const { whole, lying, lyingOfNothings } = await listsType(pipeline)
+    await pipeline.write(topics.raw, [[whole, lying, lyingOfNothings, whole].map((value) => ({ key: null, value }))])
     const file = join(temporaryFolder(t), 'rows.csv')
     const exporting = { topic: topics.raw, file, format: 'csv', withKey: false, withPosition: false } as const
     await rejects(exportTopic(cluster, exporting, silent), { code: 'VGM_EXPORT_ROW', message: /offset 1 of/ })
     const exported = await exportTopic(cluster, { ...exporting, skipsUnreadable: true }, silent)
-    deepEqual([exported.rowsOut, exported.skipped], [2, 1])
+    deepEqual([exported.rowsOut, exported.skipped], [2, 2])
   })
 
   test('rows that each name another unknown schema become dead letters, slice by slice', async (t) => {
     const { pipeline, id, value, write } = await open(t)
     ok(id < 1_000_000)
-    const rows = counted(3_000).map((i) => {
+    const rows = counted(600).map((i) => {
       const bytes = value(i)
       if (i % 3 === 0) bytes.writeInt32BE(1_000_000_000 + i, 1)
       return { key: null, value: bytes }
     })
     await write(rows)
     const { rowsIn, rowsOut, deadLetters } = await pipeline.normalize()
-    deepEqual([rowsIn, rowsOut, deadLetters], [3_000, 2_000, 1_000])
+    deepEqual([rowsIn, rowsOut, deadLetters], [600, 400, 200])
     equal(rowErrorCodes[rowErrors.unknownSchema], 'VGM_ROW_SCHEMA_UNKNOWN')
   })
+
+  test('all of them beside a load of good rows: the rows of every partition go on, and each is there once', async (t) => {
+    const partitions = 4
+    const { pipeline, broker, topics, cluster, id, value, good, produce } = await open(t, partitions)
+    const head = value(1).subarray(0, 13)
+    const lists = await listsType(pipeline)
+    const noise = randomBytes(450_000).toString('hex')
+    const unknown = counted(60).map((i) => framed(1_100_000_000 + i, value(i).subarray(5)))
+    const hostile: [partition: number, batch: Uint8Array, good: number, letters: number][] = [
+      [0, zstdBomb(head, 256 * 2 ** 20), 0, 1],
+      [0, zstdBomb(head, 1.5e9), 0, 1],
+      [
+        1,
+        batchOfTwo(
+          'zstd',
+          counted(100).map((i) => value(i)),
+        ),
+        100,
+        0,
+      ],
+      [
+        1,
+        compressedBatch(
+          'zstd',
+          counted(60).map(() => value(4, 'repeated '.repeat(50_000))),
+          40 * 2 ** 20,
+        ),
+        60,
+        0,
+      ],
+      [2, compressedBatch('zstd', [framed(id, type.toBuffer({ amount: 3, note: noise + noise }))], 4_000_000), 1, 0],
+      [2, compressedBatch('gzip', unknown), 0, unknown.length],
+      [3, compressedBatch('zstd', [value(3, 'x'.repeat(30_000_000))], 40 * 2 ** 20), 1, 0],
+      [3, compressedBatch('lz4', [lists.lying]), 0, 1],
+    ]
+    const written = Array.from({ length: partitions }, () => 0)
+    const feed = async (count: number) => {
+      for (let partition = 0; partition < partitions; partition++) {
+        await produce(
+          compressedBatch(
+            'gzip',
+            good(count, written[partition]).map((row) => row.value),
+          ),
+          partition,
+        )
+        written[partition] += count
+      }
+    }
+    let [rowsIn, commits] = [0, 0]
+    const running = rejects(
+      pipeline.normalize(
+        (report) => {
+          rowsIn = report.rowsIn
+          commits++
+        },
+        false,
+        { deadLetters: { ...deadLetterDefaults, maxShare: 0.9 } },
+      ),
+      InterruptedError,
+    )
+    for (const [partition, batch] of hostile) {
+      await feed(200)
+      await produce(batch, partition)
+    }
+    await feed(200)
+    const more = hostile.reduce((sum, [, , rows, letters]) => sum + rows + letters, 0)
+    const all = written.reduce((sum, rows) => sum + rows, more)
+    for (const deadline = Date.now() + 60_000; rowsIn < all; await sleep(50))
+      ok(Date.now() < deadline, `${rowsIn} of ${all}`)
+    pipeline.interrupt()
+    await running
+    ok(commits > 1)
+    const normalized = await broker.rows(topics.normalized)
+    const letters = await broker.rows(topics.deadLetters)
+    for (let partition = 0; partition < partitions; partition++) {
+      const of = (rows: readonly ReadRow[]) => rows.filter((row) => row.partition === partition).length
+      const [goodRows, setAside] = hostile
+        .filter(([where]) => where === partition)
+        .reduce(([a, b], [, , rows, dead]) => [a + rows, b + dead], [written[partition], 0])
+      deepEqual([of(normalized), of(letters)], [goodRows, setAside], `partition ${partition}`)
+    }
+    const ends = await topicEnds(cluster, topics.raw)
+    const group = groupName(pipeline.dataset, 'normalize')
+    const committed = await broker.connections.committedOffsets(group, ends)
+    deepEqual(
+      committed.map(({ offset }) => offset),
+      ends.map(({ offset }) => offset),
+    )
+  })
 })
+
+/** Rows with lists: one as it should be, and one whose count of nothings is 2^31. */
+async function listsType(pipeline: TestPipeline) {
+  const lists = avsc.Type.forSchema({
+    type: 'record',
+    name: 'Lists',
+    fields: [
+      { name: 'amount', type: 'double' },
+      { name: 'numbers', type: { type: 'array', items: 'int' } },
+      { name: 'nothings', type: { type: 'array', items: 'null' } },
+      { name: 'more', type: { type: 'map', values: 'double' } },
+    ],
+  })
+  const id = await pipeline.register(lists)
+  const bytes = lists.toBuffer({ amount: 1, numbers: [], nothings: [null, null], more: {} })
+  const after = (head: number, hex: string) =>
+    framed(id, Buffer.concat([bytes.subarray(0, head), Buffer.from(hex, 'hex')]))
+  return { whole: framed(id, bytes), lying: after(8, '8080808010000000'), lyingOfNothings: after(9, '80808080100000') }
+}
