@@ -1,5 +1,6 @@
 import { connect, isIP } from 'node:net'
 import { connect as connectTls } from 'node:tls'
+import { crc32c } from '@node-rs/crc32'
 import kafkajs, { type CompressionTypes, type ISocketFactory, type Kafka, type KafkaConfig } from 'kafkajs'
 import type { Compression } from '../batch/batch-header.ts'
 import { decompress } from '../batch/decompression.ts'
@@ -39,8 +40,64 @@ const keepAliveMs = 60_000
  */
 const reauthenticationMs = 2_000
 
-/** Codecs that kafkajs leaves to its users, and where its type numbers are. */
+/** kafkajs makes an argument of each record of a batch, and an engine takes so many at most. */
+const mostRecords = 100_000
+
+/** Streams that no client of this process could take apart so far: kafkajs gives its codecs nothing that says which. */
+export const unreadableStreams = { count: 0 }
+
+/** kafkajs takes what stands behind a batch with this error for the rest of an answer that was cut off, and goes on before it. */
+class UnreadableStreamError extends Error {
+  override readonly name = 'KafkaJSPartialMessageError'
+}
+
+/** A batch that kafkajs cannot take, though others can. */
+export class BatchOfTooManyRowsError extends PipelineError {
+  readonly code = 'VGM_BATCH_ROWS'
+  constructor() {
+    super(`A batch has more than ${mostRecords.toLocaleString('en')} rows, and so many cannot be looked at at once`, {
+      fix: 'Let the producer of these rows write smaller batches',
+    })
+  }
+}
+
+/** Checksums of streams that could not be read: kafkajs asks for each again and again, until its reader is put behind it. */
+const knownUnreadable = new Set<number>()
+const mostKnown = 1_000
+
+function inflate(compression: Exclude<Compression, 'none'>, records: Buffer): Buffer {
+  let inflated: Uint8Array
+  try {
+    if (knownUnreadable.size > 0 && knownUnreadable.has(crc32c(records))) throw new RangeError('As it was before')
+    inflated = decompress(compression, records)
+  } catch (cause) {
+    unreadableStreams.count++
+    if (knownUnreadable.size < mostKnown) knownUnreadable.add(crc32c(records))
+    throw new UnreadableStreamError('A compressed stream cannot be read', { cause })
+  }
+  if (hasMoreRecords(inflated)) throw new BatchOfTooManyRowsError()
+  return Buffer.from(inflated.buffer, inflated.byteOffset, inflated.byteLength)
+}
+
+/** Whether there are more than `mostRecords` records, each behind its length as a varint. */
+function hasMoreRecords(bytes: Uint8Array): boolean {
+  let at = 0
+  for (let count = 0; at < bytes.length; count++) {
+    if (count > mostRecords) return true
+    let length = 0
+    for (let scale = 1; at < bytes.length; scale *= 128) {
+      const byte = bytes[at++]
+      length += (byte & 127) * scale
+      if (byte < 128) break
+    }
+    at += length / 2
+  }
+  return false
+}
+
+/** kafkajs leaves all but gzip to its users, and bounds nothing of that; and where its type numbers are. */
 const codecs: readonly (readonly [CompressionTypes, Exclude<Compression, 'none'>])[] = [
+  [kafkajs.CompressionTypes.GZIP, 'gzip'],
   [kafkajs.CompressionTypes.Snappy, 'snappy'],
   [kafkajs.CompressionTypes.LZ4, 'lz4'],
   [kafkajs.CompressionTypes.ZSTD, 'zstd'],
@@ -57,7 +114,7 @@ export function createControlClient(settings: ConnectionSettings, log: ControlLo
       compress: async () => {
         throw new RangeError('The control client writes no compressed batches')
       },
-      decompress: async (records: Buffer) => Buffer.from(decompress(compression, records)),
+      decompress: async (records: Buffer) => inflate(compression, records),
     })
   }
   const { brokers, socketFactory } = bootstrap(settings.brokers)

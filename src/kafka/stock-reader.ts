@@ -1,11 +1,21 @@
 import { randomUUID } from 'node:crypto'
 import type { Consumer, EachBatchPayload } from 'kafkajs'
+import { readBatchHeader } from '../batch/batch-header.ts'
+import { MalformedBatchError, openBatch } from '../batch/read-records.ts'
 import { PipelineError } from '../errors.ts'
-import type { OffsetRange, Source, StockLog, StockRow } from '../stages/verify/stock-log.ts'
+import type { OffsetRange, RowSource, StockLog, StockRow } from '../stages/verify/stock-log.ts'
 import { BrokerConnections } from './broker-connections.ts'
 import { BrokerError } from './broker-errors.ts'
 import type { ConnectionSettings } from './connection-settings.ts'
-import { type ControlLog, createControlClient, toControlError } from './control-client.ts'
+import {
+  BatchOfTooManyRowsError,
+  type ControlLog,
+  createControlClient,
+  toControlError,
+  unreadableStreams,
+} from './control-client.ts'
+import { errorCauses } from './error-causes.ts'
+import { fetchRecords } from './fetch-request.ts'
 import { onGroup, onTopic, type Right } from './needed-rights.ts'
 
 /** A range that cannot be read to its end. */
@@ -62,7 +72,7 @@ export class StockReader implements StockLog {
     this.#options = options
   }
 
-  async read(topic: string, range: OffsetRange): Promise<Source<StockRow>> {
+  async read(topic: string, range: OffsetRange): Promise<RowSource> {
     let consumer = this.#consumers.find((open) => open.topic === topic && !open.isReading(range.partition))
     if (consumer === undefined) {
       consumer = await openTopicConsumer(topic, this.#settings, this.#log, this.#options)
@@ -93,7 +103,7 @@ async function openTopicConsumer(
     maxWaitTimeInMs: maxWaitMs,
     readUncommitted: false,
   })
-  const opened = new TopicConsumer(topic, consumer, closing, settings.brokers, options)
+  const opened = new TopicConsumer(topic, consumer, closing, settings, options)
   try {
     await opened.start()
   } catch (error) {
@@ -132,31 +142,35 @@ class TopicConsumer {
   readonly topic: string
   readonly #consumer: Consumer
   readonly #closing: AbortController
-  readonly #brokers: readonly string[]
+  readonly #settings: ConnectionSettings
   readonly #patienceMs: number
   readonly #waitingRows: number
   readonly #reads = new Map<number, RangeRead>()
   #partitions: readonly number[] = []
+  /** streams that could not be read when it was looked last, and where the reads were */
+  #unreadable = unreadableStreams.count
+  readonly #stuckAt = new Map<number, number>()
+  #isLooking = false
 
   /** @param closing aborted before the consumer is disconnected */
   constructor(
     topic: string,
     consumer: Consumer,
     closing: AbortController,
-    brokers: readonly string[],
+    settings: ConnectionSettings,
     options: StockReaderOptions,
   ) {
     this.topic = topic
     this.#consumer = consumer
     this.#closing = closing
-    this.#brokers = brokers
+    this.#settings = settings
     this.#patienceMs = options.patienceMs ?? 60_000
     this.#waitingRows = options.waitingRows ?? 40_000
   }
 
   async start(): Promise<void> {
     const consumer = this.#consumer
-    const { GROUP_JOIN, START_BATCH_PROCESS, CRASH } = consumer.events
+    const { GROUP_JOIN, START_BATCH_PROCESS, FETCH, CRASH } = consumer.events
     const joined = new Promise<void>((resolve, reject) => {
       consumer.on(GROUP_JOIN, ({ payload }) => {
         this.#partitions = payload.memberAssignment[this.topic] ?? []
@@ -166,13 +180,12 @@ class TopicConsumer {
       consumer.on(CRASH, ({ payload }) => {
         if (payload.restart) return
         reject(payload.error)
-        const error = toControlError(
-          payload.error,
-          `Reading topic ${this.topic}`,
-          this.#brokers,
-          auditRights(this.topic),
-        )
-        for (const read of this.#reads.values()) read.fail(error)
+        const what = `Reading topic ${this.topic}`
+        const tooMany = errorCauses(payload.error).find((cause) => cause instanceof BatchOfTooManyRowsError)
+        const error = toControlError(payload.error, what, this.#settings.brokers, auditRights(this.topic))
+        for (const read of this.#reads.values())
+          if (tooMany === undefined) read.fail(error)
+          else read.stop(tooMany)
       })
     })
     // Awaited below; a crash that comes before must not count as unhandled.
@@ -180,6 +193,7 @@ class TopicConsumer {
     consumer.on(START_BATCH_PROCESS, ({ payload: { partition, batchSize, lastOffset } }) => {
       if (batchSize === 0) this.#reads.get(partition)?.advance(Number(lastOffset) + 1)
     })
+    consumer.on(FETCH, () => void this.#lookForUnreadable())
     await consumer.connect()
     await consumer.subscribe({ topics: [this.topic], fromBeginning: true })
     await consumer.run({ autoCommit: false, eachBatch: async (payload) => this.#take(payload) })
@@ -190,7 +204,7 @@ class TopicConsumer {
     return this.#reads.has(partition)
   }
 
-  read({ partition, start, end }: OffsetRange): Source<StockRow> {
+  read({ partition, start, end }: OffsetRange): RowSource {
     const consumer = this.#consumer
     const selection = [{ topic: this.topic, partitions: [partition] }]
     const read = new RangeRead(this.topic, partition, start, end, this.#patienceMs, {
@@ -213,6 +227,27 @@ class TopicConsumer {
     await this.#consumer.disconnect()
   }
 
+  /**
+   * kafkajs comes no further than a batch whose stream cannot be read, and asks for it again and again: a read that stands where it stood
+   * at the last such answer is put behind it.
+   */
+  async #lookForUnreadable(): Promise<void> {
+    if (this.#isLooking || unreadableStreams.count === this.#unreadable) return
+    this.#isLooking = true
+    this.#unreadable = unreadableStreams.count
+    for (const [partition, read] of this.#reads) {
+      const { position } = read
+      const isStuck = this.#stuckAt.get(partition) === position
+      this.#stuckAt.set(partition, position)
+      if (!isStuck) continue
+      const batch = await unreadableBatch(this.#settings, this.topic, partition, position).catch(() => undefined)
+      if (batch === undefined || read.position !== position) continue
+      read.passOver(batch)
+      this.#consumer.seek({ topic: this.topic, partition, offset: String(batch.end) })
+    }
+    this.#isLooking = false
+  }
+
   /** After each join kafkajs starts from the beginning, with nothing paused. */
   #restorePositions(): void {
     const topic = this.topic
@@ -229,6 +264,37 @@ class TopicConsumer {
   }
 }
 
+/** The batch that holds an offset, or the next one, if it cannot be read. */
+async function unreadableBatch(
+  settings: ConnectionSettings,
+  topic: string,
+  partition: number,
+  offset: number,
+): Promise<OffsetRange | undefined> {
+  const connections = new BrokerConnections(settings)
+  try {
+    const connection = await connections.leaderConnection({ topic, partition }, 'fetch')
+    const target = { topic, partition, offset, leaderEpoch: -1, lastFetchedEpoch: -1 }
+    const limits = { maxWaitMs: 100, minBytes: 1, maxBytes: 1, partitionMaxBytes: 1 }
+    const { partitions } = await connections.request(connection, `Reading topic ${topic}`, () =>
+      fetchRecords.async(connection, [target], limits),
+    )
+    const [{ bytes, view }] = partitions
+    const header = readBatchHeader(bytes, view, 0)
+    if (header === undefined) return undefined
+    try {
+      openBatch(bytes, view, header)
+    } catch (error) {
+      if (error instanceof MalformedBatchError)
+        return { partition, start: Math.max(header.baseOffset, offset), end: header.lastOffset + 1 }
+      throw error
+    }
+    return undefined
+  } finally {
+    await connections.close()
+  }
+}
+
 interface Flow {
   readonly limit: number
   pause(): void
@@ -237,7 +303,8 @@ interface Flow {
 }
 
 /** The rows of one range, between the consumer that puts them in and the audit that takes them out. */
-class RangeRead implements Source<StockRow> {
+class RangeRead implements RowSource {
+  readonly unreadable: OffsetRange[] = []
   readonly #topic: string
   readonly #partition: number
   readonly #end: number
@@ -307,6 +374,16 @@ class RangeRead implements Source<StockRow> {
     }
     if (nextOffset >= this.#end) this.#flow.done()
     this.#wake?.()
+  }
+
+  passOver(batch: OffsetRange): void {
+    this.unreadable.push(batch)
+    this.advance(Math.min(batch.end, this.#end))
+  }
+
+  /** Ends with what keeps it from being read on. */
+  stop({ message, fix }: PipelineError): void {
+    this.fail(this.#stalled(message, fix))
   }
 
   fail(error: PipelineError): void {

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import avsc from 'avsc'
 import { exportTopic } from '../../src/commands/export.ts'
 import { topicEnds, topicRanges, topicStarts } from '../../src/commands/row-topics.ts'
+import { verifyDataset } from '../../src/commands/verify.ts'
 import { groupName } from '../../src/config/names.ts'
 import { InterruptedError } from '../../src/errors.ts'
 import { rowErrorCodes, rowErrors } from '../../src/rows/row-error.ts'
@@ -107,6 +108,8 @@ suite('batches that brokers take', () => {
     equal(letters.length, 2)
     await pipeline.restore()
     deepEqual(about(amountsOf(await broker.rows(topics.restored))), counted(15))
+    const { rows, lost, doubled, reordered, wrong, ...audited } = await verified(pipeline)
+    deepEqual([rows, audited.deadLetters, lost, doubled, reordered, wrong], [15, 2, 0, 0, 0, 0])
 
     const reader = cluster.rows.openReader()
     t.after(() => reader.close())
@@ -302,6 +305,11 @@ suite('batches that brokers take', () => {
     )
   })
 })
+
+function verified({ cluster, dataset, modelsTopic, topics }: TestPipeline) {
+  const groups = { normalize: groupName(dataset, 'normalize'), restore: groupName(dataset, 'restore') }
+  return verifyDataset(cluster, { dataset, groups, modelsTopic, topics, clip: Infinity, modeChoice: 'likely' }, silent)
+}
 
 /** Rows with lists: one as it should be, and one whose count of nothings is 2^31. */
 async function listsType(pipeline: TestPipeline) {

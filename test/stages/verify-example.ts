@@ -1,7 +1,7 @@
 import avro from 'avsc'
 import type { ColumnModel } from '../../src/mixture/column-model.ts'
 import type { Model } from '../../src/model/model.ts'
-import type { OffsetRange, Source, StockLog, StockRow } from '../../src/stages/verify/stock-log.ts'
+import type { OffsetRange, RowSource, StockLog, StockRow } from '../../src/stages/verify/stock-log.ts'
 
 /*
  * Rows of a small data set in all three topics, made with avsc and the definition of the normalization, and a log that holds
@@ -200,9 +200,12 @@ export function exampleTopics(count: number, versionOf: (i: number) => number = 
 export class MemoryStockLog implements StockLog {
   readonly #rows: ReadonlyMap<string, readonly StockRow[]>
   readonly #pieceRows: number
+  readonly #unreadable: readonly OffsetRange[]
 
-  constructor(topics: ExampleTopics, pieceRows = 50) {
+  /** @param unreadable batches of the raw topic, whose rows it does not give */
+  constructor(topics: ExampleTopics, pieceRows = 50, unreadable: readonly OffsetRange[] = []) {
     this.#pieceRows = pieceRows
+    this.#unreadable = unreadable
     this.#rows = new Map(
       Object.entries(topics).map(([role, rows]) => [
         example[role as keyof ExampleTopics],
@@ -211,15 +214,22 @@ export class MemoryStockLog implements StockLog {
     )
   }
 
-  async read(topic: string, { start, end }: OffsetRange): Promise<Source<StockRow>> {
+  async read(topic: string, { start, end }: OffsetRange): Promise<RowSource> {
+    const unreadable = topic === example.raw ? this.#unreadable : []
+    const isHidden = ({ offset }: StockRow) =>
+      unreadable.some((batch) => Number(offset) >= batch.start && Number(offset) < batch.end)
     const rows = this.#rows.get(topic)!
     let at = start
     return {
+      unreadable,
       next: async () => {
-        if (at >= Math.min(end, rows.length)) return undefined
-        const piece = rows.slice(at, Math.min(at + this.#pieceRows, end))
-        at += piece.length
-        return piece
+        while (at < Math.min(end, rows.length)) {
+          const piece = rows.slice(at, Math.min(at + this.#pieceRows, end))
+          at += piece.length
+          const seen = piece.filter((row) => !isHidden(row))
+          if (seen.length > 0) return seen
+        }
+        return undefined
       },
     }
   }

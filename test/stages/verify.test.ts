@@ -234,6 +234,27 @@ suite('verify', () => {
     deepEqual({ rows, deadLetters, examples }, { rows: 300, deadLetters: 2, examples: [] })
   })
 
+  test('takes a batch that nobody can read for the dead letter that it is, and asks for one that is none', async () => {
+    const topics = exampleTopics(300)
+    const unreadable = [
+      { partition: 0, start: 40, end: 60 },
+      { partition: 0, start: 130, end: 131 },
+    ]
+    for (const role of ['normalized', 'restored'] as const)
+      topics[role] = topics[role].filter((_, i) => !unreadable.some(({ start, end }) => i >= start && i < end))
+    const letter = (offset: number, last: number) => {
+      const { headers, ...row } = deadLetter({ ...topics.raw[offset], value: Buffer.from('the batch') }, offset)
+      return { ...row, headers: { ...headers, 'vgm.source.last.offset': String(last) } }
+    }
+    const log = () => new MemoryStockLog(topics, 7, unreadable)
+    topics.deadLetters.push(letter(40, 59), letter(130, 130))
+    const { rows, deadLetters, examples } = await audit(topics, { log: log() })
+    deepEqual({ rows, deadLetters, examples }, { rows: 279, deadLetters: 2, examples: [] })
+    topics.deadLetters = [letter(130, 130), letter(200, 210)]
+    deepEqual(await faults(topics, { log: log() }), { ...none, lost: 1, wrong: 1 })
+    deepEqual(await faults(topics, { log: log(), committed: { normalize: new Map([[0, 30]]) } }), { ...none, wrong: 1 })
+  })
+
   test('counts a row as lost that normalize has written and restore has made a dead letter', async () => {
     const topics = exampleTopics(300)
     topics.deadLetters.push(deadLetter(topics.normalized[10], 10, 'restore', example.normalized))

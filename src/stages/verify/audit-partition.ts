@@ -1,4 +1,5 @@
 import { type AlignedFault, type Pair, RowAlignment } from './align-rows.ts'
+import { BatchLetters } from './batch-letters.ts'
 import type { NormalizationRules } from './column-terms.ts'
 import { type ModelVersions, NormalizedComparison } from './compare-normalized.ts'
 import { type NormalizedRow, RestoredComparison } from './compare-restored.ts'
@@ -6,7 +7,7 @@ import { deadLetterHeaders, withoutDeadLetters } from './dead-letter-filter.ts'
 import { addFinding, type Fault, type Findings } from './findings.ts'
 import { isNeedlessDeadLetter } from './needless-dead-letter.ts'
 import type { RowTypes } from './row-types.ts'
-import { headerText, type OffsetRange, type Source, type StockLog, type StockRow } from './stock-log.ts'
+import { headerText, type OffsetRange, type RowSource, type Source, type StockLog, type StockRow } from './stock-log.ts'
 
 /** A topic, and what of one of its partitions is audited. */
 export interface AuditedRange {
@@ -62,14 +63,14 @@ export async function auditPartition(audit: PartitionAudit, tools: AuditTools): 
 
   const report = (fault: Fault, topic: string, row: StockRow, problem: string) =>
     addFinding(findings, { fault, topic, partition, offset: Number(row.offset), problem })
-  const open = async ({ topic, range }: AuditedRange) =>
-    new Progress(types.prepared(await log.read(topic, range)), range)
+  const open = async ({ topic, range }: AuditedRange) => new Progress(await log.read(topic, range), types, range)
   const letters = async () => audit.deadLetters && (await log.read(audit.deadLetters.topic, audit.deadLetters.range))
   const letterReports = {
     onDoubled: (letter: StockRow, problem: string) => report('doubled', audit.deadLetters!.topic, letter, problem),
     onWrong: (letter: StockRow, problem: string) => report('wrong', audit.deadLetters!.topic, letter, problem),
   }
 
+  const rawBatches = new BatchLetters()
   const rawRows = await open(raw)
   const normalizedRows = await open(normalized)
   const survivors = withoutDeadLetters(
@@ -80,6 +81,7 @@ export async function auditPartition(audit: PartitionAudit, tools: AuditTools): 
       topic: raw.topic,
       rowOf: (row) => row,
       start: raw.range.start,
+      onBatch: (letter) => rawBatches.add(letter),
       isNeedless: (row, letter) => isNeedlessDeadLetter(row, letter, types, models),
       onNeedless: ({ offset }, letter) =>
         letterReports.onWrong(letter, `the row at offset ${offset} could have been normalized`),
@@ -98,11 +100,26 @@ export async function auditPartition(audit: PartitionAudit, tools: AuditTools): 
       else pending++
     },
   })
+  /** Batches that nobody can read must be dead letters, and those that are must be such batches. */
+  const checkBatches = ({ topic, range }: AuditedRange, rows: Progress, letters: BatchLetters, due: number) => {
+    for (const batch of rows.unreadable) {
+      if (letters.take(batch)) {
+        if (topic === raw.topic) deadLetters++
+      } else if (batch.start < due) {
+        const problem = `the batch up to offset ${batch.end - 1} cannot be read, and is no dead letter`
+        addFinding(findings, { fault: 'lost', topic, partition, offset: batch.start, problem })
+      } else pending++
+    }
+    for (const letter of letters.rest(range.start))
+      letterReports.onWrong(letter, 'it is a batch that can be read, or that is not there')
+  }
   if (restored === undefined) {
     await drain(pairs)
+    checkBatches(raw, rawRows, rawBatches, audit.normalizeDue)
     return { rows: rawRows.count, deadLetters, pending }
   }
 
+  const normalizedBatches = new BatchLetters()
   const restoredRows = await open(restored)
   const restorable = withoutDeadLetters<NormalizedRow>(
     pairs,
@@ -112,6 +129,7 @@ export async function auditPartition(audit: PartitionAudit, tools: AuditTools): 
       topic: normalized.topic,
       rowOf: (pair) => pair.found,
       start: normalized.range.start,
+      onBatch: (letter) => normalizedBatches.add(letter),
       // What normalize has made of a raw row must be restorable; what others have written there need not be.
       isNeedless: ({ expected }) => expected !== undefined,
       onNeedless: ({ found }, letter) =>
@@ -139,6 +157,8 @@ export async function auditPartition(audit: PartitionAudit, tools: AuditTools): 
       },
     }),
   )
+  checkBatches(raw, rawRows, rawBatches, audit.normalizeDue)
+  checkBatches(normalized, normalizedRows, normalizedBatches, audit.restoreDue)
   return { rows: rawRows.count, deadLetters, pending }
 }
 
@@ -148,15 +168,22 @@ async function drain(source: Source<unknown>): Promise<void> {
 
 /** Counts the rows of a range that have been given, and estimates how many follow. */
 class Progress implements Source<StockRow> {
+  readonly #source: RowSource
   readonly #rows: Source<StockRow>
   readonly #range: OffsetRange
   #position: number
   count = 0
 
-  constructor(rows: Source<StockRow>, range: OffsetRange) {
-    this.#rows = rows
+  constructor(source: RowSource, types: RowTypes, range: OffsetRange) {
+    this.#source = source
+    this.#rows = types.prepared(source)
     this.#range = range
     this.#position = range.start
+  }
+
+  /** Batches that were passed over. */
+  get unreadable(): readonly OffsetRange[] {
+    return this.#source.unreadable
   }
 
   /** Markers take offsets too: as many rows for an offset as there have been so far. */

@@ -10,6 +10,8 @@ export const deadLetterHeaders = {
   topic: 'vgm.source.topic',
   partition: 'vgm.source.partition',
   offset: 'vgm.source.offset',
+  /** of a batch that is one dead letter */
+  lastOffset: 'vgm.source.last.offset',
   modelVersion: 'vgm.model.version',
 } as const
 
@@ -26,6 +28,8 @@ export interface DeadLetterFilterOptions<T> {
   readonly onNeedless: (item: T, letter: StockRow) => void
   readonly onDoubled: (letter: StockRow, problem: string) => void
   readonly onWrong: (letter: StockRow, problem: string) => void
+  /** told of each letter that is a whole batch, whose rows are none of the items */
+  readonly onBatch: (letter: StockRow) => void
 }
 
 /**
@@ -52,7 +56,9 @@ export function withoutDeadLetters<T>(
       await window.fill(1)
       if (window.length === 0) return undefined
       const letter = window.peek(0)
-      if (isOfStage(letter, options)) {
+      if (isOfStage(letter, options) && headerText(letter, deadLetterHeaders.lastOffset) !== undefined)
+        options.onBatch(letter)
+      else if (isOfStage(letter, options)) {
         const offset = sourceOffset(letter)
         if (offset >= turn) return letter
         if (offset >= options.start) options.onDoubled(letter, `the row at offset ${offset} is a dead letter twice`)
@@ -102,7 +108,8 @@ function isOfStage(letter: StockRow, { stage, topic }: { readonly stage: string;
   return headerText(letter, deadLetterHeaders.stage) === stage && headerText(letter, deadLetterHeaders.topic) === topic
 }
 
-function sourceOffset(letter: StockRow): number {
+/** Offset of the row that a letter was, or of the first row of its batch. */
+export function sourceOffset(letter: StockRow): number {
   return Number(headerText(letter, deadLetterHeaders.offset))
 }
 

@@ -26,6 +26,12 @@ export interface Source<T> {
   next(): Promise<readonly T[] | undefined>
 }
 
+/** Rows of a range, but for those of batches that nobody can read. */
+export interface RowSource extends Source<StockRow> {
+  /** Offsets of the batches that were passed over so far, `end` excluded. */
+  readonly unreadable: readonly OffsetRange[]
+}
+
 /** Offsets of one partition, `end` excluded. */
 export interface OffsetRange {
   readonly partition: number
@@ -36,7 +42,7 @@ export interface OffsetRange {
 /** Reads committed rows with a stock client. */
 export interface StockLog {
   /** The rows of a range in order. Several may be read at the same time, one for each partition. */
-  read(topic: string, range: OffsetRange): Promise<Source<StockRow>>
+  read(topic: string, range: OffsetRange): Promise<RowSource>
   close(): Promise<void>
 }
 
