@@ -1,6 +1,6 @@
 import avro from 'avsc'
-import { wideLongType } from '../../avro/wide-long.ts'
 import { hasCounts, isWholeValue } from '../../avro/whole-value.ts'
+import { wideLongType } from '../../avro/wide-long.ts'
 import { lookUpSchemas } from '../look-up-schemas.ts'
 import { headerBytes, schemaIdOf } from './framing.ts'
 import type { Source, StockRow } from './stock-log.ts'
