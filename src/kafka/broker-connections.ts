@@ -301,8 +301,8 @@ export class BrokerConnections {
             topic: name,
             partition: partitionIndex,
             offset: Number(committedOffset),
-            leaderEpoch: committedLeaderEpoch >= 0 ? committedLeaderEpoch : undefined,
             metadata: metadata ?? '',
+            ...(committedLeaderEpoch >= 0 && { leaderEpoch: committedLeaderEpoch }),
           })),
       )
     })

@@ -47,7 +47,7 @@ suite('a session without transactions, on a broker', () => {
     deepEqual(await broker.ends(output), [2 * batches, 2 * batches])
     deepEqual(
       await broker.connections.committedOffsets(group, ends),
-      ends.map((end) => ({ ...end, metadata: '' })),
+      ends.map((end) => ({ ...end, metadata: '', leaderEpoch: broker.connections.knownEpoch(end) })),
     )
   })
 

@@ -182,7 +182,8 @@ suite('group session, on a broker', () => {
     const broker = await TestBroker.connect(t)
     const topics = await makeTopics(broker, 1, 10)
     const output = await broker.createTopic(1, { 'max.message.bytes': '100' })
-    const member = await openMember(broker, { ...topics, output })
+    // All rows in one slice: two or three alone would fit.
+    const member = await openMember(broker, { ...topics, output, sliceMs: 60_000 })
     await rejects(member.run(), { errorName: 'MESSAGE_TOO_LARGE', fix: /max\.message\.bytes/ })
     deepEqual(await broker.rows(output), [])
     deepEqual(await broker.connections.committedOffsets(topics.group, topics.ends), [])
