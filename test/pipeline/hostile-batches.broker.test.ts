@@ -9,6 +9,7 @@ import { topicEnds, topicRanges, topicStarts } from '../../src/commands/row-topi
 import { verifyDataset } from '../../src/commands/verify.ts'
 import { groupName } from '../../src/config/names.ts'
 import { InterruptedError } from '../../src/errors.ts'
+import { createControlClient } from '../../src/kafka/control-client.ts'
 import { rowErrorCodes, rowErrors } from '../../src/rows/row-error.ts'
 import { deadLetterDefaults } from '../../src/stages/dead-letter-policy.ts'
 import { sample } from '../../src/stages/sample.ts'
@@ -155,7 +156,7 @@ suite('batches that brokers take', () => {
     ok(id > 0)
   })
 
-  test('a row that only its own codec makes small enough goes on with it, and one that none does is set aside', async (t) => {
+  test('a row that only its own codec makes small enough goes on with it', async (t) => {
     const { pipeline, broker, topics, id, good, write, produce } = await open(t)
     // Twice the same noise, further apart than gzip looks back.
     const noise = randomBytes(450_000).toString('hex')
@@ -169,6 +170,31 @@ suite('batches that brokers take', () => {
     ok(normalized[3].valueBytes!.length > 1_800_000)
     await pipeline.restore()
     deepEqual(about(amountsOf(await broker.rows(topics.restored))), counted(7))
+  })
+
+  test('a row that no codec makes small enough for the output is set aside, and an error if that takes it no more', async (t) => {
+    const { pipeline, broker, topics, value, good, write } = await open(t)
+    const admin = createControlClient(broker.settings, silent).admin()
+    t.after(() => admin.disconnect())
+    const configEntries = [{ name: 'max.message.bytes', value: '50000' }]
+    const create = (topic: string) =>
+      admin.createTopics({ topics: [{ topic, numPartitions: 1, configEntries }], waitForLeaders: false })
+    await create(topics.normalized)
+    const large = { key: null, value: value(3, randomBytes(100_000).toString('hex')) }
+    await write([...good(3), large, ...good(3, 4)])
+    const { rowsOut, deadLetters } = await pipeline.normalize()
+    deepEqual([rowsOut, deadLetters], [6, 1])
+    const [letter] = await broker.rows(topics.deadLetters)
+    deepEqual(letter.valueBytes, large.value)
+    match(headersOf(letter), /VGM_ROW_TOO_LARGE/)
+    const narrow = `${pipeline.dataset}.narrow`
+    await create(narrow)
+    const others = { topics: { ...topics, deadLetters: narrow }, group: `${pipeline.dataset}.other` }
+    await rejects(pipeline.normalize(silent, true, others), {
+      code: 'VGM_ROW_TOO_LARGE',
+      message: new RegExp(`offset 3 of ${topics.raw}/0 does not fit into ${narrow}`),
+      fix: new RegExp(`max.message.bytes of ${narrow}`),
+    })
   })
 
   test('a slice ends within a batch, however small the batch is in the log', async (t) => {
