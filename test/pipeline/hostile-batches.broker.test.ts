@@ -130,7 +130,7 @@ suite('batches that brokers take', () => {
       writer,
       starts,
       ends,
-      isFresh: true,
+      commitsStarts: true,
       size: { rate: 1 },
       seed: 1,
       outputTopic: topics.sample,

@@ -36,8 +36,11 @@ function restoreOf(columnCount: number, stamped?: { version: number; content: st
       throw new Error(reason)
     },
   })
-  const output = new PartitionOutput('wide.restored', 0, 1024 * 1024, async (_topic, _partition, batch) =>
-    batch.clear(),
+  const output = new PartitionOutput(
+    'wide.restored',
+    0,
+    { batchBytes: 1024 * 1024, largestBytes: 1024 * 1024 },
+    async (_topic, _partition, batch) => batch.clear(),
   )
   const deadLetter = async () => {
     throw new Error('a dead letter')
