@@ -59,7 +59,7 @@ function registryOf(columns: readonly string[]): SchemaStore {
   const fields = columns.map((name) => ({ name, type: 'double' }))
   const schemas = new Map([[rawId, JSON.stringify({ type: 'record', name: 'Row', fields })]])
   return {
-    schemaById: async (id) => schemas.get(id),
+    schemaById: async (id) => schemas.get(Number(id)),
     register: async (subject, schema) => {
       const id = subject === 'raw' ? rawId : derivedId
       schemas.set(id, schema)
@@ -138,7 +138,7 @@ console.log('| rows | stage | least, ns a row | median |\n|---|---|---:|---:|')
 for (const shape of shapes) {
   const columns = Array.from({ length: shape.columns }, (_, c) => `c${c}`)
   const [registry, model] = [registryOf(columns), modelOf(columns)]
-  const onUnusableSchema = (_id: number, reason: string) => {
+  const onUnusableSchema = (_name: unknown, reason: string) => {
     throw new Error(reason)
   }
   const normalize = new NormalizeTransform({

@@ -52,6 +52,31 @@ export function appendHeaders(encoded: Uint8Array, more: RecordHeaders): Uint8Ar
   return out
 }
 
+/**
+ * The headers `encoded` without some of them.
+ *
+ * @param encoded count and headers
+ * @param isLeftOut told each header's name, UTF-8
+ */
+export function withoutHeaders(encoded: Uint8Array, isLeftOut: (name: Uint8Array) => boolean): Uint8Array {
+  const [count, start] = readNumber(encoded, 0)
+  const kept: Uint8Array[] = []
+  for (let left = count, at = start; left > 0; left--) {
+    const [nameBytes, nameStart] = readNumber(encoded, at)
+    const [valueBytes, valueStart] = readNumber(encoded, nameStart + nameBytes)
+    const end = valueStart + Math.max(0, valueBytes)
+    if (!isLeftOut(encoded.subarray(nameStart, nameStart + nameBytes))) kept.push(encoded.subarray(at, end))
+    at = end
+  }
+  const out = new Uint8Array(intBytes(kept.length) + kept.reduce((sum, { length }) => sum + length, 0))
+  let at = writeInt(out, 0, kept.length)
+  for (const header of kept) {
+    out.set(header, at)
+    at += header.length
+  }
+  return out
+}
+
 /** The zigzag varint at `from`, and the position after it. */
 function readNumber(encoded: Uint8Array, from: number): [number: number, end: number] {
   let zigzag = 0

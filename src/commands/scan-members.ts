@@ -1,4 +1,5 @@
 import type { BoundedRange } from '../stages/read-partition.ts'
+import { joinCensus, joinCounts } from '../stages/row-census.ts'
 import type { Scan, ScanCounts } from '../stages/scan-columns.ts'
 import type { OpenCluster } from './command-context.ts'
 import { runThreads } from './member-threads.ts'
@@ -29,13 +30,10 @@ function shares(ranges: readonly BoundedRange[], count: number): BoundedRange[][
 }
 
 function total(a: ScanCounts, b: ScanCounts): ScanCounts {
-  const notFinite = new Map(a.notFinite)
-  for (const [name, rows] of b.notFinite) notFinite.set(name, (notFinite.get(name) ?? 0) + rows)
   return {
     rows: a.rows + b.rows,
-    skippedRows: a.skippedRows + b.skippedRows,
-    mismatchedRows: a.mismatchedRows + b.mismatchedRows,
-    notFinite,
+    census: joinCensus(a.census, b.census),
+    notFinite: joinCounts(a.notFinite, b.notFinite),
     tooWide: new Set([...a.tooWide, ...b.tooWide]),
   }
 }

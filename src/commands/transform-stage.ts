@@ -142,6 +142,7 @@ function mayCome(error: PipelineError): boolean {
 export function schemasWithoutCompatibility({ registry }: OpenCluster): SchemaStore {
   return {
     schemaById: (id) => registry.schemaById(id, slicePatienceMs),
+    schemaProblem: (id) => registry.schemaProblem(id),
     register: (subject, schema) =>
       registry.register(subject, schema, { compatibility: 'NONE', patienceMs: slicePatienceMs }),
   }

@@ -8,7 +8,7 @@ import { type SecretVariable, type SecurityFlags, securityOptions } from './secu
 /** How to get into a cluster: the part of the clients' settings that is no address. Frozen plain data. */
 export interface ClusterAccess {
   readonly kafka: Pick<ConnectionSettings, 'tls' | 'sasl'>
-  readonly registry: Pick<RegistrySettings, 'tls' | 'auth'>
+  readonly registry: Pick<RegistrySettings, 'tls' | 'auth' | 'apicurioIds' | 'guidSchema'>
 }
 
 /** An open cluster. */
@@ -47,6 +47,8 @@ export function clusterAccess(
     registry: {
       ...(registryTls && Object.keys(registryTls).length > 0 && { tls: registryTls }),
       ...(auth && { auth }),
+      ...(flags.registryIds !== undefined && { apicurioIds: flags.registryIds }),
+      ...(flags.guidSchema !== undefined && { guidSchema: schemaId(flags.guidSchema) }),
     },
   })
 }
@@ -238,6 +240,14 @@ function registryAuth(flags: SecurityFlags, secret: Secrets): RegistrySettings['
   }
   refuse(flags, ['registryTokenFile'], 'with --registry-username', 'Log in with one of the two')
   return { username, password: needed('The registry', 'registryPasswordFile', secret) }
+}
+
+function schemaId(text: string): number {
+  if (/^\d{1,10}$/.test(text) && Number(text) < 2 ** 31) return Number(text)
+  throw new UsageError(
+    `${flagText('guidSchema')} ${text} is no schema's id`,
+    'Write the number that the registry has for it',
+  )
 }
 
 function needed(what: string, name: SecretName, secret: Secrets): string {

@@ -1,5 +1,5 @@
 /**
- * What reaches a secured cluster: flags, each with its environment variable. No flag holds a secret, for everybody on the machine can
+ * What reaches a secured cluster, and the schemas in its registry: flags, each with its environment variable. No flag holds a secret, for everybody on the machine can
  * read command lines; a secret comes from a file that a flag names, or from a variable of `secretVariables`.
  */
 export interface SecurityOption {
@@ -15,6 +15,8 @@ export type SecurityProtocol = (typeof securityProtocols)[number]
 
 export const saslMechanisms = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512', 'OAUTHBEARER'] as const
 export type SaslMechanism = (typeof saslMechanisms)[number]
+
+export const apicurioIds = ['content', 'global'] as const
 
 const option = (flags: string, variable: string, description: string, choices?: readonly string[]): SecurityOption => ({
   flags,
@@ -42,6 +44,8 @@ export const securityOptions: readonly SecurityOption[] = [
   option('--registry-tls-cert <file>', 'SCHEMA_REGISTRY_TLS_CERT', 'PEM: our certificate there'),
   option('--registry-tls-key <file>', 'SCHEMA_REGISTRY_TLS_KEY', 'PEM: its private key'),
   option('--registry-tls-passphrase-file <file>', 'SCHEMA_REGISTRY_TLS_PASSPHRASE_FILE', "that key's passphrase"),
+  option('--registry-ids <kind>', 'SCHEMA_REGISTRY_IDS', 'what eight-byte ids of rows are', apicurioIds),
+  option('--guid-schema <id>', 'SCHEMA_REGISTRY_GUID_SCHEMA', 'schema of rows with a GUID that the registry has not'),
 ]
 
 /** Variables that hold a secret itself. Nothing may print their values: not logs, errors, `--json` or `vgm config show`. */
@@ -75,4 +79,6 @@ export interface SecurityFlags {
   readonly registryTlsCert?: string
   readonly registryTlsKey?: string
   readonly registryTlsPassphraseFile?: string
+  readonly registryIds?: (typeof apicurioIds)[number]
+  readonly guidSchema?: string
 }

@@ -1,6 +1,8 @@
 import type { Type } from 'avsc'
 import { wideLongType } from '../avro/wide-long.ts'
 import { UsageError } from '../errors.ts'
+import { plainSchema } from '../rows/plain-schema.ts'
+import { MalformedSchemaError } from '../rows/schema-error.ts'
 
 /** DuckDB types that an exported column can have. */
 export type TableType =
@@ -92,10 +94,13 @@ const plainColumns: Readonly<Record<string, [FieldKind, TableType]>> = {
  *
  * @param schema JSON text of a record
  * @throws UsageError when two columns would have the same name
+ * @throws MalformedSchemaError if it is none
  */
 export function recordPlan(schema: string): RecordPlan {
-  const record = JSON.parse(schema) as Json
-  const whole = wideLongType(record, { wrapUnions: 'auto' }) as unknown as { fields: { type: Type }[] }
+  const record = recordJson(JSON.parse(schema) as Json)
+  if (record === undefined) throw new MalformedSchemaError('the schema', 'it is no record')
+  const plain = plainSchema(schema) as object
+  const whole = wideLongType(plain, { wrapUnions: 'auto' }) as unknown as { fields: { type: Type }[] }
   const named = new Map<string, Json>()
   const columns: TableColumn[] = []
   const fields = (record.fields as Json[]).map((field, i) => {
@@ -121,6 +126,12 @@ export function recordPlan(schema: string): RecordPlan {
   })
   checkNames(columns)
   return { fields, columns }
+}
+
+/** The object that describes a record: a schema may wrap it, as in {"type": {"type": "record", ...}}. */
+function recordJson(json: Json): Json | undefined {
+  if (Array.isArray(json.fields)) return json
+  return typeof json.type === 'object' && json.type !== null ? recordJson(json.type as Json) : undefined
 }
 
 /** The other branch of a union of two with null; any other type as it is. */

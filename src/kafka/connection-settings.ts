@@ -45,4 +45,8 @@ export interface RegistrySettings {
   readonly url: string
   readonly tls?: TlsSettings
   readonly auth?: { readonly username: string; readonly password: string } | { readonly token: TokenSource }
+  /** what eight-byte ids of rows are, where the registry cannot tell */
+  readonly apicurioIds?: 'content' | 'global'
+  /** id of the schema of rows that name theirs by a GUID which the registry does not know */
+  readonly guidSchema?: number
 }

@@ -1,10 +1,10 @@
 /** Ids that were met a while ago at most; the oldest make room for new ones. */
-export class RecentIds {
+export class RecentIds<Id> {
   readonly #lifeMs: number
   readonly #most: number
   readonly #now: () => number
   /** until when, in the order in which they were met */
-  readonly #untilMs = new Map<number, number>()
+  readonly #untilMs = new Map<Id, number>()
 
   /**
    * @param lifeMs for how long an id is remembered
@@ -17,7 +17,7 @@ export class RecentIds {
     this.#now = now
   }
 
-  add(id: number): void {
+  add(id: Id): void {
     this.#untilMs.delete(id)
     this.#untilMs.set(id, this.#now() + this.#lifeMs)
     if (this.#untilMs.size <= this.#most) return
@@ -27,7 +27,7 @@ export class RecentIds {
     }
   }
 
-  has(id: number): boolean {
+  has(id: Id): boolean {
     const untilMs = this.#untilMs.get(id)
     if (untilMs === undefined) return false
     if (untilMs > this.#now()) return true

@@ -1,6 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { COMPATIBILITY, SchemaRegistry as ConfluentRegistry, SchemaType } from '@kafkajs/confluent-schema-registry'
+import avro from 'avsc'
 import { exitCodes, PipelineError } from '../errors.ts'
+import { MalformedSchemaError, RefusedSchemaError } from '../rows/schema-error.ts'
+import { describeSchemaName, type SchemaName } from '../rows/schema-name.ts'
+import { wholeSchema } from '../rows/whole-schema.ts'
 import { type BackOff, backOffMs } from './back-off.ts'
 import type { RegistrySettings } from './connection-settings.ts'
 import { registryTlsFlags, tlsError } from './login-errors.ts'
@@ -29,8 +33,10 @@ export type Compatibility =
 export interface RegisteredSchema {
   readonly id: number
   readonly version: number
-  /** JSON text */
+  /** JSON text that stands by itself, whatever it refers to; as it was registered, if there is a problem */
   readonly schema: string
+  /** why it cannot be used, such as another type than Avro: a clause */
+  readonly problem?: string
 }
 
 /** The registry does not answer, or not as a registry. */
@@ -53,6 +59,14 @@ export class RegistryRefusedError extends PipelineError {
   }
 }
 
+/** Something answers at the registry's address, and it is no registry. */
+export class NoRegistryError extends PipelineError {
+  readonly code = 'VGM_REGISTRY_PATH'
+  constructor(url: string, problem: string, fix: string) {
+    super(`There is no schema registry at ${url}: ${problem}`, { fix, exitCode: exitCodes.usage })
+  }
+}
+
 const accepted = 'application/vnd.schemaregistry.v1+json, application/json'
 const loginFix = 'Check --registry-username and its password, or the token, and the rights of that user on the registry'
 const attemptTimeoutMs = 5_000
@@ -71,12 +85,36 @@ const unknownForMs = 30_000
 /** In a topic of garbage each row may name another id. */
 const mostUnknown = 100_000
 
-/** Confluent's codes for "not found"; any other 404 comes from something that is no registry. */
+/** Confluent's codes for "not found"; any other 404 may come from something that is no registry. */
 const notFoundCodes: ReadonlySet<number> = new Set([40401, 40402, 40403, 40408])
+/** Where registries are, below their host's address. */
+const usualPaths = ['/apis/ccompat/v7', '']
+/** Schemas that one refers to, directly or not; more is no schema but a mistake. */
+const mostReferences = 1_000
+
+/** A schema's place in the registry, as another one refers to it. */
+interface SchemaReference {
+  readonly name: string
+  readonly subject: string
+  readonly version: number
+}
+
+/** What the registry answers for an id or a version. */
+interface SchemaAnswer {
+  readonly schema?: string
+  /** AVRO unless it says otherwise */
+  readonly schemaType?: string
+  readonly references?: readonly SchemaReference[]
+}
+
+/** An Avro schema's text that stands by itself, or why there is none: a clause. */
+type FoundSchema = { readonly schema: string } | { readonly problem: string }
 
 /**
  * Schemas by id and subject, cached. Every call waits for a registry that does not answer, with growing pauses, for as long as its
  * patience lasts: only an answer makes a schema unknown.
+ *
+ * A schema that refers to others comes back as one text, in which they are written out.
  *
  * Registration is @kafkajs/confluent-schema-registry's. It does not give out a schema's text by id, tells no connection error
  * from a refusal (both are status 400), and wants the compatibility of a subject to be known: hence HTTP of our own for the rest. API:
@@ -85,48 +123,57 @@ const notFoundCodes: ReadonlySet<number> = new Set([40401, 40402, 40403, 40408])
 export class SchemaRegistry {
   readonly #settings: RegistrySettings
   readonly #options: RegistryOptions
-  readonly #client: ConfluentRegistry
   readonly #http: RegistryHttp
-  readonly #schemas = new Map<number, Promise<string | undefined>>()
-  readonly #unknown = new RecentIds(unknownForMs, mostUnknown)
+  readonly #clients = new Map<string, ConfluentRegistry>()
+  readonly #schemas = new Map<SchemaName, Promise<string | undefined>>()
+  readonly #unknown = new RecentIds<SchemaName>(unknownForMs, mostUnknown)
+  /** of those that are not simply unknown */
+  readonly #problems = new Map<SchemaName, string>()
+  /** by subject and version, which never change */
+  readonly #referenced = new Map<string, Promise<SchemaAnswer | undefined>>()
   readonly #ids = new Map<string, Promise<number>>()
   #isReachable = true
+  /** whether it has answered as a registry does: then a wrong path is none of the settings, and passes */
+  #hasAnswered = false
+  /** where it was found last: not where the settings say, if that redirects */
+  #base: string
 
   constructor(settings: RegistrySettings, options: RegistryOptions = {}) {
     this.#settings = { ...settings, url: settings.url.replace(/\/+$/, '') }
     this.#options = options
     this.#http = new RegistryHttp(this.#settings)
-    this.#client = new ConfluentRegistry({
-      host: this.#settings.url,
-      retry: { retries: 0 },
-      agent: this.#http.agent,
-      middlewares: [authorized(this.#http)],
-    })
+    this.#base = this.#settings.url
   }
 
   /**
-   * JSON text of the Avro schema with this id; undefined if there is none, or if it is no Avro schema.
+   * JSON text of the Avro schema that a row names; undefined if there is none, or if it is no Avro schema: `schemaProblem` says why.
    *
    * @param patienceMs of this call, instead of the registry's
    * @throws RegistryUnreachableError when the patience is over
-   * @throws RegistryRefusedError, as for a wrong password
+   * @throws RegistryRefusedError, as for a wrong password; NoRegistryError
    */
-  schemaById(id: number, patienceMs?: number): Promise<string | undefined> {
+  schemaById(id: SchemaName, patienceMs?: number): Promise<string | undefined> {
     const known = this.#schemas.get(id)
     if (known !== undefined) return known
     if (this.#unknown.has(id)) return Promise.resolve(undefined)
-    const asked = this.#get(`Reading schema ${id}`, `/schemas/ids/${id}`, patienceMs).then((answer) => {
-      const { schema, schemaType = 'AVRO' } = (answer ?? {}) as { schema?: string; schemaType?: string }
-      const found = schemaType === 'AVRO' ? schema : undefined
-      if (found === undefined) {
-        this.#unknown.add(id)
-        this.#schemas.delete(id)
+    const asked = this.#find(id, patienceMs).then((found) => {
+      if ('schema' in found) {
+        this.#problems.delete(id)
+        return found.schema
       }
-      return found
+      if (found.problem !== unknownProblem(id)) this.#problems.set(id, found.problem)
+      this.#unknown.add(id)
+      this.#schemas.delete(id)
+      return undefined
     })
     this.#schemas.set(id, asked)
     asked.catch(() => this.#schemas.delete(id))
     return asked
+  }
+
+  /** Why `schemaById` has found no schema: a clause. */
+  schemaProblem(id: SchemaName): string {
+    return this.#problems.get(id) ?? unknownProblem(id)
   }
 
   /**
@@ -155,8 +202,12 @@ export class SchemaRegistry {
   /** The newest schema of a subject; undefined if there is no such subject. Not cached. */
   async latest(subject: string): Promise<RegisteredSchema | undefined> {
     const path = `/subjects/${encodeURIComponent(subject)}/versions/latest`
-    const answer = (await this.#get(`Reading the newest schema of ${subject}`, path)) as RegisteredSchema | undefined
-    return answer === undefined ? undefined : { id: answer.id, version: answer.version, schema: answer.schema }
+    const answer = (await this.#get(`Reading the newest schema of ${subject}`, path)) as
+      | (SchemaAnswer & { id: number; version: number })
+      | undefined
+    if (answer === undefined) return undefined
+    const { id, version, schema = '' } = answer
+    return { id, version, schema, ...(await this.#whole(answer)) }
   }
 
   /** The compatibility set for a subject itself; undefined if it has none. */
@@ -166,8 +217,10 @@ export class SchemaRegistry {
 
   /** As READWRITE or READONLY; undefined if the registry has no such thing. */
   async mode(): Promise<string | undefined> {
-    const answer = (await this.#get('Reading the mode', '/mode')) as { mode?: string } | undefined
-    return answer?.mode
+    const answer = await this.#patiently(undefined, (leftMs) =>
+      this.#attempt('Reading the mode', '/mode', leftMs, true),
+    )
+    return (answer as { mode?: string } | undefined)?.mode
   }
 
   /** All subjects; the cheapest question that shows that a registry answers. */
@@ -183,15 +236,16 @@ export class SchemaRegistry {
   ): Promise<number> {
     let refusals = 0
     let hasRaced = false
+    let mayConfigure = true
     const attempt = async (leftMs: number): Promise<number> => {
       // Also shows that the registry answers.
       const set = compatibilityOf(await this.#attempt(...compatibilityQuestion(subject), leftMs))
       const compatibility = COMPATIBILITY[set ?? wanted ?? 'BACKWARD']
-      const updateConfig = set === undefined && wanted !== undefined
+      const updateConfig = set === undefined && wanted !== undefined && mayConfigure
       const { url } = this.#settings
       const late = () => new RegistryUnreachableError(url, 'registering takes too long')
       try {
-        const registered = this.#client.register(
+        const registered = this.#client().register(
           { type: SchemaType.AVRO, schema },
           { subject, compatibility, updateConfig },
         )
@@ -204,6 +258,11 @@ export class SchemaRegistry {
           hasRaced = true
           return attempt(leftMs)
         }
+        // The schema is there, and who may register schemas need not be allowed to set what a subject takes.
+        if (status === 403 && updateConfig) {
+          mayConfigure = false
+          return attempt(leftMs)
+        }
         // The client's 400 is a connection that broke, or a bad request.
         if (status >= 500 || status === 429 || (status === 400 && ++refusals < refusedAttempts))
           throw new RegistryUnreachableError(url, message, cause)
@@ -213,6 +272,7 @@ export class SchemaRegistry {
             : status === 401 || status === 403
               ? loginFix
               : 'Check the rights on the registry, and its log'
+        if (status === 422) throw new RefusedSchemaError(subject, message, cause)
         throw new RegistryRefusedError(`Registering a schema of ${subject}`, status, message, fix)
       }
     }
@@ -235,31 +295,195 @@ export class SchemaRegistry {
         return answer
       } catch (error) {
         if (!(error instanceof RegistryUnreachableError)) throw error
-        this.#reached(false)
         const pauseMs = backOffMs(backOff, failures, random)
-        if (performance.now() + pauseMs >= deadline) throw error
+        const isOver = performance.now() + pauseMs >= deadline
+        // One answer that is missing tells nothing: a registry may have too many requests for a moment.
+        if (failures > 1 || isOver) this.#reached(false)
+        if (isOver) throw error
         await sleep(pauseMs)
       }
     }
   }
 
-  async #attempt(what: string, path: string, leftMs: number): Promise<unknown> {
+  /** @param isOptional whether the registry may not have the path at all */
+  async #attempt(what: string, path: string, leftMs: number, isOptional = false): Promise<unknown> {
     const { url } = this.#settings
-    const timeoutMs = Math.max(1, Math.min(attemptTimeoutMs, Math.ceil(leftMs)))
-    let answered: HttpAnswer
+    const answered = await this.#ask(url + path, leftMs)
+    const { status, text, redirectedTo } = answered
+    const answer = json(text)
+    if (redirectedTo?.href.endsWith(path)) this.#base = redirectedTo.href.slice(0, -path.length)
+    else if (redirectedTo === undefined) this.#base = url
+    const isFound = status >= 200 && status < 300 && answer !== undefined
+    if (isFound || (status === 404 && notFoundCodes.has(errorCode(answer)))) {
+      this.#hasAnswered = true
+      return isFound ? answer : undefined
+    }
+    if (status === 401 || status === 403) {
+      const isElsewhere = redirectedTo !== undefined && !this.#http.isOwnHost(redirectedTo)
+      const fix = isElsewhere
+        ? `It redirects to ${redirectedTo.origin}, which is not told who we are: name that one with --registry`
+        : loginFix
+      throw new RegistryRefusedError(what, status, saidIn(text), fix)
+    }
+    if (isOptional && (status === 404 || status === 405)) return undefined
+    if (status >= 500 || status === 429 || status === 408)
+      throw new RegistryUnreachableError(url, `status ${status} to ${path}`)
+    // Not every registry has a code in its 404: whether it is one shows elsewhere.
+    const isRegistry = await this.#isRegistry(this.#base, leftMs)
+    if (status === 404 && isRegistry) return undefined
+    if (isRegistry || this.#hasAnswered) throw new RegistryUnreachableError(url, `status ${status} to ${path}`)
+    throw await this.#noRegistry(answered, path, leftMs)
+  }
+
+  async #ask(url: string, leftMs: number): Promise<HttpAnswer> {
     try {
-      answered = await this.#http.get(path, accepted, timeoutMs)
+      return await this.#http.get(url, accepted, Math.max(1, Math.min(attemptTimeoutMs, Math.ceil(leftMs))))
     } catch (cause) {
       throw this.#notReached(cause)
     }
-    const { status, text } = answered
+  }
+
+  /** Whether the list of subjects is there. @throws RegistryUnreachableError */
+  async #isRegistry(base: string, leftMs: number): Promise<boolean> {
+    const { status, text } = await this.#ask(`${base}/subjects`, leftMs)
+    if (status >= 500 || status === 429) throw new RegistryUnreachableError(base, `status ${status} to /subjects`)
     const answer = json(text)
-    if (status === 404 && notFoundCodes.has(errorCode(answer))) return undefined
-    if (status >= 200 && status < 300 && answer !== undefined) return answer
-    if (status === 401 || status === 403) {
-      throw new RegistryRefusedError(what, status, text.slice(0, 200), loginFix)
+    return status >= 200 && status < 300 ? Array.isArray(answer) : errorCode(answer) === 40301
+  }
+
+  async #noRegistry({ status, text, redirectedTo }: HttpAnswer, path: string, leftMs: number): Promise<PipelineError> {
+    const { url } = this.#settings
+    const { origin } = new URL(url)
+    const to = redirectedTo === undefined ? '' : `, which redirects to ${redirectedTo.origin}${redirectedTo.pathname}`
+    const what = /^\s*</.test(text) ? 'a page, where a registry answers with JSON' : `status ${status}`
+    for (const usual of usualPaths) {
+      const base = origin + usual
+      if (base === url || !(await this.#isRegistry(base, leftMs).catch(() => false))) continue
+      const product = usual === '' ? 'One answers' : `Apicurio has it at ${usual}: one answers`
+      return new NoRegistryError(url, `${path}${to} gives ${what}`, `${product} at ${base}: give that to --registry`)
     }
-    throw new RegistryUnreachableError(url, `status ${status} to ${path}`)
+    return new NoRegistryError(
+      url,
+      `${path}${to} gives ${what}`,
+      'Check --registry (SCHEMA_REGISTRY_URL): it is the base of the Confluent-compatible API, in Apicurio with /apis/ccompat/v7',
+    )
+  }
+
+  /** The client that registers schemas, where the registry was found last. */
+  #client(): ConfluentRegistry {
+    const known = this.#clients.get(this.#base)
+    if (known !== undefined) return known
+    const url = new URL(this.#base)
+    const client = new ConfluentRegistry(
+      {
+        host: this.#base,
+        retry: { retries: 0 },
+        agent: this.#http.agentFor(url),
+        middlewares: this.#http.isOwnHost(url) ? [authorized(this.#http), again] : [again],
+      },
+      // The client has avsc parse what it is to post: that refuses schemas which registries take.
+      { [SchemaType.AVRO]: { typeHook: () => unread } },
+    )
+    this.#clients.set(this.#base, client)
+    return client
+  }
+
+  async #find(name: SchemaName, patienceMs: number | undefined): Promise<FoundSchema> {
+    if (typeof name === 'number') return this.#byId(name, patienceMs)
+    const [kind, id] = name.split(':', 2)
+    if (kind === 'guid') {
+      const answer = await this.#get(`Reading ${describeSchemaName(name)}`, `/schemas/guids/${id}`, patienceMs)
+      const { guidSchema } = this.#settings
+      if (answer === undefined && guidSchema !== undefined) return this.#byId(guidSchema, patienceMs)
+      return answer === undefined ? { problem: unknownProblem(name) } : this.#whole(answer as SchemaAnswer, patienceMs)
+    }
+    if (kind === 'content-id') return this.#byId(Number(id), patienceMs)
+    if (kind === 'global-id') return this.#byGlobalId(name, Number(id), patienceMs)
+    const [content, global] = await Promise.all([
+      this.#byId(Number(id), patienceMs),
+      this.#byGlobalId(name, Number(id), patienceMs),
+    ])
+    const { apicurioIds } = this.#settings
+    if (apicurioIds === 'content') return content
+    if (apicurioIds === 'global') return global
+    if (!('schema' in global)) return content
+    if (!('schema' in content) || isSameSchema(content.schema, global.schema)) return global
+    return {
+      problem:
+        'eight-byte ids are content ids or global ids, and the registry has other schemas under each: ' +
+        'say which with --registry-ids content or --registry-ids global',
+    }
+  }
+
+  async #byId(id: number, patienceMs: number | undefined): Promise<FoundSchema> {
+    const answer = await this.#get(`Reading schema ${id}`, `/schemas/ids/${id}`, patienceMs)
+    return answer === undefined ? { problem: unknownProblem(id) } : this.#whole(answer as SchemaAnswer, patienceMs)
+  }
+
+  /** Only Apicurio's own API knows these; it writes out what a schema refers to. */
+  async #byGlobalId(name: SchemaName, id: number, patienceMs: number | undefined): Promise<FoundSchema> {
+    const unknown = { problem: "the registry knows no schema with this global id, or is none of Apicurio's" }
+    const [, root] = /^(.*)\/apis\/ccompat\/v\d+$/.exec(this.#settings.url) ?? []
+    if (root === undefined) return unknown
+    const what = `Reading ${describeSchemaName(name)}`
+    for (const version of ['v3', 'v2']) {
+      const url = `${root}/apis/registry/${version}/ids/globalIds/${id}?references=DEREFERENCE&dereference=true`
+      const { status, text } = await this.#patiently(patienceMs, async (leftMs) => {
+        const answer = await this.#ask(url, leftMs)
+        if (answer.status >= 500 || answer.status === 429)
+          throw new RegistryUnreachableError(this.#settings.url, `status ${answer.status} to global id ${id}`)
+        return answer
+      })
+      if (status === 401 || status === 403) throw new RegistryRefusedError(what, status, saidIn(text), loginFix)
+      if (status >= 200 && status < 300)
+        return json(text) === undefined ? { problem: 'it is no Avro schema' } : { schema: text }
+    }
+    return unknown
+  }
+
+  /** An answer's schema with all that it refers to written out. */
+  async #whole(
+    { schema, schemaType = 'AVRO', references = [] }: SchemaAnswer,
+    patienceMs?: number,
+  ): Promise<FoundSchema> {
+    if (schemaType !== 'AVRO') return { problem: `it is a schema of type ${schemaType}, and only Avro is read` }
+    if (schema === undefined) return { problem: 'the registry gives no text for it' }
+    if (references.length === 0) return { schema }
+    const texts: string[] = []
+    const seen = new Set<string>()
+    const waiting = [...references]
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const key = `${next.subject}/${next.version}`
+      // References may form a circle.
+      if (seen.has(key)) continue
+      seen.add(key)
+      const found = seen.size > mostReferences ? undefined : await this.#reference(next, patienceMs)
+      if (found?.schema === undefined)
+        return {
+          problem: `it refers to ${next.name}, version ${next.version} of subject ${next.subject}, which the registry does not have`,
+        }
+      texts.push(found.schema)
+      waiting.push(...(found.references ?? []))
+    }
+    try {
+      return { schema: wholeSchema(schema, texts) }
+    } catch (error) {
+      if (error instanceof MalformedSchemaError) return { problem: error.message }
+      throw error
+    }
+  }
+
+  #reference({ subject, version }: SchemaReference, patienceMs: number | undefined): Promise<SchemaAnswer | undefined> {
+    const path = `/subjects/${encodeURIComponent(subject)}/versions/${version}`
+    const known = this.#referenced.get(path)
+    if (known !== undefined) return known
+    const asked = this.#get(`Reading version ${version} of ${subject}`, path, patienceMs) as Promise<
+      SchemaAnswer | undefined
+    >
+    this.#referenced.set(path, asked)
+    const forget = () => this.#referenced.delete(path)
+    asked.then((answer) => answer ?? forget(), forget)
+    return asked
   }
 
   #notReached(cause: unknown): PipelineError {
@@ -296,6 +520,15 @@ function json(text: string): unknown {
   }
 }
 
+const mostSaid = 200
+
+/** What an answer says for people, on one line: its message, or the text of a page. */
+function saidIn(text: string): string {
+  const { message } = (json(text) ?? {}) as { message?: unknown }
+  const said = typeof message === 'string' ? message : text.replace(/<[^>]*>/g, ' ')
+  return said.replace(/\s+/g, ' ').trim().slice(0, mostSaid) || 'nothing else'
+}
+
 function errorCode(answer: unknown): number {
   return (answer as { error_code?: number } | null | undefined)?.error_code ?? 0
 }
@@ -307,7 +540,37 @@ function reason(error: unknown): string {
   return code ?? message
 }
 
+function unknownProblem(name: SchemaName): string {
+  return typeof name === 'string' && name.startsWith('guid:')
+    ? 'the registry knows no schema with this GUID; Confluent Platform 8 does, Apicurio has none'
+    : 'the registry knows no Avro schema of this id'
+}
+
+/** What the client takes every schema for: it wants a name, and no more. */
+const unread = avro.Type.forSchema({ type: 'record', name: 'Unread', fields: [] })
+
+function isSameSchema(a: string, b: string): boolean {
+  return JSON.stringify(json(a)) === JSON.stringify(json(b))
+}
+
 type Middleware = NonNullable<ConstructorParameters<typeof ConfluentRegistry>[0]['middlewares']>[number]
+
+/** How often one request of the client's is repeated when the registry has too many of them. */
+const mostBusyAnswers = 4
+
+/** Repeats a request of the client's that the registry is too busy for: a registration is several, and would begin anew. */
+const again: Middleware = () => ({
+  async response(next, renew) {
+    for (let left = mostBusyAnswers; ; left--) {
+      try {
+        return await (left === mostBusyAnswers ? next() : renew())
+      } catch (error) {
+        if ((error as { status?: number }).status !== 429 || left === 0) throw error
+        await sleep(backOffMs(backOff, mostBusyAnswers - left + 1, Math.random))
+      }
+    }
+  },
+})
 
 /** Names us in each request of the client's. */
 function authorized(http: RegistryHttp): Middleware {

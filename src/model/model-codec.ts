@@ -3,6 +3,7 @@ import avro from 'avsc'
 import { isWholeValue } from '../avro/whole-value.ts'
 import type { ColumnModel, NumericType } from '../mixture/column-model.ts'
 import { mostDecimals } from '../mixture/decimals.ts'
+import { plainSchema } from '../rows/plain-schema.ts'
 import { CorruptModelError } from './errors.ts'
 import type { Model, ModelAlias, ModelContent } from './model.ts'
 import { modelAliasSchema, modelSchema } from './model-schemas.ts'
@@ -126,7 +127,9 @@ export function contentHash(content: ModelContent): string {
 
 /** SHA-256 of a schema's parsing canonical form, hex, as the Avro specification defines it for any language. */
 export function schemaFingerprint(schema: string): string {
-  return avro.Type.forSchema(JSON.parse(schema)).fingerprint('sha256').toString('hex')
+  return avro.Type.forSchema(plainSchema(schema) as avro.Schema)
+    .fingerprint('sha256')
+    .toString('hex')
 }
 
 function framed(schemaId: number, body: Buffer): Uint8Array {

@@ -76,7 +76,13 @@ export type StageEvent =
   | { readonly kind: 'aborted'; readonly reason: AbortReason; readonly cause: string }
   /** The first dead letters of this kind. */
   | { readonly kind: 'dead-letters'; readonly first: DeadLetterCount; readonly model: number | undefined }
-  | { readonly kind: 'schema-unusable'; readonly schemaId: number; readonly topic: string; readonly reason: string }
+  | {
+      readonly kind: 'schema-unusable'
+      /** in the registry, or as rows name it in another way */
+      readonly schemaId: number | string
+      readonly topic: string
+      readonly reason: string
+    }
   /** None of its rows can be taken, as into a sample. */
   | { readonly kind: 'batch-passed-over'; readonly reason: string }
   | { readonly kind: 'stalled'; readonly partitions: readonly StalledPartition[] }

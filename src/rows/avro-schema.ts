@@ -63,8 +63,9 @@ export type SchemaJson = string | object
 
 // Deeper nesting than any real schema; ends the parser before the call stack does.
 const maxNesting = 256
-const namePattern = /^[A-Za-z_][A-Za-z0-9_]*$/
-const namespacePattern = /^([A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*)?$/
+// Java's parser takes letters of every script, though the specification has ASCII only.
+const namePattern = /^[\p{L}_][\p{L}\p{Nd}_]*$/u
+const namespacePattern = /^([\p{L}_][\p{L}\p{Nd}_]*(\.[\p{L}_][\p{L}\p{Nd}_]*)*)?$/u
 
 /**
  * Parses an Avro 1.11 schema: https://avro.apache.org/docs/1.11.1/specification/
@@ -100,6 +101,17 @@ export function fullName(name: string, namespace: string): string {
 
 export function isPrimitiveName(name: string): name is PrimitiveName {
   return (primitiveNames as readonly string[]).includes(name)
+}
+
+/** Full names of all records, enums and fixed that a type holds, itself included. */
+export function typeNames(type: AvroType, names = new Set<string>()): Set<string> {
+  if (type.kind === 'array') typeNames(type.items, names)
+  if (type.kind === 'map') typeNames(type.values, names)
+  if (type.kind === 'union') for (const branch of type.branches) typeNames(branch, names)
+  if (!('name' in type) || names.has(type.name)) return names
+  names.add(type.name)
+  if (type.kind === 'record') for (const field of type.fields) typeNames(field.type, names)
+  return names
 }
 
 /** Full name and inner namespace that a record, enum or fixed defines. */

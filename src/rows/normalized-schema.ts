@@ -2,16 +2,16 @@ import {
   type AvroField,
   type AvroRecord,
   type AvroType,
-  definedName,
   fullName,
-  isPrimitiveName,
   parseAvroSchema,
   type SchemaJson,
   schemaJson,
+  typeNames,
 } from './avro-schema.ts'
 import { parseExactJson } from './exact-json.ts'
 import { type NumericColumn, numericColumns, numericField } from './numeric-columns.ts'
 import { NotNormalizedError, SchemaCollisionError, UnfitColumnError } from './schema-error.ts'
+import { type SchemaObject as Json, TypeCopier } from './type-copier.ts'
 
 /** Property of a normalized record: the raw schema's JSON text. */
 export const rawSchemaProperty = 'vgm.raw.schema'
@@ -59,8 +59,6 @@ export interface NormalizedSchema {
   readonly model: StampedModel | undefined
 }
 
-type Json = Record<string, unknown>
-
 /**
  * Derives the schema of normalized rows from that of raw ones: record `<Raw>Normalized` in the same namespace, first
  * field `model_version`, then the raw fields in their order. Each modelled one becomes an `io.vgmstream.ModeValue`, in
@@ -89,7 +87,8 @@ export function deriveNormalizedSchema(
   const { versionField, recordName } = chosenNames(schema, options)
 
   const raw = recordJson(parseExactJson(rawSchema))
-  const types = new TypeCopier(raw, schema)
+  // A raw record that holds itself: its name is no longer that of the record around it.
+  const types = new TypeCopier(new Map([[schema.name, { json: raw, namespace: schema.namespace }]]))
   let modeValueType: unknown = modeValue
   const fields = (raw.fields as Json[]).map(({ [rawTypeProperty]: _ours, ...field }) => {
     const column = columnOf.get(field.name as string)
@@ -142,67 +141,6 @@ function chosenNames(schema: AvroRecord, options: NormalizedSchemaOptions) {
     )
   }
   return { versionField, recordName }
-}
-
-function typeNames(type: AvroType, names = new Set<string>()): Set<string> {
-  if (type.kind === 'array') typeNames(type.items, names)
-  if (type.kind === 'map') typeNames(type.values, names)
-  if (type.kind === 'union') for (const branch of type.branches) typeNames(branch, names)
-  if (!('name' in type) || names.has(type.name)) return names
-  names.add(type.name)
-  if (type.kind === 'record') for (const field of type.fields) typeNames(field.type, names)
-  return names
-}
-
-/**
- * Copies the JSON of types as it is, but for a raw record that holds itself: its name is no longer that of the record
- * around it, so the first reference becomes its definition, and definitions that this repeats become references.
- */
-class TypeCopier {
-  readonly #raw: Json
-  readonly #name: string
-  readonly #namespace: string
-  readonly #defined = new Set<string>()
-
-  constructor(raw: Json, schema: AvroRecord) {
-    this.#raw = raw
-    this.#name = schema.name
-    this.#namespace = schema.namespace
-  }
-
-  copy(json: unknown, namespace: string): unknown {
-    if (typeof json === 'string') return this.#copyName(json, namespace)
-    if (Array.isArray(json)) return json.map((branch) => this.copy(branch, namespace))
-    const type = json as Json
-    switch (type.type) {
-      case 'record':
-      case 'error':
-      case 'enum':
-      case 'fixed': {
-        const defined = definedName(type, namespace)
-        if (this.#defined.has(defined.name)) return defined.name
-        this.#defined.add(defined.name)
-        return type.fields === undefined ? type : { ...type, fields: this.#copyFields(type, defined.namespace) }
-      }
-      case 'array':
-        return { ...type, items: this.copy(type.items, namespace) }
-      case 'map':
-        return { ...type, values: this.copy(type.values, namespace) }
-      default:
-        return { ...type, type: this.copy(type.type, namespace) }
-    }
-  }
-
-  #copyName(name: string, namespace: string): unknown {
-    const refersToRaw = fullName(name, namespace) === this.#name || name === this.#name
-    if (isPrimitiveName(name) || !refersToRaw || this.#defined.has(this.#name)) return name
-    this.#defined.add(this.#name)
-    return { ...this.#raw, namespace: this.#namespace, fields: this.#copyFields(this.#raw, this.#namespace) }
-  }
-
-  #copyFields(record: Json, namespace: string): Json[] {
-    return (record.fields as Json[]).map((field) => ({ ...field, type: this.copy(field.type, namespace) }))
-  }
 }
 
 /**

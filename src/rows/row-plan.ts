@@ -78,8 +78,9 @@ export const stepOpcodes = {
 export const stepSize = 4
 
 /**
- * Compiles a schema for rows in which `modelled` columns become numbers. A writer's change between int and long, or
- * between float and double, is accepted; whether a column is nullable is the schema's affair.
+ * Compiles a schema for rows in which `modelled` columns become numbers. Every numeric type is accepted, whatever the model was fitted
+ * to: Avro lets a writer go from int to long, float or double, and a model is about numbers. Whether a column is nullable is the schema's
+ * affair too.
  *
  * @param schema   of the rows
  * @param modelled whose order is that of `RowColumns`
@@ -92,7 +93,7 @@ export function compileRowPlan(schema: AvroType, modelled: readonly ModelledColu
     const field = fields.get(name)
     if (field === undefined) return mismatch(`${schema.name} has no field "${name}"`)
     const found = numericField(field)
-    if (found === undefined || isInteger(found.type) !== isInteger(type)) {
+    if (found === undefined) {
       return mismatch(`Field "${name}" of ${schema.name} is ${describeType(field.type)}, and was ${type} in the model`)
     }
     columns.push({ name, type: found.type, nullable: found.nullable })

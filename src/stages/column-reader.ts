@@ -1,45 +1,52 @@
 import type { Records } from '../batch/records.ts'
+import { PipelineError } from '../errors.ts'
 import { parseAvroSchema } from '../rows/avro-schema.ts'
 import { decodeRows } from '../rows/decode-rows.ts'
 import type { NumericColumn } from '../rows/numeric-columns.ts'
 import { createRowColumns, type RowColumns, reserveRowColumns } from '../rows/row-columns.ts'
 import { type RowError, rowErrors } from '../rows/row-error.ts'
 import { compileRowPlan, type RowPlan } from '../rows/row-plan.ts'
-import { createSchemaRuns, failRows, noSchema, readSchemaRuns } from '../rows/schema-runs.ts'
-import { lookUpSchemas } from './look-up-schemas.ts'
-import type { SchemaStore } from './ports.ts'
+import { createSchemaRuns, failRows, noSchema, type SchemaRuns, shiftBodies } from '../rows/schema-runs.ts'
+import type { SchemaSource } from './ports.ts'
+import type { RowCensus } from './row-census.ts'
+import { RowCounter } from './row-counter.ts'
+import { RowSchemas } from './row-schemas.ts'
 
 /**
  * Takes the numbers of some columns out of rows, whatever schemas they were written with. A column is given up at its first
  * integer beyond 2^49: from that batch on, rows are read as if nobody had asked for it.
  */
 export class ColumnReader {
-  readonly #registry: SchemaStore
+  readonly #schemas: RowSchemas
+  readonly #counter: RowCounter
   #columns: readonly NumericColumn[]
-  readonly #schemas = new Map<number, string>()
-  /** by schema id; or why none of its rows can be read */
+  /** JSON, by key of the schema */
+  readonly #texts = new Map<number, string>()
+  /** by key of the schema; or why none of its rows can be read */
   readonly #plans = new Map<number, RowPlan | RowError>()
-  /** by schema id, then by column: plans that know one column only */
+  /** by key of the schema, then by column: plans that know one column only */
   readonly #plansAlone = new Map<number, ReadonlyMap<string, RowPlan>>()
   readonly #decoded: RowColumns = createRowColumns()
   readonly #alone: RowColumns = createRowColumns()
-  readonly #runs = createSchemaRuns()
+  #runs: SchemaRuns = createSchemaRuns(0)
   /** shape (columns)(rows), for batches in which a value is missing */
   readonly #compact: Float64Array[] = []
   readonly #values: Float64Array[] = []
   readonly #nulls: number[] = []
-  /** rows so far that could not be read */
-  skippedRows = 0
-  /** those of them whose schema lacks a column, or has it with another type */
-  mismatchedRows = 0
   /** columns that were given up */
   readonly tooWide = new Set<string>()
   /** rows so far that hold NaN or an infinity there, by column */
   readonly notFinite = new Map<string, number>()
 
-  constructor(registry: SchemaStore, columns: readonly NumericColumn[]) {
-    this.#registry = registry
+  constructor(source: SchemaSource, columns: readonly NumericColumn[]) {
+    this.#schemas = new RowSchemas(source)
+    this.#counter = new RowCounter(this.#schemas)
     this.#columns = columns
+  }
+
+  /** The rows so far, and why some could not be read. */
+  get census(): RowCensus {
+    return this.#counter.census
   }
 
   /** Those that were asked for and not given up. */
@@ -64,8 +71,9 @@ export class ColumnReader {
       const read = this.#readableRows(records, from, to)
       if (read < to - from) {
         if (this.#giveUp(records, from, to)) continue
-        this.#countSkipped(records, from, to)
+        this.#countInfinite(records, from, to)
       }
+      this.#counter.add(records, from, to, this.#runs, this.#decoded.status, read < to - from)
       for (const c of this.#columns.keys()) this.#collect(records, from, to, c, read)
       return read
     }
@@ -73,13 +81,9 @@ export class ColumnReader {
 
   async #decode(records: Records, from: number, to: number): Promise<void> {
     const decoded = this.#decoded
-    const runs = this.#runs
     reserveRowColumns(decoded, this.#columns.length, records.count)
-    readSchemaRuns(records, decoded.status, runs)
-    const missing = new Set(
-      runs.schemaId.subarray(0, runs.count).filter((id) => id !== noSchema && !this.#plans.has(id)),
-    )
-    if (missing.size > 1) await lookUpSchemas(this.#registry, missing)
+    const runs = await this.#schemas.read(records, decoded.status, from, to)
+    this.#runs = runs
     for (let run = 0; run < runs.count; run++) {
       const schemaId = runs.schemaId[run]
       const start = Math.max(from, runs.from[run])
@@ -87,7 +91,7 @@ export class ColumnReader {
       if (start >= end || schemaId === noSchema) continue
       const plan = this.#plans.get(schemaId) ?? (await this.#plan(schemaId))
       if (typeof plan === 'number') failRows(records, decoded.status, start, end, plan)
-      else decodeRows(plan, records, start, end, decoded)
+      else decodeShifted(plan, records, start, end, decoded, runs.bodyShift[run])
     }
   }
 
@@ -113,12 +117,9 @@ export class ColumnReader {
     return true
   }
 
-  #countSkipped(records: Records, from: number, to: number): void {
+  #countInfinite(records: Records, from: number, to: number): void {
     const { status } = this.#decoded
     for (let row = from; row < to; row++) {
-      if (status[row] === rowErrors.none) continue
-      this.skippedRows++
-      if (status[row] === rowErrors.schemaMismatch) this.mismatchedRows++
       if (status[row] !== rowErrors.notFinite) continue
       for (const name of this.#blamed(records, row, rowErrors.notFinite))
         this.notFinite.set(name, (this.notFinite.get(name) ?? 0) + 1)
@@ -146,35 +147,58 @@ export class ColumnReader {
 
   /** The columns that a row fails for with this error when they are read alone. */
   *#blamed(records: Records, row: number, error: RowError): Iterable<string> {
-    const id = records.view.getInt32(records.valueStart[row] + 1)
-    const plans = this.#plansAlone.get(id) ?? this.#compileAlone(id)
+    const { to, schemaId, bodyShift } = this.#runs
+    const run = to.findIndex((end) => end > row)
+    const plans = this.#plansAlone.get(schemaId[run]) ?? this.#compileAlone(schemaId[run])
     reserveRowColumns(this.#alone, 1, records.count)
     for (const [name, plan] of plans) {
       this.#alone.status[row] = rowErrors.none
-      decodeRows(plan, records, row, row + 1, this.#alone)
+      decodeShifted(plan, records, row, row + 1, this.#alone, bodyShift[run])
       if (this.#alone.status[row] === error) yield name
     }
   }
 
-  #compileAlone(id: number): ReadonlyMap<string, RowPlan> {
-    const schema = parseAvroSchema(this.#schemas.get(id) as string)
-    const plans = new Map<string, RowPlan>()
-    for (const column of this.#columns) {
-      const plan = compileRowPlan(schema, [column])
-      if (plan.kind === 'plan') plans.set(column.name, plan)
-    }
-    this.#plansAlone.set(id, plans)
-    return plans
+  async #plan(key: number): Promise<RowPlan | RowError> {
+    const schema = await this.#schemas.schema(key)
+    // An id that the registry does not know may be registered the next moment.
+    if (schema === undefined) return rowErrors.unknownSchema
+    const plan = compiled(schema, this.#columns)
+    this.#plans.set(key, plan ?? rowErrors.schemaMismatch)
+    this.#texts.set(key, schema)
+    return plan ?? rowErrors.schemaMismatch
   }
 
-  async #plan(schemaId: number): Promise<RowPlan | RowError> {
-    const schema = this.#schemas.get(schemaId) ?? (await this.#registry.schemaById(schemaId))
-    if (schema !== undefined) this.#schemas.set(schemaId, schema)
-    const plan = schema === undefined ? undefined : compileRowPlan(parseAvroSchema(schema), this.#columns)
-    const usable =
-      plan?.kind === 'plan' ? plan : plan === undefined ? rowErrors.unknownSchema : rowErrors.schemaMismatch
-    // Each row of a topic of garbage may name another one: the registry's client remembers so many of them.
-    if (usable !== rowErrors.unknownSchema) this.#plans.set(schemaId, usable)
-    return usable
+  #compileAlone(key: number): ReadonlyMap<string, RowPlan> {
+    const schema = this.#texts.get(key) ?? ''
+    const plans = this.#columns.flatMap((column) => {
+      const plan = compiled(schema, [column])
+      return plan === undefined ? [] : [[column.name, plan] as const]
+    })
+    this.#plansAlone.set(key, new Map(plans))
+    return new Map(plans)
   }
+}
+
+/** Undefined if no row of the schema has the columns, or if the schema cannot be used at all. */
+function compiled(schema: string, columns: readonly NumericColumn[]): RowPlan | undefined {
+  try {
+    const plan = compileRowPlan(parseAvroSchema(schema), columns)
+    return plan.kind === 'plan' ? plan : undefined
+  } catch (error) {
+    if (error instanceof PipelineError) return undefined
+    throw error
+  }
+}
+
+function decodeShifted(
+  plan: RowPlan,
+  records: Records,
+  from: number,
+  to: number,
+  columns: RowColumns,
+  bodyShift: number,
+): void {
+  if (bodyShift !== 0) shiftBodies(records, from, to, bodyShift)
+  decodeRows(plan, records, from, to, columns)
+  if (bodyShift !== 0) shiftBodies(records, from, to, -bodyShift)
 }

@@ -1,7 +1,9 @@
 import { isWholeValue } from '../avro/whole-value.ts'
 import { exitCodes, PipelineError } from '../errors.ts'
+import { describeSchemaName, type SchemaName } from '../rows/schema-name.ts'
+import type { SchemaSource } from './ports.ts'
 import { deadLetterHeaders } from './verify/dead-letter-filter.ts'
-import { headerBytes, schemaIdOf } from './verify/framing.ts'
+import { headerBytes, schemaIdOf, schemaNameOf } from './verify/framing.ts'
 import { decodeRow, RowTypes } from './verify/row-types.ts'
 import { headerText, type OffsetRange, type Source, type StockLog, type StockRow } from './verify/stock-log.ts'
 
@@ -13,7 +15,7 @@ export interface DeadLetterGroup {
   readonly sourceTopic: string
   readonly sourcePartition: number
   /** that the value names; undefined if it is not framed, or null */
-  readonly schemaId: number | undefined
+  readonly schemaId: SchemaName | undefined
   readonly count: number
   /** where the first and the last one stand in the dead-letters topic, in the partition of the same number */
   readonly firstOffset: number
@@ -39,7 +41,7 @@ export interface DeadLetter {
   readonly headers: Readonly<Record<string, string>>
   /** undefined for a tombstone */
   readonly valueHex: string | undefined
-  readonly schemaId: number | undefined
+  readonly schemaId: SchemaName | undefined
   /** the fields as JSON, if the value can be decoded; else why not */
   readonly decoded: { readonly json: string } | { readonly problem: string }
 }
@@ -87,7 +89,7 @@ export async function showDeadLetter(
   log: StockLog,
   topic: string,
   { partition, offset }: { readonly partition: number; readonly offset: number },
-  schemaById: (id: number) => Promise<string | undefined>,
+  schemaById: SchemaSource['schemaById'],
 ): Promise<DeadLetter> {
   const piece = await (await log.read(topic, { partition, start: offset, end: offset + 1 })).next()
   if (piece === undefined) throw new DeadLetterMissingError(topic, partition, offset)
@@ -104,8 +106,8 @@ export async function showDeadLetter(
     failure: texts(names.filter((name) => added.has(name))),
     headers: texts(names.filter((name) => !added.has(name))),
     valueHex: row.value?.toString('hex'),
-    schemaId: row.value === null ? undefined : schemaIdOf(row.value),
-    decoded: await decodedOf(row.value, schemaById),
+    schemaId: schemaNameOf(row),
+    decoded: await decodedOf(row, schemaById),
   }
 }
 
@@ -122,19 +124,18 @@ function causeOf(row: StockRow): Cause {
     stage: text(deadLetterHeaders.stage),
     sourceTopic: text(deadLetterHeaders.topic),
     sourcePartition: Number(text(deadLetterHeaders.partition)),
-    schemaId: row.value === null ? undefined : schemaIdOf(row.value),
+    schemaId: schemaNameOf(row),
   }
 }
 
-async function decodedOf(
-  value: Buffer | null,
-  schemaById: (id: number) => Promise<string | undefined>,
-): Promise<DeadLetter['decoded']> {
-  if (value === null) return { problem: 'The value is null' }
-  const id = schemaIdOf(value)
-  if (id === undefined) return { problem: 'The value does not begin with the magic byte 0 and a schema id' }
-  const type = await new RowTypes(schemaById).load(id)
-  if (type === undefined) return { problem: `The registry knows no Avro record with schema id ${id}` }
+async function decodedOf(row: StockRow, schemaById: SchemaSource['schemaById']): Promise<DeadLetter['decoded']> {
+  const name = schemaNameOf(row)
+  if (row.value === null) return { problem: 'The value is null' }
+  if (name === undefined) return { problem: 'The value does not begin with the magic byte 0 and a schema id' }
+  const types = new RowTypes(schemaById)
+  const value = (await types.framed(row)).value ?? row.value
+  const type = types.get(schemaIdOf(value) ?? Number.NaN)
+  if (type === undefined) return { problem: `The registry knows no Avro record: ${describeSchemaName(name)}` }
   const fields = isWholeValue(type.type, value, headerBytes) ? decodeRow(type, value) : undefined
   if (fields === undefined) return { problem: 'The bytes after the schema id are not one record of that schema' }
   return { json: JSON.stringify(fields, jsonValue) }

@@ -4,8 +4,13 @@ import { readRecord } from '../files/avro-reader.ts'
 import type { TableFormat } from '../files/file-format.ts'
 import { type RecordPlan, recordPlan, type TableColumn } from '../files/table-columns.ts'
 import { openTableWriter, type TableWriter } from '../files/table-writer.ts'
-import type { FetchedPartition, LogReader, OffsetRange, SchemaStore } from './ports.ts'
+import { rowErrors } from '../rows/row-error.ts'
+import { MalformedSchemaError } from '../rows/schema-error.ts'
+import { describeSchemaName } from '../rows/schema-name.ts'
+import { framingBytes, noSchema } from '../rows/schema-runs.ts'
+import type { FetchedPartition, LogReader, OffsetRange, SchemaSource } from './ports.ts'
 import { BatchUnreadableError, FetchedReader } from './read-fetched.ts'
+import { RowSchemas } from './row-schemas.ts'
 import { type StageReport, stageReport } from './stage-report.ts'
 
 /** Rows of one partition that are to be exported; the end is known: the high watermark of the start, or what was asked. */
@@ -17,7 +22,7 @@ export interface ExportOptions {
   readonly reader: LogReader
   /** in the order in which their rows come in the file */
   readonly ranges: readonly ExportRange[]
-  readonly schemas: Pick<SchemaStore, 'schemaById'>
+  readonly schemas: SchemaSource
   readonly file: string
   readonly format: TableFormat
   /** of CSV: texts that a spreadsheet would take for a formula get an apostrophe in front */
@@ -60,7 +65,6 @@ function columnTaken(topic: string, column: string, flag: '--key' | '--position'
   )
 }
 
-const prefixBytes = 5
 const pollMs = 500
 const keyColumn: TableColumn = { name: '_key', type: 'VARCHAR' }
 const positionColumns: readonly TableColumn[] = [
@@ -119,13 +123,17 @@ class TableRows {
   readonly #options: ExportOptions
   readonly #table: TableWriter
   readonly #reader = new FetchedReader()
+  readonly #rowSchemas: RowSchemas
+  /** by key of the schema */
   readonly #schemas = new Map<number, SchemaColumns>()
-  #schemaId = -1
   #current: SchemaColumns | undefined
+  /** shape (records) */
+  #status = new Uint8Array(0)
 
   constructor(options: ExportOptions, table: TableWriter) {
     this.#options = options
     this.#table = table
+    this.#rowSchemas = new RowSchemas(options.schemas)
   }
 
   async append(fetched: FetchedPartition): Promise<void> {
@@ -143,26 +151,41 @@ class TableRows {
       }
   }
 
-  async #appendRows({ topic, partition }: FetchedPartition, from: number, to: number): Promise<void> {
+  async #appendRows(fetched: FetchedPartition, from: number, to: number): Promise<void> {
+    const { records } = this.#reader
+    if (this.#status.length < records.count) this.#status = new Uint8Array(records.count)
+    const runs = await this.#rowSchemas.read(records, this.#status, from, to)
+    for (let run = 0; run < runs.count; run++) {
+      const [start, end] = [Math.max(from, runs.from[run]), Math.min(to, runs.to[run])]
+      if (start < end) await this.#appendRun(fetched, start, end, runs.schemaId[run], runs.bodyShift[run])
+    }
+  }
+
+  /** Appends rows [from, to), of one schema. */
+  async #appendRun(
+    { topic, partition }: FetchedPartition,
+    from: number,
+    to: number,
+    key: number,
+    bodyShift: number,
+  ): Promise<void> {
     const { skipsUnreadable = false } = this.#options
-    const { bytes, view, offsetDelta, valueStart, valueEnd, baseOffset } = this.#reader.records
+    const { bytes, offsetDelta, valueStart, baseOffset } = this.#reader.records
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    // A row that cannot be read says why; only then is a schema needed that nobody may have.
+    const unusable = key === noSchema ? undefined : await this.#useSchema(key, topic)
     for (let row = from; row < to; row++) {
-      const start = valueStart[row]
-      if (start < 0) {
+      if (valueStart[row] < 0) {
         this.tombstones++
         continue
       }
       const offset = baseOffset + offsetDelta[row]
-      let problem: string | undefined = 'it is no Confluent message'
-      if (valueEnd[row] - start >= prefixBytes && bytes[start] === 0) {
-        const schemaId = view.getInt32(start + 1)
-        if (schemaId !== this.#schemaId) await this.#useSchema(schemaId, topic)
-        problem =
-          this.#current === undefined
-            ? `the registry knows no schema ${schemaId}`
-            : this.#appendRow(this.#current, buffer, partition, offset, row)
-      }
+      const schema = this.#current
+      let problem: string | undefined
+      if (this.#status[row] === rowErrors.badFraming) problem = 'it names no schema, as Confluent messages do'
+      else if (this.#status[row] !== rowErrors.none || schema === undefined)
+        problem = unusable ?? 'the schema that it names does not exist'
+      else problem = this.#appendRow(schema, buffer, partition, offset, row, key, bodyShift)
       if (problem === undefined) this.written++
       else if (skipsUnreadable) this.skipped++
       else throw new ExportRowError(topic, partition, offset, problem)
@@ -176,15 +199,17 @@ class TableRows {
     partition: number,
     offset: number,
     row: number,
+    key: number,
+    bodyShift: number,
   ): string | undefined {
     const { view, valueStart, valueEnd, keyStart, keyEnd } = this.#reader.records
     const table = this.#table
     const { chunk, rows } = table
-    const begin = valueStart[row] + prefixBytes
+    const begin = valueStart[row] + framingBytes + bodyShift
     const end = readRecord(schema.plan, schema.columns, buffer, view, begin, valueEnd[row], chunk, rows)
     if (end !== valueEnd[row]) {
       chunk.clearRow(rows)
-      return `its bytes do not fit schema ${this.#schemaId}`
+      return `its bytes do not fit ${describeSchemaName(this.#rowSchemas.name(key))}`
     }
     if (schema.key >= 0) {
       if (keyStart[row] < 0) chunk.setNull(schema.key, rows)
@@ -202,16 +227,18 @@ class TableRows {
   /** Columns of the table that the current schema does not have. */
   #absent: readonly number[] = []
 
-  /** Takes up another schema; none if the registry does not know it. */
-  async #useSchema(schemaId: number, topic: string): Promise<void> {
-    const { withKey = false, withPosition = false, schemas } = this.#options
-    let schema = this.#schemas.get(schemaId)
-    this.#schemaId = schemaId
-    this.#current = schema
+  /** Takes up another schema; returns why there is none that rows can be read with, if so. */
+  async #useSchema(key: number, topic: string): Promise<string | undefined> {
+    const { withKey = false, withPosition = false } = this.#options
+    let schema = this.#schemas.get(key)
+    if (schema !== undefined && schema === this.#current) return undefined
+    this.#current = undefined
     if (schema === undefined) {
-      const json = await schemas.schemaById(schemaId)
-      if (json === undefined) return
-      const plan = recordPlan(json)
+      const json = await this.#rowSchemas.schema(key)
+      const called = describeSchemaName(this.#rowSchemas.name(key))
+      if (json === undefined) return `${called}: ${this.#rowSchemas.problem(key)}`
+      const plan = planOf(json)
+      if (typeof plan === 'string') return `${called}: ${plan}`
       const extra = [...(withKey ? [keyColumn] : []), ...(withPosition ? positionColumns : [])]
       const taken = extra.find(({ name }) => plan.columns.some((column) => column.name === name))
       if (taken !== undefined) throw columnTaken(topic, taken.name, taken === keyColumn ? '--key' : '--position')
@@ -225,11 +252,22 @@ class TableRows {
         partition: at(partition),
         offset: at(offset),
       }
-      this.#schemas.set(schemaId, schema)
+      this.#schemas.set(key, schema)
     }
     const filled = new Set([...schema.columns, schema.key, schema.partition, schema.offset])
     this.#absent = this.#table.columns.map((_, i) => i).filter((i) => !filled.has(i))
     this.#current = schema
+    return undefined
+  }
+}
+
+/** How to read the rows of a schema, or why it is none of a record. */
+function planOf(json: string): RecordPlan | string {
+  try {
+    return recordPlan(json)
+  } catch (error) {
+    if (error instanceof MalformedSchemaError) return error.message
+    throw error
   }
 }
 

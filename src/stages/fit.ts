@@ -10,17 +10,22 @@ import type { Mixture } from '../mixture/mixture.ts'
 import type { ModelContent, ModelOptions } from '../model/model.ts'
 import { schemaFingerprint } from '../model/model-codec.ts'
 import type { NumericColumn } from '../rows/numeric-columns.ts'
+import { UnfitColumnError } from '../rows/schema-error.ts'
+import { type ColumnChoice, chooseColumns, isEnvelope, type MetSchema } from './choose-columns.ts'
 import { type ColumnPilot, pilotColumns } from './column-pilot.ts'
 import type { GrowingValues } from './growing-values.ts'
+import { KnownSchemas } from './known-schemas.ts'
 import { ScanMerge } from './merge-scans.ts'
-import type { LogReader, SchemaStore } from './ports.ts'
+import { flattenFix, passedOver } from './passed-over.ts'
+import type { LogReader, SchemaSource } from './ports.ts'
 import type { BoundedRange } from './read-partition.ts'
+import { failedRows, mismatchedRows, type RowCensus } from './row-census.ts'
 import { type Scan, type ScanCounts, scanColumns } from './scan-columns.ts'
 
 export interface FitOptions {
   readonly dataset: string
   readonly reader: LogReader
-  readonly registry: SchemaStore
+  readonly registry: SchemaSource
   /** who reads all rows, after the reader has read the first ones [the reader] */
   readonly scan?: Scan
   /** what to read, a partition each, in the order of the partitions; some may be empty */
@@ -97,8 +102,9 @@ export async function fit(options: FitOptions): Promise<ModelContent> {
       partitions: ranges.map(({ partition, offset, endOffset }) => ({ partition, startOffset: offset, endOffset })),
       rowsSeen: totalRows,
       rowsUsed: data.rows,
-      schemaId: data.schemaId,
-      schemaFingerprint: schemaFingerprint(data.schema),
+      // One that is named in another way has no id that a reader could ask for.
+      schemaId: typeof data.schema.name === 'number' ? data.schema.name : 0,
+      schemaFingerprint: schemaFingerprint(data.schema.json),
       softwareVersion: options.softwareVersion,
     },
     columns,
@@ -113,9 +119,8 @@ function modelOptions({ recipe, mixture, minWeight }: FitOptions): ModelOptions 
 interface ColumnData {
   /** rows that could be read */
   readonly rows: number
-  /** of the first row */
-  readonly schemaId: number
-  readonly schema: string
+  /** that most rows have */
+  readonly schema: MetSchema
   readonly columns: readonly NumericColumn[]
   readonly summaries: ReadonlyMap<string, ColumnSummary>
   /** the values themselves, where the recipe needs them */
@@ -128,12 +133,25 @@ async function readColumns(options: FitOptions): Promise<ColumnData> {
   const { scan = (plan, onScanned) => scanColumns(reader, registry, plan, signal, onScanned) } = options
   const ranges = options.ranges.filter(({ offset, endOffset }) => offset < endOffset)
   const excluded = new Set<string>()
+  const schemas = new KnownSchemas(registry)
+  // The first rows decide which columns are read; if all of them say otherwise, they are read again.
+  let census = (await pilotColumns(reader, registry, ranges, [], signal)).census
+  let isOfAll = false
   for (;;) {
-    const pilot = await pilotColumns(reader, registry, ranges, options.columns, excluded, signal)
+    const chosen = chosenOf(await schemas.met(census), options.columns, excluded, isOfAll)
+    if (chosen?.schema === undefined) {
+      if (isOfAll) throw await unreadable(options, census, schemas)
+      census = (await pilotColumns(reader, registry, ranges, [], signal, Number.POSITIVE_INFINITY)).census
+      isOfAll = true
+      continue
+    }
+    const pilot = await pilotColumns(reader, registry, ranges, chosen.columns, signal)
     exclude(options, excluded, pilot.tooWide, beyondExact)
     if (isMisread(pilot)) continue
-    if (pilot.schema === undefined || pilot.rows === 0) {
-      exclude(options, excluded, [leastFinite(options, pilot)], hardlyFinite)
+    if (pilot.rows === 0) {
+      const worst = leastFinite(pilot)
+      if (worst === undefined) throw await unreadable(options, pilot.census, schemas)
+      exclude(options, excluded, [worst], hardlyFinite)
       continue
     }
     const { columns, centres } = pilot
@@ -145,35 +163,108 @@ async function readColumns(options: FitOptions): Promise<ColumnData> {
     })
     const givenUp = columns.map(({ name }) => name).filter((name) => counts.tooWide.has(name))
     exclude(options, excluded, givenUp, beyondExact)
+    census = counts.census
     if (isMisread(counts)) continue
-    if (counts.skippedRows > 0) onWarning(`${counts.skippedRows} rows could not be read and were passed over`)
-    for (const [name, count] of byCount(counts.notFinite))
-      onWarning(`${count} of them hold NaN or an infinity in column "${name}": normalize makes them dead letters`)
+    const final = chooseColumns(await schemas.met(census), options.columns, excluded)
+    const kept = columns.filter(({ name }) => !excluded.has(name))
+    const mayRepeat = !isOfAll
+    isOfAll = true
+    if (mayRepeat && !hasSameNames(final.columns, kept)) continue
+    await tellOfPassedOver(options, counts, kept, schemas)
+    for (const { name, lackingRows } of final.leftOut)
+      onWarning(
+        `Column "${name}" is not modelled and passes through: ${lackingRows} rows have a schema without it. ` +
+          `Name it with --columns to model it; those rows then become dead letters`,
+      )
     return {
       rows: counts.rows,
-      schemaId: pilot.schema.id,
-      schema: pilot.schema.json,
-      columns: columns.filter(({ name }) => !excluded.has(name)),
+      schema: final.schema ?? chosen.schema,
+      columns: kept.map((column) => final.columns.find(({ name }) => name === column.name) ?? column),
       summaries: merge.summaries,
       values: merge.values,
     }
   }
 }
 
+/** Undefined if columns were named that the first rows do not have: others may. */
+function chosenOf(
+  met: readonly MetSchema[],
+  named: readonly string[] | undefined,
+  excluded: ReadonlySet<string>,
+  isOfAll: boolean,
+): ColumnChoice | undefined {
+  try {
+    return chooseColumns(met, named, excluded)
+  } catch (error) {
+    if (error instanceof UnfitColumnError && !isOfAll) return undefined
+    throw error
+  }
+}
+
+const hasSameNames = (a: readonly NumericColumn[], b: readonly NumericColumn[]) =>
+  a.length === b.length && a.every(({ name }) => b.some((other) => other.name === name))
+
+/** Says how many rows were passed over, and why. */
+async function tellOfPassedOver(
+  { onWarning }: FitOptions,
+  { census, rows, notFinite }: ScanCounts,
+  columns: readonly NumericColumn[],
+  schemas: KnownSchemas,
+): Promise<void> {
+  const skipped = failedRows(census)
+  if (skipped === 0) return
+  onWarning(`${skipped} of ${rows + skipped} rows could not be read and were passed over`)
+  const reasons = passedOver(census, columns, await schemas.of(census))
+  for (const { rows: count, reason, fix } of reasons.slice(0, mostReasons))
+    onWarning(`${count} of them: ${reason}. ${fix}`)
+  if (reasons.length > mostReasons) onWarning(`and so on, for ${reasons.length - mostReasons} more reasons`)
+  for (const [name, count] of byCount(notFinite))
+    onWarning(`${count} of them hold NaN or an infinity in column "${name}": normalize makes them dead letters`)
+}
+
+/** Reasons that are told one by one: in a topic of garbage each row may have its own. */
+const mostReasons = 10
+
+/** Why there is nothing to fit. */
+async function unreadable(
+  { ranges, dataset }: FitOptions,
+  census: RowCensus,
+  schemas: KnownSchemas,
+): Promise<UnfittableError> {
+  const { topic } = ranges[0]
+  const rows = [...census.schemas.values()].reduce((sum, some) => sum + some.rows, 0)
+  if (rows === 0 && census.looks.size === 0)
+    return new UnfittableError(`Topic ${topic} holds no rows`, {
+      fix: 'Load rows first, and sample them: "vgm load", "vgm sample"',
+    })
+  const met = await schemas.met(census)
+  const envelopes = met.filter(({ json }) => isEnvelope(json))
+  const reasons = passedOver(census, [], await schemas.of(census))
+  if (envelopes.length > 0)
+    return new UnfittableError(
+      `The rows of ${topic} are Debezium's change events: the table's columns stand inside "before" and "after"`,
+      { fix: flattenFix },
+    )
+  if (reasons.length === 0)
+    return new UnfittableError(`None of the columns of data set "${dataset}" can be modelled`, {
+      fix: 'Look at the warnings above, and name columns with --columns',
+    })
+  const told = reasons.slice(0, mostReasons).map(({ rows: count, reason }) => `${count} rows: ${reason}`)
+  return new UnfittableError(`Topic ${topic} holds no row that can be read: ${told.join('; ')}`, {
+    fix: reasons[0].fix,
+  })
+}
+
 /** Rows that were passed over for the lack of a column that was given up later can be read without it. */
-const isMisread = ({ tooWide, mismatchedRows }: Pick<ScanCounts, 'tooWide' | 'mismatchedRows'>) =>
-  tooWide.size > 0 && mismatchedRows > 0
+const isMisread = ({ tooWide, census }: Pick<ScanCounts, 'tooWide' | 'census'>) =>
+  tooWide.size > 0 && mismatchedRows(census) > 0
 
 const hardlyFinite = 'hardly any of its values is finite, and a row is read as a whole'
 const beyondExact = 'it holds integers beyond 2^49, which could not be restored exactly'
 
-/** The column that holds most NaN and infinities. @throws UnfittableError if none does, so that there are no rows at all */
-function leastFinite({ ranges }: FitOptions, { notFinite }: ColumnPilot): string {
-  const [worst] = byCount(notFinite)
-  if (worst !== undefined) return worst[0]
-  throw new UnfittableError(`Topic ${ranges[0].topic} holds no row that can be read`, {
-    fix: 'Load rows first, and sample them: "vgm load", "vgm sample"',
-  })
+/** The column that holds most NaN and infinities; undefined if none does, so that there are no rows at all. */
+function leastFinite({ notFinite }: ColumnPilot): string | undefined {
+  return byCount(notFinite)[0]?.[0]
 }
 
 /** A value that stands for "missing" should not be a number: what it does to the rows that hold it, and how to load them otherwise. */

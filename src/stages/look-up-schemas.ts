@@ -1,5 +1,3 @@
-import type { SchemaStore } from './ports.ts'
-
 /** Questions to the registry at a time: one after another, rows that each name another schema would outlast their transaction. */
 const sideBySide = 16
 
@@ -11,13 +9,13 @@ const sideBySide = 16
  * @returns JSON by id, in that order; undefined for an id that the registry does not know; those that were not asked for are left out
  * @throws PipelineError as of a registry that does not answer
  */
-export async function lookUpSchemas(
-  registry: Pick<SchemaStore, 'schemaById'>,
-  ids: Iterable<number>,
+export async function lookUpSchemas<Id>(
+  registry: { schemaById(id: Id): Promise<string | undefined> },
+  ids: Iterable<Id>,
   endMs = Infinity,
-): Promise<ReadonlyMap<number, string | undefined>> {
+): Promise<ReadonlyMap<Id, string | undefined>> {
   const wanted = [...ids]
-  const found = new Map<number, Promise<string | undefined>>()
+  const found = new Map<Id, Promise<string | undefined>>()
   let next = 0
   const ask = async () => {
     do {

@@ -1,4 +1,5 @@
 import type { Records } from '../batch/records.ts'
+import type { PipelineError } from '../errors.ts'
 import type { ColumnModel } from '../mixture/column-model.ts'
 import { Normalizer } from '../mixture/normalizer.ts'
 import { PosteriorDraw } from '../mixture/posterior-draw.ts'
@@ -10,7 +11,8 @@ import { NormalizedWriter } from '../rows/normalized-writer.ts'
 import { createRowColumns, type RowColumns, reserveRowColumns } from '../rows/row-columns.ts'
 import { rowErrors } from '../rows/row-error.ts'
 import { compileRowPlan, type RowPlan } from '../rows/row-plan.ts'
-import { MalformedSchemaError, SchemaCollisionError } from '../rows/schema-error.ts'
+import { MalformedSchemaError, RefusedSchemaError, SchemaCollisionError } from '../rows/schema-error.ts'
+import type { RowSchemaName } from '../rows/schema-name.ts'
 import type { SchemaStore, TopicPartition } from './ports.ts'
 import { rowHash, seedFor } from './row-hash.ts'
 import { SchemaPlans, type UnusableSchema } from './schema-plans.ts'
@@ -34,7 +36,7 @@ export interface NormalizeOptions {
   readonly clip: number
   readonly modeChoice: ModeChoice
   /** told once for each schema whose rows all become dead letters */
-  readonly onUnusableSchema: (schemaId: number, reason: string) => void
+  readonly onUnusableSchema: (schema: RowSchemaName, reason: string) => void
 }
 
 /** What becomes of the rows of one schema under the current model. */
@@ -138,19 +140,23 @@ export class NormalizeTransform implements RowTransform {
   async #compile(raw: string): Promise<NormalizePlan | UnusableSchema> {
     const { registry, subject, schema } = this.#options
     const { columns, version, contentSha256: content } = this.#model as Model
-    let plan: ReturnType<typeof compileRowPlan>
-    let derived: string
     try {
-      plan = compileRowPlan(parseAvroSchema(raw), columns)
+      const plan = compileRowPlan(parseAvroSchema(raw), columns)
       if (plan.kind === 'mismatch') return { error: rowErrors.schemaMismatch, reason: plan.reason }
-      derived = deriveNormalizedSchema(raw, columns, { ...schema, model: { version, content } })
+      const derived = deriveNormalizedSchema(raw, columns, { ...schema, model: { version, content } })
+      return { plan, schemaId: await registry.register(subject, derived) }
     } catch (error) {
       // The start has tried the schema that is known; a later writer's is no reason to stop for all others.
-      if (!(error instanceof SchemaCollisionError || error instanceof MalformedSchemaError)) throw error
+      if (!isOfSchema(error)) throw error
       return { error: rowErrors.schemaMismatch, reason: `${error.message} (${error.fix})` }
     }
-    return { plan, schemaId: await registry.register(subject, derived) }
   }
+}
+
+/** Whether something is wrong with one schema, and not with the registry. */
+function isOfSchema(error: unknown): error is PipelineError {
+  const kinds = [MalformedSchemaError, RefusedSchemaError, SchemaCollisionError]
+  return kinds.some((kind) => error instanceof kind)
 }
 
 /** Which rows a column's values belong to. */

@@ -1,8 +1,9 @@
 import type { Compression } from '../batch/batch-header.ts'
 import { RecordBatchWriter } from '../batch/record-batch-writer.ts'
-import { appendHeaders, type RecordHeaders } from '../batch/record-headers.ts'
+import { appendHeaders, type RecordHeaders, withoutHeaders } from '../batch/record-headers.ts'
 import type { Records } from '../batch/records.ts'
 import type { ValueWriter } from '../batch/value-writer.ts'
+import { namesSchema } from '../rows/header-names.ts'
 
 /** How large the batches for a topic may be. */
 export interface BatchSizes {
@@ -51,6 +52,24 @@ export class PartitionOutput {
       if (row < to) await this.flush()
     }
     this.#rows += to - from
+    return to
+  }
+
+  /**
+   * The same without the header that names the schema of the values as they were: readers would take the new ones for such.
+   *
+   * @returns the row that the topic cannot take, `to` if it took them all
+   */
+  async copyRowsWithoutSchemaHeader(records: Records, from: number, to: number, values: ValueWriter): Promise<number> {
+    const { bytes, keyStart, keyEnd, valueEnd, recordEnd, timestampMs } = records
+    for (let row = from; row < to; row++) {
+      const size = values.valueBytes(row)
+      const value = size < 0 ? null : new Uint8Array(size)
+      if (value !== null) values.writeValue(row, value, new DataView(value.buffer), 0)
+      const key = keyStart[row] < 0 ? null : bytes.subarray(keyStart[row], keyEnd[row])
+      const headers = withoutHeaders(bytes.subarray(valueEnd[row], recordEnd[row]), namesSchema)
+      if (!(await this.append(timestampMs[row], key, value, headers))) return row
+    }
     return to
   }
 

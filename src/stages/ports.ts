@@ -1,5 +1,6 @@
 import type { BatchHeader, Compression } from '../batch/batch-header.ts'
 import type { RecordBatchWriter } from '../batch/record-batch-writer.ts'
+import type { SchemaName } from '../rows/schema-name.ts'
 
 /*
  * What stages need of a log. src/kafka implements these; tests may too. A stage imports no client.
@@ -138,14 +139,24 @@ export interface BatchLimits {
   readonly compression: Compression
 }
 
-/** A schema registry, as far as stages need one. */
-export interface SchemaStore {
+/** Where the schemas of rows are known. */
+export interface SchemaSource {
   /**
-   * The schema's JSON, undefined if the registry knows no such id.
+   * JSON of the schema that a row names, whatever it refers to written out; undefined if the registry knows none, or none that is Avro.
    *
    * @throws PipelineError, retriable, if the registry has not answered for a while: never makes a row dead
    */
-  schemaById(id: number): Promise<string | undefined>
-  /** Registers the schema under the subject unless it is there already, and returns its id. @throws likewise */
+  schemaById(id: SchemaName): Promise<string | undefined>
+  /** Why `schemaById` has found none: a clause. */
+  schemaProblem?(id: SchemaName): string | undefined
+}
+
+/** A schema registry, as far as stages need one. */
+export interface SchemaStore extends SchemaSource {
+  /**
+   * Registers the schema under the subject unless it is there already, and returns its id.
+   *
+   * @throws PipelineError likewise; RefusedSchemaError if the registry takes no such schema
+   */
   register(subject: string, schema: string): Promise<number>
 }

@@ -7,7 +7,8 @@ import { compileNormalizedPlan, type NormalizedPlan } from '../rows/normalized-p
 import { checkRestored, RestoredWriter } from '../rows/restored-writer.ts'
 import { createRowColumns, type RowColumns, reserveRowColumns } from '../rows/row-columns.ts'
 import { rowErrors } from '../rows/row-error.ts'
-import { MalformedSchemaError, NotNormalizedError } from '../rows/schema-error.ts'
+import { MalformedSchemaError, NotNormalizedError, RefusedSchemaError } from '../rows/schema-error.ts'
+import type { RowSchemaName } from '../rows/schema-name.ts'
 import type { SchemaStore } from './ports.ts'
 import { SchemaPlans, type UnusableSchema } from './schema-plans.ts'
 import type { RowTarget, RowTransform } from './transform-topic.ts'
@@ -20,7 +21,7 @@ export interface RestoreOptions {
   readonly registry: SchemaStore
   /** of the raw schemas, registered again: `<output topic>-value` */
   readonly subject: string
-  readonly onUnusableSchema: (schemaId: number, reason: string) => void
+  readonly onUnusableSchema: (schema: RowSchemaName, reason: string) => void
 }
 
 /** What becomes of the rows of one normalized schema. */
@@ -151,7 +152,8 @@ export class RestoreTransform implements RowTransform {
       const plan = compileNormalizedPlan(schema)
       return { plan, schemaId: await registry.register(subject, plan.rawSchema) }
     } catch (error) {
-      if (error instanceof NotNormalizedError || error instanceof MalformedSchemaError)
+      const kinds = [NotNormalizedError, MalformedSchemaError, RefusedSchemaError]
+      if (error instanceof Error && kinds.some((kind) => error instanceof kind))
         return { error: rowErrors.schemaMismatch, reason: error.message }
       throw error
     }

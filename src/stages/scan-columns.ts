@@ -3,9 +3,10 @@ import { ColumnSummary, type SummarySnapshot } from '../mixture/column-summary.t
 import type { NumericColumn } from '../rows/numeric-columns.ts'
 import { ColumnReader } from './column-reader.ts'
 import { GrowingValues } from './growing-values.ts'
-import type { LogReader, SchemaStore } from './ports.ts'
+import type { LogReader, SchemaSource } from './ports.ts'
 import type { BatchUnreadableError } from './read-fetched.ts'
 import { type BoundedRange, readPartitions } from './read-partition.ts'
+import { type RowCensus, withUnreadable } from './row-census.ts'
 
 /** What to scan, as plain data: it may be done by several threads, each with a part of the ranges. */
 export interface ScanPlan {
@@ -38,9 +39,8 @@ export interface ScanProgress {
 export interface ScanCounts {
   /** that could be read */
   readonly rows: number
-  readonly skippedRows: number
-  /** of the skipped ones: those whose schema lacks a column, or has it with another type */
-  readonly mismatchedRows: number
+  /** all of them, and why some could not be read */
+  readonly census: RowCensus
   /** rows with NaN or an infinity, by column */
   readonly notFinite: ReadonlyMap<string, number>
   /** columns that hold integers beyond 2^49 */
@@ -66,7 +66,7 @@ const progressRows = 250_000
  */
 export async function scanColumns(
   reader: LogReader,
-  registry: SchemaStore,
+  registry: SchemaSource,
   { columns, centres, keepsValues, ranges }: ScanPlan,
   signal: AbortSignal,
   onProgress: (progress: ScanProgress) => void,
@@ -92,8 +92,8 @@ export async function scanColumns(
     await readPartitions(reader, group, signal, take, { onUnreadable })
     for (const [partition, scanned] of open) onProgress({ rows, finished: scanned.take(partition) })
   }
-  const { skippedRows, mismatchedRows, notFinite, tooWide } = columnReader
-  return { rows, skippedRows: skippedRows + unreadableRows, mismatchedRows, notFinite, tooWide }
+  const { census, notFinite, tooWide } = columnReader
+  return { rows, census: withUnreadable(census, unreadableRows), notFinite, tooWide }
 }
 
 class OpenPartition {

@@ -1,10 +1,12 @@
 import type { Records } from '../batch/records.ts'
 import type { ValueWriter } from '../batch/value-writer.ts'
+import { PipelineError } from '../errors.ts'
 import type { RowColumns } from '../rows/row-columns.ts'
 import { type RowError, rowErrors } from '../rows/row-error.ts'
-import { createSchemaRuns, failRows, noSchema, readSchemaRuns } from '../rows/schema-runs.ts'
-import { lookUpSchemas } from './look-up-schemas.ts'
-import type { SchemaStore } from './ports.ts'
+import type { RowSchemaName } from '../rows/schema-name.ts'
+import { failRows, noSchema, type SchemaRuns, shiftBodies } from '../rows/schema-runs.ts'
+import type { SchemaSource } from './ports.ts'
+import { RowSchemas } from './row-schemas.ts'
 import { sendRows } from './send-rows.ts'
 import type { RowTarget } from './transform-topic.ts'
 
@@ -16,11 +18,11 @@ export interface UnusableSchema {
 }
 
 export interface SchemaPlansOptions<Plan> {
-  readonly registry: Pick<SchemaStore, 'schemaById'>
+  readonly registry: SchemaSource
   /** What to do with rows of a schema, given as JSON text. */
   readonly compile: (schema: string) => Promise<Plan | UnusableSchema>
   /** told once for each schema whose rows all become dead letters, up to a hundred */
-  readonly onUnusableSchema: (schemaId: number, reason: string) => void
+  readonly onUnusableSchema: (schema: RowSchemaName, reason: string) => void
 }
 
 /** Ids that are reported one by one: in a topic of garbage each row may name another. */
@@ -33,13 +35,14 @@ export class SchemaPlans<Plan extends object> {
   readonly #options: SchemaPlansOptions<Plan>
   readonly #plans = new Map<number, Plan | UnusableSchema>()
   readonly #reported = new Set<number>()
-  readonly #runs = createSchemaRuns()
+  readonly #schemas: RowSchemas
   /** in this slice: they may be registered the next moment */
   readonly #unknown = new Set<number>()
   #leftMs = learningMs
 
   constructor(options: SchemaPlansOptions<Plan>) {
     this.#options = options
+    this.#schemas = new RowSchemas(options.registry)
   }
 
   /** Forgets all plans, as when the model they were made for is replaced. */
@@ -49,6 +52,7 @@ export class SchemaPlans<Plan extends object> {
 
   /** Begins a slice, which has so much time to learn of schemas. */
   beginSlice(): void {
+    this.#schemas.forgetUnknown()
     this.#unknown.clear()
     this.#leftMs = learningMs
   }
@@ -69,29 +73,34 @@ export class SchemaPlans<Plan extends object> {
     target: RowTarget,
     process: (plan: Plan, start: number, end: number, schemaId: number) => Promise<void> | void,
   ): Promise<number> {
-    readSchemaRuns(records, columns.status, this.#runs)
-    const missing = this.#missing(from, to)
-    if (missing.size > 0) await this.#learn(missing)
-    const { count, from: runFrom, to: runTo, schemaId } = this.#runs
+    const endMs = performance.now() + this.#leftMs
+    const runs = await this.#schemas.read(records, columns.status, from, to, endMs)
+    const missing = this.#missing(runs, from, to)
+    if (missing.size > 0) await this.#learn(missing, endMs)
+    const { count, from: runFrom, to: runTo, schemaId, bodyShift, isInHeader } = runs
     for (let run = 0; run < count; run++) {
       const id = schemaId[run]
       const start = Math.max(from, runFrom[run])
       const end = Math.min(to, runTo[run])
       if (start >= end) continue
+      let shift = 0
       if (id !== noSchema) {
         const plan = this.#plans.get(id) ?? (this.#unknown.has(id) ? unknownSchema : undefined)
         if (plan === undefined) return start
         if ('error' in plan) failRows(records, columns.status, start, end, plan.error)
-        else await process(plan, start, end, id)
+        else {
+          shift = bodyShift[run]
+          if (shift !== 0) shiftBodies(records, start, end, shift)
+          await process(plan, start, end, id)
+        }
       }
-      await sendRows(records, start, end, columns.status, values, target)
+      await sendRows(records, start, end, columns.status, values, target, shift, isInHeader[run] !== 0)
     }
     return to
   }
 
   /** Schemas of rows [from, to) that nothing is known of, in the order of the rows. */
-  #missing(from: number, to: number): ReadonlySet<number> {
-    const { count, from: runFrom, to: runTo, schemaId } = this.#runs
+  #missing({ count, from: runFrom, to: runTo, schemaId }: SchemaRuns, from: number, to: number): ReadonlySet<number> {
     const missing = new Set<number>()
     for (let run = 0; run < count; run++) {
       const id = schemaId[run]
@@ -102,12 +111,11 @@ export class SchemaPlans<Plan extends object> {
   }
 
   /** Learns of as many schemas as there is time for, the first ones first. */
-  async #learn(missing: ReadonlySet<number>): Promise<void> {
-    const { registry } = this.#options
-    const endMs = performance.now() + this.#leftMs
-    const schemas = await lookUpSchemas(registry, missing, endMs)
-    for (const [id, schema] of schemas) {
-      await this.#compile(id, schema)
+  async #learn(missing: ReadonlySet<number>, endMs: number): Promise<void> {
+    for (const id of missing) {
+      // Nor is there time for those after it.
+      if (!this.#schemas.isSettled(id)) break
+      await this.#compile(id, await this.#schemas.schema(id))
       if (performance.now() >= endMs) break
     }
     this.#leftMs = endMs - performance.now()
@@ -115,17 +123,30 @@ export class SchemaPlans<Plan extends object> {
 
   async #compile(id: number, schema: string | undefined): Promise<void> {
     const { compile, onUnusableSchema } = this.#options
-    const plan = schema === undefined ? unknownSchema : await compile(schema)
+    const plan =
+      schema === undefined
+        ? { ...unknownSchema, reason: this.#schemas.problem(id) }
+        : await usableOrNot(compile, schema)
     if ('error' in plan && !this.#reported.has(id) && this.#reported.size < maxReported) {
       this.#reported.add(id)
-      onUnusableSchema(id, plan.reason)
+      onUnusableSchema(this.#schemas.name(id), plan.reason)
     }
-    if (plan === unknownSchema) this.#unknown.add(id)
+    if (schema === undefined) this.#unknown.add(id)
     else this.#plans.set(id, plan)
   }
 }
 
-const unknownSchema: UnusableSchema = {
-  error: rowErrors.unknownSchema,
-  reason: 'the registry knows no Avro schema of this id',
+/** What nobody has foreseen in somebody's schema is no reason to stop for the rows of all others. */
+async function usableOrNot<Plan>(
+  compile: SchemaPlansOptions<Plan>['compile'],
+  schema: string,
+): Promise<Plan | UnusableSchema> {
+  try {
+    return await compile(schema)
+  } catch (error) {
+    if (error instanceof PipelineError) throw error
+    return { error: rowErrors.schemaMismatch, reason: `it cannot be used: ${String(error)}` }
+  }
 }
+
+const unknownSchema = { error: rowErrors.unknownSchema, reason: '' } satisfies UnusableSchema

@@ -1,9 +1,15 @@
 import type { Records } from '../batch/records.ts'
 import type { ValueWriter } from '../batch/value-writer.ts'
 import { rowErrors } from '../rows/row-error.ts'
+import { shiftBodies } from '../rows/schema-runs.ts'
 import type { RowTarget } from './transform-topic.ts'
 
-/** Sends the good rows of [from, to) to the output and the others to the dead letters. */
+/**
+ * Sends the good rows of [from, to) to the output and the others to the dead letters.
+ *
+ * @param bodyShift  by which the values' starts have been moved: a dead letter is the row as it was
+ * @param isInHeader whether a header names the schema of the values as they were: what is written instead names its own
+ */
 export async function sendRows(
   records: Records,
   from: number,
@@ -11,15 +17,23 @@ export async function sendRows(
   status: Uint8Array,
   values: ValueWriter,
   target: RowTarget,
+  bodyShift = 0,
+  isInHeader = false,
 ): Promise<void> {
+  const setAside = (row: number, error: number) => {
+    if (bodyShift !== 0) shiftBodies(records, row, row + 1, -bodyShift)
+    return target.deadLetter(records, row, error)
+  }
   for (let row = from; row < to; ) {
     const good = endOfGood(status, row, to)
     while (row < good) {
-      row = await target.output.copyRows(records, row, good, values)
-      if (row < good) await target.deadLetter(records, row++, rowErrors.tooLarge)
+      const { output } = target
+      row = isInHeader
+        ? await output.copyRowsWithoutSchemaHeader(records, row, good, values)
+        : await output.copyRows(records, row, good, values)
+      if (row < good) await setAside(row++, rowErrors.tooLarge)
     }
-    for (row = good; row < to && status[row] !== rowErrors.none; row++)
-      await target.deadLetter(records, row, status[row])
+    for (row = good; row < to && status[row] !== rowErrors.none; row++) await setAside(row, status[row])
   }
 }
 

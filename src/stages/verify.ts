@@ -1,3 +1,6 @@
+import type { Model } from '../model/model.ts'
+import { plainFieldName } from '../rows/plain-schema.ts'
+import type { SchemaSource } from './ports.ts'
 import { auditPartition } from './verify/audit-partition.ts'
 import type { NormalizationRules } from './verify/column-terms.ts'
 import type { ModelVersions } from './verify/compare-normalized.ts'
@@ -20,7 +23,7 @@ export interface VerifyOptions extends NormalizationRules {
   /** of normalize and restore; other stages' dead letters in it are passed over */
   readonly deadLetters?: AuditedTopic | undefined
   /** JSON of the schema with this id; undefined if the registry knows none */
-  readonly schemaById: (id: number) => Promise<string | undefined>
+  readonly schemaById: SchemaSource['schemaById']
   /** a version of the data set's model; undefined if there is none */
   readonly models: ModelVersions
   /**
@@ -66,7 +69,8 @@ export interface VerifyResult extends Readonly<Record<Fault, number>> {
  * @throws StalledReadError if a range cannot be read to its end
  */
 export async function verify(options: VerifyOptions): Promise<VerifyResult> {
-  const { log, raw, normalized, restored, deadLetters, committed = {}, models } = options
+  const { log, raw, normalized, restored, deadLetters, committed = {} } = options
+  const models = plainlyNamed(options.models)
   const types = new RowTypes(options.schemaById)
   const findings = noFindings()
   const rules = { clip: options.clip, modeChoice: options.modeChoice }
@@ -91,6 +95,21 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
     options.onProgress?.(rows)
   }
   return { rows, ...findings.counts, deadLetters: letters, pending, examples: findings.examples }
+}
+
+/** Models whose columns are called as avsc calls the fields of rows. */
+function plainlyNamed(models: ModelVersions): ModelVersions {
+  const renamed = new Map<Model, Model>()
+  return (version) => {
+    const model = models(version)
+    if (model === undefined || model.columns.every(({ name }) => plainFieldName(name) === name)) return model
+    const known = renamed.get(model)
+    if (known !== undefined) return known
+    const columns = model.columns.map((column) => ({ ...column, name: plainFieldName(column.name) }))
+    const plain = { ...model, columns }
+    renamed.set(model, plain)
+    return plain
+  }
 }
 
 /** A partition that a topic does not have is empty: its rows are found lost. */

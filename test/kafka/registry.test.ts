@@ -1,4 +1,4 @@
-import { deepEqual, equal, rejects } from 'node:assert/strict'
+import { deepEqual, equal, match, rejects } from 'node:assert/strict'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { suite, test } from 'node:test'
@@ -32,9 +32,205 @@ suite('schema registry that misbehaves', () => {
     await rejects(registry.schemaById(1), { code: 'VGM_REGISTRY_UNREACHABLE', retriable: true })
   })
 
-  test('a 404 that no registry has written makes no schema unknown', async (t) => {
-    const url = await serve(t, (_, response) => response.writeHead(404).end('<html>no such page</html>'))
-    await rejects(new SchemaRegistry({ url }, { patienceMs: 150 }).schemaById(1), { code: 'VGM_REGISTRY_UNREACHABLE' })
+  test('where nothing is like a registry, and none has been before, the address is wrong: said at once', async (t) => {
+    const pages: RequestListener[] = [
+      (_, response) => response.writeHead(404).end('<html>no such page</html>'),
+      (_, response) => response.end('<html>Sign in</html>'),
+      ({ url: path }, response) =>
+        path === '/login' ? response.end('<html/>') : response.writeHead(302, { location: '/login' }).end(),
+      (_, response) => response.writeHead(302, { location: '/again' }).end(),
+    ]
+    for (const page of pages) {
+      const url = await serve(t, page)
+      await rejects(new SchemaRegistry({ url }).schemaById(1), { code: 'VGM_REGISTRY_PATH', exitCode: 2 })
+      await rejects(new SchemaRegistry({ url }).register('s', '{}'), { code: 'VGM_REGISTRY_PATH' })
+    }
+  })
+
+  test('the same answers of one that has been a registry make no schema unknown: it is waited for', async (t) => {
+    let isThere = true
+    const url = await serve(t, (_, response) => {
+      if (isThere) response.end(JSON.stringify({ schema: '"int"' }))
+      else response.writeHead(404).end('<html>no such page</html>')
+    })
+    const registry = new SchemaRegistry({ url }, { patienceMs: 150 })
+    equal(await registry.schemaById(1), '"int"')
+    isThere = false
+    await rejects(registry.schemaById(2), { code: 'VGM_REGISTRY_UNREACHABLE', retriable: true })
+  })
+
+  test('a 404 without a code of its own makes a schema unknown if the registry shows that it is one', async (t) => {
+    for (const page of ['', 'not found', '{"error_code":404,"message":"No artifact was found."}', '"Not Found"']) {
+      const url = await serve(t, ({ url: path }, response) =>
+        path?.endsWith('/subjects') ? response.end('[]') : response.writeHead(404).end(page),
+      )
+      const registry = new SchemaRegistry({ url })
+      equal(await registry.schemaById(1), undefined)
+      equal(await registry.mode(), undefined)
+      equal(await registry.latest('s'), undefined)
+      match(registry.schemaProblem(1) ?? '', /knows no Avro schema/)
+    }
+  })
+
+  test('a registry without a mode has none, whether it says 404 or 405', async (t) => {
+    for (const status of [404, 405]) {
+      const url = await serve(t, (_, response) => response.writeHead(status).end())
+      equal(await new SchemaRegistry({ url }).mode(), undefined)
+    }
+  })
+
+  test('an address without its path is said to be there, with the path', async (t) => {
+    for (const path of ['/apis/ccompat/v7', '']) {
+      const base = await serve(t, ({ url }, response) =>
+        url === `${path}/subjects` ? response.end('[]') : response.writeHead(404).end('{"status":404}'),
+      )
+      const { origin } = new URL(base)
+      const url = path === '' ? base : origin
+      await rejects(new SchemaRegistry({ url }).schemaById(1), (error: Error & { fix: string }) => {
+        match(error.fix, new RegExp(`${origin}${path}: give that to --registry`))
+        return true
+      })
+    }
+  })
+
+  for (const status of [301, 302, 307, 308])
+    test(`a redirect (${status}) is followed, and who we are is told to the same host only`, async (t) => {
+      const seen: (string | undefined)[] = []
+      const registered: RequestListener = (request, response) => {
+        seen.push(request.headers.authorization)
+        if (request.method === 'POST') response.end('{"id":7}')
+        else if (request.url?.includes('/config/')) response.end('{"compatibilityLevel":"NONE"}')
+        else response.end(JSON.stringify({ schema: '"int"' }))
+      }
+      const elsewhere = await serve(t, registered)
+      const ask = async (url: string) => {
+        seen.length = 0
+        const registry = new SchemaRegistry({ url, auth: { username: 'me', password: 'secret' } })
+        equal(await registry.schemaById(1), '"int"')
+        equal(await registry.register('s', '{"type":"record","name":"R","fields":[]}'), 7)
+        return new Set(seen)
+      }
+      const redirecting = await serve(t, (request, response) => {
+        const isMoved = request.url?.startsWith('/moved/')
+        if (isMoved) registered(request, response)
+        else response.writeHead(status, { location: `${elsewhere}${request.url?.replace('/apis', '')}` }).end()
+      })
+      deepEqual(await ask(redirecting), new Set([undefined]))
+      const moving = await serve(t, (request, response) => {
+        if (request.url?.startsWith('/moved/')) registered(request, response)
+        else response.writeHead(status, { location: request.url?.replace('/apis', '/moved') }).end()
+      })
+      deepEqual(await ask(moving), new Set([`Basic ${Buffer.from('me:secret').toString('base64')}`]))
+    })
+
+  test('where it redirects to another host that wants to know who we are, the error names that host', async (t) => {
+    const elsewhere = await serve(t, (_, response) => response.writeHead(401).end('{}'))
+    const url = await serve(t, (request, response) =>
+      response.writeHead(307, { location: `${new URL(elsewhere).origin}${request.url}` }).end(),
+    )
+    const registry = new SchemaRegistry({ url, auth: { username: 'me', password: 'secret' } })
+    await rejects(registry.schemaById(1), { code: 'VGM_REGISTRY_REFUSED', fix: new RegExp(new URL(elsewhere).host) })
+  })
+
+  test('what a schema refers to is asked for once, also in a circle, and written out in full', async (t) => {
+    const schemas: Record<string, { name: string; refersTo: string; text: object }> = {
+      a: {
+        name: 'x.A',
+        refersTo: 'b',
+        text: { type: 'record', name: 'A', namespace: 'x', fields: [{ name: 'b', type: ['null', 'x.B'] }] },
+      },
+      b: {
+        name: 'x.B',
+        refersTo: 'a',
+        text: { type: 'record', name: 'B', namespace: 'x', fields: [{ name: 'a', type: ['null', 'x.A'] }] },
+      },
+    }
+    const reference = (subject: string) => ({ name: schemas[subject].name, subject, version: 1 })
+    let questions = 0
+    const url = await serve(t, (request, response) => {
+      questions++
+      const subject = /subjects\/(.)\/versions\/1/.exec(request.url ?? '')?.[1]
+      const text =
+        subject === undefined
+          ? '{"type":"record","name":"Row","fields":[{"name":"n","type":"long","default":9223372036854775807},{"name":"a","type":"x.A"}]}'
+          : JSON.stringify(schemas[subject].text)
+      response.end(
+        JSON.stringify({
+          schema: text,
+          references: [reference(subject === undefined ? 'a' : schemas[subject].refersTo)],
+        }),
+      )
+    })
+    const registry = new SchemaRegistry({ url })
+    const text = (await registry.schemaById(1)) ?? ''
+    match(text, /"default":9223372036854775807/)
+    const [, field] = JSON.parse(text).fields
+    deepEqual(field.type.fields[0].type[1].fields[0].type, ['null', 'x.A'])
+    equal(await registry.schemaById(2), text)
+    equal(questions, 4)
+  })
+
+  test('a schema that refers to what is not there has a reason, and so has one of another type', async (t) => {
+    const url = await serve(t, ({ url: path }, response) => {
+      if (path?.includes('/ids/1'))
+        response.end(JSON.stringify({ schema: '"x.A"', references: [{ name: 'x.A', subject: 'a', version: 3 }] }))
+      else if (path?.includes('/ids/2'))
+        response.end(JSON.stringify({ schema: 'message X {}', schemaType: 'PROTOBUF' }))
+      else response.writeHead(404).end('{"error_code":40401}')
+    })
+    const registry = new SchemaRegistry({ url })
+    deepEqual([await registry.schemaById(1), await registry.schemaById(2)], [undefined, undefined])
+    match(registry.schemaProblem(1) ?? '', /refers to x\.A, version 3 of subject a/)
+    match(registry.schemaProblem(2) ?? '', /PROTOBUF/)
+  })
+
+  test('a schema with a GUID is asked for by it', async (t) => {
+    const url = await serve(t, ({ url: path }, response) =>
+      path?.endsWith('/schemas/guids/0001')
+        ? response.end(JSON.stringify({ schema: '"long"' }))
+        : path?.endsWith('/subjects')
+          ? response.end('[]')
+          : response.writeHead(404).end(),
+    )
+    const registry = new SchemaRegistry({ url })
+    equal(await registry.schemaById('guid:0001'), '"long"')
+    equal(await registry.schemaById('guid:0002'), undefined)
+    match(registry.schemaProblem('guid:0002') ?? '', /GUID/)
+  })
+
+  test('a registry that is busy now and then is asked again, also for what is registered', async (t) => {
+    let n = 0
+    const url = await serve(t, (request, response) => {
+      if (n++ % 2 === 0) response.writeHead(429).end('{"error_code":429,"message":"slow down"}')
+      else if (request.method === 'POST') response.end('{"id":7}')
+      else response.end('{"compatibilityLevel":"NONE"}')
+    })
+    equal(await new SchemaRegistry({ url }).register('s', '{"type":"record","name":"R","fields":[]}'), 7)
+  })
+
+  test('who may not set what a subject takes may register all the same', async (t) => {
+    const url = await serve(t, (request, response) => {
+      if (request.method === 'POST') response.end('{"id":7}')
+      else if (request.method === 'PUT') response.writeHead(403).end('{"error_code":40301,"message":"denied"}')
+      else response.writeHead(404).end('{"error_code":40408}')
+    })
+    const schema = '{"type":"record","name":"R","fields":[]}'
+    equal(await new SchemaRegistry({ url }).register('s', schema, { compatibility: 'NONE' }), 7)
+  })
+
+  test('the reason for which a schema is refused is said', async (t) => {
+    for (const [status, code] of [
+      [403, 'VGM_REGISTRY_REFUSED'],
+      [422, 'VGM_REGISTRY_SCHEMA'],
+    ] as const) {
+      const url = await serve(t, (request, response) => {
+        if (request.method === 'POST')
+          response.writeHead(status).end(JSON.stringify({ message: 'User ann may not write' }))
+        else response.end('{"compatibilityLevel":"NONE"}')
+      })
+      const registered = new SchemaRegistry({ url }).register('s', '{"type":"record","name":"R","fields":[]}')
+      await rejects(registered, { code, message: /User ann may not write/ })
+    }
   })
 
   test("the registry's own 404 makes it unknown at once", async (t) => {

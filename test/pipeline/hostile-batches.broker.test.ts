@@ -12,6 +12,7 @@ import { InterruptedError } from '../../src/errors.ts'
 import { createControlClient } from '../../src/kafka/control-client.ts'
 import { rowErrorCodes, rowErrors } from '../../src/rows/row-error.ts'
 import { deadLetterDefaults } from '../../src/stages/dead-letter-policy.ts'
+import { failedRows } from '../../src/stages/row-census.ts'
 import { sample } from '../../src/stages/sample.ts'
 import { scanColumns } from '../../src/stages/scan-columns.ts'
 import { temporaryFolder } from '../files/temporary-folder.ts'
@@ -119,7 +120,7 @@ suite('batches that brokers take', () => {
     const named = columns.map(({ name }) => ({ name, type: 'double' as const, nullable: false }))
     const plan = { columns: named, centres: [0], keepsValues: false, ranges }
     const scanned = await scanColumns(reader, cluster.registry, plan as never, signal, silent)
-    deepEqual([scanned.rows, scanned.skippedRows], [15, 2], 'a fit passes them over and counts them')
+    deepEqual([scanned.rows, failedRows(scanned.census)], [15, 2], 'a fit passes them over and counts them')
 
     await cluster.admin.ensureRowTopic({ topic: topics.sample, partitions: 1 })
     const writer = await cluster.rows.openWriter(`${pipeline.dataset}.sampler`, 'none')

@@ -8,6 +8,7 @@ import { restoreTopic } from '../../src/commands/restore-topic.ts'
 import { topicEnds } from '../../src/commands/row-topics.ts'
 import { defaultPositionsTopic, groupName, type TopicNames, topicNames, valueSubject } from '../../src/config/names.ts'
 import { ClusterAdmin } from '../../src/kafka/admin.ts'
+import type { RegistrySettings } from '../../src/kafka/connection-settings.ts'
 import { SchemaRegistry } from '../../src/kafka/registry.ts'
 import { RowClient } from '../../src/kafka/row-client.ts'
 import type { ColumnModel } from '../../src/mixture/column-model.ts'
@@ -40,22 +41,23 @@ export class TestPipeline {
   readonly cluster: OpenCluster
   readonly #stop = new AbortController()
 
-  static async open(t: Test): Promise<TestPipeline> {
+  /** @param registry how the registry is reached, if not as it is */
+  static async open(t: Test, registry: Partial<RegistrySettings> = {}): Promise<TestPipeline> {
     const [broker, addresses] = [await TestBroker.connect(t), await testCluster()]
-    const pipeline = new TestPipeline(broker, addresses.registry)
+    const pipeline = new TestPipeline(broker, { url: addresses.registry, ...registry })
     t.after(() => pipeline.cluster.admin.close())
     return pipeline
   }
 
-  private constructor(broker: TestBroker, registryUrl: string) {
+  private constructor(broker: TestBroker, registry: RegistrySettings) {
     this.broker = broker
     const { settings } = broker
     this.cluster = {
       settings,
-      registryUrl,
+      registryUrl: registry.url,
       admin: new ClusterAdmin(settings),
       rows: new RowClient(settings, undefined, {}, defaultPositionsTopic),
-      registry: new SchemaRegistry({ url: registryUrl }),
+      registry: new SchemaRegistry(registry),
       ...plainUse(createLogger('silent'), this.#stop.signal),
     }
   }

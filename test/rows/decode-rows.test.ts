@@ -245,15 +245,20 @@ suite('compileRowPlan', () => {
   test('a missing column, another type and a schema without fields are mismatches with a reason', () => {
     const reasons = [
       compileRowPlan(row, [{ name: 'f9', type: 'int' }]),
-      compileRowPlan(row, [{ name: 'f0', type: 'double' }]),
       compileRowPlan(row, [{ name: 'f2', type: 'double' }]),
       compileRowPlan(parseAvroSchema('double'), [{ name: 'f2', type: 'double' }]),
     ].map((plan) => (plan.kind === 'mismatch' ? plan.reason : ''))
     deepEqual(reasons, [
       'Row has no field "f9"',
-      'Field "f0" of Row is int, and was double in the model',
       'Field "f2" of Row is string, and was double in the model',
       'The schema is double, not a record',
     ])
+  })
+
+  test('a number of any type is read, whatever the type that the model was fitted to', () => {
+    for (const type of ['int', 'long', 'float', 'double'] as const) {
+      const plan = compileRowPlan(row, [{ name: 'f0', type }])
+      deepEqual(plan.kind === 'plan' && plan.columns, [{ name: 'f0', type: 'int', nullable: false }])
+    }
   })
 })

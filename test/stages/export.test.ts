@@ -69,7 +69,7 @@ async function exported(
   const report = await exportRows({
     reader: log,
     ranges: [0, 1].map((partition) => ({ topic: 't', partition, offset: 0, endOffset: log.end(partition) })),
-    schemas: { schemaById: async (id) => (schemas[id] === undefined ? undefined : JSON.stringify(schemas[id])) },
+    schemas: { schemaById: async (id) => JSON.stringify(schemas[Number(id)]) },
     file,
     format: 'parquet',
     signal: new AbortController().signal,

@@ -53,7 +53,7 @@ function optionsFor(log: MemoryLog, warnings: string[], more: Partial<FitOptions
   return {
     ...plainFit(warnings),
     reader: log,
-    registry: { schemaById: async (id) => (id === 1 ? JSON.stringify(schema) : undefined), register: async () => 1 },
+    registry: { schemaById: async (id) => (id === 1 ? JSON.stringify(schema) : undefined) },
     ranges: [{ topic, partition: 0, offset: 0, endOffset: log.end(0) }],
     ...more,
   }

@@ -4,11 +4,13 @@ import { tableFormatOf } from '../../files/file-format.ts'
 import { RowClient } from '../../kafka/row-client.ts'
 import { createLogger } from '../../observe/logger.ts'
 import { silenceKafkajsWarning } from '../../observe/node-warnings.ts'
+import { chooseColumns } from '../../stages/choose-columns.ts'
 import { pilotColumns } from '../../stages/column-pilot.ts'
 import { copyBatches } from '../../stages/copy-batches.ts'
 import { fetchBatches } from '../../stages/fetch-batches.ts'
 import { defaultBatchRows } from '../../stages/generate.ts'
 import { generateFile } from '../../stages/generate-file.ts'
+import { KnownSchemas } from '../../stages/known-schemas.ts'
 import type { LogReader } from '../../stages/ports.ts'
 import type { BoundedRange } from '../../stages/read-partition.ts'
 import { scanColumns } from '../../stages/scan-columns.ts'
@@ -142,7 +144,9 @@ async function scanTopic(
   takeMemory: () => void,
 ): Promise<StageReport> {
   const startedMs = performance.now()
-  const pilot = await pilotColumns(reader, registry, ranges, undefined, new Set(), signal)
+  const { census } = await pilotColumns(reader, registry, ranges, [], signal)
+  const { columns } = chooseColumns(await new KnownSchemas(registry).met(census), undefined, new Set())
+  const pilot = await pilotColumns(reader, registry, ranges, columns, signal)
   const plan = { columns: pilot.columns, centres: pilot.centres, keepsValues: false, ranges }
   const { rows } = await scanColumns(reader, registry, plan, signal, takeMemory)
   return stageReport(rows, 0, 0, (performance.now() - startedMs) / 1_000)

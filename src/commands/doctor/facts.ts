@@ -2,6 +2,8 @@ import type { TopicNames } from '../../config/names.ts'
 import type { ClusterFacts, Refusal } from '../../kafka/cluster-survey.ts'
 import type { OpenTransaction } from '../../kafka/open-transactions.ts'
 import type { ColumnModel } from '../../mixture/column-model.ts'
+import type { MetSchema } from '../../stages/choose-columns.ts'
+import type { PassedOver } from '../../stages/passed-over.ts'
 
 /** Everything that checks judge. What could not be learnt is undefined, or a refusal. */
 export interface Facts {
@@ -24,6 +26,16 @@ export interface DatasetFacts {
   /** open for longer than any of ours may be; refused as by a right that is missing */
   readonly hanging: readonly OpenTransaction[] | Refusal
   readonly model: ModelFacts
+  readonly rawRows: RawRowFacts
+}
+
+/** What schemas the rows of the raw topic name: whatever subjects they are registered under, these decide. */
+export interface RawRowFacts {
+  /** that were looked at: the last ones; 0 if there are none, or if they could not be read */
+  readonly rows: number
+  readonly met: readonly MetSchema[]
+  /** those that cannot be read, and why */
+  readonly unread: readonly PassedOver[]
 }
 
 export interface GroupPositions {
@@ -58,8 +70,10 @@ export interface RegistryFacts {
   readonly url: string
   readonly refusal?: Refusal
   readonly mode: string | undefined
-  /** JSON text of the newest schema of raw values; undefined if there is none, or no data set */
+  /** JSON text of the newest schema of the subject of raw values; undefined if there is none, or no data set */
   readonly rawSchema: string | undefined
+  /** why that one cannot be used, such as another type than Avro: a clause */
+  readonly rawSchemaProblem?: string
   /** set for the subject of normalized values itself */
   readonly normalizedCompatibility: string | undefined
   readonly hasNormalizedSchema: boolean

@@ -12,7 +12,16 @@ import type { OpenCluster } from '../command-context.ts'
 import { positionsIn } from '../group-positions.ts'
 import { openModels } from '../models.ts'
 import { hangingAfterMs } from '../verify.ts'
-import type { DatasetFacts, Facts, GroupPositions, MachineFacts, ModelFacts, RegistryFacts } from './facts.ts'
+import type {
+  DatasetFacts,
+  Facts,
+  GroupPositions,
+  MachineFacts,
+  ModelFacts,
+  RawRowFacts,
+  RegistryFacts,
+} from './facts.ts'
+import { noRows, rawRowFacts } from './raw-rows.ts'
 import { groupsOfStages } from './rights-checks.ts'
 
 type TopicConfigs = ReadonlyMap<string, ReadonlyMap<string, string>>
@@ -98,15 +107,26 @@ async function datasetFacts(
   if (brokers === undefined || !brokers.brokers.some(isReached)) {
     const refusal: Refusal = { problem: 'no broker can be reached', errorName: undefined, fix: '' }
     const groups = stages.map((of) => ({ ...of, partitions: undefined }))
-    return { ...names, groups, hanging: refusal, model: { ...noModel, refusal } }
+    return { ...names, groups, hanging: refusal, model: { ...noModel, refusal }, rawRows: noRows }
   }
   // Side by side: each may wait for a broker that cannot be reached.
-  const [groups, hanging, model] = await Promise.all([
+  const hasRows = existing.has(topics.raw) && registry.refusal === undefined
+  const [groups, hanging, model, rawRows] = await Promise.all([
     Promise.all(stages.map((of) => positionsOf(cluster, of, existing))),
     hangingIn(cluster, brokers, written),
     existing.has(modelsTopic) ? modelFacts(cluster, modelsTopic, dataset, registry) : noModel,
+    hasRows ? rowsOf(cluster, topics.raw) : noRows,
   ])
-  return { ...names, groups, hanging, model }
+  return { ...names, groups, hanging, model, rawRows }
+}
+
+/** What may not be read, or does not come, is another check's affair. */
+async function rowsOf(cluster: OpenCluster, topic: string): Promise<RawRowFacts> {
+  let facts = noRows
+  await refused(async () => {
+    facts = await rawRowFacts(cluster, topic)
+  })
+  return facts
 }
 
 async function positionsOf(
@@ -190,16 +210,20 @@ async function registryFacts(
   }
   let facts = nothing
   const refusal = await refused(async () => {
+    // First what every registry has: a wrong path shows there, and the mode is none of all registries.
+    await registry.subjects()
     const mode = await registry.mode()
     if (names === undefined) {
       facts = { ...nothing, mode }
       return
     }
+    const raw = await registry.latest(valueSubject(names.topics.raw))
     const normalized = valueSubject(names.topics.normalized)
     facts = {
       url,
       mode,
-      rawSchema: (await registry.latest(valueSubject(names.topics.raw)))?.schema,
+      rawSchema: raw?.schema,
+      ...(raw?.problem !== undefined && { rawSchemaProblem: raw.problem }),
       normalizedCompatibility: await registry.compatibility(normalized),
       hasNormalizedSchema: (await registry.latest(normalized)) !== undefined,
     }

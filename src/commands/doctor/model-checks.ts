@@ -1,6 +1,7 @@
 import { parseAvroSchema } from '../../rows/avro-schema.ts'
 import { deriveNormalizedSchema } from '../../rows/normalized-schema.ts'
 import { compileRowPlan } from '../../rows/row-plan.ts'
+import { describeSchemaName } from '../../rows/schema-name.ts'
 import type { DatasetFacts, RegistryFacts } from './facts.ts'
 import { type Check, count, error, type Finding, nameList, ok } from './finding.ts'
 import { judged } from './registry-checks.ts'
@@ -34,13 +35,23 @@ export const modelChecks: readonly Check[] = [
   },
   {
     name: 'model-columns',
-    about: "the model's columns are in the raw schema, with types that fit, and the normalized schema can be derived",
+    about:
+      "the model's columns are numbers in the schemas that raw rows name, and the normalized schema can be derived",
     run: ({ registry, dataset }) => {
       if (dataset === undefined) return noDataset
       const { current } = dataset.model
       if (current === undefined) return { because: 'there is no current model, or it could not be read' }
-      if (registry.rawSchema === undefined) return { because: 'there is no raw schema to compare with' }
-      return [columnsFit(dataset, current, registry.rawSchema)]
+      const { met } = dataset.rawRows
+      if (met.length === 0) {
+        if (registry.rawSchema === undefined) return { because: 'there is no raw schema to compare with' }
+        return [columnsFit(dataset, current, registry.rawSchema, 'the raw schema')]
+      }
+      const findings = met.map(({ name, json }) => columnsFit(dataset, current, json, describeSchemaName(name)))
+      const fitting = findings.filter(({ level }) => level === 'ok')
+      if (fitting.length === 0) return findings
+      // Some rows go through: those of others are set aside, as their writer may well mean it.
+      const others = findings.filter(({ level }) => level !== 'ok')
+      return [...others.map((finding): Finding => ({ ...finding, level: 'warning' })), fitting[0]]
     },
   },
 ]
@@ -49,12 +60,13 @@ function columnsFit(
   { dataset }: DatasetFacts,
   { version, columns }: NonNullable<DatasetFacts['model']['current']>,
   rawSchema: NonNullable<RegistryFacts['rawSchema']>,
+  called: string,
 ): Finding {
   const plan = judged(() => compileRowPlan(parseAvroSchema(rawSchema), columns))
   if ('level' in plan) return plan
   if (plan.kind === 'mismatch')
     return error(
-      `version ${version} does not fit the raw schema: ${plan.reason}`,
+      `version ${version} does not fit ${called}: ${plan.reason}`,
       'the same columns: rows become dead letters otherwise',
       `vgm fit --dataset ${dataset}`,
     )

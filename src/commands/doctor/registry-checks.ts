@@ -2,7 +2,11 @@ import { valueSubject } from '../../config/names.ts'
 import { PipelineError } from '../../errors.ts'
 import { parseAvroSchema } from '../../rows/avro-schema.ts'
 import { numericColumns } from '../../rows/numeric-columns.ts'
-import { type Check, count, error, type Finding, nameList, ok } from './finding.ts'
+import { describeSchemaName } from '../../rows/schema-name.ts'
+import { chooseColumns, isEnvelope } from '../../stages/choose-columns.ts'
+import { flattenFix } from '../../stages/passed-over.ts'
+import type { DatasetFacts } from './facts.ts'
+import { type Check, count, error, type Finding, nameList, ok, warning } from './finding.ts'
 import { noDataset } from './unreachable.ts'
 
 const silent = { because: 'the schema registry does not answer' }
@@ -46,12 +50,15 @@ export const registryChecks: readonly Check[] = [
   },
   {
     name: 'raw-schema',
-    about: 'the raw topic has an Avro schema with numeric columns',
+    about: 'the rows of the raw topic name Avro schemas with numeric columns; without rows, its subject has one',
     run: ({ registry, dataset }) => {
       if (registry.refusal !== undefined) return silent
       if (dataset === undefined) return noDataset
       const subject = valueSubject(dataset.topics.raw)
-      const { rawSchema } = registry
+      const { rawSchema, rawSchemaProblem } = registry
+      if (dataset.rawRows.rows > 0) return rowsFindings(dataset, rawSchema !== undefined)
+      if (rawSchemaProblem !== undefined)
+        return [error(`the newest schema of ${subject}: ${rawSchemaProblem}`, 'an Avro schema', 'Correct the writer')]
       if (rawSchema === undefined)
         return [
           error(
@@ -73,6 +80,41 @@ export const registryChecks: readonly Check[] = [
     },
   },
 ]
+
+/** What the last rows name; subjects may be called as their writers like. */
+function rowsFindings(
+  { dataset, topics, rawRows: { rows, met, unread } }: DatasetFacts,
+  hasSubject: boolean,
+): Finding[] {
+  const expected = 'rows that can be read'
+  const bad = unread.map(({ rows: some, reason, fix }) => {
+    const found = `${some.toLocaleString('en')} of the last ${count(rows, 'row')} of ${topics.raw}: ${reason}`
+    return met.length === 0 ? error(found, expected, fix) : warning(found, 'no dead letters', fix)
+  })
+  if (met.length === 0) return bad
+  const { columns } = chooseColumns(met, undefined, new Set())
+  if (columns.length === 0) {
+    const isFlat = !met.some(({ json }) => isEnvelope(json))
+    return [
+      ...bad,
+      error(
+        isFlat
+          ? `no row of ${topics.raw} has a numeric column`
+          : `the rows of ${topics.raw} are Debezium's change events, with the table's columns inside "before" and "after"`,
+        'fields of type int, long, float or double, nullable or not, without a logicalType',
+        isFlat
+          ? `vgm fit --dataset ${dataset} --columns NAME, if one with a logicalType is to be modelled`
+          : flattenFix,
+      ),
+    ]
+  }
+  const others = hasSubject ? '' : `, under other subjects than ${valueSubject(topics.raw)}`
+  const schemas = met.map(({ name }) => describeSchemaName(name)).join(', ')
+  return [
+    ...bad,
+    ok(`${count(columns.length, 'numeric column')}: ${nameList(columns)} (rows have ${schemas}${others})`),
+  ]
+}
 
 /** What is made of a schema, or what is wrong with it. */
 export function judged<T extends object>(make: () => T): T | Finding {

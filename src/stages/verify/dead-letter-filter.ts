@@ -89,7 +89,7 @@ export function withoutDeadLetters<T>(
           }
           if (letter === undefined || sourceOffset(letter) > offset) kept.push(item)
           else {
-            if (!isUnchanged(row, letter)) {
+            if (!isUnchanged(row.written ?? row, letter)) {
               options.onWrong(letter, `its bytes are not those of the row at offset ${offset}`)
             } else if (options.isNeedless(item, letter)) options.onNeedless(item, letter)
             else onLetter()

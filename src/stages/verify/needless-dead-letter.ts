@@ -7,13 +7,8 @@ import { headerBytes, schemaIdOf } from './framing.ts'
 import { decodeRow, type RowTypes } from './row-types.ts'
 import { headerText, type StockRow } from './stock-log.ts'
 
-/** Types that a column may change between without a refit. */
-const families: Readonly<Record<NumericType, readonly string[]>> = {
-  int: ['int', 'long'],
-  long: ['int', 'long'],
-  float: ['float', 'double'],
-  double: ['float', 'double'],
-}
+/** A column may change among all of them: a model is about numbers. */
+const numericTypes: readonly string[] = ['int', 'long', 'float', 'double'] satisfies NumericType[]
 
 /** Integers from here on could not be restored exactly. */
 const exactLimit = 2 ** 49
@@ -33,12 +28,12 @@ export function isNeedlessDeadLetter(row: StockRow, letter: StockRow, types: Row
   if (fields === undefined) return false
   return model.columns.every((column) => {
     const numericType = type.fields.find(({ name }) => name === column.name)?.numericType
-    if (numericType === undefined || !families[column.type].includes(numericType)) return false
+    if (numericType === undefined || !numericTypes.includes(numericType)) return false
     const field = fields[column.name]
     if (field === null) return column.nullable
     const x = typeof field === 'bigint' ? Number(field) : field
     if (typeof x !== 'number' || !Number.isFinite(x)) return false
-    const isExact = column.type === 'float' || column.type === 'double' || Math.abs(x) < exactLimit
+    const isExact = numericType === 'float' || numericType === 'double' || Math.abs(x) < exactLimit
     const mode = expectedMode(column, x)
     return isExact && Number.isFinite(restoredNumber(column, mode, expectedValue(column, mode, x, undefined)))
   })

@@ -1,8 +1,12 @@
 import avro from 'avsc'
 import { hasCounts, isWholeValue } from '../../avro/whole-value.ts'
 import { wideLongType } from '../../avro/wide-long.ts'
+import { plainFieldName, plainSchema } from '../../rows/plain-schema.ts'
+import { SchemaKeys, type SchemaName } from '../../rows/schema-name.ts'
+import { unionBranches } from '../../rows/whole-schema.ts'
 import { lookUpSchemas } from '../look-up-schemas.ts'
-import { headerBytes, schemaIdOf } from './framing.ts'
+import type { SchemaSource } from '../ports.ts'
+import { framedAnew, headerBytes, headerSchemaOf, schemaIdOf } from './framing.ts'
 import type { Source, StockRow } from './stock-log.ts'
 
 /** A decoded record: its fields by name. */
@@ -10,6 +14,7 @@ export type Fields = Record<string, unknown>
 
 /** A field of a row as its schema has it. */
 export interface RowField {
+  /** as avsc knows it, see `plainFieldName` */
   readonly name: string
   /** Avro type of the raw column, where the field is a `ModeValue` */
   readonly modelledType: string | undefined
@@ -36,11 +41,15 @@ export interface RowType {
 
 /** The Avro types of the rows met so far, by schema id. */
 export class RowTypes {
-  readonly #schemaById: (id: number) => Promise<string | undefined>
+  readonly #schemaById: SchemaSource['schemaById']
+  readonly #keys = new SchemaKeys()
+  /** by id, or by a number of ours for a schema that rows name in another way */
   readonly #types = new Map<number, RowType | undefined>()
+  /** of schemas that are unions at their top, the number of each branch */
+  readonly #branches = new Map<number, readonly (number | undefined)[]>()
 
   /** @param schemaById JSON of a schema; undefined if the registry knows none */
-  constructor(schemaById: (id: number) => Promise<string | undefined>) {
+  constructor(schemaById: SchemaSource['schemaById']) {
     this.#schemaById = schemaById
   }
 
@@ -51,8 +60,62 @@ export class RowTypes {
 
   /** The type of a schema, asked for if it was not met yet. */
   async load(id: number): Promise<RowType | undefined> {
-    if (!this.#types.has(id)) this.#types.set(id, compileRowType(id, await this.#schemaById(id)))
+    if (this.#types.has(id)) return this.#types.get(id)
+    return this.#take(id, await this.#schemaById(this.#keys.nameOf(id) as SchemaName))
+  }
+
+  #take(id: number, schema: string | undefined): RowType | undefined {
+    const name = this.#keys.nameOf(id) as SchemaName
+    const branches = schema === undefined ? undefined : branchesOf(schema)
+    if (branches !== undefined) {
+      const keys = branches.map((_, branch) => this.#keys.keyOf(`${name}#${branch}`))
+      for (const [branch, key] of keys.entries())
+        if (key !== undefined) this.#types.set(key, compileRowType(key, branches[branch]))
+      this.#branches.set(id, keys)
+    }
+    this.#types.set(id, branches === undefined ? compileRowType(id, schema) : undefined)
     return this.#types.get(id)
+  }
+
+  #keyOf({ value, headers }: StockRow): number | undefined {
+    if (value === null) return undefined
+    const inHeader = headerSchemaOf(headers)
+    return inHeader === undefined ? schemaIdOf(value) : this.#keys.keyOf(inHeader)
+  }
+
+  /** Whether a row can be decoded as it is, its type being known: nearly all can, and a look at each should cost little. */
+  #isOrdinary({ value, headers }: StockRow): boolean {
+    const id = value === null ? undefined : schemaIdOf(value)
+    return id !== undefined && this.#types.get(id) !== undefined && headerSchemaOf(headers) === undefined
+  }
+
+  /** A row whose type is known then; as if it named its schema in the ordinary way, where it does not. */
+  async framed(row: StockRow): Promise<StockRow> {
+    const { value } = row
+    if (value === null) return row
+    const inHeader = headerSchemaOf(row.headers)
+    let key = this.#keyOf(row)
+    let bodyStart = inHeader === undefined ? headerBytes : 0
+    if (key === undefined) return row
+    const isUnknown = (await this.load(key)) === undefined
+    // Apicurio's ids of eight bytes begin as the id 0 does, which registries do not assign.
+    if (isUnknown && key === 0 && inHeader === undefined && value.length >= longHeaderBytes) {
+      const long = this.#keys.keyOf(`apicurio-id:${Number(value.readBigInt64BE(1))}`)
+      if (long !== undefined && ((await this.load(long)) !== undefined || this.#branches.has(long))) {
+        key = long
+        bodyStart = longHeaderBytes
+      }
+    }
+    const branches = this.#branches.get(key)
+    if (branches !== undefined) {
+      const branch = readVarint(value, bodyStart)
+      const branchKey = branches[branch?.number ?? -1]
+      if (branchKey === undefined) return row
+      key = branchKey
+      bodyStart = branch?.end ?? bodyStart
+    }
+    const isOrdinary = inHeader === undefined && bodyStart === headerBytes
+    return isOrdinary ? row : framedAnew(row, value, key, bodyStart)
   }
 
   /** The same rows, given when the types of all of them are known. */
@@ -60,17 +123,41 @@ export class RowTypes {
     return {
       next: async () => {
         const piece = await rows.next()
+        if (piece === undefined) return undefined
         const missing = new Set<number>()
-        for (const { value } of piece ?? []) {
-          const id = value === null ? undefined : schemaIdOf(value)
-          if (id !== undefined && !this.#types.has(id)) missing.add(id)
+        for (const row of piece) {
+          const key = this.#keyOf(row)
+          if (key !== undefined && !this.#types.has(key)) missing.add(key)
         }
-        const schemas = await lookUpSchemas({ schemaById: this.#schemaById }, missing)
-        for (const [id, schema] of schemas) this.#types.set(id, compileRowType(id, schema))
-        return piece
+        const byKey = { schemaById: (key: number) => this.#schemaById(this.#keys.nameOf(key) as SchemaName) }
+        for (const [key, schema] of await lookUpSchemas(byKey, missing)) this.#take(key, schema)
+        const framed: StockRow[] = []
+        for (const row of piece) framed.push(this.#isOrdinary(row) ? row : await this.framed(row))
+        return framed
       },
     }
   }
+}
+
+/** The bytes before a value with Apicurio's own framing: a zero and an id of eight. */
+const longHeaderBytes = 9
+
+function branchesOf(schema: string): readonly string[] | undefined {
+  try {
+    return unionBranches(schema)
+  } catch {
+    // `compileRowType` finds the same.
+    return undefined
+  }
+}
+
+function readVarint(value: Buffer, at: number): { readonly number: number; readonly end: number } | undefined {
+  let zigzag = 0
+  for (let scale = 1, i = at; i < value.length && scale < 2 ** 49; scale *= 128, i++) {
+    zigzag += (value[i] & 127) * scale
+    if (value[i] < 128) return { number: zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2, end: i + 1 }
+  }
+  return undefined
 }
 
 /** Fields of a framed row; undefined if its bytes are not exactly one record of the type. */
@@ -97,14 +184,15 @@ function compileRowType(id: number, schema: string | undefined): RowType | undef
       'vgm.model'?: RowType['stamped']
     }
     const types: Record<string, avro.Type> = {}
-    const type = avro.Type.forSchema(JSON.parse(schema), { registry: types })
+    const plain = plainSchema(schema) as avro.Schema
+    const type = avro.Type.forSchema(plain, { registry: types })
     return {
       id,
       type,
       hasCounts: hasCounts(schema),
-      wideType: wideLongType(JSON.parse(schema)),
+      wideType: wideLongType(plain),
       fields: json.fields.map((field) => ({
-        name: field.name,
+        name: plainFieldName(field.name),
         modelledType: field['vgm.type'],
         numericType: numericType(field.type),
       })),

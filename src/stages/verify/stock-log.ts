@@ -13,6 +13,8 @@ export interface StockRow {
   readonly value: Buffer | null
   /** an array where a name stands several times */
   readonly headers?: StockHeaders | undefined
+  /** the row as it stands in the topic, where it is here as if it named its schema in the ordinary way */
+  readonly written?: StockRow
 }
 
 /** Clients type it as if there were no null; Kafka has it. */

@@ -455,6 +455,31 @@ suite('vgm doctor', () => {
     match(ill(onRegistry({ rawSchema: '{' }))[0].found, /Not an Avro schema/)
   })
 
+  test('goes by the schemas that rows name, whatever their subjects are called', () => {
+    const other = '{"type":"record","name":"plant.Started","fields":[]}'
+    const met = { name: 20, json: healthy.registry.rawSchema ?? '', rows: 150 }
+    const noSubject = (rawRows: DatasetFacts['rawRows']): Facts => ({
+      ...onDataset({ rawRows }),
+      registry: { ...healthy.registry, rawSchema: undefined },
+    })
+    deepEqual(ill(noSubject({ rows: 150, met: [met], unread: [] })), [])
+    const two = { rows: 200, met: [met, { name: 21, json: other, rows: 50 }], unread: [] }
+    deepEqual(
+      ill(noSubject(two)).map(({ check, level, found }) => [check, level, found]),
+      [
+        [
+          'model-columns',
+          'warning',
+          `version 3 does not fit schema 21: plant.Started has no field "${healthy.dataset.model.current?.columns[0].name}"`,
+        ],
+      ],
+    )
+    const json = { rows: 200, reason: 'the value is JSON', fix: 'Let the writer use Avro' }
+    const [unread] = ill(noSubject({ rows: 200, met: [], unread: [json] }))
+    deepEqual([unread.check, unread.level, unread.mend], ['raw-schema', 'error', 'Let the writer use Avro'])
+    match(unread.found, /200 of the last 200 rows of trips\.raw: the value is JSON/)
+  })
+
   test('finds a data set without a model, or without a current one', () => {
     const [none] = ill(onDataset({ model: { current: undefined, versions: [], unusable: [] } }))
     deepEqual([none.found, none.mend], ['there is no model', 'vgm fit --dataset trips'])

@@ -103,6 +103,7 @@ export function healthyFacts(): Facts & { readonly cluster: ClusterFacts; readon
       ],
       hanging: [],
       model: { current: { version: 3, columns }, versions: [1, 2, 3], unusable: [] },
+      rawRows: { rows: 0, met: [], unread: [] },
     },
     registry: {
       url: 'http://registry:8081',
