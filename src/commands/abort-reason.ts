@@ -1,5 +1,5 @@
 import { BrokerError, ConnectionLostError, isGenerationLost } from '../kafka/broker-errors.ts'
-import { RegistryUnreachableError } from '../kafka/registry.ts'
+import { RegistryUnreachableError } from '../kafka/registry-errors.ts'
 import { ModelsUnreadableError } from '../model/errors.ts'
 import type { AbortReason, StageEvent } from '../observe/stage-event.ts'
 

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { COMPATIBILITY, SchemaRegistry as ConfluentRegistry, SchemaType } from '@kafkajs/confluent-schema-registry'
-import avro from 'avsc'
-import { exitCodes, PipelineError } from '../errors.ts'
+import { COMPATIBILITY, type SchemaRegistry as ConfluentRegistry, SchemaType } from '@kafkajs/confluent-schema-registry'
+import { PipelineError } from '../errors.ts'
 import { MalformedSchemaError, RefusedSchemaError } from '../rows/schema-error.ts'
 import { describeSchemaName, type SchemaName } from '../rows/schema-name.ts'
 import { wholeSchema } from '../rows/whole-schema.ts'
@@ -9,6 +8,8 @@ import { type BackOff, backOffMs } from './back-off.ts'
 import type { RegistrySettings } from './connection-settings.ts'
 import { registryTlsFlags, tlsError } from './login-errors.ts'
 import { RecentIds } from './recent-ids.ts'
+import { registeringClient } from './registering-client.ts'
+import { NoRegistryError, RegistryRefusedError, RegistryUnreachableError } from './registry-errors.ts'
 import { type HttpAnswer, RegistryHttp } from './registry-http.ts'
 import { within } from './time-limit.ts'
 
@@ -37,34 +38,6 @@ export interface RegisteredSchema {
   readonly schema: string
   /** why it cannot be used, such as another type than Avro: a clause */
   readonly problem?: string
-}
-
-/** The registry does not answer, or not as a registry. */
-export class RegistryUnreachableError extends PipelineError {
-  readonly code = 'VGM_REGISTRY_UNREACHABLE'
-  constructor(url: string, problem: string, cause?: unknown) {
-    super(`The schema registry at ${url} does not answer: ${problem}`, {
-      fix: 'Start a cluster with "vgm up", or name a running registry with --registry (SCHEMA_REGISTRY_URL)',
-      retriable: true,
-      cause,
-    })
-  }
-}
-
-/** The registry answers, and the answer is no. */
-export class RegistryRefusedError extends PipelineError {
-  readonly code = 'VGM_REGISTRY_REFUSED'
-  constructor(what: string, status: number, answer: string, fix: string) {
-    super(`${what}: the schema registry answered ${status}: ${answer}`, { fix, exitCode: exitCodes.usage })
-  }
-}
-
-/** Something answers at the registry's address, and it is no registry. */
-export class NoRegistryError extends PipelineError {
-  readonly code = 'VGM_REGISTRY_PATH'
-  constructor(url: string, problem: string, fix: string) {
-    super(`There is no schema registry at ${url}: ${problem}`, { fix, exitCode: exitCodes.usage })
-  }
 }
 
 const accepted = 'application/vnd.schemaregistry.v1+json, application/json'
@@ -373,17 +346,7 @@ export class SchemaRegistry {
   #client(): ConfluentRegistry {
     const known = this.#clients.get(this.#base)
     if (known !== undefined) return known
-    const url = new URL(this.#base)
-    const client = new ConfluentRegistry(
-      {
-        host: this.#base,
-        retry: { retries: 0 },
-        agent: this.#http.agentFor(url),
-        middlewares: this.#http.isOwnHost(url) ? [authorized(this.#http), again] : [again],
-      },
-      // The client has avsc parse what it is to post: that refuses schemas which registries take.
-      { [SchemaType.AVRO]: { typeHook: () => unread } },
-    )
+    const client = registeringClient(this.#base, this.#http)
     this.#clients.set(this.#base, client)
     return client
   }
@@ -546,38 +509,6 @@ function unknownProblem(name: SchemaName): string {
     : 'the registry knows no Avro schema of this id'
 }
 
-/** What the client takes every schema for: it wants a name, and no more. */
-const unread = avro.Type.forSchema({ type: 'record', name: 'Unread', fields: [] })
-
 function isSameSchema(a: string, b: string): boolean {
   return JSON.stringify(json(a)) === JSON.stringify(json(b))
-}
-
-type Middleware = NonNullable<ConstructorParameters<typeof ConfluentRegistry>[0]['middlewares']>[number]
-
-/** How often one request of the client's is repeated when the registry has too many of them. */
-const mostBusyAnswers = 4
-
-/** Repeats a request of the client's that the registry is too busy for: a registration is several, and would begin anew. */
-const again: Middleware = () => ({
-  async response(next, renew) {
-    for (let left = mostBusyAnswers; ; left--) {
-      try {
-        return await (left === mostBusyAnswers ? next() : renew())
-      } catch (error) {
-        if ((error as { status?: number }).status !== 429 || left === 0) throw error
-        await sleep(backOffMs(backOff, mostBusyAnswers - left + 1, Math.random))
-      }
-    }
-  },
-})
-
-/** Names us in each request of the client's. */
-function authorized(http: RegistryHttp): Middleware {
-  return () => ({
-    async prepareRequest(next) {
-      const [request, authorization] = [await next(), await http.authorization()]
-      return authorization === undefined ? request : request.enhance({ headers: { authorization } })
-    },
-  })
 }

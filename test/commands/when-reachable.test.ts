@@ -4,7 +4,7 @@ import { plainUse, withClusterAt } from '../../src/commands/command-context.ts'
 import { whenReachable } from '../../src/commands/when-reachable.ts'
 import { noAccess } from '../../src/config/cluster-access.ts'
 import { UsageError } from '../../src/errors.ts'
-import { RegistryUnreachableError } from '../../src/kafka/registry.ts'
+import { RegistryUnreachableError } from '../../src/kafka/registry-errors.ts'
 import { createLogger } from '../../src/observe/logger.ts'
 import { silentServer } from '../kafka/silent-server.ts'
 

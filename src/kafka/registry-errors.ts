@@ -1,0 +1,29 @@
+import { exitCodes, PipelineError } from '../errors.ts'
+
+/** The registry does not answer, or not as a registry. */
+export class RegistryUnreachableError extends PipelineError {
+  readonly code = 'VGM_REGISTRY_UNREACHABLE'
+  constructor(url: string, problem: string, cause?: unknown) {
+    super(`The schema registry at ${url} does not answer: ${problem}`, {
+      fix: 'Start a cluster with "vgm up", or name a running registry with --registry (SCHEMA_REGISTRY_URL)',
+      retriable: true,
+      cause,
+    })
+  }
+}
+
+/** The registry answers, and the answer is no. */
+export class RegistryRefusedError extends PipelineError {
+  readonly code = 'VGM_REGISTRY_REFUSED'
+  constructor(what: string, status: number, answer: string, fix: string) {
+    super(`${what}: the schema registry answered ${status}: ${answer}`, { fix, exitCode: exitCodes.usage })
+  }
+}
+
+/** Something answers at the registry's address, and it is no registry. */
+export class NoRegistryError extends PipelineError {
+  readonly code = 'VGM_REGISTRY_PATH'
+  constructor(url: string, problem: string, fix: string) {
+    super(`There is no schema registry at ${url}: ${problem}`, { fix, exitCode: exitCodes.usage })
+  }
+}
