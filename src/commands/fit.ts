@@ -39,6 +39,8 @@ export interface FitDatasetOptions {
   readonly seed: number
   /** threads that read, each a share of the partitions [1: this one] */
   readonly members?: number
+  /** told of the fields that are not modelled because they are no plain numbers, each with its type */
+  readonly onOtherFields?: (fields: readonly string[]) => void
 }
 
 /** Trains on a topic and publishes the model as the data set's current one. */
@@ -159,8 +161,12 @@ export function fitCommand(): Command {
       await withCluster(flags, async (cluster) => {
         const progress = createProgress('fit')
         const roundToDecimals = flags.decimals === 'learn'
-        const options = {
+        let others: readonly string[] = []
+        const options: FitDatasetOptions = {
           ...flags,
+          onOtherFields: (fields) => {
+            others = fields
+          },
           seed: flags.seed ?? 0,
           dataset,
           rawTopic: raw,
@@ -173,10 +179,19 @@ export function fitCommand(): Command {
         printResult(
           flags,
           modelSummary(model),
-          `${plots}\n\nPublished as version ${model.version} of data set ${dataset}.`,
+          `${plots}\n\n${otherFieldsText(others)}Published as version ${model.version} of data set ${dataset}.`,
         )
       })
     })
+}
+
+/** Fields that are named one by one. */
+const listedFields = 20
+
+function otherFieldsText(fields: readonly string[]): string {
+  if (fields.length === 0) return ''
+  const more = fields.length > listedFields ? ` and ${fields.length - listedFields} more` : ''
+  return `Not modelled, for they are no plain numbers: ${fields.slice(0, listedFields).join(', ')}${more}.\n`
 }
 
 /** @throws UsageError if one flag makes another one mean nothing */

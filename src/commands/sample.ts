@@ -106,6 +106,11 @@ export async function sampleTopic(
         onProgress: ({ rowsIn }) => onProgress(rowsIn, offsetsBetween(starts, ends)),
         onCommit: (totals) => reporter.committed(together(before, totals)),
       })
+      if (isFresh && !follow && result.rowsOut === 0 && result.rowsIn > 0)
+        throw new UsageError(
+          `None of the ${result.rowsIn.toLocaleString('en')} rows of ${rawTopic} was kept`,
+          'Raise --rate, or name the number of rows to keep with --rows',
+        )
       if (!follow) return result
       before = together(before, result)
       isFresh = false

@@ -38,6 +38,21 @@ export function numericColumns(schema: AvroType, options: NumericColumnsOptions 
   return chosen.map(({ name, type, nullable, nullFirst }) => ({ name, type, nullable, nullFirst }))
 }
 
+/**
+ * The record's fields that are no columns of a model unless they are named, each with its type.
+ *
+ * @example otherFields(schema) // ['city (string)', 'when (long (timestamp-micros))']
+ */
+export function otherFields(schema: AvroType): string[] {
+  return fieldsOf(schema).flatMap((field) => {
+    const number = numericField(field)
+    if (number !== undefined && number.logicalType === undefined) return []
+    const { type } = field
+    const values = type.kind === 'union' ? type.branches.filter(({ kind }) => kind !== 'null') : [type]
+    return [`${field.name} (${values.map(describeType).join(', ')})`]
+  })
+}
+
 /** The field as a numeric column, whatever its logicalType; undefined if it is none. */
 export function numericField(field: AvroField): (NumericColumn & { logicalType?: string }) | undefined {
   const { name, type } = field

@@ -9,7 +9,8 @@ import { fitSummary } from '../mixture/fit-summary.ts'
 import type { Mixture } from '../mixture/mixture.ts'
 import type { ModelContent, ModelOptions } from '../model/model.ts'
 import { schemaFingerprint } from '../model/model-codec.ts'
-import type { NumericColumn } from '../rows/numeric-columns.ts'
+import { parseAvroSchema } from '../rows/avro-schema.ts'
+import { type NumericColumn, otherFields } from '../rows/numeric-columns.ts'
 import { UnfitColumnError } from '../rows/schema-error.ts'
 import { type ColumnChoice, chooseColumns, isEnvelope, type MetSchema } from './choose-columns.ts'
 import { type ColumnPilot, pilotColumns } from './column-pilot.ts'
@@ -45,6 +46,8 @@ export interface FitOptions {
   readonly signal: AbortSignal
   /** a column that is left out, or rows that were passed over, and why */
   readonly onWarning: (message: string) => void
+  /** told of the fields that are not modelled because they are no plain numbers, each with its type */
+  readonly onOtherFields?: ((fields: readonly string[]) => void) | undefined
   readonly onProgress: (rows: number) => void
 }
 
@@ -176,9 +179,11 @@ async function readColumns(options: FitOptions): Promise<ColumnData> {
         `Column "${name}" is not modelled and passes through: ${lackingRows} rows have a schema without it. ` +
           `Name it with --columns to model it; those rows then become dead letters`,
       )
+    const schema = final.schema ?? chosen.schema
+    if (options.columns === undefined) options.onOtherFields?.(otherFields(parseAvroSchema(schema.json)))
     return {
       rows: counts.rows,
-      schema: final.schema ?? chosen.schema,
+      schema,
       columns: kept.map((column) => final.columns.find(({ name }) => name === column.name) ?? column),
       summaries: merge.summaries,
       values: merge.values,
