@@ -86,6 +86,19 @@ export function isRead({ header, row }: OpenBatch): boolean {
   return row >= header.recordCount
 }
 
+/**
+ * Fills `records` with one piece of a batch after another.
+ *
+ * @throws MalformedBatchError
+ */
+export function* readPieces(bytes: Uint8Array, view: DataView, header: BatchHeader, records: Records): Generator<void> {
+  const batch = openBatch(bytes, view, header)
+  do {
+    readPiece(batch, records)
+    yield
+  } while (!isRead(batch))
+}
+
 /** Reads the first piece of a batch: all of it, if its records are no more than `pieceRows` in a few MiB. @throws MalformedBatchError */
 export function readRecords(bytes: Uint8Array, view: DataView, header: BatchHeader, records: Records): void {
   readPiece(openBatch(bytes, view, header), records)

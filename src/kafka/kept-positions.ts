@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { readRecords } from '../batch/read-records.ts'
+import { MalformedBatchError, readPieces } from '../batch/read-records.ts'
 import { RecordBatchWriter } from '../batch/record-batch-writer.ts'
 import { createRecords, type Records } from '../batch/records.ts'
 import { PipelineError } from '../errors.ts'
@@ -188,20 +188,34 @@ function collect(
   records: Records,
   positions: Map<string, KeptPosition>,
 ): void {
-  for (const header of batches) {
-    readRecords(bytes, view, header, records)
-    const { keyStart, keyEnd, valueStart, valueEnd, baseOffset, offsetDelta } = records
-    const held = Buffer.from(records.bytes.buffer, records.bytes.byteOffset, records.bytes.byteLength)
-    for (let i = 0; i < records.count; i++) {
-      const offset = baseOffset + offsetDelta[i]
-      if (offset < fromOffset || offset >= toOffset || keyEnd[i] - keyStart[i] < prefix.length) continue
-      if (prefix.compare(held, keyStart[i], keyStart[i] + prefix.length) !== 0) continue
-      const key = held.toString('utf8', keyStart[i], keyEnd[i])
-      const position =
-        valueStart[i] < 0 ? undefined : parsePositionValue(held.toString('utf8', valueStart[i], valueEnd[i]))
-      if (position === undefined) positions.delete(key)
-      else positions.set(key, position)
+  for (const header of batches)
+    try {
+      for (const _ of readPieces(bytes, view, header, records))
+        collectPiece(records, fromOffset, toOffset, prefix, positions)
+    } catch (error) {
+      // None of ours: we write small batches.
+      if (!(error instanceof MalformedBatchError)) throw error
     }
+}
+
+function collectPiece(
+  records: Records,
+  fromOffset: number,
+  toOffset: number,
+  prefix: Buffer,
+  positions: Map<string, KeptPosition>,
+): void {
+  const { keyStart, keyEnd, valueStart, valueEnd, baseOffset, offsetDelta } = records
+  const held = Buffer.from(records.bytes.buffer, records.bytes.byteOffset, records.bytes.byteLength)
+  for (let i = 0; i < records.count; i++) {
+    const offset = baseOffset + offsetDelta[i]
+    if (offset < fromOffset || offset >= toOffset || keyEnd[i] - keyStart[i] < prefix.length) continue
+    if (prefix.compare(held, keyStart[i], keyStart[i] + prefix.length) !== 0) continue
+    const key = held.toString('utf8', keyStart[i], keyEnd[i])
+    const position =
+      valueStart[i] < 0 ? undefined : parsePositionValue(held.toString('utf8', valueStart[i], valueEnd[i]))
+    if (position === undefined) positions.delete(key)
+    else positions.set(key, position)
   }
 }
 

@@ -1,4 +1,4 @@
-import { isRead, MalformedBatchError, openBatch, readPiece } from '../batch/read-records.ts'
+import { MalformedBatchError, readPieces } from '../batch/read-records.ts'
 import { createRecords } from '../batch/records.ts'
 import type { FetchedPartition, LogReader } from '../stages/ports.ts'
 import { ModelsUnreadableError } from './errors.ts'
@@ -89,9 +89,7 @@ function recordsOf({ bytes, view, batches, fromOffset, toOffset }: FetchedPartit
   const records = createRecords(16)
   for (const header of batches)
     try {
-      const batch = openBatch(bytes, view, header)
-      do {
-        readPiece(batch, records)
+      for (const _ of readPieces(bytes, view, header, records))
         for (let i = 0; i < records.count; i++) {
           const offset = records.baseOffset + records.offsetDelta[i]
           if (offset < fromOffset || offset >= toOffset) continue
@@ -102,7 +100,6 @@ function recordsOf({ bytes, view, batches, fromOffset, toOffset }: FetchedPartit
             value: valueStart[i] < 0 ? null : records.bytes.slice(valueStart[i], valueEnd[i]),
           })
         }
-      } while (!isRead(batch))
     } catch (error) {
       if (!(error instanceof MalformedBatchError)) throw error
       found.push({ offset: header.baseOffset, key: null, value: null })
