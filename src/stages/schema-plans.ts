@@ -29,6 +29,8 @@ export interface SchemaPlansOptions<Plan> {
 const maxReported = 100
 /** What a slice may take to learn of schemas: a fraction of its transaction's time-out. */
 const learningMs = 2_000
+/** And what making plans of those that it has learnt of may take in any case. */
+const compilingMs = 500
 
 /** Knows how to process the rows of each schema id that turns up: writers' schemas may change in mid-stream. */
 export class SchemaPlans<Plan extends object> {
@@ -112,11 +114,13 @@ export class SchemaPlans<Plan extends object> {
 
   /** Learns of as many schemas as there is time for, the first ones first. */
   async #learn(missing: ReadonlySet<number>, endMs: number): Promise<void> {
+    // What has been asked for counts, however long the answers took: else a slice might learn of one schema only.
+    const compiledMs = Math.max(endMs, performance.now() + compilingMs)
     for (const id of missing) {
       // Nor is there time for those after it.
       if (!this.#schemas.isSettled(id)) break
-      await this.#compile(id, await this.#schemas.schema(id))
-      if (performance.now() >= endMs) break
+      const schema = await this.#schemas.schema(id)
+      if (schema === undefined || performance.now() < compiledMs) await this.#compile(id, schema)
     }
     this.#leftMs = endMs - performance.now()
   }

@@ -144,7 +144,7 @@ suite('plans of schemas', () => {
     }
     await output.flush()
     deepEqual([sent, dead], [100, 100])
-    equal(slices > 1, true)
+    ok(slices > 1 && slices < 6, `${slices} slices`)
     equal(new Set(registry.asked).size, 200)
   })
 })
