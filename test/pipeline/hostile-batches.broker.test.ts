@@ -189,8 +189,13 @@ suite('batches that brokers take', () => {
     deepEqual(letter.valueBytes, large.value)
     match(headersOf(letter), /VGM_ROW_TOO_LARGE/)
     const narrow = `${pipeline.dataset}.narrow`
+    const otherOutput = `${pipeline.dataset}.other`
     await create(narrow)
-    const others = { topics: { ...topics, deadLetters: narrow }, group: `${pipeline.dataset}.other` }
+    await create(otherOutput)
+    const others = {
+      topics: { ...topics, normalized: otherOutput, deadLetters: narrow },
+      group: `${pipeline.dataset}.other`,
+    }
     await rejects(pipeline.normalize(silent, true, others), {
       code: 'VGM_ROW_TOO_LARGE',
       message: new RegExp(`offset 3 of ${topics.raw}/0 does not fit into ${narrow}`),
