@@ -17,6 +17,7 @@ import {
   timeFormats,
   timeOfDayType,
   timestampType,
+  zonedTimestampType,
 } from './text-types.ts'
 
 /** What has been found out about a column by reading all of its values. */
@@ -181,7 +182,8 @@ interface Shapes {
 function shapesOf(column: TextColumn, style: TextStyle): Shapes {
   const formatted = style.dateFormat === undefined ? [] : [formattedType(column, style.dateFormat)]
   const numbers = [longType(column, style), doubleType(column, style)]
-  const times = [dateType(column), timestampType(column), nanosecondType(column), timeOfDayType(column)]
+  const stamps = [timestampType(column), zonedTimestampType(column), nanosecondType(column)]
+  const times = [dateType(column), ...stamps, timeOfDayType(column)]
   const ladder = [booleanType(column), ...numbers, ...formatted, ...times]
   return {
     ladder,

@@ -20,7 +20,7 @@ export interface NumberPatterns {
   readonly whole: string
   /** any number; zeros in front only before a decimal mark */
   readonly number: string
-  /** a number that needs no further look: any double is near it, and a whole number of up to 15 digits is one */
+  /** a number that needs no further look if it has up to 200 characters: not too large or small, not whole beyond 2^53 */
   readonly simple: string
   /** a number that is zero, whatever its exponent */
   readonly zero: string
@@ -38,7 +38,7 @@ export function numberPatterns({ decimalMark, thousands, units = [] }: NumberSty
     digits: `${sign}(${grouped}[0-9]+)${end}`,
     whole: `${sign}${wholePart}${end}`,
     number: `${sign}(${wholePart}${exponent}|(${grouped}[0-9]+)${mark}[0-9]*${exponent}|${mark}[0-9]+${exponent})${end}`,
-    simple: `${sign}(0|[1-9][0-9]{0,14}|(${grouped}[0-9]+)${mark}[0-9]*|${mark}[0-9]+)${end}`,
+    simple: `${sign}(0|[1-9][0-9]{0,14}|((${grouped}[0-9]+)${mark}[0-9]*|${mark}[0-9]+)([eE][+-]?[0-9]{1,2})?)${end}`,
     zero: `${sign}[0${mark}]+${exponent}${end}`,
   }
 }

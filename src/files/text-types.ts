@@ -79,8 +79,7 @@ export function doubleType(column: TextColumn, { numbers }: TextStyle): TextType
     sqlType: 'DOUBLE',
     pattern: number,
     jsonTypes: jsonNumbers,
-    // Within 300 characters no number without an exponent becomes infinite or zero.
-    quick: among(column, jsonNumbers, `(${fullMatch(text, simple)} AND strlen(${text}) <= 300)`),
+    quick: among(column, jsonNumbers, `(${fullMatch(text, simple)} AND strlen(${text}) <= 200)`),
     fits: among(column, jsonNumbers, fits),
     value: `CAST(${plain} AS DOUBLE)`,
     what: 'a number that a double holds',
@@ -111,20 +110,27 @@ export function timeOfDayType(column: TextColumn): TextType {
   return timeType(column, 'TIME', `${isoTime}(\\.[0-9]{1,6})?)`, value, 'a time of day such as 23:59:00')
 }
 
-/** Dates with a time, to the microsecond. One with a zone becomes UTC: DuckDB's own cast drops the zone (1.5.6). */
+const isoTimestamp = (zone: string, digits: number) => `${isoDate}([ T]${isoTime}(\\.[0-9]{1,${digits}})?)?${zone})?`
+const whatTimestamp = 'a time such as 2024-12-31 23:59:00'
+
+/** Dates with a time and no zone, to the microsecond. */
 export function timestampType(column: TextColumn): TextType {
+  const value = `TRY_CAST(${column.text} AS TIMESTAMP)`
+  return timeType(column, 'TIMESTAMP', isoTimestamp('', 6), value, whatTimestamp)
+}
+
+/** Dates with a time, to the microsecond, some with a zone. They become UTC: DuckDB's own cast drops the zone (1.5.6). */
+export function zonedTimestampType(column: TextColumn): TextType {
   const { text } = column
   const instant = `make_timestamp(epoch_us(TRY_CAST(${text} AS TIMESTAMPTZ)))`
   const value = `CASE WHEN ${fullMatch(text, `.*:.*${zone}`)} THEN ${instant} ELSE TRY_CAST(${text} AS TIMESTAMP) END`
-  const pattern = `${isoDate}([ T]${isoTime}(\\.[0-9]{1,6})?)?${zone}?)?`
-  return timeType(column, 'TIMESTAMP', pattern, `(${value})`, 'a time such as 2024-12-31 23:59:00')
+  return timeType(column, 'TIMESTAMP', isoTimestamp(`${zone}?`, 6), `(${value})`, whatTimestamp)
 }
 
 /** Dates with a time, to the nanosecond: from 1677 to 2262. */
 export function nanosecondType(column: TextColumn): TextType {
   const value = `TRY_CAST(${column.text} AS TIMESTAMP_NS)`
-  const pattern = `${isoDate}([ T]${isoTime}(\\.[0-9]{1,9})?)?${zone}?)?`
-  return timeType(column, 'TIMESTAMP_NS', pattern, value, 'a time between 1677 and 2262')
+  return timeType(column, 'TIMESTAMP_NS', isoTimestamp(`${zone}?`, 9), value, 'a time between 1677 and 2262')
 }
 
 /** Dates in another order, by a format of `strptime`, with a time if the format has one. */
@@ -185,7 +191,7 @@ export function namedType({ column: name, text }: TextColumn, sqlType: string, s
   if (sqlType === 'VARCHAR') return { sqlType, ...anything, fits: `${text} IS NOT NULL`, value: text, what: 'a text' }
   if (sqlType === 'DATE' || sqlType === 'TIMESTAMP') {
     if (dateFormat !== undefined) return formattedType(column, dateFormat)
-    return sqlType === 'DATE' ? dateType(column) : timestampType(column)
+    return sqlType === 'DATE' ? dateType(column) : zonedTimestampType(column)
   }
   const plain = plainNumber(text, numbers)
   const cast = `TRY_CAST(${plain} AS ${sqlType})`
@@ -257,7 +263,7 @@ export function preferredType(column: TextColumn, sqlType: string, style: TextSt
     case 'DATE':
     case 'TIMESTAMP':
       if (style.dateFormat !== undefined) return formattedType(column, style.dateFormat)
-      return sqlType === 'DATE' ? dateType(column) : timestampType(column)
+      return sqlType === 'DATE' ? dateType(column) : zonedTimestampType(column)
     case 'TIMESTAMP_NS':
       return nanosecondType(column)
     case 'TIME':
