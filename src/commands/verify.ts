@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { groupName, type TopicNames, topicNames } from '../config/names.ts'
+import { groupName, type TopicNames, topicNames, valueSubject } from '../config/names.ts'
 import { exitCodes, InterruptedError } from '../errors.ts'
 import { hangingTransactions, type OpenTransaction } from '../kafka/open-transactions.ts'
 import { transactionTimeoutMs } from '../kafka/row-client.ts'
@@ -7,6 +7,8 @@ import { StockReader } from '../kafka/stock-reader.ts'
 import { createProgress } from '../observe/progress.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
 import type { TopicPartition } from '../stages/ports.ts'
+import type { FileAudit, FileFinding } from '../stages/verify/audit-file.ts'
+import { noFindings } from '../stages/verify/findings.ts'
 import { type AuditedTopic, type VerifyResult, verify } from '../stages/verify.ts'
 import { beginningAnew } from './beginning-anew.ts'
 import { clipOption } from './clip-option.ts'
@@ -19,6 +21,7 @@ import {
   printResult,
   withCluster,
 } from './command-context.ts'
+import { addFileOptions, type FileFlags, type FileReading, fileReading } from './file-options.ts'
 import { positionsIn } from './group-positions.ts'
 import { modeChoiceOption } from './mode-choice.ts'
 import { followModels } from './models.ts'
@@ -39,24 +42,93 @@ export interface VerifyDatasetOptions {
   readonly topics: TopicNames
   readonly clip: number
   readonly modeChoice?: ModeChoice['kind']
+  /** what the raw rows were loaded from, if it is to be compared with them */
+  readonly loaded?: LoadedFile | undefined
+}
+
+/** A file as a load was told to read it. */
+export interface LoadedFile extends FileReading {
+  readonly file: string
+  readonly key?: string | undefined
+  readonly badRows?: string | undefined
 }
 
 /** What an audit found in the rows, and transactions that hold readers back although their time is over. */
 export interface AuditResult extends VerifyResult {
   readonly hanging: number
+  /** what was found in the rows of a file */
+  readonly file?: FileAudit
 }
 
 /**
  * Audits what the topics of a data set hold now, with a stock client; the stages may be running. A restored topic that does not
- * exist is not audited.
+ * exist is not audited. Where a file is named the raw rows are compared with it first, and a data set that has only been loaded
+ * has no more to audit.
  */
 export async function verifyDataset(
+  cluster: OpenCluster,
+  options: VerifyDatasetOptions,
+  onProgress: (rows: number, of: number) => void,
+): Promise<AuditResult> {
+  const { topics, loaded } = options
+  await partitionsOf(cluster, topics.raw)
+  if (loaded === undefined) return verifyTopics(cluster, options, onProgress)
+  const file = await verifyFile(cluster, options, loaded, onProgress)
+  const isNormalized = (await cluster.admin.partitionCount(topics.normalized)) !== undefined
+  return { ...(isNormalized ? await verifyTopics(cluster, options, onProgress) : nothingAudited), file }
+}
+
+const nothingAudited: AuditResult = {
+  rows: 0,
+  deadLetters: 0,
+  pending: 0,
+  hanging: 0,
+  ...noFindings().counts,
+  examples: [],
+}
+
+/** Compares the raw topic with the file that it was loaded from. */
+async function verifyFile(
+  cluster: OpenCluster,
+  { dataset, topics }: VerifyDatasetOptions,
+  { key, badRows, ...reading }: LoadedFile,
+  onProgress: (rows: number, of: number) => void,
+): Promise<FileAudit> {
+  const [{ openFileCells }, { auditFile }, { cellStyle }] = await Promise.all([
+    import('../files/file-cells.ts'),
+    import('../stages/verify/audit-file.ts'),
+    import('../stages/verify/cell-values.ts'),
+  ])
+  const { registry, settings, log, signal } = cluster
+  const cells = await openFileCells({ ...reading, dataset, badRowsFile: badRows, keyColumn: key })
+  const stock = new StockReader(settings, controlLog(log))
+  try {
+    const { topic, ranges } = await auditedTopic(cluster, topics.raw)
+    const latest = key === undefined ? undefined : await registry.latest(valueSubject(topic))
+    return await auditFile({
+      cells,
+      style: await cellStyle(cells, reading.text),
+      log: stock,
+      topic,
+      ranges,
+      key: key === undefined ? undefined : { column: key, schema: latest?.schema ?? '{}' },
+      schemaById: (id) => registry.schemaById(id),
+      signal,
+      onProgress: (rows) => onProgress(rows, cells.rowCount),
+    })
+  } finally {
+    await stock.close()
+    await cells.close()
+  }
+}
+
+/** Audits raw against normalized against restored. */
+async function verifyTopics(
   cluster: OpenCluster,
   { dataset, groups, modelsTopic, topics, clip, modeChoice }: VerifyDatasetOptions,
   onProgress: (rows: number, of: number) => void,
 ): Promise<AuditResult> {
   const { registry, settings, log } = cluster
-  await partitionsOf(cluster, topics.raw)
   await requireTopic(cluster, topics.normalized, `Run "vgm normalize --dataset ${dataset} --until-end" first`)
   const models = await followModels(cluster, modelsTopic)
   const stock = new StockReader(settings, controlLog(log))
@@ -136,7 +208,7 @@ async function auditedUnlessEmpty(
   return !mustHoldRows || audited.ranges.some(({ start, end }) => end > start) ? audited : undefined
 }
 
-interface VerifyFlags extends DatasetFlags {
+interface VerifyFlags extends DatasetFlags, FileFlags {
   readonly clip: number
   readonly modeChoice: ModeChoice['kind']
   readonly rawTopic?: string
@@ -145,13 +217,16 @@ interface VerifyFlags extends DatasetFlags {
   readonly deadLetterTopic?: string
   readonly normalizeGroup?: string
   readonly restoreGroup?: string
+  readonly file?: string
+  readonly key?: string
+  readonly badRows?: string
 }
 
 export function verifyCommand(): Command {
-  return datasetCommand(
+  const command = datasetCommand(
     'verify',
     'audit raw against normalized against restored rows with a stock client; exit 1 if anything is wrong',
-    'vgm verify --dataset trips',
+    'vgm verify --dataset trips --file trips.csv',
   )
     .addOption(clipOption('what normalize was told'))
     .addOption(modeChoiceOption())
@@ -161,39 +236,66 @@ export function verifyCommand(): Command {
     .addOption(topicOption('deadLetters'))
     .option('--normalize-group <name>', 'what normalize was told with --group')
     .option('--restore-group <name>', 'what restore was told with --group')
-    .action(async (flags: VerifyFlags) => {
-      const dataset = checkDataset(flags.dataset)
-      const { rawTopic, normalizedTopic, restoredTopic, deadLetterTopic } = flags
-      const topics = topicNames(dataset, {
-        raw: rawTopic,
-        normalized: normalizedTopic,
-        restored: restoredTopic,
-        deadLetters: deadLetterTopic,
-      })
-      const groups = {
-        normalize: flags.normalizeGroup ?? groupName(dataset, 'normalize'),
-        restore: flags.restoreGroup ?? groupName(dataset, 'restore'),
-      }
-      await withCluster(flags, async (cluster) => {
-        const progress = createProgress('verify')
-        const audit = verifyDataset(cluster, { ...flags, dataset, groups, topics }, progress.update)
-        const result = await beginningAnew(audit).finally(progress.end)
-        printResult(flags, result, verifyText(result))
-        if (mismatches(result) > 0) process.exitCode = exitCodes.failed
-      })
+    .option('--file <file>', 'file that was loaded, to compare the raw rows with; read as load was told with:')
+    .option('--key <column>', 'what load was told with --key')
+    .option('--bad-rows <file>', 'what load was told with --bad-rows, if it has written that file')
+  return addFileOptions(command).action(async (flags: VerifyFlags) => {
+    const dataset = checkDataset(flags.dataset)
+    const { rawTopic, normalizedTopic, restoredTopic, deadLetterTopic } = flags
+    const topics = topicNames(dataset, {
+      raw: rawTopic,
+      normalized: normalizedTopic,
+      restored: restoredTopic,
+      deadLetters: deadLetterTopic,
     })
+    const groups = {
+      normalize: flags.normalizeGroup ?? groupName(dataset, 'normalize'),
+      restore: flags.restoreGroup ?? groupName(dataset, 'restore'),
+    }
+    const { file, key, badRows, clip, modeChoice, modelsTopic } = flags
+    const loaded = file === undefined ? undefined : { ...fileReading(flags), file, key, badRows }
+    const options = { dataset, groups, modelsTopic, topics, clip, modeChoice, loaded }
+    await withCluster(flags, async (cluster) => {
+      const progress = createProgress('verify')
+      const audit = verifyDataset(cluster, options, progress.update)
+      const result = await beginningAnew(audit).finally(progress.end)
+      printResult(flags, result, verifyText(result, loaded))
+      if (mismatches(result) > 0) process.exitCode = exitCodes.failed
+    })
+  })
 }
 
 /** Faults of all kinds. */
-export function mismatches({ lost, doubled, reordered, wrong, hanging }: AuditResult): number {
-  return lost + doubled + reordered + wrong + hanging
+export function mismatches({ file, hanging, ...audit }: AuditResult): number {
+  return hanging + faultCount(audit) + (file === undefined ? 0 : faultCount(file))
 }
 
-function verifyText(result: AuditResult): string {
-  const { rows, lost, doubled, reordered, wrong, hanging, deadLetters, pending, examples } = result
+function faultCount({ lost, doubled, reordered, wrong }: VerifyResult | FileAudit): number {
+  return lost + doubled + reordered + wrong
+}
+
+function verifyText(result: AuditResult, loaded: LoadedFile | undefined): string {
+  const { rows, lost, doubled, reordered, wrong, hanging, deadLetters, pending, examples, file } = result
   const table = textTable(
     ['rows', 'dead letters', 'pending', 'lost', 'doubled', 'reordered', 'wrong', 'hanging'],
     [[rows, deadLetters, pending, lost, doubled, reordered, wrong, hanging]],
   )
-  return [table, ...examples.map((example) => JSON.stringify(example))].join('\n')
+  return [...fileLines(file, loaded), table, ...examples.map((example) => JSON.stringify(example))].join('\n')
+}
+
+function fileLines(audit: FileAudit | undefined, loaded: LoadedFile | undefined): string[] {
+  if (audit === undefined || loaded === undefined) return []
+  const { rows, lost, doubled, reordered, wrong, examples } = audit
+  const table = textTable(
+    ['rows of the file', 'lost', 'doubled', 'reordered', 'wrong'],
+    [[rows, lost, doubled, reordered, wrong]],
+  )
+  return [table, ...examples.map((example) => fileLine(example, loaded.file)), '']
+}
+
+/** @example 'wrong: trips.csv:17, trips.raw/2 offset 15, column "fare": "1.50" became 2' */
+function fileLine({ fault, row, line, topic, partition, offset, problem }: FileFinding, file: string): string {
+  const inFile = row === undefined ? [] : [line === undefined ? `${file} row ${row}` : `${file}:${line}`]
+  const inTopic = offset === undefined ? `${topic}/${partition}` : `${topic}/${partition} offset ${offset}`
+  return `${fault}: ${[...inFile, inTopic, problem].join(', ')}`
 }

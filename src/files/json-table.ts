@@ -15,11 +15,8 @@ export async function jsonTable(connection: DuckDBConnection, options: TableFile
   // DuckDB reads an array behind a byte order mark as one value.
   const source = await openTextSource({ file, encoding, refusesMark: true })
   try {
-    const isArray = source.head.trimStart().startsWith('[')
-    const format = isArray ? 'array' : 'unstructured'
-    const compression = source.compression === 'none' ? 'uncompressed' : source.compression
-    const objects = `read_json_objects(${sqlPath(source.path)}, format='${format}', hive_partitioning=false, compression='${compression}', maximum_object_size=${maxObjectBytes})`
-    const names = await keysOf(connection, source, objects)
+    const objects = jsonObjects(source)
+    const names = await jsonKeys(connection, source, objects)
     const chosen = chosenColumns(names, options)
     const paths = chosen.map(({ column }) => sqlText(jsonPointer(column)))
     // One look into each object for all of its keys: a look a key parses it as often.
@@ -28,7 +25,7 @@ export async function jsonTable(connection: DuckDBConnection, options: TableFile
       const cell = `cells[${i + 1}]`
       return { column, text: withoutNullTexts(`(${cell} ->> '$')`, nullTexts), jsonType: `json_type(${cell})` }
     })
-    const placeOf = (row: number) => placeOfObject(source, isArray, row)
+    const placeOf = (row: number) => placeOfObject(source, row)
     const [table] = await Promise.all([
       textTable({ connection, scan, chosen, texts, placeOf }, options),
       source.checkWhole(signal),
@@ -49,12 +46,23 @@ export async function jsonTable(connection: DuckDBConnection, options: TableFile
 
 const maxObjectBytes = 64 * 1024 * 1024
 
+/** SQL: the text of each object in the file's order, as column `json`, behind FROM. */
+export function jsonObjects(source: TextSource): string {
+  const format = isArray(source) ? 'array' : 'unstructured'
+  const compression = source.compression === 'none' ? 'uncompressed' : source.compression
+  return `read_json_objects(${sqlPath(source.path)}, format='${format}', hive_partitioning=false, compression='${compression}', maximum_object_size=${maxObjectBytes})`
+}
+
+function isArray({ head }: TextSource): boolean {
+  return head.trimStart().startsWith('[')
+}
+
 /**
  * The keys of all objects, in the order in which they first appear.
  *
  * @throws BadRowError for a value that is no object, and for an object that has a key twice
  */
-async function keysOf(connection: DuckDBConnection, source: TextSource, objects: string): Promise<string[]> {
+export async function jsonKeys(connection: DuckDBConnection, source: TextSource, objects: string): Promise<string[]> {
   const numbered = `(SELECT json, json_keys(json) AS keys, row_number() OVER () AS row FROM ${objects})`
   const problems = await connection.runAndReadAll(
     `SELECT min(row) FILTER (WHERE json_type(json) <> 'OBJECT'), ` +
@@ -88,13 +96,9 @@ function jsonPointer(key: string): string {
 }
 
 /** The line of an object, where each stands in a line of its own. */
-async function placeOfObject(
-  source: TextSource,
-  isArray: boolean,
-  row: number,
-): Promise<{ place: BadRowPlace; where: string }> {
+async function placeOfObject(source: TextSource, row: number): Promise<{ place: BadRowPlace; where: string }> {
   const where = `object ${row}: `
-  if (isArray) return { place: {}, where }
+  if (isArray(source)) return { place: {}, where }
   let line = 0
   let objects = 0
   let rest = ''

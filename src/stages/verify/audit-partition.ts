@@ -6,8 +6,9 @@ import { type NormalizedRow, RestoredComparison } from './compare-restored.ts'
 import { deadLetterHeaders, withoutDeadLetters } from './dead-letter-filter.ts'
 import { addFinding, type Fault, type Findings } from './findings.ts'
 import { isNeedlessDeadLetter } from './needless-dead-letter.ts'
+import { RangeProgress } from './range-progress.ts'
 import type { RowTypes } from './row-types.ts'
-import { headerText, type OffsetRange, type RowSource, type Source, type StockLog, type StockRow } from './stock-log.ts'
+import { headerText, type OffsetRange, type Source, type StockLog, type StockRow } from './stock-log.ts'
 
 /** A topic, and what of one of its partitions is audited. */
 export interface AuditedRange {
@@ -63,7 +64,7 @@ export async function auditPartition(audit: PartitionAudit, tools: AuditTools): 
 
   const report = (fault: Fault, topic: string, row: StockRow, problem: string) =>
     addFinding(findings, { fault, topic, partition, offset: Number(row.offset), problem })
-  const open = async ({ topic, range }: AuditedRange) => new Progress(await log.read(topic, range), types, range)
+  const open = async ({ topic, range }: AuditedRange) => new RangeProgress(await log.read(topic, range), types, range)
   const letters = async () => audit.deadLetters && (await log.read(audit.deadLetters.topic, audit.deadLetters.range))
   const letterReports = {
     onDoubled: (letter: StockRow, problem: string) => report('doubled', audit.deadLetters!.topic, letter, problem),
@@ -101,7 +102,7 @@ export async function auditPartition(audit: PartitionAudit, tools: AuditTools): 
     },
   })
   /** Batches that nobody can read must be dead letters, and those that are must be such batches. */
-  const checkBatches = ({ topic, range }: AuditedRange, rows: Progress, letters: BatchLetters, due: number) => {
+  const checkBatches = ({ topic, range }: AuditedRange, rows: RangeProgress, letters: BatchLetters, due: number) => {
     for (const batch of rows.unreadable) {
       if (letters.take(batch)) {
         if (topic === raw.topic) deadLetters++
@@ -164,39 +165,4 @@ export async function auditPartition(audit: PartitionAudit, tools: AuditTools): 
 
 async function drain(source: Source<unknown>): Promise<void> {
   while ((await source.next()) !== undefined);
-}
-
-/** Counts the rows of a range that have been given, and estimates how many follow. */
-class Progress implements Source<StockRow> {
-  readonly #source: RowSource
-  readonly #rows: Source<StockRow>
-  readonly #range: OffsetRange
-  #position: number
-  count = 0
-
-  constructor(source: RowSource, types: RowTypes, range: OffsetRange) {
-    this.#source = source
-    this.#rows = types.prepared(source)
-    this.#range = range
-    this.#position = range.start
-  }
-
-  /** Batches that were passed over. */
-  get unreadable(): readonly OffsetRange[] {
-    return this.#source.unreadable
-  }
-
-  /** Markers take offsets too: as many rows for an offset as there have been so far. */
-  get remaining(): number {
-    const { start, end } = this.#range
-    const density = this.#position > start ? this.count / (this.#position - start) : 1
-    return Math.round((end - this.#position) * density)
-  }
-
-  async next(): Promise<readonly StockRow[] | undefined> {
-    const piece = await this.#rows.next()
-    this.count += piece?.length ?? 0
-    this.#position = piece === undefined ? this.#range.end : Number(piece[piece.length - 1].offset) + 1
-    return piece
-  }
 }

@@ -17,7 +17,7 @@ export interface Findings {
   readonly examples: Finding[]
 }
 
-const examplesOfEach = 10
+export const examplesOfEach = 10
 
 export function noFindings(): Findings {
   return { counts: { lost: 0, doubled: 0, reordered: 0, wrong: 0 }, examples: [] }

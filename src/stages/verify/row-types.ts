@@ -12,10 +12,18 @@ import type { Source, StockRow } from './stock-log.ts'
 /** A decoded record: its fields by name. */
 export type Fields = Record<string, unknown>
 
+/** The type of a plain or nullable field. */
+export interface PlainType {
+  readonly type: string
+  readonly logicalType?: string | undefined
+}
+
 /** A field of a row as its schema has it. */
 export interface RowField {
   /** as avsc knows it, see `plainFieldName` */
   readonly name: string
+  /** undefined for a wider union, and for what is nested */
+  readonly plainType: PlainType | undefined
   /** Avro type of the raw column, where the field is a `ModeValue` */
   readonly modelledType: string | undefined
   /** Avro type of a plain or nullable number; undefined for every other field */
@@ -193,6 +201,7 @@ function compileRowType(id: number, schema: string | undefined): RowType | undef
       wideType: wideLongType(plain),
       fields: json.fields.map((field) => ({
         name: plainFieldName(field.name),
+        plainType: plainType(field.type),
         modelledType: field['vgm.type'],
         numericType: numericType(field.type),
       })),
@@ -208,8 +217,15 @@ function compileRowType(id: number, schema: string | undefined): RowType | undef
   }
 }
 
-function numericType(json: unknown): string | undefined {
+/** @param json a field's type in a schema */
+export function plainType(json: unknown): PlainType | undefined {
   const branches = (Array.isArray(json) ? json : [json]).filter((branch) => branch !== 'null')
-  const type = branches.length === 1 ? ((branches[0] as { type?: unknown }).type ?? branches[0]) : undefined
-  return typeof type === 'string' && ['int', 'long', 'float', 'double'].includes(type) ? type : undefined
+  if (branches.length !== 1) return undefined
+  const { type, logicalType } = typeof branches[0] === 'string' ? { type: branches[0] } : branches[0]
+  return typeof type === 'string' ? { type, logicalType } : undefined
+}
+
+function numericType(json: unknown): string | undefined {
+  const type = plainType(json)?.type
+  return type !== undefined && ['int', 'long', 'float', 'double'].includes(type) ? type : undefined
 }

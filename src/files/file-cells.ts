@@ -1,0 +1,331 @@
+import { type DuckDBConnection, ResultReturnType } from '@duckdb/node-api'
+import { UsageError } from '../errors.ts'
+import { csvDialect } from './csv-dialect.ts'
+import { type CsvRecord, csvRecordBatches, csvRecords } from './csv-text.ts'
+import { openDatabase } from './database.ts'
+import { BadRowError, FileUnreadableError } from './file-errors.ts'
+import { fileFormatOf } from './file-format.ts'
+import { jsonKeys, jsonObjects } from './json-table.ts'
+import { checkNumberStyle } from './number-style.ts'
+import { rowError } from './row-errors.ts'
+import { sqlName, sqlPath } from './sql-literals.ts'
+import { type ChosenColumn, chosenColumns, type TableFileOptions } from './table-options.ts'
+import { openTextSource } from './text-source.ts'
+import { textStyle } from './text-table.ts'
+
+/** A number, an object or a list of JSON, as the file writes it. */
+export interface JsonText {
+  readonly json: string
+}
+
+/** What stands in a cell; null for what means null. */
+export type FileCell = string | JsonText | null
+
+export interface FileRow {
+  /** counted from 0; rows in the bad rows' file are not counted */
+  readonly row: number
+  /** CSV only, counted from 1, as an editor does */
+  readonly line?: number | undefined
+  /** shape (columns) */
+  readonly cells: readonly FileCell[]
+  /** Parquet only: text of the key column, if there is one */
+  readonly key?: string | null | undefined
+}
+
+/** The rows of a file as texts, for an audit of what was loaded from it. */
+export interface FileCells {
+  readonly file: string
+  readonly columns: readonly ChosenColumn[]
+  /** about; a line end between quotes counts as a row */
+  readonly rowCount: number
+  /** Whether its texts are those of DuckDB's values, as of Parquet, not of the file. */
+  readonly isTyped: boolean
+  /** All rows in the file's order, some hundreds at a time; from the beginning each time. */
+  rows(): AsyncGenerator<FileRow[], void, void>
+  close(): Promise<void>
+}
+
+export interface FileCellsOptions extends TableFileOptions {
+  /** what a load has written with --bad-rows: those rows are passed over */
+  readonly badRowsFile?: string | undefined
+  /** the file's name of the column that is the key */
+  readonly keyColumn?: string | undefined
+}
+
+/**
+ * Opens a file whose rows are to be compared with those of a topic. The cells do not come through what has loaded them:
+ * CSV is taken apart by `csvRecords`, JSON values by JSON.parse, while a load has both done by DuckDB. The two share
+ * the file's decoding, delimiter and header, the names of the columns, and where one JSON object ends.
+ *
+ * A Parquet file is read by DuckDB here and there, for there is no second reader. That proves what comes behind it:
+ * the way of a value from DuckDB's memory through Avro and Kafka; not that DuckDB reads the file right.
+ *
+ * @throws FileUnreadableError, FileColumnError, UsageError
+ */
+export async function openFileCells(options: FileCellsOptions): Promise<FileCells> {
+  const format = options.format ?? fileFormatOf(options.file)
+  if (options.badRowsFile !== undefined && format !== 'csv') {
+    throw new UsageError(`Bad rows are those of CSV, and ${options.file} is ${format}`, 'Leave out --bad-rows')
+  }
+  checkNumberStyle(textStyle(options).numbers)
+  return await formatCells[format](options)
+}
+
+const formatCells = { csv: csvCells, json: jsonCells, parquet: parquetCells }
+
+async function csvCells(options: FileCellsOptions): Promise<FileCells> {
+  const { file, badRowsFile, text: { encoding, delimiter, header, nullTexts = [] } = {} } = options
+  const source = await openTextSource({ file, encoding, refusesMark: false })
+  try {
+    const nulls = new Set(['', ...nullTexts])
+    const { numbers } = textStyle(options)
+    const told = { delimiter, header, nullTexts: [...nulls], numbers }
+    const dialect = await csvDialect(source.head, source.headIsWhole, told)
+    const { names, skipLines } = dialect
+    const columns = chosenColumns(names, options)
+    const places = columns.map(({ column }) => names.indexOf(column))
+    return {
+      file,
+      columns,
+      rowCount: await countLines(source.text()),
+      isTyped: false,
+      async *rows() {
+        const bad = badRowsFile === undefined ? undefined : await BadRows.open(badRowsFile, file)
+        let before = skipLines + (dialect.header ? 1 : 0)
+        let row = 0
+        for await (const records of csvRecordBatches(source.text(), dialect.delimiter, names.length === 1)) {
+          const rows: FileRow[] = []
+          for (const { cells, line, text } of records) {
+            if (before > 0) {
+              before--
+              continue
+            }
+            if (bad !== undefined && line === bad.line) {
+              await bad.take(text)
+              continue
+            }
+            if (cells.length !== names.length) throw wrongWidth(file, line, cells.length, names.length)
+            rows.push({ row: row++, line, cells: places.map((c) => (nulls.has(cells[c]) ? null : cells[c])) })
+          }
+          yield rows
+        }
+        bad?.checkEnd()
+      },
+      close: () => source.close(),
+    }
+  } catch (thrown) {
+    await source.close()
+    throw thrown
+  }
+}
+
+function wrongWidth(file: string, line: number, cells: number, columns: number): BadRowError {
+  return new BadRowError(
+    file,
+    { line },
+    `the row has ${cells} values, the table has ${columns} columns`,
+    'Give --bad-rows the file that vgm load has written with --bad-rows',
+  )
+}
+
+async function countLines(text: AsyncIterable<string>): Promise<number> {
+  let [newLines, returns] = [0, 0]
+  for await (const part of text) {
+    for (let at = part.indexOf('\n'); at >= 0; at = part.indexOf('\n', at + 1)) newLines++
+    if (newLines === 0) returns += part.split('\r').length - 1
+  }
+  return newLines === 0 ? returns : newLines
+}
+
+type Records = AsyncGenerator<CsvRecord, void, void>
+
+/** The rows that a load has set aside, in the file's order. */
+class BadRows {
+  readonly #badRowsFile: string
+  readonly #file: string
+  readonly #records: Records
+  #next: readonly string[] | undefined
+
+  private constructor(badRowsFile: string, file: string, records: Records) {
+    this.#badRowsFile = badRowsFile
+    this.#file = file
+    this.#records = records
+  }
+
+  static async open(badRowsFile: string, file: string): Promise<BadRows> {
+    const source = await openTextSource({ file: badRowsFile, refusesMark: false }).catch((cause) => {
+      if (cause.code !== 'ENOENT') throw cause
+      const fix = 'Leave out --bad-rows if vgm load has written no such file, because it found no bad row'
+      throw new FileUnreadableError(badRowsFile, 'there is no such file', fix, cause)
+    })
+    const rows = new BadRows(badRowsFile, file, csvRecords(source.text(), ','))
+    await rows.#advance()
+    if (rows.#next?.join() !== 'line,column,problem,row') throw rows.#foreign('its header is another one')
+    await rows.#advance()
+    return rows
+  }
+
+  /** Of the next bad row, in the file. */
+  get line(): number | undefined {
+    return this.#next === undefined ? undefined : Number(this.#next[0])
+  }
+
+  /** @param text of the file's record in that line */
+  async take(text: string): Promise<void> {
+    if (this.#next?.[3] !== text) throw this.#foreign(`line ${this.line} of ${this.#file} is another row`)
+    await this.#advance()
+  }
+
+  checkEnd(): void {
+    if (this.#next !== undefined) throw this.#foreign(`${this.#file} has no row in line ${this.line}`)
+  }
+
+  async #advance(): Promise<void> {
+    const { value } = await this.#records.next()
+    this.#next = value?.cells
+  }
+
+  #foreign(problem: string): UsageError {
+    return new UsageError(
+      `${this.#badRowsFile} does not have the bad rows of ${this.#file}: ${problem}`,
+      'Give --bad-rows the file that vgm load has written for this file',
+    )
+  }
+}
+
+/** A number of JSON with all of its digits. */
+class JsonNumber implements JsonText {
+  readonly json: string
+  constructor(json: string) {
+    this.json = json
+  }
+  toJSON(): unknown {
+    return rawJSON(this.json)
+  }
+}
+
+// ECMAScript 2026, in Node since 22; the compiler's library does not have them yet.
+const { rawJSON, parse: parseJson } = JSON as unknown as {
+  rawJSON(text: string): unknown
+  parse(text: string, reviver: (key: string, value: unknown, context: { readonly source: string }) => unknown): unknown
+}
+
+async function jsonCells(options: FileCellsOptions): Promise<FileCells> {
+  const { file, text: { encoding, nullTexts = [] } = {} } = options
+  const source = await openTextSource({ file, encoding, refusesMark: true })
+  const database = await openDatabase(options)
+  const { connection } = database
+  const close = async () => {
+    database.close()
+    await source.close()
+  }
+  try {
+    const objects = jsonObjects(source)
+    const columns = chosenColumns(await jsonKeys(connection, source, objects), options)
+    const nulls = new Set(nullTexts)
+    const cellOf = (value: unknown): FileCell => {
+      const cell = jsonCell(value)
+      return cell !== null && nulls.has(cellText(cell)) ? null : cell
+    }
+    return {
+      file,
+      columns,
+      rowCount: await countRows(connection, objects),
+      isTyped: false,
+      async *rows() {
+        let row = 0
+        for await (const texts of columnsOf(connection, file, `SELECT json::VARCHAR FROM ${objects}`)) {
+          yield texts[0].map((text) => {
+            const object = parseJson(String(text), (_key, value, { source }) =>
+              typeof value === 'number' ? new JsonNumber(source) : value,
+            ) as Record<string, unknown>
+            const cells = columns.map(({ column }) => cellOf(Object.hasOwn(object, column) ? object[column] : null))
+            return { row: row++, cells }
+          })
+        }
+      },
+      close,
+    }
+  } catch (thrown) {
+    await close()
+    throw rowError(file, thrown)
+  }
+}
+
+function jsonCell(value: unknown): FileCell {
+  if (value === null || typeof value === 'string' || value instanceof JsonNumber) return value
+  return typeof value === 'object' ? { json: JSON.stringify(value) } : String(value)
+}
+
+/** The text of a cell that is not null. */
+export function cellText(cell: string | JsonText): string {
+  return typeof cell === 'string' ? cell : cell.json
+}
+
+async function parquetCells(options: FileCellsOptions): Promise<FileCells> {
+  const { file, keyColumn } = options
+  const database = await openDatabase(options)
+  const { connection } = database
+  const close = async () => database.close()
+  try {
+    const scan = `read_parquet(${sqlPath(file)}, hive_partitioning=false)`
+    const described = (await connection.runAndReadAll(`DESCRIBE FROM ${scan}`)).getRowsJson()
+    const types = new Map(described.map(([name, type]) => [String(name), String(type)]))
+    const columns = chosenColumns([...types.keys()], options)
+    const texts = columns.map(({ column }) => parquetText(column, types.get(column) ?? ''))
+    if (keyColumn !== undefined) texts.push(`CAST(${sqlName(keyColumn)} AS VARCHAR)`)
+    return {
+      file,
+      columns,
+      rowCount: await countRows(connection, scan),
+      isTyped: true,
+      async *rows() {
+        let row = 0
+        for await (const values of columnsOf(connection, file, `SELECT ${texts.join(', ')} FROM ${scan}`)) {
+          yield values[0].map((_, i): FileRow => {
+            const cells = columns.map((_, c) => values[c][i] as string | null)
+            const key = keyColumn === undefined ? undefined : (values[columns.length][i] as string | null)
+            return { row: row++, cells, key }
+          })
+        }
+      },
+      close,
+    }
+  } catch (thrown) {
+    await close()
+    throw rowError(file, thrown)
+  }
+}
+
+/** SQL: a value's text. That of a float and of a long decimal is the text of the double that they become. */
+function parquetText(column: string, sqlType: string): string {
+  const [, digits] = /^DECIMAL\((\d+)/.exec(sqlType) ?? []
+  const isDouble = sqlType === 'FLOAT' || Number(digits) > 15
+  return `CAST(${isDouble ? `CAST(${sqlName(column)} AS DOUBLE)` : sqlName(column)} AS VARCHAR)`
+}
+
+async function countRows(connection: DuckDBConnection, scan: string): Promise<number> {
+  return Number((await connection.runAndReadAll(`SELECT count(*) FROM ${scan}`)).getRowsJson()[0][0])
+}
+
+/** The values of a query, some 2,000 rows at a time, a list a column. */
+async function* columnsOf(
+  connection: DuckDBConnection,
+  file: string,
+  query: string,
+): AsyncGenerator<readonly (readonly unknown[])[], void, void> {
+  try {
+    const result = await connection.stream(query)
+    for (;;) {
+      const chunk = await result.fetchChunk()
+      if (chunk === null || chunk.rowCount === 0) {
+        // As in table-file.ts: a stream that fails ends like one that is complete.
+        if (result.returnType !== ResultReturnType.INVALID) return
+        throw new FileUnreadableError(file, 'reading it stopped in the middle', 'Get the file again')
+      }
+      yield chunk.getColumns()
+    }
+  } catch (thrown) {
+    throw rowError(file, thrown)
+  }
+}
