@@ -280,17 +280,19 @@ function verifyText(result: AuditResult, loaded: LoadedFile | undefined): string
     ['rows', 'dead letters', 'pending', 'lost', 'doubled', 'reordered', 'wrong', 'hanging'],
     [[rows, deadLetters, pending, lost, doubled, reordered, wrong, hanging]],
   )
-  return [...fileLines(file, loaded), table, ...examples.map((example) => JSON.stringify(example))].join('\n')
+  const topicLines = [table, ...examples.map((example) => JSON.stringify(example))]
+  if (file === undefined || loaded === undefined) return topicLines.join('\n')
+  const isFileAlone = rows === 0 && file.rows > 0
+  const rest = isFileAlone ? ['Nothing is normalized yet: only the file was compared.'] : topicLines
+  return [...fileLines(file, loaded), '', ...rest].join('\n')
 }
 
-function fileLines(audit: FileAudit | undefined, loaded: LoadedFile | undefined): string[] {
-  if (audit === undefined || loaded === undefined) return []
-  const { rows, lost, doubled, reordered, wrong, examples } = audit
+function fileLines({ rows, lost, doubled, reordered, wrong, examples }: FileAudit, { file }: LoadedFile): string[] {
   const table = textTable(
     ['rows of the file', 'lost', 'doubled', 'reordered', 'wrong'],
     [[rows, lost, doubled, reordered, wrong]],
   )
-  return [table, ...examples.map((example) => fileLine(example, loaded.file)), '']
+  return [table, ...examples.map((example) => fileLine(example, file))]
 }
 
 /** @example 'wrong: trips.csv:17, trips.raw/2 offset 15, column "fare": "1.50" became 2' */

@@ -31,6 +31,8 @@ export async function openDatabase(options: DatabaseOptions = {}, path = ':memor
     ...(options.threads === undefined ? {} : { threads: String(options.threads) }),
   })
   const connection = await instance.connect()
+  // Else a time without a zone has that of the machine as TIMESTAMPTZ, and a file means another thing elsewhere.
+  await connection.run("SET TimeZone = 'UTC'")
   return {
     connection,
     close() {

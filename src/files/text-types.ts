@@ -179,6 +179,15 @@ export const otherDatePattern = '[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{4}( [0-9].*
 
 const integerTypes = /^(TINYINT|SMALLINT|INTEGER|BIGINT|UTINYINT|USMALLINT|UINTEGER|UBIGINT|HUGEINT|UHUGEINT)$/
 
+/** Decimals of a second that types of times have room for. */
+const secondDecimals = new Map([
+  ['TIMESTAMP_S', 0],
+  ['TIMESTAMP_MS', 3],
+  ['TIMESTAMP WITH TIME ZONE', 6],
+  ['TIMESTAMP_NS', 9],
+  ['TIME', 6],
+])
+
 /**
  * The type that somebody has named. Fractions may be rounded to it if it is FLOAT; nothing else may change.
  *
@@ -220,10 +229,13 @@ export function namedType({ column: name, text }: TextColumn, sqlType: string, s
       what: `a number that ${sqlType} holds`,
     }
   }
+  const decimals = secondDecimals.get(sqlType)
+  // The cast rounds what it has no room for, or drops it.
+  const loses = decimals === undefined ? 'false' : `regexp_matches(${text}, '[.][0-9]{${decimals}}[0-9]*[1-9]')`
   return {
     sqlType,
     ...anything,
-    fits: `TRY_CAST(${text} AS ${sqlType}) IS NOT NULL`,
+    fits: `(TRY_CAST(${text} AS ${sqlType}) IS NOT NULL AND NOT ${loses})`,
     value: `CAST(${text} AS ${sqlType})`,
     what: `a value of ${sqlType}`,
   }

@@ -581,6 +581,14 @@ const cases: readonly Case[] = [
     text: { encoding: 'shift_jis' },
     refused: /:3: the text is not shift_jis/,
   },
+  ...['TIMESTAMP_S', 'TIMESTAMP_MS', 'TIMESTAMPTZ', 'TIME'].map(
+    (type): Case => ({
+      name: `${type}.csv`,
+      content: 'v\n10:00:00.1234567\n'.replace('10', type === 'TIME' ? '10' : '2024-12-31 10'),
+      text: { types: { v: type } },
+      refused: /\.csv:2, column "v": ".*10:00:00\.1234567" is not a value of TIME/,
+    }),
+  ),
   {
     name: 'no-such-encoding.csv',
     content: 'a\n1\n',
@@ -649,6 +657,20 @@ suite('files as people have them', () => {
     ] as const) {
       deepEqual((await loadedRows(join(folder, name))).rows, [{ v: value }], name)
     }
+  })
+
+  test('a time without a zone counts as UTC, wherever the machine is', async (t) => {
+    const zone = process.env.TZ
+    process.env.TZ = 'America/New_York'
+    t.after(() => {
+      if (zone === undefined) delete process.env.TZ
+      else process.env.TZ = zone
+    })
+    const file = temporaryFile(t, 'times.csv', 'a,b\n2024-12-31 10:00:00,2024-12-31 10:00:00+02\n')
+    const types = { a: 'TIMESTAMPTZ', b: 'TIMESTAMPTZ' }
+    const { rows } = await loadedRows(file, { text: { types } })
+    const noon = BigInt(Date.UTC(2024, 11, 31, 12)) * 1000n
+    deepEqual(rows, [{ a: noon - 7_200_000_000n, b: noon - 14_400_000_000n }])
   })
 
   test('Parquet: decimals that nobody can read are refused, and a column may be called file_row_number', async (t) => {

@@ -1,8 +1,10 @@
 import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite, type TestContext, test } from 'node:test'
+import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { wideLongType } from '../../src/avro/wide-long.ts'
+import type { PipelineError } from '../../src/errors.ts'
 import { openDatabase } from '../../src/files/database.ts'
 import { type FileCellsOptions, openFileCells } from '../../src/files/file-cells.ts'
 import { openTableFile } from '../../src/files/table-file.ts'
@@ -418,7 +420,52 @@ suite('values of every type', () => {
   }
 })
 
+interface CsvText {
+  readonly name: string
+  readonly text: string
+  readonly delimiter: string
+  readonly header: boolean
+}
+
 suite('other formats', () => {
+  test('CSV with line ends, quotes, delimiters and cells of every kind', async (t) => {
+    const corpus = join(import.meta.dirname, '../fixtures/files/corpus.json')
+    const texts = JSON.parse(readFileSync(corpus, 'utf8')) as CsvText[]
+    // Each kind is there several times; test/files/corpus.test.ts loads them all.
+    for (const { name, text, delimiter, header } of texts.filter((_, i) => i % 5 === 0)) {
+      const options = { file: fileOf(t, text), dataset: 'd', text: { delimiter, header } }
+      const topic = await new LoadedTopic(1).load(options).catch((error: PipelineError) => {
+        equal(error.code, 'VGM_FILE_BAD_ROW', name)
+      })
+      if (topic === undefined) continue
+      const audit = await topic.audit(options)
+      const rows = topic.rows[0].length
+      deepEqual(
+        { rows: audit.rows, ...counts(audit) },
+        { rows, ...none },
+        `${name}: ${JSON.stringify(audit.examples[0])}`,
+      )
+    }
+  })
+
+  test('UTF-16, and compressed', async (t) => {
+    const folder = temporaryFolder(t)
+    const text = csvOf(300).replaceAll('name', 'naïve €')
+    const forms = {
+      'wide.csv': Buffer.from(`\ufeff${text}`, 'utf16le'),
+      'rows.csv.gz': gzipSync(text),
+      'rows.csv.zst': zstdCompressSync(Buffer.from(`\ufeff${text}`)),
+    }
+    for (const [name, bytes] of Object.entries(forms)) {
+      const options = { file: join(folder, name), dataset: 'd' }
+      writeFileSync(options.file, bytes)
+      const topic = await new LoadedTopic(1).load(options)
+      deepEqual(counts(await topic.audit(options)), none, name)
+      topic.alter(0, 299, 'who', (who) => (who as string).replace('ï', 'i'))
+      deepEqual(counts(await topic.audit(options)), { ...none, wrong: 1 }, name)
+    }
+  })
+
   test('JSON in every layout, with numbers of any size and objects as text', async (t) => {
     const objects = [
       '{"id": 9007199254740993, "fare": 0.1, "mix": 1.50, "name": "ü", "deep": {"a": [1, 2.50]}}',

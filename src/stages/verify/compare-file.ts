@@ -29,6 +29,11 @@ function noRows(): FoundRows {
   return { rows: [], printed: 0, prints: new Set() }
 }
 
+interface DecodedRow {
+  readonly type: RowType
+  readonly fields: Fields
+}
+
 /** A field of the topic for each column of the file; undefined without one, or for one that no column becomes. */
 type Readers = readonly (CellReader | undefined)[]
 
@@ -47,6 +52,8 @@ export class FileComparison implements Comparison<ExpectedRow, StockRow> {
   /** the type that the prints of expected rows are made with */
   #printType: RowType | undefined
   readonly #copies = new WeakSet<StockRow>()
+  #decodedRow: StockRow | undefined
+  #decoded: DecodedRow | undefined
   /** rows that were found */
   matched = 0
   /** the farthest row that was found; undefined before the first one */
@@ -121,10 +128,15 @@ export class FileComparison implements Comparison<ExpectedRow, StockRow> {
     return undefined
   }
 
-  #decode({ value }: StockRow): { type: RowType; fields: Fields } | undefined {
+  #decode(row: StockRow): DecodedRow | undefined {
+    // Around a difference one row is compared with many.
+    if (row === this.#decodedRow) return this.#decoded
+    const { value } = row
     const type = value === null ? undefined : this.#types.get(schemaIdOf(value) ?? Number.NaN)
     const fields = type && decodeRow(type, value!)
-    return fields === undefined ? undefined : { type: type!, fields }
+    this.#decodedRow = row
+    this.#decoded = fields === undefined ? undefined : { type: type!, fields }
+    return this.#decoded
   }
 
   #readersOf(type: RowType): Readers {
