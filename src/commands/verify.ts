@@ -29,6 +29,8 @@ import { textTable } from './report-text.ts'
 import { partitionsOf, requireTopic, topicRanges } from './row-topics.ts'
 import { topicOption } from './topic-options.ts'
 
+/** Rows of a partition that wait while its blocks of a file are awaited: all partitions wait for the file in turn. */
+const blockAhead = 2_000
 /** A broker looks for transactions that are over their time at least so often, unless it was told otherwise. */
 const brokerCheckMs = 10_000
 /** No transaction of ours is open for longer, unless it hangs. */
@@ -101,7 +103,7 @@ async function verifyFile(
   ])
   const { registry, settings, log, signal } = cluster
   const cells = await openFileCells({ ...reading, dataset, badRowsFile: badRows, keyColumn: key })
-  const stock = new StockReader(settings, controlLog(log))
+  const stock = new StockReader(settings, controlLog(log), { waitingRows: blockAhead })
   try {
     const { topic, ranges } = await auditedTopic(cluster, topics.raw)
     const latest = key === undefined ? undefined : await registry.latest(valueSubject(topic))
