@@ -9,6 +9,7 @@ import { jsonKeys, jsonObjects } from './json-table.ts'
 import { checkNumberStyle } from './number-style.ts'
 import { rowError } from './row-errors.ts'
 import { sqlName, sqlPath } from './sql-literals.ts'
+import { checkFile } from './table-file.ts'
 import { type ChosenColumn, chosenColumns, type TableFileOptions } from './table-options.ts'
 import { openTextSource } from './text-source.ts'
 import { textStyle } from './text-table.ts'
@@ -68,6 +69,7 @@ export async function openFileCells(options: FileCellsOptions): Promise<FileCell
     throw new UsageError(`Bad rows are those of CSV, and ${options.file} is ${format}`, 'Leave out --bad-rows')
   }
   checkNumberStyle(textStyle(options).numbers)
+  await checkFile(options.file)
   return await formatCells[format](options)
 }
 

@@ -111,7 +111,8 @@ const formatTables: Readonly<
   Record<FileFormat, (connection: DuckDBConnection, options: TableFileOptions) => Promise<FormatTable>>
 > = { csv: csvTable, json: jsonTable, parquet: parquetTable }
 
-async function checkFile(file: string): Promise<void> {
+/** @throws FileUnreadableError for what is no file, or an empty one */
+export async function checkFile(file: string): Promise<void> {
   let problem = ''
   try {
     const facts = await stat(file)

@@ -263,6 +263,7 @@ suite('the audit of a file that was loaded', () => {
     deepEqual([wrong, examples[0].line], [1, 105])
     await rejects(topic.audit({ file, dataset: 'd' }), /rows\.csv:21: the row has 2 values, the table has 5 columns/)
     await rejects(topic.audit({ ...options, badRowsFile: join(folder, 'none.csv') }), /there is no such file/)
+    await rejects(topic.audit({ ...options, file: join(folder, 'none.csv') }), { code: 'VGM_FILE_UNREADABLE' })
     const foreign = fileOf(t, 'line,column,problem,row\n21,,bad,"1,3"\n')
     await rejects(topic.audit({ ...options, badRowsFile: foreign }), /does not have the bad rows.*line 21/)
   })
