@@ -75,8 +75,9 @@ export class ProgressWatch {
       const committed = await this.#admin.committedOffsets(this.#group, this.#topic).catch(() => undefined)
       const answeredMs = Date.now()
       if (committed !== undefined) {
+        // A member commits where it begins, which is no progress.
         for (const { partition, offset } of committed)
-          if (offset > (this.#moves[partition].at(-1)?.offset ?? -1))
+          if (offset > (this.#moves[partition].at(-1)?.offset ?? 0))
             this.#moves[partition].push({ offset, seenMs: answeredMs })
         this.#looks.push({ askedMs, answeredMs })
       }
