@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { listSchema, parseList, valueParser } from '../config/value-parsers.ts'
+import { listSchema, parseCount, parseList, valueParser } from '../config/value-parsers.ts'
+import { UsageError } from '../errors.ts'
 import { type FileFormat, fileFormats } from '../files/file-format.ts'
 import type { TableFileOptions, TextOptions } from '../files/table-options.ts'
 
@@ -10,6 +11,7 @@ export interface FileFlags {
   readonly format?: FileFormat
   readonly delimiter?: string
   readonly header: 'yes' | 'no' | 'auto'
+  readonly skipLines?: number
   readonly encoding?: string
   readonly null?: string[]
   readonly types?: Readonly<Record<string, string>>
@@ -30,7 +32,7 @@ export function addFileOptions(command: Command): Command {
     .addOption(
       new Option('--format <format>', 'format of the file; its name says it unless given').choices(fileFormats),
     )
-    .option('--delimiter <character>', 'character between the values of a CSV file; found unless given')
+    .option('--delimiter <character>', 'one character between the values of a CSV file; found unless given')
     .addOption(
       new Option('--header <choice>', 'whether the first line of a CSV file has the names of the columns')
         .choices(['yes', 'no', 'auto'])
@@ -40,7 +42,8 @@ export function addFileOptions(command: Command): Command {
       '--encoding <name>',
       'encoding of the text: utf-8, utf-16, windows-1252, ...; UTF-8 or as marked unless given',
     )
-    .option('--null <list>', 'texts that mean null, beside the empty one', parseList)
+    .option('--skip-lines <n>', 'lines at the beginning of a CSV file to leave out, as titles', parseCount)
+    .option('--null <list>', "texts that mean null, beside the empty one; ' ' is a blank", parseTexts)
     .option('--types <list>', 'DuckDB types of columns of text, as zip:VARCHAR,fare:DOUBLE', parseTypes)
     .addOption(
       new Option('--decimal-mark <character>', 'decimal mark of numbers in text').choices(['.', ',']).default('.'),
@@ -52,11 +55,12 @@ export function addFileOptions(command: Command): Command {
 
 /** What the flags say of the file. */
 export function fileReading(flags: FileFlags): FileReading {
-  const { columns, notNull, format, delimiter, header, encoding, null: nullTexts, types } = flags
+  const { columns, notNull, format, delimiter, header, skipLines, encoding, null: nullTexts, types } = flags
   const { decimalMark, thousands, units, dateFormat } = flags
   const text: TextOptions = {
-    ...(delimiter !== undefined && { delimiter: delimiter === '\\t' ? '\t' : delimiter }),
+    ...(delimiter !== undefined && { delimiter: oneCharacter(delimiter) }),
     ...(header !== 'auto' && { header: header === 'yes' }),
+    ...(skipLines !== undefined && { skipLines }),
     ...(encoding !== undefined && { encoding }),
     ...(nullTexts !== undefined && { nullTexts }),
     ...(types !== undefined && { types }),
@@ -70,6 +74,15 @@ export function fileReading(flags: FileFlags): FileReading {
     text,
   }
 }
+
+function oneCharacter(delimiter: string): string {
+  const character = delimiter === '\\t' ? '\t' : delimiter
+  if (character.length === 1) return character
+  throw new UsageError(`"${delimiter}" is no delimiter`, 'Give one character, as --delimiter ";"')
+}
+
+/** Texts with commas between. Blanks around a text are left out, unless it is blanks alone. */
+const parseTexts = valueParser(listSchema, (text) => text.split(',').map((item) => item.trim() || item))
 
 /** @example parseTypes('zip:VARCHAR,price:DECIMAL(10,2)') // { zip: 'VARCHAR', price: 'DECIMAL(10,2)' } */
 const parseTypes = valueParser(listSchema, (text): Record<string, string> => {

@@ -65,10 +65,16 @@ export async function loadFiles(
   const known = await recordOf(cluster, options.topic)
   if (files.length === 1) return loadTable(cluster, { ...options, file: files[0] }, known, events)
   const columns: (readonly FileColumn[])[] = []
+  const fileOfContent = new Map<string, string>()
   for (const file of files) {
     const table = await openTable(cluster, { ...options, file }, known)
     columns.push(table.columns)
     await table.close()
+    const other = fileOfContent.get(table.fingerprint)
+    if (other !== undefined) {
+      throw new UsageError(`${other} and ${file} have the same content`, 'Name one of them: a file is loaded once')
+    }
+    fileOfContent.set(table.fingerprint, file)
   }
   const common = topicRecord(recordSchema(options.dataset, widestColumns(columns), known))
   const reports: LoadReport[] = []

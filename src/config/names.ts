@@ -1,3 +1,5 @@
+import { UsageError } from '../errors.ts'
+
 /** Topics of a data set; each can be given another name. */
 export interface TopicNames {
   readonly raw: string
@@ -12,14 +14,19 @@ export type TopicOverrides = { readonly [topic in keyof TopicNames]?: string | u
 export const defaultModelsTopic = 'vgm.models'
 export const defaultPositionsTopic = 'vgm.positions'
 
+/** @throws UsageError for one topic in two places: a stage would read what it writes */
 export function topicNames(dataset: string, overrides: TopicOverrides = {}): TopicNames {
-  return {
+  const topics: TopicNames = {
     raw: overrides.raw ?? `${dataset}.raw`,
     sample: overrides.sample ?? `${dataset}.sample`,
     normalized: overrides.normalized ?? `${dataset}.normalized`,
     deadLetters: overrides.deadLetters ?? `${dataset}.dead-letters`,
     restored: overrides.restored ?? `${dataset}.restored`,
   }
+  const names = Object.values(topics)
+  const twice = names.find((name, i) => names.indexOf(name) < i)
+  if (twice === undefined) return topics
+  throw new UsageError(`Topic ${twice} cannot have two parts in one data set`, 'Name another topic for one of them')
 }
 
 export type GroupStage = 'load' | 'generate' | 'sample' | 'normalize' | 'restore' | 'replay'

@@ -59,7 +59,7 @@ const queryColumns = 100
  * A column with at least this share of numbers is a number column with bad numbers in it: one typing error must not
  * take it out of the model without a word.
  */
-const mostlyNumbers = 0.9
+export const mostlyNumbers = 0.9
 
 /**
  * Reads all rows and finds the narrowest type that all values of a column have and come back from. The file's beginning

@@ -5,6 +5,8 @@ import { type NumberStyle, numberPatterns } from './number-style.ts'
 export interface DialectOptions {
   readonly delimiter?: string | undefined
   readonly header?: boolean | undefined
+  /** lines at the beginning that are no part of the table */
+  readonly skipLines?: number | undefined
   readonly nullTexts: readonly string[]
   readonly numbers: NumberStyle
 }
@@ -15,7 +17,7 @@ export interface CsvDialect {
   readonly header: boolean
   /** names of the columns, in the file's order, each once */
   readonly names: readonly string[]
-  /** lines before the header or the first row */
+  /** lines before the header or the first row: those that were told, Excel's "sep=", and empty ones */
   readonly skipLines: number
   /** why the header is a guess; undefined if it is certain or was told */
   readonly doubt: string | undefined
@@ -35,14 +37,31 @@ const mostRecords = 0.9
  * @param isWhole whether it is all of it
  */
 export async function csvDialect(head: string, isWhole: boolean, options: DialectOptions): Promise<CsvDialect> {
-  const told = /^"?sep=(.)"?(?=\r|\n|$)/i.exec(head)
-  const skipLines = told === null ? 0 : 1
-  const text = told === null ? head : head.replace(/^.*(\r\n|\r|\n|$)/, '')
+  const { skipLines: toldLines = 0 } = options
+  const whole = withoutLines(head, toldLines)
+  const told = /^"?sep=(.)"?(?=\r|\n|$)/i.exec(whole)
+  const named = told === null ? whole : withoutLines(whole, 1)
+  // DuckDB takes an empty line for the header.
+  const emptyLines = named.match(/^(\r\n|\r|\n)*/)?.[0].match(/\r\n|\r|\n/g)?.length ?? 0
+  const text = withoutLines(named, emptyLines)
+  const skipLines = toldLines + (told === null ? 0 : 1) + emptyLines
   const delimiter = options.delimiter ?? told?.[1] ?? (await likelyDelimiter(text, isWhole))
   const records = await firstRecords(text, isWhole, delimiter, lookedAtRecords)
   const { header, doubt } =
     options.header === undefined ? likelyHeader(records, options) : { header: options.header, doubt: undefined }
   return { delimiter, header, doubt, skipLines, names: columnNames(records[0]?.cells ?? [], header) }
+}
+
+function withoutLines(text: string, lines: number): string {
+  let at = 0
+  for (let line = 0; line < lines; line++) {
+    const end = /\r\n|\r|\n/g
+    end.lastIndex = at
+    const found = end.exec(text)
+    if (found === null) return ''
+    at = found.index + found[0].length
+  }
+  return text.slice(at)
 }
 
 /**
@@ -92,7 +111,11 @@ function likelyHeader(records: readonly CsvRecord[], { numbers, nullTexts }: Dia
     return { header: true, doubt: undefined }
   }
   if (!typed.includes(true)) return textHeader(first, rows)
-  return numberHeader(first, rows, typed, new RegExp(`^(?:${patterns.digits})$`))
+  const isDateAboveNumbers = first.some(
+    (text, c) => typed[c] && dateLike.test(text) && !rows.some((row) => dateLike.test(row[c] ?? '')),
+  )
+  if (isDateAboveNumbers) return { header: true, doubt: undefined }
+  return numberHeader(first, typed, new RegExp(`^(?:${patterns.digits})$`))
 }
 
 /** All columns are text: a header's names are each another one, and no value of its column. */
@@ -106,19 +129,19 @@ function textHeader(first: readonly string[], rows: readonly (readonly string[])
   }
 }
 
-/** No name stands above a number. Whole numbers above a column of decimals may be years, which are names. */
-function numberHeader(
-  first: readonly string[],
-  rows: readonly (readonly string[])[],
-  typed: readonly boolean[],
-  digits: RegExp,
-): HeaderGuess {
+/**
+ * No name stands above a number. Whole numbers may be names all the same, of years or shops, if no two are alike: most
+ * likely so where they rise one by one, as years do.
+ */
+function numberHeader(first: readonly string[], typed: readonly boolean[], digits: RegExp): HeaderGuess {
   const above = first.filter((_, c) => typed[c])
-  const areYears = above.every((text) => /^(1[5-9]|20|21)\d\d$/.test(text)) && new Set(above).size === above.length
-  const belowAreDecimals = rows.some((row) => row.some((text, c) => typed[c] && !digits.test(text)))
-  if (!areYears || !belowAreDecimals) return { header: false, doubt: undefined }
-  const header = above.length > 1
-  return { header, doubt: `the first line's numbers were taken for ${header ? 'names' : 'a row'}, and may be years` }
+  const isNames = above.length > 0 && above.every((text) => digits.test(text)) && new Set(first).size === first.length
+  if (!isNames) return { header: false, doubt: undefined }
+  const areYears = above.every((text) => /^(1[5-9]|20|21)\d\d$/.test(text))
+  const doNotFall = above.every((text, i) => i === 0 || Number(text) > Number(above[i - 1]))
+  const header = areYears && doNotFall
+  const doubt = `the first line's whole numbers were taken for ${header ? 'names of columns' : 'a row'}`
+  return { header, doubt }
 }
 
 /** An empty name becomes `column` and its place, a second one of the same name gets a number behind. */

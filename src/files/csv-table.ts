@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { type CsvDialect, csvDialect } from './csv-dialect.ts'
 import { type CsvRecord, csvRecords, mixesLineEnds, withEvenLineEnds } from './csv-text.ts'
-import { BadRowError, type BadRowPlace } from './file-errors.ts'
+import { BadRowError, type BadRowPlace, FileUnreadableError } from './file-errors.ts'
 import { checkNumberStyle } from './number-style.ts'
 import { rowError } from './row-errors.ts'
 import { sqlPath, sqlText } from './sql-literals.ts'
@@ -17,7 +17,7 @@ const mixedLineEnds = /state machine reached an invalid state|unterminated quote
 
 /** A CSV file: every cell is read as text, and given its type by us. */
 export async function csvTable(connection: DuckDBConnection, options: TableFileOptions): Promise<FormatTable> {
-  const { file, text: { encoding, delimiter, header, nullTexts = [] } = {} } = options
+  const { file, text: { encoding, delimiter, header, skipLines, nullTexts = [] } = {} } = options
   const { numbers } = textStyle(options)
   checkNumberStyle(numbers)
   let source = await openTextSource({ file, encoding, refusesMark: false })
@@ -26,9 +26,11 @@ export async function csvTable(connection: DuckDBConnection, options: TableFileO
     const dialect = await csvDialect(source.head, source.headIsWhole, {
       delimiter,
       header,
+      skipLines,
       nullTexts: allNulls,
       numbers,
     })
+    if (dialect.names.length === 0) throw new FileUnreadableError(file, 'it has no row', 'Name a file with rows')
     const read = (from: TextSource) => readTable(connection, from, dialect, allNulls, options)
     const table = await read(source).catch(async (thrown: Error) => {
       const isMixed = mixedLineEnds.test(thrown.message) && (await mixesLineEnds(source.text(), dialect.delimiter))
@@ -82,7 +84,12 @@ async function readTable(
     columns: table.columns,
     rowCount: table.rowCount,
     decisions: JSON.stringify([delimiter, header, skipLines, [...new Set(nullTexts)].sort(), source.encoding]),
-    doubts: dialect.doubt === undefined ? [] : [`Guessed: ${dialect.doubt}. --header yes or --header no decides it.`],
+    doubts: [
+      ...(dialect.doubt === undefined ? [] : [`Guessed: ${dialect.doubt}. --header yes or --header no decides it.`]),
+      ...(names.length === 1 && !source.head.includes(delimiter) && options.text?.delimiter !== undefined
+        ? [`The delimiter "${delimiter}" is nowhere at the beginning of the file.`]
+        : []),
+    ],
     writeRejected: (target) => writeRejected(connection, scan, parameters, records(), table, target),
   }
 }
@@ -102,10 +109,11 @@ function csvParameters(source: TextSource, dialect: CsvDialect, nullTexts: reado
 
 /** The file's records that are rows. DuckDB passes over empty lines, except in a table of one column. */
 async function* rowRecords(source: TextSource, { delimiter, header, skipLines, names }: CsvDialect) {
-  let before = skipLines + (header ? 1 : 0)
+  let isHeader = header
   for await (const record of csvRecords(source.text(), delimiter, names.length === 1)) {
-    if (before > 0) before--
-    else yield record
+    if (record.line <= skipLines) continue
+    if (!isHeader) yield record
+    isHeader = false
   }
 }
 

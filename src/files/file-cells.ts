@@ -76,12 +76,16 @@ export async function openFileCells(options: FileCellsOptions): Promise<FileCell
 const formatCells = { csv: csvCells, json: jsonCells, parquet: parquetCells }
 
 async function csvCells(options: FileCellsOptions): Promise<FileCells> {
-  const { file, badRowsFile, text: { encoding, delimiter, header, nullTexts = [] } = {} } = options
+  const {
+    file,
+    badRowsFile,
+    text: { encoding, delimiter, header, skipLines: titleLines, nullTexts = [] } = {},
+  } = options
   const source = await openTextSource({ file, encoding, refusesMark: false })
   try {
     const nulls = new Set(['', ...nullTexts])
     const { numbers } = textStyle(options)
-    const told = { delimiter, header, nullTexts: [...nulls], numbers }
+    const told = { delimiter, header, skipLines: titleLines, nullTexts: [...nulls], numbers }
     const dialect = await csvDialect(source.head, source.headIsWhole, told)
     const { names, skipLines } = dialect
     const columns = chosenColumns(names, options)
@@ -93,13 +97,14 @@ async function csvCells(options: FileCellsOptions): Promise<FileCells> {
       isTyped: false,
       async *rows() {
         const bad = badRowsFile === undefined ? undefined : await BadRows.open(badRowsFile, file)
-        let before = skipLines + (dialect.header ? 1 : 0)
+        let isHeader = dialect.header
         let row = 0
         for await (const records of csvRecordBatches(source.text(), dialect.delimiter, names.length === 1)) {
           const rows: FileRow[] = []
           for (const { cells, line, text } of records) {
-            if (before > 0) {
-              before--
+            if (line <= skipLines) continue
+            if (isHeader) {
+              isHeader = false
               continue
             }
             if (bad !== undefined && line === bad.line) {

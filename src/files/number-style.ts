@@ -16,6 +16,8 @@ export const plainNumbers: NumberStyle = { decimalMark: '.' }
 export interface NumberPatterns {
   /** digits, which may be an identifier: 02134 */
   readonly digits: string
+  /** a whole number, also one with zeros behind the decimal mark */
+  readonly wholeDigits: string
   /** a whole number as people write one: no zeros in front */
   readonly whole: string
   /** any number; zeros in front only before a decimal mark */
@@ -36,9 +38,10 @@ export function numberPatterns({ decimalMark, thousands, units = [] }: NumberSty
   const wholePart = `(${grouped}0|[1-9][0-9]*)`
   return {
     digits: `${sign}(${grouped}[0-9]+)${end}`,
+    wholeDigits: `${sign}(${grouped}[0-9]+)(${mark}0*)?${end}`,
     whole: `${sign}${wholePart}${end}`,
     number: `${sign}(${wholePart}${exponent}|(${grouped}[0-9]+)${mark}[0-9]*${exponent}|${mark}[0-9]+${exponent})${end}`,
-    simple: `${sign}(0|[1-9][0-9]{0,14}|((${grouped}[0-9]+)${mark}[0-9]*|${mark}[0-9]+)([eE][+-]?[0-9]{1,2})?)${end}`,
+    simple: `${sign}(0|[1-9][0-9]{0,14}|((${grouped}[0-9]{1,15})${mark}[0-9]*|${mark}[0-9]+)([eE][+-]?[0-9]{1,2})?)${end}`,
     zero: `${sign}[0${mark}]+${exponent}${end}`,
   }
 }

@@ -23,13 +23,23 @@ export async function parquetTable(connection: DuckDBConnection, options: TableF
   const rowCount = await countRows(connection, file)
   const withoutNull = new Set(await columnsWithoutNull(connection, file))
   const wanted = await topicTypes(connection, plain, chosen, types, topicRecord)
+  for (const [column, sqlType] of await exactDecimals(connection, plain, chosen, types)) {
+    if (!wanted.has(column)) wanted.set(column, sqlType)
+  }
+  const nanoseconds = await cutNanoseconds(connection, file)
   const columns = chosen.map(({ column, field, notNull }): FileColumn => {
     const own = types.get(column) ?? ''
     const sqlType = wanted.get(column) ?? own
     const type = columnType(sqlType)
     if (type === undefined) throw noPlace(options, column, sqlType, types)
     const value = sqlType === own ? sqlName(column) : `CAST(${sqlName(column)} AS ${sqlType})`
-    return { column, field, sqlType, type, value, nullable: !notNull && !withoutNull.has(column) }
+    const remark =
+      sqlType === 'VARCHAR' && own.startsWith('DECIMAL')
+        ? `text: no double holds all of its values of ${own}`
+        : nanoseconds.has(column)
+          ? 'the file has nanoseconds, of which microseconds are read'
+          : undefined
+    return { column, field, sqlType, type, value, nullable: !notNull && !withoutNull.has(column), remark }
   })
   for (const { column, notNull } of chosen) {
     if (notNull && !withoutNull.has(column)) await refuseNull(connection, file, plain, column)
@@ -68,6 +78,38 @@ async function refuseLongDecimals(
     `its values are decimals of ${long.get(found.column)} digits, and no more than 38 can be read`,
     `Write the column with fewer digits, or as text. ${leaveOut(others)}`,
   )
+}
+
+/** Decimals that no double holds without a change, with the type that does: long where there is no fraction, else text. */
+async function exactDecimals(
+  connection: DuckDBConnection,
+  scan: string,
+  chosen: readonly ChosenColumn[],
+  types: ReadonlyMap<string, string>,
+): Promise<Map<string, string>> {
+  const exact = new Map<string, string>()
+  for (const { column } of chosen) {
+    const own = types.get(column) ?? ''
+    const [, precision, scale] = /^DECIMAL\((\d+),(\d+)\)$/.exec(own)?.map(Number) ?? []
+    if (precision === undefined) continue
+    const name = sqlName(column)
+    const back = (type: string) => `TRY_CAST(TRY_CAST(${name} AS ${type}) AS ${own}) IS NOT DISTINCT FROM ${name}`
+    const fits = `SELECT bool_and(${back('DOUBLE')}), bool_and(${back('BIGINT')}) FROM ${scan}`
+    if (precision <= 15 && scale > 0) continue
+    const [[isDouble, isLong]] = (await connection.runAndReadAll(fits)).getRowsJson()
+    if (scale === 0) exact.set(column, isLong === false ? 'VARCHAR' : 'BIGINT')
+    else if (isDouble === false) exact.set(column, 'VARCHAR')
+  }
+  return exact
+}
+
+/** Columns of nanoseconds that DuckDB reads as microseconds: with a zone, and those of INT96 (1.5.6). */
+async function cutNanoseconds(connection: DuckDBConnection, file: string): Promise<ReadonlySet<string>> {
+  const reader = await connection.runAndReadAll(
+    `SELECT name FROM parquet_schema(${sqlPath(file)}) WHERE type = 'INT96' OR ` +
+      "(logical_type LIKE '%NANOS%' AND logical_type LIKE '%isAdjustedToUTC=1%')",
+  )
+  return new Set(reader.getRowsJson().map(([name]) => String(name)))
 }
 
 /** Columns whose statistics count no null in any row group. */

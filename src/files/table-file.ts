@@ -69,7 +69,7 @@ export async function openTableFile(options: TableFileOptions): Promise<TableFil
   signal?.addEventListener('abort', interrupt, { once: true })
   try {
     const table = await formatTables[format](connection, options)
-    if (table.rowCount === 0 && format !== 'parquet') {
+    if (table.rowCount === 0 && format !== 'parquet' && !options.collectBadRows) {
       await table.close?.()
       throw new FileUnreadableError(
         file,
@@ -91,7 +91,7 @@ export async function openTableFile(options: TableFileOptions): Promise<TableFil
         columns.map(({ column, sqlType, nullable, value }) => [column, sqlType, nullable, value]),
         options.collectBadRows ?? false,
       ]),
-      doubts: table.rowCount === 0 ? ['The file has no row.'] : table.doubts,
+      doubts: [...(table.rowCount === 0 ? ['The file has no row.'] : table.doubts), ...otherFields(columns, options)],
       chunks: (fromRow, keyColumn) => readChunks(connection, file, table, fromRow, keyColumn),
       writeRejected: (target) => table.writeRejected?.(target) ?? Promise.resolve(0),
       async close() {
@@ -105,6 +105,22 @@ export async function openTableFile(options: TableFileOptions): Promise<TableFil
   } finally {
     signal?.removeEventListener('abort', interrupt)
   }
+}
+
+/** What is said of columns that the topic lacks, and of those that the file lacks. */
+function otherFields(columns: readonly FileColumn[], { topicRecord }: TableFileOptions): string[] {
+  if (topicRecord === undefined) return []
+  const own = new Set(columns.map(({ field }) => field))
+  const added = [...own].filter((field) => !topicRecord.fields.has(field))
+  const missing = [...topicRecord.fields.keys()].filter((field) => !own.has(field))
+  return [
+    ...(added.length > 0 ? [`New columns, which the topic or other files have not: ${someOf(added)}.`] : []),
+    ...(missing.length > 0 ? [`Columns of the topic or other files that this file has not: ${someOf(missing)}.`] : []),
+  ]
+}
+
+function someOf(names: readonly string[]): string {
+  return names.length > 20 ? `${names.slice(0, 20).join(', ')} and ${names.length - 20} more` : names.join(', ')
 }
 
 const formatTables: Readonly<

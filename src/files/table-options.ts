@@ -11,6 +11,8 @@ export interface TextOptions {
   readonly delimiter?: string
   /** CSV only */
   readonly header?: boolean
+  /** lines at the beginning of a CSV file that are no part of the table */
+  readonly skipLines?: number
   /** a name of the Encoding Standard, or a usual one */
   readonly encoding?: string
   /** texts that mean null; the empty one of CSV means it anyway */

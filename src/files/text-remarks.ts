@@ -120,7 +120,7 @@ export async function textRemarks(
     const [all, absent, digits, ...alike] = reader.getRowsJson()[0].map(Number)
     const present = all - absent
     const shape = shapes.findIndex((_, i) => present > 0 && alike[i] >= most * present)
-    if (present > 0 && digits === present) remarks.set(column.column, identifierRemark)
+    if (present > 0 && digits === present && numbers < present) remarks.set(column.column, identifierRemark)
     else if (shape > 0 || (shape === 0 && numbers === 0)) {
       remarks.set(column.column, shapes[shape].remark(column.column) + (absent > 0 ? nullAdvice : ''))
     } else if (numbers > values / 2 || shape === 0) {
@@ -148,6 +148,10 @@ async function numbersAmongTexts(
     `SELECT ${text} AS t FROM ${rows} WHERE ${text} IS NOT NULL AND NOT ${isNumber} GROUP BY t ORDER BY count(*) DESC, t LIMIT 3`,
   )
   const examples = others.getRowsJson().map(([other]) => String(other))
+  // They look like numbers, and no double is what they say.
+  if (examples.length === 0) {
+    return `${numbers.toLocaleString('en')} of its ${values.toLocaleString('en')} values are numbers, the others too large, too small or too exact for one`
+  }
   const named = examples.map((example) => `"${example.slice(0, 20)}"`).join(', ')
   return (
     `${numbers.toLocaleString('en')} of its ${values.toLocaleString('en')} values are numbers, the others texts, as ${named}: ` +

@@ -1,5 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
-import { type SurveyedColumn, surveyColumns } from './column-survey.ts'
+import { mostlyNumbers, type SurveyedColumn, surveyColumns } from './column-survey.ts'
 import { type ColumnType, columnType } from './column-types.ts'
 import { BadRowError, type BadRowPlace, FileColumnError } from './file-errors.ts'
 import { plainNumbers } from './number-style.ts'
@@ -70,10 +70,14 @@ export async function textTable(source: TextTableSource, options: TableFileOptio
   )
   const remarks = await textRemarks(connection, scan, found)
   const rowCount = misfits.length === 0 ? survey.rows : await countRows(connection, rows)
-  const columns = survey.columns.map(({ column: { column }, type, values }, i): FileColumn => {
+  const columns = survey.columns.map(({ column: { column }, type, values, numbers }, i): FileColumn => {
     const { field, notNull } = chosen[i]
     const avro = columnType(type.sqlType)
     if (avro === undefined) throw noPlace(options, column, type.sqlType)
+    const asText =
+      type.sqlType === 'VARCHAR' && preferred.has(column) && numbers > mostlyNumbers * values
+        ? 'text, as in the topic or in another of the files, though its values are numbers here'
+        : undefined
     const isNullFree = values === survey.rows && topicRecord?.fields.get(field)?.nullable === false
     return {
       column,
@@ -83,7 +87,7 @@ export async function textTable(source: TextTableSource, options: TableFileOptio
       value: type.value,
       nullable: !notNull && !isNullFree,
       isEmpty: values === 0,
-      remark: values === 0 ? 'it has no value' : (otherInTopic(options, field, avro) ?? remarks.get(column)),
+      remark: values === 0 ? 'it has no value' : (otherInTopic(options, field, avro) ?? remarks.get(column) ?? asText),
     }
   })
   await checkNulls(source, file, rows, survey.columns, collectBadRows)

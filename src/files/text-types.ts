@@ -69,10 +69,10 @@ export function longType(column: TextColumn, { numbers }: TextStyle): TextType {
 export function doubleType(column: TextColumn, { numbers }: TextStyle): TextType {
   const { text } = column
   const plain = plainNumber(text, numbers)
-  const { number, digits, simple, zero } = numberPatterns(numbers)
+  const { number, wholeDigits, simple, zero } = numberPatterns(numbers)
   const double = `TRY_CAST(${plain} AS DOUBLE)`
   const isExact =
-    `(strlen(${text}) <= 15 OR NOT ${fullMatch(text, digits)} OR ` +
+    `(strlen(${text}) <= 15 OR NOT ${fullMatch(text, wholeDigits)} OR ` +
     `TRY_CAST(${plain} AS HUGEINT) = TRY_CAST(${double} AS HUGEINT))`
   const fits = `(${fullMatch(text, number)} AND isfinite(${double}) AND (${double} <> 0 OR ${fullMatch(text, zero)}) AND ${isExact})`
   return {
@@ -136,11 +136,13 @@ export function nanosecondType(column: TextColumn): TextType {
 /** Dates in another order, by a format of `strptime`, with a time if the format has one. */
 export function formattedType(column: TextColumn, format: string): TextType {
   const parsed = `try_strptime(${column.text}, ${sqlText(format)})`
-  const isDate = !/%[HIMSfpT]/.test(format)
+  const isDate = !/%-?[^YymbBdjaAuwUWV%-]/.test(format)
+  // %Y takes 24 for the year 24, which nobody means.
+  const pattern = /(?<!%-?[A-Za-z])%Y(?!%)/.test(format) ? '(.*[^0-9])?[0-9]{4}([^0-9].*)?' : '.*'
   return timeType(
     column,
     isDate ? 'DATE' : 'TIMESTAMP',
-    '.*',
+    pattern,
     isDate ? `CAST(${parsed} AS DATE)` : parsed,
     `a date of the form ${format}`,
   )
@@ -208,7 +210,9 @@ export function namedType({ column: name, text }: TextColumn, sqlType: string, s
   const isNumber = `(${fullMatch(text, digits)} OR ${fullMatch(text, number)})`
   const value = `CAST(${plain} AS ${sqlType})`
   if (integerTypes.test(sqlType) || sqlType.startsWith('DECIMAL')) {
-    const comesBack = `CAST(${cast} AS DOUBLE) = TRY_CAST(${plain} AS DOUBLE)`
+    const isWhole = fullMatch(text, numberPatterns(numbers).wholeDigits)
+    const isExact = sqlType.startsWith('DECIMAL') ? 'true' : `(strlen(${text}) <= 15 OR ${isWhole})`
+    const comesBack = `CAST(${cast} AS DOUBLE) = TRY_CAST(${plain} AS DOUBLE) AND ${isExact}`
     return {
       sqlType,
       ...anything,

@@ -107,6 +107,9 @@ export async function load(options: LoadOptions): Promise<LoadReport> {
     if (signal.aborted) throw new InterruptedError()
     if (rows !== table.rowCount) throw changedFile(table, `${rows} rows came instead of ${table.rowCount}`)
     const badRows = badRowsFile === undefined ? 0 : await table.writeRejected(badRowsFile)
+    if (rows === 0 && badRows > 0) {
+      throw new FileUnreadableError(table.file, `none of its ${badRows} rows can be read`, `Look at ${badRowsFile}`)
+    }
     await commit(true)
     return report(rows - rowsBefore, rowsBefore, badRows, startedMs)
   } catch (thrown) {

@@ -293,6 +293,50 @@ const cases: readonly Case[] = [
   },
   { name: 'same-names.csv', content: 'a,A,a,\n1,2,3,4\n', values: { a: [1n], A: [2n], a_1: [3n], column3: [4n] } },
 
+  {
+    name: 'years-above-whole-numbers.csv',
+    content: 'country,2020,2021\nDE,83,84\nFR,67,68\n',
+    values: { country: ['DE', 'FR'], _2020: [83n, 67n] },
+    doubts: /--header/,
+  },
+  { name: 'shops.csv', content: 'store,1,2\nA,10,20\nB,11,21\n', doubts: /--header/ },
+  { name: 'dates-above-numbers.csv', content: 'id,2024-01-01\nDE,1\nFR,2\n', values: { _2024_01_01: [1n, 2n] } },
+  { name: 'empty-first-lines.csv', content: '\r\n\r\na,b\r\n1,2\r\n', values: { a: [1n], b: [2n] } },
+  { name: 'excel-empty-line.csv', content: 'sep=;\r\n\r\na;b\r\n1;2\r\n', values: { a: [1n], b: [2n] } },
+  {
+    name: 'titles.csv',
+    content: 'Report for March\n\nof 2024\na,b,c\n1,2,3\n',
+    text: { skipLines: 3 },
+    values: { a: [1n], c: [3n] },
+  },
+  { name: 'empty-lines.csv', content: '\n\n\n', refused: /it has no row/ },
+  {
+    name: 'years-of-two-digits.csv',
+    content: 'd\n01/02/24\n03/04/24\n',
+    text: { dateFormat: '%d/%m/%Y' },
+    types: { d: 'string' },
+  },
+  {
+    name: 'hour-behind-date.csv',
+    content: 'd\n01/02/2024 10h\n',
+    text: { dateFormat: '%d/%m/%Y %-Hh' },
+    values: { d: [1_706_781_600_000_000n] },
+    doubts: /--header/,
+  },
+  {
+    name: 'ids-with-zero-decimals.csv',
+    content: 'id\n1234567890123456.0\n9007199254740993.0\n',
+    types: { id: 'string' },
+  },
+  { name: 'whole-na.csv', content: 'q\n1\nNA\n3\n', remarks: { q: /2 of its 3 values are numbers.*--null NA/ } },
+  {
+    name: 'named-whole-with-rest.csv',
+    content: 'v\n12345678901234567.4\n',
+    text: { types: { v: 'BIGINT' } },
+    refused: /:2, column "v"/,
+  },
+  { name: 'blank-null.csv', content: 'v\n1\n \n3\n', text: { nullTexts: [' '] }, values: { v: [1n, null, 3n] } },
+
   // Numbers as people write them.
   {
     name: 'decimal-comma.csv',
@@ -687,6 +731,19 @@ suite('files as people have them', () => {
     copyFileSync(written, file)
     const { rows } = await loadedRows(file)
     deepEqual([rows.length, rows[4999]], [5000, { file_row_number: 4999.5 }])
+  })
+
+  test('Parquet: decimals that no double holds stay exact, and cut nanoseconds are told', async (t) => {
+    const file = join(temporaryFolder(t), 'decimals.parquet')
+    const database = await openDatabase()
+    t.after(() => database.close())
+    await database.connection.run(
+      `COPY (SELECT 12345678901234567890::DECIMAL(20,0) AS id, 7::DECIMAL(10,0) AS whole, 12.5::DECIMAL(38,2) AS price, ` +
+        `'0.12345678901234567890'::DECIMAL(38,20) AS fine) TO '${file}'`,
+    )
+    const { table, rows } = await loadedRows(file)
+    deepEqual(rows, [{ id: '12345678901234567890', whole: 7n, price: 12.5, fine: '0.12345678901234567890' }])
+    match(table.columns[0].remark ?? '', /no double holds all of its values/)
   })
 
   test('bad rows of every kind go to their file, in its order, and the others are loaded', async (t) => {

@@ -50,7 +50,7 @@ function needsOf({ dataset, topics, modelsTopic, positionsTopic }: DatasetFacts)
       topics: [
         [raw, ['Read', 'DescribeConfigs']],
         [normalized, ['Write', 'DescribeConfigs']],
-        [deadLetters, ['Write']],
+        [deadLetters, ['Write', 'DescribeConfigs']],
         models,
         positions,
       ],
@@ -62,7 +62,7 @@ function needsOf({ dataset, topics, modelsTopic, positionsTopic }: DatasetFacts)
       topics: [
         [normalized, ['Read', 'DescribeConfigs']],
         [restored, ['Write', 'DescribeConfigs']],
-        [deadLetters, ['Write']],
+        [deadLetters, ['Write', 'DescribeConfigs']],
         models,
         positions,
       ],

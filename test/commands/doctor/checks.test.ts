@@ -498,7 +498,7 @@ suite('vgm doctor', () => {
   const ofNormalize: Readonly<Record<string, readonly Operation[]>> = {
     [topics.raw]: ['Describe', 'Read', 'DescribeConfigs'],
     [topics.normalized]: ['Describe', 'Write', 'DescribeConfigs'],
-    [topics.deadLetters]: ['Describe', 'Write'],
+    [topics.deadLetters]: ['Describe', 'Write', 'DescribeConfigs'],
     [modelsTopic]: ['Describe', 'Read', 'DescribeConfigs'],
     [positionsTopic]: ['Describe', 'Read', 'Write', 'DescribeConfigs'],
   }
