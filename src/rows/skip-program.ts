@@ -39,6 +39,8 @@ export interface SkipProgram {
 /** Fixed sizes are stored in 32 bits; no value is this long, so that a longer one is found truncated just as well. */
 const maxSizeBytes = 0x7fffffff
 
+/** Items of a block that take no bytes, as nulls: more are a count that lies, and fill the memory of who decodes them. */
+const mostEmptyItems = 65_536
 /** Calls and blocks that may be open at once, in entries of the stack; deeper nesting counts as malformed. */
 const stackEntries = 16_384
 const stack = new Int32Array(stackEntries)
@@ -244,6 +246,8 @@ export function skipValue(program: SkipProgram, pc: number, bytes: Uint8Array, a
           number = -number
         }
         if (opcode === opcodes.emptyBlocks) {
+          // Items of no bytes cost those who read them as much as others do.
+          if (number > mostEmptyItems) return -1
           pc = number === 0 ? pc : begin
         } else if (number === 0) {
           pc = code[pc]
