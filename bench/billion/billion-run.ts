@@ -108,7 +108,7 @@ export class BillionRun {
     const { rows, dataset, file, brokerPid, say } = this.#options
     const { restored, raw } = this.#topics
     const { registry, signal, rows: client } = this.#cluster
-    const models = await followModels(this.#cluster, defaultModelsTopic)
+    const models = await followModels(this.#cluster, defaultModelsTopic, dataset)
     const [model] = models.current(dataset).columns
     await models.close()
     const schema = await registry.latest(valueSubject(raw))

@@ -149,7 +149,7 @@ async function generateIntoFile(file: string, flags: GenerateFlags): Promise<voi
 
 /** The rows that `--model` stands for. */
 async function modelRows(cluster: OpenCluster, flags: GenerateFlags, dataset: string): Promise<RowSpec> {
-  const models = await followModels(cluster, flags.modelsTopic)
+  const models = await followModels(cluster, flags.modelsTopic, dataset)
   try {
     const { model = 'current' } = flags
     const { columns } = model === 'current' ? models.current(dataset) : await models.version(dataset, model)

@@ -115,7 +115,7 @@ function withModels(
 ): Promise<void> {
   const dataset = checkDataset(flags.dataset)
   return withCluster(flags, async (cluster) => {
-    const models = await followModels(cluster, flags.modelsTopic)
+    const models = await followModels(cluster, flags.modelsTopic, dataset)
     try {
       await work(models, dataset, cluster)
     } finally {

@@ -16,12 +16,17 @@ export function openModels({ admin, registry, rows }: OpenCluster, topic: string
   }
 }
 
-/** Follows the models topic, which has been read to its end when this returns. */
-export async function followModels(cluster: OpenCluster, topic: string): Promise<ModelFollower> {
+/**
+ * Follows the models topic, which has been read to its end when this returns.
+ *
+ * @param dataset whose unusable records are errors; those of others are their own affair
+ */
+export async function followModels(cluster: OpenCluster, topic: string, dataset: string): Promise<ModelFollower> {
   await cluster.admin.ensureModelsTopic(topic)
-  const follower = new ModelFollower(openModels(cluster, topic), ({ key, offset, problem }) =>
-    cluster.log.error({ topic, key, offset }, `a model record is unusable and was passed over: ${problem}`),
-  )
+  const follower = new ModelFollower(openModels(cluster, topic), ({ key, offset, problem }) => {
+    const level = key?.startsWith(`${dataset}/`) ? 'error' : 'debug'
+    cluster.log[level]({ topic, key, offset }, `a model record is unusable and was passed over: ${problem}`)
+  })
   try {
     await follower.readToEnd()
     return follower

@@ -46,7 +46,7 @@ export async function normalizeTopic(
   onProgress: (report: StageReport) => void,
 ): Promise<StageReport> {
   const { dataset, modelsTopic, topics, model: pinned, clip, modeChoice, renameVersionField, renameRecord } = options
-  const models = await whenReachable(cluster, () => followModels(cluster, modelsTopic))
+  const models = await whenReachable(cluster, () => followModels(cluster, modelsTopic, dataset))
   try {
     // Before joining the group: a member without a model would hold partitions that others could work on.
     const pinnedModel = pinned === undefined ? undefined : await models.version(dataset, pinned)

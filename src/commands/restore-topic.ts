@@ -32,7 +32,7 @@ export async function restoreTopic(
   onProgress: (report: StageReport) => void,
 ): Promise<StageReport> {
   const { dataset, modelsTopic, topics } = options
-  const models = await whenReachable(cluster, () => followModels(cluster, modelsTopic))
+  const models = await whenReachable(cluster, () => followModels(cluster, modelsTopic, dataset))
   try {
     const transform = new RestoreTransform({
       modelVersion: (version) => models.version(dataset, version, slicePatienceMs),
