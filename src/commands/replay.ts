@@ -75,6 +75,16 @@ export function replayCommand(): Command {
       await withObservedStage(flags, observed, async (cluster) => {
         const starts = await positionsAt(cluster, topics.raw, flags.from, '--from')
         const ends = await positionsAt(cluster, topics.raw, flags.to, '--to')
+        if (offsetsBetween(starts, ends) === 0) {
+          const [first, last] = [await topicStarts(cluster, topics.raw), await topicEnds(cluster, topics.raw)]
+          const held = first
+            .map(({ partition, offset }, i) => `${partition}: ${offset} to ${last[i].offset}`)
+            .join(', ')
+          throw new UsageError(
+            `Topic ${topics.raw} has no row from ${flags.from} to ${flags.to}`,
+            `Name another range. The topic's partitions hold offsets ${held}`,
+          )
+        }
         await checkOutput(cluster, output, group, starts)
         const progress = createProgress('replay')
         const options = {

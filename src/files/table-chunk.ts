@@ -46,6 +46,7 @@ const doubleWords = new Int32Array(double.buffer)
 export class TableChunk {
   readonly chunk: DuckDBDataChunk
   readonly #widths: readonly number[]
+  readonly #isDouble: readonly boolean[]
   readonly #values: readonly ArrayBuffer[]
   /** shape (columns), then (rows * words a value) over `#values` */
   readonly #words: readonly Int32Array[]
@@ -56,6 +57,7 @@ export class TableChunk {
   constructor(columns: readonly TableColumn[]) {
     this.chunk = DuckDBDataChunk.create(columns.map(({ type }) => duckdbTypes[type]))
     this.#widths = columns.map(({ type }) => widths[type])
+    this.#isDouble = columns.map(({ type }) => type === 'DOUBLE')
     this.#values = this.#widths.map((width) => new ArrayBuffer(chunkRows * width))
     this.#words = this.#values.map((values) => new Int32Array(values))
     this.#validity = columns.map(() => new Uint8Array(chunkRows / 8).fill(255))
@@ -75,9 +77,12 @@ export class TableChunk {
     new Uint8Array(this.#values[column])[row] = value
   }
 
-  /** A 32-bit integer or a date; into a BIGINT column as the same number. */
+  /** A 32-bit integer or a date; into a BIGINT or DOUBLE column as the same number. */
   setInteger(column: number, row: number, value: number): void {
-    if (this.#widths[column] === 8) this.setWords(column, row, value, value >> 31)
+    if (this.#isDouble[column]) {
+      double[0] = value
+      this.setWords(column, row, doubleWords[0], doubleWords[1])
+    } else if (this.#widths[column] === 8) this.setWords(column, row, value, value >> 31)
     else this.#words[column][row] = value
   }
 

@@ -98,8 +98,8 @@ function tableIn(
     for (const column of wanted) {
       const known = columns.find(({ name }) => name === column.name)
       if (known === undefined) await addColumn(column)
-      else if (wider[known.type] === column.type) await widenColumn(columns.indexOf(known), column)
-      else if (known.type !== column.type && wider[column.type] !== known.type) throw changedType(known, column)
+      else if (wider[known.type]?.includes(column.type)) await widenColumn(columns.indexOf(known), column)
+      else if (known.type !== column.type && !wider[column.type]?.includes(known.type)) throw changedType(known, column)
     }
     chunk = new TableChunk(columns)
     appender = await connection.createAppender('exported')
@@ -177,11 +177,11 @@ function withoutFormula(name: string, type: TableType): string {
 }
 
 /** Types whose values another one holds without a change. */
-const wider: Partial<Record<TableType, TableType>> = { INTEGER: 'BIGINT', FLOAT: 'DOUBLE' }
+const wider: Partial<Record<TableType, readonly TableType[]>> = { INTEGER: ['BIGINT', 'DOUBLE'], FLOAT: ['DOUBLE'] }
 
 function changedType(known: TableColumn, now: TableColumn): UsageError {
   return new UsageError(
     `Column "${now.name}" is ${known.type} in the topic's first rows and ${now.type} in later ones`,
-    `Load the file again into another --dataset or --topic where "${now.name}" has one type (--types), and export that`,
+    `No column holds both unchanged. Load the rows into another --dataset or --topic where "${now.name}" has one type, and export that`,
   )
 }

@@ -386,6 +386,25 @@ suite('export', () => {
     ])
   })
 
+  test('widens int to double, whichever comes first', async (t) => {
+    const [whole, fraction] = [numbers('int', 'double'), numbers('double', 'double')]
+    const log = await topic([
+      [1, whole, [Array.from({ length: 3000 }, () => ({ a: -7, b: 1 })), []]],
+      [2, fraction, [[{ a: 0.5, b: 1 }], []]],
+      [1, whole, [[{ a: 2 ** 31 - 1, b: null }], []]],
+    ])
+    const { types, rows } = await readBack(t, (await exported(t, log, { 1: whole, 2: fraction })).file)
+    equal(types, 'a DOUBLE, b DOUBLE')
+    deepEqual(
+      [rows[0], rows[3000], rows[3001]],
+      [
+        [-7, 1],
+        [0.5, 1],
+        [2 ** 31 - 1, null],
+      ],
+    )
+  })
+
   test('says what to do about a column whose type changes otherwise', async (t) => {
     const first = numbers('int', 'double')
     const second = numbers('string', 'double')
