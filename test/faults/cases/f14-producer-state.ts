@@ -132,6 +132,8 @@ async function wrap({ open }: FaultContext, dataset: FaultDataset, perPartition:
       modeChoice: { kind: 'likely' },
       compression: 'lz4',
       ends: await topicEnds(open, topics.raw),
+      // One for both partitions: of one that gets no rows in the first slice the broker learns the marker, after which sequences begin at 0.
+      sliceMs: 8_000,
     },
     () => undefined,
   )
