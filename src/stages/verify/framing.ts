@@ -7,9 +7,7 @@ export const headerBytes = 5
 
 /** The schema id of a value; undefined if it is not framed. */
 export function schemaIdOf(value: Buffer): number | undefined {
-  const id = value.length >= headerBytes && value[0] === 0 ? value.readInt32BE(1) : -1
-  // Registries assign none below 0.
-  return id < 0 ? undefined : id
+  return value.length >= headerBytes && value[0] === 0 ? value.readInt32BE(1) : undefined
 }
 
 /** The schema that a row names, in a header or else before its value; undefined if it names none. */

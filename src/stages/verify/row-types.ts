@@ -88,13 +88,16 @@ export class RowTypes {
   #keyOf({ value, headers }: StockRow): number | undefined {
     if (value === null) return undefined
     const inHeader = headerSchemaOf(headers)
-    return inHeader === undefined ? schemaIdOf(value) : this.#keys.keyOf(inHeader)
+    if (inHeader !== undefined) return this.#keys.keyOf(inHeader)
+    const id = schemaIdOf(value)
+    // Registries assign none below 0, and here those are the keys of other names.
+    return id !== undefined && id >= 0 ? id : undefined
   }
 
   /** Whether a row can be decoded as it is, its type being known: nearly all can, and a look at each should cost little. */
   #isOrdinary({ value, headers }: StockRow): boolean {
     const id = value === null ? undefined : schemaIdOf(value)
-    return id !== undefined && this.#types.get(id) !== undefined && headerSchemaOf(headers) === undefined
+    return id !== undefined && id >= 0 && this.#types.get(id) !== undefined && headerSchemaOf(headers) === undefined
   }
 
   /** A row whose type is known then; as if it named its schema in the ordinary way, where it does not. */
