@@ -16,6 +16,8 @@ suite('open transactions, on a broker', () => {
     await producer.begin()
     await producer.produce(topic, 1, batchOf('a'))
     await producer.commit()
+    // The marker is written after the answer.
+    while ((await broker.ends(topic))[1] < 2) await sleep(20)
     deepEqual(await openTransactions(connections, partitions), [])
 
     await producer.begin()
