@@ -90,7 +90,9 @@ export async function textTable(source: TextTableSource, options: TableFileOptio
       remark: values === 0 ? 'it has no value' : (otherInTopic(options, field, avro) ?? remarks.get(column) ?? asText),
     }
   })
-  await checkNulls(source, file, rows, survey.columns, collectBadRows)
+  // The survey has counted: a column with a value in every row need not be read for a null.
+  const withNull = survey.columns.filter(({ values }, i) => chosen[i].notNull && values < survey.rows)
+  await checkNulls(source, file, rows, withNull, collectBadRows)
   return { rows, columns, rowCount, misfits }
 }
 
@@ -166,14 +168,13 @@ function misfitFix({ column: { column, jsonType } }: SurveyedColumn): string {
 }
 
 async function checkNulls(
-  { connection, chosen, placeOf }: TextTableSource,
+  { connection, placeOf }: TextTableSource,
   file: string,
   rows: string,
   columns: readonly SurveyedColumn[],
   collectsBadRows: boolean,
 ): Promise<void> {
-  for (const [i, { column }] of columns.entries()) {
-    if (!chosen[i].notNull) continue
+  for (const { column } of columns) {
     const numbered = numberedRows(rows, [`${column.text} AS text`])
     const [found] = (
       await connection.runAndReadAll(`SELECT row FROM ${numbered} WHERE text IS NULL LIMIT 1`)
