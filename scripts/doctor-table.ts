@@ -1,11 +1,11 @@
 /**
- * Writes the table of checks into docs/doctor.md, from src/commands/doctor/checks.ts.
+ * Writes the table of checks into docs/doctor.md, from src/doctor/checks.ts.
  *
  *     node scripts/doctor-table.ts
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { checks } from '../src/commands/doctor/checks.ts'
+import { checks } from '../src/doctor/checks.ts'
 
 const [begin, end] = ['<!-- checks: node scripts/doctor-table.ts -->', '<!-- end of the checks -->']
 

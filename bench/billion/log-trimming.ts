@@ -1,6 +1,6 @@
 import type { OpenCluster } from '../../src/commands/command-context.ts'
-import { topicRanges } from '../../src/commands/row-topics.ts'
-import type { PartitionOffset } from '../../src/stages/ports.ts'
+import { topicRanges } from '../../src/pipeline/row-topics.ts'
+import type { PartitionOffset } from '../../src/ports/log.ts'
 
 /** Markers and aborted batches have offsets too: where the last rows begin is looked for from a little before. */
 const markerShare = 0.05

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import type { OpenCluster } from '../../src/commands/command-context.ts'
-import { followModels } from '../../src/commands/models.ts'
+import { followModels } from '../../src/pipeline/models-topic.ts'
 import { deriveNormalizedSchema } from '../../src/rows/normalized-schema.ts'
 
 /** What a peer needs to normalize rows of one double column; arrays of shape (K), ordered by mean, as in schemas/model.avsc. */

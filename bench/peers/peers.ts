@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Peer, PeerSetting, PeerTask, PreparePeers, StockCodec } from '../../src/commands/bench/peers.ts'
+import type { Peer, PeerSetting, PeerTask, PreparePeers, StockCodec } from '../../src/bench/peers.ts'
 import { oneThread, peersPython } from '../mixture/peers-python.ts'
 import { javaPeers, type RunJava } from './java-peers.ts'
 import { writePeerModel } from './peer-model.ts'

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { PeerTask } from '../../src/commands/bench/peers.ts'
+import type { PeerTask } from '../../src/bench/peers.ts'
 import type { RunJava } from './java-peers.ts'
 import type { PeerResult } from './run-program.ts'
 

@@ -1,5 +1,5 @@
 import { defaultModelsTopic, topicNames } from '../../src/config/names.ts'
-import type { StageReport } from '../../src/stages/stage-report.ts'
+import type { StageReport } from '../../src/ports/stage-report.ts'
 import { runVgm } from '../usage/run-vgm.ts'
 import { type Setup, specOf } from './setups.ts'
 

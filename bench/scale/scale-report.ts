@@ -1,4 +1,4 @@
-import { median } from '../../src/commands/bench/figures.ts'
+import { median } from '../../src/bench/figures.ts'
 import { mebibytes, textTable } from '../../src/commands/report-text.ts'
 import { formatSpeed } from '../../src/observe/progress.ts'
 import type { PointFigures } from './measure-point.ts'

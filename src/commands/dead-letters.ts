@@ -4,7 +4,7 @@ import { UsageError } from '../errors.ts'
 import { StockReader } from '../kafka/stock-reader.ts'
 import { printableLine } from '../observe/printable-text.ts'
 import { type DeadLetter, DeadLetterMissingError, listDeadLetters, showDeadLetter } from '../stages/dead-letters.ts'
-import type { StockLog } from '../stages/verify/stock-log.ts'
+import type { StockLog } from '../ports/stock-log.ts'
 import {
   checkDataset,
   controlLog,
@@ -15,7 +15,7 @@ import {
   withCluster,
 } from './command-context.ts'
 import { textTable } from './report-text.ts'
-import { requireTopic, topicEnds, topicStarts } from './row-topics.ts'
+import { requireTopic, topicEnds, topicStarts } from '../pipeline/row-topics.ts'
 
 interface DeadLetterFlags extends DatasetFlags {
   readonly topic?: string

@@ -1,5 +1,5 @@
 import { Option } from 'commander'
-import { deliveries } from '../stages/ports.ts'
+import { deliveries } from '../ports/log.ts'
 
 export function deliveryOption(): Option {
   return new Option(

@@ -12,10 +12,10 @@ import {
   printResult,
   withCluster,
 } from './command-context.ts'
-import { type Diagnosis, diagnose } from './doctor/checks.ts'
-import { diagnosisText, summaryText } from './doctor/diagnosis-text.ts'
-import { type DatasetNames, gatherFacts } from './doctor/gather-facts.ts'
-import { mendTopics } from './doctor/topic-mends.ts'
+import { type Diagnosis, diagnose } from '../doctor/checks.ts'
+import { diagnosisText, summaryText } from '../doctor/diagnosis-text.ts'
+import { type DatasetNames, gatherFacts } from '../doctor/gather-facts.ts'
+import { mendTopics } from '../doctor/topic-mends.ts'
 import { topicOption } from './topic-options.ts'
 
 interface DoctorFlags extends ClusterCommandFlags {

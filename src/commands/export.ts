@@ -5,7 +5,7 @@ import { type TableFormat, tableFormatOf } from '../files/file-format.ts'
 import { TopicMissingError } from '../kafka/admin.ts'
 import { createProgress } from '../observe/progress.ts'
 import type { ExportReport } from '../stages/export.ts'
-import { beginningAnew } from './beginning-anew.ts'
+import { beginningAnew } from '../pipeline/beginning-anew.ts'
 import {
   checkDataset,
   type DatasetFlags,
@@ -15,7 +15,7 @@ import {
   withCluster,
 } from './command-context.ts'
 import { stageText } from './report-text.ts'
-import { requireTopic } from './row-topics.ts'
+import { requireTopic } from '../pipeline/row-topics.ts'
 
 export interface ExportTopicOptions {
   readonly topic: string

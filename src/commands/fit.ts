@@ -9,7 +9,7 @@ import { publishModel } from '../model/publish-model.ts'
 import { createProgress } from '../observe/progress.ts'
 import { fit } from '../stages/fit.ts'
 import { parseSampleCounts } from '../stages/sample.ts'
-import { beginningAnew } from './beginning-anew.ts'
+import { beginningAnew } from '../pipeline/beginning-anew.ts'
 import {
   checkDataset,
   type DatasetFlags,
@@ -19,9 +19,9 @@ import {
   withCluster,
 } from './command-context.ts'
 import { modelPlot } from './model-plot.ts'
-import { withModelsTarget } from './models.ts'
-import { partitionsOf, requireTopic, topicRanges } from './row-topics.ts'
-import { scanInThreads } from './scan-members.ts'
+import { withModelsTarget } from '../pipeline/models-topic.ts'
+import { partitionsOf, requireTopic, topicRanges } from '../pipeline/row-topics.ts'
+import { scanInThreads } from '../pipeline/members/scan-members.ts'
 import { topicOption } from './topic-options.ts'
 
 export interface FitDatasetOptions {

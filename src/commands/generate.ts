@@ -8,7 +8,7 @@ import { type TableFormat, tableFormatOf } from '../files/file-format.ts'
 import { commandGraceMs, interruption } from '../observe/interruption.ts'
 import { createProgress } from '../observe/progress.ts'
 import { defaultBatchRows, generate } from '../stages/generate.ts'
-import type { StageReport } from '../stages/stage-report.ts'
+import type { StageReport } from '../ports/stage-report.ts'
 import { modelSpec } from '../stages/synthetic/model-spec.ts'
 import { parseRowSpec, type RowSpec, syntheticSchema } from '../stages/synthetic/row-spec.ts'
 import {
@@ -22,8 +22,8 @@ import {
   withCluster,
 } from './command-context.ts'
 import { compressionOption } from './load.ts'
-import { followModels } from './models.ts'
-import { batchBytesFor, defaultPartitions } from './row-topics.ts'
+import { followModels } from '../pipeline/models-topic.ts'
+import { batchBytesFor, defaultPartitions } from '../pipeline/row-topics.ts'
 
 export interface GenerateRowsOptions {
   readonly dataset: string

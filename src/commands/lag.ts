@@ -2,9 +2,9 @@ import type { Command } from 'commander'
 import { type GroupStage, groupName, topicNames } from '../config/names.ts'
 import { type Lag, type LagSource, lagOf } from '../stages/lag.ts'
 import { checkDataset, type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
-import { positionsIn } from './group-positions.ts'
+import { positionsIn } from '../pipeline/group-positions.ts'
 import { textTable } from './report-text.ts'
-import { partitionsOf } from './row-topics.ts'
+import { partitionsOf } from '../pipeline/row-topics.ts'
 
 interface LagFlags extends DatasetFlags {
   readonly group?: string

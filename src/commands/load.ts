@@ -11,7 +11,7 @@ import { widestColumns } from '../files/widest-columns.ts'
 import { printableLine } from '../observe/printable-text.ts'
 import { createProgress } from '../observe/progress.ts'
 import type { LoadReport } from '../stages/load.ts'
-import { stageReport } from '../stages/stage-report.ts'
+import { stageReport } from '../ports/stage-report.ts'
 import {
   checkDataset,
   type DatasetFlags,
@@ -21,9 +21,9 @@ import {
   withCluster,
 } from './command-context.ts'
 import { addFileOptions, type FileFlags, type FileReading, fileReading } from './file-options.ts'
-import { preparePositions } from './group-positions.ts'
+import { preparePositions } from '../pipeline/group-positions.ts'
 import { stageText } from './report-text.ts'
-import { batchBytesFor, defaultPartitions, holdsRows } from './row-topics.ts'
+import { batchBytesFor, defaultPartitions, holdsRows } from '../pipeline/row-topics.ts'
 
 export interface LoadFileOptions extends FileReading {
   readonly file: string

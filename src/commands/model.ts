@@ -14,7 +14,7 @@ import {
   withCluster,
 } from './command-context.ts'
 import { modelPlot } from './model-plot.ts'
-import { followModels, withModelsTarget } from './models.ts'
+import { followModels, withModelsTarget } from '../pipeline/models-topic.ts'
 import { textTable } from './report-text.ts'
 
 export function modelCommand(): Command {

@@ -6,11 +6,11 @@ import { transactionTimeoutMs } from '../kafka/row-client.ts'
 import { StockReader } from '../kafka/stock-reader.ts'
 import { createProgress } from '../observe/progress.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
-import type { TopicPartition } from '../stages/ports.ts'
+import type { TopicPartition } from '../ports/log.ts'
 import type { FileAudit, FileFinding } from '../stages/verify/audit-file.ts'
 import { noFindings } from '../stages/verify/findings.ts'
 import { type AuditedTopic, type VerifyResult, verify } from '../stages/verify.ts'
-import { beginningAnew } from './beginning-anew.ts'
+import { beginningAnew } from '../pipeline/beginning-anew.ts'
 import { clipOption } from './clip-option.ts'
 import {
   checkDataset,
@@ -22,11 +22,11 @@ import {
   withCluster,
 } from './command-context.ts'
 import { addFileOptions, type FileFlags, type FileReading, fileReading } from './file-options.ts'
-import { positionsIn } from './group-positions.ts'
+import { positionsIn } from '../pipeline/group-positions.ts'
 import { modeChoiceOption } from './mode-choice.ts'
-import { followModels } from './models.ts'
+import { followModels } from '../pipeline/models-topic.ts'
 import { textTable } from './report-text.ts'
-import { partitionsOf, requireTopic, topicRanges } from './row-topics.ts'
+import { partitionsOf, requireTopic, topicRanges } from '../pipeline/row-topics.ts'
 import { topicOption } from './topic-options.ts'
 
 /** Rows of a partition that wait while its blocks of a file are awaited: all partitions wait for the file in turn. */

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
 import { UsageError } from '../errors.ts'
-import type { ConnectionSettings, RegistrySettings, TlsSettings, TokenSource } from '../kafka/connection-settings.ts'
+import type { ConnectionSettings, RegistrySettings, TlsSettings, TokenSource } from '../ports/connection-settings.ts'
 import { type SecretVariable, type SecurityFlags, securityOptions } from './security-options.ts'
 
 /** How to get into a cluster: the part of the clients' settings that is no address. Frozen plain data. */

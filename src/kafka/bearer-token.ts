@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { PipelineError } from '../errors.ts'
-import type { TokenSource } from './connection-settings.ts'
+import type { TokenSource } from '../ports/connection-settings.ts'
 
 /** There is no token to log in with. */
 export class TokenError extends PipelineError {

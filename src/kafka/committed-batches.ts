@@ -2,7 +2,7 @@ import { type BatchHeader, isIntact, readBatchHeader, readInt64 } from '../batch
 import { readRecords } from '../batch/read-records.ts'
 import { createRecords } from '../batch/records.ts'
 import { PipelineError } from '../errors.ts'
-import type { FetchedPartition } from '../stages/ports.ts'
+import type { FetchedPartition } from '../ports/log.ts'
 import type { FetchedRecords } from './fetch-request.ts'
 
 /** The bytes of a batch do not match its checksum, or those of a transaction marker contradict each other. */

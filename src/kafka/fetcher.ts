@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PipelineError } from '../errors.ts'
-import type { FetchedPartition, LogReader, OffsetRange, SessionPosition, TopicPartition } from '../stages/ports.ts'
+import type { FetchedPartition, LogReader, OffsetRange, SessionPosition, TopicPartition } from '../ports/log.ts'
 import { type BackOff, backOffMs } from './back-off.ts'
 import { type BrokerConnections, earliest, latest } from './broker-connections.ts'
 import { BrokerError, ConnectionLostError } from './broker-errors.ts'

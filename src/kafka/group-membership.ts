@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { heartbeatV4, joinGroupV7, leaveGroupV4, type ResponseError, syncGroupV5 } from '@platformatic/kafka'
 import { InterruptedError, PipelineError } from '../errors.ts'
-import type { TopicPartition } from '../stages/ports.ts'
+import type { TopicPartition } from '../ports/log.ts'
 import { backOffMs } from './back-off.ts'
 import type { BrokerConnections } from './broker-connections.ts'
 import { BrokerError, FencedError, toBrokerError } from './broker-errors.ts'

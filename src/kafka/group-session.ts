@@ -7,7 +7,7 @@ import type {
   PartitionOffset,
   SessionPosition,
   TopicPartition,
-} from '../stages/ports.ts'
+} from '../ports/log.ts'
 import { type BackOff, backOffMs } from './back-off.ts'
 import { type BrokerConnections, latest } from './broker-connections.ts'
 import { FencedError, isGenerationLost, isRepeatable, isTopicUnknown, kindOf } from './broker-errors.ts'

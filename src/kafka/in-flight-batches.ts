@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { PartitionOffset } from '../stages/ports.ts'
+import type { PartitionOffset } from '../ports/log.ts'
 
 /** What the broker's deduplication can tell apart for one partition, and what stays in order on one connection. */
 const maxInFlightPerPartition = 5

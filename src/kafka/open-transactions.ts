@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describeProducersV0 } from '@platformatic/kafka'
-import type { TopicPartition } from '../stages/ports.ts'
+import type { TopicPartition } from '../ports/log.ts'
 import type { BrokerConnections } from './broker-connections.ts'
 import { onTopic } from './needed-rights.ts'
 

@@ -1,5 +1,5 @@
 import { PipelineError } from '../errors.ts'
-import type { TopicPartition } from '../stages/ports.ts'
+import type { TopicPartition } from '../ports/log.ts'
 import { connectionLimits } from './broker-connections.ts'
 import { BrokerError, isTopicUnknown } from './broker-errors.ts'
 

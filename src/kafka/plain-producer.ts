@@ -1,7 +1,7 @@
 import { offsetCommitV8 } from '@platformatic/kafka'
 import type { Compression } from '../batch/batch-header.ts'
 import type { RecordBatchWriter } from '../batch/record-batch-writer.ts'
-import type { OffsetCommit, TopicPartition } from '../stages/ports.ts'
+import type { OffsetCommit, TopicPartition } from '../ports/log.ts'
 import type { BrokerConnection } from './broker-connection.ts'
 import type { BrokerConnections } from './broker-connections.ts'
 import { type Asked, BrokerError } from './broker-errors.ts'

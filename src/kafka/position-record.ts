@@ -1,4 +1,4 @@
-import type { PartitionOffset, TopicPartition } from '../stages/ports.ts'
+import type { PartitionOffset, TopicPartition } from '../ports/log.ts'
 
 /** The position of a group in a partition, as a record of the positions topic has it. */
 export interface KeptPosition extends Omit<PartitionOffset, keyof TopicPartition> {

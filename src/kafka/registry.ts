@@ -5,7 +5,7 @@ import { MalformedSchemaError, RefusedSchemaError } from '../rows/schema-error.t
 import { describeSchemaName, type SchemaName } from '../rows/schema-name.ts'
 import { wholeSchema } from '../rows/whole-schema.ts'
 import { type BackOff, backOffMs } from './back-off.ts'
-import type { RegistrySettings } from './connection-settings.ts'
+import type { RegistrySettings } from '../ports/connection-settings.ts'
 import { registryTlsFlags, tlsError } from './login-errors.ts'
 import { RecentIds } from './recent-ids.ts'
 import { registeringClient } from './registering-client.ts'

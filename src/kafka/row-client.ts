@@ -6,9 +6,9 @@ import type {
   PartitionOffset,
   TopicPartition,
   TransactionalWriter,
-} from '../stages/ports.ts'
+} from '../ports/log.ts'
 import { BrokerConnections, earliest } from './broker-connections.ts'
-import type { ConnectionSettings } from './connection-settings.ts'
+import type { ConnectionSettings } from '../ports/connection-settings.ts'
 import { Fetcher, type FetcherOptions, fetcherDefaults } from './fetcher.ts'
 import { GroupMembership, membershipDefaults } from './group-membership.ts'
 import { type JoinListener, type StartOffsets, TransactionalGroupSession } from './group-session.ts'

@@ -7,7 +7,7 @@ import {
 } from '@platformatic/kafka'
 import type { Compression } from '../batch/batch-header.ts'
 import type { RecordBatchWriter } from '../batch/record-batch-writer.ts'
-import type { OffsetCommit, TopicPartition, TransactionalWriter } from '../stages/ports.ts'
+import type { OffsetCommit, TopicPartition, TransactionalWriter } from '../ports/log.ts'
 import type { BrokerConnection } from './broker-connection.ts'
 import type { BrokerConnections } from './broker-connections.ts'
 import type { BrokerRequest } from './broker-error-table.ts'

@@ -1,5 +1,5 @@
 import { RecordBatchWriter } from '../batch/record-batch-writer.ts'
-import type { TransactionalWriter } from '../stages/ports.ts'
+import type { TransactionalWriter } from '../ports/log.ts'
 import { CorruptModelError, ModelMissingError, ModelTooLargeError } from './errors.ts'
 import type { Model, ModelAlias, ModelContent } from './model.ts'
 import { currentModel, knownVersions, type ModelCatalogue, nextVersion } from './model-catalogue.ts'

@@ -1,6 +1,6 @@
 import { MalformedBatchError, readPieces } from '../batch/read-records.ts'
 import { createRecords } from '../batch/records.ts'
-import type { FetchedPartition, LogReader } from '../stages/ports.ts'
+import type { FetchedPartition, LogReader } from '../ports/log.ts'
 import { ModelsUnreadableError } from './errors.ts'
 import { emptyCatalogue, type ModelCatalogue, type ModelTopicRecord, withRecord } from './model-catalogue.ts'
 import { framedSchemaId } from './model-codec.ts'

@@ -1,4 +1,4 @@
-import type { AbortReason, MemberNumber, PartitionState, StageEvent } from './stage-event.ts'
+import type { AbortReason, MemberNumber, PartitionState, StageEvent } from '../ports/stage-event.ts'
 
 /** What a stage cannot do without. */
 export type StageNeed = 'brokers' | 'group' | 'model'

@@ -1,5 +1,5 @@
 import { SpanStatusCode, trace } from '@opentelemetry/api'
-import type { MemberNumber, StageEvent } from './stage-event.ts'
+import type { MemberNumber, StageEvent } from '../ports/stage-event.ts'
 import type { StageLabels } from './stage-metrics.ts'
 
 /**

@@ -7,7 +7,7 @@ import { createRowColumns, type RowColumns, reserveRowColumns } from '../rows/ro
 import { type RowError, rowErrors } from '../rows/row-error.ts'
 import { compileRowPlan, type RowPlan } from '../rows/row-plan.ts'
 import { createSchemaRuns, failRows, noSchema, type SchemaRuns, shiftBodies } from '../rows/schema-runs.ts'
-import type { SchemaSource } from './ports.ts'
+import type { SchemaSource } from '../ports/log.ts'
 import type { RowCensus } from './row-census.ts'
 import { RowCounter } from './row-counter.ts'
 import { RowSchemas } from './row-schemas.ts'

@@ -1,7 +1,7 @@
 import { decodeHeaders } from '../batch/record-headers.ts'
 import type { Records } from '../batch/records.ts'
 import { exitCodes, PipelineError } from '../errors.ts'
-import type { LogReader, TopicPartition } from './ports.ts'
+import type { LogReader, TopicPartition } from '../ports/log.ts'
 import { type BoundedRange, readPartition } from './read-partition.ts'
 import { deadLetterHeaders } from './verify/dead-letter-filter.ts'
 

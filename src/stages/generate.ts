@@ -1,7 +1,7 @@
 import { RecordBatchWriter } from '../batch/record-batch-writer.ts'
 import { InterruptedError } from '../errors.ts'
-import type { BatchLimits, TransactionalWriter } from './ports.ts'
-import { type StageReport, stageReport } from './stage-report.ts'
+import type { BatchLimits, TransactionalWriter } from '../ports/log.ts'
+import { type StageReport, stageReport } from '../ports/stage-report.ts'
 import type { RowSpec } from './synthetic/row-spec.ts'
 import { SyntheticRows } from './synthetic/synthetic-rows.ts'
 

@@ -4,7 +4,7 @@ import { rowErrors } from '../rows/row-error.ts'
 import type { RowSchemaName } from '../rows/schema-name.ts'
 import type { MetSchema } from './choose-columns.ts'
 import type { KnownSchema } from './passed-over.ts'
-import type { SchemaSource } from './ports.ts'
+import type { SchemaSource } from '../ports/log.ts'
 import type { RowCensus } from './row-census.ts'
 import { RowSchemas } from './row-schemas.ts'
 

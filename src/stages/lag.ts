@@ -1,4 +1,4 @@
-import type { PartitionOffset } from './ports.ts'
+import type { PartitionOffset } from '../ports/log.ts'
 
 export interface PartitionLag {
   readonly partition: number

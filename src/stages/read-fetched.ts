@@ -2,7 +2,7 @@ import type { BatchHeader } from '../batch/batch-header.ts'
 import { isRead, MalformedBatchError, type OpenBatch, openBatch, readPiece } from '../batch/read-records.ts'
 import { createRecords, type Records } from '../batch/records.ts'
 import { PipelineError } from '../errors.ts'
-import type { FetchedPartition } from './ports.ts'
+import type { FetchedPartition } from '../ports/log.ts'
 
 /** A batch that no reader can take apart: whoever may go on without its rows says how many there are. */
 export class BatchUnreadableError extends PipelineError {

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Records } from '../batch/records.ts'
 import { InterruptedError } from '../errors.ts'
-import type { FetchedPartition, LogReader, OffsetRange, PartitionOffset } from './ports.ts'
+import type { FetchedPartition, LogReader, OffsetRange, PartitionOffset } from '../ports/log.ts'
 import { BatchUnreadableError, FetchedReader } from './read-fetched.ts'
 
 const pollMs = 100

@@ -9,7 +9,7 @@ import { createRowColumns, type RowColumns, reserveRowColumns } from '../rows/ro
 import { rowErrors } from '../rows/row-error.ts'
 import { MalformedSchemaError, NotNormalizedError, RefusedSchemaError } from '../rows/schema-error.ts'
 import type { RowSchemaName } from '../rows/schema-name.ts'
-import type { SchemaStore } from './ports.ts'
+import type { SchemaStore } from '../ports/log.ts'
 import { SchemaPlans, type UnusableSchema } from './schema-plans.ts'
 import type { RowTarget, RowTransform } from './transform-topic.ts'
 

@@ -12,7 +12,7 @@ import {
 import { maxLongBytes, varintEnd, zigzag } from '../rows/varint.ts'
 import { unionBranches } from '../rows/whole-schema.ts'
 import { lookUpSchemas } from './look-up-schemas.ts'
-import type { SchemaSource } from './ports.ts'
+import type { SchemaSource } from '../ports/log.ts'
 
 /** Bytes of Apicurio's own framing: the magic byte 0 and an id of eight. */
 const longFramingBytes = 9

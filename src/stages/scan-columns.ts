@@ -3,7 +3,7 @@ import { ColumnSummary, type SummarySnapshot } from '../mixture/column-summary.t
 import type { NumericColumn } from '../rows/numeric-columns.ts'
 import { ColumnReader } from './column-reader.ts'
 import { GrowingValues } from './growing-values.ts'
-import type { LogReader, SchemaSource } from './ports.ts'
+import type { LogReader, SchemaSource } from '../ports/log.ts'
 import type { BatchUnreadableError } from './read-fetched.ts'
 import { type BoundedRange, readPartitions } from './read-partition.ts'
 import { type RowCensus, withUnreadable } from './row-census.ts'

@@ -1,7 +1,7 @@
 import { equal, rejects } from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { beginningAnew } from '../../src/commands/beginning-anew.ts'
-import { MemberError } from '../../src/commands/member-threads.ts'
+import { beginningAnew } from '../../src/pipeline/beginning-anew.ts'
+import { MemberError } from '../../src/pipeline/members/member-threads.ts'
 import { exitCodes, InterruptedError, UsageError } from '../../src/errors.ts'
 
 suite('a command that keeps no position', () => {

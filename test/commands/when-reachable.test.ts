@@ -1,7 +1,7 @@
 import { equal, rejects } from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { plainUse, withClusterAt } from '../../src/commands/command-context.ts'
-import { whenReachable } from '../../src/commands/when-reachable.ts'
+import { whenReachable } from '../../src/pipeline/when-reachable.ts'
 import { noAccess } from '../../src/config/cluster-access.ts'
 import { UsageError } from '../../src/errors.ts'
 import { RegistryUnreachableError } from '../../src/kafka/registry-errors.ts'

@@ -10,7 +10,7 @@ import type {
   OffsetRange,
   PartitionOffset,
   TransactionalWriter,
-} from '../../src/stages/ports.ts'
+} from '../../src/ports/log.ts'
 
 export interface LogRow {
   readonly partition: number

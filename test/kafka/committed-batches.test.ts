@@ -4,7 +4,7 @@ import { crc32c } from '@node-rs/crc32'
 import fc from 'fast-check'
 import { CorruptBatchError, committedBatches } from '../../src/kafka/committed-batches.ts'
 import type { AbortedTransaction, FetchedRecords } from '../../src/kafka/fetch-request.ts'
-import type { FetchedPartition } from '../../src/stages/ports.ts'
+import type { FetchedPartition } from '../../src/ports/log.ts'
 import { FetchedReader } from '../../src/stages/read-fetched.ts'
 import { corrupted, dataBatch, markerBatch } from './batch-bytes.ts'
 

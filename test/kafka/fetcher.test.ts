@@ -8,7 +8,7 @@ import { CorruptBatchError } from '../../src/kafka/committed-batches.ts'
 import type { FetchedRecords, FetchResponse, FetchTarget } from '../../src/kafka/fetch-request.ts'
 import { Fetcher, type FetcherOptions, fetcherDefaults } from '../../src/kafka/fetcher.ts'
 import type { Stall } from '../../src/kafka/partition-watch.ts'
-import type { TopicPartition } from '../../src/stages/ports.ts'
+import type { TopicPartition } from '../../src/ports/log.ts'
 import { corrupted, dataBatch } from './batch-bytes.ts'
 import { wires } from './model/model-requests.ts'
 

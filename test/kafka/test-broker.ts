@@ -1,11 +1,11 @@
 import { RecordBatchWriter } from '../../src/batch/record-batch-writer.ts'
 import { BrokerConnections, earliest, latest } from '../../src/kafka/broker-connections.ts'
-import type { ConnectionSettings } from '../../src/kafka/connection-settings.ts'
+import type { ConnectionSettings } from '../../src/ports/connection-settings.ts'
 import { createControlClient } from '../../src/kafka/control-client.ts'
 import { Fetcher } from '../../src/kafka/fetcher.ts'
 import { StockReader } from '../../src/kafka/stock-reader.ts'
 import { TransactionalProducer, type TransactionalProducerOptions } from '../../src/kafka/transactional-producer.ts'
-import type { TopicPartition } from '../../src/stages/ports.ts'
+import type { TopicPartition } from '../../src/ports/log.ts'
 import { FetchedReader } from '../../src/stages/read-fetched.ts'
 import { testCluster, uniqueName } from '../cluster/shared-cluster.ts'
 

@@ -1,6 +1,6 @@
 import { deepEqual } from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import type { PartitionState, StageEvent } from '../../src/observe/stage-event.ts'
+import type { PartitionState, StageEvent } from '../../src/ports/stage-event.ts'
 import { StageHealth } from '../../src/observe/stage-health.ts'
 
 const limits = { silentMs: 60_000, stuckMs: 600_000, failingMs: 10_000 }

@@ -1,6 +1,6 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import type { CommittedSlice, PartitionState, StageEvent } from '../../src/observe/stage-event.ts'
+import type { CommittedSlice, PartitionState, StageEvent } from '../../src/ports/stage-event.ts'
 import { StageMetrics } from '../../src/observe/stage-metrics.ts'
 import { seriesValue } from './metric-table.ts'
 

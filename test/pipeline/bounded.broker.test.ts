@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import avsc from 'avsc'
 import { createControlClient } from '../../src/kafka/control-client.ts'
 import { SchemaRegistry } from '../../src/kafka/registry.ts'
-import type { StageEvent } from '../../src/observe/stage-event.ts'
+import type { StageEvent } from '../../src/ports/stage-event.ts'
 import { exampleContent } from '../model/example-model.ts'
 import { framed, type NewRow, TestPipeline } from './test-pipeline.ts'
 

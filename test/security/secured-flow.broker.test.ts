@@ -9,13 +9,13 @@ import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import type { MeasurementRequest } from '../../src/commands/bench/measurement.ts'
+import type { MeasurementRequest } from '../../src/bench/measurement.ts'
 import { type OpenCluster, plainUse, withClusterAt } from '../../src/commands/command-context.ts'
 import { fitDataset } from '../../src/commands/fit.ts'
 import { loadFile } from '../../src/commands/load.ts'
-import { normalizeTopic } from '../../src/commands/normalize-topic.ts'
-import { restoreTopic } from '../../src/commands/restore-topic.ts'
-import { topicEnds } from '../../src/commands/row-topics.ts'
+import { normalizeTopic } from '../../src/pipeline/normalize-topic.ts'
+import { restoreTopic } from '../../src/pipeline/restore-topic.ts'
+import { topicEnds } from '../../src/pipeline/row-topics.ts'
 import { sampleTopic } from '../../src/commands/sample.ts'
 import { verifyDataset } from '../../src/commands/verify.ts'
 import { type ClusterAccess, noAccess } from '../../src/config/cluster-access.ts'
@@ -23,7 +23,7 @@ import { defaultPositionsTopic, groupName, topicNames } from '../../src/config/n
 import type { PipelineError } from '../../src/errors.ts'
 import { ClusterAdmin } from '../../src/kafka/admin.ts'
 import { BrokerConnections } from '../../src/kafka/broker-connections.ts'
-import type { SaslSettings, TlsSettings } from '../../src/kafka/connection-settings.ts'
+import type { SaslSettings, TlsSettings } from '../../src/ports/connection-settings.ts'
 import { createControlClient } from '../../src/kafka/control-client.ts'
 import { TransactionalProducer } from '../../src/kafka/transactional-producer.ts'
 import { createLogger } from '../../src/observe/logger.ts'
@@ -466,7 +466,7 @@ suite('the flow over TLS, SCRAM-SHA-512 and access control lists, a user for eac
   })
 
   test('a process of the bench gets its login as a message, not as an argument', async () => {
-    const child = fork(fileURLToPath(new URL('../../src/commands/bench/measure.ts', import.meta.url)))
+    const child = fork(fileURLToPath(new URL('../../src/bench/measure.ts', import.meta.url)))
     const access = accessOf({ sasl: scram('verify') })
     const measurement = { kind: 'fetch', topic: topics.raw } as const
     const request = { brokers: [cluster.sasl], registry: registry.url, access, dataset, modelsTopic, measurement }

@@ -12,7 +12,7 @@ import type { TextOptions } from '../../src/files/table-options.ts'
 import { load } from '../../src/stages/load.ts'
 import { auditFile, type FileAudit } from '../../src/stages/verify/audit-file.ts'
 import { cellStyle } from '../../src/stages/verify/cell-values.ts'
-import type { StockLog, StockRow } from '../../src/stages/verify/stock-log.ts'
+import type { StockLog, StockRow } from '../../src/ports/stock-log.ts'
 import { MemoryLog } from '../files/memory-log.ts'
 import { temporaryFolder } from '../files/temporary-folder.ts'
 

@@ -8,7 +8,7 @@ import { InterruptedError } from '../../src/errors.ts'
 import { RegistryUnreachableError } from '../../src/kafka/registry-errors.ts'
 import { rowErrors } from '../../src/rows/row-error.ts'
 import { CopiedValues } from '../../src/stages/copied-values.ts'
-import type { FetchedPartition, GroupSession, PartitionOffset } from '../../src/stages/ports.ts'
+import type { FetchedPartition, GroupSession, PartitionOffset } from '../../src/ports/log.ts'
 import {
   type RowTarget,
   type RowTransform,

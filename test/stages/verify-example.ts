@@ -1,7 +1,7 @@
 import avro from 'avsc'
 import type { ColumnModel } from '../../src/mixture/column-model.ts'
 import type { Model } from '../../src/model/model.ts'
-import type { OffsetRange, RowSource, StockLog, StockRow } from '../../src/stages/verify/stock-log.ts'
+import type { OffsetRange, RowSource, StockLog, StockRow } from '../../src/ports/stock-log.ts'
 
 /*
  * Rows of a small data set in all three topics, made with avsc and the definition of the normalization, and a log that holds

@@ -1,7 +1,7 @@
 import { deepEqual, equal, match } from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import fc from 'fast-check'
-import type { StockRow } from '../../src/stages/verify/stock-log.ts'
+import type { StockRow } from '../../src/ports/stock-log.ts'
 import { type VerifyOptions, type VerifyResult, verify } from '../../src/stages/verify.ts'
 import {
   type ExampleTopics,

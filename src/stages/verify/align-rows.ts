@@ -2,7 +2,7 @@ import type { Fault } from './findings.ts'
 import { MovedRows } from './moved-rows.ts'
 import { meeting } from './resynchronize.ts'
 import { RowWindow } from './row-window.ts'
-import type { Source } from './stock-log.ts'
+import type { Source } from '../../ports/stock-log.ts'
 
 /** How an expected item and a found one are compared. */
 export interface Comparison<L, R> {

@@ -3,7 +3,7 @@ import { cellText, type FileCells, type FileRow } from '../../files/file-cells.t
 import { FileColumnError } from '../../files/file-errors.ts'
 import { blockRows } from '../load.ts'
 import { keyPartition } from '../murmur2.ts'
-import type { SchemaSource } from '../ports.ts'
+import type { SchemaSource } from '../../ports/log.ts'
 import { type AlignedFault, RowAlignment } from './align-rows.ts'
 import { type CellStyle, cellReader } from './cell-values.ts'
 import { type ExpectedRow, FileComparison } from './compare-file.ts'
@@ -14,7 +14,7 @@ import { RangeProgress } from './range-progress.ts'
 import { RowQueue } from './row-queue.ts'
 import { plainType, RowTypes } from './row-types.ts'
 import { RowWindow } from './row-window.ts'
-import type { OffsetRange, Source, StockLog, StockRow } from './stock-log.ts'
+import type { OffsetRange, Source, StockLog, StockRow } from '../../ports/stock-log.ts'
 
 export interface FileAuditOptions {
   readonly cells: FileCells

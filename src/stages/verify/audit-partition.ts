@@ -8,7 +8,7 @@ import { addFinding, type Fault, type Findings } from './findings.ts'
 import { isNeedlessDeadLetter } from './needless-dead-letter.ts'
 import { RangeProgress } from './range-progress.ts'
 import type { RowTypes } from './row-types.ts'
-import { headerText, type OffsetRange, type Source, type StockLog, type StockRow } from './stock-log.ts'
+import { headerText, type OffsetRange, type Source, type StockLog, type StockRow } from '../../ports/stock-log.ts'
 
 /** A topic, and what of one of its partitions is audited. */
 export interface AuditedRange {

@@ -5,7 +5,7 @@ import { schemaIdOf } from './framing.ts'
 import { valueText } from './row-print.ts'
 import { decodeRow, type Fields, type RowType, type RowTypes } from './row-types.ts'
 import { isSameValue } from './same-value.ts'
-import type { StockRow } from './stock-log.ts'
+import type { StockRow } from '../../ports/stock-log.ts'
 
 /** A row of a file, and the key that its row in the topic must have. */
 export interface ExpectedRow {

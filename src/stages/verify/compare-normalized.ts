@@ -13,7 +13,7 @@ import { headerBytes, schemaIdOf } from './framing.ts'
 import { fieldsPrint, roundedText, valueText } from './row-print.ts'
 import { decodeRow, decodeWith, type Fields, type RowType, type RowTypes } from './row-types.ts'
 import { isSameValue } from './same-value.ts'
-import type { StockRow } from './stock-log.ts'
+import type { StockRow } from '../../ports/stock-log.ts'
 
 /** A modelled field of a decoded normalized row. */
 export interface ModeValue {

@@ -6,7 +6,7 @@ import { headerBytes, schemaIdOf } from './framing.ts'
 import { fieldsPrint, roundedText, valueText } from './row-print.ts'
 import { decodeRow, type Fields, type RowType, type RowTypes } from './row-types.ts'
 import { isSameValue } from './same-value.ts'
-import type { StockRow } from './stock-log.ts'
+import type { StockRow } from '../../ports/stock-log.ts'
 
 /** A normalized row, with the raw row that it was made of; without one if it should not exist. */
 export type NormalizedRow = Pair<StockRow, StockRow>

@@ -1,4 +1,4 @@
-import type { HeaderValue, StockHeaders, StockRow } from './stock-log.ts'
+import type { HeaderValue, StockHeaders, StockRow } from '../../ports/stock-log.ts'
 
 /** What differs between two rows beside their values: key, timestamp, headers; undefined if nothing does. */
 export function frameDifference(expected: StockRow, found: StockRow): string | undefined {

@@ -1,4 +1,4 @@
-import type { Source } from './stock-log.ts'
+import type { Source } from '../../ports/stock-log.ts'
 
 /** Items between one who makes them and one who takes them; the maker waits when many are there. */
 export class RowQueue<T> implements Source<T> {

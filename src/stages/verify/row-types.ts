@@ -5,9 +5,9 @@ import { plainFieldName, plainSchema } from '../../rows/plain-schema.ts'
 import { SchemaKeys, type SchemaName } from '../../rows/schema-name.ts'
 import { unionBranches } from '../../rows/whole-schema.ts'
 import { lookUpSchemas } from '../look-up-schemas.ts'
-import type { SchemaSource } from '../ports.ts'
+import type { SchemaSource } from '../../ports/log.ts'
 import { framedAnew, headerBytes, headerSchemaOf, schemaIdOf } from './framing.ts'
-import type { Source, StockRow } from './stock-log.ts'
+import type { Source, StockRow } from '../../ports/stock-log.ts'
 
 /** A decoded record: its fields by name. */
 export type Fields = Record<string, unknown>

@@ -1,4 +1,4 @@
-import type { Source } from './stock-log.ts'
+import type { Source } from '../../ports/stock-log.ts'
 
 /** A source with a view ahead: items can be looked at before they are taken. */
 export class RowWindow<T> {

@@ -1,4 +1,4 @@
-import type { DatasetFacts, Facts } from '../../../src/commands/doctor/facts.ts'
+import type { DatasetFacts, Facts } from '../../../src/doctor/facts.ts'
 import { topicNames } from '../../../src/config/names.ts'
 import type { BrokerFacts, ClusterFacts, TopicFacts } from '../../../src/kafka/cluster-survey.ts'
 import type { Operation } from '../../../src/kafka/needed-rights.ts'

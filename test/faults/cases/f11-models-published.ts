@@ -1,5 +1,5 @@
 import { RecordBatchWriter } from '../../../src/batch/record-batch-writer.ts'
-import { withModelsTarget } from '../../../src/commands/models.ts'
+import { withModelsTarget } from '../../../src/pipeline/models-topic.ts'
 import { exitCodes } from '../../../src/errors.ts'
 import { StockReader } from '../../../src/kafka/stock-reader.ts'
 import type { ColumnModel } from '../../../src/mixture/column-model.ts'

@@ -1,6 +1,6 @@
 import { deepEqual } from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { openModels } from '../../../src/commands/models.ts'
+import { openModels } from '../../../src/pipeline/models-topic.ts'
 import { exitCodes } from '../../../src/errors.ts'
 import type { Model } from '../../../src/model/model.ts'
 import type { DatasetModels } from '../../../src/model/model-catalogue.ts'

@@ -10,7 +10,7 @@ import {
 } from '../../../src/kafka/broker-errors.ts'
 import { RowClient, transactionTimeoutMs } from '../../../src/kafka/row-client.ts'
 import { CopiedValues } from '../../../src/stages/copied-values.ts'
-import type { PartitionOffset } from '../../../src/stages/ports.ts'
+import type { PartitionOffset } from '../../../src/ports/log.ts'
 import { type RowTarget, type RowTransform, transformTopic } from '../../../src/stages/transform-topic.ts'
 import { latestMs } from './faults.ts'
 import { ModelBroker, type ModelOptions } from './model-broker.ts'

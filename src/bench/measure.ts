@@ -1,0 +1,190 @@
+import { randomBytes } from 'node:crypto'
+import { availableParallelism } from 'node:os'
+import { tableFormatOf } from '../files/file-format.ts'
+import { RowClient } from '../kafka/row-client.ts'
+import { createLogger } from '../observe/logger.ts'
+import { silenceKafkajsWarning } from '../observe/node-warnings.ts'
+import { chooseColumns } from '../stages/choose-columns.ts'
+import { pilotColumns } from '../stages/column-pilot.ts'
+import { copyBatches } from '../stages/copy-batches.ts'
+import { fetchBatches } from '../stages/fetch-batches.ts'
+import { defaultBatchRows } from '../stages/generate.ts'
+import { generateFile } from '../stages/generate-file.ts'
+import { KnownSchemas } from '../stages/known-schemas.ts'
+import type { LogReader } from '../ports/log.ts'
+import type { BoundedRange } from '../stages/read-partition.ts'
+import { scanColumns } from '../stages/scan-columns.ts'
+import { type StageReport, stageReport } from '../ports/stage-report.ts'
+import { parseRowSpec } from '../stages/synthetic/row-spec.ts'
+import { abortedBy } from '../pipeline/abort-reason.ts'
+import { type OpenCluster, plainUse, withClusterAt } from '../commands/command-context.ts'
+import { exportTopic } from '../commands/export.ts'
+import { generateRows } from '../commands/generate.ts'
+import { loadFile } from '../commands/load.ts'
+import { normalizeTopic } from '../pipeline/normalize-topic.ts'
+import { restoreTopic } from '../pipeline/restore-topic.ts'
+import { batchSizesFor, topicEnds, topicRanges } from '../pipeline/row-topics.ts'
+import { sampleTopic } from '../commands/sample.ts'
+import type { Measurement, MeasurementRequest, MeasurementResult, ResidentMemory } from './measurement.ts'
+import type { WireCopySettings } from './wire-copy-grid.ts'
+
+/** Samples resident memory while something is measured. */
+class MemorySamples {
+  readonly #samples: number[] = []
+
+  take(): void {
+    this.#samples.push(process.memoryUsage.rss())
+  }
+
+  summary(): ResidentMemory {
+    this.take()
+    return {
+      early: this.#samples[Math.floor(this.#samples.length / 10)],
+      late: this.#samples[this.#samples.length - 1],
+      // ru_maxrss is in KiB.
+      most: process.resourceUsage().maxRSS * 1024,
+    }
+  }
+}
+
+async function measure(request: MeasurementRequest): Promise<MeasurementResult> {
+  const memory = new MemorySamples()
+  return withClusterAt(request, plainUse(createLogger('warn'), new AbortController().signal), async (cluster) => {
+    const { rowsIn, rowsOut, rowsPerSecond } = await run(cluster, request, request.measurement, memory)
+    return { rows: Math.max(rowsIn, rowsOut), rowsPerSecond, rssBytes: memory.summary() }
+  })
+}
+
+async function run(
+  cluster: OpenCluster,
+  request: MeasurementRequest,
+  measurement: Measurement,
+  memory: MemorySamples,
+): Promise<StageReport> {
+  const { dataset, modelsTopic } = request
+  const takeMemory = () => memory.take()
+  if (measurement.kind === 'generateFile') return writeFile(cluster, measurement, takeMemory)
+  const { topic } = measurement
+  const common = {
+    dataset,
+    modelsTopic,
+    compression: 'none',
+    group: `bench.${randomBytes(6).toString('hex')}`,
+  } as const
+  switch (measurement.kind) {
+    case 'generate': {
+      const spec = parseRowSpec(measurement.spec)
+      const options = { ...common, ...measurement, spec, seed: 1, batchRows: defaultBatchRows }
+      return generateRows(cluster, options, takeMemory)
+    }
+    case 'load':
+      return loadFile(cluster, { ...common, ...measurement }, { onProgress: takeMemory, onColumns: () => undefined })
+    case 'sample': {
+      const size = { rows: measurement.rows }
+      const topics = { rawTopic: topic, sampleTopic: measurement.output }
+      return sampleTopic(cluster, { dataset, ...topics, size, seed: 0, partitions: 1, append: false }, takeMemory)
+    }
+    case 'normalize': {
+      const { output, compression, delivery } = measurement
+      const topics = { raw: topic, normalized: output, deadLetters: `${output}.dead` }
+      const ends = await topicEnds(cluster, topic)
+      return normalizeTopic(
+        cluster,
+        { ...common, topics, compression, delivery, clip: Infinity, modeChoice: { kind: 'likely' }, ends },
+        takeMemory,
+      )
+    }
+    case 'restore': {
+      const topics = { normalized: topic, restored: measurement.output, deadLetters: `${measurement.output}.dead` }
+      return restoreTopic(cluster, { ...common, topics, ends: await topicEnds(cluster, topic) }, takeMemory)
+    }
+    case 'export': {
+      const { file } = measurement
+      const options = { topic, file, format: tableFormatOf(file), withKey: false, withPosition: false }
+      return exportTopic(cluster, options, takeMemory)
+    }
+    case 'wireCopy':
+      return copyTopic(cluster, common.group, topic, measurement.output, measurement.settings)
+    case 'fetch':
+      return readTopic(cluster, topic, fetchBatches)
+    case 'fitRaw':
+      return readTopic(cluster, topic, (reader, ranges) => scanTopic(cluster, reader, ranges, takeMemory))
+  }
+}
+
+async function writeFile(
+  { signal }: OpenCluster,
+  { file, rows, spec }: { readonly file: string; readonly rows: number; readonly spec: string },
+  onProgress: () => void,
+): Promise<StageReport> {
+  const format = tableFormatOf(file)
+  const workers = availableParallelism()
+  return generateFile({ spec: parseRowSpec(spec), seed: 1, format, rows, file, workers, signal, onProgress })
+}
+
+async function readTopic(
+  cluster: OpenCluster,
+  topic: string,
+  read: (reader: LogReader, ranges: readonly BoundedRange[]) => Promise<StageReport>,
+): Promise<StageReport> {
+  const ranges = await topicRanges(cluster, topic)
+  const reader = cluster.rows.openReader()
+  try {
+    return await read(reader, ranges)
+  } finally {
+    await reader.close()
+  }
+}
+
+/** All that a fit of every row does with rows. */
+async function scanTopic(
+  { registry, signal }: OpenCluster,
+  reader: LogReader,
+  ranges: readonly BoundedRange[],
+  takeMemory: () => void,
+): Promise<StageReport> {
+  const startedMs = performance.now()
+  const { census } = await pilotColumns(reader, registry, ranges, [], signal)
+  const { columns } = chooseColumns(await new KnownSchemas(registry).met(census), undefined, new Set())
+  const pilot = await pilotColumns(reader, registry, ranges, columns, signal)
+  const plan = { columns: pilot.columns, centres: pilot.centres, keepsValues: false, ranges }
+  const { rows } = await scanColumns(reader, registry, plan, signal, takeMemory)
+  return stageReport(rows, 0, 0, (performance.now() - startedMs) / 1_000)
+}
+
+async function copyTopic(
+  cluster: OpenCluster,
+  group: string,
+  topic: string,
+  outputTopic: string,
+  { partitionMaxBytes, sliceMs, joined = false }: WireCopySettings,
+): Promise<StageReport> {
+  const ends = await topicEnds(cluster, topic)
+  await cluster.admin.ensureRowTopic({ topic: outputTopic, partitions: ends.length, like: topic })
+  const rows = new RowClient(cluster.settings, undefined, { partitionMaxBytes })
+  const session = await rows.openSession({
+    group,
+    topic,
+    transactionalId: group,
+    groupInstanceId: null,
+    compression: 'none',
+    ends,
+    outputsOf: ({ partition }) => [{ topic: outputTopic, partition }],
+    onAbort: (cause) => cluster.report(abortedBy(cause)),
+  })
+  try {
+    const joinSizes = joined ? await batchSizesFor(cluster, outputTopic) : undefined
+    return await copyBatches({ session, outputTopic, ends, sliceMs, joinSizes })
+  } finally {
+    await session.close()
+  }
+}
+
+// This module is the main program of a child process: its request comes and its result goes as a message.
+silenceKafkajsWarning()
+process.once('message', (request: MeasurementRequest) => {
+  void measure(request)
+    .then((result) => process.send?.({ result }))
+    .catch((error: unknown) => process.send?.({ error: error instanceof Error ? error.message : String(error) }))
+    .finally(() => process.disconnect())
+})

@@ -1,0 +1,253 @@
+import { availableParallelism, totalmem } from 'node:os'
+import { defaultPositionsTopic, groupName, type TopicNames, transactionalId, valueSubject } from '../config/names.ts'
+import { PipelineError } from '../errors.ts'
+import { BrokerConnections } from '../kafka/broker-connections.ts'
+import { type ClusterFacts, isReached, type Refusal, refusalOf, surveyCluster } from '../kafka/cluster-survey.ts'
+import { modelsTopicSettings, positionsTopicSettings, rowTopicSettings } from '../kafka/create-topic.ts'
+import { hangingTransactions, type OpenTransaction } from '../kafka/open-transactions.ts'
+import { transactionTimeoutMs } from '../kafka/row-client.ts'
+import { currentModel, knownVersions } from '../model/model-catalogue.ts'
+import { readModels } from '../model/read-models.ts'
+import type { OpenCluster } from '../commands/command-context.ts'
+import { positionsIn } from '../pipeline/group-positions.ts'
+import { openModels } from '../pipeline/models-topic.ts'
+import { hangingAfterMs } from '../commands/verify.ts'
+import type {
+  DatasetFacts,
+  Facts,
+  GroupPositions,
+  MachineFacts,
+  ModelFacts,
+  RawRowFacts,
+  RegistryFacts,
+} from './facts.ts'
+import { noRows, rawRowFacts } from './raw-rows.ts'
+import { groupsOfStages } from './rights-checks.ts'
+
+type TopicConfigs = ReadonlyMap<string, ReadonlyMap<string, string>>
+
+/** What is written to beside rows: positions of groups and states of transactions. Not there before their first use. */
+const brokersTopics = ['__consumer_offsets', '__transaction_state']
+
+export interface DatasetNames {
+  readonly dataset: string
+  readonly topics: TopicNames
+  readonly modelsTopic: string
+  /** vgm.positions unless given */
+  readonly positionsTopic?: string
+}
+
+/** Asks for everything that checks judge; what is refused is a fact as well. Nothing is changed. */
+export async function gatherFacts(cluster: OpenCluster, names: DatasetNames | undefined): Promise<Facts> {
+  const given = await Promise.all(
+    cluster.settings.brokers.map(async (address) => ({ address, refusal: await refusalAt(cluster, address) })),
+  )
+  const answers = given.some(({ refusal }) => refusal === undefined)
+  let brokers: ClusterFacts | undefined
+  const [refusal, registry] = await Promise.all([
+    refused(async () => {
+      if (answers) brokers = await cluster.rows.withConnections((connections) => surveyOf(connections, names))
+    }),
+    registryFacts(cluster, names),
+  ])
+  return {
+    given: given.map((each) => ({ ...each, refusal: each.refusal ?? refusal })),
+    cluster: brokers,
+    dataset: names && (await datasetFacts(cluster, names, brokers, registry)),
+    registry,
+    machine: machineFacts(),
+  }
+}
+
+/** Why a bootstrap broker does not answer; undefined if it does. */
+async function refusalAt({ settings }: OpenCluster, address: string): Promise<Refusal | undefined> {
+  const connections = new BrokerConnections({ ...settings, brokers: [address] })
+  try {
+    return await refused(async () => void (await connections.answeringBroker()))
+  } finally {
+    await connections.close()
+  }
+}
+
+function surveyOf(connections: BrokerConnections, names: DatasetNames | undefined): Promise<ClusterFacts> {
+  if (names === undefined)
+    return surveyCluster(connections, { topics: [], made: new Map(), groups: [], probes: [], transactionTimeoutMs })
+  const { dataset, topics, modelsTopic, positionsTopic = defaultPositionsTopic } = names
+  const probed = [groupName(dataset, 'normalize'), groupName(dataset, 'restore')]
+  return surveyCluster(connections, {
+    topics: [...new Set([...Object.values(topics), modelsTopic, positionsTopic, ...brokersTopics])],
+    made: new Map([
+      ...[topics.normalized, topics.deadLetters].map(
+        (topic) => [topic, (configs: TopicConfigs) => rowTopicSettings(configs.get(topics.raw))] as const,
+      ),
+      [modelsTopic, () => modelsTopicSettings] as const,
+      [positionsTopic, () => positionsTopicSettings] as const,
+    ]),
+    groups: groupsOfStages(dataset, topics.sample),
+    probes: probed.map((group) => ({ transactionalId: transactionalId(group, 'doctor'), group })),
+    transactionTimeoutMs,
+  })
+}
+
+async function datasetFacts(
+  cluster: OpenCluster,
+  { dataset, topics, modelsTopic, positionsTopic = defaultPositionsTopic }: DatasetNames,
+  brokers: ClusterFacts | undefined,
+  registry: RegistryFacts,
+): Promise<DatasetFacts> {
+  const existing = new Set(brokers?.topics.flatMap(({ topic, errorName }) => (errorName === undefined ? [topic] : [])))
+  const written = [topics.normalized, topics.deadLetters, topics.restored, modelsTopic, positionsTopic].filter(
+    (topic) => existing.has(topic),
+  )
+  const stages = [
+    { stage: 'normalize', group: groupName(dataset, 'normalize'), topic: topics.raw },
+    { stage: 'restore', group: groupName(dataset, 'restore'), topic: topics.normalized },
+  ] as const
+  const names = { dataset, topics, modelsTopic, positionsTopic }
+  if (brokers === undefined || !brokers.brokers.some(isReached)) {
+    const refusal: Refusal = { problem: 'no broker can be reached', errorName: undefined, fix: '' }
+    const groups = stages.map((of) => ({ ...of, partitions: undefined }))
+    return { ...names, groups, hanging: refusal, model: { ...noModel, refusal }, rawRows: noRows }
+  }
+  // Side by side: each may wait for a broker that cannot be reached.
+  const hasRows = existing.has(topics.raw) && registry.refusal === undefined
+  const [groups, hanging, model, rawRows] = await Promise.all([
+    Promise.all(stages.map((of) => positionsOf(cluster, of, existing))),
+    hangingIn(cluster, brokers, written),
+    existing.has(modelsTopic) ? modelFacts(cluster, modelsTopic, dataset, registry) : noModel,
+    hasRows ? rowsOf(cluster, topics.raw) : noRows,
+  ])
+  return { ...names, groups, hanging, model, rawRows }
+}
+
+/** What may not be read, or does not come, is another check's affair. */
+async function rowsOf(cluster: OpenCluster, topic: string): Promise<RawRowFacts> {
+  let facts = noRows
+  await refused(async () => {
+    facts = await rawRowFacts(cluster, topic)
+  })
+  return facts
+}
+
+async function positionsOf(
+  cluster: OpenCluster,
+  { stage, group, topic }: Pick<GroupPositions, 'stage' | 'group' | 'topic'>,
+  existing: ReadonlySet<string>,
+): Promise<GroupPositions> {
+  const nothing = { stage, group, topic, partitions: undefined }
+  if (!existing.has(topic)) return nothing
+  let positions: GroupPositions = nothing
+  const refusal = await refused(async () => {
+    // Committed offsets first: read the other way round, a group that keeps up could be ahead of the end.
+    const committed = new Map((await positionsIn(cluster, group, topic)).map((at) => [at.partition, at.offset]))
+    const partitions = (await cluster.admin.watermarks(topic)).map(({ partition, low, high }) => ({
+      partition,
+      committed: committed.get(partition),
+      low,
+      high,
+    }))
+    positions = { stage, group, topic, partitions }
+  })
+  return refusal === undefined ? positions : { ...nothing, refusal }
+}
+
+async function hangingIn(
+  { rows, signal }: OpenCluster,
+  { topics }: ClusterFacts,
+  written: readonly string[],
+): Promise<readonly OpenTransaction[] | Refusal> {
+  const partitions = topics
+    .filter(({ topic }) => written.includes(topic))
+    .flatMap(({ topic, partitions: all }) =>
+      all.filter(({ leader }) => leader >= 0).map((each) => ({ ...each, topic })),
+    )
+  let hanging: readonly OpenTransaction[] = []
+  const refusal = await refused(async () => {
+    hanging = await rows.withConnections((connections) =>
+      hangingTransactions(connections, partitions, { graceMs: hangingAfterMs, signal }),
+    )
+  })
+  return refusal ?? hanging
+}
+
+const noModel: ModelFacts = { current: undefined, versions: [], unusable: [] }
+
+async function modelFacts(
+  cluster: OpenCluster,
+  modelsTopic: string,
+  dataset: string,
+  registry: RegistryFacts,
+): Promise<ModelFacts> {
+  if (registry.refusal !== undefined)
+    return { ...noModel, refusal: { ...registry.refusal, problem: 'models cannot be read without the registry' } }
+  const source = openModels(cluster, modelsTopic)
+  let facts = noModel
+  try {
+    const refusal = await refused(async () => {
+      const catalogue = await readModels(source)
+      facts = {
+        current: currentModel(catalogue, dataset),
+        versions: knownVersions(catalogue, dataset),
+        unusable: catalogue.findings.map(({ key, offset, problem }) => `${modelsTopic}/0/${offset} ${key}: ${problem}`),
+      }
+    })
+    return refusal === undefined ? facts : { ...noModel, refusal }
+  } finally {
+    await source.reader.close()
+  }
+}
+
+async function registryFacts(
+  { registry, registryUrl: url }: OpenCluster,
+  names: DatasetNames | undefined,
+): Promise<RegistryFacts> {
+  const nothing: RegistryFacts = {
+    url,
+    mode: undefined,
+    rawSchema: undefined,
+    normalizedCompatibility: undefined,
+    hasNormalizedSchema: false,
+  }
+  let facts = nothing
+  const refusal = await refused(async () => {
+    // First what every registry has: a wrong path shows there, and the mode is none of all registries.
+    await registry.subjects()
+    const mode = await registry.mode()
+    if (names === undefined) {
+      facts = { ...nothing, mode }
+      return
+    }
+    const raw = await registry.latest(valueSubject(names.topics.raw))
+    const normalized = valueSubject(names.topics.normalized)
+    facts = {
+      url,
+      mode,
+      rawSchema: raw?.schema,
+      ...(raw?.problem !== undefined && { rawSchemaProblem: raw.problem }),
+      normalizedCompatibility: await registry.compatibility(normalized),
+      hasNormalizedSchema: (await registry.latest(normalized)) !== undefined,
+    }
+  })
+  return refusal === undefined ? facts : { ...nothing, refusal }
+}
+
+function machineFacts(): MachineFacts {
+  const limit = process.constrainedMemory()
+  return {
+    nodeVersion: process.version,
+    cores: availableParallelism(),
+    totalBytes: limit > 0 && limit < totalmem() ? limit : totalmem(),
+    availableBytes: process.availableMemory(),
+  }
+}
+
+/** Why `work` has failed for a reason that we expect; undefined if it has not. */
+async function refused(work: () => Promise<void>): Promise<Refusal | undefined> {
+  try {
+    await work()
+    return undefined
+  } catch (failure) {
+    if (failure instanceof PipelineError && failure.code === 'VGM_INTERRUPTED') throw failure
+    return refusalOf(failure)
+  }
+}

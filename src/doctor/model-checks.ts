@@ -1,0 +1,75 @@
+import { parseAvroSchema } from '../rows/avro-schema.ts'
+import { deriveNormalizedSchema } from '../rows/normalized-schema.ts'
+import { compileRowPlan } from '../rows/row-plan.ts'
+import { describeSchemaName } from '../rows/schema-name.ts'
+import type { DatasetFacts, RegistryFacts } from './facts.ts'
+import { type Check, count, error, type Finding, nameList, ok } from './finding.ts'
+import { judged } from './registry-checks.ts'
+import { noBroker, noDataset } from './unreachable.ts'
+
+export const modelChecks: readonly Check[] = [
+  {
+    name: 'model',
+    about: 'the data set has a current model, and every record of the models topic can be used',
+    run: ({ cluster, dataset }) => {
+      if (dataset === undefined) return noDataset
+      if (cluster === undefined) return noBroker
+      const { current, versions, unusable, refusal } = dataset.model
+      if (refusal !== undefined) return { because: refusal.problem }
+      const bad = unusable.map((problem) =>
+        error(
+          problem,
+          'a record that vgm has written',
+          'Publish anew: "vgm fit". Another program\'s record is passed over; a null under its key removes it',
+        ),
+      )
+      if (current !== undefined)
+        return [ok(`version ${current.version} is current, of ${count(versions.length, 'version')}`), ...bad]
+      const mend =
+        versions.length === 0
+          ? `vgm fit --dataset ${dataset.dataset}`
+          : `vgm model promote --dataset ${dataset.dataset} ${versions[versions.length - 1]}`
+      const found = versions.length === 0 ? 'there is no model' : `no version is current, of ${versions.join(', ')}`
+      return [...bad, error(found, 'a current model, to normalize with', mend)]
+    },
+  },
+  {
+    name: 'model-columns',
+    about:
+      "the model's columns are numbers in the schemas that raw rows name, and the normalized schema can be derived",
+    run: ({ registry, dataset }) => {
+      if (dataset === undefined) return noDataset
+      const { current } = dataset.model
+      if (current === undefined) return { because: 'there is no current model, or it could not be read' }
+      const { met } = dataset.rawRows
+      if (met.length === 0) {
+        if (registry.rawSchema === undefined) return { because: 'there is no raw schema to compare with' }
+        return [columnsFit(dataset, current, registry.rawSchema, 'the raw schema')]
+      }
+      const findings = met.map(({ name, json }) => columnsFit(dataset, current, json, describeSchemaName(name)))
+      const fitting = findings.filter(({ level }) => level === 'ok')
+      if (fitting.length === 0) return findings
+      // Some rows go through: those of others are set aside, as their writer may well mean it.
+      const others = findings.filter(({ level }) => level !== 'ok')
+      return [...others.map((finding): Finding => ({ ...finding, level: 'warning' })), fitting[0]]
+    },
+  },
+]
+
+function columnsFit(
+  { dataset }: DatasetFacts,
+  { version, columns }: NonNullable<DatasetFacts['model']['current']>,
+  rawSchema: NonNullable<RegistryFacts['rawSchema']>,
+  called: string,
+): Finding {
+  const plan = judged(() => compileRowPlan(parseAvroSchema(rawSchema), columns))
+  if ('level' in plan) return plan
+  if (plan.kind === 'mismatch')
+    return error(
+      `version ${version} does not fit ${called}: ${plan.reason}`,
+      'the same columns: rows become dead letters otherwise',
+      `vgm fit --dataset ${dataset}`,
+    )
+  const derived = judged(() => ({ schema: deriveNormalizedSchema(rawSchema, columns, {}) }))
+  return 'level' in derived ? derived : ok(`version ${version} models ${nameList(columns)}`)
+}

@@ -1,0 +1,197 @@
+import { groupName, sampleGroup } from '../config/names.ts'
+import type { ClusterFacts } from '../kafka/cluster-survey.ts'
+import type { Operation } from '../kafka/needed-rights.ts'
+import type { DatasetFacts, Facts } from './facts.ts'
+import { type Check, error, type Finding, ok, orOk, warning } from './finding.ts'
+import { grant } from './kafka-commands.ts'
+import { ofDataset } from './unreachable.ts'
+
+/** What a stage needs; the table of docs/security.md has the same with the reasons. */
+interface StageNeeds {
+  readonly stage: string
+  /** who may not write it is not meant to run the stage */
+  readonly output: string
+  readonly topics: readonly (readonly [topic: string, operations: readonly Operation[]])[]
+  readonly group: readonly [group: string, operation: Operation]
+}
+
+function needsOf({ dataset, topics, modelsTopic, positionsTopic }: DatasetFacts): readonly StageNeeds[] {
+  const { raw, sample, normalized, deadLetters, restored } = topics
+  const models = [modelsTopic, ['Read', 'DescribeConfigs']] as const
+  const positions = [positionsTopic, ['Read', 'Write', 'DescribeConfigs']] as const
+  const samples = sampleGroup(dataset, sample)
+  return [
+    {
+      stage: 'load',
+      output: raw,
+      topics: [[raw, ['Read', 'Write', 'DescribeConfigs']], positions],
+      group: [groupName(dataset, 'load'), 'Read'],
+    },
+    {
+      stage: 'sample',
+      output: sample,
+      topics: [[raw, ['Read', 'DescribeConfigs']], [sample, ['Read', 'Write', 'DescribeConfigs']], positions],
+      group: [samples, 'Read'],
+    },
+    {
+      stage: 'fit',
+      output: modelsTopic,
+      topics: [
+        [raw, ['Describe']],
+        [sample, ['Read']],
+        [modelsTopic, ['Read', 'Write', 'DescribeConfigs']],
+        [positionsTopic, ['Read']],
+      ],
+      group: [samples, 'Describe'],
+    },
+    {
+      stage: 'normalize',
+      output: normalized,
+      topics: [
+        [raw, ['Read', 'DescribeConfigs']],
+        [normalized, ['Write', 'DescribeConfigs']],
+        [deadLetters, ['Write', 'DescribeConfigs']],
+        models,
+        positions,
+      ],
+      group: [groupName(dataset, 'normalize'), 'Read'],
+    },
+    {
+      stage: 'restore',
+      output: restored,
+      topics: [
+        [normalized, ['Read', 'DescribeConfigs']],
+        [restored, ['Write', 'DescribeConfigs']],
+        [deadLetters, ['Write', 'DescribeConfigs']],
+        models,
+        positions,
+      ],
+      group: [groupName(dataset, 'restore'), 'Read'],
+    },
+  ]
+}
+
+/** Groups whose rights are judged. */
+export function groupsOfStages(dataset: string, sampleTopic: string): readonly string[] {
+  return [
+    ...(['load', 'normalize', 'restore'] as const).map((stage) => groupName(dataset, stage)),
+    sampleGroup(dataset, sampleTopic),
+  ]
+}
+
+/** A stage, seen with the rights of this user. */
+interface StageRights {
+  readonly stage: string
+  /** undefined if its topic does not exist: brokers tell no rights on it */
+  readonly mayWrite: boolean | undefined
+  readonly lacking: readonly { readonly operations: readonly string[]; readonly on: string }[]
+}
+
+function rightsFor(
+  { stage, output, topics: needed, group: [group, operation] }: StageNeeds,
+  { topics, groups }: ClusterFacts,
+): StageRights {
+  const rights = (name: string): ReadonlySet<string> | undefined => {
+    const topic = topics.find((each) => each.topic === name)
+    return topic?.errorName === 'TOPIC_AUTHORIZATION_FAILED' ? new Set() : topic?.operations
+  }
+  const onTopics = needed.flatMap(([topic, operations]) => {
+    const allowed = rights(topic)
+    const missing = allowed === undefined ? [] : operations.filter((operation) => !allowed.has(operation))
+    return missing.length === 0 ? [] : [{ operations: missing, on: `topic ${topic}` }]
+  })
+  const described = groups.find((each) => each.group === group)
+  const isHidden = described?.refusal?.errorName === 'GROUP_AUTHORIZATION_FAILED'
+  const onGroup = isHidden || described?.operations?.has(operation) === false
+  return {
+    stage,
+    mayWrite: rights(output)?.has('Write'),
+    lacking: onGroup ? [...onTopics, { operations: [operation], on: `group ${group}` }] : onTopics,
+  }
+}
+
+export const rightsChecks: readonly Check[] = [
+  {
+    name: 'rights',
+    about: 'this user has all rights of the stages whose topics it may write; it may be meant for some of them only',
+    run: (facts) =>
+      ofDataset(facts, (dataset, cluster) => {
+        const all = needsOf(dataset).map((needs) => rightsFor(needs, cluster))
+        const findings = all
+          .filter(({ mayWrite }) => mayWrite === true)
+          .flatMap(({ stage, lacking }) => lacking.map((each) => lack(facts, stage, each)))
+        const run = all.filter(({ lacking }) => lacking.length === 0).map(({ stage }) => stage)
+        const not = all.filter(({ lacking }) => lacking.length > 0).map(({ stage }) => stage)
+        if (run.length === 0 && findings.length === 0)
+          return [
+            error(
+              'this user may run no stage',
+              'the rights of at least one',
+              'See "The least rights" in docs/security.md, and grant them with kafka-acls.sh',
+            ),
+          ]
+        return orOk(findings, run.join(', ') + (not.length === 0 ? '' : `; not ${not.join(', ')}`))
+      }),
+  },
+  {
+    name: 'transactional-id',
+    about: 'this user may write with transactional ids of the data set; shown by an empty transaction, rolled back',
+    run: (facts) =>
+      ofDataset(facts, (dataset, cluster) => {
+        if (cluster.probe === undefined) return { because: 'no broker can be reached' }
+        const { refusal } = cluster.probe
+        if (refusal === undefined) return [ok('an empty transaction was opened and rolled back')]
+        if (refusal.errorName === 'TRANSACTIONAL_ID_AUTHORIZATION_FAILED') {
+          const { normalized, restored } = dataset.topics
+          const isMeant = needsOf(dataset)
+            .filter(({ output }) => output === normalized || output === restored)
+            .some((needs) => rightsFor(needs, cluster).mayWrite !== false)
+          if (!isMeant) return { because: 'this user runs neither normalize nor restore' }
+          const prefix = `vgm.${dataset.dataset}.`
+          return [
+            error(
+              'this user may not use transactional ids of the data set',
+              `Write on ids that begin with ${prefix}`,
+              grant(facts, ['Write'], `--transactional-id ${prefix} --resource-pattern-type prefixed`),
+            ),
+          ]
+        }
+        if (refusal.errorName === 'GROUP_AUTHORIZATION_FAILED')
+          return { because: 'this user may read neither the group of normalize nor that of restore' }
+        return [error(refusal.problem, 'a transaction that opens and is rolled back', refusal.fix)]
+      }),
+  },
+  {
+    name: 'creation',
+    about: 'topics that stages write and that do not exist could be made: brokers are asked, and make none',
+    run: (facts) =>
+      ofDataset(facts, (_, { topics }) => {
+        const made = topics.filter(({ errorName }) => errorName === 'UNKNOWN_TOPIC_OR_PARTITION')
+        return orOk(
+          made.flatMap(({ topic, creation }) =>
+            creation === undefined
+              ? []
+              : [
+                  warning(
+                    `${topic} could not be made: ${creation.problem}`,
+                    'that it can, or that somebody makes it',
+                    creation.errorName === 'TOPIC_AUTHORIZATION_FAILED' ||
+                      creation.errorName === 'CLUSTER_AUTHORIZATION_FAILED'
+                      ? grant(facts, ['Create'], `--topic ${topic}`)
+                      : creation.fix,
+                  ),
+                ],
+          ),
+          'nothing hinders',
+        )
+      }),
+  },
+]
+
+function lack(facts: Facts, stage: string, { operations, on }: StageRights['lacking'][number]): Finding {
+  return error(
+    `${stage} needs ${operations.join(', ')} on ${on}, and this user has not`,
+    operations.join(', '),
+    grant(facts, operations, `--${on}`),
+  )
+}

@@ -1,0 +1,360 @@
+import type { TopicFacts } from '../kafka/cluster-survey.ts'
+import { addedMessageBytes, timeLimits, unlimited } from '../kafka/create-topic.ts'
+import type { DatasetFacts, Facts } from './facts.ts'
+import { byteText, type Check, count, durationText, error, type Finding, ok, orOk, warning } from './finding.ts'
+import { addPartitions, setTopicConfig } from './kafka-commands.ts'
+import { ofDataset } from './unreachable.ts'
+
+/** Topics of the data set that exist, by their part in it. */
+interface Topics {
+  readonly raw: TopicFacts | undefined
+  readonly models: TopicFacts | undefined
+  readonly positions: TopicFacts | undefined
+  /** those that rows are written to */
+  readonly outputs: readonly TopicFacts[]
+  readonly all: readonly TopicFacts[]
+}
+
+const unlimitedMs = -1
+/** Of message.timestamp.before.max.ms and after: no row is older than the epoch. */
+const sinceEpochMs = 2 ** 42
+
+export const topicChecks: readonly Check[] = [
+  {
+    name: 'topics',
+    about: 'the raw topic exists; the topics that stages write are there, or are made by their first start',
+    run: (facts) =>
+      ofTopics(facts, ({ raw, all }, { dataset, topics, modelsTopic, positionsTopic }) => {
+        const isThere = (name: string) => all.some(({ topic }) => topic === name)
+        const findings: Finding[] = []
+        if (raw === undefined)
+          findings.push(
+            error(`there is no topic ${topics.raw}`, 'a topic of raw rows', `vgm load FILE --dataset ${dataset}`),
+          )
+        const fix = `vgm doctor --dataset ${dataset} --fix`
+        if (!isThere(modelsTopic))
+          findings.push(
+            warning(`there is no topic ${modelsTopic} yet`, 'a compacted topic of models; fit makes it', fix, {
+              kind: 'create models topic',
+              topic: modelsTopic,
+            }),
+          )
+        if (!isThere(positionsTopic))
+          findings.push(
+            warning(
+              `there is no topic ${positionsTopic} yet`,
+              'a compacted topic of positions, which outlives the offsets of groups; stages make it',
+              fix,
+              { kind: 'create positions topic', topic: positionsTopic },
+            ),
+          )
+        for (const topic of [topics.normalized, topics.deadLetters])
+          if (!isThere(topic) && raw !== undefined)
+            findings.push(
+              warning(`there is no topic ${topic} yet`, 'a topic like the raw one; normalize makes it', fix, {
+                kind: 'create',
+                topic,
+                partitions: raw.partitions.length,
+                like: topics.raw,
+              }),
+            )
+        const rest = [topics.sample, topics.restored].filter((topic) => !isThere(topic))
+        return orOk(findings, rest.length === 0 ? 'all are there' : `all that are needed; not yet: ${rest.join(', ')}`)
+      }),
+  },
+  {
+    name: 'partitions',
+    about:
+      'outputs have as many partitions as the raw topic, for a row keeps its partition; the topics of models and of positions have one',
+    run: (facts) =>
+      ofTopics(facts, ({ raw, models, positions, outputs }) => {
+        const findings: Finding[] = []
+        const needed = raw?.partitions.length
+        for (const { topic, partitions } of needed === undefined ? [] : outputs) {
+          const expected = `${needed}, as ${raw?.topic} has: a row keeps its partition`
+          const found = `${topic} has ${count(partitions.length, 'partition')}`
+          if (needed === undefined || partitions.length === needed) continue
+          if (partitions.length < needed)
+            findings.push(
+              error(found, expected, addPartitions(facts, topic, needed), {
+                kind: 'add partitions',
+                topic,
+                partitions: needed,
+              }),
+            )
+          else findings.push(error(found, expected, 'Name another output topic, or delete it if its rows may go'))
+        }
+        if (models !== undefined && models.partitions.length !== 1)
+          findings.push(
+            error(
+              `${models.topic} has ${count(models.partitions.length, 'partition')}`,
+              '1: publications have one order',
+              'Name another one with --models-topic',
+            ),
+          )
+        if (positions !== undefined && positions.partitions.length !== 1)
+          findings.push(
+            error(
+              `${positions.topic} has ${count(positions.partitions.length, 'partition')}`,
+              '1: the last position is the one that holds',
+              'Name another one with --positions-topic',
+            ),
+          )
+        return orOk(findings, needed === undefined ? 'no raw topic to compare with' : count(needed, 'partition'))
+      }),
+  },
+  {
+    name: 'cleanup',
+    about: 'cleanup.policy: compact for the topics of models and of positions, delete for topics of rows',
+    run: (facts) =>
+      ofConfigs(facts, ({ raw, models, positions, outputs }) => {
+        const policy = (topic: TopicFacts | undefined) => topic?.config?.get('cleanup.policy') ?? ''
+        const findings: Finding[] = []
+        const altered = (topic: TopicFacts, wanted: string, why: string) => {
+          const settings = { 'cleanup.policy': wanted }
+          const found = `cleanup.policy of ${topic.topic} is ${policy(topic)}`
+          const mend = setTopicConfig(facts, topic.topic, settings)
+          findings.push(error(found, `${wanted}: ${why}`, mend, { kind: 'alter', topic: topic.topic, settings }))
+        }
+        if (models?.config !== undefined && policy(models) !== 'compact')
+          altered(models, 'compact', 'otherwise models are deleted with age')
+        if (positions?.config !== undefined && policy(positions) !== 'compact')
+          altered(positions, 'compact', 'otherwise positions are deleted with age, and rows written a second time')
+        for (const topic of outputs)
+          if (policy(topic).includes('compact')) altered(topic, 'delete', 'otherwise rows with equal keys vanish')
+        if (raw !== undefined && policy(raw).includes('compact'))
+          findings.push(
+            warning(
+              `cleanup.policy of ${raw.topic} is ${policy(raw)}`,
+              'delete: rows with equal keys vanish before they are normalized',
+              setTopicConfig(facts, raw.topic, { 'cleanup.policy': 'delete' }),
+            ),
+          )
+        return orOk(findings, 'models and positions are compacted, rows are not')
+      }),
+  },
+  {
+    name: 'timestamps',
+    about: 'outputs keep the timestamps of rows, however old (message.timestamp.type and its limits)',
+    run: (facts) =>
+      ofConfigs(facts, ({ outputs }) =>
+        orOk(
+          outputs.flatMap((topic): Finding[] => {
+            const { config = new Map<string, string>() } = topic
+            const settings: Record<string, string> = {}
+            if (config.get('message.timestamp.type') === 'LogAppendTime')
+              settings['message.timestamp.type'] = 'CreateTime'
+            for (const limit of timeLimits)
+              if (Number(config.get(limit) ?? unlimited) < sinceEpochMs) settings[limit] = unlimited
+            const names = Object.keys(settings)
+            if (names.length === 0) return []
+            return [
+              error(
+                `${topic.topic} has ${names.map((name) => `${name}=${config.get(name)}`).join(', ')}`,
+                'CreateTime without limits: a row keeps its timestamp, and old ones are taken',
+                setTopicConfig(facts, topic.topic, settings),
+                { kind: 'alter', topic: topic.topic, settings },
+              ),
+            ]
+          }),
+          'outputs keep them',
+        ),
+      ),
+  },
+  {
+    name: 'message-size',
+    about: "max.message.bytes of outputs is 64 KiB above the raw topic's: stamp, modes and headers add to a row",
+    run: (facts) =>
+      ofConfigs(facts, ({ raw, outputs }) => {
+        const ofRaw = Number(raw?.config?.get('max.message.bytes') ?? Number.NaN)
+        const needed = ofRaw + addedMessageBytes
+        return orOk(
+          outputs.flatMap((topic) => {
+            const most = Number(topic.config?.get('max.message.bytes') ?? Number.NaN)
+            if (!(most < needed)) return []
+            const settings = { 'max.message.bytes': String(needed) }
+            return [
+              error(
+                `max.message.bytes of ${topic.topic} is ${most}`,
+                `${needed} or more: ${raw?.topic} has ${ofRaw}, and a row grows`,
+                setTopicConfig(facts, topic.topic, settings),
+                { kind: 'alter', topic: topic.topic, settings },
+              ),
+            ]
+          }),
+          Number.isNaN(ofRaw) ? 'no raw topic to compare with' : `${byteText(ofRaw)} raw, and outputs have more`,
+        )
+      }),
+  },
+  {
+    name: 'retention',
+    about: 'outputs keep rows at least as long as the raw topic (retention.ms, retention.bytes)',
+    run: (facts) =>
+      ofConfigs(facts, ({ raw, outputs }) => {
+        const kept = ({ config }: TopicFacts, name: string) => Number(config?.get(name) ?? unlimitedMs)
+        const isLess = (a: number, b: number) => a !== unlimitedMs && (b === unlimitedMs || a < b)
+        const shown = (name: string, value: number) => {
+          if (value === unlimitedMs) return 'without a limit'
+          return name === 'retention.ms' ? durationText(value) : byteText(value)
+        }
+        const findings = (raw === undefined ? [] : outputs).flatMap((topic): Finding[] => {
+          const names = ['retention.ms', 'retention.bytes'].filter((name) =>
+            isLess(kept(topic, name), kept(raw as TopicFacts, name)),
+          )
+          if (names.length === 0) return []
+          const settings = Object.fromEntries(names.map((name) => [name, String(kept(raw as TopicFacts, name))]))
+          return [
+            warning(
+              `${topic.topic} has ${names.map((name) => `${name} ${shown(name, kept(topic, name))}`).join(', ')}`,
+              `${names.map((name) => shown(name, kept(raw as TopicFacts, name))).join(', ')}, as ${raw?.topic}: rows go before their raw ones`,
+              setTopicConfig(facts, topic.topic, settings),
+              { kind: 'alter', topic: topic.topic, settings },
+            ),
+          ]
+        })
+        return orOk(
+          findings,
+          raw === undefined
+            ? 'no raw topic to compare with'
+            : `raw rows are kept ${shown('retention.ms', kept(raw, 'retention.ms'))}`,
+        )
+      }),
+  },
+  {
+    name: 'replication',
+    about: 'three replicas and min.insync.replicas 2; never more than there are live replicas',
+    run: (facts) =>
+      ofTopics(facts, ({ all }, _, brokers) => {
+        const findings: Finding[] = []
+        const thin: string[] = []
+        const loose: string[] = []
+        for (const { topic, partitions, config } of all) {
+          const least = Number(config?.get('min.insync.replicas') ?? 1)
+          const short = partitions.filter(({ inSync }) => inSync.length < least)
+          const replicas = Math.min(...partitions.map((each) => each.replicas.length))
+          if (short.length > 0)
+            findings.push(
+              error(
+                `${count(short.length, 'partition')} of ${topic}: ${short[0].inSync.length} replicas in sync, min.insync.replicas ${least}`,
+                'as many in sync as min.insync.replicas: otherwise nothing can be written',
+                replicas < least
+                  ? setTopicConfig(facts, topic, { 'min.insync.replicas': String(replicas) })
+                  : 'Start the brokers that are down',
+              ),
+            )
+          else if (replicas < 3) thin.push(topic)
+          else if (least < 2) loose.push(topic)
+        }
+        if (thin.length > 0)
+          findings.push(
+            warning(
+              `fewer than 3 replicas: ${thin.join(', ')}`,
+              '3, with min.insync.replicas 2: a broker may be lost without losing rows',
+              brokers < 3
+                ? `Fine on a machine of one's own. In production run 3 brokers; here ${brokers === 1 ? 'is 1' : `are ${brokers}`}`
+                : 'kafka-reassign-partitions.sh; default.replication.factor=3 for topics to come',
+            ),
+          )
+        for (const topic of loose)
+          findings.push(
+            warning(
+              `min.insync.replicas of ${topic} is 1`,
+              '2: an acknowledged row is on two brokers',
+              setTopicConfig(facts, topic, { 'min.insync.replicas': '2' }),
+            ),
+          )
+        return orOk(findings, 'at least 3 replicas, 2 of them in sync')
+      }),
+  },
+  {
+    name: 'leaders',
+    about: 'every partition has a leader and all its replicas in sync',
+    run: (facts) =>
+      ofTopics(facts, ({ all }) => {
+        const findings: Finding[] = []
+        for (const { topic, partitions } of all) {
+          const named = (some: TopicFacts['partitions']) => some.map(({ partition }) => partition).join(', ')
+          const leaderless = partitions.filter(({ leader }) => leader < 0)
+          const behind = partitions.filter((each) => each.leader >= 0 && each.inSync.length < each.replicas.length)
+          if (leaderless.length > 0)
+            findings.push(
+              error(
+                `${topic} has no leader for partition ${named(leaderless)}`,
+                'a leader: its rows can neither be read nor written',
+                'Start the brokers that are down',
+              ),
+            )
+          if (behind.length > 0)
+            findings.push(
+              warning(
+                `${topic} has replicas out of sync in partition ${named(behind)}`,
+                'all replicas in sync',
+                "Start the brokers that are down, and look at the others' load",
+              ),
+            )
+        }
+        return orOk(
+          findings,
+          `${count(
+            all.reduce((sum, each) => sum + each.partitions.length, 0),
+            'partition',
+          )} led`,
+        )
+      }),
+  },
+  {
+    name: 'transactions',
+    about: 'no transaction hangs, and holds readers back',
+    run: ({ dataset }) => {
+      if (dataset === undefined) return { because: 'no --dataset is named' }
+      if (!('length' in dataset.hanging)) return { because: dataset.hanging.problem }
+      return orOk(
+        dataset.hanging.map(({ topic, partition, producerId, startOffset }) =>
+          error(
+            `producer ${producerId} has a transaction open in ${topic}/${partition} from offset ${startOffset}`,
+            'an end within its time-out: readers wait for it',
+            `kafka-transactions.sh abort --topic ${topic} --partition ${partition} --start-offset ${startOffset}`,
+          ),
+        ),
+        'none is open beyond its time',
+      )
+    },
+  },
+]
+
+function ofTopics(
+  facts: Facts,
+  check: (topics: Topics, dataset: DatasetFacts, brokers: number) => readonly Finding[],
+): ReturnType<Check['run']> {
+  return ofDataset(facts, (dataset, { topics, brokers }) => {
+    const existing = topics.filter(({ errorName }) => errorName === undefined)
+    const named = (name: string) => existing.find(({ topic }) => topic === name)
+    const { raw, normalized, deadLetters, restored } = dataset.topics
+    const outputs = [normalized, deadLetters, restored].flatMap((name) => named(name) ?? [])
+    return check(
+      {
+        raw: named(raw),
+        models: named(dataset.modelsTopic),
+        positions: named(dataset.positionsTopic),
+        outputs,
+        all: existing,
+      },
+      dataset,
+      brokers.length,
+    )
+  })
+}
+
+/** The same for what stands in settings: topics whose settings we may not read are passed over. */
+function ofConfigs(
+  facts: Facts,
+  check: (topics: Topics, dataset: DatasetFacts) => readonly Finding[],
+): ReturnType<Check['run']> {
+  return ofTopics(facts, (topics, dataset) => {
+    const closed = topics.all.filter(({ config }) => config === undefined)
+    const findings = check({ ...topics, outputs: topics.outputs.filter(({ config }) => config !== undefined) }, dataset)
+    return closed.length === 0
+      ? findings
+      : [...findings, ok(`not of ${closed.map(({ topic }) => topic).join(', ')}: DescribeConfigs is needed`)]
+  })
+}

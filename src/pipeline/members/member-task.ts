@@ -1,0 +1,53 @@
+import { type ScanCounts, type ScanPlan, type ScanProgress, scanColumns } from '../../stages/scan-columns.ts'
+import type { StageReport } from '../../ports/stage-report.ts'
+import type { OpenCluster } from '../../commands/command-context.ts'
+import { type NormalizeTopicOptions, normalizeTopic } from '../normalize-topic.ts'
+import { type RestoreTopicOptions, restoreTopic } from '../restore-topic.ts'
+
+/** What several threads may do side by side. All of it is plain data: it goes to a thread and comes from there. */
+interface MemberWork {
+  readonly normalize: { options: NormalizeTopicOptions; progress: StageReport; result: StageReport }
+  readonly restore: { options: RestoreTopicOptions; progress: StageReport; result: StageReport }
+  readonly scan: { options: ScanPlan; progress: ScanProgress; result: ScanCounts }
+}
+
+export type MemberStage = keyof MemberWork
+export type MemberOptions<S extends MemberStage> = MemberWork[S]['options']
+export type MemberProgress<S extends MemberStage> = MemberWork[S]['progress']
+export type MemberResult<S extends MemberStage> = MemberWork[S]['result']
+
+const work: {
+  readonly [S in MemberStage]: (
+    cluster: OpenCluster,
+    options: MemberOptions<S>,
+    onProgress: (progress: MemberProgress<S>) => void,
+  ) => Promise<MemberResult<S>>
+} = { normalize: normalizeTopic, restore: restoreTopic, scan: scanTopic }
+
+/** A stage and what it is told. */
+export interface MemberTask<S extends MemberStage> {
+  readonly stage: S
+  readonly options: MemberOptions<S>
+}
+
+/** Does a task in this thread. */
+export function runMember<S extends MemberStage>(
+  cluster: OpenCluster,
+  { stage, options }: MemberTask<S>,
+  onProgress: (progress: MemberProgress<S>) => void,
+): Promise<MemberResult<S>> {
+  return work[stage](cluster, options, onProgress)
+}
+
+async function scanTopic(
+  { rows, registry, signal }: OpenCluster,
+  plan: ScanPlan,
+  onProgress: (progress: ScanProgress) => void,
+): Promise<ScanCounts> {
+  const reader = rows.openReader()
+  try {
+    return await scanColumns(reader, registry, plan, signal, onProgress)
+  } finally {
+    await reader.close()
+  }
+}

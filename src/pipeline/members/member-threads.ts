@@ -1,0 +1,106 @@
+import { extname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Worker } from 'node:worker_threads'
+import { noAccess } from '../../config/cluster-access.ts'
+import type { ClusterAddress } from '../../config/cluster-address.ts'
+import { type ExitCode, PipelineError } from '../../errors.ts'
+import type { LogOrigin } from '../../observe/logger.ts'
+import type { StageEvent } from '../../ports/stage-event.ts'
+import type { OpenCluster } from '../../commands/command-context.ts'
+import type { MemberProgress, MemberResult, MemberStage, MemberTask } from './member-task.ts'
+
+/** What a thread is started with; it goes there as a message, secrets included. */
+export interface MemberRequest<S extends MemberStage> extends ClusterAddress {
+  readonly waits: boolean
+  readonly logLevel: string
+  readonly logOrigin: LogOrigin
+  readonly task: MemberTask<S>
+}
+
+/** What a thread says: how far it is, what happens to it, and once, at its end, its result or why there is none. */
+export type MemberAnswer<S extends MemberStage> =
+  | { readonly kind: 'progress'; readonly progress: MemberProgress<S> }
+  | { readonly kind: 'event'; readonly event: StageEvent }
+  | { readonly kind: 'done'; readonly result: MemberResult<S> }
+  | { readonly kind: 'failed'; readonly error: MemberFailure }
+
+/** An error that has crossed from a thread. */
+export interface MemberFailure {
+  readonly code: string
+  readonly message: string
+  readonly fix: string
+  readonly exitCode: ExitCode
+  readonly stack: string | undefined
+}
+
+/** A member of this process has failed; the others have been stopped. */
+export class MemberError extends PipelineError {
+  readonly code: `VGM_${string}`
+  constructor({ code, message, fix, exitCode, stack }: MemberFailure) {
+    super(message, { fix, exitCode })
+    this.code = code as `VGM_${string}`
+    if (stack !== undefined) this.stack = stack
+  }
+}
+
+/**
+ * Does each task in a thread of its own, with connections of its own. If one fails all stop, with its error.
+ *
+ * @param onProgress is told which of the tasks it is about
+ * @returns the results in the order of the tasks
+ */
+export async function runThreads<S extends MemberStage>(
+  cluster: OpenCluster,
+  tasks: readonly MemberTask<S>[],
+  onProgress: (progress: MemberProgress<S>, member: number) => void,
+): Promise<MemberResult<S>[]> {
+  const stop = new AbortController()
+  const signal = AbortSignal.any([cluster.signal, stop.signal])
+  const members = tasks.map((task, member) =>
+    runThread(cluster, task, member, signal, (progress) => onProgress(progress, member)).catch((error: unknown) => {
+      stop.abort()
+      throw error
+    }),
+  )
+  const ends = await Promise.allSettled(members)
+  // The first one to fail is why; the others were interrupted because of it.
+  const failures = ends.filter((end) => end.status === 'rejected').map((end) => end.reason as unknown)
+  const cause = failures.find((error) => !(error instanceof MemberError && error.code === 'VGM_INTERRUPTED'))
+  if (failures.length > 0) throw cause ?? failures[0]
+  return Promise.all(members)
+}
+
+function runThread<S extends MemberStage>(
+  { settings, registryUrl, access = noAccess, rows, waits, log, observe }: OpenCluster,
+  task: MemberTask<S>,
+  member: number,
+  signal: AbortSignal,
+  onProgress: (progress: MemberProgress<S>) => void,
+): Promise<MemberResult<S>> {
+  // In a checkout this module is TypeScript, in the package JavaScript; so is its neighbour.
+  const extension = extname(fileURLToPath(import.meta.url))
+  const request: MemberRequest<S> = {
+    brokers: settings.brokers,
+    registry: registryUrl,
+    access,
+    positionsTopic: rows.positionsTopic,
+    waits,
+    logLevel: log.level,
+    logOrigin: { ...log.bindings(), member },
+    task,
+  }
+  const thread = new Worker(new URL(`./member-thread${extension}`, import.meta.url), { workerData: request })
+  const onAbort = () => thread.postMessage('stop')
+  signal.addEventListener('abort', onAbort, { once: true })
+  if (signal.aborted) onAbort()
+  return new Promise<MemberResult<S>>((resolve, reject) => {
+    thread.on('message', (answer: MemberAnswer<S>) => {
+      if (answer.kind === 'failed') reject(new MemberError(answer.error))
+      else if (answer.kind === 'progress') onProgress(answer.progress)
+      else if (answer.kind === 'event') observe(answer.event, member)
+      else resolve(answer.result)
+    })
+    thread.once('error', reject)
+    thread.once('exit', (code) => reject(new Error(`A member's thread ended with code ${code} and said nothing`)))
+  }).finally(() => signal.removeEventListener('abort', onAbort))
+}

@@ -1,0 +1,68 @@
+import { ModelFollower } from '../model/model-follower.ts'
+import { type ModelSchemaIds, modelAliasSchema, modelSchema, modelSubjects } from '../model/model-schemas.ts'
+import { type ModelsTarget, modelsTransactionalId } from '../model/publish-model.ts'
+import { type ModelsSource, modelsPartition } from '../model/read-models.ts'
+import type { OpenCluster } from '../commands/command-context.ts'
+
+/** Reads the models topic; the caller closes the source's reader. */
+export function openModels({ admin, registry, rows }: OpenCluster, topic: string): ModelsSource {
+  return {
+    topic,
+    reader: rows.openReader(),
+    highWatermark: async () =>
+      (await admin.partitionCount(topic)) === undefined ? 0 : admin.highWatermark(topic, modelsPartition),
+    topicId: () => admin.topicId(topic),
+    schemaById: (id) => registry.schemaById(id),
+  }
+}
+
+/**
+ * Follows the models topic, which has been read to its end when this returns.
+ *
+ * @param dataset whose unusable records are errors; those of others are their own affair
+ */
+export async function followModels(cluster: OpenCluster, topic: string, dataset: string): Promise<ModelFollower> {
+  await cluster.admin.ensureModelsTopic(topic)
+  const follower = new ModelFollower(openModels(cluster, topic), ({ key, offset, problem }) => {
+    const level = key?.startsWith(`${dataset}/`) ? 'error' : 'debug'
+    cluster.log[level]({ topic, key, offset }, `a model record is unusable and was passed over: ${problem}`)
+  })
+  try {
+    await follower.readToEnd()
+    return follower
+  } catch (error) {
+    await follower.close()
+    throw error
+  }
+}
+
+/** Lets `work` publish to the models topic as the only publisher of the data set. */
+export async function withModelsTarget<T>(
+  cluster: OpenCluster,
+  topic: string,
+  dataset: string,
+  work: (target: ModelsTarget) => Promise<T>,
+): Promise<T> {
+  await cluster.admin.ensureModelsTopic(topic)
+  const schemaIds = await registerModelSchemas(cluster, topic)
+  const source = openModels(cluster, topic)
+  try {
+    // Compressed, for a model of a thousand columns is as large as what topics take; gzip, which every client reads.
+    const writer = await cluster.rows.openWriter(modelsTransactionalId(topic, dataset), 'gzip')
+    try {
+      return await work({ ...source, writer, schemaIds, now: Date.now })
+    } finally {
+      await writer.close()
+    }
+  } finally {
+    await source.reader.close()
+  }
+}
+
+async function registerModelSchemas({ registry }: OpenCluster, topic: string): Promise<ModelSchemaIds> {
+  const subjects = modelSubjects(topic)
+  return {
+    model: await registry.register(subjects.model, modelSchema),
+    alias: await registry.register(subjects.alias, modelAliasSchema),
+  }
+}

@@ -1,0 +1,149 @@
+import { randomBytes } from 'node:crypto'
+import type { Compression } from '../batch/batch-header.ts'
+import { transactionalId } from '../config/names.ts'
+import type { PipelineError } from '../errors.ts'
+import { TopicMissingError } from '../kafka/admin.ts'
+import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
+import type { Delivery, PartitionOffset, SchemaStore, TopicPartition } from '../ports/log.ts'
+import type { StageReport } from '../ports/stage-report.ts'
+import { type RowTransform, transformTopic } from '../stages/transform-topic.ts'
+import { abortedBy } from './abort-reason.ts'
+import type { OpenCluster } from '../commands/command-context.ts'
+import { lostPositions, PositionsMissingError, preparePositions, rebuiltPositions } from './group-positions.ts'
+import { MemberReporter } from './member-reporter.ts'
+import { batchSizesFor, partitionsOf, startsOf } from './row-topics.ts'
+import { whenReachable } from './when-reachable.ts'
+
+/** Long enough for a transaction's cost to vanish, short enough for heartbeats and for whoever reads downstream. */
+export const defaultSliceMs = 500
+/** A slice whose schemas or models take longer is given up, well before its transaction times out, and repeated until they are there. */
+export const slicePatienceMs = 3_000
+
+export interface TransformStageOptions {
+  readonly stage: string
+  readonly group: string
+  /** a name that survives restarts: the membership becomes static, and the old instance's transaction is ended at once */
+  readonly instance?: string | undefined
+  /** number of this member among those of its process */
+  readonly slot?: number
+  readonly inputTopic: string
+  readonly outputTopic: string
+  readonly deadLetterTopic: string
+  readonly deadLetters?: DeadLetterPolicy | undefined
+  readonly compression: Compression
+  readonly delivery?: Delivery | undefined
+  readonly transform: RowTransform
+  /** where to begin if the group has no position yet; its first row unless given */
+  readonly startOffsets?: (partitions: readonly TopicPartition[]) => Promise<PartitionOffset[]>
+  /** how a user begins anew: what an error advises if the group has lost its positions */
+  readonly beginAnew: string
+  /** whether lost positions are counted from the rows of the output [false: an error] */
+  readonly rebuildPositions?: boolean | undefined
+  readonly ends: readonly PartitionOffset[] | undefined
+  /** default: half a second */
+  readonly sliceMs?: number | undefined
+  readonly onProgress: (report: StageReport) => void
+}
+
+/** Runs one member of a stage's consumer group; output topics are made like the raw topic if they do not exist. */
+export async function runTransformStage(cluster: OpenCluster, options: TransformStageOptions): Promise<StageReport> {
+  const {
+    stage,
+    group,
+    instance,
+    slot = 0,
+    inputTopic,
+    outputTopic,
+    deadLetterTopic,
+    ends,
+    compression,
+    delivery,
+    startOffsets,
+  } = options
+  const { admin, rows, signal, waits } = cluster
+  const ensureOutputs = async (count: number) => {
+    for (const topic of [outputTopic, deadLetterTopic])
+      await admin.ensureRowTopic({ topic, partitions: count, like: inputTopic })
+  }
+  const prepare = async () => {
+    const count = await partitionsOf(cluster, inputTopic)
+    await ensureOutputs(count)
+    await preparePositions(cluster)
+    return count
+  }
+  const partitions = await (waits ? whenReachable(cluster, prepare, mayCome) : prepare())
+  // Drawn anew unless named: workers that are started by hand share the load and never fence one another.
+  const id = transactionalId(group, instance ?? randomBytes(6).toString('hex'), slot)
+  const reporter = new MemberReporter(cluster.report)
+  const open = () =>
+    rows.openSession({
+      group,
+      topic: inputTopic,
+      transactionalId: id,
+      groupInstanceId: instance === undefined ? null : `${instance}.${slot}`,
+      compression,
+      delivery,
+      startOffsets: async (fresh) => {
+        // Partitions may be added while the stage runs: a row keeps its partition, so the outputs must have it too.
+        if (fresh.some(({ partition }) => partition >= partitions))
+          await ensureOutputs(await partitionsOf(cluster, inputTopic))
+        const lost = await lostPositions(cluster, group, fresh, outputTopic)
+        if (lost.length > 0 && options.rebuildPositions !== true)
+          throw new PositionsMissingError(cluster.settings.brokers, group, lost[0], outputTopic, options.beginAnew)
+        const rebuilt = await rebuiltPositions(cluster, stage, lost, outputTopic, deadLetterTopic)
+        for (const { partition, offset } of rebuilt)
+          cluster.log.warn({ group, topic: inputTopic, partition, offset }, 'a lost position was counted anew')
+        const rest = fresh.filter((each) => !lost.includes(each))
+        return [...rebuilt, ...(await (startOffsets?.(rest) ?? startsOf(cluster, rest)))]
+      },
+      ...(ends !== undefined && { ends }),
+      outputsOf: ({ partition }) => [{ topic: outputTopic, partition }],
+      onAbort: (cause) => cluster.report(abortedBy(cause)),
+      onJoin: reporter,
+    })
+  const session = await (waits ? whenReachable(cluster, open) : open())
+  cluster.report({ kind: 'started', group, transactionalId: id })
+  reporter.begin(session)
+  try {
+    return await transformTopic({
+      session,
+      transform: options.transform,
+      stage,
+      outputTopic,
+      outputPartition: (partition) => partition,
+      deadLetterTopic,
+      deadLetters: options.deadLetters,
+      sizes: {
+        output: await batchSizesFor(cluster, outputTopic),
+        deadLetters: await batchSizesFor(cluster, deadLetterTopic),
+      },
+      sliceMs: options.sliceMs ?? defaultSliceMs,
+      ends,
+      signal,
+      onTurn: () => reporter.turn(),
+      onProgress: (report, slice) => {
+        reporter.committed(report, slice, options.transform.modelVersion)
+        options.onProgress(report)
+      },
+    })
+  } finally {
+    reporter.stop()
+    await session.close()
+    reporter.ended()
+  }
+}
+
+/** What is away comes back, and a topic is made by another stage, or by whoever loads. */
+function mayCome(error: PipelineError): boolean {
+  return error.retriable || error instanceof TopicMissingError
+}
+
+/** Subjects of what stages write take any schema: refits change the columns (DESIGN, "The normalized schema"). */
+export function schemasWithoutCompatibility({ registry }: OpenCluster): SchemaStore {
+  return {
+    schemaById: (id) => registry.schemaById(id, slicePatienceMs),
+    schemaProblem: (id) => registry.schemaProblem(id),
+    register: (subject, schema) =>
+      registry.register(subject, schema, { compatibility: 'NONE', patienceMs: slicePatienceMs }),
+  }
+}
