@@ -4,12 +4,15 @@
  *     npm run bench                                            # 10 to 15 minutes
  *     npm run bench -- --rows 1e6 --rounds 1 --without peers   # two minutes
  */
+
 import { runCommandLine } from '../src/commands/command-line.ts'
+import { setHeapGrowth } from '../src/observe/heap-growth.ts'
 import { exitOnInterruption } from '../src/observe/interruption.ts'
 import { silenceKafkajsWarning } from '../src/observe/node-warnings.ts'
 import { preparePeers } from './peers/peers.ts'
 
 exitOnInterruption()
 silenceKafkajsWarning()
+setHeapGrowth()
 const [node, file, ...flags] = process.argv
 await runCommandLine([node, file, 'bench', ...flags], preparePeers)

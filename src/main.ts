@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { makeOwnFolder } from './cluster/own-files.ts'
 import { cacheFolder } from './cluster/user-folders.ts'
 import { exitCodes } from './errors.ts'
+import { setHeapGrowth } from './observe/heap-growth.ts'
 import { exitOnInterruption } from './observe/interruption.ts'
 
 const [major] = process.versions.node.split('.').map(Number)
@@ -16,6 +17,7 @@ if (major < 24) {
 
 // Before the rest is loaded: to process 1 of a container a signal without a handler means nothing, and a stop would wait in vain.
 exitOnInterruption()
+setHeapGrowth()
 // Half of a start is compiling. Nothing is kept where the folder cannot be written, or where others may: what is in it is run.
 try {
   const compiled = join(cacheFolder(), 'compiled')

@@ -1,13 +1,14 @@
-import type { OpenCluster } from '../../src/commands/command-context.ts'
-import { followModels } from '../../src/pipeline/models-topic.ts'
-import { offsetsBetween, topicEnds, topicRanges, topicStarts } from '../../src/pipeline/row-topics.ts'
-import { type AuditResult, mismatches } from '../../src/commands/verify.ts'
+import { mismatches } from '../../src/commands/verify.ts'
 import { defaultModelsTopic, groupName, topicNames, valueSubject } from '../../src/config/names.ts'
 import { InterruptedError } from '../../src/errors.ts'
-import { partitionRows } from '../../src/stages/generate.ts'
+import type { ClusterSession } from '../../src/pipeline/cluster-session.ts'
+import { followModels } from '../../src/pipeline/models-topic.ts'
+import { offsetsBetween, topicEnds, topicRanges, topicStarts } from '../../src/pipeline/row-topics.ts'
+import type { AuditResult } from '../../src/pipeline/verify-dataset.ts'
 import type { PartitionOffset } from '../../src/ports/log.ts'
-import { readPartitions } from '../../src/stages/read-partition.ts'
 import type { StageReport } from '../../src/ports/stage-report.ts'
+import { partitionRows } from '../../src/stages/generate.ts'
+import { readPartitions } from '../../src/stages/read-partition.ts'
 import { parseRowSpec } from '../../src/stages/synthetic/row-spec.ts'
 import { runVgm } from '../usage/run-vgm.ts'
 import { UsageSamples } from '../usage/usage-samples.ts'
@@ -38,11 +39,11 @@ const keptEveryMs = 5_000
 
 /** The phases of a run, each done once however often the run is started. */
 export class BillionRun {
-  readonly #cluster: OpenCluster
+  readonly #cluster: ClusterSession
   readonly #options: BillionOptions
   readonly #topics: ReturnType<typeof topicNames>
 
-  constructor(cluster: OpenCluster, options: BillionOptions) {
+  constructor(cluster: ClusterSession, options: BillionOptions) {
     this.#cluster = cluster
     this.#options = options
     this.#topics = topicNames(options.dataset)

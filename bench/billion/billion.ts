@@ -8,17 +8,18 @@
  * What the next stage has consumed is deleted from the topics, but for the last ten million rows, which the stock client of "vgm verify"
  * audits at the end. A run that was interrupted goes on where it stopped; one that is done leaves nothing behind.
  */
+
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startCluster } from '../../src/cluster/start-cluster.ts'
 import { cacheFolder } from '../../src/cluster/user-folders.ts'
-import { plainUse, withClusterAt } from '../../src/commands/command-context.ts'
 import { clusterAddress } from '../../src/config/cluster-address.ts'
 import { parseCount } from '../../src/config/value-parsers.ts'
 import { exitCodes } from '../../src/errors.ts'
 import { interruption } from '../../src/observe/interruption.ts'
 import { createLogger } from '../../src/observe/logger.ts'
+import { plainUse, withClusterAt } from '../../src/pipeline/cluster-session.ts'
 import { runMain } from '../run-main.ts'
 import { listenerOn } from '../usage/process-usage.ts'
 import { BillionRun, countRows } from './billion-run.ts'

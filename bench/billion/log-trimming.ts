@@ -1,4 +1,4 @@
-import type { OpenCluster } from '../../src/commands/command-context.ts'
+import type { ClusterSession } from '../../src/pipeline/cluster-session.ts'
 import { topicRanges } from '../../src/pipeline/row-topics.ts'
 import type { PartitionOffset } from '../../src/ports/log.ts'
 
@@ -13,7 +13,7 @@ const mostMarkers = 10_000
  * @throws Error if a partition holds fewer
  */
 export async function offsetsOfLastRows(
-  cluster: OpenCluster,
+  cluster: ClusterSession,
   topic: string,
   rows: (partition: number) => number,
 ): Promise<PartitionOffset[]> {
@@ -49,7 +49,7 @@ export async function offsetsOfLastRows(
 
 /** Deletes what a group has consumed of a topic, but for what is to be kept: every now and then, until it is told to end. */
 export class LogTrimming {
-  readonly #cluster: OpenCluster
+  readonly #cluster: ClusterSession
   readonly #keepFrom: readonly PartitionOffset[]
   readonly #consumed: () => Promise<readonly PartitionOffset[]>
   #turn: Promise<void> = Promise.resolve()
@@ -57,7 +57,7 @@ export class LogTrimming {
 
   /** @param consumed the next offset to be read of each partition; everything before it may go */
   constructor(
-    cluster: OpenCluster,
+    cluster: ClusterSession,
     keepFrom: readonly PartitionOffset[],
     consumed: () => Promise<readonly PartitionOffset[]>,
   ) {

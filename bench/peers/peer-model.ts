@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs'
-import type { OpenCluster } from '../../src/commands/command-context.ts'
+import type { ClusterSession } from '../../src/pipeline/cluster-session.ts'
 import { followModels } from '../../src/pipeline/models-topic.ts'
 import { deriveNormalizedSchema } from '../../src/rows/normalized-schema.ts'
 
@@ -18,14 +18,14 @@ export interface PeerModel {
 
 /** Writes the current model of a data set of one column for programs that know neither the models topic nor the registry. */
 export async function writePeerModel(
-  cluster: OpenCluster,
+  cluster: ClusterSession,
   { dataset, modelsTopic }: { readonly dataset: string; readonly modelsTopic: string },
   file: string,
 ): Promise<void> {
   writeFileSync(file, JSON.stringify(await peerModel(cluster, dataset, modelsTopic)))
 }
 
-async function peerModel(cluster: OpenCluster, dataset: string, modelsTopic: string): Promise<PeerModel> {
+async function peerModel(cluster: ClusterSession, dataset: string, modelsTopic: string): Promise<PeerModel> {
   const models = await followModels(cluster, modelsTopic, dataset)
   try {
     const { version, columns, lineage } = models.current(dataset)

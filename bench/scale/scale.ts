@@ -6,14 +6,15 @@
  *
  * A round goes through all points, so that what slows the machine down slows each.
  */
+
 import { parseArgs } from 'node:util'
-import { plainUse, withClusterAt } from '../../src/commands/command-context.ts'
 import { clusterAddress } from '../../src/config/cluster-address.ts'
 import { parseCount } from '../../src/config/value-parsers.ts'
 import { InterruptedError, UsageError } from '../../src/errors.ts'
 import { interruption } from '../../src/observe/interruption.ts'
 import { createLogger } from '../../src/observe/logger.ts'
 import { formatSpeed } from '../../src/observe/progress.ts'
+import { plainUse, withClusterAt } from '../../src/pipeline/cluster-session.ts'
 import { FaultCluster } from '../../test/faults/fault-cluster.ts'
 import { runMain } from '../run-main.ts'
 import { measurePoint, type PointFigures } from './measure-point.ts'

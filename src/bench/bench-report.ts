@@ -1,5 +1,5 @@
 import { cpus, totalmem } from 'node:os'
-import { mebibytes, textTable } from '../commands/report-text.ts'
+import { mebibytes, textTable } from '../observe/report-text.ts'
 import { type CopyShape, copyShapes, type Figure, type Figures } from './figures.ts'
 import { peerNames } from './peers.ts'
 import { wireCopyText } from './wire-copy-grid.ts'

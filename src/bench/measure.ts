@@ -2,29 +2,30 @@ import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { tableFormatOf } from '../files/file-format.ts'
 import { RowClient } from '../kafka/row-client.ts'
+import { setHeapGrowth } from '../observe/heap-growth.ts'
 import { createLogger } from '../observe/logger.ts'
 import { silenceKafkajsWarning } from '../observe/node-warnings.ts'
-import { chooseColumns } from '../stages/choose-columns.ts'
-import { pilotColumns } from '../stages/column-pilot.ts'
-import { copyBatches } from '../stages/copy-batches.ts'
-import { fetchBatches } from '../stages/fetch-batches.ts'
-import { defaultBatchRows } from '../stages/generate.ts'
-import { generateFile } from '../stages/generate-file.ts'
-import { KnownSchemas } from '../stages/known-schemas.ts'
-import type { LogReader } from '../ports/log.ts'
-import type { BoundedRange } from '../stages/read-partition.ts'
-import { scanColumns } from '../stages/scan-columns.ts'
-import { type StageReport, stageReport } from '../ports/stage-report.ts'
-import { parseRowSpec } from '../stages/synthetic/row-spec.ts'
 import { abortedBy } from '../pipeline/abort-reason.ts'
-import { type OpenCluster, plainUse, withClusterAt } from '../commands/command-context.ts'
-import { exportTopic } from '../commands/export.ts'
-import { generateRows } from '../commands/generate.ts'
-import { loadFile } from '../commands/load.ts'
+import { type ClusterSession, plainUse, withClusterAt } from '../pipeline/cluster-session.ts'
+import { exportTopic } from '../pipeline/export-topic.ts'
+import { generateRows } from '../pipeline/generate-rows.ts'
+import { loadFile } from '../pipeline/load-file.ts'
 import { normalizeTopic } from '../pipeline/normalize-topic.ts'
 import { restoreTopic } from '../pipeline/restore-topic.ts'
 import { batchSizesFor, topicEnds, topicRanges } from '../pipeline/row-topics.ts'
-import { sampleTopic } from '../commands/sample.ts'
+import { sampleTopic } from '../pipeline/sample-topic.ts'
+import type { LogReader } from '../ports/log.ts'
+import { type StageReport, stageReport } from '../ports/stage-report.ts'
+import { chooseColumns } from '../stages/choose-columns.ts'
+import { pilotColumns } from '../stages/column-pilot.ts'
+import { defaultBatchRows } from '../stages/generate.ts'
+import { generateFile } from '../stages/generate-file.ts'
+import { KnownSchemas } from '../stages/known-schemas.ts'
+import type { BoundedRange } from '../stages/read-partition.ts'
+import { scanColumns } from '../stages/scan-columns.ts'
+import { parseRowSpec } from '../stages/synthetic/row-spec.ts'
+import { copyBatches } from './copy-batches.ts'
+import { fetchBatches } from './fetch-batches.ts'
 import type { Measurement, MeasurementRequest, MeasurementResult, ResidentMemory } from './measurement.ts'
 import type { WireCopySettings } from './wire-copy-grid.ts'
 
@@ -56,7 +57,7 @@ async function measure(request: MeasurementRequest): Promise<MeasurementResult> 
 }
 
 async function run(
-  cluster: OpenCluster,
+  cluster: ClusterSession,
   request: MeasurementRequest,
   measurement: Measurement,
   memory: MemorySamples,
@@ -113,7 +114,7 @@ async function run(
 }
 
 async function writeFile(
-  { signal }: OpenCluster,
+  { signal }: ClusterSession,
   { file, rows, spec }: { readonly file: string; readonly rows: number; readonly spec: string },
   onProgress: () => void,
 ): Promise<StageReport> {
@@ -123,7 +124,7 @@ async function writeFile(
 }
 
 async function readTopic(
-  cluster: OpenCluster,
+  cluster: ClusterSession,
   topic: string,
   read: (reader: LogReader, ranges: readonly BoundedRange[]) => Promise<StageReport>,
 ): Promise<StageReport> {
@@ -138,7 +139,7 @@ async function readTopic(
 
 /** All that a fit of every row does with rows. */
 async function scanTopic(
-  { registry, signal }: OpenCluster,
+  { registry, signal }: ClusterSession,
   reader: LogReader,
   ranges: readonly BoundedRange[],
   takeMemory: () => void,
@@ -153,7 +154,7 @@ async function scanTopic(
 }
 
 async function copyTopic(
-  cluster: OpenCluster,
+  cluster: ClusterSession,
   group: string,
   topic: string,
   outputTopic: string,
@@ -182,6 +183,7 @@ async function copyTopic(
 
 // This module is the main program of a child process: its request comes and its result goes as a message.
 silenceKafkajsWarning()
+setHeapGrowth()
 process.once('message', (request: MeasurementRequest) => {
   void measure(request)
     .then((result) => process.send?.({ result }))

@@ -1,4 +1,4 @@
-import type { OpenCluster } from '../commands/command-context.ts'
+import type { ClusterSession } from '../pipeline/cluster-session.ts'
 
 /** Other people's programs that a bench measures beside ours, by their names in its result. */
 export const peerNames = [
@@ -14,7 +14,7 @@ export type PeerName = (typeof peerNames)[number]
 
 /** What peers are made ready for. */
 export interface PeerSetting {
-  readonly cluster: OpenCluster
+  readonly cluster: ClusterSession
   /** of one double column; its model has been published */
   readonly dataset: string
   readonly modelsTopic: string

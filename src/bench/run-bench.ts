@@ -5,12 +5,12 @@ import { join } from 'node:path'
 import { noAccess } from '../config/cluster-access.ts'
 import { defaultModelsTopic, topicNames } from '../config/names.ts'
 import { InterruptedError } from '../errors.ts'
+import { demoFile } from '../files/demo-file.ts'
 import { formatSpeed } from '../observe/progress.ts'
+import type { ClusterSession } from '../pipeline/cluster-session.ts'
+import { fitDataset } from '../pipeline/fit-dataset.ts'
+import { sampleTopic } from '../pipeline/sample-topic.ts'
 import type { Delivery } from '../ports/log.ts'
-import type { OpenCluster } from '../commands/command-context.ts'
-import { demoFile } from '../commands/demo-file.ts'
-import { fitDataset } from '../commands/fit.ts'
-import { sampleTopic } from '../commands/sample.ts'
 import { type CopyShape, copyShapes, type Figure, Figures, type NormalizeCase, normalizeCases } from './figures.ts'
 import { measureInChild } from './measure-in-child.ts'
 import type { Measurement, MeasurementResult } from './measurement.ts'
@@ -43,7 +43,7 @@ const sampledRows = 200_000
 const shareOf = { tenColumns: 0.2, stock: 0.5 }
 
 /** Measures the chosen parts, in rounds that go through all of them, so that what slows the machine down slows each. */
-export async function runBench(cluster: OpenCluster, options: BenchOptions): Promise<Figures> {
+export async function runBench(cluster: ClusterSession, options: BenchOptions): Promise<Figures> {
   const folder = await mkdtemp(join(tmpdir(), 'vgm-bench-'))
   const bench = new Bench(cluster, options, folder)
   try {
@@ -62,13 +62,13 @@ export async function runBench(cluster: OpenCluster, options: BenchOptions): Pro
 
 class Bench {
   readonly figures = new Figures()
-  readonly #cluster: OpenCluster
+  readonly #cluster: ClusterSession
   readonly #options: BenchOptions
   readonly #folder: string
   readonly #topics = new Set<string>()
   #peers: ReadyPeers = { peers: [], writeStock: undefined }
 
-  constructor(cluster: OpenCluster, options: BenchOptions, folder: string) {
+  constructor(cluster: ClusterSession, options: BenchOptions, folder: string) {
     this.#cluster = cluster
     this.#options = options
     this.#folder = folder
@@ -303,7 +303,7 @@ const inputOf: Readonly<Record<NormalizeCase, NormalizeInput>> = {
   zstd: { topic: stockTopic('zstd'), compression: 'zstd' },
 }
 
-async function publishModel(cluster: OpenCluster, dataset: string): Promise<void> {
+async function publishModel(cluster: ClusterSession, dataset: string): Promise<void> {
   const { raw: rawTopic, sample } = topicNames(dataset)
   const ignore = () => undefined
   const size = { rows: sampledRows }

@@ -1,10 +1,10 @@
-import type { Command } from 'commander'
-import { parseCount } from '../config/value-parsers.ts'
-import { UsageError } from '../errors.ts'
+import { type Command, InvalidArgumentError } from 'commander'
 import { benchResult, benchText } from '../bench/bench-report.ts'
-import { type BenchPart, benchParts, chosenParts, parseParts } from '../bench/parts.ts'
+import { type BenchPart, benchParts, chosenParts } from '../bench/parts.ts'
 import type { PreparePeers } from '../bench/peers.ts'
 import { runBench } from '../bench/run-bench.ts'
+import { parseCount, type ValueSchema, valueParser } from '../config/value-parsers.ts'
+import { UsageError } from '../errors.ts'
 import { type ClusterCommandFlags, printResult, withCluster } from './command-context.ts'
 import { type OwnClusterFlags, ownClusterCommand, withOwnCluster } from './own-cluster.ts'
 
@@ -14,6 +14,17 @@ interface BenchFlags extends ClusterCommandFlags, OwnClusterFlags {
   readonly only?: BenchPart[]
   readonly without?: BenchPart[]
 }
+
+const partsSchema: ValueSchema = { anyOf: [{ type: 'string' }, { type: 'array', items: { enum: benchParts } }] }
+
+/** For the flags that choose parts. */
+export const parseParts = valueParser(partsSchema, (text) =>
+  text.split(',').map((name) => {
+    const part = benchParts.find((candidate) => candidate === name.trim())
+    if (part === undefined) throw new InvalidArgumentError(`Write some of ${benchParts.join(', ')}.`)
+    return part
+  }),
+)
 
 /** @param preparePeers what only a checkout has: bench/run.ts gives it */
 export function benchCommand(preparePeers?: PreparePeers): Command {

@@ -8,8 +8,8 @@ import { commandName, givenFlags, settingsOf } from '../config/setting.ts'
 import { isSwitch } from '../config/setting-value.ts'
 import { redacted, showable } from '../config/showable.ts'
 import { exitCodes, UsageError } from '../errors.ts'
+import { textTable } from '../observe/report-text.ts'
 import { type CommonFlags, plainCommand, printResult } from './command-context.ts'
-import { textTable } from './report-text.ts'
 
 export function configCommand(): Command {
   return new Command('config')

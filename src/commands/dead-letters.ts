@@ -1,21 +1,14 @@
 import { Command } from 'commander'
-import { topicNames } from '../config/names.ts'
+import { checkDataset, topicNames } from '../config/names.ts'
 import { UsageError } from '../errors.ts'
 import { StockReader } from '../kafka/stock-reader.ts'
 import { printableLine } from '../observe/printable-text.ts'
-import { type DeadLetter, DeadLetterMissingError, listDeadLetters, showDeadLetter } from '../stages/dead-letters.ts'
-import type { StockLog } from '../ports/stock-log.ts'
-import {
-  checkDataset,
-  controlLog,
-  type DatasetFlags,
-  datasetCommand,
-  type OpenCluster,
-  printResult,
-  withCluster,
-} from './command-context.ts'
-import { textTable } from './report-text.ts'
+import { textTable } from '../observe/report-text.ts'
+import { type ClusterSession, controlLog } from '../pipeline/cluster-session.ts'
 import { requireTopic, topicEnds, topicStarts } from '../pipeline/row-topics.ts'
+import type { StockLog } from '../ports/stock-log.ts'
+import { type DeadLetter, DeadLetterMissingError, listDeadLetters, showDeadLetter } from '../stages/dead-letters.ts'
+import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
 
 interface DeadLetterFlags extends DatasetFlags {
   readonly topic?: string
@@ -92,7 +85,7 @@ function letterText(letter: DeadLetter): string {
 
 async function withDeadLetters(
   flags: DeadLetterFlags,
-  work: (cluster: OpenCluster, log: StockLog, topic: string) => Promise<void>,
+  work: (cluster: ClusterSession, log: StockLog, topic: string) => Promise<void>,
 ): Promise<void> {
   const topic = flags.topic ?? topicNames(checkDataset(flags.dataset)).deadLetters
   await withCluster(flags, async (cluster) => {

@@ -3,22 +3,26 @@ import type { Command } from 'commander'
 import type { ClusterFlags } from '../config/cluster-address.ts'
 import { defaultModelsTopic, groupName, topicNames } from '../config/names.ts'
 import { exitCodes } from '../errors.ts'
+import { demoFile } from '../files/demo-file.ts'
+import type { FileReading } from '../files/table-options.ts'
 import type { Model } from '../model/model.ts'
 import { createProgress, formatSpeed } from '../observe/progress.ts'
-import { type ClusterCommandFlags, type OpenCluster, printResult, withCluster } from './command-context.ts'
-import { demoFile } from './demo-file.ts'
-import { exportTopic } from './export.ts'
-import { addFileOptions, type FileFlags, type FileReading, fileReading } from './file-options.ts'
-import { fitDataset, modelSummary } from './fit.ts'
-import { columnsText, loadFile } from './load.ts'
-import { modelPlot } from './model-plot.ts'
+import { textTable } from '../observe/report-text.ts'
+import type { ClusterSession } from '../pipeline/cluster-session.ts'
+import { exportTopic } from '../pipeline/export-topic.ts'
+import { fitDataset, modelSummary } from '../pipeline/fit-dataset.ts'
+import { loadFile } from '../pipeline/load-file.ts'
 import { normalizeTopic } from '../pipeline/normalize-topic.ts'
-import { type OwnClusterFlags, ownClusterCommand, withOwnCluster } from './own-cluster.ts'
-import { textTable } from './report-text.ts'
 import { restoreTopic } from '../pipeline/restore-topic.ts'
 import { defaultPartitions, topicEnds } from '../pipeline/row-topics.ts'
-import { sampleTopic } from './sample.ts'
-import { mismatches, verifyDataset } from './verify.ts'
+import { sampleTopic } from '../pipeline/sample-topic.ts'
+import { verifyDataset } from '../pipeline/verify-dataset.ts'
+import { type ClusterCommandFlags, printResult, withCluster } from './command-context.ts'
+import { addFileOptions, type FileFlags, fileReading } from './file-options.ts'
+import { columnsText } from './load.ts'
+import { modelPlot } from './model-plot.ts'
+import { type OwnClusterFlags, ownClusterCommand, withOwnCluster } from './own-cluster.ts'
+import { mismatches } from './verify.ts'
 
 interface DemoFlags extends ClusterCommandFlags, OwnClusterFlags, FileFlags {}
 
@@ -70,7 +74,7 @@ interface Demo {
 }
 
 async function runDemo(
-  cluster: OpenCluster,
+  cluster: ClusterSession,
   ownFile: string | undefined,
   reading: FileReading,
   isTalking: boolean,

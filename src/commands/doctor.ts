@@ -1,22 +1,21 @@
 import type { Command } from 'commander'
-import { topicNames } from '../config/names.ts'
-import { exitCodes } from '../errors.ts'
-import {
-  type ClusterCommandFlags,
-  checkDataset,
-  clusterCommand,
-  datasetOption,
-  modelsTopicOption,
-  type OpenCluster,
-  positionsTopicOption,
-  printResult,
-  withCluster,
-} from './command-context.ts'
+import { checkDataset, topicNames } from '../config/names.ts'
 import { type Diagnosis, diagnose } from '../doctor/checks.ts'
 import { diagnosisText, summaryText } from '../doctor/diagnosis-text.ts'
 import { type DatasetNames, gatherFacts } from '../doctor/gather-facts.ts'
 import { mendTopics } from '../doctor/topic-mends.ts'
-import { topicOption } from './topic-options.ts'
+import { exitCodes } from '../errors.ts'
+import type { ClusterSession } from '../pipeline/cluster-session.ts'
+import {
+  type ClusterCommandFlags,
+  clusterCommand,
+  datasetOption,
+  modelsTopicOption,
+  positionsTopicOption,
+  printResult,
+  withCluster,
+} from './command-context.ts'
+import { topicOption } from './options.ts'
 
 interface DoctorFlags extends ClusterCommandFlags {
   readonly dataset?: string
@@ -83,7 +82,7 @@ function datasetNames(flags: DoctorFlags): DatasetNames | undefined {
   return { dataset, topics, modelsTopic, positionsTopic }
 }
 
-function mend({ admin }: OpenCluster, { findings }: Diagnosis): Promise<readonly string[]> {
+function mend({ admin }: ClusterSession, { findings }: Diagnosis): Promise<readonly string[]> {
   return mendTopics(
     admin,
     findings.flatMap(({ fix }) => fix ?? []),

@@ -1,62 +1,13 @@
 import { type Command, Option } from 'commander'
-import { topicNames } from '../config/names.ts'
+import { checkDataset, topicNames } from '../config/names.ts'
 import { UsageError } from '../errors.ts'
 import { type TableFormat, tableFormatOf } from '../files/file-format.ts'
-import { TopicMissingError } from '../kafka/admin.ts'
 import { createProgress } from '../observe/progress.ts'
-import type { ExportReport } from '../stages/export.ts'
+import { stageText } from '../observe/report-text.ts'
 import { beginningAnew } from '../pipeline/beginning-anew.ts'
-import {
-  checkDataset,
-  type DatasetFlags,
-  datasetCommand,
-  type OpenCluster,
-  printResult,
-  withCluster,
-} from './command-context.ts'
-import { stageText } from './report-text.ts'
+import { type ExportTopicOptions, exportTopic } from '../pipeline/export-topic.ts'
 import { requireTopic } from '../pipeline/row-topics.ts'
-
-export interface ExportTopicOptions {
-  readonly topic: string
-  readonly file: string
-  readonly format: TableFormat
-  readonly csvSafe?: boolean
-  readonly withKey: boolean
-  readonly withPosition: boolean
-  readonly skipsUnreadable?: boolean
-}
-
-/** Writes what a topic holds now to a file. */
-export async function exportTopic(
-  { admin, rows, registry, signal }: OpenCluster,
-  options: ExportTopicOptions,
-  onProgress: (rows: number, of: number) => void,
-): Promise<ExportReport> {
-  const { exportRows } = await import('../stages/export.ts')
-  const { topic } = options
-  if ((await admin.partitionCount(topic)) === undefined) throw new TopicMissingError(topic)
-  const ranges = (await admin.watermarks(topic)).map(({ partition, low, high }) => ({
-    topic,
-    partition,
-    offset: low,
-    endOffset: high,
-  }))
-  const of = ranges.reduce((sum, { offset, endOffset }) => sum + endOffset - offset, 0)
-  const reader = rows.openReader()
-  try {
-    return await exportRows({
-      ...options,
-      reader,
-      ranges,
-      schemas: registry,
-      signal,
-      onProgress: (done) => onProgress(done, of),
-    })
-  } finally {
-    await reader.close()
-  }
-}
+import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
 
 interface ExportFlags extends DatasetFlags {
   readonly topic?: string

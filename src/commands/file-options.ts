@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { listSchema, parseCount, parseList, valueParser } from '../config/value-parsers.ts'
 import { UsageError } from '../errors.ts'
 import { type FileFormat, fileFormats } from '../files/file-format.ts'
-import type { TableFileOptions, TextOptions } from '../files/table-options.ts'
+import type { FileReading, TextOptions } from '../files/table-options.ts'
 
 /** Flags that say how a file is to be read. */
 export interface FileFlags {
@@ -20,9 +20,6 @@ export interface FileFlags {
   readonly units?: string[]
   readonly dateFormat?: string
 }
-
-/** How a file is to be read, as a program says it. */
-export type FileReading = Pick<TableFileOptions, 'columns' | 'notNull' | 'format' | 'text'>
 
 /** Adds the flags that every command has which reads a file. */
 export function addFileOptions(command: Command): Command {

@@ -1,70 +1,29 @@
 import { availableParallelism } from 'node:os'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Compression } from '../batch/batch-header.ts'
-import { groupName, topicNames, transactionalId, valueSubject } from '../config/names.ts'
+import { checkDataset, topicNames } from '../config/names.ts'
 import { parseCount, parseSeed, valueParser } from '../config/value-parsers.ts'
 import { PipelineError, UsageError } from '../errors.ts'
 import { type TableFormat, tableFormatOf } from '../files/file-format.ts'
 import { commandGraceMs, interruption } from '../observe/interruption.ts'
 import { createProgress } from '../observe/progress.ts'
-import { defaultBatchRows, generate } from '../stages/generate.ts'
+import type { ClusterSession } from '../pipeline/cluster-session.ts'
+import { generateRows } from '../pipeline/generate-rows.ts'
+import { followModels } from '../pipeline/models-topic.ts'
+import { defaultPartitions } from '../pipeline/row-topics.ts'
 import type { StageReport } from '../ports/stage-report.ts'
+import { defaultBatchRows } from '../stages/generate.ts'
 import { modelSpec } from '../stages/synthetic/model-spec.ts'
-import { parseRowSpec, type RowSpec, syntheticSchema } from '../stages/synthetic/row-spec.ts'
+import { parseRowSpec, type RowSpec } from '../stages/synthetic/row-spec.ts'
 import {
   type ClusterCommandFlags,
-  checkDataset,
   clusterCommand,
   datasetOption,
   modelsTopicOption,
-  type OpenCluster,
   printResult,
   withCluster,
 } from './command-context.ts'
-import { compressionOption } from './load.ts'
-import { followModels } from '../pipeline/models-topic.ts'
-import { batchBytesFor, defaultPartitions } from '../pipeline/row-topics.ts'
-
-export interface GenerateRowsOptions {
-  readonly dataset: string
-  readonly topic: string
-  readonly spec: RowSpec
-  readonly rows: number
-  readonly seed: number
-  /** for a topic that does not exist yet */
-  readonly partitions: number
-  readonly batchRows: number
-  readonly compression: Compression
-}
-
-/** Writes synthetic rows to a raw topic, which is made if it does not exist. */
-export async function generateRows(
-  cluster: OpenCluster,
-  options: GenerateRowsOptions,
-  onProgress: (rows: number, of: number) => void,
-): Promise<StageReport> {
-  const { dataset, topic, spec, compression } = options
-  const { admin, registry, rows, signal } = cluster
-  const partitions = (await admin.partitionCount(topic)) ?? options.partitions
-  await admin.ensureRowTopic({ topic, partitions })
-  const schemaId = await registry.register(valueSubject(topic), syntheticSchema('Row', spec))
-  const batchBytes = await batchBytesFor(cluster, topic)
-  const writer = await rows.openWriter(transactionalId(groupName(dataset, 'generate'), topic), compression)
-  try {
-    return await generate({
-      ...options,
-      partitions,
-      schemaId,
-      writer,
-      nowMs: Date.now(),
-      limits: { batchBytes, compression },
-      signal,
-      onProgress,
-    })
-  } finally {
-    await writer.close()
-  }
-}
+import { compressionOption } from './options.ts'
 
 interface GenerateFlags extends ClusterCommandFlags {
   readonly dataset?: string
@@ -148,7 +107,7 @@ async function generateIntoFile(file: string, flags: GenerateFlags): Promise<voi
 }
 
 /** The rows that `--model` stands for. */
-async function modelRows(cluster: OpenCluster, flags: GenerateFlags, dataset: string): Promise<RowSpec> {
+async function modelRows(cluster: ClusterSession, flags: GenerateFlags, dataset: string): Promise<RowSpec> {
   const models = await followModels(cluster, flags.modelsTopic, dataset)
   try {
     const { model = 'current' } = flags

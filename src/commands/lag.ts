@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
-import { type GroupStage, groupName, topicNames } from '../config/names.ts'
-import { type Lag, type LagSource, lagOf } from '../stages/lag.ts'
-import { checkDataset, type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
+import { checkDataset, type GroupStage, groupName, topicNames } from '../config/names.ts'
+import { textTable } from '../observe/report-text.ts'
 import { positionsIn } from '../pipeline/group-positions.ts'
-import { textTable } from './report-text.ts'
 import { partitionsOf } from '../pipeline/row-topics.ts'
+import { type Lag, type LagSource, lagOf } from '../stages/lag.ts'
+import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
 
 interface LagFlags extends DatasetFlags {
   readonly group?: string

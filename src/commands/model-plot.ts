@@ -1,5 +1,5 @@
 import type { ColumnModel } from '../mixture/column-model.ts'
-import { textTable } from './report-text.ts'
+import { textTable } from '../observe/report-text.ts'
 
 const plotColumns = 72
 const plotRows = 5

@@ -1,21 +1,16 @@
 import { Command } from 'commander'
+import { checkDataset } from '../config/names.ts'
 import { UsageError } from '../errors.ts'
 import { ModelMissingError } from '../model/errors.ts'
 import type { Model } from '../model/model.ts'
 import { knownVersions } from '../model/model-catalogue.ts'
 import type { ModelFollower } from '../model/model-follower.ts'
 import { moveAlias } from '../model/publish-model.ts'
-import {
-  checkDataset,
-  type DatasetFlags,
-  datasetCommand,
-  type OpenCluster,
-  printResult,
-  withCluster,
-} from './command-context.ts'
-import { modelPlot } from './model-plot.ts'
+import { textTable } from '../observe/report-text.ts'
+import type { ClusterSession } from '../pipeline/cluster-session.ts'
 import { followModels, withModelsTarget } from '../pipeline/models-topic.ts'
-import { textTable } from './report-text.ts'
+import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
+import { modelPlot } from './model-plot.ts'
 
 export function modelCommand(): Command {
   return new Command('model')
@@ -111,7 +106,7 @@ async function moveCurrent(
 
 function withModels(
   flags: DatasetFlags,
-  work: (models: ModelFollower, dataset: string, cluster: OpenCluster) => Promise<void>,
+  work: (models: ModelFollower, dataset: string, cluster: ClusterSession) => Promise<void>,
 ): Promise<void> {
   const dataset = checkDataset(flags.dataset)
   return withCluster(flags, async (cluster) => {

@@ -4,13 +4,14 @@ import { logEvent } from '../observe/event-log.ts'
 import { parseEndpoint } from '../observe/http-endpoint.ts'
 import { interruption } from '../observe/interruption.ts'
 import { createLogger } from '../observe/logger.ts'
-import type { MemberNumber, StageEvent } from '../ports/stage-event.ts'
 import type { StageNeed } from '../observe/stage-health.ts'
 import type { StageLabels } from '../observe/stage-metrics.ts'
 import type { MonitorOptions, StageMonitor } from '../observe/stage-monitor.ts'
+import { type ClusterSession, withClusterAt } from '../pipeline/cluster-session.ts'
+import type { MemberNumber, StageEvent } from '../ports/stage-event.ts'
 import { rowErrorCodes } from '../rows/row-error.ts'
-import { type DatasetFlags, drawRun, logLevel, type OpenCluster, withClusterAt } from './command-context.ts'
-import type { StageFlags } from './stage-options.ts'
+import { type DatasetFlags, drawRun, logLevel } from './command-context.ts'
+import type { StageFlags } from './options.ts'
 
 export interface ObservedStage {
   readonly stage: string
@@ -25,7 +26,7 @@ export interface ObservedStage {
 export async function withObservedStage<T>(
   flags: DatasetFlags & StageFlags,
   { stage, needs, members, runsOn }: ObservedStage,
-  work: (cluster: OpenCluster) => Promise<T>,
+  work: (cluster: ClusterSession) => Promise<T>,
 ): Promise<T> {
   const { dataset, http, graceMs, traces } = flags
   const address = await clusterAddress(flags)

@@ -1,24 +1,31 @@
 import { createHash } from 'node:crypto'
 import type { Command } from 'commander'
 import type { Compression } from '../batch/batch-header.ts'
-import { defaultModelsTopic, groupName, topicNames } from '../config/names.ts'
+import { checkDataset, defaultModelsTopic, groupName, topicNames } from '../config/names.ts'
 import { parseCount, parseSeed } from '../config/value-parsers.ts'
 import { UsageError } from '../errors.ts'
 import { createProgress } from '../observe/progress.ts'
+import { stageText } from '../observe/report-text.ts'
+import type { ClusterSession } from '../pipeline/cluster-session.ts'
+import { normalizeTopic } from '../pipeline/normalize-topic.ts'
+import { holdsRows, offsetsBetween, topicEnds, topicStarts } from '../pipeline/row-topics.ts'
+import type { PartitionOffset } from '../ports/log.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
-import type { PartitionOffset } from '../ports/log.ts'
-import { clipOption } from './clip-option.ts'
-import { checkDataset, type DatasetFlags, datasetCommand, type OpenCluster, printResult } from './command-context.ts'
-import { deadLetterPolicy, maxDeadLettersOption, onInvalidOption } from './dead-letter-policy.ts'
-import { compressionOption } from './load.ts'
-import { modeChoice, modeChoiceOption } from './mode-choice.ts'
-import { normalizeTopic } from '../pipeline/normalize-topic.ts'
+import { type DatasetFlags, datasetCommand, printResult } from './command-context.ts'
 import { withObservedStage } from './observed-stage.ts'
-import { stageText } from './report-text.ts'
-import { holdsRows, offsetsBetween, topicEnds, topicStarts } from '../pipeline/row-topics.ts'
-import { type StageFlags, withStageOptions } from './stage-options.ts'
-import { topicOption } from './topic-options.ts'
+import {
+  clipOption,
+  compressionOption,
+  deadLetterPolicy,
+  maxDeadLettersOption,
+  modeChoice,
+  modeChoiceOption,
+  onInvalidOption,
+  type StageFlags,
+  topicOption,
+  withStageOptions,
+} from './options.ts'
 
 interface ReplayFlags extends DatasetFlags, StageFlags {
   readonly from: string
@@ -133,7 +140,7 @@ function replayGroup(dataset: string, raw: string, output: string, flags: Replay
 
 /** @throws UsageError if the output holds rows of another backfill: together they would be doubled */
 async function checkOutput(
-  cluster: OpenCluster,
+  cluster: ClusterSession,
   output: string,
   group: string,
   raw: readonly PartitionOffset[],
@@ -153,7 +160,7 @@ async function checkOutput(
  * @throws UsageError if it means nothing
  */
 async function positionsAt(
-  cluster: OpenCluster,
+  cluster: ClusterSession,
   topic: string,
   position: string,
   flag: string,

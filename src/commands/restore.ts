@@ -1,19 +1,25 @@
 import type { Command } from 'commander'
 import type { Compression } from '../batch/batch-header.ts'
-import { groupName, topicNames } from '../config/names.ts'
+import { checkDataset, groupName, topicNames } from '../config/names.ts'
 import { createProgress } from '../observe/progress.ts'
-import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
-import type { Delivery } from '../ports/log.ts'
-import { checkDataset, type DatasetFlags, datasetCommand, printResult } from './command-context.ts'
-import { deadLetterPolicy, maxDeadLettersOption, onInvalidOption } from './dead-letter-policy.ts'
-import { deliveryOption } from './delivery.ts'
-import { compressionOption } from './load.ts'
-import { membersOption, runMembers } from '../pipeline/members/members.ts'
-import { withObservedStage } from './observed-stage.ts'
-import { stageText } from './report-text.ts'
+import { stageText } from '../observe/report-text.ts'
+import { runMembers } from '../pipeline/members/members.ts'
 import { offsetsBetween, requireTopic, topicEnds, topicStarts } from '../pipeline/row-topics.ts'
-import { type StageFlags, withStageOptions } from './stage-options.ts'
-import { topicOption } from './topic-options.ts'
+import type { Delivery } from '../ports/log.ts'
+import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
+import { type DatasetFlags, datasetCommand, printResult } from './command-context.ts'
+import { withObservedStage } from './observed-stage.ts'
+import {
+  compressionOption,
+  deadLetterPolicy,
+  deliveryOption,
+  maxDeadLettersOption,
+  membersOption,
+  onInvalidOption,
+  type StageFlags,
+  topicOption,
+  withStageOptions,
+} from './options.ts'
 
 interface RestoreFlags extends DatasetFlags, StageFlags {
   readonly group?: string

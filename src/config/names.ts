@@ -51,3 +51,14 @@ export function transactionalId(group: string, instance: string, slot = 0): stri
 export function valueSubject(topic: string): string {
   return `${topic}-value`
 }
+
+const datasetPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/
+
+/** A data set's name becomes part of topics, groups and file names. @throws UsageError */
+export function checkDataset(dataset: string): string {
+  if (datasetPattern.test(dataset)) return dataset
+  throw new UsageError(
+    `"${dataset}" cannot name a data set`,
+    'Use letters, digits, dots, underscores and hyphens, at most 200, the first a letter or digit',
+  )
+}

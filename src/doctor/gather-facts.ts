@@ -8,10 +8,10 @@ import { hangingTransactions, type OpenTransaction } from '../kafka/open-transac
 import { transactionTimeoutMs } from '../kafka/row-client.ts'
 import { currentModel, knownVersions } from '../model/model-catalogue.ts'
 import { readModels } from '../model/read-models.ts'
-import type { OpenCluster } from '../commands/command-context.ts'
+import type { ClusterSession } from '../pipeline/cluster-session.ts'
 import { positionsIn } from '../pipeline/group-positions.ts'
 import { openModels } from '../pipeline/models-topic.ts'
-import { hangingAfterMs } from '../commands/verify.ts'
+import { hangingAfterMs } from '../pipeline/verify-dataset.ts'
 import type {
   DatasetFacts,
   Facts,
@@ -38,7 +38,7 @@ export interface DatasetNames {
 }
 
 /** Asks for everything that checks judge; what is refused is a fact as well. Nothing is changed. */
-export async function gatherFacts(cluster: OpenCluster, names: DatasetNames | undefined): Promise<Facts> {
+export async function gatherFacts(cluster: ClusterSession, names: DatasetNames | undefined): Promise<Facts> {
   const given = await Promise.all(
     cluster.settings.brokers.map(async (address) => ({ address, refusal: await refusalAt(cluster, address) })),
   )
@@ -60,7 +60,7 @@ export async function gatherFacts(cluster: OpenCluster, names: DatasetNames | un
 }
 
 /** Why a bootstrap broker does not answer; undefined if it does. */
-async function refusalAt({ settings }: OpenCluster, address: string): Promise<Refusal | undefined> {
+async function refusalAt({ settings }: ClusterSession, address: string): Promise<Refusal | undefined> {
   const connections = new BrokerConnections({ ...settings, brokers: [address] })
   try {
     return await refused(async () => void (await connections.answeringBroker()))
@@ -90,7 +90,7 @@ function surveyOf(connections: BrokerConnections, names: DatasetNames | undefine
 }
 
 async function datasetFacts(
-  cluster: OpenCluster,
+  cluster: ClusterSession,
   { dataset, topics, modelsTopic, positionsTopic = defaultPositionsTopic }: DatasetNames,
   brokers: ClusterFacts | undefined,
   registry: RegistryFacts,
@@ -121,7 +121,7 @@ async function datasetFacts(
 }
 
 /** What may not be read, or does not come, is another check's affair. */
-async function rowsOf(cluster: OpenCluster, topic: string): Promise<RawRowFacts> {
+async function rowsOf(cluster: ClusterSession, topic: string): Promise<RawRowFacts> {
   let facts = noRows
   await refused(async () => {
     facts = await rawRowFacts(cluster, topic)
@@ -130,7 +130,7 @@ async function rowsOf(cluster: OpenCluster, topic: string): Promise<RawRowFacts>
 }
 
 async function positionsOf(
-  cluster: OpenCluster,
+  cluster: ClusterSession,
   { stage, group, topic }: Pick<GroupPositions, 'stage' | 'group' | 'topic'>,
   existing: ReadonlySet<string>,
 ): Promise<GroupPositions> {
@@ -152,7 +152,7 @@ async function positionsOf(
 }
 
 async function hangingIn(
-  { rows, signal }: OpenCluster,
+  { rows, signal }: ClusterSession,
   { topics }: ClusterFacts,
   written: readonly string[],
 ): Promise<readonly OpenTransaction[] | Refusal> {
@@ -173,7 +173,7 @@ async function hangingIn(
 const noModel: ModelFacts = { current: undefined, versions: [], unusable: [] }
 
 async function modelFacts(
-  cluster: OpenCluster,
+  cluster: ClusterSession,
   modelsTopic: string,
   dataset: string,
   registry: RegistryFacts,
@@ -198,7 +198,7 @@ async function modelFacts(
 }
 
 async function registryFacts(
-  { registry, registryUrl: url }: OpenCluster,
+  { registry, registryUrl: url }: ClusterSession,
   names: DatasetNames | undefined,
 ): Promise<RegistryFacts> {
   const nothing: RegistryFacts = {

@@ -1,11 +1,11 @@
 import type { Records } from '../batch/records.ts'
 import { InterruptedError } from '../errors.ts'
+import type { ClusterSession } from '../pipeline/cluster-session.ts'
+import { topicRanges } from '../pipeline/row-topics.ts'
 import { ColumnReader } from '../stages/column-reader.ts'
 import { KnownSchemas } from '../stages/known-schemas.ts'
 import { passedOver } from '../stages/passed-over.ts'
 import { type BoundedRange, readPartitions } from '../stages/read-partition.ts'
-import type { OpenCluster } from '../commands/command-context.ts'
-import { topicRanges } from '../pipeline/row-topics.ts'
 import type { RawRowFacts } from './facts.ts'
 
 /** Enough to meet every schema that rows have now. */
@@ -17,7 +17,7 @@ const patienceMs = 5_000
 export const noRows: RawRowFacts = { rows: 0, met: [], unread: [] }
 
 /** The schemas of the last rows of a topic; of the first ones, if there is none among the last, as where transactions were aborted. */
-export async function rawRowFacts(cluster: OpenCluster, topic: string): Promise<RawRowFacts> {
+export async function rawRowFacts(cluster: ClusterSession, topic: string): Promise<RawRowFacts> {
   const ranges = (await topicRanges(cluster, topic))
     .filter(({ offset, endOffset }) => offset < endOffset)
     .slice(0, mostPartitions)
@@ -31,7 +31,7 @@ export async function rawRowFacts(cluster: OpenCluster, topic: string): Promise<
   )
 }
 
-async function factsOf(cluster: OpenCluster, ranges: readonly BoundedRange[]): Promise<RawRowFacts> {
+async function factsOf(cluster: ClusterSession, ranges: readonly BoundedRange[]): Promise<RawRowFacts> {
   const { rows, registry, signal } = cluster
   const reader = rows.openReader()
   const columnReader = new ColumnReader(registry, [])

@@ -82,3 +82,6 @@ export function chosenColumns(names: readonly string[], options: TableFileOption
   const fields = fieldNames(columns)
   return columns.map((column, i) => ({ column, field: fields[i], notNull: notNull.includes(column) }))
 }
+
+/** How a file is to be read, as a program says it. */
+export type FileReading = Pick<TableFileOptions, 'columns' | 'notNull' | 'format' | 'text'>

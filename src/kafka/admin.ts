@@ -11,12 +11,12 @@ import {
   offsetCommitV8,
 } from '@platformatic/kafka'
 import { exitCodes, PipelineError } from '../errors.ts'
+import type { ConnectionSettings } from '../ports/connection-settings.ts'
 import type { PartitionOffset, TopicPartition } from '../ports/log.ts'
 import { addressText } from './broker-address.ts'
 import type { BrokerConnection } from './broker-connection.ts'
 import { BrokerConnections, earliest, latest } from './broker-connections.ts'
 import { type Asked, BrokerError, BrokerUnreachableError, isTopicUnknown } from './broker-errors.ts'
-import type { ConnectionSettings } from '../ports/connection-settings.ts'
 import {
   createTopic,
   modelsTopicSettings,

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { findCoordinatorV4, listOffsetsV7, metadataV11, offsetFetchV8, ResponseError } from '@platformatic/kafka'
+import type { ConnectionSettings } from '../ports/connection-settings.ts'
 import type { PartitionOffset, TopicPartition } from '../ports/log.ts'
 import { type BackOff, backOffMs } from './back-off.ts'
 import { addressText, type BrokerAddress, parseAddress } from './broker-address.ts'
@@ -15,7 +16,6 @@ import {
   toBrokerError,
   UnreadableAnswerError,
 } from './broker-errors.ts'
-import type { ConnectionSettings } from '../ports/connection-settings.ts'
 import { accessError } from './login-errors.ts'
 import { onGroup, onTopic, onTransactions } from './needed-rights.ts'
 import { rowClientLogin } from './sasl-login.ts'

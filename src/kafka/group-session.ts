@@ -1,13 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RecordBatchWriter } from '../batch/record-batch-writer.ts'
 import { PipelineError } from '../errors.ts'
-import type {
-  FetchedPartition,
-  GroupSession,
-  PartitionOffset,
-  SessionPosition,
-  TopicPartition,
-} from '../ports/log.ts'
+import type { FetchedPartition, GroupSession, PartitionOffset, SessionPosition, TopicPartition } from '../ports/log.ts'
 import { type BackOff, backOffMs } from './back-off.ts'
 import { type BrokerConnections, latest } from './broker-connections.ts'
 import { FencedError, isGenerationLost, isRepeatable, isTopicUnknown, kindOf } from './broker-errors.ts'

@@ -1,7 +1,7 @@
 import { Agent as HttpAgent, request as httpRequest } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
-import { bearerToken } from './bearer-token.ts'
 import type { RegistrySettings } from '../ports/connection-settings.ts'
+import { bearerToken } from './bearer-token.ts'
 
 export interface HttpAnswer {
   readonly status: number

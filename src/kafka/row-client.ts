@@ -1,4 +1,5 @@
 import type { Compression } from '../batch/batch-header.ts'
+import type { ConnectionSettings } from '../ports/connection-settings.ts'
 import type {
   Delivery,
   GroupSession,
@@ -8,7 +9,6 @@ import type {
   TransactionalWriter,
 } from '../ports/log.ts'
 import { BrokerConnections, earliest } from './broker-connections.ts'
-import type { ConnectionSettings } from '../ports/connection-settings.ts'
 import { Fetcher, type FetcherOptions, fetcherDefaults } from './fetcher.ts'
 import { GroupMembership, membershipDefaults } from './group-membership.ts'
 import { type JoinListener, type StartOffsets, TransactionalGroupSession } from './group-session.ts'

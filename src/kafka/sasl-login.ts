@@ -1,7 +1,7 @@
 import type { ConnectionOptions } from '@platformatic/kafka'
 import type { AuthenticationProviderArgs, KafkaConfig } from 'kafkajs'
-import { bearerToken } from './bearer-token.ts'
 import type { SaslSettings } from '../ports/connection-settings.ts'
+import { bearerToken } from './bearer-token.ts'
 
 /**
  * A broker answers a token that it refuses with a reason instead of an error, and waits for one more message (RFC 7628, section

@@ -3,10 +3,10 @@ import type { Consumer, EachBatchPayload } from 'kafkajs'
 import { readBatchHeader } from '../batch/batch-header.ts'
 import { MalformedBatchError, openBatch } from '../batch/read-records.ts'
 import { PipelineError } from '../errors.ts'
+import type { ConnectionSettings } from '../ports/connection-settings.ts'
 import type { OffsetRange, RowSource, StockLog, StockRow } from '../ports/stock-log.ts'
 import { BrokerConnections } from './broker-connections.ts'
 import { BrokerError } from './broker-errors.ts'
-import type { ConnectionSettings } from '../ports/connection-settings.ts'
 import {
   BatchOfTooManyRowsError,
   type ControlLog,

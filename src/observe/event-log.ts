@@ -1,5 +1,5 @@
-import type { Logger } from './logger.ts'
 import type { StageEvent } from '../ports/stage-event.ts'
+import type { Logger } from './logger.ts'
 
 /**
  * One line for each event that matters: every text and every field that a stage logs stands here. What is at `info` happens a few times

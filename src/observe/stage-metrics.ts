@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
-import { registerProcessMetrics } from './process-metrics.ts'
 import { abortReasons, type MemberNumber, type PartitionState, type StageEvent } from '../ports/stage-event.ts'
+import { registerProcessMetrics } from './process-metrics.ts'
 
 export interface StageLabels {
   /** as normalize */

@@ -1,7 +1,7 @@
 import { exitCodes, PipelineError } from '../errors.ts'
-import { countedPosition } from '../stages/counted-position.ts'
 import type { PartitionOffset, TopicPartition } from '../ports/log.ts'
-import type { OpenCluster } from '../commands/command-context.ts'
+import { countedPosition } from '../stages/counted-position.ts'
+import type { ClusterSession } from './cluster-session.ts'
 import { partitionsOf, topicRanges } from './row-topics.ts'
 
 /** Rows stand in an output, and nothing says up to where the input was read for them. */
@@ -27,7 +27,7 @@ export class PositionsMissingError extends PipelineError {
 }
 
 /** Makes the topic where positions of groups are kept, unless it exists. @throws CompactedTopicError */
-export async function preparePositions({ admin, rows }: OpenCluster): Promise<void> {
+export async function preparePositions({ admin, rows }: ClusterSession): Promise<void> {
   if (rows.positionsTopic !== undefined) await admin.ensurePositionsTopic(rows.positionsTopic)
 }
 
@@ -35,7 +35,7 @@ export async function preparePositions({ admin, rows }: OpenCluster): Promise<vo
  * Where a group stands in each partition of a topic, for those who only look: what it has committed, else what is kept
  * of it. A transaction that is about to change it is not waited for.
  */
-export async function positionsIn(cluster: OpenCluster, group: string, topic: string): Promise<PartitionOffset[]> {
+export async function positionsIn(cluster: ClusterSession, group: string, topic: string): Promise<PartitionOffset[]> {
   const { admin, rows } = cluster
   const committed = await admin.committedOffsets(group, topic)
   const known = new Set(committed.map(({ partition }) => partition))
@@ -58,7 +58,7 @@ export async function positionsIn(cluster: OpenCluster, group: string, topic: st
  * @param inputs without a position
  */
 export async function lostPositions(
-  cluster: OpenCluster,
+  cluster: ClusterSession,
   group: string,
   inputs: readonly TopicPartition[],
   outputTopic: string,
@@ -76,7 +76,7 @@ export async function lostPositions(
  * @throws PositionUncountableError
  */
 export async function rebuiltPositions(
-  cluster: OpenCluster,
+  cluster: ClusterSession,
   stage: string,
   inputs: readonly TopicPartition[],
   outputTopic: string,

@@ -1,5 +1,5 @@
-import type { StageEvent } from '../ports/stage-event.ts'
 import type { GroupSession, SessionPosition, TopicPartition } from '../ports/log.ts'
+import type { StageEvent } from '../ports/stage-event.ts'
 import { type StageReport, stageReport } from '../ports/stage-report.ts'
 import type { SliceReport } from '../stages/transform-topic.ts'
 

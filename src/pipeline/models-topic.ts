@@ -2,10 +2,10 @@ import { ModelFollower } from '../model/model-follower.ts'
 import { type ModelSchemaIds, modelAliasSchema, modelSchema, modelSubjects } from '../model/model-schemas.ts'
 import { type ModelsTarget, modelsTransactionalId } from '../model/publish-model.ts'
 import { type ModelsSource, modelsPartition } from '../model/read-models.ts'
-import type { OpenCluster } from '../commands/command-context.ts'
+import type { ClusterSession } from './cluster-session.ts'
 
 /** Reads the models topic; the caller closes the source's reader. */
-export function openModels({ admin, registry, rows }: OpenCluster, topic: string): ModelsSource {
+export function openModels({ admin, registry, rows }: ClusterSession, topic: string): ModelsSource {
   return {
     topic,
     reader: rows.openReader(),
@@ -21,7 +21,7 @@ export function openModels({ admin, registry, rows }: OpenCluster, topic: string
  *
  * @param dataset whose unusable records are errors; those of others are their own affair
  */
-export async function followModels(cluster: OpenCluster, topic: string, dataset: string): Promise<ModelFollower> {
+export async function followModels(cluster: ClusterSession, topic: string, dataset: string): Promise<ModelFollower> {
   await cluster.admin.ensureModelsTopic(topic)
   const follower = new ModelFollower(openModels(cluster, topic), ({ key, offset, problem }) => {
     const level = key?.startsWith(`${dataset}/`) ? 'error' : 'debug'
@@ -38,7 +38,7 @@ export async function followModels(cluster: OpenCluster, topic: string, dataset:
 
 /** Lets `work` publish to the models topic as the only publisher of the data set. */
 export async function withModelsTarget<T>(
-  cluster: OpenCluster,
+  cluster: ClusterSession,
   topic: string,
   dataset: string,
   work: (target: ModelsTarget) => Promise<T>,
@@ -59,7 +59,7 @@ export async function withModelsTarget<T>(
   }
 }
 
-async function registerModelSchemas({ registry }: OpenCluster, topic: string): Promise<ModelSchemaIds> {
+async function registerModelSchemas({ registry }: ClusterSession, topic: string): Promise<ModelSchemaIds> {
   const subjects = modelSubjects(topic)
   return {
     model: await registry.register(subjects.model, modelSchema),

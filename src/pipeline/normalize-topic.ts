@@ -1,15 +1,15 @@
 import type { Compression } from '../batch/batch-header.ts'
 import { type TopicNames, valueSubject } from '../config/names.ts'
 import type { Model } from '../model/model.ts'
+import type { Delivery, PartitionOffset, TopicPartition } from '../ports/log.ts'
+import type { StageReport } from '../ports/stage-report.ts'
 import { parseAvroSchema } from '../rows/avro-schema.ts'
 import { deriveNormalizedSchema, type NormalizedSchemaOptions } from '../rows/normalized-schema.ts'
 import { compileRowPlan } from '../rows/row-plan.ts'
 import { MalformedSchemaError } from '../rows/schema-error.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import { type ModeChoice, NormalizeTransform } from '../stages/normalize.ts'
-import type { Delivery, PartitionOffset, TopicPartition } from '../ports/log.ts'
-import type { StageReport } from '../ports/stage-report.ts'
-import type { OpenCluster } from '../commands/command-context.ts'
+import type { ClusterSession } from './cluster-session.ts'
 import { followModels } from './models-topic.ts'
 import { runTransformStage, schemasWithoutCompatibility } from './transform-stage.ts'
 import { whenReachable } from './when-reachable.ts'
@@ -41,7 +41,7 @@ export interface NormalizeTopicOptions {
 
 /** Runs one member of the group that normalizes a raw topic. */
 export async function normalizeTopic(
-  cluster: OpenCluster,
+  cluster: ClusterSession,
   options: NormalizeTopicOptions,
   onProgress: (report: StageReport) => void,
 ): Promise<StageReport> {
@@ -91,7 +91,7 @@ export async function normalizeTopic(
 
 /** Tries to derive the schema of what will be written from the one that raw rows have now. @throws SchemaCollisionError */
 async function checkNames(
-  { registry }: OpenCluster,
+  { registry }: ClusterSession,
   rawTopic: string,
   { columns }: Model,
   options: NormalizedSchemaOptions,

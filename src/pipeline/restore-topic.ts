@@ -1,10 +1,10 @@
 import type { Compression } from '../batch/batch-header.ts'
 import { type TopicNames, valueSubject } from '../config/names.ts'
-import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import type { Delivery, PartitionOffset } from '../ports/log.ts'
-import { RestoreTransform } from '../stages/restore.ts'
 import type { StageReport } from '../ports/stage-report.ts'
-import type { OpenCluster } from '../commands/command-context.ts'
+import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
+import { RestoreTransform } from '../stages/restore.ts'
+import type { ClusterSession } from './cluster-session.ts'
 import { followModels } from './models-topic.ts'
 import { runTransformStage, schemasWithoutCompatibility, slicePatienceMs } from './transform-stage.ts'
 import { whenReachable } from './when-reachable.ts'
@@ -27,7 +27,7 @@ export interface RestoreTopicOptions {
 
 /** Runs one member of the group that restores a normalized topic. */
 export async function restoreTopic(
-  cluster: OpenCluster,
+  cluster: ClusterSession,
   options: RestoreTopicOptions,
   onProgress: (report: StageReport) => void,
 ): Promise<StageReport> {

@@ -1,10 +1,10 @@
 import { InterruptedError, UsageError } from '../errors.ts'
 import { TopicMissingError } from '../kafka/admin.ts'
 import { earliest } from '../kafka/broker-connections.ts'
-import type { BatchSizes } from '../stages/partition-output.ts'
 import type { PartitionOffset, TopicPartition } from '../ports/log.ts'
+import type { BatchSizes } from '../stages/partition-output.ts'
 import type { BoundedRange } from '../stages/read-partition.ts'
-import type { OpenCluster } from '../commands/command-context.ts'
+import type { ClusterSession } from './cluster-session.ts'
 
 /** Partitions of a topic that is made for rows unless something says otherwise. */
 export const defaultPartitions = 4
@@ -12,48 +12,48 @@ export const defaultPartitions = 4
 const bestBatchBytes = 512 * 1024
 
 /** @throws TopicMissingError */
-export async function partitionsOf({ admin }: OpenCluster, topic: string): Promise<number> {
+export async function partitionsOf({ admin }: ClusterSession, topic: string): Promise<number> {
   const count = await admin.partitionCount(topic)
   if (count === undefined) throw new TopicMissingError(topic)
   return count
 }
 
 /** For a topic that another command makes. @throws UsageError with `fix` if it does not exist */
-export async function requireTopic({ admin }: OpenCluster, topic: string, fix: string): Promise<void> {
+export async function requireTopic({ admin }: ClusterSession, topic: string, fix: string): Promise<void> {
   if ((await admin.partitionCount(topic)) === undefined) throw new UsageError(`There is no topic ${topic}`, fix)
 }
 
 /** Bytes at which a batch for this topic is sent. */
-export async function batchBytesFor(cluster: OpenCluster, topic: string): Promise<number> {
+export async function batchBytesFor(cluster: ClusterSession, topic: string): Promise<number> {
   return (await batchSizesFor(cluster, topic)).batchBytes
 }
 
 /** How large batches for this topic may be. */
-export async function batchSizesFor({ admin }: OpenCluster, topic: string): Promise<BatchSizes> {
+export async function batchSizesFor({ admin }: ClusterSession, topic: string): Promise<BatchSizes> {
   const largestBytes = Number((await admin.topicConfig(topic)).get('max.message.bytes'))
   return { batchBytes: Math.min(bestBatchBytes, largestBytes), largestBytes }
 }
 
 /** The first row of each partition that is still there. */
-export async function topicStarts({ admin }: OpenCluster, topic: string): Promise<PartitionOffset[]> {
+export async function topicStarts({ admin }: ClusterSession, topic: string): Promise<PartitionOffset[]> {
   return (await admin.watermarks(topic)).map(({ partition, low }) => ({ topic, partition, offset: low }))
 }
 
 /** The first row of some partitions. */
 export async function startsOf(
-  { rows }: OpenCluster,
+  { rows }: ClusterSession,
   partitions: readonly TopicPartition[],
 ): Promise<PartitionOffset[]> {
   return rows.withConnections((connections) => connections.listOffsets(partitions, earliest))
 }
 
 /** The end of each partition as of now: open transactions and markers count. */
-export async function topicEnds({ admin }: OpenCluster, topic: string): Promise<PartitionOffset[]> {
+export async function topicEnds({ admin }: ClusterSession, topic: string): Promise<PartitionOffset[]> {
   return (await admin.watermarks(topic)).map(({ partition, high }) => ({ topic, partition, offset: high }))
 }
 
 /** All that each partition holds as of now, in the order of their numbers. */
-export async function topicRanges({ admin }: OpenCluster, topic: string): Promise<BoundedRange[]> {
+export async function topicRanges({ admin }: ClusterSession, topic: string): Promise<BoundedRange[]> {
   return (await admin.watermarks(topic)).map(({ partition, low, high }) => ({
     topic,
     partition,
@@ -63,7 +63,7 @@ export async function topicRanges({ admin }: OpenCluster, topic: string): Promis
 }
 
 /** Whether a topic has a row that counts: markers and rolled back rows do not. */
-export async function holdsRows(cluster: OpenCluster, topic: string): Promise<boolean> {
+export async function holdsRows(cluster: ClusterSession, topic: string): Promise<boolean> {
   const reader = cluster.rows.openReader()
   try {
     for (const range of await topicRanges(cluster, topic)) {

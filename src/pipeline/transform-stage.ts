@@ -3,12 +3,12 @@ import type { Compression } from '../batch/batch-header.ts'
 import { transactionalId } from '../config/names.ts'
 import type { PipelineError } from '../errors.ts'
 import { TopicMissingError } from '../kafka/admin.ts'
-import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import type { Delivery, PartitionOffset, SchemaStore, TopicPartition } from '../ports/log.ts'
 import type { StageReport } from '../ports/stage-report.ts'
+import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import { type RowTransform, transformTopic } from '../stages/transform-topic.ts'
 import { abortedBy } from './abort-reason.ts'
-import type { OpenCluster } from '../commands/command-context.ts'
+import type { ClusterSession } from './cluster-session.ts'
 import { lostPositions, PositionsMissingError, preparePositions, rebuiltPositions } from './group-positions.ts'
 import { MemberReporter } from './member-reporter.ts'
 import { batchSizesFor, partitionsOf, startsOf } from './row-topics.ts'
@@ -46,7 +46,7 @@ export interface TransformStageOptions {
 }
 
 /** Runs one member of a stage's consumer group; output topics are made like the raw topic if they do not exist. */
-export async function runTransformStage(cluster: OpenCluster, options: TransformStageOptions): Promise<StageReport> {
+export async function runTransformStage(cluster: ClusterSession, options: TransformStageOptions): Promise<StageReport> {
   const {
     stage,
     group,
@@ -139,7 +139,7 @@ function mayCome(error: PipelineError): boolean {
 }
 
 /** Subjects of what stages write take any schema: refits change the columns (DESIGN, "The normalized schema"). */
-export function schemasWithoutCompatibility({ registry }: OpenCluster): SchemaStore {
+export function schemasWithoutCompatibility({ registry }: ClusterSession): SchemaStore {
   return {
     schemaById: (id) => registry.schemaById(id, slicePatienceMs),
     schemaProblem: (id) => registry.schemaProblem(id),

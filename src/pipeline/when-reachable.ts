@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { InterruptedError, PipelineError } from '../errors.ts'
-import type { OpenCluster } from '../commands/command-context.ts'
+import type { StageEvent } from '../ports/stage-event.ts'
 
 /** Whoever does the work has waited already. */
 const pauseMs = 1_000
@@ -15,7 +15,7 @@ const newsEveryMs = 30_000
  * @throws InterruptedError at once when the cluster's signal fires
  */
 export async function whenReachable<T>(
-  { signal, report }: Pick<OpenCluster, 'signal' | 'report'>,
+  { signal, report }: { readonly signal: AbortSignal; readonly report: (event: StageEvent) => void },
   work: () => Promise<T>,
   passes: (error: PipelineError) => boolean = ({ retriable }) => retriable,
 ): Promise<T> {

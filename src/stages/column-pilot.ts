@@ -1,9 +1,9 @@
 import type { Records } from '../batch/records.ts'
 import { pilotCentre } from '../mixture/pilot-centre.ts'
+import type { LogReader, SchemaSource } from '../ports/log.ts'
 import type { NumericColumn } from '../rows/numeric-columns.ts'
 import { ColumnReader } from './column-reader.ts'
 import { GrowingValues } from './growing-values.ts'
-import type { LogReader, SchemaSource } from '../ports/log.ts'
 import { type BoundedRange, readPartition } from './read-partition.ts'
 import type { RowCensus } from './row-census.ts'
 

@@ -1,6 +1,6 @@
 import { PipelineError } from '../errors.ts'
-import { rowErrorCodes, rowErrorMessages } from '../rows/row-error.ts'
 import type { TopicPartition } from '../ports/log.ts'
+import { rowErrorCodes, rowErrorMessages } from '../rows/row-error.ts'
 
 /** How many rows may become dead letters. */
 export interface DeadLetterPolicy {

@@ -4,14 +4,14 @@ import { readRecord } from '../files/avro-reader.ts'
 import type { TableFormat } from '../files/file-format.ts'
 import { type RecordPlan, recordPlan, type TableColumn } from '../files/table-columns.ts'
 import { openTableWriter, type TableWriter } from '../files/table-writer.ts'
+import type { FetchedPartition, LogReader, OffsetRange, SchemaSource } from '../ports/log.ts'
+import { type StageReport, stageReport } from '../ports/stage-report.ts'
 import { rowErrors } from '../rows/row-error.ts'
 import { MalformedSchemaError } from '../rows/schema-error.ts'
 import { describeSchemaName } from '../rows/schema-name.ts'
 import { framingBytes, noSchema } from '../rows/schema-runs.ts'
-import type { FetchedPartition, LogReader, OffsetRange, SchemaSource } from '../ports/log.ts'
 import { BatchUnreadableError, FetchedReader } from './read-fetched.ts'
 import { RowSchemas } from './row-schemas.ts'
-import { type StageReport, stageReport } from '../ports/stage-report.ts'
 
 /** Rows of one partition that are to be exported; the end is known: the high watermark of the start, or what was asked. */
 export interface ExportRange extends OffsetRange {

@@ -1,10 +1,10 @@
 import { PipelineError } from '../errors.ts'
+import type { SchemaSource } from '../ports/log.ts'
 import { parseAvroSchema } from '../rows/avro-schema.ts'
 import { rowErrors } from '../rows/row-error.ts'
 import type { RowSchemaName } from '../rows/schema-name.ts'
 import type { MetSchema } from './choose-columns.ts'
 import type { KnownSchema } from './passed-over.ts'
-import type { SchemaSource } from '../ports/log.ts'
 import type { RowCensus } from './row-census.ts'
 import { RowSchemas } from './row-schemas.ts'
 

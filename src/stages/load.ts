@@ -5,10 +5,10 @@ import { AvroRows } from '../files/avro-rows.ts'
 import { columnVector, isNull, vectorBytes } from '../files/column-vector.ts'
 import { FileColumnError, FileUnreadableError } from '../files/file-errors.ts'
 import type { RowChunk, TableFile } from '../files/table-file.ts'
-import { type FileProgress, formatLoadProgress, parseLoadProgress } from './load-progress.ts'
-import { keyPartition } from './murmur2.ts'
 import type { BatchLimits, OffsetCommit, PartitionOffset, TransactionalWriter } from '../ports/log.ts'
 import { type StageReport, stageReport } from '../ports/stage-report.ts'
+import { type FileProgress, formatLoadProgress, parseLoadProgress } from './load-progress.ts'
+import { keyPartition } from './murmur2.ts'
 
 /** Rows that go to one partition before the next one's turn. */
 export const blockRows = 10_000

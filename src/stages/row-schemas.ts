@@ -1,4 +1,5 @@
 import type { Records } from '../batch/records.ts'
+import type { SchemaSource } from '../ports/log.ts'
 import { rowErrors } from '../rows/row-error.ts'
 import { type RowSchemaName, unionBranchOf } from '../rows/schema-name.ts'
 import {
@@ -12,7 +13,6 @@ import {
 import { maxLongBytes, varintEnd, zigzag } from '../rows/varint.ts'
 import { unionBranches } from '../rows/whole-schema.ts'
 import { lookUpSchemas } from './look-up-schemas.ts'
-import type { SchemaSource } from '../ports/log.ts'
 
 /** Bytes of Apicurio's own framing: the magic byte 0 and an id of eight. */
 const longFramingBytes = 9

@@ -1,6 +1,6 @@
 import { PipelineError } from '../errors.ts'
-import type { BatchSizes } from './partition-output.ts'
 import type { TopicPartition } from '../ports/log.ts'
+import type { BatchSizes } from './partition-output.ts'
 
 /** A row is larger than the topic takes that it has to be written to: it can neither go on nor be set aside. */
 export class RowTooLargeError extends PipelineError {

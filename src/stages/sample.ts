@@ -1,13 +1,13 @@
 import type { Records } from '../batch/records.ts'
+import type { LogReader, PartitionOffset, TransactionalWriter } from '../ports/log.ts'
+import { type StageReport, stageReport } from '../ports/stage-report.ts'
 import { CopiedValues } from './copied-values.ts'
 import { type BatchSizes, PartitionOutput } from './partition-output.ts'
-import type { LogReader, PartitionOffset, TransactionalWriter } from '../ports/log.ts'
 import type { BatchUnreadableError } from './read-fetched.ts'
 import { readPartition } from './read-partition.ts'
 import { hashStart, rowHashBelow } from './row-hash.ts'
 import { RowTooLargeError } from './row-too-large-error.ts'
 import { SmallestRows } from './smallest-rows.ts'
-import { type StageReport, stageReport } from '../ports/stage-report.ts'
 
 /** How rows are chosen, always by their hash. */
 export type SampleSize =

@@ -3,13 +3,13 @@ import { noHeaders } from '../batch/record-batch-writer.ts'
 import { appendHeaders, type RecordHeaders } from '../batch/record-headers.ts'
 import type { Records } from '../batch/records.ts'
 import { InterruptedError, PipelineError } from '../errors.ts'
+import type { FetchedPartition, GroupSession, PartitionOffset, TopicPartition } from '../ports/log.ts'
+import { type StageReport, stageReport } from '../ports/stage-report.ts'
 import { rowErrorCodes, rowErrorMessages, rowErrors } from '../rows/row-error.ts'
 import { type DeadLetterPolicy, DeadLetterWatch, deadLetterDefaults } from './dead-letter-policy.ts'
 import { type BatchSizes, PartitionOutput } from './partition-output.ts'
-import type { FetchedPartition, GroupSession, PartitionOffset, TopicPartition } from '../ports/log.ts'
 import { BatchUnreadableError, FetchedReader } from './read-fetched.ts'
 import { RowTooLargeError } from './row-too-large-error.ts'
-import { type StageReport, stageReport } from '../ports/stage-report.ts'
 
 /** Where rows of one input partition go. */
 export interface RowTarget {

@@ -1,12 +1,12 @@
 import type { Model } from '../model/model.ts'
-import { plainFieldName } from '../rows/plain-schema.ts'
 import type { SchemaSource } from '../ports/log.ts'
+import type { OffsetRange, StockLog } from '../ports/stock-log.ts'
+import { plainFieldName } from '../rows/plain-schema.ts'
 import { auditPartition } from './verify/audit-partition.ts'
 import type { NormalizationRules } from './verify/column-terms.ts'
 import type { ModelVersions } from './verify/compare-normalized.ts'
 import { type Fault, type Finding, noFindings } from './verify/findings.ts'
 import { RowTypes } from './verify/row-types.ts'
-import type { OffsetRange, StockLog } from '../ports/stock-log.ts'
 
 /** A topic, and the offsets of each partition that are audited. */
 export interface AuditedTopic {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { AuditResult } from '../../src/commands/verify.ts'
+import type { AuditResult } from '../../src/pipeline/verify-dataset.ts'
 import type { ClusterFacts } from './cluster-facts.ts'
 import type { FaultCluster } from './fault-cluster.ts'
 import type { FaultDataset } from './fault-dataset.ts'

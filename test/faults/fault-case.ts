@@ -1,4 +1,4 @@
-import type { AuditResult } from '../../src/commands/verify.ts'
+import type { AuditResult } from '../../src/pipeline/verify-dataset.ts'
 import type { FaultContext } from './fault-context.ts'
 
 /** What a case has done and seen; a case that finds something wrong throws. */

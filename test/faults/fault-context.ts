@@ -1,7 +1,5 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type OpenCluster, plainUse } from '../../src/commands/command-context.ts'
-import type { AuditResult } from '../../src/commands/verify.ts'
 import { defaultPositionsTopic } from '../../src/config/names.ts'
 import { exitCodes } from '../../src/errors.ts'
 import { ClusterAdmin } from '../../src/kafka/admin.ts'
@@ -9,6 +7,8 @@ import { SchemaRegistry } from '../../src/kafka/registry.ts'
 import { RowClient } from '../../src/kafka/row-client.ts'
 import { randomNumbers } from '../../src/mixture/random-numbers.ts'
 import { createLogger } from '../../src/observe/logger.ts'
+import { type ClusterSession, plainUse } from '../../src/pipeline/cluster-session.ts'
+import type { AuditResult } from '../../src/pipeline/verify-dataset.ts'
 import { audit, finalAudit } from './audit.ts'
 import type { FaultCluster } from './fault-cluster.ts'
 import { FaultDataset } from './fault-dataset.ts'
@@ -56,7 +56,7 @@ export class FaultContext {
   /** Uniform numbers in [0, 1) from the seed: what is random in a case comes from here. */
   readonly random: () => number
   /** The same cluster as stages see it, past the proxies. */
-  readonly open: OpenCluster
+  readonly open: ClusterSession
   readonly #seed: number
   readonly #folder: string
   readonly #stop = new AbortController()
@@ -77,8 +77,9 @@ export class FaultContext {
       rows: new RowClient(settings, undefined, {}, defaultPositionsTopic),
       registry: new SchemaRegistry({ url: cluster.registry }),
       ...plainUse(createLogger('silent'), this.#stop.signal),
+      close: () => this.open.admin.close(),
     }
-    this.defer(() => this.open.admin.close())
+    this.defer(() => this.open.close())
   }
 
   /** Something to be done after the case; the last one comes first. */

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RecordBatchWriter } from '../../src/batch/record-batch-writer.ts'
-import type { OpenCluster } from '../../src/commands/command-context.ts'
-import { withModelsTarget } from '../../src/pipeline/models-topic.ts'
 import { groupName, type TopicNames, topicNames, valueSubject } from '../../src/config/names.ts'
 import { columnModel, fitMixture } from '../../src/index.ts'
 import type { ColumnModel } from '../../src/mixture/column-model.ts'
 import { publishModel } from '../../src/model/publish-model.ts'
+import type { ClusterSession } from '../../src/pipeline/cluster-session.ts'
+import { withModelsTarget } from '../../src/pipeline/models-topic.ts'
 import type { TransactionalWriter } from '../../src/ports/log.ts'
 import { parseRowSpec, syntheticSchema } from '../../src/stages/synthetic/row-spec.ts'
 import { SyntheticRows } from '../../src/stages/synthetic/synthetic-rows.ts'
@@ -51,7 +51,7 @@ export class FaultDataset {
   readonly name: string
   readonly topics: TopicNames
   readonly modelsTopic: string
-  readonly #cluster: OpenCluster
+  readonly #cluster: ClusterSession
   readonly #seed: number
   readonly #block: SyntheticRows
   readonly #batch = new RecordBatchWriter()
@@ -60,7 +60,12 @@ export class FaultDataset {
   #writer: TransactionalWriter | undefined
   #isRemoved = false
 
-  static async create(cluster: OpenCluster, prefix: string, partitions: number, seed: number): Promise<FaultDataset> {
+  static async create(
+    cluster: ClusterSession,
+    prefix: string,
+    partitions: number,
+    seed: number,
+  ): Promise<FaultDataset> {
     const name = `${prefix}-${randomUUID().slice(0, 8)}`
     const { raw } = topicNames(name)
     await cluster.admin.ensureRowTopic({ topic: raw, partitions })
@@ -70,7 +75,7 @@ export class FaultDataset {
     return dataset
   }
 
-  private constructor(cluster: OpenCluster, name: string, partitions: number, schemaId: number, seed: number) {
+  private constructor(cluster: ClusterSession, name: string, partitions: number, schemaId: number, seed: number) {
     this.name = name
     this.topics = topicNames(name)
     this.modelsTopic = `${name}.models`

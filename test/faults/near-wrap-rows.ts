@@ -1,10 +1,10 @@
 import { BrokerConnections, earliest } from '../../src/kafka/broker-connections.ts'
-import type { ConnectionSettings } from '../../src/ports/connection-settings.ts'
 import { Fetcher } from '../../src/kafka/fetcher.ts'
 import { GroupMembership, membershipDefaults } from '../../src/kafka/group-membership.ts'
 import { TransactionalGroupSession } from '../../src/kafka/group-session.ts'
 import { type GroupSessionOptions, RowClient, transactionTimeoutMs } from '../../src/kafka/row-client.ts'
 import { TransactionalProducer } from '../../src/kafka/transactional-producer.ts'
+import type { ConnectionSettings } from '../../src/ports/connection-settings.ts'
 import type { GroupSession } from '../../src/ports/log.ts'
 
 /** Opens sessions as every stage does, but their sequences begin where one gets after two thousand million rows. */

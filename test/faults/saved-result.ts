@@ -1,4 +1,4 @@
-import type { AuditResult } from '../../src/commands/verify.ts'
+import type { AuditResult } from '../../src/pipeline/verify-dataset.ts'
 import type { CaseForm } from './fault-case.ts'
 
 /** One case of one run, as `--json` writes it: what scripts/fault-table.ts reads. */

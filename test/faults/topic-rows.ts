@@ -1,4 +1,4 @@
-import type { OpenCluster } from '../../src/commands/command-context.ts'
+import type { ClusterSession } from '../../src/pipeline/cluster-session.ts'
 import { FetchedReader } from '../../src/stages/read-fetched.ts'
 
 /** A committed row with all its bytes; they are the reader's own. */
@@ -15,7 +15,7 @@ const pollMs = 100
 
 /** The committed rows of a partition, from `from` to where it ends now. */
 export async function* partitionRows(
-  { rows, admin }: OpenCluster,
+  { rows, admin }: ClusterSession,
   topic: string,
   partition: number,
   from = 0,

@@ -1,8 +1,8 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { RecordBatchWriter } from '../../src/batch/record-batch-writer.ts'
+import { copyBatches } from '../../src/bench/copy-batches.ts'
 import { RowClient } from '../../src/kafka/row-client.ts'
-import { copyBatches } from '../../src/stages/copy-batches.ts'
 import { uniqueName } from '../cluster/shared-cluster.ts'
 import { batchOf, TestBroker, valuesOf } from './test-broker.ts'
 

@@ -1,7 +1,7 @@
 import { deepEqual } from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import type { PartitionState, StageEvent } from '../../src/ports/stage-event.ts'
 import { StageHealth } from '../../src/observe/stage-health.ts'
+import type { PartitionState, StageEvent } from '../../src/ports/stage-event.ts'
 
 const limits = { silentMs: 60_000, stuckMs: 600_000, failingMs: 10_000 }
 const joined: StageEvent = { kind: 'joined', generation: 1, partitions: [0, 1] }

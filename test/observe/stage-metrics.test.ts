@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import type { CommittedSlice, PartitionState, StageEvent } from '../../src/ports/stage-event.ts'
 import { StageMetrics } from '../../src/observe/stage-metrics.ts'
+import type { CommittedSlice, PartitionState, StageEvent } from '../../src/ports/stage-event.ts'
 import { seriesValue } from './metric-table.ts'
 
 const totals = { rowsIn: 0, rowsOut: 0, deadLetters: 0, seconds: 0, rowsPerSecond: 0 }

@@ -1,19 +1,19 @@
 import avsc, { type Type } from 'avsc'
 import { RecordBatchWriter } from '../../src/batch/record-batch-writer.ts'
 import { encodeHeaders, type RecordHeaders } from '../../src/batch/record-headers.ts'
-import { type OpenCluster, plainUse } from '../../src/commands/command-context.ts'
-import { withModelsTarget } from '../../src/pipeline/models-topic.ts'
-import { type NormalizeTopicOptions, normalizeTopic } from '../../src/pipeline/normalize-topic.ts'
-import { restoreTopic } from '../../src/pipeline/restore-topic.ts'
-import { topicEnds } from '../../src/pipeline/row-topics.ts'
 import { defaultPositionsTopic, groupName, type TopicNames, topicNames, valueSubject } from '../../src/config/names.ts'
 import { ClusterAdmin } from '../../src/kafka/admin.ts'
-import type { RegistrySettings } from '../../src/ports/connection-settings.ts'
 import { SchemaRegistry } from '../../src/kafka/registry.ts'
 import { RowClient } from '../../src/kafka/row-client.ts'
 import type { ColumnModel } from '../../src/mixture/column-model.ts'
 import { publishModel } from '../../src/model/publish-model.ts'
 import { createLogger } from '../../src/observe/logger.ts'
+import { type ClusterSession, plainUse } from '../../src/pipeline/cluster-session.ts'
+import { withModelsTarget } from '../../src/pipeline/models-topic.ts'
+import { type NormalizeTopicOptions, normalizeTopic } from '../../src/pipeline/normalize-topic.ts'
+import { restoreTopic } from '../../src/pipeline/restore-topic.ts'
+import { topicEnds } from '../../src/pipeline/row-topics.ts'
+import type { RegistrySettings } from '../../src/ports/connection-settings.ts'
 import type { StageReport } from '../../src/ports/stage-report.ts'
 import { testCluster, uniqueName } from '../cluster/shared-cluster.ts'
 import { TestBroker } from '../kafka/test-broker.ts'
@@ -38,14 +38,14 @@ export class TestPipeline {
   readonly dataset = uniqueName('shop')
   readonly modelsTopic = `${this.dataset}.models`
   readonly topics: TopicNames = topicNames(this.dataset)
-  readonly cluster: OpenCluster
+  readonly cluster: ClusterSession
   readonly #stop = new AbortController()
 
   /** @param registry how the registry is reached, if not as it is */
   static async open(t: Test, registry: Partial<RegistrySettings> = {}): Promise<TestPipeline> {
     const [broker, addresses] = [await TestBroker.connect(t), await testCluster()]
     const pipeline = new TestPipeline(broker, { url: addresses.registry, ...registry })
-    t.after(() => pipeline.cluster.admin.close())
+    t.after(() => pipeline.cluster.close())
     return pipeline
   }
 
@@ -59,6 +59,7 @@ export class TestPipeline {
       rows: new RowClient(settings, undefined, {}, defaultPositionsTopic),
       registry: new SchemaRegistry(registry),
       ...plainUse(createLogger('silent'), this.#stop.signal),
+      close: () => this.cluster.admin.close(),
     }
   }
 

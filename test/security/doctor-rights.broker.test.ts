@@ -1,11 +1,11 @@
 import { deepEqual, equal, match } from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
-import { type OpenCluster, plainUse, withClusterAt } from '../../src/commands/command-context.ts'
-import { diagnose, type NamedFinding } from '../../src/doctor/checks.ts'
-import { gatherFacts } from '../../src/doctor/gather-facts.ts'
 import type { ClusterAccess } from '../../src/config/cluster-access.ts'
 import { defaultPositionsTopic, topicNames } from '../../src/config/names.ts'
+import { diagnose, type NamedFinding } from '../../src/doctor/checks.ts'
+import { gatherFacts } from '../../src/doctor/gather-facts.ts'
 import { createLogger } from '../../src/observe/logger.ts'
+import { type ClusterSession, plainUse, withClusterAt } from '../../src/pipeline/cluster-session.ts'
 import { type Grant, SecuredCluster } from './secured-cluster.ts'
 import { rightsOf } from './stage-rights.ts'
 
@@ -25,7 +25,7 @@ before(async () => {
 
 after(async () => cluster?.stop())
 
-function entered<T>(user: string | undefined, work: (open: OpenCluster) => Promise<T>): Promise<T> {
+function entered<T>(user: string | undefined, work: (open: ClusterSession) => Promise<T>): Promise<T> {
   const sasl = { mechanism: 'SCRAM-SHA-512', username: user ?? '', password } as const
   const kafka: ClusterAccess['kafka'] = user === undefined ? {} : { tls: { ca: cluster.ca }, sasl }
   const brokers = [user === undefined ? cluster.plain : cluster.sasl]

@@ -10,23 +10,23 @@ import { after, before, suite, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { MeasurementRequest } from '../../src/bench/measurement.ts'
-import { type OpenCluster, plainUse, withClusterAt } from '../../src/commands/command-context.ts'
-import { fitDataset } from '../../src/commands/fit.ts'
-import { loadFile } from '../../src/commands/load.ts'
-import { normalizeTopic } from '../../src/pipeline/normalize-topic.ts'
-import { restoreTopic } from '../../src/pipeline/restore-topic.ts'
-import { topicEnds } from '../../src/pipeline/row-topics.ts'
-import { sampleTopic } from '../../src/commands/sample.ts'
-import { verifyDataset } from '../../src/commands/verify.ts'
 import { type ClusterAccess, noAccess } from '../../src/config/cluster-access.ts'
 import { defaultPositionsTopic, groupName, topicNames } from '../../src/config/names.ts'
 import type { PipelineError } from '../../src/errors.ts'
 import { ClusterAdmin } from '../../src/kafka/admin.ts'
 import { BrokerConnections } from '../../src/kafka/broker-connections.ts'
-import type { SaslSettings, TlsSettings } from '../../src/ports/connection-settings.ts'
 import { createControlClient } from '../../src/kafka/control-client.ts'
 import { TransactionalProducer } from '../../src/kafka/transactional-producer.ts'
 import { createLogger } from '../../src/observe/logger.ts'
+import { type ClusterSession, plainUse, withClusterAt } from '../../src/pipeline/cluster-session.ts'
+import { fitDataset } from '../../src/pipeline/fit-dataset.ts'
+import { loadFile } from '../../src/pipeline/load-file.ts'
+import { normalizeTopic } from '../../src/pipeline/normalize-topic.ts'
+import { restoreTopic } from '../../src/pipeline/restore-topic.ts'
+import { topicEnds } from '../../src/pipeline/row-topics.ts'
+import { sampleTopic } from '../../src/pipeline/sample-topic.ts'
+import { verifyDataset } from '../../src/pipeline/verify-dataset.ts'
+import type { SaslSettings, TlsSettings } from '../../src/ports/connection-settings.ts'
 import { batchOf } from '../kafka/test-broker.ts'
 import { createAuthority } from './certificates.ts'
 import { basic, RegistryProxy } from './registry-proxy.ts'
@@ -84,7 +84,7 @@ interface Way {
 }
 
 /** Runs `work` in this process on the secured cluster. */
-function entered<T>(way: Way, work: (open: OpenCluster) => Promise<T>): Promise<T> {
+function entered<T>(way: Way, work: (open: ClusterSession) => Promise<T>): Promise<T> {
   const { signal } = new AbortController()
   const address = { brokers: [way.listener ?? cluster.sasl], registry: registry.url, access: accessOf(way) }
   return withClusterAt(address, plainUse(createLogger('silent'), signal), work)

@@ -6,9 +6,9 @@ import type { RecordBatchWriter } from '../../src/batch/record-batch-writer.ts'
 import type { Records } from '../../src/batch/records.ts'
 import { InterruptedError } from '../../src/errors.ts'
 import { RegistryUnreachableError } from '../../src/kafka/registry-errors.ts'
+import type { FetchedPartition, GroupSession, PartitionOffset } from '../../src/ports/log.ts'
 import { rowErrors } from '../../src/rows/row-error.ts'
 import { CopiedValues } from '../../src/stages/copied-values.ts'
-import type { FetchedPartition, GroupSession, PartitionOffset } from '../../src/ports/log.ts'
 import {
   type RowTarget,
   type RowTransform,

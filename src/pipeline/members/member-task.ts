@@ -1,6 +1,6 @@
-import { type ScanCounts, type ScanPlan, type ScanProgress, scanColumns } from '../../stages/scan-columns.ts'
 import type { StageReport } from '../../ports/stage-report.ts'
-import type { OpenCluster } from '../../commands/command-context.ts'
+import { type ScanCounts, type ScanPlan, type ScanProgress, scanColumns } from '../../stages/scan-columns.ts'
+import type { ClusterSession } from '../cluster-session.ts'
 import { type NormalizeTopicOptions, normalizeTopic } from '../normalize-topic.ts'
 import { type RestoreTopicOptions, restoreTopic } from '../restore-topic.ts'
 
@@ -18,7 +18,7 @@ export type MemberResult<S extends MemberStage> = MemberWork[S]['result']
 
 const work: {
   readonly [S in MemberStage]: (
-    cluster: OpenCluster,
+    cluster: ClusterSession,
     options: MemberOptions<S>,
     onProgress: (progress: MemberProgress<S>) => void,
   ) => Promise<MemberResult<S>>
@@ -32,7 +32,7 @@ export interface MemberTask<S extends MemberStage> {
 
 /** Does a task in this thread. */
 export function runMember<S extends MemberStage>(
-  cluster: OpenCluster,
+  cluster: ClusterSession,
   { stage, options }: MemberTask<S>,
   onProgress: (progress: MemberProgress<S>) => void,
 ): Promise<MemberResult<S>> {
@@ -40,7 +40,7 @@ export function runMember<S extends MemberStage>(
 }
 
 async function scanTopic(
-  { rows, registry, signal }: OpenCluster,
+  { rows, registry, signal }: ClusterSession,
   plan: ScanPlan,
   onProgress: (progress: ScanProgress) => void,
 ): Promise<ScanCounts> {

@@ -6,7 +6,7 @@ import type { ClusterAddress } from '../../config/cluster-address.ts'
 import { type ExitCode, PipelineError } from '../../errors.ts'
 import type { LogOrigin } from '../../observe/logger.ts'
 import type { StageEvent } from '../../ports/stage-event.ts'
-import type { OpenCluster } from '../../commands/command-context.ts'
+import type { ClusterSession } from '../cluster-session.ts'
 import type { MemberProgress, MemberResult, MemberStage, MemberTask } from './member-task.ts'
 
 /** What a thread is started with; it goes there as a message, secrets included. */
@@ -50,7 +50,7 @@ export class MemberError extends PipelineError {
  * @returns the results in the order of the tasks
  */
 export async function runThreads<S extends MemberStage>(
-  cluster: OpenCluster,
+  cluster: ClusterSession,
   tasks: readonly MemberTask<S>[],
   onProgress: (progress: MemberProgress<S>, member: number) => void,
 ): Promise<MemberResult<S>[]> {
@@ -71,7 +71,7 @@ export async function runThreads<S extends MemberStage>(
 }
 
 function runThread<S extends MemberStage>(
-  { settings, registryUrl, access = noAccess, rows, waits, log, observe }: OpenCluster,
+  { settings, registryUrl, access = noAccess, rows, waits, log, observe }: ClusterSession,
   task: MemberTask<S>,
   member: number,
   signal: AbortSignal,

@@ -1,25 +1,17 @@
-import { Option } from 'commander'
-import { parseCount } from '../../config/value-parsers.ts'
 import { type StageReport, stageReport } from '../../ports/stage-report.ts'
-import type { OpenCluster } from '../../commands/command-context.ts'
+import type { ClusterSession } from '../cluster-session.ts'
 import { type MemberTask, runMember } from './member-task.ts'
 import { runThreads } from './member-threads.ts'
 
 /** The stages whose members form a group. */
 type GroupStage = 'normalize' | 'restore'
 
-export function membersOption(): Option {
-  return new Option('--members <n>', 'members of the group in this process, a thread each')
-    .argParser(parseCount)
-    .default(1)
-}
-
 /**
  * Runs `count` members of a stage's group in this process. Each has a membership, a transaction and connections of its own,
  * so that nothing is shared but the models topic. If one fails all stop, with its error.
  */
 export async function runMembers<S extends GroupStage>(
-  cluster: OpenCluster,
+  cluster: ClusterSession,
   { stage, options }: MemberTask<S>,
   count: number,
   onProgress: (report: StageReport) => void,

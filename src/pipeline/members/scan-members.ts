@@ -1,11 +1,11 @@
 import type { BoundedRange } from '../../stages/read-partition.ts'
 import { joinCensus, joinCounts } from '../../stages/row-census.ts'
 import type { Scan, ScanCounts } from '../../stages/scan-columns.ts'
-import type { OpenCluster } from '../../commands/command-context.ts'
+import type { ClusterSession } from '../cluster-session.ts'
 import { runThreads } from './member-threads.ts'
 
 /** A scan by up to `count` threads, each with a share of the partitions. */
-export function scanInThreads(cluster: OpenCluster, count: number): Scan {
+export function scanInThreads(cluster: ClusterSession, count: number): Scan {
   return async (plan, onProgress) => {
     const tasks = shares(plan.ranges, count).map((ranges) => ({ stage: 'scan' as const, options: { ...plan, ranges } }))
     const rows = tasks.map(() => 0)

@@ -1,8 +1,9 @@
+import type { Source } from '../../ports/stock-log.ts'
+import type { AlignedFault } from './aligned-fault.ts'
 import type { Fault } from './findings.ts'
 import { MovedRows } from './moved-rows.ts'
 import { meeting } from './resynchronize.ts'
 import { RowWindow } from './row-window.ts'
-import type { Source } from '../../ports/stock-log.ts'
 
 /** How an expected item and a found one are compared. */
 export interface Comparison<L, R> {
@@ -20,14 +21,6 @@ export interface Comparison<L, R> {
 export interface Prints {
   readonly expected: readonly (string | undefined)[]
   readonly found: readonly (string | undefined)[]
-}
-
-/** What became of expected and found items; one of the two is missing where a row is lost or doubled. */
-export interface AlignedFault<L, R> {
-  readonly fault: Fault
-  readonly expected: L | undefined
-  readonly found: R | undefined
-  readonly problem: string
 }
 
 /** A found item, and the expected one that it is, if it is one. */

@@ -1,10 +1,12 @@
 import { InterruptedError } from '../../errors.ts'
 import { cellText, type FileCells, type FileRow } from '../../files/file-cells.ts'
 import { FileColumnError } from '../../files/file-errors.ts'
+import type { SchemaSource } from '../../ports/log.ts'
+import type { OffsetRange, Source, StockLog, StockRow } from '../../ports/stock-log.ts'
 import { blockRows } from '../load.ts'
 import { keyPartition } from '../murmur2.ts'
-import type { SchemaSource } from '../../ports/log.ts'
-import { type AlignedFault, RowAlignment } from './align-rows.ts'
+import { RowAlignment } from './align-rows.ts'
+import type { AlignedFault } from './aligned-fault.ts'
 import { type CellStyle, cellReader } from './cell-values.ts'
 import { type ExpectedRow, FileComparison } from './compare-file.ts'
 import { restOf, skipToFile } from './find-rows.ts'
@@ -14,7 +16,6 @@ import { RangeProgress } from './range-progress.ts'
 import { RowQueue } from './row-queue.ts'
 import { plainType, RowTypes } from './row-types.ts'
 import { RowWindow } from './row-window.ts'
-import type { OffsetRange, Source, StockLog, StockRow } from '../../ports/stock-log.ts'
 
 export interface FileAuditOptions {
   readonly cells: FileCells

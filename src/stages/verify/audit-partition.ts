@@ -1,4 +1,6 @@
-import { type AlignedFault, type Pair, RowAlignment } from './align-rows.ts'
+import { headerText, type OffsetRange, type Source, type StockLog, type StockRow } from '../../ports/stock-log.ts'
+import { type Pair, RowAlignment } from './align-rows.ts'
+import type { AlignedFault } from './aligned-fault.ts'
 import { BatchLetters } from './batch-letters.ts'
 import type { NormalizationRules } from './column-terms.ts'
 import { type ModelVersions, NormalizedComparison } from './compare-normalized.ts'
@@ -8,7 +10,6 @@ import { addFinding, type Fault, type Findings } from './findings.ts'
 import { isNeedlessDeadLetter } from './needless-dead-letter.ts'
 import { RangeProgress } from './range-progress.ts'
 import type { RowTypes } from './row-types.ts'
-import { headerText, type OffsetRange, type Source, type StockLog, type StockRow } from '../../ports/stock-log.ts'
 
 /** A topic, and what of one of its partitions is audited. */
 export interface AuditedRange {

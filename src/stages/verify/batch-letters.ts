@@ -1,5 +1,5 @@
-import { deadLetterHeaders, sourceOffset } from './dead-letter-filter.ts'
 import { headerText, type OffsetRange, type StockRow } from '../../ports/stock-log.ts'
+import { deadLetterHeaders, sourceOffset } from './dead-letter-filter.ts'
 
 /** Dead letters of one partition that are whole batches. */
 export class BatchLetters {

@@ -1,11 +1,11 @@
 import { cellText, type FileCell, type FileCells, type FileRow } from '../../files/file-cells.ts'
+import type { StockRow } from '../../ports/stock-log.ts'
 import type { Comparison, Prints } from './align-rows.ts'
 import { type CellReader, type CellStyle, cellReader, evenJson } from './cell-values.ts'
 import { schemaIdOf } from './framing.ts'
 import { valueText } from './row-print.ts'
 import { decodeRow, type Fields, type RowType, type RowTypes } from './row-types.ts'
 import { isSameValue } from './same-value.ts'
-import type { StockRow } from '../../ports/stock-log.ts'
 
 /** A row of a file, and the key that its row in the topic must have. */
 export interface ExpectedRow {

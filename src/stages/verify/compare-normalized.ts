@@ -1,4 +1,5 @@
 import type { Model } from '../../model/model.ts'
+import type { StockRow } from '../../ports/stock-log.ts'
 import type { Comparison, Prints } from './align-rows.ts'
 import {
   type ColumnTerms,
@@ -13,7 +14,6 @@ import { headerBytes, schemaIdOf } from './framing.ts'
 import { fieldsPrint, roundedText, valueText } from './row-print.ts'
 import { decodeRow, decodeWith, type Fields, type RowType, type RowTypes } from './row-types.ts'
 import { isSameValue } from './same-value.ts'
-import type { StockRow } from '../../ports/stock-log.ts'
 
 /** A modelled field of a decoded normalized row. */
 export interface ModeValue {

@@ -1,3 +1,4 @@
+import type { StockRow } from '../../ports/stock-log.ts'
 import type { Comparison, Pair, Prints } from './align-rows.ts'
 import { isRestored, type NormalizationRules } from './column-terms.ts'
 import type { ModelVersions, ModeValue } from './compare-normalized.ts'
@@ -6,7 +7,6 @@ import { headerBytes, schemaIdOf } from './framing.ts'
 import { fieldsPrint, roundedText, valueText } from './row-print.ts'
 import { decodeRow, type Fields, type RowType, type RowTypes } from './row-types.ts'
 import { isSameValue } from './same-value.ts'
-import type { StockRow } from '../../ports/stock-log.ts'
 
 /** A normalized row, with the raw row that it was made of; without one if it should not exist. */
 export type NormalizedRow = Pair<StockRow, StockRow>

@@ -1,6 +1,6 @@
+import { headerText, type Source, type StockRow } from '../../ports/stock-log.ts'
 import { frameDifference } from './frame-difference.ts'
 import { RowWindow } from './row-window.ts'
-import { headerText, type Source, type StockRow } from '../../ports/stock-log.ts'
 
 /** Headers that dead letters have beside the row's own. */
 export const deadLetterHeaders = {

@@ -1,6 +1,6 @@
+import type { Source, StockRow } from '../../ports/stock-log.ts'
 import type { ExpectedRow, FileComparison } from './compare-file.ts'
 import type { RowWindow } from './row-window.ts'
-import type { Source, StockRow } from '../../ports/stock-log.ts'
 
 /** Rows that must be equal, one after the other, where a file's rows begin. */
 const certainRows = 256

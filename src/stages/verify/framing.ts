@@ -1,6 +1,6 @@
+import type { StockHeaders, StockRow } from '../../ports/stock-log.ts'
 import { nameInHeader, schemaHeaders } from '../../rows/header-names.ts'
 import type { SchemaName } from '../../rows/schema-name.ts'
-import type { StockHeaders, StockRow } from '../../ports/stock-log.ts'
 
 /** Confluent wire format: a zero and the schema's id in four bytes, big-endian. */
 export const headerBytes = 5

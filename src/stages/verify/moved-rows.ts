@@ -1,4 +1,4 @@
-import type { AlignedFault } from './align-rows.ts'
+import type { AlignedFault } from './aligned-fault.ts'
 
 /** Missing and surplus items that are remembered; more than these are reported as they are. */
 const remembered = 10_000

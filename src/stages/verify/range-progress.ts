@@ -1,5 +1,5 @@
-import type { RowTypes } from './row-types.ts'
 import type { OffsetRange, RowSource, Source, StockRow } from '../../ports/stock-log.ts'
+import type { RowTypes } from './row-types.ts'
 
 /** Counts the rows of a range that have been given, and estimates how many follow. */
 export class RangeProgress implements Source<StockRow> {

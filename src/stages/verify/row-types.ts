@@ -1,13 +1,13 @@
 import avro from 'avsc'
 import { hasCounts, isWholeValue } from '../../avro/whole-value.ts'
 import { wideLongType } from '../../avro/wide-long.ts'
+import type { SchemaSource } from '../../ports/log.ts'
+import type { Source, StockRow } from '../../ports/stock-log.ts'
 import { plainFieldName, plainSchema } from '../../rows/plain-schema.ts'
 import { SchemaKeys, type SchemaName } from '../../rows/schema-name.ts'
 import { unionBranches } from '../../rows/whole-schema.ts'
 import { lookUpSchemas } from '../look-up-schemas.ts'
-import type { SchemaSource } from '../../ports/log.ts'
 import { framedAnew, headerBytes, headerSchemaOf, schemaIdOf } from './framing.ts'
-import type { Source, StockRow } from '../../ports/stock-log.ts'
 
 /** A decoded record: its fields by name. */
 export type Fields = Record<string, unknown>

@@ -1,5 +1,4 @@
 import { RecordBatchWriter } from '../../../src/batch/record-batch-writer.ts'
-import { withModelsTarget } from '../../../src/pipeline/models-topic.ts'
 import { exitCodes } from '../../../src/errors.ts'
 import { StockReader } from '../../../src/kafka/stock-reader.ts'
 import type { ColumnModel } from '../../../src/mixture/column-model.ts'
@@ -8,6 +7,7 @@ import { contentHash, encodeModel, encodeModelAlias } from '../../../src/model/m
 import { modelKey } from '../../../src/model/model-key.ts'
 import { modelAliasSchema, modelSchema, modelSubjects } from '../../../src/model/model-schemas.ts'
 import { publishModel } from '../../../src/model/publish-model.ts'
+import { withModelsTarget } from '../../../src/pipeline/models-topic.ts'
 import { verify } from '../../../src/stages/verify.ts'
 import { exampleContent } from '../../model/example-model.ts'
 import { alterSettings } from '../alter-settings.ts'

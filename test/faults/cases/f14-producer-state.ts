@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describeProducersV0, initProducerIdV4 } from '@platformatic/kafka'
-import type { OpenCluster } from '../../../src/commands/command-context.ts'
-import { normalizeTopic } from '../../../src/pipeline/normalize-topic.ts'
-import { topicEnds } from '../../../src/pipeline/row-topics.ts'
 import { transactionalId } from '../../../src/config/names.ts'
 import { transactionTimeoutMs } from '../../../src/kafka/row-client.ts'
+import type { ClusterSession } from '../../../src/pipeline/cluster-session.ts'
+import { normalizeTopic } from '../../../src/pipeline/normalize-topic.ts'
+import { topicEnds } from '../../../src/pipeline/row-topics.ts'
 import { alterSettings } from '../alter-settings.ts'
 import { faultCase } from '../fault-case.ts'
 import type { FaultContext, Worker } from '../fault-context.ts'
@@ -144,7 +144,7 @@ async function wrap({ open }: FaultContext, dataset: FaultDataset, perPartition:
 }
 
 /** The last sequences that the leader of each partition knows, one for each producer. */
-function lastSequences({ rows }: OpenCluster, { topics }: FaultDataset): Promise<number[][]> {
+function lastSequences({ rows }: ClusterSession, { topics }: FaultDataset): Promise<number[][]> {
   const name = topics.normalized
   return rows.withConnections((connections) =>
     Promise.all(

@@ -9,8 +9,8 @@ import {
   UnreadableAnswerError,
 } from '../../../src/kafka/broker-errors.ts'
 import { RowClient, transactionTimeoutMs } from '../../../src/kafka/row-client.ts'
-import { CopiedValues } from '../../../src/stages/copied-values.ts'
 import type { PartitionOffset } from '../../../src/ports/log.ts'
+import { CopiedValues } from '../../../src/stages/copied-values.ts'
 import { type RowTarget, type RowTransform, transformTopic } from '../../../src/stages/transform-topic.ts'
 import { latestMs } from './faults.ts'
 import { ModelBroker, type ModelOptions } from './model-broker.ts'

@@ -1,9 +1,9 @@
-import type { DatasetFacts, Facts } from '../../../src/doctor/facts.ts'
-import { topicNames } from '../../../src/config/names.ts'
-import type { BrokerFacts, ClusterFacts, TopicFacts } from '../../../src/kafka/cluster-survey.ts'
-import type { Operation } from '../../../src/kafka/needed-rights.ts'
-import { usedRequests } from '../../../src/kafka/used-requests.ts'
-import { exampleContent } from '../../model/example-model.ts'
+import { topicNames } from '../../src/config/names.ts'
+import type { DatasetFacts, Facts } from '../../src/doctor/facts.ts'
+import type { BrokerFacts, ClusterFacts, TopicFacts } from '../../src/kafka/cluster-survey.ts'
+import type { Operation } from '../../src/kafka/needed-rights.ts'
+import { usedRequests } from '../../src/kafka/used-requests.ts'
+import { exampleContent } from '../model/example-model.ts'
 
 const operations: readonly Operation[] = ['Read', 'Write', 'Describe', 'DescribeConfigs']
 const all = new Set(operations)

@@ -1,8 +1,9 @@
 import { deepEqual, equal } from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { benchResult, benchText } from '../../../src/bench/bench-report.ts'
-import { Figures } from '../../../src/bench/figures.ts'
-import { chosenParts, parseParts } from '../../../src/bench/parts.ts'
+import { benchResult, benchText } from '../../src/bench/bench-report.ts'
+import { Figures } from '../../src/bench/figures.ts'
+import { chosenParts } from '../../src/bench/parts.ts'
+import { parseParts } from '../../src/commands/bench.ts'
 
 const rssBytes = { early: 1, late: 2, most: 3 }
 const measured = (rowsPerSecond: number) => ({ rows: 1, rowsPerSecond, rssBytes })

@@ -1,6 +1,6 @@
 import type { LogReader } from '../ports/log.ts'
-import type { BoundedRange } from './read-partition.ts'
 import { type StageReport, stageReport } from '../ports/stage-report.ts'
+import type { BoundedRange } from '../stages/read-partition.ts'
 
 /**
  * Fetches ranges and checks the checksums of their batches, and does nothing with them. No stage that reads rows can be

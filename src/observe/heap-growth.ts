@@ -6,6 +6,6 @@ import { setFlagsFromString } from 'node:v8'
  * What comes from sockets and DuckDB's vectors stand outside of the heap, count as its growth and are soon garbage, so that 10 million rows
  * normalized looked through the heap 22 times; so they do 6 times. What lives there are some 25 MiB.
  */
-export function letHeapGrow(): void {
+export function setHeapGrowth(): void {
   setFlagsFromString('--heap-growing-percent=400')
 }

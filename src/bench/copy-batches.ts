@@ -1,11 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { RecordBatchWriter } from '../batch/record-batch-writer.ts'
-import { CopiedValues } from './copied-values.ts'
-import { type BatchSizes, PartitionOutput } from './partition-output.ts'
 import type { FetchedPartition, GroupSession, PartitionOffset } from '../ports/log.ts'
-import { FetchedReader } from './read-fetched.ts'
 import { type StageReport, stageReport } from '../ports/stage-report.ts'
-import { isDone } from './transform-topic.ts'
+import { CopiedValues } from '../stages/copied-values.ts'
+import { type BatchSizes, PartitionOutput } from '../stages/partition-output.ts'
+import { FetchedReader } from '../stages/read-fetched.ts'
+import { isDone } from '../stages/transform-topic.ts'
 
 export interface CopyOptions {
   readonly session: GroupSession

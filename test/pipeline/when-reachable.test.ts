@@ -1,11 +1,11 @@
 import { equal, rejects } from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { plainUse, withClusterAt } from '../../src/commands/command-context.ts'
-import { whenReachable } from '../../src/pipeline/when-reachable.ts'
 import { noAccess } from '../../src/config/cluster-access.ts'
 import { UsageError } from '../../src/errors.ts'
 import { RegistryUnreachableError } from '../../src/kafka/registry-errors.ts'
 import { createLogger } from '../../src/observe/logger.ts'
+import { plainUse, withClusterAt } from '../../src/pipeline/cluster-session.ts'
+import { whenReachable } from '../../src/pipeline/when-reachable.ts'
 import { silentServer } from '../kafka/silent-server.ts'
 
 const away = () => new RegistryUnreachableError('http://registry', 'connect ECONNREFUSED')

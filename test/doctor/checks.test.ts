@@ -1,13 +1,13 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { releaseOf } from '../../../src/doctor/broker-checks.ts'
-import { checks, diagnose, type NamedFinding } from '../../../src/doctor/checks.ts'
-import { diagnosisText, summaryText } from '../../../src/doctor/diagnosis-text.ts'
-import type { DatasetFacts, Facts } from '../../../src/doctor/facts.ts'
-import { byteText, durationText } from '../../../src/doctor/finding.ts'
-import type { ClusterFacts, Refusal, TopicFacts } from '../../../src/kafka/cluster-survey.ts'
-import type { Operation } from '../../../src/kafka/needed-rights.ts'
-import { usedRequests } from '../../../src/kafka/used-requests.ts'
+import { releaseOf } from '../../src/doctor/broker-checks.ts'
+import { checks, diagnose, type NamedFinding } from '../../src/doctor/checks.ts'
+import { diagnosisText, summaryText } from '../../src/doctor/diagnosis-text.ts'
+import type { DatasetFacts, Facts } from '../../src/doctor/facts.ts'
+import { byteText, durationText } from '../../src/doctor/finding.ts'
+import type { ClusterFacts, Refusal, TopicFacts } from '../../src/kafka/cluster-survey.ts'
+import type { Operation } from '../../src/kafka/needed-rights.ts'
+import { usedRequests } from '../../src/kafka/used-requests.ts'
 import {
   brokerFacts,
   healthyFacts,

@@ -1,8 +1,8 @@
 import { equal, rejects } from 'node:assert/strict'
 import { suite, test } from 'node:test'
+import { exitCodes, InterruptedError, UsageError } from '../../src/errors.ts'
 import { beginningAnew } from '../../src/pipeline/beginning-anew.ts'
 import { MemberError } from '../../src/pipeline/members/member-threads.ts'
-import { exitCodes, InterruptedError, UsageError } from '../../src/errors.ts'
 
 suite('a command that keeps no position', () => {
   test('does not promise to go on when it is interrupted, in this thread or in another one', async () => {

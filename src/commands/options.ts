@@ -1,0 +1,126 @@
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { compressions } from '../batch/batch-header.ts'
+import { type TopicNames, topicNames } from '../config/names.ts'
+import { commonOption } from '../config/setting.ts'
+import { parseCount, parseLimit, parseShare, valueParser } from '../config/value-parsers.ts'
+import { parseEndpoint } from '../observe/http-endpoint.ts'
+import { stageGraceMs } from '../observe/interruption.ts'
+import { deliveries } from '../ports/log.ts'
+import { type DeadLetterPolicy, deadLetterDefaults } from '../stages/dead-letter-policy.ts'
+import type { ModeChoice } from '../stages/normalize.ts'
+
+// Flags that several commands have. Those that say how a file is to be read stand in file-options.ts.
+
+const flags: { readonly [topic in keyof TopicNames]: string } = {
+  raw: '--raw-topic',
+  sample: '--sample-topic',
+  normalized: '--normalized-topic',
+  deadLetters: '--dead-letter-topic',
+  restored: '--restored-topic',
+}
+
+/** Another name for a topic of the data set. */
+export function topicOption(topic: keyof TopicNames): Option {
+  return commonOption(new Option(`${flags[topic]} <topic>`, `instead of ${topicNames('<dataset>')[topic]}`))
+}
+
+export function clipOption(description = 'cut values off there, as CTGAN does at 0.99'): Option {
+  return commonOption(
+    new Option('--clip <magnitude>', description).argParser(parseLimit).default(Infinity, 'not at all'),
+  )
+}
+
+export function modeChoiceOption(): Option {
+  return commonOption(
+    new Option('--mode-choice <how>', 'the likeliest mode, or one drawn from the posterior')
+      .choices(['likely', 'sample'])
+      .default('likely'),
+  )
+}
+
+/** What the flags `--mode-choice` and `--seed` mean. */
+export function modeChoice({ modeChoice: kind, seed }: { modeChoice: ModeChoice['kind']; seed: number }): ModeChoice {
+  return kind === 'likely' ? { kind } : { kind, seed }
+}
+
+export function maxDeadLettersOption(): Option {
+  return commonOption(
+    new Option('--max-dead-letters <share>', 'stop when more of the last 100,000 rows cannot be processed; 1: never')
+      .argParser(parseShare)
+      .default(deadLetterDefaults.maxShare),
+  )
+}
+
+export function onInvalidOption(): Option {
+  return commonOption(
+    new Option('--on-invalid <what>', 'send rows that cannot be processed to the dead letters, or stop at the first')
+      .choices(['dead-letter', 'stop'])
+      .default(deadLetterDefaults.onInvalid),
+  )
+}
+
+export function deadLetterPolicy(flags: {
+  readonly maxDeadLetters: number
+  readonly onInvalid: DeadLetterPolicy['onInvalid']
+}): DeadLetterPolicy {
+  return { maxShare: flags.maxDeadLetters, onInvalid: flags.onInvalid }
+}
+
+export function deliveryOption(): Option {
+  return new Option(
+    '--delivery <guarantee>',
+    'without transactions rows are visible at once, and doubled where a member fails',
+  )
+    .choices(deliveries)
+    .default('exactly-once')
+}
+
+const longestGraceMs = 3_600_000
+
+/** Flags of the stages that run for long. */
+export interface StageFlags {
+  /** an address that `parseEndpoint` takes */
+  readonly http?: string
+  readonly graceMs: number
+  readonly traces?: boolean
+}
+
+export function withStageOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option(
+        '--http <[host:]port>',
+        'serve /metrics, /livez and /readyz there; on 127.0.0.1 unless a host is given',
+      ).argParser(parseHttp),
+    )
+    .addOption(
+      new Option('--grace-ms <ms>', 'what an end after SIGTERM or SIGINT may take; a second signal ends at once')
+        .argParser(parseGrace)
+        .default(stageGraceMs),
+    )
+    .option('--traces', 'a span for each transaction, to the OpenTelemetry SDK that NODE_OPTIONS brings')
+}
+
+/** As it was written: what shows the flags of a process shows this one as it was given. */
+function parseHttp(text: string): string {
+  if (parseEndpoint(text) !== undefined) return text
+  throw new InvalidArgumentError('Write a port, or host:port, as 9464 or 0.0.0.0:9464.')
+}
+
+const parseGrace = valueParser({ type: 'integer', minimum: 0, maximum: longestGraceMs }, (text) => {
+  const ms = Number(text)
+  if (/^\d+$/.test(text.trim()) && ms <= longestGraceMs) return ms
+  throw new InvalidArgumentError('Write milliseconds, from 0 to 3600000.')
+})
+
+export function compressionOption(): Option {
+  return commonOption(
+    new Option('--compression <codec>', 'of the batches that are written').choices(compressions).default('none'),
+  )
+}
+
+export function membersOption(): Option {
+  return new Option('--members <n>', 'members of the group in this process, a thread each')
+    .argParser(parseCount)
+    .default(1)
+}

@@ -1,0 +1,163 @@
+import { type ClusterAccess, noAccess } from '../config/cluster-access.ts'
+import type { ClusterAddress } from '../config/cluster-address.ts'
+import { defaultPositionsTopic } from '../config/names.ts'
+import { ClusterAdmin } from '../kafka/admin.ts'
+import type { ControlLog } from '../kafka/control-client.ts'
+import type { Stall } from '../kafka/partition-watch.ts'
+import { SchemaRegistry } from '../kafka/registry.ts'
+import { RowClient } from '../kafka/row-client.ts'
+import { logEvent } from '../observe/event-log.ts'
+import { createLogger, type Logger } from '../observe/logger.ts'
+import type { ConnectionSettings } from '../ports/connection-settings.ts'
+import type { MemberNumber, StageEvent } from '../ports/stage-event.ts'
+import { untilRegistryAnswers } from './registry-watch.ts'
+import { whenReachable } from './when-reachable.ts'
+
+/** A cluster that is open. Programs pass it on; what is in it is for the functions of this library. */
+export interface ClusterSession {
+  readonly settings: ConnectionSettings
+  readonly registryUrl: string
+  /** as in the settings, for threads that open the cluster themselves; none if it is open to all */
+  readonly access?: ClusterAccess
+  readonly rows: RowClient
+  readonly admin: ClusterAdmin
+  readonly registry: SchemaRegistry
+  readonly log: Logger
+  /** fires when the user or a supervisor wants an end */
+  readonly signal: AbortSignal
+  /** whether work waits for what is not there yet, as a stage does that runs on, or fails, as a command that is waited for */
+  readonly waits: boolean
+  /** what happens to the stage: a line in the log, and a figure for those who watch */
+  readonly report: (event: StageEvent) => void
+  /** the same for what a member's thread has put in the log itself */
+  readonly observe: (event: StageEvent, member: MemberNumber) => void
+  readonly close: () => Promise<void>
+}
+
+/** What a command brings along when it opens a cluster. */
+export type ClusterUse = Pick<ClusterSession, 'log' | 'signal' | 'waits' | 'report' | 'observe'>
+
+const clientId = 'vgm'
+
+/** For a command that nobody watches, and that fails if something is not there. */
+export function plainUse(log: Logger, signal: AbortSignal): ClusterUse {
+  return { log, signal, waits: false, report: (event) => logEvent(log, event), observe: () => undefined }
+}
+
+/** How a program reaches a cluster, and what it wants to be told. */
+export interface ClusterOptions {
+  /** Kafka brokers, each `host:port` */
+  readonly brokers: readonly string[]
+  /** base URL of the registry's Confluent-compatible API, as http://127.0.0.1:8080/apis/ccompat/v7 */
+  readonly registry: string
+  /** TLS and logins [none] */
+  readonly access?: ClusterAccess
+  /** the topic that keeps the positions of groups [vgm.positions] */
+  readonly positionsTopic?: string
+  /** ends the work: what runs throws an InterruptedError [never] */
+  readonly signal?: AbortSignal
+  /** where events and warnings are written [nowhere] */
+  readonly log?: Logger
+  /** whether a stage waits for brokers, topics and models that are not there yet [false: that is an error] */
+  readonly waits?: boolean
+  /** told what happens to a stage, as that it has joined its group, or has committed a slice */
+  readonly onEvent?: (event: StageEvent) => void
+}
+
+/**
+ * Opens a cluster for the functions of this library.
+ *
+ * @example
+ * const cluster = await openCluster({ brokers: ['127.0.0.1:9092'], registry: 'http://127.0.0.1:8081' })
+ * try {
+ *   await normalizeTopic(cluster, { dataset: 'trips' })
+ * } finally {
+ *   await cluster.close()
+ * }
+ *
+ * @throws BrokerUnreachableError if no broker answers
+ */
+export async function openCluster({
+  brokers,
+  registry,
+  access = noAccess,
+  positionsTopic,
+  signal = new AbortController().signal,
+  log = createLogger('silent'),
+  waits = false,
+  onEvent = () => undefined,
+}: ClusterOptions): Promise<ClusterSession> {
+  const report = (event: StageEvent) => {
+    logEvent(log, event)
+    onEvent(event)
+  }
+  const cluster = clusterSession(
+    { brokers, registry, access, positionsTopic },
+    { log, signal, waits, report, observe: onEvent },
+  )
+  try {
+    await untilReachable(cluster)
+    return cluster
+  } catch (error) {
+    await cluster.close()
+    throw error
+  }
+}
+
+/**
+ * Opens the cluster at an address, lets `work` have it, and closes it whatever happens.
+ *
+ * @param mustAnswer whether a cluster of which no broker answers is an error, before any work
+ */
+export async function withClusterAt<T>(
+  address: ClusterAddress,
+  use: ClusterUse,
+  work: (cluster: ClusterSession) => Promise<T>,
+  mustAnswer = true,
+): Promise<T> {
+  const cluster = clusterSession(address, use)
+  try {
+    if (mustAnswer) await untilReachable(cluster)
+    return await work(cluster)
+  } finally {
+    await cluster.close()
+  }
+}
+
+function clusterSession(
+  { brokers, registry: url, access, positionsTopic = defaultPositionsTopic }: ClusterAddress,
+  use: ClusterUse,
+): ClusterSession {
+  const settings: ConnectionSettings = { brokers, clientId, ...access.kafka }
+  const { report, waits } = use
+  const closing = new AbortController()
+  const admin = new ClusterAdmin(settings)
+  const onReachable = (isReachable: boolean) => {
+    report({ kind: 'registry', url, isReachable })
+    if (!isReachable && waits) void untilRegistryAnswers(registry, closing.signal)
+  }
+  const registry = new SchemaRegistry({ url, ...access.registry }, { onReachable })
+  const onStall = (partitions: readonly Stall[]) => report({ kind: 'stalled', partitions })
+  const rows = new RowClient(settings, onStall, {}, positionsTopic)
+  const close = async () => {
+    closing.abort()
+    await admin.close()
+  }
+  return { ...use, settings, registryUrl: url, access, admin, rows, registry, close }
+}
+
+/** @throws BrokerUnreachableError if no broker answers, unless the session waits for them */
+async function untilReachable(cluster: ClusterSession): Promise<void> {
+  const { admin, waits, report } = cluster
+  await whenReachable(
+    cluster,
+    () => admin.connect(),
+    ({ retriable }) => waits && retriable,
+  )
+  report({ kind: 'brokers-reached' })
+}
+
+/** kafkajs tells of every attempt that failed. Those are no news: what it gives up, it throws, and that is reported. */
+export function controlLog(log: Logger): ControlLog {
+  return (_level, message, context) => log.debug(context, message)
+}

@@ -1,0 +1,196 @@
+import { type TopicNames, valueSubject } from '../config/names.ts'
+import { InterruptedError } from '../errors.ts'
+import type { FileReading } from '../files/table-options.ts'
+import { hangingTransactions, type OpenTransaction } from '../kafka/open-transactions.ts'
+import { transactionTimeoutMs } from '../kafka/row-client.ts'
+import { StockReader } from '../kafka/stock-reader.ts'
+import type { TopicPartition } from '../ports/log.ts'
+import type { ModeChoice } from '../stages/normalize.ts'
+import type { FileAudit } from '../stages/verify/audit-file.ts'
+import { noFindings } from '../stages/verify/findings.ts'
+import { type AuditedTopic, type VerifyResult, verify } from '../stages/verify.ts'
+import { type ClusterSession, controlLog } from './cluster-session.ts'
+import { positionsIn } from './group-positions.ts'
+import { followModels } from './models-topic.ts'
+import { partitionsOf, requireTopic, topicRanges } from './row-topics.ts'
+
+/** Rows of a partition that wait while its blocks of a file are awaited: all partitions wait for the file in turn. */
+const blockAhead = 2_000
+/** A broker looks for transactions that are over their time at least so often, unless it was told otherwise. */
+const brokerCheckMs = 10_000
+/** No transaction of ours is open for longer, unless it hangs. */
+export const hangingAfterMs = transactionTimeoutMs + brokerCheckMs
+
+export interface VerifyDatasetOptions {
+  readonly dataset: string
+  /** whose committed offsets say which rows must have an output; all of them if a group has committed none */
+  readonly groups: { readonly normalize: string; readonly restore: string }
+  readonly modelsTopic: string
+  readonly topics: TopicNames
+  readonly clip: number
+  readonly modeChoice?: ModeChoice['kind']
+  /** what the raw rows were loaded from, if it is to be compared with them */
+  readonly loaded?: LoadedFile | undefined
+}
+
+/** A file as a load was told to read it. */
+export interface LoadedFile extends FileReading {
+  readonly file: string
+  readonly key?: string | undefined
+  readonly badRows?: string | undefined
+}
+
+/** What an audit found in the rows, and transactions that hold readers back although their time is over. */
+export interface AuditResult extends VerifyResult {
+  readonly hanging: number
+  /** what was found in the rows of a file */
+  readonly file?: FileAudit
+}
+
+/**
+ * Audits what the topics of a data set hold now, with a stock client; the stages may be running. A restored topic that does not
+ * exist is not audited. Where a file is named the raw rows are compared with it first, and a data set that has only been loaded
+ * has no more to audit.
+ */
+export async function verifyDataset(
+  cluster: ClusterSession,
+  options: VerifyDatasetOptions,
+  onProgress: (rows: number, of: number) => void,
+): Promise<AuditResult> {
+  const { topics, loaded } = options
+  await partitionsOf(cluster, topics.raw)
+  if (loaded === undefined) return verifyTopics(cluster, options, onProgress)
+  const file = await verifyFile(cluster, options, loaded, onProgress)
+  const isNormalized = (await cluster.admin.partitionCount(topics.normalized)) !== undefined
+  return { ...(isNormalized ? await verifyTopics(cluster, options, onProgress) : nothingAudited), file }
+}
+
+const nothingAudited: AuditResult = {
+  rows: 0,
+  deadLetters: 0,
+  pending: 0,
+  hanging: 0,
+  ...noFindings().counts,
+  examples: [],
+}
+
+/** Compares the raw topic with the file that it was loaded from. */
+async function verifyFile(
+  cluster: ClusterSession,
+  { dataset, topics }: VerifyDatasetOptions,
+  { key, badRows, ...reading }: LoadedFile,
+  onProgress: (rows: number, of: number) => void,
+): Promise<FileAudit> {
+  const [{ openFileCells }, { auditFile }, { cellStyle }] = await Promise.all([
+    import('../files/file-cells.ts'),
+    import('../stages/verify/audit-file.ts'),
+    import('../stages/verify/cell-values.ts'),
+  ])
+  const { registry, settings, log, signal } = cluster
+  const cells = await openFileCells({ ...reading, dataset, badRowsFile: badRows, keyColumn: key })
+  const stock = new StockReader(settings, controlLog(log), { waitingRows: blockAhead })
+  try {
+    const { topic, ranges } = await auditedTopic(cluster, topics.raw)
+    const latest = key === undefined ? undefined : await registry.latest(valueSubject(topic))
+    return await auditFile({
+      cells,
+      style: await cellStyle(cells, reading.text),
+      log: stock,
+      topic,
+      ranges,
+      key: key === undefined ? undefined : { column: key, schema: latest?.schema ?? '{}' },
+      schemaById: (id) => registry.schemaById(id),
+      signal,
+      onProgress: (rows) => onProgress(rows, cells.rowCount),
+    })
+  } finally {
+    await stock.close()
+    await cells.close()
+  }
+}
+
+/** Audits raw against normalized against restored. */
+async function verifyTopics(
+  cluster: ClusterSession,
+  { dataset, groups, modelsTopic, topics, clip, modeChoice }: VerifyDatasetOptions,
+  onProgress: (rows: number, of: number) => void,
+): Promise<AuditResult> {
+  const { registry, settings, log } = cluster
+  await requireTopic(cluster, topics.normalized, `Run "vgm normalize --dataset ${dataset} --until-end" first`)
+  const models = await followModels(cluster, modelsTopic, dataset)
+  const stock = new StockReader(settings, controlLog(log))
+  try {
+    // Before the ends: the output of what is committed now stands before any end that is read later.
+    const committed = {
+      normalize: await committedBy(cluster, groups.normalize, topics.raw),
+      restore: await committedBy(cluster, groups.restore, topics.normalized),
+    }
+    // From the end of the flow to its beginning: whatever stands downstream has its raw row within the ranges.
+    // An empty topic is audited too if restore has come to a row: what it wrote may be dead letters only.
+    const restored = await auditedUnlessEmpty(cluster, topics.restored, committed.restore === undefined)
+    const deadLetters = await auditedUnlessEmpty(cluster, topics.deadLetters)
+    const normalized = await auditedTopic(cluster, topics.normalized)
+    const raw = await auditedTopic(cluster, topics.raw)
+    const of = raw.ranges.reduce((rows, { start, end }) => rows + end - start, 0)
+    const result = await verify({
+      log: stock,
+      raw,
+      normalized,
+      restored,
+      deadLetters,
+      committed,
+      clip,
+      modeChoice,
+      schemaById: (id) => registry.schemaById(id),
+      models: (version) => models.knownVersion(dataset, version),
+      onProgress: (rows) => onProgress(rows, of),
+    })
+    const outputs = [normalized, restored, deadLetters].flatMap((audited) => partitionsIn(audited))
+    const hanging = await hangingIn(cluster, outputs)
+    for (const { topic, partition, producerId, startOffset } of hanging)
+      log.error({ topic, partition, producerId: String(producerId), startOffset }, 'a transaction hangs')
+    return { ...result, hanging: hanging.length }
+  } finally {
+    await stock.close()
+    await models.close()
+  }
+}
+
+/** By partition; undefined if the group has no position in the topic, as a replay under another name. */
+async function committedBy(cluster: ClusterSession, group: string, topic: string) {
+  const offsets = await positionsIn(cluster, group, topic)
+  return offsets.length === 0 ? undefined : new Map(offsets.map(({ partition, offset }) => [partition, offset]))
+}
+
+async function hangingIn(
+  { rows, signal }: ClusterSession,
+  partitions: readonly TopicPartition[],
+): Promise<readonly OpenTransaction[]> {
+  const hanging = await rows.withConnections((connections) =>
+    hangingTransactions(connections, partitions, { graceMs: hangingAfterMs, signal }),
+  )
+  if (signal.aborted) throw new InterruptedError()
+  return hanging
+}
+
+const partitionsIn = (audited: AuditedTopic | undefined): TopicPartition[] =>
+  audited?.ranges.map(({ partition }) => ({ topic: audited.topic, partition })) ?? []
+
+async function auditedTopic(cluster: ClusterSession, topic: string): Promise<AuditedTopic> {
+  const ranges = await topicRanges(cluster, topic)
+  return {
+    topic,
+    ranges: ranges.map(({ partition, offset, endOffset }) => ({ partition, start: offset, end: endOffset })),
+  }
+}
+
+/** Undefined for a topic that does not exist, or that nothing has been written to if `mustHoldRows`. */
+async function auditedUnlessEmpty(
+  cluster: ClusterSession,
+  topic: string,
+  mustHoldRows = true,
+): Promise<AuditedTopic | undefined> {
+  if ((await cluster.admin.partitionCount(topic)) === undefined) return undefined
+  const audited = await auditedTopic(cluster, topic)
+  return !mustHoldRows || audited.ranges.some(({ start, end }) => end > start) ? audited : undefined
+}

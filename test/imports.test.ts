@@ -1,0 +1,110 @@
+import { deepEqual } from 'node:assert/strict'
+import { globSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path'
+import { describe, test } from 'node:test'
+
+/** What each folder of src/ may import of ours, from the bottom to the top; src/errors.ts is open to all. */
+const allowed: Readonly<Record<string, readonly string[]>> = {
+  batch: [],
+  mixture: [],
+  avro: [],
+  rows: ['batch', 'avro'],
+  ports: ['batch', 'rows'],
+  observe: ['ports'],
+  cluster: [],
+  config: ['ports', 'cluster'],
+  files: ['batch', 'avro', 'rows'],
+  model: ['batch', 'mixture', 'avro', 'rows', 'ports'],
+  kafka: ['batch', 'rows', 'ports'],
+  stages: ['batch', 'mixture', 'avro', 'rows', 'ports', 'files', 'model'],
+  pipeline: [
+    ...['batch', 'mixture', 'avro', 'rows', 'ports', 'observe', 'config', 'files', 'model', 'kafka'],
+    'stages',
+  ],
+  doctor: [
+    ...['batch', 'mixture', 'avro', 'rows', 'ports', 'observe', 'config', 'files', 'model', 'kafka'],
+    ...['stages', 'pipeline'],
+  ],
+  bench: [
+    ...['batch', 'mixture', 'avro', 'rows', 'ports', 'observe', 'config', 'files', 'model', 'kafka'],
+    ...['stages', 'pipeline'],
+  ],
+  commands: [
+    ...['batch', 'mixture', 'avro', 'rows', 'ports', 'observe', 'config', 'files', 'model', 'kafka'],
+    ...['stages', 'pipeline', 'doctor', 'bench', 'cluster'],
+  ],
+}
+
+/** Packages that are somebody's trade: which folders may know them. */
+const packages: Readonly<Record<string, readonly string[]>> = {
+  kafkajs: ['kafka'],
+  '@kafkajs/confluent-schema-registry': ['kafka'],
+  '@platformatic/kafka': ['kafka'],
+  '@duckdb/node-api': ['files'],
+  commander: ['commands', 'config'],
+  testcontainers: ['cluster'],
+}
+
+const root = join(import.meta.dirname, '..')
+const files = globSync('src/**/*.ts', { cwd: root }).sort()
+
+interface Import {
+  readonly from: string
+  /** a file of ours, or a package */
+  readonly to: string
+}
+
+const imports = files.flatMap((from): Import[] => {
+  const source = readFileSync(join(root, from), 'utf8')
+  const names = [...source.matchAll(/\b(?:from|import)\s*\(?\s*'([^']+)'/g)].map(([, name]) => name)
+  return names.map((name) => ({ from, to: name.startsWith('.') ? normalize(join(dirname(from), name)) : name }))
+})
+
+/** The folder below src/ that a file stands in; undefined for src/ itself, and for what is not ours. */
+function folderOf(file: string): string | undefined {
+  const [src, folder, ...rest] = file.split('/')
+  return src === 'src' && rest.length > 0 ? folder : undefined
+}
+
+describe('imports of src/', () => {
+  test('fall: a folder knows those below it alone', () => {
+    const climbing = imports.filter(({ from, to }) => {
+      const [own, other] = [folderOf(from), folderOf(to)]
+      if (own === undefined || !to.startsWith('src/') || to === 'src/errors.ts') return false
+      return own !== other && !allowed[own]?.includes(other ?? '')
+    })
+    deepEqual(climbing, [])
+  })
+
+  test('each folder stands in the table, below those that know it', () => {
+    const folders = [...new Set(files.flatMap((file) => folderOf(file) ?? []))].sort()
+    deepEqual(folders, Object.keys(allowed).sort())
+    const order = Object.keys(allowed)
+    const above = Object.entries(allowed).filter(([folder, below]) =>
+      below.some((name) => order.indexOf(name) >= order.indexOf(folder)),
+    )
+    deepEqual(above, [])
+  })
+
+  test('name a client, a database or a command line only where it belongs', () => {
+    const astray = imports.filter(({ from, to }) => packages[to]?.includes(folderOf(from) ?? '') === false)
+    deepEqual(astray, [])
+  })
+
+  test('go round in no circle', () => {
+    const next = Map.groupBy(imports, ({ from }) => from)
+    const done = new Set<string>()
+    const circles: string[] = []
+    const visit = (file: string, path: readonly string[]): void => {
+      if (path.includes(file)) {
+        circles.push([...path.slice(path.indexOf(file)), file].join(' -> '))
+        return
+      }
+      if (done.has(file)) return
+      for (const { to } of next.get(file) ?? []) if (to.startsWith('src/')) visit(to, [...path, file])
+      done.add(file)
+    }
+    for (const file of files) visit(file, [])
+    deepEqual(circles, [])
+  })
+})
