@@ -10,8 +10,8 @@ import { type ClusterSession, plainUse, withClusterAt } from '../pipeline/cluste
 import { exportTopic } from '../pipeline/export-topic.ts'
 import { generateRows } from '../pipeline/generate-rows.ts'
 import { loadFile } from '../pipeline/load-file.ts'
-import { normalizeTopic } from '../pipeline/normalize-topic.ts'
-import { restoreTopic } from '../pipeline/restore-topic.ts'
+import { normalizeMember } from '../pipeline/members/normalize-member.ts'
+import { restoreMember } from '../pipeline/members/restore-member.ts'
 import { batchSizesFor, topicEnds, topicRanges } from '../pipeline/row-topics.ts'
 import { sampleTopic } from '../pipeline/sample-topic.ts'
 import type { LogReader } from '../ports/log.ts'
@@ -76,20 +76,20 @@ async function run(
     case 'generate': {
       const spec = parseRowSpec(measurement.spec)
       const options = { ...common, ...measurement, spec, seed: 1, batchRows: defaultBatchRows }
-      return generateRows(cluster, options, takeMemory)
+      return generateRows(cluster, { ...options, onProgress: takeMemory })
     }
     case 'load':
-      return loadFile(cluster, { ...common, ...measurement }, { onProgress: takeMemory, onColumns: () => undefined })
+      return loadFile(cluster, { dataset, ...measurement, onProgress: takeMemory })
     case 'sample': {
       const size = { rows: measurement.rows }
       const topics = { rawTopic: topic, sampleTopic: measurement.output }
-      return sampleTopic(cluster, { dataset, ...topics, size, seed: 0, partitions: 1, append: false }, takeMemory)
+      return sampleTopic(cluster, { dataset, ...topics, size, onProgress: takeMemory })
     }
     case 'normalize': {
       const { output, compression, delivery } = measurement
       const topics = { raw: topic, normalized: output, deadLetters: `${output}.dead` }
       const ends = await topicEnds(cluster, topic)
-      return normalizeTopic(
+      return normalizeMember(
         cluster,
         { ...common, topics, compression, delivery, clip: Infinity, modeChoice: { kind: 'likely' }, ends },
         takeMemory,
@@ -97,12 +97,12 @@ async function run(
     }
     case 'restore': {
       const topics = { normalized: topic, restored: measurement.output, deadLetters: `${measurement.output}.dead` }
-      return restoreTopic(cluster, { ...common, topics, ends: await topicEnds(cluster, topic) }, takeMemory)
+      return restoreMember(cluster, { ...common, topics, ends: await topicEnds(cluster, topic) }, takeMemory)
     }
     case 'export': {
       const { file } = measurement
       const options = { topic, file, format: tableFormatOf(file), withKey: false, withPosition: false }
-      return exportTopic(cluster, options, takeMemory)
+      return exportTopic(cluster, { ...options, onProgress: takeMemory })
     }
     case 'wireCopy':
       return copyTopic(cluster, common.group, topic, measurement.output, measurement.settings)

@@ -304,11 +304,6 @@ const inputOf: Readonly<Record<NormalizeCase, NormalizeInput>> = {
 }
 
 async function publishModel(cluster: ClusterSession, dataset: string): Promise<void> {
-  const { raw: rawTopic, sample } = topicNames(dataset)
-  const ignore = () => undefined
-  const size = { rows: sampledRows }
-  const names = { dataset, rawTopic, sampleTopic: sample }
-  await sampleTopic(cluster, { ...names, size, seed: 0, partitions: 1, append: true }, ignore)
-  const recipe = { recipe: 'scaled', mixture: {}, minWeight: 0.005, seed: 0 } as const
-  await fitDataset(cluster, { ...names, modelsTopic, source: 'sample', ...recipe }, ignore)
+  await sampleTopic(cluster, { dataset, size: { rows: sampledRows }, append: true })
+  await fitDataset(cluster, { dataset, modelsTopic })
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { Command, Option } from 'commander'
 import { type ClusterFlags, clusterAddress } from '../config/cluster-address.ts'
-import { defaultModelsTopic, defaultPositionsTopic } from '../config/names.ts'
+import { checkDataset, defaultModelsTopic, defaultPositionsTopic } from '../config/names.ts'
 import { securityOptions } from '../config/security-options.ts'
 import { commonOption, commonOptionsSoFar } from '../config/setting.ts'
 import { parseListText } from '../config/value-parsers.ts'
@@ -76,7 +76,7 @@ export function datasetCommand(name: string, description: string, example: strin
 }
 
 export function datasetOption(): Option {
-  return commonOption(new Option('--dataset <name>', 'name of the data set'))
+  return commonOption(new Option('--dataset <name>', 'name of the data set').argParser(checkDataset))
 }
 
 export function modelsTopicOption(): Option {

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { checkDataset, topicNames } from '../config/names.ts'
+import { topicNames } from '../config/names.ts'
 import { UsageError } from '../errors.ts'
 import { StockReader } from '../kafka/stock-reader.ts'
 import { printableLine } from '../observe/printable-text.ts'
@@ -87,7 +87,7 @@ async function withDeadLetters(
   flags: DeadLetterFlags,
   work: (cluster: ClusterSession, log: StockLog, topic: string) => Promise<void>,
 ): Promise<void> {
-  const topic = flags.topic ?? topicNames(checkDataset(flags.dataset)).deadLetters
+  const topic = flags.topic ?? topicNames(flags.dataset).deadLetters
   await withCluster(flags, async (cluster) => {
     await requireTopic(
       cluster,

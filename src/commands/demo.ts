@@ -1,7 +1,7 @@
 import { basename, dirname, extname, join } from 'node:path'
 import type { Command } from 'commander'
 import type { ClusterFlags } from '../config/cluster-address.ts'
-import { defaultModelsTopic, groupName, topicNames } from '../config/names.ts'
+import { defaultModelsTopic, topicNames } from '../config/names.ts'
 import { exitCodes } from '../errors.ts'
 import { demoFile } from '../files/demo-file.ts'
 import type { FileReading } from '../files/table-options.ts'
@@ -14,7 +14,6 @@ import { fitDataset, modelSummary } from '../pipeline/fit-dataset.ts'
 import { loadFile } from '../pipeline/load-file.ts'
 import { normalizeTopic } from '../pipeline/normalize-topic.ts'
 import { restoreTopic } from '../pipeline/restore-topic.ts'
-import { defaultPartitions, topicEnds } from '../pipeline/row-topics.ts'
 import { sampleTopic } from '../pipeline/sample-topic.ts'
 import { verifyDataset } from '../pipeline/verify-dataset.ts'
 import { type ClusterCommandFlags, printResult, withCluster } from './command-context.ts'
@@ -81,9 +80,6 @@ async function runDemo(
 ): Promise<Demo> {
   const file = ownFile ?? demoFile()
   const dataset = ownFile === undefined ? 'flights' : datasetOf(ownFile)
-  const topics = topicNames(dataset)
-  const groups = { normalize: groupName(dataset, 'normalize'), restore: groupName(dataset, 'restore') }
-  const modelsTopic = defaultModelsTopic
   const seconds: Record<Step, number> = { load: 0, sample: 0, fit: 0, normalize: 0, restore: 0, verify: 0 }
   let total: number | undefined
 
@@ -103,90 +99,26 @@ async function runDemo(
   }
 
   const loaded = await step('load', (onProgress) =>
-    loadFile(
-      cluster,
-      { ...reading, file, dataset, topic: topics.raw, partitions: defaultPartitions, compression: 'none' },
-      {
-        onProgress,
-        onColumns: (table) => {
-          if (isTalking && ownFile !== undefined) process.stderr.write(columnsText(table))
-        },
+    loadFile(cluster, {
+      ...reading,
+      dataset,
+      file,
+      onProgress,
+      onColumns: (table) => {
+        if (isTalking && ownFile !== undefined) process.stderr.write(columnsText(table))
       },
-    ),
+    }),
   )
   total = loaded.rowsOut
-  await step('sample', (onProgress) =>
-    sampleTopic(
-      cluster,
-      {
-        dataset,
-        rawTopic: topics.raw,
-        sampleTopic: topics.sample,
-        size: { rows: sampledRows },
-        seed: 0,
-        partitions: 1,
-        append: true,
-      },
-      onProgress,
-    ),
-  )
-  const model = await step('fit', (onProgress) =>
-    fitDataset(
-      cluster,
-      {
-        dataset,
-        modelsTopic,
-        source: 'sample',
-        rawTopic: topics.raw,
-        sampleTopic: topics.sample,
-        recipe: 'scaled',
-        mixture: {},
-        minWeight: 0.005,
-        seed: 0,
-      },
-      onProgress,
-    ),
-  )
-  const normalized = await step('normalize', async (onProgress) =>
-    normalizeTopic(
-      cluster,
-      {
-        dataset,
-        modelsTopic,
-        topics,
-        group: groups.normalize,
-        clip: Infinity,
-        modeChoice: { kind: 'likely' },
-        compression: 'none',
-        ends: await topicEnds(cluster, topics.raw),
-      },
-      ({ rowsIn }) => onProgress(rowsIn),
-    ),
-  )
-  const restored = await step('restore', async (onProgress) =>
-    restoreTopic(
-      cluster,
-      {
-        dataset,
-        modelsTopic,
-        topics,
-        group: groups.restore,
-        compression: 'none',
-        ends: await topicEnds(cluster, topics.normalized),
-      },
-      ({ rowsIn }) => onProgress(rowsIn),
-    ),
-  )
-  const audit = await step('verify', (onProgress) =>
-    verifyDataset(cluster, { dataset, groups, modelsTopic, topics, clip: Infinity }, onProgress),
-  )
+  const size = { rows: sampledRows }
+  await step('sample', (onProgress) => sampleTopic(cluster, { dataset, size, append: true, onProgress }))
+  const model = await step('fit', (onProgress) => fitDataset(cluster, { dataset, onProgress }))
+  const running = { dataset, untilEnd: true }
+  const normalized = await step('normalize', (onProgress) => normalizeTopic(cluster, { ...running, onProgress }))
+  const restored = await step('restore', (onProgress) => restoreTopic(cluster, { ...running, onProgress }))
+  const audit = await step('verify', (onProgress) => verifyDataset(cluster, { dataset, onProgress }))
   const exported = ownFile === undefined ? undefined : exportedName(ownFile)
-  if (exported !== undefined)
-    await exportTopic(
-      cluster,
-      { topic: topics.normalized, file: exported, format: 'parquet', withKey: false, withPosition: false },
-      () => undefined,
-    )
+  if (exported !== undefined) await exportTopic(cluster, { topic: topicNames(dataset).normalized, file: exported })
   const result: DemoResult = {
     rows: loaded.rowsOut,
     normalized: normalized.rowsOut,

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { checkDataset, topicNames } from '../config/names.ts'
+import { topicNames } from '../config/names.ts'
 import { type Diagnosis, diagnose } from '../doctor/checks.ts'
 import { diagnosisText, summaryText } from '../doctor/diagnosis-text.ts'
 import { type DatasetNames, gatherFacts } from '../doctor/gather-facts.ts'
@@ -72,7 +72,7 @@ function datasetNames(flags: DoctorFlags): DatasetNames | undefined {
     restoredTopic,
   } = flags
   if (dataset === undefined) return undefined
-  const topics = topicNames(checkDataset(dataset), {
+  const topics = topicNames(dataset, {
     raw: rawTopic,
     sample: sampleTopic,
     normalized: normalizedTopic,

@@ -1,11 +1,11 @@
 import { type Command, Option } from 'commander'
-import { checkDataset, topicNames } from '../config/names.ts'
+import { topicNames } from '../config/names.ts'
 import { UsageError } from '../errors.ts'
 import { type TableFormat, tableFormatOf } from '../files/file-format.ts'
 import { createProgress } from '../observe/progress.ts'
 import { stageText } from '../observe/report-text.ts'
 import { beginningAnew } from '../pipeline/beginning-anew.ts'
-import { type ExportTopicOptions, exportTopic } from '../pipeline/export-topic.ts'
+import { exportTopic } from '../pipeline/export-topic.ts'
 import { requireTopic } from '../pipeline/row-topics.ts'
 import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
 
@@ -39,19 +39,10 @@ export function exportCommand(): Command {
     .option('--position', 'add partition and offset as columns _partition and _offset')
     .option('--skip-unreadable', 'leave out rows and batches that cannot be read, and count them, instead of an error')
     .action(async (file: string, flags: ExportFlags) => {
-      const topic = flags.topic ?? topicNames(checkDataset(flags.dataset))[flags.stage]
+      const topic = flags.topic ?? topicNames(flags.dataset)[flags.stage]
       const format = flags.format ?? tableFormatOf(file)
       if (flags.csvSafe && format !== 'csv')
         throw new UsageError('--csv-safe is for CSV, and this is Parquet', 'Leave out --csv-safe')
-      const options: ExportTopicOptions = {
-        topic,
-        file,
-        format,
-        csvSafe: flags.csvSafe ?? false,
-        withKey: flags.key ?? false,
-        withPosition: flags.position ?? false,
-        skipsUnreadable: flags.skipUnreadable ?? false,
-      }
       await withCluster(flags, async (cluster) => {
         await requireTopic(
           cluster,
@@ -59,7 +50,17 @@ export function exportCommand(): Command {
           `Run "vgm ${stageCommands[flags.stage]}" first, or name another with --topic`,
         )
         const progress = createProgress('export')
-        const report = await beginningAnew(exportTopic(cluster, options, progress.update)).finally(progress.end)
+        const exporting = exportTopic(cluster, {
+          topic,
+          file,
+          format,
+          csvSafe: flags.csvSafe,
+          withKey: flags.key,
+          withPosition: flags.position,
+          skipsUnreadable: flags.skipUnreadable,
+          onProgress: progress.update,
+        })
+        const report = await beginningAnew(exporting).finally(progress.end)
         const skipped = report.skipped > 0 ? `; ${report.skipped} rows could not be read and are not in it` : ''
         printResult(flags, report, stageText(report, file) + skipped)
       })

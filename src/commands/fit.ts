@@ -1,11 +1,11 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { checkDataset, topicNames } from '../config/names.ts'
+import { topicNames } from '../config/names.ts'
 import { parseCount, parseLimit, parseList, parseNumber, parseSeed, valueParser } from '../config/value-parsers.ts'
 import { UsageError } from '../errors.ts'
 import { fitSettings, type SummaryFitOptions } from '../mixture/fit-options.ts'
 import { createProgress } from '../observe/progress.ts'
 import { beginningAnew } from '../pipeline/beginning-anew.ts'
-import { type FitDatasetOptions, fitDataset, modelSummary } from '../pipeline/fit-dataset.ts'
+import { fitDataset, modelSummary } from '../pipeline/fit-dataset.ts'
 import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
 import { modelPlot } from './model-plot.ts'
 import { topicOption } from './options.ts'
@@ -50,9 +50,8 @@ export function fitCommand(): Command {
     .addOption(topicOption('raw'))
     .addOption(topicOption('sample'))
     .action(async (flags: FitFlags) => {
-      const dataset = checkDataset(flags.dataset)
-      const { raw, sample } = topicNames(dataset, { raw: flags.rawTopic, sample: flags.sampleTopic })
-      const { components, concentration, tolerance, maxIterations } = flags
+      const { dataset, recipe, components, concentration, tolerance, maxIterations } = flags
+      const topics = topicNames(dataset, { raw: flags.rawTopic, sample: flags.sampleTopic })
       const mixture: SummaryFitOptions = {
         ...(components !== undefined && { components }),
         ...(concentration !== undefined && { weightConcentrationPrior: concentration }),
@@ -61,24 +60,29 @@ export function fitCommand(): Command {
       }
       refusePairs(flags)
       // Before a topic is read in vain; the flags are called as the library's options are.
-      fitSettings(flags.recipe, mixture)
+      fitSettings(recipe, mixture)
       await withCluster(flags, async (cluster) => {
         const progress = createProgress('fit')
-        const roundToDecimals = flags.decimals === 'learn'
         let others: readonly string[] = []
-        const options: FitDatasetOptions = {
-          ...flags,
+        const fitting = fitDataset(cluster, {
+          dataset,
+          modelsTopic: flags.modelsTopic,
+          source: flags.source,
+          rawTopic: topics.raw,
+          sampleTopic: topics.sample,
+          columns: flags.columns,
+          recipe,
+          mixture,
+          minWeight: flags.minWeight,
+          roundToDecimals: flags.decimals === 'learn',
+          seed: flags.seed,
+          members: flags.members,
           onOtherFields: (fields) => {
             others = fields
           },
-          seed: flags.seed ?? 0,
-          dataset,
-          rawTopic: raw,
-          sampleTopic: sample,
-          mixture,
-          roundToDecimals,
-        }
-        const model = await beginningAnew(fitDataset(cluster, options, progress.update)).finally(progress.end)
+          onProgress: progress.update,
+        })
+        const model = await beginningAnew(fitting).finally(progress.end)
         const plots = model.columns.map((column) => modelPlot(column)).join('\n\n')
         printResult(
           flags,

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Compression } from '../batch/batch-header.ts'
-import { checkDataset, topicNames } from '../config/names.ts'
+import { topicNames } from '../config/names.ts'
 import { parseCount, parseSeed, valueParser } from '../config/value-parsers.ts'
 import { PipelineError, UsageError } from '../errors.ts'
 import { type TableFormat, tableFormatOf } from '../files/file-format.ts'
@@ -84,9 +84,9 @@ async function generateIntoTopic(flags: GenerateFlags): Promise<void> {
   await withCluster(flags, async (cluster) => {
     const spec = flags.spec ?? (await modelRows(cluster, flags, dataset))
     const progress = createProgress('generate')
-    const report = await generateRows(cluster, { ...flags, spec, dataset, topic }, progress.update).finally(
-      progress.end,
-    )
+    const { rows, seed, partitions, batchRows, compression } = flags
+    const options = { dataset, topic, spec, rows, seed, partitions, batchRows, compression }
+    const report = await generateRows(cluster, { ...options, onProgress: progress.update }).finally(progress.end)
     printReport(flags, report, topic)
   })
 }
@@ -120,7 +120,7 @@ async function modelRows(cluster: ClusterSession, flags: GenerateFlags, dataset:
 
 function datasetOf({ dataset }: GenerateFlags, why: string): string {
   if (dataset === undefined) throw new UsageError(`${why}, and none is named`, 'Name it: --dataset')
-  return checkDataset(dataset)
+  return dataset
 }
 
 function printReport(flags: GenerateFlags, report: StageReport, target: string): void {

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { checkDataset, type GroupStage, groupName, topicNames } from '../config/names.ts'
+import { type GroupStage, groupName, topicNames } from '../config/names.ts'
 import { textTable } from '../observe/report-text.ts'
 import { positionsIn } from '../pipeline/group-positions.ts'
 import { partitionsOf } from '../pipeline/row-topics.ts'
@@ -16,7 +16,7 @@ export function lagCommand(): Command {
     .option('--group <name>', 'another group, of --topic')
     .option('--topic <topic>', 'the topic that --group reads')
     .action(async (flags: LagFlags) => {
-      const dataset = checkDataset(flags.dataset)
+      const { dataset } = flags
       const { raw, normalized } = topicNames(dataset)
       const stages: readonly (readonly [GroupStage, string])[] = [
         ['normalize', raw],

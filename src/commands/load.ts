@@ -1,13 +1,13 @@
 import type { Command } from 'commander'
 import type { Compression } from '../batch/batch-header.ts'
-import { checkDataset, topicNames } from '../config/names.ts'
+import { topicNames } from '../config/names.ts'
 import { parseCount } from '../config/value-parsers.ts'
 import { UsageError } from '../errors.ts'
 import type { TableFile } from '../files/table-file.ts'
 import { printableLine } from '../observe/printable-text.ts'
 import { createProgress } from '../observe/progress.ts'
 import { stageText } from '../observe/report-text.ts'
-import { loadFiles } from '../pipeline/load-file.ts'
+import { loadFile } from '../pipeline/load-file.ts'
 import { defaultPartitions } from '../pipeline/row-topics.ts'
 import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
 import { addFileOptions, type FileFlags, fileReading } from './file-options.ts'
@@ -34,31 +34,32 @@ export function loadCommand(): Command {
     .option('--topic <topic>', 'instead of <dataset>.raw')
     .addOption(compressionOption())
     .action(async (files: string[], flags: LoadFlags) => {
-      const dataset = checkDataset(flags.dataset)
-      if (flags.badRows !== undefined && files.length > 1) {
+      const { dataset, topic, key, partitions, compression, badRows } = flags
+      if (badRows !== undefined && files.length > 1)
         throw new UsageError('--bad-rows collects the rows of one file', 'Load the files one by one')
-      }
-      const topic = topicNames(dataset, { raw: flags.topic }).raw
-      const { key, partitions, compression, badRows } = flags
-      const options = {
-        ...fileReading(flags),
-        dataset,
-        topic,
-        partitions,
-        compression,
-        ...(key !== undefined && { key }),
-        ...(badRows !== undefined && { badRows }),
-      }
+      const { raw } = topicNames(dataset, { raw: topic })
+      const reading = fileReading(flags)
       await withCluster(flags, async (cluster) => {
         const progress = createProgress('load')
-        const report = await loadFiles(cluster, files, options, {
-          onProgress: progress.update,
+        const report = await loadFile(cluster, {
+          ...reading,
+          dataset,
+          file: files,
+          topic,
+          key,
+          partitions,
+          compression,
+          badRows,
           onColumns: (table) => process.stderr.write(columnsText(table)),
+          onProgress: progress.update,
         }).finally(progress.end)
-        const { rowsBefore, badRows } = report
-        const before = rowsBefore > 0 ? `\n${rowsBefore.toLocaleString('en')} rows were there from an earlier run.` : ''
-        const bad = badRows > 0 ? `\n${badRows.toLocaleString('en')} could not be read: see ${flags.badRows}` : ''
-        printResult(flags, report, stageText(report, topic) + before + bad)
+        const before =
+          report.rowsBefore > 0
+            ? `\n${report.rowsBefore.toLocaleString('en')} rows were there from an earlier run.`
+            : ''
+        const bad =
+          report.badRows > 0 ? `\n${report.badRows.toLocaleString('en')} could not be read: see ${badRows}` : ''
+        printResult(flags, report, stageText(report, raw) + before + bad)
       })
     })
 }

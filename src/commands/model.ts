@@ -1,5 +1,4 @@
 import { Command } from 'commander'
-import { checkDataset } from '../config/names.ts'
 import { UsageError } from '../errors.ts'
 import { ModelMissingError } from '../model/errors.ts'
 import type { Model } from '../model/model.ts'
@@ -91,7 +90,7 @@ async function moveCurrent(
   flags: DatasetFlags,
   choose: (versions: readonly number[], current: number | undefined) => number,
 ): Promise<void> {
-  const dataset = checkDataset(flags.dataset)
+  const { dataset } = flags
   await withCluster(flags, (cluster) =>
     withModelsTarget(cluster, flags.modelsTopic, dataset, async (target) => {
       const { version } = await moveAlias(target, dataset, (catalogue) => {
@@ -108,7 +107,7 @@ function withModels(
   flags: DatasetFlags,
   work: (models: ModelFollower, dataset: string, cluster: ClusterSession) => Promise<void>,
 ): Promise<void> {
-  const dataset = checkDataset(flags.dataset)
+  const { dataset } = flags
   return withCluster(flags, async (cluster) => {
     const models = await followModels(cluster, flags.modelsTopic, dataset)
     try {

@@ -1,11 +1,10 @@
 import type { Command } from 'commander'
 import type { Compression } from '../batch/batch-header.ts'
-import { checkDataset, groupName, topicNames } from '../config/names.ts'
+import { topicNames } from '../config/names.ts'
 import { parseCount, parseSeed } from '../config/value-parsers.ts'
 import { createProgress } from '../observe/progress.ts'
 import { stageText } from '../observe/report-text.ts'
-import { runMembers } from '../pipeline/members/members.ts'
-import { offsetsBetween, topicEnds, topicStarts } from '../pipeline/row-topics.ts'
+import { normalizeTopic } from '../pipeline/normalize-topic.ts'
 import type { Delivery } from '../ports/log.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
@@ -74,33 +73,30 @@ export function normalizeCommand(): Command {
     .option('--rebuild-positions', 'where the group has lost its positions, count the rows of the output to find them')
     .addOption(compressionOption())
     .action(async (flags: NormalizeFlags) => {
-      const dataset = checkDataset(flags.dataset)
-      const { rawTopic, normalizedTopic, deadLetterTopic } = flags
+      const { dataset, members, untilEnd = false, rawTopic, normalizedTopic, deadLetterTopic } = flags
       const topics = topicNames(dataset, { raw: rawTopic, normalized: normalizedTopic, deadLetters: deadLetterTopic })
-      const group = flags.group ?? groupName(dataset, 'normalize')
-      const { members } = flags
-      const observed = {
-        stage: 'normalize',
-        needs: ['brokers', 'group', 'model'] as const,
-        members,
-        runsOn: flags.untilEnd !== true,
-      }
-      await withObservedStage(flags, observed, async (cluster) => {
-        const ends = flags.untilEnd ? await topicEnds(cluster, topics.raw) : undefined
-        const of = ends && offsetsBetween(await topicStarts(cluster, topics.raw), ends)
+      const needs = ['brokers', 'group', 'model'] as const
+      await withObservedStage(flags, { stage: 'normalize', needs, members, runsOn: !untilEnd }, async (cluster) => {
         const progress = createProgress('normalize')
-        const options = {
-          ...flags,
-          modeChoice: modeChoice(flags),
-          deadLetters: deadLetterPolicy(flags),
+        const report = await normalizeTopic(cluster, {
           dataset,
           topics,
-          group,
-          ends,
-        }
-        const report = await runMembers(cluster, { stage: 'normalize', options }, members, ({ rowsIn }) =>
-          progress.update(rowsIn, of),
-        ).finally(progress.end)
+          modelsTopic: flags.modelsTopic,
+          group: flags.group,
+          instance: flags.instance,
+          members,
+          model: flags.model,
+          untilEnd,
+          clip: flags.clip,
+          modeChoice: modeChoice(flags),
+          renameVersionField: flags.renameVersionField,
+          renameRecord: flags.renameRecord,
+          compression: flags.compression,
+          delivery: flags.delivery,
+          deadLetters: deadLetterPolicy(flags),
+          rebuildPositions: flags.rebuildPositions,
+          onProgress: progress.update,
+        }).finally(progress.end)
         printResult(flags, report, stageText(report, topics.normalized))
       })
     })

@@ -1,15 +1,9 @@
-import { createHash } from 'node:crypto'
 import type { Command } from 'commander'
 import type { Compression } from '../batch/batch-header.ts'
-import { checkDataset, defaultModelsTopic, groupName, topicNames } from '../config/names.ts'
 import { parseCount, parseSeed } from '../config/value-parsers.ts'
-import { UsageError } from '../errors.ts'
 import { createProgress } from '../observe/progress.ts'
 import { stageText } from '../observe/report-text.ts'
-import type { ClusterSession } from '../pipeline/cluster-session.ts'
-import { normalizeTopic } from '../pipeline/normalize-topic.ts'
-import { holdsRows, offsetsBetween, topicEnds, topicStarts } from '../pipeline/row-topics.ts'
-import type { PartitionOffset } from '../ports/log.ts'
+import { replayTopic } from '../pipeline/replay-topic.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
 import { type DatasetFlags, datasetCommand, printResult } from './command-context.ts'
@@ -69,118 +63,28 @@ export function replayCommand(): Command {
     .addOption(onInvalidOption())
     .addOption(compressionOption())
     .action(async (flags: ReplayFlags) => {
-      const dataset = checkDataset(flags.dataset)
-      const { model } = flags
-      const output = flags.output ?? `${topicNames(dataset).normalized}.v${model}`
-      const topics = topicNames(dataset, {
-        raw: flags.rawTopic,
-        normalized: output,
-        deadLetters: flags.deadLetterTopic ?? `${output}.dead-letters`,
-      })
-      const group = flags.group ?? replayGroup(dataset, topics.raw, output, flags)
+      const { dataset, model } = flags
       const observed = { stage: 'replay', needs: ['brokers', 'group', 'model'] as const, members: 1, runsOn: false }
       await withObservedStage(flags, observed, async (cluster) => {
-        const starts = await positionsAt(cluster, topics.raw, flags.from, '--from')
-        const ends = await positionsAt(cluster, topics.raw, flags.to, '--to')
-        if (offsetsBetween(starts, ends) === 0) {
-          const [first, last] = [await topicStarts(cluster, topics.raw), await topicEnds(cluster, topics.raw)]
-          const held = first
-            .map(({ partition, offset }, i) => `${partition}: ${offset} to ${last[i].offset}`)
-            .join(', ')
-          throw new UsageError(
-            `Topic ${topics.raw} has no row from ${flags.from} to ${flags.to}`,
-            `Name another range. The topic's partitions hold offsets ${held}`,
-          )
-        }
-        await checkOutput(cluster, output, group, starts)
         const progress = createProgress('replay')
-        const options = {
-          ...flags,
-          modeChoice: modeChoice(flags),
-          deadLetters: deadLetterPolicy(flags),
+        const { group, topic, ...report } = await replayTopic(cluster, {
           dataset,
-          topics,
-          group,
-          ends,
-          startOffsets: async (partitions: readonly { partition: number }[]) =>
-            starts.filter((start) => partitions.some(({ partition }) => partition === start.partition)),
-        }
-        const report = await normalizeTopic(cluster, options, ({ rowsIn }) =>
-          progress.update(rowsIn, offsetsBetween(starts, ends)),
-        ).finally(progress.end)
+          model,
+          from: flags.from,
+          to: flags.to,
+          output: flags.output,
+          rawTopic: flags.rawTopic,
+          deadLetterTopic: flags.deadLetterTopic,
+          modelsTopic: flags.modelsTopic,
+          group: flags.group,
+          clip: flags.clip,
+          modeChoice: modeChoice(flags),
+          compression: flags.compression,
+          deadLetters: deadLetterPolicy(flags),
+          onProgress: progress.update,
+        }).finally(progress.end)
         const nothing = `\nGroup ${group} has done this range already: name another --output to do it once more.`
-        printResult(flags, report, stageText(report, output) + (report.rowsIn === 0 ? nothing : ''))
+        printResult(flags, report, stageText(report, topic) + (report.rowsIn === 0 ? nothing : ''))
       })
     })
-}
-
-/**
- * The group that keeps the position: the same command again goes on where it stopped, and whatever else would be written makes
- * another backfill.
- *
- * @example replayGroup('trips', 'trips.raw', 'trips.normalized.v2', { model: 2, from: 'start', ... }) // 'vgm.trips.replay.v2'
- */
-function replayGroup(dataset: string, raw: string, output: string, flags: ReplayFlags): string {
-  const { model, modelsTopic, from, clip, seed } = flags
-  const group = `${groupName(dataset, 'replay')}.v${model}`
-  const names = topicNames(dataset)
-  const decisive = JSON.stringify([raw, output, from, String(clip), flags.modeChoice, seed, modelsTopic])
-  const usual = JSON.stringify([
-    names.raw,
-    `${names.normalized}.v${model}`,
-    'start',
-    'Infinity',
-    'likely',
-    0,
-    defaultModelsTopic,
-  ])
-  if (decisive === usual) return group
-  return `${group}.${createHash('sha256').update(decisive).digest('hex').slice(0, 12)}`
-}
-
-/** @throws UsageError if the output holds rows of another backfill: together they would be doubled */
-async function checkOutput(
-  cluster: ClusterSession,
-  output: string,
-  group: string,
-  raw: readonly PartitionOffset[],
-): Promise<void> {
-  const committed = await cluster.rows.positionsOf(group, raw)
-  if (committed.length > 0 || (await cluster.admin.partitionCount(output)) === undefined) return
-  if (await holdsRows(cluster, output))
-    throw new UsageError(
-      `Topic ${output} holds rows of another replay`,
-      'Name another topic with --output, or repeat the command that has written it to go on with it',
-    )
-}
-
-/**
- * The offset of each partition that a flag means; one before the first row is the first row, one behind the end the end.
- *
- * @throws UsageError if it means nothing
- */
-async function positionsAt(
-  cluster: ClusterSession,
-  topic: string,
-  position: string,
-  flag: string,
-): Promise<PartitionOffset[]> {
-  const starts = await topicStarts(cluster, topic)
-  const ends = await topicEnds(cluster, topic)
-  if (position === 'start') return starts
-  if (position === 'end') return ends
-  if (position.startsWith('@')) {
-    const text = position.slice(1)
-    const timestampMs = /^\d+$/.test(text) ? Number(text) : Date.parse(text)
-    if (!Number.isNaN(timestampMs)) return [...(await cluster.admin.offsetsAt(topic, timestampMs))]
-  } else if (/^\d+$/.test(position)) {
-    return ends.map((end, i) => ({
-      ...end,
-      offset: Math.min(Math.max(Number(position), starts[i].offset), end.offset),
-    }))
-  }
-  throw new UsageError(
-    `${flag} ${position} is no position`,
-    'Write an offset (120000), a time (@2026-11-23T06:00:00Z, or @ and ms since 1970), start or end',
-  )
 }

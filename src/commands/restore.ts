@@ -1,10 +1,9 @@
 import type { Command } from 'commander'
 import type { Compression } from '../batch/batch-header.ts'
-import { checkDataset, groupName, topicNames } from '../config/names.ts'
+import { topicNames } from '../config/names.ts'
 import { createProgress } from '../observe/progress.ts'
 import { stageText } from '../observe/report-text.ts'
-import { runMembers } from '../pipeline/members/members.ts'
-import { offsetsBetween, requireTopic, topicEnds, topicStarts } from '../pipeline/row-topics.ts'
+import { restoreTopic } from '../pipeline/restore-topic.ts'
 import type { Delivery } from '../ports/log.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import { type DatasetFlags, datasetCommand, printResult } from './command-context.ts'
@@ -57,23 +56,29 @@ export function restoreCommand(): Command {
     .option('--rebuild-positions', 'where the group has lost its positions, count the rows of the output to find them')
     .addOption(compressionOption())
     .action(async (flags: RestoreFlags) => {
-      const dataset = checkDataset(flags.dataset)
-      const { normalizedTopic, restoredTopic, deadLetterTopic } = flags
-      const overrides = { normalized: normalizedTopic, restored: restoredTopic, deadLetters: deadLetterTopic }
-      const topics = topicNames(dataset, overrides)
-      const group = flags.group ?? groupName(dataset, 'restore')
-      const { members } = flags
-      const runsOn = flags.untilEnd !== true
-      const observed = { stage: 'restore', needs: ['brokers', 'group'] as const, members, runsOn }
-      await withObservedStage(flags, observed, async (cluster) => {
-        if (!runsOn) await requireTopic(cluster, topics.normalized, `Run "vgm normalize --dataset ${dataset}" first`)
-        const ends = flags.untilEnd ? await topicEnds(cluster, topics.normalized) : undefined
-        const of = ends && offsetsBetween(await topicStarts(cluster, topics.normalized), ends)
+      const { dataset, members, untilEnd = false, normalizedTopic, restoredTopic, deadLetterTopic } = flags
+      const topics = topicNames(dataset, {
+        normalized: normalizedTopic,
+        restored: restoredTopic,
+        deadLetters: deadLetterTopic,
+      })
+      const needs = ['brokers', 'group'] as const
+      await withObservedStage(flags, { stage: 'restore', needs, members, runsOn: !untilEnd }, async (cluster) => {
         const progress = createProgress('restore')
-        const options = { ...flags, deadLetters: deadLetterPolicy(flags), dataset, topics, group, ends }
-        const report = await runMembers(cluster, { stage: 'restore', options }, members, ({ rowsIn }) =>
-          progress.update(rowsIn, of),
-        ).finally(progress.end)
+        const report = await restoreTopic(cluster, {
+          dataset,
+          topics,
+          modelsTopic: flags.modelsTopic,
+          group: flags.group,
+          instance: flags.instance,
+          members,
+          untilEnd,
+          compression: flags.compression,
+          delivery: flags.delivery,
+          deadLetters: deadLetterPolicy(flags),
+          rebuildPositions: flags.rebuildPositions,
+          onProgress: progress.update,
+        }).finally(progress.end)
         printResult(flags, report, stageText(report, topics.restored))
       })
     })

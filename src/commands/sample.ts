@@ -1,12 +1,10 @@
 import { type Command, Option } from 'commander'
-import { checkDataset, topicNames } from '../config/names.ts'
+import { topicNames } from '../config/names.ts'
 import { parseCount, parseSeed, parseShare } from '../config/value-parsers.ts'
-import { UsageError } from '../errors.ts'
 import { createProgress } from '../observe/progress.ts'
 import { stageText } from '../observe/report-text.ts'
 import { beginningAnew } from '../pipeline/beginning-anew.ts'
-import { defaultSampleRows, mostSampleRows, type SampleTopicOptions, sampleTopic } from '../pipeline/sample-topic.ts'
-import type { SampleSize } from '../stages/sample.ts'
+import { checkSampleSize, defaultSampleRows, sampleTopic } from '../pipeline/sample-topic.ts'
 import { type DatasetFlags, datasetCommand, printResult } from './command-context.ts'
 import { withObservedStage } from './observed-stage.ts'
 import { type StageFlags, topicOption, withStageOptions } from './options.ts'
@@ -41,36 +39,26 @@ export function sampleCommand(): Command {
     .addOption(topicOption('raw'))
     .addOption(topicOption('sample'))
     .action(async (flags: SampleFlags) => {
-      const dataset = checkDataset(flags.dataset)
-      const { raw, sample: sampled } = topicNames(dataset, { raw: flags.rawTopic, sample: flags.sampleTopic })
-      const options: SampleTopicOptions = {
-        dataset,
-        rawTopic: raw,
-        sampleTopic: sampled,
-        size: sampleSize(flags),
-        seed: flags.seed,
-        partitions: flags.partitions,
-        append: flags.append ?? flags.follow ?? false,
-        follow: flags.follow ?? false,
-      }
-      const observed = { stage: 'sample', needs: ['brokers'] as const, members: 1, runsOn: options.follow === true }
+      const { dataset, rows = defaultSampleRows, rate, follow = false } = flags
+      const topics = topicNames(dataset, { raw: flags.rawTopic, sample: flags.sampleTopic })
+      const size = rate === undefined ? { rows } : { rate }
+      checkSampleSize(size, follow)
+      const observed = { stage: 'sample', needs: ['brokers'] as const, members: 1, runsOn: follow }
       await withObservedStage(flags, observed, async (cluster) => {
         const progress = createProgress('sample')
-        const sampling = sampleTopic(cluster, options, progress.update).finally(progress.end)
-        const report = await ('rate' in options.size ? sampling : beginningAnew(sampling))
-        printResult(flags, report, stageText(report, sampled))
+        const sampling = sampleTopic(cluster, {
+          dataset,
+          rawTopic: topics.raw,
+          sampleTopic: topics.sample,
+          size,
+          seed: flags.seed,
+          partitions: flags.partitions,
+          append: flags.append ?? follow,
+          follow,
+          onProgress: progress.update,
+        }).finally(progress.end)
+        const report = await (rate === undefined ? beginningAnew(sampling) : sampling)
+        printResult(flags, report, stageText(report, topics.sample))
       })
     })
-}
-
-function sampleSize({ rate, rows, follow }: SampleFlags): SampleSize {
-  if (follow && rate === undefined)
-    throw new UsageError('--follow has no last row, so it cannot count to --rows', 'Add --rate, such as --rate 0.01')
-  if (rows !== undefined && rows > mostSampleRows)
-    throw new UsageError(
-      `A sample of ${rows} rows is more than one transaction can hold`,
-      `Keep at most ${mostSampleRows}, or use --rate, which commits as it goes`,
-    )
-  if (rate === undefined) return { rows: rows ?? defaultSampleRows }
-  return { rate }
 }

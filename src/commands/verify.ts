@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { checkDataset, groupName, topicNames } from '../config/names.ts'
+import { topicNames } from '../config/names.ts'
 import { exitCodes } from '../errors.ts'
 import { createProgress } from '../observe/progress.ts'
 import { textTable } from '../observe/report-text.ts'
@@ -44,25 +44,19 @@ export function verifyCommand(): Command {
     .option('--key <column>', 'what load was told with --key')
     .option('--bad-rows <file>', 'what load was told with --bad-rows, if it has written that file')
   return addFileOptions(command).action(async (flags: VerifyFlags) => {
-    const dataset = checkDataset(flags.dataset)
-    const { rawTopic, normalizedTopic, restoredTopic, deadLetterTopic } = flags
+    const { dataset, modelsTopic, clip, modeChoice, file, key, badRows } = flags
     const topics = topicNames(dataset, {
-      raw: rawTopic,
-      normalized: normalizedTopic,
-      restored: restoredTopic,
-      deadLetters: deadLetterTopic,
+      raw: flags.rawTopic,
+      normalized: flags.normalizedTopic,
+      restored: flags.restoredTopic,
+      deadLetters: flags.deadLetterTopic,
     })
-    const groups = {
-      normalize: flags.normalizeGroup ?? groupName(dataset, 'normalize'),
-      restore: flags.restoreGroup ?? groupName(dataset, 'restore'),
-    }
-    const { file, key, badRows, clip, modeChoice, modelsTopic } = flags
+    const groups = { normalize: flags.normalizeGroup, restore: flags.restoreGroup }
     const loaded = file === undefined ? undefined : { ...fileReading(flags), file, key, badRows }
-    const options = { dataset, groups, modelsTopic, topics, clip, modeChoice, loaded }
     await withCluster(flags, async (cluster) => {
       const progress = createProgress('verify')
-      const audit = verifyDataset(cluster, options, progress.update)
-      const result = await beginningAnew(audit).finally(progress.end)
+      const options = { dataset, topics, modelsTopic, groups, clip, modeChoice, loaded, onProgress: progress.update }
+      const result = await beginningAnew(verifyDataset(cluster, options)).finally(progress.end)
       printResult(flags, result, verifyText(result, loaded))
       if (mismatches(result) > 0) process.exitCode = exitCodes.failed
     })

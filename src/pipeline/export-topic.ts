@@ -1,26 +1,39 @@
-import type { TableFormat } from '../files/file-format.ts'
+import { type TableFormat, tableFormatOf } from '../files/file-format.ts'
 import { TopicMissingError } from '../kafka/admin.ts'
 import type { ExportReport } from '../stages/export.ts'
 import type { ClusterSession } from './cluster-session.ts'
+import { noProgress, type OnProgress } from './progress.ts'
 
 export interface ExportTopicOptions {
   readonly topic: string
   readonly file: string
-  readonly format: TableFormat
-  readonly csvSafe?: boolean
-  readonly withKey: boolean
-  readonly withPosition: boolean
-  readonly skipsUnreadable?: boolean
+  /** [what the file's ending says] */
+  readonly format?: TableFormat | undefined
+  /** CSV for a spreadsheet: an apostrophe before texts that it would take for a formula [false] */
+  readonly csvSafe?: boolean | undefined
+  /** add the key as column `_key` [false] */
+  readonly withKey?: boolean | undefined
+  /** add partition and offset as columns `_partition` and `_offset` [false] */
+  readonly withPosition?: boolean | undefined
+  /** leave out rows and batches that cannot be read, and count them [false: the first one is an error] */
+  readonly skipsUnreadable?: boolean | undefined
+  readonly onProgress?: OnProgress | undefined
 }
 
-/** Writes what a topic holds now to a file. */
+/**
+ * Writes what a topic holds now to a CSV or Parquet file.
+ *
+ * @example
+ * await exportTopic(cluster, { topic: 'trips.normalized', file: 'trips.parquet' })
+ *
+ * @throws TopicMissingError; ExportRowError for a row that cannot be read; InterruptedError: the same call begins anew
+ */
 export async function exportTopic(
   { admin, rows, registry, signal }: ClusterSession,
   options: ExportTopicOptions,
-  onProgress: (rows: number, of: number) => void,
 ): Promise<ExportReport> {
+  const { topic, file, format = tableFormatOf(file), onProgress = noProgress } = options
   const { exportRows } = await import('../stages/export.ts')
-  const { topic } = options
   if ((await admin.partitionCount(topic)) === undefined) throw new TopicMissingError(topic)
   const ranges = (await admin.watermarks(topic)).map(({ partition, low, high }) => ({
     topic,
@@ -32,7 +45,12 @@ export async function exportTopic(
   const reader = rows.openReader()
   try {
     return await exportRows({
-      ...options,
+      file,
+      format,
+      csvSafe: options.csvSafe ?? false,
+      withKey: options.withKey ?? false,
+      withPosition: options.withPosition ?? false,
+      skipsUnreadable: options.skipsUnreadable ?? false,
       reader,
       ranges,
       schemas: registry,

@@ -1,4 +1,4 @@
-import { sampleGroup } from '../config/names.ts'
+import { checkDataset, defaultModelsTopic, sampleGroup, type TopicNames, topicNames } from '../config/names.ts'
 import { softwareVersion } from '../config/software-version.ts'
 import type { SummaryFitOptions } from '../mixture/fit-options.ts'
 import type { Model } from '../model/model.ts'
@@ -8,37 +8,56 @@ import { parseSampleCounts } from '../stages/sample.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { scanInThreads } from './members/scan-members.ts'
 import { withModelsTarget } from './models-topic.ts'
+import { noProgress, type OnProgress } from './progress.ts'
 import { partitionsOf, requireTopic, topicRanges } from './row-topics.ts'
 
 export interface FitDatasetOptions {
   readonly dataset: string
-  readonly modelsTopic: string
-  /** every row of the raw topic, or those of the sample topic */
-  readonly source: 'sample' | 'raw'
-  readonly rawTopic: string
-  readonly sampleTopic: string
-  readonly columns?: string[]
-  readonly recipe: 'scaled' | 'sklearn'
-  readonly mixture: SummaryFitOptions
-  readonly minWeight: number
-  readonly roundToDecimals?: boolean
-  readonly seed: number
+  /** where the model is published ['vgm.models'] */
+  readonly modelsTopic?: string | undefined
+  /** the rows of the sample topic, or every row of the raw topic ['sample'] */
+  readonly source?: 'sample' | 'raw' | undefined
+  /** [`<dataset>.raw`] */
+  readonly rawTopic?: string | undefined
+  /** [`<dataset>.sample`] */
+  readonly sampleTopic?: string | undefined
+  /** columns to model [all that are plain numbers] */
+  readonly columns?: readonly string[] | undefined
+  /** 'scaled' for data of any size and scale, 'sklearn' for scikit-learn's numbers ['scaled'] */
+  readonly recipe?: 'scaled' | 'sklearn' | undefined
+  /** [of the recipe] */
+  readonly mixture?: SummaryFitOptions | undefined
+  /** components of less weight are left out [0.005] */
+  readonly minWeight?: number | undefined
+  /** learn the decimals of each column, and have restored values rounded to them [false] */
+  readonly roundToDecimals?: boolean | undefined
+  /** of the starts of recipe 'sklearn' [0] */
+  readonly seed?: number | undefined
   /** threads that read, each a share of the partitions [1: this one] */
-  readonly members?: number
+  readonly members?: number | undefined
   /** told of the fields that are not modelled because they are no plain numbers, each with its type */
-  readonly onOtherFields?: (fields: readonly string[]) => void
+  readonly onOtherFields?: ((fields: readonly string[]) => void) | undefined
+  readonly onProgress?: OnProgress | undefined
 }
 
-/** Trains on a topic and publishes the model as the data set's current one. */
-export async function fitDataset(
-  cluster: ClusterSession,
-  options: FitDatasetOptions,
-  onProgress: (rows: number, of: number) => void,
-): Promise<Model> {
-  const { dataset, source, sampleTopic, rawTopic, modelsTopic, columns, members = 1 } = options
+/**
+ * Trains a mixture for each numeric column of a topic, and publishes them as the data set's next version, which becomes
+ * the current one.
+ *
+ * @example
+ * const { version, columns } = await fitDataset(cluster, { dataset: 'trips' })
+ *
+ * @throws UsageError without a sample topic; UnfittableError without rows or columns; FitOptionError
+ * @throws InterruptedError when the cluster's signal fires: the same call begins anew
+ */
+export async function fitDataset(cluster: ClusterSession, options: FitDatasetOptions): Promise<Model> {
+  const dataset = checkDataset(options.dataset)
+  const { source = 'sample', modelsTopic = defaultModelsTopic, recipe = 'scaled', mixture = {}, columns } = options
+  const { minWeight = 0.005, roundToDecimals = false, seed = 0, members = 1, onProgress = noProgress } = options
+  const topics = topicNames(dataset, { raw: options.rawTopic, sample: options.sampleTopic })
+  const topic = source === 'raw' ? topics.raw : topics.sample
+  await partitionsOf(cluster, topics.raw)
   const { rows, registry, signal, log } = cluster
-  const topic = source === 'raw' ? rawTopic : sampleTopic
-  await partitionsOf(cluster, rawTopic)
   await requireTopic(cluster, topic, `Run "vgm sample --dataset ${dataset}" first, or add --source raw`)
   const ranges = await topicRanges(cluster, topic)
   const of = ranges.reduce((rows, { offset, endOffset }) => rows + endOffset - offset, 0)
@@ -47,15 +66,21 @@ export async function fitDataset(
     const reader = rows.openReader()
     try {
       const content = await fit({
-        ...options,
+        dataset,
         columns,
+        recipe,
+        mixture,
+        minWeight,
+        roundToDecimals,
+        seed,
         reader,
         ...(members > 1 && { scan: scanInThreads(cluster, members) }),
         registry,
         ranges,
-        sampledFrom: source === 'raw' ? undefined : await rowsSampledFrom(cluster, options),
+        sampledFrom: source === 'raw' ? undefined : await rowsSampledFrom(cluster, dataset, topics),
         softwareVersion,
         signal,
+        onOtherFields: options.onOtherFields,
         onWarning: (message) => log.warn({ dataset }, message),
         onProgress: (read) => onProgress(read, of),
       })
@@ -69,12 +94,13 @@ export async function fitDataset(
 /** Rows of the raw topic that the sample was taken from, as the sampler has counted them; undefined if it has not. */
 async function rowsSampledFrom(
   { admin, rows }: ClusterSession,
-  { dataset, rawTopic, sampleTopic }: FitDatasetOptions,
+  dataset: string,
+  { raw, sample }: Pick<TopicNames, 'raw' | 'sample'>,
 ): Promise<number | undefined> {
-  const count = await admin.partitionCount(rawTopic)
+  const count = await admin.partitionCount(raw)
   if (count === undefined) return undefined
-  const partitions = Array.from({ length: count }, (_, partition) => ({ topic: rawTopic, partition }))
-  const committed = await rows.positionsOf(sampleGroup(dataset, sampleTopic), partitions)
+  const partitions = Array.from({ length: count }, (_, partition) => ({ topic: raw, partition }))
+  const committed = await rows.positionsOf(sampleGroup(dataset, sample), partitions)
   const seen = committed.reduce((sum, { metadata }) => sum + parseSampleCounts(metadata).seen, 0)
   return seen > 0 ? seen : undefined
 }

@@ -1,39 +1,47 @@
 import type { Compression } from '../batch/batch-header.ts'
-import { groupName, transactionalId, valueSubject } from '../config/names.ts'
+import { checkDataset, groupName, topicNames, transactionalId, valueSubject } from '../config/names.ts'
 import type { StageReport } from '../ports/stage-report.ts'
-import { generate } from '../stages/generate.ts'
+import { defaultBatchRows, generate } from '../stages/generate.ts'
 import { type RowSpec, syntheticSchema } from '../stages/synthetic/row-spec.ts'
 import type { ClusterSession } from './cluster-session.ts'
-import { batchBytesFor } from './row-topics.ts'
+import { noProgress, type OnProgress } from './progress.ts'
+import { batchBytesFor, defaultPartitions } from './row-topics.ts'
 
 export interface GenerateRowsOptions {
   readonly dataset: string
-  readonly topic: string
+  /** the raw topic [`<dataset>.raw`] */
+  readonly topic?: string | undefined
   readonly spec: RowSpec
   readonly rows: number
-  readonly seed: number
-  /** for a topic that does not exist yet */
-  readonly partitions: number
-  readonly batchRows: number
-  readonly compression: Compression
+  /** the same seed gives the same rows [0] */
+  readonly seed?: number | undefined
+  /** of the topic, if it is new [4] */
+  readonly partitions?: number | undefined
+  /** of a batch, one message a row [20,000] */
+  readonly batchRows?: number | undefined
+  /** codec of the batches that are written ['none'] */
+  readonly compression?: Compression | undefined
+  readonly onProgress?: OnProgress | undefined
 }
 
 /** Writes synthetic rows to a raw topic, which is made if it does not exist. */
-export async function generateRows(
-  cluster: ClusterSession,
-  options: GenerateRowsOptions,
-  onProgress: (rows: number, of: number) => void,
-): Promise<StageReport> {
-  const { dataset, topic, spec, compression } = options
+export async function generateRows(cluster: ClusterSession, options: GenerateRowsOptions): Promise<StageReport> {
+  const { dataset, spec, seed = 0, batchRows = defaultBatchRows, compression = 'none' } = options
+  const { onProgress = noProgress } = options
+  const topic = topicNames(checkDataset(dataset), { raw: options.topic }).raw
   const { admin, registry, rows, signal } = cluster
-  const partitions = (await admin.partitionCount(topic)) ?? options.partitions
+  const partitions = (await admin.partitionCount(topic)) ?? options.partitions ?? defaultPartitions
   await admin.ensureRowTopic({ topic, partitions })
   const schemaId = await registry.register(valueSubject(topic), syntheticSchema('Row', spec))
   const batchBytes = await batchBytesFor(cluster, topic)
   const writer = await rows.openWriter(transactionalId(groupName(dataset, 'generate'), topic), compression)
   try {
     return await generate({
-      ...options,
+      spec,
+      rows: options.rows,
+      seed,
+      batchRows,
+      topic,
       partitions,
       schemaId,
       writer,

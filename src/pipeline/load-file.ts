@@ -1,5 +1,5 @@
 import type { Compression } from '../batch/batch-header.ts'
-import { groupName, transactionalId, valueSubject } from '../config/names.ts'
+import { checkDataset, groupName, topicNames, transactionalId, valueSubject } from '../config/names.ts'
 import { UsageError } from '../errors.ts'
 import { type FileColumn, recordSchema, type TopicRecord, topicRecord } from '../files/record-schema.ts'
 import type { TableFile } from '../files/table-file.ts'
@@ -9,51 +9,74 @@ import { stageReport } from '../ports/stage-report.ts'
 import type { LoadReport } from '../stages/load.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { preparePositions } from './group-positions.ts'
-import { batchBytesFor, holdsRows } from './row-topics.ts'
+import { noProgress, type OnProgress } from './progress.ts'
+import { batchBytesFor, defaultPartitions, holdsRows } from './row-topics.ts'
 
 export interface LoadFileOptions extends FileReading {
-  readonly file: string
+  readonly dataset: string
+  /** CSV, JSON or Parquet; several are loaded one after the other, each once */
+  readonly file: string | readonly string[]
+  /** the raw topic [`<dataset>.raw`] */
+  readonly topic?: string | undefined
+  /** column whose text becomes the key and chooses the partition [no key] */
+  readonly key?: string | undefined
+  /** of the topic, if it is new [4] */
+  readonly partitions?: number | undefined
+  /** codec of the batches that are written ['none'] */
+  readonly compression?: Compression | undefined
+  /** where rows of a CSV file that cannot be read are written, with their reasons [the first one is an error] */
+  readonly badRows?: string | undefined
+  /** told what was made of a file, before its first row is loaded */
+  readonly onColumns?: ((table: TableFile) => void) | undefined
+  readonly onProgress?: OnProgress | undefined
+}
+
+/** The options with their defaults, for one file. */
+interface TableLoad extends FileReading {
   readonly dataset: string
   readonly topic: string
-  readonly key?: string
-  /** for a topic that does not exist yet */
+  readonly file: string
+  readonly key: string | undefined
   readonly partitions: number
   readonly compression: Compression
-  readonly badRows?: string
-}
-
-/** What a caller may want to know while files are loaded. */
-export interface LoadEvents {
-  readonly onProgress: (rows: number, of: number) => void
-  /** what was made of a file, before its first row is loaded */
+  readonly badRows: string | undefined
   readonly onColumns: (table: TableFile) => void
-}
-
-/** Loads a file into a raw topic, which is made if it does not exist. */
-export async function loadFile(
-  cluster: ClusterSession,
-  options: LoadFileOptions,
-  events: LoadEvents,
-): Promise<LoadReport> {
-  return loadTable(cluster, options, await recordOf(cluster, options.topic), events)
+  readonly onProgress: OnProgress
 }
 
 /**
- * Loads files one after the other into a raw topic, each a file of its own with its own position. All of them are read
- * through first, so that none is loaded if one is refused; a column has the type that holds its values in all of them.
+ * Loads files into a raw topic, which is made if it does not exist: each row once, however often the call is repeated.
+ * All files are read through before the first row is loaded, so that none is if one is refused; a column has the type
+ * that holds its values in all of them.
+ *
+ * @example
+ * const { rowsOut } = await loadFile(cluster, { dataset: 'trips', file: 'trips.csv' })
+ *
+ * @throws FileUnreadableError, BadRowError, FileColumnError, with the file, the line and the column
+ * @throws InterruptedError when the cluster's signal fires: the same call goes on where it stopped
  */
-export async function loadFiles(
-  cluster: ClusterSession,
-  files: readonly string[],
-  options: Omit<LoadFileOptions, 'file'>,
-  events: LoadEvents,
-): Promise<LoadReport> {
-  const known = await recordOf(cluster, options.topic)
-  if (files.length === 1) return loadTable(cluster, { ...options, file: files[0] }, known, events)
+export async function loadFile(cluster: ClusterSession, options: LoadFileOptions): Promise<LoadReport> {
+  const dataset = checkDataset(options.dataset)
+  const load = {
+    ...options,
+    dataset,
+    topic: topicNames(dataset, { raw: options.topic }).raw,
+    key: options.key,
+    partitions: options.partitions ?? defaultPartitions,
+    compression: options.compression ?? 'none',
+    badRows: options.badRows,
+    onColumns: options.onColumns ?? (() => undefined),
+    onProgress: options.onProgress ?? noProgress,
+  }
+  const files = typeof options.file === 'string' ? [options.file] : options.file
+  const known = await recordOf(cluster, load.topic)
+  if (files.length === 1) return loadTable(cluster, { ...load, file: files[0] }, known)
+  if (load.badRows !== undefined)
+    throw new UsageError('--bad-rows collects the rows of one file', 'Load the files one by one')
   const columns: (readonly FileColumn[])[] = []
   const fileOfContent = new Map<string, string>()
   for (const file of files) {
-    const table = await openTable(cluster, { ...options, file }, known)
+    const table = await openTable(cluster, { ...load, file }, known)
     columns.push(table.columns)
     await table.close()
     const other = fileOfContent.get(table.fingerprint)
@@ -62,9 +85,9 @@ export async function loadFiles(
     }
     fileOfContent.set(table.fingerprint, file)
   }
-  const common = topicRecord(recordSchema(options.dataset, widestColumns(columns), known))
+  const common = topicRecord(recordSchema(dataset, widestColumns(columns), known))
   const reports: LoadReport[] = []
-  for (const file of files) reports.push(await loadTable(cluster, { ...options, file }, common, events))
+  for (const file of files) reports.push(await loadTable(cluster, { ...load, file }, common))
   const sum = (figure: (report: LoadReport) => number) => reports.reduce((total, report) => total + figure(report), 0)
   return {
     ...stageReport(
@@ -86,7 +109,7 @@ async function recordOf({ registry }: ClusterSession, topic: string): Promise<To
 
 async function openTable(
   { signal }: ClusterSession,
-  { file, dataset, columns, notNull, format, text, badRows }: LoadFileOptions,
+  { file, dataset, columns, notNull, format, text, badRows }: TableLoad,
   known: TopicRecord | undefined,
 ): Promise<TableFile> {
   const { openTableFile } = await import('../files/table-file.ts')
@@ -105,12 +128,11 @@ async function openTable(
 
 async function loadTable(
   cluster: ClusterSession,
-  options: LoadFileOptions,
+  options: TableLoad,
   known: TopicRecord | undefined,
-  { onProgress, onColumns }: LoadEvents,
 ): Promise<LoadReport> {
   const { load } = await import('../stages/load.ts')
-  const { dataset, topic, key, badRows, compression } = options
+  const { dataset, topic, key, badRows, compression, onColumns, onProgress } = options
   const { admin, registry, rows, signal, log } = cluster
   const table = await openTable(cluster, options, known)
   try {

@@ -1,108 +1,84 @@
 import type { Compression } from '../batch/batch-header.ts'
-import { type TopicNames, valueSubject } from '../config/names.ts'
-import type { Model } from '../model/model.ts'
-import type { Delivery, PartitionOffset, TopicPartition } from '../ports/log.ts'
+import { checkDataset, defaultModelsTopic, groupName, type TopicOverrides, topicNames } from '../config/names.ts'
+import type { Delivery } from '../ports/log.ts'
 import type { StageReport } from '../ports/stage-report.ts'
-import { parseAvroSchema } from '../rows/avro-schema.ts'
-import { deriveNormalizedSchema, type NormalizedSchemaOptions } from '../rows/normalized-schema.ts'
-import { compileRowPlan } from '../rows/row-plan.ts'
-import { MalformedSchemaError } from '../rows/schema-error.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
-import { type ModeChoice, NormalizeTransform } from '../stages/normalize.ts'
+import type { ModeChoice } from '../stages/normalize.ts'
 import type { ClusterSession } from './cluster-session.ts'
-import { followModels } from './models-topic.ts'
-import { runTransformStage, schemasWithoutCompatibility } from './transform-stage.ts'
-import { whenReachable } from './when-reachable.ts'
+import type { NormalizeMemberOptions } from './members/normalize-member.ts'
+import { runMembers } from './members/run-members.ts'
+import { noProgress, type OnProgress } from './progress.ts'
+import { offsetsBetween, topicEnds, topicStarts } from './row-topics.ts'
 
 export interface NormalizeTopicOptions {
   readonly dataset: string
-  readonly modelsTopic: string
-  readonly topics: Pick<TopicNames, 'raw' | 'normalized' | 'deadLetters'>
-  readonly group: string
+  /** other names for its topics [`<dataset>.raw`, `<dataset>.normalized`, `<dataset>.dead-letters`] */
+  readonly topics?: Pick<TopicOverrides, 'raw' | 'normalized' | 'deadLetters'> | undefined
+  /** where models are published ['vgm.models'] */
+  readonly modelsTopic?: string | undefined
+  /** the consumer group ['vgm.<dataset>.normalize'] */
+  readonly group?: string | undefined
+  /** a name of this process that survives restarts: its membership becomes static */
   readonly instance?: string | undefined
-  /** number of this member among those of its process */
-  readonly slot?: number
-  /** undefined follows the current one */
+  /** members of the group in this process, a thread each if there are several [1] */
+  readonly members?: number | undefined
+  /** version of the model [the current one, whichever that is] */
   readonly model?: number | undefined
-  readonly clip: number
-  readonly modeChoice: ModeChoice
+  /** stop at the raw topic's end as it is now [false: run until the cluster's signal fires] */
+  readonly untilEnd?: boolean | undefined
+  /** cut values to -clip..clip; rows beyond cannot be restored [Infinity] */
+  readonly clip?: number | undefined
+  /** the likeliest mode of a value, or one drawn from its posterior [{ kind: 'likely' }] */
+  readonly modeChoice?: ModeChoice | undefined
+  /** name of the field for the model's version, where raw rows have a field model_version ['model_version'] */
   readonly renameVersionField?: string | undefined
+  /** name of the normalized record ['<record>Normalized'] */
   readonly renameRecord?: string | undefined
-  readonly compression: Compression
+  /** codec of the batches that are written ['none'] */
+  readonly compression?: Compression | undefined
+  /** ['exactly-once'] */
   readonly delivery?: Delivery | undefined
+  /** what becomes of rows that cannot be normalized [dead letters, up to half of the last 100,000 rows] */
   readonly deadLetters?: DeadLetterPolicy | undefined
-  /** whether positions that the group has lost are counted from the rows of the output [false: an error] */
+  /** whether positions that the group has lost are counted from the rows of the output [false: that is an error] */
   readonly rebuildPositions?: boolean | undefined
-  readonly startOffsets?: (partitions: readonly TopicPartition[]) => Promise<PartitionOffset[]>
-  readonly sliceMs?: number | undefined
-  /** where to stop; undefined runs until interrupted */
-  readonly ends?: readonly PartitionOffset[] | undefined
+  readonly onProgress?: OnProgress | undefined
 }
 
-/** Runs one member of the group that normalizes a raw topic. */
-export async function normalizeTopic(
-  cluster: ClusterSession,
-  options: NormalizeTopicOptions,
-  onProgress: (report: StageReport) => void,
-): Promise<StageReport> {
-  const { dataset, modelsTopic, topics, model: pinned, clip, modeChoice, renameVersionField, renameRecord } = options
-  const models = await whenReachable(cluster, () => followModels(cluster, modelsTopic, dataset))
-  try {
-    // Before joining the group: a member without a model would hold partitions that others could work on.
-    const pinnedModel = pinned === undefined ? undefined : await models.version(dataset, pinned)
-    const model = pinnedModel ?? models.current(dataset)
-    const schema = {
-      ...(renameVersionField !== undefined && { renameVersionField }),
-      ...(renameRecord !== undefined && { renameRecord }),
-    }
-    await whenReachable(cluster, () => checkNames(cluster, topics.raw, model, schema))
-    let taken: number | undefined
-    const transform = new NormalizeTransform({
-      currentModel: async () => {
-        if (pinnedModel === undefined) await models.refresh()
-        const model = pinnedModel ?? models.current(dataset)
-        if (model.version !== taken) cluster.report({ kind: 'model-taken', model: model.version, before: taken })
-        taken = model.version
-        return model
-      },
-      registry: schemasWithoutCompatibility(cluster),
-      subject: valueSubject(topics.normalized),
-      schema,
-      clip,
-      modeChoice,
-      onUnusableSchema: (schemaId, reason) =>
-        cluster.report({ kind: 'schema-unusable', schemaId, topic: topics.raw, reason }),
-    })
-    return await runTransformStage(cluster, {
-      ...options,
-      stage: 'normalize',
-      beginAnew: 'name another --normalized-topic, or run "vgm replay --from start" into a topic of its own',
-      inputTopic: topics.raw,
-      outputTopic: topics.normalized,
-      deadLetterTopic: topics.deadLetters,
-      ends: options.ends,
-      transform,
-      onProgress,
-    })
-  } finally {
-    await models.close()
+/**
+ * Normalizes a raw topic as members of a consumer group, each slice of rows in one transaction: every row has one
+ * normalized row or one dead letter, whatever fails. The topics that it writes to are made if they do not exist.
+ *
+ * @example
+ * const { rowsOut } = await normalizeTopic(cluster, { dataset: 'trips', untilEnd: true })
+ *
+ * @returns what was done by this process
+ * @throws ModelMissingError if the data set has no model; TopicMissingError without a raw topic; PositionsMissingError;
+ *   DeadLetterShareError; InterruptedError when the cluster's signal fires: what was committed stands
+ */
+export async function normalizeTopic(cluster: ClusterSession, options: NormalizeTopicOptions): Promise<StageReport> {
+  const { dataset, members = 1, untilEnd = false, onProgress = noProgress } = options
+  checkDataset(dataset)
+  const topics = topicNames(dataset, options.topics)
+  const ends = untilEnd ? await topicEnds(cluster, topics.raw) : undefined
+  const of = ends && offsetsBetween(await topicStarts(cluster, topics.raw), ends)
+  // Each by its name: they go to threads as a message.
+  const member: NormalizeMemberOptions = {
+    dataset,
+    topics,
+    ends,
+    modelsTopic: options.modelsTopic ?? defaultModelsTopic,
+    group: options.group ?? groupName(dataset, 'normalize'),
+    instance: options.instance,
+    model: options.model,
+    clip: options.clip ?? Infinity,
+    modeChoice: options.modeChoice ?? { kind: 'likely' },
+    renameVersionField: options.renameVersionField,
+    renameRecord: options.renameRecord,
+    compression: options.compression ?? 'none',
+    delivery: options.delivery,
+    deadLetters: options.deadLetters,
+    rebuildPositions: options.rebuildPositions,
   }
-}
-
-/** Tries to derive the schema of what will be written from the one that raw rows have now. @throws SchemaCollisionError */
-async function checkNames(
-  { registry }: ClusterSession,
-  rawTopic: string,
-  { columns }: Model,
-  options: NormalizedSchemaOptions,
-): Promise<void> {
-  const latest = await registry.latest(valueSubject(rawTopic))
-  if (latest === undefined) return
-  try {
-    if (compileRowPlan(parseAvroSchema(latest.schema), columns).kind === 'plan')
-      deriveNormalizedSchema(latest.schema, columns, options)
-  } catch (error) {
-    // No option mends it: its rows become dead letters, and those of other writers go on.
-    if (!(error instanceof MalformedSchemaError)) throw error
-  }
+  return runMembers(cluster, { stage: 'normalize', options: member }, members, ({ rowsIn }) => onProgress(rowsIn, of))
 }

@@ -1,59 +1,69 @@
 import type { Compression } from '../batch/batch-header.ts'
-import { type TopicNames, valueSubject } from '../config/names.ts'
-import type { Delivery, PartitionOffset } from '../ports/log.ts'
+import { checkDataset, defaultModelsTopic, groupName, type TopicOverrides, topicNames } from '../config/names.ts'
+import type { Delivery } from '../ports/log.ts'
 import type { StageReport } from '../ports/stage-report.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
-import { RestoreTransform } from '../stages/restore.ts'
 import type { ClusterSession } from './cluster-session.ts'
-import { followModels } from './models-topic.ts'
-import { runTransformStage, schemasWithoutCompatibility, slicePatienceMs } from './transform-stage.ts'
-import { whenReachable } from './when-reachable.ts'
+import type { RestoreMemberOptions } from './members/restore-member.ts'
+import { runMembers } from './members/run-members.ts'
+import { noProgress, type OnProgress } from './progress.ts'
+import { offsetsBetween, requireTopic, topicEnds, topicStarts } from './row-topics.ts'
 
 export interface RestoreTopicOptions {
   readonly dataset: string
-  readonly modelsTopic: string
-  readonly topics: Pick<TopicNames, 'normalized' | 'restored' | 'deadLetters'>
-  readonly group: string
+  /** other names for its topics [`<dataset>.normalized`, `<dataset>.restored`, `<dataset>.dead-letters`] */
+  readonly topics?: Pick<TopicOverrides, 'normalized' | 'restored' | 'deadLetters'> | undefined
+  /** where models are published ['vgm.models'] */
+  readonly modelsTopic?: string | undefined
+  /** the consumer group ['vgm.<dataset>.restore'] */
+  readonly group?: string | undefined
+  /** a name of this process that survives restarts: its membership becomes static */
   readonly instance?: string | undefined
-  /** number of this member among those of its process */
-  readonly slot?: number
-  readonly compression: Compression
+  /** members of the group in this process, a thread each if there are several [1] */
+  readonly members?: number | undefined
+  /** stop at the normalized topic's end as it is now [false: run until the cluster's signal fires] */
+  readonly untilEnd?: boolean | undefined
+  /** codec of the batches that are written ['none'] */
+  readonly compression?: Compression | undefined
+  /** ['exactly-once'] */
   readonly delivery?: Delivery | undefined
+  /** what becomes of rows that cannot be restored [dead letters, up to half of the last 100,000 rows] */
   readonly deadLetters?: DeadLetterPolicy | undefined
-  /** whether positions that the group has lost are counted from the rows of the output [false: an error] */
+  /** whether positions that the group has lost are counted from the rows of the output [false: that is an error] */
   readonly rebuildPositions?: boolean | undefined
-  readonly ends?: readonly PartitionOffset[] | undefined
+  readonly onProgress?: OnProgress | undefined
 }
 
-/** Runs one member of the group that restores a normalized topic. */
-export async function restoreTopic(
-  cluster: ClusterSession,
-  options: RestoreTopicOptions,
-  onProgress: (report: StageReport) => void,
-): Promise<StageReport> {
-  const { dataset, modelsTopic, topics } = options
-  const models = await whenReachable(cluster, () => followModels(cluster, modelsTopic, dataset))
-  try {
-    const transform = new RestoreTransform({
-      modelVersion: (version) => models.version(dataset, version, slicePatienceMs),
-      onSlice: () => models.refresh(),
-      registry: schemasWithoutCompatibility(cluster),
-      subject: valueSubject(topics.restored),
-      onUnusableSchema: (schemaId, reason) =>
-        cluster.report({ kind: 'schema-unusable', schemaId, topic: topics.normalized, reason }),
-    })
-    return await runTransformStage(cluster, {
-      ...options,
-      stage: 'restore',
-      beginAnew: 'name another --restored-topic',
-      inputTopic: topics.normalized,
-      outputTopic: topics.restored,
-      deadLetterTopic: topics.deadLetters,
-      ends: options.ends,
-      transform,
-      onProgress,
-    })
-  } finally {
-    await models.close()
+/**
+ * Restores a normalized topic as members of a consumer group: every (value, mode) pair becomes its number again, by the
+ * model whose version the row carries. Each slice of rows is one transaction.
+ *
+ * @example
+ * await restoreTopic(cluster, { dataset: 'trips', untilEnd: true })
+ *
+ * @returns what was done by this process
+ * @throws UsageError without a normalized topic; PositionsMissingError; DeadLetterShareError; InterruptedError when the
+ *   cluster's signal fires: what was committed stands
+ */
+export async function restoreTopic(cluster: ClusterSession, options: RestoreTopicOptions): Promise<StageReport> {
+  const { dataset, members = 1, untilEnd = false, onProgress = noProgress } = options
+  checkDataset(dataset)
+  const topics = topicNames(dataset, options.topics)
+  if (!untilEnd) await requireTopic(cluster, topics.normalized, `Run "vgm normalize --dataset ${dataset}" first`)
+  const ends = untilEnd ? await topicEnds(cluster, topics.normalized) : undefined
+  const of = ends && offsetsBetween(await topicStarts(cluster, topics.normalized), ends)
+  // Each by its name: they go to threads as a message.
+  const member: RestoreMemberOptions = {
+    dataset,
+    topics,
+    ends,
+    modelsTopic: options.modelsTopic ?? defaultModelsTopic,
+    group: options.group ?? groupName(dataset, 'restore'),
+    instance: options.instance,
+    compression: options.compression ?? 'none',
+    delivery: options.delivery,
+    deadLetters: options.deadLetters,
+    rebuildPositions: options.rebuildPositions,
   }
+  return runMembers(cluster, { stage: 'restore', options: member }, members, ({ rowsIn }) => onProgress(rowsIn, of))
 }

@@ -1,17 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { sampleGroup, transactionalId } from '../config/names.ts'
+import { checkDataset, sampleGroup, topicNames, transactionalId } from '../config/names.ts'
 import { InterruptedError, UsageError } from '../errors.ts'
 import { type StageReport, stageReport } from '../ports/stage-report.ts'
 import { type SampleSize, sample } from '../stages/sample.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { preparePositions } from './group-positions.ts'
+import { noProgress, type OnProgress } from './progress.ts'
 import { batchSizesFor, holdsRows, offsetsBetween, partitionsOf, topicEnds, topicStarts } from './row-topics.ts'
 import { SampleReporter } from './sample-reporter.ts'
 
 /** Enough for ten modes; a fit of so many takes about a second. */
 export const defaultSampleRows = 200_000
 /** They wait in memory, and are written in one transaction of at most ten seconds. */
-export const mostSampleRows = 5_000_000
+const mostSampleRows = 5_000_000
 /** How long a sampler that follows its topic waits for rows to come. */
 const followPauseMs = 1_000
 /**
@@ -22,35 +23,47 @@ const recommitMs = 20_000
 
 export interface SampleTopicOptions {
   readonly dataset: string
-  readonly rawTopic: string
-  readonly sampleTopic: string
-  readonly size: SampleSize
-  readonly seed: number
-  /** of the sample topic if it is new */
-  readonly partitions: number
-  /** whether it may hold rows already */
-  readonly append: boolean
-  /** go on with the rows to come; only a sample by rate can [false] */
-  readonly follow?: boolean
+  /** [`<dataset>.raw`] */
+  readonly rawTopic?: string | undefined
+  /** [`<dataset>.sample`] */
+  readonly sampleTopic?: string | undefined
+  /** how many rows, or which share of them, by the smallest hashes of their places [{ rows: 200000 }] */
+  readonly size?: SampleSize | undefined
+  /** the same seed keeps the same rows [0] */
+  readonly seed?: number | undefined
+  /** of the sample topic, if it is new [1] */
+  readonly partitions?: number | undefined
+  /** whether the sample topic may hold rows already: then the sample goes on from where the last one has ended [false] */
+  readonly append?: boolean | undefined
+  /** go on with the rows to come, which only a sample by rate can [false] */
+  readonly follow?: boolean | undefined
+  readonly onProgress?: OnProgress | undefined
 }
 
 /**
- * Samples a raw topic from where the last sample of the data set has ended to its end of now, or on from there.
+ * Copies some rows of a raw topic to the sample topic, which is made if it does not exist.
  *
+ * @example
+ * await sampleTopic(cluster, { dataset: 'trips', size: { rate: 0.01 } })
+ *
+ * @throws TopicMissingError without a raw topic; UsageError if the sample topic holds rows, or none was kept
  * @throws InterruptedError when the cluster's signal fires, which is how following ends
  */
-export async function sampleTopic(
-  cluster: ClusterSession,
-  options: SampleTopicOptions,
-  onProgress: (rows: number, of: number) => void,
-): Promise<StageReport> {
-  const { dataset, rawTopic, sampleTopic: outputTopic, append, follow = false } = options
+export async function sampleTopic(cluster: ClusterSession, options: SampleTopicOptions): Promise<StageReport> {
+  const dataset = checkDataset(options.dataset)
+  const { raw: rawTopic, sample: outputTopic } = topicNames(dataset, {
+    raw: options.rawTopic,
+    sample: options.sampleTopic,
+  })
+  const { size = { rows: defaultSampleRows }, seed = 0, append = false, follow = false } = options
+  const { partitions = 1, onProgress = noProgress } = options
+  checkSampleSize(size, follow)
   const { admin, rows, signal, report } = cluster
   await partitionsOf(cluster, rawTopic)
   await preparePositions(cluster)
   await admin.ensureRowTopic({
     topic: outputTopic,
-    partitions: (await admin.partitionCount(outputTopic)) ?? options.partitions,
+    partitions: (await admin.partitionCount(outputTopic)) ?? partitions,
     like: rawTopic,
   })
   const group = sampleGroup(dataset, outputTopic)
@@ -87,8 +100,8 @@ export async function sampleTopic(
         writer,
         starts,
         ends,
-        size: options.size,
-        seed: options.seed,
+        size,
+        seed,
         outputTopic,
         outputPartitions,
         group,
@@ -125,4 +138,15 @@ function together(before: StageReport, { rowsIn, rowsOut, deadLetters, seconds }
     before.deadLetters + deadLetters,
     before.seconds + seconds,
   )
+}
+
+/** @throws UsageError */
+export function checkSampleSize(size: SampleSize, follow: boolean): void {
+  if (follow && 'rows' in size)
+    throw new UsageError('--follow has no last row, so it cannot count to --rows', 'Add --rate, such as --rate 0.01')
+  if ('rows' in size && size.rows > mostSampleRows)
+    throw new UsageError(
+      `A sample of ${size.rows} rows is more than one transaction can hold`,
+      `Keep at most ${mostSampleRows}, or use --rate, which commits as it goes`,
+    )
 }

@@ -1,4 +1,12 @@
-import { type TopicNames, valueSubject } from '../config/names.ts'
+import {
+  checkDataset,
+  defaultModelsTopic,
+  groupName,
+  type TopicNames,
+  type TopicOverrides,
+  topicNames,
+  valueSubject,
+} from '../config/names.ts'
 import { InterruptedError } from '../errors.ts'
 import type { FileReading } from '../files/table-options.ts'
 import { hangingTransactions, type OpenTransaction } from '../kafka/open-transactions.ts'
@@ -12,6 +20,7 @@ import { type AuditedTopic, type VerifyResult, verify } from '../stages/verify.t
 import { type ClusterSession, controlLog } from './cluster-session.ts'
 import { positionsIn } from './group-positions.ts'
 import { followModels } from './models-topic.ts'
+import { noProgress, type OnProgress } from './progress.ts'
 import { partitionsOf, requireTopic, topicRanges } from './row-topics.ts'
 
 /** Rows of a partition that wait while its blocks of a file are awaited: all partitions wait for the file in turn. */
@@ -23,14 +32,32 @@ export const hangingAfterMs = transactionTimeoutMs + brokerCheckMs
 
 export interface VerifyDatasetOptions {
   readonly dataset: string
-  /** whose committed offsets say which rows must have an output; all of them if a group has committed none */
-  readonly groups: { readonly normalize: string; readonly restore: string }
-  readonly modelsTopic: string
-  readonly topics: TopicNames
-  readonly clip: number
-  readonly modeChoice?: ModeChoice['kind']
-  /** what the raw rows were loaded from, if it is to be compared with them */
+  /** other names for its topics [`<dataset>.raw` and so on] */
+  readonly topics?: TopicOverrides | undefined
+  /** where models are published ['vgm.models'] */
+  readonly modelsTopic?: string | undefined
+  /**
+   * whose committed offsets say which rows must have an output; all of them if a group has committed none
+   * ['vgm.<dataset>.normalize', 'vgm.<dataset>.restore']
+   */
+  readonly groups?: { readonly normalize?: string | undefined; readonly restore?: string | undefined } | undefined
+  /** what normalize was told [Infinity] */
+  readonly clip?: number | undefined
+  /** what normalize was told ['likely'] */
+  readonly modeChoice?: ModeChoice['kind'] | undefined
+  /** what the raw rows were loaded from, to be compared with them [they are not] */
   readonly loaded?: LoadedFile | undefined
+  readonly onProgress?: OnProgress | undefined
+}
+
+/** The options with their defaults. */
+interface Audited {
+  readonly dataset: string
+  readonly topics: TopicNames
+  readonly modelsTopic: string
+  readonly groups: { readonly normalize: string; readonly restore: string }
+  readonly clip: number
+  readonly modeChoice: ModeChoice['kind']
 }
 
 /** A file as a load was told to read it. */
@@ -51,18 +78,31 @@ export interface AuditResult extends VerifyResult {
  * Audits what the topics of a data set hold now, with a stock client; the stages may be running. A restored topic that does not
  * exist is not audited. Where a file is named the raw rows are compared with it first, and a data set that has only been loaded
  * has no more to audit.
+ *
+ * @example
+ * const { lost, doubled, reordered, wrong } = await verifyDataset(cluster, { dataset: 'trips' })
+ *
+ * @throws TopicMissingError without a raw topic; UsageError without a normalized one; InterruptedError
  */
-export async function verifyDataset(
-  cluster: ClusterSession,
-  options: VerifyDatasetOptions,
-  onProgress: (rows: number, of: number) => void,
-): Promise<AuditResult> {
-  const { topics, loaded } = options
+export async function verifyDataset(cluster: ClusterSession, options: VerifyDatasetOptions): Promise<AuditResult> {
+  const { dataset, loaded, onProgress = noProgress } = options
+  const audited: Audited = {
+    dataset: checkDataset(dataset),
+    topics: topicNames(dataset, options.topics),
+    modelsTopic: options.modelsTopic ?? defaultModelsTopic,
+    groups: {
+      normalize: options.groups?.normalize ?? groupName(dataset, 'normalize'),
+      restore: options.groups?.restore ?? groupName(dataset, 'restore'),
+    },
+    clip: options.clip ?? Infinity,
+    modeChoice: options.modeChoice ?? 'likely',
+  }
+  const { topics } = audited
   await partitionsOf(cluster, topics.raw)
-  if (loaded === undefined) return verifyTopics(cluster, options, onProgress)
-  const file = await verifyFile(cluster, options, loaded, onProgress)
+  if (loaded === undefined) return verifyTopics(cluster, audited, onProgress)
+  const file = await verifyFile(cluster, audited, loaded, onProgress)
   const isNormalized = (await cluster.admin.partitionCount(topics.normalized)) !== undefined
-  return { ...(isNormalized ? await verifyTopics(cluster, options, onProgress) : nothingAudited), file }
+  return { ...(isNormalized ? await verifyTopics(cluster, audited, onProgress) : nothingAudited), file }
 }
 
 const nothingAudited: AuditResult = {
@@ -77,9 +117,9 @@ const nothingAudited: AuditResult = {
 /** Compares the raw topic with the file that it was loaded from. */
 async function verifyFile(
   cluster: ClusterSession,
-  { dataset, topics }: VerifyDatasetOptions,
+  { dataset, topics }: Audited,
   { key, badRows, ...reading }: LoadedFile,
-  onProgress: (rows: number, of: number) => void,
+  onProgress: OnProgress,
 ): Promise<FileAudit> {
   const [{ openFileCells }, { auditFile }, { cellStyle }] = await Promise.all([
     import('../files/file-cells.ts'),
@@ -112,8 +152,8 @@ async function verifyFile(
 /** Audits raw against normalized against restored. */
 async function verifyTopics(
   cluster: ClusterSession,
-  { dataset, groups, modelsTopic, topics, clip, modeChoice }: VerifyDatasetOptions,
-  onProgress: (rows: number, of: number) => void,
+  { dataset, groups, modelsTopic, topics, clip, modeChoice }: Audited,
+  onProgress: OnProgress,
 ): Promise<AuditResult> {
   const { registry, settings, log } = cluster
   await requireTopic(cluster, topics.normalized, `Run "vgm normalize --dataset ${dataset} --until-end" first`)

@@ -20,24 +20,20 @@ suite('fit of every row', () => {
     const { cluster, dataset, modelsTopic, topics } = pipeline
     const spec = parseRowSpec('x:double=mixture(0.5:-2:1,0.5:20:1)|null(0.1);y:int=normal(40,12)')
     const rows = { rows: 60_000, partitions: 5, batchRows: 700, seed: 1, compression: 'none' } as const
-    await generateRows(cluster, { dataset, topic: topics.raw, spec, ...rows }, () => undefined)
+    await generateRows(cluster, { dataset, topic: topics.raw, spec, ...rows })
     const fitWith = (members: number, recipe: 'scaled' | 'sklearn' = 'scaled') =>
-      fitDataset(
-        cluster,
-        {
-          dataset,
-          modelsTopic,
-          source: 'raw',
-          rawTopic: topics.raw,
-          sampleTopic: topics.sample,
-          recipe,
-          mixture: { maxIterations: 50 },
-          minWeight: 0.005,
-          seed: 0,
-          members,
-        },
-        () => undefined,
-      )
+      fitDataset(cluster, {
+        dataset,
+        modelsTopic,
+        source: 'raw',
+        rawTopic: topics.raw,
+        sampleTopic: topics.sample,
+        recipe,
+        mixture: { maxIterations: 50 },
+        minWeight: 0.005,
+        seed: 0,
+        members,
+      })
     const alone = await fitWith(1)
     deepEqual([alone.lineage.rowsUsed, alone.lineage.topic], [60_000, topics.raw])
     for (const members of [2, 4]) equal((await fitWith(members)).contentSha256, alone.contentSha256)

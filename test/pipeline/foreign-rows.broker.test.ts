@@ -63,7 +63,6 @@ function fitted(
       minWeight: 0.005,
       seed: 0,
     },
-    () => undefined,
   )
 }
 
@@ -76,7 +75,7 @@ async function flow(t: Test, pipeline: TestPipeline, deadLetters = 0): Promise<v
   for (const topic of [pipeline.topics.raw, pipeline.topics.normalized].slice(deadLetters === 0 ? 0 : 1)) {
     const file = join(temporaryFolder(t), 'rows.parquet')
     const options = { topic, file, format: 'parquet', withKey: true, withPosition: true } as const
-    equal((await exportTopic(pipeline.cluster, options, () => undefined)).rowsOut, normalized.rowsOut)
+    equal((await exportTopic(pipeline.cluster, options)).rowsOut, normalized.rowsOut)
   }
 }
 
@@ -84,7 +83,7 @@ async function audited(pipeline: TestPipeline, rows: number, deadLetters: number
   const { cluster, dataset, modelsTopic, topics } = pipeline
   const groups = { normalize: groupName(dataset, 'normalize'), restore: groupName(dataset, 'restore') }
   const options = { dataset, modelsTopic, topics, groups, clip: Number.POSITIVE_INFINITY }
-  const audit = await verifyDataset(cluster, options, () => undefined)
+  const audit = await verifyDataset(cluster, options)
   const { lost, doubled, reordered, wrong, pending } = audit
   deepEqual({ lost, doubled, reordered, wrong, pending }, { lost: 0, doubled: 0, reordered: 0, wrong: 0, pending: 0 })
   deepEqual([audit.rows, audit.deadLetters], [rows, deadLetters])

@@ -147,12 +147,12 @@ suite('batches that brokers take', () => {
 
     const file = join(temporaryFolder(t), 'rows.csv')
     const exporting = { topic: topics.raw, file, format: 'csv', withKey: false, withPosition: false } as const
-    await rejects(exportTopic(cluster, exporting, silent), {
+    await rejects(exportTopic(cluster, exporting), {
       code: 'VGM_BATCH_UNREADABLE',
       message: new RegExp(`offsets (\\d+) to \\1 of ${topics.raw}/0`),
       fix: /--skip-unreadable/,
     })
-    const exported = await exportTopic(cluster, { ...exporting, skipsUnreadable: true }, silent)
+    const exported = await exportTopic(cluster, { ...exporting, skipsUnreadable: true })
     deepEqual([exported.rowsOut, exported.skipped], [15, 2])
     ok(id > 0)
   })
@@ -229,8 +229,8 @@ suite('batches that brokers take', () => {
     await pipeline.write(topics.raw, [[whole, lying, lyingOfNothings, whole].map((value) => ({ key: null, value }))])
     const file = join(temporaryFolder(t), 'rows.csv')
     const exporting = { topic: topics.raw, file, format: 'csv', withKey: false, withPosition: false } as const
-    await rejects(exportTopic(cluster, exporting, silent), { code: 'VGM_EXPORT_ROW', message: /offset 1 of/ })
-    const exported = await exportTopic(cluster, { ...exporting, skipsUnreadable: true }, silent)
+    await rejects(exportTopic(cluster, exporting), { code: 'VGM_EXPORT_ROW', message: /offset 1 of/ })
+    const exported = await exportTopic(cluster, { ...exporting, skipsUnreadable: true })
     deepEqual([exported.rowsOut, exported.skipped], [2, 2])
   })
 
@@ -340,7 +340,7 @@ suite('batches that brokers take', () => {
 
 function verified({ cluster, dataset, modelsTopic, topics }: TestPipeline) {
   const groups = { normalize: groupName(dataset, 'normalize'), restore: groupName(dataset, 'restore') }
-  return verifyDataset(cluster, { dataset, groups, modelsTopic, topics, clip: Infinity, modeChoice: 'likely' }, silent)
+  return verifyDataset(cluster, { dataset, groups, modelsTopic, topics, clip: Infinity, modeChoice: 'likely' })
 }
 
 /** Rows with lists: one as it should be, and one whose count of nothings is 2^31. */

@@ -36,11 +36,7 @@ function double(x: number): Buffer {
 async function verified({ cluster, dataset, modelsTopic, topics }: TestPipeline) {
   const groups = { normalize: groupName(dataset, 'normalize'), restore: groupName(dataset, 'restore') }
   const options = { dataset, groups, modelsTopic, topics, clip: Number.POSITIVE_INFINITY }
-  const { lost, doubled, reordered, wrong, deadLetters, examples } = await verifyDataset(
-    cluster,
-    options,
-    () => undefined,
-  )
+  const { lost, doubled, reordered, wrong, deadLetters, examples } = await verifyDataset(cluster, options)
   return { faults: [lost, doubled, reordered, wrong], deadLetters, examples }
 }
 

@@ -6,7 +6,7 @@ import { groupName } from '../../src/config/names.ts'
 import { KeptPositions } from '../../src/kafka/kept-positions.ts'
 import { RowClient } from '../../src/kafka/row-client.ts'
 import { positionsIn } from '../../src/pipeline/group-positions.ts'
-import type { NormalizeTopicOptions } from '../../src/pipeline/normalize-topic.ts'
+import type { NormalizeMemberOptions } from '../../src/pipeline/members/normalize-member.ts'
 import { topicEnds } from '../../src/pipeline/row-topics.ts'
 import { type SampleTopicOptions, sampleTopic } from '../../src/pipeline/sample-topic.ts'
 import { verifyDataset } from '../../src/pipeline/verify-dataset.ts'
@@ -62,7 +62,7 @@ async function move({ broker }: TestPipeline, group: string, offsets: readonly P
 const normalizeGroup = ({ dataset }: TestPipeline) => groupName(dataset, 'normalize')
 const restoreGroup = ({ dataset }: TestPipeline) => groupName(dataset, 'restore')
 
-async function rowsIn(pipeline: TestPipeline, more: Partial<NormalizeTopicOptions> = {}): Promise<number> {
+async function rowsIn(pipeline: TestPipeline, more: Partial<NormalizeMemberOptions> = {}): Promise<number> {
   return (await pipeline.normalize(undefined, true, more)).rowsIn
 }
 
@@ -90,8 +90,7 @@ suite('positions that outlive the offsets of groups', () => {
     }
     const lags = (await lagOf(source, groups.normalize, topics.raw)).partitions.map(({ lag }) => lag)
     deepEqual(lags, [6, 0, 0], 'five rows and a marker')
-    const audit = () =>
-      verifyDataset(cluster, { dataset, groups, modelsTopic, topics, clip: Infinity }, () => undefined)
+    const audit = () => verifyDataset(cluster, { dataset, groups, modelsTopic, topics, clip: Infinity })
     equal((await audit()).pending, 5)
     equal(await rowsIn(pipeline), 5)
     // Again, with nothing between: what was idle the last time is kept as well.
@@ -178,11 +177,11 @@ suite('positions that outlive the offsets of groups', () => {
     const lost = withPositionsIn(pipeline, uniqueName('positions'))
     equal(await rowsIn(lost, { rebuildPositions: true }), 6)
     const audit = { dataset, groups: { normalize: group, restore: restoreGroup(pipeline) }, modelsTopic, topics }
-    const { rows, deadLetters, doubled, pending, wrong, ...rest } = await verifyDataset(
-      cluster,
-      { ...audit, topics: { ...topics, restored: `${dataset}.none` }, clip: Infinity },
-      () => undefined,
-    )
+    const { rows, deadLetters, doubled, pending, wrong, ...rest } = await verifyDataset(cluster, {
+      ...audit,
+      topics: { ...topics, restored: `${dataset}.none` },
+      clip: Infinity,
+    })
     deepEqual([rows, deadLetters, rest.lost, doubled, pending, wrong], [73, 3, 0, 0, 0, 0])
     // Rows that somebody else has written make the count wrong, which the last row shows.
     await pipeline.write(topics.normalized, [[{ key: 'foreign', value: Buffer.from('x') }], none, none])
@@ -242,7 +241,7 @@ suite('positions that outlive the offsets of groups', () => {
       partitions: 1,
       append: true,
     }
-    const sampled = async (of: TestPipeline) => (await sampleTopic(of.cluster, options, () => undefined)).rowsOut
+    const sampled = async (of: TestPipeline) => (await sampleTopic(of.cluster, options)).rowsOut
     equal(await sampled(pipeline), 30)
     const group = groupName(dataset, 'sample')
     await expire(pipeline, group)

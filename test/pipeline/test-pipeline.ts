@@ -9,9 +9,9 @@ import type { ColumnModel } from '../../src/mixture/column-model.ts'
 import { publishModel } from '../../src/model/publish-model.ts'
 import { createLogger } from '../../src/observe/logger.ts'
 import { type ClusterSession, plainUse } from '../../src/pipeline/cluster-session.ts'
+import { type NormalizeMemberOptions, normalizeMember } from '../../src/pipeline/members/normalize-member.ts'
+import { restoreMember } from '../../src/pipeline/members/restore-member.ts'
 import { withModelsTarget } from '../../src/pipeline/models-topic.ts'
-import { type NormalizeTopicOptions, normalizeTopic } from '../../src/pipeline/normalize-topic.ts'
-import { restoreTopic } from '../../src/pipeline/restore-topic.ts'
 import { topicEnds } from '../../src/pipeline/row-topics.ts'
 import type { RegistrySettings } from '../../src/ports/connection-settings.ts'
 import type { StageReport } from '../../src/ports/stage-report.ts'
@@ -111,7 +111,7 @@ export class TestPipeline {
   async normalize(
     onProgress: (report: StageReport) => void = () => undefined,
     untilEnd = true,
-    more: Partial<NormalizeTopicOptions> = {},
+    more: Partial<NormalizeMemberOptions> = {},
   ): Promise<StageReport> {
     const { dataset, modelsTopic, topics } = this
     const ends = untilEnd ? await topicEnds(this.cluster, topics.raw) : undefined
@@ -128,7 +128,7 @@ export class TestPipeline {
       ends,
       ...more,
     } as const
-    return normalizeTopic(this.cluster, options, onProgress)
+    return normalizeMember(this.cluster, options, onProgress)
   }
 
   async restore(): Promise<StageReport> {
@@ -137,7 +137,7 @@ export class TestPipeline {
     const group = groupName(dataset, 'restore')
     const options = { dataset, modelsTopic, topics, group, compression: 'none', ends } as const
     // Also after an interruption of this pipeline.
-    return restoreTopic({ ...this.cluster, signal: new AbortController().signal }, options, () => undefined)
+    return restoreMember({ ...this.cluster, signal: new AbortController().signal }, options, () => undefined)
   }
 }
 

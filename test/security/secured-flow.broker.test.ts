@@ -21,8 +21,8 @@ import { createLogger } from '../../src/observe/logger.ts'
 import { type ClusterSession, plainUse, withClusterAt } from '../../src/pipeline/cluster-session.ts'
 import { fitDataset } from '../../src/pipeline/fit-dataset.ts'
 import { loadFile } from '../../src/pipeline/load-file.ts'
-import { normalizeTopic } from '../../src/pipeline/normalize-topic.ts'
-import { restoreTopic } from '../../src/pipeline/restore-topic.ts'
+import { normalizeMember } from '../../src/pipeline/members/normalize-member.ts'
+import { restoreMember } from '../../src/pipeline/members/restore-member.ts'
 import { topicEnds } from '../../src/pipeline/row-topics.ts'
 import { sampleTopic } from '../../src/pipeline/sample-topic.ts'
 import { verifyDataset } from '../../src/pipeline/verify-dataset.ts'
@@ -299,25 +299,17 @@ function run(stage: Stage): Promise<unknown> {
     const common = { dataset, modelsTopic, compression: 'none', topics } as const
     switch (stage) {
       case 'load':
-        return loadFile(
-          open,
-          { dataset, file: csv, topic: topics.raw, partitions: 2, compression: 'none' },
-          { onProgress: quiet, onColumns: quiet },
-        )
+        return loadFile(open, { dataset, file: csv, topic: topics.raw, partitions: 2, compression: 'none' })
       case 'sample':
-        return sampleTopic(
-          open,
-          {
-            dataset,
-            rawTopic: topics.raw,
-            sampleTopic: topics.sample,
-            size: { rows: 200 },
-            seed: 0,
-            partitions: 1,
-            append: true,
-          },
-          quiet,
-        )
+        return sampleTopic(open, {
+          dataset,
+          rawTopic: topics.raw,
+          sampleTopic: topics.sample,
+          size: { rows: 200 },
+          seed: 0,
+          partitions: 1,
+          append: true,
+        })
       case 'fit': {
         const options = {
           dataset,
@@ -326,19 +318,19 @@ function run(stage: Stage): Promise<unknown> {
           rawTopic: topics.raw,
           sampleTopic: topics.sample,
         } as const
-        return fitDataset(open, { ...options, recipe: 'scaled', mixture: {}, minWeight: 0.005, seed: 0 }, quiet)
+        return fitDataset(open, { ...options, recipe: 'scaled', mixture: {}, minWeight: 0.005, seed: 0 })
       }
       case 'normalize': {
         const [ends, group] = [await topicEnds(open, topics.raw), groupName(dataset, 'normalize')]
-        return normalizeTopic(open, { ...common, group, clip: Infinity, modeChoice: { kind: 'likely' }, ends }, quiet)
+        return normalizeMember(open, { ...common, group, clip: Infinity, modeChoice: { kind: 'likely' }, ends }, quiet)
       }
       case 'restore': {
         const [ends, group] = [await topicEnds(open, topics.normalized), groupName(dataset, 'restore')]
-        return restoreTopic(open, { ...common, group, ends }, quiet)
+        return restoreMember(open, { ...common, group, ends }, quiet)
       }
       case 'verify': {
         const groups = { normalize: groupName(dataset, 'normalize'), restore: groupName(dataset, 'restore') }
-        return verifyDataset(open, { ...common, groups, clip: Infinity }, quiet)
+        return verifyDataset(open, { ...common, groups, clip: Infinity })
       }
     }
   })

@@ -1,13 +1,13 @@
 import type { StageReport } from '../../ports/stage-report.ts'
 import { type ScanCounts, type ScanPlan, type ScanProgress, scanColumns } from '../../stages/scan-columns.ts'
 import type { ClusterSession } from '../cluster-session.ts'
-import { type NormalizeTopicOptions, normalizeTopic } from '../normalize-topic.ts'
-import { type RestoreTopicOptions, restoreTopic } from '../restore-topic.ts'
+import { type NormalizeMemberOptions, normalizeMember } from './normalize-member.ts'
+import { type RestoreMemberOptions, restoreMember } from './restore-member.ts'
 
 /** What several threads may do side by side. All of it is plain data: it goes to a thread and comes from there. */
 interface MemberWork {
-  readonly normalize: { options: NormalizeTopicOptions; progress: StageReport; result: StageReport }
-  readonly restore: { options: RestoreTopicOptions; progress: StageReport; result: StageReport }
+  readonly normalize: { options: NormalizeMemberOptions; progress: StageReport; result: StageReport }
+  readonly restore: { options: RestoreMemberOptions; progress: StageReport; result: StageReport }
   readonly scan: { options: ScanPlan; progress: ScanProgress; result: ScanCounts }
 }
 
@@ -22,7 +22,7 @@ const work: {
     options: MemberOptions<S>,
     onProgress: (progress: MemberProgress<S>) => void,
   ) => Promise<MemberResult<S>>
-} = { normalize: normalizeTopic, restore: restoreTopic, scan: scanTopic }
+} = { normalize: normalizeMember, restore: restoreMember, scan: scanTopic }
 
 /** A stage and what it is told. */
 export interface MemberTask<S extends MemberStage> {

@@ -3,7 +3,7 @@ import { describeProducersV0, initProducerIdV4 } from '@platformatic/kafka'
 import { transactionalId } from '../../../src/config/names.ts'
 import { transactionTimeoutMs } from '../../../src/kafka/row-client.ts'
 import type { ClusterSession } from '../../../src/pipeline/cluster-session.ts'
-import { normalizeTopic } from '../../../src/pipeline/normalize-topic.ts'
+import { normalizeMember } from '../../../src/pipeline/members/normalize-member.ts'
 import { topicEnds } from '../../../src/pipeline/row-topics.ts'
 import { alterSettings } from '../alter-settings.ts'
 import { faultCase } from '../fault-case.ts'
@@ -121,7 +121,7 @@ async function wrap({ open }: FaultContext, dataset: FaultDataset, perPartition:
   await dataset.write(perPartition * partitions)
   const { name, topics, modelsTopic, normalizeGroup: group } = dataset
   const firstSequence = sequences - Math.floor(perPartition / 2)
-  const report = await normalizeTopic(
+  const report = await normalizeMember(
     { ...open, rows: new NearWrapRows(open.settings, firstSequence) },
     {
       dataset: name,

@@ -1,0 +1,179 @@
+import { createHash } from 'node:crypto'
+import type { Compression } from '../batch/batch-header.ts'
+import { checkDataset, defaultModelsTopic, groupName, topicNames } from '../config/names.ts'
+import { UsageError } from '../errors.ts'
+import type { PartitionOffset } from '../ports/log.ts'
+import type { StageReport } from '../ports/stage-report.ts'
+import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
+import type { ModeChoice } from '../stages/normalize.ts'
+import type { ClusterSession } from './cluster-session.ts'
+import { type NormalizeMemberOptions, normalizeMember } from './members/normalize-member.ts'
+import { noProgress, type OnProgress } from './progress.ts'
+import { holdsRows, offsetsBetween, topicEnds, topicStarts } from './row-topics.ts'
+
+export interface ReplayTopicOptions {
+  readonly dataset: string
+  /** version of the model */
+  readonly model: number
+  /** offset of each partition, @time (ISO 8601, or ms since 1970), 'start' or 'end' ['start'] */
+  readonly from?: string | undefined
+  /** likewise; rows before it are replayed ['end'] */
+  readonly to?: string | undefined
+  /** topic that is written [`<dataset>.normalized.v<model>`] */
+  readonly output?: string | undefined
+  /** [`<dataset>.raw`] */
+  readonly rawTopic?: string | undefined
+  /** [`<output>.dead-letters`] */
+  readonly deadLetterTopic?: string | undefined
+  /** where models are published ['vgm.models'] */
+  readonly modelsTopic?: string | undefined
+  /** keeps the position [one for each backfill] */
+  readonly group?: string | undefined
+  /** cut values to -clip..clip [Infinity] */
+  readonly clip?: number | undefined
+  /** [{ kind: 'likely' }] */
+  readonly modeChoice?: ModeChoice | undefined
+  /** codec of the batches that are written ['none'] */
+  readonly compression?: Compression | undefined
+  /** [dead letters, up to half of the last 100,000 rows] */
+  readonly deadLetters?: DeadLetterPolicy | undefined
+  readonly onProgress?: OnProgress | undefined
+}
+
+/** What a replay has done, and where: a group that has done the range before reads no row. */
+export interface ReplayReport extends StageReport {
+  readonly group: string
+  readonly topic: string
+}
+
+/**
+ * Backfills: normalizes a range of a raw topic with one model, into a topic of its own. The same call again goes on
+ * where it stopped, and two calls with the same options write the same bytes.
+ *
+ * @example
+ * await replayTopic(cluster, { dataset: 'trips', model: 2, from: '@2026-11-01T00:00:00Z' })
+ *
+ * @throws UsageError for a range without rows, or an output that holds another replay's rows; ModelMissingError;
+ *   InterruptedError when the cluster's signal fires: what was committed stands
+ */
+export async function replayTopic(cluster: ClusterSession, options: ReplayTopicOptions): Promise<ReplayReport> {
+  const { dataset, model, from = 'start', to = 'end', clip = Infinity, onProgress = noProgress } = options
+  const { modelsTopic = defaultModelsTopic, modeChoice = { kind: 'likely' } } = options
+  checkDataset(dataset)
+  const output = options.output ?? `${topicNames(dataset).normalized}.v${model}`
+  const topics = topicNames(dataset, {
+    raw: options.rawTopic,
+    normalized: output,
+    deadLetters: options.deadLetterTopic ?? `${output}.dead-letters`,
+  })
+  const group =
+    options.group ?? replayGroup(dataset, topics.raw, output, { model, modelsTopic, from, clip, modeChoice })
+  const starts = await positionsAt(cluster, topics.raw, from, '--from')
+  const ends = await positionsAt(cluster, topics.raw, to, '--to')
+  if (offsetsBetween(starts, ends) === 0) {
+    const [first, last] = [await topicStarts(cluster, topics.raw), await topicEnds(cluster, topics.raw)]
+    const held = first.map(({ partition, offset }, i) => `${partition}: ${offset} to ${last[i].offset}`).join(', ')
+    throw new UsageError(
+      `Topic ${topics.raw} has no row from ${from} to ${to}`,
+      `Name another range. The topic's partitions hold offsets ${held}`,
+    )
+  }
+  await checkOutput(cluster, output, group, starts)
+  const report = await normalizeMember(
+    cluster,
+    {
+      dataset,
+      modelsTopic,
+      topics,
+      group,
+      model,
+      clip,
+      modeChoice,
+      compression: options.compression ?? 'none',
+      deadLetters: options.deadLetters,
+      ends,
+      startOffsets: async (partitions) =>
+        starts.filter((start) => partitions.some(({ partition }) => partition === start.partition)),
+    },
+    ({ rowsIn }) => onProgress(rowsIn, offsetsBetween(starts, ends)),
+  )
+  return { ...report, group, topic: output }
+}
+
+/** What decides of the rows that a replay writes. */
+type Decisions = Required<Pick<NormalizeMemberOptions, 'modelsTopic' | 'clip' | 'modeChoice'>> & {
+  readonly model: number
+  readonly from: string
+}
+
+/**
+ * The group that keeps the position: the same command again goes on where it stopped, and whatever else would be written makes
+ * another backfill.
+ *
+ * @example replayGroup('trips', 'trips.raw', 'trips.normalized.v2', { model: 2, from: 'start', ... }) // 'vgm.trips.replay.v2'
+ */
+function replayGroup(dataset: string, raw: string, output: string, decisions: Decisions): string {
+  const { model, modelsTopic, from, clip, modeChoice } = decisions
+  const seed = modeChoice.kind === 'sample' ? modeChoice.seed : 0
+  const group = `${groupName(dataset, 'replay')}.v${model}`
+  const names = topicNames(dataset)
+  const decisive = JSON.stringify([raw, output, from, String(clip), modeChoice.kind, seed, modelsTopic])
+  const usual = JSON.stringify([
+    names.raw,
+    `${names.normalized}.v${model}`,
+    'start',
+    'Infinity',
+    'likely',
+    0,
+    defaultModelsTopic,
+  ])
+  if (decisive === usual) return group
+  return `${group}.${createHash('sha256').update(decisive).digest('hex').slice(0, 12)}`
+}
+
+/** @throws UsageError if the output holds rows of another backfill: together they would be doubled */
+async function checkOutput(
+  cluster: ClusterSession,
+  output: string,
+  group: string,
+  raw: readonly PartitionOffset[],
+): Promise<void> {
+  const committed = await cluster.rows.positionsOf(group, raw)
+  if (committed.length > 0 || (await cluster.admin.partitionCount(output)) === undefined) return
+  if (await holdsRows(cluster, output))
+    throw new UsageError(
+      `Topic ${output} holds rows of another replay`,
+      'Name another topic with --output, or repeat the command that has written it to go on with it',
+    )
+}
+
+/**
+ * The offset of each partition that a flag means; one before the first row is the first row, one behind the end the end.
+ *
+ * @throws UsageError if it means nothing
+ */
+async function positionsAt(
+  cluster: ClusterSession,
+  topic: string,
+  position: string,
+  flag: string,
+): Promise<PartitionOffset[]> {
+  const starts = await topicStarts(cluster, topic)
+  const ends = await topicEnds(cluster, topic)
+  if (position === 'start') return starts
+  if (position === 'end') return ends
+  if (position.startsWith('@')) {
+    const text = position.slice(1)
+    const timestampMs = /^\d+$/.test(text) ? Number(text) : Date.parse(text)
+    if (!Number.isNaN(timestampMs)) return [...(await cluster.admin.offsetsAt(topic, timestampMs))]
+  } else if (/^\d+$/.test(position)) {
+    return ends.map((end, i) => ({
+      ...end,
+      offset: Math.min(Math.max(Number(position), starts[i].offset), end.offset),
+    }))
+  }
+  throw new UsageError(
+    `${flag} ${position} is no position`,
+    'Write an offset (120000), a time (@2026-11-23T06:00:00Z, or @ and ms since 1970), start or end',
+  )
+}
