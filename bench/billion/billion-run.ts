@@ -1,5 +1,5 @@
 import { mismatches } from '../../src/commands/verify.ts'
-import { defaultModelsTopic, groupName, topicNames, valueSubject } from '../../src/config/names.ts'
+import { groupName, topicNames, valueSubject } from '../../src/config/names.ts'
 import { InterruptedError } from '../../src/errors.ts'
 import type { ClusterSession } from '../../src/pipeline/cluster-session.ts'
 import { followModels } from '../../src/pipeline/models-topic.ts'
@@ -109,7 +109,7 @@ export class BillionRun {
     const { rows, dataset, file, brokerPid, say } = this.#options
     const { restored, raw } = this.#topics
     const { registry, signal, rows: client } = this.#cluster
-    const models = await followModels(this.#cluster, defaultModelsTopic, dataset)
+    const models = await followModels(this.#cluster, { dataset })
     const [model] = models.current(dataset).columns
     await models.close()
     const schema = await registry.latest(valueSubject(raw))

@@ -26,7 +26,7 @@ export async function writePeerModel(
 }
 
 async function peerModel(cluster: ClusterSession, dataset: string, modelsTopic: string): Promise<PeerModel> {
-  const models = await followModels(cluster, modelsTopic, dataset)
+  const models = await followModels(cluster, { dataset, modelsTopic })
   try {
     const { version, columns, lineage } = models.current(dataset)
     const rawSchema = await cluster.registry.schemaById(lineage.schemaId)

@@ -108,7 +108,7 @@ async function generateIntoFile(file: string, flags: GenerateFlags): Promise<voi
 
 /** The rows that `--model` stands for. */
 async function modelRows(cluster: ClusterSession, flags: GenerateFlags, dataset: string): Promise<RowSpec> {
-  const models = await followModels(cluster, flags.modelsTopic, dataset)
+  const models = await followModels(cluster, { dataset, modelsTopic: flags.modelsTopic })
   try {
     const { model = 'current' } = flags
     const { columns } = model === 'current' ? models.current(dataset) : await models.version(dataset, model)

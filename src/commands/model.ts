@@ -109,7 +109,7 @@ function withModels(
 ): Promise<void> {
   const { dataset } = flags
   return withCluster(flags, async (cluster) => {
-    const models = await followModels(cluster, flags.modelsTopic, dataset)
+    const models = await followModels(cluster, { dataset, modelsTopic: flags.modelsTopic })
     try {
       await work(models, dataset, cluster)
     } finally {

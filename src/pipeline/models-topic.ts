@@ -1,3 +1,4 @@
+import { defaultModelsTopic } from '../config/names.ts'
 import { ModelFollower } from '../model/model-follower.ts'
 import { type ModelSchemaIds, modelAliasSchema, modelSchema, modelSubjects } from '../model/model-schemas.ts'
 import { type ModelsTarget, modelsTransactionalId } from '../model/publish-model.ts'
@@ -16,16 +17,35 @@ export function openModels({ admin, registry, rows }: ClusterSession, topic: str
   }
 }
 
+export interface FollowModelsOptions {
+  /** whose unusable records are errors; those of others are their own affair */
+  readonly dataset: string
+  /** where models are published ['vgm.models'] */
+  readonly modelsTopic?: string | undefined
+}
+
 /**
- * Follows the models topic, which has been read to its end when this returns.
+ * Follows the models of a data set, which have been read to the topic's end when this returns. `refresh` takes those
+ * that have come since; the caller closes the follower.
  *
- * @param dataset whose unusable records are errors; those of others are their own affair
+ * @example
+ * const models = await followModels(cluster, { dataset: 'trips' })
+ * const { version, columns } = models.current('trips')
+ * await models.close()
+ *
+ * @throws ModelsUnreadableError
  */
-export async function followModels(cluster: ClusterSession, topic: string, dataset: string): Promise<ModelFollower> {
-  await cluster.admin.ensureModelsTopic(topic)
-  const follower = new ModelFollower(openModels(cluster, topic), ({ key, offset, problem }) => {
+export async function followModels(
+  cluster: ClusterSession,
+  { dataset, modelsTopic = defaultModelsTopic }: FollowModelsOptions,
+): Promise<ModelFollower> {
+  await cluster.admin.ensureModelsTopic(modelsTopic)
+  const follower = new ModelFollower(openModels(cluster, modelsTopic), ({ key, offset, problem }) => {
     const level = key?.startsWith(`${dataset}/`) ? 'error' : 'debug'
-    cluster.log[level]({ topic, key, offset }, `a model record is unusable and was passed over: ${problem}`)
+    cluster.log[level](
+      { topic: modelsTopic, key, offset },
+      `a model record is unusable and was passed over: ${problem}`,
+    )
   })
   try {
     await follower.readToEnd()

@@ -157,7 +157,7 @@ async function verifyTopics(
 ): Promise<AuditResult> {
   const { registry, settings, log } = cluster
   await requireTopic(cluster, topics.normalized, `Run "vgm normalize --dataset ${dataset} --until-end" first`)
-  const models = await followModels(cluster, modelsTopic, dataset)
+  const models = await followModels(cluster, { dataset, modelsTopic })
   const stock = new StockReader(settings, controlLog(log))
   try {
     // Before the ends: the output of what is committed now stands before any end that is read later.

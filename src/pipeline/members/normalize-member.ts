@@ -46,7 +46,7 @@ export async function normalizeMember(
   onProgress: (report: StageReport) => void,
 ): Promise<StageReport> {
   const { dataset, modelsTopic, topics, model: pinned, clip, modeChoice, renameVersionField, renameRecord } = options
-  const models = await whenReachable(cluster, () => followModels(cluster, modelsTopic, dataset))
+  const models = await whenReachable(cluster, () => followModels(cluster, { dataset, modelsTopic }))
   try {
     // Before joining the group: a member without a model would hold partitions that others could work on.
     const pinnedModel = pinned === undefined ? undefined : await models.version(dataset, pinned)

@@ -32,7 +32,7 @@ export async function restoreMember(
   onProgress: (report: StageReport) => void,
 ): Promise<StageReport> {
   const { dataset, modelsTopic, topics } = options
-  const models = await whenReachable(cluster, () => followModels(cluster, modelsTopic, dataset))
+  const models = await whenReachable(cluster, () => followModels(cluster, { dataset, modelsTopic }))
   try {
     const transform = new RestoreTransform({
       modelVersion: (version) => models.version(dataset, version, slicePatienceMs),

@@ -1,0 +1,30 @@
+/**
+ * The pipeline for programs: what the commands of vgm do, as functions. Each takes an open cluster and an options
+ * object, and throws a PipelineError that says what is wrong and what mends it.
+ */
+
+export type { ClusterAccess } from '../config/cluster-access.ts'
+export { type ExitCode, exitCodes, InterruptedError, PipelineError, UsageError } from '../errors.ts'
+export type { FileReading } from '../files/table-options.ts'
+export type { Model } from '../model/model.ts'
+export type { ModelFollower } from '../model/model-follower.ts'
+export type { StageEvent } from '../ports/stage-event.ts'
+export type { StageReport } from '../ports/stage-report.ts'
+export type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
+export type { ExportReport } from '../stages/export.ts'
+export type { LoadReport } from '../stages/load.ts'
+export type { ModeChoice } from '../stages/normalize.ts'
+export type { SampleSize } from '../stages/sample.ts'
+export { parseRowSpec, type RowSpec } from '../stages/synthetic/row-spec.ts'
+export { type ClusterOptions, type ClusterSession, openCluster } from './cluster-session.ts'
+export { type ExportTopicOptions, exportTopic } from './export-topic.ts'
+export { type FitDatasetOptions, fitDataset } from './fit-dataset.ts'
+export { type GenerateRowsOptions, generateRows } from './generate-rows.ts'
+export { type LoadFileOptions, loadFile } from './load-file.ts'
+export { type FollowModelsOptions, followModels } from './models-topic.ts'
+export { type NormalizeTopicOptions, normalizeTopic } from './normalize-topic.ts'
+export type { OnProgress } from './progress.ts'
+export { type ReplayReport, type ReplayTopicOptions, replayTopic } from './replay-topic.ts'
+export { type RestoreTopicOptions, restoreTopic } from './restore-topic.ts'
+export { type SampleTopicOptions, sampleTopic } from './sample-topic.ts'
+export { type AuditResult, type LoadedFile, type VerifyDatasetOptions, verifyDataset } from './verify-dataset.ts'
