@@ -15,13 +15,12 @@ import { loadFile } from '../pipeline/load-file.ts'
 import { normalizeTopic } from '../pipeline/normalize-topic.ts'
 import { restoreTopic } from '../pipeline/restore-topic.ts'
 import { sampleTopic } from '../pipeline/sample-topic.ts'
-import { verifyDataset } from '../pipeline/verify-dataset.ts'
+import { mismatches, verifyDataset } from '../pipeline/verify-dataset.ts'
 import { type ClusterCommandFlags, printResult, withCluster } from './command-context.ts'
 import { addFileOptions, type FileFlags, fileReading } from './file-options.ts'
 import { columnsText } from './load.ts'
 import { modelPlot } from './model-plot.ts'
 import { type OwnClusterFlags, ownClusterCommand, withOwnCluster } from './own-cluster.ts'
-import { mismatches } from './verify.ts'
 
 interface DemoFlags extends ClusterCommandFlags, OwnClusterFlags, FileFlags {}
 

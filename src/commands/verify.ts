@@ -4,10 +4,9 @@ import { exitCodes } from '../errors.ts'
 import { createProgress } from '../observe/progress.ts'
 import { textTable } from '../observe/report-text.ts'
 import { beginningAnew } from '../pipeline/beginning-anew.ts'
-import { type AuditResult, type LoadedFile, verifyDataset } from '../pipeline/verify-dataset.ts'
+import { type AuditResult, type LoadedFile, mismatches, verifyDataset } from '../pipeline/verify-dataset.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
 import type { FileAudit, FileFinding } from '../stages/verify/audit-file.ts'
-import type { VerifyResult } from '../stages/verify.ts'
 import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
 import { addFileOptions, type FileFlags, fileReading } from './file-options.ts'
 import { clipOption, modeChoiceOption, topicOption } from './options.ts'
@@ -61,15 +60,6 @@ export function verifyCommand(): Command {
       if (mismatches(result) > 0) process.exitCode = exitCodes.failed
     })
   })
-}
-
-/** Faults of all kinds. */
-export function mismatches({ file, hanging, ...audit }: AuditResult): number {
-  return hanging + faultCount(audit) + (file === undefined ? 0 : faultCount(file))
-}
-
-function faultCount({ lost, doubled, reordered, wrong }: VerifyResult | FileAudit): number {
-  return lost + doubled + reordered + wrong
 }
 
 function verifyText(result: AuditResult, loaded: LoadedFile | undefined): string {

@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PipelineError } from '../errors.ts'
 import type { FetchedPartition, LogReader, OffsetRange, SessionPosition, TopicPartition } from '../ports/log.ts'
+import type { StalledPartition } from '../ports/stage-event.ts'
 import { type BackOff, backOffMs } from './back-off.ts'
 import { type BrokerConnections, earliest, latest } from './broker-connections.ts'
 import { BrokerError, ConnectionLostError } from './broker-errors.ts'
 import { CorruptBatchError, committedBatches } from './committed-batches.ts'
 import { type FetchedRecords, type FetchLimits, type FetchTarget, fetchRecords } from './fetch-request.ts'
 import { onTopic } from './needed-rights.ts'
-import { lookAfter, noteTrouble, type Stall, type Trouble, type WatchLimits, watchLimits } from './partition-watch.ts'
+import { lookAfter, noteTrouble, type Trouble, type WatchLimits, watchLimits } from './partition-watch.ts'
 
 export interface FetcherOptions {
   /** fetched bytes that may wait to be polled, of all brokers together; one answer may exceed it */
@@ -20,7 +21,7 @@ export interface FetcherOptions {
   readonly maxBytes: number
   readonly watch: WatchLimits
   /** told of partitions that give nothing although there is more to read, every now and then */
-  readonly onStall: (stalls: readonly Stall[]) => void
+  readonly onStall: (stalls: readonly StalledPartition[]) => void
   /** ms, from any point in time on */
   readonly now: () => number
   /** uniform in [0, 1) */

@@ -1,5 +1,6 @@
 import { PipelineError } from '../errors.ts'
 import type { TopicPartition } from '../ports/log.ts'
+import type { StalledPartition } from '../ports/stage-event.ts'
 import { connectionLimits } from './broker-connections.ts'
 import { BrokerError, isTopicUnknown } from './broker-errors.ts'
 
@@ -38,19 +39,10 @@ export interface WatchedPosition extends TopicPartition {
   readonly trouble: Trouble | undefined
 }
 
-/** A partition that gives nothing, for the log. */
-export interface Stall extends TopicPartition {
-  readonly position: number
-  /** the node that was asked last; undefined if none was known */
-  readonly leader: number | undefined
-  readonly reason: string
-  readonly seconds: number
-}
-
 /** Nothing that is to be read could be read for long. */
 export class ReadStalledError extends PipelineError {
   readonly code = 'VGM_FETCH_STALLED'
-  constructor({ topic, partition, position, reason, seconds }: Stall, others: number, cause: unknown) {
+  constructor({ topic, partition, position, reason, seconds }: StalledPartition, others: number, cause: unknown) {
     const more = others === 0 ? '' : `, as ${others} more`
     super(`${topic}/${partition} has given nothing after offset ${position} for ${seconds} s${more}: ${reason}`, {
       fix: 'Check the brokers that lead these partitions, and start again: it goes on where it stopped',
@@ -88,8 +80,8 @@ export function lookAfter(
   positions: readonly WatchedPosition[],
   nowMs: number,
   { reportAfterMs, failAfterMs, goneAfterMs }: WatchLimits,
-): { readonly stalls: readonly Stall[]; readonly failure: PipelineError | undefined } {
-  const stalls: Stall[] = []
+): { readonly stalls: readonly StalledPartition[]; readonly failure: PipelineError | undefined } {
+  const stalls: StalledPartition[] = []
   let failing: WatchedPosition | undefined
   let failed = 0
   for (const position of positions) {
@@ -116,7 +108,7 @@ function nameOf(cause: PipelineError | string): string {
   return cause instanceof BrokerError ? cause.errorName : cause.code
 }
 
-function stallOf(position: WatchedPosition, { cause, sinceMs }: Trouble, nowMs: number): Stall {
+function stallOf(position: WatchedPosition, { cause, sinceMs }: Trouble, nowMs: number): StalledPartition {
   const { topic, partition, fetchOffset, leader } = position
   const reason = typeof cause === 'string' ? cause : cause.message
   return { topic, partition, position: fetchOffset, leader, reason, seconds: Math.round((nowMs - sinceMs) / 1_000) }

@@ -8,12 +8,12 @@ import type {
   TopicPartition,
   TransactionalWriter,
 } from '../ports/log.ts'
+import type { StalledPartition } from '../ports/stage-event.ts'
 import { BrokerConnections, earliest } from './broker-connections.ts'
 import { Fetcher, type FetcherOptions, fetcherDefaults } from './fetcher.ts'
 import { GroupMembership, membershipDefaults } from './group-membership.ts'
 import { type JoinListener, type StartOffsets, TransactionalGroupSession } from './group-session.ts'
 import { KeptPositions } from './kept-positions.ts'
-import type { Stall } from './partition-watch.ts'
 import { PlainProducer } from './plain-producer.ts'
 import { TransactionalProducer } from './transactional-producer.ts'
 
@@ -52,7 +52,7 @@ export class RowClient {
    */
   constructor(
     settings: ConnectionSettings,
-    onStall: (stalls: readonly Stall[]) => void = () => undefined,
+    onStall: (stalls: readonly StalledPartition[]) => void = () => undefined,
     fetching: Partial<FetcherOptions> = {},
     positionsTopic?: string,
   ) {

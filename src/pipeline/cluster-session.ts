@@ -3,13 +3,12 @@ import type { ClusterAddress } from '../config/cluster-address.ts'
 import { defaultPositionsTopic } from '../config/names.ts'
 import { ClusterAdmin } from '../kafka/admin.ts'
 import type { ControlLog } from '../kafka/control-client.ts'
-import type { Stall } from '../kafka/partition-watch.ts'
 import { SchemaRegistry } from '../kafka/registry.ts'
 import { RowClient } from '../kafka/row-client.ts'
 import { logEvent } from '../observe/event-log.ts'
 import { createLogger, type Logger } from '../observe/logger.ts'
 import type { ConnectionSettings } from '../ports/connection-settings.ts'
-import type { MemberNumber, StageEvent } from '../ports/stage-event.ts'
+import type { MemberNumber, StageEvent, StalledPartition } from '../ports/stage-event.ts'
 import { untilRegistryAnswers } from './registry-watch.ts'
 import { whenReachable } from './when-reachable.ts'
 
@@ -137,7 +136,7 @@ function clusterSession(
     if (!isReachable && waits) void untilRegistryAnswers(registry, closing.signal)
   }
   const registry = new SchemaRegistry({ url, ...access.registry }, { onReachable })
-  const onStall = (partitions: readonly Stall[]) => report({ kind: 'stalled', partitions })
+  const onStall = (partitions: readonly StalledPartition[]) => report({ kind: 'stalled', partitions })
   const rows = new RowClient(settings, onStall, {}, positionsTopic)
   const close = async () => {
     closing.abort()

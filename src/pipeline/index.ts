@@ -27,4 +27,10 @@ export type { OnProgress } from './progress.ts'
 export { type ReplayReport, type ReplayTopicOptions, replayTopic } from './replay-topic.ts'
 export { type RestoreTopicOptions, restoreTopic } from './restore-topic.ts'
 export { type SampleTopicOptions, sampleTopic } from './sample-topic.ts'
-export { type AuditResult, type LoadedFile, type VerifyDatasetOptions, verifyDataset } from './verify-dataset.ts'
+export {
+  type AuditResult,
+  type LoadedFile,
+  mismatches,
+  type VerifyDatasetOptions,
+  verifyDataset,
+} from './verify-dataset.ts'

@@ -1,7 +1,6 @@
 import type { GroupSession, SessionPosition, TopicPartition } from '../ports/log.ts'
-import type { StageEvent } from '../ports/stage-event.ts'
+import type { CommittedSlice, StageEvent } from '../ports/stage-event.ts'
 import { type StageReport, stageReport } from '../ports/stage-report.ts'
-import type { SliceReport } from '../stages/transform-topic.ts'
 
 const stateEveryMs = 1_000
 
@@ -42,7 +41,7 @@ export class MemberReporter {
     this.#committed = this.#session?.positions() ?? []
   }
 
-  committed(totals: StageReport, slice: SliceReport, model: number | undefined): void {
+  committed(totals: StageReport, slice: CommittedSlice, model: number | undefined): void {
     this.#totals = totals
     this.#report({ kind: 'committed', slice, totals })
     for (const first of slice.deadLetters) {

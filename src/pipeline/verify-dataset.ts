@@ -234,3 +234,12 @@ async function auditedUnlessEmpty(
   const audited = await auditedTopic(cluster, topic)
   return !mustHoldRows || audited.ranges.some(({ start, end }) => end > start) ? audited : undefined
 }
+
+/** Faults of all kinds. */
+export function mismatches({ file, hanging, ...audit }: AuditResult): number {
+  return hanging + faultCount(audit) + (file === undefined ? 0 : faultCount(file))
+}
+
+function faultCount({ lost, doubled, reordered, wrong }: VerifyResult | FileAudit): number {
+  return lost + doubled + reordered + wrong
+}

@@ -1,3 +1,5 @@
+import type { StageReport } from './stage-report.ts'
+
 /*
  * What happens in the life of a stage, as its log, its metrics and its probes are told. All of it is plain data: it comes from the
  * members' threads as well.
@@ -6,15 +8,6 @@
 /** Why a slice had to be given up; the label of `vgm_transaction_aborts_total`, and so a closed list. */
 export const abortReasons = ['rebalance', 'broker', 'connection', 'registry', 'models', 'other'] as const
 export type AbortReason = (typeof abortReasons)[number]
-
-/** Totals of a member, or of a process. */
-export interface RowTotals {
-  readonly rowsIn: number
-  readonly rowsOut: number
-  readonly deadLetters: number
-  readonly seconds: number
-  readonly rowsPerSecond: number
-}
 
 /** Dead letters of one kind in one slice. */
 export interface DeadLetterCount {
@@ -72,7 +65,7 @@ export type StageEvent =
   | { readonly kind: 'joining' }
   | { readonly kind: 'joined'; readonly generation: number; readonly partitions: readonly number[] }
   | { readonly kind: 'model-taken'; readonly model: number; readonly before: number | undefined }
-  | { readonly kind: 'committed'; readonly slice: CommittedSlice; readonly totals: RowTotals }
+  | { readonly kind: 'committed'; readonly slice: CommittedSlice; readonly totals: StageReport }
   | { readonly kind: 'aborted'; readonly reason: AbortReason; readonly cause: string }
   /** The first dead letters of this kind. */
   | { readonly kind: 'dead-letters'; readonly first: DeadLetterCount; readonly model: number | undefined }
@@ -95,7 +88,7 @@ export type StageEvent =
       readonly turnedMsAgo: number
     }
   | { readonly kind: 'draining'; readonly graceMs: number }
-  | { readonly kind: 'ended'; readonly totals: RowTotals }
+  | { readonly kind: 'ended'; readonly totals: StageReport }
 
 /** Number of a member in its process; undefined for what concerns the process as a whole. */
 export type MemberNumber = number | undefined

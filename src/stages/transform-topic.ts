@@ -4,6 +4,7 @@ import { appendHeaders, type RecordHeaders } from '../batch/record-headers.ts'
 import type { Records } from '../batch/records.ts'
 import { InterruptedError, PipelineError } from '../errors.ts'
 import type { FetchedPartition, GroupSession, PartitionOffset, TopicPartition } from '../ports/log.ts'
+import type { CommittedSlice } from '../ports/stage-event.ts'
 import { type StageReport, stageReport } from '../ports/stage-report.ts'
 import { rowErrorCodes, rowErrorMessages, rowErrors } from '../rows/row-error.ts'
 import { type DeadLetterPolicy, DeadLetterWatch, deadLetterDefaults } from './dead-letter-policy.ts'
@@ -51,32 +52,9 @@ export interface TransformOptions {
   readonly ends?: readonly PartitionOffset[] | undefined
   readonly signal: AbortSignal
   /** after each committed slice: totals so far, and what it was */
-  readonly onProgress: (report: StageReport, slice: SliceReport) => void
+  readonly onProgress: (report: StageReport, slice: CommittedSlice) => void
   /** between slices, when all that was polled is committed or will be polled again */
   readonly onTurn?: () => void
-}
-
-/** A slice that was committed. */
-export interface SliceReport {
-  readonly rowsIn: number
-  readonly rowsOut: number
-  /** by kind */
-  readonly deadLetters: readonly DeadLetterKind[]
-  /** as they were fetched */
-  readonly bytesIn: number
-  /** of the outgoing batches, before they are compressed */
-  readonly bytesOut: number
-  /** from its first row to the end of its commit */
-  readonly seconds: number
-}
-
-export interface DeadLetterKind {
-  /** as VGM_ROW_MALFORMED */
-  readonly code: string
-  readonly rows: number
-  /** where the first one came from */
-  readonly partition: number
-  readonly offset: number
 }
 
 const pollMs = 100
@@ -322,7 +300,7 @@ class Targets {
   }
 
   /** What has been sent since it was asked for last. */
-  take(): Pick<SliceReport, 'rowsOut' | 'deadLetters' | 'bytesOut'> {
+  take(): Pick<CommittedSlice, 'rowsOut' | 'deadLetters' | 'bytesOut'> {
     const rowsOut = [...this.#outputs.values()].reduce((rows, output) => rows + output.takeRows(), 0)
     const deadLetters = [...this.#kinds].map(([error, kind]) => ({ code: rowErrorCodes[error], ...kind }))
     const bytesOut = this.#bytes

@@ -7,8 +7,8 @@ import { BrokerError, ConnectionLostError } from '../../src/kafka/broker-errors.
 import { CorruptBatchError } from '../../src/kafka/committed-batches.ts'
 import type { FetchedRecords, FetchResponse, FetchTarget } from '../../src/kafka/fetch-request.ts'
 import { Fetcher, type FetcherOptions, fetcherDefaults } from '../../src/kafka/fetcher.ts'
-import type { Stall } from '../../src/kafka/partition-watch.ts'
 import type { TopicPartition } from '../../src/ports/log.ts'
+import type { StalledPartition } from '../../src/ports/stage-event.ts'
 import { corrupted, dataBatch } from './batch-bytes.ts'
 import { wires } from './model/model-requests.ts'
 
@@ -71,7 +71,7 @@ const nothing = new Uint8Array(0)
 const clockFactor = 1_000
 
 function hastyFetcher(t: TestContext, connections: BrokerConnections, more: Partial<FetcherOptions> = {}) {
-  const reports: Stall[] = []
+  const reports: StalledPartition[] = []
   const fetcher = new Fetcher(connections, {
     ...fetcherDefaults,
     now: () => performance.now() * clockFactor,

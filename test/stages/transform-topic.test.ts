@@ -7,12 +7,12 @@ import type { Records } from '../../src/batch/records.ts'
 import { InterruptedError } from '../../src/errors.ts'
 import { RegistryUnreachableError } from '../../src/kafka/registry-errors.ts'
 import type { FetchedPartition, GroupSession, PartitionOffset } from '../../src/ports/log.ts'
+import type { CommittedSlice } from '../../src/ports/stage-event.ts'
 import { rowErrors } from '../../src/rows/row-error.ts'
 import { CopiedValues } from '../../src/stages/copied-values.ts'
 import {
   type RowTarget,
   type RowTransform,
-  type SliceReport,
   type TransformOptions,
   transformTopic,
 } from '../../src/stages/transform-topic.ts'
@@ -145,12 +145,12 @@ suite('transform a topic', () => {
   test('each committed slice is told of, rows in are rows out and dead letters, and an aborted one counts in none', async () => {
     const session = new ScriptedSession(2_000)
     session.commits = [true, false, true, false, false]
-    const slices: SliceReport[] = []
+    const slices: CommittedSlice[] = []
     let turns = 0
-    const onProgress = (_: unknown, slice: SliceReport) => void slices.push(slice)
+    const onProgress = (_: unknown, slice: CommittedSlice) => void slices.push(slice)
     const onTurn = () => void turns++
     await transformTopic(optionsFor(session, { ends: ends(2_000), sliceMs: 1, onProgress, onTurn }))
-    const sum = (of: (slice: SliceReport) => number) => slices.reduce((total, slice) => total + of(slice), 0)
+    const sum = (of: (slice: CommittedSlice) => number) => slices.reduce((total, slice) => total + of(slice), 0)
     deepEqual([sum(({ rowsIn }) => rowsIn), sum(({ rowsOut }) => rowsOut)], [2_000, 1_500])
     ok(slices.length > 1 && turns >= slices.length + 3)
     for (const { rowsIn, rowsOut, deadLetters, bytesIn, bytesOut, seconds } of slices) {
