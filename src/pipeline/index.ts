@@ -10,6 +10,7 @@ export type { Model } from '../model/model.ts'
 export type { ModelFollower } from '../model/model-follower.ts'
 export type { StageEvent } from '../ports/stage-event.ts'
 export type { StageReport } from '../ports/stage-report.ts'
+export type { ColumnTransformDefinition, TransformColumn, TransformRows } from '../stages/column-transform.ts'
 export type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 export type { ExportReport } from '../stages/export.ts'
 export type { LoadReport } from '../stages/load.ts'
@@ -27,6 +28,7 @@ export type { OnProgress } from './progress.ts'
 export { type ReplayReport, type ReplayTopicOptions, replayTopic } from './replay-topic.ts'
 export { type RestoreTopicOptions, restoreTopic } from './restore-topic.ts'
 export { type SampleTopicOptions, sampleTopic } from './sample-topic.ts'
+export { defineTransform, type TransformRowsOptions, transformRows } from './transform-rows.ts'
 export {
   type AuditResult,
   type LoadedFile,

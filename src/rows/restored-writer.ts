@@ -2,23 +2,25 @@ import { copyBytes } from '../batch/copy-bytes.ts'
 import { createRecords, type Records } from '../batch/records.ts'
 import type { EvenValueWriter } from '../batch/value-writer.ts'
 import { longBytes, writeLong } from '../batch/varint.ts'
-import type { NormalizedPlan } from './normalized-plan.ts'
 import type { NumericType } from './numeric-columns.ts'
 import { extentBytes, extentStart, type RowColumns } from './row-columns.ts'
 import { rowErrors } from './row-error.ts'
-import { isInteger } from './row-plan.ts'
+import { isInteger, type RowPlan } from './row-plan.ts'
 import { framingBytes } from './schema-runs.ts'
 import { maxIntBytes, varintEnd } from './varint.ts'
 
-/** Rows of one normalized schema, whose numbers have been restored. */
+/** Rows of one schema, whose numbers are to be replaced: normalized rows by restored ones, raw rows by those of a transform. */
 export interface RestoredRun {
   readonly records: Records
   /** as `decodeRows` has filled them from `records` with `plan` */
   readonly columns: RowColumns
-  readonly plan: NormalizedPlan
+  /** one that keeps extents */
+  readonly plan: RowPlan
+  /** whether the bodies begin with a model version, which is left out [true] */
+  readonly isStamped?: boolean
   /** of the raw schema */
   readonly schemaId: number
-  /** shape (columns)(rows), restored, not yet rounded to the column's type; what stands at nulls is not read */
+  /** shape (columns)(rows), not yet rounded to the column's type; what stands at nulls is not read */
   readonly values: readonly Float64Array[]
 }
 
@@ -73,8 +75,9 @@ export class RestoredWriter implements EvenValueWriter {
   #evenBytes = 0
   /** as in the plan */
   #stampedBytes = 0
+  #isStamped = true
 
-  beginRun({ records, columns, plan, schemaId, values }: RestoredRun): void {
+  beginRun({ records, columns, plan, isStamped = true, schemaId, values }: RestoredRun): void {
     const order = Array.from(plan.order)
     this.#schemaId = schemaId
     this.#records = records
@@ -82,7 +85,8 @@ export class RestoredWriter implements EvenValueWriter {
     this.#encodings = Uint8Array.from(order, (column) => encodingOf(plan.columns[column].type))
     this.#extent = order.map((column) => columns.extent[column])
     this.#values = order.map((column) => values[column])
-    this.#evenBytes = this.#encodings.includes(encodings.varint) ? 0 : framingBytes
+    this.#isStamped = isStamped
+    this.#evenBytes = !isStamped || this.#encodings.includes(encodings.varint) ? 0 : framingBytes
     if (this.#evenBytes > 0)
       for (const encoding of this.#encodings) this.#evenBytes += encoding === encodings.double ? 8 : 4
   }
@@ -171,9 +175,10 @@ export class RestoredWriter implements EvenValueWriter {
     }
   }
 
-  /** First byte after the model version, which decoding has found to be well formed. */
+  /** First byte of the body, after the model version, which decoding has found to be well formed. */
   #bodyStart(row: number): number {
     const { bytes, valueStart, valueEnd } = this.#records
+    if (!this.#isStamped) return valueStart[row] + framingBytes
     return varintEnd(bytes, valueStart[row] + framingBytes, valueEnd[row], maxIntBytes)
   }
 }

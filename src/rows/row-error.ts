@@ -25,6 +25,8 @@ export const rowErrors = {
   batchTooLarge: 11,
   /** a whole batch, whose bytes contradict each other or cannot be decompressed */
   batchMalformed: 12,
+  /** the transform of a program has set it aside */
+  rejected: 13,
 } as const
 
 export type RowError = (typeof rowErrors)[keyof typeof rowErrors]
@@ -44,6 +46,7 @@ export const rowErrorCodes: readonly string[] = [
   'VGM_ROW_TOO_LARGE',
   'VGM_BATCH_TOO_LARGE',
   'VGM_BATCH_MALFORMED',
+  'VGM_ROW_REJECTED',
 ]
 
 /** What stands in the header `vgm.error.message`, by error. */
@@ -61,4 +64,5 @@ export const rowErrorMessages: readonly string[] = [
   'What becomes of the row is larger than the output topic takes (max.message.bytes), however it is compressed',
   'The batch inflates to more than a reader takes: the value is the whole record batch as it stands in the log',
   'The batch cannot be decompressed or taken apart: the value is the whole record batch as it stands in the log',
+  'The transform has set the row aside',
 ]

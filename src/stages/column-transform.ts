@@ -1,0 +1,125 @@
+import type { Records } from '../batch/records.ts'
+import type { SchemaStore } from '../ports/log.ts'
+import { parseAvroSchema } from '../rows/avro-schema.ts'
+import { decodeRows } from '../rows/decode-rows.ts'
+import { checkRestored, RestoredWriter } from '../rows/restored-writer.ts'
+import { createRowColumns, reserveRowColumns } from '../rows/row-columns.ts'
+import { rowErrors } from '../rows/row-error.ts'
+import { compileRowPlan, type RowPlan } from '../rows/row-plan.ts'
+import { MalformedSchemaError, RefusedSchemaError } from '../rows/schema-error.ts'
+import type { RowSchemaName } from '../rows/schema-name.ts'
+import { SchemaPlans, type UnusableSchema } from './schema-plans.ts'
+import type { RowTarget, RowTransform } from './transform-topic.ts'
+
+/** A column of some rows. */
+export interface TransformColumn {
+  /** shape (rows), in the field's unit; what is written here is what the row will have. 0 at nulls */
+  readonly values: Float64Array
+  /** shape (rows), 1 where the field is null; a null stays null */
+  readonly isNull: Uint8Array
+}
+
+/** Some rows of one batch of the log, as columns. The arrays are used again for the next rows. */
+export interface TransformRows {
+  /** how many there are */
+  readonly count: number
+  /** by the field's name */
+  readonly columns: Readonly<Record<string, TransformColumn>>
+  /** Sends a row, counted from 0, to the dead letters as it came. */
+  reject(row: number): void
+}
+
+/** What a program makes of the numbers of rows. */
+export interface ColumnTransformDefinition {
+  /** names the stage in its group, its log and its dead letters: letters, digits and hyphens */
+  readonly name: string
+  /** fields of type int, long, float or double, nullable or not, that are read and written */
+  readonly columns: readonly string[]
+  /**
+   * Replaces numbers in place. It runs on the thread that keeps the membership alive, so it must return within
+   * milliseconds. The same rows come again if a slice is aborted: what it remembers must not depend on each being seen
+   * once. An error that it throws ends the stage, and nothing of the slice is written.
+   */
+  readonly apply: (rows: TransformRows) => void
+}
+
+interface ColumnTransformOptions {
+  readonly definition: ColumnTransformDefinition
+  readonly registry: SchemaStore
+  /** of the schemas of the output, which are those of the input */
+  readonly subject: string
+  readonly onUnusableSchema: (schema: RowSchemaName, reason: string) => void
+}
+
+interface ColumnPlan {
+  readonly plan: RowPlan
+  readonly schemaId: number
+}
+
+/** Turns rows into rows of the same schema, with other numbers in some of their fields. */
+export class ColumnTransform implements RowTransform {
+  readonly modelVersion = undefined
+  readonly #options: ColumnTransformOptions
+  readonly #plans: SchemaPlans<ColumnPlan>
+  readonly #columns = createRowColumns()
+  readonly #writer = new RestoredWriter()
+
+  constructor(options: ColumnTransformOptions) {
+    this.#options = options
+    const { registry, onUnusableSchema } = options
+    this.#plans = new SchemaPlans({ registry, onUnusableSchema, compile: (schema) => this.#compile(schema) })
+  }
+
+  async beginSlice(): Promise<void> {
+    this.#plans.beginSlice()
+  }
+
+  async apply(records: Records, from: number, to: number, target: RowTarget): Promise<number> {
+    const columns = this.#columns
+    reserveRowColumns(columns, this.#options.definition.columns.length, records.count)
+    return this.#plans.send(records, from, to, columns, this.#writer, target, ({ plan, schemaId }, start, end) => {
+      decodeRows(plan, records, start, end, columns)
+      this.#transform(records, start, end)
+      const run = { records, columns, plan, isStamped: false, schemaId, values: columns.values }
+      checkRestored(run, start, end)
+      this.#writer.beginRun(run)
+    })
+  }
+
+  #transform({ valueStart }: Records, from: number, to: number): void {
+    const { columns: names, apply } = this.#options.definition
+    const { values, isNull, status } = this.#columns
+    for (let row = from; row < to; row++) {
+      if (valueStart[row] >= 0 && status[row] === rowErrors.none) continue
+      // A tombstone, or a row that is a dead letter already.
+      for (let c = 0; c < names.length; c++) {
+        values[c][row] = 0
+        isNull[c][row] = 1
+      }
+    }
+    const column = (c: number) => ({ values: values[c].subarray(from, to), isNull: isNull[c].subarray(from, to) })
+    apply({
+      count: to - from,
+      columns: Object.fromEntries(names.map((name, c) => [name, column(c)])),
+      reject: (row) => {
+        if (!(row >= 0 && row < to - from)) throw new RangeError(`There is no row ${row} among ${to - from}`)
+        if (valueStart[from + row] >= 0 && status[from + row] === rowErrors.none)
+          status[from + row] = rowErrors.rejected
+      },
+    })
+  }
+
+  async #compile(schema: string): Promise<ColumnPlan | UnusableSchema> {
+    const { definition, registry, subject } = this.#options
+    const columns = definition.columns.map((name) => ({ name, type: 'double' as const }))
+    try {
+      const plan = compileRowPlan(parseAvroSchema(schema), columns)
+      if (plan.kind === 'mismatch') return { error: rowErrors.schemaMismatch, reason: plan.reason }
+      // The writer copies what stands between the numbers, and wants to know where they stand.
+      return { plan: { ...plan, bare: false }, schemaId: await registry.register(subject, schema) }
+    } catch (error) {
+      if (!(error instanceof MalformedSchemaError || error instanceof RefusedSchemaError)) throw error
+      return { error: rowErrors.schemaMismatch, reason: `${error.message} (${error.fix})` }
+    }
+  }
+}

@@ -1,0 +1,128 @@
+import { deepEqual, equal, rejects, throws } from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import avsc from 'avsc'
+import { defineTransform, transformRows } from '../../src/pipeline/index.ts'
+import { uniqueName } from '../cluster/shared-cluster.ts'
+import { framed, type NewRow, TestPipeline } from './test-pipeline.ts'
+
+const mixed = avsc.Type.forSchema({
+  type: 'record',
+  name: 'Trip',
+  fields: [
+    { name: 'zone', type: 'string' },
+    { name: 'fare', type: 'double' },
+    { name: 'tip', type: ['null', 'float'] },
+    { name: 'seats', type: 'int' },
+    { name: 'note', type: ['null', 'string'] },
+  ],
+})
+const numbersOnly = avsc.Type.forSchema({
+  type: 'record',
+  name: 'Pair',
+  fields: [
+    { name: 'fare', type: 'double' },
+    { name: 'seats', type: 'long' },
+  ],
+})
+
+suite("a transform of a program's own", () => {
+  test('changes numbers in place; keys, headers, nulls, tombstones and other fields stay', async (t) => {
+    const pipeline = await TestPipeline.open(t)
+    const { cluster, topics } = pipeline
+    const output = uniqueName('scaled')
+    const id = await pipeline.register(mixed)
+    const trip = (i: number) => ({
+      zone: `zone ${i}`,
+      fare: i / 4,
+      tip: i % 3 === 0 ? null : i / 2,
+      seats: i,
+      note: i % 2 === 0 ? null : 'x'.repeat(i % 200),
+    })
+    const rows: NewRow[] = Array.from({ length: 300 }, (_, i) => ({
+      key: `k${i}`,
+      value: i % 50 === 7 ? null : framed(id, mixed.toBuffer(trip(i))),
+      headers: [['from', Buffer.from(String(i))]],
+    }))
+    await pipeline.write(topics.raw, [rows.slice(0, 200), rows.slice(200)])
+
+    const transform = defineTransform({
+      name: 'scale',
+      columns: ['seats', 'fare', 'tip'],
+      apply: ({ count, columns: { fare, tip, seats }, reject }) => {
+        for (let row = 0; row < count; row++) {
+          if (fare.values[row] === 299 / 4) reject(row)
+          fare.values[row] *= 100
+          tip.values[row] += 1
+          seats.values[row] = 7 - seats.values[row]
+        }
+      },
+    })
+    const options = { transform, inputTopic: topics.raw, outputTopic: output, untilEnd: true }
+    const { rowsIn, rowsOut, deadLetters } = await transformRows(cluster, options)
+    deepEqual([rowsIn, rowsOut, deadLetters], [300, 299, 1])
+    equal((await transformRows(cluster, options)).rowsIn, 0, 'its group has done them')
+
+    const [found, sent] = [await pipeline.broker.rows(output), await pipeline.broker.rows(topics.raw)]
+    equal(found.length, 299)
+    for (const { partition, key, valueBytes, timestampMs, headers } of found) {
+      const raw = sent.find((row) => row.key === key)
+      deepEqual([partition, timestampMs, headers], [raw?.partition, raw?.timestampMs, raw?.headers])
+      const i = Number(key?.slice(1))
+      if (i % 50 === 7) {
+        equal(valueBytes, null)
+        continue
+      }
+      const { fare, tip, seats, ...rest } = trip(i)
+      const value = (await pipeline.typeOf(valueBytes as Buffer)).fromBuffer((valueBytes as Buffer).subarray(5))
+      deepEqual({ ...value }, { ...rest, fare: fare * 100, tip: tip === null ? null : tip + 1, seats: 7 - seats })
+    }
+    const [letter, ...others] = await pipeline.broker.rows(`${output}.dead-letters`)
+    deepEqual([letter.key, others.length], ['k299', 0])
+    equal(Buffer.from(letter.headers ?? '', 'hex').includes('VGM_ROW_REJECTED'), true)
+  })
+
+  test('sets a number aside that its field cannot hold, and ends where the transform throws', async (t) => {
+    const pipeline = await TestPipeline.open(t)
+    const { cluster, topics } = pipeline
+    const output = uniqueName('scaled')
+    const id = await pipeline.register(numbersOnly)
+    const rows = [1, 2, 3].map((fare) => ({ key: null, value: framed(id, numbersOnly.toBuffer({ fare, seats: 5 })) }))
+    await pipeline.write(topics.raw, [rows])
+    const broken = defineTransform({
+      name: 'broken',
+      columns: ['seats'],
+      apply: () => {
+        throw new Error('the table is not there')
+      },
+    })
+    const options = { inputTopic: topics.raw, outputTopic: output, untilEnd: true }
+    await rejects(transformRows(cluster, { ...options, transform: broken }), /the table is not there/)
+    equal((await pipeline.broker.rows(output)).length, 0)
+
+    const widen = defineTransform({
+      name: 'widen',
+      columns: ['fare', 'seats'],
+      apply: ({ columns: { fare, seats } }) => {
+        fare.values[0] = Number.NaN
+        seats.values[1] = 1e300
+        seats.values[2] = 7
+      },
+    })
+    const widened = uniqueName('scaled')
+    const report = await transformRows(cluster, { ...options, outputTopic: widened, transform: widen })
+    deepEqual([report.rowsOut, report.deadLetters], [1, 2])
+    const [{ valueBytes }] = await pipeline.broker.rows(widened)
+    deepEqual({ ...numbersOnly.fromBuffer((valueBytes as Buffer).subarray(5)) }, { fare: 3, seats: 7 })
+  })
+
+  test('is refused where it cannot work', async (t) => {
+    const { cluster, topics } = await TestPipeline.open(t)
+    const apply = () => undefined
+    throws(() => defineTransform({ name: 'a b', columns: ['x'], apply }), { code: 'VGM_USAGE', message: /"a b"/ })
+    throws(() => defineTransform({ name: 'a', columns: [], apply }), { code: 'VGM_USAGE' })
+    throws(() => defineTransform({ name: 'a', columns: ['x', 'x'], apply }), { code: 'VGM_USAGE' })
+    const transform = { name: 'a', columns: ['x'], apply }
+    const same = { transform, inputTopic: topics.raw, outputTopic: topics.raw }
+    await rejects(transformRows(cluster, same), { code: 'VGM_USAGE', message: /input and output/ })
+  })
+})
