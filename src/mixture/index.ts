@@ -1,0 +1,11 @@
+/** The mixture of one column: fit it, normalize numbers with it and restore them. No Kafka, no files. */
+
+export type { ColumnFacts } from './column-facts.ts'
+export { type ColumnModel, type ColumnModelOptions, columnModel, type NumericType } from './column-model.ts'
+export type { ComponentTerms } from './component-terms.ts'
+export { ColumnSpanError, EmptyColumnError, FitOptionError, NonFiniteValueError } from './errors.ts'
+export { fitMixture } from './fit-mixture.ts'
+export type { FitOptions, SummaryFitOptions } from './fit-options.ts'
+export type { Histogram } from './histogram.ts'
+export type { Mixture } from './mixture.ts'
+export { Normalizer, type NormalizerOptions } from './normalizer.ts'
