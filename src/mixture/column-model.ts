@@ -1,3 +1,4 @@
+import { checkOptionNames } from './check-options.ts'
 import { roundableDecimals } from './decimals.ts'
 import { FitOptionError } from './errors.ts'
 import type { Histogram } from './histogram.ts'
@@ -57,6 +58,20 @@ export interface ColumnModelOptions {
   readonly minWeight?: number
 }
 
+const optionNames: readonly (keyof ColumnModelOptions)[] = [
+  'name',
+  'type',
+  'nullable',
+  'rows',
+  'nulls',
+  'min',
+  'max',
+  'decimals',
+  'roundToDecimals',
+  'histogram',
+  'minWeight',
+]
+
 /** Beyond these a quadratic's precision leaves the range of doubles. */
 const quadraticRange = { min: 1 / farthestMode, max: farthestMode }
 
@@ -69,12 +84,13 @@ const quadraticRange = { min: 1 / farthestMode, max: farthestMode }
  * With `roundToDecimals`, `roundTo` is set for a `double` or `float` column with fewer than 15 decimals of which every value and every
  * mean is below 2^48 units of the last one: 2.8e12 with two decimals. Elsewhere the error of a round trip is no longer small beside such a unit.
  *
- * @throws FitOptionError if `minWeight` is not in [0, 1)
+ * @throws FitOptionError if `minWeight` is not in [0, 1), or for an option that there is not
  * @example
  * const waits = Float64Array.of(1, 1.1, 0.9, 1.2, 7, 7.2, 6.9, 7.1)
  * columnModel(fitMixture(waits, { components: 2, totalRows: 1e6 }), { name: 'wait' }).std // [ 0.1126599, 0.1126599 ], to 7 digits
  */
 export function columnModel(mixture: Mixture, options: ColumnModelOptions = {}): ColumnModel {
+  checkOptionNames(options, optionNames)
   const { minWeight = 0.005, name = 'value', type = 'double', nullable = false, ...facts } = options
   if (!(minWeight >= 0 && minWeight < 1)) {
     throw new FitOptionError(`minWeight is ${minWeight}`, 'Choose a number from 0 up to, not including, 1')

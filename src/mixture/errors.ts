@@ -47,3 +47,35 @@ export class SummaryMismatchError extends PipelineError {
     })
   }
 }
+
+/** An array that is shorter than the values that go into it or stand beside it. */
+export class ShortArrayError extends PipelineError {
+  readonly code = 'VGM_ARRAY_SHORT'
+  constructor(name: string, length: number, needed: number) {
+    super(`${name} has ${length} elements, and there are ${needed} values`, {
+      fix: `Give an array of ${needed} elements or more`,
+      exitCode: exitCodes.usage,
+    })
+  }
+}
+
+/** A mode that the model of the column does not have. */
+export class UnknownModeError extends PipelineError {
+  readonly code = 'VGM_MODE_UNKNOWN'
+  constructor(mode: number, row: number, modes: number) {
+    super(`The mode of row ${row} is ${mode}, and the model has ${modes}, from 0 to ${modes - 1}`, {
+      fix: 'Restore with the model that the values were normalized with',
+    })
+  }
+}
+
+/** What should be the JSON of a column's model is not. */
+export class ColumnModelJsonError extends PipelineError {
+  readonly code = 'VGM_MODEL_JSON'
+  constructor(problem: string, cause?: unknown) {
+    super(`This is no model of a column: ${problem}`, {
+      fix: 'Give what columnModelToJson has made, or JSON.stringify of a model',
+      ...(cause !== undefined && { cause }),
+    })
+  }
+}

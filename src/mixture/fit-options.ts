@@ -1,3 +1,4 @@
+import { checkOptionNames } from './check-options.ts'
 import { FitOptionError } from './errors.ts'
 
 /** How recipe `scaled` fits a summary. Defaults in brackets; no number may be above 1e100. */
@@ -33,6 +34,20 @@ export interface FitOptions extends SummaryFitOptions {
   readonly initialLabels?: ArrayLike<number>
 }
 
+const optionNames: readonly (keyof FitOptions)[] = [
+  'components',
+  'weightConcentrationPrior',
+  'tolerance',
+  'maxIterations',
+  'regularization',
+  'totalRows',
+  'recipe',
+  'seed',
+  'starts',
+  'weights',
+  'initialLabels',
+]
+
 /** The one recipe that takes an option; both take the others. */
 const recipeOf = { totalRows: 'scaled', seed: 'sklearn', starts: 'sklearn', initialLabels: 'sklearn' } as const
 
@@ -62,6 +77,7 @@ export const largestOption = 1e100
 export function fitSettings(recipe: 'sklearn', options: FitOptions): Required<FitSettings>
 export function fitSettings(recipe: 'scaled' | 'sklearn', options: FitOptions): FitSettings
 export function fitSettings(recipe: 'scaled' | 'sklearn', options: FitOptions): FitSettings {
+  checkOptionNames(options, optionNames)
   demand(Object.hasOwn(defaults, recipe), 'recipe', recipe, '"scaled" or "sklearn"')
   refusePairs(recipe, options)
   const { components = 10 } = options

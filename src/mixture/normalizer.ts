@@ -1,6 +1,7 @@
+import { checkOptionNames } from './check-options.ts'
 import type { ColumnModel } from './column-model.ts'
 import { powersOfTen } from './decimals.ts'
-import { FitOptionError } from './errors.ts'
+import { FitOptionError, NonFiniteValueError, ShortArrayError, UnknownModeError } from './errors.ts'
 import { likeliestMode } from './likeliest-mode.ts'
 import { type ModeQuadratics, type ModeTable, modeTable, resolveMode, rootCells } from './mode-table.ts'
 
@@ -15,6 +16,11 @@ const blockRows = 1024
 export interface NormalizerOptions {
   /** cut values to -clip..clip, as CTGAN does with 0.99; rows beyond cannot be restored [no clipping] */
   readonly clip?: number
+  /**
+   * whether the arrays are looked at first: their lengths, that values are finite, that the model has the modes. Whoever
+   * has done so already, row by row, leaves it out [true]
+   */
+  readonly checks?: boolean
   /** whether the first call of `normalize` builds the table of modes; else `tabulate` does, and modes are evaluated before it [true] */
   readonly tabulates?: boolean
 }
@@ -45,11 +51,14 @@ export class Normalizer {
   readonly #isFloat: boolean
   /** 10^decimals that restored values have; 0 if they are not rounded */
   readonly #unitsPerOne: number
+  readonly #checks: boolean
   readonly #tabulates: boolean
   #table: ModeTable | undefined
 
-  /** @throws FitOptionError if `clip` is not above 0 */
-  constructor(model: ColumnModel, { clip = Infinity, tabulates = true }: NormalizerOptions = {}) {
+  /** @throws FitOptionError if `clip` is not above 0, or for an option that there is not */
+  constructor(model: ColumnModel, options: NormalizerOptions = {}) {
+    checkOptionNames(options, ['clip', 'checks', 'tabulates'])
+    const { clip = Infinity, checks = true, tabulates = true } = options
     if (!(clip > 0)) throw new FitOptionError(`clip is ${clip}`, 'Choose a number above 0, such as 0.99')
     this.#modes = {
       offset: Float64Array.from(model.offset),
@@ -62,6 +71,7 @@ export class Normalizer {
     this.#clip = clip
     this.#isFloat = model.type === 'float'
     this.#unitsPerOne = unitsPerOne(model)
+    this.#checks = checks
     this.#tabulates = tabulates
   }
 
@@ -71,12 +81,18 @@ export class Normalizer {
   }
 
   /**
-   * @param values    in the unit of the column, shape (n); the caller has removed NaN and infinities, whose results mean nothing
+   * @param values    in the unit of the column, shape (n), finite
    * @param outValues shape (>= n); overwritten; NaN for a value that would be infinite, or that restore would make infinite
    * @param outModes  shape (>= n); overwritten with indices into the model's modes
    * @returns how many are NaN: of numbers as far out as 1e300, or beside a very narrow mode; 0 if they are clipped
+   * @throws ShortArrayError, NonFiniteValueError; nothing is written then
    */
   normalize(values: Float64Array, outValues: Float64Array, outModes: Uint8Array): number {
+    if (this.#checks) {
+      checkLength('outValues', outValues, values.length)
+      checkLength('outModes', outModes, values.length)
+      checkFinite(values)
+    }
     if (this.#tabulates) this.tabulate()
     const modes = this.#modes
     const table = this.#table
@@ -105,14 +121,33 @@ export class Normalizer {
    * @param values as normalize wrote them, shape (n)
    * @param modes  shape (>= n), each below the model's number of modes
    * @param out    shape (>= n), in the unit of the column; overwritten; may be `values` itself
+   * @throws ShortArrayError, UnknownModeError; nothing is written then
    */
   restore(values: Float64Array, modes: Uint8Array, out: Float64Array): void {
     const mean = this.#modes.mean
     const scale = this.#scale
+    if (this.#checks) {
+      checkLength('modes', modes, values.length)
+      checkLength('out', out, values.length)
+      checkModes(modes, values.length, mean.length)
+    }
     for (let i = 0; i < values.length; i++) out[i] = values[i] * scale[modes[i]] + mean[modes[i]]
     if (this.#unitsPerOne > 0) roundAll(out, values.length, this.#unitsPerOne)
     if (this.#isFloat) for (let i = 0; i < values.length; i++) out[i] = Math.fround(out[i])
   }
+}
+
+function checkLength(name: string, { length }: ArrayLike<number>, needed: number): void {
+  if (length < needed) throw new ShortArrayError(name, length, needed)
+}
+
+function checkFinite(values: Float64Array): void {
+  for (let row = 0; row < values.length; row++)
+    if (!Number.isFinite(values[row])) throw new NonFiniteValueError(values[row], row)
+}
+
+function checkModes(modes: Uint8Array, rows: number, count: number): void {
+  for (let row = 0; row < rows; row++) if (modes[row] >= count) throw new UnknownModeError(modes[row], row, count)
 }
 
 /** The definition, value by value; all rows count as unresolved. */

@@ -87,9 +87,9 @@ export async function fit(options: FitOptions): Promise<ModelContent> {
       continue
     }
     warnOfSentinels(options, column.name, fitted.facts)
-    columns.push(
-      columnModel(fitted, { ...column, rows, nulls, minWeight, roundToDecimals, decimals: summary.decimals }),
-    )
+    const { name, type, nullable } = column
+    const { decimals } = summary
+    columns.push(columnModel(fitted, { name, type, nullable, rows, nulls, minWeight, roundToDecimals, decimals }))
   }
   if (columns.length === 0)
     throw new UnfittableError(`None of the columns of data set "${dataset}" can be modelled`, {

@@ -95,7 +95,7 @@ export class NormalizeTransform implements RowTransform {
       this.#normalizers = columns.map((column) => drawingNormalizer(column, clip, modeChoice.seed))
       return
     }
-    const normalizers = columns.map((column) => new Normalizer(column, { clip, tabulates: false }))
+    const normalizers = columns.map((column) => new Normalizer(column, { clip, checks: false, tabulates: false }))
     this.#normalizers = normalizers.map(
       (normalizer) => (values, outValues, outModes) => normalizer.normalize(values, outValues, outModes),
     )

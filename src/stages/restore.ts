@@ -174,7 +174,7 @@ function restorerOf(model: Model, normalizedId: number, plan: NormalizedPlan): R
   if (found.length < plan.columns.length) return undefined
   return {
     // The row's own type says how to round: a writer may have changed from int to long since the fit.
-    normalizers: found.map((column, c) => new Normalizer({ ...column, type: plan.columns[c].type })),
+    normalizers: found.map((column, c) => new Normalizer({ ...column, type: plan.columns[c].type }, { checks: false })),
     modes: found.map(({ mean }) => mean.length),
   }
 }
