@@ -38,8 +38,10 @@ suite('docker-compose.yml', () => {
     deepEqual(text.match(/\$\{\w+(?!\w|:-)[^}]*\}/g), null)
   })
 
-  test('with three-brokers.env the three differ in their numbers and addresses only, and keep each row three times', () => {
-    const lines = readFileSync(new URL('../../three-brokers.env', import.meta.url), 'utf8').matchAll(/^(\w+)=(.*)$/gm)
+  test('with examples/three-brokers.env the three differ in their numbers and addresses only, and keep each row three times', () => {
+    const lines = readFileSync(new URL('../../examples/three-brokers.env', import.meta.url), 'utf8').matchAll(
+      /^(\w+)=(.*)$/gm,
+    )
     const variables = new Map([...lines].map(([, name, value]) => [name, value]))
     const brokers = ['kafka', 'kafka-2', 'kafka-3']
     const shared = brokers.map((broker, i) => {

@@ -14,7 +14,7 @@ interface Schema {
 const schema = configSchema(createProgram()) as Schema
 
 suite('the schema of the configuration file', () => {
-  test('stands in schemas/ as the commands have it now: "vgm config schema > schemas/vgm-config.schema.json"', () => {
+  test('stands in schemas/ as the commands have it now: "npm run docs"', () => {
     const file = new URL('../../schemas/vgm-config.schema.json', import.meta.url)
     equal(readFileSync(file, 'utf8'), `${JSON.stringify(schema, null, 2)}\n`)
   })

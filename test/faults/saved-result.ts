@@ -1,7 +1,7 @@
 import type { AuditResult } from '../../src/pipeline/verify-dataset.ts'
 import type { CaseForm } from './fault-case.ts'
 
-/** One case of one run, as `--json` writes it: what scripts/fault-table.ts reads. */
+/** One case of one run, as `--json` writes it: what scripts/docs/faults.ts reads. */
 export interface SavedResult {
   /** from 1 up */
   readonly pass: number

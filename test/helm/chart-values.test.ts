@@ -1,9 +1,9 @@
-import { deepEqual, equal, ok } from 'node:assert/strict'
+import { deepEqual, equal } from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
 import { parse } from 'yaml'
-import { chartValues, withValuesTable } from '../../scripts/chart-values.ts'
+import { chartValues, withValuesTable } from '../../scripts/docs/chart-values.ts'
 import { chart } from './rendered-chart.ts'
 
 suite("the chart's values", () => {
@@ -20,16 +20,8 @@ suite("the chart's values", () => {
 
   test('stand in the README as they are', () => {
     const markdown = readFileSync(join(chart, 'README.md'), 'utf8')
-    equal(markdown, withValuesTable(markdown), 'run node scripts/chart-values.ts')
+    equal(markdown, withValuesTable(markdown), 'npm run docs')
   })
-
-  for (const file of ['alerts.yaml', 'dashboard.json'])
-    test(`${file} of the chart is the one of observability/`, () => {
-      const [ours, its] = ['../../observability', '../../helm/vgm/files'].map((folder) =>
-        readFileSync(join(import.meta.dirname, folder, file), 'utf8'),
-      )
-      ok(ours === its, `cp observability/${file} helm/vgm/files/: helm packs nothing from outside the chart`)
-    })
 
   test('have no default that stands for a user', () => {
     const open = chartValues().filter(({ path }) => ['dataset', 'kafka.brokers', 'schemaRegistry.url'].includes(path))

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
 import { protocolErrors, ResponseError, TimeoutError } from '@platformatic/kafka'
-import { withErrorTables } from '../../scripts/error-table.ts'
+import { withErrorTables } from '../../scripts/docs/broker-errors.ts'
 import { type BrokerRequest, brokerRequests, errorKind, errorRules } from '../../src/kafka/broker-error-table.ts'
 import {
   BrokerError,
@@ -151,6 +151,6 @@ suite('errors of brokers', () => {
 
   test('docs/reliability.md has the rules as they are', () => {
     const markdown = readFileSync(join(import.meta.dirname, '../../docs/reliability.md'), 'utf8')
-    equal(markdown, withErrorTables(markdown), 'run node scripts/error-table.ts')
+    equal(markdown, withErrorTables(markdown), 'npm run docs')
   })
 })

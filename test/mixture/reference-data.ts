@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import type { FitOptions } from '../../src/mixture/fit-options.ts'
 
-/** One file of test/fixtures/reference; scripts/reference-data.py makes them. */
+/** One file of test/fixtures/reference; test/fixtures/reference/reference-data.py makes them. */
 export interface ReferenceData {
   readonly dataset: string
   readonly n: number

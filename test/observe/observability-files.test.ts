@@ -87,7 +87,7 @@ suite('what is said of the metrics', () => {
   })
 
   test('each alert names metrics and labels that there are, and says what to do', () => {
-    const { groups } = parse(read('observability/alerts.yaml'))
+    const { groups } = parse(read('helm/vgm/files/alerts.yaml'))
     const names = new Set<string>()
     for (const { rules } of groups)
       for (const { alert, expr, labels, annotations } of rules) {
@@ -105,7 +105,7 @@ suite('what is said of the metrics', () => {
   })
 
   test('each panel and variable of the dashboard names metrics and labels that there are', () => {
-    const { panels, templating } = JSON.parse(read('observability/dashboard.json')) as Dashboard
+    const { panels, templating } = JSON.parse(read('helm/vgm/files/dashboard.json')) as Dashboard
     ok(panels.length >= 15)
     for (const { title, targets } of panels) for (const { expr } of targets) check(title, expr)
     for (const { query } of templating.list) if (typeof query !== 'string') check('a variable', query.query)

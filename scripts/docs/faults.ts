@@ -1,21 +1,14 @@
+import { recoverySeconds } from '../../test/faults/run-case.ts'
+import type { SavedResult } from '../../test/faults/saved-result.ts'
+import { spliced } from './splice.ts'
+
 /**
- * Writes the table of faults into docs/reliability.md, from what `npm run test:faults -- --json FILE` has written.
+ * docs/reliability.md with the table of these results. Passes of a case share a line: the most rows, faults and
+ * recoveries of all passes, the longest pass.
  *
- *     node scripts/fault-table.ts FILE ...
- *
- * Passes of the same case share a line: the most rows, faults of all passes, recoveries of all passes, the longest pass.
+ * @throws Error if one failed
  */
-import { readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { recoverySeconds } from '../test/faults/run-case.ts'
-import type { SavedResult } from '../test/faults/saved-result.ts'
-
-const [begin, end] = ['<!-- table of faults: node scripts/fault-table.ts -->', '<!-- end of the table of faults -->']
-
-/** The file with its table made of these results; everything around it stays. @throws if one failed, or there is no place */
 export function withFaultTable(markdown: string, results: readonly SavedResult[]): string {
-  const [at, to] = [markdown.indexOf(begin), markdown.indexOf(end)]
-  if (at < 0 || to < at) throw new Error(`There is no place for the table: "${begin}" and "${end}"`)
   const byCase = Map.groupBy(results, ({ id }) => id)
   const ids = [...byCase.keys()].sort((a, b) => Number(a.slice(1)) - Number(b.slice(1)))
   const lines = [
@@ -23,7 +16,7 @@ export function withFaultTable(markdown: string, results: readonly SavedResult[]
     '|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|',
     ...ids.map((id) => row(byCase.get(id)!)),
   ]
-  return `${markdown.slice(0, at + begin.length)}\n\n${lines.join('\n')}\n\n${markdown.slice(to)}`
+  return spliced(markdown, 'faults', lines.join('\n'))
 }
 
 function row(passes: readonly SavedResult[]): string {
@@ -49,11 +42,4 @@ function row(passes: readonly SavedResult[]): string {
     `${Math.round(Math.max(...passes.map(({ seconds }) => seconds)))} s`,
   ]
   return `| ${cells.join(' | ')} |`
-}
-
-if (import.meta.main) {
-  const results = process.argv.slice(2).flatMap((file) => JSON.parse(readFileSync(file, 'utf8')) as SavedResult[])
-  if (results.length === 0) throw new Error('Name a file that npm run test:faults -- --json FILE has written')
-  const path = join(import.meta.dirname, '../docs/reliability.md')
-  writeFileSync(path, withFaultTable(readFileSync(path, 'utf8'), results))
 }

@@ -2,8 +2,8 @@ import { ok, throws } from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
-import { withFaultTable } from '../../scripts/fault-table.ts'
-import type { SavedResult } from './saved-result.ts'
+import { withFaultTable } from '../../scripts/docs/faults.ts'
+import type { SavedResult } from '../faults/saved-result.ts'
 
 const markdown = readFileSync(join(import.meta.dirname, '../../docs/reliability.md'), 'utf8')
 

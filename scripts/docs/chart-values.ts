@@ -1,14 +1,9 @@
-/**
- * Writes the table of values into helm/vgm/README.md, from values.yaml and the descriptions of values.schema.json.
- *
- *     node scripts/chart-values.ts
- */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
+import { spliced } from './splice.ts'
 
-const chart = join(import.meta.dirname, '../helm/vgm')
-const [begin, end] = ['<!-- values: node scripts/chart-values.ts -->', '<!-- end of the values -->']
+const chart = join(import.meta.dirname, '../../helm/vgm')
 
 interface Schema {
   readonly description?: string
@@ -38,15 +33,12 @@ function leaves(path: string, value: unknown, schema: Schema | undefined): Chart
   )
 }
 
-/** The file with its table as the chart has it now; everything around it stays. @throws if it has no place for it */
+/** helm/vgm/README.md with the values of values.yaml and their descriptions in values.schema.json. */
 export function withValuesTable(markdown: string): string {
-  const [at, to] = [markdown.indexOf(begin), markdown.indexOf(end)]
-  if (at < 0 || to < at) throw new Error(`There is no place for the table: "${begin}" and "${end}"`)
   const rows = chartValues().map(
     ({ path, byDefault, schema }) => `| \`${path}\` | \`${JSON.stringify(byDefault)}\` | ${meaning(schema)} |`,
   )
-  const table = ['| value | default | meaning |', '|---|---|---|', ...rows].join('\n')
-  return `${markdown.slice(0, at + begin.length)}\n\n${table}\n\n${markdown.slice(to)}`
+  return spliced(markdown, 'values', ['| value | default | meaning |', '|---|---|---|', ...rows].join('\n'))
 }
 
 function meaning(schema: Schema | undefined): string {
@@ -54,9 +46,4 @@ function meaning(schema: Schema | undefined): string {
   return `${schema?.description ?? ''}${choices.length > 0 ? ` One of ${choices.join(', ')}.` : ''}`
     .replaceAll('|', '\\|')
     .replaceAll('<', '&lt;')
-}
-
-if (import.meta.main) {
-  const file = join(chart, 'README.md')
-  writeFileSync(file, withValuesTable(readFileSync(file, 'utf8')))
 }

@@ -1,0 +1,30 @@
+/**
+ * Writes what the documents quote of the source: the checks of doctor, the errors of brokers, the values of the chart,
+ * the schema of the configuration file, and the results of the faults if their files are named.
+ *
+ *     npm run docs
+ *     npm run docs -- faults.json soak.json     # of npm run test:faults -- --json FILE
+ */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createProgram } from '../src/commands/command-line.ts'
+import { configSchema } from '../src/config/config-schema.ts'
+import type { SavedResult } from '../test/faults/saved-result.ts'
+import { withErrorTables } from './docs/broker-errors.ts'
+import { withValuesTable } from './docs/chart-values.ts'
+import { withChecks } from './docs/checks.ts'
+import { withFaultTable } from './docs/faults.ts'
+
+const root = join(import.meta.dirname, '..')
+
+function rewrite(file: string, change: (text: string) => string): void {
+  const path = join(root, file)
+  writeFileSync(path, change(readFileSync(path, 'utf8')))
+}
+
+rewrite('docs/doctor.md', withChecks)
+rewrite('docs/reliability.md', withErrorTables)
+rewrite('helm/vgm/README.md', withValuesTable)
+rewrite('schemas/vgm-config.schema.json', () => `${JSON.stringify(configSchema(createProgram()), null, 2)}\n`)
+const results = process.argv.slice(2).flatMap((file) => JSON.parse(readFileSync(file, 'utf8')) as SavedResult[])
+if (results.length > 0) rewrite('docs/reliability.md', (text) => withFaultTable(text, results))
