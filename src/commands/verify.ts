@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { groupName, type TopicNames, topicNames, valueSubject } from '../config/names.ts'
 import { exitCodes, InterruptedError } from '../errors.ts'
+import { BrokerError } from '../kafka/broker-errors.ts'
 import { hangingTransactions, type OpenTransaction } from '../kafka/open-transactions.ts'
 import { transactionTimeoutMs } from '../kafka/row-client.ts'
 import { StockReader } from '../kafka/stock-reader.ts'
@@ -147,8 +148,12 @@ async function verifyTopics(
     const normalized = await auditedTopic(cluster, topics.normalized)
     const raw = await auditedTopic(cluster, topics.raw)
     const of = raw.ranges.reduce((rows, { start, end }) => rows + end - start, 0)
+    const rawSettings = await settingsOf(cluster, topics.raw)
+    const largest = (await settingsOf(cluster, topics.normalized))?.get('max.message.bytes')
     const result = await verify({
       log: stock,
+      isRawCompacted: rawSettings?.get('cleanup.policy')?.includes('compact') ?? false,
+      largestNormalized: largest === undefined ? undefined : Number(largest),
       raw,
       normalized,
       restored,
@@ -168,6 +173,16 @@ async function verifyTopics(
   } finally {
     await stock.close()
     await models.close()
+  }
+}
+
+/** Undefined for whoever may not read them. */
+async function settingsOf({ admin }: OpenCluster, topic: string): Promise<ReadonlyMap<string, string> | undefined> {
+  try {
+    return await admin.topicConfig(topic)
+  } catch (error) {
+    if (error instanceof BrokerError && error.errorName === 'TOPIC_AUTHORIZATION_FAILED') return undefined
+    throw error
   }
 }
 
@@ -244,12 +259,13 @@ export function verifyCommand(): Command {
   return addFileOptions(command).action(async (flags: VerifyFlags) => {
     const dataset = checkDataset(flags.dataset)
     const { rawTopic, normalizedTopic, restoredTopic, deadLetterTopic } = flags
-    const topics = topicNames(dataset, {
+    const overrides = {
       raw: rawTopic,
       normalized: normalizedTopic,
       restored: restoredTopic,
       deadLetters: deadLetterTopic,
-    })
+    }
+    const topics = topicNames(dataset, overrides, [flags.modelsTopic, flags.positionsTopic])
     const groups = {
       normalize: flags.normalizeGroup ?? groupName(dataset, 'normalize'),
       restore: flags.restoreGroup ?? groupName(dataset, 'restore'),
