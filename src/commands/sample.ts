@@ -6,6 +6,7 @@ import { InterruptedError, UsageError } from '../errors.ts'
 import { createProgress } from '../observe/progress.ts'
 import { type SampleSize, sample } from '../stages/sample.ts'
 import { type StageReport, stageReport } from '../stages/stage-report.ts'
+import { onlyTombstones } from '../stages/tombstones.ts'
 import { beginningAnew } from './beginning-anew.ts'
 import { checkDataset, type DatasetFlags, datasetCommand, type OpenCluster, printResult } from './command-context.ts'
 import { preparePositions } from './group-positions.ts'
@@ -106,6 +107,8 @@ export async function sampleTopic(
         onProgress: ({ rowsIn }) => onProgress(rowsIn, offsetsBetween(starts, ends)),
         onCommit: (totals) => reporter.committed(together(before, totals)),
       })
+      if (isFresh && !follow && result.rowsIn > 0 && result.tombstones === result.rowsIn)
+        throw new UsageError(onlyTombstones(rawTopic, result.tombstones), 'Load rows first')
       if (isFresh && !follow && result.rowsOut === 0 && result.rowsIn > 0)
         throw new UsageError(
           `None of the ${result.rowsIn.toLocaleString('en')} rows of ${rawTopic} was kept`,
@@ -166,7 +169,8 @@ export function sampleCommand(): Command {
     .addOption(topicOption('sample'))
     .action(async (flags: SampleFlags) => {
       const dataset = checkDataset(flags.dataset)
-      const { raw, sample: sampled } = topicNames(dataset, { raw: flags.rawTopic, sample: flags.sampleTopic })
+      const overrides = { raw: flags.rawTopic, sample: flags.sampleTopic }
+      const { raw, sample: sampled } = topicNames(dataset, overrides, [flags.modelsTopic, flags.positionsTopic])
       const options: SampleTopicOptions = {
         dataset,
         rawTopic: raw,

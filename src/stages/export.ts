@@ -12,6 +12,7 @@ import type { FetchedPartition, LogReader, OffsetRange, SchemaSource } from './p
 import { BatchUnreadableError, FetchedReader } from './read-fetched.ts'
 import { RowSchemas } from './row-schemas.ts'
 import { type StageReport, stageReport } from './stage-report.ts'
+import { onlyTombstones } from './tombstones.ts'
 
 /** Rows of one partition that are to be exported; the end is known: the high watermark of the start, or what was asked. */
 export interface ExportRange extends OffsetRange {
@@ -96,9 +97,11 @@ export async function exportRows(options: ExportOptions): Promise<ExportReport> 
         options.onProgress?.(rows.written)
       }
     }
+    const { written, tombstones, skipped } = rows
+    if (written + skipped === 0 && tombstones > 0)
+      throw new UsageError(onlyTombstones(ranges[0].topic, tombstones), 'Read a topic that has rows')
     await table.finish()
     const seconds = (performance.now() - startedMs) / 1000
-    const { written, tombstones, skipped } = rows
     return { ...stageReport(written + tombstones + skipped, written, 0, seconds), tombstones, skipped }
   } finally {
     await table.discard()

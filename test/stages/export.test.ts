@@ -257,6 +257,11 @@ suite('export', () => {
     ])
   })
 
+  test('refuses a topic of tombstones, and calls it one', async (t) => {
+    const log = await topic([[1, normalized, [[null, null, null], []]]])
+    await rejects(exported(t, log, { 1: normalized }), { message: 'Topic t holds 3 tombstones and no rows' })
+  })
+
   test('reads no further than the end that it was given, and from where it was told', async (t) => {
     const log = await topic([[1, normalized, [Array.from({ length: 2000 }, (_, i) => row(i)), []]]])
     const ranges = [{ topic: 't', partition: 0, offset: 650, endOffset: 750 }]
