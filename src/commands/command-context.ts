@@ -5,7 +5,7 @@ import { type ClusterAddress, type ClusterFlags, clusterAddress } from '../confi
 import { defaultModelsTopic, defaultPositionsTopic } from '../config/names.ts'
 import { securityOptions } from '../config/security-options.ts'
 import { commonOption, commonOptionsSoFar } from '../config/setting.ts'
-import { parseListText } from '../config/value-parsers.ts'
+import { parseListText, parseTopic } from '../config/value-parsers.ts'
 import { UsageError } from '../errors.ts'
 import { ClusterAdmin } from '../kafka/admin.ts'
 import type { ConnectionSettings } from '../kafka/connection-settings.ts'
@@ -117,12 +117,18 @@ export function datasetOption(): Option {
 }
 
 export function modelsTopicOption(): Option {
-  return commonOption(new Option('--models-topic <topic>', 'where models are published').default(defaultModelsTopic))
+  return commonOption(
+    new Option('--models-topic <topic>', 'where models are published')
+      .argParser(parseTopic)
+      .default(defaultModelsTopic),
+  )
 }
 
 export function positionsTopicOption(): Option {
   return commonOption(
-    new Option('--positions-topic <topic>', 'where positions of groups are kept').default(defaultPositionsTopic),
+    new Option('--positions-topic <topic>', 'where positions of groups are kept')
+      .argParser(parseTopic)
+      .default(defaultPositionsTopic),
   )
 }
 

@@ -73,13 +73,14 @@ function datasetNames(flags: DoctorFlags): DatasetNames | undefined {
     restoredTopic,
   } = flags
   if (dataset === undefined) return undefined
-  const topics = topicNames(checkDataset(dataset), {
+  const overrides = {
     raw: rawTopic,
     sample: sampleTopic,
     normalized: normalizedTopic,
     deadLetters: deadLetterTopic,
     restored: restoredTopic,
-  })
+  }
+  const topics = topicNames(checkDataset(dataset), overrides, [modelsTopic, positionsTopic])
   return { dataset, topics, modelsTopic, positionsTopic }
 }
 

@@ -147,7 +147,8 @@ export function fitCommand(): Command {
     .addOption(topicOption('sample'))
     .action(async (flags: FitFlags) => {
       const dataset = checkDataset(flags.dataset)
-      const { raw, sample } = topicNames(dataset, { raw: flags.rawTopic, sample: flags.sampleTopic })
+      const overrides = { raw: flags.rawTopic, sample: flags.sampleTopic }
+      const { raw, sample } = topicNames(dataset, overrides, [flags.modelsTopic, flags.positionsTopic])
       const { components, concentration, tolerance, maxIterations } = flags
       const mixture: SummaryFitOptions = {
         ...(components !== undefined && { components }),

@@ -3,7 +3,7 @@ import { Option } from 'commander'
 import { type Compression, compressions } from '../batch/batch-header.ts'
 import { groupName, topicNames, transactionalId, valueSubject } from '../config/names.ts'
 import { commonOption } from '../config/setting.ts'
-import { parseCount } from '../config/value-parsers.ts'
+import { parseCount, parseTopic } from '../config/value-parsers.ts'
 import { UsageError } from '../errors.ts'
 import { type FileColumn, recordSchema, type TopicRecord, topicRecord } from '../files/record-schema.ts'
 import type { TableFile } from '../files/table-file.ts'
@@ -190,14 +190,14 @@ export function loadCommand(): Command {
     .option('--key <column>', 'column whose text becomes the key and chooses the partition')
     .option('--partitions <n>', 'number of partitions of the topic if it is new', parseCount, defaultPartitions)
     .option('--bad-rows <file>', 'file for CSV rows that cannot be read; the others are loaded')
-    .option('--topic <topic>', 'instead of <dataset>.raw')
+    .option('--topic <topic>', 'instead of <dataset>.raw', parseTopic)
     .addOption(compressionOption())
     .action(async (files: string[], flags: LoadFlags) => {
       const dataset = checkDataset(flags.dataset)
       if (flags.badRows !== undefined && files.length > 1) {
         throw new UsageError('--bad-rows collects the rows of one file', 'Load the files one by one')
       }
-      const topic = topicNames(dataset, { raw: flags.topic }).raw
+      const topic = topicNames(dataset, { raw: flags.topic }, [flags.modelsTopic, flags.positionsTopic]).raw
       const { key, partitions, compression, badRows } = flags
       const options = {
         ...fileReading(flags),

@@ -17,7 +17,7 @@ import { withObservedStage } from './observed-stage.ts'
 import { stageText } from './report-text.ts'
 import { offsetsBetween, topicEnds, topicStarts } from './row-topics.ts'
 import { type StageFlags, withStageOptions } from './stage-options.ts'
-import { topicOption } from './topic-options.ts'
+import { allowEmptyOutputOption, topicOption } from './topic-options.ts'
 
 interface NormalizeFlags extends DatasetFlags, StageFlags {
   readonly group?: string
@@ -26,6 +26,7 @@ interface NormalizeFlags extends DatasetFlags, StageFlags {
   readonly model?: number
   readonly untilEnd?: boolean
   readonly rebuildPositions?: boolean
+  readonly allowEmptyOutput?: boolean
   readonly clip: number
   readonly modeChoice: ModeChoice['kind']
   readonly seed: number
@@ -65,11 +66,13 @@ export function normalizeCommand(): Command {
     .addOption(onInvalidOption())
     .addOption(deliveryOption())
     .option('--rebuild-positions', 'where the group has lost its positions, count the rows of the output to find them')
+    .addOption(allowEmptyOutputOption())
     .addOption(compressionOption())
     .action(async (flags: NormalizeFlags) => {
       const dataset = checkDataset(flags.dataset)
       const { rawTopic, normalizedTopic, deadLetterTopic } = flags
-      const topics = topicNames(dataset, { raw: rawTopic, normalized: normalizedTopic, deadLetters: deadLetterTopic })
+      const overrides = { raw: rawTopic, normalized: normalizedTopic, deadLetters: deadLetterTopic }
+      const topics = topicNames(dataset, overrides, [flags.modelsTopic, flags.positionsTopic])
       const group = flags.group ?? groupName(dataset, 'normalize')
       const { members } = flags
       const observed = {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Command } from 'commander'
 import type { Compression } from '../batch/batch-header.ts'
 import { defaultModelsTopic, groupName, topicNames } from '../config/names.ts'
-import { parseCount, parseSeed } from '../config/value-parsers.ts'
+import { parseCount, parseSeed, parseTopic } from '../config/value-parsers.ts'
 import { UsageError } from '../errors.ts'
 import { createProgress } from '../observe/progress.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
@@ -18,7 +18,7 @@ import { withObservedStage } from './observed-stage.ts'
 import { stageText } from './report-text.ts'
 import { holdsRows, offsetsBetween, topicEnds, topicStarts } from './row-topics.ts'
 import { type StageFlags, withStageOptions } from './stage-options.ts'
-import { topicOption } from './topic-options.ts'
+import { allowEmptyOutputOption, topicOption } from './topic-options.ts'
 
 interface ReplayFlags extends DatasetFlags, StageFlags {
   readonly from: string
@@ -26,6 +26,7 @@ interface ReplayFlags extends DatasetFlags, StageFlags {
   readonly model: number
   readonly output?: string
   readonly group?: string
+  readonly allowEmptyOutput?: boolean
   readonly clip: number
   readonly modeChoice: ModeChoice['kind']
   readonly seed: number
@@ -51,25 +52,32 @@ export function replayCommand(): Command {
       'start',
     )
     .option('--to <position>', 'likewise; rows before it are replayed', 'end')
-    .option('--output <topic>', 'instead of <dataset>.normalized.v<model>')
+    .option('--output <topic>', 'instead of <dataset>.normalized.v<model>', parseTopic)
     .option('--group <name>', 'keeps the position; one for each backfill unless given')
     .addOption(clipOption())
     .addOption(topicOption('raw'))
-    .option('--dead-letter-topic <topic>', 'instead of <output>.dead-letters')
+    .option('--dead-letter-topic <topic>', 'instead of <output>.dead-letters', parseTopic)
     .addOption(modeChoiceOption())
     .option('--seed <n>', 'of modes that are drawn', parseSeed, 0)
     .addOption(maxDeadLettersOption())
     .addOption(onInvalidOption())
+    .addOption(allowEmptyOutputOption())
     .addOption(compressionOption())
     .action(async (flags: ReplayFlags) => {
       const dataset = checkDataset(flags.dataset)
       const { model } = flags
-      const output = flags.output ?? `${topicNames(dataset).normalized}.v${model}`
-      const topics = topicNames(dataset, {
-        raw: flags.rawTopic,
-        normalized: output,
-        deadLetters: flags.deadLetterTopic ?? `${output}.dead-letters`,
-      })
+      const { normalized, deadLetters } = topicNames(dataset)
+      const output = flags.output ?? `${normalized}.v${model}`
+      const topics = topicNames(
+        dataset,
+        {
+          raw: flags.rawTopic,
+          normalized: output,
+          deadLetters: flags.deadLetterTopic ?? `${output}.dead-letters`,
+        },
+        // What normalize writes is another stage's: together both would be doubled.
+        [normalized, deadLetters, flags.modelsTopic, flags.positionsTopic],
+      )
       const group = flags.group ?? replayGroup(dataset, topics.raw, output, flags)
       const observed = { stage: 'replay', needs: ['brokers', 'group', 'model'] as const, members: 1, runsOn: false }
       await withObservedStage(flags, observed, async (cluster) => {
@@ -148,7 +156,7 @@ async function checkOutput(
 }
 
 /**
- * The offset of each partition that a flag means; one before the first row is the first row, one behind the end the end.
+ * The offset of each partition that a flag means; one before the first row is the first row, one beyond the end the end.
  *
  * @throws UsageError if it means nothing
  */

@@ -13,7 +13,7 @@ import { withObservedStage } from './observed-stage.ts'
 import { stageText } from './report-text.ts'
 import { offsetsBetween, requireTopic, topicEnds, topicStarts } from './row-topics.ts'
 import { type StageFlags, withStageOptions } from './stage-options.ts'
-import { topicOption } from './topic-options.ts'
+import { allowEmptyOutputOption, topicOption } from './topic-options.ts'
 
 interface RestoreFlags extends DatasetFlags, StageFlags {
   readonly group?: string
@@ -21,6 +21,7 @@ interface RestoreFlags extends DatasetFlags, StageFlags {
   readonly members: number
   readonly untilEnd?: boolean
   readonly rebuildPositions?: boolean
+  readonly allowEmptyOutput?: boolean
   readonly compression: Compression
   readonly delivery: Delivery
   readonly maxDeadLetters: number
@@ -49,12 +50,13 @@ export function restoreCommand(): Command {
     .addOption(onInvalidOption())
     .addOption(deliveryOption())
     .option('--rebuild-positions', 'where the group has lost its positions, count the rows of the output to find them')
+    .addOption(allowEmptyOutputOption())
     .addOption(compressionOption())
     .action(async (flags: RestoreFlags) => {
       const dataset = checkDataset(flags.dataset)
       const { normalizedTopic, restoredTopic, deadLetterTopic } = flags
       const overrides = { normalized: normalizedTopic, restored: restoredTopic, deadLetters: deadLetterTopic }
-      const topics = topicNames(dataset, overrides)
+      const topics = topicNames(dataset, overrides, [flags.modelsTopic, flags.positionsTopic])
       const group = flags.group ?? groupName(dataset, 'restore')
       const { members } = flags
       const runsOn = flags.untilEnd !== true
