@@ -66,6 +66,14 @@ function columnTaken(topic: string, column: string, flag: '--key' | '--position'
   )
 }
 
+function nothingReadable(topic: string, rows: number, first: PipelineError): UsageError {
+  const count = rows === 1 ? 'The row' : `None of the ${rows.toLocaleString('en')} rows`
+  return new UsageError(
+    `${count} of ${topic} can${rows === 1 ? 'not' : ''} be read. ${first.message}`,
+    'Read a topic that has rows',
+  )
+}
+
 const pollMs = 500
 const keyColumn: TableColumn = { name: '_key', type: 'VARCHAR' }
 const positionColumns: readonly TableColumn[] = [
@@ -98,6 +106,8 @@ export async function exportRows(options: ExportOptions): Promise<ExportReport> 
       }
     }
     const { written, tombstones, skipped } = rows
+    if (written === 0 && rows.firstSkipped !== undefined)
+      throw nothingReadable(ranges[0].topic, skipped, rows.firstSkipped)
     if (written + skipped === 0 && tombstones > 0)
       throw new UsageError(onlyTombstones(ranges[0].topic, tombstones), 'Read a topic that has rows')
     await table.finish()
@@ -123,6 +133,8 @@ class TableRows {
   written = 0
   tombstones = 0
   skipped = 0
+  /** why the first row or batch was left out */
+  firstSkipped: PipelineError | undefined
   readonly #options: ExportOptions
   readonly #table: TableWriter
   readonly #reader = new FetchedReader()
@@ -151,6 +163,7 @@ class TableRows {
       } catch (error) {
         if (!(skipsUnreadable && error instanceof BatchUnreadableError)) throw error
         this.skipped += header.recordCount
+        this.firstSkipped ??= error
       }
   }
 
@@ -189,9 +202,13 @@ class TableRows {
       else if (this.#status[row] !== rowErrors.none || schema === undefined)
         problem = unusable ?? 'the schema that it names does not exist'
       else problem = this.#appendRow(schema, buffer, partition, offset, row, key, bodyShift)
-      if (problem === undefined) this.written++
-      else if (skipsUnreadable) this.skipped++
-      else throw new ExportRowError(topic, partition, offset, problem)
+      if (problem === undefined) {
+        this.written++
+        continue
+      }
+      if (!skipsUnreadable) throw new ExportRowError(topic, partition, offset, problem)
+      this.skipped++
+      this.firstSkipped ??= new ExportRowError(topic, partition, offset, problem)
     }
   }
 

@@ -57,6 +57,8 @@ export const groupChecks: readonly Check[] = [
             (sum, { committed, low, high }) => sum + Math.max(0, high - Math.max(committed ?? low, low)),
             0,
           )
+          if (partitions.some(({ committed = 0, high }) => committed > high))
+            return ok(`${stage} stands beyond the end; ${running}`)
           return ok(`${stage} is ${behind === 0 ? 'at the end' : `${count(behind, 'offset')} behind`}; ${running}`)
         })
       }),
