@@ -242,8 +242,8 @@ export class TransactionalGroupSession implements GroupSession {
   }
 
   /**
-   * A position beyond the end of the log, as after the topic was deleted and made again, shows when it is fetched from. One that
-   * is not fetched from, because it is beyond the end of what is to be read, would look like the end.
+   * A position beyond the end of the log, as after the topic was deleted and made again, shows when it is fetched from.
+   * One that is not fetched from, because it is beyond the end of what is to be read, would look like the end.
    *
    * @throws PositionLostError
    */

@@ -169,7 +169,7 @@ export class KeptPositions {
     }
   }
 
-  /** The records of the topic that nobody of us has written; whoever looks for positions passes over them. @throws likewise */
+  /** The records that are no positions; whoever looks for positions passes over them. @throws likewise */
   async strayRecords(): Promise<StrayRecords> {
     let [count, first]: [number, number | undefined] = [0, undefined]
     await this.#read((records, row, held) => {

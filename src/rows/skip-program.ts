@@ -39,7 +39,7 @@ export interface SkipProgram {
 /** Fixed sizes are stored in 32 bits; no value is this long, so that a longer one is found truncated just as well. */
 const maxSizeBytes = 0x7fffffff
 
-/** Items of a value that take no bytes, as nulls: more are a count that lies, and fill the memory of who decodes them. */
+/** Items of a field that take no bytes, as nulls: more are a count that lies, and fill a reader's memory. */
 const mostEmptyItems = 65_536
 /** Calls and blocks that may be open at once, in entries of the stack; deeper nesting counts as malformed. */
 const stackEntries = 16_384

@@ -65,12 +65,11 @@ export interface VerifyResult extends Readonly<Record<Fault, number>> {
  *
  * Partitions are walked one after another, all topics of one in lockstep, so memory is bounded.
  *
- * Where the raw topic is compacted, rows that it has lost since may still be in the normalized topic: there may be as many more as offsets are
- * missing between two raw rows.
+ * Where the raw topic is compacted, rows that it has lost since may still be in the normalized topic: there may be as
+ * many more as offsets are missing between two raw rows.
  *
- * A dead letter must hold the row's bytes, and is wrong if the row could have been normalized, or if it was too large and is
- * not. A row that normalize has written and restore
- * has made a dead letter is lost.
+ * A dead letter must hold the row's bytes, and is wrong if the row could have been normalized, or if it was too large
+ * and is not. A row that normalize has written and restore has made a dead letter is lost.
  *
  * Modes whose scores are equal within 64 rounding errors of their terms are both right, and values within 4.
  *

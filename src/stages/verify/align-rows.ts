@@ -45,7 +45,7 @@ export interface AlignOptions<L, R> {
   readonly mayBeginLate?: boolean
   /** found items before the first one that is expected are passed over: retention has deleted what they were made of */
   readonly mayBeginEarly?: boolean
-  /** expected items were taken out since: where their offsets are missing found ones may stand that are none of the others */
+  /** expected items were removed since: found ones may stand where their offsets are missing */
   readonly gaps?: OffsetGaps<L>
 }
 
@@ -142,7 +142,7 @@ export class RowAlignment<L, R> implements Source<Pair<L, R>> {
     this.#expected.skip(count)
   }
 
-  /** Takes found items that are none of the next expected ones, as many as offsets are missing there; false if there is none. */
+  /** Takes found items that are no expected ones, as many as offsets are missing here; false if there is none. */
   #passGap(): boolean {
     const { comparison, gaps } = this.#options
     if (gaps === undefined || this.#found.length === 0) return false
