@@ -14,14 +14,14 @@ interface Walk {
   readonly bytes: Buffer
   at: number
   readonly end: number
-  /** of arrays and maps that may still come */
-  items: number
+  /** items that take no bytes, and may still come */
+  freeItems: number
 }
 
 class NotWholeError extends Error {}
 
-/** Items that take no bytes, as nulls, may be so many at least: no more than a moment's work. */
-const freeItems = 65_536
+/** Items of a field that take no bytes, as nulls: no more than a moment's work. The row path has the same limit. */
+const mostFreeItems = 65_536
 
 /**
  * Whether the bytes from `at` to their end have the shape of one value of the type. To be asked before avsc decodes bytes that nobody
@@ -33,9 +33,13 @@ export function isWholeValue(type: avro.Type, bytes: Buffer, at: number): boolea
 
 /** The position after the value that begins at `at`; NaN if it has none up to `end`. */
 export function wholeValueEnd(type: avro.Type, bytes: Buffer, at: number, end: number): number {
-  const walk: Walk = { bytes, at, end, items: Math.max(end - at, freeItems) }
+  const walk: Walk = { bytes, at, end, freeItems: mostFreeItems }
+  const { fields = [{ type: type as unknown as WalkedType }] } = type as unknown as WalkedType
   try {
-    pass(type as unknown as WalkedType, walk)
+    for (const field of fields) {
+      walk.freeItems = mostFreeItems
+      pass(field.type, walk)
+    }
     return walk.at <= end ? walk.at : Number.NaN
   } catch (error) {
     // Nested deeper than the stack: avsc could not decode it either.
@@ -104,14 +108,16 @@ function below(end: number, index: number): void {
   if (!(index >= 0 && index < end)) throw new NotWholeError()
 }
 
-/** Items of an array or a map, all blocks of a value together no more than it has bytes, or than a moment's work if they take none. */
+/** Items of an array or a map: those that take bytes end with the value, whatever their count says. */
 function blocks(walk: Walk, passItem: () => void): void {
   for (let count = long(walk); count !== 0; count = long(walk)) {
     // A negative count is followed by the size of the block.
     if (count < 0) long(walk)
-    walk.items -= Math.abs(count)
-    if (walk.items < 0) throw new NotWholeError()
-    for (let left = Math.abs(count); left > 0; left--) passItem()
+    for (let left = Math.abs(count); left > 0; left--) {
+      const { at } = walk
+      passItem()
+      if (walk.at === at && --walk.freeItems < 0) throw new NotWholeError()
+    }
   }
 }
 

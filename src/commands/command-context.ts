@@ -4,7 +4,7 @@ import { type ClusterFlags, clusterAddress } from '../config/cluster-address.ts'
 import { checkDataset, defaultModelsTopic, defaultPositionsTopic } from '../config/names.ts'
 import { securityOptions } from '../config/security-options.ts'
 import { commonOption, commonOptionsSoFar } from '../config/setting.ts'
-import { parseListText } from '../config/value-parsers.ts'
+import { parseListText, parseTopic } from '../config/value-parsers.ts'
 import { commandGraceMs, interruption } from '../observe/interruption.ts'
 import { createLogger, type LogLevel, logLevels } from '../observe/logger.ts'
 import { printable } from '../observe/printable-text.ts'
@@ -80,12 +80,18 @@ export function datasetOption(): Option {
 }
 
 export function modelsTopicOption(): Option {
-  return commonOption(new Option('--models-topic <topic>', 'where models are published').default(defaultModelsTopic))
+  return commonOption(
+    new Option('--models-topic <topic>', 'where models are published')
+      .argParser(parseTopic)
+      .default(defaultModelsTopic),
+  )
 }
 
 export function positionsTopicOption(): Option {
   return commonOption(
-    new Option('--positions-topic <topic>', 'where positions of groups are kept').default(defaultPositionsTopic),
+    new Option('--positions-topic <topic>', 'where positions of groups are kept')
+      .argParser(parseTopic)
+      .default(defaultPositionsTopic),
   )
 }
 

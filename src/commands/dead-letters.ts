@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { topicNames } from '../config/names.ts'
+import { parseCount, parseTopic } from '../config/value-parsers.ts'
 import { UsageError } from '../errors.ts'
 import { StockReader } from '../kafka/stock-reader.ts'
 import { printableLine } from '../observe/printable-text.ts'
@@ -14,6 +15,13 @@ interface DeadLetterFlags extends DatasetFlags {
   readonly topic?: string
 }
 
+interface ListFlags extends DeadLetterFlags {
+  readonly limit?: number
+}
+
+/** Lines that a terminal shows unless told. */
+const defaultLimit = 100
+
 export function deadLettersCommand(): Command {
   return new Command('dead-letters')
     .description('look at rows that could not be processed')
@@ -24,16 +32,23 @@ export function deadLettersCommand(): Command {
 
 function listCommand(): Command {
   return datasetCommand('ls', 'how many there are, by cause', 'vgm dead-letters ls --dataset trips')
-    .option('--topic <topic>', 'instead of <dataset>.dead-letters')
-    .action((flags: DeadLetterFlags) =>
+    .option('--topic <topic>', 'instead of <dataset>.dead-letters', parseTopic)
+    .option(
+      '--limit <n>',
+      `number of causes to list, those of most rows (default: ${defaultLimit}; all with --json)`,
+      parseCount,
+    )
+    .action((flags: ListFlags) =>
       withDeadLetters(flags, async (cluster, log, topic) => {
         const starts = await topicStarts(cluster, topic)
         const ends = await topicEnds(cluster, topic)
         const ranges = starts.map(({ partition, offset }, i) => ({ partition, start: offset, end: ends[i].offset }))
-        const summary = await listDeadLetters(log, topic, ranges)
+        const { rows, groups: all } = await listDeadLetters(log, topic, ranges)
+        const groups = all.slice(0, flags.limit ?? (flags.json ? all.length : defaultLimit))
+        const more = all.length - groups.length
         const table = textTable(
           ['code', 'stage', 'source', 'partition', 'schema', 'rows', 'first', 'last'],
-          summary.groups.map((group) => [
+          groups.map((group) => [
             group.code,
             group.stage,
             group.sourceTopic,
@@ -44,7 +59,8 @@ function listCommand(): Command {
             String(group.lastOffset),
           ]),
         )
-        printResult(flags, summary, summary.rows === 0 ? `No dead letters in ${topic}.` : table)
+        const rest = more === 0 ? '' : `\nand ${more} causes more, with fewer rows: --limit ${all.length} lists all.`
+        printResult(flags, { rows, groups }, rows === 0 ? `No dead letters in ${topic}.` : table + rest)
       }),
     )
 }
@@ -52,7 +68,7 @@ function listCommand(): Command {
 function showCommand(): Command {
   return datasetCommand('show', 'one of them, with its headers and bytes', 'vgm dead-letters show --dataset trips 0/12')
     .argument('<position>', 'partition/offset in the dead-letters topic, as ls prints them')
-    .option('--topic <topic>', 'instead of <dataset>.dead-letters')
+    .option('--topic <topic>', 'instead of <dataset>.dead-letters', parseTopic)
     .action((position: string, flags: DeadLetterFlags) => {
       const match = /^(\d+)\/(\d+)$/.exec(position)
       if (match === null) throw new UsageError(`"${position}" is no position`, 'Write partition/offset, as 0/12')

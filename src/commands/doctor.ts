@@ -72,13 +72,14 @@ function datasetNames(flags: DoctorFlags): DatasetNames | undefined {
     restoredTopic,
   } = flags
   if (dataset === undefined) return undefined
-  const topics = topicNames(dataset, {
+  const overrides = {
     raw: rawTopic,
     sample: sampleTopic,
     normalized: normalizedTopic,
     deadLetters: deadLetterTopic,
     restored: restoredTopic,
-  })
+  }
+  const topics = topicNames(dataset, overrides, [modelsTopic, positionsTopic])
   return { dataset, topics, modelsTopic, positionsTopic }
 }
 

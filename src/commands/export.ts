@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander'
 import { topicNames } from '../config/names.ts'
+import { parseTopic } from '../config/value-parsers.ts'
 import { UsageError } from '../errors.ts'
 import { type TableFormat, tableFormatOf } from '../files/file-format.ts'
 import { createProgress } from '../observe/progress.ts'
@@ -32,7 +33,7 @@ export function exportCommand(): Command {
     .addOption(
       new Option('--stage <stage>', 'which topic').choices(['normalized', 'restored', 'raw']).default('normalized'),
     )
-    .option('--topic <topic>', 'instead of the topic of the stage')
+    .option('--topic <topic>', 'instead of the topic of the stage', parseTopic)
     .addOption(new Option('--format <format>', 'instead of what the ending says').choices(['csv', 'parquet']))
     .option('--csv-safe', 'CSV for a spreadsheet: an apostrophe before texts that it would take for a formula')
     .option('--key', 'add the key as column _key')

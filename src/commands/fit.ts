@@ -51,7 +51,8 @@ export function fitCommand(): Command {
     .addOption(topicOption('sample'))
     .action(async (flags: FitFlags) => {
       const { dataset, recipe, components, concentration, tolerance, maxIterations } = flags
-      const topics = topicNames(dataset, { raw: flags.rawTopic, sample: flags.sampleTopic })
+      const overrides = { raw: flags.rawTopic, sample: flags.sampleTopic }
+      const topics = topicNames(dataset, overrides, [flags.modelsTopic, flags.positionsTopic])
       const mixture: SummaryFitOptions = {
         ...(components !== undefined && { components }),
         ...(concentration !== undefined && { weightConcentrationPrior: concentration }),

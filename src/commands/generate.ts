@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Compression } from '../batch/batch-header.ts'
-import { topicNames } from '../config/names.ts'
-import { parseCount, parseSeed, valueParser } from '../config/value-parsers.ts'
+import { defaultPositionsTopic, topicNames } from '../config/names.ts'
+import { parseCount, parseSeed, parseTopic, valueParser } from '../config/value-parsers.ts'
 import { PipelineError, UsageError } from '../errors.ts'
 import { type TableFormat, tableFormatOf } from '../files/file-format.ts'
 import { commandGraceMs, interruption } from '../observe/interruption.ts'
@@ -62,7 +62,7 @@ export function generateCommand(): Command {
       .option('--seed <n>', 'the same seed gives the same rows', parseSeed, 0)
       .option('--partitions <n>', 'partitions of the topic if it is new', parseCount, defaultPartitions)
       .option('--batch-rows <n>', 'rows a batch, one message a row', parseCount, defaultBatchRows)
-      .option('--topic <topic>', 'instead of <dataset>.raw')
+      .option('--topic <topic>', 'instead of <dataset>.raw', parseTopic)
       .addOption(compressionOption())
       .addOption(new Option('--format <format>', 'instead of what the ending says').choices(['csv', 'parquet']))
       .option('--workers <n>', 'threads that write the file, one a core unless given', parseCount)
@@ -80,7 +80,7 @@ async function generateIntoTopic(flags: GenerateFlags): Promise<void> {
   if (ofFiles !== undefined)
     throw new UsageError(`${ofFiles} is about files, and no file is named`, `Name a file, or leave out ${ofFiles}`)
   const dataset = datasetOf(flags, 'Rows go to the raw topic of a data set')
-  const topic = topicNames(dataset, { raw: flags.topic }).raw
+  const topic = topicNames(dataset, { raw: flags.topic }, [flags.modelsTopic, defaultPositionsTopic]).raw
   await withCluster(flags, async (cluster) => {
     const spec = flags.spec ?? (await modelRows(cluster, flags, dataset))
     const progress = createProgress('generate')

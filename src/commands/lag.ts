@@ -1,9 +1,10 @@
 import type { Command } from 'commander'
 import { type GroupStage, groupName, topicNames } from '../config/names.ts'
+import { parseTopic } from '../config/value-parsers.ts'
 import { textTable } from '../observe/report-text.ts'
 import { positionsIn } from '../pipeline/group-positions.ts'
 import { partitionsOf } from '../pipeline/row-topics.ts'
-import { type Lag, type LagSource, lagOf } from '../stages/lag.ts'
+import { type Lag, type LagSource, lagOf, lagRemarks } from '../stages/lag.ts'
 import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
 
 interface LagFlags extends DatasetFlags {
@@ -14,7 +15,7 @@ interface LagFlags extends DatasetFlags {
 export function lagCommand(): Command {
   return datasetCommand('lag', 'how far normalize and restore are behind', 'vgm lag --dataset trips')
     .option('--group <name>', 'another group, of --topic')
-    .option('--topic <topic>', 'the topic that --group reads')
+    .option('--topic <topic>', 'the topic that --group reads', parseTopic)
     .action(async (flags: LagFlags) => {
       const { dataset } = flags
       const { raw, normalized } = topicNames(dataset)
@@ -47,11 +48,8 @@ export function lagCommand(): Command {
             lag,
           ]),
         )
-        printResult(
-          flags,
-          { groups: lags },
-          textTable(['group', 'topic', 'partition', 'committed', 'end', 'lag'], rows),
-        )
+        const table = textTable(['group', 'topic', 'partition', 'committed', 'end', 'lag'], rows)
+        printResult(flags, { groups: lags }, [table, ...lags.flatMap(lagRemarks)].join('\n'))
       })
     })
 }

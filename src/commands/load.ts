@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { Compression } from '../batch/batch-header.ts'
 import { topicNames } from '../config/names.ts'
-import { parseCount } from '../config/value-parsers.ts'
+import { parseCount, parseTopic } from '../config/value-parsers.ts'
 import { UsageError } from '../errors.ts'
 import type { TableFile } from '../files/table-file.ts'
 import { printableLine } from '../observe/printable-text.ts'
@@ -31,13 +31,13 @@ export function loadCommand(): Command {
     .option('--key <column>', 'column whose text becomes the key and chooses the partition')
     .option('--partitions <n>', 'number of partitions of the topic if it is new', parseCount, defaultPartitions)
     .option('--bad-rows <file>', 'file for CSV rows that cannot be read; the others are loaded')
-    .option('--topic <topic>', 'instead of <dataset>.raw')
+    .option('--topic <topic>', 'instead of <dataset>.raw', parseTopic)
     .addOption(compressionOption())
     .action(async (files: string[], flags: LoadFlags) => {
       const { dataset, topic, key, partitions, compression, badRows } = flags
       if (badRows !== undefined && files.length > 1)
         throw new UsageError('--bad-rows collects the rows of one file', 'Load the files one by one')
-      const { raw } = topicNames(dataset, { raw: topic })
+      const { raw } = topicNames(dataset, { raw: topic }, [flags.modelsTopic, flags.positionsTopic])
       const reading = fileReading(flags)
       await withCluster(flags, async (cluster) => {
         const progress = createProgress('load')

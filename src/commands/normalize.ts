@@ -11,6 +11,7 @@ import type { ModeChoice } from '../stages/normalize.ts'
 import { type DatasetFlags, datasetCommand, printResult } from './command-context.ts'
 import { withObservedStage } from './observed-stage.ts'
 import {
+  allowEmptyOutputOption,
   clipOption,
   compressionOption,
   deadLetterPolicy,
@@ -32,6 +33,7 @@ interface NormalizeFlags extends DatasetFlags, StageFlags {
   readonly model?: number
   readonly untilEnd?: boolean
   readonly rebuildPositions?: boolean
+  readonly allowEmptyOutput?: boolean
   readonly clip: number
   readonly modeChoice: ModeChoice['kind']
   readonly seed: number
@@ -71,10 +73,12 @@ export function normalizeCommand(): Command {
     .addOption(onInvalidOption())
     .addOption(deliveryOption())
     .option('--rebuild-positions', 'where the group has lost its positions, count the rows of the output to find them')
+    .addOption(allowEmptyOutputOption())
     .addOption(compressionOption())
     .action(async (flags: NormalizeFlags) => {
       const { dataset, members, untilEnd = false, rawTopic, normalizedTopic, deadLetterTopic } = flags
-      const topics = topicNames(dataset, { raw: rawTopic, normalized: normalizedTopic, deadLetters: deadLetterTopic })
+      const overrides = { raw: rawTopic, normalized: normalizedTopic, deadLetters: deadLetterTopic }
+      const topics = topicNames(dataset, overrides, [flags.modelsTopic, flags.positionsTopic])
       const needs = ['brokers', 'group', 'model'] as const
       await withObservedStage(flags, { stage: 'normalize', needs, members, runsOn: !untilEnd }, async (cluster) => {
         const progress = createProgress('normalize')
@@ -95,6 +99,7 @@ export function normalizeCommand(): Command {
           delivery: flags.delivery,
           deadLetters: deadLetterPolicy(flags),
           rebuildPositions: flags.rebuildPositions,
+          allowEmptyOutput: flags.allowEmptyOutput,
           onProgress: progress.update,
         }).finally(progress.end)
         printResult(flags, report, stageText(report, topics.normalized))

@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { compressions } from '../batch/batch-header.ts'
 import { type TopicNames, topicNames } from '../config/names.ts'
 import { commonOption } from '../config/setting.ts'
-import { parseCount, parseLimit, parseShare, valueParser } from '../config/value-parsers.ts'
+import { parseCount, parseLimit, parseShare, parseTopic, valueParser } from '../config/value-parsers.ts'
 import { parseEndpoint } from '../observe/http-endpoint.ts'
 import { stageGraceMs } from '../observe/interruption.ts'
 import { deliveries } from '../ports/log.ts'
@@ -21,7 +21,8 @@ const flags: { readonly [topic in keyof TopicNames]: string } = {
 
 /** Another name for a topic of the data set. */
 export function topicOption(topic: keyof TopicNames): Option {
-  return commonOption(new Option(`${flags[topic]} <topic>`, `instead of ${topicNames('<dataset>')[topic]}`))
+  const option = new Option(`${flags[topic]} <topic>`, `instead of ${topicNames('<dataset>')[topic]}`)
+  return commonOption(option.argParser(parseTopic))
 }
 
 export function clipOption(description = 'cut values off there, as CTGAN does at 0.99'): Option {
@@ -123,4 +124,9 @@ export function membersOption(): Option {
   return new Option('--members <n>', 'members of the group in this process, a thread each')
     .argParser(parseCount)
     .default(1)
+}
+
+/** For stages whose group keeps positions. */
+export function allowEmptyOutputOption(): Option {
+  return new Option('--allow-empty-output', 'go on where the group stands although the output was deleted or made anew')
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { Compression } from '../batch/batch-header.ts'
-import { parseCount, parseSeed } from '../config/value-parsers.ts'
+import { parseCount, parseSeed, parseTopic } from '../config/value-parsers.ts'
 import { createProgress } from '../observe/progress.ts'
 import { stageText } from '../observe/report-text.ts'
 import { replayTopic } from '../pipeline/replay-topic.ts'
@@ -9,6 +9,7 @@ import type { ModeChoice } from '../stages/normalize.ts'
 import { type DatasetFlags, datasetCommand, printResult } from './command-context.ts'
 import { withObservedStage } from './observed-stage.ts'
 import {
+  allowEmptyOutputOption,
   clipOption,
   compressionOption,
   deadLetterPolicy,
@@ -26,6 +27,7 @@ interface ReplayFlags extends DatasetFlags, StageFlags {
   readonly to: string
   readonly model: number
   readonly output?: string
+  readonly allowEmptyOutput?: boolean
   readonly group?: string
   readonly clip: number
   readonly modeChoice: ModeChoice['kind']
@@ -52,13 +54,14 @@ export function replayCommand(): Command {
       'start',
     )
     .option('--to <position>', 'likewise; rows before it are replayed', 'end')
-    .option('--output <topic>', 'instead of <dataset>.normalized.v<model>')
+    .option('--output <topic>', 'instead of <dataset>.normalized.v<model>', parseTopic)
     .option('--group <name>', 'keeps the position; one for each backfill unless given')
     .addOption(clipOption())
     .addOption(topicOption('raw'))
-    .option('--dead-letter-topic <topic>', 'instead of <output>.dead-letters')
+    .option('--dead-letter-topic <topic>', 'instead of <output>.dead-letters', parseTopic)
     .addOption(modeChoiceOption())
     .option('--seed <n>', 'of modes that are drawn', parseSeed, 0)
+    .addOption(allowEmptyOutputOption())
     .addOption(maxDeadLettersOption())
     .addOption(onInvalidOption())
     .addOption(compressionOption())
@@ -81,6 +84,7 @@ export function replayCommand(): Command {
           modeChoice: modeChoice(flags),
           compression: flags.compression,
           deadLetters: deadLetterPolicy(flags),
+          allowEmptyOutput: flags.allowEmptyOutput,
           onProgress: progress.update,
         }).finally(progress.end)
         const nothing = `\nGroup ${group} has done this range already: name another --output to do it once more.`

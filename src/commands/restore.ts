@@ -9,6 +9,7 @@ import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import { type DatasetFlags, datasetCommand, printResult } from './command-context.ts'
 import { withObservedStage } from './observed-stage.ts'
 import {
+  allowEmptyOutputOption,
   compressionOption,
   deadLetterPolicy,
   deliveryOption,
@@ -26,6 +27,7 @@ interface RestoreFlags extends DatasetFlags, StageFlags {
   readonly members: number
   readonly untilEnd?: boolean
   readonly rebuildPositions?: boolean
+  readonly allowEmptyOutput?: boolean
   readonly compression: Compression
   readonly delivery: Delivery
   readonly maxDeadLetters: number
@@ -54,14 +56,16 @@ export function restoreCommand(): Command {
     .addOption(onInvalidOption())
     .addOption(deliveryOption())
     .option('--rebuild-positions', 'where the group has lost its positions, count the rows of the output to find them')
+    .addOption(allowEmptyOutputOption())
     .addOption(compressionOption())
     .action(async (flags: RestoreFlags) => {
       const { dataset, members, untilEnd = false, normalizedTopic, restoredTopic, deadLetterTopic } = flags
-      const topics = topicNames(dataset, {
+      const overrides = {
         normalized: normalizedTopic,
         restored: restoredTopic,
         deadLetters: deadLetterTopic,
-      })
+      }
+      const topics = topicNames(dataset, overrides, [flags.modelsTopic, flags.positionsTopic])
       const needs = ['brokers', 'group'] as const
       await withObservedStage(flags, { stage: 'restore', needs, members, runsOn: !untilEnd }, async (cluster) => {
         const progress = createProgress('restore')
@@ -77,6 +81,7 @@ export function restoreCommand(): Command {
           delivery: flags.delivery,
           deadLetters: deadLetterPolicy(flags),
           rebuildPositions: flags.rebuildPositions,
+          allowEmptyOutput: flags.allowEmptyOutput,
           onProgress: progress.update,
         }).finally(progress.end)
         printResult(flags, report, stageText(report, topics.restored))

@@ -40,7 +40,8 @@ export function sampleCommand(): Command {
     .addOption(topicOption('sample'))
     .action(async (flags: SampleFlags) => {
       const { dataset, rows = defaultSampleRows, rate, follow = false } = flags
-      const topics = topicNames(dataset, { raw: flags.rawTopic, sample: flags.sampleTopic })
+      const overrides = { raw: flags.rawTopic, sample: flags.sampleTopic }
+      const topics = topicNames(dataset, overrides, [flags.modelsTopic, flags.positionsTopic])
       const size = rate === undefined ? { rows } : { rate }
       checkSampleSize(size, follow)
       const observed = { stage: 'sample', needs: ['brokers'] as const, members: 1, runsOn: follow }

@@ -44,12 +44,13 @@ export function verifyCommand(): Command {
     .option('--bad-rows <file>', 'what load was told with --bad-rows, if it has written that file')
   return addFileOptions(command).action(async (flags: VerifyFlags) => {
     const { dataset, modelsTopic, clip, modeChoice, file, key, badRows } = flags
-    const topics = topicNames(dataset, {
+    const overrides = {
       raw: flags.rawTopic,
       normalized: flags.normalizedTopic,
       restored: flags.restoredTopic,
       deadLetters: flags.deadLetterTopic,
-    })
+    }
+    const topics = topicNames(dataset, overrides, [modelsTopic, flags.positionsTopic])
     const groups = { normalize: flags.normalizeGroup, restore: flags.restoreGroup }
     const loaded = file === undefined ? undefined : { ...fileReading(flags), file, key, badRows }
     await withCluster(flags, async (cluster) => {

@@ -14,8 +14,15 @@ export type TopicOverrides = { readonly [topic in keyof TopicNames]?: string | u
 export const defaultModelsTopic = 'vgm.models'
 export const defaultPositionsTopic = 'vgm.positions'
 
-/** @throws UsageError for one topic in two places: a stage would read what it writes */
-export function topicNames(dataset: string, overrides: TopicOverrides = {}): TopicNames {
+/**
+ * @param beside topics that the same command uses for something else, as models
+ * @throws UsageError for one topic in two places: a stage would read what it writes
+ */
+export function topicNames(
+  dataset: string,
+  overrides: TopicOverrides = {},
+  beside: readonly string[] = [],
+): TopicNames {
   const topics: TopicNames = {
     raw: overrides.raw ?? `${dataset}.raw`,
     sample: overrides.sample ?? `${dataset}.sample`,
@@ -23,7 +30,7 @@ export function topicNames(dataset: string, overrides: TopicOverrides = {}): Top
     deadLetters: overrides.deadLetters ?? `${dataset}.dead-letters`,
     restored: overrides.restored ?? `${dataset}.restored`,
   }
-  const names = Object.values(topics)
+  const names = [...Object.values(topics), ...beside]
   const twice = names.find((name, i) => names.indexOf(name) < i)
   if (twice === undefined) return topics
   throw new UsageError(`Topic ${twice} cannot have two parts in one data set`, 'Name another topic for one of them')

@@ -73,3 +73,12 @@ export const parseShare = valueParser({ type: 'number', exclusiveMinimum: 0, max
   if (text.trim() !== '' && share > 0 && share <= 1) return share
   throw new InvalidArgumentError('Write a share above 0 and up to 1, as 0.05.')
 })
+
+const topicPattern = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/
+
+/** For flags that name a topic. Those that begin with two underscores are the brokers' own. */
+export const parseTopic = valueParser({ type: 'string' }, (text) => {
+  if (text.startsWith('__')) throw new InvalidArgumentError('Topics that begin with __ are internal to Kafka.')
+  if (topicPattern.test(text)) return text
+  throw new InvalidArgumentError('Write letters, digits, dots, underscores and hyphens, at most 249.')
+})

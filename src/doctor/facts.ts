@@ -1,5 +1,6 @@
 import type { TopicNames } from '../config/names.ts'
 import type { ClusterFacts, Refusal } from '../kafka/cluster-survey.ts'
+import type { StrayRecords } from '../kafka/kept-positions.ts'
 import type { OpenTransaction } from '../kafka/open-transactions.ts'
 import type { ColumnModel } from '../mixture/column-model.ts'
 import type { MetSchema } from '../stages/choose-columns.ts'
@@ -23,6 +24,8 @@ export interface DatasetFacts {
   readonly modelsTopic: string
   readonly positionsTopic: string
   readonly groups: readonly GroupPositions[]
+  /** records of the positions topic that are no positions */
+  readonly strayPositions: StrayRecords
   /** open for longer than any of ours may be; refused as by a right that is missing */
   readonly hanging: readonly OpenTransaction[] | Refusal
   readonly model: ModelFacts
@@ -33,6 +36,8 @@ export interface DatasetFacts {
 export interface RawRowFacts {
   /** that were looked at: the last ones; 0 if there are none, or if they could not be read */
   readonly rows: number
+  /** records without a value among those that were looked at */
+  readonly tombstones: number
   readonly met: readonly MetSchema[]
   /** those that cannot be read, and why */
   readonly unread: readonly PassedOver[]
@@ -44,6 +49,8 @@ export interface GroupPositions {
   readonly topic: string
   /** undefined if the topic does not exist */
   readonly partitions: readonly PartitionPosition[] | undefined
+  /** what the next start of the stage would be refused with */
+  readonly startRefusal?: Refusal | undefined
   readonly refusal?: Refusal
 }
 

@@ -4,12 +4,13 @@ import { PipelineError } from '../errors.ts'
 import { BrokerConnections } from '../kafka/broker-connections.ts'
 import { type ClusterFacts, isReached, type Refusal, refusalOf, surveyCluster } from '../kafka/cluster-survey.ts'
 import { modelsTopicSettings, positionsTopicSettings, rowTopicSettings } from '../kafka/create-topic.ts'
+import type { StrayRecords } from '../kafka/kept-positions.ts'
 import { hangingTransactions, type OpenTransaction } from '../kafka/open-transactions.ts'
 import { transactionTimeoutMs } from '../kafka/row-client.ts'
 import { currentModel, knownVersions } from '../model/model-catalogue.ts'
 import { readModels } from '../model/read-models.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
-import { positionsIn } from '../pipeline/group-positions.ts'
+import { positionsIn, startRefusal } from '../pipeline/group-positions.ts'
 import { openModels } from '../pipeline/models-topic.ts'
 import { hangingAfterMs } from '../pipeline/verify-dataset.ts'
 import type {
@@ -100,24 +101,43 @@ async function datasetFacts(
     (topic) => existing.has(topic),
   )
   const stages = [
-    { stage: 'normalize', group: groupName(dataset, 'normalize'), topic: topics.raw },
-    { stage: 'restore', group: groupName(dataset, 'restore'), topic: topics.normalized },
+    { stage: 'normalize', group: groupName(dataset, 'normalize'), topic: topics.raw, outputTopic: topics.normalized },
+    { stage: 'restore', group: groupName(dataset, 'restore'), topic: topics.normalized, outputTopic: topics.restored },
   ] as const
   const names = { dataset, topics, modelsTopic, positionsTopic }
   if (brokers === undefined || !brokers.brokers.some(isReached)) {
     const refusal: Refusal = { problem: 'no broker can be reached', errorName: undefined, fix: '' }
     const groups = stages.map((of) => ({ ...of, partitions: undefined }))
-    return { ...names, groups, hanging: refusal, model: { ...noModel, refusal }, rawRows: noRows }
+    return {
+      ...names,
+      groups,
+      strayPositions: noStrays,
+      hanging: refusal,
+      model: { ...noModel, refusal },
+      rawRows: noRows,
+    }
   }
   // Side by side: each may wait for a broker that cannot be reached.
   const hasRows = existing.has(topics.raw) && registry.refusal === undefined
-  const [groups, hanging, model, rawRows] = await Promise.all([
+  const [groups, strayPositions, hanging, model, rawRows] = await Promise.all([
     Promise.all(stages.map((of) => positionsOf(cluster, of, existing))),
+    existing.has(positionsTopic) ? strayPositionsOf(cluster) : noStrays,
     hangingIn(cluster, brokers, written),
     existing.has(modelsTopic) ? modelFacts(cluster, modelsTopic, dataset, registry) : noModel,
     hasRows ? rowsOf(cluster, topics.raw) : noRows,
   ])
-  return { ...names, groups, hanging, model, rawRows }
+  return { ...names, groups, strayPositions, hanging, model, rawRows }
+}
+
+const noStrays: StrayRecords = { count: 0, offset: undefined }
+
+/** Likewise. */
+async function strayPositionsOf({ rows }: ClusterSession): Promise<StrayRecords> {
+  let strays = noStrays
+  await refused(async () => {
+    strays = await rows.strayPositionRecords()
+  })
+  return strays
 }
 
 /** What may not be read, or does not come, is another check's affair. */
@@ -131,10 +151,11 @@ async function rowsOf(cluster: ClusterSession, topic: string): Promise<RawRowFac
 
 async function positionsOf(
   cluster: ClusterSession,
-  { stage, group, topic }: Pick<GroupPositions, 'stage' | 'group' | 'topic'>,
+  { outputTopic, ...of }: Pick<GroupPositions, 'stage' | 'group' | 'topic'> & { readonly outputTopic: string },
   existing: ReadonlySet<string>,
 ): Promise<GroupPositions> {
-  const nothing = { stage, group, topic, partitions: undefined }
+  const nothing = { ...of, partitions: undefined }
+  const { stage, group, topic } = of
   if (!existing.has(topic)) return nothing
   let positions: GroupPositions = nothing
   const refusal = await refused(async () => {
@@ -146,9 +167,15 @@ async function positionsOf(
       low,
       high,
     }))
-    positions = { stage, group, topic, partitions }
+    positions = { ...of, partitions }
   })
-  return refusal === undefined ? positions : { ...nothing, refusal }
+  if (refusal !== undefined) return { ...nothing, refusal }
+  let next: PipelineError | undefined
+  // What may not be asked of the output is another check's affair.
+  await refused(async () => {
+    next = await startRefusal(cluster, { stage, group, inputTopic: topic, outputTopic })
+  })
+  return { ...positions, startRefusal: next && refusalOf(next) }
 }
 
 async function hangingIn(

@@ -1,13 +1,15 @@
 import type { Facts, GroupPositions } from './facts.ts'
-import { type Check, count, error, type Finding, ok, orOk } from './finding.ts'
+import { type Check, count, error, type Finding, ok, orOk, warning } from './finding.ts'
 import { ofDataset } from './unreachable.ts'
 
 export const groupChecks: readonly Check[] = [
   {
     name: 'positions',
-    about: 'the groups of normalize and restore have a coordinator, and stand within what their topics hold',
+    about:
+      'the groups of normalize and restore have a coordinator, stand within what their topics hold, and can go on from there; ' +
+      'the positions topic holds nothing else',
     run: (facts) =>
-      ofGroups(facts, ({ stage, group, topic, partitions = [] }) => {
+      ofGroups(facts, ({ stage, group, topic, partitions = [], startRefusal }) => {
         const lost = partitions.filter(({ committed = Infinity, low }) => committed < low)
         const beyond = partitions.filter(({ committed = 0, high }) => committed > high)
         const findings: Finding[] = []
@@ -24,10 +26,15 @@ export const groupChecks: readonly Check[] = [
         if (beyond.length > 0)
           findings.push(
             error(
-              `${group} stands behind the end of ${topic} in partition ${named(beyond)}: was it made anew?`,
+              `${group} stands beyond the end of ${topic} in partition ${named(beyond)}: was it made anew, or cut off?`,
               'a position that the topic holds',
-              `Stop ${stage}; ${resetTo(facts, group, topic, 'earliest')}`,
+              `Stop ${stage}. If the topic was made anew: ${resetTo(facts, group, topic, 'earliest')}. If it was cut off, go on where ` +
+                'it was cut, with --to-offset: from the start the rows that are left would come a second time',
             ),
+          )
+        if (startRefusal !== undefined)
+          findings.push(
+            error(`the next start of ${stage} is refused: ${startRefusal.problem}`, 'a start', startRefusal.fix),
           )
         return findings
       }),
@@ -50,6 +57,8 @@ export const groupChecks: readonly Check[] = [
             (sum, { committed, low, high }) => sum + Math.max(0, high - Math.max(committed ?? low, low)),
             0,
           )
+          if (partitions.some(({ committed = 0, high }) => committed > high))
+            return ok(`${stage} stands beyond the end; ${running}`)
           return ok(`${stage} is ${behind === 0 ? 'at the end' : `${count(behind, 'offset')} behind`}; ${running}`)
         })
       }),
@@ -57,16 +66,27 @@ export const groupChecks: readonly Check[] = [
 ]
 
 function ofGroups(facts: Facts, check: (group: GroupPositions) => readonly Finding[]): ReturnType<Check['run']> {
-  return ofDataset(facts, ({ groups }, { groups: described }) => {
+  return ofDataset(facts, ({ groups, positionsTopic, strayPositions }, { groups: described }) => {
+    const { count: strays, offset } = strayPositions
+    const stray =
+      strays === 0
+        ? []
+        : [
+            warning(
+              `${positionsTopic} holds ${count(strays, 'record')} that are no positions, the first at offset ${offset}`,
+              'positions of groups only: others are passed over',
+              'Let no other program write there. A null under its key removes a record',
+            ),
+          ]
     const lost = described.flatMap(({ refusal }) =>
       refusal === undefined || refusal.errorName === 'GROUP_AUTHORIZATION_FAILED'
         ? []
         : [error(refusal.problem, 'a coordinator that answers', refusal.fix)],
     )
     const known = groups.filter(({ partitions }) => partitions !== undefined)
-    if (lost.length === 0 && known.length === 0)
+    if (lost.length + stray.length === 0 && known.length === 0)
       return { because: 'the topics that groups read are not there, or may not be read' }
-    return orOk([...lost, ...known.flatMap(check)], 'within what the topics hold')
+    return orOk([...lost, ...stray, ...known.flatMap(check)], 'within what the topics hold')
   })
 }
 

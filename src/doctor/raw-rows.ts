@@ -14,7 +14,7 @@ const mostPartitions = 16
 /** An open transaction of somebody else may hold the last rows back. */
 const patienceMs = 5_000
 
-export const noRows: RawRowFacts = { rows: 0, met: [], unread: [] }
+export const noRows: RawRowFacts = { rows: 0, tombstones: 0, met: [], unread: [] }
 
 /** The schemas of the last rows of a topic; of the first ones, if there is none among the last, as where transactions were aborted. */
 export async function rawRowFacts(cluster: ClusterSession, topic: string): Promise<RawRowFacts> {
@@ -51,5 +51,5 @@ async function factsOf(cluster: ClusterSession, ranges: readonly BoundedRange[])
   const unread = passedOver(census, [], await schemas.of(census))
   const named = [...census.schemas.values()].reduce((sum, { rows: some }) => sum + some, 0)
   const unnamed = [...census.looks.values()].reduce((sum, some) => sum + some, 0)
-  return { rows: named + unnamed, met: await schemas.met(census), unread }
+  return { rows: named + unnamed, tombstones: census.tombstones, met: await schemas.met(census), unread }
 }

@@ -5,6 +5,7 @@ import { numericColumns } from '../rows/numeric-columns.ts'
 import { describeSchemaName } from '../rows/schema-name.ts'
 import { chooseColumns, isEnvelope } from '../stages/choose-columns.ts'
 import { flattenFix } from '../stages/passed-over.ts'
+import { onlyTombstones } from '../stages/tombstones.ts'
 import type { DatasetFacts } from './facts.ts'
 import { type Check, count, error, type Finding, nameList, ok, warning } from './finding.ts'
 import { noDataset } from './unreachable.ts'
@@ -56,7 +57,16 @@ export const registryChecks: readonly Check[] = [
       if (dataset === undefined) return noDataset
       const subject = valueSubject(dataset.topics.raw)
       const { rawSchema, rawSchemaProblem } = registry
-      if (dataset.rawRows.rows > 0) return rowsFindings(dataset, rawSchema !== undefined)
+      const { rows, tombstones } = dataset.rawRows
+      if (rows > 0) return rowsFindings(dataset, rawSchema !== undefined)
+      if (tombstones > 0)
+        return [
+          warning(
+            `${onlyTombstones(dataset.topics.raw, tombstones)}, among the first and the last 200 records of each partition`,
+            'rows',
+            `vgm load FILE --dataset ${dataset.dataset}`,
+          ),
+        ]
       if (rawSchemaProblem !== undefined)
         return [error(`the newest schema of ${subject}: ${rawSchemaProblem}`, 'an Avro schema', 'Correct the writer')]
       if (rawSchema === undefined)

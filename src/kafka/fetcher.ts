@@ -62,7 +62,9 @@ export class PositionLostError extends PipelineError {
     super(`Offset ${offset} of ${topic}/${partition} is ${before ? 'no longer' : 'not'} in the log, which ${holds}`, {
       fix: before
         ? `Rows were deleted before they were read: raise the retention. To go on without them, ${toStart(topic)}`
-        : `The topic was deleted and made again, or truncated. To read it from its start, ${toStart(topic)}`,
+        : `The topic was made again, or cut off. If it was made again, its rows are new: ${toStart(topic)}. If it was cut off, the rows ` +
+          'that are left have been read, and would come a second time: go on where it was cut instead, with --to-offset, which is ' +
+          `${end} if nothing was written since`,
     })
   }
 }

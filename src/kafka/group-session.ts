@@ -12,6 +12,7 @@ import { TopicGoneError } from './partition-watch.ts'
 import type { SliceProducer } from './plain-producer.ts'
 import { within } from './time-limit.ts'
 import type { CommittingMember } from './transactional-producer.ts'
+import { startAgain, unknownPartition, WrittenTopicGoneError } from './written-topics.ts'
 
 /** Offset of a partition whose group has committed nothing: its first row, or one that a replay names. */
 export type StartOffsets = (partitions: readonly TopicPartition[]) => Promise<PartitionOffset[]>
@@ -25,7 +26,7 @@ export interface GroupSessionParts {
   readonly group: string
   readonly startOffsets: StartOffsets
   /** where positions are kept that outlive the group's offsets */
-  readonly positions?: Pick<KeptPositions, 'of'> | undefined
+  readonly positions?: Pick<KeptPositions, 'of' | 'partition'> | undefined
   /** where reading a partition stops, undefined for nowhere */
   readonly endOffsetOf: (input: TopicPartition) => number | undefined
   /** where rows of an input partition usually go: announced to the coordinator in one request */
@@ -58,19 +59,6 @@ export class CommitsFailingError extends PipelineError {
     super(`Group ${group} has committed nothing for ${commitPatienceMs / 60_000} minutes: ${why}`, {
       fix: 'Check the brokers and the output topics, and start again: it goes on where it stopped',
       retriable: true,
-      cause,
-    })
-  }
-}
-
-/** A topic that rows are written to was deleted. */
-export class OutputGoneError extends PipelineError {
-  readonly code = 'VGM_TOPIC_GONE'
-  constructor({ topic, partition }: TopicPartition, group: string, cause: unknown) {
-    super(`Topic ${topic} has been deleted while rows were written to it: no broker knows partition ${partition}`, {
-      fix:
-        'Start again: the topic is made anew, and gets the rows that follow. To have all rows again delete the other output topics ' +
-        `as well and first run "kafka-consumer-groups.sh --group ${group} --all-topics --reset-offsets --to-earliest --execute"`,
       cause,
     })
   }
@@ -248,18 +236,18 @@ export class TransactionalGroupSession implements GroupSession {
   }
 
   /**
-   * A position behind the end of the log, as after the topic was deleted and made again, shows when it is fetched from. One that
-   * is not fetched from, because it is behind the end of what is to be read, would look like the end.
+   * A position beyond the end of the log, as after the topic was deleted and made again, shows when it is fetched from.
+   * One that is not fetched from, because it is beyond the end of what is to be read, would look like the end.
    *
    * @throws PositionLostError
    */
   async #checkEnds(held: readonly PartitionOffset[]): Promise<void> {
     const { connections, endOffsetOf } = this.#parts
-    const behind = held.filter((position) => position.offset > (endOffsetOf(position) ?? Infinity))
-    if (behind.length === 0) return
+    const beyond = held.filter((position) => position.offset > (endOffsetOf(position) ?? Infinity))
+    if (beyond.length === 0) return
     // Another member of the group may have read on, up to where the log ends now.
-    const ends = await connections.listOffsets(behind, latest)
-    for (const [i, { topic, partition, offset }] of behind.entries())
+    const ends = await connections.listOffsets(beyond, latest)
+    for (const [i, { topic, partition, offset }] of beyond.entries())
       if (offset > ends[i].offset) throw new PositionLostError(topic, partition, offset, undefined, ends[i].offset)
   }
 
@@ -305,20 +293,20 @@ export class TransactionalGroupSession implements GroupSession {
     return false
   }
 
-  /** Waits until the brokers know what rows are written to. @throws OutputGoneError if they do not for as long as metadata may lag */
+  /**
+   * Waits until the brokers know what is written to.
+   *
+   * @throws WrittenTopicGoneError if they do not for as long as metadata may lag
+   */
   async #demandOutputs(cause: unknown): Promise<void> {
-    const { connections, outputsOf, group } = this.#parts
-    const outputs = [...(this.#missed === undefined ? [] : [this.#missed]), ...this.#assignment.flatMap(outputsOf)]
+    const { connections, outputsOf, group, positions } = this.#parts
+    const outputs = this.#assignment.flatMap(outputsOf)
+    const others = [this.#missed, positions?.partition].filter((each) => each !== undefined)
     this.#missed = undefined
-    for (const [topic, partitions] of Map.groupBy(outputs, (output) => output.topic)) {
-      // Whatever else is wrong the next slice sees.
-      const known = await connections
-        .retrying(`Looking for topic ${topic}`, () => connections.refresh([topic]))
-        .then(() => connections.partitionCount(topic))
-        .catch((error: unknown) => (isTopicUnknown(error) ? 0 : Infinity))
-      const gone = partitions.find(({ partition }) => partition >= known)
-      if (gone !== undefined) throw new OutputGoneError(gone, group, cause)
-    }
+    const gone = await unknownPartition(connections, [...outputs, ...others])
+    if (gone === undefined) return
+    const isOutput = outputs.some(({ topic }) => topic === gone.topic)
+    throw new WrittenTopicGoneError(gone, isOutput ? outputFix(group) : startAgain, cause)
   }
 
   #asFenced(error: unknown): unknown {
@@ -332,6 +320,15 @@ export class TransactionalGroupSession implements GroupSession {
     this.#slice = undefined
     await this.#parts.producer.abort().catch(() => undefined)
   }
+}
+
+/** What to do when an output was deleted: its rows are gone, and the group is past them. */
+function outputFix(group: string): string {
+  return (
+    'To have all rows again delete the other output topics as well, run ' +
+    `"kafka-consumer-groups.sh --group ${group} --all-topics --reset-offsets --to-earliest --execute" and start again. ` +
+    'To go on with the rows that follow, start again with --allow-empty-output. The topic is made anew'
+  )
 }
 
 function isSame(a: CommittingMember, b: CommittingMember): boolean {

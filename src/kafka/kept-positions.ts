@@ -7,7 +7,14 @@ import type { FetchedPartition, OffsetCommit, PartitionOffset, TopicPartition } 
 import { type BrokerConnections, earliest, latest } from './broker-connections.ts'
 import { isTopicUnknown } from './broker-errors.ts'
 import { Fetcher, type FetcherOptions, fetcherDefaults } from './fetcher.ts'
-import { groupKeyPrefix, type KeptPosition, parsePositionValue, positionKey, positionValue } from './position-record.ts'
+import {
+  groupKeyPrefix,
+  isPositionKey,
+  type KeptPosition,
+  parsePositionValue,
+  positionKey,
+  positionValue,
+} from './position-record.ts'
 
 /** The positions topic has one partition, so that the last record of a key is the newest one. */
 const positionsPartition = 0
@@ -19,6 +26,16 @@ const batchBytes = 256 * 1024
 const metadataLagMs = 1_000
 /** Of clusters that give topics no id. */
 const noTopicId = '00000000-0000-0000-0000-000000000000'
+
+/** Called with each record; `held` has its bytes. */
+type RecordVisitor = (records: Records, row: number, held: Buffer) => void
+
+/** Records of the positions topic that are no positions. */
+export interface StrayRecords {
+  readonly count: number
+  /** of the first one */
+  readonly offset: number | undefined
+}
 
 /** The end of the positions topic cannot be read. */
 export class PositionsUnreadableError extends PipelineError {
@@ -93,7 +110,7 @@ export class KeptPositions {
     partitions: readonly TopicPartition[],
   ): Promise<(PartitionOffset & { readonly isOlder: boolean })[]> {
     if (partitions.length === 0 || !(await this.#exists())) return []
-    const positions = await this.#read(group)
+    const positions = await this.#positionsOf(group)
     const found: (PartitionOffset & { readonly isOlder: boolean })[] = []
     for (const { topic, partition } of partitions) {
       const position = positions.get(positionKey(group, { topic, partition }))
@@ -152,16 +169,42 @@ export class KeptPositions {
     }
   }
 
-  /**
-   * The last position of each of a group's partitions. To the end as it is now: what is committed later belongs to
-   * another member.
-   */
-  async #read(group: string): Promise<ReadonlyMap<string, KeptPosition>> {
+  /** The records that are no positions; whoever looks for positions passes over them. @throws likewise */
+  async strayRecords(): Promise<StrayRecords> {
+    let [count, first]: [number, number | undefined] = [0, undefined]
+    await this.#read((records, row, held) => {
+      const { keyStart, keyEnd, valueStart, valueEnd, baseOffset, offsetDelta } = records
+      const isPosition =
+        isPositionKey(held.toString('utf8', keyStart[row], keyEnd[row])) &&
+        (valueStart[row] < 0 || parsePositionValue(held.toString('utf8', valueStart[row], valueEnd[row])) !== undefined)
+      if (isPosition) return
+      count++
+      first ??= baseOffset + offsetDelta[row]
+    })
+    return { count, offset: first }
+  }
+
+  /** The last position of each of a group's partitions. */
+  async #positionsOf(group: string): Promise<ReadonlyMap<string, KeptPosition>> {
+    const positions = new Map<string, KeptPosition>()
+    const prefix = Buffer.from(groupKeyPrefix(group))
+    await this.#read(({ keyStart, keyEnd, valueStart, valueEnd }, row, held) => {
+      if (keyEnd[row] - keyStart[row] < prefix.length) return
+      if (prefix.compare(held, keyStart[row], keyStart[row] + prefix.length) !== 0) return
+      const key = held.toString('utf8', keyStart[row], keyEnd[row])
+      const position =
+        valueStart[row] < 0 ? undefined : parsePositionValue(held.toString('utf8', valueStart[row], valueEnd[row]))
+      if (position === undefined) positions.delete(key)
+      else positions.set(key, position)
+    })
+    return positions
+  }
+
+  /** Reads all records, to the end as it is now: what is committed later belongs to another member. */
+  async #read(visit: RecordVisitor): Promise<void> {
     const { topic, partition } = this.partition
     const [start] = await this.#connections.listOffsets([this.partition], earliest)
     const [end] = await this.#connections.listOffsets([this.partition], latest)
-    const positions = new Map<string, KeptPosition>()
-    const prefix = Buffer.from(groupKeyPrefix(group))
     const records = createRecords()
     const fetcher = new Fetcher(this.#connections, this.#fetching)
     try {
@@ -172,51 +215,32 @@ export class KeptPositions {
         if (fetched.length > 0) lastMs = performance.now()
         else if (performance.now() - lastMs > patienceMs)
           throw new PositionsUnreadableError(topic, fetcher.position(topic, partition), end.offset)
-        for (const part of fetched) collect(part, prefix, records, positions)
+        for (const part of fetched) visitRecords(part, records, visit)
       }
-      return positions
     } finally {
       await fetcher.close()
     }
   }
 }
 
-/** Takes the records whose key begins with `prefix` over into `positions`. */
-function collect(
+function visitRecords(
   { bytes, view, batches, fromOffset, toOffset }: FetchedPartition,
-  prefix: Buffer,
   records: Records,
-  positions: Map<string, KeptPosition>,
+  visit: RecordVisitor,
 ): void {
   for (const header of batches)
     try {
-      for (const _ of readPieces(bytes, view, header, records))
-        collectPiece(records, fromOffset, toOffset, prefix, positions)
+      for (const _ of readPieces(bytes, view, header, records)) {
+        const held = Buffer.from(records.bytes.buffer, records.bytes.byteOffset, records.bytes.byteLength)
+        for (let row = 0; row < records.count; row++) {
+          const offset = records.baseOffset + records.offsetDelta[row]
+          if (offset >= fromOffset && offset < toOffset) visit(records, row, held)
+        }
+      }
     } catch (error) {
       // None of ours: we write small batches.
       if (!(error instanceof MalformedBatchError)) throw error
     }
-}
-
-function collectPiece(
-  records: Records,
-  fromOffset: number,
-  toOffset: number,
-  prefix: Buffer,
-  positions: Map<string, KeptPosition>,
-): void {
-  const { keyStart, keyEnd, valueStart, valueEnd, baseOffset, offsetDelta } = records
-  const held = Buffer.from(records.bytes.buffer, records.bytes.byteOffset, records.bytes.byteLength)
-  for (let i = 0; i < records.count; i++) {
-    const offset = baseOffset + offsetDelta[i]
-    if (offset < fromOffset || offset >= toOffset || keyEnd[i] - keyStart[i] < prefix.length) continue
-    if (prefix.compare(held, keyStart[i], keyStart[i] + prefix.length) !== 0) continue
-    const key = held.toString('utf8', keyStart[i], keyEnd[i])
-    const position =
-      valueStart[i] < 0 ? undefined : parsePositionValue(held.toString('utf8', valueStart[i], valueEnd[i]))
-    if (position === undefined) positions.delete(key)
-    else positions.set(key, position)
-  }
 }
 
 /**

@@ -18,6 +18,18 @@ export function positionKey(group: string, { topic, partition }: TopicPartition)
   return JSON.stringify([group, topic, partition])
 }
 
+/** Whether a text is a key that `positionKey` makes. */
+export function isPositionKey(text: string): boolean {
+  try {
+    const parts = JSON.parse(text) as unknown
+    if (!Array.isArray(parts) || parts.length !== 3) return false
+    const [group, topic, partition] = parts as unknown[]
+    return typeof group === 'string' && typeof topic === 'string' && Number.isSafeInteger(partition)
+  } catch {
+    return false
+  }
+}
+
 /** What the keys of a group, and of no other one, begin with. */
 export function groupKeyPrefix(group: string): string {
   return `[${JSON.stringify(group)},`

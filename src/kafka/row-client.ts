@@ -13,9 +13,10 @@ import { BrokerConnections, earliest } from './broker-connections.ts'
 import { Fetcher, type FetcherOptions, fetcherDefaults } from './fetcher.ts'
 import { GroupMembership, membershipDefaults } from './group-membership.ts'
 import { type JoinListener, type StartOffsets, TransactionalGroupSession } from './group-session.ts'
-import { KeptPositions } from './kept-positions.ts'
+import { KeptPositions, type StrayRecords } from './kept-positions.ts'
 import { PlainProducer } from './plain-producer.ts'
 import { TransactionalProducer } from './transactional-producer.ts'
+import { namingGoneTopics } from './written-topics.ts'
 
 /** KIP-447 makes a killed member's offsets unstable for no longer than this. */
 export const transactionTimeoutMs = 10_000
@@ -78,12 +79,11 @@ export class RowClient {
 
   async openWriter(transactionalId: string, compression: Compression): Promise<TransactionalWriter> {
     const connections = new BrokerConnections(this.#settings)
-    const producer = await this.#producer(connections, this.#positions(connections), transactionalId, compression)
+    const positions = this.#positions(connections)
+    const producer = await this.#producer(connections, positions, transactionalId, compression)
+    const writer = namingGoneTopics(producer, connections, positions === undefined ? [] : [positions.partition])
     return {
-      begin: (expected) => producer.begin(expected),
-      produce: (topic, partition, batch) => producer.produce(topic, partition, batch),
-      commit: (offsets) => producer.commit(offsets),
-      abort: () => producer.abort(),
+      ...writer,
       close: async () => {
         await producer.close()
         await connections.close()
@@ -139,6 +139,13 @@ export class RowClient {
   async positionsLeftBehind(group: string, partitions: readonly TopicPartition[]): Promise<TopicPartition[]> {
     return this.withConnections(
       async (connections) => this.#positions(connections)?.leftBehind(group, partitions) ?? [],
+    )
+  }
+
+  /** The records of the positions topic that are no positions. @throws likewise */
+  async strayPositionRecords(): Promise<StrayRecords> {
+    return this.withConnections(
+      async (connections) => this.#positions(connections)?.strayRecords() ?? { count: 0, offset: undefined },
     )
   }
 

@@ -2,28 +2,61 @@ import { exitCodes, PipelineError } from '../errors.ts'
 import type { PartitionOffset, TopicPartition } from '../ports/log.ts'
 import { countedPosition } from '../stages/counted-position.ts'
 import type { ClusterSession } from './cluster-session.ts'
-import { partitionsOf, topicRanges } from './row-topics.ts'
+import { partitionsOf, topicRanges, topicStarts } from './row-topics.ts'
+
+/** A stage whose group keeps positions in its input, and what it writes its rows to. */
+export interface GroupedStage {
+  readonly stage: string
+  readonly group: string
+  readonly inputTopic: string
+  readonly outputTopic: string
+}
+
+/** How a user has a stage begin anew beside an output that holds rows. */
+const beginAnew: Readonly<Record<string, string>> = {
+  normalize: 'name another --normalized-topic, or run "vgm replay --from start" into a topic of its own',
+  restore: 'name another --restored-topic',
+}
 
 /** Rows stand in an output, and nothing says up to where the input was read for them. */
 export class PositionsMissingError extends PipelineError {
   readonly code = 'VGM_POSITIONS_MISSING'
-  /** @param beginAnew how the stage is told to begin anew */
-  constructor(
-    brokers: readonly string[],
-    group: string,
-    input: TopicPartition,
-    outputTopic: string,
-    beginAnew: string,
-  ) {
-    const [from, to] = [`${input.topic}/${input.partition}`, `${outputTopic}/${input.partition}`]
-    const tool = `kafka-consumer-groups.sh --bootstrap-server ${brokers.join(',')} --group ${group}`
+  constructor(brokers: readonly string[], { stage, group, inputTopic, outputTopic }: GroupedStage, partition: number) {
+    const [from, to] = [`${inputTopic}/${partition}`, `${outputTopic}/${partition}`]
     super(`Group ${group} has no position in ${from}, and ${to} is not empty: rows would be written a second time`, {
       fix:
-        `To begin at the start, ${beginAnew}. To go on, add --rebuild-positions, which counts the rows of the output, or give the group ` +
-        `its positions with "${tool} --topic ${input.topic} --reset-offsets --to-offset N --execute"`,
+        `To begin at the start, ${beginAnew[stage] ?? 'name another output topic'}. To go on, add --rebuild-positions, which counts the rows of the output, or give ` +
+        `the group its positions with "${groupsTool(brokers, group)} --topic ${inputTopic} --reset-offsets --to-offset N --execute"`,
       exitCode: exitCodes.usage,
     })
   }
+}
+
+/** Rows were read, and what was made of them is gone: the output was deleted, or made anew. */
+export class OutputLostError extends PipelineError {
+  readonly code = 'VGM_OUTPUT_LOST'
+  constructor(
+    brokers: readonly string[],
+    { group, inputTopic, outputTopic }: GroupedStage,
+    { partition, offset }: Pick<PartitionOffset, 'partition' | 'offset'>,
+    exists: boolean,
+  ) {
+    const lost = exists ? `topic ${outputTopic} is empty` : `there is no topic ${outputTopic}`
+    super(
+      `Group ${group} has read ${inputTopic}/${partition} up to offset ${offset}, and ${lost}: its rows before that would be missing`,
+      {
+        fix:
+          'To have all rows, name another --group, or remove the positions of this one with ' +
+          `"${groupsTool(brokers, group)} --topic ${inputTopic} --delete-offsets". ` +
+          'To go on with the rows that follow, add --allow-empty-output',
+        exitCode: exitCodes.usage,
+      },
+    )
+  }
+}
+
+function groupsTool(brokers: readonly string[], group: string): string {
+  return `kafka-consumer-groups.sh --bootstrap-server ${brokers.join(',')} --group ${group}`
 }
 
 /** Makes the topic where positions of groups are kept, unless it exists. @throws CompactedTopicError */
@@ -68,6 +101,42 @@ export async function lostPositions(
   const doubtful = inputs.filter(({ partition }) => full.has(partition))
   const older = await cluster.rows.positionsLeftBehind(group, doubtful)
   return doubtful.filter(({ partition }) => older.every((each) => each.partition !== partition))
+}
+
+/**
+ * Why a group that has read rows cannot go on: nothing was ever written to its output. Each slice leaves a marker in it
+ * at least. A group that stands where it begins has read nothing. Nor do positions count that the brokers have removed:
+ * with such an output the group begins anew.
+ *
+ * @param startOffsets where the group begins [the first row of each partition]
+ */
+export async function outputLost(
+  cluster: ClusterSession,
+  stage: GroupedStage,
+  startOffsets?: (partitions: readonly TopicPartition[]) => Promise<PartitionOffset[]>,
+): Promise<OutputLostError | undefined> {
+  const { admin, rows, settings } = cluster
+  const { group, inputTopic, outputTopic } = stage
+  const exists = (await admin.partitionCount(outputTopic)) !== undefined
+  if (exists && (await topicRanges(cluster, outputTopic)).some(({ endOffset }) => endOffset > 0)) return undefined
+  const first = await topicStarts(cluster, inputTopic)
+  const begun = (await startOffsets?.(first)) ?? first
+  const held = await rows.withConnections((connections) => connections.committedOffsets(group, begun))
+  const read = held.find(({ partition, offset }) =>
+    begun.some((start) => start.partition === partition && start.offset < offset),
+  )
+  return read && new OutputLostError(settings.brokers, stage, read, exists)
+}
+
+/** Why the next start of a stage would be refused for what its group and its output hold; undefined if it would not. */
+export async function startRefusal(cluster: ClusterSession, stage: GroupedStage): Promise<PipelineError | undefined> {
+  const { group, inputTopic, outputTopic } = stage
+  const lost = await outputLost(cluster, stage)
+  if (lost !== undefined || (await cluster.admin.partitionCount(outputTopic)) === undefined) return lost
+  const held = new Set((await positionsIn(cluster, group, inputTopic)).map(({ partition }) => partition))
+  const fresh = (await topicStarts(cluster, inputTopic)).filter(({ partition }) => !held.has(partition))
+  const [missing] = await lostPositions(cluster, group, fresh, outputTopic)
+  return missing && new PositionsMissingError(cluster.settings.brokers, stage, missing.partition)
 }
 
 /**

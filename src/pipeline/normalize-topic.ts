@@ -42,6 +42,8 @@ export interface NormalizeTopicOptions {
   readonly deadLetters?: DeadLetterPolicy | undefined
   /** whether positions that the group has lost are counted from the rows of the output [false: that is an error] */
   readonly rebuildPositions?: boolean | undefined
+  /** whether a group that has read rows may go on although its output is empty or missing [false: that is an error] */
+  readonly allowEmptyOutput?: boolean | undefined
   readonly onProgress?: OnProgress | undefined
 }
 
@@ -79,6 +81,7 @@ export async function normalizeTopic(cluster: ClusterSession, options: Normalize
     delivery: options.delivery,
     deadLetters: options.deadLetters,
     rebuildPositions: options.rebuildPositions,
+    allowEmptyOutput: options.allowEmptyOutput,
   }
   return runMembers(cluster, { stage: 'normalize', options: member }, members, ({ rowsIn }) => onProgress(rowsIn, of))
 }

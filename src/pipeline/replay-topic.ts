@@ -9,7 +9,7 @@ import type { ModeChoice } from '../stages/normalize.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { type NormalizeMemberOptions, normalizeMember } from './members/normalize-member.ts'
 import { noProgress, type OnProgress } from './progress.ts'
-import { holdsRows, offsetsBetween, topicEnds, topicStarts } from './row-topics.ts'
+import { holdsRows, offsetsBetween, topicEnds, topicStarts, topicsBeside } from './row-topics.ts'
 
 export interface ReplayTopicOptions {
   readonly dataset: string
@@ -37,6 +37,8 @@ export interface ReplayTopicOptions {
   readonly compression?: Compression | undefined
   /** [dead letters, up to half of the last 100,000 rows] */
   readonly deadLetters?: DeadLetterPolicy | undefined
+  /** whether a group that has read rows may go on although its output is empty or missing [false: that is an error] */
+  readonly allowEmptyOutput?: boolean | undefined
   readonly onProgress?: OnProgress | undefined
 }
 
@@ -60,12 +62,15 @@ export async function replayTopic(cluster: ClusterSession, options: ReplayTopicO
   const { dataset, model, from = 'start', to = 'end', clip = Infinity, onProgress = noProgress } = options
   const { modelsTopic = defaultModelsTopic, modeChoice = { kind: 'likely' } } = options
   checkDataset(dataset)
-  const output = options.output ?? `${topicNames(dataset).normalized}.v${model}`
-  const topics = topicNames(dataset, {
+  const { normalized, deadLetters } = topicNames(dataset)
+  const output = options.output ?? `${normalized}.v${model}`
+  const overrides = {
     raw: options.rawTopic,
     normalized: output,
     deadLetters: options.deadLetterTopic ?? `${output}.dead-letters`,
-  })
+  }
+  // What normalize writes is another stage's: together both would be doubled.
+  const topics = topicNames(dataset, overrides, [normalized, deadLetters, ...topicsBeside(cluster, modelsTopic)])
   const group =
     options.group ?? replayGroup(dataset, topics.raw, output, { model, modelsTopic, from, clip, modeChoice })
   const starts = await positionsAt(cluster, topics.raw, from, '--from')
@@ -91,6 +96,7 @@ export async function replayTopic(cluster: ClusterSession, options: ReplayTopicO
       modeChoice,
       compression: options.compression ?? 'none',
       deadLetters: options.deadLetters,
+      allowEmptyOutput: options.allowEmptyOutput,
       ends,
       startOffsets: async (partitions) =>
         starts.filter((start) => partitions.some(({ partition }) => partition === start.partition)),
@@ -148,7 +154,7 @@ async function checkOutput(
 }
 
 /**
- * The offset of each partition that a flag means; one before the first row is the first row, one behind the end the end.
+ * The offset of each partition that a flag means; one before the first row is the first row, one beyond the end the end.
  *
  * @throws UsageError if it means nothing
  */

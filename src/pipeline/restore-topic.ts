@@ -31,6 +31,8 @@ export interface RestoreTopicOptions {
   readonly deadLetters?: DeadLetterPolicy | undefined
   /** whether positions that the group has lost are counted from the rows of the output [false: that is an error] */
   readonly rebuildPositions?: boolean | undefined
+  /** whether a group that has read rows may go on although its output is empty or missing [false: that is an error] */
+  readonly allowEmptyOutput?: boolean | undefined
   readonly onProgress?: OnProgress | undefined
 }
 
@@ -64,6 +66,7 @@ export async function restoreTopic(cluster: ClusterSession, options: RestoreTopi
     delivery: options.delivery,
     deadLetters: options.deadLetters,
     rebuildPositions: options.rebuildPositions,
+    allowEmptyOutput: options.allowEmptyOutput,
   }
   return runMembers(cluster, { stage: 'restore', options: member }, members, ({ rowsIn }) => onProgress(rowsIn, of))
 }

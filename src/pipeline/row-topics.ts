@@ -85,3 +85,8 @@ export function offsetsBetween(starts: readonly PartitionOffset[], ends: readonl
   const start = new Map(starts.map(({ partition, offset }) => [partition, offset]))
   return ends.reduce((sum, { partition, offset }) => sum + Math.max(0, offset - (start.get(partition) ?? 0)), 0)
 }
+
+/** Topics that stages use beside those of a data set. */
+export function topicsBeside({ rows }: ClusterSession, modelsTopic: string): string[] {
+  return rows.positionsTopic === undefined ? [modelsTopic] : [modelsTopic, rows.positionsTopic]
+}

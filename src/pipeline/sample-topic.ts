@@ -3,6 +3,7 @@ import { checkDataset, sampleGroup, topicNames, transactionalId } from '../confi
 import { InterruptedError, UsageError } from '../errors.ts'
 import { type StageReport, stageReport } from '../ports/stage-report.ts'
 import { type SampleSize, sample } from '../stages/sample.ts'
+import { onlyTombstones } from '../stages/tombstones.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { preparePositions } from './group-positions.ts'
 import { noProgress, type OnProgress } from './progress.ts'
@@ -111,6 +112,8 @@ export async function sampleTopic(cluster: ClusterSession, options: SampleTopicO
         onProgress: ({ rowsIn }) => onProgress(rowsIn, offsetsBetween(starts, ends)),
         onCommit: (totals) => reporter.committed(together(before, totals)),
       })
+      if (isFresh && !follow && result.rowsIn > 0 && result.tombstones === result.rowsIn)
+        throw new UsageError(onlyTombstones(rawTopic, result.tombstones), 'Load rows first')
       if (isFresh && !follow && result.rowsOut === 0 && result.rowsIn > 0)
         throw new UsageError(
           `None of the ${result.rowsIn.toLocaleString('en')} rows of ${rawTopic} was kept`,

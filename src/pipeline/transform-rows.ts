@@ -29,6 +29,10 @@ export interface TransformRowsOptions {
   readonly delivery?: Delivery | undefined
   /** [dead letters, up to half of the last 100,000 rows] */
   readonly deadLetters?: DeadLetterPolicy | undefined
+  /** whether positions that the group has lost are counted from the rows of the output [false: that is an error] */
+  readonly rebuildPositions?: boolean | undefined
+  /** whether a group that has read rows may go on although its output is empty or missing [false: that is an error] */
+  readonly allowEmptyOutput?: boolean | undefined
   readonly onProgress?: OnProgress | undefined
 }
 
@@ -76,7 +80,6 @@ export async function transformRows(cluster: ClusterSession, options: TransformR
   const of = ends && offsetsBetween(await topicStarts(cluster, inputTopic), ends)
   return runTransformStage(cluster, {
     stage: transform.name,
-    beginAnew: 'name another output topic and group',
     group: options.group ?? `vgm.${outputTopic}.${transform.name}`,
     instance: options.instance,
     inputTopic,
@@ -85,6 +88,8 @@ export async function transformRows(cluster: ClusterSession, options: TransformR
     deadLetters: options.deadLetters,
     compression: options.compression ?? 'none',
     delivery: options.delivery,
+    rebuildPositions: options.rebuildPositions,
+    allowEmptyOutput: options.allowEmptyOutput,
     ends,
     transform: new ColumnTransform({
       definition: transform,

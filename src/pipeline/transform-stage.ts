@@ -9,7 +9,14 @@ import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import { type RowTransform, transformTopic } from '../stages/transform-topic.ts'
 import { abortedBy } from './abort-reason.ts'
 import type { ClusterSession } from './cluster-session.ts'
-import { lostPositions, PositionsMissingError, preparePositions, rebuiltPositions } from './group-positions.ts'
+import {
+  type GroupedStage,
+  lostPositions,
+  outputLost,
+  PositionsMissingError,
+  preparePositions,
+  rebuiltPositions,
+} from './group-positions.ts'
 import { MemberReporter } from './member-reporter.ts'
 import { batchSizesFor, partitionsOf, startsOf } from './row-topics.ts'
 import { whenReachable } from './when-reachable.ts'
@@ -19,15 +26,11 @@ export const defaultSliceMs = 500
 /** A slice whose schemas or models take longer is given up, well before its transaction times out, and repeated until they are there. */
 export const slicePatienceMs = 3_000
 
-export interface TransformStageOptions {
-  readonly stage: string
-  readonly group: string
+export interface TransformStageOptions extends GroupedStage {
   /** a name that survives restarts: the membership becomes static, and the old instance's transaction is ended at once */
   readonly instance?: string | undefined
   /** number of this member among those of its process */
   readonly slot?: number
-  readonly inputTopic: string
-  readonly outputTopic: string
   readonly deadLetterTopic: string
   readonly deadLetters?: DeadLetterPolicy | undefined
   readonly compression: Compression
@@ -35,10 +38,10 @@ export interface TransformStageOptions {
   readonly transform: RowTransform
   /** where to begin if the group has no position yet; its first row unless given */
   readonly startOffsets?: (partitions: readonly TopicPartition[]) => Promise<PartitionOffset[]>
-  /** how a user begins anew: what an error advises if the group has lost its positions */
-  readonly beginAnew: string
   /** whether lost positions are counted from the rows of the output [false: an error] */
   readonly rebuildPositions?: boolean | undefined
+  /** whether a group that has read rows may go on although its output is empty or missing [false: an error] */
+  readonly allowEmptyOutput?: boolean | undefined
   readonly ends: readonly PartitionOffset[] | undefined
   /** default: half a second */
   readonly sliceMs?: number | undefined
@@ -67,6 +70,10 @@ export async function runTransformStage(cluster: ClusterSession, options: Transf
   }
   const prepare = async () => {
     const count = await partitionsOf(cluster, inputTopic)
+    if (options.allowEmptyOutput !== true) {
+      const lost = await outputLost(cluster, options, startOffsets)
+      if (lost !== undefined) throw lost
+    }
     await ensureOutputs(count)
     await preparePositions(cluster)
     return count
@@ -89,7 +96,7 @@ export async function runTransformStage(cluster: ClusterSession, options: Transf
           await ensureOutputs(await partitionsOf(cluster, inputTopic))
         const lost = await lostPositions(cluster, group, fresh, outputTopic)
         if (lost.length > 0 && options.rebuildPositions !== true)
-          throw new PositionsMissingError(cluster.settings.brokers, group, lost[0], outputTopic, options.beginAnew)
+          throw new PositionsMissingError(cluster.settings.brokers, options, lost[0].partition)
         const rebuilt = await rebuiltPositions(cluster, stage, lost, outputTopic, deadLetterTopic)
         for (const { partition, offset } of rebuilt)
           cluster.log.warn({ group, topic: inputTopic, partition, offset }, 'a lost position was counted anew')

@@ -9,6 +9,7 @@ import {
 } from '../config/names.ts'
 import { InterruptedError } from '../errors.ts'
 import type { FileReading } from '../files/table-options.ts'
+import { BrokerError } from '../kafka/broker-errors.ts'
 import { hangingTransactions, type OpenTransaction } from '../kafka/open-transactions.ts'
 import { transactionTimeoutMs } from '../kafka/row-client.ts'
 import { StockReader } from '../kafka/stock-reader.ts'
@@ -172,8 +173,12 @@ async function verifyTopics(
     const normalized = await auditedTopic(cluster, topics.normalized)
     const raw = await auditedTopic(cluster, topics.raw)
     const of = raw.ranges.reduce((rows, { start, end }) => rows + end - start, 0)
+    const rawSettings = await settingsOf(cluster, topics.raw)
+    const largest = (await settingsOf(cluster, topics.normalized))?.get('max.message.bytes')
     const result = await verify({
       log: stock,
+      isRawCompacted: rawSettings?.get('cleanup.policy')?.includes('compact') ?? false,
+      largestNormalized: largest === undefined ? undefined : Number(largest),
       raw,
       normalized,
       restored,
@@ -193,6 +198,16 @@ async function verifyTopics(
   } finally {
     await stock.close()
     await models.close()
+  }
+}
+
+/** Undefined for whoever may not read them. */
+async function settingsOf({ admin }: ClusterSession, topic: string): Promise<ReadonlyMap<string, string> | undefined> {
+  try {
+    return await admin.topicConfig(topic)
+  } catch (error) {
+    if (error instanceof BrokerError && error.errorName === 'TOPIC_AUTHORIZATION_FAILED') return undefined
+    throw error
   }
 }
 

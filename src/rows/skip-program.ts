@@ -39,7 +39,7 @@ export interface SkipProgram {
 /** Fixed sizes are stored in 32 bits; no value is this long, so that a longer one is found truncated just as well. */
 const maxSizeBytes = 0x7fffffff
 
-/** Items of a block that take no bytes, as nulls: more are a count that lies, and fill the memory of who decodes them. */
+/** Items of a field that take no bytes, as nulls: more are a count that lies, and fill a reader's memory. */
 const mostEmptyItems = 65_536
 /** Calls and blocks that may be open at once, in entries of the stack; deeper nesting counts as malformed. */
 const stackEntries = 16_384
@@ -182,6 +182,7 @@ export function skipValue(program: SkipProgram, pc: number, bytes: Uint8Array, a
   // One function and one switch: splitting it would pass every position through memory.
   const { code } = program
   let depth = 0
+  let emptyItems = 0
   for (;;) {
     const opcode = code[pc++]
     let number = 0
@@ -246,8 +247,9 @@ export function skipValue(program: SkipProgram, pc: number, bytes: Uint8Array, a
           number = -number
         }
         if (opcode === opcodes.emptyBlocks) {
-          // Items of no bytes cost those who read them as much as others do.
-          if (number > mostEmptyItems) return -1
+          // Items of no bytes cost those who read them as much as others do, in one block or in many.
+          emptyItems += number
+          if (emptyItems > mostEmptyItems) return -1
           pc = number === 0 ? pc : begin
         } else if (number === 0) {
           pc = code[pc]

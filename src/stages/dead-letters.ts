@@ -14,7 +14,7 @@ export interface DeadLetterGroup {
   readonly stage: string
   readonly sourceTopic: string
   readonly sourcePartition: number
-  /** that the value names; undefined if it is not framed, or null */
+  /** that the value names; undefined if it is not framed, or null, or a whole batch */
   readonly schemaId: SchemaName | undefined
   readonly count: number
   /** where the first and the last one stand in the dead-letters topic, in the partition of the same number */
@@ -106,7 +106,7 @@ export async function showDeadLetter(
     failure: texts(names.filter((name) => added.has(name))),
     headers: texts(names.filter((name) => !added.has(name))),
     valueHex: row.value?.toString('hex'),
-    schemaId: schemaNameOf(row),
+    schemaId: schemaOf(row),
     decoded: await decodedOf(row, schemaById),
   }
 }
@@ -124,13 +124,23 @@ function causeOf(row: StockRow): Cause {
     stage: text(deadLetterHeaders.stage),
     sourceTopic: text(deadLetterHeaders.topic),
     sourcePartition: Number(text(deadLetterHeaders.partition)),
-    schemaId: schemaNameOf(row),
+    schemaId: schemaOf(row),
   }
+}
+
+/** A record batch begins with zeros, and names no schema. */
+function schemaOf(letter: StockRow): SchemaName | undefined {
+  return isBatch(letter) ? undefined : schemaNameOf(letter)
+}
+
+function isBatch(letter: StockRow): boolean {
+  return headerText(letter, deadLetterHeaders.lastOffset) !== undefined
 }
 
 async function decodedOf(row: StockRow, schemaById: SchemaSource['schemaById']): Promise<DeadLetter['decoded']> {
   const name = schemaNameOf(row)
   if (row.value === null) return { problem: 'The value is null' }
+  if (isBatch(row)) return { problem: 'The value is a record batch that cannot be read' }
   if (name === undefined) return { problem: 'The value does not begin with the magic byte 0 and a schema id' }
   const types = new RowTypes(schemaById)
   const value = (await types.framed(row)).value ?? row.value

@@ -12,6 +12,7 @@ import { describeSchemaName } from '../rows/schema-name.ts'
 import { framingBytes, noSchema } from '../rows/schema-runs.ts'
 import { BatchUnreadableError, FetchedReader } from './read-fetched.ts'
 import { RowSchemas } from './row-schemas.ts'
+import { onlyTombstones } from './tombstones.ts'
 
 /** Rows of one partition that are to be exported; the end is known: the high watermark of the start, or what was asked. */
 export interface ExportRange extends OffsetRange {
@@ -65,6 +66,14 @@ function columnTaken(topic: string, column: string, flag: '--key' | '--position'
   )
 }
 
+function nothingReadable(topic: string, rows: number, first: PipelineError): UsageError {
+  const count = rows === 1 ? 'The row' : `None of the ${rows.toLocaleString('en')} rows`
+  return new UsageError(
+    `${count} of ${topic} can${rows === 1 ? 'not' : ''} be read. ${first.message}`,
+    'Read a topic that has rows',
+  )
+}
+
 const pollMs = 500
 const keyColumn: TableColumn = { name: '_key', type: 'VARCHAR' }
 const positionColumns: readonly TableColumn[] = [
@@ -96,9 +105,13 @@ export async function exportRows(options: ExportOptions): Promise<ExportReport> 
         options.onProgress?.(rows.written)
       }
     }
+    const { written, tombstones, skipped } = rows
+    if (written === 0 && rows.firstSkipped !== undefined)
+      throw nothingReadable(ranges[0].topic, skipped, rows.firstSkipped)
+    if (written + skipped === 0 && tombstones > 0)
+      throw new UsageError(onlyTombstones(ranges[0].topic, tombstones), 'Read a topic that has rows')
     await table.finish()
     const seconds = (performance.now() - startedMs) / 1000
-    const { written, tombstones, skipped } = rows
     return { ...stageReport(written + tombstones + skipped, written, 0, seconds), tombstones, skipped }
   } finally {
     await table.discard()
@@ -120,6 +133,8 @@ class TableRows {
   written = 0
   tombstones = 0
   skipped = 0
+  /** why the first row or batch was left out */
+  firstSkipped: PipelineError | undefined
   readonly #options: ExportOptions
   readonly #table: TableWriter
   readonly #reader = new FetchedReader()
@@ -148,6 +163,7 @@ class TableRows {
       } catch (error) {
         if (!(skipsUnreadable && error instanceof BatchUnreadableError)) throw error
         this.skipped += header.recordCount
+        this.firstSkipped ??= error
       }
   }
 
@@ -186,9 +202,13 @@ class TableRows {
       else if (this.#status[row] !== rowErrors.none || schema === undefined)
         problem = unusable ?? 'the schema that it names does not exist'
       else problem = this.#appendRow(schema, buffer, partition, offset, row, key, bodyShift)
-      if (problem === undefined) this.written++
-      else if (skipsUnreadable) this.skipped++
-      else throw new ExportRowError(topic, partition, offset, problem)
+      if (problem === undefined) {
+        this.written++
+        continue
+      }
+      if (!skipsUnreadable) throw new ExportRowError(topic, partition, offset, problem)
+      this.skipped++
+      this.firstSkipped ??= new ExportRowError(topic, partition, offset, problem)
     }
   }
 

@@ -22,6 +22,7 @@ import { flattenFix, passedOver } from './passed-over.ts'
 import type { BoundedRange } from './read-partition.ts'
 import { failedRows, mismatchedRows, type RowCensus } from './row-census.ts'
 import { type Scan, type ScanCounts, scanColumns } from './scan-columns.ts'
+import { onlyTombstones } from './tombstones.ts'
 
 export interface FitOptions {
   readonly dataset: string
@@ -238,8 +239,9 @@ async function unreadable(
 ): Promise<UnfittableError> {
   const { topic } = ranges[0]
   const rows = [...census.schemas.values()].reduce((sum, some) => sum + some.rows, 0)
-  if (rows === 0 && census.looks.size === 0)
-    return new UnfittableError(`Topic ${topic} holds no rows`, {
+  const { looks, tombstones } = census
+  if (rows === 0 && looks.size === 0)
+    return new UnfittableError(tombstones > 0 ? onlyTombstones(topic, tombstones) : `Topic ${topic} holds no rows`, {
       fix: 'Load rows first, and sample them: "vgm load", "vgm sample"',
     })
   const met = await schemas.met(census)

@@ -27,6 +27,18 @@ export interface LagSource {
   ): Promise<readonly { readonly partition: number; readonly low: number; readonly high: number }[]>
 }
 
+/** What the numbers of a group's lag do not say by themselves; sentences. */
+export function lagRemarks({ group, topic, partitions }: Lag): string[] {
+  if (partitions.every(({ committed }) => committed === undefined))
+    return [`Group ${group} has committed nothing in ${topic}.`]
+  const beyond = partitions.filter(({ committed = 0, end }) => committed > end)
+  return beyond.map(
+    ({ partition, committed, end }) =>
+      `Group ${group} stands at ${committed} in ${topic}/${partition}, beyond its end at ${end}: ` +
+      'the topic was made again, or cut off.',
+  )
+}
+
 /**
  * The lag of a group in each partition of a topic. A partition without a commit, or with one that retention has overtaken, counts
  * from its first offset.

@@ -10,14 +10,16 @@ export interface SchemaRows {
   readonly failed: ReadonlyMap<RowError, number>
 }
 
-/** What rows were met, and what became of them; tombstones are not among them. Plain data: it may come from a thread. */
+/** What rows were met, and what became of them. Plain data: it may come from a thread. */
 export interface RowCensus {
   readonly schemas: ReadonlyMap<RowSchemaName, SchemaRows>
   /** rows that name no schema */
   readonly looks: ReadonlyMap<RowLook, number>
+  /** records without a value; no rows */
+  readonly tombstones: number
 }
 
-export const nobody: RowCensus = { schemas: new Map(), looks: new Map() }
+export const nobody: RowCensus = { schemas: new Map(), looks: new Map(), tombstones: 0 }
 
 /** Rows of the census that could not be read. */
 export function failedRows({ schemas, looks }: RowCensus): number {
@@ -41,12 +43,13 @@ export function joinCensus(a: RowCensus, b: RowCensus): RowCensus {
     const known = schemas.get(name)
     schemas.set(name, { rows: rows + (known?.rows ?? 0), failed: joinCounts(known?.failed, failed) })
   }
-  return { schemas, looks: joinCounts(a.looks, b.looks) }
+  return { schemas, looks: joinCounts(a.looks, b.looks), tombstones: a.tombstones + b.tombstones }
 }
 
 /** With rows of batches that nobody can take apart. */
-export function withUnreadable({ schemas, looks }: RowCensus, rows: number): RowCensus {
-  return { schemas, looks: rows === 0 ? looks : joinCounts(looks, new Map([['broken-batch', rows] as const])) }
+export function withUnreadable(census: RowCensus, rows: number): RowCensus {
+  if (rows === 0) return census
+  return { ...census, looks: joinCounts(census.looks, new Map([['broken-batch', rows] as const])) }
 }
 
 /** The sums of two maps of counts. */

@@ -21,6 +21,7 @@ export class RowCounter {
   /** of all others */
   readonly #surplus: KeyCounts = { rows: 0, failed: new Map() }
   readonly #looks = new Map<RowLook, number>()
+  #tombstones = 0
 
   /** @param schemas that have split the rows into runs */
   constructor(schemas: RowSchemas) {
@@ -39,7 +40,9 @@ export class RowCounter {
       const end = Math.min(to, runs.to[run])
       if (start >= end) continue
       const counts = this.#of(runs.schemaId[run])
-      counts.rows += valuesWithin(records, start, end)
+      const rows = valuesWithin(records, start, end)
+      counts.rows += rows
+      this.#tombstones += end - start - rows
       if (mayFail) this.#addFailed(records, start, end, status, counts)
     }
   }
@@ -49,6 +52,7 @@ export class RowCounter {
     return {
       schemas: new Map(schemas.map(([key, { rows, failed }]) => [this.#schemas.name(key), { rows, failed }])),
       looks: this.#surplus.rows === 0 ? this.#looks : new Map([...this.#looks, ['garbage', this.#surplus.rows]]),
+      tombstones: this.#tombstones,
     }
   }
 

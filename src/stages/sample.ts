@@ -44,6 +44,11 @@ export interface SampleOptions {
   readonly onCommit?: (report: StageReport) => void
 }
 
+export interface SampleReport extends StageReport {
+  /** of the rows in, those without a value */
+  readonly tombstones: number
+}
+
 /** What is committed beside a partition's offset: rows up to there, tombstones left out. */
 export interface SampleCounts {
   readonly seen: number
@@ -72,10 +77,10 @@ export function parseSampleCounts(metadata: string | undefined): SampleCounts {
  *
  * @throws InterruptedError when `signal` fires; a sample by rate goes on from there, one by rows starts anew
  */
-export async function sample(options: SampleOptions): Promise<StageReport> {
+export async function sample(options: SampleOptions): Promise<SampleReport> {
   const run = new SampleRun(options)
   await ('rate' in options.size ? run.byRate(options.size.rate) : run.byRows(options.size.rows))
-  return run.report()
+  return { ...run.report(), tombstones: run.tombstones }
 }
 
 class SampleRun {
@@ -84,6 +89,7 @@ class SampleRun {
   readonly #startedMs = performance.now()
   #rowsIn = 0
   #rowsOut = 0
+  tombstones = 0
 
   constructor(options: SampleOptions) {
     const { outputTopic, outputPartitions, sizes, writer } = options
@@ -123,7 +129,10 @@ class SampleRun {
         }
         const copied = new CopiedValues(records)
         for (let row = from; row < to; row++) {
-          if (records.valueStart[row] < 0) continue
+          if (records.valueStart[row] < 0) {
+            this.tombstones++
+            continue
+          }
           seen++
           if (rowHashBelow(rate, hash, offsetOf(records, row)) < 0) continue
           kept++
@@ -181,12 +190,16 @@ class SampleRun {
     const smallest = new SmallestRows(rows, limit)
     const seen = new Map<number, number>()
     this.#rowsIn = 0
+    this.tombstones = 0
     for (const start of starts) {
       let partitionRows = 0
       const hash = this.#hashStart(start)
       const take = (records: Records, from: number, to: number) => {
         for (let row = from; row < to; row++) {
-          if (records.valueStart[row] < 0) continue
+          if (records.valueStart[row] < 0) {
+            this.tombstones++
+            continue
+          }
           partitionRows++
           const found = rowHashBelow(smallest.threshold, hash, offsetOf(records, row))
           if (found >= 0) smallest.add(found, start.partition, records, row)

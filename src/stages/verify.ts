@@ -22,6 +22,10 @@ export interface VerifyOptions extends NormalizationRules {
   readonly restored?: AuditedTopic | undefined
   /** of normalize and restore; other stages' dead letters in it are passed over */
   readonly deadLetters?: AuditedTopic | undefined
+  /** whether compaction may have taken rows out of the raw topic [false] */
+  readonly isRawCompacted?: boolean
+  /** that a message of the normalized topic may have; undefined if that is not known */
+  readonly largestNormalized?: number | undefined
   /** JSON of the schema with this id; undefined if the registry knows none */
   readonly schemaById: SchemaSource['schemaById']
   /** a version of the data set's model; undefined if there is none */
@@ -61,8 +65,11 @@ export interface VerifyResult extends Readonly<Record<Fault, number>> {
  *
  * Partitions are walked one after another, all topics of one in lockstep, so memory is bounded.
  *
- * A dead letter must hold the row's bytes, and is wrong if the row could have been normalized. A row that normalize has written and restore
- * has made a dead letter is lost.
+ * Where the raw topic is compacted, rows that it has lost since may still be in the normalized topic: there may be as
+ * many more as offsets are missing between two raw rows.
+ *
+ * A dead letter must hold the row's bytes, and is wrong if the row could have been normalized, or if it was too large
+ * and is not. A row that normalize has written and restore has made a dead letter is lost.
  *
  * Modes whose scores are equal within 64 rounding errors of their terms are both right, and values within 4.
  *
@@ -81,13 +88,14 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
     const counts = await auditPartition(
       {
         raw: rangeOf(raw, partition),
+        isRawCompacted: options.isRawCompacted ?? false,
         normalized: rangeOf(normalized, partition),
         restored: restored && rangeOf(restored, partition),
         deadLetters: deadLetters && rangeOf(deadLetters, partition),
         normalizeDue: dueOf(committed.normalize, partition),
         restoreDue: dueOf(committed.restore, partition),
       },
-      { log, types, models, rules, findings },
+      { log, types, models, rules, largestNormalized: options.largestNormalized, findings },
     )
     rows += counts.rows
     letters += counts.deadLetters

@@ -50,6 +50,14 @@ suite('whole values', () => {
     equal(isWholeValue(nothings, Buffer.from('80f10400', 'hex'), 0), true)
     equal(isWholeValue(nothings, Buffer.from('80f10480f10400', 'hex'), 0), false)
     equal(isWholeValue(nothings, Buffer.from('fff00400fff0040000', 'hex'), 0), false)
+    // Of each field, as the row path counts them.
+    const twice = avro.Type.forSchema({
+      type: 'record',
+      name: 'Twice',
+      fields: ['a', 'b'].map((name) => ({ name, type: { type: 'array', items: 'null' } as const })),
+    })
+    equal(isWholeValue(twice, Buffer.from('80f1040080f10400', 'hex'), 0), true)
+    equal(isWholeValue(twice, Buffer.from('80f1040080f10480f10400', 'hex'), 0), false)
   })
 
   test('what cannot be decoded is refused in no time, whatever its counts say', () => {

@@ -2,6 +2,7 @@ import { equal, match } from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
+import { ClusterAdmin } from '../../src/kafka/admin.ts'
 import { testCluster, uniqueName } from '../cluster/shared-cluster.ts'
 import { type Ended, temporaryFolder, vgm } from './run-command.ts'
 
@@ -16,6 +17,12 @@ async function rowsIn(...args: string[]): Promise<number> {
   return (JSON.parse(out) as { rowsIn: number; rowsOut: number }).rowsIn
 }
 
+async function deleteTopic(topic: string): Promise<void> {
+  const admin = new ClusterAdmin({ brokers: [(await testCluster()).brokers], clientId: 'test' })
+  await admin.deleteTopics([topic])
+  await admin.close()
+}
+
 suite('samples and backfills, as a user has them', () => {
   test('a replay is done once, and never into a topic that holds another', async (t) => {
     const dataset = uniqueName('backfill')
@@ -26,6 +33,11 @@ suite('samples and backfills, as a user has them', () => {
     await onCluster('fit', ...of)
     equal(await rowsIn('replay', ...of, '--model', '1'), 4_000)
     equal(await rowsIn('replay', ...of, '--model', '1'), 0)
+    await deleteTopic(`${dataset}.normalized.v1`)
+    const { code, err } = await onCluster('replay', ...of, '--model', '1')
+    equal(code, 2)
+    match(err, /has read .*there is no topic .*normalized\.v1.*--delete-offsets.*--allow-empty-output/s)
+    equal(await rowsIn('replay', ...of, '--model', '1', '--group', `${dataset}.again`), 4_000)
     for (const other of [
       ['--from', '10'],
       ['--clip', '0.99'],

@@ -32,6 +32,43 @@ suite('bad usage is refused in one line, with exit code 2', () => {
     await refused(['fit', '--dataset', 'd', '--recipe', 'magic'], /Allowed choices are scaled, sklearn/)
   })
 
+  test("a topic that is the brokers' own, or that no topic can be called", async () => {
+    const topics = ['raw', 'normalized', 'dead-letter', 'models', 'positions'].map((role) => `--${role}-topic`)
+    for (const flag of topics)
+      await refused(
+        ['normalize', '--dataset', 'd', flag, '__consumer_offsets'],
+        new RegExp(`${flag} .*'__consumer_offsets' is invalid.*internal to Kafka`),
+      )
+    for (const command of [['load', 'rows.csv'], ['generate', '--spec', 'x:int=normal(0,1)', '--rows', '1'], ['lag']])
+      await refused([...command, '--dataset', 'd', '--topic', '__transaction_state'], /internal to Kafka/)
+    await refused(['replay', '--dataset', 'd', '--model', '1', '--output', '__x'], /internal to Kafka/)
+    await refused(['doctor', '--dataset', 'd', '--raw-topic', 'a/b'], /'a\/b' is invalid/)
+  })
+
+  test('one topic in two parts', async () => {
+    for (const [command, twice] of [
+      ['doctor --normalized-topic d.raw', 'd.raw'],
+      ['doctor --models-topic d.normalized', 'd.normalized'],
+      ['doctor --models-topic vgm.positions', 'vgm.positions'],
+      ['normalize --normalized-topic vgm.models', 'vgm.models'],
+      ['normalize --dead-letter-topic vgm.positions', 'vgm.positions'],
+      ['restore --positions-topic d.restored', 'd.restored'],
+      ['sample --sample-topic vgm.models', 'vgm.models'],
+      ['fit --raw-topic vgm.models', 'vgm.models'],
+      ['load rows.csv --topic vgm.positions', 'vgm.positions'],
+      ['generate --spec x:int=normal(0,1) --rows 1 --topic vgm.models', 'vgm.models'],
+      ['verify --restored-topic vgm.models', 'vgm.models'],
+      ['replay --model 1 --output d.normalized', 'd.normalized'],
+      ['replay --model 1 --output vgm.models', 'vgm.models'],
+      ['replay --model 1 --dead-letter-topic d.dead-letters', 'd.dead-letters'],
+      ['replay --model 1 --dead-letter-topic d.normalized.v1', 'd.normalized.v1'],
+    ] as const)
+      await refused(
+        [...command.split(' '), '--dataset', 'd', '--brokers', 'localhost:1', '--registry', 'http://localhost:1'],
+        new RegExp(`Topic ${twice} cannot have two parts`),
+      )
+  })
+
   test('--csv-safe for a file that is no CSV', async () => {
     await refused(['export', 'rows.parquet', '--dataset', 'd', '--csv-safe'], /--csv-safe is for CSV/)
   })

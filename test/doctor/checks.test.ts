@@ -340,6 +340,14 @@ const broken: readonly (readonly [
     /curl/,
   ],
   [
+    'a raw topic of tombstones',
+    onDataset({ rawRows: { rows: 0, tombstones: 3, met: [], unread: [] } }),
+    'raw-schema',
+    'warning',
+    /trips\.raw holds 3 tombstones and no rows/,
+    /vgm load/,
+  ],
+  [
     'a model record that is broken',
     onDataset({ model: { ...healthy.dataset.model, unusable: ['vgm.models/0/4 trips/2: torn'] } }),
     'model',
@@ -364,12 +372,30 @@ const broken: readonly (readonly [
     /Stop normalize; kafka-consumer-groups\.sh .*--to-earliest/,
   ],
   [
-    'a position behind the end',
+    'a position beyond the end',
     positions(11, 0, 10),
     'positions',
     'error',
-    /behind the end of trips\.raw in partition 0/,
-    /--reset-offsets/,
+    /beyond the end of trips\.raw in partition 0/,
+    /made anew: .*--reset-offsets --to-earliest.* cut off, .*--to-offset.* a second time/,
+  ],
+  [
+    'a start that would be refused',
+    onDataset({
+      groups: healthy.dataset.groups.map((each) => ({ ...each, startRefusal: refusal(undefined) })).slice(0, 1),
+    }),
+    'positions',
+    'error',
+    /the next start of normalize is refused: it was refused/,
+    /Do it/,
+  ],
+  [
+    'records among the positions that are none',
+    onDataset({ strayPositions: { count: 2, offset: 7 } }),
+    'positions',
+    'warning',
+    /vgm\.positions holds 2 records that are no positions, the first at offset 7/,
+    /no other program/,
   ],
   [
     'a group without a coordinator',
@@ -462,8 +488,8 @@ suite('vgm doctor', () => {
       ...onDataset({ rawRows }),
       registry: { ...healthy.registry, rawSchema: undefined },
     })
-    deepEqual(ill(noSubject({ rows: 150, met: [met], unread: [] })), [])
-    const two = { rows: 200, met: [met, { name: 21, json: other, rows: 50 }], unread: [] }
+    deepEqual(ill(noSubject({ rows: 150, tombstones: 0, met: [met], unread: [] })), [])
+    const two = { rows: 200, tombstones: 0, met: [met, { name: 21, json: other, rows: 50 }], unread: [] }
     deepEqual(
       ill(noSubject(two)).map(({ check, level, found }) => [check, level, found]),
       [
@@ -475,7 +501,7 @@ suite('vgm doctor', () => {
       ],
     )
     const json = { rows: 200, reason: 'the value is JSON', fix: 'Let the writer use Avro' }
-    const [unread] = ill(noSubject({ rows: 200, met: [], unread: [json] }))
+    const [unread] = ill(noSubject({ rows: 200, tombstones: 0, met: [], unread: [json] }))
     deepEqual([unread.check, unread.level, unread.mend], ['raw-schema', 'error', 'Let the writer use Avro'])
     match(unread.found, /200 of the last 200 rows of trips\.raw: the value is JSON/)
   })

@@ -8,6 +8,7 @@ import { gatherFacts } from '../../src/doctor/gather-facts.ts'
 import { mendTopics } from '../../src/doctor/topic-mends.ts'
 import { createControlClient } from '../../src/kafka/control-client.ts'
 import { SchemaRegistry } from '../../src/kafka/registry.ts'
+import { RowClient } from '../../src/kafka/row-client.ts'
 import { testCluster, uniqueName } from '../cluster/shared-cluster.ts'
 import { vgm } from '../commands/run-command.ts'
 import { batchOf } from '../kafka/test-broker.ts'
@@ -113,8 +114,13 @@ suite('vgm doctor, on a broker', () => {
 
   test('finds topics that are missing or have too few partitions, and --fix mends them', async (t) => {
     const pipeline = await normalized(t)
-    const { topics, cluster } = pipeline
+    const { topics, cluster, dataset } = pipeline
     await cluster.admin.deleteTopics([topics.normalized, topics.deadLetters])
+    const { findings } = await whenFound(pipeline, ['topics', 'topics', 'positions'])
+    const refusal = findings.find(({ check }) => check === 'positions')
+    match(refusal?.found ?? '', /next start of normalize is refused: .* there is no topic .*\.normalized/)
+    match(refusal?.mend ?? '', /--delete-offsets.*--allow-empty-output/)
+    await cluster.admin.deleteGroups([groupName(dataset, 'normalize')])
     const missing = await whenFound(pipeline, ['topics', 'topics'])
     deepEqual(await mended(pipeline, missing), [
       `made topic ${topics.normalized} like ${topics.raw}`,
@@ -128,6 +134,19 @@ suite('vgm doctor, on a broker', () => {
       `gave ${topics.normalized} 3 partitions`,
       `gave ${topics.deadLetters} 3 partitions`,
     ])
+  })
+
+  test('finds a group that has lost its positions, as its next start would', async (t) => {
+    const pipeline = await normalized(t)
+    const { cluster, dataset } = pipeline
+    await cluster.admin.deleteGroups([groupName(dataset, 'normalize')])
+    deepEqual(ill(await examined(pipeline)), [], 'they are kept')
+    const positionsTopic = `${dataset}.positions`
+    const without = { ...cluster, rows: new RowClient(cluster.settings, undefined, {}, positionsTopic) }
+    const diagnosis = diagnose(await gatherFacts(without, { ...namesOf(pipeline), positionsTopic }))
+    const refusal = diagnosis.findings.find(({ check }) => check === 'positions')
+    match(refusal?.found ?? '', /next start of normalize is refused: .*has no position in .*is not empty/)
+    match(refusal?.mend ?? '', /--rebuild-positions/)
   })
 
   test('finds rows that are gone before they were read, and a subject that refuses refits', async (t) => {

@@ -101,9 +101,10 @@ export function healthyFacts(): Facts & { readonly cluster: ClusterFacts; readon
         { stage: 'normalize', group: groups[0], topic: topics.raw, partitions },
         { stage: 'restore', group: groups[1], topic: topics.normalized, partitions },
       ],
+      strayPositions: { count: 0, offset: undefined },
       hanging: [],
       model: { current: { version: 3, columns }, versions: [1, 2, 3], unusable: [] },
-      rawRows: { rows: 0, met: [], unread: [] },
+      rawRows: { rows: 0, tombstones: 0, met: [], unread: [] },
     },
     registry: {
       url: 'http://registry:8081',

@@ -4,6 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { InterruptedError } from '../../src/errors.ts'
 import { BrokerConnections, connectionLimits } from '../../src/kafka/broker-connections.ts'
 import { createControlClient } from '../../src/kafka/control-client.ts'
+import { KeptPositions } from '../../src/kafka/kept-positions.ts'
+import { namingGoneTopics } from '../../src/kafka/written-topics.ts'
 import { uniqueName } from '../cluster/shared-cluster.ts'
 import { batchOf, TestBroker, valuesOf } from './test-broker.ts'
 import { openMember } from './test-member.ts'
@@ -100,8 +102,8 @@ suite('what changes under a running group, on a broker', () => {
     await write(broker, input, 0, 'a')
     const ended = rejects(member.run(), {
       code: 'VGM_TOPIC_GONE',
-      message: new RegExp(`Topic ${output} has been deleted while rows were written`),
-      fix: /--reset-offsets --to-earliest/,
+      message: new RegExp(`Topic ${output} has been deleted while it was written to`),
+      fix: /--reset-offsets --to-earliest.*--allow-empty-output/,
     })
     while (member.progress.length === 0) await sleep(20)
     await administer(broker, (admin) => admin.deleteTopics({ topics: [output] }))
@@ -112,6 +114,48 @@ suite('what changes under a running group, on a broker', () => {
     const ends = (await broker.ends(input)).map((offset, partition) => ({ topic: input, partition, offset }))
     await (await openMember(broker, { group, input, output, ends })).run()
     deepEqual(valuesOf(await broker.rows(output)), ['b'])
+  })
+
+  test('a positions topic that is deleted ends the stage, or a writer, and is named', async (t) => {
+    const broker = await TestBroker.connect(t)
+    const [input, output, group] = [await broker.createTopic(1), await broker.createTopic(1), uniqueName('group')]
+    const topic = await broker.createTopic(1)
+    const connections = new BrokerConnections(broker.settings, {
+      limits: { ...connectionLimits, unknownTopicMs: 1_000 },
+    })
+    t.after(() => connections.close())
+    const positions = new KeptPositions(connections, topic)
+    const member = await openMember(broker, { group, input, output, connections, positions })
+    await write(broker, input, 0, 'a')
+    const gone = { code: 'VGM_TOPIC_GONE', message: new RegExp(`Topic ${topic} has been deleted`), fix: /made anew$/ }
+    const ended = rejects(member.run(), gone)
+    while (member.progress.length === 0) await sleep(20)
+    await administer(broker, (admin) => admin.deleteTopics({ topics: [topic] }))
+    await write(broker, input, 0, 'b')
+    await ended
+    const others = new BrokerConnections(broker.settings, { limits: { ...connectionLimits, unknownTopicMs: 1_000 } })
+    t.after(() => others.close())
+    const producer = await broker.openProducer({ positions: new KeptPositions(others, topic) }, others)
+    const writer = namingGoneTopics(producer, others, [positions.partition])
+    await writer.begin()
+    await rejects(writer.commit({ group, offsets: [{ topic: input, partition: 0, offset: 1 }] }), gone)
+    await writer.abort()
+    await writer.close()
+  })
+
+  test('a topic that is deleted under a writer is named', async (t) => {
+    const broker = await TestBroker.connect(t)
+    const topic = await broker.createTopic(1)
+    const connections = new BrokerConnections(broker.settings, {
+      limits: { ...connectionLimits, unknownTopicMs: 1_000 },
+    })
+    t.after(() => connections.close())
+    const writer = namingGoneTopics(await broker.openProducer({}, connections), connections, [])
+    await administer(broker, (admin) => admin.deleteTopics({ topics: [topic] }))
+    const gone = { code: 'VGM_TOPIC_GONE', message: new RegExp(`Topic ${topic} has been deleted`) }
+    await rejects(writer.begin([{ topic, partition: 0 }]), gone)
+    await writer.abort()
+    await writer.close()
   })
 
   test('an output topic that is made again in time has what follows', async (t) => {
@@ -132,7 +176,7 @@ suite('what changes under a running group, on a broker', () => {
     deepEqual(valuesOf(await broker.rows(output)), ['b'])
   })
 
-  test('a position behind the end of the log ends the stage, also where it would look like the end', async (t) => {
+  test('a position beyond the end of the log ends the stage, also where it would look like the end', async (t) => {
     const broker = await TestBroker.connect(t)
     const [input, output, group] = [await broker.createTopic(1), await broker.createTopic(1), uniqueName('group')]
     await write(broker, input, 0, 'a', 'b')
@@ -146,7 +190,7 @@ suite('what changes under a running group, on a broker', () => {
     const lost = {
       code: 'VGM_POSITION_LOST',
       message: /Offset 100 .* which ends at 3/,
-      fix: /--reset-offsets --to-earliest/,
+      fix: /--reset-offsets --to-earliest.* cut off, .* a second time: .*--to-offset, which is 3/,
     }
     await rejects((await openMember(broker, { group, input, output, ends })).run(), lost)
     await rejects((await openMember(broker, { group, input, output })).run(), { code: 'VGM_POSITION_LOST' })

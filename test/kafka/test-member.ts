@@ -4,6 +4,7 @@ import { earliest } from '../../src/kafka/broker-connections.ts'
 import { Fetcher, fetcherDefaults } from '../../src/kafka/fetcher.ts'
 import { GroupMembership, membershipDefaults } from '../../src/kafka/group-membership.ts'
 import { TransactionalGroupSession } from '../../src/kafka/group-session.ts'
+import type { KeptPositions } from '../../src/kafka/kept-positions.ts'
 import { type WatchLimits, watchLimits } from '../../src/kafka/partition-watch.ts'
 import type { TransactionalProducer } from '../../src/kafka/transactional-producer.ts'
 import type { PartitionOffset } from '../../src/ports/log.ts'
@@ -25,6 +26,7 @@ export interface MemberOptions {
   readonly watch?: WatchLimits
   readonly connections?: BrokerConnections
   readonly sliceMs?: number
+  readonly positions?: KeptPositions
   /** called before each batch is copied */
   readonly beforeBatch?: (rows: number) => Promise<void>
 }
@@ -67,7 +69,7 @@ export async function openMember(broker: TestBroker, options: MemberOptions): Pr
   const { group, input, output, ends, instance } = options
   const connections = options.connections ?? broker.connect()
   const transactionalId = `${group}.${instance ?? uniqueName('i')}`
-  const producer = await broker.openProducer({ transactionalId }, options.connections)
+  const producer = await broker.openProducer({ transactionalId, positions: options.positions }, options.connections)
   const { rebalanceTimeoutMs = membershipDefaults.rebalanceTimeoutMs } = options
   const membership = new GroupMembership(connections, {
     group,
@@ -85,6 +87,7 @@ export async function openMember(broker: TestBroker, options: MemberOptions): Pr
     connections,
     membership,
     producer,
+    positions: options.positions,
     // A poll hands out some batches only, so that there are several in a slice, and many slices.
     fetcher: new Fetcher(connections, {
       ...fetcherDefaults,

@@ -440,7 +440,7 @@ suite('rows that others write', () => {
   test('that cannot be read are counted by reason, each with a hint', async (t) => {
     const cases: readonly (readonly [rows: readonly NewRow[], said: RegExp, fix: RegExp])[] = [
       [[], /holds no rows/, /vgm load/],
-      [[{ key: 'k', value: null }], /holds no rows/, /vgm load/],
+      [[{ key: 'k', value: null }], /holds 1 tombstone and no rows/, /vgm load/],
       [rowsOf(30, (i) => Buffer.from(JSON.stringify({ x: i }))), /30 rows: the value is JSON/, /AvroConverter/],
       [rowsOf(30, () => Buffer.from('1.5;2')), /30 rows: the value does not begin with the magic byte 0/, /serializer/],
       [

@@ -59,6 +59,11 @@ async function move({ broker }: TestPipeline, group: string, offsets: readonly P
   await producer.close()
 }
 
+async function remove({ cluster: { admin } }: TestPipeline, ...topics: string[]): Promise<void> {
+  await admin.deleteTopics(topics)
+  for (const topic of topics) while ((await admin.partitionCount(topic)) !== undefined) await sleep(50)
+}
+
 const normalizeGroup = ({ dataset }: TestPipeline) => groupName(dataset, 'normalize')
 const restoreGroup = ({ dataset }: TestPipeline) => groupName(dataset, 'restore')
 
@@ -209,13 +214,58 @@ suite('positions that outlive the offsets of groups', () => {
     )
   })
 
+  test('a group that has read rows is refused where its output was deleted, unless it is told to go on', async (t) => {
+    const pipeline = await filled(t, 4)
+    const { cluster, dataset, topics } = pipeline
+    const group = normalizeGroup(pipeline)
+    equal(await rowsIn(pipeline), 12)
+    equal((await pipeline.restore()).rowsIn, 12)
+    await remove(pipeline, topics.restored)
+    await rejects(pipeline.restore(), { code: 'VGM_OUTPUT_LOST', message: /there is no topic .*\.restored/ })
+    await remove(pipeline, topics.normalized)
+    const refused = (what: RegExp) => (error: unknown) => {
+      const { code, exitCode, message, fix } = error as Record<string, string>
+      deepEqual([code, exitCode], ['VGM_OUTPUT_LOST', 2])
+      match(message, what)
+      match(fix, /--group .*--delete-offsets.*--allow-empty-output/)
+      return true
+    }
+    const missing = new RegExp(
+      `^Group ${group} has read ${topics.raw}/\\d up to .*there is no topic ${topics.normalized}`,
+    )
+    await rejects(rowsIn(pipeline), refused(missing))
+    await rejects(rowsIn(pipeline, { delivery: 'at-least-once' }), refused(missing))
+    equal(await cluster.admin.partitionCount(topics.normalized), undefined, 'nothing is made')
+    await cluster.admin.ensureRowTopic({ topic: topics.normalized, partitions, like: topics.raw })
+    await rejects(rowsIn(pipeline), refused(/topic .*\.normalized is empty/))
+    equal(await rowsIn(pipeline, { group: `${group}.anew`, topics: { ...topics, normalized: `${dataset}.anew` } }), 12)
+    await writeToFirst(pipeline, 2)
+    equal(await rowsIn(pipeline, { allowEmptyOutput: true }), 2)
+    equal(await rowsIn(pipeline), 0, 'what follows is in the output')
+    equal((await pipeline.restore()).rowsIn, 2, 'the offsets in a topic go with it')
+  })
+
+  test('a group that has read nothing makes its outputs anew, and so does one whose dead letters were deleted', async (t) => {
+    const pipeline = await filled(t, 4)
+    const { topics } = pipeline
+    const starts = Array.from({ length: partitions }, (_, partition) => ({ topic: topics.raw, partition, offset: 0 }))
+    await move(pipeline, normalizeGroup(pipeline), starts)
+    equal(await rowsIn(pipeline), 12)
+    await remove(pipeline, topics.deadLetters)
+    equal(await rowsIn(pipeline), 0)
+    // As a replay that was stopped before its first row.
+    const later = starts.map((start) => ({ ...start, offset: 3 }))
+    const group = uniqueName('replay')
+    await move(pipeline, group, later)
+    const output = { ...topics, normalized: `${pipeline.dataset}.later` }
+    equal(await rowsIn(pipeline, { group, topics: output, startOffsets: async () => later }), 3)
+  })
+
   test('whoever deletes the output as well gets all rows again', async (t) => {
     const pipeline = await filled(t, 4)
-    const { admin } = pipeline.cluster
     equal(await rowsIn(pipeline), 12)
     await expire(pipeline, normalizeGroup(pipeline))
-    await admin.deleteTopics([pipeline.topics.normalized])
-    while ((await admin.partitionCount(pipeline.topics.normalized)) !== undefined) await sleep(50)
+    await remove(pipeline, pipeline.topics.normalized)
     equal(await rowsIn(pipeline), 12)
   })
 
@@ -292,6 +342,16 @@ suite('the positions topic', () => {
     deepEqual(await reading, [at(0, 5, 'seen="5"'), at(1, 7)])
     deepEqual(await client.keptPositions(other, both), [])
     deepEqual(await client.keptPositions(group.slice(0, -1), both), [], 'a name that another one begins with')
+    deepEqual(await client.strayPositionRecords(), { count: 0, offset: undefined })
+    const { high } = (await pipeline.cluster.admin.watermarks(topic))[0]
+    await pipeline.write(topic, [
+      [
+        { key: 'stray', value: Buffer.from('{}') },
+        { key: `["${group}","${input}",0]`, value: Buffer.from('no position') },
+        { key: `["${group}","${input}",1]`, value: null },
+      ],
+    ])
+    deepEqual(await client.strayPositionRecords(), { count: 2, offset: high })
     await writer.close()
     await stranger.close()
   })

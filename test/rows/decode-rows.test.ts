@@ -199,6 +199,9 @@ suite('decodeRows', () => {
     for (const items of ['null', empty]) {
       equal(statusOf(recordOf({ type: 'array', items }), 0x80, 0x80, 0x08, 0), rowErrors.none)
       equal(statusOf(recordOf({ type: 'array', items }), 0x82, 0x80, 0x08, 0), rowErrors.malformed)
+      // The same in two blocks.
+      equal(statusOf(recordOf({ type: 'array', items }), 0x80, 0x80, 0x04, 0x80, 0x80, 0x04, 0), rowErrors.none)
+      equal(statusOf(recordOf({ type: 'array', items }), 0x80, 0x80, 0x08, 2, 0), rowErrors.malformed)
     }
   })
 

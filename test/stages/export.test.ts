@@ -257,6 +257,19 @@ suite('export', () => {
     ])
   })
 
+  test('says why none of the rows can be read, if all are left out', async (t) => {
+    const log = await topic([[7, normalized, [[row(1), row(2)], []]]])
+    await rejects(exported(t, log, { 1: normalized }, { skipsUnreadable: true }), {
+      message:
+        /^None of the 2 rows of t can be read\. Row at offset 0 of t, partition 0: schema 7: the registry knows no/,
+    })
+  })
+
+  test('refuses a topic of tombstones, and calls it one', async (t) => {
+    const log = await topic([[1, normalized, [[null, null, null], []]]])
+    await rejects(exported(t, log, { 1: normalized }), { message: 'Topic t holds 3 tombstones and no rows' })
+  })
+
   test('reads no further than the end that it was given, and from where it was told', async (t) => {
     const log = await topic([[1, normalized, [Array.from({ length: 2000 }, (_, i) => row(i)), []]]])
     const ranges = [{ topic: 't', partition: 0, offset: 650, endOffset: 750 }]

@@ -190,6 +190,12 @@ suite('fit', () => {
     deepEqual([lineage.rowsSeen, lineage.rowsUsed], [40_000, 400])
   })
 
+  test('a topic of tombstones is called one', async () => {
+    await rejects(fit(optionsFor(await logOf([null, null]), [])), {
+      message: 'Topic t holds 2 tombstones and no rows',
+    })
+  })
+
   test('a topic without rows, or with none that can be read, is refused with what to do', async () => {
     for (const values of [[], [null], [Buffer.from('nonsense')]])
       await rejects(fit(optionsFor(await logOf(values), [])), (error) => {

@@ -140,12 +140,12 @@ suite('sample', () => {
     const rows = [4_000, 1_000]
     const isEmpty = (row: number) => row % 20 !== 0
     const [raw, out] = [await rawLog(rows, [100], isEmpty), new MemoryLog()]
-    const { rowsIn, rowsOut } = await sample(optionsFor(raw, out, rows.length, { size: { rows: 100 } }))
+    const { rowsIn, rowsOut, tombstones } = await sample(optionsFor(raw, out, rows.length, { size: { rows: 100 } }))
     const smallest = hashed(rows, isEmpty)
       .toSorted((a, b) => a.hash - b.hash)
       .slice(0, 100)
     deepEqual(keysOf(out).toSorted(), smallest.map(({ key }) => key).toSorted())
-    deepEqual({ rowsIn, rowsOut }, { rowsIn: 5_000, rowsOut: 100 })
+    deepEqual({ rowsIn, rowsOut, tombstones }, { rowsIn: 5_000, rowsOut: 100, tombstones: 4_750 })
   })
 
   test('a hash is found below a limit exactly if it is', () => {

@@ -201,11 +201,21 @@ export class MemoryStockLog implements StockLog {
   readonly #rows: ReadonlyMap<string, readonly StockRow[]>
   readonly #pieceRows: number
   readonly #unreadable: readonly OffsetRange[]
+  readonly #cleaned: ReadonlySet<number>
 
-  /** @param unreadable batches of the raw topic, whose rows it does not give */
-  constructor(topics: ExampleTopics, pieceRows = 50, unreadable: readonly OffsetRange[] = []) {
+  /**
+   * @param unreadable batches of the raw topic, whose rows it does not give
+   * @param cleaned offsets of rows of the raw topic that compaction has removed
+   */
+  constructor(
+    topics: ExampleTopics,
+    pieceRows = 50,
+    unreadable: readonly OffsetRange[] = [],
+    cleaned: readonly number[] = [],
+  ) {
     this.#pieceRows = pieceRows
     this.#unreadable = unreadable
+    this.#cleaned = new Set(cleaned)
     this.#rows = new Map(
       Object.entries(topics).map(([role, rows]) => [
         example[role as keyof ExampleTopics],
@@ -217,6 +227,7 @@ export class MemoryStockLog implements StockLog {
   async read(topic: string, { start, end }: OffsetRange): Promise<RowSource> {
     const unreadable = topic === example.raw ? this.#unreadable : []
     const isHidden = ({ offset }: StockRow) =>
+      (topic === example.raw && this.#cleaned.has(Number(offset))) ||
       unreadable.some((batch) => Number(offset) >= batch.start && Number(offset) < batch.end)
     const rows = this.#rows.get(topic)!
     let at = start

@@ -325,6 +325,40 @@ suite('verify', () => {
     equal(examples[0].problem, 'the row at offset 10 could have been normalized')
   })
 
+  test('takes a dead letter that was too large for what it is, and finds one that would have fitted', async () => {
+    const topics = exampleTopics(300)
+    for (const i of [10, 20]) {
+      const tags = i === 10 ? ['x'.repeat(5_000)] : []
+      topics.raw[i] = { ...topics.raw[i], value: rawValue({ ...exampleFlight(i), tags }) }
+      const letter = deadLetter(topics.raw[i], i)
+      const why = { 'vgm.model.version': '1', 'vgm.error.code': 'VGM_ROW_TOO_LARGE' }
+      topics.deadLetters.push({ ...letter, headers: { ...letter.headers, ...why } })
+    }
+    for (const i of [20, 10]) topics.normalized.splice(i, 1)
+    const { examples, deadLetters, wrong } = await audit(topics, { ...withoutRestored, largestNormalized: 5_000 })
+    deepEqual({ wrong, deadLetters }, { wrong: 1, deadLetters: 1 })
+    equal(examples[0].problem, 'the row at offset 20 could have been normalized')
+    deepEqual(await faults(topics, withoutRestored), none, 'nobody knows how large rows may be')
+  })
+
+  test('asks for no rows that compaction has removed from the raw topic, and finds all others that are too many', async () => {
+    const topics = exampleTopics(300)
+    for (const role of ['raw', 'normalized', 'restored'] as const)
+      topics[role][30] = { ...topics[role][30], value: null }
+    topics.deadLetters.push(deadLetter(topics.raw[200], 200), deadLetter(topics.raw[210], 210))
+    for (const i of [210, 200]) for (const role of ['normalized', 'restored'] as const) topics[role].splice(i, 1)
+    const cleaned = [0, 1, 30, ...Array.from({ length: 90 }, (_, i) => 60 + i), 200, 298, 299]
+    const compacted = () => ({ log: new MemoryStockLog(topics, 50, [], cleaned), isRawCompacted: true })
+    const { rows, deadLetters, examples } = await audit(topics, compacted())
+    deepEqual({ rows, deadLetters, examples }, { rows: 300 - cleaned.length, deadLetters: 1, examples: [] })
+    equal((await audit(topics, { ...compacted(), isRawCompacted: false })).doubled > 0, true)
+    topics.normalized.splice(170, 0, topics.normalized[169])
+    topics.restored.splice(170, 0, topics.restored[169])
+    topics.normalized.splice(20, 1)
+    topics.restored.splice(20, 1)
+    deepEqual(await faults(topics, compacted()), { ...none, lost: 1, doubled: 1 })
+  })
+
   test('passes tombstones', async () => {
     const topics = exampleTopics(100)
     for (const role of ['raw', 'normalized', 'restored'] as const)

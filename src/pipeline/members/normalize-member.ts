@@ -33,6 +33,8 @@ export interface NormalizeMemberOptions {
   readonly deadLetters?: DeadLetterPolicy | undefined
   /** whether positions that the group has lost are counted from the rows of the output [false: an error] */
   readonly rebuildPositions?: boolean | undefined
+  /** whether a group that has read rows may go on although its output is empty or missing [false: an error] */
+  readonly allowEmptyOutput?: boolean | undefined
   readonly startOffsets?: (partitions: readonly TopicPartition[]) => Promise<PartitionOffset[]>
   readonly sliceMs?: number | undefined
   /** where to stop; undefined runs until interrupted */
@@ -76,7 +78,6 @@ export async function normalizeMember(
     return await runTransformStage(cluster, {
       ...options,
       stage: 'normalize',
-      beginAnew: 'name another --normalized-topic, or run "vgm replay --from start" into a topic of its own',
       inputTopic: topics.raw,
       outputTopic: topics.normalized,
       deadLetterTopic: topics.deadLetters,

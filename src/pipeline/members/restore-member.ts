@@ -22,6 +22,8 @@ export interface RestoreMemberOptions {
   readonly deadLetters?: DeadLetterPolicy | undefined
   /** whether positions that the group has lost are counted from the rows of the output [false: an error] */
   readonly rebuildPositions?: boolean | undefined
+  /** whether a group that has read rows may go on although its output is empty or missing [false: an error] */
+  readonly allowEmptyOutput?: boolean | undefined
   readonly ends?: readonly PartitionOffset[] | undefined
 }
 
@@ -45,7 +47,6 @@ export async function restoreMember(
     return await runTransformStage(cluster, {
       ...options,
       stage: 'restore',
-      beginAnew: 'name another --restored-topic',
       inputTopic: topics.normalized,
       outputTopic: topics.restored,
       deadLetterTopic: topics.deadLetters,

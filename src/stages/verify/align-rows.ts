@@ -38,6 +38,15 @@ export interface AlignOptions<L, R> {
   readonly mayBeginLate?: boolean
   /** found items before the first one that is expected are passed over: retention has deleted what they were made of */
   readonly mayBeginEarly?: boolean
+  /** expected items were removed since: found ones may stand where their offsets are missing */
+  readonly gaps?: OffsetGaps<L>
+}
+
+export interface OffsetGaps<L> {
+  readonly offsetOf: (expected: L) => number
+  /** offsets of all expected items, `end` excluded */
+  readonly start: number
+  readonly end: number
 }
 
 /** Looked through one after another until the sequences meet again; the last one bounds the memory. */
@@ -66,11 +75,14 @@ export class RowAlignment<L, R> implements Source<Pair<L, R>> {
   #pairs: Pair<L, R>[] = []
   readonly #moved: MovedRows<L, R>
   #hasBegun = false
+  /** first offset after the expected items that have been taken, and after those that found ones stand for */
+  #nextOffset: number
 
   constructor(expected: Source<L>, found: Source<R>, options: AlignOptions<L, R>) {
     this.#expected = new RowWindow(expected)
     this.#found = new RowWindow(found)
     this.#options = options
+    this.#nextOffset = options.gaps?.start ?? 0
     this.#moved = new MovedRows(options.report)
   }
 
@@ -82,8 +94,8 @@ export class RowAlignment<L, R> implements Source<Pair<L, R>> {
       if (found.length === 0) await found.fill(1)
       if (expected.length === 0 || found.length === 0) {
         if (expected.length === 0 && found.length === 0) break
-        this.#settle(expected.length, found.length)
-      } else if (!this.#compareEqual()) await this.#resynchronize()
+        if (!this.#passGap()) this.#settle(expected.length, found.length)
+      } else if (!this.#compareEqual() && !this.#passGap()) await this.#resynchronize()
     }
     if (this.#pairs.length === 0) {
       this.#moved.flush()
@@ -104,17 +116,39 @@ export class RowAlignment<L, R> implements Source<Pair<L, R>> {
       const left = expected.peek(i)
       const right = found.peek(i)
       if (comparison.difference(left, right) !== undefined) {
-        expected.skip(i)
+        this.#takeExpected(i)
         found.skip(i)
         this.#hasBegun ||= i > 0
         return false
       }
       this.#pairs.push({ found: right, expected: left })
     }
-    expected.skip(count)
+    this.#takeExpected(count)
     found.skip(count)
     this.#hasBegun = true
     return true
+  }
+
+  #takeExpected(count: number): void {
+    const { gaps } = this.#options
+    if (gaps !== undefined && count > 0) this.#nextOffset = gaps.offsetOf(this.#expected.peek(count - 1)) + 1
+    this.#expected.skip(count)
+  }
+
+  /** Takes found items that are no expected ones, as many as offsets are missing here; false if there is none. */
+  #passGap(): boolean {
+    const { comparison, gaps } = this.#options
+    if (gaps === undefined || this.#found.length === 0) return false
+    const next = ahead(this.#expected, sameRowReach)
+    const gapEnd = next.length === 0 ? gaps.end : gaps.offsetOf(next[0])
+    const isExpected = (item: R) => next.some((each) => comparison.isSameRow(each, item))
+    const before = this.#nextOffset
+    while (this.#found.length > 0 && this.#nextOffset < gapEnd && !isExpected(this.#found.peek(0))) {
+      this.#pairs.push({ found: this.#found.peek(0), expected: undefined })
+      this.#found.skip(1)
+      this.#nextOffset++
+    }
+    return this.#nextOffset > before
   }
 
   async #resynchronize(): Promise<void> {
@@ -147,7 +181,7 @@ export class RowAlignment<L, R> implements Source<Pair<L, R>> {
     const { comparison } = this.#options
     const left = ahead(this.#expected, leftCount)
     const right = ahead(this.#found, rightCount)
-    this.#expected.skip(leftCount)
+    this.#takeExpected(leftCount)
     this.#found.skip(rightCount)
     const partners: (number | undefined)[] = new Array(right.length)
     const isTaken: boolean[] = new Array(left.length)

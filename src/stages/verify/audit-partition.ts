@@ -20,6 +20,8 @@ export interface AuditedRange {
 /** The same partition of all topics. */
 export interface PartitionAudit {
   readonly raw: AuditedRange
+  /** whether compaction may have taken rows out of it */
+  readonly isRawCompacted: boolean
   readonly normalized: AuditedRange
   readonly restored: AuditedRange | undefined
   readonly deadLetters: AuditedRange | undefined
@@ -34,6 +36,8 @@ export interface AuditTools {
   readonly types: RowTypes
   readonly models: ModelVersions
   readonly rules: NormalizationRules
+  /** that a message of the normalized topic may have; undefined if that is not known */
+  readonly largestNormalized: number | undefined
   readonly findings: Findings
 }
 
@@ -83,8 +87,9 @@ export async function auditPartition(audit: PartitionAudit, tools: AuditTools): 
       topic: raw.topic,
       rowOf: (row) => row,
       start: raw.range.start,
+      mayLackRows: audit.isRawCompacted,
       onBatch: (letter) => rawBatches.add(letter),
-      isNeedless: (row, letter) => isNeedlessDeadLetter(row, letter, types, models),
+      isNeedless: (row, letter) => isNeedlessDeadLetter(row, letter, types, models, tools.largestNormalized),
       onNeedless: ({ offset }, letter) =>
         letterReports.onWrong(letter, `the row at offset ${offset} could have been normalized`),
       ...letterReports,
@@ -96,6 +101,7 @@ export async function auditPartition(audit: PartitionAudit, tools: AuditTools): 
     remaining: () => ({ expected: rawRows.remaining, found: normalizedRows.remaining }),
     mayBeginLate: normalized.range.start > 0,
     mayBeginEarly: raw.range.start > 0,
+    ...(audit.isRawCompacted && { gaps: { ...raw.range, offsetOf: ({ offset }: StockRow) => Number(offset) } }),
     report: ({ fault, expected, found, problem }: AlignedFault<StockRow, StockRow>) => {
       if (found !== undefined) report(fault, normalized.topic, found, problem)
       else if (Number(expected!.offset) < audit.normalizeDue) report(fault, raw.topic, expected!, problem)

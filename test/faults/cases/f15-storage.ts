@@ -101,7 +101,7 @@ async function outputDeleted(context: FaultContext): Promise<void> {
   const { raw, normalized, deadLetters } = dataset.topics
   await context.open.admin.deleteTopics([normalized])
   await dataset.write(smallRows)
-  await endsWith(worker, exitCodes.failed, /deleted while rows were written to it.*--reset-offsets --to-earliest/)
+  await endsWith(worker, exitCodes.failed, /deleted while it was written to.*--reset-offsets --to-earliest/)
   await context.open.admin.deleteTopics([deadLetters])
   await context.open.admin.commitOffsets(dataset.normalizeGroup, raw, [{ partition: 0, offset: 0 }])
   const successor = context.worker(dataset)
