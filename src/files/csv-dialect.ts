@@ -86,7 +86,11 @@ async function likelyDelimiter(text: string, isWhole: boolean): Promise<string> 
 
 /** Texts that stand for a missing value in somebody's files: no sign of a header. */
 const missing = /^(|na|n\/a|nan|null|none|missing|-|\.|\?)$/i
-const dateLike = /^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T]\d{1,2}:\d{2}.*)?$|^\d{1,2}:\d{2}(:\d{2}.*)?$/
+const dateLike = new RegExp(
+  '^\\d{1,4}[-/.]\\d{1,2}[-/.]\\d{1,4}([ T]\\d{1,2}:\\d{2}.*)?$|^\\d{1,2}:\\d{2}(:\\d{2}.*)?$|' +
+    '^(\\d{1,2}[-/ ][a-z]{3,9}[-/ ]|[a-z]{3,9} \\d{1,2},? )\\d{2,4}( \\d.*)?$',
+  'i',
+)
 const truthLike = /^(true|false)$/i
 
 interface HeaderGuess {
@@ -98,7 +102,7 @@ interface HeaderGuess {
 function likelyHeader(records: readonly CsvRecord[], { numbers, nullTexts }: DialectOptions): HeaderGuess {
   const [first, ...rows] = records.map(({ cells }) => cells)
   if (first === undefined) return { header: true, doubt: undefined }
-  const patterns = numberPatterns(numbers)
+  const patterns = numberPatterns({ ...numbers, hasMinusSign: true })
   const number = new RegExp(`^(?:${patterns.number}|${patterns.digits})$`)
   const isTyped = (text: string) => number.test(text) || dateLike.test(text) || truthLike.test(text)
   const isMissing = (text: string) => missing.test(text.trim()) || nullTexts.includes(text)

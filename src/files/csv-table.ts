@@ -68,7 +68,9 @@ async function readTable(
   const ids = new Map(names.map((name, i) => [name, `c${i}`]))
   const texts = chosen.map(({ column }) => ({ column, text: String(ids.get(column)) }))
   const parameters = csvParameters(source, dialect, nullTexts)
-  const scan = `read_csv(${parameters}${collectBadRows ? ', ignore_errors=true' : ''})`
+  const scanOf = (parameters: string) => `read_csv(${parameters}${collectBadRows ? ', ignore_errors=true' : ''})`
+  const scan = scanOf(parameters)
+  const untouched = { scan: scanOf(csvParameters(source, dialect, [''])), texts: texts.map(({ text }) => text) }
   const records = () => rowRecords(source, dialect)
   const placeOf = async (row: number): Promise<{ place: BadRowPlace; where: string }> => {
     let at = 0
@@ -76,7 +78,7 @@ async function readTable(
     return { place: {}, where: `row ${row}: ` }
   }
   const [table] = await Promise.all([
-    textTable({ connection, scan, chosen, texts, placeOf }, options),
+    textTable({ connection, scan, chosen, texts, untouched, placeOf }, options),
     source.checkWhole(signal),
   ])
   return {
@@ -89,6 +91,7 @@ async function readTable(
       ...(names.length === 1 && !source.head.includes(delimiter) && options.text?.delimiter !== undefined
         ? [`The delimiter "${delimiter}" is nowhere at the beginning of the file.`]
         : []),
+      ...table.doubts,
     ],
     writeRejected: (target) => writeRejected(connection, scan, parameters, records(), table, target),
   }

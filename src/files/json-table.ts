@@ -25,9 +25,10 @@ export async function jsonTable(connection: DuckDBConnection, options: TableFile
       const cell = `cells[${i + 1}]`
       return { column, text: withoutNullTexts(`(${cell} ->> '$')`, nullTexts), jsonType: `json_type(${cell})` }
     })
+    const untouched = { scan, texts: chosen.map((_, i) => `(cells[${i + 1}] ->> '$')`) }
     const placeOf = (row: number) => placeOfObject(source, row)
     const [table] = await Promise.all([
-      textTable({ connection, scan, chosen, texts, placeOf }, options),
+      textTable({ connection, scan, chosen, texts, untouched, placeOf }, options),
       source.checkWhole(signal),
     ])
     return {
@@ -35,7 +36,7 @@ export async function jsonTable(connection: DuckDBConnection, options: TableFile
       columns: table.columns,
       rowCount: table.rowCount,
       decisions: JSON.stringify([[...new Set(nullTexts)].sort(), source.encoding]),
-      doubts: [],
+      doubts: table.doubts,
       close: () => source.close(),
     }
   } catch (thrown) {

@@ -4,7 +4,10 @@ import { join } from 'node:path'
 import { suite, type TestContext, test } from 'node:test'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { openDatabase } from '../../src/files/database.ts'
+import { openFileCells } from '../../src/files/file-cells.ts'
 import type { TableFileOptions, TextOptions } from '../../src/files/table-options.ts'
+import { cellReader, cellStyle } from '../../src/stages/verify/cell-values.ts'
+import { isSameValue } from '../../src/stages/verify/same-value.ts'
 import { type LoadedRows, loadedRows } from './loaded-rows.ts'
 import { temporaryFile, temporaryFolder } from './temporary-folder.ts'
 
@@ -536,6 +539,287 @@ const cases: readonly Case[] = [
   },
   { name: 'no-dates.csv', content: 'd\n2024-02-30\n2024-02-31\n', types: { d: 'string' } },
 
+  // Dates as people write them.
+  ...(
+    [
+      ['year-first', '2024/01/05', '1999/12/31', [19_727, 10_956]],
+      ['short-iso', '2024-1-5', '1999-12-31', [19_727, 10_956]],
+      ['blanks-around', ' 2024-01-05', '1999-12-31 ', [19_727, 10_956]],
+      ['points', '2024.01.05', '1999.12.31', [19_727, 10_956]],
+      ['month-names', '05-Jan-2024', '31-DEC-1999', [19_727, 10_956]],
+      ['full-month-names', '5 May 2024', '31 December 1999', [19_848, 10_956]],
+      ['american', '"Jan 5, 2024"', '"December 31, 1999"', [19_727, 10_956]],
+      ['one-digit-hours', '2024-01-05 9:05', '2024-01-05 10:00', [1_704_445_500_000_000n, 1_704_448_800_000_000n]],
+      ['end-of-day', '2024-01-05 24:00', '2024-01-05 23:00:00', [1_704_499_200_000_000n, 1_704_495_600_000_000n]],
+      ['half-days', '2024-01-05 1:05 PM', '2024/01/05 12:00 am', undefined],
+      [
+        'half-days-joined',
+        '2024-01-05 1:05PM',
+        '2024-01-05 12:00 am',
+        [1_704_459_900_000_000n, 1_704_412_800_000_000n],
+      ],
+      ['some-times', '2024/01/05 13:05', '2024/01/05', [1_704_459_900_000_000n, 1_704_412_800_000_000n]],
+      ['named-with-times', '5 Jan 2024 13:05:00', '5 Jan 2024', [1_704_459_900_000_000n, 1_704_412_800_000_000n]],
+      [
+        'zone-behind-minutes',
+        '2024-01-05T13:05Z',
+        '2024-01-05T00:00+01:00',
+        [1_704_459_900_000_000n, 1_704_409_200_000_000n],
+      ],
+      ['day-first-with-blank', '31/12/2024 10:00', '01/02/2024', [1_735_639_200_000_000n, 1_706_745_600_000_000n]],
+    ] as const
+  ).map(
+    ([name, first, second, values]): Case => ({
+      name: `dates-${name}.csv`,
+      content: `d,n\n${first},1\n${second},2\n`,
+      ...(values === undefined
+        ? { types: { d: 'string' }, remarks: { d: /look like dates/ } }
+        : { values: { d: values } }),
+    }),
+  ),
+  ...(
+    [
+      ['two-digit-years', '1/5/24', '2/6/23', '%d/%m/%y', /--date-format %d\/%m\/%y or %m\/%d\/%y/, [19_844, 19_510]],
+      ['two-digit-years-certain', '13/5/24', '2/6/23', '%d/%m/%y', /--date-format %d\/%m\/%y$/, [19_856, 19_510]],
+      ['oracle', '05-JAN-24', '31-DEC-99', '%d-%b-%y', /--date-format %d-%b-%y$/, [19_727, 10_956]],
+      ['compact', '20240105', '19991231', '%Y%m%d', /--date-format %Y%m%d/, [19_727, 10_956]],
+      [
+        'compact-time',
+        '20240105T130500',
+        '20240105T000000',
+        '%Y%m%dT%H%M%S',
+        /--date-format %Y%m%dT%H%M%S$/,
+        [1_704_459_900_000_000n],
+      ],
+      [
+        'either-way-with-times',
+        '01/02/2024 10:00',
+        '03/04/2024 11:00',
+        '%d/%m/%Y %H:%M',
+        /--date-format '%d\/%m\/%Y %H:%M' or/,
+        [1_706_781_600_000_000n],
+      ],
+      [
+        'weekdays',
+        '"Fri, 05 Jan 2024"',
+        '"Sat, 06 Jan 2024"',
+        '%a, %d %b %Y',
+        /--date-format '%a, %d %b %Y'/,
+        [19_727, 19_728],
+      ],
+    ] as const
+  ).flatMap(([name, first, second, dateFormat, remark, values]): Case[] => {
+    const content = `d,n\n${first},1\n${second},2\n`
+    return [
+      { name: `${name}-untold.csv`, content, remarks: { d: remark } },
+      { name: `${name}-told.csv`, content, text: { dateFormat }, values: { d: values } },
+    ]
+  }),
+  {
+    name: 'not-compact.csv',
+    content: 'd,n\n20240105,1\n20241305,2\n',
+    types: { d: 'long' },
+  },
+  {
+    name: 'short-compact-told.csv',
+    content: lines('d,n', [...range(20, (i) => [20_240_101 + i, i]), ['2024105', 1]]),
+    text: { dateFormat: '%Y%m%d' },
+    refused: /:22, column "d": "2024105" is not a date of the form %Y%m%d/,
+  },
+  {
+    name: 'year-24-told.csv',
+    content: lines('d,n', [...range(20, (i) => [`${10 + i}/01/2024`, i]), ['13/01/24', 1]]),
+    text: { dateFormat: '%d/%m/%Y' },
+    refused: /:22, column "d": "13\/01\/24"/,
+  },
+  {
+    name: 'mistyped-date.csv',
+    content: lines('d,n', [...range(20, (i) => [`2024-01-${10 + i}`, i]), ['2024-02-30', 1]]),
+    refused: /:22, column "d": "2024-02-30" is not a date.*--types d:VARCHAR/,
+  },
+  {
+    name: 'mistyped-time.csv',
+    content: lines('d,n', [...range(20, (i) => [`2024-01-${10 + i} 10:00:00`, i]), ['unknown', 1]]),
+    refused: /:22, column "d": "unknown" is not a time/,
+  },
+  {
+    name: 'mistyped-day-first.csv',
+    content: lines('d,n', [...range(20, (i) => [`${10 + i}/01/2024`, i]), ['x', 1]]),
+    refused: /:22, column "d": "x" is not a date of the form %d\/%m\/%Y/,
+  },
+  {
+    name: 'mistyped-either-way.csv',
+    content: lines('d,n', [...range(20, () => ['01/02/2024', 1]), ['x', 1]]),
+    types: { d: 'string' },
+    remarks: { d: /--date-format %d\/%m\/%Y or %m\/%d\/%Y, and name the text/ },
+  },
+  {
+    name: 'late-mistyped-date.csv',
+    content: lines('d,n', [...range(manyRows, (i) => [`05-Jan-${2000 + (i % 20)}`, i]), ['5-Jun', 1]]),
+    refused: /:20602, column "d": "5-Jun"/,
+  },
+  {
+    name: 'dates-among-texts.csv',
+    content: lines(
+      'd,n',
+      range(20, (i) => [i % 4 === 0 ? 'open' : `2024-01-${10 + i}`, i]),
+    ),
+    types: { d: 'string' },
+    remarks: { d: /15 of its 20 values are dates.*"open": --null open/ },
+  },
+  {
+    name: 'versions-of-programs.csv',
+    content: 'v,n\n1.2.3,1\n192.168.0.1,2\n',
+    types: { v: 'string' },
+  },
+  { name: 'name-above-named-dates.csv', content: 'd\n05-Jan-2024\n06-Jan-2024\n', values: { d: [19_727, 19_728] } },
+
+  // Flags that change nothing, and advice that does not repeat them.
+  {
+    name: 'unused-flags.csv',
+    content: 'a,s\n1,x\n2,y\n',
+    text: {
+      nullTexts: ['NA', '-'],
+      dateFormat: '%d/%m/%y',
+      numbers: { decimalMark: ',', thousands: '.', units: ['km'] },
+    },
+    doubts:
+      /--decimal-mark , .*--thousands \. .*--units km .*--date-format %d\/%m\/%y .*--null NA .*--null - changes nothing/,
+  },
+  {
+    name: 'unused-null.json',
+    content: '[{"a":1,"s":"x"}]',
+    text: { nullTexts: ['NA'] },
+    doubts: /^--null NA changes nothing/,
+  },
+  {
+    name: 'used-flags.csv',
+    content: 'a;s\n1.000,5;13/01/24\nNA;14/01/24\n5 km;\n',
+    text: { nullTexts: ['NA'], dateFormat: '%d/%m/%y', numbers: { decimalMark: ',', thousands: '.', units: ['km'] } },
+    values: { a: [1000.5, null, 5], s: [19_735, 19_736, null] },
+  },
+  {
+    name: 'other-thousands.csv',
+    content: 'a;b\n1.000,5;"1,000.5"\n2.000,5;"2,000.5"\n',
+    text: { numbers: { decimalMark: ',', thousands: '.' } },
+    values: { a: [1000.5, 2000.5] },
+    remarks: { b: /commas between thousands, as --decimal-mark , --thousands \. does not read them: write/ },
+  },
+  {
+    name: 'point-with-comma-told.csv',
+    content: 'a;b\n1,5;1.5\n2,5;2.5\n',
+    text: { numbers: { decimalMark: ',' } },
+    remarks: { b: /with a decimal point, as --decimal-mark , does not read/ },
+  },
+  {
+    name: 'thousands-with-comma-told.csv',
+    content: 'a;b\n1,5;1.000,5\n2,5;2.000,5\n',
+    text: { numbers: { decimalMark: ',' } },
+    remarks: { b: /add --thousands \.$/ },
+  },
+  {
+    name: 'other-dates.csv',
+    content: 'a,b\n13/01/2024,1/2/24\n14/01/2024,2/3/24\n',
+    text: { dateFormat: '%d/%m/%Y' },
+    values: { a: [19_735, 19_736] },
+    remarks: { b: /dates of another form than --date-format %d\/%m\/%Y, as "1\/2\/24"/ },
+  },
+  {
+    name: 'certain-beside-told.csv',
+    content: 'a,b\n13/01/24,5 Jan 2024\n14/01/24,6 Jan 2024\n',
+    text: { dateFormat: '%d/%m/%y' },
+    values: { a: [19_735, 19_736], b: [19_727, 19_728] },
+  },
+  {
+    name: 'decimal-commas.json',
+    content: '[{"v":"1,5"},{"v":"2,5"}]',
+    remarks: { v: /add --decimal-mark , --types v:DOUBLE$/ },
+  },
+  {
+    name: 'decimal-commas-told.json',
+    content: '[{"v":"1,5"},{"v":"2,5"}]',
+    text: { numbers: { decimalMark: ',' }, types: { v: 'DOUBLE' } },
+    values: { v: [1.5, 2.5] },
+  },
+
+  // Marks, signs and blanks that are not ASCII's.
+  ...['\u00a0', '\u202f', '\u2009', ' '].flatMap((blank): Case[] => [
+    {
+      name: `blank-${blank.codePointAt(0)}.csv`,
+      content: `v;w\n1${blank}234,5;12${blank}€\n-2${blank}345${blank}678,5;-3${blank}€\n`,
+      text: { numbers: { decimalMark: ',', thousands: ' ', units: ['€'] } },
+      values: { v: [1234.5, -2345678.5], w: [12n, -3n] },
+    },
+    {
+      name: `blank-${blank.codePointAt(0)}-untold.csv`,
+      content: `v;w\n1${blank}234,5;12${blank}€\n-2${blank}345${blank}678,5;-3${blank}€\n`,
+      remarks: { v: /--decimal-mark , --thousands ' '$/, w: /--units '€'$/ },
+    },
+  ]),
+  {
+    name: 'printed-apostrophes.csv',
+    content: "v;n\n1\u2019234.5;1\n2'345;2\n",
+    text: { numbers: { decimalMark: '.', thousands: "'" } },
+    values: { v: [1234.5, 2345] },
+  },
+  {
+    name: 'printed-minus.csv',
+    content: 'v,w,n\n\u22121.5,\u22125,1\n-2,6,2\n3,-7,3\n',
+    values: { v: [-1.5, -2, 3], w: [-5n, 6n, -7n] },
+  },
+  {
+    name: 'late-printed-minus.csv',
+    content: lines('v,n', [...range(manyRows, (i) => [i, i]), ['\u22127', 1]]),
+    types: { v: 'long' },
+    last: { v: -7n },
+  },
+  {
+    name: 'sign-before-unit.csv',
+    content: 'v,n\n-$ 5,1\nUS$ 7,2\n',
+    text: { numbers: { decimalMark: '.', units: ['$', 'US$'] } },
+    values: { v: [-5n, 7n] },
+  },
+  ...['(', '\u2212', 'e', 'E'].map(
+    (unit): Case => ({
+      name: `unit-${unit.codePointAt(0)}.csv`,
+      content: 'v\n1\n',
+      text: { numbers: { decimalMark: '.', units: [unit] } },
+      refused: /is no unit/,
+    }),
+  ),
+  {
+    name: 'bookkept.csv',
+    content: 'v,w\n(1.50),1.50-\n2.50,2.50\n',
+    remarks: { v: /change them in the file/, w: /change them in the file/ },
+  },
+  {
+    name: 'blank-cells.csv',
+    content: lines('v,n', [...range(20, (i) => [i, i]), [' ', 1]]),
+    refused: /:22, column "v": " " is not a whole number.*Add --null ' ' if blanks mean null/,
+  },
+  {
+    name: 'blank-cells-beside-na.csv',
+    content: lines('v,n', [...range(20, (i) => [i, i]), ['NA', 1], ['  ', 1]]),
+    text: { nullTexts: ['NA'] },
+    refused: /:23, column "v": " {2}".*Add --null 'NA, {2}' if/,
+  },
+  {
+    name: 'many-blank-cells.csv',
+    content: lines(
+      'v,n',
+      range(20, (i) => [i % 4 === 0 ? ' ' : i, i]),
+    ),
+    remarks: { v: /--null ' ' takes/ },
+  },
+  {
+    name: 'dashes-for-null.csv',
+    content: lines(
+      'v,n',
+      range(20, (i) => [i % 4 === 0 ? '--' : i, i]),
+    ),
+    remarks: { v: /--null=-- takes/ },
+  },
+
   // Named types change no value.
   {
     name: 'named-whole.csv',
@@ -646,6 +930,29 @@ async function loadCase(t: TestContext, { name, content, text }: Case): Promise<
   return loadedRows(temporaryFile(t, name, content), text === undefined ? {} : { text })
 }
 
+/** What has loaded a file and what audits the load share no arithmetic: each value must be the same to both. */
+async function auditCase(t: TestContext, { name, text }: Case, { table, rows }: LoadedRows): Promise<void> {
+  const cells = await openFileCells({ file: table.file, dataset: 'rows', ...(text !== undefined && { text }) })
+  t.after(() => cells.close())
+  const style = await cellStyle(cells, text)
+  const readers = table.columns.map(({ column, type: { avro, logicalType } }) =>
+    cellReader(column, { type: avro, logicalType }, style),
+  )
+  let at = 0
+  for await (const some of cells.rows()) {
+    for (const { cells } of some) {
+      for (const [c, cell] of cells.entries()) {
+        const audited = cell === null ? null : readers[c]?.(cell)
+        const loaded = rows[at][table.columns[c].field]
+        if (isSameValue(loaded, audited)) continue
+        deepEqual(audited, loaded, `${name}, row ${at}, column ${table.columns[c].column}`)
+      }
+      at++
+    }
+  }
+  equal(at, rows.length)
+}
+
 suite('files as people have them', () => {
   for (const one of cases) {
     test(`${one.name} is ${one.refused === undefined ? 'read right' : 'refused'}`, async (t) => {
@@ -657,6 +964,7 @@ suite('files as people have them', () => {
         return
       }
       const { table, rows } = await loadCase(t, one)
+      if (table.format !== 'parquet') await auditCase(t, one, { table, rows })
       const columns = new Map(table.columns.map((column) => [column.field, column]))
       for (const [field, avro] of Object.entries(one.types ?? {})) {
         const type = columns.get(field)?.type
