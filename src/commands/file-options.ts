@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { listSchema, parseCount, parseList, valueParser } from '../config/value-parsers.ts'
 import { UsageError } from '../errors.ts'
 import { type FileFormat, fileFormats } from '../files/file-format.ts'
-import type { TableFileOptions, TextOptions } from '../files/table-options.ts'
+import { idleFlags, type TableFileOptions, type TextOptions } from '../files/table-options.ts'
 
 /** Flags that say how a file is to be read. */
 export interface FileFlags {
@@ -73,6 +73,13 @@ export function fileReading(flags: FileFlags): FileReading {
     ...(format !== undefined && { format }),
     text,
   }
+}
+
+/** Which of the flags were given, as they are written. */
+export function givenFileFlags(flags: FileFlags): string[] {
+  const { columns, notNull, format, text } = fileReading(flags)
+  const given = Object.entries({ columns, 'not-null': notNull, format }).filter(([, value]) => value !== undefined)
+  return [...given.map(([flag]) => `--${flag}`), ...idleFlags('parquet', text)]
 }
 
 function oneCharacter(delimiter: string): string {

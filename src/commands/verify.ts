@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { groupName, type TopicNames, topicNames, valueSubject } from '../config/names.ts'
-import { exitCodes, InterruptedError } from '../errors.ts'
+import { exitCodes, InterruptedError, UsageError } from '../errors.ts'
 import { hangingTransactions, type OpenTransaction } from '../kafka/open-transactions.ts'
 import { transactionTimeoutMs } from '../kafka/row-client.ts'
 import { StockReader } from '../kafka/stock-reader.ts'
@@ -21,7 +21,7 @@ import {
   printResult,
   withCluster,
 } from './command-context.ts'
-import { addFileOptions, type FileFlags, type FileReading, fileReading } from './file-options.ts'
+import { addFileOptions, type FileFlags, type FileReading, fileReading, givenFileFlags } from './file-options.ts'
 import { positionsIn } from './group-positions.ts'
 import { modeChoiceOption } from './mode-choice.ts'
 import { followModels } from './models.ts'
@@ -255,6 +255,17 @@ export function verifyCommand(): Command {
       restore: flags.restoreGroup ?? groupName(dataset, 'restore'),
     }
     const { file, key, badRows, clip, modeChoice, modelsTopic } = flags
+    const idle = [
+      ...givenFileFlags(flags),
+      ...(key === undefined ? [] : ['--key']),
+      ...(badRows === undefined ? [] : ['--bad-rows']),
+    ]
+    if (file === undefined && idle.length > 0) {
+      throw new UsageError(
+        `${idle.join(', ')}: it says how a file is read, and no file is named`,
+        'Add --file FILE, or leave it out',
+      )
+    }
     const loaded = file === undefined ? undefined : { ...fileReading(flags), file, key, badRows }
     const options = { dataset, groups, modelsTopic, topics, clip, modeChoice, loaded }
     await withCluster(flags, async (cluster) => {

@@ -19,6 +19,8 @@ export interface CsvDialect {
   readonly names: readonly string[]
   /** lines before the header or the first row: those that were told, Excel's "sep=", and empty ones */
   readonly skipLines: number
+  /** whether those lines have quotes, which a reader of records takes for those of values */
+  readonly skipsQuotes: boolean
   /** why the header is a guess; undefined if it is certain or was told */
   readonly doubt: string | undefined
 }
@@ -49,7 +51,51 @@ export async function csvDialect(head: string, isWhole: boolean, options: Dialec
   const records = await firstRecords(text, isWhole, delimiter, lookedAtRecords)
   const { header, doubt } =
     options.header === undefined ? likelyHeader(records, options) : { header: options.header, doubt: undefined }
-  return { delimiter, header, doubt, skipLines, names: columnNames(records[0]?.cells ?? [], header) }
+  const skipsQuotes = head.slice(0, head.length - text.length).includes('"')
+  return { delimiter, header, doubt, skipLines, skipsQuotes, names: columnNames(records[0]?.cells ?? [], header) }
+}
+
+/**
+ * What may help where rows have not as many values as the first one: another delimiter, titles to be skipped, or a name
+ * that the header lacks. Undefined where the rows at the beginning tell nothing.
+ */
+export async function raggedAdvice(
+  head: string,
+  isWhole: boolean,
+  { delimiter, header, names, skipLines }: CsvDialect,
+): Promise<string | undefined> {
+  const text = withoutLines(head, skipLines)
+  const own = await firstRecords(text, isWhole, delimiter, lookedAtRecords)
+  const [first, ...rows] = own
+  if (header && rows.length > 0 && rows.every(({ cells }) => cells.length === names.length + 1)) {
+    return (
+      'Each row has one value more than the header has names: if the first one is the name of the row, as R writes it, ' +
+      `put a name and a delimiter at the beginning of line ${skipLines + first.line} (in R: col.names = NA)`
+    )
+  }
+  for (const other of [delimiter, ...delimiters.filter((other) => other !== delimiter), ' ']) {
+    const records = other === delimiter ? own : await firstRecords(text, isWhole, other, lookedAtRecords)
+    const width = usualWidth(records)
+    const begin = records.findIndex(({ cells }) => cells.length === width)
+    const table = records.slice(Math.max(0, begin))
+    const fits = table.filter(({ cells }) => cells.length === width).length >= mostRecords * table.length
+    if (width < 2 || table.length < 2 || !fits) continue
+    const titles = begin > 0 ? [`--skip-lines ${skipLines + records[begin].line - 1}`] : []
+    const flags = [
+      ...titles,
+      ...(other === delimiter ? [] : [`--delimiter ${other === '\t' ? "'\\t'" : `'${other}'`}`]),
+    ]
+    if (flags.length > 0)
+      return `Try ${flags.join(' ')}: then the lines from line ${skipLines + records[begin].line} on have ${width} values`
+  }
+  return undefined
+}
+
+/** How many values most records have. */
+function usualWidth(records: readonly CsvRecord[]): number {
+  const counts = new Map<number, number>()
+  for (const { cells } of records) counts.set(cells.length, (counts.get(cells.length) ?? 0) + 1)
+  return [...counts].sort(([, a], [, b]) => b - a)[0]?.[0] ?? 0
 }
 
 function withoutLines(text: string, lines: number): string {

@@ -2,11 +2,11 @@ import { createWriteStream } from 'node:fs'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { DuckDBConnection } from '@duckdb/node-api'
-import { type CsvDialect, csvDialect } from './csv-dialect.ts'
-import { type CsvRecord, csvRecords, mixesLineEnds, withEvenLineEnds } from './csv-text.ts'
+import { type CsvDialect, csvDialect, raggedAdvice } from './csv-dialect.ts'
+import { type CsvRecord, csvRecords, mixesLineEnds, withEmptyLines, withEvenLineEnds } from './csv-text.ts'
 import { BadRowError, type BadRowPlace, FileUnreadableError } from './file-errors.ts'
 import { checkNumberStyle } from './number-style.ts'
-import { rowError } from './row-errors.ts'
+import { raggedRow, rowError } from './row-errors.ts'
 import { sqlPath, sqlText } from './sql-literals.ts'
 import { chosenColumns, type FormatTable, type TableFileOptions } from './table-options.ts'
 import { openTextSource, type TextSource } from './text-source.ts'
@@ -14,6 +14,11 @@ import { misfitProblem, numberedRows, type TextTable, textStyle, textTable } fro
 
 /** What DuckDB says of a file that ends its lines in two ways, sometimes far behind the first one that differs. */
 const mixedLineEnds = /state machine reached an invalid state|unterminated quote/i
+
+/** Rows up to this size are read; DuckDB's own limit is an eighth of it. */
+const maxLineBytes = 16_000_000
+/** DuckDB's own: it would grow with the size of lines. */
+const bufferBytes = 32_000_000
 
 /** A CSV file: every cell is read as text, and given its type by us. */
 export async function csvTable(connection: DuckDBConnection, options: TableFileOptions): Promise<FormatTable> {
@@ -31,6 +36,7 @@ export async function csvTable(connection: DuckDBConnection, options: TableFileO
       numbers,
     })
     if (dialect.names.length === 0) throw new FileUnreadableError(file, 'it has no row', 'Name a file with rows')
+    if (dialect.skipsQuotes) source = await source.copy((text) => withEmptyLines(text, dialect.skipLines))
     const read = (from: TextSource) => readTable(connection, from, dialect, allNulls, options)
     const table = await read(source).catch(async (thrown: Error) => {
       const isMixed = mixedLineEnds.test(thrown.message) && (await mixesLineEnds(source.text(), dialect.delimiter))
@@ -45,12 +51,17 @@ export async function csvTable(connection: DuckDBConnection, options: TableFileO
   }
 }
 
-/** The error with the line as an editor counts it: DuckDB leaves out line ends that stand between quotes. */
-async function withLine(thrown: Error, source: TextSource, { delimiter }: CsvDialect): Promise<Error> {
+/**
+ * The error with the line as an editor counts it: DuckDB leaves out line ends that stand between quotes. Of a row that has
+ * not as many values as the table it says what may help.
+ */
+async function withLine(thrown: Error, source: TextSource, dialect: CsvDialect): Promise<Error> {
   const error = rowError(source.file, thrown)
   if (error === thrown || !(error instanceof BadRowError) || error.line === undefined) return error
-  for await (const { ordinal, line } of csvRecords(source.text(), delimiter, true)) {
-    if (ordinal === error.line) return error.at(line)
+  const isRagged = raggedRow.test(thrown.message)
+  const advice = isRagged ? await raggedAdvice(source.head, source.headIsWhole, dialect) : undefined
+  for await (const { ordinal, line } of csvRecords(source.text(), dialect.delimiter, true)) {
+    if (ordinal === error.line) return error.at(line, advice)
   }
   return error
 }
@@ -106,7 +117,7 @@ function csvParameters(source: TextSource, dialect: CsvDialect, nullTexts: reado
   return (
     `${sqlPath(source.path)}, auto_detect=false, strict_mode=true, null_padding=false, hive_partitioning=false, ` +
     `compression='${source.compression}', delim=${sqlText(delimiter)}, quote='"', escape='"', ` +
-    `header=${header}, skip=${skipLines}, nullstr=[${nullTexts.map(sqlText).join(', ')}], columns={${columns.join(', ')}}`
+    `max_line_size=${maxLineBytes}, buffer_size=${bufferBytes}, header=${header}, skip=${skipLines}, nullstr=[${nullTexts.map(sqlText).join(', ')}], columns={${columns.join(', ')}}`
   )
 }
 

@@ -154,6 +154,30 @@ export async function* withEvenLineEnds(
   yield even
 }
 
+/** A text whose first lines are empty, whatever quotes they have. */
+export async function* withEmptyLines(text: AsyncIterable<string>, lines: number): AsyncGenerator<string, void, void> {
+  let left = lines
+  let held = ''
+  for await (const part of text) {
+    let rest = held + part
+    held = ''
+    while (left > 0 && rest !== '') {
+      const end = /\r\n|\n|\r(?!$)/.exec(rest)
+      if (end === null) {
+        // It may be the first half of a line end.
+        held = rest.endsWith('\r') ? '\r' : ''
+        rest = ''
+      } else {
+        yield end[0]
+        rest = rest.slice(end.index + end[0].length)
+        left--
+      }
+    }
+    if (rest !== '') yield rest
+  }
+  if (held !== '') yield held
+}
+
 /** Whether a CSV text ends its records in more than one way, of \r\n, \n and \r. */
 export async function mixesLineEnds(text: AsyncIterable<string>, delimiter: string): Promise<boolean> {
   let first: string | undefined

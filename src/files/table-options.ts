@@ -82,3 +82,14 @@ export function chosenColumns(names: readonly string[], options: TableFileOption
   const fields = fieldNames(columns)
   return columns.map((column, i) => ({ column, field: fields[i], notNull: notNull.includes(column) }))
 }
+
+/** The flags among the options that say how text is read, and say nothing of a file of that format. */
+export function idleFlags(format: FileFormat, text: TextOptions = {}): string[] {
+  const { delimiter, header, skipLines, encoding, nullTexts, types, numbers, dateFormat } = text
+  const ofCsv = { delimiter, header, 'skip-lines': skipLines }
+  const { thousands, units, decimalMark } = numbers ?? {}
+  const mark = decimalMark === '.' ? undefined : decimalMark
+  const ofText = { encoding, null: nullTexts, types, 'decimal-mark': mark, thousands, units, 'date-format': dateFormat }
+  const idle = format === 'csv' ? {} : format === 'json' ? ofCsv : { ...ofCsv, ...ofText }
+  return Object.entries(idle).flatMap(([flag, value]) => (value === undefined ? [] : [`--${flag}`]))
+}

@@ -269,7 +269,21 @@ const cases: readonly Case[] = [
     values: { o: ['{"x":1}'] },
   },
   { name: 'no-objects.json', content: '[1,2,3]', refused: /value 1 is no object/ },
-  { name: 'key-twice.json', content: '[{"a":1,"a":2}]', refused: /has a key twice/ },
+  {
+    name: 'key-twice.json',
+    content: '[{"a":1},\n{"b":"}\\\\","a":1,"a":2}]',
+    refused: /json:2: object 2 has the key "a" twice/,
+  },
+  { name: 'malformed.ndjson', content: '{"a":1}\n{"a":"{\\""}\n{"a":}\n{"a":3}\n', refused: /ndjson:3: / },
+  { name: 'malformed.json', content: '[\n{"a":1},\n{"a":\n2},\n{"a":}\n]', refused: /json:5: / },
+  { name: 'unclosed.json', content: '[\n{"a":1},\n{"a":2', refused: /json:3: / },
+  { name: 'comments.json', content: '{"a":1}\n// x\n{"a":2}\n', refused: /json:2: / },
+  { name: 'python.json', content: "{'a':1}\n", refused: /json:1: / },
+  {
+    name: 'late-text.json',
+    content: `[${range(20, (i) => `{"v":\n${i}}`).join(',')},{"v":"x"}]`,
+    refused: /json:21, column "v": object 21: "x"/,
+  },
   { name: 'cut.json', content: '[{"a":1},{"a":2', refused: /cut\.json/ },
 
   // Headers.
@@ -820,6 +834,92 @@ const cases: readonly Case[] = [
     remarks: { v: /--null=-- takes/ },
   },
 
+  // What is no table, or another kind of file.
+  ...Object.entries({
+    'book.xlsx': /it is a spreadsheet.*Save the sheet as CSV/,
+    'book.xls': /it is a spreadsheet/,
+    'data.zip': /it is a ZIP archive.*Unpack it/,
+    'data.csv.bz2': /bzip2.*Unpack it first/,
+    'data.7z': /it is an archive/,
+    'data.tar.gz': /it is an archive/,
+    'data.feather': /Feather.*Write it as Parquet/,
+    'data.orc': /ORC/,
+    'survey.sav': /statistics program.*Export it as CSV/,
+    'rows.avro': /Avro container/,
+    'rows.dat': /Add --format csv/,
+    rows: /Add --format csv/,
+  }).map(([name, refused]): Case => ({ name, content: 'a,b\n1,2\n', refused })),
+  ...(
+    [
+      ['zip', 'PK\u0003\u0004', /ZIP archive/],
+      ['xls', Buffer.from([0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1]), /spreadsheet/],
+      ['7z', Buffer.from([0x37, 0x7a, 0xbc, 0xaf, 0x27, 0x1c]), /archive/],
+      ['feather', 'ARROW1\0\0', /Feather/],
+      ['orc', 'ORC\n', /ORC/],
+      ['tar', Buffer.from(`${'a'.repeat(257)}ustar`), /archive/],
+      ['sav', '$FL2@(#) SPSS', /statistics/],
+    ] as const
+  ).flatMap(([kind, content, refused]): Case[] => [
+    { name: `renamed-${kind}.csv`, content: Buffer.from(content), refused },
+    { name: `renamed-${kind}.parquet`, content: Buffer.from(content), refused },
+  ]),
+  { name: 'text.parquet', content: 'a,b\n1,2\n', refused: /not those of a Parquet file.*--format csv/ },
+
+  // Lines that are no rows, and rows that are too long or too short.
+  { name: 'quoted-sep.csv', content: '"sep=;"\r\na;b\r\n1;2\r\n', values: { a: [1n], b: [2n] } },
+  {
+    name: 'quoted-sep-marked.csv',
+    content: '\ufeff"sep=;"\r\na;b\r\n1;2\r\n3;x"y\r\n',
+    values: { a: [1n, 3n], b: ['2', 'x"y'] },
+  },
+  { name: 'sep-marked.csv', content: '\ufeffsep=;\r\na;b\r\n1;2\r\n', values: { a: [1n], b: [2n] } },
+  ...['\n', '\r\n', '\r'].map(
+    (end): Case => ({
+      name: `quoted-titles-${end.length}${end.charCodeAt(0)}.csv`,
+      content: ['"Report,', 'of "March', '5" long"', 'a,b', '1,2', '3,4'].join(end),
+      text: { skipLines: 3 },
+      values: { a: [1n, 3n], b: [2n, 4n] },
+    }),
+  ),
+  {
+    name: 'quoted-titles-bad.csv',
+    content: `"Report\nof March\na,b\n${range(20, (i) => `${i},"${i}"\n`).join('')}x,"1"\n`,
+    text: { skipLines: 2 },
+    refused: /:24, column "a": "x"/,
+  },
+  {
+    name: 'titles-untold.csv',
+    content: 'Report\nof March\n\na,b\n1,2\n3,4\n',
+    refused:
+      /:4: the row has 2 values, the first line has 1.*Try --skip-lines 3: then the lines from line 4 on have 2 values/,
+  },
+  { name: 'comments.csv', content: '# made by x, y and z\n# 2024\na;b\n1;2\n3;4\n', refused: /--skip-lines 2/ },
+  {
+    name: 'other-delimiter.csv',
+    content: 'a,b;c\n1;2\n3;4\n',
+    text: { delimiter: ',' },
+    refused: /the row has 1 value, the first line has 2.*Try --delimiter ';'/,
+  },
+  {
+    name: 'write-table.csv',
+    content: '"a","b"\n"1",1.5,"x"\n"2",2.5,"y"\n',
+    refused: /:2: the row has 3 values, the first line has 2.*as R writes it.*line 1.*col\.names = NA/,
+  },
+  { name: 'trailing-delimiters.csv', content: 'a,b\n1,2,\n3,4\n', values: { a: [1n, 3n], b: [2n, 4n] } },
+  {
+    name: 'too-long-row.csv',
+    content: `a,b\n1,x\n2,${'x'.repeat(17_000_000)}\n`,
+    refused: /:3: the row has more than 16,000,000 bytes/,
+  },
+
+  // Flags of another format.
+  {
+    name: 'csv-flags.json',
+    content: '[{"a":1}]',
+    text: { delimiter: ';', header: true },
+    doubts: /^--delimiter, --header: nothing of a json file/,
+  },
+
   // Named types change no value.
   {
     name: 'named-whole.csv',
@@ -1039,6 +1139,41 @@ suite('files as people have them', () => {
     copyFileSync(written, file)
     const { rows } = await loadedRows(file)
     deepEqual([rows.length, rows[4999]], [5000, { file_row_number: 4999.5 }])
+  })
+
+  test('a row of 3 MB is read, which is more than DuckDB takes by itself', async (t) => {
+    const { openTableFile } = await import('../../src/files/table-file.ts')
+    const file = temporaryFile(t, 'long-row.csv', `a,b\n1,${'x'.repeat(3_000_000)}\n2,y\n`)
+    const table = await openTableFile({ file, dataset: 'rows' })
+    t.after(() => table.close())
+    equal(table.rowCount, 2)
+  })
+
+  test('Parquet: names that differ in case only, flags of text, and numbers beyond a long', async (t) => {
+    const database = await openDatabase()
+    t.after(() => database.close())
+    const file = join(import.meta.dirname, '../fixtures/files/case-of-names.parquet')
+    const { table, rows } = await loadedRows(file, { text: { nullTexts: ['NA'], header: true } })
+    deepEqual(rows, [
+      { a: 1n, A: 3n, A_1: 5n },
+      { a: 2n, A: null, A_1: 6n },
+    ])
+    deepEqual(table.doubts, ['--header, --null: nothing of a parquet file is read by that.'])
+    deepEqual((await loadedRows(file, { columns: ['A'] })).rows, [{ A: 3n }, { A: null }])
+    const cells = await openFileCells({ file, dataset: 'rows' })
+    t.after(() => cells.close())
+    const audited: unknown[] = []
+    for await (const some of cells.rows()) audited.push(...some.map(({ cells }) => cells))
+    deepEqual(audited, [
+      ['1', '3', '5'],
+      ['2', null, '6'],
+    ])
+    const large = join(temporaryFolder(t), 'large.parquet')
+    await database.connection.run(`COPY (SELECT 18446744073709551615::UBIGINT AS u) TO '${large}'`)
+    await rejects(loadedRows(large), {
+      code: 'VGM_FILE_BAD_ROW',
+      message: /column "u": 18446744073709551615 is beyond 2\^63 - 1/,
+    })
   })
 
   test('Parquet: decimals that no double holds stay exact, and cut nanoseconds are told', async (t) => {
