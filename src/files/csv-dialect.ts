@@ -1,9 +1,12 @@
-import { type CsvRecord, firstRecords } from './csv-text.ts'
+import { UsageError } from '../errors.ts'
+import { type CsvMarks, type CsvRecord, firstRecords } from './csv-text.ts'
 import { type NumberStyle, numberPatterns } from './number-style.ts'
 
 /** What a CSV file can be told about itself; the rest is found out. */
 export interface DialectOptions {
   readonly delimiter?: string | undefined
+  /** `"` unless told; empty for none */
+  readonly quote?: string | undefined
   readonly header?: boolean | undefined
   /** lines at the beginning that are no part of the table */
   readonly skipLines?: number | undefined
@@ -12,8 +15,7 @@ export interface DialectOptions {
 }
 
 /** How a CSV file's lines are to be taken apart. */
-export interface CsvDialect {
-  readonly delimiter: string
+export interface CsvDialect extends CsvMarks {
   readonly header: boolean
   /** names of the columns, in the file's order, each once */
   readonly names: readonly string[]
@@ -39,7 +41,7 @@ const mostRecords = 0.9
  * @param isWhole whether it is all of it
  */
 export async function csvDialect(head: string, isWhole: boolean, options: DialectOptions): Promise<CsvDialect> {
-  const { skipLines: toldLines = 0 } = options
+  const { skipLines: toldLines = 0, quote = '"' } = options
   const whole = withoutLines(head, toldLines)
   const told = /^"?sep=(.)"?(?=\r|\n|$)/i.exec(whole)
   const named = told === null ? whole : withoutLines(whole, 1)
@@ -47,12 +49,16 @@ export async function csvDialect(head: string, isWhole: boolean, options: Dialec
   const emptyLines = named.match(/^(\r\n|\r|\n)*/)?.[0].match(/\r\n|\r|\n/g)?.length ?? 0
   const text = withoutLines(named, emptyLines)
   const skipLines = toldLines + (told === null ? 0 : 1) + emptyLines
-  const delimiter = options.delimiter ?? told?.[1] ?? (await likelyDelimiter(text, isWhole))
-  const records = await firstRecords(text, isWhole, delimiter, lookedAtRecords)
+  const delimiter = options.delimiter ?? told?.[1] ?? (await likelyDelimiter(text, isWhole, quote))
+  if (delimiter === quote) {
+    throw new UsageError(`${quote} cannot be the delimiter and the quote`, 'Give another --delimiter or --quote')
+  }
+  const records = await firstRecords(text, isWhole, { delimiter, quote }, lookedAtRecords)
   const { header, doubt } =
     options.header === undefined ? likelyHeader(records, options) : { header: options.header, doubt: undefined }
-  const skipsQuotes = head.slice(0, head.length - text.length).includes('"')
-  return { delimiter, header, doubt, skipLines, skipsQuotes, names: columnNames(records[0]?.cells ?? [], header) }
+  const skipsQuotes = quote !== '' && head.slice(0, head.length - text.length).includes(quote)
+  const names = columnNames(records[0]?.cells ?? [], header)
+  return { delimiter, quote, header, doubt, skipLines, skipsQuotes, names }
 }
 
 /**
@@ -62,10 +68,10 @@ export async function csvDialect(head: string, isWhole: boolean, options: Dialec
 export async function raggedAdvice(
   head: string,
   isWhole: boolean,
-  { delimiter, header, names, skipLines }: CsvDialect,
+  { delimiter, quote, header, names, skipLines }: CsvDialect,
 ): Promise<string | undefined> {
   const text = withoutLines(head, skipLines)
-  const own = await firstRecords(text, isWhole, delimiter, lookedAtRecords)
+  const own = await firstRecords(text, isWhole, { delimiter, quote }, lookedAtRecords)
   const [first, ...rows] = own
   if (header && rows.length > 0 && rows.every(({ cells }) => cells.length === names.length + 1)) {
     return (
@@ -74,7 +80,8 @@ export async function raggedAdvice(
     )
   }
   for (const other of [delimiter, ...delimiters.filter((other) => other !== delimiter), ' ']) {
-    const records = other === delimiter ? own : await firstRecords(text, isWhole, other, lookedAtRecords)
+    const records =
+      other === delimiter ? own : await firstRecords(text, isWhole, { delimiter: other, quote }, lookedAtRecords)
     const width = usualWidth(records)
     const begin = records.findIndex(({ cells }) => cells.length === width)
     const table = records.slice(Math.max(0, begin))
@@ -114,11 +121,11 @@ function withoutLines(text: string, lines: number): string {
  * The delimiter by which nearly all records have as many values as the first one; where none does, the one that the
  * first line has most of: a single ragged line must not make a table of one column.
  */
-async function likelyDelimiter(text: string, isWhole: boolean): Promise<string> {
+async function likelyDelimiter(text: string, isWhole: boolean, quote: string): Promise<string> {
   let most = ','
   let mostCells = 1
   for (const delimiter of delimiters) {
-    const records = await firstRecords(text, isWhole, delimiter, lookedAtRecords)
+    const records = await firstRecords(text, isWhole, { delimiter, quote }, lookedAtRecords)
     const width = records[0]?.cells.length ?? 0
     const alike = records.filter(({ cells }) => cells.length === width).length
     if (width > 1 && records.length > 1 && alike >= mostRecords * records.length) return delimiter

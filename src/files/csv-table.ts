@@ -20,9 +20,12 @@ const maxLineBytes = 16_000_000
 /** DuckDB's own: it would grow with the size of lines. */
 const bufferBytes = 32_000_000
 
+const escapedFix =
+  "Export the file with doubled quotes: one behind a backslash is not read (MySQL: FIELDS ENCLOSED BY '\"' ESCAPED BY '\"')"
+
 /** A CSV file: every cell is read as text, and given its type by us. */
 export async function csvTable(connection: DuckDBConnection, options: TableFileOptions): Promise<FormatTable> {
-  const { file, text: { encoding, delimiter, header, skipLines, nullTexts = [] } = {} } = options
+  const { file, text: { encoding, delimiter, quote, header, skipLines, nullTexts = [] } = {} } = options
   const { numbers } = textStyle(options)
   checkNumberStyle(numbers)
   let source = await openTextSource({ file, encoding, refusesMark: false })
@@ -30,6 +33,7 @@ export async function csvTable(connection: DuckDBConnection, options: TableFileO
     const allNulls = ['', ...nullTexts]
     const dialect = await csvDialect(source.head, source.headIsWhole, {
       delimiter,
+      quote,
       header,
       skipLines,
       nullTexts: allNulls,
@@ -39,9 +43,9 @@ export async function csvTable(connection: DuckDBConnection, options: TableFileO
     if (dialect.skipsQuotes) source = await source.copy((text) => withEmptyLines(text, dialect.skipLines))
     const read = (from: TextSource) => readTable(connection, from, dialect, allNulls, options)
     const table = await read(source).catch(async (thrown: Error) => {
-      const isMixed = mixedLineEnds.test(thrown.message) && (await mixesLineEnds(source.text(), dialect.delimiter))
+      const isMixed = mixedLineEnds.test(thrown.message) && (await mixesLineEnds(source.text(), dialect))
       if (!isMixed) throw await withLine(thrown, source, dialect)
-      source = await source.copy((text) => withEvenLineEnds(text, dialect.delimiter))
+      source = await source.copy((text) => withEvenLineEnds(text, dialect))
       return read(source)
     })
     return { ...table, close: () => source.close() }
@@ -60,8 +64,10 @@ async function withLine(thrown: Error, source: TextSource, dialect: CsvDialect):
   if (error === thrown || !(error instanceof BadRowError) || error.line === undefined) return error
   const isRagged = raggedRow.test(thrown.message)
   const advice = isRagged ? await raggedAdvice(source.head, source.headIsWhole, dialect) : undefined
-  for await (const { ordinal, line } of csvRecords(source.text(), dialect.delimiter, true)) {
-    if (ordinal === error.line) return error.at(line, advice)
+  for await (const { ordinal, line, text } of csvRecords(source.text(), dialect, true)) {
+    if (ordinal !== error.line) continue
+    const isEscaped = dialect.quote !== '' && text.includes(`\\${dialect.quote}`)
+    return error.at(line, isEscaped ? escapedFix : advice)
   }
   return error
 }
@@ -74,7 +80,7 @@ async function readTable(
   options: TableFileOptions,
 ): Promise<FormatTable> {
   const { collectBadRows = false, signal } = options
-  const { names, delimiter, header, skipLines } = dialect
+  const { names, delimiter, quote, header, skipLines } = dialect
   const chosen = chosenColumns(names, options)
   const ids = new Map(names.map((name, i) => [name, `c${i}`]))
   const texts = chosen.map(({ column }) => ({ column, text: String(ids.get(column)) }))
@@ -96,7 +102,11 @@ async function readTable(
     rows: table.rows,
     columns: table.columns,
     rowCount: table.rowCount,
-    decisions: JSON.stringify([delimiter, header, skipLines, [...new Set(nullTexts)].sort(), source.encoding]),
+    decisions: JSON.stringify([
+      ...[delimiter, header, skipLines, [...new Set(nullTexts)].sort(), source.encoding],
+      // Loads that began without such a flag have no place for it.
+      ...(quote === '"' ? [] : [quote]),
+    ]),
     doubts: [
       ...(dialect.doubt === undefined ? [] : [`Guessed: ${dialect.doubt}. --header yes or --header no decides it.`]),
       ...(names.length === 1 && !source.head.includes(delimiter) && options.text?.delimiter !== undefined
@@ -110,21 +120,22 @@ async function readTable(
 
 /** DuckDB's arguments for a CSV text whose columns are c0, c1 and so on, all of them text. */
 function csvParameters(source: TextSource, dialect: CsvDialect, nullTexts: readonly string[]): string {
-  const { names, delimiter, header, skipLines } = dialect
+  const { names, delimiter, quote, header, skipLines } = dialect
   // DuckDB takes names that differ in case for the same: numbers are none of ours.
   const columns = names.map((_, i) => `'c${i}': 'VARCHAR'`)
   // Without new_line, which finds no row in strict mode if it is \r\n (1.5.6).
   return (
     `${sqlPath(source.path)}, auto_detect=false, strict_mode=true, null_padding=false, hive_partitioning=false, ` +
-    `compression='${source.compression}', delim=${sqlText(delimiter)}, quote='"', escape='"', ` +
+    `compression='${source.compression}', delim=${sqlText(delimiter)}, quote=${sqlText(quote)}, escape=${sqlText(quote)}, ` +
     `max_line_size=${maxLineBytes}, buffer_size=${bufferBytes}, header=${header}, skip=${skipLines}, nullstr=[${nullTexts.map(sqlText).join(', ')}], columns={${columns.join(', ')}}`
   )
 }
 
 /** The file's records that are rows. DuckDB passes over empty lines, except in a table of one column. */
-async function* rowRecords(source: TextSource, { delimiter, header, skipLines, names }: CsvDialect) {
+async function* rowRecords(source: TextSource, dialect: CsvDialect) {
+  const { header, skipLines, names } = dialect
   let isHeader = header
-  for await (const record of csvRecords(source.text(), delimiter, names.length === 1)) {
+  for await (const record of csvRecords(source.text(), dialect, names.length === 1)) {
     if (record.line <= skipLines) continue
     if (!isHeader) yield record
     isHeader = false

@@ -80,13 +80,13 @@ async function csvCells(options: FileCellsOptions): Promise<FileCells> {
   const {
     file,
     badRowsFile,
-    text: { encoding, delimiter, header, skipLines: titleLines, nullTexts = [] } = {},
+    text: { encoding, delimiter, quote, header, skipLines: titleLines, nullTexts = [] } = {},
   } = options
   const source = await openTextSource({ file, encoding, refusesMark: false })
   try {
     const nulls = new Set(['', ...nullTexts])
     const { numbers } = textStyle(options)
-    const told = { delimiter, header, skipLines: titleLines, nullTexts: [...nulls], numbers }
+    const told = { delimiter, quote, header, skipLines: titleLines, nullTexts: [...nulls], numbers }
     const dialect = await csvDialect(source.head, source.headIsWhole, told)
     const { names, skipLines } = dialect
     const columns = chosenColumns(names, options)
@@ -101,7 +101,7 @@ async function csvCells(options: FileCellsOptions): Promise<FileCells> {
         const bad = badRowsFile === undefined ? undefined : await BadRows.open(badRowsFile, file)
         let isHeader = dialect.header
         let row = 0
-        for await (const records of csvRecordBatches(text(), dialect.delimiter, names.length === 1)) {
+        for await (const records of csvRecordBatches(text(), dialect, names.length === 1)) {
           const rows: FileRow[] = []
           for (const { cells, line, text } of records) {
             if (line <= skipLines) continue
@@ -169,7 +169,7 @@ class BadRows {
       const fix = 'Leave out --bad-rows if vgm load has written no such file, because it found no bad row'
       throw new FileUnreadableError(badRowsFile, 'there is no such file', fix, cause)
     })
-    const rows = new BadRows(badRowsFile, file, csvRecords(source.text(), ','))
+    const rows = new BadRows(badRowsFile, file, csvRecords(source.text(), { delimiter: ',', quote: '"' }))
     await rows.#advance()
     if (rows.#next?.join() !== 'line,column,problem,row') throw rows.#foreign('its header is another one')
     await rows.#advance()

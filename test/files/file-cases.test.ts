@@ -912,6 +912,31 @@ const cases: readonly Case[] = [
     refused: /:3: the row has more than 16,000,000 bytes/,
   },
 
+  // Other quotes.
+  {
+    name: 'single-quotes.csv',
+    content: "a,b\r\n'x,''y','two\r\nlines'\r\n\"z\",2\r\n",
+    text: { quote: "'" },
+    values: { a: ["x,'y", '"z"'], b: ['two\r\nlines', '2'] },
+  },
+  {
+    name: 'single-quotes-mixed-ends.csv',
+    content: "a,b\n'x,y',1\r\n'z\nw',2\n",
+    text: { quote: "'" },
+    values: { a: ['x,y', 'z\nw'], b: [1n, 2n] },
+  },
+  {
+    name: 'no-quotes.tsv',
+    content: 'a\tb\n"x\t1\ny"\t2\n"\t3\n',
+    text: { quote: '' },
+    values: { a: ['"x', 'y"', '"'], b: [1n, 2n, 3n] },
+  },
+  {
+    name: 'backslashes.csv',
+    content: 'a,b\n"x",1\n"say \\"hi\\"",2\n',
+    refused: /:3: a quote is not closed.*doubled quotes: one behind a backslash is not read/,
+  },
+
   // Flags of another format.
   {
     name: 'csv-flags.json',
