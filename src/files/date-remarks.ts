@@ -27,7 +27,16 @@ const toldFormats = [
   ...['%a, %d %b %Y', '%a %b %d %Y', '%A, %d %B %Y', '%A, %B %d, %Y', '%d.%m.%Y'],
 ]
 const toldTimes = ['', ' %H:%M', ' %H:%M:%S', ' %H:%M:%S.%f', ' %I:%M %p', ' %I:%M:%S %p', ' %I:%M%p', ' %I:%M:%S%p']
-const joinedTimes = ['T%H:%M', 'T%H:%M:%S', 'T%H%M%S', ' %H%M%S', 'T%H:%M:%S.%f', 'T%H:%M:%SZ', 'T%H%M%SZ']
+const joinedTimes = [
+  'T%H:%M',
+  'T%H:%M:%S',
+  'T%H%M%S',
+  ' %H%M%S',
+  'T%H:%M:%S.%f',
+  'T%H:%M:%SZ',
+  'T%H%M%SZ',
+  ' %H:%M:%S GMT',
+]
 
 const candidates = [...new Set(toldFormats)].flatMap((date) =>
   [...toldTimes, ...joinedTimes].map((time) => ({ format: date + time, test: whole(formatPattern(date + time)) })),

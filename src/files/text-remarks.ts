@@ -9,7 +9,12 @@ import type { TextColumn } from './text-types.ts'
 /** Rows at the beginning that are looked at: a remark is advice, and decides nothing. */
 const remarkRows = 20_480
 
-const knownUnits = ['%', '$', '€', '£', '¥', '₹', '₽', 'USD', 'EUR', 'GBP', 'CHF']
+/** None of a single letter: those are parts of identifiers more often than units. */
+const knownUnits = [
+  ...['%', '$', '€', '£', '¥', '₹', '₽', '₩', 'US$', 'R$', 'USD', 'EUR', 'GBP', 'CHF', 'JPY', 'kr', 'zł', 'pct'],
+  ...['km', 'cm', 'mm', 'mi', 'ft', 'kg', 'mg', 'lb', 'lbs', 'oz', 'ml', 'min', 'sec', 'ms', 'hrs', 'km/h', 'mph'],
+  ...['°', '°C', '°F', 'kW', 'kWh', 'MW', 'MWh', 'KB', 'kB', 'MB', 'GB', 'TB', 'Hz', 'MHz', 'GHz', 'ppm', 'hPa'],
+]
 const missingTexts = [
   'na',
   'n/a',
@@ -150,7 +155,7 @@ async function numberRemark(
 /** What stands before or behind numbers, the most usual first. */
 async function unitsOf(connection: DuckDBConnection, rows: string, text: string, pattern: string): Promise<string[]> {
   const isNumber = fullMatch(text, pattern)
-  const unit = `trim(regexp_replace(${text}, '[^%\\p{Sc}\\p{L}]+', '', 'g'))`
+  const unit = `trim(regexp_replace(${text}, '[^%°/\\p{Sc}\\p{L}]+', '', 'g'))`
   const reader = await connection.runAndReadAll(
     `SELECT ${unit} AS unit FROM ${rows} WHERE ${isNumber} AND unit <> '' GROUP BY unit ORDER BY count(*) DESC, unit LIMIT 5`,
   )

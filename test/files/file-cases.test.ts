@@ -688,6 +688,31 @@ const cases: readonly Case[] = [
   },
   { name: 'name-above-named-dates.csv', content: 'd\n05-Jan-2024\n06-Jan-2024\n', values: { d: [19_727, 19_728] } },
 
+  {
+    name: 'measured.csv',
+    content: 'a,b,c\n5 km/h,20°C,US$5\n7 km/h,-3 °C,US$6\n',
+    remarks: { a: /--units km\/h$/, b: /--units '°C'$/, c: /--units 'US\$'$/ },
+  },
+  {
+    name: 'measured-told.csv',
+    content: 'a,b,c\n5 km/h,20°C,US$5\n7 km/h,-3 °C,US$6\n',
+    text: { numbers: { decimalMark: '.', units: ['km/h', '°C', '$', 'US$'] } },
+    values: { a: [5n, 7n], b: [20n, -3n], c: [5n, 6n] },
+    doubts: /^$/,
+  },
+  { name: 'numbered.csv', content: 'a,b\nA12,1\nB13,2\n', types: { a: 'string' } },
+  {
+    name: 'mail-dates.csv',
+    content: 'd,n\n"Fri, 05 Jan 2024 10:00:00 GMT",1\n',
+    remarks: { d: /--date-format '%a, %d %b %Y %H:%M:%S GMT'$/ },
+  },
+  {
+    name: 'mail-dates-told.csv',
+    content: 'd,n\n"Fri, 05 Jan 2024 10:00:00 GMT",1\n',
+    text: { dateFormat: '%a, %d %b %Y %H:%M:%S GMT' },
+    values: { d: [1_704_448_800_000_000n] },
+  },
+
   // Flags that change nothing, and advice that does not repeat them.
   {
     name: 'unused-flags.csv',
