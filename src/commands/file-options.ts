@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { listSchema, parseCount, parseList, valueParser } from '../config/value-parsers.ts'
 import { UsageError } from '../errors.ts'
 import { type FileFormat, fileFormats } from '../files/file-format.ts'
-import type { FileReading, TextOptions } from '../files/table-options.ts'
+import { type FileReading, idleFlags, type TextOptions } from '../files/table-options.ts'
 
 /** Flags that say how a file is to be read. */
 export interface FileFlags {
@@ -10,6 +10,7 @@ export interface FileFlags {
   readonly notNull?: string[]
   readonly format?: FileFormat
   readonly delimiter?: string
+  readonly quote?: string
   readonly header: 'yes' | 'no' | 'auto'
   readonly skipLines?: number
   readonly encoding?: string
@@ -30,6 +31,7 @@ export function addFileOptions(command: Command): Command {
       new Option('--format <format>', 'format of the file; its name says it unless given').choices(fileFormats),
     )
     .option('--delimiter <character>', 'one character between the values of a CSV file; found unless given')
+    .option('--quote <character>', 'around values of a CSV file, and doubled within; none, if none has that meaning')
     .addOption(
       new Option('--header <choice>', 'whether the first line of a CSV file has the names of the columns')
         .choices(['yes', 'no', 'auto'])
@@ -52,10 +54,11 @@ export function addFileOptions(command: Command): Command {
 
 /** What the flags say of the file. */
 export function fileReading(flags: FileFlags): FileReading {
-  const { columns, notNull, format, delimiter, header, skipLines, encoding, null: nullTexts, types } = flags
+  const { columns, notNull, format, delimiter, quote, header, skipLines, encoding, null: nullTexts, types } = flags
   const { decimalMark, thousands, units, dateFormat } = flags
   const text: TextOptions = {
     ...(delimiter !== undefined && { delimiter: oneCharacter(delimiter) }),
+    ...(quote !== undefined && { quote: quoteCharacter(quote) }),
     ...(header !== 'auto' && { header: header === 'yes' }),
     ...(skipLines !== undefined && { skipLines }),
     ...(encoding !== undefined && { encoding }),
@@ -72,10 +75,23 @@ export function fileReading(flags: FileFlags): FileReading {
   }
 }
 
+/** Which of the flags were given, as they are written. */
+export function givenFileFlags(flags: FileFlags): string[] {
+  const { columns, notNull, format, text } = fileReading(flags)
+  const given = Object.entries({ columns, 'not-null': notNull, format }).filter(([, value]) => value !== undefined)
+  return [...given.map(([flag]) => `--${flag}`), ...idleFlags('parquet', text)]
+}
+
 function oneCharacter(delimiter: string): string {
   const character = delimiter === '\\t' ? '\t' : delimiter
   if (character.length === 1) return character
   throw new UsageError(`"${delimiter}" is no delimiter`, 'Give one character, as --delimiter ";"')
+}
+
+function quoteCharacter(quote: string): string {
+  if (quote === 'none') return ''
+  if (quote.length === 1) return quote
+  throw new UsageError(`"${quote}" is no quote`, `Give one character, as --quote "'", or none`)
 }
 
 /** Texts with commas between. Blanks around a text are left out, unless it is blanks alone. */

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { topicNames } from '../config/names.ts'
-import { exitCodes } from '../errors.ts'
+import { exitCodes, UsageError } from '../errors.ts'
 import { createProgress } from '../observe/progress.ts'
 import { textTable } from '../observe/report-text.ts'
 import { beginningAnew } from '../pipeline/beginning-anew.ts'
@@ -8,7 +8,7 @@ import { type AuditResult, type LoadedFile, mismatches, verifyDataset } from '..
 import type { ModeChoice } from '../stages/normalize.ts'
 import type { FileAudit, FileFinding } from '../stages/verify/audit-file.ts'
 import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
-import { addFileOptions, type FileFlags, fileReading } from './file-options.ts'
+import { addFileOptions, type FileFlags, fileReading, givenFileFlags } from './file-options.ts'
 import { clipOption, modeChoiceOption, topicOption } from './options.ts'
 
 interface VerifyFlags extends DatasetFlags, FileFlags {
@@ -52,6 +52,17 @@ export function verifyCommand(): Command {
     }
     const topics = topicNames(dataset, overrides, [modelsTopic, flags.positionsTopic])
     const groups = { normalize: flags.normalizeGroup, restore: flags.restoreGroup }
+    const idle = [
+      ...givenFileFlags(flags),
+      ...(key === undefined ? [] : ['--key']),
+      ...(badRows === undefined ? [] : ['--bad-rows']),
+    ]
+    if (file === undefined && idle.length > 0) {
+      throw new UsageError(
+        `${idle.join(', ')}: it says how a file is read, and no file is named`,
+        'Add --file FILE, or leave it out',
+      )
+    }
     const loaded = file === undefined ? undefined : { ...fileReading(flags), file, key, badRows }
     await withCluster(flags, async (cluster) => {
       const progress = createProgress('verify')

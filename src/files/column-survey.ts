@@ -1,22 +1,22 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
-import { numberPatterns } from './number-style.ts'
+import { minusSign, numberPatterns } from './number-style.ts'
 import { sqlText } from './sql-literals.ts'
 import {
   booleanType,
-  dateOrders,
+  compactDatePattern,
   dateType,
   doubleType,
-  formattedType,
   longType,
   nanosecondType,
   otherDatePattern,
+  otherDateTypes,
   type TextColumn,
   type TextStyle,
   type TextType,
   textType,
-  timeFormats,
   timeOfDayType,
   timestampType,
+  toldType,
   zonedTimestampType,
 } from './text-types.ts'
 
@@ -56,10 +56,12 @@ const guessRows = 20_480
 /** Columns of one query: the time to plan regular expressions grows with their square (DuckDB 1.5.6). */
 const queryColumns = 100
 /**
- * A column with at least this share of numbers is a number column with bad numbers in it: one typing error must not
- * take it out of the model without a word.
+ * A column with at least this share of numbers or of dates is a column of them with bad ones in it: one typing error
+ * must not take it out of the model without a word.
  */
-export const mostlyNumbers = 0.9
+export const mostly = 0.9
+/** The types that most values of a column are enough for. */
+const mostlyTypes = new Set(['BIGINT', 'DOUBLE', 'DATE', 'TIMESTAMP', 'TIMESTAMP_NS'])
 
 /**
  * Reads all rows and finds the narrowest type that all values of a column have and come back from. The file's beginning
@@ -108,7 +110,7 @@ async function recount(
 
 /**
  * The types of which the texts of the file's beginning have the pattern; none for a column without a value, and none
- * for dates that are not written year first.
+ * for dates of which day and month may be either way round.
  */
 async function guessTypes(
   { connection, scan, style }: SurveyOptions,
@@ -120,23 +122,43 @@ async function guessTypes(
   const cells = columns.flatMap(({ text, jsonType = 'NULL' }) => [text, jsonType])
   const reader = await connection.runAndReadAll(`SELECT ${cells.join(', ')} FROM ${scan} LIMIT ${rows}`)
   const texts = reader.getColumns() as (string | null)[][]
-  const otherDate = wholeText(otherDatePattern)
+  const [otherDate, compactDate] = [otherDatePattern, compactDatePattern].map(wholeText)
   for (const [i, column] of columns.entries()) {
     const [values, jsonTypes] = [texts[2 * i] ?? [], texts[2 * i + 1] ?? []]
-    const shapes = shapesOf(column, style)
     const present = values.flatMap((text, row) => (text === null ? [] : [{ text, jsonType: jsonTypes[row] }]))
-    if (present.length === 0 || present.every(({ text }) => otherDate.test(text))) continue
-    const fitting = shapes.ladder.map(({ pattern, jsonTypes }) => {
+    if (present.length === 0) continue
+    const countOf = ({ pattern, jsonTypes }: TextType) => {
       const test = wholeText(pattern)
       return present.filter(
         ({ text, jsonType }) => test.test(text) && (jsonType === null || jsonTypes.includes(jsonType)),
       ).length
-    })
+    }
+    const hasMinusSign = present.some(({ text }) => text.includes(minusSign))
+    const shapes = shapesOf(column, hasMinusSign ? withMinusSign(style) : style)
     const digits = wholeText(shapes.digits)
     const ofDigits = present.filter(({ text }) => digits.test(text)).length
-    guesses.set(column.column, likelyType(shapes, present.length, fitting, ofDigits))
+    const type = likelyType(shapes, present.length, shapes.ladder.map(countOf), ofDigits)
+    const areCompact = type.sqlType === 'BIGINT' && present.every(({ text }) => compactDate.test(text))
+    if (areCompact && column.jsonType === undefined && style.dateFormat === undefined) {
+      guesses.set(column.column, { ...type, remark: compactRemark })
+      continue
+    }
+    const others = type.sqlType === 'VARCHAR' ? present.filter(({ text }) => otherDate.test(text)).length : 0
+    if (others < mostly * present.length) guesses.set(column.column, type)
+    else {
+      const types = otherDateTypes(column, style)
+      const counts = types.map((ways) => ways.map((way) => way.map(countOf)))
+      const date = likelyDate(types, counts, present.length)
+      if (date !== undefined) guesses.set(column.column, date)
+    }
   }
   return guesses
+}
+
+const compactRemark = 'whole numbers that look like dates: --date-format %Y%m%d makes dates of them'
+
+function withMinusSign(style: TextStyle): TextStyle {
+  return { ...style, numbers: { ...style.numbers, hasMinusSign: true } }
 }
 
 function wholeText(pattern: string): RegExp {
@@ -148,50 +170,58 @@ async function likelyTypes(
   options: SurveyOptions,
   columns: readonly TextColumn[],
 ): Promise<[column: string, type: TextType][]> {
-  const shapes = columns.map((column) => shapesOf(column, options.style))
-  const counts = await count(
+  const { style } = options
+  const shapes = columns.map((column) => shapesOf(column, withMinusSign(style)))
+  const { values: counts } = await count(
     options,
     columns.map(({ text }, i) => [
       `count(${text})`,
-      ...shapes[i].ladder.map(({ fits }) => `count(*) FILTER (WHERE ${fits})`),
-      `count(*) FILTER (WHERE ${shapes[i].isOtherDate})`,
-      `count(*) FILTER (WHERE regexp_full_match(${text}, ${sqlText(shapes[i].digits)}))`,
+      ...[shapes[i].isOtherDate, shapes[i].isOfDigits, `contains(${text}, '${minusSign}')`].map(countWhere),
+      ...shapes[i].ladder.map(({ fits }) => countWhere(fits)),
     ]),
   )
-  const types = columns.flatMap(({ column }, i): [string, TextType][] => {
-    const [values, ...rest] = counts.values[i]
-    return values === 0 ? [] : [[column, likelyType(shapes[i], values, rest.slice(0, -2), rest[rest.length - 1])]]
+  const types = columns.flatMap((column, i): [string, TextType][] => {
+    const [values, , digits, minusSigns, ...fitting] = counts[i]
+    // Without such a sign there is none to be replaced.
+    const own = minusSigns > 0 ? shapes[i] : shapesOf(column, style)
+    return values === 0 ? [] : [[column.column, likelyType(own, values, fitting, digits)]]
   })
-  const dates = columns.filter((_, i) => counts.values[i][0] > 0 && counts.values[i].at(-2) === counts.values[i][0])
-  const formats = new Map(await dateFormats(options, dates))
-  return types.map(([column, type]) => [column, formats.get(column) ?? type])
+  const texts = new Set(types.flatMap(([column, { sqlType }]) => (sqlType === 'VARCHAR' ? [column] : [])))
+  const dates = columns.filter(({ column }, i) => texts.has(column) && counts[i][1] >= mostly * counts[i][0])
+  const found = new Map(await likelyDates(options, dates))
+  return types.map(([column, type]) => [column, found.get(column) ?? type])
+}
+
+function countWhere(condition: string): string {
+  return `count(*) FILTER (WHERE ${condition})`
 }
 
 interface Shapes {
   /** the narrowest first */
   readonly ladder: readonly TextType[]
   readonly long: number
-  readonly double: number
   readonly text: TextType
-  /** SQL: a date that is not written year first */
+  /** SQL: a date of another form than ISO's */
   readonly isOtherDate: string
-  /** digits alone, which need not be a number: a regular expression */
+  /** SQL: digits alone, which need not be a number */
+  readonly isOfDigits: string
+  /** the same as a regular expression */
   readonly digits: string
 }
 
 function shapesOf(column: TextColumn, style: TextStyle): Shapes {
-  const formatted = style.dateFormat === undefined ? [] : [formattedType(column, style.dateFormat)]
+  const told = style.dateFormat === undefined ? [] : [toldType(column, style.dateFormat)]
   const numbers = [longType(column, style), doubleType(column, style)]
   const stamps = [timestampType(column), zonedTimestampType(column), nanosecondType(column)]
   const times = [dateType(column), ...stamps, timeOfDayType(column)]
-  const ladder = [booleanType(column), ...numbers, ...formatted, ...times]
+  const { digits } = numberPatterns(style.numbers)
   return {
-    ladder,
-    long: 1,
-    double: 2,
+    ladder: [...told, booleanType(column), ...numbers, ...times],
+    long: told.length + 1,
     text: textType(column),
     isOtherDate: `regexp_full_match(${column.text}, ${sqlText(otherDatePattern)})`,
-    digits: numberPatterns(style.numbers).digits,
+    isOfDigits: `regexp_full_match(${column.text}, ${sqlText(digits)})`,
+    digits,
   }
 }
 
@@ -201,40 +231,56 @@ function shapesOf(column: TextColumn, style: TextStyle): Shapes {
  * @param digits  of these the ones that are digits alone
  */
 function likelyType(shapes: Shapes, values: number, fitting: readonly number[], digits: number): TextType {
-  const { ladder, long, double, text } = shapes
+  const { ladder, long, text } = shapes
+  // Whoever tells a format means it: 20241231 is a date then.
+  if (ladder[0].isTold && fitting[0] >= mostly * values) return ladder[0]
   // Zeros in front, or more digits than a long holds: identifiers.
   if (digits === values) return fitting[long] === values ? ladder[long] : text
   const narrowest = fitting.indexOf(values)
   if (narrowest >= 0) return ladder[narrowest]
-  if (fitting[double] < mostlyNumbers * values) return text
-  return fitting[long] === fitting[double] ? ladder[long] : ladder[double]
+  const bearing = fitting.map((count, i) => (mostlyTypes.has(ladder[i].sqlType) ? count : 0))
+  const most = Math.max(...bearing)
+  return most >= mostly * values ? ladder[bearing.indexOf(most)] : text
 }
 
-/**
- * The types of columns whose dates are not written year first. Where day and month may be either way round the column
- * stays text, for half of its dates would be wrong.
- */
-async function dateFormats(options: SurveyOptions, columns: readonly TextColumn[]): Promise<[string, TextType][]> {
-  if (columns.length === 0 || options.style.dateFormat !== undefined) return []
-  const orders = dateOrders.flatMap((order) => timeFormats.map((time) => order.map((date) => date + time)))
-  const types = columns.map((column) => orders.map((order) => order.map((format) => formattedType(column, format))))
+/** The types of columns whose dates are of other forms than ISO's. */
+async function likelyDates(options: SurveyOptions, columns: readonly TextColumn[]): Promise<[string, TextType][]> {
+  if (columns.length === 0) return []
+  const types = columns.map((column) => otherDateTypes(column, options.style))
   const { values } = await count(
     options,
-    columns.map(({ text }, i) => [
-      `count(${text})`,
-      ...types[i].flat().map(({ fits }) => `count(*) FILTER (WHERE ${fits})`),
-    ]),
+    columns.map(({ text }, i) => [`count(${text})`, ...types[i].flat(2).map(({ fits }) => countWhere(fits))]),
   )
   return columns.flatMap(({ column }, i): [string, TextType][] => {
     const [all, ...fitting] = values[i]
     let at = 0
-    for (const order of types[i]) {
-      const fits = order.filter((_, f) => fitting[at + f] === all)
-      at += order.length
-      if (fits.length === 1) return [[column, fits[0]]]
-    }
-    return []
+    const counts = types[i].map((ways) => ways.map((way) => way.map(() => fitting[at++])))
+    const type = likelyDate(types[i], counts, all)
+    return type === undefined ? [] : [[column, type]]
   })
+}
+
+/**
+ * The form that a column's dates have. Where day and month may be either way round there is none, for half of the dates
+ * would be wrong.
+ *
+ * @param types  shape (forms, ways round, times)
+ * @param counts of values that fit, of the same shape
+ */
+function likelyDate(
+  types: readonly TextType[][][],
+  counts: readonly number[][][],
+  values: number,
+): TextType | undefined {
+  for (const [f, ways] of types.entries()) {
+    const fitting = counts[f].map((way) => Math.max(...way))
+    const most = Math.max(...fitting)
+    const way = fitting.indexOf(most)
+    const other = Math.max(0, ...fitting.filter((_, w) => w !== way))
+    if (most < mostly * values || (other >= mostly * values && (most < values || other === most))) continue
+    return ways[way][counts[f][way].indexOf(most)]
+  }
+  return undefined
 }
 
 /** Asks of every row whether its values fit the columns' types. */

@@ -1,9 +1,12 @@
-import { type CsvRecord, firstRecords } from './csv-text.ts'
+import { UsageError } from '../errors.ts'
+import { type CsvMarks, type CsvRecord, firstRecords } from './csv-text.ts'
 import { type NumberStyle, numberPatterns } from './number-style.ts'
 
 /** What a CSV file can be told about itself; the rest is found out. */
 export interface DialectOptions {
   readonly delimiter?: string | undefined
+  /** `"` unless told; empty for none */
+  readonly quote?: string | undefined
   readonly header?: boolean | undefined
   /** lines at the beginning that are no part of the table */
   readonly skipLines?: number | undefined
@@ -12,13 +15,14 @@ export interface DialectOptions {
 }
 
 /** How a CSV file's lines are to be taken apart. */
-export interface CsvDialect {
-  readonly delimiter: string
+export interface CsvDialect extends CsvMarks {
   readonly header: boolean
   /** names of the columns, in the file's order, each once */
   readonly names: readonly string[]
   /** lines before the header or the first row: those that were told, Excel's "sep=", and empty ones */
   readonly skipLines: number
+  /** whether those lines have quotes, which a reader of records takes for those of values */
+  readonly skipsQuotes: boolean
   /** why the header is a guess; undefined if it is certain or was told */
   readonly doubt: string | undefined
 }
@@ -37,7 +41,7 @@ const mostRecords = 0.9
  * @param isWhole whether it is all of it
  */
 export async function csvDialect(head: string, isWhole: boolean, options: DialectOptions): Promise<CsvDialect> {
-  const { skipLines: toldLines = 0 } = options
+  const { skipLines: toldLines = 0, quote = '"' } = options
   const whole = withoutLines(head, toldLines)
   const told = /^"?sep=(.)"?(?=\r|\n|$)/i.exec(whole)
   const named = told === null ? whole : withoutLines(whole, 1)
@@ -45,11 +49,60 @@ export async function csvDialect(head: string, isWhole: boolean, options: Dialec
   const emptyLines = named.match(/^(\r\n|\r|\n)*/)?.[0].match(/\r\n|\r|\n/g)?.length ?? 0
   const text = withoutLines(named, emptyLines)
   const skipLines = toldLines + (told === null ? 0 : 1) + emptyLines
-  const delimiter = options.delimiter ?? told?.[1] ?? (await likelyDelimiter(text, isWhole))
-  const records = await firstRecords(text, isWhole, delimiter, lookedAtRecords)
+  const delimiter = options.delimiter ?? told?.[1] ?? (await likelyDelimiter(text, isWhole, quote))
+  if (delimiter === quote) {
+    throw new UsageError(`${quote} cannot be the delimiter and the quote`, 'Give another --delimiter or --quote')
+  }
+  const records = await firstRecords(text, isWhole, { delimiter, quote }, lookedAtRecords)
   const { header, doubt } =
     options.header === undefined ? likelyHeader(records, options) : { header: options.header, doubt: undefined }
-  return { delimiter, header, doubt, skipLines, names: columnNames(records[0]?.cells ?? [], header) }
+  const skipsQuotes = quote !== '' && head.slice(0, head.length - text.length).includes(quote)
+  const names = columnNames(records[0]?.cells ?? [], header)
+  return { delimiter, quote, header, doubt, skipLines, skipsQuotes, names }
+}
+
+/**
+ * What may help where rows have not as many values as the first one: another delimiter, titles to be skipped, or a name
+ * that the header lacks. Undefined where the rows at the beginning tell nothing.
+ */
+export async function raggedAdvice(
+  head: string,
+  isWhole: boolean,
+  { delimiter, quote, header, names, skipLines }: CsvDialect,
+): Promise<string | undefined> {
+  const text = withoutLines(head, skipLines)
+  const own = await firstRecords(text, isWhole, { delimiter, quote }, lookedAtRecords)
+  const [first, ...rows] = own
+  if (header && rows.length > 0 && rows.every(({ cells }) => cells.length === names.length + 1)) {
+    return (
+      'Each row has one value more than the header has names: if the first one is the name of the row, as R writes it, ' +
+      `put a name and a delimiter at the beginning of line ${skipLines + first.line} (in R: col.names = NA)`
+    )
+  }
+  for (const other of [delimiter, ...delimiters.filter((other) => other !== delimiter), ' ']) {
+    const records =
+      other === delimiter ? own : await firstRecords(text, isWhole, { delimiter: other, quote }, lookedAtRecords)
+    const width = usualWidth(records)
+    const begin = records.findIndex(({ cells }) => cells.length === width)
+    const table = records.slice(Math.max(0, begin))
+    const fits = table.filter(({ cells }) => cells.length === width).length >= mostRecords * table.length
+    if (width < 2 || table.length < 2 || !fits) continue
+    const titles = begin > 0 ? [`--skip-lines ${skipLines + records[begin].line - 1}`] : []
+    const flags = [
+      ...titles,
+      ...(other === delimiter ? [] : [`--delimiter ${other === '\t' ? "'\\t'" : `'${other}'`}`]),
+    ]
+    if (flags.length > 0)
+      return `Try ${flags.join(' ')}: then the lines from line ${skipLines + records[begin].line} on have ${width} values`
+  }
+  return undefined
+}
+
+/** How many values most records have. */
+function usualWidth(records: readonly CsvRecord[]): number {
+  const counts = new Map<number, number>()
+  for (const { cells } of records) counts.set(cells.length, (counts.get(cells.length) ?? 0) + 1)
+  return [...counts].sort(([, a], [, b]) => b - a)[0]?.[0] ?? 0
 }
 
 function withoutLines(text: string, lines: number): string {
@@ -68,11 +121,11 @@ function withoutLines(text: string, lines: number): string {
  * The delimiter by which nearly all records have as many values as the first one; where none does, the one that the
  * first line has most of: a single ragged line must not make a table of one column.
  */
-async function likelyDelimiter(text: string, isWhole: boolean): Promise<string> {
+async function likelyDelimiter(text: string, isWhole: boolean, quote: string): Promise<string> {
   let most = ','
   let mostCells = 1
   for (const delimiter of delimiters) {
-    const records = await firstRecords(text, isWhole, delimiter, lookedAtRecords)
+    const records = await firstRecords(text, isWhole, { delimiter, quote }, lookedAtRecords)
     const width = records[0]?.cells.length ?? 0
     const alike = records.filter(({ cells }) => cells.length === width).length
     if (width > 1 && records.length > 1 && alike >= mostRecords * records.length) return delimiter
@@ -86,7 +139,11 @@ async function likelyDelimiter(text: string, isWhole: boolean): Promise<string> 
 
 /** Texts that stand for a missing value in somebody's files: no sign of a header. */
 const missing = /^(|na|n\/a|nan|null|none|missing|-|\.|\?)$/i
-const dateLike = /^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T]\d{1,2}:\d{2}.*)?$|^\d{1,2}:\d{2}(:\d{2}.*)?$/
+const dateLike = new RegExp(
+  '^\\d{1,4}[-/.]\\d{1,2}[-/.]\\d{1,4}([ T]\\d{1,2}:\\d{2}.*)?$|^\\d{1,2}:\\d{2}(:\\d{2}.*)?$|' +
+    '^(\\d{1,2}[-/ ][a-z]{3,9}[-/ ]|[a-z]{3,9} \\d{1,2},? )\\d{2,4}( \\d.*)?$',
+  'i',
+)
 const truthLike = /^(true|false)$/i
 
 interface HeaderGuess {
@@ -98,7 +155,7 @@ interface HeaderGuess {
 function likelyHeader(records: readonly CsvRecord[], { numbers, nullTexts }: DialectOptions): HeaderGuess {
   const [first, ...rows] = records.map(({ cells }) => cells)
   if (first === undefined) return { header: true, doubt: undefined }
-  const patterns = numberPatterns(numbers)
+  const patterns = numberPatterns({ ...numbers, hasMinusSign: true })
   const number = new RegExp(`^(?:${patterns.number}|${patterns.digits})$`)
   const isTyped = (text: string) => number.test(text) || dateLike.test(text) || truthLike.test(text)
   const isMissing = (text: string) => missing.test(text.trim()) || nullTexts.includes(text)

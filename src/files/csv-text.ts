@@ -1,3 +1,10 @@
+/** The characters that take a CSV text apart. */
+export interface CsvMarks {
+  readonly delimiter: string
+  /** around values, and doubled within them; empty if none has that meaning */
+  readonly quote: string
+}
+
 /** A piece of a CSV text: a line end, or text without one that ends a record. */
 interface CsvPiece {
   readonly text: string
@@ -13,19 +20,20 @@ interface CsvPiece {
  */
 async function* csvPieces(
   text: AsyncIterable<string> | Iterable<string>,
-  delimiter: string,
+  { delimiter, quote }: CsvMarks,
 ): AsyncGenerator<CsvPiece[], void, void> {
   let isQuoted = false
   /** whether a quote would open: at the beginning of a value, and behind a quote that closed */
   let opens = true
   let held = ''
+  const marks = new RegExp(`(${quote === '' ? '' : `${quote.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}|`}\r\n?|\n)`)
   const take = (piece: string): CsvPiece[] => {
     const pieces: CsvPiece[] = []
-    for (const part of piece.split(/("|\r\n?|\n)/)) {
+    for (const part of piece.split(marks)) {
       if (part === '') continue
       const isEnd = isLineEnd(part)
       pieces.push({ text: part, isLineEnd: isEnd && !isQuoted })
-      if (part !== '"') opens = (isEnd && !isQuoted) || (!isQuoted && part.endsWith(delimiter))
+      if (part !== quote) opens = (isEnd && !isQuoted) || (!isQuoted && part.endsWith(delimiter))
       else if (isQuoted) {
         isQuoted = false
         opens = true
@@ -65,23 +73,23 @@ export interface CsvRecord {
  */
 export async function* csvRecords(
   text: AsyncIterable<string> | Iterable<string>,
-  delimiter: string,
+  marks: CsvMarks,
   hasEmpty = false,
 ): AsyncGenerator<CsvRecord, void, void> {
-  for await (const records of csvRecordBatches(text, delimiter, hasEmpty)) yield* records
+  for await (const records of csvRecordBatches(text, marks, hasEmpty)) yield* records
 }
 
 /** The same, those that end in the same part of the text together: one by one they take several times as long. */
 export async function* csvRecordBatches(
   text: AsyncIterable<string> | Iterable<string>,
-  delimiter: string,
+  marks: CsvMarks,
   hasEmpty = false,
 ): AsyncGenerator<CsvRecord[], void, void> {
   let record = ''
   let start = 1
   let line = 1
   let ordinal = 1
-  for await (const pieces of csvPieces(text, delimiter)) {
+  for await (const pieces of csvPieces(text, marks)) {
     const records: CsvRecord[] = []
     for (const piece of pieces) {
       if (isLineEnd(piece.text)) line++
@@ -90,7 +98,7 @@ export async function* csvRecordBatches(
         continue
       }
       if (record !== '' || hasEmpty) {
-        records.push({ cells: cellsOf(record, delimiter), line: start, ordinal, text: record })
+        records.push({ cells: cellsOf(record, marks), line: start, ordinal, text: record })
       }
       record = ''
       start = line
@@ -98,18 +106,18 @@ export async function* csvRecordBatches(
     }
     yield records
   }
-  if (record !== '') yield [{ cells: cellsOf(record, delimiter), line: start, ordinal, text: record }]
+  if (record !== '') yield [{ cells: cellsOf(record, marks), line: start, ordinal, text: record }]
 }
 
 /** The first records of a text that may be cut off behind them. */
 export async function firstRecords(
   head: string,
   isWhole: boolean,
-  delimiter: string,
+  marks: CsvMarks,
   limit: number,
 ): Promise<CsvRecord[]> {
   const records: CsvRecord[] = []
-  for await (const record of csvRecords([head], delimiter)) {
+  for await (const record of csvRecords([head], marks)) {
     records.push(record)
     if (records.length > limit) break
   }
@@ -117,19 +125,19 @@ export async function firstRecords(
   return records.length > limit || (!isWhole && records.length > 1) ? records.slice(0, -1) : records
 }
 
-function cellsOf(record: string, delimiter: string): string[] {
+function cellsOf(record: string, { delimiter, quote }: CsvMarks): string[] {
   const cells: string[] = []
   for (let at = 0; ; ) {
     let cell = ''
-    if (record[at] === '"') {
+    if (record[at] === quote) {
       // Up to the next quote that is not doubled.
       let end = at + 1
       for (; end < record.length; end++) {
-        if (record[end] !== '"') continue
-        if (record[end + 1] !== '"') break
+        if (record[end] !== quote) continue
+        if (record[end + 1] !== quote) break
         end++
       }
-      cell = record.slice(at + 1, end).replaceAll('""', '"')
+      cell = record.slice(at + 1, end).replaceAll(quote + quote, quote)
       at = end + 1
     }
     const next = record.indexOf(delimiter, at)
@@ -142,10 +150,10 @@ function cellsOf(record: string, delimiter: string): string[] {
 /** A CSV text with \n at the end of each record, whatever its line ends are; values stay as they are. */
 export async function* withEvenLineEnds(
   text: AsyncIterable<string>,
-  delimiter: string,
+  marks: CsvMarks,
 ): AsyncGenerator<string, void, void> {
   let even = ''
-  for await (const pieces of csvPieces(text, delimiter)) {
+  for await (const pieces of csvPieces(text, marks)) {
     for (const piece of pieces) even += piece.isLineEnd ? '\n' : piece.text
     if (even.length < 65_536) continue
     yield even
@@ -154,10 +162,34 @@ export async function* withEvenLineEnds(
   yield even
 }
 
+/** A text whose first lines are empty, whatever quotes they have. */
+export async function* withEmptyLines(text: AsyncIterable<string>, lines: number): AsyncGenerator<string, void, void> {
+  let left = lines
+  let held = ''
+  for await (const part of text) {
+    let rest = held + part
+    held = ''
+    while (left > 0 && rest !== '') {
+      const end = /\r\n|\n|\r(?!$)/.exec(rest)
+      if (end === null) {
+        // It may be the first half of a line end.
+        held = rest.endsWith('\r') ? '\r' : ''
+        rest = ''
+      } else {
+        yield end[0]
+        rest = rest.slice(end.index + end[0].length)
+        left--
+      }
+    }
+    if (rest !== '') yield rest
+  }
+  if (held !== '') yield held
+}
+
 /** Whether a CSV text ends its records in more than one way, of \r\n, \n and \r. */
-export async function mixesLineEnds(text: AsyncIterable<string>, delimiter: string): Promise<boolean> {
+export async function mixesLineEnds(text: AsyncIterable<string>, marks: CsvMarks): Promise<boolean> {
   let first: string | undefined
-  for await (const pieces of csvPieces(text, delimiter)) {
+  for await (const pieces of csvPieces(text, marks)) {
     for (const piece of pieces) {
       if (!piece.isLineEnd) continue
       first ??= piece.text

@@ -1,12 +1,13 @@
 import { type DuckDBConnection, ResultReturnType } from '@duckdb/node-api'
 import { UsageError } from '../errors.ts'
 import { csvDialect } from './csv-dialect.ts'
-import { type CsvRecord, csvRecordBatches, csvRecords } from './csv-text.ts'
+import { type CsvRecord, csvRecordBatches, csvRecords, withEmptyLines } from './csv-text.ts'
 import { openDatabase } from './database.ts'
 import { BadRowError, FileUnreadableError } from './file-errors.ts'
 import { fileFormatOf } from './file-format.ts'
 import { jsonKeys, jsonObjects } from './json-table.ts'
 import { checkNumberStyle } from './number-style.ts'
+import { type ParquetColumn, parquetColumns } from './parquet-table.ts'
 import { rowError } from './row-errors.ts'
 import { sqlName, sqlPath } from './sql-literals.ts'
 import { checkFile } from './table-file.ts'
@@ -79,17 +80,18 @@ async function csvCells(options: FileCellsOptions): Promise<FileCells> {
   const {
     file,
     badRowsFile,
-    text: { encoding, delimiter, header, skipLines: titleLines, nullTexts = [] } = {},
+    text: { encoding, delimiter, quote, header, skipLines: titleLines, nullTexts = [] } = {},
   } = options
   const source = await openTextSource({ file, encoding, refusesMark: false })
   try {
     const nulls = new Set(['', ...nullTexts])
     const { numbers } = textStyle(options)
-    const told = { delimiter, header, skipLines: titleLines, nullTexts: [...nulls], numbers }
+    const told = { delimiter, quote, header, skipLines: titleLines, nullTexts: [...nulls], numbers }
     const dialect = await csvDialect(source.head, source.headIsWhole, told)
     const { names, skipLines } = dialect
     const columns = chosenColumns(names, options)
     const places = columns.map(({ column }) => names.indexOf(column))
+    const text = () => (dialect.skipsQuotes ? withEmptyLines(source.text(), skipLines) : source.text())
     return {
       file,
       columns,
@@ -99,7 +101,7 @@ async function csvCells(options: FileCellsOptions): Promise<FileCells> {
         const bad = badRowsFile === undefined ? undefined : await BadRows.open(badRowsFile, file)
         let isHeader = dialect.header
         let row = 0
-        for await (const records of csvRecordBatches(source.text(), dialect.delimiter, names.length === 1)) {
+        for await (const records of csvRecordBatches(text(), dialect, names.length === 1)) {
           const rows: FileRow[] = []
           for (const { cells, line, text } of records) {
             if (line <= skipLines) continue
@@ -111,7 +113,9 @@ async function csvCells(options: FileCellsOptions): Promise<FileCells> {
               await bad.take(text)
               continue
             }
-            if (cells.length !== names.length) throw wrongWidth(file, line, cells.length, names.length)
+            // DuckDB passes over a delimiter at the end.
+            const hasEnd = cells.length === names.length + 1 && text.endsWith(dialect.delimiter)
+            if (cells.length !== names.length && !hasEnd) throw wrongWidth(file, line, cells.length, names.length)
             rows.push({ row: row++, line, cells: places.map((c) => (nulls.has(cells[c]) ? null : cells[c])) })
           }
           yield rows
@@ -165,7 +169,7 @@ class BadRows {
       const fix = 'Leave out --bad-rows if vgm load has written no such file, because it found no bad row'
       throw new FileUnreadableError(badRowsFile, 'there is no such file', fix, cause)
     })
-    const rows = new BadRows(badRowsFile, file, csvRecords(source.text(), ','))
+    const rows = new BadRows(badRowsFile, file, csvRecords(source.text(), { delimiter: ',', quote: '"' }))
     await rows.#advance()
     if (rows.#next?.join() !== 'line,column,problem,row') throw rows.#foreign('its header is another one')
     await rows.#advance()
@@ -276,11 +280,10 @@ async function parquetCells(options: FileCellsOptions): Promise<FileCells> {
   const close = async () => database.close()
   try {
     const scan = `read_parquet(${sqlPath(file)}, hive_partitioning=false)`
-    const described = (await connection.runAndReadAll(`DESCRIBE FROM ${scan}`)).getRowsJson()
-    const types = new Map(described.map(([name, type]) => [String(name), String(type)]))
-    const columns = chosenColumns([...types.keys()], options)
-    const texts = columns.map(({ column }) => parquetText(column, types.get(column) ?? ''))
-    if (keyColumn !== undefined) texts.push(`CAST(${sqlName(keyColumn)} AS VARCHAR)`)
+    const found = new Map((await parquetColumns(connection, file)).map((column) => [column.column, column]))
+    const columns = chosenColumns([...found.keys()], options)
+    const texts = columns.map(({ column }) => parquetText(found.get(column) as ParquetColumn))
+    if (keyColumn !== undefined) texts.push(`CAST(${sqlName(found.get(keyColumn)?.name ?? keyColumn)} AS VARCHAR)`)
     return {
       file,
       columns,
@@ -305,10 +308,10 @@ async function parquetCells(options: FileCellsOptions): Promise<FileCells> {
 }
 
 /** SQL: a value's text. That of a float and of a long decimal is the text of the double that they become. */
-function parquetText(column: string, sqlType: string): string {
+function parquetText({ name, sqlType }: ParquetColumn): string {
   const [, digits] = /^DECIMAL\((\d+)/.exec(sqlType) ?? []
   const isDouble = sqlType === 'FLOAT' || Number(digits) > 15
-  return `CAST(${isDouble ? `CAST(${sqlName(column)} AS DOUBLE)` : sqlName(column)} AS VARCHAR)`
+  return `CAST(${isDouble ? `CAST(${sqlName(name)} AS DOUBLE)` : sqlName(name)} AS VARCHAR)`
 }
 
 async function countRows(connection: DuckDBConnection, scan: string): Promise<number> {

@@ -41,10 +41,10 @@ export class BadRowError extends PipelineError {
     this.#parts = [file, place, problem, fix, cause]
   }
 
-  /** The same error at another line. */
-  at(line: number): BadRowError {
+  /** The same error at another line, with what may help if more is known. */
+  at(line: number, betterFix?: string): BadRowError {
     const [file, place, problem, fix, cause] = this.#parts
-    return new BadRowError(file, { ...place, line }, problem, fix, cause)
+    return new BadRowError(file, { ...place, line }, problem, betterFix ?? fix, cause)
   }
 }
 

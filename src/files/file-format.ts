@@ -1,5 +1,6 @@
 import { extname } from 'node:path'
 import { UsageError } from '../errors.ts'
+import { foreignEnding } from './file-magic.ts'
 
 export const fileFormats = ['csv', 'parquet', 'json'] as const
 export type FileFormat = (typeof fileFormats)[number]
@@ -26,9 +27,11 @@ export function fileFormatOf(file: string): FileFormat {
   const plain = compressed === undefined ? file : file.slice(0, -compressed.length)
   const format = formatOfExtension[extname(plain).toLowerCase()]
   if (format === undefined) {
+    const foreign = foreignEnding(extname(plain))
+    if (foreign !== undefined) throw new UsageError(`Cannot load ${file}: ${foreign.problem}`, foreign.fix)
     throw new UsageError(
       `The name of ${file} does not say whether it is CSV, Parquet or JSON`,
-      `Give the file one of the endings ${Object.keys(formatOfExtension).join(', ')}, or name the format`,
+      `Add --format csv, --format parquet or --format json, or give it one of the endings ${Object.keys(formatOfExtension).join(', ')}`,
     )
   }
   return format

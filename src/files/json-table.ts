@@ -1,6 +1,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { BadRowError, type BadRowPlace, FileUnreadableError } from './file-errors.ts'
 import { checkNumberStyle } from './number-style.ts'
+import { rowError } from './row-errors.ts'
 import { sqlPath, sqlText } from './sql-literals.ts'
 import { chosenColumns, type FormatTable, type TableFileOptions } from './table-options.ts'
 import { openTextSource, type TextSource } from './text-source.ts'
@@ -25,9 +26,10 @@ export async function jsonTable(connection: DuckDBConnection, options: TableFile
       const cell = `cells[${i + 1}]`
       return { column, text: withoutNullTexts(`(${cell} ->> '$')`, nullTexts), jsonType: `json_type(${cell})` }
     })
+    const untouched = { scan, texts: chosen.map((_, i) => `(cells[${i + 1}] ->> '$')`) }
     const placeOf = (row: number) => placeOfObject(source, row)
     const [table] = await Promise.all([
-      textTable({ connection, scan, chosen, texts, placeOf }, options),
+      textTable({ connection, scan, chosen, texts, untouched, placeOf }, options),
       source.checkWhole(signal),
     ])
     return {
@@ -35,7 +37,7 @@ export async function jsonTable(connection: DuckDBConnection, options: TableFile
       columns: table.columns,
       rowCount: table.rowCount,
       decisions: JSON.stringify([[...new Set(nullTexts)].sort(), source.encoding]),
-      doubts: [],
+      doubts: table.doubts,
       close: () => source.close(),
     }
   } catch (thrown) {
@@ -64,7 +66,9 @@ function isArray({ head }: TextSource): boolean {
  */
 export async function jsonKeys(connection: DuckDBConnection, source: TextSource, objects: string): Promise<string[]> {
   const numbered = `(SELECT json, json_keys(json) AS keys, row_number() OVER () AS row FROM ${objects})`
-  const problems = await connection.runAndReadAll(
+  const problems = await readJson(
+    connection,
+    source,
     `SELECT min(row) FILTER (WHERE json_type(json) <> 'OBJECT'), ` +
       `min(row) FILTER (WHERE len(keys) <> len(list_distinct(keys))), count(*) FROM ${numbered}`,
   )
@@ -74,7 +78,13 @@ export async function jsonKeys(connection: DuckDBConnection, source: TextSource,
     throw new BadRowError(file, {}, `value ${noObject} is no object`, 'Make it an object, whose keys are the columns')
   }
   if (doubled !== null) {
-    throw new BadRowError(file, {}, `object ${doubled} has a key twice`, 'Rename or remove one of the two')
+    const [[keys]] = (
+      await connection.runAndReadAll(`SELECT keys FROM ${numbered} WHERE row = ${doubled}`)
+    ).getRowsJson()
+    const key = (keys as string[]).find((key, i, all) => all.indexOf(key) !== i)
+    const { place } = await placeOfObject(source, Number(doubled))
+    const problem = `object ${doubled} has the key "${key}" twice`
+    throw new BadRowError(file, place, problem, 'Rename or remove one of the two')
   }
   if (Number(rows) === 0) {
     throw new FileUnreadableError(
@@ -95,26 +105,63 @@ function jsonPointer(key: string): string {
   return `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`
 }
 
-/** The line of an object, where each stands in a line of its own. */
-async function placeOfObject(source: TextSource, row: number): Promise<{ place: BadRowPlace; where: string }> {
-  const where = `object ${row}: `
-  if (isArray(source)) return { place: {}, where }
-  let line = 0
-  let objects = 0
-  let rest = ''
-  for await (const text of source.text()) {
-    const lines = (rest + text).split('\n')
-    rest = lines.pop() ?? ''
-    for (const one of lines) {
-      line++
-      if (one.trim() === '') continue
-      if (!isObject(one)) return { place: {}, where }
-      if (++objects === row) return { place: { line }, where: '' }
+/** A query of the objects. @throws BadRowError with the line of an object that is no JSON */
+async function readJson(connection: DuckDBConnection, source: TextSource, sql: string) {
+  try {
+    return await connection.runAndReadAll(sql)
+  } catch (thrown) {
+    const error = rowError(source.file, thrown)
+    // The place that DuckDB names is of a record, and not always of the right one (1.5.6).
+    if (!(error instanceof BadRowError)) throw error
+    for await (const { line, text } of objectTexts(source.text())) {
+      if (!isJson(text)) throw error.at(line)
     }
+    throw error
   }
-  return ++objects === row && isObject(rest) ? { place: { line: line + 1 }, where: '' } : { place: {}, where }
 }
 
-function isObject(line: string): boolean {
-  return /^\s*\{.*\}\s*$/.test(line)
+function isJson(text: string): boolean {
+  try {
+    // What DuckDB takes for a number.
+    JSON.parse(text.replace(/(?<=[:[,]\s*-?)(NaN|Infinity|inf)\b/gi, '0'))
+    return true
+  } catch {
+    return false
+  }
+}
+
+async function placeOfObject(source: TextSource, row: number): Promise<{ place: BadRowPlace; where: string }> {
+  let objects = 0
+  for await (const { line } of objectTexts(source.text())) {
+    if (++objects === row) return { place: { line }, where: isArray(source) ? `object ${row}: ` : '' }
+  }
+  return { place: {}, where: `object ${row}: ` }
+}
+
+/** The objects of a JSON text in an array or one after the other, whatever they hold, and what else is between them. */
+async function* objectTexts(text: AsyncIterable<string>): AsyncGenerator<{ line: number; text: string }, void, void> {
+  let depth = 0
+  let isQuoted = false
+  let line = 1
+  let start = 1
+  let object = ''
+  let held = ''
+  for await (const part of text) {
+    const whole = held + part
+    // What it escapes is in the next part.
+    held = (/\\+$/.exec(whole)?.[0].length ?? 0) % 2 === 1 ? '\\' : ''
+    for (const [piece] of whole.slice(0, whole.length - held.length).matchAll(/\\.?|["{}[\]\n]|[^\\"{}[\]\n]+/gs)) {
+      if (depth > 0) object += piece
+      if (piece === '\n') line++
+      else if (piece === '"') isQuoted = !isQuoted
+      else if (isQuoted) continue
+      else if (piece === '{' || (piece === '[' && depth > 0)) {
+        if (depth === 0) [object, start] = [piece, line]
+        depth++
+      } else if (depth > 0 && (piece === '}' || piece === ']')) {
+        if (--depth === 0) yield { line: start, text: object }
+      } else if (depth === 0 && !/^[\s,[\]]*$/.test(piece)) yield { line, text: '' }
+    }
+  }
+  if (depth > 0) yield { line: start, text: object }
 }

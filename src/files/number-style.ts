@@ -8,7 +8,12 @@ export interface NumberStyle {
   readonly thousands?: string | undefined
   /** texts before or behind a number that are no part of it: $, %, km */
   readonly units?: readonly string[] | undefined
+  /** whether some have the sign of printed texts, U+2212, before them */
+  readonly hasMinusSign?: boolean
 }
+
+/** U+2212, which word processors and statistics offices write. */
+export const minusSign = '\u2212'
 
 export const plainNumbers: NumberStyle = { decimalMark: '.' }
 
@@ -28,13 +33,16 @@ export interface NumberPatterns {
   readonly zero: string
 }
 
-export function numberPatterns({ decimalMark, thousands, units = [] }: NumberStyle): NumberPatterns {
+export function numberPatterns(style: NumberStyle): NumberPatterns {
+  const { decimalMark, thousands, units = [], hasMinusSign } = style
   const mark = escaped(decimalMark)
-  const unit = units.length === 0 ? '' : `((${units.map(escaped).join('|')})[ \\t]*)?`
-  const sign = `[ \\t]*${unit}[+-]?${unit}`
-  const end = `[ \\t]*${unit}`
+  const blank = `[ \\t${blanks}]*`
+  const unit = units.length === 0 ? '' : `((${units.map(escaped).join('|')})${blank})?`
+  const sign = `[ \\t]*${unit}[+${hasMinusSign ? minusSign : ''}-]?${unit}`
+  const end = units.length === 0 ? '[ \\t]*' : `${blank}${unit}`
   const exponent = '([eE][+-]?[0-9]+)?'
-  const grouped = thousands === undefined ? '' : `[1-9][0-9]{0,2}(${escaped(thousands)}[0-9]{3})+|`
+  const grouped =
+    thousands === undefined ? '' : `[1-9][0-9]{0,2}([${groupMarks(thousands).map(escaped).join('')}][0-9]{3})+|`
   const wholePart = `(${grouped}0|[1-9][0-9]*)`
   return {
     digits: `${sign}(${grouped}[0-9]+)${end}`,
@@ -46,11 +54,28 @@ export function numberPatterns({ decimalMark, thousands, units = [] }: NumberSty
   }
 }
 
+/** Blanks at which no line breaks: U+00A0, and the narrow U+202F and U+2009. */
+const blanks = '\u00a0\u202f\u2009'
+
+/** The characters that a mark between thousands stands for: a blank for all blanks, an apostrophe for the printed one. */
+export function groupMarks(thousands: string): string[] {
+  if (thousands === ' ') return [' ', ...blanks]
+  return thousands === "'" ? ["'", '\u2019'] : [thousands]
+}
+
 /** The SQL that turns a text of this style into one that DuckDB casts to a number. */
-export function plainNumber(text: string, { decimalMark, thousands, units = [] }: NumberStyle): string {
-  const removed = thousands === undefined ? units : [...units, thousands]
-  const ungrouped = removed.reduce((sql, part) => `replace(${sql}, ${sqlText(part)}, '')`, text)
-  return decimalMark === '.' ? ungrouped : `replace(${ungrouped}, ${sqlText(decimalMark)}, '.')`
+export function plainNumber(text: string, style: NumberStyle): string {
+  const { decimalMark, thousands, units = [], hasMinusSign } = style
+  // The longest first: US$ before $.
+  const long = [...units].sort((a, b) => b.length - a.length)
+  const removed = [
+    ...long,
+    ...(thousands === undefined ? [] : groupMarks(thousands)),
+    ...(units.length === 0 ? [] : ` \t${blanks}`),
+  ]
+  let sql = removed.reduce((sql, part) => `replace(${sql}, ${sqlText(part)}, '')`, text)
+  if (hasMinusSign) sql = `replace(${sql}, '${minusSign}', '-')`
+  return decimalMark === '.' ? sql : `replace(${sql}, ${sqlText(decimalMark)}, '.')`
 }
 
 /** @throws UsageError for marks that cannot be told apart */
@@ -58,11 +83,12 @@ export function checkNumberStyle({ decimalMark, thousands, units = [] }: NumberS
   if (decimalMark !== '.' && decimalMark !== ',') {
     throw new UsageError(`A number has no decimal mark "${decimalMark}"`, 'Give --decimal-mark . or --decimal-mark ,')
   }
-  const unit = units.find((text) => /^$|[0-9.,+-]/.test(text))
+  // A sign that is left out, or an exponent, makes another number.
+  const unit = units.find((text) => /^[eE]?$|[0-9.,+()\u2212-]/.test(text))
   if (unit !== undefined)
-    throw new UsageError(`"${unit}" is no unit`, 'Give texts without digits and marks: --units $,%')
+    throw new UsageError(`"${unit}" is no unit`, 'Give texts without digits, marks and signs: --units $,%')
   if (thousands === undefined) return
-  if (thousands.length !== 1 || /[0-9+\-eE"]/.test(thousands)) {
+  if (thousands.length !== 1 || /[0-9+\-eE"()\u2212]/.test(thousands)) {
     throw new UsageError(`"${thousands}" cannot stand between thousands`, "Give one of . , ' or a space")
   }
   if (thousands === decimalMark) {

@@ -4,6 +4,7 @@ import { BadRowError, FileColumnError } from './file-errors.ts'
 import type { FileColumn, TopicRecord } from './record-schema.ts'
 import { sqlName, sqlPath } from './sql-literals.ts'
 import { type ChosenColumn, chosenColumns, type FormatTable, type TableFileOptions } from './table-options.ts'
+import { checkIsParquet } from './text-source.ts'
 import { leaveOut, numberedRows } from './text-table.ts'
 
 /** What DuckDB's reader adds to the columns of a Parquet file. */
@@ -12,18 +13,21 @@ const rowNumber = 'file_row_number'
 /** A Parquet file: it says itself what its columns are, how many rows it has, and mostly where there is no null. */
 export async function parquetTable(connection: DuckDBConnection, options: TableFileOptions): Promise<FormatTable> {
   const { file, topicRecord } = options
+  await checkIsParquet(file)
   const plain = `read_parquet(${sqlPath(file)}, hive_partitioning=false)`
-  const described = await connection.runAndReadAll(`DESCRIBE FROM ${plain}`)
-  const types = new Map(described.getRowsJson().map(([name, type]) => [String(name), String(type)]))
+  const found = await parquetColumns(connection, file)
+  const types = new Map(found.map(({ column, sqlType }) => [column, sqlType]))
+  const names = new Map(found.map(({ column, name }) => [column, sqlName(name)]))
+  const nameOf = (column: string) => names.get(column) ?? sqlName(column)
   // A file may have a column of that name: then its rows are passed over one by one.
-  const isNumbered = !types.has(rowNumber)
+  const isNumbered = !found.some(({ name }) => name.toLowerCase() === rowNumber)
   const rows = isNumbered ? `read_parquet(${sqlPath(file)}, hive_partitioning=false, ${rowNumber}=true)` : plain
   const chosen = chosenColumns([...types.keys()], options)
   await refuseLongDecimals(connection, options, chosen, types)
   const rowCount = await countRows(connection, file)
   const withoutNull = new Set(await columnsWithoutNull(connection, file))
-  const wanted = await topicTypes(connection, plain, chosen, types, topicRecord)
-  for (const [column, sqlType] of await exactDecimals(connection, plain, chosen, types)) {
+  const wanted = await topicTypes(connection, plain, chosen, types, nameOf, topicRecord)
+  for (const [column, sqlType] of await exactDecimals(connection, plain, chosen, types, nameOf)) {
     if (!wanted.has(column)) wanted.set(column, sqlType)
   }
   const nanoseconds = await cutNanoseconds(connection, file)
@@ -32,7 +36,7 @@ export async function parquetTable(connection: DuckDBConnection, options: TableF
     const sqlType = wanted.get(column) ?? own
     const type = columnType(sqlType)
     if (type === undefined) throw noPlace(options, column, sqlType, types)
-    const value = sqlType === own ? sqlName(column) : `CAST(${sqlName(column)} AS ${sqlType})`
+    const value = sqlType === own ? nameOf(column) : `CAST(${nameOf(column)} AS ${sqlType})`
     const remark =
       sqlType === 'VARCHAR' && own.startsWith('DECIMAL')
         ? `text: no double holds all of its values of ${own}`
@@ -42,9 +46,39 @@ export async function parquetTable(connection: DuckDBConnection, options: TableF
     return { column, field, sqlType, type, value, nullable: !notNull && !withoutNull.has(column), remark }
   })
   for (const { column, notNull } of chosen) {
-    if (notNull && !withoutNull.has(column)) await refuseNull(connection, file, plain, column)
+    if (notNull && !withoutNull.has(column)) await refuseNull(connection, file, plain, column, nameOf(column))
   }
   return { rows, ...(isNumbered && { rowNumber }), columns, rowCount, decisions: '', doubts: [] }
+}
+
+/** A column of a Parquet file. */
+export interface ParquetColumn {
+  /** as the file calls it; a second one of the same name as DuckDB calls it */
+  readonly column: string
+  /** as DuckDB calls it, to whom A is a second column a */
+  readonly name: string
+  readonly sqlType: string
+}
+
+/** The columns of a Parquet file in its order. */
+export async function parquetColumns(connection: DuckDBConnection, file: string): Promise<ParquetColumn[]> {
+  const described = await connection.runAndReadAll(
+    `DESCRIBE FROM read_parquet(${sqlPath(file)}, hive_partitioning=false)`,
+  )
+  const schema = await connection.runAndReadAll(`SELECT name, num_children FROM parquet_schema(${sqlPath(file)})`)
+  const elements = schema.getRowsJson().map(([name, children]) => ({ name: String(name), children: Number(children) }))
+  const own: string[] = []
+  // The root comes first, and each column before what is nested in it.
+  for (let at = 1; at < elements.length; at++) {
+    own.push(elements[at].name)
+    for (let nested = elements[at].children; nested > 0; nested--) nested += elements[++at].children
+  }
+  const seen = new Set<string>()
+  return described.getRowsJson().map(([name, sqlType], i) => {
+    const column = seen.has(own[i]) ? String(name) : (own[i] ?? String(name))
+    seen.add(column)
+    return { column, name: String(name), sqlType: String(sqlType) }
+  })
 }
 
 function noPlace(
@@ -86,13 +120,14 @@ async function exactDecimals(
   scan: string,
   chosen: readonly ChosenColumn[],
   types: ReadonlyMap<string, string>,
+  nameOf: (column: string) => string,
 ): Promise<Map<string, string>> {
   const exact = new Map<string, string>()
   for (const { column } of chosen) {
     const own = types.get(column) ?? ''
     const [, precision, scale] = /^DECIMAL\((\d+),(\d+)\)$/.exec(own)?.map(Number) ?? []
     if (precision === undefined) continue
-    const name = sqlName(column)
+    const name = nameOf(column)
     const back = (type: string) => `TRY_CAST(TRY_CAST(${name} AS ${type}) AS ${own}) IS NOT DISTINCT FROM ${name}`
     const fits = `SELECT bool_and(${back('DOUBLE')}), bool_and(${back('BIGINT')}) FROM ${scan}`
     if (precision <= 15 && scale > 0) continue
@@ -132,6 +167,7 @@ async function topicTypes(
   scan: string,
   chosen: readonly ChosenColumn[],
   types: ReadonlyMap<string, string>,
+  nameOf: (column: string) => string,
   topic: TopicRecord | undefined,
 ): Promise<Map<string, string>> {
   const others = chosen.flatMap(({ column, field }) => {
@@ -143,10 +179,11 @@ async function topicTypes(
   })
   if (others.length === 0) return new Map()
   const misfits = others.map(({ column, wanted, own }) => {
-    const cast = `TRY_CAST(${sqlName(column)} AS ${wanted})`
+    const name = nameOf(column)
+    const cast = `TRY_CAST(${name} AS ${wanted})`
     // The way back shows what the way there has lost.
-    const isSame = `TRY_CAST(${cast} AS ${own}) = ${sqlName(column)}`
-    return `count(*) FILTER (WHERE ${sqlName(column)} IS NOT NULL AND (${isSame}) IS NOT TRUE)`
+    const isSame = `TRY_CAST(${cast} AS ${own}) = ${name}`
+    return `count(*) FILTER (WHERE ${name} IS NOT NULL AND (${isSame}) IS NOT TRUE)`
   })
   const counts = (await connection.runAndReadAll(`SELECT ${misfits.join(', ')} FROM ${scan}`))
     .getRowsJson()[0]
@@ -154,8 +191,14 @@ async function topicTypes(
   return new Map(others.filter((_, i) => counts[i] === 0).map(({ column, wanted }) => [column, wanted]))
 }
 
-async function refuseNull(connection: DuckDBConnection, file: string, scan: string, column: string): Promise<void> {
-  const numbered = numberedRows(scan, [`${sqlName(column)} AS value`])
+async function refuseNull(
+  connection: DuckDBConnection,
+  file: string,
+  scan: string,
+  column: string,
+  name: string,
+): Promise<void> {
+  const numbered = numberedRows(scan, [`${name} AS value`])
   const [found] = (
     await connection.runAndReadAll(`SELECT row FROM ${numbered} WHERE value IS NULL LIMIT 1`)
   ).getRowsJson()

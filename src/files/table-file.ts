@@ -11,7 +11,7 @@ import { jsonTable } from './json-table.ts'
 import { parquetTable } from './parquet-table.ts'
 import { type FileColumn, recordSchema } from './record-schema.ts'
 import { rowError } from './row-errors.ts'
-import type { FormatTable, TableFileOptions } from './table-options.ts'
+import { type FormatTable, idleFlags, type TableFileOptions } from './table-options.ts'
 
 /** A CSV, Parquet or JSON file as a table whose rows have a fixed order. Every value has been proven to have its type. */
 export interface TableFile {
@@ -91,7 +91,11 @@ export async function openTableFile(options: TableFileOptions): Promise<TableFil
         columns.map(({ column, sqlType, nullable, value }) => [column, sqlType, nullable, value]),
         options.collectBadRows ?? false,
       ]),
-      doubts: [...(table.rowCount === 0 ? ['The file has no row.'] : table.doubts), ...otherFields(columns, options)],
+      doubts: [
+        ...(table.rowCount === 0 ? ['The file has no row.'] : table.doubts),
+        ...idleFlagsText(format, options),
+        ...otherFields(columns, options),
+      ],
       chunks: (fromRow, keyColumn) => readChunks(connection, file, table, fromRow, keyColumn),
       writeRejected: (target) => table.writeRejected?.(target) ?? Promise.resolve(0),
       async close() {
@@ -105,6 +109,11 @@ export async function openTableFile(options: TableFileOptions): Promise<TableFil
   } finally {
     signal?.removeEventListener('abort', interrupt)
   }
+}
+
+function idleFlagsText(format: FileFormat, { text }: TableFileOptions): string[] {
+  const flags = idleFlags(format, text)
+  return flags.length === 0 ? [] : [`${flags.join(', ')}: nothing of a ${format} file is read by that.`]
 }
 
 /** What is said of columns that the topic lacks, and of those that the file lacks. */

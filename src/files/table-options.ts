@@ -9,6 +9,8 @@ import type { FileColumn, TopicRecord } from './record-schema.ts'
 export interface TextOptions {
   /** CSV only */
   readonly delimiter?: string
+  /** CSV only, around values and doubled within them: `"` unless given, empty for none */
+  readonly quote?: string
   /** CSV only */
   readonly header?: boolean
   /** lines at the beginning of a CSV file that are no part of the table */
@@ -85,3 +87,14 @@ export function chosenColumns(names: readonly string[], options: TableFileOption
 
 /** How a file is to be read, as a program says it. */
 export type FileReading = Pick<TableFileOptions, 'columns' | 'notNull' | 'format' | 'text'>
+
+/** The flags among the options that say how text is read, and say nothing of a file of that format. */
+export function idleFlags(format: FileFormat, text: TextOptions = {}): string[] {
+  const { delimiter, quote, header, skipLines, encoding, nullTexts, types, numbers, dateFormat } = text
+  const ofCsv = { delimiter, quote, header, 'skip-lines': skipLines }
+  const { thousands, units, decimalMark } = numbers ?? {}
+  const mark = decimalMark === '.' ? undefined : decimalMark
+  const ofText = { encoding, null: nullTexts, types, 'decimal-mark': mark, thousands, units, 'date-format': dateFormat }
+  const idle = format === 'csv' ? {} : format === 'json' ? ofCsv : { ...ofCsv, ...ofText }
+  return Object.entries(idle).flatMap(([flag, value]) => (value === undefined ? [] : [`--${flag}`]))
+}

@@ -1,15 +1,20 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
-import type { SurveyedColumn } from './column-survey.ts'
-import { type NumberStyle, numberPatterns } from './number-style.ts'
+import { mostly, type SurveyedColumn } from './column-survey.ts'
+import { dateRemark, looseDatePattern } from './date-remarks.ts'
+import { type NumberStyle, numberPatterns, plainNumbers } from './number-style.ts'
+import { nullAdvice, type RemarkOptions, shellWord, textsAmong } from './remark-texts.ts'
 import { sqlText } from './sql-literals.ts'
-import { otherDatePattern } from './text-types.ts'
+import type { TextColumn } from './text-types.ts'
 
 /** Rows at the beginning that are looked at: a remark is advice, and decides nothing. */
 const remarkRows = 20_480
-/** The share of a column's values, missing ones left out, that must look like something to be called it. */
-const most = 0.9
 
-const currencies = ['$', '€', '£', '¥', '₹', '₽', 'USD', 'EUR', 'GBP', 'CHF']
+/** None of a single letter: those are parts of identifiers more often than units. */
+const knownUnits = [
+  ...['%', '$', '€', '£', '¥', '₹', '₽', '₩', 'US$', 'R$', 'USD', 'EUR', 'GBP', 'CHF', 'JPY', 'kr', 'zł', 'pct'],
+  ...['km', 'cm', 'mm', 'mi', 'ft', 'kg', 'mg', 'lb', 'lbs', 'oz', 'ml', 'min', 'sec', 'ms', 'hrs', 'km/h', 'mph'],
+  ...['°', '°C', '°F', 'kW', 'kWh', 'MW', 'MWh', 'KB', 'kB', 'MB', 'GB', 'TB', 'Hz', 'MHz', 'GHz', 'ppm', 'hPa'],
+]
 const missingTexts = [
   'na',
   'n/a',
@@ -27,123 +32,142 @@ const missingTexts = [
   '\\n',
 ]
 
-interface Shape {
-  readonly pattern: string
-  readonly remark: (column: string) => string
-}
+const groupNames: Readonly<Record<string, string>> = { ',': 'commas', '.': 'points', "'": 'apostrophes', ' ': 'blanks' }
 
-const plain: NumberStyle = { decimalMark: '.' }
-const withUnits = (units: string[]): NumberStyle => ({ decimalMark: '.', thousands: ',', units })
-const numbersWith = (what: string, flags: string) => () => `its values are numbers with ${what}: add ${flags}`
-
-/** What numbers look like that are read as text, the most usual first. */
-const shapes: readonly Shape[] = [
-  {
-    pattern: numberPatterns(plain).number,
-    remark: (column) => `its values are texts in the file, and look like numbers: --types ${column}:DOUBLE reads them`,
-  },
-  {
-    pattern: numberPatterns({ decimalMark: ',' }).number,
-    remark: numbersWith('a decimal comma', '--decimal-mark ,'),
-  },
-  {
-    pattern: numberPatterns({ decimalMark: '.', thousands: ',' }).number,
-    remark: numbersWith('commas between thousands', '--thousands ,'),
-  },
-  {
-    pattern: numberPatterns({ decimalMark: ',', thousands: '.' }).number,
-    remark: numbersWith('a decimal comma and points between thousands', '--decimal-mark , --thousands .'),
-  },
-  {
-    pattern: numberPatterns({ decimalMark: '.', thousands: "'" }).number,
-    remark: numbersWith('apostrophes between thousands', `--thousands "'"`),
-  },
-  {
-    pattern: numberPatterns({ decimalMark: '.', thousands: ' ' }).number,
-    remark: numbersWith('spaces between thousands', `--thousands ' '`),
-  },
-  {
-    pattern: numberPatterns({ decimalMark: ',', thousands: ' ' }).number,
-    remark: numbersWith('a decimal comma and spaces between thousands', `--decimal-mark , --thousands ' '`),
-  },
-  { pattern: numberPatterns(withUnits(['%'])).number, remark: numbersWith('a percent sign', '--units %') },
-  {
-    pattern: numberPatterns({ decimalMark: ',', thousands: '.', units: ['%', ...currencies] }).number,
-    remark: numbersWith('a unit and a decimal comma', `--decimal-mark , --thousands . and --units with the unit`),
-  },
-  {
-    pattern: numberPatterns(withUnits(currencies)).number,
-    remark: numbersWith(
-      'a currency',
-      `--units with its sign, as --units '$', and --thousands , if there are such commas`,
-    ),
-  },
-  {
-    pattern: `\\([^0-9a-zA-Z]{0,2}[0-9.,]+\\)|[^0-9a-zA-Z]{0,2}[0-9.,]+-?`,
-    remark: () => 'its values are numbers in a form that no flag reads, as (1.50) or 1.50-: change them in the file',
-  },
-  {
-    pattern: otherDatePattern,
-    remark: () => 'its dates may begin with the day or the month: add --date-format %d/%m/%Y or %m/%d/%Y',
-  },
+/** How people write numbers, the most usual way first. */
+const groupStyles: readonly NumberStyle[] = [
+  plainNumbers,
+  { decimalMark: ',' },
+  { decimalMark: '.', thousands: ',' },
+  { decimalMark: ',', thousands: '.' },
+  { decimalMark: '.', thousands: "'" },
+  { decimalMark: '.', thousands: ' ' },
+  { decimalMark: ',', thousands: ' ' },
 ]
+const numberStyles: readonly NumberStyle[] = [
+  ...groupStyles,
+  ...groupStyles.map((style) => ({ ...style, units: knownUnits })),
+]
+
+/** Numbers of bookkeepers, negative ones in brackets or with the sign behind. */
+const digitGroups = '[^0-9a-zA-Z()-]{0,2}[0-9]+([.,][0-9]+)*'
+const bookkeptNegative = `\\(${digitGroups}\\)|${digitGroups}-`
+const bookkeptRemark =
+  'its values are numbers in a form that no flag reads, as (1.50) or 1.50-: change them in the file'
 
 /**
  * Says of text columns what would make them numbers or dates, where their values look like that: a column that is text
  * is no column of the model.
  *
- * @param scan SQL: the table
  * @param texts the columns, of type text, that nobody has called so
  * @returns remarks by column
  */
 export async function textRemarks(
-  connection: DuckDBConnection,
-  scan: string,
+  options: RemarkOptions,
   texts: readonly SurveyedColumn[],
 ): Promise<ReadonlyMap<string, string>> {
   const remarks = new Map<string, string>()
-  if (texts.length === 0) return remarks
-  const missing = `(${missingTexts.map(sqlText).join(', ')})`
   // A column at a time: a table may have thousands.
-  for (const { column, values, numbers } of texts) {
-    if (values === 0) continue
-    const { text } = column
-    // Where there are numbers somewhere, what is no number may be anywhere.
-    const rows = numbers > 0 ? scan : `(FROM ${scan} LIMIT ${remarkRows})`
-    const counts = [
-      `count(${text})`,
-      `count(*) FILTER (WHERE lower(trim(${text})) IN ${missing})`,
-      `count(*) FILTER (WHERE regexp_full_match(${text}, ${sqlText(numberPatterns(plain).digits)}))`,
-      ...shapes.map(({ pattern }) => `count(*) FILTER (WHERE regexp_full_match(${text}, ${sqlText(pattern)}))`),
-    ]
-    const reader = await connection.runAndReadAll(`SELECT ${counts.join(', ')} FROM ${rows}`)
-    const [all, absent, digits, ...alike] = reader.getRowsJson()[0].map(Number)
-    const present = all - absent
-    const shape = shapes.findIndex((_, i) => present > 0 && alike[i] >= most * present)
-    if (present > 0 && digits === present && numbers < present) remarks.set(column.column, identifierRemark)
-    else if (shape > 0 || (shape === 0 && numbers === 0)) {
-      remarks.set(column.column, shapes[shape].remark(column.column) + (absent > 0 ? nullAdvice : ''))
-    } else if (numbers > values / 2 || shape === 0) {
-      remarks.set(column.column, await numbersAmongTexts(connection, rows, text, numbers, values))
-    }
+  for (const surveyed of texts) {
+    const remark = surveyed.values === 0 ? undefined : await textRemark(options, surveyed)
+    if (remark !== undefined) remarks.set(surveyed.column.column, remark)
   }
   return remarks
+}
+
+async function textRemark(options: RemarkOptions, surveyed: SurveyedColumn): Promise<string | undefined> {
+  const { connection, scan, style } = options
+  const { column, values, numbers } = surveyed
+  const { text } = column
+  // Where there are numbers somewhere, what is no number may be anywhere.
+  const rows = numbers > 0 ? scan : `(FROM ${scan} LIMIT ${remarkRows})`
+  const { units: toldUnits = [] } = style.numbers
+  const patterns = numberStyles.map((numbers) => {
+    const units = numbers.units === undefined ? toldUnits : [...toldUnits, ...numbers.units]
+    return numberPatterns({ ...numbers, units, hasMinusSign: true }).number
+  })
+  const { digits } = numberPatterns(style.numbers)
+  const missing = `(${missingTexts.map(sqlText).join(', ')})`
+  const counts = [
+    `lower(trim(${text})) IN ${missing}`,
+    ...[digits, looseDatePattern, bookkeptNegative, `${bookkeptNegative}|${digitGroups}`, ...patterns].map((pattern) =>
+      fullMatch(text, pattern),
+    ),
+  ].map((condition) => `count(*) FILTER (WHERE ${condition})`)
+  const reader = await connection.runAndReadAll(`SELECT count(${text}), ${counts.join(', ')} FROM ${rows}`)
+  const [all, absent, ofDigits, dates, negative, bookkept, ...alike] = reader.getRowsJson()[0].map(Number)
+  const present = all - absent
+  if (present === 0) return undefined
+  if (ofDigits === present && numbers < present) return identifierRemark
+  const shape = alike.findIndex((count) => count >= mostly * present)
+  if (shape >= 0) {
+    const remark = await numberRemark(options, column, rows, numberStyles[shape], patterns[shape])
+    if (remark !== undefined) return remark + (absent > 0 ? nullAdvice : '')
+  }
+  if (numbers > values / 2 || shape >= 0) return numbersAmongTexts(options, rows, surveyed)
+  if (negative > 0 && bookkept >= mostly * present) return bookkeptRemark
+  return dates > present / 2 ? dateRemark(options, column, rows) : undefined
 }
 
 const identifierRemark =
   'its values are digits, of which some have zeros in front or are too long for a number: they stay text, as identifiers'
 
-const nullAdvice = ', and name the text that means null with --null'
-
-/** @example '80 of its 100 values are numbers, the others are texts, as "NA": --null names the texts that mean null' */
-async function numbersAmongTexts(
-  connection: DuckDBConnection,
+/** What would make numbers of texts; undefined where what was told reads them already. */
+async function numberRemark(
+  { connection, style: { numbers: told } }: RemarkOptions,
+  { column, text, jsonType }: TextColumn,
   rows: string,
-  text: string,
-  numbers: number,
-  values: number,
+  { decimalMark, thousands, units }: NumberStyle,
+  pattern: string,
+): Promise<string | undefined> {
+  const found = units === undefined ? [] : await unitsOf(connection, rows, text, pattern)
+  const newUnits = found.filter((unit) => !told.units?.includes(unit))
+  const parts = [
+    ...(newUnits.length > 0 ? [`a unit, as ${newUnits[0]}`] : []),
+    ...(decimalMark === ',' ? ['a decimal comma'] : []),
+    ...(thousands === undefined ? [] : [`${groupNames[thousands]} between thousands`]),
+  ]
+  const what = parts.length === 0 ? 'numbers with a decimal point' : `numbers with ${parts.join(' and ')}`
+  const isOther =
+    (told.decimalMark === ',' && decimalMark === '.') ||
+    (told.thousands !== undefined && thousands !== undefined && told.thousands !== thousands) ||
+    told.thousands === decimalMark
+  if (isOther) {
+    const flags = [
+      ...(told.decimalMark === ',' ? ['--decimal-mark ,'] : []),
+      ...(told.thousands === undefined ? [] : [`--thousands ${shellWord(told.thousands)}`]),
+    ].join(' ')
+    return `its values are ${what}, as ${flags} does not read them: write them in the file as the other numbers are`
+  }
+  const flags = [
+    ...(decimalMark === ',' && told.decimalMark !== ',' ? ['--decimal-mark ,'] : []),
+    ...(thousands !== undefined && told.thousands === undefined ? [`--thousands ${shellWord(thousands)}`] : []),
+    ...(newUnits.length > 0 ? [`--units ${shellWord([...(told.units ?? []), ...newUnits].join(','))}`] : []),
+  ]
+  // JSON says that they are texts.
+  if (jsonType !== undefined) {
+    const all = [...flags, `--types ${shellWord(`${column}:DOUBLE`)}`].join(' ')
+    return `its values are texts in the file, and look like ${what}: add ${all}`
+  }
+  return flags.length === 0 ? undefined : `its values are ${what}: add ${flags.join(' ')}`
+}
+
+/** What stands before or behind numbers, the most usual first. */
+async function unitsOf(connection: DuckDBConnection, rows: string, text: string, pattern: string): Promise<string[]> {
+  const isNumber = fullMatch(text, pattern)
+  const unit = `trim(regexp_replace(${text}, '[^%°/\\p{Sc}\\p{L}]+', '', 'g'))`
+  const reader = await connection.runAndReadAll(
+    `SELECT ${unit} AS unit FROM ${rows} WHERE ${isNumber} AND unit <> '' GROUP BY unit ORDER BY count(*) DESC, unit LIMIT 5`,
+  )
+  return reader.getRowsJson().map(([found]) => String(found))
+}
+
+async function numbersAmongTexts(
+  { connection, style, nullTexts }: RemarkOptions,
+  rows: string,
+  { column: { text }, numbers, values }: SurveyedColumn,
 ): Promise<string> {
-  const isNumber = `regexp_full_match(${text}, ${sqlText(numberPatterns(plain).number)})`
+  const isNumber = fullMatch(text, numberPatterns({ ...style.numbers, hasMinusSign: true }).number)
   const others = await connection.runAndReadAll(
     `SELECT ${text} AS t FROM ${rows} WHERE ${text} IS NOT NULL AND NOT ${isNumber} GROUP BY t ORDER BY count(*) DESC, t LIMIT 3`,
   )
@@ -152,9 +176,9 @@ async function numbersAmongTexts(
   if (examples.length === 0) {
     return `${numbers.toLocaleString('en')} of its ${values.toLocaleString('en')} values are numbers, the others too large, too small or too exact for one`
   }
-  const named = examples.map((example) => `"${example.slice(0, 20)}"`).join(', ')
-  return (
-    `${numbers.toLocaleString('en')} of its ${values.toLocaleString('en')} values are numbers, the others texts, as ${named}: ` +
-    `--null ${examples.slice(0, 1).join('')} takes such a text for null`
-  )
+  return textsAmong('numbers', numbers, values, examples, nullTexts)
+}
+
+function fullMatch(text: string, pattern: string): string {
+  return `regexp_full_match(${text}, ${sqlText(pattern)})`
 }

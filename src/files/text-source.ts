@@ -6,7 +6,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
 import { BadRowError, encodingFix, FileUnreadableError } from './file-errors.ts'
-import { type FileMagic, fileMagic } from './file-magic.ts'
+import { type FileMagic, fileMagic, foreignKind, magicBytes } from './file-magic.ts'
 import { openPartialFolder, type PartialFolder } from './partial-folder.ts'
 import { markBytes, markedEncoding, type TextEncoding, textEncoding } from './text-encoding.ts'
 import { zstdContent } from './zstd-frames.ts'
@@ -60,8 +60,10 @@ export interface TextSourceOptions {
 export async function openTextSource(options: TextSourceOptions): Promise<TextSource> {
   const { file } = options
   const magic = fileMagic(await firstBytes(file))
-  const problem = notText[magic ?? '']
-  if (problem !== undefined) throw new FileUnreadableError(file, problem[0], problem[1])
+  if (magic === 'parquet') {
+    throw new FileUnreadableError(file, 'its first bytes are those of a Parquet file', 'Add --format parquet')
+  }
+  refuseForeign(file, magic)
   const compression = magic === 'gzip' || magic === 'zstd' ? magic : 'none'
   const head = await headOf(file, compression)
   const encoding = textEncoding(head.bytes, options.encoding)
@@ -71,15 +73,19 @@ export async function openTextSource(options: TextSourceOptions): Promise<TextSo
   return isReadable ? source : source.copy()
 }
 
-/** What is told to those who load something else. */
-const notText: Readonly<Record<string, readonly [problem: string, fix: string]>> = {
-  parquet: ['its first bytes are those of a Parquet file', 'Add --format parquet'],
-  zip: ['it is a ZIP archive, as Excel workbooks are', 'Unpack it, or save the sheet as CSV'],
-  bzip2: ['it is compressed with bzip2', 'Unpack it first; .gz and .zst are read as they are'],
-  xz: ['it is compressed with xz', 'Unpack it first; .gz and .zst are read as they are'],
-  sqlite: ['it is an SQLite database', 'Export the table as CSV first'],
-  avro: ['it is an Avro container file', 'Convert it to Parquet or JSON first'],
-} satisfies Partial<Record<NonNullable<FileMagic>, readonly [string, string]>>
+/** @throws FileUnreadableError for a parquet file's name on what is none */
+export async function checkIsParquet(file: string): Promise<void> {
+  const magic = fileMagic(await firstBytes(file))
+  if (magic === 'parquet') return
+  refuseForeign(file, magic)
+  const problem = 'its first bytes are not those of a Parquet file'
+  throw new FileUnreadableError(file, problem, 'Check that it is one, or add --format csv or --format json')
+}
+
+function refuseForeign(file: string, magic: FileMagic): void {
+  const foreign = foreignKind(magic)
+  if (foreign !== undefined) throw new FileUnreadableError(file, foreign.problem, foreign.fix)
+}
 
 type Compression = TextSource['compression']
 
@@ -210,7 +216,7 @@ async function headOf(path: string, compression: Compression, file = path): Prom
 async function firstBytes(file: string): Promise<Uint8Array> {
   const handle = await open(file)
   try {
-    const { buffer, bytesRead } = await handle.read(new Uint8Array(16), 0, 16, 0)
+    const { buffer, bytesRead } = await handle.read(new Uint8Array(magicBytes), 0, magicBytes, 0)
     return buffer.subarray(0, bytesRead)
   } finally {
     await handle.close()

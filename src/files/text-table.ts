@@ -1,9 +1,10 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
-import { mostlyNumbers, type SurveyedColumn, surveyColumns } from './column-survey.ts'
+import { mostly, type SurveyedColumn, surveyColumns } from './column-survey.ts'
 import { type ColumnType, columnType } from './column-types.ts'
 import { BadRowError, type BadRowPlace, FileColumnError } from './file-errors.ts'
-import { plainNumbers } from './number-style.ts'
+import { groupMarks, plainNumbers } from './number-style.ts'
 import type { FileColumn } from './record-schema.ts'
+import { nullFlag, shellWord } from './remark-texts.ts'
 import { sqlText } from './sql-literals.ts'
 import type { ChosenColumn, TableFileOptions } from './table-options.ts'
 import { textRemarks } from './text-remarks.ts'
@@ -16,6 +17,8 @@ export interface TextTableSource {
   readonly chosen: readonly ChosenColumn[]
   /** shape (chosen) */
   readonly texts: readonly TextColumn[]
+  /** SQL: the same rows, and the texts of their columns, with those that mean null still in them */
+  readonly untouched: { readonly scan: string; readonly texts: readonly string[] }
   /** Where row `row`, counted from 1, stands in the file. */
   readonly placeOf: (row: number) => Promise<{ place: BadRowPlace; where: string }>
 }
@@ -27,6 +30,8 @@ export interface TextTable {
   readonly rowCount: number
   /** SQL conditions on a row that is set aside, with the column that they are about */
   readonly misfits: readonly SurveyedColumn[]
+  /** what was told and has changed nothing: a line each */
+  readonly doubts: readonly string[]
 }
 
 /** How the options want numbers and dates to be read. */
@@ -64,18 +69,18 @@ export async function textTable(source: TextTableSource, options: TableFileOptio
   if (nested !== undefined) throw nestedColumn(options, nested.column.column, survey.columns)
   const good = misfits.map(({ column: { text }, type }) => `(${text} IS NULL OR ${type.fits})`).join(' AND ')
   const rows = good === '' ? scan : `(FROM ${scan} WHERE ${good})`
-  if (misfits.length > 0 && !collectBadRows) throw await firstMisfit(source, file, misfits)
+  if (misfits.length > 0 && !collectBadRows) throw await firstMisfit(source, options, misfits)
   const found = survey.columns.filter(
     ({ column: { column }, type }) => type.sqlType === 'VARCHAR' && !named.has(column) && !preferred.has(column),
   )
-  const remarks = await textRemarks(connection, scan, found)
+  const remarks = await textRemarks({ connection, scan, style, nullTexts: text?.nullTexts ?? [] }, found)
   const rowCount = misfits.length === 0 ? survey.rows : await countRows(connection, rows)
   const columns = survey.columns.map(({ column: { column }, type, values, numbers }, i): FileColumn => {
     const { field, notNull } = chosen[i]
     const avro = columnType(type.sqlType)
     if (avro === undefined) throw noPlace(options, column, type.sqlType)
     const asText =
-      type.sqlType === 'VARCHAR' && preferred.has(column) && numbers > mostlyNumbers * values
+      type.sqlType === 'VARCHAR' && preferred.has(column) && numbers > mostly * values
         ? 'text, as in the topic or in another of the files, though its values are numbers here'
         : undefined
     const isNullFree = values === survey.rows && topicRecord?.fields.get(field)?.nullable === false
@@ -87,13 +92,51 @@ export async function textTable(source: TextTableSource, options: TableFileOptio
       value: type.value,
       nullable: !notNull && !isNullFree,
       isEmpty: values === 0,
-      remark: values === 0 ? 'it has no value' : (otherInTopic(options, field, avro) ?? remarks.get(column) ?? asText),
+      remark:
+        values === 0
+          ? 'it has no value'
+          : (otherInTopic(options, field, avro) ?? remarks.get(column) ?? asText ?? type.remark),
     }
   })
   // The survey has counted: a column with a value in every row need not be read for a null.
   const withNull = survey.columns.filter(({ values }, i) => chosen[i].notNull && values < survey.rows)
   await checkNulls(source, file, rows, withNull, collectBadRows)
-  return { rows, columns, rowCount, misfits }
+  const doubts = await unusedFlags(source, survey.columns, options)
+  return { rows, columns, rowCount, misfits, doubts }
+}
+
+/** What is said of flags that no value has needed: a mark or a text that the file does not have is a slip. */
+async function unusedFlags(
+  { connection, scan, untouched }: TextTableSource,
+  columns: readonly SurveyedColumn[],
+  { text: { numbers, dateFormat, nullTexts = [] } = {} }: TableFileOptions,
+): Promise<string[]> {
+  const isAnywhere = async (from: string, conditions: readonly string[]) => {
+    if (conditions.length === 0) return false
+    const sql = `SELECT 1 FROM ${from} WHERE ${conditions.join(' OR ')} LIMIT 1`
+    return (await connection.runAndReadAll(sql)).currentRowCount > 0
+  }
+  const ofNumbers = columns.filter(({ type: { sqlType } }) => /INT|^(DOUBLE|FLOAT|DECIMAL)/.test(sqlType))
+  const isInNumbers = (marks: readonly string[]) =>
+    isAnywhere(
+      scan,
+      ofNumbers.flatMap(({ column: { text } }) => marks.map((mark) => `contains(${text}, ${sqlText(mark)})`)),
+    )
+  const { decimalMark = '.', thousands, units = [] } = numbers ?? {}
+  const doubts: string[] = []
+  if (decimalMark !== '.' && !(await isInNumbers([decimalMark]))) doubts.push(`--decimal-mark ${decimalMark}`)
+  if (thousands !== undefined && !(await isInNumbers(groupMarks(thousands)))) {
+    doubts.push(`--thousands ${shellWord(thousands)}`)
+  }
+  for (const unit of units) if (!(await isInNumbers([unit]))) doubts.push(`--units ${shellWord(unit)}`)
+  if (dateFormat !== undefined && !columns.some(({ type, values }) => type.isTold && values > 0)) {
+    doubts.push(`--date-format ${shellWord(dateFormat)}`)
+  }
+  for (const nullText of nullTexts.filter((text) => text !== '')) {
+    const conditions = untouched.texts.map((text) => `${text} = ${sqlText(nullText)}`)
+    if (!(await isAnywhere(untouched.scan, conditions))) doubts.push(`--null ${shellWord(nullText)}`)
+  }
+  return doubts.map((flag) => `${flag} changes nothing: no value that is loaded has that form.`)
 }
 
 /** What is said of a column whose values do not fit its field in the topic. */
@@ -134,10 +177,11 @@ export function numberedRows(scan: string, expressions: readonly string[]): stri
 
 async function firstMisfit(
   source: TextTableSource,
-  file: string,
+  options: TableFileOptions,
   misfits: readonly SurveyedColumn[],
 ): Promise<BadRowError> {
   const { connection, scan, placeOf } = source
+  const { file } = options
   let first: { row: number; text: string; misfit: SurveyedColumn } | undefined
   for (const misfit of misfits.slice(0, 20)) {
     const { text } = misfit.column
@@ -152,7 +196,12 @@ async function firstMisfit(
   const { row, text, misfit } = first
   const { column } = misfit.column
   const { place, where } = await placeOf(row)
-  return new BadRowError(file, { ...place, column }, `${where}${misfitProblem(text, misfit.type)}`, misfitFix(misfit))
+  return new BadRowError(
+    file,
+    { ...place, column },
+    `${where}${misfitProblem(text, misfit.type)}`,
+    misfitFix(misfit, text, options),
+  )
 }
 
 /** @example misfitProblem('abc', type) // '"abc" is not a whole number' */
@@ -160,11 +209,16 @@ export function misfitProblem(text: string, { what }: TextType): string {
   return `"${text.length > 40 ? `${text.slice(0, 40)}...` : text}" is not ${what}`
 }
 
-function misfitFix({ column: { column, jsonType } }: SurveyedColumn): string {
-  return (
-    `Correct the row, name the text that means null with --null, or call the column text with --types ${column}:VARCHAR` +
-    (jsonType === undefined ? ', or collect bad rows with --bad-rows FILE' : '')
-  )
+function misfitFix(
+  { column: { column, jsonType } }: SurveyedColumn,
+  misfit: string,
+  { text: { nullTexts = [] } = {} }: TableFileOptions,
+): string {
+  const flag = nullFlag(misfit, nullTexts)
+  const asText = `call the column text with --types ${shellWord(`${column}:VARCHAR`)}`
+  const collect = jsonType === undefined ? ', or collect bad rows with --bad-rows FILE' : ''
+  if (misfit.trim() === '' && flag !== undefined) return `Add ${flag} if blanks mean null, or ${asText}${collect}`
+  return `Correct the row, name the text that means null with --null, or ${asText}${collect}`
 }
 
 async function checkNulls(

@@ -27,6 +27,10 @@ export interface TextType {
   readonly value: string
   /** what a text that does not fit is not */
   readonly what: string
+  /** whether it is of the dates that somebody has told the format of */
+  readonly isTold?: boolean
+  /** what is said of a column of this type, if its values may mean another one */
+  readonly remark?: string
 }
 
 /** How a file writes numbers and dates. */
@@ -97,12 +101,14 @@ export function booleanType(column: TextColumn): TextType {
   }
 }
 
-const isoDate = '[0-9]{4}-[0-9]{2}-[0-9]{2}'
-const isoTime = '([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]'
+const isoDate = ' *[0-9]{4}(-[0-9]{1,2}-|/[0-9]{1,2}/)[0-9]{1,2}'
+const isoTime = '([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]'
+/** The end of a day is the beginning of the next one. */
+const dayEnd = '24:00(:00(\\.0{1,9})?)?'
 const zone = '( ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?))'
 
 export function dateType(column: TextColumn): TextType {
-  return timeType(column, 'DATE', isoDate, `TRY_CAST(${column.text} AS DATE)`, 'a date such as 2024-12-31')
+  return timeType(column, 'DATE', `${isoDate} *`, `TRY_CAST(${column.text} AS DATE)`, 'a date such as 2024-12-31')
 }
 
 export function timeOfDayType(column: TextColumn): TextType {
@@ -110,7 +116,8 @@ export function timeOfDayType(column: TextColumn): TextType {
   return timeType(column, 'TIME', `${isoTime}(\\.[0-9]{1,6})?)`, value, 'a time of day such as 23:59:00')
 }
 
-const isoTimestamp = (zone: string, digits: number) => `${isoDate}([ T]${isoTime}(\\.[0-9]{1,${digits}})?)?${zone})?`
+const isoTimestamp = (zone: string, digits: number) =>
+  `${isoDate}([ T](${isoTime}(\\.[0-9]{1,${digits}})?)?|${dayEnd})${zone})? *`
 const whatTimestamp = 'a time such as 2024-12-31 23:59:00'
 
 /** Dates with a time and no zone, to the microsecond. */
@@ -119,11 +126,15 @@ export function timestampType(column: TextColumn): TextType {
   return timeType(column, 'TIMESTAMP', isoTimestamp('', 6), value, whatTimestamp)
 }
 
-/** Dates with a time, to the microsecond, some with a zone. They become UTC: DuckDB's own cast drops the zone (1.5.6). */
+/**
+ * Dates with a time, to the microsecond, some with a zone. They become UTC: DuckDB's own cast drops the zone, and the
+ * one to TIMESTAMPTZ takes no zone behind minutes (1.5.6).
+ */
 export function zonedTimestampType(column: TextColumn): TextType {
   const { text } = column
-  const instant = `make_timestamp(epoch_us(TRY_CAST(${text} AS TIMESTAMPTZ)))`
-  const value = `CASE WHEN ${fullMatch(text, `.*:.*${zone}`)} THEN ${instant} ELSE TRY_CAST(${text} AS TIMESTAMP) END`
+  const withSeconds = `regexp_replace(${text}, '^([^:]*:[0-9]{2})(${zone} *)$', '\\1:00\\2')`
+  const instant = `make_timestamp(epoch_us(TRY_CAST(${withSeconds} AS TIMESTAMPTZ)))`
+  const value = `CASE WHEN ${fullMatch(text, `.*:.*${zone} *`)} THEN ${instant} ELSE TRY_CAST(${text} AS TIMESTAMP) END`
   return timeType(column, 'TIMESTAMP', isoTimestamp(`${zone}?`, 6), `(${value})`, whatTimestamp)
 }
 
@@ -133,19 +144,52 @@ export function nanosecondType(column: TextColumn): TextType {
   return timeType(column, 'TIMESTAMP_NS', isoTimestamp(`${zone}?`, 9), value, 'a time between 1677 and 2262')
 }
 
-/** Dates in another order, by a format of `strptime`, with a time if the format has one. */
-export function formattedType(column: TextColumn, format: string): TextType {
-  const parsed = `try_strptime(${column.text}, ${sqlText(format)})`
-  const isDate = !/%-?[^YymbBdjaAuwUWV%-]/.test(format)
-  // %Y takes 24 for the year 24, which nobody means.
-  const pattern = /(?<!%-?[A-Za-z])%Y(?!%)/.test(format) ? '(.*[^0-9])?[0-9]{4}([^0-9].*)?' : '.*'
-  return timeType(
-    column,
-    isDate ? 'DATE' : 'TIMESTAMP',
-    pattern,
-    isDate ? `CAST(${parsed} AS DATE)` : parsed,
-    `a date of the form ${format}`,
-  )
+/** Dates of a format of `strptime` that somebody has named, with a time if the format has one. */
+export function toldType(column: TextColumn, format: string): TextType {
+  const sqlType = /%-?[^YymbBdjaAuwUWV%-]/.test(format) ? 'TIMESTAMP' : 'DATE'
+  return { ...formattedType(column, sqlType, formatPattern(format), [format]), isTold: true }
+}
+
+/** @param formats of `strptime`, of which a text has one */
+function formattedType(column: TextColumn, sqlType: string, pattern: string, formats: readonly string[]): TextType {
+  const parsed = `try_strptime(${column.text}, [${formats.map(sqlText).join(', ')}])`
+  const value = sqlType === 'DATE' ? `CAST(${parsed} AS DATE)` : parsed
+  return timeType(column, sqlType, pattern, value, `a date of the form ${formats[0]}`)
+}
+
+/** Patterns of the parts of a format: strptime itself takes 24 for the year 24, and blanks around a date. */
+const formatParts: Readonly<Record<string, string>> = {
+  d: '(0?[1-9]|[12][0-9]|3[01])',
+  m: '(0?[1-9]|1[0-2])',
+  Y: '[0-9]{4}',
+  y: '[0-9]{2}',
+  b: '[A-Za-z]{3}',
+  B: '[A-Za-z]{3,9}',
+  a: '[A-Za-z]{3}',
+  A: '[A-Za-z]{6,9}',
+  H: '([01]?[0-9]|2[0-3])',
+  I: '(0?[1-9]|1[0-2])',
+  M: '[0-5]?[0-9]',
+  S: '[0-5]?[0-9]',
+  f: '[0-9]{1,6}',
+  p: '[AaPp][Mm]',
+  '%': '%',
+}
+
+/** What texts of a format of `strptime` look like; anything for a format with parts that are not known here. */
+export function formatPattern(format: string): string {
+  const parts = format.split(/%-?(.)/s)
+  if (parts.some((part, i) => i % 2 === 1 && formatParts[part] === undefined)) return '.*'
+  const isNumber = (part: string | undefined) => part !== undefined && /[dmYyHIMS]/.test(part)
+  return parts
+    .map((part, i) => {
+      if (i % 2 === 0) return part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+      // Where digits follow digits a number has all of its own: 2024105 is no date.
+      const isBeside =
+        (parts[i - 1] === '' && isNumber(parts[i - 2])) || (parts[i + 1] === '' && isNumber(parts[i + 2]))
+      return isBeside ? formatParts[part].replace(/(?<=0|\])\?/, '') : formatParts[part]
+    })
+    .join('')
 }
 
 function timeType(column: TextColumn, sqlType: string, pattern: string, value: string, what: string): TextType {
@@ -168,16 +212,50 @@ export function textType(column: TextColumn): TextType {
   }
 }
 
-/** Formats of dates that are not written year first, the order of day and month within each pair of them. */
-export const dateOrders: readonly (readonly string[])[] = [
-  ['%d/%m/%Y', '%m/%d/%Y'],
-  ['%d-%m-%Y', '%m-%d-%Y'],
-  ['%d.%m.%Y'],
+/** Formats of dates that are not ISO's; two of them where day and month may be either way round. */
+const dateFormats: readonly (readonly string[])[] = [['%d/%m/%Y', '%m/%d/%Y'], ['%d-%m-%Y', '%m-%d-%Y'], ['%d.%m.%Y']]
+/** The ones of which nobody can mean another date. */
+const certainFormats = [
+  ...['%Y.%m.%d', '%Y-%m-%d', '%Y/%m/%d'],
+  ...['%d-%b-%Y', '%d %b %Y', '%d/%b/%Y', '%b %d, %Y', '%b %d %Y'],
+].map((format) => [format])
+/** What may follow a date, in all of a column's values or in some of them. */
+const timeFormats = [
+  [''],
+  ['', ' %H:%M', ' %H:%M:%S', ' %H:%M:%S.%f'],
+  ['', ' %I:%M %p', ' %I:%M:%S %p', ' %I:%M%p', ' %I:%M:%S%p'],
 ]
-/** What may follow a date. */
-export const timeFormats = ['', ' %H:%M', ' %H:%M:%S', ' %H:%M:%S.%f', ' %I:%M %p', ' %I:%M:%S %p']
-/** What all texts of such a column look like. */
-export const otherDatePattern = '[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{4}( [0-9].*)?'
+const monthName = '[A-Za-z]{3,9}'
+/** What all texts of such a column look like: a regular expression. */
+export const otherDatePattern =
+  '([0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{4}|[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}|' +
+  `[0-9]{1,2}[-/ ]${monthName}[-/ ][0-9]{4}|${monthName} [0-9]{1,2},? [0-9]{4})( [0-9].*)?`
+/** Dates that are read of themselves, whatever else the column has: a regular expression. */
+export const certainDatePattern = [
+  isoTimestamp(`${zone}?`, 9),
+  ...certainFormats.flat().flatMap((date) => timeFormats.flat().map((time) => formatPattern(date + time))),
+].join('|')
+/** A date of digits alone, which may be a number as well. */
+export const compactDatePattern = `(19|20)${formatPattern('%y%m%d')}`
+
+/**
+ * The types that dates of other forms than ISO's may have.
+ *
+ * @returns shape (forms, ways round, times)
+ */
+export function otherDateTypes(column: TextColumn, { dateFormat }: TextStyle): readonly TextType[][][] {
+  const formats = dateFormat === undefined ? [...dateFormats, ...certainFormats] : certainFormats
+  return formats.map((ways) =>
+    ways.map((way) => {
+      const dates = way.includes('%b') ? [way, way.replace('%b', '%B')] : [way]
+      return timeFormats.map((times) => {
+        const all = dates.flatMap((date) => times.map((time) => date + time))
+        const pattern = all.map(formatPattern).join('|')
+        return formattedType(column, times.length === 1 ? 'DATE' : 'TIMESTAMP', pattern, all)
+      })
+    }),
+  )
+}
 
 const integerTypes = /^(TINYINT|SMALLINT|INTEGER|BIGINT|UTINYINT|USMALLINT|UINTEGER|UBIGINT|HUGEINT|UHUGEINT)$/
 
@@ -201,7 +279,7 @@ export function namedType({ column: name, text }: TextColumn, sqlType: string, s
   const { numbers, dateFormat } = style
   if (sqlType === 'VARCHAR') return { sqlType, ...anything, fits: `${text} IS NOT NULL`, value: text, what: 'a text' }
   if (sqlType === 'DATE' || sqlType === 'TIMESTAMP') {
-    if (dateFormat !== undefined) return formattedType(column, dateFormat)
+    if (dateFormat !== undefined) return toldType(column, dateFormat)
     return sqlType === 'DATE' ? dateType(column) : zonedTimestampType(column)
   }
   const plain = plainNumber(text, numbers)
@@ -278,7 +356,7 @@ export function preferredType(column: TextColumn, sqlType: string, style: TextSt
       return textType(column)
     case 'DATE':
     case 'TIMESTAMP':
-      if (style.dateFormat !== undefined) return formattedType(column, style.dateFormat)
+      if (style.dateFormat !== undefined) return toldType(column, style.dateFormat)
       return sqlType === 'DATE' ? dateType(column) : zonedTimestampType(column)
     case 'TIMESTAMP_NS':
       return nanosecondType(column)

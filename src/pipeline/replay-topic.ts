@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Compression } from '../batch/batch-header.ts'
-import { checkDataset, defaultModelsTopic, groupName, topicNames } from '../config/names.ts'
+import { checkDataset, defaultModelsTopic, groupName, type TopicNames, topicNames } from '../config/names.ts'
 import { UsageError } from '../errors.ts'
 import type { PartitionOffset } from '../ports/log.ts'
 import type { StageReport } from '../ports/stage-report.ts'
@@ -62,15 +62,8 @@ export async function replayTopic(cluster: ClusterSession, options: ReplayTopicO
   const { dataset, model, from = 'start', to = 'end', clip = Infinity, onProgress = noProgress } = options
   const { modelsTopic = defaultModelsTopic, modeChoice = { kind: 'likely' } } = options
   checkDataset(dataset)
-  const { normalized, deadLetters } = topicNames(dataset)
-  const output = options.output ?? `${normalized}.v${model}`
-  const overrides = {
-    raw: options.rawTopic,
-    normalized: output,
-    deadLetters: options.deadLetterTopic ?? `${output}.dead-letters`,
-  }
-  // What normalize writes is another stage's: together both would be doubled.
-  const topics = topicNames(dataset, overrides, [normalized, deadLetters, ...topicsBeside(cluster, modelsTopic)])
+  const topics = replayTopics(options, topicsBeside(cluster, modelsTopic))
+  const output = topics.normalized
   const group =
     options.group ?? replayGroup(dataset, topics.raw, output, { model, modelsTopic, from, clip, modeChoice })
   const starts = await positionsAt(cluster, topics.raw, from, '--from')
@@ -104,6 +97,29 @@ export async function replayTopic(cluster: ClusterSession, options: ReplayTopicO
     ({ rowsIn }) => onProgress(rowsIn, offsetsBetween(starts, ends)),
   )
   return { ...report, group, topic: output }
+}
+
+/**
+ * The topics of a replay.
+ *
+ * @param beside topics of models and positions
+ * @throws UsageError for one topic in two places
+ */
+export function replayTopics(
+  {
+    dataset,
+    model,
+    rawTopic: raw,
+    output,
+    deadLetterTopic,
+  }: Pick<ReplayTopicOptions, 'dataset' | 'model' | 'rawTopic' | 'output' | 'deadLetterTopic'>,
+  beside: readonly string[],
+): TopicNames {
+  const { normalized, deadLetters } = topicNames(dataset)
+  const written = output ?? `${normalized}.v${model}`
+  const overrides = { raw, normalized: written, deadLetters: deadLetterTopic ?? `${written}.dead-letters` }
+  // What normalize writes is another stage's: together both would be doubled.
+  return topicNames(dataset, overrides, [normalized, deadLetters, ...beside])
 }
 
 /** What decides of the rows that a replay writes. */

@@ -69,6 +69,13 @@ suite('bad usage is refused in one line, with exit code 2', () => {
       )
   })
 
+  test('flags of verify that say how a file is read, without a file', async () => {
+    await refused(
+      ['verify', '--dataset', 'd', '--null', 'NA', '--header', 'yes', '--key', 'id'],
+      /--header, --null, --key: it says how a file is read, and no file is named.*Add --file/,
+    )
+  })
+
   test('--csv-safe for a file that is no CSV', async () => {
     await refused(['export', 'rows.parquet', '--dataset', 'd', '--csv-safe'], /--csv-safe is for CSV/)
   })

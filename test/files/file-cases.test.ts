@@ -4,7 +4,10 @@ import { join } from 'node:path'
 import { suite, type TestContext, test } from 'node:test'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { openDatabase } from '../../src/files/database.ts'
+import { openFileCells } from '../../src/files/file-cells.ts'
 import type { TableFileOptions, TextOptions } from '../../src/files/table-options.ts'
+import { cellReader, cellStyle } from '../../src/stages/verify/cell-values.ts'
+import { isSameValue } from '../../src/stages/verify/same-value.ts'
 import { type LoadedRows, loadedRows } from './loaded-rows.ts'
 import { temporaryFile, temporaryFolder } from './temporary-folder.ts'
 
@@ -266,7 +269,21 @@ const cases: readonly Case[] = [
     values: { o: ['{"x":1}'] },
   },
   { name: 'no-objects.json', content: '[1,2,3]', refused: /value 1 is no object/ },
-  { name: 'key-twice.json', content: '[{"a":1,"a":2}]', refused: /has a key twice/ },
+  {
+    name: 'key-twice.json',
+    content: '[{"a":1},\n{"b":"}\\\\","a":1,"a":2}]',
+    refused: /json:2: object 2 has the key "a" twice/,
+  },
+  { name: 'malformed.ndjson', content: '{"a":1}\n{"a":"{\\""}\n{"a":}\n{"a":3}\n', refused: /ndjson:3: / },
+  { name: 'malformed.json', content: '[\n{"a":1},\n{"a":\n2},\n{"a":}\n]', refused: /json:5: / },
+  { name: 'unclosed.json', content: '[\n{"a":1},\n{"a":2', refused: /json:3: / },
+  { name: 'comments.json', content: '{"a":1}\n// x\n{"a":2}\n', refused: /json:2: / },
+  { name: 'python.json', content: "{'a':1}\n", refused: /json:1: / },
+  {
+    name: 'late-text.json',
+    content: `[${range(20, (i) => `{"v":\n${i}}`).join(',')},{"v":"x"}]`,
+    refused: /json:21, column "v": object 21: "x"/,
+  },
   { name: 'cut.json', content: '[{"a":1},{"a":2', refused: /cut\.json/ },
 
   // Headers.
@@ -536,6 +553,423 @@ const cases: readonly Case[] = [
   },
   { name: 'no-dates.csv', content: 'd\n2024-02-30\n2024-02-31\n', types: { d: 'string' } },
 
+  // Dates as people write them.
+  ...(
+    [
+      ['year-first', '2024/01/05', '1999/12/31', [19_727, 10_956]],
+      ['short-iso', '2024-1-5', '1999-12-31', [19_727, 10_956]],
+      ['blanks-around', ' 2024-01-05', '1999-12-31 ', [19_727, 10_956]],
+      ['points', '2024.01.05', '1999.12.31', [19_727, 10_956]],
+      ['month-names', '05-Jan-2024', '31-DEC-1999', [19_727, 10_956]],
+      ['full-month-names', '5 May 2024', '31 December 1999', [19_848, 10_956]],
+      ['american', '"Jan 5, 2024"', '"December 31, 1999"', [19_727, 10_956]],
+      ['one-digit-hours', '2024-01-05 9:05', '2024-01-05 10:00', [1_704_445_500_000_000n, 1_704_448_800_000_000n]],
+      ['end-of-day', '2024-01-05 24:00', '2024-01-05 23:00:00', [1_704_499_200_000_000n, 1_704_495_600_000_000n]],
+      ['half-days', '2024-01-05 1:05 PM', '2024/01/05 12:00 am', undefined],
+      [
+        'half-days-joined',
+        '2024-01-05 1:05PM',
+        '2024-01-05 12:00 am',
+        [1_704_459_900_000_000n, 1_704_412_800_000_000n],
+      ],
+      ['some-times', '2024/01/05 13:05', '2024/01/05', [1_704_459_900_000_000n, 1_704_412_800_000_000n]],
+      ['named-with-times', '5 Jan 2024 13:05:00', '5 Jan 2024', [1_704_459_900_000_000n, 1_704_412_800_000_000n]],
+      [
+        'zone-behind-minutes',
+        '2024-01-05T13:05Z',
+        '2024-01-05T00:00+01:00',
+        [1_704_459_900_000_000n, 1_704_409_200_000_000n],
+      ],
+      ['day-first-with-blank', '31/12/2024 10:00', '01/02/2024', [1_735_639_200_000_000n, 1_706_745_600_000_000n]],
+    ] as const
+  ).map(
+    ([name, first, second, values]): Case => ({
+      name: `dates-${name}.csv`,
+      content: `d,n\n${first},1\n${second},2\n`,
+      ...(values === undefined
+        ? { types: { d: 'string' }, remarks: { d: /look like dates/ } }
+        : { values: { d: values } }),
+    }),
+  ),
+  ...(
+    [
+      ['two-digit-years', '1/5/24', '2/6/23', '%d/%m/%y', /--date-format %d\/%m\/%y or %m\/%d\/%y/, [19_844, 19_510]],
+      ['two-digit-years-certain', '13/5/24', '2/6/23', '%d/%m/%y', /--date-format %d\/%m\/%y$/, [19_856, 19_510]],
+      ['oracle', '05-JAN-24', '31-DEC-99', '%d-%b-%y', /--date-format %d-%b-%y$/, [19_727, 10_956]],
+      ['compact', '20240105', '19991231', '%Y%m%d', /--date-format %Y%m%d/, [19_727, 10_956]],
+      [
+        'compact-time',
+        '20240105T130500',
+        '20240105T000000',
+        '%Y%m%dT%H%M%S',
+        /--date-format %Y%m%dT%H%M%S$/,
+        [1_704_459_900_000_000n],
+      ],
+      [
+        'either-way-with-times',
+        '01/02/2024 10:00',
+        '03/04/2024 11:00',
+        '%d/%m/%Y %H:%M',
+        /--date-format '%d\/%m\/%Y %H:%M' or/,
+        [1_706_781_600_000_000n],
+      ],
+      [
+        'weekdays',
+        '"Fri, 05 Jan 2024"',
+        '"Sat, 06 Jan 2024"',
+        '%a, %d %b %Y',
+        /--date-format '%a, %d %b %Y'/,
+        [19_727, 19_728],
+      ],
+    ] as const
+  ).flatMap(([name, first, second, dateFormat, remark, values]): Case[] => {
+    const content = `d,n\n${first},1\n${second},2\n`
+    return [
+      { name: `${name}-untold.csv`, content, remarks: { d: remark } },
+      { name: `${name}-told.csv`, content, text: { dateFormat }, values: { d: values } },
+    ]
+  }),
+  {
+    name: 'not-compact.csv',
+    content: 'd,n\n20240105,1\n20241305,2\n',
+    types: { d: 'long' },
+  },
+  {
+    name: 'short-compact-told.csv',
+    content: lines('d,n', [...range(20, (i) => [20_240_101 + i, i]), ['2024105', 1]]),
+    text: { dateFormat: '%Y%m%d' },
+    refused: /:22, column "d": "2024105" is not a date of the form %Y%m%d/,
+  },
+  {
+    name: 'year-24-told.csv',
+    content: lines('d,n', [...range(20, (i) => [`${10 + i}/01/2024`, i]), ['13/01/24', 1]]),
+    text: { dateFormat: '%d/%m/%Y' },
+    refused: /:22, column "d": "13\/01\/24"/,
+  },
+  {
+    name: 'mistyped-date.csv',
+    content: lines('d,n', [...range(20, (i) => [`2024-01-${10 + i}`, i]), ['2024-02-30', 1]]),
+    refused: /:22, column "d": "2024-02-30" is not a date.*--types d:VARCHAR/,
+  },
+  {
+    name: 'mistyped-time.csv',
+    content: lines('d,n', [...range(20, (i) => [`2024-01-${10 + i} 10:00:00`, i]), ['unknown', 1]]),
+    refused: /:22, column "d": "unknown" is not a time/,
+  },
+  {
+    name: 'mistyped-day-first.csv',
+    content: lines('d,n', [...range(20, (i) => [`${10 + i}/01/2024`, i]), ['x', 1]]),
+    refused: /:22, column "d": "x" is not a date of the form %d\/%m\/%Y/,
+  },
+  {
+    name: 'mistyped-either-way.csv',
+    content: lines('d,n', [...range(20, () => ['01/02/2024', 1]), ['x', 1]]),
+    types: { d: 'string' },
+    remarks: { d: /--date-format %d\/%m\/%Y or %m\/%d\/%Y, and name the text/ },
+  },
+  {
+    name: 'late-mistyped-date.csv',
+    content: lines('d,n', [...range(manyRows, (i) => [`05-Jan-${2000 + (i % 20)}`, i]), ['5-Jun', 1]]),
+    refused: /:20602, column "d": "5-Jun"/,
+  },
+  {
+    name: 'dates-among-texts.csv',
+    content: lines(
+      'd,n',
+      range(20, (i) => [i % 4 === 0 ? 'open' : `2024-01-${10 + i}`, i]),
+    ),
+    types: { d: 'string' },
+    remarks: { d: /15 of its 20 values are dates.*"open": --null open/ },
+  },
+  {
+    name: 'versions-of-programs.csv',
+    content: 'v,n\n1.2.3,1\n192.168.0.1,2\n',
+    types: { v: 'string' },
+  },
+  { name: 'name-above-named-dates.csv', content: 'd\n05-Jan-2024\n06-Jan-2024\n', values: { d: [19_727, 19_728] } },
+
+  {
+    name: 'measured.csv',
+    content: 'a,b,c\n5 km/h,20°C,US$5\n7 km/h,-3 °C,US$6\n',
+    remarks: { a: /--units km\/h$/, b: /--units '°C'$/, c: /--units 'US\$'$/ },
+  },
+  {
+    name: 'measured-told.csv',
+    content: 'a,b,c\n5 km/h,20°C,US$5\n7 km/h,-3 °C,US$6\n',
+    text: { numbers: { decimalMark: '.', units: ['km/h', '°C', '$', 'US$'] } },
+    values: { a: [5n, 7n], b: [20n, -3n], c: [5n, 6n] },
+    doubts: /^$/,
+  },
+  { name: 'numbered.csv', content: 'a,b\nA12,1\nB13,2\n', types: { a: 'string' } },
+  {
+    name: 'mail-dates.csv',
+    content: 'd,n\n"Fri, 05 Jan 2024 10:00:00 GMT",1\n',
+    remarks: { d: /--date-format '%a, %d %b %Y %H:%M:%S GMT'$/ },
+  },
+  {
+    name: 'mail-dates-told.csv',
+    content: 'd,n\n"Fri, 05 Jan 2024 10:00:00 GMT",1\n',
+    text: { dateFormat: '%a, %d %b %Y %H:%M:%S GMT' },
+    values: { d: [1_704_448_800_000_000n] },
+  },
+
+  // Flags that change nothing, and advice that does not repeat them.
+  {
+    name: 'unused-flags.csv',
+    content: 'a,s\n1,x\n2,y\n',
+    text: {
+      nullTexts: ['NA', '-'],
+      dateFormat: '%d/%m/%y',
+      numbers: { decimalMark: ',', thousands: '.', units: ['km'] },
+    },
+    doubts:
+      /--decimal-mark , .*--thousands \. .*--units km .*--date-format %d\/%m\/%y .*--null NA .*--null - changes nothing/,
+  },
+  {
+    name: 'unused-null.json',
+    content: '[{"a":1,"s":"x"}]',
+    text: { nullTexts: ['NA'] },
+    doubts: /^--null NA changes nothing/,
+  },
+  {
+    name: 'used-flags.csv',
+    content: 'a;s\n1.000,5;13/01/24\nNA;14/01/24\n5 km;\n',
+    text: { nullTexts: ['NA'], dateFormat: '%d/%m/%y', numbers: { decimalMark: ',', thousands: '.', units: ['km'] } },
+    values: { a: [1000.5, null, 5], s: [19_735, 19_736, null] },
+  },
+  {
+    name: 'other-thousands.csv',
+    content: 'a;b\n1.000,5;"1,000.5"\n2.000,5;"2,000.5"\n',
+    text: { numbers: { decimalMark: ',', thousands: '.' } },
+    values: { a: [1000.5, 2000.5] },
+    remarks: { b: /commas between thousands, as --decimal-mark , --thousands \. does not read them: write/ },
+  },
+  {
+    name: 'point-with-comma-told.csv',
+    content: 'a;b\n1,5;1.5\n2,5;2.5\n',
+    text: { numbers: { decimalMark: ',' } },
+    remarks: { b: /with a decimal point, as --decimal-mark , does not read/ },
+  },
+  {
+    name: 'thousands-with-comma-told.csv',
+    content: 'a;b\n1,5;1.000,5\n2,5;2.000,5\n',
+    text: { numbers: { decimalMark: ',' } },
+    remarks: { b: /add --thousands \.$/ },
+  },
+  {
+    name: 'other-dates.csv',
+    content: 'a,b\n13/01/2024,1/2/24\n14/01/2024,2/3/24\n',
+    text: { dateFormat: '%d/%m/%Y' },
+    values: { a: [19_735, 19_736] },
+    remarks: { b: /dates of another form than --date-format %d\/%m\/%Y, as "1\/2\/24"/ },
+  },
+  {
+    name: 'certain-beside-told.csv',
+    content: 'a,b\n13/01/24,5 Jan 2024\n14/01/24,6 Jan 2024\n',
+    text: { dateFormat: '%d/%m/%y' },
+    values: { a: [19_735, 19_736], b: [19_727, 19_728] },
+  },
+  {
+    name: 'decimal-commas.json',
+    content: '[{"v":"1,5"},{"v":"2,5"}]',
+    remarks: { v: /add --decimal-mark , --types v:DOUBLE$/ },
+  },
+  {
+    name: 'decimal-commas-told.json',
+    content: '[{"v":"1,5"},{"v":"2,5"}]',
+    text: { numbers: { decimalMark: ',' }, types: { v: 'DOUBLE' } },
+    values: { v: [1.5, 2.5] },
+  },
+
+  // Marks, signs and blanks that are not ASCII's.
+  ...['\u00a0', '\u202f', '\u2009', ' '].flatMap((blank): Case[] => [
+    {
+      name: `blank-${blank.codePointAt(0)}.csv`,
+      content: `v;w\n1${blank}234,5;12${blank}€\n-2${blank}345${blank}678,5;-3${blank}€\n`,
+      text: { numbers: { decimalMark: ',', thousands: ' ', units: ['€'] } },
+      values: { v: [1234.5, -2345678.5], w: [12n, -3n] },
+    },
+    {
+      name: `blank-${blank.codePointAt(0)}-untold.csv`,
+      content: `v;w\n1${blank}234,5;12${blank}€\n-2${blank}345${blank}678,5;-3${blank}€\n`,
+      remarks: { v: /--decimal-mark , --thousands ' '$/, w: /--units '€'$/ },
+    },
+  ]),
+  {
+    name: 'printed-apostrophes.csv',
+    content: "v;n\n1\u2019234.5;1\n2'345;2\n",
+    text: { numbers: { decimalMark: '.', thousands: "'" } },
+    values: { v: [1234.5, 2345] },
+  },
+  {
+    name: 'printed-minus.csv',
+    content: 'v,w,n\n\u22121.5,\u22125,1\n-2,6,2\n3,-7,3\n',
+    values: { v: [-1.5, -2, 3], w: [-5n, 6n, -7n] },
+  },
+  {
+    name: 'late-printed-minus.csv',
+    content: lines('v,n', [...range(manyRows, (i) => [i, i]), ['\u22127', 1]]),
+    types: { v: 'long' },
+    last: { v: -7n },
+  },
+  {
+    name: 'sign-before-unit.csv',
+    content: 'v,n\n-$ 5,1\nUS$ 7,2\n',
+    text: { numbers: { decimalMark: '.', units: ['$', 'US$'] } },
+    values: { v: [-5n, 7n] },
+  },
+  ...['(', '\u2212', 'e', 'E'].map(
+    (unit): Case => ({
+      name: `unit-${unit.codePointAt(0)}.csv`,
+      content: 'v\n1\n',
+      text: { numbers: { decimalMark: '.', units: [unit] } },
+      refused: /is no unit/,
+    }),
+  ),
+  {
+    name: 'bookkept.csv',
+    content: 'v,w\n(1.50),1.50-\n2.50,2.50\n',
+    remarks: { v: /change them in the file/, w: /change them in the file/ },
+  },
+  {
+    name: 'blank-cells.csv',
+    content: lines('v,n', [...range(20, (i) => [i, i]), [' ', 1]]),
+    refused: /:22, column "v": " " is not a whole number.*Add --null ' ' if blanks mean null/,
+  },
+  {
+    name: 'blank-cells-beside-na.csv',
+    content: lines('v,n', [...range(20, (i) => [i, i]), ['NA', 1], ['  ', 1]]),
+    text: { nullTexts: ['NA'] },
+    refused: /:23, column "v": " {2}".*Add --null 'NA, {2}' if/,
+  },
+  {
+    name: 'many-blank-cells.csv',
+    content: lines(
+      'v,n',
+      range(20, (i) => [i % 4 === 0 ? ' ' : i, i]),
+    ),
+    remarks: { v: /--null ' ' takes/ },
+  },
+  {
+    name: 'dashes-for-null.csv',
+    content: lines(
+      'v,n',
+      range(20, (i) => [i % 4 === 0 ? '--' : i, i]),
+    ),
+    remarks: { v: /--null=-- takes/ },
+  },
+
+  // What is no table, or another kind of file.
+  ...Object.entries({
+    'book.xlsx': /it is a spreadsheet.*Save the sheet as CSV/,
+    'book.xls': /it is a spreadsheet/,
+    'data.zip': /it is a ZIP archive.*Unpack it/,
+    'data.csv.bz2': /bzip2.*Unpack it first/,
+    'data.7z': /it is an archive/,
+    'data.tar.gz': /it is an archive/,
+    'data.feather': /Feather.*Write it as Parquet/,
+    'data.orc': /ORC/,
+    'survey.sav': /statistics program.*Export it as CSV/,
+    'rows.avro': /Avro container/,
+    'rows.dat': /Add --format csv/,
+    rows: /Add --format csv/,
+  }).map(([name, refused]): Case => ({ name, content: 'a,b\n1,2\n', refused })),
+  ...(
+    [
+      ['zip', 'PK\u0003\u0004', /ZIP archive/],
+      ['xls', Buffer.from([0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1]), /spreadsheet/],
+      ['7z', Buffer.from([0x37, 0x7a, 0xbc, 0xaf, 0x27, 0x1c]), /archive/],
+      ['feather', 'ARROW1\0\0', /Feather/],
+      ['orc', 'ORC\n', /ORC/],
+      ['tar', Buffer.from(`${'a'.repeat(257)}ustar`), /archive/],
+      ['sav', '$FL2@(#) SPSS', /statistics/],
+    ] as const
+  ).flatMap(([kind, content, refused]): Case[] => [
+    { name: `renamed-${kind}.csv`, content: Buffer.from(content), refused },
+    { name: `renamed-${kind}.parquet`, content: Buffer.from(content), refused },
+  ]),
+  { name: 'text.parquet', content: 'a,b\n1,2\n', refused: /not those of a Parquet file.*--format csv/ },
+
+  // Lines that are no rows, and rows that are too long or too short.
+  { name: 'quoted-sep.csv', content: '"sep=;"\r\na;b\r\n1;2\r\n', values: { a: [1n], b: [2n] } },
+  {
+    name: 'quoted-sep-marked.csv',
+    content: '\ufeff"sep=;"\r\na;b\r\n1;2\r\n3;x"y\r\n',
+    values: { a: [1n, 3n], b: ['2', 'x"y'] },
+  },
+  { name: 'sep-marked.csv', content: '\ufeffsep=;\r\na;b\r\n1;2\r\n', values: { a: [1n], b: [2n] } },
+  ...['\n', '\r\n', '\r'].map(
+    (end): Case => ({
+      name: `quoted-titles-${end.length}${end.charCodeAt(0)}.csv`,
+      content: ['"Report,', 'of "March', '5" long"', 'a,b', '1,2', '3,4'].join(end),
+      text: { skipLines: 3 },
+      values: { a: [1n, 3n], b: [2n, 4n] },
+    }),
+  ),
+  {
+    name: 'quoted-titles-bad.csv',
+    content: `"Report\nof March\na,b\n${range(20, (i) => `${i},"${i}"\n`).join('')}x,"1"\n`,
+    text: { skipLines: 2 },
+    refused: /:24, column "a": "x"/,
+  },
+  {
+    name: 'titles-untold.csv',
+    content: 'Report\nof March\n\na,b\n1,2\n3,4\n',
+    refused:
+      /:4: the row has 2 values, the first line has 1.*Try --skip-lines 3: then the lines from line 4 on have 2 values/,
+  },
+  { name: 'comments.csv', content: '# made by x, y and z\n# 2024\na;b\n1;2\n3;4\n', refused: /--skip-lines 2/ },
+  {
+    name: 'other-delimiter.csv',
+    content: 'a,b;c\n1;2\n3;4\n',
+    text: { delimiter: ',' },
+    refused: /the row has 1 value, the first line has 2.*Try --delimiter ';'/,
+  },
+  {
+    name: 'write-table.csv',
+    content: '"a","b"\n"1",1.5,"x"\n"2",2.5,"y"\n',
+    refused: /:2: the row has 3 values, the first line has 2.*as R writes it.*line 1.*col\.names = NA/,
+  },
+  { name: 'trailing-delimiters.csv', content: 'a,b\n1,2,\n3,4\n', values: { a: [1n, 3n], b: [2n, 4n] } },
+  {
+    name: 'too-long-row.csv',
+    content: `a,b\n1,x\n2,${'x'.repeat(17_000_000)}\n`,
+    refused: /:3: the row has more than 16,000,000 bytes/,
+  },
+
+  // Other quotes.
+  {
+    name: 'single-quotes.csv',
+    content: "a,b\r\n'x,''y','two\r\nlines'\r\n\"z\",2\r\n",
+    text: { quote: "'" },
+    values: { a: ["x,'y", '"z"'], b: ['two\r\nlines', '2'] },
+  },
+  {
+    name: 'single-quotes-mixed-ends.csv',
+    content: "a,b\n'x,y',1\r\n'z\nw',2\n",
+    text: { quote: "'" },
+    values: { a: ['x,y', 'z\nw'], b: [1n, 2n] },
+  },
+  {
+    name: 'no-quotes.tsv',
+    content: 'a\tb\n"x\t1\ny"\t2\n"\t3\n',
+    text: { quote: '' },
+    values: { a: ['"x', 'y"', '"'], b: [1n, 2n, 3n] },
+  },
+  {
+    name: 'backslashes.csv',
+    content: 'a,b\n"x",1\n"say \\"hi\\"",2\n',
+    refused: /:3: a quote is not closed.*doubled quotes: one behind a backslash is not read/,
+  },
+
+  // Flags of another format.
+  {
+    name: 'csv-flags.json',
+    content: '[{"a":1}]',
+    text: { delimiter: ';', header: true },
+    doubts: /^--delimiter, --header: nothing of a json file/,
+  },
+
   // Named types change no value.
   {
     name: 'named-whole.csv',
@@ -646,6 +1080,29 @@ async function loadCase(t: TestContext, { name, content, text }: Case): Promise<
   return loadedRows(temporaryFile(t, name, content), text === undefined ? {} : { text })
 }
 
+/** What has loaded a file and what audits the load share no arithmetic: each value must be the same to both. */
+async function auditCase(t: TestContext, { name, text }: Case, { table, rows }: LoadedRows): Promise<void> {
+  const cells = await openFileCells({ file: table.file, dataset: 'rows', ...(text !== undefined && { text }) })
+  t.after(() => cells.close())
+  const style = await cellStyle(cells, text)
+  const readers = table.columns.map(({ column, type: { avro, logicalType } }) =>
+    cellReader(column, { type: avro, logicalType }, style),
+  )
+  let at = 0
+  for await (const some of cells.rows()) {
+    for (const { cells } of some) {
+      for (const [c, cell] of cells.entries()) {
+        const audited = cell === null ? null : readers[c]?.(cell)
+        const loaded = rows[at][table.columns[c].field]
+        if (isSameValue(loaded, audited)) continue
+        deepEqual(audited, loaded, `${name}, row ${at}, column ${table.columns[c].column}`)
+      }
+      at++
+    }
+  }
+  equal(at, rows.length)
+}
+
 suite('files as people have them', () => {
   for (const one of cases) {
     test(`${one.name} is ${one.refused === undefined ? 'read right' : 'refused'}`, async (t) => {
@@ -657,6 +1114,7 @@ suite('files as people have them', () => {
         return
       }
       const { table, rows } = await loadCase(t, one)
+      if (table.format !== 'parquet') await auditCase(t, one, { table, rows })
       const columns = new Map(table.columns.map((column) => [column.field, column]))
       for (const [field, avro] of Object.entries(one.types ?? {})) {
         const type = columns.get(field)?.type
@@ -731,6 +1189,41 @@ suite('files as people have them', () => {
     copyFileSync(written, file)
     const { rows } = await loadedRows(file)
     deepEqual([rows.length, rows[4999]], [5000, { file_row_number: 4999.5 }])
+  })
+
+  test('a row of 3 MB is read, which is more than DuckDB takes by itself', async (t) => {
+    const { openTableFile } = await import('../../src/files/table-file.ts')
+    const file = temporaryFile(t, 'long-row.csv', `a,b\n1,${'x'.repeat(3_000_000)}\n2,y\n`)
+    const table = await openTableFile({ file, dataset: 'rows' })
+    t.after(() => table.close())
+    equal(table.rowCount, 2)
+  })
+
+  test('Parquet: names that differ in case only, flags of text, and numbers beyond a long', async (t) => {
+    const database = await openDatabase()
+    t.after(() => database.close())
+    const file = join(import.meta.dirname, '../fixtures/files/case-of-names.parquet')
+    const { table, rows } = await loadedRows(file, { text: { nullTexts: ['NA'], header: true } })
+    deepEqual(rows, [
+      { a: 1n, A: 3n, A_1: 5n },
+      { a: 2n, A: null, A_1: 6n },
+    ])
+    deepEqual(table.doubts, ['--header, --null: nothing of a parquet file is read by that.'])
+    deepEqual((await loadedRows(file, { columns: ['A'] })).rows, [{ A: 3n }, { A: null }])
+    const cells = await openFileCells({ file, dataset: 'rows' })
+    t.after(() => cells.close())
+    const audited: unknown[] = []
+    for await (const some of cells.rows()) audited.push(...some.map(({ cells }) => cells))
+    deepEqual(audited, [
+      ['1', '3', '5'],
+      ['2', null, '6'],
+    ])
+    const large = join(temporaryFolder(t), 'large.parquet')
+    await database.connection.run(`COPY (SELECT 18446744073709551615::UBIGINT AS u) TO '${large}'`)
+    await rejects(loadedRows(large), {
+      code: 'VGM_FILE_BAD_ROW',
+      message: /column "u": 18446744073709551615 is beyond 2\^63 - 1/,
+    })
   })
 
   test('Parquet: decimals that no double holds stay exact, and cut nanoseconds are told', async (t) => {

@@ -5,10 +5,10 @@ import type { TextOptions } from '../../files/table-options.ts'
 import { exactDouble, exactWhole, plainNumberReader, specialNumber } from './number-text.ts'
 import type { PlainType } from './row-types.ts'
 import {
+  certainTime,
   type DateOrder,
   dateOrderOf,
   formattedTime,
-  isoTime,
   orderedTime,
   type TextTime,
   type TimeReader,
@@ -114,7 +114,7 @@ function timeReader(column: string, { dateFormat, dateOrders }: CellStyle): Time
   const order = dateOrders.get(column)
   // A format holds for the columns that need it: others may have their dates year first.
   const other = formatted ?? (order === undefined ? undefined : orderedTime(order))
-  return other === undefined ? isoTime : (text) => other(text) ?? isoTime(text)
+  return other === undefined ? certainTime : (text) => other(text) ?? certainTime(text)
 }
 
 const timestampUnits: Readonly<Record<string, bigint>> = {

@@ -11,19 +11,28 @@ import type { NumberStyle } from '../../files/number-style.ts'
  */
 export function plainNumberReader(style: NumberStyle): (text: string) => string | undefined {
   const { decimalMark, thousands, units = [] } = style
-  const unit = units.length === 0 ? '' : `(?:(?:${units.map(literal).join('|')})[ \\t]*)?`
-  const grouped = thousands === undefined ? '' : `[0-9]{1,3}(?:${literal(thousands)}[0-9]{3})+|`
+  const blank = units.length === 0 ? '[ \\t]*' : '[\\s]*'
+  const unit = units.length === 0 ? '' : `(?:(?:${units.map(literal).join('|')})${blank})?`
+  const mark = thousands === undefined ? undefined : new RegExp(thousandsMark(thousands), 'g')
+  const grouped = mark === undefined ? '' : `[0-9]{1,3}(?:${mark.source}[0-9]{3})+|`
   const pattern = new RegExp(
-    `^[ \\t]*${unit}([+-]?)${unit}(${grouped}[0-9]*)(?:${literal(decimalMark)}([0-9]*))?([eE][+-]?[0-9]+)?[ \\t]*${unit}$`,
+    `^[ \\t]*${unit}([+\u2212-]?)${unit}(${grouped}[0-9]*)(?:${literal(decimalMark)}([0-9]*))?([eE][+-]?[0-9]+)?${blank}${unit}$`,
   )
   return (text) => {
     const match = pattern.exec(text)
     if (match === null) return undefined
     const [, sign, wholePart, fraction, exponent = ''] = match
-    const whole = thousands === undefined ? wholePart : wholePart.replaceAll(thousands, '')
+    const whole = mark === undefined ? wholePart : wholePart.replaceAll(mark, '')
     if (whole === '' && (fraction ?? '') === '') return undefined
-    return `${sign}${whole === '' ? '0' : whole}${fraction === undefined ? '' : `.${fraction}`}${exponent}`
+    const plainSign = sign === '\u2212' ? '-' : sign
+    return `${plainSign}${whole === '' ? '0' : whole}${fraction === undefined ? '' : `.${fraction}`}${exponent}`
   }
+}
+
+/** Between thousands a blank stands for all that break no line, an apostrophe for the printed one. */
+function thousandsMark(thousands: string): string {
+  if (thousands === ' ') return '[ \u00a0\u202f\u2009]'
+  return thousands === "'" ? "['\u2019]" : literal(thousands)
 }
 
 function literal(text: string): string {

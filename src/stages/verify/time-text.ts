@@ -14,19 +14,26 @@ export type DateOrder = 'day first' | 'month first'
 const minuteNanos = 60e9
 const timePattern = '([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(?:\\.([0-9]{1,9}))?)?'
 const isoPattern = new RegExp(
-  `^([0-9]{4,6})-([0-9]{2})-([0-9]{2})( \\(BC\\))?(?:[ T]${timePattern} ?(Z|UTC|[+-][0-9]{2}(?::?[0-9]{2})?)?)?$`,
+  `^ *([0-9]{4,6})([-/.])([0-9]{1,2})\\2([0-9]{1,2})( \\(BC\\))?` +
+    `(?:[ T]${timePattern}(?: ?([AaPp])[Mm])? ?(Z|UTC|[+-][0-9]{2}(?::?[0-9]{2})?)?)? *$`,
 )
 const wholeTime = new RegExp(`^${timePattern}$`)
-const otherPattern = new RegExp(`^([0-9]{1,2})([-/.])([0-9]{1,2})\\2([0-9]{4})(?: ${timePattern}(?: ([AaPp])[Mm])?)?$`)
+const otherTime = `(?: ${timePattern}(?: ?([AaPp])[Mm])?)?$`
+const otherPattern = new RegExp(`^([0-9]{1,2})([-/.])([0-9]{1,2})\\2([0-9]{4})${otherTime}`)
 
-/** @example isoTime('2024-12-31T23:59:00+02:00') // 21:59 of that day in UTC */
-export function isoTime(text: string): TextTime | undefined {
+/**
+ * Reads dates of which nobody can mean another one: those that begin with the year, and those that name the month.
+ *
+ * @example certainTime('2024-12-31T23:59:00+02:00') // 21:59 of that day in UTC
+ * @example certainTime('31 Dec 2024')
+ */
+export function certainTime(text: string): TextTime | undefined {
   const match = isoPattern.exec(text)
-  if (match === null) return undefined
-  const [, year, month, day, bc, hour, minute, second, fraction, zone] = match
+  if (match === null) return namedTime(text)
+  const [, year, , month, day, bc, hour, minute, second, fraction, half, zone] = match
   const days = daysOf(bc === undefined ? Number(year) : 1 - Number(year), Number(month), Number(day))
   if (days === undefined || hour === undefined) return days === undefined ? undefined : { days, nanos: undefined }
-  const nanos = nanosOf(hour, minute, second, fraction)
+  const nanos = nanosOf(hourOf(hour, half), minute, second, fraction)
   return nanos === undefined ? undefined : { days, nanos: nanos - zoneMinutes(zone) * minuteNanos }
 }
 
@@ -65,6 +72,22 @@ export function orderedTime(order: DateOrder): TimeReader {
 
 const months = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec']
 const monthNames = `(${months.join('|')})[a-z]*`
+
+const namedPattern = new RegExp(
+  `^(?:([0-9]{1,2})([-/ ])${monthNames}\\2|${monthNames} ([0-9]{1,2}),? )([0-9]{4})${otherTime}`,
+  'i',
+)
+
+function namedTime(text: string): TextTime | undefined {
+  const match = namedPattern.exec(text)
+  if (match === null) return undefined
+  const [, first, , before, behind, second, year, hour, minute, seconds, fraction, half] = match
+  const month = months.indexOf((before ?? behind).toLowerCase()) + 1
+  const days = daysOf(Number(year), month, Number(first ?? second))
+  if (days === undefined || hour === undefined) return days === undefined ? undefined : { days, nanos: undefined }
+  const nanos = nanosOf(hourOf(hour, half), minute, seconds, fraction)
+  return nanos === undefined ? undefined : { days, nanos }
+}
 
 /** Patterns of the parts of a `strptime` format. */
 const formatParts: Readonly<Record<string, string>> = {
