@@ -1,6 +1,6 @@
 import { type BatchHeader, batchHeaderBytes } from './batch-header.ts'
 import { decompress, InflatedTooLargeError } from './decompression.ts'
-import { alikeBytes, type Records, reserveRecords } from './records.ts'
+import { layoutPrefixBytes, type Records, reserveRecords } from './records.ts'
 import { intWord, numbersWithin } from './varint.ts'
 
 /** A record batch whose bytes contradict each other although its CRC is right, or cannot be decompressed. */
@@ -157,7 +157,7 @@ function walk(records: Records, header: BatchHeader, limit: number, start: numbe
   let count = limit
   let at = start
   records.count = 0
-  records.areAlike = false
+  records.hasFixedLayout = false
   // Length and first bytes of the first value, as long as all are like it; length -1: one was not.
   let likeBytes = beyondEverything
   let likeWord = 0
@@ -268,7 +268,7 @@ function walk(records: Records, header: BatchHeader, limit: number, start: numbe
         bytes[value + 4] !== likeByte)
     ) {
       likeBytes = -1
-      if (i === 0 && stop - valueStop === 1 && valueStop - value >= alikeBytes) {
+      if (i === 0 && stop - valueStop === 1 && valueStop - value >= layoutPrefixBytes) {
         likeBytes = valueStop - value
         likeWord = view.getInt32(value, true)
         likeByte = bytes[value + 4]
@@ -276,12 +276,12 @@ function walk(records: Records, header: BatchHeader, limit: number, start: numbe
     }
     if (at >= pieceEnd) count = i + 1
     else if (isShort && likeBytes >= 0 && offsetDelta[i] === i) {
-      i = walkAlike(records, header, i + 1, count, at, end, likeBytes, likeWord, likeByte) - 1
+      i = walkFixedLayout(records, header, i + 1, count, at, end, likeBytes, likeWord, likeByte) - 1
       at = next
     }
   }
   records.count = count
-  records.areAlike = count > 0 && likeBytes > 0
+  records.hasFixedLayout = count > 0 && likeBytes > 0
   return at
 }
 
@@ -294,7 +294,7 @@ const firstMask = 0xff80_ffff | 0
  *
  * @returns the first record that is not; `next` is where it begins
  */
-function walkAlike(
+function walkFixedLayout(
   records: Records,
   { baseTimestampMs }: BatchHeader,
   from: number,

@@ -8,7 +8,7 @@ import {
 import { compress, squeeze } from './compression.ts'
 import { copyBytes } from './copy-bytes.ts'
 import type { Records } from './records.ts'
-import type { BlockWriter, EvenValueWriter, ValueWriter } from './value-writer.ts'
+import type { BlockWriter, FixedLayoutWriter, ValueWriter } from './value-writer.ts'
 import { intBytes, intWord, isInt, longBytes, numbersWithin, writeInt, writeLong } from './varint.ts'
 
 /** The headers of a record without any: the count, zero. */
@@ -77,11 +77,11 @@ export class RecordBatchWriter {
    *
    * @returns the row that the batch has no room for, `to` if it took them all: send it, and go on from there
    */
-  appendRows(records: Records, from: number, to: number, values: ValueWriter | EvenValueWriter): number {
-    if (!('evenBytes' in values)) return this.#appendEach(records, from, to, values)
+  appendRows(records: Records, from: number, to: number, values: ValueWriter | FixedLayoutWriter): number {
+    if (!('fixedLayoutBytes' in values)) return this.#appendEach(records, from, to, values)
     for (let start = from; start < to; ) {
       const end = Math.min(start + blockRows, to)
-      const size = values.evenBytes(start, end)
+      const size = values.fixedLayoutBytes(start, end)
       const isEven = size > 0 && this.#isEven(records, start, end)
       const next = isEven
         ? this.#appendEven(records, start, end, values, size)
@@ -93,7 +93,7 @@ export class RecordBatchWriter {
   }
 
   /** Whether rows have neither keys nor headers, and times whose distance to the batch's takes a byte. */
-  #isEven({ areAlike, keyStart, valueEnd, recordEnd, timestampMs }: Records, from: number, to: number): boolean {
+  #isEven({ hasFixedLayout, keyStart, valueEnd, recordEnd, timestampMs }: Records, from: number, to: number): boolean {
     const baseMs = this.#count === 0 ? timestampMs[from] : this.#baseTimestampMs
     const [earliest, latest] = [baseMs - 64, baseMs + 63]
     for (let row = from; row < to; row++) {
@@ -101,7 +101,8 @@ export class RecordBatchWriter {
       if (timeMs < earliest || timeMs > latest) return false
     }
     let odd = 0
-    if (!areAlike) for (let row = from; row < to; row++) odd |= ~keyStart[row] | (recordEnd[row] - valueEnd[row] - 1)
+    if (!hasFixedLayout)
+      for (let row = from; row < to; row++) odd |= ~keyStart[row] | (recordEnd[row] - valueEnd[row] - 1)
     return odd === 0
   }
 
@@ -109,7 +110,7 @@ export class RecordBatchWriter {
    * Rows whose records differ in their numbers only: as long as the row's number takes the same bytes, each stands where the one before
    * did, one stride further. What they share is written once and copied, twice as much each time.
    */
-  #appendEven(records: Records, from: number, to: number, values: EvenValueWriter, size: number): number {
+  #appendEven(records: Records, from: number, to: number, values: FixedLayoutWriter, size: number): number {
     const { timestampMs } = records
     for (let row = from; row < to; ) {
       if (this.#count === 0) this.#baseTimestampMs = this.#maxTimestampMs = timestampMs[row]
@@ -133,7 +134,7 @@ export class RecordBatchWriter {
       out[first + stride - 1] = 0
       repeat(out, first, stride, rows)
       this.#writeNumbers(timestampMs, row, row + rows, afterLength + 1, stride, countBytes)
-      values.writeEven(row, row + rows, out, this.#view, at, stride)
+      values.writeFixedLayout(row, row + rows, out, this.#view, at, stride)
       this.#at += rows * stride
       this.#count += rows
       row += rows

@@ -21,10 +21,10 @@ export interface Records {
   /** how the batch came */
   compression: Compression
   /**
-   * whether no record has a key or headers, and all have values of one length of at least `alikeBytes` that begin with the same
-   * `alikeBytes` bytes: what is true of one record's extent and framing is true of all
+   * whether no record has a key or headers, and all have values of one length of at least `layoutPrefixBytes` that begin with the same
+   * `layoutPrefixBytes` bytes: what is true of one record's extent and framing is true of all
    */
-  areAlike: boolean
+  hasFixedLayout: boolean
   /** shape (count), offset minus baseOffset: compaction leaves holes */
   offsetDelta: Int32Array
   /** shape (count), ms since the epoch; of a LogAppendTime batch its maxTimestamp */
@@ -42,7 +42,7 @@ export interface Records {
 }
 
 /** As many as Confluent's framing takes: what tells the schema of a value. */
-export const alikeBytes = 5
+export const layoutPrefixBytes = 5
 
 const nothing = new Uint8Array(0)
 
@@ -55,7 +55,7 @@ export function createRecords(capacity = 1024): Records {
     baseOffset: 0,
     leaderEpoch: -1,
     compression: 'none',
-    areAlike: false,
+    hasFixedLayout: false,
     offsetDelta: new Int32Array(capacity),
     timestampMs: new Float64Array(capacity),
     keyStart: new Int32Array(capacity),

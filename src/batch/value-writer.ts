@@ -12,16 +12,16 @@ export interface ValueWriter {
 }
 
 /** One whose values often have one size, so that they stand in the batch at equal distances. */
-export interface EvenValueWriter extends ValueWriter {
+export interface FixedLayoutWriter extends ValueWriter {
   /** The size that the values of all rows in [from, to) have if it is one, none of them null; otherwise, or if it is not known, 0. */
-  evenBytes(from: number, to: number): number
+  fixedLayoutBytes(from: number, to: number): number
   /** Writes what all values of the run begin with; whoever calls copies it to each of them. */
   writeHead(out: Uint8Array, view: DataView, at: number): void
   /**
-   * Writes the values of rows [from, to), which `evenBytes` has found to be of one size, but for their head: the first at `at`, each next
+   * Writes the values of rows [from, to), which `fixedLayoutBytes` has found to be of one size, but for their head: the first at `at`, each next
    * one `stride` bytes after the one before.
    */
-  writeEven(from: number, to: number, out: Uint8Array, view: DataView, at: number, stride: number): void
+  writeFixedLayout(from: number, to: number, out: Uint8Array, view: DataView, at: number, stride: number): void
 }
 
 /** Writes the values of rows that are columns until then, one column after the other. */

@@ -5,8 +5,8 @@ import { UsageError } from '../errors.ts'
 import { type TableFormat, tableFormatOf } from '../files/file-format.ts'
 import { createProgress } from '../observe/progress.ts'
 import { stageText } from '../observe/report-text.ts'
-import { beginningAnew } from '../pipeline/beginning-anew.ts'
 import { exportTopic } from '../pipeline/export-topic.ts'
+import { withRestartHint } from '../pipeline/restart-hint.ts'
 import { requireTopic } from '../pipeline/row-topics.ts'
 import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
 
@@ -61,7 +61,7 @@ export function exportCommand(): Command {
           skipsUnreadable: flags.skipUnreadable,
           onProgress: progress.update,
         })
-        const report = await beginningAnew(exporting).finally(progress.end)
+        const report = await withRestartHint(exporting).finally(progress.end)
         const skipped = report.skipped > 0 ? `; ${report.skipped} rows could not be read and are not in it` : ''
         printResult(flags, report, stageText(report, file) + skipped)
       })

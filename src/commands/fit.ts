@@ -4,8 +4,8 @@ import { parseCount, parseLimit, parseList, parseNumber, parseSeed, valueParser 
 import { UsageError } from '../errors.ts'
 import { fitSettings, type SummaryFitOptions } from '../mixture/fit-options.ts'
 import { createProgress } from '../observe/progress.ts'
-import { beginningAnew } from '../pipeline/beginning-anew.ts'
 import { fitDataset, modelSummary } from '../pipeline/fit-dataset.ts'
+import { withRestartHint } from '../pipeline/restart-hint.ts'
 import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
 import { modelPlot } from './model-plot.ts'
 import { topicOption } from './options.ts'
@@ -83,7 +83,7 @@ export function fitCommand(): Command {
           },
           onProgress: progress.update,
         })
-        const model = await beginningAnew(fitting).finally(progress.end)
+        const model = await withRestartHint(fitting).finally(progress.end)
         const plots = model.columns.map((column) => modelPlot(column)).join('\n\n')
         printResult(
           flags,

@@ -3,7 +3,7 @@ import { topicNames } from '../config/names.ts'
 import { parseCount, parseSeed, parseShare } from '../config/value-parsers.ts'
 import { createProgress } from '../observe/progress.ts'
 import { stageText } from '../observe/report-text.ts'
-import { beginningAnew } from '../pipeline/beginning-anew.ts'
+import { withRestartHint } from '../pipeline/restart-hint.ts'
 import { checkSampleSize, defaultSampleRows, sampleTopic } from '../pipeline/sample-topic.ts'
 import { type DatasetFlags, datasetCommand, printResult } from './command-context.ts'
 import { withObservedStage } from './observed-stage.ts'
@@ -58,7 +58,7 @@ export function sampleCommand(): Command {
           follow,
           onProgress: progress.update,
         }).finally(progress.end)
-        const report = await (rate === undefined ? beginningAnew(sampling) : sampling)
+        const report = await (rate === undefined ? withRestartHint(sampling) : sampling)
         printResult(flags, report, stageText(report, topics.sample))
       })
     })

@@ -1,7 +1,7 @@
 import { type BrokerFacts, isReached } from '../kafka/cluster-survey.ts'
 import { membershipDefaults } from '../kafka/group-membership.ts'
+import { usedRequests } from '../kafka/required-apis.ts'
 import { transactionTimeoutMs } from '../kafka/row-client.ts'
-import { usedRequests } from '../kafka/used-requests.ts'
 import type { Facts } from './facts.ts'
 import { byteText, type Check, count, durationText, error, type Finding, ok, orOk, warning } from './finding.ts'
 import { noBroker, noDataset } from './unreachable.ts'

@@ -1,6 +1,6 @@
 import { groupName, sampleGroup } from '../config/names.ts'
+import type { Operation } from '../kafka/acl.ts'
 import type { ClusterFacts } from '../kafka/cluster-survey.ts'
-import type { Operation } from '../kafka/needed-rights.ts'
 import type { DatasetFacts, Facts } from './facts.ts'
 import { type Check, error, type Finding, ok, orOk, warning } from './finding.ts'
 import { grant } from './kafka-commands.ts'

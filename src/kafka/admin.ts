@@ -13,6 +13,7 @@ import {
 import { exitCodes, PipelineError } from '../errors.ts'
 import type { ConnectionSettings } from '../ports/connection-settings.ts'
 import type { PartitionOffset, TopicPartition } from '../ports/log.ts'
+import { onGroup, onTopic } from './acl.ts'
 import { addressText } from './broker-address.ts'
 import type { BrokerConnection } from './broker-connection.ts'
 import { BrokerConnections, earliest, latest } from './broker-connections.ts'
@@ -26,7 +27,6 @@ import {
   type TopicSettings,
 } from './create-topic.ts'
 import { noTlsError, wantedNoTls } from './login-errors.ts'
-import { onGroup, onTopic } from './needed-rights.ts'
 
 /** First and end offset of a partition; markers and open transactions count. */
 export interface Watermarks {
@@ -195,7 +195,7 @@ export class ClusterAdmin {
     const { results } = await this.#askAny(
       `Reading the settings of topic ${topic}`,
       (connection) => describeConfigsV4.api.async(connection, [asked], false, false),
-      { rights: [onTopic('DescribeConfigs', topic)] },
+      { permissions: [onTopic('DescribeConfigs', topic)] },
     )
     return new Map(results[0].configs.map(({ name, value }) => [name, value ?? '']))
   }
@@ -270,7 +270,7 @@ export class ClusterAdmin {
           [{ resourceType: topicResource, resourceName: topic, configs }],
           false,
         ),
-      { rights: [onTopic('AlterConfigs', topic)] },
+      { permissions: [onTopic('AlterConfigs', topic)] },
     )
   }
 
@@ -281,7 +281,7 @@ export class ClusterAdmin {
       `Adding partitions to topic ${topic}`,
       (connection) =>
         createPartitionsV3.api.async(connection, [{ name: topic, count, assignments: null }], changeMs, false),
-      { request: 'CreatePartitions', rights: [onTopic('Alter', topic)] },
+      { request: 'CreatePartitions', permissions: [onTopic('Alter', topic)] },
     )
     await this.#untilCounts(topic, (known) => known === count)
   }
@@ -347,7 +347,7 @@ export class ClusterAdmin {
         offsetCommitV8.api.async(connection, group, noMember.generation, noMember.memberId, null, [
           { name: topic, partitions },
         ]),
-      { rights: [onGroup('Read', group), onTopic('Read', topic)] },
+      { permissions: [onGroup('Read', group), onTopic('Read', topic)] },
     )
   }
 
@@ -375,7 +375,7 @@ export class ClusterAdmin {
           group,
           `Describing group ${group}`,
           (connection) => describeGroupsV5.api.async(connection, [group], false),
-          { rights: [onGroup('Describe', group)] },
+          { permissions: [onGroup('Describe', group)] },
         )
         const [{ groupState, members }] = described.groups
         return {
@@ -394,7 +394,7 @@ export class ClusterAdmin {
           group,
           `Deleting group ${group}`,
           (connection) => deleteGroupsV2.api.async(connection, [group]),
-          { rights: [onGroup('Delete', group)] },
+          { permissions: [onGroup('Delete', group)] },
         ),
       ),
     )
@@ -411,7 +411,7 @@ export class ClusterAdmin {
             connection,
             what,
             () => deleteRecordsV2.api.async(connection, [{ name: topic, partitions }], changeMs),
-            { rights: [onTopic('Delete', topic)] },
+            { permissions: [onTopic('Delete', topic)] },
           )
         }),
       ),
@@ -428,7 +428,7 @@ export class ClusterAdmin {
           await this.#askController(
             `Deleting topic ${name}`,
             (connection) => deleteTopicsV6.api.async(connection, [{ name, topicId: null }], changeMs),
-            { request: 'DeleteTopics', rights: [onTopic('Delete', name)] },
+            { request: 'DeleteTopics', permissions: [onTopic('Delete', name)] },
           )
           await this.#untilCounts(name, (count) => count === undefined)
         }),

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { findCoordinatorV4, listOffsetsV7, metadataV11, offsetFetchV8, ResponseError } from '@platformatic/kafka'
 import type { ConnectionSettings } from '../ports/connection-settings.ts'
 import type { PartitionOffset, TopicPartition } from '../ports/log.ts'
+import { onGroup, onTopic, onTransactions } from './acl.ts'
 import { type BackOff, backOffMs } from './back-off.ts'
 import { addressText, type BrokerAddress, parseAddress } from './broker-address.ts'
 import { BrokerConnection, type BrokerConnectionOptions } from './broker-connection.ts'
@@ -17,7 +18,6 @@ import {
   UnreadableAnswerError,
 } from './broker-errors.ts'
 import { accessError } from './login-errors.ts'
-import { onGroup, onTopic, onTransactions } from './needed-rights.ts'
 import { rowClientLogin } from './sasl-login.ts'
 import { within } from './time-limit.ts'
 
@@ -180,14 +180,14 @@ export class BrokerConnections {
     const known = this.#coordinators.get(`${kind}/${key}`)
     if (known !== undefined) return this.#connection(known, purpose)
     const what = `Looking for the ${kind} coordinator of "${key}"`
-    const rights = [kind === 'group' ? onGroup('Describe', key) : onTransactions('Describe', key)]
+    const permissions = [kind === 'group' ? onGroup('Describe', key) : onTransactions('Describe', key)]
     const response = await this.askAny(
       what,
       (connection) => findCoordinatorV4.api.async(connection, coordinatorKinds[kind], [key]),
-      { rights },
+      { permissions },
     )
     const { errorCode, nodeId: node, host, port } = response.coordinators[0]
-    if (errorCode !== 0) throw new BrokerError(errorCode, what, { rights })
+    if (errorCode !== 0) throw new BrokerError(errorCode, what, { permissions })
     const coordinator = { node, host, port }
     this.#coordinators.set(`${kind}/${key}`, coordinator)
     return this.#connection(coordinator, purpose)
@@ -245,7 +245,7 @@ export class BrokerConnections {
     const failed = metadata.topics.find(({ errorCode }) => errorCode !== 0)
     if (failed === undefined) return
     const refused = topics.length > 1 ? `Asking who leads ${failed.name}` : what
-    throw new BrokerError(failed.errorCode, refused, { rights: [onTopic('Describe', failed.name ?? '')] })
+    throw new BrokerError(failed.errorCode, refused, { permissions: [onTopic('Describe', failed.name ?? '')] })
   }
 
   /** The offset of each partition at a point in time: ms since the epoch, `earliest` or `latest`. */
@@ -260,7 +260,7 @@ export class BrokerConnections {
             connection,
             what,
             () => listOffsetsV7.api.async(connection, -1, 0, [{ name: topic, partitions: [asked] }]),
-            { rights: [onTopic('Describe', topic)] },
+            { permissions: [onTopic('Describe', topic)] },
           )
           return { topic, partition, offset: Number(response.topics[0].partitions[0].offset) }
         }),
@@ -292,7 +292,7 @@ export class BrokerConnections {
         connection,
         what,
         () => offsetFetchV8.api.async(connection, [asked], requireStable),
-        { rights: [onGroup('Describe', group), ...topics.map(({ name }) => onTopic('Describe', name))] },
+        { permissions: [onGroup('Describe', group), ...topics.map(({ name }) => onTopic('Describe', name))] },
       )
       return response.groups[0].topics.flatMap(({ name, partitions: committed }) =>
         committed

@@ -7,9 +7,9 @@ import {
   UnexpectedCorrelationIdError,
 } from '@platformatic/kafka'
 import { exitCodes, PipelineError } from '../errors.ts'
+import { deniedTopic, missingPermission, type Permission } from './acl.ts'
 import { type BrokerRequest, type ErrorKind, errorKind, errorKinds } from './broker-error-table.ts'
 import { errorCauses } from './error-causes.ts'
-import { deniedTopic, missingRight, type Right } from './needed-rights.ts'
 
 /** What one can do about an error that stops the stage, by name. */
 const fixes: Readonly<Record<string, string>> = {
@@ -42,7 +42,7 @@ export interface Asked {
   /** where that decides what an error means */
   readonly request?: BrokerRequest
   /** that the answer may find missing */
-  readonly rights?: readonly Right[]
+  readonly permissions?: readonly Permission[]
 }
 
 /** An error code in a broker's answer. */
@@ -55,14 +55,14 @@ export class BrokerError extends PipelineError {
   readonly kind: ErrorKind
 
   /** @param cause the client's error, which has the answer */
-  constructor(errorCode: number, what: string, { request, rights = [] }: Asked = {}, cause?: unknown) {
+  constructor(errorCode: number, what: string, { request, permissions = [] }: Asked = {}, cause?: unknown) {
     const reason = reasonOf(errorCode, cause)
     const errorName = protocolErrorsCodesById[errorCode] ?? `error ${errorCode}`
     const kind = errorKind(errorName, request)
     const denied = deniedTopic((cause as { response?: unknown } | undefined)?.response)
     super(`${what}: the broker answered ${errorName}${reason === undefined ? '' : `, ${reason}`}`, {
       fix:
-        missingRight(errorName, rights, denied) ??
+        missingPermission(errorName, permissions, denied) ??
         (request === 'CreateTopics' ? creationFixes[errorName] : undefined) ??
         fixes[errorName] ??
         (reason === undefined ? unknownFix : namedFix),

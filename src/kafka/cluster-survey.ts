@@ -11,11 +11,11 @@ import {
   initProducerIdV4,
 } from '@platformatic/kafka'
 import { PipelineError } from '../errors.ts'
+import type { Operation } from './acl.ts'
 import { addressText } from './broker-address.ts'
 import type { BrokerConnections, Metadata } from './broker-connections.ts'
 import { BrokerError, ConnectionLostError, UnreadableAnswerError } from './broker-errors.ts'
 import { brokersChoice, createTopic, type TopicSettings } from './create-topic.ts'
-import type { Operation } from './needed-rights.ts'
 
 /** Bits of the "authorized operations" in answers, KIP-430; numbers of Kafka's AclOperation. */
 const operationBits = {

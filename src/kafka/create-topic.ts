@@ -1,7 +1,7 @@
 import { createTopicsV7 } from '@platformatic/kafka'
+import { onTopic } from './acl.ts'
 import type { BrokerConnections } from './broker-connections.ts'
 import { BrokerError } from './broker-errors.ts'
-import { onTopic } from './needed-rights.ts'
 
 /** Names and values of a topic's settings. */
 export type TopicSettings = readonly (readonly [name: string, value: string])[]
@@ -100,7 +100,7 @@ export async function createTopic(
     await connections.askController(
       what,
       (connection) => createTopicsV7.api.async(connection, [asked], createMs, judgesOnly),
-      { request: 'CreateTopics', rights: [onTopic('Create', topic)] },
+      { request: 'CreateTopics', permissions: [onTopic('Create', topic)] },
     )
   } catch (error) {
     if (others.length === 0 || !isSettingUnknown(error)) throw error

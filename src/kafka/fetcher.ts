@@ -2,12 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { PipelineError } from '../errors.ts'
 import type { FetchedPartition, LogReader, OffsetRange, SessionPosition, TopicPartition } from '../ports/log.ts'
 import type { StalledPartition } from '../ports/stage-event.ts'
+import { onTopic } from './acl.ts'
 import { type BackOff, backOffMs } from './back-off.ts'
 import { type BrokerConnections, earliest, latest } from './broker-connections.ts'
 import { BrokerError, ConnectionLostError } from './broker-errors.ts'
 import { CorruptBatchError, committedBatches } from './committed-batches.ts'
 import { type FetchedRecords, type FetchLimits, type FetchTarget, fetchRecords } from './fetch-request.ts'
-import { onTopic } from './needed-rights.ts'
 import { lookAfter, noteTrouble, type Trouble, type WatchLimits, watchLimits } from './partition-watch.ts'
 
 export interface FetcherOptions {
@@ -417,7 +417,7 @@ export class Fetcher implements LogReader {
     if (errorCode !== 0) {
       this.#postpone(
         position,
-        new BrokerError(errorCode, `Fetching ${topic}/${partition}`, { rights: [onTopic('Read', topic)] }),
+        new BrokerError(errorCode, `Fetching ${topic}/${partition}`, { permissions: [onTopic('Read', topic)] }),
         askedMs,
       )
       return 0

@@ -2,11 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { heartbeatV4, joinGroupV7, leaveGroupV4, type ResponseError, syncGroupV5 } from '@platformatic/kafka'
 import { InterruptedError, PipelineError } from '../errors.ts'
 import type { TopicPartition } from '../ports/log.ts'
+import { onGroup } from './acl.ts'
 import { backOffMs } from './back-off.ts'
 import type { BrokerConnections } from './broker-connections.ts'
 import { BrokerError, FencedError, toBrokerError } from './broker-errors.ts'
 import { decodeAssignment, encodeAssignment, encodeSubscription, shareOut } from './group-protocol.ts'
-import { onGroup } from './needed-rights.ts'
 import type { CommittingMember } from './transactional-producer.ts'
 
 export interface GroupMembershipOptions {
@@ -169,7 +169,7 @@ export class GroupMembership {
             [{ name: protocolName, metadata: encodeSubscription(topic, this.#partitions) }],
             '',
           ),
-        { rights: [onGroup('Read', group)] },
+        { permissions: [onGroup('Read', group)] },
       )
       this.#memberId = joined.memberId ?? ''
       this.#generationId = joined.generationId

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describeProducersV0 } from '@platformatic/kafka'
 import type { TopicPartition } from '../ports/log.ts'
+import { onTopic } from './acl.ts'
 import type { BrokerConnections } from './broker-connections.ts'
-import { onTopic } from './needed-rights.ts'
 
 /** A transaction that holds back the read_committed readers of a partition. */
 export interface OpenTransaction extends TopicPartition {
@@ -25,7 +25,7 @@ export async function openTransactions(
           connection,
           what,
           () => describeProducersV0.api.async(connection, [{ name: topic, partitionIndexes: [partition] }]),
-          { rights: [onTopic('Read', topic)] },
+          { permissions: [onTopic('Read', topic)] },
         )
         return response.topics[0].partitions[0].activeProducers
           .filter(({ currentTxnStartOffset }) => currentTxnStartOffset >= 0n)

@@ -2,12 +2,12 @@ import { offsetCommitV8 } from '@platformatic/kafka'
 import type { Compression } from '../batch/batch-header.ts'
 import type { RecordBatchWriter } from '../batch/record-batch-writer.ts'
 import type { OffsetCommit, TopicPartition } from '../ports/log.ts'
+import { onGroup, onTopic } from './acl.ts'
 import type { BrokerConnection } from './broker-connection.ts'
 import type { BrokerConnections } from './broker-connections.ts'
 import { type Asked, BrokerError } from './broker-errors.ts'
 import { committedTopics, InFlightBatches, type WrittenPartition } from './in-flight-batches.ts'
 import type { KeptPositions } from './kept-positions.ts'
-import { onGroup, onTopic } from './needed-rights.ts'
 import { produce } from './produce-request.ts'
 import type { CommittingMember } from './transactional-producer.ts'
 
@@ -96,10 +96,10 @@ export class PlainProducer implements SliceProducer {
       async (what) => {
         const connection = await this.#connections.coordinatorConnection('group', group)
         const { generationId, memberId, groupInstanceId } = member
-        const rights = [onGroup('Read', group), ...topics.map(({ name }) => onTopic('Read', name))]
+        const permissions = [onGroup('Read', group), ...topics.map(({ name }) => onTopic('Read', name))]
         const commit = () =>
           offsetCommitV8.api.async(connection, group, generationId, memberId, groupInstanceId, topics)
-        await this.#connections.request(connection, what, commit, { rights })
+        await this.#connections.request(connection, what, commit, { permissions })
       },
       this.#options.patienceMs,
     )
@@ -151,7 +151,7 @@ export class PlainProducer implements SliceProducer {
   ): Promise<void> {
     slice.throwFailure()
     const what = `Writing to ${topic}/${partition}`
-    const asked: Asked = { request: 'Produce', rights: [onTopic('Write', topic)] }
+    const asked: Asked = { request: 'Produce', permissions: [onTopic('Write', topic)] }
     const errorCode = await this.#connections.request(
       connection,
       what,

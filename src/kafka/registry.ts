@@ -41,7 +41,8 @@ export interface RegisteredSchema {
 }
 
 const accepted = 'application/vnd.schemaregistry.v1+json, application/json'
-const loginFix = 'Check --registry-username and its password, or the token, and the rights of that user on the registry'
+const loginFix =
+  'Check --registry-username and its password, or the token, and the permissions of that user on the registry'
 const attemptTimeoutMs = 5_000
 /** A schema is written, not only looked up. */
 const registerTimeoutMs = 10_000
@@ -244,7 +245,7 @@ export class SchemaRegistry {
             ? `Set the compatibility of subject ${subject} to NONE, or name another topic`
             : status === 401 || status === 403
               ? loginFix
-              : 'Check the rights on the registry, and its log'
+              : 'Check the permissions on the registry, and its log'
         if (status === 422) throw new RefusedSchemaError(subject, message, cause)
         throw new RegistryRefusedError(`Registering a schema of ${subject}`, status, message, fix)
       }

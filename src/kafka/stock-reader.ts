@@ -5,18 +5,18 @@ import { MalformedBatchError, openBatch } from '../batch/read-records.ts'
 import { PipelineError } from '../errors.ts'
 import type { ConnectionSettings } from '../ports/connection-settings.ts'
 import type { OffsetRange, RowSource, StockLog, StockRow } from '../ports/stock-log.ts'
+import { onGroup, onTopic, type Permission } from './acl.ts'
 import { BrokerConnections } from './broker-connections.ts'
 import { BrokerError } from './broker-errors.ts'
+import { errorCauses } from './error-causes.ts'
+import { fetchRecords } from './fetch-request.ts'
 import {
   BatchOfTooManyRowsError,
   type ControlLog,
   createControlClient,
   toControlError,
   unreadableStreams,
-} from './control-client.ts'
-import { errorCauses } from './error-causes.ts'
-import { fetchRecords } from './fetch-request.ts'
-import { onGroup, onTopic, type Right } from './needed-rights.ts'
+} from './kafkajs-client.ts'
 
 /** A range that cannot be read to its end. */
 export class StalledReadError extends PipelineError {
@@ -121,14 +121,14 @@ async function checkGroup(
   group: string,
   settings: ConnectionSettings,
   what: string,
-  rights: readonly Right[],
+  permissions: readonly Permission[],
 ): Promise<void> {
   const connections = new BrokerConnections(settings)
   try {
     await connections.coordinatorConnection('group', group)
   } catch (error) {
     if (error instanceof BrokerError && error.errorName === 'GROUP_AUTHORIZATION_FAILED')
-      throw new BrokerError(groupAuthorizationFailed, what, { rights })
+      throw new BrokerError(groupAuthorizationFailed, what, { permissions })
     // Whatever else there is, kafkajs has met it too.
   } finally {
     await connections.close()

@@ -27,7 +27,7 @@ export function isLegalTransition(from: TransactionState, to: TransactionState):
 }
 
 /** Holds the state of one producer and refuses what the table does not have: such a call is a defect of ours. */
-export class TransactionLife {
+export class TransactionStateMachine {
   #state: TransactionState = 'new'
 
   get state(): TransactionState {

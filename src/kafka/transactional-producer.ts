@@ -8,15 +8,15 @@ import {
 import type { Compression } from '../batch/batch-header.ts'
 import type { RecordBatchWriter } from '../batch/record-batch-writer.ts'
 import type { OffsetCommit, TopicPartition, TransactionalWriter } from '../ports/log.ts'
+import { onGroup, onTopic, onTransactions, type Permission } from './acl.ts'
 import type { BrokerConnection } from './broker-connection.ts'
 import type { BrokerConnections } from './broker-connections.ts'
 import type { BrokerRequest } from './broker-error-table.ts'
 import { type Asked, BrokerError, ConnectionLostError, FencedError, isRepeatable, kindOf } from './broker-errors.ts'
 import { committedTopics, InFlightBatches, type WrittenPartition } from './in-flight-batches.ts'
 import type { KeptPositions } from './kept-positions.ts'
-import { onGroup, onTopic, onTransactions, type Right } from './needed-rights.ts'
 import { produce } from './produce-request.ts'
-import { TransactionLife } from './transaction-states.ts'
+import { TransactionStateMachine } from './transaction-states.ts'
 
 export interface TransactionalProducerOptions {
   readonly transactionalId: string
@@ -71,7 +71,7 @@ class Transaction extends InFlightBatches {
 export class TransactionalProducer implements TransactionalWriter {
   readonly #connections: BrokerConnections
   readonly #options: TransactionalProducerOptions
-  readonly #life = new TransactionLife()
+  readonly #life = new TransactionStateMachine()
   #producerId = -1n
   #epoch = -1
   readonly #sequences = new Map<string, number>()
@@ -214,7 +214,7 @@ export class TransactionalProducer implements TransactionalWriter {
     const what = `Writing to ${topic}/${partition}`
     const send = async (connection: BrokerConnection) => {
       transaction.throwFailure()
-      const asked: Asked = { request: 'Produce', rights: [onTopic('Write', topic), mayWrite(transactionalId)] }
+      const asked: Asked = { request: 'Produce', permissions: [onTopic('Write', topic), mayWrite(transactionalId)] }
       const errorCode = await this.#ask(connection, asked, what, () =>
         produce.async(connection, transactionalId, transactionTimeoutMs, topic, partition, batch),
       )
@@ -275,12 +275,12 @@ export class TransactionalProducer implements TransactionalWriter {
       `Committing offsets to group ${group}`,
       async (what) => {
         const connection = await this.#connections.coordinatorConnection('group', group)
-        const rights = [
+        const permissions = [
           mayWrite(transactionalId),
           onGroup('Read', group),
           ...topics.map(({ name }) => onTopic('Read', name)),
         ]
-        await this.#ask(connection, { request: 'TxnOffsetCommit', rights }, what, () =>
+        await this.#ask(connection, { request: 'TxnOffsetCommit', permissions }, what, () =>
           txnOffsetCommitV3.api.async(
             connection,
             transactionalId,
@@ -355,13 +355,13 @@ export class TransactionalProducer implements TransactionalWriter {
     request: BrokerRequest,
     doing: string,
     send: (connection: BrokerConnection) => Promise<T>,
-    rights: readonly Right[] = [],
+    permissions: readonly Permission[] = [],
   ): Promise<T> {
     const { transactionalId } = this.#options
     const what = `${doing} (transactional id ${transactionalId})`
     return this.#connections.retrying(what, async () => {
       const connection = await this.#connections.coordinatorConnection('transaction', transactionalId)
-      return this.#ask(connection, { request, rights: [mayWrite(transactionalId), ...rights] }, what, send)
+      return this.#ask(connection, { request, permissions: [mayWrite(transactionalId), ...permissions] }, what, send)
     })
   }
 

@@ -1,6 +1,6 @@
-import { emptySums } from './assignment-sums.ts'
 import type { Blocks } from './blocks.ts'
 import { type ComponentTerms, componentTerms, emptyTerms } from './component-terms.ts'
+import { emptySums } from './e-step.ts'
 import { emptyPosterior, type Posterior, type Priors } from './posterior.ts'
 import { coordinateStep, type Inference, type StopRule } from './variational-inference.ts'
 

@@ -1,8 +1,8 @@
-import { type AssignmentSums, assignmentSums, emptySums } from './assignment-sums.ts'
 import type { Blocks } from './blocks.ts'
 import { type ComponentTerms, componentTerms, emptyTerms } from './component-terms.ts'
+import { type AssignmentSums, emptySums, eStep } from './e-step.ts'
 import { lowerBound } from './lower-bound.ts'
-import { maximize, recentred } from './maximization.ts'
+import { mStep, recentred } from './m-step.ts'
 import type { Posterior, Priors } from './posterior.ts'
 
 export interface StopRule {
@@ -62,9 +62,9 @@ export function coordinateStep(
   out: Posterior,
 ): number {
   sums.centre.set(terms.mean)
-  const negativeEntropy = assignmentSums(blocks, terms, sums)
-  if (recentred(sums)) assignmentSums(blocks, terms, sums)
-  maximize(sums, priors, out)
+  const negativeEntropy = eStep(blocks, terms, sums)
+  if (recentred(sums)) eStep(blocks, terms, sums)
+  mStep(sums, priors, out)
   return lowerBound(out, negativeEntropy)
 }
 
@@ -84,11 +84,11 @@ export function posteriorOfLabels(
   for (let k = 0; k < out.mean.length; k++) if (sums.rows[k] > 0) sums.centre[k] += sums.shift[k] / sums.rows[k]
   // A second pass: sum x^2 - n xbar^2 would lose every digit of a variance beside a large offset.
   addLabelled(blocks, labels, sums)
-  maximize(sums, priors, out)
+  mStep(sums, priors, out)
   return out
 }
 
-/** assignmentSums of responsibilities that are 0 or 1. */
+/** eStep of responsibilities that are 0 or 1. */
 function addLabelled({ count, value, spread }: Blocks, labels: ArrayLike<number>, sums: AssignmentSums): void {
   const { centre, rows, shift, square } = sums
   rows.fill(0)

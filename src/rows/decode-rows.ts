@@ -49,8 +49,8 @@ export function decodeRows(plan: RowPlan, records: Records, from: number, to: nu
 
 function decodeChunk(plan: RowPlan, records: Records, from: number, to: number, columns: RowColumns): void {
   const { steps, skips } = plan
-  if (readStamped(records, columns, from, to, plan.order, plan.stampedBytes)) return
-  beginBodies(records, columns, from, to, plan.prefixBytes, plan.whole)
+  if (readStamped(records, columns, from, to, plan.order, plan.normalizedBytes)) return
+  beginBodies(records, columns, from, to, plan.prefixBytes, plan.isFixedSize)
   for (let i = 0; i < steps.length; i += stepSize) {
     const a = steps[i + 1]
     const b = steps[i + 2]
@@ -69,7 +69,7 @@ function decodeChunk(plan: RowPlan, records: Records, from: number, to: number, 
         skipValues(records, columns, from, to, skips, a)
         break
       case stepOpcodes.readPrefix:
-        readPrefix(records, columns, from, to, a, b, c !== 0, plan.bare)
+        readPrefix(records, columns, from, to, a, b, c !== 0, plan.numbersOnly)
         break
       case stepOpcodes.readFloat:
         readFloats(records, columns, from, to, a, b !== 0, c)
@@ -84,5 +84,5 @@ function decodeChunk(plan: RowPlan, records: Records, from: number, to: number, 
         readModes(records, columns, from, to, a)
     }
   }
-  if (!plan.whole) endBodies(records, columns, from, to)
+  if (!plan.isFixedSize) endBodies(records, columns, from, to)
 }

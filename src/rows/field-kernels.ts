@@ -42,7 +42,12 @@ export function beginBodies(
   const { cursor, status } = columns
   const least = framingBytes + prefixBytes
   const firstBytes = valueEnd[from] - valueStart[from]
-  if (records.areAlike && status[from] === rowErrors.none && firstBytes >= least && !(whole && firstBytes > least)) {
+  if (
+    records.hasFixedLayout &&
+    status[from] === rowErrors.none &&
+    firstBytes >= least &&
+    !(whole && firstBytes > least)
+  ) {
     for (let row = from; row < to; row++) cursor[row] = valueStart[row] + least
     return
   }
@@ -65,7 +70,7 @@ export function beginBodies(
  * Reads normalized rows that are alike and nothing but a stamp and numbers with modes: every field stands where it stands in the first one.
  *
  * @param order        the columns, in the order of the body
- * @param stampedBytes as in the plan
+ * @param normalizedBytes as in the plan
  * @returns false if they are not, or if one of them may have failed: then nothing of what was written counts
  */
 export function readStamped(
@@ -74,11 +79,11 @@ export function readStamped(
   from: number,
   to: number,
   order: Int32Array,
-  stampedBytes: number,
+  normalizedBytes: number,
 ): boolean {
   const { bytes, view, valueStart, valueEnd } = records
-  if (stampedBytes === 0 || !records.areAlike || columns.status[from] !== rowErrors.none) return false
-  if (valueEnd[from] - valueStart[from] !== framingBytes + stampedBytes) return false
+  if (normalizedBytes === 0 || !records.hasFixedLayout || columns.status[from] !== rowErrors.none) return false
+  if (valueEnd[from] - valueStart[from] !== framingBytes + normalizedBytes) return false
   const { modelVersions } = columns
   // Bits of a byte that is not the last of its varint, or whose number is negative.
   let odd = 0
@@ -209,7 +214,7 @@ export function skipValues(
  *
  * @param distance bytes from the number to the end of the prefix
  * @param single   whether it is a float, else a double
- * @param bare     whether the extent is not needed
+ * @param numbersOnly whether the extent is not needed
  */
 export function readPrefix(
   records: Records,
@@ -219,7 +224,7 @@ export function readPrefix(
   column: number,
   distance: number,
   single: boolean,
-  bare: boolean,
+  numbersOnly: boolean,
 ): void {
   const { view } = records
   const { cursor, status } = columns
@@ -237,7 +242,7 @@ export function readPrefix(
     values[row] = value
     check += value - value
   }
-  if (!bare) {
+  if (!numbersOnly) {
     for (let row = from; row < to; row++) extent[row] = extentOf(cursor[row] - distance, single ? 4 : 8)
   }
   if (check === 0) return

@@ -1,6 +1,6 @@
 import { copyBytes } from '../batch/copy-bytes.ts'
 import { createRecords, type Records } from '../batch/records.ts'
-import type { EvenValueWriter } from '../batch/value-writer.ts'
+import type { FixedLayoutWriter } from '../batch/value-writer.ts'
 import { writeInt } from '../batch/varint.ts'
 import { extentBytes, extentStart, type RowColumns } from './row-columns.ts'
 import type { RowPlan } from './row-plan.ts'
@@ -28,22 +28,22 @@ export interface NormalizedRun {
  *
  * Only for rows whose status is 0; a null value stays null.
  */
-export class NormalizedWriter implements EvenValueWriter {
+export class NormalizedWriter implements FixedLayoutWriter {
   /** framing and model version: the same for all rows of a run */
   readonly #head = new Uint8Array(framingBytes + maxIntBytes)
   #headBytes = 0
   #schemaId = 0
-  #bare = false
+  #numbersOnly = false
   #columns = 0
-  /** size of a bare value whose modes take a byte each */
-  #bareBytes = 0
+  /** size of a value of numbers only whose modes take a byte each */
+  #numbersOnlyBytes = 0
   #records: Records = createRecords(0)
   #valueStart = this.#records.valueStart
   /** shape (columns)(rows), in the order of the body, as the columns below */
   #extent: readonly Uint32Array[] = []
   #values: readonly Float64Array[] = []
   #modes: readonly Uint8Array[] = []
-  /** of the first column of a bare body: two steps less to its numbers, and many topics have no other */
+  /** of the first column of a body of numbers only: two steps less to its numbers, and many topics have no other */
   #firstValues: Float64Array = new Float64Array(0)
   #firstModes: Uint8Array = new Uint8Array(0)
 
@@ -51,15 +51,15 @@ export class NormalizedWriter implements EvenValueWriter {
     const order = Array.from(plan.order)
     this.#schemaId = schemaId
     this.#headBytes = writeInt(this.#head, framingBytes, modelVersion)
-    this.#bare = plan.bare && order.length > 0
+    this.#numbersOnly = plan.numbersOnly && order.length > 0
     this.#columns = order.length
-    this.#bareBytes = this.#headBytes + 9 * order.length
+    this.#numbersOnlyBytes = this.#headBytes + 9 * order.length
     this.#records = records
     this.#valueStart = records.valueStart
     this.#extent = order.map((column) => columns.extent[column])
     this.#values = order.map((column) => values[column])
     this.#modes = order.map((column) => modes[column])
-    if (this.#bare) {
+    if (this.#numbersOnly) {
       this.#firstValues = this.#values[0]
       this.#firstModes = this.#modes[0]
     }
@@ -67,27 +67,27 @@ export class NormalizedWriter implements EvenValueWriter {
 
   valueBytes(row: number): number {
     if (this.#valueStart[row] < 0) return -1
-    if (!this.#bare) return this.#mixedBytes(row)
-    const length = this.#bareBytes + wideModeBytes(this.#firstModes[row])
+    if (!this.#numbersOnly) return this.#mixedBytes(row)
+    const length = this.#numbersOnlyBytes + wideModeBytes(this.#firstModes[row])
     return this.#columns === 1 ? length : length + this.#otherWideBytes(row)
   }
 
   writeValue(row: number, out: Uint8Array, view: DataView, at: number): number {
     this.writeHead(out, view, at)
     at += this.#headBytes
-    if (!this.#bare) return this.#writeMixed(row, out, view, at)
+    if (!this.#numbersOnly) return this.#writeMixed(row, out, view, at)
     at = writeModeValue(this.#firstValues[row], this.#firstModes[row], out, view, at)
     return this.#columns === 1 ? at : this.#writeOthers(row, out, view, at)
   }
 
-  evenBytes(from: number, to: number): number {
-    if (!this.#bare) return 0
+  fixedLayoutBytes(from: number, to: number): number {
+    if (!this.#numbersOnly) return 0
     const valueStart = this.#valueStart
     let nulls = 0
-    if (!this.#records.areAlike) for (let row = from; row < to; row++) nulls |= valueStart[row]
+    if (!this.#records.hasFixedLayout) for (let row = from; row < to; row++) nulls |= valueStart[row]
     let all = 0
     for (const modes of this.#modes) for (let row = from; row < to; row++) all |= modes[row]
-    return nulls < 0 || wideModeBytes(all) > 0 ? 0 : this.#bareBytes
+    return nulls < 0 || wideModeBytes(all) > 0 ? 0 : this.#numbersOnlyBytes
   }
 
   writeHead(out: Uint8Array, view: DataView, at: number): void {
@@ -96,7 +96,7 @@ export class NormalizedWriter implements EvenValueWriter {
     for (let i = framingBytes; i < this.#headBytes; i++) out[at + i] = this.#head[i]
   }
 
-  writeEven(from: number, to: number, out: Uint8Array, view: DataView, at: number, stride: number): void {
+  writeFixedLayout(from: number, to: number, out: Uint8Array, view: DataView, at: number, stride: number): void {
     for (let c = 0; c < this.#columns; c++)
       writeColumn(this.#values[c], this.#modes[c], from, to, out, view, at + this.#headBytes + 9 * c, stride)
   }

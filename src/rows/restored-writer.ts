@@ -1,6 +1,6 @@
 import { copyBytes } from '../batch/copy-bytes.ts'
 import { createRecords, type Records } from '../batch/records.ts'
-import type { EvenValueWriter } from '../batch/value-writer.ts'
+import type { FixedLayoutWriter } from '../batch/value-writer.ts'
 import { longBytes, writeLong } from '../batch/varint.ts'
 import type { NumericType } from './numeric-columns.ts'
 import { extentBytes, extentStart, type RowColumns } from './row-columns.ts'
@@ -63,7 +63,7 @@ const encodings = { varint: 0, float: 1, double: 2 } as const
  *
  * Only for rows whose status is 0 after `checkRestored`; a null value stays null.
  */
-export class RestoredWriter implements EvenValueWriter {
+export class RestoredWriter implements FixedLayoutWriter {
   #schemaId = 0
   #records: Records = createRecords(0)
   /** shape (columns), of `encodings`, in the order of the body, as all columns below */
@@ -72,23 +72,23 @@ export class RestoredWriter implements EvenValueWriter {
   #extent: readonly Uint32Array[] = []
   #values: readonly Float64Array[] = []
   /** size of a value that has nothing but its numbers, 0 if that differs from row to row */
-  #evenBytes = 0
+  #fixedLayoutBytes = 0
   /** as in the plan */
-  #stampedBytes = 0
+  #normalizedBytes = 0
   #isStamped = true
 
   beginRun({ records, columns, plan, isStamped = true, schemaId, values }: RestoredRun): void {
     const order = Array.from(plan.order)
     this.#schemaId = schemaId
     this.#records = records
-    this.#stampedBytes = plan.stampedBytes
+    this.#normalizedBytes = plan.normalizedBytes
     this.#encodings = Uint8Array.from(order, (column) => encodingOf(plan.columns[column].type))
     this.#extent = order.map((column) => columns.extent[column])
     this.#values = order.map((column) => values[column])
     this.#isStamped = isStamped
-    this.#evenBytes = !isStamped || this.#encodings.includes(encodings.varint) ? 0 : framingBytes
-    if (this.#evenBytes > 0)
-      for (const encoding of this.#encodings) this.#evenBytes += encoding === encodings.double ? 8 : 4
+    this.#fixedLayoutBytes = !isStamped || this.#encodings.includes(encodings.varint) ? 0 : framingBytes
+    if (this.#fixedLayoutBytes > 0)
+      for (const encoding of this.#encodings) this.#fixedLayoutBytes += encoding === encodings.double ? 8 : 4
   }
 
   valueBytes(row: number): number {
@@ -96,10 +96,10 @@ export class RestoredWriter implements EvenValueWriter {
     const extents = this.#extent
     let length = framingBytes + this.#records.valueEnd[row] - this.#bodyStart(row)
     for (let i = 0; i < extents.length; i++) {
-      const normalizedBytes = extentBytes(extents[i][row])
-      if (normalizedBytes === 0) continue
+      const pairBytes = extentBytes(extents[i][row])
+      if (pairBytes === 0) continue
       const encoding = this.#encodings[i]
-      length -= normalizedBytes
+      length -= pairBytes
       if (encoding === encodings.double) length += 8
       else if (encoding === encodings.float) length += 4
       else length += longBytes(Math.round(this.#values[i][row]))
@@ -115,8 +115,8 @@ export class RestoredWriter implements EvenValueWriter {
     const extents = this.#extent
     for (let i = 0; i < extents.length; i++) {
       const extent = extents[i][row]
-      const normalizedBytes = extentBytes(extent)
-      if (normalizedBytes === 0) continue
+      const pairBytes = extentBytes(extent)
+      if (pairBytes === 0) continue
       const start = extentStart(extent)
       at = copyBytes(bytes, source, from, start, out, view, at)
       const encoding = this.#encodings[i]
@@ -130,17 +130,17 @@ export class RestoredWriter implements EvenValueWriter {
       } else {
         at = writeLong(out, at, Math.round(value))
       }
-      from = start + normalizedBytes
+      from = start + pairBytes
     }
     return copyBytes(bytes, source, from, valueEnd[row], out, view, at)
   }
 
-  evenBytes(from: number, to: number): number {
-    if (this.#evenBytes === 0) return 0
-    const { areAlike, bytes, valueStart, valueEnd } = this.#records
+  fixedLayoutBytes(from: number, to: number): number {
+    if (this.#fixedLayoutBytes === 0) return 0
+    const { hasFixedLayout, bytes, valueStart, valueEnd } = this.#records
     // No field can be shorter: where the sum is that of the shortest, each is one of them.
-    const hasLeast = valueEnd[from] - valueStart[from] === framingBytes + this.#stampedBytes
-    if (areAlike && this.#stampedBytes > 0 && hasLeast) return this.#evenBytes
+    const hasLeast = valueEnd[from] - valueStart[from] === framingBytes + this.#normalizedBytes
+    if (hasFixedLayout && this.#normalizedBytes > 0 && hasLeast) return this.#fixedLayoutBytes
     const extents = this.#extent
     for (let row = from; row < to; row++) {
       const start = valueStart[row]
@@ -148,13 +148,13 @@ export class RestoredWriter implements EvenValueWriter {
       if (start < 0 || bytes[start + framingBytes] > 127) return 0
       let rest = valueEnd[row] - start - framingBytes - 1
       for (let i = 0; i < extents.length; i++) {
-        const normalizedBytes = extentBytes(extents[i][row])
-        if (normalizedBytes === 0) return 0
-        rest -= normalizedBytes
+        const pairBytes = extentBytes(extents[i][row])
+        if (pairBytes === 0) return 0
+        rest -= pairBytes
       }
       if (rest !== 0) return 0
     }
-    return this.#evenBytes
+    return this.#fixedLayoutBytes
   }
 
   writeHead(out: Uint8Array, view: DataView, at: number): void {
@@ -162,7 +162,7 @@ export class RestoredWriter implements EvenValueWriter {
     view.setInt32(at + 1, this.#schemaId)
   }
 
-  writeEven(from: number, to: number, _out: Uint8Array, view: DataView, at: number, stride: number): void {
+  writeFixedLayout(from: number, to: number, _out: Uint8Array, view: DataView, at: number, stride: number): void {
     let column = at + framingBytes
     for (const [i, values] of this.#values.entries()) {
       if (this.#encodings[i] === encodings.double) {

@@ -9,7 +9,7 @@ export interface RowColumns {
   readonly isNull: Uint8Array[]
   /** shape (columns)(rows), the mode that stands beside a normalized value; not touched when raw rows are decoded */
   readonly modes: Uint8Array[]
-  /** shape (columns)(rows), `extentOf` the number; not touched if the plan is bare */
+  /** shape (columns)(rows), `extentOf` the number; not touched if the plan has numbers only */
   readonly extent: Uint32Array[]
   /** shape (rows), the stamp of normalized rows; not touched when raw rows are decoded */
   modelVersions: Int32Array

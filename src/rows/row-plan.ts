@@ -32,14 +32,14 @@ export interface RowPlan {
   /** size of the leading fields that are float, double or fixed and not nullable, in bytes */
   readonly prefixBytes: number
   /** whether the prefix is the whole body */
-  readonly whole: boolean
+  readonly isFixedSize: boolean
   /** whether the body is nothing but the numbers: then no extents are kept, for there is nothing between them */
-  readonly bare: boolean
+  readonly numbersOnly: boolean
   /**
    * size of the body of a normalized row that is nothing but its stamp and numbers with their modes, none nullable, if stamp and modes take
    * a byte each, as they nearly always do; 0 for all other rows
    */
-  readonly stampedBytes: number
+  readonly normalizedBytes: number
   /** shape (steps, stepSize): opcode of `stepOpcodes`, then its operands */
   readonly steps: Int32Array
   /** what the `skip` steps run */
@@ -165,9 +165,9 @@ export class StepBuilder {
 
   build(columns: readonly PlannedColumn[]): RowPlan {
     const prefixBytes = this.#prefixBytes
-    const whole = this.#inPrefix
+    const isFixedSize = this.#inPrefix
     const numberBytes = this.#prefix.reduce((sum, { single }) => sum + (single ? 4 : 8), 0)
-    const bare = whole && numberBytes === prefixBytes
+    const numbersOnly = isFixedSize && numberBytes === prefixBytes
     const prefixSteps = this.#prefix.map(({ column, offset, single }) => {
       return [stepOpcodes.readPrefix, column, prefixBytes - offset, single ? 1 : 0]
     })
@@ -175,11 +175,21 @@ export class StepBuilder {
     const steps = new Int32Array(all.length * stepSize)
     for (const [i, step] of all.entries()) steps.set(step, i * stepSize)
     const order = Int32Array.from(this.#order)
-    const stampedBytes = this.#stampedBytes()
-    return { kind: 'plan', columns, order, prefixBytes, whole, bare, stampedBytes, steps, skips: this.#skips.build() }
+    const normalizedBytes = this.#normalizedBytes()
+    return {
+      kind: 'plan',
+      columns,
+      order,
+      prefixBytes,
+      isFixedSize,
+      numbersOnly,
+      normalizedBytes,
+      steps,
+      skips: this.#skips.build(),
+    }
   }
 
-  #stampedBytes(): number {
+  #normalizedBytes(): number {
     const { readModelVersion, readFloat, readMode } = stepOpcodes
     const [stamp, ...others] = this.#steps
     const isStamped = stamp?.[0] === readModelVersion

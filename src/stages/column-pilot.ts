@@ -3,7 +3,7 @@ import { pilotCentre } from '../mixture/pilot-centre.ts'
 import type { LogReader, SchemaSource } from '../ports/log.ts'
 import type { NumericColumn } from '../rows/numeric-columns.ts'
 import { ColumnReader } from './column-reader.ts'
-import { GrowingValues } from './growing-values.ts'
+import { Float64Builder } from './float64-builder.ts'
 import { type BoundedRange, readPartition } from './read-partition.ts'
 import type { RowCensus } from './row-census.ts'
 
@@ -42,7 +42,7 @@ export async function pilotColumns(
   mostRows = pilotRows,
 ): Promise<ColumnPilot> {
   const columnReader = new ColumnReader(registry, wanted)
-  const values = new Map(wanted.map(({ name }) => [name, new GrowingValues()]))
+  const values = new Map(wanted.map(({ name }) => [name, new Float64Builder()]))
   let rows = 0
   const take = async (records: Records, from: number, to: number) => {
     rows += await columnReader.read(records, from, to)

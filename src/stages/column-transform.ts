@@ -116,7 +116,7 @@ export class ColumnTransform implements RowTransform {
       const plan = compileRowPlan(parseAvroSchema(schema), columns)
       if (plan.kind === 'mismatch') return { error: rowErrors.schemaMismatch, reason: plan.reason }
       // The writer copies what stands between the numbers, and wants to know where they stand.
-      return { plan: { ...plan, bare: false }, schemaId: await registry.register(subject, schema) }
+      return { plan: { ...plan, numbersOnly: false }, schemaId: await registry.register(subject, schema) }
     } catch (error) {
       if (!(error instanceof MalformedSchemaError || error instanceof RefusedSchemaError)) throw error
       return { error: rowErrors.schemaMismatch, reason: `${error.message} (${error.fix})` }

@@ -1,9 +1,9 @@
 import { copyBytes } from '../batch/copy-bytes.ts'
-import { alikeBytes, type Records } from '../batch/records.ts'
-import type { EvenValueWriter } from '../batch/value-writer.ts'
+import { layoutPrefixBytes, type Records } from '../batch/records.ts'
+import type { FixedLayoutWriter } from '../batch/value-writer.ts'
 
 /** Writes each row's value as it came in. */
-export class CopiedValues implements EvenValueWriter {
+export class CopiedValues implements FixedLayoutWriter {
   readonly #records: Records
 
   constructor(records: Records) {
@@ -20,18 +20,18 @@ export class CopiedValues implements EvenValueWriter {
     return copyBytes(bytes, source, valueStart[row], valueEnd[row], out, view, at)
   }
 
-  evenBytes(from: number): number {
-    return this.#records.areAlike ? this.valueBytes(from) : 0
+  fixedLayoutBytes(from: number): number {
+    return this.#records.hasFixedLayout ? this.valueBytes(from) : 0
   }
 
   writeHead(out: Uint8Array, view: DataView, at: number): void {
     const { bytes, view: source, valueStart } = this.#records
-    copyBytes(bytes, source, valueStart[0], valueStart[0] + alikeBytes, out, view, at)
+    copyBytes(bytes, source, valueStart[0], valueStart[0] + layoutPrefixBytes, out, view, at)
   }
 
-  writeEven(from: number, to: number, out: Uint8Array, view: DataView, at: number, stride: number): void {
+  writeFixedLayout(from: number, to: number, out: Uint8Array, view: DataView, at: number, stride: number): void {
     const { bytes, view: source, valueStart, valueEnd } = this.#records
-    for (let row = from, start = at + alikeBytes; row < to; row++, start += stride)
-      copyBytes(bytes, source, valueStart[row] + alikeBytes, valueEnd[row], out, view, start)
+    for (let row = from, start = at + layoutPrefixBytes; row < to; row++, start += stride)
+      copyBytes(bytes, source, valueStart[row] + layoutPrefixBytes, valueEnd[row], out, view, start)
   }
 }

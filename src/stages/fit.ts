@@ -15,7 +15,7 @@ import { type NumericColumn, otherFields } from '../rows/numeric-columns.ts'
 import { UnfitColumnError } from '../rows/schema-error.ts'
 import { type ColumnChoice, chooseColumns, isEnvelope, type MetSchema } from './choose-columns.ts'
 import { type ColumnPilot, pilotColumns } from './column-pilot.ts'
-import type { GrowingValues } from './growing-values.ts'
+import type { Float64Builder } from './float64-builder.ts'
 import { KnownSchemas } from './known-schemas.ts'
 import { ScanMerge } from './merge-scans.ts'
 import { flattenFix, passedOver } from './passed-over.ts'
@@ -128,7 +128,7 @@ interface ColumnData {
   readonly columns: readonly NumericColumn[]
   readonly summaries: ReadonlyMap<string, ColumnSummary>
   /** the values themselves, where the recipe needs them */
-  readonly values: ReadonlyMap<string, GrowingValues>
+  readonly values: ReadonlyMap<string, Float64Builder>
 }
 
 /** Reads all rows as if a column that turns out to be unfit for a model had not been asked for. */

@@ -1,6 +1,6 @@
 import { ColumnSummary } from '../mixture/column-summary.ts'
 import type { NumericColumn } from '../rows/numeric-columns.ts'
-import { GrowingValues } from './growing-values.ts'
+import { Float64Builder } from './float64-builder.ts'
 import type { PartitionScan, ScanPlan } from './scan-columns.ts'
 
 /** Below so many rows every sum of a summary is an exact whole number, whatever its bins: squares of steps are below 2^22. */
@@ -13,7 +13,7 @@ const exactRows = 2 ** 31
 export class ScanMerge {
   readonly summaries: ReadonlyMap<string, ColumnSummary>
   /** empty unless the values were to be kept */
-  readonly values: ReadonlyMap<string, GrowingValues>
+  readonly values: ReadonlyMap<string, Float64Builder>
   readonly #columns: readonly NumericColumn[]
   readonly #order: readonly number[]
   readonly #isOrdered: boolean
@@ -26,7 +26,7 @@ export class ScanMerge {
       keepsValues || ranges.reduce((sum, { offset, endOffset }) => sum + endOffset - offset, 0) > exactRows
     this.#order = ranges.map(({ partition }) => partition).sort((a, b) => a - b)
     this.summaries = new Map(columns.map(({ name }, c) => [name, new ColumnSummary(centres[c])]))
-    this.values = new Map(keepsValues ? columns.map(({ name }) => [name, new GrowingValues()]) : [])
+    this.values = new Map(keepsValues ? columns.map(({ name }) => [name, new Float64Builder()]) : [])
   }
 
   add(scan: PartitionScan): void {

@@ -3,7 +3,7 @@ import { ColumnSummary, type SummarySnapshot } from '../mixture/column-summary.t
 import type { LogReader, SchemaSource } from '../ports/log.ts'
 import type { NumericColumn } from '../rows/numeric-columns.ts'
 import { ColumnReader } from './column-reader.ts'
-import { GrowingValues } from './growing-values.ts'
+import { Float64Builder } from './float64-builder.ts'
 import type { BatchUnreadableError } from './read-fetched.ts'
 import { type BoundedRange, readPartitions } from './read-partition.ts'
 import { type RowCensus, withUnreadable } from './row-census.ts'
@@ -98,11 +98,11 @@ export async function scanColumns(
 
 class OpenPartition {
   readonly #summaries: ReadonlyMap<string, ColumnSummary>
-  readonly #values: ReadonlyMap<string, GrowingValues>
+  readonly #values: ReadonlyMap<string, Float64Builder>
 
   constructor(columns: readonly NumericColumn[], centres: readonly number[], keepsValues: boolean) {
     this.#summaries = new Map(columns.map(({ name }, c) => [name, new ColumnSummary(centres[c])]))
-    this.#values = new Map(keepsValues ? columns.map(({ name }) => [name, new GrowingValues()]) : [])
+    this.#values = new Map(keepsValues ? columns.map(({ name }) => [name, new Float64Builder()]) : [])
   }
 
   add(reader: ColumnReader): void {

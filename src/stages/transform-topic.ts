@@ -77,7 +77,7 @@ const finishMs = 1_500
 export async function transformTopic(options: TransformOptions): Promise<StageReport> {
   const { session, transform, signal, onProgress, ends } = options
   const watch = new DeadLetterWatch(options.deadLetters ?? deadLetterDefaults)
-  const targets = new Targets(options, watch)
+  const targets = new SliceOutputs(options, watch)
   const reader = new FetchedReader()
   let [rowsIn, rowsOut, deadLetters] = [0, 0, 0]
   let startedMs = performance.now()
@@ -128,7 +128,7 @@ export async function transformTopic(options: TransformOptions): Promise<StageRe
         if (isFull || (ends !== undefined && isDone(session.positions(), ends))) break
       } while (!isOver())
     } catch (error) {
-      if (!(error instanceof Later)) throw error
+      if (!(error instanceof RetrySlice)) throw error
       targets.clear()
       await orInterrupted(session.abort(error.reason), signal)
       if (signal.aborted) throw new InterruptedError()
@@ -161,7 +161,7 @@ async function transformPartition(
   fetched: FetchedPartition,
   reader: FetchedReader,
   transform: RowTransform,
-  targets: Targets,
+  targets: SliceOutputs,
   watch: DeadLetterWatch,
   isOver: (readBytes: number) => boolean,
 ): Promise<{ readonly rows: number; readonly restFrom: number | undefined }> {
@@ -198,19 +198,19 @@ async function transformPartition(
 }
 
 /** The rows of a slice have to wait for something. */
-class Later {
+class RetrySlice {
   readonly reason: PipelineError
   constructor(reason: PipelineError) {
     this.reason = reason
   }
 }
 
-/** The result of a transform's work. @throws Later if it may succeed later without anybody changing anything */
+/** The result of a transform's work. @throws RetrySlice if it may succeed later without anybody changing anything */
 async function orLater<T>(work: Promise<T>): Promise<T> {
   try {
     return await work
   } catch (error) {
-    throw error instanceof PipelineError && error.retriable ? new Later(error) : error
+    throw error instanceof PipelineError && error.retriable ? new RetrySlice(error) : error
   }
 }
 
@@ -243,7 +243,7 @@ export function isDone(positions: readonly PartitionOffset[], ends: readonly Par
 }
 
 /** The outgoing batches of all partitions. */
-class Targets {
+class SliceOutputs {
   readonly #options: TransformOptions
   readonly #watch: DeadLetterWatch
   readonly #outputs = new Map<number, PartitionOutput>()

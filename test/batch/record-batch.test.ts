@@ -13,7 +13,7 @@ import {
 import { RecordBatchWriter } from '../../src/batch/record-batch-writer.ts'
 import { encodeHeaders } from '../../src/batch/record-headers.ts'
 import { createRecords, type Records } from '../../src/batch/records.ts'
-import type { BlockWriter, EvenValueWriter, ValueWriter } from '../../src/batch/value-writer.ts'
+import type { BlockWriter, FixedLayoutWriter, ValueWriter } from '../../src/batch/value-writer.ts'
 
 interface Row {
   readonly timestampMs: number
@@ -59,20 +59,20 @@ function singleValues({ bytes, valueStart, valueEnd }: Records): ValueWriter {
 }
 
 /** The same, all of one size. */
-function evenValues(records: Records, size: number): EvenValueWriter {
+function evenValues(records: Records, size: number): FixedLayoutWriter {
   const { bytes, valueStart, valueEnd } = records
   return {
     ...singleValues(records),
-    evenBytes: () => size,
+    fixedLayoutBytes: () => size,
     writeHead: () => undefined,
-    writeEven(from, to, out, _view, at, stride) {
+    writeFixedLayout(from, to, out, _view, at, stride) {
       for (let i = from; i < to; i++) out.set(bytes.subarray(valueStart[i], valueEnd[i]), at + (i - from) * stride)
     },
   }
 }
 
 /** All batches that rows make in a writer that takes so much. */
-function batchesOf(records: Records, values: ValueWriter | EvenValueWriter, limitBytes: number): Uint8Array[] {
+function batchesOf(records: Records, values: ValueWriter | FixedLayoutWriter, limitBytes: number): Uint8Array[] {
   const writer = new RecordBatchWriter(limitBytes)
   const batches: Uint8Array[] = []
   for (let row = 0; row < records.count; ) {
@@ -189,7 +189,7 @@ suite('a record batch', () => {
         const [{ key, value, headers }] = input
         const isPlain = key === null && headers.length === 0 && value !== null && value.length >= 5
         equal(
-          read(write(input, 'none')).records.areAlike,
+          read(write(input, 'none')).records.hasFixedLayout,
           isPlain && input.every((row) => framing(row) === framing(input[0]) && row.key === null),
         )
       }),
@@ -220,7 +220,7 @@ suite('a record batch', () => {
           ok(header !== undefined)
           const records = createRecords(1)
           readRecords(batch, view, header, records)
-          equal(records.areAlike, true)
+          equal(records.hasFixedLayout, true)
           const start = row % count === 0 ? 61 : records.recordEnd[(row % count) - 1]
           batch[Math.min(start + (bit >> 3), batch.length - 1)] ^= 1 << (bit & 7)
           const oneByOne = readOneByOne(batch, 61, count)

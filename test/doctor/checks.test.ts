@@ -5,9 +5,9 @@ import { checks, diagnose, type NamedFinding } from '../../src/doctor/checks.ts'
 import { diagnosisText, summaryText } from '../../src/doctor/diagnosis-text.ts'
 import type { DatasetFacts, Facts } from '../../src/doctor/facts.ts'
 import { byteText, durationText } from '../../src/doctor/finding.ts'
+import type { Operation } from '../../src/kafka/acl.ts'
 import type { ClusterFacts, Refusal, TopicFacts } from '../../src/kafka/cluster-survey.ts'
-import type { Operation } from '../../src/kafka/needed-rights.ts'
-import { usedRequests } from '../../src/kafka/used-requests.ts'
+import { usedRequests } from '../../src/kafka/required-apis.ts'
 import {
   brokerFacts,
   healthyFacts,

@@ -1,8 +1,8 @@
 import { topicNames } from '../../src/config/names.ts'
 import type { DatasetFacts, Facts } from '../../src/doctor/facts.ts'
+import type { Operation } from '../../src/kafka/acl.ts'
 import type { BrokerFacts, ClusterFacts, TopicFacts } from '../../src/kafka/cluster-survey.ts'
-import type { Operation } from '../../src/kafka/needed-rights.ts'
-import { usedRequests } from '../../src/kafka/used-requests.ts'
+import { usedRequests } from '../../src/kafka/required-apis.ts'
 import { exampleContent } from '../model/example-model.ts'
 
 const operations: readonly Operation[] = ['Read', 'Write', 'Describe', 'DescribeConfigs']

@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { createControlClient } from '../../src/kafka/control-client.ts'
 import { Fetcher, fetcherDefaults } from '../../src/kafka/fetcher.ts'
+import { createControlClient } from '../../src/kafka/kafkajs-client.ts'
 import { batchOf, TestBroker } from './test-broker.ts'
 
 async function filled(broker: TestBroker, partitions: number, batches: number, rowBytes = 10): Promise<string> {

@@ -1,7 +1,7 @@
 import { RecordBatchWriter } from '../../src/batch/record-batch-writer.ts'
 import { BrokerConnections, earliest, latest } from '../../src/kafka/broker-connections.ts'
-import { createControlClient } from '../../src/kafka/control-client.ts'
 import { Fetcher } from '../../src/kafka/fetcher.ts'
+import { createControlClient } from '../../src/kafka/kafkajs-client.ts'
 import { StockReader } from '../../src/kafka/stock-reader.ts'
 import { TransactionalProducer, type TransactionalProducerOptions } from '../../src/kafka/transactional-producer.ts'
 import type { ConnectionSettings } from '../../src/ports/connection-settings.ts'

@@ -2,8 +2,8 @@ import { deepEqual, equal, throws } from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import {
   isLegalTransition,
-  TransactionLife,
   type TransactionState,
+  TransactionStateMachine,
   transactionStates,
 } from '../../src/kafka/transaction-states.ts'
 
@@ -37,8 +37,8 @@ const paths: Record<TransactionState, readonly TransactionState[]> = {
   closed: ['closed'],
 }
 
-function lifeIn(state: TransactionState): TransactionLife {
-  const life = new TransactionLife()
+function lifeIn(state: TransactionState): TransactionStateMachine {
+  const life = new TransactionStateMachine()
   for (const step of paths[state]) life.enter(step)
   return life
 }

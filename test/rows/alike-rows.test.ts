@@ -32,8 +32,8 @@ function normalizedPlan(...types: unknown[]) {
 /** All that is known of the good rows, and the status of each. */
 function decoded(plan: RowPlan, values: readonly Uint8Array[], mayBeAlike: boolean) {
   const records = recordsOf(values)
-  const { areAlike } = records
-  records.areAlike = areAlike && mayBeAlike
+  const { hasFixedLayout } = records
+  records.hasFixedLayout = hasFixedLayout && mayBeAlike
   const { columns, runs } = columnsFor(records, plan.columns.length)
   for (let run = 0; run < runs.count; run++)
     if (runs.schemaId[run] >= 0) decodeRows(plan, records, runs.from[run], runs.to[run], columns)
@@ -44,10 +44,10 @@ function decoded(plan: RowPlan, values: readonly Uint8Array[], mayBeAlike: boole
       columns.values[c][row],
       columns.modes[c][row],
       columns.isNull[c][row],
-      plan.bare ? 0 : columns.extent[c][row],
+      plan.numbersOnly ? 0 : columns.extent[c][row],
     ]),
   ])
-  return { areAlike, result: { runs: runs.count, status: Array.from(columns.status), rows } }
+  return { hasFixedLayout, result: { runs: runs.count, status: Array.from(columns.status), rows } }
 }
 
 /** Bytes of a body that mostly are what a stamp and a mode can be, or the end of a double that is finite. */
@@ -75,9 +75,9 @@ suite('rows that are alike', () => {
           const values = rows.map((each, row) => {
             return framed(schemaId, cut === 0 && row === at ? each.subarray(1) : each)
           })
-          const { areAlike, result } = decoded(plan, values, true)
+          const { hasFixedLayout, result } = decoded(plan, values, true)
           deepEqual(result, decoded(plan, values, false).result)
-          if (areAlike) alike++
+          if (hasFixedLayout) alike++
           good += result.rows.length
         }),
         { seed: 5, numRuns: 1_000 },
@@ -93,8 +93,8 @@ suite('rows that are alike', () => {
       return framed(5, bytes)
     }
     const values = Array.from({ length: 3_000 }, (_, i) => body(i === 2_500 ? Number.NaN : i / 8))
-    const { areAlike, result } = decoded(plan, values, true)
-    equal(areAlike, true)
+    const { hasFixedLayout, result } = decoded(plan, values, true)
+    equal(hasFixedLayout, true)
     deepEqual(result, decoded(plan, values, false).result)
     deepEqual(
       Array.from(result.status.entries()).filter(([, status]) => status !== rowErrors.none),
@@ -111,13 +111,13 @@ suite('rows that are alike', () => {
       const body = new Uint8Array(first > 127 ? 11 : 10)
       body[0] = first
       const records = recordsOf([framed(5, body), framed(5, body)])
-      equal(records.areAlike, true)
+      equal(records.hasFixedLayout, true)
       const { columns } = columnsFor(records, 1)
       decodeRows(plan, records, 0, 2, columns)
       deepEqual(Array.from(columns.status), [rowErrors.none, rowErrors.none])
       const writer = new RestoredWriter()
       writer.beginRun({ records, columns, plan, schemaId: 7, values: columns.values })
-      equal(writer.evenBytes(0, 2), isEven ? 13 : 0)
+      equal(writer.fixedLayoutBytes(0, 2), isEven ? 13 : 0)
     }
   })
 })

@@ -2,7 +2,7 @@ import { deepEqual, ok } from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import fc from 'fast-check'
 import type { Records } from '../../src/batch/records.ts'
-import type { EvenValueWriter } from '../../src/batch/value-writer.ts'
+import type { FixedLayoutWriter } from '../../src/batch/value-writer.ts'
 import { parseAvroSchema } from '../../src/rows/avro-schema.ts'
 import { decodeRows } from '../../src/rows/decode-rows.ts'
 import { compileNormalizedPlan } from '../../src/rows/normalized-plan.ts'
@@ -21,7 +21,7 @@ const seeds = { seed: 2, numRuns: 1000 }
  * What the writer makes of every good row, checked to be as long as it has said and to touch nothing else; and, of rows of one size, to be
  * the same when they are written at once.
  */
-function written(writer: EvenValueWriter, records: Records, status: Uint8Array): (Uint8Array | null)[] {
+function written(writer: FixedLayoutWriter, records: Records, status: Uint8Array): (Uint8Array | null)[] {
   const good = Array.from({ length: records.count }, (_, row) => row).filter((row) => status[row] === rowErrors.none)
   const rows = good.map((row) => {
     const length = writer.valueBytes(row)
@@ -33,12 +33,12 @@ function written(writer: EvenValueWriter, records: Records, status: Uint8Array):
   })
   for (const [i, row] of good.entries())
     for (let to = row + 1; to <= row + 5 && good[i + to - row - 1] === to - 1; to++) {
-      const size = writer.evenBytes(row, to)
+      const size = writer.fixedLayoutBytes(row, to)
       if (size === 0) continue
       const [out, stride] = [new Uint8Array((to - row) * (size + 7)).fill(0xaa), size + 7]
       const view = new DataView(out.buffer)
       for (let at = 3; at < out.length; at += stride) writer.writeHead(out, view, at)
-      writer.writeEven(row, to, out, view, 3, stride)
+      writer.writeFixedLayout(row, to, out, view, 3, stride)
       const values = rows.slice(i, i + to - row) as Uint8Array[]
       deepEqual(
         [...out],

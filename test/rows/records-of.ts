@@ -1,4 +1,4 @@
-import { alikeBytes, createRecords, type Records, reserveRecords } from '../../src/batch/records.ts'
+import { createRecords, layoutPrefixBytes, type Records, reserveRecords } from '../../src/batch/records.ts'
 import { createRowColumns, type RowColumns } from '../../src/rows/row-columns.ts'
 import type { SchemaRuns } from '../../src/rows/schema-runs.ts'
 import { createSchemaRuns, readSchemaRuns } from '../../src/rows/schema-runs.ts'
@@ -27,15 +27,17 @@ export function recordsOf(values: readonly (Uint8Array | null)[]): Records {
   records.bytes = bytes
   records.view = new DataView(bytes.buffer)
   records.count = values.length
-  records.areAlike = areAlike(values)
+  records.hasFixedLayout = hasFixedLayout(values)
   return records
 }
 
 /** As a walk over a batch of records without keys and headers would find. */
-function areAlike([first, ...others]: readonly (Uint8Array | null)[]): boolean {
-  if (first === undefined || first === null || first.length < alikeBytes) return false
-  const like = [first.length, ...first.subarray(0, alikeBytes)].join()
-  return others.every((value) => value !== null && [value.length, ...value.subarray(0, alikeBytes)].join() === like)
+function hasFixedLayout([first, ...others]: readonly (Uint8Array | null)[]): boolean {
+  if (first === undefined || first === null || first.length < layoutPrefixBytes) return false
+  const like = [first.length, ...first.subarray(0, layoutPrefixBytes)].join()
+  return others.every(
+    (value) => value !== null && [value.length, ...value.subarray(0, layoutPrefixBytes)].join() === like,
+  )
 }
 
 /** A value in Confluent's wire format. */

@@ -17,7 +17,7 @@ import { registryUrl, startRegistry } from '../../src/cluster/jvm/registry-proce
 import { untilAnswers } from '../../src/cluster/jvm/until-answers.ts'
 import { brokerAnswers, registryAnswers } from '../../src/cluster/readiness.ts'
 import { jvmParts } from '../../src/cluster/start-cluster.ts'
-import { createControlClient } from '../../src/kafka/control-client.ts'
+import { createControlClient } from '../../src/kafka/kafkajs-client.ts'
 import { lastingPorts } from '../faults/lasting-ports.ts'
 import { createAuthority, type Identity } from './certificates.ts'
 

@@ -15,7 +15,7 @@ import { defaultPositionsTopic, groupName, topicNames } from '../../src/config/n
 import type { PipelineError } from '../../src/errors.ts'
 import { ClusterAdmin } from '../../src/kafka/admin.ts'
 import { BrokerConnections } from '../../src/kafka/broker-connections.ts'
-import { createControlClient } from '../../src/kafka/control-client.ts'
+import { createControlClient } from '../../src/kafka/kafkajs-client.ts'
 import { TransactionalProducer } from '../../src/kafka/transactional-producer.ts'
 import { createLogger } from '../../src/observe/logger.ts'
 import { type ClusterSession, plainUse, withClusterAt } from '../../src/pipeline/cluster-session.ts'

@@ -1,4 +1,4 @@
-import type { AssignmentSums } from './assignment-sums.ts'
+import type { AssignmentSums } from './e-step.ts'
 import type { Posterior, Priors } from './posterior.ts'
 
 /** scikit-learn adds this to every component's count, so that an empty one divides by something. */
@@ -37,7 +37,7 @@ export function recentred(sums: AssignmentSums): boolean {
  * Bishop, PRML (2006), eq. 10.51 to 10.63 with D = 1; sticks as in Blei & Jordan, Bayesian Analysis 1(1), 2006, eq. 22.
  * Allocates nothing.
  */
-export function maximize(sums: AssignmentSums, priors: Priors, out: Posterior): void {
+export function mStep(sums: AssignmentSums, priors: Priors, out: Posterior): void {
   const { stickA, stickB, meanPrecision, mean, degrees, covariance } = out
   let behind = 0
   for (let k = stickA.length - 1; k >= 0; k--) {

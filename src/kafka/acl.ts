@@ -10,29 +10,29 @@ export type Operation =
   | 'AlterConfigs'
 
 /** A right that a request needs; where a request needs several, its answer says which of them is missing. */
-export interface Right {
+export interface Permission {
   readonly operation: Operation
   readonly resource: 'topic' | 'group' | 'transactional id'
   /** with a star at its end for all that begin so */
   readonly name: string
 }
 
-export const onTopic = (operation: Operation, name: string): Right => ({ operation, resource: 'topic', name })
-export const onGroup = (operation: Operation, name: string): Right => ({ operation, resource: 'group', name })
-export const onTransactions = (operation: Operation, name: string): Right => ({
+export const onTopic = (operation: Operation, name: string): Permission => ({ operation, resource: 'topic', name })
+export const onGroup = (operation: Operation, name: string): Permission => ({ operation, resource: 'group', name })
+export const onTransactions = (operation: Operation, name: string): Permission => ({
   operation,
   resource: 'transactional id',
   name,
 })
 
-const resources: Readonly<Record<string, Right['resource']>> = {
+const resources: Readonly<Record<string, Permission['resource']>> = {
   TOPIC_AUTHORIZATION_FAILED: 'topic',
   GROUP_AUTHORIZATION_FAILED: 'group',
   TRANSACTIONAL_ID_AUTHORIZATION_FAILED: 'transactional id',
 }
 
 /** As kafka-acls.sh takes them. */
-const flags: Readonly<Record<Right['resource'], string>> = {
+const flags: Readonly<Record<Permission['resource'], string>> = {
   topic: '--topic',
   group: '--group',
   'transactional id': '--transactional-id',
@@ -43,9 +43,13 @@ const flags: Readonly<Record<Right['resource'], string>> = {
  *
  * @param denied the topic that the answer names, where it was asked for several
  */
-export function missingRight(errorName: string, rights: readonly Right[], denied?: string): string | undefined {
+export function missingPermission(
+  errorName: string,
+  permissions: readonly Permission[],
+  denied?: string,
+): string | undefined {
   const resource = resources[errorName]
-  const possible = rights.filter((right) => right.resource === resource)
+  const possible = permissions.filter((right) => right.resource === resource)
   const missing = possible.find(({ name }) => name === denied) ?? possible[0]
   if (missing === undefined) return undefined
   const { operation, name } = missing

@@ -6,11 +6,11 @@ import type { Compression } from '../batch/batch-header.ts'
 import { decompress } from '../batch/decompression.ts'
 import { PipelineError } from '../errors.ts'
 import type { ConnectionSettings } from '../ports/connection-settings.ts'
+import type { Permission } from './acl.ts'
 import { parseAddress } from './broker-address.ts'
 import { BrokerError, BrokerUnreachableError } from './broker-errors.ts'
 import { type ErrorFields, errorCauses } from './error-causes.ts'
 import { accessError } from './login-errors.ts'
-import type { Right } from './needed-rights.ts'
 import { controlClientLogin } from './sasl-login.ts'
 
 /** Takes what kafkajs says at level `warn` and above; `context` is what it says beside the message. */
@@ -169,13 +169,13 @@ export function toControlError(
   error: unknown,
   what: string,
   brokers: readonly string[],
-  rights: readonly Right[] = [],
+  permissions: readonly Permission[] = [],
 ): PipelineError {
   const refused = accessError(`The cluster at ${brokers.join(', ')}`, error)
   if (refused !== undefined) return refused
   const chain = errorCauses(error)
   const answered = chain.find((cause) => typeof cause.type === 'string' && typeof cause.code === 'number')
-  if (answered !== undefined) return new BrokerError(answered.code as number, what, { rights })
+  if (answered !== undefined) return new BrokerError(answered.code as number, what, { permissions })
   if (chain.some(({ name }) => unreachableNames.has(name))) return new BrokerUnreachableError(brokers, error)
   return new ControlRequestError(what, chain[0] ?? new Error(String(error)))
 }

@@ -6,7 +6,7 @@ import { InterruptedError, PipelineError } from '../errors.ts'
  *
  * @throws InterruptedError that says so, from this thread or another one; whatever else `work` throws
  */
-export async function beginningAnew<T>(work: Promise<T>): Promise<T> {
+export async function withRestartHint<T>(work: Promise<T>): Promise<T> {
   try {
     return await work
   } catch (error) {

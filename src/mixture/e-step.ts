@@ -52,7 +52,7 @@ const highest = new Float64Array(mostComponents)
  * @param blocks ascending
  * @param out    its `centre` is read, its sums are overwritten
  */
-export function assignmentSums(blocks: Blocks, terms: ComponentTerms, out: AssignmentSums): number {
+export function eStep(blocks: Blocks, terms: ComponentTerms, out: AssignmentSums): number {
   const { count, value } = blocks
   out.rows.fill(0)
   out.shift.fill(0)

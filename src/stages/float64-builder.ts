@@ -1,5 +1,5 @@
 /** All values of a column, for the recipe that looks at each of them. */
-export class GrowingValues {
+export class Float64Builder {
   #values = new Float64Array(1024)
   #count = 0
 
