@@ -4,7 +4,7 @@ import type { ComponentTerms } from './component-terms.ts'
 const underflow = -745.2
 
 /**
- * E-step of single values, where the responsibilities themselves are wanted: a fit needs their sums only (assignment-sums.ts).
+ * E-step of single values, where the responsibilities themselves are wanted: a fit needs their sums only (e-step.ts).
  * Bishop, PRML (2006), eq. 10.46 and 10.49 with D = 1. Allocates nothing.
  *
  * @param values finite, in the unit of the terms, shape (n)
