@@ -1,4 +1,5 @@
 import type { ColumnModel } from '../mixture/column-model.ts'
+import type { Histogram } from '../mixture/histogram.ts'
 import { textTable } from '../observe/report-text.ts'
 
 const plotColumns = 72
@@ -24,12 +25,18 @@ function roundingText({ roundTo }: ColumnModel): string[] {
   return [`restored to ${roundTo === 0 ? 'whole numbers' : roundTo === 1 ? '1 decimal' : `${roundTo} decimals`}`]
 }
 
-function plot({ histogram, mean }: ColumnModel): string[] {
-  const { edges, counts } = histogram
-  const low = quantile(edges, counts, drawnQuantiles[0])
-  const high = quantile(edges, counts, drawnQuantiles[1])
-  if (!(high > low)) return []
-  const density = cells(edges, counts, low, high).map(Math.sqrt)
+/** The values that are drawn, in the unit of the column; undefined if they are all the same. */
+export function drawnRange({ histogram: { edges, counts } }: ColumnModel): { low: number; high: number } | undefined {
+  const [low, high] = drawnQuantiles.map((q) => quantile(edges, counts, q))
+  return high > low ? { low, high } : undefined
+}
+
+function plot(column: ColumnModel): string[] {
+  const range = drawnRange(column)
+  if (range === undefined) return []
+  const { histogram, mean } = column
+  const { low, high } = range
+  const density = rowsInCells(histogram, low, high, plotColumns).map(Math.sqrt)
   const peak = Math.max(...density)
   const eighths = density.map((d) => (d === 0 ? 0 : Math.max(1, Math.round((d / peak) * plotRows * 8))))
   const lines = Array.from({ length: plotRows }, (_, line) => {
@@ -47,16 +54,16 @@ function plot({ histogram, mean }: ColumnModel): string[] {
   )
 }
 
-/** Rows in each cell of [low, high], the rows of a bin being spread evenly over it. */
-function cells(edges: readonly number[], counts: readonly number[], low: number, high: number): number[] {
-  const width = (high - low) / plotColumns
-  const sums = new Array<number>(plotColumns).fill(0)
+/** Rows in each of `cells` equal cells of [low, high], the rows of a bin being spread evenly over it. */
+export function rowsInCells({ edges, counts }: Histogram, low: number, high: number, cells: number): number[] {
+  const width = (high - low) / cells
+  const sums = new Array<number>(cells).fill(0)
   for (const [i, count] of counts.entries()) {
     const from = edges[i]
     // A bin of one value has no width; it stands in one cell.
     const to = Math.max(edges[i + 1], from + width)
     const first = Math.max(0, Math.floor((from - low) / width))
-    const last = Math.min(plotColumns - 1, Math.floor((to - low) / width))
+    const last = Math.min(cells - 1, Math.floor((to - low) / width))
     for (let cell = first; cell <= last; cell++) {
       const overlap = Math.min(to, low + (cell + 1) * width) - Math.max(from, low + cell * width)
       if (overlap > 0) sums[cell] += (count * overlap) / (to - from)

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { UsageError } from '../errors.ts'
 import { ModelMissingError } from '../model/errors.ts'
@@ -10,6 +11,7 @@ import type { ClusterSession } from '../pipeline/cluster-session.ts'
 import { followModels, withModelsTarget } from '../pipeline/models-topic.ts'
 import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
 import { modelPlot } from './model-plot.ts'
+import { modelSvg } from './model-svg.ts'
 
 export function modelCommand(): Command {
   return new Command('model')
@@ -54,12 +56,18 @@ function listCommand(): Command {
   )
 }
 
+interface ShowFlags extends DatasetFlags {
+  readonly svg?: string
+}
+
 function showCommand(): Command {
   return datasetCommand('show', 'one version, the current one unless named', 'vgm model show --dataset trips 2')
     .argument('[version]', 'a version', parseVersion)
-    .action((version: number | undefined, flags: DatasetFlags) =>
+    .option('--svg <file>', 'write a picture of the columns: histograms, and modes in colour')
+    .action((version: number | undefined, flags: ShowFlags) =>
       withModels(flags, async (models, dataset) => {
         const model = version === undefined ? models.current(dataset) : await models.version(dataset, version)
+        if (flags.svg !== undefined) writeFileSync(flags.svg, modelSvg(model.columns))
         printResult(flags, model, modelText(model))
       }),
     )
