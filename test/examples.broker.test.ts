@@ -62,8 +62,8 @@ suite('examples', () => {
     equal(lines.filter((line) => line.includes("'celsius': None")).length, rows / 100)
   })
 
-  test('the README quotes the consumers as they are', () => {
-    const readme = readFileSync(join(examples, '../README.md'), 'utf8')
+  test('docs/consuming.md quotes the consumers as they are', () => {
+    const readme = readFileSync(join(examples, '../docs/consuming.md'), 'utf8')
     for (const name of ['consume-normalized.ts', 'consume_normalized.py'])
       ok(readme.includes(readFileSync(join(examples, name), 'utf8').trimEnd()), name)
   })
