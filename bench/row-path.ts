@@ -1,6 +1,7 @@
 /**
- * What a row costs between one socket and the other, with neither: checksum, walk, decode, normalize or restore, encode, checksum. In
- * processor nanoseconds, which other work on the machine disturbs least; one thread, the least and the median of the passes.
+ * What a row costs between one socket and the other, with neither: checksum, walk, decode, normalize or restore,
+ * encode, checksum. In processor nanoseconds, which other work on the machine disturbs least; one thread, the least and
+ * the median of the passes.
  *
  *     node bench/row-path.ts               # half a minute
  *     node --cpu-prof bench/row-path.ts    # which function takes how much, for Chrome's inspector

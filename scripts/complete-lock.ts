@@ -1,8 +1,8 @@
 /**
- * Completes package-lock.json after `npm install` against a registry that lacks some platforms' binaries: npm then leaves those
- * optional packages out, and `npm ci` refuses the lock file on every platform. They are added with what their names say. Then each
- * package without a hash gets the one that the registry tells, for npm writes none for what it has not fetched: test/package-lock.test.ts
- * wants all of them.
+ * Completes package-lock.json after `npm install` against a registry that lacks some platforms' binaries: npm then
+ * leaves those optional packages out, and `npm ci` refuses the lock file on every platform. They are added with what
+ * their names say. Then each package without a hash gets the one that the registry tells, for npm writes none for what
+ * it has not fetched: test/package-lock.test.ts wants all of them.
  */
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'

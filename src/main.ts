@@ -15,10 +15,12 @@ if (major < 24) {
   process.exit(exitCodes.usage)
 }
 
-// Before the rest is loaded: to process 1 of a container a signal without a handler means nothing, and a stop would wait in vain.
+// Before the rest is loaded: to process 1 of a container a signal without a handler means nothing, and a stop would
+// wait in vain.
 exitOnInterruption()
 setHeapGrowth()
-// Half of a start is compiling. Nothing is kept where the folder cannot be written, or where others may: what is in it is run.
+// Half of a start is compiling. Nothing is kept where the folder cannot be written, or where others may: what is in it
+// is run.
 try {
   const compiled = join(cacheFolder(), 'compiled')
   for (const folder of [cacheFolder(), compiled]) makeOwnFolder(folder)

@@ -3,10 +3,11 @@
  *
  *     node test/run.ts [unit|broker|docker|all] [part of a file's path ...]
  *
- * `all` is unit and broker; what builds the image and runs it beside a Docker engine is run when it is asked for.
- * All broker tests share one cluster, which they find in VGM_TEST_BROKERS and VGM_TEST_REGISTRY. VGM_CLUSTER=docker|jvm|external
- * chooses it; somebody's KAFKA_BROKERS is used with `external` only. Unit tests run two files at a time, broker tests one, because
- * they share two cores with the broker. The end is node's own summary, over both.
+ * `all` is unit and broker; what builds the image and runs it beside a Docker engine is run when it is asked for. All
+ * broker tests share one cluster, which they find in VGM_TEST_BROKERS and VGM_TEST_REGISTRY.
+ * VGM_CLUSTER=docker|jvm|external chooses it; somebody's KAFKA_BROKERS is used with `external` only. Unit tests run two
+ * files at a time, broker tests one, because they share two cores with the broker. The end is node's own summary, over
+ * both.
  */
 import { globSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,12 +1,13 @@
 /**
- * The whole flow for a billion rows of one double column: generate, fit on a sample and on every row, normalize exactly once, restore, and
- * compare every restored row with the one that the seed gives.
+ * The whole flow for a billion rows of one double column: generate, fit on a sample and on every row, normalize exactly
+ * once, restore, and compare every restored row with the one that the seed gives.
  *
  *     npm run bench:billion                     # 1e9 rows: 37 GB of disk at most
  *     npm run bench:billion -- --rows 2e7
  *
- * What the next stage has consumed is deleted from the topics, but for the last ten million rows, which the stock client of "vgm verify"
- * audits at the end. A run that was interrupted goes on where it stopped; one that is done leaves nothing behind.
+ * What the next stage has consumed is deleted from the topics, but for the last ten million rows, which the stock
+ * client of "vgm verify" audits at the end. A run that was interrupted goes on where it stopped; one that is done
+ * leaves nothing behind.
  */
 
 import { rmSync } from 'node:fs'

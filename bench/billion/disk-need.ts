@@ -4,18 +4,23 @@ import { UsageError } from '../../src/errors.ts'
 
 /** Of a row in the largest topic, the normalized one, and of one in all three; 23.5 and 66.5 were measured. */
 const bytesPerRow = { largestTopic: 25, allTopics: 70 }
-/** What has been consumed and is not deleted yet: segments of a gigabyte that are in use, and what comes while the broker looks the other way. */
+/**
+ * What has been consumed and is not deleted yet: segments of a gigabyte that are in use, and what comes while the
+ * broker looks the other way.
+ */
 const slackBytes = 12e9
 
 /**
- * What a run needs at its peak. What the next stage has consumed is deleted, so that it is about the largest topic; a short run is over
- * before anything is.
+ * What a run needs at its peak. What the next stage has consumed is deleted, so that it is about the largest topic; a
+ * short run is over before anything is.
  */
 export function neededBytes(rows: number): number {
   return Math.min(rows * bytesPerRow.allTopics + 1e9, rows * bytesPerRow.largestTopic + slackBytes)
 }
 
-/** @throws UsageError if the disk has less room than a run of so many rows needs beside what the folder holds already */
+/**
+ * @throws UsageError if the disk has less room than a run of so many rows needs beside what the folder holds already
+ */
 export function checkDisk(folder: string, rows: number): void {
   mkdirSync(folder, { recursive: true })
   const { bavail, bsize } = statfsSync(folder)

@@ -7,7 +7,8 @@ const markerShare = 0.05
 const mostMarkers = 10_000
 
 /**
- * The offset from which on a partition holds exactly so many rows, for each partition of a topic to which nobody writes.
+ * The offset from which on a partition holds exactly so many rows, for each partition of a topic to which nobody
+ * writes.
  *
  * @param rows by partition
  * @throws Error if a partition holds fewer
@@ -47,7 +48,10 @@ export async function offsetsOfLastRows(
   })
 }
 
-/** Deletes what a group has consumed of a topic, but for what is to be kept: every now and then, until it is told to end. */
+/**
+ * Deletes what a group has consumed of a topic, but for what is to be kept: every now and then, until it is told to
+ * end.
+ */
 export class LogTrimming {
   readonly #cluster: ClusterSession
   readonly #keepFrom: readonly PartitionOffset[]

@@ -11,8 +11,8 @@ const valueAt = 5
 const mostExamples = 5
 
 /**
- * Compares restored rows of one double column with the rows that were generated: row i of a partition is made again from the seed. A
- * lost or doubled row shows as wrong ones from there on.
+ * Compares restored rows of one double column with the rows that were generated: row i of a partition is made again
+ * from the seed. A lost or doubled row shows as wrong ones from there on.
  */
 export class RestoredRows {
   readonly #spec: RowSpec

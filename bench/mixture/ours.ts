@@ -1,4 +1,7 @@
-/** Fits columns for report.ts: ours.ts '{"recipe": "scaled"}' FILE... prints what peers.py prints, a process of its own for its memory. */
+/**
+ * Fits columns for report.ts: ours.ts '{"recipe": "scaled"}' FILE... prints what peers.py prints, a process of its own
+ * for its memory.
+ */
 import { existsSync, readFileSync } from 'node:fs'
 import { fitMixture } from '../../src/mixture/fit-mixture.ts'
 

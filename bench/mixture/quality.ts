@@ -35,8 +35,8 @@ function logMass(x: number, mean: number, std: number, width: number): number {
 }
 
 /**
- * Mean ln of the mass that the mixture gives to the interval that each value was rounded from, in nats a row: a narrow mode
- * on a repeated value earns no more than that value's share. The density where the resolution is 0.
+ * Mean ln of the mass that the mixture gives to the interval that each value was rounded from, in nats a row: a narrow
+ * mode on a repeated value earns no more than that value's share. The density where the resolution is 0.
  *
  * @param values ascending, shape (n)
  */

@@ -1,6 +1,6 @@
 /**
- * The quality report of the mixture: held-out likelihood, distance, modes, processor time and memory beside scikit-learn and rdt, in
- * Markdown. Every method gets the same rows; each fits in a process of its own.
+ * The quality report of the mixture: held-out likelihood, distance, modes, processor time and memory beside
+ * scikit-learn and rdt, in Markdown. Every method gets the same rows; each fits in a process of its own.
  *
  *     npm run bench:mixture                        # some seven minutes on one core
  *     npm run bench:mixture -- --rows 5000 --splits 3 --only lognormal,ages
@@ -32,7 +32,10 @@ const heldOut = Number(flags['held-out'])
 const splits = Number(flags.splits)
 /** of the topic that the rows are a sample of */
 const totalRows = Number(flags['total-rows'])
-/** rdt fits the same mixture as scikit-learn, with another prior: by default it gets the first split only, to save minutes. */
+/**
+ * rdt fits the same mixture as scikit-learn, with another prior: by default it gets the first split only, to save
+ * minutes.
+ */
 const rdtSplits = Math.min(splits, Number(flags['rdt-splits']))
 
 /** Fits files of doubles and prints a JSON line for each. */

@@ -1,6 +1,6 @@
 /**
- * How fast the mixture fits, normalizes and restores beside scikit-learn and rdt: same rows, same run, one thread each, in
- * processor seconds, which other work on the machine disturbs least.
+ * How fast the mixture fits, normalizes and restores beside scikit-learn and rdt: same rows, same run, one thread each,
+ * in processor seconds, which other work on the machine disturbs least.
  *
  *     node bench/mixture/speed.ts # some three minutes
  */

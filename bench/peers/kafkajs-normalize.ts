@@ -3,7 +3,8 @@
  *
  *     node kafkajs-normalize.ts --brokers B --input TOPIC --output TOPIC --group G --model FILE --rows N
  *
- * A row keeps its partition, order, key, headers and timestamp. Prints {"rows": N, "seconds": S}, from the first rows to the last commit.
+ * A row keeps its partition, order, key, headers and timestamp. Prints {"rows": N, "seconds": S}, from the first rows
+ * to the last commit.
  */
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'

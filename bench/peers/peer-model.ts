@@ -3,7 +3,10 @@ import type { ClusterSession } from '../../src/pipeline/cluster-session.ts'
 import { followModels } from '../../src/pipeline/models-topic.ts'
 import { deriveNormalizedSchema } from '../../src/rows/normalized-schema.ts'
 
-/** What a peer needs to normalize rows of one double column; arrays of shape (K), ordered by mean, as in schemas/model.avsc. */
+/**
+ * What a peer needs to normalize rows of one double column; arrays of shape (K), ordered by mean, as in
+ * schemas/model.avsc.
+ */
 export interface PeerModel {
   readonly version: number
   /** in the schema registry */
@@ -16,7 +19,10 @@ export interface PeerModel {
   readonly precision: readonly number[]
 }
 
-/** Writes the current model of a data set of one column for programs that know neither the models topic nor the registry. */
+/**
+ * Writes the current model of a data set of one column for programs that know neither the models topic nor the
+ * registry.
+ */
 export async function writePeerModel(
   cluster: ClusterSession,
   { dataset, modelsTopic }: { readonly dataset: string; readonly modelsTopic: string },

@@ -60,7 +60,8 @@ export async function consumerPerfTest(
       '--consumer.config',
       file,
     ])
-    // start.time, end.time, data.consumed.in.MB, MB.sec, data.consumed.in.nMsg, nMsg.sec, rebalance.time.ms, fetch.time.ms, ...
+    // start.time, end.time, data.consumed.in.MB, MB.sec, data.consumed.in.nMsg, nMsg.sec, rebalance.time.ms,
+    // fetch.time.ms, ...
     const cells = (text.trim().split('\n').at(-1) ?? '').split(',').map((cell) => cell.trim())
     const [read, fetchMs] = [Number(cells[4]), Number(cells[7])]
     if (!(read > 0 && fetchMs > 0)) throw new Error(`kafka-consumer-perf-test printed no speed: ${text}`)

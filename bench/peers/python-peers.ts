@@ -6,7 +6,8 @@ import { runProgram } from './run-program.ts'
 const packages = ['confluent-kafka==2.16.1', 'numpy==2.4.6']
 
 /**
- * The interpreter of a virtual environment with confluent-kafka and numpy, made in the user's cache folder on first use.
+ * The interpreter of a virtual environment with confluent-kafka and numpy, made in the user's cache folder on first
+ * use.
  *
  * @throws Error if there is no Python, or pip fails
  */

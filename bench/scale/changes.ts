@@ -1,11 +1,12 @@
 /**
- * For how long rows wait when a group changes, and how long a new model takes to reach every member, as partitions and members grow:
+ * For how long rows wait when a group changes, and how long a new model takes to reach every member, as partitions and
+ * members grow:
  *
  *     npm run bench:changes                                      # a quarter of an hour
  *     npm run bench:changes -- --rounds 1 --partitions 8,64
  *
- * Rows come steadily to all partitions. Of each change it takes the longest time that a partition has had no commit; of a model the
- * time from the beginning of its publication until the last member has taken it up. Medians of the rounds.
+ * Rows come steadily to all partitions. Of each change it takes the longest time that a partition has had no commit; of
+ * a model the time from the beginning of its publication until the last member has taken it up. Medians of the rounds.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -118,7 +119,9 @@ async function change(context: FaultContext, partitions: number, members: number
   return { none, joined, left, killed, model }
 }
 
-/** Kills a member within a transaction: one that has asked for its commit already leaves nothing that others wait for. */
+/**
+ * Kills a member within a transaction: one that has asked for its commit already leaves nothing that others wait for.
+ */
 async function killInside(context: FaultContext, dataset: FaultDataset): Promise<void> {
   for (;;) {
     const worker = context.worker(dataset)

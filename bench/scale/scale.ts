@@ -1,5 +1,6 @@
 /**
- * What a row costs as rows, partitions, columns, modes, members and brokers grow: each by itself, medians of the rounds.
+ * What a row costs as rows, partitions, columns, modes, members and brokers grow: each by itself, medians of the
+ * rounds.
  *
  *     npm run bench:scale                                        # half an hour
  *     npm run bench:scale -- --axes members --rounds 1 --values 1e6

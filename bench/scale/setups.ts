@@ -36,7 +36,10 @@ const standard: Omit<Setup, 'rows'> = {
   brokers: 1,
 }
 
-/** Rows that keep a processor busy: what members are for. So many that compiling, which each member does for itself, is little of it. */
+/**
+ * Rows that keep a processor busy: what members are for. So many that compiling, which each member does for itself, is
+ * little of it.
+ */
 const heavy = { columns: 10, compression: 'zstd', rows: 10 } as const
 
 /** Rows in multiples of the usual number. */

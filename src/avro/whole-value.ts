@@ -24,8 +24,9 @@ class NotWholeError extends Error {}
 const mostFreeItems = 65_536
 
 /**
- * Whether the bytes from `at` to their end have the shape of one value of the type. To be asked before avsc decodes bytes that nobody
- * has checked: it looks for the end only when it is done, and a count that cannot be right keeps it busy for years, or fills the memory.
+ * Whether the bytes from `at` to their end have the shape of one value of the type. To be asked before avsc decodes
+ * bytes that nobody has checked: it looks for the end only when it is done, and a count that cannot be right keeps it
+ * busy for years, or fills the memory.
  */
 export function isWholeValue(type: avro.Type, bytes: Buffer, at: number): boolean {
   return wholeValueEnd(type, bytes, at, bytes.length) === bytes.length

@@ -22,8 +22,8 @@ const wideLong = avro.types.LongType.__with({
 })
 
 /**
- * An avsc type whose longs are bigints, those with a logicalType too: a timestamp in nanoseconds is beyond 2^53 since 1970-04-15, one in
- * microseconds before 1684 and after 2255.
+ * An avsc type whose longs are bigints, those with a logicalType too: a timestamp in nanoseconds is beyond 2^53 since
+ * 1970-04-15, one in microseconds before 1684 and after 2255.
  *
  * @param schema  as JSON.parse gives it
  * @param options as of avsc's `Type.forSchema`

@@ -8,7 +8,10 @@ export interface CompressedFrame {
   readonly declaredBytes: number | undefined
 }
 
-/** Each costs the set-up of a decoder: a message made of the smallest would hold a reader up for longer than its session lasts. */
+/**
+ * Each costs the set-up of a decoder: a message made of the smallest would hold a reader up for longer than its session
+ * lasts.
+ */
 const mostFrames = 16_384
 
 /** Frames of the user's own, which zstd and lz4 decoders pass over: their magic has any value in its last four bits. */
@@ -16,7 +19,9 @@ const skippableMagic = 0x184d2a50
 
 const zstdMagic = 0xfd2fb528
 const zstdBlockBytes = 128 * 1024
-/** shape (flag), bytes of the dictionary's number and of the content's size; the latter's first depends on another bit */
+/**
+ * shape (flag), bytes of the dictionary's number and of the content's size; the latter's first depends on another bit
+ */
 const dictionaryIdBytes = [0, 1, 2, 4]
 const contentSizeBytes = [0, 2, 4, 8]
 const rawBlock = 0

@@ -5,8 +5,8 @@ import type { Compression } from './batch-header.ts'
 import { type CompressedFrame, lz4Frames, zstdFrames } from './compressed-frames.ts'
 
 /**
- * What the records of one batch may inflate to: 8 kB of zstd can become 256 MiB, and 1 MB become 32 GB. Whatever stands behind the
- * batches of a reader, it holds one such batch at a time.
+ * What the records of one batch may inflate to: 8 kB of zstd can become 256 MiB, and 1 MB become 32 GB. Whatever stands
+ * behind the batches of a reader, it holds one such batch at a time.
  */
 export const maxInflatedBytes = 256 * 1024 * 1024 - 1
 

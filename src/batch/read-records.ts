@@ -18,8 +18,8 @@ export class MalformedBatchError extends RangeError {
 }
 
 /**
- * Records that are read at once. Batches of a usual size are one piece; one of 39 kB that becomes 200 MB is many, between which a
- * transaction may end, and none of which makes the columns that are filled from it larger.
+ * Records that are read at once. Batches of a usual size are one piece; one of 39 kB that becomes 200 MB is many,
+ * between which a transaction may end, and none of which makes the columns that are filled from it larger.
  */
 export const pieceRows = 32 * 1024
 const pieceBytes = 4 * 1024 * 1024
@@ -99,7 +99,10 @@ export function* readPieces(bytes: Uint8Array, view: DataView, header: BatchHead
   } while (!isRead(batch))
 }
 
-/** Reads the first piece of a batch: all of it, if its records are no more than `pieceRows` in a few MiB. @throws MalformedBatchError */
+/**
+ * Reads the first piece of a batch: all of it, if its records are no more than `pieceRows` in a few MiB. @throws
+ * MalformedBatchError
+ */
 export function readRecords(bytes: Uint8Array, view: DataView, header: BatchHeader, records: Records): void {
   readPiece(openBatch(bytes, view, header), records)
 }
@@ -144,8 +147,8 @@ const nullLength = 1
 const beyondEverything = 0x7fffffff
 
 /**
- * Walks up to `limit` records from `start` on, fewer if they are large; returns the position after the last one, -1 if they do not fit
- * before `end`.
+ * Walks up to `limit` records from `start` on, fewer if they are large; returns the position after the last one, -1 if
+ * they do not fit before `end`.
  *
  * One function on purpose, with the one-byte case of each varint in place: it runs once a row. Reading beyond the array
  * gives undefined, which no comparison below takes for a size.
@@ -185,7 +188,8 @@ function walk(records: Records, header: BatchHeader, limit: number, start: numbe
         }
       }
       const size = (rest >>> 8) & 255
-      // Bits that say of the lengths and the time that they go on, and of the lengths that they are negative; then the key.
+      // Bits that say of the lengths and the time that they go on, and of the lengths that they are negative; then the
+      // key.
       if ((first & 0x80_0081) === 0 && (size & 129) === 0 && (rest & 255) === nullLength && frame !== 0) {
         stop = at + 1 + ((first & 255) >>> 1)
         value = at + frame
@@ -285,12 +289,15 @@ function walk(records: Records, header: BatchHeader, limit: number, start: numbe
   return at
 }
 
-/** Everything of the first word but the seven bits of the time: length, attributes, time of one byte, first byte of the number. */
+/**
+ * Everything of the first word but the seven bits of the time: length, attributes, time of one byte, first byte of the
+ * number.
+ */
 const firstMask = 0xff80_ffff | 0
 
 /**
- * Walks on over records that are like the one before, and numbered one after another: as long as their number takes the same bytes, all
- * stand at equal distances, and the two words before each value are known but for the time.
+ * Walks on over records that are like the one before, and numbered one after another: as long as their number takes the
+ * same bytes, all stand at equal distances, and the two words before each value are known but for the time.
  *
  * @returns the first record that is not; `next` is where it begins
  */

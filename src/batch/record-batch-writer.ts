@@ -107,8 +107,8 @@ export class RecordBatchWriter {
   }
 
   /**
-   * Rows whose records differ in their numbers only: as long as the row's number takes the same bytes, each stands where the one before
-   * did, one stride further. What they share is written once and copied, twice as much each time.
+   * Rows whose records differ in their numbers only: as long as the row's number takes the same bytes, each stands
+   * where the one before did, one stride further. What they share is written once and copied, twice as much each time.
    */
   #appendEven(records: Records, from: number, to: number, values: FixedLayoutWriter, size: number): number {
     const { timestampMs } = records
@@ -142,7 +142,10 @@ export class RecordBatchWriter {
     return to
   }
 
-  /** Time and number of each row, which begin at `start` in the first one: a word, if the number takes up to three bytes. */
+  /**
+   * Time and number of each row, which begin at `start` in the first one: a word, if the number takes up to three
+   * bytes.
+   */
   #writeNumbers(
     timestampMs: Float64Array,
     from: number,
@@ -268,8 +271,8 @@ export class RecordBatchWriter {
   /**
    * Appends rows [from, to) of `block`, which have no incoming records: all with one time and one key, null for none.
    *
-   * First the frames of all rows, then their values, each column in a loop of its own: row by row, every value would be a
-   * call that the compiler cannot resolve.
+   * First the frames of all rows, then their values, each column in a loop of its own: row by row, every value would be
+   * a call that the compiler cannot resolve.
    *
    * @returns the row that the batch has no room for, `to` if it took them all: send it, and go on from there
    */
@@ -331,8 +334,8 @@ export class RecordBatchWriter {
   }
 
   /**
-   * Makes an oversized record small enough for the topic, whatever compression `finish` is asked for: it may have come in compressed, and
-   * not fit otherwise.
+   * Makes an oversized record small enough for the topic, whatever compression `finish` is asked for: it may have come
+   * in compressed, and not fit otherwise.
    *
    * @param came how the record came
    * @returns whether the topic takes it

@@ -21,8 +21,8 @@ export interface Records {
   /** how the batch came */
   compression: Compression
   /**
-   * whether no record has a key or headers, and all have values of one length of at least `layoutPrefixBytes` that begin with the same
-   * `layoutPrefixBytes` bytes: what is true of one record's extent and framing is true of all
+   * whether no record has a key or headers, and all have values of one length of at least `layoutPrefixBytes` that
+   * begin with the same `layoutPrefixBytes` bytes: what is true of one record's extent and framing is true of all
    */
   hasFixedLayout: boolean
   /** shape (count), offset minus baseOffset: compaction leaves holes */

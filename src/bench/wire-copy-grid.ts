@@ -19,8 +19,8 @@ const unchanged: readonly WireCopySettings[] = [
 ]
 
 /**
- * Small batches cost the broker more than their bytes do, and stages join them: a copy that sends them on one by one would be slower than
- * what it is the ceiling of.
+ * Small batches cost the broker more than their bytes do, and stages join them: a copy that sends them on one by one
+ * would be slower than what it is the ceiling of.
  */
 const joined: readonly WireCopySettings[] = [
   { partitionMaxBytes: 2048 * kibibyte, sliceMs: 500, joined: true },
@@ -31,7 +31,9 @@ export function wireCopyGrid(hasSmallBatches: boolean): readonly WireCopySetting
   return hasSmallBatches ? [unchanged[0], ...joined] : unchanged
 }
 
-/** @example wireCopyText({ partitionMaxBytes: 1048576, sliceMs: 500 }) // 'fetches of 1024 KiB, transactions of 500 ms' */
+/**
+ * @example wireCopyText({ partitionMaxBytes: 1048576, sliceMs: 500 }) // 'fetches of 1024 KiB, transactions of 500 ms'
+ */
 export function wireCopyText({ partitionMaxBytes, sliceMs, joined = false }: WireCopySettings): string {
   const sent = joined ? ', joined into large batches' : ''
   return `fetches of ${partitionMaxBytes / kibibyte} KiB, transactions of ${sliceMs.toLocaleString('en')} ms${sent}`

@@ -33,8 +33,9 @@ export function recordOccupants(folder: string, childPids: readonly number[]): v
 }
 
 /**
- * Removes what supervisors left behind that were killed themselves, and ends their processes. A cluster whose supervisor lives is
- * not touched, whoever owns it; nor is a folder that another user can have written: he would choose which of our processes end.
+ * Removes what supervisors left behind that were killed themselves, and ends their processes. A cluster whose
+ * supervisor lives is not touched, whoever owns it; nor is a folder that another user can have written: he would choose
+ * which of our processes end.
  */
 export function sweepClusterFolders(parent = tmpdir()): void {
   for (const name of readdirSync(parent)) {

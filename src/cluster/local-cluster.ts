@@ -21,8 +21,8 @@ export interface LocalClusterStatus {
 }
 
 /**
- * The detached cluster of this user, if Kafka and the registry answer; undefined otherwise. The state of a cluster whose processes
- * are gone is removed on the way.
+ * The detached cluster of this user, if Kafka and the registry answer; undefined otherwise. The state of a cluster
+ * whose processes are gone is removed on the way.
  */
 export async function findLocalCluster(file = stateFilePath()): Promise<Cluster | undefined> {
   const status = await localClusterStatus(file)
@@ -31,7 +31,10 @@ export async function findLocalCluster(file = stateFilePath()): Promise<Cluster 
   return { kind, brokers, registry, stop: () => stopLocalCluster(file).then(() => undefined) }
 }
 
-/** Like `findLocalCluster`, and tells a cluster that is down from none: `alive: false` means it should be there and does not answer. */
+/**
+ * Like `findLocalCluster`, and tells a cluster that is down from none: `alive: false` means it should be there and does
+ * not answer.
+ */
 export async function localClusterStatus(file = stateFilePath()): Promise<LocalClusterStatus | undefined> {
   const state = readState(file)
   if (state === undefined) return undefined

@@ -19,8 +19,9 @@ const othersMayWrite = 0o022
 const user = process.getuid?.()
 
 /**
- * The text of a file that only this user or root can have written: a regular file in a folder, both of that owner, writable by nobody
- * else, neither of them a symbolic link. Whoever shares a temporary folder with us could otherwise tell us which processes to end.
+ * The text of a file that only this user or root can have written: a regular file in a folder, both of that owner,
+ * writable by nobody else, neither of them a symbolic link. Whoever shares a temporary folder with us could otherwise
+ * tell us which processes to end.
  *
  * @returns undefined if there is no such file
  * @throws ForeignFileError
@@ -48,13 +49,19 @@ export function readOwnFile(path: string): string | undefined {
   }
 }
 
-/** Makes a folder that nobody else may enter; one that exists must be this user's or root's, and writable by nobody else. */
+/**
+ * Makes a folder that nobody else may enter; one that exists must be this user's or root's, and writable by nobody
+ * else.
+ */
 export function makeOwnFolder(path: string): void {
   mkdirSync(path, { recursive: true, mode: 0o700 })
   requireOwnFolder(path)
 }
 
-/** @throws ForeignFileError if the folder is a symbolic link, another user's, or others may write in it; ENOENT if there is none */
+/**
+ * @throws ForeignFileError if the folder is a symbolic link, another user's, or others may write in it; ENOENT if there
+ * is none
+ */
 export function requireOwnFolder(path: string): void {
   const stats = lstatSync(path)
   if (stats.isSymbolicLink()) throw new ForeignFileError(path, 'is a symbolic link')

@@ -5,14 +5,15 @@ const betweenAttemptsMs = 50
 const answerTimeoutMs = 2000
 
 /**
- * Size, Metadata request v1, correlation id 1, no client id, no topics: https://kafka.apache.org/protocol#The_Messages_Metadata.
- * Bytes by hand because no client may be imported here, and none tells a fenced broker from a live one sooner.
+ * Size, Metadata request v1, correlation id 1, no client id, no topics:
+ * https://kafka.apache.org/protocol#The_Messages_Metadata. Bytes by hand because no client may be imported here, and
+ * none tells a fenced broker from a live one sooner.
  */
 const metadataRequest = Buffer.from('0000000e' + '0003' + '0001' + '00000001' + 'ffff' + '00000000', 'hex')
 
 /**
- * Whether the first of the brokers answers a metadata request with at least one live broker. A port that is merely open does not
- * count: Kafka opens it before it has joined its own cluster.
+ * Whether the first of the brokers answers a metadata request with at least one live broker. A port that is merely open
+ * does not count: Kafka opens it before it has joined its own cluster.
  *
  * @param brokers `host:port`, separated by commas
  */

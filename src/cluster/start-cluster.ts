@@ -15,15 +15,21 @@ export interface StartClusterOptions {
   /** `auto` (the default) takes the first that can be had: external, docker, jvm. */
   readonly kind?: ClusterKind | 'auto'
   /**
-   * What may choose for `auto`: VGM_CLUSTER, and KAFKA_BROKERS with SCHEMA_REGISTRY_URL. Nothing of it is read unless it is given
-   * here, so that a demo cannot write into somebody's brokers. Default: empty.
+   * What may choose for `auto`: VGM_CLUSTER, and KAFKA_BROKERS with SCHEMA_REGISTRY_URL. Nothing of it is read unless
+   * it is given here, so that a demo cannot write into somebody's brokers. Default: empty.
    */
   readonly environment?: Environment
   /** Told what takes long and which way was taken. Default: silent. */
   readonly log?: Log
-  /** Where the rows and schemas stay beyond this run; `auto` then means the JVM. Default: a temporary folder that goes with the cluster. */
+  /**
+   * Where the rows and schemas stay beyond this run; `auto` then means the JVM. Default: a temporary folder that goes
+   * with the cluster.
+   */
   readonly dataDir?: string
-  /** True: the cluster goes on without this process until `stopLocalCluster`; one of the user's that runs already is returned. */
+  /**
+   * True: the cluster goes on without this process until `stopLocalCluster`; one of the user's that runs already is
+   * returned.
+   */
   readonly detached?: boolean
   /** Maximum heap of the broker, as after -Xmx. Default: `1g`. */
   readonly brokerHeap?: string

@@ -11,7 +11,9 @@ export interface ClusterState {
   readonly registry: string
   /** Milliseconds since 1970. */
   readonly startedAtMs: number
-  /** Of the JVM kind: the process that ends the cluster when it is asked to. Docker's engine does this for containers. */
+  /**
+   * Of the JVM kind: the process that ends the cluster when it is asked to. Docker's engine does this for containers.
+   */
   readonly supervisor?: ProcessIdentity
   /** Where the rows are, if they outlive the cluster. */
   readonly dataDir?: string

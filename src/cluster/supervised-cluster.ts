@@ -9,8 +9,8 @@ import type { SupervisorReport, SupervisorRequest } from './supervisor-protocol.
 /**
  * Starts a cluster under a supervisor and waits until it answers.
  *
- * An owned cluster ends with `stop`, or with this process, however that ends. It does not keep the event loop alive. A detached one
- * goes on; only its state file leads back to it.
+ * An owned cluster ends with `stop`, or with this process, however that ends. It does not keep the event loop alive. A
+ * detached one goes on; only its state file leads back to it.
  *
  * @returns undefined if a detached cluster of another start was quicker
  * @throws ClusterStartError or ImagesMissingError

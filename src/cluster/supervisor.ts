@@ -1,7 +1,8 @@
 /**
- * The process that holds a cluster: it starts the parts, reports once they answer, and ends them and removes their folder when it
- * is told to, when it is signalled, or when the channel to its owner closes, which the kernel does even for an owner that was
- * killed. Whatever happens to the owner, this process lives in a group of its own and outlives it by that one task.
+ * The process that holds a cluster: it starts the parts, reports once they answer, and ends them and removes their
+ * folder when it is told to, when it is signalled, or when the channel to its owner closes, which the kernel does even
+ * for an owner that was killed. Whatever happens to the owner, this process lives in a group of its own and outlives it
+ * by that one task.
  *
  *     owner --fork--> supervisor --spawn--> Kafka, registry
  *       |    channel      |
@@ -107,7 +108,8 @@ async function end(): Promise<void> {
     if (!running) {
       unwanted.abort()
       killChildren()
-      // Containers that are still being created can be removed only once they exist; JVMs that were killed reject at once.
+      // Containers that are still being created can be removed only once they exist; JVMs that were killed reject at
+      // once.
       running = await starting?.catch(() => undefined)
     }
     await running?.stop()

@@ -5,7 +5,10 @@ import { textTable } from '../observe/report-text.ts'
 const plotColumns = 72
 const plotRows = 5
 const blocks = ' ▁▂▃▄▅▆▇█'
-/** What lies outside these quantiles, a bin of the histogram on each side, is not drawn: far values would squeeze all others. */
+/**
+ * What lies outside these quantiles, a bin of the histogram on each side, is not drawn: far values would squeeze all
+ * others.
+ */
 const drawnQuantiles = [1 / 64, 63 / 64] as const
 
 /** Density and modes of a column, for a terminal of 80 columns. Heights are square roots, so that small modes show. */

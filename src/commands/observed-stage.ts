@@ -18,11 +18,17 @@ export interface ObservedStage {
   readonly needs: readonly StageNeed[]
   /** members of this process, each in a thread if there are several */
   readonly members: number
-  /** whether it goes on until it is told to stop: then it waits for what is not there yet, as for brokers that start after it */
+  /**
+   * whether it goes on until it is told to stop: then it waits for what is not there yet, as for brokers that start
+   * after it
+   */
   readonly runsOn: boolean
 }
 
-/** `withCluster` for a stage that others watch: with `--http` its metrics and probes are served from its first moment to its last. */
+/**
+ * `withCluster` for a stage that others watch: with `--http` its metrics and probes are served from its first moment to
+ * its last.
+ */
 export async function withObservedStage<T>(
   flags: DatasetFlags & StageFlags,
   { stage, needs, members, runsOn }: ObservedStage,

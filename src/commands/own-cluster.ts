@@ -17,8 +17,8 @@ export interface OwnClusterFlags extends ClusterFlags {
 }
 
 /**
- * A command that brings a cluster of its own unless its own flags name another one. Their variables have the command's name: it
- * does not write into brokers that happen to stand in the environment, or at the top of a file.
+ * A command that brings a cluster of its own unless its own flags name another one. Their variables have the command's
+ * name: it does not write into brokers that happen to stand in the environment, or at the top of a file.
  */
 export function ownClusterCommand(name: string, description: string, example: string): Command {
   const prefix = `VGM_${name.toUpperCase()}`

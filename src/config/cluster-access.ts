@@ -18,8 +18,9 @@ type Environment = Readonly<Record<string, string | undefined>>
 type Flag = keyof SecurityFlags
 
 /**
- * The one place that decides how to get in. Reads the files that flags name, and refuses what cannot be meant: no combination is
- * repaired in silence, for a connection that is less secure than it was meant to be looks like one that works.
+ * The one place that decides how to get in. Reads the files that flags name, and refuses what cannot be meant: no
+ * combination is repaired in silence, for a connection that is less secure than it was meant to be looks like one that
+ * works.
  *
  * @param registryUrl decides whether TLS flags of the registry mean anything
  * @throws UsageError; never with a secret in it

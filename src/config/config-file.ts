@@ -15,8 +15,8 @@ export interface FileValue {
 }
 
 /**
- * A YAML file for all commands: at the top what means the same in all of them, and for each command a section that goes before it.
- * A command of commands has sections in its section.
+ * A YAML file for all commands: at the top what means the same in all of them, and for each command a section that goes
+ * before it. A command of commands has sections in its section.
  */
 export class ConfigFile {
   readonly path: string
@@ -60,7 +60,9 @@ export class ConfigFile {
   }
 }
 
-/** Keys that a file may have on the level of a command; the settings of one that has commands are those of its commands. */
+/**
+ * Keys that a file may have on the level of a command; the settings of one that has commands are those of its commands.
+ */
 export function keysOf(command: Command): readonly string[] {
   return [...new Set([...settingsBelow(command).map(({ key }) => key), ...command.commands.map((each) => each.name())])]
 }

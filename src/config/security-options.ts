@@ -1,6 +1,7 @@
 /**
- * What reaches a secured cluster, and the schemas in its registry: flags, each with its environment variable. No flag holds a secret, for everybody on the machine can
- * read command lines; a secret comes from a file that a flag names, or from a variable of `secretVariables`.
+ * What reaches a secured cluster, and the schemas in its registry: flags, each with its environment variable. No flag
+ * holds a secret, for everybody on the machine can read command lines; a secret comes from a file that a flag names, or
+ * from a variable of `secretVariables`.
  */
 export interface SecurityOption {
   /** as Commander takes it */
@@ -48,7 +49,9 @@ export const securityOptions: readonly SecurityOption[] = [
   option('--guid-schema <id>', 'SCHEMA_REGISTRY_GUID_SCHEMA', 'schema of rows with a GUID that the registry has not'),
 ]
 
-/** Variables that hold a secret itself. Nothing may print their values: not logs, errors, `--json` or `vgm config show`. */
+/**
+ * Variables that hold a secret itself. Nothing may print their values: not logs, errors, `--json` or `vgm config show`.
+ */
 export const secretVariables = [
   'KAFKA_TLS_PASSPHRASE',
   'KAFKA_SASL_PASSWORD',

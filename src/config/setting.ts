@@ -1,6 +1,8 @@
 import type { Command, Option } from 'commander'
 
-/** One value of a command: a flag, an environment variable and a key of the configuration file give it, in this order. */
+/**
+ * One value of a command: a flag, an environment variable and a key of the configuration file give it, in this order.
+ */
 export interface Setting {
   /** in the file; the flag's long name, without the "no-" of one that denies */
   readonly key: string
@@ -37,8 +39,8 @@ export function commonOptionsSoFar(command: Command): Command {
 }
 
 /**
- * Takes the command's values over from Commander, which would ask for required ones before a file has had its say, and takes any
- * text of a variable for "true". Once, when all its flags are there.
+ * Takes the command's values over from Commander, which would ask for required ones before a file has had its say, and
+ * takes any text of a variable for "true". Once, when all its flags are there.
  */
 export function declareSettings(command: Command): void {
   const given = new Map<string, string | undefined>()

@@ -7,7 +7,10 @@ import { byteText, type Check, count, durationText, error, type Finding, ok, orO
 import { noBroker, noDataset } from './unreachable.ts'
 
 const { sessionTimeoutMs } = membershipDefaults
-/** Rows that are stamped here seem to come from the future to brokers whose clock is so far behind (message.timestamp.after.max.ms). */
+/**
+ * Rows that are stamped here seem to come from the future to brokers whose clock is so far behind
+ * (message.timestamp.after.max.ms).
+ */
 const farAheadMs = 3_600_000
 const aheadMs = 5_000
 /** Below it a broker is close to the end that it never comes back from by itself. */

@@ -16,7 +16,10 @@ const patienceMs = 5_000
 
 export const noRows: RawRowFacts = { rows: 0, tombstones: 0, met: [], unread: [] }
 
-/** The schemas of the last rows of a topic; of the first ones, if there is none among the last, as where transactions were aborted. */
+/**
+ * The schemas of the last rows of a topic; of the first ones, if there is none among the last, as where transactions
+ * were aborted.
+ */
 export async function rawRowFacts(cluster: ClusterSession, topic: string): Promise<RawRowFacts> {
   const ranges = (await topicRanges(cluster, topic))
     .filter(({ offset, endOffset }) => offset < endOffset)

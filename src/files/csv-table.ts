@@ -56,8 +56,8 @@ export async function csvTable(connection: DuckDBConnection, options: TableFileO
 }
 
 /**
- * The error with the line as an editor counts it: DuckDB leaves out line ends that stand between quotes. Of a row that has
- * not as many values as the table it says what may help.
+ * The error with the line as an editor counts it: DuckDB leaves out line ends that stand between quotes. Of a row that
+ * has not as many values as the table it says what may help.
  */
 async function withLine(thrown: Error, source: TextSource, dialect: CsvDialect): Promise<Error> {
   const error = rowError(source.file, thrown)
@@ -142,7 +142,9 @@ async function* rowRecords(source: TextSource, dialect: CsvDialect) {
   }
 }
 
-/** Writes bad rows in the file's order: those that are no rows of the table, and those with a value that does not fit. */
+/**
+ * Writes bad rows in the file's order: those that are no rows of the table, and those with a value that does not fit.
+ */
 async function writeRejected(
   connection: DuckDBConnection,
   scan: string,

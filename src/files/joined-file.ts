@@ -31,7 +31,8 @@ export class JoinedFile {
   }
 
   /**
-   * Appends a part and deletes it. The place is the part's from the call on, so that several may be joined side by side.
+   * Appends a part and deletes it. The place is the part's from the call on, so that several may be joined side by
+   * side.
    *
    * @param bytes of the part
    */

@@ -27,7 +27,9 @@ export interface NumberPatterns {
   readonly whole: string
   /** any number; zeros in front only before a decimal mark */
   readonly number: string
-  /** a number that needs no further look if it has up to 200 characters: not too large or small, not whole beyond 2^53 */
+  /**
+   * a number that needs no further look if it has up to 200 characters: not too large or small, not whole beyond 2^53
+   */
   readonly simple: string
   /** a number that is zero, whatever its exponent */
   readonly zero: string
@@ -57,7 +59,9 @@ export function numberPatterns(style: NumberStyle): NumberPatterns {
 /** Blanks at which no line breaks: U+00A0, and the narrow U+202F and U+2009. */
 const blanks = '\u00a0\u202f\u2009'
 
-/** The characters that a mark between thousands stands for: a blank for all blanks, an apostrophe for the printed one. */
+/**
+ * The characters that a mark between thousands stands for: a blank for all blanks, an apostrophe for the printed one.
+ */
 export function groupMarks(thousands: string): string[] {
   if (thousands === ' ') return [' ', ...blanks]
   return thousands === "'" ? ["'", '\u2019'] : [thousands]

@@ -1,6 +1,6 @@
 /*
- * Numbers as decimal text, written straight into bytes: a JavaScript string a number takes several times as long (measured: 40 and 190 ns
- * for a double). All give texts that read back as the same number.
+ * Numbers as decimal text, written straight into bytes: a JavaScript string a number takes several times as long
+ * (measured: 40 and 190 ns for a double). All give texts that read back as the same number.
  */
 
 /** Bytes that no number needs more of. */
@@ -67,8 +67,9 @@ const upperHalves = powers.map((power) => power * splitter - (power * splitter -
 /**
  * Writes the shortest text that reads back as the same double, as `String` has it.
  *
- * Three tries, with 15, 16 and 17 digits. A quotient of two numbers that doubles hold is rounded once, as a reader rounds the text, so
- * that it tells whether 15 or 16 digits will do; 17 always do, if they are the right ones: they come from the exact product.
+ * Three tries, with 15, 16 and 17 digits. A quotient of two numbers that doubles hold is rounded once, as a reader
+ * rounds the text, so that it tells whether 15 or 16 digits will do; 17 always do, if they are the right ones: they
+ * come from the exact product.
  */
 export function writeDouble(out: TextBuffer, at: number, value: number): number {
   const magnitude = Math.abs(value)

@@ -114,7 +114,9 @@ async function refuseLongDecimals(
   )
 }
 
-/** Decimals that no double holds without a change, with the type that does: long where there is no fraction, else text. */
+/**
+ * Decimals that no double holds without a change, with the type that does: long where there is no fraction, else text.
+ */
 async function exactDecimals(
   connection: DuckDBConnection,
   scan: string,

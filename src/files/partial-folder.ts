@@ -12,8 +12,9 @@ export interface PartialFolder {
 }
 
 /**
- * Makes the folder. It goes with the process however that ends, except by a SIGKILL or a power cut: what those left behind is taken
- * away here, at the next start for the same target. The name holds the process id, so that a second run for the same target has its own.
+ * Makes the folder. It goes with the process however that ends, except by a SIGKILL or a power cut: what those left
+ * behind is taken away here, at the next start for the same target. The name holds the process id, so that a second run
+ * for the same target has its own.
  */
 export async function openPartialFolder(file: string): Promise<PartialFolder> {
   const target = resolve(file)

@@ -13,7 +13,9 @@ import { type FileColumn, recordSchema } from './record-schema.ts'
 import { rowError } from './row-errors.ts'
 import { type FormatTable, idleFlags, type TableFileOptions } from './table-options.ts'
 
-/** A CSV, Parquet or JSON file as a table whose rows have a fixed order. Every value has been proven to have its type. */
+/**
+ * A CSV, Parquet or JSON file as a table whose rows have a fixed order. Every value has been proven to have its type.
+ */
 export interface TableFile {
   readonly file: string
   readonly format: FileFormat
@@ -149,7 +151,10 @@ export async function checkFile(file: string): Promise<void> {
   if (problem !== '') throw new FileUnreadableError(file, problem, 'Name a CSV, Parquet or JSON file')
 }
 
-/** How far DuckDB may read ahead. With its own 1 MB its threads stop and start again so often that text takes a sixth longer. */
+/**
+ * How far DuckDB may read ahead. With its own 1 MB its threads stop and start again so often that text takes a sixth
+ * longer.
+ */
 const readAhead = '64MiB'
 
 async function* readChunks(

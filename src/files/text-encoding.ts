@@ -1,6 +1,8 @@
 import { UsageError } from '../errors.ts'
 
-/** A name of a text encoding that `TextDecoder` knows, as the Encoding Standard has it: utf-8, utf-16le, windows-1252. */
+/**
+ * A name of a text encoding that `TextDecoder` knows, as the Encoding Standard has it: utf-8, utf-16le, windows-1252.
+ */
 export type TextEncoding = string
 
 const byteOrderMarks: readonly (readonly [bytes: readonly number[], encoding: TextEncoding])[] = [

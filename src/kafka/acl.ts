@@ -39,7 +39,8 @@ const flags: Readonly<Record<Permission['resource'], string>> = {
 }
 
 /**
- * How to mend an answer that says that a right is missing; undefined for other errors, and where nobody knows which right it is.
+ * How to mend an answer that says that a right is missing; undefined for other errors, and where nobody knows which
+ * right it is.
  *
  * @param denied the topic that the answer names, where it was asked for several
  */

@@ -201,8 +201,8 @@ export class ClusterAdmin {
   }
 
   /**
-   * Makes a topic for rows unless it exists: timestamps are kept, however old, and messages may be 64 KiB larger than in the
-   * raw topic.
+   * Makes a topic for rows unless it exists: timestamps are kept, however old, and messages may be 64 KiB larger than
+   * in the raw topic.
    *
    * @throws PartitionCountError if it exists with another number of partitions
    * @throws TopicMissingError if the topic that it is to be like does not exist
@@ -400,7 +400,9 @@ export class ClusterAdmin {
     )
   }
 
-  /** Deletes the rows before an offset of each partition; the disk's space comes back when the broker next looks for it. */
+  /**
+   * Deletes the rows before an offset of each partition; the disk's space comes back when the broker next looks for it.
+   */
   async deleteRecords(offsets: readonly PartitionOffset[]): Promise<void> {
     await Promise.all(
       offsets.map(({ topic, partition, offset }) =>

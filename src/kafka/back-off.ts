@@ -6,8 +6,8 @@ export interface BackOff {
 }
 
 /**
- * The pause in whole ms after so many failures in a row, from 1 up: between half of the whole and the whole, so that many clients that failed
- * together do not come back together.
+ * The pause in whole ms after so many failures in a row, from 1 up: between half of the whole and the whole, so that
+ * many clients that failed together do not come back together.
  *
  * @param random uniform in [0, 1)
  */

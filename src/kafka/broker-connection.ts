@@ -33,15 +33,15 @@ interface Request {
 }
 
 /**
- * A connection of the client's, which opens it and logs in, with requests and answers framed by ourselves: the client copies each
- * batch on its way out and each answer on its way in, into memory that is garbage soon after, so that collections took a quarter of
- * the time.
+ * A connection of the client's, which opens it and logs in, with requests and answers framed by ourselves: the client
+ * copies each batch on its way out and each answer on its way in, into memory that is garbage soon after, so that
+ * collections took a quarter of the time.
  *
  * An answer's bytes are borrowed from a pool if they are many: `recycle` gives them back.
  *
- * Nothing else is sent while it logs in again. Brokers with connections.max.reauth.ms want a new login before the old one ends
- * (KIP-368), and cut the connection if another request comes between its messages; the client begins one in time, but goes on
- * sending.
+ * Nothing else is sent while it logs in again. Brokers with connections.max.reauth.ms want a new login before the old
+ * one ends (KIP-368), and cut the connection if another request comes between its messages; the client begins one in
+ * time, but goes on sending.
  */
 export class BrokerConnection extends Connection {
   /** the last thing that went wrong: what it rejects requests with says only that it is closed */
@@ -89,7 +89,9 @@ export class BrokerConnection extends Connection {
     super.reauthenticate()
   }
 
-  /** What `createAPI` calls. The bytes of large parts of the payload belong to the connection until the answer is there. */
+  /**
+   * What `createAPI` calls. The bytes of large parts of the payload belong to the connection until the answer is there.
+   */
   override send<Answer>(...request: Parameters<typeof Connection.prototype.send<Answer>>): void {
     const [apiKey, apiVersion, createPayload, parser, hasRequestTags, hasTags, callback] = request
     if (loginKeys.has(apiKey)) {
@@ -199,15 +201,18 @@ export class BrokerConnection extends Connection {
 
 const ends = ['sasl:authentication:extended', 'error', 'close'] as const
 
-/** Size, key, version and number, to be filled in, and the client's name. https://kafka.apache.org/protocol#protocol_messages */
+/**
+ * Size, key, version and number, to be filled in, and the client's name.
+ * https://kafka.apache.org/protocol#protocol_messages
+ */
 function requestHead(clientId: string): Buffer {
   return Writer.create().appendInt32(0).appendInt16(0).appendInt16(0).appendInt32(0).appendString(clientId, false)
     .buffer
 }
 
 /**
- * Frees the memory of what a socket gave, which nobody reads any more. Left to the collector, 64 MiB of it, a fraction of a second,
- * make it look through the whole heap.
+ * Frees the memory of what a socket gave, which nobody reads any more. Left to the collector, 64 MiB of it, a fraction
+ * of a second, make it look through the whole heap.
  */
 function release({ buffer, byteLength }: Buffer): void {
   if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0)

@@ -42,8 +42,8 @@ export interface ConnectionLimits {
   /** for how long a topic may be unknown to the brokers: metadata lag behind a creation, but not for long */
   readonly unknownTopicMs: number
   /**
-   * for how long an address that a broker advertises, and that has never been reached, is tried: one that has just died is still named
-   * for 9 s (broker.session.timeout.ms), and an address that leads nowhere is so for ever
+   * for how long an address that a broker advertises, and that has never been reached, is tried: one that has just died
+   * is still named for 9 s (broker.session.timeout.ms), and an address that leads nowhere is so for ever
    */
   readonly unreachedBrokerMs: number
 }
@@ -105,7 +105,10 @@ export class BrokerConnections {
   readonly #settings: ConnectionSettings
   readonly #limits: ConnectionLimits
   readonly #random: () => number
-  /** the last one to answer first, then the bootstrap brokers and those that were learnt: asked what concerns no one of them */
+  /**
+   * the last one to answer first, then the bootstrap brokers and those that were learnt: asked what concerns no one of
+   * them
+   */
   #brokers: KnownBroker[]
   /** all that are open or being opened */
   readonly #open = new Map<BrokerConnection, OpenConnection>()
@@ -146,7 +149,10 @@ export class BrokerConnections {
     return this.#partitionCounts.get(topic) ?? 0
   }
 
-  /** The id of a topic, asked for anew: one that is made again has another. @throws BrokerError UNKNOWN_TOPIC_OR_PARTITION */
+  /**
+   * The id of a topic, asked for anew: one that is made again has another. @throws BrokerError
+   * UNKNOWN_TOPIC_OR_PARTITION
+   */
   async topicId(topic: string): Promise<string | undefined> {
     await this.refresh([topic])
     return this.#topicIds.get(topic)
@@ -194,8 +200,8 @@ export class BrokerConnections {
   }
 
   /**
-   * Learns anew who leads the partitions of these topics, and how many they have. A partition without a leader is none of the
-   * errors here: others have theirs.
+   * Learns anew who leads the partitions of these topics, and how many they have. A partition without a leader is none
+   * of the errors here: others have theirs.
    */
   refresh(topics: readonly string[]): Promise<void> {
     // Whoever asks for many partitions at once asks once.
@@ -381,7 +387,10 @@ export class BrokerConnections {
     this.#unreachedSince.delete(open.broker)
   }
 
-  /** What it means that a connection was lost: where nobody has ever answered, the address is at fault that the cluster has told. */
+  /**
+   * What it means that a connection was lost: where nobody has ever answered, the address is at fault that the cluster
+   * has told.
+   */
   #unreached(open: OpenConnection | undefined, lost: ConnectionLostError): ConnectionLostError {
     if (open === undefined || open.node < 0 || this.#reached.has(open.broker) || this.#closed) return lost
     return new AdvertisedListenerError(open.node, open.broker, lost)
@@ -403,9 +412,9 @@ export class BrokerConnections {
   }
 
   /**
-   * Gives up a connection that broke, or whose answer is late: it would be taken for that of the next request. What goes wrong with
-   * one goes wrong with all to that broker, as when a firewall has forgotten them, and each would cost a time-out of its own: those
-   * that wait for no answer are given up as well.
+   * Gives up a connection that broke, or whose answer is late: it would be taken for that of the next request. What
+   * goes wrong with one goes wrong with all to that broker, as when a firewall has forgotten them, and each would cost
+   * a time-out of its own: those that wait for no answer are given up as well.
    */
   #lost(connection: BrokerConnection): void {
     const lost = this.#open.get(connection)
@@ -431,7 +440,10 @@ export class BrokerConnections {
     this.#brokers = [...new Map(all.map((broker) => [addressText(broker), broker])).values()]
   }
 
-  /** Asks for what the controller does. Any broker passes it on, but with ZooKeeper it says that it is none, and the controller is asked. */
+  /**
+   * Asks for what the controller does. Any broker passes it on, but with ZooKeeper it says that it is none, and the
+   * controller is asked.
+   */
   async askController<T>(what: string, ask: (connection: BrokerConnection) => Promise<T>, asked?: Asked): Promise<T> {
     try {
       return await this.askAny(what, ask, asked)

@@ -60,11 +60,13 @@ const rule = (kind: ErrorKind, name: string, requests: readonly BrokerRequest[],
 })
 
 /**
- * Every error that brokers of Apache Kafka 4 answer to these requests, in the versions that we send. What is not here is fatal.
+ * Every error that brokers of Apache Kafka 4 answer to these requests, in the versions that we send. What is not here
+ * is fatal.
  *
- * Source: KafkaApis, TransactionCoordinator, TransactionStateManager, AddPartitionsToTxnManager, GroupCoordinatorService,
- * GroupMetadataManager, OffsetMetadataManager, CoordinatorOperationExceptionHelper, ReplicaManager, ProducerAppendInfo and
- * LogValidator of Apache Kafka, the "possible error codes" of its response classes, and KIP-360, KIP-447, KIP-588, KIP-890.
+ * Source: KafkaApis, TransactionCoordinator, TransactionStateManager, AddPartitionsToTxnManager,
+ * GroupCoordinatorService, GroupMetadataManager, OffsetMetadataManager, CoordinatorOperationExceptionHelper,
+ * ReplicaManager, ProducerAppendInfo and LogValidator of Apache Kafka, the "possible error codes" of its response
+ * classes, and KIP-360, KIP-447, KIP-588, KIP-890.
  */
 export const errorRules: readonly ErrorRule[] = [
   rule(
@@ -299,8 +301,8 @@ export const errorRules: readonly ErrorRule[] = [
 ]
 
 /**
- * What an error means in the answer to a request; for a request that is not named, the worst that it means anywhere. What brokers
- * are not known to answer is fatal: nothing is repeated for ever that nobody has thought of.
+ * What an error means in the answer to a request; for a request that is not named, the worst that it means anywhere.
+ * What brokers are not known to answer is fatal: nothing is repeated for ever that nobody has thought of.
  */
 export function errorKind(name: string, request?: BrokerRequest): ErrorKind {
   const rules = errorRules.filter(

@@ -23,7 +23,10 @@ const fixes: Readonly<Record<string, string>> = {
   UNSUPPORTED_VERSION: 'Use Apache Kafka 3.0 or newer',
 }
 
-/** The same where a topic was to be made. Whoever may not change the cluster may still ask for the topic, or make it otherwise. */
+/**
+ * The same where a topic was to be made. Whoever may not change the cluster may still ask for the topic, or make it
+ * otherwise.
+ */
 const creationFixes: Readonly<Record<string, string>> = {
   POLICY_VIOLATION:
     'Make the topic with settings that the policy of this cluster allows, by hand or by whoever may: stages take a topic that exists',
@@ -75,7 +78,10 @@ export class BrokerError extends PipelineError {
   }
 }
 
-/** What a broker says beside an error code, without its full stop; undefined if it says no more than the error's name does. */
+/**
+ * What a broker says beside an error code, without its full stop; undefined if it says no more than the error's name
+ * does.
+ */
 function reasonOf(errorCode: number, cause: unknown): string | undefined {
   const said = errorCauses(cause).find(
     (error) => error.serverErrorMessage && (error as { apiCode?: number }).apiCode === errorCode,
@@ -121,7 +127,9 @@ export class BrokerUnreachableError extends ConnectionLostError {
   }
 }
 
-/** A broker answers, and the address that another one of the cluster, or itself, tells clients to come to leads nowhere. */
+/**
+ * A broker answers, and the address that another one of the cluster, or itself, tells clients to come to leads nowhere.
+ */
 export class AdvertisedListenerError extends ConnectionLostError {
   override readonly code = 'VGM_ADVERTISED_LISTENER'
   readonly address: string

@@ -125,8 +125,8 @@ const clientName = 'vgm'
 const patienceMs = 10_000
 
 /**
- * Asks the brokers for all that `vgm doctor` judges. Nothing is changed: the one transaction that is opened writes nothing and is
- * rolled back. What is not allowed is a fact as well.
+ * Asks the brokers for all that `vgm doctor` judges. Nothing is changed: the one transaction that is opened writes
+ * nothing and is rolled back. What is not allowed is a fact as well.
  *
  * @throws BrokerError, ConnectionLostError if no broker answers
  */

@@ -15,7 +15,10 @@ export class CorruptBatchError extends PipelineError {
   }
 }
 
-/** The rows stand in a format of before Kafka 0.11 that brokers have not converted since 4.0, or in one that is newer than we are. */
+/**
+ * The rows stand in a format of before Kafka 0.11 that brokers have not converted since 4.0, or in one that is newer
+ * than we are.
+ */
 export class UnsupportedBatchError extends PipelineError {
   readonly code = 'VGM_BATCH_UNSUPPORTED'
   constructor(topic: string, partition: number, offset: number, magic: number) {
@@ -100,8 +103,8 @@ export function committedBatches(
 const marker = createRecords(1)
 
 /**
- * The type in a marker's key: int16 version, int16 type. A log cleaner that has taken the marker leaves a control batch without records,
- * which is no marker of any type. https://kafka.apache.org/documentation/#controlbatch
+ * The type in a marker's key: int16 version, int16 type. A log cleaner that has taken the marker leaves a control batch
+ * without records, which is no marker of any type. https://kafka.apache.org/documentation/#controlbatch
  */
 function controlType(bytes: Uint8Array, view: DataView, header: BatchHeader): number {
   try {

@@ -26,7 +26,10 @@ const modelsMessageBytes = 8 * 1024 * 1024
 /** What brokers may take to make a topic. */
 const createMs = 10_000
 
-/** Settings that let a topic take rows of any time. Kafka 3.6 has split the limit in two (KIP-937), 4.0 knows the new names only. */
+/**
+ * Settings that let a topic take rows of any time. Kafka 3.6 has split the limit in two (KIP-937), 4.0 knows the new
+ * names only.
+ */
 const withoutTimeLimits = [
   ['message.timestamp.before.max.ms', 'message.timestamp.after.max.ms'],
   ['message.timestamp.difference.max.ms'],

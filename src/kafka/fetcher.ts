@@ -13,7 +13,10 @@ import { lookAfter, noteTrouble, type Trouble, type WatchLimits, watchLimits } f
 export interface FetcherOptions {
   /** fetched bytes that may wait to be polled, of all brokers together; one answer may exceed it */
   readonly bufferBytes: number
-  /** fetched bytes that one poll hands out, or one partition's share of an answer: what is done between two looks at the clock */
+  /**
+   * fetched bytes that one poll hands out, or one partition's share of an answer: what is done between two looks at the
+   * clock
+   */
   readonly pollBytes: number
   /** of one partition in one answer; small enough for several partitions to share the processor's cache */
   readonly partitionMaxBytes: number
@@ -43,7 +46,9 @@ export const fetcherDefaults: FetcherOptions = {
 const maxWaitMs = 250
 const corruptRetries = 3
 const corruptPauseMs = 250
-/** A broker that has just become the leader, or is none any more, may answer once or twice what its log does not say. */
+/**
+ * A broker that has just become the leader, or is none any more, may answer once or twice what its log does not say.
+ */
 const mostDoubts = 5
 const offsetOutOfRange = 1
 const leaderNotAvailable = 5
@@ -69,7 +74,9 @@ export class PositionLostError extends PipelineError {
   }
 }
 
-/** Rows that were read are not in the log any more, and it has grown again: what follows is not what came after them. */
+/**
+ * Rows that were read are not in the log any more, and it has grown again: what follows is not what came after them.
+ */
 export class LogTruncatedError extends PipelineError {
   readonly code = 'VGM_LOG_TRUNCATED'
   /** @param since where the log ceases to be the one that was read; undefined if the leader does not know any of it */
@@ -379,7 +386,10 @@ export class Fetcher implements LogReader {
     this.#pump()
   }
 
-  /** Leaves a partition alone for a while after an error, and has its leader looked up again; an error that stays is thrown. */
+  /**
+   * Leaves a partition alone for a while after an error, and has its leader looked up again; an error that stays is
+   * thrown.
+   */
   #postpone(position: Position, error: unknown, askedMs: number): void {
     if (!(error instanceof BrokerError || error instanceof ConnectionLostError) || !error.retriable) {
       this.#fail(error)
@@ -391,8 +401,8 @@ export class Fetcher implements LogReader {
   }
 
   /**
-   * The answer to a position that the log does not have says nothing of the log: its leader is asked for its ends. A broker that
-   * leads no longer, or not yet, may have a shorter log: what is in the leader's is fetched again.
+   * The answer to a position that the log does not have says nothing of the log: its leader is asked for its ends. A
+   * broker that leads no longer, or not yet, may have a shorter log: what is in the leader's is fetched again.
    *
    * @throws PositionLostError, LogTruncatedError
    */

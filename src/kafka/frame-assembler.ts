@@ -19,8 +19,8 @@ export class FrameSizeError extends RangeError {
 }
 
 /**
- * Cuts what a socket gives into frames: a size of four bytes, big endian, and so many bytes. Each byte is copied once at most, into
- * memory that is used again.
+ * Cuts what a socket gives into frames: a size of four bytes, big endian, and so many bytes. Each byte is copied once
+ * at most, into memory that is used again.
  */
 export class FrameAssembler {
   readonly #onFrame: (frame: Buffer) => void

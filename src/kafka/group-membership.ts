@@ -239,7 +239,10 @@ export class GroupMembership {
     this.#heartbeat = setTimeout(beat, intervalMs)
   }
 
-  /** Joins again when the topic has got more partitions: each member looks, for a static one may lead without being told. */
+  /**
+   * Joins again when the topic has got more partitions: each member looks, for a static one may lead without being
+   * told.
+   */
   #startPartitionCheck(): void {
     const { topic, partitionCheckMs } = this.#options
     const generationId = this.#generationId

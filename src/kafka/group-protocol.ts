@@ -9,8 +9,8 @@ import type { TopicPartition } from '../ports/log.ts'
 const version = 0
 
 /**
- * @param partitions that the member knows of, as user data: a broker starts a rebalance when a member joins again with another
- * subscription, whoever leads the group, and answers with the old assignment otherwise
+ * @param partitions that the member knows of, as user data: a broker starts a rebalance when a member joins again with
+ * another subscription, whoever leads the group, and answers with the old assignment otherwise
  */
 export function encodeSubscription(topic: string, partitions: number): Buffer {
   return Writer.create()

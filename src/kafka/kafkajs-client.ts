@@ -35,8 +35,8 @@ const authenticationTimeoutMs = 10_000
 const requestTimeoutMs = 10_000
 const keepAliveMs = 60_000
 /**
- * A request in so much of the end of a login is preceded by a new one. Longer than a whole login's life it would be all of them, and
- * brokers refuse a second one within a second.
+ * A request in so much of the end of a login is preceded by a new one. Longer than a whole login's life it would be all
+ * of them, and brokers refuse a second one within a second.
  */
 const reauthenticationMs = 2_000
 
@@ -46,7 +46,10 @@ const mostRecords = 100_000
 /** Streams that no client of this process could take apart so far: kafkajs gives its codecs nothing that says which. */
 export const unreadableStreams = { count: 0 }
 
-/** kafkajs takes what stands behind a batch with this error for the rest of an answer that was cut off, and goes on before it. */
+/**
+ * kafkajs takes what stands behind a batch with this error for the rest of an answer that was cut off, and goes on
+ * before it.
+ */
 class UnreadableStreamError extends Error {
   override readonly name = 'KafkaJSPartialMessageError'
 }
@@ -61,7 +64,10 @@ export class BatchOfTooManyRowsError extends PipelineError {
   }
 }
 
-/** Checksums of streams that could not be read: kafkajs asks for each again and again, until its reader is put behind it. */
+/**
+ * Checksums of streams that could not be read: kafkajs asks for each again and again, until its reader is put behind
+ * it.
+ */
 const knownUnreadable = new Set<number>()
 const mostKnown = 1_000
 
@@ -104,8 +110,8 @@ const codecs: readonly (readonly [CompressionTypes, Exclude<Compression, 'none'>
 ]
 
 /**
- * The kafkajs client, which reads rows for an audit and for a person, as an outsider to what has written them. The only place that
- * makes one, so that all of them retry, log and decompress alike.
+ * The kafkajs client, which reads rows for an audit and for a person, as an outsider to what has written them. The only
+ * place that makes one, so that all of them retry, log and decompress alike.
  */
 export function createControlClient(settings: ConnectionSettings, log: ControlLog): Kafka {
   for (const [type, compression] of codecs) {
@@ -142,8 +148,8 @@ export function createControlClient(settings: ConnectionSettings, log: ControlLo
 }
 
 /**
- * kafkajs ends a bootstrap address at its first colon, so an IPv6 address goes to it by a name without one, and the socket is opened to what
- * the name stands for. What brokers advertise it takes as it is.
+ * kafkajs ends a bootstrap address at its first colon, so an IPv6 address goes to it by a name without one, and the
+ * socket is opened to what the name stands for. What brokers advertise it takes as it is.
  */
 function bootstrap(addresses: readonly string[]): { brokers: string[]; socketFactory: ISocketFactory } {
   const hosts = new Map<string, string>()

@@ -46,7 +46,9 @@ const untrusted: ReadonlySet<string> = new Set([
 
 const listenerFix = 'Give --security-protocol what the listener of this port speaks'
 
-/** The row client's guess when a TLS connection ends before it has begun; a broker that is being stopped looks the same. */
+/**
+ * The row client's guess when a TLS connection ends before it has begun; a broker that is being stopped looks the same.
+ */
 export function wantedNoTls(error: unknown): boolean {
   return errorCauses(error).some(({ message }) => message.startsWith('TLS handshake failed.'))
 }
@@ -93,7 +95,10 @@ const loginCodes: ReadonlySet<unknown> = new Set(['PLT_KFK_AUTHENTICATION'])
 /** UNSUPPORTED_SASL_MECHANISM, ILLEGAL_SASL_STATE, SASL_AUTHENTICATION_FAILED */
 const loginErrorCodes: ReadonlySet<unknown> = new Set([33, 34, 58])
 
-/** What an error says that came while a connection was opened, if it is one that no repetition mends; undefined for others. */
+/**
+ * What an error says that came while a connection was opened, if it is one that no repetition mends; undefined for
+ * others.
+ */
 export function accessError(server: string, error: unknown): PipelineError | undefined {
   const chain = errorCauses(error)
   const ours = chain.find((cause) => cause instanceof PipelineError)

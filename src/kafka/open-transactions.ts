@@ -12,7 +12,10 @@ export interface OpenTransaction extends TopicPartition {
   readonly startOffset: number
 }
 
-/** What the leaders of the partitions know of open transactions; DescribeProducers of KIP-664, which needs the right to read. */
+/**
+ * What the leaders of the partitions know of open transactions; DescribeProducers of KIP-664, which needs the right to
+ * read.
+ */
 export async function openTransactions(
   connections: BrokerConnections,
   partitions: readonly TopicPartition[],
@@ -45,8 +48,9 @@ export async function openTransactions(
 const pollMs = 250
 
 /**
- * The transactions that are open now and still open after `graceMs`; comes back as soon as there is none of them. Brokers end a
- * transaction within its time-out and one round of their check, so one that outlasts both hangs, and its readers with it.
+ * The transactions that are open now and still open after `graceMs`; comes back as soon as there is none of them.
+ * Brokers end a transaction within its time-out and one round of their check, so one that outlasts both hangs, and its
+ * readers with it.
  */
 export async function hangingTransactions(
   connections: BrokerConnections,

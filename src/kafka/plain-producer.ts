@@ -45,8 +45,8 @@ class Slice extends InFlightBatches {
 }
 
 /**
- * Writes at least once: rows are visible as soon as they are written, offsets are committed when all rows of their slice have been
- * acknowledged. A slice that fails in its middle is repeated, and what it has written stands twice.
+ * Writes at least once: rows are visible as soon as they are written, offsets are committed when all rows of their
+ * slice have been acknowledged. A slice that fails in its middle is repeated, and what it has written stands twice.
  */
 export class PlainProducer implements SliceProducer {
   readonly #connections: BrokerConnections

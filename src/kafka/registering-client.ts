@@ -29,7 +29,9 @@ type Middleware = NonNullable<ConstructorParameters<typeof ConfluentRegistry>[0]
 /** How often one request of the client's is repeated when the registry has too many of them. */
 const mostBusyAnswers = 4
 
-/** Repeats a request of the client's that the registry is too busy for: a registration is several, and would begin anew. */
+/**
+ * Repeats a request of the client's that the registry is too busy for: a registration is several, and would begin anew.
+ */
 const again: Middleware = () => ({
   async response(next, renew) {
     for (let left = mostBusyAnswers; ; left--) {

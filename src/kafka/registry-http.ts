@@ -15,8 +15,8 @@ const redirects: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
 const mostRedirects = 5
 
 /**
- * HTTP to a registry, over TLS with certificates of our own where the settings have them; Node's fetch knows only the process's. Idle
- * connections do not keep the process alive.
+ * HTTP to a registry, over TLS with certificates of our own where the settings have them; Node's fetch knows only the
+ * process's. Idle connections do not keep the process alive.
  */
 export class RegistryHttp {
   readonly #settings: RegistrySettings
@@ -26,7 +26,10 @@ export class RegistryHttp {
     this.#settings = settings
   }
 
-  /** For requests to a URL, also those of the client that registers schemas. Another host than the registry's is shown no certificate of ours. */
+  /**
+   * For requests to a URL, also those of the client that registers schemas. Another host than the registry's is shown
+   * no certificate of ours.
+   */
   agentFor(url: URL): HttpAgent {
     const key = `${url.protocol} ${this.isOwnHost(url)}`
     const known = this.#agents.get(key)

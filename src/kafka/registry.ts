@@ -52,8 +52,8 @@ const defaultPatienceMs = 12_000
 /** Attempts that the client says were bad requests, while the registry answers others: then they were. */
 const refusedAttempts = 3
 /**
- * An id that nobody knows may be registered the next moment. But it is not asked for again by a slice that was aborted, which comes again
- * within a transaction's time-out and a pause.
+ * An id that nobody knows may be registered the next moment. But it is not asked for again by a slice that was aborted,
+ * which comes again within a transaction's time-out and a pause.
  */
 const unknownForMs = 30_000
 /** In a topic of garbage each row may name another id. */
@@ -85,14 +85,14 @@ interface SchemaAnswer {
 type FoundSchema = { readonly schema: string } | { readonly problem: string }
 
 /**
- * Schemas by id and subject, cached. Every call waits for a registry that does not answer, with growing pauses, for as long as its
- * patience lasts: only an answer makes a schema unknown.
+ * Schemas by id and subject, cached. Every call waits for a registry that does not answer, with growing pauses, for as
+ * long as its patience lasts: only an answer makes a schema unknown.
  *
  * A schema that refers to others comes back as one text, in which they are written out.
  *
- * Registration is @kafkajs/confluent-schema-registry's. It does not give out a schema's text by id, tells no connection error
- * from a refusal (both are status 400), and wants the compatibility of a subject to be known: hence HTTP of our own for the rest. API:
- * https://docs.confluent.io/platform/current/schema-registry/develop/api.html
+ * Registration is @kafkajs/confluent-schema-registry's. It does not give out a schema's text by id, tells no connection
+ * error from a refusal (both are status 400), and wants the compatibility of a subject to be known: hence HTTP of our
+ * own for the rest. API: https://docs.confluent.io/platform/current/schema-registry/develop/api.html
  */
 export class SchemaRegistry {
   readonly #settings: RegistrySettings
@@ -120,7 +120,8 @@ export class SchemaRegistry {
   }
 
   /**
-   * JSON text of the Avro schema that a row names; undefined if there is none, or if it is no Avro schema: `schemaProblem` says why.
+   * JSON text of the Avro schema that a row names; undefined if there is none, or if it is no Avro schema:
+   * `schemaProblem` says why.
    *
    * @param patienceMs of this call, instead of the registry's
    * @throws RegistryUnreachableError when the patience is over
@@ -227,7 +228,8 @@ export class SchemaRegistry {
       } catch (cause) {
         const { status, message } = cause as Error & { status?: number }
         if (status === undefined) throw cause
-        // Members that start together all find the subject without a setting, and Apicurio lets only one of them make it.
+        // Members that start together all find the subject without a setting, and Apicurio lets only one of them make
+        // it.
         if (status === 409 && updateConfig && !hasRaced) {
           hasRaced = true
           return attempt(leftMs)

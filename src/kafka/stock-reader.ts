@@ -50,14 +50,15 @@ const auditRights = (topic: string) => [onTopic('Read', topic), onGroup('Read', 
 /**
  * Reads ranges with kafkajs, read_committed, in a group of its own without commits.
  *
- * kafkajs delivers no batch when a fetch holds nothing but transaction markers and aborted rows, so the end of a range cannot be
- * seen from messages. Positions can: a delivered batch ends at its `lastOffset()`, which counts what was filtered, and for a
- * batch with everything filtered kafkajs emits START_BATCH_PROCESS with batchSize 0 and the same `lastOffset`.
+ * kafkajs delivers no batch when a fetch holds nothing but transaction markers and aborted rows, so the end of a range
+ * cannot be seen from messages. Positions can: a delivered batch ends at its `lastOffset()`, which counts what was
+ * filtered, and for a batch with everything filtered kafkajs emits START_BATCH_PROCESS with batchSize 0 and the same
+ * `lastOffset`.
  *
- * Known limits of kafkajs 2.2.4, which is left as it is because the audit is to be an outsider's: two aborted transactions that
- * a range begins in the middle of may leak a row, a row whose key is four zero bytes ends an aborted transaction early, headers
- * of one name lose their order among others, CRCs are not checked, and a fetch that holds nothing but batches which compaction has
- * emptied stalls (StalledReadError).
+ * Known limits of kafkajs 2.2.4, which is left as it is because the audit is to be an outsider's: two aborted
+ * transactions that a range begins in the middle of may leak a row, a row whose key is four zero bytes ends an aborted
+ * transaction early, headers of one name lose their order among others, CRCs are not checked, and a fetch that holds
+ * nothing but batches which compaction has emptied stalls (StalledReadError).
  */
 export class StockReader implements StockLog {
   readonly #settings: ConnectionSettings
@@ -116,7 +117,10 @@ async function openTopicConsumer(
   return opened
 }
 
-/** kafkajs says no more than that it finds no coordinator where the right to the group is missing: the brokers are asked again. */
+/**
+ * kafkajs says no more than that it finds no coordinator where the right to the group is missing: the brokers are asked
+ * again.
+ */
 async function checkGroup(
   group: string,
   settings: ConnectionSettings,
@@ -228,8 +232,8 @@ class TopicConsumer {
   }
 
   /**
-   * kafkajs comes no further than a batch whose stream cannot be read, and asks for it again and again: a read that stands where it stood
-   * at the last such answer is put behind it.
+   * kafkajs comes no further than a batch whose stream cannot be read, and asks for it again and again: a read that
+   * stands where it stood at the last such answer is put behind it.
    */
   async #lookForUnreadable(): Promise<void> {
     if (this.#isLooking || unreadableStreams.count === this.#unreadable) return

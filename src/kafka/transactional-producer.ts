@@ -64,9 +64,9 @@ class Transaction extends InFlightBatches {
 }
 
 /**
- * The transaction session on the wire: protocol version 1 throughout (DESIGN, "Exactly once"), so AddPartitionsToTxn v3,
- * Produce v9, TxnOffsetCommit v3 and EndTxn v3. A slice of work is the unit of retry: whatever goes wrong with a batch
- * fails the transaction, and the caller repeats the slice.
+ * The transaction session on the wire: protocol version 1 throughout (DESIGN, "Exactly once"), so AddPartitionsToTxn
+ * v3, Produce v9, TxnOffsetCommit v3 and EndTxn v3. A slice of work is the unit of retry: whatever goes wrong with a
+ * batch fails the transaction, and the caller repeats the slice.
  */
 export class TransactionalProducer implements TransactionalWriter {
   readonly #connections: BrokerConnections
@@ -77,9 +77,9 @@ export class TransactionalProducer implements TransactionalWriter {
   readonly #sequences = new Map<string, number>()
   #firstSequence: number
   /**
-   * A request's answer was lost. A broker may still carry the request out, after its repetition has done the same: a late EndTxn
-   * would end the next transaction in its middle, late offsets would take its place. Before KIP-890 only another epoch tells a
-   * transaction from the next one.
+   * A request's answer was lost. A broker may still carry the request out, after its repetition has done the same: a
+   * late EndTxn would end the next transaction in its middle, late offsets would take its place. Before KIP-890 only
+   * another epoch tells a transaction from the next one.
    */
   #hasLostAnswer = false
   #transaction = new Transaction()
@@ -304,7 +304,9 @@ export class TransactionalProducer implements TransactionalWriter {
     )
   }
 
-  /** Asks for an epoch: a new identity for -1, else the next epoch of the current one, from which sequences start anew. */
+  /**
+   * Asks for an epoch: a new identity for -1, else the next epoch of the current one, from which sequences start anew.
+   */
   async #initialize(producerId: bigint, epoch: number): Promise<void> {
     const { transactionalId, transactionTimeoutMs } = this.#options
     try {
@@ -315,7 +317,8 @@ export class TransactionalProducer implements TransactionalWriter {
       this.#epoch = given.producerEpoch
     } catch (error) {
       if (kindOf(error) !== 'fenced') throw error
-      // Our transaction timed out, and the answer to the InitProducerId that mended it was lost: brokers know one epoch back, not two.
+      // Our transaction timed out, and the answer to the InitProducerId that mended it was lost: brokers know one epoch
+      // back, not two.
       if (this.#options.isUnique !== true || epoch === -1)
         throw new FencedError(`The transactional id ${transactionalId}`, error)
       await this.#initialize(-1n, -1)
@@ -331,9 +334,10 @@ export class TransactionalProducer implements TransactionalWriter {
   }
 
   /**
-   * Runs a part of the transaction. An epoch that was taken away meanwhile may have gone with the time-out of our own transaction,
-   * as when a laptop slept, or to a successor. InitProducerId with the epoch that we had tells the one from the other, and mends the
-   * first (KIP-360, KIP-588): the transaction is lost in both, the producer in the second only.
+   * Runs a part of the transaction. An epoch that was taken away meanwhile may have gone with the time-out of our own
+   * transaction, as when a laptop slept, or to a successor. InitProducerId with the epoch that we had tells the one
+   * from the other, and mends the first (KIP-360, KIP-588): the transaction is lost in both, the producer in the second
+   * only.
    *
    * @throws FencedError
    */

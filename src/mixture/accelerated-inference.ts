@@ -9,13 +9,14 @@ const growth = 4
 const shrinkage = 2
 
 /**
- * inferPosterior in a fifth of the iterations: after every two of them a third one starts from where the two point to, many
- * steps ahead, and counts only if the bound does not fall. Between overlapping components plain ascent moves by a thousandth of
- * the way at a time.
+ * inferPosterior in a fifth of the iterations: after every two of them a third one starts from where the two point to,
+ * many steps ahead, and counts only if the bound does not fall. Between overlapping components plain ascent moves by a
+ * thousandth of the way at a time.
  *
- * Squared extrapolation, scheme S3, of the E-step's terms: Varadhan & Roland, Simple and globally convergent methods for accelerating the
- * convergence of any EM algorithm, Scandinavian Journal of Statistics 35(2), 2008. Any terms make valid responsibilities, and
- * so a valid bound; distances are measured by Fisher's information, which knows no unit and no empty components.
+ * Squared extrapolation, scheme S3, of the E-step's terms: Varadhan & Roland, Simple and globally convergent methods
+ * for accelerating the convergence of any EM algorithm, Scandinavian Journal of Statistics 35(2), 2008. Any terms make
+ * valid responsibilities, and so a valid bound; distances are measured by Fisher's information, which knows no unit and
+ * no empty components.
  *
  * @param blocks ascending
  * @param start  the posterior to begin with; overwritten

@@ -1,10 +1,10 @@
 /**
  * The grid of a column summary: signed logarithmic bins around the centre, 1,024 to an octave, so 0.05 to 0.1 % wide.
  *
- * A bin's key is the top of the distance's bits, as a double has them: sign (1), exponent (11), first mantissa bits (10). No
- * logarithm is taken, and two machines cannot differ. The next 11 mantissa bits are the place inside the bin, in
- * steps of 1/2048 of its width: whole numbers, whose sums are exact, and therefore the same in whatever order rows and
- * partitions are added.
+ * A bin's key is the top of the distance's bits, as a double has them: sign (1), exponent (11), first mantissa bits
+ * (10). No logarithm is taken, and two machines cannot differ. The next 11 mantissa bits are the place inside the bin,
+ * in steps of 1/2048 of its width: whole numbers, whose sums are exact, and therefore the same in whatever order rows
+ * and partitions are added.
  */
 export const binsPerOctave = 1024
 export const stepsPerBin = 2048

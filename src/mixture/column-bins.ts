@@ -6,7 +6,9 @@ import type { SummarySnapshot } from './column-summary.ts'
 export interface ColumnBins extends Blocks {
   /** the largest distance from the centre, in the unit of the column; 0 if all values are the centre itself */
   readonly scale: number
-  /** lowest and highest value that a bin may hold, in the unit of the column, shape (bins); equal if it holds only one */
+  /**
+   * lowest and highest value that a bin may hold, in the unit of the column, shape (bins); equal if it holds only one
+   */
   readonly low: Float64Array
   readonly high: Float64Array
 }

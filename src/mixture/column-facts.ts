@@ -11,6 +11,9 @@ export interface ColumnFacts {
   /** the largest number of decimals among the values, 0 for integers; 15 stands for "all that a double has" */
   readonly decimals: number
   readonly histogram: Histogram
-  /** values so far out that the mixture was fitted without them, ascending; those that can have one are modes of their own */
+  /**
+   * values so far out that the mixture was fitted without them, ascending; those that can have one are modes of their
+   * own
+   */
   readonly sentinels: readonly Sentinel[]
 }

@@ -78,11 +78,12 @@ const quadraticRange = { min: 1 / farthestMode, max: farthestMode }
 /**
  * The publishable model of a column: the active components of a mixture, ordered by mean.
  *
- * A column beyond 1e140 or with a component narrower than 1e-140 gets one mode that spans them all, because scores in its
- * unit could not be written as doubles.
+ * A column beyond 1e140 or with a component narrower than 1e-140 gets one mode that spans them all, because scores in
+ * its unit could not be written as doubles.
  *
- * With `roundToDecimals`, `roundTo` is set for a `double` or `float` column with fewer than 15 decimals of which every value and every
- * mean is below 2^48 units of the last one: 2.8e12 with two decimals. Elsewhere the error of a round trip is no longer small beside such a unit.
+ * With `roundToDecimals`, `roundTo` is set for a `double` or `float` column with fewer than 15 decimals of which every
+ * value and every mean is below 2^48 units of the last one: 2.8e12 with two decimals. Elsewhere the error of a round
+ * trip is no longer small beside such a unit.
  *
  * @throws FitOptionError if `minWeight` is not in [0, 1), or for an option that there is not
  * @example
@@ -154,7 +155,10 @@ const quadratics = (modes: readonly Mode[]): Quadratics => ({
   precision: modes.map((mode) => mode.precision),
 })
 
-/** The mean and standard deviation of all modes together, 4 std still a double; the score is 0 everywhere, there being no other. */
+/**
+ * The mean and standard deviation of all modes together, 4 std still a double; the score is 0 everywhere, there being
+ * no other.
+ */
 function oneMode(modes: readonly Mode[]): Quadratics {
   const weight = modes.reduce((sum, mode) => sum + mode.weight, 0)
   const mean = modes.reduce((sum, mode) => sum + (mode.weight / weight) * mode.mean, 0)

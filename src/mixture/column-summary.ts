@@ -30,10 +30,11 @@ export interface SummarySnapshot {
 }
 
 /**
- * Everything the fit needs to know of a column, in about 32 bytes a bin and a few thousand bins, whatever the number of rows.
+ * Everything the fit needs to know of a column, in about 32 bytes a bin and a few thousand bins, whatever the number of
+ * rows.
  *
- * Unweighted sums are whole numbers (exact up to 2^53), so any split of the rows over summaries and any order of merging give
- * the same summary, bit for bit. See bin-grid.ts for the bins.
+ * Unweighted sums are whole numbers (exact up to 2^53), so any split of the rows over summaries and any order of
+ * merging give the same summary, bit for bit. See bin-grid.ts for the bins.
  *
  * @example
  * const summary = new ColumnSummary(pilotCentre(firstRows))
@@ -89,8 +90,8 @@ export class ColumnSummary {
    * @throws NonFiniteValueError at NaN or an infinity; the summary is of no use then
    */
   add(values: Float64Array, n = values.length, weights?: Float64Array): void {
-    // In blocks, so that V8 compiles a function that has returned before: one compiled in the middle of a first, long loop
-    // knows nothing of what follows the loop, and is given up at the end of every call.
+    // In blocks, so that V8 compiles a function that has returned before: one compiled in the middle of a first, long
+    // loop knows nothing of what follows the loop, and is given up at the end of every call.
     for (let start = 0; start < n; start += blockRows) {
       const end = Math.min(start + blockRows, n)
       this.#measureBlock(values, start, end)
@@ -100,7 +101,10 @@ export class ColumnSummary {
     }
   }
 
-  /** Minimum, maximum, and the distances that #addBlock takes the bits of: a pass of its own, so that no bit waits for its store. */
+  /**
+   * Minimum, maximum, and the distances that #addBlock takes the bits of: a pass of its own, so that no bit waits for
+   * its store.
+   */
   #measureBlock(values: Float64Array, start: number, end: number): void {
     const { centre } = this
     let min = this.#min

@@ -19,9 +19,10 @@ const largestUnits = 2 ** 48
 /**
  * The decimals that restored values of a column may be rounded to; undefined if they must not be.
  *
- * Of a value x = m / 10^d, rounding has to find m again. Normalizing and restoring move x by 4 ulp of max(|x|, |mean|), the rounding of
- * x itself, the scaling by 10^d and the sum in the rounding of that by half an ulp each: 5.5 ulp in all, below 5.5 / 16 units while that maximum is
- * below 2^48 units. A column that fails this has digits of its own down to a few ulp, as one of 15 decimals has: there is nothing to round.
+ * Of a value x = m / 10^d, rounding has to find m again. Normalizing and restoring move x by 4 ulp of max(|x|, |mean|),
+ * the rounding of x itself, the scaling by 10^d and the sum in the rounding of that by half an ulp each: 5.5 ulp in
+ * all, below 5.5 / 16 units while that maximum is below 2^48 units. A column that fails this has digits of its own down
+ * to a few ulp, as one of 15 decimals has: there is nothing to round.
  *
  * @param decimals the most that any value of the column has; 15 stands for all that a double has
  * @param largest  of |x| over the column and |mean| over its modes

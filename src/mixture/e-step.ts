@@ -23,7 +23,10 @@ export function emptySums(components: number): AssignmentSums {
   }
 }
 
-/** A smaller responsibility than exp of this changes no sum: a thousandth of an ulp of scikit-learn's floor of a count, for 1e25 rows. */
+/**
+ * A smaller responsibility than exp of this changes no sum: a thousandth of an ulp of scikit-learn's floor of a count,
+ * for 1e25 rows.
+ */
 const negligible = -100
 
 /** Rows a chunk: its scores stay in the first-level cache. */
@@ -42,12 +45,12 @@ const relevant = new Int32Array(mostComponents)
 const highest = new Float64Array(mostComponents)
 
 /**
- * E-step without its matrix: adds up what the M-step needs, and returns sum_ik c_i r_ik ln r_ik (minus the entropy of the
- * assignments), in nats. Bishop, PRML (2006), eq. 10.46, 10.49 and 10.51 to 10.53 with D = 1.
+ * E-step without its matrix: adds up what the M-step needs, and returns sum_ik c_i r_ik ln r_ik (minus the entropy of
+ * the assignments), in nats. Bishop, PRML (2006), eq. 10.46, 10.49 and 10.51 to 10.53 with D = 1.
  *
- * One long kernel, for speed: a chunk of rows at a time, component by component, so that the inner loops are straight. Ascending
- * rows tell which components matter nowhere in a chunk; those are not evaluated. exp is inlined (within 2 ulp): V8
- * calls a C function, which takes longer than the rest. Allocates nothing.
+ * One long kernel, for speed: a chunk of rows at a time, component by component, so that the inner loops are straight.
+ * Ascending rows tell which components matter nowhere in a chunk; those are not evaluated. exp is inlined (within 2
+ * ulp): V8 calls a C function, which takes longer than the rest. Allocates nothing.
  *
  * @param blocks ascending
  * @param out    its `centre` is read, its sums are overwritten
@@ -120,7 +123,9 @@ function scoreChunk(
   }
 }
 
-/** Replaces the scores by exp(score - peak), and fills totals and sum r ln r of each row, not yet divided by its total. */
+/**
+ * Replaces the scores by exp(score - peak), and fills totals and sum r ln r of each row, not yet divided by its total.
+ */
 function exponentiate(n: number, components: number): void {
   for (let i = 0; i < n; i++) totals[i] = logs[i] = 0
   for (let c = 0; c < components; c++) {

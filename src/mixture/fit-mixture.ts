@@ -17,10 +17,10 @@ const largestValue = 1e100
 /**
  * Fits a variational Gaussian mixture with Dirichlet-process weights to one column.
  *
- * Recipe `scaled` (the default) suits data of any size and scale, and summarises the rows first. Recipe `sklearn` gives the
- * numbers of scikit-learn's BayesianGaussianMixture (full covariance, dirichlet_process) given the same first labels, on
- * the rows themselves: its time grows with K and the number of distinct values. Two deviations: with fewer rows than components it takes as
- * many components as rows, and rows may be weighted.
+ * Recipe `scaled` (the default) suits data of any size and scale, and summarises the rows first. Recipe `sklearn` gives
+ * the numbers of scikit-learn's BayesianGaussianMixture (full covariance, dirichlet_process) given the same first
+ * labels, on the rows themselves: its time grows with K and the number of distinct values. Two deviations: with fewer
+ * rows than components it takes as many components as rows, and rows may be weighted.
  *
  * @param values finite, shape (n), in any unit
  * @throws EmptyColumnError, NonFiniteValueError, ColumnSpanError, FitOptionError
@@ -42,7 +42,10 @@ export function fitMixture(values: Float64Array, options: FitOptions = {}): Mixt
   return fitLikeSklearn(values, options, summary)
 }
 
-/** A row of less weight, or of none, is in no sum; but minimum, maximum and decimals would count it, and far out its square overflow. */
+/**
+ * A row of less weight, or of none, is in no sum; but minimum, maximum and decimals would count it, and far out its
+ * square overflow.
+ */
 const negligibleShare = 1e-30
 
 const totalOf = (weights: Float64Array): number => weights.reduce((sum, w) => sum + w, 0)

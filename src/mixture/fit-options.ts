@@ -12,11 +12,14 @@ export interface SummaryFitOptions {
   /** [2,000 in `scaled`, 100 in `sklearn`] */
   readonly maxIterations?: number
   /**
-   * added to variances: a share of the column's variance in `scaled` [a std of 1/8 of the last decimal, or 0.1 % of the column's if it
-   * has no resolution], unit^2 in `sklearn` [1e-6]
+   * added to variances: a share of the column's variance in `scaled` [a std of 1/8 of the last decimal, or 0.1 % of the
+   * column's if it has no resolution], unit^2 in `sklearn` [1e-6]
    */
   readonly regularization?: number
-  /** rows of the whole topic, where the values are a sample: weighs them against the priors; recipe `scaled` only [their number] */
+  /**
+   * rows of the whole topic, where the values are a sample: weighs them against the priors; recipe `scaled` only [their
+   * number]
+   */
   readonly totalRows?: number
 }
 
@@ -26,9 +29,15 @@ export interface FitOptions extends SummaryFitOptions {
   readonly recipe?: 'scaled' | 'sklearn'
   /** of the k-means starts of `sklearn`, a whole number of 32 bits; `scaled` draws nothing and refuses it [0] */
   readonly seed?: number
-  /** k-means starts that `sklearn` tries, to go on with the one of the best bound; 1 to 100 [5]; 1 is scikit-learn's own start */
+  /**
+   * k-means starts that `sklearn` tries, to go on with the one of the best bound; 1 to 100 [5]; 1 is scikit-learn's own
+   * start
+   */
   readonly starts?: number
-  /** rows that each value stands for, shape (n), not negative; in all 1e-100 to 1e100, in recipe `sklearn` 2 at least [1] */
+  /**
+   * rows that each value stands for, shape (n), not negative; in all 1e-100 to 1e100, in recipe `sklearn` 2 at least
+   * [1]
+   */
   readonly weights?: Float64Array
   /** first component of each value, shape (n), in 0..K-1; recipe `sklearn` only, instead of `seed` and `starts` */
   readonly initialLabels?: ArrayLike<number>

@@ -30,10 +30,10 @@ const finestShare = 1e-3
 /**
  * Recipe `scaled`: the mixture of a summarised column, in a time that does not depend on its rows.
  *
- * Standardises; weighs the rows to the topic's size; starts from exact k-means over coarse bins with the atoms apart, in three
- * ways, and takes the one of the highest bound; climbs the bound on the coarse bins first, where an iteration costs little,
- * then on the fine ones. Both are block VB, valid lower bounds of the bound over all rows (Kurihara, Welling, Vlassis, NIPS
- * 2006). docs/mixture.md has what it gains.
+ * Standardises; weighs the rows to the topic's size; starts from exact k-means over coarse bins with the atoms apart,
+ * in three ways, and takes the one of the highest bound; climbs the bound on the coarse bins first, where an iteration
+ * costs little, then on the fine ones. Both are block VB, valid lower bounds of the bound over all rows (Kurihara,
+ * Welling, Vlassis, NIPS 2006). docs/mixture.md has what it gains.
  *
  * @throws EmptyColumnError without a row, ColumnSpanError beyond 1e308, FitOptionError
  * @example
@@ -89,14 +89,18 @@ function fitRows(snapshot: SummarySnapshot, weight: number, settings: FitSetting
   return mixture
 }
 
-/** A component sits on a value if its mean is within this share of its standard deviation: moving it there costs its rows 1/128 nat at most. */
+/**
+ * A component sits on a value if its mean is within this share of its standard deviation: moving it there costs its
+ * rows 1/128 nat at most.
+ */
 const seatShare = 1 / 8
 /** A component that has no other bin within so many standard deviations holds one value only. */
 const aloneStds = 4
 
 /**
- * Moves means onto the values that they stand for, so that those are normalized to 0: of the component that holds an atom, and of those that
- * hold nothing but one value, as both of a column of zeros and ones do. Rounding and priors keep them beside it.
+ * Moves means onto the values that they stand for, so that those are normalized to 0: of the component that holds an
+ * atom, and of those that hold nothing but one value, as both of a column of zeros and ones do. Rounding and priors
+ * keep them beside it.
  */
 function seatMeans({ means, stds }: Mixture, { low, high }: ColumnBins, atomBins: readonly number[]): void {
   const distance = (k: number, i: number) => Math.abs(means[k] - (low[i] ?? Infinity)) / stds[k]
@@ -172,10 +176,16 @@ const standardised = ({ count, value, spread }: Blocks, mean: number, std: numbe
   spread: spread.map((s) => s / std / std),
 })
 
-/** The floor of sigma, as a share of the column's resolution: a mode on one value then holds its rows inside of that value's interval. */
+/**
+ * The floor of sigma, as a share of the column's resolution: a mode on one value then holds its rows inside of that
+ * value's interval.
+ */
 const floorPerResolution = 1 / 8
 
-/** Where a column has no resolution, the floor of sigma is 0.1 % of its standard deviation; where it is fine, no less than 0.001 %. */
+/**
+ * Where a column has no resolution, the floor of sigma is 0.1 % of its standard deviation; where it is fine, no less
+ * than 0.001 %.
+ */
 const continuousFloor = 1e-3
 const leastFloor = 1e-5
 

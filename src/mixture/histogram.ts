@@ -2,7 +2,10 @@ import type { ColumnBins } from './column-bins.ts'
 
 /** At most 64 bins with about equal counts, for drift and cards; the frequent values stand alone. */
 export interface Histogram {
-  /** ascending, shape (bins + 1), in the unit of the column; bin i holds edges[i] <= x < edges[i + 1], the last one its end too */
+  /**
+   * ascending, shape (bins + 1), in the unit of the column; bin i holds edges[i] <= x < edges[i + 1], the last one its
+   * end too
+   */
   readonly edges: readonly number[]
   /** rows, shape (bins) */
   readonly counts: readonly number[]

@@ -4,8 +4,9 @@ import { randomNumbers } from './random-numbers.ts'
 const mostRounds = 300
 
 /**
- * Seeded k-means++ and Lloyd's rounds, weighted, in one dimension: the start of recipe `sklearn`. Arthur & Vassilvitskii, SODA 2007.
- * The random numbers are not scikit-learn's, so its labels differ; give those to fitMixture where every number must match.
+ * Seeded k-means++ and Lloyd's rounds, weighted, in one dimension: the start of recipe `sklearn`. Arthur &
+ * Vassilvitskii, SODA 2007. The random numbers are not scikit-learn's, so its labels differ; give those to fitMixture
+ * where every number must match.
  *
  * @returns centres in the order in which they were drawn, shape (K)
  */
@@ -34,8 +35,8 @@ export function nearestCentres(values: Float64Array, centres: Float64Array): Int
 }
 
 /**
- * Each next centre is the best of some candidates, drawn with a probability proportional to the weighted squared distance from
- * the centres before: greedy k-means++, as in scikit-learn.
+ * Each next centre is the best of some candidates, drawn with a probability proportional to the weighted squared
+ * distance from the centres before: greedy k-means++, as in scikit-learn.
  */
 function drawnCentres(
   { count, value }: Pick<Blocks, 'count' | 'value'>,

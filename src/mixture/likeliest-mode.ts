@@ -6,9 +6,10 @@ export interface Quadratics {
 }
 
 /**
- * The definition of "most likely": the mode with the highest score offset - precision / 2 (x - mean)^2, evaluated in doubles in
- * this order of operations, ties to the lowest mode. Near a boundary far from both means the rounding of this very expression
- * decides, so the table (mode-table.ts), verify and any other reader must evaluate it as it stands.
+ * The definition of "most likely": the mode with the highest score offset - precision / 2 (x - mean)^2, evaluated in
+ * doubles in this order of operations, ties to the lowest mode. Near a boundary far from both means the rounding of
+ * this very expression decides, so the table (mode-table.ts), verify and any other reader must evaluate it as it
+ * stands.
  *
  * @param x finite, in the unit of the column
  */

@@ -18,10 +18,10 @@ export interface ModeQuadratics extends Quadratics {
  *     cells of table T:     '-> ...     |           '--> the modes that can win in that cell, evaluated as defined
  *                               | 0 | 0 | L | 1 |
  *
- * Most boundaries of a heavy-tailed column lie in one cell of a table that spans it all. So the root spans the range that
- * settles the most rows by itself; its first and last cell lead to a table for the rest of the line, and other cells that hold
- * many rows and a boundary to tables of their own.
- * A cell names one mode only if that mode's score is ahead by more than rounding can make up, everywhere in the cell.
+ * Most boundaries of a heavy-tailed column lie in one cell of a table that spans it all. So the root spans the range
+ * that settles the most rows by itself; its first and last cell lead to a table for the rest of the line, and other
+ * cells that hold many rows and a boundary to tables of their own. A cell names one mode only if that mode's score is
+ * ahead by more than rounding can make up, everywhere in the cell.
  */
 export interface ModeTable {
   /** start of each table's first cell, in the unit of the column; table 0 is the root */
@@ -215,7 +215,10 @@ function cellRange(range: Range, cell: number): Range {
 const isDivisible = ({ low, high }: Range) =>
   high - low > tableCells * 64 * Number.EPSILON * Math.max(Math.abs(low), Math.abs(high))
 
-/** The modes that likeliestMode may return somewhere in the range, ascending: all but those that surely lose to the middle's winner. */
+/**
+ * The modes that likeliestMode may return somewhere in the range, ascending: all but those that surely lose to the
+ * middle's winner.
+ */
 function possibleWinners(modes: ModeQuadratics, { low, high }: Range): number[] {
   const middle = low / 2 + high / 2
   const winner = likeliestMode(modes, middle)

@@ -7,7 +7,9 @@ import { type ModeQuadratics, type ModeTable, modeTable, resolveMode, rootCells 
 
 export { likeliestMode }
 
-/** A value is the distance from its mode's mean in this many standard deviations; Xu et al., CTGAN, NeurIPS 2019, 4.2. */
+/**
+ * A value is the distance from its mode's mean in this many standard deviations; Xu et al., CTGAN, NeurIPS 2019, 4.2.
+ */
 export const stdsPerUnit = 4
 
 /** Rows a block: its values, modes and results stay in the first-level cache. */
@@ -17,11 +19,14 @@ export interface NormalizerOptions {
   /** cut values to -clip..clip, as CTGAN does with 0.99; rows beyond cannot be restored [no clipping] */
   readonly clip?: number
   /**
-   * whether the arrays are looked at first: their lengths, that values are finite, that the model has the modes. Whoever
-   * has done so already, row by row, leaves it out [true]
+   * whether the arrays are looked at first: their lengths, that values are finite, that the model has the modes.
+   * Whoever has done so already, row by row, leaves it out [true]
    */
   readonly checks?: boolean
-  /** whether the first call of `normalize` builds the table of modes; else `tabulate` does, and modes are evaluated before it [true] */
+  /**
+   * whether the first call of `normalize` builds the table of modes; else `tabulate` does, and modes are evaluated
+   * before it [true]
+   */
   readonly tabulates?: boolean
 }
 
@@ -29,15 +34,18 @@ export interface NormalizerOptions {
 const unresolvedRows = new Int32Array(blockRows)
 
 /**
- * Turns the values of a column into (value, mode) and back: value = (x - mean) / (4 std), mode = likeliestMode(model, x).
+ * Turns the values of a column into (value, mode) and back: value = (x - mean) / (4 std), mode = likeliestMode(model,
+ * x).
  *
- * restore undoes normalize: exactly for `int` and `long` while max(|x|, |mean|) < 2^49, within 4 ulp of max(|x|, |mean|) for `double`,
- * and exactly for `float` where that error is below half of the float's own ulp; only values below about 1e-290 std lose more, to
- * underflow. No method allocates, but for the table of modes, 5 to 20 ms and 67 KiB, that is built once.
+ * restore undoes normalize: exactly for `int` and `long` while max(|x|, |mean|) < 2^49, within 4 ulp of max(|x|,
+ * |mean|) for `double`, and exactly for `float` where that error is below half of the float's own ulp; only values
+ * below about 1e-290 std lose more, to underflow. No method allocates, but for the table of modes, 5 to 20 ms and 67
+ * KiB, that is built once.
  *
- * With `roundTo` of the model, `double` and `float` values are restored to m / 10^roundTo: a value that has no more decimals comes back
- * bit for bit while max(|x|, |mean|) is below 2^48 units of the last one, any other within half a unit on top of the error above; a `float`
- * as the float next to that. Halves go up, numbers of 2^52 units or more have nothing to round and stay, and there is no -0.
+ * With `roundTo` of the model, `double` and `float` values are restored to m / 10^roundTo: a value that has no more
+ * decimals comes back bit for bit while max(|x|, |mean|) is below 2^48 units of the last one, any other within half a
+ * unit on top of the error above; a `float` as the float next to that. Halves go up, numbers of 2^52 units or more have
+ * nothing to round and stay, and there is no -0.
  *
  * @example
  * const normalizer = new Normalizer(model) // of two modes at 1.050006 and 7.049994, std 0.1126599
@@ -75,14 +83,18 @@ export class Normalizer {
     this.#tabulates = tabulates
   }
 
-  /** Has modes looked up from now on. The results stay the same: the table is proven to agree with the evaluation everywhere. */
+  /**
+   * Has modes looked up from now on. The results stay the same: the table is proven to agree with the evaluation
+   * everywhere.
+   */
   tabulate(): void {
     this.#table ??= modeTable(this.#modes)
   }
 
   /**
    * @param values    in the unit of the column, shape (n), finite
-   * @param outValues shape (>= n); overwritten; NaN for a value that would be infinite, or that restore would make infinite
+   * @param outValues shape (>= n); overwritten; NaN for a value that would be infinite, or that restore would make
+   * infinite
    * @param outModes  shape (>= n); overwritten with indices into the model's modes
    * @returns how many are NaN: of numbers as far out as 1e300, or beside a very narrow mode; 0 if they are clipped
    * @throws ShortArrayError, NonFiniteValueError; nothing is written then
@@ -182,7 +194,10 @@ function lookUpAll(
   return left
 }
 
-/** Makes NaN of results that are infinite or are restored to an infinity, among the first `left` unresolved rows; returns their number. */
+/**
+ * Makes NaN of results that are infinite or are restored to an infinity, among the first `left` unresolved rows;
+ * returns their number.
+ */
 function failInfinite(
   left: number,
   outValues: Float64Array,

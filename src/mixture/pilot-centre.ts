@@ -5,8 +5,8 @@ const pilotRows = 10_001
 const largestCentre = 1e290
 
 /**
- * Where to centre a column's summary: 0, unless the values lie far from 0 for their spread (timestamps, years): then their
- * median. Give it the same rows whatever arrives first, such as the sample, or the first rows of partition 0.
+ * Where to centre a column's summary: 0, unless the values lie far from 0 for their spread (timestamps, years): then
+ * their median. Give it the same rows whatever arrives first, such as the sample, or the first rows of partition 0.
  *
  * @param values finite, shape (n); may be empty
  * @returns in the unit of the values

@@ -13,9 +13,10 @@ const trialBlocks = 1024
 const finestShare = 1e-3
 
 /**
- * The start of recipe `sklearn` without labels: of some seeded k-means the one whose mixture has the highest bound after as many
- * accelerated iterations on about 1,024 blocks of the rows as the fit itself may take; that mixture's posterior. With a single
- * start it is scikit-learn's own, the M-step on k-means labels, whose bounds differ by tens of nats between seeds.
+ * The start of recipe `sklearn` without labels: of some seeded k-means the one whose mixture has the highest bound
+ * after as many accelerated iterations on about 1,024 blocks of the rows as the fit itself may take; that mixture's
+ * posterior. With a single start it is scikit-learn's own, the M-step on k-means labels, whose bounds differ by tens of
+ * nats between seeds.
  *
  * @param blocks ascending
  * @param priors the same for all components, their mean and covariance those of the rows

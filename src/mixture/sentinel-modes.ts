@@ -1,14 +1,14 @@
 import { type Mixture, predictModes, responsibilitiesOf } from './mixture.ts'
 
 /**
- * Width of a sentinel's mode, as a share of its value: so narrow that no number of the column's own size prefers it, and a thousand times
- * wider than the step between doubles there.
+ * Width of a sentinel's mode, as a share of its value: so narrow that no number of the column's own size prefers it,
+ * and a thousand times wider than the step between doubles there.
  */
 const relativeStd = 2 ** -40
 
 /**
- * The mixture with a mode for each sentinel that can have one, after all others. It sits on the value, which therefore is normalized to 0 and
- * restored to the last bit.
+ * The mixture with a mode for each sentinel that can have one, after all others. It sits on the value, which therefore
+ * is normalized to 0 and restored to the last bit.
  *
  * @param rows          that the mixture was fitted to
  * @param weight        rows of the topic for each of them

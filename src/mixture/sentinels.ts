@@ -15,7 +15,10 @@ export interface Sentinel {
 /** Beyond it no mode's quadratic is a double. */
 export const farthestMode = 1e140
 
-/** Sentinels are so many times as large as all other values: beside such a mean those of the others have few digits left. */
+/**
+ * Sentinels are so many times as large as all other values: beside such a mean those of the others have few digits
+ * left.
+ */
 const leastRatio = 1e9
 /** Smaller numbers are data of a column in large units. */
 const leastSize = 1e9
@@ -33,8 +36,8 @@ interface Bin extends Omit<Sentinel, 'isModelled'> {
 }
 
 /**
- * Parts a summary into its sentinels, ascending, and all the rest, whose minimum and maximum are those of its bins. Without sentinels the rest
- * is the summary itself.
+ * Parts a summary into its sentinels, ascending, and all the rest, whose minimum and maximum are those of its bins.
+ * Without sentinels the rest is the summary itself.
  */
 export function partSentinels(snapshot: SummarySnapshot): { rest: SummarySnapshot; sentinels: readonly Sentinel[] } {
   const { keys, bins, min, max } = snapshot
@@ -66,7 +69,8 @@ function farthestBins(snapshot: SummarySnapshot): Bin[] {
   for (let i = Math.max(1, bins.length - mostSentinels); i < bins.length; i++) {
     const largest = Math.abs(bins[i - 1].value)
     const size = Math.abs(bins[i].value)
-    // Beside nothing but zeros any number is infinitely large, and between tiny ones no mode has a width that reaches 1e9.
+    // Beside nothing but zeros any number is infinitely large, and between tiny ones no mode has a width that reaches
+    // 1e9.
     const isFar = largest === 0 ? size > farthestMode : largest >= leastScale && size > leastRatio * largest
     const areSingle = bins
       .slice(i)

@@ -15,8 +15,8 @@ export interface Start {
 const valueShares = [Infinity, 0.5, 0.1]
 
 /**
- * Starts of recipe `scaled`: a component for every atom, and the optimal k-means clusters of the other blocks; the largest first,
- * because stick breaking expects falling weights.
+ * Starts of recipe `scaled`: a component for every atom, and the optimal k-means clusters of the other blocks; the
+ * largest first, because stick breaking expects falling weights.
  *
  * @param blocks  ascending, standardised
  * @param atomsAt values of the atoms, fewer than `components`

@@ -50,7 +50,8 @@ export function inferPosterior(
 }
 
 /**
- * E-step and M-step: fills `out` with the posterior of the responsibilities that the terms give, and returns its bound, in nats.
+ * E-step and M-step: fills `out` with the posterior of the responsibilities that the terms give, and returns its bound,
+ * in nats.
  *
  * @param sums overwritten
  */

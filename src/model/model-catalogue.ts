@@ -53,7 +53,10 @@ export const emptyCatalogue: ModelCatalogue = {
 const mostFindings = 100
 const mostCorrupt = 100
 
-/** A deleted version counts as given out, but none beyond this one: whoever deletes `D/2147483647` by mistake would use up all versions of D. */
+/**
+ * A deleted version counts as given out, but none beyond this one: whoever deletes `D/2147483647` by mistake would use
+ * up all versions of D.
+ */
 const highestDeleted = 99_999_999
 
 /** JSON of schemas by registry id; an id that is not in it is taken for one of our own two. */
@@ -64,7 +67,8 @@ const utf8 = new TextDecoder()
 /**
  * The catalogue after one more record of the compacted topic; the one before is not changed.
  *
- * A corrupt record becomes a finding and changes nothing: the last good one of its key stays, and its version may be given out again.
+ * A corrupt record becomes a finding and changes nothing: the last good one of its key stays, and its version may be
+ * given out again.
  *
  * @example
  * const catalogue = records.reduce((before, record) => withRecord(before, record), emptyCatalogue)
@@ -168,8 +172,9 @@ function withVersion(
 }
 
 /**
- * A publication that is corrupt must stop nobody; one that is deleted must: rows with its stamp could not be restored. What is used instead
- * follows from the records that compaction leaves, so that whoever starts now uses the same as whoever runs.
+ * A publication that is corrupt must stop nobody; one that is deleted must: rows with its stamp could not be restored.
+ * What is used instead follows from the records that compaction leaves, so that whoever starts now uses the same as
+ * whoever runs.
  */
 function currentOf({ dataset, alias, versions }: DatasetModels, corrupt: ReadonlySet<string>): Model | undefined {
   if (alias === undefined) return undefined

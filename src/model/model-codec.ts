@@ -117,8 +117,8 @@ export function framedSchemaId(value: Uint8Array): number | undefined {
 }
 
 /**
- * SHA-256 of what a fit decided, hex. The canonical form is the Avro encoding of schemas/model.avsc, which is unique for a
- * value, with version and time 0 and no hash: any language that reads the model can check it.
+ * SHA-256 of what a fit decided, hex. The canonical form is the Avro encoding of schemas/model.avsc, which is unique
+ * for a value, with version and time 0 and no hash: any language that reads the model can check it.
  */
 export function contentHash(content: ModelContent): string {
   const record = toModelRecord({ ...content, version: 0, createdAtMs: 0, contentSha256: '' })

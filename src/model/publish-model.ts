@@ -11,8 +11,8 @@ import { type ModelsSource, modelsPartition, readModels } from './read-models.ts
 /** What publishing needs. */
 export interface ModelsTarget extends ModelsSource {
   /**
-   * Opened with the transactional id `modelsTransactionalId(topic, dataset)` BEFORE this is called: opening it fences another
-   * publisher of the data set, so that what is read afterwards cannot be overtaken.
+   * Opened with the transactional id `modelsTransactionalId(topic, dataset)` BEFORE this is called: opening it fences
+   * another publisher of the data set, so that what is read afterwards cannot be overtaken.
    */
   readonly writer: TransactionalWriter
   readonly schemaIds: ModelSchemaIds
@@ -94,7 +94,8 @@ async function commitRecords(
   timestampMs: number,
   records: readonly (readonly [key: string, value: Uint8Array])[],
 ): Promise<void> {
-  // One batch, whatever its size: the topic's limit is the broker's to judge, and a record that has no room here would be left out.
+  // One batch, whatever its size: the topic's limit is the broker's to judge, and a record that has no room here would
+  // be left out.
   const batch = new RecordBatchWriter(Number.POSITIVE_INFINITY)
   for (const [key, value] of records) batch.append(timestampMs, utf8.encode(key), value)
   const { sizeBytes } = batch

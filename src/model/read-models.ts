@@ -15,7 +15,10 @@ export interface ModelsSource {
   readonly reader: LogReader
   /** the offset after the last record, of open transactions too */
   readonly highWatermark: (topic: string, partition: number) => Promise<number>
-  /** which topic of this name it is: one that is made again has another; undefined if there is none, or if it cannot be learnt now */
+  /**
+   * which topic of this name it is: one that is made again has another; undefined if there is none, or if it cannot be
+   * learnt now
+   */
   readonly topicId?: () => Promise<string | undefined>
   /** JSON of the schema with this id; undefined if the registry knows none */
   readonly schemaById: (id: number) => Promise<string | undefined>
@@ -37,8 +40,8 @@ const defaultPatienceMs = 60_000
 /**
  * Reads the models topic from its start to its end.
  *
- * The end is the high watermark of now, and it is reached when the reader's position passes it: the last record may be a
- * transaction marker, which is never polled.
+ * The end is the high watermark of now, and it is reached when the reader's position passes it: the last record may be
+ * a transaction marker, which is never polled.
  *
  * @throws ModelsUnreadableError if an open transaction holds the end back for too long
  */

@@ -24,7 +24,8 @@ get({ host: target, port, path: `/${path}`, timeout: timeoutMs }, (response) => 
   })
   .on('error', (error: NodeJS.ErrnoException) => {
     process.stdout.write(`${error.message}\n`)
-    // Commands that end by themselves serve nothing: they live as long as they run. A process that hangs still takes connections.
+    // Commands that end by themselves serve nothing: they live as long as they run. A process that hangs still takes
+    // connections.
     end(path === 'livez' && error.code === 'ECONNREFUSED')
   })
 

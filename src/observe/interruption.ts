@@ -7,15 +7,18 @@ export const commandGraceMs = 4_500
 /** The same for a stage that runs on, whose supervisor waits: less than the 30 s that Kubernetes gives a pod. */
 export const stageGraceMs = 25_000
 
-/** Ends the process at a SIGINT or SIGTERM, until `interruption` is called because there is work that has to end cleanly. */
+/**
+ * Ends the process at a SIGINT or SIGTERM, until `interruption` is called because there is work that has to end
+ * cleanly.
+ */
 export function exitOnInterruption(): void {
   process.on('SIGINT', exit)
   process.on('SIGTERM', exit)
 }
 
 /**
- * A signal that fires at the first SIGINT or SIGTERM, so that work can end cleanly. A second one ends the process at once, and
- * so does `graceMs` without an end.
+ * A signal that fires at the first SIGINT or SIGTERM, so that work can end cleanly. A second one ends the process at
+ * once, and so does `graceMs` without an end.
  */
 export function interruption(graceMs: number): AbortSignal {
   const controller = new AbortController()

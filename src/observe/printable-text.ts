@@ -1,6 +1,6 @@
 /**
- * What a terminal would take for a command instead of showing it: control characters of both sets, and those that turn the order of
- * text around. Lines may end.
+ * What a terminal would take for a command instead of showing it: control characters of both sets, and those that turn
+ * the order of text around. Lines may end.
  */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const commands = /[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g
@@ -11,7 +11,10 @@ export function printable(text: string): string {
   return text.replace(commands, escaped)
 }
 
-/** A name or a value that others have chosen, which is to stand in a line. @example printableLine('a\x1b[2J') // 'a\\u001b[2J' */
+/**
+ * A name or a value that others have chosen, which is to stand in a line. @example printableLine('a\x1b[2J') //
+ * 'a\\u001b[2J'
+ */
 export function printableLine(text: string): string {
   return printable(text).replaceAll('\n', '\\u000a')
 }

@@ -7,8 +7,8 @@ const lagResolutionMs = 20
 /**
  * Figures of the process under the names that everybody gives them.
  *
- * Not the client's own collection: it listens to every garbage collection, which was 1 % of a busy stage's time, and has more names than
- * this project has figures.
+ * Not the client's own collection: it listens to every garbage collection, which was 1 % of a busy stage's time, and
+ * has more names than this project has figures.
  */
 export function registerProcessMetrics(registry: Registry): void {
   const registers = [registry]

@@ -7,7 +7,10 @@ export type StageNeed = 'brokers' | 'group' | 'model'
 export interface HealthLimits {
   /** a member that works reports every second; its group gives it up after 10 s */
   readonly silentMs: number
-  /** a member's loop, or a partition that has rows and is not known to stand still: longer than all that a step may wait for in turn */
+  /**
+   * a member's loop, or a partition that has rows and is not known to stand still: longer than all that a step may wait
+   * for in turn
+   */
   readonly stuckMs: number
   /** for which all partitions of a member fail: leaders move in less */
   readonly failingMs: number
@@ -37,8 +40,9 @@ interface MemberState {
 /**
  * Answers /livez and /readyz from the events of all members.
  *
- * Dead means that a restart would help. Brokers that are away, or a transaction of somebody else that holds rows back, make a stage not
- * ready and never dead; and what has an end of its own, as commits that fail for five minutes, ends the process by itself.
+ * Dead means that a restart would help. Brokers that are away, or a transaction of somebody else that holds rows back,
+ * make a stage not ready and never dead; and what has an end of its own, as commits that fail for five minutes, ends
+ * the process by itself.
  */
 export class StageHealth {
   readonly #needs: readonly StageNeed[]

@@ -16,8 +16,8 @@ const stalledAfterMs = 30_000
 /**
  * The figures of a stage, of all its members together, for Prometheus. What they mean stands in docs/observability.md.
  *
- * Rows are counted when their transaction is committed, all counters of a slice at once: what a scrape sees adds up. An event is counted,
- * never a row, so that the row path does not know of it.
+ * Rows are counted when their transaction is committed, all counters of a slice at once: what a scrape sees adds up. An
+ * event is counted, never a row, so that the row path does not know of it.
  */
 export class StageMetrics {
   readonly #registry = new Registry()

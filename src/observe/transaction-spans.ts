@@ -3,8 +3,9 @@ import type { MemberNumber, StageEvent } from '../ports/stage-event.ts'
 import type { StageLabels } from './stage-metrics.ts'
 
 /**
- * Makes a span of each transaction, for whoever has registered an OpenTelemetry SDK in this process (`NODE_OPTIONS=--import ...`);
- * without one the API does nothing. A span is made when its transaction has ended: on the row path nobody knows of it.
+ * Makes a span of each transaction, for whoever has registered an OpenTelemetry SDK in this process
+ * (`NODE_OPTIONS=--import ...`); without one the API does nothing. A span is made when its transaction has ended: on
+ * the row path nobody knows of it.
  */
 export function transactionSpans(
   { stage, dataset }: StageLabels,

@@ -24,7 +24,10 @@ export interface ClusterSession {
   readonly log: Logger
   /** fires when the user or a supervisor wants an end */
   readonly signal: AbortSignal
-  /** whether work waits for what is not there yet, as a stage does that runs on, or fails, as a command that is waited for */
+  /**
+   * whether work waits for what is not there yet, as a stage does that runs on, or fails, as a command that is waited
+   * for
+   */
   readonly waits: boolean
   /** what happens to the stage: a line in the log, and a figure for those who watch */
   readonly report: (event: StageEvent) => void

@@ -4,7 +4,10 @@ import { type StageReport, stageReport } from '../ports/stage-report.ts'
 
 const stateEveryMs = 1_000
 
-/** Tells what happens to one member of a group, from its first join to its end; its state every second, whatever its loop does. */
+/**
+ * Tells what happens to one member of a group, from its first join to its end; its state every second, whatever its
+ * loop does.
+ */
 export class MemberReporter {
   readonly #report: (event: StageEvent) => void
   readonly #kinds = new Set<string>()

@@ -129,8 +129,8 @@ type Decisions = Required<Pick<NormalizeMemberOptions, 'modelsTopic' | 'clip' | 
 }
 
 /**
- * The group that keeps the position: the same command again goes on where it stopped, and whatever else would be written makes
- * another backfill.
+ * The group that keeps the position: the same command again goes on where it stopped, and whatever else would be
+ * written makes another backfill.
  *
  * @example replayGroup('trips', 'trips.raw', 'trips.normalized.v2', { model: 2, from: 'start', ... }) // 'vgm.trips.replay.v2'
  */
@@ -170,7 +170,8 @@ async function checkOutput(
 }
 
 /**
- * The offset of each partition that a flag means; one before the first row is the first row, one beyond the end the end.
+ * The offset of each partition that a flag means; one before the first row is the first row, one beyond the end the
+ * end.
  *
  * @throws UsageError if it means nothing
  */

@@ -34,7 +34,9 @@ export interface SampleTopicOptions {
   readonly seed?: number | undefined
   /** of the sample topic, if it is new [1] */
   readonly partitions?: number | undefined
-  /** whether the sample topic may hold rows already: then the sample goes on from where the last one has ended [false] */
+  /**
+   * whether the sample topic may hold rows already: then the sample goes on from where the last one has ended [false]
+   */
   readonly append?: boolean | undefined
   /** go on with the rows to come, which only a sample by rate can [false] */
   readonly follow?: boolean | undefined

@@ -23,11 +23,16 @@ import { whenReachable } from './when-reachable.ts'
 
 /** Long enough for a transaction's cost to vanish, short enough for heartbeats and for whoever reads downstream. */
 export const defaultSliceMs = 500
-/** A slice whose schemas or models take longer is given up, well before its transaction times out, and repeated until they are there. */
+/**
+ * A slice whose schemas or models take longer is given up, well before its transaction times out, and repeated until
+ * they are there.
+ */
 export const slicePatienceMs = 3_000
 
 export interface TransformStageOptions extends GroupedStage {
-  /** a name that survives restarts: the membership becomes static, and the old instance's transaction is ended at once */
+  /**
+   * a name that survives restarts: the membership becomes static, and the old instance's transaction is ended at once
+   */
   readonly instance?: string | undefined
   /** number of this member among those of its process */
   readonly slot?: number

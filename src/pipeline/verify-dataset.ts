@@ -76,9 +76,9 @@ export interface AuditResult extends VerifyResult {
 }
 
 /**
- * Audits what the topics of a data set hold now, with a stock client; the stages may be running. A restored topic that does not
- * exist is not audited. Where a file is named the raw rows are compared with it first, and a data set that has only been loaded
- * has no more to audit.
+ * Audits what the topics of a data set hold now, with a stock client; the stages may be running. A restored topic that
+ * does not exist is not audited. Where a file is named the raw rows are compared with it first, and a data set that has
+ * only been loaded has no more to audit.
  *
  * @example
  * const { lost, doubled, reordered, wrong } = await verifyDataset(cluster, { dataset: 'trips' })

@@ -8,8 +8,8 @@ const pauseMs = 1_000
 const newsEveryMs = 30_000
 
 /**
- * What a stage needs before it joins its group: `work` is repeated while it fails for a reason that passes by itself, as while the
- * registry is away. A stage that starts in an outage holds no partition until it is over, and then begins.
+ * What a stage needs before it joins its group: `work` is repeated while it fails for a reason that passes by itself,
+ * as while the registry is away. A stage that starts in an outage holds no partition until it is over, and then begins.
  *
  * @param passes which errors pass by themselves; those that are retriable unless given
  * @throws InterruptedError at once when the cluster's signal fires

@@ -1,4 +1,7 @@
-/** What we show and whom we trust on TLS connections; all PEM text. Empty: the certificate authorities of Node, and no certificate. */
+/**
+ * What we show and whom we trust on TLS connections; all PEM text. Empty: the certificate authorities of Node, and no
+ * certificate.
+ */
 export interface TlsSettings {
   /** the authorities that may vouch for the server, instead of Node's */
   readonly ca?: string
@@ -8,7 +11,10 @@ export interface TlsSettings {
   readonly passphrase?: string
 }
 
-/** Where a bearer token comes from: as it is, from a file that somebody keeps fresh, or from an OAuth 2 endpoint (client credentials). */
+/**
+ * Where a bearer token comes from: as it is, from a file that somebody keeps fresh, or from an OAuth 2 endpoint (client
+ * credentials).
+ */
 export type TokenSource =
   | { readonly value: string }
   | { readonly file: string }
@@ -28,8 +34,8 @@ export type SaslSettings =
   | { readonly mechanism: 'OAUTHBEARER'; readonly token: TokenSource }
 
 /**
- * How to reach a cluster; the same for the row client, the control client and the group membership. Plain data: it goes to threads and
- * child processes as a message, never on a command line.
+ * How to reach a cluster; the same for the row client, the control client and the group membership. Plain data: it goes
+ * to threads and child processes as a message, never on a command line.
  */
 export interface ConnectionSettings {
   /** bootstrap brokers, each `host:port` */

@@ -37,8 +37,8 @@ export interface OffsetRange extends PartitionOffset {
 }
 
 /**
- * Data batches of one partition in offset order, as they stand in a fetch response; CRCs have been checked. The bytes are borrowed until
- * the next poll.
+ * Data batches of one partition in offset order, as they stand in a fetch response; CRCs have been checked. The bytes
+ * are borrowed until the next poll.
  */
 export interface FetchedPartition extends TopicPartition {
   readonly bytes: Uint8Array
@@ -47,7 +47,9 @@ export interface FetchedPartition extends TopicPartition {
   readonly batches: readonly BatchHeader[]
   /** rows before this offset are to be skipped: a fetch may begin inside a batch */
   readonly fromOffset: number
-  /** of the leader that had appended the row before it, and the one before `nextOffset`; undefined if it is not known */
+  /**
+   * of the leader that had appended the row before it, and the one before `nextOffset`; undefined if it is not known
+   */
   readonly fromEpoch?: number | undefined
   readonly nextEpoch?: number | undefined
   /** rows from this offset on are to be skipped: the range that was asked for may end inside a batch */
@@ -103,8 +105,8 @@ export interface GroupSession {
    */
   poll(maxWaitMs: number): Promise<readonly FetchedPartition[]>
   /**
-   * Takes back what was polled last and has not been used, as when a slice ends before: a later poll hands it out again, the other
-   * partitions first.
+   * Takes back what was polled last and has not been used, as when a slice ends before: a later poll hands it out
+   * again, the other partitions first.
    *
    * @param fetched in the order of the poll: of the first one the rows from `offset` on, of the others all
    */
@@ -120,7 +122,10 @@ export interface GroupSession {
    * @throws FencedError when another instance has taken this one's place
    */
   commit(): Promise<boolean>
-  /** Gives the slice up: nothing of it counts, and its rows are polled again, after a pause that grows with each repetition. */
+  /**
+   * Gives the slice up: nothing of it counts, and its rows are polled again, after a pause that grows with each
+   * repetition.
+   */
   abort(cause: unknown): Promise<void>
   /** The partitions that this member owns now and the next offset of each to be polled. */
   positions(): readonly SessionPosition[]
@@ -128,7 +133,9 @@ export interface GroupSession {
   close(): Promise<void>
 }
 
-/** Whether a failure may double rows: without transactions, what a slice had written before it failed is written again. */
+/**
+ * Whether a failure may double rows: without transactions, what a slice had written before it failed is written again.
+ */
 export const deliveries = ['exactly-once', 'at-least-once'] as const
 export type Delivery = (typeof deliveries)[number]
 
@@ -142,7 +149,8 @@ export interface BatchLimits {
 /** Where the schemas of rows are known. */
 export interface SchemaSource {
   /**
-   * JSON of the schema that a row names, whatever it refers to written out; undefined if the registry knows none, or none that is Avro.
+   * JSON of the schema that a row names, whatever it refers to written out; undefined if the registry knows none, or
+   * none that is Avro.
    *
    * @throws PipelineError, retriable, if the registry has not answered for a while: never makes a row dead
    */

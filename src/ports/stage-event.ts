@@ -1,8 +1,8 @@
 import type { StageReport } from './stage-report.ts'
 
 /*
- * What happens in the life of a stage, as its log, its metrics and its probes are told. All of it is plain data: it comes from the
- * members' threads as well.
+ * What happens in the life of a stage, as its log, its metrics and its probes are told. All of it is plain data: it
+ * comes from the members' threads as well.
  */
 
 /** Why a slice had to be given up; the label of `vgm_transaction_aborts_total`, and so a closed list. */
@@ -56,7 +56,9 @@ export interface StalledPartition {
 }
 
 export type StageEvent =
-  /** What a member needs before it begins is not there; told at each attempt, `isNews` says which ones are worth a line. */
+  /**
+   * What a member needs before it begins is not there; told at each attempt, `isNews` says which ones are worth a line.
+   */
   | { readonly kind: 'waiting'; readonly cause: string; readonly isNews: boolean }
   | { readonly kind: 'brokers-reached' }
   /** The member has its place at the brokers and is about to join its group. */

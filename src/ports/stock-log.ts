@@ -1,6 +1,6 @@
 /*
- * What an audit needs of a log: rows as an ordinary client delivers them, objects and all. Deliberately not the port of the row
- * path: what that path gets wrong on reading must not be hidden by reading it the same way.
+ * What an audit needs of a log: rows as an ordinary client delivers them, objects and all. Deliberately not the port of
+ * the row path: what that path gets wrong on reading must not be hidden by reading it the same way.
  */
 
 /** A row as a stock consumer delivers it. */
@@ -49,8 +49,8 @@ export interface StockLog {
 }
 
 /**
- * The last value of a header as text; undefined if there is none. The last, because what a stage adds comes after the row's own: a
- * dead letter that was sent again and failed again has ours twice.
+ * The last value of a header as text; undefined if there is none. The last, because what a stage adds comes after the
+ * row's own: a dead letter that was sent again and failed again has ours twice.
  */
 export function headerText({ headers }: StockRow, name: string): string | undefined {
   const value = headers?.[name]

@@ -67,7 +67,8 @@ export function beginBodies(
 }
 
 /**
- * Reads normalized rows that are alike and nothing but a stamp and numbers with modes: every field stands where it stands in the first one.
+ * Reads normalized rows that are alike and nothing but a stamp and numbers with modes: every field stands where it
+ * stands in the first one.
  *
  * @param order        the columns, in the order of the body
  * @param normalizedBytes as in the plan

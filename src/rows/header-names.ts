@@ -1,7 +1,10 @@
 import type { SchemaKeys, SchemaName } from './schema-name.ts'
 import { varintEnd, zigzag } from './varint.ts'
 
-/** Headers that name the schema of a value, and how to read them: a GUID after a byte of 1 or an id after one of 0, or eight bytes. */
+/**
+ * Headers that name the schema of a value, and how to read them: a GUID after a byte of 1 or an id after one of 0, or
+ * eight bytes.
+ */
 export const schemaHeaders = {
   confluent: '__value_schema_id',
   apicurioContent: 'apicurio.value.contentId',
@@ -13,7 +16,10 @@ const [confluent, apicurioContent, apicurioGlobal] = Object.values(schemaHeaders
 const [guidBytes, idBytes, longBytes] = [17, 5, 8]
 const maxLengthBytes = 5
 
-/** Reads the schema that a row's headers name. Neighbours mostly name the same one: its bytes are compared before they become a name. */
+/**
+ * Reads the schema that a row's headers name. Neighbours mostly name the same one: its bytes are compared before they
+ * become a name.
+ */
 export class HeaderNames {
   readonly #keys: SchemaKeys
   #last: Uint8Array = new Uint8Array(0)

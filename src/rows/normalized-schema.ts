@@ -18,7 +18,9 @@ export const rawSchemaProperty = 'vgm.raw.schema'
 /** Property of a modelled field: its type in the raw schema. */
 export const rawTypeProperty = 'vgm.type'
 
-/** Property of a normalized record: which model its rows are stamped with, should the version be given out once more. */
+/**
+ * Property of a normalized record: which model its rows are stamped with, should the version be given out once more.
+ */
 export const modelProperty = 'vgm.model'
 
 /** A version of a data set's model, and its content's hash. */
@@ -63,7 +65,8 @@ export interface NormalizedSchema {
  * Derives the schema of normalized rows from that of raw ones: record `<Raw>Normalized` in the same namespace, first
  * field `model_version`, then the raw fields in their order. Each modelled one becomes an `io.vgmstream.ModeValue`, in
  * the same union with null if it was nullable, and drops its default unless that is the null of a null-first union.
- * Every other field keeps its JSON, but for a property of our name. The record drops its aliases, which are names of the raw record.
+ * Every other field keeps its JSON, but for a property of our name. The record drops its aliases, which are names of
+ * the raw record.
  *
  * @param rawSchema JSON text of a record
  * @param modelled  names of fields that `numericColumns` admits

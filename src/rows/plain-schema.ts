@@ -6,21 +6,26 @@ export type PlainSchema = string | object
 const plainName = /^[A-Za-z_][A-Za-z0-9_]*$/
 
 /**
- * The part of a schema that reading rows needs, for avsc: it refuses schemas for what Java's parser lets pass and readers do not look at,
- * such as a default that belongs to a union's second branch, one beyond 2^53, or letters beyond ASCII in a name.
+ * The part of a schema that reading rows needs, for avsc: it refuses schemas for what Java's parser lets pass and
+ * readers do not look at, such as a default that belongs to a union's second branch, one beyond 2^53, or letters beyond
+ * ASCII in a name.
  *
- * Defaults, aliases, docs, logical types and custom properties are left out. Names that avsc refuses become others, see `plainFieldName`.
+ * Defaults, aliases, docs, logical types and custom properties are left out. Names that avsc refuses become others, see
+ * `plainFieldName`.
  *
  * @throws MalformedSchemaError
  */
 export function plainSchema(schema: SchemaJson): PlainSchema {
   const type = parseAvroSchema(schema)
-  // avsc looks for a name without dots in the namespace around it only: beside namespaces, such a type gets one of ours.
+  // avsc looks for a name without dots in the namespace around it only: beside namespaces, such a type gets one of
+  // ours.
   const bareNamespace = [...typeNames(type)].some((name) => name.includes('.')) ? '_.' : ''
   return plainType(type, bareNamespace, new Map())
 }
 
-/** The name under which avsc knows a field: its own, with every character that avsc refuses written as its code point. */
+/**
+ * The name under which avsc knows a field: its own, with every character that avsc refuses written as its code point.
+ */
 export function plainFieldName(name: string): string {
   if (plainName.test(name)) return name
   const letters = Array.from(name, (letter) =>

@@ -9,7 +9,10 @@ import { isInteger, type RowPlan } from './row-plan.ts'
 import { framingBytes } from './schema-runs.ts'
 import { maxIntBytes, varintEnd } from './varint.ts'
 
-/** Rows of one schema, whose numbers are to be replaced: normalized rows by restored ones, raw rows by those of a transform. */
+/**
+ * Rows of one schema, whose numbers are to be replaced: normalized rows by restored ones, raw rows by those of a
+ * transform.
+ */
 export interface RestoredRun {
   readonly records: Records
   /** as `decodeRows` has filled them from `records` with `plan` */

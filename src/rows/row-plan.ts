@@ -36,8 +36,8 @@ export interface RowPlan {
   /** whether the body is nothing but the numbers: then no extents are kept, for there is nothing between them */
   readonly numbersOnly: boolean
   /**
-   * size of the body of a normalized row that is nothing but its stamp and numbers with their modes, none nullable, if stamp and modes take
-   * a byte each, as they nearly always do; 0 for all other rows
+   * size of the body of a normalized row that is nothing but its stamp and numbers with their modes, none nullable, if
+   * stamp and modes take a byte each, as they nearly always do; 0 for all other rows
    */
   readonly normalizedBytes: number
   /** shape (steps, stepSize): opcode of `stepOpcodes`, then its operands */
@@ -78,9 +78,9 @@ export const stepOpcodes = {
 export const stepSize = 4
 
 /**
- * Compiles a schema for rows in which `modelled` columns become numbers. Every numeric type is accepted, whatever the model was fitted
- * to: Avro lets a writer go from int to long, float or double, and a model is about numbers. Whether a column is nullable is the schema's
- * affair too.
+ * Compiles a schema for rows in which `modelled` columns become numbers. Every numeric type is accepted, whatever the
+ * model was fitted to: Avro lets a writer go from int to long, float or double, and a model is about numbers. Whether a
+ * column is nullable is the schema's affair too.
  *
  * @param schema   of the rows
  * @param modelled whose order is that of `RowColumns`

@@ -1,6 +1,6 @@
 /**
- * How a row names the schema that it was written with: by its id in the registry, as Confluent's wire format has it before the value, or in
- * another way, as text.
+ * How a row names the schema that it was written with: by its id in the registry, as Confluent's wire format has it
+ * before the value, or in another way, as text.
  *
  * - `guid:` Confluent's GUID, from the header `__value_schema_id`
  * - `content-id:`, `global-id:` Apicurio's own ids, from its headers
@@ -50,8 +50,8 @@ export function unionBranchOf(name: RowSchemaName): { readonly of: SchemaName; r
 const mostNames = 10_000
 
 /**
- * Numbers for the schemas that rows name, so that runs of rows can be told by one: an id of the registry is its own, every other name gets
- * a negative one below `noSchema`.
+ * Numbers for the schemas that rows name, so that runs of rows can be told by one: an id of the registry is its own,
+ * every other name gets a negative one below `noSchema`.
  */
 export class SchemaKeys {
   readonly #names: RowSchemaName[] = []

@@ -23,7 +23,10 @@ export interface SchemaRuns {
   to: Int32Array
   /** key of the schema: its id in the registry, a negative one of `keys` for other names, or `noSchema` */
   schemaId: Int32Array
-  /** how many bytes later than five bytes after the value's start the Avro bodies begin: -5 where a header names the schema */
+  /**
+   * how many bytes later than five bytes after the value's start the Avro bodies begin: -5 where a header names the
+   * schema
+   */
   bodyShift: Int32Array
   /** whether a header names the schema */
   isInHeader: Uint8Array
@@ -43,9 +46,10 @@ export function createSchemaRuns(capacity = 16, keys = new SchemaKeys()): Schema
 }
 
 /**
- * Reads the framing of every row, and sets every row's status: 0, `badFraming`, or `unknownSchema` for a negative id. A header that names
- * the schema counts more than what the value begins with, which may look like a framing by chance.
- * Confluent wire format: https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/index.html#wire-format
+ * Reads the framing of every row, and sets every row's status: 0, `badFraming`, or `unknownSchema` for a negative id. A
+ * header that names the schema counts more than what the value begins with, which may look like a framing by chance.
+ * Confluent wire format:
+ * https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/index.html#wire-format
  *
  * @param status shape (records.count) at least; overwritten; a null value's is 0
  * @param runs   overwritten, grown as needed
@@ -97,8 +101,9 @@ export function readSchemaRuns(records: Records, status: Uint8Array, runs: Schem
 }
 
 /**
- * Moves the values' starts of rows [from, to) so that their bodies begin five bytes after them, as those of framed rows do: all that reads
- * bodies then goes for every framing. What is skipped lies within the record, which has more than five bytes before its value.
+ * Moves the values' starts of rows [from, to) so that their bodies begin five bytes after them, as those of framed rows
+ * do: all that reads bodies then goes for every framing. What is skipped lies within the record, which has more than
+ * five bytes before its value.
  */
 export function shiftBodies(records: Records, from: number, to: number, bodyShift: number): void {
   const { valueStart } = records

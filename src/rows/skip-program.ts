@@ -238,7 +238,8 @@ export function skipValue(program: SkipProgram, pc: number, bytes: Uint8Array, a
       case opcodes.emptyBlocks: {
         const begin = pc - 1
         if (number < 0) {
-          // The block's size follows. The items are looked at all the same: readers do not go by the size, and would stumble over them.
+          // The block's size follows. The items are looked at all the same: readers do not go by the size, and would
+          // stumble over them.
           const end = varintEnd(bytes, at, limit, maxLongBytes)
           if (end < 0) return -1
           const size = zigzag(bytes, at, end)

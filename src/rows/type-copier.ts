@@ -10,8 +10,8 @@ export interface TypeDefinition {
 }
 
 /**
- * Copies the JSON of types so that the copy stands by itself: the first reference to a type that is defined elsewhere becomes its
- * definition, and definitions that this repeats become references.
+ * Copies the JSON of types so that the copy stands by itself: the first reference to a type that is defined elsewhere
+ * becomes its definition, and definitions that this repeats become references.
  */
 export class TypeCopier {
   readonly #elsewhere: ReadonlyMap<string, TypeDefinition>

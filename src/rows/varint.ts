@@ -10,8 +10,8 @@ const lastOfInt = 0x0f
 const lastOfLong = 0x01
 
 /**
- * Position after the varint that begins at `at`, or -1 if it has no end before `limit` and within `maxBytes`, or more bits than its type.
- * https://avro.apache.org/docs/1.11.1/specification/#primitive-types-1
+ * Position after the varint that begins at `at`, or -1 if it has no end before `limit` and within `maxBytes`, or more
+ * bits than its type. https://avro.apache.org/docs/1.11.1/specification/#primitive-types-1
  */
 export function varintEnd(bytes: Uint8Array, at: number, limit: number, maxBytes: number): number {
   // Most are of one byte: without this case the loops here and below make decoding half as fast.

@@ -4,8 +4,8 @@ import { MalformedSchemaError } from './schema-error.ts'
 import { collectTypes, TypeCopier, type TypeDefinition } from './type-copier.ts'
 
 /**
- * A schema that refers to types of other schemas, as one text that stands by itself: each of those types is defined where it is named
- * first. Numbers keep all their digits. Writers' bytes are the same under both.
+ * A schema that refers to types of other schemas, as one text that stands by itself: each of those types is defined
+ * where it is named first. Numbers keep all their digits. Writers' bytes are the same under both.
  *
  * @param schema     JSON text
  * @param referenced JSON texts of all schemas that it refers to, directly or not, in any order
@@ -21,7 +21,10 @@ export function wholeSchema(schema: string, referenced: readonly string[]): stri
   return JSON.stringify(new TypeCopier(definitions).copy(exactJson(schema), ''))
 }
 
-/** The branches of a schema that is a union at its top, each as a text that stands by itself; undefined for any other schema. */
+/**
+ * The branches of a schema that is a union at its top, each as a text that stands by itself; undefined for any other
+ * schema.
+ */
 export function unionBranches(schema: string): readonly string[] | undefined {
   if (parseAvroSchema(schema).kind !== 'union') return undefined
   const json = exactJson(schema)

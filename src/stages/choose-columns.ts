@@ -17,11 +17,16 @@ export interface MetSchema {
 }
 
 export interface ColumnChoice {
-  /** with the widest type and the weakest nullability among the schemas that have them all; empty if there is nothing to model */
+  /**
+   * with the widest type and the weakest nullability among the schemas that have them all; empty if there is nothing to
+   * model
+   */
   readonly columns: readonly NumericColumn[]
   /** that most rows with these columns have; undefined if there are none */
   readonly schema: MetSchema | undefined
-  /** numeric columns of some rows that are not among them, and the rows that lack one of them: more than are worth it */
+  /**
+   * numeric columns of some rows that are not among them, and the rows that lack one of them: more than are worth it
+   */
   readonly leftOut: readonly { readonly name: string; readonly lackingRows: number }[]
 }
 
@@ -41,10 +46,11 @@ interface Candidate {
 }
 
 /**
- * Which columns to model where rows have several schemas: what is modelled must be in a row, or it cannot be normalized.
+ * Which columns to model where rows have several schemas: what is modelled must be in a row, or it cannot be
+ * normalized.
  *
- * Named columns are taken if a schema has them all. Without names, as many rows as possible are to be normalized, and among the sets of
- * columns that as many have, the largest is taken.
+ * Named columns are taken if a schema has them all. Without names, as many rows as possible are to be normalized, and
+ * among the sets of columns that as many have, the largest is taken.
  *
  * @param schemas  that can be parsed, in an order that does not depend on chance
  * @param excluded columns that cannot be modelled
@@ -101,7 +107,9 @@ export function isEnvelope(json: string): boolean {
   return ['before', 'after', 'source', 'op'].every((name) => names.has(name))
 }
 
-/** The largest of the sets that as many rows as possible have; all sets of a schema, and what several have in common. */
+/**
+ * The largest of the sets that as many rows as possible have; all sets of a schema, and what several have in common.
+ */
 function commonNames(candidates: readonly Candidate[]): readonly string[] {
   const withNumbers = candidates.filter(({ plain }) => plain.length > 0)
   const byRows = withNumbers.toSorted((a, b) => b.schema.rows - a.schema.rows)

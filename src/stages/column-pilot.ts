@@ -27,8 +27,8 @@ const pilotRows = 50_000
 const passOver = { onUnreadable: () => undefined }
 
 /**
- * Reads the first 50,000 rows that can be read, partition by partition in the order of the ranges: nothing but the topic
- * decides which they are.
+ * Reads the first 50,000 rows that can be read, partition by partition in the order of the ranges: nothing but the
+ * topic decides which they are.
  *
  * @param columns none for a look at the rows' schemas
  * @throws InterruptedError when `signal` fires

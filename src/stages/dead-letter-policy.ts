@@ -11,8 +11,8 @@ export interface DeadLetterPolicy {
 }
 
 /**
- * Half: where most rows fail it is not the rows that are wrong, but a schema, a registry or the model, and whoever reads the output
- * is better served by none than by the other half.
+ * Half: where most rows fail it is not the rows that are wrong, but a schema, a registry or the model, and whoever
+ * reads the output is better served by none than by the other half.
  */
 export const deadLetterDefaults: DeadLetterPolicy = { maxShare: 0.5, onInvalid: 'dead-letter' }
 

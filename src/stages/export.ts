@@ -14,7 +14,9 @@ import { BatchUnreadableError, FetchedReader } from './read-fetched.ts'
 import { RowSchemas } from './row-schemas.ts'
 import { onlyTombstones } from './tombstones.ts'
 
-/** Rows of one partition that are to be exported; the end is known: the high watermark of the start, or what was asked. */
+/**
+ * Rows of one partition that are to be exported; the end is known: the high watermark of the start, or what was asked.
+ */
 export interface ExportRange extends OffsetRange {
   readonly endOffset: number
 }

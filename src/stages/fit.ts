@@ -58,8 +58,8 @@ export class UnfittableError extends PipelineError {
 }
 
 /**
- * Trains a mixture for each column. The same rows give the same model, byte for byte: the first ones decide how columns are
- * summarized, and the partitions' summaries join to the same sums, whichever is finished first.
+ * Trains a mixture for each column. The same rows give the same model, byte for byte: the first ones decide how columns
+ * are summarized, and the partitions' summaries join to the same sums, whichever is finished first.
  *
  * @throws UnfittableError without rows, or if a column that was named cannot be modelled
  */
@@ -274,7 +274,10 @@ function leastFinite({ notFinite }: ColumnPilot): string | undefined {
   return byCount(notFinite)[0]?.[0]
 }
 
-/** A value that stands for "missing" should not be a number: what it does to the rows that hold it, and how to load them otherwise. */
+/**
+ * A value that stands for "missing" should not be a number: what it does to the rows that hold it, and how to load them
+ * otherwise.
+ */
 function warnOfSentinels({ onWarning }: FitOptions, name: string, { rows, sentinels }: ColumnFacts): void {
   for (const { value, rows: held, isModelled } of sentinels) {
     const fate = isModelled

@@ -40,8 +40,8 @@ export function lagRemarks({ group, topic, partitions }: Lag): string[] {
 }
 
 /**
- * The lag of a group in each partition of a topic. A partition without a commit, or with one that retention has overtaken, counts
- * from its first offset.
+ * The lag of a group in each partition of a topic. A partition without a commit, or with one that retention has
+ * overtaken, counts from its first offset.
  *
  * @throws TopicMissingError
  */

@@ -1,12 +1,17 @@
-/** Questions to the registry at a time: one after another, rows that each name another schema would outlast their transaction. */
+/**
+ * Questions to the registry at a time: one after another, rows that each name another schema would outlast their
+ * transaction.
+ */
 const sideBySide = 16
 
 /**
- * Asks for schemas, several at a time, until all are known or `endMs` is over; the first ones come first, and one at least.
+ * Asks for schemas, several at a time, until all are known or `endMs` is over; the first ones come first, and one at
+ * least.
  *
  * @param ids   in the order in which they are wanted
  * @param endMs as `performance.now` counts
- * @returns JSON by id, in that order; undefined for an id that the registry does not know; those that were not asked for are left out
+ * @returns JSON by id, in that order; undefined for an id that the registry does not know; those that were not asked
+ * for are left out
  * @throws PipelineError as of a registry that does not answer
  */
 export async function lookUpSchemas<Id>(

@@ -3,12 +3,16 @@ import type { NumericColumn } from '../rows/numeric-columns.ts'
 import { Float64Builder } from './float64-builder.ts'
 import type { PartitionScan, ScanPlan } from './scan-columns.ts'
 
-/** Below so many rows every sum of a summary is an exact whole number, whatever its bins: squares of steps are below 2^22. */
+/**
+ * Below so many rows every sum of a summary is an exact whole number, whatever its bins: squares of steps are below
+ * 2^22.
+ */
 const exactRows = 2 ** 31
 
 /**
- * Joins what was scanned of each partition, whatever finished first: the same topic gives the same summaries, bit for bit. Partitions
- * wait for the ones before them only where their order matters: if the values are kept, or if sums may be rounded.
+ * Joins what was scanned of each partition, whatever finished first: the same topic gives the same summaries, bit for
+ * bit. Partitions wait for the ones before them only where their order matters: if the values are kept, or if sums may
+ * be rounded.
  */
 export class ScanMerge {
   readonly summaries: ReadonlyMap<string, ColumnSummary>

@@ -49,8 +49,8 @@ interface NormalizePlan {
 /** Tables of modes that are kept: 67 KiB each. Beyond so many columns the modes of the others are evaluated. */
 const mostTables = 1_024
 /**
- * Of a slice, for building tables: those of a thousand columns take ten seconds, longer than a transaction or a session lasts. Until a
- * column's turn comes its modes are evaluated.
+ * Of a slice, for building tables: those of a thousand columns take ten seconds, longer than a transaction or a session
+ * lasts. Until a column's turn comes its modes are evaluated.
  */
 const tabulatingMs = 100
 
@@ -167,7 +167,9 @@ interface RowIdentity {
   readonly source: TopicPartition
 }
 
-/** Fills values and modes of a column; all arrays of one length. Returns how many values are NaN, for none is finite. */
+/**
+ * Fills values and modes of a column; all arrays of one length. Returns how many values are NaN, for none is finite.
+ */
 type ColumnNormalizer = (
   values: Float64Array,
   outValues: Float64Array,

@@ -56,7 +56,8 @@ export class PartitionOutput {
   }
 
   /**
-   * The same without the header that names the schema of the values as they were: readers would take the new ones for such.
+   * The same without the header that names the schema of the values as they were: readers would take the new ones for
+   * such.
    *
    * @returns the row that the topic cannot take, `to` if it took them all
    */

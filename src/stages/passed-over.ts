@@ -57,8 +57,8 @@ export const flattenFix =
   'transforms.unwrap.type=io.debezium.transforms.ExtractNewRecordState'
 
 /**
- * Why rows were passed over, the most rows first. Rows with NaN, or with integers that are too large, are not among them: for those a column
- * is to blame.
+ * Why rows were passed over, the most rows first. Rows with NaN, or with integers that are too large, are not among
+ * them: for those a column is to blame.
  *
  * @param columns that were asked for
  */

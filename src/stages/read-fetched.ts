@@ -30,7 +30,9 @@ export class BatchUnreadableError extends PipelineError {
   }
 }
 
-/** What was inflated and has more bytes is given back to the system at once: it would be left to the collector for long. */
+/**
+ * What was inflated and has more bytes is given back to the system at once: it would be left to the collector for long.
+ */
 const freedBytes = 1024 * 1024
 
 /** Reads batches of what was fetched, a piece at a time. */
@@ -57,8 +59,8 @@ export class FetchedReader {
   }
 
   /**
-   * Reads one batch: for each piece of it, rows [from, to) of `records` are within the range that was asked for. Whoever leaves off in the
-   * middle, and comes back to the same bytes, goes on where he was.
+   * Reads one batch: for each piece of it, rows [from, to) of `records` are within the range that was asked for.
+   * Whoever leaves off in the middle, and comes back to the same bytes, goes on where he was.
    *
    * @throws BatchUnreadableError
    */

@@ -46,7 +46,10 @@ export class RestoreTransform implements RowTransform {
   readonly modelVersion = undefined
   readonly #options: RestoreOptions
   readonly #plans: SchemaPlans<RestorePlan>
-  /** by version and schema, the one that was used last at the end; undefined if the model lacks a column that the schema says is modelled */
+  /**
+   * by version and schema, the one that was used last at the end; undefined if the model lacks a column that the schema
+   * says is modelled
+   */
   readonly #restorers = new Map<string, Restorer | undefined>()
   #restoredColumns = 0
   readonly #columns = createRowColumns()
@@ -181,7 +184,10 @@ function restorerOf(model: Model, normalizedId: number, plan: NormalizedPlan): R
 
 // Loops within async functions are slow: those over rows have functions of their own.
 
-/** The end of the stretch of one model that begins with a row; the stamp of a failed row or a tombstone means nothing and ends none. */
+/**
+ * The end of the stretch of one model that begins with a row; the stamp of a failed row or a tombstone means nothing
+ * and ends none.
+ */
 function endOfVersion(
   { valueStart }: Records,
   { modelVersions, status }: RowColumns,

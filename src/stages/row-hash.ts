@@ -1,6 +1,6 @@
 /**
- * A number in [0, 1) that only (seed, partition, offset) decide: the same rows are sampled whenever and by whomever. Two
- * rounds of MurmurHash3's 32-bit finalizer (Appleby, 2011) for each half of the result.
+ * A number in [0, 1) that only (seed, partition, offset) decide: the same rows are sampled whenever and by whomever.
+ * Two rounds of MurmurHash3's 32-bit finalizer (Appleby, 2011) for each half of the result.
  *
  * @param offset of the row, below 2^53
  */

@@ -27,8 +27,8 @@ interface Stretch {
 }
 
 /**
- * The schemas that rows were written with, in whatever way they name them: in five bytes before the value, in Apicurio's nine, or in a
- * header. Of a union at the top, each row has the schema of its branch.
+ * The schemas that rows were written with, in whatever way they name them: in five bytes before the value, in
+ * Apicurio's nine, or in a header. Of a union at the top, each row has the schema of its branch.
  */
 export class RowSchemas {
   readonly #source: SchemaSource
@@ -47,10 +47,11 @@ export class RowSchemas {
   }
 
   /**
-   * Splits rows into runs of one schema, and sets every row's status as `readSchemaRuns` does. The schemas of rows [from, to) are looked
-   * up first.
+   * Splits rows into runs of one schema, and sets every row's status as `readSchemaRuns` does. The schemas of rows
+   * [from, to) are looked up first.
    *
-   * @param endMs as `performance.now` counts: schemas that there is no time for are not settled then. Without it, schemas that were unknown
+   * @param endMs as `performance.now` counts: schemas that there is no time for are not settled then. Without it,
+   * schemas that were unknown
    *              are asked for each time
    * @returns runs whose ids are keys for the other methods; overwritten by the next call
    */
@@ -200,7 +201,10 @@ function stretchesOf({ count, from, to, schemaId, bodyShift, isInHeader }: Schem
   }))
 }
 
-/** Splits a stretch where what `schemaOf` says of its readable rows changes; undefined leaves a row to the stretch itself. */
+/**
+ * Splits a stretch where what `schemaOf` says of its readable rows changes; undefined leaves a row to the stretch
+ * itself.
+ */
 function splitStretch(
   records: Records,
   status: Uint8Array,

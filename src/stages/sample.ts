@@ -241,8 +241,8 @@ class SampleRun {
 }
 
 /**
- * The `rows` smallest hashes of so many offsets are below it, however unlucky: a third of the offsets may be without a row. What it turns
- * away need not be kept until smaller ones are found.
+ * The `rows` smallest hashes of so many offsets are below it, however unlucky: a third of the offsets may be without a
+ * row. What it turns away need not be kept until smaller ones are found.
  */
 function likelyLimit(rows: number, offsets: number): number {
   const limit = (1.5 * rows + 10 * Math.sqrt(rows)) / offsets

@@ -29,8 +29,8 @@ const firstRows = 1024
 const noKey = -1
 
 /**
- * Keeps the `limit` rows with the smallest hashes of all that it is shown, in memory for twice as many: columns of numbers, and one
- * piece of memory for all bytes. An object for each row would take ten times as much.
+ * Keeps the `limit` rows with the smallest hashes of all that it is shown, in memory for twice as many: columns of
+ * numbers, and one piece of memory for all bytes. An object for each row would take ten times as much.
  */
 export class SmallestRows {
   readonly #limit: number

@@ -59,8 +59,9 @@ export interface TransformOptions {
 
 const pollMs = 100
 /**
- * What a slice takes of the input, in bytes that are not compressed any more: a time alone would let the batches that are then still to
- * be acknowledged be too many for the rest of the transaction's. A slice of the usual length has less.
+ * What a slice takes of the input, in bytes that are not compressed any more: a time alone would let the batches that
+ * are then still to be acknowledged be too many for the rest of the transaction's. A slice of the usual length has
+ * less.
  */
 const sliceBytes = 128 * 1024 * 1024
 /** How long work that goes on by itself may take after an interruption: shorter than the process's own patience. */
@@ -68,8 +69,8 @@ const finishMs = 1_500
 
 /**
  * The loop of every stage from topic to topic: consume, transform, produce, commit, each slice in one transaction. A
- * slice that had to be aborted leaves no trace, and its rows come again. So does one whose rows have to wait for something, as
- * for a registry that does not answer: a transaction that waits along would time out.
+ * slice that had to be aborted leaves no trace, and its rows come again. So does one whose rows have to wait for
+ * something, as for a registry that does not answer: a transaction that waits along would time out.
  *
  * @throws DeadLetterShareError, InvalidRowError; nothing of the slice in which it was found is written
  * @throws InterruptedError when `signal` fires; what was committed stands, and the next start goes on after it
@@ -152,7 +153,8 @@ export async function transformTopic(options: TransformOptions): Promise<StageRe
 }
 
 /**
- * Sends a partition's share of what was fetched on, as far as the slice goes: it may end within a batch, for one of 39 kB can hold 200 MB.
+ * Sends a partition's share of what was fetched on, as far as the slice goes: it may end within a batch, for one of 39
+ * kB can hold 200 MB.
  *
  * @param isOver told how much more has been read; whether the slice has to end
  * @returns the rows that were taken, and the offset of the first one that was not, undefined if all were
@@ -215,8 +217,8 @@ async function orLater<T>(work: Promise<T>): Promise<T> {
 }
 
 /**
- * The result of `work`, or an InterruptedError if that does not come soon after `signal`: joining a group takes as long as the
- * slowest member's slice, and a registry that is away is waited for.
+ * The result of `work`, or an InterruptedError if that does not come soon after `signal`: joining a group takes as long
+ * as the slowest member's slice, and a registry that is away is waited for.
  */
 function orInterrupted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {

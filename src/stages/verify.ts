@@ -31,8 +31,8 @@ export interface VerifyOptions extends NormalizationRules {
   /** a version of the data set's model; undefined if there is none */
   readonly models: ModelVersions
   /**
-   * Offsets that the stages have committed, for an audit while they run: later rows need not have an output yet. Default: all rows
-   * must have one. Read them before the ends of the ranges.
+   * Offsets that the stages have committed, for an audit while they run: later rows need not have an output yet.
+   * Default: all rows must have one. Read them before the ends of the ranges.
    */
   readonly committed?: {
     readonly normalize?: ReadonlyMap<number, number> | undefined
@@ -55,13 +55,14 @@ export interface VerifyResult extends Readonly<Record<Fault, number>> {
 }
 
 /**
- * Audits raw against normalized against restored with a stock reader and its own arithmetic: nothing of the row path is used.
+ * Audits raw against normalized against restored with a stock reader and its own arithmetic: nothing of the row path is
+ * used.
  *
- * In each partition the i-th normalized row must be the i-th raw row that is no dead letter, with the same key, headers and
- * timestamp, the same passed-through fields, and the modes and values that the stamped model version defines; and the i-th
- * restored row must be the i-th normalized row's raw row, within the bounds of exactness. `RowAlignment` says how lost, doubled,
- * reordered and wrong rows are told apart; a fault counts once in each topic where it shows, and a row that is lost or doubled
- * in the normalized topic is not expected, or expected twice, in the restored one.
+ * In each partition the i-th normalized row must be the i-th raw row that is no dead letter, with the same key, headers
+ * and timestamp, the same passed-through fields, and the modes and values that the stamped model version defines; and
+ * the i-th restored row must be the i-th normalized row's raw row, within the bounds of exactness. `RowAlignment` says
+ * how lost, doubled, reordered and wrong rows are told apart; a fault counts once in each topic where it shows, and a
+ * row that is lost or doubled in the normalized topic is not expected, or expected twice, in the restored one.
  *
  * Partitions are walked one after another, all topics of one in lockstep, so memory is bounded.
  *

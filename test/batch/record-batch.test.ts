@@ -247,7 +247,8 @@ suite('a record batch', () => {
   })
 
   test('whose records are too short by a byte of their length is malformed, wherever that begins', () => {
-    // Behind a byte of 128 that of 0 says: the length 0. The first record before which the length takes two bytes has it left out.
+    // Behind a byte of 128 that of 0 says: the length 0. The first record before which the length takes two bytes has
+    // it left out.
     for (const [size, count] of [
       [57, 66],
       [56, 8_194],

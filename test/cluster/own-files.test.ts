@@ -25,7 +25,10 @@ import { readOwnFile } from '../../src/cluster/own-files.ts'
 import { identifyProcess, isRunning } from '../../src/cluster/process-identity.ts'
 import { claimState, readState } from '../../src/cluster/state-file.ts'
 
-/** Root can give files away; another user of the machine then reads this test's files as root's own start would read his. */
+/**
+ * Root can give files away; another user of the machine then reads this test's files as root's own start would read
+ * his.
+ */
 const notRoot = process.getuid?.() === 0 ? false : 'only root can give a file to another user'
 const otherUser = 12_345
 const gone = { pid: 2 ** 22 + 1, startedAt: 'long ago' }

@@ -14,8 +14,8 @@ let started: Promise<Cluster> | undefined
 after(async () => (await started)?.stop())
 
 /**
- * The cluster of this test run: the one that test/run.ts has started, or else one for this process, which is stopped after its
- * last test. Tests share it with others: name everything with `uniqueName`.
+ * The cluster of this test run: the one that test/run.ts has started, or else one for this process, which is stopped
+ * after its last test. Tests share it with others: name everything with `uniqueName`.
  */
 export async function testCluster(): Promise<TestCluster> {
   const { VGM_TEST_BROKERS: brokers, VGM_TEST_REGISTRY: registry, VGM_CLUSTER } = process.env

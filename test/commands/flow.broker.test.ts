@@ -9,7 +9,10 @@ import { oneLineError, temporaryFolder, vgm } from './run-command.ts'
 /** The magic byte and the schema id, which is another one in another topic. */
 const framing = 5
 
-/** Rows of which every 50th lacks the fare and every 77th the distance. Fares are spread so widely that the last bit of some would be lost. */
+/**
+ * Rows of which every 50th lacks the fare and every 77th the distance. Fares are spread so widely that the last bit of
+ * some would be lost.
+ */
 function tripsCsv(rows: number): string {
   const lines = Array.from({ length: rows }, (_, i) => {
     const fare = i % 50 === 0 ? '' : ((i % 3 === 0 ? 45 : 9) + 8 * Math.sin(i)).toFixed(2)

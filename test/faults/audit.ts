@@ -21,9 +21,9 @@ export class AuditError extends Error {
 }
 
 /**
- * Audits a data set with `vgm verify` in a process of its own, which shares no code with the row path: in = out + dead letters,
- * each row once, in order, every value recomputed, no transaction left open on a partition. Rows that the groups have not come to
- * are pending, so it may run beside the stages.
+ * Audits a data set with `vgm verify` in a process of its own, which shares no code with the row path: in = out + dead
+ * letters, each row once, in order, every value recomputed, no transaction left open on a partition. Rows that the
+ * groups have not come to are pending, so it may run beside the stages.
  *
  * @throws AuditError if anything is wrong
  */
@@ -38,8 +38,8 @@ export async function audit(cluster: FaultCluster, dataset: FaultDataset, logFil
 }
 
 /**
- * The audit after a case: nothing is pending any more either, all rows that were written are there, and the coordinators hold no
- * unfinished transaction of the data set.
+ * The audit after a case: nothing is pending any more either, all rows that were written are there, and the
+ * coordinators hold no unfinished transaction of the data set.
  *
  * @throws AuditError
  */

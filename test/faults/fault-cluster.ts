@@ -21,7 +21,10 @@ const heap = '512m'
 const registryHeap = '256m'
 const readyWithinMs = 60_000
 
-/** What three nodes are told beyond what one is: copies, and a death that is noticed before a transaction's time is over. */
+/**
+ * What three nodes are told beyond what one is: copies, and a death that is noticed before a transaction's time is
+ * over.
+ */
 const replicated = {
   'default.replication.factor': 3,
   'min.insync.replicas': 2,
@@ -88,8 +91,8 @@ export class FaultNode {
 }
 
 /**
- * Kafka nodes and a registry of this process, each node with a proxy before it. What is left of them if this process is killed
- * goes with the next cluster that starts.
+ * Kafka nodes and a registry of this process, each node with a proxy before it. What is left of them if this process is
+ * killed goes with the next cluster that starts.
  */
 export class FaultCluster {
   readonly nodes: readonly FaultNode[]

@@ -1,11 +1,14 @@
 import { FaultCluster } from './fault-cluster.ts'
 
-/** One cluster starts at a time: a first start may have to fetch what it runs, and ports are chosen before they are taken. */
+/**
+ * One cluster starts at a time: a first start may have to fetch what it runs, and ports are chosen before they are
+ * taken.
+ */
 let starting: Promise<unknown> = Promise.resolve()
 
 /**
- * The cluster of cases that run one after another: one at a time, healed before every further case, and another one if a case needs another
- * number of nodes or has broken it for good.
+ * The cluster of cases that run one after another: one at a time, healed before every further case, and another one if
+ * a case needs another number of nodes or has broken it for good.
  */
 export class FaultClusters {
   #cluster: FaultCluster | undefined

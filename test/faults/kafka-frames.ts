@@ -21,8 +21,8 @@ export function requestHead(frame: Buffer): RequestHead {
 }
 
 /**
- * A whole answer of a flexible version without anything but a throttle time of 0 and an error code, as AddOffsetsToTxn and EndTxn
- * from version 3 have.
+ * A whole answer of a flexible version without anything but a throttle time of 0 and an error code, as AddOffsetsToTxn
+ * and EndTxn from version 3 have.
  */
 export function errorAnswer(correlationId: number, errorCode: number): Buffer {
   const frame = Buffer.alloc(4 + 4 + 1 + 4 + 2 + 1)

@@ -29,7 +29,8 @@ const maxWaitingBytes = 8 * 1024 * 1024
 const sliceBytes = 16 * 1024
 
 /**
- * A TCP proxy before a broker's listener, which knows Kafka's framing: it can lose, hold, slow and break what its rules choose.
+ * A TCP proxy before a broker's listener, which knows Kafka's framing: it can lose, hold, slow and break what its rules
+ * choose.
  *
  *     client <---> proxy (port that the broker advertises) <---> broker (DETOUR listener)
  */

@@ -4,8 +4,9 @@ import { createServer } from 'node:net'
 const [lowest, highest] = [15_000, 32_000]
 
 /**
- * Different free ports of the loopback that no outgoing connection takes while a node that listens on one is dead. (Ports that the
- * system chooses are of that kind: the node could not come back, or its clients would connect to themselves.)
+ * Different free ports of the loopback that no outgoing connection takes while a node that listens on one is dead.
+ * (Ports that the system chooses are of that kind: the node could not come back, or its clients would connect to
+ * themselves.)
  */
 export async function lastingPorts(count: number): Promise<number[]> {
   const ports = new Set<number>()

@@ -1,7 +1,7 @@
 /**
- * Preloaded into a worker whose memory is watched (`--expose-gc --import`): at SIGUSR2 all garbage is collected, as when memory runs out, and
- * a line of the log says what is left. Otherwise a heap that may grow to five times what lives in it looks like a leak for hours, where few
- * rows come.
+ * Preloaded into a worker whose memory is watched (`--expose-gc --import`): at SIGUSR2 all garbage is collected, as
+ * when memory runs out, and a line of the log says what is left. Otherwise a heap that may grow to five times what
+ * lives in it looks like a leak for hours, where few rows come.
  */
 import { isMainThread } from 'node:worker_threads'
 

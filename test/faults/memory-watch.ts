@@ -16,8 +16,8 @@ interface Memory {
 }
 
 /**
- * What a process holds in memory over its life, once a minute, after a full collection. Caches fill and code is compiled in the first half;
- * only the second one says whether memory grows.
+ * What a process holds in memory over its life, once a minute, after a full collection. Caches fill and code is
+ * compiled in the first half; only the second one says whether memory grows.
  */
 export class MemoryWatch {
   readonly #worker: VgmProcess

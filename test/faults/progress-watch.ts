@@ -41,7 +41,8 @@ export class ProgressWatch {
    */
   async recovery(faultMs: number, withinMs = 90_000): Promise<number> {
     for (;;) {
-      // What was committed before the fault may be seen after it: only an answer to a later question says where things stood.
+      // What was committed before the fault may be seen after it: only an answer to a later question says where things
+      // stood.
       const before = this.#looks.find(({ askedMs }) => askedMs >= faultMs)
       const next = this.#moves.map((moves) => before && moves.find(({ seenMs }) => seenMs > before.answeredMs)?.seenMs)
       if (next.every((seenMs) => seenMs !== undefined)) return Math.max(...next) - faultMs
@@ -53,7 +54,9 @@ export class ProgressWatch {
     }
   }
 
-  /** The longest time, in ms, that a partition has stood still between `fromMs` and now, counted from its first commit. */
+  /**
+   * The longest time, in ms, that a partition has stood still between `fromMs` and now, counted from its first commit.
+   */
   longestStandstillMs(fromMs = 0): number {
     const nowMs = Date.now()
     let longest = 0

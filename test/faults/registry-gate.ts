@@ -2,7 +2,10 @@ import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { lastingPorts } from './lasting-ports.ts'
 
-/** What becomes of whoever asks a registry that is away: no connection, a connection without an answer, or a gateway's answer. */
+/**
+ * What becomes of whoever asks a registry that is away: no connection, a connection without an answer, or a gateway's
+ * answer.
+ */
 export type Outage = 'refused' | 'silent' | 'unavailable'
 
 const unavailable = 'HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n'

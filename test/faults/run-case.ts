@@ -12,7 +12,10 @@ export interface CaseResult {
   readonly failure: unknown
 }
 
-/** Runs a case on a cluster that is whole, and closes all that it has opened; one that goes on for longer than it may has failed. */
+/**
+ * Runs a case on a cluster that is whole, and closes all that it has opened; one that goes on for longer than it may
+ * has failed.
+ */
 export async function runCase(
   it: FaultCase,
   form: CaseForm,

@@ -31,7 +31,10 @@ export interface Soaked {
   readonly guest: () => Worker
 }
 
-/** Does something to the world; resolves when it is over. Several go on at once. Undefined if it cannot be done just now. */
+/**
+ * Does something to the world; resolves when it is over. Several go on at once. Undefined if it cannot be done just
+ * now.
+ */
 export type SoakFault = (soaked: Soaked) => Promise<void> | undefined
 
 /** The network may be away meanwhile: a worker then takes up to its grace period. */

@@ -1,6 +1,6 @@
 /**
- * The slope of a line through points: the median of the slopes of all pairs, 0 for fewer than two points (Theil 1950, Sen 1968). Up to 29 %
- * of the points may be anything.
+ * The slope of a line through points: the median of the slopes of all pairs, 0 for fewer than two points (Theil 1950,
+ * Sen 1968). Up to 29 % of the points may be anything.
  *
  * @param x shape (n), all different
  * @param y shape (n)

@@ -3,8 +3,8 @@ export type Features = Readonly<Record<string, readonly unknown[]>>
 export type Combination = Readonly<Record<string, unknown>>
 
 /**
- * Combinations in which every value of a feature meets every value of each other one: most faults of templates need two features to
- * show. Greedy, and the same each time.
+ * Combinations in which every value of a feature meets every value of each other one: most faults of templates need two
+ * features to show. Greedy, and the same each time.
  */
 export function pairwise(features: Features): Combination[] {
   const names = Object.keys(features)

@@ -5,7 +5,8 @@ import { createProgram } from '../../src/commands/command-line.ts'
 import { applySettings } from '../../src/config/effective-settings.ts'
 
 /**
- * Has `vgm` itself read what a container is started with, short of doing it: flags, configuration file, what is required.
+ * Has `vgm` itself read what a container is started with, short of doing it: flags, configuration file, what is
+ * required.
  *
  * @param config content of the file that `--config` names
  * @param folder where it can be written

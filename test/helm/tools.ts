@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { cacheFolder } from '../../src/cluster/user-folders.ts'
 
 /**
- * What the chart is tested with. `node test/helm/tools.ts` puts both into the project's cache, where Go, Python and their registries
- * can be had; where not, the tests that need them are skipped and say so.
+ * What the chart is tested with. `node test/helm/tools.ts` puts both into the project's cache, where Go, Python and
+ * their registries can be had; where not, the tests that need them are skipped and say so.
  */
 const versions = { helm: '3.22.0', schemas: '1.37.0' }
 const folder = cacheFolder()

@@ -12,7 +12,10 @@ export function tryDocker(...args: string[]): Promise<Ended> {
   return run('docker', args).catch((error: Error) => ({ code: null, out: '', err: error.message, tookMs: 0 }))
 }
 
-/** Why the tests of this folder cannot run on this machine: no engine, no compose, or an image that is neither here nor to be had. */
+/**
+ * Why the tests of this folder cannot run on this machine: no engine, no compose, or an image that is neither here nor
+ * to be had.
+ */
 export async function whyNot(images: readonly string[]): Promise<string | false> {
   const version = await tryDocker('version', '--format', '{{.Server.Version}}')
   if (version.code !== 0) return `no Docker engine answers: ${version.err.trim()}`

@@ -159,7 +159,8 @@ suite('the image', { skip }, () => {
       ...args,
     )
     t.after(() => docker('rm', '--force', '--volumes', container))
-    // A signal that comes while node itself begins is lost to process 1, and costs the grace period: so not before it answers.
+    // A signal that comes while node itself begins is lost to process 1, and costs the grace period: so not before it
+    // answers.
     const probe = ['exec', container, 'node', '/app/dist/src/observe/health-probe.js', 'readyz']
     const isReady = () =>
       docker(...probe).then(

@@ -77,8 +77,9 @@ function makeLog(steps: readonly Step[]): Log {
 }
 
 /**
- * What a broker answers: batches from the one that holds the offset (or the next, where compaction took it away), of which
- * `wholeBatches` fit and the next is cut off after `cutBytes`; and the transactions that were rolled back there, or later.
+ * What a broker answers: batches from the one that holds the offset (or the next, where compaction took it away), of
+ * which `wholeBatches` fit and the next is cut off after `cutBytes`; and the transactions that were rolled back there,
+ * or later.
  */
 function answer(log: Log, offset: number, wholeBatches: number, cutBytes: number): FetchedRecords {
   const from = log.batches.findIndex(({ end }) => end > offset)

@@ -70,8 +70,8 @@ export function xerial(bytes: Buffer, blockBytes = 32 * 1024): Buffer {
 }
 
 /**
- * A batch with one record without a key, of which nothing is in memory but what it is compressed to: the value is `valueBytes` zeros after
- * `head`, in zstd blocks that each repeat a byte.
+ * A batch with one record without a key, of which nothing is in memory but what it is compressed to: the value is
+ * `valueBytes` zeros after `head`, in zstd blocks that each repeat a byte.
  */
 export function zstdBomb(head: Uint8Array, valueBytes: number): Uint8Array {
   const size = head.length + valueBytes

@@ -2,12 +2,14 @@ import { suite, test } from 'node:test'
 import { Worker } from 'node:worker_threads'
 
 /*
- * VGM_MODEL_RUNS makes so many times the usual number of runs, VGM_MODEL_SEED others. What fails says with which seed and path it
- * fails again.
+ * VGM_MODEL_RUNS makes so many times the usual number of runs, VGM_MODEL_SEED others. What fails says with which seed
+ * and path it fails again.
  */
 const { VGM_MODEL_RUNS: times = '1', VGM_MODEL_SEED: seed = '20261124' } = process.env
 
-/** In a thread of its own: the test runner follows every promise of its own thread, which takes longer than the work. */
+/**
+ * In a thread of its own: the test runner follows every promise of its own thread, which takes longer than the work.
+ */
 function holds(property: string, runs: number): Promise<void> {
   const workerData = { runs: runs * Number(times), seed: Number(seed) }
   const worker = new Worker(new URL(`./model/${property}.ts`, import.meta.url), { workerData })

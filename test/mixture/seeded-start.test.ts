@@ -5,7 +5,10 @@ import { dataSets } from '../../bench/mixture/data-sets.ts'
 import { fitMixture } from '../../src/mixture/fit-mixture.ts'
 import { referenceData } from './reference-data.ts'
 
-/** scikit-learn's lower bounds over five seeds, ascending, by data set; test/fixtures/reference/reference-data.py --bounds makes them. */
+/**
+ * scikit-learn's lower bounds over five seeds, ascending, by data set; test/fixtures/reference/reference-data.py
+ * --bounds makes them.
+ */
 const bounds: Record<'reference' | 'drawn', Record<string, readonly number[]>> = JSON.parse(
   readFileSync(new URL('../fixtures/mixture-bounds.json', import.meta.url), 'utf8'),
 )

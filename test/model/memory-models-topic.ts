@@ -3,7 +3,10 @@ import { readBatchHeader } from '../../src/batch/batch-header.ts'
 import { RecordBatchWriter } from '../../src/batch/record-batch-writer.ts'
 import type { FetchedPartition, LogReader, PartitionOffset, TransactionalWriter } from '../../src/ports/log.ts'
 
-/** The models topic in memory: transactions become visible when they end, and each leaves a marker, which takes an offset. */
+/**
+ * The models topic in memory: transactions become visible when they end, and each leaves a marker, which takes an
+ * offset.
+ */
 export class MemoryModelsTopic {
   readonly #visible: FetchedPartition[] = []
   /** offset after the last record or marker */

@@ -18,8 +18,8 @@ import { columnsFor, framed, recordsOf } from './records-of.ts'
 const seeds = { seed: 2, numRuns: 1000 }
 
 /**
- * What the writer makes of every good row, checked to be as long as it has said and to touch nothing else; and, of rows of one size, to be
- * the same when they are written at once.
+ * What the writer makes of every good row, checked to be as long as it has said and to touch nothing else; and, of rows
+ * of one size, to be the same when they are written at once.
  */
 function written(writer: FixedLayoutWriter, records: Records, status: Uint8Array): (Uint8Array | null)[] {
   const good = Array.from({ length: records.count }, (_, row) => row).filter((row) => status[row] === rowErrors.none)

@@ -12,8 +12,8 @@ export interface Authority extends Identity {
 }
 
 /**
- * A certificate authority for one test run. X.509 (RFC 5280) is written here byte by byte: Node can sign but has no certificates, and
- * a bare machine need not have openssl.
+ * A certificate authority for one test run. X.509 (RFC 5280) is written here byte by byte: Node can sign but has no
+ * certificates, and a bare machine need not have openssl.
  */
 export function createAuthority(name: string): Authority {
   const { cert, key } = certificate(name, undefined, [])

@@ -1,5 +1,5 @@
-// A program that takes rows through the whole row path under names from outside. It is run where no text can become code
-// (--disallow-code-generation-from-strings); avsc, which generates code, encodes the rows before, in the test.
+// A program that takes rows through the whole row path under names from outside. It is run where no text can become
+// code (--disallow-code-generation-from-strings); avsc, which generates code, encodes the rows before, in the test.
 import { deepEqual, equal } from 'node:assert/strict'
 import { parseAvroSchema } from '../../src/rows/avro-schema.ts'
 import { decodeRows } from '../../src/rows/decode-rows.ts'

@@ -36,8 +36,8 @@ export const plainUser = { username: 'plain-user', password: 'plain-password' }
 export const shortSessionMs = 4_000
 
 /**
- * A broker that lets in who logs in, to what its access control lists allow, and a registry. The plain listener is the test's own: who
- * comes that way may do everything.
+ * A broker that lets in who logs in, to what its access control lists allow, and a registry. The plain listener is the
+ * test's own: who comes that way may do everything.
  *
  * Certificates are of the run's own authority; nothing is needed that the JVM cluster does not need as well.
  */

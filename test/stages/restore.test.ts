@@ -11,7 +11,9 @@ const content = exampleContent()
 const [column] = content.columns
 const hash = (version: number) => String(version).repeat(64)
 
-/** A restore of rows with so many columns; the models exist in every version, and `asked` are those that were asked for. */
+/**
+ * A restore of rows with so many columns; the models exist in every version, and `asked` are those that were asked for.
+ */
 function restoreOf(columnCount: number, stamped?: { version: number; content: string }) {
   const columns = Array.from({ length: columnCount }, (_, c) => ({
     ...column,

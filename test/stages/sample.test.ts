@@ -15,7 +15,10 @@ import { MemoryLog } from '../files/memory-log.ts'
 const topic = 't'
 const seed = 5
 
-/** A topic with so many rows in each partition, in batches of the given sizes; every tenth row is a tombstone unless told. */
+/**
+ * A topic with so many rows in each partition, in batches of the given sizes; every tenth row is a tombstone unless
+ * told.
+ */
 async function rawLog(
   rows: readonly number[],
   batchSizes: readonly number[] = [7],

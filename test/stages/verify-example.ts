@@ -4,8 +4,8 @@ import type { Model } from '../../src/model/model.ts'
 import type { OffsetRange, RowSource, StockLog, StockRow } from '../../src/ports/stock-log.ts'
 
 /*
- * Rows of a small data set in all three topics, made with avsc and the definition of the normalization, and a log that holds
- * them in memory.
+ * Rows of a small data set in all three topics, made with avsc and the definition of the normalization, and a log that
+ * holds them in memory.
  */
 
 export const rawSchema = {

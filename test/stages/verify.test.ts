@@ -149,7 +149,9 @@ suite('verify', () => {
     deepEqual(await faults(topics), { ...none, wrong: 2 })
   })
 
-  /** 300 flights whose distances are these in the raw and the restored topic, under a model that rounds to two decimals. */
+  /**
+   * 300 flights whose distances are these in the raw and the restored topic, under a model that rounds to two decimals.
+   */
   async function wrongDistances(
     raw: (i: number) => number,
     restored: (x: number, i: number) => number,

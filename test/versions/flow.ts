@@ -34,7 +34,8 @@ export async function runFlow(
   writeFileSync(join(folder, 'rows.csv'), `x,n,t\n${lines.join('\n')}\n`)
   const environment = { KAFKA_BROKERS: brokers, SCHEMA_REGISTRY_URL: registry }
   const outcomes = new Map<string, Outcome>()
-  // It finds that all is missing, and makes nothing: topics that brokers made with settings of their own would fail the steps that follow.
+  // It finds that all is missing, and makes nothing: topics that brokers made with settings of their own would fail the
+  // steps that follow.
   await vgm(['doctor', '--dataset', dataset], { environment, folder })
   for (const { name, args, wrong } of steps) {
     const { code, out, err } = await vgm([...args, '--dataset', dataset, '--json'], { environment, folder })

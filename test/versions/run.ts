@@ -1,6 +1,6 @@
 /**
- * The whole flow on each release of Kafka and Apicurio Registry that docs/versions.md names: `npm run test:versions`, by hand, some
- * minutes. Jars come through Maven, once.
+ * The whole flow on each release of Kafka and Apicurio Registry that docs/versions.md names: `npm run test:versions`,
+ * by hand, some minutes. Jars come through Maven, once.
  *
  *     node test/versions/run.ts [part of a version ...]
  *

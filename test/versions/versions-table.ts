@@ -12,7 +12,10 @@ export function versionsTable(rows: readonly VersionRow[]): string {
   return [...head, ...rows.map(line)].join('\n')
 }
 
-/** The document with these rows in its table; those of other releases, and everything around it, stay. @throws if there is no place */
+/**
+ * The document with these rows in its table; those of other releases, and everything around it, stay. @throws if there
+ * is no place
+ */
 export function withVersionsTable(markdown: string, rows: readonly VersionRow[]): string {
   const [at, to] = [markdown.indexOf(begin), markdown.indexOf(end)]
   if (at < 0 || to < at) throw new Error(`There is no place for the table: "${begin}" and "${end}"`)

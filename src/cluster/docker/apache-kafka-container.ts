@@ -9,12 +9,13 @@ const brokerPort = 9093
 /**
  * One node of the `apache/kafka` image on a mapped port.
  *
- * Clients have to be told the mapped port, which exists only once the container runs. So a shell holds the container until the
- * port is known and a script with the advertised listener is copied in. (@testcontainers/kafka does the same, but for the paths of
- * another vendor's image.) Setting any KAFKA_ variable drops all of the image's defaults, hence the full set.
+ * Clients have to be told the mapped port, which exists only once the container runs. So a shell holds the container
+ * until the port is known and a script with the advertised listener is copied in. (@testcontainers/kafka does the same,
+ * but for the paths of another vendor's image.) Setting any KAFKA_ variable drops all of the image's defaults, hence
+ * the full set.
  *
- * Even a single broker talks to itself, to verify the first batch of a transaction, and cannot reach the mapped port from inside:
- * without a listener of its own for that, every transactional produce fails with NOT_ENOUGH_REPLICAS.
+ * Even a single broker talks to itself, to verify the first batch of a transaction, and cannot reach the mapped port
+ * from inside: without a listener of its own for that, every transactional produce fails with NOT_ENOUGH_REPLICAS.
  */
 export class ApacheKafkaContainer extends GenericContainer {
   constructor(heap: string) {

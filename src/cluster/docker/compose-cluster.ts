@@ -10,9 +10,11 @@ import { ensureImages } from './images.ts'
 const run = promisify(execFile)
 
 /**
- * Starts Kafka and the registry of docker-compose.yml, which go on until `stopCompose`, and signs them into the state file.
+ * Starts Kafka and the registry of docker-compose.yml, which go on until `stopCompose`, and signs them into the state
+ * file.
  *
- * @throws ClusterUnavailableError without the compose plugin, ImagesMissingError, or ClusterStartError with what compose says
+ * @throws ClusterUnavailableError without the compose plugin, ImagesMissingError, or ClusterStartError with what
+ * compose says
  */
 export async function startCompose(options: { brokerHeap: string; registryHeap: string; log: Log }): Promise<Cluster> {
   await run('docker', ['compose', 'version']).catch(() => {

@@ -21,8 +21,8 @@ export interface DockerClusterOptions {
 }
 
 /**
- * Starts Kafka and the registry in containers of their own, on ports that the engine chooses. The calling process has to outlive
- * them and stop them.
+ * Starts Kafka and the registry in containers of their own, on ports that the engine chooses. The calling process has
+ * to outlive them and stop them.
  *
  * @throws ImagesMissingError, or ClusterStartError if one does not answer in time
  */

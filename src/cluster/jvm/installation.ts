@@ -33,7 +33,9 @@ export const installationName = [
   createHash('sha256').update(pom).digest('hex').slice(0, 8),
 ].join('-')
 
-/** Kafka and the registry, ready to be started; shared by all clusters of the user and never changed once it is there. */
+/**
+ * Kafka and the registry, ready to be started; shared by all clusters of the user and never changed once it is there.
+ */
 export interface Installation {
   readonly folder: string
   /** Class path of the broker. */
@@ -57,8 +59,9 @@ export function isInstalled({ folder }: Installation): boolean {
 /**
  * Fetches Kafka and the registry through Maven unless they are in the cache.
  *
- * Several first starts at once are safe: a lock lets one of them work while the others wait, and because the folder appears by a
- * rename, losing the lock (its owner was killed, two waiters took it over) costs a download and nothing else.
+ * Several first starts at once are safe: a lock lets one of them work while the others wait, and because the folder
+ * appears by a rename, losing the lock (its owner was killed, two waiters took it over) costs a download and nothing
+ * else.
  *
  * @throws ClusterInstallError if Maven or the formatting fails; ForeignFileError if others may write in the cache
  */

@@ -19,7 +19,8 @@ export interface JavaProcess {
 /** Starts a JVM. It shares the process group of the caller. */
 export function startJava(name: string, java: Java, args: readonly string[], logFile: string): JavaProcess {
   const log = openSync(logFile, 'w')
-  // JAVA_TOOL_OPTIONS and JDK_JAVA_OPTIONS are meant for the user's own programs: a heap size or an instrument in them would apply here too.
+  // JAVA_TOOL_OPTIONS and JDK_JAVA_OPTIONS are meant for the user's own programs: a heap size or an instrument in them
+  // would apply here too.
   const { JAVA_TOOL_OPTIONS: _, JDK_JAVA_OPTIONS: __, CLASSPATH: ___, ...environment } = process.env
   const child = spawn(`${java.home}/bin/java`, args, { stdio: ['ignore', log, log], env: environment })
   closeSync(log)

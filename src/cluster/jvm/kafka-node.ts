@@ -10,7 +10,10 @@ import { type JavaProcess, startJava } from './java-process.ts'
 export interface KafkaPorts {
   readonly broker: number
   readonly controller: number
-  /** A second way in, whose clients are told to come to another port: where something stands between them and the broker. */
+  /**
+   * A second way in, whose clients are told to come to another port: where something stands between them and the
+   * broker.
+   */
   readonly detour?: { readonly listen: number; readonly advertised: number }
 }
 

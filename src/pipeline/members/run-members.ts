@@ -7,8 +7,8 @@ import { runThreads } from './member-threads.ts'
 type GroupStage = 'normalize' | 'restore'
 
 /**
- * Runs `count` members of a stage's group in this process. Each has a membership, a transaction and connections of its own,
- * so that nothing is shared but the models topic. If one fails all stop, with its error.
+ * Runs `count` members of a stage's group in this process. Each has a membership, a transaction and connections of its
+ * own, so that nothing is shared but the models topic. If one fails all stop, with its error.
  */
 export async function runMembers<S extends GroupStage>(
   cluster: ClusterSession,

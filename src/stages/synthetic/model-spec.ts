@@ -3,8 +3,9 @@ import { mostDecimals } from '../../mixture/decimals.ts'
 import type { RowSpec, SyntheticColumn } from './row-spec.ts'
 
 /**
- * Rows as a fitted model has them: every modelled column by itself, a mode by its weight and a normal about its mean, with as many decimals
- * as were seen and null as often. What the model does not keep, the columns' dependence on each other and the other columns, has no place in them.
+ * Rows as a fitted model has them: every modelled column by itself, a mode by its weight and a normal about its mean,
+ * with as many decimals as were seen and null as often. What the model does not keep, the columns' dependence on each
+ * other and the other columns, has no place in them.
  */
 export function modelSpec(columns: readonly ColumnModel[]): RowSpec {
   return columns.map((column): SyntheticColumn => {

@@ -1,9 +1,10 @@
 import { threefry, unitInterval } from './threefry.ts'
 
 /*
- * Marsaglia and Tsang (2000), "The ziggurat method for generating random variables", with the layer from other bits than the place
- * in it: Doornik (2005), "An improved ziggurat method to generate normal random samples". In 98.8 % of the draws a normal is one
- * comparison and one product, where Box and Muller need a logarithm, a root and a cosine (measured: 4 and 50 ns).
+ * Marsaglia and Tsang (2000), "The ziggurat method for generating random variables", with the layer from other bits
+ * than the place in it: Doornik (2005), "An improved ziggurat method to generate normal random samples". In 98.8 % of
+ * the draws a normal is one comparison and one product, where Box and Muller need a logarithm, a root and a cosine
+ * (measured: 4 and 50 ns).
  */
 
 /** Layers of equal area, told apart by a byte. */
@@ -38,8 +39,8 @@ export interface WordSource {
 }
 
 /**
- * Standard normals, each a function of its own counter. Of the words only the lower byte of the first one and the second one are used:
- * the upper 24 bits of the first stay for whatever else is to be decided of the row.
+ * Standard normals, each a function of its own counter. Of the words only the lower byte of the first one and the
+ * second one are used: the upper 24 bits of the first stay for whatever else is to be decided of the row.
  *
  * @param source of `first` and `second`, shape (>= count) each
  * @param out    shape (>= from + count); written from `from` on

@@ -120,7 +120,8 @@ function drawMixture(parts: readonly NormalPart[], place: number, range: RowRang
   )
   // Whatever the sums were rounded to.
   upTo[parts.length - 1] = choices
-  // The first part that a choice with this upper byte may be: a search from the first one of all is never guessed right.
+  // The first part that a choice with this upper byte may be: a search from the first one of all is never guessed
+  // right.
   const nearest = Uint16Array.from({ length: 256 }, (_, byte) => upTo.findIndex((end) => end > byte << 16))
   const mean = Float64Array.from(parts, (part) => part.mean)
   const std = Float64Array.from(parts, (part) => part.std)

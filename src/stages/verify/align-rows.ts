@@ -12,8 +12,8 @@ export interface Comparison<L, R> {
   /** Whether both are the same row, however wrong its content: same key and timestamp. */
   isSameRow(expected: L, found: R): boolean
   /**
-   * Texts that are equal where `difference` finds none, or nearly always; `undefined` where there is no such text. For many items
-   * at once, and only around a difference.
+   * Texts that are equal where `difference` finds none, or nearly always; `undefined` where there is no such text. For
+   * many items at once, and only around a difference.
    */
   prints(expected: readonly L[], found: readonly R[]): Prints
 }
@@ -56,17 +56,17 @@ const pairsAtOnce = 4_096
 /**
  * Compares two sequences that should be equal, and gives the found items with what they are.
  *
- * While items are equal, they are compared one by one and nothing is kept. Around a difference both sequences are looked through,
- * up to 131,072 items ahead, for the nearest place where they run together again (eight equal items; three if there is no
- * such place). Between the difference and that place:
+ * While items are equal, they are compared one by one and nothing is kept. Around a difference both sequences are
+ * looked through, up to 131,072 items ahead, for the nearest place where they run together again (eight equal items;
+ * three if there is no such place). Between the difference and that place:
  * - items that are equal but stand elsewhere are reordered; of those only the fewest that must be moved are counted
  * - an expected and a found item with the same key and timestamp are one row with a wrong content
  * - what remains is paired in its order, and wrong, as long as there is something of both
- * - what then remains of the expected is lost; of the found, doubled: more rows than there should be. One of each that are
- *   equal, however far apart, are one reordered row
+ * - what then remains of the expected is lost; of the found, doubled: more rows than there should be. One of each that
+ *   are equal, however far apart, are one reordered row
  *
- * If the sequences do not meet within the window, and one has far more items to come than the other, a window of it is lost or
- * doubled; else the items of the window are paired as they stand.
+ * If the sequences do not meet within the window, and one has far more items to come than the other, a window of it is
+ * lost or doubled; else the items of the window are paired as they stand.
  */
 export class RowAlignment<L, R> implements Source<Pair<L, R>> {
   readonly #expected: RowWindow<L>

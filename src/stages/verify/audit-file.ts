@@ -63,11 +63,11 @@ const lookedAhead = 131_072
  * Compares the rows of a topic with the file that they were loaded from.
  *
  * Where a row must be follows from the load: blocks of 10,000 rows go round the partitions, rows with a key where their
- * key sends them. In each partition the file's rows stand one after the other; those of other files may stand before and
- * behind them, and those of other producers between them. `skipToFile` finds the first one, and from there on
- * `RowAlignment` says which rows are lost, wrong or elsewhere. A row too many is doubled if it equals one of the file's that
- * stand near it, else it is somebody else's. Then the file's beginning is looked for again behind its end, for a file may
- * have been loaded twice.
+ * key sends them. In each partition the file's rows stand one after the other; those of other files may stand before
+ * and behind them, and those of other producers between them. `skipToFile` finds the first one, and from there on
+ * `RowAlignment` says which rows are lost, wrong or elsewhere. A row too many is doubled if it equals one of the file's
+ * that stand near it, else it is somebody else's. Then the file's beginning is looked for again behind its end, for a
+ * file may have been loaded twice.
  *
  * The topic must have as many partitions as it had when the file was loaded.
  *
@@ -218,8 +218,8 @@ class Audit {
   }
 
   /**
-   * Reports copies that stand among the file's rows, and those that follow its last one and have its time: a batch that was sent
-   * twice. Others behind it may be another file's.
+   * Reports copies that stand among the file's rows, and those that follow its last one and have its time: a batch that
+   * was sent twice. Others behind it may be another file's.
    *
    * @returns the offset behind all of them
    */
@@ -243,8 +243,8 @@ class Audit {
   }
 
   /**
-   * Hands the file's rows to the partitions that they belong to, all of which work on them side by side; those without a row
-   * of the file have no work.
+   * Hands the file's rows to the partitions that they belong to, all of which work on them side by side; those without
+   * a row of the file have no work.
    */
   async #eachPartition<T extends { readonly partition: number }>(
     partitions: readonly T[],

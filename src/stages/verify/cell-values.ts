@@ -148,7 +148,8 @@ function inUnits(nanos: bigint | undefined, unit: bigint): bigint | undefined {
 }
 
 /**
- * A JSON text whose numbers are written in one way, for comparing two: 1.50 is 1.5. A text that is no JSON stays as it is.
+ * A JSON text whose numbers are written in one way, for comparing two: 1.50 is 1.5. A text that is no JSON stays as it
+ * is.
  */
 export function evenJson(text: string): string {
   // Of most texts an error would tell, which takes longer.

@@ -17,7 +17,9 @@ function score({ mean, offset, precision }: ColumnTerms, k: number, x: number): 
   return offset[k] - (precision[k] / 2) * distance * distance
 }
 
-/** The mode of `x`: the first of the highest scores. No table and no boundaries: this is what they are checked against. */
+/**
+ * The mode of `x`: the first of the highest scores. No table and no boundaries: this is what they are checked against.
+ */
 export function expectedMode(terms: ColumnTerms, x: number): number {
   let best = 0
   let highest = score(terms, 0, x)
@@ -85,8 +87,8 @@ export interface RestoredTerms {
 }
 
 /**
- * Whether a restored number is as near to the raw one as promised: integers are equal, doubles within 4 ulp of
- * max(|x|, |mean|), floats equal where that is below half their own ulp and else within both together. Of a rounded column,
+ * Whether a restored number is as near to the raw one as promised: integers are equal, doubles within 4 ulp of max(|x|,
+ * |mean|), floats equal where that is below half their own ulp and else within both together. Of a rounded column,
  * doubles and floats without further decimals are equal, others within half a unit of the last one.
  */
 export function isRestored(raw: number, restored: number, { type, mean, roundTo }: RestoredTerms): boolean {

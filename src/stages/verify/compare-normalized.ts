@@ -46,10 +46,10 @@ interface SchemaPair {
 const modelledTypes: ReadonlySet<string> = new Set(['int', 'long', 'float', 'double'])
 
 /**
- * Compares raw rows with normalized ones by recomputing them: the raw record is decoded, its modelled fields are computed from
- * the definition in schemas/model.avsc with the version that the row is stamped with, the result is encoded, and its bytes are
- * compared. Only where they differ is the normalized record decoded too, and compared field by field: the same values may be
- * encoded in several ways, and rounding may differ.
+ * Compares raw rows with normalized ones by recomputing them: the raw record is decoded, its modelled fields are
+ * computed from the definition in schemas/model.avsc with the version that the row is stamped with, the result is
+ * encoded, and its bytes are compared. Only where they differ is the normalized record decoded too, and compared field
+ * by field: the same values may be encoded in several ways, and rounding may differ.
  */
 export class NormalizedComparison implements Comparison<StockRow, StockRow> {
   readonly #types: RowTypes

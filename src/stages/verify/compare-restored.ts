@@ -22,8 +22,9 @@ interface Precision {
 const unrounded = Number.POSITIVE_INFINITY
 
 /**
- * Compares restored rows with the raw rows that they come from. Equal bytes are equal; otherwise both are decoded, passed-through
- * fields must be equal and modelled ones within the bounds of exactness, for which the mean of the row's mode counts.
+ * Compares restored rows with the raw rows that they come from. Equal bytes are equal; otherwise both are decoded,
+ * passed-through fields must be equal and modelled ones within the bounds of exactness, for which the mean of the row's
+ * mode counts.
  */
 export class RestoredComparison implements Comparison<NormalizedRow, StockRow> {
   readonly #types: RowTypes

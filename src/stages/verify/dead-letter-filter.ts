@@ -37,8 +37,8 @@ export interface DeadLetterFilterOptions<T> {
 /**
  * The items that are no dead letters.
  *
- * Both sources are in offset order, so one walk suffices. A dead letter that comes a second time, or after its turn, counts as
- * doubled; one whose bytes are not the row's as wrong.
+ * Both sources are in offset order, so one walk suffices. A dead letter that comes a second time, or after its turn,
+ * counts as doubled; one whose bytes are not the row's as wrong.
  *
  * @param letters of the same partition: a dead letter keeps its partition
  * @param onLetter told about each row that is a dead letter, as it should be

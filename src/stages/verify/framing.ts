@@ -27,7 +27,10 @@ export function headerSchemaOf(headers: StockHeaders | undefined): SchemaName | 
   return undefined
 }
 
-/** A row as if it named its schema in the ordinary way, under a number of ours, with all that has named it before left out. */
+/**
+ * A row as if it named its schema in the ordinary way, under a number of ours, with all that has named it before left
+ * out.
+ */
 export function framedAnew(row: StockRow, value: Buffer, key: number, bodyStart: number): StockRow {
   const framed = Buffer.alloc(headerBytes + value.length - bodyStart)
   framed.writeInt32BE(key, 1)

@@ -4,8 +4,8 @@ import type { AlignedFault } from './aligned-fault.ts'
 const remembered = 10_000
 
 /**
- * Holds back what is lost and what is doubled until it is known whether one is the other: a row that was moved far is missing
- * in one place and one too many in another.
+ * Holds back what is lost and what is doubled until it is known whether one is the other: a row that was moved far is
+ * missing in one place and one too many in another.
  */
 export class MovedRows<L, R> {
   readonly #report: (fault: AlignedFault<L, R>) => void

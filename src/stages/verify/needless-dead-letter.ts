@@ -28,11 +28,12 @@ function mostBytes({ key, value, headers }: StockRow, columns: number): number {
 const exactLimit = 2 ** 49
 
 /**
- * Whether a row could have been normalized although it is a dead letter: else a stage that throws everything away would pass.
+ * Whether a row could have been normalized although it is a dead letter: else a stage that throws everything away would
+ * pass.
  *
- * Says so only if there is no doubt: the value decodes to its last byte, and every column of the model that the dead letter names
- * is there with a fitting type and is null or a finite number with a finite result, and no name is in the way. A row that was too large
- * must surely fit.
+ * Says so only if there is no doubt: the value decodes to its last byte, and every column of the model that the dead
+ * letter names is there with a fitting type and is null or a finite number with a finite result, and no name is in the
+ * way. A row that was too large must surely fit.
  *
  * @param largestBytes that a message of the normalized topic may have; undefined if that is not known
  */

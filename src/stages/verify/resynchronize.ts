@@ -4,7 +4,9 @@ export interface Meeting {
   readonly right: number
 }
 
-/** Equal items in a row that count as running together; first the safe number, then one for many faults close together. */
+/**
+ * Equal items in a row that count as running together; first the safe number, then one for many faults close together.
+ */
 const runLengths = [8, 3]
 
 /**
@@ -45,7 +47,10 @@ function numbered(texts: readonly (string | undefined)[], numbers: Map<string, n
   })
 }
 
-/** The run that begins at each position, as text; beyond the end stands -1. Positions whose run is not known are left out. */
+/**
+ * The run that begins at each position, as text; beyond the end stands -1. Positions whose run is not known are left
+ * out.
+ */
 function runs(numbers: readonly number[], length: number, ends: boolean): string[] {
   const last = ends ? numbers.length : numbers.length - length
   const found: string[] = []

@@ -43,7 +43,10 @@ export interface RowType {
   readonly stamped: { readonly version: number; readonly content: string } | undefined
   /** of the parsing canonical form: equal for schemas that write the same bytes */
   readonly fingerprint: string
-  /** whether it has a name that a normalized schema adds: unless normalize was told another one, it cannot take these rows */
+  /**
+   * whether it has a name that a normalized schema adds: unless normalize was told another one, it cannot take these
+   * rows
+   */
   readonly takesOurNames: boolean
 }
 
@@ -61,7 +64,10 @@ export class RowTypes {
     this.#schemaById = schemaById
   }
 
-  /** Undefined for an id that the registry does not know or whose schema is no record. Only for rows that `prepared` has given. */
+  /**
+   * Undefined for an id that the registry does not know or whose schema is no record. Only for rows that `prepared` has
+   * given.
+   */
   get(id: number): RowType | undefined {
     return this.#types.get(id)
   }
@@ -94,7 +100,9 @@ export class RowTypes {
     return id !== undefined && id >= 0 ? id : undefined
   }
 
-  /** Whether a row can be decoded as it is, its type being known: nearly all can, and a look at each should cost little. */
+  /**
+   * Whether a row can be decoded as it is, its type being known: nearly all can, and a look at each should cost little.
+   */
   #isOrdinary({ value, headers }: StockRow): boolean {
     const id = value === null ? undefined : schemaIdOf(value)
     return id !== undefined && id >= 0 && this.#types.get(id) !== undefined && headerSchemaOf(headers) === undefined

@@ -1,4 +1,7 @@
-/** Whether two decoded Avro values are the same: numbers as `Object.is`, but a bigint equals its number; maps without order. */
+/**
+ * Whether two decoded Avro values are the same: numbers as `Object.is`, but a bigint equals its number; maps without
+ * order.
+ */
 export function isSameValue(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true
   if (typeof a === 'bigint' || typeof b === 'bigint') {

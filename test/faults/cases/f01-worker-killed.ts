@@ -14,8 +14,8 @@ interface Size {
 const partitions = 8
 
 /**
- * Workers die inside an open transaction while rows keep coming. Named ones are back under the same transactional id, which ends
- * what they left open; one without a name leaves its transaction and its membership to their time-outs.
+ * Workers die inside an open transaction while rows keep coming. Named ones are back under the same transactional id,
+ * which ends what they left open; one without a name leaves its transaction and its membership to their time-outs.
  */
 export default faultCase<Size>({
   id: 'F1',

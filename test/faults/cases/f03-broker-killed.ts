@@ -12,8 +12,8 @@ const partitions = 6
 const instances = ['w0', 'w1']
 
 /**
- * A broker dies while it leads a partition, coordinates the group or a worker's transactions, or is the active controller, in
- * turn; it comes back, and the next one dies when all copies are in sync again.
+ * A broker dies while it leads a partition, coordinates the group or a worker's transactions, or is the active
+ * controller, in turn; it comes back, and the next one dies when all copies are in sync again.
  */
 export default faultCase<Size>({
   id: 'F3',

@@ -10,8 +10,8 @@ interface Size {
 const partitions = 4
 
 /**
- * A worker sleeps inside a transaction until its group has given it up and the others have its partitions; then it goes on, and its
- * commit must be refused.
+ * A worker sleeps inside a transaction until its group has given it up and the others have its partitions; then it goes
+ * on, and its commit must be refused.
  */
 export default faultCase<Size>({
   id: 'F4',

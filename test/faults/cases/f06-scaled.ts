@@ -12,8 +12,9 @@ const partitions = 8
 const longestIdleMs = 30_000
 
 /**
- * A group grows from one member to many and shrinks again, under load. In every other round the members have names: a static one that goes
- * is not missed before its session is over, and one that comes back in time takes its partitions as they were.
+ * A group grows from one member to many and shrinks again, under load. In every other round the members have names: a
+ * static one that goes is not missed before its session is over, and one that comes back in time takes its partitions
+ * as they were.
  */
 export default faultCase<Size>({
   id: 'F6',

@@ -46,8 +46,8 @@ const troubles = {
 }
 
 /**
- * Some workers reach the broker through a bad network, one beside them through a good one. Whatever happens, none of them ends, and
- * those that were cut off commit again.
+ * Some workers reach the broker through a bad network, one beside them through a good one. Whatever happens, none of
+ * them ends, and those that were cut off commit again.
  */
 export default faultCase<Size>({
   id: 'F7',

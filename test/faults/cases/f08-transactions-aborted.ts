@@ -14,8 +14,8 @@ const partitions = 4
 const abortable = 120
 
 /**
- * One commit in ten is refused after all of its rows are in the log, so that the worker aborts. The rows are read by a stock client (the audit)
- * and by our own (restore): neither may see one of them.
+ * One commit in ten is refused after all of its rows are in the log, so that the worker aborts. The rows are read by a
+ * stock client (the audit) and by our own (restore): neither may see one of them.
  */
 export default faultCase<Size>({
   id: 'F8',

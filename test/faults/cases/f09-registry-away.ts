@@ -18,8 +18,9 @@ const lateRows = 500
 const stages = ['normalize', 'restore'] as const
 
 /**
- * Members that know the schemas go on, and even rows of a schema that they do not know wait: an answer makes a schema unknown, not its
- * absence. Members that start in an outage hold no partition before it is over, and then begin by themselves.
+ * Members that know the schemas go on, and even rows of a schema that they do not know wait: an answer makes a schema
+ * unknown, not its absence. Members that start in an outage hold no partition before it is over, and then begin by
+ * themselves.
  */
 export default faultCase<Size>({
   id: 'F9',

@@ -39,8 +39,9 @@ const batchRows = 1_000
 const inflation = 3
 
 /**
- * A hundredth of the rows is bad in every way that there is, and some are so large that no other one fits beside them. Each bad row must
- * stand among the dead letters with its bytes, key and headers, and say where it came from and why; all others go through.
+ * A hundredth of the rows is bad in every way that there is, and some are so large that no other one fits beside them.
+ * Each bad row must stand among the dead letters with its bytes, key and headers, and say where it came from and why;
+ * all others go through.
  */
 export default faultCase<Size>({
   id: 'F10',
@@ -164,7 +165,10 @@ function goodRow({ id, type }: Base, place: number): MadeRow {
   return { value: framed(id, type.toBuffer(fields)), fate: rowErrors.none }
 }
 
-/** Headers that a copy could lose: none, repeated names, a null, and those of a dead letter that somebody has sent again. */
+/**
+ * Headers that a copy could lose: none, repeated names, a null, and those of a dead letter that somebody has sent
+ * again.
+ */
 function someHeaders(turn: number): SentRow['headers'] {
   const choices: SentRow['headers'][] = [
     [],

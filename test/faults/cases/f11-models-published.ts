@@ -29,8 +29,9 @@ const patienceMs = 120_000
 const cleanerPauseMs = 200
 
 /**
- * Models are published under members that normalize, among records that are no models, while compaction takes away what is older. Every
- * row is recomputed with the test's own copy of the model that it names, and the versions of a partition only rise.
+ * Models are published under members that normalize, among records that are no models, while compaction takes away what
+ * is older. Every row is recomputed with the test's own copy of the model that it names, and the versions of a
+ * partition only rise.
  */
 export default faultCase<Size>({
   id: 'F11',
@@ -45,7 +46,8 @@ export default faultCase<Size>({
     await copies.begin()
     const begin = async () => {
       const workers = Array.from({ length: count }, (_, place) => context.worker(dataset, { instance: `w${place}` }))
-      // A partition that moves comes to a member that may not have heard of the newest model yet: not while they are published.
+      // A partition that moves comes to a member that may not have heard of the newest model yet: not while they are
+      // published.
       await Promise.all(workers.map((worker) => worker.committed()))
       return workers
     }
@@ -139,7 +141,9 @@ class Copies {
     for (let known = 1; known <= version; known++) this.#keep({ ...this.#content(columns), version: known })
   }
 
-  /** Publishes a model that gives every value another mode's number; every third lacks a column. @returns its version */
+  /**
+   * Publishes a model that gives every value another mode's number; every third lacks a column. @returns its version
+   */
   async publish(): Promise<number> {
     const { random, open } = this.#context
     const { modelsTopic, name } = this.#dataset
@@ -259,7 +263,10 @@ async function demandModelMissing(worker: Worker): Promise<void> {
     throw new Error(`Worker ${worker.pid} ended with ${code} when the pointer to its model was deleted: ${err}`)
 }
 
-/** Publishes on until the topic holds no more than one record of a key, but for those that no compaction has come to yet. */
+/**
+ * Publishes on until the topic holds no more than one record of a key, but for those that no compaction has come to
+ * yet.
+ */
 async function untilCompacted(
   context: FaultContext,
   { modelsTopic, name }: FaultDataset,

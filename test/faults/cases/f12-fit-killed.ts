@@ -52,8 +52,8 @@ const flavours = [[], ['--columns', 'amount,wait']]
 const fitMs = 3_000
 
 /**
- * `vgm fit` is killed at every step of publishing. Whoever looks next sees the model before or the new one, to the last digit as an
- * undisturbed fit makes it, and the next fit gets the next version.
+ * `vgm fit` is killed at every step of publishing. Whoever looks next sees the model before or the new one, to the last
+ * digit as an undisturbed fit makes it, and the next fit gets the next version.
  */
 export default faultCase<Size>({
   id: 'F12',

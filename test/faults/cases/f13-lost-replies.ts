@@ -11,7 +11,10 @@ interface Size {
 }
 
 const partitions = 4
-/** The requests of a transaction. InitProducerId comes last: it is sent when another reply was lost, and is then lost as well. */
+/**
+ * The requests of a transaction. InitProducerId comes last: it is sent when another reply was lost, and is then lost as
+ * well.
+ */
 const apis = ['AddPartitionsToTxn', 'Produce', 'AddOffsetsToTxn', 'TxnOffsetCommit', 'EndTxn', 'InitProducerId']
 
 /** The broker has done what it was asked, and the worker does not know. */

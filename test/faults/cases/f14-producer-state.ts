@@ -97,7 +97,8 @@ export default faultCase<Size>({
         throw new Error(`${id} has not expired`)
     }
     if (expiries > 0) {
-      // Of a transaction that times out while its broker is away the broker keeps no epoch before: the worker would be fenced.
+      // Of a transaction that times out while its broker is away the broker keeps no epoch before: the worker would be
+      // fenced.
       await context.untilDone(dataset)
       await cluster.nodes[0].kill()
       await cluster.nodes[0].restart()
@@ -132,7 +133,8 @@ async function wrap({ open }: FaultContext, dataset: FaultDataset, perPartition:
       modeChoice: { kind: 'likely' },
       compression: 'lz4',
       ends: await topicEnds(open, topics.raw),
-      // One for both partitions: of one that gets no rows in the first slice the broker learns the marker, after which sequences begin at 0.
+      // One for both partitions: of one that gets no rows in the first slice the broker learns the marker, after which
+      // sequences begin at 0.
       sliceMs: 8_000,
     },
     () => undefined,

@@ -95,7 +95,10 @@ async function topicDeleted(context: FaultContext): Promise<void> {
   await endsWith(worker, exitCodes.failed, /has been deleted/)
 }
 
-/** The output goes under a running stage; it is made anew at the next start, and has all rows if the group is moved back. */
+/**
+ * The output goes under a running stage; it is made anew at the next start, and has all rows if the group is moved
+ * back.
+ */
 async function outputDeleted(context: FaultContext): Promise<void> {
   const { dataset, worker } = await smallDataset(context)
   const { raw, normalized, deadLetters } = dataset.topics
@@ -111,7 +114,9 @@ async function outputDeleted(context: FaultContext): Promise<void> {
   await context.drain([successor])
 }
 
-/** The output is deleted and made again before anybody gives up: the stage goes on, and the new topic has what follows. */
+/**
+ * The output is deleted and made again before anybody gives up: the stage goes on, and the new topic has what follows.
+ */
 async function outputMadeAnew(context: FaultContext): Promise<void> {
   const { dataset, worker } = await smallDataset(context)
   const { raw: like, normalized: topic } = dataset.topics
@@ -152,12 +157,15 @@ async function logCut(context: FaultContext): Promise<void> {
   truncateSync(log, Math.floor(statSync(log).size / 2))
   await node.restart()
   await endsWith(worker, exitCodes.failed, /was cut.*are gone.*--to-offset/)
-  // More rows than were lost: the position is within the log again, and only the leaders' epochs tell that it is another one.
+  // More rows than were lost: the position is within the log again, and only the leaders' epochs tell that it is
+  // another one.
   await dataset.write(2 * smallRows)
   await endsWith(context.worker(dataset), exitCodes.failed, /VGM_LOG_TRUNCATED|was cut.*are gone.*--to-offset/)
 }
 
-/** The operator adds partitions to the outputs and then to the input, as docs/reliability.md says; another member comes. */
+/**
+ * The operator adds partitions to the outputs and then to the input, as docs/reliability.md says; another member comes.
+ */
 async function partitionsAdded(context: FaultContext, dataset: FaultDataset, workers: Worker[]): Promise<number> {
   const count = 2 * partitions
   const { raw, normalized, deadLetters } = dataset.topics
@@ -186,7 +194,10 @@ async function outputsLackPartitions(context: FaultContext, dataset: FaultDatase
   return Date.now() - addedMs
 }
 
-/** The disk of the broker is full, which ends it; the operator makes room and starts it again. @returns ms from the start on */
+/**
+ * The disk of the broker is full, which ends it; the operator makes room and starts it again. @returns ms from the
+ * start on
+ */
 async function diskFull(
   context: FaultContext,
   dataset: FaultDataset,

@@ -52,8 +52,8 @@ const writes: Work['frames'] = [
 ]
 
 /**
- * What is done once and to its end is killed again and again, started again each time, and compared with the same work undisturbed: topics
- * row by row, files byte by byte.
+ * What is done once and to its end is killed again and again, started again each time, and compared with the same work
+ * undisturbed: topics row by row, files byte by byte.
  */
 export default faultCase<Size>({
   id: 'F16',

@@ -27,9 +27,9 @@ const tellingMinutes = 10
 const mayGrow = { heap: 4, resident: 16 }
 
 /**
- * Random faults of all kinds for a long time, beside steady rows, over one another as they come. Two workers, one of each stage, live
- * through all of them but death: their memory must not grow. They have no name: one that has ends when it cannot tell whether a successor
- * or a lost answer has taken its epoch away.
+ * Random faults of all kinds for a long time, beside steady rows, over one another as they come. Two workers, one of
+ * each stage, live through all of them but death: their memory must not grow. They have no name: one that has ends when
+ * it cannot tell whether a successor or a lost answer has taken its epoch away.
  */
 export function soak(minutes: number): FaultCase {
   return faultCase<Size>({
@@ -134,8 +134,8 @@ export function soak(minutes: number): FaultCase {
 export default soak(10)
 
 /**
- * What a supervisor starts again without a word: a worker whose place was taken while it stood still, or that found no broker at its
- * start.
+ * What a supervisor starts again without a word: a worker whose place was taken while it stood still, or that found no
+ * broker at its start.
  *
  * @throws Error if it ended for another reason
  */

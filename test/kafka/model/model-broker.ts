@@ -10,7 +10,9 @@ import type { VirtualTime } from './virtual-time.ts'
 export interface ModelOptions {
   readonly seed: number
   readonly nodes: number
-  /** whether InitProducerId knows the epoch before a time-out again: Kafka 4.1 does, older ones answer PRODUCER_FENCED */
+  /**
+   * whether InitProducerId knows the epoch before a time-out again: Kafka 4.1 does, older ones answer PRODUCER_FENCED
+   */
   readonly keepsLastEpoch: boolean
   /** of new transactional ids: near 32,767 the coordinator gives a new producer id soon */
   readonly firstEpoch: number
@@ -25,8 +27,8 @@ const transactionKind = 1
 const noOffset = { offset: -1, leaderEpoch: -1 }
 
 /**
- * A cluster in memory, with the semantics that exactly-once rests on; see the parts for what each is a model of. Where a leader or
- * a coordinator is matters, what is stored does not: a broker that goes down loses nothing.
+ * A cluster in memory, with the semantics that exactly-once rests on; see the parts for what each is a model of. Where
+ * a leader or a coordinator is matters, what is stored does not: a broker that goes down loses nothing.
  */
 export class ModelBroker {
   readonly network: ModelNetwork

@@ -32,8 +32,9 @@ export interface ModelOffset {
 }
 
 /**
- * A classic consumer group, as `GroupMetadataManager`, `ClassicGroup` and `OffsetMetadataManager` of Apache Kafka have it: members,
- * generations, rebalances, static members, sessions; and offsets that become valid with the marker of their transaction.
+ * A classic consumer group, as `GroupMetadataManager`, `ClassicGroup` and `OffsetMetadataManager` of Apache Kafka have
+ * it: members, generations, rebalances, static members, sessions; and offsets that become valid with the marker of
+ * their transaction.
  */
 export class ModelGroup {
   readonly #host: GroupHost

@@ -49,8 +49,8 @@ export interface LoggedBatch {
 export type Verify = () => Promise<number>
 
 /**
- * One partition's log with the state of its producers, as `ProducerStateManager`, `ProducerAppendInfo` and `UnifiedLog` of Apache
- * Kafka keep it: sequences, epochs, open transactions, the last stable offset.
+ * One partition's log with the state of its producers, as `ProducerStateManager`, `ProducerAppendInfo` and `UnifiedLog`
+ * of Apache Kafka keep it: sequences, epochs, open transactions, the last stable offset.
  */
 export class ModelLog {
   readonly batches: LoggedBatch[] = []

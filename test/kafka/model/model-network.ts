@@ -28,8 +28,8 @@ export interface Node {
 }
 
 /**
- * Takes the place of TCP: `net.createConnection` gives a socket to a model broker. The client's own connections run above it, so
- * that requests are encoded, answers parsed and time-outs kept as they are in use.
+ * Takes the place of TCP: `net.createConnection` gives a socket to a model broker. The client's own connections run
+ * above it, so that requests are encoded, answers parsed and time-outs kept as they are in use.
  */
 export class ModelNetwork {
   readonly #time: VirtualTime

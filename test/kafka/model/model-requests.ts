@@ -1,8 +1,8 @@
 import { Reader, Writer } from '@platformatic/kafka'
 
 /*
- * The broker's side of the requests that the row path sends, in the versions that it sends them in: requests are read, answers
- * written. https://kafka.apache.org/protocol
+ * The broker's side of the requests that the row path sends, in the versions that it sends them in: requests are read,
+ * answers written. https://kafka.apache.org/protocol
  */
 
 export interface TopicPartitions {

@@ -21,7 +21,9 @@ interface TransactionalId {
 
 /** What the coordinator needs of the rest of the cluster. */
 export interface TransactionHost {
-  /** whether InitProducerId knows the epoch before a time-out again: Kafka 4.1 does, older ones answer PRODUCER_FENCED */
+  /**
+   * whether InitProducerId knows the epoch before a time-out again: Kafka 4.1 does, older ones answer PRODUCER_FENCED
+   */
   readonly keepsLastEpoch: boolean
   readonly firstEpoch: number
   after(delayMs: number, work: () => void): void
@@ -35,8 +37,8 @@ const noEpoch = -1
 const lastUsableEpoch = 32_766
 
 /**
- * The transaction coordinator, as `TransactionCoordinator` and `TransactionMetadata` of Apache Kafka have it, for clients of the
- * first protocol generation: producer ids and epochs, KIP-360, time-outs that take the epoch away.
+ * The transaction coordinator, as `TransactionCoordinator` and `TransactionMetadata` of Apache Kafka have it, for
+ * clients of the first protocol generation: producer ids and epochs, KIP-360, time-outs that take the epoch away.
  */
 export class ModelTransactions {
   readonly #host: TransactionHost

@@ -46,8 +46,8 @@ export const positions = 'positions'
 const forEverMs = 3_600_000
 
 /**
- * A stage from topic to topic on a model broker: the loop, the session, the membership, the producer and the fetcher are those of
- * every stage; rows are copied.
+ * A stage from topic to topic on a model broker: the loop, the session, the membership, the producer and the fetcher
+ * are those of every stage; rows are copied.
  */
 export class ModelWorld {
   readonly time: VirtualTime
@@ -175,7 +175,9 @@ export class ModelWorld {
     this.#workers.get(name)?.at(-1)?.stop.abort()
   }
 
-  /** No more faults: workers stop, what they left is cleared, and one more does the rest. Everything must be right then. */
+  /**
+   * No more faults: workers stop, what they left is cleared, and one more does the rest. Everything must be right then.
+   */
   async finish(): Promise<void> {
     this.#isFinishing = true
     this.broker.heal()
@@ -262,7 +264,8 @@ export class ModelWorld {
     const cause = error instanceof FencedError ? error.cause : error
     if (cause instanceof BrokerError) {
       const isEpoch = cause.errorName === 'PRODUCER_FENCED' || cause.errorName === 'INVALID_PRODUCER_EPOCH'
-      // A JoinGroup that was lost and arrives late gives the name of a static member away: brokers cannot tell it from a successor's.
+      // A JoinGroup that was lost and arrives late gives the name of a static member away: brokers cannot tell it from
+      // a successor's.
       const isReplaced = this.#options.isStatic && hasRival
       const isExpected = isEpoch
         ? isReplaced ||

@@ -13,8 +13,8 @@ import { randomFrom } from './random.ts'
 import { VirtualTime } from './virtual-time.ts'
 
 /*
- * One producer, called as its contract allows: begin, produce, commit or abort, in any order and at any time, over two partitions.
- * Whatever happens to its requests, a transaction is seen as a whole or not at all.
+ * One producer, called as its contract allows: begin, produce, commit or abort, in any order and at any time, over two
+ * partitions. Whatever happens to its requests, a transaction is seen as a whole or not at all.
  */
 
 const topic = 'rows'

@@ -20,7 +20,9 @@ interface Event {
   isCancelled: boolean
 }
 
-/** Everything that code does which was started with `VirtualTime.start`: it can be stopped for a while, and for good. */
+/**
+ * Everything that code does which was started with `VirtualTime.start`: it can be stopped for a while, and for good.
+ */
 export class VirtualProcess {
   isAlive = true
   /** nothing happens to the process before then: a laptop's lid is closed */
@@ -30,8 +32,9 @@ export class VirtualProcess {
 const processes = new AsyncLocalStorage<VirtualProcess | undefined>()
 
 /**
- * A clock that stands still while code runs and then goes on to the next event. It takes the place of the timers, of Date.now and
- * of performance.now, and a seeded generator that of Math.random: what waits for minutes ends at once, and in the same order each time.
+ * A clock that stands still while code runs and then goes on to the next event. It takes the place of the timers, of
+ * Date.now and of performance.now, and a seeded generator that of Math.random: what waits for minutes ends at once, and
+ * in the same order each time.
  */
 export class VirtualTime {
   /** 2023-11-14; a time of day, because code may look at it */
@@ -46,7 +49,9 @@ export class VirtualTime {
     this.#random = random
   }
 
-  /** Runs `work` by this clock. @throws if that takes longer than `limitMs`, or waits for something that never happens */
+  /**
+   * Runs `work` by this clock. @throws if that takes longer than `limitMs`, or waits for something that never happens
+   */
   async run<T>(work: () => Promise<T>, limitMs: number): Promise<T> {
     this.#install()
     try {
