@@ -100,8 +100,9 @@ export function* readPieces(bytes: Uint8Array, view: DataView, header: BatchHead
 }
 
 /**
- * Reads the first piece of a batch: all of it, if its records are no more than `pieceRows` in a few MiB. @throws
- * MalformedBatchError
+ * Reads the first piece of a batch: all of it, if its records are no more than `pieceRows` in a few MiB.
+ *
+ * @throws MalformedBatchError
  */
 export function readRecords(bytes: Uint8Array, view: DataView, header: BatchHeader, records: Records): void {
   readPiece(openBatch(bytes, view, header), records)

@@ -9,7 +9,9 @@ export type TopicMend =
   | { readonly kind: 'alter'; readonly topic: string; readonly settings: Readonly<Record<string, string>> }
 
 /**
- * Does what is to be done, and says it in a line for each. @throws PipelineError at the first that the brokers refuse
+ * Does what is to be done, and says it in a line for each.
+ *
+ * @throws PipelineError at the first that the brokers refuse
  */
 export async function mendTopics(admin: ClusterAdmin, mends: readonly TopicMend[]): Promise<readonly string[]> {
   const done: string[] = []

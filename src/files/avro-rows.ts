@@ -1,9 +1,7 @@
+import { framingBytes, writeFraming } from '../avro/framing.ts'
 import type { BlockWriter } from '../batch/value-writer.ts'
 import type { Encoding } from './column-types.ts'
 import { type ColumnVector, hasNull, inlinedBytes, isNull, longVectorBytes } from './column-vector.ts'
-
-/** The magic byte and the schema id before an Avro body in a Confluent message. */
-const prefixBytes = 5
 
 /** Branch 0 of `["null", T]` is null, branch 1 the value; as a varint 0 and 2. */
 const nullBranch = 0
@@ -46,7 +44,7 @@ export class AvroRows implements BlockWriter {
     const refused = this.#fields.findIndex((field) => field.hasNull && !field.nullable)
     if (refused >= 0) return refused
     if (rows > this.valueBytes.length) this.valueBytes = new Int32Array(rows)
-    const sizes = this.valueBytes.fill(prefixBytes + fixedBytes(this.#fields), 0, rows)
+    const sizes = this.valueBytes.fill(framingBytes + fixedBytes(this.#fields), 0, rows)
     for (const { column, hasNull } of this.#fields) {
       const { bytes, addBytes } = valueCodecs[column.encoding]
       if (!hasNull) addBytes?.(column, 0, rows, sizes)
@@ -58,9 +56,8 @@ export class AvroRows implements BlockWriter {
 
   writeValues(from: number, to: number, out: Uint8Array, view: DataView, at: Int32Array): void {
     for (let row = from; row < to; row++) {
-      out[at[row]] = 0
-      view.setInt32(at[row] + 1, this.#schemaId)
-      at[row] += prefixBytes
+      writeFraming(out, view, at[row], this.#schemaId)
+      at[row] += framingBytes
     }
     for (const { column, nullable, hasNull } of this.#fields) {
       const { write } = valueCodecs[column.encoding]

@@ -150,7 +150,9 @@ export class BrokerConnections {
   }
 
   /**
-   * The id of a topic, asked for anew: one that is made again has another. @throws BrokerError
+   * The id of a topic, asked for anew: one that is made again has another.
+   *
+   * @throws BrokerError
    * UNKNOWN_TOPIC_OR_PARTITION
    */
   async topicId(topic: string): Promise<string | undefined> {

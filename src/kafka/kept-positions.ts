@@ -98,7 +98,9 @@ export class KeptPositions {
   }
 
   /**
-   * Partitions for which a position is kept that belongs to an older, deleted topic of the same name. @throws likewise
+   * Partitions for which a position is kept that belongs to an older, deleted topic of the same name.
+   *
+   * @throws likewise
    */
   async leftBehind(group: string, partitions: readonly TopicPartition[]): Promise<TopicPartition[]> {
     const found = await this.#find(group, partitions)

@@ -134,7 +134,9 @@ export class RowClient {
   }
 
   /**
-   * Partitions for which a position is kept that belongs to an older, deleted topic of the same name. @throws likewise
+   * Partitions for which a position is kept that belongs to an older, deleted topic of the same name.
+   *
+   * @throws likewise
    */
   async positionsLeftBehind(group: string, partitions: readonly TopicPartition[]): Promise<TopicPartition[]> {
     return this.withConnections(

@@ -1,6 +1,7 @@
+import { framedSchemaId } from '../avro/framing.ts'
 import { CorruptModelError, VersionsExhaustedError } from './errors.ts'
 import type { Model, ModelAlias } from './model.ts'
-import { decodeModel, decodeModelAlias, framedSchemaId } from './model-codec.ts'
+import { decodeModel, decodeModelAlias } from './model-codec.ts'
 import { highestPossibleVersion, modelKey, parseModelKey } from './model-key.ts'
 
 /** A record of the models topic. */

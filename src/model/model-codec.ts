@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import avro from 'avsc'
+import { framed, framedSchemaId, framingBytes } from '../avro/framing.ts'
 import { isWholeValue } from '../avro/whole-value.ts'
 import type { ColumnModel, NumericType } from '../mixture/column-model.ts'
 import { mostDecimals } from '../mixture/decimals.ts'
@@ -9,7 +10,6 @@ import type { Model, ModelAlias, ModelContent } from './model.ts'
 import { modelAliasSchema, modelSchema } from './model-schemas.ts'
 
 /** Confluent wire format: a zero, then the schema's id in four bytes, big-endian, then the Avro body. */
-const framingBytes = 5
 
 interface ModelRecord {
   dataset: string
@@ -109,13 +109,6 @@ export function decodeModelAlias(value: Uint8Array, writerSchema?: string): Mode
   return { dataset, version, highestVersion, previousVersion: record.previous_version, changedAtMs }
 }
 
-/** The schema id of a framed value; undefined if it has no such framing: no registry gives out negative ids. */
-export function framedSchemaId(value: Uint8Array): number | undefined {
-  if (value.length < framingBytes || value[0] !== 0) return undefined
-  const id = new DataView(value.buffer, value.byteOffset, value.byteLength).getInt32(1)
-  return id < 0 ? undefined : id
-}
-
 /**
  * SHA-256 of what a fit decided, hex. The canonical form is the Avro encoding of schemas/model.avsc, which is unique
  * for a value, with version and time 0 and no hash: any language that reads the model can check it.
@@ -130,13 +123,6 @@ export function schemaFingerprint(schema: string): string {
   return avro.Type.forSchema(plainSchema(schema) as avro.Schema)
     .fingerprint('sha256')
     .toString('hex')
-}
-
-function framed(schemaId: number, body: Buffer): Uint8Array {
-  const value = Buffer.alloc(framingBytes + body.length)
-  value.writeInt32BE(schemaId, 1)
-  body.copy(value, framingBytes)
-  return value
 }
 
 function decode(type: avro.Type, value: Uint8Array, writerSchema: string | undefined): unknown {

@@ -1,9 +1,9 @@
+import { framedSchemaId } from '../avro/framing.ts'
 import { MalformedBatchError, readPieces } from '../batch/read-records.ts'
 import { createRecords } from '../batch/records.ts'
 import type { FetchedPartition, LogReader } from '../ports/log.ts'
 import { ModelsUnreadableError } from './errors.ts'
 import { emptyCatalogue, type ModelCatalogue, type ModelTopicRecord, withRecord } from './model-catalogue.ts'
-import { framedSchemaId } from './model-codec.ts'
 
 /** The models topic has one partition: the order of all publications. */
 export const modelsPartition = 0

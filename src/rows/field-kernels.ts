@@ -8,10 +8,10 @@
  * Every kernel checks a row's end before it reads, so a dead cursor fails again and stays dead. `nullByte` is the byte
  * of the null branch, 0 or 2, or `notNullable`.
  */
+import { framingBytes } from '../avro/framing.ts'
 import type { Records } from '../batch/records.ts'
 import { deadCursor, extentOf, type RowColumns } from './row-columns.ts'
 import { type RowError, rowErrors } from './row-error.ts'
-import { framingBytes } from './schema-runs.ts'
 import { type SkipProgram, skipValue } from './skip-program.ts'
 import { exactIntegerLimit, lengthPrefixedEnd, maxIntBytes, varintEnd, zigzag } from './varint.ts'
 

@@ -1,10 +1,10 @@
+import { framingBytes, writeFraming } from '../avro/framing.ts'
 import { copyBytes } from '../batch/copy-bytes.ts'
 import { createRecords, type Records } from '../batch/records.ts'
 import type { FixedLayoutWriter } from '../batch/value-writer.ts'
 import { writeInt } from '../batch/varint.ts'
 import { extentBytes, extentStart, type RowColumns } from './row-columns.ts'
 import type { RowPlan } from './row-plan.ts'
-import { framingBytes } from './schema-runs.ts'
 import { maxIntBytes } from './varint.ts'
 
 /** Rows of one raw schema, normalized with one model. */
@@ -91,8 +91,7 @@ export class NormalizedWriter implements FixedLayoutWriter {
   }
 
   writeHead(out: Uint8Array, view: DataView, at: number): void {
-    out[at] = 0
-    view.setInt32(at + 1, this.#schemaId)
+    writeFraming(out, view, at, this.#schemaId)
     for (let i = framingBytes; i < this.#headBytes; i++) out[at + i] = this.#head[i]
   }
 

@@ -1,3 +1,4 @@
+import { framingBytes, writeFraming } from '../avro/framing.ts'
 import { copyBytes } from '../batch/copy-bytes.ts'
 import { createRecords, type Records } from '../batch/records.ts'
 import type { FixedLayoutWriter } from '../batch/value-writer.ts'
@@ -6,7 +7,6 @@ import type { NumericType } from './numeric-columns.ts'
 import { extentBytes, extentStart, type RowColumns } from './row-columns.ts'
 import { rowErrors } from './row-error.ts'
 import { isInteger, type RowPlan } from './row-plan.ts'
-import { framingBytes } from './schema-runs.ts'
 import { maxIntBytes, varintEnd } from './varint.ts'
 
 /**
@@ -161,8 +161,7 @@ export class RestoredWriter implements FixedLayoutWriter {
   }
 
   writeHead(out: Uint8Array, view: DataView, at: number): void {
-    out[at] = 0
-    view.setInt32(at + 1, this.#schemaId)
+    writeFraming(out, view, at, this.#schemaId)
   }
 
   writeFixedLayout(from: number, to: number, _out: Uint8Array, view: DataView, at: number, stride: number): void {

@@ -1,10 +1,8 @@
+import { framingBytes } from '../avro/framing.ts'
 import type { Records } from '../batch/records.ts'
 import { HeaderNames } from './header-names.ts'
 import { rowErrors } from './row-error.ts'
 import { SchemaKeys } from './schema-name.ts'
-
-/** Bytes before the Avro body: the magic byte 0 and the schema id, big endian. */
-export const framingBytes = 5
 
 /** Schema id of a run in which every row is null or badly framed. */
 export const noSchema = -1

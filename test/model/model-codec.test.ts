@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { suite, test } from 'node:test'
 import avro from 'avsc'
 import fc from 'fast-check'
+import { framedSchemaId } from '../../src/avro/framing.ts'
 import type { Model } from '../../src/model/model.ts'
 import {
   contentHash,
@@ -10,7 +11,6 @@ import {
   decodeModelAlias,
   encodeModel,
   encodeModelAlias,
-  framedSchemaId,
   schemaFingerprint,
 } from '../../src/model/model-codec.ts'
 import { modelKey, parseModelKey } from '../../src/model/model-key.ts'

@@ -5,7 +5,9 @@ import type { JavaProcess } from './java-process.ts'
 const startTimeoutMs = 120_000
 
 /**
- * Waits until a part answers. @throws ClusterStartError with the end of its log if it ends, or does not answer in time
+ * Waits until a part answers.
+ *
+ * @throws ClusterStartError with the end of its log if it ends, or does not answer in time
  */
 export async function untilAnswers(part: JavaProcess, answers: () => Promise<boolean>): Promise<void> {
   const ended = new AbortController()

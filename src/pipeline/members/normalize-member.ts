@@ -91,7 +91,9 @@ export async function normalizeMember(
 }
 
 /**
- * Tries to derive the schema of what will be written from the one that raw rows have now. @throws SchemaCollisionError
+ * Tries to derive the schema of what will be written from the one that raw rows have now.
+ *
+ * @throws SchemaCollisionError
  */
 async function checkNames(
   { registry }: ClusterSession,

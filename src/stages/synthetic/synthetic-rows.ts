@@ -1,10 +1,8 @@
+import { framingBytes, writeFraming } from '../../avro/framing.ts'
 import type { BlockWriter } from '../../batch/value-writer.ts'
 import { longBytes, writeLong } from '../../batch/varint.ts'
 import type { RowSpec, SyntheticColumn, SyntheticType } from './row-spec.ts'
 import { type RowRange, syntheticValues } from './synthetic-values.ts'
-
-/** The magic byte and the schema id before an Avro body in a Confluent message. */
-const prefixBytes = 5
 
 /** A block of synthetic rows as Avro messages; its numbers stay columns until they are written. */
 export class SyntheticRows implements BlockWriter {
@@ -24,7 +22,7 @@ export class SyntheticRows implements BlockWriter {
 
   /** Makes the rows of a range; they are row 0 and following for the writer. */
   fill(range: RowRange, rows: number): void {
-    const sizes = this.valueBytes.fill(prefixBytes, 0, rows)
+    const sizes = this.valueBytes.fill(framingBytes, 0, rows)
     for (const [c, column] of this.#spec.entries()) {
       const values = this.#columns[c].subarray(0, rows)
       syntheticValues(column, c, range, values)
@@ -34,9 +32,8 @@ export class SyntheticRows implements BlockWriter {
 
   writeValues(from: number, to: number, out: Uint8Array, view: DataView, at: Int32Array): void {
     for (let row = from; row < to; row++) {
-      out[at[row]] = 0
-      view.setInt32(at[row] + 1, this.#schemaId)
-      at[row] += prefixBytes
+      writeFraming(out, view, at[row], this.#schemaId)
+      at[row] += framingBytes
     }
     for (const [c, column] of this.#spec.entries()) {
       if (column.nullRate > 0) writeBranches(this.#columns[c], from, to, out, at)
