@@ -1,7 +1,11 @@
-/** Makes dist/: the JavaScript of src/, its types, and what the code reads beside itself. */
+/**
+ * Makes dist/: the JavaScript of src/, its types, what the code reads beside itself, and the mixture as one file that
+ * imports nothing.
+ */
 import { execFileSync } from 'node:child_process'
 import { chmodSync, cpSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -11,4 +15,14 @@ execFileSync(process.execPath, [`${root}/node_modules/typescript/bin/tsc`, '-p',
 })
 for (const file of ['schemas', 'docker-compose.yml', 'src/cluster/jvm/pom.xml'])
   cpSync(`${root}/${file}`, `${root}/dist/${file}`, { recursive: true })
+await build({
+  entryPoints: [`${root}/src/mixture/index.ts`],
+  outfile: `${root}/dist/mixture.js`,
+  bundle: true,
+  format: 'esm',
+  platform: 'neutral',
+  mainFields: ['module', 'main'],
+  target: 'es2022',
+  legalComments: 'eof',
+})
 chmodSync(`${root}/dist/src/main.js`, 0o755)

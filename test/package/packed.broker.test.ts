@@ -1,4 +1,4 @@
-import { deepEqual, equal, match, ok } from 'node:assert/strict'
+import { deepEqual, doesNotMatch, equal, match, ok } from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -105,6 +105,12 @@ await cluster.close()
     const { code, out, err } = await runNode([programOf('scale.ts')], { environment, folder: project })
     equal(code, 0, err)
     match(out, new RegExp(`rowsIn: ${rows + 2},\\s+rowsOut: ${rows + 1},\\s+deadLetters: 1,`))
+  })
+
+  test('the mixture is one file that imports nothing', () => {
+    const text = readFileSync(join(project, 'node_modules/vgm-stream/dist/mixture.js'), 'utf8')
+    doesNotMatch(text, /^\s*import\b|\bimport\(|\bfrom ['"]/m)
+    doesNotMatch(text, /\brequire\(['"]/)
   })
 
   test('docs/library.md: the mixture alone prints what the README says', async () => {
