@@ -51,7 +51,7 @@ export async function restoreTopic(cluster: ClusterSession, options: RestoreTopi
   const { dataset, members = 1, untilEnd = false, onProgress = noProgress } = options
   checkDataset(dataset)
   const topics = topicNames(dataset, options.topics)
-  if (!untilEnd) await requireTopic(cluster, topics.normalized, `Run "vgm normalize --dataset ${dataset}" first`)
+  if (untilEnd) await requireTopic(cluster, topics.normalized, `Run "vgm normalize --dataset ${dataset}" first`)
   const ends = untilEnd ? await topicEnds(cluster, topics.normalized) : undefined
   const of = ends && offsetsBetween(await topicStarts(cluster, topics.normalized), ends)
   // Each by its name: they go to threads as a message.
