@@ -6,6 +6,7 @@
  *     node bench/row-path.ts               # half a minute
  *     node --cpu-prof bench/row-path.ts    # which function takes how much, for Chrome's inspector
  */
+
 import type { BatchIdentity } from '../src/batch/batch-header.ts'
 import { RecordBatchWriter } from '../src/batch/record-batch-writer.ts'
 import { committedBatches } from '../src/kafka/committed-batches.ts'
@@ -18,7 +19,7 @@ import { PartitionOutput } from '../src/stages/partition-output.ts'
 import { FetchedReader } from '../src/stages/read-fetched.ts'
 import { RestoreTransform } from '../src/stages/restore.ts'
 import { rowHash } from '../src/stages/row-hash.ts'
-import type { RowTarget, RowTransform } from '../src/stages/transform-topic.ts'
+import type { RowTarget, RowTransform } from '../src/stages/row-transform.ts'
 
 const [topic, partition] = ['bench', 0]
 const [rawId, derivedId] = [3, 7]

@@ -8,8 +8,8 @@ import { rowErrors } from '../rows/row-error.ts'
 import { compileRowPlan, type RowPlan } from '../rows/row-plan.ts'
 import { MalformedSchemaError, RefusedSchemaError } from '../rows/schema-error.ts'
 import type { RowSchemaName } from '../rows/schema-name.ts'
+import type { RowTarget, RowTransform } from './row-transform.ts'
 import { SchemaPlans, type UnusableSchema } from './schema-plans.ts'
-import type { RowTarget, RowTransform } from './transform-topic.ts'
 
 /** A column of some rows. */
 export interface TransformColumn {

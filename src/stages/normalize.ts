@@ -15,8 +15,8 @@ import { compileRowPlan, type RowPlan } from '../rows/row-plan.ts'
 import { MalformedSchemaError, RefusedSchemaError, SchemaCollisionError } from '../rows/schema-error.ts'
 import type { RowSchemaName } from '../rows/schema-name.ts'
 import { rowHash, seedFor } from './row-hash.ts'
+import type { RowTarget, RowTransform } from './row-transform.ts'
 import { SchemaPlans, type UnusableSchema } from './schema-plans.ts'
-import type { RowTarget, RowTransform } from './transform-topic.ts'
 
 /** How the mode of a value is chosen. */
 export type ModeChoice =

@@ -10,8 +10,8 @@ import { createRowColumns, type RowColumns, reserveRowColumns } from '../rows/ro
 import { rowErrors } from '../rows/row-error.ts'
 import { MalformedSchemaError, NotNormalizedError, RefusedSchemaError } from '../rows/schema-error.ts'
 import type { RowSchemaName } from '../rows/schema-name.ts'
+import type { RowTarget, RowTransform } from './row-transform.ts'
 import { SchemaPlans, type UnusableSchema } from './schema-plans.ts'
-import type { RowTarget, RowTransform } from './transform-topic.ts'
 
 export interface RestoreOptions {
   /** The model that rows are stamped with. @throws ModelMissingError if it does not exist (any more) */

@@ -7,8 +7,8 @@ import { type RowError, rowErrors } from '../rows/row-error.ts'
 import type { RowSchemaName } from '../rows/schema-name.ts'
 import { failRows, noSchema, type SchemaRuns, shiftBodies } from '../rows/schema-runs.ts'
 import { RowSchemas } from './row-schemas.ts'
+import type { RowTarget } from './row-transform.ts'
 import { sendRows } from './send-rows.ts'
-import type { RowTarget } from './transform-topic.ts'
 
 /** Why all rows of a schema become dead letters. */
 export interface UnusableSchema {

@@ -2,7 +2,7 @@ import type { Records } from '../batch/records.ts'
 import type { ValueWriter } from '../batch/value-writer.ts'
 import { rowErrors } from '../rows/row-error.ts'
 import { shiftBodies } from '../rows/schema-runs.ts'
-import type { RowTarget } from './transform-topic.ts'
+import type { RowTarget } from './row-transform.ts'
 
 /**
  * Sends the good rows of [from, to) to the output and the others to the dead letters.

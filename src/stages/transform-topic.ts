@@ -1,51 +1,15 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { noHeaders } from '../batch/record-batch-writer.ts'
-import { appendHeaders, type RecordHeaders } from '../batch/record-headers.ts'
-import type { Records } from '../batch/records.ts'
 import { InterruptedError, PipelineError } from '../errors.ts'
-import type { FetchedPartition, GroupSession, PartitionOffset, TopicPartition } from '../ports/log.ts'
+import type { FetchedPartition, PartitionOffset } from '../ports/log.ts'
 import type { CommittedSlice } from '../ports/stage-event.ts'
 import { type StageReport, stageReport } from '../ports/stage-report.ts'
-import { rowErrorCodes, rowErrorMessages, rowErrors } from '../rows/row-error.ts'
 import { type DeadLetterPolicy, DeadLetterWatch, deadLetterDefaults } from './dead-letter-policy.ts'
-import { type BatchSizes, PartitionOutput } from './partition-output.ts'
 import { BatchUnreadableError, FetchedReader } from './read-fetched.ts'
-import { RowTooLargeError } from './row-too-large-error.ts'
+import type { RowTransform } from './row-transform.ts'
+import { type SliceOutputOptions, SliceOutputs } from './slice-outputs.ts'
 
-/** Where rows of one input partition go. */
-export interface RowTarget {
-  /** the input partition */
-  readonly source: TopicPartition
-  readonly output: PartitionOutput
-  /** Sends row `row` to the dead letters, unchanged, with the reason in its headers. */
-  deadLetter(records: Records, row: number, error: number): Promise<void>
-}
-
-/** What a stage makes of the rows of a batch. */
-export interface RowTransform {
-  /** Called between slices: the place to take a new model. */
-  beginSlice(): Promise<void>
-  /**
-   * Sends rows [from, to) on; `records` is used again afterwards.
-   *
-   * @returns the first row that has to wait for the next slice, `to` if there is none
-   */
-  apply(records: Records, from: number, to: number, target: RowTarget): Promise<number>
-  /** For dead letters: the model in use, undefined if the stage has none. */
-  readonly modelVersion: number | undefined
-}
-
-export interface TransformOptions {
-  readonly session: GroupSession
-  readonly transform: RowTransform
-  /** for the header vgm.stage */
-  readonly stage: string
-  readonly outputTopic: string
-  readonly outputPartition: (inputPartition: number) => number
-  readonly deadLetterTopic: string
+export interface TransformOptions extends SliceOutputOptions {
   readonly deadLetters?: DeadLetterPolicy | undefined
-  /** of outgoing batches, by topic */
-  readonly sizes: { readonly output: BatchSizes; readonly deadLetters: BatchSizes }
   /** how long a transaction collects rows; a fraction of the session time-out, for heartbeats share the thread */
   readonly sliceMs: number
   /** where to stop: the ends of the input's partitions; undefined goes on until `signal` */
@@ -236,150 +200,10 @@ function orInterrupted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   })
 }
 
-/** Whether all partitions of this member have been read to the end; one that went to another member is his affair. */
+/** True when every partition that the member owns now has reached its end. */
 export function isDone(positions: readonly PartitionOffset[], ends: readonly PartitionOffset[]): boolean {
   return positions.every(({ topic, partition, offset }) => {
     const end = ends.find((candidate) => candidate.topic === topic && candidate.partition === partition)
     return end === undefined || offset >= end.offset
   })
-}
-
-/** The outgoing batches of all partitions. */
-class SliceOutputs {
-  readonly #options: TransformOptions
-  readonly #watch: DeadLetterWatch
-  readonly #outputs = new Map<number, PartitionOutput>()
-  readonly #deadLetters = new Map<number, PartitionOutput>()
-  readonly #targets = new Map<number, RowTarget>()
-  /** of the open slice, by error */
-  readonly #kinds = new Map<number, { rows: number; readonly partition: number; readonly offset: number }>()
-  #bytes = 0
-
-  constructor(options: TransformOptions, watch: DeadLetterWatch) {
-    this.#options = options
-    this.#watch = watch
-  }
-
-  of(topic: string, partition: number): RowTarget {
-    const known = this.#targets.get(partition)
-    if (known !== undefined) return known
-    const { outputPartition, outputTopic } = this.#options
-    const target: RowTarget = {
-      source: { topic, partition },
-      output: this.#output(this.#outputs, outputTopic, outputPartition(partition), this.#options.sizes.output),
-      deadLetter: async (records, row, error) => {
-        const offset = records.baseOffset + records.offsetDelta[row]
-        this.#note({ topic, partition }, offset, row, error)
-        const headers = this.#errorHeaders(topic, partition, offset, error)
-        if (!(await this.#deadLetterOutput(partition).copyRow(records, row, headers)))
-          throw this.#tooLarge({ topic, partition }, offset)
-      },
-    }
-    this.#targets.set(partition, target)
-    return target
-  }
-
-  /** Sets a batch aside that cannot be read: one dead letter, whose value is the batch as it stands in the log. */
-  async batchDeadLetter(
-    { topic, partition, bytes }: FetchedPartition,
-    unreadable: BatchUnreadableError,
-  ): Promise<void> {
-    const { header, offset, lastOffset, isTooLarge } = unreadable
-    const error = isTooLarge ? rowErrors.batchTooLarge : rowErrors.batchMalformed
-    this.#note({ topic, partition }, offset, 0, error)
-    const headers = [
-      ...this.#errorHeaders(topic, partition, offset, error),
-      ['vgm.source.last.offset', Buffer.from(String(lastOffset))] as const,
-    ]
-    const value = bytes.subarray(header.start, header.end)
-    const all = appendHeaders(noHeaders, headers)
-    if (!(await this.#deadLetterOutput(partition).append(header.maxTimestampMs, null, value, all)))
-      throw this.#tooLarge({ topic, partition }, offset)
-  }
-
-  async flush(): Promise<void> {
-    for (const output of this.#all()) await output.flush()
-  }
-
-  /** What has been sent since it was asked for last. */
-  take(): Pick<CommittedSlice, 'rowsOut' | 'deadLetters' | 'bytesOut'> {
-    const rowsOut = [...this.#outputs.values()].reduce((rows, output) => rows + output.takeRows(), 0)
-    const deadLetters = [...this.#kinds].map(([error, kind]) => ({ code: rowErrorCodes[error], ...kind }))
-    const bytesOut = this.#bytes
-    this.#forget()
-    return { rowsOut, deadLetters, bytesOut }
-  }
-
-  /** Frees the batches of partitions that have gone to other members; all have been sent. */
-  keep(owned: readonly TopicPartition[]): void {
-    if (this.#targets.size <= owned.length) return
-    const partitions = new Set(owned.map(({ partition }) => partition))
-    for (const partition of this.#targets.keys()) {
-      if (partitions.has(partition)) continue
-      this.#targets.delete(partition)
-      this.#outputs.delete(this.#options.outputPartition(partition))
-      this.#deadLetters.delete(partition)
-    }
-  }
-
-  /** Forgets all that belongs to an aborted slice. */
-  clear(): void {
-    this.#watch.clear()
-    this.#forget()
-    for (const output of this.#all()) output.clear()
-  }
-
-  #forget(): void {
-    this.#kinds.clear()
-    this.#bytes = 0
-  }
-
-  #all(): PartitionOutput[] {
-    return [...this.#outputs.values(), ...this.#deadLetters.values()]
-  }
-
-  /** Counts a dead letter. @throws InvalidRowError, DeadLetterShareError */
-  #note(source: TopicPartition, offset: number, row: number, error: number): void {
-    this.#watch.deadLetter(source, offset, row, error)
-    const kind = this.#kinds.get(error)
-    if (kind === undefined) this.#kinds.set(error, { rows: 1, partition: source.partition, offset })
-    else kind.rows++
-  }
-
-  /** Made when it is needed: most partitions never have a dead letter. */
-  #deadLetterOutput(partition: number): PartitionOutput {
-    const { deadLetterTopic, sizes } = this.#options
-    return this.#output(this.#deadLetters, deadLetterTopic, partition, sizes.deadLetters)
-  }
-
-  #tooLarge(source: TopicPartition, offset: number): RowTooLargeError {
-    const { deadLetterTopic, sizes } = this.#options
-    return new RowTooLargeError(source, offset, deadLetterTopic, sizes.deadLetters)
-  }
-
-  #output(outputs: Map<number, PartitionOutput>, topic: string, partition: number, sizes: BatchSizes): PartitionOutput {
-    const known = outputs.get(partition)
-    if (known !== undefined) return known
-    const { session } = this.#options
-    const created = new PartitionOutput(topic, partition, sizes, (topic, partition, batch) => {
-      this.#bytes += batch.sizeBytes
-      return session.produce(topic, partition, batch)
-    })
-    outputs.set(partition, created)
-    return created
-  }
-
-  #errorHeaders(topic: string, partition: number, offset: number, error: number): RecordHeaders {
-    const { stage, transform } = this.#options
-    const texts: [string, string][] = [
-      ['vgm.error.code', rowErrorCodes[error]],
-      ['vgm.error.message', rowErrorMessages[error]],
-      ['vgm.stage', stage],
-      ['vgm.source.topic', topic],
-      ['vgm.source.partition', String(partition)],
-      ['vgm.source.offset', String(offset)],
-    ]
-    if (transform.modelVersion !== undefined) texts.push(['vgm.model.version', String(transform.modelVersion)])
-    return texts.map(([name, text]) => [name, Buffer.from(text)] as const)
-  }
 }

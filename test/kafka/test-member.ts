@@ -10,7 +10,8 @@ import type { TransactionalProducer } from '../../src/kafka/transactional-produc
 import type { PartitionOffset } from '../../src/ports/log.ts'
 import type { StageReport } from '../../src/ports/stage-report.ts'
 import { CopiedValues } from '../../src/stages/copied-values.ts'
-import { type RowTarget, type RowTransform, transformTopic } from '../../src/stages/transform-topic.ts'
+import type { RowTarget, RowTransform } from '../../src/stages/row-transform.ts'
+import { transformTopic } from '../../src/stages/transform-topic.ts'
 import { uniqueName } from '../cluster/shared-cluster.ts'
 import type { TestBroker } from './test-broker.ts'
 

@@ -10,12 +10,8 @@ import type { FetchedPartition, GroupSession, PartitionOffset } from '../../src/
 import type { CommittedSlice } from '../../src/ports/stage-event.ts'
 import { rowErrors } from '../../src/rows/row-error.ts'
 import { CopiedValues } from '../../src/stages/copied-values.ts'
-import {
-  type RowTarget,
-  type RowTransform,
-  type TransformOptions,
-  transformTopic,
-} from '../../src/stages/transform-topic.ts'
+import type { RowTarget, RowTransform } from '../../src/stages/row-transform.ts'
+import { type TransformOptions, transformTopic } from '../../src/stages/transform-topic.ts'
 import { dataBatch } from '../kafka/batch-bytes.ts'
 
 const rowsPerBatch = 4

@@ -1,0 +1,26 @@
+import type { Records } from '../batch/records.ts'
+import type { TopicPartition } from '../ports/log.ts'
+import type { PartitionOutput } from './partition-output.ts'
+
+/** Where rows of one input partition go. */
+export interface RowTarget {
+  /** the input partition */
+  readonly source: TopicPartition
+  readonly output: PartitionOutput
+  /** Sends row `row` to the dead letters, unchanged, with the reason in its headers. */
+  deadLetter(records: Records, row: number, error: number): Promise<void>
+}
+
+/** What a stage makes of the rows of a batch. */
+export interface RowTransform {
+  /** Called between slices: the place to take a new model. */
+  beginSlice(): Promise<void>
+  /**
+   * Sends rows [from, to) on; `records` is used again afterwards.
+   *
+   * @returns the first row that has to wait for the next slice, `to` if there is none
+   */
+  apply(records: Records, from: number, to: number, target: RowTarget): Promise<number>
+  /** For dead letters: the model in use, undefined if the stage has none. */
+  readonly modelVersion: number | undefined
+}
