@@ -8,7 +8,12 @@ import { textTable } from '../observe/report-text.ts'
 import { type ClusterSession, controlLog } from '../pipeline/cluster-session.ts'
 import { requireTopic, topicEnds, topicStarts } from '../pipeline/row-topics.ts'
 import type { StockLog } from '../ports/stock-log.ts'
-import { type DeadLetter, DeadLetterMissingError, listDeadLetters, showDeadLetter } from '../stages/dead-letters.ts'
+import {
+  type DeadLetter,
+  DeadLetterMissingError,
+  listDeadLetters,
+  showDeadLetter,
+} from '../stages/verify/dead-letters.ts'
 import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
 
 interface DeadLetterFlags extends DatasetFlags {

@@ -4,7 +4,7 @@ import type { ClusterFlags } from '../config/cluster-address.ts'
 import { defaultModelsTopic, topicNames } from '../config/names.ts'
 import { exitCodes } from '../errors.ts'
 import { demoFile } from '../files/demo-file.ts'
-import type { FileReading } from '../files/table-options.ts'
+import type { FileReading } from '../files/reading/table-options.ts'
 import type { Model } from '../model/model.ts'
 import { createProgress, formatSpeed } from '../observe/progress.ts'
 import { textTable } from '../observe/report-text.ts'
@@ -192,7 +192,7 @@ function demoText(
 
 /** Before a cluster is started for it. @throws FileUnreadableError and others */
 async function checkFile(file: string, reading: FileReading): Promise<void> {
-  const { openTableFile } = await import('../files/table-file.ts')
+  const { openTableFile } = await import('../files/reading/table-file.ts')
   const table = await openTableFile({ ...reading, file, dataset: datasetOf(file) })
   await table.close()
 }

@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { listSchema, parseCount, parseList, valueParser } from '../config/value-parsers.ts'
 import { UsageError } from '../errors.ts'
 import { type FileFormat, fileFormats } from '../files/file-format.ts'
-import { type FileReading, idleFlags, type TextOptions } from '../files/table-options.ts'
+import { type FileReading, idleFlags, type TextOptions } from '../files/reading/table-options.ts'
 
 /** Flags that say how a file is to be read. */
 export interface FileFlags {

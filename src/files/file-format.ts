@@ -1,6 +1,6 @@
 import { extname } from 'node:path'
 import { UsageError } from '../errors.ts'
-import { foreignEnding } from './file-magic.ts'
+import { foreignEnding } from './reading/file-magic.ts'
 
 export const fileFormats = ['csv', 'parquet', 'json'] as const
 export type FileFormat = (typeof fileFormats)[number]

@@ -5,7 +5,7 @@
 
 export type { ClusterAccess } from '../config/cluster-access.ts'
 export { type ExitCode, exitCodes, InterruptedError, PipelineError, UsageError } from '../errors.ts'
-export type { FileReading } from '../files/table-options.ts'
+export type { FileReading } from '../files/reading/table-options.ts'
 export type { Model } from '../model/model.ts'
 export type { ModelFollower } from '../model/model-follower.ts'
 export type { StageEvent } from '../ports/stage-event.ts'

@@ -1,10 +1,10 @@
 import type { Compression } from '../batch/batch-header.ts'
 import { checkDataset, groupName, topicNames, transactionalId, valueSubject } from '../config/names.ts'
 import { UsageError } from '../errors.ts'
-import { type FileColumn, recordSchema, type TopicRecord, topicRecord } from '../files/record-schema.ts'
-import type { TableFile } from '../files/table-file.ts'
-import type { FileReading } from '../files/table-options.ts'
-import { widestColumns } from '../files/widest-columns.ts'
+import { type FileColumn, recordSchema, type TopicRecord, topicRecord } from '../files/reading/record-schema.ts'
+import type { TableFile } from '../files/reading/table-file.ts'
+import type { FileReading } from '../files/reading/table-options.ts'
+import { widestColumns } from '../files/reading/widest-columns.ts'
 import { stageReport } from '../ports/stage-report.ts'
 import type { LoadReport } from '../stages/load.ts'
 import type { ClusterSession } from './cluster-session.ts'
@@ -112,7 +112,7 @@ async function openTable(
   { file, dataset, columns, notNull, format, text, badRows }: TableLoad,
   known: TopicRecord | undefined,
 ): Promise<TableFile> {
-  const { openTableFile } = await import('../files/table-file.ts')
+  const { openTableFile } = await import('../files/reading/table-file.ts')
   return openTableFile({
     file,
     dataset,

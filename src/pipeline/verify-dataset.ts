@@ -8,7 +8,7 @@ import {
   valueSubject,
 } from '../config/names.ts'
 import { InterruptedError } from '../errors.ts'
-import type { FileReading } from '../files/table-options.ts'
+import type { FileReading } from '../files/reading/table-options.ts'
 import { BrokerError } from '../kafka/broker-errors.ts'
 import { hangingTransactions, type OpenTransaction } from '../kafka/open-transactions.ts'
 import { transactionTimeoutMs } from '../kafka/row-client.ts'
@@ -123,7 +123,7 @@ async function verifyFile(
   onProgress: OnProgress,
 ): Promise<FileAudit> {
   const [{ openFileCells }, { auditFile }, { cellStyle }] = await Promise.all([
-    import('../files/file-cells.ts'),
+    import('../files/reading/file-cells.ts'),
     import('../stages/verify/audit-file.ts'),
     import('../stages/verify/cell-values.ts'),
   ])

@@ -2,7 +2,7 @@ import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
-import { openTableFile } from '../../src/files/table-file.ts'
+import { openTableFile } from '../../src/files/reading/table-file.ts'
 import { testCluster, uniqueName } from '../cluster/shared-cluster.ts'
 import { oneLineError, temporaryFolder, vgm } from './run-command.ts'
 

@@ -1,6 +1,6 @@
 import avro from 'avsc'
-import { openTableFile, type TableFile } from '../../src/files/table-file.ts'
-import type { TableFileOptions } from '../../src/files/table-options.ts'
+import { openTableFile, type TableFile } from '../../src/files/reading/table-file.ts'
+import type { TableFileOptions } from '../../src/files/reading/table-options.ts'
 import { load } from '../../src/stages/load.ts'
 import { exactLong, MemoryLog } from './memory-log.ts'
 

@@ -6,9 +6,9 @@ import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { wideLongType } from '../../src/avro/wide-long.ts'
 import type { PipelineError } from '../../src/errors.ts'
 import { openDatabase } from '../../src/files/database.ts'
-import { type FileCellsOptions, openFileCells } from '../../src/files/file-cells.ts'
-import { openTableFile } from '../../src/files/table-file.ts'
-import type { TextOptions } from '../../src/files/table-options.ts'
+import { type FileCellsOptions, openFileCells } from '../../src/files/reading/file-cells.ts'
+import { openTableFile } from '../../src/files/reading/table-file.ts'
+import type { TextOptions } from '../../src/files/reading/table-options.ts'
 import type { StockLog, StockRow } from '../../src/ports/stock-log.ts'
 import { load } from '../../src/stages/load.ts'
 import { auditFile, type FileAudit } from '../../src/stages/verify/audit-file.ts'
@@ -432,7 +432,7 @@ suite('other formats', () => {
   test('CSV with line ends, quotes, delimiters and cells of every kind', async (t) => {
     const corpus = join(import.meta.dirname, '../fixtures/files/corpus.json')
     const texts = JSON.parse(readFileSync(corpus, 'utf8')) as CsvText[]
-    // Each kind is there several times; test/files/corpus.test.ts loads them all.
+    // Each kind is there several times; test/files/reading/corpus.test.ts loads them all.
     for (const { name, text, delimiter, header } of texts.filter((_, i) => i % 5 === 0)) {
       const options = { file: fileOf(t, text), dataset: 'd', text: { delimiter, header } }
       const topic = await new LoadedTopic(1).load(options).catch((error: PipelineError) => {

@@ -1,7 +1,7 @@
-import { type CsvColumn, maxCsvRowBytes, writeCsvRows } from '../../files/csv-rows.ts'
 import type { TableFormat } from '../../files/file-format.ts'
-import { type ParquetChunk, ParquetChunkWriter } from '../../files/parquet-rows.ts'
-import { PartFile } from '../../files/part-file.ts'
+import { type CsvColumn, maxCsvRowBytes, writeCsvRows } from '../../files/synthetic/csv-rows.ts'
+import { type ParquetChunk, ParquetChunkWriter } from '../../files/synthetic/parquet-rows.ts'
+import { PartFile } from '../../files/synthetic/part-file.ts'
 import type { RowSpec } from './row-spec.ts'
 import { syntheticValues } from './synthetic-values.ts'
 

@@ -1,6 +1,6 @@
 import { InterruptedError } from '../../errors.ts'
-import { cellText, type FileCells, type FileRow } from '../../files/file-cells.ts'
 import { FileColumnError } from '../../files/file-errors.ts'
+import { cellText, type FileCells, type FileRow } from '../../files/reading/file-cells.ts'
 import type { SchemaSource } from '../../ports/log.ts'
 import type { OffsetRange, Source, StockLog, StockRow } from '../../ports/stock-log.ts'
 import { blockRows } from '../load.ts'

@@ -1,7 +1,7 @@
 import { UsageError } from '../../errors.ts'
-import { cellText, type FileCell, type FileCells, type JsonText } from '../../files/file-cells.ts'
-import { type NumberStyle, plainNumbers } from '../../files/number-style.ts'
-import type { TextOptions } from '../../files/table-options.ts'
+import { cellText, type FileCell, type FileCells, type JsonText } from '../../files/reading/file-cells.ts'
+import { type NumberStyle, plainNumbers } from '../../files/reading/number-style.ts'
+import type { TextOptions } from '../../files/reading/table-options.ts'
 import { exactDouble, exactWhole, plainNumberReader, specialNumber } from './number-text.ts'
 import type { PlainType } from './row-types.ts'
 import {

@@ -1,4 +1,4 @@
-import { cellText, type FileCell, type FileCells, type FileRow } from '../../files/file-cells.ts'
+import { cellText, type FileCell, type FileCells, type FileRow } from '../../files/reading/file-cells.ts'
 import type { StockRow } from '../../ports/stock-log.ts'
 import type { Comparison, Prints } from './align-rows.ts'
 import { type CellReader, type CellStyle, cellReader, evenJson } from './cell-values.ts'

@@ -1,4 +1,4 @@
-import type { NumberStyle } from '../../files/number-style.ts'
+import type { NumberStyle } from '../../files/reading/number-style.ts'
 
 /*
  * What a text says, read by an audit's own means: nothing here knows what loads files.

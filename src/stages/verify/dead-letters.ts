@@ -1,11 +1,11 @@
-import { isWholeValue } from '../avro/whole-value.ts'
-import { exitCodes, PipelineError } from '../errors.ts'
-import type { SchemaSource } from '../ports/log.ts'
-import { headerText, type OffsetRange, type Source, type StockLog, type StockRow } from '../ports/stock-log.ts'
-import { describeSchemaName, type SchemaName } from '../rows/schema-name.ts'
-import { deadLetterHeaders } from './verify/dead-letter-filter.ts'
-import { headerBytes, schemaIdOf, schemaNameOf } from './verify/framing.ts'
-import { decodeRow, RowTypes } from './verify/row-types.ts'
+import { isWholeValue } from '../../avro/whole-value.ts'
+import { exitCodes, PipelineError } from '../../errors.ts'
+import type { SchemaSource } from '../../ports/log.ts'
+import { headerText, type OffsetRange, type Source, type StockLog, type StockRow } from '../../ports/stock-log.ts'
+import { describeSchemaName, type SchemaName } from '../../rows/schema-name.ts'
+import { deadLetterHeaders } from './dead-letter-filter.ts'
+import { headerBytes, schemaIdOf, schemaNameOf } from './framing.ts'
+import { decodeRow, RowTypes } from './row-types.ts'
 
 /** Dead letters with the same cause. */
 export interface DeadLetterGroup {

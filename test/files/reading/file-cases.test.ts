@@ -3,13 +3,13 @@ import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite, type TestContext, test } from 'node:test'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
-import { openDatabase } from '../../src/files/database.ts'
-import { openFileCells } from '../../src/files/file-cells.ts'
-import type { TableFileOptions, TextOptions } from '../../src/files/table-options.ts'
-import { cellReader, cellStyle } from '../../src/stages/verify/cell-values.ts'
-import { isSameValue } from '../../src/stages/verify/same-value.ts'
-import { type LoadedRows, loadedRows } from './loaded-rows.ts'
-import { temporaryFile, temporaryFolder } from './temporary-folder.ts'
+import { openDatabase } from '../../../src/files/database.ts'
+import { openFileCells } from '../../../src/files/reading/file-cells.ts'
+import type { TableFileOptions, TextOptions } from '../../../src/files/reading/table-options.ts'
+import { cellReader, cellStyle } from '../../../src/stages/verify/cell-values.ts'
+import { isSameValue } from '../../../src/stages/verify/same-value.ts'
+import { type LoadedRows, loadedRows } from '../loaded-rows.ts'
+import { temporaryFile, temporaryFolder } from '../temporary-folder.ts'
 
 /** What files that people have must become. */
 interface Case {
@@ -1176,7 +1176,7 @@ suite('files as people have them', () => {
   })
 
   test('Parquet: decimals that nobody can read are refused, and a column may be called file_row_number', async (t) => {
-    const long = join(import.meta.dirname, '../fixtures/files/decimal-39.parquet')
+    const long = join(import.meta.dirname, '../../fixtures/files/decimal-39.parquet')
     await rejects(loadedRows(long), { code: 'VGM_FILE_COLUMN', message: /"v".*39 digits/, fix: /--columns n/ })
     deepEqual((await loadedRows(long, { columns: ['n'] })).rows, [{ n: 1n }, { n: 2n }])
     const file = join(temporaryFolder(t), 'rows[1].parquet')
@@ -1192,7 +1192,7 @@ suite('files as people have them', () => {
   })
 
   test('a row of 3 MB is read, which is more than DuckDB takes by itself', async (t) => {
-    const { openTableFile } = await import('../../src/files/table-file.ts')
+    const { openTableFile } = await import('../../../src/files/reading/table-file.ts')
     const file = temporaryFile(t, 'long-row.csv', `a,b\n1,${'x'.repeat(3_000_000)}\n2,y\n`)
     const table = await openTableFile({ file, dataset: 'rows' })
     t.after(() => table.close())
@@ -1202,7 +1202,7 @@ suite('files as people have them', () => {
   test('Parquet: names that differ in case only, flags of text, and numbers beyond a long', async (t) => {
     const database = await openDatabase()
     t.after(() => database.close())
-    const file = join(import.meta.dirname, '../fixtures/files/case-of-names.parquet')
+    const file = join(import.meta.dirname, '../../fixtures/files/case-of-names.parquet')
     const { table, rows } = await loadedRows(file, { text: { nullTexts: ['NA'], header: true } })
     deepEqual(rows, [
       { a: 1n, A: 3n, A_1: 5n },
@@ -1243,7 +1243,7 @@ suite('files as people have them', () => {
     const folder = temporaryFolder(t)
     const content = `a,b\n${range(100, (i) => `${i},${i}.5`).join('\n')}\nx,1\n1,2,3\n2,"u\nv"\n3,4\n5\n6,nan\n`
     const file = temporaryFile(t, 'rows.csv', content)
-    const { openTableFile } = await import('../../src/files/table-file.ts')
+    const { openTableFile } = await import('../../../src/files/reading/table-file.ts')
     const table = await openTableFile({ file, dataset: 'rows', collectBadRows: true })
     t.after(() => table.close())
     deepEqual([table.rowCount, table.columns.map(({ sqlType }) => sqlType)], [101, ['BIGINT', 'DOUBLE']])
@@ -1258,8 +1258,8 @@ suite('files as people have them', () => {
   })
 
   test('takes the types of the topic where the values fit, and the widest of several files', async (t) => {
-    const { topicRecord, recordSchema } = await import('../../src/files/record-schema.ts')
-    const { widestColumns } = await import('../../src/files/widest-columns.ts')
+    const { topicRecord, recordSchema } = await import('../../../src/files/reading/record-schema.ts')
+    const { widestColumns } = await import('../../../src/files/reading/widest-columns.ts')
     const first = await loadedRows(temporaryFile(t, 'june.csv', 'id,fee,note\n1,1.5,x\n2,2.5,7\n'))
     const topic = topicRecord(first.table.schema)
     const july = temporaryFile(t, 'july.csv', 'id,fee,note\n3,4,5\n4,5,6\n')

@@ -2,10 +2,10 @@ import { deepEqual, equal, match, rejects } from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite, type TestContext, test } from 'node:test'
-import { openDatabase } from '../../src/files/database.ts'
-import { openTableFile, type TableFile } from '../../src/files/table-file.ts'
-import type { TableFileOptions } from '../../src/files/table-options.ts'
-import { temporaryFile, temporaryFolder } from './temporary-folder.ts'
+import { openDatabase } from '../../../src/files/database.ts'
+import { openTableFile, type TableFile } from '../../../src/files/reading/table-file.ts'
+import type { TableFileOptions } from '../../../src/files/reading/table-options.ts'
+import { temporaryFile, temporaryFolder } from '../temporary-folder.ts'
 
 async function open(t: TestContext, file: string, options: Partial<TableFileOptions> = {}): Promise<TableFile> {
   const table = await openTableFile({ file, dataset: 'rows', ...options })

@@ -1,7 +1,7 @@
 import { deepEqual, equal, match } from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import fc from 'fast-check'
-import { fieldName, fieldNames } from '../../src/files/field-names.ts'
+import { fieldName, fieldNames } from '../../../src/files/reading/field-names.ts'
 
 suite('the Avro name of a column', () => {
   test('is the column itself where Avro allows it', () => {

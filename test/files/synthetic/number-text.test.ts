@@ -8,7 +8,7 @@ import {
   writeFixed,
   writeFloat,
   writeWhole,
-} from '../../src/files/number-text.ts'
+} from '../../../src/files/synthetic/number-text.ts'
 
 const bytes = new Uint8Array(64)
 const out: TextBuffer = { bytes, view: new DataView(bytes.buffer) }

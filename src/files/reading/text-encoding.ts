@@ -1,4 +1,4 @@
-import { UsageError } from '../errors.ts'
+import { UsageError } from '../../errors.ts'
 
 /**
  * A name of a text encoding that `TextDecoder` knows, as the Encoding Standard has it: utf-8, utf-16le, windows-1252.

@@ -3,10 +3,10 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
-import { PipelineError } from '../../src/errors.ts'
-import type { FileColumn } from '../../src/files/record-schema.ts'
-import { loadedRows } from './loaded-rows.ts'
-import { temporaryFolder } from './temporary-folder.ts'
+import { PipelineError } from '../../../src/errors.ts'
+import type { FileColumn } from '../../../src/files/reading/record-schema.ts'
+import { loadedRows } from '../loaded-rows.ts'
+import { temporaryFolder } from '../temporary-folder.ts'
 
 interface CsvText {
   readonly name: string
@@ -18,7 +18,7 @@ interface CsvText {
 }
 
 const texts = JSON.parse(
-  readFileSync(join(import.meta.dirname, '../fixtures/files/corpus.json'), 'utf8'),
+  readFileSync(join(import.meta.dirname, '../../fixtures/files/corpus.json'), 'utf8'),
 ) as readonly CsvText[]
 
 const windows1252: Readonly<Record<string, number>> = { '€': 0x80 }

@@ -1,6 +1,6 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
+import { sqlText } from '../sql-literals.ts'
 import { minusSign, numberPatterns } from './number-style.ts'
-import { sqlText } from './sql-literals.ts'
 import {
   booleanType,
   compactDatePattern,

@@ -1,6 +1,6 @@
 import { deepEqual, equal } from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { columnExpression, columnType } from '../../src/files/column-types.ts'
+import { columnExpression, columnType } from '../../../src/files/reading/column-types.ts'
 
 suite('the Avro type of a column', () => {
   test('is found for types with parameters', () => {

@@ -1,8 +1,8 @@
 import type { Type } from 'avsc'
-import { wideLongType } from '../avro/wide-long.ts'
-import { UsageError } from '../errors.ts'
-import { plainSchema } from '../rows/plain-schema.ts'
-import { MalformedSchemaError } from '../rows/schema-error.ts'
+import { wideLongType } from '../../avro/wide-long.ts'
+import { UsageError } from '../../errors.ts'
+import { plainSchema } from '../../rows/plain-schema.ts'
+import { MalformedSchemaError } from '../../rows/schema-error.ts'
 
 /** DuckDB types that an exported column can have. */
 export type TableType =

@@ -1,7 +1,7 @@
-import type { DatabaseOptions } from './database.ts'
+import type { DatabaseOptions } from '../database.ts'
+import { FileColumnError } from '../file-errors.ts'
+import type { FileFormat } from '../file-format.ts'
 import { fieldNames } from './field-names.ts'
-import { FileColumnError } from './file-errors.ts'
-import type { FileFormat } from './file-format.ts'
 import type { NumberStyle } from './number-style.ts'
 import type { FileColumn, TopicRecord } from './record-schema.ts'
 

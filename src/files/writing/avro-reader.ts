@@ -1,4 +1,4 @@
-import { wholeValueEnd } from '../avro/whole-value.ts'
+import { wholeValueEnd } from '../../avro/whole-value.ts'
 import type { TableChunk } from './table-chunk.ts'
 import type { FieldPlan, RecordPlan } from './table-columns.ts'
 

@@ -1,5 +1,5 @@
-import { PipelineError } from '../errors.ts'
-import { BadRowError, encodingFix, FileUnreadableError } from './file-errors.ts'
+import { PipelineError } from '../../errors.ts'
+import { BadRowError, encodingFix, FileUnreadableError } from '../file-errors.ts'
 
 /** Texts of DuckDB 1.5 for what a file can have wrong, with what we say instead. */
 const csvLine = /CSV Error on Line: (\d+)/

@@ -1,5 +1,5 @@
-import { UsageError } from '../errors.ts'
-import { sqlText } from './sql-literals.ts'
+import { UsageError } from '../../errors.ts'
+import { sqlText } from '../sql-literals.ts'
 
 /** How a file writes numbers. */
 export interface NumberStyle {

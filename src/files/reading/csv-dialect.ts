@@ -1,4 +1,4 @@
-import { UsageError } from '../errors.ts'
+import { UsageError } from '../../errors.ts'
 import { type CsvMarks, type CsvRecord, firstRecords } from './csv-text.ts'
 import { type NumberStyle, numberPatterns } from './number-style.ts'
 

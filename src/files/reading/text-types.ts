@@ -1,5 +1,5 @@
+import { sqlText } from '../sql-literals.ts'
 import { type NumberStyle, numberPatterns, plainNumber } from './number-style.ts'
-import { sqlText } from './sql-literals.ts'
 
 /** A column whose values are text, as of CSV, or have a text, as of JSON. */
 export interface TextColumn {
