@@ -1,14 +1,12 @@
 import { PipelineError } from '../src/errors.ts'
-import { setHeapGrowth } from '../src/observe/heap-growth.ts'
-import { silenceKafkajsWarning } from '../src/observe/node-warnings.ts'
+import { prepareProcess } from '../src/observe/prepare-process.ts'
 
 /**
  * Runs a program of this folder; of a failure that we expect it says what is wrong and what mends it, and exits with
  * its code.
  */
 export async function runMain(main: () => Promise<void>): Promise<void> {
-  silenceKafkajsWarning()
-  setHeapGrowth()
+  prepareProcess()
   try {
     await main()
   } catch (error) {

@@ -6,13 +6,11 @@
  */
 
 import { runCommandLine } from '../src/commands/command-line.ts'
-import { setHeapGrowth } from '../src/observe/heap-growth.ts'
 import { exitOnInterruption } from '../src/observe/interruption.ts'
-import { silenceKafkajsWarning } from '../src/observe/node-warnings.ts'
+import { prepareProcess } from '../src/observe/prepare-process.ts'
 import { preparePeers } from './peers/peers.ts'
 
 exitOnInterruption()
-silenceKafkajsWarning()
-setHeapGrowth()
+prepareProcess()
 const [node, file, ...flags] = process.argv
 await runCommandLine([node, file, 'bench', ...flags], preparePeers)

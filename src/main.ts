@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { makeOwnFolder } from './cluster/own-files.ts'
 import { cacheFolder } from './cluster/user-folders.ts'
 import { exitCodes } from './errors.ts'
-import { setHeapGrowth } from './observe/heap-growth.ts'
 import { exitOnInterruption } from './observe/interruption.ts'
+import { prepareProcess } from './observe/prepare-process.ts'
 
 const [major] = process.versions.node.split('.').map(Number)
 if (major < 24) {
@@ -18,7 +18,7 @@ if (major < 24) {
 // Before the rest is loaded: to process 1 of a container a signal without a handler means nothing, and a stop would
 // wait in vain.
 exitOnInterruption()
-setHeapGrowth()
+prepareProcess()
 // Half of a start is compiling. Nothing is kept where the folder cannot be written, or where others may: what is in it
 // is run.
 try {
@@ -34,9 +34,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(exitCodes.done)
 })
 
-const { silenceKafkajsWarning } = await import('./observe/node-warnings.ts')
 const { runCommandLine } = await import('./commands/command-line.ts')
 // Otherwise the first run would write it at its end, when a supervisor may be counting the seconds.
 module.flushCompileCache()
-silenceKafkajsWarning()
 await runCommandLine(process.argv)

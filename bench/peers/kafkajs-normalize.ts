@@ -6,14 +6,15 @@
  * A row keeps its partition, order, key, headers and timestamp. Prints {"rows": N, "seconds": S}, from the first rows
  * to the last commit.
  */
+
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { Kafka, type KafkaMessage, logLevel, type Message } from 'kafkajs'
-import { silenceKafkajsWarning } from '../../src/observe/node-warnings.ts'
+import { prepareProcess } from '../../src/observe/prepare-process.ts'
 import type { PeerModel } from './peer-model.ts'
 
 process.env.KAFKAJS_NO_PARTITIONER_WARNING = '1'
-silenceKafkajsWarning()
+prepareProcess()
 
 const { values: flags } = parseArgs({
   strict: false,

@@ -2,9 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { tableFormatOf } from '../files/file-format.ts'
 import { RowClient } from '../kafka/row-client.ts'
-import { setHeapGrowth } from '../observe/heap-growth.ts'
 import { createLogger } from '../observe/logger.ts'
-import { silenceKafkajsWarning } from '../observe/node-warnings.ts'
+import { prepareProcess } from '../observe/prepare-process.ts'
 import { abortedBy } from '../pipeline/abort-reason.ts'
 import { type ClusterSession, plainUse, withClusterAt } from '../pipeline/cluster-session.ts'
 import { exportTopic } from '../pipeline/export-topic.ts'
@@ -182,8 +181,7 @@ async function copyTopic(
 }
 
 // This module is the main program of a child process: its request comes and its result goes as a message.
-silenceKafkajsWarning()
-setHeapGrowth()
+prepareProcess()
 process.once('message', (request: MeasurementRequest) => {
   void measure(request)
     .then((result) => process.send?.({ result }))

@@ -10,10 +10,11 @@
  *
  * A detached cluster ignores the channel after the report; `vgm down` signals it.
  */
+
+import type { RunningCluster } from './cluster.ts'
 import { createClusterFolder, recordOccupants, removeClusterFolder, sweepClusterFolders } from './cluster-folder.ts'
 import { ImagesMissingError } from './errors.ts'
 import { identifyProcess } from './process-identity.ts'
-import type { RunningCluster } from './running-cluster.ts'
 import { type ClusterState, claimState, clearState } from './state-file.ts'
 import type { SupervisorReport, SupervisorRequest } from './supervisor-protocol.ts'
 

@@ -5,8 +5,7 @@ import { configFileOf, type EffectiveSetting, effectiveSettings, programOf } fro
 import { nearestName } from '../config/nearest-name.ts'
 import { secretVariables } from '../config/security-options.ts'
 import { commandName, givenFlags, settingsOf } from '../config/setting.ts'
-import { isSwitch } from '../config/setting-value.ts'
-import { redacted, showable } from '../config/showable.ts'
+import { isSwitch, redact, redacted } from '../config/setting-value.ts'
 import { exitCodes, UsageError } from '../errors.ts'
 import { textTable } from '../observe/report-text.ts'
 import { type CommonFlags, plainCommand, printResult } from './command-context.ts'
@@ -135,7 +134,7 @@ function shownSetting({ setting, value, text, source, from }: EffectiveSetting):
   const shown = isSwitch(setting) ? String(value ?? false) : text
   return {
     setting: key,
-    value: shown === undefined ? null : showable(shown),
+    value: shown === undefined ? null : redact(shown),
     source,
     from: from ?? null,
     isHidden: setting.option.hidden && source === 'default',

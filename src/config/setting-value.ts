@@ -1,7 +1,6 @@
 import { InvalidArgumentError } from 'commander'
 import { UsageError } from '../errors.ts'
 import type { Setting } from './setting.ts'
-import { showable } from './showable.ts'
 import { listSchema, type ValueParser, type ValueSchema } from './value-parsers.ts'
 
 /** A value, and how it was or would be written after its flag. */
@@ -70,5 +69,13 @@ function parsed(setting: Setting, text: string, where: string): WrittenValue {
 }
 
 function invalid(where: string, value: unknown, fix: string): UsageError {
-  return new UsageError(`${where}: ${showable(JSON.stringify(value))} is invalid`, fix)
+  return new UsageError(`${where}: ${redact(JSON.stringify(value))} is invalid`, fix)
+}
+
+/** What stands in the place of a secret. */
+export const redacted = '********'
+
+/** A setting's value as it may be shown: no flag holds a secret, but an address may have a password in it. */
+export function redact(text: string): string {
+  return text.replaceAll(/([a-z][a-z0-9+.-]*:\/\/)[^/@\s]*@/gi, `$1${redacted}@`)
 }

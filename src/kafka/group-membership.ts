@@ -7,7 +7,7 @@ import { backOffMs } from './back-off.ts'
 import type { BrokerConnections } from './broker-connections.ts'
 import { BrokerError, FencedError, toBrokerError } from './broker-errors.ts'
 import { decodeAssignment, encodeAssignment, encodeSubscription, shareOut } from './group-protocol.ts'
-import type { CommittingMember } from './transactional-producer.ts'
+import type { CommittingMember } from './slice-producer.ts'
 
 export interface GroupMembershipOptions {
   readonly group: string

@@ -9,9 +9,8 @@ import { type Fetcher, PositionLostError } from './fetcher.ts'
 import type { GroupMembership } from './group-membership.ts'
 import type { KeptPositions } from './kept-positions.ts'
 import { TopicGoneError } from './partition-watch.ts'
-import type { SliceProducer } from './plain-producer.ts'
+import type { CommittingMember, SliceProducer } from './slice-producer.ts'
 import { within } from './time-limit.ts'
-import type { CommittingMember } from './transactional-producer.ts'
 import { startAgain, unknownPartition, WrittenTopicGoneError } from './written-topics.ts'
 
 /** Offset of a partition whose group has committed nothing: its first row, or one that a replay names. */

@@ -1,7 +1,7 @@
 import { offsetCommitV8 } from '@platformatic/kafka'
 import type { Compression } from '../batch/batch-header.ts'
 import type { RecordBatchWriter } from '../batch/record-batch-writer.ts'
-import type { OffsetCommit, TopicPartition } from '../ports/log.ts'
+import type { OffsetCommit } from '../ports/log.ts'
 import { onGroup, onTopic } from './acl.ts'
 import type { BrokerConnection } from './broker-connection.ts'
 import type { BrokerConnections } from './broker-connections.ts'
@@ -9,16 +9,7 @@ import { type Asked, BrokerError } from './broker-errors.ts'
 import { committedTopics, InFlightBatches, type WrittenPartition } from './in-flight-batches.ts'
 import type { KeptPositions } from './kept-positions.ts'
 import { produce } from './produce-request.ts'
-import type { CommittingMember } from './transactional-producer.ts'
-
-/** What a group session writes a slice with. */
-export interface SliceProducer {
-  begin(expected: readonly TopicPartition[]): Promise<void>
-  produce(topic: string, partition: number, batch: RecordBatchWriter): Promise<void>
-  commit(offsets: OffsetCommit, member: CommittingMember): Promise<void>
-  abort(): Promise<void>
-  close(): Promise<void>
-}
+import type { CommittingMember, SliceProducer } from './slice-producer.ts'
 
 export interface PlainProducerOptions {
   readonly compression: Compression

@@ -16,6 +16,7 @@ import { type Asked, BrokerError, ConnectionLostError, FencedError, isRepeatable
 import { committedTopics, InFlightBatches, type WrittenPartition } from './in-flight-batches.ts'
 import type { KeptPositions } from './kept-positions.ts'
 import { produce } from './produce-request.ts'
+import { type CommittingMember, noMember } from './slice-producer.ts'
 import { TransactionStateMachine } from './transaction-states.ts'
 
 export interface TransactionalProducerOptions {
@@ -30,16 +31,6 @@ export interface TransactionalProducerOptions {
   /** where the offsets that a transaction commits are kept as well */
   readonly positions?: KeptPositions | undefined
 }
-
-/** Who commits offsets, as the group knew it when the slice began (KIP-447). */
-export interface CommittingMember {
-  readonly memberId: string
-  readonly generationId: number
-  readonly groupInstanceId: string | null
-}
-
-/** Offsets that are committed outside a group's membership: the group has no members. */
-export const noMember: CommittingMember = { memberId: '', generationId: -1, groupInstanceId: null }
 
 const abortWaitMs = 2_000
 /** Sequences go from 2^31 - 1 to 0. */

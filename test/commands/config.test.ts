@@ -2,7 +2,7 @@ import { deepEqual, equal, match } from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
-import { redacted, showable } from '../../src/config/showable.ts'
+import { redact, redacted } from '../../src/config/setting-value.ts'
 import { oneLineError, temporaryFolder, vgm } from './run-command.ts'
 
 suite('vgm config show', () => {
@@ -74,8 +74,8 @@ suite('vgm config show', () => {
       match(out, /https:\/\/\*+@registry:8081\/x/)
       match(out, /KAFKA_SASL_PASSWORD.*\*{8}/)
     }
-    equal(showable('http://a:b@c, http://d:e@f/'), `http://${redacted}@c, http://${redacted}@f/`)
-    equal(showable('http://plain:1/a@b'), 'http://plain:1/a@b')
+    equal(redact('http://a:b@c, http://d:e@f/'), `http://${redacted}@c, http://${redacted}@f/`)
+    equal(redact('http://plain:1/a@b'), 'http://plain:1/a@b')
   })
 })
 

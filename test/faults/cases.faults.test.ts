@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, suite, test } from 'node:test'
 import { ClusterUnavailableError } from '../../src/cluster/errors.ts'
-import { silenceKafkajsWarning } from '../../src/observe/node-warnings.ts'
+import { prepareProcess } from '../../src/observe/prepare-process.ts'
 import { allCases } from './all-cases.ts'
 import { FaultClusters } from './fault-clusters.ts'
 import { runCase, summaryLine } from './run-case.ts'
 
-silenceKafkajsWarning()
+prepareProcess()
 const seed = 1
 const clusters = new FaultClusters()
 after(() => clusters.stop())

@@ -10,11 +10,12 @@
  * docs/reliability.md. Logs of all processes go to the folder; unless it was named it stays only if a case has failed.
  * The minutes are those of the soak, F17.
  */
+
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { silenceKafkajsWarning } from '../../src/observe/node-warnings.ts'
+import { prepareProcess } from '../../src/observe/prepare-process.ts'
 import { allCases } from './all-cases.ts'
 import { soak } from './cases/f17-soak.ts'
 import type { FaultCase } from './fault-case.ts'
@@ -55,7 +56,7 @@ if (
 // The soak is a run of its own, npm run test:soak.
 const chosen = cases.filter(({ id }) => (wanted.length === 0 ? values.short || id !== 'F17' : wanted.includes(id)))
 
-silenceKafkajsWarning()
+prepareProcess()
 const folder = values.logs ?? mkdtempSync(join(tmpdir(), 'vgm-faults-'))
 mkdirSync(folder, { recursive: true })
 const saved: SavedResult[] = []

@@ -1,10 +1,10 @@
 import { hostname } from 'node:os'
 import { GenericContainer, getContainerRuntimeClient, type StartedTestContainer, Wait } from 'testcontainers'
+import type { RunningCluster } from '../cluster.ts'
 import { ClusterStartError } from '../errors.ts'
 import { identifyProcess, isRunning, type ProcessIdentity } from '../process-identity.ts'
 import { brokerAnswers, registryAnswers, untilReady } from '../readiness.ts'
 import { registryJvm } from '../registry-jvm.ts'
-import type { RunningCluster } from '../running-cluster.ts'
 import { ApacheKafkaContainer, brokerAddress } from './apache-kafka-container.ts'
 import { ensureImages, registryImage } from './images.ts'
 

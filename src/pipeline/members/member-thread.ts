@@ -1,17 +1,15 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { exitCodes, PipelineError } from '../../errors.ts'
 import { logEvent } from '../../observe/event-log.ts'
-import { setHeapGrowth } from '../../observe/heap-growth.ts'
 import { createLogger, type LogLevel } from '../../observe/logger.ts'
-import { silenceKafkajsWarning } from '../../observe/node-warnings.ts'
+import { prepareProcess } from '../../observe/prepare-process.ts'
 import { type ClusterUse, withClusterAt } from '../cluster-session.ts'
 import { type MemberStage, runMember } from './member-task.ts'
 import type { MemberAnswer, MemberFailure, MemberRequest } from './member-threads.ts'
 
 // This module is the main program of a member's thread.
 
-silenceKafkajsWarning()
-setHeapGrowth()
+prepareProcess()
 const { waits, logLevel, logOrigin, task, ...address } = workerData as MemberRequest<MemberStage>
 const say = (answer: MemberAnswer<MemberStage>) => parentPort?.postMessage(answer)
 const stop = new AbortController()
