@@ -33,10 +33,10 @@ export function benchCommand(preparePeers?: PreparePeers): Command {
     "measure this machine's pipeline beside its ceiling and its peers",
     'vgm bench --rows 1e6 --rounds 1 --only wireCopy,normalize',
   )
-    .option('--rows <n>', 'of one double column, one message a row; 1e7 take some 3 GB of disk', parseCount, 10_000_000)
-    .option('--rounds <n>', 'each figure is the median of so many, taken in turn', parseCount, 3)
+    .option('--rows <n>', 'number of rows, of one double column; 1e7 take some 3 GB of disk', parseCount, 10_000_000)
+    .option('--rounds <n>', 'number of rounds; each figure is the median of them', parseCount, 3)
     .option('--only <parts>', `with commas between: ${benchParts.join(', ')}`, parseParts)
-    .option('--without <parts>', 'parts to leave out', parseParts)
+    .option('--without <parts>', 'parts not to measure', parseParts)
     .action(async (flags: BenchFlags) => {
       const parts = chosenParts(flags.only, flags.without)
       if (parts.size === 0) throw new UsageError('No part is left to measure', 'Drop --only or --without')

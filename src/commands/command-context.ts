@@ -33,9 +33,9 @@ export function plainCommand(name: string, description: string, example: string)
     new Command(name)
       .description(description)
       .option('--json', 'print the result as JSON, and nothing else, on standard output')
-      .option('--debug', 'log more, and show stack traces')
-      .addOption(new Option('--log-level <level>', 'how much to log').choices(logLevels).default('warn'))
-      .option('--config <file>', 'YAML file with values for these flags')
+      .option('--debug', 'log at level debug, and show stack traces')
+      .addOption(new Option('--log-level <level>', 'least severe level to log').choices(logLevels).default('warn'))
+      .option('--config <file>', 'YAML file with values of flags')
       .addHelpText('after', `\nExample:\n  $ ${example}`),
   )
 }
@@ -46,7 +46,7 @@ export function clusterCommand(name: string, description: string, example: strin
     commonOptionsSoFar(
       plainCommand(name, description, example)
         .addOption(
-          new Option('--brokers <list>', 'Kafka brokers, host:port with commas between')
+          new Option('--brokers <list>', 'Kafka brokers, as host:port,host:port')
             .argParser(parseListText)
             .env('KAFKA_BROKERS'),
         )
@@ -81,15 +81,13 @@ export function datasetOption(): Option {
 
 export function modelsTopicOption(): Option {
   return commonOption(
-    new Option('--models-topic <topic>', 'where models are published')
-      .argParser(parseTopic)
-      .default(defaultModelsTopic),
+    new Option('--models-topic <topic>', 'topic of models').argParser(parseTopic).default(defaultModelsTopic),
   )
 }
 
 export function positionsTopicOption(): Option {
   return commonOption(
-    new Option('--positions-topic <topic>', 'where positions of groups are kept')
+    new Option('--positions-topic <topic>', 'topic of the positions of groups')
       .argParser(parseTopic)
       .default(defaultPositionsTopic),
   )

@@ -43,7 +43,7 @@ function showCommand(): Command {
     'the values that a command would run with, or all commands, and what gives each of them',
     'vgm config show normalize --members 4',
   )
-    .argument('[command...]', 'a command, and flags as it would be given')
+    .argument('[command...]', 'command, with flags as it would be given')
     .allowUnknownOption()
     .action((words: string[], flags: CommonFlags, self: Command) => {
       const program = programOf(self)

@@ -37,7 +37,7 @@ export function deadLettersCommand(): Command {
 
 function listCommand(): Command {
   return datasetCommand('ls', 'how many there are, by cause', 'vgm dead-letters ls --dataset trips')
-    .option('--topic <topic>', 'instead of <dataset>.dead-letters', parseTopic)
+    .option('--topic <topic>', 'dead-letter topic (default: <dataset>.dead-letters)', parseTopic)
     .option(
       '--limit <n>',
       `number of causes to list, those of most rows (default: ${defaultLimit}; all with --json)`,
@@ -72,8 +72,8 @@ function listCommand(): Command {
 
 function showCommand(): Command {
   return datasetCommand('show', 'one of them, with its headers and bytes', 'vgm dead-letters show --dataset trips 0/12')
-    .argument('<position>', 'partition/offset in the dead-letters topic, as ls prints them')
-    .option('--topic <topic>', 'instead of <dataset>.dead-letters', parseTopic)
+    .argument('<position>', 'partition/offset in the dead-letter topic, as ls prints them')
+    .option('--topic <topic>', 'dead-letter topic (default: <dataset>.dead-letters)', parseTopic)
     .action((position: string, flags: DeadLetterFlags) => {
       const match = /^(\d+)\/(\d+)$/.exec(position)
       if (match === null) throw new UsageError(`"${position}" is no position`, 'Write partition/offset, as 0/12')

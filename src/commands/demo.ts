@@ -46,8 +46,8 @@ export function demoCommand(): Command {
     'the whole flow on real data, on a cluster of its own',
     'vgm demo trips.parquet',
   )
-    .argument('[file]', 'your own CSV, Parquet or JSON file; 3 million flights unless given')
-    .option('--keep', 'leave the cluster running, to look around')
+    .argument('[file]', 'CSV, Parquet or JSON file (default: 3 million flights)')
+    .option('--keep', 'leave the cluster running')
   return addFileOptions(command).action(async (file: string | undefined, flags: DemoFlags) => {
     const reading = fileReading(flags)
     if (file !== undefined) await checkFile(file, reading)

@@ -43,7 +43,7 @@ export function doctorCommand(): Command {
     .addOption(topicOption('normalized'))
     .addOption(topicOption('deadLetters'))
     .addOption(topicOption('restored'))
-    .option('--fix', 'make or alter topics where that mends a finding, never the raw topic; then check again')
+    .option('--fix', 'create or alter topics where that mends a finding, never the raw topic; then check again')
     .action(async (flags: DoctorFlags) => {
       const names = datasetNames(flags)
       await withCluster(

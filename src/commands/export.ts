@@ -29,16 +29,18 @@ export function exportCommand(): Command {
     'a normalized or restored topic to Parquet or CSV',
     'vgm export --dataset trips trips.parquet',
   )
-    .argument('<file>', 'what to write; its ending says the format')
+    .argument('<file>', 'file to write; its ending says the format')
     .addOption(
-      new Option('--stage <stage>', 'which topic').choices(['normalized', 'restored', 'raw']).default('normalized'),
+      new Option('--stage <stage>', 'topic to export').choices(['normalized', 'restored', 'raw']).default('normalized'),
     )
-    .option('--topic <topic>', 'instead of the topic of the stage', parseTopic)
-    .addOption(new Option('--format <format>', 'instead of what the ending says').choices(['csv', 'parquet']))
-    .option('--csv-safe', 'CSV for a spreadsheet: an apostrophe before texts that it would take for a formula')
+    .option('--topic <topic>', 'topic to export (default: that of --stage)', parseTopic)
+    .addOption(
+      new Option('--format <format>', 'format of the file (default: by its ending)').choices(['csv', 'parquet']),
+    )
+    .option('--csv-safe', 'write an apostrophe before texts that a spreadsheet would take for a formula')
     .option('--key', 'add the key as column _key')
     .option('--position', 'add partition and offset as columns _partition and _offset')
-    .option('--skip-unreadable', 'leave out rows and batches that cannot be read, and count them, instead of an error')
+    .option('--skip-unreadable', 'leave out rows and batches that cannot be read, and count them')
     .action(async (file: string, flags: ExportFlags) => {
       const topic = flags.topic ?? topicNames(flags.dataset)[flags.stage]
       const format = flags.format ?? tableFormatOf(file)

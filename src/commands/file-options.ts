@@ -25,31 +25,26 @@ export interface FileFlags {
 /** Adds the flags that every command has which reads a file. */
 export function addFileOptions(command: Command): Command {
   return command
-    .option('--columns <list>', 'names of the columns to load; all unless given', parseList)
-    .option('--not-null <list>', 'columns without nulls: their fields take none', parseList)
+    .option('--columns <list>', 'columns to load (default: all)', parseList)
+    .option('--not-null <list>', 'columns that must not be null', parseList)
+    .addOption(new Option('--format <format>', 'format of the file (default: by its name)').choices(fileFormats))
+    .option('--delimiter <character>', 'delimiter of a CSV file, one character (default: found)')
+    .option('--quote <character>', 'quote character of a CSV file, or none (default: ")')
     .addOption(
-      new Option('--format <format>', 'format of the file; its name says it unless given').choices(fileFormats),
-    )
-    .option('--delimiter <character>', 'one character between the values of a CSV file; found unless given')
-    .option('--quote <character>', 'around values of a CSV file, and doubled within; none, if none has that meaning')
-    .addOption(
-      new Option('--header <choice>', 'whether the first line of a CSV file has the names of the columns')
+      new Option('--header <choice>', "whether the first line of a CSV file has the columns' names")
         .choices(['yes', 'no', 'auto'])
         .default('auto'),
     )
-    .option(
-      '--encoding <name>',
-      'encoding of the text: utf-8, utf-16, windows-1252, ...; UTF-8 or as marked unless given',
-    )
-    .option('--skip-lines <n>', 'lines at the beginning of a CSV file to leave out, as titles', parseCount)
-    .option('--null <list>', "texts that mean null, beside the empty one; ' ' is a blank", parseTexts)
+    .option('--encoding <name>', 'encoding of the text, as utf-8, utf-16, windows-1252 (default: as marked, or UTF-8)')
+    .option('--skip-lines <n>', 'number of lines to skip at the beginning of a CSV file', parseCount)
+    .option('--null <list>', "texts that mean null, in addition to the empty one; ' ' is a blank", parseTexts)
     .option('--types <list>', 'DuckDB types of columns of text, as zip:VARCHAR,fare:DOUBLE', parseTypes)
     .addOption(
       new Option('--decimal-mark <character>', 'decimal mark of numbers in text').choices(['.', ',']).default('.'),
     )
-    .option('--thousands <character>', 'character between the thousands of numbers in text')
-    .option('--units <list>', 'texts before or behind numbers to leave out, as $,%', parseList)
-    .option('--date-format <format>', 'format of dates in text, as %d/%m/%Y; found unless given')
+    .option('--thousands <character>', 'thousands separator of numbers in text')
+    .option('--units <list>', 'units to strip from numbers in text, as $,%', parseList)
+    .option('--date-format <format>', 'format of dates in text, as %d/%m/%Y (default: found)')
 }
 
 /** What the flags say of the file. */

@@ -28,25 +28,28 @@ interface FitFlags extends DatasetFlags {
 
 export function fitCommand(): Command {
   return datasetCommand('fit', 'train a mixture for each numeric column and publish it', 'vgm fit --dataset trips')
-    .addOption(new Option('--source <topic>', 'rows to train on').choices(['sample', 'raw']).default('sample'))
-    .option('--columns <list>', 'which columns to model; all numeric ones unless given', parseList)
+    .addOption(new Option('--source <topic>', 'topic to train on').choices(['sample', 'raw']).default('sample'))
+    .option('--columns <list>', 'columns to model (default: all numeric ones)', parseList)
     .addOption(
-      new Option('--recipe <recipe>', "'scaled' for data of any size, 'sklearn' for its numbers")
+      new Option(
+        '--recipe <recipe>',
+        "recipe of the fit: 'scaled' for data of any size, 'sklearn' for scikit-learn's numbers",
+      )
         .choices(['scaled', 'sklearn'])
         .default('scaled'),
     )
-    .option('--components <n>', 'most modes of a column (default: 10)', parseCount)
-    .option('--concentration <x>', 'prior of the Dirichlet process (default: 1/components)', parseLimit)
-    .option('--tolerance <nats>', 'stop when the bound changes by less', parseNumber)
-    .option('--max-iterations <n>', 'stop after so many', parseCount)
-    .option('--min-weight <share>', 'leave modes of less weight out', parseWeight, 0.005)
+    .option('--components <n>', 'maximum number of modes of a column (default: 10)', parseCount)
+    .option('--concentration <x>', 'concentration of the Dirichlet process (default: 1/components)', parseLimit)
+    .option('--tolerance <nats>', 'stop when the lower bound changes by less than this', parseNumber)
+    .option('--max-iterations <n>', 'maximum number of iterations', parseCount)
+    .option('--min-weight <share>', 'least weight of a mode; lighter ones are left out', parseWeight, 0.005)
     .addOption(
-      new Option('--decimals <which>', "'learn' the column's, and restore values rounded to them")
+      new Option('--decimals <which>', "decimals of restored values: 'all', or 'learn' to round to those of the column")
         .choices(['all', 'learn'])
         .default('all'),
     )
-    .option('--seed <n>', 'of the starts of recipe sklearn (default: 0)', parseSeed)
-    .option('--members <n>', 'threads that read, each a share of the partitions', parseCount, 1)
+    .option('--seed <n>', 'seed of the starts of recipe sklearn (default: 0)', parseSeed)
+    .option('--members <n>', 'number of threads that read, each a share of the partitions', parseCount, 1)
     .addOption(topicOption('raw'))
     .addOption(topicOption('sample'))
     .action(async (flags: FitFlags) => {

@@ -48,24 +48,26 @@ export function generateCommand(): Command {
       "vgm generate --dataset pay --rows 1e6 \\\n      --spec 'amount:double=lognormal(3,1)|decimals(2);age:int=normal(40,12)'\n" +
         '  $ vgm generate --dataset pay --model current --rows 1e6 pay.parquet',
     )
-      .argument('[file]', 'write this .csv or .parquet file instead of the topic')
+      .argument('[file]', '.csv or .parquet file to write instead of the topic')
       // A file from a specification has no data set, and needs no cluster.
       .addOption(datasetOption())
       .addOption(modelsTopicOption())
-      .option('--spec <columns>', 'name:type=distribution, with semicolons between', parseSpec)
+      .option('--spec <columns>', 'columns of the rows, as name:type=distribution;...', parseSpec)
       .addOption(
-        new Option('--model <version>', 'draw from a model of the data set: a version, or "current"')
+        new Option('--model <version>', 'model to draw rows from: a version, or "current"')
           .argParser(parseModel)
           .conflicts('spec'),
       )
-      .requiredOption('--rows <n>', 'how many', parseCount)
-      .option('--seed <n>', 'the same seed gives the same rows', parseSeed, 0)
-      .option('--partitions <n>', 'partitions of the topic if it is new', parseCount, defaultPartitions)
-      .option('--batch-rows <n>', 'rows a batch, one message a row', parseCount, defaultBatchRows)
-      .option('--topic <topic>', 'instead of <dataset>.raw', parseTopic)
+      .requiredOption('--rows <n>', 'number of rows', parseCount)
+      .option('--seed <n>', 'seed of the rows', parseSeed, 0)
+      .option('--partitions <n>', 'number of partitions of a new topic', parseCount, defaultPartitions)
+      .option('--batch-rows <n>', 'number of rows of a batch, one message a row', parseCount, defaultBatchRows)
+      .option('--topic <topic>', 'raw topic (default: <dataset>.raw)', parseTopic)
       .addOption(compressionOption())
-      .addOption(new Option('--format <format>', 'instead of what the ending says').choices(['csv', 'parquet']))
-      .option('--workers <n>', 'threads that write the file, one a core unless given', parseCount)
+      .addOption(
+        new Option('--format <format>', 'format of the file (default: by its ending)').choices(['csv', 'parquet']),
+      )
+      .option('--workers <n>', 'number of threads that write the file (default: one a core)', parseCount)
       .action((file: string | undefined, flags: GenerateFlags) => {
         if (flags.spec === undefined && flags.model === undefined)
           throw new UsageError('Nothing says what the rows are', 'Give --spec, or --model and --dataset')

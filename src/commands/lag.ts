@@ -14,8 +14,8 @@ interface LagFlags extends DatasetFlags {
 
 export function lagCommand(): Command {
   return datasetCommand('lag', 'how far normalize and restore are behind', 'vgm lag --dataset trips')
-    .option('--group <name>', 'another group, of --topic')
-    .option('--topic <topic>', 'the topic that --group reads', parseTopic)
+    .option('--group <name>', 'consumer group that reads --topic')
+    .option('--topic <topic>', 'topic that --group reads', parseTopic)
     .action(async (flags: LagFlags) => {
       const { dataset } = flags
       const { raw, normalized } = topicNames(dataset)

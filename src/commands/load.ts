@@ -29,9 +29,9 @@ export function loadCommand(): Command {
   ).argument('<file...>', 'CSV, Parquet or JSON files')
   return addFileOptions(command)
     .option('--key <column>', 'column whose text becomes the key and chooses the partition')
-    .option('--partitions <n>', 'number of partitions of the topic if it is new', parseCount, defaultPartitions)
-    .option('--bad-rows <file>', 'file for CSV rows that cannot be read; the others are loaded')
-    .option('--topic <topic>', 'instead of <dataset>.raw', parseTopic)
+    .option('--partitions <n>', 'number of partitions of a new topic', parseCount, defaultPartitions)
+    .option('--bad-rows <file>', 'file for CSV rows that cannot be read; the other rows are loaded')
+    .option('--topic <topic>', 'raw topic (default: <dataset>.raw)', parseTopic)
     .addOption(compressionOption())
     .action(async (files: string[], flags: LoadFlags) => {
       const { dataset, topic, key, partitions, compression, badRows } = flags

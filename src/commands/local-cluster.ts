@@ -7,7 +7,7 @@ import { type CommonFlags, plainCommand, printResult } from './command-context.t
 export const clusterKinds = ['auto', 'docker', 'jvm'] as const
 
 export function kindOption(kinds: readonly string[]): Option {
-  return new Option('--kind <kind>', 'how to run the cluster').choices(kinds).default('auto').env('VGM_CLUSTER')
+  return new Option('--kind <kind>', 'kind of local cluster').choices(kinds).default('auto').env('VGM_CLUSTER')
 }
 
 interface UpFlags extends CommonFlags {
@@ -18,7 +18,7 @@ interface UpFlags extends CommonFlags {
 export function upCommand(): Command {
   return plainCommand('up', 'start a local cluster, Kafka and schema registry, that stays until "vgm down"', 'vgm up')
     .addOption(kindOption(clusterKinds))
-    .option('--data-dir <folder>', 'keep the data there; otherwise it goes with the cluster')
+    .option('--data-dir <folder>', 'folder to keep the data in (default: a folder that is removed with the cluster)')
     .action(async (flags: UpFlags) => {
       const { kind, dataDir } = flags
       const log = (line: string) => process.stderr.write(`${line}\n`)

@@ -62,8 +62,8 @@ interface ShowFlags extends DatasetFlags {
 
 function showCommand(): Command {
   return datasetCommand('show', 'one version, the current one unless named', 'vgm model show --dataset trips 2')
-    .argument('[version]', 'a version', parseVersion)
-    .option('--svg <file>', 'write a picture of the columns: histograms, and modes in colour')
+    .argument('[version]', 'version of a model', parseVersion)
+    .option('--svg <file>', 'file for a picture of the columns: histograms, and modes in colour')
     .action((version: number | undefined, flags: ShowFlags) =>
       withModels(flags, async (models, dataset) => {
         const model = version === undefined ? models.current(dataset) : await models.version(dataset, version)
@@ -75,7 +75,7 @@ function showCommand(): Command {
 
 function promoteCommand(): Command {
   return datasetCommand('promote', 'make a version the current one', 'vgm model promote --dataset trips 3')
-    .argument('<version>', 'a version', parseVersion)
+    .argument('<version>', 'version of a model', parseVersion)
     .action((version: number, flags: DatasetFlags) => moveCurrent(flags, () => version))
 }
 

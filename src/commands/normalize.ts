@@ -56,23 +56,26 @@ export function normalizeCommand(): Command {
       'vgm normalize --dataset trips --until-end',
     ),
   )
-    .option('--until-end', 'stop at the end of the raw topic as it is now')
-    .option('--model <version>', 'use this version instead of following the current one', parseCount)
-    .option('--group <name>', 'instead of vgm.<dataset>.normalize')
-    .option('--instance <name>', 'a name that stays the same over restarts, as a pod has')
+    .option('--until-end', 'stop at the present end of the raw topic')
+    .option('--model <version>', 'version of the model (default: the current one, as it changes)', parseCount)
+    .option('--group <name>', 'consumer group (default: vgm.<dataset>.normalize)')
+    .option('--instance <name>', "name of this process that survives restarts, as a pod's")
     .addOption(clipOption())
-    .option('--rename-version-field <name>', 'where the raw rows have a field model_version themselves')
-    .option('--rename-record <name>', 'where the raw schema has a type called <record>Normalized')
+    .option(
+      '--rename-version-field <name>',
+      "name of the field for the model's version, if raw rows have a field model_version",
+    )
+    .option('--rename-record <name>', 'name of the normalized record, if the raw schema has a type <record>Normalized')
     .addOption(topicOption('raw'))
     .addOption(topicOption('normalized'))
     .addOption(topicOption('deadLetters'))
     .addOption(membersOption())
     .addOption(modeChoiceOption())
-    .option('--seed <n>', 'of modes that are drawn', parseSeed, 0)
+    .option('--seed <n>', 'seed for --mode-choice sample', parseSeed, 0)
     .addOption(maxDeadLettersOption())
     .addOption(onInvalidOption())
     .addOption(deliveryOption())
-    .option('--rebuild-positions', 'where the group has lost its positions, count the rows of the output to find them')
+    .option('--rebuild-positions', 'if the group has lost its positions, find them by counting the rows of the output')
     .addOption(allowEmptyOutputOption())
     .addOption(compressionOption())
     .action(async (flags: NormalizeFlags) => {

@@ -19,21 +19,29 @@ const flags: { readonly [topic in keyof TopicNames]: string } = {
   restored: '--restored-topic',
 }
 
+const names: { readonly [topic in keyof TopicNames]: string } = {
+  raw: 'raw topic',
+  sample: 'sample topic',
+  normalized: 'normalized topic',
+  deadLetters: 'dead-letter topic',
+  restored: 'restored topic',
+}
+
 /** Another name for a topic of the data set. */
 export function topicOption(topic: keyof TopicNames): Option {
-  const option = new Option(`${flags[topic]} <topic>`, `instead of ${topicNames('<dataset>')[topic]}`)
+  const option = new Option(`${flags[topic]} <topic>`, `${names[topic]} (default: ${topicNames('<dataset>')[topic]})`)
   return commonOption(option.argParser(parseTopic))
 }
 
-export function clipOption(description = 'cut values off there, as CTGAN does at 0.99'): Option {
-  return commonOption(
-    new Option('--clip <magnitude>', description).argParser(parseLimit).default(Infinity, 'not at all'),
-  )
+export function clipOption(
+  description = 'largest magnitude of a value; beyond it values are cut, as CTGAN does at 0.99',
+): Option {
+  return commonOption(new Option('--clip <magnitude>', description).argParser(parseLimit).default(Infinity, 'no limit'))
 }
 
 export function modeChoiceOption(): Option {
   return commonOption(
-    new Option('--mode-choice <how>', 'the likeliest mode, or one drawn from the posterior')
+    new Option('--mode-choice <how>', "how a value's mode is chosen: the likeliest one, or drawn from the posterior")
       .choices(['likely', 'sample'])
       .default('likely'),
   )
@@ -46,7 +54,10 @@ export function modeChoice({ modeChoice: kind, seed }: { modeChoice: ModeChoice[
 
 export function maxDeadLettersOption(): Option {
   return commonOption(
-    new Option('--max-dead-letters <share>', 'stop when more of the last 100,000 rows cannot be processed; 1: never')
+    new Option(
+      '--max-dead-letters <share>',
+      'share of the last 100,000 rows that may be dead letters before the stage stops; 1: never stop',
+    )
       .argParser(parseShare)
       .default(deadLetterDefaults.maxShare),
   )
@@ -54,7 +65,10 @@ export function maxDeadLettersOption(): Option {
 
 export function onInvalidOption(): Option {
   return commonOption(
-    new Option('--on-invalid <what>', 'send rows that cannot be processed to the dead letters, or stop at the first')
+    new Option(
+      '--on-invalid <what>',
+      'what to do with a row that cannot be processed: send it to the dead letters, or stop',
+    )
       .choices(['dead-letter', 'stop'])
       .default(deadLetterDefaults.onInvalid),
   )
@@ -70,7 +84,7 @@ export function deadLetterPolicy(flags: {
 export function deliveryOption(): Option {
   return new Option(
     '--delivery <guarantee>',
-    'without transactions rows are visible at once, and doubled where a member fails',
+    'guarantee; at-least-once skips transactions: rows are visible at once, and doubled if a member fails',
   )
     .choices(deliveries)
     .default('exactly-once')
@@ -91,15 +105,15 @@ export function withStageOptions(command: Command): Command {
     .addOption(
       new Option(
         '--http <[host:]port>',
-        'serve /metrics, /livez and /readyz there; on 127.0.0.1 unless a host is given',
+        'address to serve /metrics, /livez and /readyz at; host 127.0.0.1 unless given',
       ).argParser(parseHttp),
     )
     .addOption(
-      new Option('--grace-ms <ms>', 'what an end after SIGTERM or SIGINT may take; a second signal ends at once')
+      new Option('--grace-ms <ms>', 'milliseconds to finish in after SIGTERM or SIGINT; a second signal ends at once')
         .argParser(parseGrace)
         .default(stageGraceMs),
     )
-    .option('--traces', 'a span for each transaction, to the OpenTelemetry SDK that NODE_OPTIONS brings')
+    .option('--traces', 'send a span for each transaction to the OpenTelemetry SDK of NODE_OPTIONS')
 }
 
 /** As it was written: what shows the flags of a process shows this one as it was given. */
@@ -116,17 +130,22 @@ const parseGrace = valueParser({ type: 'integer', minimum: 0, maximum: longestGr
 
 export function compressionOption(): Option {
   return commonOption(
-    new Option('--compression <codec>', 'of the batches that are written').choices(compressions).default('none'),
+    new Option('--compression <codec>', 'compression of the batches that are written')
+      .choices(compressions)
+      .default('none'),
   )
 }
 
 export function membersOption(): Option {
-  return new Option('--members <n>', 'members of the group in this process, a thread each')
+  return new Option('--members <n>', 'number of members of the group in this process, a thread each')
     .argParser(parseCount)
     .default(1)
 }
 
 /** For stages whose group keeps positions. */
 export function allowEmptyOutputOption(): Option {
-  return new Option('--allow-empty-output', 'go on where the group stands although the output was deleted or made anew')
+  return new Option(
+    '--allow-empty-output',
+    'go on where the group stands, although the output was deleted or made anew',
+  )
 }

@@ -24,11 +24,11 @@ export function ownClusterCommand(name: string, description: string, example: st
   const prefix = `VGM_${name.toUpperCase()}`
   return addSecurityOptions(plainCommand(name, description, example))
     .addOption(
-      new Option('--brokers <list>', 'use this cluster instead of one of its own')
+      new Option('--brokers <list>', 'brokers of a running cluster (default: a cluster of its own)')
         .argParser(parseListText)
         .env(`${prefix}_BROKERS`),
     )
-    .addOption(new Option('--registry <url>', 'its schema registry').env(`${prefix}_REGISTRY`))
+    .addOption(new Option('--registry <url>', 'schema registry of --brokers').env(`${prefix}_REGISTRY`))
     .addOption(kindOption(ownClusterKinds))
 }
 

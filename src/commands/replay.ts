@@ -47,20 +47,20 @@ export function replayCommand(): Command {
       'vgm replay --dataset trips --from start --model 2',
     ),
   )
-    .requiredOption('--model <version>', 'the model to use', parseCount)
+    .requiredOption('--model <version>', 'version of the model to normalize with', parseCount)
     .option(
       '--from <position>',
-      'offset (of each partition), @time (ISO 8601, or ms since 1970), start or end',
+      'position to begin at: an offset of each partition, @time (ISO 8601, or ms since 1970), start or end',
       'start',
     )
-    .option('--to <position>', 'likewise; rows before it are replayed', 'end')
-    .option('--output <topic>', 'instead of <dataset>.normalized.v<model>', parseTopic)
-    .option('--group <name>', 'keeps the position; one for each backfill unless given')
+    .option('--to <position>', 'position to stop before, written likewise', 'end')
+    .option('--output <topic>', 'output topic (default: <dataset>.normalized.v<model>)', parseTopic)
+    .option('--group <name>', 'consumer group that keeps the position (default: one for each backfill)')
     .addOption(clipOption())
     .addOption(topicOption('raw'))
-    .option('--dead-letter-topic <topic>', 'instead of <output>.dead-letters', parseTopic)
+    .option('--dead-letter-topic <topic>', 'dead-letter topic (default: <output>.dead-letters)', parseTopic)
     .addOption(modeChoiceOption())
-    .option('--seed <n>', 'of modes that are drawn', parseSeed, 0)
+    .option('--seed <n>', 'seed for --mode-choice sample', parseSeed, 0)
     .addOption(allowEmptyOutputOption())
     .addOption(maxDeadLettersOption())
     .addOption(onInvalidOption())

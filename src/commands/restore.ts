@@ -45,9 +45,9 @@ export function restoreCommand(): Command {
       'vgm restore --dataset trips --until-end',
     ),
   )
-    .option('--until-end', 'stop at the end of the normalized topic as it is now')
-    .option('--group <name>', 'instead of vgm.<dataset>.restore')
-    .option('--instance <name>', 'a name that stays the same over restarts, as a pod has')
+    .option('--until-end', 'stop at the present end of the normalized topic')
+    .option('--group <name>', 'consumer group (default: vgm.<dataset>.restore)')
+    .option('--instance <name>', "name of this process that survives restarts, as a pod's")
     .addOption(topicOption('normalized'))
     .addOption(topicOption('restored'))
     .addOption(topicOption('deadLetters'))
@@ -55,7 +55,7 @@ export function restoreCommand(): Command {
     .addOption(maxDeadLettersOption())
     .addOption(onInvalidOption())
     .addOption(deliveryOption())
-    .option('--rebuild-positions', 'where the group has lost its positions, count the rows of the output to find them')
+    .option('--rebuild-positions', 'if the group has lost its positions, find them by counting the rows of the output')
     .addOption(allowEmptyOutputOption())
     .addOption(compressionOption())
     .action(async (flags: RestoreFlags) => {

@@ -28,14 +28,20 @@ export function sampleCommand(): Command {
       'vgm sample --dataset trips --rows 100000',
     ),
   )
-    .option('--rows <n>', `keep so many: the n smallest hashes (default: ${defaultSampleRows})`, parseCount)
-    .addOption(
-      new Option('--rate <share>', 'keep this share instead, in (0, 1]').argParser(parseShare).conflicts('rows'),
+    .option(
+      '--rows <n>',
+      `number of rows to keep: those of the smallest hashes (default: ${defaultSampleRows})`,
+      parseCount,
     )
-    .option('--seed <n>', 'the same seed keeps the same rows', parseSeed, 0)
-    .option('--partitions <n>', 'partitions of the sample topic if it is new', parseCount, 1)
-    .option('--append', 'add to a sample topic that holds rows, from where the last sample has ended')
-    .option('--follow', 'go on with the rows to come, and after a restart where it was; needs --rate')
+    .addOption(
+      new Option('--rate <share>', 'share of the rows to keep, in (0, 1], instead of --rows')
+        .argParser(parseShare)
+        .conflicts('rows'),
+    )
+    .option('--seed <n>', 'seed of the sample', parseSeed, 0)
+    .option('--partitions <n>', 'number of partitions of a new sample topic', parseCount, 1)
+    .option('--append', 'add to a sample topic that holds rows, from where the last sample ended')
+    .option('--follow', 'keep sampling rows as they come; needs --rate')
     .addOption(topicOption('raw'))
     .addOption(topicOption('sample'))
     .action(async (flags: SampleFlags) => {

@@ -31,17 +31,17 @@ export function verifyCommand(): Command {
     'audit raw against normalized against restored rows with a stock client; exit 1 if anything is wrong',
     'vgm verify --dataset trips --file trips.csv',
   )
-    .addOption(clipOption('what normalize was told'))
+    .addOption(clipOption('--clip of normalize'))
     .addOption(modeChoiceOption())
     .addOption(topicOption('raw'))
     .addOption(topicOption('normalized'))
     .addOption(topicOption('restored'))
     .addOption(topicOption('deadLetters'))
-    .option('--normalize-group <name>', 'what normalize was told with --group')
-    .option('--restore-group <name>', 'what restore was told with --group')
-    .option('--file <file>', 'file that was loaded, to compare the raw rows with; read as load was told with:')
-    .option('--key <column>', 'what load was told with --key')
-    .option('--bad-rows <file>', 'what load was told with --bad-rows, if it has written that file')
+    .option('--normalize-group <name>', '--group of normalize')
+    .option('--restore-group <name>', '--group of restore')
+    .option('--file <file>', 'loaded file to compare the raw rows with; give the flags that load was given:')
+    .option('--key <column>', '--key of load')
+    .option('--bad-rows <file>', '--bad-rows of load, if it has written that file')
   return addFileOptions(command).action(async (flags: VerifyFlags) => {
     const { dataset, modelsTopic, clip, modeChoice, file, key, badRows } = flags
     const overrides = {
