@@ -1,4 +1,4 @@
-/** Exit codes of the command line; DESIGN's contract with scripts and supervisors. */
+/** Exit codes of the command line: a contract with scripts and supervisors. */
 export const exitCodes = { done: 0, failed: 1, usage: 2, fenced: 3, interrupted: 130 } as const
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
 

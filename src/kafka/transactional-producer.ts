@@ -55,7 +55,7 @@ class Transaction extends InFlightBatches {
 }
 
 /**
- * The transaction session on the wire: protocol version 1 throughout (DESIGN, "Exactly once"), so AddPartitionsToTxn
+ * The transaction session on the wire: protocol version 1 throughout, so AddPartitionsToTxn
  * v3, Produce v9, TxnOffsetCommit v3 and EndTxn v3. A slice of work is the unit of retry: whatever goes wrong with a
  * batch fails the transaction, and the caller repeats the slice.
  */

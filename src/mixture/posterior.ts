@@ -1,4 +1,4 @@
-/** The hyper-parameters of the Dirichlet-process mixture; ALGORITHM's letters in brackets. */
+/** The hyper-parameters of the Dirichlet-process mixture; letters of Blei and Jordan, 2006, in brackets. */
 export interface Priors {
   /** concentration of the stick breaking (alpha0) */
   readonly concentration: number

@@ -151,7 +151,7 @@ function mayCome(error: PipelineError): boolean {
   return error.retriable || error instanceof TopicMissingError
 }
 
-/** Subjects of what stages write take any schema: refits change the columns (DESIGN, "The normalized schema"). */
+/** Subjects of what stages write take any schema, because refits change the columns. */
 export function schemasWithoutCompatibility({ registry }: ClusterSession): SchemaStore {
   return {
     schemaById: (id) => registry.schemaById(id, slicePatienceMs),

@@ -2,7 +2,7 @@
 export const maxIntBytes = 5
 export const maxLongBytes = 10
 
-/** Integers of smaller magnitude survive normalization exactly; see DESIGN, "exactness". */
+/** Integers of smaller magnitude survive normalization exactly. */
 export const exactIntegerLimit = 2 ** 49
 
 /** What the last byte of the longest encoding may hold: the upper 4 bits of 32, and the upper one of 64. */
