@@ -1,4 +1,4 @@
-/** The hyper-parameters of the Dirichlet-process mixture; letters of Blei and Jordan, 2006, in brackets. */
+/** The hyper-parameters of the Dirichlet-process mixture; in brackets the letters of Bishop (2006), chapter 10. */
 export interface Priors {
   /** concentration of the stick breaking (alpha0) */
   readonly concentration: number
