@@ -31,6 +31,9 @@ const files = globSync('test/**/*.test.ts', { cwd: checkout })
 const needsBroker = (file: string): boolean => /\.(broker|faults?)\.test\.ts$/.test(file)
 const needsEngine = (file: string): boolean => /\.docker\.test\.ts$/.test(file)
 
+/** A file that takes longer hangs: the longest, the faults in short, takes some three minutes. */
+const fileMs = 15 * 60_000
+
 const startedAt = performance.now()
 let succeeded = true
 if (which === 'unit' || which === 'all') {
@@ -63,7 +66,7 @@ async function runFiles(files: string[], concurrency: number): Promise<boolean> 
   if (files.length === 0) return true
   let success = true
   // kafkajs gives setTimeout a negative time, harmlessly.
-  const events = run({ files, concurrency, execArgv: ['--disable-warning=TimeoutNegativeWarning'] })
+  const events = run({ files, concurrency, timeout: fileMs, execArgv: ['--disable-warning=TimeoutNegativeWarning'] })
   events.on('test:summary', ({ file, counts, success: allPassed }) => {
     // The summaries of single files are parts of the last one.
     if (file !== undefined) return
