@@ -3,9 +3,11 @@ import { softwareVersion } from '../config/software-version.ts'
 import type { SummaryFitOptions } from '../mixture/fit-options.ts'
 import type { Model } from '../model/model.ts'
 import { publishModel } from '../model/publish-model.ts'
+import { SchemaCollisionError } from '../rows/schema-error.ts'
 import { fit } from '../stages/fit.ts'
 import { parseSampleCounts } from '../stages/sample.ts'
 import type { ClusterSession } from './cluster-session.ts'
+import { checkNames } from './members/normalize-member.ts'
 import { scanInThreads } from './members/scan-members.ts'
 import { withModelsTarget } from './models-topic.ts'
 import { noProgress, type OnProgress } from './progress.ts'
@@ -84,11 +86,22 @@ export async function fitDataset(cluster: ClusterSession, options: FitDatasetOpt
         onWarning: (message) => log.warn({ dataset }, message),
         onProgress: (read) => onProgress(read, of),
       })
+      await warnOfNames(cluster, topics.raw, content)
       return await publishModel(target, content)
     } finally {
       await reader.close()
     }
   })
+}
+
+/** Says now what normalize will be refused for. */
+async function warnOfNames(cluster: ClusterSession, rawTopic: string, model: Pick<Model, 'columns'>): Promise<void> {
+  try {
+    await checkNames(cluster, rawTopic, model)
+  } catch (error) {
+    if (!(error instanceof SchemaCollisionError)) throw error
+    cluster.log.warn({ topic: rawTopic }, `normalize will be refused: ${error.message}. ${error.fix}`)
+  }
 }
 
 /** Rows of the raw topic that the sample was taken from, as the sampler has counted them; undefined if it has not. */

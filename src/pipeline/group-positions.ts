@@ -32,12 +32,16 @@ export class PositionsMissingError extends PipelineError {
   }
 }
 
+/** Its input would be read a second time. */
+const restoredToo =
+  '. Whichever it is, have vgm restore write to another --restored-topic, for the present one has the rows that were lost'
+
 /** Rows were read, and what was made of them is gone: the output was deleted, or made anew. */
 export class OutputLostError extends PipelineError {
   readonly code = 'VGM_OUTPUT_LOST'
   constructor(
     brokers: readonly string[],
-    { group, inputTopic, outputTopic }: GroupedStage,
+    { stage, group, inputTopic, outputTopic }: GroupedStage,
     { partition, offset }: Pick<PartitionOffset, 'partition' | 'offset'>,
     exists: boolean,
   ) {
@@ -48,7 +52,7 @@ export class OutputLostError extends PipelineError {
         fix:
           'To have all rows, name another --group, or remove the positions of this one with ' +
           `"${groupsTool(brokers, group)} --topic ${inputTopic} --delete-offsets". ` +
-          'To go on with the rows that follow, add --allow-empty-output',
+          `To go on with the rows that follow, add --allow-empty-output${stage === 'normalize' ? restoredToo : ''}`,
         exitCode: exitCodes.usage,
       },
     )
@@ -83,24 +87,25 @@ export async function positionsIn(cluster: ClusterSession, group: string, topic:
 /**
  * Partitions in which a group has lost its position: it has none, and the output is not empty. The rows and the
  * positions of a slice become visible together, and a member commits its positions before its first row. So members of
- * a new group have none of these, however many start at once. If the input topic was deleted and made again, the rows
- * of the output are those of the older one.
+ * a new group have none of these, however many start at once.
  *
  * Rows that were rolled back count too: the stage would need the right to read its output to tell them apart.
  *
  * @param inputs without a position
+ * @returns those, and partitions of an input topic that was deleted and made again: rows of the output are of the older
  */
 export async function lostPositions(
   cluster: ClusterSession,
   group: string,
   inputs: readonly TopicPartition[],
   outputTopic: string,
-): Promise<TopicPartition[]> {
+): Promise<{ readonly lost: readonly TopicPartition[]; readonly remade: readonly TopicPartition[] }> {
   const ranges = await topicRanges(cluster, outputTopic)
   const full = new Set(ranges.flatMap(({ partition, offset, endOffset }) => (offset < endOffset ? [partition] : [])))
   const doubtful = inputs.filter(({ partition }) => full.has(partition))
   const older = await cluster.rows.positionsLeftBehind(group, doubtful)
-  return doubtful.filter(({ partition }) => older.every((each) => each.partition !== partition))
+  const isOlder = ({ partition }: TopicPartition) => older.some((each) => each.partition === partition)
+  return { lost: doubtful.filter((each) => !isOlder(each)), remade: doubtful.filter(isOlder) }
 }
 
 /**
@@ -135,7 +140,7 @@ export async function startRefusal(cluster: ClusterSession, stage: GroupedStage)
   if (lost !== undefined || (await cluster.admin.partitionCount(outputTopic)) === undefined) return lost
   const held = new Set((await positionsIn(cluster, group, inputTopic)).map(({ partition }) => partition))
   const fresh = (await topicStarts(cluster, inputTopic)).filter(({ partition }) => !held.has(partition))
-  const [missing] = await lostPositions(cluster, group, fresh, outputTopic)
+  const [missing] = (await lostPositions(cluster, group, fresh, outputTopic)).lost
   return missing && new PositionsMissingError(cluster.settings.brokers, stage, missing.partition)
 }
 

@@ -5,8 +5,10 @@ import { type FileColumn, recordSchema, type TopicRecord, topicRecord } from '..
 import type { TableFile } from '../files/reading/table-file.ts'
 import type { FileReading } from '../files/reading/table-options.ts'
 import { widestColumns } from '../files/reading/widest-columns.ts'
+import type { PartitionOffset } from '../ports/log.ts'
 import { stageReport } from '../ports/stage-report.ts'
 import type { LoadReport } from '../stages/load.ts'
+import { parseLoadProgress } from '../stages/load-progress.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { preparePositions } from './group-positions.ts'
 import { noProgress, type OnProgress } from './progress.ts'
@@ -133,7 +135,7 @@ async function loadTable(
 ): Promise<LoadReport> {
   const { load } = await import('../stages/load.ts')
   const { dataset, topic, key, badRows, compression, onColumns, onProgress } = options
-  const { admin, registry, rows, signal, log } = cluster
+  const { admin, registry, rows, signal } = cluster
   const table = await openTable(cluster, options, known)
   try {
     onColumns(table)
@@ -144,13 +146,7 @@ async function loadTable(
     const batchBytes = await batchBytesFor(cluster, topic)
     const writer = await rows.openWriter(transactionalId(group, topic), compression)
     try {
-      const [committed] = await rows.positionsOf(group, [{ topic, partition: 0 }])
-      // They may be another program's: that is no reason to refuse the file.
-      if (committed === undefined && (await holdsRows(cluster, topic)))
-        log.warn(
-          { topic, group },
-          'the topic holds rows, and no load of it is known: a file that was loaded before is loaded again',
-        )
+      const committed = await loadedBefore(cluster, group, topic)
       return await load({
         table,
         topic,
@@ -172,4 +168,28 @@ async function loadTable(
   } finally {
     await table.close()
   }
+}
+
+/**
+ * Which files of a topic have been loaded, and how far. A tool that moves the group's offset clears the list that stands
+ * beside it: then what is kept in the positions topic holds.
+ */
+async function loadedBefore(
+  cluster: ClusterSession,
+  group: string,
+  topic: string,
+): Promise<PartitionOffset | undefined> {
+  const { rows, log } = cluster
+  const place = { topic, partition: 0 }
+  const [committed] = await rows.positionsOf(group, [place])
+  if (parseLoadProgress(committed?.metadata).length > 0) return committed
+  const [kept] = await rows.keptPositions(group, [place])
+  if (parseLoadProgress(kept?.metadata).length > 0) return kept
+  // They may be another program's: that is no reason to refuse the file.
+  if (await holdsRows(cluster, topic))
+    log.warn(
+      { topic, group },
+      'the topic holds rows, and no load of it is known: a file that was loaded before is loaded again',
+    )
+  return committed
 }

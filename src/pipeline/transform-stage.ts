@@ -100,7 +100,12 @@ export async function runTransformStage(cluster: ClusterSession, options: Transf
         // Partitions may be added while the stage runs: a row keeps its partition, so the outputs must have it too.
         if (fresh.some(({ partition }) => partition >= partitions))
           await ensureOutputs(await partitionsOf(cluster, inputTopic))
-        const lost = await lostPositions(cluster, group, fresh, outputTopic)
+        const { lost, remade } = await lostPositions(cluster, group, fresh, outputTopic)
+        if (remade.length > 0)
+          cluster.log.warn(
+            { group, topic: inputTopic, output: outputTopic, partitions: remade.map(({ partition }) => partition) },
+            'the topic was deleted and made again: it is read from its first row, and the output has the rows of the older one too',
+          )
         if (lost.length > 0 && options.rebuildPositions !== true)
           throw new PositionsMissingError(cluster.settings.brokers, options, lost[0].partition)
         const rebuilt = await rebuiltPositions(cluster, stage, lost, outputTopic, deadLetterTopic)

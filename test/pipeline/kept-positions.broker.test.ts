@@ -1,4 +1,6 @@
 import { deepEqual, equal, match, rejects } from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { suite, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import avsc from 'avsc'
@@ -6,6 +8,7 @@ import { groupName } from '../../src/config/names.ts'
 import { KeptPositions } from '../../src/kafka/kept-positions.ts'
 import { RowClient } from '../../src/kafka/row-client.ts'
 import { positionsIn } from '../../src/pipeline/group-positions.ts'
+import { loadFile } from '../../src/pipeline/load-file.ts'
 import type { NormalizeMemberOptions } from '../../src/pipeline/members/normalize-member.ts'
 import { topicEnds } from '../../src/pipeline/row-topics.ts'
 import { type SampleTopicOptions, sampleTopic } from '../../src/pipeline/sample-topic.ts'
@@ -14,6 +17,7 @@ import type { PartitionOffset } from '../../src/ports/log.ts'
 import { lagOf } from '../../src/stages/lag.ts'
 import { parseSampleCounts } from '../../src/stages/sample.ts'
 import { uniqueName } from '../cluster/shared-cluster.ts'
+import { temporaryFolder } from '../commands/run-command.ts'
 import { TestBroker } from '../kafka/test-broker.ts'
 import { exampleContent } from '../model/example-model.ts'
 import { framed, type NewRow, TestPipeline } from './test-pipeline.ts'
@@ -269,14 +273,32 @@ suite('positions that outlive the offsets of groups', () => {
     equal(await rowsIn(pipeline), 12)
   })
 
-  test('a topic that was deleted and made again is read from its first row', async (t) => {
+  test('a topic that was deleted and made again is read from its first row, with a warning', async (t) => {
     const pipeline = await filled(t, 4)
     const { cluster, topics } = pipeline
     equal(await rowsIn(pipeline), 12)
     await cluster.admin.deleteTopics([topics.raw])
     while ((await cluster.admin.partitionCount(topics.raw)) !== undefined) await sleep(50)
     await pipeline.write(topics.raw, Array(partitions).fill(await rowsFor(pipeline, 6)))
-    equal(await rowsIn(pipeline), 18)
+    const warnings: string[] = []
+    const log = { ...cluster.log, warn: (_: unknown, text: string) => warnings.push(text) } as never
+    const warned = Object.assign(Object.create(pipeline) as TestPipeline, { cluster: { ...cluster, log } })
+    equal(await rowsIn(warned), 18)
+    match(warnings.join(), /deleted and made again.*the output has the rows of the older one too/)
+  })
+
+  test('files are loaded once, although a tool has moved the group and so cleared their list', async (t) => {
+    const pipeline = await filled(t, 1)
+    const { cluster, dataset, topics } = pipeline
+    const file = join(temporaryFolder(t), 'rows.csv')
+    writeFileSync(file, 'x\n1.5\n2.5\n')
+    const loaded = async () => (await loadFile(cluster, { dataset, file })).rowsOut
+    equal(await loaded(), 2)
+    const at = { topic: topics.raw, partition: 0, offset: 1 }
+    await move(pipeline, groupName(dataset, 'load'), [at])
+    equal(await loaded(), 0)
+    writeFileSync(file, 'x\n3.5\n')
+    equal(await loaded(), 1)
   })
 
   test('a sample goes on where it was, with its counts; without a position it is refused', async (t) => {

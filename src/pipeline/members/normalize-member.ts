@@ -95,11 +95,11 @@ export async function normalizeMember(
  *
  * @throws SchemaCollisionError
  */
-async function checkNames(
+export async function checkNames(
   { registry }: ClusterSession,
   rawTopic: string,
-  { columns }: Model,
-  options: NormalizedSchemaOptions,
+  { columns }: Pick<Model, 'columns'>,
+  options: NormalizedSchemaOptions = {},
 ): Promise<void> {
   const latest = await registry.latest(valueSubject(rawTopic))
   if (latest === undefined) return
