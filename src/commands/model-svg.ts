@@ -20,6 +20,7 @@ export function modelSvg(columns: readonly ColumnModel[]): string {
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${all}" width="${width}" height="${all}" role="img"`,
     '  font-family="system-ui, sans-serif" font-size="12" fill="#222">',
+    `<title>Histograms and modes of ${escaped(columns.map(({ name }) => name).join(', '))}</title>`,
     `<rect width="${width}" height="${all}" fill="#fff"/>`,
     ...pictures,
     '</svg>\n',
