@@ -90,17 +90,19 @@ async function textRemark(options: RemarkOptions, surveyed: SurveyedColumn): Pro
   const missing = `(${missingTexts.map(sqlText).join(', ')})`
   const counts = [
     `lower(trim(${text})) IN ${missing}`,
+    column.jsonType === undefined ? 'false' : `${column.jsonType} <> 'VARCHAR'`,
     ...[digits, looseDatePattern, bookkeptNegative, `${bookkeptNegative}|${digitGroups}`, ...patterns].map((pattern) =>
       fullMatch(text, pattern),
     ),
   ].map((condition) => `count(*) FILTER (WHERE ${condition})`)
   const reader = await connection.runAndReadAll(`SELECT count(${text}), ${counts.join(', ')} FROM ${rows}`)
-  const [all, absent, ofDigits, dates, negative, bookkept, ...alike] = reader.getRowsJson()[0].map(Number)
+  const [all, absent, noTexts, ofDigits, dates, negative, bookkept, ...alike] = reader.getRowsJson()[0].map(Number)
   const present = all - absent
   if (present === 0) return undefined
   if (ofDigits === present && numbers < present) return identifierRemark
   const shape = alike.findIndex((count) => count >= mostly * present)
-  if (shape >= 0) {
+  // Numbers of JSON have one form: they are text for another reason.
+  if (shape >= 0 && noTexts <= present / 2) {
     const remark = await numberRemark(options, column, rows, numberStyles[shape], patterns[shape])
     if (remark !== undefined) return remark + (absent > 0 ? nullAdvice : '')
   }

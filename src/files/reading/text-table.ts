@@ -3,6 +3,7 @@ import { BadRowError, type BadRowPlace, FileColumnError } from '../file-errors.t
 import { sqlText } from '../sql-literals.ts'
 import { mostly, type SurveyedColumn, surveyColumns } from './column-survey.ts'
 import { type ColumnType, columnType } from './column-types.ts'
+import { exactDecimal, inexactDecimalRemark } from './decimal-types.ts'
 import { groupMarks, plainNumbers } from './number-style.ts'
 import type { FileColumn } from './record-schema.ts'
 import { nullFlag, shellWord } from './remark-texts.ts'
@@ -75,10 +76,13 @@ export async function textTable(source: TextTableSource, options: TableFileOptio
   )
   const remarks = await textRemarks({ connection, scan, style, nullTexts: text?.nullTexts ?? [] }, found)
   const rowCount = misfits.length === 0 ? survey.rows : await countRows(connection, rows)
-  const columns = survey.columns.map(({ column: { column }, type, values, numbers }, i): FileColumn => {
+  const decimals = await exactDecimals(connection, rows, survey.columns)
+  const columns = survey.columns.map(({ column: { column, text }, type, values, numbers }, i): FileColumn => {
     const { field, notNull } = chosen[i]
-    const avro = columnType(type.sqlType)
-    if (avro === undefined) throw noPlace(options, column, type.sqlType)
+    const exact = decimals.get(column)
+    const sqlType = exact ?? type.sqlType
+    const avro = columnType(sqlType)
+    if (avro === undefined) throw noPlace(options, column, sqlType)
     const asText =
       type.sqlType === 'VARCHAR' && preferred.has(column) && numbers > mostly * values
         ? 'text, as in the topic or in another of the files, though its values are numbers here'
@@ -87,15 +91,19 @@ export async function textTable(source: TextTableSource, options: TableFileOptio
     return {
       column,
       field,
-      sqlType: type.sqlType,
+      sqlType,
       type: avro,
-      value: type.value,
+      value: exact === 'VARCHAR' ? text : exact === 'BIGINT' ? `CAST(${type.value} AS BIGINT)` : type.value,
       nullable: !notNull && !isNullFree,
       isEmpty: values === 0,
       remark:
         values === 0
           ? 'it has no value'
-          : (otherInTopic(options, field, avro) ?? remarks.get(column) ?? asText ?? type.remark),
+          : (otherInTopic(options, field, avro) ??
+            (exact === 'VARCHAR' ? inexactDecimalRemark(type.sqlType) : undefined) ??
+            remarks.get(column) ??
+            asText ??
+            type.remark),
     }
   })
   // The survey has counted: a column with a value in every row need not be read for a null.
@@ -103,6 +111,20 @@ export async function textTable(source: TextTableSource, options: TableFileOptio
   await checkNulls(source, file, rows, withNull, collectBadRows)
   const doubts = await unusedFlags(source, survey.columns, options)
   return { rows, columns, rowCount, misfits, doubts }
+}
+
+/** The columns of decimals that become another type than a double. */
+async function exactDecimals(
+  connection: DuckDBConnection,
+  rows: string,
+  columns: readonly SurveyedColumn[],
+): Promise<ReadonlyMap<string, 'BIGINT' | 'VARCHAR'>> {
+  const exact = new Map<string, 'BIGINT' | 'VARCHAR'>()
+  for (const { column, type } of columns) {
+    const sqlType = await exactDecimal(connection, rows, type.value, type.sqlType)
+    if (sqlType !== undefined) exact.set(column.column, sqlType)
+  }
+  return exact
 }
 
 /** What is said of flags that no value has needed: a mark or a text that the file does not have is a slip. */
