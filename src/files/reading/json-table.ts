@@ -20,6 +20,13 @@ export async function jsonTable(connection: DuckDBConnection, options: TableFile
   try {
     const objects = jsonObjects(source)
     const names = await jsonKeys(connection, source, objects)
+    if (names.length === 0) {
+      throw new FileUnreadableError(
+        file,
+        'its objects have no keys',
+        'Name a file whose objects have keys: the columns',
+      )
+    }
     const chosen = chosenColumns(names, options)
     const placeOf = (row: number) => placeOfObject(source, row)
     const read = (cells: JsonCells) => textTable({ connection, chosen, placeOf, ...cells }, options)

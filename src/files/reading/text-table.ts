@@ -29,6 +29,8 @@ export interface TextTable {
   readonly rows: string
   readonly columns: readonly FileColumn[]
   readonly rowCount: number
+  /** rows that are rows, whatever their values are */
+  readonly readCount: number
   /** SQL conditions on a row that is set aside, with the column that they are about */
   readonly misfits: readonly SurveyedColumn[]
   /** what was told and has changed nothing: a line each */
@@ -110,7 +112,7 @@ export async function textTable(source: TextTableSource, options: TableFileOptio
   const withNull = survey.columns.filter(({ values }, i) => chosen[i].notNull && values < survey.rows)
   await checkNulls(source, file, rows, withNull, collectBadRows)
   const doubts = await unusedFlags(source, survey.columns, options)
-  return { rows, columns, rowCount, misfits, doubts }
+  return { rows, columns, rowCount, readCount: survey.rows, misfits, doubts }
 }
 
 /** The columns of decimals that become another type than a double. */

@@ -355,6 +355,18 @@ const cases: readonly Case[] = [
   },
   { name: 'minus-zero.json', content: '{"a":-0}\n{"a":7}\n', values: { a: [-0, 7] }, types: { a: 'double' } },
   { name: 'not-a-number.json', content: '[{"a":"x"},\n{"a":NaN}]', refused: /json:2: .*no JSON/ },
+  { name: 'no-keys.json', content: '{}', refused: /its objects have no keys/ },
+  { name: 'utf-32.csv', content: Buffer.from('fffe000061000000', 'hex'), refused: /UTF-32.*UTF-8/ },
+  { name: 'page.csv', content: '\ufeff <HTML><table><tr><td>1,2</td></tr></table>\n', refused: /it is HTML/ },
+  { name: 'table.csv', content: '<table border=1>\n<tr><td>1</td></tr></table>\n', refused: /it is HTML/ },
+  {
+    name: 'behind-quote.csv',
+    content: 'a,b\n0,q\n1,"x"y\n2,z\n',
+    refused: /csv:3: text stands behind a closing quote/,
+  },
+  { name: 'dos-end.csv', content: 'a,b\r\n1,x\r\n2,y\r\n\u001a', values: { a: [1n, 2n] }, rows: 2 },
+  { name: 'dos-end.csv.gz', content: gzipSync('a\r\n1\r\n2\r\n\u001a'), values: { a: [1n, 2n] }, rows: 2 },
+  { name: 'giant.csv', content: `a,b\n1,x\n2,${'y'.repeat(33_000_000)}\n3,z\n`, refused: /csv:3: .* 16,000,000 bytes/ },
   { name: 'no-objects.json', content: '[1,2,3]', refused: /value 1 is no object/ },
   {
     name: 'key-twice.json',
@@ -1343,6 +1355,26 @@ suite('files as people have them', () => {
     )
     ok(text.includes('"2,""u\nv"""'))
   })
+
+  for (const [what, content, problem] of [
+    ['a row larger than the buffer', `a,b\n1,x\n2,${'y'.repeat(33_000_000)}\n3,z\n`, 'the row has more than'],
+    [
+      'a quote that is open for long',
+      `a,b\n1,x\n2,"y\n${'3,text of a row\n'.repeat(4_000_000)}`,
+      'a quote is not closed',
+    ],
+    ['text behind a closing quote', 'a,b\n1,x\n2,"y"z\n3,z\n', 'text stands behind a closing quote'],
+  ] as const) {
+    test(`${what}: no row is lost or loaded twice with bad rows, for the file is refused`, async (t) => {
+      const { openTableFile } = await import('../../../src/files/reading/table-file.ts')
+      const file = temporaryFile(t, 'rows.csv', content)
+      await rejects(openTableFile({ file, dataset: 'rows', collectBadRows: true }), {
+        code: 'VGM_FILE_BAD_ROW',
+        line: 3,
+        message: new RegExp(problem),
+      })
+    })
+  }
 
   test('takes the types of the topic where the values fit, and the widest of several files', async (t) => {
     const { topicRecord, recordSchema } = await import('../../../src/files/reading/record-schema.ts')
