@@ -103,7 +103,7 @@ export async function* csvRecordBatches(
         continue
       }
       if (record !== '' || hasEmpty) {
-        records.push({ cells: cellsOf(record, marks), line: start, ordinal, text: record, isUnclosed: false })
+        records.push(recordOf(record, marks, start, ordinal))
       }
       record = ''
       start = line
@@ -112,7 +112,7 @@ export async function* csvRecordBatches(
     isQuoted = pieces.at(-1)?.isQuoted ?? isQuoted
     yield records
   }
-  if (record !== '') yield [{ cells: cellsOf(record, marks), line: start, ordinal, text: record, isUnclosed: isQuoted }]
+  if (record !== '') yield [recordOf(record, marks, start, ordinal, isQuoted)]
 }
 
 /** The first records of a text that may be cut off behind them. */
@@ -129,6 +129,19 @@ export async function firstRecords(
   }
   // The last one may go on behind the head.
   return records.length > limit || (!isWhole && records.length > 1) ? records.slice(0, -1) : records
+}
+
+/** A record whose cells are taken apart when somebody asks for them. */
+function recordOf(text: string, marks: CsvMarks, line: number, ordinal: number, isUnclosed = false): CsvRecord {
+  return {
+    line,
+    ordinal,
+    text,
+    isUnclosed,
+    get cells() {
+      return cellsOf(text, marks)
+    },
+  }
 }
 
 function cellsOf(record: string, { delimiter, quote }: CsvMarks): string[] {

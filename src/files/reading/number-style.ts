@@ -15,6 +15,9 @@ export interface NumberStyle {
 /** U+2212, which word processors and statistics offices write. */
 export const minusSign = '\u2212'
 
+/** A number of a phone, which a column of such texts has: a regular expression. */
+export const phonePattern = '[ \\t]*[+][0-9]{10,}[ \\t]*'
+
 export const plainNumbers: NumberStyle = { decimalMark: '.' }
 
 /** Regular expressions of RE2 and JavaScript alike, for a whole text. */

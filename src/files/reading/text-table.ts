@@ -8,8 +8,10 @@ import { groupMarks, plainNumbers } from './number-style.ts'
 import type { FileColumn } from './record-schema.ts'
 import { nullFlag, shellWord } from './remark-texts.ts'
 import type { ChosenColumn, TableFileOptions } from './table-options.ts'
-import { textRemarks } from './text-remarks.ts'
+import { textRemarks, unitOf } from './text-remarks.ts'
 import { namedType, preferredType, type TextColumn, type TextStyle, type TextType } from './text-types.ts'
+
+const numberTypes = /INT|^(DOUBLE|FLOAT|DECIMAL)/
 
 export interface TextTableSource {
   readonly connection: DuckDBConnection
@@ -78,6 +80,7 @@ export async function textTable(source: TextTableSource, options: TableFileOptio
   )
   const remarks = await textRemarks({ connection, scan, style, nullTexts: text?.nullTexts ?? [] }, found)
   const rowCount = misfits.length === 0 ? survey.rows : await countRows(connection, rows)
+  const mixed = await mixedUnits(connection, scan, survey.columns, style)
   const decimals = await exactDecimals(connection, rows, survey.columns)
   const columns = survey.columns.map(({ column: { column, text }, type, values, numbers }, i): FileColumn => {
     const { field, notNull } = chosen[i]
@@ -104,6 +107,7 @@ export async function textTable(source: TextTableSource, options: TableFileOptio
           : (otherInTopic(options, field, avro) ??
             (exact === 'VARCHAR' ? inexactDecimalRemark(type.sqlType) : undefined) ??
             remarks.get(column) ??
+            mixed.get(column) ??
             asText ??
             type.remark),
     }
@@ -129,6 +133,27 @@ async function exactDecimals(
   return exact
 }
 
+/** What is said of columns whose numbers have several units, none of which is loaded. */
+async function mixedUnits(
+  connection: DuckDBConnection,
+  scan: string,
+  columns: readonly SurveyedColumn[],
+  { numbers: { units = [] } }: TextStyle,
+): Promise<ReadonlyMap<string, string>> {
+  const remarks = new Map<string, string>()
+  if (units.length < 2) return remarks
+  for (const { column, type } of columns.filter(({ type: { sqlType } }) => numberTypes.test(sqlType))) {
+    const unit = unitOf(column.text)
+    const counts = units.map((unit) => `count(*) FILTER (WHERE unit = ${sqlText(unit)})`)
+    const sql = `SELECT ${counts.join(', ')} FROM (SELECT ${unit} AS unit FROM ${scan} WHERE ${type.fits})`
+    const [found] = (await connection.runAndReadAll(sql)).getRowsJson()
+    const used = units.filter((_, i) => Number(found[i]) > 0)
+    if (used.length > 1)
+      remarks.set(column.column, `numbers of several units, ${used.join(' and ')}: the units are left out`)
+  }
+  return remarks
+}
+
 /** What is said of flags that no value has needed: a mark or a text that the file does not have is a slip. */
 async function unusedFlags(
   { connection, scan, untouched }: TextTableSource,
@@ -140,7 +165,7 @@ async function unusedFlags(
     const sql = `SELECT 1 FROM ${from} WHERE ${conditions.join(' OR ')} LIMIT 1`
     return (await connection.runAndReadAll(sql)).currentRowCount > 0
   }
-  const ofNumbers = columns.filter(({ type: { sqlType } }) => /INT|^(DOUBLE|FLOAT|DECIMAL)/.test(sqlType))
+  const ofNumbers = columns.filter(({ type: { sqlType } }) => numberTypes.test(sqlType))
   const isInNumbers = (marks: readonly string[]) =>
     isAnywhere(
       scan,
