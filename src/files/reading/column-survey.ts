@@ -1,6 +1,6 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { sqlText } from '../sql-literals.ts'
-import { minusSign, numberPatterns } from './number-style.ts'
+import { minusSign, numberPatterns, phonePattern } from './number-style.ts'
 import {
   booleanType,
   compactDatePattern,
@@ -122,7 +122,7 @@ async function guessTypes(
   const cells = columns.flatMap(({ text, jsonType = 'NULL' }) => [text, jsonType])
   const reader = await connection.runAndReadAll(`SELECT ${cells.join(', ')} FROM ${scan} LIMIT ${rows}`)
   const texts = reader.getColumns() as (string | null)[][]
-  const [otherDate, compactDate] = [otherDatePattern, compactDatePattern].map(wholeText)
+  const [otherDate, compactDate, phone] = [otherDatePattern, compactDatePattern, phonePattern].map(wholeText)
   for (const [i, column] of columns.entries()) {
     const [values, jsonTypes] = [texts[2 * i] ?? [], texts[2 * i + 1] ?? []]
     const present = values.flatMap((text, row) => (text === null ? [] : [{ text, jsonType: jsonTypes[row] }]))
@@ -137,7 +137,8 @@ async function guessTypes(
     const shapes = shapesOf(column, hasMinusSign ? withMinusSign(style) : style)
     const digits = wholeText(shapes.digits)
     const ofDigits = present.filter(({ text }) => digits.test(text)).length
-    const type = likelyType(shapes, present.length, shapes.ladder.map(countOf), ofDigits)
+    const phones = present.filter(({ text }) => phone.test(text)).length
+    const type = likelyType(shapes, present.length, shapes.ladder.map(countOf), ofDigits, phones)
     const areCompact = type.sqlType === 'BIGINT' && present.every(({ text }) => compactDate.test(text))
     if (areCompact && column.jsonType === undefined && style.dateFormat === undefined) {
       guesses.set(column.column, { ...type, remark: compactRemark })
@@ -176,15 +177,20 @@ async function likelyTypes(
     options,
     columns.map(({ text }, i) => [
       `count(${text})`,
-      ...[shapes[i].isOtherDate, shapes[i].isOfDigits, `contains(${text}, '${minusSign}')`].map(countWhere),
+      ...[
+        shapes[i].isOtherDate,
+        shapes[i].isOfDigits,
+        `regexp_full_match(${text}, ${sqlText(phonePattern)})`,
+        `contains(${text}, '${minusSign}')`,
+      ].map(countWhere),
       ...shapes[i].ladder.map(({ fits }) => countWhere(fits)),
     ]),
   )
   const types = columns.flatMap((column, i): [string, TextType][] => {
-    const [values, , digits, minusSigns, ...fitting] = counts[i]
+    const [values, , digits, phones, minusSigns, ...fitting] = counts[i]
     // Without such a sign there is none to be replaced.
     const own = minusSigns > 0 ? shapes[i] : shapesOf(column, style)
-    return values === 0 ? [] : [[column.column, likelyType(own, values, fitting, digits)]]
+    return values === 0 ? [] : [[column.column, likelyType(own, values, fitting, digits, phones)]]
   })
   const texts = new Set(types.flatMap(([column, { sqlType }]) => (sqlType === 'VARCHAR' ? [column] : [])))
   const dates = columns.filter(({ column }, i) => texts.has(column) && counts[i][1] >= mostly * counts[i][0])
@@ -229,11 +235,19 @@ function shapesOf(column: TextColumn, style: TextStyle): Shapes {
  * @param values that are not null
  * @param fitting shape (ladder), of these the ones that fit each type
  * @param digits  of these the ones that are digits alone
+ * @param phones  of these the ones that are a plus and ten digits or more
  */
-function likelyType(shapes: Shapes, values: number, fitting: readonly number[], digits: number): TextType {
+function likelyType(
+  shapes: Shapes,
+  values: number,
+  fitting: readonly number[],
+  digits: number,
+  phones: number,
+): TextType {
   const { ladder, long, text } = shapes
   // Whoever tells a format means it: 20241231 is a date then.
   if (ladder[0].isTold && fitting[0] >= mostly * values) return ladder[0]
+  if (phones === values) return text
   // Zeros in front, or more digits than a long holds: identifiers.
   if (digits === values) return fitting[long] === values ? ladder[long] : text
   const narrowest = fitting.indexOf(values)

@@ -13,7 +13,12 @@ import { openTextSource, type TextSource } from './text-source.ts'
 import { misfitProblem, numberedRows, type TextTable, textStyle, textTable } from './text-table.ts'
 
 /** What DuckDB says of a file that ends its lines in two ways, sometimes far behind the first one that differs. */
-const mixedLineEnds = /state machine reached an invalid state|unterminated quote/i
+const mixedLineEnds = /state machine reached an invalid state|unterminated quote|cannot be told apart/i
+/** What it says of a row that is larger than its buffer, without a line. */
+const beyondBuffer = /does not support a full read/
+/** What it says of an open quote, and of text behind a closing one. */
+const openQuote = /unterminated quote/i
+const behindQuote = 'text stands behind a closing quote'
 
 /** Rows up to this size are read; DuckDB's own limit is an eighth of it. */
 const maxLineBytes = 16_000_000
@@ -60,16 +65,77 @@ export async function csvTable(connection: DuckDBConnection, options: TableFileO
  * has not as many values as the table it says what may help.
  */
 async function withLine(thrown: Error, source: TextSource, dialect: CsvDialect): Promise<Error> {
+  if (beyondBuffer.test(thrown.message)) {
+    for await (const record of csvRecords(source.text(), dialect)) if (isTooLong(record)) return tooLong(source, record)
+  }
   const error = rowError(source.file, thrown)
   if (error === thrown || !(error instanceof BadRowError) || error.line === undefined) return error
   const isRagged = raggedRow.test(thrown.message)
   const advice = isRagged ? await raggedAdvice(source.head, source.headIsWhole, dialect) : undefined
-  for await (const { ordinal, line, text } of csvRecords(source.text(), dialect, true)) {
+  for await (const { ordinal, line, text, isUnclosed } of csvRecords(source.text(), dialect, true)) {
     if (ordinal !== error.line) continue
     const isEscaped = dialect.quote !== '' && text.includes(`\\${dialect.quote}`)
+    if (openQuote.test(thrown.message) && !isEscaped && !isUnclosed) {
+      const fix = 'Double the quotes within the value'
+      return new BadRowError(source.file, { line }, behindQuote, fix, thrown)
+    }
     return error.at(line, isEscaped ? escapedFix : advice)
   }
   return error
+}
+
+function isTooLong({ text }: CsvRecord): boolean {
+  return text.length > maxLineBytes / 3 && Buffer.byteLength(text) > maxLineBytes
+}
+
+function tooLong({ file }: TextSource, { line }: CsvRecord): BadRowError {
+  const problem = `the row has more than ${maxLineBytes.toLocaleString('en')} bytes`
+  return new BadRowError(file, { line }, problem, 'Close a quote that is open, or shorten the value')
+}
+
+/**
+ * Makes sure that every row is either loaded or among the bad ones. DuckDB passes over a row that is larger than its
+ * buffer, loses rows behind `"x"y`, and takes the text behind an open quote for rows again where a buffer begins (1.5.6).
+ *
+ * @param readCount rows that are read
+ * @param broken those that are set aside
+ * @throws BadRowError
+ */
+async function checkAllCounted(
+  source: TextSource,
+  records: AsyncIterable<CsvRecord>,
+  readCount: number,
+  broken: ReadonlyMap<number, string>,
+): Promise<void> {
+  const { file } = source
+  let counted = 0
+  let long: CsvRecord | undefined
+  let unclosed: CsvRecord | undefined
+  let misquoted: CsvRecord | undefined
+  for await (const record of records) {
+    counted++
+    if (record.isUnclosed) unclosed = record
+    if (isTooLong(record)) long ??= record
+    if (openQuote.test(broken.get(record.ordinal) ?? '')) misquoted ??= record
+  }
+  const rows = readCount + broken.size
+  if (counted === rows) return
+  if (unclosed !== undefined) {
+    throw new BadRowError(file, { line: unclosed.line }, 'a quote is not closed', 'Close it, or name another --quote')
+  }
+  if (long !== undefined) throw tooLong(source, long)
+  if (misquoted !== undefined) {
+    const problem = `${behindQuote}, and where the next row begins is not certain`
+    throw new BadRowError(file, { line: misquoted.line }, problem, 'Double the quotes within the value')
+  }
+  const [all, read] = [counted, rows].map((count) => count.toLocaleString('en'))
+  const problem = `its rows cannot be told apart: by line ends and quotes it has ${all}, and ${read} are read`
+  throw new BadRowError(
+    file,
+    {},
+    problem,
+    'Correct its quotes and line ends: without --bad-rows the first bad row is named',
+  )
 }
 
 async function readTable(
@@ -98,6 +164,8 @@ async function readTable(
     textTable({ connection, scan, chosen, texts, untouched, placeOf }, options),
     source.checkWhole(signal),
   ])
+  const broken = collectBadRows ? await brokenRows(connection, parameters) : new Map<number, string>()
+  if (collectBadRows) await checkAllCounted(source, records(), table.readCount, broken)
   return {
     rows: table.rows,
     columns: table.columns,
@@ -114,7 +182,7 @@ async function readTable(
         : []),
       ...table.doubts,
     ],
-    writeRejected: (target) => writeRejected(connection, scan, parameters, records(), table, target),
+    writeRejected: (target) => writeRejected(connection, scan, broken, records(), table, target),
   }
 }
 
@@ -142,34 +210,38 @@ async function* rowRecords(source: TextSource, dialect: CsvDialect) {
   }
 }
 
+/** What is wrong with rows that are no rows of the table, by what DuckDB calls their line. */
+async function brokenRows(connection: DuckDBConnection, parameters: string): Promise<Map<number, string>> {
+  for (const table of ['rejected', 'rejected_in']) await connection.run(`DROP TABLE IF EXISTS ${table}`)
+  await connection.runAndReadAll(
+    `SELECT count(*) FROM read_csv(${parameters}, store_rejects=true, rejects_table='rejected', rejects_scan='rejected_in', rejects_limit=0)`,
+  )
+  const reader = await connection.runAndReadAll(
+    'SELECT line, any_value(error_message) FROM rejected GROUP BY line ORDER BY line',
+  )
+  return new Map(reader.getRowsJson().map(([line, problem]) => [Number(line), String(problem)]))
+}
+
 /**
  * Writes bad rows in the file's order: those that are no rows of the table, and those with a value that does not fit.
  */
 async function writeRejected(
   connection: DuckDBConnection,
   scan: string,
-  parameters: string,
+  broken: ReadonlyMap<number, string>,
   records: AsyncIterable<CsvRecord>,
   { misfits }: TextTable,
   target: string,
 ): Promise<number> {
-  for (const table of ['rejected', 'rejected_in']) await connection.run(`DROP TABLE IF EXISTS ${table}`)
-  await connection.runAndReadAll(
-    `SELECT count(*) FROM read_csv(${parameters}, store_rejects=true, rejects_table='rejected', rejects_scan='rejected_in', rejects_limit=0)`,
-  )
-  const broken = new Map<number, string>()
-  const reader = await connection.runAndReadAll(
-    'SELECT line, any_value(error_message) FROM rejected GROUP BY line ORDER BY line',
-  )
-  for (const [line, problem] of reader.getRowsJson()) broken.set(Number(line), String(problem))
   const bad = await misfitRows(connection, scan, misfits)
   if (broken.size === 0 && bad.size === 0) return 0
   let written = 0
   const lines = async function* () {
     yield 'line,column,problem,row\n'
     let row = 0
-    for await (const { line, ordinal, text } of records) {
-      const problem = broken.get(ordinal)
+    for await (const { line, ordinal, text, isUnclosed } of records) {
+      const told = broken.get(ordinal)
+      const problem = told !== undefined && openQuote.test(told) && !isUnclosed ? behindQuote : told
       const misfit = problem === undefined ? bad.get(++row) : undefined
       if (problem === undefined && misfit === undefined) continue
       written++

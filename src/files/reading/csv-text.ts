@@ -10,6 +10,8 @@ interface CsvPiece {
   readonly text: string
   /** whether it is a line end outside of quotes */
   readonly isLineEnd: boolean
+  /** whether a quote is open behind it */
+  readonly isQuoted: boolean
 }
 
 /**
@@ -31,13 +33,13 @@ async function* csvPieces(
     const pieces: CsvPiece[] = []
     for (const part of piece.split(marks)) {
       if (part === '') continue
-      const isEnd = isLineEnd(part)
-      pieces.push({ text: part, isLineEnd: isEnd && !isQuoted })
-      if (part !== quote) opens = (isEnd && !isQuoted) || (!isQuoted && part.endsWith(delimiter))
+      const isEnd = isLineEnd(part) && !isQuoted
+      if (part !== quote) opens = isEnd || (!isQuoted && part.endsWith(delimiter))
       else if (isQuoted) {
         isQuoted = false
         opens = true
       } else if (opens) isQuoted = true
+      pieces.push({ text: part, isLineEnd: isEnd, isQuoted })
     }
     return pieces
   }
@@ -63,6 +65,8 @@ export interface CsvRecord {
   readonly ordinal: number
   /** as it stands in the text, without its line end */
   readonly text: string
+  /** whether a quote in it is open when the text ends */
+  readonly isUnclosed: boolean
 }
 
 /**
@@ -89,6 +93,7 @@ export async function* csvRecordBatches(
   let start = 1
   let line = 1
   let ordinal = 1
+  let isQuoted = false
   for await (const pieces of csvPieces(text, marks)) {
     const records: CsvRecord[] = []
     for (const piece of pieces) {
@@ -98,15 +103,16 @@ export async function* csvRecordBatches(
         continue
       }
       if (record !== '' || hasEmpty) {
-        records.push({ cells: cellsOf(record, marks), line: start, ordinal, text: record })
+        records.push(recordOf(record, marks, start, ordinal))
       }
       record = ''
       start = line
       ordinal++
     }
+    isQuoted = pieces.at(-1)?.isQuoted ?? isQuoted
     yield records
   }
-  if (record !== '') yield [{ cells: cellsOf(record, marks), line: start, ordinal, text: record }]
+  if (record !== '') yield [recordOf(record, marks, start, ordinal, isQuoted)]
 }
 
 /** The first records of a text that may be cut off behind them. */
@@ -123,6 +129,19 @@ export async function firstRecords(
   }
   // The last one may go on behind the head.
   return records.length > limit || (!isWhole && records.length > 1) ? records.slice(0, -1) : records
+}
+
+/** A record whose cells are taken apart when somebody asks for them. */
+function recordOf(text: string, marks: CsvMarks, line: number, ordinal: number, isUnclosed = false): CsvRecord {
+  return {
+    line,
+    ordinal,
+    text,
+    isUnclosed,
+    get cells() {
+      return cellsOf(text, marks)
+    },
+  }
 }
 
 function cellsOf(record: string, { delimiter, quote }: CsvMarks): string[] {

@@ -22,6 +22,8 @@ const foreign = {
   statistics: ['it is a file of a statistics program', 'Export it as CSV first'],
   hdf5: ['it is an HDF5 file', 'Write its table as Parquet or CSV first'],
   numpy: ['it is an array of NumPy, or a pickle', 'Write it as Parquet or CSV first'],
+  html: ['it is HTML, as some programs save a table as .csv or .xls', 'Save the table as CSV in UTF-8'],
+  utf32: ['it is text in UTF-32, which is not read', 'Save it in UTF-8'],
   xml: ['it is XML or HTML', 'Write its rows as CSV or JSON first'],
 } as const satisfies Readonly<Record<string, readonly [problem: string, fix: string]>>
 
@@ -51,6 +53,8 @@ const magics: readonly (readonly [bytes: readonly number[], magic: FileMagic])[]
   [[...Buffer.from('<stata_dta>')], 'statistics'],
   [[0x89, ...Buffer.from('HDF\r\n')], 'hdf5'],
   [[0x93, ...Buffer.from('NUMPY')], 'numpy'],
+  [[0xff, 0xfe, 0, 0], 'utf32'],
+  [[0, 0, 0xfe, 0xff], 'utf32'],
 ]
 /** Where a tar archive says what it is. */
 const tarPlace = 257
@@ -62,6 +66,7 @@ export function fileMagic(head: Uint8Array): FileMagic {
   // A skippable frame of zstd, as tools with seek tables write it first: 184D2A5x, little-endian.
   if ((head[0] & 0xf0) === 0x50 && head[1] === 0x2a && head[2] === 0x4d && head[3] === 0x18) return 'zstd'
   if (Buffer.from(head.subarray(tarPlace, magicBytes)).toString('latin1') === 'ustar') return 'archive'
+  if (/^(\ufeff)?\s*<(!doctype|html|table)\b/i.test(Buffer.from(head).toString())) return 'html'
   return magics.find(([bytes]) => bytes.every((byte, i) => head[i] === byte))?.[1]
 }
 

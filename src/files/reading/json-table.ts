@@ -3,9 +3,9 @@ import { BadRowError, type BadRowPlace, FileUnreadableError } from '../file-erro
 import { sqlPath, sqlText } from '../sql-literals.ts'
 import { checkNumberStyle } from './number-style.ts'
 import { rowError } from './row-errors.ts'
-import { chosenColumns, type FormatTable, type TableFileOptions } from './table-options.ts'
+import { type ChosenColumn, chosenColumns, type FormatTable, type TableFileOptions } from './table-options.ts'
 import { openTextSource, type TextSource } from './text-source.ts'
-import { textStyle, textTable, withoutNullTexts } from './text-table.ts'
+import { type TextTable, type TextTableSource, textStyle, textTable, withoutNullTexts } from './text-table.ts'
 import type { TextColumn } from './text-types.ts'
 
 /** A JSON file of objects, in an array or one after the other: their keys are the columns, whichever row has them. */
@@ -15,35 +15,147 @@ export async function jsonTable(connection: DuckDBConnection, options: TableFile
   checkNumberStyle(numbers)
   // DuckDB reads an array behind a byte order mark as one value.
   const source = await openTextSource({ file, encoding, refusesMark: true })
+  let copy: TextSource | undefined
+  const close = () => (copy ?? source).close()
   try {
     const objects = jsonObjects(source)
     const names = await jsonKeys(connection, source, objects)
+    if (names.length === 0) {
+      throw new FileUnreadableError(
+        file,
+        'its objects have no keys',
+        'Name a file whose objects have keys: the columns',
+      )
+    }
     const chosen = chosenColumns(names, options)
-    const paths = chosen.map(({ column }) => sqlText(jsonPointer(column)))
-    // One look into each object for all of its keys: a look a key parses it as often.
-    const scan = `(SELECT json_extract(json, [${paths.join(', ')}]) AS cells FROM ${objects})`
-    const texts = chosen.map(({ column }, i): TextColumn => {
-      const cell = `cells[${i + 1}]`
-      return { column, text: withoutNullTexts(`(${cell} ->> '$')`, nullTexts), jsonType: `json_type(${cell})` }
-    })
-    const untouched = { scan, texts: chosen.map((_, i) => `(cells[${i + 1}] ->> '$')`) }
     const placeOf = (row: number) => placeOfObject(source, row)
-    const [table] = await Promise.all([
-      textTable({ connection, scan, chosen, texts, untouched, placeOf }, options),
-      source.checkWhole(signal),
-    ])
+    const read = (cells: JsonCells) => textTable({ connection, chosen, placeOf, ...cells }, options)
+    const readSource = async () => {
+      copy = await source.copy((text) => withSourceTexts(file, text))
+      return read(sourceCells(jsonObjects(copy), chosen, nullTexts))
+    }
+    const readObjects = async () => {
+      if (nullTexts.some(isFraction) || (await hasLongNumbers(connection, objects))) return readSource()
+      const cells = duckCells(objects, chosen, nullTexts)
+      const table = await read(cells)
+      return (await isPrintedAnew(connection, cells, table)) ? readSource() : table
+    }
+    const [table] = await Promise.all([readObjects(), source.checkWhole(signal)])
     return {
       rows: table.rows,
       columns: table.columns,
       rowCount: table.rowCount,
       decisions: JSON.stringify([[...new Set(nullTexts)].sort(), source.encoding]),
       doubts: table.doubts,
-      close: () => source.close(),
+      close,
     }
   } catch (thrown) {
-    await source.close()
+    await close()
     throw thrown
   }
+}
+
+/** The rows of a JSON file, and the SQL of their columns' texts. */
+type JsonCells = Pick<TextTableSource, 'scan' | 'texts' | 'untouched'>
+
+/** Cells as DuckDB prints them: the numbers of texts and of nested values anew, 1.10 as 1.1 (1.5.6). */
+function duckCells(objects: string, chosen: readonly ChosenColumn[], nullTexts: readonly string[]): JsonCells {
+  return jsonCells(objects, chosen, nullTexts, (cell) => [`(${cell} ->> '$')`, `json_type(${cell})`])
+}
+
+/** Cells of a copy by `withSourceTexts`. */
+function sourceCells(objects: string, chosen: readonly ChosenColumn[], nullTexts: readonly string[]): JsonCells {
+  return jsonCells(objects, chosen, nullTexts, (cell) => {
+    const kinds = Object.entries(cellKinds).map(([kind, jsonType]) => `WHEN '${kind}' THEN '${jsonType}'`)
+    return [`substr(${cell} ->> '$', 2)`, `(CASE left(${cell} ->> '$', 1) ${kinds.join(' ')} END)`]
+  })
+}
+
+function jsonCells(
+  objects: string,
+  chosen: readonly ChosenColumn[],
+  nullTexts: readonly string[],
+  sqlOf: (cell: string) => [text: string, jsonType: string],
+): JsonCells {
+  const paths = chosen.map(({ column }) => sqlText(jsonPointer(column)))
+  // One look into each object for all of its keys: a look a key parses it as often.
+  const scan = `(SELECT json_extract(json, [${paths.join(', ')}]) AS cells FROM ${objects})`
+  const cells = chosen.map((_, i) => sqlOf(`cells[${i + 1}]`))
+  return {
+    scan,
+    texts: chosen.map(({ column }, i): TextColumn => {
+      const [text, jsonType] = cells[i]
+      return { column, text: withoutNullTexts(text, nullTexts), jsonType }
+    }),
+    untouched: { scan, texts: cells.map(([text]) => text) },
+  }
+}
+
+/**
+ * Numbers of which DuckDB's JSON does not tell the digits: those of a double's size with more of them than it holds,
+ * and -0. The pattern may be in a text too, which does no harm.
+ */
+const longNumber = '":\\s*(-0\\s*[,}]|-?[0-9]{16,}\\.|-?[0-9.]{17,}[eE][+]?[0-9])'
+
+async function hasLongNumbers(connection: DuckDBConnection, objects: string): Promise<boolean> {
+  const sql = `SELECT 1 FROM ${objects} WHERE regexp_matches(json, ${sqlText(longNumber)}) LIMIT 1`
+  return (await connection.runAndReadAll(sql)).currentRowCount > 0
+}
+
+/** Whether columns whose texts are loaded have values that DuckDB may have printed in other digits than the file's. */
+async function isPrintedAnew(connection: DuckDBConnection, cells: JsonCells, table: TextTable): Promise<boolean> {
+  const conditions = cells.texts.flatMap(({ jsonType }, i) => {
+    const { sqlType } = table.columns[i]
+    const isText = sqlType === 'VARCHAR' || sqlType.startsWith('DECIMAL')
+    return isText ? [`${jsonType} IN ('DOUBLE', 'OBJECT', 'ARRAY')`] : []
+  })
+  if (conditions.length === 0) return false
+  const sql = `SELECT 1 FROM ${cells.scan} WHERE ${conditions.join(' OR ')} LIMIT 1`
+  return (await connection.runAndReadAll(sql)).currentRowCount > 0
+}
+
+function isFraction(text: string): boolean {
+  return /^-?[0-9]+[.eE]/.test(text)
+}
+
+// ECMAScript 2026, in Node since 22; the compiler's library does not have them yet.
+const { rawJSON, isRawJSON, parse } = JSON as unknown as {
+  rawJSON(text: string): unknown
+  isRawJSON(value: unknown): value is { readonly rawJSON: string }
+  parse(text: string, reviver: (key: string, value: unknown, context: { readonly source: string }) => unknown): object
+}
+
+/** What a cell of `withSourceTexts` begins with, and what JSON calls its value. */
+const cellKinds = { n: 'DOUBLE', s: 'VARCHAR', b: 'BOOLEAN', o: 'OBJECT' } as const
+
+/**
+ * JSON objects one after the other, each value a text: its kind, then what stands in the file, with all digits of its
+ * numbers.
+ *
+ * @throws BadRowError for numbers that DuckDB takes and JSON has not
+ */
+async function* withSourceTexts(file: string, text: AsyncIterable<string>): AsyncGenerator<string, void, void> {
+  let lines = ''
+  for await (const { line, text: object } of objectTexts(text)) {
+    let values: object
+    try {
+      values = parse(object, (_key, value, { source }) => (typeof value === 'number' ? rawJSON(source) : value))
+    } catch (cause) {
+      throw new BadRowError(file, { line }, 'the object is no JSON', 'Write null for NaN and Infinity', cause)
+    }
+    lines += `${JSON.stringify(Object.fromEntries(Object.entries(values).map(([key, value]) => [key, kindAndText(value)])))}\n`
+    if (lines.length < 65_536) continue
+    yield lines
+    lines = ''
+  }
+  yield lines
+}
+
+function kindAndText(value: unknown): string | null {
+  if (value === null) return null
+  if (isRawJSON(value)) return `n${value.rawJSON}`
+  if (typeof value === 'string') return `s${value}`
+  return typeof value === 'object' ? `o${JSON.stringify(value)}` : `b${value}`
 }
 
 const maxObjectBytes = 64 * 1024 * 1024

@@ -15,20 +15,24 @@ export interface NumberStyle {
 /** U+2212, which word processors and statistics offices write. */
 export const minusSign = '\u2212'
 
+/** A number of a phone, which a column of such texts has: a regular expression. */
+export const phonePattern = '[ \\t]*[+][0-9]{10,}[ \\t]*'
+
 export const plainNumbers: NumberStyle = { decimalMark: '.' }
 
 /** Regular expressions of RE2 and JavaScript alike, for a whole text. */
 export interface NumberPatterns {
-  /** digits, which may be an identifier: 02134 */
+  /** digits, which may be an identifier: 02134; not -0, which is no whole number's */
   readonly digits: string
   /** a whole number, also one with zeros behind the decimal mark */
   readonly wholeDigits: string
-  /** a whole number as people write one: no zeros in front */
+  /** a whole number as people write one: no zeros in front, and none that is -0, which no long is */
   readonly whole: string
   /** any number; zeros in front only before a decimal mark */
   readonly number: string
   /**
-   * a number that needs no further look if it has up to 200 characters: not too large or small, not whole beyond 2^53
+   * a number that needs no further look if it has up to 200 characters: not too large or small, not beyond 2^53
+   * with more than 15 digits
    */
   readonly simple: string
   /** a number that is zero, whatever its exponent */
@@ -40,18 +44,23 @@ export function numberPatterns(style: NumberStyle): NumberPatterns {
   const mark = escaped(decimalMark)
   const blank = `[ \\t${blanks}]*`
   const unit = units.length === 0 ? '' : `((${units.map(escaped).join('|')})${blank})?`
-  const sign = `[ \\t]*${unit}[+${hasMinusSign ? minusSign : ''}-]?${unit}`
+  const signed = (signs: string) => `[ \\t]*${unit}[${signs}]?${unit}`
+  const sign = signed(`+${hasMinusSign ? minusSign : ''}-`)
   const end = units.length === 0 ? '[ \\t]*' : `${blank}${unit}`
   const exponent = '([eE][+-]?[0-9]+)?'
   const grouped =
     thousands === undefined ? '' : `[1-9][0-9]{0,2}([${groupMarks(thousands).map(escaped).join('')}][0-9]{3})+|`
   const wholePart = `(${grouped}0|[1-9][0-9]*)`
+  const upTo15Digits = `(${grouped.replace('+|', '{1,4}|')}[0-9]{1,15})`
+  const zeroWithoutMinus = `${signed('+')}0${end}`
   return {
-    digits: `${sign}(${grouped}[0-9]+)${end}`,
+    digits: `${sign}(${grouped}[1-9]|[0-9]{2,})${end}|${zeroWithoutMinus}`,
     wholeDigits: `${sign}(${grouped}[0-9]+)(${mark}0*)?${end}`,
-    whole: `${sign}${wholePart}${end}`,
+    whole: `${sign}(${grouped}[1-9][0-9]*)${end}|${zeroWithoutMinus}`,
     number: `${sign}(${wholePart}${exponent}|(${grouped}[0-9]+)${mark}[0-9]*${exponent}|${mark}[0-9]+${exponent})${end}`,
-    simple: `${sign}(0|[1-9][0-9]{0,14}|((${grouped}[0-9]{1,15})${mark}[0-9]*|${mark}[0-9]+)([eE][+-]?[0-9]{1,2})?)${end}`,
+    simple:
+      `${sign}(0|[1-9][0-9]{0,14}|(${upTo15Digits}${mark}[0-9]*|${mark}[0-9]+)([eE]-[0-9]{1,2})?|` +
+      `[0-9]${mark}[0-9]{1,14}[eE][+]?[0-9]{1,2})${end}`,
     zero: `${sign}[0${mark}]+${exponent}${end}`,
   }
 }

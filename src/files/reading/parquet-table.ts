@@ -2,6 +2,7 @@ import type { DuckDBConnection } from '@duckdb/node-api'
 import { BadRowError, FileColumnError } from '../file-errors.ts'
 import { sqlName, sqlPath } from '../sql-literals.ts'
 import { columnType } from './column-types.ts'
+import { exactDecimal, inexactDecimalRemark } from './decimal-types.ts'
 import type { FileColumn, TopicRecord } from './record-schema.ts'
 import { type ChosenColumn, chosenColumns, type FormatTable, type TableFileOptions } from './table-options.ts'
 import { checkIsParquet } from './text-source.ts'
@@ -39,7 +40,7 @@ export async function parquetTable(connection: DuckDBConnection, options: TableF
     const value = sqlType === own ? nameOf(column) : `CAST(${nameOf(column)} AS ${sqlType})`
     const remark =
       sqlType === 'VARCHAR' && own.startsWith('DECIMAL')
-        ? `text: no double holds all of its values of ${own}`
+        ? inexactDecimalRemark(own)
         : nanoseconds.has(column)
           ? 'the file has nanoseconds, of which microseconds are read'
           : undefined
@@ -114,9 +115,7 @@ async function refuseLongDecimals(
   )
 }
 
-/**
- * Decimals that no double holds without a change, with the type that does: long where there is no fraction, else text.
- */
+/** Decimals that become another type than a double. */
 async function exactDecimals(
   connection: DuckDBConnection,
   scan: string,
@@ -126,16 +125,8 @@ async function exactDecimals(
 ): Promise<Map<string, string>> {
   const exact = new Map<string, string>()
   for (const { column } of chosen) {
-    const own = types.get(column) ?? ''
-    const [, precision, scale] = /^DECIMAL\((\d+),(\d+)\)$/.exec(own)?.map(Number) ?? []
-    if (precision === undefined) continue
-    const name = nameOf(column)
-    const back = (type: string) => `TRY_CAST(TRY_CAST(${name} AS ${type}) AS ${own}) IS NOT DISTINCT FROM ${name}`
-    const fits = `SELECT bool_and(${back('DOUBLE')}), bool_and(${back('BIGINT')}) FROM ${scan}`
-    if (precision <= 15 && scale > 0) continue
-    const [[isDouble, isLong]] = (await connection.runAndReadAll(fits)).getRowsJson()
-    if (scale === 0) exact.set(column, isLong === false ? 'VARCHAR' : 'BIGINT')
-    else if (isDouble === false) exact.set(column, 'VARCHAR')
+    const sqlType = await exactDecimal(connection, scan, nameOf(column), types.get(column) ?? '')
+    if (sqlType !== undefined) exact.set(column, sqlType)
   }
   return exact
 }

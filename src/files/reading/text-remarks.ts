@@ -2,9 +2,9 @@ import type { DuckDBConnection } from '@duckdb/node-api'
 import { sqlText } from '../sql-literals.ts'
 import { mostly, type SurveyedColumn } from './column-survey.ts'
 import { dateRemark, looseDatePattern } from './date-remarks.ts'
-import { type NumberStyle, numberPatterns, plainNumbers } from './number-style.ts'
+import { type NumberStyle, numberPatterns, phonePattern, plainNumbers } from './number-style.ts'
 import { nullAdvice, type RemarkOptions, shellWord, textsAmong } from './remark-texts.ts'
-import type { TextColumn } from './text-types.ts'
+import { longType, type TextColumn } from './text-types.ts'
 
 /** Rows at the beginning that are looked at: a remark is advice, and decides nothing. */
 const remarkRows = 20_480
@@ -90,17 +90,31 @@ async function textRemark(options: RemarkOptions, surveyed: SurveyedColumn): Pro
   const missing = `(${missingTexts.map(sqlText).join(', ')})`
   const counts = [
     `lower(trim(${text})) IN ${missing}`,
-    ...[digits, looseDatePattern, bookkeptNegative, `${bookkeptNegative}|${digitGroups}`, ...patterns].map((pattern) =>
-      fullMatch(text, pattern),
-    ),
+    column.jsonType === undefined ? 'false' : `${column.jsonType} <> 'VARCHAR'`,
+    longType({ column: column.column, text }, style).fits,
+    ...[
+      digits,
+      phonePattern,
+      looseDatePattern,
+      bookkeptNegative,
+      `${bookkeptNegative}|${digitGroups}`,
+      ...patterns,
+    ].map((pattern) => fullMatch(text, pattern)),
   ].map((condition) => `count(*) FILTER (WHERE ${condition})`)
   const reader = await connection.runAndReadAll(`SELECT count(${text}), ${counts.join(', ')} FROM ${rows}`)
-  const [all, absent, ofDigits, dates, negative, bookkept, ...alike] = reader.getRowsJson()[0].map(Number)
+  const [all, absent, noTexts, whole, ofDigits, phones, dates, negative, bookkept, ...alike] = reader
+    .getRowsJson()[0]
+    .map(Number)
   const present = all - absent
   if (present === 0) return undefined
+  if (phones === present) return phoneRemark
+  if (column.jsonType !== undefined && noTexts === 0 && whole === present) {
+    return `its values are texts in the file, and look like whole numbers: add --types ${shellWord(`${column.column}:BIGINT`)}`
+  }
   if (ofDigits === present && numbers < present) return identifierRemark
   const shape = alike.findIndex((count) => count >= mostly * present)
-  if (shape >= 0) {
+  // Numbers of JSON have one form: they are text for another reason.
+  if (shape >= 0 && noTexts <= present / 2) {
     const remark = await numberRemark(options, column, rows, numberStyles[shape], patterns[shape])
     if (remark !== undefined) return remark + (absent > 0 ? nullAdvice : '')
   }
@@ -109,6 +123,7 @@ async function textRemark(options: RemarkOptions, surveyed: SurveyedColumn): Pro
   return dates > present / 2 ? dateRemark(options, column, rows) : undefined
 }
 
+const phoneRemark = 'its values have a plus and ten digits or more, as phone numbers have: they stay text'
 const identifierRemark =
   'its values are digits, of which some have zeros in front or are too long for a number: they stay text, as identifiers'
 
@@ -152,12 +167,16 @@ async function numberRemark(
   return flags.length === 0 ? undefined : `its values are ${what}: add ${flags.join(' ')}`
 }
 
+/** SQL: the unit of a number's text, empty without one. */
+export function unitOf(text: string): string {
+  return `regexp_replace(${text}, '[^%°/\\p{Sc}\\p{L}]+', '', 'g')`
+}
+
 /** What stands before or behind numbers, the most usual first. */
 async function unitsOf(connection: DuckDBConnection, rows: string, text: string, pattern: string): Promise<string[]> {
   const isNumber = fullMatch(text, pattern)
-  const unit = `trim(regexp_replace(${text}, '[^%°/\\p{Sc}\\p{L}]+', '', 'g'))`
   const reader = await connection.runAndReadAll(
-    `SELECT ${unit} AS unit FROM ${rows} WHERE ${isNumber} AND unit <> '' GROUP BY unit ORDER BY count(*) DESC, unit LIMIT 5`,
+    `SELECT ${unitOf(text)} AS unit FROM ${rows} WHERE ${isNumber} AND unit <> '' GROUP BY unit ORDER BY count(*) DESC, unit LIMIT 5`,
   )
   return reader.getRowsJson().map(([found]) => String(found))
 }

@@ -14,6 +14,9 @@ import { zstdContent } from './zstd-frames.ts'
 /** Decoded characters at the beginning from which delimiter and header are found. */
 const headBytes = 4 * 1024 * 1024
 
+/** Ctrl-Z, with which programs of DOS end a text. */
+const endMark = 0x1a
+
 /** A CSV or JSON file, in a form that DuckDB reads. */
 export interface TextSource {
   /** as the user named it */
@@ -28,7 +31,7 @@ export interface TextSource {
   readonly head: string
   /** whether `head` is all of it */
   readonly headIsWhole: boolean
-  /** The whole text as it is, decoded, without a byte order mark. */
+  /** The whole text as it is, decoded, without a byte order mark and DOS's mark of the end. */
   text(): AsyncGenerator<string, void, void>
   /**
    * Reads a compressed file to its end: DuckDB takes one that was cut off for a shorter one.
@@ -68,7 +71,10 @@ export async function openTextSource(options: TextSourceOptions): Promise<TextSo
   const head = await headOf(file, compression)
   const encoding = textEncoding(head.bytes, options.encoding)
   checkIsText(file, head.bytes, encoding)
-  const isReadable = encoding === 'utf-8' && !(options.refusesMark && markedEncoding(head.bytes) !== undefined)
+  const hasEndMark =
+    compression === 'none' ? (await lastByte(file)) === endMark : head.isWhole && head.bytes.at(-1) === endMark
+  const isReadable =
+    encoding === 'utf-8' && !(options.refusesMark && markedEncoding(head.bytes) !== undefined) && !hasEndMark
   const source = new FileText(file, compression, encoding, head)
   return isReadable ? source : source.copy()
 }
@@ -129,6 +135,17 @@ class FileText implements TextSource {
   }
 
   async *text(): AsyncGenerator<string, void, void> {
+    const mark = String.fromCharCode(endMark)
+    let held = ''
+    for await (const part of this.#decoded()) {
+      const text = held + part
+      held = text.endsWith(mark) ? mark : ''
+      const rest = text.slice(0, text.length - held.length)
+      if (rest !== '') yield rest
+    }
+  }
+
+  async *#decoded(): AsyncGenerator<string, void, void> {
     const decoder = new TextDecoder(this.#pathEncoding, { fatal: true })
     let line = 1
     let last: Uint8Array = new Uint8Array()
@@ -211,6 +228,17 @@ async function headOf(path: string, compression: Compression, file = path): Prom
     if (bytes > headBytes) break
   }
   return { bytes: Buffer.concat(parts).subarray(0, headBytes), isWhole: bytes <= headBytes }
+}
+
+async function lastByte(file: string): Promise<number | undefined> {
+  const handle = await open(file)
+  try {
+    const { size } = await handle.stat()
+    const { buffer, bytesRead } = await handle.read(new Uint8Array(1), 0, 1, size - 1)
+    return bytesRead === 0 ? undefined : buffer[0]
+  } finally {
+    await handle.close()
+  }
 }
 
 async function firstBytes(file: string): Promise<Uint8Array> {

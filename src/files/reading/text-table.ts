@@ -3,12 +3,15 @@ import { BadRowError, type BadRowPlace, FileColumnError } from '../file-errors.t
 import { sqlText } from '../sql-literals.ts'
 import { mostly, type SurveyedColumn, surveyColumns } from './column-survey.ts'
 import { type ColumnType, columnType } from './column-types.ts'
+import { exactDecimal, inexactDecimalRemark } from './decimal-types.ts'
 import { groupMarks, plainNumbers } from './number-style.ts'
 import type { FileColumn } from './record-schema.ts'
 import { nullFlag, shellWord } from './remark-texts.ts'
 import type { ChosenColumn, TableFileOptions } from './table-options.ts'
-import { textRemarks } from './text-remarks.ts'
+import { textRemarks, unitOf } from './text-remarks.ts'
 import { namedType, preferredType, type TextColumn, type TextStyle, type TextType } from './text-types.ts'
+
+const numberTypes = /INT|^(DOUBLE|FLOAT|DECIMAL)/
 
 export interface TextTableSource {
   readonly connection: DuckDBConnection
@@ -28,6 +31,8 @@ export interface TextTable {
   readonly rows: string
   readonly columns: readonly FileColumn[]
   readonly rowCount: number
+  /** rows that are rows, whatever their values are */
+  readonly readCount: number
   /** SQL conditions on a row that is set aside, with the column that they are about */
   readonly misfits: readonly SurveyedColumn[]
   /** what was told and has changed nothing: a line each */
@@ -75,10 +80,14 @@ export async function textTable(source: TextTableSource, options: TableFileOptio
   )
   const remarks = await textRemarks({ connection, scan, style, nullTexts: text?.nullTexts ?? [] }, found)
   const rowCount = misfits.length === 0 ? survey.rows : await countRows(connection, rows)
-  const columns = survey.columns.map(({ column: { column }, type, values, numbers }, i): FileColumn => {
+  const mixed = await mixedUnits(connection, scan, survey.columns, style)
+  const decimals = await exactDecimals(connection, rows, survey.columns)
+  const columns = survey.columns.map(({ column: { column, text }, type, values, numbers }, i): FileColumn => {
     const { field, notNull } = chosen[i]
-    const avro = columnType(type.sqlType)
-    if (avro === undefined) throw noPlace(options, column, type.sqlType)
+    const exact = decimals.get(column)
+    const sqlType = exact ?? type.sqlType
+    const avro = columnType(sqlType)
+    if (avro === undefined) throw noPlace(options, column, sqlType)
     const asText =
       type.sqlType === 'VARCHAR' && preferred.has(column) && numbers > mostly * values
         ? 'text, as in the topic or in another of the files, though its values are numbers here'
@@ -87,22 +96,62 @@ export async function textTable(source: TextTableSource, options: TableFileOptio
     return {
       column,
       field,
-      sqlType: type.sqlType,
+      sqlType,
       type: avro,
-      value: type.value,
+      value: exact === 'VARCHAR' ? text : exact === 'BIGINT' ? `CAST(${type.value} AS BIGINT)` : type.value,
       nullable: !notNull && !isNullFree,
       isEmpty: values === 0,
       remark:
         values === 0
           ? 'it has no value'
-          : (otherInTopic(options, field, avro) ?? remarks.get(column) ?? asText ?? type.remark),
+          : (otherInTopic(options, field, avro) ??
+            (exact === 'VARCHAR' ? inexactDecimalRemark(type.sqlType) : undefined) ??
+            remarks.get(column) ??
+            mixed.get(column) ??
+            asText ??
+            type.remark),
     }
   })
   // The survey has counted: a column with a value in every row need not be read for a null.
   const withNull = survey.columns.filter(({ values }, i) => chosen[i].notNull && values < survey.rows)
   await checkNulls(source, file, rows, withNull, collectBadRows)
   const doubts = await unusedFlags(source, survey.columns, options)
-  return { rows, columns, rowCount, misfits, doubts }
+  return { rows, columns, rowCount, readCount: survey.rows, misfits, doubts }
+}
+
+/** The columns of decimals that become another type than a double. */
+async function exactDecimals(
+  connection: DuckDBConnection,
+  rows: string,
+  columns: readonly SurveyedColumn[],
+): Promise<ReadonlyMap<string, 'BIGINT' | 'VARCHAR'>> {
+  const exact = new Map<string, 'BIGINT' | 'VARCHAR'>()
+  for (const { column, type } of columns) {
+    const sqlType = await exactDecimal(connection, rows, type.value, type.sqlType)
+    if (sqlType !== undefined) exact.set(column.column, sqlType)
+  }
+  return exact
+}
+
+/** What is said of columns whose numbers have several units, none of which is loaded. */
+async function mixedUnits(
+  connection: DuckDBConnection,
+  scan: string,
+  columns: readonly SurveyedColumn[],
+  { numbers: { units = [] } }: TextStyle,
+): Promise<ReadonlyMap<string, string>> {
+  const remarks = new Map<string, string>()
+  if (units.length < 2) return remarks
+  for (const { column, type } of columns.filter(({ type: { sqlType } }) => numberTypes.test(sqlType))) {
+    const unit = unitOf(column.text)
+    const counts = units.map((unit) => `count(*) FILTER (WHERE unit = ${sqlText(unit)})`)
+    const sql = `SELECT ${counts.join(', ')} FROM (SELECT ${unit} AS unit FROM ${scan} WHERE ${type.fits})`
+    const [found] = (await connection.runAndReadAll(sql)).getRowsJson()
+    const used = units.filter((_, i) => Number(found[i]) > 0)
+    if (used.length > 1)
+      remarks.set(column.column, `numbers of several units, ${used.join(' and ')}: the units are left out`)
+  }
+  return remarks
 }
 
 /** What is said of flags that no value has needed: a mark or a text that the file does not have is a slip. */
@@ -116,7 +165,7 @@ async function unusedFlags(
     const sql = `SELECT 1 FROM ${from} WHERE ${conditions.join(' OR ')} LIMIT 1`
     return (await connection.runAndReadAll(sql)).currentRowCount > 0
   }
-  const ofNumbers = columns.filter(({ type: { sqlType } }) => /INT|^(DOUBLE|FLOAT|DECIMAL)/.test(sqlType))
+  const ofNumbers = columns.filter(({ type: { sqlType } }) => numberTypes.test(sqlType))
   const isInNumbers = (marks: readonly string[]) =>
     isAnywhere(
       scan,

@@ -66,18 +66,26 @@ export function longType(column: TextColumn, { numbers }: TextStyle): TextType {
   }
 }
 
+/** SQL: the digits of a number's text, without its exponent and the zeros around them. */
+function significantDigits(plain: string): string {
+  return `trim(regexp_replace(${plain}, '[eE].*|[^0-9]', '', 'g'), '0')`
+}
+
 /**
  * Numbers that a double holds: a fraction may be rounded to the nearest double, as it is everywhere. A whole number may
- * not: it may be an identifier. One that becomes infinite or zero is none.
+ * not: it may be an identifier. Where doubles have no fractions, beyond 2^53, the digits must be the double's own: rows
+ * would become equal. One that becomes infinite or zero is none.
  */
 export function doubleType(column: TextColumn, { numbers }: TextStyle): TextType {
   const { text } = column
   const plain = plainNumber(text, numbers)
-  const { number, wholeDigits, simple, zero } = numberPatterns(numbers)
+  const { digits, number, wholeDigits, simple, zero } = numberPatterns(numbers)
   const double = `TRY_CAST(${plain} AS DOUBLE)`
+  const isWholeExact = `${fullMatch(text, wholeDigits)} AND TRY_CAST(${plain} AS HUGEINT) = TRY_CAST(${double} AS HUGEINT)`
+  const comesBack = `${significantDigits(plain)} = ${significantDigits(`CAST(${double} AS VARCHAR)`)}`
   const isExact =
-    `(strlen(${text}) <= 15 OR NOT ${fullMatch(text, wholeDigits)} OR ` +
-    `TRY_CAST(${plain} AS HUGEINT) = TRY_CAST(${double} AS HUGEINT))`
+    `(strlen(${text}) <= 15 OR (${isWholeExact}) OR ` +
+    `(NOT ${fullMatch(text, digits)} AND (abs(${double}) < ${2 ** 53} OR ${comesBack})))`
   const fits = `(${fullMatch(text, number)} AND isfinite(${double}) AND (${double} <> 0 OR ${fullMatch(text, zero)}) AND ${isExact})`
   return {
     sqlType: 'DOUBLE',
@@ -105,7 +113,8 @@ const isoDate = ' *[0-9]{4}(-[0-9]{1,2}-|/[0-9]{1,2}/)[0-9]{1,2}'
 const isoTime = '([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]'
 /** The end of a day is the beginning of the next one. */
 const dayEnd = '24:00(:00(\\.0{1,9})?)?'
-const zone = '( ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?))'
+/** Offsets are as PostgreSQL takes them, below 16 hours: real ones go from -12:00 to +14:00. */
+const zone = '( ?(Z|UTC|[+-](0[0-9]|1[0-5])(:?[0-5][0-9])?))'
 
 export function dateType(column: TextColumn): TextType {
   return timeType(column, 'DATE', `${isoDate} *`, `TRY_CAST(${column.text} AS DATE)`, 'a date such as 2024-12-31')
@@ -289,7 +298,11 @@ export function namedType({ column: name, text }: TextColumn, sqlType: string, s
   const value = `CAST(${plain} AS ${sqlType})`
   if (integerTypes.test(sqlType) || sqlType.startsWith('DECIMAL')) {
     const isWhole = fullMatch(text, numberPatterns(numbers).wholeDigits)
-    const isExact = sqlType.startsWith('DECIMAL') ? 'true' : `(strlen(${text}) <= 15 OR ${isWhole})`
+    const [, scale] = /^DECIMAL\(\d+,(\d+)\)$/.exec(sqlType) ?? []
+    const isExact =
+      scale === undefined
+        ? `(strlen(${text}) <= 15 OR ${isWhole}) AND NOT (${cast} = 0 AND regexp_matches(${plain}, '^ *-'))`
+        : `(strlen(${text}) <= 15 OR NOT regexp_matches(${plain}, '[.][0-9]{${scale}}[0-9]*[1-9]'))`
     const comesBack = `CAST(${cast} AS DOUBLE) = TRY_CAST(${plain} AS DOUBLE) AND ${isExact}`
     return {
       sqlType,

@@ -268,6 +268,129 @@ const cases: readonly Case[] = [
     text: { types: { o: 'VARCHAR' } },
     values: { o: ['{"x":1}'] },
   },
+  {
+    name: 'close-fractions.csv',
+    content: 'a,b,c\n12345678901234567.01,1234567890123456789e1,0.1234567890123456789\n12345678901234567.02,2,1\n',
+    values: {
+      a: ['12345678901234567.01', '12345678901234567.02'],
+      b: ['1234567890123456789e1', '2'],
+      c: [0.12345678901234568, 1],
+    },
+    remarks: { a: /too exact/, b: /too exact/ },
+  },
+  {
+    name: 'large-doubles.csv',
+    content:
+      'a,b\n1.7976931348623157e308,1.2345678901234567e+20\n6.02214076e23,123456789012345680000.0\n' +
+      '123456789012345.67e0,1e22\n',
+    values: {
+      a: [1.7976931348623157e308, 6.02214076e23, 123456789012345.67],
+      b: [1.2345678901234567e20, 1.2345678901234568e20, 1e22],
+    },
+  },
+  {
+    name: 'close-grouped.csv',
+    content: 'a;b\n12,345,678,901,234,567.01;1,234.5\n12,345,678,901,234,567.02;2\n',
+    text: { numbers: { decimalMark: '.', thousands: ',' } },
+    values: { a: ['12,345,678,901,234,567.01', '12,345,678,901,234,567.02'], b: [1234.5, 2] },
+  },
+  {
+    name: 'named-exact-decimals.csv',
+    content: 'bal,price,id\n12345678901234567.01,12.50,12345678901234567\n12345678901234567.02,1.5,7\n',
+    text: { types: { bal: 'DECIMAL(20,2)', price: 'DECIMAL(20,2)', id: 'DECIMAL(20,0)' } },
+    values: {
+      bal: ['12345678901234567.01', '12345678901234567.02'],
+      price: [12.5, 1.5],
+      id: [12345678901234567n, 7n],
+    },
+    remarks: { bal: /no double holds/ },
+  },
+  {
+    name: 'named-rounded-decimals.csv',
+    content: 'bal\n12345678901234567.014\n',
+    text: { types: { bal: 'DECIMAL(20,2)' } },
+    refused: /is not a value of DECIMAL/,
+  },
+  {
+    name: 'minus-zero.csv',
+    content: 'a,b,c\n-0,0,-0.0\n7,+7,1.5\n',
+    values: { a: [-0, 7], b: [0n, 7n], c: [-0, 1.5] },
+  },
+  {
+    name: 'minus-zero-named.csv',
+    content: 'a\n7\n-0\n',
+    text: { types: { a: 'BIGINT' } },
+    refused: /:3.*"-0" is not a value of BIGINT/,
+  },
+  {
+    name: 'no-such-zones.csv',
+    content: `a,b\n${['+25:00', '+99:99', '+01:60', '+16:00'].map((zone) => `2024-01-01 00:00:00${zone},2024-01-01T00:00:00+05:30`).join('\n')}\n`,
+    types: { a: 'string', b: 'timestamp-micros' },
+    remarks: { a: /./ },
+  },
+  {
+    name: 'numbers-among-texts.json',
+    content:
+      '[{"a":12345678901234567891.0},{"a":1.10},{"a":-0},{"a":3.141592653589793238},{"a":"1.1"},{"a":1e400},{"a":true},' +
+      '{"a":null},{"a":"x"}]',
+    values: { a: ['12345678901234567891.0', '1.10', '-0', '3.141592653589793238', '1.1', '1e400', 'true', null, 'x'] },
+  },
+  {
+    name: 'numbers-told-text.json',
+    content: '{"a":1.10,"b":{"x":[1.10, 1e2]},"c":"q"}\n{"a":2,"b":null}\n',
+    text: { types: { a: 'VARCHAR', b: 'VARCHAR' } },
+    values: { a: ['1.10', '2'], b: ['{"x":[1.10,1e2]}', null], c: ['q', null] },
+  },
+  {
+    name: 'null-fraction.json',
+    content: '{"a":1.5}\n{"a":999.90}\n',
+    text: { nullTexts: ['999.90'] },
+    values: { a: [1.5, null] },
+  },
+  {
+    name: 'long-numbers.json',
+    content: '{"a":9007199254740993.0, "b":1.5}\n{"a":9007199254740992.0, "b":-2e-5}\n',
+    values: { a: ['9007199254740993.0', '9007199254740992.0'], b: [1.5, -2e-5] },
+    remarks: { a: /too exact/ },
+  },
+  { name: 'minus-zero.json', content: '{"a":-0}\n{"a":7}\n', values: { a: [-0, 7] }, types: { a: 'double' } },
+  { name: 'not-a-number.json', content: '[{"a":"x"},\n{"a":NaN}]', refused: /json:2: .*no JSON/ },
+  {
+    name: 'whole-strings.json',
+    content: '[{"n":"5","z":"05"},{"n":"7","z":"10"}]',
+    values: { n: ['5', '7'] },
+    remarks: { n: /--types n:BIGINT/, z: /identifiers/ },
+  },
+  {
+    name: 'phones.csv',
+    content: 'phone,change\n+15551234567,+1\n+442071838750,-12345678901\n',
+    values: { phone: ['+15551234567', '+442071838750'], change: [1n, -12345678901n] },
+    remarks: { phone: /phone numbers.*text/ },
+  },
+  {
+    name: 'late-no-phone.csv',
+    content: lines('n', [...range(manyRows, (i) => [`+1555${1_000_000 + i}`]), [-5]]),
+    types: { n: 'long' },
+  },
+  {
+    name: 'two-units.csv',
+    content: 'w,v\n5 kg,1 kg\n6 lb,2 kg\n',
+    text: { numbers: { decimalMark: '.', units: ['kg', 'lb'] } },
+    values: { w: [5n, 6n], v: [1n, 2n] },
+    remarks: { w: /kg and lb: the units are left out/, v: /^$/ },
+  },
+  { name: 'no-keys.json', content: '{}', refused: /its objects have no keys/ },
+  { name: 'utf-32.csv', content: Buffer.from('fffe000061000000', 'hex'), refused: /UTF-32.*UTF-8/ },
+  { name: 'page.csv', content: '\ufeff <HTML><table><tr><td>1,2</td></tr></table>\n', refused: /it is HTML/ },
+  { name: 'table.csv', content: '<table border=1>\n<tr><td>1</td></tr></table>\n', refused: /it is HTML/ },
+  {
+    name: 'behind-quote.csv',
+    content: 'a,b\n0,q\n1,"x"y\n2,z\n',
+    refused: /csv:3: text stands behind a closing quote/,
+  },
+  { name: 'dos-end.csv', content: 'a,b\r\n1,x\r\n2,y\r\n\u001a', values: { a: [1n, 2n] }, rows: 2 },
+  { name: 'dos-end.csv.gz', content: gzipSync('a\r\n1\r\n2\r\n\u001a'), values: { a: [1n, 2n] }, rows: 2 },
+  { name: 'giant.csv', content: `a,b\n1,x\n2,${'y'.repeat(33_000_000)}\n3,z\n`, refused: /csv:3: .* 16,000,000 bytes/ },
   { name: 'no-objects.json', content: '[1,2,3]', refused: /value 1 is no object/ },
   {
     name: 'key-twice.json',
@@ -1256,6 +1379,26 @@ suite('files as people have them', () => {
     )
     ok(text.includes('"2,""u\nv"""'))
   })
+
+  for (const [what, content, problem] of [
+    ['a row larger than the buffer', `a,b\n1,x\n2,${'y'.repeat(33_000_000)}\n3,z\n`, 'the row has more than'],
+    [
+      'a quote that is open for long',
+      `a,b\n1,x\n2,"y\n${'3,text of a row\n'.repeat(4_000_000)}`,
+      'a quote is not closed',
+    ],
+    ['text behind a closing quote', 'a,b\n1,x\n2,"y"z\n3,z\n', 'text stands behind a closing quote'],
+  ] as const) {
+    test(`${what}: no row is lost or loaded twice with bad rows, for the file is refused`, async (t) => {
+      const { openTableFile } = await import('../../../src/files/reading/table-file.ts')
+      const file = temporaryFile(t, 'rows.csv', content)
+      await rejects(openTableFile({ file, dataset: 'rows', collectBadRows: true }), {
+        code: 'VGM_FILE_BAD_ROW',
+        line: 3,
+        message: new RegExp(problem),
+      })
+    })
+  }
 
   test('takes the types of the topic where the values fit, and the widest of several files', async (t) => {
     const { topicRecord, recordSchema } = await import('../../../src/files/reading/record-schema.ts')
