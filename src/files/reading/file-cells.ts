@@ -234,10 +234,7 @@ async function jsonCells(options: FileCellsOptions): Promise<FileCells> {
     const objects = jsonObjects(source)
     const columns = chosenColumns(await jsonKeys(connection, source, objects), options)
     const nulls = new Set(nullTexts)
-    const cellOf = (value: unknown): FileCell => {
-      const cell = jsonCell(value)
-      return cell !== null && nulls.has(cellText(cell)) ? null : cell
-    }
+    const cellOf = (cell: FileCell) => (cell !== null && nulls.has(cellText(cell)) ? null : cell)
     return {
       file,
       columns,
@@ -247,11 +244,8 @@ async function jsonCells(options: FileCellsOptions): Promise<FileCells> {
         let row = 0
         for await (const texts of columnsOf(connection, file, `SELECT json::VARCHAR FROM ${objects}`)) {
           yield texts[0].map((text) => {
-            const object = parseJson(String(text), (_key, value, { source }) =>
-              typeof value === 'number' ? new JsonNumber(source) : value,
-            ) as Record<string, unknown>
-            const cells = columns.map(({ column }) => cellOf(Object.hasOwn(object, column) ? object[column] : null))
-            return { row: row++, cells }
+            const object = jsonMembers(String(text))
+            return { row: row++, cells: columns.map(({ column }) => cellOf(object.get(column) ?? null)) }
           })
         }
       },
@@ -261,6 +255,43 @@ async function jsonCells(options: FileCellsOptions): Promise<FileCells> {
     await close()
     throw rowError(file, thrown)
   }
+}
+
+/** The members of an object by name. */
+function jsonMembers(text: string): ReadonlyMap<string, FileCell> {
+  try {
+    const object = parseJson(text, (_key, value, { source }) =>
+      typeof value === 'number' ? new JsonNumber(source) : value,
+    )
+    return new Map(Object.entries(object as object).map(([name, value]) => [name, jsonCell(value)]))
+  } catch (error) {
+    if (error instanceof RangeError) return deepMembers(text)
+    throw error
+  }
+}
+
+/** The same of an object that is nested too deeply for JSON.parse with a reviver, which calls itself for each level. */
+function deepMembers(text: string): ReadonlyMap<string, FileCell> {
+  const members = new Map<string, FileCell>()
+  let depth = 0
+  let start = 0
+  let lastText = ''
+  let name: string | undefined
+  for (const { 0: token, index } of text.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{}:,]/g)) {
+    if (token.startsWith('"')) lastText = token
+    else if (token === '{' || token === '[') depth++
+    else if (token === '}' || token === ']') depth--
+    else if (depth === 1 && token === ':') {
+      name = JSON.parse(lastText)
+      start = index + 1
+    }
+    const isEnd = depth === 0 || (depth === 1 && token === ',')
+    if (!isEnd || name === undefined) continue
+    const value = text.slice(start, index).trim()
+    members.set(name, /^[-0-9{[]/.test(value) ? { json: value } : jsonCell(JSON.parse(value)))
+    name = undefined
+  }
+  return members
 }
 
 function jsonCell(value: unknown): FileCell {

@@ -160,9 +160,17 @@ export function evenJson(text: string): string {
         typeof value === 'number' ? (exactWhole(source)?.toString() ?? String(value)) : value,
       ),
     )
-  } catch {
-    return text
+  } catch (error) {
+    return error instanceof RangeError ? evenDeepJson(text) : text
   }
+}
+
+/** The same for JSON that is nested too deeply for a reviver, which calls itself for each level. */
+function evenDeepJson(text: string): string {
+  return text.replace(/"(?:[^"\\]|\\.)*"|-?[0-9][-+.0-9eE]*|\s+/g, (token) => {
+    if (token.startsWith('"')) return JSON.stringify(JSON.parse(token))
+    return token.trim() === '' ? '' : (exactWhole(token)?.toString() ?? String(Number(token)))
+  })
 }
 
 // ECMAScript 2026, in Node since 22; the compiler's library does not have it yet.

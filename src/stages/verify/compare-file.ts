@@ -29,6 +29,11 @@ function noRows(): FoundRows {
   return { rows: [], printed: 0, prints: new Set() }
 }
 
+/** What all rows of a load have in common, and hardly another row has: their time and their schema. */
+export function loadStamp({ timestamp, value }: StockRow): string {
+  return `${timestamp} ${value === null ? '' : schemaIdOf(value)}`
+}
+
 interface DecodedRow {
   readonly type: RowType
   readonly fields: Fields
@@ -45,6 +50,7 @@ export class FileComparison implements Comparison<ExpectedRow, StockRow> {
   readonly #cells: FileCells
   readonly #types: RowTypes
   readonly #style: CellStyle
+  readonly #loads: Set<string>
   readonly #readers = new Map<number, Readers>()
   #recent = noRows()
   /** the `remembered` rows before them */
@@ -59,10 +65,12 @@ export class FileComparison implements Comparison<ExpectedRow, StockRow> {
   /** the farthest row that was found; undefined before the first one */
   last: StockRow | undefined
 
-  constructor(cells: FileCells, types: RowTypes, style: CellStyle) {
+  /** @param loads gets the stamps of the loads that have written the rows that are found */
+  constructor(cells: FileCells, types: RowTypes, style: CellStyle, loads: Set<string>) {
     this.#cells = cells
     this.#types = types
     this.#style = style
+    this.#loads = loads
   }
 
   difference(expected: ExpectedRow, found: StockRow): string | undefined {
@@ -71,6 +79,7 @@ export class FileComparison implements Comparison<ExpectedRow, StockRow> {
       this.matched++
       this.#recent.rows.push(expected)
       if (this.#recent.rows.length === remembered) [this.#before, this.#recent] = [this.#recent, noRows()]
+      if (found.timestamp !== this.last?.timestamp) this.#loads.add(loadStamp(found))
       if (this.last === undefined || Number(found.offset) > Number(this.last.offset)) this.last = found
     }
     return problem
