@@ -535,6 +535,24 @@ suite('other formats', () => {
     deepEqual(counts(await topic.audit(options)), { ...none, wrong: 2 })
   })
 
+  test('Parquet with decimals that no double holds, and endless times', async (t) => {
+    const file = join(temporaryFolder(t), 'rows.parquet')
+    const { connection, close } = await openDatabase()
+    await connection.run(
+      "COPY (SELECT CAST(sign || '12345678901234567.01' AS DECIMAL(20,2)) AS price, " +
+        "CAST(sign || '123456789012345678' AS DECIMAL(18,0)) AS whole, CAST(sign || 'infinity' AS TIMESTAMP) AS at, " +
+        `CAST(sign || 'infinity' AS DATE) AS day FROM (VALUES ('-'), ('')) AS signs(sign)) TO '${file}' (FORMAT parquet)`,
+    )
+    close()
+    const options = { file, dataset: 'd' }
+    const topic = await new LoadedTopic(1).load(options)
+    const audit = await topic.audit(options)
+    deepEqual({ rows: audit.rows, ...counts(audit) }, { rows: 2, ...none }, JSON.stringify(audit.examples[0]))
+    topic.alter(0, 0, 'price', () => '-12345678901234567.02')
+    topic.alter(0, 1, 'at', (value) => (value as bigint) - 1n)
+    deepEqual(counts(await topic.audit(options)), { ...none, wrong: 2 })
+  })
+
   test('Parquet, with a key', async (t) => {
     const file = join(temporaryFolder(t), 'rows.parquet')
     const { connection, close } = await openDatabase()

@@ -20,8 +20,13 @@ export interface JsonText {
   readonly json: string
 }
 
+/** A long decimal of Parquet, and the text of the double that DuckDB makes of it: another one may be as close. */
+export interface DecimalText extends JsonText {
+  readonly double: string
+}
+
 /** What stands in a cell; null for what means null. */
-export type FileCell = string | JsonText | null
+export type FileCell = string | JsonText | DecimalText | null
 
 export interface FileRow {
   /** counted from 0; rows in the bad rows' file are not counted */
@@ -313,7 +318,10 @@ async function parquetCells(options: FileCellsOptions): Promise<FileCells> {
     const scan = `read_parquet(${sqlPath(file)}, hive_partitioning=false)`
     const found = new Map((await parquetColumns(connection, file)).map((column) => [column.column, column]))
     const columns = chosenColumns([...found.keys()], options)
-    const texts = columns.map(({ column }) => parquetText(found.get(column) as ParquetColumn))
+    const own = columns.map(({ column }) => found.get(column) as ParquetColumn)
+    const decimals = own.flatMap((column, c) => (isLongDecimal(column) ? [c] : []))
+    const texts = own.map(parquetText)
+    texts.push(...decimals.map((c) => doubleText(own[c])))
     if (keyColumn !== undefined) texts.push(`CAST(${sqlName(found.get(keyColumn)?.name ?? keyColumn)} AS VARCHAR)`)
     return {
       file,
@@ -324,8 +332,12 @@ async function parquetCells(options: FileCellsOptions): Promise<FileCells> {
         let row = 0
         for await (const values of columnsOf(connection, file, `SELECT ${texts.join(', ')} FROM ${scan}`)) {
           yield values[0].map((_, i): FileRow => {
-            const cells = columns.map((_, c) => values[c][i] as string | null)
-            const key = keyColumn === undefined ? undefined : (values[columns.length][i] as string | null)
+            const cells: FileCell[] = columns.map((_, c) => values[c][i] as string | null)
+            for (const [place, c] of decimals.entries()) {
+              const double = values[columns.length + place][i] as string | null
+              if (double !== null) cells[c] = { json: cells[c] as string, double }
+            }
+            const key = keyColumn === undefined ? undefined : (values[texts.length - 1][i] as string | null)
             return { row: row++, cells, key }
           })
         }
@@ -338,11 +350,19 @@ async function parquetCells(options: FileCellsOptions): Promise<FileCells> {
   }
 }
 
-/** SQL: a value's text. That of a float and of a long decimal is the text of the double that they become. */
-function parquetText({ name, sqlType }: ParquetColumn): string {
+/** SQL: a value's text; that of a float is the text of the double that it becomes. */
+function parquetText(column: ParquetColumn): string {
+  return column.sqlType === 'FLOAT' ? doubleText(column) : `CAST(${sqlName(column.name)} AS VARCHAR)`
+}
+
+function doubleText({ name }: ParquetColumn): string {
+  return `CAST(CAST(${sqlName(name)} AS DOUBLE) AS VARCHAR)`
+}
+
+/** Whether it is a decimal that may have more digits than a double. */
+function isLongDecimal({ sqlType }: ParquetColumn): boolean {
   const [, digits] = /^DECIMAL\((\d+)/.exec(sqlType) ?? []
-  const isDouble = sqlType === 'FLOAT' || Number(digits) > 15
-  return `CAST(${isDouble ? `CAST(${sqlName(name)} AS DOUBLE)` : sqlName(name)} AS VARCHAR)`
+  return Number(digits) > 15
 }
 
 async function countRows(connection: DuckDBConnection, scan: string): Promise<number> {

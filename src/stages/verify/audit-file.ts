@@ -24,7 +24,7 @@ export interface FileAuditOptions {
   readonly topic: string
   /** shape (partitions), in the order of their numbers */
   readonly ranges: readonly OffsetRange[]
-  /** the file's name of the column that is the key, and the topic's newest schema, which says what it is */
+  /** the file's name of the column that is the key, and the topic's newest schema that has it, which says what it is */
   readonly key?: { readonly column: string; readonly schema: string } | undefined
   readonly schemaById: SchemaSource['schemaById']
   readonly signal?: AbortSignal | undefined

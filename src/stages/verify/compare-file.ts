@@ -197,7 +197,11 @@ function isSameCell(cell: FileCell, read: CellReader | undefined, found: unknown
   const value = read(cell)
   // A zero has no sign in a JSON number.
   if (value === found || isSameValue(value, found)) return value !== undefined
-  if (typeof found === 'string') return typeof cell !== 'string' && evenJson(cell.json) === evenJson(found)
+  if (typeof found === 'string') {
+    // A decimal that is text has all of its digits, and `value` is that text.
+    const isJson = typeof cell !== 'string' && !('double' in cell)
+    return isJson && evenJson(cell.json) === evenJson(found)
+  }
   // A number in the middle of two floats: rounding its digits at once may give the one, by way of a double the other.
   if (typeof value !== 'number' || typeof found !== 'number') return false
   const double = Number(cellText(cell))
