@@ -20,6 +20,10 @@ interface ExportFlags extends DatasetFlags {
   readonly skipUnreadable?: boolean
 }
 
+function tombstonesText(count: number): string {
+  return count === 1 ? '1 tombstone is' : `${count.toLocaleString('en')} tombstones are`
+}
+
 /** Which command fills the topic of a stage. */
 const stageCommands = { raw: 'load', normalized: 'normalize', restored: 'restore' } as const
 
@@ -64,8 +68,9 @@ export function exportCommand(): Command {
           onProgress: progress.update,
         })
         const report = await withRestartHint(exporting).finally(progress.end)
+        const tombstones = report.tombstones > 0 ? `; ${tombstonesText(report.tombstones)} not in it` : ''
         const skipped = report.skipped > 0 ? `; ${report.skipped} rows could not be read and are not in it` : ''
-        printResult(flags, report, stageText(report, file) + skipped)
+        printResult(flags, report, stageText(report, file) + tombstones + skipped)
       })
     })
 }

@@ -65,12 +65,18 @@ const notFoundCodes: ReadonlySet<number> = new Set([40401, 40402, 40403, 40408])
 const usualPaths = ['/apis/ccompat/v7', '']
 /** Schemas that one refers to, directly or not; more is no schema but a mistake. */
 const mostReferences = 1_000
+/** Versions of a subject that are looked at: a topic's types seldom change so often. */
+const mostVersions = 50
 
-/** A schema's place in the registry, as another one refers to it. */
-interface SchemaReference {
-  readonly name: string
+/** A schema's place in the registry. */
+interface SubjectVersion {
   readonly subject: string
   readonly version: number
+}
+
+/** The same, as another schema refers to it. */
+interface SchemaReference extends SubjectVersion {
+  readonly name: string
 }
 
 /** What the registry answers for an id or a version. */
@@ -183,6 +189,24 @@ export class SchemaRegistry {
     if (answer === undefined) return undefined
     const { id, version, schema = '' } = answer
     return { id, version, schema, ...(await this.#whole(answer)) }
+  }
+
+  /**
+   * The schemas of a subject, the newest first, 50 at most; those that cannot be used are left out. None if there is no
+   * such subject. Only the list of versions is asked for each time.
+   */
+  async newest(subject: string): Promise<readonly string[]> {
+    const path = `/subjects/${encodeURIComponent(subject)}/versions`
+    const versions = ((await this.#get(`Listing the versions of ${subject}`, path)) ?? []) as number[]
+    const newest = versions.toSorted((a, b) => b - a).slice(0, mostVersions)
+    const schemas = await Promise.all(
+      newest.map(async (version) => {
+        const answer = await this.#reference({ subject, version })
+        const found = answer === undefined ? undefined : await this.#whole(answer)
+        return found !== undefined && 'schema' in found ? [found.schema] : []
+      }),
+    )
+    return schemas.flat()
   }
 
   /** The compatibility set for a subject itself; undefined if it has none. */
@@ -439,7 +463,7 @@ export class SchemaRegistry {
     }
   }
 
-  #reference({ subject, version }: SchemaReference, patienceMs: number | undefined): Promise<SchemaAnswer | undefined> {
+  #reference({ subject, version }: SubjectVersion, patienceMs?: number): Promise<SchemaAnswer | undefined> {
     const path = `/subjects/${encodeURIComponent(subject)}/versions/${version}`
     const known = this.#referenced.get(path)
     if (known !== undefined) return known

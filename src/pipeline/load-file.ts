@@ -1,7 +1,13 @@
 import type { Compression } from '../batch/batch-header.ts'
 import { checkDataset, groupName, topicNames, transactionalId, valueSubject } from '../config/names.ts'
 import { UsageError } from '../errors.ts'
-import { type FileColumn, recordSchema, type TopicRecord, topicRecord } from '../files/reading/record-schema.ts'
+import {
+  type FileColumn,
+  recordSchema,
+  type TopicRecord,
+  topicRecord,
+  topicRecordOf,
+} from '../files/reading/record-schema.ts'
 import type { TableFile } from '../files/reading/table-file.ts'
 import type { FileReading } from '../files/reading/table-options.ts'
 import { widestColumns } from '../files/reading/widest-columns.ts'
@@ -103,10 +109,9 @@ export async function loadFile(cluster: ClusterSession, options: LoadFileOptions
   }
 }
 
-/** What the topic's rows are so far, by the newest schema of its values. */
+/** What the topic's rows are so far, by the schemas of its values. */
 async function recordOf({ registry }: ClusterSession, topic: string): Promise<TopicRecord | undefined> {
-  const latest = await registry.latest(valueSubject(topic))
-  return latest === undefined ? undefined : topicRecord(latest.schema)
+  return topicRecordOf(await registry.newest(valueSubject(topic)))
 }
 
 async function openTable(

@@ -8,6 +8,8 @@ import {
   valueSubject,
 } from '../config/names.ts'
 import { InterruptedError } from '../errors.ts'
+import type { FileCells } from '../files/reading/file-cells.ts'
+import { topicRecord } from '../files/reading/record-schema.ts'
 import type { FileReading } from '../files/reading/table-options.ts'
 import { BrokerError } from '../kafka/broker-errors.ts'
 import { hangingTransactions, type OpenTransaction } from '../kafka/open-transactions.ts'
@@ -132,14 +134,14 @@ async function verifyFile(
   const stock = new StockReader(settings, controlLog(log), { waitingRows: blockAhead })
   try {
     const { topic, ranges } = await auditedTopic(cluster, topics.raw)
-    const latest = key === undefined ? undefined : await registry.latest(valueSubject(topic))
+    const keySchema = key === undefined ? undefined : await schemaWith(cluster, topic, cells, key)
     return await auditFile({
       cells,
       style: await cellStyle(cells, reading.text),
       log: stock,
       topic,
       ranges,
-      key: key === undefined ? undefined : { column: key, schema: latest?.schema ?? '{}' },
+      key: key === undefined ? undefined : { column: key, schema: keySchema ?? '{}' },
       schemaById: (id) => registry.schemaById(id),
       signal,
       onProgress: (rows) => onProgress(rows, cells.rowCount),
@@ -148,6 +150,18 @@ async function verifyFile(
     await stock.close()
     await cells.close()
   }
+}
+
+/** The newest schema of a topic that has a field for a column: a later load may have had no such column. */
+async function schemaWith(
+  { registry }: ClusterSession,
+  topic: string,
+  { columns }: FileCells,
+  key: string,
+): Promise<string | undefined> {
+  const field = columns.find(({ column }) => column === key)?.field ?? key
+  const schemas = await registry.newest(valueSubject(topic))
+  return schemas.find((schema) => topicRecord(schema)?.fields.has(field))
 }
 
 /** Audits raw against normalized against restored. */

@@ -1,4 +1,4 @@
-import { deepEqual, equal, match } from 'node:assert/strict'
+import { deepEqual, doesNotMatch, equal, match } from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
@@ -57,5 +57,24 @@ suite('vgm verify --file, on a broker', () => {
     match(failed.out, /\nlost: trips\.csv:11502, \S+\/1, the row is missing\n/)
     match(failed.out, /\ndoubled: \S+\/1 offset 50[01], a row of the file stands here once more\n/)
     match(failed.out, /\nNothing is normalized yet: only the file was compared\.\n/)
+  })
+
+  test('knows the type of a key, and of a column, that a later file has not', async (t) => {
+    const { dataset } = await TestPipeline.open(t)
+    const { brokers, registry } = await testCluster()
+    const environment = { KAFKA_BROKERS: brokers, SCHEMA_REGISTRY_URL: registry }
+    const folder = temporaryFolder(t)
+    const run = (...args: string[]) => vgm([...args, '--dataset', dataset], { environment, folder })
+    const files = { 'first.csv': 'k,x\n1.50,a\n2.25,b\n', 'second.csv': 'id\n1\n', 'third.csv': 'k,x\n3,c\n' }
+    for (const [file, content] of Object.entries(files)) {
+      writeFileSync(join(folder, file), content)
+      const { code, err } = await run('load', file, ...(file === 'first.csv' ? ['--key', 'k'] : []))
+      equal(code, 0, err)
+      const verified = await run('verify', '--file', 'first.csv', '--key', 'k')
+      equal(verified.code, 0, `${file}: ${verified.out}${verified.err}`)
+      if (file !== 'third.csv') continue
+      match(err, / k +double\n/)
+      doesNotMatch(err, /New columns/)
+    }
   })
 })

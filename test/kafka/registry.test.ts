@@ -72,6 +72,22 @@ suite('schema registry that misbehaves', () => {
     }
   })
 
+  test('the newest schemas of a subject come first, each asked for once, and what is no Avro is left out', async (t) => {
+    const asked: string[] = []
+    const url = await serve(t, ({ url: path = '' }, response) => {
+      const version = path.split('/').at(-1) ?? ''
+      asked.push(version)
+      const schemaType = version === '59' ? 'JSON' : 'AVRO'
+      const schema = { id: 1, version: Number(version), schema: `"${version}"`, schemaType }
+      response.end(JSON.stringify(version === 'versions' ? Array.from({ length: 60 }, (_, i) => i + 1) : schema))
+    })
+    const registry = new SchemaRegistry({ url })
+    const expected = ['60', ...Array.from({ length: 48 }, (_, i) => String(58 - i))].map((version) => `"${version}"`)
+    deepEqual(await registry.newest('s'), expected)
+    deepEqual(await registry.newest('s'), expected)
+    equal(asked.length, 2 + 50)
+  })
+
   test('a registry without a mode has none, whether it says 404 or 405', async (t) => {
     for (const status of [404, 405]) {
       const url = await serve(t, (_, response) => response.writeHead(status).end())

@@ -208,6 +208,24 @@ suite('the audit of a file that was loaded', () => {
     deepEqual(counts(await topic.audit(options)), { ...none, wrong: 1 })
   })
 
+  test('counts rows that a load has written and the file does not have', async (t) => {
+    for (const [loaded, left] of [
+      [12_000, 3],
+      [30_000, 10_000],
+      [170_000, 15_000],
+    ]) {
+      const file = fileOf(t, csvOf(loaded))
+      const topic = await new LoadedTopic(2).load({ file, dataset: 'd' })
+      await topic.load({ file: fileOf(t, csvOf(500, 900_000)), dataset: 'd' })
+      writeFileSync(file, csvOf(left))
+      const audit = await topic.audit({ file, dataset: 'd' })
+      deepEqual(counts(audit), { ...none, doubled: loaded - left }, `${loaded} ${left}`)
+      match(audit.examples[0].problem, /the file does not have it/)
+      writeFileSync(file, `${csvOf(left)}-1,-1,another,,\r\n`)
+      deepEqual(counts(await topic.audit({ file, dataset: 'd' })), { ...none, lost: 1, doubled: loaded - left })
+    }
+  })
+
   test('tells rows that repeat by the time at which they were loaded', async (t) => {
     const bits = (rows: number, seed: number) =>
       `bit\n${Array.from({ length: rows }, (_, i) => ((i * i + seed * i) >> 3) & 1).join('\n')}\n`
@@ -503,6 +521,36 @@ suite('other formats', () => {
         deepEqual(counts(await topic.audit(options)), { ...none, wrong: 1 }, `${layout}, ${field}`)
       }
     }
+  })
+
+  test('JSON that is nested deeply', async (t) => {
+    const deep = `{"b":[1.50, "x, \\"]}"${',[1'.repeat(3_000)}${']'.repeat(3_000)}]}`
+    const content = `{"id":1,"a":${deep},"t":"a\\u00fc","n":null}\n{"id":2.5,"a":{"b":[2]}}\n{"t":"x","a":${deep}}\n`
+    const options = { file: fileOf(t, content, 'rows.json'), dataset: 'd', text: { types: { a: 'VARCHAR' } } }
+    const topic = await new LoadedTopic(1).load(options)
+    const audit = await topic.audit(options)
+    deepEqual({ rows: audit.rows, ...counts(audit) }, { rows: 3, ...none }, JSON.stringify(audit.examples[0]))
+    topic.alter(0, 2, 'a', (text) => (text as string).replace('[1]', '[2]'))
+    topic.alter(0, 0, 't', () => 'u')
+    deepEqual(counts(await topic.audit(options)), { ...none, wrong: 2 })
+  })
+
+  test('Parquet with decimals that no double holds, and endless times', async (t) => {
+    const file = join(temporaryFolder(t), 'rows.parquet')
+    const { connection, close } = await openDatabase()
+    await connection.run(
+      "COPY (SELECT CAST(sign || '12345678901234567.01' AS DECIMAL(20,2)) AS price, " +
+        "CAST(sign || '123456789012345678' AS DECIMAL(18,0)) AS whole, CAST(sign || 'infinity' AS TIMESTAMP) AS at, " +
+        `CAST(sign || 'infinity' AS DATE) AS day FROM (VALUES ('-'), ('')) AS signs(sign)) TO '${file}' (FORMAT parquet)`,
+    )
+    close()
+    const options = { file, dataset: 'd' }
+    const topic = await new LoadedTopic(1).load(options)
+    const audit = await topic.audit(options)
+    deepEqual({ rows: audit.rows, ...counts(audit) }, { rows: 2, ...none }, JSON.stringify(audit.examples[0]))
+    topic.alter(0, 0, 'price', () => '-12345678901234567.02')
+    topic.alter(0, 1, 'at', (value) => (value as bigint) - 1n)
+    deepEqual(counts(await topic.audit(options)), { ...none, wrong: 2 })
   })
 
   test('Parquet, with a key', async (t) => {

@@ -20,8 +20,13 @@ export interface JsonText {
   readonly json: string
 }
 
+/** A long decimal of Parquet, and the text of the double that DuckDB makes of it: another one may be as close. */
+export interface DecimalText extends JsonText {
+  readonly double: string
+}
+
 /** What stands in a cell; null for what means null. */
-export type FileCell = string | JsonText | null
+export type FileCell = string | JsonText | DecimalText | null
 
 export interface FileRow {
   /** counted from 0; rows in the bad rows' file are not counted */
@@ -234,10 +239,7 @@ async function jsonCells(options: FileCellsOptions): Promise<FileCells> {
     const objects = jsonObjects(source)
     const columns = chosenColumns(await jsonKeys(connection, source, objects), options)
     const nulls = new Set(nullTexts)
-    const cellOf = (value: unknown): FileCell => {
-      const cell = jsonCell(value)
-      return cell !== null && nulls.has(cellText(cell)) ? null : cell
-    }
+    const cellOf = (cell: FileCell) => (cell !== null && nulls.has(cellText(cell)) ? null : cell)
     return {
       file,
       columns,
@@ -247,11 +249,8 @@ async function jsonCells(options: FileCellsOptions): Promise<FileCells> {
         let row = 0
         for await (const texts of columnsOf(connection, file, `SELECT json::VARCHAR FROM ${objects}`)) {
           yield texts[0].map((text) => {
-            const object = parseJson(String(text), (_key, value, { source }) =>
-              typeof value === 'number' ? new JsonNumber(source) : value,
-            ) as Record<string, unknown>
-            const cells = columns.map(({ column }) => cellOf(Object.hasOwn(object, column) ? object[column] : null))
-            return { row: row++, cells }
+            const object = jsonMembers(String(text))
+            return { row: row++, cells: columns.map(({ column }) => cellOf(object.get(column) ?? null)) }
           })
         }
       },
@@ -261,6 +260,43 @@ async function jsonCells(options: FileCellsOptions): Promise<FileCells> {
     await close()
     throw rowError(file, thrown)
   }
+}
+
+/** The members of an object by name. */
+function jsonMembers(text: string): ReadonlyMap<string, FileCell> {
+  try {
+    const object = parseJson(text, (_key, value, { source }) =>
+      typeof value === 'number' ? new JsonNumber(source) : value,
+    )
+    return new Map(Object.entries(object as object).map(([name, value]) => [name, jsonCell(value)]))
+  } catch (error) {
+    if (error instanceof RangeError) return deepMembers(text)
+    throw error
+  }
+}
+
+/** The same of an object that is nested too deeply for JSON.parse with a reviver, which calls itself for each level. */
+function deepMembers(text: string): ReadonlyMap<string, FileCell> {
+  const members = new Map<string, FileCell>()
+  let depth = 0
+  let start = 0
+  let lastText = ''
+  let name: string | undefined
+  for (const { 0: token, index } of text.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{}:,]/g)) {
+    if (token.startsWith('"')) lastText = token
+    else if (token === '{' || token === '[') depth++
+    else if (token === '}' || token === ']') depth--
+    else if (depth === 1 && token === ':') {
+      name = JSON.parse(lastText)
+      start = index + 1
+    }
+    const isEnd = depth === 0 || (depth === 1 && token === ',')
+    if (!isEnd || name === undefined) continue
+    const value = text.slice(start, index).trim()
+    members.set(name, /^[-0-9{[]/.test(value) ? { json: value } : jsonCell(JSON.parse(value)))
+    name = undefined
+  }
+  return members
 }
 
 function jsonCell(value: unknown): FileCell {
@@ -282,7 +318,10 @@ async function parquetCells(options: FileCellsOptions): Promise<FileCells> {
     const scan = `read_parquet(${sqlPath(file)}, hive_partitioning=false)`
     const found = new Map((await parquetColumns(connection, file)).map((column) => [column.column, column]))
     const columns = chosenColumns([...found.keys()], options)
-    const texts = columns.map(({ column }) => parquetText(found.get(column) as ParquetColumn))
+    const own = columns.map(({ column }) => found.get(column) as ParquetColumn)
+    const decimals = own.flatMap((column, c) => (isLongDecimal(column) ? [c] : []))
+    const texts = own.map(parquetText)
+    texts.push(...decimals.map((c) => doubleText(own[c])))
     if (keyColumn !== undefined) texts.push(`CAST(${sqlName(found.get(keyColumn)?.name ?? keyColumn)} AS VARCHAR)`)
     return {
       file,
@@ -293,8 +332,12 @@ async function parquetCells(options: FileCellsOptions): Promise<FileCells> {
         let row = 0
         for await (const values of columnsOf(connection, file, `SELECT ${texts.join(', ')} FROM ${scan}`)) {
           yield values[0].map((_, i): FileRow => {
-            const cells = columns.map((_, c) => values[c][i] as string | null)
-            const key = keyColumn === undefined ? undefined : (values[columns.length][i] as string | null)
+            const cells: FileCell[] = columns.map((_, c) => values[c][i] as string | null)
+            for (const [place, c] of decimals.entries()) {
+              const double = values[columns.length + place][i] as string | null
+              if (double !== null) cells[c] = { json: cells[c] as string, double }
+            }
+            const key = keyColumn === undefined ? undefined : (values[texts.length - 1][i] as string | null)
             return { row: row++, cells, key }
           })
         }
@@ -307,11 +350,19 @@ async function parquetCells(options: FileCellsOptions): Promise<FileCells> {
   }
 }
 
-/** SQL: a value's text. That of a float and of a long decimal is the text of the double that they become. */
-function parquetText({ name, sqlType }: ParquetColumn): string {
+/** SQL: a value's text; that of a float is the text of the double that it becomes. */
+function parquetText(column: ParquetColumn): string {
+  return column.sqlType === 'FLOAT' ? doubleText(column) : `CAST(${sqlName(column.name)} AS VARCHAR)`
+}
+
+function doubleText({ name }: ParquetColumn): string {
+  return `CAST(CAST(${sqlName(name)} AS DOUBLE) AS VARCHAR)`
+}
+
+/** Whether it is a decimal that may have more digits than a double. */
+function isLongDecimal({ sqlType }: ParquetColumn): boolean {
   const [, digits] = /^DECIMAL\((\d+)/.exec(sqlType) ?? []
-  const isDouble = sqlType === 'FLOAT' || Number(digits) > 15
-  return `CAST(${isDouble ? `CAST(${sqlName(name)} AS DOUBLE)` : sqlName(name)} AS VARCHAR)`
+  return Number(digits) > 15
 }
 
 async function countRows(connection: DuckDBConnection, scan: string): Promise<number> {

@@ -135,7 +135,7 @@ async function exactDecimals(
 async function cutNanoseconds(connection: DuckDBConnection, file: string): Promise<ReadonlySet<string>> {
   const reader = await connection.runAndReadAll(
     `SELECT name FROM parquet_schema(${sqlPath(file)}) WHERE type = 'INT96' OR ` +
-      "(logical_type LIKE '%NANOS%' AND logical_type LIKE '%isAdjustedToUTC=1%')",
+      "(logical_type LIKE '%NANOS=NanoSeconds%' AND logical_type LIKE '%isAdjustedToUTC=1%')",
   )
   return new Set(reader.getRowsJson().map(([name]) => String(name)))
 }

@@ -21,7 +21,7 @@ export interface FileColumn {
 
 /** What the rows of a topic are so far. */
 export interface TopicRecord {
-  /** the schema's JSON text */
+  /** JSON text of the newest schema */
   readonly schema: string
   readonly name: string
   readonly namespace: string | undefined
@@ -51,6 +51,24 @@ export function topicRecord(schema: string): TopicRecord | undefined {
     })
   }
   return { schema, name: json.name, namespace: json.namespace, fields }
+}
+
+/**
+ * Reads all schemas of a topic for the types of its fields: a field that the newest schema has not is as the newest one
+ * that has it says, and nullable.
+ *
+ * @param schemas the newest first
+ * @returns undefined if the newest is no record
+ */
+export function topicRecordOf(schemas: readonly string[]): TopicRecord | undefined {
+  const [newest, ...older] = schemas.map(topicRecord)
+  if (newest === undefined) return undefined
+  const fields = new Map(newest.fields)
+  for (const record of older) {
+    for (const [name, field] of record?.fields ?? [])
+      if (!fields.has(name)) fields.set(name, { ...field, nullable: true })
+  }
+  return { ...newest, fields }
 }
 
 /** DuckDB types whose columns become these Avro types. */
@@ -109,7 +127,7 @@ export function recordSchema(dataset: string, columns: readonly FileColumn[], to
 /** Whether rows of these columns are rows of the topic's schema, byte for byte. */
 function hasFields({ schema, fields }: TopicRecord, columns: readonly FileColumn[]): boolean {
   const json = JSON.parse(schema) as { fields: { name: string; type: unknown }[] }
-  if (fields.size !== columns.length) return false
+  if (json.fields.length !== columns.length) return false
   return json.fields.every(({ name, type }, i) => {
     const { field, nullable, type: made } = columns[i]
     const known = fields.get(name)

@@ -181,8 +181,9 @@ export class RowAlignment<L, R> implements Source<Pair<L, R>> {
     const { comparison } = this.#options
     const left = ahead(this.#expected, leftCount)
     const right = ahead(this.#found, rightCount)
-    this.#takeExpected(leftCount)
-    this.#found.skip(rightCount)
+    // Where a source has ended there may be fewer.
+    this.#takeExpected(left.length)
+    this.#found.skip(right.length)
     const partners: (number | undefined)[] = new Array(right.length)
     const isTaken: boolean[] = new Array(left.length)
     const pairUp = (i: number, j: number) => {

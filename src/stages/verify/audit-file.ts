@@ -8,7 +8,7 @@ import { keyPartition } from '../murmur2.ts'
 import { RowAlignment } from './align-rows.ts'
 import type { AlignedFault } from './aligned-fault.ts'
 import { type CellStyle, cellReader } from './cell-values.ts'
-import { type ExpectedRow, FileComparison } from './compare-file.ts'
+import { type ExpectedRow, FileComparison, loadStamp } from './compare-file.ts'
 import { restOf, skipToFile } from './find-rows.ts'
 import { examplesOfEach, type Fault } from './findings.ts'
 import { keyText } from './key-text.ts'
@@ -24,7 +24,7 @@ export interface FileAuditOptions {
   readonly topic: string
   /** shape (partitions), in the order of their numbers */
   readonly ranges: readonly OffsetRange[]
-  /** the file's name of the column that is the key, and the topic's newest schema, which says what it is */
+  /** the file's name of the column that is the key, and the topic's newest schema that has it, which says what it is */
   readonly key?: { readonly column: string; readonly schema: string } | undefined
   readonly schemaById: SchemaSource['schemaById']
   readonly signal?: AbortSignal | undefined
@@ -66,7 +66,7 @@ const lookedAhead = 131_072
  * key sends them. In each partition the file's rows stand one after the other; those of other files may stand before
  * and behind them, and those of other producers between them. `skipToFile` finds the first one, and from there on
  * `RowAlignment` says which rows are lost, wrong or elsewhere. A row too many is doubled if it equals one of the file's
- * that stand near it, else it is somebody else's. Then the file's beginning is looked for again behind its end, for a
+ * that stand near it or has the time and the schema of their load, else it is somebody else's. Then the file's beginning is looked for again behind its end, for a
  * file may have been loaded twice.
  *
  * The topic must have as many partitions as it had when the file was loaded.
@@ -83,6 +83,7 @@ export async function auditFile(options: FileAuditOptions): Promise<FileAudit> {
     let behind = await audit.compare(options.ranges.slice(from, from + partitionsAtOnce))
     while (behind.length > 0) behind = await audit.findAgain(behind)
   }
+  await audit.countElsewhere()
   return audit.result()
 }
 
@@ -93,12 +94,25 @@ interface Unread {
   readonly progress: RangeProgress
 }
 
+/** A row of the topic that is one too many. */
+interface SurplusRow {
+  readonly offset: number
+  readonly timestamp: string
+  readonly problem: string
+}
+
+const notOfTheFile = "a load has written this row with the file's, and the file does not have it"
+
 class Audit {
   readonly #options: FileAuditOptions
   readonly #types: RowTypes
   readonly #keyOf: (row: FileRow) => string | null
   readonly #counts: Record<Fault, number> = { lost: 0, doubled: 0, reordered: 0, wrong: 0 }
   readonly #examples: FileFinding[] = []
+  /** of the loads that have written the file's rows */
+  readonly #loads = new Set<string>()
+  /** partitions that have rows of the file */
+  readonly #partitions = new Set<number>()
   #rows = 0
   #compared = 0
 
@@ -115,7 +129,7 @@ class Audit {
   /** Compares partitions with the file's rows, and returns what stands behind those. */
   compare(ranges: readonly OffsetRange[]): Promise<Unread[]> {
     return this.#eachPartition(ranges, async (expected, range) => {
-      const comparison = this.#comparison()
+      const comparison = this.#comparison(this.#loads)
       const unread = await this.#open(range)
       const isFound = await skipToFile(comparison, expected, unread.found)
       // Its first rows may be lost or wrong: the others are looked for.
@@ -126,7 +140,7 @@ class Audit {
   /** Counts the file's rows as doubled where they stand again, and returns what stands behind those. */
   findAgain(behind: readonly Unread[]): Promise<Unread[]> {
     return this.#eachPartition(behind, async (expected, unread) => {
-      const comparison = this.#comparison()
+      const comparison = this.#comparison(new Set())
       const { partition, found } = unread
       if (!(await skipToFile(comparison, expected, found))) return undefined
       const { offset } = found.peek(0)
@@ -138,8 +152,19 @@ class Audit {
     })
   }
 
-  #comparison(): FileComparison {
-    return new FileComparison(this.#options.cells, this.#types, this.#options.style)
+  /** Counts what the file's load has written to partitions that have no row of the file. */
+  async countElsewhere(): Promise<void> {
+    const { ranges, signal } = this.#options
+    if (this.#loads.size === 0) return
+    for (const range of ranges.filter(({ partition }) => !this.#partitions.has(partition))) {
+      const others = this.#withoutLoads(range.partition, (await this.#open(range)).progress)
+      while ((await others.next()) !== undefined) if (signal?.aborted) throw new InterruptedError()
+    }
+  }
+
+  #comparison(loads: Set<string>): FileComparison {
+    const { cells, style } = this.#options
+    return new FileComparison(cells, this.#types, style, loads)
   }
 
   async #open(range: OffsetRange): Promise<Unread> {
@@ -160,15 +185,20 @@ class Audit {
     { partition, found: topicRows, progress }: Unread,
     isFirst = true,
   ): Promise<Unread | undefined> {
-    const copies: StockRow[] = []
+    const surplus: SurplusRow[] = []
     const report = ({ fault, expected, found, problem }: AlignedFault<ExpectedRow, StockRow>) => {
       if (!isFirst) return
-      if (fault === 'doubled') {
-        if (comparison.isCopy(found!)) copies.push(found!)
-        return
-      }
-      // What stands in its place is somebody else's.
+      // What stands in its place is another row.
       const isLost = fault === 'wrong' && !comparison.isSameRow(expected!, found!)
+      if (fault === 'doubled' || isLost) {
+        const { offset, timestamp } = found!
+        if (!isLost && comparison.isCopy(found!)) {
+          surplus.push({ offset: Number(offset), timestamp, problem: 'a row of the file stands here once more' })
+        } else if (this.#loads.has(loadStamp(found!))) {
+          surplus.push({ offset: Number(offset), timestamp, problem: notOfTheFile })
+        }
+      }
+      if (fault === 'doubled') return
       const offset = found === undefined || isLost ? undefined : Number(found.offset)
       this.#add(isLost ? 'lost' : fault, {
         ...placeOf(expected!),
@@ -211,26 +241,41 @@ class Audit {
       this.#compared += piece.length
       onProgress?.(this.#compared)
     }
-    const end = this.#reportDoubled(partition, copies, comparison.last)
+    const end = this.#reportDoubled(partition, surplus, comparison.last)
     if (end === undefined) return undefined
+    this.#partitions.add(partition)
     behind = behind.filter(({ offset }) => Number(offset) >= end)
-    return { partition, found: new RowWindow(firstThen(behind, rest)), progress }
+    const unread = firstThen(behind, rest)
+    return { partition, found: new RowWindow(isFirst ? this.#withoutLoads(partition, unread) : unread), progress }
+  }
+
+  /** Rows without those that have the stamp of a load that has written the file: they are reported as doubled. */
+  #withoutLoads(partition: number, rows: Source<StockRow>): Source<StockRow> {
+    return {
+      next: async () => {
+        const piece = await rows.next()
+        return piece?.filter((row) => {
+          if (!this.#loads.has(loadStamp(row))) return true
+          this.#add('doubled', { partition, offset: Number(row.offset), problem: notOfTheFile })
+          return false
+        })
+      },
+    }
   }
 
   /**
-   * Reports copies that stand among the file's rows, and those that follow its last one and have its time: a batch that
-   * was sent twice. Others behind it may be another file's.
+   * Reports rows too many that stand among the file's rows, and those that follow its last one and have its time: a
+   * batch that was sent twice. Others behind it may be another file's.
    *
    * @returns the offset behind all of them
    */
-  #reportDoubled(partition: number, copies: readonly StockRow[], last: StockRow | undefined): number | undefined {
+  #reportDoubled(partition: number, surplus: readonly SurplusRow[], last: StockRow | undefined): number | undefined {
     if (last === undefined) return undefined
     let end = Number(last.offset) + 1
-    for (const copy of copies.toSorted((a, b) => Number(a.offset) - Number(b.offset))) {
-      const offset = Number(copy.offset)
-      if (offset >= end && (offset > end || copy.timestamp !== last.timestamp)) break
+    for (const { offset, timestamp, problem } of surplus.toSorted((a, b) => a.offset - b.offset)) {
+      if (offset >= end && (offset > end || timestamp !== last.timestamp)) break
       end = Math.max(end, offset + 1)
-      this.#add('doubled', { partition, offset, problem: 'a row of the file stands here once more' })
+      this.#add('doubled', { partition, offset, problem })
     }
     return end
   }

@@ -1,5 +1,11 @@
 import { UsageError } from '../../errors.ts'
-import { cellText, type FileCell, type FileCells, type JsonText } from '../../files/reading/file-cells.ts'
+import {
+  cellText,
+  type DecimalText,
+  type FileCell,
+  type FileCells,
+  type JsonText,
+} from '../../files/reading/file-cells.ts'
 import { type NumberStyle, plainNumbers } from '../../files/reading/number-style.ts'
 import type { TextOptions } from '../../files/reading/table-options.ts'
 import { exactDouble, exactWhole, plainNumberReader, specialNumber } from './number-text.ts'
@@ -26,7 +32,7 @@ export interface CellStyle {
 }
 
 /** A cell that is not null. */
-export type Cell = string | JsonText
+export type Cell = string | JsonText | DecimalText
 
 /** The value that a cell has as a field of a row; undefined if the field has no such value. */
 export type CellReader = (cell: Cell) => unknown
@@ -56,12 +62,12 @@ export function cellReader(column: string, { type, logicalType }: PlainType, sty
       }
     case 'double':
       return (cell) => {
-        const text = plain(cell)
+        const text = plain(doubleOf(cell))
         return text === undefined ? specialNumber(cellText(cell)) : exactDouble(text)
       }
     case 'float':
       return (cell) => {
-        const text = plain(cell)
+        const text = plain(doubleOf(cell))
         const double = text === undefined ? specialNumber(cellText(cell)) : Number(text)
         return double === undefined ? undefined : Math.fround(double)
       }
@@ -92,6 +98,11 @@ function numberReader(numbers: NumberStyle): (cell: Cell) => string | undefined 
   return (cell) => (typeof cell === 'string' ? ofText(cell) : ofJson(cell.json))
 }
 
+/** What a double is made of. */
+function doubleOf(cell: Cell): Cell {
+  return typeof cell === 'object' && 'double' in cell ? cell.double : cell
+}
+
 function wholeText(plain: string | undefined): string | undefined {
   return plain === undefined ? undefined : exactWhole(plain)?.toString()
 }
@@ -117,6 +128,12 @@ function timeReader(column: string, { dateFormat, dateOrders }: CellStyle): Time
   return other === undefined ? certainTime : (text) => other(text) ?? certainTime(text)
 }
 
+/** What DuckDB has in place of an endless time, in whatever unit: the largest numbers that it knows. */
+const endless: Readonly<Record<string, { readonly day: number; readonly instant: bigint }>> = {
+  infinity: { day: 2 ** 31 - 1, instant: 2n ** 63n - 1n },
+  '-infinity': { day: 1 - 2 ** 31, instant: 1n - 2n ** 63n },
+}
+
 const timestampUnits: Readonly<Record<string, bigint>> = {
   'timestamp-millis': 1_000_000n,
   'timestamp-micros': 1_000n,
@@ -126,12 +143,17 @@ const timestampUnits: Readonly<Record<string, bigint>> = {
 function timeValue(logicalType: string, read: TimeReader): CellReader {
   if (logicalType === 'date') {
     return (cell) => {
-      const time = read(cellText(cell))
+      const text = cellText(cell)
+      if (Object.hasOwn(endless, text)) return endless[text].day
+      const time = read(text)
       return time?.nanos === undefined ? time?.days : undefined
     }
   }
   const unit = timestampUnits[logicalType]
-  return (cell) => inUnits(nanosSinceEpoch(read(cellText(cell))), unit)
+  return (cell) => {
+    const text = cellText(cell)
+    return Object.hasOwn(endless, text) ? endless[text].instant : inUnits(nanosSinceEpoch(read(text)), unit)
+  }
 }
 
 function nanosOnly(nanos: number | undefined): bigint | undefined {
@@ -160,9 +182,17 @@ export function evenJson(text: string): string {
         typeof value === 'number' ? (exactWhole(source)?.toString() ?? String(value)) : value,
       ),
     )
-  } catch {
-    return text
+  } catch (error) {
+    return error instanceof RangeError ? evenDeepJson(text) : text
   }
+}
+
+/** The same for JSON that is nested too deeply for a reviver, which calls itself for each level. */
+function evenDeepJson(text: string): string {
+  return text.replace(/"(?:[^"\\]|\\.)*"|-?[0-9][-+.0-9eE]*|\s+/g, (token) => {
+    if (token.startsWith('"')) return JSON.stringify(JSON.parse(token))
+    return token.trim() === '' ? '' : (exactWhole(token)?.toString() ?? String(Number(token)))
+  })
 }
 
 // ECMAScript 2026, in Node since 22; the compiler's library does not have it yet.

@@ -29,6 +29,11 @@ function noRows(): FoundRows {
   return { rows: [], printed: 0, prints: new Set() }
 }
 
+/** What all rows of a load have in common, and hardly another row has: their time and their schema. */
+export function loadStamp({ timestamp, value }: StockRow): string {
+  return `${timestamp} ${value === null ? '' : schemaIdOf(value)}`
+}
+
 interface DecodedRow {
   readonly type: RowType
   readonly fields: Fields
@@ -45,6 +50,7 @@ export class FileComparison implements Comparison<ExpectedRow, StockRow> {
   readonly #cells: FileCells
   readonly #types: RowTypes
   readonly #style: CellStyle
+  readonly #loads: Set<string>
   readonly #readers = new Map<number, Readers>()
   #recent = noRows()
   /** the `remembered` rows before them */
@@ -59,10 +65,12 @@ export class FileComparison implements Comparison<ExpectedRow, StockRow> {
   /** the farthest row that was found; undefined before the first one */
   last: StockRow | undefined
 
-  constructor(cells: FileCells, types: RowTypes, style: CellStyle) {
+  /** @param loads gets the stamps of the loads that have written the rows that are found */
+  constructor(cells: FileCells, types: RowTypes, style: CellStyle, loads: Set<string>) {
     this.#cells = cells
     this.#types = types
     this.#style = style
+    this.#loads = loads
   }
 
   difference(expected: ExpectedRow, found: StockRow): string | undefined {
@@ -71,6 +79,7 @@ export class FileComparison implements Comparison<ExpectedRow, StockRow> {
       this.matched++
       this.#recent.rows.push(expected)
       if (this.#recent.rows.length === remembered) [this.#before, this.#recent] = [this.#recent, noRows()]
+      if (found.timestamp !== this.last?.timestamp) this.#loads.add(loadStamp(found))
       if (this.last === undefined || Number(found.offset) > Number(this.last.offset)) this.last = found
     }
     return problem
@@ -188,7 +197,11 @@ function isSameCell(cell: FileCell, read: CellReader | undefined, found: unknown
   const value = read(cell)
   // A zero has no sign in a JSON number.
   if (value === found || isSameValue(value, found)) return value !== undefined
-  if (typeof found === 'string') return typeof cell !== 'string' && evenJson(cell.json) === evenJson(found)
+  if (typeof found === 'string') {
+    // A decimal that is text has all of its digits, and `value` is that text.
+    const isJson = typeof cell !== 'string' && !('double' in cell)
+    return isJson && evenJson(cell.json) === evenJson(found)
+  }
   // A number in the middle of two floats: rounding its digits at once may give the one, by way of a double the other.
   if (typeof value !== 'number' || typeof found !== 'number') return false
   const double = Number(cellText(cell))

@@ -228,10 +228,10 @@ function compileRowType(id: number, schema: string | undefined): RowType | undef
   }
 }
 
-/** @param json a field's type in a schema */
+/** @param json a field's type in a schema; undefined for a field that it has not */
 export function plainType(json: unknown): PlainType | undefined {
   const branches = (Array.isArray(json) ? json : [json]).filter((branch) => branch !== 'null')
-  if (branches.length !== 1) return undefined
+  if (branches.length !== 1 || branches[0] === undefined) return undefined
   const { type, logicalType } = typeof branches[0] === 'string' ? { type: branches[0] } : branches[0]
   return typeof type === 'string' ? { type, logicalType } : undefined
 }

@@ -88,6 +88,19 @@ suite('a table file', () => {
     equal((await open(t, file, { columns: ['a'] })).columns.length, 1)
   })
 
+  test('says of microseconds with a zone that they are as they are', async (t) => {
+    const file = join(temporaryFolder(t), 'rows.parquet')
+    const database = await openDatabase()
+    t.after(() => database.close())
+    await database.connection.run(
+      `COPY (SELECT make_timestamp_ns(1) AS nanos, TIMESTAMPTZ '2024-01-01 00:00:00+02' AS zoned) TO '${file}'`,
+    )
+    deepEqual(
+      (await open(t, file)).columns.map(({ remark }) => remark),
+      [undefined, undefined],
+    )
+  })
+
   test('refuses an unknown column, an unknown ending, an empty and a missing file', async (t) => {
     const file = temporaryFile(t, 'rows.csv', 'a,b\n1,2\n')
     await rejects(openTableFile({ file, dataset: 'rows', columns: ['c'] }), { code: 'VGM_FILE_COLUMN' })
