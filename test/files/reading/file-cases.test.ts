@@ -399,6 +399,12 @@ const cases: readonly Case[] = [
     values: { n: ['1e400', '5'] },
     remarks: { n: /1 of its 2 values are numbers, the others too large/ },
   },
+  {
+    name: 'nested-key-twice.json',
+    content: '{"o":{"x":":"}}\n{"o":{"x":1,"x":2}}\n',
+    text: { types: { o: 'VARCHAR' } },
+    refused: /json:2: an object within it has a key twice/,
+  },
   { name: 'no-keys.json', content: '{}', refused: /its objects have no keys/ },
   { name: 'utf-32.csv', content: Buffer.from('fffe000061000000', 'hex'), refused: /UTF-32.*UTF-8/ },
   { name: 'page.csv', content: '\ufeff <HTML><table><tr><td>1,2</td></tr></table>\n', refused: /it is HTML/ },
