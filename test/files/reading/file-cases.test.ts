@@ -405,6 +405,22 @@ const cases: readonly Case[] = [
     text: { types: { o: 'VARCHAR' } },
     refused: /json:2: an object within it has a key twice/,
   },
+  ...['TIMESTAMP_S', 'TIMESTAMP_MS', 'TIMESTAMP_NS', 'TIMESTAMPTZ'].flatMap((type, i): Case[] => [
+    {
+      name: `zone-${type}.csv`,
+      content: 't,k\n2024-01-01 00:00:00+02:00,a\n2024-01-01 00:00:00,b\n',
+      text: { types: { t: type } },
+      values: {
+        t: [1704060000n, 1704067200n].map((seconds) => seconds * [1_000n, 1_000n, 1_000_000_000n, 1_000_000n][i]),
+      },
+    },
+    {
+      name: `no-zone-${type}.csv`,
+      content: 't,k\n2024-01-01 00:00:00+25:00,a\n',
+      text: { types: { t: type } },
+      refused: /:2.*"2024-01-01 00:00:00\+25:00" is not/,
+    },
+  ]),
   { name: 'no-keys.json', content: '{}', refused: /its objects have no keys/ },
   { name: 'utf-32.csv', content: Buffer.from('fffe000061000000', 'hex'), refused: /UTF-32.*UTF-8/ },
   { name: 'page.csv', content: '\ufeff <HTML><table><tr><td>1,2</td></tr></table>\n', refused: /it is HTML/ },
