@@ -143,12 +143,22 @@ async function* withSourceTexts(file: string, text: AsyncIterable<string>): Asyn
     } catch (cause) {
       throw new BadRowError(file, { line }, 'the object is no JSON', 'Write null for NaN and Infinity', cause)
     }
+    // JSON.parse keeps the last of two.
+    if (keyCount(values) !== (object.match(/"(\\.|[^"\\])*"|:/gs) ?? []).filter((token) => token === ':').length) {
+      throw new BadRowError(file, { line }, 'an object within it has a key twice', 'Rename or remove one of the two')
+    }
     lines += `${JSON.stringify(Object.fromEntries(Object.entries(values).map(([key, value]) => [key, kindAndText(value)])))}\n`
     if (lines.length < 65_536) continue
     yield lines
     lines = ''
   }
   yield lines
+}
+
+function keyCount(value: unknown): number {
+  if (typeof value !== 'object' || value === null || isRawJSON(value)) return 0
+  const values = Object.values(value)
+  return values.reduce<number>((sum, item) => sum + keyCount(item), Array.isArray(value) ? 0 : values.length)
 }
 
 function kindAndText(value: unknown): string | null {

@@ -55,6 +55,23 @@ const bookkeptNegative = `\\(${digitGroups}\\)|${digitGroups}-`
 const bookkeptRemark =
   'its values are numbers in a form that no flag reads, as (1.50) or 1.50-: change them in the file'
 
+/** Forms of texts that mean more than a text, by regular expression, and what is said of them. */
+const otherForms: readonly (readonly [pattern: string, remark: string])[] = [
+  [
+    '[0-9]{1,3}:[0-5][0-9]',
+    'its values look like times: write times of day as 08:30:00 in the file, and how long something takes as a number',
+  ],
+  ['[+-]?0[xX][0-9a-fA-F]+', 'its values look like hexadecimal numbers: write them in decimal digits in the file'],
+  [
+    '[+-]?(0|[1-9][0-9]{0,2}(_[0-9]{3})*)([.][0-9]*)?',
+    'its values are numbers with underscores between thousands: add --thousands _',
+  ],
+  [
+    '\\[?[0-9]{1,2}/[A-Za-z]{3}/[0-9]{4}:[0-9]{2}:[0-9]{2}:[0-9]{2}( [+-][0-9]{4})?\\]?',
+    'its values look like dates of a web log: write them as 2024-12-31 23:59:00+00:00 in the file',
+  ],
+]
+
 /**
  * Says of text columns what would make them numbers or dates, where their values look like that: a column that is text
  * is no column of the model.
@@ -98,13 +115,15 @@ async function textRemark(options: RemarkOptions, surveyed: SurveyedColumn): Pro
       looseDatePattern,
       bookkeptNegative,
       `${bookkeptNegative}|${digitGroups}`,
+      ...otherForms.map(([pattern]) => pattern),
       ...patterns,
     ].map((pattern) => fullMatch(text, pattern)),
   ].map((condition) => `count(*) FILTER (WHERE ${condition})`)
   const reader = await connection.runAndReadAll(`SELECT count(${text}), ${counts.join(', ')} FROM ${rows}`)
-  const [all, absent, noTexts, whole, ofDigits, phones, dates, negative, bookkept, ...alike] = reader
+  const [all, absent, noTexts, whole, ofDigits, phones, dates, negative, bookkept, ...others] = reader
     .getRowsJson()[0]
     .map(Number)
+  const [forms, alike] = [others.slice(0, otherForms.length), others.slice(otherForms.length)]
   const present = all - absent
   if (present === 0) return undefined
   if (phones === present) return phoneRemark
@@ -117,6 +136,10 @@ async function textRemark(options: RemarkOptions, surveyed: SurveyedColumn): Pro
   if (shape >= 0 && noTexts <= present / 2) {
     const remark = await numberRemark(options, column, rows, numberStyles[shape], patterns[shape])
     if (remark !== undefined) return remark + (absent > 0 ? nullAdvice : '')
+  }
+  if (shape < 0 && numbers < mostly * present) {
+    const form = forms.findIndex((count) => count >= mostly * present)
+    if (form >= 0) return otherForms[form][1] + (absent > 0 ? nullAdvice : '')
   }
   if (numbers > values / 2 || shape >= 0) return numbersAmongTexts(options, rows, surveyed)
   if (negative > 0 && bookkept >= mostly * present) return bookkeptRemark

@@ -273,7 +273,6 @@ const secondDecimals = new Map([
   ['TIMESTAMP_S', 0],
   ['TIMESTAMP_MS', 3],
   ['TIMESTAMP WITH TIME ZONE', 6],
-  ['TIMESTAMP_NS', 9],
   ['TIME', 6],
 ])
 
@@ -324,14 +323,20 @@ export function namedType({ column: name, text }: TextColumn, sqlType: string, s
       what: `a number that ${sqlType} holds`,
     }
   }
+  if (sqlType === 'TIMESTAMP_NS') return nanosecondType(column)
   const decimals = secondDecimals.get(sqlType)
   // The cast rounds what it has no room for, or drops it.
   const loses = decimals === undefined ? 'false' : `regexp_matches(${text}, '[.][0-9]{${decimals}}[0-9]*[1-9]')`
+  // It drops a zone too, or takes one that cannot be.
+  const zoned = zonedTimestampType(column)
+  const isTimestamp = sqlType.startsWith('TIMESTAMP')
+  const from = isTimestamp && sqlType !== 'TIMESTAMP WITH TIME ZONE' ? zoned.value : text
+  const looksSo = isTimestamp ? fullMatch(text, isoTimestamp(`${zone}?`, 9)) : 'true'
   return {
     sqlType,
     ...anything,
-    fits: `(TRY_CAST(${text} AS ${sqlType}) IS NOT NULL AND NOT ${loses})`,
-    value: `CAST(${text} AS ${sqlType})`,
+    fits: `(TRY_CAST(${from} AS ${sqlType}) IS NOT NULL AND NOT ${loses} AND ${looksSo})`,
+    value: `CAST(${from} AS ${sqlType})`,
     what: `a value of ${sqlType}`,
   }
 }

@@ -379,6 +379,48 @@ const cases: readonly Case[] = [
     values: { w: [5n, 6n], v: [1n, 2n] },
     remarks: { w: /kg and lb: the units are left out/, v: /^$/ },
   },
+  {
+    name: 'other-forms.csv',
+    content:
+      't;h;u;log;id\n8:30;0x1F;1_000;10/Oct/2000:13:55:36 -0700;007\n23:15;0x2A;2_500;11/Oct/2000:13:55:36 -0700;008\n' +
+      '7:05;0xff;3;12/Oct/2000:13:55:36 -0700;x\n',
+    types: { t: 'string', h: 'string', u: 'string', log: 'string', id: 'string' },
+    remarks: { t: /08:30:00/, h: /hexadecimal/, u: /--thousands _/, log: /web log/, id: /^$/ },
+  },
+  {
+    name: 'underscores-told.csv',
+    content: 'u\n1_000\n2_500.5\n',
+    text: { numbers: { decimalMark: '.', thousands: '_' } },
+    values: { u: [1000, 2500.5] },
+  },
+  {
+    name: 'huge.json',
+    content: '[{"n":1e400},{"n":5}]',
+    values: { n: ['1e400', '5'] },
+    remarks: { n: /1 of its 2 values are numbers, the others too large/ },
+  },
+  {
+    name: 'nested-key-twice.json',
+    content: '{"o":{"x":":"}}\n{"o":{"x":1,"x":2}}\n',
+    text: { types: { o: 'VARCHAR' } },
+    refused: /json:2: an object within it has a key twice/,
+  },
+  ...['TIMESTAMP_S', 'TIMESTAMP_MS', 'TIMESTAMP_NS', 'TIMESTAMPTZ'].flatMap((type, i): Case[] => [
+    {
+      name: `zone-${type}.csv`,
+      content: 't,k\n2024-01-01 00:00:00+02:00,a\n2024-01-01 00:00:00,b\n',
+      text: { types: { t: type } },
+      values: {
+        t: [1704060000n, 1704067200n].map((seconds) => seconds * [1_000n, 1_000n, 1_000_000_000n, 1_000_000n][i]),
+      },
+    },
+    {
+      name: `no-zone-${type}.csv`,
+      content: 't,k\n2024-01-01 00:00:00+25:00,a\n',
+      text: { types: { t: type } },
+      refused: /:2.*"2024-01-01 00:00:00\+25:00" is not/,
+    },
+  ]),
   { name: 'no-keys.json', content: '{}', refused: /its objects have no keys/ },
   { name: 'utf-32.csv', content: Buffer.from('fffe000061000000', 'hex'), refused: /UTF-32.*UTF-8/ },
   { name: 'page.csv', content: '\ufeff <HTML><table><tr><td>1,2</td></tr></table>\n', refused: /it is HTML/ },
