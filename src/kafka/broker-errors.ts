@@ -19,6 +19,8 @@ const fixes: Readonly<Record<string, string>> = {
   CLUSTER_AUTHORIZATION_FAILED: 'Grant this user IdempotentWrite on the cluster',
   MESSAGE_TOO_LARGE: "Raise the topic's max.message.bytes",
   RECORD_LIST_TOO_LARGE: "Raise the topic's max.message.bytes",
+  INVALID_RECORD:
+    'A compacted topic takes no row without a key: give the rows keys, as "vgm load --key" does, or set cleanup.policy=delete on the topic',
   INVALID_TRANSACTION_TIMEOUT: "Raise the brokers' transaction.max.timeout.ms",
   UNSUPPORTED_VERSION: 'Use Apache Kafka 3.0 or newer',
 }
@@ -53,13 +55,22 @@ export class BrokerError extends PipelineError {
   readonly code = 'VGM_BROKER'
   /** Kafka's name of the error, as NOT_ENOUGH_REPLICAS */
   readonly errorName: string
-  /** what the broker has said beside it */
+  /** what the broker has said beside it, without its full stop */
   readonly reason: string | undefined
   readonly kind: ErrorKind
 
-  /** @param cause the client's error, which has the answer */
-  constructor(errorCode: number, what: string, { request, permissions = [] }: Asked = {}, cause?: unknown) {
-    const reason = reasonOf(errorCode, cause)
+  /**
+   * @param cause the client's error, which has the answer
+   * @param said  what the broker has said, where no error of the client has it
+   */
+  constructor(
+    errorCode: number,
+    what: string,
+    { request, permissions = [] }: Asked = {},
+    cause?: unknown,
+    said = saidIn(errorCode, cause),
+  ) {
+    const reason = said?.trim().replace(/\.$/, '') || undefined
     const errorName = protocolErrorsCodesById[errorCode] ?? `error ${errorCode}`
     const kind = errorKind(errorName, request)
     const denied = deniedTopic((cause as { response?: unknown } | undefined)?.response)
@@ -78,15 +89,13 @@ export class BrokerError extends PipelineError {
   }
 }
 
-/**
- * What a broker says beside an error code, without its full stop; undefined if it says no more than the error's name
- * does.
- */
-function reasonOf(errorCode: number, cause: unknown): string | undefined {
-  const said = errorCauses(cause).find(
-    (error) => error.serverErrorMessage && (error as { apiCode?: number }).apiCode === errorCode,
-  )?.serverErrorMessage
-  return said?.trim().replace(/\.$/, '') || undefined
+/** What a broker says beside an error code; nothing if it says no more than the error's name does. */
+function saidIn(errorCode: number, cause: unknown): string | undefined {
+  return (
+    errorCauses(cause).find(
+      (error) => error.serverErrorMessage && (error as { apiCode?: number }).apiCode === errorCode,
+    )?.serverErrorMessage ?? undefined
+  )
 }
 
 /** An answer that the client cannot make out: the parsers know no error code that is newer than they are. */
@@ -152,9 +161,13 @@ function rootCause(error: unknown): unknown {
 /** Another instance has taken this one's transactional id, or the group has given its partitions away. */
 export class FencedError extends PipelineError {
   readonly code = 'VGM_FENCED'
-  constructor(who: string, cause: unknown) {
+  constructor(
+    who: string,
+    cause: unknown,
+    fix = 'Run one process per --instance name, and start this one again: it goes on where it stopped',
+  ) {
     super(`${who} has been fenced: another instance has taken its place, or this one did not answer for too long`, {
-      fix: 'Run one process per --instance name, and start this one again: it goes on where it stopped',
+      fix,
       exitCode: exitCodes.fenced,
       cause,
     })

@@ -143,12 +143,12 @@ export class PlainProducer implements SliceProducer {
     slice.throwFailure()
     const what = `Writing to ${topic}/${partition}`
     const asked: Asked = { request: 'Produce', permissions: [onTopic('Write', topic)] }
-    const errorCode = await this.#connections.request(
+    const { errorCode, reason } = await this.#connections.request(
       connection,
       what,
       () => produce.async(connection, null, this.#options.patienceMs, topic, partition, bytes),
       asked,
     )
-    if (errorCode !== 0) throw new BrokerError(errorCode, what, asked)
+    if (errorCode !== 0) throw new BrokerError(errorCode, what, asked, undefined, reason)
   }
 }

@@ -33,17 +33,40 @@ function createRequest(
     .appendTaggedFields()
 }
 
-/** The error code of the one partition that was written to; 0 if the batch is in the log. */
-function parseResponse(_correlationId: number, _apiKey: number, _apiVersion: number, reader: Reader): number {
+/** What became of the batch in the one partition that was written to. */
+export interface ProduceAnswer {
+  /** 0 if the batch is in the log */
+  readonly errorCode: number
+  /** what the broker says beside it: of the first row that it refuses, if it names one */
+  readonly reason: string | undefined
+}
+
+function parseResponse(_correlationId: number, _apiKey: number, _apiVersion: number, reader: Reader): ProduceAnswer {
   const cursor = new ResponseCursor(reader)
   cursor.compactLength()
   cursor.take(cursor.compactLength())
   cursor.compactLength()
   cursor.int32()
-  return cursor.int16()
+  const errorCode = cursor.int16()
+  return { errorCode, reason: errorCode === 0 ? undefined : readReason(cursor) }
 }
 
-export const produce = createAPI<Parameters<typeof createRequest>, number>(
+/** Begins behind the error code. */
+function readReason(cursor: ResponseCursor): string | undefined {
+  const text = () => Buffer.from(cursor.take(cursor.compactLength())).toString() || undefined
+  // Base offset, time of appending, and first offset.
+  cursor.take(3 * 8)
+  let ofRow: string | undefined
+  for (let rows = cursor.compactLength(); rows > 0; rows--) {
+    cursor.int32()
+    const said = text()
+    ofRow ??= said
+    cursor.skipTaggedFields()
+  }
+  return ofRow ?? text()
+}
+
+export const produce = createAPI<Parameters<typeof createRequest>, ProduceAnswer>(
   produceKey,
   produceVersion,
   createRequest,

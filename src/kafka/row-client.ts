@@ -15,11 +15,15 @@ import { GroupMembership, membershipDefaults } from './group-membership.ts'
 import { type JoinListener, type StartOffsets, TransactionalGroupSession } from './group-session.ts'
 import { KeptPositions, type StrayRecords } from './kept-positions.ts'
 import { PlainProducer } from './plain-producer.ts'
-import { TransactionalProducer } from './transactional-producer.ts'
+import { TransactionalProducer, type TransactionalProducerOptions } from './transactional-producer.ts'
 import { namingGoneTopics } from './written-topics.ts'
 
 /** KIP-447 makes a killed member's offsets unstable for no longer than this. */
 export const transactionTimeoutMs = 10_000
+
+/** Of a writer that is no member of a group: a load, a sample, generated rows or models. */
+const oneAtATime =
+  'Another command that does the same to the same topic may be running: let it end, then start this one again'
 
 export interface GroupSessionOptions {
   readonly group: string
@@ -80,7 +84,11 @@ export class RowClient {
   async openWriter(transactionalId: string, compression: Compression): Promise<TransactionalWriter> {
     const connections = new BrokerConnections(this.#settings)
     const positions = this.#positions(connections)
-    const producer = await this.#producer(connections, positions, transactionalId, compression)
+    const producer = await this.#producer(connections, positions, {
+      transactionalId,
+      compression,
+      fencedFix: oneAtATime,
+    })
     const writer = namingGoneTopics(producer, connections, positions === undefined ? [] : [positions.partition])
     return {
       ...writer,
@@ -98,7 +106,11 @@ export class RowClient {
     const producer =
       options.delivery === 'at-least-once'
         ? new PlainProducer(connections, { compression, patienceMs: transactionTimeoutMs, positions })
-        : await this.#producer(connections, positions, transactionalId, compression, groupInstanceId === null)
+        : await this.#producer(connections, positions, {
+            transactionalId,
+            compression,
+            isUnique: groupInstanceId === null,
+          })
     return new TransactionalGroupSession({
       connections,
       producer,
@@ -169,18 +181,10 @@ export class RowClient {
   async #producer(
     connections: BrokerConnections,
     positions: KeptPositions | undefined,
-    transactionalId: string,
-    compression: Compression,
-    isUnique = false,
+    options: Omit<TransactionalProducerOptions, 'positions' | 'transactionTimeoutMs'>,
   ): Promise<TransactionalProducer> {
     try {
-      return await TransactionalProducer.open(connections, {
-        transactionalId,
-        isUnique,
-        compression,
-        positions,
-        transactionTimeoutMs,
-      })
+      return await TransactionalProducer.open(connections, { ...options, positions, transactionTimeoutMs })
     } catch (error) {
       await connections.close()
       throw error

@@ -26,6 +26,8 @@ export interface TransactionalProducerOptions {
   readonly transactionTimeoutMs: number
   /** nobody else can have the transactional id, as one that was drawn: whoever has taken its epoch was ourselves */
   readonly isUnique?: boolean
+  /** what to do once another one has the transactional id, where that is no matter of --instance */
+  readonly fencedFix?: string | undefined
   /** sequence of the first row to each partition, default 0; a broker takes any from a producer that it has not met */
   readonly firstSequence?: number
   /** where the offsets that a transaction commits are kept as well */
@@ -206,10 +208,10 @@ export class TransactionalProducer implements TransactionalWriter {
     const send = async (connection: BrokerConnection) => {
       transaction.throwFailure()
       const asked: Asked = { request: 'Produce', permissions: [onTopic('Write', topic), mayWrite(transactionalId)] }
-      const errorCode = await this.#ask(connection, asked, what, () =>
+      const { errorCode, reason } = await this.#ask(connection, asked, what, () =>
         produce.async(connection, transactionalId, transactionTimeoutMs, topic, partition, batch),
       )
-      if (errorCode !== 0) throw new BrokerError(errorCode, what, asked)
+      if (errorCode !== 0) throw new BrokerError(errorCode, what, asked, undefined, reason)
     }
     // Nothing is in flight behind a first batch, so it may be sent again in order.
     if (isFirst)
@@ -311,7 +313,7 @@ export class TransactionalProducer implements TransactionalWriter {
       // Our transaction timed out, and the answer to the InitProducerId that mended it was lost: brokers know one epoch
       // back, not two.
       if (this.#options.isUnique !== true || epoch === -1)
-        throw new FencedError(`The transactional id ${transactionalId}`, error)
+        throw new FencedError(`The transactional id ${transactionalId}`, error, this.#options.fencedFix)
       await this.#initialize(-1n, -1)
     }
     this.#sequences.clear()

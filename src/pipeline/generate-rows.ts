@@ -5,7 +5,7 @@ import { defaultBatchRows, generate } from '../stages/generate.ts'
 import { type RowSpec, syntheticSchema } from '../stages/synthetic/row-spec.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { noProgress, type OnProgress } from './progress.ts'
-import { batchBytesFor, defaultPartitions } from './row-topics.ts'
+import { batchBytesFor, defaultPartitions, refuseCompacted } from './row-topics.ts'
 
 export interface GenerateRowsOptions {
   readonly dataset: string
@@ -32,6 +32,7 @@ export async function generateRows(cluster: ClusterSession, options: GenerateRow
   const { admin, registry, rows, signal } = cluster
   const partitions = (await admin.partitionCount(topic)) ?? options.partitions ?? defaultPartitions
   await admin.ensureRowTopic({ topic, partitions })
+  await refuseCompacted(cluster, topic, 'Name another topic with --topic')
   const schemaId = await registry.register(valueSubject(topic), syntheticSchema('Row', spec))
   const batchBytes = await batchBytesFor(cluster, topic)
   const writer = await rows.openWriter(transactionalId(groupName(dataset, 'generate'), topic), compression)

@@ -18,7 +18,7 @@ import { parseLoadProgress } from '../stages/load-progress.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { preparePositions } from './group-positions.ts'
 import { noProgress, type OnProgress } from './progress.ts'
-import { batchBytesFor, defaultPartitions, holdsRows } from './row-topics.ts'
+import { batchBytesFor, defaultPartitions, holdsRows, refuseCompacted } from './row-topics.ts'
 
 export interface LoadFileOptions extends FileReading {
   readonly dataset: string
@@ -146,6 +146,7 @@ async function loadTable(
     onColumns(table)
     const partitions = (await admin.partitionCount(topic)) ?? options.partitions
     await admin.ensureRowTopic({ topic, partitions })
+    if (key === undefined) await refuseCompacted(cluster, topic, 'Name the column that is the key with --key')
     await preparePositions(cluster)
     const group = groupName(dataset, 'load')
     const batchBytes = await batchBytesFor(cluster, topic)

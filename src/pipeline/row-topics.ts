@@ -23,6 +23,17 @@ export async function requireTopic({ admin }: ClusterSession, topic: string, fix
   if ((await admin.partitionCount(topic)) === undefined) throw new UsageError(`There is no topic ${topic}`, fix)
 }
 
+/** For rows that have no key. @throws UsageError with `fix` if the topic is compacted, for that takes none of them */
+export async function refuseCompacted({ admin, settings }: ClusterSession, topic: string, fix: string): Promise<void> {
+  const policy = (await admin.topicConfig(topic)).get('cleanup.policy')
+  if (!policy?.includes('compact')) return
+  throw new UsageError(
+    `Topic ${topic} has cleanup.policy=${policy}, and a compacted topic takes no row without a key`,
+    `${fix}, or run "kafka-configs.sh --bootstrap-server ${settings.brokers.join(',')} --alter --entity-type topics ` +
+      `--entity-name ${topic} --add-config cleanup.policy=delete"`,
+  )
+}
+
 /** Bytes at which a batch for this topic is sent. */
 export async function batchBytesFor(cluster: ClusterSession, topic: string): Promise<number> {
   return (await batchSizesFor(cluster, topic)).batchBytes
