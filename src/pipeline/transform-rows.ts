@@ -1,16 +1,14 @@
-import type { Compression } from '../batch/batch-header.ts'
 import { valueSubject } from '../config/names.ts'
 import { UsageError } from '../errors.ts'
-import type { Delivery } from '../ports/log.ts'
 import type { StageReport } from '../ports/stage-report.ts'
 import { ColumnTransform, type ColumnTransformDefinition } from '../stages/column-transform.ts'
-import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import type { ClusterSession } from './cluster-session.ts'
-import { noProgress, type OnProgress } from './progress.ts'
+import { type GroupOptions, memberOptions } from './group-options.ts'
+import { noProgress } from './progress.ts'
 import { offsetsBetween, topicEnds, topicStarts } from './row-topics.ts'
 import { runTransformStage, schemasWithoutCompatibility } from './transform-stage.ts'
 
-export interface TransformRowsOptions {
+export interface TransformRowsOptions extends GroupOptions {
   readonly transform: ColumnTransformDefinition
   readonly inputTopic: string
   /** made like the input topic if it does not exist */
@@ -19,21 +17,6 @@ export interface TransformRowsOptions {
   readonly deadLetterTopic?: string | undefined
   /** the consumer group ['vgm.<outputTopic>.<name of the transform>'] */
   readonly group?: string | undefined
-  /** a name of this process that survives restarts: its membership becomes static */
-  readonly instance?: string | undefined
-  /** stop at the input topic's end as it is now [false: run until the cluster's signal fires] */
-  readonly untilEnd?: boolean | undefined
-  /** codec of the batches that are written ['none'] */
-  readonly compression?: Compression | undefined
-  /** ['exactly-once'] */
-  readonly delivery?: Delivery | undefined
-  /** [dead letters, up to half of the last 100,000 rows] */
-  readonly deadLetters?: DeadLetterPolicy | undefined
-  /** whether positions that the group has lost are counted from the rows of the output [false: that is an error] */
-  readonly rebuildPositions?: boolean | undefined
-  /** whether a group that has read rows may go on although its output is empty or missing [false: that is an error] */
-  readonly allowEmptyOutput?: boolean | undefined
-  readonly onProgress?: OnProgress | undefined
 }
 
 /**
@@ -81,15 +64,10 @@ export async function transformRows(cluster: ClusterSession, options: TransformR
   return runTransformStage(cluster, {
     stage: transform.name,
     group: options.group ?? `vgm.${outputTopic}.${transform.name}`,
-    instance: options.instance,
     inputTopic,
     outputTopic,
     deadLetterTopic: options.deadLetterTopic ?? `${outputTopic}.dead-letters`,
-    deadLetters: options.deadLetters,
-    compression: options.compression ?? 'none',
-    delivery: options.delivery,
-    rebuildPositions: options.rebuildPositions,
-    allowEmptyOutput: options.allowEmptyOutput,
+    ...memberOptions(options),
     ends,
     transform: new ColumnTransform({
       definition: transform,

@@ -1,0 +1,29 @@
+import type { Compression } from '../batch/batch-header.ts'
+import type { Delivery } from '../ports/log.ts'
+import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
+import type { OnProgress } from './progress.ts'
+
+/** What all functions take that run as members of a consumer group, from topic to topic. */
+export interface GroupOptions {
+  /** a name of this process that survives restarts: its membership becomes static */
+  readonly instance?: string | undefined
+  /** stop at the input topic's end as it is now [false: run until the cluster's signal fires] */
+  readonly untilEnd?: boolean | undefined
+  /** codec of the batches that are written ['none'] */
+  readonly compression?: Compression | undefined
+  /** ['exactly-once'] */
+  readonly delivery?: Delivery | undefined
+  /** what becomes of rows that cannot be processed [dead letters, up to half of the last 100,000 rows] */
+  readonly deadLetters?: DeadLetterPolicy | undefined
+  /** whether positions that the group has lost are counted from the rows of the output [false: that is an error] */
+  readonly rebuildPositions?: boolean | undefined
+  /** whether a group that has read rows may go on although its output is empty or missing [false: that is an error] */
+  readonly allowEmptyOutput?: boolean | undefined
+  readonly onProgress?: OnProgress | undefined
+}
+
+/** The options that a member is told of, each by its name: they go to threads as a message. */
+export function memberOptions(options: GroupOptions) {
+  const { instance, compression = 'none', delivery, deadLetters, rebuildPositions, allowEmptyOutput } = options
+  return { instance, compression, delivery, deadLetters, rebuildPositions, allowEmptyOutput }
+}
