@@ -302,7 +302,7 @@ const cases: readonly TypedCase[] = [
   { name: 'truth', texts: ['true', 'FALSE', ''], avro: 'boolean', altered: (value: boolean) => !value },
   {
     name: 'big',
-    texts: ['9223372036854775807', '-9223372036854775808', '-0', '+7', '9007199254740993'],
+    texts: ['9223372036854775807', '-9223372036854775808', '0', '+7', '9007199254740993'],
     avro: 'long',
     altered: (value: bigint) => value - (value < 0n ? -1n : 1n),
   },
@@ -524,7 +524,8 @@ suite('other formats', () => {
   })
 
   test('JSON that is nested deeply', async (t) => {
-    const deep = `{"b":[1.50, "x, \\"]}"${',[1'.repeat(3_000)}${']'.repeat(3_000)}]}`
+    const nested = (levels: number) => `{"b":[1.50, "x, \\"]}"${',[1'.repeat(levels)}${']'.repeat(levels)}]}`
+    const deep = nested(900)
     const content = `{"id":1,"a":${deep},"t":"a\\u00fc","n":null}\n{"id":2.5,"a":{"b":[2]}}\n{"t":"x","a":${deep}}\n`
     const options = { file: fileOf(t, content, 'rows.json'), dataset: 'd', text: { types: { a: 'VARCHAR' } } }
     const topic = await new LoadedTopic(1).load(options)
@@ -533,6 +534,8 @@ suite('other formats', () => {
     topic.alter(0, 2, 'a', (text) => (text as string).replace('[1]', '[2]'))
     topic.alter(0, 0, 't', () => 'u')
     deepEqual(counts(await topic.audit(options)), { ...none, wrong: 2 })
+    const deeper = { ...options, file: fileOf(t, `{"a":1}\n{"a":${nested(9_000)}}\n`, 'deeper.json') }
+    await rejects(new LoadedTopic(1).load(deeper), { code: 'VGM_FILE_BAD_ROW', line: 2, message: /too deeply/ })
   })
 
   test('Parquet with decimals that no double holds, and endless times', async (t) => {

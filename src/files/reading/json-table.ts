@@ -141,6 +141,14 @@ async function* withSourceTexts(file: string, text: AsyncIterable<string>): Asyn
     try {
       values = parse(object, (_key, value, { source }) => (typeof value === 'number' ? rawJSON(source) : value))
     } catch (cause) {
+      if (cause instanceof RangeError)
+        throw new BadRowError(
+          file,
+          { line },
+          'the object is nested too deeply',
+          'Make it flatter: 1,000 levels are read',
+          cause,
+        )
       throw new BadRowError(file, { line }, 'the object is no JSON', 'Write null for NaN and Infinity', cause)
     }
     // JSON.parse keeps the last of two.
