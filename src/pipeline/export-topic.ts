@@ -1,8 +1,8 @@
 import { type TableFormat, tableFormatOf } from '../files/file-format.ts'
-import { TopicMissingError } from '../kafka/admin.ts'
 import type { ExportReport } from '../stages/export.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { noProgress, type OnProgress } from './progress.ts'
+import { offsetsIn, partitionsOf, topicRanges } from './row-topics.ts'
 
 export interface ExportTopicOptions {
   readonly topic: string
@@ -28,20 +28,13 @@ export interface ExportTopicOptions {
  *
  * @throws TopicMissingError; ExportRowError for a row that cannot be read; InterruptedError: the same call begins anew
  */
-export async function exportTopic(
-  { admin, rows, registry, signal }: ClusterSession,
-  options: ExportTopicOptions,
-): Promise<ExportReport> {
+export async function exportTopic(cluster: ClusterSession, options: ExportTopicOptions): Promise<ExportReport> {
+  const { rows, registry, signal } = cluster
   const { topic, file, format = tableFormatOf(file), onProgress = noProgress } = options
   const { exportRows } = await import('../stages/export.ts')
-  if ((await admin.partitionCount(topic)) === undefined) throw new TopicMissingError(topic)
-  const ranges = (await admin.watermarks(topic)).map(({ partition, low, high }) => ({
-    topic,
-    partition,
-    offset: low,
-    endOffset: high,
-  }))
-  const of = ranges.reduce((sum, { offset, endOffset }) => sum + endOffset - offset, 0)
+  await partitionsOf(cluster, topic)
+  const ranges = await topicRanges(cluster, topic)
+  const of = offsetsIn(ranges)
   const reader = rows.openReader()
   try {
     return await exportRows({

@@ -11,7 +11,7 @@ import { checkNames } from './members/normalize-member.ts'
 import { scanInThreads } from './members/scan-members.ts'
 import { withModelsTarget } from './models-topic.ts'
 import { noProgress, type OnProgress } from './progress.ts'
-import { partitionsOf, requireTopic, topicRanges } from './row-topics.ts'
+import { offsetsIn, partitionsOf, requireTopic, topicRanges } from './row-topics.ts'
 
 export interface FitDatasetOptions {
   readonly dataset: string
@@ -62,7 +62,7 @@ export async function fitDataset(cluster: ClusterSession, options: FitDatasetOpt
   const { rows, registry, signal, log } = cluster
   await requireTopic(cluster, topic, `Run "vgm sample --dataset ${dataset}" first, or add --source raw`)
   const ranges = await topicRanges(cluster, topic)
-  const of = ranges.reduce((rows, { offset, endOffset }) => rows + endOffset - offset, 0)
+  const of = offsetsIn(ranges)
   // The publisher comes first: it fences another fit of this data set before either has done its work.
   return withModelsTarget(cluster, modelsTopic, dataset, async (target) => {
     const reader = rows.openReader()

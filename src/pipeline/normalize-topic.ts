@@ -6,7 +6,7 @@ import { type GroupOptions, memberOptions } from './group-options.ts'
 import type { NormalizeMemberOptions } from './members/normalize-member.ts'
 import { runMembers } from './members/run-members.ts'
 import { noProgress } from './progress.ts'
-import { offsetsBetween, topicEnds, topicStarts } from './row-topics.ts'
+import { endsOf } from './row-topics.ts'
 
 export interface NormalizeTopicOptions extends GroupOptions {
   readonly dataset: string
@@ -45,8 +45,7 @@ export async function normalizeTopic(cluster: ClusterSession, options: Normalize
   const { dataset, members = 1, untilEnd = false, onProgress = noProgress } = options
   checkDataset(dataset)
   const topics = topicNames(dataset, options.topics)
-  const ends = untilEnd ? await topicEnds(cluster, topics.raw) : undefined
-  const of = ends && offsetsBetween(await topicStarts(cluster, topics.raw), ends)
+  const { ends, of } = await endsOf(cluster, topics.raw, untilEnd)
   const member: NormalizeMemberOptions = {
     dataset,
     topics,

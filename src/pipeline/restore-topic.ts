@@ -5,7 +5,7 @@ import { type GroupOptions, memberOptions } from './group-options.ts'
 import type { RestoreMemberOptions } from './members/restore-member.ts'
 import { runMembers } from './members/run-members.ts'
 import { noProgress } from './progress.ts'
-import { offsetsBetween, requireTopic, topicEnds, topicStarts } from './row-topics.ts'
+import { endsOf, requireTopic } from './row-topics.ts'
 
 export interface RestoreTopicOptions extends GroupOptions {
   readonly dataset: string
@@ -35,8 +35,7 @@ export async function restoreTopic(cluster: ClusterSession, options: RestoreTopi
   checkDataset(dataset)
   const topics = topicNames(dataset, options.topics)
   if (untilEnd) await requireTopic(cluster, topics.normalized, `Run "vgm normalize --dataset ${dataset}" first`)
-  const ends = untilEnd ? await topicEnds(cluster, topics.normalized) : undefined
-  const of = ends && offsetsBetween(await topicStarts(cluster, topics.normalized), ends)
+  const { ends, of } = await endsOf(cluster, topics.normalized, untilEnd)
   const member: RestoreMemberOptions = {
     dataset,
     topics,

@@ -5,7 +5,7 @@ import { ColumnTransform, type ColumnTransformDefinition } from '../stages/colum
 import type { ClusterSession } from './cluster-session.ts'
 import { type GroupOptions, memberOptions } from './group-options.ts'
 import { noProgress } from './progress.ts'
-import { offsetsBetween, topicEnds, topicStarts } from './row-topics.ts'
+import { endsOf } from './row-topics.ts'
 import { runTransformStage, schemasWithoutCompatibility } from './transform-stage.ts'
 
 export interface TransformRowsOptions extends GroupOptions {
@@ -59,8 +59,7 @@ export async function transformRows(cluster: ClusterSession, options: TransformR
   const transform = defineTransform(options.transform)
   if (inputTopic === outputTopic)
     throw new UsageError(`Topic ${inputTopic} cannot be input and output at once`, 'Name another output topic')
-  const ends = untilEnd ? await topicEnds(cluster, inputTopic) : undefined
-  const of = ends && offsetsBetween(await topicStarts(cluster, inputTopic), ends)
+  const { ends, of } = await endsOf(cluster, inputTopic, untilEnd)
   return runTransformStage(cluster, {
     stage: transform.name,
     group: options.group ?? `vgm.${outputTopic}.${transform.name}`,
