@@ -6,11 +6,11 @@
  * `all` is unit and broker; what builds the image and runs it beside a Docker engine is run when it is asked for. All
  * broker tests share one cluster, which they find in VGM_TEST_BROKERS and VGM_TEST_REGISTRY.
  * VGM_CLUSTER=docker|jvm|external chooses it; somebody's KAFKA_BROKERS is used with `external` only. Unit tests run two
- * files at a time, broker tests one, because they share two cores with the broker. The end is node's own summary, over
- * both.
+ * files at a time, broker tests one, because they share two cores with the broker. A whole run shows a line a file, and
+ * the tests that failed; a run of parts shows each test. The end is node's own summary, over both.
  */
 import { globSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { finished } from 'node:stream/promises'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
@@ -56,7 +56,12 @@ async function runWithCluster(files: string[]): Promise<boolean> {
   process.env.VGM_TEST_BROKERS = cluster.brokers
   process.env.VGM_TEST_REGISTRY = cluster.registry
   try {
-    return await runFiles(files, 1)
+    const apart = (file: string): boolean => /\.faults?\.test\.ts$/.test(file)
+    const passed = await runFiles(
+      files.filter((file) => !apart(file)),
+      2,
+    )
+    return (await runFiles(files.filter(apart), 1)) && passed
   } finally {
     await cluster.stop()
   }
@@ -65,6 +70,7 @@ async function runWithCluster(files: string[]): Promise<boolean> {
 async function runFiles(files: string[], concurrency: number): Promise<boolean> {
   if (files.length === 0) return true
   let success = true
+  let done = 0
   // kafkajs gives setTimeout a negative time, harmlessly.
   const events = run({ files, concurrency, timeout: fileMs, execArgv: ['--disable-warning=TimeoutNegativeWarning'] })
   events.on('test:summary', ({ file, counts, success: allPassed }) => {
@@ -74,9 +80,17 @@ async function runFiles(files: string[], concurrency: number): Promise<boolean> 
     for (const name of Object.keys(total)) total[name] += (counts as Record<string, number>)[name]
     success = allPassed
   })
+  if (parts.length === 0)
+    events.on('test:complete', ({ name, details: { duration_ms: ms, passed } }) => {
+      if (!files.includes(name)) return
+      const progress = `${++done}/${files.length}`.padStart(7)
+      const seconds = (ms / 1000).toFixed(1).padStart(6)
+      process.stdout.write(`${progress} ${seconds} s ${passed ? ' ' : '✖'} ${relative(checkout, name)}\n`)
+    })
   const report = events
     // Two runs would print two summaries.
     .filter((event) => !(event.type === 'test:diagnostic' && event.data.nesting === 0 && isCount(event.data.message)))
+    .filter((event) => parts.length > 0 || !(event.type === 'test:pass' || event.type === 'test:start'))
     .compose(new spec())
   report.pipe(process.stdout, { end: false })
   await finished(report)

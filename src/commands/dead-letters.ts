@@ -2,18 +2,11 @@ import { Command } from 'commander'
 import { topicNames } from '../config/names.ts'
 import { parseCount, parseTopic } from '../config/value-parsers.ts'
 import { UsageError } from '../errors.ts'
-import { StockReader } from '../kafka/stock-reader.ts'
 import { printableLine } from '../observe/printable-text.ts'
 import { textTable } from '../observe/report-text.ts'
-import { type ClusterSession, controlLog } from '../pipeline/cluster-session.ts'
-import { requireTopic, topicEnds, topicStarts } from '../pipeline/row-topics.ts'
+import type { ClusterSession } from '../pipeline/cluster-session.ts'
 import type { StockLog } from '../ports/stock-log.ts'
-import {
-  type DeadLetter,
-  DeadLetterMissingError,
-  listDeadLetters,
-  showDeadLetter,
-} from '../stages/verify/dead-letters.ts'
+import type { DeadLetter } from '../stages/verify/dead-letters.ts'
 import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
 
 interface DeadLetterFlags extends DatasetFlags {
@@ -45,6 +38,8 @@ function listCommand(): Command {
     )
     .action((flags: ListFlags) =>
       withDeadLetters(flags, async (cluster, log, topic) => {
+        const { topicEnds, topicStarts } = await import('../pipeline/row-topics.ts')
+        const { listDeadLetters } = await import('../stages/verify/dead-letters.ts')
         const starts = await topicStarts(cluster, topic)
         const ends = await topicEnds(cluster, topic)
         const ranges = starts.map(({ partition, offset }, i) => ({ partition, start: offset, end: ends[i].offset }))
@@ -80,6 +75,8 @@ function showCommand(): Command {
       const at = { partition: Number(match[1]), offset: Number(match[2]) }
       return withDeadLetters(flags, async (cluster, log, topic) => {
         const { registry } = cluster
+        const { topicEnds, topicStarts } = await import('../pipeline/row-topics.ts')
+        const { DeadLetterMissingError, showDeadLetter } = await import('../stages/verify/dead-letters.ts')
         const [start, end] = [await topicStarts(cluster, topic), await topicEnds(cluster, topic)].map(
           (offsets) => offsets.find(({ partition }) => partition === at.partition)?.offset ?? 0,
         )
@@ -110,11 +107,14 @@ async function withDeadLetters(
 ): Promise<void> {
   const topic = flags.topic ?? topicNames(flags.dataset).deadLetters
   await withCluster(flags, async (cluster) => {
+    const { requireTopic } = await import('../pipeline/row-topics.ts')
     await requireTopic(
       cluster,
       topic,
       'Check --dataset; "vgm normalize" and "vgm restore" make it at their first start',
     )
+    const { StockReader } = await import('../kafka/stock-reader.ts')
+    const { controlLog } = await import('../pipeline/cluster-session.ts')
     const log = new StockReader(cluster.settings, controlLog(cluster.log))
     try {
       await work(cluster, log, topic)

@@ -2,8 +2,6 @@ import type { Command } from 'commander'
 import { type GroupStage, groupName, topicNames } from '../config/names.ts'
 import { parseTopic } from '../config/value-parsers.ts'
 import { textTable } from '../observe/report-text.ts'
-import { positionsIn } from '../pipeline/group-positions.ts'
-import { partitionsOf } from '../pipeline/row-topics.ts'
 import { type Lag, type LagSource, lagOf, lagRemarks } from '../stages/lag.ts'
 import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
 
@@ -28,6 +26,8 @@ export function lagCommand(): Command {
           ? stages.map(([stage, topic]) => [groupName(dataset, stage), topic] as const)
           : [[flags.group, flags.topic ?? raw] as const]
       await withCluster(flags, async (cluster) => {
+        const { positionsIn } = await import('../pipeline/group-positions.ts')
+        const { partitionsOf } = await import('../pipeline/row-topics.ts')
         const { admin } = cluster
         const source: LagSource = {
           committedOffsets: (group, topic) => positionsIn(cluster, group, topic),

@@ -3,12 +3,9 @@ import { Command } from 'commander'
 import { UsageError } from '../errors.ts'
 import { ModelMissingError } from '../model/errors.ts'
 import type { Model } from '../model/model.ts'
-import { knownVersions } from '../model/model-catalogue.ts'
 import type { ModelFollower } from '../model/model-follower.ts'
-import { moveAlias } from '../model/publish-model.ts'
 import { textTable } from '../observe/report-text.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
-import { followModels, withModelsTarget } from '../pipeline/models-topic.ts'
 import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
 import { modelPlot } from './model-plot.ts'
 import { modelSvg } from './model-svg.ts'
@@ -99,6 +96,9 @@ async function moveCurrent(
   choose: (versions: readonly number[], current: number | undefined) => number,
 ): Promise<void> {
   const { dataset } = flags
+  const { knownVersions } = await import('../model/model-catalogue.ts')
+  const { moveAlias } = await import('../model/publish-model.ts')
+  const { withModelsTarget } = await import('../pipeline/models-topic.ts')
   await withCluster(flags, (cluster) =>
     withModelsTarget(cluster, flags.modelsTopic, dataset, async (target) => {
       const { version } = await moveAlias(target, dataset, (catalogue) => {
@@ -117,6 +117,7 @@ function withModels(
 ): Promise<void> {
   const { dataset } = flags
   return withCluster(flags, async (cluster) => {
+    const { followModels } = await import('../pipeline/index.ts')
     const models = await followModels(cluster, { dataset, modelsTopic: flags.modelsTopic })
     try {
       await work(models, dataset, cluster)
