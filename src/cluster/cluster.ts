@@ -1,5 +1,6 @@
-/** Where a cluster runs: somebody else's brokers, containers, or Java processes of this machine. */
-export type ClusterKind = 'external' | 'docker' | 'jvm'
+/** What a cluster runs on: somebody else's brokers, containers, Java processes of this machine, or Node alone. */
+export type ClusterKind = 'external' | LocalClusterKind
+export type LocalClusterKind = 'docker' | 'jvm' | 'embedded'
 
 /** Kafka and a schema registry that answer. */
 export interface Cluster {

@@ -6,7 +6,7 @@ export class ClusterUnavailableError extends PipelineError {
   /** @param reasons one clause for each way that was tried, such as `no Docker engine answers` */
   constructor(reasons: readonly string[]) {
     super(`No local cluster can be started: ${reasons.join('; ')}`, {
-      fix: 'Start Docker, or install Java 21 or newer and Maven, or set KAFKA_BROKERS and SCHEMA_REGISTRY_URL',
+      fix: 'Start Docker, or install Java 21 or newer and Maven, or take --cluster embedded',
       exitCode: exitCodes.usage,
     })
   }
@@ -31,7 +31,7 @@ export class ImagesMissingError extends PipelineError {
   /** @param reason what the engine said */
   constructor(image: string, reason: string) {
     super(`Docker has no image ${image} and cannot pull it: ${reason}`, {
-      fix: `Run "docker pull ${image}" where a container registry is reachable, or set VGM_CLUSTER=jvm`,
+      fix: `Run "docker pull ${image}" where a container registry is reachable, or take another kind: --cluster jvm or --cluster embedded`,
       retriable: true,
     })
     this.image = image

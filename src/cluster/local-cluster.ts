@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Cluster } from './cluster.ts'
+import type { Cluster, LocalClusterKind } from './cluster.ts'
 import { ClusterStartError } from './errors.ts'
 import { isRunning, signalProcess } from './process-identity.ts'
 import { brokerAnswers, registryAnswers } from './readiness.ts'
@@ -10,7 +10,7 @@ const pollMs = 50
 
 /** What is known about the cluster that `vgm up` left running. */
 export interface LocalClusterStatus {
-  readonly kind: 'docker' | 'jvm'
+  readonly kind: LocalClusterKind
   readonly brokers: string
   readonly registry: string
   /** Whether Kafka and the registry both answer now. */
@@ -79,5 +79,5 @@ export async function stopLocalCluster(file = stateFilePath()): Promise<boolean>
 }
 
 function isGone({ kind, supervisor }: ClusterState): boolean {
-  return kind === 'jvm' && !(supervisor && isRunning(supervisor))
+  return kind !== 'docker' && !(supervisor && isRunning(supervisor))
 }

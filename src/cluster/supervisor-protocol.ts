@@ -6,6 +6,7 @@ export interface SupervisorRequest {
   readonly parts:
     | { readonly kind: 'jvm'; readonly java: Java; readonly installation: Installation }
     | { readonly kind: 'docker' }
+    | { readonly kind: 'embedded'; readonly memoryBytes?: number }
   /** True: goes on without the owner, and signs itself into the state file. */
   readonly detached: boolean
   readonly dataDir?: string

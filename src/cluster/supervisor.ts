@@ -11,6 +11,8 @@
  * A detached cluster ignores the channel after the report; `vgm down` signals it.
  */
 
+import { join } from 'node:path'
+import { brokerSettings } from './broker-settings.ts'
 import type { RunningCluster } from './cluster.ts'
 import { createClusterFolder, recordOccupants, removeClusterFolder, sweepClusterFolders } from './cluster-folder.ts'
 import { ImagesMissingError } from './errors.ts'
@@ -67,6 +69,17 @@ async function start({ parts, ...options }: SupervisorRequest, folder: string): 
   if (parts.kind === 'docker') {
     const { startDockerCluster } = await import('./docker/docker-cluster.ts')
     return startDockerCluster({ ...options, signal: unwanted.signal })
+  }
+  if (parts.kind === 'embedded') {
+    const { startEmbeddedCluster } = await import('../embedded/embedded-cluster.ts')
+    const { dataDir } = options
+    const cluster = await startEmbeddedCluster({
+      ...(dataDir !== undefined && { dataDir: join(dataDir, 'embedded') }),
+      ...(parts.memoryBytes !== undefined && { memoryBytes: parts.memoryBytes }),
+      settings: brokerSettings,
+    })
+    // It is this process.
+    return { ...cluster, died: new Promise(() => undefined) }
   }
   const { startJvmCluster } = await import('./jvm/jvm-cluster.ts')
   const onStarted = (pids: readonly number[]): void => {

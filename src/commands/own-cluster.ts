@@ -11,7 +11,7 @@ const ownClusterKinds = [...clusterKinds, 'external'] as const
 
 /** Where a command works that brings a cluster of its own. */
 export interface OwnClusterFlags extends ClusterFlags {
-  readonly kind: (typeof ownClusterKinds)[number]
+  readonly cluster: (typeof ownClusterKinds)[number]
   /** leave the cluster running */
   readonly keep?: boolean
 }
@@ -34,7 +34,7 @@ export function ownClusterCommand(name: string, description: string, example: st
 
 /** Starts a cluster, lets `work` have it, and ends it; or lets it have the one that the flags name. */
 export async function withOwnCluster<T>(
-  { brokers, registry, kind, keep = false, ...flags }: OwnClusterFlags,
+  { brokers, registry, cluster: kind, keep = false, ...flags }: OwnClusterFlags,
   work: (cluster: ClusterFlags & Pick<Cluster, 'brokers' | 'registry'>) => Promise<T>,
 ): Promise<T> {
   if (brokers !== undefined && registry !== undefined) return work({ ...securityFlagsOf(flags), brokers, registry })
