@@ -3,7 +3,6 @@ import { type GroupStage, groupName, topicNames } from '../config/names.ts'
 import { parseTopic } from '../config/value-parsers.ts'
 import { textTable } from '../observe/report-text.ts'
 import { positionsIn } from '../pipeline/group-positions.ts'
-import { partitionsOf } from '../pipeline/row-topics.ts'
 import { type Lag, type LagSource, lagOf, lagRemarks } from '../stages/lag.ts'
 import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
 
@@ -31,12 +30,12 @@ export function lagCommand(): Command {
         const { admin } = cluster
         const source: LagSource = {
           committedOffsets: (group, topic) => positionsIn(cluster, group, topic),
-          watermarks: (topic) => admin.watermarks(topic),
+          watermarks: (topic) => admin.offsets.watermarks(topic),
         }
-        if (flags.group === undefined) await partitionsOf(cluster, raw)
+        if (flags.group === undefined) await admin.topics.mustExist(raw)
         const lags: Lag[] = []
         for (const [group, topic] of groups)
-          if (flags.group !== undefined || (await admin.partitionCount(topic)) !== undefined)
+          if (flags.group !== undefined || (await admin.topics.partitionCount(topic)) !== undefined)
             lags.push(await lagOf(source, group, topic))
         const rows = lags.flatMap(({ group, topic, partitions }) =>
           partitions.map(({ partition, committed, end, lag }) => [

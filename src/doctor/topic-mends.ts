@@ -19,23 +19,23 @@ export async function mendTopics(admin: ClusterAdmin, mends: readonly TopicMend[
     const { topic } = mend
     switch (mend.kind) {
       case 'create models topic':
-        await admin.ensureModelsTopic(topic)
+        await admin.topics.ensureModelsTopic(topic)
         done.push(`made topic ${topic}`)
         break
       case 'create positions topic':
-        await admin.ensurePositionsTopic(topic)
+        await admin.topics.ensurePositionsTopic(topic)
         done.push(`made topic ${topic}`)
         break
       case 'create':
-        await admin.ensureRowTopic(mend)
+        await admin.topics.ensureRowTopic(mend)
         done.push(`made topic ${topic} like ${mend.like}`)
         break
       case 'add partitions':
-        await admin.addPartitions(topic, mend.partitions)
+        await admin.topics.addPartitions(topic, mend.partitions)
         done.push(`gave ${topic} ${mend.partitions} partitions`)
         break
       case 'alter':
-        await admin.alterTopic(topic, mend.settings)
+        await admin.topics.alter(topic, mend.settings)
         done.push(
           `set ${Object.entries(mend.settings)
             .map(([name, value]) => `${name}=${value}`)

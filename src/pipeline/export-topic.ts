@@ -2,7 +2,7 @@ import { type TableFormat, tableFormatOf } from '../files/file-format.ts'
 import type { ExportReport } from '../stages/export.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { noProgress, type OnProgress } from './progress.ts'
-import { offsetsIn, partitionsOf, topicRanges } from './row-topics.ts'
+import { offsetsIn, topicRanges } from './row-topics.ts'
 
 export interface ExportTopicOptions {
   readonly topic: string
@@ -32,7 +32,7 @@ export async function exportTopic(cluster: ClusterSession, options: ExportTopicO
   const { rows, registry, signal } = cluster
   const { topic, file, format = tableFormatOf(file), onProgress = noProgress } = options
   const { exportRows } = await import('../stages/export.ts')
-  await partitionsOf(cluster, topic)
+  await cluster.admin.topics.mustExist(topic)
   const ranges = await topicRanges(cluster, topic)
   const of = offsetsIn(ranges)
   const reader = rows.openReader()

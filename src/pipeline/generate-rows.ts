@@ -30,8 +30,8 @@ export async function generateRows(cluster: ClusterSession, options: GenerateRow
   const { onProgress = noProgress } = options
   const topic = topicNames(checkDataset(dataset), { raw: options.topic }).raw
   const { admin, registry, rows, signal } = cluster
-  const partitions = (await admin.partitionCount(topic)) ?? options.partitions ?? defaultPartitions
-  await admin.ensureRowTopic({ topic, partitions })
+  const partitions = (await admin.topics.partitionCount(topic)) ?? options.partitions ?? defaultPartitions
+  await admin.topics.ensureRowTopic({ topic, partitions })
   await refuseCompacted(cluster, topic, 'Name another topic with --topic')
   const schemaId = await registry.register(valueSubject(topic), syntheticSchema('Row', spec))
   const batchBytes = await batchBytesFor(cluster, topic)

@@ -144,8 +144,8 @@ async function loadTable(
   const table = await openTable(cluster, options, known)
   try {
     onColumns(table)
-    const partitions = (await admin.partitionCount(topic)) ?? options.partitions
-    await admin.ensureRowTopic({ topic, partitions })
+    const partitions = (await admin.topics.partitionCount(topic)) ?? options.partitions
+    await admin.topics.ensureRowTopic({ topic, partitions })
     if (key === undefined) await refuseCompacted(cluster, topic, 'Name the column that is the key with --key')
     await preparePositions(cluster)
     const group = groupName(dataset, 'load')

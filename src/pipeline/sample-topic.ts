@@ -7,7 +7,7 @@ import { onlyTombstones } from '../stages/tombstones.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { preparePositions } from './group-positions.ts'
 import { noProgress, type OnProgress } from './progress.ts'
-import { batchSizesFor, holdsRows, offsetsBetween, partitionsOf, topicEnds, topicStarts } from './row-topics.ts'
+import { batchSizesFor, holdsRows, offsetsBetween, partitionCount, topicEnds, topicStarts } from './row-topics.ts'
 import { SampleReporter } from './sample-reporter.ts'
 
 /** Enough for ten modes; a fit of so many takes about a second. */
@@ -62,11 +62,11 @@ export async function sampleTopic(cluster: ClusterSession, options: SampleTopicO
   const { partitions = 1, onProgress = noProgress } = options
   checkSampleSize(size, follow)
   const { admin, rows, signal, report } = cluster
-  await partitionsOf(cluster, rawTopic)
+  await cluster.admin.topics.mustExist(rawTopic)
   await preparePositions(cluster)
-  await admin.ensureRowTopic({
+  await admin.topics.ensureRowTopic({
     topic: outputTopic,
-    partitions: (await admin.partitionCount(outputTopic)) ?? partitions,
+    partitions: (await admin.topics.partitionCount(outputTopic)) ?? partitions,
     like: rawTopic,
   })
   const group = sampleGroup(dataset, outputTopic)
@@ -81,7 +81,7 @@ export async function sampleTopic(cluster: ClusterSession, options: SampleTopicO
         `Topic ${outputTopic} holds rows already`,
         `Add --append to sample what has come since, or --sample-topic to sample into another topic`,
       )
-    const outputPartitions = await partitionsOf(cluster, outputTopic)
+    const outputPartitions = await partitionCount(cluster, outputTopic)
     const sizes = await batchSizesFor(cluster, outputTopic)
     let before = stageReport(0, 0, 0, 0)
     let recommittedMs = Number.NEGATIVE_INFINITY

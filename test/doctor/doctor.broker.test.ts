@@ -101,13 +101,13 @@ suite('vgm doctor, on a broker', () => {
       [topics.normalized, { 'message.timestamp.before.max.ms': '1000' }, 'timestamps', /9223372036854775807/],
       [topics.normalized, { 'retention.ms': '60000' }, 'retention', /retention\.ms=/],
     ] as const) {
-      await cluster.admin.alterTopic(topic, settings)
+      await cluster.admin.topics.alter(topic, settings)
       const lines = await mended(pipeline, await whenFound(pipeline, [check]))
       equal(lines.length, 1)
       match(lines[0], line)
     }
     // More acknowledgements than the one broker can give: no change of a topic's rows, so --fix leaves it to people.
-    await cluster.admin.alterTopic(topics.normalized, { 'min.insync.replicas': '2' })
+    await cluster.admin.topics.alter(topics.normalized, { 'min.insync.replicas': '2' })
     const { findings } = await whenFound(pipeline, ['replication'])
     equal(findings.find(({ check, level }) => check === 'replication' && level === 'error')?.fix, undefined)
   })
@@ -115,12 +115,12 @@ suite('vgm doctor, on a broker', () => {
   test('finds topics that are missing or have too few partitions, and --fix mends them', async (t) => {
     const pipeline = await normalized(t)
     const { topics, cluster, dataset } = pipeline
-    await cluster.admin.deleteTopics([topics.normalized, topics.deadLetters])
+    await cluster.admin.topics.delete([topics.normalized, topics.deadLetters])
     const { findings } = await whenFound(pipeline, ['topics', 'topics', 'positions'])
     const refusal = findings.find(({ check }) => check === 'positions')
     match(refusal?.found ?? '', /next start of normalize is refused: .* there is no topic .*\.normalized/)
     match(refusal?.mend ?? '', /--delete-offsets.*--allow-empty-output/)
-    await cluster.admin.deleteGroups([groupName(dataset, 'normalize')])
+    await cluster.admin.groups.delete([groupName(dataset, 'normalize')])
     const missing = await whenFound(pipeline, ['topics', 'topics'])
     deepEqual(await mended(pipeline, missing), [
       `made topic ${topics.normalized} like ${topics.raw}`,
@@ -139,7 +139,7 @@ suite('vgm doctor, on a broker', () => {
   test('finds a group that has lost its positions, as its next start would', async (t) => {
     const pipeline = await normalized(t)
     const { cluster, dataset } = pipeline
-    await cluster.admin.deleteGroups([groupName(dataset, 'normalize')])
+    await cluster.admin.groups.delete([groupName(dataset, 'normalize')])
     deepEqual(ill(await examined(pipeline)), [], 'they are kept')
     const positionsTopic = `${dataset}.positions`
     const without = { ...cluster, rows: new RowClient(cluster.settings, undefined, {}, positionsTopic) }
@@ -153,7 +153,7 @@ suite('vgm doctor, on a broker', () => {
     const pipeline = await normalized(t)
     const { topics, cluster, dataset } = pipeline
     await pipeline.write(topics.raw, await rows(pipeline, 20))
-    const [{ high }] = await cluster.admin.watermarks(topics.raw)
+    const [{ high }] = await cluster.admin.offsets.watermarks(topics.raw)
     await withKafkaAdmin(pipeline, async (admin) => {
       // kafkajs does not look up the leader of a topic that it has not met.
       await admin.fetchTopicOffsets(topics.raw)
@@ -237,7 +237,7 @@ suite('vgm doctor, on a broker', () => {
       VGM_DATASET: pipeline.dataset,
       VGM_MODELS_TOPIC: pipeline.modelsTopic,
     }
-    await pipeline.cluster.admin.alterTopic(pipeline.topics.normalized, { 'cleanup.policy': 'compact' })
+    await pipeline.cluster.admin.topics.alter(pipeline.topics.normalized, { 'cleanup.policy': 'compact' })
     const sick = await vgm(['doctor', '--json'], { environment })
     equal(sick.code, 1, sick.err)
     const { errors, findings, mended: nothing } = JSON.parse(sick.out)

@@ -136,7 +136,7 @@ suite('brokers behind listeners as people have them', () => {
       const topic = uniqueName('advertised')
       const admin = new ClusterAdmin({ brokers: [ways.plain], clientId: 'vgm-test' })
       t.after(() => admin.close())
-      await admin.ensureRowTopic({ topic, partitions: 1 })
+      await admin.topics.ensureRowTopic({ topic, partitions: 1 })
       const connections = new BrokerConnections({ brokers: [ways[way]], clientId: 'vgm-test' }, { limits: impatient })
       t.after(() => connections.close())
       const named = {

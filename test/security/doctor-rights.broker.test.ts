@@ -48,9 +48,9 @@ async function rightsFound(user: string): Promise<{ found: NamedFinding[]; notCh
 suite('vgm doctor on a secured cluster', () => {
   test('knows the rights of each stage as docs/security.md has them: none too many, and none too few', async () => {
     await entered(undefined, async ({ admin }) => {
-      for (const topic of Object.values(topics)) await admin.ensureRowTopic({ topic, partitions: 1 })
-      await admin.ensureModelsTopic(modelsTopic)
-      await admin.ensurePositionsTopic(defaultPositionsTopic)
+      for (const topic of Object.values(topics)) await admin.topics.ensureRowTopic({ topic, partitions: 1 })
+      await admin.topics.ensureModelsTopic(modelsTopic)
+      await admin.topics.ensurePositionsTopic(defaultPositionsTopic)
     })
     for (const stage of stages) {
       // Topics exist: Create is not needed any more.
