@@ -1,4 +1,4 @@
-import { checkDataset, defaultModelsTopic, sampleGroup, type TopicNames, topicNames } from '../config/names.ts'
+import { defaultModelsTopic, sampleGroup, type TopicNames } from '../config/names.ts'
 import { softwareVersion } from '../config/software-version.ts'
 import type { SummaryFitOptions } from '../mixture/fit-options.ts'
 import type { Model } from '../model/model.ts'
@@ -11,7 +11,7 @@ import { checkNames } from './members/normalize-member.ts'
 import { scanInThreads } from './members/scan-members.ts'
 import { withModelsTarget } from './models-topic.ts'
 import { noProgress, type OnProgress } from './progress.ts'
-import { offsetsIn, requireTopic, topicRanges } from './row-topics.ts'
+import { datasetTopics, offsetsIn, requireTopic, topicRanges } from './row-topics.ts'
 
 export interface FitDatasetOptions {
   readonly dataset: string
@@ -53,10 +53,17 @@ export interface FitDatasetOptions {
  * @throws InterruptedError when the cluster's signal fires: the same call begins anew
  */
 export async function fitDataset(cluster: ClusterSession, options: FitDatasetOptions): Promise<Model> {
-  const dataset = checkDataset(options.dataset)
-  const { source = 'sample', modelsTopic = defaultModelsTopic, recipe = 'scaled', mixture = {}, columns } = options
+  const {
+    dataset,
+    source = 'sample',
+    modelsTopic = defaultModelsTopic,
+    recipe = 'scaled',
+    mixture = {},
+    columns,
+  } = options
   const { minWeight = 0.005, roundToDecimals = false, seed = 0, members = 1, onProgress = noProgress } = options
-  const topics = topicNames(dataset, { raw: options.rawTopic, sample: options.sampleTopic })
+  const overrides = { raw: options.rawTopic, sample: options.sampleTopic }
+  const topics = datasetTopics(cluster, dataset, overrides, modelsTopic)
   const topic = source === 'raw' ? topics.raw : topics.sample
   await cluster.admin.topics.mustExist(topics.raw)
   const { rows, registry, signal, log } = cluster

@@ -1,3 +1,4 @@
+import { checkDataset, defaultModelsTopic, type TopicNames, type TopicOverrides, topicNames } from '../config/names.ts'
 import { InterruptedError, UsageError } from '../errors.ts'
 import { earliest } from '../kafka/broker-connections.ts'
 import type { PartitionOffset, TopicPartition } from '../ports/log.ts'
@@ -94,8 +95,22 @@ export function offsetsBetween(starts: readonly PartitionOffset[], ends: readonl
   return ends.reduce((sum, { partition, offset }) => sum + Math.max(0, offset - (start.get(partition) ?? 0)), 0)
 }
 
+/**
+ * The topics of a data set, none of which is that of models or of positions.
+ *
+ * @throws UsageError for one topic in two places, and for a name that no data set can have
+ */
+export function datasetTopics(
+  cluster: ClusterSession,
+  dataset: string,
+  overrides: TopicOverrides | undefined,
+  modelsTopic: string | undefined,
+): TopicNames {
+  return topicNames(checkDataset(dataset), overrides, topicsBeside(cluster, modelsTopic))
+}
+
 /** Topics that stages use beside those of a data set. */
-export function topicsBeside({ rows }: ClusterSession, modelsTopic: string): string[] {
+export function topicsBeside({ rows }: ClusterSession, modelsTopic = defaultModelsTopic): string[] {
   return rows.positionsTopic === undefined ? [modelsTopic] : [modelsTopic, rows.positionsTopic]
 }
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { checkDataset, sampleGroup, topicNames, transactionalId } from '../config/names.ts'
+import { sampleGroup, transactionalId } from '../config/names.ts'
 import { InterruptedError, UsageError } from '../errors.ts'
 import { type StageReport, stageReport } from '../ports/stage-report.ts'
 import { type SampleSize, sample } from '../stages/sample.ts'
@@ -7,7 +7,15 @@ import { onlyTombstones } from '../stages/tombstones.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { preparePositions } from './group-positions.ts'
 import { noProgress, type OnProgress } from './progress.ts'
-import { batchSizesFor, holdsRows, offsetsBetween, partitionCount, topicEnds, topicStarts } from './row-topics.ts'
+import {
+  batchSizesFor,
+  datasetTopics,
+  holdsRows,
+  offsetsBetween,
+  partitionCount,
+  topicEnds,
+  topicStarts,
+} from './row-topics.ts'
 import { SampleReporter } from './sample-reporter.ts'
 
 /** Enough for ten modes; a fit of so many takes about a second. */
@@ -28,6 +36,8 @@ export interface SampleTopicOptions {
   readonly rawTopic?: string | undefined
   /** [`<dataset>.sample`] */
   readonly sampleTopic?: string | undefined
+  /** where models are published, and so no rows ['vgm.models'] */
+  readonly modelsTopic?: string | undefined
   /** how many rows, or which share of them, by the smallest hashes of their places [{ rows: 200000 }] */
   readonly size?: SampleSize | undefined
   /** the same seed keeps the same rows [0] */
@@ -53,11 +63,9 @@ export interface SampleTopicOptions {
  * @throws InterruptedError when the cluster's signal fires, which is how following ends
  */
 export async function sampleTopic(cluster: ClusterSession, options: SampleTopicOptions): Promise<StageReport> {
-  const dataset = checkDataset(options.dataset)
-  const { raw: rawTopic, sample: outputTopic } = topicNames(dataset, {
-    raw: options.rawTopic,
-    sample: options.sampleTopic,
-  })
+  const { dataset } = options
+  const overrides = { raw: options.rawTopic, sample: options.sampleTopic }
+  const { raw: rawTopic, sample: outputTopic } = datasetTopics(cluster, dataset, overrides, options.modelsTopic)
   const { size = { rows: defaultSampleRows }, seed = 0, append = false, follow = false } = options
   const { partitions = 1, onProgress = noProgress } = options
   checkSampleSize(size, follow)

@@ -1,12 +1,4 @@
-import {
-  checkDataset,
-  defaultModelsTopic,
-  groupName,
-  type TopicNames,
-  type TopicOverrides,
-  topicNames,
-  valueSubject,
-} from '../config/names.ts'
+import { defaultModelsTopic, groupName, type TopicNames, type TopicOverrides, valueSubject } from '../config/names.ts'
 import { InterruptedError } from '../errors.ts'
 import type { FileCells } from '../files/reading/file-cells.ts'
 import { topicRecord } from '../files/reading/record-schema.ts'
@@ -24,7 +16,7 @@ import { type ClusterSession, controlLog } from './cluster-session.ts'
 import { positionsIn } from './group-positions.ts'
 import { followModels } from './models-topic.ts'
 import { noProgress, type OnProgress } from './progress.ts'
-import { requireTopic, topicRanges } from './row-topics.ts'
+import { datasetTopics, requireTopic, topicRanges } from './row-topics.ts'
 
 /** Rows of a partition that wait while its blocks of a file are awaited: all partitions wait for the file in turn. */
 const blockAhead = 2_000
@@ -90,8 +82,8 @@ export interface AuditResult extends VerifyResult {
 export async function verifyDataset(cluster: ClusterSession, options: VerifyDatasetOptions): Promise<AuditResult> {
   const { dataset, loaded, onProgress = noProgress } = options
   const audited: Audited = {
-    dataset: checkDataset(dataset),
-    topics: topicNames(dataset, options.topics),
+    dataset,
+    topics: datasetTopics(cluster, dataset, options.topics, options.modelsTopic),
     modelsTopic: options.modelsTopic ?? defaultModelsTopic,
     groups: {
       normalize: options.groups?.normalize ?? groupName(dataset, 'normalize'),
