@@ -151,9 +151,9 @@ export const brokerChecks: readonly Check[] = [
         clockAheadMs < 0 ? 'behind' : 'ahead of'
       } this machine's`
       const expected = 'less than 5 s between them: models, generated rows and retention go by the clock'
-      const mend = 'Let both follow a time server: timedatectl set-ntp true'
-      if (apart > farAheadMs) return [error(found, expected, mend)]
-      return [apart > aheadMs ? warning(found, expected, mend) : ok(`${found}, to ${Math.ceil(clockErrorMs)} ms`)]
+      const fix = 'Let both follow a time server: timedatectl set-ntp true'
+      if (apart > farAheadMs) return [error(found, expected, fix)]
+      return [apart > aheadMs ? warning(found, expected, fix) : ok(`${found}, to ${Math.ceil(clockErrorMs)} ms`)]
     },
   },
   {
@@ -172,12 +172,12 @@ export const brokerChecks: readonly Check[] = [
             const found =
               `${path} of broker ${node} has ${byteText(usableBytes)} of ${byteText(totalBytes)} free` +
               (needed > 0 ? `, and ${byteText(needed)} of ${raw}` : '')
-            const mend = 'Free or add disk, or lower retention.ms or retention.bytes of topics that may go'
+            const fix = 'Free or add disk, or lower retention.ms or retention.bytes of topics that may go'
             if (usableBytes < totalBytes * scarceShare)
-              findings.push(error(found, 'room: a broker whose disk is full stops', mend))
+              findings.push(error(found, 'room: a broker whose disk is full stops', fix))
             else if (usableBytes < Math.max(totalBytes * lowShare, needed))
               findings.push(
-                warning(found, 'a tenth of the disk, and room for as much again as the raw topic takes', mend),
+                warning(found, 'a tenth of the disk, and room for as much again as the raw topic takes', fix),
               )
           }
         if (free.length === 0) return { because: 'brokers do not say how large their disks are, or we may not ask' }
