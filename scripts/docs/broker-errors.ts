@@ -19,7 +19,11 @@ const intros: Readonly<Record<ErrorKind, string>> = {
 
 /** docs/reliability.md with the rules of src/kafka/broker-error-table.ts. */
 export function withErrorTables(markdown: string): string {
-  return spliced(markdown, 'broker errors', ['The second column names some requests by their group:', '', ...legend, '', ...errorKinds.map(section)].join('\n'))
+  return spliced(
+    markdown,
+    'broker errors',
+    ['The second column names some requests by their group:', '', ...legend, '', ...errorKinds.map(section)].join('\n'),
+  )
 }
 
 /** Names for requests that often come together: they keep the lines of the tables short. */

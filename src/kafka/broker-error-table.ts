@@ -95,7 +95,12 @@ export const errorRules: readonly ErrorRule[] = [
   rule('retriable', 'LEADER_NOT_AVAILABLE', ['Metadata', 'ListOffsets'], 'A leader is being elected'),
   rule('retriable', 'NOT_LEADER_OR_FOLLOWER', toLeaders, 'The leader has moved: look it up again'),
   rule('retriable', 'FENCED_LEADER_EPOCH', ['Fetch', 'ListOffsets'], 'The leader has moved: look it up again'),
-  rule('retriable', 'UNKNOWN_LEADER_EPOCH', ['Fetch', 'ListOffsets'], 'The broker does not know yet that it is the leader'),
+  rule(
+    'retriable',
+    'UNKNOWN_LEADER_EPOCH',
+    ['Fetch', 'ListOffsets'],
+    'The broker does not know yet that it is the leader',
+  ),
   rule('retriable', 'REPLICA_NOT_AVAILABLE', ['Fetch', 'ListOffsets'], 'The replica is being moved'),
   rule('retriable', 'UNKNOWN_TOPIC_ID', ['Fetch'], 'The topic may be new and not yet in the metadata'),
   rule('retriable', 'INCONSISTENT_TOPIC_ID', ['Fetch'], 'The topic was recreated: look up its leader'),
@@ -139,7 +144,12 @@ export const errorRules: readonly ErrorRule[] = [
     toController,
     'The brokers limit the rate at which partitions are created and deleted',
   ),
-  rule('retriable', 'MEMBER_ID_REQUIRED', ['JoinGroup'], 'The first step of joining: the response contains the member id'),
+  rule(
+    'retriable',
+    'MEMBER_ID_REQUIRED',
+    ['JoinGroup'],
+    'The first step of joining: the response contains the member id',
+  ),
 
   rule(
     'abortable',
@@ -172,7 +182,12 @@ export const errorRules: readonly ErrorRule[] = [
     'Retention has deleted all rows of the producer',
   ),
   rule('abortable', 'OUT_OF_ORDER_SEQUENCE_NUMBER', ['Produce'], 'An earlier batch was lost'),
-  rule('abortable', 'OPERATION_NOT_ATTEMPTED', ['AddPartitionsToTxn'], 'Another partition of the same request was refused'),
+  rule(
+    'abortable',
+    'OPERATION_NOT_ATTEMPTED',
+    ['AddPartitionsToTxn'],
+    'Another partition of the same request was refused',
+  ),
   rule(
     'abortable',
     'UNKNOWN_SERVER_ERROR',
@@ -250,7 +265,12 @@ export const errorRules: readonly ErrorRule[] = [
     ['Metadata', 'Produce', 'AddPartitionsToTxn', 'CreateTopics'],
     'The name is invalid, internal, or differs from another one only in . and _',
   ),
-  rule('fatal', 'INVALID_RECORD', ['Produce'], 'The topic refuses the rows: a compacted topic accepts no row without a key'),
+  rule(
+    'fatal',
+    'INVALID_RECORD',
+    ['Produce'],
+    'The topic refuses the rows: a compacted topic accepts no row without a key',
+  ),
   rule('fatal', 'INVALID_TIMESTAMP', ['Produce'], 'The topic limits the timestamps of its rows'),
   rule('fatal', 'INVALID_REQUIRED_ACKS', ['Produce'], 'A defect of vgm-stream'),
   rule(
@@ -260,14 +280,14 @@ export const errorRules: readonly ErrorRule[] = [
     'The log has a format older than Kafka 0.11',
   ),
   rule('fatal', 'UNSUPPORTED_COMPRESSION_TYPE', ['Produce', 'Fetch'], 'The broker does not know the codec'),
-  rule('fatal', 'INVALID_TRANSACTION_TIMEOUT', ['InitProducerId'], 'The brokers allow less than the transaction time-out of 10 s'),
-  rule('fatal', 'OFFSET_METADATA_TOO_LARGE', ['TxnOffsetCommit'], 'The brokers allow less metadata beside an offset'),
   rule(
     'fatal',
-    'INVALID_COMMIT_OFFSET_SIZE',
-    ['TxnOffsetCommit'],
-    'The offsets exceed a batch of the offsets topic',
+    'INVALID_TRANSACTION_TIMEOUT',
+    ['InitProducerId'],
+    'The brokers allow less than the transaction time-out of 10 s',
   ),
+  rule('fatal', 'OFFSET_METADATA_TOO_LARGE', ['TxnOffsetCommit'], 'The brokers allow less metadata beside an offset'),
+  rule('fatal', 'INVALID_COMMIT_OFFSET_SIZE', ['TxnOffsetCommit'], 'The offsets exceed a batch of the offsets topic'),
   rule(
     'fatal',
     'INVALID_GROUP_ID',
