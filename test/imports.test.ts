@@ -1,4 +1,4 @@
-import { deepEqual } from 'node:assert/strict'
+import { deepEqual, equal } from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { describe, test } from 'node:test'
@@ -89,6 +89,24 @@ describe('imports of src/', () => {
   test('name a client, a database or a command line only where it belongs', () => {
     const astray = imports.filter(({ from, to }) => packages[to]?.includes(folderOf(from) ?? '') === false)
     deepEqual(astray, [])
+  })
+
+  test('bring no client, database or codec to the command line before a command runs', () => {
+    const reached = new Set(['src/commands/command-line.ts'])
+    for (const file of reached) {
+      if (!file.startsWith('src/')) continue
+      const source = readFileSync(join(root, file), 'utf8')
+      const atStart = source.matchAll(
+        /^(?:import|export) (?!type )(?:[^'\n]|\n(?! *(?:import|export) ))*?from '([^']+)'/gm,
+      )
+      for (const [, name] of atStart) reached.add(name.startsWith('.') ? normalize(join(dirname(file), name)) : name)
+    }
+    const heavy = [...Object.keys(packages).filter((name) => name !== 'commander'), 'avsc', 'snappy', 'lz4-napi']
+    deepEqual(
+      [...reached].filter((name) => heavy.includes(name)),
+      [],
+    )
+    equal(reached.has('src/commands/normalize.ts'), true)
   })
 
   test('go round in no circle', () => {

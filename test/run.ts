@@ -5,12 +5,14 @@
  *
  * `all` is unit and broker; what builds the image and runs it beside a Docker engine is run when it is asked for. All
  * broker tests share one cluster, which they find in VGM_TEST_BROKERS and VGM_TEST_REGISTRY.
- * VGM_CLUSTER=docker|jvm|external chooses it; somebody's KAFKA_BROKERS is used with `external` only. Unit tests run two
- * files at a time, broker tests one, because they share two cores with the broker. The end is node's own summary, over
- * both.
+ * VGM_CLUSTER=docker|jvm|external chooses it; somebody's KAFKA_BROKERS is used with `external` only. Two broker
+ * files and a unit file run at a time; the faults come last, alone.
+ *
+ * A whole run shows a line a file, and the tests that failed; a run of parts shows each test. The end is node's own
+ * summary, over all of them.
  */
 import { globSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { finished } from 'node:stream/promises'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
@@ -27,25 +29,27 @@ const checkout = join(import.meta.dirname, '..')
 const files = globSync('test/**/*.test.ts', { cwd: checkout })
   .filter((file) => parts.length === 0 || parts.some((part) => file.includes(part)))
   .map((file) => join(checkout, file))
-  .sort()
-const needsBroker = (file: string): boolean => /\.(broker|faults?)\.test\.ts$/.test(file)
-const needsEngine = (file: string): boolean => /\.docker\.test\.ts$/.test(file)
+// The longest first: those that start clusters of their own.
+const isLong = (file: string) => /\/test\/(bench|cluster|security)\//.test(file)
+files.sort((a, b) => Number(isLong(b)) - Number(isLong(a)) || (a < b ? -1 : 1))
+const ofKind = (kind: 'broker' | 'faults' | 'docker') => files.filter((file) => file.endsWith(`.${kind}.test.ts`))
+const [broker, faults, docker] = [ofKind('broker'), ofKind('faults'), ofKind('docker')]
+const unit = files.filter((file) => ![...broker, ...faults, ...docker].includes(file))
 
 /** A file that takes longer hangs: the longest, the faults in short, takes some three minutes. */
 const fileMs = 15 * 60_000
 
 const startedAt = performance.now()
-let succeeded = true
-if (which === 'unit' || which === 'all') {
-  succeeded = await runFiles(
-    files.filter((file) => !needsBroker(file) && !needsEngine(file)),
-    2,
-  )
-}
-if (which === 'broker' || which === 'all') succeeded = (await runWithCluster(files.filter(needsBroker))) && succeeded
-if (which === 'docker') succeeded = await runFiles(files.filter(needsEngine), 1)
+const passed: boolean[] = []
+if (which === 'unit') passed.push(await runFiles(unit, 2))
+if (which === 'broker') passed.push(await runWithCluster(broker))
+// Broker tests wait for much of their time, unit tests hardly ever.
+if (which === 'all') passed.push(...(await Promise.all([runFiles(unit, 1), runWithCluster(broker)])))
+// They start clusters of their own and watch the seconds.
+if (which === 'broker' || which === 'all') passed.push(await runFiles(faults, 1))
+if (which === 'docker') passed.push(await runFiles(docker, 1))
 summarize()
-process.exitCode = succeeded && total.tests > 0 ? 0 : 1
+process.exitCode = passed.every(Boolean) && total.tests > 0 ? 0 : 1
 
 async function runWithCluster(files: string[]): Promise<boolean> {
   if (files.length === 0) return true
@@ -53,20 +57,21 @@ async function runWithCluster(files: string[]): Promise<boolean> {
   const environment = VGM_CLUSTER === 'external' ? process.env : { VGM_CLUSTER }
   const cluster = await startCluster({ environment, log: (line) => process.stderr.write(`${line}\n`) })
   process.stderr.write(`Broker tests use ${cluster.brokers} and ${cluster.registry} (${cluster.kind})\n`)
-  process.env.VGM_TEST_BROKERS = cluster.brokers
-  process.env.VGM_TEST_REGISTRY = cluster.registry
+  const env = { ...process.env, VGM_TEST_BROKERS: cluster.brokers, VGM_TEST_REGISTRY: cluster.registry }
   try {
-    return await runFiles(files, 1)
+    return await runFiles(files, 2, env)
   } finally {
     await cluster.stop()
   }
 }
 
-async function runFiles(files: string[], concurrency: number): Promise<boolean> {
+async function runFiles(files: string[], concurrency: number, env = process.env): Promise<boolean> {
   if (files.length === 0) return true
   let success = true
+  let done = 0
   // kafkajs gives setTimeout a negative time, harmlessly.
-  const events = run({ files, concurrency, timeout: fileMs, execArgv: ['--disable-warning=TimeoutNegativeWarning'] })
+  const execArgv = ['--disable-warning=TimeoutNegativeWarning']
+  const events = run({ files, concurrency, timeout: fileMs, execArgv, env })
   events.on('test:summary', ({ file, counts, success: allPassed }) => {
     // The summaries of single files are parts of the last one.
     if (file !== undefined) return
@@ -74,9 +79,17 @@ async function runFiles(files: string[], concurrency: number): Promise<boolean> 
     for (const name of Object.keys(total)) total[name] += (counts as Record<string, number>)[name]
     success = allPassed
   })
+  if (parts.length === 0)
+    events.on('test:complete', ({ name, details: { duration_ms: ms, passed } }) => {
+      if (!files.includes(name)) return
+      const progress = `${++done}/${files.length}`.padStart(7)
+      const seconds = (ms / 1000).toFixed(1).padStart(6)
+      process.stdout.write(`${progress} ${seconds} s ${passed ? ' ' : '✖'} ${relative(checkout, name)}\n`)
+    })
   const report = events
     // Two runs would print two summaries.
     .filter((event) => !(event.type === 'test:diagnostic' && event.data.nesting === 0 && isCount(event.data.message)))
+    .filter((event) => parts.length > 0 || !(event.type === 'test:pass' || event.type === 'test:start'))
     .compose(new spec())
   report.pipe(process.stdout, { end: false })
   await finished(report)

@@ -2,7 +2,6 @@ import { type Command, InvalidArgumentError } from 'commander'
 import { benchResult, benchText } from '../bench/bench-report.ts'
 import { type BenchPart, benchParts, chosenParts } from '../bench/parts.ts'
 import type { PreparePeers } from '../bench/peers.ts'
-import { runBench } from '../bench/run-bench.ts'
 import { parseCount, type ValueSchema, valueParser } from '../config/value-parsers.ts'
 import { UsageError } from '../errors.ts'
 import { type ClusterCommandFlags, printResult, withCluster } from './command-context.ts'
@@ -40,6 +39,7 @@ export function benchCommand(preparePeers?: PreparePeers): Command {
     .action(async (flags: BenchFlags) => {
       const parts = chosenParts(flags.only, flags.without)
       if (parts.size === 0) throw new UsageError('No part is left to measure', 'Drop --only or --without')
+      const { runBench } = await import('../bench/run-bench.ts')
       const { debug = false, logLevel } = flags
       const figures = await withOwnCluster(flags, (address) =>
         withCluster({ ...address, debug, logLevel }, (cluster) =>

@@ -8,7 +8,7 @@ import { parseListText, parseTopic } from '../config/value-parsers.ts'
 import { commandGraceMs, interruption } from '../observe/interruption.ts'
 import { createLogger, type LogLevel, logLevels } from '../observe/logger.ts'
 import { printable } from '../observe/printable-text.ts'
-import { type ClusterSession, plainUse, withClusterAt } from '../pipeline/cluster-session.ts'
+import type { ClusterSession } from '../pipeline/cluster-session.ts'
 
 /** Flags that every command has. */
 export interface CommonFlags {
@@ -104,6 +104,7 @@ export async function withCluster<T>(
   mustAnswer = true,
 ): Promise<T> {
   const address = await clusterAddress(flags)
+  const { plainUse, withClusterAt } = await import('../pipeline/cluster-session.ts')
   return withClusterAt(
     address,
     plainUse(createLogger(logLevel(flags), { run: drawRun() }), interruption(commandGraceMs)),

@@ -2,18 +2,9 @@ import { Command } from 'commander'
 import { topicNames } from '../config/names.ts'
 import { parseCount, parseTopic } from '../config/value-parsers.ts'
 import { UsageError } from '../errors.ts'
-import { StockReader } from '../kafka/stock-reader.ts'
 import { printableLine } from '../observe/printable-text.ts'
 import { textTable } from '../observe/report-text.ts'
-import { type ClusterSession, controlLog } from '../pipeline/cluster-session.ts'
-import { requireTopic, topicEnds, topicStarts } from '../pipeline/row-topics.ts'
-import type { StockLog } from '../ports/stock-log.ts'
-import {
-  type DeadLetter,
-  DeadLetterMissingError,
-  listDeadLetters,
-  showDeadLetter,
-} from '../stages/verify/dead-letters.ts'
+import type { DeadLetter } from '../stages/verify/dead-letters.ts'
 import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
 
 interface DeadLetterFlags extends DatasetFlags {
@@ -44,11 +35,9 @@ function listCommand(): Command {
       parseCount,
     )
     .action((flags: ListFlags) =>
-      withDeadLetters(flags, async (cluster, log, topic) => {
-        const starts = await topicStarts(cluster, topic)
-        const ends = await topicEnds(cluster, topic)
-        const ranges = starts.map(({ partition, offset }, i) => ({ partition, start: offset, end: ends[i].offset }))
-        const { rows, groups: all } = await listDeadLetters(log, topic, ranges)
+      withCluster(flags, async (cluster) => {
+        const { countDeadLetters } = await import('../pipeline/index.ts')
+        const { rows, groups: all } = await countDeadLetters(cluster, flags)
         const groups = all.slice(0, flags.limit ?? (flags.json ? all.length : defaultLimit))
         const more = all.length - groups.length
         const table = textTable(
@@ -65,7 +54,7 @@ function listCommand(): Command {
           ]),
         )
         const rest = more === 0 ? '' : `\nand ${more} causes more, with fewer rows: --limit ${all.length} lists all.`
-        printResult(flags, { rows, groups }, rows === 0 ? `No dead letters in ${topic}.` : table + rest)
+        printResult(flags, { rows, groups }, rows === 0 ? `No dead letters in ${topicOf(flags)}.` : table + rest)
       }),
     )
 }
@@ -78,17 +67,16 @@ function showCommand(): Command {
       const match = /^(\d+)\/(\d+)$/.exec(position)
       if (match === null) throw new UsageError(`"${position}" is no position`, 'Write partition/offset, as 0/12')
       const at = { partition: Number(match[1]), offset: Number(match[2]) }
-      return withDeadLetters(flags, async (cluster, log, topic) => {
-        const { registry } = cluster
-        const [start, end] = [await topicStarts(cluster, topic), await topicEnds(cluster, topic)].map(
-          (offsets) => offsets.find(({ partition }) => partition === at.partition)?.offset ?? 0,
-        )
-        // A read beyond the end would wait for a row to come.
-        if (at.offset < start || at.offset >= end) throw new DeadLetterMissingError(topic, at.partition, at.offset)
-        const letter = await showDeadLetter(log, topic, at, (id) => registry.schemaById(id))
+      return withCluster(flags, async (cluster) => {
+        const { readDeadLetter } = await import('../pipeline/index.ts')
+        const letter = await readDeadLetter(cluster, flags, at)
         printResult(flags, letter, letterText(letter))
       })
     })
+}
+
+function topicOf({ topic, dataset }: DeadLetterFlags): string {
+  return topic ?? topicNames(dataset).deadLetters
 }
 
 function letterText(letter: DeadLetter): string {
@@ -102,24 +90,4 @@ function letterText(letter: DeadLetter): string {
   const shown = lines.map(([name, value]) => [printableLine(name), printableLine(value)])
   const width = Math.max(...shown.map(([name]) => name.length))
   return shown.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n')
-}
-
-async function withDeadLetters(
-  flags: DeadLetterFlags,
-  work: (cluster: ClusterSession, log: StockLog, topic: string) => Promise<void>,
-): Promise<void> {
-  const topic = flags.topic ?? topicNames(flags.dataset).deadLetters
-  await withCluster(flags, async (cluster) => {
-    await requireTopic(
-      cluster,
-      topic,
-      'Check --dataset; "vgm normalize" and "vgm restore" make it at their first start',
-    )
-    const log = new StockReader(cluster.settings, controlLog(cluster.log))
-    try {
-      await work(cluster, log, topic)
-    } finally {
-      await log.close()
-    }
-  })
 }

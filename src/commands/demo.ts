@@ -9,13 +9,7 @@ import type { Model } from '../model/model.ts'
 import { createProgress, formatSpeed } from '../observe/progress.ts'
 import { textTable } from '../observe/report-text.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
-import { exportTopic } from '../pipeline/export-topic.ts'
-import { fitDataset, modelSummary } from '../pipeline/fit-dataset.ts'
-import { loadFile } from '../pipeline/load-file.ts'
-import { normalizeTopic } from '../pipeline/normalize-topic.ts'
-import { restoreTopic } from '../pipeline/restore-topic.ts'
-import { sampleTopic } from '../pipeline/sample-topic.ts'
-import { mismatches, verifyDataset } from '../pipeline/verify-dataset.ts'
+import type { modelSummary } from '../pipeline/fit-dataset.ts'
 import { type ClusterCommandFlags, printResult, withCluster } from './command-context.ts'
 import { addFileOptions, type FileFlags, fileReading } from './file-options.ts'
 import { columnsText } from './load.ts'
@@ -97,6 +91,10 @@ async function runDemo(
     }
   }
 
+  const { exportTopic, loadFile, mismatches, normalizeTopic, restoreTopic, sampleTopic, verifyDataset } = await import(
+    '../pipeline/index.ts'
+  )
+  const { fitDataset, modelSummary } = await import('../pipeline/fit-dataset.ts')
   const loaded = await step('load', (onProgress) =>
     loadFile(cluster, {
       ...reading,

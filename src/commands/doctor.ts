@@ -1,9 +1,8 @@
 import type { Command } from 'commander'
 import { topicNames } from '../config/names.ts'
-import { type Diagnosis, diagnose } from '../doctor/checks.ts'
+import type { Diagnosis } from '../doctor/checks.ts'
 import { diagnosisText, summaryText } from '../doctor/diagnosis-text.ts'
-import { type DatasetNames, gatherFacts } from '../doctor/gather-facts.ts'
-import { mendTopics } from '../doctor/topic-mends.ts'
+import type { DatasetNames } from '../doctor/gather-facts.ts'
 import { exitCodes } from '../errors.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
 import {
@@ -49,6 +48,8 @@ export function doctorCommand(): Command {
       await withCluster(
         flags,
         async (cluster) => {
+          const { diagnose } = await import('../doctor/checks.ts')
+          const { gatherFacts } = await import('../doctor/gather-facts.ts')
           const before = diagnose(await gatherFacts(cluster, names))
           const mended = flags.fix === true ? await mend(cluster, before) : []
           const diagnosis = mended.length > 0 ? diagnose(await gatherFacts(cluster, names)) : before
@@ -83,7 +84,8 @@ function datasetNames(flags: DoctorFlags): DatasetNames | undefined {
   return { dataset, topics, modelsTopic, positionsTopic }
 }
 
-function mend({ admin }: ClusterSession, { findings }: Diagnosis): Promise<readonly string[]> {
+async function mend({ admin }: ClusterSession, { findings }: Diagnosis): Promise<readonly string[]> {
+  const { mendTopics } = await import('../doctor/topic-mends.ts')
   return mendTopics(
     admin,
     findings.flatMap(({ fix }) => fix ?? []),

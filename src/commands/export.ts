@@ -5,9 +5,7 @@ import { UsageError } from '../errors.ts'
 import { type TableFormat, tableFormatOf } from '../files/file-format.ts'
 import { createProgress } from '../observe/progress.ts'
 import { stageText } from '../observe/report-text.ts'
-import { exportTopic } from '../pipeline/export-topic.ts'
 import { withRestartHint } from '../pipeline/restart-hint.ts'
-import { requireTopic } from '../pipeline/row-topics.ts'
 import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
 
 interface ExportFlags extends DatasetFlags {
@@ -51,6 +49,8 @@ export function exportCommand(): Command {
       if (flags.csvSafe && format !== 'csv')
         throw new UsageError('--csv-safe is for CSV, and this is Parquet', 'Leave out --csv-safe')
       await withCluster(flags, async (cluster) => {
+        const { exportTopic } = await import('../pipeline/index.ts')
+        const { requireTopic } = await import('../pipeline/row-topics.ts')
         await requireTopic(
           cluster,
           topic,

@@ -4,7 +4,6 @@ import { parseCount, parseLimit, parseList, parseNumber, parseSeed, valueParser 
 import { UsageError } from '../errors.ts'
 import { fitSettings, type SummaryFitOptions } from '../mixture/fit-options.ts'
 import { createProgress } from '../observe/progress.ts'
-import { fitDataset, modelSummary } from '../pipeline/fit-dataset.ts'
 import { withRestartHint } from '../pipeline/restart-hint.ts'
 import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
 import { modelPlot } from './model-plot.ts'
@@ -66,6 +65,7 @@ export function fitCommand(): Command {
       // Before a topic is read in vain; the flags are called as the library's options are.
       fitSettings(recipe, mixture)
       await withCluster(flags, async (cluster) => {
+        const { fitDataset, modelSummary } = await import('../pipeline/fit-dataset.ts')
         const progress = createProgress('fit')
         let others: readonly string[] = []
         const fitting = fitDataset(cluster, {

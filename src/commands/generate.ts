@@ -8,11 +8,8 @@ import { type TableFormat, tableFormatOf } from '../files/file-format.ts'
 import { commandGraceMs, interruption } from '../observe/interruption.ts'
 import { createProgress } from '../observe/progress.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
-import { generateRows } from '../pipeline/generate-rows.ts'
-import { followModels } from '../pipeline/models-topic.ts'
-import { defaultPartitions } from '../pipeline/row-topics.ts'
+import { defaultBatchRows, defaultPartitions } from '../pipeline/defaults.ts'
 import type { StageReport } from '../ports/stage-report.ts'
-import { defaultBatchRows } from '../stages/generate.ts'
 import { modelSpec } from '../stages/synthetic/model-spec.ts'
 import { parseRowSpec, type RowSpec } from '../stages/synthetic/row-spec.ts'
 import {
@@ -84,6 +81,7 @@ async function generateIntoTopic(flags: GenerateFlags): Promise<void> {
   const dataset = datasetOf(flags, 'Rows go to the raw topic of a data set')
   const topic = topicNames(dataset, { raw: flags.topic }, [flags.modelsTopic, defaultPositionsTopic]).raw
   await withCluster(flags, async (cluster) => {
+    const { generateRows } = await import('../pipeline/index.ts')
     const spec = flags.spec ?? (await modelRows(cluster, flags, dataset))
     const progress = createProgress('generate')
     const { rows, seed, partitions, batchRows, compression } = flags
@@ -110,6 +108,7 @@ async function generateIntoFile(file: string, flags: GenerateFlags): Promise<voi
 
 /** The rows that `--model` stands for. */
 async function modelRows(cluster: ClusterSession, flags: GenerateFlags, dataset: string): Promise<RowSpec> {
+  const { followModels } = await import('../pipeline/index.ts')
   const models = await followModels(cluster, { dataset, modelsTopic: flags.modelsTopic })
   try {
     const { model = 'current' } = flags

@@ -1,10 +1,7 @@
 import type { Command } from 'commander'
-import { type GroupStage, groupName, topicNames } from '../config/names.ts'
 import { parseTopic } from '../config/value-parsers.ts'
 import { textTable } from '../observe/report-text.ts'
-import { positionsIn } from '../pipeline/group-positions.ts'
-import { partitionsOf } from '../pipeline/row-topics.ts'
-import { type Lag, type LagSource, lagOf, lagRemarks } from '../stages/lag.ts'
+import { lagRemarks } from '../stages/lag.ts'
 import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
 
 interface LagFlags extends DatasetFlags {
@@ -17,27 +14,10 @@ export function lagCommand(): Command {
     .option('--group <name>', 'consumer group that reads --topic')
     .option('--topic <topic>', 'topic that --group reads', parseTopic)
     .action(async (flags: LagFlags) => {
-      const { dataset } = flags
-      const { raw, normalized } = topicNames(dataset)
-      const stages: readonly (readonly [GroupStage, string])[] = [
-        ['normalize', raw],
-        ['restore', normalized],
-      ]
-      const groups =
-        flags.group === undefined
-          ? stages.map(([stage, topic]) => [groupName(dataset, stage), topic] as const)
-          : [[flags.group, flags.topic ?? raw] as const]
       await withCluster(flags, async (cluster) => {
-        const { admin } = cluster
-        const source: LagSource = {
-          committedOffsets: (group, topic) => positionsIn(cluster, group, topic),
-          watermarks: (topic) => admin.watermarks(topic),
-        }
-        if (flags.group === undefined) await partitionsOf(cluster, raw)
-        const lags: Lag[] = []
-        for (const [group, topic] of groups)
-          if (flags.group !== undefined || (await admin.partitionCount(topic)) !== undefined)
-            lags.push(await lagOf(source, group, topic))
+        const { groupLag } = await import('../pipeline/index.ts')
+        const { dataset, group, topic } = flags
+        const lags = await groupLag(cluster, { dataset, group, topic })
         const rows = lags.flatMap(({ group, topic, partitions }) =>
           partitions.map(({ partition, committed, end, lag }) => [
             group,

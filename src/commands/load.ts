@@ -7,8 +7,7 @@ import type { TableFile } from '../files/reading/table-file.ts'
 import { printableLine } from '../observe/printable-text.ts'
 import { createProgress } from '../observe/progress.ts'
 import { stageText } from '../observe/report-text.ts'
-import { loadFile } from '../pipeline/load-file.ts'
-import { defaultPartitions } from '../pipeline/row-topics.ts'
+import { defaultPartitions } from '../pipeline/defaults.ts'
 import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
 import { addFileOptions, type FileFlags, fileReading } from './file-options.ts'
 import { compressionOption } from './options.ts'
@@ -40,6 +39,7 @@ export function loadCommand(): Command {
       const { raw } = topicNames(dataset, { raw: topic }, [flags.modelsTopic, flags.positionsTopic])
       const reading = fileReading(flags)
       await withCluster(flags, async (cluster) => {
+        const { loadFile } = await import('../pipeline/index.ts')
         const progress = createProgress('load')
         const report = await loadFile(cluster, {
           ...reading,

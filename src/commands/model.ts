@@ -1,14 +1,10 @@
 import { writeFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { UsageError } from '../errors.ts'
-import { ModelMissingError } from '../model/errors.ts'
 import type { Model } from '../model/model.ts'
-import { knownVersions } from '../model/model-catalogue.ts'
 import type { ModelFollower } from '../model/model-follower.ts'
-import { moveAlias } from '../model/publish-model.ts'
 import { textTable } from '../observe/report-text.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
-import { followModels, withModelsTarget } from '../pipeline/models-topic.ts'
 import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
 import { modelPlot } from './model-plot.ts'
 import { modelSvg } from './model-svg.ts'
@@ -76,7 +72,7 @@ function showCommand(): Command {
 function promoteCommand(): Command {
   return datasetCommand('promote', 'make a version the current one', 'vgm model promote --dataset trips 3')
     .argument('<version>', 'version of a model', parseVersion)
-    .action((version: number, flags: DatasetFlags) => moveCurrent(flags, () => version))
+    .action((version: number, flags: DatasetFlags) => promote(flags, version))
 }
 
 function rollbackCommand(): Command {
@@ -84,31 +80,16 @@ function rollbackCommand(): Command {
     'rollback',
     'make the version before the current one the current one',
     'vgm model rollback --dataset trips',
-  ).action((flags: DatasetFlags) =>
-    moveCurrent(flags, (versions, current) => {
-      const before = versions.filter((version) => version < (current ?? 0)).at(-1)
-      if (before === undefined)
-        throw new UsageError('There is no version before the current one', 'Look at "vgm model ls", and promote one')
-      return before
-    }),
-  )
+  ).action((flags: DatasetFlags) => promote(flags, 'previous'))
 }
 
-async function moveCurrent(
-  flags: DatasetFlags,
-  choose: (versions: readonly number[], current: number | undefined) => number,
-): Promise<void> {
-  const { dataset } = flags
-  await withCluster(flags, (cluster) =>
-    withModelsTarget(cluster, flags.modelsTopic, dataset, async (target) => {
-      const { version } = await moveAlias(target, dataset, (catalogue) => {
-        const versions = knownVersions(catalogue, dataset)
-        if (versions.length === 0) throw new ModelMissingError(flags.modelsTopic, dataset, undefined, versions)
-        return choose(versions, catalogue.datasets.get(dataset)?.alias?.version)
-      })
-      printResult(flags, { dataset, version }, `Version ${version} is now the current one of data set ${dataset}.`)
-    }),
-  )
+async function promote(flags: DatasetFlags, to: number | 'previous'): Promise<void> {
+  const { dataset, modelsTopic } = flags
+  await withCluster(flags, async (cluster) => {
+    const { promoteModel } = await import('../pipeline/index.ts')
+    const version = await promoteModel(cluster, { dataset, modelsTopic, version: to })
+    printResult(flags, { dataset, version }, `Version ${version} is now the current one of data set ${dataset}.`)
+  })
 }
 
 function withModels(
@@ -117,6 +98,7 @@ function withModels(
 ): Promise<void> {
   const { dataset } = flags
   return withCluster(flags, async (cluster) => {
+    const { followModels } = await import('../pipeline/index.ts')
     const models = await followModels(cluster, { dataset, modelsTopic: flags.modelsTopic })
     try {
       await work(models, dataset, cluster)

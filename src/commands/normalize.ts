@@ -4,7 +4,6 @@ import { topicNames } from '../config/names.ts'
 import { parseCount, parseSeed } from '../config/value-parsers.ts'
 import { createProgress } from '../observe/progress.ts'
 import { stageText } from '../observe/report-text.ts'
-import { normalizeTopic } from '../pipeline/normalize-topic.ts'
 import type { Delivery } from '../ports/log.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
@@ -84,6 +83,7 @@ export function normalizeCommand(): Command {
       const topics = topicNames(dataset, overrides, [flags.modelsTopic, flags.positionsTopic])
       const needs = ['brokers', 'group', 'model'] as const
       await withObservedStage(flags, { stage: 'normalize', needs, members, runsOn: !untilEnd }, async (cluster) => {
+        const { normalizeTopic } = await import('../pipeline/index.ts')
         const progress = createProgress('normalize')
         const report = await normalizeTopic(cluster, {
           dataset,

@@ -7,7 +7,7 @@ import { createLogger } from '../observe/logger.ts'
 import type { StageNeed } from '../observe/stage-health.ts'
 import type { StageLabels } from '../observe/stage-metrics.ts'
 import type { MonitorOptions, StageMonitor } from '../observe/stage-monitor.ts'
-import { type ClusterSession, withClusterAt } from '../pipeline/cluster-session.ts'
+import type { ClusterSession } from '../pipeline/cluster-session.ts'
 import type { MemberNumber, StageEvent } from '../ports/stage-event.ts'
 import { rowErrorCodes } from '../rows/row-error.ts'
 import { type DatasetFlags, drawRun, logLevel } from './command-context.ts'
@@ -54,6 +54,7 @@ export async function withObservedStage<T>(
   }
   signal.addEventListener('abort', () => report({ kind: 'draining', graceMs }), { once: true })
   try {
+    const { withClusterAt } = await import('../pipeline/cluster-session.ts')
     return await withClusterAt(address, { log, signal, waits: runsOn, report, observe }, work)
   } finally {
     await monitor?.close()

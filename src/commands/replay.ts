@@ -3,7 +3,6 @@ import type { Compression } from '../batch/batch-header.ts'
 import { parseCount, parseSeed, parseTopic } from '../config/value-parsers.ts'
 import { createProgress } from '../observe/progress.ts'
 import { stageText } from '../observe/report-text.ts'
-import { replayTopic, replayTopics } from '../pipeline/replay-topic.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
 import { type DatasetFlags, datasetCommand, printResult } from './command-context.ts'
@@ -67,6 +66,7 @@ export function replayCommand(): Command {
     .addOption(compressionOption())
     .action(async (flags: ReplayFlags) => {
       const { dataset, model } = flags
+      const { replayTopic, replayTopics } = await import('../pipeline/replay-topic.ts')
       replayTopics(flags, [flags.modelsTopic, flags.positionsTopic])
       const observed = { stage: 'replay', needs: ['brokers', 'group', 'model'] as const, members: 1, runsOn: false }
       await withObservedStage(flags, observed, async (cluster) => {

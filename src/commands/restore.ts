@@ -3,7 +3,6 @@ import type { Compression } from '../batch/batch-header.ts'
 import { topicNames } from '../config/names.ts'
 import { createProgress } from '../observe/progress.ts'
 import { stageText } from '../observe/report-text.ts'
-import { restoreTopic } from '../pipeline/restore-topic.ts'
 import type { Delivery } from '../ports/log.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import { type DatasetFlags, datasetCommand, printResult } from './command-context.ts'
@@ -68,6 +67,7 @@ export function restoreCommand(): Command {
       const topics = topicNames(dataset, overrides, [flags.modelsTopic, flags.positionsTopic])
       const needs = ['brokers', 'group'] as const
       await withObservedStage(flags, { stage: 'restore', needs, members, runsOn: !untilEnd }, async (cluster) => {
+        const { restoreTopic } = await import('../pipeline/index.ts')
         const progress = createProgress('restore')
         const report = await restoreTopic(cluster, {
           dataset,

@@ -3,8 +3,8 @@ import { topicNames } from '../config/names.ts'
 import { parseCount, parseSeed, parseShare } from '../config/value-parsers.ts'
 import { createProgress } from '../observe/progress.ts'
 import { stageText } from '../observe/report-text.ts'
+import { defaultSampleRows } from '../pipeline/defaults.ts'
 import { withRestartHint } from '../pipeline/restart-hint.ts'
-import { checkSampleSize, defaultSampleRows, sampleTopic } from '../pipeline/sample-topic.ts'
 import { type DatasetFlags, datasetCommand, printResult } from './command-context.ts'
 import { withObservedStage } from './observed-stage.ts'
 import { type StageFlags, topicOption, withStageOptions } from './options.ts'
@@ -49,6 +49,7 @@ export function sampleCommand(): Command {
       const overrides = { raw: flags.rawTopic, sample: flags.sampleTopic }
       const topics = topicNames(dataset, overrides, [flags.modelsTopic, flags.positionsTopic])
       const size = rate === undefined ? { rows } : { rate }
+      const { checkSampleSize, sampleTopic } = await import('../pipeline/sample-topic.ts')
       checkSampleSize(size, follow)
       const observed = { stage: 'sample', needs: ['brokers'] as const, members: 1, runsOn: follow }
       await withObservedStage(flags, observed, async (cluster) => {

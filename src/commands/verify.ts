@@ -4,7 +4,7 @@ import { exitCodes, UsageError } from '../errors.ts'
 import { createProgress } from '../observe/progress.ts'
 import { textTable } from '../observe/report-text.ts'
 import { withRestartHint } from '../pipeline/restart-hint.ts'
-import { type AuditResult, type LoadedFile, mismatches, verifyDataset } from '../pipeline/verify-dataset.ts'
+import type { AuditResult, LoadedFile } from '../pipeline/verify-dataset.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
 import type { FileAudit, FileFinding } from '../stages/verify/audit-file.ts'
 import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
@@ -65,6 +65,7 @@ export function verifyCommand(): Command {
     }
     const loaded = file === undefined ? undefined : { ...fileReading(flags), file, key, badRows }
     await withCluster(flags, async (cluster) => {
+      const { mismatches, verifyDataset } = await import('../pipeline/index.ts')
       const progress = createProgress('verify')
       const options = { dataset, topics, modelsTopic, groups, clip, modeChoice, loaded, onProgress: progress.update }
       const result = await withRestartHint(verifyDataset(cluster, options)).finally(progress.end)

@@ -1,11 +1,12 @@
 import type { Compression } from '../batch/batch-header.ts'
 import { checkDataset, groupName, topicNames, transactionalId, valueSubject } from '../config/names.ts'
 import type { StageReport } from '../ports/stage-report.ts'
-import { defaultBatchRows, generate } from '../stages/generate.ts'
+import { generate } from '../stages/generate.ts'
 import { type RowSpec, syntheticSchema } from '../stages/synthetic/row-spec.ts'
 import type { ClusterSession } from './cluster-session.ts'
+import { defaultBatchRows, defaultPartitions } from './defaults.ts'
 import { noProgress, type OnProgress } from './progress.ts'
-import { batchBytesFor, defaultPartitions, refuseCompacted } from './row-topics.ts'
+import { batchBytesFor, refuseCompacted } from './row-topics.ts'
 
 export interface GenerateRowsOptions {
   readonly dataset: string

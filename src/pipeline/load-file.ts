@@ -16,9 +16,10 @@ import { stageReport } from '../ports/stage-report.ts'
 import type { LoadReport } from '../stages/load.ts'
 import { parseLoadProgress } from '../stages/load-progress.ts'
 import type { ClusterSession } from './cluster-session.ts'
+import { defaultPartitions } from './defaults.ts'
 import { preparePositions } from './group-positions.ts'
 import { noProgress, type OnProgress } from './progress.ts'
-import { batchBytesFor, defaultPartitions, holdsRows, refuseCompacted } from './row-topics.ts'
+import { batchBytesFor, holdsRows, refuseCompacted } from './row-topics.ts'
 
 export interface LoadFileOptions extends FileReading {
   readonly dataset: string

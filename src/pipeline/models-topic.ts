@@ -1,7 +1,10 @@
 import { defaultModelsTopic } from '../config/names.ts'
+import { UsageError } from '../errors.ts'
+import { ModelMissingError } from '../model/errors.ts'
+import { knownVersions } from '../model/model-catalogue.ts'
 import { ModelFollower } from '../model/model-follower.ts'
 import { type ModelSchemaIds, modelAliasSchema, modelSchema, modelSubjects } from '../model/model-schemas.ts'
-import { type ModelsTarget, modelsTransactionalId } from '../model/publish-model.ts'
+import { type ModelsTarget, modelsTransactionalId, moveAlias } from '../model/publish-model.ts'
 import { type ModelsSource, modelsPartition } from '../model/read-models.ts'
 import type { ClusterSession } from './cluster-session.ts'
 
@@ -54,6 +57,43 @@ export async function followModels(
     await follower.close()
     throw error
   }
+}
+
+export interface PromoteModelOptions {
+  readonly dataset: string
+  /** the version to make current, or the one before it */
+  readonly version: number | 'previous'
+  /** where models are published ['vgm.models'] */
+  readonly modelsTopic?: string | undefined
+}
+
+/**
+ * Makes a published version of a model the current one, which stages take from their next slice on.
+ *
+ * @returns the version that is current now
+ * @throws ModelMissingError if the data set has no such version
+ * @throws UsageError if there is no version before the current one
+ *
+ * @example
+ * await promoteModel(cluster, { dataset: 'trips', version: 'previous' })
+ */
+export async function promoteModel(
+  cluster: ClusterSession,
+  { dataset, version: wanted, modelsTopic = defaultModelsTopic }: PromoteModelOptions,
+): Promise<number> {
+  return withModelsTarget(cluster, modelsTopic, dataset, async (target) => {
+    const { version } = await moveAlias(target, dataset, (catalogue) => {
+      const versions = knownVersions(catalogue, dataset)
+      if (versions.length === 0) throw new ModelMissingError(modelsTopic, dataset, undefined, versions)
+      if (wanted !== 'previous') return wanted
+      const current = catalogue.datasets.get(dataset)?.alias?.version ?? 0
+      const previous = versions.filter((version) => version < current).at(-1)
+      if (previous === undefined)
+        throw new UsageError('There is no version before the current one', 'Look at "vgm model ls", and promote one')
+      return previous
+    })
+    return version
+  })
 }
 
 /** Lets `work` publish to the models topic as the only publisher of the data set. */

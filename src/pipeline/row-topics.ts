@@ -6,8 +6,6 @@ import type { BatchSizes } from '../stages/partition-output.ts'
 import type { BoundedRange } from '../stages/read-partition.ts'
 import type { ClusterSession } from './cluster-session.ts'
 
-/** Partitions of a topic that is made for rows unless something says otherwise. */
-export const defaultPartitions = 4
 /** Large enough for the broker's work per batch to vanish, small enough for a processor's cache. */
 const bestBatchBytes = 512 * 1024
 

@@ -5,13 +5,12 @@ import { type StageReport, stageReport } from '../ports/stage-report.ts'
 import { type SampleSize, sample } from '../stages/sample.ts'
 import { onlyTombstones } from '../stages/tombstones.ts'
 import type { ClusterSession } from './cluster-session.ts'
+import { defaultSampleRows } from './defaults.ts'
 import { preparePositions } from './group-positions.ts'
 import { noProgress, type OnProgress } from './progress.ts'
 import { batchSizesFor, holdsRows, offsetsBetween, partitionsOf, topicEnds, topicStarts } from './row-topics.ts'
 import { SampleReporter } from './sample-reporter.ts'
 
-/** Enough for ten modes; a fit of so many takes about a second. */
-export const defaultSampleRows = 200_000
 /** They wait in memory, and are written in one transaction of at most ten seconds. */
 const mostSampleRows = 5_000_000
 /** How long a sampler that follows its topic waits for rows to come. */

@@ -5,8 +5,6 @@ import { type StageReport, stageReport } from '../ports/stage-report.ts'
 import type { RowSpec } from './synthetic/row-spec.ts'
 import { SyntheticRows } from './synthetic/synthetic-rows.ts'
 
-/** Rows of one batch unless told: some 500 KiB of one column. */
-export const defaultBatchRows = 20_000
 /** A transaction ends after this many rows or this time, whichever comes first. */
 const sliceRows = 1_000_000
 const sliceMs = 500
@@ -22,7 +20,7 @@ export interface GenerateOptions {
   /** of `syntheticSchema` in the registry */
   readonly schemaId: number
   readonly writer: TransactionalWriter
-  readonly batchRows?: number
+  readonly batchRows: number
   /** the records' time, ms since the epoch */
   readonly nowMs: number
   readonly limits: BatchLimits
@@ -43,9 +41,8 @@ export function partitionRows(rows: number, partitions: number, partition: numbe
  * @throws InterruptedError when the signal fires; what is committed by then stays
  */
 export async function generate(options: GenerateOptions): Promise<StageReport> {
-  const { spec, rows, seed, topic, partitions, schemaId, writer, nowMs, limits, signal } = options
+  const { spec, rows, seed, topic, partitions, batchRows, schemaId, writer, nowMs, limits, signal } = options
   const startedMs = performance.now()
-  const batchRows = options.batchRows ?? defaultBatchRows
   const block = new SyntheticRows(spec, schemaId, batchRows)
   const batch = new RecordBatchWriter(limits.batchBytes)
   const expected = Array.from({ length: partitions }, (_, partition) => ({ topic, partition }))

@@ -20,6 +20,7 @@ async function generated(options: Partial<GenerateOptions> = {}): Promise<Memory
     seed: 7,
     topic: 'rows.raw',
     partitions: 3,
+    batchRows: 20_000,
     schemaId: 5,
     writer: log,
     nowMs: 1,

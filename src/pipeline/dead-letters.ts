@@ -1,0 +1,69 @@
+import { topicNames } from '../config/names.ts'
+import { StockReader } from '../kafka/stock-reader.ts'
+import type { StockLog } from '../ports/stock-log.ts'
+import * as letters from '../stages/verify/dead-letters.ts'
+import { type ClusterSession, controlLog } from './cluster-session.ts'
+import { requireTopic, topicEnds, topicStarts } from './row-topics.ts'
+
+export interface DeadLettersOptions {
+  readonly dataset: string
+  /** topic of dead letters ['<dataset>.dead-letters'] */
+  readonly topic?: string | undefined
+}
+
+/**
+ * Counts the rows that could not be processed, by cause. Memory grows with the number of causes only.
+ *
+ * @throws UsageError if there is no such topic
+ *
+ * @example
+ * const { rows, groups } = await countDeadLetters(cluster, { dataset: 'trips' })
+ */
+export function countDeadLetters(
+  cluster: ClusterSession,
+  options: DeadLettersOptions,
+): Promise<letters.DeadLetterSummary> {
+  return withDeadLetters(cluster, options, async (log, topic) => {
+    const ends = await topicEnds(cluster, topic)
+    const starts = await topicStarts(cluster, topic)
+    const ranges = starts.map(({ partition, offset }, i) => ({ partition, start: offset, end: ends[i].offset }))
+    return letters.listDeadLetters(log, topic, ranges)
+  })
+}
+
+/**
+ * Reads one dead letter with its headers, and its fields where they can be decoded.
+ *
+ * @param at where it stands in the topic of dead letters
+ * @throws DeadLetterMissingError if no row stands there
+ * @throws UsageError if there is no such topic
+ */
+export function readDeadLetter(
+  cluster: ClusterSession,
+  options: DeadLettersOptions,
+  at: { readonly partition: number; readonly offset: number },
+): Promise<letters.DeadLetter> {
+  return withDeadLetters(cluster, options, async (log, topic) => {
+    const [start, end] = [await topicStarts(cluster, topic), await topicEnds(cluster, topic)].map(
+      (offsets) => offsets.find(({ partition }) => partition === at.partition)?.offset ?? 0,
+    )
+    // A read beyond the end would wait for a row to come.
+    if (at.offset < start || at.offset >= end) throw new letters.DeadLetterMissingError(topic, at.partition, at.offset)
+    return letters.showDeadLetter(log, topic, at, (id) => cluster.registry.schemaById(id))
+  })
+}
+
+async function withDeadLetters<T>(
+  cluster: ClusterSession,
+  { dataset, topic = topicNames(dataset).deadLetters }: DeadLettersOptions,
+  work: (log: StockLog, topic: string) => Promise<T>,
+): Promise<T> {
+  const fix = 'Check --dataset; "vgm normalize" and "vgm restore" make it at their first start'
+  await requireTopic(cluster, topic, fix)
+  const log = new StockReader(cluster.settings, controlLog(cluster.log))
+  try {
+    return await work(log, topic)
+  } finally {
+    await log.close()
+  }
+}
