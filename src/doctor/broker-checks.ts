@@ -156,9 +156,9 @@ export const brokerChecks: readonly Check[] = [
         clockAheadMs < 0 ? 'behind' : 'ahead of'
       } this machine's`
       const expected = 'less than 5 s: models, generated rows and retention depend on the clock'
-      const mend = 'Synchronize both with a time server: timedatectl set-ntp true'
-      if (apart > farAheadMs) return [error(found, expected, mend)]
-      return [apart > aheadMs ? warning(found, expected, mend) : ok(`${found}, to ${Math.ceil(clockErrorMs)} ms`)]
+      const fix = 'Synchronize both with a time server: timedatectl set-ntp true'
+      if (apart > farAheadMs) return [error(found, expected, fix)]
+      return [apart > aheadMs ? warning(found, expected, fix) : ok(`${found}, to ${Math.ceil(clockErrorMs)} ms`)]
     },
   },
   {
@@ -177,14 +177,12 @@ export const brokerChecks: readonly Check[] = [
             const found =
               `${path} of broker ${node} has ${byteText(usableBytes)} of ${byteText(totalBytes)} free` +
               (needed > 0 ? `; ${raw} takes ${byteText(needed)} there` : '')
-            const mend =
+            const fix =
               'Free or add disk space, or lower retention.ms or retention.bytes of topics whose rows may be deleted'
             if (usableBytes < totalBytes * scarceShare)
-              findings.push(error(found, 'free space: a broker with a full disk stops', mend))
+              findings.push(error(found, 'free space: a broker with a full disk stops', fix))
             else if (usableBytes < Math.max(totalBytes * lowShare, needed))
-              findings.push(
-                warning(found, 'a tenth of the disk free, and room for another copy of the raw topic', mend),
-              )
+              findings.push(warning(found, 'a tenth of the disk free, and room for another copy of the raw topic', fix))
           }
         if (free.length === 0)
           return {

@@ -25,12 +25,12 @@ export const modelChecks: readonly Check[] = [
       )
       if (current !== undefined)
         return [ok(`version ${current.version} is current, of ${count(versions.length, 'version')}`), ...bad]
-      const mend =
+      const fix =
         versions.length === 0
           ? `vgm fit --dataset ${dataset.dataset}`
           : `vgm model promote --dataset ${dataset.dataset} ${versions[versions.length - 1]}`
       const found = versions.length === 0 ? 'there is no model' : `no version is current, of ${versions.join(', ')}`
-      return [...bad, error(found, 'a current model for normalize', mend)]
+      return [...bad, error(found, 'a current model for normalize', fix)]
     },
   },
   {

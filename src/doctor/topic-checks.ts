@@ -118,8 +118,8 @@ export const topicChecks: readonly Check[] = [
         const altered = (topic: TopicFacts, wanted: string, why: string) => {
           const settings = { 'cleanup.policy': wanted }
           const found = `cleanup.policy of ${topic.topic} is ${policy(topic)}`
-          const mend = setTopicConfig(facts, topic.topic, settings)
-          findings.push(error(found, `${wanted}: ${why}`, mend, { kind: 'alter', topic: topic.topic, settings }))
+          const fix = setTopicConfig(facts, topic.topic, settings)
+          findings.push(error(found, `${wanted}: ${why}`, fix, { kind: 'alter', topic: topic.topic, settings }))
         }
         if (models?.config !== undefined && policy(models) !== 'compact')
           altered(models, 'compact', 'otherwise retention deletes models')

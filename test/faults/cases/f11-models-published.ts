@@ -287,7 +287,7 @@ async function recompute({ open, cluster }: FaultContext, dataset: FaultDataset,
   const log = new StockReader({ brokers: cluster.brokers.split(','), clientId: 'faults' }, () => undefined)
   const ranges = async (topic: string) => ({
     topic,
-    ranges: (await open.admin.watermarks(topic)).map(({ partition, low, high }) => ({
+    ranges: (await open.admin.offsets.watermarks(topic)).map(({ partition, low, high }) => ({
       partition,
       start: low,
       end: high,
