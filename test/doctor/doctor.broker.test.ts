@@ -118,7 +118,7 @@ suite('vgm doctor, on a broker', () => {
     await cluster.admin.topics.delete([topics.normalized, topics.deadLetters])
     const { findings } = await whenFound(pipeline, ['topics', 'topics', 'positions'])
     const refusal = findings.find(({ check }) => check === 'positions')
-    match(refusal?.found ?? '', /next start of normalize is refused: .* there is no topic .*\.normalized/)
+    match(refusal?.found ?? '', /next start of normalize would be refused: .* there is no topic .*\.normalized/)
     match(refusal?.fix ?? '', /--delete-offsets.*--allow-empty-output/)
     await cluster.admin.groups.delete([groupName(dataset, 'normalize')])
     const missing = await whenFound(pipeline, ['topics', 'topics'])
@@ -145,7 +145,7 @@ suite('vgm doctor, on a broker', () => {
     const without = { ...cluster, rows: new RowClient(cluster.settings, undefined, {}, positionsTopic) }
     const diagnosis = diagnose(await gatherFacts(without, { ...namesOf(pipeline), positionsTopic }))
     const refusal = diagnosis.findings.find(({ check }) => check === 'positions')
-    match(refusal?.found ?? '', /next start of normalize is refused: .*has no position in .*is not empty/)
+    match(refusal?.found ?? '', /next start of normalize would be refused: .*has no position in .*is not empty/)
     match(refusal?.fix ?? '', /--rebuild-positions/)
   })
 
@@ -162,7 +162,9 @@ suite('vgm doctor, on a broker', () => {
     const { findings } = await whenFound(pipeline, ['positions'])
     match(
       findings.find(({ check }) => check === 'positions')?.found ?? '',
-      new RegExp(`^${groupName(dataset, 'normalize')} has not read \\d+ rows of ${topics.raw} .* in partition 0$`),
+      new RegExp(
+        `^retention has removed \\d+ rows of ${topics.raw} that ${groupName(dataset, 'normalize')} has not read, in partition 0$`,
+      ),
     )
     const subject = valueSubject(topics.normalized)
     const answer = await fetch(`${cluster.registryUrl}/config/${subject}`, {

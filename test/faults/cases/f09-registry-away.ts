@@ -24,7 +24,7 @@ const stages = ['normalize', 'restore'] as const
  */
 export default faultCase<Size>({
   id: 'F9',
-  title: 'the schema registry away, for members that run and members that start',
+  title: 'schema registry unavailable, for running and for starting members',
   nodes: 1,
   full: {
     rows: 3_000_000,

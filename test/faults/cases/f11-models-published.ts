@@ -35,7 +35,7 @@ const cleanerPauseMs = 200
  */
 export default faultCase<Size>({
   id: 'F11',
-  title: 'models published in mid-stream, corrupt records and tombstones among them, compaction forced',
+  title: 'models published in mid-stream, some corrupt, tombstones, forced compaction',
   nodes: 1,
   full: { rows: 2_000_000, rowsPerSecond: 10_000, publications: 50, workers: 2 },
   short: { rows: 20_000, rowsPerSecond: 5_000, publications: 2, workers: 1 },

@@ -26,7 +26,7 @@ const leftBytes = 512 * 1024
 /** What lies under the topics changes: a disk is full, rows go, partitions come, a topic is deleted. */
 export default faultCase<Size>({
   id: 'F15',
-  title: 'storage: disk full, log cut, rows deleted, input or output deleted, partitions added',
+  title: 'storage: disk full, log cut, rows or topics deleted, partitions added',
   nodes: 1,
   full: { rows: 500_000, rowsPerSecond: 10_000, fullDisks: 3, ends: true },
   short: { rows: 20_000, rowsPerSecond: 2_000, fullDisks: 0, ends: false },

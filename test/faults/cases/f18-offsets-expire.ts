@@ -35,7 +35,7 @@ const expiredWithinMs = 180_000
  */
 export default faultCase<Size>({
   id: 'F18',
-  title: 'stopped for longer than brokers keep the offsets of groups: load, sample, normalize, restore, replay',
+  title: 'every stage stopped for longer than brokers keep group offsets',
   nodes: 1,
   full: { rows: 200_000, stops: [1, 0], waits: true },
   short: { rows: 20_000, stops: [1], waits: false },
