@@ -61,7 +61,7 @@ export class BillionRun {
 
   /** All that the run has made in the cluster. */
   async deleteTopics(): Promise<void> {
-    await this.#cluster.admin.deleteTopics(Object.values(this.#topics))
+    await this.#cluster.admin.topics.delete(Object.values(this.#topics))
   }
 
   async #once(name: string, run: () => Promise<Omit<PhaseReport, 'diskBytes'>>): Promise<void> {
@@ -75,7 +75,7 @@ export class BillionRun {
   async #generate() {
     const { rows } = this.#options
     // One that was interrupted cannot go on: nobody knows which rows are there.
-    await this.#cluster.admin.deleteTopics([this.#topics.raw])
+    await this.#cluster.admin.topics.delete([this.#topics.raw])
     const size = ['--rows', String(rows), '--partitions', String(partitions), '--seed', String(seed)]
     return this.#stage(['generate', '--spec', spec, ...size], this.#topics.raw)
   }
@@ -95,7 +95,7 @@ export class BillionRun {
     const { admin } = this.#cluster
     const group = groupName(this.#options.dataset, stage)
     const kept = await offsetsOfLastRows(this.#cluster, input, keptRows(this.#options.rows))
-    const trimming = new LogTrimming(this.#cluster, kept, () => admin.committedOffsets(group, input))
+    const trimming = new LogTrimming(this.#cluster, kept, () => admin.groups.committedOffsets(group, input))
     try {
       return await this.#stage([stage, '--until-end'], output)
     } finally {
@@ -164,7 +164,7 @@ export class BillionRun {
     const { rows, file } = this.#options
     const { raw, normalized, restored } = this.#topics
     for (const topic of [raw, normalized, restored])
-      await this.#cluster.admin.deleteRecords(await offsetsOfLastRows(this.#cluster, topic, keptRows(rows)))
+      await this.#cluster.admin.offsets.deleteRecords(await offsetsOfLastRows(this.#cluster, topic, keptRows(rows)))
     const { result, usage, seconds } = await this.#vgm<AuditResult>(['verify'])
     file.update({ audit: { rows: result.rows, mismatches: mismatches(result) } })
     return { ...usage, ...speed(result.rows, seconds) }

@@ -84,7 +84,7 @@ export class LogTrimming {
       return kept === undefined ? [] : [{ ...position, offset: Math.min(position.offset, kept.offset) }]
     })
     // What is not deleted now is deleted the next time.
-    await this.#cluster.admin.deleteRecords(offsets).catch((cause: unknown) => {
+    await this.#cluster.admin.offsets.deleteRecords(offsets).catch((cause: unknown) => {
       this.#cluster.log.warn({ cause }, 'consumed rows could not be deleted')
     })
   }

@@ -66,7 +66,7 @@ async function measureAll(
         brokers: cluster.brokers,
         registry: cluster.registry,
         brokerPid: brokers === 1 ? cluster.node(1).process.pid : undefined,
-        deleteTopics: (topics: readonly string[]) => admin.deleteTopics(topics),
+        deleteTopics: (topics: readonly string[]) => admin.topics.delete(topics),
       }
       for (const [number, point] of points.entries()) {
         if (signal.aborted) throw new InterruptedError()

@@ -6,5 +6,5 @@ export function withChecks(markdown: string): string {
   const rows = checks.flatMap(([heading, group]) =>
     group.map(({ name, about }) => `| ${heading} | \`${name}\` | ${about} |`),
   )
-  return spliced(markdown, 'checks', ['| part | check | what is well |', '|---|---|---|', ...rows].join('\n'))
+  return spliced(markdown, 'checks', ['| part | check | what is checked |', '|---|---|---|', ...rows].join('\n'))
 }

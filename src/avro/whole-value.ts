@@ -127,6 +127,7 @@ function skip(walk: Walk, bytes: number): void {
   walk.at += bytes
 }
 
+/** Not that of batch/varint.ts: the audit judges by it what the row path has read. */
 function long(walk: Walk): number {
   let zigzag = 0
   for (let scale = 1; ; scale *= 128) {

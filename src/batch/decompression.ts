@@ -3,6 +3,7 @@ import { decompressFrameSync as lz4DecompressSync } from 'lz4-napi'
 import { uncompressSync as snappyUncompressSync } from 'snappy'
 import type { Compression } from './batch-header.ts'
 import { type CompressedFrame, lz4Frames, zstdFrames } from './compressed-frames.ts'
+import { maxIntBytes, unsignedVarint, varintEnd } from './varint.ts'
 
 /**
  * What the records of one batch may inflate to: 8 kB of zstd can become 256 MiB, and 1 MB become 32 GB. Whatever stands
@@ -136,10 +137,7 @@ function snappyUncompress(input: Buffer, limitBytes: number): Buffer {
 }
 
 function snappySize(input: Buffer): number {
-  let size = 0
-  for (let at = 0, scale = 1; at < Math.min(input.length, 5); at++, scale *= 128) {
-    size += (input[at] & 127) * scale
-    if (input[at] < 128) return size
-  }
-  throw new RangeError('A snappy block has no size')
+  const end = varintEnd(input, 0, input.length, maxIntBytes)
+  if (end < 0) throw new RangeError('A snappy block has no size')
+  return unsignedVarint(input, 0, end)
 }

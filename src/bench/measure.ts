@@ -160,7 +160,7 @@ async function copyTopic(
   { partitionMaxBytes, sliceMs, joined = false }: WireCopySettings,
 ): Promise<StageReport> {
   const ends = await topicEnds(cluster, topic)
-  await cluster.admin.ensureRowTopic({ topic: outputTopic, partitions: ends.length, like: topic })
+  await cluster.admin.topics.ensureRowTopic({ topic: outputTopic, partitions: ends.length, like: topic })
   const rows = new RowClient(cluster.settings, undefined, { partitionMaxBytes })
   const session = await rows.openSession({
     group,

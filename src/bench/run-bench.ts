@@ -200,7 +200,7 @@ class Bench {
     for (const peer of this.#peers.peers) {
       if (this.#cluster.signal.aborted) throw new InterruptedError()
       const output = this.#made(`bench-peer-${round}`)
-      await admin.ensureRowTopic({ topic: output, partitions, like: input })
+      await admin.topics.ensureRowTopic({ topic: output, partitions, like: input })
       try {
         const { rows, seconds } = await peer.run({ input, output, rows: Math.min(this.#options.rows, peer.mostRows) })
         this.figures.add(round, `peers.${peer.name}`, Math.round(rows / seconds))
@@ -238,7 +238,7 @@ class Bench {
     const codecs: readonly StockCodec[] = parts.has('normalize') ? ['none', 'lz4', 'zstd'] : ['none']
     for (const codec of codecs) {
       const topic = stockTopic(codec)
-      await this.#cluster.admin.ensureRowTopic({ topic: this.#made(topic), partitions })
+      await this.#cluster.admin.topics.ensureRowTopic({ topic: this.#made(topic), partitions })
       const { seconds, rows: written } = await writeStock(topic, Math.ceil(rows * shareOf.stock), codec)
       say(`a stock producer's batches, ${codec}: ${formatSpeed(written / seconds)}`)
     }
@@ -276,7 +276,7 @@ class Bench {
 
   async #delete(topics: readonly string[]): Promise<void> {
     const made = topics.filter((topic) => this.#topics.delete(topic))
-    if (made.length > 0) await this.#cluster.admin.deleteTopics(made)
+    if (made.length > 0) await this.#cluster.admin.topics.delete(made)
   }
 }
 

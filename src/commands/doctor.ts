@@ -31,7 +31,7 @@ interface DoctorFlags extends ClusterCommandFlags {
 export function doctorCommand(): Command {
   return clusterCommand(
     'doctor',
-    'check every precondition, and say how to mend what is wrong; exit 1 on errors',
+    'check every precondition, and say how to fix what is wrong; exit 1 on errors',
     'vgm doctor --dataset trips',
   )
     .addOption(datasetOption())
@@ -42,7 +42,7 @@ export function doctorCommand(): Command {
     .addOption(topicOption('normalized'))
     .addOption(topicOption('deadLetters'))
     .addOption(topicOption('restored'))
-    .option('--fix', 'create or alter topics where that mends a finding, never the raw topic; then check again')
+    .option('--fix', 'create or alter topics where that fixes a finding, never the raw topic; then check again')
     .action(async (flags: DoctorFlags) => {
       const names = datasetNames(flags)
       await withCluster(
@@ -51,9 +51,9 @@ export function doctorCommand(): Command {
           const { diagnose } = await import('../doctor/checks.ts')
           const { gatherFacts } = await import('../doctor/gather-facts.ts')
           const before = diagnose(await gatherFacts(cluster, names))
-          const mended = flags.fix === true ? await mend(cluster, before) : []
-          const diagnosis = mended.length > 0 ? diagnose(await gatherFacts(cluster, names)) : before
-          printResult(flags, result(diagnosis, mended), text(diagnosis, mended, flags))
+          const fixed = flags.fix === true ? await repaired(cluster, before) : []
+          const diagnosis = fixed.length > 0 ? diagnose(await gatherFacts(cluster, names)) : before
+          printResult(flags, result(diagnosis, fixed), text(diagnosis, fixed, flags))
           if (errorsIn(diagnosis) > 0) process.exitCode = exitCodes.failed
         },
         false,
@@ -84,11 +84,11 @@ function datasetNames(flags: DoctorFlags): DatasetNames | undefined {
   return { dataset, topics, modelsTopic, positionsTopic }
 }
 
-async function mend({ admin }: ClusterSession, { findings }: Diagnosis): Promise<readonly string[]> {
-  const { mendTopics } = await import('../doctor/topic-mends.ts')
-  return mendTopics(
+async function repaired({ admin }: ClusterSession, { findings }: Diagnosis): Promise<readonly string[]> {
+  const { repairTopics } = await import('../doctor/topic-repairs.ts')
+  return repairTopics(
     admin,
-    findings.flatMap(({ fix }) => fix ?? []),
+    findings.flatMap(({ repair }) => repair ?? []),
   )
 }
 
@@ -97,24 +97,24 @@ const levelsOf = ({ findings }: Diagnosis, level: 'error' | 'warning') =>
 const errorsIn = (diagnosis: Diagnosis) => levelsOf(diagnosis, 'error')
 
 /** What `--json` prints; a contract. */
-function result(diagnosis: Diagnosis, mended: readonly string[]) {
+function result(diagnosis: Diagnosis, fixed: readonly string[]) {
   return {
     errors: errorsIn(diagnosis),
     warnings: levelsOf(diagnosis, 'warning'),
-    findings: diagnosis.findings.map(({ check, level, found, expected, mend: how, fix }) => ({
+    findings: diagnosis.findings.map(({ check, level, found, expected, fix, repair }) => ({
       check,
       level,
       found,
-      ...(level !== 'ok' && { expected, mend: how, fixable: fix !== undefined }),
+      ...(level !== 'ok' && { expected, fix, fixable: repair !== undefined }),
     })),
     notChecked: diagnosis.notChecked,
-    mended,
+    fixed,
   }
 }
 
-function text(diagnosis: Diagnosis, mended: readonly string[], { dataset, fix }: DoctorFlags): string {
-  const fixable = diagnosis.findings.filter((finding) => finding.fix !== undefined).length
-  const hint = fixable > 0 && fix !== true ? `\n"vgm doctor --dataset ${dataset} --fix" mends ${fixable} of them.` : ''
-  const done = mended.length > 0 ? `\n\nMended\n${mended.map((line) => `  ${line}`).join('\n')}` : ''
+function text(diagnosis: Diagnosis, fixed: readonly string[], { dataset, fix }: DoctorFlags): string {
+  const fixable = diagnosis.findings.filter((finding) => finding.repair !== undefined).length
+  const hint = fixable > 0 && fix !== true ? `\n"vgm doctor --dataset ${dataset} --fix" fixes ${fixable} of them.` : ''
+  const done = fixed.length > 0 ? `\n\nFixed\n${fixed.map((line) => `  ${line}`).join('\n')}` : ''
   return `${diagnosisText(diagnosis)}${done}\n\n${summaryText(diagnosis)}.${hint}`
 }

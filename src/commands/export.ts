@@ -59,6 +59,7 @@ export function exportCommand(): Command {
         const progress = createProgress('export')
         const exporting = exportTopic(cluster, {
           topic,
+          modelsTopic: flags.modelsTopic,
           file,
           format,
           csvSafe: flags.csvSafe,

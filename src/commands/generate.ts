@@ -84,8 +84,8 @@ async function generateIntoTopic(flags: GenerateFlags): Promise<void> {
     const { generateRows } = await import('../pipeline/index.ts')
     const spec = flags.spec ?? (await modelRows(cluster, flags, dataset))
     const progress = createProgress('generate')
-    const { rows, seed, partitions, batchRows, compression } = flags
-    const options = { dataset, topic, spec, rows, seed, partitions, batchRows, compression }
+    const { rows, seed, partitions, batchRows, compression, modelsTopic } = flags
+    const options = { dataset, topic, modelsTopic, spec, rows, seed, partitions, batchRows, compression }
     const report = await generateRows(cluster, { ...options, onProgress: progress.update }).finally(progress.end)
     printReport(flags, report, topic)
   })

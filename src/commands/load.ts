@@ -2,7 +2,6 @@ import type { Command } from 'commander'
 import type { Compression } from '../batch/batch-header.ts'
 import { topicNames } from '../config/names.ts'
 import { parseCount, parseTopic } from '../config/value-parsers.ts'
-import { UsageError } from '../errors.ts'
 import type { TableFile } from '../files/reading/table-file.ts'
 import { printableLine } from '../observe/printable-text.ts'
 import { createProgress } from '../observe/progress.ts'
@@ -34,8 +33,6 @@ export function loadCommand(): Command {
     .addOption(compressionOption())
     .action(async (files: string[], flags: LoadFlags) => {
       const { dataset, topic, key, partitions, compression, badRows } = flags
-      if (badRows !== undefined && files.length > 1)
-        throw new UsageError('--bad-rows collects the rows of one file', 'Load the files one by one')
       const { raw } = topicNames(dataset, { raw: topic }, [flags.modelsTopic, flags.positionsTopic])
       const reading = fileReading(flags)
       await withCluster(flags, async (cluster) => {
@@ -46,6 +43,7 @@ export function loadCommand(): Command {
           dataset,
           file: files,
           topic,
+          modelsTopic: flags.modelsTopic,
           key,
           partitions,
           compression,

@@ -58,6 +58,7 @@ export function sampleCommand(): Command {
           dataset,
           rawTopic: topics.raw,
           sampleTopic: topics.sample,
+          modelsTopic: flags.modelsTopic,
           size,
           seed: flags.seed,
           partitions: flags.partitions,

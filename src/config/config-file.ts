@@ -88,7 +88,7 @@ function checkKeys(path: string, section: Section, command: Command, above: read
     if (below !== undefined && isSection(value)) checkKeys(path, value, below, [...above, key])
     else if (!settingsBelow(command).some((setting) => setting.key === key) && (below === undefined || value !== null))
       throw below === undefined
-        ? new UsageError(`${path}: ${unknown(key, command, above)}`, mendOf(key, command, keys))
+        ? new UsageError(`${path}: ${unknown(key, command, above)}`, fixOf(key, command, keys))
         : new UsageError(`${path}: "${key}" is a section, and holds no settings`, `Write its settings below "${key}:"`)
   }
 }
@@ -98,7 +98,7 @@ function unknown(key: string, command: Command, above: readonly string[]): strin
   return `${above.join('.')}: "${key}" is no setting of ${commandName(command)}`
 }
 
-function mendOf(key: string, command: Command, keys: readonly string[]): string {
+function fixOf(key: string, command: Command, keys: readonly string[]): string {
   const owners = command.parent === null ? command.commands.filter((each) => keysOf(each).includes(key)) : []
   if (owners.length > 0)
     return `Write it into the section of a command: ${owners.map((each) => each.name()).join(', ')}`

@@ -30,10 +30,15 @@ export function topicNames(
     deadLetters: overrides.deadLetters ?? `${dataset}.dead-letters`,
     restored: overrides.restored ?? `${dataset}.restored`,
   }
-  const names = [...Object.values(topics), ...beside]
+  checkTopicParts([...Object.values(topics), ...beside])
+  return topics
+}
+
+/** @throws UsageError for a name that stands twice among topics that are used together */
+export function checkTopicParts(names: readonly string[]): void {
   const twice = names.find((name, i) => names.indexOf(name) < i)
-  if (twice === undefined) return topics
-  throw new UsageError(`Topic ${twice} cannot have two parts in one data set`, 'Name another topic for one of them')
+  if (twice !== undefined)
+    throw new UsageError(`Topic ${twice} cannot have two parts in one data set`, 'Name another topic for one of them')
 }
 
 export type GroupStage = 'load' | 'generate' | 'sample' | 'normalize' | 'restore' | 'replay'

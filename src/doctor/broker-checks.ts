@@ -45,7 +45,7 @@ export function releaseOf(metadataLevel: number | undefined): string {
 export const brokerChecks: readonly Check[] = [
   {
     name: 'brokers',
-    about: 'the bootstrap addresses answer, and so does every broker at the address that it advertises, from here',
+    about: 'this machine reaches the bootstrap addresses and the address that each broker advertises',
     run: ({ given, cluster }) => {
       if (cluster === undefined)
         return given.map(({ address, refusal }) =>
@@ -63,7 +63,11 @@ export const brokerChecks: readonly Check[] = [
       return orOk(
         [
           ...silent.map(({ address, refusal }) =>
-            warning(`${address}: ${refusal?.problem}`, 'every address of --brokers answers', `Leave ${address} out`),
+            warning(
+              `${address}: ${refusal?.problem}`,
+              'every address of --brokers answers',
+              `Remove ${address} from --brokers`,
+            ),
           ),
           ...unreachable.map(({ node, address, refusal: { problem } = { problem: 'it cannot be reached' } }) =>
             error(
@@ -80,7 +84,7 @@ export const brokerChecks: readonly Check[] = [
   },
   {
     name: 'versions',
-    about: 'every broker understands the requests that rows travel by, in the versions that we send',
+    about: 'every broker supports the requests of the row path in the versions that vgm-stream sends',
     run: (facts) =>
       ofBrokers(facts, (brokers) => {
         const found = [...new Set(brokers.map(({ metadataLevel }) => releaseOf(metadataLevel)))]
@@ -109,7 +113,7 @@ export const brokerChecks: readonly Check[] = [
   },
   {
     name: 'transaction-timeout',
-    about: `brokers allow a transaction ${durationText(transactionTimeoutMs)} (transaction.max.timeout.ms)`,
+    about: `brokers allow a transaction time-out of ${durationText(transactionTimeoutMs)} (transaction.max.timeout.ms)`,
     run: (facts) =>
       ofSettings(facts, ({ node }, setting) => {
         const most = setting('transaction.max.timeout.ms')
@@ -124,7 +128,7 @@ export const brokerChecks: readonly Check[] = [
   },
   {
     name: 'session-timeout',
-    about: `brokers allow a session time-out of ${durationText(sessionTimeoutMs)} (group.min.session.timeout.ms, group.max)`,
+    about: `brokers allow a session time-out of ${durationText(sessionTimeoutMs)} (group.min and group.max.session.timeout.ms)`,
     run: (facts) =>
       ofSettings(facts, ({ node }, setting) => {
         const [least, most] = [setting('group.min.session.timeout.ms'), setting('group.max.session.timeout.ms')]
@@ -140,25 +144,26 @@ export const brokerChecks: readonly Check[] = [
   },
   {
     name: 'clock',
-    about: "the clock of a coordinator and this machine's agree within 5 s",
+    about: 'the clocks of a coordinator and of this machine agree within 5 s',
     run: ({ cluster, dataset }) => {
       if (cluster === undefined) return noBroker
       if (dataset === undefined) return noDataset
       const { clockAheadMs, clockErrorMs } = cluster.probe ?? { clockAheadMs: undefined, clockErrorMs: 0 }
-      if (clockAheadMs === undefined) return { because: "no transaction could be opened, which shows a broker's time" }
+      if (clockAheadMs === undefined)
+        return { because: "no transaction could be opened, and only its start time shows a broker's clock" }
       const apart = Math.max(0, Math.abs(clockAheadMs) - clockErrorMs)
       const found = `the broker's clock is ${Math.round(Math.abs(clockAheadMs)).toLocaleString('en')} ms ${
         clockAheadMs < 0 ? 'behind' : 'ahead of'
       } this machine's`
-      const expected = 'less than 5 s between them: models, generated rows and retention go by the clock'
-      const mend = 'Let both follow a time server: timedatectl set-ntp true'
-      if (apart > farAheadMs) return [error(found, expected, mend)]
-      return [apart > aheadMs ? warning(found, expected, mend) : ok(`${found}, to ${Math.ceil(clockErrorMs)} ms`)]
+      const expected = 'less than 5 s: models, generated rows and retention depend on the clock'
+      const fix = 'Synchronize both with a time server: timedatectl set-ntp true'
+      if (apart > farAheadMs) return [error(found, expected, fix)]
+      return [apart > aheadMs ? warning(found, expected, fix) : ok(`${found}, to ${Math.ceil(clockErrorMs)} ms`)]
     },
   },
   {
     name: 'disk',
-    about: 'the log folders have room: a tenth of the disk, and as much as the raw topic takes for its output',
+    about: 'each log folder has a tenth of its disk free, and room for another copy of the raw topic',
     run: (facts) =>
       ofBrokers(facts, (brokers) => {
         const raw = facts.dataset?.topics.raw
@@ -171,16 +176,18 @@ export const brokerChecks: readonly Check[] = [
             const needed = raw === undefined ? 0 : (topicBytes.get(raw) ?? 0)
             const found =
               `${path} of broker ${node} has ${byteText(usableBytes)} of ${byteText(totalBytes)} free` +
-              (needed > 0 ? `, and ${byteText(needed)} of ${raw}` : '')
-            const mend = 'Free or add disk, or lower retention.ms or retention.bytes of topics that may go'
+              (needed > 0 ? `; ${raw} takes ${byteText(needed)} there` : '')
+            const fix =
+              'Free or add disk space, or lower retention.ms or retention.bytes of topics whose rows may be deleted'
             if (usableBytes < totalBytes * scarceShare)
-              findings.push(error(found, 'room: a broker whose disk is full stops', mend))
+              findings.push(error(found, 'free space: a broker with a full disk stops', fix))
             else if (usableBytes < Math.max(totalBytes * lowShare, needed))
-              findings.push(
-                warning(found, 'a tenth of the disk, and room for as much again as the raw topic takes', mend),
-              )
+              findings.push(warning(found, 'a tenth of the disk free, and room for another copy of the raw topic', fix))
           }
-        if (free.length === 0) return { because: 'brokers do not say how large their disks are, or we may not ask' }
+        if (free.length === 0)
+          return {
+            because: 'brokers do not report the size of their disks, or this user lacks Describe on the cluster',
+          }
         return orOk(findings, `${byteText(Math.min(...free))} free in the fullest log folder`)
       }),
   },

@@ -21,20 +21,20 @@ export function summaryText({ findings }: Diagnosis): string {
   return `${plural(of('error'), 'error')}, ${plural(of('warning'), 'warning')}, ${of('ok')} in order`
 }
 
-function findingText({ check, level, found, expected, mend }: NamedFinding): string {
+function findingText({ check, level, found, expected, fix }: NamedFinding): string {
   const head = `  ${levels[level].padEnd(8)}${check.padEnd(20)}`
   if (level === 'ok') return wrapped(head, found, ' '.repeat(head.length))
   const part = (label: string, text: string | undefined) =>
     text === undefined ? [] : [wrapped(`${indent}${label.padEnd(10)}`, text, ' '.repeat(14))]
-  return [head.trimEnd(), ...part('found', found), ...part('expected', expected), ...mendLines(mend)].join('\n')
+  return [head.trimEnd(), ...part('found', found), ...part('expected', expected), ...fixLines(fix)].join('\n')
 }
 
 /** A command that is too long for a line goes on in the next one, so that it can still be copied. */
-function mendLines(mend: string | undefined): string[] {
-  if (mend === undefined) return []
-  const label = `${indent}${'mend'.padEnd(10)}`
-  const isCommand = /^(vgm|kafka-|curl) ?/.test(mend)
-  return [wrapped(label, mend, ' '.repeat(isCommand ? 16 : 14), isCommand ? ' \\' : '')]
+function fixLines(fix: string | undefined): string[] {
+  if (fix === undefined) return []
+  const label = `${indent}${'fix'.padEnd(10)}`
+  const isCommand = /^(vgm|kafka-|curl) ?/.test(fix)
+  return [wrapped(label, fix, ' '.repeat(isCommand ? 16 : 14), isCommand ? ' \\' : '')]
 }
 
 /** Checks with one reason share a line. */

@@ -1,5 +1,5 @@
 import type { Facts } from './facts.ts'
-import type { TopicMend } from './topic-mends.ts'
+import type { TopicRepair } from './topic-repairs.ts'
 
 export type Level = 'ok' | 'warning' | 'error'
 
@@ -11,9 +11,9 @@ export interface Finding {
   /** what should be there; undefined if it is */
   readonly expected?: string
   /** a command, or what to do where no command does it */
-  readonly mend?: string
+  readonly fix?: string
   /** what --fix does about it */
-  readonly fix?: TopicMend
+  readonly repair?: TopicRepair
 }
 
 /** Why a check could not be made. */
@@ -31,12 +31,12 @@ export interface Check {
 
 export const ok = (found: string): Finding => ({ level: 'ok', found })
 
-export function warning(found: string, expected: string, mend: string, fix?: TopicMend): Finding {
-  return { level: 'warning', found, expected, mend, ...(fix !== undefined && { fix }) }
+export function warning(found: string, expected: string, fix: string, repair?: TopicRepair): Finding {
+  return { level: 'warning', found, expected, fix, ...(repair !== undefined && { repair }) }
 }
 
-export function error(found: string, expected: string, mend: string, fix?: TopicMend): Finding {
-  return { level: 'error', found, expected, mend, ...(fix !== undefined && { fix }) }
+export function error(found: string, expected: string, fix: string, repair?: TopicRepair): Finding {
+  return { level: 'error', found, expected, fix, ...(repair !== undefined && { repair }) }
 }
 
 /** The findings, or that there are none. */

@@ -161,7 +161,7 @@ async function positionsOf(
   const refusal = await refused(async () => {
     // Committed offsets first: read the other way round, a group that keeps up could be ahead of the end.
     const committed = new Map((await positionsIn(cluster, group, topic)).map((at) => [at.partition, at.offset]))
-    const partitions = (await cluster.admin.watermarks(topic)).map(({ partition, low, high }) => ({
+    const partitions = (await cluster.admin.offsets.watermarks(topic)).map(({ partition, low, high }) => ({
       partition,
       committed: committed.get(partition),
       low,

@@ -6,8 +6,7 @@ export const groupChecks: readonly Check[] = [
   {
     name: 'positions',
     about:
-      'the groups of normalize and restore have a coordinator, stand within what their topics hold, and can go on from there; ' +
-      'the positions topic holds nothing else',
+      'normalize and restore have a coordinator and positions that they can resume at; the positions topic has nothing else',
     run: (facts) =>
       ofGroups(facts, ({ stage, group, topic, partitions = [], startRefusal }) => {
         const lost = partitions.filter(({ committed = Infinity, low }) => committed < low)
@@ -18,34 +17,39 @@ export const groupChecks: readonly Check[] = [
         if (lost.length > 0)
           findings.push(
             error(
-              `${group} has not read ${count(rows, 'row')} of ${topic} that retention has removed, in partition ${named(lost)}`,
-              'a position that the topic still holds',
+              `retention has removed ${count(rows, 'row')} of ${topic} that ${group} has not read, in partition ${named(lost)}`,
+              'a position inside the log',
               `Stop ${stage}; ${resetTo(facts, group, topic, 'earliest')}`,
             ),
           )
         if (beyond.length > 0)
           findings.push(
             error(
-              `${group} stands beyond the end of ${topic} in partition ${named(beyond)}: was it made anew, or cut off?`,
-              'a position that the topic holds',
-              `Stop ${stage}. If the topic was made anew: ${resetTo(facts, group, topic, 'earliest')}. If it was cut off, go on where ` +
-                'it was cut, with --to-offset: from the start the rows that are left would come a second time',
+              `the position of ${group} is beyond the end of ${topic} in partition ${named(beyond)}: the topic was recreated or truncated`,
+              'a position inside the log',
+              `Stop ${stage}. If the topic was recreated: ${resetTo(facts, group, topic, 'earliest')}. If it was truncated, use ` +
+                '--to-offset with the place of the truncation: from the start, the remaining rows would be written a second time',
             ),
           )
         if (startRefusal !== undefined)
           findings.push(
-            error(`the next start of ${stage} is refused: ${startRefusal.problem}`, 'a start', startRefusal.fix),
+            error(
+              `the next start of ${stage} would be refused: ${startRefusal.problem}`,
+              'a start without an error',
+              startRefusal.fix,
+            ),
           )
         return findings
       }),
   },
   {
     name: 'lag',
-    about: 'how far normalize and restore are behind',
+    about: 'how far normalize and restore are behind the ends of their topics',
     run: (facts) =>
       ofDataset(facts, ({ groups }, { groups: described }) => {
         const known = groups.filter(({ partitions }) => partitions !== undefined)
-        if (known.length === 0) return { because: 'the topics that groups read are not there, or may not be read' }
+        if (known.length === 0)
+          return { because: 'the input topics of the groups do not exist, or this user may not read them' }
         return known.map(({ stage, group, partitions = [] }) => {
           const members = described.find((each) => each.group === group)?.members ?? 0
           const running =
@@ -58,7 +62,7 @@ export const groupChecks: readonly Check[] = [
             0,
           )
           if (partitions.some(({ committed = 0, high }) => committed > high))
-            return ok(`${stage} stands beyond the end; ${running}`)
+            return ok(`the position of ${stage} is beyond the end of its topic; ${running}`)
           return ok(`${stage} is ${behind === 0 ? 'at the end' : `${count(behind, 'offset')} behind`}; ${running}`)
         })
       }),
@@ -73,9 +77,9 @@ function ofGroups(facts: Facts, check: (group: GroupPositions) => readonly Findi
         ? []
         : [
             warning(
-              `${positionsTopic} holds ${count(strays, 'record')} that are no positions, the first at offset ${offset}`,
-              'positions of groups only: others are passed over',
-              'Let no other program write there. A null under its key removes a record',
+              `${positionsTopic} has ${count(strays, 'record')} that are not positions, the first at offset ${offset}`,
+              'only positions of groups: other records are skipped',
+              'Stop other programs from writing there. A null value under its key removes a record',
             ),
           ]
     const lost = described.flatMap(({ refusal }) =>
@@ -85,8 +89,8 @@ function ofGroups(facts: Facts, check: (group: GroupPositions) => readonly Findi
     )
     const known = groups.filter(({ partitions }) => partitions !== undefined)
     if (lost.length + stray.length === 0 && known.length === 0)
-      return { because: 'the topics that groups read are not there, or may not be read' }
-    return orOk([...lost, ...stray, ...known.flatMap(check)], 'within what the topics hold')
+      return { because: 'the input topics of the groups do not exist, or this user may not read them' }
+    return orOk([...lost, ...stray, ...known.flatMap(check)], 'all positions are inside their topics')
   })
 }
 

@@ -15,22 +15,22 @@ export const machineChecks: readonly Check[] = [
   },
   {
     name: 'memory',
-    about: 'a member has 1 GB of memory, within what the container may have',
+    about: 'each member has 1 GB of memory, within the limit of the container',
     run: ({ machine: { availableBytes, totalBytes } }) => {
       const found = `${byteText(availableBytes)} of ${byteText(totalBytes)} are free`
       return [
         availableBytes >= leastBytes
           ? ok(found)
-          : warning(found, '1 GB for each member', 'End other programs, or raise the limit of the container'),
+          : warning(found, '1 GB for each member', 'Stop other programs, or raise the memory limit of the container'),
       ]
     },
   },
   {
     name: 'cores',
-    about: 'two cores: one transforms rows while another compresses and sends',
+    about: 'there are two cores: one transforms rows while the other compresses and sends',
     run: ({ machine: { cores } }) => [
       cores >= 2
-        ? ok(`${count(cores, 'core')}: up to --members ${cores} is worth while`)
+        ? ok(`${count(cores, 'core')}: up to --members ${cores} is useful`)
         : warning('1 core', '2 or more', 'Raise the limit of the container'),
     ],
   },

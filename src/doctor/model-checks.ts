@@ -10,7 +10,7 @@ import { noBroker, noDataset } from './unreachable.ts'
 export const modelChecks: readonly Check[] = [
   {
     name: 'model',
-    about: 'the data set has a current model, and every record of the models topic can be used',
+    about: 'the data set has a current model, and every record of the models topic is usable',
     run: ({ cluster, dataset }) => {
       if (dataset === undefined) return noDataset
       if (cluster === undefined) return noBroker
@@ -19,24 +19,23 @@ export const modelChecks: readonly Check[] = [
       const bad = unusable.map((problem) =>
         error(
           problem,
-          'a record that vgm has written',
-          'Publish anew: "vgm fit". Another program\'s record is passed over; a null under its key removes it',
+          'a record written by vgm',
+          'Publish again with "vgm fit". Records of other programs are skipped; a null value under its key removes a record',
         ),
       )
       if (current !== undefined)
         return [ok(`version ${current.version} is current, of ${count(versions.length, 'version')}`), ...bad]
-      const mend =
+      const fix =
         versions.length === 0
           ? `vgm fit --dataset ${dataset.dataset}`
           : `vgm model promote --dataset ${dataset.dataset} ${versions[versions.length - 1]}`
       const found = versions.length === 0 ? 'there is no model' : `no version is current, of ${versions.join(', ')}`
-      return [...bad, error(found, 'a current model, to normalize with', mend)]
+      return [...bad, error(found, 'a current model for normalize', fix)]
     },
   },
   {
     name: 'model-columns',
-    about:
-      "the model's columns are numbers in the schemas that raw rows name, and the normalized schema can be derived",
+    about: "the model's columns are numeric in the schemas of raw rows, and the normalized schema can be derived",
     run: ({ registry, dataset }) => {
       if (dataset === undefined) return noDataset
       const { current } = dataset.model
@@ -67,7 +66,7 @@ function columnsFit(
   if (plan.kind === 'mismatch')
     return error(
       `version ${version} does not fit ${called}: ${plan.reason}`,
-      'the same columns: rows become dead letters otherwise',
+      'a model that fits the schema: otherwise its rows become dead letters',
       `vgm fit --dataset ${dataset}`,
     )
   const derived = judged(() => ({ schema: deriveNormalizedSchema(rawSchema, columns, {}) }))

@@ -15,14 +15,14 @@ const silent = { because: 'the schema registry does not answer' }
 export const registryChecks: readonly Check[] = [
   {
     name: 'registry',
-    about: 'the schema registry answers, and takes schemas (its mode is READWRITE)',
+    about: 'the schema registry answers and accepts schemas (mode READWRITE)',
     run: ({ registry: { url, refusal, mode } }) => {
       if (refusal !== undefined) return [error(refusal.problem, 'a schema registry that answers', refusal.fix)]
       if (mode !== undefined && mode !== 'READWRITE')
         return [
           error(
             `the registry is in mode ${mode}`,
-            'READWRITE: stages register the schemas of what they write',
+            'READWRITE: stages register the schemas of their outputs',
             `curl -X PUT -H 'Content-Type: application/json' --data '{"mode":"READWRITE"}' ${url}/mode`,
           ),
         ]
@@ -31,14 +31,14 @@ export const registryChecks: readonly Check[] = [
   },
   {
     name: 'compatibility',
-    about: 'the subject of normalized values takes any schema (compatibility NONE), for refits change its columns',
+    about: 'the subject of normalized values accepts any schema (compatibility NONE): refits change its columns',
     run: ({ registry, dataset }) => {
       if (registry.refusal !== undefined) return silent
       if (dataset === undefined) return noDataset
       const subject = valueSubject(dataset.topics.normalized)
       const { normalizedCompatibility: level, hasNormalizedSchema, url } = registry
-      if (level === 'NONE') return [ok(`${subject} takes any schema`)]
-      if (level === undefined && !hasNormalizedSchema) return [ok(`${subject} is not there yet; normalize sets NONE`)]
+      if (level === 'NONE') return [ok(`${subject} accepts any schema`)]
+      if (level === undefined && !hasNormalizedSchema) return [ok(`${subject} does not exist yet; normalize sets NONE`)]
       return [
         error(
           `${subject} has ${level === undefined ? "the registry's own compatibility" : `compatibility ${level}`}`,
@@ -51,7 +51,7 @@ export const registryChecks: readonly Check[] = [
   },
   {
     name: 'raw-schema',
-    about: 'the rows of the raw topic name Avro schemas with numeric columns; without rows, its subject has one',
+    about: 'raw rows have Avro schemas with numeric columns; without rows, the subject of the raw topic has one',
     run: ({ registry, dataset }) => {
       if (registry.refusal !== undefined) return silent
       if (dataset === undefined) return noDataset
@@ -68,7 +68,13 @@ export const registryChecks: readonly Check[] = [
           ),
         ]
       if (rawSchemaProblem !== undefined)
-        return [error(`the newest schema of ${subject}: ${rawSchemaProblem}`, 'an Avro schema', 'Correct the writer')]
+        return [
+          error(
+            `the newest schema of ${subject}: ${rawSchemaProblem}`,
+            'an Avro schema',
+            'Correct the producer of the rows',
+          ),
+        ]
       if (rawSchema === undefined)
         return [
           error(

@@ -113,7 +113,7 @@ function rightsFor(
 export const rightsChecks: readonly Check[] = [
   {
     name: 'rights',
-    about: 'this user has all rights of the stages whose topics it may write; it may be meant for some of them only',
+    about: 'this user has all rights of each stage whose output topic it may write',
     run: (facts) =>
       ofDataset(facts, (dataset, cluster) => {
         const all = needsOf(dataset).map((needs) => rightsFor(needs, cluster))
@@ -125,7 +125,7 @@ export const rightsChecks: readonly Check[] = [
         if (run.length === 0 && findings.length === 0)
           return [
             error(
-              'this user may run no stage',
+              'this user has the complete rights of no stage',
               'the rights of at least one',
               'See "The least rights" in docs/security.md, and grant them with kafka-acls.sh',
             ),
@@ -135,7 +135,8 @@ export const rightsChecks: readonly Check[] = [
   },
   {
     name: 'transactional-id',
-    about: 'this user may write with transactional ids of the data set; shown by an empty transaction, rolled back',
+    about:
+      'this user may use the transactional ids of the data set (tested by an empty transaction that is rolled back)',
     run: (facts) =>
       ofDataset(facts, (dataset, cluster) => {
         if (cluster.probe === undefined) return { because: 'no broker can be reached' }
@@ -163,7 +164,7 @@ export const rightsChecks: readonly Check[] = [
   },
   {
     name: 'creation',
-    about: 'topics that stages write and that do not exist could be made: brokers are asked, and make none',
+    about: 'missing topics of the stages could be created (brokers validate the requests and create nothing)',
     run: (facts) =>
       ofDataset(facts, (_, { topics }) => {
         const made = topics.filter(({ errorName }) => errorName === 'UNKNOWN_TOPIC_OR_PARTITION')
@@ -173,8 +174,8 @@ export const rightsChecks: readonly Check[] = [
               ? []
               : [
                   warning(
-                    `${topic} could not be made: ${creation.problem}`,
-                    'that it can, or that somebody makes it',
+                    `${topic} could not be created: ${creation.problem}`,
+                    'the right to create it, or a topic that somebody else has created',
                     creation.errorName === 'TOPIC_AUTHORIZATION_FAILED' ||
                       creation.errorName === 'CLUSTER_AUTHORIZATION_FAILED'
                       ? grant(facts, ['Create'], `--topic ${topic}`)
@@ -182,7 +183,7 @@ export const rightsChecks: readonly Check[] = [
                   ),
                 ],
           ),
-          'nothing hinders',
+          'missing topics can be created',
         )
       }),
   },
@@ -190,7 +191,7 @@ export const rightsChecks: readonly Check[] = [
 
 function lack(facts: Facts, stage: string, { operations, on }: StageRights['lacking'][number]): Finding {
   return error(
-    `${stage} needs ${operations.join(', ')} on ${on}, and this user has not`,
+    `this user lacks ${operations.join(', ')} on ${on}, which ${stage} needs`,
     operations.join(', '),
     grant(facts, operations, `--${on}`),
   )

@@ -22,7 +22,7 @@ const sinceEpochMs = 2 ** 42
 export const topicChecks: readonly Check[] = [
   {
     name: 'topics',
-    about: 'the raw topic exists; the topics that stages write are there, or are made by their first start',
+    about: 'the raw topic exists; each output topic exists, or its stage will create it',
     run: (facts) =>
       ofTopics(facts, ({ raw, all }, { dataset, topics, modelsTopic, positionsTopic }) => {
         const isThere = (name: string) => all.some(({ topic }) => topic === name)
@@ -34,7 +34,7 @@ export const topicChecks: readonly Check[] = [
         const fix = `vgm doctor --dataset ${dataset} --fix`
         if (!isThere(modelsTopic))
           findings.push(
-            warning(`there is no topic ${modelsTopic} yet`, 'a compacted topic of models; fit makes it', fix, {
+            warning(`there is no topic ${modelsTopic} yet`, 'a compacted topic of models; fit creates it', fix, {
               kind: 'create models topic',
               topic: modelsTopic,
             }),
@@ -43,7 +43,7 @@ export const topicChecks: readonly Check[] = [
           findings.push(
             warning(
               `there is no topic ${positionsTopic} yet`,
-              'a compacted topic of positions, which outlives the offsets of groups; stages make it',
+              'a compacted topic of positions, which outlive the offsets of groups; stages create it',
               fix,
               { kind: 'create positions topic', topic: positionsTopic },
             ),
@@ -51,7 +51,7 @@ export const topicChecks: readonly Check[] = [
         for (const topic of [topics.normalized, topics.deadLetters])
           if (!isThere(topic) && raw !== undefined)
             findings.push(
-              warning(`there is no topic ${topic} yet`, 'a topic like the raw one; normalize makes it', fix, {
+              warning(`there is no topic ${topic} yet`, 'a topic like the raw one; normalize creates it', fix, {
                 kind: 'create',
                 topic,
                 partitions: raw.partitions.length,
@@ -59,13 +59,15 @@ export const topicChecks: readonly Check[] = [
               }),
             )
         const rest = [topics.sample, topics.restored].filter((topic) => !isThere(topic))
-        return orOk(findings, rest.length === 0 ? 'all are there' : `all that are needed; not yet: ${rest.join(', ')}`)
+        return orOk(
+          findings,
+          rest.length === 0 ? 'all exist' : `all that are needed now exist; not yet: ${rest.join(', ')}`,
+        )
       }),
   },
   {
     name: 'partitions',
-    about:
-      'outputs have as many partitions as the raw topic, for a row keeps its partition; the topics of models and of positions have one',
+    about: 'outputs have as many partitions as the raw topic; the topics of models and positions have one',
     run: (facts) =>
       ofTopics(facts, ({ raw, models, positions, outputs }) => {
         const findings: Finding[] = []
@@ -82,13 +84,16 @@ export const topicChecks: readonly Check[] = [
                 partitions: needed,
               }),
             )
-          else findings.push(error(found, expected, 'Name another output topic, or delete it if its rows may go'))
+          else
+            findings.push(
+              error(found, expected, 'Name another output topic, or delete this one if its rows are not needed'),
+            )
         }
         if (models !== undefined && models.partitions.length !== 1)
           findings.push(
             error(
               `${models.topic} has ${count(models.partitions.length, 'partition')}`,
-              '1: publications have one order',
+              '1: models must have one order',
               'Name another one with --models-topic',
             ),
           )
@@ -96,7 +101,7 @@ export const topicChecks: readonly Check[] = [
           findings.push(
             error(
               `${positions.topic} has ${count(positions.partitions.length, 'partition')}`,
-              '1: the last position is the one that holds',
+              '1: the last record of a position must be the valid one',
               'Name another one with --positions-topic',
             ),
           )
@@ -105,7 +110,7 @@ export const topicChecks: readonly Check[] = [
   },
   {
     name: 'cleanup',
-    about: 'cleanup.policy: compact for the topics of models and of positions, delete for topics of rows',
+    about: 'cleanup.policy is compact for the topics of models and positions, and delete for topics of rows',
     run: (facts) =>
       ofConfigs(facts, ({ raw, models, positions, outputs }) => {
         const policy = (topic: TopicFacts | undefined) => topic?.config?.get('cleanup.policy') ?? ''
@@ -113,20 +118,21 @@ export const topicChecks: readonly Check[] = [
         const altered = (topic: TopicFacts, wanted: string, why: string) => {
           const settings = { 'cleanup.policy': wanted }
           const found = `cleanup.policy of ${topic.topic} is ${policy(topic)}`
-          const mend = setTopicConfig(facts, topic.topic, settings)
-          findings.push(error(found, `${wanted}: ${why}`, mend, { kind: 'alter', topic: topic.topic, settings }))
+          const fix = setTopicConfig(facts, topic.topic, settings)
+          findings.push(error(found, `${wanted}: ${why}`, fix, { kind: 'alter', topic: topic.topic, settings }))
         }
         if (models?.config !== undefined && policy(models) !== 'compact')
-          altered(models, 'compact', 'otherwise models are deleted with age')
+          altered(models, 'compact', 'otherwise retention deletes models')
         if (positions?.config !== undefined && policy(positions) !== 'compact')
-          altered(positions, 'compact', 'otherwise positions are deleted with age, and rows written a second time')
+          altered(positions, 'compact', 'otherwise retention deletes positions, and rows are written a second time')
         for (const topic of outputs)
-          if (policy(topic).includes('compact')) altered(topic, 'delete', 'otherwise rows with equal keys vanish')
+          if (policy(topic).includes('compact'))
+            altered(topic, 'delete', 'otherwise compaction deletes rows with equal keys')
         if (raw !== undefined && policy(raw).includes('compact'))
           findings.push(
             warning(
               `cleanup.policy of ${raw.topic} is ${policy(raw)}`,
-              'delete: rows with equal keys vanish before they are normalized',
+              'delete: otherwise compaction deletes rows with equal keys before they are normalized',
               setTopicConfig(facts, raw.topic, { 'cleanup.policy': 'delete' }),
             ),
           )
@@ -135,7 +141,7 @@ export const topicChecks: readonly Check[] = [
   },
   {
     name: 'timestamps',
-    about: 'outputs keep the timestamps of rows, however old (message.timestamp.type and its limits)',
+    about: 'outputs keep the timestamps of rows of any age (message.timestamp.type and its limits)',
     run: (facts) =>
       ofConfigs(facts, ({ outputs }) =>
         orOk(
@@ -151,19 +157,19 @@ export const topicChecks: readonly Check[] = [
             return [
               error(
                 `${topic.topic} has ${names.map((name) => `${name}=${config.get(name)}`).join(', ')}`,
-                'CreateTime without limits: a row keeps its timestamp, and old ones are taken',
+                'CreateTime without limits: rows keep their timestamps, however old they are',
                 setTopicConfig(facts, topic.topic, settings),
                 { kind: 'alter', topic: topic.topic, settings },
               ),
             ]
           }),
-          'outputs keep them',
+          'outputs keep timestamps',
         ),
       ),
   },
   {
     name: 'message-size',
-    about: "max.message.bytes of outputs is 64 KiB above the raw topic's: stamp, modes and headers add to a row",
+    about: "max.message.bytes of outputs is 64 KiB above the raw topic's: version, modes and headers enlarge rows",
     run: (facts) =>
       ofConfigs(facts, ({ raw, outputs }) => {
         const ofRaw = Number(raw?.config?.get('max.message.bytes') ?? Number.NaN)
@@ -206,7 +212,7 @@ export const topicChecks: readonly Check[] = [
           return [
             warning(
               `${topic.topic} has ${names.map((name) => `${name} ${shown(name, kept(topic, name))}`).join(', ')}`,
-              `${names.map((name) => shown(name, kept(raw as TopicFacts, name))).join(', ')}, as ${raw?.topic}: rows go before their raw ones`,
+              `${names.map((name) => shown(name, kept(raw as TopicFacts, name))).join(', ')}, as ${raw?.topic}: otherwise outputs lose rows before the raw topic does`,
               setTopicConfig(facts, topic.topic, settings),
               { kind: 'alter', topic: topic.topic, settings },
             ),
@@ -222,7 +228,7 @@ export const topicChecks: readonly Check[] = [
   },
   {
     name: 'replication',
-    about: 'three replicas and min.insync.replicas 2; never more than there are live replicas',
+    about: 'topics have three replicas and min.insync.replicas 2, and never fewer live replicas than that',
     run: (facts) =>
       ofTopics(facts, ({ all }, _, brokers) => {
         const findings: Finding[] = []
@@ -251,8 +257,8 @@ export const topicChecks: readonly Check[] = [
               `fewer than 3 replicas: ${thin.join(', ')}`,
               '3, with min.insync.replicas 2: a broker may be lost without losing rows',
               brokers < 3
-                ? `Fine on a machine of one's own. In production run 3 brokers; here ${brokers === 1 ? 'is 1' : `are ${brokers}`}`
-                : 'kafka-reassign-partitions.sh; default.replication.factor=3 for topics to come',
+                ? `This is fine for development. In production run 3 brokers; this cluster has ${brokers}`
+                : 'Add replicas with kafka-reassign-partitions.sh; set default.replication.factor=3 for new topics',
             ),
           )
         for (const topic of loose)
@@ -268,7 +274,7 @@ export const topicChecks: readonly Check[] = [
   },
   {
     name: 'leaders',
-    about: 'every partition has a leader and all its replicas in sync',
+    about: 'every partition has a leader, and all of its replicas are in sync',
     run: (facts) =>
       ofTopics(facts, ({ all }) => {
         const findings: Finding[] = []
@@ -289,7 +295,7 @@ export const topicChecks: readonly Check[] = [
               warning(
                 `${topic} has replicas out of sync in partition ${named(behind)}`,
                 'all replicas in sync',
-                "Start the brokers that are down, and look at the others' load",
+                'Start the brokers that are down, and check the load of the others',
               ),
             )
         }
@@ -304,19 +310,19 @@ export const topicChecks: readonly Check[] = [
   },
   {
     name: 'transactions',
-    about: 'no transaction hangs, and holds readers back',
+    about: 'no hanging transaction holds readers back',
     run: ({ dataset }) => {
-      if (dataset === undefined) return { because: 'no --dataset is named' }
+      if (dataset === undefined) return { because: '--dataset is not given' }
       if (!('length' in dataset.hanging)) return { because: dataset.hanging.problem }
       return orOk(
         dataset.hanging.map(({ topic, partition, producerId, startOffset }) =>
           error(
             `producer ${producerId} has a transaction open in ${topic}/${partition} from offset ${startOffset}`,
-            'an end within its time-out: readers wait for it',
+            'a transaction that ends within its time-out: readers wait for it',
             `kafka-transactions.sh abort --topic ${topic} --partition ${partition} --start-offset ${startOffset}`,
           ),
         ),
-        'none is open beyond its time',
+        'no transaction is open beyond its time-out',
       )
     },
   },
@@ -355,6 +361,6 @@ function ofConfigs(
     const findings = check({ ...topics, outputs: topics.outputs.filter(({ config }) => config !== undefined) }, dataset)
     return closed.length === 0
       ? findings
-      : [...findings, ok(`not of ${closed.map(({ topic }) => topic).join(', ')}: DescribeConfigs is needed`)]
+      : [...findings, ok(`not checked for ${closed.map(({ topic }) => topic).join(', ')}: DescribeConfigs is needed`)]
   })
 }

@@ -2,7 +2,7 @@ import type { DatasetFacts, Facts } from './facts.ts'
 import type { Check, NotChecked } from './finding.ts'
 
 export const noBroker: NotChecked = { because: 'no broker answers' }
-export const noDataset: NotChecked = { because: 'no --dataset is named' }
+export const noDataset: NotChecked = { because: '--dataset is not given' }
 
 /** Runs a check that is about the topics of a data set. */
 export function ofDataset(

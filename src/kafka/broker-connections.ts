@@ -1,12 +1,11 @@
-import { isIP } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { findCoordinatorV4, listOffsetsV7, metadataV11, offsetFetchV8, ResponseError } from '@platformatic/kafka'
 import type { ConnectionSettings } from '../ports/connection-settings.ts'
 import type { PartitionOffset, TopicPartition } from '../ports/log.ts'
 import { onGroup, onTopic, onTransactions } from './acl.ts'
 import { type BackOff, backOffMs } from './back-off.ts'
-import { addressText, type BrokerAddress, parseAddress } from './broker-address.ts'
-import { BrokerConnection, type BrokerConnectionOptions } from './broker-connection.ts'
+import { addressText, parseAddress } from './broker-address.ts'
+import type { BrokerConnection } from './broker-connection.ts'
 import {
   AdvertisedListenerError,
   type Asked,
@@ -14,12 +13,14 @@ import {
   BrokerUnreachableError,
   ConnectionLostError,
   isTopicUnknown,
-  toBrokerError,
-  UnreadableAnswerError,
 } from './broker-errors.ts'
-import { accessError } from './login-errors.ts'
-import { rowClientLogin } from './sasl-login.ts'
-import { within } from './time-limit.ts'
+import {
+  type ConnectionLimits,
+  ConnectionPool,
+  type ConnectionPurpose,
+  connectionLimits,
+  type KnownBroker,
+} from './connection-pool.ts'
 
 /** Coordinator kinds of FindCoordinator. */
 export const coordinatorKinds = { group: 0, transaction: 1 } as const
@@ -29,66 +30,12 @@ export type CoordinatorKind = keyof typeof coordinatorKinds
 export const earliest = -2
 export const latest = -1
 
-/**
- * What a connection is for. A broker answers a connection's requests in order, so a fetch that waits for rows would
- * hold up whatever stands behind it: each purpose has connections of its own.
- */
-export type ConnectionPurpose = 'control' | 'fetch' | 'produce' | 'membership' | 'heartbeat'
-
-export interface ConnectionLimits {
-  readonly connectTimeoutMs: number
-  /** how long an answer may take; a connection whose answer is late is closed */
-  readonly requestTimeoutMs: Readonly<Record<ConnectionPurpose, number>>
-  /** for how long a topic may be unknown to the brokers: metadata lag behind a creation, but not for long */
-  readonly unknownTopicMs: number
-  /**
-   * for how long an address that a broker advertises, and that has never been reached, is tried: one that has just died
-   * is still named for 9 s (broker.session.timeout.ms), and an address that leads nowhere is so for ever
-   */
-  readonly unreachedBrokerMs: number
-}
-
-/** As long as a transaction may take: an answer that comes later is of no use. */
-const requestTimeoutMs = 10_000
-
-export const connectionLimits: ConnectionLimits = {
-  connectTimeoutMs: 5_000,
-  requestTimeoutMs: {
-    control: requestTimeoutMs,
-    fetch: requestTimeoutMs,
-    produce: requestTimeoutMs,
-    // JoinGroup is answered when all members have joined, which may take the rebalance time-out.
-    membership: 35_000,
-    // Late ones must leave room for two more within the session time-out.
-    heartbeat: 3_000,
-  },
-  unknownTopicMs: 15_000,
-  unreachedBrokerMs: 10_000,
-}
-
 const backOff: BackOff = { firstMs: 10, longestMs: 1_000 }
 /** While the markers of the previous transaction are being written, which takes some ms. */
 const markersPauseMs = 5
-/** How long requests on a connection may take to leave it when it is closed; a peer that is gone takes none. */
-const closeMs = 1_000
 const leaderNotAvailable = 5
 
 export type Metadata = Awaited<ReturnType<typeof metadataV11.api.async>>
-
-interface OpenConnection {
-  readonly node: number
-  /** host:port */
-  readonly broker: string
-  /** requests without an answer */
-  asked: number
-  /** takes it out of use, so that the next request gets a new one */
-  readonly retire: () => void
-}
-
-/** A broker, by the address that it advertises; node -1 for a bootstrap address, whoever answers there. */
-export interface KnownBroker extends BrokerAddress {
-  readonly node: number
-}
 
 /** A broker that leads a partition. */
 interface Leader extends KnownBroker {
@@ -97,12 +44,13 @@ interface Leader extends KnownBroker {
 }
 
 /**
- * Knows who leads what, and keeps one connection for each broker and purpose.
+ * Knows who leads what, and asks those whom a request concerns.
  *
  * @param random uniform in [0, 1), for the pauses between attempts
  */
 export class BrokerConnections {
   readonly #settings: ConnectionSettings
+  readonly #pool: ConnectionPool
   readonly #limits: ConnectionLimits
   readonly #random: () => number
   /**
@@ -110,19 +58,11 @@ export class BrokerConnections {
    * them
    */
   #brokers: KnownBroker[]
-  /** all that are open or being opened */
-  readonly #open = new Map<BrokerConnection, OpenConnection>()
   readonly #refreshing = new Map<string, Promise<void>>()
-  readonly #connections = new Map<string, Promise<BrokerConnection>>()
   readonly #leaders = new Map<string, Leader>()
   readonly #partitionCounts = new Map<string, number>()
   readonly #topicIds = new Map<string, string>()
   readonly #coordinators = new Map<string, KnownBroker>()
-  /** addresses at which a broker has answered */
-  readonly #reached = new Set<string>()
-  /** since when others that brokers advertise have been tried in vain, ms since the epoch */
-  readonly #unreachedSince = new Map<string, number>()
-  #closed = false
 
   constructor(
     settings: ConnectionSettings,
@@ -133,6 +73,7 @@ export class BrokerConnections {
   ) {
     this.#settings = settings
     this.#limits = limits
+    this.#pool = new ConnectionPool(settings, limits)
     this.#random = random
     this.#brokers = settings.brokers.map(bootstrapBroker)
   }
@@ -172,12 +113,12 @@ export class BrokerConnections {
 
   /** A connection to the leader of a partition. */
   async leaderConnection(of: TopicPartition, purpose: ConnectionPurpose): Promise<BrokerConnection> {
-    return this.#connection(await this.#leader(of.topic, of.partition), purpose)
+    return this.#pool.connection(await this.#leader(of.topic, of.partition), purpose)
   }
 
   /** A connection to one broker, whatever it leads. */
   brokerConnection(broker: KnownBroker): Promise<BrokerConnection> {
-    return this.#connection(broker, 'control')
+    return this.#pool.connection(broker, 'control')
   }
 
   async coordinatorConnection(
@@ -186,7 +127,7 @@ export class BrokerConnections {
     purpose: ConnectionPurpose = 'control',
   ): Promise<BrokerConnection> {
     const known = this.#coordinators.get(`${kind}/${key}`)
-    if (known !== undefined) return this.#connection(known, purpose)
+    if (known !== undefined) return this.#pool.connection(known, purpose)
     const what = `Looking for the ${kind} coordinator of "${key}"`
     const permissions = [kind === 'group' ? onGroup('Describe', key) : onTransactions('Describe', key)]
     const response = await this.askAny(
@@ -198,7 +139,7 @@ export class BrokerConnections {
     if (errorCode !== 0) throw new BrokerError(errorCode, what, { permissions })
     const coordinator = { node, host, port }
     this.#coordinators.set(`${kind}/${key}`, coordinator)
-    return this.#connection(coordinator, purpose)
+    return this.#pool.connection(coordinator, purpose)
   }
 
   /**
@@ -316,35 +257,18 @@ export class BrokerConnections {
     })
   }
 
-  /**
-   * Runs `send`; what it is rejected with comes out as one of the errors of broker-errors.ts.
-   *
-   * @param asked what is sent, for what an error of its answer means and what mends it
-   */
-  async request<T>(
+  /** Sends a request on a connection, and makes one of the errors of broker-errors.ts of what goes wrong. */
+  request<T>(
     connection: BrokerConnection,
     what: string,
     send: (connection: BrokerConnection) => Promise<T>,
     asked?: Asked,
   ): Promise<T> {
-    const open = this.#open.get(connection)
-    if (open !== undefined) open.asked++
-    try {
-      if (connection.login !== undefined) await connection.login
-      const answer = await send(connection)
-      this.#answered(open)
-      return answer
-    } catch (cause) {
-      const error = toBrokerError(cause, what, asked)
-      if (error instanceof BrokerError) this.#answered(open)
-      if (error instanceof UnreadableAnswerError) throw accessError(open?.broker ?? what, cause) ?? error
-      if (!(error instanceof ConnectionLostError)) throw error
-      this.#lost(connection)
-      // With TLS 1.3 a server says after the handshake what it thinks of our certificate.
-      throw accessError(open?.broker ?? what, connection.failure) ?? this.#unreached(open, error)
-    } finally {
-      if (open !== undefined) open.asked--
-    }
+    return this.#pool.request(connection, what, send, asked)
+  }
+
+  close(): Promise<void> {
+    return this.#pool.close()
   }
 
   /** Forgets who leads and coordinates what: after an error that may mean that it has moved. */
@@ -372,61 +296,15 @@ export class BrokerConnections {
         if (isTopicUnknown(error) && !wasUnknown)
           deadline = Math.min(deadline, Date.now() + this.#limits.unknownTopicMs)
         if (error instanceof AdvertisedListenerError)
-          deadline = Math.min(deadline, this.#unreachedFrom(error.address) + this.#limits.unreachedBrokerMs)
+          deadline = Math.min(deadline, this.#pool.unreachedSinceMs(error.address) + this.#limits.unreachedBrokerMs)
         wasUnknown = isTopicUnknown(error)
         const pauseMs = isConcurrent ? markersPauseMs : backOffMs(backOff, failures, this.#random)
-        if (!retriable || this.#closed || Date.now() + pauseMs > deadline) throw error
+        if (!retriable || this.#pool.isClosed || Date.now() + pauseMs > deadline) throw error
         // While markers are written nothing has moved.
         if (!isConcurrent) this.forgetLeaders()
         await sleep(pauseMs)
       }
     }
-  }
-
-  #answered(open: OpenConnection | undefined): void {
-    if (open === undefined || this.#reached.has(open.broker)) return
-    this.#reached.add(open.broker)
-    this.#unreachedSince.delete(open.broker)
-  }
-
-  /**
-   * What it means that a connection was lost: where nobody has ever answered, the address is at fault that the cluster
-   * has told.
-   */
-  #unreached(open: OpenConnection | undefined, lost: ConnectionLostError): ConnectionLostError {
-    if (open === undefined || open.node < 0 || this.#reached.has(open.broker) || this.#closed) return lost
-    return new AdvertisedListenerError(open.node, open.broker, lost)
-  }
-
-  #unreachedFrom(address: string): number {
-    const sinceMs = this.#unreachedSince.get(address) ?? Date.now()
-    this.#unreachedSince.set(address, sinceMs)
-    return sinceMs
-  }
-
-  async close(): Promise<void> {
-    this.#closed = true
-    const open = [...this.#open.keys()]
-    this.#connections.clear()
-    const late = () => new Error('The brokers take nothing')
-    await within(closeMs, Promise.allSettled(open.map((connection) => connection.close())), late).catch(() => undefined)
-    for (const { socket } of open) socket?.destroy()
-  }
-
-  /**
-   * Gives up a connection that broke, or whose answer is late: it would be taken for that of the next request. What
-   * goes wrong with one goes wrong with all to that broker, as when a firewall has forgotten them, and each would cost
-   * a time-out of its own: those that wait for no answer are given up as well.
-   */
-  #lost(connection: BrokerConnection): void {
-    const lost = this.#open.get(connection)
-    for (const [other, open] of this.#open)
-      if (other === connection || (open.broker === lost?.broker && open.asked === 0 && other.isConnected())) {
-        open.retire()
-        // It would not end before a peer that is gone has taken what was written.
-        void other.close().catch(() => undefined)
-        other.socket?.destroy()
-      }
   }
 
   async #leader(topic: string, partition: number): Promise<KnownBroker> {
@@ -455,7 +333,7 @@ export class BrokerConnections {
       const controller = brokers.find(({ nodeId }) => nodeId === controllerId)
       if (controller === undefined) throw error
       const { nodeId: node, host, port } = controller
-      return await this.request(await this.#connection({ node, host, port }, 'control'), what, ask, asked)
+      return await this.request(await this.#pool.connection({ node, host, port }, 'control'), what, ask, asked)
     }
   }
 
@@ -468,7 +346,7 @@ export class BrokerConnections {
     let lost: unknown
     for (const broker of this.#brokers) {
       try {
-        const connection = await this.#connection(broker, 'control')
+        const connection = await this.#pool.connection(broker, 'control')
         const answer = await this.request(connection, what, ask, asked)
         this.#brokers = [broker, ...this.#brokers.filter((other) => other !== broker)]
         return answer
@@ -478,51 +356,6 @@ export class BrokerConnections {
       }
     }
     throw new BrokerUnreachableError(this.#settings.brokers, lost)
-  }
-
-  #connection(broker: KnownBroker, purpose: ConnectionPurpose): Promise<BrokerConnection> {
-    const key = `${purpose}/${addressText(broker)}`
-    const known = this.#connections.get(key)
-    if (known !== undefined) return known
-    const opening = this.#connect(broker, purpose, () => {
-      if (this.#connections.get(key) === opening) this.#connections.delete(key)
-    })
-    this.#connections.set(key, opening)
-    return opening
-  }
-
-  async #connect(broker: KnownBroker, purpose: ConnectionPurpose, onGone: () => void): Promise<BrokerConnection> {
-    const { node, host, port } = broker
-    const address = addressText(broker)
-    if (this.#closed) throw new ConnectionLostError(`Connecting to ${address}`, 'the client is closed')
-    const { clientId, tls, sasl } = this.#settings
-    const options: BrokerConnectionOptions = {
-      connectTimeout: this.#limits.connectTimeoutMs,
-      requestTimeout: this.#limits.requestTimeoutMs[purpose],
-    }
-    // An address cannot be a server name (RFC 6066); the certificate is compared with it all the same.
-    if (tls !== undefined) Object.assign(options, { tls: { ...tls }, ...(isIP(host) === 0 && { tlsServerName: host }) })
-    if (sasl !== undefined) options.sasl = rowClientLogin(sasl)
-    const connection = new BrokerConnection(clientId, options)
-    const gone = () => {
-      this.#open.delete(connection)
-      onGone()
-    }
-    const open: OpenConnection = { node, broker: address, asked: 0, retire: gone }
-    this.#open.set(connection, open)
-    connection.on('error', gone)
-    connection.on('close', gone)
-    try {
-      await connection.connect(host, port)
-    } catch (cause) {
-      gone()
-      const refused = accessError(address, cause)
-      // A token endpoint that is away is as good as a broker that is.
-      if (refused?.retriable === false) throw refused
-      const lost = new ConnectionLostError(`Connecting to ${address}`, refused ?? cause)
-      throw refused === undefined ? this.#unreached(open, lost) : lost
-    }
-    return connection
   }
 }
 

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { PipelineError } from '../errors.ts'
 import type { FetchedPartition, LogReader, OffsetRange, SessionPosition, TopicPartition } from '../ports/log.ts'
 import type { StalledPartition } from '../ports/stage-event.ts'
 import { onTopic } from './acl.ts'
@@ -7,8 +6,11 @@ import { type BackOff, backOffMs } from './back-off.ts'
 import { type BrokerConnections, earliest, latest } from './broker-connections.ts'
 import { BrokerError, ConnectionLostError } from './broker-errors.ts'
 import { CorruptBatchError, committedBatches } from './committed-batches.ts'
+import { type FetchPosition, positionAt, whyNothing } from './fetch-position.ts'
 import { type FetchedRecords, type FetchLimits, type FetchTarget, fetchRecords } from './fetch-request.ts'
-import { lookAfter, noteTrouble, type Trouble, type WatchLimits, watchLimits } from './partition-watch.ts'
+import { LentMemory } from './lent-memory.ts'
+import { lookAfter, noteTrouble, type WatchLimits, watchLimits } from './partition-watch.ts'
+import { LogTruncatedError, PositionLostError } from './position-errors.ts'
 
 export interface FetcherOptions {
   /** fetched bytes that may wait to be polled, of all brokers together; one answer may exceed it */
@@ -57,105 +59,6 @@ const backOff: BackOff = { firstMs: 100, longestMs: 1_000 }
 /** How often partitions without progress are looked for. */
 const lookEveryMs = 1_000
 
-/** A position that the log does not have any more. */
-export class PositionLostError extends PipelineError {
-  readonly code = 'VGM_POSITION_LOST'
-  /** @param start undefined if it is the end that was passed */
-  constructor(topic: string, partition: number, offset: number, start: number | undefined, end: number) {
-    const before = start !== undefined && offset < start
-    const holds = start === undefined ? `ends at ${end}` : `holds ${start} to ${end}`
-    super(`Offset ${offset} of ${topic}/${partition} is ${before ? 'no longer' : 'not'} in the log, which ${holds}`, {
-      fix: before
-        ? `Rows were deleted before they were read: raise the retention. To go on without them, ${toStart(topic)}`
-        : `The topic was made again, or cut off. If it was made again, its rows are new: ${toStart(topic)}. If it was cut off, the rows ` +
-          'that are left have been read, and would come a second time: go on where it was cut instead, with --to-offset, which is ' +
-          `${end} if nothing was written since`,
-    })
-  }
-}
-
-/**
- * Rows that were read are not in the log any more, and it has grown again: what follows is not what came after them.
- */
-export class LogTruncatedError extends PipelineError {
-  readonly code = 'VGM_LOG_TRUNCATED'
-  /** @param since where the log ceases to be the one that was read; undefined if the leader does not know any of it */
-  constructor(
-    topic: string,
-    partition: number,
-    { fetchOffset, fetchEpoch }: Pick<Position, 'fetchOffset' | 'fetchEpoch'>,
-    since: number | undefined,
-  ) {
-    const lost = since === undefined ? `before ${fetchOffset}` : `${since} to ${fetchOffset - 1}`
-    const goOn =
-      since === undefined
-        ? toStart(topic)
-        : resetPositions(`--to-offset ${since} --execute --topic ${topic}:${partition}`)
-    super(
-      `The log of ${topic}/${partition} was cut: its rows ${lost}, which had been read from a leader of epoch ${fetchEpoch}, are gone, ` +
-        'and what stands there now, if anything, is not what was read',
-      {
-        fix:
-          'A replica that had not caught up has become the leader, or the topic was made again. What was made of the lost rows is still in ' +
-          `the output. To take the rows that stand there now, ${goOn}; to be rid of what was lost, begin anew into other topics`,
-      },
-    )
-  }
-}
-
-function toStart(topic: string): string {
-  return resetPositions(`--to-earliest --execute --topic ${topic}`)
-}
-
-function resetPositions(flags: string): string {
-  return `stop the members and run "kafka-consumer-groups.sh --reset-offsets ${flags}" with the brokers and the group`
-}
-
-interface Position {
-  readonly topic: string
-  readonly partition: number
-  readonly endOffset: number
-  /** next offset to ask the broker for, and the epoch of the leader that had appended the row before it */
-  fetchOffset: number
-  fetchEpoch: number | undefined
-  /** the same of what is handed out next */
-  polledOffset: number
-  polledEpoch: number | undefined
-  /** answers in a row that a position within the log is none */
-  doubted: number
-  /** as of the last answer */
-  highWatermark: number | undefined
-  /** asked for and not yet answered */
-  isAsked: boolean
-  /** answers in a row with a batch whose CRC is wrong */
-  corrupt: number
-  /** attempts in a row that failed */
-  failures: number
-  /** it is left alone until then */
-  notBeforeMs: number
-  /** the node that was asked last */
-  leader: number | undefined
-  trouble: Trouble | undefined
-}
-
-/** The memory of an answer: given back when nobody reads in it any more. */
-class LentMemory {
-  readonly #giveBack: () => void
-  #users = 1
-
-  constructor(giveBack: () => void) {
-    this.#giveBack = giveBack
-  }
-
-  lend(): void {
-    this.#users++
-  }
-
-  release(): void {
-    if (--this.#users === 0) this.#giveBack()
-  }
-}
-
 /** What a partition has given and has not been polled yet. */
 interface Waiting {
   readonly fetched: FetchedPartition
@@ -170,7 +73,7 @@ interface Waiting {
 export class Fetcher implements LogReader {
   readonly #connections: BrokerConnections
   readonly #options: FetcherOptions
-  #positions = new Map<string, Position>()
+  #positions = new Map<string, FetchPosition>()
   /** Grows with each assignment: answers to questions of an older one are dropped. */
   #assignment = 0
   #waiting: Waiting[] = []
@@ -196,13 +99,7 @@ export class Fetcher implements LogReader {
     this.#waiting = []
     this.#waitingBytes = 0
     this.#failure = undefined
-    this.#positions = new Map(
-      ranges.map(({ topic, partition, offset, leaderEpoch, endOffset = Infinity }) => {
-        const fetch = { fetchOffset: offset, fetchEpoch: leaderEpoch }
-        const polled = { polledOffset: offset, polledEpoch: leaderEpoch }
-        return [`${topic}/${partition}`, { topic, partition, endOffset, ...fetch, ...polled, ...fresh() }]
-      }),
-    )
+    this.#positions = new Map(ranges.map((range) => [`${range.topic}/${range.partition}`, positionAt(range)]))
     this.#pump()
   }
 
@@ -303,8 +200,8 @@ export class Fetcher implements LogReader {
   #pump(): void {
     if (this.#closed || this.#failure !== undefined) return
     const nowMs = this.#options.now()
-    const byNode = new Map<number, Position[]>()
-    const leaderless: Position[] = []
+    const byNode = new Map<number, FetchPosition[]>()
+    const leaderless: FetchPosition[] = []
     let waitMs = Infinity
     for (const position of this.#positions.values()) {
       if (this.#waitingBytes >= this.#options.bufferBytes) break
@@ -325,7 +222,7 @@ export class Fetcher implements LogReader {
   }
 
   /** Looks for the leaders of partitions while all others are read. */
-  async #learnLeaders(positions: readonly Position[]): Promise<void> {
+  async #learnLeaders(positions: readonly FetchPosition[]): Promise<void> {
     if (this.#isLearning) return
     this.#isLearning = true
     const assignment = this.#assignment
@@ -346,7 +243,7 @@ export class Fetcher implements LogReader {
     this.#pump()
   }
 
-  async #fetch(node: number, positions: readonly Position[]): Promise<void> {
+  async #fetch(node: number, positions: readonly FetchPosition[]): Promise<void> {
     const assignment = this.#assignment
     const askedMs = this.#options.now()
     this.#askedNodes.add(node)
@@ -390,7 +287,7 @@ export class Fetcher implements LogReader {
    * Leaves a partition alone for a while after an error, and has its leader looked up again; an error that stays is
    * thrown.
    */
-  #postpone(position: Position, error: unknown, askedMs: number): void {
+  #postpone(position: FetchPosition, error: unknown, askedMs: number): void {
     if (!(error instanceof BrokerError || error instanceof ConnectionLostError) || !error.retriable) {
       this.#fail(error)
       return
@@ -472,7 +369,7 @@ export class Fetcher implements LogReader {
   }
 
   /** A broker fills its answer in the order of the question: whoever was first is last the next time. */
-  #rotate(positions: readonly Position[]): void {
+  #rotate(positions: readonly FetchPosition[]): void {
     const key = `${positions[0].topic}/${positions[0].partition}`
     const first = this.#positions.get(key)
     if (first !== positions[0]) return
@@ -480,7 +377,7 @@ export class Fetcher implements LogReader {
     this.#positions.set(key, first)
   }
 
-  #position(topic: string, partition: number): Position {
+  #position(topic: string, partition: number): FetchPosition {
     const position = this.#positions.get(`${topic}/${partition}`)
     if (position === undefined) throw new RangeError(`${topic}/${partition} is not assigned`)
     return position
@@ -490,29 +387,4 @@ export class Fetcher implements LogReader {
     this.#failure ??= error
     this.#wake?.()
   }
-}
-
-function fresh() {
-  return {
-    highWatermark: undefined,
-    isAsked: false,
-    corrupt: 0,
-    doubted: 0,
-    failures: 0,
-    notBeforeMs: 0,
-    leader: undefined,
-    trouble: undefined,
-  }
-}
-
-/** Why a partition that has more rows gives none; undefined if all is well. */
-function whyNothing(
-  { lastStableOffset, highWatermark }: FetchedRecords,
-  { fetchOffset, endOffset }: Position,
-  isEmpty: boolean,
-): string | undefined {
-  if (fetchOffset >= Math.min(highWatermark, endOffset)) return undefined
-  if (lastStableOffset <= fetchOffset) return 'a transaction of another producer is open there'
-  // Otherwise the other partitions have filled the answer.
-  return isEmpty ? 'its leader answers without rows' : undefined
 }

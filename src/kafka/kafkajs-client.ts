@@ -4,6 +4,7 @@ import { crc32c } from '@node-rs/crc32'
 import kafkajs, { type CompressionTypes, type ISocketFactory, type Kafka, type KafkaConfig } from 'kafkajs'
 import type { Compression } from '../batch/batch-header.ts'
 import { decompress } from '../batch/decompression.ts'
+import { lengthPrefixedEnd } from '../batch/varint.ts'
 import { PipelineError } from '../errors.ts'
 import type { ConnectionSettings } from '../ports/connection-settings.ts'
 import type { Permission } from './acl.ts'
@@ -90,13 +91,9 @@ function hasMoreRecords(bytes: Uint8Array): boolean {
   let at = 0
   for (let count = 0; at < bytes.length; count++) {
     if (count > mostRecords) return true
-    let length = 0
-    for (let scale = 1; at < bytes.length; scale *= 128) {
-      const byte = bytes[at++]
-      length += (byte & 127) * scale
-      if (byte < 128) break
-    }
-    at += length / 2
+    const next = lengthPrefixedEnd(bytes, at, bytes.length)
+    if (next < 0) return false
+    at = next
   }
   return false
 }

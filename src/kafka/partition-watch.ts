@@ -1,8 +1,8 @@
 import { PipelineError } from '../errors.ts'
 import type { TopicPartition } from '../ports/log.ts'
 import type { StalledPartition } from '../ports/stage-event.ts'
-import { connectionLimits } from './broker-connections.ts'
 import { BrokerError, isTopicUnknown } from './broker-errors.ts'
+import { connectionLimits } from './connection-pool.ts'
 
 /** For how long a partition may give nothing although there is more to read. */
 export interface WatchLimits {

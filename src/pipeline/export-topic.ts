@@ -1,11 +1,14 @@
+import { checkTopicParts } from '../config/names.ts'
 import { type TableFormat, tableFormatOf } from '../files/file-format.ts'
 import type { ExportReport } from '../stages/export.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { noProgress, type OnProgress } from './progress.ts'
-import { offsetsIn, partitionsOf, topicRanges } from './row-topics.ts'
+import { offsetsIn, topicRanges, topicsBeside } from './row-topics.ts'
 
 export interface ExportTopicOptions {
   readonly topic: string
+  /** where models are published, and so no rows ['vgm.models'] */
+  readonly modelsTopic?: string | undefined
   readonly file: string
   /** [what the file's ending says] */
   readonly format?: TableFormat | undefined
@@ -31,8 +34,9 @@ export interface ExportTopicOptions {
 export async function exportTopic(cluster: ClusterSession, options: ExportTopicOptions): Promise<ExportReport> {
   const { rows, registry, signal } = cluster
   const { topic, file, format = tableFormatOf(file), onProgress = noProgress } = options
+  checkTopicParts([topic, ...topicsBeside(cluster, options.modelsTopic)])
   const { exportRows } = await import('../stages/export.ts')
-  await partitionsOf(cluster, topic)
+  await cluster.admin.topics.mustExist(topic)
   const ranges = await topicRanges(cluster, topic)
   const of = offsetsIn(ranges)
   const reader = rows.openReader()

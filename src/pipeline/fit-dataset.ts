@@ -1,4 +1,4 @@
-import { checkDataset, defaultModelsTopic, sampleGroup, type TopicNames, topicNames } from '../config/names.ts'
+import { defaultModelsTopic, sampleGroup, type TopicNames } from '../config/names.ts'
 import { softwareVersion } from '../config/software-version.ts'
 import type { SummaryFitOptions } from '../mixture/fit-options.ts'
 import type { Model } from '../model/model.ts'
@@ -11,7 +11,7 @@ import { checkNames } from './members/normalize-member.ts'
 import { scanInThreads } from './members/scan-members.ts'
 import { withModelsTarget } from './models-topic.ts'
 import { noProgress, type OnProgress } from './progress.ts'
-import { offsetsIn, partitionsOf, requireTopic, topicRanges } from './row-topics.ts'
+import { datasetTopics, offsetsIn, requireTopic, topicRanges } from './row-topics.ts'
 
 export interface FitDatasetOptions {
   readonly dataset: string
@@ -53,12 +53,19 @@ export interface FitDatasetOptions {
  * @throws InterruptedError when the cluster's signal fires: the same call begins anew
  */
 export async function fitDataset(cluster: ClusterSession, options: FitDatasetOptions): Promise<Model> {
-  const dataset = checkDataset(options.dataset)
-  const { source = 'sample', modelsTopic = defaultModelsTopic, recipe = 'scaled', mixture = {}, columns } = options
+  const {
+    dataset,
+    source = 'sample',
+    modelsTopic = defaultModelsTopic,
+    recipe = 'scaled',
+    mixture = {},
+    columns,
+  } = options
   const { minWeight = 0.005, roundToDecimals = false, seed = 0, members = 1, onProgress = noProgress } = options
-  const topics = topicNames(dataset, { raw: options.rawTopic, sample: options.sampleTopic })
+  const overrides = { raw: options.rawTopic, sample: options.sampleTopic }
+  const topics = datasetTopics(cluster, dataset, overrides, modelsTopic)
   const topic = source === 'raw' ? topics.raw : topics.sample
-  await partitionsOf(cluster, topics.raw)
+  await cluster.admin.topics.mustExist(topics.raw)
   const { rows, registry, signal, log } = cluster
   await requireTopic(cluster, topic, `Run "vgm sample --dataset ${dataset}" first, or add --source raw`)
   const ranges = await topicRanges(cluster, topic)
@@ -110,7 +117,7 @@ async function rowsSampledFrom(
   dataset: string,
   { raw, sample }: Pick<TopicNames, 'raw' | 'sample'>,
 ): Promise<number | undefined> {
-  const count = await admin.partitionCount(raw)
+  const count = await admin.topics.partitionCount(raw)
   if (count === undefined) return undefined
   const partitions = Array.from({ length: count }, (_, partition) => ({ topic: raw, partition }))
   const committed = await rows.positionsOf(sampleGroup(dataset, sample), partitions)

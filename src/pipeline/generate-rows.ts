@@ -1,17 +1,19 @@
 import type { Compression } from '../batch/batch-header.ts'
-import { checkDataset, groupName, topicNames, transactionalId, valueSubject } from '../config/names.ts'
+import { groupName, transactionalId, valueSubject } from '../config/names.ts'
 import type { StageReport } from '../ports/stage-report.ts'
 import { generate } from '../stages/generate.ts'
 import { type RowSpec, syntheticSchema } from '../stages/synthetic/row-spec.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { defaultBatchRows, defaultPartitions } from './defaults.ts'
 import { noProgress, type OnProgress } from './progress.ts'
-import { batchBytesFor, refuseCompacted } from './row-topics.ts'
+import { batchBytesFor, datasetTopics, refuseCompacted } from './row-topics.ts'
 
 export interface GenerateRowsOptions {
   readonly dataset: string
   /** the raw topic [`<dataset>.raw`] */
   readonly topic?: string | undefined
+  /** where models are published, and so no rows ['vgm.models'] */
+  readonly modelsTopic?: string | undefined
   readonly spec: RowSpec
   readonly rows: number
   /** the same seed gives the same rows [0] */
@@ -25,14 +27,18 @@ export interface GenerateRowsOptions {
   readonly onProgress?: OnProgress | undefined
 }
 
-/** Writes synthetic rows to a raw topic, which is made if it does not exist. */
+/**
+ * Writes synthetic rows to a raw topic, which is made if it does not exist.
+ *
+ * @throws UsageError if the topic is that of models or positions, or compacted; InterruptedError
+ */
 export async function generateRows(cluster: ClusterSession, options: GenerateRowsOptions): Promise<StageReport> {
   const { dataset, spec, seed = 0, batchRows = defaultBatchRows, compression = 'none' } = options
   const { onProgress = noProgress } = options
-  const topic = topicNames(checkDataset(dataset), { raw: options.topic }).raw
+  const { raw: topic } = datasetTopics(cluster, dataset, { raw: options.topic }, options.modelsTopic)
   const { admin, registry, rows, signal } = cluster
-  const partitions = (await admin.partitionCount(topic)) ?? options.partitions ?? defaultPartitions
-  await admin.ensureRowTopic({ topic, partitions })
+  const partitions = (await admin.topics.partitionCount(topic)) ?? options.partitions ?? defaultPartitions
+  await admin.topics.ensureRowTopic({ topic, partitions })
   await refuseCompacted(cluster, topic, 'Name another topic with --topic')
   const schemaId = await registry.register(valueSubject(topic), syntheticSchema('Row', spec))
   const batchBytes = await batchBytesFor(cluster, topic)

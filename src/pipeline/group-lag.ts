@@ -2,7 +2,6 @@ import { type GroupStage, groupName, topicNames } from '../config/names.ts'
 import { type Lag, type LagSource, lagOf } from '../stages/lag.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { positionsIn } from './group-positions.ts'
-import { partitionsOf } from './row-topics.ts'
 
 export interface GroupLagOptions {
   readonly dataset: string
@@ -29,17 +28,17 @@ export async function groupLag(
   const { raw, normalized } = topicNames(dataset)
   const source: LagSource = {
     committedOffsets: (group, topic) => positionsIn(cluster, group, topic),
-    watermarks: (topic) => admin.watermarks(topic),
+    watermarks: (topic) => admin.offsets.watermarks(topic),
   }
   if (named !== undefined) return [await lagOf(source, named, read ?? raw)]
-  await partitionsOf(cluster, raw)
+  await admin.topics.mustExist(raw)
   const stages: readonly (readonly [GroupStage, string])[] = [
     ['normalize', raw],
     ['restore', normalized],
   ]
   const lags: Lag[] = []
   for (const [stage, topic] of stages)
-    if ((await admin.partitionCount(topic)) !== undefined)
+    if ((await admin.topics.partitionCount(topic)) !== undefined)
       lags.push(await lagOf(source, groupName(dataset, stage), topic))
   return lags
 }

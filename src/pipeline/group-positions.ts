@@ -2,7 +2,7 @@ import { exitCodes, PipelineError } from '../errors.ts'
 import type { PartitionOffset, TopicPartition } from '../ports/log.ts'
 import { countedPosition } from '../stages/counted-position.ts'
 import type { ClusterSession } from './cluster-session.ts'
-import { partitionsOf, topicRanges, topicStarts } from './row-topics.ts'
+import { partitionCount, topicRanges, topicStarts } from './row-topics.ts'
 
 /** A stage whose group keeps positions in its input, and what it writes its rows to. */
 export interface GroupedStage {
@@ -65,7 +65,7 @@ function groupsTool(brokers: readonly string[], group: string): string {
 
 /** Makes the topic where positions of groups are kept, unless it exists. @throws CompactedTopicError */
 export async function preparePositions({ admin, rows }: ClusterSession): Promise<void> {
-  if (rows.positionsTopic !== undefined) await admin.ensurePositionsTopic(rows.positionsTopic)
+  if (rows.positionsTopic !== undefined) await admin.topics.ensurePositionsTopic(rows.positionsTopic)
 }
 
 /**
@@ -74,9 +74,9 @@ export async function preparePositions({ admin, rows }: ClusterSession): Promise
  */
 export async function positionsIn(cluster: ClusterSession, group: string, topic: string): Promise<PartitionOffset[]> {
   const { admin, rows } = cluster
-  const committed = await admin.committedOffsets(group, topic)
+  const committed = await admin.groups.committedOffsets(group, topic)
   const known = new Set(committed.map(({ partition }) => partition))
-  const all = Array.from({ length: await partitionsOf(cluster, topic) }, (_, partition) => ({ topic, partition }))
+  const all = Array.from({ length: await partitionCount(cluster, topic) }, (_, partition) => ({ topic, partition }))
   const kept = await rows.keptPositions(
     group,
     all.filter(({ partition }) => !known.has(partition)),
@@ -122,7 +122,7 @@ export async function outputLost(
 ): Promise<OutputLostError | undefined> {
   const { admin, rows, settings } = cluster
   const { group, inputTopic, outputTopic } = stage
-  const exists = (await admin.partitionCount(outputTopic)) !== undefined
+  const exists = (await admin.topics.partitionCount(outputTopic)) !== undefined
   if (exists && (await topicRanges(cluster, outputTopic)).some(({ endOffset }) => endOffset > 0)) return undefined
   const first = await topicStarts(cluster, inputTopic)
   const begun = (await startOffsets?.(first)) ?? first
@@ -137,7 +137,7 @@ export async function outputLost(
 export async function startRefusal(cluster: ClusterSession, stage: GroupedStage): Promise<PipelineError | undefined> {
   const { group, inputTopic, outputTopic } = stage
   const lost = await outputLost(cluster, stage)
-  if (lost !== undefined || (await cluster.admin.partitionCount(outputTopic)) === undefined) return lost
+  if (lost !== undefined || (await cluster.admin.topics.partitionCount(outputTopic)) === undefined) return lost
   const held = new Set((await positionsIn(cluster, group, inputTopic)).map(({ partition }) => partition))
   const fresh = (await topicStarts(cluster, inputTopic)).filter(({ partition }) => !held.has(partition))
   const [missing] = (await lostPositions(cluster, group, fresh, outputTopic)).lost

@@ -1,5 +1,5 @@
 import type { Compression } from '../batch/batch-header.ts'
-import { checkDataset, groupName, topicNames, transactionalId, valueSubject } from '../config/names.ts'
+import { groupName, transactionalId, valueSubject } from '../config/names.ts'
 import { UsageError } from '../errors.ts'
 import {
   type FileColumn,
@@ -19,7 +19,7 @@ import type { ClusterSession } from './cluster-session.ts'
 import { defaultPartitions } from './defaults.ts'
 import { preparePositions } from './group-positions.ts'
 import { noProgress, type OnProgress } from './progress.ts'
-import { batchBytesFor, holdsRows, refuseCompacted } from './row-topics.ts'
+import { batchBytesFor, datasetTopics, holdsRows, refuseCompacted } from './row-topics.ts'
 
 export interface LoadFileOptions extends FileReading {
   readonly dataset: string
@@ -27,6 +27,8 @@ export interface LoadFileOptions extends FileReading {
   readonly file: string | readonly string[]
   /** the raw topic [`<dataset>.raw`] */
   readonly topic?: string | undefined
+  /** where models are published, and so no rows ['vgm.models'] */
+  readonly modelsTopic?: string | undefined
   /** column whose text becomes the key and chooses the partition [no key] */
   readonly key?: string | undefined
   /** of the topic, if it is new [4] */
@@ -65,11 +67,10 @@ interface TableLoad extends FileReading {
  * @throws InterruptedError when the cluster's signal fires: the same call goes on where it stopped
  */
 export async function loadFile(cluster: ClusterSession, options: LoadFileOptions): Promise<LoadReport> {
-  const dataset = checkDataset(options.dataset)
+  const { dataset } = options
   const load = {
     ...options,
-    dataset,
-    topic: topicNames(dataset, { raw: options.topic }).raw,
+    topic: datasetTopics(cluster, dataset, { raw: options.topic }, options.modelsTopic).raw,
     key: options.key,
     partitions: options.partitions ?? defaultPartitions,
     compression: options.compression ?? 'none',
@@ -78,10 +79,10 @@ export async function loadFile(cluster: ClusterSession, options: LoadFileOptions
     onProgress: options.onProgress ?? noProgress,
   }
   const files = typeof options.file === 'string' ? [options.file] : options.file
+  if (load.badRows !== undefined && files.length > 1)
+    throw new UsageError('--bad-rows collects the rows of one file', 'Load the files one by one')
   const known = await recordOf(cluster, load.topic)
   if (files.length === 1) return loadTable(cluster, { ...load, file: files[0] }, known)
-  if (load.badRows !== undefined)
-    throw new UsageError('--bad-rows collects the rows of one file', 'Load the files one by one')
   const columns: (readonly FileColumn[])[] = []
   const fileOfContent = new Map<string, string>()
   for (const file of files) {
@@ -145,8 +146,8 @@ async function loadTable(
   const table = await openTable(cluster, options, known)
   try {
     onColumns(table)
-    const partitions = (await admin.partitionCount(topic)) ?? options.partitions
-    await admin.ensureRowTopic({ topic, partitions })
+    const partitions = (await admin.topics.partitionCount(topic)) ?? options.partitions
+    await admin.topics.ensureRowTopic({ topic, partitions })
     if (key === undefined) await refuseCompacted(cluster, topic, 'Name the column that is the key with --key')
     await preparePositions(cluster)
     const group = groupName(dataset, 'load')

@@ -14,8 +14,10 @@ export function openModels({ admin, registry, rows }: ClusterSession, topic: str
     topic,
     reader: rows.openReader(),
     highWatermark: async () =>
-      (await admin.partitionCount(topic)) === undefined ? 0 : admin.highWatermark(topic, modelsPartition),
-    topicId: () => admin.topicId(topic),
+      (await admin.topics.partitionCount(topic)) === undefined
+        ? 0
+        : admin.offsets.highWatermark(topic, modelsPartition),
+    topicId: () => admin.topics.id(topic),
     schemaById: (id) => registry.schemaById(id),
   }
 }
@@ -42,7 +44,7 @@ export async function followModels(
   cluster: ClusterSession,
   { dataset, modelsTopic = defaultModelsTopic }: FollowModelsOptions,
 ): Promise<ModelFollower> {
-  await cluster.admin.ensureModelsTopic(modelsTopic)
+  await cluster.admin.topics.ensureModelsTopic(modelsTopic)
   const follower = new ModelFollower(openModels(cluster, modelsTopic), ({ key, offset, problem }) => {
     const level = key?.startsWith(`${dataset}/`) ? 'error' : 'debug'
     cluster.log[level](
@@ -103,7 +105,7 @@ export async function withModelsTarget<T>(
   dataset: string,
   work: (target: ModelsTarget) => Promise<T>,
 ): Promise<T> {
-  await cluster.admin.ensureModelsTopic(topic)
+  await cluster.admin.topics.ensureModelsTopic(topic)
   const schemaIds = await registerModelSchemas(cluster, topic)
   const source = openModels(cluster, topic)
   try {

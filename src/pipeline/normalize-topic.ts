@@ -1,4 +1,4 @@
-import { checkDataset, defaultModelsTopic, groupName, type TopicOverrides, topicNames } from '../config/names.ts'
+import { defaultModelsTopic, groupName, type TopicOverrides } from '../config/names.ts'
 import type { StageReport } from '../ports/stage-report.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
 import type { ClusterSession } from './cluster-session.ts'
@@ -6,7 +6,7 @@ import { type GroupOptions, memberOptions } from './group-options.ts'
 import type { NormalizeMemberOptions } from './members/normalize-member.ts'
 import { runMembers } from './members/run-members.ts'
 import { noProgress } from './progress.ts'
-import { endsOf } from './row-topics.ts'
+import { datasetTopics, endsOf } from './row-topics.ts'
 
 export interface NormalizeTopicOptions extends GroupOptions {
   readonly dataset: string
@@ -43,8 +43,7 @@ export interface NormalizeTopicOptions extends GroupOptions {
  */
 export async function normalizeTopic(cluster: ClusterSession, options: NormalizeTopicOptions): Promise<StageReport> {
   const { dataset, members = 1, untilEnd = false, onProgress = noProgress } = options
-  checkDataset(dataset)
-  const topics = topicNames(dataset, options.topics)
+  const topics = datasetTopics(cluster, dataset, options.topics, options.modelsTopic)
   const { ends, of } = await endsOf(cluster, topics.raw, untilEnd)
   const member: NormalizeMemberOptions = {
     dataset,

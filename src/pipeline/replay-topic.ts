@@ -161,7 +161,7 @@ async function checkOutput(
   raw: readonly PartitionOffset[],
 ): Promise<void> {
   const committed = await cluster.rows.positionsOf(group, raw)
-  if (committed.length > 0 || (await cluster.admin.partitionCount(output)) === undefined) return
+  if (committed.length > 0 || (await cluster.admin.topics.partitionCount(output)) === undefined) return
   if (await holdsRows(cluster, output))
     throw new UsageError(
       `Topic ${output} holds rows of another replay`,
@@ -188,7 +188,7 @@ async function positionsAt(
   if (position.startsWith('@')) {
     const text = position.slice(1)
     const timestampMs = /^\d+$/.test(text) ? Number(text) : Date.parse(text)
-    if (!Number.isNaN(timestampMs)) return [...(await cluster.admin.offsetsAt(topic, timestampMs))]
+    if (!Number.isNaN(timestampMs)) return [...(await cluster.admin.offsets.at(topic, timestampMs))]
   } else if (/^\d+$/.test(position)) {
     return ends.map((end, i) => ({
       ...end,

@@ -1,11 +1,11 @@
-import { checkDataset, defaultModelsTopic, groupName, type TopicOverrides, topicNames } from '../config/names.ts'
+import { defaultModelsTopic, groupName, type TopicOverrides } from '../config/names.ts'
 import type { StageReport } from '../ports/stage-report.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { type GroupOptions, memberOptions } from './group-options.ts'
 import type { RestoreMemberOptions } from './members/restore-member.ts'
 import { runMembers } from './members/run-members.ts'
 import { noProgress } from './progress.ts'
-import { endsOf, requireTopic } from './row-topics.ts'
+import { datasetTopics, endsOf, requireTopic } from './row-topics.ts'
 
 export interface RestoreTopicOptions extends GroupOptions {
   readonly dataset: string
@@ -32,8 +32,7 @@ export interface RestoreTopicOptions extends GroupOptions {
  */
 export async function restoreTopic(cluster: ClusterSession, options: RestoreTopicOptions): Promise<StageReport> {
   const { dataset, members = 1, untilEnd = false, onProgress = noProgress } = options
-  checkDataset(dataset)
-  const topics = topicNames(dataset, options.topics)
+  const topics = datasetTopics(cluster, dataset, options.topics, options.modelsTopic)
   if (untilEnd) await requireTopic(cluster, topics.normalized, `Run "vgm normalize --dataset ${dataset}" first`)
   const { ends, of } = await endsOf(cluster, topics.normalized, untilEnd)
   const member: RestoreMemberOptions = {

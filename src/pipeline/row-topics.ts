@@ -1,5 +1,5 @@
+import { checkDataset, defaultModelsTopic, type TopicNames, type TopicOverrides, topicNames } from '../config/names.ts'
 import { InterruptedError, UsageError } from '../errors.ts'
-import { TopicMissingError } from '../kafka/admin.ts'
 import { earliest } from '../kafka/broker-connections.ts'
 import type { PartitionOffset, TopicPartition } from '../ports/log.ts'
 import type { BatchSizes } from '../stages/partition-output.ts'
@@ -9,21 +9,19 @@ import type { ClusterSession } from './cluster-session.ts'
 /** Large enough for the broker's work per batch to vanish, small enough for a processor's cache. */
 const bestBatchBytes = 512 * 1024
 
-/** @throws TopicMissingError */
-export async function partitionsOf({ admin }: ClusterSession, topic: string): Promise<number> {
-  const count = await admin.partitionCount(topic)
-  if (count === undefined) throw new TopicMissingError(topic)
-  return count
+/** Number of partitions of a topic. @throws TopicMissingError */
+export function partitionCount({ admin }: ClusterSession, topic: string): Promise<number> {
+  return admin.topics.mustExist(topic)
 }
 
 /** For a topic that another command makes. @throws UsageError with `fix` if it does not exist */
 export async function requireTopic({ admin }: ClusterSession, topic: string, fix: string): Promise<void> {
-  if ((await admin.partitionCount(topic)) === undefined) throw new UsageError(`There is no topic ${topic}`, fix)
+  if ((await admin.topics.partitionCount(topic)) === undefined) throw new UsageError(`There is no topic ${topic}`, fix)
 }
 
 /** For rows that have no key. @throws UsageError with `fix` if the topic is compacted, for that takes none of them */
 export async function refuseCompacted({ admin, settings }: ClusterSession, topic: string, fix: string): Promise<void> {
-  const policy = (await admin.topicConfig(topic)).get('cleanup.policy')
+  const policy = (await admin.topics.config(topic)).get('cleanup.policy')
   if (!policy?.includes('compact')) return
   throw new UsageError(
     `Topic ${topic} has cleanup.policy=${policy}, and a compacted topic takes no row without a key`,
@@ -39,13 +37,13 @@ export async function batchBytesFor(cluster: ClusterSession, topic: string): Pro
 
 /** How large batches for this topic may be. */
 export async function batchSizesFor({ admin }: ClusterSession, topic: string): Promise<BatchSizes> {
-  const largestBytes = Number((await admin.topicConfig(topic)).get('max.message.bytes'))
+  const largestBytes = Number((await admin.topics.config(topic)).get('max.message.bytes'))
   return { batchBytes: Math.min(bestBatchBytes, largestBytes), largestBytes }
 }
 
 /** The first row of each partition that is still there. */
 export async function topicStarts({ admin }: ClusterSession, topic: string): Promise<PartitionOffset[]> {
-  return (await admin.watermarks(topic)).map(({ partition, low }) => ({ topic, partition, offset: low }))
+  return (await admin.offsets.watermarks(topic)).map(({ partition, low }) => ({ topic, partition, offset: low }))
 }
 
 /** The first row of some partitions. */
@@ -58,12 +56,12 @@ export async function startsOf(
 
 /** The end of each partition as of now: open transactions and markers count. */
 export async function topicEnds({ admin }: ClusterSession, topic: string): Promise<PartitionOffset[]> {
-  return (await admin.watermarks(topic)).map(({ partition, high }) => ({ topic, partition, offset: high }))
+  return (await admin.offsets.watermarks(topic)).map(({ partition, high }) => ({ topic, partition, offset: high }))
 }
 
 /** All that each partition holds as of now, in the order of their numbers. */
 export async function topicRanges({ admin }: ClusterSession, topic: string): Promise<BoundedRange[]> {
-  return (await admin.watermarks(topic)).map(({ partition, low, high }) => ({
+  return (await admin.offsets.watermarks(topic)).map(({ partition, low, high }) => ({
     topic,
     partition,
     offset: low,
@@ -95,8 +93,22 @@ export function offsetsBetween(starts: readonly PartitionOffset[], ends: readonl
   return ends.reduce((sum, { partition, offset }) => sum + Math.max(0, offset - (start.get(partition) ?? 0)), 0)
 }
 
+/**
+ * The topics of a data set, none of which is that of models or of positions.
+ *
+ * @throws UsageError for one topic in two places, and for a name that no data set can have
+ */
+export function datasetTopics(
+  cluster: ClusterSession,
+  dataset: string,
+  overrides: TopicOverrides | undefined,
+  modelsTopic: string | undefined,
+): TopicNames {
+  return topicNames(checkDataset(dataset), overrides, topicsBeside(cluster, modelsTopic))
+}
+
 /** Topics that stages use beside those of a data set. */
-export function topicsBeside({ rows }: ClusterSession, modelsTopic: string): string[] {
+export function topicsBeside({ rows }: ClusterSession, modelsTopic = defaultModelsTopic): string[] {
   return rows.positionsTopic === undefined ? [modelsTopic] : [modelsTopic, rows.positionsTopic]
 }
 

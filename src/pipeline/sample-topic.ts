@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { checkDataset, sampleGroup, topicNames, transactionalId } from '../config/names.ts'
+import { sampleGroup, transactionalId } from '../config/names.ts'
 import { InterruptedError, UsageError } from '../errors.ts'
 import { type StageReport, stageReport } from '../ports/stage-report.ts'
 import { type SampleSize, sample } from '../stages/sample.ts'
@@ -8,7 +8,15 @@ import type { ClusterSession } from './cluster-session.ts'
 import { defaultSampleRows } from './defaults.ts'
 import { preparePositions } from './group-positions.ts'
 import { noProgress, type OnProgress } from './progress.ts'
-import { batchSizesFor, holdsRows, offsetsBetween, partitionsOf, topicEnds, topicStarts } from './row-topics.ts'
+import {
+  batchSizesFor,
+  datasetTopics,
+  holdsRows,
+  offsetsBetween,
+  partitionCount,
+  topicEnds,
+  topicStarts,
+} from './row-topics.ts'
 import { SampleReporter } from './sample-reporter.ts'
 
 /** They wait in memory, and are written in one transaction of at most ten seconds. */
@@ -27,6 +35,8 @@ export interface SampleTopicOptions {
   readonly rawTopic?: string | undefined
   /** [`<dataset>.sample`] */
   readonly sampleTopic?: string | undefined
+  /** where models are published, and so no rows ['vgm.models'] */
+  readonly modelsTopic?: string | undefined
   /** how many rows, or which share of them, by the smallest hashes of their places [{ rows: 200000 }] */
   readonly size?: SampleSize | undefined
   /** the same seed keeps the same rows [0] */
@@ -52,20 +62,18 @@ export interface SampleTopicOptions {
  * @throws InterruptedError when the cluster's signal fires, which is how following ends
  */
 export async function sampleTopic(cluster: ClusterSession, options: SampleTopicOptions): Promise<StageReport> {
-  const dataset = checkDataset(options.dataset)
-  const { raw: rawTopic, sample: outputTopic } = topicNames(dataset, {
-    raw: options.rawTopic,
-    sample: options.sampleTopic,
-  })
+  const { dataset } = options
+  const overrides = { raw: options.rawTopic, sample: options.sampleTopic }
+  const { raw: rawTopic, sample: outputTopic } = datasetTopics(cluster, dataset, overrides, options.modelsTopic)
   const { size = { rows: defaultSampleRows }, seed = 0, append = false, follow = false } = options
   const { partitions = 1, onProgress = noProgress } = options
   checkSampleSize(size, follow)
   const { admin, rows, signal, report } = cluster
-  await partitionsOf(cluster, rawTopic)
+  await cluster.admin.topics.mustExist(rawTopic)
   await preparePositions(cluster)
-  await admin.ensureRowTopic({
+  await admin.topics.ensureRowTopic({
     topic: outputTopic,
-    partitions: (await admin.partitionCount(outputTopic)) ?? partitions,
+    partitions: (await admin.topics.partitionCount(outputTopic)) ?? partitions,
     like: rawTopic,
   })
   const group = sampleGroup(dataset, outputTopic)
@@ -80,7 +88,7 @@ export async function sampleTopic(cluster: ClusterSession, options: SampleTopicO
         `Topic ${outputTopic} holds rows already`,
         `Add --append to sample what has come since, or --sample-topic to sample into another topic`,
       )
-    const outputPartitions = await partitionsOf(cluster, outputTopic)
+    const outputPartitions = await partitionCount(cluster, outputTopic)
     const sizes = await batchSizesFor(cluster, outputTopic)
     let before = stageReport(0, 0, 0, 0)
     let recommittedMs = Number.NEGATIVE_INFINITY

@@ -1,11 +1,11 @@
-import { valueSubject } from '../config/names.ts'
+import { checkTopicParts, valueSubject } from '../config/names.ts'
 import { UsageError } from '../errors.ts'
 import type { StageReport } from '../ports/stage-report.ts'
 import { ColumnTransform, type ColumnTransformDefinition } from '../stages/column-transform.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { type GroupOptions, memberOptions } from './group-options.ts'
 import { noProgress } from './progress.ts'
-import { endsOf } from './row-topics.ts'
+import { endsOf, topicsBeside } from './row-topics.ts'
 import { runTransformStage, schemasWithoutCompatibility } from './transform-stage.ts'
 
 export interface TransformRowsOptions extends GroupOptions {
@@ -59,13 +59,15 @@ export async function transformRows(cluster: ClusterSession, options: TransformR
   const transform = defineTransform(options.transform)
   if (inputTopic === outputTopic)
     throw new UsageError(`Topic ${inputTopic} cannot be input and output at once`, 'Name another output topic')
+  const deadLetterTopic = options.deadLetterTopic ?? `${outputTopic}.dead-letters`
+  checkTopicParts([inputTopic, outputTopic, deadLetterTopic, ...topicsBeside(cluster)])
   const { ends, of } = await endsOf(cluster, inputTopic, untilEnd)
   return runTransformStage(cluster, {
     stage: transform.name,
     group: options.group ?? `vgm.${outputTopic}.${transform.name}`,
     inputTopic,
     outputTopic,
-    deadLetterTopic: options.deadLetterTopic ?? `${outputTopic}.dead-letters`,
+    deadLetterTopic,
     ...memberOptions(options),
     ends,
     transform: new ColumnTransform({

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Compression } from '../batch/batch-header.ts'
 import { transactionalId } from '../config/names.ts'
 import type { PipelineError } from '../errors.ts'
-import { TopicMissingError } from '../kafka/admin.ts'
+import { TopicMissingError } from '../kafka/topic-errors.ts'
 import type { Delivery, PartitionOffset, SchemaStore, TopicPartition } from '../ports/log.ts'
 import type { StageReport } from '../ports/stage-report.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
@@ -19,7 +19,7 @@ import {
   rebuiltPositions,
 } from './group-positions.ts'
 import { MemberReporter } from './member-reporter.ts'
-import { batchSizesFor, partitionsOf, startsOf } from './row-topics.ts'
+import { batchSizesFor, partitionCount, startsOf } from './row-topics.ts'
 import { whenReachable } from './when-reachable.ts'
 
 /** Long enough for a transaction's cost to vanish, short enough for heartbeats and for whoever reads downstream. */
@@ -72,10 +72,10 @@ export async function runTransformStage(cluster: ClusterSession, options: Transf
   const { admin, rows, signal, waits } = cluster
   const ensureOutputs = async (count: number) => {
     for (const topic of [outputTopic, deadLetterTopic])
-      await admin.ensureRowTopic({ topic, partitions: count, like: inputTopic })
+      await admin.topics.ensureRowTopic({ topic, partitions: count, like: inputTopic })
   }
   const prepare = async () => {
-    const count = await partitionsOf(cluster, inputTopic)
+    const count = await partitionCount(cluster, inputTopic)
     if (options.allowEmptyOutput !== true) {
       const lost = await outputLost(cluster, options, startOffsets)
       if (lost !== undefined) throw lost
@@ -99,7 +99,7 @@ export async function runTransformStage(cluster: ClusterSession, options: Transf
       startOffsets: async (fresh) => {
         // Partitions may be added while the stage runs: a row keeps its partition, so the outputs must have it too.
         if (fresh.some(({ partition }) => partition >= partitions))
-          await ensureOutputs(await partitionsOf(cluster, inputTopic))
+          await ensureOutputs(await partitionCount(cluster, inputTopic))
         const { lost, remade } = await lostPositions(cluster, group, fresh, outputTopic)
         if (remade.length > 0)
           cluster.log.warn(

@@ -1,12 +1,4 @@
-import {
-  checkDataset,
-  defaultModelsTopic,
-  groupName,
-  type TopicNames,
-  type TopicOverrides,
-  topicNames,
-  valueSubject,
-} from '../config/names.ts'
+import { defaultModelsTopic, groupName, type TopicNames, type TopicOverrides, valueSubject } from '../config/names.ts'
 import { InterruptedError } from '../errors.ts'
 import type { FileCells } from '../files/reading/file-cells.ts'
 import { topicRecord } from '../files/reading/record-schema.ts'
@@ -24,7 +16,7 @@ import { type ClusterSession, controlLog } from './cluster-session.ts'
 import { positionsIn } from './group-positions.ts'
 import { followModels } from './models-topic.ts'
 import { noProgress, type OnProgress } from './progress.ts'
-import { partitionsOf, requireTopic, topicRanges } from './row-topics.ts'
+import { datasetTopics, requireTopic, topicRanges } from './row-topics.ts'
 
 /** Rows of a partition that wait while its blocks of a file are awaited: all partitions wait for the file in turn. */
 const blockAhead = 2_000
@@ -90,8 +82,8 @@ export interface AuditResult extends VerifyResult {
 export async function verifyDataset(cluster: ClusterSession, options: VerifyDatasetOptions): Promise<AuditResult> {
   const { dataset, loaded, onProgress = noProgress } = options
   const audited: Audited = {
-    dataset: checkDataset(dataset),
-    topics: topicNames(dataset, options.topics),
+    dataset,
+    topics: datasetTopics(cluster, dataset, options.topics, options.modelsTopic),
     modelsTopic: options.modelsTopic ?? defaultModelsTopic,
     groups: {
       normalize: options.groups?.normalize ?? groupName(dataset, 'normalize'),
@@ -101,10 +93,10 @@ export async function verifyDataset(cluster: ClusterSession, options: VerifyData
     modeChoice: options.modeChoice ?? 'likely',
   }
   const { topics } = audited
-  await partitionsOf(cluster, topics.raw)
+  await cluster.admin.topics.mustExist(topics.raw)
   if (loaded === undefined) return verifyTopics(cluster, audited, onProgress)
   const file = await verifyFile(cluster, audited, loaded, onProgress)
-  const isNormalized = (await cluster.admin.partitionCount(topics.normalized)) !== undefined
+  const isNormalized = (await cluster.admin.topics.partitionCount(topics.normalized)) !== undefined
   return { ...(isNormalized ? await verifyTopics(cluster, audited, onProgress) : nothingAudited), file }
 }
 
@@ -218,7 +210,7 @@ async function verifyTopics(
 /** Undefined for whoever may not read them. */
 async function settingsOf({ admin }: ClusterSession, topic: string): Promise<ReadonlyMap<string, string> | undefined> {
   try {
-    return await admin.topicConfig(topic)
+    return await admin.topics.config(topic)
   } catch (error) {
     if (error instanceof BrokerError && error.errorName === 'TOPIC_AUTHORIZATION_FAILED') return undefined
     throw error
@@ -259,7 +251,7 @@ async function auditedUnlessEmpty(
   topic: string,
   mustHoldRows = true,
 ): Promise<AuditedTopic | undefined> {
-  if ((await cluster.admin.partitionCount(topic)) === undefined) return undefined
+  if ((await cluster.admin.topics.partitionCount(topic)) === undefined) return undefined
   const audited = await auditedTopic(cluster, topic)
   return !mustHoldRows || audited.ranges.some(({ start, end }) => end > start) ? audited : undefined
 }

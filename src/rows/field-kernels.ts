@@ -10,16 +10,19 @@
  */
 import { framingBytes } from '../avro/framing.ts'
 import type { Records } from '../batch/records.ts'
+import { lengthPrefixedEnd, maxIntBytes, varintEnd, zigzag } from '../batch/varint.ts'
 import { deadCursor, extentOf, type RowColumns } from './row-columns.ts'
 import { type RowError, rowErrors } from './row-error.ts'
 import { type SkipProgram, skipValue } from './skip-program.ts'
-import { exactIntegerLimit, lengthPrefixedEnd, maxIntBytes, varintEnd, zigzag } from './varint.ts'
 
 /** In place of a null branch's byte: the field is no union. */
 export const notNullable = -1
 
 /** Of a double and the mode beside it, if that is below 64. */
 export const modeValueBytes = 9
+
+/** Integers of smaller magnitude survive normalization exactly. */
+const exactIntegerLimit = 2 ** 49
 
 const malformedBranch = -1
 const nullBranch = -2

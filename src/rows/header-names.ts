@@ -1,5 +1,5 @@
+import { varintEnd, zigzag } from '../batch/varint.ts'
 import type { SchemaKeys, SchemaName } from './schema-name.ts'
-import { varintEnd, zigzag } from './varint.ts'
 
 /**
  * Headers that name the schema of a value, and how to read them: a GUID after a byte of 1 or an id after one of 0, or

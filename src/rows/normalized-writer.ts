@@ -2,10 +2,9 @@ import { framingBytes, writeFraming } from '../avro/framing.ts'
 import { copyBytes } from '../batch/copy-bytes.ts'
 import { createRecords, type Records } from '../batch/records.ts'
 import type { FixedLayoutWriter } from '../batch/value-writer.ts'
-import { writeInt } from '../batch/varint.ts'
+import { maxIntBytes, writeInt } from '../batch/varint.ts'
 import { extentBytes, extentStart, type RowColumns } from './row-columns.ts'
 import type { RowPlan } from './row-plan.ts'
-import { maxIntBytes } from './varint.ts'
 
 /** Rows of one raw schema, normalized with one model. */
 export interface NormalizedRun {

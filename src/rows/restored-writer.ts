@@ -2,12 +2,11 @@ import { framingBytes, writeFraming } from '../avro/framing.ts'
 import { copyBytes } from '../batch/copy-bytes.ts'
 import { createRecords, type Records } from '../batch/records.ts'
 import type { FixedLayoutWriter } from '../batch/value-writer.ts'
-import { longBytes, writeLong } from '../batch/varint.ts'
+import { longBytes, maxIntBytes, varintEnd, writeLong } from '../batch/varint.ts'
 import type { NumericType } from './numeric-columns.ts'
 import { extentBytes, extentStart, type RowColumns } from './row-columns.ts'
 import { rowErrors } from './row-error.ts'
 import { isInteger, type RowPlan } from './row-plan.ts'
-import { maxIntBytes, varintEnd } from './varint.ts'
 
 /**
  * Rows of one schema, whose numbers are to be replaced: normalized rows by restored ones, raw rows by those of a

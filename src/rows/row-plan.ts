@@ -1,8 +1,8 @@
+import { maxIntBytes, maxLongBytes } from '../batch/varint.ts'
 import type { AvroType } from './avro-schema.ts'
 import { modeValueBytes, notNullable } from './field-kernels.ts'
 import { describeType, type NumericType, numericField } from './numeric-columns.ts'
 import { fixedBytes, type SkipProgram, SkipProgramBuilder } from './skip-program.ts'
-import { maxIntBytes, maxLongBytes } from './varint.ts'
 
 /** A column that a model exists for. */
 export interface ModelledColumn {

@@ -10,6 +10,7 @@ import { MalformedSchemaError, RefusedSchemaError } from '../rows/schema-error.t
 import type { RowSchemaName } from '../rows/schema-name.ts'
 import type { RowTarget, RowTransform } from './row-transform.ts'
 import { SchemaPlans, type UnusableSchema } from './schema-plans.ts'
+import { sendRows } from './send-rows.ts'
 
 /** A column of some rows. */
 export interface TransformColumn {
@@ -77,13 +78,19 @@ export class ColumnTransform implements RowTransform {
   async apply(records: Records, from: number, to: number, target: RowTarget): Promise<number> {
     const columns = this.#columns
     reserveRowColumns(columns, this.#options.definition.columns.length, records.count)
-    return this.#plans.send(records, from, to, columns, this.#writer, target, ({ plan, schemaId }, start, end) => {
-      decodeRows(plan, records, start, end, columns)
-      this.#transform(records, start, end)
-      const run = { records, columns, plan, isStamped: false, schemaId, values: columns.values }
-      checkRestored(run, start, end)
-      this.#writer.beginRun(run)
-    })
+    const { runs, end } = await this.#plans.runs(records, from, to, columns.status)
+    for (const run of runs) {
+      if (run.plan !== undefined) {
+        const { plan, schemaId } = run.plan
+        decodeRows(plan, records, run.from, run.to, columns)
+        this.#transform(records, run.from, run.to)
+        const restored = { records, columns, plan, isStamped: false, schemaId, values: columns.values }
+        checkRestored(restored, run.from, run.to)
+        this.#writer.beginRun(restored)
+      }
+      await sendRows(records, run, columns.status, this.#writer, target)
+    }
+    return end
   }
 
   #transform({ valueStart }: Records, from: number, to: number): void {

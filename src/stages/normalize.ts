@@ -17,6 +17,7 @@ import type { RowSchemaName } from '../rows/schema-name.ts'
 import { rowHash, seedFor } from './row-hash.ts'
 import type { RowTarget, RowTransform } from './row-transform.ts'
 import { SchemaPlans, type UnusableSchema } from './schema-plans.ts'
+import { sendRows } from './send-rows.ts'
 
 /** How the mode of a value is chosen. */
 export type ModeChoice =
@@ -111,12 +112,18 @@ export class NormalizeTransform implements RowTransform {
     const modelVersion = (this.#model as Model).version
     const columns = this.#columns
     this.#reserve(records.count)
-    return this.#plans.send(records, from, to, columns, this.#writer, target, ({ plan, schemaId }, start, end) => {
-      decodeRows(plan, records, start, end, columns)
-      this.#normalize(records, start, end, target.source)
-      const [values, modes] = [this.#values, this.#modes]
-      this.#writer.beginRun({ records, columns, plan, schemaId, modelVersion, values, modes })
-    })
+    const { runs, end } = await this.#plans.runs(records, from, to, columns.status)
+    for (const run of runs) {
+      if (run.plan !== undefined) {
+        const { plan, schemaId } = run.plan
+        decodeRows(plan, records, run.from, run.to, columns)
+        this.#normalize(records, run.from, run.to, target.source)
+        const [values, modes] = [this.#values, this.#modes]
+        this.#writer.beginRun({ records, columns, plan, schemaId, modelVersion, values, modes })
+      }
+      await sendRows(records, run, columns.status, this.#writer, target)
+    }
+    return end
   }
 
   #normalize(records: Records, from: number, to: number, source: TopicPartition): void {

@@ -11,7 +11,8 @@ import { rowErrors } from '../rows/row-error.ts'
 import { MalformedSchemaError, NotNormalizedError, RefusedSchemaError } from '../rows/schema-error.ts'
 import type { RowSchemaName } from '../rows/schema-name.ts'
 import type { RowTarget, RowTransform } from './row-transform.ts'
-import { SchemaPlans, type UnusableSchema } from './schema-plans.ts'
+import { type PlannedRun, SchemaPlans, type UnusableSchema } from './schema-plans.ts'
+import { sendRows } from './send-rows.ts'
 
 export interface RestoreOptions {
   /** The model that rows are stamped with. @throws ModelMissingError if it does not exist (any more) */
@@ -69,35 +70,39 @@ export class RestoreTransform implements RowTransform {
   }
 
   async apply(records: Records, from: number, to: number, target: RowTarget): Promise<number> {
-    reserveRowColumns(this.#columns, 0, records.count)
-    return this.#plans.send(records, from, to, this.#columns, this.#writer, target, (plan, start, end, id) =>
-      this.#restore(records, start, end, id, plan),
-    )
+    const columns = this.#columns
+    reserveRowColumns(columns, 0, records.count)
+    const { runs, end } = await this.#plans.runs(records, from, to, columns.status)
+    for (const run of runs) {
+      if (run.plan !== undefined) {
+        const { plan, schemaId } = run.plan
+        this.#reserve(plan.columns.length, records.count)
+        decodeRows(plan, records, run.from, run.to, columns)
+        await this.#restore(records, run, plan)
+        const restored = { records, columns, plan, schemaId, values: this.#values }
+        checkRestored(restored, run.from, run.to)
+        this.#writer.beginRun(restored)
+      }
+      await sendRows(records, run, columns.status, this.#writer, target)
+    }
+    return end
   }
 
   async #restore(
     records: Records,
-    from: number,
-    to: number,
-    normalizedId: number,
-    { plan, schemaId }: RestorePlan,
+    { from, to, schemaId }: PlannedRun<RestorePlan>,
+    plan: NormalizedPlan,
   ): Promise<void> {
-    const columns = this.#columns
-    this.#reserve(plan.columns.length, records.count)
-    decodeRows(plan, records, from, to, columns)
-    const { modelVersions, status } = columns
+    const { modelVersions, status } = this.#columns
     for (let start = from; start < to; ) {
       if (status[start] !== rowErrors.none || records.valueStart[start] < 0) {
         start++
         continue
       }
-      const end = endOfVersion(records, columns, start, to)
-      await this.#restoreVersion(modelVersions[start], normalizedId, plan, start, end)
+      const end = endOfVersion(records, this.#columns, start, to)
+      await this.#restoreVersion(modelVersions[start], schemaId, plan, start, end)
       start = end
     }
-    const run = { records, columns, plan, schemaId, values: this.#values }
-    checkRestored(run, from, to)
-    this.#writer.beginRun(run)
   }
 
   async #restoreVersion(

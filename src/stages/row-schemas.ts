@@ -1,10 +1,10 @@
 import { framingBytes } from '../avro/framing.ts'
 import type { Records } from '../batch/records.ts'
+import { maxLongBytes, varintEnd, zigzag } from '../batch/varint.ts'
 import type { SchemaSource } from '../ports/log.ts'
 import { rowErrors } from '../rows/row-error.ts'
 import { type RowSchemaName, unionBranchOf } from '../rows/schema-name.ts'
 import { addRun, createSchemaRuns, noSchema, readSchemaRuns, type SchemaRuns } from '../rows/schema-runs.ts'
-import { maxLongBytes, varintEnd, zigzag } from '../rows/varint.ts'
 import { unionBranches } from '../rows/whole-schema.ts'
 import { lookUpSchemas } from './look-up-schemas.ts'
 

@@ -1,14 +1,11 @@
 import type { Records } from '../batch/records.ts'
-import type { ValueWriter } from '../batch/value-writer.ts'
 import { PipelineError } from '../errors.ts'
 import type { SchemaSource } from '../ports/log.ts'
-import type { RowColumns } from '../rows/row-columns.ts'
 import { type RowError, rowErrors } from '../rows/row-error.ts'
 import type { RowSchemaName } from '../rows/schema-name.ts'
 import { failRows, noSchema, type SchemaRuns, shiftBodies } from '../rows/schema-runs.ts'
 import { RowSchemas } from './row-schemas.ts'
-import type { RowTarget } from './row-transform.ts'
-import { sendRows } from './send-rows.ts'
+import type { SentRun } from './send-rows.ts'
 
 /** Why all rows of a schema become dead letters. */
 export interface UnusableSchema {
@@ -23,6 +20,20 @@ export interface SchemaPlansOptions<Plan> {
   readonly compile: (schema: string) => Promise<Plan | UnusableSchema>
   /** told once for each schema whose rows all become dead letters, up to a hundred */
   readonly onUnusableSchema: (schema: RowSchemaName, reason: string) => void
+}
+
+/** Neighbouring rows of one schema. */
+export interface PlannedRun<Plan> extends SentRun {
+  /** key of the schema that they were written with */
+  readonly schemaId: number
+  /** undefined if none of them can be processed: they are null, or have failed */
+  readonly plan: Plan | undefined
+}
+
+export interface PlannedRuns<Plan> {
+  readonly runs: readonly PlannedRun<Plan>[]
+  /** the first row whose schema there is no time to learn of in this slice; the row after the last one if there is none */
+  readonly end: number
 }
 
 /** Ids that are reported one by one: in a topic of garbage each row may name another. */
@@ -60,45 +71,47 @@ export class SchemaPlans<Plan extends object> {
   }
 
   /**
-   * Processes rows [from, to) run by run of one schema, and sends each where it belongs.
+   * Splits rows [from, to) into runs of one schema, with the plan of each.
    *
-   * @returns the first row whose schema there is no time to learn of in this slice, `to` if there is none
-   * @param columns with room for the batch's rows; their status is set here
-   * @param process prepares `values` for rows [start, end), or fails some of them
+   * @param status of the batch's rows, with room for them; set here: rows of a schema without a plan have failed
    */
-  async send(
-    records: Records,
-    from: number,
-    to: number,
-    columns: RowColumns,
-    values: ValueWriter,
-    target: RowTarget,
-    process: (plan: Plan, start: number, end: number, schemaId: number) => Promise<void> | void,
-  ): Promise<number> {
+  async runs(records: Records, from: number, to: number, status: Uint8Array): Promise<PlannedRuns<Plan>> {
     const endMs = performance.now() + this.#leftMs
-    const runs = await this.#schemas.read(records, columns.status, from, to, endMs)
+    const runs = await this.#schemas.read(records, status, from, to, endMs)
     const missing = this.#missing(runs, from, to)
     if (missing.size > 0) await this.#learn(missing, endMs)
-    const { count, from: runFrom, to: runTo, schemaId, bodyShift, isInHeader } = runs
-    for (let run = 0; run < count; run++) {
-      const id = schemaId[run]
-      const start = Math.max(from, runFrom[run])
-      const end = Math.min(to, runTo[run])
-      if (start >= end) continue
-      let shift = 0
-      if (id !== noSchema) {
-        const plan = this.#plans.get(id) ?? (this.#unknown.has(id) ? unknownSchema : undefined)
-        if (plan === undefined) return start
-        if ('error' in plan) failRows(records, columns.status, start, end, plan.error)
-        else {
-          shift = bodyShift[run]
-          if (shift !== 0) shiftBodies(records, start, end, shift)
-          await process(plan, start, end, id)
-        }
+    return this.#planned(runs, records, from, to, status)
+  }
+
+  #planned(runs: SchemaRuns, records: Records, from: number, to: number, status: Uint8Array): PlannedRuns<Plan> {
+    const planned: PlannedRun<Plan>[] = []
+    for (let i = 0; i < runs.count; i++) {
+      const schemaId = runs.schemaId[i]
+      const run = {
+        from: Math.max(from, runs.from[i]),
+        to: Math.min(to, runs.to[i]),
+        schemaId,
+        bodyShift: 0,
+        isInHeader: runs.isInHeader[i] !== 0,
+        plan: undefined,
       }
-      await sendRows(records, start, end, columns.status, values, target, shift, isInHeader[run] !== 0)
+      if (run.from >= run.to) continue
+      if (schemaId === noSchema) {
+        planned.push(run)
+        continue
+      }
+      const plan = this.#plans.get(schemaId) ?? (this.#unknown.has(schemaId) ? unknownSchema : undefined)
+      if (plan === undefined) return { runs: planned, end: run.from }
+      if ('error' in plan) {
+        failRows(records, status, run.from, run.to, plan.error)
+        planned.push(run)
+        continue
+      }
+      const bodyShift = runs.bodyShift[i]
+      if (bodyShift !== 0) shiftBodies(records, run.from, run.to, bodyShift)
+      planned.push({ ...run, bodyShift, plan })
     }
-    return to
+    return { runs: planned, end: to }
   }
 
   /** Schemas of rows [from, to) that nothing is known of, in the order of the rows. */

@@ -4,21 +4,24 @@ import { rowErrors } from '../rows/row-error.ts'
 import { shiftBodies } from '../rows/schema-runs.ts'
 import type { RowTarget } from './row-transform.ts'
 
-/**
- * Sends the good rows of [from, to) to the output and the others to the dead letters.
- *
- * @param bodyShift  by which the values' starts have been moved: a dead letter is the row as it was
- * @param isInHeader whether a header names the schema of the values as they were: what is written instead names its own
- */
+/** Neighbouring rows that are sent alike. */
+export interface SentRun {
+  readonly from: number
+  /** row after the run */
+  readonly to: number
+  /** by which the values' starts have been moved: a dead letter is the row as it was */
+  readonly bodyShift: number
+  /** whether a header names the schema of the values as they were: what is written instead names its own */
+  readonly isInHeader: boolean
+}
+
+/** Sends the good rows of a run to the output and the others to the dead letters. */
 export async function sendRows(
   records: Records,
-  from: number,
-  to: number,
+  { from, to, bodyShift, isInHeader }: SentRun,
   status: Uint8Array,
   values: ValueWriter,
   target: RowTarget,
-  bodyShift = 0,
-  isInHeader = false,
 ): Promise<void> {
   const setAside = (row: number, error: number) => {
     if (bodyShift !== 0) shiftBodies(records, row, row + 1, -bodyShift)

@@ -19,7 +19,7 @@ async function rowsIn(...args: string[]): Promise<number> {
 
 async function deleteTopic(topic: string): Promise<void> {
   const admin = new ClusterAdmin({ brokers: [(await testCluster()).brokers], clientId: 'test' })
-  await admin.deleteTopics([topic])
+  await admin.topics.delete([topic])
   await admin.close()
 }
 

@@ -22,8 +22,8 @@ suite('the topic of a load, on a broker', () => {
     const { pipeline, run } = await openShop(t)
     const { raw } = pipeline.topics
     const { admin, rows } = pipeline.cluster
-    await admin.ensureRowTopic({ topic: raw, partitions: 1 })
-    await admin.alterTopic(raw, { 'cleanup.policy': 'compact' })
+    await admin.topics.ensureRowTopic({ topic: raw, partitions: 1 })
+    await admin.topics.alter(raw, { 'cleanup.policy': 'compact' })
     const refused = await run('load', 'shop.csv')
     equal(refused.code, 2, refused.err)
     match(refused.err, /cleanup\.policy=compact[\s\S]*no row without a key[\s\S]*--key[\s\S]*cleanup\.policy=delete/)
@@ -49,7 +49,7 @@ suite('the topic of a load, on a broker', () => {
     const { pipeline } = await openShop(t)
     const { admin, rows } = pipeline.cluster
     const { raw } = pipeline.topics
-    await admin.ensureRowTopic({ topic: raw, partitions: 1 })
+    await admin.topics.ensureRowTopic({ topic: raw, partitions: 1 })
     const [first, second] = [await rows.openWriter(raw, 'none'), await rows.openWriter(raw, 'none')]
     await first.begin()
     const writing = async () => {

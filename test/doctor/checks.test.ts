@@ -45,14 +45,14 @@ const positions = (committed: number, low: number, high: number) =>
     groups: [{ ...healthy.dataset.groups[0], partitions: [{ partition: 0, committed, low, high }] }],
   })
 
-/** What is broken, what the only finding beside those that are well says, and its mend. */
+/** What is broken, what the only finding beside those that are well says, and its fix. */
 const broken: readonly (readonly [
   what: string,
   facts: Facts,
   check: string,
   level: 'warning' | 'error',
   found: RegExp,
-  mend: RegExp,
+  fix: RegExp,
 ])[] = [
   [
     'a bootstrap address that is dead',
@@ -60,7 +60,7 @@ const broken: readonly (readonly [
     'brokers',
     'warning',
     /^old:9092: it was refused/,
-    /Leave old:9092 out/,
+    /Remove old:9092 from --brokers/,
   ],
   [
     'an advertised address that cannot be reached',
@@ -142,7 +142,7 @@ const broken: readonly (readonly [
     onBroker({ folders: folder(30e9, 40e9) }),
     'disk',
     'warning',
-    /40\.0 GB of trips\.raw/,
+    /trips\.raw takes 40\.0 GB/,
     /retention/,
   ],
   [
@@ -368,7 +368,7 @@ const broken: readonly (readonly [
     positions(3, 5, 10),
     'positions',
     'error',
-    /has not read 2 rows of trips\.raw/,
+    /retention has removed 2 rows of trips\.raw that vgm\.trips\.normalize has not read/,
     /Stop normalize; kafka-consumer-groups\.sh .*--to-earliest/,
   ],
   [
@@ -377,7 +377,7 @@ const broken: readonly (readonly [
     'positions',
     'error',
     /beyond the end of trips\.raw in partition 0/,
-    /made anew: .*--reset-offsets --to-earliest.* cut off, .*--to-offset.* a second time/,
+    /recreated: .*--reset-offsets --to-earliest.* truncated, .*--to-offset.* a second time/,
   ],
   [
     'a start that would be refused',
@@ -386,7 +386,7 @@ const broken: readonly (readonly [
     }),
     'positions',
     'error',
-    /the next start of normalize is refused: it was refused/,
+    /the next start of normalize would be refused: it was refused/,
     /Do it/,
   ],
   [
@@ -394,8 +394,8 @@ const broken: readonly (readonly [
     onDataset({ strayPositions: { count: 2, offset: 7 } }),
     'positions',
     'warning',
-    /vgm\.positions holds 2 records that are no positions, the first at offset 7/,
-    /no other program/,
+    /vgm\.positions has 2 records that are not positions, the first at offset 7/,
+    /Stop other programs/,
   ],
   [
     'a group without a coordinator',
@@ -429,7 +429,7 @@ suite('vgm doctor', () => {
     )
   })
 
-  for (const [what, facts, check, level, found, mend] of broken)
+  for (const [what, facts, check, level, found, fix] of broken)
     test(`finds ${what}, and nothing else`, () => {
       const findings = ill(facts)
       deepEqual(
@@ -437,7 +437,7 @@ suite('vgm doctor', () => {
         [[check, level]],
       )
       match(findings[0].found, found)
-      match(findings[0].mend ?? '', mend)
+      match(findings[0].fix ?? '', fix)
       ok((findings[0].expected ?? '').length > 0)
     })
 
@@ -447,12 +447,12 @@ suite('vgm doctor', () => {
         topics: healthy.cluster.topics.map((each) => (names.includes(each.topic) ? missingTopic(each.topic) : each)),
       })
     const [raw] = ill(without(topics.raw))
-    deepEqual([raw.check, raw.level, raw.fix], ['topics', 'error', undefined])
+    deepEqual([raw.check, raw.level, raw.repair], ['topics', 'error', undefined])
     const outputs = ill(
       without(topics.normalized, topics.deadLetters, modelsTopic, positionsTopic, topics.restored, topics.sample),
     )
     deepEqual(
-      outputs.map(({ level, fix }) => [level, fix]),
+      outputs.map(({ level, repair }) => [level, repair]),
       [
         ['warning', { kind: 'create models topic', topic: modelsTopic }],
         ['warning', { kind: 'create positions topic', topic: positionsTopic }],
@@ -463,7 +463,7 @@ suite('vgm doctor', () => {
     const denied = { ...missingTopic(topics.normalized), creation: refusal('TOPIC_AUTHORIZATION_FAILED') }
     const facts = onTopic(topics.normalized, () => denied)
     match(
-      ill(facts).find(({ check }) => check === 'creation')?.mend ?? '',
+      ill(facts).find(({ check }) => check === 'creation')?.fix ?? '',
       /--operation Create --topic trips\.normalized/,
     )
   })
@@ -477,7 +477,7 @@ suite('vgm doctor', () => {
       ['raw-schema', 'model-columns'],
     )
     match(findings[0].found, /no numeric column/)
-    match(ill(onRegistry({ rawSchema: undefined }))[0].mend ?? '', /^vgm load FILE --dataset trips$/)
+    match(ill(onRegistry({ rawSchema: undefined }))[0].fix ?? '', /^vgm load FILE --dataset trips$/)
     match(ill(onRegistry({ rawSchema: '{' }))[0].found, /Not an Avro schema/)
   })
 
@@ -502,15 +502,15 @@ suite('vgm doctor', () => {
     )
     const json = { rows: 200, reason: 'the value is JSON', fix: 'Let the writer use Avro' }
     const [unread] = ill(noSubject({ rows: 200, tombstones: 0, met: [], unread: [json] }))
-    deepEqual([unread.check, unread.level, unread.mend], ['raw-schema', 'error', 'Let the writer use Avro'])
+    deepEqual([unread.check, unread.level, unread.fix], ['raw-schema', 'error', 'Let the writer use Avro'])
     match(unread.found, /200 of the last 200 rows of trips\.raw: the value is JSON/)
   })
 
   test('finds a data set without a model, or without a current one', () => {
     const [none] = ill(onDataset({ model: { current: undefined, versions: [], unusable: [] } }))
-    deepEqual([none.found, none.mend], ['there is no model', 'vgm fit --dataset trips'])
+    deepEqual([none.found, none.fix], ['there is no model', 'vgm fit --dataset trips'])
     const [notCurrent] = ill(onDataset({ model: { current: undefined, versions: [1, 2], unusable: [] } }))
-    equal(notCurrent.mend, 'vgm model promote --dataset trips 2')
+    equal(notCurrent.fix, 'vgm model promote --dataset trips 2')
   })
 
   const withRights = (rights: Readonly<Record<string, readonly Operation[]>>, readableGroups: readonly string[]) =>
@@ -544,15 +544,16 @@ suite('vgm doctor', () => {
         deepEqual(others, [])
         equal(finding.level, 'error')
         // Who may not write the output is not meant to normalize, and here that is all.
-        if (topic === topics.normalized && operation === 'Write') equal(finding.found, 'this user may run no stage')
+        if (topic === topics.normalized && operation === 'Write')
+          equal(finding.found, 'this user has the complete rights of no stage')
         else {
-          match(finding.found, new RegExp(`^normalize needs ${operation} on topic ${topic}`))
-          match(finding.mend ?? '', new RegExp(`kafka-acls\\.sh .*--operation ${operation} --topic ${topic}$`))
+          match(finding.found, new RegExp(`^this user lacks ${operation} on topic ${topic}, which normalize needs`))
+          match(finding.fix ?? '', new RegExp(`kafka-acls\\.sh .*--operation ${operation} --topic ${topic}$`))
         }
       }
     const [noGroup] = rightsOf(withRights(ofNormalize, []))
-    match(noGroup.found, /^normalize needs Read on group vgm\.trips\.normalize/)
-    match(noGroup.mend ?? '', /--operation Read --group vgm\.trips\.normalize$/)
+    match(noGroup.found, /^this user lacks Read on group vgm\.trips\.normalize, which normalize needs/)
+    match(noGroup.fix ?? '', /--operation Read --group vgm\.trips\.normalize$/)
   })
 
   test('knows a topic that may not be described, and a group', () => {
@@ -561,18 +562,22 @@ suite('vgm doctor', () => {
       errorName: 'TOPIC_AUTHORIZATION_FAILED',
       operations: undefined,
     }))
-    ok(ill(hidden).some(({ found }) => /^normalize needs Read, DescribeConfigs on topic trips\.raw/.test(found)))
+    ok(
+      ill(hidden).some(({ found }) =>
+        /^this user lacks Read, DescribeConfigs on topic trips\.raw, which normalize needs/.test(found),
+      ),
+    )
     const closed = onCluster({
       groups: [{ ...healthy.cluster.groups[0], operations: undefined, refusal: refusal('GROUP_AUTHORIZATION_FAILED') }],
     })
     deepEqual(
       ill(closed).map(({ found }) => found),
-      ['normalize needs Read on group vgm.trips.normalize, and this user has not'],
+      ['this user lacks Read on group vgm.trips.normalize, which normalize needs'],
     )
   })
 
   test('never alters the raw topic, and never shortens a retention', () => {
-    for (const [what, facts] of broken) for (const { fix } of ill(facts)) ok(fix?.topic !== topics.raw, what)
+    for (const [what, facts] of broken) for (const { repair } of ill(facts)) ok(repair?.topic !== topics.raw, what)
     deepEqual(ill(withSettings(topics.normalized, { 'retention.ms': '-1' })), [])
     deepEqual(ill(withSettings(topics.normalized, { 'retention.ms': '6048000000' })), [])
   })
@@ -585,7 +590,7 @@ suite('vgm doctor', () => {
     }))
     const findings = ill(onCluster({ topics: single, brokers: [brokerFacts(1)] }))
     equal(findings.length, 1)
-    match(findings[0].mend ?? '', /a machine of one's own/)
+    match(findings[0].fix ?? '', /fine for development/)
   })
 
   test('says what it could not check, and why', () => {
@@ -603,7 +608,7 @@ suite('vgm doctor', () => {
     })
     const reasons = new Map(diagnose(closed).notChecked.map(({ check, because }) => [check, because]))
     match(reasons.get('transaction-timeout') ?? '', /DescribeConfigs on the cluster/)
-    match(reasons.get('disk') ?? '', /may not ask/)
+    match(reasons.get('disk') ?? '', /lacks Describe on the cluster/)
   })
 
   test('writes at most 80 columns, and commands that can be copied', () => {
@@ -615,7 +620,7 @@ suite('vgm doctor', () => {
     const text = diagnosisText(diagnosis)
     for (const [, each] of broken)
       for (const line of diagnosisText(diagnose(each)).split('\n')) ok(line.length <= 80, line)
-    match(text, /mend {6}kafka-configs\.sh --bootstrap-server kafka-1:9092 --alter --topic \\\n {16}trips\.normalized/)
+    match(text, /fix {7}kafka-configs\.sh --bootstrap-server kafka-1:9092 --alter --topic \\\n {16}trips\.normalized/)
     match(text, /^ {2}ERROR {3}message-size$/m)
     equal(summaryText(diagnosis), '2 errors, 0 warnings, 27 in order')
   })

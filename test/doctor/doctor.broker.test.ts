@@ -5,7 +5,7 @@ import avsc from 'avsc'
 import { groupName, valueSubject } from '../../src/config/names.ts'
 import { type Diagnosis, diagnose } from '../../src/doctor/checks.ts'
 import { gatherFacts } from '../../src/doctor/gather-facts.ts'
-import { mendTopics } from '../../src/doctor/topic-mends.ts'
+import { repairTopics } from '../../src/doctor/topic-repairs.ts'
 import { createControlClient } from '../../src/kafka/kafkajs-client.ts'
 import { SchemaRegistry } from '../../src/kafka/registry.ts'
 import { RowClient } from '../../src/kafka/row-client.ts'
@@ -65,10 +65,10 @@ async function whenFound(pipeline: TestPipeline, checks: readonly string[]): Pro
 }
 
 /** Lets --fix do its work, and looks again. */
-async function mended(pipeline: TestPipeline, diagnosis: Diagnosis): Promise<readonly string[]> {
-  const lines = await mendTopics(
+async function fixed(pipeline: TestPipeline, diagnosis: Diagnosis): Promise<readonly string[]> {
+  const lines = await repairTopics(
     pipeline.cluster.admin,
-    diagnosis.findings.flatMap(({ fix }) => fix ?? []),
+    diagnosis.findings.flatMap(({ repair }) => repair ?? []),
   )
   await whenFound(pipeline, [])
   return lines
@@ -87,7 +87,7 @@ async function withKafkaAdmin<T>(
 }
 
 suite('vgm doctor, on a broker', () => {
-  test('finds each setting of a topic that is wrong, and --fix mends it', async (t) => {
+  test('finds each setting of a topic that is wrong, and --fix repairs it', async (t) => {
     const pipeline = await normalized(t)
     const { topics, modelsTopic, cluster } = pipeline
     const healthy = await whenFound(pipeline, [])
@@ -101,28 +101,28 @@ suite('vgm doctor, on a broker', () => {
       [topics.normalized, { 'message.timestamp.before.max.ms': '1000' }, 'timestamps', /9223372036854775807/],
       [topics.normalized, { 'retention.ms': '60000' }, 'retention', /retention\.ms=/],
     ] as const) {
-      await cluster.admin.alterTopic(topic, settings)
-      const lines = await mended(pipeline, await whenFound(pipeline, [check]))
+      await cluster.admin.topics.alter(topic, settings)
+      const lines = await fixed(pipeline, await whenFound(pipeline, [check]))
       equal(lines.length, 1)
       match(lines[0], line)
     }
     // More acknowledgements than the one broker can give: no change of a topic's rows, so --fix leaves it to people.
-    await cluster.admin.alterTopic(topics.normalized, { 'min.insync.replicas': '2' })
+    await cluster.admin.topics.alter(topics.normalized, { 'min.insync.replicas': '2' })
     const { findings } = await whenFound(pipeline, ['replication'])
-    equal(findings.find(({ check, level }) => check === 'replication' && level === 'error')?.fix, undefined)
+    equal(findings.find(({ check, level }) => check === 'replication' && level === 'error')?.repair, undefined)
   })
 
-  test('finds topics that are missing or have too few partitions, and --fix mends them', async (t) => {
+  test('finds topics that are missing or have too few partitions, and --fix repairs them', async (t) => {
     const pipeline = await normalized(t)
     const { topics, cluster, dataset } = pipeline
-    await cluster.admin.deleteTopics([topics.normalized, topics.deadLetters])
+    await cluster.admin.topics.delete([topics.normalized, topics.deadLetters])
     const { findings } = await whenFound(pipeline, ['topics', 'topics', 'positions'])
     const refusal = findings.find(({ check }) => check === 'positions')
-    match(refusal?.found ?? '', /next start of normalize is refused: .* there is no topic .*\.normalized/)
-    match(refusal?.mend ?? '', /--delete-offsets.*--allow-empty-output/)
-    await cluster.admin.deleteGroups([groupName(dataset, 'normalize')])
+    match(refusal?.found ?? '', /next start of normalize would be refused: .* there is no topic .*\.normalized/)
+    match(refusal?.fix ?? '', /--delete-offsets.*--allow-empty-output/)
+    await cluster.admin.groups.delete([groupName(dataset, 'normalize')])
     const missing = await whenFound(pipeline, ['topics', 'topics'])
-    deepEqual(await mended(pipeline, missing), [
+    deepEqual(await fixed(pipeline, missing), [
       `made topic ${topics.normalized} like ${topics.raw}`,
       `made topic ${topics.deadLetters} like ${topics.raw}`,
     ])
@@ -130,7 +130,7 @@ suite('vgm doctor, on a broker', () => {
       admin.createPartitions({ topicPartitions: [{ topic: topics.raw, count: 3 }] }),
     )
     const few = await whenFound(pipeline, ['partitions', 'partitions'])
-    deepEqual(await mended(pipeline, few), [
+    deepEqual(await fixed(pipeline, few), [
       `gave ${topics.normalized} 3 partitions`,
       `gave ${topics.deadLetters} 3 partitions`,
     ])
@@ -139,21 +139,21 @@ suite('vgm doctor, on a broker', () => {
   test('finds a group that has lost its positions, as its next start would', async (t) => {
     const pipeline = await normalized(t)
     const { cluster, dataset } = pipeline
-    await cluster.admin.deleteGroups([groupName(dataset, 'normalize')])
+    await cluster.admin.groups.delete([groupName(dataset, 'normalize')])
     deepEqual(ill(await examined(pipeline)), [], 'they are kept')
     const positionsTopic = `${dataset}.positions`
     const without = { ...cluster, rows: new RowClient(cluster.settings, undefined, {}, positionsTopic) }
     const diagnosis = diagnose(await gatherFacts(without, { ...namesOf(pipeline), positionsTopic }))
     const refusal = diagnosis.findings.find(({ check }) => check === 'positions')
-    match(refusal?.found ?? '', /next start of normalize is refused: .*has no position in .*is not empty/)
-    match(refusal?.mend ?? '', /--rebuild-positions/)
+    match(refusal?.found ?? '', /next start of normalize would be refused: .*has no position in .*is not empty/)
+    match(refusal?.fix ?? '', /--rebuild-positions/)
   })
 
   test('finds rows that are gone before they were read, and a subject that refuses refits', async (t) => {
     const pipeline = await normalized(t)
     const { topics, cluster, dataset } = pipeline
     await pipeline.write(topics.raw, await rows(pipeline, 20))
-    const [{ high }] = await cluster.admin.watermarks(topics.raw)
+    const [{ high }] = await cluster.admin.offsets.watermarks(topics.raw)
     await withKafkaAdmin(pipeline, async (admin) => {
       // kafkajs does not look up the leader of a topic that it has not met.
       await admin.fetchTopicOffsets(topics.raw)
@@ -162,7 +162,9 @@ suite('vgm doctor, on a broker', () => {
     const { findings } = await whenFound(pipeline, ['positions'])
     match(
       findings.find(({ check }) => check === 'positions')?.found ?? '',
-      new RegExp(`^${groupName(dataset, 'normalize')} has not read \\d+ rows of ${topics.raw} .* in partition 0$`),
+      new RegExp(
+        `^retention has removed \\d+ rows of ${topics.raw} that ${groupName(dataset, 'normalize')} has not read, in partition 0$`,
+      ),
     )
     const subject = valueSubject(topics.normalized)
     const answer = await fetch(`${cluster.registryUrl}/config/${subject}`, {
@@ -196,7 +198,7 @@ suite('vgm doctor, on a broker', () => {
         ['model', 'error'],
       ],
     )
-    match(ill(started)[3].mend ?? '', /^vgm fit --dataset shop-/)
+    match(ill(started)[3].fix ?? '', /^vgm fit --dataset shop-/)
   })
 
   test('finds a registry that has stopped, and goes on with what does not need it', async (t) => {
@@ -237,22 +239,22 @@ suite('vgm doctor, on a broker', () => {
       VGM_DATASET: pipeline.dataset,
       VGM_MODELS_TOPIC: pipeline.modelsTopic,
     }
-    await pipeline.cluster.admin.alterTopic(pipeline.topics.normalized, { 'cleanup.policy': 'compact' })
+    await pipeline.cluster.admin.topics.alter(pipeline.topics.normalized, { 'cleanup.policy': 'compact' })
     const sick = await vgm(['doctor', '--json'], { environment })
     equal(sick.code, 1, sick.err)
-    const { errors, findings, mended: nothing } = JSON.parse(sick.out)
+    const { errors, findings, fixed: nothing } = JSON.parse(sick.out)
     equal(errors, 1)
     deepEqual(nothing, [])
     const found = findings.find(({ level }: { level: string }) => level === 'error')
     equal(found.check, 'cleanup')
     equal(found.fixable, true)
     match(
-      found.mend,
+      found.fix,
       /^kafka-configs\.sh --bootstrap-server \S+ --alter --topic \S+ --add-config cleanup\.policy=delete$/,
     )
     const fixed = await vgm(['doctor', '--fix'], { environment })
     equal(fixed.code, 0, fixed.out + fixed.err)
-    match(fixed.out, /^Mended\n {2}set cleanup\.policy=delete on /m)
+    match(fixed.out, /^Fixed\n {2}set cleanup\.policy=delete on /m)
     match(fixed.out, /\n0 errors, \d+ warnings?, \d+ in order\.\n$/)
     for (const line of fixed.out.split('\n')) ok(line.length <= 80 || !line.includes(' ', 20), line)
   })

@@ -166,10 +166,10 @@ export class FaultContext {
     const group = stage === 'normalize' ? dataset.normalizeGroup : dataset.restoreGroup
     const topic = stage === 'normalize' ? dataset.topics.raw : dataset.topics.normalized
     const { admin } = this.open
-    const ends = await admin.watermarks(topic)
+    const ends = await admin.offsets.watermarks(topic)
     for (const deadline = Date.now() + withinMs; ; await sleep(50)) {
       // A coordinator that is away, or not chosen yet: what it would say is seen at the next look.
-      const offsets = await admin.committedOffsets(group, topic).catch(() => [])
+      const offsets = await admin.groups.committedOffsets(group, topic).catch(() => [])
       const committed = new Map(offsets.map((at) => [at.partition, at.offset]))
       const behind = ends.filter(({ partition, high }) => (committed.get(partition) ?? 0) < high)
       if (behind.length === 0) return

@@ -68,7 +68,7 @@ export class FaultDataset {
   ): Promise<FaultDataset> {
     const name = `${prefix}-${randomUUID().slice(0, 8)}`
     const { raw } = topicNames(name)
-    await cluster.admin.ensureRowTopic({ topic: raw, partitions })
+    await cluster.admin.topics.ensureRowTopic({ topic: raw, partitions })
     const schemaId = await cluster.registry.register(valueSubject(raw), syntheticSchema('Row', spec))
     const dataset = new FaultDataset(cluster, name, partitions, schemaId, seed)
     await dataset.publishModel()
@@ -159,10 +159,10 @@ export class FaultDataset {
     this.#isRemoved = true
     await this.#writer?.close()
     const { admin } = this.#cluster
-    const groups = new Set((await admin.groups()).map(({ group }) => group))
-    await admin.deleteTopics([...Object.values(this.topics), this.modelsTopic]).catch(() => undefined)
-    await admin
-      .deleteGroups([this.normalizeGroup, this.restoreGroup].filter((group) => groups.has(group)))
+    const groups = new Set((await admin.groups.list()).map(({ group }) => group))
+    await admin.topics.delete([...Object.values(this.topics), this.modelsTopic]).catch(() => undefined)
+    await admin.groups
+      .delete([this.normalizeGroup, this.restoreGroup].filter((group) => groups.has(group)))
       .catch(() => undefined)
   }
 

@@ -75,7 +75,7 @@ export class ProgressWatch {
     while (!this.#isOver) {
       const askedMs = Date.now()
       // A coordinator that is away: what it would say is seen at the next look.
-      const committed = await this.#admin.committedOffsets(this.#group, this.#topic).catch(() => undefined)
+      const committed = await this.#admin.groups.committedOffsets(this.#group, this.#topic).catch(() => undefined)
       const answeredMs = Date.now()
       if (committed !== undefined) {
         // A member commits where it begins, which is no progress.

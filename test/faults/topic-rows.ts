@@ -20,7 +20,7 @@ export async function* partitionRows(
   partition: number,
   from = 0,
 ): AsyncGenerator<TopicRow> {
-  const end = await admin.highWatermark(topic, partition)
+  const end = await admin.offsets.highWatermark(topic, partition)
   const reader = rows.openReader()
   const fetchedReader = new FetchedReader()
   const { records } = fetchedReader

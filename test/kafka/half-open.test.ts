@@ -1,6 +1,7 @@
 import { ok, rejects } from 'node:assert/strict'
 import { suite, type TestContext, test } from 'node:test'
-import { BrokerConnections, connectionLimits } from '../../src/kafka/broker-connections.ts'
+import { BrokerConnections } from '../../src/kafka/broker-connections.ts'
+import { connectionLimits } from '../../src/kafka/connection-pool.ts'
 import { Fetcher, fetcherDefaults } from '../../src/kafka/fetcher.ts'
 import { GroupMembership, membershipDefaults } from '../../src/kafka/group-membership.ts'
 import { SchemaRegistry } from '../../src/kafka/registry.ts'

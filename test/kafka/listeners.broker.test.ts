@@ -17,7 +17,8 @@ import { untilAnswers } from '../../src/cluster/jvm/until-answers.ts'
 import { brokerAnswers } from '../../src/cluster/readiness.ts'
 import { jvmParts } from '../../src/cluster/start-cluster.ts'
 import { ClusterAdmin } from '../../src/kafka/admin.ts'
-import { BrokerConnections, connectionLimits, earliest } from '../../src/kafka/broker-connections.ts'
+import { BrokerConnections, earliest } from '../../src/kafka/broker-connections.ts'
+import { connectionLimits } from '../../src/kafka/connection-pool.ts'
 import { testCluster, uniqueName } from '../cluster/shared-cluster.ts'
 import { type Ended, temporaryFolder, vgm } from '../commands/run-command.ts'
 import { silentServer } from './silent-server.ts'
@@ -136,7 +137,7 @@ suite('brokers behind listeners as people have them', () => {
       const topic = uniqueName('advertised')
       const admin = new ClusterAdmin({ brokers: [ways.plain], clientId: 'vgm-test' })
       t.after(() => admin.close())
-      await admin.ensureRowTopic({ topic, partitions: 1 })
+      await admin.topics.ensureRowTopic({ topic, partitions: 1 })
       const connections = new BrokerConnections({ brokers: [ways[way]], clientId: 'vgm-test' }, { limits: impatient })
       t.after(() => connections.close())
       const named = {

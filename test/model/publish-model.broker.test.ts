@@ -20,7 +20,7 @@ async function modelsTopic(t: TestContext) {
   const [admin, client, registry] = [new ClusterAdmin(settings), new RowClient(settings), new SchemaRegistry({ url })]
   t.after(() => admin.close())
   const topic = uniqueName('models')
-  await admin.ensureModelsTopic(topic)
+  await admin.topics.ensureModelsTopic(topic)
   const subjects = modelSubjects(topic)
   const schemaIds = {
     model: await registry.register(subjects.model, modelSchema),
@@ -36,7 +36,7 @@ async function modelsTopic(t: TestContext) {
       reader,
       schemaIds,
       now: Date.now,
-      highWatermark: (name: string, partition: number) => admin.highWatermark(name, partition),
+      highWatermark: (name: string, partition: number) => admin.offsets.highWatermark(name, partition),
       schemaById: (id: number) => registry.schemaById(id),
     }
   }
@@ -71,8 +71,11 @@ suite('publishing models, on a broker', () => {
 
   test('a model that the topic does not take is refused with its size and what mends it, and nothing appears', async (t) => {
     const { admin, topic, target } = await modelsTopic(t)
-    await admin.alterTopic(topic, { 'max.message.bytes': '20000' })
-    for (const deadline = Date.now() + 10_000; (await admin.topicConfig(topic)).get('max.message.bytes') !== '20000'; )
+    await admin.topics.alter(topic, { 'max.message.bytes': '20000' })
+    for (
+      const deadline = Date.now() + 10_000;
+      (await admin.topics.config(topic)).get('max.message.bytes') !== '20000';
+    )
       ok(Date.now() < deadline)
     equal((await publishModel(await target('flights'), exampleContent())).version, 1)
     await rejects(publishModel(await target('flights'), wideContent(100)), {

@@ -115,7 +115,7 @@ suite('what is bounded, on a broker', () => {
     const { topics, broker } = pipeline
     await pipeline.register(type)
     await pipeline.publish(columns)
-    await pipeline.cluster.admin.ensureRowTopic({ topic: topics.raw, partitions: 1 })
+    await pipeline.cluster.admin.topics.ensureRowTopic({ topic: topics.raw, partitions: 1 })
     let grown = false
     const opened = pipeline.cluster.rows.openSession.bind(pipeline.cluster.rows)
     pipeline.cluster.rows.openSession = async (options) => {

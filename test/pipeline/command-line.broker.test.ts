@@ -92,7 +92,7 @@ suite('the command line, on a broker', () => {
     const pipeline = await filled(t, 0)
     const { topics, broker, cluster } = pipeline
     await pipeline.publish([{ ...shape, name: 'x', nullable: false }])
-    await cluster.admin.ensureRowTopic({ topic: topics.normalized, partitions: 2, like: topics.raw })
+    await cluster.admin.topics.ensureRowTopic({ topic: topics.normalized, partitions: 2, like: topics.raw })
     // Rows keep coming while the command is started and interrupted.
     let [written, isWriting] = [0, true]
     const writing = (async () => {
@@ -111,7 +111,7 @@ suite('the command line, on a broker', () => {
       ok(tookMs < 5_000, `took ${tookMs} ms`)
       equal(out, '', 'an interrupted run has no result')
       match(err, /goes on where it stopped/)
-      const [{ members }] = await cluster.admin.describeGroups([`vgm.${pipeline.dataset}.normalize`])
+      const [{ members }] = await cluster.admin.groups.describe([`vgm.${pipeline.dataset}.normalize`])
       deepEqual(members, [], 'the group was left')
     }
     isWriting = false
@@ -130,7 +130,7 @@ suite('the command line, on a broker', () => {
     const group = `vgm.${pipeline.dataset}.normalize`
     for (const deadline = Date.now() + 15_000; ; await sleep(20)) {
       ok(Date.now() < deadline)
-      const [{ state }] = await pipeline.cluster.admin.describeGroups([group])
+      const [{ state }] = await pipeline.cluster.admin.groups.describe([group])
       if (state === 'Stable') break
     }
     await sleep(1_000)

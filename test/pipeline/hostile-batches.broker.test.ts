@@ -39,7 +39,7 @@ async function open(t: TestContext, partitions = 1) {
   const { broker, topics, cluster } = pipeline
   const id = await pipeline.register(type)
   await pipeline.publish(columns)
-  await cluster.admin.ensureRowTopic({ topic: topics.raw, partitions })
+  await cluster.admin.topics.ensureRowTopic({ topic: topics.raw, partitions })
   const value = (amount: number, note = '') => framed(id, type.toBuffer({ amount, note }))
   const good = (count: number, first = 0): NewRow[] =>
     Array.from({ length: count }, (_, i) => ({ key: null, value: value(first + i) }))
@@ -122,7 +122,7 @@ suite('batches that brokers take', () => {
     const scanned = await scanColumns(reader, cluster.registry, plan as never, signal, silent)
     deepEqual([scanned.rows, failedRows(scanned.census)], [15, 2], 'a fit passes them over and counts them')
 
-    await cluster.admin.ensureRowTopic({ topic: topics.sample, partitions: 1 })
+    await cluster.admin.topics.ensureRowTopic({ topic: topics.sample, partitions: 1 })
     const writer = await cluster.rows.openWriter(`${pipeline.dataset}.sampler`, 'none')
     t.after(() => writer.close())
     const passedOver: string[] = []

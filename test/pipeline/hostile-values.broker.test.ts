@@ -126,7 +126,7 @@ suite('values that people have, on a broker', () => {
     value.writeDoubleLE(Number.POSITIVE_INFINITY, value.length - 9)
     await pipeline.write(topics.raw, [[row('max', framed(id, double(Number.MAX_VALUE)))]])
     await pipeline.write(topics.normalized, [[row('max', value)]])
-    await cluster.admin.commitOffsets(groupName(pipeline.dataset, 'normalize'), topics.raw, [
+    await cluster.admin.groups.commitOffsets(groupName(pipeline.dataset, 'normalize'), topics.raw, [
       { partition: 0, offset: (await broker.ends(topics.raw))[0] },
     ])
     await pipeline.restore()
@@ -171,7 +171,7 @@ suite('values that people have, on a broker', () => {
     const changed = Buffer.from(first.valueBytes as Buffer)
     changed[5] ^= 2
     const { cluster } = pipeline
-    await cluster.admin.deleteTopics([topics.restored])
+    await cluster.admin.topics.delete([topics.restored])
     const restored = (await pipeline.broker.rows(topics.raw)).slice(1)
     await pipeline.write(topics.restored, [
       [row('0', changed), ...restored.map(({ key, valueBytes }) => row(key as string, valueBytes as Buffer))],
@@ -264,7 +264,7 @@ suite('a models topic that others write to, on a broker', () => {
     const running = pipeline.normalize(() => begun.resolve(), false)
     running.catch(begun.reject)
     await begun.promise
-    await cluster.admin.deleteTopics([modelsTopic])
+    await cluster.admin.topics.delete([modelsTopic])
     for (const deadline = Date.now() + 20_000; ; ) {
       ok(Date.now() < deadline)
       const version = await pipeline.publish([doubles('x', { ...narrow, mean: [2, 5] })]).catch(() => undefined)

@@ -52,7 +52,7 @@ async function writeToFirst(pipeline: TestPipeline, count: number): Promise<void
 
 /** What brokers do with the offsets of a group that has stood still for `offsets.retention.minutes`. */
 function expire({ cluster: { admin } }: TestPipeline, ...groups: string[]): Promise<void> {
-  return admin.deleteGroups(groups)
+  return admin.groups.delete(groups)
 }
 
 /** What an operator does with kafka-consumer-groups.sh: nothing is kept of it. */
@@ -64,8 +64,8 @@ async function move({ broker }: TestPipeline, group: string, offsets: readonly P
 }
 
 async function remove({ cluster: { admin } }: TestPipeline, ...topics: string[]): Promise<void> {
-  await admin.deleteTopics(topics)
-  for (const topic of topics) while ((await admin.partitionCount(topic)) !== undefined) await sleep(50)
+  await admin.topics.delete(topics)
+  for (const topic of topics) while ((await admin.topics.partitionCount(topic)) !== undefined) await sleep(50)
 }
 
 const normalizeGroup = ({ dataset }: TestPipeline) => groupName(dataset, 'normalize')
@@ -90,12 +90,12 @@ suite('positions that outlive the offsets of groups', () => {
     const groups = { normalize: normalizeGroup(pipeline), restore: restoreGroup(pipeline) }
     const before = await positionsIn(cluster, groups.normalize, topics.raw)
     await expire(pipeline, groups.normalize, groups.restore)
-    deepEqual(await cluster.admin.committedOffsets(groups.normalize), [])
+    deepEqual(await cluster.admin.groups.committedOffsets(groups.normalize), [])
     deepEqual(await positionsIn(cluster, groups.normalize, topics.raw), before)
     await writeToFirst(pipeline, 5)
     const source = {
       committedOffsets: (group: string, topic: string) => positionsIn(cluster, group, topic),
-      watermarks: (topic: string) => cluster.admin.watermarks(topic),
+      watermarks: (topic: string) => cluster.admin.offsets.watermarks(topic),
     }
     const lags = (await lagOf(source, groups.normalize, topics.raw)).partitions.map(({ lag }) => lag)
     deepEqual(lags, [6, 0, 0], 'five rows and a marker')
@@ -239,8 +239,8 @@ suite('positions that outlive the offsets of groups', () => {
     )
     await rejects(rowsIn(pipeline), refused(missing))
     await rejects(rowsIn(pipeline, { delivery: 'at-least-once' }), refused(missing))
-    equal(await cluster.admin.partitionCount(topics.normalized), undefined, 'nothing is made')
-    await cluster.admin.ensureRowTopic({ topic: topics.normalized, partitions, like: topics.raw })
+    equal(await cluster.admin.topics.partitionCount(topics.normalized), undefined, 'nothing is made')
+    await cluster.admin.topics.ensureRowTopic({ topic: topics.normalized, partitions, like: topics.raw })
     await rejects(rowsIn(pipeline), refused(/topic .*\.normalized is empty/))
     equal(await rowsIn(pipeline, { group: `${group}.anew`, topics: { ...topics, normalized: `${dataset}.anew` } }), 12)
     await writeToFirst(pipeline, 2)
@@ -277,8 +277,8 @@ suite('positions that outlive the offsets of groups', () => {
     const pipeline = await filled(t, 4)
     const { cluster, topics } = pipeline
     equal(await rowsIn(pipeline), 12)
-    await cluster.admin.deleteTopics([topics.raw])
-    while ((await cluster.admin.partitionCount(topics.raw)) !== undefined) await sleep(50)
+    await cluster.admin.topics.delete([topics.raw])
+    while ((await cluster.admin.topics.partitionCount(topics.raw)) !== undefined) await sleep(50)
     await pipeline.write(topics.raw, Array(partitions).fill(await rowsFor(pipeline, 6)))
     const warnings: string[] = []
     const log = { ...cluster.log, warn: (_: unknown, text: string) => warnings.push(text) } as never
@@ -338,8 +338,8 @@ suite('the positions topic', () => {
     const [topic, input] = [uniqueName('positions'), await broker.createTopic(2)]
     const client = new RowClient(broker.settings, undefined, {}, topic)
     const pipeline = await TestPipeline.open(t)
-    equal(await pipeline.cluster.admin.ensurePositionsTopic(topic), 'created')
-    const settings = await pipeline.cluster.admin.topicConfig(topic)
+    equal(await pipeline.cluster.admin.topics.ensurePositionsTopic(topic), 'created')
+    const settings = await pipeline.cluster.admin.topics.config(topic)
     deepEqual([settings.get('cleanup.policy'), settings.get('segment.bytes')], ['compact', String(50 * 1024 * 1024)])
     const [group, other] = [uniqueName('group'), uniqueName('group')]
     const at = (partition: number, offset: number, metadata = '') => ({ topic: input, partition, offset, metadata })
@@ -365,7 +365,7 @@ suite('the positions topic', () => {
     deepEqual(await client.keptPositions(other, both), [])
     deepEqual(await client.keptPositions(group.slice(0, -1), both), [], 'a name that another one begins with')
     deepEqual(await client.strayPositionRecords(), { count: 0, offset: undefined })
-    const { high } = (await pipeline.cluster.admin.watermarks(topic))[0]
+    const { high } = (await pipeline.cluster.admin.offsets.watermarks(topic))[0]
     await pipeline.write(topic, [
       [
         { key: 'stray', value: Buffer.from('{}') },

@@ -289,6 +289,6 @@ suite('normalize and restore, on a broker', () => {
       pipeline.normalize(),
       (error) => error instanceof ModelMissingError && error.exitCode === 2 && /vgm fit/.test(error.fix),
     )
-    ok(!(await pipeline.cluster.admin.groups()).some(({ group }) => group.includes(pipeline.dataset)))
+    ok(!(await pipeline.cluster.admin.groups.list()).some(({ group }) => group.includes(pipeline.dataset)))
   })
 })

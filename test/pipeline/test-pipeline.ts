@@ -92,7 +92,7 @@ export class TestPipeline {
 
   /** Writes each partition's rows in one transaction; small batches, so that slices have several. */
   async write(topic: string, partitions: readonly (readonly NewRow[])[], rowsPerBatch = 7): Promise<void> {
-    await this.cluster.admin.ensureRowTopic({ topic, partitions: partitions.length })
+    await this.cluster.admin.topics.ensureRowTopic({ topic, partitions: partitions.length })
     const producer = await this.broker.openProducer()
     await producer.begin()
     const batch = new RecordBatchWriter()

@@ -48,9 +48,9 @@ async function rightsFound(user: string): Promise<{ found: NamedFinding[]; notCh
 suite('vgm doctor on a secured cluster', () => {
   test('knows the rights of each stage as docs/security.md has them: none too many, and none too few', async () => {
     await entered(undefined, async ({ admin }) => {
-      for (const topic of Object.values(topics)) await admin.ensureRowTopic({ topic, partitions: 1 })
-      await admin.ensureModelsTopic(modelsTopic)
-      await admin.ensurePositionsTopic(defaultPositionsTopic)
+      for (const topic of Object.values(topics)) await admin.topics.ensureRowTopic({ topic, partitions: 1 })
+      await admin.topics.ensureModelsTopic(modelsTopic)
+      await admin.topics.ensurePositionsTopic(defaultPositionsTopic)
     })
     for (const stage of stages) {
       // Topics exist: Create is not needed any more.
@@ -72,7 +72,7 @@ suite('vgm doctor on a secured cluster', () => {
   })
 })
 
-/** Takes one right away, and looks whether the doctor finds it, and its mend. */
+/** Takes one right away, and looks whether the doctor finds it, and its fix. */
 async function missing(stage: string, grant: Grant, isGroupStage: boolean): Promise<void> {
   const { resource, operation, name } = grant
   if (resource === 'transactional id' && !isGroupStage) return
@@ -82,11 +82,12 @@ async function missing(stage: string, grant: Grant, isGroupStage: boolean): Prom
   const what = `${stage} without ${operation} on ${resource} ${name}: ${JSON.stringify(found)}`
   equal(errors.length, 1, what)
   // Who may not write a stage's topic is not meant to run it, and each user here runs one.
-  if (errors[0].found !== 'this user may run no stage') {
-    if (resource !== 'transactional id') match(errors[0].found, new RegExp(`${stage} needs .*${operation}`), what)
+  if (errors[0].found !== 'this user has the complete rights of no stage') {
+    if (resource !== 'transactional id')
+      match(errors[0].found, new RegExp(`lacks .*${operation}.*, which ${stage} needs`), what)
     const flag = resource.replace(' ', '-')
     match(
-      errors[0].mend ?? '',
+      errors[0].fix ?? '',
       new RegExp(`--operation ${operation}.* --${flag} ${name.replace(/normalize.*|restore.*/, '')}`),
     )
   }

@@ -385,8 +385,8 @@ function expireGroups(): Promise<void> {
     { brokers: [cluster.plain], registry: cluster.registry, access: noAccess },
     plainUse(createLogger('silent'), new AbortController().signal),
     async ({ admin }) => {
-      const groups = (await admin.groups()).map(({ group }) => group)
-      await admin.deleteGroups(groups.filter((group) => group.startsWith(`vgm.${dataset}.`)))
+      const groups = (await admin.groups.list()).map(({ group }) => group)
+      await admin.groups.delete(groups.filter((group) => group.startsWith(`vgm.${dataset}.`)))
     },
   )
 }

@@ -12,6 +12,7 @@ import { CopiedValues } from '../../src/stages/copied-values.ts'
 import { lookUpSchemas } from '../../src/stages/look-up-schemas.ts'
 import { PartitionOutput } from '../../src/stages/partition-output.ts'
 import { SchemaPlans } from '../../src/stages/schema-plans.ts'
+import { sendRows } from '../../src/stages/send-rows.ts'
 
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => i)
 
@@ -129,15 +130,8 @@ suite('plans of schemas', () => {
     for (let from = 0; from < records.count; slices++) {
       plans.beginSlice()
       const startedMs = performance.now()
-      const to = await plans.send(
-        records,
-        from,
-        records.count,
-        columns,
-        new CopiedValues(records),
-        target,
-        () => undefined,
-      )
+      const { runs, end: to } = await plans.runs(records, from, records.count, columns.status)
+      for (const run of runs) await sendRows(records, run, columns.status, new CopiedValues(records), target)
       ok(to > from, 'a slice gets on')
       ok(performance.now() - startedMs < 4_000)
       from = to

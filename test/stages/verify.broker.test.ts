@@ -65,7 +65,7 @@ suite('verify, on a broker', () => {
       restored: `${data}.restored`,
       deadLetters: `${data}.dead`,
     }
-    await Promise.all(Object.values(names).map((topic) => admin.ensureRowTopic({ topic, partitions: 1 })))
+    await Promise.all(Object.values(names).map((topic) => admin.topics.ensureRowTopic({ topic, partitions: 1 })))
 
     const topics = exampleTopics(400)
     const letterHeaders = {
@@ -104,7 +104,11 @@ suite('verify, on a broker', () => {
 
     const audited = async (topic: string) => ({
       topic,
-      ranges: (await admin.watermarks(topic)).map(({ partition, low, high }) => ({ partition, start: low, end: high })),
+      ranges: (await admin.offsets.watermarks(topic)).map(({ partition, low, high }) => ({
+        partition,
+        start: low,
+        end: high,
+      })),
     })
     const { examples, ...counts } = await verify({
       log,
@@ -142,11 +146,11 @@ suite('verify, on a broker', () => {
     const log = new StockReader(settings, silent, { waitingRows: 20 })
     t.after(() => Promise.all([log.close(), admin.close()]))
     const topic = uniqueName('ranges')
-    await admin.ensureRowTopic({ topic, partitions: 2 })
+    await admin.topics.ensureRowTopic({ topic, partitions: 2 })
     const { raw } = exampleTopics(100)
     await write(stock, topic, raw, 'commit')
     await write(stock, topic, raw.slice(0, 10), 'abort')
-    const [{ high }] = await admin.watermarks(topic)
+    const [{ high }] = await admin.offsets.watermarks(topic)
     equal(high, 112)
     const count = async (start: number, end: number) => {
       const source = await log.read(topic, { partition: 0, start, end })

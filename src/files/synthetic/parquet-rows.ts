@@ -1,4 +1,5 @@
 import { constants, zstdCompressSync } from 'node:zlib'
+import { writeUnsigned } from '../../batch/varint.ts'
 import type { PartFile } from './part-file.ts'
 import { type ThriftField, type ThriftValue, thriftStruct } from './thrift-compact.ts'
 
@@ -97,10 +98,7 @@ export class ParquetChunkWriter {
   #writeLevels(values: Float64Array): number {
     const page = this.#page
     const groups = Math.ceil(values.length / 8)
-    let at = 4
-    let head = (groups << 1) | 1
-    for (; head > 127; head >>>= 7) page[at++] = (head & 127) | 128
-    page[at++] = head
+    const at = writeUnsigned(page, 4, (groups << 1) | 1)
     page.fill(0, at, at + groups)
     for (let row = 0; row < values.length; row++) {
       if (Number.isNaN(values[row])) this.#nulls++

@@ -1,3 +1,5 @@
+import { maxLongBytes, writeLong, writeUnsigned } from '../../batch/varint.ts'
+
 /** A field of a struct: its number, and its value with its type. */
 export type ThriftField = readonly [id: number, value: ThriftValue]
 
@@ -34,13 +36,13 @@ function writeStruct(out: number[], fields: readonly ThriftField[]): void {
 }
 
 function writeValue(out: number[], value: ThriftValue): void {
-  if ('i32' in value) writeVarint(out, zigzag(value.i32))
-  else if ('i64' in value) writeVarint(out, zigzag(value.i64))
+  if ('i32' in value) writeNumber(out, writeLong, value.i32)
+  else if ('i64' in value) writeNumber(out, writeLong, value.i64)
   else if ('struct' in value) writeStruct(out, value.struct)
   else if ('list' in value) writeList(out, value.list)
   else {
     const bytes = Buffer.from(value.text)
-    writeVarint(out, BigInt(bytes.length))
+    writeNumber(out, writeUnsigned, bytes.length)
     out.push(...bytes)
   }
 }
@@ -50,7 +52,7 @@ function writeList(out: number[], list: readonly ThriftValue[]): void {
   if (list.length < 15) out.push((list.length << 4) | typeId)
   else {
     out.push(0xf0 | typeId)
-    writeVarint(out, BigInt(list.length))
+    writeNumber(out, writeUnsigned, list.length)
   }
   for (const value of list) writeValue(out, value)
 }
@@ -59,13 +61,10 @@ function typeIdOf(value: ThriftValue): number {
   return typeIds[Object.keys(value)[0] as keyof typeof typeIds]
 }
 
-function zigzag(value: number): bigint {
-  const wide = BigInt(value)
-  return BigInt.asUintN(64, (wide << 1n) ^ (wide >> 63n))
+/** @param write writes the number at the start of the array, and returns the position after it */
+function writeNumber(out: number[], write: typeof writeLong, value: number): void {
+  const end = write(varint, 0, value)
+  out.push(...varint.subarray(0, end))
 }
 
-function writeVarint(out: number[], value: bigint): void {
-  let rest = value
-  for (; rest > 127n; rest >>= 7n) out.push(Number(rest & 127n) | 128)
-  out.push(Number(rest))
-}
+const varint = new Uint8Array(maxLongBytes)

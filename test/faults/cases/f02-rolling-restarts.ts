@@ -13,7 +13,7 @@ const partitions = 8
 /** One worker after another is asked to end, as a deployment does, and comes back; half of them have a name. */
 export default faultCase<Size>({
   id: 'F2',
-  title: 'rolling restarts by SIGTERM, each drains within 10 s',
+  title: 'rolling restarts by SIGTERM; each drains within 10 s',
   nodes: 1,
   full: { rows: 1_000_000, rowsPerSecond: 10_000, workers: 4, restarts: 20 },
   short: { rows: 30_000, rowsPerSecond: 5_000, workers: 2, restarts: 1 },

@@ -17,7 +17,7 @@ const instances = ['w0', 'w1']
  */
 export default faultCase<Size>({
   id: 'F3',
-  title: 'broker SIGKILL and restart: leader, group and transaction coordinator, controller',
+  title: 'broker SIGKILL and restart: leader, coordinators, controller',
   nodes: 3,
   full: { rows: 1_000_000, rowsPerSecond: 5_000, kills: 15 },
   short: { rows: 30_000, rowsPerSecond: 2_000, kills: 1 },

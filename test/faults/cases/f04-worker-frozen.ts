@@ -15,7 +15,7 @@ const partitions = 4
  */
 export default faultCase<Size>({
   id: 'F4',
-  title: 'worker SIGSTOP inside a transaction past its session, another takes over, SIGCONT',
+  title: 'worker SIGSTOP in a transaction until another takes over, then SIGCONT',
   nodes: 1,
   full: { rows: 1_000_000, rowsPerSecond: 10_000, freezes: 6 },
   short: { rows: 30_000, rowsPerSecond: 2_000, freezes: 1 },

@@ -51,7 +51,7 @@ const troubles = {
  */
 export default faultCase<Size>({
   id: 'F7',
-  title: 'network: resets, 100 ms delay, 1 MB/s, a partition of 30 s, half-open connections',
+  title: 'network: resets, 100 ms delay, 1 MB/s, a 30 s partition, half-open connections',
   nodes: 1,
   full: {
     rows: 1_000_000,

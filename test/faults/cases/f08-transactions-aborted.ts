@@ -19,7 +19,7 @@ const abortable = 120
  */
 export default faultCase<Size>({
   id: 'F8',
-  title: 'a tenth of the transactions aborted, never visible to read_committed',
+  title: 'a tenth of the transactions aborted; their rows stay invisible to read_committed',
   nodes: 1,
   full: { rows: 1_000_000, rowsPerSecond: 10_000, aborts: 30, share: 0.1 },
   short: { rows: 30_000, rowsPerSecond: 5_000, aborts: 2, share: 0.5 },

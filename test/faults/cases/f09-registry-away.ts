@@ -24,7 +24,7 @@ const stages = ['normalize', 'restore'] as const
  */
 export default faultCase<Size>({
   id: 'F9',
-  title: 'the schema registry away, for members that run and members that start',
+  title: 'schema registry unavailable, for running and for starting members',
   nodes: 1,
   full: {
     rows: 3_000_000,
@@ -124,7 +124,7 @@ async function demandNotReady({ open }: FaultContext, dataset: FaultDataset, col
     if (worker.log.some(({ transactionalId }) => transactionalId !== undefined))
       throw new Error(`Worker ${worker.pid} has started without a registry`)
   }
-  const groups = await open.admin.describeGroups([dataset.normalizeGroup, dataset.restoreGroup])
+  const groups = await open.admin.groups.describe([dataset.normalizeGroup, dataset.restoreGroup])
   for (const { group, members } of groups)
     if (members.length !== 1) throw new Error(`Group ${group} has ${members.length} members without a registry`)
 }

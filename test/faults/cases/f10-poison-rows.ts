@@ -76,11 +76,11 @@ export default faultCase<Size>({
       const origin = { stage: 'normalize', topic: raw, partition, model: '1' }
       const rows = partitionRows(context.open, raw, partition)
       dead += await compareLetters(rows, list, letters(partition), origin)
-      ends.push(await context.open.admin.highWatermark(deadLetters, partition))
+      ends.push(await context.open.admin.offsets.highWatermark(deadLetters, partition))
     }
     if (dead !== audit.deadLetters) throw new Error(`${dead} dead letters, of which the audit saw ${audit.deadLetters}`)
 
-    const before = await context.open.admin.highWatermark(normalized, 0)
+    const before = await context.open.admin.offsets.highWatermark(normalized, 0)
     const strange = await writeStrangeNormalized(context, dataset, base, odd)
     const again = context.worker(dataset, { stage: 'restore' })
     await whileAlive(again, context.untilDone(dataset, 'restore'))

@@ -35,7 +35,7 @@ const cleanerPauseMs = 200
  */
 export default faultCase<Size>({
   id: 'F11',
-  title: 'models published in mid-stream, corrupt records and tombstones among them, compaction forced',
+  title: 'models published in mid-stream, some corrupt, tombstones, forced compaction',
   nodes: 1,
   full: { rows: 2_000_000, rowsPerSecond: 10_000, publications: 50, workers: 2 },
   short: { rows: 20_000, rowsPerSecond: 5_000, publications: 2, workers: 1 },
@@ -287,7 +287,7 @@ async function recompute({ open, cluster }: FaultContext, dataset: FaultDataset,
   const log = new StockReader({ brokers: cluster.brokers.split(','), clientId: 'faults' }, () => undefined)
   const ranges = async (topic: string) => ({
     topic,
-    ranges: (await open.admin.watermarks(topic)).map(({ partition, low, high }) => ({
+    ranges: (await open.admin.offsets.watermarks(topic)).map(({ partition, low, high }) => ({
       partition,
       start: low,
       end: high,

@@ -20,7 +20,7 @@ const apis = ['AddPartitionsToTxn', 'Produce', 'AddOffsetsToTxn', 'TxnOffsetComm
 /** The broker has done what it was asked, and the worker does not know. */
 export default faultCase<Size>({
   id: 'F13',
-  title: 'lost replies to each request of a transaction, with and without the connection',
+  title: 'each response of a transaction lost, with and without its connection',
   nodes: 1,
   full: { rows: 1_000_000, rowsPerSecond: 5_000, resets: 3, drops: 2 },
   short: { rows: 20_000, rowsPerSecond: 2_000, resets: 1, drops: 0 },

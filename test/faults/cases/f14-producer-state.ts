@@ -36,7 +36,7 @@ const leastPerGap = 20_000
 /** What brokers remember of a producer wraps, has a gap, runs out, or is forgotten. */
 export default faultCase<Size>({
   id: 'F14',
-  title: 'producer state: epochs used up, sequences wrap, gaps, producers and transactional ids expire',
+  title: 'producer state: epochs exhausted, sequences wrap, gaps, expired ids',
   nodes: 1,
   full: {
     rows: 1_000_000,

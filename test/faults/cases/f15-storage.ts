@@ -26,7 +26,7 @@ const leftBytes = 512 * 1024
 /** What lies under the topics changes: a disk is full, rows go, partitions come, a topic is deleted. */
 export default faultCase<Size>({
   id: 'F15',
-  title: 'storage: disk full, log cut, rows deleted, input or output deleted, partitions added',
+  title: 'storage: disk full, log cut, rows or topics deleted, partitions added',
   nodes: 1,
   full: { rows: 500_000, rowsPerSecond: 10_000, fullDisks: 3, ends: true },
   short: { rows: 20_000, rowsPerSecond: 2_000, fullDisks: 0, ends: false },
@@ -82,7 +82,7 @@ async function rowsDeleted(context: FaultContext): Promise<void> {
   })
   worker.signal('SIGCONT')
   await endsWith(worker, exitCodes.failed, /no longer in the log.*--reset-offsets/)
-  await context.open.admin.commitOffsets(dataset.normalizeGroup, topic, ends)
+  await context.open.admin.groups.commitOffsets(dataset.normalizeGroup, topic, ends)
   context.worker(dataset)
   await dataset.write(smallRows)
   await context.untilDone(dataset)
@@ -91,7 +91,7 @@ async function rowsDeleted(context: FaultContext): Promise<void> {
 /** The raw topic goes under a running stage. */
 async function topicDeleted(context: FaultContext): Promise<void> {
   const { dataset, worker } = await smallDataset(context)
-  await context.open.admin.deleteTopics([dataset.topics.raw])
+  await context.open.admin.topics.delete([dataset.topics.raw])
   await endsWith(worker, exitCodes.failed, /has been deleted/)
 }
 
@@ -102,11 +102,11 @@ async function topicDeleted(context: FaultContext): Promise<void> {
 async function outputDeleted(context: FaultContext): Promise<void> {
   const { dataset, worker } = await smallDataset(context)
   const { raw, normalized, deadLetters } = dataset.topics
-  await context.open.admin.deleteTopics([normalized])
+  await context.open.admin.topics.delete([normalized])
   await dataset.write(smallRows)
   await endsWith(worker, exitCodes.failed, /deleted while it was written to.*--reset-offsets --to-earliest/)
-  await context.open.admin.deleteTopics([deadLetters])
-  await context.open.admin.commitOffsets(dataset.normalizeGroup, raw, [{ partition: 0, offset: 0 }])
+  await context.open.admin.topics.delete([deadLetters])
+  await context.open.admin.groups.commitOffsets(dataset.normalizeGroup, raw, [{ partition: 0, offset: 0 }])
   const successor = context.worker(dataset)
   await context.untilDone(dataset)
   const { rows } = await context.audit(dataset)
@@ -123,11 +123,11 @@ async function outputMadeAnew(context: FaultContext): Promise<void> {
   const feed = dataset.feed(smallRows)
   await worker.committed()
   const { admin } = context.open
-  const committed = async () => (await admin.committedOffsets(dataset.normalizeGroup, like))[0].offset
+  const committed = async () => (await admin.groups.committedOffsets(dataset.normalizeGroup, like))[0].offset
   const deletedAt = await committed()
-  await admin.deleteTopics([topic])
+  await admin.topics.delete([topic])
   await sleep(1_000)
-  await admin.ensureRowTopic({ topic, partitions: 1, like })
+  await admin.topics.ensureRowTopic({ topic, partitions: 1, like })
   const madeAt = await committed()
   await worker.committed()
   await feed.stop()

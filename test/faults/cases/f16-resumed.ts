@@ -70,8 +70,8 @@ export default faultCase<Size>({
     context.defer(async () => rmSync(folder, { recursive: true }))
     const dataset = await context.dataset(partitions)
     context.defer(async () => {
-      const topics = [...(await context.open.admin.topics()).keys()]
-      await context.open.admin.deleteTopics(topics.filter((topic) => topic.startsWith(`${dataset.name}.`)))
+      const topics = [...(await context.open.admin.topics.partitionCounts()).keys()]
+      await context.open.admin.topics.delete(topics.filter((topic) => topic.startsWith(`${dataset.name}.`)))
     })
     await dataset.write(rows - decoratedRows)
     await writeDecorated(context, dataset)
@@ -221,7 +221,7 @@ async function writeDecorated({ open }: FaultContext, { topics, name }: FaultDat
 /** @returns rows of each of the two topics @throws Error at the first difference */
 async function compareTopics({ open }: FaultContext, topicOfRun: (run: Run) => string): Promise<number> {
   const [wanted, found] = [topicOfRun('undisturbed'), topicOfRun('disturbed')]
-  const count = (await open.admin.partitionCount(wanted)) ?? 0
+  const count = (await open.admin.topics.partitionCount(wanted)) ?? 0
   let rows = 0
   for (let partition = 0; partition < count; partition++) {
     const actual = partitionRows(open, found, partition)

@@ -35,7 +35,7 @@ const expiredWithinMs = 180_000
  */
 export default faultCase<Size>({
   id: 'F18',
-  title: 'stopped for longer than brokers keep the offsets of groups: load, sample, normalize, restore, replay',
+  title: 'every stage stopped for longer than brokers keep group offsets',
   nodes: 1,
   full: { rows: 200_000, stops: [1, 0], waits: true },
   short: { rows: 20_000, stops: [1], waits: false },
@@ -46,7 +46,7 @@ export default faultCase<Size>({
     const dataset = await context.dataset(partitions)
     const topic = (of: string) => `${dataset.name}.${of}`
     context.defer(() =>
-      context.open.admin.deleteTopics(['loaded', 'sampled', 'followed', 'whole', 'replayed'].map(topic)),
+      context.open.admin.topics.delete(['loaded', 'sampled', 'followed', 'whole', 'replayed'].map(topic)),
     )
     const file = join(folder, 'rows.csv')
     writeFileSync(file, `id,amount\n${Array.from({ length: rows }, (_, row) => `${row},${row / 8}\n`).join('')}`)
@@ -114,18 +114,18 @@ async function expire(
   waits: boolean,
   living: string,
 ): Promise<number> {
-  const all = (await admin.groups()).map(({ group }) => group).filter((group) => group.startsWith(`vgm.${name}.`))
+  const all = (await admin.groups.list()).map(({ group }) => group).filter((group) => group.startsWith(`vgm.${name}.`))
   if (!waits) {
-    await admin.deleteGroups(all)
+    await admin.groups.delete(all)
     return all.length
   }
   const stopped = all.filter((group) => group !== living)
   for (const deadline = Date.now() + expiredWithinMs; ; await sleep(1_000)) {
-    const left = await Promise.all(stopped.map((group) => admin.committedOffsets(group)))
+    const left = await Promise.all(stopped.map((group) => admin.groups.committedOffsets(group)))
     if (left.every((offsets) => offsets.length === 0)) break
     if (Date.now() > deadline) throw new Error(`Offsets are still there: ${JSON.stringify(left.flat())}`)
   }
-  const alive = await admin.committedOffsets(living)
+  const alive = await admin.groups.committedOffsets(living)
   if (alive.length !== partitions)
     throw new Error(`A sampler that runs has offsets in ${alive.length} partitions instead of ${partitions}`)
   return stopped.length
@@ -134,7 +134,7 @@ async function expire(
 /** The rows of a topic, sorted, as text. */
 async function rowsOf({ open }: FaultContext, topic: string): Promise<string[]> {
   const rows: string[] = []
-  for (let partition = 0; partition < ((await open.admin.partitionCount(topic)) ?? 0); partition++)
+  for (let partition = 0; partition < ((await open.admin.topics.partitionCount(topic)) ?? 0); partition++)
     for await (const { key, value, timestampMs } of partitionRows(open, topic, partition))
       rows.push(`${timestampMs} ${key?.toString('hex')} ${value?.toString('hex')}`)
   return rows.sort()

@@ -1,7 +1,7 @@
 import type { ClusterAdmin } from '../kafka/admin.ts'
 
 /** What --fix may do: it makes and alters topics, and nothing else. */
-export type TopicMend =
+export type TopicRepair =
   | { readonly kind: 'create models topic'; readonly topic: string }
   | { readonly kind: 'create positions topic'; readonly topic: string }
   | { readonly kind: 'create'; readonly topic: string; readonly partitions: number; readonly like: string }
@@ -13,31 +13,31 @@ export type TopicMend =
  *
  * @throws PipelineError at the first that the brokers refuse
  */
-export async function mendTopics(admin: ClusterAdmin, mends: readonly TopicMend[]): Promise<readonly string[]> {
+export async function repairTopics(admin: ClusterAdmin, repairs: readonly TopicRepair[]): Promise<readonly string[]> {
   const done: string[] = []
-  for (const mend of mends) {
-    const { topic } = mend
-    switch (mend.kind) {
+  for (const repair of repairs) {
+    const { topic } = repair
+    switch (repair.kind) {
       case 'create models topic':
-        await admin.ensureModelsTopic(topic)
+        await admin.topics.ensureModelsTopic(topic)
         done.push(`made topic ${topic}`)
         break
       case 'create positions topic':
-        await admin.ensurePositionsTopic(topic)
+        await admin.topics.ensurePositionsTopic(topic)
         done.push(`made topic ${topic}`)
         break
       case 'create':
-        await admin.ensureRowTopic(mend)
-        done.push(`made topic ${topic} like ${mend.like}`)
+        await admin.topics.ensureRowTopic(repair)
+        done.push(`made topic ${topic} like ${repair.like}`)
         break
       case 'add partitions':
-        await admin.addPartitions(topic, mend.partitions)
-        done.push(`gave ${topic} ${mend.partitions} partitions`)
+        await admin.topics.addPartitions(topic, repair.partitions)
+        done.push(`gave ${topic} ${repair.partitions} partitions`)
         break
       case 'alter':
-        await admin.alterTopic(topic, mend.settings)
+        await admin.topics.alter(topic, repair.settings)
         done.push(
-          `set ${Object.entries(mend.settings)
+          `set ${Object.entries(repair.settings)
             .map(([name, value]) => `${name}=${value}`)
             .join(', ')} on ${topic}`,
         )

@@ -1,8 +1,16 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import fc from 'fast-check'
-import { longBytes, writeLong } from '../../src/batch/varint.ts'
-import { maxIntBytes, maxLongBytes, varintEnd, zigzag } from '../../src/rows/varint.ts'
+import {
+  longBytes,
+  maxIntBytes,
+  maxLongBytes,
+  unsignedVarint,
+  varintEnd,
+  writeLong,
+  writeUnsigned,
+  zigzag,
+} from '../../src/batch/varint.ts'
 
 /** Zigzag varint by the book, in BigInt. */
 function reference(x: number): number[] {
@@ -37,6 +45,15 @@ suite('varints', () => {
     }
     edges.forEach(check)
     fc.assert(fc.property(fc.maxSafeInteger(), check), { seed: 5, numRuns: 2000 })
+  })
+
+  test('numbers without a sign are read as they were written', () => {
+    const out = new Uint8Array(maxIntBytes)
+    for (const x of [0, 1, 127, 128, 16_383, 16_384, 2 ** 31 - 1]) {
+      const end = writeUnsigned(out, 0, x)
+      equal(varintEnd(out, 0, end, maxIntBytes), end)
+      equal(unsignedVarint(out, 0, end), x)
+    }
   })
 
   test('a longer encoding than needed reads the same', () => {

@@ -1,0 +1,43 @@
+import { exitCodes, PipelineError } from '../errors.ts'
+
+/** A topic that must exist does not. */
+export class TopicMissingError extends PipelineError {
+  readonly code = 'VGM_TOPIC_MISSING'
+  constructor(topic: string) {
+    super(`There is no topic ${topic}`, {
+      fix: 'Check --dataset and the topic options; "vgm load" and "vgm generate" make the raw topic',
+      exitCode: exitCodes.usage,
+    })
+  }
+}
+
+/** An output topic exists with another number of partitions than its rows need. */
+export class PartitionCountError extends PipelineError {
+  readonly code = 'VGM_PARTITION_COUNT'
+  constructor(topic: string, actual: number, needed: number, brokers: readonly string[]) {
+    const tool = `kafka-topics.sh --bootstrap-server ${brokers.join(',')}`
+    super(`Topic ${topic} has ${actual} partitions and needs ${needed}: a row keeps its partition`, {
+      fix:
+        actual < needed
+          ? `Run "${tool} --alter --topic ${topic} --partitions ${needed}"`
+          : `Name another output topic, or run "${tool} --delete --topic ${topic}" if its rows may go`,
+      exitCode: exitCodes.usage,
+    })
+  }
+}
+
+/** What a compacted topic holds, and the code of the error where it cannot. */
+interface CompactedTopicKind {
+  readonly code: `VGM_${string}`
+  /** what its records are */
+  readonly holds: string
+}
+
+/** A topic that must be compacted, with one partition, is something else. */
+export class CompactedTopicError extends PipelineError {
+  readonly code: `VGM_${string}`
+  constructor(topic: string, { code, holds }: CompactedTopicKind, problem: string, fix: string) {
+    super(`Topic ${topic} cannot hold ${holds}: ${problem}`, { fix, exitCode: exitCodes.usage })
+    this.code = code
+  }
+}
