@@ -1,14 +1,12 @@
-import { Fetch, Produce } from './log-apis.ts'
+import * as admin from './admin-apis.ts'
+import * as cluster from './cluster-apis.ts'
+import * as group from './group-apis.ts'
+import * as log from './log-apis.ts'
 import type { ReadOf, WrittenOf } from './message.ts'
-import { ApiVersions, Metadata } from './metadata-apis.ts'
+import * as transaction from './transaction-apis.ts'
 
-/** All APIs that the embedded broker offers, in the order of their keys. */
-export const apis = {
-  Produce,
-  Fetch,
-  Metadata,
-  ApiVersions,
-}
+/** All APIs that the embedded broker offers. */
+export const apis = { ...log, ...cluster, ...group, ...transaction, ...admin }
 
 export type ApiName = keyof typeof apis
 
@@ -18,8 +16,6 @@ export type RequestOf<N extends ApiName> = ReadOf<(typeof apis)[N]['request']>
 /** An answer as it is written: fields that have a default may be left out. */
 export type ResponseOf<N extends ApiName> = WrittenOf<(typeof apis)[N]['response']>
 
-export const apiNames = Object.keys(apis) as ApiName[]
-
 export interface OfferedVersions {
   readonly apiKey: number
   readonly minVersion: number
@@ -27,8 +23,6 @@ export interface OfferedVersions {
 }
 
 /** What the answer to ApiVersions says of our APIs. */
-export const offeredVersions: readonly OfferedVersions[] = Object.values(apis).map(({ key, versions }) => ({
-  apiKey: key,
-  minVersion: versions[0],
-  maxVersion: versions[1],
-}))
+export const offeredVersions: readonly OfferedVersions[] = Object.values(apis)
+  .map(({ key, versions: [minVersion, maxVersion] }) => ({ apiKey: key, minVersion, maxVersion }))
+  .sort((a, b) => a.apiKey - b.apiKey)

@@ -116,3 +116,94 @@ export const Fetch = api({
     nodeEndpoints: tagged(0, 16, array(nodeEndpoint), []),
   }),
 })
+
+/**
+ * Times below zero: -1 the end, -2 the start, -3 the newest record (from version 7 on), -4 the local start (8), -5 the
+ * end of what is in tiered storage (9).
+ */
+export const ListOffsets = api({
+  key: 2,
+  name: 'ListOffsets',
+  versions: [1, 10],
+  flexibleFrom: 6,
+  request: struct({
+    replicaId: int32,
+    isolationLevel: since(2, int8, 0),
+    topics: array(
+      struct({
+        name: string,
+        partitions: array(struct({ partitionIndex: int32, currentLeaderEpoch: since(4, int32, -1), timestamp: int64 })),
+      }),
+    ),
+    timeoutMs: since(10, int32, 0),
+  }),
+  response: struct({
+    throttleTimeMs: since(2, int32, 0),
+    topics: array(
+      struct({
+        name: string,
+        partitions: array(
+          struct({
+            partitionIndex: int32,
+            errorCode: int16,
+            timestamp: since(0, int64, -1),
+            offset: since(0, int64, -1),
+            leaderEpoch: since(4, int32, -1),
+          }),
+        ),
+      }),
+    ),
+  }),
+})
+
+export const OffsetForLeaderEpoch = api({
+  key: 23,
+  name: 'OffsetForLeaderEpoch',
+  versions: [2, 4],
+  flexibleFrom: 4,
+  request: struct({
+    replicaId: since(3, int32, -2),
+    topics: array(
+      struct({
+        topic: string,
+        partitions: array(struct({ partition: int32, currentLeaderEpoch: int32, leaderEpoch: int32 })),
+      }),
+    ),
+  }),
+  response: struct({
+    throttleTimeMs: since(0, int32, 0),
+    topics: array(
+      struct({
+        topic: string,
+        partitions: array(
+          struct({
+            errorCode: int16,
+            partition: int32,
+            leaderEpoch: since(0, int32, -1),
+            endOffset: since(0, int64, -1),
+          }),
+        ),
+      }),
+    ),
+  }),
+})
+
+export const DeleteRecords = api({
+  key: 21,
+  name: 'DeleteRecords',
+  versions: [0, 2],
+  flexibleFrom: 2,
+  request: struct({
+    topics: array(struct({ name: string, partitions: array(struct({ partitionIndex: int32, offset: int64 })) })),
+    timeoutMs: int32,
+  }),
+  response: struct({
+    throttleTimeMs: since(0, int32, 0),
+    topics: array(
+      struct({
+        name: string,
+        partitions: array(struct({ partitionIndex: int32, lowWatermark: int64, errorCode: int16 })),
+      }),
+    ),
+  }),
+})

@@ -132,3 +132,6 @@ export function nullableSince<T, W>(
     write: (to, value) => (to.format.version < version ? codec.write(to, value ?? standIn) : newer.write(to, value)),
   }
 }
+
+/** In the place of a set of operations (KIP-430) that was not asked for. */
+export const operationsUnknown = -(2 ** 31)

@@ -1,20 +1,19 @@
-import { api, between, since, struct, tagged } from './message.ts'
+import { api, between, since, struct, tagged, until } from './message.ts'
 import {
   array,
   bool,
   type Codec,
+  int8,
   int16,
   int32,
   int64,
   nullable,
   nullableSince,
+  operationsUnknown,
   string,
   uuid,
   zeroUuid,
 } from './primitives.ts'
-
-/** In the place of a set of operations (KIP-430) that was not asked for. */
-export const operationsUnknown = -(2 ** 31)
 
 /** All topics are asked for by null, and in version 0, which has no null, by an empty list. */
 function allTopicsIfNull<T, W>(topics: Codec<readonly T[] | null, readonly W[] | null>): typeof topics {
@@ -93,5 +92,99 @@ export const ApiVersions = api({
       [],
     ),
     zkMigrationReady: tagged(3, 3, bool, false),
+  }),
+})
+
+/** Several keys at once from version 4 on. Keys of type 0 are groups, of type 1 transactional ids. */
+export const FindCoordinator = api({
+  key: 10,
+  name: 'FindCoordinator',
+  versions: [0, 6],
+  flexibleFrom: 3,
+  request: struct({
+    key: until(3, string, ''),
+    keyType: since(1, int8, 0),
+    coordinatorKeys: since(4, array(string), []),
+  }),
+  response: struct({
+    throttleTimeMs: since(1, int32, 0),
+    errorCode: until(3, int16, 0),
+    errorMessage: between(1, 3, nullable(string), null),
+    nodeId: until(3, int32, 0),
+    host: until(3, string, ''),
+    port: until(3, int32, 0),
+    coordinators: since(
+      4,
+      array(
+        struct({
+          key: string,
+          nodeId: int32,
+          host: string,
+          port: int32,
+          errorCode: int16,
+          errorMessage: since(0, nullable(string), null),
+        }),
+      ),
+      [],
+    ),
+  }),
+})
+
+/** An end point of type 1 is a broker, of type 2 a controller. */
+export const DescribeCluster = api({
+  key: 60,
+  name: 'DescribeCluster',
+  versions: [0, 2],
+  flexibleFrom: 0,
+  request: struct({
+    includeClusterAuthorizedOperations: bool,
+    endpointType: since(1, int8, 1),
+    includeFencedBrokers: since(2, bool, false),
+  }),
+  response: struct({
+    throttleTimeMs: since(0, int32, 0),
+    errorCode: int16,
+    errorMessage: since(0, nullable(string), null),
+    endpointType: since(1, int8, 1),
+    clusterId: string,
+    controllerId: since(0, int32, -1),
+    brokers: array(
+      struct({
+        brokerId: int32,
+        host: string,
+        port: int32,
+        rack: since(0, nullable(string), null),
+        isFenced: since(2, bool, false),
+      }),
+    ),
+    clusterAuthorizedOperations: since(0, int32, operationsUnknown),
+  }),
+})
+
+export const DescribeLogDirs = api({
+  key: 35,
+  name: 'DescribeLogDirs',
+  versions: [1, 4],
+  flexibleFrom: 2,
+  request: struct({ topics: nullable(array(struct({ topic: string, partitions: array(int32) }))) }),
+  response: struct({
+    throttleTimeMs: since(0, int32, 0),
+    errorCode: since(3, int16, 0),
+    results: array(
+      struct({
+        errorCode: int16,
+        logDir: string,
+        topics: array(
+          struct({
+            name: string,
+            partitions: array(
+              struct({ partitionIndex: int32, partitionSize: int64, offsetLag: int64, isFutureKey: bool }),
+            ),
+          }),
+        ),
+        totalBytes: since(4, int64, -1),
+        usableBytes: since(4, int64, -1),
+      }),
+    ),
   }),
 })
