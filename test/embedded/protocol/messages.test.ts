@@ -33,6 +33,8 @@ function plain(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, plain(field)]))
 }
 
+const hex = (pieces: readonly Buffer[]): string => Buffer.concat(pieces).toString('hex')
+
 suite('messages of Apache Kafka', () => {
   test('each offered version of each API is among them', () => {
     const offered = Object.values(apis).flatMap(({ name, versions: [oldest, newest] }) =>
@@ -44,37 +46,36 @@ suite('messages of Apache Kafka', () => {
     )
   })
 
-  for (const { api: name, version, requests, responses } of messages) {
+  for (const [name, ofApi] of Map.groupBy(messages, ({ api }) => api)) {
     const api = apis[name]
-    const format = { version, isFlexible: version >= api.flexibleFrom }
+    const formatOf = (version: number) => ({ version, isFlexible: version >= api.flexibleFrom })
 
-    test(`a request of ${name} ${version} is read with all its fields, and has the same bytes when it is written`, () => {
-      for (const { frame, body } of requests) {
-        const bytes = Buffer.from(frame, 'hex')
-        const request = readRequest(bytes)
-        deepEqual(plain(request), {
-          ...{ api: name, version, isVersionUnknown: false, correlationId: 7, clientId: 'c' },
-          body,
-        })
-        const to = new FrameWriter(format)
-        ;(api.request as Codec<unknown>).write(to, request.body)
-        const headerBytes = format.isFlexible ? 12 : 11
-        equal(Buffer.concat(to.pieces()).toString('hex'), bytes.subarray(headerBytes).toString('hex'))
-      }
+    test(`requests of ${name} are read with all their fields, and have the same bytes when they are written`, () => {
+      for (const { version, requests } of ofApi)
+        for (const { frame, body } of requests) {
+          const request = readRequest(Buffer.from(frame, 'hex'))
+          const header = { api: name, version, isVersionUnknown: false, correlationId: 7, clientId: 'c' }
+          deepEqual(plain(request), { ...header, body })
+          const to = new FrameWriter(formatOf(version))
+          ;(api.request as Codec<unknown>).write(to, request.body)
+          const headerBytes = to.format.isFlexible ? 12 : 11
+          deepEqual([version, hex(to.pieces())], [version, frame.slice(2 * headerBytes)])
+        }
     })
 
-    test(`an answer to ${name} ${version} has the bytes of Apache Kafka, and is read with all its fields`, () => {
-      for (const { frame, body } of responses) {
-        const bytes = Buffer.from(frame, 'hex')
-        const headerBytes = format.isFlexible && name !== 'ApiVersions' ? 5 : 4
-        const from = new FrameReader(bytes, format, headerBytes)
-        const response = (api.response as Codec<never>).read(from)
-        equal(from.at, bytes.length)
-        partialDeepStrictEqual(plain(response), body)
-        const [size, ...written] = writeResponse({ api: name, version, correlationId: 7 }, response)
-        equal(Buffer.concat(written).toString('hex'), frame)
-        equal(size.readInt32BE(), bytes.length)
-      }
+    test(`answers to ${name} have the bytes of Apache Kafka, and are read with all their fields`, () => {
+      for (const { version, responses } of ofApi)
+        for (const { frame, body } of responses) {
+          const format = formatOf(version)
+          const headerBytes = format.isFlexible && name !== 'ApiVersions' ? 5 : 4
+          const from = new FrameReader(Buffer.from(frame, 'hex'), format, headerBytes)
+          const response = (api.response as Codec<never>).read(from)
+          equal(from.at, from.frame.length)
+          partialDeepStrictEqual(plain({ version, response }), { version, response: body })
+          const [size, ...written] = writeResponse({ api: name, version, correlationId: 7 }, response)
+          deepEqual([version, hex(written)], [version, frame])
+          equal(size.readInt32BE(), frame.length / 2)
+        }
     })
   }
 })
