@@ -22,7 +22,14 @@ export interface OfferedVersions {
   readonly maxVersion: number
 }
 
-/** What the answer to ApiVersions says of our APIs. */
+/**
+ * What the answer to ApiVersions says of our APIs. As Apache Kafka 4 does, it names version 0 of Produce, which nobody
+ * may use: without it librdkafka writes batches uncompressed (KAFKA-18659).
+ */
 export const offeredVersions: readonly OfferedVersions[] = Object.values(apis)
-  .map(({ key, versions: [minVersion, maxVersion] }) => ({ apiKey: key, minVersion, maxVersion }))
+  .map(({ key, name, versions: [oldest, newest] }) => ({
+    apiKey: key,
+    minVersion: name === 'Produce' ? 0 : oldest,
+    maxVersion: newest,
+  }))
   .sort((a, b) => a.apiKey - b.apiKey)

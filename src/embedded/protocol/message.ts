@@ -60,7 +60,8 @@ export function struct<const F extends Fields>(fields: F): Codec<ReadFields<F>, 
       'codec' in field ? { ...field, name } : { name, codec: field, since: 0, until: Infinity, fallback: undefined },
   )
   const inOrder = all.filter(({ tag }) => tag === undefined)
-  const byTag = new Map(all.flatMap((field) => (field.tag === undefined ? [] : [[field.tag, field] as const])))
+  const tagged = all.filter(({ tag }) => tag !== undefined)
+  const byTag = new Map(tagged.map((field) => [field.tag, field]))
   const has = ({ since, until }: Field<unknown>, version: number): boolean => version >= since && version <= until
 
   return {
@@ -68,7 +69,7 @@ export function struct<const F extends Fields>(fields: F): Codec<ReadFields<F>, 
       const { version, isFlexible } = from.format
       const value: Record<string, unknown> = {}
       for (const field of inOrder) value[field.name] = has(field, version) ? field.codec.read(from) : field.fallback
-      for (const field of byTag.values()) value[field.name] = field.fallback
+      for (const field of tagged) value[field.name] = field.fallback
       if (isFlexible)
         readTagged(from, (tag) => {
           const field = byTag.get(tag)
@@ -84,7 +85,7 @@ export function struct<const F extends Fields>(fields: F): Codec<ReadFields<F>, 
         if (has(field, version))
           field.codec.write(to, value[field.name] === undefined ? field.fallback : value[field.name])
       if (!isFlexible) return
-      const written = [...byTag.values()].filter(
+      const written = tagged.filter(
         (field) => has(field, version) && value[field.name] !== undefined && value[field.name] !== field.fallback,
       )
       writeTagged(

@@ -15,6 +15,7 @@ const kafkaFrames: readonly Buffer[] = JSON.parse(
 
 const plain = { version: 0, isFlexible: false }
 const flexible = { version: 0, isFlexible: true }
+const emptyFetch = { maxWaitMs: 1, minBytes: 1, maxBytes: 1, isolationLevel: 0, topics: [] }
 const heartbeat = { groupId: 'g', generationId: 1, memberId: 'm' }
 
 function produced(version: number, records: Buffer): Buffer {
@@ -116,6 +117,12 @@ suite('a request', () => {
   })
 })
 
+test('the offered versions name version 0 of Produce, which is refused', () => {
+  const produce = offeredVersions.find(({ apiKey }) => apiKey === apis.Produce.key)
+  deepEqual(produce, { apiKey: 0, minVersion: 0, maxVersion: 11 })
+  throws(() => readRequest(produced(0, Buffer.alloc(0))), /Produce is offered in versions 3 to 11, not 0/)
+})
+
 suite('a frame that lies', () => {
   const refused = (hex: string, read: (from: FrameReader) => unknown, format = plain): void =>
     throws(() => read(new FrameReader(Buffer.from(hex, 'hex'), format)), InvalidRequestError)
@@ -148,15 +155,13 @@ suite('a frame that lies', () => {
   })
 
   test('has a tagged field of another size than its value', () => {
-    const frame = requestFrame('Fetch', 12, { clusterId: 'abc', maxWaitMs: 1, minBytes: 1, maxBytes: 1, ...fetchRest })
+    const frame = requestFrame('Fetch', 12, { ...emptyFetch, clusterId: 'abc' })
     const at = frame.lastIndexOf(Buffer.from('04' + '04' + '616263', 'hex'))
     equal(at > 0, true)
     frame[at] = 3
     throws(() => readRequest(Buffer.concat([frame, Buffer.alloc(9)])), /tagged field at byte \d+ has not 3 bytes/)
   })
 })
-
-const fetchRest = { isolationLevel: 0, topics: [] }
 
 suite('an answer', () => {
   test('is written without copying its records', () => {
