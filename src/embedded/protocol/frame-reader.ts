@@ -58,7 +58,7 @@ export class FrameReader {
     return this.frame.readBigInt64BE(this.#pass(8))
   }
 
-  /** An unsigned varint of at most 32 bits. */
+  /** An unsigned varint of at most 32 bits; those of src/batch/varint.ts are zigzag. */
   unsignedVarint(): number {
     const start = this.at
     let value = 0

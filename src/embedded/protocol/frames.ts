@@ -68,11 +68,12 @@ export function writeResponse<N extends ApiName>(
 ): Buffer[] {
   const api = apis[name]
   const to = new FrameWriter(formatOf(api, version))
+  to.int32(0) // the size, once it is known
   to.int32(correlationId)
   // A client that does not know our versions yet could not tell which header it gets: ApiVersions has always v0.
   if (to.format.isFlexible && name !== 'ApiVersions') writeTagged(to, [])
   ;(api.response as Codec<unknown, ResponseOf<N>>).write(to, body)
-  const size = Buffer.allocUnsafe(4)
-  size.writeInt32BE(to.byteLength)
-  return [size, ...to.pieces()]
+  const pieces = to.pieces()
+  pieces[0].writeInt32BE(to.byteLength - 4)
+  return pieces
 }

@@ -175,13 +175,16 @@ suite('an answer', () => {
       records.map((buffer) => pieces.includes(buffer)),
       [true, true],
     )
-    const [size, ...rest] = pieces
-    const frame = Buffer.concat(rest)
-    equal(size.readInt32BE(), frame.length)
-    const [{ partitions }] = apis.Fetch.response.read(
-      new FrameReader(frame, { version: 12, isFlexible: true }, 5),
-    ).responses
+    const answer = Buffer.concat(pieces)
+    equal(answer.readInt32BE(), answer.length - 4)
+    const from = new FrameReader(answer, { version: 12, isFlexible: true }, 9)
+    const [{ partitions }] = apis.Fetch.response.read(from).responses
     deepEqual(partitions[0].records, Buffer.concat(records))
+  })
+
+  test('without records is one buffer', () => {
+    const answer = writeResponse({ api: 'Heartbeat', version: 4, correlationId: 7 }, { errorCode: errorCodes.NONE })
+    deepEqual(answer, [Buffer.from('0000000c' + '00000007' + '00' + '00000000' + '0000' + '00', 'hex')])
   })
 
   test('has the defaults of what is left out', () => {

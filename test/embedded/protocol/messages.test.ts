@@ -72,9 +72,9 @@ suite('messages of Apache Kafka', () => {
           const response = (api.response as Codec<never>).read(from)
           equal(from.at, from.frame.length)
           partialDeepStrictEqual(plain({ version, response }), { version, response: body })
-          const [size, ...written] = writeResponse({ api: name, version, correlationId: 7 }, response)
-          deepEqual([version, hex(written)], [version, frame])
-          equal(size.readInt32BE(), frame.length / 2)
+          const written = hex(writeResponse({ api: name, version, correlationId: 7 }, response))
+          const size = (frame.length / 2).toString(16).padStart(8, '0')
+          deepEqual([version, written], [version, size + frame])
         }
     })
   }
