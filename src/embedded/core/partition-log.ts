@@ -1,31 +1,6 @@
-import { type BatchHeader, readBatchHeader, writeInt64 } from '../../../src/batch/batch-header.ts'
-import { readRecords } from '../../../src/batch/read-records.ts'
-import { createRecords } from '../../../src/batch/records.ts'
-import { markerBatch } from '../batch-bytes.ts'
-
-export const errors = {
-  none: 0,
-  outOfRange: 1,
-  unknownTopicOrPartition: 3,
-  notLeader: 6,
-  fencedLeaderEpoch: 74,
-  unknownLeaderEpoch: 75,
-  coordinatorLoading: 14,
-  notCoordinator: 16,
-  notEnoughReplicas: 19,
-  illegalGeneration: 22,
-  unknownMember: 25,
-  rebalanceInProgress: 27,
-  outOfOrderSequence: 45,
-  invalidProducerEpoch: 47,
-  invalidTransactionState: 48,
-  invalidProducerIdMapping: 49,
-  concurrentTransactions: 51,
-  memberIdRequired: 79,
-  fencedInstance: 82,
-  unstableOffset: 88,
-  producerFenced: 90,
-} as const
+import { type BatchHeader, readBatchHeader, writeInt64 } from '../../batch/batch-header.ts'
+import { markerBatch } from './control-batch.ts'
+import { errorCodes } from './error-codes.ts'
 
 const lastSequence = 2 ** 31 - 1
 /** Batches of a producer that a broker remembers, to know them again. */
@@ -52,7 +27,7 @@ export type Verify = () => Promise<number>
  * One partition's log with the state of its producers, as `ProducerStateManager`, `ProducerAppendInfo` and `UnifiedLog`
  * of Apache Kafka keep it: sequences, epochs, open transactions, the last stable offset.
  */
-export class ModelLog {
+export class PartitionLog {
   readonly batches: LoggedBatch[] = []
   endOffset = 0
   /** of its leader; written into each batch */
@@ -75,13 +50,13 @@ export class ModelLog {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
     const { producerId, producerEpoch: epoch, baseSequence: first, recordCount } = readBatchHeader(bytes, view, 0)!
     const last = (first + recordCount - 1) % (lastSequence + 1)
-    if (this.#isDuplicate(producerId, epoch, first, last)) return errors.none
+    if (this.#isDuplicate(producerId, epoch, first, last)) return errorCodes.NONE
     if (this.#producers.get(producerId)?.openSince === undefined) {
       const error = await this.#verified(producerId, epoch, first, verify)
-      if (error !== errors.none) return error
+      if (error !== errorCodes.NONE) return error
     }
     const error = this.#check(producerId, epoch, first)
-    if (error !== errors.none) return error
+    if (error !== errorCodes.NONE) return error
     const state = this.#producers.get(producerId) ?? { epoch, batches: [], openSince: undefined }
     if (state.epoch !== epoch) state.batches = []
     state.epoch = epoch
@@ -91,7 +66,7 @@ export class ModelLog {
     this.#verifying.delete(producerId)
     writeInt64(view, 0, this.endOffset)
     this.#push(bytes, view, 'open')
-    return errors.none
+    return errorCodes.NONE
   }
 
   /** Ends a producer's transaction here. */
@@ -111,8 +86,10 @@ export class ModelLog {
           logged.outcome = isCommit ? 'committed' : 'aborted'
       if (!isCommit) this.#aborted.push({ producerId, firstOffset: since, lastOffset: offset })
     }
-    const bytes = Buffer.from(markerBatch(isCommit ? 'commit' : 'abort', offset, producerId))
-    this.#push(bytes, new DataView(bytes.buffer, bytes.byteOffset, bytes.length), 'marker')
+    const bytes = Buffer.from(markerBatch({ producerId, producerEpoch: epoch, isCommit }, 1_700_000_000_000))
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+    writeInt64(view, 0, offset)
+    this.#push(bytes, view, 'marker')
   }
 
   /** What a read_committed fetch from `offset` is answered: whole batches up to about `maxBytes`, one at least. */
@@ -156,38 +133,32 @@ export class ModelLog {
     const known = this.#verifying.get(producerId)
     const guard = known?.epoch === epoch ? known : { lowest: first, epoch, count: 0 }
     guard.lowest = Math.min(guard.lowest, first)
-    if (guard.count > 0) return errors.notEnoughReplicas
+    if (guard.count > 0) return errorCodes.NOT_ENOUGH_REPLICAS
     guard.count++
     this.#verifying.set(producerId, guard)
     const error = await verify()
     guard.count--
-    if (error === errors.producerFenced) return errors.invalidProducerEpoch
-    if ([errors.concurrentTransactions, errors.coordinatorLoading, errors.notCoordinator].includes(error as never))
-      return errors.notEnoughReplicas
-    if (error !== errors.none) return error
+    if (error === errorCodes.PRODUCER_FENCED) return errorCodes.INVALID_PRODUCER_EPOCH
+    if (
+      [
+        errorCodes.CONCURRENT_TRANSACTIONS,
+        errorCodes.COORDINATOR_LOAD_IN_PROGRESS,
+        errorCodes.NOT_COORDINATOR,
+      ].includes(error as never)
+    )
+      return errorCodes.NOT_ENOUGH_REPLICAS
+    if (error !== errorCodes.NONE) return error
     // A marker came between the answer and the batch: the guard is another transaction's.
-    if (this.#verifying.get(producerId) !== guard) return errors.invalidTransactionState
-    return first > guard.lowest ? errors.outOfOrderSequence : errors.none
+    if (this.#verifying.get(producerId) !== guard) return errorCodes.INVALID_TXN_STATE
+    return first > guard.lowest ? errorCodes.OUT_OF_ORDER_SEQUENCE_NUMBER : errorCodes.NONE
   }
 
   #check(producerId: bigint, epoch: number, first: number): number {
     const state = this.#producers.get(producerId)
-    if (state === undefined) return errors.none
-    if (epoch < state.epoch) return errors.invalidProducerEpoch
-    if (epoch > state.epoch) return first === 0 ? errors.none : errors.outOfOrderSequence
+    if (state === undefined) return errorCodes.NONE
+    if (epoch < state.epoch) return errorCodes.INVALID_PRODUCER_EPOCH
+    if (epoch > state.epoch) return first === 0 ? errorCodes.NONE : errorCodes.OUT_OF_ORDER_SEQUENCE_NUMBER
     const last = state.batches.at(-1)?.last ?? -1
-    return first === (last === lastSequence ? 0 : last + 1) ? errors.none : errors.outOfOrderSequence
+    return first === (last === lastSequence ? 0 : last + 1) ? errorCodes.NONE : errorCodes.OUT_OF_ORDER_SEQUENCE_NUMBER
   }
-}
-
-/** Values of committed rows, in order. */
-export function committedRows(log: ModelLog): string[] {
-  const records = createRecords()
-  return log.batches.flatMap(({ bytes, header, outcome }) => {
-    if (outcome !== 'committed') return []
-    readRecords(bytes, new DataView(bytes.buffer, bytes.byteOffset, bytes.length), { ...header, start: 0 }, records)
-    return Array.from({ length: records.count }, (_, i) =>
-      Buffer.from(records.bytes.subarray(records.valueStart[i], records.valueEnd[i])).toString(),
-    )
-  })
 }
