@@ -1,5 +1,8 @@
 import { crc32c } from '@node-rs/crc32'
+import { readRecords } from '../../batch/read-records.ts'
 import { RecordBatchWriter } from '../../batch/record-batch-writer.ts'
+import { createRecords } from '../../batch/records.ts'
+import type { OpenedBatch } from './stored-batches.ts'
 
 const controlBit = 0x20
 const attributesAt = 21
@@ -23,4 +26,14 @@ export function markerBatch({ producerId, producerEpoch, isCommit }: Marker, now
   view.setInt16(attributesAt, view.getInt16(attributesAt) | controlBit)
   view.setUint32(crcAt, crc32c(bytes.subarray(attributesAt)))
   return bytes
+}
+
+/** The marker in a control batch; undefined if it is none, or if compaction has emptied it. */
+export function readMarker({ bytes, view, header }: OpenedBatch): Marker | undefined {
+  const { producerId, producerEpoch } = header
+  if (header.recordCount === 0) return undefined
+  const records = createRecords(1)
+  readRecords(bytes, view, header, records)
+  const type = records.view.getInt16(records.keyStart[0] + 2)
+  return type > 1 ? undefined : { producerId, producerEpoch, isCommit: type === 1 }
 }

@@ -1,6 +1,8 @@
 import { equal } from 'node:assert/strict'
+import type { Clock } from '../../../src/embedded/core/clock.ts'
 import { errorCodes } from '../../../src/embedded/core/error-codes.ts'
 import { Group } from '../../../src/embedded/core/group.ts'
+import { MemoryStorage } from '../../../src/embedded/core/memory-storage.ts'
 import { PartitionLog } from '../../../src/embedded/core/partition-log.ts'
 import { TransactionCoordinator } from '../../../src/embedded/core/transactions.ts'
 import { type Fault, ModelNetwork } from './model-network.ts'
@@ -35,6 +37,7 @@ export class ModelBroker {
   readonly network: ModelNetwork
   readonly #time: VirtualTime
   readonly #random: () => number
+  readonly #clock: Clock
   readonly #nodes: number
   readonly #downUntilMs: number[]
   readonly #topics = new Map<string, PartitionLog[]>()
@@ -47,6 +50,21 @@ export class ModelBroker {
     this.#time = time
     this.#nodes = nodes
     this.#random = randomFrom(seed)
+    const random = this.#random
+    this.#clock = {
+      get nowMs() {
+        return time.nowMs
+      },
+      after: (delayMs, work) => {
+        const event = time.schedule(delayMs, work, null)
+        return {
+          cancel: () => {
+            event.isCancelled = true
+          },
+        }
+      },
+      random,
+    }
     this.#downUntilMs = Array.from({ length: nodes }, () => 0)
     this.network = new ModelNetwork(time, this.#random)
     for (let node = 0; node < nodes; node++)
@@ -56,13 +74,13 @@ export class ModelBroker {
         isUp: () => this.#isUp(node),
         handle: (request) => this.#handle(request, node),
       })
-    const after = (delayMs: number, work: () => void) => void time.schedule(delayMs, work, null)
     this.#transactions = new TransactionCoordinator({
       keepsLastEpoch,
       firstEpoch,
-      after,
+      after: this.#clock.after,
       markerMs: () => 0.5 + 150 * this.#random() ** 8,
-      markPartition: (key, ...marker) => this.#log(key).mark(...marker),
+      markPartition: (key, producerId, producerEpoch, isCommit) =>
+        void this.#log(key).mark({ producerId, producerEpoch, isCommit }),
       markGroup: (group, ...marker) => this.#group(group).mark(...marker),
     })
   }
@@ -74,7 +92,7 @@ export class ModelBroker {
   createTopic(topic: string, partitions: number): void {
     this.#topics.set(
       topic,
-      Array.from({ length: partitions }, () => new PartitionLog()),
+      Array.from({ length: partitions }, () => new PartitionLog({ storage: new MemoryStorage(), clock: this.#clock })),
     )
     for (let partition = 0; partition < partitions; partition++)
       this.#leaders.set(`${topic}/${partition}`, this.#anyNode())
@@ -140,7 +158,7 @@ export class ModelBroker {
       if (this.#leaders.get(key) !== node) return answer(errorCodes.NOT_LEADER_OR_FOLLOWER)
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
       const [producerId, epoch] = [view.getBigInt64(43), view.getInt16(51)]
-      const error = await this.#log(key).append(bytes, async () => {
+      const { error } = await this.#log(key).append(bytes, async () => {
         const verified = this.#transactions.verify(transactionalId ?? '', producerId, epoch, { partition: key })
         await this.#pause(0.3 + 2 * this.#random())
         return verified
@@ -165,12 +183,12 @@ export class ModelBroker {
           if (error !== errorCodes.NONE) return { ...found, ...nothing, error }
           // Nothing is ever cut off here, so that only a wrong epoch could diverge.
           equal(
-            [-1, log.epochBefore(offset)].includes(lastFetchedEpoch),
+            [-1, log.epochAt(offset - 1)].includes(lastFetchedEpoch),
             true,
             'the epoch of the row before the position',
           )
-          if (offset > log.endOffset) return { ...found, ...nothing, error: errorCodes.OFFSET_OUT_OF_RANGE }
-          return { ...found, ...log.read(offset, maxBytes), error: errorCodes.NONE }
+          const { error: fetchError, buffers, aborted } = log.fetch(offset, maxBytes, 'read_committed')
+          return { ...found, aborted, bytes: Buffer.concat(buffers), error: fetchError }
         })
       const found = read()
       if (found.some(({ bytes, error }) => bytes.length > 0 || error !== errorCodes.NONE)) return found

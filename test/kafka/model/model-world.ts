@@ -118,10 +118,10 @@ export class ModelWorld {
         baseSequence: sequence,
       })
       sequence += rows
-      equal(await log.append(bytes, async () => 0), 0)
+      equal((await log.append(bytes, () => 0)).error, 0)
     }
     this.#sequences.set(partition, sequence)
-    log.mark(producerId, 0, isCommit)
+    equal(log.mark({ producerId, producerEpoch: 0, isCommit }), 0)
   }
 
   isRunning(name: string): boolean {
