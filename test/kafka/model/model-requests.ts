@@ -1,4 +1,5 @@
 import { Reader, Writer } from '@platformatic/kafka'
+import type { JoinedGroup } from '../../../src/embedded/core/group.ts'
 
 /*
  * The broker's side of the requests that the row path sends, in the versions that it sends them in: requests are read,
@@ -68,18 +69,6 @@ export interface FetchedBatches {
   readonly logStartOffset: number
   readonly aborted: readonly { readonly producerId: bigint; readonly firstOffset: number }[]
   readonly bytes: Buffer
-}
-
-export interface JoinedGroup {
-  readonly error: number
-  readonly generation: number
-  readonly leader: string
-  readonly memberId: string
-  readonly members: readonly {
-    readonly memberId: string
-    readonly instanceId: string | null
-    readonly metadata: Buffer
-  }[]
 }
 
 export const wires = {

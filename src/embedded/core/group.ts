@@ -1,5 +1,51 @@
-import { errors } from './model-log.ts'
-import type { AnswerOf, JoinedGroup, RequestOf } from './model-requests.ts'
+import { errorCodes } from './error-codes.ts'
+
+export interface JoinedGroup {
+  readonly error: number
+  readonly generation: number
+  readonly leader: string
+  readonly memberId: string
+  readonly members: readonly {
+    readonly memberId: string
+    readonly instanceId: string | null
+    readonly metadata: Buffer
+  }[]
+}
+
+export interface SyncedGroup {
+  readonly error: number
+  readonly assignment: Buffer
+}
+
+/** Whoever asks something of a group that it is a member of. */
+export interface MemberIdentity {
+  readonly memberId: string
+  readonly instanceId: string | null
+  readonly generation: number
+}
+
+export interface JoinRequest {
+  readonly memberId: string
+  readonly instanceId: string | null
+  readonly sessionTimeoutMs: number
+  readonly rebalanceTimeoutMs: number
+  readonly protocols: readonly { readonly name: string; readonly metadata: Buffer }[]
+}
+
+export interface SyncRequest extends MemberIdentity {
+  readonly assignments: readonly { readonly memberId: string; readonly assignment: Buffer }[]
+}
+
+export interface TransactionalOffsets extends MemberIdentity {
+  readonly producerId: bigint
+  readonly epoch: number
+  readonly offsets: readonly {
+    readonly topic: string
+    readonly partition: number
+    readonly offset: number
+    readonly leaderEpoch: number
+  }[]
+}
 
 type State = 'empty' | 'preparing' | 'completing' | 'stable'
 
@@ -12,7 +58,7 @@ interface Member {
   assignment: Buffer
   /** who waits for the answer to its JoinGroup or SyncGroup */
   join: ((answer: JoinedGroup) => void) | undefined
-  sync: ((answer: AnswerOf<'SyncGroup'>) => void) | undefined
+  sync: ((answer: SyncedGroup) => void) | undefined
   /** counts signs of life, so that a session's time-out knows whether there was one since */
   beats: number
 }
@@ -25,7 +71,7 @@ export interface GroupHost {
 }
 
 /** What a group has committed of a partition. */
-export interface ModelOffset {
+export interface CommittedOffset {
   readonly offset: number
   /** -1 if it was not told */
   readonly leaderEpoch: number
@@ -36,7 +82,7 @@ export interface ModelOffset {
  * it: members, generations, rebalances, static members, sessions; and offsets that become valid with the marker of
  * their transaction.
  */
-export class ModelGroup {
+export class Group {
   readonly #host: GroupHost
   #state: State = 'empty'
   #generation = 0
@@ -46,35 +92,35 @@ export class ModelGroup {
   readonly #expected = new Set<string>()
   #rebalance = 0
   #named = 0
-  readonly committed = new Map<string, ModelOffset>()
+  readonly committed = new Map<string, CommittedOffset>()
   /** by producer: offsets of transactions that are open, and the newest epoch seen */
-  readonly #pending = new Map<bigint, Map<string, ModelOffset>>()
+  readonly #pending = new Map<bigint, Map<string, CommittedOffset>>()
   readonly #epochs = new Map<bigint, number>()
 
   constructor(host: GroupHost) {
     this.#host = host
   }
 
-  join(request: RequestOf<'JoinGroup'>): Promise<JoinedGroup> {
+  join(request: JoinRequest): Promise<JoinedGroup> {
     return new Promise((resolve) => this.#join(request, resolve))
   }
 
-  sync(request: RequestOf<'SyncGroup'>): Promise<AnswerOf<'SyncGroup'>> {
+  sync(request: SyncRequest): Promise<SyncedGroup> {
     const refuse = (error: number) => ({ error, assignment: Buffer.alloc(0) })
     return new Promise((resolve) => {
       const error = this.#validate(request)
-      if (error !== errors.none) {
+      if (error !== errorCodes.NONE) {
         resolve(refuse(error))
         return
       }
       const member = this.#members.get(request.memberId)!
       this.#beat(member)
       if (this.#state === 'preparing') {
-        resolve(refuse(errors.rebalanceInProgress))
+        resolve(refuse(errorCodes.REBALANCE_IN_PROGRESS))
         return
       }
       if (this.#state === 'stable') {
-        resolve({ error: errors.none, assignment: member.assignment })
+        resolve({ error: errorCodes.NONE, assignment: member.assignment })
         return
       }
       member.sync = resolve
@@ -85,51 +131,52 @@ export class ModelGroup {
       this.#state = 'stable'
       for (const each of this.#members.values()) {
         each.assignment = shares.get(each.memberId) ?? Buffer.alloc(0)
-        each.sync?.({ error: errors.none, assignment: each.assignment })
+        each.sync?.({ error: errorCodes.NONE, assignment: each.assignment })
         each.sync = undefined
       }
     })
   }
 
-  heartbeat(request: RequestOf<'Heartbeat'>): number {
+  heartbeat(request: MemberIdentity): number {
     const error = this.#validate(request)
-    if (error !== errors.none) return error
+    if (error !== errorCodes.NONE) return error
     this.#beat(this.#members.get(request.memberId)!)
-    return this.#state === 'preparing' ? errors.rebalanceInProgress : errors.none
+    return this.#state === 'preparing' ? errorCodes.REBALANCE_IN_PROGRESS : errorCodes.NONE
   }
 
-  leave({ members }: RequestOf<'LeaveGroup'>): number {
+  leave({ members }: { readonly members: readonly { readonly memberId: string }[] }): number {
     for (const { memberId } of members) {
       const member = this.#members.get(memberId)
       if (member === undefined) {
         this.#expected.delete(memberId)
-        return errors.unknownMember
+        return errorCodes.UNKNOWN_MEMBER_ID
       }
       this.#remove(member)
     }
-    return errors.none
+    return errorCodes.NONE
   }
 
   /** @param verified what the transaction coordinator says of the group's part in the transaction */
-  commit(request: RequestOf<'TxnOffsetCommit'>, verified: number): number {
+  commit(request: TransactionalOffsets, verified: number): number {
     const { generation, memberId, instanceId, producerId, epoch } = request
     if (generation >= 0 || memberId !== '' || instanceId !== null) {
-      if (this.#state === 'empty' && this.#members.size === 0 && this.#generation === 0) return errors.illegalGeneration
+      if (this.#state === 'empty' && this.#members.size === 0 && this.#generation === 0)
+        return errorCodes.ILLEGAL_GENERATION
       const error = this.#validate(request)
-      if (error !== errors.none) return error
+      if (error !== errorCodes.NONE) return error
     }
-    if (epoch < (this.#epochs.get(producerId) ?? -1)) return errors.invalidProducerEpoch
+    if (epoch < (this.#epochs.get(producerId) ?? -1)) return errorCodes.INVALID_PRODUCER_EPOCH
     if (!this.#pending.has(producerId)) {
-      if (verified === errors.producerFenced) return errors.invalidProducerEpoch
-      if (verified === errors.concurrentTransactions) return verified
-      if (verified !== errors.none) return verified
+      if (verified === errorCodes.PRODUCER_FENCED) return errorCodes.INVALID_PRODUCER_EPOCH
+      if (verified === errorCodes.CONCURRENT_TRANSACTIONS) return verified
+      if (verified !== errorCodes.NONE) return verified
     }
     this.#epochs.set(producerId, epoch)
-    const pending = this.#pending.get(producerId) ?? new Map<string, ModelOffset>()
+    const pending = this.#pending.get(producerId) ?? new Map<string, CommittedOffset>()
     for (const { topic, partition, offset, leaderEpoch } of request.offsets)
       pending.set(`${topic}/${partition}`, { offset, leaderEpoch })
     this.#pending.set(producerId, pending)
-    return errors.none
+    return errorCodes.NONE
   }
 
   /** Retention removes what has been committed; what a transaction is about to commit stays. */
@@ -151,15 +198,15 @@ export class ModelGroup {
   /** The coordinator is another broker from now on: whoever waits for an answer has to ask there. */
   move(): void {
     for (const member of this.#members.values()) {
-      this.#answerJoin(member, refusedJoin(errors.notCoordinator, member.memberId))
-      member.sync?.({ error: errors.notCoordinator, assignment: Buffer.alloc(0) })
+      this.#answerJoin(member, refusedJoin(errorCodes.NOT_COORDINATOR, member.memberId))
+      member.sync?.({ error: errorCodes.NOT_COORDINATOR, assignment: Buffer.alloc(0) })
       member.sync = undefined
       this.#beat(member)
     }
     if (this.#state === 'completing') this.#prepare()
   }
 
-  #join(request: RequestOf<'JoinGroup'>, resolve: (answer: JoinedGroup) => void): void {
+  #join(request: JoinRequest, resolve: (answer: JoinedGroup) => void): void {
     const { memberId, instanceId } = request
     const metadata = Buffer.from(request.protocols[0].metadata)
     if (instanceId === null && memberId === '') {
@@ -168,7 +215,7 @@ export class ModelGroup {
       this.#host.after(request.sessionTimeoutMs, () => {
         if (this.#expected.delete(given)) this.#maybeComplete()
       })
-      resolve(refusedJoin(errors.memberIdRequired, given))
+      resolve(refusedJoin(errorCodes.MEMBER_ID_REQUIRED, given))
       return
     }
     if (memberId === '' && instanceId !== null) {
@@ -183,18 +230,18 @@ export class ModelGroup {
     if (instanceId !== null) {
       const known = this.#static.get(instanceId)
       if (known === undefined) {
-        resolve(refusedJoin(errors.unknownMember, memberId))
+        resolve(refusedJoin(errorCodes.UNKNOWN_MEMBER_ID, memberId))
         return
       }
       if (known !== memberId) {
-        resolve(refusedJoin(errors.fencedInstance, memberId))
+        resolve(refusedJoin(errorCodes.FENCED_INSTANCE_ID, memberId))
         return
       }
     }
     const member = this.#members.get(memberId)
     if (member === undefined) {
       if (!this.#expected.delete(memberId)) {
-        resolve(refusedJoin(errors.unknownMember, memberId))
+        resolve(refusedJoin(errorCodes.UNKNOWN_MEMBER_ID, memberId))
         return
       }
       this.#add(memberId, request, metadata, resolve)
@@ -210,12 +257,7 @@ export class ModelGroup {
     this.#maybeComplete()
   }
 
-  #add(
-    memberId: string,
-    request: RequestOf<'JoinGroup'>,
-    metadata: Buffer,
-    resolve: (answer: JoinedGroup) => void,
-  ): void {
+  #add(memberId: string, request: JoinRequest, metadata: Buffer, resolve: (answer: JoinedGroup) => void): void {
     const member = this.#create(memberId, request, metadata)
     this.#wait(member, resolve)
     this.#prepare()
@@ -223,15 +265,10 @@ export class ModelGroup {
   }
 
   /** A static member has come back under a new member id: the old one is fenced. */
-  #replace(
-    old: Member,
-    request: RequestOf<'JoinGroup'>,
-    metadata: Buffer,
-    resolve: (answer: JoinedGroup) => void,
-  ): void {
+  #replace(old: Member, request: JoinRequest, metadata: Buffer, resolve: (answer: JoinedGroup) => void): void {
     this.#members.delete(old.memberId)
-    this.#answerJoin(old, refusedJoin(errors.fencedInstance, old.memberId))
-    old.sync?.({ error: errors.fencedInstance, assignment: Buffer.alloc(0) })
+    this.#answerJoin(old, refusedJoin(errorCodes.FENCED_INSTANCE_ID, old.memberId))
+    old.sync?.({ error: errorCodes.FENCED_INSTANCE_ID, assignment: Buffer.alloc(0) })
     const member = this.#create(this.#newId(old.instanceId ?? ''), request, metadata)
     member.assignment = old.assignment
     const leader = this.#leader
@@ -246,7 +283,7 @@ export class ModelGroup {
     this.#maybeComplete()
   }
 
-  #create(memberId: string, request: RequestOf<'JoinGroup'>, metadata: Buffer): Member {
+  #create(memberId: string, request: JoinRequest, metadata: Buffer): Member {
     const { instanceId, sessionTimeoutMs, rebalanceTimeoutMs } = request
     const member: Member = {
       memberId,
@@ -267,7 +304,7 @@ export class ModelGroup {
 
   #wait(member: Member, resolve: (answer: JoinedGroup) => void): void {
     // The older of two requests was given up by its sender.
-    this.#answerJoin(member, refusedJoin(errors.unknownMember, member.memberId))
+    this.#answerJoin(member, refusedJoin(errorCodes.UNKNOWN_MEMBER_ID, member.memberId))
     member.join = resolve
   }
 
@@ -276,7 +313,7 @@ export class ModelGroup {
     if (this.#state === 'preparing') return
     const wasEmpty = this.#state === 'empty'
     for (const member of this.#members.values()) {
-      member.sync?.({ error: errors.rebalanceInProgress, assignment: Buffer.alloc(0) })
+      member.sync?.({ error: errorCodes.REBALANCE_IN_PROGRESS, assignment: Buffer.alloc(0) })
       member.sync = undefined
     }
     this.#state = 'preparing'
@@ -323,7 +360,7 @@ export class ModelGroup {
 
   #joined(member: Member, leader: string): JoinedGroup {
     return {
-      error: errors.none,
+      error: errorCodes.NONE,
       generation: this.#generation,
       leader,
       memberId: member.memberId,
@@ -358,7 +395,7 @@ export class ModelGroup {
     this.#members.delete(member.memberId)
     if (member.instanceId !== null && this.#static.get(member.instanceId) === member.memberId)
       this.#static.delete(member.instanceId)
-    this.#answerJoin(member, refusedJoin(errors.unknownMember, member.memberId))
+    this.#answerJoin(member, refusedJoin(errorCodes.UNKNOWN_MEMBER_ID, member.memberId))
     if (this.#state === 'stable' || this.#state === 'completing') {
       this.#prepare()
       this.#isFirst = false
@@ -377,11 +414,11 @@ export class ModelGroup {
   }): number {
     if (instanceId !== null) {
       const known = this.#static.get(instanceId)
-      if (known === undefined) return errors.unknownMember
-      if (known !== memberId) return errors.fencedInstance
+      if (known === undefined) return errorCodes.UNKNOWN_MEMBER_ID
+      if (known !== memberId) return errorCodes.FENCED_INSTANCE_ID
     }
-    if (!this.#members.has(memberId)) return errors.unknownMember
-    return generation === this.#generation ? errors.none : errors.illegalGeneration
+    if (!this.#members.has(memberId)) return errorCodes.UNKNOWN_MEMBER_ID
+    return generation === this.#generation ? errorCodes.NONE : errorCodes.ILLEGAL_GENERATION
   }
 
   #newId(prefix: string): string {
