@@ -8,7 +8,13 @@ interface Chunk {
   /** of its first byte */
   readonly position: number
   readonly bytes: Buffer
+  readonly heldBytes: number
   used: number
+}
+
+/** Bytes that logs hold, what is not filled yet included. */
+export interface MemoryUse {
+  heldBytes: number
 }
 
 /**
@@ -16,10 +22,16 @@ interface Chunk {
  * a chunk's end may stay empty.
  */
 export class MemoryStorage implements LogStorage {
+  /** of all logs that share it */
+  readonly #use: MemoryUse
   #chunks: Chunk[] = []
   #start = 0
   #end = 0
   #startOffset = 0
+
+  constructor(use: MemoryUse = { heldBytes: 0 }) {
+    this.#use = use
+  }
 
   get start(): number {
     return this.#start
@@ -61,23 +73,30 @@ export class MemoryStorage implements LogStorage {
     this.#start = position
     this.#startOffset = startOffset
     const kept = position === this.#end ? this.#chunks.length : this.#indexOf(position)
-    this.#chunks.splice(0, kept)
+    this.#drop(this.#chunks.splice(0, kept))
   }
 
   cutBack(position: number): void {
     if (position >= this.#end) return
     const index = this.#indexOf(position)
-    const last = this.#chunks[index]
-    this.#chunks.length = index
+    const [last, ...others] = this.#chunks.splice(index)
+    this.#drop(others)
     // What was read of the chunk must not change: the rest of it is not written again.
     const used = position - last.position
-    if (used > 0) this.#chunks.push({ position: last.position, bytes: last.bytes.subarray(0, used), used })
+    if (used > 0) this.#chunks.push({ ...last, bytes: last.bytes.subarray(0, used), used })
+    else this.#drop([last])
     this.#end = position
   }
 
   rewrite(pieces: Iterable<readonly Uint8Array[]>): void {
-    const next = new MemoryStorage()
-    for (const piece of pieces) next.append(piece)
+    const next = new MemoryStorage(this.#use)
+    try {
+      for (const piece of pieces) next.append(piece)
+    } catch (error) {
+      next.clear()
+      throw error
+    }
+    this.#drop(this.#chunks)
     this.#chunks = next.#chunks
     this.#start = 0
     this.#end = next.#end
@@ -85,15 +104,23 @@ export class MemoryStorage implements LogStorage {
 
   async sync(): Promise<void> {}
 
+  /** Lets go of everything. */
+  clear(): void {
+    this.#drop(this.#chunks.splice(0))
+    this.#start = this.#end
+  }
+
+  #drop(chunks: readonly Chunk[]): void {
+    for (const { heldBytes } of chunks) this.#use.heldBytes -= heldBytes
+  }
+
   #chunkFor(size: number): Chunk {
     const last = this.#chunks.at(-1)
     if (last !== undefined && last.bytes.length - last.used >= size) return last
     const usual = last === undefined ? firstChunkBytes : Math.min(2 * last.bytes.length, chunkBytes)
-    const chunk = {
-      position: this.#end,
-      bytes: Buffer.allocUnsafeSlow(Math.max(size, usual, firstChunkBytes)),
-      used: 0,
-    }
+    const heldBytes = Math.max(size, usual, firstChunkBytes)
+    const chunk = { position: this.#end, bytes: Buffer.allocUnsafeSlow(heldBytes), heldBytes, used: 0 }
+    this.#use.heldBytes += heldBytes
     this.#chunks.push(chunk)
     return chunk
   }
