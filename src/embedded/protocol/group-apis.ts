@@ -147,7 +147,9 @@ const committedOffset = struct({
 const committedTopics = array(struct({ name: string, partitions: array(committedOffset) }))
 const askedTopics = array(struct({ name: string, partitionIndexes: array(int32) }))
 
-/** Several groups at once from version 8 on. Null asks for all topics. Version 10 has topic ids in the place of names. */
+/**
+ * Several groups at once from version 8 on. Null asks for all topics. Version 10 has topic ids in the place of names.
+ */
 export const OffsetFetch = api({
   key: 9,
   name: 'OffsetFetch',

@@ -1,7 +1,7 @@
 import { type FrameReader, InvalidRequestError } from './frame-reader.ts'
 import type { FrameWriter } from './frame-writer.ts'
 
-/** How a value is read and written. What is written may be of a wider type than what is read: fields may be left out. */
+/** How a value is read and written. Writing takes a wider type than reading gives: fields may be left out. */
 export interface Codec<T, W = T> {
   read(from: FrameReader): T
   write(to: FrameWriter, value: W): void
