@@ -1,431 +1,398 @@
+import type { Clock, Timer } from './clock.ts'
 import { errorCodes } from './error-codes.ts'
+import { type GroupMember, newMemberId } from './group-member.ts'
+import { GroupMembers } from './group-members.ts'
+import {
+  answered,
+  type DescribedGroup,
+  type GroupState,
+  type JoinedGroup,
+  type JoinRequest,
+  type LeavingMember,
+  type MemberIdentity,
+  noBytes,
+  refusedJoin,
+  refusedSync,
+  type StoredGroup,
+  type SyncedGroup,
+  type SyncRequest,
+} from './group-messages.ts'
+import { RebalanceTimer } from './rebalance-timer.ts'
 
-export interface JoinedGroup {
-  readonly error: number
-  readonly generation: number
-  readonly leader: string
-  readonly memberId: string
-  readonly members: readonly {
-    readonly memberId: string
-    readonly instanceId: string | null
-    readonly metadata: Buffer
-  }[]
-}
-
-export interface SyncedGroup {
-  readonly error: number
-  readonly assignment: Buffer
-}
-
-/** Whoever asks something of a group that it is a member of. */
-export interface MemberIdentity {
-  readonly memberId: string
-  readonly instanceId: string | null
-  readonly generation: number
-}
-
-export interface JoinRequest {
-  readonly memberId: string
-  readonly instanceId: string | null
-  readonly sessionTimeoutMs: number
-  readonly rebalanceTimeoutMs: number
-  readonly protocols: readonly { readonly name: string; readonly metadata: Buffer }[]
-}
-
-export interface SyncRequest extends MemberIdentity {
-  readonly assignments: readonly { readonly memberId: string; readonly assignment: Buffer }[]
-}
-
-export interface TransactionalOffsets extends MemberIdentity {
-  readonly producerId: bigint
-  readonly epoch: number
-  readonly offsets: readonly {
-    readonly topic: string
-    readonly partition: number
-    readonly offset: number
-    readonly leaderEpoch: number
-  }[]
-}
-
-type State = 'empty' | 'preparing' | 'completing' | 'stable'
-
-interface Member {
-  readonly memberId: string
-  readonly instanceId: string | null
-  readonly sessionTimeoutMs: number
-  readonly rebalanceTimeoutMs: number
-  metadata: Buffer
-  assignment: Buffer
-  /** who waits for the answer to its JoinGroup or SyncGroup */
-  join: ((answer: JoinedGroup) => void) | undefined
-  sync: ((answer: SyncedGroup) => void) | undefined
-  /** counts signs of life, so that a session's time-out knows whether there was one since */
-  beats: number
-}
-
-/** What the group coordinator needs of the rest of the cluster. */
+/** What a group needs of its coordinator. */
 export interface GroupHost {
-  after(delayMs: number, work: () => void): void
-  /** how long a group that was empty waits for more members */
-  readonly firstRebalanceMs: number
+  readonly clock: Clock
+  /** group.initial.rebalance.delay.ms: how long a group that was empty waits for more members */
+  readonly initialRebalanceDelayMs: number
+  /** Keeps what outlives the process. */
+  store(group: StoredGroup): void
 }
 
-/** What a group has committed of a partition. */
-export interface CommittedOffset {
-  readonly offset: number
-  /** -1 if it was not told */
-  readonly leaderEpoch: number
-}
+const consumerProtocol = 'consumer'
+/** After which a JoinGroup of a new member is answered: it may be gone. */
+const newMemberJoinTimeoutMs = 5 * 60_000
 
 /**
- * A classic consumer group, as `GroupMetadataManager`, `ClassicGroup` and `OffsetMetadataManager` of Apache Kafka have
- * it: members, generations, rebalances, static members, sessions; and offsets that become valid with the marker of
- * their transaction.
+ * A classic consumer group, as `ClassicGroup` and `GroupMetadataManager` of Apache Kafka have it: members, generations,
+ * rebalances, static members, sessions. Unlike there members do not outlive the process: they are unknown then, and
+ * join again.
  */
 export class Group {
   readonly #host: GroupHost
-  #state: State = 'empty'
-  #generation = 0
-  #leader = ''
-  #members = new Map<string, Member>()
-  readonly #static = new Map<string, string>()
-  readonly #expected = new Set<string>()
-  #rebalance = 0
-  #named = 0
-  readonly committed = new Map<string, CommittedOffset>()
-  /** by producer: offsets of transactions that are open, and the newest epoch seen */
-  readonly #pending = new Map<bigint, Map<string, CommittedOffset>>()
-  readonly #epochs = new Map<bigint, number>()
+  #state: GroupState = 'Empty'
+  #generation: number
+  #protocolType: string | null
+  #protocolName: string | null = null
+  #emptySinceMs: number | null
+  /** of the last generation; undefined if they are not known */
+  #topics: Set<string> | undefined
+  readonly #members = new GroupMembers()
+  /** those who were told their member id, and have not joined under it yet; each with its time-out */
+  readonly #pendingJoins = new Map<string, Timer>()
+  readonly #pendingSyncs = new Set<string>()
+  readonly #rebalance: RebalanceTimer
+  #syncTimer: Timer | undefined
+  /** the group was empty before the rebalance: it waits for its time */
+  #isInitial = false
 
-  constructor(host: GroupHost) {
+  constructor(host: GroupHost, stored?: StoredGroup) {
     this.#host = host
+    this.#rebalance = new RebalanceTimer(host.clock, host.initialRebalanceDelayMs, () => this.#complete())
+    this.#generation = stored?.generation ?? 0
+    this.#protocolType = stored?.protocolType ?? null
+    // Members of before are gone since now, as far as it is known.
+    this.#emptySinceMs = stored === undefined ? null : (stored.emptySinceMs ?? host.clock.nowMs)
+    this.#topics = new Set()
+  }
+
+  get state(): GroupState {
+    return this.#state
+  }
+
+  get protocolType(): string | null {
+    return this.#protocolType
+  }
+
+  get isEmpty(): boolean {
+    return this.#state === 'Empty' && this.#pendingJoins.size === 0
+  }
+
+  /** Since when the group has had no members; null if it never had one, or has some. */
+  get emptySinceMs(): number | null {
+    return this.#emptySinceMs
+  }
+
+  /** Whether members read a topic, or may do so. */
+  isSubscribedTo(topic: string): boolean {
+    return this.#topics?.has(topic) ?? this.#protocolType === consumerProtocol
   }
 
   join(request: JoinRequest): Promise<JoinedGroup> {
-    return new Promise((resolve) => this.#join(request, resolve))
+    return answered((later) => this.#join(request, later))
   }
 
   sync(request: SyncRequest): Promise<SyncedGroup> {
-    const refuse = (error: number) => ({ error, assignment: Buffer.alloc(0) })
-    return new Promise((resolve) => {
-      const error = this.#validate(request)
-      if (error !== errorCodes.NONE) {
-        resolve(refuse(error))
-        return
-      }
-      const member = this.#members.get(request.memberId)!
-      this.#beat(member)
-      if (this.#state === 'preparing') {
-        resolve(refuse(errorCodes.REBALANCE_IN_PROGRESS))
-        return
-      }
-      if (this.#state === 'stable') {
-        resolve({ error: errorCodes.NONE, assignment: member.assignment })
-        return
-      }
-      member.sync = resolve
-      if (request.memberId !== this.#leader) return
-      const shares = new Map<string, Buffer>(
-        request.assignments.map(({ memberId, assignment }) => [memberId, Buffer.from(assignment)]),
-      )
-      this.#state = 'stable'
-      for (const each of this.#members.values()) {
-        each.assignment = shares.get(each.memberId) ?? Buffer.alloc(0)
-        each.sync?.({ error: errorCodes.NONE, assignment: each.assignment })
-        each.sync = undefined
-      }
-    })
+    return answered((later) => this.#sync(request, later))
   }
 
-  heartbeat(request: MemberIdentity): number {
-    const error = this.#validate(request)
+  heartbeat(identity: MemberIdentity): number {
+    const error = this.#validate(identity)
     if (error !== errorCodes.NONE) return error
-    this.#beat(this.#members.get(request.memberId)!)
-    return this.#state === 'preparing' ? errorCodes.REBALANCE_IN_PROGRESS : errorCodes.NONE
+    this.#beat(this.#members.get(identity.memberId)!)
+    return this.#state === 'PreparingRebalance' ? errorCodes.REBALANCE_IN_PROGRESS : errorCodes.NONE
   }
 
-  leave({ members }: { readonly members: readonly { readonly memberId: string }[] }): number {
-    for (const { memberId } of members) {
-      const member = this.#members.get(memberId)
-      if (member === undefined) {
-        this.#expected.delete(memberId)
-        return errorCodes.UNKNOWN_MEMBER_ID
-      }
-      this.#remove(member)
-    }
-    return errorCodes.NONE
+  /** An error code for each of those who leave. */
+  leave(leaving: readonly LeavingMember[]): number[] {
+    const errors = leaving.map((each) => this.#leave(each))
+    if (errors.includes(errorCodes.NONE) && this.#state !== 'Empty') this.#rebalanceOrComplete()
+    return errors
   }
 
-  /** @param verified what the transaction coordinator says of the group's part in the transaction */
-  commit(request: TransactionalOffsets, verified: number): number {
-    const { generation, memberId, instanceId, producerId, epoch } = request
+  /** Whether somebody may commit offsets; an error code. */
+  validateCommit(identity: MemberIdentity, isTransactional: boolean): number {
+    const { memberId, instanceId, generation } = identity
+    if (generation < 0 && this.#state === 'Empty') return errorCodes.NONE
     if (generation >= 0 || memberId !== '' || instanceId !== null) {
-      if (this.#state === 'empty' && this.#members.size === 0 && this.#generation === 0)
-        return errorCodes.ILLEGAL_GENERATION
-      const error = this.#validate(request)
+      const error = this.#validate(identity)
       if (error !== errorCodes.NONE) return error
+      if (!isTransactional) this.#beat(this.#members.get(memberId)!)
+    } else if (!isTransactional) return errorCodes.UNKNOWN_MEMBER_ID
+    const isRefused = this.#state === 'CompletingRebalance' && !isTransactional
+    return isRefused ? errorCodes.REBALANCE_IN_PROGRESS : errorCodes.NONE
+  }
+
+  describe(): DescribedGroup {
+    const protocolName = this.#state === 'Stable' ? this.#protocolName : null
+    return {
+      error: errorCodes.NONE,
+      state: this.#state,
+      protocolType: this.#protocolType ?? '',
+      protocolName: protocolName ?? '',
+      members: this.#members.all().map((member) => member.describe(protocolName)),
     }
-    if (epoch < (this.#epochs.get(producerId) ?? -1)) return errorCodes.INVALID_PRODUCER_EPOCH
-    if (!this.#pending.has(producerId)) {
-      if (verified === errorCodes.PRODUCER_FENCED) return errorCodes.INVALID_PRODUCER_EPOCH
-      if (verified === errorCodes.CONCURRENT_TRANSACTIONS) return verified
-      if (verified !== errorCodes.NONE) return verified
-    }
-    this.#epochs.set(producerId, epoch)
-    const pending = this.#pending.get(producerId) ?? new Map<string, CommittedOffset>()
-    for (const { topic, partition, offset, leaderEpoch } of request.offsets)
-      pending.set(`${topic}/${partition}`, { offset, leaderEpoch })
-    this.#pending.set(producerId, pending)
-    return errorCodes.NONE
-  }
-
-  /** Retention removes what has been committed; what a transaction is about to commit stays. */
-  expire(): void {
-    const isPending = (key: string) => [...this.#pending.values()].some((offsets) => offsets.has(key))
-    for (const key of this.committed.keys()) if (!isPending(key)) this.committed.delete(key)
-  }
-
-  mark(producerId: bigint, epoch: number, isCommit: boolean): void {
-    this.#epochs.set(producerId, epoch)
-    if (isCommit) for (const [key, offset] of this.#pending.get(producerId) ?? []) this.committed.set(key, offset)
-    this.#pending.delete(producerId)
-  }
-
-  isUnstable(key: string): boolean {
-    return [...this.#pending.values()].some((offsets) => offsets.has(key))
   }
 
   /** The coordinator is another broker from now on: whoever waits for an answer has to ask there. */
   move(): void {
-    for (const member of this.#members.values()) {
-      this.#answerJoin(member, refusedJoin(errorCodes.NOT_COORDINATOR, member.memberId))
-      member.sync?.({ error: errorCodes.NOT_COORDINATOR, assignment: Buffer.alloc(0) })
-      member.sync = undefined
+    for (const member of this.#members.all()) {
+      member.answerJoin(refusedJoin(errorCodes.NOT_COORDINATOR, member.memberId))
+      member.answerSync(refusedSync(errorCodes.NOT_COORDINATOR))
       this.#beat(member)
     }
-    if (this.#state === 'completing') this.#prepare()
+    if (this.#state === 'CompletingRebalance') this.#prepare()
   }
 
-  #join(request: JoinRequest, resolve: (answer: JoinedGroup) => void): void {
+  /** The group is no more, and neither is what it waits for. */
+  close(): void {
+    this.#state = 'Dead'
+    this.#rebalance.cancel()
+    for (const timer of [...this.#pendingJoins.values(), this.#syncTimer]) timer?.cancel()
+    for (const member of this.#members.all()) this.#drop(member, errorCodes.NOT_COORDINATOR)
+  }
+
+  /** The answer, or undefined if `later` gets it. */
+  #join(request: JoinRequest, later: (answer: JoinedGroup) => void): JoinedGroup | undefined {
     const { memberId, instanceId } = request
-    const metadata = Buffer.from(request.protocols[0].metadata)
-    if (instanceId === null && memberId === '') {
-      const given = this.#newId('member')
-      this.#expected.add(given)
-      this.#host.after(request.sessionTimeoutMs, () => {
-        if (this.#expected.delete(given)) this.#maybeComplete()
-      })
-      resolve(refusedJoin(errorCodes.MEMBER_ID_REQUIRED, given))
-      return
-    }
-    if (memberId === '' && instanceId !== null) {
-      const old = this.#members.get(this.#static.get(instanceId) ?? '')
-      if (old !== undefined) {
-        this.#replace(old, request, metadata, resolve)
-        return
-      }
-      this.#add(this.#newId(instanceId), request, metadata, resolve)
-      return
-    }
-    if (instanceId !== null) {
-      const known = this.#static.get(instanceId)
-      if (known === undefined) {
-        resolve(refusedJoin(errorCodes.UNKNOWN_MEMBER_ID, memberId))
-        return
-      }
-      if (known !== memberId) {
-        resolve(refusedJoin(errorCodes.FENCED_INSTANCE_ID, memberId))
-        return
-      }
-    }
-    const member = this.#members.get(memberId)
-    if (member === undefined) {
-      if (!this.#expected.delete(memberId)) {
-        resolve(refusedJoin(errorCodes.UNKNOWN_MEMBER_ID, memberId))
-        return
-      }
-      this.#add(memberId, request, metadata, resolve)
-      return
-    }
+    if (!this.#supports(request)) return refusedJoin(errorCodes.INCONSISTENT_GROUP_PROTOCOL, memberId)
+    if (memberId === '') return this.#joinNew(request, later)
+    if (this.#endPending(memberId)) return this.#add(memberId, request, later)
+    const error = this.#members.validate(memberId, instanceId)
+    if (error !== errorCodes.NONE) return refusedJoin(error, memberId)
+    const member = this.#members.get(memberId)!
     this.#beat(member)
-    if (this.#state === 'completing' || (this.#state === 'stable' && memberId !== this.#leader)) {
-      resolve(this.#joined(member, this.#leader))
-      return
-    }
-    this.#wait(member, resolve)
-    this.#prepare()
-    this.#maybeComplete()
+    const isSame = member.matches(request.protocols)
+    const isFollower = this.#state === 'Stable' && memberId !== this.#members.leader
+    if (isSame && (isFollower || this.#state === 'CompletingRebalance')) return this.#joined(member)
+    member.update(request)
+    // The older of two requests was given up by its sender.
+    member.answerJoin(refusedJoin(errorCodes.UNKNOWN_MEMBER_ID, memberId))
+    member.waitForJoin(later)
+    this.#rebalanceOrComplete()
+    return undefined
   }
 
-  #add(memberId: string, request: JoinRequest, metadata: Buffer, resolve: (answer: JoinedGroup) => void): void {
-    const member = this.#create(memberId, request, metadata)
-    this.#wait(member, resolve)
-    this.#prepare()
-    this.#maybeComplete()
+  #joinNew(request: JoinRequest, later: (answer: JoinedGroup) => void): JoinedGroup | undefined {
+    const { instanceId, clientId, sessionTimeoutMs, requiresMemberId } = request
+    const id = newMemberId(instanceId ?? clientId, this.#host.clock)
+    const old = this.#members.byInstance(instanceId)
+    if (old !== undefined) return this.#replace(old, id, request, later)
+    if (instanceId !== null || !requiresMemberId) return this.#add(id, request, later)
+    this.#pendingJoins.set(
+      id,
+      this.#host.clock.after(sessionTimeoutMs, () => {
+        this.#pendingJoins.delete(id)
+        this.#completeIfAllJoined()
+      }),
+    )
+    return refusedJoin(errorCodes.MEMBER_ID_REQUIRED, id)
+  }
+
+  #add(memberId: string, request: JoinRequest, later: (answer: JoinedGroup) => void): undefined {
+    if (this.#members.size === 0) this.#protocolType = request.protocolType
+    if (this.#isInitial) this.#rebalance.noteMember()
+    const member = this.#members.add(memberId, request)
+    member.waitForJoin(later)
+    this.#beat(member, newMemberJoinTimeoutMs)
+    this.#rebalanceOrComplete()
   }
 
   /** A static member has come back under a new member id: the old one is fenced. */
-  #replace(old: Member, request: JoinRequest, metadata: Buffer, resolve: (answer: JoinedGroup) => void): void {
-    this.#members.delete(old.memberId)
-    this.#answerJoin(old, refusedJoin(errorCodes.FENCED_INSTANCE_ID, old.memberId))
-    old.sync?.({ error: errorCodes.FENCED_INSTANCE_ID, assignment: Buffer.alloc(0) })
-    const member = this.#create(this.#newId(old.instanceId ?? ''), request, metadata)
-    member.assignment = old.assignment
-    const leader = this.#leader
-    if (leader === old.memberId) this.#leader = member.memberId
-    // Its partitions stay its own, without a new generation; named as leader it would share them out anew.
-    if (this.#state === 'stable') {
-      resolve(this.#joined(member, leader))
-      return
-    }
-    this.#wait(member, resolve)
-    if (this.#state === 'completing') this.#prepare()
-    this.#maybeComplete()
-  }
-
-  #create(memberId: string, request: JoinRequest, metadata: Buffer): Member {
-    const { instanceId, sessionTimeoutMs, rebalanceTimeoutMs } = request
-    const member: Member = {
-      memberId,
-      instanceId,
-      sessionTimeoutMs,
-      rebalanceTimeoutMs,
-      metadata,
-      assignment: Buffer.alloc(0),
-      join: undefined,
-      sync: undefined,
-      beats: 0,
-    }
-    this.#members.set(memberId, member)
-    if (instanceId !== null) this.#static.set(instanceId, memberId)
+  #replace(
+    old: GroupMember,
+    memberId: string,
+    request: JoinRequest,
+    later: (answer: JoinedGroup) => void,
+  ): JoinedGroup | undefined {
+    const leader = this.#members.leader
+    this.#pendingSyncs.delete(old.memberId)
+    const member = this.#members.replace(old, memberId, request)
     this.#beat(member)
-    return member
+    if (this.#state === 'Stable' && this.#members.electProtocol() === this.#protocolName) {
+      // Its partitions stay its own, without a new generation. Named as leader it would share them out anew, unless it
+      // can be told not to.
+      const joined = this.#joined(member)
+      if (request.canSkipAssignment) return { ...joined, isAssignmentSkipped: this.#members.leader === memberId }
+      return { ...joined, leader, members: [] }
+    }
+    member.waitForJoin(later)
+    if (this.#state === 'CompletingRebalance') this.#prepare()
+    else this.#rebalanceOrComplete()
+    return undefined
   }
 
-  #wait(member: Member, resolve: (answer: JoinedGroup) => void): void {
-    // The older of two requests was given up by its sender.
-    this.#answerJoin(member, refusedJoin(errorCodes.UNKNOWN_MEMBER_ID, member.memberId))
-    member.join = resolve
+  /** The answer, or undefined if `later` gets it. */
+  #sync(request: SyncRequest, later: (answer: SyncedGroup) => void): SyncedGroup | undefined {
+    const { memberId, protocolType, protocolName, assignments } = request
+    const error = this.#validate(request)
+    if (error !== errorCodes.NONE) return refusedSync(error)
+    const isOther = (asked: string | null, own: string | null) => asked !== null && asked !== own
+    if (isOther(protocolType, this.#protocolType) || isOther(protocolName, this.#protocolName))
+      return refusedSync(errorCodes.INCONSISTENT_GROUP_PROTOCOL)
+    if (this.#state === 'PreparingRebalance') return refusedSync(errorCodes.REBALANCE_IN_PROGRESS)
+    const member = this.#members.get(memberId)!
+    this.#beat(member)
+    this.#pendingSyncs.delete(memberId)
+    if (this.#pendingSyncs.size === 0) this.#syncTimer?.cancel()
+    if (this.#state === 'Stable') return this.#synced(member)
+    member.waitForSync(later)
+    if (memberId !== this.#members.leader) return undefined
+    const shares = new Map(assignments.map((share) => [share.memberId, share.assignment]))
+    this.#state = 'Stable'
+    for (const each of this.#members.all()) {
+      each.assignment = shares.get(each.memberId) ?? noBytes
+      if (each.answerSync(this.#synced(each))) this.#beat(each)
+    }
+    this.#store()
+    return undefined
+  }
+
+  #leave({ memberId, instanceId }: LeavingMember): number {
+    if (memberId !== '' && this.#endPending(memberId)) return errorCodes.NONE
+    const id = memberId === '' ? (this.#members.byInstance(instanceId)?.memberId ?? '') : memberId
+    const error = memberId === '' && id === '' ? errorCodes.UNKNOWN_MEMBER_ID : this.#members.validate(id, instanceId)
+    if (error === errorCodes.NONE) this.#drop(this.#members.get(id)!, errorCodes.UNKNOWN_MEMBER_ID)
+    return error
+  }
+
+  #rebalanceOrComplete(): void {
+    if (this.#state !== 'PreparingRebalance') this.#prepare()
+    else if (!this.#isInitial) this.#completeIfAllJoined()
   }
 
   /** Everybody has to join again. */
   #prepare(): void {
-    if (this.#state === 'preparing') return
-    const wasEmpty = this.#state === 'empty'
-    for (const member of this.#members.values()) {
-      member.sync?.({ error: errorCodes.REBALANCE_IN_PROGRESS, assignment: Buffer.alloc(0) })
-      member.sync = undefined
-    }
-    this.#state = 'preparing'
-    const rebalance = ++this.#rebalance
-    const patienceMs = wasEmpty
-      ? this.#host.firstRebalanceMs
-      : Math.max(0, ...[...this.#members.values()].map(({ rebalanceTimeoutMs }) => rebalanceTimeoutMs))
-    const complete = () => {
-      if (this.#state !== 'preparing' || rebalance !== this.#rebalance) return
-      // Nobody has come: it waits on, until sessions end.
-      if (![...this.#members.values()].some(({ join }) => join !== undefined)) {
-        if (this.#members.size === 0) this.#state = 'empty'
-        else this.#host.after(Math.max(patienceMs, 100), complete)
-        return
+    if (this.#state === 'CompletingRebalance')
+      for (const member of this.#members.all()) {
+        member.assignment = noBytes
+        if (member.answerSync(refusedSync(errorCodes.REBALANCE_IN_PROGRESS))) this.#beat(member)
       }
-      this.#complete()
+    this.#pendingSyncs.clear()
+    this.#syncTimer?.cancel()
+    this.#isInitial = this.#state === 'Empty'
+    this.#state = 'PreparingRebalance'
+    if (this.#isInitial) this.#rebalance.startInitial(this.#members.rebalanceTimeoutMs)
+    else {
+      this.#rebalance.start(this.#members.rebalanceTimeoutMs)
+      this.#completeIfAllJoined()
     }
-    this.#isFirst = wasEmpty
-    this.#host.after(patienceMs, complete)
   }
 
-  /** an empty group waits for its time, others end a rebalance when all have come */
-  #isFirst = false
-
-  #maybeComplete(): void {
-    if (this.#state !== 'preparing' || this.#isFirst || this.#expected.size > 0) return
-    if (this.#members.size === 0) this.#state = 'empty'
-    else if ([...this.#members.values()].every(({ join }) => join !== undefined)) this.#complete()
-  }
-
+  /** The next generation is made of those who have joined, and of static members that may still come. */
   #complete(): void {
-    this.#isFirst = false
-    for (const member of [...this.#members.values()])
-      if (member.join === undefined && member.instanceId === null) this.#members.delete(member.memberId)
+    this.#rebalance.cancel()
+    for (const member of this.#members.all())
+      if (!member.awaitsJoin && member.instanceId === null) this.#drop(member, errorCodes.UNKNOWN_MEMBER_ID)
+    const joined = this.#members.all().filter(({ awaitsJoin }) => awaitsJoin)
+    // Nobody has come: it waits on, until sessions end.
+    if (joined.length === 0 && this.#members.size > 0) {
+      this.#rebalance.start(this.#members.rebalanceTimeoutMs)
+      return
+    }
+    if (this.#members.get(this.#members.leader)?.awaitsJoin !== true) this.#members.leader = joined[0]?.memberId ?? ''
+    this.#isInitial = false
     this.#generation++
-    this.#state = 'completing'
-    if (this.#members.get(this.#leader)?.join === undefined)
-      this.#leader = [...this.#members.values()].find(({ join }) => join !== undefined)?.memberId ?? ''
-    for (const member of this.#members.values()) {
+    if (this.#members.size === 0) {
+      this.#becomeEmpty()
+      return
+    }
+    this.#state = 'CompletingRebalance'
+    this.#emptySinceMs = null
+    this.#protocolName = this.#members.electProtocol()
+    this.#topics =
+      this.#protocolType === consumerProtocol ? this.#members.subscribedTopics(this.#protocolName) : new Set()
+    for (const member of this.#members.all()) {
+      member.answerJoin(this.#joined(member))
+      member.isNew = false
       this.#beat(member)
-      if (member.join !== undefined) this.#answerJoin(member, this.#joined(member, this.#leader))
+      this.#pendingSyncs.add(member.memberId)
     }
+    const generation = this.#generation
+    this.#syncTimer = this.#host.clock.after(this.#members.rebalanceTimeoutMs, () => this.#endPendingSyncs(generation))
   }
 
-  #joined(member: Member, leader: string): JoinedGroup {
-    return {
-      error: errorCodes.NONE,
+  #becomeEmpty(): void {
+    this.#state = 'Empty'
+    this.#protocolName = null
+    this.#topics = new Set()
+    this.#emptySinceMs = this.#host.clock.nowMs
+    this.#store()
+  }
+
+  /** Members that have joined must sync too. */
+  #endPendingSyncs(generation: number): void {
+    if (generation !== this.#generation || this.#pendingSyncs.size === 0) return
+    for (const memberId of this.#pendingSyncs) {
+      const member = this.#members.get(memberId)
+      if (member !== undefined) this.#drop(member, errorCodes.UNKNOWN_MEMBER_ID)
+    }
+    this.#prepare()
+  }
+
+  #store(): void {
+    this.#host.store({
       generation: this.#generation,
-      leader,
-      memberId: member.memberId,
-      members:
-        leader === member.memberId
-          ? [...this.#members.values()].map(({ memberId, instanceId, metadata }) => ({
-              memberId,
-              instanceId,
-              metadata,
-            }))
-          : [],
-    }
+      protocolType: this.#protocolType,
+      emptySinceMs: this.#emptySinceMs,
+    })
+  }
+  #completeIfAllJoined(): void {
+    if (this.#state === 'PreparingRebalance' && this.#pendingJoins.size === 0 && this.#members.haveAllJoined)
+      this.#complete()
   }
 
-  #answerJoin(member: Member, answer: JoinedGroup): void {
-    const { join } = member
-    member.join = undefined
-    join?.(answer)
-  }
-
-  #beat(member: Member): void {
-    const beats = ++member.beats
-    this.#host.after(member.sessionTimeoutMs, () => {
-      if (member.beats !== beats || this.#members.get(member.memberId) !== member) return
+  /** A sign of life of a member. */
+  #beat(member: GroupMember, timeoutMs = member.sessionTimeoutMs): void {
+    member.timer?.cancel()
+    member.timer = this.#host.clock.after(timeoutMs, () => {
       // Whoever waits for the others is alive.
-      if (member.join !== undefined) return this.#beat(member)
-      this.#remove(member)
+      if (!member.isNew && (member.awaitsJoin || member.awaitsSync)) return
+      this.#drop(member, errorCodes.UNKNOWN_MEMBER_ID)
+      if (this.#state === 'PreparingRebalance') this.#completeIfAllJoined()
+      else this.#prepare()
     })
   }
 
-  #remove(member: Member): void {
-    this.#members.delete(member.memberId)
-    if (member.instanceId !== null && this.#static.get(member.instanceId) === member.memberId)
-      this.#static.delete(member.instanceId)
-    this.#answerJoin(member, refusedJoin(errorCodes.UNKNOWN_MEMBER_ID, member.memberId))
-    if (this.#state === 'stable' || this.#state === 'completing') {
-      this.#prepare()
-      this.#isFirst = false
-    }
-    this.#maybeComplete()
+  #drop(member: GroupMember, error: number): void {
+    this.#pendingSyncs.delete(member.memberId)
+    this.#members.drop(member, error)
   }
 
-  #validate({
-    memberId,
-    instanceId,
-    generation,
-  }: {
-    memberId: string
-    instanceId: string | null
-    generation: number
-  }): number {
-    if (instanceId !== null) {
-      const known = this.#static.get(instanceId)
-      if (known === undefined) return errorCodes.UNKNOWN_MEMBER_ID
-      if (known !== memberId) return errorCodes.FENCED_INSTANCE_ID
+  #endPending(memberId: string): boolean {
+    this.#pendingJoins.get(memberId)?.cancel()
+    return this.#pendingJoins.delete(memberId)
+  }
+
+  #supports({ protocolType, protocols }: JoinRequest): boolean {
+    if (this.#members.size === 0) return protocolType !== '' && protocols.length > 0
+    return protocolType === this.#protocolType && this.#members.haveInCommon(protocols)
+  }
+
+  #joined(member: GroupMember): JoinedGroup {
+    const members = this.#members.leader === member.memberId ? this.#members.all() : []
+    return {
+      error: errorCodes.NONE,
+      generation: this.#generation,
+      protocolType: this.#protocolType,
+      protocolName: this.#protocolName,
+      leader: this.#members.leader,
+      memberId: member.memberId,
+      isAssignmentSkipped: false,
+      members: members.map((each) => ({
+        memberId: each.memberId,
+        instanceId: each.instanceId,
+        metadata: each.metadataOf(this.#protocolName),
+      })),
     }
-    if (!this.#members.has(memberId)) return errorCodes.UNKNOWN_MEMBER_ID
+  }
+
+  #synced({ assignment }: GroupMember): SyncedGroup {
+    return { error: errorCodes.NONE, protocolType: this.#protocolType, protocolName: this.#protocolName, assignment }
+  }
+
+  #validate({ memberId, instanceId, generation }: MemberIdentity): number {
+    const error = this.#members.validate(memberId, instanceId)
+    if (error !== errorCodes.NONE) return error
     return generation === this.#generation ? errorCodes.NONE : errorCodes.ILLEGAL_GENERATION
   }
-
-  #newId(prefix: string): string {
-    return `${prefix}-${++this.#named}`
-  }
-}
-
-function refusedJoin(error: number, memberId: string): JoinedGroup {
-  return { error, generation: -1, leader: '', memberId, members: [] }
 }

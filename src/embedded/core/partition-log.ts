@@ -104,6 +104,10 @@ export class PartitionLog {
     return [...this.#producers.all()]
   }
 
+  producer(producerId: bigint): ProducerState | undefined {
+    return this.#producers.get(producerId)
+  }
+
   /** Appends what a client has sent. The bytes are copied. @param verify asked before the first batch of a transaction */
   async append(bytes: Uint8Array, verify: Verify = unverified): Promise<Appended> {
     const header = checkBatch(bytes, this.config, this.#clock.nowMs)

@@ -1,9 +1,10 @@
 import { equal } from 'node:assert/strict'
 import type { Clock } from '../../../src/embedded/core/clock.ts'
 import { errorCodes } from '../../../src/embedded/core/error-codes.ts'
-import { Group } from '../../../src/embedded/core/group.ts'
+import { GroupCoordinator } from '../../../src/embedded/core/group-coordinator.ts'
 import { MemoryStorage } from '../../../src/embedded/core/memory-storage.ts'
 import { PartitionLog } from '../../../src/embedded/core/partition-log.ts'
+import { StateLog } from '../../../src/embedded/core/state-log.ts'
 import { TransactionCoordinator } from '../../../src/embedded/core/transactions.ts'
 import { type Fault, ModelNetwork } from './model-network.ts'
 import { type AnswerOf, type ModelRequest, type RequestName, type RequestOf, refusal } from './model-requests.ts'
@@ -27,7 +28,8 @@ type Handlers = {
 
 const basePort = 9_000
 const transactionKind = 1
-const noOffset = { offset: -1, leaderEpoch: -1 }
+/** Our members' sessions are as short as tests of a client want them. */
+const groupSettings = { initialRebalanceDelayMs: 30, minSessionTimeoutMs: 1 }
 
 /**
  * A cluster in memory, with the semantics that exactly-once rests on; see the parts for what each is a model of. Where
@@ -44,7 +46,7 @@ export class ModelBroker {
   readonly #leaders = new Map<string, number>()
   readonly #coordinators = new Map<string, { node: number; readyMs: number }>()
   readonly #transactions: TransactionCoordinator
-  readonly #groups = new Map<string, Group>()
+  readonly #groups: GroupCoordinator
 
   constructor(time: VirtualTime, { seed, nodes, keepsLastEpoch, firstEpoch }: ModelOptions) {
     this.#time = time
@@ -74,6 +76,7 @@ export class ModelBroker {
         isUp: () => this.#isUp(node),
         handle: (request) => this.#handle(request, node),
       })
+    this.#groups = new GroupCoordinator(new StateLog(new MemoryStorage(), this.#clock), this.#clock, groupSettings)
     this.#transactions = new TransactionCoordinator({
       keepsLastEpoch,
       firstEpoch,
@@ -81,7 +84,8 @@ export class ModelBroker {
       markerMs: () => 0.5 + 150 * this.#random() ** 8,
       markPartition: (key, producerId, producerEpoch, isCommit) =>
         void this.#log(key).mark({ producerId, producerEpoch, isCommit }),
-      markGroup: (group, ...marker) => this.#group(group).mark(...marker),
+      markGroup: (_group, producerId, producerEpoch, isCommit) =>
+        void this.#groups.mark({ producerId, producerEpoch, isCommit }),
     })
   }
 
@@ -103,7 +107,7 @@ export class ModelBroker {
   }
 
   committedOffset(group: string, topic: string, partition: number): number | undefined {
-    return this.#groups.get(group)?.committed.get(`${topic}/${partition}`)?.offset
+    return this.#groups.offsets.get(group, { topic, partition })?.offset
   }
 
   openTransactions(): string[] {
@@ -120,14 +124,14 @@ export class ModelBroker {
 
   /** Brokers remove what groups have committed, at the worst of times: also of groups that have members. */
   expireOffsets(): void {
-    for (const group of this.#groups.values()) group.expire()
+    for (const { group } of this.#groups.list()) this.#groups.offsets.expire(group, () => true)
   }
 
   /** Another broker coordinates all groups and transactions, after it has loaded their state. */
   moveCoordinators(loadMs: number): void {
     for (const coordinator of this.#coordinators.values())
       Object.assign(coordinator, { node: this.#anyNode(), readyMs: this.#time.nowMs + loadMs })
-    for (const group of this.#groups.values()) group.move()
+    this.#groups.move()
   }
 
   /** A broker goes down, and what it led and coordinated goes to the others. */
@@ -224,28 +228,13 @@ export class ModelBroker {
       return { key, node, host: 'model', port: basePort + node, error: errorCodes.NONE }
     },
     OffsetFetch: ({ group, topics, isStable }) => {
-      const known = this.#group(group)
-      return {
-        group,
-        error: errorCodes.NONE,
-        offsets: topics.flatMap(({ topic, partitions }) =>
-          partitions.map((partition) => {
-            const key = `${topic}/${partition}`
-            const isUnstable = isStable && known.isUnstable(key)
-            return {
-              topic,
-              partition,
-              error: isUnstable ? errorCodes.UNSTABLE_OFFSET_COMMIT : errorCodes.NONE,
-              ...(isUnstable ? noOffset : (known.committed.get(key) ?? noOffset)),
-            }
-          }),
-        ),
-      }
+      const partitions = topics.flatMap(({ topic, partitions: of }) => of.map((partition) => ({ topic, partition })))
+      return { group, error: errorCodes.NONE, offsets: this.#groups.fetchOffsets(group, partitions, isStable) }
     },
-    JoinGroup: (request) => this.#group(request.group).join(request),
-    SyncGroup: (request) => this.#group(request.group).sync(request),
-    Heartbeat: (request) => this.#group(request.group).heartbeat(request),
-    LeaveGroup: (request) => this.#group(request.group).leave(request),
+    JoinGroup: (request) => this.#groups.join(request.group, request),
+    SyncGroup: (request) => this.#groups.sync(request.group, request),
+    Heartbeat: (request) => this.#groups.heartbeat(request.group, request),
+    LeaveGroup: ({ group, members }) => this.#groups.leave(group, members).find((error) => error !== 0) ?? 0,
     InitProducerId: (request) => this.#transactions.initProducerId(request),
     AddPartitionsToTxn: (request) => {
       const error = this.#transactions.addPartitions(request)
@@ -255,11 +244,12 @@ export class ModelBroker {
     },
     AddOffsetsToTxn: (request) => this.#transactions.addOffsets(request),
     EndTxn: (request) => this.#transactions.end(request),
-    TxnOffsetCommit: (request) => {
+    TxnOffsetCommit: async (request) => {
       const { transactionalId, producerId, epoch, group, offsets } = request
-      const verified = this.#transactions.verify(transactionalId, producerId, epoch, { group })
-      const error = this.#group(group).commit(request, verified)
-      return offsets.map(({ topic, partition }) => ({ topic, partition, error }))
+      const verify = () => this.#transactions.verify(transactionalId, producerId, epoch, { group })
+      const producer = { producerId, producerEpoch: epoch }
+      const errors = await this.#groups.commitInTransaction(group, request, producer, offsets, verify)
+      return offsets.map(({ topic, partition }, i) => ({ topic, partition, error: errors[i] }))
     },
   }
 
@@ -287,17 +277,6 @@ export class ModelBroker {
     const name = `${kind}/${key}`
     const known = this.#coordinators.get(name) ?? { node: this.#anyNode(), readyMs: 0 }
     this.#coordinators.set(name, known)
-    return known
-  }
-
-  #group(name: string): Group {
-    const known =
-      this.#groups.get(name) ??
-      new Group({
-        after: (delayMs, work) => void this.#time.schedule(delayMs, work, null),
-        firstRebalanceMs: 30,
-      })
-    this.#groups.set(name, known)
     return known
   }
 
