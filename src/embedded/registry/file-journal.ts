@@ -26,7 +26,6 @@ export class FileJournal implements RegistryJournal {
   readonly entries: readonly RegistryEntry[]
   readonly #path: string
   readonly #file: number
-  #sizeBytes: number
   /** why nothing more is written: what the disk holds is unknown */
   #failure: RegistryJournalError | undefined
 
@@ -37,10 +36,10 @@ export class FileJournal implements RegistryJournal {
     try {
       const bytes = this.#try('cannot be read', () => readAll(this.#file))
       // 10 is the end of a line.
-      this.#sizeBytes = bytes.lastIndexOf(10) + 1
-      const [first, ...entries] = this.#read(bytes.subarray(0, this.#sizeBytes))
+      const wholeBytes = bytes.lastIndexOf(10) + 1
+      const [first, ...entries] = this.#read(bytes.subarray(0, wholeBytes))
       this.entries = entries as RegistryEntry[]
-      if (this.#sizeBytes < bytes.length) this.#try('cannot be cut', () => ftruncateSync(this.#file, this.#sizeBytes))
+      if (wholeBytes < bytes.length) this.#try('cannot be cut', () => ftruncateSync(this.#file, wholeBytes))
       if (first === undefined) this.#begin()
       else if (JSON.stringify(first) !== header) throw this.#damaged(1, 'it is none of this version')
     } catch (error) {
@@ -54,6 +53,7 @@ export class FileJournal implements RegistryJournal {
   }
 
   close(): void {
+    this.#failure ??= new RegistryJournalError(this.#path, 'it is closed', 'Start the registry again')
     closeSync(this.#file)
   }
 
@@ -82,7 +82,6 @@ export class FileJournal implements RegistryJournal {
       this.#failure = new RegistryJournalError(this.#path, `cannot be written: ${(cause as Error).message}`, fix, cause)
       throw this.#failure
     }
-    this.#sizeBytes += line.length
   }
 
   #read(bytes: Buffer): unknown[] {
