@@ -23,9 +23,9 @@ const orders: ReadonlySet<unknown> = new Set(['ascending', 'descending', 'ignore
 const kinds: ReadonlySet<string> = new Set(['record', 'enum', 'array', 'map', 'union', 'fixed'])
 
 /**
- * The text by which a registry knows a schema again: as Apache Avro's Schema.toString writes it, with keys in one order,
- * no white space, and no namespace where the enclosing one holds. Docs, defaults, aliases, orders and custom properties
- * stay. Numbers keep their digits, which Java does not promise.
+ * The text by which a registry knows a schema again. It is what Apache Avro's Schema.toString writes: keys in one
+ * order, no white space, and no namespace where the enclosing one holds. Docs, defaults, aliases, orders and custom
+ * properties stay. Numbers keep their digits, which Java does not promise.
  *
  * Normalized, it is close to what Confluent's registry makes of a schema with normalize=true: that one puts
  * `logicalType` before the other properties.

@@ -65,19 +65,22 @@ function differences(reader: ParsedSchema, writer: ParsedSchema, roles: Roles): 
 }
 
 function describe({ kind, place, message }: Incompatibility, [reader, writer]: Roles): string {
+  const path = `path '${place}'`
   switch (kind) {
     case 'FIXED_SIZE_MISMATCH':
-      return `The size of FIXED type field at path '${place}' in the ${reader} schema does not match with the ${writer} schema`
+      return `The size of FIXED type field at ${path} in the ${reader} schema does not match with the ${writer} schema`
     case 'TYPE_MISMATCH':
-      return `The type (path '${place}') of a field in the ${reader} schema does not match with the ${writer} schema`
+      return `The type (${path}) of a field in the ${reader} schema does not match with the ${writer} schema`
     case 'NAME_MISMATCH':
-      return `The name of the schema has changed (path '${place}')`
+      return `The name of the schema has changed (${path})`
     case 'MISSING_ENUM_SYMBOLS':
-      return `The ${reader} schema is missing enum symbols '${message}' at path '${place}' in the ${writer} schema`
+      return `The ${reader} schema is missing enum symbols '${message}' at ${path} in the ${writer} schema`
     case 'MISSING_UNION_BRANCH':
-      return `The ${reader} schema is missing a type inside a union field at path '${place}' in the ${writer} schema`
-    case 'READER_FIELD_MISSING_DEFAULT_VALUE':
-      return `The field '${message}' at path '${place}' in the ${reader} schema has no default value and is missing in the ${writer} schema`
+      return `The ${reader} schema is missing a type inside a union field at ${path} in the ${writer} schema`
+    case 'READER_FIELD_MISSING_DEFAULT_VALUE': {
+      const field = `The field '${message}' at ${path} in the ${reader} schema`
+      return `${field} has no default value and is missing in the ${writer} schema`
+    }
   }
 }
 

@@ -19,7 +19,8 @@ const differences = new Map<string, string | null>([
   ['"default": -0', '{"type":"record","name":"R","fields":[{"name":"a","type":"long","default":-0}]}'],
   [
     '1.50',
-    '{"type":"record","name":"R","fields":[{"name":"a","type":"double","default":1},{"name":"b","type":"double","default":1.50},{"name":"c","type":"float","default":1e2}]}',
+    '{"type":"record","name":"R","fields":[{"name":"a","type":"double","default":1},' +
+      '{"name":"b","type":"double","default":1.50},{"name":"c","type":"float","default":1e2}]}',
   ],
   // Java asks a record for its fields before it has them.
   [
