@@ -75,8 +75,29 @@ describe('references', () => {
     await registry.delete('/subjects/line')
     // One that is deleted softly may come again.
     equal(await registry.refused('DELETE', '/subjects/line?permanent=true'), 42206)
+    equal(await registry.refused('DELETE', '/subjects/line/versions/1?permanent=true'), 42206)
     await registry.delete('/subjects/map?permanent=true')
     deepEqual(await registry.delete('/subjects/line?permanent=true'), [1])
+  })
+
+  test('keep an old version beside the new one of the same schema', async (t) => {
+    const registry = await testRegistry(t)
+    await withReferences(registry)
+    for (const subject of ['map', 'line', 'point']) await registry.delete(`/subjects/${subject}`)
+    equal(await registry.register('point', point), 1)
+    deepEqual(await registry.get('/subjects/point/versions?deleted=true'), [1, 2])
+    equal(await registry.register('line', line, [{ ...toPoint, version: 2 }]), 4)
+    deepEqual(await registry.get('/subjects/line/versions?deleted=true'), [1, 2])
+  })
+
+  test('may lead to an earlier version of the same subject, which is then deleted as one', async (t) => {
+    const registry = await testRegistry(t)
+    await registry.put('/config/all', { compatibility: 'NONE' })
+    await registry.register('all', point)
+    await registry.register('all', line, [{ ...toPoint, subject: 'all' }])
+    equal(await registry.refused('DELETE', '/subjects/all/versions/1'), 42206)
+    deepEqual(await registry.delete('/subjects/all'), [1, 2])
+    deepEqual(await registry.delete('/subjects/all?permanent=true'), [1, 2])
   })
 
   test('take part in compatibility with all that they bring', async (t) => {
