@@ -1,14 +1,14 @@
 import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { crc32 } from 'node:zlib'
-import { exitCodes, PipelineError } from '../../errors.ts'
+import { PipelineError } from '../../errors.ts'
 import type { RegistryEntry, RegistryJournal } from './registry-entry.ts'
 
 /** A registry's journal is not what was written, or cannot be written. */
 export class RegistryJournalError extends PipelineError {
   readonly code = 'VGM_REGISTRY_JOURNAL'
   constructor(path: string, problem: string, fix: string, cause?: unknown) {
-    super(`The registry's journal ${path}: ${problem}`, { fix, exitCode: exitCodes.failed, cause })
+    super(`The registry's journal ${path}: ${problem}`, { fix, cause })
   }
 }
 
@@ -37,6 +37,9 @@ export class FileJournal implements RegistryJournal {
       const bytes = this.#try('cannot be read', () => readAll(this.#file))
       // 10 is the end of a line.
       const wholeBytes = bytes.lastIndexOf(10) + 1
+      // Nothing of a file that was never a journal is cut.
+      if (wholeBytes === 0 && !lineOf(header).subarray(0, bytes.length).equals(bytes))
+        throw this.#damaged(1, 'it is not how a journal begins')
       const [first, ...entries] = this.#read(bytes.subarray(0, wholeBytes))
       this.entries = entries as RegistryEntry[]
       if (wholeBytes < bytes.length) this.#try('cannot be cut', () => ftruncateSync(this.#file, wholeBytes))
@@ -72,7 +75,7 @@ export class FileJournal implements RegistryJournal {
 
   #write(json: string): void {
     if (this.#failure !== undefined) throw this.#failure
-    const line = Buffer.from(`${checksum(json)} ${json}\n`)
+    const line = lineOf(json)
     try {
       for (let at = 0; at < line.length; ) at += writeSync(this.#file, line, at)
       fsyncSync(this.#file)
@@ -105,6 +108,10 @@ export class FileJournal implements RegistryJournal {
       throw new RegistryJournalError(this.#path, `${problem}: ${(cause as Error).message}`, fix, cause)
     }
   }
+}
+
+function lineOf(json: string): Buffer {
+  return Buffer.from(`${checksum(json)} ${json}\n`)
 }
 
 function checksum(json: string): string {

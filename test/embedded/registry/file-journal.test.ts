@@ -114,6 +114,9 @@ describe('the journal of a registry', () => {
         return true
       },
     )
+    writeFileSync(path, 'notes without an end of a line')
+    throws(() => new FileJournal(path), /line 1 is damaged: it is not how a journal begins/)
+    equal(readFileSync(path, 'utf8'), 'notes without an end of a line')
     throws(() => new FileJournal(join(path, 'below')), RegistryJournalError)
   })
 
