@@ -39,23 +39,24 @@ const config = { isCompacted: true, isDeleted: false, deleteRetentionMs: 0 }
  * Apache Kafka. Keys and values are JSON, for nobody else reads them.
  */
 export class StateLog {
-  readonly #log: PartitionLog
+  /** for those who show it as a topic */
+  readonly log: PartitionLog
   readonly #clock: Clock
   readonly #writer = new RecordBatchWriter()
   #uncheckedBytes = 0
 
   constructor(storage: LogStorage, clock: Clock) {
-    this.#log = new PartitionLog({ storage, clock, config })
+    this.log = new PartitionLog({ storage, clock, config })
     this.#clock = clock
   }
 
   /** Bytes that were torn, and have been cut off. */
   get cutBytes(): number {
-    return this.#log.cutBytes
+    return this.log.cutBytes
   }
 
   get sizeBytes(): number {
-    return this.#log.sizeBytes
+    return this.log.sizeBytes
   }
 
   /** Stores entries; those of a producer's transaction become valid with its marker. */
@@ -72,23 +73,23 @@ export class StateLog {
     if (this.#writer.recordCount > 0) this.#flush(identity)
     if (this.#uncheckedBytes < maintenanceBytes) return
     this.#uncheckedBytes = 0
-    this.#log.maintain()
+    this.log.maintain()
   }
 
   /** The epoch that a producer has written with last; -1 for a producer that is not known. */
   epochOf(producerId: bigint): number {
-    return this.#log.producer(producerId)?.epoch ?? -1
+    return this.log.producer(producerId)?.epoch ?? -1
   }
 
   /** Ends a producer's transaction; an error code. */
   mark(marker: Marker): number {
-    return this.#log.mark(marker)
+    return this.log.mark(marker)
   }
 
   /** All that is stored, from the beginning. */
   *changes(): Generator<StateChange> {
     const records = createRecords()
-    for (const { bytes, view, header } of this.#log.batches()) {
+    for (const { bytes, view, header } of this.log.batches()) {
       if (header.isControl) {
         const marker = readMarker({ bytes, view, header })
         if (marker !== undefined) yield { marker }
@@ -109,17 +110,17 @@ export class StateLog {
 
   /** Removes what newer entries have replaced. */
   compact(): void {
-    this.#log.compact()
+    this.log.compact()
   }
 
   /** Resolves once everything up to now outlives a power cut. */
   sync(): Promise<void> {
-    return this.#log.sync()
+    return this.log.sync()
   }
 
   #flush(identity: BatchIdentity): void {
     const batch = this.#writer.finish(identity)
-    this.#log.write(batch)
+    this.log.write(batch)
     this.#uncheckedBytes += batch.length
     this.#writer.recycle(batch)
   }
