@@ -1,8 +1,8 @@
 import { linkSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import type { ProcessIdentity } from '../embedded/process-identity.ts'
 import type { LocalClusterKind } from './cluster.ts'
 import { makeOwnFolder, readOwnFile } from './own-files.ts'
-import type { ProcessIdentity } from './process-identity.ts'
 import { stateFolder } from './user-folders.ts'
 
 /** What is written down about the cluster that `vgm up` leaves running. */

@@ -12,11 +12,11 @@
  */
 
 import { join } from 'node:path'
+import { identifyProcess } from '../embedded/process-identity.ts'
 import { brokerSettings } from './broker-settings.ts'
 import type { RunningCluster } from './cluster.ts'
 import { createClusterFolder, recordOccupants, removeClusterFolder, sweepClusterFolders } from './cluster-folder.ts'
 import { ImagesMissingError } from './errors.ts'
-import { identifyProcess } from './process-identity.ts'
 import { type ClusterState, claimState, clearState } from './state-file.ts'
 import type { SupervisorReport, SupervisorRequest } from './supervisor-protocol.ts'
 

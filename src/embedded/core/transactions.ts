@@ -1,5 +1,11 @@
-import { errors } from './model-log.ts'
-import type { AnswerOf, RequestOf } from './model-requests.ts'
+import { errorCodes } from './error-codes.ts'
+
+/** Whoever asks something of a transaction. */
+export interface TransactionalProducer {
+  readonly transactionalId: string
+  readonly producerId: bigint
+  readonly epoch: number
+}
 
 type State = 'empty' | 'ongoing' | 'preparing' | 'completed'
 
@@ -40,7 +46,7 @@ const lastUsableEpoch = 32_766
  * The transaction coordinator, as `TransactionCoordinator` and `TransactionMetadata` of Apache Kafka have it, for
  * clients of the first protocol generation: producer ids and epochs, KIP-360, time-outs that take the epoch away.
  */
-export class ModelTransactions {
+export class TransactionCoordinator {
   readonly #host: TransactionHost
   readonly #ids = new Map<string, TransactionalId>()
   #nextProducerId = 1_000n
@@ -56,7 +62,11 @@ export class ModelTransactions {
       .map(({ name }) => name)
   }
 
-  initProducerId(request: RequestOf<'InitProducerId'>): AnswerOf<'InitProducerId'> {
+  initProducerId(request: TransactionalProducer & { readonly timeoutMs: number }): {
+    readonly error: number
+    readonly producerId: bigint
+    readonly epoch: number
+  } {
     const refuse = (error: number) => ({ error, producerId: -1n, epoch: -1 })
     const id = this.#ids.get(request.transactionalId) ?? this.#create(request.transactionalId)
     const expected = request.epoch === noEpoch ? undefined : request
@@ -66,11 +76,11 @@ export class ModelTransactions {
       expected.producerId !== id.producerId &&
       !(expected.producerId === id.previousProducerId && expected.epoch >= lastUsableEpoch)
     )
-      return refuse(errors.producerFenced)
-    if (id.state === 'preparing') return refuse(errors.concurrentTransactions)
+      return refuse(errorCodes.PRODUCER_FENCED)
+    if (id.state === 'preparing') return refuse(errorCodes.CONCURRENT_TRANSACTIONS)
     if (id.state === 'ongoing') {
       this.#fence(id)
-      return refuse(errors.concurrentTransactions)
+      return refuse(errorCodes.CONCURRENT_TRANSACTIONS)
     }
     if (id.epoch >= lastUsableEpoch && (expected === undefined || expected.epoch === id.epoch)) {
       id.previousProducerId = id.producerId
@@ -83,34 +93,43 @@ export class ModelTransactions {
     } else if (id.epoch === noEpoch || expected.epoch === id.epoch) {
       id.lastEpoch = id.epoch
       id.epoch++
-    } else if (expected.epoch !== id.lastEpoch) return refuse(errors.producerFenced)
+    } else if (expected.epoch !== id.lastEpoch) return refuse(errorCodes.PRODUCER_FENCED)
     id.state = 'empty'
     id.timeoutMs = request.timeoutMs
-    return { error: errors.none, producerId: id.producerId, epoch: id.epoch }
+    return { error: errorCodes.NONE, producerId: id.producerId, epoch: id.epoch }
   }
 
-  addPartitions(request: RequestOf<'AddPartitionsToTxn'>): number {
+  addPartitions(
+    request: TransactionalProducer & {
+      readonly topics: readonly { readonly topic: string; readonly partitions: readonly number[] }[]
+    },
+  ): number {
     return this.#add(request, (id) => {
       for (const { topic, partitions } of request.topics)
         for (const partition of partitions) id.partitions.add(`${topic}/${partition}`)
     })
   }
 
-  addOffsets(request: RequestOf<'AddOffsetsToTxn'>): number {
+  addOffsets(request: TransactionalProducer & { readonly group: string }): number {
     return this.#add(request, (id) => id.groups.add(request.group))
   }
 
-  end({ transactionalId, producerId, epoch, isCommit }: RequestOf<'EndTxn'>): number {
+  end({
+    transactionalId,
+    producerId,
+    epoch,
+    isCommit,
+  }: TransactionalProducer & { readonly isCommit: boolean }): number {
     const id = this.#ids.get(transactionalId)
-    if (id === undefined || id.producerId !== producerId) return errors.invalidProducerIdMapping
-    if (id.epoch !== epoch) return errors.producerFenced
-    if (id.state === 'empty') return errors.invalidTransactionState
+    if (id === undefined || id.producerId !== producerId) return errorCodes.INVALID_PRODUCER_ID_MAPPING
+    if (id.epoch !== epoch) return errorCodes.PRODUCER_FENCED
+    if (id.state === 'empty') return errorCodes.INVALID_TXN_STATE
     if (id.state === 'ongoing') {
       this.#end(id, isCommit)
-      return errors.none
+      return errorCodes.NONE
     }
-    if (id.isCommit !== isCommit) return errors.invalidTransactionState
-    return id.state === 'preparing' ? errors.concurrentTransactions : errors.none
+    if (id.isCommit !== isCommit) return errorCodes.INVALID_TXN_STATE
+    return id.state === 'preparing' ? errorCodes.CONCURRENT_TRANSACTIONS : errorCodes.NONE
   }
 
   /** What a leader asks before it takes a transaction's first batch, and a group before it takes its offsets. */
@@ -121,11 +140,11 @@ export class ModelTransactions {
     has: { partition?: string; group?: string },
   ): number {
     const id = this.#ids.get(transactionalId)
-    if (id === undefined || id.producerId !== producerId) return errors.invalidProducerIdMapping
-    if (id.epoch !== epoch) return errors.producerFenced
-    if (id.state === 'preparing') return errors.concurrentTransactions
+    if (id === undefined || id.producerId !== producerId) return errorCodes.INVALID_PRODUCER_ID_MAPPING
+    if (id.epoch !== epoch) return errorCodes.PRODUCER_FENCED
+    if (id.state === 'preparing') return errorCodes.CONCURRENT_TRANSACTIONS
     const isIn = has.partition === undefined ? id.groups.has(has.group ?? '') : id.partitions.has(has.partition)
-    return isIn ? errors.none : errors.invalidTransactionState
+    return isIn ? errorCodes.NONE : errorCodes.INVALID_TXN_STATE
   }
 
   #add(
@@ -133,9 +152,9 @@ export class ModelTransactions {
     add: (id: TransactionalId) => void,
   ): number {
     const id = this.#ids.get(transactionalId)
-    if (id === undefined || id.producerId !== producerId) return errors.invalidProducerIdMapping
-    if (id.epoch !== epoch) return errors.producerFenced
-    if (id.state === 'preparing') return errors.concurrentTransactions
+    if (id === undefined || id.producerId !== producerId) return errorCodes.INVALID_PRODUCER_ID_MAPPING
+    if (id.epoch !== epoch) return errorCodes.PRODUCER_FENCED
+    if (id.state === 'preparing') return errorCodes.CONCURRENT_TRANSACTIONS
     if (id.state !== 'ongoing') {
       id.state = 'ongoing'
       const started = ++id.started
@@ -144,7 +163,7 @@ export class ModelTransactions {
       })
     }
     add(id)
-    return errors.none
+    return errorCodes.NONE
   }
 
   /** Rolls back what is open and takes the epoch away from its producer. */
