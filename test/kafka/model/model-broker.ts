@@ -5,7 +5,7 @@ import { GroupCoordinator } from '../../../src/embedded/core/group-coordinator.t
 import { MemoryStorage } from '../../../src/embedded/core/memory-storage.ts'
 import { PartitionLog } from '../../../src/embedded/core/partition-log.ts'
 import { StateLog } from '../../../src/embedded/core/state-log.ts'
-import { TransactionCoordinator } from '../../../src/embedded/core/transactions.ts'
+import { TransactionCoordinator, type TransactionHost } from '../../../src/embedded/core/transactions.ts'
 import { type Fault, ModelNetwork } from './model-network.ts'
 import { type AnswerOf, type ModelRequest, type RequestName, type RequestOf, refusal } from './model-requests.ts'
 import { randomFrom } from './random.ts'
@@ -76,17 +76,21 @@ export class ModelBroker {
         isUp: () => this.#isUp(node),
         handle: (request) => this.#handle(request, node),
       })
-    this.#groups = new GroupCoordinator(new StateLog(new MemoryStorage(), this.#clock), this.#clock, groupSettings)
-    this.#transactions = new TransactionCoordinator({
-      keepsLastEpoch,
-      firstEpoch,
-      after: this.#clock.after,
-      markerMs: () => 0.5 + 150 * this.#random() ** 8,
-      markPartition: (key, producerId, producerEpoch, isCommit) =>
-        void this.#log(key).mark({ producerId, producerEpoch, isCommit }),
-      markGroup: (_group, producerId, producerEpoch, isCommit) =>
-        void this.#groups.mark({ producerId, producerEpoch, isCommit }),
-    })
+    this.#groups = new GroupCoordinator(this.#stateLog(), this.#clock, groupSettings)
+    const pause = () => this.#pause(0.5 + 150 * this.#random() ** 8)
+    const host: TransactionHost = {
+      sync: async () => undefined,
+      markPartition: async ({ topic, partition }, marker) => {
+        await pause()
+        equal(this.log(topic, partition).mark(marker), errorCodes.NONE)
+      },
+      markGroup: async (_group, marker) => {
+        await pause()
+        equal(this.#groups.mark(marker), errorCodes.NONE)
+      },
+    }
+    const transactions = { keepsLastEpoch, firstEpoch }
+    this.#transactions = new TransactionCoordinator(this.#stateLog(), this.#clock, host, transactions)
   }
 
   get brokers(): string[] {
@@ -163,7 +167,8 @@ export class ModelBroker {
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
       const [producerId, epoch] = [view.getBigInt64(43), view.getInt16(51)]
       const { error } = await this.#log(key).append(bytes, async () => {
-        const verified = this.#transactions.verify(transactionalId ?? '', producerId, epoch, { partition: key })
+        const producer = { transactionalId: transactionalId ?? '', producerId, epoch }
+        const verified = this.#transactions.verifyPartition(producer, { topic, partition })
         await this.#pause(0.3 + 2 * this.#random())
         return verified
       })
@@ -237,16 +242,17 @@ export class ModelBroker {
     LeaveGroup: ({ group, members }) => this.#groups.leave(group, members).find((error) => error !== 0) ?? 0,
     InitProducerId: (request) => this.#transactions.initProducerId(request),
     AddPartitionsToTxn: (request) => {
-      const error = this.#transactions.addPartitions(request)
-      return request.topics.flatMap(({ topic, partitions }) =>
-        partitions.map((partition) => ({ topic, partition, error })),
+      const partitions = request.topics.flatMap(({ topic, partitions: of }) =>
+        of.map((partition) => ({ topic, partition })),
       )
+      const error = this.#transactions.addPartitions(request, partitions)
+      return partitions.map((partition) => ({ ...partition, error }))
     },
-    AddOffsetsToTxn: (request) => this.#transactions.addOffsets(request),
-    EndTxn: (request) => this.#transactions.end(request),
+    AddOffsetsToTxn: (request) => this.#transactions.addOffsets(request, request.group),
+    EndTxn: (request) => this.#transactions.end(request, request.isCommit),
     TxnOffsetCommit: async (request) => {
       const { transactionalId, producerId, epoch, group, offsets } = request
-      const verify = () => this.#transactions.verify(transactionalId, producerId, epoch, { group })
+      const verify = () => this.#transactions.verifyGroup({ transactionalId, producerId, epoch }, group)
       const producer = { producerId, producerEpoch: epoch }
       const errors = await this.#groups.commitInTransaction(group, request, producer, offsets, verify)
       return offsets.map(({ topic, partition }, i) => ({ topic, partition, error: errors[i] }))
@@ -278,6 +284,10 @@ export class ModelBroker {
     const known = this.#coordinators.get(name) ?? { node: this.#anyNode(), readyMs: 0 }
     this.#coordinators.set(name, known)
     return known
+  }
+
+  #stateLog(): StateLog {
+    return new StateLog(new MemoryStorage(), this.#clock)
   }
 
   #log(key: string): PartitionLog {
