@@ -71,7 +71,7 @@ async function start({ parts, ...options }: SupervisorRequest, folder: string): 
     return startDockerCluster({ ...options, signal: unwanted.signal })
   }
   if (parts.kind === 'embedded') {
-    const { startEmbeddedCluster } = await import('../embedded/embedded-cluster.ts')
+    const { startEmbeddedCluster } = await import('../embedded/cluster.ts')
     const { dataDir } = options
     const cluster = await startEmbeddedCluster({
       ...(dataDir !== undefined && { dataDir: join(dataDir, 'embedded') }),
