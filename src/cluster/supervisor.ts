@@ -13,7 +13,6 @@
 
 import { join } from 'node:path'
 import { identifyProcess } from '../embedded/process-identity.ts'
-import { brokerSettings } from './broker-settings.ts'
 import type { RunningCluster } from './cluster.ts'
 import { createClusterFolder, recordOccupants, removeClusterFolder, sweepClusterFolders } from './cluster-folder.ts'
 import { ImagesMissingError } from './errors.ts'
@@ -76,7 +75,6 @@ async function start({ parts, ...options }: SupervisorRequest, folder: string): 
     const cluster = await startEmbeddedCluster({
       ...(dataDir !== undefined && { dataDir: join(dataDir, 'embedded') }),
       ...(parts.memoryBytes !== undefined && { memoryBytes: parts.memoryBytes }),
-      settings: brokerSettings,
     })
     // It is this process.
     return { ...cluster, died: new Promise(() => undefined) }
