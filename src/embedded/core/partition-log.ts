@@ -198,7 +198,7 @@ export class PartitionLog {
   /** Removes rows below an offset, -1 for all: DeleteRecords. The new start is `startOffset`. */
   deleteRecords(offset: number): number {
     const to = offset === -1 ? this.#endOffset : offset
-    if (!this.config.isDeleted) return errorCodes.POLICY_VIOLATION
+    if (!this.config.hasDeletePolicy) return errorCodes.POLICY_VIOLATION
     if (to < 0 || to > this.#endOffset) return errorCodes.OFFSET_OUT_OF_RANGE
     if (to > this.startOffset) this.#cutFront(this.#batches.find(to)?.position ?? this.#batches.storage.end, to)
     return errorCodes.NONE
@@ -207,11 +207,11 @@ export class PartitionLog {
   /** What brokers do from time to time: retention, compaction, forgetting producers. */
   maintain(): void {
     const { nowMs } = this.#clock
-    if (this.config.isDeleted) {
+    if (this.config.hasDeletePolicy) {
       const front = expiredFront(this.#batches, this.config, nowMs, this)
       if (front !== undefined) this.#cutFront(front.position, front.offset)
     }
-    if (this.config.isCompacted && this.#isDirty()) this.compact()
+    if (this.config.hasCompactPolicy && this.#isDirty()) this.compact()
     this.#producers.expire(nowMs - this.config.producerIdExpirationMs)
     this.#verifications.expire(nowMs - this.config.producerIdExpirationMs)
   }

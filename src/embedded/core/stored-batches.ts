@@ -35,8 +35,9 @@ export class StoredBatches {
    * @param rest what follows the header
    */
   append(head: Buffer, rest: Uint8Array): void {
-    this.index.add(int64(head, 0), this.storage.end, int64(head, 35))
+    const position = this.storage.end
     this.storage.append([head, rest])
+    this.index.add(int64(head, 0), position, int64(head, 35))
   }
 
   /** Batches from a position on, by their headers. */
