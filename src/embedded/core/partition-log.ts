@@ -53,8 +53,8 @@ const nothing: Fetched = { error: errorCodes.NONE, buffers: [], sizeBytes: 0, ab
 const nowhere: TimedOffset = { offset: -1, timestampMs: -1, leaderEpoch: -1 }
 
 /**
- * One partition's log with the state of its producers, as `UnifiedLog` of Apache Kafka has it. There is one replica: all
- * that is appended is committed, and the high watermark is the end.
+ * One partition's log with the state of its producers, as `UnifiedLog` of Apache Kafka has it. There is one replica:
+ * all that is appended is committed, and the high watermark is the end.
  */
 export class PartitionLog {
   /** may be replaced at any time */
@@ -108,7 +108,7 @@ export class PartitionLog {
     return this.#producers.get(producerId)
   }
 
-  /** Appends what a client has sent. The bytes are copied. @param verify asked before the first batch of a transaction */
+  /** Appends what a client has sent; the bytes are copied. @param verify asked before a transaction's first batch */
   async append(bytes: Uint8Array, verify: Verify = unverified): Promise<Appended> {
     const header = checkBatch(bytes, this.config, this.#clock.nowMs)
     if ('error' in header) return refused(header)
