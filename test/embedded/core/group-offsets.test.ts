@@ -121,10 +121,7 @@ suite('offsets of a group', () => {
       groups.maintain()
       return [offsets(groups, 'simple').length, offsets(groups, 'g').length]
     }
-    deepEqual(
-      await maintainAfter(1),
-      [1, 1],
-    )
+    deepEqual(await maintainAfter(1), [1, 1])
     deepEqual(groups.describe('g').state, 'Empty')
     await groups.commitInTransaction('simple', simple, producer, [at(9)], isKnown)
     deepEqual(await maintainAfter(1.5), [1, 0], 'what a transaction is about to commit stays')

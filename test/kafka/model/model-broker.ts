@@ -5,7 +5,11 @@ import { GroupCoordinator } from '../../../src/embedded/core/group-coordinator.t
 import { MemoryStorage } from '../../../src/embedded/core/memory-storage.ts'
 import { PartitionLog } from '../../../src/embedded/core/partition-log.ts'
 import { StateLog } from '../../../src/embedded/core/state-log.ts'
-import { TransactionCoordinator } from '../../../src/embedded/core/transactions.ts'
+import {
+  TransactionCoordinator,
+  type TransactionHost,
+  type TransactionSettings,
+} from '../../../src/embedded/core/transactions.ts'
 import { type Fault, ModelNetwork } from './model-network.ts'
 import { type AnswerOf, type ModelRequest, type RequestName, type RequestOf, refusal } from './model-requests.ts'
 import { randomFrom } from './random.ts'
@@ -45,12 +49,16 @@ export class ModelBroker {
   readonly #topics = new Map<string, PartitionLog[]>()
   readonly #leaders = new Map<string, number>()
   readonly #coordinators = new Map<string, { node: number; readyMs: number }>()
-  readonly #transactions: TransactionCoordinator
-  readonly #groups: GroupCoordinator
+  /** what outlives a restart, by topic and partition or by coordinator */
+  readonly #storages = new Map<string, MemoryStorage>()
+  readonly #settings: Partial<TransactionSettings>
+  #transactions: TransactionCoordinator
+  #groups: GroupCoordinator
 
-  constructor(time: VirtualTime, { seed, nodes, keepsLastEpoch, firstEpoch }: ModelOptions) {
+  constructor(time: VirtualTime, { seed, nodes, ...settings }: ModelOptions) {
     this.#time = time
     this.#nodes = nodes
+    this.#settings = settings
     this.#random = randomFrom(seed)
     const random = this.#random
     this.#clock = {
@@ -76,17 +84,8 @@ export class ModelBroker {
         isUp: () => this.#isUp(node),
         handle: (request) => this.#handle(request, node),
       })
-    this.#groups = new GroupCoordinator(new StateLog(new MemoryStorage(), this.#clock), this.#clock, groupSettings)
-    this.#transactions = new TransactionCoordinator({
-      keepsLastEpoch,
-      firstEpoch,
-      after: this.#clock.after,
-      markerMs: () => 0.5 + 150 * this.#random() ** 8,
-      markPartition: (key, producerId, producerEpoch, isCommit) =>
-        void this.#log(key).mark({ producerId, producerEpoch, isCommit }),
-      markGroup: (_group, producerId, producerEpoch, isCommit) =>
-        void this.#groups.mark({ producerId, producerEpoch, isCommit }),
-    })
+    this.#groups = this.#openGroups()
+    this.#transactions = this.#openTransactions()
   }
 
   get brokers(): string[] {
@@ -96,7 +95,7 @@ export class ModelBroker {
   createTopic(topic: string, partitions: number): void {
     this.#topics.set(
       topic,
-      Array.from({ length: partitions }, () => new PartitionLog({ storage: new MemoryStorage(), clock: this.#clock })),
+      Array.from({ length: partitions }, (_, partition) => this.#openLog(`${topic}/${partition}`, 0)),
     )
     for (let partition = 0; partition < partitions; partition++)
       this.#leaders.set(`${topic}/${partition}`, this.#anyNode())
@@ -148,6 +147,23 @@ export class ModelBroker {
         Object.assign(coordinator, { node: this.#anyNode(), readyMs: this.#time.nowMs + 20 })
   }
 
+  /** All brokers are killed, and start again with what they have stored. */
+  restart(): void {
+    for (const node of this.#downUntilMs.keys()) this.network.breakConnections(basePort + node)
+    this.#groups.close()
+    this.#transactions.close()
+    // What was under way when they were killed goes on with what they had: nobody sees it.
+    for (const [name, storage] of this.#storages) this.#storages.set(name, copyOf(storage))
+    for (const [topic, logs] of this.#topics)
+      this.#topics.set(
+        topic,
+        logs.map(({ leaderEpoch }, partition) => this.#openLog(`${topic}/${partition}`, leaderEpoch + 1)),
+      )
+    this.#groups = this.#openGroups()
+    this.#transactions = this.#openTransactions()
+    void this.#transactions.start()
+  }
+
   heal(): void {
     this.network.heal()
     this.#downUntilMs.fill(0)
@@ -163,7 +179,8 @@ export class ModelBroker {
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
       const [producerId, epoch] = [view.getBigInt64(43), view.getInt16(51)]
       const { error } = await this.#log(key).append(bytes, async () => {
-        const verified = this.#transactions.verify(transactionalId ?? '', producerId, epoch, { partition: key })
+        const producer = { transactionalId: transactionalId ?? '', producerId, epoch }
+        const verified = this.#transactions.verifyPartition(producer, { topic, partition })
         await this.#pause(0.3 + 2 * this.#random())
         return verified
       })
@@ -237,16 +254,17 @@ export class ModelBroker {
     LeaveGroup: ({ group, members }) => this.#groups.leave(group, members).find((error) => error !== 0) ?? 0,
     InitProducerId: (request) => this.#transactions.initProducerId(request),
     AddPartitionsToTxn: (request) => {
-      const error = this.#transactions.addPartitions(request)
-      return request.topics.flatMap(({ topic, partitions }) =>
-        partitions.map((partition) => ({ topic, partition, error })),
+      const partitions = request.topics.flatMap(({ topic, partitions: of }) =>
+        of.map((partition) => ({ topic, partition })),
       )
+      const error = this.#transactions.addPartitions(request, partitions)
+      return partitions.map((partition) => ({ ...partition, error }))
     },
-    AddOffsetsToTxn: (request) => this.#transactions.addOffsets(request),
-    EndTxn: (request) => this.#transactions.end(request),
+    AddOffsetsToTxn: (request) => this.#transactions.addOffsets(request, request.group),
+    EndTxn: (request) => this.#transactions.end(request, request.isCommit),
     TxnOffsetCommit: async (request) => {
       const { transactionalId, producerId, epoch, group, offsets } = request
-      const verify = () => this.#transactions.verify(transactionalId, producerId, epoch, { group })
+      const verify = () => this.#transactions.verifyGroup({ transactionalId, producerId, epoch }, group)
       const producer = { producerId, producerEpoch: epoch }
       const errors = await this.#groups.commitInTransaction(group, request, producer, offsets, verify)
       return offsets.map(({ topic, partition }, i) => ({ topic, partition, error: errors[i] }))
@@ -280,6 +298,36 @@ export class ModelBroker {
     return known
   }
 
+  #storage(name: string): MemoryStorage {
+    const storage = this.#storages.get(name) ?? new MemoryStorage()
+    this.#storages.set(name, storage)
+    return storage
+  }
+
+  #openLog(key: string, leaderEpoch: number): PartitionLog {
+    return new PartitionLog({ storage: this.#storage(key), clock: this.#clock, leaderEpoch })
+  }
+
+  #openGroups(): GroupCoordinator {
+    const log = new StateLog(this.#storage('groups'), this.#clock)
+    return new GroupCoordinator(log, this.#clock, groupSettings)
+  }
+
+  #openTransactions(): TransactionCoordinator {
+    const mark = async (write: () => number) => {
+      await this.#pause(0.5 + 150 * this.#random() ** 8)
+      if (this.#transactions === coordinator) equal(write(), errorCodes.NONE)
+    }
+    const host: TransactionHost = {
+      sync: async () => undefined,
+      markPartition: ({ topic, partition }, marker) => mark(() => this.log(topic, partition).mark(marker)),
+      markGroup: (_group, marker) => mark(() => this.#groups.mark(marker)),
+    }
+    const log = new StateLog(this.#storage('transactions'), this.#clock)
+    const coordinator = new TransactionCoordinator(log, this.#clock, host, this.#settings)
+    return coordinator
+  }
+
   #log(key: string): PartitionLog {
     const slash = key.lastIndexOf('/')
     return (this.#topics.get(key.slice(0, slash)) as PartitionLog[])[Number(key.slice(slash + 1))]
@@ -311,4 +359,11 @@ export class ModelBroker {
 function epochError(asked: number, { leaderEpoch }: PartitionLog): number {
   if (asked === -1 || asked === leaderEpoch) return errorCodes.NONE
   return asked < leaderEpoch ? errorCodes.FENCED_LEADER_EPOCH : errorCodes.UNKNOWN_LEADER_EPOCH
+}
+
+function copyOf(storage: MemoryStorage): MemoryStorage {
+  const copy = new MemoryStorage()
+  copy.append(storage.read(storage.start, storage.end))
+  copy.cutFront(copy.start, storage.startOffset)
+  return copy
 }
