@@ -1,11 +1,16 @@
 import type { BrokerSettings } from './broker-settings.ts'
 import type { Answer, BrokerState, HandlersOf, RequestFacts } from './broker-state.ts'
+import { openGroups, openTransactions, rollBackUnknown } from './coordinators.ts'
 import type { Clock } from './core/clock.ts'
+import type { GroupCoordinator } from './core/group-coordinator.ts'
+import type { TransactionCoordinator } from './core/transactions.ts'
 import { clusterHandlers } from './handlers/cluster-handlers.ts'
 import { configHandlers } from './handlers/config-handlers.ts'
 import { fetchHandlers } from './handlers/fetch-handler.ts'
+import { groupHandlers } from './handlers/group-handlers.ts'
 import { logHandlers } from './handlers/log-handlers.ts'
 import { topicHandlers } from './handlers/topic-handlers.ts'
+import { transactionHandlers } from './handlers/transaction-handlers.ts'
 import { startHousekeeping } from './housekeeping.ts'
 import type { LogStores } from './log-stores.ts'
 import { MemoryLimit } from './memory-limit.ts'
@@ -26,7 +31,8 @@ export interface BrokerOptions {
   readonly log: (line: string) => void
 }
 
-const metadataLog = '__cluster_metadata-0'
+/** No topic's log has this name: they end with a number. */
+const metadataLog = 'metadata'
 
 /**
  * A broker of one node: a request goes in, an answer comes out. It knows neither sockets nor the system's time.
@@ -37,7 +43,9 @@ const metadataLog = '__cluster_metadata-0'
 export class Broker {
   readonly settings: BrokerSettings
   readonly #state: BrokerState
-  readonly #handlers: Partial<HandlersOf<ApiName>>
+  readonly #groups: GroupCoordinator
+  readonly #transactions: TransactionCoordinator
+  readonly #handlers: HandlersOf<ApiName>
   readonly #housekeeping: { stop(): void }
   #address = { host: '', port: 0 }
 
@@ -50,9 +58,16 @@ export class Broker {
     const onCut = (name: string, bytes: number) =>
       log(`${bytes} bytes at the end of ${name} were torn, and have been cut off`)
     const topics = new Topics({ stores, metadata, settings, clock, leaderEpoch: starts, onCut })
+    const host = { stores, clock, settings, topics, onCut }
+    this.#groups = openGroups(host)
+    this.#transactions = openTransactions(host, this.#groups)
+    // Their topics were deleted, and then the process ended.
+    stores.removeOthers()
     const maintain = () => {
-      for (const { partitions } of topics.all()) for (const partition of partitions) partition.log.maintain()
-      metadata.maintain()
+      this.#groups.maintain()
+      this.#transactions.maintain()
+      for (const { isInternal, partitions } of topics.all())
+        if (!isInternal) for (const { log: rows } of partitions) rows.maintain()
     }
     const memory = new MemoryLimit(memoryBytes, stores, clock, maintain)
     this.#state = {
@@ -69,12 +84,20 @@ export class Broker {
     const admin = new TopicAdmin(this.#state)
     this.#handlers = {
       ...clusterHandlers(this.#state, admin),
-      ...topicHandlers(this.#state, admin, () => undefined),
+      ...topicHandlers(this.#state, admin, ({ name }) => this.#groups.forgetTopic(name)),
       ...configHandlers(this.#state),
-      ...logHandlers(this.#state, () => 0),
+      ...logHandlers(this.#state, (producer, partition) => this.#transactions.verifyPartition(producer, partition)),
       ...fetchHandlers(this.#state),
+      ...groupHandlers(topics, this.#groups),
+      ...transactionHandlers(topics, this.#groups, this.#transactions),
     }
     this.#housekeeping = startHousekeeping(clock, settings.number('log.retention.check.interval.ms'), maintain)
+  }
+
+  /** Completes the transactions that were decided before. */
+  async start(): Promise<void> {
+    rollBackUnknown(this.#state.topics, this.#transactions)
+    await this.#transactions.start()
   }
 
   /** Where clients reach it, from now on. */
@@ -91,6 +114,8 @@ export class Broker {
   /** Ends all waiting, and closes the logs. */
   async close(): Promise<void> {
     this.#housekeeping.stop()
+    this.#groups.close()
+    this.#transactions.close()
     await this.#state.metadata.sync()
     for (const { partitions } of this.#state.topics.all()) for (const { log } of partitions) await log.sync()
     this.#state.stores.close()

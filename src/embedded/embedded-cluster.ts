@@ -1,5 +1,4 @@
-import { mkdirSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { Broker } from './broker.ts'
 import { BrokerSettings, type GivenSettings } from './broker-settings.ts'
 import type { Clock } from './core/clock.ts'
@@ -48,9 +47,9 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions = {}): 
   const dataDir = options.dataDir === undefined ? undefined : resolve(options.dataDir)
   const unlock = dataDir === undefined ? () => undefined : lockFolder(dataDir)
   try {
-    if (dataDir !== undefined) mkdirSync(dataDir, { recursive: true })
-    const stores = dataDir === undefined ? new MemoryStores() : new FileStores(dataDir)
+    const stores = dataDir === undefined ? new MemoryStores() : new FileStores(join(dataDir, 'logs'))
     const broker = new Broker({ stores, dataDir, settings, memoryBytes, clock, log })
+    await broker.start()
     const server = await TcpServer.listen(broker, { port, ...(host !== undefined && { host }) }, log)
     broker.advertise(server)
     return {

@@ -12,8 +12,8 @@ export interface LogStores {
   open(name: string): LogStorage
   /** Removes a log with all that it has. */
   remove(name: string): void
-  /** Removes all logs but these, before any is opened. */
-  keepOnly(names: ReadonlySet<string>): void
+  /** Removes the logs that have not been opened. */
+  removeOthers(): void
   close(): void
 }
 
@@ -36,14 +36,14 @@ export class MemoryStores implements LogStores {
     this.#storages.delete(name)
   }
 
-  keepOnly(): void {}
+  removeOthers(): void {}
 
   close(): void {
     this.#storages.clear()
   }
 }
 
-/** A folder for each log. */
+/** A folder for each log, in one that has nothing else. */
 export class FileStores implements LogStores {
   readonly heldBytes = 0
   readonly #folder: string
@@ -64,10 +64,9 @@ export class FileStores implements LogStores {
     this.#storages.delete(name)
   }
 
-  keepOnly(names: ReadonlySet<string>): void {
-    for (const entry of readdirSync(this.#folder, { withFileTypes: true }))
-      if (entry.isDirectory() && !names.has(entry.name) && !this.#storages.has(entry.name))
-        rmSync(join(this.#folder, entry.name), { recursive: true })
+  removeOthers(): void {
+    for (const name of readdirSync(this.#folder))
+      if (!this.#storages.has(name)) rmSync(join(this.#folder, name), { recursive: true })
   }
 
   close(): void {

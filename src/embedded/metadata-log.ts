@@ -1,9 +1,6 @@
-import { readPieces } from '../batch/read-records.ts'
-import { RecordBatchWriter } from '../batch/record-batch-writer.ts'
-import { createRecords } from '../batch/records.ts'
 import type { Clock } from './core/clock.ts'
 import type { LogStorage } from './core/log-storage.ts'
-import { PartitionLog } from './core/partition-log.ts'
+import { type StateKey, StateLog } from './core/state-log.ts'
 
 /** A topic as it is kept. */
 export interface TopicRecord {
@@ -18,72 +15,45 @@ export interface ClusterRecord {
   readonly starts: number
 }
 
-const clusterKey = 'cluster'
-const topicPrefix = 'topic/'
-const plain = {
-  compression: 'none',
-  isTransactional: false,
-  producerId: -1n,
-  producerEpoch: -1,
-  baseSequence: -1,
-} as const
+const clusterKey: StateKey = ['cluster']
+const topicKind = 'topic'
 
-/** What the broker knows of the cluster and its topics, in a compacted log: the newest record of a key counts. */
+/** What the broker knows of the cluster and its topics, as `__cluster_metadata` of Apache Kafka. */
 export class MetadataLog {
-  readonly #log: PartitionLog
-  readonly #clock: Clock
-  readonly #records = new Map<string, unknown>()
+  readonly #log: StateLog
+  /** as they were when the log was opened */
+  readonly topics: ReadonlyMap<string, TopicRecord>
+  readonly cluster: ClusterRecord | undefined
 
   constructor(storage: LogStorage, clock: Clock) {
-    this.#clock = clock
-    this.#log = new PartitionLog({ storage, clock, config: { isCompacted: true, isDeleted: false } })
-    const records = createRecords()
-    for (const { bytes, view, header } of this.#log.batches())
-      for (const _ of readPieces(bytes, view, header, records))
-        for (let row = 0; row < records.count; row++) {
-          const text = (start: number, end: number) => Buffer.from(records.bytes.subarray(start, end)).toString()
-          const key = text(records.keyStart[row], records.keyEnd[row])
-          if (records.valueStart[row] < 0) this.#records.delete(key)
-          else this.#records.set(key, JSON.parse(text(records.valueStart[row], records.valueEnd[row])))
-        }
-  }
-
-  get cluster(): ClusterRecord | undefined {
-    return this.#records.get(clusterKey) as ClusterRecord | undefined
-  }
-
-  /** By name. */
-  *topics(): Generator<readonly [name: string, topic: TopicRecord]> {
-    for (const [key, record] of this.#records)
-      if (key.startsWith(topicPrefix)) yield [key.slice(topicPrefix.length), record as TopicRecord]
+    this.#log = new StateLog(storage, clock)
+    const topics = new Map<string, TopicRecord>()
+    let cluster: ClusterRecord | undefined
+    for (const change of this.#log.changes()) {
+      if ('marker' in change) continue
+      const [[kind, name], value] = change.entry
+      if (kind !== topicKind) cluster = value as ClusterRecord
+      else if (value === null) topics.delete(String(name))
+      else topics.set(String(name), value as TopicRecord)
+    }
+    this.topics = topics
+    this.cluster = cluster
   }
 
   putCluster(cluster: ClusterRecord): void {
-    this.#put(clusterKey, cluster)
+    this.#log.put([[clusterKey, cluster]])
   }
 
   putTopic(name: string, topic: TopicRecord): void {
-    this.#put(topicPrefix + name, topic)
+    this.#log.put([[[topicKind, name], topic]])
   }
 
   removeTopic(name: string): void {
-    this.#put(topicPrefix + name, null)
+    this.#log.put([[[topicKind, name], null]])
   }
 
-  maintain(): void {
-    this.#log.maintain()
-  }
-
+  /** Resolves once everything up to now outlives a power cut. */
   sync(): Promise<void> {
     return this.#log.sync()
-  }
-
-  #put(key: string, value: TopicRecord | ClusterRecord | null): void {
-    const writer = new RecordBatchWriter()
-    const bytes = value === null ? null : Buffer.from(JSON.stringify(value))
-    writer.append(this.#clock.nowMs, Buffer.from(key), bytes)
-    this.#log.write(writer.finish(plain))
-    if (value === null) this.#records.delete(key)
-    else this.#records.set(key, value)
   }
 }

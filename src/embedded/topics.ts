@@ -33,14 +33,10 @@ export class Topics {
   readonly #byName = new Map<string, Topic>()
   readonly #byId = new Map<string, Topic>()
 
-  /** Opens the topics that the metadata log has, and removes the logs of others. */
+  /** Opens the topics that the metadata log has. */
   constructor(host: TopicsHost) {
     this.#host = host
-    const kept = [...host.metadata.topics()]
-    host.stores.keepOnly(
-      new Set(kept.flatMap(([name, { partitions }]) => indexes(0, partitions).map((index) => logName(name, index)))),
-    )
-    for (const [name, { id, partitions, settings }] of kept) {
+    for (const [name, { id, partitions, settings }] of host.metadata.topics) {
       const values = new Map(Object.entries(settings))
       this.#add({ name, id, isInternal: false, settings: values, partitions: this.#open(name, values, 0, partitions) })
     }

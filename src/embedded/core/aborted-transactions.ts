@@ -8,7 +8,7 @@ export interface AbortedTransaction {
   readonly lastStableOffset: number
 }
 
-/** Transactions of a log that were rolled back, in the order of their markers, as `TransactionIndex` of Apache Kafka. */
+/** Transactions of a log that were rolled back, in the order of their markers: `TransactionIndex` of Apache Kafka. */
 export class AbortedTransactions {
   #entries: AbortedTransaction[] = []
 

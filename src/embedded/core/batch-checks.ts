@@ -65,7 +65,7 @@ function checkHeader(header: BatchHeader, config: LogConfig, nowMs: number): Ref
 }
 
 function checkKeys(bytes: Uint8Array, view: DataView, header: BatchHeader, config: LogConfig): Refusal | undefined {
-  if (!config.isCompacted) return undefined
+  if (!config.hasCompactPolicy) return undefined
   const records = createRecords(Math.min(header.recordCount, 1024))
   try {
     for (const _ of readPieces(bytes, view, header, records))

@@ -119,9 +119,9 @@ export class GroupCoordinator {
     offsets: readonly OffsetCommit[],
     verify: Verify,
   ): Promise<number[]> {
-    let error = this.#commitError(group, identity, true)
-    if (error === errorCodes.NONE && !this.offsets.hasPending(producer.producerId, group)) error = await verify()
-    if (error === errorCodes.PRODUCER_FENCED) error = errorCodes.INVALID_PRODUCER_EPOCH
+    const verified = this.offsets.hasPending(producer.producerId, group) ? errorCodes.NONE : await verify()
+    let error = verified === errorCodes.PRODUCER_FENCED ? errorCodes.INVALID_PRODUCER_EPOCH : verified
+    if (error === errorCodes.NONE) error = this.#commitError(group, identity, true)
     if (error !== errorCodes.NONE) return offsets.map(() => error)
     return this.#accept(offsets, (accepted) => this.offsets.commitPending(group, producer, accepted))
   }

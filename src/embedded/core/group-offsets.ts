@@ -20,7 +20,7 @@ export interface CommittedOffset extends OffsetCommit {
   readonly committedMs: number
 }
 
-/** With its place among all commits: of two of a partition the later one is valid, even if its transaction ends later. */
+/** With its place among all commits: of two of a partition the later one is valid, whenever its transaction ends. */
 type Known = CommittedOffset & { readonly order: number }
 type Offsets = Map<string, Known>
 
@@ -34,8 +34,8 @@ const stateKey = (group: string, { topic, partition }: TopicPartition): StateKey
 ]
 
 /**
- * What groups have committed, as `OffsetMetadataManager` of Apache Kafka: each offset is a record of the log, those of a
- * transaction become valid with its marker.
+ * What groups have committed, as `OffsetMetadataManager` of Apache Kafka: each offset is a record of the log, and those
+ * of a transaction become valid with its marker.
  */
 export class GroupOffsets {
   readonly #log: StateLog

@@ -7,9 +7,9 @@ export interface LogConfig {
   /** message.timestamp.after.max.ms */
   readonly timestampAfterMaxMs: number
   /** cleanup.policy has "delete" */
-  readonly isDeleted: boolean
+  readonly hasDeletePolicy: boolean
   /** cleanup.policy has "compact" */
-  readonly isCompacted: boolean
+  readonly hasCompactPolicy: boolean
   /** retention.ms and retention.bytes, -1 for no end */
   readonly retentionMs: number
   readonly retentionBytes: number
@@ -29,8 +29,8 @@ export const logDefaults: LogConfig = {
   maxMessageBytes: 1_048_588,
   timestampType: 'CreateTime',
   timestampAfterMaxMs: 3_600_000,
-  isDeleted: true,
-  isCompacted: false,
+  hasDeletePolicy: true,
+  hasCompactPolicy: false,
   retentionMs: 7 * dayMs,
   retentionBytes: -1,
   deleteRetentionMs: dayMs,

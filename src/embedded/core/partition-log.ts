@@ -53,8 +53,8 @@ const nothing: Fetched = { error: errorCodes.NONE, buffers: [], sizeBytes: 0, ab
 const nowhere: TimedOffset = { offset: -1, timestampMs: -1, leaderEpoch: -1 }
 
 /**
- * One partition's log with the state of its producers, as `UnifiedLog` of Apache Kafka has it. There is one replica: all
- * that is appended is committed, and the high watermark is the end.
+ * One partition's log with the state of its producers, as `UnifiedLog` of Apache Kafka has it. There is one replica:
+ * all that is appended is committed, and the high watermark is the end.
  */
 export class PartitionLog {
   /** may be replaced at any time */
@@ -108,7 +108,7 @@ export class PartitionLog {
     return this.#producers.get(producerId)
   }
 
-  /** Appends what a client has sent. The bytes are copied. @param verify asked before the first batch of a transaction */
+  /** Appends what a client has sent; the bytes are copied. @param verify asked before a transaction's first batch */
   async append(bytes: Uint8Array, verify: Verify = unverified): Promise<Appended> {
     const header = checkBatch(bytes, this.config, this.#clock.nowMs)
     if ('error' in header) return refused(header)
@@ -198,7 +198,7 @@ export class PartitionLog {
   /** Removes rows below an offset, -1 for all: DeleteRecords. The new start is `startOffset`. */
   deleteRecords(offset: number): number {
     const to = offset === -1 ? this.#endOffset : offset
-    if (!this.config.isDeleted) return errorCodes.POLICY_VIOLATION
+    if (!this.config.hasDeletePolicy) return errorCodes.POLICY_VIOLATION
     if (to < 0 || to > this.#endOffset) return errorCodes.OFFSET_OUT_OF_RANGE
     if (to > this.startOffset) this.#cutFront(this.#batches.find(to)?.position ?? this.#batches.storage.end, to)
     return errorCodes.NONE
@@ -207,11 +207,11 @@ export class PartitionLog {
   /** What brokers do from time to time: retention, compaction, forgetting producers. */
   maintain(): void {
     const { nowMs } = this.#clock
-    if (this.config.isDeleted) {
+    if (this.config.hasDeletePolicy) {
       const front = expiredFront(this.#batches, this.config, nowMs, this)
       if (front !== undefined) this.#cutFront(front.position, front.offset)
     }
-    if (this.config.isCompacted && this.#isDirty()) this.compact()
+    if (this.config.hasCompactPolicy && this.#isDirty()) this.compact()
     this.#producers.expire(nowMs - this.config.producerIdExpirationMs)
     this.#verifications.expire(nowMs - this.config.producerIdExpirationMs)
   }

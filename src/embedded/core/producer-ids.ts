@@ -3,7 +3,7 @@ import type { StateEntry, StateLog } from './state-log.ts'
 export const producerIdsKind = 'producer-ids'
 const blockSize = 1_000
 
-/** Gives each producer id once, over restarts too: `ProducerIdManager` of Apache Kafka, which reserves blocks of them. */
+/** Gives each producer id once, over restarts too, by reserving blocks of them: `ProducerIdManager` of Apache Kafka. */
 export class ProducerIds {
   readonly #log: StateLog
   #next = 0

@@ -32,7 +32,7 @@ const noProducer = {
 /** Between two looks at whether half of the log is old. */
 const maintenanceBytes = 256 * 1024
 
-const config = { isCompacted: true, isDeleted: false, deleteRetentionMs: 0 }
+const config = { hasCompactPolicy: true, hasDeletePolicy: false, deleteRetentionMs: 0 }
 
 /**
  * The state of a coordinator, as records of a compacted log: what `__consumer_offsets` and `__transaction_state` are in

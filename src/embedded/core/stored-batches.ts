@@ -36,7 +36,6 @@ export class StoredBatches {
    */
   append(head: Buffer, rest: Uint8Array): void {
     const position = this.storage.end
-    // It may fail.
     this.storage.append([head, rest])
     this.index.add(int64(head, 0), position, int64(head, 35))
   }

@@ -25,6 +25,7 @@ export class TransactionVerifications {
    */
   async verify(producerId: bigint, epoch: number, sequence: number, verify: Verify, nowMs: number): Promise<number> {
     const known = this.#verifications.get(producerId)
+    if (known !== undefined && epoch < known.epoch) return this.#verifyOlder(producerId, known, verify)
     const verification = known?.epoch === epoch ? known : { lowest: sequence, epoch, isAsked: false, sinceMs: nowMs }
     verification.lowest = Math.min(verification.lowest, sequence)
     if (verification.isAsked) return errorCodes.NOT_ENOUGH_REPLICAS
@@ -36,6 +37,14 @@ export class TransactionVerifications {
     // A marker came between the answer and the batch: the answer is another transaction's.
     if (this.#verifications.get(producerId) !== verification) return errorCodes.INVALID_TXN_STATE
     return sequence > verification.lowest ? errorCodes.OUT_OF_ORDER_SEQUENCE_NUMBER : errorCodes.NONE
+  }
+
+  /** An epoch that is fenced must not disturb the newer one, unless that one is not known to the coordinator. */
+  async #verifyOlder(producerId: bigint, newer: Verification, verify: Verify): Promise<number> {
+    const error = await verify()
+    if (error !== errorCodes.NONE) return producerError(error)
+    if (this.#verifications.get(producerId) === newer) this.#verifications.delete(producerId)
+    return errorCodes.NOT_ENOUGH_REPLICAS
   }
 
   /** The transaction has begun or ended here: what is under way does not count for the next one. */

@@ -1,6 +1,8 @@
 import { type BrokerState, closesConnection, type HandlersOf } from '../broker-state.ts'
+import type { TopicPartition } from '../core/group-offsets.ts'
 import { earliestTimestamp, type PartitionLog } from '../core/partition-log.ts'
 import type { Verify } from '../core/transaction-verifications.ts'
+import type { TransactionalProducer } from '../core/transactions.ts'
 import type { Partition } from '../partition.ts'
 import type { ResponseOf } from '../protocol/apis.ts'
 import { errorCodes } from '../protocol/error-codes.ts'
@@ -13,11 +15,7 @@ const earliestLocalTimestamp = -4
 const latestTieredTimestamp = -5
 
 /** Asks the transaction coordinator whether a producer's transaction spans a partition. */
-export type VerifyTransaction = (
-  transactionalId: string,
-  producer: { readonly producerId: bigint; readonly producerEpoch: number },
-  partition: { readonly topic: string; readonly partition: number },
-) => ReturnType<Verify>
+export type VerifyTransaction = (producer: TransactionalProducer, partition: TopicPartition) => ReturnType<Verify>
 
 /** What a leader answers to a client that knows another one, of before or after it. */
 export function epochError(asked: number, { leaderEpoch }: PartitionLog): number {
@@ -56,8 +54,8 @@ export function logHandlers(
     const verifyHere = () => {
       if (transactionalId === null) return errorCodes.INVALID_TXN_STATE
       // The log has checked that there is a whole header.
-      const producer = { producerId: records.readBigInt64BE(43), producerEpoch: records.readInt16BE(51) }
-      return verify(transactionalId, producer, { topic, partition: index })
+      const producer = { transactionalId, producerId: records.readBigInt64BE(43), epoch: records.readInt16BE(51) }
+      return verify(producer, { topic, partition: index })
     }
     try {
       const { error, message, baseOffset, logAppendTimeMs } = await log.append(records, verifyHere)

@@ -66,7 +66,7 @@ suite('appending to a partition log', () => {
     ['a producer without a sequence', batchOf(['a'], { producerId: 1n, sequence: -1 }), 'INVALID_RECORD'],
     ['a transaction without a producer', changed((view) => view.setInt16(21, 0x10)), 'INVALID_RECORD'],
     ['a time in two hours', batchOf([{ value: 'a', timestampMs: startMs + 7_200_000 }]), 'INVALID_TIMESTAMP'],
-    ['a row without a key, compacted', batchOf(['a']), 'INVALID_RECORD', { isCompacted: true }],
+    ['a row without a key, compacted', batchOf(['a']), 'INVALID_RECORD', { hasCompactPolicy: true }],
   ]
   for (const [what, batch, error, config] of refusals)
     test(`refuses ${what} with ${error}`, async () => {
@@ -76,7 +76,7 @@ suite('appending to a partition log', () => {
     })
 
   test('looks for keys inside compressed batches of compacted topics', async () => {
-    const log = logOf({ isCompacted: true })
+    const log = logOf({ hasCompactPolicy: true })
     const rows = Array.from({ length: 50 }, (_, i) => ({ key: `k${i}`, value: 'the same value again' }))
     equal((await log.append(batchOf(rows, { compression: 'zstd' }))).error, 0)
     const bare = [...rows, { key: null, value: 'the same value again' }]

@@ -8,7 +8,7 @@ import { PartitionLog } from '../../../src/embedded/core/partition-log.ts'
 import { type BatchFacts, batchOf, type Row, rowsOf, startMs } from './batches.ts'
 import { FakeClock } from './fake-clock.ts'
 
-const compactedTopic = { isCompacted: true, isDeleted: false }
+const compactedTopic = { hasCompactPolicy: true, hasDeletePolicy: false }
 
 function logOf(config: Partial<LogConfig> = {}) {
   const clock = new FakeClock()

@@ -166,3 +166,17 @@ suite('a transaction in a partition log', () => {
     equal(log.producers().length, 1)
   })
 })
+
+suite('a transaction under a newer epoch in a partition log', () => {
+  test('is not disturbed by a batch of the epoch before, which is refused', async () => {
+    const log = logOf()
+    let answer: (code: number) => void = () => undefined
+    const batch = batchOf(['new'], { producerId, epoch: 1, isTransactional: true })
+    const newer = log.append(batch, () => new Promise<number>((resolve) => (answer = resolve)))
+    await settle()
+    const older = await send(log, ['old'], { sequence: 0, isTransactional: true }, () => errorCodes.PRODUCER_FENCED)
+    equal(older.error, errorCodes.INVALID_PRODUCER_EPOCH)
+    answer(errorCodes.NONE)
+    equal((await newer).error, errorCodes.NONE)
+  })
+})

@@ -148,6 +148,6 @@ suite('deleting records of a partition log', () => {
 
   test('is refused beyond the end, and where rows are kept by key', async () => {
     equal((await logWith([['a']])).deleteRecords(2), errorCodes.OFFSET_OUT_OF_RANGE)
-    equal(logOf({ isDeleted: false, isCompacted: true }).deleteRecords(0), errorCodes.POLICY_VIOLATION)
+    equal(logOf({ hasDeletePolicy: false, hasCompactPolicy: true }).deleteRecords(0), errorCodes.POLICY_VIOLATION)
   })
 })

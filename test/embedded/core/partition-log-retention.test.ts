@@ -51,7 +51,7 @@ suite('retention of a partition log', () => {
   })
 
   test('without a limit, or where rows are kept by key, takes nothing', async () => {
-    for (const config of [{ retentionMs: -1 }, { isDeleted: false, isCompacted: true, retentionMs: 1 }]) {
+    for (const config of [{ retentionMs: -1 }, { hasDeletePolicy: false, hasCompactPolicy: true, retentionMs: 1 }]) {
       const clock = new FakeClock()
       const log = new PartitionLog({ storage: new MemoryStorage(), clock, config })
       await log.append(batchOf([{ key: 'k', value: row }]))

@@ -5,7 +5,11 @@ import { GroupCoordinator } from '../../../src/embedded/core/group-coordinator.t
 import { MemoryStorage } from '../../../src/embedded/core/memory-storage.ts'
 import { PartitionLog } from '../../../src/embedded/core/partition-log.ts'
 import { StateLog } from '../../../src/embedded/core/state-log.ts'
-import { TransactionCoordinator, type TransactionHost } from '../../../src/embedded/core/transactions.ts'
+import {
+  TransactionCoordinator,
+  type TransactionHost,
+  type TransactionSettings,
+} from '../../../src/embedded/core/transactions.ts'
 import { type Fault, ModelNetwork } from './model-network.ts'
 import { type AnswerOf, type ModelRequest, type RequestName, type RequestOf, refusal } from './model-requests.ts'
 import { randomFrom } from './random.ts'
@@ -45,12 +49,16 @@ export class ModelBroker {
   readonly #topics = new Map<string, PartitionLog[]>()
   readonly #leaders = new Map<string, number>()
   readonly #coordinators = new Map<string, { node: number; readyMs: number }>()
-  readonly #transactions: TransactionCoordinator
-  readonly #groups: GroupCoordinator
+  /** what outlives a restart, by topic and partition or by coordinator */
+  readonly #storages = new Map<string, MemoryStorage>()
+  readonly #settings: Partial<TransactionSettings>
+  #transactions: TransactionCoordinator
+  #groups: GroupCoordinator
 
-  constructor(time: VirtualTime, { seed, nodes, keepsLastEpoch, firstEpoch }: ModelOptions) {
+  constructor(time: VirtualTime, { seed, nodes, ...settings }: ModelOptions) {
     this.#time = time
     this.#nodes = nodes
+    this.#settings = settings
     this.#random = randomFrom(seed)
     const random = this.#random
     this.#clock = {
@@ -76,21 +84,8 @@ export class ModelBroker {
         isUp: () => this.#isUp(node),
         handle: (request) => this.#handle(request, node),
       })
-    this.#groups = new GroupCoordinator(this.#stateLog(), this.#clock, groupSettings)
-    const pause = () => this.#pause(0.5 + 150 * this.#random() ** 8)
-    const host: TransactionHost = {
-      sync: async () => undefined,
-      markPartition: async ({ topic, partition }, marker) => {
-        await pause()
-        equal(this.log(topic, partition).mark(marker), errorCodes.NONE)
-      },
-      markGroup: async (_group, marker) => {
-        await pause()
-        equal(this.#groups.mark(marker), errorCodes.NONE)
-      },
-    }
-    const transactions = { keepsLastEpoch, firstEpoch }
-    this.#transactions = new TransactionCoordinator(this.#stateLog(), this.#clock, host, transactions)
+    this.#groups = this.#openGroups()
+    this.#transactions = this.#openTransactions()
   }
 
   get brokers(): string[] {
@@ -100,7 +95,7 @@ export class ModelBroker {
   createTopic(topic: string, partitions: number): void {
     this.#topics.set(
       topic,
-      Array.from({ length: partitions }, () => new PartitionLog({ storage: new MemoryStorage(), clock: this.#clock })),
+      Array.from({ length: partitions }, (_, partition) => this.#openLog(`${topic}/${partition}`, 0)),
     )
     for (let partition = 0; partition < partitions; partition++)
       this.#leaders.set(`${topic}/${partition}`, this.#anyNode())
@@ -150,6 +145,23 @@ export class ModelBroker {
     for (const coordinator of this.#coordinators.values())
       if (coordinator.node === node)
         Object.assign(coordinator, { node: this.#anyNode(), readyMs: this.#time.nowMs + 20 })
+  }
+
+  /** All brokers are killed, and start again with what they have stored. */
+  restart(): void {
+    for (const node of this.#downUntilMs.keys()) this.network.breakConnections(basePort + node)
+    this.#groups.close()
+    this.#transactions.close()
+    // What was under way when they were killed goes on with what they had: nobody sees it.
+    for (const [name, storage] of this.#storages) this.#storages.set(name, copyOf(storage))
+    for (const [topic, logs] of this.#topics)
+      this.#topics.set(
+        topic,
+        logs.map(({ leaderEpoch }, partition) => this.#openLog(`${topic}/${partition}`, leaderEpoch + 1)),
+      )
+    this.#groups = this.#openGroups()
+    this.#transactions = this.#openTransactions()
+    void this.#transactions.start()
   }
 
   heal(): void {
@@ -286,8 +298,34 @@ export class ModelBroker {
     return known
   }
 
-  #stateLog(): StateLog {
-    return new StateLog(new MemoryStorage(), this.#clock)
+  #storage(name: string): MemoryStorage {
+    const storage = this.#storages.get(name) ?? new MemoryStorage()
+    this.#storages.set(name, storage)
+    return storage
+  }
+
+  #openLog(key: string, leaderEpoch: number): PartitionLog {
+    return new PartitionLog({ storage: this.#storage(key), clock: this.#clock, leaderEpoch })
+  }
+
+  #openGroups(): GroupCoordinator {
+    const log = new StateLog(this.#storage('groups'), this.#clock)
+    return new GroupCoordinator(log, this.#clock, groupSettings)
+  }
+
+  #openTransactions(): TransactionCoordinator {
+    const mark = async (write: () => number) => {
+      await this.#pause(0.5 + 150 * this.#random() ** 8)
+      if (this.#transactions === coordinator) equal(write(), errorCodes.NONE)
+    }
+    const host: TransactionHost = {
+      sync: async () => undefined,
+      markPartition: ({ topic, partition }, marker) => mark(() => this.log(topic, partition).mark(marker)),
+      markGroup: (_group, marker) => mark(() => this.#groups.mark(marker)),
+    }
+    const log = new StateLog(this.#storage('transactions'), this.#clock)
+    const coordinator = new TransactionCoordinator(log, this.#clock, host, this.#settings)
+    return coordinator
   }
 
   #log(key: string): PartitionLog {
@@ -321,4 +359,11 @@ export class ModelBroker {
 function epochError(asked: number, { leaderEpoch }: PartitionLog): number {
   if (asked === -1 || asked === leaderEpoch) return errorCodes.NONE
   return asked < leaderEpoch ? errorCodes.FENCED_LEADER_EPOCH : errorCodes.UNKNOWN_LEADER_EPOCH
+}
+
+function copyOf(storage: MemoryStorage): MemoryStorage {
+  const copy = new MemoryStorage()
+  copy.append(storage.read(storage.start, storage.end))
+  copy.cutFront(copy.start, storage.startOffset)
+  return copy
 }
