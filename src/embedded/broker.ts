@@ -111,6 +111,11 @@ export class Broker {
     return handler(body, facts)
   }
 
+  /** Rolls a transaction back as at its time-out. @returns false if none is open */
+  timeOutTransaction(transactionalId: string): boolean {
+    return this.#transactions.timeOut(transactionalId)
+  }
+
   /** Ends all waiting, and closes the logs. */
   async close(): Promise<void> {
     this.#housekeeping.stop()

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type EmbeddedBrokerOptions, startEmbeddedBroker } from './embedded-cluster.ts'
+import type { Faults } from './faults.ts'
 import { FileJournal } from './registry/file-journal.ts'
 import { startRegistryServer } from './registry/registry-server.ts'
 import { RegistryState } from './registry/registry-state.ts'
@@ -16,6 +17,8 @@ export interface EmbeddedCluster {
   readonly brokers: string
   /** base URL of the registry, which has Confluent's API */
   readonly registry: string
+  /** makes things go wrong on the broker, for a test */
+  readonly faults: Faults
   /** Ends both; what was kept in memory is gone. */
   stop(): Promise<void>
 }
@@ -42,6 +45,7 @@ export async function startEmbeddedCluster({
     const registry = await startRegistryServer(registryState(options.dataDir), registryPort)
     return {
       brokers: broker.brokers,
+      faults: broker.faults,
       registry: registry.url,
       stop: async () => {
         await registry.stop()

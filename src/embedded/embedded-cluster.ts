@@ -2,6 +2,7 @@ import { join, resolve } from 'node:path'
 import { Broker } from './broker.ts'
 import { BrokerSettings, type GivenSettings } from './broker-settings.ts'
 import type { Clock } from './core/clock.ts'
+import type { Faults } from './faults.ts'
 import { lockFolder } from './folder-lock.ts'
 import { FileStores, MemoryStores } from './log-stores.ts'
 import { usualMemoryBytes } from './memory-limit.ts'
@@ -27,6 +28,8 @@ export interface EmbeddedBrokerOptions {
 export interface EmbeddedBroker {
   /** host and port */
   readonly brokers: string
+  /** makes things go wrong for a test */
+  readonly faults: Faults
   stop(): Promise<void>
 }
 
@@ -54,6 +57,12 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions = {}): 
     broker.advertise(server)
     return {
       brokers: `${server.host}:${server.port}`,
+      faults: {
+        goAway: (ms) => server.goAway(ms),
+        slowAnswers: (target) => server.faults.add(target, { kind: 'slow', delayMs: target.delayMs }),
+        loseAnswers: (target) => server.faults.add(target, { kind: 'lost' }),
+        abortTransaction: (transactionalId) => broker.timeOutTransaction(transactionalId),
+      },
       stop: async () => {
         await server.stop()
         await broker.close()

@@ -1,8 +1,10 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { FrameAssembler, FrameSizeError, release } from '../batch/frame-assembler.ts'
 import { UsageError } from '../errors.ts'
 import type { Broker } from './broker.ts'
 import { closesConnection } from './broker-state.ts'
+import { AnswerFaults } from './faults.ts'
 import { InvalidRequestError } from './protocol/frame-reader.ts'
 import { type Request, readRequest, writeResponse } from './protocol/frames.ts'
 
@@ -16,11 +18,14 @@ export class TcpServer {
   readonly host = loopbackHost
   readonly port: number
   readonly #server: Server
+  readonly faults: AnswerFaults
   readonly #connections: Set<Connection>
+  #isAway = false
 
-  private constructor(server: Server, connections: Set<Connection>) {
+  private constructor(server: Server, connections: Set<Connection>, faults: AnswerFaults) {
     this.#server = server
     this.#connections = connections
+    this.faults = faults
     this.port = (server.address() as AddressInfo).port
   }
 
@@ -39,8 +44,13 @@ export class TcpServer {
         'Leave the host out; use a cluster of its own for clients on other machines',
       )
     const connections = new Set<Connection>()
+    const faults = new AnswerFaults()
     const server = createServer({ noDelay: true }, (socket) => {
-      const connection = new Connection(socket, broker, log)
+      if (tcp.#isAway) {
+        socket.destroy()
+        return
+      }
+      const connection = new Connection(socket, broker, faults, log)
       connections.add(connection)
       socket.once('close', () => connections.delete(connection))
     })
@@ -54,7 +64,17 @@ export class TcpServer {
       )
       server.listen(port, loopbackHost, resolve)
     })
-    return new TcpServer(server, connections)
+    const tcp = new TcpServer(server, connections, faults)
+    return tcp
+  }
+
+  /** Ends all connections, and every new one for so many ms. */
+  goAway(ms: number): void {
+    this.#isAway = true
+    setTimeout(() => {
+      this.#isAway = false
+    }, ms).unref()
+    for (const connection of this.#connections) connection.destroy()
   }
 
   /** Ends all connections. */
@@ -70,15 +90,17 @@ class Connection {
   readonly #socket: Socket
   readonly #broker: Broker
   readonly #log: (line: string) => void
+  readonly #faults: AnswerFaults
   readonly #closed = new AbortController()
   readonly #frames: FrameAssembler
   readonly #waiting: Buffer[] = []
   #waitingBytes = 0
   #isBusy = false
 
-  constructor(socket: Socket, broker: Broker, log: (line: string) => void) {
+  constructor(socket: Socket, broker: Broker, faults: AnswerFaults, log: (line: string) => void) {
     this.#socket = socket
     this.#broker = broker
+    this.#faults = faults
     this.#log = log
     const largestBytes = broker.settings.number('socket.request.max.bytes')
     this.#frames = new FrameAssembler((frame) => {
@@ -126,6 +148,7 @@ class Connection {
   async #answer(frame: Buffer): Promise<void> {
     const request = readRequest(frame)
     const { version, isVersionUnknown, clientId } = request
+    const fault = this.#faults.take(request.api)
     const answer = await this.#broker.handle(request, {
       version,
       isVersionUnknown,
@@ -135,7 +158,9 @@ class Connection {
     })
     // Its rows are in the log; views of other requests may have been kept.
     if (request.api === 'Produce') this.#frames.recycle(frame)
-    if (answer === closesConnection) this.#socket.destroy()
+    if (fault?.kind === 'slow')
+      await sleep(fault.delayMs, undefined, { signal: this.#closed.signal }).catch(() => undefined)
+    if (answer === closesConnection || fault?.kind === 'lost') this.#socket.destroy()
     if (answer === undefined || answer === closesConnection || this.#socket.destroyed) return
     await this.#write(request, answer as never)
   }

@@ -14,9 +14,9 @@ const dataset = uniqueName('trips')
 let project: string
 let environment: NodeJS.ProcessEnv
 
-/** A program of docs/library.md, with another name for its data set. */
-function programOf(name: string): string {
-  const text = readFileSync(join(checkout, 'docs/library.md'), 'utf8')
+/** A program of a document, with another name for its data set. */
+function programOf(name: string, document = 'docs/library.md'): string {
+  const text = readFileSync(join(checkout, document), 'utf8')
   const program = new RegExp(`<!-- run: ${name} -->\n\`\`\`ts\n([^]*?)\n\`\`\``).exec(text)?.[1]
   ok(program !== undefined, name)
   const file = join(project, name)
@@ -105,6 +105,11 @@ await cluster.close()
     const { code, out, err } = await runNode([programOf('scale.ts')], { environment, folder: project })
     equal(code, 0, err)
     match(out, new RegExp(`rowsIn: ${rows + 2},\\s+rowsOut: ${rows + 1},\\s+deadLetters: 1,`))
+  })
+
+  test('docs/embedded.md: a test of your own runs on an embedded cluster, with a fault', async () => {
+    const { code, out, err } = await runNode([programOf('trips.test.ts', 'docs/embedded.md')], { folder: project })
+    equal(code, 0, out + err)
   })
 
   test('the mixture is one file that imports nothing', () => {

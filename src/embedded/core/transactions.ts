@@ -294,6 +294,14 @@ export class TransactionCoordinator {
     return true
   }
 
+  /** Does now what happens when a transaction times out. @returns false if none is open */
+  timeOut(transactionalId: string): boolean {
+    const id = this.#ids.get(transactionalId)
+    if (id?.state !== 'Ongoing') return false
+    void this.#fence(id)
+    return true
+  }
+
   #startTimer(id: TransactionalId): void {
     id.timer?.cancel()
     const leftMs = Math.max(0, id.startedMs + id.timeoutMs - this.#clock.nowMs)
