@@ -25,9 +25,9 @@ export class MemoryLimit {
     this.#makeRoom = makeRoom
   }
 
-  /** Whether a batch of so many bytes may be taken. */
-  hasRoomFor(bytes: number): boolean {
-    const fits = () => this.#stores.heldBytes + bytes <= this.limitBytes
+  /** Whether a log may take a batch of so many bytes. */
+  hasRoomFor(name: string, bytes: number): boolean {
+    const fits = () => this.#stores.heldBytes + this.#stores.growthFor(name, bytes) <= this.limitBytes
     if (fits()) return true
     if (this.#clock.nowMs - this.#lastMs < pauseMs) return false
     this.#lastMs = this.#clock.nowMs

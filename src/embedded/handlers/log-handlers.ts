@@ -7,6 +7,7 @@ import type { Partition } from '../partition.ts'
 import type { ResponseOf } from '../protocol/apis.ts'
 import { errorCodes } from '../protocol/error-codes.ts'
 import { StorageError } from '../storage-error.ts'
+import { logName } from '../topics.ts'
 
 type ProducedPartition = ResponseOf<'Produce'>['responses'][number]['partitionResponses'][number]
 
@@ -49,7 +50,8 @@ export function logHandlers(
     if (![-1, 0, 1].includes(acks)) return refuse(errorCodes.INVALID_REQUIRED_ACKS)
     if (acks === -1 && Number(topics.valueOf(known.settings, 'min.insync.replicas')) > 1)
       return refuse(errorCodes.NOT_ENOUGH_REPLICAS)
-    if (!memory.hasRoomFor(records.length)) return refuse(errorCodes.POLICY_VIOLATION, memory.problem)
+    if (!memory.hasRoomFor(logName(topic, index), records.length))
+      return refuse(errorCodes.POLICY_VIOLATION, memory.problem)
     const { log } = partition
     const verifyHere = () => {
       if (transactionalId === null) return errorCodes.INVALID_TXN_STATE
