@@ -70,7 +70,7 @@ function checkKeys(bytes: Uint8Array, view: DataView, header: BatchHeader, confi
   try {
     for (const _ of readPieces(bytes, view, header, records))
       if (records.keyStart.subarray(0, records.count).includes(-1))
-        return refuse(errorCodes.INVALID_RECORD, 'A record of a compacted topic has no key')
+        return refuse(errorCodes.INVALID_RECORD, 'A compacted topic cannot accept a record without key')
   } catch (error) {
     if (!(error instanceof MalformedBatchError)) throw error
     return refuse(errorCodes.INVALID_RECORD, error.message)
