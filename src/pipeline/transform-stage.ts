@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import type { Compression } from '../batch/batch-header.ts'
-import { transactionalId } from '../config/names.ts'
+import { transactionalId, valueSubject } from '../config/names.ts'
 import type { PipelineError } from '../errors.ts'
 import { TopicMissingError } from '../kafka/topic-errors.ts'
 import type { Delivery, PartitionOffset, SchemaStore, TopicPartition } from '../ports/log.ts'
 import type { StageReport } from '../ports/stage-report.ts'
+import type { RowSchemaName } from '../rows/schema-name.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import type { RowTransform } from '../stages/row-transform.ts'
 import { transformTopic } from '../stages/transform-topic.ts'
@@ -36,7 +37,7 @@ export interface TransformStageOptions extends GroupedStage {
    */
   readonly instance?: string | undefined
   /** number of this member among those of its process */
-  readonly slot?: number
+  readonly slot?: number | undefined
   readonly deadLetterTopic: string
   readonly deadLetters?: DeadLetterPolicy | undefined
   readonly compression: Compression
@@ -48,7 +49,8 @@ export interface TransformStageOptions extends GroupedStage {
   readonly rebuildPositions?: boolean | undefined
   /** whether a group that has read rows may go on although its output is empty or missing [false: an error] */
   readonly allowEmptyOutput?: boolean | undefined
-  readonly ends: readonly PartitionOffset[] | undefined
+  /** where to stop; undefined runs until interrupted */
+  readonly ends?: readonly PartitionOffset[] | undefined
   /** default: half a second */
   readonly sliceMs?: number | undefined
   readonly onProgress: (report: StageReport) => void
@@ -156,12 +158,29 @@ function mayCome(error: PipelineError): boolean {
   return error.retriable || error instanceof TopicMissingError
 }
 
+/** The schemas of a stage's rows, as its transform wants to have them. */
+export interface StageSchemas {
+  readonly registry: SchemaStore
+  /** of what is written */
+  readonly subject: string
+  /** told once for each schema whose rows all become dead letters */
+  readonly onUnusableSchema: (schema: RowSchemaName, reason: string) => void
+}
+
 /** Subjects of what stages write take any schema, because refits change the columns. */
-export function schemasWithoutCompatibility({ registry }: ClusterSession): SchemaStore {
+export function rowSchemas(
+  { registry, report }: ClusterSession,
+  inputTopic: string,
+  outputTopic: string,
+): StageSchemas {
   return {
-    schemaById: (id) => registry.schemaById(id, slicePatienceMs),
-    schemaProblem: (id) => registry.schemaProblem(id),
-    register: (subject, schema) =>
-      registry.register(subject, schema, { compatibility: 'NONE', patienceMs: slicePatienceMs }),
+    registry: {
+      schemaById: (id) => registry.schemaById(id, slicePatienceMs),
+      schemaProblem: (id) => registry.schemaProblem(id),
+      register: (subject, schema) =>
+        registry.register(subject, schema, { compatibility: 'NONE', patienceMs: slicePatienceMs }),
+    },
+    subject: valueSubject(outputTopic),
+    onUnusableSchema: (schemaId, reason) => report({ kind: 'schema-unusable', schemaId, topic: inputTopic, reason }),
   }
 }
