@@ -22,7 +22,7 @@ const rows = (id: number, count: number) => Array.from({ length: count }, (_, i)
 
 /** The pipeline's registry behind a server that can be told to answer no more. */
 async function withSwitch(t: TestContext, pipeline: TestPipeline) {
-  const { registryUrl } = pipeline.cluster
+  const { registry: registryUrl } = pipeline.cluster.address
   const gate = { isOpen: true, refused: 0 }
   const server = createServer(async (request, response) => {
     if (!gate.isOpen) {

@@ -218,7 +218,7 @@ suite('a models topic that others write to, on a broker', () => {
     const { dataset, cluster } = pipeline
     const text = Buffer.from('{"a": 1}')
     const huge = Buffer.from('ffffffffffffffff7f', 'hex')
-    const registered = await fetch(`${cluster.registryUrl}/subjects/${dataset}.other-value/versions`, {
+    const registered = await fetch(`${cluster.address.registry}/subjects/${dataset}.other-value/versions`, {
       method: 'POST',
       headers: { 'content-type': 'application/vnd.schemaregistry.v1+json' },
       body: JSON.stringify({ schemaType: 'JSON', schema: jsonSchema }),

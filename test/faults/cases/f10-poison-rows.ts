@@ -122,7 +122,7 @@ async function registerOdd(context: FaultContext, { name, topics }: FaultDataset
 
 /** The client that stages use refuses schemas without a name, and those that are not Avro's. */
 async function register({ open }: FaultContext, subject: string, schemaType: 'AVRO' | 'JSON', schema: unknown) {
-  const response = await fetch(`${open.registryUrl}/subjects/${subject}/versions`, {
+  const response = await fetch(`${open.address.registry}/subjects/${subject}/versions`, {
     method: 'POST',
     headers: { 'content-type': 'application/vnd.schemaregistry.v1+json' },
     body: JSON.stringify({ schemaType, schema: JSON.stringify(schema) }),
