@@ -52,7 +52,7 @@ const commitPatienceMs = 300_000
 const closeMs = 5_000
 
 /** No transaction could be committed for long. */
-export class CommitsFailingError extends PipelineError {
+class CommitsFailingError extends PipelineError {
   readonly code = 'VGM_COMMITS_FAILING'
   constructor(group: string, cause: unknown) {
     const why = cause instanceof Error ? cause.message : String(cause)

@@ -24,7 +24,7 @@ import { batchSizesFor, partitionCount, startsOf } from './row-topics.ts'
 import { whenReachable } from './when-reachable.ts'
 
 /** Long enough for a transaction's cost to vanish, short enough for heartbeats and for whoever reads downstream. */
-export const defaultSliceMs = 500
+const defaultSliceMs = 500
 /**
  * A slice whose schemas or models take longer is given up, well before its transaction times out, and repeated until
  * they are there.

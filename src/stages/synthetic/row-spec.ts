@@ -19,7 +19,7 @@ export type Distribution =
   | { readonly kind: 'exponential'; readonly mean: number }
   | { readonly kind: 'mixture'; readonly parts: readonly NormalPart[] }
 
-export const syntheticTypes = ['int', 'long', 'float', 'double'] as const
+const syntheticTypes = ['int', 'long', 'float', 'double'] as const
 export type SyntheticType = (typeof syntheticTypes)[number]
 
 export interface SyntheticColumn {
