@@ -6,8 +6,8 @@ export const groupChecks: readonly Check[] = [
   {
     name: 'positions',
     about:
-      'the groups of normalize and restore have a coordinator, stand within what their topics hold, and can go on from there; ' +
-      'the positions topic holds nothing else',
+      'the groups of normalize and restore have a coordinator, stand within what their topics hold, and ' +
+      'can go on from there; the positions topic holds nothing else',
     run: (facts) =>
       ofGroups(facts, ({ stage, group, topic, partitions = [], startRefusal }) => {
         const lost = partitions.filter(({ committed = Infinity, low }) => committed < low)
@@ -18,7 +18,8 @@ export const groupChecks: readonly Check[] = [
         if (lost.length > 0)
           findings.push(
             error(
-              `${group} has not read ${count(rows, 'row')} of ${topic} that retention has removed, in partition ${named(lost)}`,
+              `${group} has not read ${count(rows, 'row')} of ${topic} that retention has removed, in ` +
+                `partition ${named(lost)}`,
               'a position that the topic still holds',
               `Stop ${stage}; ${resetTo(facts, group, topic, 'earliest')}`,
             ),
@@ -28,7 +29,8 @@ export const groupChecks: readonly Check[] = [
             error(
               `${group} stands beyond the end of ${topic} in partition ${named(beyond)}: was it made anew, or cut off?`,
               'a position that the topic holds',
-              `Stop ${stage}. If the topic was made anew: ${resetTo(facts, group, topic, 'earliest')}. If it was cut off, go on where ` +
+              `Stop ${stage}. If the topic was made anew: ${resetTo(facts, group, topic, 'earliest')}. ` +
+                'If it was cut off, go on where ' +
                 'it was cut, with --to-offset: from the start the rows that are left would come a second time',
             ),
           )
@@ -92,5 +94,8 @@ function ofGroups(facts: Facts, check: (group: GroupPositions) => readonly Findi
 
 function resetTo({ given }: Facts, group: string, topic: string, where: string): string {
   const brokers = given.map(({ address }) => address).join(',')
-  return `kafka-consumer-groups.sh --bootstrap-server ${brokers} --group ${group} --topic ${topic} --reset-offsets --to-${where} --execute`
+  return (
+    `kafka-consumer-groups.sh --bootstrap-server ${brokers} --group ${group} --topic ${topic} ` +
+    `--reset-offsets --to-${where} --execute`
+  )
 }

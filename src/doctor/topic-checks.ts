@@ -65,7 +65,8 @@ export const topicChecks: readonly Check[] = [
   {
     name: 'partitions',
     about:
-      'outputs have as many partitions as the raw topic, for a row keeps its partition; the topics of models and of positions have one',
+      'outputs have as many partitions as the raw topic, for a row keeps its partition; the topics of ' +
+      'models and of positions have one',
     run: (facts) =>
       ofTopics(facts, ({ raw, models, positions, outputs }) => {
         const findings: Finding[] = []
@@ -206,7 +207,8 @@ export const topicChecks: readonly Check[] = [
           return [
             warning(
               `${topic.topic} has ${names.map((name) => `${name} ${shown(name, kept(topic, name))}`).join(', ')}`,
-              `${names.map((name) => shown(name, kept(raw as TopicFacts, name))).join(', ')}, as ${raw?.topic}: rows go before their raw ones`,
+              `${names.map((name) => shown(name, kept(raw as TopicFacts, name))).join(', ')}, as ` +
+                `${raw?.topic}: rows go before their raw ones`,
               setTopicConfig(facts, topic.topic, settings),
               { kind: 'alter', topic: topic.topic, settings },
             ),
@@ -235,7 +237,8 @@ export const topicChecks: readonly Check[] = [
           if (short.length > 0)
             findings.push(
               error(
-                `${count(short.length, 'partition')} of ${topic}: ${short[0].inSync.length} replicas in sync, min.insync.replicas ${least}`,
+                `${count(short.length, 'partition')} of ${topic}: ${short[0].inSync.length} replicas in ` +
+                  `sync, min.insync.replicas ${least}`,
                 'as many in sync as min.insync.replicas: otherwise nothing can be written',
                 replicas < least
                   ? setTopicConfig(facts, topic, { 'min.insync.replicas': String(replicas) })
@@ -251,7 +254,8 @@ export const topicChecks: readonly Check[] = [
               `fewer than 3 replicas: ${thin.join(', ')}`,
               '3, with min.insync.replicas 2: a broker may be lost without losing rows',
               brokers < 3
-                ? `Fine on a machine of one's own. In production run 3 brokers; here ${brokers === 1 ? 'is 1' : `are ${brokers}`}`
+                ? "Fine on a machine of one's own. In production run 3 brokers; here " +
+                    `${brokers === 1 ? 'is 1' : `are ${brokers}`}`
                 : 'kafka-reassign-partitions.sh; default.replication.factor=3 for topics to come',
             ),
           )

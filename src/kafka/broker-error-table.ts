@@ -106,7 +106,8 @@ export const errorRules: readonly ErrorRule[] = [
     'retriable',
     'OFFSET_OUT_OF_RANGE',
     ['Fetch'],
-    'The leader is asked where its log begins and ends: a position outside is lost, VGM_POSITION_LOST; one inside is fetched again',
+    'The leader is asked where its log begins and ends: a position outside is lost, VGM_POSITION_LOST; ' +
+      'one inside is fetched again',
   ),
   rule('retriable', 'KAFKA_STORAGE_ERROR', toLeaders, 'A disk has failed: another replica will lead'),
   rule('retriable', 'CORRUPT_MESSAGE', ['Produce', 'Fetch'], 'Bytes were damaged on their way'),
@@ -179,7 +180,8 @@ export const errorRules: readonly ErrorRule[] = [
     'abortable',
     'UNKNOWN_SERVER_ERROR',
     toSlices,
-    'The broker met what it had not thought of, as one that is just losing its place may: whether it has done what it was asked is open',
+    'The broker met what it had not thought of, as one that is just losing its place may: whether it ' +
+      'has done what it was asked is open',
   ),
   rule(
     'abortable',

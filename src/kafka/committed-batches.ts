@@ -25,7 +25,9 @@ class UnsupportedBatchError extends PipelineError {
     super(
       `The batch at offset ${offset} of ${topic}/${partition} has the format ${magic}; only ${batchMagic} can be read`,
       {
-        fix: 'Write these rows again with a producer of Kafka 0.11 or newer, or read from behind them with "vgm replay --from"',
+        fix:
+          'Write these rows again with a producer of Kafka 0.11 or newer, or read from behind them ' +
+          'with "vgm replay --from"',
       },
     )
   }

@@ -326,7 +326,8 @@ export class TransactionalGroupSession implements GroupSession {
 function outputFix(group: string): string {
   return (
     'To have all rows again delete the other output topics as well, run ' +
-    `"kafka-consumer-groups.sh --group ${group} --all-topics --reset-offsets --to-earliest --execute" and start again. ` +
+    `"kafka-consumer-groups.sh --group ${group} --all-topics --reset-offsets --to-earliest --execute" ` +
+    'and start again. ' +
     'To go on with the rows that follow, start again with --allow-empty-output. The topic is made anew'
   )
 }

@@ -106,7 +106,8 @@ export async function runTransformStage(cluster: ClusterSession, options: Transf
         if (remade.length > 0)
           cluster.log.warn(
             { group, topic: inputTopic, output: outputTopic, partitions: remade.map(({ partition }) => partition) },
-            'the topic was deleted and made again: it is read from its first row, and the output has the rows of the older one too',
+            'the topic was deleted and made again: it is read from its first row, and the output has ' +
+              'the rows of the older one too',
           )
         if (lost.length > 0 && options.rebuildPositions !== true)
           throw new PositionsMissingError(cluster.settings.brokers, options, lost[0].partition)

@@ -74,7 +74,8 @@ export interface NormalizedSchema {
  * @throws MalformedSchemaError, UnfitColumnError, SchemaCollisionError
  *
  * @example
- * deriveNormalizedSchema('{"type": "record", "name": "Row", "fields": [{"name": "x", "type": "double"}]}', [{ name: 'x' }])
+ * const raw = '{"type": "record", "name": "Row", "fields": [{"name": "x", "type": "double"}]}'
+ * deriveNormalizedSchema(raw, [{ name: 'x' }])
  * // {"type":"record","name":"RowNormalized","vgm.raw.schema":"...","fields":[{"name":"model_version","type":"int"},
  * //  {"name":"x","type":{"type":"record","name":"ModeValue","namespace":"io.vgmstream",...},"vgm.type":"double"}]}
  */

@@ -19,8 +19,8 @@ class PositionUncountableError extends PipelineError {
   constructor({ topic, partition }: TopicPartition, reason: string) {
     super(`The position in ${topic}/${partition} cannot be found by counting: ${reason}`, {
       fix:
-        'Set it by hand with "kafka-consumer-groups.sh --reset-offsets --to-offset", after the last row that is in the output, ' +
-        'or begin anew with another output topic',
+        'Set it by hand with "kafka-consumer-groups.sh --reset-offsets --to-offset", after the last row ' +
+        'that is in the output, or begin anew with another output topic',
       exitCode: exitCodes.usage,
     })
   }

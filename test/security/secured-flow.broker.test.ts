@@ -417,7 +417,7 @@ async function failsWithout(stage: Stage, right: Grant): Promise<void> {
 
 suite('the flow over TLS, SCRAM-SHA-512 and access control lists, a user for each stage', () => {
   for (const stage of stages)
-    test(`${stage} works with the rights of docs/security.md, with none of them less, and gives no secret away`, async () => {
+    test(`${stage} works with the rights of docs/security.md, needs each, and gives no secret away`, async () => {
       const rights = rightsOf(dataset, modelsTopic).filter(({ user }) => user === stage)
       ok(rights.length > 0)
       await cluster.grant(rights)
