@@ -3,7 +3,7 @@ import { crc32c } from '@node-rs/crc32'
 /** Bytes of a record batch before its records, magic 2. https://kafka.apache.org/documentation/#recordbatch */
 export const batchHeaderBytes = 61
 /** Bytes before the part that `batchLength` counts: baseOffset and batchLength itself. */
-export const batchLengthOverhead = 12
+const batchLengthOverhead = 12
 
 export const compressions = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
 export type Compression = (typeof compressions)[number]

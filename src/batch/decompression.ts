@@ -9,7 +9,7 @@ import { maxIntBytes, unsignedVarint, varintEnd } from './varint.ts'
  * What the records of one batch may inflate to: 8 kB of zstd can become 256 MiB, and 1 MB become 32 GB. Whatever stands
  * behind the batches of a reader, it holds one such batch at a time.
  */
-export const maxInflatedBytes = 256 * 1024 * 1024 - 1
+const maxInflatedBytes = 256 * 1024 * 1024 - 1
 
 /** The records of a batch inflate to more than a reader takes. */
 export class InflatedTooLargeError extends RangeError {

@@ -2,7 +2,6 @@ import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { noAccess } from '../config/cluster-access.ts'
 import { defaultModelsTopic, topicNames } from '../config/names.ts'
 import { InterruptedError } from '../errors.ts'
 import { demoFile } from '../files/demo-file.ts'
@@ -260,9 +259,8 @@ class Bench {
   }
 
   #measure(measurement: Measurement, shape: RowShape = 'oneDouble'): Promise<MeasurementResult> {
-    const { settings, registryUrl: registry, access = noAccess, signal } = this.#cluster
-    const address = { brokers: settings.brokers, registry, access }
-    return measureInChild({ ...address, dataset: datasetOf[shape], modelsTopic, measurement }, signal)
+    const { address, signal } = this.#cluster
+    return measureInChild({ address, dataset: datasetOf[shape], modelsTopic, measurement }, signal)
   }
 
   #tell(figure: Figure, rowsPerSecond: number, more = ''): void {

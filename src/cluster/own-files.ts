@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import { exitCodes, PipelineError } from '../errors.ts'
 
 /** A file or folder that decides what this user's processes do could have been written by another user. */
-export class ForeignFileError extends PipelineError {
+class ForeignFileError extends PipelineError {
   readonly code = 'VGM_FOREIGN_FILE'
   /** @param problem a clause about the path, as `belongs to user 1001` */
   constructor(path: string, problem: string) {

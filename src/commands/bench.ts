@@ -43,7 +43,7 @@ export function benchCommand(preparePeers?: PreparePeers): Command {
       const { debug = false, logLevel } = flags
       const figures = await withOwnCluster(flags, (address) =>
         withCluster({ ...address, debug, logLevel }, (cluster) =>
-          runBench(cluster, { ...flags, parts, preparePeers, say }),
+          runBench(cluster, { rows: flags.rows, rounds: flags.rounds, parts, preparePeers, say }),
         ),
       )
       printResult(flags, benchResult(flags.rows, figures), benchText(figures))

@@ -155,8 +155,8 @@ function demoText(
   )
   const verdict =
     wrong === 0
-      ? `${count(rows)} rows in, ${count(normalized)} normalized, ${count(restored)} restored, ${count(deadLetters)} dead letters:\n` +
-        'none lost, doubled, reordered or wrong.'
+      ? `${count(rows)} rows in, ${count(normalized)} normalized, ${count(restored)} restored, ` +
+        `${count(deadLetters)} dead letters:\nnone lost, doubled, reordered or wrong.`
       : `${count(wrong)} faults: run "vgm verify --dataset ${dataset}" on this cluster to see them.`
   const next = keep
     ? [

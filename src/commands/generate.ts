@@ -42,7 +42,8 @@ export function generateCommand(): Command {
     clusterCommand(
       'generate',
       'synthetic rows into the raw topic, or into a file',
-      "vgm generate --dataset pay --rows 1e6 \\\n      --spec 'amount:double=lognormal(3,1)|decimals(2);age:int=normal(40,12)'\n" +
+      'vgm generate --dataset pay --rows 1e6 \\\n      --spec ' +
+        "'amount:double=lognormal(3,1)|decimals(2);age:int=normal(40,12)'\n" +
         '  $ vgm generate --dataset pay --model current --rows 1e6 pay.parquet',
     )
       .argument('[file]', '.csv or .parquet file to write instead of the topic')

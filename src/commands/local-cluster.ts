@@ -54,7 +54,8 @@ export function statusCommand(): Command {
       printResult(
         flags,
         { alive, kind, brokers, registry, sinceMs },
-        `${alive ? 'running' : 'not answering'} (${kind}), for ${formatAge(sinceMs)}\nKafka     ${brokers}\nregistry  ${registry}`,
+        `${alive ? 'running' : 'not answering'} (${kind}), for ${formatAge(sinceMs)}\nKafka     ` +
+          `${brokers}\nregistry  ${registry}`,
       )
       if (!alive) process.exitCode = exitCodes.failed
     },

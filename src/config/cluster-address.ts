@@ -56,7 +56,7 @@ export async function clusterAddress({
   return { brokers: parseBrokers(local.brokers), registry: local.registry, access: noAccess, positionsTopic }
 }
 
-export function parseBrokers(text: string): string[] {
+function parseBrokers(text: string): string[] {
   const brokers = text.split(',').map((broker) => broker.trim())
   const malformed = brokers.find((broker) => !brokerPattern.test(broker))
   if (malformed !== undefined)

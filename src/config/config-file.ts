@@ -63,7 +63,7 @@ export class ConfigFile {
 /**
  * Keys that a file may have on the level of a command; the settings of one that has commands are those of its commands.
  */
-export function keysOf(command: Command): readonly string[] {
+function keysOf(command: Command): readonly string[] {
   return [...new Set([...settingsBelow(command).map(({ key }) => key), ...command.commands.map((each) => each.name())])]
 }
 

@@ -5,8 +5,8 @@ import { commandName, givenFlags, type Setting, settingsOf } from './setting.ts'
 import { valueOfKey, valueOfVariable, type WrittenValue } from './setting-value.ts'
 
 /** Whoever gives a value, the strongest first. */
-export const sources = ['flag', 'environment', 'file', 'default'] as const
-export type Source = (typeof sources)[number]
+const sources = ['flag', 'environment', 'file', 'default'] as const
+type Source = (typeof sources)[number]
 
 export type Environment = Readonly<Record<string, string | undefined>>
 

@@ -11,13 +11,13 @@ export interface SecurityOption {
   readonly choices?: readonly string[]
 }
 
-export const securityProtocols = ['PLAINTEXT', 'SSL', 'SASL_PLAINTEXT', 'SASL_SSL'] as const
-export type SecurityProtocol = (typeof securityProtocols)[number]
+const securityProtocols = ['PLAINTEXT', 'SSL', 'SASL_PLAINTEXT', 'SASL_SSL'] as const
+type SecurityProtocol = (typeof securityProtocols)[number]
 
-export const saslMechanisms = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512', 'OAUTHBEARER'] as const
-export type SaslMechanism = (typeof saslMechanisms)[number]
+const saslMechanisms = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512', 'OAUTHBEARER'] as const
+type SaslMechanism = (typeof saslMechanisms)[number]
 
-export const apicurioIds = ['content', 'global'] as const
+const apicurioIds = ['content', 'global'] as const
 
 const option = (flags: string, variable: string, description: string, choices?: readonly string[]): SecurityOption => ({
   flags,

@@ -73,7 +73,8 @@ export const brokerChecks: readonly Check[] = [
             error(
               problem.includes(address) ? problem : `broker ${node} advertises ${address}: ${problem}`,
               'an address that this machine reaches',
-              `Start broker ${node} if it is down; else try "nc -vz ${address.replace(/:(\d+)$/, ' $1')}", and set its advertised.listeners`,
+              `Start broker ${node} if it is down; else try "nc -vz ` +
+                `${address.replace(/:(\d+)$/, ' $1')}", and set its advertised.listeners`,
             ),
           ),
         ],
@@ -97,7 +98,8 @@ export const brokerChecks: readonly Check[] = [
             ? []
             : [
                 error(
-                  `broker ${broker.node} does not know ${lacks.map(({ name, version }) => `${name} v${version}`).join(', ')}`,
+                  `broker ${broker.node} does not know ` +
+                    `${lacks.map(({ name, version }) => `${name} v${version}`).join(', ')}`,
                   `Apache Kafka ${oldestRelease} or newer`,
                   `Update broker ${broker.node}`,
                 ),
@@ -128,7 +130,9 @@ export const brokerChecks: readonly Check[] = [
   },
   {
     name: 'session-timeout',
-    about: `brokers allow a session time-out of ${durationText(sessionTimeoutMs)} (group.min and group.max.session.timeout.ms)`,
+    about:
+      `brokers allow a session time-out of ${durationText(sessionTimeoutMs)} (group.min and ` +
+      'group.max.session.timeout.ms)',
     run: (facts) =>
       ofSettings(facts, ({ node }, setting) => {
         const [least, most] = [setting('group.min.session.timeout.ms'), setting('group.max.session.timeout.ms')]

@@ -54,7 +54,7 @@ export interface GroupPositions {
   readonly refusal?: Refusal
 }
 
-export interface PartitionPosition {
+interface PartitionPosition {
   readonly partition: number
   /** where the group stands; undefined if it has no position there */
   readonly committed: number | undefined

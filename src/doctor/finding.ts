@@ -1,7 +1,7 @@
 import type { Facts } from './facts.ts'
 import type { TopicRepair } from './topic-repairs.ts'
 
-export type Level = 'ok' | 'warning' | 'error'
+type Level = 'ok' | 'warning' | 'error'
 
 /** What a check has to say of one thing. */
 export interface Finding {

@@ -225,7 +225,7 @@ async function modelFacts(
 }
 
 async function registryFacts(
-  { registry, registryUrl: url }: ClusterSession,
+  { registry, address: { registry: url } }: ClusterSession,
   names: DatasetNames | undefined,
 ): Promise<RegistryFacts> {
   const nothing: RegistryFacts = {

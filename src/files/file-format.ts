@@ -31,7 +31,8 @@ export function fileFormatOf(file: string): FileFormat {
     if (foreign !== undefined) throw new UsageError(`Cannot load ${file}: ${foreign.problem}`, foreign.fix)
     throw new UsageError(
       `The name of ${file} does not say whether it is CSV, Parquet or JSON`,
-      `Add --format csv, --format parquet or --format json, or give it one of the endings ${Object.keys(formatOfExtension).join(', ')}`,
+      'Add --format csv, --format parquet or --format json, or give it one of the endings ' +
+        `${Object.keys(formatOfExtension).join(', ')}`,
     )
   }
   return format

@@ -23,7 +23,7 @@ import {
 } from './connection-pool.ts'
 
 /** Coordinator kinds of FindCoordinator. */
-export const coordinatorKinds = { group: 0, transaction: 1 } as const
+const coordinatorKinds = { group: 0, transaction: 1 } as const
 export type CoordinatorKind = keyof typeof coordinatorKinds
 
 /** ListOffsets' names for the first row of a partition, and for the offset after its last one. */

@@ -20,7 +20,8 @@ const fixes: Readonly<Record<string, string>> = {
   MESSAGE_TOO_LARGE: "Raise the topic's max.message.bytes",
   RECORD_LIST_TOO_LARGE: "Raise the topic's max.message.bytes",
   INVALID_RECORD:
-    'A compacted topic takes no row without a key: give the rows keys, as "vgm load --key" does, or set cleanup.policy=delete on the topic',
+    'A compacted topic takes no row without a key: give the rows keys, as "vgm load --key" does, or set ' +
+    'cleanup.policy=delete on the topic',
   INVALID_TRANSACTION_TIMEOUT: "Raise the brokers' transaction.max.timeout.ms",
   UNSUPPORTED_VERSION: 'Use Apache Kafka 3.0 or newer',
 }
@@ -31,7 +32,8 @@ const fixes: Readonly<Record<string, string>> = {
  */
 const creationFixes: Readonly<Record<string, string>> = {
   POLICY_VIOLATION:
-    'Make the topic with settings that the policy of this cluster allows, by hand or by whoever may: stages take a topic that exists',
+    'Make the topic with settings that the policy of this cluster allows, by hand or by whoever may: ' +
+    'stages take a topic that exists',
   INVALID_CONFIG:
     'Make the topic with settings that these brokers take, by hand or by whoever may: stages take a topic that exists',
   INVALID_TOPIC_EXCEPTION: 'Choose another --dataset, or name the topic by its own option',
@@ -130,7 +132,8 @@ export class BrokerUnreachableError extends ConnectionLostError {
     super(
       `No Kafka broker answers at ${brokers.join(', ')}`,
       cause,
-      'Start a cluster with "vgm up", or name a running one with --brokers (KAFKA_BROKERS); one that wants TLS or a login needs --security-protocol',
+      'Start a cluster with "vgm up", or name a running one with --brokers (KAFKA_BROKERS); one that ' +
+        'wants TLS or a login needs --security-protocol',
       rootCause(cause),
     )
   }
@@ -146,7 +149,8 @@ export class AdvertisedListenerError extends ConnectionLostError {
     super(
       `The cluster's broker ${node} advertises ${address}, which cannot be reached from here`,
       cause,
-      `Set advertised.listeners of broker ${node} to an address that leads to it from here, or make this one do so; if the broker is down, start it`,
+      `Set advertised.listeners of broker ${node} to an address that leads to it from here, or make ` +
+        'this one do so; if the broker is down, start it',
       rootCause(cause),
     )
     this.address = address

@@ -51,7 +51,7 @@ export interface BrokerFacts {
   readonly folders: readonly LogFolder[]
 }
 
-export interface LogFolder {
+interface LogFolder {
   readonly path: string
   /** undefined from brokers before KIP-827 (Kafka 3.3) */
   readonly totalBytes: number | undefined
@@ -59,7 +59,7 @@ export interface LogFolder {
   readonly topicBytes: ReadonlyMap<string, number>
 }
 
-export interface PartitionFacts {
+interface PartitionFacts {
   readonly partition: number
   /** node; -1 if there is none */
   readonly leader: number
@@ -79,7 +79,7 @@ export interface TopicFacts {
   readonly creation?: Refusal
 }
 
-export interface GroupFacts {
+interface GroupFacts {
   readonly group: string
   readonly state: string
   readonly members: number
@@ -88,7 +88,7 @@ export interface GroupFacts {
 }
 
 /** What an empty transaction has shown: it was opened and rolled back. */
-export interface ProbeFacts {
+interface ProbeFacts {
   readonly transactionalId: string
   readonly refusal?: Refusal
   /** the coordinator's clock minus ours, in the middle of the question; undefined if it was not learnt */

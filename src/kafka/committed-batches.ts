@@ -19,13 +19,15 @@ export class CorruptBatchError extends PipelineError {
  * The rows stand in a format of before Kafka 0.11 that brokers have not converted since 4.0, or in one that is newer
  * than we are.
  */
-export class UnsupportedBatchError extends PipelineError {
+class UnsupportedBatchError extends PipelineError {
   readonly code = 'VGM_BATCH_UNSUPPORTED'
   constructor(topic: string, partition: number, offset: number, magic: number) {
     super(
       `The batch at offset ${offset} of ${topic}/${partition} has the format ${magic}; only ${batchMagic} can be read`,
       {
-        fix: 'Write these rows again with a producer of Kafka 0.11 or newer, or read from behind them with "vgm replay --from"',
+        fix:
+          'Write these rows again with a producer of Kafka 0.11 or newer, or read from behind them ' +
+          'with "vgm replay --from"',
       },
     )
   }

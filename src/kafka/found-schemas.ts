@@ -112,7 +112,9 @@ export class FoundSchemas {
       const found = seen.size > mostReferences ? undefined : await this.version(next, patienceMs)
       if (found?.schema === undefined)
         return {
-          problem: `it refers to ${next.name}, version ${next.version} of subject ${next.subject}, which the registry does not have`,
+          problem:
+            `it refers to ${next.name}, version ${next.version} of subject ${next.subject}, ` +
+            'which the registry does not have',
         }
       texts.push(found.schema)
       waiting.push(...(found.references ?? []))

@@ -40,7 +40,7 @@ const protocolType = 'consumer'
 const protocolName = 'range'
 
 /** Members come and go faster than the group can share its partitions out. */
-export class GroupUnstableError extends PipelineError {
+class GroupUnstableError extends PipelineError {
   readonly code = 'VGM_GROUP_UNSTABLE'
   constructor(group: string) {
     super(`Group ${group} has gone on changing for ${roundsPatienceMs / 60_000} minutes`, {

@@ -52,7 +52,7 @@ const commitPatienceMs = 300_000
 const closeMs = 5_000
 
 /** No transaction could be committed for long. */
-export class CommitsFailingError extends PipelineError {
+class CommitsFailingError extends PipelineError {
   readonly code = 'VGM_COMMITS_FAILING'
   constructor(group: string, cause: unknown) {
     const why = cause instanceof Error ? cause.message : String(cause)
@@ -326,7 +326,8 @@ export class TransactionalGroupSession implements GroupSession {
 function outputFix(group: string): string {
   return (
     'To have all rows again delete the other output topics as well, run ' +
-    `"kafka-consumer-groups.sh --group ${group} --all-topics --reset-offsets --to-earliest --execute" and start again. ` +
+    `"kafka-consumer-groups.sh --group ${group} --all-topics --reset-offsets --to-earliest --execute" ` +
+    'and start again. ' +
     'To go on with the rows that follow, start again with --allow-empty-output. The topic is made anew'
   )
 }

@@ -18,7 +18,7 @@ import { controlClientLogin } from './sasl-login.ts'
 export type ControlLog = (level: 'warn' | 'error', message: string, context: Readonly<Record<string, unknown>>) => void
 
 /** kafkajs gave up on a request for a reason that is neither an answer of the broker nor a lost connection. */
-export class ControlRequestError extends PipelineError {
+class ControlRequestError extends PipelineError {
   readonly code = 'VGM_BROKER_REQUEST'
   constructor(what: string, cause: Error) {
     super(`${what} failed: ${cause.message}`, {

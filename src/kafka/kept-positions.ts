@@ -38,11 +38,13 @@ export interface StrayRecords {
 }
 
 /** The end of the positions topic cannot be read. */
-export class PositionsUnreadableError extends PipelineError {
+class PositionsUnreadableError extends PipelineError {
   readonly code = 'VGM_POSITIONS_UNREADABLE'
   constructor(topic: string, position: number, end: number) {
     super(`${topic}/${positionsPartition} has given nothing after offset ${position} for ${patienceMs / 1_000} s`, {
-      fix: `It ends at ${end}: look for a transaction that hangs, with "kafka-transactions.sh find-hanging --topic ${topic}"`,
+      fix:
+        `It ends at ${end}: look for a transaction that hangs, with "kafka-transactions.sh ` +
+        `find-hanging --topic ${topic}"`,
       retriable: true,
     })
   }

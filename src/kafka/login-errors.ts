@@ -2,7 +2,7 @@ import { PipelineError } from '../errors.ts'
 import { type ErrorFields, errorCauses } from './error-causes.ts'
 
 /** The brokers answer, but do not let us in. */
-export class BrokerLoginError extends PipelineError {
+class BrokerLoginError extends PipelineError {
   readonly code = 'VGM_BROKER_LOGIN'
   constructor(broker: string, problem: string, cause?: unknown) {
     super(`${broker} refuses the login: ${problem}`, {
@@ -26,7 +26,7 @@ export interface TlsFlags {
   readonly cert: string
 }
 
-export const brokerTlsFlags: TlsFlags = { ca: '--tls-ca', cert: '--tls-cert and --tls-key' }
+const brokerTlsFlags: TlsFlags = { ca: '--tls-ca', cert: '--tls-cert and --tls-key' }
 export const registryTlsFlags: TlsFlags = {
   ca: '--registry-tls-ca',
   cert: '--registry-tls-cert and --registry-tls-key',

@@ -40,7 +40,7 @@ export interface WatchedPosition extends TopicPartition {
 }
 
 /** Nothing that is to be read could be read for long. */
-export class ReadStalledError extends PipelineError {
+class ReadStalledError extends PipelineError {
   readonly code = 'VGM_FETCH_STALLED'
   constructor({ topic, partition, position, reason, seconds }: StalledPartition, others: number, cause: unknown) {
     const more = others === 0 ? '' : `, as ${others} more`
@@ -57,7 +57,9 @@ export class TopicGoneError extends PipelineError {
   readonly code = 'VGM_TOPIC_GONE'
   constructor({ topic, partition }: TopicPartition, cause: unknown) {
     super(`Topic ${topic} has been deleted while it was read: no broker knows partition ${partition}`, {
-      fix: 'When it has been made again, start again with the same --group: positions go with their topic, so its first row is next',
+      fix:
+        'When it has been made again, start again with the same --group: positions go with their ' +
+        'topic, so its first row is next',
       cause,
     })
   }

@@ -140,7 +140,8 @@ export class RegistryRequests {
     return new NoRegistryError(
       url,
       `${path}${to} gives ${what}`,
-      'Check --registry (SCHEMA_REGISTRY_URL): it is the base of the Confluent-compatible API, in Apicurio with /apis/ccompat/v7',
+      'Check --registry (SCHEMA_REGISTRY_URL): it is the base of the Confluent-compatible API, in ' +
+        'Apicurio with /apis/ccompat/v7',
     )
   }
 

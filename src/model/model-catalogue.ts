@@ -103,7 +103,8 @@ export function withRecord(
 }
 
 const keptVersion =
-  'processes that have read the version before go on with it, and those that start after compaction cannot: publish again with "vgm fit"'
+  'processes that have read the version before go on with it, and those that start after compaction ' +
+  'cannot: publish again with "vgm fit"'
 
 /** The model to normalize with; undefined if there is none. */
 export function currentModel(catalogue: ModelCatalogue, dataset: string): Model | undefined {

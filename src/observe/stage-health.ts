@@ -16,7 +16,7 @@ export interface HealthLimits {
   readonly failingMs: number
 }
 
-export const healthLimits: HealthLimits = { silentMs: 60_000, stuckMs: 900_000, failingMs: 10_000 }
+const healthLimits: HealthLimits = { silentMs: 60_000, stuckMs: 900_000, failingMs: 10_000 }
 
 /** What is known of one member. */
 interface MemberState {

@@ -14,10 +14,9 @@ import { whenReachable } from './when-reachable.ts'
 
 /** A cluster that is open. Programs pass it on; what is in it is for the functions of this library. */
 export interface ClusterSession {
+  /** as it was given, for threads and processes that open the cluster themselves */
+  readonly address: ClusterAddress
   readonly settings: ConnectionSettings
-  readonly registryUrl: string
-  /** as in the settings, for threads that open the cluster themselves; none if it is open to all */
-  readonly access?: ClusterAccess
   readonly rows: RowClient
   readonly admin: ClusterAdmin
   readonly registry: SchemaRegistry
@@ -126,10 +125,8 @@ export async function withClusterAt<T>(
   }
 }
 
-function clusterSession(
-  { brokers, registry: url, access, positionsTopic = defaultPositionsTopic }: ClusterAddress,
-  use: ClusterUse,
-): ClusterSession {
+function clusterSession(address: ClusterAddress, use: ClusterUse): ClusterSession {
+  const { brokers, registry: url, access, positionsTopic = defaultPositionsTopic } = address
   const settings: ConnectionSettings = { brokers, clientId, ...access.kafka }
   const { report, waits } = use
   const closing = new AbortController()
@@ -145,7 +142,7 @@ function clusterSession(
     closing.abort()
     await admin.close()
   }
-  return { ...use, settings, registryUrl: url, access, admin, rows, registry, close }
+  return { ...use, address, settings, admin, rows, registry, close }
 }
 
 /** @throws BrokerUnreachableError if no broker answers, unless the session waits for them */

@@ -179,8 +179,8 @@ async function loadTable(
 }
 
 /**
- * Which files of a topic have been loaded, and how far. A tool that moves the group's offset clears the list that stands
- * beside it: then what is kept in the positions topic holds.
+ * Which files of a topic have been loaded, and how far. A tool that moves the group's offset clears the list that
+ * stands beside it: then what is kept in the positions topic holds.
  */
 async function loadedBefore(
   cluster: ClusterSession,

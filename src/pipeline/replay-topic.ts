@@ -132,7 +132,8 @@ type Decisions = Required<Pick<NormalizeMemberOptions, 'modelsTopic' | 'clip' | 
  * The group that keeps the position: the same command again goes on where it stopped, and whatever else would be
  * written makes another backfill.
  *
- * @example replayGroup('trips', 'trips.raw', 'trips.normalized.v2', { model: 2, from: 'start', ... }) // 'vgm.trips.replay.v2'
+ * @example
+ * replayGroup('trips', 'trips.raw', 'trips.normalized.v2', { model: 2, from: 'start', ... }) // 'vgm.trips.replay.v2'
  */
 function replayGroup(dataset: string, raw: string, output: string, decisions: Decisions): string {
   const { model, modelsTopic, from, clip, modeChoice } = decisions

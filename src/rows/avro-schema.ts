@@ -1,7 +1,7 @@
 import { MalformedSchemaError } from './schema-error.ts'
 
 /** Types that are written without further structure. */
-export const primitiveNames = ['null', 'boolean', 'int', 'long', 'float', 'double', 'bytes', 'string'] as const
+const primitiveNames = ['null', 'boolean', 'int', 'long', 'float', 'double', 'bytes', 'string'] as const
 export type PrimitiveName = (typeof primitiveNames)[number]
 
 export interface AvroPrimitive {
@@ -10,14 +10,14 @@ export interface AvroPrimitive {
   readonly logicalType?: string
 }
 
-export interface AvroEnum {
+interface AvroEnum {
   readonly kind: 'enum'
   /** with its namespace */
   readonly name: string
   readonly symbols: readonly string[]
 }
 
-export interface AvroFixed {
+interface AvroFixed {
   readonly kind: 'fixed'
   /** with its namespace */
   readonly name: string
@@ -25,17 +25,17 @@ export interface AvroFixed {
   readonly logicalType?: string
 }
 
-export interface AvroArray {
+interface AvroArray {
   readonly kind: 'array'
   readonly items: AvroType
 }
 
-export interface AvroMap {
+interface AvroMap {
   readonly kind: 'map'
   readonly values: AvroType
 }
 
-export interface AvroUnion {
+interface AvroUnion {
   readonly kind: 'union'
   readonly branches: readonly AvroType[]
 }

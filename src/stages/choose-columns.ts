@@ -1,11 +1,5 @@
 import { parseAvroSchema } from '../rows/avro-schema.ts'
-import {
-  describeType,
-  type NumericColumn,
-  type NumericType,
-  numericColumns,
-  numericField,
-} from '../rows/numeric-columns.ts'
+import { type NumericColumn, type NumericType, numericColumns, numericField } from '../rows/numeric-columns.ts'
 import type { RowSchemaName } from '../rows/schema-name.ts'
 
 /** A schema that rows were met with. */
@@ -146,8 +140,3 @@ function namedNames(
 }
 
 const rowsOf = (candidates: readonly Candidate[]) => candidates.reduce((sum, { schema }) => sum + schema.rows, 0)
-
-/** A schema as messages call it. @example 'record plant.Reading' */
-export function describeSchema(json: string): string {
-  return describeType(parseAvroSchema(json))
-}

@@ -14,13 +14,13 @@ export interface StagePartition {
 }
 
 /** What a stage has written does not say up to where it has read. */
-export class PositionUncountableError extends PipelineError {
+class PositionUncountableError extends PipelineError {
   readonly code = 'VGM_POSITION_UNCOUNTABLE'
   constructor({ topic, partition }: TopicPartition, reason: string) {
     super(`The position in ${topic}/${partition} cannot be found by counting: ${reason}`, {
       fix:
-        'Set it by hand with "kafka-consumer-groups.sh --reset-offsets --to-offset", after the last row that is in the output, ' +
-        'or begin anew with another output topic',
+        'Set it by hand with "kafka-consumer-groups.sh --reset-offsets --to-offset", after the last row ' +
+        'that is in the output, or begin anew with another output topic',
       exitCode: exitCodes.usage,
     })
   }

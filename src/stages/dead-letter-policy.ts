@@ -23,27 +23,30 @@ const bucketRows = 1_000
 const enoughRows = 1_000
 
 /** Too large a share of the rows would become dead letters. */
-export class DeadLetterShareError extends PipelineError {
+class DeadLetterShareError extends PipelineError {
   readonly code = 'VGM_DEAD_LETTER_SHARE'
   constructor(dead: number, rows: number, lastRow: string, { maxShare }: DeadLetterPolicy) {
     const count = (n: number) => n.toLocaleString('en')
     super(
-      `${count(dead)} of the last ${count(rows)} rows cannot be processed, more than the share of ${maxShare} that may; the last is ${lastRow}`,
+      `${count(dead)} of the last ${count(rows)} rows cannot be processed, more than the share of ` +
+        `${maxShare} that may; the last is ${lastRow}`,
       {
         fix:
-          'Mend the schema, the registry or the model and start again: nothing of the transaction in which it was found is written. ' +
-          'Or allow more with --max-dead-letters (1 for any number)',
+          'Mend the schema, the registry or the model and start again: nothing of the transaction in ' +
+          'which it was found is written. Or allow more with --max-dead-letters (1 for any number)',
       },
     )
   }
 }
 
 /** A row cannot be processed, and none may become a dead letter. */
-export class InvalidRowError extends PipelineError {
+class InvalidRowError extends PipelineError {
   readonly code = 'VGM_ROW_INVALID'
   constructor(row: string) {
     super(`A row cannot be processed: ${row}`, {
-      fix: 'Mend the row at its source, or start again with --on-invalid dead-letter: it is then set aside and the stage goes on',
+      fix:
+        'Mend the row at its source, or start again with --on-invalid dead-letter: it is then set ' +
+        'aside and the stage goes on',
     })
   }
 }

@@ -18,7 +18,7 @@ import { onlyTombstones } from './tombstones.ts'
 /**
  * Rows of one partition that are to be exported; the end is known: the high watermark of the start, or what was asked.
  */
-export interface ExportRange extends OffsetRange {
+interface ExportRange extends OffsetRange {
   readonly endOffset: number
 }
 
@@ -52,11 +52,13 @@ export interface ExportReport extends StageReport {
 }
 
 /** A row of the topic is not what its schema says, or no Confluent message at all. */
-export class ExportRowError extends PipelineError {
+class ExportRowError extends PipelineError {
   readonly code = 'VGM_EXPORT_ROW'
   constructor(topic: string, partition: number, offset: number, problem: string) {
     super(`Row at offset ${offset} of ${topic}, partition ${partition}: ${problem}`, {
-      fix: 'Export a topic that "vgm normalize", "vgm replay" or "vgm restore" has written, or leave such rows out with --skip-unreadable',
+      fix:
+        'Export a topic that "vgm normalize", "vgm replay" or "vgm restore" has written, or leave ' +
+        'such rows out with --skip-unreadable',
     })
   }
 }

@@ -282,9 +282,11 @@ function warnOfSentinels({ onWarning }: FitOptions, name: string, { rows, sentin
   for (const { value, rows: held, isModelled } of sentinels) {
     const fate = isModelled
       ? 'it is a mode of its own, if enough rows hold it'
-      : 'no mode reaches it, and rows that hold it are far out, or dead letters where that cannot be written as a double'
+      : 'no mode reaches it, and rows that hold it are far out, or dead letters where that cannot be ' +
+        'written as a double'
     onWarning(
-      `Column "${name}": ${held} of ${rows} values are ${value}, more than a billion times as far out as all others, which are modelled ` +
+      `Column "${name}": ${held} of ${rows} values are ${value}, more than a billion times as far out ` +
+        'as all others, which are modelled ' +
         `without it: ${fate}. If it stands for null, load null in its place (of CSV: "vgm load --null" and its text)`,
     )
   }

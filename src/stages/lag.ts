@@ -1,6 +1,6 @@
 import type { PartitionOffset } from '../ports/log.ts'
 
-export interface PartitionLag {
+interface PartitionLag {
   readonly partition: number
   /** next offset that the group will read; undefined if it has no position */
   readonly committed: number | undefined

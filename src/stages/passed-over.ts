@@ -23,7 +23,9 @@ export type KnownSchema = { readonly json: string } | { readonly problem: string
 const looks: Readonly<Record<RowLook, Omit<PassedOver, 'rows'>>> = {
   json: {
     reason: 'the value is JSON',
-    fix: 'Let the writer use Avro with the schema registry (in Kafka Connect: io.confluent.connect.avro.AvroConverter), or load the rows as a file: vgm load FILE.json',
+    fix:
+      'Let the writer use Avro with the schema registry (in Kafka Connect: ' +
+      'io.confluent.connect.avro.AvroConverter), or load the rows as a file: vgm load FILE.json',
   },
   'avro-file': {
     reason: "the value is an Avro file, which has its schema in it and no registry's id",
@@ -117,7 +119,8 @@ function ofSchema(
 function fixOf(name: RowSchemaName): string {
   if (typeof name === 'string' && name.startsWith('guid:'))
     return (
-      'Name the schema of such rows with --guid-schema ID, use a registry that knows GUIDs, or let the writer put ids before values ' +
+      'Name the schema of such rows with --guid-schema ID, use a registry that knows GUIDs, or let the ' +
+      'writer put ids before values ' +
       '(value.schema.id.serializer=io.confluent.kafka.serializers.schema.id.PrefixSchemaIdSerializer)'
     )
   return 'Check that --registry is the one that the writer uses, and that rows are Avro'

@@ -15,11 +15,14 @@ export class BatchUnreadableError extends PipelineError {
   readonly isTooLarge: boolean
   constructor(topic: string, partition: number, offset: number, header: BatchHeader, cause: MalformedBatchError) {
     super(
-      `The batch at offsets ${offset} to ${header.lastOffset} of ${topic}/${partition} cannot be read: ${cause.problem}`,
+      `The batch at offsets ${offset} to ${header.lastOffset} of ${topic}/${partition} cannot be read: ` +
+        `${cause.problem}`,
       {
         fix:
-          'Let its producer write the rows again, in smaller batches. "vgm normalize", "restore" and "replay" set such a batch aside ' +
-          '(--on-invalid dead-letter), "vgm sample" and "vgm fit" pass it over, "vgm export" does so with --skip-unreadable',
+          'Let its producer write the rows again, in smaller batches. "vgm normalize", "restore" and ' +
+          '"replay" set such a batch aside ' +
+          '(--on-invalid dead-letter), "vgm sample" and "vgm fit" pass it over, "vgm export" does so ' +
+          'with --skip-unreadable',
         cause,
       },
     )

@@ -3,7 +3,7 @@ import type { RowLook } from '../rows/row-look.ts'
 import type { RowSchemaName } from '../rows/schema-name.ts'
 
 /** Rows that name one schema. */
-export interface SchemaRows {
+interface SchemaRows {
   /** all of them */
   readonly rows: number
   /** those that could not be read, by reason */
@@ -19,8 +19,6 @@ export interface RowCensus {
   readonly tombstones: number
 }
 
-export const nobody: RowCensus = { schemas: new Map(), looks: new Map(), tombstones: 0 }
-
 /** Rows of the census that could not be read. */
 export function failedRows({ schemas, looks }: RowCensus): number {
   const inSchemas = [...schemas.values()].reduce((sum, { failed }) => sum + total(failed), 0)
@@ -30,11 +28,6 @@ export function failedRows({ schemas, looks }: RowCensus): number {
 /** Rows that have a schema, and not the columns that were asked for. */
 export function mismatchedRows({ schemas }: RowCensus): number {
   return [...schemas.values()].reduce((sum, { failed }) => sum + (failed.get(rowErrors.schemaMismatch) ?? 0), 0)
-}
-
-/** Rows of a schema that could be read. */
-export function readRows({ rows, failed }: SchemaRows): number {
-  return rows - total(failed)
 }
 
 export function joinCensus(a: RowCensus, b: RowCensus): RowCensus {

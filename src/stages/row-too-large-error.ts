@@ -14,7 +14,8 @@ export class RowTooLargeError extends PipelineError {
   ) {
     const where = `${offset === undefined ? 'A row' : `The row at offset ${offset}`} of ${topic}/${partition}`
     super(
-      `${where} does not fit into ${outputTopic}, however it is compressed: a message has ${largestBytes} bytes at most`,
+      `${where} does not fit into ${outputTopic}, however it is compressed: a message has ` +
+        `${largestBytes} bytes at most`,
       {
         fix: `Raise max.message.bytes of ${outputTopic} above that of ${topic}, and start again`,
       },

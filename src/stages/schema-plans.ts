@@ -32,7 +32,7 @@ export interface PlannedRun<Plan> extends SentRun {
 
 export interface PlannedRuns<Plan> {
   readonly runs: readonly PlannedRun<Plan>[]
-  /** the first row whose schema there is no time to learn of in this slice; the row after the last one if there is none */
+  /** the first row whose schema there is no time to learn of in this slice; if there is none, the row after the last */
   readonly end: number
 }
 

@@ -22,7 +22,7 @@ function trips(): string {
 const newRow = ({ key, valueBytes, timestampMs }: ReadRow): NewRow => ({ key, value: valueBytes ?? null, timestampMs })
 
 suite('vgm verify --file, on a broker', () => {
-  test('passes for what was loaded, and fails for a topic with one row altered, one lost and one doubled', async (t) => {
+  test('passes for what was loaded, and fails for a topic with a row altered, one lost and one doubled', async (t) => {
     const pipeline = await TestPipeline.open(t)
     const { dataset, topics, broker } = pipeline
     const { brokers, registry } = await testCluster()

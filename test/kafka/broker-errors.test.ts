@@ -133,7 +133,7 @@ suite('errors of brokers', () => {
     equal(kindOf(error), 'retriable')
   })
 
-  test('of several errors in one answer the worst decides, and what was not attempted only if there is no other', () => {
+  test('of several errors in one answer the worst decides; "not attempted" decides only if alone', () => {
     const nameOf = (...names: string[]) =>
       (toBrokerError(answer(...names), 'Announcing', { request: 'AddPartitionsToTxn' }) as BrokerError).errorName
     equal(nameOf('NOT_COORDINATOR', 'TOPIC_AUTHORIZATION_FAILED', 'PRODUCER_FENCED'), 'TOPIC_AUTHORIZATION_FAILED')

@@ -95,7 +95,7 @@ async function pollUntil(fetcher: Fetcher, isSo: () => boolean): Promise<void> {
 }
 
 suite('fetcher', () => {
-  test('a batch that stays corrupt stops the reader, although other partitions go on; it is never passed over', async () => {
+  test('a batch that stays corrupt stops the reader though other partitions go on; it is never skipped', async () => {
     let asked = 0
     const connections = fakeConnections({
       answer: async (request) => {
@@ -214,7 +214,7 @@ suite('fetcher', () => {
     deepEqual(await polling, [])
   })
 
-  test('a partition without a leader holds no other one up, is reported, and is read when it has one again', async (t) => {
+  test('a partition without a leader holds up no other, is reported, and is read when it has one again', async (t) => {
     let leader: number | undefined
     let refreshes = 0
     const { fetcher, reports } = hastyFetcher(
@@ -339,7 +339,7 @@ suite('fetcher', () => {
     await rejects(pollFor(fetcher, 10_000), { code: 'VGM_TOPIC_GONE', message: /t has been deleted/, fix: /--group/ })
   })
 
-  test('each fetch names the epoch of the leader and that of the row before its position, and so does the position', async (t) => {
+  test('each fetch, and each position, names the epoch of the leader and that of the row before it', async (t) => {
     const asked: unknown[] = []
     const inEpoch = (epoch: number, baseOffset: number) => {
       const batch = dataBatch(2, { ...facts, baseOffset })

@@ -92,7 +92,7 @@ suite('what changes under a running group, on a broker', () => {
     await ended
   })
 
-  test('an output topic that is deleted ends the stage, and the next one goes on in the topic that is made anew', async (t) => {
+  test('an output topic that is deleted ends the stage, and the next one goes on in a new topic', async (t) => {
     const broker = await TestBroker.connect(t)
     const [input, output, group] = [await broker.createTopic(1), await broker.createTopic(1), uniqueName('group')]
     const connections = new BrokerConnections(broker.settings, {

@@ -120,7 +120,7 @@ function sameAsDefinition(model: ColumnModel, values: Float64Array): void {
 const ulp = (x: number) => Math.max(Math.abs(x) * Number.EPSILON, Number.MIN_VALUE)
 
 suite('normalizer', () => {
-  test('gives a million values their likeliest mode: anywhere, at boundaries and 100 ulp around them, far outside', () => {
+  test('gives a million values their likeliest mode: anywhere, within 100 ulp of boundaries, far outside', () => {
     let points = 0
     fc.assert(
       fc.property(anyModel, fc.nat(), (model, seed) => {

@@ -80,7 +80,7 @@ suite('readiness', () => {
     deepEqual(stage.note(aborted('broker'), joined).health.missing(), [])
   })
 
-  test('goes when no partition can be read, not when one of them cannot, nor when a transaction holds rows back', () => {
+  test('goes when no partition can be read, not when one cannot, nor when a transaction holds rows back', () => {
     const stage = new Stage().working()
     deepEqual(stage.note(standing(60_000, true, false)).health.missing(), [])
     deepEqual(stage.note(standing(60_000, false, false)).health.missing(), [])

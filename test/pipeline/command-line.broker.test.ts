@@ -88,7 +88,7 @@ const flags = ({ dataset, modelsTopic }: TestPipeline) => ['--dataset', dataset,
 const [shape] = exampleContent().columns
 
 suite('the command line, on a broker', () => {
-  test('an interrupted normalize ends with 130 within 5 s, and the next start does the rest, each row once', async (t) => {
+  test('an interrupted normalize ends with 130 within 5 s; the next start does the rest, each row once', async (t) => {
     const pipeline = await filled(t, 0)
     const { topics, broker, cluster } = pipeline
     await pipeline.publish([{ ...shape, name: 'x', nullable: false }])

@@ -82,7 +82,7 @@ function withPositionsIn(pipeline: TestPipeline, topic: string | undefined): Tes
 }
 
 suite('positions that outlive the offsets of groups', () => {
-  test('normalize and restore go on where they were, with what is new only; lag and verify know where that is', async (t) => {
+  test('normalize and restore go on where they were, with new rows only; lag and verify know the place', async (t) => {
     const pipeline = await filled(t, 20)
     const { cluster, dataset, modelsTopic, topics } = pipeline
     equal(await rowsIn(pipeline), 60)
@@ -168,7 +168,7 @@ suite('positions that outlive the offsets of groups', () => {
     equal(await rowsIn(lost), 0, 'the other way: positions given back')
   })
 
-  test('lost positions are rebuilt from the output and the dead letters, or are refused where they cannot be', async (t) => {
+  test('lost positions are rebuilt from the output and the dead letters, or refused if they cannot', async (t) => {
     const pipeline = await filled(t, 20)
     const { cluster, dataset, modelsTopic, topics } = pipeline
     const group = normalizeGroup(pipeline)
@@ -249,7 +249,7 @@ suite('positions that outlive the offsets of groups', () => {
     equal((await pipeline.restore()).rowsIn, 2, 'the offsets in a topic go with it')
   })
 
-  test('a group that has read nothing makes its outputs anew, and so does one whose dead letters were deleted', async (t) => {
+  test('a group that has read nothing makes its outputs, as does one whose dead letters were deleted', async (t) => {
     const pipeline = await filled(t, 4)
     const { topics } = pipeline
     const starts = Array.from({ length: partitions }, (_, partition) => ({ topic: topics.raw, partition, offset: 0 }))

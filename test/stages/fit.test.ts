@@ -113,7 +113,7 @@ suite('fit', () => {
     }
   })
 
-  test('every numeric column without a logical type is modelled, nulls are counted, and what is empty is left out', async () => {
+  test('numeric columns without logical type are modelled, nulls are counted, empty columns left out', async () => {
     const warnings: string[] = []
     const log = await logOf(rows.map(encode))
     const { columns, lineage } = await fit(optionsFor(log, warnings))

@@ -53,7 +53,7 @@ async function write(
 }
 
 suite('verify, on a broker', () => {
-  test('finds an injected loss, double, move, wrong mode and wrong version, whatever markers stand between', async (t) => {
+  test('finds an injected loss, double, move, wrong mode and wrong version, between any markers', async (t) => {
     const stock = await connect()
     const { settings, admin } = stock
     const log = new StockReader(settings, silent)

@@ -75,7 +75,8 @@ export async function raggedAdvice(
   const [first, ...rows] = own
   if (header && rows.length > 0 && rows.every(({ cells }) => cells.length === names.length + 1)) {
     return (
-      'Each row has one value more than the header has names: if the first one is the name of the row, as R writes it, ' +
+      'Each row has one value more than the header has names: if the first one is the name of the row, ' +
+      'as R writes it, ' +
       `put a name and a delimiter at the beginning of line ${skipLines + first.line} (in R: col.names = NA)`
     )
   }
@@ -92,8 +93,8 @@ export async function raggedAdvice(
       ...titles,
       ...(other === delimiter ? [] : [`--delimiter ${other === '\t' ? "'\\t'" : `'${other}'`}`]),
     ]
-    if (flags.length > 0)
-      return `Try ${flags.join(' ')}: then the lines from line ${skipLines + records[begin].line} on have ${width} values`
+    const from = skipLines + records[begin].line
+    if (flags.length > 0) return `Try ${flags.join(' ')}: then the lines from line ${from} on have ${width} values`
   }
   return undefined
 }

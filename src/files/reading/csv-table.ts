@@ -26,7 +26,8 @@ const maxLineBytes = 16_000_000
 const bufferBytes = 32_000_000
 
 const escapedFix =
-  "Export the file with doubled quotes: one behind a backslash is not read (MySQL: FIELDS ENCLOSED BY '\"' ESCAPED BY '\"')"
+  'Export the file with doubled quotes: one behind a backslash is not read (MySQL: FIELDS ENCLOSED BY ' +
+  "'\"' ESCAPED BY '\"')"
 
 /** A CSV file: every cell is read as text, and given its type by us. */
 export async function csvTable(connection: DuckDBConnection, options: TableFileOptions): Promise<FormatTable> {
@@ -95,7 +96,8 @@ function tooLong({ file }: TextSource, { line }: CsvRecord): BadRowError {
 
 /**
  * Makes sure that every row is either loaded or among the bad ones. DuckDB passes over a row that is larger than its
- * buffer, loses rows behind `"x"y`, and takes the text behind an open quote for rows again where a buffer begins (1.5.6).
+ * buffer, loses rows behind `"x"y`, and takes the text behind an open quote for rows again where a buffer begins
+ * (1.5.6).
  *
  * @param readCount rows that are read
  * @param broken those that are set aside
@@ -194,8 +196,10 @@ function csvParameters(source: TextSource, dialect: CsvDialect, nullTexts: reado
   // Without new_line, which finds no row in strict mode if it is \r\n (1.5.6).
   return (
     `${sqlPath(source.path)}, auto_detect=false, strict_mode=true, null_padding=false, hive_partitioning=false, ` +
-    `compression='${source.compression}', delim=${sqlText(delimiter)}, quote=${sqlText(quote)}, escape=${sqlText(quote)}, ` +
-    `max_line_size=${maxLineBytes}, buffer_size=${bufferBytes}, header=${header}, skip=${skipLines}, nullstr=[${nullTexts.map(sqlText).join(', ')}], columns={${columns.join(', ')}}`
+    `compression='${source.compression}', delim=${sqlText(delimiter)}, quote=${sqlText(quote)}, ` +
+    `escape=${sqlText(quote)}, ` +
+    `max_line_size=${maxLineBytes}, buffer_size=${bufferBytes}, header=${header}, skip=${skipLines}, ` +
+    `nullstr=[${nullTexts.map(sqlText).join(', ')}], columns={${columns.join(', ')}}`
   )
 }
 
@@ -214,7 +218,8 @@ async function* rowRecords(source: TextSource, dialect: CsvDialect) {
 async function brokenRows(connection: DuckDBConnection, parameters: string): Promise<Map<number, string>> {
   for (const table of ['rejected', 'rejected_in']) await connection.run(`DROP TABLE IF EXISTS ${table}`)
   await connection.runAndReadAll(
-    `SELECT count(*) FROM read_csv(${parameters}, store_rejects=true, rejects_table='rejected', rejects_scan='rejected_in', rejects_limit=0)`,
+    `SELECT count(*) FROM read_csv(${parameters}, store_rejects=true, rejects_table='rejected', ` +
+      "rejects_scan='rejected_in', rejects_limit=0)",
   )
   const reader = await connection.runAndReadAll(
     'SELECT line, any_value(error_message) FROM rejected GROUP BY line ORDER BY line',

@@ -155,7 +155,8 @@ async function* withSourceTexts(file: string, text: AsyncIterable<string>): Asyn
     if (keyCount(values) !== (object.match(/"(\\.|[^"\\])*"|:/gs) ?? []).filter((token) => token === ':').length) {
       throw new BadRowError(file, { line }, 'an object within it has a key twice', 'Rename or remove one of the two')
     }
-    lines += `${JSON.stringify(Object.fromEntries(Object.entries(values).map(([key, value]) => [key, kindAndText(value)])))}\n`
+    const texts = Object.entries(values).map(([key, value]) => [key, kindAndText(value)])
+    lines += `${JSON.stringify(Object.fromEntries(texts))}\n`
     if (lines.length < 65_536) continue
     yield lines
     lines = ''
@@ -182,7 +183,10 @@ const maxObjectBytes = 64 * 1024 * 1024
 export function jsonObjects(source: TextSource): string {
   const format = isArray(source) ? 'array' : 'unstructured'
   const compression = source.compression === 'none' ? 'uncompressed' : source.compression
-  return `read_json_objects(${sqlPath(source.path)}, format='${format}', hive_partitioning=false, compression='${compression}', maximum_object_size=${maxObjectBytes})`
+  return (
+    `read_json_objects(${sqlPath(source.path)}, format='${format}', hive_partitioning=false, ` +
+    `compression='${compression}', maximum_object_size=${maxObjectBytes})`
+  )
 }
 
 function isArray({ head }: TextSource): boolean {

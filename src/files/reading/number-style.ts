@@ -57,7 +57,8 @@ export function numberPatterns(style: NumberStyle): NumberPatterns {
     digits: `${sign}(${grouped}[1-9]|[0-9]{2,})${end}|${zeroWithoutMinus}`,
     wholeDigits: `${sign}(${grouped}[0-9]+)(${mark}0*)?${end}`,
     whole: `${sign}(${grouped}[1-9][0-9]*)${end}|${zeroWithoutMinus}`,
-    number: `${sign}(${wholePart}${exponent}|(${grouped}[0-9]+)${mark}[0-9]*${exponent}|${mark}[0-9]+${exponent})${end}`,
+    number:
+      `${sign}(${wholePart}${exponent}|(${grouped}[0-9]+)${mark}[0-9]*${exponent}|` + `${mark}[0-9]+${exponent})${end}`,
     simple:
       `${sign}(0|[1-9][0-9]{0,14}|(${upTo15Digits}${mark}[0-9]*|${mark}[0-9]+)([eE]-[0-9]{1,2})?|` +
       `[0-9]${mark}[0-9]{1,14}[eE][+]?[0-9]{1,2})${end}`,

@@ -100,8 +100,8 @@ async function refuseLongDecimals(
   types: ReadonlyMap<string, string>,
 ): Promise<void> {
   const reader = await connection.runAndReadAll(
-    `SELECT name, precision FROM parquet_schema(${sqlPath(file)}) WHERE converted_type = 'DECIMAL' AND precision > 38 ` +
-      `UNION SELECT name, precision FROM parquet_schema(${sqlPath(file)}) WHERE logical_type LIKE 'DecimalType%' AND precision > 38`,
+    `SELECT name, precision FROM parquet_schema(${sqlPath(file)}) ` +
+      "WHERE (converted_type = 'DECIMAL' OR logical_type LIKE 'DecimalType%') AND precision > 38",
   )
   const long = new Map(reader.getRowsJson().map(([name, precision]) => [String(name), Number(precision)]))
   const found = chosen.find(({ column }) => long.has(column))

@@ -60,7 +60,8 @@ function encodingOf(named: string, head: Uint8Array): TextEncoding {
   } catch {
     throw new UsageError(
       `Nobody knows an encoding "${named}"`,
-      'Name one of the Encoding Standard: utf-8, utf-16, windows-1252 (Western Europe), windows-1251 (Cyrillic), shift_jis, gbk',
+      'Name one of the Encoding Standard: utf-8, utf-16, windows-1252 (Western Europe), windows-1251 ' +
+        '(Cyrillic), shift_jis, gbk',
     )
   }
 }

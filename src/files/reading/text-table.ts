@@ -285,7 +285,8 @@ async function checkNulls(
     if (found === undefined) continue
     const row = Number(found[0])
     const place = collectsBadRows ? {} : (await placeOf(row)).place
-    const problem = `row ${row}${collectsBadRows ? ', bad ones not counted,' : ''} is null, and the column was declared as not null`
+    const counted = collectsBadRows ? ', bad ones not counted,' : ''
+    const problem = `row ${row}${counted} is null, and the column was declared as not null`
     throw new BadRowError(
       file,
       { ...place, column: column.column },

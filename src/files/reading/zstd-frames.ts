@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import { createZstdDecompress } from 'node:zlib'
 
 /** The input is no zstd, or ends inside a frame. */
-export class ZstdError extends Error {}
+class ZstdError extends Error {}
 
 /** A part of a frame. */
 interface FramePart {

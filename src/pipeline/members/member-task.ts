@@ -12,7 +12,7 @@ interface MemberWork {
 }
 
 export type MemberStage = keyof MemberWork
-export type MemberOptions<S extends MemberStage> = MemberWork[S]['options']
+type MemberOptions<S extends MemberStage> = MemberWork[S]['options']
 export type MemberProgress<S extends MemberStage> = MemberWork[S]['progress']
 export type MemberResult<S extends MemberStage> = MemberWork[S]['result']
 

@@ -1,7 +1,6 @@
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
-import { noAccess } from '../../config/cluster-access.ts'
 import type { ClusterAddress } from '../../config/cluster-address.ts'
 import { type ExitCode, PipelineError } from '../../errors.ts'
 import type { LogOrigin } from '../../observe/logger.ts'
@@ -10,7 +9,8 @@ import type { ClusterSession } from '../cluster-session.ts'
 import type { MemberProgress, MemberResult, MemberStage, MemberTask } from './member-task.ts'
 
 /** What a thread is started with; it goes there as a message, secrets included. */
-export interface MemberRequest<S extends MemberStage> extends ClusterAddress {
+export interface MemberRequest<S extends MemberStage> {
+  readonly address: ClusterAddress
   readonly waits: boolean
   readonly logLevel: string
   readonly logOrigin: LogOrigin
@@ -71,7 +71,7 @@ export async function runThreads<S extends MemberStage>(
 }
 
 function runThread<S extends MemberStage>(
-  { settings, registryUrl, access = noAccess, rows, waits, log, observe }: ClusterSession,
+  { address, waits, log, observe }: ClusterSession,
   task: MemberTask<S>,
   member: number,
   signal: AbortSignal,
@@ -80,10 +80,7 @@ function runThread<S extends MemberStage>(
   // In a checkout this module is TypeScript, in the package JavaScript; so is its neighbour.
   const extension = extname(fileURLToPath(import.meta.url))
   const request: MemberRequest<S> = {
-    brokers: settings.brokers,
-    registry: registryUrl,
-    access,
-    positionsTopic: rows.positionsTopic,
+    address,
     waits,
     logLevel: log.level,
     logOrigin: { ...log.bindings(), member },

@@ -19,7 +19,7 @@ export type Distribution =
   | { readonly kind: 'exponential'; readonly mean: number }
   | { readonly kind: 'mixture'; readonly parts: readonly NormalPart[] }
 
-export const syntheticTypes = ['int', 'long', 'float', 'double'] as const
+const syntheticTypes = ['int', 'long', 'float', 'double'] as const
 export type SyntheticType = (typeof syntheticTypes)[number]
 
 export interface SyntheticColumn {
@@ -41,7 +41,8 @@ const maxColumns = 4096
 
 const fix =
   'Write columns as name:type=distribution, apart by semicolons: amount:double=lognormal(3,1); ' +
-  'age:int=normal(40,12)|null(0.02); price:double=mixture(0.7:5:1,0.3:20:4)|decimals(2). Distributions: constant(value), ' +
+  'age:int=normal(40,12)|null(0.02); price:double=mixture(0.7:5:1,0.3:20:4)|decimals(2). Distributions: ' +
+  'constant(value), ' +
   'uniform(low,high), normal(mean,std), lognormal(mu,sigma), exponential(mean), mixture(weight:mean:std,...)'
 
 /**

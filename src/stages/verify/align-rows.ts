@@ -42,7 +42,7 @@ export interface AlignOptions<L, R> {
   readonly gaps?: OffsetGaps<L>
 }
 
-export interface OffsetGaps<L> {
+interface OffsetGaps<L> {
   readonly offsetOf: (expected: L) => number
   /** offsets of all expected items, `end` excluded */
   readonly start: number

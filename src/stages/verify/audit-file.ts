@@ -66,8 +66,8 @@ const lookedAhead = 131_072
  * key sends them. In each partition the file's rows stand one after the other; those of other files may stand before
  * and behind them, and those of other producers between them. `skipToFile` finds the first one, and from there on
  * `RowAlignment` says which rows are lost, wrong or elsewhere. A row too many is doubled if it equals one of the file's
- * that stand near it or has the time and the schema of their load, else it is somebody else's. Then the file's beginning is looked for again behind its end, for a
- * file may have been loaded twice.
+ * that stand near it or has the time and the schema of their load, else it is somebody else's. Then the file's
+ * beginning is looked for again behind its end, for a file may have been loaded twice.
  *
  * The topic must have as many partitions as it had when the file was loaded.
  *

@@ -12,7 +12,7 @@ import { RangeProgress } from './range-progress.ts'
 import type { RowTypes } from './row-types.ts'
 
 /** A topic, and what of one of its partitions is audited. */
-export interface AuditedRange {
+interface AuditedRange {
   readonly topic: string
   readonly range: OffsetRange
 }

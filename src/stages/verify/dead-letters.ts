@@ -8,7 +8,7 @@ import { headerBytes, schemaIdOf, schemaNameOf } from './framing.ts'
 import { decodeRow, RowTypes } from './row-types.ts'
 
 /** Dead letters with the same cause. */
-export interface DeadLetterGroup {
+interface DeadLetterGroup {
   /** as VGM_ROW_MALFORMED; empty if the record has no such header */
   readonly code: string
   readonly stage: string

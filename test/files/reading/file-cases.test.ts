@@ -30,6 +30,7 @@ interface Case {
 const lines = (header: string, rows: readonly (readonly unknown[])[], end = '\n', separator = ',') =>
   [header, ...rows.map((row) => row.join(separator))].map((line) => line + end).join('')
 const range = <T>(count: number, of: (i: number) => T): T[] => Array.from({ length: count }, (_, i) => of(i))
+const atZone = (zone: string) => `2024-01-01 00:00:00${zone},2024-01-01T00:00:00+05:30\n`
 /** More rows than the types are guessed from. */
 const manyRows = 20_600
 
@@ -324,15 +325,15 @@ const cases: readonly Case[] = [
   },
   {
     name: 'no-such-zones.csv',
-    content: `a,b\n${['+25:00', '+99:99', '+01:60', '+16:00'].map((zone) => `2024-01-01 00:00:00${zone},2024-01-01T00:00:00+05:30`).join('\n')}\n`,
+    content: `a,b\n${['+25:00', '+99:99', '+01:60', '+16:00'].map(atZone).join('')}`,
     types: { a: 'string', b: 'timestamp-micros' },
     remarks: { a: /./ },
   },
   {
     name: 'numbers-among-texts.json',
     content:
-      '[{"a":12345678901234567891.0},{"a":1.10},{"a":-0},{"a":3.141592653589793238},{"a":"1.1"},{"a":1e400},{"a":true},' +
-      '{"a":null},{"a":"x"}]',
+      '[{"a":12345678901234567891.0},{"a":1.10},{"a":-0},{"a":3.141592653589793238},{"a":"1.1"},{"a":1e400},' +
+      '{"a":true},{"a":null},{"a":"x"}]',
     values: { a: ['12345678901234567891.0', '1.10', '-0', '3.141592653589793238', '1.1', '1e400', 'true', null, 'x'] },
   },
   {
@@ -382,8 +383,8 @@ const cases: readonly Case[] = [
   {
     name: 'other-forms.csv',
     content:
-      't;h;u;log;id\n8:30;0x1F;1_000;10/Oct/2000:13:55:36 -0700;007\n23:15;0x2A;2_500;11/Oct/2000:13:55:36 -0700;008\n' +
-      '7:05;0xff;3;12/Oct/2000:13:55:36 -0700;x\n',
+      't;h;u;log;id\n8:30;0x1F;1_000;10/Oct/2000:13:55:36 ' +
+      '-0700;007\n23:15;0x2A;2_500;11/Oct/2000:13:55:36 -0700;008\n7:05;0xff;3;12/Oct/2000:13:55:36 -0700;x\n',
     types: { t: 'string', h: 'string', u: 'string', log: 'string', id: 'string' },
     remarks: { t: /08:30:00/, h: /hexadecimal/, u: /--thousands _/, log: /web log/, id: /^$/ },
   },
@@ -1396,8 +1397,8 @@ suite('files as people have them', () => {
     const database = await openDatabase()
     t.after(() => database.close())
     await database.connection.run(
-      `COPY (SELECT 12345678901234567890::DECIMAL(20,0) AS id, 7::DECIMAL(10,0) AS whole, 12.5::DECIMAL(38,2) AS price, ` +
-        `'0.12345678901234567890'::DECIMAL(38,20) AS fine) TO '${file}'`,
+      'COPY (SELECT 12345678901234567890::DECIMAL(20,0) AS id, 7::DECIMAL(10,0) AS whole, ' +
+        `12.5::DECIMAL(38,2) AS price, '0.12345678901234567890'::DECIMAL(38,20) AS fine) TO '${file}'`,
     )
     const { table, rows } = await loadedRows(file)
     deepEqual(rows, [{ id: '12345678901234567890', whole: 7n, price: 12.5, fine: '0.12345678901234567890' }])
