@@ -102,7 +102,7 @@ function framesOf(
       if (frame.mostBytes > 0) frames.push(frame)
       if (frames.length > mostFrames) throw new RangeError(`A stream has more than ${mostFrames} frames`)
       at = frame.end
-    } else throw new RangeError('Bytes between two frames are none')
+    } else throw new RangeError('Bytes between two frames belong to none')
     if (at > bytes.length) throw new RangeError('A frame ends after its stream')
   }
   return frames

@@ -8,7 +8,7 @@ export class ForeignFileError extends PipelineError {
   /** @param problem a clause about the path, as `belongs to user 1001` */
   constructor(path: string, problem: string) {
     super(`${path} is not trusted: it ${problem}`, {
-      fix: `Look at it, then remove it, or make it yours alone: chown to your user, chmod go-w`,
+      fix: `Inspect it, then remove it, or make it accessible to your user only: chown to your user, chmod go-w`,
       exitCode: exitCodes.usage,
     })
   }
@@ -41,7 +41,7 @@ export function readOwnFile(path: string): string | undefined {
   }
   try {
     const stats = fstatSync(handle)
-    if (!stats.isFile()) throw new ForeignFileError(path, 'is no regular file')
+    if (!stats.isFile()) throw new ForeignFileError(path, 'is not a regular file')
     requireOwn(path, stats)
     return readFileSync(handle, 'utf8')
   } finally {
@@ -65,7 +65,7 @@ export function makeOwnFolder(path: string): void {
 export function requireOwnFolder(path: string): void {
   const stats = lstatSync(path)
   if (stats.isSymbolicLink()) throw new ForeignFileError(path, 'is a symbolic link')
-  if (!stats.isDirectory()) throw new ForeignFileError(path, 'is no folder')
+  if (!stats.isDirectory()) throw new ForeignFileError(path, 'is not a folder')
   requireOwn(path, stats)
 }
 

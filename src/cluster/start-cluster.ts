@@ -77,7 +77,10 @@ export async function startCluster({
     ...(dataDir !== undefined && { dataDir: resolve(dataDir) }),
   }
   if (dataDir !== undefined && chosen === 'docker') {
-    throw new UsageError('A data folder is for the JVM kind: containers keep their rows inside', 'Drop one of the two')
+    throw new UsageError(
+      'A data folder needs the JVM cluster: containers keep their rows inside',
+      'Remove one of the two flags',
+    )
   }
   const onJvm = chosen === 'jvm' || dataDir !== undefined
   return onJvm ? startOnJvm(options, []) : startOnDocker(options, chosen === 'auto')
@@ -96,7 +99,7 @@ function externalCluster(environment: Environment, chosen: 'auto' | 'external'):
   const missing = [brokers ? '' : 'KAFKA_BROKERS', registry ? '' : 'SCHEMA_REGISTRY_URL'].filter(Boolean).join(' and ')
   throw new UsageError(
     `An external cluster needs ${missing}`,
-    `Set ${missing}, or VGM_CLUSTER=docker or jvm for a cluster of its own`,
+    `Set ${missing}, or VGM_CLUSTER=docker or jvm to start a local cluster`,
   )
 }
 
@@ -115,7 +118,7 @@ async function startOnDocker(options: StartOptions, mayFallBack: boolean): Promi
     const notUsable = error instanceof ImagesMissingError || error instanceof ClusterUnavailableError
     if (!(mayFallBack && notUsable)) throw error
     const reason = error instanceof ImagesMissingError ? `Docker has no image ${error.image}` : error.message
-    options.log(`${reason}; going on without it`)
+    options.log(`${reason}; continuing without it`)
     return startOnJvm(options, [reason])
   }
 }

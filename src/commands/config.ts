@@ -12,7 +12,7 @@ import { type CommonFlags, plainCommand, printResult } from './command-context.t
 
 export function configCommand(): Command {
   return new Command('config')
-    .description('which value is in force and where it comes from; a schema for editors')
+    .description('print effective settings and their sources, or a schema for editors')
     .addCommand(showCommand())
     .addCommand(schemaCommand())
     .addHelpText('after', '\nExample:\n  $ vgm config show normalize --config vgm.yaml')
@@ -40,10 +40,10 @@ interface ShownCommand {
 function showCommand(): Command {
   return plainCommand(
     'show',
-    'the values that a command would run with, or all commands, and what gives each of them',
+    'print the effective settings of a command, or of all commands, and their sources',
     'vgm config show normalize --members 4',
   )
-    .argument('[command...]', 'command, with flags as it would be given')
+    .argument('[command...]', 'command, optionally with its flags')
     .allowUnknownOption()
     .action((words: string[], flags: CommonFlags, self: Command) => {
       const program = programOf(self)
@@ -85,7 +85,7 @@ function orProblem(command: Command, file: ConfigFile | undefined): ShownCommand
 function schemaCommand(): Command {
   return plainCommand(
     'schema',
-    'JSON Schema of the configuration file, which lets editors complete and check it',
+    'print a JSON Schema of the configuration file, for editors',
     'vgm config schema > vgm-config.schema.json',
   ).action((flags: CommonFlags, self: Command) => {
     const schema = configSchema(programOf(self))

@@ -22,7 +22,7 @@ interface LoadFlags extends DatasetFlags, FileFlags {
 export function loadCommand(): Command {
   const command = datasetCommand(
     'load',
-    'CSV, Parquet or JSON into the raw topic, each row once',
+    'load CSV, Parquet or JSON into the raw topic, each row once',
     'vgm load trips.parquet --dataset trips',
   ).argument('<file...>', 'CSV, Parquet or JSON files')
   return addFileOptions(command)
@@ -53,7 +53,7 @@ export function loadCommand(): Command {
         }).finally(progress.end)
         const before =
           report.rowsBefore > 0
-            ? `\n${report.rowsBefore.toLocaleString('en')} rows were there from an earlier run.`
+            ? `\n${report.rowsBefore.toLocaleString('en')} rows had been loaded by an earlier run.`
             : ''
         const bad =
           report.badRows > 0 ? `\n${report.badRows.toLocaleString('en')} could not be read: see ${badRows}` : ''

@@ -24,7 +24,7 @@ export function ownClusterCommand(name: string, description: string, example: st
   const prefix = `VGM_${name.toUpperCase()}`
   return addSecurityOptions(plainCommand(name, description, example))
     .addOption(
-      new Option('--brokers <list>', 'brokers of a running cluster (default: a cluster of its own)')
+      new Option('--brokers <list>', 'brokers of a running cluster (default: start a cluster)')
         .argParser(parseListText)
         .env(`${prefix}_BROKERS`),
     )
@@ -39,7 +39,10 @@ export async function withOwnCluster<T>(
 ): Promise<T> {
   if (brokers !== undefined && registry !== undefined) return work({ ...securityFlagsOf(flags), brokers, registry })
   if (brokers !== undefined || registry !== undefined || kind === 'external')
-    throw new UsageError('A cluster is brokers and a registry', 'Give both --brokers and --registry, or neither')
+    throw new UsageError(
+      'A cluster needs both brokers and a registry',
+      'Give both --brokers and --registry, or neither',
+    )
   const { startCluster } = await import('../cluster/start-cluster.ts')
   const cluster = await startCluster({
     kind,
@@ -51,7 +54,7 @@ export async function withOwnCluster<T>(
     return await work({ brokers: cluster.brokers, registry: cluster.registry })
   } catch (error) {
     if (error instanceof InterruptedError && !keep)
-      throw new InterruptedError('Start it again: its cluster and what it held are gone')
+      throw new InterruptedError('Start it again: its cluster and the data in it are gone')
     throw error
   } finally {
     if (!keep) await cluster.stop()

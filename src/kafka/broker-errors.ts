@@ -20,7 +20,7 @@ const fixes: Readonly<Record<string, string>> = {
   MESSAGE_TOO_LARGE: "Raise the topic's max.message.bytes",
   RECORD_LIST_TOO_LARGE: "Raise the topic's max.message.bytes",
   INVALID_RECORD:
-    'A compacted topic takes no row without a key: give the rows keys, as "vgm load --key" does, or set cleanup.policy=delete on the topic',
+    'A compacted topic accepts no row without a key: give the rows keys, as "vgm load --key" does, or set cleanup.policy=delete on the topic',
   INVALID_TRANSACTION_TIMEOUT: "Raise the brokers' transaction.max.timeout.ms",
   UNSUPPORTED_VERSION: 'Use Apache Kafka 3.0 or newer',
 }
@@ -31,16 +31,16 @@ const fixes: Readonly<Record<string, string>> = {
  */
 const creationFixes: Readonly<Record<string, string>> = {
   POLICY_VIOLATION:
-    'Make the topic with settings that the policy of this cluster allows, by hand or by whoever may: stages take a topic that exists',
+    'Create the topic with settings that the policy of this cluster allows, yourself or by its operators: stages use an existing topic',
   INVALID_CONFIG:
-    'Make the topic with settings that these brokers take, by hand or by whoever may: stages take a topic that exists',
+    'Create the topic with settings that these brokers support, yourself or by their operators: stages use an existing topic',
   INVALID_TOPIC_EXCEPTION: 'Choose another --dataset, or name the topic by its own option',
   INVALID_REPLICATION_FACTOR: 'Start more brokers, or lower their default.replication.factor',
 }
 
 /** Brokers seldom say more than the error's name; their logs are for those who run them. */
-const unknownFix = "Kafka's documentation explains the error; the brokers' logs say more, to those who may read them"
-const namedFix = 'Mend what the broker names, or ask those who run it'
+const unknownFix = "See Kafka's documentation of the error, and the brokers' logs"
+const namedFix = 'Correct what the broker reports, or ask its operators'
 
 /** What was asked for. */
 export interface Asked {
@@ -103,7 +103,7 @@ export class UnreadableAnswerError extends PipelineError {
   readonly code = 'VGM_BROKER_ANSWER'
   constructor(what: string, cause: unknown) {
     super(`${what}: the broker's answer cannot be read`, {
-      fix: "Look at the brokers' logs, and update vgm-stream if they are newer than it",
+      fix: "Check the brokers' logs, and update vgm-stream if the brokers are newer",
       cause,
     })
   }
@@ -130,7 +130,7 @@ export class BrokerUnreachableError extends ConnectionLostError {
     super(
       `No Kafka broker answers at ${brokers.join(', ')}`,
       cause,
-      'Start a cluster with "vgm up", or name a running one with --brokers (KAFKA_BROKERS); one that wants TLS or a login needs --security-protocol',
+      'Start a cluster with "vgm up", or name a running one with --brokers (KAFKA_BROKERS); TLS or a login needs --security-protocol',
       rootCause(cause),
     )
   }
@@ -146,7 +146,7 @@ export class AdvertisedListenerError extends ConnectionLostError {
     super(
       `The cluster's broker ${node} advertises ${address}, which cannot be reached from here`,
       cause,
-      `Set advertised.listeners of broker ${node} to an address that leads to it from here, or make this one do so; if the broker is down, start it`,
+      `Set advertised.listeners of broker ${node} to an address that this machine reaches, or make this address reachable; if the broker is down, start it`,
       rootCause(cause),
     )
     this.address = address
@@ -164,7 +164,7 @@ export class FencedError extends PipelineError {
   constructor(
     who: string,
     cause: unknown,
-    fix = 'Run one process per --instance name, and start this one again: it goes on where it stopped',
+    fix = 'Run one process per --instance name, and start this one again: it resumes where it stopped',
   ) {
     super(`${who} has been fenced: another instance has taken its place, or this one did not answer for too long`, {
       fix,

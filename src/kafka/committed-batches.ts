@@ -10,7 +10,7 @@ export class CorruptBatchError extends PipelineError {
   readonly code = 'VGM_BATCH_CORRUPT'
   constructor(topic: string, partition: number, offset: number, problem = 'does not match its checksum') {
     super(`The batch at offset ${offset} of ${topic}/${partition} ${problem}`, {
-      fix: 'Restore the partition from a replica: nothing has been skipped, the stage goes on from there',
+      fix: 'Restore the partition from a replica: nothing was skipped, and the stage resumes there',
     })
   }
 }
@@ -25,7 +25,7 @@ export class UnsupportedBatchError extends PipelineError {
     super(
       `The batch at offset ${offset} of ${topic}/${partition} has the format ${magic}; only ${batchMagic} can be read`,
       {
-        fix: 'Write these rows again with a producer of Kafka 0.11 or newer, or read from behind them with "vgm replay --from"',
+        fix: 'Write these rows again with a producer of Kafka 0.11 or newer, or start after them with "vgm replay --from"',
       },
     )
   }
@@ -79,8 +79,7 @@ export function committedBatches(
       rolledBack.add(pending[abortedSeen++].producerId)
     if (header.isControl) {
       const type = controlType(bytes, view, header)
-      if (type === unreadable)
-        throw new CorruptBatchError(topic, partition, header.baseOffset, 'is a marker without sense')
+      if (type === unreadable) throw new CorruptBatchError(topic, partition, header.baseOffset, 'is an invalid marker')
       if (type === controlAbort) rolledBack.delete(header.producerId)
     } else if (!(header.isTransactional && rolledBack.has(header.producerId)) && header.lastOffset >= fetchOffset)
       batches.push(header)

@@ -62,8 +62,8 @@ export class FoundSchemas {
     if (!('schema' in content) || isSameSchema(content.schema, global.schema)) return global
     return {
       problem:
-        'eight-byte ids are content ids or global ids, and the registry has other schemas under each: ' +
-        'say which with --registry-ids content or --registry-ids global',
+        'eight-byte ids are content ids or global ids, and the registry has different schemas under them: ' +
+        'decide with --registry-ids content or --registry-ids global',
     }
   }
 
@@ -88,7 +88,7 @@ export class FoundSchemas {
       })
       if (status === 401 || status === 403) throw new RegistryRefusedError(what, status, saidIn(text), loginFix)
       if (status >= 200 && status < 300)
-        return json(text) === undefined ? { problem: 'it is no Avro schema' } : { schema: text }
+        return json(text) === undefined ? { problem: 'it is not an Avro schema' } : { schema: text }
     }
     return unknown
   }
@@ -98,7 +98,7 @@ export class FoundSchemas {
     { schema, schemaType = 'AVRO', references = [] }: SchemaAnswer,
     patienceMs?: number,
   ): Promise<FoundSchema> {
-    if (schemaType !== 'AVRO') return { problem: `it is a schema of type ${schemaType}, and only Avro is read` }
+    if (schemaType !== 'AVRO') return { problem: `it is a schema of type ${schemaType}, and only Avro is supported` }
     if (schema === undefined) return { problem: 'the registry gives no text for it' }
     if (references.length === 0) return { schema }
     const texts: string[] = []

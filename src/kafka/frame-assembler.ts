@@ -13,7 +13,7 @@ const largestFrameBytes = 1024 * 1024 * 1024
 /** What comes on a connection is no sequence of frames. */
 export class FrameSizeError extends RangeError {
   constructor(size: number) {
-    super(`An answer of ${size} bytes is announced: this is no broker`)
+    super(`An answer of ${size} bytes is announced: the server is not a Kafka broker`)
     this.name = 'FrameSizeError'
   }
 }

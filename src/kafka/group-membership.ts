@@ -43,7 +43,7 @@ const protocolName = 'range'
 export class GroupUnstableError extends PipelineError {
   readonly code = 'VGM_GROUP_UNSTABLE'
   constructor(group: string) {
-    super(`Group ${group} has gone on changing for ${roundsPatienceMs / 60_000} minutes`, {
+    super(`Group ${group} has been rebalancing for ${roundsPatienceMs / 60_000} minutes`, {
       fix: 'Look for members that start and fail again and again, and start again',
       retriable: true,
     })
@@ -99,7 +99,7 @@ export class GroupMembership {
    * Joins the group, again if need be, and returns the partitions that are ours in the new generation.
    *
    * @throws FencedError if another process has the same `groupInstanceId`
-   * @throws GroupUnstableError when the group has gone on changing for five minutes
+   * @throws GroupUnstableError when the group has been rebalancing for five minutes
    * @throws BrokerError, ConnectionLostError when the group could not be joined for twice the rebalance time-out
    * @throws InterruptedError if it is left meanwhile
    */

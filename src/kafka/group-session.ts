@@ -57,7 +57,7 @@ export class CommitsFailingError extends PipelineError {
   constructor(group: string, cause: unknown) {
     const why = cause instanceof Error ? cause.message : String(cause)
     super(`Group ${group} has committed nothing for ${commitPatienceMs / 60_000} minutes: ${why}`, {
-      fix: 'Check the brokers and the output topics, and start again: it goes on where it stopped',
+      fix: 'Check the brokers and the output topics, and start again: it resumes where it stopped',
       retriable: true,
       cause,
     })
@@ -325,9 +325,9 @@ export class TransactionalGroupSession implements GroupSession {
 /** What to do when an output was deleted: its rows are gone, and the group is past them. */
 function outputFix(group: string): string {
   return (
-    'To have all rows again delete the other output topics as well, run ' +
+    'To write all rows again, delete the other output topics as well, run ' +
     `"kafka-consumer-groups.sh --group ${group} --all-topics --reset-offsets --to-earliest --execute" and start again. ` +
-    'To go on with the rows that follow, start again with --allow-empty-output. The topic is made anew'
+    'To continue with the rows that follow, start again with --allow-empty-output. The topic is then created again'
   )
 }
 

@@ -41,8 +41,8 @@ export interface StrayRecords {
 export class PositionsUnreadableError extends PipelineError {
   readonly code = 'VGM_POSITIONS_UNREADABLE'
   constructor(topic: string, position: number, end: number) {
-    super(`${topic}/${positionsPartition} has given nothing after offset ${position} for ${patienceMs / 1_000} s`, {
-      fix: `It ends at ${end}: look for a transaction that hangs, with "kafka-transactions.sh find-hanging --topic ${topic}"`,
+    super(`${topic}/${positionsPartition} has returned nothing after offset ${position} for ${patienceMs / 1_000} s`, {
+      fix: `It ends at ${end}: look for a hanging transaction with "kafka-transactions.sh find-hanging --topic ${topic}"`,
       retriable: true,
     })
   }

@@ -44,7 +44,7 @@ const untrusted: ReadonlySet<string> = new Set([
   'INVALID_CA',
 ])
 
-const listenerFix = 'Give --security-protocol what the listener of this port speaks'
+const listenerFix = 'Set --security-protocol to the protocol of the listener at this port'
 
 /**
  * The row client's guess when a TLS connection ends before it has begun; a broker that is being stopped looks the same.
@@ -54,7 +54,7 @@ export function wantedNoTls(error: unknown): boolean {
 }
 
 export function noTlsError(server: string, cause: unknown): TlsError {
-  return new TlsError(server, 'it ends the connection before it has begun', listenerFix, cause)
+  return new TlsError(server, 'it closes the connection before the TLS handshake has finished', listenerFix, cause)
 }
 
 /** The TLS error among an error's causes; undefined if it is no matter of certificates and ciphers. */
@@ -69,22 +69,21 @@ export function tlsError(server: string, error: unknown, flags: TlsFlags): TlsEr
         cause,
       )
     if (name === 'ERR_TLS_CERT_ALTNAME_INVALID')
-      return new TlsError(server, firstLine(message), 'Use a name or address that stands in the certificate', cause)
+      return new TlsError(server, firstLine(message), 'Use a name or address that is in the certificate', cause)
     if (name.startsWith('CERT_'))
       return new TlsError(server, `its certificate cannot be used (${name})`, "Renew the server's certificate", cause)
-    if (message === 'Broker requires TLS.')
-      return new TlsError(server, 'none was tried, and it speaks nothing else', listenerFix, cause)
+    if (message === 'Broker requires TLS.') return new TlsError(server, 'the listener requires TLS', listenerFix, cause)
     // An alert is what the other side says of us.
     const alert = /ALERT_(.+)$/.exec(name)?.[1]
     if (alert !== undefined)
       return new TlsError(
         server,
         `it ends the handshake with "${alert.toLowerCase().replaceAll('_', ' ')}"`,
-        `The listener may want a client certificate that it trusts: ${flags.cert}`,
+        `The listener may require a client certificate that it trusts: ${flags.cert}`,
         cause,
       )
     if (name.startsWith('ERR_SSL_') || name === 'EPROTO')
-      return new TlsError(server, firstLine(message), 'Check that this port speaks TLS', cause)
+      return new TlsError(server, firstLine(message), 'Check that this port uses TLS', cause)
   }
   return undefined
 }

@@ -44,8 +44,8 @@ export class ReadStalledError extends PipelineError {
   readonly code = 'VGM_FETCH_STALLED'
   constructor({ topic, partition, position, reason, seconds }: StalledPartition, others: number, cause: unknown) {
     const more = others === 0 ? '' : `, as ${others} more`
-    super(`${topic}/${partition} has given nothing after offset ${position} for ${seconds} s${more}: ${reason}`, {
-      fix: 'Check the brokers that lead these partitions, and start again: it goes on where it stopped',
+    super(`${topic}/${partition} has returned nothing after offset ${position} for ${seconds} s${more}: ${reason}`, {
+      fix: 'Check the brokers that lead these partitions, and start again: it resumes where it stopped',
       retriable: true,
       cause,
     })
@@ -57,7 +57,7 @@ export class TopicGoneError extends PipelineError {
   readonly code = 'VGM_TOPIC_GONE'
   constructor({ topic, partition }: TopicPartition, cause: unknown) {
     super(`Topic ${topic} has been deleted while it was read: no broker knows partition ${partition}`, {
-      fix: 'When it has been made again, start again with the same --group: positions go with their topic, so its first row is next',
+      fix: 'After it has been recreated, start again with the same --group: positions belong to the deleted topic, so reading begins at the first row',
       cause,
     })
   }

@@ -5,7 +5,7 @@ import type { OffsetRange, RowSource, StockRow } from '../ports/stock-log.ts'
 export class StalledReadError extends PipelineError {
   readonly code = 'VGM_READ_STALLED'
   constructor(topic: string, partition: number, position: number, end: number, problem: string, fix: string) {
-    super(`${topic}/${partition} could be read to offset ${position} only, of ${end}: ${problem}`, {
+    super(`${topic}/${partition} could be read only to offset ${position} of ${end}: ${problem}`, {
       fix,
       retriable: true,
     })
@@ -120,7 +120,7 @@ export class RangeRead implements RowSource {
         this.#wake = undefined
         reject(
           this.#stalled(
-            'nothing came',
+            'no data arrived',
             'An open transaction may hold rows back: end its producer, or wait for its time-out',
           ),
         )

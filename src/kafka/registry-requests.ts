@@ -95,7 +95,7 @@ export class RegistryRequests {
     if (status === 401 || status === 403) {
       const isElsewhere = redirectedTo !== undefined && !this.http.isOwnHost(redirectedTo)
       const fix = isElsewhere
-        ? `It redirects to ${redirectedTo.origin}, which is not told who we are: name that one with --registry`
+        ? `It redirects to ${redirectedTo.origin}, which gets no credentials: name that address with --registry`
         : loginFix
       throw new RegistryRefusedError(what, status, saidIn(text), fix)
     }
@@ -130,7 +130,7 @@ export class RegistryRequests {
     const { url } = this.settings
     const { origin } = new URL(url)
     const to = redirectedTo === undefined ? '' : `, which redirects to ${redirectedTo.origin}${redirectedTo.pathname}`
-    const what = /^\s*</.test(text) ? 'a page, where a registry answers with JSON' : `status ${status}`
+    const what = /^\s*</.test(text) ? 'a page instead of JSON' : `status ${status}`
     for (const usual of usualPaths) {
       const base = origin + usual
       if (base === url || !(await this.#isRegistry(base, leftMs).catch(() => false))) continue
@@ -140,7 +140,7 @@ export class RegistryRequests {
     return new NoRegistryError(
       url,
       `${path}${to} gives ${what}`,
-      'Check --registry (SCHEMA_REGISTRY_URL): it is the base of the Confluent-compatible API, in Apicurio with /apis/ccompat/v7',
+      'Check --registry (SCHEMA_REGISTRY_URL): it must be the base URL of the Confluent-compatible API, which ends in /apis/ccompat/v7 for Apicurio',
     )
   }
 

@@ -23,7 +23,7 @@ export const transactionTimeoutMs = 10_000
 
 /** Of a writer that is no member of a group: a load, a sample, generated rows or models. */
 const oneAtATime =
-  'Another command that does the same to the same topic may be running: let it end, then start this one again'
+  'Another command of the same kind may be writing the same topic: let it end, then start this one again'
 
 export interface GroupSessionOptions {
   readonly group: string

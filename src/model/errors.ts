@@ -33,7 +33,7 @@ export class ModelsUnreadableError extends PipelineError {
   readonly code = 'VGM_MODELS_UNREADABLE'
   constructor(topic: string, position: number, highWatermark: number, waitedMs: number) {
     super(
-      `Topic ${topic} could be read to offset ${position} only, of ${highWatermark}, in ${Math.round(waitedMs / 1000)} s`,
+      `Topic ${topic} could be read only to offset ${position} of ${highWatermark} in ${Math.round(waitedMs / 1000)} s`,
       {
         fix: 'An open transaction holds readers back: end its producer, or wait for its time-out, and start again',
         retriable: true,
@@ -48,7 +48,7 @@ export class ModelTooLargeError extends PipelineError {
   /** @param sizeBytes before compression: as much is enough in any case */
   constructor(topic: string, key: string, sizeBytes: number, cause: unknown) {
     super(
-      `Topic ${topic} does not take model ${key}, which has ${sizeBytes.toLocaleString('en')} bytes before it is compressed; ` +
+      `Topic ${topic} does not accept model ${key}, which has ${sizeBytes.toLocaleString('en')} bytes before it is compressed; ` +
         'nothing is published',
       {
         fix:
@@ -65,7 +65,7 @@ export class ModelTooLargeError extends PipelineError {
 export class VersionsExhaustedError extends PipelineError {
   readonly code = 'VGM_MODEL_VERSIONS'
   constructor(dataset: string, highest: number) {
-    super(`Data set "${dataset}" has given out version ${highest}, and there is none above it`, {
+    super(`Data set "${dataset}" has used version ${highest}, and no higher version is possible`, {
       fix: `A record with the key ${dataset}/${highest} or ${dataset}/current says so. Name another topic with --models-topic, or another data set`,
       exitCode: exitCodes.usage,
     })
@@ -77,9 +77,9 @@ export class ModelsTopicReplacedError extends PipelineError {
   readonly code = 'VGM_MODELS_REPLACED'
   constructor(topic: string) {
     super(
-      `Topic ${topic} was deleted and made again: the models that were read from it are gone, and their versions are given out anew`,
+      `Topic ${topic} was deleted and recreated: the models that were read from it are gone, and their versions are assigned again`,
       {
-        fix: 'Start again to work with the models that the topic holds now; if the models of rows that are to be restored are not among them, publish those again',
+        fix: 'Start again to use the present models of the topic. To restore rows of models that are gone, publish these models again first',
         exitCode: exitCodes.usage,
       },
     )
@@ -97,7 +97,7 @@ export class ModelReplacedError extends PipelineError {
       {
         fix:
           'The models topic was deleted, or another one is read: name the one that the rows were normalized with (--models-topic), ' +
-          'or normalize the raw rows anew, into another topic',
+          'or normalize the raw rows again, into another topic',
         exitCode: exitCodes.usage,
       },
     )

@@ -103,7 +103,7 @@ export function withRecord(
 }
 
 const keptVersion =
-  'processes that have read the version before go on with it, and those that start after compaction cannot: publish again with "vgm fit"'
+  'processes that have read the former version continue with it, and processes that start after compaction cannot: publish again with "vgm fit"'
 
 /** The model to normalize with; undefined if there is none. */
 export function currentModel(catalogue: ModelCatalogue, dataset: string): Model | undefined {
@@ -130,7 +130,7 @@ export function whyNoCurrent(catalogue: ModelCatalogue, dataset: string): string
   if (current !== undefined || (alias === undefined && bad === undefined)) return undefined
   const unusable = bad && `the record with the key ${key} at offset ${bad.offset} cannot be used (${bad.problem})`
   if (alias === undefined) return unusable
-  return `version ${alias.version} is to be used, and ${unusable ?? 'does not exist'}`
+  return `the alias names version ${alias.version}, and ${unusable ?? 'it does not exist'}`
 }
 
 function unknownDataset(dataset: string): DatasetModels {

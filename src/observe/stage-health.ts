@@ -107,7 +107,7 @@ export class StageHealth {
 
   /** What is missing, each with its name and why; empty if the stage does its work. */
   missing(): string[] {
-    if (this.#isDraining) return ['draining: a signal has asked for an end']
+    if (this.#isDraining) return ['draining: a signal has requested the shutdown']
     const problems = this.#members.flatMap((state, member) => {
       const of = this.#members.length === 1 ? '' : `member ${member} `
       return state.hasEnded ? [`group: ${of}has ended`] : this.#needs.flatMap((need) => this.#problem(need, state, of))

@@ -58,7 +58,7 @@ async function withDeadLetters<T>(
   { dataset, topic = topicNames(dataset).deadLetters }: DeadLettersOptions,
   work: (log: StockLog, topic: string) => Promise<T>,
 ): Promise<T> {
-  const fix = 'Check --dataset; "vgm normalize" and "vgm restore" make it at their first start'
+  const fix = 'Check --dataset; "vgm normalize" and "vgm restore" create it at their first start'
   await requireTopic(cluster, topic, fix)
   const log = new StockReader(cluster.settings, controlLog(cluster.log))
   try {

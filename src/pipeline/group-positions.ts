@@ -14,7 +14,7 @@ export interface GroupedStage {
 
 /** How a user has a stage begin anew beside an output that holds rows. */
 const beginAnew: Readonly<Record<string, string>> = {
-  normalize: 'name another --normalized-topic, or run "vgm replay --from start" into a topic of its own',
+  normalize: 'name another --normalized-topic, or run "vgm replay --from start" into a separate topic',
   restore: 'name another --restored-topic',
 }
 
@@ -25,8 +25,8 @@ export class PositionsMissingError extends PipelineError {
     const [from, to] = [`${inputTopic}/${partition}`, `${outputTopic}/${partition}`]
     super(`Group ${group} has no position in ${from}, and ${to} is not empty: rows would be written a second time`, {
       fix:
-        `To begin at the start, ${beginAnew[stage] ?? 'name another output topic'}. To go on, add --rebuild-positions, which counts the rows of the output, or give ` +
-        `the group its positions with "${groupsTool(brokers, group)} --topic ${inputTopic} --reset-offsets --to-offset N --execute"`,
+        `To begin at the start, ${beginAnew[stage] ?? 'name another output topic'}. To resume, add --rebuild-positions, which counts the rows of the output, or set ` +
+        `the positions of the group with "${groupsTool(brokers, group)} --topic ${inputTopic} --reset-offsets --to-offset N --execute"`,
       exitCode: exitCodes.usage,
     })
   }
@@ -34,7 +34,7 @@ export class PositionsMissingError extends PipelineError {
 
 /** Its input would be read a second time. */
 const restoredToo =
-  '. Whichever it is, have vgm restore write to another --restored-topic, for the present one has the rows that were lost'
+  '. In both cases let vgm restore write to another --restored-topic, because the present one has the lost rows'
 
 /** Rows were read, and what was made of them is gone: the output was deleted, or made anew. */
 export class OutputLostError extends PipelineError {
@@ -47,12 +47,12 @@ export class OutputLostError extends PipelineError {
   ) {
     const lost = exists ? `topic ${outputTopic} is empty` : `there is no topic ${outputTopic}`
     super(
-      `Group ${group} has read ${inputTopic}/${partition} up to offset ${offset}, and ${lost}: its rows before that would be missing`,
+      `Group ${group} has read ${inputTopic}/${partition} up to offset ${offset}, and ${lost}: the results of the earlier rows would be missing`,
       {
         fix:
-          'To have all rows, name another --group, or remove the positions of this one with ' +
+          'To write all rows again, name another --group, or delete the offsets of this one with ' +
           `"${groupsTool(brokers, group)} --topic ${inputTopic} --delete-offsets". ` +
-          `To go on with the rows that follow, add --allow-empty-output${stage === 'normalize' ? restoredToo : ''}`,
+          `To continue with the rows that follow, add --allow-empty-output${stage === 'normalize' ? restoredToo : ''}`,
         exitCode: exitCodes.usage,
       },
     )

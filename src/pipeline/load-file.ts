@@ -80,7 +80,10 @@ export async function loadFile(cluster: ClusterSession, options: LoadFileOptions
   }
   const files = typeof options.file === 'string' ? [options.file] : options.file
   if (load.badRows !== undefined && files.length > 1)
-    throw new UsageError('--bad-rows collects the rows of one file', 'Load the files one by one')
+    throw new UsageError(
+      '--bad-rows takes the bad rows of one file, and several files are named',
+      'Load the files one by one',
+    )
   const known = await recordOf(cluster, load.topic)
   if (files.length === 1) return loadTable(cluster, { ...load, file: files[0] }, known)
   const columns: (readonly FileColumn[])[] = []
@@ -148,7 +151,7 @@ async function loadTable(
     onColumns(table)
     const partitions = (await admin.topics.partitionCount(topic)) ?? options.partitions
     await admin.topics.ensureRowTopic({ topic, partitions })
-    if (key === undefined) await refuseCompacted(cluster, topic, 'Name the column that is the key with --key')
+    if (key === undefined) await refuseCompacted(cluster, topic, 'Name the key column with --key')
     await preparePositions(cluster)
     const group = groupName(dataset, 'load')
     const batchBytes = await batchBytesFor(cluster, topic)
@@ -197,7 +200,7 @@ async function loadedBefore(
   if (await holdsRows(cluster, topic))
     log.warn(
       { topic, group },
-      'the topic holds rows, and no load of it is known: a file that was loaded before is loaded again',
+      'the topic has rows, and no load into it is known: a file that was loaded before will be loaded again',
     )
   return committed
 }

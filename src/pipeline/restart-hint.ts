@@ -11,6 +11,6 @@ export async function withRestartHint<T>(work: Promise<T>): Promise<T> {
     return await work
   } catch (error) {
     if (!(error instanceof PipelineError && error.code === 'VGM_INTERRUPTED')) throw error
-    throw new InterruptedError('Start the same command again: it begins anew')
+    throw new InterruptedError('Start the same command again: it starts from the beginning')
   }
 }

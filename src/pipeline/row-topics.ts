@@ -24,7 +24,7 @@ export async function refuseCompacted({ admin, settings }: ClusterSession, topic
   const policy = (await admin.topics.config(topic)).get('cleanup.policy')
   if (!policy?.includes('compact')) return
   throw new UsageError(
-    `Topic ${topic} has cleanup.policy=${policy}, and a compacted topic takes no row without a key`,
+    `Topic ${topic} has cleanup.policy=${policy}, and a compacted topic accepts no row without a key`,
     `${fix}, or run "kafka-configs.sh --bootstrap-server ${settings.brokers.join(',')} --alter --entity-type topics ` +
       `--entity-name ${topic} --add-config cleanup.policy=delete"`,
   )

@@ -104,13 +104,16 @@ export async function runTransformStage(cluster: ClusterSession, options: Transf
         if (remade.length > 0)
           cluster.log.warn(
             { group, topic: inputTopic, output: outputTopic, partitions: remade.map(({ partition }) => partition) },
-            'the topic was deleted and made again: it is read from its first row, and the output has the rows of the older one too',
+            'the topic was deleted and recreated: it is read from its first row, and the output still has rows of the older topic',
           )
         if (lost.length > 0 && options.rebuildPositions !== true)
           throw new PositionsMissingError(cluster.settings.brokers, options, lost[0].partition)
         const rebuilt = await rebuiltPositions(cluster, stage, lost, outputTopic, deadLetterTopic)
         for (const { partition, offset } of rebuilt)
-          cluster.log.warn({ group, topic: inputTopic, partition, offset }, 'a lost position was counted anew')
+          cluster.log.warn(
+            { group, topic: inputTopic, partition, offset },
+            'a lost position was rebuilt by counting rows',
+          )
         const rest = fresh.filter((each) => !lost.includes(each))
         return [...rebuilt, ...(await (startOffsets?.(rest) ?? startsOf(cluster, rest)))]
       },

@@ -19,8 +19,8 @@ export class PositionUncountableError extends PipelineError {
   constructor({ topic, partition }: TopicPartition, reason: string) {
     super(`The position in ${topic}/${partition} cannot be found by counting: ${reason}`, {
       fix:
-        'Set it by hand with "kafka-consumer-groups.sh --reset-offsets --to-offset", after the last row that is in the output, ' +
-        'or begin anew with another output topic',
+        'Set the position with "kafka-consumer-groups.sh --reset-offsets --to-offset", after the last row that is in the output, ' +
+        'or start from the first row with another output topic',
       exitCode: exitCodes.usage,
     })
   }
@@ -74,10 +74,13 @@ export async function countedPosition(
     }
     read += to - from
   })
-  if (read < done) throw new PositionUncountableError(input, `${done} rows came out of the ${read} that it holds`)
+  if (read < done) throw new PositionUncountableError(input, `${done} rows were written for the ${read} that it has`)
   const isLetter = lastLetter === position - 1
   if (lastLetter >= position || (!isLetter && !isSameRow(lastRead, lastWritten)))
-    throw new PositionUncountableError(input, `${output.topic}/${output.partition} ends with a row of another place`)
+    throw new PositionUncountableError(
+      input,
+      `${output.topic}/${output.partition} ends with a row from another position`,
+    )
   return position
 }
 

@@ -28,10 +28,10 @@ export class DeadLetterShareError extends PipelineError {
   constructor(dead: number, rows: number, lastRow: string, { maxShare }: DeadLetterPolicy) {
     const count = (n: number) => n.toLocaleString('en')
     super(
-      `${count(dead)} of the last ${count(rows)} rows cannot be processed, more than the share of ${maxShare} that may; the last is ${lastRow}`,
+      `${count(dead)} of the last ${count(rows)} rows cannot be processed, more than the allowed share of ${maxShare}; the last one is ${lastRow}`,
       {
         fix:
-          'Mend the schema, the registry or the model and start again: nothing of the transaction in which it was found is written. ' +
+          'Repair the schema, the registry or the model and start again: the transaction in which this was found was aborted. ' +
           'Or allow more with --max-dead-letters (1 for any number)',
       },
     )
@@ -43,7 +43,7 @@ export class InvalidRowError extends PipelineError {
   readonly code = 'VGM_ROW_INVALID'
   constructor(row: string) {
     super(`A row cannot be processed: ${row}`, {
-      fix: 'Mend the row at its source, or start again with --on-invalid dead-letter: it is then set aside and the stage goes on',
+      fix: 'Correct the row at its source, or start again with --on-invalid dead-letter: the row then becomes a dead letter, and the stage continues',
     })
   }
 }

@@ -56,7 +56,7 @@ export class ExportRowError extends PipelineError {
   readonly code = 'VGM_EXPORT_ROW'
   constructor(topic: string, partition: number, offset: number, problem: string) {
     super(`Row at offset ${offset} of ${topic}, partition ${partition}: ${problem}`, {
-      fix: 'Export a topic that "vgm normalize", "vgm replay" or "vgm restore" has written, or leave such rows out with --skip-unreadable',
+      fix: 'Export a topic that "vgm normalize", "vgm replay" or "vgm restore" has written, or omit such rows with --skip-unreadable',
     })
   }
 }
@@ -201,7 +201,7 @@ class TableRows {
       const offset = baseOffset + offsetDelta[row]
       const schema = this.#current
       let problem: string | undefined
-      if (this.#status[row] === rowErrors.badFraming) problem = 'it names no schema, as Confluent messages do'
+      if (this.#status[row] === rowErrors.badFraming) problem = 'it does not name a schema, as Confluent messages do'
       else if (this.#status[row] !== rowErrors.none || schema === undefined)
         problem = unusable ?? 'the schema that it names does not exist'
       else problem = this.#appendRow(schema, buffer, partition, offset, row, key, bodyShift)

@@ -219,7 +219,7 @@ async function tellOfPassedOver(
 ): Promise<void> {
   const skipped = failedRows(census)
   if (skipped === 0) return
-  onWarning(`${skipped} of ${rows + skipped} rows could not be read and were passed over`)
+  onWarning(`${skipped} of ${rows + skipped} rows could not be read and were skipped`)
   const reasons = passedOver(census, columns, await schemas.of(census))
   for (const { rows: count, reason, fix } of reasons.slice(0, mostReasons))
     onWarning(`${count} of them: ${reason}. ${fix}`)
@@ -249,7 +249,7 @@ async function unreadable(
   const reasons = passedOver(census, [], await schemas.of(census))
   if (envelopes.length > 0)
     return new UnfittableError(
-      `The rows of ${topic} are Debezium's change events: the table's columns stand inside "before" and "after"`,
+      `The rows of ${topic} are Debezium's change events: the table's columns are inside "before" and "after"`,
       { fix: flattenFix },
     )
   if (reasons.length === 0)
@@ -281,10 +281,10 @@ function leastFinite({ notFinite }: ColumnPilot): string | undefined {
 function warnOfSentinels({ onWarning }: FitOptions, name: string, { rows, sentinels }: ColumnFacts): void {
   for (const { value, rows: held, isModelled } of sentinels) {
     const fate = isModelled
-      ? 'it is a mode of its own, if enough rows hold it'
-      : 'no mode reaches it, and rows that hold it are far out, or dead letters where that cannot be written as a double'
+      ? 'it becomes its own mode if enough rows have it'
+      : 'it has no mode, and rows with it get huge values, or become dead letters if no double holds the value'
     onWarning(
-      `Column "${name}": ${held} of ${rows} values are ${value}, more than a billion times as far out as all others, which are modelled ` +
+      `Column "${name}": ${held} of ${rows} values are ${value}, more than a billion times as large as all others, which are modelled ` +
         `without it: ${fate}. If it stands for null, load null in its place (of CSV: "vgm load --null" and its text)`,
     )
   }

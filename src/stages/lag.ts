@@ -34,8 +34,8 @@ export function lagRemarks({ group, topic, partitions }: Lag): string[] {
   const beyond = partitions.filter(({ committed = 0, end }) => committed > end)
   return beyond.map(
     ({ partition, committed, end }) =>
-      `Group ${group} stands at ${committed} in ${topic}/${partition}, beyond its end at ${end}: ` +
-      'the topic was made again, or cut off.',
+      `Group ${group} is at offset ${committed} of ${topic}/${partition}, beyond its end at ${end}: ` +
+      'the topic was recreated or truncated.',
   )
 }
 

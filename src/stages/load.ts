@@ -158,7 +158,8 @@ function rowTarget(options: LoadOptions, schemaId: number): RowTarget {
       const vectors = columns.map(({ type }, i) => columnVector(chunk, i, type.encoding))
       const keys = keyColumn === undefined ? undefined : columnVector(chunk, columns.length, 'bytes')
       const nullColumn = avroRows.take(vectors, rowCount)
-      if (nullColumn >= 0) throw changedFile(table, `column "${columns[nullColumn].column}" has a null that it had not`)
+      if (nullColumn >= 0)
+        throw changedFile(table, `column "${columns[nullColumn].column}" has a null that was not there before`)
       for (let row = skip; row < rowCount; ) {
         const fileRow = firstRow + row - skip
         const toBlockEnd = blockRows - (fileRow % blockRows)
@@ -186,15 +187,15 @@ function positionCommit(options: LoadOptions, file: FileProgress, others: readon
 function checkKeyColumn({ table, keyColumn }: LoadOptions): void {
   if (keyColumn === undefined || table.columns.some(({ column }) => column === keyColumn)) return
   const names = table.columns.map(({ column }) => column).join(', ')
-  throw new FileColumnError(table.file, keyColumn, 'there is no such column to be the key', `Name one of ${names}`)
+  throw new FileColumnError(table.file, keyColumn, 'there is no such key column', `Name one of ${names}`)
 }
 
 /** The file was read through when it was opened: what it says now and did not say then is new. */
 function changedFile({ file }: TableFile, problem: string): FileUnreadableError {
   return new FileUnreadableError(
     file,
-    `${problem}: it has changed while it was loaded`,
-    'Load it again when it is whole',
+    `${problem}: it changed while it was loaded`,
+    'Load it again when it is complete',
   )
 }
 

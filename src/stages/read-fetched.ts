@@ -18,8 +18,8 @@ export class BatchUnreadableError extends PipelineError {
       `The batch at offsets ${offset} to ${header.lastOffset} of ${topic}/${partition} cannot be read: ${cause.problem}`,
       {
         fix:
-          'Let its producer write the rows again, in smaller batches. "vgm normalize", "restore" and "replay" set such a batch aside ' +
-          '(--on-invalid dead-letter), "vgm sample" and "vgm fit" pass it over, "vgm export" does so with --skip-unreadable',
+          'Write the rows again with its producer, in smaller batches. "vgm normalize", "restore" and "replay" set such a batch aside ' +
+          '(--on-invalid dead-letter), "vgm sample" and "vgm fit" skip it, and so does "vgm export" with --skip-unreadable',
         cause,
       },
     )

@@ -14,7 +14,7 @@ export class RowTooLargeError extends PipelineError {
   ) {
     const where = `${offset === undefined ? 'A row' : `The row at offset ${offset}`} of ${topic}/${partition}`
     super(
-      `${where} does not fit into ${outputTopic}, however it is compressed: a message has ${largestBytes} bytes at most`,
+      `${where} does not fit into ${outputTopic} with any codec: a message may have at most ${largestBytes} bytes`,
       {
         fix: `Raise max.message.bytes of ${outputTopic} above that of ${topic}, and start again`,
       },

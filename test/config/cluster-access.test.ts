@@ -95,8 +95,8 @@ suite('how to get into a cluster', () => {
     refused({ ...flags, ...client }, /needs a password/)
     refused({ ...flags, ...client, saslTokenFile }, /--sasl-token-file.*means nothing with --sasl-token-endpoint/)
     refused({ ...flags, saslTokenFile, saslUsername: 'me' }, /--sasl-username.*means nothing without/)
-    refused({ ...flags, saslTokenEndpoint: 'http://login.example/token' }, /no https: address/)
-    refused({ ...flags, saslTokenEndpoint: `https://me:${secret}@login.example/` }, /has a login in it/)
+    refused({ ...flags, saslTokenEndpoint: 'http://login.example/token' }, /not an https: address/)
+    refused({ ...flags, saslTokenEndpoint: `https://me:${secret}@login.example/` }, /contains a login/)
   })
 
   test('is refused where it means nothing, or is half of something', (t) => {
@@ -104,7 +104,7 @@ suite('how to get into a cluster', () => {
     const ssl = { securityProtocol: 'SSL' } as const
     refused({ tlsCa: name('ca') }, /--tls-ca \(KAFKA_TLS_CA\) means nothing with --security-protocol PLAINTEXT/)
     refused({ ...ssl, saslUsername: 'me' }, /--sasl-username .*means nothing with --security-protocol SSL/)
-    refused({ securityProtocol: 'SASL_SSL' }, /nothing says how.*--sasl-mechanism/)
+    refused({ securityProtocol: 'SASL_SSL' }, /no mechanism is given.*--sasl-mechanism/)
     refused(
       { ...scram, saslTokenFile: name('password') },
       /--sasl-token-file .*means nothing with --sasl-mechanism SCRAM/,
@@ -113,11 +113,11 @@ suite('how to get into a cluster', () => {
     refused({ securityProtocol: 'SASL_SSL', saslMechanism: 'PLAIN' }, /needs a user name/)
     refused({ ...scram, saslPasswordFile: name('empty') }, /is empty/)
     refused({ ...scram, saslPasswordFile: '/no/such/file' }, /--sasl-password-file .*cannot be read: ENOENT/)
-    refused({ ...ssl, tlsCert: name('cert') }, /half of a client's identity.*--tls-key/)
-    refused({ ...ssl, tlsKey: name('key') }, /half of a client's identity.*--tls-cert/)
-    refused({ ...ssl, tlsPassphraseFile: name('password') }, /has no key/)
-    refused({ ...ssl, tlsCert: name('cert'), tlsKey: name('otherKey') }, /do not go together.*mismatch/i)
-    refused({ ...ssl, tlsCa: name('password') }, /--tls-ca .*holds no certificate/)
+    refused({ ...ssl, tlsCert: name('cert') }, /half of a client identity.*--tls-key/)
+    refused({ ...ssl, tlsKey: name('key') }, /half of a client identity.*--tls-cert/)
+    refused({ ...ssl, tlsPassphraseFile: name('password') }, /is given without a key/)
+    refused({ ...ssl, tlsCert: name('cert'), tlsKey: name('otherKey') }, /do not match: .*mismatch/i)
+    refused({ ...ssl, tlsCa: name('password') }, /--tls-ca .*contains no certificate/)
     refused({ registryTlsCa: name('ca') }, /--registry-tls-ca .*means nothing for http:/)
     refused({ registryUsername: 'me' }, /The registry needs a password/)
     refused({ registryPasswordFile: name('password') }, /without a user/)
@@ -137,7 +137,7 @@ suite('how to get into a cluster', () => {
     await clusterAddress({ saslUsername: 'me' }).then(
       () => ok(false),
       ({ message }: UsageError) =>
-        match(message, /--sasl-username \(KAFKA_SASL_USERNAME\) is for a cluster that is named/),
+        match(message, /--sasl-username \(KAFKA_SASL_USERNAME\) needs a named cluster/),
     )
   })
 

@@ -278,7 +278,7 @@ suite('fetcher', () => {
     fetcher.assign([0, 1].map((partition) => ({ topic, partition, offset: 7 })))
     await rejects(pollFor(fetcher, 10_000), {
       code: 'VGM_FETCH_STALLED',
-      message: /t\/[01] has given nothing after offset 7 for \d+ s, as 1 more: Fetching: connect ECONNREFUSED/,
+      message: /t\/[01] has returned nothing after offset 7 for \d+ s, as 1 more: Fetching: connect ECONNREFUSED/,
       retriable: true,
     })
     equal(reports.length > 0, true)

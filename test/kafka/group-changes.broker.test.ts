@@ -128,7 +128,7 @@ suite('what changes under a running group, on a broker', () => {
     const positions = new KeptPositions(connections, topic)
     const member = await openMember(broker, { group, input, output, connections, positions })
     await write(broker, input, 0, 'a')
-    const gone = { code: 'VGM_TOPIC_GONE', message: new RegExp(`Topic ${topic} has been deleted`), fix: /made anew$/ }
+    const gone = { code: 'VGM_TOPIC_GONE', message: new RegExp(`Topic ${topic} has been deleted`), fix: /created again$/ }
     const ended = rejects(member.run(), gone)
     while (member.progress.length === 0) await sleep(20)
     await administer(broker, (admin) => admin.deleteTopics({ topics: [topic] }))

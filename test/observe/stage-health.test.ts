@@ -99,7 +99,7 @@ suite('readiness', () => {
 
   test('is over when a signal has come', () => {
     deepEqual(new Stage().working().note({ kind: 'draining', graceMs: 1 }).health.missing(), [
-      'draining: a signal has asked for an end',
+      'draining: a signal has requested the shutdown',
     ])
   })
 

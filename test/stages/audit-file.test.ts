@@ -260,7 +260,7 @@ suite('the audit of a file that was loaded', () => {
     const { wrong, examples } = await topic.audit(options)
     equal(wrong, 1)
     match(examples[0].problem, /^the key is "1" instead of "0\d+"$/)
-    await rejects(topic.audit({ ...options, keyColumn: 'zap' }), /"zap".*no such column/)
+    await rejects(topic.audit({ ...options, keyColumn: 'zap' }), /"zap".*no such key column/)
   })
 
   test('passes over bad rows as the load did, and refuses a file of them that is not of this load', async (t) => {

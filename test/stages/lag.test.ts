@@ -16,7 +16,7 @@ suite('lag', () => {
     deepEqual(await remarksAt(10), [])
     deepEqual(await remarksAt(), ['Group g has committed nothing in t.'])
     deepEqual(await remarksAt(12), [
-      'Group g stands at 12 in t/0, beyond its end at 10: the topic was made again, or cut off.',
+      'Group g is at offset 12 of t/0, beyond its end at 10: the topic was recreated or truncated.',
     ])
   })
 })

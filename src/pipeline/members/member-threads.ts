@@ -101,6 +101,6 @@ function runThread<S extends MemberStage>(
       else resolve(answer.result)
     })
     thread.once('error', reject)
-    thread.once('exit', (code) => reject(new Error(`A member's thread ended with code ${code} and said nothing`)))
+    thread.once('exit', (code) => reject(new Error(`A member's thread ended with code ${code} without a result`)))
   }).finally(() => signal.removeEventListener('abort', onAbort))
 }
