@@ -109,7 +109,7 @@ suite('how to get into a cluster', () => {
       { ...scram, saslTokenFile: name('password') },
       /--sasl-token-file .*means nothing with --sasl-mechanism SCRAM/,
     )
-    refused({ ...scram }, /needs a password.*KAFKA_SASL_PASSWORD; no flag takes it/)
+    refused({ ...scram }, /needs a password.*KAFKA_SASL_PASSWORD; no flag holds it/)
     refused({ securityProtocol: 'SASL_SSL', saslMechanism: 'PLAIN' }, /needs a user name/)
     refused({ ...scram, saslPasswordFile: name('empty') }, /is empty/)
     refused({ ...scram, saslPasswordFile: '/no/such/file' }, /--sasl-password-file .*cannot be read: ENOENT/)
@@ -136,8 +136,7 @@ suite('how to get into a cluster', () => {
       )
     await clusterAddress({ saslUsername: 'me' }).then(
       () => ok(false),
-      ({ message }: UsageError) =>
-        match(message, /--sasl-username \(KAFKA_SASL_USERNAME\) needs a named cluster/),
+      ({ message }: UsageError) => match(message, /--sasl-username \(KAFKA_SASL_USERNAME\) needs a named cluster/),
     )
   })
 

@@ -374,7 +374,7 @@ suite('fetcher', () => {
     fetcher.assign([{ topic, partition: 0, offset: 7, leaderEpoch: 4 }])
     await rejects(pollFor(fetcher, 5_000), {
       code: 'VGM_LOG_TRUNCATED',
-      message: /t\/0 was cut: its rows 3 to 6, .* epoch 4/,
+      message: /t\/0 was truncated: its rows 3 to 6, .* epoch 4/,
       fix: /--to-offset 3 --execute --topic t:0/,
     })
   })

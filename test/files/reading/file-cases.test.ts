@@ -354,7 +354,7 @@ const cases: readonly Case[] = [
     remarks: { a: /too exact/ },
   },
   { name: 'minus-zero.json', content: '{"a":-0}\n{"a":7}\n', values: { a: [-0, 7] }, types: { a: 'double' } },
-  { name: 'not-a-number.json', content: '[{"a":"x"},\n{"a":NaN}]', refused: /json:2: .*no JSON/ },
+  { name: 'not-a-number.json', content: '[{"a":"x"},\n{"a":NaN}]', refused: /json:2: .*not JSON/ },
   {
     name: 'whole-strings.json',
     content: '[{"n":"5","z":"05"},{"n":"7","z":"10"}]',
@@ -403,7 +403,7 @@ const cases: readonly Case[] = [
     name: 'nested-key-twice.json',
     content: '{"o":{"x":":"}}\n{"o":{"x":1,"x":2}}\n',
     text: { types: { o: 'VARCHAR' } },
-    refused: /json:2: an object within it has a key twice/,
+    refused: /json:2: a nested object has a key twice/,
   },
   ...['TIMESTAMP_S', 'TIMESTAMP_MS', 'TIMESTAMP_NS', 'TIMESTAMPTZ'].flatMap((type, i): Case[] => [
     {
@@ -433,7 +433,7 @@ const cases: readonly Case[] = [
   { name: 'dos-end.csv', content: 'a,b\r\n1,x\r\n2,y\r\n\u001a', values: { a: [1n, 2n] }, rows: 2 },
   { name: 'dos-end.csv.gz', content: gzipSync('a\r\n1\r\n2\r\n\u001a'), values: { a: [1n, 2n] }, rows: 2 },
   { name: 'giant.csv', content: `a,b\n1,x\n2,${'y'.repeat(33_000_000)}\n3,z\n`, refused: /csv:3: .* 16,000,000 bytes/ },
-  { name: 'no-objects.json', content: '[1,2,3]', refused: /value 1 is no object/ },
+  { name: 'no-objects.json', content: '[1,2,3]', refused: /value 1 is not an object/ },
   {
     name: 'key-twice.json',
     content: '[{"a":1},\n{"b":"}\\\\","a":1,"a":2}]',
@@ -888,13 +888,13 @@ const cases: readonly Case[] = [
       numbers: { decimalMark: ',', thousands: '.', units: ['km'] },
     },
     doubts:
-      /--decimal-mark , .*--thousands \. .*--units km .*--date-format %d\/%m\/%y .*--null NA .*--null - changes nothing/,
+      /--decimal-mark , .*--thousands \. .*--units km .*--date-format %d\/%m\/%y .*--null NA .*--null - has no effect/,
   },
   {
     name: 'unused-null.json',
     content: '[{"a":1,"s":"x"}]',
     text: { nullTexts: ['NA'] },
-    doubts: /^--null NA changes nothing/,
+    doubts: /^--null NA has no effect/,
   },
   {
     name: 'used-flags.csv',
@@ -1132,7 +1132,7 @@ const cases: readonly Case[] = [
     name: 'csv-flags.json',
     content: '[{"a":1}]',
     text: { delimiter: ';', header: true },
-    doubts: /^--delimiter, --header: nothing of a json file/,
+    doubts: /^--delimiter, --header: this has no effect on a json file/,
   },
 
   // Named types change no value.
@@ -1373,7 +1373,7 @@ suite('files as people have them', () => {
       { a: 1n, A: 3n, A_1: 5n },
       { a: 2n, A: null, A_1: 6n },
     ])
-    deepEqual(table.doubts, ['--header, --null: nothing of a parquet file is read by that.'])
+    deepEqual(table.doubts, ['--header, --null: this has no effect on a parquet file.'])
     deepEqual((await loadedRows(file, { columns: ['A'] })).rows, [{ A: 3n }, { A: null }])
     const cells = await openFileCells({ file, dataset: 'rows' })
     t.after(() => cells.close())
