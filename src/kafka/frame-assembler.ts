@@ -1,4 +1,4 @@
-/** Frames from here on have pooled memory; smaller ones are not worth the book-keeping. */
+/** Frames from this size on use pooled memory; smaller ones are not worth the bookkeeping. */
 const pooledBytes = 64 * 1024
 /** Sizes of pooled memory: answers of a kind differ little, and one piece should do for the next. */
 const stepBytes = 1024 * 1024

@@ -51,7 +51,7 @@ export class RowClient {
   readonly positionsTopic: string | undefined
 
   /**
-   * @param onStall told of partitions that give nothing although there is more to read, every now and then
+   * @param onStall called regularly with the partitions that have more rows but return none
    * @param fetching what to fetch otherwise than stages do
    * @param positionsTopic where positions of groups are kept, in the transactions that commit them
    */
