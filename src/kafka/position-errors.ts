@@ -17,9 +17,7 @@ export class PositionLostError extends PipelineError {
   }
 }
 
-/**
- * Rows that were read are not in the log any more, and it has grown again: what follows is not what came after them.
- */
+/** Rows that were read are no longer in the log, and the log has grown again with other rows. */
 export class LogTruncatedError extends PipelineError {
   readonly code = 'VGM_LOG_TRUNCATED'
   /** @param since where the log ceases to be the one that was read; undefined if the leader does not know any of it */

@@ -43,7 +43,7 @@ export interface GroupSessionOptions {
   readonly onJoin?: JoinListener
 }
 
-/** Opens what stages read and write rows with. Each has connections of its own and closes them with itself. */
+/** Opens what stages read and write rows with. Each has its own connections, and closes them when it is closed. */
 export class RowClient {
   readonly #settings: ConnectionSettings
   readonly #fetching: FetcherOptions

@@ -34,7 +34,7 @@ export function countDeadLetters(
 /**
  * Reads one dead letter with its headers, and its fields where they can be decoded.
  *
- * @param at where it stands in the topic of dead letters
+ * @param at its partition and offset in the topic of dead letters
  * @throws DeadLetterMissingError if no row stands there
  * @throws UsageError if there is no such topic
  */

@@ -4,7 +4,7 @@ import { countedPosition } from '../stages/counted-position.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { partitionCount, topicRanges, topicStarts } from './row-topics.ts'
 
-/** A stage whose group keeps positions in its input, and what it writes its rows to. */
+/** A stage with the input of its group and the output of its rows. */
 export interface GroupedStage {
   readonly stage: string
   readonly group: string
@@ -12,13 +12,13 @@ export interface GroupedStage {
   readonly outputTopic: string
 }
 
-/** How a user has a stage begin anew beside an output that holds rows. */
+/** How a user starts a stage from the first row although an output has rows. */
 const beginAnew: Readonly<Record<string, string>> = {
   normalize: 'name another --normalized-topic, or run "vgm replay --from start" into a separate topic',
   restore: 'name another --restored-topic',
 }
 
-/** Rows stand in an output, and nothing says up to where the input was read for them. */
+/** An output has rows, but the position of the input is unknown. */
 export class PositionsMissingError extends PipelineError {
   readonly code = 'VGM_POSITIONS_MISSING'
   constructor(brokers: readonly string[], { stage, group, inputTopic, outputTopic }: GroupedStage, partition: number) {
@@ -36,7 +36,7 @@ export class PositionsMissingError extends PipelineError {
 const restoredToo =
   '. In both cases let vgm restore write to another --restored-topic, because the present one has the lost rows'
 
-/** Rows were read, and what was made of them is gone: the output was deleted, or made anew. */
+/** Rows were read, and their results are gone: the output was deleted or recreated. */
 export class OutputLostError extends PipelineError {
   readonly code = 'VGM_OUTPUT_LOST'
   constructor(
@@ -63,14 +63,14 @@ function groupsTool(brokers: readonly string[], group: string): string {
   return `kafka-consumer-groups.sh --bootstrap-server ${brokers.join(',')} --group ${group}`
 }
 
-/** Makes the topic where positions of groups are kept, unless it exists. @throws CompactedTopicError */
+/** Creates the topic of the positions of groups, unless it exists. @throws CompactedTopicError */
 export async function preparePositions({ admin, rows }: ClusterSession): Promise<void> {
   if (rows.positionsTopic !== undefined) await admin.topics.ensurePositionsTopic(rows.positionsTopic)
 }
 
 /**
- * Where a group stands in each partition of a topic, for those who only look: what it has committed, else what is kept
- * of it. A transaction that is about to change it is not waited for.
+ * The position of a group in each partition of a topic, for reports: the committed offset, otherwise the stored
+ * position. It does not wait for open transactions.
  */
 export async function positionsIn(cluster: ClusterSession, group: string, topic: string): Promise<PartitionOffset[]> {
   const { admin, rows } = cluster

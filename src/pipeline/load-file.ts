@@ -182,8 +182,8 @@ async function loadTable(
 }
 
 /**
- * Which files of a topic have been loaded, and how far. A tool that moves the group's offset clears the list that stands
- * beside it: then what is kept in the positions topic holds.
+ * The loaded files of a topic, and the position in each. A tool that moves the group's offset clears the list in its
+ * metadata: then the list in the positions topic is used.
  */
 async function loadedBefore(
   cluster: ClusterSession,
@@ -196,7 +196,7 @@ async function loadedBefore(
   if (parseLoadProgress(committed?.metadata).length > 0) return committed
   const [kept] = await rows.keptPositions(group, [place])
   if (parseLoadProgress(kept?.metadata).length > 0) return kept
-  // They may be another program's: that is no reason to refuse the file.
+  // The rows may come from another program, so the file is not refused.
   if (await holdsRows(cluster, topic))
     log.warn(
       { topic, group },

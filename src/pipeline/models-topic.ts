@@ -23,7 +23,7 @@ export function openModels({ admin, registry, rows }: ClusterSession, topic: str
 }
 
 export interface FollowModelsOptions {
-  /** whose unusable records are errors; those of others are their own affair */
+  /** whose unusable records are errors; those of other data sets are ignored */
   readonly dataset: string
   /** where models are published ['vgm.models'] */
   readonly modelsTopic?: string | undefined

@@ -122,7 +122,7 @@ export function replayTopics(
   return topicNames(dataset, overrides, [normalized, deadLetters, ...beside])
 }
 
-/** What decides of the rows that a replay writes. */
+/** The options that determine the rows of a replay. */
 type Decisions = Required<Pick<NormalizeMemberOptions, 'modelsTopic' | 'clip' | 'modeChoice'>> & {
   readonly model: number
   readonly from: string

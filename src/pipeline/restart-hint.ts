@@ -1,8 +1,8 @@
 import { InterruptedError, PipelineError } from '../errors.ts'
 
 /**
- * The work of a command that keeps no position. Without this, an interruption would say what is true of all others:
- * that the same command goes on where it stopped.
+ * The work of a command that stores no position. Without this, the error of an interruption would say that the same
+ * command resumes, as all others do.
  *
  * @throws InterruptedError that says so, from this thread or another one; whatever else `work` throws
  */

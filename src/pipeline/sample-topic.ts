@@ -77,7 +77,7 @@ export async function sampleTopic(cluster: ClusterSession, options: SampleTopicO
     like: rawTopic,
   })
   const group = sampleGroup(dataset, outputTopic)
-  // First of all: it fences another sampler, so that nobody moves what is read from here on.
+  // Opened first: it fences another sampler, so that nothing that is read from here on can change.
   const writer = await rows.openWriter(transactionalId(group, 'sampler'), 'none')
   const reader = rows.openReader()
   const reporter = new SampleReporter(report)

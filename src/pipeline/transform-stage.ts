@@ -25,8 +25,8 @@ import { whenReachable } from './when-reachable.ts'
 /** Long enough for a transaction's cost to vanish, short enough for heartbeats and for whoever reads downstream. */
 export const defaultSliceMs = 500
 /**
- * A slice whose schemas or models take longer is given up, well before its transaction times out, and repeated until
- * they are there.
+ * A slice whose schemas or models take longer is aborted, well before its transaction times out, and repeated until
+ * they are available.
  */
 export const slicePatienceMs = 3_000
 
@@ -85,7 +85,7 @@ export async function runTransformStage(cluster: ClusterSession, options: Transf
     return count
   }
   const partitions = await (waits ? whenReachable(cluster, prepare, mayCome) : prepare())
-  // Drawn anew unless named: workers that are started by hand share the load and never fence one another.
+  // Random unless named: workers that are started by hand share the load and never fence each other.
   const id = transactionalId(group, instance ?? randomBytes(6).toString('hex'), slot)
   const reporter = new MemberReporter(cluster.report)
   const open = () =>
@@ -154,12 +154,12 @@ export async function runTransformStage(cluster: ClusterSession, options: Transf
   }
 }
 
-/** What is away comes back, and a topic is made by another stage, or by whoever loads. */
+/** Unreachable servers return, and another stage or a load creates a missing topic. */
 function mayCome(error: PipelineError): boolean {
   return error.retriable || error instanceof TopicMissingError
 }
 
-/** Subjects of what stages write take any schema, because refits change the columns. */
+/** Subjects of outputs accept any schema, because refits change the columns. */
 export function schemasWithoutCompatibility({ registry }: ClusterSession): SchemaStore {
   return {
     schemaById: (id) => registry.schemaById(id, slicePatienceMs),

@@ -13,7 +13,7 @@ export interface StagePartition {
   readonly deadLetters: BoundedRange
 }
 
-/** What a stage has written does not say up to where it has read. */
+/** The output of a stage does not determine its position. */
 export class PositionUncountableError extends PipelineError {
   readonly code = 'VGM_POSITION_UNCOUNTABLE'
   constructor({ topic, partition }: TopicPartition, reason: string) {

@@ -52,14 +52,14 @@ export interface FitOptions {
   readonly onProgress: (rows: number) => void
 }
 
-/** A fit that has nothing to work on. */
+/** A fit without usable rows or columns. */
 export class UnfittableError extends PipelineError {
   readonly code = 'VGM_FIT'
 }
 
 /**
- * Trains a mixture for each column. The same rows give the same model, byte for byte: the first ones decide how columns
- * are summarized, and the partitions' summaries join to the same sums, whichever is finished first.
+ * Fits a mixture to each column. The same rows give the same model, byte for byte: the first rows determine how columns
+ * are summarized, and the partitions' summaries add up to the same sums in any order.
  *
  * @throws UnfittableError without rows, or if a column that was named cannot be modelled
  */
@@ -131,7 +131,7 @@ interface ColumnData {
   readonly values: ReadonlyMap<string, Float64Builder>
 }
 
-/** Reads all rows as if a column that turns out to be unfit for a model had not been asked for. */
+/** Reads all rows without the columns that turn out to be unfit for a model. */
 async function readColumns(options: FitOptions): Promise<ColumnData> {
   const { reader, registry, signal, recipe, onWarning, onProgress } = options
   const { scan = (plan, onScanned) => scanColumns(reader, registry, plan, signal, onScanned) } = options

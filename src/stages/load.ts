@@ -49,10 +49,10 @@ export interface LoadReport extends StageReport {
 }
 
 /**
- * Loads a file's rows into a topic, each once: a transaction holds a slice of rows and the position after it, so a
- * load that was ended anywhere goes on behind the last row that can be seen. A file that is complete is not loaded
- * again, nor one of the some 55 that were loaded before it. The position counts rows that could be read, so it means
- * something under the same options only: with others the file is refused.
+ * Loads a file's rows into a topic, each once: a transaction contains a slice of rows and the position after it, so a
+ * load that was stopped at any point resumes after the last visible row. A file that is complete is not loaded again,
+ * nor one of the some 55 that were loaded before it. The position counts rows that could be read, so it means something
+ * under the same options only: with others the file is refused.
  *
  * Blocks of 10,000 rows go round the partitions, counted from the file's first row: a resumed load continues the
  * same pattern. With a key column a row goes where Java's default partitioner sends its key; a null key has none and
