@@ -45,7 +45,7 @@ suite('bad usage is refused in one line, with exit code 2', () => {
     await refused(['doctor', '--dataset', 'd', '--raw-topic', 'a/b'], /'a\/b' is invalid/)
   })
 
-  test('one topic in two parts', async () => {
+  test('one topic with two roles', async () => {
     for (const [command, twice] of [
       ['doctor --normalized-topic d.raw', 'd.raw'],
       ['doctor --models-topic d.normalized', 'd.normalized'],
@@ -137,7 +137,7 @@ suite('a broker that does not answer', () => {
   })
 })
 
-suite('--config', () => {
+suite('the flag --config', () => {
   const withFile = (t: Parameters<typeof temporaryFolder>[0], yaml: string): string => {
     const file = join(temporaryFolder(t), 'vgm.yaml')
     writeFileSync(file, yaml)
@@ -197,7 +197,7 @@ suite('--config', () => {
   })
 })
 
-suite('--json', () => {
+suite('the flag --json', () => {
   test('prints one JSON object and nothing else, whatever the exit code', async () => {
     const { code, out, err } = await vgm(['status', '--json'])
     equal(code, 1)

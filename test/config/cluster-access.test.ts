@@ -45,8 +45,8 @@ function refused(flags: SecurityFlags, what: RegExp, environment = {}, registry 
 
 const scram = { securityProtocol: 'SASL_SSL', saslMechanism: 'SCRAM-SHA-512', saslUsername: 'me' } as const
 
-suite('how to get into a cluster', () => {
-  test('is nothing for an open one', () => {
+suite('TLS and logins of a cluster', () => {
+  test('an open cluster needs neither TLS nor a login', () => {
     deepEqual(clusterAccess({}, open, {}), { kafka: {}, registry: {} })
     deepEqual(clusterAccess({ tlsCa: '' }, secured, { KAFKA_SASL_PASSWORD: secret }), { kafka: {}, registry: {} })
   })
@@ -65,7 +65,7 @@ suite('how to get into a cluster', () => {
     deepEqual(structuredClone(access), access, 'it can be sent to a thread')
   })
 
-  test('has the registry its own way', (t) => {
+  test('the registry has its own TLS and login', (t) => {
     const { name, texts } = filesOf(t)
     const flags = { registryUsername: 'me', registryTlsCa: name('ca') }
     deepEqual(clusterAccess(flags, secured, { SCHEMA_REGISTRY_PASSWORD: secret }).registry, {
@@ -77,7 +77,7 @@ suite('how to get into a cluster', () => {
     deepEqual(clusterAccess({}, secured, { SCHEMA_REGISTRY_TOKEN: secret }).registry.auth, { token: { value: secret } })
   })
 
-  test('is a token of a file, a variable or an endpoint', (t) => {
+  test('a token comes from a file, a variable or an endpoint', (t) => {
     const { name } = filesOf(t)
     const flags = { securityProtocol: 'SASL_SSL', saslMechanism: 'OAUTHBEARER' } as const
     const tokenOf = (more: SecurityFlags, environment = {}) =>
@@ -99,7 +99,7 @@ suite('how to get into a cluster', () => {
     refused({ ...flags, saslTokenEndpoint: `https://me:${secret}@login.example/` }, /contains a login/)
   })
 
-  test('is refused where it means nothing, or is half of something', (t) => {
+  test('a setting is refused where it has no effect or lacks its counterpart', (t) => {
     const { name } = filesOf(t)
     const ssl = { securityProtocol: 'SSL' } as const
     refused({ tlsCa: name('ca') }, /--tls-ca \(KAFKA_TLS_CA\) means nothing with --security-protocol PLAINTEXT/)
@@ -127,7 +127,7 @@ suite('how to get into a cluster', () => {
     )
   })
 
-  test('is refused inside an address, and without one', async () => {
+  test('a login is refused inside an address, and without an address', async () => {
     const named = { brokers: 'localhost:9092' }
     for (const registry of [`https://me:${secret}@localhost`, `me:${secret}@localhost`])
       await clusterAddress({ ...named, registry }).then(

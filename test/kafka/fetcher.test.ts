@@ -205,7 +205,7 @@ suite('fetcher', () => {
     await fetcher.close()
   })
 
-  test('closing wakes whoever polls', async () => {
+  test('closing the fetcher wakes a waiting poll', async () => {
     const fetcher = new Fetcher(fakeConnections({ answer: () => new Promise(() => undefined) }))
     fetcher.assign([{ topic, partition: 0, offset: 0 }])
     const polling = fetcher.poll(60_000)

@@ -149,7 +149,7 @@ async function gate(t: Test): Promise<{ url: string; open: boolean }> {
   return state
 }
 
-suite('a running stage, watched', () => {
+suite('metrics, probes and logs of a running stage', () => {
   test('serves what the table says, adds up at every scrape, and logs its life a line an event', async (t) => {
     const pipeline = await TestPipeline.open(t)
     await pipeline.publish(columns)

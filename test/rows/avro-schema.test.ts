@@ -61,7 +61,7 @@ suite('parseAvroSchema', () => {
     )
   })
 
-  test('a record may hold itself', () => {
+  test('a record schema may contain itself', () => {
     const type = firstField(record([{ name: 'next', type: ['null', 'Row'] }]))
     equal(describeType(type), '[null, record Row]')
   })

@@ -414,7 +414,7 @@ const cases: readonly TypedCase[] = [
   },
 ]
 
-suite('values of every type', () => {
+suite('audit of a file: values of every type', () => {
   for (const { name, texts, text, avro: type, altered } of cases) {
     test(name, async (t) => {
       const mark = text?.delimiter ?? ','
@@ -446,7 +446,7 @@ interface CsvText {
   readonly header: boolean
 }
 
-suite('other formats', () => {
+suite('audit of a file: other formats', () => {
   test('CSV with line ends, quotes, delimiters and cells of every kind', async (t) => {
     const corpus = join(import.meta.dirname, '../fixtures/files/corpus.json')
     const texts = JSON.parse(readFileSync(corpus, 'utf8')) as CsvText[]
@@ -467,7 +467,7 @@ suite('other formats', () => {
     }
   })
 
-  test('UTF-16, and compressed', async (t) => {
+  test('audits a file in UTF-16, and compressed ones', async (t) => {
     const folder = temporaryFolder(t)
     const text = csvOf(300).replaceAll('name', 'naïve €')
     const forms = {
@@ -523,7 +523,7 @@ suite('other formats', () => {
     }
   })
 
-  test('JSON that is nested deeply', async (t) => {
+  test('audits JSON that is nested deeply', async (t) => {
     const nested = (levels: number) => `{"b":[1.50, "x, \\"]}"${',[1'.repeat(levels)}${']'.repeat(levels)}]}`
     const deep = nested(900)
     const content = `{"id":1,"a":${deep},"t":"a\\u00fc","n":null}\n{"id":2.5,"a":{"b":[2]}}\n{"t":"x","a":${deep}}\n`
@@ -556,7 +556,7 @@ suite('other formats', () => {
     deepEqual(counts(await topic.audit(options)), { ...none, wrong: 2 })
   })
 
-  test('Parquet, with a key', async (t) => {
+  test('audits Parquet with a key', async (t) => {
     const file = join(temporaryFolder(t), 'rows.parquet')
     const { connection, close } = await openDatabase()
     await connection.run(

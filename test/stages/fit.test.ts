@@ -67,7 +67,7 @@ const rows = Array.from(
   }),
 )
 
-suite('fit', () => {
+suite('stage fit', () => {
   test('a column without a finite value does not take the others with it', async () => {
     const log = await logOf(rows.map(({ a }) => encode({ a, b: Number.NaN })))
     const warnings: string[] = []

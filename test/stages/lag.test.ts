@@ -11,7 +11,7 @@ async function remarksAt(...committed: number[]): Promise<string[]> {
   return lagRemarks(await lagOf(source, 'g', 't'))
 }
 
-suite('lag', () => {
+suite('lag of groups', () => {
   test('a group that has committed nothing, and one that stands beyond the end, are told', async () => {
     deepEqual(await remarksAt(10), [])
     deepEqual(await remarksAt(), ['Group g has committed nothing in t.'])

@@ -1268,7 +1268,7 @@ async function auditCase(t: TestContext, { name, text }: Case, { table, rows }: 
   equal(at, rows.length)
 }
 
-suite('files as people have them', () => {
+suite('reading files of many forms', () => {
   for (const one of cases) {
     test(`${one.name} is ${one.refused === undefined ? 'read right' : 'refused'}`, async (t) => {
       if (one.refused !== undefined) {
