@@ -56,7 +56,7 @@ export function zstdFrames(bytes: Uint8Array): CompressedFrame[] {
 }
 
 const lz4Magic = 0x184d2204
-/** No byte of an lz4 block stands for more. */
+/** Maximum expansion of a byte in an lz4 block. */
 const lz4Ratio = 255
 
 /**

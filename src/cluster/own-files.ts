@@ -20,8 +20,8 @@ const user = process.getuid?.()
 
 /**
  * The text of a file that only this user or root can have written: a regular file in a folder, both of that owner,
- * writable by nobody else, neither of them a symbolic link. Whoever shares a temporary folder with us could otherwise
- * tell us which processes to end.
+ * writable by nobody else, neither of them a symbolic link. Otherwise another user of a shared temporary folder could
+ * choose which processes end.
  *
  * @returns undefined if there is no such file
  * @throws ForeignFileError
@@ -50,8 +50,8 @@ export function readOwnFile(path: string): string | undefined {
 }
 
 /**
- * Makes a folder that nobody else may enter; one that exists must be this user's or root's, and writable by nobody
- * else.
+ * Creates a folder that only this user may enter; an existing one must belong to this user or root, and be writable by
+ * nobody else.
  */
 export function makeOwnFolder(path: string): void {
   mkdirSync(path, { recursive: true, mode: 0o700 })

@@ -15,7 +15,7 @@ interface ListFlags extends DeadLetterFlags {
   readonly limit?: number
 }
 
-/** Lines that a terminal shows unless told. */
+/** Default number of lines on a terminal. */
 const defaultLimit = 100
 
 export function deadLettersCommand(): Command {

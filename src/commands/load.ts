@@ -62,10 +62,10 @@ export function loadCommand(): Command {
     })
 }
 
-/** Columns that are named one by one; of wider tables only those that somebody should look at. */
+/** Columns that are listed one by one; of wider tables only those with a remark. */
 const listedColumns = 40
 
-/** What was made of a file: a line a column, with what would mend it, and what was guessed. */
+/** The types of a file: a line per column, with the flag that would improve it, and what was guessed. */
 export function columnsText({ file, columns, doubts }: Pick<TableFile, 'file' | 'columns' | 'doubts'>): string {
   const listed = columns.length <= listedColumns ? columns : columns.filter(({ remark }) => remark !== undefined)
   const width = Math.min(30, Math.max(0, ...listed.map(({ column }) => column.length)))

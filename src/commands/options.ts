@@ -9,7 +9,7 @@ import { deliveries } from '../ports/log.ts'
 import { type DeadLetterPolicy, deadLetterDefaults } from '../stages/dead-letter-policy.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
 
-// Flags that several commands have. Those that say how a file is to be read stand in file-options.ts.
+// Flags that several commands have. Flags for reading files are in file-options.ts.
 
 const flags: { readonly [topic in keyof TopicNames]: string } = {
   raw: '--raw-topic',

@@ -17,8 +17,8 @@ export interface OwnClusterFlags extends ClusterFlags {
 }
 
 /**
- * A command that brings a cluster of its own unless its own flags name another one. Their variables have the command's
- * name: it does not write into brokers that happen to stand in the environment, or at the top of a file.
+ * A command that starts its own cluster unless its own flags name another one. Their variables contain the command's
+ * name, so that it never writes into the brokers of the general variables or of the top of a file.
  */
 export function ownClusterCommand(name: string, description: string, example: string): Command {
   const prefix = `VGM_${name.toUpperCase()}`
@@ -50,7 +50,7 @@ export async function withOwnCluster<T>(
     log: (line) => process.stderr.write(`${line}\n`),
   })
   try {
-    // What the environment says of logins is meant for other brokers.
+    // The logins of the environment are meant for other brokers.
     return await work({ brokers: cluster.brokers, registry: cluster.registry })
   } catch (error) {
     if (error instanceof InterruptedError && !keep)

@@ -67,7 +67,7 @@ export function parseBrokers(text: string): string[] {
 function parseRegistry(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url === undefined || !/^https?:$/.test(url.protocol))
-    // What stands before an @ may be a password.
+    // The part before an @ may contain a password.
     throw new UsageError(
       `"${text.replace(/^.*@/s, '...@')}" is not a registry's address`,
       'Write its URL, such as http://localhost:8081',

@@ -1,7 +1,7 @@
 /**
- * What reaches a secured cluster, and the schemas in its registry: flags, each with its environment variable. No flag
- * holds a secret, for everybody on the machine can read command lines; a secret comes from a file that a flag names, or
- * from a variable of `secretVariables`.
+ * Settings for a secured cluster and its registry: flags, each with its environment variable. No flag holds a secret,
+ * because everybody on the machine can read command lines; a secret comes from a file that a flag names, or from a
+ * variable of `secretVariables`.
  */
 export interface SecurityOption {
   /** as Commander takes it */

@@ -12,7 +12,7 @@ export interface ValueSchema {
   readonly enum?: readonly string[]
 }
 
-/** Turns what stands after a flag into its value, and says what a configuration file may hold there. */
+/** Parses the text after a flag, and describes the values that a configuration file may have there. */
 export interface ValueParser<T> {
   /** @throws InvalidArgumentError that says what to write */
   (text: string): T

@@ -1,7 +1,7 @@
 import { exitCodes, PipelineError } from '../errors.ts'
 import type { Model } from './model.ts'
 
-/** A model that is asked for, or that rows are stamped with, does not exist. */
+/** A requested model, or the model of some rows, does not exist. */
 export class ModelMissingError extends PipelineError {
   readonly code = 'VGM_MODEL_MISSING'
   /**
@@ -28,7 +28,7 @@ export class CorruptModelError extends PipelineError {
   }
 }
 
-/** The end of the models topic does not become readable: somebody's transaction is open. */
+/** The end of the models topic cannot be read: another producer's transaction is open. */
 export class ModelsUnreadableError extends PipelineError {
   readonly code = 'VGM_MODELS_UNREADABLE'
   constructor(topic: string, position: number, highWatermark: number, waitedMs: number) {

@@ -96,7 +96,7 @@ export function withRecord(
     const isKept = version !== 'current' && before.versions.has(version)
     const finding = isKept ? `${error.message}; ${keptVersion}` : error.message
     const corrupt = isKept || version === 'current' ? catalogue.corrupt : withKey(catalogue.corrupt, keyText)
-    // A data set that nobody has published is not made by a record that nobody can read.
+    // An unreadable record does not create a data set.
     const known = catalogue.datasets.has(dataset) ? withDataset(catalogue, before, corrupt) : { ...catalogue, corrupt }
     return withFinding(known, record, keyText, finding)
   }
@@ -173,9 +173,9 @@ function withVersion(
 }
 
 /**
- * A publication that is corrupt must stop nobody; one that is deleted must: rows with its stamp could not be restored.
- * What is used instead follows from the records that compaction leaves, so that whoever starts now uses the same as
- * whoever runs.
+ * A corrupt publication must not stop a stage, but a deleted one must: rows with its version could not be restored. The
+ * replacement follows from the records that compaction leaves, so that starting members use the same model as running
+ * ones.
  */
 function currentOf({ dataset, alias, versions }: DatasetModels, corrupt: ReadonlySet<string>): Model | undefined {
   if (alias === undefined) return undefined

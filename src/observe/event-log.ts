@@ -2,9 +2,8 @@ import type { StageEvent } from '../ports/stage-event.ts'
 import type { Logger } from './logger.ts'
 
 /**
- * One line for each event that matters: every text and every field that a stage logs stands here. What is at `info`
- * happens a few times in a stage's life, what is at `warn` is for somebody to look at; a stage that runs quietly says
- * nothing.
+ * One line for each important event: all texts and fields that a stage logs are here. Events at `info` happen a few
+ * times in a stage's life, and events at `warn` need attention; a stage that runs normally logs nothing.
  */
 export function logEvent(log: Logger, event: StageEvent): void {
   switch (event.kind) {

@@ -91,9 +91,8 @@ export async function openEndpoint(
 }
 
 /**
- * Holds a number of connections at most. One that comes beyond it takes the place of the one that has been idle for
- * longest: whoever opens many and asks nothing, or a byte now and then, must not keep a probe out, whose failure would
- * restart the pod.
+ * Limits the number of connections. A further one replaces the one that has been idle for longest: a client that opens
+ * many without requests must not lock out a probe, whose failure would restart the pod.
  */
 class BoundedConnections {
   readonly #limit: number

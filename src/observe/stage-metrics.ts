@@ -14,7 +14,7 @@ const transactionBuckets = [0.1, 0.25, 0.5, 0.6, 0.75, 1, 1.5, 2.5, 5, 10]
 const stalledAfterMs = 30_000
 
 /**
- * The figures of a stage, of all its members together, for Prometheus. What they mean stands in docs/observability.md.
+ * The metrics of a stage, of all its members together, for Prometheus. docs/observability.md describes them.
  *
  * Rows are counted when their transaction is committed, all counters of a slice at once: what a scrape sees adds up. An
  * event is counted, never a row, so that the row path does not know of it.

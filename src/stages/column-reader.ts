@@ -64,7 +64,7 @@ export class ColumnReader {
     return this.#nulls[column]
   }
 
-  /** Reads rows [from, to); returns how many of them could be read. Tombstones are passed over. */
+  /** Reads rows [from, to); returns how many of them could be read. Tombstones are skipped. */
   async read(records: Records, from: number, to: number): Promise<number> {
     for (;;) {
       await this.#decode(records, from, to)

@@ -2,7 +2,10 @@ import { PipelineError } from '../errors.ts'
 import type { TopicPartition } from '../ports/log.ts'
 import type { BatchSizes } from './partition-output.ts'
 
-/** A row is larger than the topic takes that it has to be written to: it can neither go on nor be set aside. */
+/**
+ * A row exceeds the limit of the output topic and of the dead-letters topic, so it can neither be processed nor set
+ * aside.
+ */
 export class RowTooLargeError extends PipelineError {
   readonly code = 'VGM_ROW_TOO_LARGE'
   /** @param offset undefined if it is not known any more */
