@@ -66,7 +66,7 @@ suite('vgm generate', () => {
       [['--model', 'current', 'rows.csv'], /none is named\. Name the data set with --dataset/],
       [['--spec', spec, 'rows.txt'], /does not determine a format/],
       [['--spec', spec, '--topic', 't', 'rows.csv'], /to a file or to a topic/],
-      [['--spec', spec, '--dataset', 'd', '--workers', '2'], /--workers is about files/],
+      [['--spec', spec, '--dataset', 'd', '--workers', '2'], /--workers applies to files/],
       [['--spec', spec, '--model', '1', 'rows.csv'], /--model .*--spec|--spec .*--model/],
     ] as const) {
       const { code, err } = await vgm(['generate', '--rows', '9', ...args], { folder })
