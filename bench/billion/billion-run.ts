@@ -185,12 +185,12 @@ export class BillionRun {
 
   #vgm<T>(args: readonly string[], countRows?: () => Promise<number>) {
     const { dataset, brokerPid } = this.#options
-    const { settings, registryUrl, signal } = this.#cluster
+    const { address, signal } = this.#cluster
     if (signal.aborted) throw new InterruptedError()
     const environment = {
       VGM_DATASET: dataset,
-      KAFKA_BROKERS: settings.brokers.join(','),
-      SCHEMA_REGISTRY_URL: registryUrl,
+      KAFKA_BROKERS: address.brokers.join(','),
+      SCHEMA_REGISTRY_URL: address.registry,
     }
     return runVgm<T>(args, { environment, brokerPid, signal, ...(countRows !== undefined && { countRows }) })
   }

@@ -19,7 +19,9 @@ warnings.simplefilter("ignore")
 def fitted_by_sklearn(x):
     from sklearn.mixture import BayesianGaussianMixture
 
-    model = BayesianGaussianMixture(n_components=10, weight_concentration_prior_type="dirichlet_process", random_state=0)
+    model = BayesianGaussianMixture(
+        n_components=10, weight_concentration_prior_type="dirichlet_process", random_state=0
+    )
     start = time.process_time()
     model.fit(x.reshape(-1, 1))
     return model, time.process_time() - start

@@ -12,7 +12,8 @@ const intros: Readonly<Record<ErrorKind, string>> = {
   retriable:
     'Retriable: the leader or coordinator is looked up again, and the same request is sent again, with growing pauses.',
   abortable:
-    'Abortable: the slice is rolled back, and its rows are read again in another transaction; a member rejoins its group.',
+    'Abortable: the slice is rolled back, and its rows are read again in another transaction; a member ' +
+    'rejoins its group.',
   fenced: 'Fenced: another process has taken over. Exit code 3.',
   fatal: 'Fatal: the slice is rolled back, and the stage ends with the error and its fix. Exit code 1.',
 }

@@ -12,7 +12,8 @@ export function withFaultTable(markdown: string, results: readonly SavedResult[]
   const byCase = Map.groupBy(results, ({ id }) => id)
   const ids = [...byCase.keys()].sort((a, b) => Number(a.slice(1)) - Number(b.slice(1)))
   const lines = [
-    '| case | fault | passes | rows | faults | lost | doubled | reordered | wrong | recovery, median / max | longest pass |',
+    '| case | fault | passes | rows | faults | lost | doubled | reordered | wrong | recovery, median / ' +
+      'max | longest pass |',
     '|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|',
     ...ids.map((id) => row(byCase.get(id)!)),
   ]

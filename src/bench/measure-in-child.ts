@@ -5,7 +5,7 @@ import { InterruptedError, PipelineError } from '../errors.ts'
 import type { MeasurementRequest, MeasurementResult } from './measurement.ts'
 
 /** A measurement failed. */
-export class MeasurementError extends PipelineError {
+class MeasurementError extends PipelineError {
   readonly code = 'VGM_BENCH'
 }
 

@@ -49,10 +49,14 @@ class MemorySamples {
 
 async function measure(request: MeasurementRequest): Promise<MeasurementResult> {
   const memory = new MemorySamples()
-  return withClusterAt(request, plainUse(createLogger('warn'), new AbortController().signal), async (cluster) => {
-    const { rowsIn, rowsOut, rowsPerSecond } = await run(cluster, request, request.measurement, memory)
-    return { rows: Math.max(rowsIn, rowsOut), rowsPerSecond, rssBytes: memory.summary() }
-  })
+  return withClusterAt(
+    request.address,
+    plainUse(createLogger('warn'), new AbortController().signal),
+    async (cluster) => {
+      const { rowsIn, rowsOut, rowsPerSecond } = await run(cluster, request, request.measurement, memory)
+      return { rows: Math.max(rowsIn, rowsOut), rowsPerSecond, rssBytes: memory.summary() }
+    },
+  )
 }
 
 async function run(

@@ -32,7 +32,8 @@ export type Measurement =
   | { readonly kind: 'restore'; readonly topic: string; readonly output: string }
   | { readonly kind: 'export'; readonly topic: string; readonly file: string }
 
-export interface MeasurementRequest extends ClusterAddress {
+export interface MeasurementRequest {
+  readonly address: ClusterAddress
   /** whose model is used */
   readonly dataset: string
   readonly modelsTopic: string

@@ -2,7 +2,6 @@ import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { noAccess } from '../config/cluster-access.ts'
 import { defaultModelsTopic, topicNames } from '../config/names.ts'
 import { InterruptedError } from '../errors.ts'
 import { demoFile } from '../files/demo-file.ts'
@@ -54,7 +53,8 @@ export async function runBench(cluster: ClusterSession, options: BenchOptions): 
     }
     return bench.figures
   } finally {
-    // The cluster may be somebody's. An error of the measurements comes before one of tidying up.
+    // The cluster may belong to others, so clean up. An error of the measurements takes precedence over one of the
+    // cleanup.
     await bench.end().catch(() => undefined)
     await rm(folder, { recursive: true, force: true })
   }
@@ -260,9 +260,8 @@ class Bench {
   }
 
   #measure(measurement: Measurement, shape: RowShape = 'oneDouble'): Promise<MeasurementResult> {
-    const { settings, registryUrl: registry, access = noAccess, signal } = this.#cluster
-    const address = { brokers: settings.brokers, registry, access }
-    return measureInChild({ ...address, dataset: datasetOf[shape], modelsTopic, measurement }, signal)
+    const { address, signal } = this.#cluster
+    return measureInChild({ address, dataset: datasetOf[shape], modelsTopic, measurement }, signal)
   }
 
   #tell(figure: Figure, rowsPerSecond: number, more = ''): void {

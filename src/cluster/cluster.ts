@@ -1,4 +1,4 @@
-/** What a cluster runs on: somebody else's brokers, containers, Java processes of this machine, or Node alone. */
+/** Where a cluster runs: existing brokers, containers, Java processes of this machine, or Node alone. */
 export type ClusterKind = 'external' | LocalClusterKind
 export type LocalClusterKind = 'docker' | 'jvm' | 'embedded'
 
@@ -20,7 +20,7 @@ export type Log = (line: string) => void
 export interface RunningCluster {
   readonly brokers: string
   readonly registry: string
-  /** Resolves with a sentence if a part ends that nobody stopped. */
+  /** Resolves with a sentence if a part ends unexpectedly. */
   readonly died: Promise<string>
   /** Ends every part. */
   stop(): Promise<void>

@@ -67,8 +67,9 @@ export async function stopLocalCluster(file = stateFilePath()): Promise<boolean>
     while (isRunning(supervisor)) {
       if (performance.now() > deadline) {
         throw new ClusterStartError(
-          `The supervisor of the local cluster, process ${supervisor.pid}, did not end within ${stopTimeoutMs / 1000} s`,
-          `End it with "kill -9 ${supervisor.pid}"; the next start removes what it leaves`,
+          `The supervisor of the local cluster, process ${supervisor.pid}, did not end within ` +
+            `${stopTimeoutMs / 1000} s`,
+          `End it with "kill -9 ${supervisor.pid}"; the next start removes its files`,
         )
       }
       await sleep(pollMs)

@@ -18,8 +18,8 @@ export interface StartClusterOptions {
    */
   readonly kind?: ClusterKind | 'auto'
   /**
-   * What may choose for `auto`: VGM_CLUSTER, and KAFKA_BROKERS with SCHEMA_REGISTRY_URL. Nothing of it is read unless
-   * it is given here, so that a demo cannot write into somebody's brokers. Default: empty.
+   * What may choose for `auto`: VGM_CLUSTER, and KAFKA_BROKERS with SCHEMA_REGISTRY_URL. The process environment is not
+   * read by itself, so that a demo cannot write into production brokers. Default: empty.
    */
   readonly environment?: Environment
   /** Told what takes long and which way was taken. Default: silent. */
@@ -29,10 +29,7 @@ export interface StartClusterOptions {
    * memory, that goes with the cluster.
    */
   readonly dataDir?: string
-  /**
-   * True: the cluster goes on without this process until `stopLocalCluster`; one of the user's that runs already is
-   * returned.
-   */
+  /** True: the cluster runs without this process until `stopLocalCluster`; a running one of the user is returned. */
   readonly detached?: boolean
   /** Maximum heap of the broker, as after -Xmx. Default: `1g`. */
   readonly brokerHeap?: string
@@ -45,7 +42,7 @@ export interface StartClusterOptions {
 type StartOptions = Omit<SupervisorRequest, 'parts'> & { readonly log: Log; readonly memoryBytes?: number }
 
 /**
- * Gives a cluster that answers: somebody's, or one that is started here.
+ * Returns a cluster that answers: an external one, or one that is started here.
  *
  * @throws UsageError if the choice is not possible as it is written
  * @throws ClusterUnavailableError if this machine has nothing to run a cluster of the chosen kind on
@@ -133,7 +130,7 @@ function externalCluster(environment: Environment, chosen: 'auto' | 'external'):
   const missing = [brokers ? '' : 'KAFKA_BROKERS', registry ? '' : 'SCHEMA_REGISTRY_URL'].filter(Boolean).join(' and ')
   throw new UsageError(
     `An external cluster needs ${missing}`,
-    `Set ${missing}, or VGM_CLUSTER=docker, jvm or embedded for a cluster of its own`,
+    `Set ${missing}, or VGM_CLUSTER=docker, jvm or embedded to start a local cluster`,
   )
 }
 

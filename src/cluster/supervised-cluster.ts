@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { extname } from 'node:path'
 import type { Cluster, Log } from './cluster.ts'
 import { ClusterStartError, ImagesMissingError } from './errors.ts'
-import type { SupervisorReport, SupervisorRequest } from './supervisor-protocol.ts'
+import type { SupervisorOrder, SupervisorReport, SupervisorRequest } from './supervisor-protocol.ts'
 
 /**
  * Starts a cluster under a supervisor and waits until it answers.
@@ -74,7 +74,7 @@ async function firstReport(supervisor: ChildProcess): Promise<SupervisorReport> 
 async function stopSupervisor(supervisor: ChildProcess): Promise<void> {
   if (hasEnded(supervisor)) return
   supervisor.ref()
-  if (supervisor.connected) supervisor.send('stop', () => undefined)
+  if (supervisor.connected) supervisor.send('stop' satisfies SupervisorOrder, () => undefined)
   else supervisor.kill('SIGTERM')
   await ended(supervisor)
 }

@@ -7,7 +7,7 @@ export interface SupervisorRequest {
     | { readonly kind: 'jvm'; readonly java: Java; readonly installation: Installation }
     | { readonly kind: 'docker' }
     | { readonly kind: 'embedded'; readonly memoryBytes?: number }
-  /** True: goes on without the owner, and signs itself into the state file. */
+  /** True: it runs without the owner, and writes itself to the state file. */
   readonly detached: boolean
   readonly dataDir?: string
   readonly brokerHeap: string

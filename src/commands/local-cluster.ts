@@ -44,7 +44,7 @@ export function upCommand(): Command {
         flags,
         { kind: started, brokers, registry },
         `cluster   ${started}\nKafka     ${brokers}\nregistry  ${registry}\n\n` +
-          'Commands find it by themselves. Other programs want:\n' +
+          'vgm commands find it automatically. Other programs need:\n' +
           `  export KAFKA_BROKERS=${brokers}\n  export SCHEMA_REGISTRY_URL=${registry}`,
       )
     })
@@ -53,12 +53,12 @@ export function upCommand(): Command {
 export function downCommand(): Command {
   return plainCommand('down', 'stop the local cluster of "vgm up"', 'vgm down').action(async (flags: CommonFlags) => {
     const stopped = await stopLocalCluster()
-    printResult(flags, { stopped }, stopped ? 'The local cluster has stopped.' : 'There was no local cluster.')
+    printResult(flags, { stopped }, stopped ? 'The local cluster has stopped.' : 'No local cluster was running.')
   })
 }
 
 export function statusCommand(): Command {
-  return plainCommand('status', 'say whether a local cluster runs, and where', 'vgm status').action(
+  return plainCommand('status', 'show whether a local cluster runs, and its addresses', 'vgm status').action(
     async (flags: CommonFlags) => {
       const status = await localClusterStatus()
       if (status === undefined) {
@@ -70,7 +70,8 @@ export function statusCommand(): Command {
       printResult(
         flags,
         { alive, kind, brokers, registry, sinceMs },
-        `${alive ? 'running' : 'not answering'} (${kind}), for ${formatAge(sinceMs)}\nKafka     ${brokers}\nregistry  ${registry}`,
+        `${alive ? 'running' : 'not answering'} (${kind}), for ${formatAge(sinceMs)}\nKafka     ` +
+          `${brokers}\nregistry  ${registry}`,
       )
       if (!alive) process.exitCode = exitCodes.failed
     },

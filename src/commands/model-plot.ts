@@ -15,7 +15,9 @@ const drawnQuantiles = [1 / 64, 63 / 64] as const
 export function modelPlot(column: ColumnModel): string {
   const { name, type, weight, mean, std, rows, nulls } = column
   const count = (n: number) => n.toLocaleString('en')
-  const title = `${name} (${type}): ${mean.length} ${mean.length === 1 ? 'mode' : 'modes'} from ${count(rows)} values${nulls > 0 ? ` and ${count(nulls)} nulls` : ''}`
+  const title =
+    `${name} (${type}): ${mean.length} ${mean.length === 1 ? 'mode' : 'modes'} from ` +
+    `${count(rows)} values${nulls > 0 ? ` and ${count(nulls)} nulls` : ''}`
   const table = textTable(
     ['mode', 'weight', 'mean', 'std'],
     mean.map((m, k) => [String(k), `${(100 * weight[k]).toFixed(1)}%`, formatNumber(m), formatNumber(std[k])]),

@@ -11,7 +11,7 @@ import { modelSvg } from './model-svg.ts'
 
 export function modelCommand(): Command {
   return new Command('model')
-    .description('look at published models, and choose the current one')
+    .description('list published models, and choose the current one')
     .addCommand(listCommand())
     .addCommand(showCommand())
     .addCommand(promoteCommand())
@@ -20,7 +20,7 @@ export function modelCommand(): Command {
 }
 
 function listCommand(): Command {
-  return datasetCommand('ls', 'the versions of a data set', 'vgm model ls --dataset trips').action(
+  return datasetCommand('ls', 'list the versions of a data set', 'vgm model ls --dataset trips').action(
     (flags: DatasetFlags) =>
       withModels(flags, async ({ catalogue }, dataset) => {
         const models = catalogue.datasets.get(dataset)
@@ -57,9 +57,9 @@ interface ShowFlags extends DatasetFlags {
 }
 
 function showCommand(): Command {
-  return datasetCommand('show', 'one version, the current one unless named', 'vgm model show --dataset trips 2')
+  return datasetCommand('show', 'show one version (default: the current one)', 'vgm model show --dataset trips 2')
     .argument('[version]', 'version of a model', parseVersion)
-    .option('--svg <file>', 'file for a picture of the columns: histograms, and modes in colour')
+    .option('--svg <file>', 'SVG file for a picture of the columns: histograms, and modes in colour')
     .action((version: number | undefined, flags: ShowFlags) =>
       withModels(flags, async (models, dataset) => {
         const model = version === undefined ? models.current(dataset) : await models.version(dataset, version)
@@ -78,7 +78,7 @@ function promoteCommand(): Command {
 function rollbackCommand(): Command {
   return datasetCommand(
     'rollback',
-    'make the version before the current one the current one',
+    'make the version before the current one current again',
     'vgm model rollback --dataset trips',
   ).action((flags: DatasetFlags) => promote(flags, 'previous'))
 }
@@ -128,5 +128,5 @@ function modelText({ dataset, version, createdAtMs, recipe, seed, lineage, conte
 function parseVersion(text: string): number {
   const version = Number(text)
   if (Number.isSafeInteger(version) && version > 0) return version
-  throw new UsageError(`"${text}" is no version`, 'Write a whole number from 1 up')
+  throw new UsageError(`"${text}" is not a version`, 'Write an integer of at least 1')
 }

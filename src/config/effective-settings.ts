@@ -5,8 +5,8 @@ import { commandName, givenFlags, type Setting, settingsOf } from './setting.ts'
 import { valueOfKey, valueOfVariable, type WrittenValue } from './setting-value.ts'
 
 /** Whoever gives a value, the strongest first. */
-export const sources = ['flag', 'environment', 'file', 'default'] as const
-export type Source = (typeof sources)[number]
+const sources = ['flag', 'environment', 'file', 'default'] as const
+type Source = (typeof sources)[number]
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -49,7 +49,7 @@ export function effectiveSettings(
     for (const other of all.filter((each) => isChosen(each) && one.setting.excludes.includes(each.setting.name))) {
       const difference = sources.indexOf(one.source) - sources.indexOf(other.source)
       if (difference === 0)
-        throw new UsageError(`${one.from} and ${other.from} exclude each other`, 'Leave one of them out')
+        throw new UsageError(`${one.from} and ${other.from} exclude each other`, 'Remove one of them')
       losers.add(difference > 0 ? one : other)
     }
   return all.map((each) => (losers.has(each) ? byDefault(each.setting) : each))

@@ -11,24 +11,32 @@ export interface Setting {
   readonly option: Option
   readonly variable: string
   readonly isRequired: boolean
-  /** means the same in every command that has it, so that it may stand at the top of a file */
+  /** has the same meaning in every command, so that it may be at the top of a file */
   readonly isCommon: boolean
   /** names of settings that cannot be used together with this one */
   readonly excludes: readonly string[]
 }
 
-interface Declared {
+interface DeclaredSettings {
   readonly settings: readonly Setting[]
-  /** what stood on the command line, as it was written; undefined for flags that take nothing */
+  /** the text on the command line; undefined for flags without a value */
   readonly given: Map<string, string | undefined>
 }
 
-const commonOptions = new WeakSet<Option>()
-const declared = new WeakMap<Command, Declared>()
+declare module 'commander' {
+  interface Option {
+    /** whether it means the same in every command that has it */
+    isCommon?: true
+  }
+  interface Command {
+    /** what `declareSettings` has taken over */
+    declared?: DeclaredSettings
+  }
+}
 
 /** Marks a flag that means the same in every command that has it. */
 export function commonOption(option: Option): Option {
-  commonOptions.add(option)
+  option.isCommon = true
   return option
 }
 
@@ -56,24 +64,24 @@ export function declareSettings(command: Command): void {
       option,
       variable: option.envVar ?? variableOf(key),
       isRequired: option.mandatory,
-      isCommon: commonOptions.has(option),
+      isCommon: option.isCommon === true,
       // Commander's types leave it out.
       excludes: (option as Option & { readonly conflictsWith: readonly string[] }).conflictsWith,
     })
     option.mandatory = false
     Object.assign(option, { envVar: undefined })
   }
-  declared.set(command, { settings: [...settings.values()], given })
+  command.declared = { settings: [...settings.values()], given }
 }
 
 /** Of a command that has been declared; none of one that only has commands. */
 export function settingsOf(command: Command): readonly Setting[] {
-  return declared.get(command)?.settings ?? []
+  return command.declared?.settings ?? []
 }
 
-/** What stood on the command line, by the settings' names. */
+/** Texts of the command line, by the names of the settings. */
 export function givenFlags(command: Command): ReadonlyMap<string, string | undefined> {
-  return declared.get(command)?.given ?? new Map()
+  return command.declared?.given ?? new Map()
 }
 
 /** @example variableOf('log-level') // 'VGM_LOG_LEVEL' */

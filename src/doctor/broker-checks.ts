@@ -13,7 +13,7 @@ const { sessionTimeoutMs } = membershipDefaults
  */
 const farAheadMs = 3_600_000
 const aheadMs = 5_000
-/** Below it a broker is close to the end that it never comes back from by itself. */
+/** Below this share a broker is about to stop, and it does not recover by itself. */
 const scarceShare = 0.02
 const lowShare = 0.1
 const oldestRelease = '3.0'
@@ -73,7 +73,8 @@ export const brokerChecks: readonly Check[] = [
             error(
               problem.includes(address) ? problem : `broker ${node} advertises ${address}: ${problem}`,
               'an address that this machine reaches',
-              `Start broker ${node} if it is down; else try "nc -vz ${address.replace(/:(\d+)$/, ' $1')}", and set its advertised.listeners`,
+              `Start broker ${node} if it is down; else try "nc -vz ` +
+                `${address.replace(/:(\d+)$/, ' $1')}", and set its advertised.listeners`,
             ),
           ),
         ],
@@ -97,7 +98,8 @@ export const brokerChecks: readonly Check[] = [
             ? []
             : [
                 error(
-                  `broker ${broker.node} does not know ${lacks.map(({ name, version }) => `${name} v${version}`).join(', ')}`,
+                  `broker ${broker.node} does not know ` +
+                    `${lacks.map(({ name, version }) => `${name} v${version}`).join(', ')}`,
                   `Apache Kafka ${oldestRelease} or newer`,
                   `Update broker ${broker.node}`,
                 ),
@@ -128,7 +130,9 @@ export const brokerChecks: readonly Check[] = [
   },
   {
     name: 'session-timeout',
-    about: `brokers allow a session time-out of ${durationText(sessionTimeoutMs)} (group.min and group.max.session.timeout.ms)`,
+    about:
+      `brokers allow a session time-out of ${durationText(sessionTimeoutMs)} (group.min and ` +
+      'group.max.session.timeout.ms)',
     run: (facts) =>
       ofSettings(facts, ({ node }, setting) => {
         const [least, most] = [setting('group.min.session.timeout.ms'), setting('group.max.session.timeout.ms')]

@@ -6,7 +6,8 @@ export const groupChecks: readonly Check[] = [
   {
     name: 'positions',
     about:
-      'normalize and restore have a coordinator and positions that they can resume at; the positions topic has nothing else',
+      'normalize and restore have a coordinator and positions that they can resume at; the positions ' +
+      'topic has nothing else',
     run: (facts) =>
       ofGroups(facts, ({ stage, group, topic, partitions = [], startRefusal }) => {
         const lost = partitions.filter(({ committed = Infinity, low }) => committed < low)
@@ -17,7 +18,8 @@ export const groupChecks: readonly Check[] = [
         if (lost.length > 0)
           findings.push(
             error(
-              `retention has removed ${count(rows, 'row')} of ${topic} that ${group} has not read, in partition ${named(lost)}`,
+              `retention has removed ${count(rows, 'row')} of ${topic} that ${group} has not read, in ` +
+                `partition ${named(lost)}`,
               'a position inside the log',
               `Stop ${stage}; ${resetTo(facts, group, topic, 'earliest')}`,
             ),
@@ -25,10 +27,13 @@ export const groupChecks: readonly Check[] = [
         if (beyond.length > 0)
           findings.push(
             error(
-              `the position of ${group} is beyond the end of ${topic} in partition ${named(beyond)}: the topic was recreated or truncated`,
+              `the position of ${group} is beyond the end of ${topic} in partition ${named(beyond)}: ` +
+                'the topic was recreated or truncated',
               'a position inside the log',
-              `Stop ${stage}. If the topic was recreated: ${resetTo(facts, group, topic, 'earliest')}. If it was truncated, use ` +
-                '--to-offset with the place of the truncation: from the start, the remaining rows would be written a second time',
+              `Stop ${stage}. If the topic was recreated: ${resetTo(facts, group, topic, 'earliest')}. ` +
+                'If it was truncated, use ' +
+                '--to-offset with the place of the truncation: from the start, the remaining rows would ' +
+                'be written a second time',
             ),
           )
         if (startRefusal !== undefined)
@@ -96,5 +101,8 @@ function ofGroups(facts: Facts, check: (group: GroupPositions) => readonly Findi
 
 function resetTo({ given }: Facts, group: string, topic: string, where: string): string {
   const brokers = given.map(({ address }) => address).join(',')
-  return `kafka-consumer-groups.sh --bootstrap-server ${brokers} --group ${group} --topic ${topic} --reset-offsets --to-${where} --execute`
+  return (
+    `kafka-consumer-groups.sh --bootstrap-server ${brokers} --group ${group} --topic ${topic} ` +
+    `--reset-offsets --to-${where} --execute`
+  )
 }

@@ -20,7 +20,8 @@ export const modelChecks: readonly Check[] = [
         error(
           problem,
           'a record written by vgm',
-          'Publish again with "vgm fit". Records of other programs are skipped; a null value under its key removes a record',
+          'Publish again with "vgm fit". Records of other programs are skipped; a null value under its ' +
+            'key removes a record',
         ),
       )
       if (current !== undefined)

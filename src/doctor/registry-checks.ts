@@ -62,7 +62,8 @@ export const registryChecks: readonly Check[] = [
       if (tombstones > 0)
         return [
           warning(
-            `${onlyTombstones(dataset.topics.raw, tombstones)}, among the first and the last 200 records of each partition`,
+            `${onlyTombstones(dataset.topics.raw, tombstones)}, among the first and the last 200 ` +
+              'records of each partition',
             'rows',
             `vgm load FILE --dataset ${dataset.dataset}`,
           ),
@@ -116,7 +117,8 @@ function rowsFindings(
       error(
         isFlat
           ? `no row of ${topics.raw} has a numeric column`
-          : `the rows of ${topics.raw} are Debezium's change events, with the table's columns inside "before" and "after"`,
+          : `the rows of ${topics.raw} are Debezium's change events, with the table's columns inside ` +
+              '"before" and "after"',
         'fields of type int, long, float or double, nullable or not, without a logicalType',
         isFlat
           ? `vgm fit --dataset ${dataset} --columns NAME, if one with a logicalType is to be modelled`

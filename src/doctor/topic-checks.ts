@@ -212,7 +212,8 @@ export const topicChecks: readonly Check[] = [
           return [
             warning(
               `${topic.topic} has ${names.map((name) => `${name} ${shown(name, kept(topic, name))}`).join(', ')}`,
-              `${names.map((name) => shown(name, kept(raw as TopicFacts, name))).join(', ')}, as ${raw?.topic}: otherwise outputs lose rows before the raw topic does`,
+              `${names.map((name) => shown(name, kept(raw as TopicFacts, name))).join(', ')}, as ` +
+                `${raw?.topic}: otherwise outputs lose rows before the raw topic does`,
               setTopicConfig(facts, topic.topic, settings),
               { kind: 'alter', topic: topic.topic, settings },
             ),
@@ -241,7 +242,8 @@ export const topicChecks: readonly Check[] = [
           if (short.length > 0)
             findings.push(
               error(
-                `${count(short.length, 'partition')} of ${topic}: ${short[0].inSync.length} replicas in sync, min.insync.replicas ${least}`,
+                `${count(short.length, 'partition')} of ${topic}: ${short[0].inSync.length} replicas in ` +
+                  `sync, min.insync.replicas ${least}`,
                 'as many in sync as min.insync.replicas: otherwise nothing can be written',
                 replicas < least
                   ? setTopicConfig(facts, topic, { 'min.insync.replicas': String(replicas) })
@@ -351,7 +353,7 @@ function ofTopics(
   })
 }
 
-/** The same for what stands in settings: topics whose settings we may not read are passed over. */
+/** The same for settings: topics whose settings this user may not read are skipped. */
 function ofConfigs(
   facts: Facts,
   check: (topics: Topics, dataset: DatasetFacts) => readonly Finding[],

@@ -319,8 +319,8 @@ export const errorRules: readonly ErrorRule[] = [
 ]
 
 /**
- * The kind of an error in the response to a request. Without a request, the most severe kind that the error has anywhere.
- * An error without a rule is fatal, so that an unforeseen error is never retried for ever.
+ * The kind of an error in the response to a request. Without a request, the most severe kind that the error has
+ * anywhere. An error without a rule is fatal, so that an unforeseen error is never retried for ever.
  */
 export function errorKind(name: string, request?: BrokerRequest): ErrorKind {
   const rules = errorRules.filter(

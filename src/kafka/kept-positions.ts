@@ -38,21 +38,23 @@ export interface StrayRecords {
 }
 
 /** The end of the positions topic cannot be read. */
-export class PositionsUnreadableError extends PipelineError {
+class PositionsUnreadableError extends PipelineError {
   readonly code = 'VGM_POSITIONS_UNREADABLE'
   constructor(topic: string, position: number, end: number) {
-    super(`${topic}/${positionsPartition} has given nothing after offset ${position} for ${patienceMs / 1_000} s`, {
-      fix: `It ends at ${end}: look for a transaction that hangs, with "kafka-transactions.sh find-hanging --topic ${topic}"`,
+    super(`${topic}/${positionsPartition} has returned nothing after offset ${position} for ${patienceMs / 1_000} s`, {
+      fix:
+        `It ends at ${end}: look for a hanging transaction with "kafka-transactions.sh find-hanging ` +
+        `--topic ${topic}"`,
       retriable: true,
     })
   }
 }
 
 /**
- * The positions of groups in a compacted topic of ours. Brokers remove the offsets of a group that has stood still for
- * `offsets.retention.minutes`, and with them what exactly once rests on; what stands here stays. A producer writes a
- * group's offsets here in the transaction that commits them to the group, so both say the same. The group's own offsets
- * come first: an operator may have moved them.
+ * The positions of groups in our compacted topic. Brokers expire the offsets of a group that was inactive for
+ * `offsets.retention.minutes`, and exactly-once processing needs them; records of this topic do not expire. A producer
+ * writes a group's offsets here in the transaction that commits them to the group, so both agree. The group's own
+ * offsets take precedence, because an operator may have moved them.
  */
 export class KeptPositions {
   readonly topic: string
@@ -74,7 +76,7 @@ export class KeptPositions {
   }
 
   /**
-   * The positions of a group: its committed offsets, else what is kept. Partitions without either are left out.
+   * The positions of a group: its committed offsets, otherwise the stored ones. Partitions without either are omitted.
    *
    * @param usable which of the kept positions may be used
    * @throws PositionsUnreadableError, BrokerError, ConnectionLostError
@@ -245,10 +247,7 @@ function visitRecords(
     }
 }
 
-/**
- * Brokers remove a group's offsets with the topic that they are about; so a position in an older topic of the name is
- * none.
- */
+/** Brokers delete the offsets of a deleted topic, so a position in an older topic of the same name is invalid. */
 function isSameTopic(kept: string, now: string): boolean {
   return kept === now || kept === noTopicId || now === noTopicId
 }

@@ -12,7 +12,8 @@ export interface KeptPosition extends Omit<PartitionOffset, keyof TopicPartition
  * Key of a record of the positions topic. Keys and values are JSON text: a console consumer shows them, and reading
  * them needs no registry.
  *
- * @example positionKey('vgm.trips.normalize', { topic: 'trips.raw', partition: 3 }) // '["vgm.trips.normalize","trips.raw",3]'
+ * @example
+ * positionKey('vgm.trips.normalize', { topic: 'trips.raw', partition: 3 }) // '["vgm.trips.normalize","trips.raw",3]'
  */
 export function positionKey(group: string, { topic, partition }: TopicPartition): string {
   return JSON.stringify([group, topic, partition])

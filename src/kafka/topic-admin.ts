@@ -161,7 +161,8 @@ export class TopicAdmin {
         `its cleanup.policy is ${policy}, so ${holds} would be deleted`,
         // Compaction takes rows away from a topic of rows.
         `Name another one with ${flag}. If it was made for ${holds} and holds nothing else, run ` +
-          `"kafka-configs.sh --bootstrap-server ${brokers} --alter --entity-type topics --entity-name ${topic} --add-config cleanup.policy=compact"`,
+          `"kafka-configs.sh --bootstrap-server ${brokers} --alter --entity-type topics --entity-name ` +
+          `${topic} --add-config cleanup.policy=compact"`,
       )
     }
     return 'present'

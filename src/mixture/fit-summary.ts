@@ -39,7 +39,8 @@ const finestShare = 1e-3
  * @example
  * const summary = new ColumnSummary()
  * summary.add(Float64Array.of(1, 1.1, 0.9, 1.2, 7, 7.2, 6.9, 7.1))
- * fitSummary(summary, { components: 2, totalRows: 1e9 }).means // Float64Array [ 1.050000006, 7.049999994 ], to 9 digits
+ * const { means } = fitSummary(summary, { components: 2, totalRows: 1e9 })
+ * // Float64Array [ 1.050000006, 7.049999994 ], to 9 digits
  */
 export function fitSummary(summary: ColumnSummary, options: SummaryFitOptions = {}): Mixture {
   const settings = fitSettings('scaled', options)

@@ -53,7 +53,7 @@ export interface Coordinates {
 }
 
 /** The terms of x = origin + unit z, given those of z; a density's offset takes the Jacobian along. */
-export function termsInUnit(terms: ComponentTerms, { origin, unit }: Coordinates): ComponentTerms {
+function termsInUnit(terms: ComponentTerms, { origin, unit }: Coordinates): ComponentTerms {
   return {
     offset: terms.offset.map((offset) => offset - Math.log(unit)),
     mean: terms.mean.map((mean) => origin + unit * mean),

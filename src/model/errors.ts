@@ -1,7 +1,7 @@
 import { exitCodes, PipelineError } from '../errors.ts'
 import type { Model } from './model.ts'
 
-/** A model that is asked for, or that rows are stamped with, does not exist. */
+/** A requested model, or the model of some rows, does not exist. */
 export class ModelMissingError extends PipelineError {
   readonly code = 'VGM_MODEL_MISSING'
   /**
@@ -9,11 +9,12 @@ export class ModelMissingError extends PipelineError {
    * @param why     a clause, if the topic tells
    */
   constructor(topic: string, dataset: string, version: number | undefined, known: readonly number[], why?: string) {
+    const promote = `; make one current with "vgm model promote --dataset ${dataset}"`
     const what = version === undefined ? 'no current model' : `no model version ${version}`
     super(`Data set "${dataset}" has ${what} in topic ${topic}${why === undefined ? '' : `: ${why}`}`, {
       fix:
         known.length > 0
-          ? `Versions that exist: ${known.join(', ')}${version === undefined ? `; make one current with "vgm model promote --dataset ${dataset}"` : ''}`
+          ? `Versions that exist: ${known.join(', ')}${version === undefined ? promote : ''}`
           : `Run "vgm fit --dataset ${dataset}" first`,
       exitCode: exitCodes.usage,
     })
@@ -28,12 +29,12 @@ export class CorruptModelError extends PipelineError {
   }
 }
 
-/** The end of the models topic does not become readable: somebody's transaction is open. */
+/** The end of the models topic cannot be read: another producer's transaction is open. */
 export class ModelsUnreadableError extends PipelineError {
   readonly code = 'VGM_MODELS_UNREADABLE'
   constructor(topic: string, position: number, highWatermark: number, waitedMs: number) {
     super(
-      `Topic ${topic} could be read to offset ${position} only, of ${highWatermark}, in ${Math.round(waitedMs / 1000)} s`,
+      `Topic ${topic} could be read only to offset ${position} of ${highWatermark} in ${Math.round(waitedMs / 1000)} s`,
       {
         fix: 'An open transaction holds readers back: end its producer, or wait for its time-out, and start again',
         retriable: true,
@@ -48,12 +49,13 @@ export class ModelTooLargeError extends PipelineError {
   /** @param sizeBytes before compression: as much is enough in any case */
   constructor(topic: string, key: string, sizeBytes: number, cause: unknown) {
     super(
-      `Topic ${topic} does not take model ${key}, which has ${sizeBytes.toLocaleString('en')} bytes before it is compressed; ` +
+      `Topic ${topic} does not accept model ${key}, which has ${sizeBytes.toLocaleString('en')} bytes ` +
+        'before it is compressed; ' +
         'nothing is published',
       {
         fix:
-          `Raise the topic's limit with "kafka-configs.sh --alter --topic ${topic} --add-config max.message.bytes=${sizeBytes}" and the ` +
-          'brokers, or model fewer columns with "vgm fit --columns"',
+          `Raise the topic's limit with "kafka-configs.sh --alter --topic ${topic} --add-config ` +
+          `max.message.bytes=${sizeBytes}" and the brokers, or model fewer columns with "vgm fit --columns"`,
         exitCode: exitCodes.usage,
         cause,
       },
@@ -65,8 +67,10 @@ export class ModelTooLargeError extends PipelineError {
 export class VersionsExhaustedError extends PipelineError {
   readonly code = 'VGM_MODEL_VERSIONS'
   constructor(dataset: string, highest: number) {
-    super(`Data set "${dataset}" has given out version ${highest}, and there is none above it`, {
-      fix: `A record with the key ${dataset}/${highest} or ${dataset}/current says so. Name another topic with --models-topic, or another data set`,
+    super(`Data set "${dataset}" has used version ${highest}, and no higher version is possible`, {
+      fix:
+        `A record with the key ${dataset}/${highest} or ${dataset}/current says so. Name another ` +
+        'topic with --models-topic, or another data set',
       exitCode: exitCodes.usage,
     })
   }
@@ -77,9 +81,12 @@ export class ModelsTopicReplacedError extends PipelineError {
   readonly code = 'VGM_MODELS_REPLACED'
   constructor(topic: string) {
     super(
-      `Topic ${topic} was deleted and made again: the models that were read from it are gone, and their versions are given out anew`,
+      `Topic ${topic} was deleted and recreated: the models that were read from it are gone, and their ` +
+        'versions are assigned again',
       {
-        fix: 'Start again to work with the models that the topic holds now; if the models of rows that are to be restored are not among them, publish those again',
+        fix:
+          'Start again to use the present models of the topic. To restore rows of models that are ' +
+          'gone, publish these models again first',
         exitCode: exitCodes.usage,
       },
     )
@@ -92,12 +99,13 @@ export class ModelReplacedError extends PipelineError {
   constructor(schemaId: number, { dataset, version, contentSha256 }: Model, content: string) {
     const short = (hash: string) => hash.slice(0, 12)
     super(
-      `Rows of schema ${schemaId} were normalized with version ${version} of data set "${dataset}" with content ${short(content)}, and version ` +
-        `${version} now has content ${short(contentSha256)}`,
+      `Rows of schema ${schemaId} were normalized with version ${version} of data set "${dataset}" with ` +
+        `content ${short(content)}, and version ${version} now has content ${short(contentSha256)}`,
       {
         fix:
-          'The models topic was deleted, or another one is read: name the one that the rows were normalized with (--models-topic), ' +
-          'or normalize the raw rows anew, into another topic',
+          'The models topic was deleted, or another one is read: name the one that the rows were ' +
+          'normalized with (--models-topic), ' +
+          'or normalize the raw rows again, into another topic',
         exitCode: exitCodes.usage,
       },
     )

@@ -1,6 +1,6 @@
 import type { ColumnModel } from '../mixture/column-model.ts'
 
-/** What a fit was told, defaults included; units as in the options of the fit. */
+/** The options of a fit, including defaults; units as in the options of the fit. */
 export interface ModelOptions {
   readonly components: number
   readonly weightConcentrationPrior: number
@@ -13,7 +13,7 @@ export interface ModelOptions {
 }
 
 /** The offsets of one partition that were read. */
-export interface PartitionRange {
+interface PartitionRange {
   readonly partition: number
   readonly startOffset: number
   /** the one after the last */
@@ -21,7 +21,7 @@ export interface PartitionRange {
 }
 
 /** What a model was trained on, and by what. */
-export interface Lineage {
+interface Lineage {
   readonly topic: string
   readonly partitions: readonly PartitionRange[]
   readonly rowsSeen: number

@@ -27,9 +27,10 @@ export function createProgress(label: string, stream: NodeJS.WriteStream = proce
 }
 
 /**
- * @example progressLine('normalize', 1_500_000, 3_000_000, 2) // 'normalize  ############------------  1,500,000 rows  0.8M/s'
+ * @example
+ * progressLine('normalize', 1_500_000, 3_000_000, 2) // 'normalize  ############------------  1,500,000 rows  0.8M/s'
  */
-export function progressLine(label: string, done: number, of: number | undefined, seconds: number): string {
+function progressLine(label: string, done: number, of: number | undefined, seconds: number): string {
   const filled = of === undefined || of === 0 ? 0 : Math.min(barCells, Math.floor((barCells * done) / of))
   const bar = of === undefined ? '' : `  ${'#'.repeat(filled)}${'-'.repeat(barCells - filled)}`
   const speed = seconds > 0 ? done / seconds : 0

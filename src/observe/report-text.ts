@@ -3,7 +3,9 @@ import { printableLine } from './printable-text.ts'
 import { formatSpeed } from './progress.ts'
 
 /**
- * @example stageText(report, 'flights.normalized') // '3,000,000 rows in, 3,000,000 out to flights.normalized, 0 dead letters; 1.2 s, 2.5M/s'
+ * @example
+ * stageText(report, 'trips.normalized')
+ * // '3,000,000 rows in, 3,000,000 out to trips.normalized, 0 dead letters; 1.2 s, 2.5M/s'
  */
 export function stageText(
   { rowsIn, rowsOut, deadLetters, seconds, rowsPerSecond }: StageReport,

@@ -12,21 +12,20 @@ import type { MemberNumber, StageEvent, StalledPartition } from '../ports/stage-
 import { untilRegistryAnswers } from './registry-watch.ts'
 import { whenReachable } from './when-reachable.ts'
 
-/** A cluster that is open. Programs pass it on; what is in it is for the functions of this library. */
+/** An open connection to a cluster. Programs only pass it to the functions of this library. */
 export interface ClusterSession {
+  /** as it was given, for threads and processes that open the cluster themselves */
+  readonly address: ClusterAddress
   readonly settings: ConnectionSettings
-  readonly registryUrl: string
-  /** as in the settings, for threads that open the cluster themselves; none if it is open to all */
-  readonly access?: ClusterAccess
   readonly rows: RowClient
   readonly admin: ClusterAdmin
   readonly registry: SchemaRegistry
   readonly log: Logger
-  /** fires when the user or a supervisor wants an end */
+  /** aborted when the user or a supervisor requests the shutdown */
   readonly signal: AbortSignal
   /**
-   * whether work waits for what is not there yet, as a stage does that runs on, or fails, as a command that is waited
-   * for
+   * whether work waits for missing brokers and topics, as a long-running stage does, or fails, as a one-shot command
+   * does
    */
   readonly waits: boolean
   /** what happens to the stage: a line in the log, and a figure for those who watch */
@@ -36,17 +35,17 @@ export interface ClusterSession {
   readonly close: () => Promise<void>
 }
 
-/** What a command brings along when it opens a cluster. */
+/** The settings of a command for opening a cluster. */
 export type ClusterUse = Pick<ClusterSession, 'log' | 'signal' | 'waits' | 'report' | 'observe'>
 
 const clientId = 'vgm'
 
-/** For a command that nobody watches, and that fails if something is not there. */
+/** Settings for a command that reports no events, and fails if something is missing. */
 export function plainUse(log: Logger, signal: AbortSignal): ClusterUse {
   return { log, signal, waits: false, report: (event) => logEvent(log, event), observe: () => undefined }
 }
 
-/** How a program reaches a cluster, and what it wants to be told. */
+/** How a program reaches a cluster, and what it listens to. */
 export interface ClusterOptions {
   /** Kafka brokers, each `host:port` */
   readonly brokers: readonly string[]
@@ -62,7 +61,7 @@ export interface ClusterOptions {
   readonly log?: Logger
   /** whether a stage waits for brokers, topics and models that are not there yet [false: that is an error] */
   readonly waits?: boolean
-  /** told what happens to a stage, as that it has joined its group, or has committed a slice */
+  /** called for each event of a stage, for instance a joined group or a committed slice */
   readonly onEvent?: (event: StageEvent) => void
 }
 
@@ -107,7 +106,7 @@ export async function openCluster({
 }
 
 /**
- * Opens the cluster at an address, lets `work` have it, and closes it whatever happens.
+ * Opens the cluster at an address, calls `work` with it, and closes it in any case.
  *
  * @param mustAnswer whether a cluster of which no broker answers is an error, before any work
  */
@@ -126,10 +125,8 @@ export async function withClusterAt<T>(
   }
 }
 
-function clusterSession(
-  { brokers, registry: url, access, positionsTopic = defaultPositionsTopic }: ClusterAddress,
-  use: ClusterUse,
-): ClusterSession {
+function clusterSession(address: ClusterAddress, use: ClusterUse): ClusterSession {
+  const { brokers, registry: url, access, positionsTopic = defaultPositionsTopic } = address
   const settings: ConnectionSettings = { brokers, clientId, ...access.kafka }
   const { report, waits } = use
   const closing = new AbortController()
@@ -145,7 +142,7 @@ function clusterSession(
     closing.abort()
     await admin.close()
   }
-  return { ...use, settings, registryUrl: url, access, admin, rows, registry, close }
+  return { ...use, address, settings, admin, rows, registry, close }
 }
 
 /** @throws BrokerUnreachableError if no broker answers, unless the session waits for them */
@@ -159,7 +156,10 @@ async function untilReachable(cluster: ClusterSession): Promise<void> {
   report({ kind: 'brokers-reached' })
 }
 
-/** kafkajs tells of every attempt that failed. Those are no news: what it gives up, it throws, and that is reported. */
+/**
+ * kafkajs logs every failed attempt. They are not logged here: after the last attempt it throws, and that error is
+ * reported.
+ */
 export function controlLog(log: Logger): ControlLog {
   return (_level, message, context) => log.debug(context, message)
 }

@@ -1,4 +1,4 @@
-import { checkTopicParts, valueSubject } from '../config/names.ts'
+import { checkTopicParts } from '../config/names.ts'
 import { UsageError } from '../errors.ts'
 import type { StageReport } from '../ports/stage-report.ts'
 import { ColumnTransform, type ColumnTransformDefinition } from '../stages/column-transform.ts'
@@ -6,7 +6,7 @@ import type { ClusterSession } from './cluster-session.ts'
 import { type GroupOptions, memberOptions } from './group-options.ts'
 import { noProgress } from './progress.ts'
 import { endsOf, topicsBeside } from './row-topics.ts'
-import { runTransformStage, schemasWithoutCompatibility } from './transform-stage.ts'
+import { rowSchemas, runTransformStage } from './transform-stage.ts'
 
 export interface TransformRowsOptions extends GroupOptions {
   readonly transform: ColumnTransformDefinition
@@ -70,13 +70,7 @@ export async function transformRows(cluster: ClusterSession, options: TransformR
     deadLetterTopic,
     ...memberOptions(options),
     ends,
-    transform: new ColumnTransform({
-      definition: transform,
-      registry: schemasWithoutCompatibility(cluster),
-      subject: valueSubject(outputTopic),
-      onUnusableSchema: (schemaId, reason) =>
-        cluster.report({ kind: 'schema-unusable', schemaId, topic: inputTopic, reason }),
-    }),
+    transform: new ColumnTransform({ definition: transform, ...rowSchemas(cluster, inputTopic, outputTopic) }),
     onProgress: ({ rowsIn }) => onProgress(rowsIn, of),
   })
 }

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import type { Compression } from '../batch/batch-header.ts'
-import { transactionalId } from '../config/names.ts'
+import { transactionalId, valueSubject } from '../config/names.ts'
 import type { PipelineError } from '../errors.ts'
 import { TopicMissingError } from '../kafka/topic-errors.ts'
 import type { Delivery, PartitionOffset, SchemaStore, TopicPartition } from '../ports/log.ts'
 import type { StageReport } from '../ports/stage-report.ts'
+import type { RowSchemaName } from '../rows/schema-name.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import type { RowTransform } from '../stages/row-transform.ts'
 import { transformTopic } from '../stages/transform-topic.ts'
@@ -23,10 +24,10 @@ import { batchSizesFor, partitionCount, startsOf } from './row-topics.ts'
 import { whenReachable } from './when-reachable.ts'
 
 /** Long enough for a transaction's cost to vanish, short enough for heartbeats and for whoever reads downstream. */
-export const defaultSliceMs = 500
+const defaultSliceMs = 500
 /**
- * A slice whose schemas or models take longer is given up, well before its transaction times out, and repeated until
- * they are there.
+ * A slice whose schemas or models take longer is aborted, well before its transaction times out, and repeated until
+ * they are available.
  */
 export const slicePatienceMs = 3_000
 
@@ -36,7 +37,7 @@ export interface TransformStageOptions extends GroupedStage {
    */
   readonly instance?: string | undefined
   /** number of this member among those of its process */
-  readonly slot?: number
+  readonly slot?: number | undefined
   readonly deadLetterTopic: string
   readonly deadLetters?: DeadLetterPolicy | undefined
   readonly compression: Compression
@@ -48,7 +49,8 @@ export interface TransformStageOptions extends GroupedStage {
   readonly rebuildPositions?: boolean | undefined
   /** whether a group that has read rows may go on although its output is empty or missing [false: an error] */
   readonly allowEmptyOutput?: boolean | undefined
-  readonly ends: readonly PartitionOffset[] | undefined
+  /** where to stop; undefined runs until interrupted */
+  readonly ends?: readonly PartitionOffset[] | undefined
   /** default: half a second */
   readonly sliceMs?: number | undefined
   readonly onProgress: (report: StageReport) => void
@@ -85,7 +87,7 @@ export async function runTransformStage(cluster: ClusterSession, options: Transf
     return count
   }
   const partitions = await (waits ? whenReachable(cluster, prepare, mayCome) : prepare())
-  // Drawn anew unless named: workers that are started by hand share the load and never fence one another.
+  // Random unless named: workers that are started by hand share the load and never fence each other.
   const id = transactionalId(group, instance ?? randomBytes(6).toString('hex'), slot)
   const reporter = new MemberReporter(cluster.report)
   const open = () =>
@@ -104,13 +106,17 @@ export async function runTransformStage(cluster: ClusterSession, options: Transf
         if (remade.length > 0)
           cluster.log.warn(
             { group, topic: inputTopic, output: outputTopic, partitions: remade.map(({ partition }) => partition) },
-            'the topic was deleted and made again: it is read from its first row, and the output has the rows of the older one too',
+            'the topic was deleted and recreated: it is read from its first row, and the output still ' +
+              'has rows of the older topic',
           )
         if (lost.length > 0 && options.rebuildPositions !== true)
           throw new PositionsMissingError(cluster.settings.brokers, options, lost[0].partition)
         const rebuilt = await rebuiltPositions(cluster, stage, lost, outputTopic, deadLetterTopic)
         for (const { partition, offset } of rebuilt)
-          cluster.log.warn({ group, topic: inputTopic, partition, offset }, 'a lost position was counted anew')
+          cluster.log.warn(
+            { group, topic: inputTopic, partition, offset },
+            'a lost position was rebuilt by counting rows',
+          )
         const rest = fresh.filter((each) => !lost.includes(each))
         return [...rebuilt, ...(await (startOffsets?.(rest) ?? startsOf(cluster, rest)))]
       },
@@ -151,17 +157,34 @@ export async function runTransformStage(cluster: ClusterSession, options: Transf
   }
 }
 
-/** What is away comes back, and a topic is made by another stage, or by whoever loads. */
+/** Unreachable servers return, and another stage or a load creates a missing topic. */
 function mayCome(error: PipelineError): boolean {
   return error.retriable || error instanceof TopicMissingError
 }
 
-/** Subjects of what stages write take any schema, because refits change the columns. */
-export function schemasWithoutCompatibility({ registry }: ClusterSession): SchemaStore {
+/** The schemas of a stage's rows, as its transform uses them. */
+export interface StageSchemas {
+  readonly registry: SchemaStore
+  /** subject of the schemas that are written */
+  readonly subject: string
+  /** called once for each schema whose rows all become dead letters */
+  readonly onUnusableSchema: (schema: RowSchemaName, reason: string) => void
+}
+
+/** Subjects of outputs accept any schema, because refits change the columns. */
+export function rowSchemas(
+  { registry, report }: ClusterSession,
+  inputTopic: string,
+  outputTopic: string,
+): StageSchemas {
   return {
-    schemaById: (id) => registry.schemaById(id, slicePatienceMs),
-    schemaProblem: (id) => registry.schemaProblem(id),
-    register: (subject, schema) =>
-      registry.register(subject, schema, { compatibility: 'NONE', patienceMs: slicePatienceMs }),
+    registry: {
+      schemaById: (id) => registry.schemaById(id, slicePatienceMs),
+      schemaProblem: (id) => registry.schemaProblem(id),
+      register: (subject, schema) =>
+        registry.register(subject, schema, { compatibility: 'NONE', patienceMs: slicePatienceMs }),
+    },
+    subject: valueSubject(outputTopic),
+    onUnusableSchema: (schemaId, reason) => report({ kind: 'schema-unusable', schemaId, topic: inputTopic, reason }),
   }
 }

@@ -10,7 +10,7 @@ export const abortReasons = ['rebalance', 'broker', 'connection', 'registry', 'm
 export type AbortReason = (typeof abortReasons)[number]
 
 /** Dead letters of one kind in one slice. */
-export interface DeadLetterCount {
+interface DeadLetterCount {
   /** as VGM_ROW_MALFORMED */
   readonly code: string
   readonly rows: number

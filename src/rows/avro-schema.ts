@@ -1,7 +1,7 @@
 import { MalformedSchemaError } from './schema-error.ts'
 
 /** Types that are written without further structure. */
-export const primitiveNames = ['null', 'boolean', 'int', 'long', 'float', 'double', 'bytes', 'string'] as const
+const primitiveNames = ['null', 'boolean', 'int', 'long', 'float', 'double', 'bytes', 'string'] as const
 export type PrimitiveName = (typeof primitiveNames)[number]
 
 export interface AvroPrimitive {
@@ -29,17 +29,17 @@ export interface AvroFixed {
   readonly logicalType?: string
 }
 
-export interface AvroArray {
+interface AvroArray {
   readonly kind: 'array'
   readonly items: AvroType
 }
 
-export interface AvroMap {
+interface AvroMap {
   readonly kind: 'map'
   readonly values: AvroType
 }
 
-export interface AvroUnion {
+interface AvroUnion {
   readonly kind: 'union'
   readonly branches: readonly AvroType[]
 }
@@ -166,7 +166,7 @@ function parseName(name: string, where: string, namespace: string, names: Names)
   // Java's parser also falls back to the null namespace, which cannot be written otherwise.
   const known = names.get(fullName(name, namespace)) ?? names.get(name)
   if (known === undefined) {
-    throw new MalformedSchemaError(where, `no type is called "${fullName(name, namespace)}" at this place`)
+    throw new MalformedSchemaError(where, `there is no type "${fullName(name, namespace)}" at this place`)
   }
   return known
 }
@@ -212,7 +212,7 @@ function parseEnum(json: JsonObject, where: string, outer: string, names: Names)
   if (!Array.isArray(symbols) || !symbols.every((symbol) => typeof symbol === 'string' && namePattern.test(symbol))) {
     throw new MalformedSchemaError(name, '"symbols" is not an array of names')
   }
-  if (new Set(symbols).size !== symbols.length) throw new MalformedSchemaError(name, 'a symbol stands twice')
+  if (new Set(symbols).size !== symbols.length) throw new MalformedSchemaError(name, 'a symbol occurs twice')
   const withDefault = typeof json.default === 'string' ? { default: json.default } : {}
   const type: AvroEnum = { kind: 'enum', name, symbols, ...withDefault, ...aliasesOf(json, namespace) }
   names.set(name, type)

@@ -14,14 +14,14 @@ import { NotNormalizedError, SchemaCollisionError, UnfitColumnError } from './sc
 import { type SchemaObject as Json, TypeCopier } from './type-copier.ts'
 
 /** Property of a normalized record: the raw schema's JSON text. */
-export const rawSchemaProperty = 'vgm.raw.schema'
+const rawSchemaProperty = 'vgm.raw.schema'
 /** Property of a modelled field: its type in the raw schema. */
-export const rawTypeProperty = 'vgm.type'
+const rawTypeProperty = 'vgm.type'
 
 /**
  * Property of a normalized record: which model its rows are stamped with, should the version be given out once more.
  */
-export const modelProperty = 'vgm.model'
+const modelProperty = 'vgm.model'
 
 /** A version of a data set's model, and its content's hash. */
 export interface StampedModel {
@@ -74,7 +74,8 @@ export interface NormalizedSchema {
  * @throws MalformedSchemaError, UnfitColumnError, SchemaCollisionError
  *
  * @example
- * deriveNormalizedSchema('{"type": "record", "name": "Row", "fields": [{"name": "x", "type": "double"}]}', [{ name: 'x' }])
+ * const raw = '{"type": "record", "name": "Row", "fields": [{"name": "x", "type": "double"}]}'
+ * deriveNormalizedSchema(raw, [{ name: 'x' }])
  * // {"type":"record","name":"RowNormalized","vgm.raw.schema":"...","fields":[{"name":"model_version","type":"int"},
  * //  {"name":"x","type":{"type":"record","name":"ModeValue","namespace":"io.vgmstream",...},"vgm.type":"double"}]}
  */

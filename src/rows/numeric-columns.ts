@@ -24,7 +24,8 @@ export interface NumericColumnsOptions {
  * @throws UnfitColumnError for a named field that does not exist or that is no number
  *
  * @example
- * numericColumns(parseAvroSchema('{"type": "record", "name": "Row", "fields": [{"name": "x", "type": ["null", "int"]}]}'))
+ * const schema = '{"type": "record", "name": "Row", "fields": [{"name": "x", "type": ["null", "int"]}]}'
+ * numericColumns(parseAvroSchema(schema))
  * // [{ name: 'x', type: 'int', nullable: true, nullFirst: true }]
  */
 export function numericColumns(schema: AvroType, options: NumericColumnsOptions = {}): NumericColumn[] {

@@ -18,7 +18,7 @@ import { onlyTombstones } from './tombstones.ts'
 /**
  * Rows of one partition that are to be exported; the end is known: the high watermark of the start, or what was asked.
  */
-export interface ExportRange extends OffsetRange {
+interface ExportRange extends OffsetRange {
   readonly endOffset: number
 }
 
@@ -52,11 +52,13 @@ export interface ExportReport extends StageReport {
 }
 
 /** A row of the topic is not what its schema says, or no Confluent message at all. */
-export class ExportRowError extends PipelineError {
+class ExportRowError extends PipelineError {
   readonly code = 'VGM_EXPORT_ROW'
   constructor(topic: string, partition: number, offset: number, problem: string) {
     super(`Row at offset ${offset} of ${topic}, partition ${partition}: ${problem}`, {
-      fix: 'Export a topic that "vgm normalize", "vgm replay" or "vgm restore" has written, or leave such rows out with --skip-unreadable',
+      fix:
+        'Export a topic that "vgm normalize", "vgm replay" or "vgm restore" has written, or omit ' +
+        'such rows with --skip-unreadable',
     })
   }
 }
@@ -191,7 +193,7 @@ class TableRows {
     const { skipsUnreadable = false } = this.#options
     const { bytes, offsetDelta, valueStart, baseOffset } = this.#reader.records
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    // A row that cannot be read says why; only then is a schema needed that nobody may have.
+    // A row that cannot be read has its own reason; only otherwise is its schema needed, which may not exist.
     const unusable = key === noSchema ? undefined : await this.#useSchema(key, topic)
     for (let row = from; row < to; row++) {
       if (valueStart[row] < 0) {
@@ -201,7 +203,7 @@ class TableRows {
       const offset = baseOffset + offsetDelta[row]
       const schema = this.#current
       let problem: string | undefined
-      if (this.#status[row] === rowErrors.badFraming) problem = 'it names no schema, as Confluent messages do'
+      if (this.#status[row] === rowErrors.badFraming) problem = 'it does not name a schema, as Confluent messages do'
       else if (this.#status[row] !== rowErrors.none || schema === undefined)
         problem = unusable ?? 'the schema that it names does not exist'
       else problem = this.#appendRow(schema, buffer, partition, offset, row, key, bodyShift)
@@ -250,7 +252,7 @@ class TableRows {
   /** Columns of the table that the current schema does not have. */
   #absent: readonly number[] = []
 
-  /** Takes up another schema; returns why there is none that rows can be read with, if so. */
+  /** Switches to another schema; returns the reason if rows cannot be read with it. */
   async #useSchema(key: number, topic: string): Promise<string | undefined> {
     const { withKey = false, withPosition = false } = this.#options
     let schema = this.#schemas.get(key)

@@ -3,14 +3,14 @@ import type { RowLook } from '../rows/row-look.ts'
 import type { RowSchemaName } from '../rows/schema-name.ts'
 
 /** Rows that name one schema. */
-export interface SchemaRows {
+interface SchemaRows {
   /** all of them */
   readonly rows: number
   /** those that could not be read, by reason */
   readonly failed: ReadonlyMap<RowError, number>
 }
 
-/** What rows were met, and what became of them. Plain data: it may come from a thread. */
+/** Counts of rows by schema and result. Plain data, because it may come from a thread. */
 export interface RowCensus {
   readonly schemas: ReadonlyMap<RowSchemaName, SchemaRows>
   /** rows that name no schema */
@@ -18,8 +18,6 @@ export interface RowCensus {
   /** records without a value; no rows */
   readonly tombstones: number
 }
-
-export const nobody: RowCensus = { schemas: new Map(), looks: new Map(), tombstones: 0 }
 
 /** Rows of the census that could not be read. */
 export function failedRows({ schemas, looks }: RowCensus): number {
@@ -30,11 +28,6 @@ export function failedRows({ schemas, looks }: RowCensus): number {
 /** Rows that have a schema, and not the columns that were asked for. */
 export function mismatchedRows({ schemas }: RowCensus): number {
   return [...schemas.values()].reduce((sum, { failed }) => sum + (failed.get(rowErrors.schemaMismatch) ?? 0), 0)
-}
-
-/** Rows of a schema that could be read. */
-export function readRows({ rows, failed }: SchemaRows): number {
-  return rows - total(failed)
 }
 
 export function joinCensus(a: RowCensus, b: RowCensus): RowCensus {

@@ -38,7 +38,7 @@ suite('docker-compose.yml', () => {
     deepEqual(text.match(/\$\{\w+(?!\w|:-)[^}]*\}/g), null)
   })
 
-  test('with examples/three-brokers.env the three differ in their numbers and addresses only, and keep each row three times', () => {
+  test('with examples/three-brokers.env brokers differ in number and address only, and keep rows three times', () => {
     const lines = readFileSync(new URL('../../examples/three-brokers.env', import.meta.url), 'utf8').matchAll(
       /^(\w+)=(.*)$/gm,
     )

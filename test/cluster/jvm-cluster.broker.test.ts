@@ -67,7 +67,7 @@ suite('a cluster on the JVM', () => {
     equal(clusterFolders(temporary).length, 1)
   })
 
-  test('that is detached outlives its owner, is found by its state file, is one only, and ends when it is told', async (t) => {
+  test('that is detached outlives its owner, is found by its state file, is one only, and can be ended', async (t) => {
     const temporary = ownTemporaryFolder(t)
     setEnvironment(t, 'XDG_STATE_HOME', join(temporary, 'state'))
     const started = await Promise.all([

@@ -496,7 +496,8 @@ suite('vgm doctor', () => {
         [
           'model-columns',
           'warning',
-          `version 3 does not fit schema 21: plant.Started has no field "${healthy.dataset.model.current?.columns[0].name}"`,
+          'version 3 does not fit schema 21: plant.Started has no field ' +
+            `"${healthy.dataset.model.current?.columns[0].name}"`,
         ],
       ],
     )

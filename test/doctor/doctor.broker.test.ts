@@ -163,11 +163,12 @@ suite('vgm doctor, on a broker', () => {
     match(
       findings.find(({ check }) => check === 'positions')?.found ?? '',
       new RegExp(
-        `^retention has removed \\d+ rows of ${topics.raw} that ${groupName(dataset, 'normalize')} has not read, in partition 0$`,
+        `^retention has removed \\d+ rows of ${topics.raw} that ${groupName(dataset, 'normalize')} has ` +
+          'not read, in partition 0$',
       ),
     )
     const subject = valueSubject(topics.normalized)
-    const answer = await fetch(`${cluster.registryUrl}/config/${subject}`, {
+    const answer = await fetch(`${cluster.address.registry}/config/${subject}`, {
       method: 'PUT',
       headers: { 'content-type': 'application/json' },
       body: '{"compatibility":"BACKWARD"}',
@@ -205,7 +206,8 @@ suite('vgm doctor, on a broker', () => {
     const pipeline = await normalized(t)
     const { cluster } = pipeline
     const registry = new SchemaRegistry({ url: 'http://127.0.0.1:9' }, { patienceMs: 300 })
-    const facts = await gatherFacts({ ...cluster, registry, registryUrl: 'http://127.0.0.1:9' }, namesOf(pipeline))
+    const address = { ...cluster.address, registry: 'http://127.0.0.1:9' }
+    const facts = await gatherFacts({ ...cluster, registry, address }, namesOf(pipeline))
     const diagnosis = diagnose(facts)
     deepEqual(
       ill(diagnosis).map(({ check }) => check),

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { noAccess } from '../../src/config/cluster-access.ts'
 import { defaultPositionsTopic } from '../../src/config/names.ts'
 import { exitCodes } from '../../src/errors.ts'
 import { ClusterAdmin } from '../../src/kafka/admin.ts'
@@ -71,8 +72,8 @@ export class FaultContext {
     this.#folder = folder
     const settings = { brokers: cluster.brokers.split(','), clientId: 'faults' }
     this.open = {
+      address: { brokers: settings.brokers, registry: cluster.registry, access: noAccess },
       settings,
-      registryUrl: cluster.registry,
       admin: new ClusterAdmin(settings),
       rows: new RowClient(settings, undefined, {}, defaultPositionsTopic),
       registry: new SchemaRegistry({ url: cluster.registry }),

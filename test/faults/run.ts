@@ -1,7 +1,8 @@
 /**
  * The runner behind `npm run test:faults`.
  *
- *     node test/faults/run.ts [--short] [--lanes N] [--repeat N] [--seed N] [--json FILE] [--logs FOLDER] [--minutes N] [F1 F3 ...]
+ *     node test/faults/run.ts [--short] [--lanes N] [--repeat N] [--seed N] [--json FILE] [--logs FOLDER]
+ *                             [--minutes N] [F1 F3 ...]
  *
  * Runs F1 to F16, or the cases that are named, in full unless told, and prints a line for each and one for all. Cases
  * mostly wait, so two run side by side (`--lanes`; short ones one by one), each lane on clusters of its own. `--repeat`
@@ -49,7 +50,8 @@ if (
   [lanes, passes].some((count) => !Number.isInteger(count) || count < 1)
 ) {
   process.stderr.write(
-    `Cases are ${cases.map(({ id }) => id).join(', ')}; a seed is a whole number, and lanes and repetitions are 1 or more\n`,
+    `Cases are ${cases.map(({ id }) => id).join(', ')}; a seed is a whole number, and lanes and ` +
+      `repetitions are 1 or more\n`,
   )
   process.exit(2)
 }

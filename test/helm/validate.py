@@ -1,6 +1,8 @@
-"""Validates Kubernetes documents: a JSON array on standard input, versions as arguments, a JSON array of faults on standard output.
+"""Validates Kubernetes documents: a JSON array on standard input, versions as arguments, a JSON array of faults on
+standard output.
 
-Strict: a key that the schema does not know is a fault. Kinds of others, such as KEDA's, have no schema here and are named in "unknown".
+Strict: a key that the schema does not know is a fault. Kinds of others, such as KEDA's, have no schema here and are
+named in "unknown".
 """
 
 import functools

@@ -148,12 +148,12 @@ suite("a broker's own reason, on a broker", () => {
     await admin.topics.ensureRowTopic({ topic, partitions: 2 })
     await rejects(admin.topics.alter(topic, { 'retention.ms': 'soon' }), {
       message: /INVALID_CONFIG, .*soon.*retention\.ms/,
-      fix: /Mend what the broker names/,
+      fix: /Correct what the broker reports/,
     })
     await rejects(admin.topics.addPartitions(topic, 1), { message: /INVALID_PARTITIONS, .*2 partition/ })
   })
 
-  test('decides which release names its settings so: a topic is made by the first names that the brokers know', async (t) => {
+  test('a topic is made with the names of settings of the newest release that the brokers know', async (t) => {
     const { brokers } = await testCluster()
     const { admin } = await connect(t)
     const connections = new BrokerConnections({ brokers: brokers.split(','), clientId: 'vgm-test' })

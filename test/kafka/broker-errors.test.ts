@@ -99,7 +99,7 @@ suite('errors of brokers', () => {
       request: 'CreateTopics',
     })
     equal(message, `Creating topic d.normalized: the broker answered POLICY_VIOLATION, ${said.slice(0, -1)}`)
-    match(fix, /Make the topic with settings that the policy of this cluster allows/)
+    match(fix, /Create the topic with settings that the policy of this cluster allows/)
     equal(retriable, false)
   })
 
@@ -133,7 +133,7 @@ suite('errors of brokers', () => {
     equal(kindOf(error), 'retriable')
   })
 
-  test('of several errors in one answer the worst decides, and what was not attempted only if there is no other', () => {
+  test('of several errors in one answer the worst decides; "not attempted" decides only if alone', () => {
     const nameOf = (...names: string[]) =>
       (toBrokerError(answer(...names), 'Announcing', { request: 'AddPartitionsToTxn' }) as BrokerError).errorName
     equal(nameOf('NOT_COORDINATOR', 'TOPIC_AUTHORIZATION_FAILED', 'PRODUCER_FENCED'), 'TOPIC_AUTHORIZATION_FAILED')

@@ -205,7 +205,7 @@ suite('committed batches', () => {
       }
   })
 
-  test('a control batch whose marker the log cleaner has taken is none, and the rows around it are judged as before', () => {
+  test('a control batch whose marker the log cleaner took is none; rows around it are judged as before', () => {
     const emptied = (baseOffset: number) => {
       const batch = markerBatch('abort', baseOffset, 7n).slice(0, 61)
       const view = new DataView(batch.buffer)

@@ -95,7 +95,7 @@ async function pollUntil(fetcher: Fetcher, isSo: () => boolean): Promise<void> {
 }
 
 suite('fetcher', () => {
-  test('a batch that stays corrupt stops the reader, although other partitions go on; it is never passed over', async () => {
+  test('a batch that stays corrupt stops the reader though other partitions go on; it is never skipped', async () => {
     let asked = 0
     const connections = fakeConnections({
       answer: async (request) => {
@@ -205,7 +205,7 @@ suite('fetcher', () => {
     await fetcher.close()
   })
 
-  test('closing wakes whoever polls', async () => {
+  test('closing the fetcher wakes a waiting poll', async () => {
     const fetcher = new Fetcher(fakeConnections({ answer: () => new Promise(() => undefined) }))
     fetcher.assign([{ topic, partition: 0, offset: 0 }])
     const polling = fetcher.poll(60_000)
@@ -214,7 +214,7 @@ suite('fetcher', () => {
     deepEqual(await polling, [])
   })
 
-  test('a partition without a leader holds no other one up, is reported, and is read when it has one again', async (t) => {
+  test('a partition without a leader holds up no other, is reported, and is read when it has one again', async (t) => {
     let leader: number | undefined
     let refreshes = 0
     const { fetcher, reports } = hastyFetcher(
@@ -278,7 +278,7 @@ suite('fetcher', () => {
     fetcher.assign([0, 1].map((partition) => ({ topic, partition, offset: 7 })))
     await rejects(pollFor(fetcher, 10_000), {
       code: 'VGM_FETCH_STALLED',
-      message: /t\/[01] has given nothing after offset 7 for \d+ s, as 1 more: Fetching: connect ECONNREFUSED/,
+      message: /t\/[01] has returned nothing after offset 7 for \d+ s, as 1 more: Fetching: connect ECONNREFUSED/,
       retriable: true,
     })
     equal(reports.length > 0, true)
@@ -339,7 +339,7 @@ suite('fetcher', () => {
     await rejects(pollFor(fetcher, 10_000), { code: 'VGM_TOPIC_GONE', message: /t has been deleted/, fix: /--group/ })
   })
 
-  test('each fetch names the epoch of the leader and that of the row before its position, and so does the position', async (t) => {
+  test('each fetch, and each position, names the epoch of the leader and that of the row before it', async (t) => {
     const asked: unknown[] = []
     const inEpoch = (epoch: number, baseOffset: number) => {
       const batch = dataBatch(2, { ...facts, baseOffset })
@@ -374,7 +374,7 @@ suite('fetcher', () => {
     fetcher.assign([{ topic, partition: 0, offset: 7, leaderEpoch: 4 }])
     await rejects(pollFor(fetcher, 5_000), {
       code: 'VGM_LOG_TRUNCATED',
-      message: /t\/0 was cut: its rows 3 to 6, .* epoch 4/,
+      message: /t\/0 was truncated: its rows 3 to 6, .* epoch 4/,
       fix: /--to-offset 3 --execute --topic t:0/,
     })
   })

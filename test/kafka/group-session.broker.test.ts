@@ -178,7 +178,7 @@ suite('group session, on a broker', () => {
     await assertCopied(broker, topics)
   })
 
-  test('a batch that the topic does not take ends the stage with the mend, and commits nothing of its slice', async (t) => {
+  test('a batch that the topic does not take ends the stage with a fix; nothing of its slice commits', async (t) => {
     const broker = await TestBroker.connect(t)
     const topics = await makeTopics(broker, 1, 10)
     const output = await broker.createTopic(1, { 'max.message.bytes': '100' })

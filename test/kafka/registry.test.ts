@@ -72,7 +72,7 @@ suite('schema registry that misbehaves', () => {
     }
   })
 
-  test('the newest schemas of a subject come first, each asked for once, and what is no Avro is left out', async (t) => {
+  test('the newest schemas of a subject come first, each asked for once; what is no Avro is left out', async (t) => {
     const asked: string[] = []
     const url = await serve(t, ({ url: path = '' }, response) => {
       const version = path.split('/').at(-1) ?? ''

@@ -99,7 +99,7 @@ suite('transactional producer, on a broker', () => {
     deepEqual(valuesOf(await broker.rows(topic)), ['begin', 'commit', 'abort', 'commit offsets'])
   })
 
-  test('an id that nobody else can have is taken back, whoever has its epoch, and the lost transaction leaves nothing', async (t) => {
+  test('an id that nobody else can have is taken back, and the lost transaction leaves nothing', async (t) => {
     const broker = await TestBroker.connect(t)
     const topic = await broker.createTopic()
     const transactionalId = uniqueName('tx')
@@ -134,7 +134,7 @@ suite('transactional producer, on a broker', () => {
     deepEqual(await broker.rows(topic), [])
   })
 
-  test('a transaction that takes longer than its time-out is rolled back, and the next one of its producer works', async (t) => {
+  test('a transaction beyond its time-out is rolled back, and the next one of its producer works', async (t) => {
     const broker = await TestBroker.connect(t)
     const topic = await broker.createTopic()
     const producer = await broker.openProducer({ transactionTimeoutMs: 500 })
@@ -236,7 +236,7 @@ suite('transactional producer, on a broker', () => {
     equal(offset, 1)
   })
 
-  test('after a produce that the broker refuses, the abort leaves a producer whose next transaction works', async (t) => {
+  test('after a produce that the broker refuses, the abort leaves a producer that works', async (t) => {
     const broker = await TestBroker.connect(t)
     const topic = await broker.createTopic(1, { 'max.message.bytes': '1000' })
     const other = await broker.createTopic(1)

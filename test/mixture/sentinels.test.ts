@@ -22,7 +22,7 @@ function roundTrip(values: Float64Array) {
   return { mixture, model: columnModel(mixture), normalized, restored, modes, failed }
 }
 
-suite('sentinels', () => {
+suite('sentinels in a fitted column', () => {
   for (const value of modelled)
     test(`${value} is a mode of its own, and the others keep their modes and their digits`, () => {
       const values = withValue(value)
@@ -82,7 +82,7 @@ suite('sentinels', () => {
   })
 })
 
-suite('means on values', () => {
+suite('means of modes that are moved onto a value', () => {
   const normals = column(shapes.lognormal, rows, 5)
 
   test('the mode of an atom has it as its mean, bit for bit', () => {

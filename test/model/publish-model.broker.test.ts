@@ -69,7 +69,7 @@ suite('publishing models, on a broker', () => {
     equal(follower.current('flights').columns.length, 1_000)
   })
 
-  test('a model that the topic does not take is refused with its size and what mends it, and nothing appears', async (t) => {
+  test('a model that the topic does not take is refused with its size and a fix; nothing is published', async (t) => {
     const { admin, topic, target } = await modelsTopic(t)
     await admin.topics.alter(topic, { 'max.message.bytes': '20000' })
     for (

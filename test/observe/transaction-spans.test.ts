@@ -11,7 +11,7 @@ interface Recorded {
 }
 
 suite('spans of transactions', () => {
-  test('go to the SDK that the process has, a committed one with its time and counts, an aborted one as an error', (t) => {
+  test('go to the SDK of the process, a committed one with its time and counts, an aborted one as an error', (t) => {
     const spans: Recorded[] = []
     const startSpan = (name: string, options: SpanOptions) => {
       const recorded: Recorded = { name, options }

@@ -49,8 +49,10 @@ suite('the packed package', () => {
     const file = join(project, 'flow.ts')
     writeFileSync(
       file,
-      `import { fitDataset, loadFile, mismatches, normalizeTopic, openCluster, restoreTopic, verifyDataset } from 'vgm-stream/pipeline'
-const cluster = await openCluster({ brokers: process.env.KAFKA_BROKERS!.split(','), registry: process.env.SCHEMA_REGISTRY_URL! })
+      `import { fitDataset, loadFile, mismatches, normalizeTopic, openCluster } from 'vgm-stream/pipeline'
+import { restoreTopic, verifyDataset } from 'vgm-stream/pipeline'
+const brokers = process.env.KAFKA_BROKERS!.split(',')
+const cluster = await openCluster({ brokers, registry: process.env.SCHEMA_REGISTRY_URL! })
 const dataset = '${dataset}'
 const loaded = await loadFile(cluster, { dataset, file: 'trips.csv' })
 const { columns } = await fitDataset(cluster, { dataset, source: 'raw' })
@@ -58,7 +60,8 @@ const normalized = await normalizeTopic(cluster, { dataset, untilEnd: true, memb
 const restored = await restoreTopic(cluster, { dataset, untilEnd: true })
 const audit = await verifyDataset(cluster, { dataset, loaded: { file: 'trips.csv' } })
 const rows = [loaded, normalized, restored].map(({ rowsOut }) => rowsOut)
-console.log(JSON.stringify({ rows, columns: columns.map(({ name }) => name), faults: mismatches(audit), audited: audit.rows }))
+const names = columns.map(({ name }) => name)
+console.log(JSON.stringify({ rows, columns: names, faults: mismatches(audit), audited: audit.rows }))
 await cluster.close()
 `,
     )
@@ -81,7 +84,8 @@ await cluster.close()
     writeFileSync(
       more,
       `import { loadFile, openCluster } from 'vgm-stream/pipeline'
-const cluster = await openCluster({ brokers: process.env.KAFKA_BROKERS!.split(','), registry: process.env.SCHEMA_REGISTRY_URL! })
+const brokers = process.env.KAFKA_BROKERS!.split(',')
+const cluster = await openCluster({ brokers, registry: process.env.SCHEMA_REGISTRY_URL! })
 await loadFile(cluster, { dataset: '${dataset}', file: 'more.csv' })
 await cluster.close()
 `,

@@ -22,7 +22,7 @@ const rows = (id: number, count: number) => Array.from({ length: count }, (_, i)
 
 /** The pipeline's registry behind a server that can be told to answer no more. */
 async function withSwitch(t: TestContext, pipeline: TestPipeline) {
-  const { registryUrl } = pipeline.cluster
+  const { registry: registryUrl } = pipeline.cluster.address
   const gate = { isOpen: true, refused: 0 }
   const server = createServer(async (request, response) => {
     if (!gate.isOpen) {
@@ -47,8 +47,8 @@ async function withSwitch(t: TestContext, pipeline: TestPipeline) {
   return gate
 }
 
-suite('what is bounded, on a broker', () => {
-  test('a schema that nobody knows stops normalize before a row of it is set aside, and mended it goes on', async (t) => {
+suite('limits of stages, on a broker', () => {
+  test('a schema that nobody knows stops normalize before a row is set aside; known, it goes on', async (t) => {
     const pipeline = await TestPipeline.open(t)
     const { topics, broker } = pipeline
     const id = await pipeline.register(type)
@@ -110,7 +110,7 @@ suite('what is bounded, on a broker', () => {
     deepEqual([rowsIn, rowsOut, deadLetters], [300, 300, 0])
   })
 
-  test('a raw topic that gets partitions which the output lacks ends the stage with the command that mends it', async (t) => {
+  test('a raw topic that gets partitions which the output lacks ends the stage with the fix', async (t) => {
     const pipeline = await TestPipeline.open(t)
     const { topics, broker } = pipeline
     await pipeline.register(type)

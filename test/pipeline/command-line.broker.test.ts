@@ -88,7 +88,7 @@ const flags = ({ dataset, modelsTopic }: TestPipeline) => ['--dataset', dataset,
 const [shape] = exampleContent().columns
 
 suite('the command line, on a broker', () => {
-  test('an interrupted normalize ends with 130 within 5 s, and the next start does the rest, each row once', async (t) => {
+  test('an interrupted normalize ends with 130 within 5 s; the next start does the rest, each row once', async (t) => {
     const pipeline = await filled(t, 0)
     const { topics, broker, cluster } = pipeline
     await pipeline.publish([{ ...shape, name: 'x', nullable: false }])
@@ -110,7 +110,7 @@ suite('the command line, on a broker', () => {
       equal(code, 130, err)
       ok(tookMs < 5_000, `took ${tookMs} ms`)
       equal(out, '', 'an interrupted run has no result')
-      match(err, /goes on where it stopped/)
+      match(err, /resumes where it stopped/)
       const [{ members }] = await cluster.admin.groups.describe([`vgm.${pipeline.dataset}.normalize`])
       deepEqual(members, [], 'the group was left')
     }
@@ -190,6 +190,6 @@ suite('the command line, on a broker', () => {
     // A state folder of its own: somebody may have a local cluster running.
     const nothing = { KAFKA_BROKERS: undefined, SCHEMA_REGISTRY_URL: undefined, XDG_STATE_HOME: '/nonexistent' }
     for (const command of ['normalize', 'fit'])
-      assertRefused(await run([command, '--dataset', 'd'], { ...nothing, HOME: '/nonexistent' }), /no cluster/)
+      assertRefused(await run([command, '--dataset', 'd'], { ...nothing, HOME: '/nonexistent' }), /No cluster/)
   })
 })

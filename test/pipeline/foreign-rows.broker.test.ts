@@ -147,7 +147,7 @@ suite('rows that others write', () => {
     await flow(t, pipeline)
   })
 
-  test('with defaults that avsc refuses, digits beyond 2^53 and letters beyond ASCII in names are as good as others', async (t) => {
+  test('with defaults that avsc refuses, digits beyond 2^53 and names beyond ASCII are read as others', async (t) => {
     const pipeline = await TestPipeline.open(t)
     const text = `{"type":"record","name":"Old","namespace":"shop","fields":[
       {"name":"größe","type":["double","null"],"default":null},
@@ -216,7 +216,7 @@ suite('rows that others write', () => {
     await flow(t, pipeline, 20)
   })
 
-  test('go from int to double and from float to long in mid-stream: the model has the widest type, each row its own', async (t) => {
+  test('go from int to double, float to long in mid-stream: the model has the widest type, rows theirs', async (t) => {
     const pipeline = await TestPipeline.open(t)
     const types = [
       ['int', ['null', 'float'], 'long'],
@@ -267,7 +267,7 @@ suite('rows that others write', () => {
       if (row.readInt32BE(1) !== ids[1]) ok(restored[i].subarray(5).equals(row.subarray(5)))
   })
 
-  test('of several record types: the columns that most rows have are modelled, and it is said of the others', async (t) => {
+  test('of several record types: the columns that most rows have are modelled; the others are reported', async (t) => {
     const pipeline = await TestPipeline.open(t)
     const reading = { type: 'record', name: 'plant.Reading', fields: [{ name: 'bar', type: 'double' }] }
     const started = { type: 'record', name: 'plant.Started', fields: [{ name: 'who', type: 'string' }] }
@@ -296,7 +296,7 @@ suite('rows that others write', () => {
     await rejects(fitted(pipeline, ['bar', 'secs']), { code: 'VGM_SCHEMA_COLUMN' })
   })
 
-  test('that name their schema by a GUID in a header are read; what is written names its own before the value', async (t) => {
+  test('that name their schema by a GUID in a header are read; their output names it before the value', async (t) => {
     const schema = {
       type: 'record',
       name: 'M',
@@ -341,7 +341,7 @@ suite('rows that others write', () => {
     match(Buffer.from(letter.headers ?? '', 'hex').toString(), /__value_schema_id/)
   })
 
-  test('with a GUID that the registry does not know are counted with a hint, and read where their schema is named', async (t) => {
+  test('with a GUID that the registry does not know are counted with a hint, or read by a named schema', async (t) => {
     const schema = { type: 'record', name: 'M', fields: [{ name: 'x', type: 'double' }] }
     const type = avsc.Type.forSchema(schema as never)
     const guid = Buffer.concat([Buffer.of(1), Buffer.alloc(16, 7)])
@@ -360,7 +360,7 @@ suite('rows that others write', () => {
     await flow(t, told)
   })
 
-  test("with Apicurio's ids of eight bytes, before the value or in its headers, content or global, are read", async (t) => {
+  test("with Apicurio's ids of eight bytes, before the value or in headers, content or global, are read", async (t) => {
     const { registry } = await testCluster()
     const field = uniqueName('x').replaceAll('-', '_')
     const schema = { type: 'record', name: 'M', fields: [{ name: field, type: 'double' }] }

@@ -81,7 +81,7 @@ suite('batches that brokers take', () => {
       deepEqual(about(amountsOf(await broker.rows(topics.restored))), counted(506))
     })
 
-  test('a batch that inflates beyond what a reader takes is set aside as it stands, and no reader is stopped by it', async (t) => {
+  test('a batch that inflates beyond what a reader takes is set aside as it is, and stops no reader', async (t) => {
     const { pipeline, broker, topics, cluster, id, value, good, write, produce } = await open(t)
     const head = value(1).subarray(0, 13)
     const bombs = [zstdBomb(head, 256 * 2 ** 20), zstdBomb(head, 1.5e9)]
@@ -173,7 +173,7 @@ suite('batches that brokers take', () => {
     deepEqual(about(amountsOf(await broker.rows(topics.restored))), counted(7))
   })
 
-  test('a row that no codec makes small enough for the output is set aside, and an error if that takes it no more', async (t) => {
+  test('a row that no codec makes small enough is set aside, and an error if even that takes it no more', async (t) => {
     const { pipeline, broker, topics, value, good, write } = await open(t)
     const admin = createControlClient(broker.settings, silent).admin()
     t.after(() => admin.disconnect())
@@ -248,7 +248,7 @@ suite('batches that brokers take', () => {
     equal(rowErrorCodes[rowErrors.unknownSchema], 'VGM_ROW_SCHEMA_UNKNOWN')
   })
 
-  test('all of them beside a load of good rows: the rows of every partition go on, and each is there once', async (t) => {
+  test('all of them beside a load of good rows: rows of every partition go on, and each is there once', async (t) => {
     const partitions = 4
     const { pipeline, broker, topics, cluster, id, value, good, produce } = await open(t, partitions)
     const head = value(1).subarray(0, 13)

@@ -73,7 +73,7 @@ async function keysOf({ broker }: TestPipeline, topic: string): Promise<(string 
 }
 
 suite('values that people have, on a broker', () => {
-  test('numbers that would become infinite, and ints of more than 32 bits, are dead letters of normalize; the others go on', async (t) => {
+  test('numbers that would become infinite and ints beyond 32 bits are dead letters of normalize alone', async (t) => {
     const pipeline = await TestPipeline.open(t)
     const type = recordOf([
       { name: 'x', type: 'double' },
@@ -218,7 +218,7 @@ suite('a models topic that others write to, on a broker', () => {
     const { dataset, cluster } = pipeline
     const text = Buffer.from('{"a": 1}')
     const huge = Buffer.from('ffffffffffffffff7f', 'hex')
-    const registered = await fetch(`${cluster.registryUrl}/subjects/${dataset}.other-value/versions`, {
+    const registered = await fetch(`${cluster.address.registry}/subjects/${dataset}.other-value/versions`, {
       method: 'POST',
       headers: { 'content-type': 'application/vnd.schemaregistry.v1+json' },
       body: JSON.stringify({ schemaType: 'JSON', schema: jsonSchema }),
@@ -257,7 +257,7 @@ suite('a models topic that others write to, on a broker', () => {
     deepEqual(Object.values(await pipeline.normalize()).slice(0, 3), [3, 3, 0])
   })
 
-  test('a topic that is deleted and made again ends who follows it, and its rows are not restored with other models', async (t) => {
+  test('a topic deleted and made again ends its followers; its rows are not restored with other models', async (t) => {
     const { pipeline } = await published(t)
     const { modelsTopic, cluster, topics, broker } = pipeline
     const begun = Promise.withResolvers<void>()

@@ -82,7 +82,7 @@ function withPositionsIn(pipeline: TestPipeline, topic: string | undefined): Tes
 }
 
 suite('positions that outlive the offsets of groups', () => {
-  test('normalize and restore go on where they were, with what is new only; lag and verify know where that is', async (t) => {
+  test('normalize and restore go on where they were, with new rows only; lag and verify know the place', async (t) => {
     const pipeline = await filled(t, 20)
     const { cluster, dataset, modelsTopic, topics } = pipeline
     equal(await rowsIn(pipeline), 60)
@@ -168,7 +168,7 @@ suite('positions that outlive the offsets of groups', () => {
     equal(await rowsIn(lost), 0, 'the other way: positions given back')
   })
 
-  test('lost positions are rebuilt from the output and the dead letters, or are refused where they cannot be', async (t) => {
+  test('lost positions are rebuilt from the output and the dead letters, or refused if they cannot', async (t) => {
     const pipeline = await filled(t, 20)
     const { cluster, dataset, modelsTopic, topics } = pipeline
     const group = normalizeGroup(pipeline)
@@ -199,7 +199,7 @@ suite('positions that outlive the offsets of groups', () => {
     const stranger = withPositionsIn(pipeline, uniqueName('positions'))
     await rejects(rowsIn(stranger, { rebuildPositions: true }), {
       code: 'VGM_POSITION_UNCOUNTABLE',
-      message: /normalized\/0 ends with a row of another place/,
+      message: /normalized\/0 ends with a row from another position/,
       fix: /--to-offset/,
     })
   })
@@ -249,7 +249,7 @@ suite('positions that outlive the offsets of groups', () => {
     equal((await pipeline.restore()).rowsIn, 2, 'the offsets in a topic go with it')
   })
 
-  test('a group that has read nothing makes its outputs anew, and so does one whose dead letters were deleted', async (t) => {
+  test('a group that has read nothing makes its outputs, as does one whose dead letters were deleted', async (t) => {
     const pipeline = await filled(t, 4)
     const { topics } = pipeline
     const starts = Array.from({ length: partitions }, (_, partition) => ({ topic: topics.raw, partition, offset: 0 }))
@@ -284,7 +284,7 @@ suite('positions that outlive the offsets of groups', () => {
     const log = { ...cluster.log, warn: (_: unknown, text: string) => warnings.push(text) } as never
     const warned = Object.assign(Object.create(pipeline) as TestPipeline, { cluster: { ...cluster, log } })
     equal(await rowsIn(warned), 18)
-    match(warnings.join(), /deleted and made again.*the output has the rows of the older one too/)
+    match(warnings.join(), /deleted and recreated.*the output still has rows of the older topic/)
   })
 
   test('files are loaded once, although a tool has moved the group and so cleared their list', async (t) => {

@@ -205,7 +205,7 @@ suite('normalize and restore, on a broker', () => {
     }
   })
 
-  test('a model that is published while rows flow is used from the next slice on, and each row is restored with its own', async (t) => {
+  test('a model published while rows flow is used from the next slice on; rows are restored with theirs', async (t) => {
     const pipeline = await TestPipeline.open(t)
     const { topics, broker } = pipeline
     const id = await pipeline.register(first)
@@ -261,7 +261,7 @@ suite('normalize and restore, on a broker', () => {
     deepEqual(body(await broker.rows(topics.restored)), body(raw))
   })
 
-  test('rows that are stamped with a model that does not exist stop restore with exit code 2, and none is passed over', async (t) => {
+  test('rows stamped with a model that does not exist stop restore with exit code 2; none is skipped', async (t) => {
     const pipeline = await TestPipeline.open(t)
     const { topics, broker } = pipeline
     const id = await pipeline.register(first)

@@ -1,6 +1,7 @@
 import avsc, { type Type } from 'avsc'
 import { RecordBatchWriter } from '../../src/batch/record-batch-writer.ts'
 import { encodeHeaders, type RecordHeaders } from '../../src/batch/record-headers.ts'
+import { noAccess } from '../../src/config/cluster-access.ts'
 import { defaultPositionsTopic, groupName, type TopicNames, topicNames, valueSubject } from '../../src/config/names.ts'
 import { ClusterAdmin } from '../../src/kafka/admin.ts'
 import { SchemaRegistry } from '../../src/kafka/registry.ts'
@@ -53,8 +54,8 @@ export class TestPipeline {
     this.broker = broker
     const { settings } = broker
     this.cluster = {
+      address: { brokers: settings.brokers, registry: registry.url, access: noAccess },
       settings,
-      registryUrl: registry.url,
       admin: new ClusterAdmin(settings),
       rows: new RowClient(settings, undefined, {}, defaultPositionsTopic),
       registry: new SchemaRegistry(registry),

@@ -234,7 +234,7 @@ suite('compileRowPlan', () => {
     recordOf('int', ['float', 'null'], 'string', { type: 'long', logicalType: 'timestamp-millis' }),
   )
 
-  test('a change between int and long, or float and double, is accepted; the columns keep the order of the model', () => {
+  test('a change between int and long, or float and double, is accepted; columns keep the order of the model', () => {
     const plan = compileRowPlan(row, [
       { name: 'f3', type: 'int' },
       { name: 'f1', type: 'double' },

@@ -239,7 +239,7 @@ suite('a secured cluster refuses, with what to mend', () => {
   })
 })
 
-suite('logins that end', () => {
+suite('logins that expire', () => {
   test('are renewed between requests: nothing is lost under load over three of them', async () => {
     const topic = 'renewed'
     await cluster.admin.createTopics({ topics: [{ topic, numPartitions: 2 }] })
@@ -417,7 +417,7 @@ async function failsWithout(stage: Stage, right: Grant): Promise<void> {
 
 suite('the flow over TLS, SCRAM-SHA-512 and access control lists, a user for each stage', () => {
   for (const stage of stages)
-    test(`${stage} works with the rights of docs/security.md, with none of them less, and gives no secret away`, async () => {
+    test(`${stage} works with the rights of docs/security.md, needs each, and gives no secret away`, async () => {
       const rights = rightsOf(dataset, modelsTopic).filter(({ user }) => user === stage)
       ok(rights.length > 0)
       await cluster.grant(rights)
@@ -461,7 +461,8 @@ suite('the flow over TLS, SCRAM-SHA-512 and access control lists, a user for eac
     const child = fork(fileURLToPath(new URL('../../src/bench/measure.ts', import.meta.url)))
     const access = accessOf({ sasl: scram('verify') })
     const measurement = { kind: 'fetch', topic: topics.raw } as const
-    const request = { brokers: [cluster.sasl], registry: registry.url, access, dataset, modelsTopic, measurement }
+    const address = { brokers: [cluster.sasl], registry: registry.url, access }
+    const request = { address, dataset, modelsTopic, measurement }
     child.send(request satisfies MeasurementRequest)
     child.once('exit', (code) => child.emit('message', { error: `it ended with ${code}` }))
     const lines = commandLines(child.pid ?? 0)

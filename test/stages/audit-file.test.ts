@@ -114,7 +114,10 @@ function fileOf(t: TestContext, content: string, name = 'rows.csv'): string {
 function csvOf(rows: number, first = 0): string {
   const lines = Array.from({ length: rows }, (_, i) => {
     const n = first + i
-    return `${n},${(n * 0.37).toFixed(2)},"name ${n % 1_000}",${n % 2 === 0},2024-0${1 + (n % 9)}-11 10:00:${10 + (n % 50)}`
+    return (
+      `${n},${(n * 0.37).toFixed(2)},"name ${n % 1_000}",${n % 2 === 0},2024-0${1 + (n % 9)}-11 ` +
+      `10:00:${10 + (n % 50)}`
+    )
   })
   return `id,fare,who,paid,at\r\n${lines.join('\r\n')}\r\n`
 }
@@ -244,7 +247,8 @@ suite('the audit of a file that was loaded', () => {
     for (let n = 0; n < 3_000; n++) {
       const share = n % 7 === 0 ? '' : (n * 1.5 ** ((n % 200) - 100)).toPrecision(5)
       keys.push(
-        `0${n},${n - 50},${share},2024-02-${10 + (n % 19)},2024-02-11 10:00:${10 + (n % 50)}.${n % 1_000},${n % 2 === 0}`,
+        `0${n},${n - 50},${share},2024-02-${10 + (n % 19)},2024-02-11 ` +
+          `10:00:${10 + (n % 50)}.${n % 1_000},${n % 2 === 0}`,
       )
     }
     const file = fileOf(t, `${keys.join('\n')}\n`)
@@ -260,7 +264,7 @@ suite('the audit of a file that was loaded', () => {
     const { wrong, examples } = await topic.audit(options)
     equal(wrong, 1)
     match(examples[0].problem, /^the key is "1" instead of "0\d+"$/)
-    await rejects(topic.audit({ ...options, keyColumn: 'zap' }), /"zap".*no such column/)
+    await rejects(topic.audit({ ...options, keyColumn: 'zap' }), /"zap".*no such key column/)
   })
 
   test('passes over bad rows as the load did, and refuses a file of them that is not of this load', async (t) => {
@@ -414,7 +418,7 @@ const cases: readonly TypedCase[] = [
   },
 ]
 
-suite('values of every type', () => {
+suite('audit of a file: values of every type', () => {
   for (const { name, texts, text, avro: type, altered } of cases) {
     test(name, async (t) => {
       const mark = text?.delimiter ?? ','
@@ -446,7 +450,7 @@ interface CsvText {
   readonly header: boolean
 }
 
-suite('other formats', () => {
+suite('audit of a file: other formats', () => {
   test('CSV with line ends, quotes, delimiters and cells of every kind', async (t) => {
     const corpus = join(import.meta.dirname, '../fixtures/files/corpus.json')
     const texts = JSON.parse(readFileSync(corpus, 'utf8')) as CsvText[]
@@ -467,7 +471,7 @@ suite('other formats', () => {
     }
   })
 
-  test('UTF-16, and compressed', async (t) => {
+  test('audits a file in UTF-16, and compressed ones', async (t) => {
     const folder = temporaryFolder(t)
     const text = csvOf(300).replaceAll('name', 'naïve €')
     const forms = {
@@ -523,7 +527,7 @@ suite('other formats', () => {
     }
   })
 
-  test('JSON that is nested deeply', async (t) => {
+  test('audits JSON that is nested deeply', async (t) => {
     const nested = (levels: number) => `{"b":[1.50, "x, \\"]}"${',[1'.repeat(levels)}${']'.repeat(levels)}]}`
     const deep = nested(900)
     const content = `{"id":1,"a":${deep},"t":"a\\u00fc","n":null}\n{"id":2.5,"a":{"b":[2]}}\n{"t":"x","a":${deep}}\n`
@@ -544,7 +548,8 @@ suite('other formats', () => {
     await connection.run(
       "COPY (SELECT CAST(sign || '12345678901234567.01' AS DECIMAL(20,2)) AS price, " +
         "CAST(sign || '123456789012345678' AS DECIMAL(18,0)) AS whole, CAST(sign || 'infinity' AS TIMESTAMP) AS at, " +
-        `CAST(sign || 'infinity' AS DATE) AS day FROM (VALUES ('-'), ('')) AS signs(sign)) TO '${file}' (FORMAT parquet)`,
+        `CAST(sign || 'infinity' AS DATE) AS day FROM (VALUES ('-'), ('')) AS signs(sign)) TO '${file}' ` +
+        '(FORMAT parquet)',
     )
     close()
     const options = { file, dataset: 'd' }
@@ -556,17 +561,20 @@ suite('other formats', () => {
     deepEqual(counts(await topic.audit(options)), { ...none, wrong: 2 })
   })
 
-  test('Parquet, with a key', async (t) => {
+  test('audits Parquet with a key', async (t) => {
     const file = join(temporaryFolder(t), 'rows.parquet')
     const { connection, close } = await openDatabase()
     await connection.run(
-      `COPY (SELECT range AS id, CAST(range * 0.1 AS FLOAT) AS f, range * 0.1 AS d, CAST(range * 1.25 AS DECIMAL(18,2)) AS price, ` +
-        `CAST(90071992547409931 + range AS DECIMAL(38,1)) / 1 AS long_price, 'n' || range AS name, range % 3 = 0 AS ok, ` +
+      'COPY (SELECT range AS id, CAST(range * 0.1 AS FLOAT) AS f, range * 0.1 AS d, CAST(range * 1.25 ' +
+        'AS DECIMAL(18,2)) AS price, ' +
+        "CAST(90071992547409931 + range AS DECIMAL(38,1)) / 1 AS long_price, 'n' || range AS name, " +
+        'range % 3 = 0 AS ok, ' +
         `CAST(range AS HUGEINT) * 1000000000000000000 AS huge, uuid() AS u, encode('b' || range) AS b, ` +
-        `DATE '0099-12-31' + CAST(range AS INTEGER) * 400 AS day, TIMESTAMP '1500-01-01' + INTERVAL (range) HOUR + INTERVAL (range) MICROSECOND AS at, ` +
+        "DATE '0099-12-31' + CAST(range AS INTEGER) * 400 AS day, TIMESTAMP '1500-01-01' + INTERVAL " +
+        '(range) HOUR + INTERVAL (range) MICROSECOND AS at, ' +
         `make_timestamp_ns(range * 1000000007) AS nanos, TIME '10:00:00' + INTERVAL (range) SECOND AS clock, ` +
-        `TIMESTAMPTZ '2024-01-01 00:00:00+02' + INTERVAL (range) HOUR AS zoned, CASE WHEN range % 5 = 0 THEN NULL ELSE 255 END::UTINYINT AS small ` +
-        `FROM range(3000)) TO '${file}' (FORMAT parquet)`,
+        "TIMESTAMPTZ '2024-01-01 00:00:00+02' + INTERVAL (range) HOUR AS zoned, CASE WHEN range % 5 = 0 " +
+        `THEN NULL ELSE 255 END::UTINYINT AS small FROM range(3000)) TO '${file}' (FORMAT parquet)`,
     )
     close()
     for (const keyColumn of [undefined, 'price', 'day', 'f']) {

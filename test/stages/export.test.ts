@@ -94,8 +94,8 @@ const row = (i: number) => ({
   name: i % 3 === 0 ? null : `row ${'é'.repeat(i % 9)}${i}`,
 })
 
-suite('export', () => {
-  test('writes normalized rows to Parquet, partition after partition, a column for value and one for mode', async (t) => {
+suite('stage export', () => {
+  test('writes normalized rows to Parquet, partition after partition, a column for value, one for mode', async (t) => {
     const rows = Array.from({ length: 5000 }, (_, i) => row(i))
     const log = await topic([[1, normalized, [rows.slice(0, 3000), rows.slice(3000)]]])
     const { file, report } = await exported(t, log, { 1: normalized })
@@ -103,7 +103,8 @@ suite('export', () => {
     const back = await readBack(t, file)
     equal(
       back.types,
-      'model_version INTEGER, x_value DOUBLE, x_mode INTEGER, y_value DOUBLE, y_mode INTEGER, at TIMESTAMP, name VARCHAR',
+      'model_version INTEGER, x_value DOUBLE, x_mode INTEGER, y_value DOUBLE, y_mode INTEGER, at ' +
+        'TIMESTAMP, name VARCHAR',
     )
     deepEqual(
       back.rows.map(([version, xValue, xMode, yValue, yMode, , name]) => [version, xValue, xMode, yValue, yMode, name]),
@@ -133,7 +134,7 @@ suite('export', () => {
     )
   })
 
-  test('writes texts as they are, and with --csv-safe an apostrophe before what a spreadsheet takes for a formula', async (t) => {
+  test('writes texts as they are, and with --csv-safe an apostrophe before what looks like a formula', async (t) => {
     const schema = {
       type: 'record',
       name: 'Row',
@@ -162,7 +163,8 @@ suite('export', () => {
       const { file } = await exported(t, log, { 1: schema }, { format: 'csv', csvSafe })
       const database = await openDatabase()
       t.after(() => database.close())
-      const query = `FROM read_csv('${file}', header = true, columns = ${columns}, quote = '"', escape = '"', new_line = '\\n')`
+      const format = `header = true, columns = ${columns}, quote = '"', escape = '"', new_line = '\\n'`
+      const query = `FROM read_csv('${file}', ${format})`
       return (await database.connection.runAndReadAll(query)).getRowsJS() as unknown[][]
     }
     const plain = await read(false)

@@ -20,7 +20,8 @@ const formats = ['csv', 'parquet'] as const
 /** Every type, nulls, decimals; names that SQL has a use for. */
 const spec = parseRowSpec(
   'select:double=mixture(0.7:5:1,0.3:20:4); order:double=lognormal(3,1)|decimals(2)|null(0.1); ' +
-    'from:float=normal(0,1); to:int=normal(40,12)|null(0.3); a_1:long=uniform(-1e12,1e12); f:float=exponential(9)|decimals(1)',
+    'from:float=normal(0,1); to:int=normal(40,12)|null(0.3); a_1:long=uniform(-1e12,1e12); ' +
+    'f:float=exponential(9)|decimals(1)',
 )
 /** Several parts, the last one short. */
 const rows = 150_001

@@ -90,7 +90,7 @@ const shapes = fc.record({
   batchSizes: fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 1, maxLength: 5 }),
 })
 
-suite('sample', () => {
+suite('stage sample', () => {
   test('a hash is in [0, 1), and spreads evenly over it whatever the seed, partition and offset', () => {
     const buckets = new Array<number>(16).fill(0)
     const count = 64_000
@@ -104,7 +104,7 @@ suite('sample', () => {
     ok(buckets.reduce((sum, n) => sum + (n - expected) ** 2 / expected, 0) < 45)
   })
 
-  test('by rate, the rows whose hash is below it are kept, in order, however the topic is cut into batches', async () => {
+  test('by rate, rows whose hash is below it are kept in order, however the topic is cut into batches', async () => {
     await fc.assert(
       fc.asyncProperty(shapes, fc.double({ min: 0.01, max: 1, noNaN: true }), async ({ rows, batchSizes }, rate) => {
         const [raw, out] = [await rawLog(rows, batchSizes), new MemoryLog()]
@@ -124,7 +124,7 @@ suite('sample', () => {
     )
   })
 
-  test('by rows, those with the smallest hashes of the whole range are kept, however it is cut into batches', async () => {
+  test('by rows, those with the smallest hashes of the range are kept, however it is cut into batches', async () => {
     await fc.assert(
       fc.asyncProperty(shapes, fc.integer({ min: 1, max: 200 }), async ({ rows, batchSizes }, limit) => {
         const [raw, out] = [await rawLog(rows, batchSizes), new MemoryLog()]
@@ -139,7 +139,7 @@ suite('sample', () => {
     )
   })
 
-  test('by rows, the same are kept of a topic that is nearly all tombstones, and each row is counted once', async () => {
+  test('by rows, the same are kept of a topic of nearly all tombstones, and each row is counted once', async () => {
     const rows = [4_000, 1_000]
     const isEmpty = (row: number) => row % 20 !== 0
     const [raw, out] = [await rawLog(rows, [100], isEmpty), new MemoryLog()]

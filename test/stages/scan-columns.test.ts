@@ -164,7 +164,7 @@ function scanBy(
 suite('scan of columns', () => {
   for (const [name, open] of Object.entries(topics))
     for (const recipe of ['scaled', 'sklearn'] as const)
-      test(`any share of the partitions, fetch size and order of arrival gives the same model: ${name}, ${recipe}`, async () => {
+      test(`shares of partitions, fetch sizes, orders of arrival give one model: ${name}, ${recipe}`, async () => {
         const log = await open()
         const expected = await fitted(log, log.reader(1_000), { recipe })
         const each = { minLength: partitions, maxLength: partitions }
@@ -238,7 +238,7 @@ suite('scan of columns', () => {
     equal(await scans(await topics.otherSchemaLate()), 2)
   })
 
-  test('the more columns there are the fewer partitions are open at once, so that their summaries stay in memory', async () => {
+  test('the more columns, the fewer partitions are open at once, so that summaries stay in memory', async () => {
     const log = await topics.plain()
     const atOnce = async (columns: number): Promise<number[]> => {
       const sizes: number[] = []
@@ -266,7 +266,7 @@ suite('scan of columns', () => {
     deepEqual(await atOnce(300), [1, 1, 1, 1, 1])
   })
 
-  test('an interruption ends it', async () => {
+  test('an interruption ends the scan', async () => {
     const log = await topics.plain()
     const signal = AbortSignal.abort()
     await rejects(fitted(log, log.reader(1), { signal }), InterruptedError)

@@ -138,7 +138,7 @@ suite('transform a topic', () => {
     deepEqual([sent('out'), sent('dead')], [30, 10])
   })
 
-  test('each committed slice is told of, rows in are rows out and dead letters, and an aborted one counts in none', async () => {
+  test('each committed slice is reported, rows in are rows out and dead letters; no aborted one counts', async () => {
     const session = new ScriptedSession(2_000)
     session.commits = [true, false, true, false, false]
     const slices: CommittedSlice[] = []
@@ -214,7 +214,7 @@ suite('transform a topic', () => {
     })
 
   for (const waiting of ['beginSlice', 'apply'] as const)
-    test(`rows that have to wait in ${waiting} give their slice up, and come once when the waiting is over`, async () => {
+    test(`rows that have to wait in ${waiting} give their slice up, and come once when the wait is over`, async () => {
       const session = new ScriptedSession(40)
       const transform = new Copy()
       const work = transform[waiting].bind(transform) as (...args: unknown[]) => Promise<never>

@@ -51,7 +51,7 @@ function deadLetter(row: StockRow, offset: number, stage = 'normalize', topic = 
   return { ...row, headers }
 }
 
-suite('verify', () => {
+suite('stage verify', () => {
   test('finds nothing where every row is as it should be', async () => {
     const result = await audit(exampleTopics(500, (i) => (i < 250 ? 1 : 2)))
     deepEqual(result, { rows: 500, ...none, deadLetters: 0, pending: 0, examples: [] })
@@ -173,7 +173,7 @@ suite('verify', () => {
   const cents = (i: number) => Number(`${(7919 * i) % 300_000}e-2`)
   const nextDouble = (x: number) => x * (1 + Number.EPSILON) + Number.MIN_VALUE
 
-  test('takes a value without further decimals than its column is rounded to for right only if it is equal', async () => {
+  test('takes a value without more decimals than its column is rounded to for right only if it is equal', async () => {
     equal(await wrongDistances(cents, (x) => x), 0)
     equal(await wrongDistances(cents, (x, i) => (i === 70 ? nextDouble(x) : x)), 1)
     equal(await wrongDistances(cents, (x, i) => (i === 70 ? Number((x + 0.01).toFixed(2)) : x)), 1)
@@ -273,7 +273,7 @@ suite('verify', () => {
     deepEqual(await faults(topics), { ...none, doubled: 1 })
   })
 
-  test('finds values that are infinite, or that cannot be restored, although they are what their formula gives', async () => {
+  test('finds values that are infinite or cannot be restored, although they are what their formula gives', async () => {
     for (const distance of [Number.MAX_VALUE, -Number.MAX_VALUE]) {
       const topics = exampleTopics(300)
       const [delay, column] = exampleModel(1).columns
@@ -343,7 +343,7 @@ suite('verify', () => {
     deepEqual(await faults(topics, withoutRestored), none, 'nobody knows how large rows may be')
   })
 
-  test('asks for no rows that compaction has removed from the raw topic, and finds all others that are too many', async () => {
+  test('asks for no rows that compaction has removed from the raw topic, and finds all rows too many', async () => {
     const topics = exampleTopics(300)
     for (const role of ['raw', 'normalized', 'restored'] as const)
       topics[role][30] = { ...topics[role][30], value: null }
@@ -361,7 +361,7 @@ suite('verify', () => {
     deepEqual(await faults(topics, compacted()), { ...none, lost: 1, doubled: 1 })
   })
 
-  test('passes tombstones', async () => {
+  test('verify passes tombstones', async () => {
     const topics = exampleTopics(100)
     for (const role of ['raw', 'normalized', 'restored'] as const)
       topics[role][30] = { ...topics[role][30], value: null }

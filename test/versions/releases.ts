@@ -43,8 +43,7 @@ export function kafkaJars(version: string): Promise<string> {
     `-DoutputDirectory=${folder}`,
     ...pom(
       folder,
-      `<dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>${version}</version></dependency>
-       <dependency><groupId>org.slf4j</groupId><artifactId>slf4j-simple</artifactId><version>1.7.36</version></dependency>`,
+      dependency('org.apache.kafka', 'kafka_2.13', version) + dependency('org.slf4j', 'slf4j-simple', '1.7.36'),
     ),
   ])
 }
@@ -75,6 +74,11 @@ async function fetched(name: string, goal: (folder: string) => readonly string[]
   rmSync(join(unfinished, 'target'), { recursive: true, force: true })
   renameSync(unfinished, folder)
   return folder
+}
+
+function dependency(group: string, artifact: string, version: string): string {
+  const ids = `<groupId>${group}</groupId><artifactId>${artifact}</artifactId>`
+  return `<dependency>${ids}<version>${version}</version></dependency>`
 }
 
 function pom(folder: string, dependencies: string): string[] {

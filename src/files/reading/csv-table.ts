@@ -18,7 +18,7 @@ const mixedLineEnds = /state machine reached an invalid state|unterminated quote
 const beyondBuffer = /does not support a full read/
 /** What it says of an open quote, and of text behind a closing one. */
 const openQuote = /unterminated quote/i
-const behindQuote = 'text stands behind a closing quote'
+const behindQuote = 'text follows a closing quote'
 
 /** Rows up to this size are read; DuckDB's own limit is an eighth of it. */
 const maxLineBytes = 16_000_000
@@ -26,7 +26,8 @@ const maxLineBytes = 16_000_000
 const bufferBytes = 32_000_000
 
 const escapedFix =
-  "Export the file with doubled quotes: one behind a backslash is not read (MySQL: FIELDS ENCLOSED BY '\"' ESCAPED BY '\"')"
+  'Export the file with doubled quotes: a quote after a backslash is not supported (MySQL: FIELDS ' +
+  "ENCLOSED BY '\"' ESCAPED BY '\"')"
 
 /** A CSV file: every cell is read as text, and given its type by us. */
 export async function csvTable(connection: DuckDBConnection, options: TableFileOptions): Promise<FormatTable> {
@@ -95,7 +96,8 @@ function tooLong({ file }: TextSource, { line }: CsvRecord): BadRowError {
 
 /**
  * Makes sure that every row is either loaded or among the bad ones. DuckDB passes over a row that is larger than its
- * buffer, loses rows behind `"x"y`, and takes the text behind an open quote for rows again where a buffer begins (1.5.6).
+ * buffer, loses rows behind `"x"y`, and takes the text behind an open quote for rows again where a buffer begins
+ * (1.5.6).
  *
  * @param readCount rows that are read
  * @param broken those that are set aside
@@ -125,16 +127,16 @@ async function checkAllCounted(
   }
   if (long !== undefined) throw tooLong(source, long)
   if (misquoted !== undefined) {
-    const problem = `${behindQuote}, and where the next row begins is not certain`
+    const problem = `${behindQuote}, and the start of the next row is uncertain`
     throw new BadRowError(file, { line: misquoted.line }, problem, 'Double the quotes within the value')
   }
   const [all, read] = [counted, rows].map((count) => count.toLocaleString('en'))
-  const problem = `its rows cannot be told apart: by line ends and quotes it has ${all}, and ${read} are read`
+  const problem = `its rows cannot be separated: line ends and quotes give ${all}, and ${read} were read`
   throw new BadRowError(
     file,
     {},
     problem,
-    'Correct its quotes and line ends: without --bad-rows the first bad row is named',
+    'Correct its quotes and line ends; without --bad-rows the error names the first bad row',
   )
 }
 
@@ -178,7 +180,7 @@ async function readTable(
     doubts: [
       ...(dialect.doubt === undefined ? [] : [`Guessed: ${dialect.doubt}. --header yes or --header no decides it.`]),
       ...(names.length === 1 && !source.head.includes(delimiter) && options.text?.delimiter !== undefined
-        ? [`The delimiter "${delimiter}" is nowhere at the beginning of the file.`]
+        ? [`The delimiter "${delimiter}" does not occur at the beginning of the file.`]
         : []),
       ...table.doubts,
     ],
@@ -194,8 +196,10 @@ function csvParameters(source: TextSource, dialect: CsvDialect, nullTexts: reado
   // Without new_line, which finds no row in strict mode if it is \r\n (1.5.6).
   return (
     `${sqlPath(source.path)}, auto_detect=false, strict_mode=true, null_padding=false, hive_partitioning=false, ` +
-    `compression='${source.compression}', delim=${sqlText(delimiter)}, quote=${sqlText(quote)}, escape=${sqlText(quote)}, ` +
-    `max_line_size=${maxLineBytes}, buffer_size=${bufferBytes}, header=${header}, skip=${skipLines}, nullstr=[${nullTexts.map(sqlText).join(', ')}], columns={${columns.join(', ')}}`
+    `compression='${source.compression}', delim=${sqlText(delimiter)}, quote=${sqlText(quote)}, ` +
+    `escape=${sqlText(quote)}, ` +
+    `max_line_size=${maxLineBytes}, buffer_size=${bufferBytes}, header=${header}, skip=${skipLines}, ` +
+    `nullstr=[${nullTexts.map(sqlText).join(', ')}], columns={${columns.join(', ')}}`
   )
 }
 
@@ -214,7 +218,8 @@ async function* rowRecords(source: TextSource, dialect: CsvDialect) {
 async function brokenRows(connection: DuckDBConnection, parameters: string): Promise<Map<number, string>> {
   for (const table of ['rejected', 'rejected_in']) await connection.run(`DROP TABLE IF EXISTS ${table}`)
   await connection.runAndReadAll(
-    `SELECT count(*) FROM read_csv(${parameters}, store_rejects=true, rejects_table='rejected', rejects_scan='rejected_in', rejects_limit=0)`,
+    `SELECT count(*) FROM read_csv(${parameters}, store_rejects=true, rejects_table='rejected', ` +
+      "rejects_scan='rejected_in', rejects_limit=0)",
   )
   const reader = await connection.runAndReadAll(
     'SELECT line, any_value(error_message) FROM rejected GROUP BY line ORDER BY line',

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { open } from 'node:fs/promises'
 
 /** Files up to this size are hashed whole. */
-export const wholeHashBytes = 2 ** 30
+const wholeHashBytes = 2 ** 30
 const blockBytes = 2 ** 20
 
 /**

@@ -149,13 +149,14 @@ async function* withSourceTexts(file: string, text: AsyncIterable<string>): Asyn
           'Make it flatter: 1,000 levels are read',
           cause,
         )
-      throw new BadRowError(file, { line }, 'the object is no JSON', 'Write null for NaN and Infinity', cause)
+      throw new BadRowError(file, { line }, 'the object is not JSON', 'Write null for NaN and Infinity', cause)
     }
     // JSON.parse keeps the last of two.
     if (keyCount(values) !== (object.match(/"(\\.|[^"\\])*"|:/gs) ?? []).filter((token) => token === ':').length) {
-      throw new BadRowError(file, { line }, 'an object within it has a key twice', 'Rename or remove one of the two')
+      throw new BadRowError(file, { line }, 'a nested object has a key twice', 'Rename or remove one of the two')
     }
-    lines += `${JSON.stringify(Object.fromEntries(Object.entries(values).map(([key, value]) => [key, kindAndText(value)])))}\n`
+    const texts = Object.entries(values).map(([key, value]) => [key, kindAndText(value)])
+    lines += `${JSON.stringify(Object.fromEntries(texts))}\n`
     if (lines.length < 65_536) continue
     yield lines
     lines = ''
@@ -182,7 +183,10 @@ const maxObjectBytes = 64 * 1024 * 1024
 export function jsonObjects(source: TextSource): string {
   const format = isArray(source) ? 'array' : 'unstructured'
   const compression = source.compression === 'none' ? 'uncompressed' : source.compression
-  return `read_json_objects(${sqlPath(source.path)}, format='${format}', hive_partitioning=false, compression='${compression}', maximum_object_size=${maxObjectBytes})`
+  return (
+    `read_json_objects(${sqlPath(source.path)}, format='${format}', hive_partitioning=false, ` +
+    `compression='${compression}', maximum_object_size=${maxObjectBytes})`
+  )
 }
 
 function isArray({ head }: TextSource): boolean {
@@ -205,7 +209,12 @@ export async function jsonKeys(connection: DuckDBConnection, source: TextSource,
   const [noObject, doubled, rows] = problems.getRowsJson()[0]
   const { file, head } = source
   if (noObject !== null) {
-    throw new BadRowError(file, {}, `value ${noObject} is no object`, 'Make it an object, whose keys are the columns')
+    throw new BadRowError(
+      file,
+      {},
+      `value ${noObject} is not an object`,
+      'Make it an object, whose keys are the columns',
+    )
   }
   if (doubled !== null) {
     const [[keys]] = (

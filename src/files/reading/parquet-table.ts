@@ -42,7 +42,7 @@ export async function parquetTable(connection: DuckDBConnection, options: TableF
       sqlType === 'VARCHAR' && own.startsWith('DECIMAL')
         ? inexactDecimalRemark(own)
         : nanoseconds.has(column)
-          ? 'the file has nanoseconds, of which microseconds are read'
+          ? 'the file has nanoseconds, and only microseconds are read'
           : undefined
     return { column, field, sqlType, type, value, nullable: !notNull && !withoutNull.has(column), remark }
   })
@@ -100,8 +100,8 @@ async function refuseLongDecimals(
   types: ReadonlyMap<string, string>,
 ): Promise<void> {
   const reader = await connection.runAndReadAll(
-    `SELECT name, precision FROM parquet_schema(${sqlPath(file)}) WHERE converted_type = 'DECIMAL' AND precision > 38 ` +
-      `UNION SELECT name, precision FROM parquet_schema(${sqlPath(file)}) WHERE logical_type LIKE 'DecimalType%' AND precision > 38`,
+    `SELECT name, precision FROM parquet_schema(${sqlPath(file)}) ` +
+      "WHERE (converted_type = 'DECIMAL' OR logical_type LIKE 'DecimalType%') AND precision > 38",
   )
   const long = new Map(reader.getRowsJson().map(([name, precision]) => [String(name), Number(precision)]))
   const found = chosen.find(({ column }) => long.has(column))

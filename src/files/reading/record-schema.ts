@@ -28,7 +28,7 @@ export interface TopicRecord {
   readonly fields: ReadonlyMap<string, TopicField>
 }
 
-export interface TopicField {
+interface TopicField {
   /** DuckDB's name of a type whose values the field holds; undefined for what no file's column becomes */
   readonly sqlType: string | undefined
   readonly nullable: boolean

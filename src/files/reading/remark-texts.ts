@@ -46,7 +46,8 @@ export function textsAmong(
   const named = texts.map((text) => `"${text.slice(0, 20)}"`).join(', ')
   const flag = nullFlag(texts[0], toldNulls)
   return (
-    `${count.toLocaleString('en')} of its ${values.toLocaleString('en')} values are ${what}, the others texts, as ${named}` +
+    `${count.toLocaleString('en')} of its ${values.toLocaleString('en')} values are ${what}, the others texts, ` +
+    `as ${named}` +
     (flag === undefined ? '' : `: ${flag} takes such a text for null`)
   )
 }

@@ -22,7 +22,8 @@ export function rowError(file: string, thrown: unknown): Error {
   const line = lineText === undefined ? {} : { line: Number(lineText) }
   const counted = raggedRow.exec(text)
   if (counted !== null) {
-    const problem = `the row has ${counted[2]} ${counted[2] === '1' ? 'value' : 'values'}, the first line has ${counted[1]}`
+    const values = counted[2] === '1' ? 'value' : 'values'
+    const problem = `the row has ${counted[2]} ${values}, the first line has ${counted[1]}`
     return new BadRowError(file, line, problem, 'Correct the row, or collect bad rows with --bad-rows FILE', thrown)
   }
   const maxBytes = lineSize.exec(text)?.[1]
@@ -65,7 +66,7 @@ function jsonError(file: string, text: string, thrown: Error): Error {
   return new FileUnreadableError(
     file,
     firstProblem(text),
-    'Check that the file is whole and what its name says',
+    'Check that the file is complete and has the format that its name indicates',
     thrown,
   )
 }

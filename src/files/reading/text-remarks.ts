@@ -128,7 +128,10 @@ async function textRemark(options: RemarkOptions, surveyed: SurveyedColumn): Pro
   if (present === 0) return undefined
   if (phones === present) return phoneRemark
   if (column.jsonType !== undefined && noTexts === 0 && whole === present) {
-    return `its values are texts in the file, and look like whole numbers: add --types ${shellWord(`${column.column}:BIGINT`)}`
+    return (
+      'its values are texts in the file, and look like whole numbers: add --types ' +
+      `${shellWord(`${column.column}:BIGINT`)}`
+    )
   }
   if (ofDigits === present && numbers < present) return identifierRemark
   const shape = alike.findIndex((count) => count >= mostly * present)
@@ -148,7 +151,8 @@ async function textRemark(options: RemarkOptions, surveyed: SurveyedColumn): Pro
 
 const phoneRemark = 'its values have a plus and ten digits or more, as phone numbers have: they stay text'
 const identifierRemark =
-  'its values are digits, of which some have zeros in front or are too long for a number: they stay text, as identifiers'
+  'its values are digits, of which some have zeros in front or are too long for a number: they stay ' +
+  'text, as identifiers'
 
 /** What would make numbers of texts; undefined where what was told reads them already. */
 async function numberRemark(
@@ -199,7 +203,8 @@ export function unitOf(text: string): string {
 async function unitsOf(connection: DuckDBConnection, rows: string, text: string, pattern: string): Promise<string[]> {
   const isNumber = fullMatch(text, pattern)
   const reader = await connection.runAndReadAll(
-    `SELECT ${unitOf(text)} AS unit FROM ${rows} WHERE ${isNumber} AND unit <> '' GROUP BY unit ORDER BY count(*) DESC, unit LIMIT 5`,
+    `SELECT ${unitOf(text)} AS unit FROM ${rows} WHERE ${isNumber} AND unit <> '' GROUP BY unit ORDER ` +
+      'BY count(*) DESC, unit LIMIT 5',
   )
   return reader.getRowsJson().map(([found]) => String(found))
 }
@@ -211,12 +216,16 @@ async function numbersAmongTexts(
 ): Promise<string> {
   const isNumber = fullMatch(text, numberPatterns({ ...style.numbers, hasMinusSign: true }).number)
   const others = await connection.runAndReadAll(
-    `SELECT ${text} AS t FROM ${rows} WHERE ${text} IS NOT NULL AND NOT ${isNumber} GROUP BY t ORDER BY count(*) DESC, t LIMIT 3`,
+    `SELECT ${text} AS t FROM ${rows} WHERE ${text} IS NOT NULL AND NOT ${isNumber} GROUP BY t ORDER BY ` +
+      'count(*) DESC, t LIMIT 3',
   )
   const examples = others.getRowsJson().map(([other]) => String(other))
   // They look like numbers, and no double is what they say.
   if (examples.length === 0) {
-    return `${numbers.toLocaleString('en')} of its ${values.toLocaleString('en')} values are numbers, the others too large, too small or too exact for one`
+    return (
+      `${numbers.toLocaleString('en')} of its ${values.toLocaleString('en')} values are numbers, ` +
+      'the others too large, too small or too exact for one'
+    )
   }
   return textsAmong('numbers', numbers, values, examples, nullTexts)
 }

@@ -81,12 +81,15 @@ export function doubleType(column: TextColumn, { numbers }: TextStyle): TextType
   const plain = plainNumber(text, numbers)
   const { digits, number, wholeDigits, simple, zero } = numberPatterns(numbers)
   const double = `TRY_CAST(${plain} AS DOUBLE)`
-  const isWholeExact = `${fullMatch(text, wholeDigits)} AND TRY_CAST(${plain} AS HUGEINT) = TRY_CAST(${double} AS HUGEINT)`
+  const isWhole = fullMatch(text, wholeDigits)
+  const isWholeExact = `${isWhole} AND TRY_CAST(${plain} AS HUGEINT) = TRY_CAST(${double} AS HUGEINT)`
   const comesBack = `${significantDigits(plain)} = ${significantDigits(`CAST(${double} AS VARCHAR)`)}`
   const isExact =
     `(strlen(${text}) <= 15 OR (${isWholeExact}) OR ` +
     `(NOT ${fullMatch(text, digits)} AND (abs(${double}) < ${2 ** 53} OR ${comesBack})))`
-  const fits = `(${fullMatch(text, number)} AND isfinite(${double}) AND (${double} <> 0 OR ${fullMatch(text, zero)}) AND ${isExact})`
+  const fits =
+    `(${fullMatch(text, number)} AND isfinite(${double}) AND (${double} <> 0 OR ` +
+    `${fullMatch(text, zero)}) AND ${isExact})`
   return {
     sqlType: 'DOUBLE',
     pattern: number,

@@ -25,7 +25,7 @@ export interface TableColumn {
 }
 
 /** How a field stands in the bytes; `mode` is a ModeValue, which fills two columns, `other` is anything nested. */
-export type FieldKind =
+type FieldKind =
   | 'boolean'
   | 'int'
   | 'time-millis'

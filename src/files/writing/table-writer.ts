@@ -173,7 +173,10 @@ const formulaStarts = '=+-@\t\r\n＝＋－＠'
 function withoutFormula(name: string, type: TableType): string {
   if (!formulaTypes.has(type)) return name
   const text = `${name}::VARCHAR`
-  return `CASE WHEN contains(${sqlText(formulaStarts)}, left(${text}, 1)) AND ${text} <> '' THEN '''' || ${text} ELSE ${text} END`
+  return (
+    `CASE WHEN contains(${sqlText(formulaStarts)}, left(${text}, 1)) AND ${text} <> '' THEN '''' ` +
+    `|| ${text} ELSE ${text} END`
+  )
 }
 
 /** Types whose values another one holds without a change. */
@@ -182,6 +185,7 @@ const wider: Partial<Record<TableType, readonly TableType[]>> = { INTEGER: ['BIG
 function changedType(known: TableColumn, now: TableColumn): UsageError {
   return new UsageError(
     `Column "${now.name}" is ${known.type} in the topic's first rows and ${now.type} in later ones`,
-    `No column holds both unchanged. Load the rows into another --dataset or --topic where "${now.name}" has one type, and export that`,
+    'No column holds both unchanged. Load the rows into another --dataset or --topic where ' +
+      `"${now.name}" has one type, and export that`,
   )
 }

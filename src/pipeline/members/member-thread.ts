@@ -10,7 +10,7 @@ import type { MemberAnswer, MemberFailure, MemberRequest } from './member-thread
 // This module is the main program of a member's thread.
 
 prepareProcess()
-const { waits, logLevel, logOrigin, task, ...address } = workerData as MemberRequest<MemberStage>
+const { address, waits, logLevel, logOrigin, task } = workerData as MemberRequest<MemberStage>
 const say = (answer: MemberAnswer<MemberStage>) => parentPort?.postMessage(answer)
 const stop = new AbortController()
 parentPort?.once('message', () => stop.abort())

@@ -1,7 +1,6 @@
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
-import { noAccess } from '../../config/cluster-access.ts'
 import type { ClusterAddress } from '../../config/cluster-address.ts'
 import { type ExitCode, PipelineError } from '../../errors.ts'
 import type { LogOrigin } from '../../observe/logger.ts'
@@ -10,14 +9,15 @@ import type { ClusterSession } from '../cluster-session.ts'
 import type { MemberProgress, MemberResult, MemberStage, MemberTask } from './member-task.ts'
 
 /** What a thread is started with; it goes there as a message, secrets included. */
-export interface MemberRequest<S extends MemberStage> extends ClusterAddress {
+export interface MemberRequest<S extends MemberStage> {
+  readonly address: ClusterAddress
   readonly waits: boolean
   readonly logLevel: string
   readonly logOrigin: LogOrigin
   readonly task: MemberTask<S>
 }
 
-/** What a thread says: how far it is, what happens to it, and once, at its end, its result or why there is none. */
+/** Messages of a thread: its progress, its events, and at its end its result or its error. */
 export type MemberAnswer<S extends MemberStage> =
   | { readonly kind: 'progress'; readonly progress: MemberProgress<S> }
   | { readonly kind: 'event'; readonly event: StageEvent }
@@ -44,7 +44,7 @@ export class MemberError extends PipelineError {
 }
 
 /**
- * Does each task in a thread of its own, with connections of its own. If one fails all stop, with its error.
+ * Runs each task in its own thread, with its own connections. If one fails, all stop with its error.
  *
  * @param onProgress is told which of the tasks it is about
  * @returns the results in the order of the tasks
@@ -71,7 +71,7 @@ export async function runThreads<S extends MemberStage>(
 }
 
 function runThread<S extends MemberStage>(
-  { settings, registryUrl, access = noAccess, rows, waits, log, observe }: ClusterSession,
+  { address, waits, log, observe }: ClusterSession,
   task: MemberTask<S>,
   member: number,
   signal: AbortSignal,
@@ -80,10 +80,7 @@ function runThread<S extends MemberStage>(
   // In a checkout this module is TypeScript, in the package JavaScript; so is its neighbour.
   const extension = extname(fileURLToPath(import.meta.url))
   const request: MemberRequest<S> = {
-    brokers: settings.brokers,
-    registry: registryUrl,
-    access,
-    positionsTopic: rows.positionsTopic,
+    address,
     waits,
     logLevel: log.level,
     logOrigin: { ...log.bindings(), member },
@@ -101,6 +98,6 @@ function runThread<S extends MemberStage>(
       else resolve(answer.result)
     })
     thread.once('error', reject)
-    thread.once('exit', (code) => reject(new Error(`A member's thread ended with code ${code} and said nothing`)))
+    thread.once('exit', (code) => reject(new Error(`A member's thread ended with code ${code} without a result`)))
   }).finally(() => signal.removeEventListener('abort', onAbort))
 }

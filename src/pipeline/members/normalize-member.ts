@@ -1,65 +1,45 @@
-import type { Compression } from '../../batch/batch-header.ts'
 import { type TopicNames, valueSubject } from '../../config/names.ts'
 import type { Model } from '../../model/model.ts'
-import type { Delivery, PartitionOffset, TopicPartition } from '../../ports/log.ts'
 import type { StageReport } from '../../ports/stage-report.ts'
 import { parseAvroSchema } from '../../rows/avro-schema.ts'
 import { deriveNormalizedSchema, type NormalizedSchemaOptions } from '../../rows/normalized-schema.ts'
 import { compileRowPlan } from '../../rows/row-plan.ts'
 import { MalformedSchemaError } from '../../rows/schema-error.ts'
-import type { DeadLetterPolicy } from '../../stages/dead-letter-policy.ts'
 import { type ModeChoice, NormalizeTransform } from '../../stages/normalize.ts'
 import type { ClusterSession } from '../cluster-session.ts'
-import { followModels } from '../models-topic.ts'
-import { runTransformStage, schemasWithoutCompatibility } from '../transform-stage.ts'
+import { rowSchemas } from '../transform-stage.ts'
 import { whenReachable } from '../when-reachable.ts'
+import { type TransformMemberOptions, transformMember } from './transform-member.ts'
 
-export interface NormalizeMemberOptions {
-  readonly dataset: string
-  readonly modelsTopic: string
+export interface NormalizeMemberOptions extends TransformMemberOptions {
   readonly topics: Pick<TopicNames, 'raw' | 'normalized' | 'deadLetters'>
-  readonly group: string
-  readonly instance?: string | undefined
-  /** number of this member among those of its process */
-  readonly slot?: number
   /** undefined follows the current one */
   readonly model?: number | undefined
   readonly clip: number
   readonly modeChoice: ModeChoice
   readonly renameVersionField?: string | undefined
   readonly renameRecord?: string | undefined
-  readonly compression: Compression
-  readonly delivery?: Delivery | undefined
-  readonly deadLetters?: DeadLetterPolicy | undefined
-  /** whether positions that the group has lost are counted from the rows of the output [false: an error] */
-  readonly rebuildPositions?: boolean | undefined
-  /** whether a group that has read rows may go on although its output is empty or missing [false: an error] */
-  readonly allowEmptyOutput?: boolean | undefined
-  readonly startOffsets?: (partitions: readonly TopicPartition[]) => Promise<PartitionOffset[]>
-  readonly sliceMs?: number | undefined
-  /** where to stop; undefined runs until interrupted */
-  readonly ends?: readonly PartitionOffset[] | undefined
 }
 
 /** Runs one member of the group that normalizes a raw topic. */
-export async function normalizeMember(
+export function normalizeMember(
   cluster: ClusterSession,
-  options: NormalizeMemberOptions,
+  { topics, model: pinned, clip, modeChoice, renameVersionField, renameRecord, ...options }: NormalizeMemberOptions,
   onProgress: (report: StageReport) => void,
 ): Promise<StageReport> {
-  const { dataset, modelsTopic, topics, model: pinned, clip, modeChoice, renameVersionField, renameRecord } = options
-  const models = await whenReachable(cluster, () => followModels(cluster, { dataset, modelsTopic }))
-  try {
-    // Before joining the group: a member without a model would hold partitions that others could work on.
+  const { dataset } = options
+  const { raw: inputTopic, normalized: outputTopic, deadLetters: deadLetterTopic } = topics
+  const stage = { ...options, stage: 'normalize', inputTopic, outputTopic, deadLetterTopic }
+  return transformMember(cluster, stage, onProgress, async (models) => {
     const pinnedModel = pinned === undefined ? undefined : await models.version(dataset, pinned)
     const model = pinnedModel ?? models.current(dataset)
     const schema = {
       ...(renameVersionField !== undefined && { renameVersionField }),
       ...(renameRecord !== undefined && { renameRecord }),
     }
-    await whenReachable(cluster, () => checkNames(cluster, topics.raw, model, schema))
+    await whenReachable(cluster, () => checkNames(cluster, inputTopic, model, schema))
     let taken: number | undefined
-    const transform = new NormalizeTransform({
+    return new NormalizeTransform({
       currentModel: async () => {
         if (pinnedModel === undefined) await models.refresh()
         const model = pinnedModel ?? models.current(dataset)
@@ -67,27 +47,12 @@ export async function normalizeMember(
         taken = model.version
         return model
       },
-      registry: schemasWithoutCompatibility(cluster),
-      subject: valueSubject(topics.normalized),
+      ...rowSchemas(cluster, inputTopic, outputTopic),
       schema,
       clip,
       modeChoice,
-      onUnusableSchema: (schemaId, reason) =>
-        cluster.report({ kind: 'schema-unusable', schemaId, topic: topics.raw, reason }),
     })
-    return await runTransformStage(cluster, {
-      ...options,
-      stage: 'normalize',
-      inputTopic: topics.raw,
-      outputTopic: topics.normalized,
-      deadLetterTopic: topics.deadLetters,
-      ends: options.ends,
-      transform,
-      onProgress,
-    })
-  } finally {
-    await models.close()
-  }
+  })
 }
 
 /**
@@ -107,7 +72,7 @@ export async function checkNames(
     if (compileRowPlan(parseAvroSchema(latest.schema), columns).kind === 'plan')
       deriveNormalizedSchema(latest.schema, columns, options)
   } catch (error) {
-    // No option mends it: its rows become dead letters, and those of other writers go on.
+    // No option can resolve this: its rows become dead letters, and rows of other producers are processed.
     if (!(error instanceof MalformedSchemaError)) throw error
   }
 }

@@ -12,7 +12,7 @@ import { RangeProgress } from './range-progress.ts'
 import type { RowTypes } from './row-types.ts'
 
 /** A topic, and what of one of its partitions is audited. */
-export interface AuditedRange {
+interface AuditedRange {
   readonly topic: string
   readonly range: OffsetRange
 }
@@ -119,7 +119,7 @@ export async function auditPartition(audit: PartitionAudit, tools: AuditTools): 
       } else pending++
     }
     for (const letter of letters.rest(range.start))
-      letterReports.onWrong(letter, 'it is a batch that can be read, or that is not there')
+      letterReports.onWrong(letter, 'the batch is readable or does not exist')
   }
   if (restored === undefined) {
     await drain(pairs)

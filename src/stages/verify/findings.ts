@@ -1,5 +1,5 @@
 /** What can be wrong with a row. */
-export const faults = ['lost', 'doubled', 'reordered', 'wrong'] as const
+const faults = ['lost', 'doubled', 'reordered', 'wrong'] as const
 export type Fault = (typeof faults)[number]
 
 /** One faulty row, and what differs. */

@@ -16,7 +16,8 @@ export function plainNumberReader(style: NumberStyle): (text: string) => string 
   const mark = thousands === undefined ? undefined : new RegExp(thousandsMark(thousands), 'g')
   const grouped = mark === undefined ? '' : `[0-9]{1,3}(?:${mark.source}[0-9]{3})+|`
   const pattern = new RegExp(
-    `^[ \\t]*${unit}([+\u2212-]?)${unit}(${grouped}[0-9]*)(?:${literal(decimalMark)}([0-9]*))?([eE][+-]?[0-9]+)?${blank}${unit}$`,
+    `^[ \\t]*${unit}([+\u2212-]?)${unit}(${grouped}[0-9]*)(?:${literal(decimalMark)}([0-9]*))?` +
+      `([eE][+-]?[0-9]+)?${blank}${unit}$`,
   )
   return (text) => {
     const match = pattern.exec(text)

@@ -19,7 +19,7 @@ export interface PlainType {
 }
 
 /** A field of a row as its schema has it. */
-export interface RowField {
+interface RowField {
   /** as avsc knows it, see `plainFieldName` */
   readonly name: string
   /** undefined for a wider union, and for what is nested */

@@ -91,7 +91,8 @@ export default faultCase<Size>({
       letters(0, ends[0]),
       { stage: 'restore', topic: normalized, partition: 0, model: undefined },
     )
-    const notes = `${kinds.size} kinds; ${restoreDead} more of restore; rows up to ${bigBytes.toLocaleString('en')} bytes`
+    const largest = `${bigBytes.toLocaleString('en')} bytes`
+    const notes = `${kinds.size} kinds; ${restoreDead} more of restore; rows up to ${largest}`
     return { faults: dead + restoreDead, recoveriesMs: [], audit, notes }
   },
 })
@@ -122,7 +123,7 @@ async function registerOdd(context: FaultContext, { name, topics }: FaultDataset
 
 /** The client that stages use refuses schemas without a name, and those that are not Avro's. */
 async function register({ open }: FaultContext, subject: string, schemaType: 'AVRO' | 'JSON', schema: unknown) {
-  const response = await fetch(`${open.registryUrl}/subjects/${subject}/versions`, {
+  const response = await fetch(`${open.address.registry}/subjects/${subject}/versions`, {
     method: 'POST',
     headers: { 'content-type': 'application/vnd.schemaregistry.v1+json' },
     body: JSON.stringify({ schemaType, schema: JSON.stringify(schema) }),
@@ -288,7 +289,8 @@ async function compareLetters(
     const wrong = rowDifference(letter!, { ...made, headers: [...made.headers, ...added] })
     if (wrong !== undefined || error < 1)
       throw new Error(
-        `The dead letter of ${where} has not ${wrong ?? 'a code'}: ${letter!.headers.map(([name, value]) => `${name}=${value}`)}`,
+        `The dead letter of ${where} has not ${wrong ?? 'a code'}: ` +
+          `${letter!.headers.map(([name, value]) => `${name}=${value}`)}`,
       )
     if (letter!.timestampMs !== row.timestampMs) throw new Error(`The dead letter of ${where} has another time`)
     dead++

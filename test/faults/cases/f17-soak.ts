@@ -125,7 +125,11 @@ export function soak(minutes: number): FaultCase {
         faults: recoveriesMs.length,
         recoveriesMs,
         audit,
-        notes: `memory after a collection, and how it grew in the second half: ${memories.join('; ') || 'no life was long enough'}; lag 0 after ${(lagMs / 1_000).toFixed(1)} s; ended by themselves: ${ends.fenced} fenced, ${ends.unreachable} at their start; ${tally(story)}`,
+        notes:
+          'memory after a collection, and how it grew in the second half: ' +
+          `${memories.join('; ') || 'no life was long enough'}; lag 0 after ` +
+          `${(lagMs / 1_000).toFixed(1)} s; ended by themselves: ${ends.fenced} fenced, ` +
+          `${ends.unreachable} at their start; ${tally(story)}`,
       }
     },
   })

@@ -10,8 +10,8 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
- * Writes rows of one double, drawn from the model, as a producer does that nobody has tuned: its batches are what most topics hold. Only
- * the codec is chosen.
+ * Writes rows of one double, drawn from the model, as a producer does that nobody has tuned: its batches are what most
+ * topics hold. Only the codec is chosen.
  */
 public final class StockProducer {
   private static final int DRAWN = 1 << 20;

@@ -26,9 +26,14 @@ import org.apache.kafka.streams.processor.api.Processor;
 import org.apache.kafka.streams.processor.api.ProcessorContext;
 import org.apache.kafka.streams.processor.api.Record;
 
-/** "vgm normalize" as a Kafka Streams application: each row to its value and mode; it keeps partition, order, key, headers and timestamp. */
+/**
+ * "vgm normalize" as a Kafka Streams application: each row to its value and mode; it keeps partition, order, key,
+ * headers and timestamp.
+ */
 public final class StreamsNormalize {
-  /** Its partition is the one that the task reads: a sink is asked for it right after the processor, on the same thread. */
+  /**
+   * Its partition is the one that the task reads: a sink is asked for it right after the processor, on the same thread.
+   */
   private static final ThreadLocal<int[]> PARTITION = ThreadLocal.withInitial(() -> new int[1]);
 
   /** A JVM compiles for seconds before it is as fast as it will be: of many rows the first fifth is not timed. */
@@ -153,7 +158,8 @@ public final class StreamsNormalize {
     private void count() {
       long total = processed.addAndGet(rows);
       rows = 0;
-      if (total >= warmUpRows && startedNs.compareAndSet(0, System.nanoTime())) untimedRows = warmUpRows == 0 ? 0 : total;
+      if (total >= warmUpRows && startedNs.compareAndSet(0, System.nanoTime()))
+        untimedRows = warmUpRows == 0 ? 0 : total;
     }
   }
 
