@@ -13,6 +13,8 @@ export interface CoordinatorsHost {
   readonly topics: Topics
   /** the end of a log was torn, and has been cut off */
   readonly onCut: (name: string, bytes: number) => void
+  /** what a coordinator has decided cannot be kept */
+  readonly fail: (error: unknown) => void
 }
 
 const offsetsTopic = '__consumer_offsets'
@@ -58,6 +60,7 @@ export function openTransactions(host: CoordinatorsHost, groups: GroupCoordinato
       groups.mark(marker)
       await groups.flush()
     },
+    fail: host.fail,
   }
   return new TransactionCoordinator(openStateLog(transactionsTopic, host), host.clock, transactionHost, {
     maxTimeoutMs: settings.number('transaction.max.timeout.ms'),

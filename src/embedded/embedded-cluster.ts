@@ -1,4 +1,6 @@
 import { join, resolve } from 'node:path'
+import { inspect } from 'node:util'
+import { PipelineError } from '../errors.ts'
 import { Broker } from './broker.ts'
 import { BrokerSettings, type GivenSettings } from './broker-settings.ts'
 import type { Clock } from './core/clock.ts'
@@ -48,16 +50,26 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions = {}): 
   const unlock = dataDir === undefined ? () => undefined : lockFolder(dataDir)
   try {
     const stores = dataDir === undefined ? new MemoryStores() : new FileStores(join(dataDir, 'logs'))
-    const broker = new Broker({ stores, dataDir, settings, memoryBytes, clock, log })
+    let server: TcpServer | undefined
+    // Whoever starts it again on its folder finds what was acknowledged.
+    const fail = (error: unknown) => {
+      log(`The embedded broker ends: ${error instanceof PipelineError ? error.message : inspect(error)}`)
+      void server?.stop()
+    }
+    const broker = new Broker({ stores, dataDir, settings, memoryBytes, clock, log, fail })
     await broker.start()
-    const server = await TcpServer.listen(broker, { port, ...(host !== undefined && { host }) }, log)
-    broker.advertise(server)
+    const listening = await TcpServer.listen(broker, { port, ...(host !== undefined && { host }) }, log)
+    server = listening
+    broker.advertise(listening)
     return {
-      brokers: `${server.host}:${server.port}`,
+      brokers: `${listening.host}:${listening.port}`,
       stop: async () => {
-        await server.stop()
-        await broker.close()
-        unlock()
+        await listening.stop()
+        try {
+          await broker.close()
+        } finally {
+          unlock()
+        }
       },
     }
   } catch (error) {

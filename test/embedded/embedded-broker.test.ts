@@ -126,6 +126,20 @@ suite('the embedded broker, on a socket', () => {
     equal((await TestBroker.at(t, brokers).connections.metadata('Asking', [])).brokers.length, 1)
   })
 
+  test('tells a producer why its rows do not fit, in the words of the broker', async (t) => {
+    const { brokers } = await start(t, { memoryBytes: 1024 * 1024 })
+    const broker = TestBroker.at(t, brokers)
+    const topic = await broker.createTopic()
+    const producer = await broker.openProducer()
+    await producer.begin()
+    const full = async () => {
+      for (let i = 0; i < 10; i++) await producer.produce(topic, 0, batchOf('x'.repeat(300_000)))
+      await producer.commit()
+    }
+    const said = /POLICY_VIOLATION, The embedded broker holds 1 MiB of rows, which is its limit: .* --data DIR/
+    await rejects(full(), { message: said, retriable: false })
+  })
+
   test('starts in a moment, and leaves nothing running', async (t) => {
     const startMs = performance.now()
     const broker = await startEmbeddedBroker()
