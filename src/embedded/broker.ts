@@ -103,7 +103,7 @@ export class Broker {
 
   /** Completes the transactions that were decided before. */
   async start(): Promise<void> {
-    rollBackUnknown(this.#state.topics, this.#transactions)
+    rollBackUnknown(this.#state.topics, this.#groups, this.#transactions)
     await this.#transactions.start()
   }
 

@@ -150,6 +150,11 @@ export class TransactionCoordinator {
     )
   }
 
+  /** The same of offsets that groups are to commit with a transaction. */
+  coversOffsets(producerId: bigint, epoch: number): boolean {
+    return [...this.#ids.values()].some((id) => id.producerId === producerId && id.epoch >= epoch && id.groups.size > 0)
+  }
+
   async initProducerId(request: InitProducer): Promise<InitializedProducer> {
     const { transactionalId, timeoutMs, producerId, epoch } = request
     if ((producerId === noProducerId) !== (epoch === noEpoch)) return refused(errorCodes.INVALID_REQUEST)
