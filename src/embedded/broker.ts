@@ -123,13 +123,12 @@ export class Broker {
     }
   }
 
-  /** Ends all waiting, and closes the logs. */
+  /** Ends all waiting. What is in the logs outlives a power cut afterwards. */
   async close(): Promise<void> {
     this.#housekeeping.stop()
     this.#groups.close()
     this.#transactions.close()
     await this.#state.metadata.sync()
     for (const { partitions } of this.#state.topics.all()) for (const { log } of partitions) await log.sync()
-    this.#state.stores.close()
   }
 }

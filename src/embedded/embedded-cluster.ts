@@ -48,32 +48,38 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions = {}): 
   const settings = new BrokerSettings(options.settings)
   const dataDir = options.dataDir === undefined ? undefined : resolve(options.dataDir)
   const unlock = dataDir === undefined ? () => undefined : lockFolder(dataDir)
+  const stores = dataDir === undefined ? new MemoryStores() : new FileStores(join(dataDir, 'logs'))
+  let broker: Broker | undefined
+  let server: TcpServer | undefined
+  let stopped: Promise<void> | undefined
+  const end = async () => {
+    try {
+      await server?.stop()
+      await broker?.close()
+    } finally {
+      stores.close()
+      unlock()
+    }
+  }
+  const stop = () => {
+    stopped ??= end()
+    return stopped
+  }
+  // Whoever starts it again on its folder finds what was acknowledged.
+  const fail = (error: unknown) => {
+    if (stopped !== undefined) return
+    log(`The embedded broker ends: ${error instanceof PipelineError ? error.message : inspect(error)}`)
+    // What cannot be closed has been told already.
+    stop().catch(() => undefined)
+  }
   try {
-    const stores = dataDir === undefined ? new MemoryStores() : new FileStores(join(dataDir, 'logs'))
-    let server: TcpServer | undefined
-    // Whoever starts it again on its folder finds what was acknowledged.
-    const fail = (error: unknown) => {
-      log(`The embedded broker ends: ${error instanceof PipelineError ? error.message : inspect(error)}`)
-      void server?.stop()
-    }
-    const broker = new Broker({ stores, dataDir, settings, memoryBytes, clock, log, fail })
+    broker = new Broker({ stores, dataDir, settings, memoryBytes, clock, log, fail })
     await broker.start()
-    const listening = await TcpServer.listen(broker, { port, ...(host !== undefined && { host }) }, log)
-    server = listening
-    broker.advertise(listening)
-    return {
-      brokers: `${listening.host}:${listening.port}`,
-      stop: async () => {
-        await listening.stop()
-        try {
-          await broker.close()
-        } finally {
-          unlock()
-        }
-      },
-    }
+    server = await TcpServer.listen(broker, { port, ...(host !== undefined && { host }) }, log)
+    broker.advertise(server)
+    return { brokers: `${server.host}:${server.port}`, stop }
   } catch (error) {
-    unlock()
+    await stop()
     throw error
   }
 }

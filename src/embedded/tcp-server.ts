@@ -59,7 +59,6 @@ export class TcpServer {
 
   /** Ends all connections. */
   async stop(): Promise<void> {
-    // Once more is no error.
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
     for (const connection of this.#connections) connection.destroy()
     await closed

@@ -225,6 +225,14 @@ suite('the embedded broker with a folder', () => {
     deepEqual(valuesOf(await TestBroker.at(t, brokers).rows(topic)), ['whole'])
   })
 
+  test('is free again after a start that has failed', async (t) => {
+    const dataDir = newFolder(t)
+    const { brokers } = await start(t)
+    const port = Number(brokers.split(':')[1])
+    await rejects(startEmbeddedBroker({ dataDir, port }), { code: 'VGM_USAGE' })
+    await start(t, { dataDir })
+  })
+
   test('shares it with no other broker', async (t) => {
     const dataDir = newFolder(t)
     const broker = await startEmbeddedBroker({ dataDir })
