@@ -11,6 +11,7 @@
  * A detached cluster ignores the channel after the report; `vgm down` signals it.
  */
 
+import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { identifyProcess } from '../embedded/process-identity.ts'
 import type { RunningCluster } from './cluster.ts'
@@ -70,14 +71,13 @@ async function start({ parts, ...options }: SupervisorRequest, folder: string): 
     return startDockerCluster({ ...options, signal: unwanted.signal })
   }
   if (parts.kind === 'embedded') {
-    const { startEmbeddedCluster } = await import('../embedded/cluster.ts')
+    const { startEmbeddedCluster } = await import('../embedded/embedded-cluster.ts')
     const { dataDir } = options
-    const cluster = await startEmbeddedCluster({
+    return startEmbeddedCluster({
       ...(dataDir !== undefined && { dataDir: join(dataDir, 'embedded') }),
       ...(parts.memoryBytes !== undefined && { memoryBytes: parts.memoryBytes }),
+      log: (line) => appendFileSync(join(dataDir ?? folder, 'embedded.log'), `${line}\n`),
     })
-    // It is this process.
-    return { ...cluster, died: new Promise(() => undefined) }
   }
   const { startJvmCluster } = await import('./jvm/jvm-cluster.ts')
   const onStarted = (pids: readonly number[]): void => {

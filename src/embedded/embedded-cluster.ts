@@ -1,76 +1,70 @@
-import { join, resolve } from 'node:path'
-import { Broker } from './broker.ts'
-import { BrokerSettings, type GivenSettings } from './broker-settings.ts'
-import type { Clock } from './core/clock.ts'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { type EmbeddedBrokerOptions, startEmbeddedBroker } from './embedded-broker.ts'
 import type { Faults } from './faults.ts'
-import { lockFolder } from './folder-lock.ts'
-import { FileStores, MemoryStores } from './log-stores.ts'
-import { usualMemoryBytes } from './memory-limit.ts'
-import { systemClock } from './system-clock.ts'
-import { TcpServer } from './tcp-server.ts'
+import { FileJournal } from './registry/file-journal.ts'
+import { startRegistryServer } from './registry/registry-server.ts'
+import { RegistryState } from './registry/registry-state.ts'
 
-export interface EmbeddedBrokerOptions {
-  /** folder for all that the broker has; without it everything is in memory, and gone when it stops */
-  readonly dataDir?: string
-  /** 0 for any that is free */
-  readonly port?: number
-  /** refused unless it is the loopback */
-  readonly host?: string
-  /** bytes that rows in memory may take: the smaller of 2 GiB and a quarter of the machine's memory */
-  readonly memoryBytes?: number
-  /** by the names of Apache Kafka's broker settings */
-  readonly settings?: GivenSettings
-  readonly clock?: Clock
-  /** gets what a person may want to know, a line at a time */
-  readonly log?: (line: string) => void
+export interface EmbeddedClusterOptions extends EmbeddedBrokerOptions {
+  /** port of the registry [any that is free] */
+  readonly registryPort?: number
 }
 
-export interface EmbeddedBroker {
-  /** host and port */
+/** A Kafka broker and a schema registry in this process. */
+export interface EmbeddedCluster {
+  /** bootstrap server, as `127.0.0.1:40123` */
   readonly brokers: string
-  /** makes things go wrong for a test */
+  /** base URL of the registry, which has Confluent's API */
+  readonly registry: string
+  /** makes things go wrong on the broker, for a test */
   readonly faults: Faults
+  /** Resolves with a sentence if the broker ends by itself, as when its disk is full. */
+  readonly died: Promise<string>
+  /** Ends both; what was kept in memory is gone. */
   stop(): Promise<void>
 }
 
 /**
- * Starts a Kafka broker in this process, on the loopback.
+ * Starts a Kafka broker and a schema registry in this process, on the loopback. It is for trying, developing and
+ * testing: one node, no replication, no security.
  *
- * @throws UsageError for options that cannot be used
- * @throws FolderInUseError, StorageError for a folder that cannot be used
+ * @throws UsageError for a port that is taken, or a host that is not the loopback
+ * @throws FolderInUseError, StorageError or RegistryJournalError for a folder that cannot be used
  *
  * @example
- *     const broker = await startEmbeddedBroker()
- *     broker.brokers // '127.0.0.1:40123'
- *     await broker.stop()
+ * const cluster = await startEmbeddedCluster()
+ * cluster.brokers  // '127.0.0.1:40123'
+ * cluster.registry // 'http://127.0.0.1:40124'
+ * await cluster.stop()
  */
-export async function startEmbeddedBroker(options: EmbeddedBrokerOptions = {}): Promise<EmbeddedBroker> {
-  const { port = 0, host, memoryBytes = usualMemoryBytes, clock = systemClock, log = () => undefined } = options
-  const settings = new BrokerSettings(options.settings)
-  const dataDir = options.dataDir === undefined ? undefined : resolve(options.dataDir)
-  const unlock = dataDir === undefined ? () => undefined : lockFolder(dataDir)
+export async function startEmbeddedCluster({
+  registryPort = 0,
+  ...options
+}: EmbeddedClusterOptions = {}): Promise<EmbeddedCluster> {
+  const broker = await startEmbeddedBroker(options)
   try {
-    const stores = dataDir === undefined ? new MemoryStores() : new FileStores(join(dataDir, 'logs'))
-    const broker = new Broker({ stores, dataDir, settings, memoryBytes, clock, log })
-    await broker.start()
-    const server = await TcpServer.listen(broker, { port, ...(host !== undefined && { host }) }, log)
-    broker.advertise(server)
+    const registry = await startRegistryServer(registryState(options.dataDir), registryPort)
     return {
-      brokers: `${server.host}:${server.port}`,
-      faults: {
-        goAway: (ms) => server.goAway(ms),
-        slowAnswers: (target) => server.faults.add(target, { kind: 'slow', delayMs: target.delayMs }),
-        loseAnswers: (target) => server.faults.add(target, { kind: 'lost' }),
-        abortTransaction: (transactionalId) => broker.timeOutTransaction(transactionalId),
-      },
+      brokers: broker.brokers,
+      faults: broker.faults,
+      died: broker.died,
+      registry: registry.url,
       stop: async () => {
-        await server.stop()
-        await broker.close()
-        unlock()
+        await registry.stop()
+        await broker.stop()
       },
     }
   } catch (error) {
-    unlock()
+    await broker.stop()
     throw error
   }
+}
+
+/** The broker's lock guards the folder. */
+function registryState(dataDir: string | undefined): RegistryState {
+  if (dataDir === undefined) return new RegistryState()
+  mkdirSync(dataDir, { recursive: true })
+  const journal = new FileJournal(join(dataDir, 'schemas.jsonl'))
+  return new RegistryState(journal, journal.entries)
 }

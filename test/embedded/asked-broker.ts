@@ -1,6 +1,6 @@
 import { Broker } from '../../src/embedded/broker.ts'
 import { BrokerSettings, type GivenSettings } from '../../src/embedded/broker-settings.ts'
-import { MemoryStores } from '../../src/embedded/log-stores.ts'
+import { type LogStores, MemoryStores } from '../../src/embedded/log-stores.ts'
 import type { ApiName, apis, RequestOf, ResponseOf } from '../../src/embedded/protocol/apis.ts'
 import { apis as offered } from '../../src/embedded/protocol/apis.ts'
 import type { Request } from '../../src/embedded/protocol/frames.ts'
@@ -14,6 +14,7 @@ export interface AskedOptions {
   readonly settings?: GivenSettings
   readonly memoryBytes?: number
   readonly clock?: FakeClock
+  readonly stores?: LogStores
 }
 
 /** A broker in memory, with a clock that goes on when it is told to, which is asked without a socket. */
@@ -21,16 +22,23 @@ export class AskedBroker {
   readonly clock: FakeClock
   readonly broker: Broker
   readonly logged: string[] = []
+  readonly failures: unknown[] = []
 
-  constructor({ settings = {}, memoryBytes = 2 ** 30, clock = new FakeClock() }: AskedOptions = {}) {
+  constructor({
+    settings = {},
+    memoryBytes = 2 ** 30,
+    clock = new FakeClock(),
+    stores = new MemoryStores(),
+  }: AskedOptions = {}) {
     this.clock = clock
     this.broker = new Broker({
-      stores: new MemoryStores(),
+      stores,
       dataDir: undefined,
       settings: new BrokerSettings(settings),
       memoryBytes,
       clock,
       log: (line) => this.logged.push(line),
+      fail: (error) => this.failures.push(error),
     })
     this.broker.advertise({ host: '127.0.0.1', port: 9092 })
   }

@@ -1,4 +1,4 @@
-import { startEmbeddedBroker } from '../../src/embedded/embedded-cluster.ts'
+import { startEmbeddedBroker } from '../../src/embedded/embedded-broker.ts'
 
 /** A broker to be killed: `node broker-process.ts FOLDER PORT` prints its address, and what it logs on stderr. */
 const [dataDir, port] = process.argv.slice(2)

@@ -5,7 +5,7 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite, type TestContext, test } from 'node:test'
-import { type EmbeddedBrokerOptions, startEmbeddedBroker } from '../../src/embedded/embedded-cluster.ts'
+import { type EmbeddedBrokerOptions, startEmbeddedBroker } from '../../src/embedded/embedded-broker.ts'
 import { ClusterAdmin } from '../../src/kafka/admin.ts'
 import { createControlClient } from '../../src/kafka/kafkajs-client.ts'
 import { batchOf, TestBroker, valuesOf } from '../kafka/test-broker.ts'
@@ -126,6 +126,20 @@ suite('the embedded broker, on a socket', () => {
     equal((await TestBroker.at(t, brokers).connections.metadata('Asking', [])).brokers.length, 1)
   })
 
+  test('tells a producer why its rows do not fit, in the words of the broker', async (t) => {
+    const { brokers } = await start(t, { memoryBytes: 1024 * 1024 })
+    const broker = TestBroker.at(t, brokers)
+    const topic = await broker.createTopic()
+    const producer = await broker.openProducer()
+    await producer.begin()
+    const full = async () => {
+      for (let i = 0; i < 10; i++) await producer.produce(topic, 0, batchOf('x'.repeat(300_000)))
+      await producer.commit()
+    }
+    const said = /POLICY_VIOLATION, The embedded broker holds 1 MiB of rows, which is its limit: .* --data DIR/
+    await rejects(full(), { message: said, retriable: false })
+  })
+
   test('starts in a moment, and leaves nothing running', async (t) => {
     const startMs = performance.now()
     const broker = await startEmbeddedBroker()
@@ -209,6 +223,14 @@ suite('the embedded broker with a folder', () => {
     const { brokers } = await start(t, { dataDir, log: (line) => lines.push(line) })
     deepEqual(lines, [`30 bytes at the end of ${topic}-0 were torn, and have been cut off`])
     deepEqual(valuesOf(await TestBroker.at(t, brokers).rows(topic)), ['whole'])
+  })
+
+  test('is free again after a start that has failed', async (t) => {
+    const dataDir = newFolder(t)
+    const { brokers } = await start(t)
+    const port = Number(brokers.split(':')[1])
+    await rejects(startEmbeddedBroker({ dataDir, port }), { code: 'VGM_USAGE' })
+    await start(t, { dataDir })
   })
 
   test('shares it with no other broker', async (t) => {

@@ -35,6 +35,9 @@ function coordinatorOf(settings: Partial<TransactionSettings> = {}) {
     },
     markPartition: ({ topic, partition: of }: TopicPartition, marker: Marker) => mark(`${topic}/${of}`, marker),
     markGroup: mark,
+    fail: (error: unknown) => {
+      throw error
+    },
   }
   const open = () => new TransactionCoordinator(new StateLog(storage, clock), clock, host, settings)
   const stopMarkers = () => {
