@@ -174,7 +174,7 @@ suite('the embedded broker with a folder', () => {
     await producer.commit()
     const admin = kafkajs(before.brokers).admin()
     const committer = new ClusterAdmin(writer.settings)
-    await committer.commitOffsets('readers', topic, [{ partition: 1, offset: 1 }])
+    await committer.groups.commitOffsets('readers', topic, [{ partition: 1, offset: 1 }])
     await committer.close()
     await admin.deleteTopics({ topics: [gone] })
     const { clusterId } = await admin.describeCluster()
