@@ -67,9 +67,8 @@ suite('every flag of every command', () => {
       'VGM_BENCH_REGISTRY',
       'VGM_DEMO_REGISTRY',
     ])
-    deepEqual(odd.get('cluster'), new Set(['VGM_CLUSTER']))
     const secured = securityOptions.map(({ flags }) => flags.split(' ')[0].slice(2))
-    deepEqual([...odd.keys()].sort(), ['brokers', 'cluster', 'registry', ...secured].sort())
+    deepEqual([...odd.keys()].sort(), ['brokers', 'registry', ...secured].sort())
   })
 })
 
