@@ -81,7 +81,7 @@ suite('publishing models, on a broker', () => {
     await rejects(publishModel(await target('flights'), wideContent(100)), {
       code: 'VGM_MODEL_TOO_LARGE',
       exitCode: 2,
-      message: new RegExp(`${topic} does not take model flights/2.* nothing is published`),
+      message: new RegExp(`${topic} does not accept model flights/2.* nothing is published`),
       fix: /max\.message\.bytes=\d{6}" .*--columns/,
     })
     const catalogue = await readModels(await target('flights'))
