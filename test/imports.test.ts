@@ -12,6 +12,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   rows: ['batch', 'avro'],
   ports: ['batch', 'rows'],
   observe: ['ports'],
+  embedded: ['batch', 'avro', 'rows'],
   cluster: [],
   config: ['ports', 'cluster'],
   files: ['batch', 'avro', 'rows'],

@@ -2,6 +2,7 @@
 interface ExactJson {
   parse(text: string, reviver: (key: string, value: unknown, context: { source?: string }) => unknown): unknown
   rawJSON(text: string): unknown
+  isRawJSON(value: unknown): boolean
 }
 
 const exact = JSON as unknown as ExactJson
@@ -14,4 +15,10 @@ export function parseExactJson(text: string): unknown {
   return exact.parse(text, (_key, value, { source }) =>
     typeof value === 'number' && source !== undefined && String(value) !== source ? exact.rawJSON(source) : value,
   )
+}
+
+/** A number's digits as the text of `parseExactJson` has them; undefined for what is no number. */
+export function numberText(value: unknown): string | undefined {
+  if (typeof value === 'number') return String(value)
+  return exact.isRawJSON(value) ? JSON.stringify(value) : undefined
 }
