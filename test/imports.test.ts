@@ -8,7 +8,6 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   batch: [],
   mixture: [],
   avro: [],
-  embedded: ['batch', 'avro'],
   rows: ['batch', 'avro'],
   ports: ['batch', 'rows'],
   observe: ['ports'],

@@ -1,0 +1,13 @@
+import type { Chance } from './chance.ts'
+import { logSequence } from './log-sequences.ts'
+import type { Step } from './step.ts'
+
+const generators = { log: logSequence } satisfies Record<string, (chance: Chance) => Step[]>
+
+export type Trade = keyof typeof generators
+export const trades = Object.keys(generators) as Trade[]
+
+/** The sequence of a trade that the chance's seed gives. */
+export function sequenceOf(trade: Trade, chance: Chance): Step[] {
+  return generators[trade](chance)
+}
