@@ -11,7 +11,7 @@ type Draft = string | number | boolean | null | readonly Draft[] | { readonly [n
 
 const errorNames = new Map<number, string>(Object.entries(errorCodes).map(([name, code]) => [code, name]))
 /** Marks ids in drafts: what kind of id, and which. */
-const idMark = /\u0000(\w+):([^\u0000]*)\u0000/g
+const idMark = /«(\w+):([^»]*)»/g
 const uuidEnd = /-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 /** By which of its fields an item of a list is known. */
 const identities = [
@@ -34,7 +34,7 @@ const identities = [
 const nowMs = 15 * 60_000
 
 function mark(kind: string, id: string | bigint): string {
-  return `\u0000${kind}:${id}\u0000`
+  return `«${kind}:${id}»`
 }
 
 /** Numbers ids in the order in which a run's answers show them first. */
@@ -126,7 +126,7 @@ function finish(draft: Draft, numbers: IdNumbers, field = ''): Plain {
   if (draft === null || typeof draft !== 'object') return draft
   if (!Array.isArray(draft))
     return Object.fromEntries(Object.entries(draft).map(([name, item]) => [name, finish(item, numbers, name)]))
-  const sortKey = (item: Draft): string => JSON.stringify(item).replace(/\\u0000(\w+):.*?\\u0000/g, '$1')
+  const sortKey = (item: Draft): string => JSON.stringify(item).replace(idMark, '$1')
   const sorted =
     field === 'records'
       ? draft

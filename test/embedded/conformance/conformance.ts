@@ -5,7 +5,7 @@ import { type Difference, differencesOf, kindOf } from './comparison.ts'
 import { type AcceptedDifference, acceptedDifferences } from './differences.ts'
 import { RawClient } from './raw-client.ts'
 import { SequenceRun, type Side } from './sequence-run.ts'
-import type { Answered, Step } from './step.ts'
+import { type Answered, type Step, until } from './step.ts'
 import { sequenceOf, type Trade } from './trades.ts'
 
 export type Sides = readonly [left: Side, right: Side]
@@ -37,6 +37,14 @@ export interface Tally {
   readonly found: Map<string, FoundKind>
   /** differences that the same sequence did not show again */
   readonly unrepeated: Map<string, number>
+}
+
+/** Lets a broker make its internal topics, which it does when somebody asks for coordinators. */
+async function wakeCoordinators({ address }: Side): Promise<void> {
+  const client = await RawClient.connect(address)
+  for (const keyType of [0, 1])
+    await until(async () => (await client.ask('FindCoordinator', 1, { key: 'conformance', keyType })).errorCode === 0)
+  client.close()
 }
 
 /** Versions that both brokers offer and our declarations know. */
@@ -178,6 +186,7 @@ export async function compareSequences(
   tally: Tally,
   { width = 6, deadlineMs = Infinity }: { readonly width?: number; readonly deadlineMs?: number } = {},
 ): Promise<Tally> {
+  await Promise.all(sides.map(wakeCoordinators))
   const versions = await sharedVersions(sides)
   let next = 0
   const work = async (): Promise<void> => {

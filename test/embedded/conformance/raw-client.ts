@@ -112,6 +112,7 @@ export class RawClient {
   }
 
   close(): void {
+    this.#isClosed = true
     this.#socket.destroy()
   }
 
@@ -132,7 +133,11 @@ export class RawClient {
           reject(error)
         },
       }
-      const timer = setTimeout(() => pending.fail(new NoAnswerError('late')), timeoutMs)
+      const timer = setTimeout(() => {
+        pending.fail(new NoAnswerError('late'))
+        // Later answers would come behind the one that does not come.
+        this.close()
+      }, timeoutMs)
       this.#pending.set(correlationId, pending)
       this.#write(request)
     })

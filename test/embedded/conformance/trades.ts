@@ -1,8 +1,12 @@
 import type { Chance } from './chance.ts'
 import { logSequence } from './log-sequences.ts'
 import type { Step } from './step.ts'
+import { transactionSequence } from './transaction-sequences.ts'
 
-const generators = { log: logSequence } satisfies Record<string, (chance: Chance) => Step[]>
+const generators = { log: logSequence, transactions: transactionSequence } satisfies Record<
+  string,
+  (chance: Chance) => Step[]
+>
 
 export type Trade = keyof typeof generators
 export const trades = Object.keys(generators) as Trade[]
