@@ -12,7 +12,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ports: ['batch', 'rows'],
   observe: ['ports'],
   embedded: ['batch', 'avro', 'rows'],
-  cluster: [],
+  cluster: ['embedded'],
   config: ['ports', 'cluster'],
   files: ['batch', 'avro', 'rows'],
   model: ['batch', 'mixture', 'avro', 'rows', 'ports'],

@@ -1,8 +1,8 @@
 import { mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { identifyProcess, isRunning, type ProcessIdentity, signalProcess } from '../embedded/process-identity.ts'
 import { readOwnFile, requireOwnFolder } from './own-files.ts'
-import { identifyProcess, isRunning, type ProcessIdentity, signalProcess } from './process-identity.ts'
 
 const prefix = 'vgm-cluster-'
 const occupantsFile = 'occupants.json'

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isRunning, signalProcess } from '../embedded/process-identity.ts'
 import type { Cluster } from './cluster.ts'
 import { ClusterStartError } from './errors.ts'
-import { isRunning, signalProcess } from './process-identity.ts'
 import { brokerAnswers, registryAnswers } from './readiness.ts'
 import { type ClusterState, clearState, readState, stateFilePath } from './state-file.ts'
 

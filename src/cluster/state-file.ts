@@ -1,7 +1,7 @@
 import { linkSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import type { ProcessIdentity } from '../embedded/process-identity.ts'
 import { makeOwnFolder, readOwnFile } from './own-files.ts'
-import type { ProcessIdentity } from './process-identity.ts'
 import { stateFolder } from './user-folders.ts'
 
 /** What is written down about the cluster that `vgm up` leaves running. */

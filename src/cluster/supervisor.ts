@@ -11,10 +11,10 @@
  * A detached cluster ignores the channel after the report; `vgm down` signals it.
  */
 
+import { identifyProcess } from '../embedded/process-identity.ts'
 import type { RunningCluster } from './cluster.ts'
 import { createClusterFolder, recordOccupants, removeClusterFolder, sweepClusterFolders } from './cluster-folder.ts'
 import { ImagesMissingError } from './errors.ts'
-import { identifyProcess } from './process-identity.ts'
 import { type ClusterState, claimState, clearState } from './state-file.ts'
 import type { SupervisorReport, SupervisorRequest } from './supervisor-protocol.ts'
 

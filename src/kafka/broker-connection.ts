@@ -11,7 +11,7 @@ import {
   UnexpectedCorrelationIdError,
   Writer,
 } from '@platformatic/kafka'
-import { FrameAssembler } from './frame-assembler.ts'
+import { FrameAssembler, release } from '../batch/frame-assembler.ts'
 
 /** ApiVersions, SaslHandshake and SaslAuthenticate: the client's own way to log in. */
 const loginKeys: ReadonlySet<number> = new Set([17, 18, 36])
@@ -20,6 +20,8 @@ const firstId = 0x4000_0000
 /** Smaller parts of a request are joined, larger ones are written from where they stand. */
 const joinedBytes = 16 * 1024
 const sizeBytes = 4
+/** No answer is larger: `socket.request.max.bytes` ends below it, and so do fetches that we ask for. */
+const largestFrameBytes = 1024 * 1024 * 1024
 
 export type BrokerConnectionOptions = ConnectionOptions & { requestTimeout: number }
 
@@ -50,7 +52,7 @@ export class BrokerConnection extends Connection {
   readonly #requestTimeoutMs: number
   readonly #isTls: boolean
   readonly #requests = new Map<number, Request>()
-  readonly #frames = new FrameAssembler((frame) => this.#answer(frame))
+  readonly #frames = new FrameAssembler((frame) => this.#answer(frame), largestFrameBytes)
   #nextId = firstId
   #login: Promise<void> | undefined
   /** what the client did with data before we took the socket over */
@@ -208,14 +210,6 @@ const ends = ['sasl:authentication:extended', 'error', 'close'] as const
 function requestHead(clientId: string): Buffer {
   return Writer.create().appendInt32(0).appendInt16(0).appendInt16(0).appendInt32(0).appendString(clientId, false)
     .buffer
-}
-
-/**
- * Frees the memory of what a socket gave, which nobody reads any more. Left to the collector, 64 MiB of it, a fraction
- * of a second, make it look through the whole heap.
- */
-function release({ buffer, byteLength }: Buffer): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0)
 }
 
 /** Handshake, alert or data, of SSL 3 to TLS 1.3. */

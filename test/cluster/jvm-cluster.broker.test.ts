@@ -9,10 +9,10 @@ import { suite, type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Kafka, logLevel } from 'kafkajs'
 import { findLocalCluster, localClusterStatus, stopLocalCluster } from '../../src/cluster/local-cluster.ts'
-import { isRunning, type ProcessIdentity } from '../../src/cluster/process-identity.ts'
 import { brokerAnswers, registryAnswers } from '../../src/cluster/readiness.ts'
 import { startCluster } from '../../src/cluster/start-cluster.ts'
 import { stateFilePath } from '../../src/cluster/state-file.ts'
+import { isRunning, type ProcessIdentity } from '../../src/embedded/process-identity.ts'
 
 suite('a cluster on the JVM', () => {
   test('answers a client, keeps a schema, and leaves no process and no folder when it is stopped', async (t) => {

@@ -22,8 +22,8 @@ import { createClusterFolder, recordOccupants, sweepClusterFolders } from '../..
 import { installationIn, isInstalled } from '../../src/cluster/jvm/installation.ts'
 import { stopLocalCluster } from '../../src/cluster/local-cluster.ts'
 import { readOwnFile } from '../../src/cluster/own-files.ts'
-import { identifyProcess, isRunning } from '../../src/cluster/process-identity.ts'
 import { claimState, readState } from '../../src/cluster/state-file.ts'
+import { identifyProcess, isRunning } from '../../src/embedded/process-identity.ts'
 
 /**
  * Root can give files away; another user of the machine then reads this test's files as root's own start would read

@@ -7,13 +7,11 @@ const maxSpare = 8
 /** An answer has 8 MiB and a batch, or one giant batch alone, whose memory is not kept. */
 const largestSpareBytes = 16 * 1024 * 1024
 const sizeBytes = 4
-/** No answer is larger: `socket.request.max.bytes` ends below it, and so do fetches that we ask for. */
-const largestFrameBytes = 1024 * 1024 * 1024
 
 /** What comes on a connection is no sequence of frames. */
 export class FrameSizeError extends RangeError {
   constructor(size: number) {
-    super(`An answer of ${size} bytes is announced: this is no broker`)
+    super(`A frame of ${size} bytes is announced: this is not Kafka's protocol`)
     this.name = 'FrameSizeError'
   }
 }
@@ -24,6 +22,7 @@ export class FrameSizeError extends RangeError {
  */
 export class FrameAssembler {
   readonly #onFrame: (frame: Buffer) => void
+  readonly #largestBytes: number
   readonly #size = Buffer.alloc(sizeBytes)
   #sizeFilled = 0
   #frame: Buffer | undefined
@@ -31,9 +30,13 @@ export class FrameAssembler {
   #isCopied = true
   readonly #spare: Buffer[] = []
 
-  /** @param onFrame gets each frame without its size; large ones are lent, see `recycle` */
-  constructor(onFrame: (frame: Buffer) => void) {
+  /**
+   * @param onFrame      gets each frame without its size; large ones are lent, see `recycle`
+   * @param largestBytes of a frame that is believed
+   */
+  constructor(onFrame: (frame: Buffer) => void, largestBytes: number) {
     this.#onFrame = onFrame
+    this.#largestBytes = largestBytes
   }
 
   /**
@@ -66,7 +69,7 @@ export class FrameAssembler {
   /** Begins a frame whose size is known; one that is there already is handed out from where it stands. */
   #begin(data: Buffer, at: number): number {
     const size = this.#size.readInt32BE(0)
-    if (size < sizeBytes || size > largestFrameBytes) throw new FrameSizeError(size)
+    if (size < sizeBytes || size > this.#largestBytes) throw new FrameSizeError(size)
     this.#sizeFilled = 0
     if (data.length - at >= size) {
       this.#isCopied = false
@@ -94,4 +97,12 @@ export class FrameAssembler {
     const [spare] = fitting < 0 ? [] : this.#spare.splice(fitting, 1)
     return (spare ?? Buffer.from(new ArrayBuffer(stepBytes * Math.ceil(size / stepBytes)))).subarray(0, size)
   }
+}
+
+/**
+ * Frees the memory of what a socket gave, which nobody reads any more. Left to the collector, 64 MiB of it, a fraction
+ * of a second, make it look through the whole heap.
+ */
+export function release({ buffer, byteLength }: Buffer): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0)
 }

@@ -1,7 +1,7 @@
 import { deepEqual, equal, throws } from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import fc from 'fast-check'
-import { FrameAssembler, FrameSizeError } from '../../src/kafka/frame-assembler.ts'
+import { FrameAssembler, FrameSizeError } from '../../src/batch/frame-assembler.ts'
 
 function framed(frame: Uint8Array): Buffer {
   const size = Buffer.alloc(4)
@@ -20,6 +20,8 @@ function pieces(bytes: Buffer, sizes: readonly number[]): Buffer[] {
   return [...cut, bytes.subarray(at)].filter(({ length }) => length > 0)
 }
 
+const mostBytes = 1024 * 1024
+
 /** A frame that is recognised by its first byte. */
 const large = (first: number) => Buffer.alloc(300_000, first)
 
@@ -36,7 +38,7 @@ suite('frame assembler', () => {
           received.push(Buffer.from(frame))
           // Whoever reads a frame and keeps nothing of it gives it back at once.
           assembler.recycle(frame)
-        })
+        }, mostBytes)
         for (const piece of pieces(Buffer.concat(sent.map(framed)), sizes)) assembler.take(piece)
         deepEqual(
           received,
@@ -49,7 +51,7 @@ suite('frame assembler', () => {
 
   test('tells whether what came is of no more use: small frames are handed out from where they stand', () => {
     const received: Buffer[] = []
-    const assembler = new FrameAssembler((frame) => received.push(frame))
+    const assembler = new FrameAssembler((frame) => received.push(frame), mostBytes)
     const [small, tail] = [framed(Buffer.alloc(8, 7)), framed(large(1)).subarray(0, 100_000)]
     deepEqual(
       [small, tail, Buffer.alloc(1_000), Buffer.alloc(300_004 - 101_000), Buffer.concat([small, tail])].map((piece) =>
@@ -66,7 +68,7 @@ suite('frame assembler', () => {
 
   test('what is given back is written to again, and what is not stays as it is', () => {
     const received: Buffer[] = []
-    const assembler = new FrameAssembler((frame) => received.push(frame))
+    const assembler = new FrameAssembler((frame) => received.push(frame), mostBytes)
     const send = (first: number) => {
       for (const piece of pieces(framed(large(first)), [65_536, 65_536])) assembler.take(piece)
     }
@@ -83,7 +85,7 @@ suite('frame assembler', () => {
     for (const size of [-1, 3, 2 ** 31 - 1]) {
       const head = Buffer.alloc(5)
       head.writeInt32BE(size)
-      throws(() => new FrameAssembler(() => undefined).take(head), FrameSizeError)
+      throws(() => new FrameAssembler(() => undefined, mostBytes).take(head), FrameSizeError)
     }
   })
 })

@@ -1,0 +1,45 @@
+import { totalmem } from 'node:os'
+import type { Clock } from './core/clock.ts'
+import type { LogStores } from './log-stores.ts'
+
+const mebibyte = 1024 * 1024
+/** Between two rounds of housekeeping that want of memory asks for. */
+const pauseMs = 1_000
+
+/** The smaller of 2 GiB and a quarter of the machine's memory. */
+export const usualMemoryBytes = Math.min(2048 * mebibyte, Math.floor(totalmem() / 4))
+
+/** What logs in memory may take: rows that do not fit are refused, so that the heap never is exhausted. */
+export class MemoryLimit {
+  readonly limitBytes: number
+  readonly #stores: LogStores
+  readonly #clock: Clock
+  readonly #makeRoom: () => void
+  #lastMs = Number.NEGATIVE_INFINITY
+
+  /** @param makeRoom housekeeping that removes what may go */
+  constructor(limitBytes: number, stores: LogStores, clock: Clock, makeRoom: () => void) {
+    this.limitBytes = limitBytes
+    this.#stores = stores
+    this.#clock = clock
+    this.#makeRoom = makeRoom
+  }
+
+  /** Whether a batch of so many bytes may be taken. */
+  hasRoomFor(bytes: number): boolean {
+    const fits = () => this.#stores.heldBytes + bytes <= this.limitBytes
+    if (fits()) return true
+    if (this.#clock.nowMs - this.#lastMs < pauseMs) return false
+    this.#lastMs = this.#clock.nowMs
+    this.#makeRoom()
+    return fits()
+  }
+
+  /** Says to a producer why its rows are refused. */
+  get problem(): string {
+    return (
+      `The embedded broker holds ${Math.round(this.#stores.heldBytes / mebibyte)} MiB of rows, which is its limit: ` +
+      'set retention on topics, delete some, or give it --data DIR or more --memory'
+    )
+  }
+}
