@@ -85,8 +85,10 @@ function draftOf(run: SequenceRun, api: ApiName, field: string, value: unknown):
   if (typeof value === 'string') return draftOfText(run, field, value)
   if (typeof value === 'boolean') return value
   if (Array.isArray(value)) return value.map((item) => draftOf(run, api, field, item))
+  // By the hash of the group, over as many as there are.
+  const isOffsetsTopic = 'topic' in value && value.topic === '__consumer_offsets'
   return Object.fromEntries(
-    Object.entries(value)
+    Object.entries(isOffsetsTopic ? { ...value, partitions: 'one' } : value)
       .filter(([name]) => name !== 'throttleTimeMs')
       .map(([name, item]) => [name, draftOf(run, api, name, item)]),
   )
@@ -137,7 +139,7 @@ function finish(draft: Draft, numbers: IdNumbers, field = ''): Plain {
   const named: Record<string, Plain> = {}
   for (const [i, item] of sorted.entries()) {
     const value = finish(item, numbers)
-    const identity = identityOf(value) ?? String(i)
+    const identity = (field !== 'records' && identityOf(value)) || String(i)
     named[identity in named ? `${identity} (${i})` : identity] = value
   }
   return named

@@ -87,6 +87,14 @@ async function answersOf(
   }
 }
 
+/** Other fields differ because errors do. */
+function causes(differences: readonly Difference[]): readonly Difference[] {
+  const errors = differences.filter(
+    ({ path }) => /error(Code)?$/i.test(path.at(-1) ?? '') || path.at(-1) === 'noAnswer',
+  )
+  return errors.length > 0 ? errors : differences
+}
+
 export async function compareSequence(sides: Sides, steps: readonly Step[]): Promise<Outcome> {
   const [left, right] = await Promise.all(sides.map((side) => answersOf(side, steps)))
   const compared: ApiName[] = []
@@ -105,7 +113,7 @@ export async function compareSequence(sides: Sides, steps: readonly Step[]): Pro
       if (known !== undefined) accepted.add(known)
       return known === undefined
     })
-    if (found.length > 0) return { compared, equal, accepted: [...accepted], found }
+    if (found.length > 0) return { compared, equal, accepted: [...accepted], found: causes(found) }
     if (differences.length === 0) equal.push(api)
   }
   return { compared, equal, accepted: [...accepted], found: [] }

@@ -32,7 +32,6 @@ function topicConfigs(chance: Chance): Configs {
     ...(chance.oneIn(4) && { 'max.message.bytes': '700' }),
     ...(chance.oneIn(4) && { 'message.timestamp.type': 'LogAppendTime' }),
     ...(chance.oneIn(5) && { 'cleanup.policy': 'compact' }),
-    ...(chance.oneIn(8) && { 'message.timestamp.before.max.ms': String(hourMs) }),
   }
 }
 

@@ -28,7 +28,7 @@ export function foundText({ kind, trade, seed, steps, difference, count }: Found
     `    v${difference.version} at ${difference.path.join(' > ')}`,
     `    --trades ${trade} --seed ${seed} --sequences 1`,
     ...steps.map((label) => `      ${label.slice(0, 220)}`),
-    `    left:  ${shown(left, 600)}`,
-    `    right: ${shown(right, 600)}`,
+    `    left:  ${shown(left, 300)}`,
+    `    right: ${shown(right, 300)}`,
   ].join('\n')
 }

@@ -7,6 +7,7 @@
  * --right: the same address twice shows whether the comparison itself is deterministic.
  */
 import { parseArgs } from 'node:util'
+import { startEmbeddedBroker } from '../../../src/embedded/embedded-cluster.ts'
 import { compareSequences, newTally } from './conformance.ts'
 import { reportOf } from './report.ts'
 import { type Trade, trades } from './trades.ts'
@@ -22,13 +23,15 @@ const { values } = parseArgs({
   },
 })
 const chosen = values.trades.split(',') as Trade[]
-const { left, right } = values
-if (left === undefined || right === undefined || chosen.some((trade) => !trades.includes(trade))) {
+const { left } = values
+if (left === undefined || chosen.some((trade) => !trades.includes(trade))) {
   process.stderr.write(`Set KAFKA_BROKERS or --left, and choose --trades from ${trades.join(', ')}\n`)
   process.exit(2)
 }
 const [seed, sequences, width] = [values.seed, values.sequences, values.width].map(Number)
 process.stdout.write(`Seed ${seed}: ${sequences} sequences of ${chosen.join(', ')}\n`)
+const embedded = values.right === undefined ? await startEmbeddedBroker() : undefined
+const right = values.right ?? embedded?.brokers ?? ''
 const tally = newTally()
 const progress = setInterval(() => {
   process.stdout.write(`${tally.sequences} sequences, ${tally.found.size} kinds of differences\n`)
@@ -45,5 +48,6 @@ await compareSequences(
   { width },
 )
 clearInterval(progress)
+await embedded?.stop()
 process.stdout.write(`${reportOf(tally)}\n`)
 process.exitCode = tally.found.size === 0 ? 0 : 1
