@@ -59,11 +59,14 @@ export class TestBroker {
     const admin = createControlClient(this.settings, silent).admin()
     const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }))
     // kafkajs may ask a broker that has not heard of the topic yet, and takes that for a failure; our own client waits.
-    await admin.createTopics({
-      topics: [{ topic, numPartitions: partitions, configEntries }],
-      waitForLeaders: false,
-    })
-    await admin.disconnect()
+    try {
+      await admin.createTopics({
+        topics: [{ topic, numPartitions: partitions, configEntries }],
+        waitForLeaders: false,
+      })
+    } finally {
+      await admin.disconnect()
+    }
     await this.connections.listOffsets(partitionsOf(topic, partitions), latest)
     return topic
   }

@@ -3,6 +3,7 @@ import { type BrokerState, type HandlersOf, nodeId } from '../broker-state.ts'
 import { offeredVersions, type RequestOf, type ResponseOf } from '../protocol/apis.ts'
 import { errorCodes } from '../protocol/error-codes.ts'
 import type { TopicAdmin } from '../topic-admin.ts'
+import { topicNameProblem } from '../topic-names.ts'
 import type { Topic } from '../topics.ts'
 
 type MetadataTopic = ResponseOf<'Metadata'>['topics'][number]
@@ -52,9 +53,9 @@ export function clusterHandlers(
     const known = topics.get(name)
     if (known !== undefined) return describe(known, includeTopicAuthorizedOperations)
     const isMade = allowAutoTopicCreation && settings.flag('auto.create.topics.enable')
-    const problem = admin.nameProblem(name)
-    if (problem !== undefined || !isMade)
-      return { errorCode: problem?.errorCode ?? errorCodes.UNKNOWN_TOPIC_OR_PARTITION, name, partitions: [] }
+    if (topicNameProblem(name) !== undefined || (isMade && admin.nameProblem(name) !== undefined))
+      return { errorCode: errorCodes.INVALID_TOPIC_EXCEPTION, name, partitions: [] }
+    if (!isMade) return { errorCode: errorCodes.UNKNOWN_TOPIC_OR_PARTITION, name, partitions: [] }
     return describe(topics.create(name, settings.number('num.partitions'), new Map()), includeTopicAuthorizedOperations)
   }
 

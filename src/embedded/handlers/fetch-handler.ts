@@ -36,16 +36,18 @@ export function fetchHandlers(broker: BrokerState): HandlersOf<'Fetch'> {
     const epoch = epochError(currentLeaderEpoch, log)
     if (epoch !== errorCodes.NONE) return refused(partitionIndex, epoch)
     const found = {
-      partitionIndex,
       highWatermark: log.endOffset,
       lastStableOffset: log.lastStableOffset,
       logStartOffset: log.startOffset,
     }
     if (lastFetchedEpoch >= 0) {
       const { epoch: known, endOffset } = log.endOfEpoch(lastFetchedEpoch)
+      // Nothing is known of that epoch: these are not the rows that the client has read.
+      if (known < 0) return { ...refused(partitionIndex, errorCodes.OFFSET_OUT_OF_RANGE), ...found }
       if (known < lastFetchedEpoch || endOffset < fetchOffset)
         return {
           ...found,
+          partitionIndex,
           errorCode: errorCodes.NONE,
           divergingEpoch: { epoch: known, endOffset },
           abortedTransactions: [],
@@ -55,9 +57,9 @@ export function fetchHandlers(broker: BrokerState): HandlersOf<'Fetch'> {
     }
     const maxBytes = Math.min(partitionMaxBytes, leftBytes)
     const { error, buffers, sizeBytes, aborted } = log.fetch(fetchOffset, maxBytes, isolation, isFirst)
-    if (error !== errorCodes.NONE) return { ...refused(partitionIndex, error), ...found, errorCode: error }
+    if (error !== errorCodes.NONE) return { ...refused(partitionIndex, error), ...found }
     const abortedTransactions = isolation === 'read_committed' ? aborted : null
-    return { ...found, errorCode: error, abortedTransactions, records: buffers, sizeBytes }
+    return { ...found, partitionIndex, errorCode: error, abortedTransactions, records: buffers, sizeBytes }
   }
 
   function read(request: RequestOf<'Fetch'>, version: number): Read {
