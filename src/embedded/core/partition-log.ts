@@ -19,7 +19,7 @@ export type Isolation = 'read_uncommitted' | 'read_committed'
 /** The answer to a batch; offsets are -1 with an error. */
 export interface Appended extends Refusal {
   readonly baseOffset: number
-  /** -1 unless the topic's records have the time at which they were appended */
+  /** -1 unless the topic's records have the time at which they were appended, or the batch had come before */
   readonly logAppendTimeMs: number
 }
 
@@ -80,6 +80,8 @@ export class PartitionLog {
     this.cutBytes = this.#recover()
     // What was cut off has been seen under the epoch before.
     this.leaderEpoch = leaderEpoch ?? this.#epochs.latest + 1
+    // A leader's epoch begins with it, before its first batch.
+    this.#epochs.note(this.leaderEpoch, this.#endOffset)
   }
 
   get startOffset(): number {
@@ -115,7 +117,7 @@ export class PartitionLog {
     const { producerId, producerEpoch, baseSequence, isTransactional } = header
     if (producerId >= 0n) {
       const same = this.#producers.findDuplicate(header)
-      if (same !== undefined) return appended(same.baseOffset, this.#logAppendTime(same.timestampMs))
+      if (same !== undefined) return appended(same.baseOffset, same.timestampMs)
       if (isTransactional && !this.#producers.isOpen(producerId)) {
         const nowMs = this.#clock.nowMs
         const error = await this.#verifications.verify(producerId, producerEpoch, baseSequence, verify, nowMs)

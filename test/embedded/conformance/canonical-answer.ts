@@ -86,9 +86,10 @@ function draftOf(run: SequenceRun, api: ApiName, field: string, value: unknown):
   if (typeof value === 'boolean') return value
   if (Array.isArray(value)) return value.map((item) => draftOf(run, api, field, item))
   // By the hash of the group, over as many as there are.
-  const isOffsetsTopic = 'topic' in value && value.topic === '__consumer_offsets'
+  const fields = value as Readonly<Record<string, unknown>>
+  const isOffsetsTopic = fields.topic === '__consumer_offsets'
   return Object.fromEntries(
-    Object.entries(isOffsetsTopic ? { ...value, partitions: 'one' } : value)
+    Object.entries(isOffsetsTopic ? { ...fields, partitions: 'one' } : fields)
       .filter(([name]) => name !== 'throttleTimeMs')
       .map(([name, item]) => [name, draftOf(run, api, name, item)]),
   )

@@ -39,4 +39,46 @@ export const acceptedDifferences: readonly AcceptedDifference[] = [
     covers: ({ api, left, right }) =>
       api === 'Produce' && transactionNotVerified.includes(left) && transactionNotVerified.includes(right),
   },
+  {
+    what: 'A refused batch has no logStartOffset',
+    reason: 'Apache Kafka tells it with some errors and not with others; no client reads it beside an error',
+    covers: ({ api, path, right }) => api === 'Produce' && path.at(-1) === 'logStartOffset' && right === -1,
+  },
+  {
+    what: 'A refused batch has an errorMessage where Apache Kafka has none',
+    reason: 'it says which limit or field is meant',
+    covers: ({ api, path, left, right }) =>
+      api === 'Produce' && path.at(-1) === 'errorMessage' && left === null && right === 'text',
+  },
+  {
+    what: 'recordErrors are empty',
+    reason: 'records are not decoded; the errorMessage says what is wrong with the batch',
+    covers: ({ api, path, right }) => api === 'Produce' && path.includes('recordErrors') && right === undefined,
+  },
+  {
+    what: 'A batch of an old format is UNSUPPORTED_FOR_MESSAGE_FORMAT, not INVALID_RECORD',
+    reason: 'it says more; neither is tried again',
+    covers: ({ api, left, right }) =>
+      api === 'Produce' && left === 'INVALID_RECORD' && right === 'UNSUPPORTED_FOR_MESSAGE_FORMAT',
+  },
+  {
+    what: 'Records that are garbage behind a right checksum are stored',
+    reason: 'batches stay bytes: records are decoded only for topics that are compacted',
+    covers: ({ api, left, right }) => api === 'Produce' && left === 'UNKNOWN_SERVER_ERROR' && right === 'NONE',
+  },
+  {
+    what: 'A byte behind the batch is INVALID_RECORD',
+    reason: 'Apache Kafka drops it without a word; no client sends one',
+    covers: ({ api, left, right }) => api === 'Produce' && left === 'NONE' && right === 'INVALID_RECORD',
+  },
+  {
+    what: 'No fetch session is granted',
+    reason: 'clients name all partitions in each request then, as the protocol lets brokers choose',
+    covers: ({ api, path, right }) => api === 'Fetch' && path.at(-1) === 'sessionId' && right === 0,
+  },
+  {
+    what: 'coordinatorEpoch is 0 before the first marker',
+    reason: 'coordinators never move: it is always 0',
+    covers: ({ path, left, right }) => path.at(-1) === 'coordinatorEpoch' && left === -1 && right === 0,
+  },
 ]
