@@ -15,7 +15,8 @@ export interface CoordinatorsHost {
   readonly onCut: (name: string, bytes: number) => void
 }
 
-const offsetsTopic = '__consumer_offsets'
+/** Where the offsets of all groups are, in its one partition. */
+export const offsetsTopic = '__consumer_offsets'
 const transactionsTopic = '__transaction_state'
 const minuteMs = 60_000
 

@@ -1,4 +1,10 @@
-import { batchHeaderBytes, batchLengthOverhead, isIntact, readBatchHeader } from '../../batch/batch-header.ts'
+import {
+  type BatchHeader,
+  batchHeaderBytes,
+  batchLengthOverhead,
+  isIntact,
+  readBatchHeader,
+} from '../../batch/batch-header.ts'
 import { type AbortedTransaction, AbortedTransactions } from './aborted-transactions.ts'
 import { checkBatch, type Refusal, stampedHead } from './batch-checks.ts'
 import type { Clock } from './clock.ts'
@@ -114,15 +120,14 @@ export class PartitionLog {
   async append(bytes: Uint8Array, verify: Verify = unverified): Promise<Appended> {
     const header = checkBatch(bytes, this.config, this.#clock.nowMs)
     if ('error' in header) return refused(header)
-    const { producerId, producerEpoch, baseSequence, isTransactional } = header
+    const { producerId, producerEpoch, isTransactional } = header
     if (producerId >= 0n) {
-      const same = this.#producers.findDuplicate(header)
-      if (same !== undefined) return appended(same.baseOffset, same.timestampMs)
-      if (isTransactional && !this.#producers.isOpen(producerId)) {
-        const nowMs = this.#clock.nowMs
-        const error = await this.#verifications.verify(producerId, producerEpoch, baseSequence, verify, nowMs)
+      if (isTransactional && !this.#producers.isOpen(producerId, producerEpoch)) {
+        const error = await this.#verified(header, verify)
         if (error !== errorCodes.NONE) return refused({ error, message: null })
       }
+      const same = this.#producers.findDuplicate(header)
+      if (same !== undefined) return appended(same.baseOffset, same.timestampMs)
       const error = this.#producers.check(header)
       if (error !== errorCodes.NONE) return refused({ error, message: null })
     }
@@ -240,6 +245,12 @@ export class PartitionLog {
   /** Resolves once everything up to now outlives a power cut. */
   sync(): Promise<void> {
     return this.#batches.storage.sync()
+  }
+
+  /** Whether the coordinator knows of the transaction that a batch would open here: an error code. */
+  async #verified({ producerId, producerEpoch, baseSequence }: BatchHeader, verify: Verify): Promise<number> {
+    if (producerEpoch < (this.#producers.get(producerId)?.epoch ?? -1)) return errorCodes.INVALID_PRODUCER_EPOCH
+    return this.#verifications.verify(producerId, producerEpoch, baseSequence, verify, this.#clock.nowMs)
   }
 
   #limit(isolation: Isolation): number {

@@ -1,4 +1,4 @@
-import { batchHeaderBytes } from '../../batch/batch-header.ts'
+import { batchHeaderBytes, batchLengthOverhead } from '../../batch/batch-header.ts'
 import { type BrokerState, closesConnection, type HandlersOf } from '../broker-state.ts'
 import type { TopicPartition } from '../core/group-offsets.ts'
 import { earliestTimestamp, maxTimestamp, type PartitionLog } from '../core/partition-log.ts'
@@ -20,11 +20,17 @@ const timesSince: ReadonlyMap<number, number> = new Map([
   [earliestLocalTimestamp, 8],
   [latestTieredTimestamp, 9],
 ])
-/** The version of Produce that has brought zstd. */
+/** The versions of Produce that have brought zstd, and TRANSACTION_ABORTABLE. */
 const zstdSince = 7
+const abortableSince = 11
 
 /** Asks the transaction coordinator whether a producer's transaction spans a partition. */
 export type VerifyTransaction = (producer: TransactionalProducer, partition: TopicPartition) => ReturnType<Verify>
+
+/** What a client is told whose transaction does not span what it writes. @param isAbortable it knows that error */
+export function notVerified(error: number, isAbortable: boolean): number {
+  return error === errorCodes.INVALID_TXN_STATE && isAbortable ? errorCodes.TRANSACTION_ABORTABLE : error
+}
 
 /** What a leader answers to a client that knows another one, of before or after it. */
 export function epochError(asked: number, { leaderEpoch }: PartitionLog): number {
@@ -46,9 +52,10 @@ const compressionMask = 0x07
 const zstd = 4
 const transactionalBit = 0x10
 
-/** Attributes of a batch; 0 if it has no whole header. */
+/** Attributes of a batch; 0 if it is not whole, which the log will find. */
 function attributesOf(batch: Buffer): number {
-  return batch.length < batchHeaderBytes ? 0 : batch.readInt16BE(attributesAt)
+  const isWhole = batch.length >= batchHeaderBytes && batch.length >= batchLengthOverhead + batch.readInt32BE(8)
+  return isWhole ? batch.readInt16BE(attributesAt) : 0
 }
 
 /** Rows go in, and offsets are asked for. */
@@ -83,11 +90,11 @@ export function logHandlers(
       return refuse(errorCodes.UNSUPPORTED_COMPRESSION_TYPE)
     if (!memory.hasRoomFor(records.length)) return refuse(errorCodes.POLICY_VIOLATION, memory.problem)
     const { log } = partition
-    const verifyHere = () => {
+    const verifyHere = async () => {
       if (transactionalId === null) return errorCodes.INVALID_TXN_STATE
       // The log has checked that there is a whole header.
       const producer = { transactionalId, producerId: records.readBigInt64BE(43), epoch: records.readInt16BE(51) }
-      return verify(producer, { topic, partition: index })
+      return notVerified(await verify(producer, { topic, partition: index }), version >= abortableSince)
     }
     try {
       const { error, message, baseOffset, logAppendTimeMs } = await log.append(records, verifyHere)
@@ -134,10 +141,10 @@ export function logHandlers(
       topics: asked.map(({ name, partitions }) => ({
         name,
         partitions: partitions.map(({ partitionIndex, currentLeaderEpoch, timestamp }) => {
-          const found = find(name, partitionIndex, currentLeaderEpoch)
-          if (typeof found === 'number') return { partitionIndex, errorCode: found }
           if (version < (timesSince.get(timestamp) ?? 0))
             return { partitionIndex, errorCode: errorCodes.UNSUPPORTED_VERSION }
+          const found = find(name, partitionIndex, currentLeaderEpoch)
+          if (typeof found === 'number') return { partitionIndex, errorCode: found }
           // Nothing is tiered.
           if (timestamp === latestTieredTimestamp) return { partitionIndex, errorCode: errorCodes.NONE }
           if (timestamp < latestTieredTimestamp) return { partitionIndex, errorCode: errorCodes.INVALID_REQUEST }

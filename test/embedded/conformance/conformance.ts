@@ -108,13 +108,15 @@ export async function compareSequence(sides: Sides, steps: readonly Step[]): Pro
     const { api, version } = answer
     const differences = differencesOf(...answers).map((difference) => ({ ...difference, step, api, version, answers }))
     compared.push(api)
-    const found = differences.filter((difference) => {
+    let isEnd = false
+    const found = causes(differences).filter((difference) => {
       const known = acceptedDifferences.find(({ covers }) => covers(difference))
       if (known !== undefined) accepted.add(known)
+      isEnd ||= known?.changesState === true
       return known === undefined
     })
-    if (found.length > 0) return { compared, equal, accepted: [...accepted], found: causes(found) }
     if (differences.length === 0) equal.push(api)
+    if (found.length > 0 || isEnd) return { compared, equal, accepted: [...accepted], found }
   }
   return { compared, equal, accepted: [...accepted], found: [] }
 }

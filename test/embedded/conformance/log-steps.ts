@@ -44,7 +44,9 @@ export function produce(
       const { producer, epochShift, sequenceShift, isTransactional = false } = idempotence
       const next = run.sequences.get(sequenceKey(producer, topic, partition)) ?? 0
       const sequence = Math.max(0, next + sequenceShift)
-      identified = { ...plan, producer: shifted(run, producer, epochShift), sequence, isTransactional }
+      const named = shifted(run, producer, epochShift)
+      // Apache Kafka takes transactional batches of nobody, which no client sends.
+      identified = { ...plan, producer: named, sequence, isTransactional: isTransactional && named.id >= 0n }
     }
     const id = idempotence?.transactionalId ?? null
     return {

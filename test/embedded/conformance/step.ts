@@ -39,6 +39,8 @@ const notYet: readonly number[] = [
   errorCodes.COORDINATOR_LOAD_IN_PROGRESS,
   errorCodes.COORDINATOR_NOT_AVAILABLE,
   errorCodes.NOT_COORDINATOR,
+  // While a transaction is verified.
+  errorCodes.NOT_ENOUGH_REPLICAS,
   errorCodes.CONCURRENT_TRANSACTIONS,
 ]
 const patienceMs = 8_000

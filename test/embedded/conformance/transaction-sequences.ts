@@ -3,7 +3,7 @@ import { fetchOffsets } from './group-steps.ts'
 import { describeProducers, fetch, listOffsets, produce } from './log-steps.ts'
 import { rowTimeMs } from './produced-batch.ts'
 import type { Step } from './step.ts'
-import { createTopic } from './topic-steps.ts'
+import { createTopic, oneSegment } from './topic-steps.ts'
 import {
   addOffsets,
   addPartitions,
@@ -136,7 +136,7 @@ function oneStep(chance: Chance, caller: Caller): Step {
 /** Transactions of two ids by three producers, in right and wrong orders. */
 export function transactionSequence(chance: Chance): Step[] {
   const steps = [
-    createTopic(chance, 't0', 2),
+    createTopic(chance, 't0', 2, oneSegment),
     initTransactions(chance, { producer: 'p', id: 'x0', epochShift: 0 }, { isResumed: false, timeoutMs: 60_000 }),
   ]
   const count = chance.int(10, 26)
