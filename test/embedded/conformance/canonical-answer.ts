@@ -12,7 +12,7 @@ type Draft = string | number | boolean | null | readonly Draft[] | { readonly [n
 const errorNames = new Map<number, string>(Object.entries(errorCodes).map(([name, code]) => [code, name]))
 /** Marks ids in drafts: what kind of id, and which. */
 const idMark = /«(\w+):([^»]*)»/g
-const uuidEnd = /-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+const uuidEnd = /-(?:[0-9a-f]-?){32}$/
 /** By which of its fields an item of a list is known. */
 const identities = [
   'name',
@@ -120,7 +120,7 @@ function draftOfText(run: SequenceRun, field: string, value: string): Draft {
 
 function textOf(run: SequenceRun, bytes: Buffer): string {
   const text = bytes.toString('latin1').replaceAll(run.prefix, '')
-  return /^[\x20-\x7e]*$/.test(text) ? text : bytes.toString('hex')
+  return /^[\x20-\x7e]*$/.test(text) ? text : JSON.stringify(text)
 }
 
 /** Sorts lists, since clients rely on no order of them, and numbers the ids. Batches keep their order. */

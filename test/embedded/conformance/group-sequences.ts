@@ -62,29 +62,42 @@ function questions(chance: Chance, present: readonly Member[], all: readonly Mem
   return Array.from({ length: chance.int(0, 2) }, () => question(chance, present, all))
 }
 
+/** Joins of one member: a new one may have to ask for its id first. */
+function joins(chance: Chance, member: Member, isNew: boolean, isLast: boolean): Step[] {
+  const version = joinVersion(chance, member)
+  const first = isNew && asksForId(member, version) ? [join(member, version, { isLast: true })] : []
+  return [...first, join(member, version, { isLast })]
+}
+
 /**
- * All members that are to be there join, one of them last, and get what they work on from the leader. The order of
- * requests is the sequence's: each is with its broker before the next one is sent.
+ * All members that are to be there join, and get what they work on from the leader. The order of requests is the
+ * sequence's: each is with its broker before the next one is sent. New members come first, since that is what makes
+ * the others join again; in an empty group the first one is alone for a moment.
  */
 function rebalance(
   chance: Chance,
   joining: readonly Member[],
-  known: ReadonlySet<string>,
+  present: readonly Member[],
   all: readonly Member[],
 ): Step[] {
   const steps: Step[] = []
-  for (const [i, member] of joining.entries()) {
-    const version = joinVersion(chance, member)
-    if (!known.has(member.symbol) && asksForId(member, version)) steps.push(join(member, version, { isLast: true }))
-    steps.push(join(member, version, { isLast: i === joining.length - 1 }))
-    if (i < joining.length - 1 && chance.oneIn(3)) steps.push(question(chance, joining, all))
+  const fresh = joining.filter((member) => !present.includes(member))
+  const staying = joining.filter((member) => present.includes(member))
+  if (staying.length === 0) {
+    const first = fresh.shift() as Member
+    steps.push(...joins(chance, first, true, true))
+    if (fresh.length > 0) staying.push(first)
+  }
+  const arriving = [...fresh, ...staying]
+  for (const [i, member] of arriving.entries()) {
+    steps.push(...joins(chance, member, fresh.includes(member), i === arriving.length - 1))
+    if (i < arriving.length - 1 && chance.oneIn(3)) steps.push(question(chance, joining, all))
   }
   steps.push(...joining.map(({ symbol }) => collect(symbol)))
   if (chance.oneIn(4)) steps.push(...questions(chance, joining, all))
   if (chance.oneIn(15)) return steps
   // Whoever leads is known to the brokers alone: all of them send the assignments, of which the leader's count.
-  const [first, ...rest] = chance.shuffled(joining)
-  steps.push(...[first, ...rest].map((member) => sync(chance, member, joining, false)))
+  steps.push(...chance.shuffled(joining).map((member) => sync(chance, member, joining, false)))
   steps.push(...joining.map(({ symbol }) => collect(symbol)))
   return steps
 }
@@ -126,16 +139,14 @@ export function groupSequence(chance: Chance): Step[] {
   const all = members(chance)
   const steps: Step[] = [createTopic(chance, 't0', 2)]
   let present: Member[] = []
-  const known = new Set<string>()
   for (let round = chance.int(1, 3); round > 0; round--) {
     const joining = chance.shuffled(all).slice(0, chance.int(1, 3))
-    // Whoever is in the group and does not join again holds the others up until its time is over.
-    const missing = present.filter(({ symbol }) => !joining.some((member) => member.symbol === symbol))
-    if (missing.length > 0)
-      steps.push(leave(chance, missing.slice(0, 1)), ...missing.slice(1).map((one) => leave(chance, [one])))
-    for (const { symbol } of missing) known.delete(symbol)
-    steps.push(...rebalance(chance, joining, known, all))
-    for (const { symbol } of joining) known.add(symbol)
+    // Whoever is in the group and does not join again holds the others up until its time is over. One at least is new.
+    const isNewAmong = joining.some((member) => !present.includes(member))
+    const going = present.filter((member) => !joining.includes(member) || (!isNewAmong && member === joining[0]))
+    steps.push(...going.map((member) => leave(chance, [member])))
+    present = present.filter((member) => !going.includes(member))
+    steps.push(...rebalance(chance, joining, present, all))
     present = joining
     steps.push(...questions(chance, present, all), ...questions(chance, present, all))
     if (chance.oneIn(4)) {

@@ -39,6 +39,19 @@ function identity(run: SequenceRun, { symbol, group, instance }: Member, untruth
   }
 }
 
+/**
+ * A consumer's subscription, version 0: Apache Kafka reads it. On some garbage in its place it fails inside, and no
+ * member is ever answered.
+ */
+function subscription(topic: string, userData: string): Buffer {
+  const head = Buffer.alloc(8)
+  head.writeInt32BE(1, 2)
+  head.writeInt16BE(topic.length, 6)
+  const size = Buffer.alloc(4)
+  size.writeInt32BE(userData.length)
+  return Buffer.concat([head, Buffer.from(topic), size, Buffer.from(userData)])
+}
+
 export interface JoinOptions {
   readonly untruth?: Untruth
   /** the group completes its rebalance with this member */
@@ -71,7 +84,7 @@ export function join(member: Member, version: number, { untruth = {}, isLast, ..
         memberId,
         groupInstanceId,
         protocolType: untruth.protocolType ?? member.protocolType ?? 'consumer',
-        protocols: protocols.map((name) => ({ name, metadata: Buffer.from(`${name} of ${symbol}`) })),
+        protocols: protocols.map((name) => ({ name, metadata: subscription(run.name('t0'), `${name} of ${symbol}`) })),
       }
     },
     {

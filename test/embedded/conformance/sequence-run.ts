@@ -60,6 +60,11 @@ export class SequenceRun {
     return opened
   }
 
+  /** Closes the connection of an actor. */
+  async drop(actor: string): Promise<void> {
+    ;(await this.#clients.get(actor))?.close()
+  }
+
   async close(): Promise<void> {
     for (const client of this.#clients.values()) (await client).close()
     await Promise.allSettled(this.pending.values())

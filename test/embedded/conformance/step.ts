@@ -46,7 +46,7 @@ const notYet: readonly number[] = [
 const patienceMs = 8_000
 /** In which a request is with its broker, and has been worked on if nothing holds it back. */
 const arrivalMs = 60
-const heldBackMs = 4_000
+const heldBackMs = 1_200
 
 /** Repeats `attempt` until it gives true, or for some seconds. */
 export async function until(attempt: () => Promise<boolean>): Promise<void> {
@@ -90,8 +90,6 @@ export function ask<N extends ApiName>(
     label: `${actor}: ${api} v${version} ${label}`.trimEnd(),
     async perform(run) {
       if (!isHeldBack) return exchange(run)
-      const earlier = run.pending.get(actor)
-      await earlier
       run.pending.set(actor, exchange(run))
       await sleep(arrivalMs)
       return undefined
@@ -111,6 +109,8 @@ export function collect(actor: string): Step {
       const late = sleep(heldBackMs, undefined, { signal: abort.signal }).catch(() => undefined)
       const answered = await Promise.race([pending, late])
       abort.abort()
+      // A connection is worked on in order: the next request needs another one.
+      if (answered === undefined) await run.drop(actor)
       return answered ?? { api: 'JoinGroup', version: 0, body: { noAnswer: 'late' }, listsAll: false }
     },
   }
