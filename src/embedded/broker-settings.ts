@@ -1,5 +1,5 @@
 import { UsageError } from '../errors.ts'
-import { fixed, flag, int, long, oneOf, ratio, type Setting, someOf, text } from './setting.ts'
+import { fixed, flag, int, long, oneOf, ratio, type Setting, someOf, text, unlimited } from './setting.ts'
 
 const dayMs = 24 * 3_600_000
 const mebibyte = 1024 * 1024
@@ -21,6 +21,7 @@ const settings: readonly Setting[] = [
   long('log.cleaner.min.compaction.lag.ms', 0, 0),
   someOf('log.cleanup.policy', 'delete', ['compact', 'delete'], 1),
   long('log.message.timestamp.after.max.ms', 3_600_000, 0),
+  long('log.message.timestamp.before.max.ms', unlimited, 0),
   oneOf('log.message.timestamp.type', ['CreateTime', 'LogAppendTime']),
   long('log.retention.bytes', -1, -1),
   long('log.retention.check.interval.ms', 5_000, 1),

@@ -4,6 +4,7 @@ import { openGroups, openTransactions, rollBackUnknown } from './coordinators.ts
 import type { Clock } from './core/clock.ts'
 import type { GroupCoordinator } from './core/group-coordinator.ts'
 import type { TransactionCoordinator } from './core/transactions.ts'
+import { guardedClock } from './guarded-clock.ts'
 import { clusterHandlers } from './handlers/cluster-handlers.ts'
 import { configHandlers } from './handlers/config-handlers.ts'
 import { fetchHandlers } from './handlers/fetch-handler.ts'
@@ -17,6 +18,7 @@ import { MemoryLimit } from './memory-limit.ts'
 import { MetadataLog } from './metadata-log.ts'
 import type { ApiName } from './protocol/apis.ts'
 import type { Request } from './protocol/frames.ts'
+import { StorageError } from './storage-error.ts'
 import { TopicAdmin } from './topic-admin.ts'
 import { newId, Topics } from './topics.ts'
 
@@ -29,6 +31,8 @@ export interface BrokerOptions {
   readonly clock: Clock
   /** says what a person may want to know */
   readonly log: (line: string) => void
+  /** Gets what makes the broker useless: it cannot keep what it has decided. It must be closed then. */
+  readonly fail: (error: unknown) => void
 }
 
 /** No topic's log has this name: they end with a number. */
@@ -47,10 +51,13 @@ export class Broker {
   readonly #transactions: TransactionCoordinator
   readonly #handlers: HandlersOf<ApiName>
   readonly #housekeeping: { stop(): void }
+  readonly #fail: (error: unknown) => void
   #address = { host: '', port: 0 }
 
-  constructor({ stores, dataDir, settings, memoryBytes, clock, log }: BrokerOptions) {
+  constructor({ stores, dataDir, settings, memoryBytes, clock: given, log, fail }: BrokerOptions) {
+    const clock = guardedClock(given, fail)
     this.settings = settings
+    this.#fail = fail
     const metadata = new MetadataLog(stores.open(metadataLog), clock)
     const { clusterId, starts } = metadata.cluster ?? { clusterId: newId(), starts: 0 }
     // What was cut off at this start has been seen under the epoch before.
@@ -58,7 +65,7 @@ export class Broker {
     const onCut = (name: string, bytes: number) =>
       log(`${bytes} bytes at the end of ${name} were torn, and have been cut off`)
     const topics = new Topics({ stores, metadata, settings, clock, leaderEpoch: starts, onCut })
-    const host = { stores, clock, settings, topics, onCut }
+    const host = { stores, clock, settings, topics, onCut, fail }
     this.#groups = openGroups(host)
     this.#transactions = openTransactions(host, this.#groups)
     // Their topics were deleted, and then the process ended.
@@ -96,7 +103,7 @@ export class Broker {
 
   /** Completes the transactions that were decided before. */
   async start(): Promise<void> {
-    rollBackUnknown(this.#state.topics, this.#transactions)
+    rollBackUnknown(this.#state.topics, this.#groups, this.#transactions)
     await this.#transactions.start()
   }
 
@@ -108,16 +115,20 @@ export class Broker {
   /** @returns undefined for a request that is not answered */
   async handle({ api, body }: Request, facts: RequestFacts): Promise<Answer<ApiName>> {
     const handler = this.#handlers[api] as (body: unknown, facts: RequestFacts) => Answer<ApiName>
-    return handler(body, facts)
+    try {
+      return await handler(body, facts)
+    } catch (error) {
+      if (error instanceof StorageError) this.#fail(error)
+      throw error
+    }
   }
 
-  /** Ends all waiting, and closes the logs. */
+  /** Ends all waiting. What is in the logs outlives a power cut afterwards. */
   async close(): Promise<void> {
     this.#housekeeping.stop()
     this.#groups.close()
     this.#transactions.close()
     await this.#state.metadata.sync()
     for (const { partitions } of this.#state.topics.all()) for (const { log } of partitions) await log.sync()
-    this.#state.stores.close()
   }
 }

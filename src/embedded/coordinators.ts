@@ -13,6 +13,8 @@ export interface CoordinatorsHost {
   readonly topics: Topics
   /** the end of a log was torn, and has been cut off */
   readonly onCut: (name: string, bytes: number) => void
+  /** what a coordinator has decided cannot be kept */
+  readonly fail: (error: unknown) => void
 }
 
 /** Where the offsets of all groups are, in its one partition. */
@@ -59,6 +61,7 @@ export function openTransactions(host: CoordinatorsHost, groups: GroupCoordinato
       groups.mark(marker)
       await groups.flush()
     },
+    fail: host.fail,
   }
   return new TransactionCoordinator(openStateLog(transactionsTopic, host), host.clock, transactionHost, {
     maxTimeoutMs: settings.number('transaction.max.timeout.ms'),
@@ -66,11 +69,16 @@ export function openTransactions(host: CoordinatorsHost, groups: GroupCoordinato
   })
 }
 
-/** Rolls back rows whose transaction its coordinator has not heard of: a power cut may have left them. */
-export function rollBackUnknown(topics: Topics, transactions: TransactionCoordinator): void {
+/** Rolls back rows and offsets whose transaction its coordinator has not heard of: a power cut may have left them. */
+export function rollBackUnknown(topics: Topics, groups: GroupCoordinator, transactions: TransactionCoordinator): void {
   for (const { name, partitions } of topics.all())
     for (const { index, log } of partitions)
-      for (const { producerId, epoch, openSince } of log.producers())
-        if (openSince !== undefined && !transactions.covers(producerId, epoch, { topic: name, partition: index }))
-          log.mark({ producerId, producerEpoch: epoch, isCommit: false })
+      for (const { producerId, epoch, openSince } of log.producers()) {
+        if (openSince === undefined) continue
+        const marker = { producerId, producerEpoch: epoch, isCommit: false }
+        // Offsets are known to the groups beside their log.
+        if (name === offsetsTopic) {
+          if (!transactions.coversOffsets(producerId, epoch)) groups.mark(marker)
+        } else if (!transactions.covers(producerId, epoch, { topic: name, partition: index })) log.mark(marker)
+      }
 }

@@ -1,4 +1,6 @@
 import { join, resolve } from 'node:path'
+import { inspect } from 'node:util'
+import { PipelineError } from '../errors.ts'
 import { Broker } from './broker.ts'
 import { BrokerSettings, type GivenSettings } from './broker-settings.ts'
 import type { Clock } from './core/clock.ts'
@@ -46,22 +48,38 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions = {}): 
   const settings = new BrokerSettings(options.settings)
   const dataDir = options.dataDir === undefined ? undefined : resolve(options.dataDir)
   const unlock = dataDir === undefined ? () => undefined : lockFolder(dataDir)
-  try {
-    const stores = dataDir === undefined ? new MemoryStores() : new FileStores(join(dataDir, 'logs'))
-    const broker = new Broker({ stores, dataDir, settings, memoryBytes, clock, log })
-    await broker.start()
-    const server = await TcpServer.listen(broker, { port, ...(host !== undefined && { host }) }, log)
-    broker.advertise(server)
-    return {
-      brokers: `${server.host}:${server.port}`,
-      stop: async () => {
-        await server.stop()
-        await broker.close()
-        unlock()
-      },
+  const stores = dataDir === undefined ? new MemoryStores() : new FileStores(join(dataDir, 'logs'))
+  let broker: Broker | undefined
+  let server: TcpServer | undefined
+  let stopped: Promise<void> | undefined
+  const end = async () => {
+    try {
+      await server?.stop()
+      await broker?.close()
+    } finally {
+      stores.close()
+      unlock()
     }
+  }
+  const stop = () => {
+    stopped ??= end()
+    return stopped
+  }
+  // Whoever starts it again on its folder finds what was acknowledged.
+  const fail = (error: unknown) => {
+    if (stopped !== undefined) return
+    log(`The embedded broker ends: ${error instanceof PipelineError ? error.message : inspect(error)}`)
+    // What cannot be closed has been told already.
+    stop().catch(() => undefined)
+  }
+  try {
+    broker = new Broker({ stores, dataDir, settings, memoryBytes, clock, log, fail })
+    await broker.start()
+    server = await TcpServer.listen(broker, { port, ...(host !== undefined && { host }) }, log)
+    broker.advertise(server)
+    return { brokers: `${server.host}:${server.port}`, stop }
   } catch (error) {
-    unlock()
+    await stop()
     throw error
   }
 }

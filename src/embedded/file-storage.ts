@@ -61,6 +61,7 @@ export class FileStorage implements LogStorage {
   /** segments with bytes that no sync has seen */
   readonly #dirty = new Set<Segment>()
   #syncing: Promise<void> = Promise.resolve()
+  #isClosed = false
   /** what was read last beyond what was asked for; no copy of bytes that are not in the log any more */
   #ahead: { readonly position: number; readonly bytes: Buffer } | undefined
 
@@ -156,24 +157,28 @@ export class FileStorage implements LogStorage {
   /** Closes all files. Nothing is written or read afterwards. */
   close(): void {
     for (const segment of this.#segments) closeFile(segment)
-    this.#segments = []
+    this.#isClosed = true
   }
 
   /** Closes and removes everything. */
   remove(): void {
-    this.close()
-    this.#try('remove', () => rmSync(this.#folder, { recursive: true, force: true }))
+    this.#try('remove', () => {
+      this.close()
+      rmSync(this.#folder, { recursive: true, force: true })
+    })
   }
 
   async #syncDirty(): Promise<void> {
     const segments = [...this.#dirty]
     this.#dirty.clear()
-    try {
-      // A segment may have been removed meanwhile: then it needs none.
-      for (const segment of segments) if (segment.file !== undefined) await syncData(segment.file)
-    } catch (error) {
-      if (segments.every(({ file }) => file === undefined)) return
-      throw new StorageError('sync', this.#folder, error)
+    for (const segment of segments) {
+      if (segment.file === undefined) continue
+      try {
+        await syncData(segment.file)
+      } catch (error) {
+        // What was removed meanwhile needs none.
+        if (segment.file !== undefined) throw new StorageError('sync', this.#folder, error)
+      }
     }
   }
 
@@ -243,6 +248,8 @@ export class FileStorage implements LogStorage {
   }
 
   #try<T>(what: string, work: () => T): T {
+    // A late write would begin the first segment anew.
+    if (this.#isClosed) throw new StorageError(what, this.#folder, 'it is closed')
     try {
       return work()
     } catch (error) {

@@ -8,6 +8,8 @@ import { FileStorage } from './file-storage.ts'
 export interface LogStores {
   /** bytes of memory that all logs take; 0 if they are in files */
   readonly heldBytes: number
+  /** Bytes of memory that a batch of so many bytes in a log takes beyond those that are held. */
+  growthFor(name: string, bytes: number): number
   /** Opens a log, or makes an empty one. */
   open(name: string): LogStorage
   /** Removes a log with all that it has. */
@@ -23,6 +25,10 @@ export class MemoryStores implements LogStores {
 
   get heldBytes(): number {
     return this.#use.heldBytes
+  }
+
+  growthFor(name: string, bytes: number): number {
+    return this.#storages.get(name)?.growthFor(bytes) ?? 0
   }
 
   open(name: string): LogStorage {
@@ -51,6 +57,10 @@ export class FileStores implements LogStores {
 
   constructor(folder: string) {
     this.#folder = folder
+  }
+
+  growthFor(): number {
+    return 0
   }
 
   open(name: string): LogStorage {

@@ -6,8 +6,11 @@ const mebibyte = 1024 * 1024
 /** Between two rounds of housekeeping that want of memory asks for. */
 const pauseMs = 1_000
 
-/** The smaller of 2 GiB and a quarter of the machine's memory. */
-export const usualMemoryBytes = Math.min(2048 * mebibyte, Math.floor(totalmem() / 4))
+/** The smaller of 2 GiB and a quarter of the memory of the machine, or of the container. */
+export const usualMemoryBytes = Math.min(
+  2048 * mebibyte,
+  Math.floor(Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY) / 4),
+)
 
 /** What logs in memory may take: rows that do not fit are refused, so that the heap never is exhausted. */
 export class MemoryLimit {
@@ -25,9 +28,9 @@ export class MemoryLimit {
     this.#makeRoom = makeRoom
   }
 
-  /** Whether a batch of so many bytes may be taken. */
-  hasRoomFor(bytes: number): boolean {
-    const fits = () => this.#stores.heldBytes + bytes <= this.limitBytes
+  /** Whether a log may take a batch of so many bytes. */
+  hasRoomFor(name: string, bytes: number): boolean {
+    const fits = () => this.#stores.heldBytes + this.#stores.growthFor(name, bytes) <= this.limitBytes
     if (fits()) return true
     if (this.#clock.nowMs - this.#lastMs < pauseMs) return false
     this.#lastMs = this.#clock.nowMs

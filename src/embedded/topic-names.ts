@@ -7,7 +7,10 @@ export function topicNameProblem(name: string): string | undefined {
   if (name.length > longest)
     return `Topic name is invalid: the length of '${name}' is longer than the max allowed length ${longest}`
   if (!/^[a-zA-Z0-9._-]+$/.test(name))
-    return `Topic name is invalid: '${name}' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'`
+    return (
+      `Topic name is invalid: '${name}' contains one or more characters other than ASCII alphanumerics, ` +
+      "'.', '_' and '-'"
+    )
   return undefined
 }
 

@@ -24,7 +24,7 @@ const settings: readonly Setting[] = [
   fixed(long('max.compaction.lag.ms', unlimited, 1)),
   int('max.message.bytes', 1_048_588, 0, { ofBroker: 'message.max.bytes' }),
   long('message.timestamp.after.max.ms', 3_600_000, 0, { ofBroker: 'log.message.timestamp.after.max.ms' }),
-  fixed(long('message.timestamp.before.max.ms', unlimited, 0)),
+  long('message.timestamp.before.max.ms', unlimited, 0, { ofBroker: 'log.message.timestamp.before.max.ms' }),
   oneOf('message.timestamp.type', ['CreateTime', 'LogAppendTime'], { ofBroker: 'log.message.timestamp.type' }),
   ratio('min.cleanable.dirty.ratio', 0.5, { ofBroker: 'log.cleaner.min.cleanable.ratio' }),
   long('min.compaction.lag.ms', 0, 0, { ofBroker: 'log.cleaner.min.compaction.lag.ms' }),
@@ -61,6 +61,7 @@ export function logConfigOf(value: (name: string) => string, producerIdExpiratio
   return {
     maxMessageBytes: number('max.message.bytes'),
     timestampType: value('message.timestamp.type') === 'LogAppendTime' ? 'LogAppendTime' : 'CreateTime',
+    timestampBeforeMaxMs: number('message.timestamp.before.max.ms'),
     timestampAfterMaxMs: number('message.timestamp.after.max.ms'),
     hasDeletePolicy: policies.includes('delete'),
     hasCompactPolicy: policies.includes('compact'),

@@ -126,7 +126,7 @@ export class Topics {
 }
 
 /** A log's folder, as Apache Kafka names it. */
-const logName = (topic: string, index: number): string => `${topic}-${index}`
+export const logName = (topic: string, index: number): string => `${topic}-${index}`
 
 const indexes = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i)
 

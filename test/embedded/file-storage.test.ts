@@ -1,4 +1,4 @@
-import { deepEqual, equal } from 'node:assert/strict'
+import { deepEqual, equal, throws } from 'node:assert/strict'
 import { existsSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -69,6 +69,14 @@ suite('a log in files', () => {
     const again = new FileStorage(folder, 8)
     equal(held(again), '12345678123')
     equal(readdirSync(folder).length, 2)
+  })
+
+  test('that is closed takes nothing more, and loses nothing', () => {
+    const folder = newFolder()
+    const storage = filled(folder, ['one'])
+    storage.close()
+    throws(() => storage.append([Buffer.from('two')]), { code: 'VGM_BROKER_STORAGE', message: /it is closed/ })
+    equal(held(new FileStorage(folder)), 'one')
   })
 
   test('removes everything', () => {

@@ -38,6 +38,11 @@ export class TestBroker {
 
   static async connect(t: Test): Promise<TestBroker> {
     const { brokers } = await testCluster()
+    return TestBroker.at(t, brokers)
+  }
+
+  /** Brokers of a cluster that is not shared. */
+  static at(t: Test, brokers: string): TestBroker {
     return new TestBroker(t, { brokers: brokers.split(','), clientId: 'vgm-test' })
   }
 

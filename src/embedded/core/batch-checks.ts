@@ -26,8 +26,8 @@ const refuse = (error: number, message: string): Refusal => ({ error, message })
 /**
  * What a client sends for one partition must be one batch that is right in itself: `ProduceRequest.validateRecords`,
  * `UnifiedLog.analyzeAndValidateRecords` and `LogValidator` of Apache Kafka. Records are looked at only where a
- * compacted topic needs their keys. An older format is refused with UNSUPPORTED_FOR_MESSAGE_FORMAT, which says more
- * than the INVALID_RECORD of Apache Kafka.
+ * compacted topic needs their keys, or old times are refused. An older format is refused with
+ * UNSUPPORTED_FOR_MESSAGE_FORMAT, which says more than the INVALID_RECORD of Apache Kafka.
  */
 export function checkBatch(bytes: Uint8Array, config: LogConfig, nowMs: number): BatchHeader | Refusal {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
@@ -47,7 +47,7 @@ export function checkBatch(bytes: Uint8Array, config: LogConfig, nowMs: number):
   if (sizeBytes > config.maxMessageBytes)
     return refuse(errorCodes.MESSAGE_TOO_LARGE, `${sizeBytes} bytes are more than ${config.maxMessageBytes}`)
   if (!isIntact(bytes, view, header)) return refuse(errorCodes.CORRUPT_MESSAGE, 'The record batch has a wrong CRC')
-  return checkHeader(header, config, nowMs) ?? checkKeys(bytes, view, header, config) ?? header
+  return checkHeader(header, config, nowMs) ?? checkRecords(bytes, view, header, config, nowMs) ?? header
 }
 
 function checkHeader(header: BatchHeader, config: LogConfig, nowMs: number): Refusal | undefined {
@@ -66,13 +66,24 @@ function checkHeader(header: BatchHeader, config: LogConfig, nowMs: number): Ref
   return undefined
 }
 
-function checkKeys(bytes: Uint8Array, view: DataView, header: BatchHeader, config: LogConfig): Refusal | undefined {
-  if (!config.hasCompactPolicy) return undefined
+/** What only the records tell: keys that compaction needs, and times that are too old. */
+function checkRecords(
+  bytes: Uint8Array,
+  view: DataView,
+  header: BatchHeader,
+  { hasCompactPolicy, timestampType, timestampBeforeMaxMs }: LogConfig,
+  nowMs: number,
+): Refusal | undefined {
+  const oldestMs = timestampType === 'CreateTime' ? nowMs - timestampBeforeMaxMs : Number.NEGATIVE_INFINITY
+  if (!hasCompactPolicy && oldestMs < 0) return undefined
   const records = createRecords(Math.min(header.recordCount, 1024))
   try {
-    for (const _ of readPieces(bytes, view, header, records))
-      if (records.keyStart.subarray(0, records.count).includes(-1))
-        return refuse(errorCodes.INVALID_RECORD, 'A record of a compacted topic has no key')
+    for (const _ of readPieces(bytes, view, header, records)) {
+      if (hasCompactPolicy && records.keyStart.subarray(0, records.count).includes(-1))
+        return refuse(errorCodes.INVALID_RECORD, 'A compacted topic cannot accept a record without key')
+      const tooOld = records.timestampMs.subarray(0, records.count).find((timestampMs) => timestampMs < oldestMs)
+      if (tooOld !== undefined) return refuse(errorCodes.INVALID_TIMESTAMP, `The time ${tooOld} is too far in the past`)
+    }
   } catch (error) {
     if (!(error instanceof MalformedBatchError)) throw error
     return refuse(errorCodes.INVALID_RECORD, error.message)

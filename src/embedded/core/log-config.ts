@@ -4,7 +4,8 @@ export interface LogConfig {
   readonly maxMessageBytes: number
   /** message.timestamp.type */
   readonly timestampType: 'CreateTime' | 'LogAppendTime'
-  /** message.timestamp.after.max.ms */
+  /** message.timestamp.before.max.ms and message.timestamp.after.max.ms */
+  readonly timestampBeforeMaxMs: number
   readonly timestampAfterMaxMs: number
   /** cleanup.policy has "delete" */
   readonly hasDeletePolicy: boolean
@@ -28,6 +29,7 @@ const dayMs = 24 * 3_600_000
 export const logDefaults: LogConfig = {
   maxMessageBytes: 1_048_588,
   timestampType: 'CreateTime',
+  timestampBeforeMaxMs: Number.POSITIVE_INFINITY,
   timestampAfterMaxMs: 3_600_000,
   hasDeletePolicy: true,
   hasCompactPolicy: false,

@@ -104,6 +104,14 @@ export class MemoryStorage implements LogStorage {
 
   async sync(): Promise<void> {}
 
+  /** Bytes of memory that a piece of so many bytes takes beyond those that are held. */
+  growthFor(size: number): number {
+    const last = this.#chunks.at(-1)
+    if (last !== undefined && last.bytes.length - last.used >= size) return 0
+    const usual = last === undefined ? firstChunkBytes : Math.min(2 * last.bytes.length, chunkBytes)
+    return Math.max(size, usual, firstChunkBytes)
+  }
+
   /** Lets go of everything. */
   clear(): void {
     this.#drop(this.#chunks.splice(0))
@@ -115,10 +123,8 @@ export class MemoryStorage implements LogStorage {
   }
 
   #chunkFor(size: number): Chunk {
-    const last = this.#chunks.at(-1)
-    if (last !== undefined && last.bytes.length - last.used >= size) return last
-    const usual = last === undefined ? firstChunkBytes : Math.min(2 * last.bytes.length, chunkBytes)
-    const heldBytes = Math.max(size, usual, firstChunkBytes)
+    const heldBytes = this.growthFor(size)
+    if (heldBytes === 0) return this.#chunks.at(-1)!
     const chunk = { position: this.#end, bytes: Buffer.allocUnsafeSlow(heldBytes), heldBytes, used: 0 }
     this.#use.heldBytes += heldBytes
     this.#chunks.push(chunk)

@@ -308,7 +308,6 @@ export class PartitionLog {
     }
     const cutBytes = storage.end - position
     if (cutBytes > 0) storage.cutBack(position)
-    this.#endOffset = Math.max(this.#endOffset, storage.startOffset)
     return cutBytes
   }
 

@@ -48,6 +48,8 @@ export interface TransactionHost {
   /** Writes a marker. Resolves once it outlives a power cut, or the partition is no more. */
   markPartition(partition: TopicPartition, marker: Marker): Promise<void>
   markGroup(group: string, marker: Marker): Promise<void>
+  /** Something that nobody waits for cannot be done: the storage refuses it. */
+  fail(error: unknown): void
 }
 
 /** Settings of the broker, with the defaults of Apache Kafka. */
@@ -148,6 +150,11 @@ export class TransactionCoordinator {
     return [...this.#ids.values()].some(
       (id) => id.producerId === producerId && id.epoch >= epoch && id.partitions.has(key),
     )
+  }
+
+  /** The same of offsets that groups are to commit with a transaction. */
+  coversOffsets(producerId: bigint, epoch: number): boolean {
+    return [...this.#ids.values()].some((id) => id.producerId === producerId && id.epoch >= epoch && id.groups.size > 0)
   }
 
   async initProducerId(request: InitProducer): Promise<InitializedProducer> {
@@ -311,7 +318,7 @@ export class TransactionCoordinator {
   #startTimer(id: TransactionalId): void {
     id.timer?.cancel()
     const leftMs = Math.max(0, id.startedMs + id.timeoutMs - this.#clock.nowMs)
-    id.timer = this.#clock.after(leftMs, () => void this.#fence(id))
+    id.timer = this.#clock.after(leftMs, () => void this.#fence(id).catch((error) => this.#host.fail(error)))
   }
 
   /** Rolls back what is open and takes the epoch away from its producer. */
@@ -329,7 +336,7 @@ export class TransactionCoordinator {
     if (isCommit) await this.#host.sync([...id.partitions].map(partitionOf), [...id.groups])
     this.#store(id)
     await this.#log.sync()
-    void this.#complete(id)
+    void this.#complete(id).catch((error) => this.#host.fail(error))
   }
 
   async #complete(id: TransactionalId): Promise<void> {

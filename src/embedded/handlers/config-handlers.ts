@@ -127,7 +127,11 @@ export function configHandlers(
 
   function changed(now: ReadonlyMap<string, string>, changes: readonly Change[]) {
     const next = new Map<string, string | null>(now)
+    if (new Set(changes.map(({ name }) => name)).size < changes.length)
+      return { errorCode: errorCodes.INVALID_REQUEST, errorMessage: 'A setting is changed twice' }
     for (const { name, configOperation, value } of changes) {
+      if (value === null && configOperation !== operations.delete)
+        return { errorCode: errorCodes.INVALID_REQUEST, errorMessage: `Null value for ${name}` }
       const setting = topicSettings.get(name)
       const isList = setting?.type === 'list'
       if (setting === undefined) return invalid(`Unknown topic config name: ${name}`)

@@ -125,8 +125,10 @@ export function fetchHandlers(broker: BrokerState): HandlersOf<'Fetch'> {
       for (;;) {
         const { responses, sizeBytes, isUrgent } = read(request, version)
         const isOver = isUrgent || sizeBytes >= minBytes || request.topics.length === 0
-        if (isOver || signal.aborted || broker.clock.nowMs >= untilMs) return { responses }
+        if (isOver || broker.clock.nowMs >= untilMs) return { responses }
         await growth(request, version, minBytes - sizeBytes, untilMs, signal)
+        // Its logs may be closed by now.
+        if (signal.aborted) return undefined
       }
     },
   }

@@ -115,7 +115,9 @@ export function groupHandlers(
       }
     },
 
-    SyncGroup: async ({ groupId, generationId, memberId, groupInstanceId, assignments, ...protocol }) => {
+    SyncGroup: async ({ groupId, generationId, memberId, groupInstanceId, assignments, ...protocol }, { version }) => {
+      if (version >= 5 && (protocol.protocolType === null || protocol.protocolName === null))
+        return { errorCode: errorCodes.INCONSISTENT_GROUP_PROTOCOL, assignment: Buffer.alloc(0) }
       const { error, protocolType, protocolName, assignment } = await groups.sync(groupId, {
         generation: generationId,
         memberId,

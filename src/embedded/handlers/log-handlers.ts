@@ -8,6 +8,7 @@ import type { Partition } from '../partition.ts'
 import type { ResponseOf } from '../protocol/apis.ts'
 import { errorCodes } from '../protocol/error-codes.ts'
 import { StorageError } from '../storage-error.ts'
+import { logName } from '../topics.ts'
 
 type ProducedPartition = ResponseOf<'Produce'>['responses'][number]['partitionResponses'][number]
 
@@ -88,7 +89,8 @@ export function logHandlers(
       return refuse(errorCodes.NOT_ENOUGH_REPLICAS)
     if (version < zstdSince && (attributesOf(records) & compressionMask) === zstd)
       return refuse(errorCodes.UNSUPPORTED_COMPRESSION_TYPE)
-    if (!memory.hasRoomFor(records.length)) return refuse(errorCodes.POLICY_VIOLATION, memory.problem)
+    if (!memory.hasRoomFor(logName(topic, index), records.length))
+      return refuse(errorCodes.POLICY_VIOLATION, memory.problem)
     const { log } = partition
     const verifyHere = async () => {
       if (transactionalId === null) return errorCodes.INVALID_TXN_STATE

@@ -24,6 +24,11 @@ const values: readonly (readonly [name: string, values: readonly (string | null)
 ]
 const shownSettings = values.map(([name]) => name).filter((name) => name !== 'no.such.setting')
 
+/** An id that no topic has. */
+function unknownId(topic: string): string {
+  return Buffer.alloc(16, topic).toString('base64url')
+}
+
 function setting(chance: Chance): [name: string, value: string | null] {
   const [name, choices] = chance.pick(values)
   return [name, chance.pick(choices)]
@@ -122,18 +127,13 @@ function remove(chance: Chance, topic: string): Step {
       topicNames: [run.name(topic)],
       topics: [
         byId
-          ? { name: null, topicId: run.topicIds.get(topic) ?? 'AQEBAQEBAQEBAQEBAQEBAQ' }
+          ? { name: null, topicId: run.topicIds.get(topic) ?? unknownId(topic) }
           : { name: run.name(topic), topicId: 'AAAAAAAAAAAAAAAAAAAAAA' },
       ],
       timeoutMs: 10_000,
     }),
     { label: `${topic} ${byId ? 'by id' : ''}`, settle: (run) => topicGone(run, topic) },
   )
-}
-
-/** An id that no topic has. */
-function unknownId(topic: string): string {
-  return Buffer.alloc(16, topic).toString('base64url')
 }
 
 function metadata(chance: Chance): Step {
@@ -144,7 +144,7 @@ function metadata(chance: Chance): Step {
     chance.version('Metadata', byId ? 12 : 1),
     (run) => ({
       topics: asked.map((topic) =>
-        byId ? { name: null, topicId: run.topicIds.get(topic) ?? 'AQEBAQEBAQEBAQEBAQEBAQ' } : { name: run.name(topic) },
+        byId ? { name: null, topicId: run.topicIds.get(topic) ?? unknownId(topic) } : { name: run.name(topic) },
       ),
       allowAutoTopicCreation: false,
     }),

@@ -20,13 +20,20 @@ import { createTopic } from './topic-steps.ts'
 
 const group = 'g0'
 
-/** Three members, of which some are static; all of them share at least one protocol. */
+/**
+ * Three members, of which some are static. All of them share at least one protocol, and vote for the same: of two with
+ * as many votes Apache Kafka chooses by their hashes.
+ */
 function members(chance: Chance): Member[] {
+  const order = chance.pick([
+    ['range', 'sticky'],
+    ['sticky', 'range'],
+  ])
   return ['a', 'b', 'c'].map((symbol) => ({
     symbol,
     group,
     instance: chance.oneIn(3) ? `i${symbol}` : null,
-    protocols: chance.pick([['range'], ['range', 'sticky'], ['sticky', 'range']]),
+    protocols: chance.pick([order, order, ['range']]),
   }))
 }
 
@@ -35,6 +42,7 @@ function untruth(chance: Chance, others: readonly Member[]): Untruth {
     [3, () => ({ generation: chance.pick([-1, 1, 5]) })],
     [3, () => ({ memberId: 'somebody' })],
     [1, () => ({ memberId: '' })],
+    [1, () => chance.pick([{ protocolName: 'other' }, { protocolType: 'connect' }, { protocolType: null }])],
     [2, () => ({ instance: chance.pick(['nobody', ...others.map(({ instance }) => instance)]) })],
   ])()
 }

@@ -20,7 +20,7 @@ export interface Untruth {
   readonly memberId?: string
   readonly instance?: string | null
   readonly protocolName?: string
-  readonly protocolType?: string
+  readonly protocolType?: string | null
 }
 
 type TopicPartitions = readonly (readonly [topic: string, partitions: readonly number[]])[]
@@ -91,11 +91,12 @@ export function join(member: Member, version: number, { untruth = {}, isLast, ..
       actor: symbol,
       label: `${group} ${member.instance ?? ''} ${protocols.join()} ${JSON.stringify({ untruth, ...times })}`,
       isHeldBack: !isLast,
-      keep({ errorCode, memberId, generationId }, run) {
+      keep({ errorCode, memberId, generationId, protocolName }, run) {
         if (errorCode === errorCodes.MEMBER_ID_REQUIRED) run.members.set(symbol, memberId)
         if (errorCode !== errorCodes.NONE) return
         run.members.set(symbol, memberId)
         run.generations.set(group, generationId)
+        run.protocolNames.set(group, protocolName ?? '')
       },
     },
   )
@@ -113,8 +114,8 @@ export function sync(
     chance.version('SyncGroup', member.instance === null ? 0 : 3),
     (run) => ({
       ...identity(run, member, untruth),
-      protocolType: untruth.protocolType ?? null,
-      protocolName: untruth.protocolName ?? null,
+      protocolType: untruth.protocolType === undefined ? 'consumer' : untruth.protocolType,
+      protocolName: untruth.protocolName ?? run.protocolNames.get(member.group) ?? null,
       assignments: assigned.map(({ symbol }) => ({
         memberId: run.members.get(symbol) ?? '',
         assignment: Buffer.from(`work of ${symbol}`),

@@ -34,6 +34,8 @@ export class SequenceRun {
   readonly members = new Map<string, string>()
   /** by the symbol of the group */
   readonly generations = new Map<string, number>()
+  /** by the symbol of the group: what its members have settled on */
+  readonly protocolNames = new Map<string, string>()
   /** by actor: answers that are waited for */
   readonly pending = new Map<string, Promise<unknown>>()
   readonly #clients = new Map<string, Promise<RawClient>>()

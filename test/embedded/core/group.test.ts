@@ -142,6 +142,27 @@ suite('a classic group that goes on', () => {
     equal(groups.heartbeat('g', b), errorCodes.UNKNOWN_MEMBER_ID)
   })
 
+  test('a new member that waits for too long is answered, for it may be gone', async () => {
+    const { groups, clock } = coordinatorOf()
+    const long = { sessionTimeoutMs: 1_000_000, rebalanceTimeoutMs: 1_000_000 }
+    await stableGroup({ groups, clock }, 'g', [long])
+    const joining = groups.join('g', joinRequest(long))
+    await clock.elapse(5 * 60_000 - 1)
+    equal(await stateOf(joining), 'waits')
+    await clock.elapse(1)
+    equal((await joining).error, errorCodes.UNKNOWN_MEMBER_ID)
+  })
+
+  test('a member that commits offsets is alive', async () => {
+    const { groups, clock } = coordinatorOf()
+    const [a] = await stableGroup({ groups, clock }, 'g', [{}])
+    for (let i = 0; i < 3; i++) {
+      await clock.elapse(sessionTimeoutMs - 1)
+      deepEqual(groups.commit('g', a, []), [])
+    }
+    equal(groups.heartbeat('g', a), errorCodes.NONE)
+  })
+
   test('a member whose session ends is left out', async () => {
     const { groups, clock } = coordinatorOf()
     const [a, b] = await stableGroup({ groups, clock }, 'g', [{}, {}])

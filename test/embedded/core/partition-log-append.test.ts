@@ -22,6 +22,8 @@ function changed(change: (view: DataView) => void, batch = batchOf(['a', 'b'])):
   return batch
 }
 
+const hourAgo = { value: 'b', timestampMs: startMs - 3_600_000 }
+
 suite('appending to a partition log', () => {
   test('gives rows the next offsets and the leader epoch, and leaves the bytes of the sender alone', async () => {
     const log = logOf({}, 7)
@@ -66,6 +68,7 @@ suite('appending to a partition log', () => {
     ['a producer without a sequence', batchOf(['a'], { producerId: 1n, sequence: -1 }), 'INVALID_RECORD'],
     ['a transaction without a producer', changed((view) => view.setInt16(21, 0x10)), 'INVALID_RECORD'],
     ['a time in two hours', batchOf([{ value: 'a', timestampMs: startMs + 7_200_000 }]), 'INVALID_TIMESTAMP'],
+    ['a time of an hour ago', batchOf(['a', hourAgo]), 'INVALID_TIMESTAMP', { timestampBeforeMaxMs: 60_000 }],
     ['a row without a key, compacted', batchOf(['a']), 'INVALID_RECORD', { hasCompactPolicy: true }],
   ]
   for (const [what, batch, error, config] of refusals)

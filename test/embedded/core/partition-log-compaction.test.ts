@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { compressions } from '../../../src/batch/batch-header.ts'
 import type { LogConfig } from '../../../src/embedded/core/log-config.ts'
 import { MemoryStorage } from '../../../src/embedded/core/memory-storage.ts'
-import { PartitionLog } from '../../../src/embedded/core/partition-log.ts'
+import { maxTimestamp, PartitionLog } from '../../../src/embedded/core/partition-log.ts'
 import { type BatchFacts, batchOf, type Row, rowsOf, startMs } from './batches.ts'
 import { FakeClock } from './fake-clock.ts'
 
@@ -142,7 +142,9 @@ suite('compaction of a partition log', () => {
     const markers = () =>
       [...log.batches()].filter(({ header }) => header.isControl).map(({ header }) => header.baseOffset)
     deepEqual(markers(), [1, 4, 6])
+    await clock.elapse(1_000)
     log.compact()
+    deepEqual(markers(), [1, 4, 6], 'the rows have to be gone for that long')
     await clock.elapse(1_000)
     log.compact()
     deepEqual(markers(), [1, 6])
@@ -171,6 +173,29 @@ suite('compaction of a partition log', () => {
     equal(again.cutBytes, 0)
     const next = (sequence: number) => again.append(batchOf([{ key: 'b', value: '1' }], { producerId, sequence }))
     deepEqual([(await next(1)).baseOffset, (await next(3)).error, (await next(2)).baseOffset], [1, 45, 3])
+  })
+
+  test('forgets the times of rows that are gone', async () => {
+    const { log, send } = logOf()
+    await log.append(
+      batchOf([
+        { key: 'a', value: '1', timestampMs: startMs + 9 },
+        { key: 'a', value: '2', timestampMs: startMs + 5 },
+      ]),
+    )
+    await send([['b', '1']])
+    log.compact()
+    equal(log.offsetOf(maxTimestamp, 'read_uncommitted').offset, 1)
+  })
+
+  test('leaves the end where it is, though the last row goes', async () => {
+    const { log, send, storage, clock, seen } = logOf({ deleteRetentionMs: 0 })
+    await send([['a', '1']])
+    await send([['b', null]])
+    log.compact()
+    log.compact()
+    deepEqual(seen(), ['0 a=1'])
+    equal(new PartitionLog({ storage, clock }).endOffset, 2)
   })
 
   test('happens by itself once half of the log is new', async () => {

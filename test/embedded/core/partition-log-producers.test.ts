@@ -113,6 +113,16 @@ suite('a transaction in a partition log', () => {
     equal(log.endOffset, 0)
   })
 
+  test('does not begin with a later batch than the first that was seen', async () => {
+    const log = logOf()
+    const sent = async (sequence: number, code: number) =>
+      (await send(log, ['a'], { sequence, isTransactional: true }, () => code)).error
+    equal(await sent(0, errorCodes.CONCURRENT_TRANSACTIONS), errorCodes.NOT_ENOUGH_REPLICAS)
+    equal(await sent(1, errorCodes.NONE), errorCodes.OUT_OF_ORDER_SEQUENCE_NUMBER)
+    equal(await sent(0, errorCodes.NONE), errorCodes.NONE)
+    equal(await sent(1, errorCodes.NONE), errorCodes.NONE)
+  })
+
   test('is verified before its first batch alone', async () => {
     const log = logOf()
     let asked = 0

@@ -99,6 +99,9 @@ suite('offsets by time in a partition log', () => {
     await log.append(batchOf(['c'], { producerId: 1n, isTransactional: true }), () => 0)
     equal(log.offsetOf(latestTimestamp, 'read_uncommitted').offset, 3)
     equal(log.offsetOf(latestTimestamp, 'read_committed').offset, 2)
+    const late = [{ value: 'd', timestampMs: startMs + 1 }]
+    await log.append(batchOf(late, { producerId: 2n, isTransactional: true }), () => 0)
+    equal(log.offsetOf(startMs + 1, 'read_uncommitted').offset, 3)
     log.deleteRecords(1)
     deepEqual(log.offsetOf(earliestTimestamp, 'read_committed'), { offset: 1, timestampMs: -1, leaderEpoch: 0 })
     deepEqual(log.offsetOf(startMs, 'read_committed'), { offset: 1, timestampMs: startMs, leaderEpoch: 0 })
@@ -144,6 +147,13 @@ suite('deleting records of a partition log', () => {
     deepEqual([log.startOffset, log.endOffset, log.sizeBytes], [3, 3, 0])
     equal((await log.append(batchOf(['d']))).baseOffset, 3)
     deepEqual(valuesOf(log.fetch(3, 1e9, 'read_uncommitted').buffers), ['d'])
+  })
+
+  test('of an open transaction moves the last stable offset too', async () => {
+    const log = logOf()
+    await log.append(batchOf(['a', 'b'], { producerId: 1n, isTransactional: true }), () => 0)
+    log.deleteRecords(-1)
+    equal(log.lastStableOffset, 2)
   })
 
   test('is refused beyond the end, and where rows are kept by key', async () => {

@@ -29,10 +29,15 @@ function coordinatorOf(settings: Partial<TransactionSettings> = {}) {
     done.push(`${isCommit ? 'commit' : 'abort'} ${what} of epoch ${producerEpoch}`)
   }
   const host = {
-    sync: async (partitions: readonly TopicPartition[], groups: readonly string[]) =>
-      void done.push(`synced ${[...partitions.map(({ topic, partition: of }) => `${topic}/${of}`), ...groups]}`),
+    sync: async (partitions: readonly TopicPartition[], groups: readonly string[]) => {
+      await settle()
+      done.push(`synced ${[...partitions.map(({ topic, partition: of }) => `${topic}/${of}`), ...groups]}`)
+    },
     markPartition: ({ topic, partition: of }: TopicPartition, marker: Marker) => mark(`${topic}/${of}`, marker),
     markGroup: mark,
+    fail: (error: unknown) => {
+      throw error
+    },
   }
   const open = () => new TransactionCoordinator(new StateLog(storage, clock), clock, host, settings)
   const stopMarkers = () => {
@@ -230,13 +235,16 @@ suite('transactions after a restart of their coordinator', () => {
   test('that were open go on, and keep their time-out', async () => {
     const { transactions, clock, done, open } = coordinatorOf()
     const producer = await begun(transactions)
+    const other = { ...partition, partition: 4 }
+    transactions.addPartitions(producer, [other])
     await clock.elapse(timeoutMs / 2)
     transactions.close()
     const again = open()
     await again.start()
     equal(again.verifyPartition(producer, partition), errorCodes.NONE)
+    equal(again.verifyPartition(producer, other), errorCodes.NONE)
     await clock.elapse(timeoutMs / 2)
-    equal(done.at(-1), 'abort rows/3 of epoch 1')
+    deepEqual(done.slice(-2), ['abort rows/3 of epoch 1', 'abort rows/4 of epoch 1'])
   })
 
   test('whose time-out has passed meanwhile are rolled back at once', async () => {

@@ -322,6 +322,9 @@ export class ModelBroker {
       sync: async () => undefined,
       markPartition: ({ topic, partition }, marker) => mark(() => this.log(topic, partition).mark(marker)),
       markGroup: (_group, marker) => mark(() => this.#groups.mark(marker)),
+      fail: (error) => {
+        throw error
+      },
     }
     const log = new StateLog(this.#storage('transactions'), this.#clock)
     const coordinator = new TransactionCoordinator(log, this.#clock, host, this.#settings)
