@@ -48,15 +48,18 @@ interface ProduceFacts {
   readonly isTransactional: boolean
 }
 
+const magicAt = 16
+const currentMagic = 2
 const attributesAt = 21
 const compressionMask = 0x07
 const zstd = 4
 const transactionalBit = 0x10
 
-/** Attributes of a batch; 0 if it is not whole, which the log will find. */
+/** Attributes of a batch; 0 if it is not a whole one of today's format, which the log will find. */
 function attributesOf(batch: Buffer): number {
-  const isWhole = batch.length >= batchHeaderBytes && batch.length >= batchLengthOverhead + batch.readInt32BE(8)
-  return isWhole ? batch.readInt16BE(attributesAt) : 0
+  if (batch.length < batchHeaderBytes || batch[magicAt] !== currentMagic) return 0
+  const sizeBytes = batchLengthOverhead + batch.readInt32BE(8)
+  return sizeBytes < batchHeaderBytes || sizeBytes > batch.length ? 0 : batch.readInt16BE(attributesAt)
 }
 
 /** Rows go in, and offsets are asked for. */

@@ -47,6 +47,16 @@ async function wakeCoordinators({ address }: Side): Promise<void> {
   client.close()
 }
 
+const consumerGroupHeartbeat = 68
+
+/** Whether a broker is Apache Kafka 4: older ones have other rules, and nobody else has its newest groups. */
+export async function isApacheKafka4({ address }: Side): Promise<boolean> {
+  const client = await RawClient.connect(address)
+  const { apiKeys } = await client.ask('ApiVersions', 0, {})
+  client.close()
+  return apiKeys.some(({ apiKey, maxVersion }) => apiKey === consumerGroupHeartbeat && maxVersion >= 1)
+}
+
 /** Versions that both brokers offer and our declarations know. */
 export async function sharedVersions(sides: Sides): Promise<SharedVersions> {
   const offers = await Promise.all(

@@ -115,15 +115,12 @@ export const acceptedDifferences: readonly AcceptedDifference[] = [
     covers: ({ path, left, right }) => path.at(-1) === 'coordinatorEpoch' && left === -1 && right === 0,
   },
   {
-    what: 'DescribeGroups shows a group that Apache Kafka shows as Dead',
-    reason: 'a group that has stored nothing yet appears there when something else is stored',
-    covers: ({ api, path, answers: [left] }) => api === 'DescribeGroups' && stateOf(left, path[1]) === 'Dead',
-  },
-  {
-    what: 'Offsets of the empty group id are refused with INVALID_GROUP_ID',
-    reason: 'Kafka deprecates them (KIP-289)',
-    changesState: true,
-    covers: ({ api, right }) => api === 'OffsetCommit' && right === 'INVALID_GROUP_ID',
+    what: 'Groups that have stored nothing yet are described and listed, unless they have no members',
+    reason: 'Apache Kafka shows them when something else is stored, and lets DeleteGroups delete what it does not show',
+    covers: ({ api, path, left, right, answers: [whole] }) =>
+      (api === 'DescribeGroups' && stateOf(whole, path[1]) === 'Dead') ||
+      (api === 'ListGroups' && left === undefined) ||
+      (api === 'DeleteGroups' && left === 'NONE' && right === 'GROUP_ID_NOT_FOUND'),
   },
   {
     what: 'An empty cleanup.policy is refused with INVALID_CONFIG',

@@ -180,7 +180,7 @@ export function offsetSequence(chance: Chance): Step[] {
   const steps: Step[] = [createTopic(chance, 't0', 2), createTopic(chance, 't1', 1)]
   const count = chance.int(8, 16)
   while (steps.length < count) {
-    const one = chance.oneIn(20) ? '' : chance.pick(groups)
+    const one = chance.pick(groups)
     steps.push(
       chance.weighted<() => Step>([
         [

@@ -10,13 +10,13 @@ import { parseArgs } from 'node:util'
 import { startEmbeddedBroker } from '../../../src/embedded/embedded-cluster.ts'
 import { compareSequences, newTally } from './conformance.ts'
 import { reportOf } from './report.ts'
-import { type Trade, trades } from './trades.ts'
+import { quickTrades, type Trade, trades } from './trades.ts'
 
 const { values } = parseArgs({
   options: {
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     sequences: { type: 'string', default: '1000' },
-    trades: { type: 'string', default: trades.join(',') },
+    trades: { type: 'string', default: quickTrades.join(',') },
     width: { type: 'string', default: '6' },
     left: { type: 'string', default: process.env.KAFKA_BROKERS },
     right: { type: 'string' },
