@@ -1,6 +1,14 @@
 import { compressions } from '../../../src/batch/batch-header.ts'
 import type { Chance } from './chance.ts'
-import { describeProducers, fetch, initProducer, listOffsets, produce } from './log-steps.ts'
+import {
+  askFutureVersions,
+  describeProducers,
+  fetch,
+  initProducer,
+  listOffsets,
+  produce,
+  produceUnanswered,
+} from './log-steps.ts'
 import { type BatchPlan, flaws, type Row, rowTimeMs } from './produced-batch.ts'
 import { ask, type Step } from './step.ts'
 import { type Configs, createTopic, oneSegment } from './topic-steps.ts'
@@ -54,6 +62,13 @@ function appendIdempotent(chance: Chance, hasKeys: boolean): Step {
     isTransactional: chance.oneIn(25),
   }
   return produce(chance, 't0', chance.pick(partitions), plan(chance, hasKeys), { idempotence })
+}
+
+function appendUnanswered(chance: Chance, hasKeys: boolean): Step {
+  const batch = plan(chance, hasKeys)
+  // The embedded broker stores garbage: see the list of differences.
+  const told = batch.flaw === 'garbage records' ? { ...batch, flaw: 'checksum' as const } : batch
+  return produceUnanswered(chance, chance.oneIn(8) ? 'absent' : 't0', chance.pick(partitions), told)
 }
 
 /** The same rows twice, with the same sequence numbers: what a producer does that has lost the answer. */
@@ -141,6 +156,8 @@ export function logSequence(chance: Chance): Step[] {
         [4, () => [append(chance, hasKeys)]],
         [5, () => [appendIdempotent(chance, hasKeys)]],
         [1, () => appendTwice(chance, hasKeys)],
+        [0.7, () => [appendUnanswered(chance, hasKeys)]],
+        [0.2, () => [askFutureVersions()]],
         [6, () => [read(chance)]],
         [3, () => [find(chance)]],
         [1, () => [isDeleting || isStamped ? deleteRecords(chance) : listOffsets(chance, 't0', chance.int(0, 1), -3)]],

@@ -3,7 +3,7 @@ import type { Chance } from './chance.ts'
 import { type BatchPlan, producedBatch } from './produced-batch.ts'
 import type { RequestBody } from './raw-client.ts'
 import { noProducer, type Producer, type SequenceRun } from './sequence-run.ts'
-import { ask, type Step } from './step.ts'
+import { answeredBy, ask, type Step } from './step.ts'
 
 /** How a batch names its producer, beside what would be right. */
 export interface Idempotence {
@@ -66,6 +66,40 @@ export function produce(
       run.sequences.set(key, (run.sequences.get(key) ?? 0) + idempotence.sequenceShift + plan.rows.length)
     },
   })
+}
+
+/**
+ * A batch that wants no answer. What it has come to is seen on its connection: brokers close it on an error, since
+ * they cannot tell it.
+ */
+export function produceUnanswered(chance: Chance, topic: string, partition: number, plan: BatchPlan): Step {
+  const version = chance.version('Produce')
+  return {
+    label: `unanswered: Produce v${version} ${topic}-${partition} acks 0 ${plan.flaw ?? ''}`,
+    async perform(run) {
+      const client = await run.client('unanswered')
+      client.tell('Produce', version, {
+        transactionalId: null,
+        acks: 0,
+        timeoutMs: 10_000,
+        topicData: [{ name: run.name(topic), partitionData: [{ index: partition, records: producedBatch(plan) }] }],
+      })
+      return answeredBy('ApiVersions', 0, async () => (await client.ask('ApiVersions', 0, {})).errorCode)
+    },
+  }
+}
+
+/** ApiVersions in a version that is not there yet. */
+export function askFutureVersions(): Step {
+  return {
+    label: 'future: ApiVersions v99',
+    perform: (run) =>
+      answeredBy(
+        'ApiVersions',
+        99,
+        async () => (await (await run.client('future')).askUnknownApiVersions(99)).errorCode,
+      ),
+  }
 }
 
 export interface FetchedPartition {

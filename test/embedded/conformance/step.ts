@@ -64,6 +64,17 @@ export function errorsOf(answer: unknown): number[] {
   )
 }
 
+/** An error code for an answer, or that none came. */
+export async function answeredBy(api: ApiName, version: number, ask: () => Promise<number>): Promise<Answered> {
+  try {
+    return { api, version, body: { errorCode: await ask() }, listsAll: false }
+  } catch (error) {
+    if (!(error instanceof NoAnswerError)) throw error
+    return { api, version, body: { noAnswer: error.kind }, listsAll: false }
+  }
+}
+
+/** Sends a request and takes its answer; asks again for as long as the broker is not ready. */
 export function ask<N extends ApiName>(
   api: N,
   version: number,
