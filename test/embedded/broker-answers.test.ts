@@ -81,6 +81,21 @@ suite('answers of the embedded broker', () => {
     equal((await broker.ask('SyncGroup', request, { version: 5 })).errorCode, errorCodes.INCONSISTENT_GROUP_PROTOCOL)
   })
 
+  test('to OffsetCommit of a generation that no group has are what the version knows', async () => {
+    const broker = new AskedBroker()
+    await broker.createTopic('rows')
+    const partitions = [{ partitionIndex: 0, committedOffset: 1, committedMetadata: null }]
+    const topics = [{ name: 'rows', partitions }]
+    const request = { groupId: 'g', generationIdOrMemberEpoch: 1, memberId: 'a', topics }
+    for (const [version, error] of [
+      [8, errorCodes.ILLEGAL_GENERATION],
+      [9, errorCodes.GROUP_ID_NOT_FOUND],
+    ]) {
+      const answer = await broker.ask('OffsetCommit', request, { version })
+      equal(answer.topics[0].partitions[0].errorCode, error)
+    }
+  })
+
   test('to OffsetDelete refuse the empty group id', async () => {
     const answer = await new AskedBroker().ask('OffsetDelete', { groupId: '', topics: [] })
     equal(answer.errorCode, errorCodes.INVALID_GROUP_ID)

@@ -232,7 +232,8 @@ export class GroupCoordinator {
   #commitError(group: string, identity: MemberIdentity, isTransactional: boolean): number {
     if (group === '') return errorCodes.INVALID_GROUP_ID
     const known = this.#groups.get(group)
-    if (known === undefined && identity.generation >= 0) return errorCodes.ILLEGAL_GENERATION
+    if (known === undefined && identity.generation >= 0)
+      return isTransactional ? errorCodes.ILLEGAL_GENERATION : errorCodes.GROUP_ID_NOT_FOUND
     return (known ?? this.#newGroup(group)).validateCommit(identity, isTransactional)
   }
 

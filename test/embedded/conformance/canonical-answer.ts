@@ -105,7 +105,7 @@ function draftOfNumber(run: SequenceRun, field: string, value: number): Draft {
 }
 
 function draftOfText(run: SequenceRun, field: string, value: string): Draft {
-  if (field === 'topicId') return value === zeroUuid ? 'none' : (run.topicOf(value) ?? mark('topic', value))
+  if (field === 'topicId') return value === zeroUuid ? 'none' : (run.topicOf(value) ?? value)
   if (field === 'memberId' || field === 'leader') {
     const head = value.replace(uuidEnd, '')
     const named = head.replaceAll(run.prefix, '')

@@ -45,7 +45,7 @@ suite('offsets of a group', () => {
 
   test('are committed by members of the generation, and by others only while the group is empty', async () => {
     const { groups, clock } = coordinatorOf()
-    equal(groups.commit('g', { ...simple, memberId: 'a', generation: 1 }, [at(1)])[0], errorCodes.ILLEGAL_GENERATION)
+    equal(groups.commit('g', { ...simple, memberId: 'a', generation: 1 }, [at(1)])[0], errorCodes.GROUP_ID_NOT_FOUND)
     const [member] = await stableGroup({ groups, clock }, 'g', [{}])
     const error = (identity: object) => groups.commit('g', { ...member, ...identity }, [at(1)])[0]
     equal(error({}), errorCodes.NONE)
