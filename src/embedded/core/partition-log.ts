@@ -128,7 +128,9 @@ export class PartitionLog {
       }
       const same = this.#producers.findDuplicate(header)
       if (same !== undefined) return appended(same.baseOffset, same.timestampMs)
-      const error = this.#producers.check(header)
+      const error = this.#verifications.isAhead(header)
+        ? errorCodes.OUT_OF_ORDER_SEQUENCE_NUMBER
+        : this.#producers.check(header)
       if (error !== errorCodes.NONE) return refused({ error, message: null })
     }
     const logAppendTimeMs = this.#logAppendTime(this.#clock.nowMs)
@@ -293,7 +295,7 @@ export class PartitionLog {
       if (firstOffset !== undefined && !marker.isCommit)
         this.#aborted.add({ producerId, firstOffset, lastOffset, lastStableOffset: this.lastStableOffset })
     }
-    this.#verifications.forget(producerId)
+    if (header.isTransactional) this.#verifications.forget(producerId)
   }
 
   /** Learns everything from the batches, of which it reads the headers; bytes that it has cut off at the end. */

@@ -136,6 +136,14 @@ suite('a transaction in a partition log', () => {
     equal(await sent(1, errorCodes.NONE), errorCodes.NONE)
   })
 
+  test('that was refused lets no later batch of its producer overtake, be it outside of a transaction', async () => {
+    const log = logOf()
+    const isUnknown = () => errorCodes.INVALID_TXN_STATE
+    await send(log, ['a'], { sequence: 0, isTransactional: true }, isUnknown)
+    equal(await error(log, ['a'], { sequence: 0 }), errorCodes.NONE)
+    equal(await error(log, ['b'], { sequence: 1 }), errorCodes.OUT_OF_ORDER_SEQUENCE_NUMBER)
+  })
+
   test('is verified before its first batch alone', async () => {
     const log = logOf()
     let asked = 0
