@@ -85,7 +85,7 @@ function appendTwice(chance: Chance, hasKeys: boolean): Step[] {
 function read(chance: Chance): Step {
   const asked = Array.from({ length: chance.pick([1, 1, 2]) }, (_, i) => ({
     topic: chance.oneIn(30) ? 'absent' : 't0',
-    partition: chance.oneIn(40) ? 9 : i,
+    partition: chance.oneIn(40) ? 9 + i : i,
     offset: chance.weighted([
       [3, 0],
       [4, chance.int(1, 30)],
