@@ -14,6 +14,8 @@ const transactionNotVerified: readonly unknown[] = ['INVALID_TXN_STATE', 'TRANSA
 
 /** Where a setting's value comes from, if it is not the topic's own: brokers' settings of several kinds, the default. */
 const notOfTopic: readonly unknown[] = [3, 4, 5]
+/** How a commit to a group that is not there is refused, by its version. */
+const noSuchGroup: readonly unknown[] = ['ILLEGAL_GENERATION', 'GROUP_ID_NOT_FOUND']
 const ofConfigs = (api: string): boolean => api === 'CreateTopics' || api === 'DescribeConfigs'
 
 export const acceptedDifferences: readonly AcceptedDifference[] = [
@@ -125,7 +127,8 @@ export const acceptedDifferences: readonly AcceptedDifference[] = [
     covers: ({ api, path, left, right, answers: [whole] }) =>
       (api === 'DescribeGroups' && stateOf(whole, path[1]) === 'Dead') ||
       (api === 'ListGroups' && left === undefined) ||
-      (/^(DeleteGroups|OffsetDelete)$/.test(api) && left === 'NONE' && right === 'GROUP_ID_NOT_FOUND'),
+      (/^(DeleteGroups|OffsetDelete)$/.test(api) && left === 'NONE' && right === 'GROUP_ID_NOT_FOUND') ||
+      (api === 'OffsetCommit' && left === 'UNKNOWN_MEMBER_ID' && noSuchGroup.includes(right)),
   },
   {
     what: 'An empty group without offsets is gone soon',
