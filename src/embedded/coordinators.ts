@@ -17,7 +17,8 @@ export interface CoordinatorsHost {
   readonly fail: (error: unknown) => void
 }
 
-const offsetsTopic = '__consumer_offsets'
+/** Where the offsets of all groups are, in its one partition. */
+export const offsetsTopic = '__consumer_offsets'
 const transactionsTopic = '__transaction_state'
 const minuteMs = 60_000
 

@@ -117,7 +117,7 @@ suite('transactions of the embedded broker', () => {
   test('take no row of a partition that they do not span', async () => {
     const broker = new AskedBroker()
     await broker.createTopic('rows')
-    equal(await produceRow(broker, await init(broker), 'a', 0), errorCodes.INVALID_TXN_STATE)
+    equal(await produceRow(broker, await init(broker), 'a', 0), errorCodes.TRANSACTION_ABORTABLE)
   })
 
   test('span no partition that is not there', async () => {

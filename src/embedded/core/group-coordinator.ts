@@ -100,7 +100,7 @@ export class GroupCoordinator {
   commit(group: string, identity: MemberIdentity, offsets: readonly OffsetCommit[]): number[] {
     const error = this.#commitError(group, identity, false)
     if (error !== errorCodes.NONE) return offsets.map(() => error)
-    return this.#accept(offsets, (accepted) => {
+    return this.#accept(group, offsets, (accepted) => {
       this.offsets.commit(group, accepted)
       return errorCodes.NONE
     })
@@ -123,7 +123,7 @@ export class GroupCoordinator {
     let error = verified === errorCodes.PRODUCER_FENCED ? errorCodes.INVALID_PRODUCER_EPOCH : verified
     if (error === errorCodes.NONE) error = this.#commitError(group, identity, true)
     if (error !== errorCodes.NONE) return offsets.map(() => error)
-    return this.#accept(offsets, (accepted) => this.offsets.commitPending(group, producer, accepted))
+    return this.#accept(group, offsets, (accepted) => this.offsets.commitPending(group, producer, accepted))
   }
 
   /** Ends a transaction that has committed offsets; an error code. */
@@ -151,6 +151,7 @@ export class GroupCoordinator {
   deleteOffsets(group: string, partitions: readonly TopicPartition[]) {
     const known = this.#groups.get(group)
     const none = { partitions: partitions.map(() => errorCodes.NONE as number) }
+    if (group === '') return { error: errorCodes.INVALID_GROUP_ID, ...none }
     if (known === undefined) return { error: errorCodes.GROUP_ID_NOT_FOUND, ...none }
     if (known.state !== 'Empty' && known.protocolType !== 'consumer')
       return { error: errorCodes.NON_EMPTY_GROUP, ...none }
@@ -231,28 +232,39 @@ export class GroupCoordinator {
   #commitError(group: string, identity: MemberIdentity, isTransactional: boolean): number {
     if (group === '') return errorCodes.INVALID_GROUP_ID
     const known = this.#groups.get(group)
-    if (known === undefined && identity.generation >= 0) return errorCodes.ILLEGAL_GENERATION
-    return (known ?? this.#open(group)).validateCommit(identity, isTransactional)
+    if (known === undefined && identity.generation >= 0)
+      return isTransactional ? errorCodes.ILLEGAL_GENERATION : errorCodes.GROUP_ID_NOT_FOUND
+    return (known ?? this.#newGroup(group)).validateCommit(identity, isTransactional)
   }
 
-  /** Commits the offsets whose metadata is not too large. */
-  #accept(offsets: readonly OffsetCommit[], commit: (accepted: readonly OffsetCommit[]) => number): number[] {
+  /** Commits the offsets whose metadata is not too large. A group without members begins with its first offset. */
+  #accept(
+    group: string,
+    offsets: readonly OffsetCommit[],
+    commit: (accepted: readonly OffsetCommit[]) => number,
+  ): number[] {
     const isTooLarge = ({ metadata }: OffsetCommit) => metadata.length > this.#settings.maxMetadataBytes
-    const error = commit(offsets.filter((offset) => !isTooLarge(offset)))
+    const accepted = offsets.filter((offset) => !isTooLarge(offset))
+    if (accepted.length > 0) this.#open(group)
+    const error = commit(accepted)
     return offsets.map((offset) => (isTooLarge(offset) ? errorCodes.OFFSET_METADATA_TOO_LARGE : error))
   }
 
   #open(name: string, stored?: StoredGroup): Group {
     const known = this.#groups.get(name)
     if (known !== undefined) return known
+    const group = this.#newGroup(name, stored)
+    this.#groups.set(name, group)
+    return group
+  }
+
+  #newGroup(name: string, stored?: StoredGroup): Group {
     const host = {
       clock: this.#clock,
       initialRebalanceDelayMs: this.#settings.initialRebalanceDelayMs,
       store: (state: StoredGroup) => this.#log.put([[[groupKind, name], state]]),
     }
-    const group = new Group(host, stored)
-    this.#groups.set(name, group)
-    return group
+    return new Group(host, stored)
   }
 
   #remove(name: string): void {

@@ -67,8 +67,7 @@ export class GroupMember {
 
   /** @param protocol that its group has settled on; null while it has none */
   describe(protocol: string | null): DescribedMember {
-    const { memberId, instanceId, clientId, clientHost } = this
-    const assignment = protocol === null ? noBytes : this.assignment
+    const { memberId, instanceId, clientId, clientHost, assignment } = this
     return { memberId, instanceId, clientId, clientHost, metadata: this.metadataOf(protocol), assignment }
   }
 

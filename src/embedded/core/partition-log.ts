@@ -1,4 +1,10 @@
-import { batchHeaderBytes, batchLengthOverhead, isIntact, readBatchHeader } from '../../batch/batch-header.ts'
+import {
+  type BatchHeader,
+  batchHeaderBytes,
+  batchLengthOverhead,
+  isIntact,
+  readBatchHeader,
+} from '../../batch/batch-header.ts'
 import { type AbortedTransaction, AbortedTransactions } from './aborted-transactions.ts'
 import { checkBatch, type Refusal, stampedHead } from './batch-checks.ts'
 import type { Clock } from './clock.ts'
@@ -19,7 +25,7 @@ export type Isolation = 'read_uncommitted' | 'read_committed'
 /** The answer to a batch; offsets are -1 with an error. */
 export interface Appended extends Refusal {
   readonly baseOffset: number
-  /** -1 unless the topic's records have the time at which they were appended */
+  /** -1 unless the topic's records have the time at which they were appended, or the batch had come before */
   readonly logAppendTimeMs: number
 }
 
@@ -80,6 +86,8 @@ export class PartitionLog {
     this.cutBytes = this.#recover()
     // What was cut off has been seen under the epoch before.
     this.leaderEpoch = leaderEpoch ?? this.#epochs.latest + 1
+    // A leader's epoch begins with it, before its first batch.
+    this.#epochs.note(this.leaderEpoch, this.#endOffset)
   }
 
   get startOffset(): number {
@@ -112,16 +120,17 @@ export class PartitionLog {
   async append(bytes: Uint8Array, verify: Verify = unverified): Promise<Appended> {
     const header = checkBatch(bytes, this.config, this.#clock.nowMs)
     if ('error' in header) return refused(header)
-    const { producerId, producerEpoch, baseSequence, isTransactional } = header
+    const { producerId, producerEpoch, isTransactional } = header
     if (producerId >= 0n) {
-      const same = this.#producers.findDuplicate(header)
-      if (same !== undefined) return appended(same.baseOffset, this.#logAppendTime(same.timestampMs))
-      if (isTransactional && !this.#producers.isOpen(producerId)) {
-        const nowMs = this.#clock.nowMs
-        const error = await this.#verifications.verify(producerId, producerEpoch, baseSequence, verify, nowMs)
+      if (isTransactional && !this.#producers.isOpen(producerId, producerEpoch)) {
+        const error = await this.#verified(header, verify)
         if (error !== errorCodes.NONE) return refused({ error, message: null })
       }
-      const error = this.#producers.check(header)
+      const same = this.#producers.findDuplicate(header)
+      if (same !== undefined) return appended(same.baseOffset, same.timestampMs)
+      const error = this.#verifications.isAhead(header)
+        ? errorCodes.OUT_OF_ORDER_SEQUENCE_NUMBER
+        : this.#producers.check(header)
       if (error !== errorCodes.NONE) return refused({ error, message: null })
     }
     const logAppendTimeMs = this.#logAppendTime(this.#clock.nowMs)
@@ -240,6 +249,12 @@ export class PartitionLog {
     return this.#batches.storage.sync()
   }
 
+  /** Whether the coordinator knows of the transaction that a batch would open here: an error code. */
+  async #verified({ producerId, producerEpoch, baseSequence }: BatchHeader, verify: Verify): Promise<number> {
+    if (producerEpoch < (this.#producers.get(producerId)?.epoch ?? -1)) return errorCodes.INVALID_PRODUCER_EPOCH
+    return this.#verifications.verify(producerId, producerEpoch, baseSequence, verify, this.#clock.nowMs)
+  }
+
   #limit(isolation: Isolation): number {
     return isolation === 'read_committed' ? this.lastStableOffset : this.#endOffset
   }
@@ -280,7 +295,7 @@ export class PartitionLog {
       if (firstOffset !== undefined && !marker.isCommit)
         this.#aborted.add({ producerId, firstOffset, lastOffset, lastStableOffset: this.lastStableOffset })
     }
-    this.#verifications.forget(producerId)
+    if (header.isTransactional) this.#verifications.forget(producerId)
   }
 
   /** Learns everything from the batches, of which it reads the headers; bytes that it has cut off at the end. */

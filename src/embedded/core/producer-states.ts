@@ -4,6 +4,7 @@ import { errorCodes } from './error-codes.ts'
 
 const lastSequence = 2 ** 31 - 1
 const noSequence = -1
+const noEpoch = -1
 /** Batches of a producer that a broker remembers, to know them again. */
 const rememberedBatches = 5
 
@@ -48,8 +49,8 @@ export class ProducerStates {
     return this.#states.values()
   }
 
-  isOpen(producerId: bigint): boolean {
-    return this.#open.has(producerId)
+  isOpen(producerId: bigint, epoch: number): boolean {
+    return this.#open.has(producerId) && this.#states.get(producerId)?.epoch === epoch
   }
 
   /** Offset of the first row whose transaction is open. */
@@ -72,6 +73,8 @@ export class ProducerStates {
     // All that it wrote may have been deleted: any sequence goes on.
     if (state === undefined) return errorCodes.NONE
     if (producerEpoch < state.epoch) return errorCodes.INVALID_PRODUCER_EPOCH
+    // Whoever wrote without an epoch may go on with any sequence.
+    if (state.epoch === noEpoch) return errorCodes.NONE
     const last = producerEpoch > state.epoch ? noSequence : lastSequenceOf(state)
     if (baseSequence !== (last === lastSequence ? 0 : last + 1)) return errorCodes.OUT_OF_ORDER_SEQUENCE_NUMBER
     if (state.openSince !== undefined && !isTransactional) return errorCodes.INVALID_TXN_STATE

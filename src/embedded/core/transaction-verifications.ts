@@ -1,3 +1,4 @@
+import type { BatchHeader } from '../../batch/batch-header.ts'
 import { errorCodes } from './error-codes.ts'
 
 /** Asks the coordinator whether a producer's transaction spans this partition: an error code. */
@@ -37,6 +38,12 @@ export class TransactionVerifications {
     // A marker came between the answer and the batch: the answer is another transaction's.
     if (this.#verifications.get(producerId) !== verification) return errorCodes.INVALID_TXN_STATE
     return sequence > verification.lowest ? errorCodes.OUT_OF_ORDER_SEQUENCE_NUMBER : errorCodes.NONE
+  }
+
+  /** Whether a batch comes before one that was seen while its producer was verified. */
+  isAhead({ producerId, baseSequence }: Pick<BatchHeader, 'producerId' | 'baseSequence'>): boolean {
+    const known = this.#verifications.get(producerId)
+    return known !== undefined && baseSequence > known.lowest
   }
 
   /** An epoch that is fenced must not disturb the newer one, unless that one is not known to the coordinator. */

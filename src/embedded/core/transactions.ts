@@ -82,6 +82,8 @@ export interface DescribedTransaction {
   readonly timeoutMs: number
   readonly startedMs: number
   readonly partitions: readonly TopicPartition[]
+  /** whose offsets it commits */
+  readonly groups: readonly string[]
 }
 
 export interface TransactionFilter {
@@ -177,6 +179,7 @@ export class TransactionCoordinator {
     }
     if (!this.#renew(id, expected?.epoch)) return refused(errorCodes.PRODUCER_FENCED)
     id.state = 'Empty'
+    id.startedMs = -1
     id.timeoutMs = timeoutMs
     const answer = { error: errorCodes.NONE, producerId: id.producerId, epoch: id.epoch }
     this.#store(id)
@@ -226,12 +229,23 @@ export class TransactionCoordinator {
     const id = this.#ids.get(transactionalId)
     if (id === undefined) {
       const error = transactionalId === '' ? errorCodes.INVALID_REQUEST : errorCodes.TRANSACTIONAL_ID_NOT_FOUND
-      const nothing = { producerId: noProducerId, epoch: noEpoch, state: '', timeoutMs: -1, startedMs: -1 } as const
-      return { ...nothing, error, transactionalId, partitions: [] }
+      const nothing = { producerId: 0n, epoch: 0, state: '', timeoutMs: 0, startedMs: 0 } as const
+      return { ...nothing, error, transactionalId, partitions: [], groups: [] }
     }
     const { producerId, epoch, state, timeoutMs, startedMs } = id
     const partitions = [...id.partitions].map(partitionOf)
-    return { error: errorCodes.NONE, transactionalId, producerId, epoch, state, timeoutMs, startedMs, partitions }
+    const groups = [...id.groups]
+    return {
+      error: errorCodes.NONE,
+      transactionalId,
+      producerId,
+      epoch,
+      state,
+      timeoutMs,
+      startedMs,
+      partitions,
+      groups,
+    }
   }
 
   list({ states = [], producerIds = [], longerThanMs = -1 }: TransactionFilter = {}) {

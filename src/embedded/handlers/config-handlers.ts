@@ -110,7 +110,12 @@ export function configHandlers(
 
     AlterConfigs: async ({ resources, validateOnly }) => {
       const responses = resources.map(({ configs, ...resource }) =>
-        alter(resource, validateOnly, () => checked(configs.map(({ name, value }) => [name, value] as const))),
+        alter(resource, validateOnly, () => {
+          const nothing = configs.find(({ value }) => value === null)
+          return nothing === undefined
+            ? checked(configs.map(({ name, value }) => [name, value] as const))
+            : lacksValue(nothing.name)
+        }),
       )
       await metadata.sync()
       return { responses }
@@ -127,7 +132,10 @@ export function configHandlers(
 
   function changed(now: ReadonlyMap<string, string>, changes: readonly Change[]) {
     const next = new Map<string, string | null>(now)
+    if (new Set(changes.map(({ name }) => name)).size < changes.length)
+      return { errorCode: errorCodes.INVALID_REQUEST, errorMessage: 'A setting is changed twice' }
     for (const { name, configOperation, value } of changes) {
+      if (value === null && configOperation !== operations.delete) return lacksValue(name)
       const setting = topicSettings.get(name)
       const isList = setting?.type === 'list'
       if (setting === undefined) return invalid(`Unknown topic config name: ${name}`)
@@ -148,6 +156,10 @@ function checked(entries: Iterable<readonly [string, string | null]>): ReadonlyM
   const list = [...entries]
   const problem = settingsProblem(list)
   return problem === undefined ? new Map(list as [string, string][]) : invalid(problem)
+}
+
+function lacksValue(name: string): Problem {
+  return { errorCode: errorCodes.INVALID_REQUEST, errorMessage: `Null value for ${name}` }
 }
 
 function invalid(errorMessage: string): Problem {

@@ -43,7 +43,7 @@ export function fetchHandlers(broker: BrokerState): HandlersOf<'Fetch'> {
     if (lastFetchedEpoch >= 0) {
       const { epoch: known, endOffset } = log.endOfEpoch(lastFetchedEpoch)
       // Nothing is known of that epoch: these are not the rows that the client has read.
-      if (known < 0) return { ...refused(partitionIndex, errorCodes.OFFSET_OUT_OF_RANGE), ...found }
+      if (known < 0) return refused(partitionIndex, errorCodes.OFFSET_OUT_OF_RANGE)
       if (known < lastFetchedEpoch || endOffset < fetchOffset)
         return {
           ...found,
@@ -57,7 +57,7 @@ export function fetchHandlers(broker: BrokerState): HandlersOf<'Fetch'> {
     }
     const maxBytes = Math.min(partitionMaxBytes, leftBytes)
     const { error, buffers, sizeBytes, aborted } = log.fetch(fetchOffset, maxBytes, isolation, isFirst)
-    if (error !== errorCodes.NONE) return { ...refused(partitionIndex, error), ...found }
+    if (error !== errorCodes.NONE) return refused(partitionIndex, error)
     const abortedTransactions = isolation === 'read_committed' ? aborted : null
     return { ...found, partitionIndex, errorCode: error, abortedTransactions, records: buffers, sizeBytes }
   }
@@ -77,7 +77,7 @@ export function fetchHandlers(broker: BrokerState): HandlersOf<'Fetch'> {
           const partition = topic?.partitions[each.partition]
           const answer =
             partition === undefined
-              ? refused(each.partition, topic === undefined ? unknown : errorCodes.UNKNOWN_TOPIC_OR_PARTITION)
+              ? notHere(each.partition, topic === undefined ? unknown : errorCodes.UNKNOWN_TOPIC_OR_PARTITION)
               : readPartition(partition, each, isolation, {
                   leftBytes: Math.max(0, maxBytes - sizeBytes),
                   isFirst: sizeBytes === 0,
@@ -136,4 +136,9 @@ export function fetchHandlers(broker: BrokerState): HandlersOf<'Fetch'> {
 
 function refused(partitionIndex: number, errorCode: number): FetchedPartition & { readonly sizeBytes: number } {
   return { partitionIndex, errorCode, highWatermark: -1, abortedTransactions: null, records: [], sizeBytes: 0 }
+}
+
+/** Unlike other errors this one comes with an empty list, as from Apache Kafka. */
+function notHere(partitionIndex: number, errorCode: number): FetchedPartition & { readonly sizeBytes: number } {
+  return { ...refused(partitionIndex, errorCode), abortedTransactions: [] }
 }

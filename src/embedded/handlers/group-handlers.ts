@@ -115,7 +115,9 @@ export function groupHandlers(
       }
     },
 
-    SyncGroup: async ({ groupId, generationId, memberId, groupInstanceId, assignments, ...protocol }) => {
+    SyncGroup: async ({ groupId, generationId, memberId, groupInstanceId, assignments, ...protocol }, { version }) => {
+      if (version >= 5 && (protocol.protocolType === null || protocol.protocolName === null))
+        return { errorCode: errorCodes.INCONSISTENT_GROUP_PROTOCOL, assignment: Buffer.alloc(0) }
       const { error, protocolType, protocolName, assignment } = await groups.sync(groupId, {
         generation: generationId,
         memberId,
@@ -145,9 +147,15 @@ export function groupHandlers(
       }
     },
 
-    OffsetCommit: async ({ groupId, generationIdOrMemberEpoch, memberId, groupInstanceId, topics: asked }) => {
+    OffsetCommit: async (request, { version }) => {
+      const { groupId, generationIdOrMemberEpoch, memberId, groupInstanceId, topics: asked } = request
       const identity = { generation: generationIdOrMemberEpoch, memberId, instanceId: groupInstanceId }
-      return { topics: await committed(topics, asked, (offsets) => groups.commit(groupId, identity, offsets)) }
+      // Before version 9 a group that is not there has another generation.
+      const told = (error: number) =>
+        error === errorCodes.GROUP_ID_NOT_FOUND && version < 9 ? errorCodes.ILLEGAL_GENERATION : error
+      const commit = (offsets: Parameters<typeof groups.commit>[2]) =>
+        groups.commit(groupId, identity, offsets).map(told)
+      return { topics: await committed(topics, asked, commit) }
     },
 
     OffsetFetch: ({ groupId, topics: asked, groups: several, requireStable }, { version }) => {

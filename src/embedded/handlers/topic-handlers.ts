@@ -38,7 +38,9 @@ export function topicHandlers(
   return {
     CreateTopics: async ({ topics: wanted, validateOnly }) => {
       const names = wanted.map(({ name }) => name)
-      const created = wanted.map((each) =>
+      // A name that is there twice is answered once.
+      const once = wanted.filter(({ name }, i) => names.indexOf(name) === i)
+      const created = once.map((each) =>
         create(each, names.indexOf(each.name) !== names.lastIndexOf(each.name), validateOnly),
       )
       await metadata.sync()

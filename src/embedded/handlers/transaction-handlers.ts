@@ -1,10 +1,12 @@
 import type { HandlersOf } from '../broker-state.ts'
+import { offsetsTopic } from '../coordinators.ts'
 import type { GroupCoordinator } from '../core/group-coordinator.ts'
 import type { TransactionCoordinator } from '../core/transactions.ts'
 import { errorCodes } from '../protocol/error-codes.ts'
 import type { Topics } from '../topics.ts'
 import { byTopic } from './by-topic.ts'
 import { committed } from './group-handlers.ts'
+import { notVerified } from './log-handlers.ts'
 
 /** Older clients do not know PRODUCER_FENCED. @param since the version whose clients do */
 function told(error: number, version: number, since: number): number {
@@ -77,11 +79,11 @@ export function transactionHandlers(
       return { errorCode: told(error, version, 2) }
     },
 
-    TxnOffsetCommit: async (request) => {
+    TxnOffsetCommit: async (request, { version }) => {
       const { transactionalId, groupId, producerId, producerEpoch, memberId, groupInstanceId } = request
       const identity = { generation: request.generationIdOrMemberEpoch, memberId, instanceId: groupInstanceId }
       const producer = { transactionalId, producerId, epoch: producerEpoch }
-      const verify = () => transactions.verifyGroup(producer, groupId)
+      const verify = () => notVerified(transactions.verifyGroup(producer, groupId), version >= 4)
       return {
         topics: await committed(topics, request.topics, (offsets) =>
           groups.commitInTransaction(groupId, identity, { producerId, producerEpoch }, offsets, verify),
@@ -91,8 +93,9 @@ export function transactionHandlers(
 
     DescribeTransactions: ({ transactionalIds }) => ({
       transactionStates: transactionalIds.map((transactionalId) => {
-        const { error, state, timeoutMs, startedMs, producerId, epoch, partitions } =
+        const { error, state, timeoutMs, startedMs, producerId, epoch, partitions, groups } =
           transactions.describe(transactionalId)
+        const offsets = groups.length > 0 ? [{ topic: offsetsTopic, partition: 0 }] : []
         return {
           errorCode: error,
           transactionalId,
@@ -101,7 +104,7 @@ export function transactionHandlers(
           transactionStartTimeMs: startedMs,
           producerId,
           producerEpoch: epoch,
-          topics: byTopic(partitions).map(({ topic, items }) => ({
+          topics: byTopic([...partitions, ...offsets]).map(({ topic, items }) => ({
             topic,
             partitions: items.map(({ partition }) => partition),
           })),

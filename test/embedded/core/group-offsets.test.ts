@@ -35,11 +35,17 @@ suite('offsets of a group', () => {
     const large = { ...at(5), metadata: 'x'.repeat(4_097) }
     deepEqual(groups.commit('g', simple, [large, at(7, 1)]), [errorCodes.OFFSET_METADATA_TOO_LARGE, 0])
     deepEqual(offsets(groups), ['topic/1: 7'])
+    groups.commit('none', simple, [large])
+    deepEqual(
+      groups.list().map(({ group }) => group),
+      ['g'],
+      'refused offsets make no group',
+    )
   })
 
   test('are committed by members of the generation, and by others only while the group is empty', async () => {
     const { groups, clock } = coordinatorOf()
-    equal(groups.commit('g', { ...simple, memberId: 'a', generation: 1 }, [at(1)])[0], errorCodes.ILLEGAL_GENERATION)
+    equal(groups.commit('g', { ...simple, memberId: 'a', generation: 1 }, [at(1)])[0], errorCodes.GROUP_ID_NOT_FOUND)
     const [member] = await stableGroup({ groups, clock }, 'g', [{}])
     const error = (identity: object) => groups.commit('g', { ...member, ...identity }, [at(1)])[0]
     equal(error({}), errorCodes.NONE)

@@ -53,8 +53,8 @@ suite('appending to a partition log', () => {
 
   const refusals: [what: string, batch: Uint8Array, error: keyof typeof errorCodes, config?: Partial<LogConfig>][] = [
     ['nothing', new Uint8Array(0), 'INVALID_RECORD'],
-    ['half a header', batchOf(['a']).subarray(0, 40), 'CORRUPT_MESSAGE'],
-    ['a batch that is cut off', batchOf(['abc']).subarray(0, -1), 'CORRUPT_MESSAGE'],
+    ['half a header', batchOf(['a']).subarray(0, 40), 'INVALID_RECORD'],
+    ['a batch that is cut off', batchOf(['abc']).subarray(0, -1), 'INVALID_RECORD'],
     ['a length below that of a header', changed((view) => view.setInt32(8, 5)), 'CORRUPT_MESSAGE'],
     ['two batches', Buffer.concat([batchOf(['a']), batchOf(['b'])]), 'INVALID_RECORD'],
     ['the format of before', changed((view) => view.setInt8(16, 1)), 'UNSUPPORTED_FOR_MESSAGE_FORMAT'],

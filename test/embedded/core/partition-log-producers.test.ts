@@ -51,6 +51,19 @@ suite('an idempotent producer of a partition log', () => {
     equal(await error(log, ['c'], { sequence: 1, epoch: 0 }), errorCodes.INVALID_PRODUCER_EPOCH)
   })
 
+  test('is told the time of a batch that comes again, as that of its append', async () => {
+    const log = logOf()
+    equal((await send(log, ['a'], { sequence: 0 })).logAppendTimeMs, -1)
+    equal((await send(log, ['a'], { sequence: 0 })).logAppendTimeMs, startMs)
+  })
+
+  test('goes on with any sequence where it has written without an epoch', async () => {
+    const log = logOf()
+    equal(await error(log, ['a'], { sequence: 5, epoch: -1 }), errorCodes.NONE)
+    equal(await error(log, ['b'], { sequence: 2, epoch: -1 }), errorCodes.NONE)
+    equal(await error(log, ['c'], { sequence: 9, epoch: 0 }), errorCodes.NONE)
+  })
+
   test('is forgotten a day after its last batch, whatever the times of its rows', async () => {
     const clock = new FakeClock()
     const log = logOf(clock)
@@ -123,6 +136,14 @@ suite('a transaction in a partition log', () => {
     equal(await sent(1, errorCodes.NONE), errorCodes.NONE)
   })
 
+  test('that was refused lets no later batch of its producer overtake, be it outside of a transaction', async () => {
+    const log = logOf()
+    const isUnknown = () => errorCodes.INVALID_TXN_STATE
+    await send(log, ['a'], { sequence: 0, isTransactional: true }, isUnknown)
+    equal(await error(log, ['a'], { sequence: 0 }), errorCodes.NONE)
+    equal(await error(log, ['b'], { sequence: 1 }), errorCodes.OUT_OF_ORDER_SEQUENCE_NUMBER)
+  })
+
   test('is verified before its first batch alone', async () => {
     const log = logOf()
     let asked = 0
@@ -136,6 +157,26 @@ suite('a transaction in a partition log', () => {
     log.mark({ producerId, producerEpoch: 0, isCommit: true })
     await send(log, ['c'], { sequence: 2, isTransactional: true }, verify)
     equal(asked, 2)
+  })
+
+  test('is verified for a batch that comes again after its end, and for one of another epoch', async () => {
+    const log = logOf()
+    const isUnknown = () => errorCodes.INVALID_TXN_STATE
+    await send(log, ['a'], { sequence: 0, isTransactional: true })
+    const isFenced = () => errorCodes.PRODUCER_FENCED
+    const newer = await send(log, ['b'], { sequence: 0, epoch: 5, isTransactional: true }, isFenced)
+    equal(newer.error, errorCodes.INVALID_PRODUCER_EPOCH)
+    log.mark({ producerId, producerEpoch: 0, isCommit: true })
+    const again = await send(log, ['a'], { sequence: 0, isTransactional: true }, isUnknown)
+    equal(again.error, errorCodes.INVALID_TXN_STATE)
+  })
+
+  test('of an epoch that has ended here is refused before its coordinator is asked', async () => {
+    const log = logOf()
+    log.mark({ producerId, producerEpoch: 3, isCommit: false })
+    const isUnknown = () => errorCodes.INVALID_PRODUCER_ID_MAPPING
+    const late = await send(log, ['a'], { sequence: 0, epoch: 2, isTransactional: true }, isUnknown)
+    equal(late.error, errorCodes.INVALID_PRODUCER_EPOCH)
   })
 
   test('whose marker comes during the verification does not begin again', async () => {

@@ -118,6 +118,12 @@ suite('offsets by time in a partition log', () => {
 })
 
 suite('leader epochs of a partition log', () => {
+  test('begin with the leader, before its first batch', () => {
+    const log = logOf()
+    deepEqual(log.endOfEpoch(log.leaderEpoch), { epoch: log.leaderEpoch, endOffset: 0 })
+    equal(log.offsetOf(-2, 'read_uncommitted').leaderEpoch, log.leaderEpoch)
+  })
+
   test('end where the next one begins', async () => {
     const log = logOf()
     await log.append(batchOf(['a', 'b']))

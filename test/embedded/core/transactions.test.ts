@@ -271,8 +271,10 @@ suite('transactional ids of a coordinator', () => {
       timeoutMs,
       startedMs: clock.nowMs,
       partitions: [partition],
+      groups: [],
     })
     equal(transactions.describe('nobody').error, errorCodes.TRANSACTIONAL_ID_NOT_FOUND)
+    equal(transactions.describe('idle').startedMs, -1)
     const names = (filter: object) => transactions.list(filter).transactions.map((each) => each.transactionalId)
     deepEqual(names({}), [transactionalId, 'idle'])
     deepEqual(names({ states: ['Ongoing'] }), [transactionalId])
