@@ -1,6 +1,6 @@
 import { equal } from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { startEmbeddedBroker } from '../../src/embedded/embedded-cluster.ts'
+import { startEmbeddedBroker } from '../../src/embedded/embedded-broker.ts'
 import { testCluster } from '../cluster/shared-cluster.ts'
 import { compareSequences, isApacheKafka4, newTally } from './conformance/conformance.ts'
 import { reportOf } from './conformance/report.ts'

@@ -7,7 +7,7 @@
  * --right: the same address twice shows whether the comparison itself is deterministic.
  */
 import { parseArgs } from 'node:util'
-import { startEmbeddedBroker } from '../../../src/embedded/embedded-cluster.ts'
+import { startEmbeddedBroker } from '../../../src/embedded/embedded-broker.ts'
 import { compareSequences, newTally } from './conformance.ts'
 import { reportOf } from './report.ts'
 import { quickTrades, type Trade, trades } from './trades.ts'
