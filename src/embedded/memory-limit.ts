@@ -42,7 +42,7 @@ export class MemoryLimit {
   get problem(): string {
     return (
       `The embedded broker holds ${Math.round(this.#stores.heldBytes / mebibyte)} MiB of rows, which is its limit: ` +
-      'set retention on topics, delete some, or give it --data DIR or more --memory'
+      'set retention on topics, delete some, or start it with --data-dir or more --memory'
     )
   }
 }

@@ -171,7 +171,7 @@ suite('memory of the embedded broker', () => {
     equal(refused?.errorCode, errorCodes.POLICY_VIOLATION)
     match(
       refused?.errorMessage ?? '',
-      /^The embedded broker holds \d+ MiB of rows, which is its limit: set retention on topics, delete some, or give it --data DIR or more --memory$/,
+      /^The embedded broker holds \d+ MiB of rows, which is its limit: set retention on topics, delete some, or start it with --data-dir or more --memory$/,
     )
     const [{ offset }] = (await latest(broker))[0].partitions
     equal(offset, taken)

@@ -136,7 +136,7 @@ suite('the embedded broker, on a socket', () => {
       for (let i = 0; i < 10; i++) await producer.produce(topic, 0, batchOf('x'.repeat(300_000)))
       await producer.commit()
     }
-    const said = /POLICY_VIOLATION, The embedded broker holds 1 MiB of rows, which is its limit: .* --data DIR/
+    const said = /POLICY_VIOLATION, The embedded broker holds 1 MiB of rows, which is its limit: .* --data-dir/
     await rejects(full(), { message: said, retriable: false })
   })
 
