@@ -11,6 +11,7 @@ import {
 import type { TableFile } from '../files/reading/table-file.ts'
 import type { FileReading } from '../files/reading/table-options.ts'
 import { widestColumns } from '../files/reading/widest-columns.ts'
+import { checkBadRowsFile } from '../files/target-file.ts'
 import type { PartitionOffset } from '../ports/log.ts'
 import { stageReport } from '../ports/stage-report.ts'
 import type { LoadReport } from '../stages/load.ts'
@@ -35,7 +36,10 @@ export interface LoadFileOptions extends FileReading {
   readonly partitions?: number | undefined
   /** codec of the batches that are written ['none'] */
   readonly compression?: Compression | undefined
-  /** where rows of a CSV file that cannot be read are written, with their reasons [the first one is an error] */
+  /**
+   * file for the rows of a CSV file that cannot be read, each with the reason: a new one, or one of an earlier load
+   * [none: the first such row is an error]
+   */
   readonly badRows?: string | undefined
   /** told what was made of a file, before its first row is loaded */
   readonly onColumns?: ((table: TableFile) => void) | undefined
@@ -64,6 +68,7 @@ interface TableLoad extends FileReading {
  * const { rowsOut } = await loadFile(cluster, { dataset: 'trips', file: 'trips.csv' })
  *
  * @throws FileUnreadableError, BadRowError, FileColumnError, with the file, the line and the column
+ * @throws UsageError for a `badRows` that is the file itself, or holds anything else than bad rows
  * @throws InterruptedError when the cluster's signal fires: the same call goes on where it stopped
  */
 export async function loadFile(cluster: ClusterSession, options: LoadFileOptions): Promise<LoadReport> {
@@ -81,6 +86,7 @@ export async function loadFile(cluster: ClusterSession, options: LoadFileOptions
   const files = typeof options.file === 'string' ? [options.file] : options.file
   if (load.badRows !== undefined && files.length > 1)
     throw new UsageError('--bad-rows collects the rows of one file', 'Load the files one by one')
+  if (load.badRows !== undefined) await checkBadRowsFile(load.badRows, files)
   const known = await recordOf(cluster, load.topic)
   if (files.length === 1) return loadTable(cluster, { ...load, file: files[0] }, known)
   const columns: (readonly FileColumn[])[] = []

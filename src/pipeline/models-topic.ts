@@ -1,6 +1,7 @@
 import { defaultModelsTopic } from '../config/names.ts'
 import { UsageError } from '../errors.ts'
 import { ModelMissingError } from '../model/errors.ts'
+import type { Model } from '../model/model.ts'
 import { knownVersions } from '../model/model-catalogue.ts'
 import { ModelFollower } from '../model/model-follower.ts'
 import { type ModelSchemaIds, modelAliasSchema, modelSchema, modelSubjects } from '../model/model-schemas.ts'
@@ -58,6 +59,46 @@ export async function followModels(
   } catch (error) {
     await follower.close()
     throw error
+  }
+}
+
+/** A published version of a model, in short. */
+export interface ModelVersion {
+  readonly version: number
+  /** whether stages use it */
+  readonly current: boolean
+  readonly createdAtMs: number
+  readonly recipe: Model['recipe']
+  /** rows of the topic that it was trained on */
+  readonly rows: number
+  readonly columns: readonly { readonly name: string; readonly modes: number }[]
+}
+
+/**
+ * The versions of a data set's model, ascending; none if none is published.
+ *
+ * @example
+ * const newest = (await listModels(cluster, { dataset: 'trips' })).at(-1)
+ *
+ * @throws ModelsUnreadableError
+ */
+export async function listModels(cluster: ClusterSession, options: FollowModelsOptions): Promise<ModelVersion[]> {
+  const follower = await followModels(cluster, options)
+  try {
+    const models = follower.catalogue.datasets.get(options.dataset)
+    const versions = [...(models?.versions.values() ?? [])].map(
+      ({ version, createdAtMs, recipe, columns, lineage }): ModelVersion => ({
+        version,
+        current: version === models?.alias?.version,
+        createdAtMs,
+        recipe,
+        rows: lineage.rowsSeen,
+        columns: columns.map(({ name, mean }) => ({ name, modes: mean.length })),
+      }),
+    )
+    return versions.sort((a, b) => a.version - b.version)
+  } finally {
+    await follower.close()
   }
 }
 

@@ -28,6 +28,8 @@ export interface ExportOptions {
   readonly ranges: readonly ExportRange[]
   readonly schemas: SchemaSource
   readonly file: string
+  /** whether a file that exists is replaced [false: that is an error] */
+  readonly overwrite?: boolean
   readonly format: TableFormat
   /** of CSV: texts that a spreadsheet would take for a formula get an apostrophe in front */
   readonly csvSafe?: boolean
@@ -91,7 +93,7 @@ const positionColumns: readonly TableColumn[] = [
  * same rows give the same file. Rows of several schemas share the table; where one lacks a column it has null.
  * The file appears when it is complete.
  *
- * @throws ExportRowError, FileUnwritableError
+ * @throws ExportRowError, FileExistsError, FileUnwritableError
  * @throws UsageError when the table would have two columns of one name, or one column of two types
  * @throws InterruptedError when the signal fires; no file remains
  */
