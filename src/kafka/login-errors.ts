@@ -2,7 +2,7 @@ import { PipelineError } from '../errors.ts'
 import { type ErrorFields, errorCauses } from './error-causes.ts'
 
 /** The brokers answer, but do not let us in. */
-class BrokerLoginError extends PipelineError {
+export class BrokerLoginError extends PipelineError {
   readonly code = 'VGM_BROKER_LOGIN'
   constructor(broker: string, problem: string, cause?: unknown) {
     super(`${broker} refuses the login: ${problem}`, {

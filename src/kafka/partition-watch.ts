@@ -40,7 +40,7 @@ export interface WatchedPosition extends TopicPartition {
 }
 
 /** Nothing that is to be read could be read for long. */
-class ReadStalledError extends PipelineError {
+export class ReadStalledError extends PipelineError {
   readonly code = 'VGM_FETCH_STALLED'
   constructor({ topic, partition, position, reason, seconds }: StalledPartition, others: number, cause: unknown) {
     const more = others === 0 ? '' : `, as ${others} more`

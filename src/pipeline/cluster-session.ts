@@ -12,35 +12,43 @@ import type { MemberNumber, StageEvent, StalledPartition } from '../ports/stage-
 import { untilRegistryAnswers } from './registry-watch.ts'
 import { whenReachable } from './when-reachable.ts'
 
-/** A cluster that is open. Programs pass it on; what is in it is for the functions of this library. */
+/**
+ * A cluster that is open. Programs pass it on and close it; what else is in it is for the functions of this library, and
+ * not in the package's types.
+ */
 export interface ClusterSession {
-  /** as it was given, for threads and processes that open the cluster themselves */
+  /** @internal as it was given, for threads and processes that open the cluster themselves */
   readonly address: ClusterAddress
+  /** @internal */
   readonly settings: ConnectionSettings
+  /** @internal */
   readonly rows: RowClient
+  /** @internal */
   readonly admin: ClusterAdmin
+  /** @internal */
   readonly registry: SchemaRegistry
+  /** @internal */
   readonly log: Logger
   /** fires when the user or a supervisor wants an end */
   readonly signal: AbortSignal
   /**
-   * whether work waits for what is not there yet, as a stage does that runs on, or fails, as a command that is waited
+   * @internal whether work waits for what is not there yet, as a stage does that runs on, or fails, as a command that is waited
    * for
    */
   readonly waits: boolean
-  /** what happens to the stage: a line in the log, and a figure for those who watch */
+  /** @internal what happens to the stage: a line in the log, and a figure for those who watch */
   readonly report: (event: StageEvent) => void
-  /** the same for what a member's thread has put in the log itself */
+  /** @internal the same for what a member's thread has put in the log itself */
   readonly observe: (event: StageEvent, member: MemberNumber) => void
   readonly close: () => Promise<void>
 }
 
-/** What a command brings along when it opens a cluster. */
+/** @internal What a command brings along when it opens a cluster. */
 export type ClusterUse = Pick<ClusterSession, 'log' | 'signal' | 'waits' | 'report' | 'observe'>
 
 const clientId = 'vgm'
 
-/** For a command that nobody watches, and that fails if something is not there. */
+/** @internal For a command that nobody watches, and that fails if something is not there. */
 export function plainUse(log: Logger, signal: AbortSignal): ClusterUse {
   return { log, signal, waits: false, report: (event) => logEvent(log, event), observe: () => undefined }
 }
@@ -106,7 +114,7 @@ export async function openCluster({
 }
 
 /**
- * Opens the cluster at an address, lets `work` have it, and closes it whatever happens.
+ * @internal Opens the cluster at an address, lets `work` have it, and closes it whatever happens.
  *
  * @param mustAnswer whether a cluster of which no broker answers is an error, before any work
  */
@@ -156,7 +164,7 @@ async function untilReachable(cluster: ClusterSession): Promise<void> {
   report({ kind: 'brokers-reached' })
 }
 
-/** kafkajs tells of every attempt that failed. Those are no news: what it gives up, it throws, and that is reported. */
+/** @internal kafkajs tells of every attempt that failed. Those are no news: what it gives up, it throws, and that is reported. */
 export function controlLog(log: Logger): ControlLog {
   return (_level, message, context) => log.debug(context, message)
 }

@@ -67,7 +67,7 @@ function groupsTool(brokers: readonly string[], group: string): string {
   return `kafka-consumer-groups.sh --bootstrap-server ${brokers.join(',')} --group ${group}`
 }
 
-/** Makes the topic where positions of groups are kept, unless it exists. @throws CompactedTopicError */
+/** @internal Makes the topic where positions of groups are kept, unless it exists. @throws CompactedTopicError */
 export async function preparePositions({ admin, rows }: ClusterSession): Promise<void> {
   if (rows.positionsTopic !== undefined) await admin.topics.ensurePositionsTopic(rows.positionsTopic)
 }

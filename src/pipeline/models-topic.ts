@@ -9,7 +9,7 @@ import { type ModelsTarget, modelsTransactionalId, moveAlias } from '../model/pu
 import { type ModelsSource, modelsPartition } from '../model/read-models.ts'
 import type { ClusterSession } from './cluster-session.ts'
 
-/** Reads the models topic; the caller closes the source's reader. */
+/** @internal Reads the models topic; the caller closes the source's reader. */
 export function openModels({ admin, registry, rows }: ClusterSession, topic: string): ModelsSource {
   return {
     topic,

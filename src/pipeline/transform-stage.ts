@@ -168,7 +168,7 @@ export interface StageSchemas {
   readonly onUnusableSchema: (schema: RowSchemaName, reason: string) => void
 }
 
-/** Subjects of what stages write take any schema, because refits change the columns. */
+/** @internal Subjects of what stages write take any schema, because refits change the columns. */
 export function rowSchemas(
   { registry, report }: ClusterSession,
   inputTopic: string,

@@ -14,7 +14,7 @@ export interface StagePartition {
 }
 
 /** What a stage has written does not say up to where it has read. */
-class PositionUncountableError extends PipelineError {
+export class PositionUncountableError extends PipelineError {
   readonly code = 'VGM_POSITION_UNCOUNTABLE'
   constructor({ topic, partition }: TopicPartition, reason: string) {
     super(`The position in ${topic}/${partition} cannot be found by counting: ${reason}`, {

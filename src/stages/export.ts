@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { framingBytes } from '../avro/framing.ts'
-import { InterruptedError, PipelineError, UsageError } from '../errors.ts'
+import { InterruptedError, type PipelineError, UsageError } from '../errors.ts'
 import type { TableFormat } from '../files/file-format.ts'
 import { readRecord } from '../files/writing/avro-reader.ts'
 import { type RecordPlan, recordPlan, type TableColumn } from '../files/writing/table-columns.ts'
@@ -11,6 +11,7 @@ import { rowErrors } from '../rows/row-error.ts'
 import { MalformedSchemaError } from '../rows/schema-error.ts'
 import { describeSchemaName } from '../rows/schema-name.ts'
 import { noSchema } from '../rows/schema-runs.ts'
+import { ExportRowError } from './export-row-error.ts'
 import { BatchUnreadableError, FetchedReader } from './read-fetched.ts'
 import { RowSchemas } from './row-schemas.ts'
 import { onlyTombstones } from './tombstones.ts'
@@ -51,18 +52,6 @@ export interface ExportReport extends StageReport {
   readonly tombstones: number
   /** rows that could not be read */
   readonly skipped: number
-}
-
-/** A row of the topic is not what its schema says, or no Confluent message at all. */
-class ExportRowError extends PipelineError {
-  readonly code = 'VGM_EXPORT_ROW'
-  constructor(topic: string, partition: number, offset: number, problem: string) {
-    super(`Row at offset ${offset} of ${topic}, partition ${partition}: ${problem}`, {
-      fix:
-        'Export a topic that "vgm normalize", "vgm replay" or "vgm restore" has written, or leave ' +
-        'such rows out with --skip-unreadable',
-    })
-  }
 }
 
 /** The topic's rows have a column that `--key` or `--position` would add: one of the two would be lost. */

@@ -56,7 +56,7 @@ export function normalizeMember(
 }
 
 /**
- * Tries to derive the schema of what will be written from the one that raw rows have now.
+ * @internal Tries to derive the schema of what will be written from the one that raw rows have now.
  *
  * @throws SchemaCollisionError
  */
