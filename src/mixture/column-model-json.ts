@@ -4,8 +4,8 @@ import { columnModelProblem } from './column-model-problem.ts'
 import { ColumnModelJsonError } from './errors.ts'
 
 /**
- * The model as text, to be kept in a file or a database. Every number comes back as it is, except -0, which JSON has not:
- * it comes back as 0.
+ * The model as text, to be kept in a file or a database. Every number comes back as it is, but -0, which JSON has
+ * not: it comes back as 0.
  *
  * @throws ColumnModelJsonError for what is no model
  */

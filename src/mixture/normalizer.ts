@@ -21,8 +21,8 @@ export interface NormalizerOptions {
   /** cut values to -clip..clip, as CTGAN does with 0.99; rows beyond cannot be restored [no clipping] */
   readonly clip?: number
   /**
-   * whether the arrays are looked at first: their types and lengths, that values are finite, that the model has the modes.
-   * Whoever has done so already, row by row, leaves it out [true]
+   * whether the arrays are looked at first: their types and lengths, that values are finite, that the model has the
+   * modes. Whoever has done so already, row by row, leaves it out [true]
    */
   readonly checks?: boolean
   /**

@@ -1,7 +1,7 @@
 import { exitCodes, PipelineError } from '../errors.ts'
 import type { Model } from './model.ts'
 
-/** A model that is asked for, or that rows are stamped with, does not exist. */
+/** A model that is asked for, or that rows name, does not exist. */
 export class ModelMissingError extends PipelineError {
   readonly code = 'VGM_MODEL_MISSING'
   /**

@@ -174,7 +174,8 @@ function withVersion(
 }
 
 /**
- * A publication that is corrupt must stop nobody; one that is deleted must: rows with its stamp could not be restored.
+ * A publication that is corrupt must stop nobody; one that is deleted must: rows that carry its
+ * version could not be restored.
  * What is used instead follows from the records that compaction leaves, so that whoever starts now uses the same as
  * whoever runs.
  */

@@ -13,8 +13,8 @@ import { untilRegistryAnswers } from './registry-watch.ts'
 import { whenReachable } from './when-reachable.ts'
 
 /**
- * A cluster that is open. Programs pass it on and close it; what else is in it is for the functions of this library, and
- * not in the package's types.
+ * A cluster that is open. Programs pass it on and close it; what else is in it is for the functions of this library,
+ * and not in the package's types.
  */
 export interface ClusterSession {
   /** @internal as it was given, for threads and processes that open the cluster themselves */
@@ -32,8 +32,8 @@ export interface ClusterSession {
   /** fires when the user or a supervisor wants an end */
   readonly signal: AbortSignal
   /**
-   * @internal whether work waits for what is not there yet, as a stage does that runs on, or fails, as a command that is waited
-   * for
+   * @internal whether work waits for what is not there yet, as a stage does that runs on, or fails, as a command that
+   * is waited for
    */
   readonly waits: boolean
   /** @internal what happens to the stage: a line in the log, and a figure for those who watch */
@@ -69,7 +69,7 @@ export interface ClusterOptions {
   readonly log?: Logger
   /** whether a stage waits for brokers, topics and models that are not there yet [false: that is an error] */
   readonly waits?: boolean
-  /** told what happens to a stage, as that it has joined its group, or has committed a slice */
+  /** told what happens to a stage, as that it has joined its group, or has committed rows */
   readonly onEvent?: (event: StageEvent) => void
 }
 
@@ -164,7 +164,10 @@ async function untilReachable(cluster: ClusterSession): Promise<void> {
   report({ kind: 'brokers-reached' })
 }
 
-/** @internal kafkajs tells of every attempt that failed. Those are no news: what it gives up, it throws, and that is reported. */
+/**
+ * @internal kafkajs tells of every attempt that failed. Those are no news: what it gives up, it throws, and that is
+ * reported.
+ */
 export function controlLog(log: Logger): ControlLog {
   return (_level, message, context) => log.debug(context, message)
 }

@@ -9,7 +9,7 @@ import { offsetsIn, topicRanges, topicsBeside } from './row-topics.ts'
 
 export interface ExportTopicOptions {
   readonly topic: string
-  /** where models are published, and so no rows ['vgm.models'] */
+  /** the topic of the models; it must not be a topic of rows ['vgm.models'] */
   readonly modelsTopic?: string | undefined
   readonly file: string
   /** replace a file that exists [false: that is an error] */

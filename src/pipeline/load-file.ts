@@ -28,7 +28,7 @@ export interface LoadFileOptions extends FileReading {
   readonly file: string | readonly string[]
   /** the raw topic [`<dataset>.raw`] */
   readonly topic?: string | undefined
-  /** where models are published, and so no rows ['vgm.models'] */
+  /** the topic of the models; it must not be a topic of rows ['vgm.models'] */
   readonly modelsTopic?: string | undefined
   /** column whose text becomes the key and chooses the partition [no key] */
   readonly key?: string | undefined
@@ -41,7 +41,7 @@ export interface LoadFileOptions extends FileReading {
    * [none: the first such row is an error]
    */
   readonly badRows?: string | undefined
-  /** told what was made of a file, before its first row is loaded */
+  /** called with the columns and types that were found in a file, before its first row is loaded */
   readonly onColumns?: ((table: TableFile) => void) | undefined
   readonly onProgress?: OnProgress | undefined
 }

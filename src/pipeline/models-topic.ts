@@ -24,7 +24,7 @@ export function openModels({ admin, registry, rows }: ClusterSession, topic: str
 }
 
 export interface FollowModelsOptions {
-  /** whose unusable records are errors; those of others are their own affair */
+  /** records of this data set that cannot be used are logged as errors, those of other data sets at level debug */
   readonly dataset: string
   /** where models are published ['vgm.models'] */
   readonly modelsTopic?: string | undefined
@@ -111,7 +111,7 @@ export interface PromoteModelOptions {
 }
 
 /**
- * Makes a published version of a model the current one, which stages take from their next slice on.
+ * Makes a published version of a model the current one, which stages use from their next transaction on.
  *
  * @returns the version that is current now
  * @throws ModelMissingError if the data set has no such version

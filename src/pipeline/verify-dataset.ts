@@ -37,9 +37,9 @@ export interface VerifyDatasetOptions {
    * ['vgm.<dataset>.normalize', 'vgm.<dataset>.restore']
    */
   readonly groups?: { readonly normalize?: string | undefined; readonly restore?: string | undefined } | undefined
-  /** what normalize was told [Infinity] */
+  /** the option `clip` that the rows were normalized with [Infinity] */
   readonly clip?: number | undefined
-  /** what normalize was told ['likely'] */
+  /** the option `modeChoice` that the rows were normalized with ['likely'] */
   readonly modeChoice?: ModeChoice['kind'] | undefined
   /** what the raw rows were loaded from, to be compared with them [they are not] */
   readonly loaded?: LoadedFile | undefined

@@ -38,8 +38,8 @@ export interface ColumnTransformDefinition {
   readonly columns: readonly string[]
   /**
    * Replaces numbers in place. It runs on the thread that keeps the membership alive, so it must return within
-   * milliseconds. The same rows come again if a slice is aborted: what it remembers must not depend on each being seen
-   * once. An error that it throws ends the stage, and nothing of the slice is written.
+   * milliseconds. The same rows come again if a transaction is aborted: what it remembers must not depend on each being
+   * seen once. An error that it throws ends the stage, and nothing of the transaction is written.
    */
   readonly apply: (rows: TransformRows) => void
 }

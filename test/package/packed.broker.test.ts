@@ -159,7 +159,10 @@ console.log(JSON.stringify(seen))
     )
     const { code, out, err } = await runNode([join(project, 'errors.ts')], { folder: project })
     equal(code, 0, err)
-    deepEqual(JSON.parse(out), Array.from({ length: 10 }, () => true))
+    deepEqual(
+      JSON.parse(out),
+      Array.from({ length: 10 }, () => true),
+    )
   })
 
   test('the mixture for other platforms is one file that imports nothing', () => {
