@@ -26,7 +26,7 @@ export interface TransformRows {
   readonly count: number
   /** by the field's name */
   readonly columns: Readonly<Record<string, TransformColumn>>
-  /** Sends a row, counted from 0, to the dead letters as it came. */
+  /** Sends a row, counted from 0, to the topic of dead letters as it came. */
   reject(row: number): void
 }
 
