@@ -115,7 +115,7 @@ describe('imports of src/', () => {
     equal(reached.has('src/commands/normalize.ts'), true)
   })
 
-  test('go round in no circle', () => {
+  test('imports have no cycle', () => {
     const next = Map.groupBy(imports, ({ from }) => from)
     const done = new Set<string>()
     const circles: string[] = []

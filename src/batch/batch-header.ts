@@ -8,7 +8,7 @@ const batchLengthOverhead = 12
 export const compressions = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
 export type Compression = (typeof compressions)[number]
 
-/** What a record batch says of itself; positions are into the bytes that it was read from. */
+/** The header of a record batch; positions refer to the bytes that it was read from. */
 export interface BatchHeader {
   /** position of the batch's first byte */
   readonly start: number

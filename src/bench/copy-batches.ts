@@ -19,7 +19,7 @@ export interface CopyOptions {
 
 /**
  * Copies a topic's rows unchanged, in the same transactions as every stage: fetched, their checksum checked, stamped
- * with the producer's identity, and sent. No stage can be faster; benchmarks show it beside them.
+ * with the producer's identity, and sent. No stage can be faster; benchmarks compare stages with it.
  */
 export async function copyBatches(options: CopyOptions): Promise<StageReport> {
   const { session, ends, sliceMs, joinSizes } = options

@@ -53,7 +53,8 @@ export async function runBench(cluster: ClusterSession, options: BenchOptions): 
     }
     return bench.figures
   } finally {
-    // The cluster may be somebody's. An error of the measurements comes before one of tidying up.
+    // The cluster may belong to others, so clean up. An error of the measurements takes precedence over one of the
+    // cleanup.
     await bench.end().catch(() => undefined)
     await rm(folder, { recursive: true, force: true })
   }

@@ -33,9 +33,8 @@ export function recordOccupants(folder: string, childPids: readonly number[]): v
 }
 
 /**
- * Removes what supervisors left behind that were killed themselves, and ends their processes. A cluster whose
- * supervisor lives is not touched, whoever owns it; nor is a folder that another user can have written: he would choose
- * which of our processes end.
+ * Removes the folders of supervisors that were killed, and ends their processes. It does not touch a cluster with a
+ * running supervisor, nor a folder that another user could have written, who could then choose which processes end.
  */
 export function sweepClusterFolders(parent = tmpdir()): void {
   for (const name of readdirSync(parent)) {

@@ -1,4 +1,4 @@
-/** Where a cluster runs: somebody else's brokers, containers, or Java processes of this machine. */
+/** Where a cluster runs: existing brokers, containers, or Java processes of this machine. */
 export type ClusterKind = 'external' | 'docker' | 'jvm'
 
 /** Kafka and a schema registry that answer. */
@@ -19,7 +19,7 @@ export type Log = (line: string) => void
 export interface RunningCluster {
   readonly brokers: string
   readonly registry: string
-  /** Resolves with a sentence if a part ends that nobody stopped. */
+  /** Resolves with a sentence if a part ends unexpectedly. */
   readonly died: Promise<string>
   /** Ends every part. */
   stop(): Promise<void>

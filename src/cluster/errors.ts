@@ -17,7 +17,7 @@ export class ClusterInstallError extends PipelineError {
   readonly code = 'VGM_CLUSTER_INSTALL'
   constructor(what: string, output: string) {
     super(`${what} failed:\n${output}`, {
-      fix: 'Check that Maven reaches its repository (proxy and mirror stand in ~/.m2/settings.xml), then start again',
+      fix: 'Check that Maven reaches its repository (proxy and mirror are set in ~/.m2/settings.xml), then start again',
       retriable: true,
     })
   }
@@ -42,7 +42,7 @@ export class ImagesMissingError extends PipelineError {
 /** A process of the cluster ended, or did not answer in time. */
 export class ClusterStartError extends PipelineError {
   readonly code = 'VGM_CLUSTER_START'
-  constructor(message: string, fix = 'Read the lines above; free memory and disk space are the usual reasons') {
+  constructor(message: string, fix = 'Read the lines above; a lack of memory or disk space is the usual reason') {
     super(message, { fix, retriable: true })
   }
 }

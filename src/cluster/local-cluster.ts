@@ -69,7 +69,7 @@ export async function stopLocalCluster(file = stateFilePath()): Promise<boolean>
         throw new ClusterStartError(
           `The supervisor of the local cluster, process ${supervisor.pid}, did not end within ` +
             `${stopTimeoutMs / 1000} s`,
-          `End it with "kill -9 ${supervisor.pid}"; the next start removes what it leaves`,
+          `End it with "kill -9 ${supervisor.pid}"; the next start removes its files`,
         )
       }
       await sleep(pollMs)

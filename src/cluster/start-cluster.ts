@@ -15,8 +15,8 @@ export interface StartClusterOptions {
   /** `auto` (the default) takes the first that can be had: external, docker, jvm. */
   readonly kind?: ClusterKind | 'auto'
   /**
-   * What may choose for `auto`: VGM_CLUSTER, and KAFKA_BROKERS with SCHEMA_REGISTRY_URL. Nothing of it is read unless
-   * it is given here, so that a demo cannot write into somebody's brokers. Default: empty.
+   * What may choose for `auto`: VGM_CLUSTER, and KAFKA_BROKERS with SCHEMA_REGISTRY_URL. The process environment is not
+   * read by itself, so that a demo cannot write into production brokers. Default: empty.
    */
   readonly environment?: Environment
   /** Told what takes long and which way was taken. Default: silent. */
@@ -26,10 +26,7 @@ export interface StartClusterOptions {
    * with the cluster.
    */
   readonly dataDir?: string
-  /**
-   * True: the cluster goes on without this process until `stopLocalCluster`; one of the user's that runs already is
-   * returned.
-   */
+  /** True: the cluster runs without this process until `stopLocalCluster`; a running one of the user is returned. */
   readonly detached?: boolean
   /** Maximum heap of the broker, as after -Xmx. Default: `1g`. */
   readonly brokerHeap?: string
@@ -40,7 +37,7 @@ export interface StartClusterOptions {
 type StartOptions = Omit<SupervisorRequest, 'parts'> & { readonly log: Log }
 
 /**
- * Gives a cluster that answers: somebody's, or one that is started here.
+ * Returns a cluster that answers: an external one, or one that is started here.
  *
  * @throws UsageError if the choice is not possible as it is written
  * @throws ClusterUnavailableError if this machine has nothing to run one on
@@ -77,7 +74,10 @@ export async function startCluster({
     ...(dataDir !== undefined && { dataDir: resolve(dataDir) }),
   }
   if (dataDir !== undefined && chosen === 'docker') {
-    throw new UsageError('A data folder is for the JVM kind: containers keep their rows inside', 'Drop one of the two')
+    throw new UsageError(
+      'A data folder needs the JVM cluster: containers keep their rows inside',
+      'Remove one of the two flags',
+    )
   }
   const onJvm = chosen === 'jvm' || dataDir !== undefined
   return onJvm ? startOnJvm(options, []) : startOnDocker(options, chosen === 'auto')
@@ -96,7 +96,7 @@ function externalCluster(environment: Environment, chosen: 'auto' | 'external'):
   const missing = [brokers ? '' : 'KAFKA_BROKERS', registry ? '' : 'SCHEMA_REGISTRY_URL'].filter(Boolean).join(' and ')
   throw new UsageError(
     `An external cluster needs ${missing}`,
-    `Set ${missing}, or VGM_CLUSTER=docker or jvm for a cluster of its own`,
+    `Set ${missing}, or VGM_CLUSTER=docker or jvm to start a local cluster`,
   )
 }
 
@@ -115,7 +115,7 @@ async function startOnDocker(options: StartOptions, mayFallBack: boolean): Promi
     const notUsable = error instanceof ImagesMissingError || error instanceof ClusterUnavailableError
     if (!(mayFallBack && notUsable)) throw error
     const reason = error instanceof ImagesMissingError ? `Docker has no image ${error.image}` : error.message
-    options.log(`${reason}; going on without it`)
+    options.log(`${reason}; continuing without it`)
     return startOnJvm(options, [reason])
   }
 }

@@ -37,7 +37,7 @@ interface DemoResult {
 export function demoCommand(): Command {
   const command = ownClusterCommand(
     'demo',
-    'the whole flow on real data, on a cluster of its own',
+    'run the whole flow on real data, with its own cluster',
     'vgm demo trips.parquet',
   )
     .argument('[file]', 'CSV, Parquet or JSON file (default: 3 million flights)')
@@ -167,18 +167,18 @@ function demoText(
       : `${count(wrong)} faults: run "vgm verify --dataset ${dataset}" on this cluster to see them.`
   const next = keep
     ? [
-        `The cluster is still there: ${brokers}, registry ${registry}`,
-        `  vgm model show --dataset ${dataset}       the model again`,
-        `  vgm lag --dataset ${dataset}              how far the groups are`,
+        `The cluster is still running: ${brokers}, registry ${registry}`,
+        `  vgm model show --dataset ${dataset}       show the model again`,
+        `  vgm lag --dataset ${dataset}              show how far the groups are behind`,
         `  vgm export --dataset ${dataset} out.parquet`,
         `  vgm replay --dataset ${dataset} --from start --model ${model.version}`,
-        '  vgm down                          stops it, and removes its data',
+        '  vgm down                          stop it, and remove its data',
       ]
     : [
         'What to try next:',
-        '  vgm demo your-own.csv             the same with your rows',
-        '  vgm demo --keep                   leave the cluster up and look around',
-        '  vgm up                            a cluster that stays, for vgm load, sample,',
+        '  vgm demo your-own.csv             run the demo with your rows',
+        '  vgm demo --keep                   keep the cluster running afterwards',
+        '  vgm up                            start a cluster that stays, for vgm load, sample,',
         '                                    fit, normalize, restore and the others',
       ]
   // In a checkout there is no vgm on the PATH.

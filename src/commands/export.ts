@@ -29,20 +29,20 @@ const stageCommands = { raw: 'load', normalized: 'normalize', restored: 'restore
 export function exportCommand(): Command {
   return datasetCommand(
     'export',
-    'a normalized or restored topic to Parquet or CSV',
+    'write a normalized or restored topic to a Parquet or CSV file',
     'vgm export --dataset trips trips.parquet',
   )
-    .argument('<file>', 'file to write; its ending says the format')
+    .argument('<file>', 'file to write; its extension determines the format')
     .addOption(
       new Option('--stage <stage>', 'topic to export').choices(['normalized', 'restored', 'raw']).default('normalized'),
     )
     .option('--topic <topic>', 'topic to export (default: that of --stage)', parseTopic)
-    .addOption(new Option('--format <format>', 'format of the file (default: by its ending)').choices(tableFormats))
-    .option('--csv-safe', 'write an apostrophe before texts that a spreadsheet would take for a formula')
+    .addOption(new Option('--format <format>', 'format of the file (default: by its extension)').choices(tableFormats))
+    .option('--csv-safe', 'write an apostrophe before texts that a spreadsheet would interpret as a formula')
     .option('--overwrite', 'replace a file that exists')
     .option('--key', 'add the key as column _key')
     .option('--position', 'add partition and offset as columns _partition and _offset')
-    .option('--skip-unreadable', 'leave out rows and batches that cannot be read, and count them')
+    .option('--skip-unreadable', 'omit rows and batches that cannot be read, and count them')
     .action(async (file: string, flags: ExportFlags) => {
       const topic = flags.topic ?? topicNames(flags.dataset)[flags.stage]
       const { checkExport, exportTopic } = await import('../pipeline/export-topic.ts')

@@ -27,8 +27,8 @@ interface FitFlags extends DatasetFlags {
 }
 
 export function fitCommand(): Command {
-  return datasetCommand('fit', 'train a mixture for each numeric column and publish it', 'vgm fit --dataset trips')
-    .addOption(new Option('--source <topic>', 'topic to train on').choices(['sample', 'raw']).default('sample'))
+  return datasetCommand('fit', 'fit a mixture to each numeric column and publish the model', 'vgm fit --dataset trips')
+    .addOption(new Option('--source <topic>', 'topic to fit to').choices(['sample', 'raw']).default('sample'))
     .option('--columns <list>', 'columns to model (default: all numeric ones)', parseList)
     .addOption(
       new Option(
@@ -42,14 +42,14 @@ export function fitCommand(): Command {
     .option('--concentration <x>', 'concentration of the Dirichlet process (default: 1/components)', parseLimit)
     .option('--tolerance <nats>', 'stop when the lower bound changes by less than this', parseNumber)
     .option('--max-iterations <n>', 'maximum number of iterations', parseCount)
-    .option('--min-weight <share>', 'least weight of a mode; lighter ones are left out', parseWeight, 0.005)
+    .option('--min-weight <share>', 'minimum weight of a mode; lighter modes are dropped', parseWeight, 0.005)
     .addOption(
       new Option('--decimals <which>', "decimals of restored values: 'all', or 'learn' to round to those of the column")
         .choices(['all', 'learn'])
         .default('all'),
     )
     .option('--seed <n>', 'seed of the starts of recipe sklearn (default: 0)', parseSeed)
-    .option('--members <n>', 'number of threads that read, each a share of the partitions', parseCount, 1)
+    .option('--members <n>', 'number of threads; they share the partitions', parseCount, 1)
     .addOption(topicOption('raw'))
     .addOption(topicOption('sample'))
     .action(async (flags: FitFlags) => {
@@ -104,13 +104,16 @@ const listedFields = 20
 function otherFieldsText(fields: readonly string[]): string {
   if (fields.length === 0) return ''
   const more = fields.length > listedFields ? ` and ${fields.length - listedFields} more` : ''
-  return `Not modelled, for they are no plain numbers: ${fields.slice(0, listedFields).join(', ')}${more}.\n`
+  return `Not modelled, because they are not plain numbers: ${fields.slice(0, listedFields).join(', ')}${more}.\n`
 }
 
 /** @throws UsageError if one flag makes another one mean nothing */
 function refusePairs({ recipe, seed, source, sampleTopic }: FitFlags): void {
   if (seed !== undefined && recipe === 'scaled')
-    throw new UsageError('--seed excludes --recipe scaled, which draws nothing', 'Add --recipe sklearn, or drop --seed')
+    throw new UsageError(
+      '--seed excludes --recipe scaled, which uses no random numbers',
+      'Add --recipe sklearn, or drop --seed',
+    )
   if (sampleTopic !== undefined && source === 'raw')
     throw new UsageError('--sample-topic excludes --source raw', 'Drop one of the two')
 }
@@ -118,5 +121,5 @@ function refusePairs({ recipe, seed, source, sampleTopic }: FitFlags): void {
 const parseWeight = valueParser({ type: 'number', minimum: 0, exclusiveMaximum: 1 }, (text) => {
   const weight = Number(text)
   if (text.trim() !== '' && weight >= 0 && weight < 1) return weight
-  throw new InvalidArgumentError('Write a share from 0 up to, not including, 1.')
+  throw new InvalidArgumentError('Write a number of at least 0 and below 1.')
 })

@@ -40,7 +40,7 @@ export function generateCommand(): Command {
   return (
     clusterCommand(
       'generate',
-      'synthetic rows into the raw topic, or into a file',
+      'write synthetic rows into the raw topic or a file',
       'vgm generate --dataset pay --rows 1e6 \\\n      --spec ' +
         "'amount:double=lognormal(3,1)|decimals(2);age:int=normal(40,12)'\n" +
         '  $ vgm generate --dataset pay --model current --rows 1e6 pay.parquet',
@@ -58,15 +58,17 @@ export function generateCommand(): Command {
       .requiredOption('--rows <n>', 'number of rows', parseCount)
       .option('--seed <n>', 'seed of the rows', parseSeed, 0)
       .option('--partitions <n>', 'number of partitions of a new topic', parseCount, defaultPartitions)
-      .option('--batch-rows <n>', 'number of rows of a batch, one message a row', parseCount, defaultBatchRows)
+      .option('--batch-rows <n>', 'number of rows per batch; each row is one message', parseCount, defaultBatchRows)
       .option('--topic <topic>', 'raw topic (default: <dataset>.raw)', parseTopic)
       .addOption(compressionOption())
-      .addOption(new Option('--format <format>', 'format of the file (default: by its ending)').choices(tableFormats))
-      .option('--workers <n>', 'number of threads that write the file (default: one a core)', parseCount)
+      .addOption(
+        new Option('--format <format>', 'format of the file (default: by its extension)').choices(tableFormats),
+      )
+      .option('--workers <n>', 'number of threads that write the file (default: one per core)', parseCount)
       .option('--overwrite', 'replace a file that exists')
       .action((file: string | undefined, flags: GenerateFlags) => {
         if (flags.spec === undefined && flags.model === undefined)
-          throw new UsageError('Nothing says what the rows are', 'Give --spec, or --model and --dataset')
+          throw new UsageError('The columns of the rows are not specified', 'Give --spec, or --model and --dataset')
         return file === undefined ? generateIntoTopic(flags) : generateIntoFile(file, flags)
       })
   )
@@ -78,7 +80,7 @@ async function generateIntoTopic(flags: GenerateFlags): Promise<void> {
     ([, value]) => value !== undefined,
   )?.[0]
   if (ofFiles !== undefined)
-    throw new UsageError(`${ofFiles} is about files, and no file is named`, `Name a file, or leave out ${ofFiles}`)
+    throw new UsageError(`${ofFiles} applies to files, and no file is named`, `Name a file, or leave out ${ofFiles}`)
   const dataset = datasetOf(flags, 'Rows go to the raw topic of a data set')
   const topic = topicNames(dataset, { raw: flags.topic }, [flags.modelsTopic, defaultPositionsTopic]).raw
   await withCluster(flags, async (cluster) => {
@@ -121,7 +123,7 @@ async function modelRows(cluster: ClusterSession, flags: GenerateFlags, dataset:
 }
 
 function datasetOf({ dataset }: GenerateFlags, why: string): string {
-  if (dataset === undefined) throw new UsageError(`${why}, and none is named`, 'Name it: --dataset')
+  if (dataset === undefined) throw new UsageError(`${why}, and none is named`, 'Name the data set with --dataset')
   return dataset
 }
 

@@ -28,7 +28,7 @@ export function upCommand(): Command {
         flags,
         { brokers, registry },
         `Kafka     ${brokers}\nregistry  ${registry}\n\n` +
-          'Commands find it by themselves. Other programs want:\n' +
+          'vgm commands find it automatically. Other programs need:\n' +
           `  export KAFKA_BROKERS=${brokers}\n  export SCHEMA_REGISTRY_URL=${registry}`,
       )
     })
@@ -37,12 +37,12 @@ export function upCommand(): Command {
 export function downCommand(): Command {
   return plainCommand('down', 'stop the local cluster of "vgm up"', 'vgm down').action(async (flags: CommonFlags) => {
     const stopped = await stopLocalCluster()
-    printResult(flags, { stopped }, stopped ? 'The local cluster has stopped.' : 'There was no local cluster.')
+    printResult(flags, { stopped }, stopped ? 'The local cluster has stopped.' : 'No local cluster was running.')
   })
 }
 
 export function statusCommand(): Command {
-  return plainCommand('status', 'say whether a local cluster runs, and where', 'vgm status').action(
+  return plainCommand('status', 'show whether a local cluster runs, and its addresses', 'vgm status').action(
     async (flags: CommonFlags) => {
       const status = await localClusterStatus()
       if (status === undefined) {

@@ -7,7 +7,7 @@ import { type DatasetFlags, datasetCommand, printResult, withCluster } from './c
 
 export function modelCommand(): Command {
   return new Command('model')
-    .description('look at published models, and choose the current one')
+    .description('list published models, and choose the current one')
     .addCommand(listCommand())
     .addCommand(showCommand())
     .addCommand(promoteCommand())
@@ -16,7 +16,7 @@ export function modelCommand(): Command {
 }
 
 function listCommand(): Command {
-  return datasetCommand('ls', 'the versions of a data set', 'vgm model ls --dataset trips').action(
+  return datasetCommand('ls', 'list the versions of a data set', 'vgm model ls --dataset trips').action(
     (flags: DatasetFlags) =>
       withCluster(flags, async (cluster) => {
         const { listModels } = await import('../pipeline/index.ts')
@@ -48,14 +48,14 @@ interface ShowFlags extends DatasetFlags {
 }
 
 function showCommand(): Command {
-  return datasetCommand('show', 'one version, the current one unless named', 'vgm model show --dataset trips 2')
+  return datasetCommand('show', 'show one version (default: the current one)', 'vgm model show --dataset trips 2')
     .argument('[version]', 'version of a model', parseVersion)
-    .option('--svg <file>', 'file for a picture of the columns: histograms, and modes in colour')
+    .option('--svg <file>', 'SVG file for a picture of the columns: histograms, and modes in colour')
     .option('--overwrite', 'replace a file that exists')
     .action(async (version: number | undefined, flags: ShowFlags) => {
       const { dataset, modelsTopic, svg, overwrite } = flags
       if (overwrite && svg === undefined)
-        throw new UsageError('--overwrite is about a file, and no file is named', 'Add --svg FILE, or leave it out')
+        throw new UsageError('--overwrite applies to a file, and no file is named', 'Add --svg FILE, or leave it out')
       await withCluster(flags, async (cluster) => {
         const { followModels, writeModelSvg } = await import('../pipeline/index.ts')
         const models = await followModels(cluster, { dataset, modelsTopic })
@@ -79,7 +79,7 @@ function promoteCommand(): Command {
 function rollbackCommand(): Command {
   return datasetCommand(
     'rollback',
-    'make the version before the current one the current one',
+    'make the version before the current one current again',
     'vgm model rollback --dataset trips',
   ).action((flags: DatasetFlags) => promote(flags, 'previous'))
 }
@@ -113,5 +113,5 @@ function modelText({ dataset, version, createdAtMs, recipe, seed, lineage, conte
 function parseVersion(text: string): number {
   const version = Number(text)
   if (Number.isSafeInteger(version) && version > 0) return version
-  throw new UsageError(`"${text}" is no version`, 'Write a whole number from 1 up')
+  throw new UsageError(`"${text}" is not a version`, 'Write an integer of at least 1')
 }

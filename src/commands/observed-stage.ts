@@ -18,10 +18,7 @@ export interface ObservedStage {
   readonly needs: readonly StageNeed[]
   /** members of this process, each in a thread if there are several */
   readonly members: number
-  /**
-   * whether it goes on until it is told to stop: then it waits for what is not there yet, as for brokers that start
-   * after it
-   */
+  /** whether it runs until it is stopped: then it waits for missing servers, for instance brokers that start later */
   readonly runsOn: boolean
 }
 

@@ -42,7 +42,7 @@ export function replayCommand(): Command {
   return withStageOptions(
     datasetCommand(
       'replay',
-      'backfill: normalize a range of the raw topic with one model, into a topic of its own',
+      'backfill: normalize a range of the raw topic with one model, into a separate topic',
       'vgm replay --dataset trips --from start --model 2',
     ),
   )
@@ -52,7 +52,7 @@ export function replayCommand(): Command {
       'position to begin at: an offset of each partition, @time (ISO 8601, or ms since 1970), start or end',
       'start',
     )
-    .option('--to <position>', 'position to stop before, written likewise', 'end')
+    .option('--to <position>', 'position to stop before, in the same notation', 'end')
     .option('--output <topic>', 'output topic (default: <dataset>.normalized.v<model>)', parseTopic)
     .option('--group <name>', 'consumer group that keeps the position (default: named after the backfill)')
     .addOption(clipOption())
@@ -88,7 +88,7 @@ export function replayCommand(): Command {
           allowEmptyOutput: flags.allowEmptyOutput,
           onProgress: progress.update,
         }).finally(progress.end)
-        const nothing = `\nGroup ${group} has done this range already: name another --output to do it once more.`
+        const nothing = `\nGroup ${group} has processed this range already: name another --output to process it again.`
         printResult(flags, report, stageText(report, topic) + (report.rowsIn === 0 ? nothing : ''))
       })
     })

@@ -12,7 +12,7 @@ export interface ValueSchema {
   readonly enum?: readonly string[]
 }
 
-/** Turns what stands after a flag into its value, and says what a configuration file may hold there. */
+/** Parses the text after a flag, and describes the values that a configuration file may have there. */
 export interface ValueParser<T> {
   /** @throws InvalidArgumentError that says what to write */
   (text: string): T
@@ -32,7 +32,7 @@ export const listSchema: ValueSchema = {
 /** For flags that take a list. */
 export const parseList = valueParser(listSchema, (text) => {
   const items = text.split(',').map((item) => item.trim())
-  if (items.some((item) => item === '')) throw new InvalidArgumentError('Write names with commas between.')
+  if (items.some((item) => item === '')) throw new InvalidArgumentError('Write names separated by commas.')
   return items
 })
 
@@ -43,7 +43,7 @@ export const parseListText = valueParser(listSchema, (text) => text)
 export const parseCount = valueParser({ type: 'integer', minimum: 1 }, (text) => {
   // 1e9 and 1_000_000_000 are how people write large numbers.
   const count = Number(text.replaceAll('_', ''))
-  if (!Number.isSafeInteger(count) || count < 1) throw new InvalidArgumentError('Write a whole number from 1 up.')
+  if (!Number.isSafeInteger(count) || count < 1) throw new InvalidArgumentError('Write an integer of at least 1.')
   return count
 })
 
@@ -51,7 +51,7 @@ export const parseCount = valueParser({ type: 'integer', minimum: 1 }, (text) =>
 export const parseSeed = valueParser({ type: 'integer', minimum: 0, maximum: 2 ** 32 - 1 }, (text) => {
   const seed = Number(text)
   if (text.trim() !== '' && Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32) return seed
-  throw new InvalidArgumentError('Write a whole number from 0 to 4294967295.')
+  throw new InvalidArgumentError('Write an integer from 0 to 4294967295.')
 })
 
 /** For flags that bound a magnitude. */
@@ -71,7 +71,7 @@ export const parseNumber = valueParser({ type: 'number' }, (text) => {
 export const parseShare = valueParser({ type: 'number', exclusiveMinimum: 0, maximum: 1 }, (text) => {
   const share = Number(text)
   if (text.trim() !== '' && share > 0 && share <= 1) return share
-  throw new InvalidArgumentError('Write a share above 0 and up to 1, as 0.05.')
+  throw new InvalidArgumentError('Write a share above 0 and at most 1, such as 0.05.')
 })
 
 const topicPattern = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/

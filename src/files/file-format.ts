@@ -31,7 +31,7 @@ export function fileFormatOf(file: string): FileFormat {
     if (foreign !== undefined) throw new UsageError(`Cannot load ${file}: ${foreign.problem}`, foreign.fix)
     throw new UsageError(
       `The name of ${file} does not say whether it is CSV, Parquet or JSON`,
-      'Add --format csv, --format parquet or --format json, or give it one of the endings ' +
+      'Add --format csv, --format parquet or --format json, or use one of the extensions ' +
         `${Object.keys(formatOfExtension).join(', ')}`,
     )
   }
@@ -47,5 +47,8 @@ export function tableFormatOf(file: string): TableFormat {
   const ending = extname(file).slice(1).toLowerCase()
   const format = tableFormats.find((format) => format === ending)
   if (format !== undefined) return format
-  throw new UsageError(`The name ${file} does not say a format`, 'End it in .parquet or .csv, or add --format')
+  throw new UsageError(
+    `The extension of ${file} does not determine a format`,
+    'Use the extension .parquet or .csv, or add --format',
+  )
 }

@@ -6,7 +6,7 @@ export class ControlRequestError extends PipelineError {
   readonly code = 'VGM_BROKER_REQUEST'
   constructor(what: string, cause: Error) {
     super(`${what} failed: ${cause.message}`, {
-      fix: 'Start again with --debug for the whole story',
+      fix: 'Start again with --debug for details',
       retriable: (cause as ErrorFields).retriable === true,
       cause,
     })
@@ -17,8 +17,8 @@ export class ControlRequestError extends PipelineError {
 export class BatchOfTooManyRowsError extends PipelineError {
   readonly code = 'VGM_BATCH_ROWS'
   constructor(mostRows: number) {
-    super(`A batch has more than ${mostRows.toLocaleString('en')} rows, and so many cannot be looked at at once`, {
-      fix: 'Let the producer of these rows write smaller batches',
+    super(`A batch has more than ${mostRows.toLocaleString('en')} rows, too many to be read at once`, {
+      fix: 'Configure the producer of these rows to write smaller batches',
     })
   }
 }

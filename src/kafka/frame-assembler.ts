@@ -1,6 +1,8 @@
-/** Frames from here on have pooled memory; smaller ones are not worth the book-keeping. */
+/** Frames from this size on use pooled memory; smaller ones are not worth the bookkeeping. */
 const pooledBytes = 64 * 1024
-/** Sizes of pooled memory: answers of a kind differ little, and one piece should do for the next. */
+/**
+ * Granularity of pooled memory: responses of one kind have similar sizes, so that one buffer fits the next response.
+ */
 const stepBytes = 1024 * 1024
 /** Pieces kept for reuse: what a reader has waiting, in answers of some MiB each. */
 const maxSpare = 8
@@ -10,17 +12,17 @@ const sizeBytes = 4
 /** No answer is larger: `socket.request.max.bytes` ends below it, and so do fetches that we ask for. */
 const largestFrameBytes = 1024 * 1024 * 1024
 
-/** What comes on a connection is no sequence of frames. */
+/** The bytes of a connection are not a sequence of frames. */
 export class FrameSizeError extends RangeError {
   constructor(size: number) {
-    super(`An answer of ${size} bytes is announced: this is no broker`)
+    super(`An answer of ${size} bytes is announced: the server is not a Kafka broker`)
     this.name = 'FrameSizeError'
   }
 }
 
 /**
- * Cuts what a socket gives into frames: a size of four bytes, big endian, and so many bytes. Each byte is copied once
- * at most, into memory that is used again.
+ * Splits the bytes of a socket into frames: a size of four bytes, big endian, and that many bytes. Each byte is copied
+ * at most once, into reused memory.
  */
 export class FrameAssembler {
   readonly #onFrame: (frame: Buffer) => void
@@ -55,7 +57,7 @@ export class FrameAssembler {
     return this.#isCopied
   }
 
-  /** Takes a frame's memory back; small frames, which have memory of their own, may be given as well. */
+  /** Takes back the memory of a frame; frames that are not pooled may be passed as well. */
   recycle(frame: Uint8Array): void {
     const { buffer } = frame
     const isOurs = buffer instanceof ArrayBuffer && buffer.byteLength % stepBytes === 0
@@ -63,7 +65,7 @@ export class FrameAssembler {
       this.#spare.push(Buffer.from(buffer))
   }
 
-  /** Begins a frame whose size is known; one that is there already is handed out from where it stands. */
+  /** Begins a frame whose size is known; a frame that is already complete is returned without a copy. */
   #begin(data: Buffer, at: number): number {
     const size = this.#size.readInt32BE(0)
     if (size < sizeBytes || size > largestFrameBytes) throw new FrameSizeError(size)

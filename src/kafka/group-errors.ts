@@ -6,7 +6,7 @@ export class CommitsFailingError extends PipelineError {
   constructor(group: string, patienceMs: number, cause: unknown) {
     const why = cause instanceof Error ? cause.message : String(cause)
     super(`Group ${group} has committed nothing for ${patienceMs / 60_000} minutes: ${why}`, {
-      fix: 'Check the brokers and the output topics, and start again: it goes on where it stopped',
+      fix: 'Check the brokers and the output topics, and start again: it resumes where it stopped',
       retriable: true,
       cause,
     })
@@ -17,7 +17,7 @@ export class CommitsFailingError extends PipelineError {
 export class GroupUnstableError extends PipelineError {
   readonly code = 'VGM_GROUP_UNSTABLE'
   constructor(group: string, patienceMs: number) {
-    super(`Group ${group} has gone on changing for ${patienceMs / 60_000} minutes`, {
+    super(`Group ${group} has been rebalancing for ${patienceMs / 60_000} minutes`, {
       fix: 'Look for members that start and fail again and again, and start again',
       retriable: true,
     })

@@ -21,7 +21,7 @@ export type StartOffsets = (partitions: readonly TopicPartition[]) => Promise<Pa
 export interface GroupSessionParts {
   readonly connections: BrokerConnections
   readonly membership: GroupMembership
-  /** a transactional one makes output and positions visible together; after a plain one rows may come twice */
+  /** a transactional producer makes output and positions visible together; with a plain one, rows may be duplicated */
   readonly producer: SliceProducer
   readonly fetcher: Fetcher
   readonly group: string
@@ -32,9 +32,9 @@ export interface GroupSessionParts {
   readonly endOffsetOf: (input: TopicPartition) => number | undefined
   /** where rows of an input partition usually go: announced to the coordinator in one request */
   readonly outputsOf: (input: TopicPartition) => readonly TopicPartition[]
-  /** told of each slice that had to be given up, and why */
+  /** called for each aborted slice, with the reason */
   readonly onAbort: (cause: unknown) => void
-  /** told when the group makes the member join, and of what it then owns */
+  /** called after each join, with the partitions of the member */
   readonly onJoin?: JoinListener | undefined
   /** uniform in [0, 1) */
   readonly random?: () => number
@@ -45,11 +45,11 @@ export interface JoinListener {
   joined(generation: number, partitions: readonly TopicPartition[]): void
 }
 
-/** Between slices that had to be given up; the first one is repeated at once. */
+/** Pauses between repetitions of an aborted slice; the first repetition follows at once. */
 const backOff: BackOff = { firstMs: 20, longestMs: 5_000 }
-/** For how long transactions may fail, each at its first attempt or at a repetition. */
+/** How long transactions may fail without a commit in between. */
 const commitPatienceMs = 300_000
-/** What closing may take; the rest is done by the transaction's and the session's time-outs. */
+/** Time limit for closing; after that the transaction and the session end by their time-outs. */
 const closeMs = 5_000
 
 /**
@@ -63,7 +63,7 @@ export class TransactionalGroupSession implements GroupSession {
   #broken: unknown
   /** an output that a batch could not be sent to because no broker knew it */
   #missed: TopicPartition | undefined
-  /** slices in a row that were given up, and since when commits fail */
+  /** number of consecutive aborted slices, and since when commits fail */
   #givenUp = 0
   #failingSinceMs: number | undefined
 
@@ -186,7 +186,7 @@ export class TransactionalGroupSession implements GroupSession {
     }
   }
 
-  /** Puts the fetcher where the group stands. @throws TopicGoneError, PositionLostError */
+  /** Sets the fetcher to the positions of the group. @throws TopicGoneError, PositionLostError */
   async #seek(assignment: readonly TopicPartition[]): Promise<void> {
     try {
       await this.#seekCommitted(assignment)
@@ -203,15 +203,15 @@ export class TransactionalGroupSession implements GroupSession {
     const known = new Set(held.map(({ topic, partition }) => `${topic}/${partition}`))
     const fresh = assignment.filter(({ topic, partition }) => !known.has(`${topic}/${partition}`))
     const next = [...held, ...(fresh.length > 0 ? await startOffsets(fresh) : [])]
-    // A replay knows nothing of a partition that came after its start: that one is not read.
+    // A replay does not read a partition that was added after its start.
     this.#assignment = next.map(({ topic, partition }) => ({ topic, partition }))
     fetcher.assign(next.map((position) => ({ ...position, endOffset: endOffsetOf(position) })))
   }
 
   /**
-   * The kept positions whose output was written to. Each slice leaves a marker at least in the outputs of all
-   * partitions of its member, so one without any record was made anew: whoever deletes the group and its output wants
-   * all rows again.
+   * The stored positions whose output has been written to. Each slice leaves at least a marker in the outputs of all
+   * partitions of its member, so an output without any record was recreated: an operator who deletes both the group and
+   * its output wants to process all rows again.
    */
   async #withOutput(kept: readonly PartitionOffset[]): Promise<PartitionOffset[]> {
     const { connections, outputsOf } = this.#parts
@@ -225,8 +225,8 @@ export class TransactionalGroupSession implements GroupSession {
   }
 
   /**
-   * A position beyond the end of the log, as after the topic was deleted and made again, shows when it is fetched from.
-   * One that is not fetched from, because it is beyond the end of what is to be read, would look like the end.
+   * A fetch detects a position beyond the end of the log, for instance after the topic was deleted and recreated. A
+   * position beyond the end of the range is never fetched, and would look like the end.
    *
    * @throws PositionLostError
    */
@@ -262,7 +262,7 @@ export class TransactionalGroupSession implements GroupSession {
       this.#slice?.touched.set(`${topic}/${partition}`, { topic, partition })
   }
 
-  /** Notes an error that ends the slice; one that no new transaction can mend is thrown. */
+  /** Records an error that ends the slice; throws an error that a new transaction cannot recover from. */
   #break(error: unknown): void {
     if (!isRepeatable(error)) throw this.#asFenced(error)
     this.#broken ??= error
@@ -283,7 +283,7 @@ export class TransactionalGroupSession implements GroupSession {
   }
 
   /**
-   * Waits until the brokers know what is written to.
+   * Waits until the brokers know the topics that are written to.
    *
    * @throws WrittenTopicGoneError if they do not for as long as metadata may lag
    */
@@ -311,13 +311,13 @@ export class TransactionalGroupSession implements GroupSession {
   }
 }
 
-/** What to do when an output was deleted: its rows are gone, and the group is past them. */
+/** The fix after an output was deleted: its rows are gone, and the group's position is after them. */
 function outputFix(group: string): string {
   return (
-    'To have all rows again delete the other output topics as well, run ' +
+    'To write all rows again, delete the other output topics as well, run ' +
     `"kafka-consumer-groups.sh --group ${group} --all-topics --reset-offsets --to-earliest --execute" ` +
     'and start again. ' +
-    'To go on with the rows that follow, start again with --allow-empty-output. The topic is made anew'
+    'To continue with the rows that follow, start again with --allow-empty-output. The topic is then created again'
   )
 }
 

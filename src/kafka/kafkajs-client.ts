@@ -15,7 +15,7 @@ import { errorCauses } from './error-causes.ts'
 import { accessError } from './login-errors.ts'
 import { controlClientLogin } from './sasl-login.ts'
 
-/** Takes what kafkajs says at level `warn` and above; `context` is what it says beside the message. */
+/** Receives the log lines of kafkajs at level `warn` and above, with their `context`. */
 export type ControlLog = (level: 'warn' | 'error', message: string, context: Readonly<Record<string, unknown>>) => void
 
 /** About 3 s in all, then the caller decides: a command ends with one line, a stage retries for longer. */
@@ -30,7 +30,7 @@ const keepAliveMs = 60_000
  */
 const reauthenticationMs = 2_000
 
-/** kafkajs makes an argument of each record of a batch, and an engine takes so many at most. */
+/** kafkajs passes each record of a batch as an argument, and JavaScript engines limit the number of arguments. */
 const mostRecords = 100_000
 
 /** Streams that no client of this process could take apart so far: kafkajs gives its codecs nothing that says which. */
@@ -86,8 +86,8 @@ const codecs: readonly (readonly [CompressionTypes, Exclude<Compression, 'none'>
 ]
 
 /**
- * The kafkajs client, which reads rows for an audit and for a person, as an outsider to what has written them. The only
- * place that makes one, so that all of them retry, log and decompress alike.
+ * The kafkajs client. It reads rows for audits and for people, independently of the code that wrote them. All kafkajs
+ * clients are created here, so that they retry, log and decompress alike.
  */
 export function createControlClient(settings: ConnectionSettings, log: ControlLog): Kafka {
   for (const [type, compression] of codecs) {
@@ -124,8 +124,8 @@ export function createControlClient(settings: ConnectionSettings, log: ControlLo
 }
 
 /**
- * kafkajs ends a bootstrap address at its first colon, so an IPv6 address goes to it by a name without one, and the
- * socket is opened to what the name stands for. What brokers advertise it takes as it is.
+ * kafkajs cuts a bootstrap address at its first colon. So it gets an IPv6 address under a name without colons, and the
+ * socket is opened to the address of that name. It handles advertised addresses correctly.
  */
 function bootstrap(addresses: readonly string[]): { brokers: string[]; socketFactory: ISocketFactory } {
   const hosts = new Map<string, string>()

@@ -38,10 +38,10 @@ export interface StrayRecords {
 }
 
 /**
- * The positions of groups in a compacted topic of ours. Brokers remove the offsets of a group that has stood still for
- * `offsets.retention.minutes`, and with them what exactly once rests on; what stands here stays. A producer writes a
- * group's offsets here in the transaction that commits them to the group, so both say the same. The group's own offsets
- * come first: an operator may have moved them.
+ * The positions of groups in our compacted topic. Brokers expire the offsets of a group that was inactive for
+ * `offsets.retention.minutes`, and exactly-once processing needs them; records of this topic do not expire. A producer
+ * writes a group's offsets here in the transaction that commits them to the group, so both agree. The group's own
+ * offsets take precedence, because an operator may have moved them.
  */
 export class KeptPositions {
   readonly topic: string
@@ -63,7 +63,7 @@ export class KeptPositions {
   }
 
   /**
-   * The positions of a group: its committed offsets, else what is kept. Partitions without either are left out.
+   * The positions of a group: its committed offsets, otherwise the stored ones. Partitions without either are omitted.
    *
    * @param usable which of the kept positions may be used
    * @throws PositionsUnreadableError, BrokerError, ConnectionLostError
@@ -234,10 +234,7 @@ function visitRecords(
     }
 }
 
-/**
- * Brokers remove a group's offsets with the topic that they are about; so a position in an older topic of the name is
- * none.
- */
+/** Brokers delete the offsets of a deleted topic, so a position in an older topic of the same name is invalid. */
 function isSameTopic(kept: string, now: string): boolean {
   return kept === now || kept === noTopicId || now === noTopicId
 }

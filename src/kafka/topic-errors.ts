@@ -6,7 +6,7 @@ export class TopicMissingError extends PipelineError {
   readonly code = 'VGM_TOPIC_MISSING'
   constructor(topic: string) {
     super(`There is no topic ${topic}`, {
-      fix: 'Check --dataset and the topic options; "vgm load" and "vgm generate" make the raw topic',
+      fix: 'Check --dataset and the topic options; "vgm load" and "vgm generate" create the raw topic',
       exitCode: exitCodes.usage,
     })
   }
@@ -21,7 +21,7 @@ export class PartitionCountError extends PipelineError {
       fix:
         actual < needed
           ? `Run "${tool} --alter --topic ${topic} --partitions ${needed}"`
-          : `Name another output topic, or run "${tool} --delete --topic ${topic}" if its rows may go`,
+          : `Name another output topic, or run "${tool} --delete --topic ${topic}" if its rows are not needed`,
       exitCode: exitCodes.usage,
     })
   }

@@ -4,7 +4,7 @@ import { isTopicUnknown } from './broker-errors.ts'
 import { WrittenTopicGoneError } from './topic-errors.ts'
 
 /** For a topic whose content the next start does not need. */
-export const startAgain = 'Start again: the topic is made anew'
+export const startAgain = 'Start again: the topic is then created again'
 
 /** The first of some partitions that no broker knows for as long as metadata may lag; undefined if all are known. */
 export async function unknownPartition(

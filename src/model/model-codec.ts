@@ -90,14 +90,14 @@ export function encodeModelAlias(alias: ModelAlias, schemaId: number): Uint8Arra
 /**
  * @param value        in Confluent framing
  * @param writerSchema JSON of the schema that the framing names, if it may not be ours: an older or newer version's
- * @throws CorruptModelError, also if the content is not what its hash says
+ * @throws CorruptModelError, also if the content does not match its hash
  */
 export function decodeModel(value: Uint8Array, writerSchema?: string): Model {
   const model = fromModelRecord(decode(modelType, value, writerSchema) as ModelRecord)
   // A newer writer may hash fields that we do not know.
   const isOurs = writerSchema === undefined || writerOf(modelType, writerSchema).resolver === undefined
   if (isOurs && contentHash(model) !== model.contentSha256) {
-    throw new CorruptModelError(`The content of model ${model.dataset}/${model.version} is not what its hash says`)
+    throw new CorruptModelError(`The content of model ${model.dataset}/${model.version} does not match its hash`)
   }
   return model
 }
@@ -137,7 +137,7 @@ function decode(type: avro.Type, value: Uint8Array, writerSchema: string | undef
     if (!isWholeValue(writer, bytes, framingBytes)) throw new RangeError('its bytes are not one record of its schema')
     return type.fromBuffer(bytes.subarray(framingBytes), resolver)
   } catch (cause) {
-    throw new CorruptModelError(`The record is no ${type.name}: ${(cause as Error).message}`, cause)
+    throw new CorruptModelError(`The record is not a ${type.name}: ${(cause as Error).message}`, cause)
   }
 }
 

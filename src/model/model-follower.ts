@@ -10,7 +10,7 @@ import {
   withFetched,
 } from './read-models.ts'
 
-/** How often the topic's id is asked for. */
+/** How often the topic's id is requested. */
 const lookEveryMs = 2_000
 
 /**
@@ -49,7 +49,7 @@ export class ModelFollower {
   async refresh(): Promise<boolean> {
     if (performance.now() >= this.#nextLookMs) {
       this.#nextLookMs = performance.now() + lookEveryMs
-      // Not awaited: brokers that are away hold up nobody who has a model.
+      // Not awaited: unreachable brokers must not delay a stage that has a model.
       this.#look().catch(() => undefined)
     }
     if (this.#replaced !== undefined) throw this.#replaced

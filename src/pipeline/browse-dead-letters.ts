@@ -34,7 +34,7 @@ export function countDeadLetters(
 /**
  * Reads one dead letter with its headers, and its fields where they can be decoded.
  *
- * @param at where it stands in the topic of dead letters
+ * @param at its partition and offset in the topic of dead letters
  * @throws DeadLetterMissingError if no row stands there
  * @throws UsageError if there is no such topic
  */
@@ -58,7 +58,7 @@ async function withDeadLetters<T>(
   { dataset, topic = topicNames(dataset).deadLetters }: DeadLettersOptions,
   work: (log: StockLog, topic: string) => Promise<T>,
 ): Promise<T> {
-  const fix = 'Check --dataset; "vgm normalize" and "vgm restore" make it at their first start'
+  const fix = 'Check --dataset; "vgm normalize" and "vgm restore" create it at their first start'
   await requireTopic(cluster, topic, fix)
   const log = new StockReader(cluster.settings, controlLog(cluster.log))
   try {

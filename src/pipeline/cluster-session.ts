@@ -29,11 +29,11 @@ export interface ClusterSession {
   readonly registry: SchemaRegistry
   /** @internal */
   readonly log: Logger
-  /** fires when the user or a supervisor wants an end */
+  /** aborted when the user or a supervisor requests the shutdown */
   readonly signal: AbortSignal
   /**
-   * @internal whether work waits for what is not there yet, as a stage does that runs on, or fails, as a command that
-   * is waited for
+   * @internal whether work waits for missing brokers and topics, as a long-running stage does, or fails, as a one-shot
+   * command does
    */
   readonly waits: boolean
   /** @internal what happens to the stage: a line in the log, and a figure for those who watch */
@@ -43,17 +43,17 @@ export interface ClusterSession {
   readonly close: () => Promise<void>
 }
 
-/** @internal What a command brings along when it opens a cluster. */
+/** @internal The settings of a command for opening a cluster. */
 export type ClusterUse = Pick<ClusterSession, 'log' | 'signal' | 'waits' | 'report' | 'observe'>
 
 const clientId = 'vgm'
 
-/** @internal For a command that nobody watches, and that fails if something is not there. */
+/** @internal Settings for a command that reports no events, and fails if something is missing. */
 export function plainUse(log: Logger, signal: AbortSignal): ClusterUse {
   return { log, signal, waits: false, report: (event) => logEvent(log, event), observe: () => undefined }
 }
 
-/** How a program reaches a cluster, and what it wants to be told. */
+/** How a program reaches a cluster, and what it listens to. */
 export interface ClusterOptions {
   /** Kafka brokers, each `host:port` */
   readonly brokers: readonly string[]
@@ -69,7 +69,7 @@ export interface ClusterOptions {
   readonly log?: Logger
   /** whether a stage waits for brokers, topics and models that are not there yet [false: that is an error] */
   readonly waits?: boolean
-  /** told what happens to a stage, as that it has joined its group, or has committed rows */
+  /** called for each event of a stage, for instance a joined group or committed rows */
   readonly onEvent?: (event: StageEvent) => void
 }
 
@@ -114,7 +114,7 @@ export async function openCluster({
 }
 
 /**
- * @internal Opens the cluster at an address, lets `work` have it, and closes it whatever happens.
+ * @internal Opens the cluster at an address, calls `work` with it, and closes it in any case.
  *
  * @param mustAnswer whether a cluster of which no broker answers is an error, before any work
  */
@@ -165,8 +165,8 @@ async function untilReachable(cluster: ClusterSession): Promise<void> {
 }
 
 /**
- * @internal kafkajs tells of every attempt that failed. Those are no news: what it gives up, it throws, and that is
- * reported.
+ * @internal kafkajs logs every failed attempt. They are not logged here: after the last attempt it throws, and that error
+ * is reported.
  */
 export function controlLog(log: Logger): ControlLog {
   return (_level, message, context) => log.debug(context, message)

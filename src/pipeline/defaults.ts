@@ -9,7 +9,7 @@ export { rowErrorCodes } from '../rows/row-error.ts'
 export { deadLetterDefaults } from '../stages/dead-letter-policy.ts'
 export { parseRowSpec } from '../stages/synthetic/row-spec.ts'
 
-/** Partitions of a topic that is made for rows unless something says otherwise. */
+/** Default number of partitions of a new topic of rows. */
 export const defaultPartitions = 4
 /** Rows of a sample: enough for ten modes, and fitted in about a second. */
 export const defaultSampleRows = 200_000

@@ -37,7 +37,10 @@ export async function checkExport(
 ): Promise<TableFormat> {
   const { file, overwrite = false, format = tableFormatOf(file), csvSafe = false } = options
   if (csvSafe && format !== 'csv')
-    throw new UsageError('--csv-safe is for CSV, and this is Parquet', 'Leave out --csv-safe (in a program, csvSafe)')
+    throw new UsageError(
+      '--csv-safe applies to CSV only, and the file is Parquet',
+      'Remove --csv-safe (in a program, csvSafe)',
+    )
   await checkTarget(file, overwrite)
   return format
 }

@@ -43,7 +43,7 @@ export interface FitDatasetOptions {
 }
 
 /**
- * Trains a mixture for each numeric column of a topic, and publishes them as the data set's next version, which becomes
+ * Fits a mixture to each numeric column of a topic, and publishes them as the data set's next version, which becomes
  * the current one.
  *
  * @example
@@ -101,7 +101,7 @@ export async function fitDataset(cluster: ClusterSession, options: FitDatasetOpt
   })
 }
 
-/** Says now what normalize will be refused for. */
+/** Warns now about the errors that normalize would give. */
 async function warnOfNames(cluster: ClusterSession, rawTopic: string, model: Pick<Model, 'columns'>): Promise<void> {
   try {
     await checkNames(cluster, rawTopic, model)

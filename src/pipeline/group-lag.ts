@@ -21,7 +21,7 @@ export interface Lag {
   readonly total: number
 }
 
-/** What lag needs of a cluster. */
+/** The functions of a cluster that lag needs. */
 export interface LagSource {
   /** where the group stands; partitions in which it has no position are left out */
   committedOffsets(group: string, topic: string): Promise<readonly PartitionOffset[]>
@@ -30,15 +30,15 @@ export interface LagSource {
   ): Promise<readonly { readonly partition: number; readonly low: number; readonly high: number }[]>
 }
 
-/** What the numbers of a group's lag do not say by themselves; sentences. */
+/** Remarks about a group's lag that its numbers do not show; sentences. */
 export function lagRemarks({ group, topic, partitions }: Lag): string[] {
   if (partitions.every(({ committed }) => committed === undefined))
     return [`Group ${group} has committed nothing in ${topic}.`]
   const beyond = partitions.filter(({ committed = 0, end }) => committed > end)
   return beyond.map(
     ({ partition, committed, end }) =>
-      `Group ${group} stands at ${committed} in ${topic}/${partition}, beyond its end at ${end}: ` +
-      'the topic was made again, or cut off.',
+      `Group ${group} is at offset ${committed} of ${topic}/${partition}, beyond its end at ${end}: ` +
+      'the topic was recreated or truncated.',
   )
 }
 

@@ -3,7 +3,7 @@ import type { Delivery } from '../ports/log.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import type { OnProgress } from './progress.ts'
 
-/** What all functions take that run as members of a consumer group, from topic to topic. */
+/** Options of all functions that run as members of a consumer group, from topic to topic. */
 export interface GroupOptions {
   /** a name of this process that survives restarts: its membership becomes static */
   readonly instance?: string | undefined
@@ -22,7 +22,7 @@ export interface GroupOptions {
   readonly onProgress?: OnProgress | undefined
 }
 
-/** The options that a member is told of, each by its name: they go to threads as a message. */
+/** The options of a member, each listed by name, because they are sent to threads as a message. */
 export function memberOptions(options: GroupOptions) {
   const { instance, compression = 'none', delivery, deadLetters, rebuildPositions, allowEmptyOutput } = options
   return { instance, compression, delivery, deadLetters, rebuildPositions, allowEmptyOutput }

@@ -1,6 +1,6 @@
 /**
  * The pipeline for programs: what the commands of vgm do, as functions. Each takes an open cluster and an options
- * object, and throws a PipelineError that says what is wrong and what mends it.
+ * object, and throws a PipelineError with the problem and its fix.
  */
 
 export type { Compression } from '../batch/batch-header.ts'

@@ -85,7 +85,10 @@ export async function loadFile(cluster: ClusterSession, options: LoadFileOptions
   }
   const files = typeof options.file === 'string' ? [options.file] : options.file
   if (load.badRows !== undefined && files.length > 1)
-    throw new UsageError('--bad-rows collects the rows of one file', 'Load the files one by one')
+    throw new UsageError(
+      '--bad-rows takes the bad rows of one file, and several files are named',
+      'Load the files one by one',
+    )
   if (load.badRows !== undefined) await checkBadRowsFile(load.badRows, files)
   const known = await recordOf(cluster, load.topic)
   if (files.length === 1) return loadTable(cluster, { ...load, file: files[0] }, known)
@@ -154,7 +157,7 @@ async function loadTable(
     onColumns(table)
     const partitions = (await admin.topics.partitionCount(topic)) ?? options.partitions
     await admin.topics.ensureRowTopic({ topic, partitions })
-    if (key === undefined) await refuseCompacted(cluster, topic, 'Name the column that is the key with --key')
+    if (key === undefined) await refuseCompacted(cluster, topic, 'Name the key column with --key')
     await preparePositions(cluster)
     const group = groupName(dataset, 'load')
     const batchBytes = await batchBytesFor(cluster, topic)
@@ -185,8 +188,8 @@ async function loadTable(
 }
 
 /**
- * Which files of a topic have been loaded, and how far. A tool that moves the group's offset clears the list that
- * stands beside it: then what is kept in the positions topic holds.
+ * The loaded files of a topic, and the position in each. A tool that moves the group's offset clears the list in its
+ * metadata: then the list in the positions topic is used.
  */
 async function loadedBefore(
   cluster: ClusterSession,
@@ -199,11 +202,11 @@ async function loadedBefore(
   if (parseLoadProgress(committed?.metadata).length > 0) return committed
   const [kept] = await rows.keptPositions(group, [place])
   if (parseLoadProgress(kept?.metadata).length > 0) return kept
-  // They may be another program's: that is no reason to refuse the file.
+  // The rows may come from another program, so the file is not refused.
   if (await holdsRows(cluster, topic))
     log.warn(
       { topic, group },
-      'the topic holds rows, and no load of it is known: a file that was loaded before is loaded again',
+      'the topic has rows, and no load into it is known: a file that was loaded before will be loaded again',
     )
   return committed
 }

@@ -48,10 +48,7 @@ export async function followModels(
   await cluster.admin.topics.ensureModelsTopic(modelsTopic)
   const follower = new ModelFollower(openModels(cluster, modelsTopic), ({ key, offset, problem }) => {
     const level = key?.startsWith(`${dataset}/`) ? 'error' : 'debug'
-    cluster.log[level](
-      { topic: modelsTopic, key, offset },
-      `a model record is unusable and was passed over: ${problem}`,
-    )
+    cluster.log[level]({ topic: modelsTopic, key, offset }, `a model record is unusable and was skipped: ${problem}`)
   })
   try {
     await follower.readToEnd()
@@ -132,7 +129,10 @@ export async function promoteModel(
       const current = catalogue.datasets.get(dataset)?.alias?.version ?? 0
       const previous = versions.filter((version) => version < current).at(-1)
       if (previous === undefined)
-        throw new UsageError('There is no version before the current one', 'Look at "vgm model ls", and promote one')
+        throw new UsageError(
+          'There is no version before the current one',
+          'Choose a version that "vgm model ls" prints, and promote it',
+        )
       return previous
     })
     return version

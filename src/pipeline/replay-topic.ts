@@ -122,7 +122,7 @@ export function replayTopics(
   return topicNames(dataset, overrides, [normalized, deadLetters, ...beside])
 }
 
-/** What decides of the rows that a replay writes. */
+/** The options that determine the rows of a replay. */
 type Decisions = Required<Pick<NormalizeMemberOptions, 'modelsTopic' | 'clip' | 'modeChoice'>> & {
   readonly model: number
   readonly from: string
@@ -165,8 +165,8 @@ async function checkOutput(
   if (committed.length > 0 || (await cluster.admin.topics.partitionCount(output)) === undefined) return
   if (await holdsRows(cluster, output))
     throw new UsageError(
-      `Topic ${output} holds rows of another replay`,
-      'Name another topic with --output, or repeat the command that has written it to go on with it',
+      `Topic ${output} has rows of another replay`,
+      'Name another topic with --output, or repeat the command that wrote it, to continue it',
     )
 }
 
@@ -197,7 +197,7 @@ async function positionsAt(
     }))
   }
   throw new UsageError(
-    `${flag} ${position} is no position`,
+    `${flag} ${position} is not a position`,
     'Write an offset (120000), a time (@2026-11-23T06:00:00Z, or @ and ms since 1970), start or end',
   )
 }

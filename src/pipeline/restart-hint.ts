@@ -1,8 +1,8 @@
 import { InterruptedError, PipelineError } from '../errors.ts'
 
 /**
- * The work of a command that keeps no position. Without this, an interruption would say what is true of all others:
- * that the same command goes on where it stopped.
+ * The work of a command that stores no position. Without this, the error of an interruption would say that the same
+ * command resumes, as all others do.
  *
  * @throws InterruptedError that says so, from this thread or another one; whatever else `work` throws
  */
@@ -11,6 +11,6 @@ export async function withRestartHint<T>(work: Promise<T>): Promise<T> {
     return await work
   } catch (error) {
     if (!(error instanceof PipelineError && error.code === 'VGM_INTERRUPTED')) throw error
-    throw new InterruptedError('Start the same command again: it begins anew')
+    throw new InterruptedError('Start the same command again: it starts from the beginning')
   }
 }

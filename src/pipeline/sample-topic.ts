@@ -77,7 +77,7 @@ export async function sampleTopic(cluster: ClusterSession, options: SampleTopicO
     like: rawTopic,
   })
   const group = sampleGroup(dataset, outputTopic)
-  // First of all: it fences another sampler, so that nobody moves what is read from here on.
+  // Opened first: it fences another sampler, so that nothing that is read from here on can change.
   const writer = await rows.openWriter(transactionalId(group, 'sampler'), 'none')
   const reader = rows.openReader()
   const reporter = new SampleReporter(report)
@@ -85,8 +85,8 @@ export async function sampleTopic(cluster: ClusterSession, options: SampleTopicO
     let isFresh = !(await holdsRows(cluster, outputTopic))
     if (!isFresh && !append)
       throw new UsageError(
-        `Topic ${outputTopic} holds rows already`,
-        `Add --append to sample what has come since, or --sample-topic to sample into another topic`,
+        `Topic ${outputTopic} has rows already`,
+        `Add --append to sample the new rows, or name another topic with --sample-topic`,
       )
     const outputPartitions = await partitionCount(cluster, outputTopic)
     const sizes = await batchSizesFor(cluster, outputTopic)
@@ -99,7 +99,7 @@ export async function sampleTopic(cluster: ClusterSession, options: SampleTopicO
       if (!isFresh && held.length === 0 && (await rows.positionsLeftBehind(group, first)).length === 0)
         throw new UsageError(
           `Topic ${outputTopic} holds rows, and group ${group} has no position: rows would be sampled a second time`,
-          'Sample from the start into another --sample-topic, or delete this one and sample anew',
+          'Sample from the start into another --sample-topic, or delete this topic and sample again',
         )
       const starts = first.map((start) => held.find(({ partition }) => partition === start.partition) ?? start)
       const commitsStarts = performance.now() - recommittedMs >= recommitMs
@@ -126,7 +126,7 @@ export async function sampleTopic(cluster: ClusterSession, options: SampleTopicO
       if (isFresh && !follow && result.rowsOut === 0 && result.rowsIn > 0)
         throw new UsageError(
           `None of the ${result.rowsIn.toLocaleString('en')} rows of ${rawTopic} was kept`,
-          'Raise --rate, or name the number of rows to keep with --rows',
+          'Raise --rate, or give the number of rows to keep with --rows',
         )
       if (!follow) return result
       before = together(before, result)
@@ -155,10 +155,13 @@ function together(before: StageReport, { rowsIn, rowsOut, deadLetters, seconds }
 /** @throws UsageError */
 export function checkSampleSize(size: SampleSize, follow: boolean): void {
   if (follow && 'rows' in size)
-    throw new UsageError('--follow has no last row, so it cannot count to --rows', 'Add --rate, such as --rate 0.01')
+    throw new UsageError(
+      '--follow has no end, so it cannot keep a fixed number of --rows',
+      'Add --rate, such as --rate 0.01',
+    )
   if ('rows' in size && size.rows > mostSampleRows)
     throw new UsageError(
       `A sample of ${size.rows} rows is more than one transaction can hold`,
-      `Keep at most ${mostSampleRows}, or use --rate, which commits as it goes`,
+      `Keep at most ${mostSampleRows}, or use --rate, which commits while it reads`,
     )
 }

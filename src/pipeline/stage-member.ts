@@ -26,8 +26,8 @@ import { whenReachable } from './when-reachable.ts'
 /** Long enough for a transaction's cost to vanish, short enough for heartbeats and for whoever reads downstream. */
 const defaultSliceMs = 500
 /**
- * A slice whose schemas or models take longer is given up, well before its transaction times out, and repeated until
- * they are there.
+ * A slice whose schemas or models take longer is aborted, well before its transaction times out, and repeated until
+ * they are available.
  */
 export const slicePatienceMs = 3_000
 
@@ -87,7 +87,7 @@ export async function runTransformStage(cluster: ClusterSession, options: Transf
     return count
   }
   const partitions = await (waits ? whenReachable(cluster, prepare, mayCome) : prepare())
-  // Drawn anew unless named: workers that are started by hand share the load and never fence one another.
+  // Random unless named: workers that are started by hand share the load and never fence each other.
   const id = transactionalId(group, instance ?? randomBytes(6).toString('hex'), slot)
   const reporter = new MemberReporter(cluster.report)
   const open = () =>
@@ -106,14 +106,17 @@ export async function runTransformStage(cluster: ClusterSession, options: Transf
         if (remade.length > 0)
           cluster.log.warn(
             { group, topic: inputTopic, output: outputTopic, partitions: remade.map(({ partition }) => partition) },
-            'the topic was deleted and made again: it is read from its first row, and the output has ' +
-              'the rows of the older one too',
+            'the topic was deleted and recreated: it is read from its first row, and the output still ' +
+              'has rows of the older topic',
           )
         if (lost.length > 0 && options.rebuildPositions !== true)
           throw new PositionsMissingError(cluster.settings.brokers, options, lost[0].partition)
         const rebuilt = await rebuiltPositions(cluster, stage, lost, outputTopic, deadLetterTopic)
         for (const { partition, offset } of rebuilt)
-          cluster.log.warn({ group, topic: inputTopic, partition, offset }, 'a lost position was counted anew')
+          cluster.log.warn(
+            { group, topic: inputTopic, partition, offset },
+            'a lost position was rebuilt by counting rows',
+          )
         const rest = fresh.filter((each) => !lost.includes(each))
         return [...rebuilt, ...(await (startOffsets?.(rest) ?? startsOf(cluster, rest)))]
       },
@@ -154,21 +157,21 @@ export async function runTransformStage(cluster: ClusterSession, options: Transf
   }
 }
 
-/** What is away comes back, and a topic is made by another stage, or by whoever loads. */
+/** Unreachable servers return, and another stage or a load creates a missing topic. */
 function mayCome(error: PipelineError): boolean {
   return error.retriable || error instanceof TopicMissingError
 }
 
-/** The schemas of a stage's rows, as its transform wants to have them. */
+/** The schemas of a stage's rows, as its transform uses them. */
 export interface StageSchemas {
   readonly registry: SchemaStore
-  /** of what is written */
+  /** subject of the schemas that are written */
   readonly subject: string
-  /** told once for each schema whose rows all become dead letters */
+  /** called once for each schema whose rows all become dead letters */
   readonly onUnusableSchema: (schema: RowSchemaName, reason: string) => void
 }
 
-/** @internal Subjects of what stages write take any schema, because refits change the columns. */
+/** @internal Subjects of outputs accept any schema, because refits change the columns. */
 export function rowSchemas(
   { registry, report }: ClusterSession,
   inputTopic: string,

@@ -174,8 +174,8 @@ async function verifyTopics(
       normalize: await committedBy(cluster, groups.normalize, topics.raw),
       restore: await committedBy(cluster, groups.restore, topics.normalized),
     }
-    // From the end of the flow to its beginning: whatever stands downstream has its raw row within the ranges.
-    // An empty topic is audited too if restore has come to a row: what it wrote may be dead letters only.
+    // From the end of the flow to its beginning, so that every downstream row has its raw row within the ranges. An
+    // empty topic is audited too if restore has come to a row: what it wrote may be dead letters only.
     const restored = await auditedUnlessEmpty(cluster, topics.restored, committed.restore === undefined)
     const deadLetters = await auditedUnlessEmpty(cluster, topics.deadLetters)
     const normalized = await auditedTopic(cluster, topics.normalized)
@@ -209,7 +209,7 @@ async function verifyTopics(
   }
 }
 
-/** Undefined for whoever may not read them. */
+/** Undefined for a user who may not read them. */
 async function settingsOf({ admin }: ClusterSession, topic: string): Promise<ReadonlyMap<string, string> | undefined> {
   try {
     return await admin.topics.config(topic)

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { InterruptedError, PipelineError } from '../errors.ts'
 import type { StageEvent } from '../ports/stage-event.ts'
 
-/** Whoever does the work has waited already. */
+/** The caller has waited already. */
 const pauseMs = 1_000
 /** One that goes on waiting for the same says so again after this time. */
 const newsEveryMs = 30_000

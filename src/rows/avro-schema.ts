@@ -158,7 +158,7 @@ function parseName(name: string, where: string, namespace: string, names: Names)
   // Java's parser also falls back to the null namespace, which cannot be written otherwise.
   const known = names.get(fullName(name, namespace)) ?? names.get(name)
   if (known === undefined) {
-    throw new MalformedSchemaError(where, `no type is called "${fullName(name, namespace)}" at this place`)
+    throw new MalformedSchemaError(where, `there is no type "${fullName(name, namespace)}" at this place`)
   }
   return known
 }
@@ -203,7 +203,7 @@ function parseEnum(json: JsonObject, where: string, outer: string, names: Names)
   if (!Array.isArray(symbols) || !symbols.every((symbol) => typeof symbol === 'string' && namePattern.test(symbol))) {
     throw new MalformedSchemaError(name, '"symbols" is not an array of names')
   }
-  if (new Set(symbols).size !== symbols.length) throw new MalformedSchemaError(name, 'a symbol stands twice')
+  if (new Set(symbols).size !== symbols.length) throw new MalformedSchemaError(name, 'a symbol occurs twice')
   const type: AvroEnum = { kind: 'enum', name, symbols }
   names.set(name, type)
   return type

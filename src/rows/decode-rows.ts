@@ -17,7 +17,7 @@ import {
 import { maxRecordsBytes, type RowColumns } from './row-columns.ts'
 import { type RowPlan, stepOpcodes, stepSize } from './row-plan.ts'
 
-/** More bytes at once than positions are stored for. */
+/** More bytes than positions can address. */
 export class RecordsTooLargeError extends PipelineError {
   readonly code = 'VGM_ROWS_TOO_LARGE'
   constructor(bytes: number) {

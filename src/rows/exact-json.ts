@@ -7,8 +7,8 @@ interface ExactJson {
 const exact = JSON as unknown as ExactJson
 
 /**
- * JSON.parse for a text that is to be written again: numbers that JavaScript would write in another way, such as
- * 9223372036854775807 or 1.0, become opaque objects that JSON.stringify writes as they were.
+ * JSON.parse for a text that will be written again: numbers that JavaScript would write differently, such as
+ * 9223372036854775807 or 1.0, become opaque objects that JSON.stringify writes unchanged.
  */
 export function parseExactJson(text: string): unknown {
   return exact.parse(text, (_key, value, { source }) =>

@@ -30,7 +30,7 @@ export interface TransformRows {
   reject(row: number): void
 }
 
-/** What a program makes of the numbers of rows. */
+/** A program's transform of the numbers of rows. */
 export interface ColumnTransformDefinition {
   /** names the stage in its group, its log and its dead letters: letters, digits and hyphens */
   readonly name: string
@@ -122,7 +122,7 @@ export class ColumnTransform implements RowTransform {
     try {
       const plan = compileRowPlan(parseAvroSchema(schema), columns)
       if (plan.kind === 'mismatch') return { error: rowErrors.schemaMismatch, reason: plan.reason }
-      // The writer copies what stands between the numbers, and wants to know where they stand.
+      // The writer copies the bytes between the numbers, so it needs their positions.
       return { plan: { ...plan, numbersOnly: false }, schemaId: await registry.register(subject, schema) }
     } catch (error) {
       if (!(error instanceof MalformedSchemaError || error instanceof RefusedSchemaError)) throw error

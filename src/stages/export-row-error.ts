@@ -6,8 +6,8 @@ export class ExportRowError extends PipelineError {
   constructor(topic: string, partition: number, offset: number, problem: string) {
     super(`Row at offset ${offset} of ${topic}, partition ${partition}: ${problem}`, {
       fix:
-        'Export a topic that "vgm normalize", "vgm replay" or "vgm restore" has written, or leave ' +
-        'such rows out with --skip-unreadable',
+        'Export a topic that "vgm normalize", "vgm replay" or "vgm restore" has written, or omit ' +
+        'such rows with --skip-unreadable',
     })
   }
 }

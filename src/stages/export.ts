@@ -184,7 +184,7 @@ class TableRows {
     const { skipsUnreadable = false } = this.#options
     const { bytes, offsetDelta, valueStart, baseOffset } = this.#reader.records
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    // A row that cannot be read says why; only then is a schema needed that nobody may have.
+    // A row that cannot be read has its own reason; only otherwise is its schema needed, which may not exist.
     const unusable = key === noSchema ? undefined : await this.#useSchema(key, topic)
     for (let row = from; row < to; row++) {
       if (valueStart[row] < 0) {
@@ -194,7 +194,7 @@ class TableRows {
       const offset = baseOffset + offsetDelta[row]
       const schema = this.#current
       let problem: string | undefined
-      if (this.#status[row] === rowErrors.badFraming) problem = 'it names no schema, as Confluent messages do'
+      if (this.#status[row] === rowErrors.badFraming) problem = 'it does not name a schema, as Confluent messages do'
       else if (this.#status[row] !== rowErrors.none || schema === undefined)
         problem = unusable ?? 'the schema that it names does not exist'
       else problem = this.#appendRow(schema, buffer, partition, offset, row, key, bodyShift)
@@ -243,7 +243,7 @@ class TableRows {
   /** Columns of the table that the current schema does not have. */
   #absent: readonly number[] = []
 
-  /** Takes up another schema; returns why there is none that rows can be read with, if so. */
+  /** Switches to another schema; returns the reason if rows cannot be read with it. */
   async #useSchema(key: number, topic: string): Promise<string | undefined> {
     const { withKey = false, withPosition = false } = this.#options
     let schema = this.#schemas.get(key)

@@ -37,9 +37,9 @@ const fewestPartRows = 65_536
  * Writes synthetic rows to a CSV or Parquet file. Row i is row i of partition 0 of a topic with the same specification
  * and seed.
  *
- * Threads write parts to temporary files; the parts are joined byte by byte, in their order, and each is deleted as
- * soon as that is done. What is in a part hangs on the numbers of its rows alone, and how rows are cut into parts on
- * how many there are and on their columns: the file has the same bytes for any number of threads.
+ * Threads write parts to temporary files; the parts are joined byte by byte, in their order, and deleted afterwards.
+ * The content of a part depends only on the numbers of its rows, and the division into parts only on the number of rows
+ * and their columns, so the file has the same bytes for any number of threads.
  *
  * @throws FileExistsError, FileUnwritableError
  * @throws InterruptedError when the signal fires; nothing remains

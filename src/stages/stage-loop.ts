@@ -23,18 +23,17 @@ export interface TransformOptions extends SliceOutputOptions {
 
 const pollMs = 100
 /**
- * What a slice takes of the input, in bytes that are not compressed any more: a time alone would let the batches that
- * are then still to be acknowledged be too many for the rest of the transaction's. A slice of the usual length has
- * less.
+ * Limit of a slice in decompressed bytes of the input. With a time limit alone, there could be more unacknowledged
+ * batches than the rest of the transaction's time allows. A slice of the usual length has less.
  */
 const sliceBytes = 128 * 1024 * 1024
-/** How long work that goes on by itself may take after an interruption: shorter than the process's own patience. */
+/** Time limit of other work after an interruption: shorter than the time limit of the process. */
 const finishMs = 1_500
 
 /**
- * The loop of every stage from topic to topic: consume, transform, produce, commit, each slice in one transaction. A
- * slice that had to be aborted leaves no trace, and its rows come again. So does one whose rows have to wait for
- * something, as for a registry that does not answer: a transaction that waits along would time out.
+ * The loop of every stage from topic to topic: consume, transform, produce, commit, each slice in one transaction. An
+ * aborted slice leaves no trace, and its rows are read again. A slice is also aborted when its rows must wait, for
+ * instance for a registry that does not answer: a waiting transaction would time out.
  *
  * @throws DeadLetterShareError, InvalidRowError; nothing of the slice in which it was found is written
  * @throws InterruptedError when `signal` fires; what was committed stands, and the next start goes on after it
@@ -63,7 +62,7 @@ export async function transformTopic(options: TransformOptions): Promise<StageRe
       do {
         const fetched = await orInterrupted(session.poll(pollMs), signal)
         if (isFirst) {
-          // Joining the group takes as long as the group likes; rows per second are about rows.
+          // The time for joining the group does not count in rows per second.
           startedMs = performance.now()
           isFirst = false
         }
@@ -117,10 +116,10 @@ export async function transformTopic(options: TransformOptions): Promise<StageRe
 }
 
 /**
- * Sends a partition's share of what was fetched on, as far as the slice goes: it may end within a batch, for one of 39
- * kB can hold 200 MB.
+ * Processes the fetched rows of a partition until the slice ends. It may end within a batch, because a batch of 39 kB
+ * may inflate to 200 MB.
  *
- * @param isOver told how much more has been read; whether the slice has to end
+ * @param isOver gets the bytes read since the last call, and returns whether the slice must end
  * @returns the rows that were taken, and the offset of the first one that was not, undefined if all were
  */
 async function transformPartition(
@@ -149,7 +148,8 @@ async function transformPartition(
         rows += done - from
         if (done < to) return { rows, restFrom: offsetOf(done) }
         const isLast = header === last && reader.isBatchEnd
-        // A piece of which the slice before has taken all rows is no reason to end, or it would come again for ever.
+        // A piece whose rows the slice before has already processed must not end the slice, or it would be read again
+        // for ever.
         if (from < to && isOver(reader.pieceBytes) && !isLast)
           return { rows, restFrom: offsetOf(records.count - 1) + 1 }
       }
@@ -171,7 +171,7 @@ class RetrySlice {
   }
 }
 
-/** The result of a transform's work. @throws RetrySlice if it may succeed later without anybody changing anything */
+/** The result of a transform's work. @throws RetrySlice if it may succeed later without a change */
 async function orLater<T>(work: Promise<T>): Promise<T> {
   try {
     return await work
@@ -181,8 +181,8 @@ async function orLater<T>(work: Promise<T>): Promise<T> {
 }
 
 /**
- * The result of `work`, or an InterruptedError if that does not come soon after `signal`: joining a group takes as long
- * as the slowest member's slice, and a registry that is away is waited for.
+ * The result of `work`, or an InterruptedError if there is none soon after `signal`: joining a group takes as long as
+ * the slowest member's slice, and work may wait for an unreachable registry.
  */
 function orInterrupted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {

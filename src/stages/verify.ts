@@ -126,7 +126,7 @@ function rangeOf({ topic, ranges }: AuditedTopic, partition: number) {
   return { topic, range: ranges.find((range) => range.partition === partition) ?? { partition, start: 0, end: 0 } }
 }
 
-/** A group that has not committed a partition owes nothing of it. */
+/** A group without a commit in a partition need not have any output for it. */
 function dueOf(committed: ReadonlyMap<number, number> | undefined, partition: number): number {
   return committed === undefined ? Number.POSITIVE_INFINITY : (committed.get(partition) ?? 0)
 }

@@ -105,7 +105,7 @@ suite('the folder that a killed cluster left behind', () => {
     equal(existsSync(folder), true)
   })
 
-  test('is for its user alone', (t) => {
+  test('the cache is accessible to its user only', (t) => {
     const { folder } = abandoned(t)
     deepEqual([statSync(folder).mode & 0o777, statSync(occupantsOf(folder)).mode & 0o777], [0o700, 0o600])
   })

@@ -18,7 +18,7 @@ const state: ClusterState = {
 }
 
 suite('the state file', () => {
-  test('gives back what was written', (t) => {
+  test('the state file returns what was written', (t) => {
     const file = stateFile(t)
     equal(claimState(state, file), true)
     deepEqual(readState(file), state)

@@ -73,7 +73,7 @@ suite('every flag of every command', () => {
   })
 })
 
-suite('a value', () => {
+suite('the effective value of a setting', () => {
   const work = () =>
     programWith((command) =>
       command
@@ -142,7 +142,7 @@ suite('a value', () => {
     equal(settings.get('members')?.value, 2)
   })
 
-  test('of a choice is one of them', (t) => {
+  test('of a flag with choices is one of them', (t) => {
     throws(() => inForce(work(), { environment: { VGM_HOW: 'third' } }), /VGM_HOW: "third" is invalid/)
     throws(() => inForce(work(), { file: configFile(t, work(), 'work: { how: third }') }), {
       code: 'VGM_USAGE',

@@ -148,7 +148,7 @@ suite("a broker's own reason, on a broker", () => {
     await admin.topics.ensureRowTopic({ topic, partitions: 2 })
     await rejects(admin.topics.alter(topic, { 'retention.ms': 'soon' }), {
       message: /INVALID_CONFIG, .*soon.*retention\.ms/,
-      fix: /Mend what the broker names/,
+      fix: /Correct what the broker reports/,
     })
     await rejects(admin.topics.addPartitions(topic, 1), { message: /INVALID_PARTITIONS, .*2 partition/ })
   })

@@ -24,7 +24,7 @@ function roundTrip(values: Float64Array) {
   return { mixture, model, normalized, restored, modes, failed }
 }
 
-suite('sentinels', () => {
+suite('sentinels in a fitted column', () => {
   for (const value of modelled)
     test(`${value} is a mode of its own, and the others keep their modes and their digits`, () => {
       const values = withValue(value)
@@ -84,7 +84,7 @@ suite('sentinels', () => {
   })
 })
 
-suite('means on values', () => {
+suite('means of modes that are moved onto a value', () => {
   const normals = column(shapes.lognormal, rows, 5)
 
   test('the mode of an atom has it as its mean, bit for bit', () => {

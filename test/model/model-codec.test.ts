@@ -30,7 +30,7 @@ suite('model codec', () => {
     deepEqual(structuredClone(decodeModel(value)), published())
   })
 
-  test('every finite double survives', () => {
+  test('the model codec preserves every finite double', () => {
     fc.assert(
       fc.property(
         fc.array(fc.double({ noNaN: true, noDefaultInfinity: true }), { minLength: 1, maxLength: 8 }),
@@ -202,7 +202,7 @@ suite('model keys', () => {
     }
   })
 
-  test('text that is no key is none', () => {
+  test('a text that is not a model key gives none', () => {
     for (const key of ['', 'flights', '/1', 'flights/', 'flights/0', 'flights/01', 'flights/-1', 'flights/1.5']) {
       equal(parseModelKey(key), undefined, key)
     }

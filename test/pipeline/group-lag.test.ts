@@ -11,12 +11,12 @@ async function remarksAt(...committed: number[]): Promise<string[]> {
   return lagRemarks(await lagOf(source, 'g', 't'))
 }
 
-suite('lag', () => {
+suite('lag of groups', () => {
   test('a group that has committed nothing, and one that stands beyond the end, are told', async () => {
     deepEqual(await remarksAt(10), [])
     deepEqual(await remarksAt(), ['Group g has committed nothing in t.'])
     deepEqual(await remarksAt(12), [
-      'Group g stands at 12 in t/0, beyond its end at 10: the topic was made again, or cut off.',
+      'Group g is at offset 12 of t/0, beyond its end at 10: the topic was recreated or truncated.',
     ])
   })
 })

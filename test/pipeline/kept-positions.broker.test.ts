@@ -199,7 +199,7 @@ suite('positions that outlive the offsets of groups', () => {
     const stranger = withPositionsIn(pipeline, uniqueName('positions'))
     await rejects(rowsIn(stranger, { rebuildPositions: true }), {
       code: 'VGM_POSITION_UNCOUNTABLE',
-      message: /normalized\/0 ends with a row of another place/,
+      message: /normalized\/0 ends with a row from another position/,
       fix: /--to-offset/,
     })
   })
@@ -284,7 +284,7 @@ suite('positions that outlive the offsets of groups', () => {
     const log = { ...cluster.log, warn: (_: unknown, text: string) => warnings.push(text) } as never
     const warned = Object.assign(Object.create(pipeline) as TestPipeline, { cluster: { ...cluster, log } })
     equal(await rowsIn(warned), 18)
-    match(warnings.join(), /deleted and made again.*the output has the rows of the older one too/)
+    match(warnings.join(), /deleted and recreated.*the output still has rows of the older topic/)
   })
 
   test('files are loaded once, although a tool has moved the group and so cleared their list', async (t) => {

@@ -12,7 +12,7 @@ suite('a command that keeps no position', () => {
       await rejects(withRestartHint(Promise.reject(error)), {
         code: 'VGM_INTERRUPTED',
         exitCode: exitCodes.interrupted,
-        fix: /begins anew/,
+        fix: /starts from the beginning/,
       })
   })
 

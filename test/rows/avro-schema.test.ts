@@ -61,7 +61,7 @@ suite('parseAvroSchema', () => {
     )
   })
 
-  test('a record may hold itself', () => {
+  test('a record schema may contain itself', () => {
     const type = firstField(record([{ name: 'next', type: ['null', 'Row'] }]))
     equal(describeType(type), '[null, record Row]')
   })
@@ -79,7 +79,7 @@ suite('parseAvroSchema', () => {
   test('says where a schema is malformed', () => {
     const cases: [object | string, RegExp][] = [
       ['{"type": ', /the text is not JSON/],
-      [record([{ name: 'x', type: 'decimal' }]), /Row\.x: no type is called "decimal"/],
+      [record([{ name: 'x', type: 'decimal' }]), /Row\.x: there is no type "decimal"/],
       [record([{ name: 'x' }]), /Row\.x: a type is a name/],
       [record([{ name: 'x', type: {} }]), /Row\.x: "type" is missing/],
       [
@@ -94,7 +94,7 @@ suite('parseAvroSchema', () => {
       [record([{ name: 'x', type: ['int', { type: 'int' }] }]), /holds "int" twice/],
       [record([{ name: 'x', type: [] }]), /the union is empty/],
       [record([{ name: 'x', type: { type: 'fixed', name: 'F', size: -1 } }]), /F: "size"/],
-      [record([{ name: 'x', type: { type: 'enum', name: 'E', symbols: ['A', 'A'] } }]), /a symbol stands twice/],
+      [record([{ name: 'x', type: { type: 'enum', name: 'E', symbols: ['A', 'A'] } }]), /a symbol occurs twice/],
       [record([{ name: 'x', type: { type: 'enum', name: 'E', symbols: 'A' } }]), /"symbols"/],
       [record([{ name: 'x', type: { type: 'fixed', name: 'Row', size: 1 } }]), /"Row" is defined twice/],
       [{ type: 'record', name: 'Row' }, /"fields" is not an array/],

@@ -239,7 +239,7 @@ suite('a secured cluster refuses, with what to mend', () => {
   })
 })
 
-suite('logins that end', () => {
+suite('logins that expire', () => {
   test('are renewed between requests: nothing is lost under load over three of them', async () => {
     const topic = 'renewed'
     await cluster.admin.createTopics({ topics: [{ topic, numPartitions: 2 }] })

@@ -94,7 +94,7 @@ const row = (i: number) => ({
   name: i % 3 === 0 ? null : `row ${'é'.repeat(i % 9)}${i}`,
 })
 
-suite('export', () => {
+suite('stage export', () => {
   test('writes normalized rows to Parquet, partition after partition, a column for value, one for mode', async (t) => {
     const rows = Array.from({ length: 5000 }, (_, i) => row(i))
     const log = await topic([[1, normalized, [rows.slice(0, 3000), rows.slice(3000)]]])

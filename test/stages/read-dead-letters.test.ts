@@ -3,7 +3,7 @@ import { suite, test } from 'node:test'
 import { listDeadLetters, showDeadLetter } from '../../src/stages/verify/read-dead-letters.ts'
 import { example, exampleTopics, MemoryStockLog, schemaById } from './verify-example.ts'
 
-suite('dead letters', () => {
+suite('reading dead letters', () => {
   test('a batch that was set aside names no schema, whatever its first bytes are', async () => {
     const topics = exampleTopics(1)
     const headers = { 'vgm.error.code': 'VGM_BATCH_TOO_LARGE', 'vgm.source.last.offset': '9' }

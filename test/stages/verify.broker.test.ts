@@ -52,7 +52,7 @@ async function write(
   await connections.close()
 }
 
-suite('verify, on a broker', () => {
+suite('stage verify, on a broker', () => {
   test('finds an injected loss, double, move, wrong mode and wrong version, between any markers', async (t) => {
     const stock = await connect()
     const { settings, admin } = stock

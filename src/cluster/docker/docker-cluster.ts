@@ -16,7 +16,7 @@ export interface DockerClusterOptions {
   /** Maximum heaps, as after -Xmx. */
   readonly brokerHeap: string
   readonly registryHeap: string
-  /** Fires if nobody wants the cluster any more: what has been started is removed again. */
+  /** Aborted if the cluster is no longer needed: started parts are then removed. */
   readonly signal: AbortSignal
 }
 

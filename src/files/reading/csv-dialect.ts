@@ -76,8 +76,8 @@ export async function raggedAdvice(
   const [first, ...rows] = own
   if (header && rows.length > 0 && rows.every(({ cells }) => cells.length === names.length + 1)) {
     return (
-      'Each row has one value more than the header has names: if the first one is the name of the row, ' +
-      'as R writes it, ' +
+      'Each row has one value more than the header has names: if the first value is the name of the ' +
+      'row, as R writes it, ' +
       `put a name and a delimiter at the beginning of line ${skipLines + first.line} (in R: col.names = NA)`
     )
   }
@@ -188,7 +188,7 @@ function textHeader(first: readonly string[], rows: readonly (readonly string[])
     first.every((text, c) => !rows.some((row) => text !== '' && row[c] === text))
   return {
     header,
-    doubt: `all columns are text, and the first line was taken for ${header ? 'their names' : 'a row'}`,
+    doubt: `all columns are text, and the first line was read as ${header ? 'their names' : 'a row'}`,
   }
 }
 
@@ -203,7 +203,7 @@ function numberHeader(first: readonly string[], typed: readonly boolean[], digit
   const areYears = above.every((text) => /^(1[5-9]|20|21)\d\d$/.test(text))
   const doNotFall = above.every((text, i) => i === 0 || Number(text) > Number(above[i - 1]))
   const header = areYears && doNotFall
-  const doubt = `the first line's whole numbers were taken for ${header ? 'names of columns' : 'a row'}`
+  const doubt = `the first line's integers were read as ${header ? 'names of columns' : 'a row'}`
   return { header, doubt }
 }
 

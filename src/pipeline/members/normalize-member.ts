@@ -72,7 +72,7 @@ export async function checkNames(
     if (compileRowPlan(parseAvroSchema(latest.schema), columns).kind === 'plan')
       deriveNormalizedSchema(latest.schema, columns, options)
   } catch (error) {
-    // No option mends it: its rows become dead letters, and those of other writers go on.
+    // No option can resolve this: its rows become dead letters, and rows of other producers are processed.
     if (!(error instanceof MalformedSchemaError)) throw error
   }
 }

@@ -121,7 +121,7 @@ export class FileComparison implements Comparison<ExpectedRow, StockRow> {
   #difference({ fileRow, key }: ExpectedRow, found: StockRow): string | undefined {
     if (found.value === null) return 'the value is null'
     const decoded = this.#decode(found)
-    if (decoded === undefined) return 'its schema is unknown, or the value is not one of it'
+    if (decoded === undefined) return 'its schema is unknown, or the value does not match it'
     const { type, fields } = decoded
     const foundKey = found.key === null ? null : found.key.toString()
     if (foundKey !== key) return `the key is ${quoted(foundKey)} instead of ${quoted(key)}`

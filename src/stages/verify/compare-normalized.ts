@@ -72,7 +72,7 @@ export class NormalizedComparison implements Comparison<StockRow, StockRow> {
     if (frame !== undefined) return frame
     if (raw.value === null || normalized.value === null) {
       if (raw.value === normalized.value) return undefined
-      return raw.value === null ? 'a tombstone has got a value' : 'the value is null'
+      return raw.value === null ? 'a tombstone has a value' : 'the value is null'
     }
     const pair = this.#pairOf(raw.value, normalized.value)
     if (pair === undefined) return 'one of the schemas is unknown, or the value is not framed'

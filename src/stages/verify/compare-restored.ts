@@ -43,7 +43,7 @@ export class RestoredComparison implements Comparison<NormalizedRow, StockRow> {
     if (frame !== undefined || raw === undefined) return frame
     if (raw.value === null || restored.value === null) {
       if (raw.value === restored.value) return undefined
-      return raw.value === null ? 'a tombstone has got a value' : 'the value is null'
+      return raw.value === null ? 'a tombstone has a value' : 'the value is null'
     }
     const rawId = schemaIdOf(raw.value)
     const restoredId = schemaIdOf(restored.value)

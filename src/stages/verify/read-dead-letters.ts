@@ -50,8 +50,8 @@ export interface DeadLetter {
 export class DeadLetterMissingError extends PipelineError {
   readonly code = 'VGM_DEAD_LETTER_MISSING'
   constructor(topic: string, partition: number, offset: number) {
-    super(`No dead letter stands at offset ${offset} of ${topic}/${partition}`, {
-      fix: 'Choose an offset that "vgm dead-letters ls" names',
+    super(`There is no dead letter at offset ${offset} of ${topic}/${partition}`, {
+      fix: 'Choose an offset that "vgm dead-letters ls" prints',
       exitCode: exitCodes.usage,
     })
   }
