@@ -5,7 +5,7 @@ import { type StageReport, stageReport } from '../ports/stage-report.ts'
 import { CopiedValues } from '../stages/copied-values.ts'
 import { type BatchSizes, PartitionOutput } from '../stages/partition-output.ts'
 import { FetchedReader } from '../stages/read-fetched.ts'
-import { isDone } from '../stages/transform-topic.ts'
+import { isDone } from '../stages/stage-loop.ts'
 
 export interface CopyOptions {
   readonly session: GroupSession

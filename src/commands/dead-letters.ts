@@ -4,7 +4,7 @@ import { parseCount, parseTopic } from '../config/value-parsers.ts'
 import { UsageError } from '../errors.ts'
 import { printableLine } from '../observe/printable-text.ts'
 import { textTable } from '../observe/report-text.ts'
-import type { DeadLetter } from '../stages/verify/dead-letters.ts'
+import type { DeadLetter } from '../stages/verify/read-dead-letters.ts'
 import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
 
 interface DeadLetterFlags extends DatasetFlags {

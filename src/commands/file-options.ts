@@ -1,8 +1,9 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { listSchema, parseCount, parseList, valueParser } from '../config/value-parsers.ts'
 import { UsageError } from '../errors.ts'
-import { type FileFormat, fileFormats } from '../files/file-format.ts'
-import { type FileReading, idleFlags, type TextOptions } from '../files/reading/table-options.ts'
+import type { FileFormat } from '../files/file-format.ts'
+import type { FileReading, TextOptions } from '../files/reading/table-options.ts'
+import { fileFormats, idleFlags } from '../pipeline/defaults.ts'
 
 /** Flags that say how a file is to be read. */
 export interface FileFlags {

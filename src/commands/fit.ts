@@ -1,12 +1,13 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { topicNames } from '../config/names.ts'
 import { parseCount, parseLimit, parseList, parseNumber, parseSeed, valueParser } from '../config/value-parsers.ts'
+import { modelPlot } from '../drawing/model-plot.ts'
 import { UsageError } from '../errors.ts'
-import { fitSettings, type SummaryFitOptions } from '../mixture/fit-options.ts'
+import type { SummaryFitOptions } from '../mixture/fit-options.ts'
 import { createProgress } from '../observe/progress.ts'
+import { fitSettings } from '../pipeline/defaults.ts'
 import { withRestartHint } from '../pipeline/restart-hint.ts'
 import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
-import { modelPlot } from './model-plot.ts'
 import { topicOption } from './options.ts'
 
 interface FitFlags extends DatasetFlags {

@@ -1,12 +1,11 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { compressions } from '../batch/batch-header.ts'
 import { type TopicNames, topicNames } from '../config/names.ts'
 import { commonOption } from '../config/setting.ts'
 import { parseCount, parseLimit, parseShare, parseTopic, valueParser } from '../config/value-parsers.ts'
 import { parseEndpoint } from '../observe/http-endpoint.ts'
 import { stageGraceMs } from '../observe/interruption.ts'
-import { deliveries } from '../ports/log.ts'
-import { type DeadLetterPolicy, deadLetterDefaults } from '../stages/dead-letter-policy.ts'
+import { compressions, deadLetterDefaults, deliveries } from '../pipeline/defaults.ts'
+import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
 
 // Flags that several commands have. Flags for reading files are in file-options.ts.

@@ -54,7 +54,7 @@ export function replayCommand(): Command {
     )
     .option('--to <position>', 'position to stop before, in the same notation', 'end')
     .option('--output <topic>', 'output topic (default: <dataset>.normalized.v<model>)', parseTopic)
-    .option('--group <name>', 'consumer group that keeps the position (default: one for each backfill)')
+    .option('--group <name>', 'consumer group that keeps the position (default: named after the backfill)')
     .addOption(clipOption())
     .addOption(topicOption('raw'))
     .option('--dead-letter-topic <topic>', 'dead-letter topic (default: <output>.dead-letters)', parseTopic)

@@ -39,12 +39,14 @@ export function fileFormatOf(file: string): FileFormat {
 }
 
 /** The formats that tables are written in. */
-export type TableFormat = 'csv' | 'parquet'
+export const tableFormats = ['csv', 'parquet'] as const
+export type TableFormat = (typeof tableFormats)[number]
 
 /** The format that the name of a file to be written says. @throws UsageError for a name that says neither */
 export function tableFormatOf(file: string): TableFormat {
   const ending = extname(file).slice(1).toLowerCase()
-  if (ending === 'csv' || ending === 'parquet') return ending
+  const format = tableFormats.find((format) => format === ending)
+  if (format !== undefined) return format
   throw new UsageError(
     `The extension of ${file} does not determine a format`,
     'Use the extension .parquet or .csv, or add --format',

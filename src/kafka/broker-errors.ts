@@ -111,7 +111,8 @@ export class UnreadableAnswerError extends PipelineError {
 
 /** The connection to a broker broke, or a response did not arrive in time. */
 export class ConnectionLostError extends PipelineError {
-  readonly code: `VGM_${string}` = 'VGM_BROKER_CONNECTION'
+  readonly code: 'VGM_BROKER_CONNECTION' | 'VGM_BROKER_UNREACHABLE' | 'VGM_ADVERTISED_LISTENER' =
+    'VGM_BROKER_CONNECTION'
   /** @param said the error among the causes that tells most */
   constructor(
     what: string,

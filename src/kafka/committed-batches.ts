@@ -1,37 +1,9 @@
 import { type BatchHeader, isIntact, readBatchHeader, readInt64 } from '../batch/batch-header.ts'
 import { readRecords } from '../batch/read-records.ts'
 import { createRecords } from '../batch/records.ts'
-import { PipelineError } from '../errors.ts'
 import type { FetchedPartition } from '../ports/log.ts'
+import { CorruptBatchError, UnsupportedBatchError } from './batch-errors.ts'
 import type { FetchedRecords } from './fetch-request.ts'
-
-/** The bytes of a batch do not match its checksum, or those of a transaction marker contradict each other. */
-export class CorruptBatchError extends PipelineError {
-  readonly code = 'VGM_BATCH_CORRUPT'
-  constructor(topic: string, partition: number, offset: number, problem = 'does not match its checksum') {
-    super(`The batch at offset ${offset} of ${topic}/${partition} ${problem}`, {
-      fix: 'Restore the partition from a replica: nothing was skipped, and the stage resumes there',
-    })
-  }
-}
-
-/**
- * The rows have a format older than Kafka 0.11, which brokers no longer convert since 4.0, or a newer one than vgm
- * supports.
- */
-class UnsupportedBatchError extends PipelineError {
-  readonly code = 'VGM_BATCH_UNSUPPORTED'
-  constructor(topic: string, partition: number, offset: number, magic: number) {
-    super(
-      `The batch at offset ${offset} of ${topic}/${partition} has the format ${magic}; only ${batchMagic} can be read`,
-      {
-        fix:
-          'Write these rows again with a producer of Kafka 0.11 or newer, or start after them with ' +
-          '"vgm replay --from"',
-      },
-    )
-  }
-}
 
 const batchMagic = 2
 /** Position of the format number, in batches and in the older message sets. */
@@ -68,7 +40,7 @@ export function committedBatches(
   for (let at = 0; at < bytes.length; ) {
     // Check this first: an old message is shorter than a batch header and would always count as truncated.
     if (at + magicAt < bytes.length && bytes[at + magicAt] !== batchMagic)
-      throw new UnsupportedBatchError(topic, partition, readInt64(view, at), bytes[at + magicAt])
+      throw new UnsupportedBatchError(topic, partition, readInt64(view, at), bytes[at + magicAt], batchMagic)
     const header = readBatchHeader(bytes, view, at)
     if (header === undefined) break
     if (header.baseOffset >= endOffset) {

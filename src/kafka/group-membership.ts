@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { heartbeatV4, joinGroupV7, leaveGroupV4, type ResponseError, syncGroupV5 } from '@platformatic/kafka'
-import { InterruptedError, PipelineError } from '../errors.ts'
+import { InterruptedError } from '../errors.ts'
 import type { TopicPartition } from '../ports/log.ts'
 import { onGroup } from './acl.ts'
 import { backOffMs } from './back-off.ts'
 import type { BrokerConnections } from './broker-connections.ts'
 import { BrokerError, FencedError, toBrokerError } from './broker-errors.ts'
+import { GroupUnstableError } from './group-errors.ts'
 import { decodeAssignment, encodeAssignment, encodeSubscription, shareOut } from './group-protocol.ts'
 import type { CommittingMember } from './slice-producer.ts'
 
@@ -38,17 +39,6 @@ const roundPause = { firstMs: 10, longestMs: 1_000 }
 const roundsPatienceMs = 300_000
 const protocolType = 'consumer'
 const protocolName = 'range'
-
-/** Members come and go faster than the group can share its partitions out. */
-class GroupUnstableError extends PipelineError {
-  readonly code = 'VGM_GROUP_UNSTABLE'
-  constructor(group: string) {
-    super(`Group ${group} has been rebalancing for ${roundsPatienceMs / 60_000} minutes`, {
-      fix: 'Look for members that start and fail again and again, and start again',
-      retriable: true,
-    })
-  }
-}
 
 /**
  * A member of a classic consumer group. It joins only when its owner calls `join`. A rebalance first sets `mustRejoin`,
@@ -113,7 +103,7 @@ export class GroupMembership {
       async () => {
         for (let round = 1; ; round++) {
           if (this.#left) throw new InterruptedError()
-          if (performance.now() > lastRoundMs) throw new GroupUnstableError(group)
+          if (performance.now() > lastRoundMs) throw new GroupUnstableError(group, roundsPatienceMs)
           const joined = await this.#round(what)
           if (joined !== undefined) return joined
           // The first two rounds are how a member gets its id.

@@ -1,18 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RecordBatchWriter } from '../batch/record-batch-writer.ts'
-import { PipelineError } from '../errors.ts'
 import type { FetchedPartition, GroupSession, PartitionOffset, SessionPosition, TopicPartition } from '../ports/log.ts'
 import { type BackOff, backOffMs } from './back-off.ts'
 import { type BrokerConnections, latest } from './broker-connections.ts'
 import { FencedError, isGenerationLost, isRepeatable, isTopicUnknown, kindOf } from './broker-errors.ts'
 import type { Fetcher } from './fetcher.ts'
+import { CommitsFailingError } from './group-errors.ts'
 import type { GroupMembership } from './group-membership.ts'
 import type { KeptPositions } from './kept-positions.ts'
 import { TopicGoneError } from './partition-watch.ts'
 import { PositionLostError } from './position-errors.ts'
 import type { CommittingMember, SliceProducer } from './slice-producer.ts'
 import { within } from './time-limit.ts'
-import { startAgain, unknownPartition, WrittenTopicGoneError } from './written-topics.ts'
+import { WrittenTopicGoneError } from './topic-errors.ts'
+import { startAgain, unknownPartition } from './written-topics.ts'
 
 /** Offset of a partition whose group has committed nothing: its first row, or one that a replay names. */
 export type StartOffsets = (partitions: readonly TopicPartition[]) => Promise<PartitionOffset[]>
@@ -50,19 +51,6 @@ const backOff: BackOff = { firstMs: 20, longestMs: 5_000 }
 const commitPatienceMs = 300_000
 /** Time limit for closing; after that the transaction and the session end by their time-outs. */
 const closeMs = 5_000
-
-/** No transaction could be committed for long. */
-class CommitsFailingError extends PipelineError {
-  readonly code = 'VGM_COMMITS_FAILING'
-  constructor(group: string, cause: unknown) {
-    const why = cause instanceof Error ? cause.message : String(cause)
-    super(`Group ${group} has committed nothing for ${commitPatienceMs / 60_000} minutes: ${why}`, {
-      fix: 'Check the brokers and the output topics, and start again: it resumes where it stopped',
-      retriable: true,
-      cause,
-    })
-  }
-}
 
 /**
  * Poll, begin, produce, commit over one membership, one fetcher and one producer (KIP-447: offsets are committed with
@@ -147,7 +135,8 @@ export class TransactionalGroupSession implements GroupSession {
     } catch (error) {
       if (isRepeatable(error)) {
         this.#failingSinceMs ??= performance.now()
-        if (performance.now() - this.#failingSinceMs > commitPatienceMs) throw new CommitsFailingError(group, error)
+        if (performance.now() - this.#failingSinceMs > commitPatienceMs)
+          throw new CommitsFailingError(group, commitPatienceMs, error)
         return await this.#abort(error)
       }
       await this.#giveUp()

@@ -5,29 +5,18 @@ import kafkajs, { type CompressionTypes, type ISocketFactory, type Kafka, type K
 import type { Compression } from '../batch/batch-header.ts'
 import { decompress } from '../batch/decompression.ts'
 import { lengthPrefixedEnd } from '../batch/varint.ts'
-import { PipelineError } from '../errors.ts'
+import type { PipelineError } from '../errors.ts'
 import type { ConnectionSettings } from '../ports/connection-settings.ts'
 import type { Permission } from './acl.ts'
 import { parseAddress } from './broker-address.ts'
 import { BrokerError, BrokerUnreachableError } from './broker-errors.ts'
-import { type ErrorFields, errorCauses } from './error-causes.ts'
+import { BatchOfTooManyRowsError, ControlRequestError } from './control-errors.ts'
+import { errorCauses } from './error-causes.ts'
 import { accessError } from './login-errors.ts'
 import { controlClientLogin } from './sasl-login.ts'
 
 /** Receives the log lines of kafkajs at level `warn` and above, with their `context`. */
 export type ControlLog = (level: 'warn' | 'error', message: string, context: Readonly<Record<string, unknown>>) => void
-
-/** kafkajs gave up on a request for a reason that is neither an answer of the broker nor a lost connection. */
-class ControlRequestError extends PipelineError {
-  readonly code = 'VGM_BROKER_REQUEST'
-  constructor(what: string, cause: Error) {
-    super(`${what} failed: ${cause.message}`, {
-      fix: 'Start again with --debug for details',
-      retriable: (cause as ErrorFields).retriable === true,
-      cause,
-    })
-  }
-}
 
 /** About 3 s in all, then the caller decides: a command ends with one line, a stage retries for longer. */
 const retry = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 }
@@ -55,16 +44,6 @@ class UnreadableStreamError extends Error {
   override readonly name = 'KafkaJSPartialMessageError'
 }
 
-/** A batch that kafkajs cannot take, though others can. */
-export class BatchOfTooManyRowsError extends PipelineError {
-  readonly code = 'VGM_BATCH_ROWS'
-  constructor() {
-    super(`A batch has more than ${mostRecords.toLocaleString('en')} rows, too many to be read at once`, {
-      fix: 'Configure the producer of these rows to write smaller batches',
-    })
-  }
-}
-
 /**
  * Checksums of streams that could not be read: kafkajs asks for each again and again, until its reader is put behind
  * it.
@@ -82,7 +61,7 @@ function inflate(compression: Exclude<Compression, 'none'>, records: Buffer): Bu
     if (knownUnreadable.size < mostKnown) knownUnreadable.add(crc32c(records))
     throw new UnreadableStreamError('A compressed stream cannot be read', { cause })
   }
-  if (hasMoreRecords(inflated)) throw new BatchOfTooManyRowsError()
+  if (hasMoreRecords(inflated)) throw new BatchOfTooManyRowsError(mostRecords)
   return Buffer.from(inflated.buffer, inflated.byteOffset, inflated.byteLength)
 }
 

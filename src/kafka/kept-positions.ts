@@ -2,11 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { MalformedBatchError, readPieces } from '../batch/read-records.ts'
 import { RecordBatchWriter } from '../batch/record-batch-writer.ts'
 import { createRecords, type Records } from '../batch/records.ts'
-import { PipelineError } from '../errors.ts'
 import type { FetchedPartition, OffsetCommit, PartitionOffset, TopicPartition } from '../ports/log.ts'
 import { type BrokerConnections, earliest, latest } from './broker-connections.ts'
 import { isTopicUnknown } from './broker-errors.ts'
 import { Fetcher, type FetcherOptions, fetcherDefaults } from './fetcher.ts'
+import { PositionsUnreadableError } from './position-errors.ts'
 import {
   groupKeyPrefix,
   isPositionKey,
@@ -35,19 +35,6 @@ export interface StrayRecords {
   readonly count: number
   /** of the first one */
   readonly offset: number | undefined
-}
-
-/** The end of the positions topic cannot be read. */
-class PositionsUnreadableError extends PipelineError {
-  readonly code = 'VGM_POSITIONS_UNREADABLE'
-  constructor(topic: string, position: number, end: number) {
-    super(`${topic}/${positionsPartition} has returned nothing after offset ${position} for ${patienceMs / 1_000} s`, {
-      fix:
-        `It ends at ${end}: look for a hanging transaction with "kafka-transactions.sh find-hanging ` +
-        `--topic ${topic}"`,
-      retriable: true,
-    })
-  }
 }
 
 /**
@@ -218,7 +205,7 @@ export class KeptPositions {
         const fetched = await fetcher.poll(pollMs)
         if (fetched.length > 0) lastMs = performance.now()
         else if (performance.now() - lastMs > patienceMs)
-          throw new PositionsUnreadableError(topic, fetcher.position(topic, partition), end.offset)
+          throw new PositionsUnreadableError(end, fetcher.position(topic, partition), end.offset, patienceMs)
         for (const part of fetched) visitRecords(part, records, visit)
       }
     } finally {

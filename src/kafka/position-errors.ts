@@ -1,4 +1,5 @@
 import { PipelineError } from '../errors.ts'
+import type { TopicPartition } from '../ports/log.ts'
 
 /** A position that the log does not have any more. */
 export class PositionLostError extends PipelineError {
@@ -55,4 +56,17 @@ function toStart(topic: string): string {
 
 function resetPositions(flags: string): string {
   return `stop the members and run "kafka-consumer-groups.sh --reset-offsets ${flags}" with the brokers and the group`
+}
+
+/** The end of the positions topic cannot be read. */
+export class PositionsUnreadableError extends PipelineError {
+  readonly code = 'VGM_POSITIONS_UNREADABLE'
+  constructor({ topic, partition }: TopicPartition, position: number, end: number, patienceMs: number) {
+    super(`${topic}/${partition} has returned nothing after offset ${position} for ${patienceMs / 1_000} s`, {
+      fix:
+        `It ends at ${end}: look for a hanging transaction with "kafka-transactions.sh find-hanging ` +
+        `--topic ${topic}"`,
+      retriable: true,
+    })
+  }
 }

@@ -3,7 +3,7 @@ import avro from 'avsc'
 import { framed, framedSchemaId, framingBytes } from '../avro/framing.ts'
 import { isWholeValue } from '../avro/whole-value.ts'
 import type { ColumnModel, NumericType } from '../mixture/column-model.ts'
-import { mostDecimals } from '../mixture/decimals.ts'
+import { columnModelProblem } from '../mixture/column-model-problem.ts'
 import { plainSchema } from '../rows/plain-schema.ts'
 import { CorruptModelError } from './errors.ts'
 import type { Model, ModelAlias, ModelContent } from './model.ts'
@@ -239,11 +239,8 @@ function toColumnRecord({ lowerBound, roundTo, ...column }: ColumnModel): Column
 
 function fromColumnRecord(record: ColumnRecord): ColumnModel {
   const { round_to: roundTo } = record
-  if (roundTo !== null && !(roundTo >= 0 && roundTo < mostDecimals)) {
-    throw new CorruptModelError(`Column "${record.name}" is to be rounded to ${roundTo} decimals`)
-  }
   // Named one by one: avsc's records have a prototype of their own, which strict comparisons and structuredClone mind.
-  return {
+  const column: ColumnModel = {
     name: record.name,
     type: record.type,
     nullable: record.nullable,
@@ -263,4 +260,7 @@ function fromColumnRecord(record: ColumnRecord): ColumnModel {
     converged: record.converged,
     histogram: { edges: record.histogram.edges, counts: record.histogram.counts },
   }
+  const problem = columnModelProblem(column)
+  if (problem !== undefined) throw new CorruptModelError(`Column "${record.name}" is no model of one: ${problem}`)
+  return column
 }

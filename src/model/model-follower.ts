@@ -16,7 +16,7 @@ const lookEveryMs = 2_000
 /**
  * Keeps up with the models topic while a stage runs. A corrupt record is reported and changes nothing.
  *
- * Call `readToEnd` once before the stage joins its group: a member that works with yesterday's model would stamp it.
+ * Call `readToEnd` once before the stage joins its group: a member that knows only yesterday's model would work with it.
  */
 export class ModelFollower {
   readonly #source: ModelsSource

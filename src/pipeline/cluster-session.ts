@@ -12,35 +12,43 @@ import type { MemberNumber, StageEvent, StalledPartition } from '../ports/stage-
 import { untilRegistryAnswers } from './registry-watch.ts'
 import { whenReachable } from './when-reachable.ts'
 
-/** An open connection to a cluster. Programs only pass it to the functions of this library. */
+/**
+ * A cluster that is open. Programs pass it on and close it; what else is in it is for the functions of this library,
+ * and not in the package's types.
+ */
 export interface ClusterSession {
-  /** as it was given, for threads and processes that open the cluster themselves */
+  /** @internal as it was given, for threads and processes that open the cluster themselves */
   readonly address: ClusterAddress
+  /** @internal */
   readonly settings: ConnectionSettings
+  /** @internal */
   readonly rows: RowClient
+  /** @internal */
   readonly admin: ClusterAdmin
+  /** @internal */
   readonly registry: SchemaRegistry
+  /** @internal */
   readonly log: Logger
   /** aborted when the user or a supervisor requests the shutdown */
   readonly signal: AbortSignal
   /**
-   * whether work waits for missing brokers and topics, as a long-running stage does, or fails, as a one-shot command
-   * does
+   * @internal whether work waits for missing brokers and topics, as a long-running stage does, or fails, as a one-shot
+   * command does
    */
   readonly waits: boolean
-  /** what happens to the stage: a line in the log, and a figure for those who watch */
+  /** @internal what happens to the stage: a line in the log, and a figure for those who watch */
   readonly report: (event: StageEvent) => void
-  /** the same for what a member's thread has put in the log itself */
+  /** @internal the same for what a member's thread has put in the log itself */
   readonly observe: (event: StageEvent, member: MemberNumber) => void
   readonly close: () => Promise<void>
 }
 
-/** The settings of a command for opening a cluster. */
+/** @internal The settings of a command for opening a cluster. */
 export type ClusterUse = Pick<ClusterSession, 'log' | 'signal' | 'waits' | 'report' | 'observe'>
 
 const clientId = 'vgm'
 
-/** Settings for a command that reports no events, and fails if something is missing. */
+/** @internal Settings for a command that reports no events, and fails if something is missing. */
 export function plainUse(log: Logger, signal: AbortSignal): ClusterUse {
   return { log, signal, waits: false, report: (event) => logEvent(log, event), observe: () => undefined }
 }
@@ -61,7 +69,7 @@ export interface ClusterOptions {
   readonly log?: Logger
   /** whether a stage waits for brokers, topics and models that are not there yet [false: that is an error] */
   readonly waits?: boolean
-  /** called for each event of a stage, for instance a joined group or a committed slice */
+  /** called for each event of a stage, for instance a joined group or committed rows */
   readonly onEvent?: (event: StageEvent) => void
 }
 
@@ -106,7 +114,7 @@ export async function openCluster({
 }
 
 /**
- * Opens the cluster at an address, calls `work` with it, and closes it in any case.
+ * @internal Opens the cluster at an address, calls `work` with it, and closes it in any case.
  *
  * @param mustAnswer whether a cluster of which no broker answers is an error, before any work
  */
@@ -157,8 +165,8 @@ async function untilReachable(cluster: ClusterSession): Promise<void> {
 }
 
 /**
- * kafkajs logs every failed attempt. They are not logged here: after the last attempt it throws, and that error is
- * reported.
+ * @internal kafkajs logs every failed attempt. They are not logged here: after the last attempt it throws, and that error
+ * is reported.
  */
 export function controlLog(log: Logger): ControlLog {
   return (_level, message, context) => log.debug(context, message)

@@ -27,7 +27,7 @@ export interface FitDatasetOptions {
   readonly columns?: readonly string[] | undefined
   /** 'scaled' for data of any size and scale, 'sklearn' for scikit-learn's numbers ['scaled'] */
   readonly recipe?: 'scaled' | 'sklearn' | undefined
-  /** [of the recipe] */
+  /** options of the fit of a column [the defaults of the recipe] */
   readonly mixture?: SummaryFitOptions | undefined
   /** components of less weight are left out [0.005] */
   readonly minWeight?: number | undefined

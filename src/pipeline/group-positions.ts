@@ -66,7 +66,7 @@ function groupsTool(brokers: readonly string[], group: string): string {
   return `kafka-consumer-groups.sh --bootstrap-server ${brokers.join(',')} --group ${group}`
 }
 
-/** Creates the topic of the positions of groups, unless it exists. @throws CompactedTopicError */
+/** @internal Creates the topic of the positions of groups, unless it exists. @throws CompactedTopicError */
 export async function preparePositions({ admin, rows }: ClusterSession): Promise<void> {
   if (rows.positionsTopic !== undefined) await admin.topics.ensurePositionsTopic(rows.positionsTopic)
 }

@@ -11,6 +11,7 @@ import {
 import type { TableFile } from '../files/reading/table-file.ts'
 import type { FileReading } from '../files/reading/table-options.ts'
 import { widestColumns } from '../files/reading/widest-columns.ts'
+import { checkBadRowsFile } from '../files/target-file.ts'
 import type { PartitionOffset } from '../ports/log.ts'
 import { stageReport } from '../ports/stage-report.ts'
 import type { LoadReport } from '../stages/load.ts'
@@ -27,7 +28,7 @@ export interface LoadFileOptions extends FileReading {
   readonly file: string | readonly string[]
   /** the raw topic [`<dataset>.raw`] */
   readonly topic?: string | undefined
-  /** where models are published, and so no rows ['vgm.models'] */
+  /** the topic of the models; it must not be a topic of rows ['vgm.models'] */
   readonly modelsTopic?: string | undefined
   /** column whose text becomes the key and chooses the partition [no key] */
   readonly key?: string | undefined
@@ -35,9 +36,12 @@ export interface LoadFileOptions extends FileReading {
   readonly partitions?: number | undefined
   /** codec of the batches that are written ['none'] */
   readonly compression?: Compression | undefined
-  /** where rows of a CSV file that cannot be read are written, with their reasons [the first one is an error] */
+  /**
+   * file for the rows of a CSV file that cannot be read, each with the reason: a new one, or one of an earlier load
+   * [none: the first such row is an error]
+   */
   readonly badRows?: string | undefined
-  /** told what was made of a file, before its first row is loaded */
+  /** called with the columns and types that were found in a file, before its first row is loaded */
   readonly onColumns?: ((table: TableFile) => void) | undefined
   readonly onProgress?: OnProgress | undefined
 }
@@ -64,6 +68,7 @@ interface TableLoad extends FileReading {
  * const { rowsOut } = await loadFile(cluster, { dataset: 'trips', file: 'trips.csv' })
  *
  * @throws FileUnreadableError, BadRowError, FileColumnError, with the file, the line and the column
+ * @throws UsageError for a `badRows` that is the file itself, or holds anything else than bad rows
  * @throws InterruptedError when the cluster's signal fires: the same call goes on where it stopped
  */
 export async function loadFile(cluster: ClusterSession, options: LoadFileOptions): Promise<LoadReport> {
@@ -84,6 +89,7 @@ export async function loadFile(cluster: ClusterSession, options: LoadFileOptions
       '--bad-rows takes the bad rows of one file, and several files are named',
       'Load the files one by one',
     )
+  if (load.badRows !== undefined) await checkBadRowsFile(load.badRows, files)
   const known = await recordOf(cluster, load.topic)
   if (files.length === 1) return loadTable(cluster, { ...load, file: files[0] }, known)
   const columns: (readonly FileColumn[])[] = []

@@ -1,6 +1,7 @@
 import { defaultModelsTopic } from '../config/names.ts'
 import { UsageError } from '../errors.ts'
 import { ModelMissingError } from '../model/errors.ts'
+import type { Model } from '../model/model.ts'
 import { knownVersions } from '../model/model-catalogue.ts'
 import { ModelFollower } from '../model/model-follower.ts'
 import { type ModelSchemaIds, modelAliasSchema, modelSchema, modelSubjects } from '../model/model-schemas.ts'
@@ -8,7 +9,7 @@ import { type ModelsTarget, modelsTransactionalId, moveAlias } from '../model/pu
 import { type ModelsSource, modelsPartition } from '../model/read-models.ts'
 import type { ClusterSession } from './cluster-session.ts'
 
-/** Reads the models topic; the caller closes the source's reader. */
+/** @internal Reads the models topic; the caller closes the source's reader. */
 export function openModels({ admin, registry, rows }: ClusterSession, topic: string): ModelsSource {
   return {
     topic,
@@ -23,7 +24,7 @@ export function openModels({ admin, registry, rows }: ClusterSession, topic: str
 }
 
 export interface FollowModelsOptions {
-  /** whose unusable records are errors; those of other data sets are ignored */
+  /** records of this data set that cannot be used are logged as errors, those of other data sets at level debug */
   readonly dataset: string
   /** where models are published ['vgm.models'] */
   readonly modelsTopic?: string | undefined
@@ -58,6 +59,46 @@ export async function followModels(
   }
 }
 
+/** A published version of a model, in short. */
+export interface ModelVersion {
+  readonly version: number
+  /** whether stages use it */
+  readonly current: boolean
+  readonly createdAtMs: number
+  readonly recipe: Model['recipe']
+  /** rows of the topic that it was trained on */
+  readonly rows: number
+  readonly columns: readonly { readonly name: string; readonly modes: number }[]
+}
+
+/**
+ * The versions of a data set's model, ascending; none if none is published.
+ *
+ * @example
+ * const newest = (await listModels(cluster, { dataset: 'trips' })).at(-1)
+ *
+ * @throws ModelsUnreadableError
+ */
+export async function listModels(cluster: ClusterSession, options: FollowModelsOptions): Promise<ModelVersion[]> {
+  const follower = await followModels(cluster, options)
+  try {
+    const models = follower.catalogue.datasets.get(options.dataset)
+    const versions = [...(models?.versions.values() ?? [])].map(
+      ({ version, createdAtMs, recipe, columns, lineage }): ModelVersion => ({
+        version,
+        current: version === models?.alias?.version,
+        createdAtMs,
+        recipe,
+        rows: lineage.rowsSeen,
+        columns: columns.map(({ name, mean }) => ({ name, modes: mean.length })),
+      }),
+    )
+    return versions.sort((a, b) => a.version - b.version)
+  } finally {
+    await follower.close()
+  }
+}
+
 export interface PromoteModelOptions {
   readonly dataset: string
   /** the version to make current, or the one before it */
@@ -67,7 +108,7 @@ export interface PromoteModelOptions {
 }
 
 /**
- * Makes a published version of a model the current one, which stages take from their next slice on.
+ * Makes a published version of a model the current one, which stages use from their next transaction on.
  *
  * @returns the version that is current now
  * @throws ModelMissingError if the data set has no such version

@@ -27,7 +27,7 @@ export interface ReplayTopicOptions {
   readonly deadLetterTopic?: string | undefined
   /** where models are published ['vgm.models'] */
   readonly modelsTopic?: string | undefined
-  /** keeps the position [one for each backfill] */
+  /** consumer group that keeps the position [a name made from the input, the output and the options] */
   readonly group?: string | undefined
   /** cut values to -clip..clip [Infinity] */
   readonly clip?: number | undefined

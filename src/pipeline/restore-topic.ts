@@ -21,7 +21,7 @@ export interface RestoreTopicOptions extends GroupOptions {
 
 /**
  * Restores a normalized topic as members of a consumer group: every (value, mode) pair becomes its number again, by the
- * model whose version the row carries. Each slice of rows is one transaction.
+ * model whose version the row carries. The rows of half a second are one transaction.
  *
  * @example
  * await restoreTopic(cluster, { dataset: 'trips', untilEnd: true })

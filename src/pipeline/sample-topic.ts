@@ -35,7 +35,7 @@ export interface SampleTopicOptions {
   readonly rawTopic?: string | undefined
   /** [`<dataset>.sample`] */
   readonly sampleTopic?: string | undefined
-  /** where models are published, and so no rows ['vgm.models'] */
+  /** the topic of the models; it must not be a topic of rows ['vgm.models'] */
   readonly modelsTopic?: string | undefined
   /** how many rows, or which share of them, by the smallest hashes of their places [{ rows: 200000 }] */
   readonly size?: SampleSize | undefined

@@ -3,6 +3,7 @@ import { InterruptedError } from '../errors.ts'
 import type { FileCells } from '../files/reading/file-cells.ts'
 import { topicRecord } from '../files/reading/record-schema.ts'
 import type { FileReading } from '../files/reading/table-options.ts'
+import { refuseInput } from '../files/target-file.ts'
 import { BrokerError } from '../kafka/broker-errors.ts'
 import { hangingTransactions, type OpenTransaction } from '../kafka/open-transactions.ts'
 import { transactionTimeoutMs } from '../kafka/row-client.ts'
@@ -36,9 +37,9 @@ export interface VerifyDatasetOptions {
    * ['vgm.<dataset>.normalize', 'vgm.<dataset>.restore']
    */
   readonly groups?: { readonly normalize?: string | undefined; readonly restore?: string | undefined } | undefined
-  /** what normalize was told [Infinity] */
+  /** the option `clip` that the rows were normalized with [Infinity] */
   readonly clip?: number | undefined
-  /** what normalize was told ['likely'] */
+  /** the option `modeChoice` that the rows were normalized with ['likely'] */
   readonly modeChoice?: ModeChoice['kind'] | undefined
   /** what the raw rows were loaded from, to be compared with them [they are not] */
   readonly loaded?: LoadedFile | undefined
@@ -122,6 +123,7 @@ async function verifyFile(
     import('../stages/verify/cell-values.ts'),
   ])
   const { registry, settings, log, signal } = cluster
+  if (badRows !== undefined) await refuseInput(badRows, [reading.file])
   const cells = await openFileCells({ ...reading, dataset, badRowsFile: badRows, keyColumn: key })
   const stock = new StockReader(settings, controlLog(log), { waitingRows: blockAhead })
   try {

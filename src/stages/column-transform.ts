@@ -26,7 +26,7 @@ export interface TransformRows {
   readonly count: number
   /** by the field's name */
   readonly columns: Readonly<Record<string, TransformColumn>>
-  /** Sends a row, counted from 0, to the dead letters as it came. */
+  /** Sends a row, counted from 0, to the topic of dead letters as it came. */
   reject(row: number): void
 }
 
@@ -38,8 +38,8 @@ export interface ColumnTransformDefinition {
   readonly columns: readonly string[]
   /**
    * Replaces numbers in place. It runs on the thread that keeps the membership alive, so it must return within
-   * milliseconds. The same rows come again if a slice is aborted: what it remembers must not depend on each being seen
-   * once. An error that it throws ends the stage, and nothing of the slice is written.
+   * milliseconds. The same rows come again if a transaction is aborted: what it remembers must not depend on each being
+   * seen once. An error that it throws ends the stage, and nothing of the transaction is written.
    */
   readonly apply: (rows: TransformRows) => void
 }

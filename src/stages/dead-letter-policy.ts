@@ -23,7 +23,7 @@ const bucketRows = 1_000
 const enoughRows = 1_000
 
 /** Too large a share of the rows would become dead letters. */
-class DeadLetterShareError extends PipelineError {
+export class DeadLetterShareError extends PipelineError {
   readonly code = 'VGM_DEAD_LETTER_SHARE'
   constructor(dead: number, rows: number, lastRow: string, { maxShare }: DeadLetterPolicy) {
     const count = (n: number) => n.toLocaleString('en')
@@ -41,7 +41,7 @@ class DeadLetterShareError extends PipelineError {
 }
 
 /** A row cannot be processed, and none may become a dead letter. */
-class InvalidRowError extends PipelineError {
+export class InvalidRowError extends PipelineError {
   readonly code = 'VGM_ROW_INVALID'
   constructor(row: string) {
     super(`A row cannot be processed: ${row}`, {

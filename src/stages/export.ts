@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { framingBytes } from '../avro/framing.ts'
-import { InterruptedError, PipelineError, UsageError } from '../errors.ts'
+import { InterruptedError, type PipelineError, UsageError } from '../errors.ts'
 import type { TableFormat } from '../files/file-format.ts'
 import { readRecord } from '../files/writing/avro-reader.ts'
 import { type RecordPlan, recordPlan, type TableColumn } from '../files/writing/table-columns.ts'
@@ -11,6 +11,7 @@ import { rowErrors } from '../rows/row-error.ts'
 import { MalformedSchemaError } from '../rows/schema-error.ts'
 import { describeSchemaName } from '../rows/schema-name.ts'
 import { noSchema } from '../rows/schema-runs.ts'
+import { ExportRowError } from './export-row-error.ts'
 import { BatchUnreadableError, FetchedReader } from './read-fetched.ts'
 import { RowSchemas } from './row-schemas.ts'
 import { onlyTombstones } from './tombstones.ts'
@@ -28,6 +29,8 @@ export interface ExportOptions {
   readonly ranges: readonly ExportRange[]
   readonly schemas: SchemaSource
   readonly file: string
+  /** whether a file that exists is replaced [false: that is an error] */
+  readonly overwrite?: boolean
   readonly format: TableFormat
   /** of CSV: texts that a spreadsheet would take for a formula get an apostrophe in front */
   readonly csvSafe?: boolean
@@ -49,18 +52,6 @@ export interface ExportReport extends StageReport {
   readonly tombstones: number
   /** rows that could not be read */
   readonly skipped: number
-}
-
-/** A row of the topic is not what its schema says, or no Confluent message at all. */
-class ExportRowError extends PipelineError {
-  readonly code = 'VGM_EXPORT_ROW'
-  constructor(topic: string, partition: number, offset: number, problem: string) {
-    super(`Row at offset ${offset} of ${topic}, partition ${partition}: ${problem}`, {
-      fix:
-        'Export a topic that "vgm normalize", "vgm replay" or "vgm restore" has written, or omit ' +
-        'such rows with --skip-unreadable',
-    })
-  }
 }
 
 /** The topic's rows have a column that `--key` or `--position` would add: one of the two would be lost. */
@@ -91,7 +82,7 @@ const positionColumns: readonly TableColumn[] = [
  * same rows give the same file. Rows of several schemas share the table; where one lacks a column it has null.
  * The file appears when it is complete.
  *
- * @throws ExportRowError, FileUnwritableError
+ * @throws ExportRowError, FileExistsError, FileUnwritableError
  * @throws UsageError when the table would have two columns of one name, or one column of two types
  * @throws InterruptedError when the signal fires; no file remains
  */

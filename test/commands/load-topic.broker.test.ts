@@ -70,9 +70,12 @@ suite('the topic of a load, on a broker', () => {
       [1, '2 tombstones are'],
     ] as const) {
       await pipeline.write(raw, [Array.from({ length: count }, () => deleted)])
-      const { code, out, err } = await run('export', '--stage', 'raw', 'out.csv')
+      const { code, out, err } = await run('export', '--stage', 'raw', '--overwrite', 'out.csv')
       equal(code, 0, err)
       match(out, new RegExp(`; ${said} not in it\n$`))
     }
+    const refused = await run('export', '--stage', 'raw', 'out.csv')
+    equal(refused.code, 2)
+    match(refused.err, /out\.csv exists\. Name another file, or add --overwrite/)
   })
 })

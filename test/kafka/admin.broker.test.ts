@@ -5,7 +5,7 @@ import { ClusterAdmin } from '../../src/kafka/admin.ts'
 import { BrokerConnections } from '../../src/kafka/broker-connections.ts'
 import { createTopic } from '../../src/kafka/create-topic.ts'
 import { createControlClient } from '../../src/kafka/kafkajs-client.ts'
-import { type LagSource, lagOf } from '../../src/stages/lag.ts'
+import { type LagSource, lagOf } from '../../src/pipeline/group-lag.ts'
 import { testCluster, uniqueName } from '../cluster/shared-cluster.ts'
 
 const silent = () => undefined

@@ -63,7 +63,8 @@ export async function csvDialect(head: string, isWhole: boolean, options: Dialec
 
 /**
  * What may help where rows have not as many values as the first one: another delimiter, titles to be skipped, or a name
- * that the header lacks. Undefined where the rows at the beginning tell nothing.
+ * that the header lacks. Undefined where the rows at the beginning tell nothing, or most of them fit as they are: a few
+ * bad rows among good ones are bad rows, by whatever delimiter they could be cut.
  */
 export async function raggedAdvice(
   head: string,
@@ -80,14 +81,18 @@ export async function raggedAdvice(
       `put a name and a delimiter at the beginning of line ${skipLines + first.line} (in R: col.names = NA)`
     )
   }
+  const fitting = rows.filter(({ cells }) => cells.length === names.length).length
+  if (2 * fitting >= rows.length) return undefined
   for (const other of [delimiter, ...delimiters.filter((other) => other !== delimiter), ' ']) {
     const records =
       other === delimiter ? own : await firstRecords(text, isWhole, { delimiter: other, quote }, lookedAtRecords)
     const width = usualWidth(records)
     const begin = records.findIndex(({ cells }) => cells.length === width)
     const table = records.slice(Math.max(0, begin))
-    const fits = table.filter(({ cells }) => cells.length === width).length >= mostRecords * table.length
-    if (width < 2 || table.length < 2 || !fits) continue
+    const alike = table.filter(({ cells }) => cells.length === width).length
+    // Titles are skipped where nearly all lines behind them are a table; another delimiter has to fit all of them.
+    const fits = other === delimiter ? alike >= mostRecords * table.length : alike === table.length
+    if (width < 2 || table.length < 2 || 2 * table.length < records.length || !fits) continue
     const titles = begin > 0 ? [`--skip-lines ${skipLines + records[begin].line - 1}`] : []
     const flags = [
       ...titles,

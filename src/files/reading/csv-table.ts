@@ -2,8 +2,9 @@ import { createWriteStream } from 'node:fs'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { DuckDBConnection } from '@duckdb/node-api'
-import { BadRowError, type BadRowPlace, FileUnreadableError } from '../file-errors.ts'
+import { BadRowError, type BadRowPlace, FileUnreadableError, FileUnwritableError } from '../file-errors.ts'
 import { sqlPath, sqlText } from '../sql-literals.ts'
+import { badRowsHeader } from '../target-file.ts'
 import { type CsvDialect, csvDialect, raggedAdvice } from './csv-dialect.ts'
 import { type CsvRecord, csvRecords, mixesLineEnds, withEmptyLines, withEvenLineEnds } from './csv-text.ts'
 import { checkNumberStyle } from './number-style.ts'
@@ -242,7 +243,7 @@ async function writeRejected(
   if (broken.size === 0 && bad.size === 0) return 0
   let written = 0
   const lines = async function* () {
-    yield 'line,column,problem,row\n'
+    yield `${badRowsHeader}\n`
     let row = 0
     for await (const { line, ordinal, text, isUnclosed } of records) {
       const told = broken.get(ordinal)
@@ -253,7 +254,13 @@ async function writeRejected(
       yield `${[line, misfit?.column ?? '', misfit?.problem ?? problem, text].map(csvCell).join(',')}\n`
     }
   }
-  await pipeline(Readable.from(lines()), createWriteStream(target))
+  try {
+    await pipeline(Readable.from(lines()), createWriteStream(target))
+  } catch (cause) {
+    // The records are read at the same time, and have errors of their own.
+    if ((cause as NodeJS.ErrnoException).path !== target) throw cause
+    throw new FileUnwritableError(target, (cause as Error).message, cause)
+  }
   return written
 }
 

@@ -174,7 +174,7 @@ class FileText implements TextSource {
   }
 
   async copy(change: (text: AsyncIterable<string>) => AsyncIterable<string> = (text) => text): Promise<FileText> {
-    const folder = await openPartialFolder(join(tmpdir(), 'vgm-text'))
+    const folder = await openPartialFolder(join(tmpdir(), 'vgm-text'), true)
     try {
       const path = join(folder.path, 'text')
       await pipeline(Readable.from(change(this.text())), createWriteStream(path, { mode: 0o600 }))

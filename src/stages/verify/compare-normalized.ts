@@ -1,6 +1,7 @@
 import type { Model } from '../../model/model.ts'
 import type { StockRow } from '../../ports/stock-log.ts'
 import type { Comparison, Prints } from './align-rows.ts'
+import { headerBytes, schemaIdOf } from './audited-framing.ts'
 import {
   type ColumnTerms,
   expectedMode,
@@ -10,7 +11,6 @@ import {
   restoredNumber,
 } from './column-terms.ts'
 import { frameDifference, framePrint, hasSameFrame } from './frame-difference.ts'
-import { headerBytes, schemaIdOf } from './framing.ts'
 import { fieldsPrint, roundedText, valueText } from './row-print.ts'
 import { decodeRow, decodeWith, type Fields, type RowType, type RowTypes } from './row-types.ts'
 import { isSameValue } from './same-value.ts'

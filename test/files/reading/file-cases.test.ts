@@ -1091,6 +1091,24 @@ const cases: readonly Case[] = [
     text: { delimiter: ',' },
     refused: /the row has 1 value, the first line has 2.*Try --delimiter ';'/,
   },
+  // A few bad lines among good ones are named themselves, by whatever character they could be cut.
+  ...['2024-01-01 10:00:00,1,,2', '2024-01-01 10:00:00,1', '2024-01-01 10:00:00;1;2'].map((line, i) => ({
+    name: `stray-${i}.csv`,
+    content: `at,a,b\n${range(30, (n) => `2024-01-01 10:00:${10 + n},${n},2\n`).join('')}${line}\n`,
+    refused: /:32: the row has \d values?, the first line has 3\. Correct the row, or collect .*--bad-rows FILE$/,
+  })),
+  {
+    name: 'stray-decimal.csv',
+    content: `a;b\n${range(30, (n) => `${n},5;${n},25\n`).join('')}1,5\n`,
+    refused: /:32: the row has 1 value, the first line has 2\. Correct the row, or collect .*--bad-rows FILE$/,
+  },
+  // Another delimiter that does not fit every line is no better.
+  {
+    name: 'no-delimiter.csv',
+    content: `at,a\n${range(9, (n) => `2024-01-01 10:00;${n}\n`).join('')}2024-01-01,1\n`,
+    text: { delimiter: ',' },
+    refused: /:2: the row has 1 value, the first line has 2\. Correct the row, or collect .*--bad-rows FILE$/,
+  },
   {
     name: 'write-table.csv',
     content: '"a","b"\n"1",1.5,"x"\n"2",2.5,"y"\n',

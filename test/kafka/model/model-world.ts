@@ -12,7 +12,7 @@ import { RowClient, transactionTimeoutMs } from '../../../src/kafka/row-client.t
 import type { PartitionOffset } from '../../../src/ports/log.ts'
 import { CopiedValues } from '../../../src/stages/copied-values.ts'
 import type { RowTarget, RowTransform } from '../../../src/stages/row-transform.ts'
-import { transformTopic } from '../../../src/stages/transform-topic.ts'
+import { transformTopic } from '../../../src/stages/stage-loop.ts'
 import { committedRows } from './committed-rows.ts'
 import { latestMs } from './faults.ts'
 import { ModelBroker, type ModelOptions } from './model-broker.ts'

@@ -11,7 +11,7 @@ import type { CommittedSlice } from '../../src/ports/stage-event.ts'
 import { rowErrors } from '../../src/rows/row-error.ts'
 import { CopiedValues } from '../../src/stages/copied-values.ts'
 import type { RowTarget, RowTransform } from '../../src/stages/row-transform.ts'
-import { type TransformOptions, transformTopic } from '../../src/stages/transform-topic.ts'
+import { type TransformOptions, transformTopic } from '../../src/stages/stage-loop.ts'
 import { dataBatch } from '../kafka/batch-bytes.ts'
 
 const rowsPerBatch = 4

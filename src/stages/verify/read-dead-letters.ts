@@ -3,8 +3,8 @@ import { exitCodes, PipelineError } from '../../errors.ts'
 import type { SchemaSource } from '../../ports/log.ts'
 import { headerText, type OffsetRange, type Source, type StockLog, type StockRow } from '../../ports/stock-log.ts'
 import { describeSchemaName, type SchemaName } from '../../rows/schema-name.ts'
+import { headerBytes, schemaIdOf, schemaNameOf } from './audited-framing.ts'
 import { deadLetterHeaders } from './dead-letter-filter.ts'
-import { headerBytes, schemaIdOf, schemaNameOf } from './framing.ts'
 import { decodeRow, RowTypes } from './row-types.ts'
 
 /** Dead letters with the same cause. */

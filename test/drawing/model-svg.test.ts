@@ -1,6 +1,6 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { modelSvg } from '../../src/commands/model-svg.ts'
+import { modelSvg } from '../../src/drawing/model-svg.ts'
 import { columnModel, fitMixture } from '../../src/mixture/index.ts'
 
 const values = Float64Array.from({ length: 3_000 }, (_, i) => (i % 3 === 0 ? -18 : 21) + Math.sin(i))

@@ -1,7 +1,7 @@
 import { topicNames } from '../config/names.ts'
 import { StockReader } from '../kafka/stock-reader.ts'
 import type { StockLog } from '../ports/stock-log.ts'
-import * as letters from '../stages/verify/dead-letters.ts'
+import * as letters from '../stages/verify/read-dead-letters.ts'
 import { type ClusterSession, controlLog } from './cluster-session.ts'
 import { requireTopic, topicEnds, topicStarts } from './row-topics.ts'
 

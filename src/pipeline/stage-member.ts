@@ -8,7 +8,7 @@ import type { StageReport } from '../ports/stage-report.ts'
 import type { RowSchemaName } from '../rows/schema-name.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import type { RowTransform } from '../stages/row-transform.ts'
-import { transformTopic } from '../stages/transform-topic.ts'
+import { transformTopic } from '../stages/stage-loop.ts'
 import { abortedBy } from './abort-reason.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import {
@@ -171,7 +171,7 @@ export interface StageSchemas {
   readonly onUnusableSchema: (schema: RowSchemaName, reason: string) => void
 }
 
-/** Subjects of outputs accept any schema, because refits change the columns. */
+/** @internal Subjects of outputs accept any schema, because refits change the columns. */
 export function rowSchemas(
   { registry, report }: ClusterSession,
   inputTopic: string,

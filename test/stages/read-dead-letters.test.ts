@@ -1,6 +1,6 @@
 import { deepEqual } from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { listDeadLetters, showDeadLetter } from '../../src/stages/verify/dead-letters.ts'
+import { listDeadLetters, showDeadLetter } from '../../src/stages/verify/read-dead-letters.ts'
 import { example, exampleTopics, MemoryStockLog, schemaById } from './verify-example.ts'
 
 suite('reading dead letters', () => {

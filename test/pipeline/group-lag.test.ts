@@ -1,6 +1,6 @@
 import { deepEqual } from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { lagOf, lagRemarks } from '../../src/stages/lag.ts'
+import { lagOf, lagRemarks } from '../../src/pipeline/group-lag.ts'
 
 /** What is said of a group that stands there in one partition of 0 to 10. */
 async function remarksAt(...committed: number[]): Promise<string[]> {
