@@ -58,6 +58,8 @@ export default faultCase<Size>({
     let faults = 0
     for (let published = 0; published < publications; published++) {
       const version = await copies.publish()
+      // Rows have to name it before it may be taken away.
+      await Promise.all(workers.map((worker) => worker.saying(({ model }) => model === version)))
       await watch.recovery(Date.now())
       // None of them may change what is in use.
       if (published % 2 === 0) {
