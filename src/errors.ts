@@ -38,7 +38,7 @@ export class UsageError extends PipelineError {
 /** The person at the terminal, or a supervisor, asked us to stop. */
 export class InterruptedError extends PipelineError {
   readonly code = 'VGM_INTERRUPTED'
-  constructor(fix = 'Start the same command again: it goes on where it stopped') {
-    super('Interrupted', { fix, exitCode: exitCodes.interrupted })
+  constructor(fix = 'Run it again: it goes on where it stopped', message = 'Interrupted') {
+    super(message, { fix, exitCode: exitCodes.interrupted })
   }
 }

@@ -31,7 +31,7 @@ export function fileFormatOf(file: string): FileFormat {
     if (foreign !== undefined) throw new UsageError(`Cannot load ${file}: ${foreign.problem}`, foreign.fix)
     throw new UsageError(
       `The name of ${file} does not say whether it is CSV, Parquet or JSON`,
-      'Add --format csv, --format parquet or --format json, or give it one of the endings ' +
+      'Name its format (--format csv, parquet or json), or give it one of the endings ' +
         `${Object.keys(formatOfExtension).join(', ')}`,
     )
   }
@@ -39,11 +39,15 @@ export function fileFormatOf(file: string): FileFormat {
 }
 
 /** The formats that tables are written in. */
-export type TableFormat = 'csv' | 'parquet'
+export const tableFormats = ['csv', 'parquet'] as const
+export type TableFormat = (typeof tableFormats)[number]
 
 /** The format that the name of a file to be written says. @throws UsageError for a name that says neither */
 export function tableFormatOf(file: string): TableFormat {
   const ending = extname(file).slice(1).toLowerCase()
   if (ending === 'csv' || ending === 'parquet') return ending
-  throw new UsageError(`The name ${file} does not say a format`, 'End it in .parquet or .csv, or add --format')
+  throw new UsageError(
+    `The name ${file} does not say a format`,
+    'End it in .parquet or .csv, or name the format (--format)',
+  )
 }

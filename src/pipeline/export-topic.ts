@@ -1,6 +1,9 @@
 import { checkTopicParts } from '../config/names.ts'
-import { type TableFormat, tableFormatOf } from '../files/file-format.ts'
+import { flag, listener, oneOf, ownTopic, text } from '../config/value-rules.ts'
+import { type TableFormat, tableFormatOf, tableFormats } from '../files/file-format.ts'
 import type { ExportReport } from '../stages/export.ts'
+import { beginsAnew, call } from './call.ts'
+import { optionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { noProgress, type OnProgress } from './progress.ts'
 import { offsetsIn, topicRanges, topicsBeside } from './row-topics.ts'
@@ -23,6 +26,20 @@ export interface ExportTopicOptions {
   readonly onProgress?: OnProgress | undefined
 }
 
+const checks = optionChecks<ExportTopicOptions>(
+  'exportTopic',
+  { topic: ownTopic, file: text },
+  {
+    modelsTopic: ownTopic,
+    format: oneOf(tableFormats),
+    csvSafe: flag,
+    withKey: flag,
+    withPosition: flag,
+    skipsUnreadable: flag,
+    onProgress: listener<OnProgress>(),
+  },
+)
+
 /**
  * Writes what a topic holds now to a CSV or Parquet file.
  *
@@ -32,6 +49,10 @@ export interface ExportTopicOptions {
  * @throws TopicMissingError; ExportRowError for a row that cannot be read; InterruptedError: the same call begins anew
  */
 export async function exportTopic(cluster: ClusterSession, options: ExportTopicOptions): Promise<ExportReport> {
+  return call(checks, cluster, options, exportFile, beginsAnew)
+}
+
+async function exportFile(cluster: ClusterSession, options: ExportTopicOptions): Promise<ExportReport> {
   const { rows, registry, signal } = cluster
   const { topic, file, format = tableFormatOf(file), onProgress = noProgress } = options
   checkTopicParts([topic, ...topicsBeside(cluster, options.modelsTopic)])

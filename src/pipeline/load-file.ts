@@ -1,6 +1,23 @@
-import type { Compression } from '../batch/batch-header.ts'
+import { type Compression, compressions } from '../batch/batch-header.ts'
 import { groupName, transactionalId, valueSubject } from '../config/names.ts'
+import {
+  anyText,
+  count,
+  datasetName,
+  either,
+  flag,
+  listener,
+  listOf,
+  naturalNumber,
+  noneOrOneCharacter,
+  oneCharacter,
+  oneOf,
+  ownTopic,
+  text,
+} from '../config/value-rules.ts'
 import { UsageError } from '../errors.ts'
+import { fileFormats } from '../files/file-format.ts'
+import type { NumberStyle } from '../files/reading/number-style.ts'
 import {
   type FileColumn,
   recordSchema,
@@ -9,12 +26,14 @@ import {
   topicRecordOf,
 } from '../files/reading/record-schema.ts'
 import type { TableFile } from '../files/reading/table-file.ts'
-import type { FileReading } from '../files/reading/table-options.ts'
+import type { FileReading, TextOptions } from '../files/reading/table-options.ts'
 import { widestColumns } from '../files/reading/widest-columns.ts'
 import type { PartitionOffset } from '../ports/log.ts'
 import { stageReport } from '../ports/stage-report.ts'
 import type { LoadReport } from '../stages/load.ts'
 import { parseLoadProgress } from '../stages/load-progress.ts'
+import { call } from './call.ts'
+import { fields, optionChecks, record } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { defaultPartitions } from './defaults.ts'
 import { preparePositions } from './group-positions.ts'
@@ -42,6 +61,48 @@ export interface LoadFileOptions extends FileReading {
   readonly onProgress?: OnProgress | undefined
 }
 
+const names = listOf(text, 'names of columns')
+
+/** What says how a file is to be read may be. */
+export const readingChecks = {
+  columns: names,
+  notNull: names,
+  format: oneOf(fileFormats),
+  text: fields<TextOptions>(
+    {},
+    {
+      delimiter: oneCharacter,
+      quote: noneOrOneCharacter,
+      header: flag,
+      skipLines: naturalNumber,
+      encoding: text,
+      nullTexts: listOf(anyText, 'texts'),
+      types: record(text),
+      numbers: fields<NumberStyle>(
+        { decimalMark: text },
+        { thousands: text, units: listOf(text, 'texts'), hasMinusSign: flag },
+      ),
+      dateFormat: text,
+    },
+  ),
+} as const
+
+const checks = optionChecks<LoadFileOptions>(
+  'loadFile',
+  { dataset: datasetName, file: either(text, listOf(text, 'them')) },
+  {
+    topic: ownTopic,
+    modelsTopic: ownTopic,
+    key: text,
+    partitions: count,
+    compression: oneOf(compressions),
+    badRows: text,
+    ...readingChecks,
+    onColumns: listener<(table: TableFile) => void>(),
+    onProgress: listener<OnProgress>(),
+  },
+)
+
 /** The options with their defaults, for one file. */
 interface TableLoad extends FileReading {
   readonly dataset: string
@@ -67,6 +128,10 @@ interface TableLoad extends FileReading {
  * @throws InterruptedError when the cluster's signal fires: the same call goes on where it stopped
  */
 export async function loadFile(cluster: ClusterSession, options: LoadFileOptions): Promise<LoadReport> {
+  return call(checks, cluster, options, loadFiles)
+}
+
+async function loadFiles(cluster: ClusterSession, options: LoadFileOptions): Promise<LoadReport> {
   const { dataset } = options
   const load = {
     ...options,
@@ -80,7 +145,7 @@ export async function loadFile(cluster: ClusterSession, options: LoadFileOptions
   }
   const files = typeof options.file === 'string' ? [options.file] : options.file
   if (load.badRows !== undefined && files.length > 1)
-    throw new UsageError('--bad-rows collects the rows of one file', 'Load the files one by one')
+    throw new UsageError('Bad rows (--bad-rows) are collected from one file', 'Load the files one by one')
   const known = await recordOf(cluster, load.topic)
   if (files.length === 1) return loadTable(cluster, { ...load, file: files[0] }, known)
   const columns: (readonly FileColumn[])[] = []
@@ -148,7 +213,7 @@ async function loadTable(
     onColumns(table)
     const partitions = (await admin.topics.partitionCount(topic)) ?? options.partitions
     await admin.topics.ensureRowTopic({ topic, partitions })
-    if (key === undefined) await refuseCompacted(cluster, topic, 'Name the column that is the key with --key')
+    if (key === undefined) await refuseCompacted(cluster, topic, 'Name the column that is the key (--key)')
     await preparePositions(cluster)
     const group = groupName(dataset, 'load')
     const batchBytes = await batchBytesFor(cluster, topic)

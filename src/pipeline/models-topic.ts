@@ -1,4 +1,5 @@
 import { defaultModelsTopic } from '../config/names.ts'
+import { count, datasetName, either, oneOf, ownTopic } from '../config/value-rules.ts'
 import { UsageError } from '../errors.ts'
 import { ModelMissingError } from '../model/errors.ts'
 import { knownVersions } from '../model/model-catalogue.ts'
@@ -6,7 +7,10 @@ import { ModelFollower } from '../model/model-follower.ts'
 import { type ModelSchemaIds, modelAliasSchema, modelSchema, modelSubjects } from '../model/model-schemas.ts'
 import { type ModelsTarget, modelsTransactionalId, moveAlias } from '../model/publish-model.ts'
 import { type ModelsSource, modelsPartition } from '../model/read-models.ts'
+import { call } from './call.ts'
+import { optionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
+import { clusterClosed } from './session-life.ts'
 
 /** Reads the models topic; the caller closes the source's reader. */
 export function openModels({ admin, registry, rows }: ClusterSession, topic: string): ModelsSource {
@@ -29,9 +33,15 @@ export interface FollowModelsOptions {
   readonly modelsTopic?: string | undefined
 }
 
+const followChecks = optionChecks<FollowModelsOptions>(
+  'followModels',
+  { dataset: datasetName },
+  { modelsTopic: ownTopic },
+)
+
 /**
  * Follows the models of a data set, which have been read to the topic's end when this returns. `refresh` takes those
- * that have come since; the caller closes the follower.
+ * that have come since; the caller closes the follower, or it is closed with the cluster.
  *
  * @example
  * const models = await followModels(cluster, { dataset: 'trips' })
@@ -40,12 +50,23 @@ export interface FollowModelsOptions {
  *
  * @throws ModelsUnreadableError
  */
-export async function followModels(
+export async function followModels(cluster: ClusterSession, options: FollowModelsOptions): Promise<ModelFollower> {
+  return call(followChecks, cluster, options, follow)
+}
+
+async function follow(
   cluster: ClusterSession,
   { dataset, modelsTopic = defaultModelsTopic }: FollowModelsOptions,
 ): Promise<ModelFollower> {
   await cluster.admin.topics.ensureModelsTopic(modelsTopic)
-  const follower = new ModelFollower(openModels(cluster, modelsTopic), ({ key, offset, problem }) => {
+  const source = openModels(cluster, modelsTopic)
+  const giveBack = cluster.life.lend(() => follower.close(clusterClosed()))
+  const close = () => {
+    giveBack()
+    return source.reader.close()
+  }
+  const lent = { ...source, reader: { ...source.reader, close } }
+  const follower = new ModelFollower(lent, ({ key, offset, problem }) => {
     const level = key?.startsWith(`${dataset}/`) ? 'error' : 'debug'
     cluster.log[level](
       { topic: modelsTopic, key, offset },
@@ -69,6 +90,12 @@ export interface PromoteModelOptions {
   readonly modelsTopic?: string | undefined
 }
 
+const promoteChecks = optionChecks<PromoteModelOptions>(
+  'promoteModel',
+  { dataset: datasetName, version: either(count, oneOf(['previous'])) },
+  { modelsTopic: ownTopic },
+)
+
 /**
  * Makes a published version of a model the current one, which stages take from their next slice on.
  *
@@ -79,7 +106,11 @@ export interface PromoteModelOptions {
  * @example
  * await promoteModel(cluster, { dataset: 'trips', version: 'previous' })
  */
-export async function promoteModel(
+export async function promoteModel(cluster: ClusterSession, options: PromoteModelOptions): Promise<number> {
+  return call(promoteChecks, cluster, options, promote)
+}
+
+async function promote(
   cluster: ClusterSession,
   { dataset, version: wanted, modelsTopic = defaultModelsTopic }: PromoteModelOptions,
 ): Promise<number> {

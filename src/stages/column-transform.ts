@@ -21,27 +21,27 @@ export interface TransformColumn {
 }
 
 /** Some rows of one batch of the log, as columns. The arrays are used again for the next rows. */
-export interface TransformRows {
+export interface TransformRows<Column extends string = string> {
   /** how many there are */
   readonly count: number
   /** by the field's name */
-  readonly columns: Readonly<Record<string, TransformColumn>>
-  /** Sends a row, counted from 0, to the dead letters as it came. */
+  readonly columns: Readonly<Record<Column, TransformColumn>>
+  /** Sends a row, counted from 0, to the dead letters as it came; while `apply` runs. */
   reject(row: number): void
 }
 
 /** What a program makes of the numbers of rows. */
-export interface ColumnTransformDefinition {
+export interface ColumnTransformDefinition<Column extends string = string> {
   /** names the stage in its group, its log and its dead letters: letters, digits and hyphens */
   readonly name: string
   /** fields of type int, long, float or double, nullable or not, that are read and written */
-  readonly columns: readonly string[]
+  readonly columns: readonly Column[]
   /**
    * Replaces numbers in place. It runs on the thread that keeps the membership alive, so it must return within
    * milliseconds. The same rows come again if a slice is aborted: what it remembers must not depend on each being seen
    * once. An error that it throws ends the stage, and nothing of the slice is written.
    */
-  readonly apply: (rows: TransformRows) => void
+  readonly apply: (rows: TransformRows<Column>) => void
 }
 
 interface ColumnTransformOptions {
