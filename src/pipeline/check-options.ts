@@ -33,8 +33,6 @@ export interface OptionChecks<T> {
   readonly caller: string
   /** @throws UsageError that names the function, the option, its value and what it may be */
   readonly check: (options: T) => void
-  /** names of all its options */
-  readonly names: readonly string[]
 }
 
 /**
@@ -50,11 +48,7 @@ export function optionChecks<T extends object>(
   optional: OptionalChecks<T>,
 ): OptionChecks<T> {
   const { check } = fields<T>(required, optional)
-  return {
-    caller,
-    check: (options) => check(options, { caller, path: '' }),
-    names: [...Object.keys(required), ...Object.keys(optional)],
-  }
+  return { caller, check: (options) => check(options, { caller, path: '' }) }
 }
 
 /** An object of options below another one. */
@@ -64,7 +58,7 @@ export function fields<T extends object>(required: RequiredChecks<T>, optional: 
   const may = needed.size === 0 ? 'an object' : `an object with ${[...needed.keys()].join(', ')}`
   return {
     check: (value, place) => {
-      if (!isPlainObject(value)) throw refused(place, value, may)
+      if (!isPlainObject(value)) throw refused(place, kindOf(value), may)
       for (const name of Object.keys(value)) if (!all.has(name)) throw unknown(place, name, [...all.keys()])
       for (const [name, check] of all) {
         const below = { ...place, path: place.path === '' ? name : `${place.path}.${name}` }
@@ -76,11 +70,11 @@ export function fields<T extends object>(required: RequiredChecks<T>, optional: 
   }
 }
 
-/** An object of one of several kinds, which a name that it has tells apart; the last kind is the usual one. */
+/** An object of one of several kinds, which it tells itself. */
 export function kinds<T>(choose: (value: Readonly<Record<string, unknown>>) => ObjectRule): ObjectCheck<T> {
   return {
     check: (value, place) => {
-      if (!isPlainObject(value)) throw refused(place, value, 'an object')
+      if (!isPlainObject(value)) throw refused(place, kindOf(value), 'an object')
       choose(value).check(value, place)
     },
   }
@@ -90,7 +84,7 @@ export function kinds<T>(choose: (value: Readonly<Record<string, unknown>>) => O
 export function record<T>(rule: ValueRule<T>): ObjectCheck<Readonly<Record<string, T>>> {
   return {
     check: (value, place) => {
-      if (!isPlainObject(value)) throw refused(place, value, `an object of names, each with ${rule.may}`)
+      if (!isPlainObject(value)) throw refused(place, kindOf(value), `an object of names, each with ${rule.may}`)
       for (const [name, each] of Object.entries(value))
         checkValue(rule, each, { ...place, path: `${place.path}.${name}` })
     },
@@ -113,11 +107,11 @@ export function judged<T>(
 
 function checkValue(check: Rule | ObjectRule, value: unknown, place: Place): void {
   if ('check' in check) check.check(value, place)
-  else if (!check.allows(value)) throw refused(place, value, check.may, check.show)
+  else if (!check.allows(value)) throw refused(place, shown(value, check.show), check.may)
 }
 
-function refused({ caller, path }: Place, value: unknown, may: string, show?: (text: string) => string): UsageError {
-  const what = path === '' ? `its options are ${shown(value, show)}` : `${path} is ${shown(value, show)}`
+function refused({ caller, path }: Place, value: string, may: string): UsageError {
+  const what = path === '' ? `its options are ${value}` : `${path} is ${value}`
   return new UsageError(`${caller}: ${what}`, `Give ${may}`)
 }
 
@@ -140,6 +134,9 @@ const isPlainObject = (value: unknown): value is Readonly<Record<string, unknown
 }
 
 const mostShown = 80
+
+/** What stands where an object should: it may be a secret itself. */
+const kindOf = (value: unknown): string => (typeof value === 'string' ? 'a text' : shown(value))
 
 /** A value in a message. What is in an object is not shown, for it may hold a secret. */
 function shown(value: unknown, show = (text: string) => text): string {

@@ -186,12 +186,8 @@ function clusterSession(address: ClusterAddress, use: ClusterUse, life = new Ses
 
 /** @throws BrokerUnreachableError if no broker answers, unless the session waits for them */
 async function untilReachable(cluster: ClusterSession): Promise<void> {
-  const { admin, waits, report } = cluster
-  await whenReachable(
-    cluster,
-    () => admin.connect(),
-    ({ retriable }) => waits && retriable,
-  )
+  const { admin, report } = cluster
+  await whenReachable(cluster, () => admin.connect())
   report({ kind: 'brokers-reached' })
 }
 

@@ -4,7 +4,7 @@ import { UsageError } from '../errors.ts'
 import type { StageReport } from '../ports/stage-report.ts'
 import { ColumnTransform, type ColumnTransformDefinition, type TransformRows } from '../stages/column-transform.ts'
 import { call } from './call.ts'
-import { optionChecks } from './check-options.ts'
+import { fields, optionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { type GroupOptions, groupChecks, memberOptions } from './group-options.ts'
 import { noProgress } from './progress.ts'
@@ -22,11 +22,12 @@ export interface TransformRowsOptions extends GroupOptions {
   readonly group?: string | undefined
 }
 
-const definitionChecks = optionChecks<ColumnTransformDefinition>(
-  'defineTransform',
-  { name: transformName, columns: listOf(text, 'names of fields'), apply: listener<(rows: TransformRows) => void>() },
-  {},
-)
+const inDefinition = {
+  name: transformName,
+  columns: listOf(text, 'names of fields'),
+  apply: listener<(rows: TransformRows) => void>(),
+}
+const definitionChecks = optionChecks<ColumnTransformDefinition>('defineTransform', inDefinition, {})
 
 /**
  * Checks a transform of your own. A column that `columns` does not name does not compile in `apply`.
@@ -57,7 +58,7 @@ export function defineTransform<const Column extends string>(
 const checks = optionChecks<TransformRowsOptions>(
   'transformRows',
   {
-    transform: { check: (value) => definitionChecks.check(value as ColumnTransformDefinition) },
+    transform: fields<ColumnTransformDefinition>(inDefinition, {}),
     inputTopic: ownTopic,
     outputTopic: ownTopic,
   },

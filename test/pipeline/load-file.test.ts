@@ -9,7 +9,7 @@ suite('loadFile', () => {
       const options = { dataset: 'd', file: ['a.csv', 'b.csv'], badRows: 'bad.csv' }
       await rejects(loadFile(cluster, options), {
         code: 'VGM_USAGE',
-        message: /--bad-rows collects the rows of one file/,
+        message: /Bad rows .* are collected from one file/,
       })
     }))
 })
