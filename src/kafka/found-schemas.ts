@@ -63,7 +63,7 @@ export class FoundSchemas {
     return {
       problem:
         'eight-byte ids are content ids or global ids, and the registry has other schemas under each: ' +
-        'say which with --registry-ids content or --registry-ids global',
+        'say which (--registry-ids or access.registry.apicurioIds, content or global)',
     }
   }
 

@@ -328,7 +328,7 @@ function outputFix(group: string): string {
     'To have all rows again delete the other output topics as well, run ' +
     `"kafka-consumer-groups.sh --group ${group} --all-topics --reset-offsets --to-earliest --execute" ` +
     'and start again. ' +
-    'To go on with the rows that follow, start again with --allow-empty-output. The topic is made anew'
+    'To go on with the rows that follow, start again with --allow-empty-output (allowEmptyOutput). The topic is made anew'
   )
 }
 

@@ -6,7 +6,7 @@ class BrokerLoginError extends PipelineError {
   readonly code = 'VGM_BROKER_LOGIN'
   constructor(broker: string, problem: string, cause?: unknown) {
     super(`${broker} refuses the login: ${problem}`, {
-      fix: 'Check --sasl-mechanism, --sasl-username, and the password or token that goes with them',
+      fix: 'Check the mechanism of the login (--sasl-mechanism), the user, and the password or token that goes with them',
       cause,
     })
   }
@@ -44,7 +44,8 @@ const untrusted: ReadonlySet<string> = new Set([
   'INVALID_CA',
 ])
 
-const listenerFix = 'Give --security-protocol what the listener of this port speaks'
+const listenerFix =
+  'Use TLS if the listener of this port speaks it, and no TLS if it does not (--security-protocol, access.kafka.tls)'
 
 /**
  * The row client's guess when a TLS connection ends before it has begun; a broker that is being stopped looks the same.

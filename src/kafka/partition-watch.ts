@@ -58,7 +58,7 @@ export class TopicGoneError extends PipelineError {
   constructor({ topic, partition }: TopicPartition, cause: unknown) {
     super(`Topic ${topic} has been deleted while it was read: no broker knows partition ${partition}`, {
       fix:
-        'When it has been made again, start again with the same --group: positions go with their ' +
+        'When it has been made again, start again with the same group: positions go with their ' +
         'topic, so its first row is next',
       cause,
     })

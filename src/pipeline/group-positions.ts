@@ -14,8 +14,8 @@ export interface GroupedStage {
 
 /** How a user has a stage begin anew beside an output that holds rows. */
 const beginAnew: Readonly<Record<string, string>> = {
-  normalize: 'name another --normalized-topic, or run "vgm replay --from start" into a topic of its own',
-  restore: 'name another --restored-topic',
+  normalize: 'name another topic for normalized rows, or run "vgm replay --from start" into a topic of its own',
+  restore: 'name another topic for restored rows',
 }
 
 /** Rows stand in an output, and nothing says up to where the input was read for them. */
@@ -26,7 +26,7 @@ export class PositionsMissingError extends PipelineError {
     super(`Group ${group} has no position in ${from}, and ${to} is not empty: rows would be written a second time`, {
       fix:
         `To begin at the start, ${beginAnew[stage] ?? 'name another output topic'}. To go on, add ` +
-        '--rebuild-positions, which counts the rows of the output, or give ' +
+        '--rebuild-positions (rebuildPositions), which counts the rows of the output, or give ' +
         `the group its positions with "${groupsTool(brokers, group)} --topic ${inputTopic} ` +
         '--reset-offsets --to-offset N --execute"',
       exitCode: exitCodes.usage,
@@ -36,8 +36,7 @@ export class PositionsMissingError extends PipelineError {
 
 /** Its input would be read a second time. */
 const restoredToo =
-  '. Whichever it is, have vgm restore write to another --restored-topic, for the present one has the ' +
-  'rows that were lost'
+  '. Whichever it is, have vgm restore write to another topic, for the present one has the ' + 'rows that were lost'
 
 /** Rows were read, and what was made of them is gone: the output was deleted, or made anew. */
 export class OutputLostError extends PipelineError {
@@ -54,9 +53,9 @@ export class OutputLostError extends PipelineError {
         'before that would be missing',
       {
         fix:
-          'To have all rows, name another --group, or remove the positions of this one with ' +
+          'To have all rows, name another group, or remove the positions of this one with ' +
           `"${groupsTool(brokers, group)} --topic ${inputTopic} --delete-offsets". ` +
-          `To go on with the rows that follow, add --allow-empty-output${stage === 'normalize' ? restoredToo : ''}`,
+          `To go on with the rows that follow, add --allow-empty-output (allowEmptyOutput)${stage === 'normalize' ? restoredToo : ''}`,
         exitCode: exitCodes.usage,
       },
     )

@@ -58,6 +58,10 @@ interface ColumnPlan {
   readonly schemaId: number
 }
 
+function isThenable(result: unknown): result is PromiseLike<unknown> {
+  return typeof (result as Partial<PromiseLike<unknown>> | null | undefined)?.then === 'function'
+}
+
 /** A transform that goes on after it has returned. */
 class AsyncTransformError extends PipelineError {
   readonly code = 'VGM_TRANSFORM_ASYNC'
@@ -139,9 +143,9 @@ export class ColumnTransform implements RowTransform {
     })
     const result: unknown = apply(rows)
     isOver = true
-    if (result instanceof Promise) {
+    if (isThenable(result)) {
       // What it ends with comes too late as well.
-      result.catch(() => undefined)
+      result.then(undefined, () => undefined)
       throw new AsyncTransformError(transform)
     }
   }

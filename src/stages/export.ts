@@ -58,7 +58,7 @@ class ExportRowError extends PipelineError {
     super(`Row at offset ${offset} of ${topic}, partition ${partition}: ${problem}`, {
       fix:
         'Export a topic that "vgm normalize", "vgm replay" or "vgm restore" has written, or leave ' +
-        'such rows out with --skip-unreadable',
+        'such rows out (--skip-unreadable, skipsUnreadable)',
     })
   }
 }
@@ -67,7 +67,7 @@ class ExportRowError extends PipelineError {
 function columnTaken(topic: string, column: string, flag: '--key' | '--position'): UsageError {
   return new UsageError(
     `The rows of ${topic} have a column "${column}", and ${flag} adds one of the same name`,
-    `Leave out ${flag}, or load the file again with that column renamed`,
+    `Leave out ${flag} (${flag === '--key' ? 'withKey' : 'withPosition'}), or load the file again with that column renamed`,
   )
 }
 

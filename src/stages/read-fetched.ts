@@ -22,7 +22,7 @@ export class BatchUnreadableError extends PipelineError {
           'Let its producer write the rows again, in smaller batches. "vgm normalize", "restore" and ' +
           '"replay" set such a batch aside ' +
           '(--on-invalid dead-letter), "vgm sample" and "vgm fit" pass it over, "vgm export" does so ' +
-          'with --skip-unreadable',
+          'with --skip-unreadable (skipsUnreadable)',
         cause,
       },
     )
