@@ -54,7 +54,10 @@ suite('the library', () => {
       await fitDataset(cluster, { dataset, source: 'raw' })
       await models.refresh()
       let rows = 0
-      const options = { dataset, members, onProgress: (read: number) => void (rows = read) }
+      const onProgress = (read: number) => {
+        rows = read
+      }
+      const options = { dataset, members, onProgress }
       const running = rejects(normalizeTopic(cluster, options), { name: 'InterruptedError', message: /was closed/ })
       while (rows === 0) await sleep(50)
       await cluster.close()

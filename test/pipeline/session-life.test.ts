@@ -16,7 +16,9 @@ const checks = optionChecks<Options>('work', {}, { onProgress: { allows: () => t
 /** Work that goes on until its signal fires. */
 const untilInterrupted = ({ signal }: ClusterSession) =>
   new Promise<never>((_, reject) => {
-    signal.addEventListener('abort', () => reject(new InterruptedError()))
+    const interrupt = () => reject(new InterruptedError())
+    signal.addEventListener('abort', interrupt)
+    if (signal.aborted) interrupt()
   })
 
 suite('close of a cluster', () => {
