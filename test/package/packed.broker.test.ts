@@ -111,6 +111,12 @@ await cluster.close()
     match(out, new RegExp(`rowsIn: ${rows + 2},\\s+rowsOut: ${rows + 1},\\s+deadLetters: 1,`))
   })
 
+  test('docs/library.md: a published model works on numbers', async () => {
+    const { code, out, err } = await runNode([programOf('model.ts')], { environment, folder: project })
+    equal(code, 0, err)
+    match(out, /^1 fare Float64Array\(2\) .*\n1 miles Float64Array\(2\) /)
+  })
+
   test('the mixture is one file that imports nothing', () => {
     const text = readFileSync(join(project, 'node_modules/vgm-stream/dist/mixture.js'), 'utf8')
     doesNotMatch(text, /^\s*import\b|\bimport\(|\bfrom ['"]/m)
