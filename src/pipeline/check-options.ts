@@ -5,17 +5,17 @@ import { UsageError } from '../errors.ts'
 /** What an option may be: a value by its rule, or an object of options. */
 export type Check<T> = ValueRule<T> | ObjectCheck<T>
 
-interface ObjectRule {
+export interface ObjectRule {
   /** @throws UsageError that names the place and what is there */
   readonly check: (value: unknown, place: Place) => void
 }
 
-interface ObjectCheck<T> extends ObjectRule {
+export interface ObjectCheck<T> extends ObjectRule {
   readonly of?: (value: T) => T
 }
 
 /** Where an option stands: in which function, and below which other options. */
-interface Place {
+export interface Place {
   readonly caller: string
   /** as 'topics.raw'; empty for the options object itself */
   readonly path: string

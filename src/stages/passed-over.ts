@@ -123,7 +123,7 @@ function fixOf(name: RowSchemaName): string {
       'writer put ids before values ' +
       '(value.schema.id.serializer=io.confluent.kafka.serializers.schema.id.PrefixSchemaIdSerializer)'
     )
-  return 'Check that the registry is the one that the writer uses, and that rows are Avro'
+  return 'Check that the registry (--registry) is the one that the writer uses, and that rows are Avro'
 }
 
 /** Why the rows of a schema lack the columns. */
