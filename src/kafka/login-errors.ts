@@ -6,7 +6,7 @@ class BrokerLoginError extends PipelineError {
   readonly code = 'VGM_BROKER_LOGIN'
   constructor(broker: string, problem: string, cause?: unknown) {
     super(`${broker} refuses the login: ${problem}`, {
-      fix: 'Check the mechanism of the login (--sasl-mechanism), the user, and the password or token that goes with them',
+      fix: 'Check the login (--sasl-mechanism, --sasl-username, access.kafka.sasl), and the password or token that goes with it',
       cause,
     })
   }
