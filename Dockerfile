@@ -33,7 +33,7 @@ LABEL org.opencontainers.image.title="vgm-stream" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-# Metrics and probes: within the container only, until VGM_HTTP says otherwise.
+# Metrics and probes: reachable only inside the container unless VGM_HTTP is set.
 ENV NODE_ENV=production \
     HOME=/tmp \
     VGM_HTTP=127.0.0.1:9464
@@ -43,10 +43,10 @@ COPY package.json LICENSE /app/
 RUN ln -s /app/dist/src/main.js /usr/local/bin/vgm && install -d -o 1000 -g 0 -m 0775 /data
 # Files that commands read and write: docker run --volume "$PWD:/data"
 WORKDIR /data
-# A number, for Kubernetes to see that it is not root. Any other works as well.
+# A number, so that Kubernetes sees that it is not root. Any other user works as well.
 USER 1000:0
 EXPOSE 9464
-# No shell and no tini: vgm is process 1, takes SIGTERM and SIGINT itself, and starts threads but no processes that could be orphaned.
+# No shell and no tini: vgm is process 1, handles SIGTERM and SIGINT itself, and starts threads but no processes.
 ENTRYPOINT ["node", "/app/dist/src/main.js"]
 CMD ["--help"]
 STOPSIGNAL SIGTERM

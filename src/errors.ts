@@ -11,7 +11,7 @@ export interface PipelineErrorOptions {
   readonly cause?: unknown
 }
 
-/** A failure that we expect: says what, where and what to do. Everything else that is thrown is a defect. */
+/** An expected failure, with what happened, where, and what to do. Any other thrown error is a defect. */
 export abstract class PipelineError extends Error {
   abstract readonly code: `VGM_${string}`
   readonly fix: string
@@ -27,7 +27,7 @@ export abstract class PipelineError extends Error {
   }
 }
 
-/** Flags, environment or a file that cannot be used as they are. */
+/** Flags, environment variables or a file that cannot be used. */
 export class UsageError extends PipelineError {
   readonly code = 'VGM_USAGE'
   constructor(message: string, fix: string) {
@@ -35,10 +35,10 @@ export class UsageError extends PipelineError {
   }
 }
 
-/** The person at the terminal, or a supervisor, asked us to stop. */
+/** The user at the terminal, or a supervisor, requested the shutdown. */
 export class InterruptedError extends PipelineError {
   readonly code = 'VGM_INTERRUPTED'
-  constructor(fix = 'Run it again: it goes on where it stopped', message = 'Interrupted') {
+  constructor(fix = 'Run it again: it resumes where it stopped', message = 'Interrupted') {
     super(message, { fix, exitCode: exitCodes.interrupted })
   }
 }

@@ -12,7 +12,7 @@ const [rawTopic, normalizedTopic] = [`${dataset}.raw`, `${dataset}.normalized`]
 const rows = 200
 let environment: NodeJS.ProcessEnv
 
-suite('examples', () => {
+suite('the example programs', () => {
   // The producer's rows are what the consumers read.
   before(async () => {
     const { brokers, registry } = await testCluster()

@@ -3,12 +3,12 @@ import { crc32c } from '@node-rs/crc32'
 /** Bytes of a record batch before its records, magic 2. https://kafka.apache.org/documentation/#recordbatch */
 export const batchHeaderBytes = 61
 /** Bytes before the part that `batchLength` counts: baseOffset and batchLength itself. */
-const batchLengthOverhead = 12
+export const batchLengthOverhead = 12
 
 export const compressions = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
 export type Compression = (typeof compressions)[number]
 
-/** What a record batch says of itself; positions are into the bytes that it was read from. */
+/** The header of a record batch; positions refer to the bytes that it was read from. */
 export interface BatchHeader {
   /** position of the batch's first byte */
   readonly start: number

@@ -56,7 +56,7 @@ export function zstdFrames(bytes: Uint8Array): CompressedFrame[] {
 }
 
 const lz4Magic = 0x184d2204
-/** No byte of an lz4 block stands for more. */
+/** Maximum expansion of a byte in an lz4 block. */
 const lz4Ratio = 255
 
 /**
@@ -102,7 +102,7 @@ function framesOf(
       if (frame.mostBytes > 0) frames.push(frame)
       if (frames.length > mostFrames) throw new RangeError(`A stream has more than ${mostFrames} frames`)
       at = frame.end
-    } else throw new RangeError('Bytes between two frames are none')
+    } else throw new RangeError('Bytes between two frames belong to none')
     if (at > bytes.length) throw new RangeError('A frame ends after its stream')
   }
   return frames

@@ -32,7 +32,7 @@ export function squeeze(
   came: Compression,
   enoughBytes: number,
 ): { readonly compression: Compression; readonly records: Uint8Array } {
-  // After it the one that every client knows, then the one that comes furthest.
+  // After it gzip, which every client knows, then zstd, which compresses best.
   const codecs = new Set([...(came === 'none' ? [] : [came]), 'gzip', 'zstd'] as const)
   let best: { readonly compression: Compression; readonly records: Uint8Array } = { compression: 'none', records }
   const isEnough = (compression: Exclude<Compression, 'none'>, compressed: Uint8Array) => {

@@ -6,8 +6,8 @@ import { type CompressedFrame, lz4Frames, zstdFrames } from './compressed-frames
 import { maxIntBytes, unsignedVarint, varintEnd } from './varint.ts'
 
 /**
- * What the records of one batch may inflate to: 8 kB of zstd can become 256 MiB, and 1 MB become 32 GB. Whatever stands
- * behind the batches of a reader, it holds one such batch at a time.
+ * Limit for the inflated records of a batch: 8 kB of zstd can become 256 MiB, and 1 MB can become 32 GB. A reader holds
+ * one such batch at a time.
  */
 const maxInflatedBytes = 256 * 1024 * 1024 - 1
 
@@ -22,9 +22,9 @@ export class InflatedTooLargeError extends RangeError {
 /** Java clients frame snappy as the xerial library does: a magic, two versions, then blocks behind their lengths. */
 const xerialMagic = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00])
 const xerialHeaderBytes = 16
-/** Three bytes of snappy stand for 64 at most. */
+/** Maximum expansion of snappy: three bytes become at most 64. */
 const snappyRatio = 22
-/** One byte of deflate stands for less. */
+/** Upper bound for the expansion of a byte in deflate. */
 const gzipRatio = 1_032
 /** Output is collected in pieces of this size where its own is not known. */
 const usualBytes = 64 * 1024
@@ -66,7 +66,7 @@ function gunzip(input: Buffer, limitBytes: number): Buffer {
 function zstdDecompress(input: Buffer, { mostBytes, declaredBytes }: CompressedFrame, limitBytes: number): Buffer {
   if (declaredBytes !== undefined && declaredBytes > limitBytes) throw new InflatedTooLargeError(limitBytes)
   const expected = declaredBytes ?? (mostBytes <= 2 ** 22 ? usualBytes : mostBytes)
-  // In one piece if it can be: several are joined, and then stand in memory twice.
+  // In one piece if possible: several pieces are joined, and then need twice the memory.
   const chunkSize = Math.max(leastBytes, Math.min(expected, mostBytes, limitBytes) + 1)
   return bounded(limitBytes, () => zstdDecompressSync(input, { maxOutputLength: limitBytes, chunkSize }))
 }

@@ -24,7 +24,7 @@ export class MalformedBatchError extends RangeError {
 export const pieceRows = 32 * 1024
 const pieceBytes = 4 * 1024 * 1024
 
-/** Where the records of a batch stand when they are not compressed any more, and how far they have been read. */
+/** The decompressed records of a batch, and how far they have been read. */
 export interface OpenBatch {
   readonly header: BatchHeader
   readonly bytes: Uint8Array
@@ -38,7 +38,7 @@ export interface OpenBatch {
 /**
  * Opens a batch to be read piece by piece; nothing is copied unless it is compressed.
  *
- * @param bytes where the batch stands; what is opened borrows it
+ * @param bytes the bytes that contain the batch; the result borrows them
  * @throws MalformedBatchError if it cannot be decompressed
  */
 export function openBatch(bytes: Uint8Array, view: DataView, header: BatchHeader): OpenBatch {
@@ -112,7 +112,7 @@ export function readRecords(bytes: Uint8Array, view: DataView, header: BatchHead
 let next = 0
 
 /**
- * Reads a varint of two bytes and more; whoever calls has seen that the first one is not the last. By `varintEnd` and
+ * Reads a varint of two bytes or more; the caller has checked that the first byte is not the last. With `varintEnd` and
  * `zigzag`, which check its length and walk it twice, a row takes 20 ns more.
  */
 function varint(bytes: Uint8Array, at: number): number {
@@ -300,8 +300,8 @@ function walk(records: Records, header: BatchHeader, limit: number, start: numbe
 const firstMask = 0xff80_ffff | 0
 
 /**
- * Walks on over records that are like the one before, and numbered one after another: as long as their number takes the
- * same bytes, all stand at equal distances, and the two words before each value are known but for the time.
+ * Walks over records that are like the one before, with consecutive numbers: while the number takes the same bytes, all
+ * records are at equal distances, and the two words before each value are known except for the time.
  *
  * @returns the first record that is not; `next` is where it begins
  */

@@ -14,7 +14,7 @@ import { intBytes, intWord, isInt, longBytes, numbersWithin, writeInt, writeLong
 /** The headers of a record without any: the count, zero. */
 export const noHeaders = new Uint8Array(1)
 
-/** Room that a record needs beside its key, value and headers: five varints and the attributes. */
+/** Bytes of a record in addition to its key, value and headers: five varints and the attributes. */
 const frameBytes = 5 * 10 + 1
 
 const initialBytes = 64 * 1024
@@ -107,8 +107,8 @@ export class RecordBatchWriter {
   }
 
   /**
-   * Rows whose records differ in their numbers only: as long as the row's number takes the same bytes, each stands
-   * where the one before did, one stride further. What they share is written once and copied, twice as much each time.
+   * Rows whose records differ only in their numbers: while the row's number takes the same bytes, each record begins
+   * one stride after the one before. Their common bytes are written once and copied, twice as many each time.
    */
   #appendEven(records: Records, from: number, to: number, values: FixedLayoutWriter, size: number): number {
     const { timestampMs } = records
@@ -334,8 +334,8 @@ export class RecordBatchWriter {
   }
 
   /**
-   * Makes an oversized record small enough for the topic, whatever compression `finish` is asked for: it may have come
-   * in compressed, and not fit otherwise.
+   * Compresses an oversized record so that the topic accepts it, regardless of the compression of `finish`: it may have
+   * arrived compressed, and not fit otherwise.
    *
    * @param came how the record came
    * @returns whether the topic takes it

@@ -11,14 +11,14 @@ export interface ValueWriter {
   writeValue(row: number, out: Uint8Array, view: DataView, at: number): number
 }
 
-/** One whose values often have one size, so that they stand in the batch at equal distances. */
+/** A writer whose values often have one size, so that they are at equal distances in the batch. */
 export interface FixedLayoutWriter extends ValueWriter {
   /**
    * The size that the values of all rows in [from, to) have if it is one, none of them null; otherwise, or if it is not
    * known, 0.
    */
   fixedLayoutBytes(from: number, to: number): number
-  /** Writes what all values of the run begin with; whoever calls copies it to each of them. */
+  /** Writes the common beginning of all values of the run; the caller copies it to each of them. */
   writeHead(out: Uint8Array, view: DataView, at: number): void
   /**
    * Writes the values of rows [from, to), which `fixedLayoutBytes` has found to be of one size, but for their head: the

@@ -5,7 +5,7 @@ import { type StageReport, stageReport } from '../ports/stage-report.ts'
 import { CopiedValues } from '../stages/copied-values.ts'
 import { type BatchSizes, PartitionOutput } from '../stages/partition-output.ts'
 import { FetchedReader } from '../stages/read-fetched.ts'
-import { isDone } from '../stages/transform-topic.ts'
+import { isDone } from '../stages/stage-loop.ts'
 
 export interface CopyOptions {
   readonly session: GroupSession
@@ -19,7 +19,7 @@ export interface CopyOptions {
 
 /**
  * Copies a topic's rows unchanged, in the same transactions as every stage: fetched, their checksum checked, stamped
- * with the producer's identity, and sent. No stage can be faster; benchmarks show it beside them.
+ * with the producer's identity, and sent. No stage can be faster; benchmarks compare stages with it.
  */
 export async function copyBatches(options: CopyOptions): Promise<StageReport> {
   const { session, ends, sliceMs, joinSizes } = options

@@ -4,7 +4,7 @@ import type { BoundedRange } from '../stages/read-partition.ts'
 
 /**
  * Fetches ranges and checks the checksums of their batches, and does nothing with them. No stage that reads rows can be
- * faster; benchmarks show it beside them.
+ * faster; benchmarks compare stages with it.
  */
 export async function fetchBatches(reader: LogReader, ranges: readonly BoundedRange[]): Promise<StageReport> {
   const startedMs = performance.now()

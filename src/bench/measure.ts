@@ -1,6 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { availableParallelism } from 'node:os'
-import { tableFormatOf } from '../files/file-format.ts'
 import { RowClient } from '../kafka/row-client.ts'
 import { createLogger } from '../observe/logger.ts'
 import { prepareProcess } from '../observe/prepare-process.ts'
@@ -8,6 +6,7 @@ import { abortedBy } from '../pipeline/abort-reason.ts'
 import { type ClusterSession, plainUse, withClusterAt } from '../pipeline/cluster-session.ts'
 import { defaultBatchRows } from '../pipeline/defaults.ts'
 import { exportTopic } from '../pipeline/export-topic.ts'
+import { generateFile } from '../pipeline/generate-file.ts'
 import { generateRows } from '../pipeline/generate-rows.ts'
 import { loadFile } from '../pipeline/load-file.ts'
 import { normalizeMember } from '../pipeline/members/normalize-member.ts'
@@ -18,7 +17,6 @@ import type { LogReader } from '../ports/log.ts'
 import { type StageReport, stageReport } from '../ports/stage-report.ts'
 import { chooseColumns } from '../stages/choose-columns.ts'
 import { pilotColumns } from '../stages/column-pilot.ts'
-import { generateFile } from '../stages/generate-file.ts'
 import { KnownSchemas } from '../stages/known-schemas.ts'
 import type { BoundedRange } from '../stages/read-partition.ts'
 import { scanColumns } from '../stages/scan-columns.ts'
@@ -105,11 +103,8 @@ async function run(
       const topics = { normalized: topic, restored: measurement.output, deadLetters: `${measurement.output}.dead` }
       return restoreMember(cluster, { ...common, topics, ends: await topicEnds(cluster, topic) }, takeMemory)
     }
-    case 'export': {
-      const { file } = measurement
-      const options = { topic, file, format: tableFormatOf(file), withKey: false, withPosition: false }
-      return exportTopic(cluster, { ...options, onProgress: takeMemory })
-    }
+    case 'export':
+      return exportTopic(cluster, { topic, file: measurement.file, overwrite: true, onProgress: takeMemory })
     case 'wireCopy':
       return copyTopic(cluster, common.group, topic, measurement.output, measurement.settings)
     case 'fetch':
@@ -124,9 +119,7 @@ async function writeFile(
   { file, rows, spec }: { readonly file: string; readonly rows: number; readonly spec: string },
   onProgress: () => void,
 ): Promise<StageReport> {
-  const format = tableFormatOf(file)
-  const workers = availableParallelism()
-  return generateFile({ spec: parseRowSpec(spec), seed: 1, format, rows, file, workers, signal, onProgress })
+  return generateFile({ spec: parseRowSpec(spec), seed: 1, rows, file, overwrite: true, signal, onProgress })
 }
 
 async function readTopic(

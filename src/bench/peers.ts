@@ -1,6 +1,6 @@
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
 
-/** Other people's programs that a bench measures beside ours, by their names in its result. */
+/** Programs of others that a bench measures for comparison, by their names in its result. */
 export const peerNames = [
   'kafkaStreamsExactlyOnce',
   'kafkaStreamsAtLeastOnce',
@@ -49,7 +49,7 @@ export type StockCodec = 'none' | 'lz4' | 'zstd'
 export interface ReadyPeers {
   /** those whose tools this machine has; the others were named, with the reason */
   readonly peers: readonly Peer[]
-  /** Fills a topic as a Java producer does that nobody has tuned; undefined where there is no Java. */
+  /** Fills a topic with an untuned Java producer; undefined without Java. */
   readonly writeStock:
     | ((topic: string, rows: number, codec: StockCodec) => Promise<{ readonly rows: number; readonly seconds: number }>)
     | undefined

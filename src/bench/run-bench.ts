@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { defaultModelsTopic, topicNames } from '../config/names.ts'
 import { InterruptedError } from '../errors.ts'
-import { demoFile } from '../files/demo-file.ts'
 import { formatSpeed } from '../observe/progress.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
+import { demoFile } from '../pipeline/demo-file.ts'
 import { fitDataset } from '../pipeline/fit-dataset.ts'
 import { sampleTopic } from '../pipeline/sample-topic.ts'
 import type { Delivery } from '../ports/log.ts'
@@ -53,7 +53,8 @@ export async function runBench(cluster: ClusterSession, options: BenchOptions): 
     }
     return bench.figures
   } finally {
-    // The cluster may be somebody's. An error of the measurements comes before one of tidying up.
+    // The cluster may belong to others, so clean up. An error of the measurements takes precedence over one of the
+    // cleanup.
     await bench.end().catch(() => undefined)
     await rm(folder, { recursive: true, force: true })
   }

@@ -1,8 +1,8 @@
 const mebibyte = 1024 * 1024
 
 /**
- * What every local broker is told beyond its addresses, whether it runs on the JVM or in a container;
- * docker-compose.yml repeats them. One node, so every replication factor is 1.
+ * Settings of every local broker except its addresses, whether it runs on the JVM or in a container; docker-compose.yml
+ * repeats them. One node, so every replication factor is 1.
  */
 export const brokerSettings: Readonly<Record<string, string | number | boolean>> = {
   'process.roles': 'broker,controller',

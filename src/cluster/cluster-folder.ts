@@ -1,8 +1,8 @@
 import { mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { identifyProcess, isRunning, type ProcessIdentity, signalProcess } from '../embedded/process-identity.ts'
 import { readOwnFile, requireOwnFolder } from './own-files.ts'
-import { identifyProcess, isRunning, type ProcessIdentity, signalProcess } from './process-identity.ts'
 
 const prefix = 'vgm-cluster-'
 const occupantsFile = 'occupants.json'
@@ -33,9 +33,8 @@ export function recordOccupants(folder: string, childPids: readonly number[]): v
 }
 
 /**
- * Removes what supervisors left behind that were killed themselves, and ends their processes. A cluster whose
- * supervisor lives is not touched, whoever owns it; nor is a folder that another user can have written: he would choose
- * which of our processes end.
+ * Removes the folders of supervisors that were killed, and ends their processes. It does not touch a cluster with a
+ * running supervisor, nor a folder that another user could have written, who could then choose which processes end.
  */
 export function sweepClusterFolders(parent = tmpdir()): void {
   for (const name of readdirSync(parent)) {

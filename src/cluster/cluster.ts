@@ -1,5 +1,6 @@
-/** Where a cluster runs: somebody else's brokers, containers, or Java processes of this machine. */
-export type ClusterKind = 'external' | 'docker' | 'jvm'
+/** Where a cluster runs: existing brokers, containers, Java processes of this machine, or Node alone. */
+export type ClusterKind = 'external' | LocalClusterKind
+export type LocalClusterKind = 'docker' | 'jvm' | 'embedded'
 
 /** Kafka and a schema registry that answer. */
 export interface Cluster {
@@ -19,7 +20,7 @@ export type Log = (line: string) => void
 export interface RunningCluster {
   readonly brokers: string
   readonly registry: string
-  /** Resolves with a sentence if a part ends that nobody stopped. */
+  /** Resolves with a sentence if a part ends unexpectedly. */
   readonly died: Promise<string>
   /** Ends every part. */
   stop(): Promise<void>

@@ -6,7 +6,7 @@ export class ClusterUnavailableError extends PipelineError {
   /** @param reasons one clause for each way that was tried, such as `no Docker engine answers` */
   constructor(reasons: readonly string[]) {
     super(`No local cluster can be started: ${reasons.join('; ')}`, {
-      fix: 'Start Docker, or install Java 21 or newer and Maven, or set KAFKA_BROKERS and SCHEMA_REGISTRY_URL',
+      fix: 'Start Docker, or install Java 21 or newer and Maven, or take --cluster embedded',
       exitCode: exitCodes.usage,
     })
   }
@@ -17,7 +17,7 @@ export class ClusterInstallError extends PipelineError {
   readonly code = 'VGM_CLUSTER_INSTALL'
   constructor(what: string, output: string) {
     super(`${what} failed:\n${output}`, {
-      fix: 'Check that Maven reaches its repository (proxy and mirror stand in ~/.m2/settings.xml), then start again',
+      fix: 'Check that Maven reaches its repository (proxy and mirror are set in ~/.m2/settings.xml), then start again',
       retriable: true,
     })
   }
@@ -31,7 +31,9 @@ export class ImagesMissingError extends PipelineError {
   /** @param reason what the engine said */
   constructor(image: string, reason: string) {
     super(`Docker has no image ${image} and cannot pull it: ${reason}`, {
-      fix: `Run "docker pull ${image}" where a container registry is reachable, or set VGM_CLUSTER=jvm`,
+      fix:
+        `Run "docker pull ${image}" where a container registry is reachable, or take another kind: ` +
+        '--cluster jvm or --cluster embedded',
       retriable: true,
     })
     this.image = image
@@ -42,7 +44,7 @@ export class ImagesMissingError extends PipelineError {
 /** A process of the cluster ended, or did not answer in time. */
 export class ClusterStartError extends PipelineError {
   readonly code = 'VGM_CLUSTER_START'
-  constructor(message: string, fix = 'Read the lines above; free memory and disk space are the usual reasons') {
+  constructor(message: string, fix = 'Read the lines above; a lack of memory or disk space is the usual reason') {
     super(message, { fix, retriable: true })
   }
 }

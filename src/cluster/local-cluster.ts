@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Cluster } from './cluster.ts'
+import { isRunning, signalProcess } from '../embedded/process-identity.ts'
+import type { Cluster, LocalClusterKind } from './cluster.ts'
 import { ClusterStartError } from './errors.ts'
-import { isRunning, signalProcess } from './process-identity.ts'
 import { brokerAnswers, registryAnswers } from './readiness.ts'
 import { type ClusterState, clearState, readState, stateFilePath } from './state-file.ts'
 
@@ -10,7 +10,7 @@ const pollMs = 50
 
 /** What is known about the cluster that `vgm up` left running. */
 export interface LocalClusterStatus {
-  readonly kind: 'docker' | 'jvm'
+  readonly kind: LocalClusterKind
   readonly brokers: string
   readonly registry: string
   /** Whether Kafka and the registry both answer now. */
@@ -69,7 +69,7 @@ export async function stopLocalCluster(file = stateFilePath()): Promise<boolean>
         throw new ClusterStartError(
           `The supervisor of the local cluster, process ${supervisor.pid}, did not end within ` +
             `${stopTimeoutMs / 1000} s`,
-          `End it with "kill -9 ${supervisor.pid}"; the next start removes what it leaves`,
+          `End it with "kill -9 ${supervisor.pid}"; the next start removes its files`,
         )
       }
       await sleep(pollMs)
@@ -80,5 +80,5 @@ export async function stopLocalCluster(file = stateFilePath()): Promise<boolean>
 }
 
 function isGone({ kind, supervisor }: ClusterState): boolean {
-  return kind === 'jvm' && !(supervisor && isRunning(supervisor))
+  return kind !== 'docker' && !(supervisor && isRunning(supervisor))
 }

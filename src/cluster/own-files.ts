@@ -8,7 +8,7 @@ class ForeignFileError extends PipelineError {
   /** @param problem a clause about the path, as `belongs to user 1001` */
   constructor(path: string, problem: string) {
     super(`${path} is not trusted: it ${problem}`, {
-      fix: `Look at it, then remove it, or make it yours alone: chown to your user, chmod go-w`,
+      fix: `Inspect it, then remove it, or make it accessible to your user only: chown to your user, chmod go-w`,
       exitCode: exitCodes.usage,
     })
   }
@@ -20,8 +20,8 @@ const user = process.getuid?.()
 
 /**
  * The text of a file that only this user or root can have written: a regular file in a folder, both of that owner,
- * writable by nobody else, neither of them a symbolic link. Whoever shares a temporary folder with us could otherwise
- * tell us which processes to end.
+ * writable by nobody else, neither of them a symbolic link. Otherwise another user of a shared temporary folder could
+ * choose which processes end.
  *
  * @returns undefined if there is no such file
  * @throws ForeignFileError
@@ -41,7 +41,7 @@ export function readOwnFile(path: string): string | undefined {
   }
   try {
     const stats = fstatSync(handle)
-    if (!stats.isFile()) throw new ForeignFileError(path, 'is no regular file')
+    if (!stats.isFile()) throw new ForeignFileError(path, 'is not a regular file')
     requireOwn(path, stats)
     return readFileSync(handle, 'utf8')
   } finally {
@@ -50,8 +50,8 @@ export function readOwnFile(path: string): string | undefined {
 }
 
 /**
- * Makes a folder that nobody else may enter; one that exists must be this user's or root's, and writable by nobody
- * else.
+ * Creates a folder that only this user may enter; an existing one must belong to this user or root, and be writable by
+ * nobody else.
  */
 export function makeOwnFolder(path: string): void {
   mkdirSync(path, { recursive: true, mode: 0o700 })
@@ -65,7 +65,7 @@ export function makeOwnFolder(path: string): void {
 export function requireOwnFolder(path: string): void {
   const stats = lstatSync(path)
   if (stats.isSymbolicLink()) throw new ForeignFileError(path, 'is a symbolic link')
-  if (!stats.isDirectory()) throw new ForeignFileError(path, 'is no folder')
+  if (!stats.isDirectory()) throw new ForeignFileError(path, 'is not a folder')
   requireOwn(path, stats)
 }
 

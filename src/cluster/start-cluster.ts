@@ -1,8 +1,8 @@
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
 import { UsageError } from '../errors.ts'
-import type { Cluster, ClusterKind, Log } from './cluster.ts'
-import { ClusterStartError, ClusterUnavailableError, ImagesMissingError } from './errors.ts'
+import type { Cluster, ClusterKind, LocalClusterKind, Log } from './cluster.ts'
+import { ClusterStartError, ClusterUnavailableError } from './errors.ts'
 import { type Installation, install, installationIn, isInstalled } from './jvm/installation.ts'
 import { type Java, neededJava, newestJava } from './jvm/java.ts'
 import { findLocalCluster, localClusterStatus } from './local-cluster.ts'
@@ -12,38 +12,40 @@ import type { SupervisorRequest } from './supervisor-protocol.ts'
 type Environment = Readonly<Record<string, string | undefined>>
 
 export interface StartClusterOptions {
-  /** `auto` (the default) takes the first that can be had: external, docker, jvm. */
+  /**
+   * `auto` (the default) takes the first that is ready without a download: external, docker, jvm; else the embedded
+   * broker, which needs nothing.
+   */
   readonly kind?: ClusterKind | 'auto'
   /**
-   * What may choose for `auto`: VGM_CLUSTER, and KAFKA_BROKERS with SCHEMA_REGISTRY_URL. Nothing of it is read unless
-   * it is given here, so that a demo cannot write into somebody's brokers. Default: empty.
+   * What may choose for `auto`: VGM_CLUSTER, and KAFKA_BROKERS with SCHEMA_REGISTRY_URL. The process environment is not
+   * read by itself, so that a demo cannot write into production brokers. Default: empty.
    */
   readonly environment?: Environment
   /** Told what takes long and which way was taken. Default: silent. */
   readonly log?: Log
   /**
-   * Where the rows and schemas stay beyond this run; `auto` then means the JVM. Default: a temporary folder that goes
-   * with the cluster.
+   * Where the rows and schemas stay beyond this run, for the kinds `jvm` and `embedded`. Default: a temporary folder, or
+   * memory, that goes with the cluster.
    */
   readonly dataDir?: string
-  /**
-   * True: the cluster goes on without this process until `stopLocalCluster`; one of the user's that runs already is
-   * returned.
-   */
+  /** True: the cluster runs without this process until `stopLocalCluster`; a running one of the user is returned. */
   readonly detached?: boolean
   /** Maximum heap of the broker, as after -Xmx. Default: `1g`. */
   readonly brokerHeap?: string
   /** Maximum heap of the registry, as after -Xmx. Default: `384m`. */
   readonly registryHeap?: string
+  /** What the embedded broker may hold in memory. Default: a quarter of the machine's memory, at most 2 GiB. */
+  readonly memoryBytes?: number
 }
 
-type StartOptions = Omit<SupervisorRequest, 'parts'> & { readonly log: Log }
+type StartOptions = Omit<SupervisorRequest, 'parts'> & { readonly log: Log; readonly memoryBytes?: number }
 
 /**
- * Gives a cluster that answers: somebody's, or one that is started here.
+ * Returns a cluster that answers: an external one, or one that is started here.
  *
  * @throws UsageError if the choice is not possible as it is written
- * @throws ClusterUnavailableError if this machine has nothing to run one on
+ * @throws ClusterUnavailableError if this machine has nothing to run a cluster of the chosen kind on
  * @throws ClusterInstallError, ImagesMissingError or ClusterStartError if the chosen way fails
  *
  * @example
@@ -60,6 +62,7 @@ export async function startCluster({
   detached = false,
   brokerHeap = '1g',
   registryHeap = '384m',
+  memoryBytes,
 }: StartClusterOptions = {}): Promise<Cluster> {
   const chosen = kind === 'auto' ? kindFrom(environment) : kind
   const external = chosen === 'external' || chosen === 'auto' ? externalCluster(environment, chosen) : undefined
@@ -69,23 +72,54 @@ export async function startCluster({
     const present = await presentCluster()
     if (present) return present
   }
-  const options = {
+  if (dataDir !== undefined && chosen === 'docker') {
+    throw new UsageError(
+      'Containers keep their rows inside: a data folder is for the kinds jvm and embedded',
+      'Name another kind, or no folder',
+    )
+  }
+  const options: StartOptions = {
     log,
     detached,
     brokerHeap,
     registryHeap,
     ...(dataDir !== undefined && { dataDir: resolve(dataDir) }),
+    ...(memoryBytes !== undefined && { memoryBytes }),
   }
-  if (dataDir !== undefined && chosen === 'docker') {
-    throw new UsageError('A data folder is for the JVM kind: containers keep their rows inside', 'Drop one of the two')
+  switch (chosen === 'auto' || chosen === 'external' ? await readyKind(dataDir !== undefined) : chosen) {
+    case 'docker':
+      return startOnDocker(options)
+    case 'jvm':
+      return startOnJvm(options)
+    case 'embedded':
+      if (chosen === 'auto') log(embeddedNotice)
+      return startEmbedded(options)
   }
-  const onJvm = chosen === 'jvm' || dataDir !== undefined
-  return onJvm ? startOnJvm(options, []) : startOnDocker(options, chosen === 'auto')
+}
+
+const embeddedNotice =
+  'Starting the embedded broker, which is for trying, developing and testing: one node, no replication, no security. ' +
+  'For Apache Kafka start Docker, or install Java 21 and Maven, and name it: --cluster docker or --cluster jvm'
+
+/** The first kind of a cluster that starts without a download. */
+async function readyKind(needsFolder: boolean): Promise<LocalClusterKind> {
+  if (!needsFolder && (await isDockerReady())) return 'docker'
+  const java = newestJava()
+  const isJvmReady = java !== undefined && java.feature >= neededJava && isInstalled(installationIn())
+  return isJvmReady ? 'jvm' : 'embedded'
+}
+
+async function isDockerReady(): Promise<boolean> {
+  const { dockerEngine } = await import('./docker/docker-engine.ts')
+  if (!(await dockerEngine()).answers) return false
+  const { hasImages } = await import('./docker/images.ts')
+  // An engine may end between two questions.
+  return hasImages().catch(() => false)
 }
 
 function kindFrom({ VGM_CLUSTER: kind = 'auto' }: Environment): ClusterKind | 'auto' {
-  if (kind === 'auto' || kind === 'external' || kind === 'docker' || kind === 'jvm') return kind
-  throw new UsageError(`VGM_CLUSTER is "${kind}"`, 'Set it to auto, external, docker or jvm')
+  if (kind === 'auto' || kind === 'external' || kind === 'docker' || kind === 'jvm' || kind === 'embedded') return kind
+  throw new UsageError(`VGM_CLUSTER is "${kind}"`, 'Set it to auto, external, docker, jvm or embedded')
 }
 
 function externalCluster(environment: Environment, chosen: 'auto' | 'external'): Cluster | undefined {
@@ -96,62 +130,47 @@ function externalCluster(environment: Environment, chosen: 'auto' | 'external'):
   const missing = [brokers ? '' : 'KAFKA_BROKERS', registry ? '' : 'SCHEMA_REGISTRY_URL'].filter(Boolean).join(' and ')
   throw new UsageError(
     `An external cluster needs ${missing}`,
-    `Set ${missing}, or VGM_CLUSTER=docker or jvm for a cluster of its own`,
+    `Set ${missing}, or VGM_CLUSTER=docker, jvm or embedded to start a local cluster`,
   )
 }
 
-async function startOnDocker(options: StartOptions, mayFallBack: boolean): Promise<Cluster> {
+async function startOnDocker(options: StartOptions): Promise<Cluster> {
   const { dockerEngine } = await import('./docker/docker-engine.ts')
   const engine = await dockerEngine()
-  if (!engine.answers) {
-    if (mayFallBack) return startOnJvm(options, [engine.reason])
-    throw new ClusterUnavailableError([engine.reason])
-  }
-  try {
-    if (!options.detached) return await supervised({ kind: 'docker' }, options)
-    const { startCompose } = await import('./docker/compose-cluster.ts')
-    return await startCompose(options)
-  } catch (error) {
-    const notUsable = error instanceof ImagesMissingError || error instanceof ClusterUnavailableError
-    if (!(mayFallBack && notUsable)) throw error
-    const reason = error instanceof ImagesMissingError ? `Docker has no image ${error.image}` : error.message
-    options.log(`${reason}; going on without it`)
-    return startOnJvm(options, [reason])
-  }
+  if (!engine.answers) throw new ClusterUnavailableError([engine.reason])
+  if (!options.detached) return supervised({ kind: 'docker' }, options)
+  const { startCompose } = await import('./docker/compose-cluster.ts')
+  return startCompose(options)
 }
 
-/** @param before why the ways that come first were not taken */
-async function startOnJvm(options: StartOptions, before: readonly string[]): Promise<Cluster> {
-  return supervised({ kind: 'jvm', ...(await jvmParts(options.log, before)) }, options)
+async function startOnJvm(options: StartOptions): Promise<Cluster> {
+  return supervised({ kind: 'jvm', ...(await jvmParts(options.log)) }, options)
+}
+
+function startEmbedded({ memoryBytes, ...options }: StartOptions): Promise<Cluster> {
+  return supervised({ kind: 'embedded', ...(memoryBytes !== undefined && { memoryBytes }) }, options)
 }
 
 /**
  * What a cluster on the JVM needs, fetched if need be.
  *
- * @param before why the ways that come first were not taken
  * @throws ClusterUnavailableError or ClusterInstallError
  */
-export async function jvmParts(
-  log: Log,
-  before: readonly string[] = [],
-): Promise<{ readonly java: Java; readonly installation: Installation }> {
+export async function jvmParts(log: Log): Promise<{ readonly java: Java; readonly installation: Installation }> {
   const java = newestJava()
   if (java === undefined || java.feature < neededJava) {
     const found = java === undefined ? 'no Java was found' : `the newest Java found is ${java.version} in ${java.home}`
-    throw new ClusterUnavailableError([...before, `${found} (${neededJava} or newer is needed)`])
+    throw new ClusterUnavailableError([`${found} (${neededJava} or newer is needed)`])
   }
-  return { java, installation: await installed(java, log, before) }
+  return { java, installation: await installed(java, log) }
 }
 
-async function installed(java: Java, log: Log, before: readonly string[]): Promise<Installation> {
+async function installed(java: Java, log: Log): Promise<Installation> {
   const present = installationIn()
   if (isInstalled(present)) return present
   const maven = onPath('mvn')
   if (maven === undefined) {
-    throw new ClusterUnavailableError([
-      ...before,
-      'Kafka is not in the cache yet and there is no mvn on the PATH to fetch it',
-    ])
+    throw new ClusterUnavailableError(['Kafka is not in the cache yet and there is no mvn on the PATH to fetch it'])
   }
   return install(java, maven, log)
 }

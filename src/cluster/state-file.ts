@@ -1,18 +1,19 @@
 import { linkSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import type { ProcessIdentity } from '../embedded/process-identity.ts'
+import type { LocalClusterKind } from './cluster.ts'
 import { makeOwnFolder, readOwnFile } from './own-files.ts'
-import type { ProcessIdentity } from './process-identity.ts'
 import { stateFolder } from './user-folders.ts'
 
 /** What is written down about the cluster that `vgm up` leaves running. */
 export interface ClusterState {
-  readonly kind: 'docker' | 'jvm'
+  readonly kind: LocalClusterKind
   readonly brokers: string
   readonly registry: string
   /** Milliseconds since 1970. */
   readonly startedAtMs: number
   /**
-   * Of the JVM kind: the process that ends the cluster when it is asked to. Docker's engine does this for containers.
+   * The process that ends the cluster when it is asked to. For containers Docker's engine does this.
    */
   readonly supervisor?: ProcessIdentity
   /** Where the rows are, if they outlive the cluster. */

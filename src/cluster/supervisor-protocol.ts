@@ -6,7 +6,8 @@ export interface SupervisorRequest {
   readonly parts:
     | { readonly kind: 'jvm'; readonly java: Java; readonly installation: Installation }
     | { readonly kind: 'docker' }
-  /** True: goes on without the owner, and signs itself into the state file. */
+    | { readonly kind: 'embedded'; readonly memoryBytes?: number }
+  /** True: it runs without the owner, and writes itself to the state file. */
   readonly detached: boolean
   readonly dataDir?: string
   readonly brokerHeap: string

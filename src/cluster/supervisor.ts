@@ -11,10 +11,12 @@
  * A detached cluster ignores the channel after the report; `vgm down` signals it.
  */
 
+import { appendFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { identifyProcess } from '../embedded/process-identity.ts'
 import type { RunningCluster } from './cluster.ts'
 import { createClusterFolder, recordOccupants, removeClusterFolder, sweepClusterFolders } from './cluster-folder.ts'
 import { ImagesMissingError } from './errors.ts'
-import { identifyProcess } from './process-identity.ts'
 import { type ClusterState, claimState, clearState } from './state-file.ts'
 import type { SupervisorReport, SupervisorRequest } from './supervisor-protocol.ts'
 
@@ -67,6 +69,15 @@ async function start({ parts, ...options }: SupervisorRequest, folder: string): 
   if (parts.kind === 'docker') {
     const { startDockerCluster } = await import('./docker/docker-cluster.ts')
     return startDockerCluster({ ...options, signal: unwanted.signal })
+  }
+  if (parts.kind === 'embedded') {
+    const { startEmbeddedCluster } = await import('../embedded/embedded-cluster.ts')
+    const { dataDir } = options
+    return startEmbeddedCluster({
+      ...(dataDir !== undefined && { dataDir: join(dataDir, 'embedded') }),
+      ...(parts.memoryBytes !== undefined && { memoryBytes: parts.memoryBytes }),
+      log: (line) => appendFileSync(join(dataDir ?? folder, 'embedded.log'), `${line}\n`),
+    })
   }
   const { startJvmCluster } = await import('./jvm/jvm-cluster.ts')
   const onStarted = (pids: readonly number[]): void => {

@@ -29,7 +29,7 @@ export const parseParts = valueParser(partsSchema, (text) =>
 export function benchCommand(preparePeers?: PreparePeers): Command {
   return ownClusterCommand(
     'bench',
-    "measure this machine's pipeline beside its ceiling and its peers",
+    'measure the pipeline on this machine, its ceiling and other programs',
     'vgm bench --rows 1e6 --rounds 1 --only wireCopy,normalize',
   )
     .option('--rows <n>', 'number of rows, of one double column; 1e7 take some 3 GB of disk', parseCount, 10_000_000)

@@ -93,7 +93,7 @@ function withVariable(command: Command): (this: Help, option: Option) => string 
   }
 }
 
-/** Says what went wrong on standard error; a stack trace only where it is asked for, or where the fault is ours. */
+/** Prints the error on standard error, with a stack trace only if requested or for a defect. */
 function report(error: unknown, debug: boolean): ExitCode {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return exitCodes.done

@@ -12,7 +12,7 @@ import { type CommonFlags, plainCommand, printResult } from './command-context.t
 
 export function configCommand(): Command {
   return new Command('config')
-    .description('which value is in force and where it comes from; a schema for editors')
+    .description('print effective settings and their sources, or a schema for editors')
     .addCommand(showCommand())
     .addCommand(schemaCommand())
     .addHelpText('after', '\nExample:\n  $ vgm config show normalize --config vgm.yaml')
@@ -26,7 +26,7 @@ interface ShownSetting {
   readonly source: EffectiveSetting['source']
   /** the flag, the variable, or the file and the key; null for a default */
   readonly from: string | null
-  /** nobody gives it a value, and the help of the command does not have it either */
+  /** it has no value, and the help of the command does not list it */
   readonly isHidden: boolean
 }
 
@@ -40,10 +40,10 @@ interface ShownCommand {
 function showCommand(): Command {
   return plainCommand(
     'show',
-    'the values that a command would run with, or all commands, and what gives each of them',
+    'print the effective settings of a command, or of all commands, and their sources',
     'vgm config show normalize --members 4',
   )
-    .argument('[command...]', 'command, with flags as it would be given')
+    .argument('[command...]', 'command, optionally with its flags')
     .allowUnknownOption()
     .action((words: string[], flags: CommonFlags, self: Command) => {
       const program = programOf(self)
@@ -56,7 +56,7 @@ function showCommand(): Command {
       if (command.commands.length === 0) parseFlags(command, [...rest, ...own])
       const file = configFileOf(self, process.env)
       const [first, ...others] = leaves(command)
-      // A value that one command refuses is an error if that one is asked for, and else a line among the others.
+      // A value that a command refuses is an error if that command is named, and otherwise a line in the list.
       const shown =
         others.length === 0 ? [shownCommand(first, file)] : leaves(command).map((each) => orProblem(each, file))
       const commands = shown.map(({ settings, ...rest }) => ({
@@ -85,7 +85,7 @@ function orProblem(command: Command, file: ConfigFile | undefined): ShownCommand
 function schemaCommand(): Command {
   return plainCommand(
     'schema',
-    'JSON Schema of the configuration file, which lets editors complete and check it',
+    'print a JSON Schema of the configuration file, for editors',
     'vgm config schema > vgm-config.schema.json',
   ).action((flags: CommonFlags, self: Command) => {
     const schema = configSchema(programOf(self))
@@ -93,7 +93,7 @@ function schemaCommand(): Command {
   })
 }
 
-/** The command that the first words name, and what follows. @throws UsageError if there is none */
+/** The command that the first words name, and the remaining words. @throws UsageError if there is none */
 function commandOf(program: Command, words: readonly string[]): { command: Command; rest: readonly string[] } {
   let command = program
   for (const [i, word] of words.entries()) {
@@ -130,7 +130,7 @@ function leaves(command: Command): Command[] {
 
 function shownSetting({ setting, value, text, source, from }: EffectiveSetting): ShownSetting {
   const { key } = setting
-  // A switch that nobody has touched is off.
+  // A switch without a value is off.
   const shown = isSwitch(setting) ? String(value ?? false) : text
   return {
     setting: key,

@@ -4,7 +4,7 @@ import { parseCount, parseTopic } from '../config/value-parsers.ts'
 import { UsageError } from '../errors.ts'
 import { printableLine } from '../observe/printable-text.ts'
 import { textTable } from '../observe/report-text.ts'
-import type { DeadLetter } from '../stages/verify/dead-letters.ts'
+import type { DeadLetter } from '../stages/verify/read-dead-letters.ts'
 import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
 
 interface DeadLetterFlags extends DatasetFlags {
@@ -15,23 +15,23 @@ interface ListFlags extends DeadLetterFlags {
   readonly limit?: number
 }
 
-/** Lines that a terminal shows unless told. */
+/** Default number of lines on a terminal. */
 const defaultLimit = 100
 
 export function deadLettersCommand(): Command {
   return new Command('dead-letters')
-    .description('look at rows that could not be processed')
+    .description('show rows that could not be processed')
     .addCommand(listCommand())
     .addCommand(showCommand())
     .addHelpText('after', '\nExample:\n  $ vgm dead-letters ls --dataset trips')
 }
 
 function listCommand(): Command {
-  return datasetCommand('ls', 'how many there are, by cause', 'vgm dead-letters ls --dataset trips')
+  return datasetCommand('ls', 'count dead letters by cause', 'vgm dead-letters ls --dataset trips')
     .option('--topic <topic>', 'dead-letter topic (default: <dataset>.dead-letters)', parseTopic)
     .option(
       '--limit <n>',
-      `number of causes to list, those of most rows (default: ${defaultLimit}; all with --json)`,
+      `number of causes to list, those with the most rows (default: ${defaultLimit}; all with --json)`,
       parseCount,
     )
     .action((flags: ListFlags) =>
@@ -53,19 +53,24 @@ function listCommand(): Command {
             String(group.lastOffset),
           ]),
         )
-        const rest = more === 0 ? '' : `\nand ${more} causes more, with fewer rows: --limit ${all.length} lists all.`
+        const rest = more === 0 ? '' : `\nand ${more} more causes with fewer rows: --limit ${all.length} lists all.`
         printResult(flags, { rows, groups }, rows === 0 ? `No dead letters in ${topicOf(flags)}.` : table + rest)
       }),
     )
 }
 
 function showCommand(): Command {
-  return datasetCommand('show', 'one of them, with its headers and bytes', 'vgm dead-letters show --dataset trips 0/12')
-    .argument('<position>', 'partition/offset in the dead-letter topic, as ls prints them')
+  return datasetCommand(
+    'show',
+    'show one dead letter, with its headers and bytes',
+    'vgm dead-letters show --dataset trips 0/12',
+  )
+    .argument('<position>', 'partition/offset in the dead-letter topic, as printed by ls')
     .option('--topic <topic>', 'dead-letter topic (default: <dataset>.dead-letters)', parseTopic)
     .action((position: string, flags: DeadLetterFlags) => {
       const match = /^(\d+)\/(\d+)$/.exec(position)
-      if (match === null) throw new UsageError(`"${position}" is no position`, 'Write partition/offset, as 0/12')
+      if (match === null)
+        throw new UsageError(`"${position}" is not a position`, 'Write partition/offset, such as 0/12')
       const at = { partition: Number(match[1]), offset: Number(match[2]) }
       return withCluster(flags, async (cluster) => {
         const { readDeadLetter } = await import('../pipeline/index.ts')

@@ -2,18 +2,18 @@ import { basename, dirname, extname, join } from 'node:path'
 import type { Command } from 'commander'
 import type { ClusterFlags } from '../config/cluster-address.ts'
 import { defaultModelsTopic, topicNames } from '../config/names.ts'
+import { modelPlot } from '../drawing/model-plot.ts'
 import { exitCodes } from '../errors.ts'
-import { demoFile } from '../files/demo-file.ts'
 import type { FileReading } from '../files/reading/table-options.ts'
 import type { Model } from '../model/model.ts'
 import { createProgress, formatSpeed } from '../observe/progress.ts'
 import { textTable } from '../observe/report-text.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
+import { demoFile } from '../pipeline/demo-file.ts'
 import type { modelSummary } from '../pipeline/fit-dataset.ts'
 import { type ClusterCommandFlags, printResult, withCluster } from './command-context.ts'
 import { addFileOptions, type FileFlags, fileReading } from './file-options.ts'
 import { columnsText } from './load.ts'
-import { modelPlot } from './model-plot.ts'
 import { type OwnClusterFlags, ownClusterCommand, withOwnCluster } from './own-cluster.ts'
 
 interface DemoFlags extends ClusterCommandFlags, OwnClusterFlags, FileFlags {}
@@ -37,14 +37,18 @@ interface DemoResult {
 export function demoCommand(): Command {
   const command = ownClusterCommand(
     'demo',
-    'the whole flow on real data, on a cluster of its own',
+    'run the whole flow on real data, with its own cluster',
     'vgm demo trips.parquet',
   )
     .argument('[file]', 'CSV, Parquet or JSON file (default: 3 million flights)')
     .option('--keep', 'leave the cluster running')
   return addFileOptions(command).action(async (file: string | undefined, flags: DemoFlags) => {
     const reading = fileReading(flags)
-    if (file !== undefined) await checkFile(file, reading)
+    if (file !== undefined) {
+      // Before a cluster is started for it.
+      const { checkFile } = await import('../pipeline/check-file.ts')
+      await checkFile(file, reading)
+    }
     const { debug = false, logLevel } = flags
     await withOwnCluster(flags, (address) =>
       withCluster({ ...address, debug, logLevel }, async (cluster) => {
@@ -115,7 +119,10 @@ async function runDemo(
   const restored = await step('restore', (onProgress) => restoreTopic(cluster, { ...running, onProgress }))
   const audit = await step('verify', (onProgress) => verifyDataset(cluster, { dataset, onProgress }))
   const exported = ownFile === undefined ? undefined : exportedName(ownFile)
-  if (exported !== undefined) await exportTopic(cluster, { topic: topicNames(dataset).normalized, file: exported })
+  if (exported !== undefined) {
+    // Its name is the demo's own, and a second demo writes it again.
+    await exportTopic(cluster, { topic: topicNames(dataset).normalized, file: exported, overwrite: true })
+  }
   const result: DemoResult = {
     rows: loaded.rowsOut,
     normalized: normalized.rowsOut,
@@ -160,18 +167,18 @@ function demoText(
       : `${count(wrong)} faults: run "vgm verify --dataset ${dataset}" on this cluster to see them.`
   const next = keep
     ? [
-        `The cluster is still there: ${brokers}, registry ${registry}`,
-        `  vgm model show --dataset ${dataset}       the model again`,
-        `  vgm lag --dataset ${dataset}              how far the groups are`,
+        `The cluster is still running: ${brokers}, registry ${registry}`,
+        `  vgm model show --dataset ${dataset}       show the model again`,
+        `  vgm lag --dataset ${dataset}              show how far the groups are behind`,
         `  vgm export --dataset ${dataset} out.parquet`,
         `  vgm replay --dataset ${dataset} --from start --model ${model.version}`,
-        '  vgm down                          stops it, and removes its data',
+        '  vgm down                          stop it, and remove its data',
       ]
     : [
         'What to try next:',
-        '  vgm demo your-own.csv             the same with your rows',
-        '  vgm demo --keep                   leave the cluster up and look around',
-        '  vgm up                            a cluster that stays, for vgm load, sample,',
+        '  vgm demo your-own.csv             run the demo with your rows',
+        '  vgm demo --keep                   keep the cluster running afterwards',
+        '  vgm up                            start a cluster that stays, for vgm load, sample,',
         '                                    fit, normalize, restore and the others',
       ]
   // In a checkout there is no vgm on the PATH.
@@ -186,13 +193,6 @@ function demoText(
     '',
     ...next,
   ].join('\n')
-}
-
-/** Before a cluster is started for it. @throws FileUnreadableError and others */
-async function checkFile(file: string, reading: FileReading): Promise<void> {
-  const { openTableFile } = await import('../files/reading/table-file.ts')
-  const table = await openTableFile({ ...reading, file, dataset: datasetOf(file) })
-  await table.close()
 }
 
 /** @example datasetOf('data/My trips.csv') // 'My-trips' */

@@ -31,7 +31,7 @@ interface DoctorFlags extends ClusterCommandFlags {
 export function doctorCommand(): Command {
   return clusterCommand(
     'doctor',
-    'check every precondition, and say how to fix what is wrong; exit 1 on errors',
+    'check every precondition, and print a fix for each finding; exit 1 on errors',
     'vgm doctor --dataset trips',
   )
     .addOption(datasetOption())

@@ -1,10 +1,10 @@
 import { type Command, Option } from 'commander'
 import { topicNames } from '../config/names.ts'
 import { parseTopic } from '../config/value-parsers.ts'
-import { UsageError } from '../errors.ts'
-import { type TableFormat, tableFormatOf } from '../files/file-format.ts'
+import type { TableFormat } from '../files/file-format.ts'
 import { createProgress } from '../observe/progress.ts'
 import { stageText } from '../observe/report-text.ts'
+import { tableFormats } from '../pipeline/defaults.ts'
 import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
 
 interface ExportFlags extends DatasetFlags {
@@ -12,6 +12,7 @@ interface ExportFlags extends DatasetFlags {
   readonly stage: 'normalized' | 'restored' | 'raw'
   readonly format?: TableFormat
   readonly csvSafe?: boolean
+  readonly overwrite?: boolean
   readonly key?: boolean
   readonly position?: boolean
   readonly skipUnreadable?: boolean
@@ -27,28 +28,26 @@ const stageCommands = { raw: 'load', normalized: 'normalize', restored: 'restore
 export function exportCommand(): Command {
   return datasetCommand(
     'export',
-    'a normalized or restored topic to Parquet or CSV',
+    'write a normalized or restored topic to a Parquet or CSV file',
     'vgm export --dataset trips trips.parquet',
   )
-    .argument('<file>', 'file to write; its ending says the format')
+    .argument('<file>', 'file to write; its extension determines the format')
     .addOption(
       new Option('--stage <stage>', 'topic to export').choices(['normalized', 'restored', 'raw']).default('normalized'),
     )
     .option('--topic <topic>', 'topic to export (default: that of --stage)', parseTopic)
-    .addOption(
-      new Option('--format <format>', 'format of the file (default: by its ending)').choices(['csv', 'parquet']),
-    )
-    .option('--csv-safe', 'write an apostrophe before texts that a spreadsheet would take for a formula')
+    .addOption(new Option('--format <format>', 'format of the file (default: by its extension)').choices(tableFormats))
+    .option('--csv-safe', 'write an apostrophe before texts that a spreadsheet would interpret as a formula')
+    .option('--overwrite', 'replace a file that exists')
     .option('--key', 'add the key as column _key')
     .option('--position', 'add partition and offset as columns _partition and _offset')
-    .option('--skip-unreadable', 'leave out rows and batches that cannot be read, and count them')
+    .option('--skip-unreadable', 'omit rows and batches that cannot be read, and count them')
     .action(async (file: string, flags: ExportFlags) => {
       const topic = flags.topic ?? topicNames(flags.dataset)[flags.stage]
-      const format = flags.format ?? tableFormatOf(file)
-      if (flags.csvSafe && format !== 'csv')
-        throw new UsageError('--csv-safe is for CSV, and this is Parquet', 'Leave out --csv-safe')
+      const { checkExport, exportTopic } = await import('../pipeline/export-topic.ts')
+      const { format, overwrite, csvSafe } = flags
+      await checkExport({ file, format, overwrite, csvSafe })
       await withCluster(flags, async (cluster) => {
-        const { exportTopic } = await import('../pipeline/index.ts')
         const { requireTopic } = await import('../pipeline/row-topics.ts')
         await requireTopic(
           cluster,
@@ -60,8 +59,9 @@ export function exportCommand(): Command {
           topic,
           modelsTopic: flags.modelsTopic,
           file,
+          overwrite,
           format,
-          csvSafe: flags.csvSafe,
+          csvSafe,
           withKey: flags.key,
           withPosition: flags.position,
           skipsUnreadable: flags.skipUnreadable,

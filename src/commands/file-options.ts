@@ -2,8 +2,9 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { listSchema, parseCount, parseList, valueParser } from '../config/value-parsers.ts'
 import { oneCharacter } from '../config/value-rules.ts'
 import { UsageError } from '../errors.ts'
-import { type FileFormat, fileFormats } from '../files/file-format.ts'
-import { type FileReading, idleFlags, type TextOptions } from '../files/reading/table-options.ts'
+import type { FileFormat } from '../files/file-format.ts'
+import type { FileReading, TextOptions } from '../files/reading/table-options.ts'
+import { fileFormats, idleFlags } from '../pipeline/defaults.ts'
 
 /** Flags that say how a file is to be read. */
 export interface FileFlags {
@@ -29,23 +30,26 @@ export function addFileOptions(command: Command): Command {
     .option('--columns <list>', 'columns to load (default: all)', parseList)
     .option('--not-null <list>', 'columns that must not be null', parseList)
     .addOption(new Option('--format <format>', 'format of the file (default: by its name)').choices(fileFormats))
-    .option('--delimiter <character>', 'delimiter of a CSV file, one character (default: found)')
+    .option('--delimiter <character>', 'delimiter of a CSV file, one character (default: detected)')
     .option('--quote <character>', 'quote character of a CSV file, or none (default: ")')
     .addOption(
       new Option('--header <choice>', "whether the first line of a CSV file has the columns' names")
         .choices(['yes', 'no', 'auto'])
         .default('auto'),
     )
-    .option('--encoding <name>', 'encoding of the text, as utf-8, utf-16, windows-1252 (default: as marked, or UTF-8)')
+    .option(
+      '--encoding <name>',
+      'encoding of the text, such as utf-16 or windows-1252 (default: by byte order mark, or UTF-8)',
+    )
     .option('--skip-lines <n>', 'number of lines to skip at the beginning of a CSV file', parseCount)
-    .option('--null <list>', "texts that mean null, in addition to the empty one; ' ' is a blank", parseTexts)
-    .option('--types <list>', 'DuckDB types of columns of text, as zip:VARCHAR,fare:DOUBLE', parseTypes)
+    .option('--null <list>', "texts that mean null, in addition to the empty text; ' ' is a blank", parseTexts)
+    .option('--types <list>', 'DuckDB types of text columns, such as zip:VARCHAR,fare:DOUBLE', parseTypes)
     .addOption(
       new Option('--decimal-mark <character>', 'decimal mark of numbers in text').choices(['.', ',']).default('.'),
     )
     .option('--thousands <character>', 'thousands separator of numbers in text')
-    .option('--units <list>', 'units to strip from numbers in text, as $,%', parseList)
-    .option('--date-format <format>', 'format of dates in text, as %d/%m/%Y (default: found)')
+    .option('--units <list>', 'units to strip from numbers in text, such as $,%', parseList)
+    .option('--date-format <format>', 'format of dates in text, such as %d/%m/%Y (default: detected)')
 }
 
 /** What the flags say of the file. */
@@ -81,13 +85,13 @@ export function givenFileFlags(flags: FileFlags): string[] {
 function delimiterCharacter(delimiter: string): string {
   const character = delimiter === '\\t' ? '\t' : delimiter
   if (oneCharacter.allows(character)) return character
-  throw new UsageError(`"${delimiter}" is no delimiter`, 'Give one character, as --delimiter ";"')
+  throw new UsageError(`"${delimiter}" is not a delimiter`, 'Give one character, such as --delimiter ";"')
 }
 
 function quoteCharacter(quote: string): string {
   if (quote === 'none') return ''
   if (oneCharacter.allows(quote)) return quote
-  throw new UsageError(`"${quote}" is no quote`, `Give one character, as --quote "'", or none`)
+  throw new UsageError(`"${quote}" is not a quote`, `Give one character, such as --quote "'", or none`)
 }
 
 /** Texts with commas between. Blanks around a text are left out, unless it is blanks alone. */
@@ -96,6 +100,6 @@ const parseTexts = valueParser(listSchema, (text) => text.split(',').map((item) 
 /** @example parseTypes('zip:VARCHAR,price:DECIMAL(10,2)') // { zip: 'VARCHAR', price: 'DECIMAL(10,2)' } */
 const parseTypes = valueParser(listSchema, (text): Record<string, string> => {
   const pairs = text.split(/,(?![^(]*\))/).map((pair) => /^\s*(.+):\s*([A-Za-z][\w (),]*?)\s*$/.exec(pair))
-  if (pairs.includes(null)) throw new InvalidArgumentError('Write column:TYPE, several with commas between.')
+  if (pairs.includes(null)) throw new InvalidArgumentError('Write column:TYPE, or several separated by commas.')
   return Object.fromEntries(pairs.map((pair) => [pair?.[1], pair?.[2]]))
 })

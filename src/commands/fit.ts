@@ -1,11 +1,12 @@
 import { type Command, Option } from 'commander'
 import { topicNames } from '../config/names.ts'
 import { parseCount, parseLimit, parseList, parseNumber, parseSeed, parseWeight } from '../config/value-parsers.ts'
+import { modelPlot } from '../drawing/model-plot.ts'
 import { UsageError } from '../errors.ts'
-import { fitSettings, type SummaryFitOptions } from '../mixture/fit-options.ts'
+import type { SummaryFitOptions } from '../mixture/fit-options.ts'
 import { createProgress } from '../observe/progress.ts'
+import { fitSettings } from '../pipeline/defaults.ts'
 import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
-import { modelPlot } from './model-plot.ts'
 import { topicOption } from './options.ts'
 
 interface FitFlags extends DatasetFlags {
@@ -25,8 +26,8 @@ interface FitFlags extends DatasetFlags {
 }
 
 export function fitCommand(): Command {
-  return datasetCommand('fit', 'train a mixture for each numeric column and publish it', 'vgm fit --dataset trips')
-    .addOption(new Option('--source <topic>', 'topic to train on').choices(['sample', 'raw']).default('sample'))
+  return datasetCommand('fit', 'fit a mixture to each numeric column and publish the model', 'vgm fit --dataset trips')
+    .addOption(new Option('--source <topic>', 'topic to fit to').choices(['sample', 'raw']).default('sample'))
     .option('--columns <list>', 'columns to model (default: all numeric ones)', parseList)
     .addOption(
       new Option(
@@ -40,14 +41,14 @@ export function fitCommand(): Command {
     .option('--concentration <x>', 'concentration of the Dirichlet process (default: 1/components)', parseLimit)
     .option('--tolerance <nats>', 'stop when the lower bound changes by less than this', parseNumber)
     .option('--max-iterations <n>', 'maximum number of iterations', parseCount)
-    .option('--min-weight <share>', 'least weight of a mode; lighter ones are left out', parseWeight, 0.005)
+    .option('--min-weight <share>', 'minimum weight of a mode; lighter modes are dropped', parseWeight, 0.005)
     .addOption(
       new Option('--decimals <which>', "decimals of restored values: 'all', or 'learn' to round to those of the column")
         .choices(['all', 'learn'])
         .default('all'),
     )
     .option('--seed <n>', 'seed of the starts of recipe sklearn (default: 0)', parseSeed)
-    .option('--members <n>', 'number of threads that read, each a share of the partitions', parseCount, 1)
+    .option('--members <n>', 'number of threads; they share the partitions', parseCount, 1)
     .addOption(topicOption('raw'))
     .addOption(topicOption('sample'))
     .action(async (flags: FitFlags) => {
@@ -102,13 +103,16 @@ const listedFields = 20
 function otherFieldsText(fields: readonly string[]): string {
   if (fields.length === 0) return ''
   const more = fields.length > listedFields ? ` and ${fields.length - listedFields} more` : ''
-  return `Not modelled, for they are no plain numbers: ${fields.slice(0, listedFields).join(', ')}${more}.\n`
+  return `Not modelled, because they are not plain numbers: ${fields.slice(0, listedFields).join(', ')}${more}.\n`
 }
 
 /** @throws UsageError if one flag makes another one mean nothing */
 function refusePairs({ recipe, seed, source, sampleTopic }: FitFlags): void {
   if (seed !== undefined && recipe === 'scaled')
-    throw new UsageError('--seed excludes --recipe scaled, which draws nothing', 'Add --recipe sklearn, or drop --seed')
+    throw new UsageError(
+      '--seed excludes --recipe scaled, which uses no random numbers',
+      'Add --recipe sklearn, or drop --seed',
+    )
   if (sampleTopic !== undefined && source === 'raw')
     throw new UsageError('--sample-topic excludes --source raw', 'Drop one of the two')
 }

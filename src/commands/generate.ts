@@ -1,17 +1,15 @@
-import { availableParallelism } from 'node:os'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Compression } from '../batch/batch-header.ts'
 import { defaultPositionsTopic, topicNames } from '../config/names.ts'
 import { parseCount, parseSeed, parseTopic, valueParser } from '../config/value-parsers.ts'
 import { PipelineError, UsageError } from '../errors.ts'
-import { type TableFormat, tableFormatOf } from '../files/file-format.ts'
+import type { TableFormat } from '../files/file-format.ts'
 import { commandGraceMs, interruption } from '../observe/interruption.ts'
 import { createProgress } from '../observe/progress.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
-import { defaultBatchRows, defaultPartitions } from '../pipeline/defaults.ts'
+import { defaultBatchRows, defaultPartitions, parseRowSpec, tableFormats } from '../pipeline/defaults.ts'
 import type { StageReport } from '../ports/stage-report.ts'
-import { modelSpec } from '../stages/synthetic/model-spec.ts'
-import { parseRowSpec, type RowSpec } from '../stages/synthetic/row-spec.ts'
+import type { RowSpec } from '../stages/synthetic/row-spec.ts'
 import {
   type ClusterCommandFlags,
   clusterCommand,
@@ -35,13 +33,14 @@ interface GenerateFlags extends ClusterCommandFlags {
   readonly topic?: string
   readonly format?: TableFormat
   readonly workers?: number
+  readonly overwrite?: boolean
 }
 
 export function generateCommand(): Command {
   return (
     clusterCommand(
       'generate',
-      'synthetic rows into the raw topic, or into a file',
+      'write synthetic rows into the raw topic or a file',
       'vgm generate --dataset pay --rows 1e6 \\\n      --spec ' +
         "'amount:double=lognormal(3,1)|decimals(2);age:int=normal(40,12)'\n" +
         '  $ vgm generate --dataset pay --model current --rows 1e6 pay.parquet',
@@ -59,26 +58,29 @@ export function generateCommand(): Command {
       .requiredOption('--rows <n>', 'number of rows', parseCount)
       .option('--seed <n>', 'seed of the rows', parseSeed, 0)
       .option('--partitions <n>', 'number of partitions of a new topic', parseCount, defaultPartitions)
-      .option('--batch-rows <n>', 'number of rows of a batch, one message a row', parseCount, defaultBatchRows)
+      .option('--batch-rows <n>', 'number of rows per batch; each row is one message', parseCount, defaultBatchRows)
       .option('--topic <topic>', 'raw topic (default: <dataset>.raw)', parseTopic)
       .addOption(compressionOption())
       .addOption(
-        new Option('--format <format>', 'format of the file (default: by its ending)').choices(['csv', 'parquet']),
+        new Option('--format <format>', 'format of the file (default: by its extension)').choices(tableFormats),
       )
-      .option('--workers <n>', 'number of threads that write the file (default: one a core)', parseCount)
+      .option('--workers <n>', 'number of threads that write the file (default: one per core)', parseCount)
+      .option('--overwrite', 'replace a file that exists')
       .action((file: string | undefined, flags: GenerateFlags) => {
         if (flags.spec === undefined && flags.model === undefined)
-          throw new UsageError('Nothing says what the rows are', 'Give --spec, or --model and --dataset')
+          throw new UsageError('The columns of the rows are not specified', 'Give --spec, or --model and --dataset')
         return file === undefined ? generateIntoTopic(flags) : generateIntoFile(file, flags)
       })
   )
 }
 
 async function generateIntoTopic(flags: GenerateFlags): Promise<void> {
-  const { workers, format } = flags
-  const ofFiles = workers !== undefined ? '--workers' : format !== undefined ? '--format' : undefined
+  const { workers, format, overwrite } = flags
+  const ofFiles = Object.entries({ '--workers': workers, '--format': format, '--overwrite': overwrite }).find(
+    ([, value]) => value !== undefined,
+  )?.[0]
   if (ofFiles !== undefined)
-    throw new UsageError(`${ofFiles} is about files, and no file is named`, `Name a file, or leave out ${ofFiles}`)
+    throw new UsageError(`${ofFiles} applies to files, and no file is named`, `Name a file, or leave out ${ofFiles}`)
   const dataset = datasetOf(flags, 'Rows go to the raw topic of a data set')
   const topic = topicNames(dataset, { raw: flags.topic }, [flags.modelsTopic, defaultPositionsTopic]).raw
   await withCluster(flags, async (cluster) => {
@@ -93,13 +95,13 @@ async function generateIntoTopic(flags: GenerateFlags): Promise<void> {
 }
 
 async function generateIntoFile(file: string, flags: GenerateFlags): Promise<void> {
-  const { seed, rows, workers = availableParallelism(), format = tableFormatOf(file), topic } = flags
+  const { seed, rows, workers, format, overwrite, topic } = flags
   if (topic !== undefined)
     throw new UsageError('Rows go to a file or to a topic', `Leave out ${file}, or --topic ${topic}`)
   const write = async (spec: RowSpec, signal: AbortSignal) => {
-    const { generateFile } = await import('../stages/generate-file.ts')
+    const { generateFile } = await import('../pipeline/generate-file.ts')
     const progress = createProgress('generate')
-    const options = { spec, seed, format, rows, file, workers, signal, onProgress: progress.update }
+    const options = { spec, seed, format, rows, file, overwrite, workers, signal, onProgress: progress.update }
     printReport(flags, await generateFile(options).finally(progress.end), file)
   }
   if (flags.spec !== undefined) return write(flags.spec, interruption(commandGraceMs))
@@ -109,7 +111,7 @@ async function generateIntoFile(file: string, flags: GenerateFlags): Promise<voi
 
 /** The rows that `--model` stands for. */
 async function modelRows(cluster: ClusterSession, flags: GenerateFlags, dataset: string): Promise<RowSpec> {
-  const { followModels } = await import('../pipeline/index.ts')
+  const { followModels, modelSpec } = await import('../pipeline/index.ts')
   const models = await followModels(cluster, { dataset, modelsTopic: flags.modelsTopic })
   try {
     const { model = 'current' } = flags
@@ -121,7 +123,7 @@ async function modelRows(cluster: ClusterSession, flags: GenerateFlags, dataset:
 }
 
 function datasetOf({ dataset }: GenerateFlags, why: string): string {
-  if (dataset === undefined) throw new UsageError(`${why}, and none is named`, 'Name it: --dataset')
+  if (dataset === undefined) throw new UsageError(`${why}, and none is named`, 'Name the data set with --dataset')
   return dataset
 }
 

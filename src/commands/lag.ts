@@ -1,7 +1,6 @@
 import type { Command } from 'commander'
 import { parseTopic } from '../config/value-parsers.ts'
 import { textTable } from '../observe/report-text.ts'
-import { lagRemarks } from '../stages/lag.ts'
 import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
 
 interface LagFlags extends DatasetFlags {
@@ -15,7 +14,7 @@ export function lagCommand(): Command {
     .option('--topic <topic>', 'topic that --group reads', parseTopic)
     .action(async (flags: LagFlags) => {
       await withCluster(flags, async (cluster) => {
-        const { groupLag } = await import('../pipeline/index.ts')
+        const { groupLag, lagRemarks } = await import('../pipeline/index.ts')
         const { dataset, group, topic } = flags
         const lags = await groupLag(cluster, { dataset, group, topic })
         const rows = lags.flatMap(({ group, topic, partitions }) =>

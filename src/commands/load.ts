@@ -22,7 +22,7 @@ interface LoadFlags extends DatasetFlags, FileFlags {
 export function loadCommand(): Command {
   const command = datasetCommand(
     'load',
-    'CSV, Parquet or JSON into the raw topic, each row once',
+    'load CSV, Parquet or JSON into the raw topic, each row once',
     'vgm load trips.parquet --dataset trips',
   ).argument('<file...>', 'CSV, Parquet or JSON files')
   return addFileOptions(command)
@@ -53,7 +53,7 @@ export function loadCommand(): Command {
         }).finally(progress.end)
         const before =
           report.rowsBefore > 0
-            ? `\n${report.rowsBefore.toLocaleString('en')} rows were there from an earlier run.`
+            ? `\n${report.rowsBefore.toLocaleString('en')} rows had been loaded by an earlier run.`
             : ''
         const bad =
           report.badRows > 0 ? `\n${report.badRows.toLocaleString('en')} could not be read: see ${badRows}` : ''
@@ -62,10 +62,10 @@ export function loadCommand(): Command {
     })
 }
 
-/** Columns that are named one by one; of wider tables only those that somebody should look at. */
+/** Columns that are listed one by one; of wider tables only those with a remark. */
 const listedColumns = 40
 
-/** What was made of a file: a line a column, with what would mend it, and what was guessed. */
+/** The types of a file: a line per column, with the flag that would improve it, and what was guessed. */
 export function columnsText({ file, columns, doubts }: Pick<TableFile, 'file' | 'columns' | 'doubts'>): string {
   const listed = columns.length <= listedColumns ? columns : columns.filter(({ remark }) => remark !== undefined)
   const width = Math.min(30, Math.max(0, ...listed.map(({ column }) => column.length)))

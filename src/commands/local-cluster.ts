@@ -1,34 +1,50 @@
 import { type Command, Option } from 'commander'
 import { localClusterStatus, stopLocalCluster } from '../cluster/local-cluster.ts'
 import { startCluster } from '../cluster/start-cluster.ts'
+import { parseCount } from '../config/value-parsers.ts'
 import { exitCodes } from '../errors.ts'
 import { type CommonFlags, plainCommand, printResult } from './command-context.ts'
 
-export const clusterKinds = ['auto', 'docker', 'jvm'] as const
+export const clusterKinds = ['auto', 'embedded', 'docker', 'jvm'] as const
 
 export function kindOption(kinds: readonly string[]): Option {
-  return new Option('--kind <kind>', 'kind of local cluster').choices(kinds).default('auto').env('VGM_CLUSTER')
+  return new Option('--cluster <kind>', 'kind of local cluster: auto takes what is ready without a download')
+    .choices(kinds)
+    .default('auto')
+    .env('VGM_CLUSTER')
 }
 
 interface UpFlags extends CommonFlags {
-  readonly kind: (typeof clusterKinds)[number]
+  readonly cluster: (typeof clusterKinds)[number]
   readonly dataDir?: string
+  readonly memory?: number
 }
 
 export function upCommand(): Command {
   return plainCommand('up', 'start a local cluster, Kafka and schema registry, that stays until "vgm down"', 'vgm up')
     .addOption(kindOption(clusterKinds))
-    .option('--data-dir <folder>', 'folder to keep the data in (default: a folder that is removed with the cluster)')
+    .option('--data-dir <folder>', 'folder to keep the data in (default: it is removed with the cluster)')
+    .option(
+      '--memory <mib>',
+      "most MiB of rows that the embedded broker holds (default: a quarter of the machine's, at most 2048)",
+      parseCount,
+    )
     .action(async (flags: UpFlags) => {
-      const { kind, dataDir } = flags
+      const { cluster: kind, dataDir, memory } = flags
       const log = (line: string) => process.stderr.write(`${line}\n`)
-      const cluster = await startCluster({ kind, detached: true, log, ...(dataDir !== undefined && { dataDir }) })
-      const { brokers, registry } = cluster
+      const cluster = await startCluster({
+        kind,
+        detached: true,
+        log,
+        ...(dataDir !== undefined && { dataDir }),
+        ...(memory !== undefined && { memoryBytes: memory * 2 ** 20 }),
+      })
+      const { brokers, registry, kind: started } = cluster
       printResult(
         flags,
-        { brokers, registry },
-        `Kafka     ${brokers}\nregistry  ${registry}\n\n` +
-          'Commands find it by themselves. Other programs want:\n' +
+        { kind: started, brokers, registry },
+        `cluster   ${started}\nKafka     ${brokers}\nregistry  ${registry}\n\n` +
+          'vgm commands find it automatically. Other programs need:\n' +
           `  export KAFKA_BROKERS=${brokers}\n  export SCHEMA_REGISTRY_URL=${registry}`,
       )
     })
@@ -37,12 +53,12 @@ export function upCommand(): Command {
 export function downCommand(): Command {
   return plainCommand('down', 'stop the local cluster of "vgm up"', 'vgm down').action(async (flags: CommonFlags) => {
     const stopped = await stopLocalCluster()
-    printResult(flags, { stopped }, stopped ? 'The local cluster has stopped.' : 'There was no local cluster.')
+    printResult(flags, { stopped }, stopped ? 'The local cluster has stopped.' : 'No local cluster was running.')
   })
 }
 
 export function statusCommand(): Command {
-  return plainCommand('status', 'say whether a local cluster runs, and where', 'vgm status').action(
+  return plainCommand('status', 'show whether a local cluster runs, and its addresses', 'vgm status').action(
     async (flags: CommonFlags) => {
       const status = await localClusterStatus()
       if (status === undefined) {

@@ -1,17 +1,13 @@
-import { writeFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { modelPlot } from '../drawing/model-plot.ts'
 import { UsageError } from '../errors.ts'
 import type { Model } from '../model/model.ts'
-import type { ModelFollower } from '../model/model-follower.ts'
 import { textTable } from '../observe/report-text.ts'
-import type { ClusterSession } from '../pipeline/cluster-session.ts'
 import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
-import { modelPlot } from './model-plot.ts'
-import { modelSvg } from './model-svg.ts'
 
 export function modelCommand(): Command {
   return new Command('model')
-    .description('look at published models, and choose the current one')
+    .description('list published models, and choose the current one')
     .addCommand(listCommand())
     .addCommand(showCommand())
     .addCommand(promoteCommand())
@@ -20,33 +16,27 @@ export function modelCommand(): Command {
 }
 
 function listCommand(): Command {
-  return datasetCommand('ls', 'the versions of a data set', 'vgm model ls --dataset trips').action(
+  return datasetCommand('ls', 'list the versions of a data set', 'vgm model ls --dataset trips').action(
     (flags: DatasetFlags) =>
-      withModels(flags, async ({ catalogue }, dataset) => {
-        const models = catalogue.datasets.get(dataset)
-        const current = models?.alias?.version
-        const versions = [...(models?.versions.values() ?? [])].map(
-          ({ version, createdAtMs, recipe, columns, lineage }) => ({
-            version,
-            current: version === current,
-            createdAt: new Date(createdAtMs).toISOString(),
-            recipe,
-            rows: lineage.rowsSeen,
-            columns: columns.map(({ name, mean }) => ({ name, modes: mean.length })),
-          }),
-        )
+      withCluster(flags, async (cluster) => {
+        const { listModels } = await import('../pipeline/index.ts')
+        const { dataset, modelsTopic } = flags
+        const versions = (await listModels(cluster, { dataset, modelsTopic })).map(({ createdAtMs, ...version }) => ({
+          ...version,
+          createdAt: new Date(createdAtMs).toISOString(),
+        }))
         const table = textTable(
           ['version', '', 'created', 'recipe', 'rows', 'columns'],
-          versions.map(({ version, current: isCurrent, createdAt, recipe, rows, columns }) => [
+          versions.map(({ version, current, createdAt, recipe, rows, columns }) => [
             String(version),
-            isCurrent ? 'current' : '',
+            current ? 'current' : '',
             `${createdAt.slice(0, 16).replace('T', ' ')}Z`,
             recipe,
             rows,
             columns.map(({ name, modes }) => `${name} (${modes})`).join(', '),
           ]),
         )
-        const none = `Data set ${dataset} has no model in ${flags.modelsTopic}: run "vgm fit --dataset ${dataset}".`
+        const none = `Data set ${dataset} has no model in ${modelsTopic}: run "vgm fit --dataset ${dataset}".`
         printResult(flags, { dataset, versions }, versions.length === 0 ? none : table)
       }),
   )
@@ -54,19 +44,30 @@ function listCommand(): Command {
 
 interface ShowFlags extends DatasetFlags {
   readonly svg?: string
+  readonly overwrite?: boolean
 }
 
 function showCommand(): Command {
-  return datasetCommand('show', 'one version, the current one unless named', 'vgm model show --dataset trips 2')
+  return datasetCommand('show', 'show one version (default: the current one)', 'vgm model show --dataset trips 2')
     .argument('[version]', 'version of a model', parseVersion)
-    .option('--svg <file>', 'file for a picture of the columns: histograms, and modes in colour')
-    .action((version: number | undefined, flags: ShowFlags) =>
-      withModels(flags, async (models, dataset) => {
-        const model = version === undefined ? models.current(dataset) : await models.version(dataset, version)
-        if (flags.svg !== undefined) writeFileSync(flags.svg, modelSvg(model.columns))
-        printResult(flags, model, modelText(model))
-      }),
-    )
+    .option('--svg <file>', 'SVG file for a picture of the columns: histograms, and modes in colour')
+    .option('--overwrite', 'replace a file that exists')
+    .action(async (version: number | undefined, flags: ShowFlags) => {
+      const { dataset, modelsTopic, svg, overwrite } = flags
+      if (overwrite && svg === undefined)
+        throw new UsageError('--overwrite applies to a file, and no file is named', 'Add --svg FILE, or leave it out')
+      await withCluster(flags, async (cluster) => {
+        const { followModels, writeModelSvg } = await import('../pipeline/index.ts')
+        const models = await followModels(cluster, { dataset, modelsTopic })
+        try {
+          const model = version === undefined ? models.current(dataset) : await models.version(dataset, version)
+          if (svg !== undefined) await writeModelSvg(model, { file: svg, overwrite })
+          printResult(flags, model, modelText(model))
+        } finally {
+          await models.close()
+        }
+      })
+    })
 }
 
 function promoteCommand(): Command {
@@ -78,7 +79,7 @@ function promoteCommand(): Command {
 function rollbackCommand(): Command {
   return datasetCommand(
     'rollback',
-    'make the version before the current one the current one',
+    'make the version before the current one current again',
     'vgm model rollback --dataset trips',
   ).action((flags: DatasetFlags) => promote(flags, 'previous'))
 }
@@ -89,22 +90,6 @@ async function promote(flags: DatasetFlags, to: number | 'previous'): Promise<vo
     const { promoteModel } = await import('../pipeline/index.ts')
     const version = await promoteModel(cluster, { dataset, modelsTopic, version: to })
     printResult(flags, { dataset, version }, `Version ${version} is now the current one of data set ${dataset}.`)
-  })
-}
-
-function withModels(
-  flags: DatasetFlags,
-  work: (models: ModelFollower, dataset: string, cluster: ClusterSession) => Promise<void>,
-): Promise<void> {
-  const { dataset } = flags
-  return withCluster(flags, async (cluster) => {
-    const { followModels } = await import('../pipeline/index.ts')
-    const models = await followModels(cluster, { dataset, modelsTopic: flags.modelsTopic })
-    try {
-      await work(models, dataset, cluster)
-    } finally {
-      await models.close()
-    }
   })
 }
 
@@ -128,5 +113,5 @@ function modelText({ dataset, version, createdAtMs, recipe, seed, lineage, conte
 function parseVersion(text: string): number {
   const version = Number(text)
   if (Number.isSafeInteger(version) && version > 0) return version
-  throw new UsageError(`"${text}" is no version`, 'Write a whole number from 1 up')
+  throw new UsageError(`"${text}" is not a version`, 'Write an integer of at least 1')
 }

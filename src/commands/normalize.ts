@@ -51,14 +51,14 @@ export function normalizeCommand(): Command {
   return withStageOptions(
     datasetCommand(
       'normalize',
-      'the consumer group that turns raw rows into (value, mode) rows, exactly once',
+      'run the consumer group that turns raw rows into (value, mode) rows, exactly once',
       'vgm normalize --dataset trips --until-end',
     ),
   )
-    .option('--until-end', 'stop at the present end of the raw topic')
-    .option('--model <version>', 'version of the model (default: the current one, as it changes)', parseCount)
+    .option('--until-end', 'stop at the end that the raw topic has at the start')
+    .option('--model <version>', 'version of the model (default: follow the current one)', parseCount)
     .option('--group <name>', 'consumer group (default: vgm.<dataset>.normalize)')
-    .option('--instance <name>', "name of this process that survives restarts, as a pod's")
+    .option('--instance <name>', "name of this process that survives restarts, such as a pod's")
     .addOption(clipOption())
     .option(
       '--rename-version-field <name>',

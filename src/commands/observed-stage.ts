@@ -8,8 +8,8 @@ import type { StageNeed } from '../observe/stage-health.ts'
 import type { StageLabels } from '../observe/stage-metrics.ts'
 import type { MonitorOptions, StageMonitor } from '../observe/stage-monitor.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
+import { rowErrorCodes } from '../pipeline/defaults.ts'
 import type { MemberNumber, StageEvent } from '../ports/stage-event.ts'
-import { rowErrorCodes } from '../rows/row-error.ts'
 import { type DatasetFlags, drawRun, logLevel } from './command-context.ts'
 import type { StageFlags } from './options.ts'
 
@@ -18,10 +18,7 @@ export interface ObservedStage {
   readonly needs: readonly StageNeed[]
   /** members of this process, each in a thread if there are several */
   readonly members: number
-  /**
-   * whether it goes on until it is told to stop: then it waits for what is not there yet, as for brokers that start
-   * after it
-   */
+  /** whether it runs until it is stopped: then it waits for missing servers, for instance brokers that start later */
   readonly runsOn: boolean
 }
 

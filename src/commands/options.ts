@@ -1,15 +1,14 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { compressions } from '../batch/batch-header.ts'
 import { type TopicNames, topicNames } from '../config/names.ts'
 import { commonOption } from '../config/setting.ts'
 import { parseCount, parseLimit, parseShare, parseTopic, valueParser } from '../config/value-parsers.ts'
 import { parseEndpoint } from '../observe/http-endpoint.ts'
 import { stageGraceMs } from '../observe/interruption.ts'
-import { deliveries } from '../ports/log.ts'
-import { type DeadLetterPolicy, deadLetterDefaults } from '../stages/dead-letter-policy.ts'
+import { compressions, deadLetterDefaults, deliveries } from '../pipeline/defaults.ts'
+import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
 
-// Flags that several commands have. Those that say how a file is to be read stand in file-options.ts.
+// Flags that several commands have. Flags for reading files are in file-options.ts.
 
 const flags: { readonly [topic in keyof TopicNames]: string } = {
   raw: '--raw-topic',
@@ -34,14 +33,17 @@ export function topicOption(topic: keyof TopicNames): Option {
 }
 
 export function clipOption(
-  description = 'largest magnitude of a value; beyond it values are cut, as CTGAN does at 0.99',
+  description = 'largest magnitude of a value; larger values are clipped, as CTGAN does at 0.99',
 ): Option {
   return commonOption(new Option('--clip <magnitude>', description).argParser(parseLimit).default(Infinity, 'no limit'))
 }
 
 export function modeChoiceOption(): Option {
   return commonOption(
-    new Option('--mode-choice <how>', "how a value's mode is chosen: the likeliest one, or drawn from the posterior")
+    new Option(
+      '--mode-choice <how>',
+      "how a value's mode is chosen: the most likely one, or a random one from the posterior",
+    )
       .choices(['likely', 'sample'])
       .default('likely'),
   )
@@ -84,7 +86,7 @@ export function deadLetterPolicy(flags: {
 export function deliveryOption(): Option {
   return new Option(
     '--delivery <guarantee>',
-    'guarantee; at-least-once skips transactions: rows are visible at once, and doubled if a member fails',
+    'delivery guarantee; at-least-once skips transactions: rows are visible at once, and duplicated if a member fails',
   )
     .choices(deliveries)
     .default('exactly-once')
@@ -105,11 +107,14 @@ export function withStageOptions(command: Command): Command {
     .addOption(
       new Option(
         '--http <[host:]port>',
-        'address to serve /metrics, /livez and /readyz at; host 127.0.0.1 unless given',
+        'address to serve /metrics, /livez and /readyz at; default host 127.0.0.1',
       ).argParser(parseHttp),
     )
     .addOption(
-      new Option('--grace-ms <ms>', 'milliseconds to finish in after SIGTERM or SIGINT; a second signal ends at once')
+      new Option(
+        '--grace-ms <ms>',
+        'time limit in milliseconds for the shutdown after SIGTERM or SIGINT; a second signal ends the process at once',
+      )
         .argParser(parseGrace)
         .default(stageGraceMs),
     )
@@ -119,7 +124,7 @@ export function withStageOptions(command: Command): Command {
 /** As it was written: what shows the flags of a process shows this one as it was given. */
 function parseHttp(text: string): string {
   if (parseEndpoint(text) !== undefined) return text
-  throw new InvalidArgumentError('Write a port, or host:port, as 9464 or 0.0.0.0:9464.')
+  throw new InvalidArgumentError('Write a port, or host:port, such as 9464 or 0.0.0.0:9464.')
 }
 
 const parseGrace = valueParser({ type: 'integer', minimum: 0, maximum: longestGraceMs }, (text) => {
@@ -130,14 +135,12 @@ const parseGrace = valueParser({ type: 'integer', minimum: 0, maximum: longestGr
 
 export function compressionOption(): Option {
   return commonOption(
-    new Option('--compression <codec>', 'compression of the batches that are written')
-      .choices(compressions)
-      .default('none'),
+    new Option('--compression <codec>', 'compression of the output batches').choices(compressions).default('none'),
   )
 }
 
 export function membersOption(): Option {
-  return new Option('--members <n>', 'number of members of the group in this process, a thread each')
+  return new Option('--members <n>', 'number of members of the group in this process; each is a thread')
     .argParser(parseCount)
     .default(1)
 }
@@ -146,6 +149,6 @@ export function membersOption(): Option {
 export function allowEmptyOutputOption(): Option {
   return new Option(
     '--allow-empty-output',
-    'go on where the group stands, although the output was deleted or made anew',
+    'continue at the position of the group although the output was deleted or recreated',
   )
 }

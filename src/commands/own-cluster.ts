@@ -11,20 +11,20 @@ const ownClusterKinds = [...clusterKinds, 'external'] as const
 
 /** Where a command works that brings a cluster of its own. */
 export interface OwnClusterFlags extends ClusterFlags {
-  readonly kind: (typeof ownClusterKinds)[number]
+  readonly cluster: (typeof ownClusterKinds)[number]
   /** leave the cluster running */
   readonly keep?: boolean
 }
 
 /**
- * A command that brings a cluster of its own unless its own flags name another one. Their variables have the command's
- * name: it does not write into brokers that happen to stand in the environment, or at the top of a file.
+ * A command that starts its own cluster unless its own flags name another one. Their variables contain the command's
+ * name, so that it never writes into the brokers of the general variables or of the top of a file.
  */
 export function ownClusterCommand(name: string, description: string, example: string): Command {
   const prefix = `VGM_${name.toUpperCase()}`
   return addSecurityOptions(plainCommand(name, description, example))
     .addOption(
-      new Option('--brokers <list>', 'brokers of a running cluster (default: a cluster of its own)')
+      new Option('--brokers <list>', 'brokers of a running cluster (default: start a cluster)')
         .argParser(parseListText)
         .env(`${prefix}_BROKERS`),
     )
@@ -34,12 +34,15 @@ export function ownClusterCommand(name: string, description: string, example: st
 
 /** Starts a cluster, lets `work` have it, and ends it; or lets it have the one that the flags name. */
 export async function withOwnCluster<T>(
-  { brokers, registry, kind, keep = false, ...flags }: OwnClusterFlags,
+  { brokers, registry, cluster: kind, keep = false, ...flags }: OwnClusterFlags,
   work: (cluster: ClusterFlags & Pick<Cluster, 'brokers' | 'registry'>) => Promise<T>,
 ): Promise<T> {
   if (brokers !== undefined && registry !== undefined) return work({ ...securityFlagsOf(flags), brokers, registry })
   if (brokers !== undefined || registry !== undefined || kind === 'external')
-    throw new UsageError('A cluster is brokers and a registry', 'Give both --brokers and --registry, or neither')
+    throw new UsageError(
+      'A cluster needs both brokers and a registry',
+      'Give both --brokers and --registry, or neither',
+    )
   const { startCluster } = await import('../cluster/start-cluster.ts')
   const cluster = await startCluster({
     kind,
@@ -47,11 +50,11 @@ export async function withOwnCluster<T>(
     log: (line) => process.stderr.write(`${line}\n`),
   })
   try {
-    // What the environment says of logins is meant for other brokers.
+    // The logins of the environment are meant for other brokers.
     return await work({ brokers: cluster.brokers, registry: cluster.registry })
   } catch (error) {
     if (error instanceof InterruptedError && !keep)
-      throw new InterruptedError('Start it again: its cluster and what it held are gone')
+      throw new InterruptedError('Start it again: its cluster and the data in it are gone')
     throw error
   } finally {
     if (!keep) await cluster.stop()

@@ -42,7 +42,7 @@ export function replayCommand(): Command {
   return withStageOptions(
     datasetCommand(
       'replay',
-      'backfill: normalize a range of the raw topic with one model, into a topic of its own',
+      'backfill: normalize a range of the raw topic with one model, into a separate topic',
       'vgm replay --dataset trips --from start --model 2',
     ),
   )
@@ -53,9 +53,9 @@ export function replayCommand(): Command {
       parseReplayPosition,
       'start',
     )
-    .option('--to <position>', 'position to stop before, written likewise', parseReplayPosition, 'end')
+    .option('--to <position>', 'position to stop before, in the same notation', parseReplayPosition, 'end')
     .option('--output <topic>', 'output topic (default: <dataset>.normalized.v<model>)', parseTopic)
-    .option('--group <name>', 'consumer group that keeps the position (default: one for each backfill)')
+    .option('--group <name>', 'consumer group that keeps the position (default: named after the backfill)')
     .addOption(clipOption())
     .addOption(topicOption('raw'))
     .option('--dead-letter-topic <topic>', 'dead-letter topic (default: <output>.dead-letters)', parseTopic)
@@ -89,7 +89,7 @@ export function replayCommand(): Command {
           allowEmptyOutput: flags.allowEmptyOutput,
           onProgress: progress.update,
         }).finally(progress.end)
-        const nothing = `\nGroup ${group} has done this range already: name another --output to do it once more.`
+        const nothing = `\nGroup ${group} has processed this range already: name another --output to process it again.`
         printResult(flags, report, stageText(report, topic) + (report.rowsIn === 0 ? nothing : ''))
       })
     })

@@ -40,13 +40,13 @@ export function restoreCommand(): Command {
   return withStageOptions(
     datasetCommand(
       'restore',
-      'the inverse consumer group: (value, mode) rows become raw rows again',
+      'run the inverse consumer group that turns (value, mode) rows into raw rows',
       'vgm restore --dataset trips --until-end',
     ),
   )
-    .option('--until-end', 'stop at the present end of the normalized topic')
+    .option('--until-end', 'stop at the end that the normalized topic has at the start')
     .option('--group <name>', 'consumer group (default: vgm.<dataset>.restore)')
-    .option('--instance <name>', "name of this process that survives restarts, as a pod's")
+    .option('--instance <name>', "name of this process that survives restarts, such as a pod's")
     .addOption(topicOption('normalized'))
     .addOption(topicOption('restored'))
     .addOption(topicOption('deadLetters'))

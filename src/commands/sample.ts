@@ -23,13 +23,13 @@ export function sampleCommand(): Command {
   return withStageOptions(
     datasetCommand(
       'sample',
-      'some rows of the raw topic to the sample topic',
+      'copy a sample of the raw topic into the sample topic',
       'vgm sample --dataset trips --rows 100000',
     ),
   )
     .option(
       '--rows <n>',
-      `number of rows to keep: those of the smallest hashes (default: ${defaultSampleRows})`,
+      `number of rows to keep, those with the smallest hashes (default: ${defaultSampleRows})`,
       parseCount,
     )
     .addOption(
@@ -39,8 +39,8 @@ export function sampleCommand(): Command {
     )
     .option('--seed <n>', 'seed of the sample', parseSeed, 0)
     .option('--partitions <n>', 'number of partitions of a new sample topic', parseCount, 1)
-    .option('--append', 'add to a sample topic that holds rows, from where the last sample ended')
-    .option('--follow', 'keep sampling rows as they come; needs --rate')
+    .option('--append', 'add to an existing sample, starting where the last one ended')
+    .option('--follow', 'keep sampling new rows; needs --rate')
     .addOption(topicOption('raw'))
     .addOption(topicOption('sample'))
     .action(async (flags: SampleFlags) => {

@@ -27,7 +27,7 @@ interface VerifyFlags extends DatasetFlags, FileFlags {
 export function verifyCommand(): Command {
   const command = datasetCommand(
     'verify',
-    'audit raw against normalized against restored rows with a stock client; exit 1 if anything is wrong',
+    'compare raw, normalized and restored rows with a stock client; exit 1 if they differ',
     'vgm verify --dataset trips --file trips.csv',
   )
     .addOption(clipOption('--clip of normalize'))
@@ -58,8 +58,8 @@ export function verifyCommand(): Command {
     ]
     if (file === undefined && idle.length > 0) {
       throw new UsageError(
-        `${idle.join(', ')}: it says how a file is read, and no file is named`,
-        'Add --file FILE, or leave it out',
+        `${idle.join(', ')}: it applies to reading a file, and no file is named`,
+        'Add --file FILE, or remove it',
       )
     }
     const loaded = file === undefined ? undefined : { ...fileReading(flags), file, key, badRows }

@@ -145,11 +145,14 @@ function tlsOf(flags: SecurityFlags, names: TlsNames, secret: Secrets): TlsSetti
   })
   if ((cert === undefined) !== (key === undefined))
     throw new UsageError(
-      `${flagText(cert === undefined ? names.key : names.cert)} is half of a client's identity`,
+      `${flagText(cert === undefined ? names.key : names.cert)} is only half of a client identity`,
       `Add ${flagText(cert === undefined ? names.cert : names.key)}`,
     )
   if (key === undefined && flags[names.passphrase] !== undefined)
-    throw new UsageError(`${flagText(names.passphrase)} has no key`, `Add ${flagText(names.key)}, or drop it`)
+    throw new UsageError(
+      `${flagText(names.passphrase)} is given without a key`,
+      `Add ${flagText(names.key)}, or drop it`,
+    )
   const passphrase = key === undefined ? undefined : secret.of(names.passphrase)
   for (const [name, pem] of [
     [names.ca, ca],
@@ -165,7 +168,7 @@ function tlsOf(flags: SecurityFlags, names: TlsNames, secret: Secrets): TlsSetti
   const problem = tlsProblem(tls)
   if (problem !== undefined)
     throw new UsageError(
-      `${flagText(names.cert)} and ${flagText(names.key)} do not go together: ${problem}`,
+      `${flagText(names.cert)} and ${flagText(names.key)} do not match: ${problem}`,
       'Check that the key belongs to the certificate, and its passphrase',
     )
   return tls
@@ -186,17 +189,17 @@ function checkCertificate(flag: string, pem: string): void {
   try {
     certificate = new X509Certificate(pem)
   } catch {
-    throw new UsageError(`${flag} holds no certificate`, 'Name a PEM file: -----BEGIN CERTIFICATE-----')
+    throw new UsageError(`${flag} contains no certificate`, 'Name a PEM file: -----BEGIN CERTIFICATE-----')
   }
   if (Date.parse(certificate.validTo) < Date.now())
-    throw new UsageError(`${flag}: the certificate was valid to ${certificate.validTo}`, 'Renew it')
+    throw new UsageError(`${flag}: the certificate expired at ${certificate.validTo}`, 'Renew it')
 }
 
 function saslOf(flags: SecurityFlags, secret: Secrets): NonNullable<ConnectionSettings['sasl']> {
   const { saslMechanism: mechanism, saslUsername: username } = flags
   if (mechanism === undefined)
     throw new UsageError(
-      `--security-protocol ${flags.securityProtocol} logs in, and nothing says how`,
+      `--security-protocol ${flags.securityProtocol} needs a login, and no mechanism is given`,
       `Add ${flagText('saslMechanism')}`,
     )
   if (mechanism === 'OAUTHBEARER') return { mechanism, token: tokenOf(flags, secret) }
@@ -211,7 +214,7 @@ function tokenOf(flags: SecurityFlags, secret: Secrets): TokenSource {
   const needs = `Give one of ${flagText('saslTokenFile')}, ${flagText('saslTokenEndpoint')} and KAFKA_SASL_TOKEN`
   if (endpoint === undefined) {
     const only = 'without --sasl-token-endpoint'
-    refuse(flags, ['saslUsername', 'saslPasswordFile', 'saslScope'], only, 'A token says who we are: drop it')
+    refuse(flags, ['saslUsername', 'saslPasswordFile', 'saslScope'], only, 'The token identifies the client: drop it')
     if (file !== undefined) return tokenFile(file, 'saslTokenFile')
     const value = secret.token('KAFKA_SASL_TOKEN')
     if (value !== undefined) return { value }
@@ -234,8 +237,11 @@ function checkEndpoint(endpoint: string): void {
   if (tokenEndpoint.allows(endpoint)) return
   const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined
   if (url !== undefined && (url.username !== '' || url.password !== ''))
-    throw new UsageError(`${flagText('saslTokenEndpoint')} has a login in it`, `Use ${flagText('saslUsername')}`)
-  throw new UsageError(`${flagText('saslTokenEndpoint')} is no https: address`, 'A secret goes there: use TLS')
+    throw new UsageError(`${flagText('saslTokenEndpoint')} contains a login`, `Use ${flagText('saslUsername')}`)
+  throw new UsageError(
+    `${flagText('saslTokenEndpoint')} is not an https: address`,
+    'Use https:, because a secret is sent there',
+  )
 }
 
 function registryAuth(flags: SecurityFlags, secret: Secrets): RegistrySettings['auth'] | undefined {
@@ -246,15 +252,15 @@ function registryAuth(flags: SecurityFlags, secret: Secrets): RegistrySettings['
     const value = secret.token('SCHEMA_REGISTRY_TOKEN')
     return value === undefined ? undefined : { token: { value } }
   }
-  refuse(flags, ['registryTokenFile'], 'with --registry-username', 'Log in with one of the two')
+  refuse(flags, ['registryTokenFile'], 'with --registry-username', 'Give only one of the two')
   return { username, password: needed('The registry', 'registryPasswordFile', secret) }
 }
 
 function schemaId(text: string): number {
   if (/^\d{1,10}$/.test(text) && Number(text) < 2 ** 31) return Number(text)
   throw new UsageError(
-    `${flagText('guidSchema')} ${text} is no schema's id`,
-    'Write the number that the registry has for it',
+    `${flagText('guidSchema')} ${text} is not a schema id`,
+    'Write the number of the schema in the registry',
   )
 }
 
@@ -263,7 +269,7 @@ function needed(what: string, name: SecretName, secret: Secrets): string {
   if (value !== undefined) return value
   throw new UsageError(
     `${what} needs a password`,
-    `Add ${flagText(name)}, or set ${secretNames[name]}; no flag takes it, for command lines can be read`,
+    `Add ${flagText(name)}, or set ${secretNames[name]}; no flag holds it, because other users can read command lines`,
   )
 }
 

@@ -43,13 +43,14 @@ export async function clusterAddress({
   const [flag] = namedSecurityFlags(flags)
   if (flag !== undefined)
     throw new UsageError(
-      `${flag} is for a cluster that is named, and none is`,
-      'Name it with --brokers (KAFKA_BROKERS) and --registry (SCHEMA_REGISTRY_URL); the one of "vgm up" is open',
+      `${flag} needs a named cluster, and no --brokers are given`,
+      'Name it with --brokers (KAFKA_BROKERS) and --registry (SCHEMA_REGISTRY_URL); the cluster of "vgm ' +
+        'up" has no TLS or login',
     )
   const local = await findLocalCluster()
   if (local === undefined)
     throw new UsageError(
-      'There is no cluster to work with',
+      'No cluster is named, and none of "vgm up" is running',
       'Start one with "vgm up", or name one with --brokers (KAFKA_BROKERS) and --registry (SCHEMA_REGISTRY_URL)',
     )
   return { brokers: parseBrokers(local.brokers), registry: local.registry, access: noAccess, positionsTopic }
@@ -59,7 +60,7 @@ function parseBrokers(text: string): string[] {
   const brokers = text.split(',').map((broker) => broker.trim())
   const malformed = brokers.find((broker) => !brokerAddress.allows(broker))
   if (malformed !== undefined)
-    throw new UsageError(`"${malformed}" is not a broker's address`, 'Write host:port, several with commas between')
+    throw new UsageError(`"${malformed}" is not a broker's address`, 'Write host:port, or several separated by commas')
   return brokers
 }
 
@@ -67,12 +68,12 @@ function parseRegistry(text: string): string {
   if (registryUrl.allows(text)) return withoutSlash(text)
   if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol))
     throw new UsageError(
-      `The registry's address has a login in it, and addresses stand in logs and command lines`,
+      `The registry's address contains a login, and addresses appear in logs and command lines`,
       'Use --registry-username, and --registry-password-file or SCHEMA_REGISTRY_PASSWORD',
     )
   throw new UsageError(
     `"${registryUrl.show?.(text)}" is not a registry's address`,
-    'Write its URL, as http://localhost:8081',
+    'Write its URL, such as http://localhost:8081',
   )
 }
 

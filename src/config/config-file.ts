@@ -7,7 +7,7 @@ import { commandName, type Setting, settingsOf } from './setting.ts'
 
 type Section = Readonly<Record<string, unknown>>
 
-/** A value as it stands in a file. */
+/** A value of the file. */
 export interface FileValue {
   readonly value: unknown
   /** as `vgm.yaml: normalize.members` */
@@ -23,7 +23,7 @@ export class ConfigFile {
   readonly #root: Section
 
   /**
-   * @param program the command that all others stand below
+   * @param program the root command
    * @throws UsageError if the file cannot be read, or has a key that no command knows
    */
   static read(path: string, program: Command): ConfigFile {
@@ -45,7 +45,9 @@ export class ConfigFile {
     this.#root = root
   }
 
-  /** What the file says of a command's setting; undefined if nothing. The innermost section goes first. */
+  /**
+   * The value of a command's setting in the file; undefined if there is none. The innermost section takes precedence.
+   */
   valueOf(command: Command, setting: Setting): FileValue | undefined {
     let found: FileValue | undefined
     let section: unknown = this.#root

@@ -4,8 +4,8 @@ import type { Setting } from './setting.ts'
 import { schemaOf } from './setting-value.ts'
 
 /**
- * JSON Schema (draft 7, which editors know) of the configuration file, from the commands as they are. What stands at
- * the top is described there once, and sections refer to it.
+ * JSON Schema (draft 7, which editors know) of the configuration file, from the commands as they are. Settings at the
+ * top are described there once, and sections refer to them.
  */
 export function configSchema(program: Command): Readonly<Record<string, unknown>> {
   return {

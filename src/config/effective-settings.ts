@@ -49,7 +49,7 @@ export function effectiveSettings(
     for (const other of all.filter((each) => isChosen(each) && one.setting.excludes.includes(each.setting.name))) {
       const difference = sources.indexOf(one.source) - sources.indexOf(other.source)
       if (difference === 0)
-        throw new UsageError(`${one.from} and ${other.from} exclude each other`, 'Leave one of them out')
+        throw new UsageError(`${one.from} and ${other.from} exclude each other`, 'Remove one of them')
       losers.add(difference > 0 ? one : other)
     }
   return all.map((each) => (losers.has(each) ? byDefault(each.setting) : each))

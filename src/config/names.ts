@@ -39,7 +39,7 @@ export function topicNames(
 export function checkTopicParts(names: readonly string[]): void {
   const twice = names.find((name, i) => names.indexOf(name) < i)
   if (twice !== undefined)
-    throw new UsageError(`Topic ${twice} cannot have two parts in one data set`, 'Name another topic for one of them')
+    throw new UsageError(`Topic ${twice} has two roles in one data set`, 'Name another topic for one of them')
 }
 
 export type GroupStage = 'load' | 'generate' | 'sample' | 'normalize' | 'restore' | 'replay'

@@ -1,7 +1,7 @@
 /**
- * What reaches a secured cluster, and the schemas in its registry: flags, each with its environment variable. No flag
- * holds a secret, for everybody on the machine can read command lines; a secret comes from a file that a flag names, or
- * from a variable of `secretVariables`.
+ * Settings for a secured cluster and its registry: flags, each with its environment variable. No flag holds a secret,
+ * because everybody on the machine can read command lines; a secret comes from a file that a flag names, or from a
+ * variable of `secretVariables`.
  */
 export interface SecurityOption {
   /** as Commander takes it */
@@ -27,26 +27,47 @@ const option = (flags: string, variable: string, description: string, choices?: 
 })
 
 export const securityOptions: readonly SecurityOption[] = [
-  option('--security-protocol <protocol>', 'KAFKA_SECURITY_PROTOCOL', "the brokers' listener", securityProtocols),
-  option('--tls-ca <file>', 'KAFKA_TLS_CA', 'PEM: who vouches for the brokers'),
-  option('--tls-cert <file>', 'KAFKA_TLS_CERT', 'PEM: our certificate'),
-  option('--tls-key <file>', 'KAFKA_TLS_KEY', 'PEM: its private key'),
-  option('--tls-passphrase-file <file>', 'KAFKA_TLS_PASSPHRASE_FILE', "that key's passphrase"),
-  option('--sasl-mechanism <mechanism>', 'KAFKA_SASL_MECHANISM', 'how to log in', saslMechanisms),
-  option('--sasl-username <name>', 'KAFKA_SASL_USERNAME', 'user, or OAuth client'),
-  option('--sasl-password-file <file>', 'KAFKA_SASL_PASSWORD_FILE', 'its password or secret'),
-  option('--sasl-token-file <file>', 'KAFKA_SASL_TOKEN_FILE', 'bearer token; read at each login'),
-  option('--sasl-token-endpoint <url>', 'KAFKA_SASL_TOKEN_ENDPOINT', 'OAuth 2: where tokens come from'),
-  option('--sasl-scope <scope>', 'KAFKA_SASL_SCOPE', 'of these tokens'),
+  option(
+    '--security-protocol <protocol>',
+    'KAFKA_SECURITY_PROTOCOL',
+    "protocol of the brokers' listener",
+    securityProtocols,
+  ),
+  option('--tls-ca <file>', 'KAFKA_TLS_CA', 'PEM file of the authorities that certify the brokers'),
+  option('--tls-cert <file>', 'KAFKA_TLS_CERT', 'PEM file with the client certificate'),
+  option('--tls-key <file>', 'KAFKA_TLS_KEY', 'PEM file with the private key of that certificate'),
+  option('--tls-passphrase-file <file>', 'KAFKA_TLS_PASSPHRASE_FILE', 'file with the passphrase of that key'),
+  option('--sasl-mechanism <mechanism>', 'KAFKA_SASL_MECHANISM', 'SASL mechanism', saslMechanisms),
+  option('--sasl-username <name>', 'KAFKA_SASL_USERNAME', 'user, or OAuth client id'),
+  option('--sasl-password-file <file>', 'KAFKA_SASL_PASSWORD_FILE', 'file with the password or client secret'),
+  option('--sasl-token-file <file>', 'KAFKA_SASL_TOKEN_FILE', 'file with a bearer token, read at each login'),
+  option('--sasl-token-endpoint <url>', 'KAFKA_SASL_TOKEN_ENDPOINT', 'OAuth 2: token endpoint'),
+  option('--sasl-scope <scope>', 'KAFKA_SASL_SCOPE', 'OAuth 2: scope of the tokens'),
   option('--registry-username <name>', 'SCHEMA_REGISTRY_USERNAME', 'user of the registry'),
-  option('--registry-password-file <file>', 'SCHEMA_REGISTRY_PASSWORD_FILE', 'its password'),
-  option('--registry-token-file <file>', 'SCHEMA_REGISTRY_TOKEN_FILE', 'bearer token; read each time'),
-  option('--registry-tls-ca <file>', 'SCHEMA_REGISTRY_TLS_CA', 'PEM: who vouches for the registry'),
-  option('--registry-tls-cert <file>', 'SCHEMA_REGISTRY_TLS_CERT', 'PEM: our certificate there'),
-  option('--registry-tls-key <file>', 'SCHEMA_REGISTRY_TLS_KEY', 'PEM: its private key'),
-  option('--registry-tls-passphrase-file <file>', 'SCHEMA_REGISTRY_TLS_PASSPHRASE_FILE', "that key's passphrase"),
-  option('--registry-ids <kind>', 'SCHEMA_REGISTRY_IDS', 'what eight-byte ids of rows are', apicurioIds),
-  option('--guid-schema <id>', 'SCHEMA_REGISTRY_GUID_SCHEMA', 'schema of rows with a GUID that the registry has not'),
+  option('--registry-password-file <file>', 'SCHEMA_REGISTRY_PASSWORD_FILE', 'file with the password'),
+  option(
+    '--registry-token-file <file>',
+    'SCHEMA_REGISTRY_TOKEN_FILE',
+    'file with a bearer token, read at each request',
+  ),
+  option('--registry-tls-ca <file>', 'SCHEMA_REGISTRY_TLS_CA', 'PEM file of the authorities that certify the registry'),
+  option(
+    '--registry-tls-cert <file>',
+    'SCHEMA_REGISTRY_TLS_CERT',
+    'PEM file with the client certificate for the registry',
+  ),
+  option('--registry-tls-key <file>', 'SCHEMA_REGISTRY_TLS_KEY', 'PEM file with the private key of that certificate'),
+  option(
+    '--registry-tls-passphrase-file <file>',
+    'SCHEMA_REGISTRY_TLS_PASSPHRASE_FILE',
+    'file with the passphrase of that key',
+  ),
+  option('--registry-ids <kind>', 'SCHEMA_REGISTRY_IDS', 'kind of the eight-byte ids of rows', apicurioIds),
+  option(
+    '--guid-schema <id>',
+    'SCHEMA_REGISTRY_GUID_SCHEMA',
+    'schema id for rows with a GUID that the registry does not know',
+  ),
 ]
 
 /**

@@ -72,7 +72,7 @@ function invalid(where: string, value: unknown, fix: string): UsageError {
   return new UsageError(`${where}: ${redact(JSON.stringify(value))} is invalid`, fix)
 }
 
-/** What stands in the place of a secret. */
+/** Text that replaces a secret. */
 export const redacted = '********'
 
 /** A setting's value as it may be shown: no flag holds a secret, but an address may have a password in it. */

@@ -11,7 +11,7 @@ export interface Setting {
   readonly option: Option
   readonly variable: string
   readonly isRequired: boolean
-  /** means the same in every command that has it, so that it may stand at the top of a file */
+  /** has the same meaning in every command, so that it may be at the top of a file */
   readonly isCommon: boolean
   /** names of settings that cannot be used together with this one */
   readonly excludes: readonly string[]
@@ -19,7 +19,7 @@ export interface Setting {
 
 interface DeclaredSettings {
   readonly settings: readonly Setting[]
-  /** what stood on the command line, as it was written; undefined for flags that take nothing */
+  /** the text on the command line; undefined for flags without a value */
   readonly given: Map<string, string | undefined>
 }
 
@@ -79,7 +79,7 @@ export function settingsOf(command: Command): readonly Setting[] {
   return command.declared?.settings ?? []
 }
 
-/** What stood on the command line, by the settings' names. */
+/** Texts of the command line, by the names of the settings. */
 export function givenFlags(command: Command): ReadonlyMap<string, string | undefined> {
   return command.declared?.given ?? new Map()
 }

@@ -24,7 +24,7 @@ export interface ValueSchema {
   readonly enum?: readonly string[]
 }
 
-/** Turns what stands after a flag into its value, and says what a configuration file may hold there. */
+/** Parses the text after a flag, and describes the values that a configuration file may have there. */
 export interface ValueParser<T> {
   /** @throws InvalidArgumentError that says what to write */
   (text: string): T
@@ -44,7 +44,7 @@ export const listSchema: ValueSchema = {
 /** For flags that take a list. */
 export const parseList = valueParser(listSchema, (text) => {
   const items = text.split(',').map((item) => item.trim())
-  if (items.some((item) => item === '')) throw new InvalidArgumentError('Write names with commas between.')
+  if (items.some((item) => item === '')) throw new InvalidArgumentError('Write names separated by commas.')
   return items
 })
 

@@ -26,15 +26,12 @@ function textRule(may: string, allows: (text: string) => boolean, show?: (text: 
   return rule(may, (value) => typeof value === 'string' && allows(value), show)
 }
 
-export const count = numberRule('a whole number from 1 up', (n) => Number.isSafeInteger(n) && n >= 1)
+export const count = numberRule('an integer of at least 1', (n) => Number.isSafeInteger(n) && n >= 1)
 
-export const naturalNumber = numberRule('a whole number from 0 up', (n) => Number.isSafeInteger(n) && n >= 0)
+export const naturalNumber = numberRule('an integer of at least 0', (n) => Number.isSafeInteger(n) && n >= 0)
 
 /** Chooses among sequences of random numbers: 32 bits. */
-export const seed = numberRule(
-  'a whole number from 0 to 4294967295',
-  (n) => Number.isInteger(n) && n >= 0 && n < 2 ** 32,
-)
+export const seed = numberRule('an integer from 0 to 4294967295', (n) => Number.isInteger(n) && n >= 0 && n < 2 ** 32)
 
 /** Bounds a magnitude. */
 export const limit = numberRule('a number above 0', (n) => n > 0)
@@ -42,10 +39,10 @@ export const limit = numberRule('a number above 0', (n) => n > 0)
 export const finiteNumber = numberRule('a number', Number.isFinite)
 
 /** A share of something, all of it included. */
-export const share = numberRule('a share above 0 and up to 1, as 0.05', (n) => n > 0 && n <= 1)
+export const share = numberRule('a share above 0 and at most 1, such as 0.05', (n) => n > 0 && n <= 1)
 
 /** The least weight of a mode. */
-export const leastWeight = numberRule('a share from 0 up to, not including, 1', (n) => n >= 0 && n < 1)
+export const leastWeight = numberRule('a number of at least 0 and below 1', (n) => n >= 0 && n < 1)
 
 const topicPattern = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/
 
@@ -58,7 +55,7 @@ export const internalTopic = (text: string): boolean => text.startsWith('__')
 
 /** A topic of ours or of somebody's, which is not the brokers' own. */
 export const ownTopic = textRule(
-  `the name of a topic: ${topicName.may}, the first ones not __, which is internal to Kafka`,
+  `the name of a topic: ${topicName.may}, and not __ at the start, which is for the topics of Kafka itself`,
   (text) => topicName.allows(text) && !internalTopic(text),
 )
 
@@ -85,7 +82,7 @@ export const brokerAddress = textRule('host:port', (text) => brokerPattern.test(
 const withoutLogin = (text: string): string => text.replace(/^.*@/s, '...@')
 
 export const registryUrl = textRule(
-  'the URL of a registry, as http://localhost:8081, without a login in it',
+  'the URL of a registry, such as http://localhost:8081, without a login in it',
   (text) => {
     const url = URL.canParse(text) ? new URL(text) : undefined
     return url !== undefined && /^https?:$/.test(url.protocol) && url.username === '' && url.password === ''

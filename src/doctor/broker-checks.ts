@@ -13,7 +13,7 @@ const { sessionTimeoutMs } = membershipDefaults
  */
 const farAheadMs = 3_600_000
 const aheadMs = 5_000
-/** Below it a broker is close to the end that it never comes back from by itself. */
+/** Below this share a broker is about to stop, and it does not recover by itself. */
 const scarceShare = 0.02
 const lowShare = 0.1
 const oldestRelease = '3.0'

@@ -4,7 +4,7 @@ const width = 80
 const levels = { ok: 'ok', warning: 'WARNING', error: 'ERROR' } as const
 const indent = ' '.repeat(4)
 
-/** The report for people: what is wrong stands out, and what is well takes a line. At most 80 columns. */
+/** The report for people: problems take several lines, and each passed check takes one. At most 80 columns. */
 export function diagnosisText({ findings, notChecked }: Diagnosis): string {
   const headings = [...new Set(findings.map(({ heading }) => heading))]
   const sections = headings.map((heading) =>
@@ -29,7 +29,7 @@ function findingText({ check, level, found, expected, fix }: NamedFinding): stri
   return [head.trimEnd(), ...part('found', found), ...part('expected', expected), ...fixLines(fix)].join('\n')
 }
 
-/** A command that is too long for a line goes on in the next one, so that it can still be copied. */
+/** A command that is too long for a line continues in the next one, so that it can still be copied. */
 function fixLines(fix: string | undefined): string[] {
   if (fix === undefined) return []
   const label = `${indent}${'fix'.padEnd(10)}`

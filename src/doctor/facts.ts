@@ -56,7 +56,7 @@ export interface GroupPositions {
 
 interface PartitionPosition {
   readonly partition: number
-  /** where the group stands; undefined if it has no position there */
+  /** position of the group; undefined if it has none */
   readonly committed: number | undefined
   /** first offset that retention has left */
   readonly low: number

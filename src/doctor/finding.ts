@@ -3,7 +3,7 @@ import type { TopicRepair } from './topic-repairs.ts'
 
 type Level = 'ok' | 'warning' | 'error'
 
-/** What a check has to say of one thing. */
+/** The result of a check for one subject. */
 export interface Finding {
   readonly level: Level
   /** what is there; a sentence without the full stop */
@@ -39,7 +39,7 @@ export function error(found: string, expected: string, fix: string, repair?: Top
   return { level: 'error', found, expected, fix, ...(repair !== undefined && { repair }) }
 }
 
-/** The findings, or that there are none. */
+/** The findings, or an `ok` if there are none. */
 export function orOk(findings: readonly Finding[], found: string): readonly Finding[] {
   return findings.length > 0 ? findings : [ok(found)]
 }

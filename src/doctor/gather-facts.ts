@@ -140,7 +140,7 @@ async function strayPositionsOf({ rows }: ClusterSession): Promise<StrayRecords>
   return strays
 }
 
-/** What may not be read, or does not come, is another check's affair. */
+/** Another check reports what may not be read or does not arrive. */
 async function rowsOf(cluster: ClusterSession, topic: string): Promise<RawRowFacts> {
   let facts = noRows
   await refused(async () => {
@@ -171,7 +171,7 @@ async function positionsOf(
   })
   if (refusal !== undefined) return { ...nothing, refusal }
   let next: PipelineError | undefined
-  // What may not be asked of the output is another check's affair.
+  // Another check reports missing permissions on the output.
   await refused(async () => {
     next = await startRefusal(cluster, { stage, group, inputTopic: topic, outputTopic })
   })

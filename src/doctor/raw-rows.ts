@@ -11,7 +11,7 @@ import type { RawRowFacts } from './facts.ts'
 /** Enough to meet every schema that rows have now. */
 const rowsPerPartition = 200
 const mostPartitions = 16
-/** An open transaction of somebody else may hold the last rows back. */
+/** Another producer's open transaction may hold the last rows back. */
 const patienceMs = 5_000
 
 export const noRows: RawRowFacts = { rows: 0, tombstones: 0, met: [], unread: [] }

@@ -353,7 +353,7 @@ function ofTopics(
   })
 }
 
-/** The same for what stands in settings: topics whose settings we may not read are passed over. */
+/** The same for settings: topics whose settings this user may not read are skipped. */
 function ofConfigs(
   facts: Facts,
   check: (topics: Topics, dataset: DatasetFacts) => readonly Finding[],

@@ -48,6 +48,17 @@ export class BadRowError extends PipelineError {
   }
 }
 
+/** A file that is to be written exists. */
+export class FileExistsError extends PipelineError {
+  readonly code = 'VGM_FILE_EXISTS'
+  constructor(file: string) {
+    super(`${file} exists`, {
+      fix: 'Name another file, or add --overwrite (in a program, overwrite: true)',
+      exitCode: exitCodes.usage,
+    })
+  }
+}
+
 /** The exported file cannot be written. */
 export class FileUnwritableError extends PipelineError {
   readonly code = 'VGM_FILE_UNWRITABLE'

@@ -31,7 +31,7 @@ export function fileFormatOf(file: string): FileFormat {
     if (foreign !== undefined) throw new UsageError(`Cannot load ${file}: ${foreign.problem}`, foreign.fix)
     throw new UsageError(
       `The name of ${file} does not say whether it is CSV, Parquet or JSON`,
-      'Name its format (--format csv, parquet or json), or give it one of the endings ' +
+      'Name its format (--format csv, parquet or json), or use one of the extensions ' +
         `${Object.keys(formatOfExtension).join(', ')}`,
     )
   }
@@ -45,9 +45,10 @@ export type TableFormat = (typeof tableFormats)[number]
 /** The format that the name of a file to be written says. @throws UsageError for a name that says neither */
 export function tableFormatOf(file: string): TableFormat {
   const ending = extname(file).slice(1).toLowerCase()
-  if (ending === 'csv' || ending === 'parquet') return ending
+  const format = tableFormats.find((format) => format === ending)
+  if (format !== undefined) return format
   throw new UsageError(
-    `The name ${file} does not say a format`,
-    'End it in .parquet or .csv, or name the format (--format)',
+    `The extension of ${file} does not determine a format`,
+    'Use the extension .parquet or .csv, or name the format (--format)',
   )
 }

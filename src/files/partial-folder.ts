@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs'
 import { mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
+import { checkTarget } from './target-file.ts'
 
 /** A hidden folder beside a file that is being written, with all that is temporary about it. */
 export interface PartialFolder {
@@ -15,9 +16,13 @@ export interface PartialFolder {
  * Makes the folder. It goes with the process however that ends, except by a SIGKILL or a power cut: what those left
  * behind is taken away here, at the next start for the same target. The name holds the process id, so that a second run
  * for the same target has its own.
+ *
+ * @param overwrite whether a target that exists is replaced; it is looked for now, and again before it would be lost
+ * @throws FileExistsError
  */
-export async function openPartialFolder(file: string): Promise<PartialFolder> {
+export async function openPartialFolder(file: string, overwrite: boolean): Promise<PartialFolder> {
   const target = resolve(file)
+  await checkTarget(file, overwrite)
   const prefix = `.${basename(target)}.partial-`
   await sweepFolders(dirname(target), prefix)
   const path = await mkdtemp(join(dirname(target), `${prefix}${process.pid}-`))
@@ -26,7 +31,10 @@ export async function openPartialFolder(file: string): Promise<PartialFolder> {
   process.once('exit', onExit)
   return {
     path,
-    publish: (written) => rename(written, target),
+    async publish(written) {
+      await checkTarget(file, overwrite)
+      await rename(written, target)
+    },
     async discard() {
       await rm(path, { recursive: true, force: true })
       process.off('exit', onExit)

@@ -1,4 +1,4 @@
-/** What an access control list of Kafka's can allow. */
+/** Operations that a Kafka access control list can allow. */
 export type Operation =
   | 'Read'
   | 'Write'
@@ -9,11 +9,11 @@ export type Operation =
   | 'DescribeConfigs'
   | 'AlterConfigs'
 
-/** A right that a request needs; where a request needs several, its answer says which of them is missing. */
+/** A permission that a request needs. If a request needs several, its response says which one is missing. */
 export interface Permission {
   readonly operation: Operation
   readonly resource: 'topic' | 'group' | 'transactional id'
-  /** with a star at its end for all that begin so */
+  /** a star at its end makes it a prefix */
   readonly name: string
 }
 
@@ -39,10 +39,10 @@ const flags: Readonly<Record<Permission['resource'], string>> = {
 }
 
 /**
- * How to mend an answer that says that a right is missing; undefined for other errors, and where nobody knows which
- * right it is.
+ * The fix for a response that reports a missing permission; undefined for other errors, and if the permission is
+ * unknown.
  *
- * @param denied the topic that the answer names, where it was asked for several
+ * @param denied the topic that the response names, if the request was for several
  */
 export function missingPermission(
   errorName: string,
@@ -62,7 +62,7 @@ export function missingPermission(
   )
 }
 
-/** The topic that an answer refuses for want of a right, wherever in it that stands. */
+/** The topic for which a response reports a missing permission, at any place in the response. */
 export function deniedTopic(answer: unknown, topic?: string): string | undefined {
   if (answer === null || typeof answer !== 'object') return undefined
   const { name = topic, errorCode } = answer as { name?: string; errorCode?: number }

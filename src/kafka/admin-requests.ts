@@ -4,12 +4,15 @@ import { BrokerConnections } from './broker-connections.ts'
 import { type Asked, BrokerUnreachableError } from './broker-errors.ts'
 import { noTlsError, wantedNoTls } from './login-errors.ts'
 
-/** What brokers may take to make or delete topics, or to delete rows. */
+/** Time-out of the brokers for creating or deleting topics, and for deleting rows. */
 export const changeMs = 10_000
-/** For how long a request is repeated that fails by what may pass: then the caller decides, as a stage that waits. */
+/**
+ * How long a request with a transient failure is retried. After that the caller decides, for instance a stage that
+ * waits.
+ */
 const patienceMs = 3_000
 
-/** Requests of the three trades of ClusterAdmin, over the same connections. */
+/** Requests of the three parts of ClusterAdmin (topics, offsets, groups), over the same connections. */
 export class AdminRequests {
   readonly settings: ConnectionSettings
   readonly connections: BrokerConnections
@@ -19,7 +22,7 @@ export class AdminRequests {
     this.connections = new BrokerConnections(settings)
   }
 
-  /** Of whichever broker answers. */
+  /** Sends a request to any broker that answers. */
   askAny<T>(what: string, ask: (connection: BrokerConnection) => Promise<T>, asked?: Asked): Promise<T> {
     return this.ask(what, () => this.connections.askAny(what, ask, asked))
   }
@@ -28,7 +31,7 @@ export class AdminRequests {
     return this.ask(what, () => this.connections.askController(what, ask, asked))
   }
 
-  /** Of the broker that coordinates a group. */
+  /** Sends a request to the coordinator of a group. */
   askCoordinator<T>(
     group: string,
     what: string,
@@ -41,7 +44,7 @@ export class AdminRequests {
     })
   }
 
-  /** Repeats for some seconds what may pass. */
+  /** Retries transient failures for some seconds. */
   async ask<T>(what: string, ask: (what: string) => Promise<T>): Promise<T> {
     try {
       return await this.connections.retrying(what, ask, patienceMs)

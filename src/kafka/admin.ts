@@ -19,7 +19,10 @@ export class ClusterAdmin {
     this.groups = new GroupAdmin(this.#requests, this.topics)
   }
 
-  /** @throws BrokerUnreachableError after about 3 s, or 10 s for each that takes the connection and does not answer */
+  /**
+   * @throws BrokerUnreachableError after about 3 s, or 10 s for each broker that accepts the connection and does not
+   *   answer
+   */
   async connect(): Promise<void> {
     await this.#requests.ask('Connecting', () => this.#requests.connections.answeringBroker())
   }

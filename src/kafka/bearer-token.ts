@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { PipelineError } from '../errors.ts'
 import type { TokenSource } from '../ports/connection-settings.ts'
 
-/** There is no token to log in with. */
+/** No bearer token could be obtained. */
 export class TokenError extends PipelineError {
   readonly code = 'VGM_TOKEN'
   constructor(problem: string, fix: string, retriable = false, cause?: unknown) {
@@ -11,21 +11,21 @@ export class TokenError extends PipelineError {
 }
 
 const endpointTimeoutMs = 5_000
-/** A token is used for so much of its life: brokers cut a connection at its end. */
+/** Share of a token's lifetime after which it is replaced: brokers close a connection when its token expires. */
 const usedShare = 0.8
-/** Where the endpoint does not say how long its token lives. */
+/** Assumed lifetime of a token if the endpoint does not give one. */
 const unknownLifeMs = 60_000
-/** RFC 6750, section 2.1. Anything else could end the line or the message that it stands in. */
+/** RFC 6750, section 2.1. Any other character could end the line or the message that contains the token. */
 const tokenPattern = /^[A-Za-z0-9._~+/-]+=*$/
 
-/** Clients ask at every login; those of one process share what an endpoint has given. */
+/** Clients request a token at every login; all clients of a process share the token of an endpoint. */
 const fromEndpoints = new WeakMap<
   TokenSource,
   { readonly token: Promise<string>; readonly freshUntilMs: () => number }
 >()
 
 /**
- * A token that is valid now. A file is read each time.
+ * A token that is valid now. A token file is read each time.
  *
  * @throws TokenError, which never has the token in it
  */
@@ -34,7 +34,7 @@ export async function bearerToken(source: TokenSource): Promise<string> {
   if ('file' in source) return checked(await readToken(source.file), `The token in ${source.file}`)
   const known = fromEndpoints.get(source)
   if (known !== undefined && Date.now() < known.freshUntilMs()) return known.token
-  // Until the answer says more, everybody waits for this one.
+  // All callers share this pending request.
   let untilMs = Date.now() + endpointTimeoutMs
   const token = askEndpoint(source).then(({ access_token, expires_in }) => {
     untilMs = Date.now() + usedShare * (expires_in === undefined ? unknownLifeMs : expires_in * 1_000)
@@ -56,7 +56,7 @@ async function readToken(file: string): Promise<string> {
 
 function checked(token: unknown, what: string): string {
   if (typeof token === 'string' && tokenPattern.test(token)) return token
-  throw new TokenError(`${what} is no bearer token`, 'It must be one line of letters, digits and . _ ~ + / - =')
+  throw new TokenError(`${what} is not a bearer token`, 'It must be one line of letters, digits and . _ ~ + / - =')
 }
 
 interface TokenAnswer {

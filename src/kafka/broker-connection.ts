@@ -11,15 +11,17 @@ import {
   UnexpectedCorrelationIdError,
   Writer,
 } from '@platformatic/kafka'
-import { FrameAssembler } from './frame-assembler.ts'
+import { FrameAssembler, release } from '../batch/frame-assembler.ts'
 
-/** ApiVersions, SaslHandshake and SaslAuthenticate: the client's own way to log in. */
+/** The requests with which the client logs in: ApiVersions, SaslHandshake, SaslAuthenticate. */
 const loginKeys: ReadonlySet<number> = new Set([17, 18, 36])
-/** The client numbers its requests from 1, we ours from here: an answer's number says whose it is. */
+/** The client numbers its requests from 1, and we number ours from here, so a response's number shows whose it is. */
 const firstId = 0x4000_0000
-/** Smaller parts of a request are joined, larger ones are written from where they stand. */
+/** Parts of a request below this size are joined; larger parts are written without a copy. */
 const joinedBytes = 16 * 1024
 const sizeBytes = 4
+/** No answer is larger: `socket.request.max.bytes` ends below it, and so do fetches that we ask for. */
+const largestFrameBytes = 1024 * 1024 * 1024
 
 export type BrokerConnectionOptions = ConnectionOptions & { requestTimeout: number }
 
@@ -33,27 +35,27 @@ interface Request {
 }
 
 /**
- * A connection of the client's, which opens it and logs in, with requests and answers framed by ourselves: the client
- * copies each batch on its way out and each answer on its way in, into memory that is garbage soon after, so that
- * collections took a quarter of the time.
+ * A connection that the client opens and logs in, and on which we frame requests and responses ourselves. The client
+ * would copy each outgoing batch and each response into short-lived memory, and garbage collections took a quarter of
+ * the time.
  *
- * An answer's bytes are borrowed from a pool if they are many: `recycle` gives them back.
+ * The bytes of a large response are borrowed from a pool: `recycle` returns them.
  *
- * Nothing else is sent while it logs in again. Brokers with connections.max.reauth.ms want a new login before the old
- * one ends (KIP-368), and cut the connection if another request comes between its messages; the client begins one in
- * time, but goes on sending.
+ * Nothing else is sent during a re-authentication. Brokers with connections.max.reauth.ms require a new login before
+ * the old one expires (KIP-368), and close the connection if another request arrives between its messages. The client
+ * starts the login in time but continues to send requests.
  */
 export class BrokerConnection extends Connection {
-  /** the last thing that went wrong: what it rejects requests with says only that it is closed */
+  /** the last failure: the error of rejected requests says only that the connection is closed */
   failure: Error | undefined
   readonly #head: Buffer
   readonly #requestTimeoutMs: number
   readonly #isTls: boolean
   readonly #requests = new Map<number, Request>()
-  readonly #frames = new FrameAssembler((frame) => this.#answer(frame))
+  readonly #frames = new FrameAssembler((frame) => this.#answer(frame), largestFrameBytes)
   #nextId = firstId
   #login: Promise<void> | undefined
-  /** what the client did with data before we took the socket over */
+  /** the client's data listeners before we took over the socket */
   #toClient: ((data: Buffer) => void) | undefined
 
   constructor(clientId: string, options: BrokerConnectionOptions) {
@@ -67,19 +69,19 @@ export class BrokerConnection extends Connection {
     this.once('connect', () => this.#takeOver(this.socket))
   }
 
-  /** Settles when requests may be sent, in the order of the calls; undefined if they may be now. */
+  /** Resolves when requests may be sent, in the order of the calls; undefined if they may be sent now. */
   get login(): Promise<void> | undefined {
     return this.#login
   }
 
-  /** Called by the client when four fifths of the login's life are over. */
+  /** The client calls this after four fifths of the login's lifetime. */
   override reauthenticate(): void {
     if (!this.isConnected()) return
     const { promise, resolve } = Promise.withResolvers<void>()
     const done = () => {
       for (const event of ends) this.off(event, done)
       resolve()
-      // Whoever asks in the same turn must come behind those that have waited.
+      // Callers of the same turn must queue behind those that already wait.
       void nextTurn().then(() => {
         if (this.#login === promise) this.#login = undefined
       })
@@ -90,7 +92,7 @@ export class BrokerConnection extends Connection {
   }
 
   /**
-   * What `createAPI` calls. The bytes of large parts of the payload belong to the connection until the answer is there.
+   * Called by `createAPI`. The bytes of large parts of the payload belong to the connection until the response arrives.
    */
   override send<Answer>(...request: Parameters<typeof Connection.prototype.send<Answer>>): void {
     const [apiKey, apiVersion, createPayload, parser, hasRequestTags, hasTags, callback] = request
@@ -109,7 +111,7 @@ export class BrokerConnection extends Connection {
     this.#write(apiKey, apiVersion, id, hasRequestTags, createPayload() as Writer)
   }
 
-  /** Takes an answer's bytes back, to be written to again. */
+  /** Takes back the bytes of a response for reuse. */
   recycle(bytes: Uint8Array): void {
     this.#frames.recycle(bytes)
   }
@@ -143,7 +145,7 @@ export class BrokerConnection extends Connection {
     socket.removeAllListeners('data')
     let isFirst = !this.#isTls
     socket.on('data', (data: Buffer) => {
-      // What the client says of a listener that wants TLS.
+      // The client's message for a listener that requires TLS.
       if (isFirst && isTlsRecord(data)) socket.destroy(new Error('Broker requires TLS.'))
       isFirst = false
       if (socket.destroyed) return
@@ -208,14 +210,6 @@ const ends = ['sasl:authentication:extended', 'error', 'close'] as const
 function requestHead(clientId: string): Buffer {
   return Writer.create().appendInt32(0).appendInt16(0).appendInt16(0).appendInt32(0).appendString(clientId, false)
     .buffer
-}
-
-/**
- * Frees the memory of what a socket gave, which nobody reads any more. Left to the collector, 64 MiB of it, a fraction
- * of a second, make it look through the whole heap.
- */
-function release({ buffer, byteLength }: Buffer): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0)
 }
 
 /** Handshake, alert or data, of SSL 3 to TLS 1.3. */

@@ -31,7 +31,7 @@ export const earliest = -2
 export const latest = -1
 
 const backOff: BackOff = { firstMs: 10, longestMs: 1_000 }
-/** While the markers of the previous transaction are being written, which takes some ms. */
+/** Pause while the markers of the previous transaction are being written, which takes some ms. */
 const markersPauseMs = 5
 const leaderNotAvailable = 5
 
@@ -44,7 +44,7 @@ interface Leader extends KnownBroker {
 }
 
 /**
- * Knows who leads what, and asks those whom a request concerns.
+ * Knows the leaders and coordinators, and sends each request to the right broker.
  *
  * @param random uniform in [0, 1), for the pauses between attempts
  */
@@ -54,8 +54,7 @@ export class BrokerConnections {
   readonly #limits: ConnectionLimits
   readonly #random: () => number
   /**
-   * the last one to answer first, then the bootstrap brokers and those that were learnt: asked what concerns no one of
-   * them
+   * brokers for requests that any broker can answer: first the one that answered last, then bootstrap and known brokers
    */
   #brokers: KnownBroker[]
   readonly #refreshing = new Map<string, Promise<void>>()
@@ -91,7 +90,7 @@ export class BrokerConnections {
   }
 
   /**
-   * The id of a topic, asked for anew: one that is made again has another.
+   * The id of a topic, always requested again: a recreated topic has another id.
    *
    * @throws BrokerError
    * UNKNOWN_TOPIC_OR_PARTITION
@@ -101,7 +100,7 @@ export class BrokerConnections {
     return this.#topicIds.get(topic)
   }
 
-  /** The node that leads a partition, from what was learnt last; undefined if nobody was known to. */
+  /** The leader of a partition in the latest metadata; undefined if there was none. */
   knownLeader({ topic, partition }: TopicPartition): number | undefined {
     return this.#leaders.get(`${topic}/${partition}`)?.node
   }
@@ -116,7 +115,7 @@ export class BrokerConnections {
     return this.#pool.connection(await this.#leader(of.topic, of.partition), purpose)
   }
 
-  /** A connection to one broker, whatever it leads. */
+  /** A connection to one broker. */
   brokerConnection(broker: KnownBroker): Promise<BrokerConnection> {
     return this.#pool.connection(broker, 'control')
   }
@@ -143,11 +142,11 @@ export class BrokerConnections {
   }
 
   /**
-   * Learns anew who leads the partitions of these topics, and how many they have. A partition without a leader is none
-   * of the errors here: others have theirs.
+   * Refreshes the metadata of these topics: partitions and leaders. A partition without a leader is not an error,
+   * because the other partitions have theirs.
    */
   refresh(topics: readonly string[]): Promise<void> {
-    // Whoever asks for many partitions at once asks once.
+    // Concurrent requests for many partitions share one metadata request.
     const key = topics.join()
     const running = this.#refreshing.get(key)
     if (running !== undefined) return running
@@ -157,13 +156,13 @@ export class BrokerConnections {
   }
 
   /**
-   * What a broker knows of the cluster: its brokers, the controller, and topics, which have errors of their own.
+   * The metadata of a broker: brokers, controller and topics, each topic with its own error.
    *
    * @param topics null for all that this user may see
    */
   metadata(what: string, topics: readonly string[] | null, withOperations = false): Promise<Metadata> {
     return this.askAny(what, (connection) =>
-      // The client makes an error of the whole answer if one topic is unknown or one partition has no leader.
+      // The client rejects the whole response if one topic is unknown or one partition has no leader.
       metadataV11.api.async(connection, topics && [...topics], false, withOperations).catch((error: unknown) => {
         if (error instanceof ResponseError) return error.response as Metadata
         throw error
@@ -218,7 +217,7 @@ export class BrokerConnections {
   }
 
   /**
-   * Committed offsets of a group; partitions without one are left out.
+   * Committed offsets of a group; partitions without one are omitted.
    *
    * @param partitions undefined for all that it has committed
    * @param requireStable waits for transactions that are about to change them (KIP-447)
@@ -233,7 +232,7 @@ export class BrokerConnections {
       name,
       partitionIndexes: members.map(({ partition }) => partition),
     }))
-    // None at all stands for all; the client's types do not know it.
+    // An absent list means all topics; the client's types do not allow that.
     const asked = { groupId: group, memberEpoch: -1, topics: partitions === undefined ? (null as never) : topics }
     return this.retrying(`Reading the committed offsets of group ${group}`, async (what) => {
       const connection = await this.coordinatorConnection('group', group)
@@ -257,7 +256,7 @@ export class BrokerConnections {
     })
   }
 
-  /** Sends a request on a connection, and makes one of the errors of broker-errors.ts of what goes wrong. */
+  /** Sends a request on a connection, and converts a failure to an error of broker-errors.ts. */
   request<T>(
     connection: BrokerConnection,
     what: string,
@@ -271,7 +270,7 @@ export class BrokerConnections {
     return this.#pool.close()
   }
 
-  /** Forgets who leads and coordinates what: after an error that may mean that it has moved. */
+  /** Forgets all leaders and coordinators, after an error that may mean that one has moved. */
   forgetLeaders(): void {
     this.#leaders.clear()
     this.#coordinators.clear()
@@ -282,7 +281,7 @@ export class BrokerConnections {
     this.#leaders.delete(`${topic}/${partition}`)
   }
 
-  /** Repeats what fails retriably, with growing pauses; no attempt begins later than `forMs` after the first. */
+  /** Retries retriable failures with growing pauses. No attempt begins later than `forMs` after the first. */
   async retrying<T>(what: string, attempt: (what: string) => Promise<T>, forMs = 60_000): Promise<T> {
     let deadline = Date.now() + forMs
     let wasUnknown = false
@@ -300,7 +299,7 @@ export class BrokerConnections {
         wasUnknown = isTopicUnknown(error)
         const pauseMs = isConcurrent ? markersPauseMs : backOffMs(backOff, failures, this.#random)
         if (!retriable || this.#pool.isClosed || Date.now() + pauseMs > deadline) throw error
-        // While markers are written nothing has moved.
+        // While markers are being written, no leader or coordinator has moved.
         if (!isConcurrent) this.forgetLeaders()
         await sleep(pauseMs)
       }
@@ -321,8 +320,8 @@ export class BrokerConnections {
   }
 
   /**
-   * Asks for what the controller does. Any broker passes it on, but with ZooKeeper it says that it is none, and the
-   * controller is asked.
+   * Sends a request for the controller. With KRaft any broker forwards it. With ZooKeeper another broker answers
+   * NOT_CONTROLLER, and the request goes to the controller.
    */
   async askController<T>(what: string, ask: (connection: BrokerConnection) => Promise<T>, asked?: Asked): Promise<T> {
     try {
@@ -338,7 +337,7 @@ export class BrokerConnections {
   }
 
   /**
-   * Asks brokers in turn until one answers, the one that has answered last first.
+   * Tries brokers in turn until one answers, beginning with the one that answered last.
    *
    * @throws BrokerUnreachableError if none does
    */

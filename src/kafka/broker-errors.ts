@@ -11,7 +11,7 @@ import { deniedTopic, missingPermission, type Permission } from './acl.ts'
 import { type BrokerRequest, type ErrorKind, errorKind, errorKinds } from './broker-error-table.ts'
 import { errorCauses } from './error-causes.ts'
 
-/** What one can do about an error that stops the stage, by name. */
+/** Fixes for errors that stop a stage, by the name of the error. */
 const fixes: Readonly<Record<string, string>> = {
   TOPIC_AUTHORIZATION_FAILED: 'Grant this user the right that the operation needs on the topic',
   GROUP_AUTHORIZATION_FAILED: 'Grant this user Read on the consumer group',
@@ -20,33 +20,31 @@ const fixes: Readonly<Record<string, string>> = {
   MESSAGE_TOO_LARGE: "Raise the topic's max.message.bytes",
   RECORD_LIST_TOO_LARGE: "Raise the topic's max.message.bytes",
   INVALID_RECORD:
-    'A compacted topic takes no row without a key: give the rows keys, as "vgm load --key" does, or set ' +
-    'cleanup.policy=delete on the topic',
+    'A compacted topic accepts no row without a key: give the rows keys, as "vgm load --key" does, or ' +
+    'set cleanup.policy=delete on the topic',
   INVALID_TRANSACTION_TIMEOUT: "Raise the brokers' transaction.max.timeout.ms",
   UNSUPPORTED_VERSION: 'Use Apache Kafka 3.0 or newer',
 }
 
-/**
- * The same where a topic was to be made. Whoever may not change the cluster may still ask for the topic, or make it
- * otherwise.
- */
+/** Fixes for errors of CreateTopics. A user who may not change the cluster can still have the topic created. */
 const creationFixes: Readonly<Record<string, string>> = {
   POLICY_VIOLATION:
-    'Make the topic with settings that the policy of this cluster allows, by hand or by whoever may: ' +
-    'stages take a topic that exists',
+    'Create the topic with settings that the policy of this cluster allows, yourself or by its ' +
+    'operators: stages use an existing topic',
   INVALID_CONFIG:
-    'Make the topic with settings that these brokers take, by hand or by whoever may: stages take a topic that exists',
+    'Create the topic with settings that these brokers support, yourself or by their operators: stages ' +
+    'use an existing topic',
   INVALID_TOPIC_EXCEPTION: 'Choose another name for the data set, or name the topic by its own option',
   INVALID_REPLICATION_FACTOR: 'Start more brokers, or lower their default.replication.factor',
 }
 
-/** Brokers seldom say more than the error's name; their logs are for those who run them. */
-const unknownFix = "Kafka's documentation explains the error; the brokers' logs say more, to those who may read them"
-const namedFix = 'Mend what the broker names, or ask those who run it'
+/** Brokers rarely return more than the name of the error. */
+const unknownFix = "See Kafka's documentation of the error, and the brokers' logs"
+const namedFix = 'Correct what the broker reports, or ask its operators'
 
 /** What was asked for. */
 export interface Asked {
-  /** where that decides what an error means */
+  /** the request, if it determines the meaning of an error */
   readonly request?: BrokerRequest
   /** that the answer may find missing */
   readonly permissions?: readonly Permission[]
@@ -57,13 +55,13 @@ export class BrokerError extends PipelineError {
   readonly code = 'VGM_BROKER'
   /** Kafka's name of the error, as NOT_ENOUGH_REPLICAS */
   readonly errorName: string
-  /** what the broker has said beside it, without its full stop */
+  /** the broker's message, without its full stop */
   readonly reason: string | undefined
   readonly kind: ErrorKind
 
   /**
    * @param cause the client's error, which has the answer
-   * @param said  what the broker has said, where no error of the client has it
+   * @param said  the broker's message, if no error of the client contains it
    */
   constructor(
     errorCode: number,
@@ -91,7 +89,7 @@ export class BrokerError extends PipelineError {
   }
 }
 
-/** What a broker says beside an error code; nothing if it says no more than the error's name does. */
+/** The message of a broker beside an error code; undefined if it only repeats the meaning of the code. */
 function saidIn(errorCode: number, cause: unknown): string | undefined {
   return (
     errorCauses(cause).find(
@@ -100,20 +98,21 @@ function saidIn(errorCode: number, cause: unknown): string | undefined {
   )
 }
 
-/** An answer that the client cannot make out: the parsers know no error code that is newer than they are. */
+/** A response that the client cannot parse: its parsers reject error codes that are newer than they are. */
 export class UnreadableAnswerError extends PipelineError {
   readonly code = 'VGM_BROKER_ANSWER'
   constructor(what: string, cause: unknown) {
     super(`${what}: the broker's answer cannot be read`, {
-      fix: "Look at the brokers' logs, and update vgm-stream if they are newer than it",
+      fix: "Check the brokers' logs, and update vgm-stream if the brokers are newer",
       cause,
     })
   }
 }
 
-/** The connection to a broker broke, or an answer did not come in time. */
+/** The connection to a broker broke, or a response did not arrive in time. */
 export class ConnectionLostError extends PipelineError {
-  readonly code: `VGM_${string}` = 'VGM_BROKER_CONNECTION'
+  readonly code: 'VGM_BROKER_CONNECTION' | 'VGM_BROKER_UNREACHABLE' | 'VGM_ADVERTISED_LISTENER' =
+    'VGM_BROKER_CONNECTION'
   /** @param said the error among the causes that tells most */
   constructor(
     what: string,
@@ -125,23 +124,21 @@ export class ConnectionLostError extends PipelineError {
   }
 }
 
-/** None of the brokers that are known answers. */
+/** No known broker answers. */
 export class BrokerUnreachableError extends ConnectionLostError {
   override readonly code = 'VGM_BROKER_UNREACHABLE'
   constructor(brokers: readonly string[], cause: unknown) {
     super(
       `No Kafka broker answers at ${brokers.join(', ')}`,
       cause,
-      'Start a cluster with "vgm up", or name a running one (--brokers, KAFKA_BROKERS); one that wants TLS or a ' +
-        'login must be told so (--security-protocol, access.kafka)',
+      'Start a cluster with "vgm up", or name a running one (--brokers, KAFKA_BROKERS); TLS or a ' +
+        'login needs a setting (--security-protocol, access.kafka)',
       rootCause(cause),
     )
   }
 }
 
-/**
- * A broker answers, and the address that another one of the cluster, or itself, tells clients to come to leads nowhere.
- */
+/** A bootstrap address answers, but an address that a broker advertises cannot be reached. */
 export class AdvertisedListenerError extends ConnectionLostError {
   override readonly code = 'VGM_ADVERTISED_LISTENER'
   readonly address: string
@@ -149,8 +146,8 @@ export class AdvertisedListenerError extends ConnectionLostError {
     super(
       `The cluster's broker ${node} advertises ${address}, which cannot be reached from here`,
       cause,
-      `Set advertised.listeners of broker ${node} to an address that leads to it from here, or make ` +
-        'this one do so; if the broker is down, start it',
+      `Set advertised.listeners of broker ${node} to an address that this machine reaches, or make this ` +
+        'address reachable; if the broker is down, start it',
       rootCause(cause),
     )
     this.address = address
@@ -162,13 +159,14 @@ function rootCause(error: unknown): unknown {
   return errorCauses(error).findLast(({ message }) => message !== '') ?? error
 }
 
-/** Another instance has taken this one's transactional id, or the group has given its partitions away. */
+/** Another instance has taken over this one's transactional id or its place in the group. */
 export class FencedError extends PipelineError {
   readonly code = 'VGM_FENCED'
   constructor(
     who: string,
     cause: unknown,
-    fix = 'Run one process for each name of an instance (--instance), and start this one again: it goes on where it stopped',
+    fix = 'Run one process for each name of an instance (--instance), and start this one again: ' +
+      'it resumes where it stopped',
   ) {
     super(`${who} has been fenced: another instance has taken its place, or this one did not answer for too long`, {
       fix,
@@ -178,7 +176,7 @@ export class FencedError extends PipelineError {
   }
 }
 
-/** Turns what a request was rejected with into one of the errors above; `what` says what was being done. */
+/** Converts the rejection of a request to one of the errors above; `what` describes the request. */
 export function toBrokerError(
   error: unknown,
   what: string,
@@ -192,14 +190,14 @@ export function toBrokerError(
   return new UnreadableAnswerError(what, error)
 }
 
-/** What `error` means for the transaction it happened in; what is not a broker's error is not ours to judge. */
+/** The kind of `error` for its transaction; undefined for errors that do not come from brokers. */
 export function kindOf(error: unknown): ErrorKind {
   if (error instanceof BrokerError) return error.kind
   if (error instanceof ConnectionLostError) return 'retriable'
   return error instanceof FencedError ? 'fenced' : 'fatal'
 }
 
-/** Whether a transaction that failed with this error is worth being repeated. */
+/** Whether a transaction that failed with this error may succeed when it is repeated. */
 export function isRepeatable(error: unknown): boolean {
   const kind = kindOf(error)
   return kind === 'abortable' || kind === 'retriable'
@@ -212,14 +210,14 @@ export function isTopicUnknown(error: unknown): boolean {
   return error instanceof BrokerError && unknownTopicNames.has(error.errorName)
 }
 
-/** What a group answers to the offsets of a member that it has dropped, or of an older generation. */
+/** Errors of a group for offsets of a member that it has dropped, or of an older generation. */
 const generationLost: ReadonlySet<string> = new Set([
   'UNKNOWN_MEMBER_ID',
   'ILLEGAL_GENERATION',
   'REBALANCE_IN_PROGRESS',
 ])
 
-/** Whether a slice comes too late for its group, which has a new generation or does without the member. */
+/** Whether a slice is too late for its group: the group has a new generation or has dropped the member. */
 export function isGenerationLost(error: unknown): boolean {
   return error instanceof BrokerError && generationLost.has(error.errorName)
 }
@@ -227,7 +225,7 @@ export function isGenerationLost(error: unknown): boolean {
 /** Says only that something else in the same request was refused. */
 const notAttempted = 'OPERATION_NOT_ATTEMPTED'
 
-/** An answer has an error for each partition: the worst one decides. */
+/** A response has an error for each partition: the most severe one decides. */
 function worst(errors: readonly BrokerError[]): BrokerError {
   const weight = ({ errorName, kind }: BrokerError) => (errorName === notAttempted ? -1 : errorKinds.indexOf(kind))
   return errors.reduce((most, error) => (weight(error) > weight(most) ? error : most))

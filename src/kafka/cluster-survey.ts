@@ -24,10 +24,10 @@ const operationBits = {
   Describe: 8,
   DescribeConfigs: 10,
 } as const satisfies Partial<Record<Operation, number>>
-/** In the place of the operations in an answer without them. */
+/** Value of the operations field in a response without operations. */
 const operationsUnknown = -(2 ** 31)
 
-/** Why something could not be learnt. */
+/** Why a fact could not be gathered. */
 export interface Refusal {
   readonly problem: string
   /** Kafka's name of the error, as TOPIC_AUTHORIZATION_FAILED; undefined if no broker has answered */
@@ -39,14 +39,14 @@ export interface BrokerFacts {
   readonly node: number
   /** as it advertises itself */
   readonly address: string
-  /** of a question and its answer; undefined if it cannot be reached from here */
+  /** round-trip time; undefined if this machine cannot reach the broker */
   readonly answeredInMs: number | undefined
   readonly refusal?: Refusal
   /** newest and oldest version of each request, by its key */
   readonly versions: ReadonlyMap<number, readonly [oldest: number, newest: number]>
   /** newest level of metadata.version that it knows: which release it is of */
   readonly metadataLevel: number | undefined
-  /** undefined without the right to read it */
+  /** undefined without the permission to read it */
   readonly config: ReadonlyMap<string, string> | undefined
   readonly folders: readonly LogFolder[]
 }
@@ -87,13 +87,13 @@ interface GroupFacts {
   readonly refusal?: Refusal
 }
 
-/** What an empty transaction has shown: it was opened and rolled back. */
-interface ProbeFacts {
+/** Results of an empty transaction that was opened and rolled back. */
+export interface ProbeFacts {
   readonly transactionalId: string
   readonly refusal?: Refusal
   /** the coordinator's clock minus ours, in the middle of the question; undefined if it was not learnt */
   readonly clockAheadMs: number | undefined
-  /** by how much that may be wrong */
+  /** the uncertainty of that difference */
   readonly clockErrorMs: number
 }
 
@@ -121,12 +121,12 @@ export interface SurveyPlan {
 const topicResource = 2
 const brokerResource = 4
 const clientName = 'vgm'
-/** A coordinator that is moving takes some seconds; longer than this is a finding. */
+/** A coordinator may move within some seconds; if it is missing for longer, that is a finding. */
 const patienceMs = 10_000
 
 /**
- * Asks the brokers for all that `vgm doctor` judges. Nothing is changed: the one transaction that is opened writes
- * nothing and is rolled back. What is not allowed is a fact as well.
+ * Gathers from the brokers all facts that `vgm doctor` judges. It changes nothing: its one transaction writes nothing
+ * and is rolled back. A missing permission is a fact too.
  *
  * @throws BrokerError, ConnectionLostError if no broker answers
  */
@@ -269,7 +269,7 @@ async function logFolders(
   }))
 }
 
-/** Whether the broker can be reached from here at the address that it advertises. */
+/** Whether this machine reaches the broker at its advertised address. */
 export function isReached({ answeredInMs }: BrokerFacts): boolean {
   return answeredInMs !== undefined
 }
@@ -277,12 +277,12 @@ export function isReached({ answeredInMs }: BrokerFacts): boolean {
 /** LeaderAndIsr, which brokers with ZooKeeper alone answer */
 const leaderAndIsrKey = 4
 
-/** KRaft before Kafka 3.3, which names no metadata.version, makes a topic although it is asked to judge only. */
+/** KRaft before Kafka 3.3, which reports no metadata.version, creates a topic even with validateOnly. */
 function createsAlthoughAskedNotTo({ versions, metadataLevel }: BrokerFacts): boolean {
   return versions.size > 0 && metadataLevel === undefined && !versions.has(leaderAndIsrKey)
 }
 
-/** Lets the brokers judge whether topics that are missing could be made, and makes none (validateOnly). */
+/** Lets the brokers validate whether missing topics could be created, without creating them (validateOnly). */
 async function tryToCreate(
   connections: BrokerConnections,
   { topics }: Metadata,
@@ -323,7 +323,7 @@ async function surveyGroup(connections: BrokerConnections, group: string): Promi
   }
 }
 
-/** The first probe that goes through, else the one that came furthest; undefined if there is none. */
+/** The first successful probe, otherwise the one that got furthest; undefined if there is none. */
 async function firstProbe(
   connections: BrokerConnections,
   { probes, transactionTimeoutMs }: SurveyPlan,
@@ -338,7 +338,7 @@ async function firstProbe(
   return facts
 }
 
-/** Opens a transaction that writes nothing, looks at the time that its coordinator has noted, and rolls it back. */
+/** Opens an empty transaction, reads the start time that its coordinator has recorded, and rolls it back. */
 async function probeTransactions(
   connections: BrokerConnections,
   { transactionalId, group }: SurveyPlan['probes'][number],
@@ -386,7 +386,7 @@ export function refusalOf(error: unknown): Refusal {
   return { problem: error.message, errorName, fix: error.fix }
 }
 
-/** For what one may lack the right to, or an older broker the request. */
+/** For requests that need a permission, or that an older broker does not support. */
 async function orUndefined<T>(asked: Promise<T>): Promise<T | undefined> {
   try {
     return await asked

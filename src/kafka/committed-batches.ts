@@ -1,53 +1,25 @@
 import { type BatchHeader, isIntact, readBatchHeader, readInt64 } from '../batch/batch-header.ts'
 import { readRecords } from '../batch/read-records.ts'
 import { createRecords } from '../batch/records.ts'
-import { PipelineError } from '../errors.ts'
 import type { FetchedPartition } from '../ports/log.ts'
+import { CorruptBatchError, UnsupportedBatchError } from './batch-errors.ts'
 import type { FetchedRecords } from './fetch-request.ts'
 
-/** The bytes of a batch do not match its checksum, or those of a transaction marker contradict each other. */
-export class CorruptBatchError extends PipelineError {
-  readonly code = 'VGM_BATCH_CORRUPT'
-  constructor(topic: string, partition: number, offset: number, problem = 'does not match its checksum') {
-    super(`The batch at offset ${offset} of ${topic}/${partition} ${problem}`, {
-      fix: 'Restore the partition from a replica: nothing has been skipped, the stage goes on from there',
-    })
-  }
-}
-
-/**
- * The rows stand in a format of before Kafka 0.11 that brokers have not converted since 4.0, or in one that is newer
- * than we are.
- */
-class UnsupportedBatchError extends PipelineError {
-  readonly code = 'VGM_BATCH_UNSUPPORTED'
-  constructor(topic: string, partition: number, offset: number, magic: number) {
-    super(
-      `The batch at offset ${offset} of ${topic}/${partition} has the format ${magic}; only ${batchMagic} can be read`,
-      {
-        fix:
-          'Write these rows again with a producer of Kafka 0.11 or newer, or read from behind them ' +
-          'with "vgm replay --from"',
-      },
-    )
-  }
-}
-
 const batchMagic = 2
-/** Where the number of the format stands, in batches and in the message sets of old. */
+/** Position of the format number, in batches and in the older message sets. */
 const magicAt = 16
 const controlAbort = 0
-/** What no marker has for a type. */
+/** A value that no marker type has. */
 const noMarker = -1
 const unreadable = -2
 
 /**
- * The batches of an answer that hold committed rows, in order, and the position after all that were whole.
+ * The batches of a response that contain committed rows, in order, and the position after all complete batches.
  *
- * An answer lists the transactions that were rolled back within it. A batch is dropped if its producer has one open
- * there: from the transaction's first offset up to the producer's next abort marker.
+ * A response lists the transactions within it that were aborted. A batch is dropped if it belongs to one: from the
+ * transaction's first offset up to the producer's next abort marker.
  *
- * @param endOffset  rows from here on are not wanted; the position does not pass it
+ * @param endOffset  end of the range; the position never exceeds it
  * @param fetchEpoch of the leader that had appended the row before `fetchOffset`, if it is known
  * @throws CorruptBatchError for the first batch whose CRC is wrong
  * @throws UnsupportedBatchError for the first batch of another format
@@ -66,13 +38,13 @@ export function committedBatches(
   let lastEpoch = fetchEpoch
   let abortedSeen = 0
   for (let at = 0; at < bytes.length; ) {
-    // Looked at first: a message of old is shorter than a batch's header, and would count as cut off for ever.
+    // Check this first: an old message is shorter than a batch header and would always count as truncated.
     if (at + magicAt < bytes.length && bytes[at + magicAt] !== batchMagic)
-      throw new UnsupportedBatchError(topic, partition, readInt64(view, at), bytes[at + magicAt])
+      throw new UnsupportedBatchError(topic, partition, readInt64(view, at), bytes[at + magicAt], batchMagic)
     const header = readBatchHeader(bytes, view, at)
     if (header === undefined) break
     if (header.baseOffset >= endOffset) {
-      // Compaction may have left nothing between: the range has been read all the same.
+      // Compaction may have left no batch in between: the range has still been read.
       nextOffset = endOffset
       break
     }
@@ -81,8 +53,7 @@ export function committedBatches(
       rolledBack.add(pending[abortedSeen++].producerId)
     if (header.isControl) {
       const type = controlType(bytes, view, header)
-      if (type === unreadable)
-        throw new CorruptBatchError(topic, partition, header.baseOffset, 'is a marker without sense')
+      if (type === unreadable) throw new CorruptBatchError(topic, partition, header.baseOffset, 'is an invalid marker')
       if (type === controlAbort) rolledBack.delete(header.producerId)
     } else if (!(header.isTransactional && rolledBack.has(header.producerId)) && header.lastOffset >= fetchOffset)
       batches.push(header)
@@ -105,8 +76,8 @@ export function committedBatches(
 const marker = createRecords(1)
 
 /**
- * The type in a marker's key: int16 version, int16 type. A log cleaner that has taken the marker leaves a control batch
- * without records, which is no marker of any type. https://kafka.apache.org/documentation/#controlbatch
+ * The type in a marker's key: int16 version, int16 type. After the log cleaner has removed the marker, the control
+ * batch has no records and is not a marker. https://kafka.apache.org/documentation/#controlbatch
  */
 function controlType(bytes: Uint8Array, view: DataView, header: BatchHeader): number {
   try {

@@ -15,25 +15,25 @@ import { rowClientLogin } from './sasl-login.ts'
 import { within } from './time-limit.ts'
 
 /**
- * What a connection is for. A broker answers a connection's requests in order, so a fetch that waits for rows would
- * hold up whatever stands behind it: each purpose has connections of its own.
+ * The purpose of a connection. A broker answers the requests of a connection in order, so a fetch that waits for rows
+ * would delay the requests behind it. So each purpose has its own connections.
  */
 export type ConnectionPurpose = 'control' | 'fetch' | 'produce' | 'membership' | 'heartbeat'
 
 export interface ConnectionLimits {
   readonly connectTimeoutMs: number
-  /** how long an answer may take; a connection whose answer is late is closed */
+  /** time-out of a response; a connection with a late response is closed */
   readonly requestTimeoutMs: Readonly<Record<ConnectionPurpose, number>>
-  /** for how long a topic may be unknown to the brokers: metadata lag behind a creation, but not for long */
+  /** how long the brokers may not know a topic: metadata lag behind a creation, but only briefly */
   readonly unknownTopicMs: number
   /**
-   * for how long an address that a broker advertises, and that has never been reached, is tried: one that has just died
-   * is still named for 9 s (broker.session.timeout.ms), and an address that leads nowhere is so for ever
+   * how long an advertised address that was never reached is tried. Metadata name a dead broker for 9 s more
+   * (broker.session.timeout.ms), and a wrong address for ever
    */
   readonly unreachedBrokerMs: number
 }
 
-/** As long as a transaction may take: an answer that comes later is of no use. */
+/** The transaction time-out: a later response is useless. */
 const requestTimeoutMs = 10_000
 
 export const connectionLimits: ConnectionLimits = {
@@ -42,9 +42,9 @@ export const connectionLimits: ConnectionLimits = {
     control: requestTimeoutMs,
     fetch: requestTimeoutMs,
     produce: requestTimeoutMs,
-    // JoinGroup is answered when all members have joined, which may take the rebalance time-out.
+    // A broker answers JoinGroup when all members have joined, which may take the rebalance time-out.
     membership: 35_000,
-    // Late ones must leave room for two more within the session time-out.
+    // After a late heartbeat there must be time for two more within the session time-out.
     heartbeat: 3_000,
   },
   unknownTopicMs: 15_000,
@@ -60,11 +60,11 @@ interface OpenConnection {
   readonly broker: string
   /** requests without an answer */
   asked: number
-  /** takes it out of use, so that the next request gets a new one */
+  /** removes it from the pool, so that the next request opens a new one */
   readonly retire: () => void
 }
 
-/** A broker, by the address that it advertises; node -1 for a bootstrap address, whoever answers there. */
+/** A broker by its advertised address; node -1 for a bootstrap address. */
 export interface KnownBroker extends BrokerAddress {
   readonly node: number
 }
@@ -78,7 +78,7 @@ export class ConnectionPool {
   readonly #connections = new Map<string, Promise<BrokerConnection>>()
   /** addresses at which a broker has answered */
   readonly #reached = new Set<string>()
-  /** since when others that brokers advertise have been tried in vain, ms since the epoch */
+  /** first failed attempt for each other advertised address, ms since the epoch */
   readonly #unreachedSince = new Map<string, number>()
   #closed = false
 
@@ -104,9 +104,9 @@ export class ConnectionPool {
   }
 
   /**
-   * Runs `send`; what it is rejected with comes out as one of the errors of broker-errors.ts.
+   * Runs `send` and converts a rejection to an error of broker-errors.ts.
    *
-   * @param asked what is sent, for what an error of its answer means and what mends it
+   * @param asked the request, for the meaning and the fix of an error in its response
    */
   async request<T>(
     connection: BrokerConnection,
@@ -127,7 +127,7 @@ export class ConnectionPool {
       if (error instanceof UnreadableAnswerError) throw accessError(open?.broker ?? what, cause) ?? error
       if (!(error instanceof ConnectionLostError)) throw error
       this.#lost(connection)
-      // With TLS 1.3 a server says after the handshake what it thinks of our certificate.
+      // With TLS 1.3 a server rejects our certificate only after the handshake.
       throw accessError(open?.broker ?? what, connection.failure) ?? this.#unreached(open, error)
     } finally {
       if (open !== undefined) open.asked--
@@ -176,7 +176,7 @@ export class ConnectionPool {
     } catch (cause) {
       gone()
       const refused = accessError(address, cause)
-      // A token endpoint that is away is as good as a broker that is.
+      // Treat an unreachable token endpoint like an unreachable broker.
       if (refused?.retriable === false) throw refused
       const lost = new ConnectionLostError(`Connecting to ${address}`, refused ?? cause)
       throw refused === undefined ? this.#unreached(open, lost) : lost
@@ -190,26 +190,23 @@ export class ConnectionPool {
     this.#unreachedSince.delete(open.broker)
   }
 
-  /**
-   * What it means that a connection was lost: where nobody has ever answered, the address is at fault that the cluster
-   * has told.
-   */
+  /** The error for a lost connection: if no broker has ever answered there, the advertised address is wrong. */
   #unreached(open: OpenConnection | undefined, lost: ConnectionLostError): ConnectionLostError {
     if (open === undefined || open.node < 0 || this.#reached.has(open.broker) || this.#closed) return lost
     return new AdvertisedListenerError(open.node, open.broker, lost)
   }
 
   /**
-   * Gives up a connection that broke, or whose answer is late: it would be taken for that of the next request. What
-   * goes wrong with one goes wrong with all to that broker, as when a firewall has forgotten them, and each would cost
-   * a time-out of its own: those that wait for no answer are given up as well.
+   * Closes a connection that broke or whose response is late: a late response would be taken for that of the next
+   * request. A fault usually affects all connections to a broker, for instance after a firewall has dropped its state,
+   * and each would cost its own time-out. So idle connections to that broker are closed as well.
    */
   #lost(connection: BrokerConnection): void {
     const lost = this.#open.get(connection)
     for (const [other, open] of this.#open)
       if (other === connection || (open.broker === lost?.broker && open.asked === 0 && other.isConnected())) {
         open.retire()
-        // It would not end before a peer that is gone has taken what was written.
+        // A graceful end would wait for a peer that is gone.
         void other.close().catch(() => undefined)
         other.socket?.destroy()
       }

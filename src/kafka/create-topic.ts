@@ -15,7 +15,7 @@ export interface NewTopic {
 
 /** The largest long: no limit. */
 export const unlimited = '9223372036854775807'
-/** What the stamp, the modes and the headers of a dead letter may add to a row. */
+/** Bytes that the model version, the modes and the headers of a dead letter may add to a row. */
 export const addedMessageBytes = 64 * 1024
 /** Of the cluster: `num.partitions`, `default.replication.factor`. */
 export const brokersChoice = -1
@@ -23,7 +23,7 @@ export const brokersChoice = -1
 const defaultMaxMessageBytes = 1_048_588
 /** A model is one message: room for some ten thousand columns, and no more than managed clusters allow. */
 const modelsMessageBytes = 8 * 1024 * 1024
-/** What brokers may take to make a topic. */
+/** Time-out of the brokers for creating a topic. */
 const createMs = 10_000
 
 /**
@@ -46,7 +46,7 @@ export const modelsTopicSettings: readonly TopicSettings[] = [
 
 /**
  * Each slice of each member writes to the positions topic, and a member whose group has no offsets reads all of it. So
- * it must be cleaned often. Only closed segments are cleaned, and transaction markers stay for `delete.retention.ms`.
+ * it must be compacted often. Only closed segments are cleaned, and transaction markers stay for `delete.retention.ms`.
  */
 export const positionsTopicSettings: readonly TopicSettings[] = [
   [
@@ -79,10 +79,10 @@ export function rowTopicSettings(like: ReadonlyMap<string, string> | undefined):
 }
 
 /**
- * Has the brokers make a topic.
+ * Creates a topic.
  *
  * @param what says what is being done
- * @param judgesOnly asks only whether they would
+ * @param judgesOnly only validates the request
  * @throws BrokerError TOPIC_ALREADY_EXISTS, and for what they refuse, with their reason
  */
 export async function createTopic(

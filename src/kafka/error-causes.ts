@@ -5,7 +5,7 @@ export interface ErrorFields extends Error {
   /** Kafka's error code; of a connection error the operating system's or OpenSSL's */
   readonly code?: number | string
   readonly retriable?: boolean
-  /** what a broker has said beside an error code */
+  /** the broker's message beside an error code */
   readonly serverErrorMessage?: string | null
 }
 

@@ -13,7 +13,7 @@ export interface FetchPosition {
   /** the same of what is handed out next */
   polledOffset: number
   polledEpoch: number | undefined
-  /** answers in a row that a position within the log is none */
+  /** consecutive OFFSET_OUT_OF_RANGE responses for a position inside the log */
   doubted: number
   /** as of the last answer */
   highWatermark: number | undefined
@@ -23,7 +23,7 @@ export interface FetchPosition {
   corrupt: number
   /** attempts in a row that failed */
   failures: number
-  /** it is left alone until then */
+  /** no request before this time */
   notBeforeMs: number
   /** the node that was asked last */
   leader: number | undefined
@@ -57,7 +57,7 @@ export function positionAt({
   }
 }
 
-/** Why a partition that has more rows gives none; undefined if all is well. */
+/** Why a partition with more rows returns none; undefined if it works. */
 export function whyNothing(
   { lastStableOffset, highWatermark }: FetchedRecords,
   { fetchOffset, endOffset }: FetchPosition,
@@ -65,6 +65,6 @@ export function whyNothing(
 ): string | undefined {
   if (fetchOffset >= Math.min(highWatermark, endOffset)) return undefined
   if (lastStableOffset <= fetchOffset) return 'a transaction of another producer is open there'
-  // Otherwise the other partitions have filled the answer.
+  // Otherwise the other partitions have filled the response.
   return isEmpty ? 'its leader answers without rows' : undefined
 }

@@ -2,7 +2,7 @@ import { createAPI, type Reader, Writer } from '@platformatic/kafka'
 import { ResponseCursor } from './response-cursor.ts'
 
 const fetchKey = 1
-/** The newest version that names topics instead of numbering them: KIP-516 ids would change under our feet. */
+/** The newest version that identifies topics by name: with KIP-516 ids a recreated topic would be another one. */
 const fetchVersion = 12
 const readCommitted = 1
 const divergingEpochTag = 0
@@ -11,7 +11,7 @@ export interface FetchTarget {
   readonly topic: string
   readonly partition: number
   readonly offset: number
-  /** of the leader as we know it: another one refuses to answer; -1 if it is not known */
+  /** epoch of the known leader, which any other leader refuses; -1 if unknown */
   readonly leaderEpoch: number
   /** of the row before the offset, for the leader to compare with its log; -1 if it is not known */
   readonly lastFetchedEpoch: number
@@ -48,7 +48,7 @@ export interface FetchedRecords {
 
 export interface FetchResponse {
   readonly errorCode: number
-  /** what all partitions' bytes are parts of; lent by the connection */
+  /** the buffer that contains the bytes of all partitions; borrowed from the connection */
   readonly memory: Uint8Array
   readonly partitions: readonly FetchedRecords[]
 }

@@ -3,9 +3,10 @@ import type { FetchedPartition, LogReader, OffsetRange, SessionPosition, TopicPa
 import type { StalledPartition } from '../ports/stage-event.ts'
 import { onTopic } from './acl.ts'
 import { type BackOff, backOffMs } from './back-off.ts'
+import { CorruptBatchError } from './batch-errors.ts'
 import { type BrokerConnections, earliest, latest } from './broker-connections.ts'
 import { BrokerError, ConnectionLostError } from './broker-errors.ts'
-import { CorruptBatchError, committedBatches } from './committed-batches.ts'
+import { committedBatches } from './committed-batches.ts'
 import { type FetchPosition, positionAt, whyNothing } from './fetch-position.ts'
 import { type FetchedRecords, type FetchLimits, type FetchTarget, fetchRecords } from './fetch-request.ts'
 import { LentMemory } from './lent-memory.ts'
@@ -25,7 +26,7 @@ export interface FetcherOptions {
   /** of one answer */
   readonly maxBytes: number
   readonly watch: WatchLimits
-  /** told of partitions that give nothing although there is more to read, every now and then */
+  /** called regularly with the partitions that have more rows but return none */
   readonly onStall: (stalls: readonly StalledPartition[]) => void
   /** ms, from any point in time on */
   readonly now: () => number
@@ -44,22 +45,20 @@ export const fetcherDefaults: FetcherOptions = {
   random: () => Math.random(),
 }
 
-/** How long a broker holds an answer back when it has no rows. */
+/** How long a broker waits for rows before it answers. */
 const maxWaitMs = 250
 const corruptRetries = 3
 const corruptPauseMs = 250
-/**
- * A broker that has just become the leader, or is none any more, may answer once or twice what its log does not say.
- */
+/** A new or former leader may once or twice return errors that its log does not justify. */
 const mostDoubts = 5
 const offsetOutOfRange = 1
 const leaderNotAvailable = 5
-/** Before a partition that failed is asked for again; the others go on meanwhile. */
+/** Pause before a failed partition is fetched again; the others continue meanwhile. */
 const backOff: BackOff = { firstMs: 100, longestMs: 1_000 }
 /** How often partitions without progress are looked for. */
 const lookEveryMs = 1_000
 
-/** What a partition has given and has not been polled yet. */
+/** Fetched bytes of a partition that were not polled yet. */
 interface Waiting {
   readonly fetched: FetchedPartition
   readonly memory: LentMemory
@@ -74,11 +73,11 @@ export class Fetcher implements LogReader {
   readonly #connections: BrokerConnections
   readonly #options: FetcherOptions
   #positions = new Map<string, FetchPosition>()
-  /** Grows with each assignment: answers to questions of an older one are dropped. */
+  /** Increases with each assignment: responses to requests of an older one are dropped. */
   #assignment = 0
   #waiting: Waiting[] = []
   #waitingBytes = 0
-  /** last: their reader is done with them when he polls again */
+  /** bytes of the last poll: the reader has finished with them when it polls again */
   #polled: Waiting[] = []
   readonly #askedNodes = new Set<number>()
   #wake: (() => void) | undefined
@@ -147,7 +146,7 @@ export class Fetcher implements LogReader {
     const kept: Waiting[] = []
     for (const [i, unused] of fetched.entries()) {
       const polled = this.#polled.find((candidate) => candidate.fetched === unused)
-      // What belongs to an older assignment comes again.
+      // Rows of an older assignment are fetched again.
       if (polled === undefined || polled.assignment !== this.#assignment) continue
       this.#polled.splice(this.#polled.indexOf(polled), 1)
       const fromOffset = i === 0 ? offset : unused.fromOffset
@@ -165,7 +164,7 @@ export class Fetcher implements LogReader {
     const isOther = (waiting: Waiting) =>
       waiting.fetched.partition !== interrupted.partition || waiting.fetched.topic !== interrupted.topic
     const all = [...kept, ...this.#waiting]
-    // One batch may keep a reader busy for many slices: the other partitions go first, each in order.
+    // One batch may keep a reader busy for many slices, so the other partitions come first, each in order.
     this.#waiting = [...all.filter(isOther), ...all.filter((waiting) => !isOther(waiting))]
   }
 
@@ -196,7 +195,7 @@ export class Fetcher implements LogReader {
     })
   }
 
-  /** Sends a fetch to each broker that has something to be asked for and has no question open. */
+  /** Sends a fetch to each broker that leads a wanted partition and has no fetch in flight. */
   #pump(): void {
     if (this.#closed || this.#failure !== undefined) return
     const nowMs = this.#options.now()
@@ -283,10 +282,7 @@ export class Fetcher implements LogReader {
     this.#pump()
   }
 
-  /**
-   * Leaves a partition alone for a while after an error, and has its leader looked up again; an error that stays is
-   * thrown.
-   */
+  /** Pauses a partition after an error and looks up its leader again; a permanent error is thrown. */
   #postpone(position: FetchPosition, error: unknown, askedMs: number): void {
     if (!(error instanceof BrokerError || error instanceof ConnectionLostError) || !error.retriable) {
       this.#fail(error)
@@ -298,8 +294,8 @@ export class Fetcher implements LogReader {
   }
 
   /**
-   * The answer to a position that the log does not have says nothing of the log: its leader is asked for its ends. A
-   * broker that leads no longer, or not yet, may have a shorter log: what is in the leader's is fetched again.
+   * The response to a position outside the log does not contain the ends of the log, so ask the leader for them. A
+   * former or future leader may have a shorter log: a position inside the leader's log is fetched again.
    *
    * @throws PositionLostError, LogTruncatedError
    */
@@ -316,7 +312,7 @@ export class Fetcher implements LogReader {
       throw new LogTruncatedError(topic, partition, position, undefined)
   }
 
-  /** Takes a partition's share of an answer; returns for how long its broker is to be left alone. */
+  /** Processes a partition's share of a response; returns the pause for its broker. */
   #accept(records: FetchedRecords, memory: LentMemory, askedMs: number, isEmpty: boolean): number {
     const { topic, partition, errorCode } = records
     const position = this.#positions.get(`${topic}/${partition}`)
@@ -357,7 +353,7 @@ export class Fetcher implements LogReader {
     return 0
   }
 
-  /** Reports partitions that give nothing, and fails if all that are to be read have failed for long. */
+  /** Reports partitions that return nothing, and throws if all unfinished partitions have failed for too long. */
   #look(): void {
     const nowMs = this.#options.now()
     if (nowMs < this.#nextLookMs || this.#failure !== undefined) return
@@ -368,7 +364,10 @@ export class Fetcher implements LogReader {
     if (failure !== undefined) this.#fail(failure)
   }
 
-  /** A broker fills its answer in the order of the question: whoever was first is last the next time. */
+  /**
+   * A broker fills its response in the order of the request, so the first partition becomes the last of the next
+   * request.
+   */
   #rotate(positions: readonly FetchPosition[]): void {
     const key = `${positions[0].topic}/${positions[0].partition}`
     const first = this.#positions.get(key)

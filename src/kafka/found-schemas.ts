@@ -4,7 +4,7 @@ import { wholeSchema } from '../rows/whole-schema.ts'
 import { RegistryRefusedError, RegistryUnreachableError } from './registry-errors.ts'
 import { json, loginFix, type RegistryRequests, saidIn } from './registry-requests.ts'
 
-/** Schemas that one refers to, directly or not; more is no schema but a mistake. */
+/** Limit for the direct and indirect references of a schema; more are taken for a mistake. */
 const mostReferences = 1_000
 
 /** A schema's place in the registry. */
@@ -26,10 +26,10 @@ export interface SchemaAnswer {
   readonly references?: readonly SchemaReference[]
 }
 
-/** An Avro schema's text that stands by itself, or why there is none: a clause. */
+/** The self-contained text of an Avro schema, or a clause that says why there is none. */
 export type FoundSchema = { readonly schema: string } | { readonly problem: string }
 
-/** Finds schemas in the registry; one that refers to others comes back as one text, in which they are written out. */
+/** Finds schemas in the registry. References of a schema are inlined into its text. */
 export class FoundSchemas {
   readonly #requests: RegistryRequests
   /** by subject and version, which never change */
@@ -62,8 +62,8 @@ export class FoundSchemas {
     if (!('schema' in content) || isSameSchema(content.schema, global.schema)) return global
     return {
       problem:
-        'eight-byte ids are content ids or global ids, and the registry has other schemas under each: ' +
-        'say which (--registry-ids or access.registry.apicurioIds, content or global)',
+        'eight-byte ids are content ids or global ids, and the registry has different schemas under them: ' +
+        'decide with content or global (--registry-ids, access.registry.apicurioIds)',
     }
   }
 
@@ -72,7 +72,7 @@ export class FoundSchemas {
     return answer === undefined ? { problem: unknownProblem(id) } : this.whole(answer as SchemaAnswer, patienceMs)
   }
 
-  /** Only Apicurio's own API knows these; it writes out what a schema refers to. */
+  /** Only Apicurio's own API knows global ids; it returns schemas with inlined references. */
   async #byGlobalId(name: SchemaName, id: number, patienceMs: number | undefined): Promise<FoundSchema> {
     const unknown = { problem: "the registry knows no schema with this global id, or is none of Apicurio's" }
     const [, root] = /^(.*)\/apis\/ccompat\/v\d+$/.exec(this.#requests.settings.url) ?? []
@@ -88,17 +88,17 @@ export class FoundSchemas {
       })
       if (status === 401 || status === 403) throw new RegistryRefusedError(what, status, saidIn(text), loginFix)
       if (status >= 200 && status < 300)
-        return json(text) === undefined ? { problem: 'it is no Avro schema' } : { schema: text }
+        return json(text) === undefined ? { problem: 'it is not an Avro schema' } : { schema: text }
     }
     return unknown
   }
 
-  /** An answer's schema with all that it refers to written out. */
+  /** The schema of a response with all references inlined. */
   async whole(
     { schema, schemaType = 'AVRO', references = [] }: SchemaAnswer,
     patienceMs?: number,
   ): Promise<FoundSchema> {
-    if (schemaType !== 'AVRO') return { problem: `it is a schema of type ${schemaType}, and only Avro is read` }
+    if (schemaType !== 'AVRO') return { problem: `it is a schema of type ${schemaType}, and only Avro is supported` }
     if (schema === undefined) return { problem: 'the registry gives no text for it' }
     if (references.length === 0) return { schema }
     const texts: string[] = []
@@ -142,7 +142,7 @@ export class FoundSchemas {
   }
 }
 
-/** Why a name is no schema: a clause. */
+/** Why a name is not a schema: a clause. */
 export function unknownProblem(name: SchemaName): string {
   return typeof name === 'string' && name.startsWith('guid:')
     ? 'the registry knows no schema with this GUID; Confluent Platform 8 does, Apicurio has none'

@@ -17,10 +17,10 @@ export interface GroupDescription {
   readonly members: readonly { readonly memberId: string; readonly clientId: string; readonly host: string }[]
 }
 
-/** Who commits without being a member of the group. */
+/** Member fields of a commit by a client that is not a member of the group. */
 const noMember = { generation: -1, memberId: '' } as const
 
-/** Groups: which there are, their members, and what they have committed. */
+/** Groups of the cluster, their members and their committed offsets. */
 export class GroupAdmin {
   readonly #requests: AdminRequests
   readonly #topics: TopicAdmin
@@ -30,7 +30,7 @@ export class GroupAdmin {
     this.#topics = topics
   }
 
-  /** What a group has committed, with metadata; partitions without a commit are left out. */
+  /** Committed offsets of a group, with metadata; partitions without a commit are omitted. */
   async committedOffsets(group: string, topic?: string): Promise<readonly PartitionOffset[]> {
     // Repeated, for the first group of a cluster has no coordinator yet, and then one that is not ready.
     const committed = await this.#requests.ask(`Reading the committed offsets of ${group}`, () =>
@@ -40,7 +40,7 @@ export class GroupAdmin {
   }
 
   /**
-   * Moves a group, and leaves no metadata.
+   * Sets the offsets of a group, and removes their metadata.
    *
    * @throws BrokerError UNKNOWN_MEMBER_ID if it has members
    */

@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { heartbeatV4, joinGroupV7, leaveGroupV4, type ResponseError, syncGroupV5 } from '@platformatic/kafka'
-import { InterruptedError, PipelineError } from '../errors.ts'
+import { InterruptedError } from '../errors.ts'
 import type { TopicPartition } from '../ports/log.ts'
 import { onGroup } from './acl.ts'
 import { backOffMs } from './back-off.ts'
 import type { BrokerConnections } from './broker-connections.ts'
 import { BrokerError, FencedError, toBrokerError } from './broker-errors.ts'
+import { GroupUnstableError } from './group-errors.ts'
 import { decodeAssignment, encodeAssignment, encodeSubscription, shareOut } from './group-protocol.ts'
 import type { CommittingMember } from './slice-producer.ts'
 
@@ -14,7 +15,7 @@ export interface GroupMembershipOptions {
   readonly topic: string
   /** makes the member static (KIP-345): it keeps its partitions over a restart shorter than the session time-out */
   readonly groupInstanceId: string | null
-  /** without a heartbeat for so long a member is given up by its group */
+  /** session time-out: after this time without a heartbeat, the group drops a member */
   readonly sessionTimeoutMs: number
   /** how long members may take to finish their slice and join again */
   readonly rebalanceTimeoutMs: number
@@ -33,27 +34,16 @@ export const membershipDefaults = {
 const heartbeatsPerSession = 4
 /** After a heartbeat without an answer. */
 const nextHeartbeatMs = 500
-/** A group that goes on changing makes its members join again and again. */
+/** How long a member rejoins a group that keeps rebalancing. */
 const roundPause = { firstMs: 10, longestMs: 1_000 }
 const roundsPatienceMs = 300_000
 const protocolType = 'consumer'
 const protocolName = 'range'
 
-/** Members come and go faster than the group can share its partitions out. */
-class GroupUnstableError extends PipelineError {
-  readonly code = 'VGM_GROUP_UNSTABLE'
-  constructor(group: string) {
-    super(`Group ${group} has gone on changing for ${roundsPatienceMs / 60_000} minutes`, {
-      fix: 'Look for members that start and fail again and again, and start again',
-      retriable: true,
-    })
-  }
-}
-
 /**
- * A member of a classic consumer group. It joins only when it is told to: a rebalance first shows in
- * `mustRejoin`, so that its owner can commit the open slice with the generation that it began in, and the rows are not
- * processed twice. (The client library's own consumer joins again at once, which aborts every slice that is open.)
+ * A member of a classic consumer group. It joins only when its owner calls `join`. A rebalance first sets `mustRejoin`,
+ * so that the owner can commit the open slice with the generation in which it began, and no rows are processed twice.
+ * (The client library's own consumer rejoins at once, which aborts every open slice.)
  */
 export class GroupMembership {
   readonly #connections: BrokerConnections
@@ -75,17 +65,17 @@ export class GroupMembership {
     this.#random = options.random ?? Math.random
   }
 
-  /** Whether the group waits for us to join again, or has dropped us. */
+  /** Whether the group waits for this member to rejoin, or has dropped it. */
   get mustRejoin(): boolean {
     return this.#mustRejoin
   }
 
-  /** A commit was answered as the next heartbeat will be: the group has moved on without us. */
+  /** The error of a commit shows that the group has a new generation, as the next heartbeat would. */
   outdated(): void {
     this.#mustRejoin = true
   }
 
-  /** Who we are in the group now; a transaction keeps what it was when it began. @throws FencedError */
+  /** The current membership; a transaction keeps the membership with which it began. @throws FencedError */
   get identity(): CommittingMember {
     if (this.#fenced !== undefined) throw this.#fenced
     return {
@@ -96,10 +86,10 @@ export class GroupMembership {
   }
 
   /**
-   * Joins the group, again if need be, and returns the partitions that are ours in the new generation.
+   * Joins or rejoins the group, and returns the partitions of this member in the new generation.
    *
    * @throws FencedError if another process has the same `groupInstanceId`
-   * @throws GroupUnstableError when the group has gone on changing for five minutes
+   * @throws GroupUnstableError when the group has been rebalancing for five minutes
    * @throws BrokerError, ConnectionLostError when the group could not be joined for twice the rebalance time-out
    * @throws InterruptedError if it is left meanwhile
    */
@@ -113,7 +103,7 @@ export class GroupMembership {
       async () => {
         for (let round = 1; ; round++) {
           if (this.#left) throw new InterruptedError()
-          if (performance.now() > lastRoundMs) throw new GroupUnstableError(group)
+          if (performance.now() > lastRoundMs) throw new GroupUnstableError(group, roundsPatienceMs)
           const joined = await this.#round(what)
           if (joined !== undefined) return joined
           // The first two rounds are how a member gets its id.
@@ -232,7 +222,7 @@ export class GroupMembership {
     const generationId = this.#generationId
     const beat = async () => {
       const isAnswered = await this.#beat()
-      // After another join the heart beats for its generation.
+      // After another join, its own heartbeat loop runs.
       if (this.#mustRejoin || this.#left || generationId !== this.#generationId) return
       this.#heartbeat = setTimeout(beat, isAnswered ? intervalMs : Math.min(nextHeartbeatMs, intervalMs))
     }
@@ -240,14 +230,14 @@ export class GroupMembership {
   }
 
   /**
-   * Joins again when the topic has got more partitions: each member looks, for a static one may lead without being
-   * told.
+   * Rejoins when the topic has more partitions. Every member checks, because a static member may be the leader without
+   * a rebalance.
    */
   #startPartitionCheck(): void {
     const { topic, partitionCheckMs } = this.#options
     const generationId = this.#generationId
     const look = async () => {
-      // Topics that are gone, and brokers that are away, are the fetcher's affair.
+      // The fetcher handles deleted topics and unreachable brokers.
       const count = await this.#connections
         .refresh([topic])
         .then(() => this.#connections.partitionCount(topic))

@@ -1,18 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RecordBatchWriter } from '../batch/record-batch-writer.ts'
-import { PipelineError } from '../errors.ts'
 import type { FetchedPartition, GroupSession, PartitionOffset, SessionPosition, TopicPartition } from '../ports/log.ts'
 import { type BackOff, backOffMs } from './back-off.ts'
 import { type BrokerConnections, latest } from './broker-connections.ts'
 import { FencedError, isGenerationLost, isRepeatable, isTopicUnknown, kindOf } from './broker-errors.ts'
 import type { Fetcher } from './fetcher.ts'
+import { CommitsFailingError } from './group-errors.ts'
 import type { GroupMembership } from './group-membership.ts'
 import type { KeptPositions } from './kept-positions.ts'
 import { TopicGoneError } from './partition-watch.ts'
 import { PositionLostError } from './position-errors.ts'
 import type { CommittingMember, SliceProducer } from './slice-producer.ts'
 import { within } from './time-limit.ts'
-import { startAgain, unknownPartition, WrittenTopicGoneError } from './written-topics.ts'
+import { WrittenTopicGoneError } from './topic-errors.ts'
+import { startAgain, unknownPartition } from './written-topics.ts'
 
 /** Offset of a partition whose group has committed nothing: its first row, or one that a replay names. */
 export type StartOffsets = (partitions: readonly TopicPartition[]) => Promise<PartitionOffset[]>
@@ -20,7 +21,7 @@ export type StartOffsets = (partitions: readonly TopicPartition[]) => Promise<Pa
 export interface GroupSessionParts {
   readonly connections: BrokerConnections
   readonly membership: GroupMembership
-  /** a transactional one makes output and positions visible together; after a plain one rows may come twice */
+  /** a transactional producer makes output and positions visible together; with a plain one, rows may be duplicated */
   readonly producer: SliceProducer
   readonly fetcher: Fetcher
   readonly group: string
@@ -31,9 +32,9 @@ export interface GroupSessionParts {
   readonly endOffsetOf: (input: TopicPartition) => number | undefined
   /** where rows of an input partition usually go: announced to the coordinator in one request */
   readonly outputsOf: (input: TopicPartition) => readonly TopicPartition[]
-  /** told of each slice that had to be given up, and why */
+  /** called for each aborted slice, with the reason */
   readonly onAbort: (cause: unknown) => void
-  /** told when the group makes the member join, and of what it then owns */
+  /** called after each join, with the partitions of the member */
   readonly onJoin?: JoinListener | undefined
   /** uniform in [0, 1) */
   readonly random?: () => number
@@ -44,25 +45,12 @@ export interface JoinListener {
   joined(generation: number, partitions: readonly TopicPartition[]): void
 }
 
-/** Between slices that had to be given up; the first one is repeated at once. */
+/** Pauses between repetitions of an aborted slice; the first repetition follows at once. */
 const backOff: BackOff = { firstMs: 20, longestMs: 5_000 }
-/** For how long transactions may fail, each at its first attempt or at a repetition. */
+/** How long transactions may fail without a commit in between. */
 const commitPatienceMs = 300_000
-/** What closing may take; the rest is done by the transaction's and the session's time-outs. */
+/** Time limit for closing; after that the transaction and the session end by their time-outs. */
 const closeMs = 5_000
-
-/** No transaction could be committed for long. */
-class CommitsFailingError extends PipelineError {
-  readonly code = 'VGM_COMMITS_FAILING'
-  constructor(group: string, cause: unknown) {
-    const why = cause instanceof Error ? cause.message : String(cause)
-    super(`Group ${group} has committed nothing for ${commitPatienceMs / 60_000} minutes: ${why}`, {
-      fix: 'Check the brokers and the output topics, and start again: it goes on where it stopped',
-      retriable: true,
-      cause,
-    })
-  }
-}
 
 /**
  * Poll, begin, produce, commit over one membership, one fetcher and one producer (KIP-447: offsets are committed with
@@ -75,7 +63,7 @@ export class TransactionalGroupSession implements GroupSession {
   #broken: unknown
   /** an output that a batch could not be sent to because no broker knew it */
   #missed: TopicPartition | undefined
-  /** slices in a row that were given up, and since when commits fail */
+  /** number of consecutive aborted slices, and since when commits fail */
   #givenUp = 0
   #failingSinceMs: number | undefined
 
@@ -147,7 +135,8 @@ export class TransactionalGroupSession implements GroupSession {
     } catch (error) {
       if (isRepeatable(error)) {
         this.#failingSinceMs ??= performance.now()
-        if (performance.now() - this.#failingSinceMs > commitPatienceMs) throw new CommitsFailingError(group, error)
+        if (performance.now() - this.#failingSinceMs > commitPatienceMs)
+          throw new CommitsFailingError(group, commitPatienceMs, error)
         return await this.#abort(error)
       }
       await this.#giveUp()
@@ -197,7 +186,7 @@ export class TransactionalGroupSession implements GroupSession {
     }
   }
 
-  /** Puts the fetcher where the group stands. @throws TopicGoneError, PositionLostError */
+  /** Sets the fetcher to the positions of the group. @throws TopicGoneError, PositionLostError */
   async #seek(assignment: readonly TopicPartition[]): Promise<void> {
     try {
       await this.#seekCommitted(assignment)
@@ -214,15 +203,15 @@ export class TransactionalGroupSession implements GroupSession {
     const known = new Set(held.map(({ topic, partition }) => `${topic}/${partition}`))
     const fresh = assignment.filter(({ topic, partition }) => !known.has(`${topic}/${partition}`))
     const next = [...held, ...(fresh.length > 0 ? await startOffsets(fresh) : [])]
-    // A replay knows nothing of a partition that came after its start: that one is not read.
+    // A replay does not read a partition that was added after its start.
     this.#assignment = next.map(({ topic, partition }) => ({ topic, partition }))
     fetcher.assign(next.map((position) => ({ ...position, endOffset: endOffsetOf(position) })))
   }
 
   /**
-   * The kept positions whose output was written to. Each slice leaves a marker at least in the outputs of all
-   * partitions of its member, so one without any record was made anew: whoever deletes the group and its output wants
-   * all rows again.
+   * The stored positions whose output has been written to. Each slice leaves at least a marker in the outputs of all
+   * partitions of its member, so an output without any record was recreated: an operator who deletes both the group and
+   * its output wants to process all rows again.
    */
   async #withOutput(kept: readonly PartitionOffset[]): Promise<PartitionOffset[]> {
     const { connections, outputsOf } = this.#parts
@@ -236,8 +225,8 @@ export class TransactionalGroupSession implements GroupSession {
   }
 
   /**
-   * A position beyond the end of the log, as after the topic was deleted and made again, shows when it is fetched from.
-   * One that is not fetched from, because it is beyond the end of what is to be read, would look like the end.
+   * A fetch detects a position beyond the end of the log, for instance after the topic was deleted and recreated. A
+   * position beyond the end of the range is never fetched, and would look like the end.
    *
    * @throws PositionLostError
    */
@@ -273,7 +262,7 @@ export class TransactionalGroupSession implements GroupSession {
       this.#slice?.touched.set(`${topic}/${partition}`, { topic, partition })
   }
 
-  /** Notes an error that ends the slice; one that no new transaction can mend is thrown. */
+  /** Records an error that ends the slice; throws an error that a new transaction cannot recover from. */
   #break(error: unknown): void {
     if (!isRepeatable(error)) throw this.#asFenced(error)
     this.#broken ??= error
@@ -294,7 +283,7 @@ export class TransactionalGroupSession implements GroupSession {
   }
 
   /**
-   * Waits until the brokers know what is written to.
+   * Waits until the brokers know the topics that are written to.
    *
    * @throws WrittenTopicGoneError if they do not for as long as metadata may lag
    */
@@ -322,13 +311,14 @@ export class TransactionalGroupSession implements GroupSession {
   }
 }
 
-/** What to do when an output was deleted: its rows are gone, and the group is past them. */
+/** The fix after an output was deleted: its rows are gone, and the group's position is after them. */
 function outputFix(group: string): string {
   return (
-    'To have all rows again delete the other output topics as well, run ' +
+    'To write all rows again, delete the other output topics as well, run ' +
     `"kafka-consumer-groups.sh --group ${group} --all-topics --reset-offsets --to-earliest --execute" ` +
     'and start again. ' +
-    'To go on with the rows that follow, start again with --allow-empty-output (allowEmptyOutput). The topic is made anew'
+    'To continue with the rows that follow, start again with --allow-empty-output (allowEmptyOutput). ' +
+    'The topic is then created again'
   )
 }
 

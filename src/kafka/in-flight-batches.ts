@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { PartitionOffset } from '../ports/log.ts'
 
-/** What the broker's deduplication can tell apart for one partition, and what stays in order on one connection. */
+/** Maximum number of batches of a partition that a broker deduplicates and keeps in order on one connection. */
 const maxInFlightPerPartition = 5
 /** Batches of all partitions that wait for their acknowledgement. */
 const maxInFlightBytes = 48 * 1024 * 1024
@@ -11,11 +11,11 @@ export interface WrittenPartition {
   inFlight: number
 }
 
-/** The batches of one slice of work: answers that come after it was given up concern it, and no later one. */
+/** The batches of one slice: a response that arrives after the slice was aborted does not affect a later one. */
 export class InFlightBatches {
   readonly #inFlight = new Set<Promise<void>>()
   #bytes = 0
-  /** the first thing that went wrong; nothing of the slice is sent any more */
+  /** the first failure; after it nothing more of the slice is sent */
   failure: unknown
 
   /** Whether a batch has no answer yet. */

@@ -5,29 +5,18 @@ import kafkajs, { type CompressionTypes, type ISocketFactory, type Kafka, type K
 import type { Compression } from '../batch/batch-header.ts'
 import { decompress } from '../batch/decompression.ts'
 import { lengthPrefixedEnd } from '../batch/varint.ts'
-import { PipelineError } from '../errors.ts'
+import type { PipelineError } from '../errors.ts'
 import type { ConnectionSettings } from '../ports/connection-settings.ts'
 import type { Permission } from './acl.ts'
 import { parseAddress } from './broker-address.ts'
 import { BrokerError, BrokerUnreachableError } from './broker-errors.ts'
-import { type ErrorFields, errorCauses } from './error-causes.ts'
+import { BatchOfTooManyRowsError, ControlRequestError } from './control-errors.ts'
+import { errorCauses } from './error-causes.ts'
 import { accessError } from './login-errors.ts'
 import { controlClientLogin } from './sasl-login.ts'
 
-/** Takes what kafkajs says at level `warn` and above; `context` is what it says beside the message. */
+/** Receives the log lines of kafkajs at level `warn` and above, with their `context`. */
 export type ControlLog = (level: 'warn' | 'error', message: string, context: Readonly<Record<string, unknown>>) => void
-
-/** kafkajs gave up on a request for a reason that is neither an answer of the broker nor a lost connection. */
-class ControlRequestError extends PipelineError {
-  readonly code = 'VGM_BROKER_REQUEST'
-  constructor(what: string, cause: Error) {
-    super(`${what} failed: ${cause.message}`, {
-      fix: 'Look at the cause (--debug shows all of it)',
-      retriable: (cause as ErrorFields).retriable === true,
-      cause,
-    })
-  }
-}
 
 /** About 3 s in all, then the caller decides: a command ends with one line, a stage retries for longer. */
 const retry = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 }
@@ -41,7 +30,7 @@ const keepAliveMs = 60_000
  */
 const reauthenticationMs = 2_000
 
-/** kafkajs makes an argument of each record of a batch, and an engine takes so many at most. */
+/** kafkajs passes each record of a batch as an argument, and JavaScript engines limit the number of arguments. */
 const mostRecords = 100_000
 
 /** Streams that no client of this process could take apart so far: kafkajs gives its codecs nothing that says which. */
@@ -53,16 +42,6 @@ export const unreadableStreams = { count: 0 }
  */
 class UnreadableStreamError extends Error {
   override readonly name = 'KafkaJSPartialMessageError'
-}
-
-/** A batch that kafkajs cannot take, though others can. */
-export class BatchOfTooManyRowsError extends PipelineError {
-  readonly code = 'VGM_BATCH_ROWS'
-  constructor() {
-    super(`A batch has more than ${mostRecords.toLocaleString('en')} rows, and so many cannot be looked at at once`, {
-      fix: 'Let the producer of these rows write smaller batches',
-    })
-  }
 }
 
 /**
@@ -82,7 +61,7 @@ function inflate(compression: Exclude<Compression, 'none'>, records: Buffer): Bu
     if (knownUnreadable.size < mostKnown) knownUnreadable.add(crc32c(records))
     throw new UnreadableStreamError('A compressed stream cannot be read', { cause })
   }
-  if (hasMoreRecords(inflated)) throw new BatchOfTooManyRowsError()
+  if (hasMoreRecords(inflated)) throw new BatchOfTooManyRowsError(mostRecords)
   return Buffer.from(inflated.buffer, inflated.byteOffset, inflated.byteLength)
 }
 
@@ -107,8 +86,8 @@ const codecs: readonly (readonly [CompressionTypes, Exclude<Compression, 'none'>
 ]
 
 /**
- * The kafkajs client, which reads rows for an audit and for a person, as an outsider to what has written them. The only
- * place that makes one, so that all of them retry, log and decompress alike.
+ * The kafkajs client. It reads rows for audits and for people, independently of the code that wrote them. All kafkajs
+ * clients are created here, so that they retry, log and decompress alike.
  */
 export function createControlClient(settings: ConnectionSettings, log: ControlLog): Kafka {
   for (const [type, compression] of codecs) {
@@ -145,8 +124,8 @@ export function createControlClient(settings: ConnectionSettings, log: ControlLo
 }
 
 /**
- * kafkajs ends a bootstrap address at its first colon, so an IPv6 address goes to it by a name without one, and the
- * socket is opened to what the name stands for. What brokers advertise it takes as it is.
+ * kafkajs cuts a bootstrap address at its first colon. So it gets an IPv6 address under a name without colons, and the
+ * socket is opened to the address of that name. It handles advertised addresses correctly.
  */
 function bootstrap(addresses: readonly string[]): { brokers: string[]; socketFactory: ISocketFactory } {
   const hosts = new Map<string, string>()

@@ -2,11 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { MalformedBatchError, readPieces } from '../batch/read-records.ts'
 import { RecordBatchWriter } from '../batch/record-batch-writer.ts'
 import { createRecords, type Records } from '../batch/records.ts'
-import { PipelineError } from '../errors.ts'
 import type { FetchedPartition, OffsetCommit, PartitionOffset, TopicPartition } from '../ports/log.ts'
 import { type BrokerConnections, earliest, latest } from './broker-connections.ts'
 import { isTopicUnknown } from './broker-errors.ts'
 import { Fetcher, type FetcherOptions, fetcherDefaults } from './fetcher.ts'
+import { PositionsUnreadableError } from './position-errors.ts'
 import {
   groupKeyPrefix,
   isPositionKey,
@@ -37,24 +37,11 @@ export interface StrayRecords {
   readonly offset: number | undefined
 }
 
-/** The end of the positions topic cannot be read. */
-class PositionsUnreadableError extends PipelineError {
-  readonly code = 'VGM_POSITIONS_UNREADABLE'
-  constructor(topic: string, position: number, end: number) {
-    super(`${topic}/${positionsPartition} has given nothing after offset ${position} for ${patienceMs / 1_000} s`, {
-      fix:
-        `It ends at ${end}: look for a transaction that hangs, with "kafka-transactions.sh ` +
-        `find-hanging --topic ${topic}"`,
-      retriable: true,
-    })
-  }
-}
-
 /**
- * The positions of groups in a compacted topic of ours. Brokers remove the offsets of a group that has stood still for
- * `offsets.retention.minutes`, and with them what exactly once rests on; what stands here stays. A producer writes a
- * group's offsets here in the transaction that commits them to the group, so both say the same. The group's own offsets
- * come first: an operator may have moved them.
+ * The positions of groups in our compacted topic. Brokers expire the offsets of a group that was inactive for
+ * `offsets.retention.minutes`, and exactly-once processing needs them; records of this topic do not expire. A producer
+ * writes a group's offsets here in the transaction that commits them to the group, so both agree. The group's own
+ * offsets take precedence, because an operator may have moved them.
  */
 export class KeptPositions {
   readonly topic: string
@@ -76,7 +63,7 @@ export class KeptPositions {
   }
 
   /**
-   * The positions of a group: its committed offsets, else what is kept. Partitions without either are left out.
+   * The positions of a group: its committed offsets, otherwise the stored ones. Partitions without either are omitted.
    *
    * @param usable which of the kept positions may be used
    * @throws PositionsUnreadableError, BrokerError, ConnectionLostError
@@ -218,7 +205,7 @@ export class KeptPositions {
         const fetched = await fetcher.poll(pollMs)
         if (fetched.length > 0) lastMs = performance.now()
         else if (performance.now() - lastMs > patienceMs)
-          throw new PositionsUnreadableError(topic, fetcher.position(topic, partition), end.offset)
+          throw new PositionsUnreadableError(end, fetcher.position(topic, partition), end.offset, patienceMs)
         for (const part of fetched) visitRecords(part, records, visit)
       }
     } finally {
@@ -247,10 +234,7 @@ function visitRecords(
     }
 }
 
-/**
- * Brokers remove a group's offsets with the topic that they are about; so a position in an older topic of the name is
- * none.
- */
+/** Brokers delete the offsets of a deleted topic, so a position in an older topic of the same name is invalid. */
 function isSameTopic(kept: string, now: string): boolean {
   return kept === now || kept === noTopicId || now === noTopicId
 }

@@ -1,18 +1,20 @@
 import { PipelineError } from '../errors.ts'
 import { type ErrorFields, errorCauses } from './error-causes.ts'
 
-/** The brokers answer, but do not let us in. */
-class BrokerLoginError extends PipelineError {
+/** The brokers answer but refuse the login. */
+export class BrokerLoginError extends PipelineError {
   readonly code = 'VGM_BROKER_LOGIN'
   constructor(broker: string, problem: string, cause?: unknown) {
     super(`${broker} refuses the login: ${problem}`, {
-      fix: 'Check the login (--sasl-mechanism, --sasl-username, access.kafka.sasl), and the password or token that goes with it',
+      fix:
+        'Check the login (--sasl-mechanism, --sasl-username, access.kafka.sasl), and the password or ' +
+        'token that goes with it',
       cause,
     })
   }
 }
 
-/** There is no TLS connection to a server: it does not show what we trust, or does not trust what we show. */
+/** No TLS connection to a server: one side does not trust the certificate of the other. */
 export class TlsError extends PipelineError {
   readonly code = 'VGM_TLS'
   constructor(server: string, problem: string, fix: string, cause: unknown) {
@@ -20,7 +22,7 @@ export class TlsError extends PipelineError {
   }
 }
 
-/** Names of the flags that mend a TLS connection. */
+/** Names of the flags that configure a TLS connection. */
 export interface TlsFlags {
   readonly ca: string
   readonly cert: string
@@ -32,7 +34,7 @@ export const registryTlsFlags: TlsFlags = {
   cert: '--registry-tls-cert and --registry-tls-key',
 }
 
-/** What OpenSSL and Node call a server whose certificate nobody we trust has signed. */
+/** Error codes of OpenSSL and Node for a certificate that no trusted authority has signed. */
 const untrusted: ReadonlySet<string> = new Set([
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
   'UNABLE_TO_GET_ISSUER_CERT',
@@ -45,7 +47,7 @@ const untrusted: ReadonlySet<string> = new Set([
 ])
 
 const listenerFix =
-  'Use TLS if the listener of this port speaks it, and no TLS if it does not (--security-protocol, access.kafka.tls)'
+  'Set the protocol of the listener at this port: with TLS or without it (--security-protocol, access.kafka.tls)'
 
 /**
  * The row client's guess when a TLS connection ends before it has begun; a broker that is being stopped looks the same.
@@ -55,10 +57,10 @@ export function wantedNoTls(error: unknown): boolean {
 }
 
 export function noTlsError(server: string, cause: unknown): TlsError {
-  return new TlsError(server, 'it ends the connection before it has begun', listenerFix, cause)
+  return new TlsError(server, 'it closes the connection before the TLS handshake has finished', listenerFix, cause)
 }
 
-/** The TLS error among an error's causes; undefined if it is no matter of certificates and ciphers. */
+/** The TLS error among the causes of an error; undefined if certificates and ciphers are not involved. */
 export function tlsError(server: string, error: unknown, flags: TlsFlags): TlsError | undefined {
   for (const { code, message, cause } of errorCauses(error)) {
     const name = String(code ?? '')
@@ -70,22 +72,21 @@ export function tlsError(server: string, error: unknown, flags: TlsFlags): TlsEr
         cause,
       )
     if (name === 'ERR_TLS_CERT_ALTNAME_INVALID')
-      return new TlsError(server, firstLine(message), 'Use a name or address that stands in the certificate', cause)
+      return new TlsError(server, firstLine(message), 'Use a name or address that is in the certificate', cause)
     if (name.startsWith('CERT_'))
       return new TlsError(server, `its certificate cannot be used (${name})`, "Renew the server's certificate", cause)
-    if (message === 'Broker requires TLS.')
-      return new TlsError(server, 'none was tried, and it speaks nothing else', listenerFix, cause)
-    // An alert is what the other side says of us.
+    if (message === 'Broker requires TLS.') return new TlsError(server, 'the listener requires TLS', listenerFix, cause)
+    // An alert is the other side's complaint about this side.
     const alert = /ALERT_(.+)$/.exec(name)?.[1]
     if (alert !== undefined)
       return new TlsError(
         server,
         `it ends the handshake with "${alert.toLowerCase().replaceAll('_', ' ')}"`,
-        `The listener may want a client certificate that it trusts: ${flags.cert}`,
+        `The listener may require a client certificate that it trusts: ${flags.cert}`,
         cause,
       )
     if (name.startsWith('ERR_SSL_') || name === 'EPROTO')
-      return new TlsError(server, firstLine(message), 'Check that this port speaks TLS', cause)
+      return new TlsError(server, firstLine(message), 'Check that this port uses TLS', cause)
   }
   return undefined
 }

@@ -4,11 +4,11 @@ import type { StalledPartition } from '../ports/stage-event.ts'
 import { BrokerError, isTopicUnknown } from './broker-errors.ts'
 import { connectionLimits } from './connection-pool.ts'
 
-/** For how long a partition may give nothing although there is more to read. */
+/** Time limits for a partition that has more rows but returns none. */
 export interface WatchLimits {
   /** after which it is reported, and then again as often */
   readonly reportAfterMs: number
-  /** after which the reader fails if there is no other partition that does better */
+  /** after which the reader fails if no other partition makes progress */
   readonly failAfterMs: number
   /** after which a topic that no broker knows counts as deleted */
   readonly goneAfterMs: number
@@ -39,13 +39,13 @@ export interface WatchedPosition extends TopicPartition {
   readonly trouble: Trouble | undefined
 }
 
-/** Nothing that is to be read could be read for long. */
-class ReadStalledError extends PipelineError {
+/** No unfinished partition could be read for too long. */
+export class ReadStalledError extends PipelineError {
   readonly code = 'VGM_FETCH_STALLED'
   constructor({ topic, partition, position, reason, seconds }: StalledPartition, others: number, cause: unknown) {
     const more = others === 0 ? '' : `, as ${others} more`
-    super(`${topic}/${partition} has given nothing after offset ${position} for ${seconds} s${more}: ${reason}`, {
-      fix: 'Check the brokers that lead these partitions, and start again: it goes on where it stopped',
+    super(`${topic}/${partition} has returned nothing after offset ${position} for ${seconds} s${more}: ${reason}`, {
+      fix: 'Check the brokers that lead these partitions, and start again: it resumes where it stopped',
       retriable: true,
       cause,
     })
@@ -58,8 +58,8 @@ export class TopicGoneError extends PipelineError {
   constructor({ topic, partition }: TopicPartition, cause: unknown) {
     super(`Topic ${topic} has been deleted while it was read: no broker knows partition ${partition}`, {
       fix:
-        'When it has been made again, start again with the same group: positions go with their ' +
-        'topic, so its first row is next',
+        'After it has been recreated, start again with the same group: positions belong to the ' +
+        'deleted topic, so reading begins at the first row',
       cause,
     })
   }
@@ -74,7 +74,7 @@ export function noteTrouble(before: Trouble | undefined, cause: PipelineError | 
 }
 
 /**
- * Looks after partitions that give nothing: which ones to report now, and what to fail with.
+ * Watches partitions that return nothing: which ones to report now, and the error to fail with.
  *
  * @param positions that are still to be read
  */

@@ -37,7 +37,7 @@ class Slice extends InFlightBatches {
 
 /**
  * Writes at least once: rows are visible as soon as they are written, offsets are committed when all rows of their
- * slice have been acknowledged. A slice that fails in its middle is repeated, and what it has written stands twice.
+ * slice have been acknowledged. A slice that fails half-way is repeated, and its rows are duplicated.
  */
 export class PlainProducer implements SliceProducer {
   readonly #connections: BrokerConnections
@@ -77,7 +77,7 @@ export class PlainProducer implements SliceProducer {
     const slice = this.#slice
     await slice.answered()
     slice.throwFailure()
-    // After the rows: a position that is ahead of them would lose some.
+    // Positions are committed after the rows: the reverse order could lose rows.
     await this.#options.positions?.write({ group, offsets }, (...batch) => this.produce(...batch))
     await slice.answered()
     slice.throwFailure()
@@ -96,7 +96,7 @@ export class PlainProducer implements SliceProducer {
     )
   }
 
-  /** Lets go of a slice: nothing of it is committed, and what has been written of it stays. */
+  /** Gives up a slice: nothing of it is committed, and its written rows stay. */
   async abort(): Promise<void> {
     const slice = this.#slice
     // Batches that wait for the first one are not to be sent any more.

@@ -1,4 +1,5 @@
 import { PipelineError } from '../errors.ts'
+import type { TopicPartition } from '../ports/log.ts'
 
 /** A position that the log does not have any more. */
 export class PositionLostError extends PipelineError {
@@ -9,18 +10,17 @@ export class PositionLostError extends PipelineError {
     const holds = start === undefined ? `ends at ${end}` : `holds ${start} to ${end}`
     super(`Offset ${offset} of ${topic}/${partition} is ${before ? 'no longer' : 'not'} in the log, which ${holds}`, {
       fix: before
-        ? `Rows were deleted before they were read: raise the retention. To go on without them, ${toStart(topic)}`
-        : 'The topic was made again, or cut off. If it was made again, its rows are new: ' +
-          `${toStart(topic)}. If it was cut off, the rows ` +
-          'that are left have been read, and would come a second time: go on where it was cut instead, ' +
-          `with --to-offset, which is ${end} if nothing was written since`,
+        ? `Rows were deleted before they were read: raise the retention. To continue without them, ${toStart(topic)}`
+        : 'The topic was recreated or truncated. If it was recreated, its rows are new: ' +
+          `${toStart(topic)}. If it was truncated, the rows ` +
+          'that are left have been read and would be written a second time: continue at the truncation ' +
+          'instead, with --to-offset ' +
+          `${end} if nothing was written since`,
     })
   }
 }
 
-/**
- * Rows that were read are not in the log any more, and it has grown again: what follows is not what came after them.
- */
+/** Rows that were read are no longer in the log, and the log has grown again with other rows. */
 export class LogTruncatedError extends PipelineError {
   readonly code = 'VGM_LOG_TRUNCATED'
   /** @param since where the log ceases to be the one that was read; undefined if the leader does not know any of it */
@@ -36,14 +36,15 @@ export class LogTruncatedError extends PipelineError {
         ? toStart(topic)
         : resetPositions(`--to-offset ${since} --execute --topic ${topic}:${partition}`)
     super(
-      `The log of ${topic}/${partition} was cut: its rows ${lost}, which had been read from a leader of ` +
-        `epoch ${fetchEpoch}, are gone, and what stands there now, if anything, is not what was read`,
+      `The log of ${topic}/${partition} was truncated: its rows ${lost}, which were read from a leader ` +
+        `of epoch ${fetchEpoch}, are gone ` +
+        'or replaced by others',
       {
         fix:
-          'A replica that had not caught up has become the leader, or the topic was made again. What ' +
-          'was made of the lost rows is still in ' +
-          `the output. To take the rows that stand there now, ${goOn}; to be rid of what was lost, ` +
-          'begin anew into other topics',
+          'A replica that was not in sync became the leader, or the topic was recreated. The results of ' +
+          'the lost rows are still in ' +
+          `the output. To process the rows that are there now, ${goOn}; to remove the results of the ` +
+          'lost rows, start again with other topics',
       },
     )
   }
@@ -55,4 +56,17 @@ function toStart(topic: string): string {
 
 function resetPositions(flags: string): string {
   return `stop the members and run "kafka-consumer-groups.sh --reset-offsets ${flags}" with the brokers and the group`
+}
+
+/** The end of the positions topic cannot be read. */
+export class PositionsUnreadableError extends PipelineError {
+  readonly code = 'VGM_POSITIONS_UNREADABLE'
+  constructor({ topic, partition }: TopicPartition, position: number, end: number, patienceMs: number) {
+    super(`${topic}/${partition} has returned nothing after offset ${position} for ${patienceMs / 1_000} s`, {
+      fix:
+        `It ends at ${end}: look for a hanging transaction with "kafka-transactions.sh find-hanging ` +
+        `--topic ${topic}"`,
+      retriable: true,
+    })
+  }
 }

@@ -1,11 +1,11 @@
 import { PipelineError } from '../errors.ts'
 import type { OffsetRange, RowSource, StockRow } from '../ports/stock-log.ts'
 
-/** A range that cannot be read to its end. */
+/** A range could not be read to its end. */
 export class StalledReadError extends PipelineError {
   readonly code = 'VGM_READ_STALLED'
   constructor(topic: string, partition: number, position: number, end: number, problem: string, fix: string) {
-    super(`${topic}/${partition} could be read to offset ${position} only, of ${end}: ${problem}`, {
+    super(`${topic}/${partition} could be read only to offset ${position} of ${end}: ${problem}`, {
       fix,
       retriable: true,
     })
@@ -69,7 +69,7 @@ export class RangeRead implements RowSource {
    * @param nextOffset after everything in it, filtered rows included
    */
   take(messages: readonly StockRow[], from: number, nextOffset: number): void {
-    // kafkajs goes back to the log's start without a word when its position has been deleted.
+    // kafkajs silently returns to the start of the log when its position has been deleted.
     if (from > this.#position) {
       this.fail(this.#stalled('its rows were deleted meanwhile', 'Raise the retention of the topic'))
       return
@@ -120,7 +120,7 @@ export class RangeRead implements RowSource {
         this.#wake = undefined
         reject(
           this.#stalled(
-            'nothing came',
+            'no data arrived',
             'An open transaction may hold rows back: end its producer, or wait for its time-out',
           ),
         )

@@ -1,4 +1,4 @@
-/** Ids that were met a while ago at most; the oldest make room for new ones. */
+/** Ids that were seen recently; the oldest make room for new ones. */
 export class RecentIds<Id> {
   readonly #lifeMs: number
   readonly #most: number

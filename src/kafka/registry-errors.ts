@@ -1,6 +1,6 @@
 import { exitCodes, PipelineError } from '../errors.ts'
 
-/** The registry does not answer, or not as a registry. */
+/** The registry does not answer, or its response is not that of a registry. */
 export class RegistryUnreachableError extends PipelineError {
   readonly code = 'VGM_REGISTRY_UNREACHABLE'
   constructor(url: string, problem: string, cause?: unknown) {
@@ -12,7 +12,7 @@ export class RegistryUnreachableError extends PipelineError {
   }
 }
 
-/** The registry answers, and the answer is no. */
+/** The registry refuses a request. */
 export class RegistryRefusedError extends PipelineError {
   readonly code = 'VGM_REGISTRY_REFUSED'
   constructor(what: string, status: number, answer: string, fix: string) {
@@ -20,7 +20,7 @@ export class RegistryRefusedError extends PipelineError {
   }
 }
 
-/** Something answers at the registry's address, and it is no registry. */
+/** The server at the registry's address is not a registry. */
 export class NoRegistryError extends PipelineError {
   readonly code = 'VGM_REGISTRY_PATH'
   constructor(url: string, problem: string, fix: string) {

@@ -42,7 +42,7 @@ export class RegistryHttp {
     return agent
   }
 
-  /** Whether a URL is of the host that the settings name: only that one may learn who we are. */
+  /** Whether a URL belongs to the host of the settings: only that host gets credentials. */
   isOwnHost(url: URL): boolean {
     return url.origin === new URL(this.#settings.url).origin
   }
@@ -96,7 +96,7 @@ export class RegistryHttp {
         response.on('error', reject)
       })
       asked.on('error', (error: NodeJS.ErrnoException) => {
-        // The server has given up a connection that was idle: that says nothing of the next one.
+        // The server has closed an idle connection: a new one may still work.
         const isStale = asked.reusedSocket && error.code === 'ECONNRESET' && !signal.aborted
         if (isStale) resolve(this.#send(url, headers, signal))
         else reject(error)

@@ -11,7 +11,7 @@ export interface RegistryOptions {
   readonly patienceMs?: number
   /** uniform in [0, 1), for the pauses between attempts */
   readonly random?: () => number
-  /** told once when it stops answering (false), and once when it answers again (true) */
+  /** called once when the registry stops answering (false), and once when it answers again (true) */
   readonly onReachable?: (reachable: boolean) => void
 }
 
@@ -21,7 +21,7 @@ export const loginFix =
   '(--registry-username, access.registry.auth)'
 const attemptTimeoutMs = 5_000
 const backOff: BackOff = { firstMs: 150, longestMs: 5_000 }
-/** Two attempts that time out, and time for a registry that restarts; whoever waits for longer asks again. */
+/** Time for two attempts that time out and for a registry that restarts; a caller that waits longer calls again. */
 const defaultPatienceMs = 12_000
 /** Confluent's codes for "not found"; any other 404 may come from something that is no registry. */
 const notFoundCodes: ReadonlySet<number> = new Set([40401, 40402, 40403, 40408])
@@ -29,7 +29,7 @@ const notFoundCodes: ReadonlySet<number> = new Set([40401, 40402, 40403, 40408])
 const usualPaths = ['/apis/ccompat/v7', '']
 
 /**
- * Asks a registry, and waits for one that does not answer, with growing pauses, for as long as its patience lasts. API:
+ * Sends requests to a registry, and retries with growing pauses while it does not answer, up to a time limit. API:
  * https://docs.confluent.io/platform/current/schema-registry/develop/api.html
  */
 export class RegistryRequests {
@@ -96,7 +96,7 @@ export class RegistryRequests {
     if (status === 401 || status === 403) {
       const isElsewhere = redirectedTo !== undefined && !this.http.isOwnHost(redirectedTo)
       const fix = isElsewhere
-        ? `It redirects to ${redirectedTo.origin}, which is not told who we are: name that one as the registry`
+        ? `It redirects to ${redirectedTo.origin}, which gets no credentials: name that address as the registry`
         : loginFix
       throw new RegistryRefusedError(what, status, saidIn(text), fix)
     }
@@ -131,7 +131,7 @@ export class RegistryRequests {
     const { url } = this.settings
     const { origin } = new URL(url)
     const to = redirectedTo === undefined ? '' : `, which redirects to ${redirectedTo.origin}${redirectedTo.pathname}`
-    const what = /^\s*</.test(text) ? 'a page, where a registry answers with JSON' : `status ${status}`
+    const what = /^\s*</.test(text) ? 'a page instead of JSON' : `status ${status}`
     for (const usual of usualPaths) {
       const base = origin + usual
       if (base === url || !(await this.#isRegistry(base, leftMs).catch(() => false))) continue
@@ -141,8 +141,8 @@ export class RegistryRequests {
     return new NoRegistryError(
       url,
       `${path}${to} gives ${what}`,
-      'Check the address of the registry (--registry, SCHEMA_REGISTRY_URL): it is the base of the ' +
-        'Confluent-compatible API, in Apicurio with /apis/ccompat/v7',
+      'Check the address of the registry (--registry, SCHEMA_REGISTRY_URL): it must be the base URL of the ' +
+        'Confluent-compatible API, which ends in /apis/ccompat/v7 for Apicurio',
     )
   }
 

@@ -20,19 +20,19 @@ export interface RegisteredSchema {
 }
 
 /**
- * An id that nobody knows may be registered the next moment. But it is not asked for again by a slice that was aborted,
- * which comes again within a transaction's time-out and a pause.
+ * How long an unknown id is remembered. It may be registered at any moment, but a slice that was aborted because of it
+ * must not request it again, and is repeated within a transaction's time-out and a pause.
  */
 const unknownForMs = 30_000
-/** In a topic of garbage each row may name another id. */
+/** In a topic with random bytes each row may name a different id. */
 const mostUnknown = 100_000
 
 /** Versions of a subject that are looked at: a topic's types seldom change so often. */
 const mostVersions = 50
 
 /**
- * Schemas by id and subject, cached. Every call waits for a registry that does not answer, with growing pauses, for as
- * long as its patience lasts: only an answer makes a schema unknown.
+ * Schemas by id and subject, cached. While the registry does not answer, every call retries with growing pauses up to
+ * its time limit: only a response makes a schema unknown.
  *
  * A schema that refers to others comes back as one text, in which they are written out.
  *

@@ -22,7 +22,7 @@ import { namingGoneTopics } from './written-topics.ts'
 export const transactionTimeoutMs = 10_000
 
 /** Of a writer that is no member of a group: a load, a sample, generated rows or models. */
-const oneAtATime = 'If another one that does the same to the same topic runs, let it end; then start this one again'
+const oneAtATime = 'Another one of the same kind may be writing the same topic: let it end, then start this one again'
 
 export interface GroupSessionOptions {
   readonly group: string
@@ -42,7 +42,7 @@ export interface GroupSessionOptions {
   readonly onJoin?: JoinListener
 }
 
-/** Opens what stages read and write rows with. Each has connections of its own and closes them with itself. */
+/** Opens what stages read and write rows with. Each has its own connections, and closes them when it is closed. */
 export class RowClient {
   readonly #settings: ConnectionSettings
   readonly #fetching: FetcherOptions
@@ -50,7 +50,7 @@ export class RowClient {
   readonly positionsTopic: string | undefined
 
   /**
-   * @param onStall told of partitions that give nothing although there is more to read, every now and then
+   * @param onStall called regularly with the partitions that have more rows but return none
    * @param fetching what to fetch otherwise than stages do
    * @param positionsTopic where positions of groups are kept, in the transactions that commit them
    */

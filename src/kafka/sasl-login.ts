@@ -4,8 +4,8 @@ import type { SaslSettings } from '../ports/connection-settings.ts'
 import { bearerToken } from './bearer-token.ts'
 
 /**
- * A broker answers a token that it refuses with a reason instead of an error, and waits for one more message (RFC 7628,
- * section 3.2.2). Both clients take that for a success, and fail at the next request without a word of why.
+ * A broker answers a rejected token with a reason instead of an error, and waits for one more message (RFC 7628,
+ * section 3.2.2). Both clients treat that as success, and fail at the next request without the reason.
  */
 function refusal(answer: Uint8Array): Error | undefined {
   if (answer.length === 0) return undefined

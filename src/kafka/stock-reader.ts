@@ -7,15 +7,10 @@ import type { OffsetRange, RowSource, StockLog } from '../ports/stock-log.ts'
 import { onGroup, onTopic, type Permission } from './acl.ts'
 import { BrokerConnections } from './broker-connections.ts'
 import { BrokerError } from './broker-errors.ts'
+import { BatchOfTooManyRowsError } from './control-errors.ts'
 import { errorCauses } from './error-causes.ts'
 import { fetchRecords } from './fetch-request.ts'
-import {
-  BatchOfTooManyRowsError,
-  type ControlLog,
-  createControlClient,
-  toControlError,
-  unreadableStreams,
-} from './kafkajs-client.ts'
+import { type ControlLog, createControlClient, toControlError, unreadableStreams } from './kafkajs-client.ts'
 import { RangeRead } from './range-read.ts'
 
 export interface StockReaderOptions {

@@ -26,7 +26,7 @@ export interface RowTopic {
 
 /** A topic of ours that keeps the last record of each key for ever, and one order of all records. */
 interface CompactedTopic {
-  readonly code: `VGM_${string}`
+  readonly code: CompactedTopicError['code']
   /** what its records are */
   readonly holds: string
   /** what gives it another name */

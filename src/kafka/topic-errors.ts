@@ -1,11 +1,12 @@
 import { exitCodes, PipelineError } from '../errors.ts'
+import type { TopicPartition } from '../ports/log.ts'
 
 /** A topic that must exist does not. */
 export class TopicMissingError extends PipelineError {
   readonly code = 'VGM_TOPIC_MISSING'
   constructor(topic: string) {
     super(`There is no topic ${topic}`, {
-      fix: 'Check the names of the data set and of its topics; "vgm load" and "vgm generate" make the raw topic',
+      fix: 'Check the names of the data set and of its topics; "vgm load" and "vgm generate" create the raw topic',
       exitCode: exitCodes.usage,
     })
   }
@@ -20,7 +21,7 @@ export class PartitionCountError extends PipelineError {
       fix:
         actual < needed
           ? `Run "${tool} --alter --topic ${topic} --partitions ${needed}"`
-          : `Name another output topic, or run "${tool} --delete --topic ${topic}" if its rows may go`,
+          : `Name another output topic, or run "${tool} --delete --topic ${topic}" if its rows are not needed`,
       exitCode: exitCodes.usage,
     })
   }
@@ -28,16 +29,27 @@ export class PartitionCountError extends PipelineError {
 
 /** What a compacted topic holds, and the code of the error where it cannot. */
 interface CompactedTopicKind {
-  readonly code: `VGM_${string}`
+  readonly code: 'VGM_MODELS_TOPIC' | 'VGM_POSITIONS_TOPIC'
   /** what its records are */
   readonly holds: string
 }
 
 /** A topic that must be compacted, with one partition, is something else. */
 export class CompactedTopicError extends PipelineError {
-  readonly code: `VGM_${string}`
+  readonly code: CompactedTopicKind['code']
   constructor(topic: string, { code, holds }: CompactedTopicKind, problem: string, fix: string) {
     super(`Topic ${topic} cannot hold ${holds}: ${problem}`, { fix, exitCode: exitCodes.usage })
     this.code = code
+  }
+}
+
+/** A topic was deleted while it was written to. */
+export class WrittenTopicGoneError extends PipelineError {
+  readonly code = 'VGM_TOPIC_GONE'
+  constructor({ topic, partition }: TopicPartition, fix: string, cause: unknown) {
+    super(`Topic ${topic} has been deleted while it was written to: no broker knows partition ${partition}`, {
+      fix,
+      cause,
+    })
   }
 }

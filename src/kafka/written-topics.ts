@@ -1,21 +1,10 @@
-import { PipelineError } from '../errors.ts'
 import type { TopicPartition, TransactionalWriter } from '../ports/log.ts'
 import type { BrokerConnections } from './broker-connections.ts'
 import { isTopicUnknown } from './broker-errors.ts'
-
-/** A topic was deleted while it was written to. */
-export class WrittenTopicGoneError extends PipelineError {
-  readonly code = 'VGM_TOPIC_GONE'
-  constructor({ topic, partition }: TopicPartition, fix: string, cause: unknown) {
-    super(`Topic ${topic} has been deleted while it was written to: no broker knows partition ${partition}`, {
-      fix,
-      cause,
-    })
-  }
-}
+import { WrittenTopicGoneError } from './topic-errors.ts'
 
 /** For a topic whose content the next start does not need. */
-export const startAgain = 'Start again: the topic is made anew'
+export const startAgain = 'Start again: the topic is then created again'
 
 /** The first of some partitions that no broker knows for as long as metadata may lag; undefined if all are known. */
 export async function unknownPartition(

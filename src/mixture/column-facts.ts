@@ -12,8 +12,8 @@ export interface ColumnFacts {
   readonly decimals: number
   readonly histogram: Histogram
   /**
-   * values so far out that the mixture was fitted without them, ascending; those that can have one are modes of their
-   * own
+   * values that stand for something else, such as DBL_MAX for "missing": so far out that the mixture was fitted without
+   * them; ascending; those that can have one are modes of their own
    */
   readonly sentinels: readonly Sentinel[]
 }

@@ -1,12 +1,13 @@
-import { checkOptionNames } from './check-options.ts'
-import { roundableDecimals } from './decimals.ts'
+import { checkOptionNames, demand, isNumberIn, isWholeIn, shown } from './check-options.ts'
+import { mostDecimals, roundableDecimals } from './decimals.ts'
 import { FitOptionError } from './errors.ts'
-import type { Histogram } from './histogram.ts'
+import { type Histogram, histogramProblem } from './histogram.ts'
 import type { Mixture } from './mixture.ts'
 import { farthestMode } from './sentinels.ts'
 
 /** The Avro types that can be modelled. */
-export type NumericType = 'int' | 'long' | 'float' | 'double'
+export const numericTypes = ['int', 'long', 'float', 'double'] as const
+export type NumericType = (typeof numericTypes)[number]
 
 /**
  * All that normalize, restore, drift and cards need of a column: plain data, for JSON and Avro.
@@ -85,7 +86,7 @@ const quadraticRange = { min: 1 / farthestMode, max: farthestMode }
  * value and every mean is below 2^48 units of the last one: 2.8e12 with two decimals. Elsewhere the error of a round
  * trip is no longer small beside such a unit.
  *
- * @throws FitOptionError if `minWeight` is not in [0, 1), or for an option that there is not
+ * @throws FitOptionError for what is no mixture, for an option that cannot be, or that there is not
  * @example
  * const waits = Float64Array.of(1, 1.1, 0.9, 1.2, 7, 7.2, 6.9, 7.1)
  * const mixture = fitMixture(waits, { components: 2, totalRows: 1e6 })
@@ -94,13 +95,13 @@ const quadraticRange = { min: 1 / farthestMode, max: farthestMode }
 export function columnModel(mixture: Mixture, options: ColumnModelOptions = {}): ColumnModel {
   checkOptionNames(options, optionNames)
   const { minWeight = 0.005, name = 'value', type = 'double', nullable = false, ...facts } = options
-  if (!(minWeight >= 0 && minWeight < 1)) {
-    throw new FitOptionError(`minWeight is ${minWeight}`, 'Choose a number from 0 up to, not including, 1')
-  }
+  checkMixture(mixture)
+  checkValues(options)
   const modes = activeModes(mixture, minWeight)
   const shape = modes.every(isRepresentable) ? quadratics(modes) : oneMode(modes)
   const { min = mixture.facts.min, max = mixture.facts.max, decimals = mixture.facts.decimals } = facts
   const isRounded = options.roundToDecimals === true && (type === 'double' || type === 'float')
+  if (min > max) throw new FitOptionError(`min is ${min}, and max is ${max}`, 'Give a min that is not above the max')
   const largest = Math.max(-min, max, ...shape.mean.map(Math.abs))
   const roundTo = isRounded ? roundableDecimals(decimals, largest) : undefined
   return {
@@ -119,6 +120,29 @@ export function columnModel(mixture: Mixture, options: ColumnModelOptions = {}):
     converged: mixture.converged,
     histogram: facts.histogram ?? mixture.facts.histogram,
   }
+}
+
+function checkMixture(mixture: Mixture): void {
+  if (typeof mixture !== 'object' || mixture === null || mixture.terms === undefined || mixture.facts === undefined)
+    throw new FitOptionError(`The mixture is ${shown(mixture)}`, 'Give what fitMixture has returned')
+}
+
+/** What is given must be right; undefined stands for the default. */
+function checkValues({ minWeight = 0, name = '', type = 'double', ...options }: ColumnModelOptions): void {
+  const isWeight = isNumberIn(minWeight, 0, 1) && minWeight < 1
+  demand(isWeight, 'minWeight', minWeight, 'a number from 0 up to, not including, 1')
+  demand(typeof name === 'string', 'name', name, 'a text')
+  demand(numericTypes.includes(type), 'type', type, numericTypes.join(', '))
+  const { nullable = false, roundToDecimals = false, rows = 0, nulls = 0, min = 0, max = 0, decimals = 0 } = options
+  for (const [option, value] of Object.entries({ nullable, roundToDecimals }))
+    demand(typeof value === 'boolean', option, value, 'true or false')
+  for (const [option, value] of Object.entries({ rows, nulls }))
+    demand(isNumberIn(value, 0, Number.MAX_VALUE), option, value, 'a number of rows, 0 or above')
+  for (const [option, value] of Object.entries({ min, max }))
+    demand(Number.isFinite(value), option, value, 'a finite number')
+  demand(isWholeIn(decimals, 0, mostDecimals), 'decimals', decimals, `a whole number from 0 to ${mostDecimals}`)
+  const problem = options.histogram === undefined ? undefined : histogramProblem(options.histogram)
+  if (problem !== undefined) throw new FitOptionError(`histogram cannot be used: ${problem}`, 'Give edges and counts')
 }
 
 interface Mode {

@@ -59,6 +59,18 @@ export class ShortArrayError extends PipelineError {
   }
 }
 
+/** What should be an array of numbers is none, or one of another type. */
+export class ArrayTypeError extends PipelineError {
+  readonly code = 'VGM_ARRAY_TYPE'
+  /** @param found what it is, with an article */
+  constructor(name: string, found: string, type: string) {
+    super(`${name} is ${found}, and must be a ${type}`, {
+      fix: `Give a ${type}; ${type}.from makes one of plain numbers`,
+      exitCode: exitCodes.usage,
+    })
+  }
+}
+
 /** A mode that the model of the column does not have. */
 export class UnknownModeError extends PipelineError {
   readonly code = 'VGM_MODE_UNKNOWN'

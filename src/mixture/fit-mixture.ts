@@ -1,7 +1,8 @@
 import { type Blocks, distinctBlocks, rowBlocks } from './blocks.ts'
+import { checkArray, checkFinite } from './check-arrays.ts'
 import { columnBins } from './column-bins.ts'
 import { ColumnSummary } from './column-summary.ts'
-import { FitOptionError, NonFiniteValueError } from './errors.ts'
+import { FitOptionError } from './errors.ts'
 import { type FitOptions, fitSettings, largestOption } from './fit-options.ts'
 import { checkColumn, columnFacts, fitSummary } from './fit-summary.ts'
 import { type Mixture, mixtureOf } from './mixture.ts'
@@ -23,7 +24,7 @@ const largestValue = 1e100
  * rows than components it takes as many components as rows, and rows may be weighted.
  *
  * @param values finite, shape (n), in any unit
- * @throws EmptyColumnError, NonFiniteValueError, ColumnSpanError, FitOptionError
+ * @throws EmptyColumnError, ArrayTypeError, NonFiniteValueError, ColumnSpanError, FitOptionError
  * @example
  * const waits = Float64Array.of(1, 1.1, 0.9, 1.2, 7, 7.2, 6.9, 7.1)
  * fitMixture(waits, { components: 2, totalRows: 1e6 }).means // Float64Array [ 1.050006, 7.049994 ], to 7 digits
@@ -113,12 +114,12 @@ function sharedPriors(
 }
 
 function checkShapes(values: Float64Array, options: FitOptions): void {
-  const { recipe = 'scaled', weights, initialLabels } = options
-  const { components } = fitSettings(recipe, options)
-  for (let i = 0; i < values.length; i++) {
-    if (!Number.isFinite(values[i])) throw new NonFiniteValueError(values[i], i)
-  }
+  checkArray('values', values, 'Float64Array')
+  const { components } = fitSettings(options?.recipe ?? 'scaled', options)
+  const { weights, initialLabels } = options
+  checkFinite(values)
   if (weights !== undefined) {
+    checkArray('weights', weights, 'Float64Array')
     if (weights.length !== values.length || !weights.every((w) => w >= 0 && w < Infinity)) {
       throw new FitOptionError('weights do not fit the values', 'Give each value one finite weight, 0 or above')
     }
@@ -129,8 +130,9 @@ function checkShapes(values: Float64Array, options: FitOptions): void {
   }
   if (initialLabels === undefined) return
   const limit = Math.min(components, values.length)
-  const fits = Array.from(initialLabels).every((label) => Number.isInteger(label) && label >= 0 && label < limit)
-  if (initialLabels.length !== values.length || !fits) {
+  const labels = Array.from(Object(initialLabels) as ArrayLike<number>)
+  const fits = labels.every((label) => Number.isInteger(label) && label >= 0 && label < limit)
+  if (labels.length !== values.length || !fits) {
     throw new FitOptionError('initialLabels do not fit the values', `Give each value one label in 0..${limit - 1}`)
   }
 }

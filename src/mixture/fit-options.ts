@@ -1,4 +1,4 @@
-import { checkOptionNames } from './check-options.ts'
+import { checkOptionNames, demand, isNumberIn, isWholeIn } from './check-options.ts'
 import { FitOptionError } from './errors.ts'
 
 /** How recipe `scaled` fits a summary. Defaults in brackets; no number may be above 1e100. */
@@ -87,38 +87,39 @@ export function fitSettings(recipe: 'sklearn', options: FitOptions): Required<Fi
 export function fitSettings(recipe: 'scaled' | 'sklearn', options: FitOptions): FitSettings
 export function fitSettings(recipe: 'scaled' | 'sklearn', options: FitOptions): FitSettings {
   checkOptionNames(options, optionNames)
-  demand(Object.hasOwn(defaults, recipe), 'recipe', recipe, '"scaled" or "sklearn"')
+  demand(typeof recipe === 'string' && Object.hasOwn(defaults, recipe), 'recipe', recipe, '"scaled" or "sklearn"')
   refusePairs(recipe, options)
-  const { components = 10 } = options
+  const { components = 10, starts = 5 } = options
+  demand(isWholeIn(components, 1, 255), 'components', components, 'a whole number from 1 to 255')
+  const { weightConcentrationPrior = 1 / components } = options
   const settings = {
     components,
-    weightConcentrationPrior: options.weightConcentrationPrior ?? 1 / components,
+    weightConcentrationPrior,
     ...defaults[recipe],
     ...(options.tolerance !== undefined && { tolerance: options.tolerance }),
     ...(options.maxIterations !== undefined && { maxIterations: options.maxIterations }),
     ...(options.regularization !== undefined && { regularization: options.regularization }),
-    starts: options.starts ?? 5,
+    starts,
   }
-  const { weightConcentrationPrior, tolerance, maxIterations, starts } = settings
+  const { tolerance, maxIterations } = settings
   const { totalRows = 1, seed = 0, regularization = 0 } = options
-  demand(isWhole(components, 1, 255), 'components', components, 'a whole number from 1 to 255')
   demand(
-    weightConcentrationPrior > 0 && weightConcentrationPrior <= largestOption,
+    isNumberIn(weightConcentrationPrior, Number.MIN_VALUE, largestOption),
     'weightConcentrationPrior',
     weightConcentrationPrior,
     'a number above 0, at most 1e100',
   )
-  demand(tolerance >= 0 && tolerance <= largestOption, 'tolerance', tolerance, '0 to 1e100 nats')
-  demand(isWhole(maxIterations, 1, 1e9), 'maxIterations', maxIterations, 'a whole number from 1 to 1e9')
+  demand(isNumberIn(tolerance, 0, largestOption), 'tolerance', tolerance, '0 to 1e100 nats')
+  demand(isWholeIn(maxIterations, 1, 1e9), 'maxIterations', maxIterations, 'a whole number from 1 to 1e9')
+  demand(isNumberIn(regularization, 0, largestOption), 'regularization', regularization, 'a number from 0 to 1e100')
+  demand(isWholeIn(starts, 1, 100), 'starts', starts, 'a whole number from 1 to 100')
   demand(
-    regularization >= 0 && regularization <= largestOption,
-    'regularization',
-    regularization,
-    'a number from 0 to 1e100',
+    isNumberIn(totalRows, Number.MIN_VALUE, largestOption),
+    'totalRows',
+    totalRows,
+    'a number above 0, at most 1e100',
   )
-  demand(isWhole(starts, 1, 100), 'starts', starts, 'a whole number from 1 to 100')
-  demand(totalRows > 0 && totalRows <= largestOption, 'totalRows', totalRows, 'a number above 0, at most 1e100')
-  demand(isWhole(seed, 0, 2 ** 32 - 1), 'seed', seed, 'a whole number from 0 to 4294967295')
+  demand(isWholeIn(seed, 0, 2 ** 32 - 1), 'seed', seed, 'a whole number from 0 to 4294967295')
   return settings
 }
 
@@ -135,10 +136,4 @@ function refusePairs(recipe: 'scaled' | 'sklearn', options: FitOptions): void {
       throw new FitOptionError(message, `Drop ${name}, or leave the labels to k-means`)
     }
   }
-}
-
-const isWhole = (x: number, least: number, most: number) => Number.isInteger(x) && x >= least && x <= most
-
-function demand(condition: boolean, name: string, value: unknown, range: string): void {
-  if (!condition) throw new FitOptionError(`${name} is ${value}`, `Choose ${range}`)
 }

@@ -1,4 +1,5 @@
 import type { ColumnBins } from './column-bins.ts'
+import { isAscending, listProblem, told } from './list-problem.ts'
 
 /** At most 64 bins with about equal counts, for drift and cards; the frequent values stand alone. */
 export interface Histogram {
@@ -41,4 +42,20 @@ export function histogram({ count, low, high }: ColumnBins): Histogram {
 function between(high: number, low: number): number {
   const middle = high / 2 + low / 2
   return middle > high && middle < low ? middle : low
+}
+
+/** Why something is no histogram; undefined if it is one. */
+export function histogramProblem(histogram: unknown): string | undefined {
+  if (typeof histogram !== 'object' || histogram === null) return `its histogram is ${told(histogram)}`
+  const unknown = Object.keys(histogram).find((name) => name !== 'edges' && name !== 'counts')
+  if (unknown !== undefined) return `there is no ${unknown} in a histogram`
+  const { edges, counts } = histogram as Record<string, unknown>
+  const problem = listProblem('histogram.edges', edges) ?? listProblem('histogram.counts', counts)
+  if (problem !== undefined) return problem
+  const [ends, rows] = [edges as number[], counts as number[]]
+  if (rows.length < 1 || ends.length !== rows.length + 1)
+    return `its histogram has ${ends.length} edges and ${rows.length} counts, and must have one edge more`
+  if (!isAscending(ends)) return 'the edges of its histogram do not ascend'
+  if (!rows.every((count) => count >= 0)) return 'a count of its histogram is below 0'
+  return undefined
 }

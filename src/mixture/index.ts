@@ -5,6 +5,7 @@ export { type ColumnModel, type ColumnModelOptions, columnModel, type NumericTyp
 export { columnModelFromJson, columnModelToJson } from './column-model-json.ts'
 export type { ComponentTerms } from './component-terms.ts'
 export {
+  ArrayTypeError,
   ColumnModelJsonError,
   ColumnSpanError,
   EmptyColumnError,

@@ -1,3 +1,4 @@
+import { checkArray, checkFinite } from './check-arrays.ts'
 import type { ColumnFacts } from './column-facts.ts'
 import type { ComponentTerms } from './component-terms.ts'
 import { stickWeights } from './posterior.ts'
@@ -35,6 +36,7 @@ export interface Mixture {
    *
    * @param values finite, shape (n)
    * @returns shape (n), indices in the order of the sticks
+   * @throws ArrayTypeError, NonFiniteValueError
    */
   predict(values: Float64Array): Uint8Array
   /**
@@ -42,6 +44,7 @@ export interface Mixture {
    *
    * @param values finite, shape (n)
    * @returns shape (n, K), row-major; rows sum to 1
+   * @throws ArrayTypeError, NonFiniteValueError
    */
   responsibilities(values: Float64Array): Float64Array
 }
@@ -118,7 +121,13 @@ export function mixtureOf(inference: Inference, coordinates: Coordinates, facts:
     iterations: lowerBounds.length,
     converged,
     facts,
-    predict: (values) => predictModes(values, terms, coordinates),
-    responsibilities: (values) => responsibilitiesOf(values, terms, coordinates),
+    predict: (values) => predictModes(checked(values), terms, coordinates),
+    responsibilities: (values) => responsibilitiesOf(checked(values), terms, coordinates),
   }
+}
+
+function checked(values: Float64Array): Float64Array {
+  checkArray('values', values, 'Float64Array')
+  checkFinite(values)
+  return values
 }

@@ -1,7 +1,9 @@
-import { checkOptionNames } from './check-options.ts'
+import { checkArray, checkFinite, checkLength } from './check-arrays.ts'
+import { checkOptionNames, demand, isNumberIn, shown } from './check-options.ts'
 import type { ColumnModel } from './column-model.ts'
+import { modesProblem } from './column-model-problem.ts'
 import { powersOfTen } from './decimals.ts'
-import { FitOptionError, NonFiniteValueError, ShortArrayError, UnknownModeError } from './errors.ts'
+import { FitOptionError, UnknownModeError } from './errors.ts'
 import { likeliestMode } from './likeliest-mode.ts'
 import { type ModeQuadratics, type ModeTable, modeTable, resolveMode, rootCells } from './mode-table.ts'
 
@@ -19,8 +21,8 @@ export interface NormalizerOptions {
   /** cut values to -clip..clip, as CTGAN does with 0.99; rows beyond cannot be restored [no clipping] */
   readonly clip?: number
   /**
-   * whether the arrays are looked at first: their lengths, that values are finite, that the model has the modes.
-   * Whoever has done so already, row by row, leaves it out [true]
+   * whether the arrays are looked at first: their types and lengths, that values are finite, that the model has the
+   * modes. Whoever has done so already, row by row, leaves it out [true]
    */
   readonly checks?: boolean
   /**
@@ -63,11 +65,16 @@ export class Normalizer {
   readonly #tabulates: boolean
   #table: ModeTable | undefined
 
-  /** @throws FitOptionError if `clip` is not above 0, or for an option that there is not */
+  /** @throws FitOptionError for what is no model, for an option that cannot be, or that there is not */
   constructor(model: ColumnModel, options: NormalizerOptions = {}) {
     checkOptionNames(options, ['clip', 'checks', 'tabulates'])
     const { clip = Infinity, checks = true, tabulates = true } = options
-    if (!(clip > 0)) throw new FitOptionError(`clip is ${clip}`, 'Choose a number above 0, such as 0.99')
+    const problem = typeof model === 'object' && model !== null ? modesProblem(model) : `it is ${shown(model)}`
+    if (problem !== undefined)
+      throw new FitOptionError(`This is no model of a column: ${problem}`, 'Give what columnModel has returned')
+    demand(isNumberIn(clip, Number.MIN_VALUE, Infinity), 'clip', clip, 'a number above 0, such as 0.99')
+    demand(typeof checks === 'boolean', 'checks', checks, 'true or false')
+    demand(typeof tabulates === 'boolean', 'tabulates', tabulates, 'true or false')
     this.#modes = {
       offset: Float64Array.from(model.offset),
       mean: Float64Array.from(model.mean),
@@ -97,10 +104,13 @@ export class Normalizer {
    * infinite
    * @param outModes  shape (>= n); overwritten with indices into the model's modes
    * @returns how many are NaN: of numbers as far out as 1e300, or beside a very narrow mode; 0 if they are clipped
-   * @throws ShortArrayError, NonFiniteValueError; nothing is written then
+   * @throws ArrayTypeError, ShortArrayError, NonFiniteValueError; nothing is written then
    */
   normalize(values: Float64Array, outValues: Float64Array, outModes: Uint8Array): number {
     if (this.#checks) {
+      checkArray('values', values, 'Float64Array')
+      checkArray('outValues', outValues, 'Float64Array')
+      checkArray('outModes', outModes, 'Uint8Array')
       checkLength('outValues', outValues, values.length)
       checkLength('outModes', outModes, values.length)
       checkFinite(values)
@@ -130,18 +140,21 @@ export class Normalizer {
   }
 
   /**
-   * @param values as normalize wrote them, shape (n)
+   * @param values as normalize wrote them, shape (n), finite: what normalize has counted as failed cannot be restored
    * @param modes  shape (>= n), each below the model's number of modes
    * @param out    shape (>= n), in the unit of the column; overwritten; may be `values` itself
-   * @throws ShortArrayError, UnknownModeError; nothing is written then
+   * @throws ArrayTypeError, ShortArrayError, NonFiniteValueError, UnknownModeError; nothing is written then
    */
   restore(values: Float64Array, modes: Uint8Array, out: Float64Array): void {
     const mean = this.#modes.mean
     const scale = this.#scale
     if (this.#checks) {
+      checkArray('values', values, 'Float64Array')
+      checkArray('modes', modes, 'Uint8Array')
+      checkArray('out', out, 'Float64Array')
       checkLength('modes', modes, values.length)
       checkLength('out', out, values.length)
-      checkModes(modes, values.length, mean.length)
+      checkRestorable(values, modes, mean.length)
     }
     for (let i = 0; i < values.length; i++) out[i] = values[i] * scale[modes[i]] + mean[modes[i]]
     if (this.#unitsPerOne > 0) roundAll(out, values.length, this.#unitsPerOne)
@@ -149,17 +162,22 @@ export class Normalizer {
   }
 }
 
-function checkLength(name: string, { length }: ArrayLike<number>, needed: number): void {
-  if (length < needed) throw new ShortArrayError(name, length, needed)
-}
-
-function checkFinite(values: Float64Array): void {
-  for (let row = 0; row < values.length; row++)
-    if (!Number.isFinite(values[row])) throw new NonFiniteValueError(values[row], row)
-}
-
-function checkModes(modes: Uint8Array, rows: number, count: number): void {
-  for (let row = 0; row < rows; row++) if (modes[row] >= count) throw new UnknownModeError(modes[row], row, count)
+/** @throws UnknownModeError, NonFiniteValueError */
+function checkRestorable(values: Float64Array, modes: Uint8Array, count: number): void {
+  let highest = 0
+  let differences = 0
+  // A maximum and a sum, without a branch for each value: x - x is 0, or NaN for what is not finite.
+  for (let row = 0; row < values.length; row++) {
+    const mode = modes[row]
+    const value = values[row]
+    highest = Math.max(highest, mode)
+    differences += value - value
+  }
+  if (highest >= count) {
+    const row = modes.findIndex((mode) => mode >= count)
+    throw new UnknownModeError(modes[row], row, count)
+  }
+  if (differences !== 0) checkFinite(values)
 }
 
 /** The definition, value by value; all rows count as unresolved. */

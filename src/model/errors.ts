@@ -1,7 +1,7 @@
 import { exitCodes, PipelineError } from '../errors.ts'
 import type { Model } from './model.ts'
 
-/** A model that is asked for, or that rows are stamped with, does not exist. */
+/** A requested model, or the model of some rows, does not exist. */
 export class ModelMissingError extends PipelineError {
   readonly code = 'VGM_MODEL_MISSING'
   /**
@@ -29,13 +29,12 @@ export class CorruptModelError extends PipelineError {
   }
 }
 
-/** The end of the models topic does not become readable: somebody's transaction is open. */
+/** The end of the models topic cannot be read: another producer's transaction is open. */
 export class ModelsUnreadableError extends PipelineError {
   readonly code = 'VGM_MODELS_UNREADABLE'
   constructor(topic: string, position: number, highWatermark: number, waitedMs: number) {
     super(
-      `Topic ${topic} could be read to offset ${position} only, of ${highWatermark}, in ` +
-        `${Math.round(waitedMs / 1000)} s`,
+      `Topic ${topic} could be read only to offset ${position} of ${highWatermark} in ${Math.round(waitedMs / 1000)} s`,
       {
         fix: 'An open transaction holds readers back: end its producer, or wait for its time-out, and start again',
         retriable: true,
@@ -50,8 +49,9 @@ export class ModelTooLargeError extends PipelineError {
   /** @param sizeBytes before compression: as much is enough in any case */
   constructor(topic: string, key: string, sizeBytes: number, cause: unknown) {
     super(
-      `Topic ${topic} does not take model ${key}, which has ${sizeBytes.toLocaleString('en')} bytes ` +
-        'before it is compressed; nothing is published',
+      `Topic ${topic} does not accept model ${key}, which has ${sizeBytes.toLocaleString('en')} bytes ` +
+        'before it is compressed; ' +
+        'nothing is published',
       {
         fix:
           `Raise the topic's limit with "kafka-configs.sh --alter --topic ${topic} --add-config ` +
@@ -67,7 +67,7 @@ export class ModelTooLargeError extends PipelineError {
 export class VersionsExhaustedError extends PipelineError {
   readonly code = 'VGM_MODEL_VERSIONS'
   constructor(dataset: string, highest: number) {
-    super(`Data set "${dataset}" has given out version ${highest}, and there is none above it`, {
+    super(`Data set "${dataset}" has used version ${highest}, and no higher version is possible`, {
       fix:
         `A record with the key ${dataset}/${highest} or ${dataset}/current says so. Name another ` +
         'topic of models, or another data set',
@@ -81,12 +81,12 @@ export class ModelsTopicReplacedError extends PipelineError {
   readonly code = 'VGM_MODELS_REPLACED'
   constructor(topic: string) {
     super(
-      `Topic ${topic} was deleted and made again: the models that were read from it are gone, and their ` +
-        'versions are given out anew',
+      `Topic ${topic} was deleted and recreated: the models that were read from it are gone, and their ` +
+        'versions are assigned again',
       {
         fix:
-          'Start again to work with the models that the topic holds now; if the models of rows that ' +
-          'are to be restored are not among them, publish those again',
+          'Start again to use the present models of the topic. To restore rows of models that are ' +
+          'gone, publish these models again first',
         exitCode: exitCodes.usage,
       },
     )
@@ -104,7 +104,8 @@ export class ModelReplacedError extends PipelineError {
       {
         fix:
           'The models topic was deleted, or another one is read: name the one that the rows were ' +
-          'normalized with (--models-topic, modelsTopic), or normalize the raw rows anew, into another topic',
+          'normalized with (--models-topic, modelsTopic), ' +
+          'or normalize the raw rows again, into another topic',
         exitCode: exitCodes.usage,
       },
     )

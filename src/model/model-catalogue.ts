@@ -96,15 +96,15 @@ export function withRecord(
     const isKept = version !== 'current' && before.versions.has(version)
     const finding = isKept ? `${error.message}; ${keptVersion}` : error.message
     const corrupt = isKept || version === 'current' ? catalogue.corrupt : withKey(catalogue.corrupt, keyText)
-    // A data set that nobody has published is not made by a record that nobody can read.
+    // An unreadable record does not create a data set.
     const known = catalogue.datasets.has(dataset) ? withDataset(catalogue, before, corrupt) : { ...catalogue, corrupt }
     return withFinding(known, record, keyText, finding)
   }
 }
 
 const keptVersion =
-  'processes that have read the version before go on with it, and those that start after compaction ' +
-  'cannot: publish again with "vgm fit"'
+  'processes that have read the former version continue with it, and processes that start after ' +
+  'compaction cannot: publish again with "vgm fit"'
 
 /** The model to normalize with; undefined if there is none. */
 export function currentModel(catalogue: ModelCatalogue, dataset: string): Model | undefined {
@@ -131,7 +131,7 @@ export function whyNoCurrent(catalogue: ModelCatalogue, dataset: string): string
   if (current !== undefined || (alias === undefined && bad === undefined)) return undefined
   const unusable = bad && `the record with the key ${key} at offset ${bad.offset} cannot be used (${bad.problem})`
   if (alias === undefined) return unusable
-  return `version ${alias.version} is to be used, and ${unusable ?? 'does not exist'}`
+  return `the alias names version ${alias.version}, and ${unusable ?? 'it does not exist'}`
 }
 
 function unknownDataset(dataset: string): DatasetModels {
@@ -174,9 +174,9 @@ function withVersion(
 }
 
 /**
- * A publication that is corrupt must stop nobody; one that is deleted must: rows with its stamp could not be restored.
- * What is used instead follows from the records that compaction leaves, so that whoever starts now uses the same as
- * whoever runs.
+ * A corrupt publication must not stop a stage, but a deleted one must: rows with its version could not be restored. The
+ * replacement follows from the records that compaction leaves, so that starting members use the same model as running
+ * ones.
  */
 function currentOf({ dataset, alias, versions }: DatasetModels, corrupt: ReadonlySet<string>): Model | undefined {
   if (alias === undefined) return undefined

@@ -3,7 +3,7 @@ import avro from 'avsc'
 import { framed, framedSchemaId, framingBytes } from '../avro/framing.ts'
 import { isWholeValue } from '../avro/whole-value.ts'
 import type { ColumnModel, NumericType } from '../mixture/column-model.ts'
-import { mostDecimals } from '../mixture/decimals.ts'
+import { columnModelProblem } from '../mixture/column-model-problem.ts'
 import { plainSchema } from '../rows/plain-schema.ts'
 import { CorruptModelError } from './errors.ts'
 import type { Model, ModelAlias, ModelContent } from './model.ts'
@@ -90,14 +90,14 @@ export function encodeModelAlias(alias: ModelAlias, schemaId: number): Uint8Arra
 /**
  * @param value        in Confluent framing
  * @param writerSchema JSON of the schema that the framing names, if it may not be ours: an older or newer version's
- * @throws CorruptModelError, also if the content is not what its hash says
+ * @throws CorruptModelError, also if the content does not match its hash
  */
 export function decodeModel(value: Uint8Array, writerSchema?: string): Model {
   const model = fromModelRecord(decode(modelType, value, writerSchema) as ModelRecord)
   // A newer writer may hash fields that we do not know.
   const isOurs = writerSchema === undefined || writerOf(modelType, writerSchema).resolver === undefined
   if (isOurs && contentHash(model) !== model.contentSha256) {
-    throw new CorruptModelError(`The content of model ${model.dataset}/${model.version} is not what its hash says`)
+    throw new CorruptModelError(`The content of model ${model.dataset}/${model.version} does not match its hash`)
   }
   return model
 }
@@ -137,7 +137,7 @@ function decode(type: avro.Type, value: Uint8Array, writerSchema: string | undef
     if (!isWholeValue(writer, bytes, framingBytes)) throw new RangeError('its bytes are not one record of its schema')
     return type.fromBuffer(bytes.subarray(framingBytes), resolver)
   } catch (cause) {
-    throw new CorruptModelError(`The record is no ${type.name}: ${(cause as Error).message}`, cause)
+    throw new CorruptModelError(`The record is not a ${type.name}: ${(cause as Error).message}`, cause)
   }
 }
 
@@ -239,11 +239,8 @@ function toColumnRecord({ lowerBound, roundTo, ...column }: ColumnModel): Column
 
 function fromColumnRecord(record: ColumnRecord): ColumnModel {
   const { round_to: roundTo } = record
-  if (roundTo !== null && !(roundTo >= 0 && roundTo < mostDecimals)) {
-    throw new CorruptModelError(`Column "${record.name}" is to be rounded to ${roundTo} decimals`)
-  }
   // Named one by one: avsc's records have a prototype of their own, which strict comparisons and structuredClone mind.
-  return {
+  const column: ColumnModel = {
     name: record.name,
     type: record.type,
     nullable: record.nullable,
@@ -263,4 +260,7 @@ function fromColumnRecord(record: ColumnRecord): ColumnModel {
     converged: record.converged,
     histogram: { edges: record.histogram.edges, counts: record.histogram.counts },
   }
+  const problem = columnModelProblem(column)
+  if (problem !== undefined) throw new CorruptModelError(`Column "${record.name}" is no model of one: ${problem}`)
+  return column
 }

@@ -11,13 +11,13 @@ import {
   withFetched,
 } from './read-models.ts'
 
-/** How often the topic's id is asked for. */
+/** How often the topic's id is requested. */
 const lookEveryMs = 2_000
 
 /**
  * Keeps up with the models topic while a stage runs. A corrupt record is reported and changes nothing.
  *
- * Call `readToEnd` once before the stage joins its group: a member that works with yesterday's model would stamp it.
+ * Call `readToEnd` once before the stage joins its group: a member that knows only yesterday's model would work with it.
  */
 export class ModelFollower {
   readonly #source: ModelsSource
@@ -52,7 +52,7 @@ export class ModelFollower {
     this.#requireOpen()
     if (performance.now() >= this.#nextLookMs) {
       this.#nextLookMs = performance.now() + lookEveryMs
-      // Not awaited: brokers that are away hold up nobody who has a model.
+      // Not awaited: unreachable brokers must not delay a stage that has a model.
       this.#look().catch(() => undefined)
     }
     if (this.#replaced !== undefined) throw this.#replaced

@@ -1,4 +1,4 @@
-/** What a key of the models topic stands for: one version of a data set's model, or the alias to the current one. */
+/** The meaning of a key of the models topic: one version of a data set's model, or the alias of the current one. */
 export interface ModelKey {
   readonly dataset: string
   readonly version: number | 'current'

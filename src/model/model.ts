@@ -1,6 +1,6 @@
 import type { ColumnModel } from '../mixture/column-model.ts'
 
-/** What a fit was told, defaults included; units as in the options of the fit. */
+/** The options of a fit, including defaults; units as in the options of the fit. */
 export interface ModelOptions {
   readonly components: number
   readonly weightConcentrationPrior: number

@@ -2,9 +2,8 @@ import type { StageEvent } from '../ports/stage-event.ts'
 import type { Logger } from './logger.ts'
 
 /**
- * One line for each event that matters: every text and every field that a stage logs stands here. What is at `info`
- * happens a few times in a stage's life, what is at `warn` is for somebody to look at; a stage that runs quietly says
- * nothing.
+ * One line for each important event: all texts and fields that a stage logs are here. Events at `info` happen a few
+ * times in a stage's life, and events at `warn` need attention; a stage that runs normally logs nothing.
  */
 export function logEvent(log: Logger, event: StageEvent): void {
   switch (event.kind) {
@@ -21,7 +20,7 @@ export function logEvent(log: Logger, event: StageEvent): void {
       log.info({ generation: event.generation, partitions: event.partitions }, 'a member has joined its group')
       break
     case 'model-taken':
-      log.info({ model: event.model, before: event.before }, 'a model is taken up')
+      log.info({ model: event.model, before: event.before }, 'a new model is in use')
       break
     case 'committed':
       log.debug(event.totals, 'a slice was committed')
@@ -39,13 +38,13 @@ export function logEvent(log: Logger, event: StageEvent): void {
       )
       break
     case 'batch-passed-over':
-      log.warn(`a batch is passed over: ${event.reason}`)
+      log.warn(`a batch is skipped: ${event.reason}`)
       break
     case 'stalled': {
       // Partitions with one cause stand still together: one line names the first.
       const [{ reason, ...first }] = event.partitions
       const others = event.partitions.length - 1
-      log.warn({ ...first, others }, `a partition gives no rows although it has more: ${reason}`)
+      log.warn({ ...first, others }, `a partition has more rows but returns none: ${reason}`)
       break
     }
     case 'registry':
@@ -55,7 +54,10 @@ export function logEvent(log: Logger, event: StageEvent): void {
       )
       break
     case 'draining':
-      log.info({ graceMs: event.graceMs }, 'draining: what is open is committed; a second signal ends at once')
+      log.info(
+        { graceMs: event.graceMs },
+        'draining: the open slice is committed; a second signal ends the process at once',
+      )
       break
     case 'ended':
       log.info(event.totals, 'a member ends')

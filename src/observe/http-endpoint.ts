@@ -91,9 +91,8 @@ export async function openEndpoint(
 }
 
 /**
- * Holds a number of connections at most. One that comes beyond it takes the place of the one that has been idle for
- * longest: whoever opens many and asks nothing, or a byte now and then, must not keep a probe out, whose failure would
- * restart the pod.
+ * Limits the number of connections. A further one replaces the one that has been idle for longest: a client that opens
+ * many without requests must not lock out a probe, whose failure would restart the pod.
  */
 class BoundedConnections {
   readonly #limit: number
@@ -147,13 +146,13 @@ async function serve(
   // A body is never read: the connection ends with the answer.
   if (method !== 'GET' && method !== 'HEAD')
     return say(405, plainText, 'Only GET and HEAD\n', { allow: 'GET, HEAD', connection: 'close' })
-  if (answer === undefined) return say(404, plainText, `There are ${[...paths.keys()].join(', ')}\n`)
+  if (answer === undefined) return say(404, plainText, `Known paths: ${[...paths.keys()].join(', ')}\n`)
   try {
     const { status, contentType, body } = await answer()
     say(status, contentType, body)
   } catch {
     // A defect of ours, about which the caller needs to know no more.
-    say(500, plainText, 'This cannot be told just now\n')
+    say(500, plainText, 'The answer is not available at the moment\n')
   }
 }
 
@@ -165,7 +164,7 @@ function refusal(host: string, port: number, cause: NodeJS.ErrnoException): Erro
     case 'EADDRINUSE':
       return new UsageError(
         `--http ${where}: another process listens there`,
-        'Choose another port, or end that process',
+        'Choose another port, or stop that process',
       )
     case 'EACCES':
       return new UsageError(`--http ${where}: this user may not listen there`, 'Choose a port from 1024 up')
@@ -174,7 +173,7 @@ function refusal(host: string, port: number, cause: NodeJS.ErrnoException): Erro
     case 'EAI_AGAIN':
       return new UsageError(
         `--http ${where}: this machine has no such address`,
-        'Name an address of its own, or 0.0.0.0',
+        'Name an address of this machine, or 0.0.0.0',
       )
     default:
       return cause

@@ -2,7 +2,7 @@ import { exitCodes } from '../errors.ts'
 
 const exit = () => process.exit(exitCodes.interrupted)
 
-/** What a command that runs to its end may take to end cleanly: whoever presses Ctrl-C is waiting. */
+/** Time limit for the shutdown of a one-shot command: the user who pressed Ctrl-C is waiting. */
 export const commandGraceMs = 4_500
 /** The same for a stage that runs on, whose supervisor waits: less than the 30 s that Kubernetes gives a pod. */
 export const stageGraceMs = 25_000

@@ -6,7 +6,7 @@ export type { Logger }
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const
 export type LogLevel = (typeof logLevels)[number]
 
-/** What every line of a process says of where it comes from. */
+/** Fields that identify the process in every line. */
 export interface LogOrigin {
   /** drawn for this process: tells its lines from those of the one before in the same pod */
   readonly run?: string
@@ -17,7 +17,7 @@ export interface LogOrigin {
   readonly member?: number
 }
 
-/** On a terminal a line is for whoever has typed the command: what it would say of itself is left out. */
+/** On a terminal the reader has typed the command: fields that identify the process are omitted. */
 const knownOnTerminal = 'pid,hostname,run,stage,dataset'
 
 /** Logs to standard error: lines for a person on a terminal, JSON elsewhere. Standard output belongs to results. */

@@ -11,10 +11,7 @@ export function printable(text: string): string {
   return text.replace(commands, escaped)
 }
 
-/**
- * A name or a value that others have chosen, which is to stand in a line. @example printableLine('a\x1b[2J') //
- * 'a\\u001b[2J'
- */
+/** A name or a value from outside, made safe for one line. @example printableLine('a\x1b[2J') // 'a\\u001b[2J' */
 export function printableLine(text: string): string {
   return printable(text).replaceAll('\n', '\\u000a')
 }

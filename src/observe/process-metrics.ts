@@ -38,16 +38,16 @@ export function registerProcessMetrics(registry: Registry): void {
   gauge('process_resident_memory_bytes', 'Memory of all threads in bytes', () => process.memoryUsage.rss())
   gauge('process_open_fds', 'Open files and sockets', openFiles)
   gauge('nodejs_heap_size_total_bytes', "JavaScript's heap in bytes", () => process.memoryUsage().heapTotal)
-  gauge('nodejs_heap_size_used_bytes', 'The part of it that is in use', () => process.memoryUsage().heapUsed)
+  gauge('nodejs_heap_size_used_bytes', 'Used bytes of the JavaScript heap', () => process.memoryUsage().heapUsed)
   gauge('nodejs_external_memory_bytes', 'Buffers outside of the heap in bytes', () => process.memoryUsage().external)
   const delay = monitorEventLoopDelay({ resolution: lagResolutionMs })
   delay.enable()
   // What it records is the time between two ticks of its timer.
   const lagSeconds = (ns: number) => Math.max(0, ns / 1e9 - lagResolutionMs / 1_000)
-  gauge('nodejs_eventloop_lag_p99_seconds', 'How late timers are, since the last scrape', () =>
+  gauge('nodejs_eventloop_lag_p99_seconds', 'Delay of timers since the last scrape, 99th percentile', () =>
     lagSeconds(delay.percentile(99)),
   )
-  gauge('nodejs_eventloop_lag_max_seconds', 'The latest one since the last scrape', () => {
+  gauge('nodejs_eventloop_lag_max_seconds', 'Maximum delay of timers since the last scrape', () => {
     const max = lagSeconds(delay.max)
     delay.reset()
     return max

@@ -40,9 +40,9 @@ interface MemberState {
 /**
  * Answers /livez and /readyz from the events of all members.
  *
- * Dead means that a restart would help. Brokers that are away, or a transaction of somebody else that holds rows back,
- * make a stage not ready and never dead; and what has an end of its own, as commits that fail for five minutes, ends
- * the process by itself.
+ * Dead means that a restart would help. Unreachable brokers, or another producer's transaction that holds rows back,
+ * make a stage not ready but never dead. Conditions with their own time limit, such as commits that fail for five
+ * minutes, end the process by themselves.
  */
 export class StageHealth {
   readonly #needs: readonly StageNeed[]
@@ -107,7 +107,7 @@ export class StageHealth {
 
   /** What is missing, each with its name and why; empty if the stage does its work. */
   missing(): string[] {
-    if (this.#isDraining) return ['draining: a signal has asked for an end']
+    if (this.#isDraining) return ['draining: a signal has requested the shutdown']
     const problems = this.#members.flatMap((state, member) => {
       const of = this.#members.length === 1 ? '' : `member ${member} `
       return state.hasEnded ? [`group: ${of}has ended`] : this.#needs.flatMap((need) => this.#problem(need, state, of))

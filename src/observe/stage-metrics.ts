@@ -14,7 +14,7 @@ const transactionBuckets = [0.1, 0.25, 0.5, 0.6, 0.75, 1, 1.5, 2.5, 5, 10]
 const stalledAfterMs = 30_000
 
 /**
- * The figures of a stage, of all its members together, for Prometheus. What they mean stands in docs/observability.md.
+ * The metrics of a stage, of all its members together, for Prometheus. docs/observability.md describes them.
  *
  * Rows are counted when their transaction is committed, all counters of a slice at once: what a scrape sees adds up. An
  * event is counted, never a row, so that the row path does not know of it.
@@ -79,12 +79,12 @@ export class StageMetrics {
     this.#rebalances = new Counter({
       ...common,
       name: 'vgm_rebalances_total',
-      help: 'Times that a member was given its partitions, the first time included',
+      help: 'Partition assignments that members received, including the first',
     })
-    this.#gauge('vgm_registry_reachable', 'Whether the schema registry answered when it was asked last', [], () => [
+    this.#gauge('vgm_registry_reachable', 'Whether the schema registry answered the last request', [], () => [
       [{}, this.#withoutRegistry.size === 0 ? 1 : 0],
     ])
-    this.#gauge('vgm_lag_rows', 'Offsets between what is committed and the end of the partition', ['partition'], () =>
+    this.#gauge('vgm_lag_rows', 'Offsets between the committed one and the end of the partition', ['partition'], () =>
       this.#states()
         .filter(({ end }) => end !== undefined)
         .map(({ partition, position, end = 0 }) => [{ partition }, Math.max(0, end - position)]),
@@ -92,10 +92,10 @@ export class StageMetrics {
     this.#gauge('vgm_assigned_partitions', 'Partitions that the members of this process own', [], () => [
       [{}, [...this.#assigned.values()].reduce((sum, count) => sum + count, 0)],
     ])
-    this.#gauge('vgm_stalled_partitions', 'Partitions that give nothing although they have more', [], () => [
+    this.#gauge('vgm_stalled_partitions', 'Partitions that have more rows but return none', [], () => [
       [{}, this.#states().filter(({ stalledMs }) => stalledMs >= stalledAfterMs).length],
     ])
-    this.#gauge('vgm_model_version', 'The model in use, of the member with the oldest one', [], () =>
+    this.#gauge('vgm_model_version', 'The oldest model version that a member uses', [], () =>
       this.#models.size === 0 ? [] : [[{}, Math.min(...this.#models.values())]],
     )
     this.#gauge('vgm_ready', 'What /readyz says: 1 for ready', [], () => [[{}, isReady() ? 1 : 0]])

@@ -26,41 +26,50 @@ import { untilRegistryAnswers } from './registry-watch.ts'
 import { SessionLife } from './session-life.ts'
 import { whenReachable } from './when-reachable.ts'
 
-/** A cluster that is open. Programs pass it on; what is in it is for the functions of this library. */
+/**
+ * A cluster that is open. Programs pass it on and close it; what else is in it is for the functions of this library,
+ * and not in the package's types.
+ */
 export interface ClusterSession {
-  /** as it was given, for threads and processes that open the cluster themselves */
+  /** @internal as it was given, for threads and processes that open the cluster themselves */
   readonly address: ClusterAddress
+  /** @internal */
   readonly settings: ConnectionSettings
+  /** @internal */
   readonly rows: RowClient
+  /** @internal */
   readonly admin: ClusterAdmin
+  /** @internal */
   readonly registry: SchemaRegistry
+  /** @internal */
   readonly log: Logger
-  /** fires when the user or a supervisor wants an end, and when the session is closed */
+  /** aborted when the user or a supervisor requests the shutdown, and when the session is closed */
   readonly signal: AbortSignal
+  /** @internal */
   readonly life: SessionLife
   /**
-   * whether work waits for what is not there yet, as a stage does that runs on, or fails, as a command that is waited
-   * for
+   * @internal whether work waits for missing brokers and topics, as a long-running stage does, or fails, as a one-shot
+   * command does
    */
   readonly waits: boolean
-  /** what happens to the stage: a line in the log, and a figure for those who watch */
+  /** @internal what happens to the stage: a line in the log, and a figure for those who watch */
   readonly report: (event: StageEvent) => void
-  /** the same for what a member's thread has put in the log itself */
+  /** @internal the same for what a member's thread has put in the log itself */
   readonly observe: (event: StageEvent, member: MemberNumber) => void
   readonly close: () => Promise<void>
 }
 
-/** What a command brings along when it opens a cluster. */
+/** @internal The settings of a command for opening a cluster. */
 export type ClusterUse = Pick<ClusterSession, 'log' | 'signal' | 'waits' | 'report' | 'observe'>
 
 const clientId = 'vgm'
 
-/** For a command that nobody watches, and that fails if something is not there. */
+/** @internal Settings for a command that reports no events, and fails if something is missing. */
 export function plainUse(log: Logger, signal: AbortSignal): ClusterUse {
   return { log, signal, waits: false, report: (event) => logEvent(log, event), observe: () => undefined }
 }
 
-/** How a program reaches a cluster, and what it wants to be told. */
+/** How a program reaches a cluster, and what it listens to. */
 export interface ClusterOptions {
   /** Kafka brokers, each `host:port` */
   readonly brokers: readonly string[]
@@ -77,7 +86,7 @@ export interface ClusterOptions {
   /** whether a stage waits for brokers, topics and models that are not there yet [false: that is an error] */
   readonly waits?: boolean
   /**
-   * told what happens to a stage, as that it has joined its group, or has committed a slice; what it throws ends the
+   * called for each event of a stage, for instance a joined group or committed rows; an error that it throws ends the
    * session
    */
   readonly onEvent?: (event: StageEvent) => void
@@ -148,7 +157,7 @@ export async function openCluster(options: ClusterOptions): Promise<ClusterSessi
 }
 
 /**
- * Opens the cluster at an address, lets `work` have it, and closes it whatever happens.
+ * @internal Opens the cluster at an address, calls `work` with it, and closes it in any case.
  *
  * @param mustAnswer whether a cluster of which no broker answers is an error, before any work
  */
@@ -191,7 +200,10 @@ async function untilReachable(cluster: ClusterSession): Promise<void> {
   report({ kind: 'brokers-reached' })
 }
 
-/** kafkajs tells of every attempt that failed. Those are no news: what it gives up, it throws, and that is reported. */
+/**
+ * @internal kafkajs logs every failed attempt. They are not logged here: after the last attempt it throws, and that error
+ * is reported.
+ */
 export function controlLog(log: Logger): ControlLog {
   return (_level, message, context) => log.debug(context, message)
 }

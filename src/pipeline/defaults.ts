@@ -1,4 +1,15 @@
-/** Partitions of a topic that is made for rows unless something says otherwise. */
+// What options may be, and what they are unless told. It is loaded before a command runs, so it brings no client.
+
+export { compressions } from '../batch/batch-header.ts'
+export { fileFormats, tableFormats } from '../files/file-format.ts'
+export { idleFlags } from '../files/reading/table-options.ts'
+export { fitSettings } from '../mixture/fit-options.ts'
+export { deliveries } from '../ports/log.ts'
+export { rowErrorCodes } from '../rows/row-error.ts'
+export { deadLetterDefaults } from '../stages/dead-letter-policy.ts'
+export { parseRowSpec } from '../stages/synthetic/row-spec.ts'
+
+/** Default number of partitions of a new topic of rows. */
 export const defaultPartitions = 4
 /** Rows of a sample: enough for ten modes, and fitted in about a second. */
 export const defaultSampleRows = 200_000

@@ -1,6 +1,8 @@
 import { checkTopicParts } from '../config/names.ts'
 import { flag, listener, oneOf, ownTopic, text } from '../config/value-rules.ts'
+import { UsageError } from '../errors.ts'
 import { type TableFormat, tableFormatOf, tableFormats } from '../files/file-format.ts'
+import { checkTarget } from '../files/target-file.ts'
 import type { ExportReport } from '../stages/export.ts'
 import { beginsAnew, call } from './call.ts'
 import { optionChecks } from './check-options.ts'
@@ -10,9 +12,11 @@ import { offsetsIn, topicRanges, topicsBeside } from './row-topics.ts'
 
 export interface ExportTopicOptions {
   readonly topic: string
-  /** where models are published, and so no rows ['vgm.models'] */
+  /** the topic of the models; it must not be a topic of rows ['vgm.models'] */
   readonly modelsTopic?: string | undefined
   readonly file: string
+  /** replace a file that exists [false: that is an error] */
+  readonly overwrite?: boolean | undefined
   /** [what the file's ending says] */
   readonly format?: TableFormat | undefined
   /** CSV for a spreadsheet: an apostrophe before texts that it would take for a formula [false] */
@@ -31,6 +35,7 @@ const checks = optionChecks<ExportTopicOptions>(
   { topic: ownTopic, file: text },
   {
     modelsTopic: ownTopic,
+    overwrite: flag,
     format: oneOf(tableFormats),
     csvSafe: flag,
     withKey: flag,
@@ -41,12 +46,31 @@ const checks = optionChecks<ExportTopicOptions>(
 )
 
 /**
+ * Refuses what is known to fail before a topic is read; returns the file's format.
+ *
+ * @throws FileExistsError; UsageError for a file whose ending says no format, or `csvSafe` where it is not CSV
+ */
+export async function checkExport(
+  options: Pick<ExportTopicOptions, 'file' | 'overwrite' | 'format' | 'csvSafe'>,
+): Promise<TableFormat> {
+  const { file, overwrite = false, format = tableFormatOf(file), csvSafe = false } = options
+  if (csvSafe && format !== 'csv')
+    throw new UsageError(
+      '--csv-safe applies to CSV only, and the file is Parquet',
+      'Remove --csv-safe (in a program, csvSafe)',
+    )
+  await checkTarget(file, overwrite)
+  return format
+}
+
+/**
  * Writes what a topic holds now to a CSV or Parquet file.
  *
  * @example
  * await exportTopic(cluster, { topic: 'trips.normalized', file: 'trips.parquet' })
  *
- * @throws TopicMissingError; ExportRowError for a row that cannot be read; InterruptedError: the same call begins anew
+ * @throws TopicMissingError; FileExistsError; ExportRowError for a row that cannot be read
+ * @throws InterruptedError when the cluster's signal fires: the same call begins anew
  */
 export async function exportTopic(cluster: ClusterSession, options: ExportTopicOptions): Promise<ExportReport> {
   return call(checks, cluster, options, exportFile, beginsAnew)
@@ -54,7 +78,8 @@ export async function exportTopic(cluster: ClusterSession, options: ExportTopicO
 
 async function exportFile(cluster: ClusterSession, options: ExportTopicOptions): Promise<ExportReport> {
   const { rows, registry, signal } = cluster
-  const { topic, file, format = tableFormatOf(file), onProgress = noProgress } = options
+  const { topic, file, onProgress = noProgress } = options
+  const format = await checkExport(options)
   checkTopicParts([topic, ...topicsBeside(cluster, options.modelsTopic)])
   const { exportRows } = await import('../stages/export.ts')
   await cluster.admin.topics.mustExist(topic)
@@ -64,6 +89,7 @@ async function exportFile(cluster: ClusterSession, options: ExportTopicOptions):
   try {
     return await exportRows({
       file,
+      overwrite: options.overwrite ?? false,
       format,
       csvSafe: options.csvSafe ?? false,
       withKey: options.withKey ?? false,

@@ -43,7 +43,7 @@ export interface FitDatasetOptions {
   readonly columns?: readonly string[] | undefined
   /** 'scaled' for data of any size and scale, 'sklearn' for scikit-learn's numbers ['scaled'] */
   readonly recipe?: 'scaled' | 'sklearn' | undefined
-  /** of each column [those of the recipe] */
+  /** options of the fit of a column [the defaults of the recipe] */
   readonly mixture?: ColumnFitOptions | undefined
   /** components of less weight are left out [0.005] */
   readonly minWeight?: number | undefined
@@ -94,7 +94,7 @@ const checks = optionChecks<FitDatasetOptions>(
 )
 
 /**
- * Trains a mixture for each numeric column of a topic, and publishes them as the data set's next version, which becomes
+ * Fits a mixture to each numeric column of a topic, and publishes them as the data set's next version, which becomes
  * the current one.
  *
  * @example
@@ -175,7 +175,7 @@ function refusePairs({ recipe = 'scaled', mixture = {}, seed, source, sampleTopi
   }
 }
 
-/** Says now what normalize will be refused for. */
+/** Warns now about the errors that normalize would give. */
 async function warnOfNames(cluster: ClusterSession, rawTopic: string, model: Pick<Model, 'columns'>): Promise<void> {
   try {
     await checkNames(cluster, rawTopic, model)

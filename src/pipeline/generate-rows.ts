@@ -15,7 +15,7 @@ export interface GenerateRowsOptions {
   readonly dataset: string
   /** the raw topic [`<dataset>.raw`] */
   readonly topic?: string | undefined
-  /** where models are published, and so no rows ['vgm.models'] */
+  /** the topic of the models; it must not be a topic of rows ['vgm.models'] */
   readonly modelsTopic?: string | undefined
   readonly spec: RowSpec
   readonly rows: number

@@ -1,11 +1,66 @@
 import { type GroupStage, groupName, topicNames } from '../config/names.ts'
 import { datasetName, ownTopic, text } from '../config/value-rules.ts'
 import { UsageError } from '../errors.ts'
-import { type Lag, type LagSource, lagOf } from '../stages/lag.ts'
+import type { PartitionOffset } from '../ports/log.ts'
 import { call } from './call.ts'
 import { optionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { positionsIn } from './group-positions.ts'
+
+interface PartitionLag {
+  readonly partition: number
+  /** next offset that the group will read; undefined if it has no position */
+  readonly committed: number | undefined
+  /** the offset after the last record */
+  readonly end: number
+  /** offsets between: markers of transactions count, so that a group may be at its end with a lag of one or two */
+  readonly lag: number
+}
+
+/** How far a group is behind the end of a topic. */
+export interface Lag {
+  readonly group: string
+  readonly topic: string
+  readonly partitions: readonly PartitionLag[]
+  readonly total: number
+}
+
+/** The functions of a cluster that lag needs. */
+export interface LagSource {
+  /** where the group stands; partitions in which it has no position are left out */
+  committedOffsets(group: string, topic: string): Promise<readonly PartitionOffset[]>
+  watermarks(
+    topic: string,
+  ): Promise<readonly { readonly partition: number; readonly low: number; readonly high: number }[]>
+}
+
+/** Remarks about a group's lag that its numbers do not show; sentences. */
+export function lagRemarks({ group, topic, partitions }: Lag): string[] {
+  if (partitions.every(({ committed }) => committed === undefined))
+    return [`Group ${group} has committed nothing in ${topic}.`]
+  const beyond = partitions.filter(({ committed = 0, end }) => committed > end)
+  return beyond.map(
+    ({ partition, committed, end }) =>
+      `Group ${group} is at offset ${committed} of ${topic}/${partition}, beyond its end at ${end}: ` +
+      'the topic was recreated or truncated.',
+  )
+}
+
+/**
+ * The lag of a group in each partition of a topic. A partition without a commit, or with one that retention has
+ * overtaken, counts from its first offset.
+ *
+ * @throws TopicMissingError
+ */
+export async function lagOf(source: LagSource, group: string, topic: string): Promise<Lag> {
+  // Committed offsets first: read the other way round, a group that keeps up could be ahead of the end.
+  const committed = new Map((await source.committedOffsets(group, topic)).map((at) => [at.partition, at.offset]))
+  const partitions = (await source.watermarks(topic)).map(({ partition, low, high }) => {
+    const position = committed.get(partition)
+    return { partition, committed: position, end: high, lag: Math.max(0, high - Math.max(position ?? low, low)) }
+  })
+  return { group, topic, partitions, total: partitions.reduce((sum, { lag }) => sum + lag, 0) }
+}
 
 export interface GroupLagOptions {
   readonly dataset: string

@@ -5,7 +5,7 @@ import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import { fields } from './check-options.ts'
 import type { OnProgress } from './progress.ts'
 
-/** What all functions take that run as members of a consumer group, from topic to topic. */
+/** Options of all functions that run as members of a consumer group, from topic to topic. */
 export interface GroupOptions {
   /** a name of this process that survives restarts: its membership becomes static */
   readonly instance?: string | undefined
@@ -41,7 +41,7 @@ export const groupChecks = {
   onProgress: listener<OnProgress>(),
 } as const
 
-/** The options that a member is told of, each by its name: they go to threads as a message. */
+/** The options of a member, each listed by name, because they are sent to threads as a message. */
 export function memberOptions(options: GroupOptions) {
   const { instance, compression = 'none', delivery, deadLetters, rebuildPositions, allowEmptyOutput } = options
   return { instance, compression, delivery, deadLetters, rebuildPositions, allowEmptyOutput }

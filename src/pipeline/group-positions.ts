@@ -4,7 +4,7 @@ import { countedPosition } from '../stages/counted-position.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { partitionCount, topicRanges, topicStarts } from './row-topics.ts'
 
-/** A stage whose group keeps positions in its input, and what it writes its rows to. */
+/** A stage with the input of its group and the output of its rows. */
 export interface GroupedStage {
   readonly stage: string
   readonly group: string
@@ -12,22 +12,22 @@ export interface GroupedStage {
   readonly outputTopic: string
 }
 
-/** How a user has a stage begin anew beside an output that holds rows. */
+/** How a user starts a stage from the first row although an output has rows. */
 const beginAnew: Readonly<Record<string, string>> = {
-  normalize: 'name another topic for normalized rows, or run "vgm replay --from start" into a topic of its own',
+  normalize: 'name another topic for normalized rows, or run "vgm replay --from start" into a separate topic',
   restore: 'name another topic for restored rows',
 }
 
-/** Rows stand in an output, and nothing says up to where the input was read for them. */
+/** An output has rows, but the position of the input is unknown. */
 export class PositionsMissingError extends PipelineError {
   readonly code = 'VGM_POSITIONS_MISSING'
   constructor(brokers: readonly string[], { stage, group, inputTopic, outputTopic }: GroupedStage, partition: number) {
     const [from, to] = [`${inputTopic}/${partition}`, `${outputTopic}/${partition}`]
     super(`Group ${group} has no position in ${from}, and ${to} is not empty: rows would be written a second time`, {
       fix:
-        `To begin at the start, ${beginAnew[stage] ?? 'name another output topic'}. To go on, add ` +
-        '--rebuild-positions (rebuildPositions), which counts the rows of the output, or give ' +
-        `the group its positions with "${groupsTool(brokers, group)} --topic ${inputTopic} ` +
+        `To begin at the start, ${beginAnew[stage] ?? 'name another output topic'}. To resume, add ` +
+        '--rebuild-positions (rebuildPositions), which counts the rows of the output, or set ' +
+        `the positions of the group with "${groupsTool(brokers, group)} --topic ${inputTopic} ` +
         '--reset-offsets --to-offset N --execute"',
       exitCode: exitCodes.usage,
     })
@@ -35,10 +35,9 @@ export class PositionsMissingError extends PipelineError {
 }
 
 /** Its input would be read a second time. */
-const restoredToo =
-  '. Whichever it is, have vgm restore write to another topic, for the present one has the ' + 'rows that were lost'
+const restoredToo = '. In both cases let vgm restore write to another topic, because the present one has the lost rows'
 
-/** Rows were read, and what was made of them is gone: the output was deleted, or made anew. */
+/** Rows were read, and their results are gone: the output was deleted or recreated. */
 export class OutputLostError extends PipelineError {
   readonly code = 'VGM_OUTPUT_LOST'
   constructor(
@@ -49,13 +48,14 @@ export class OutputLostError extends PipelineError {
   ) {
     const lost = exists ? `topic ${outputTopic} is empty` : `there is no topic ${outputTopic}`
     super(
-      `Group ${group} has read ${inputTopic}/${partition} up to offset ${offset}, and ${lost}: its rows ` +
-        'before that would be missing',
+      `Group ${group} has read ${inputTopic}/${partition} up to offset ${offset}, and ${lost}: the ` +
+        'results of the earlier rows would be missing',
       {
         fix:
-          'To have all rows, name another group, or remove the positions of this one with ' +
+          'To write all rows again, name another group, or delete the offsets of this one with ' +
           `"${groupsTool(brokers, group)} --topic ${inputTopic} --delete-offsets". ` +
-          `To go on with the rows that follow, add --allow-empty-output (allowEmptyOutput)${stage === 'normalize' ? restoredToo : ''}`,
+          'To continue with the rows that follow, add --allow-empty-output ' +
+          `(allowEmptyOutput)${stage === 'normalize' ? restoredToo : ''}`,
         exitCode: exitCodes.usage,
       },
     )
@@ -66,14 +66,14 @@ function groupsTool(brokers: readonly string[], group: string): string {
   return `kafka-consumer-groups.sh --bootstrap-server ${brokers.join(',')} --group ${group}`
 }
 
-/** Makes the topic where positions of groups are kept, unless it exists. @throws CompactedTopicError */
+/** @internal Creates the topic of the positions of groups, unless it exists. @throws CompactedTopicError */
 export async function preparePositions({ admin, rows }: ClusterSession): Promise<void> {
   if (rows.positionsTopic !== undefined) await admin.topics.ensurePositionsTopic(rows.positionsTopic)
 }
 
 /**
- * Where a group stands in each partition of a topic, for those who only look: what it has committed, else what is kept
- * of it. A transaction that is about to change it is not waited for.
+ * The position of a group in each partition of a topic, for reports: the committed offset, otherwise the stored
+ * position. It does not wait for open transactions.
  */
 export async function positionsIn(cluster: ClusterSession, group: string, topic: string): Promise<PartitionOffset[]> {
   const { admin, rows } = cluster

@@ -1,32 +1,50 @@
 /**
  * The pipeline for programs: what the commands of vgm do, as functions. Each takes an open cluster and an options
- * object, and throws a PipelineError that says what is wrong and what mends it.
+ * object, and throws a PipelineError with the problem and its fix.
  */
 
+export type { Compression } from '../batch/batch-header.ts'
 export type { ClusterAccess } from '../config/cluster-access.ts'
-export { type ExitCode, exitCodes, InterruptedError, PipelineError, UsageError } from '../errors.ts'
-export type { FileReading } from '../files/reading/table-options.ts'
+export type { TopicOverrides } from '../config/names.ts'
+export { modelPlot } from '../drawing/model-plot.ts'
+export { modelSvg } from '../drawing/model-svg.ts'
+export { type ExitCode, exitCodes, PipelineError } from '../errors.ts'
+export type { TableFormat } from '../files/file-format.ts'
+export type { FileReading, TextOptions } from '../files/reading/table-options.ts'
 export type { Model } from '../model/model.ts'
 export type { ModelFollower } from '../model/model-follower.ts'
+export type { ConnectionSettings, TokenSource } from '../ports/connection-settings.ts'
+export type { Delivery } from '../ports/log.ts'
 export type { StageEvent } from '../ports/stage-event.ts'
 export type { StageReport } from '../ports/stage-report.ts'
 export type { ColumnTransformDefinition, TransformColumn, TransformRows } from '../stages/column-transform.ts'
 export type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 export type { ExportReport } from '../stages/export.ts'
-export type { Lag } from '../stages/lag.ts'
 export type { LoadReport } from '../stages/load.ts'
 export type { ModeChoice } from '../stages/normalize.ts'
 export type { SampleSize } from '../stages/sample.ts'
+export { modelSpec } from '../stages/synthetic/model-spec.ts'
 export { parseRowSpec, type RowSpec } from '../stages/synthetic/row-spec.ts'
-export type { DeadLetter, DeadLetterSummary } from '../stages/verify/dead-letters.ts'
+export type { DeadLetter, DeadLetterSummary } from '../stages/verify/read-dead-letters.ts'
+export { countDeadLetters, type DeadLettersOptions, readDeadLetter } from './browse-dead-letters.ts'
+export { checkFile } from './check-file.ts'
 export { type ClusterOptions, type ClusterSession, openCluster } from './cluster-session.ts'
-export { countDeadLetters, type DeadLettersOptions, readDeadLetter } from './dead-letters.ts'
+export type { ErrorCode } from './error-code.ts'
+export * from './errors.ts'
 export { type ExportTopicOptions, exportTopic } from './export-topic.ts'
 export { type FitDatasetOptions, fitDataset } from './fit-dataset.ts'
+export { type GenerateFileOptions, generateFile } from './generate-file.ts'
 export { type GenerateRowsOptions, generateRows } from './generate-rows.ts'
-export { type GroupLagOptions, groupLag } from './group-lag.ts'
+export { type GroupLagOptions, groupLag, type Lag, lagRemarks } from './group-lag.ts'
 export { type LoadFileOptions, loadFile } from './load-file.ts'
-export { type FollowModelsOptions, followModels, type PromoteModelOptions, promoteModel } from './models-topic.ts'
+export {
+  type FollowModelsOptions,
+  followModels,
+  listModels,
+  type ModelVersion,
+  type PromoteModelOptions,
+  promoteModel,
+} from './models-topic.ts'
 export { type NormalizeTopicOptions, normalizeTopic } from './normalize-topic.ts'
 export type { OnProgress } from './progress.ts'
 export { type ReplayReport, type ReplayTopicOptions, replayTopic } from './replay-topic.ts'
@@ -40,3 +58,4 @@ export {
   type VerifyDatasetOptions,
   verifyDataset,
 } from './verify-dataset.ts'
+export { type WriteModelSvgOptions, writeModelSvg } from './write-model-svg.ts'

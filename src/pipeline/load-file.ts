@@ -28,6 +28,7 @@ import {
 import type { TableFile } from '../files/reading/table-file.ts'
 import type { FileReading, TextOptions } from '../files/reading/table-options.ts'
 import { widestColumns } from '../files/reading/widest-columns.ts'
+import { checkBadRowsFile } from '../files/target-file.ts'
 import type { PartitionOffset } from '../ports/log.ts'
 import { stageReport } from '../ports/stage-report.ts'
 import type { LoadReport } from '../stages/load.ts'
@@ -46,7 +47,7 @@ export interface LoadFileOptions extends FileReading {
   readonly file: string | readonly string[]
   /** the raw topic [`<dataset>.raw`] */
   readonly topic?: string | undefined
-  /** where models are published, and so no rows ['vgm.models'] */
+  /** the topic of the models; it must not be a topic of rows ['vgm.models'] */
   readonly modelsTopic?: string | undefined
   /** column whose text becomes the key and chooses the partition [no key] */
   readonly key?: string | undefined
@@ -54,9 +55,12 @@ export interface LoadFileOptions extends FileReading {
   readonly partitions?: number | undefined
   /** codec of the batches that are written ['none'] */
   readonly compression?: Compression | undefined
-  /** where rows of a CSV file that cannot be read are written, with their reasons [the first one is an error] */
+  /**
+   * file for the rows of a CSV file that cannot be read, each with the reason: a new one, or one of an earlier load
+   * [none: the first such row is an error]
+   */
   readonly badRows?: string | undefined
-  /** told what was made of a file, before its first row is loaded */
+  /** called with the columns and types that were found in a file, before its first row is loaded */
   readonly onColumns?: ((table: TableFile) => void) | undefined
   readonly onProgress?: OnProgress | undefined
 }
@@ -125,6 +129,7 @@ interface TableLoad extends FileReading {
  * const { rowsOut } = await loadFile(cluster, { dataset: 'trips', file: 'trips.csv' })
  *
  * @throws FileUnreadableError, BadRowError, FileColumnError, with the file, the line and the column
+ * @throws UsageError for a `badRows` that is the file itself, or holds anything else than bad rows
  * @throws InterruptedError when the cluster's signal fires: the same call goes on where it stopped
  */
 export async function loadFile(cluster: ClusterSession, options: LoadFileOptions): Promise<LoadReport> {
@@ -145,7 +150,11 @@ async function loadFiles(cluster: ClusterSession, options: LoadFileOptions): Pro
   }
   const files = typeof options.file === 'string' ? [options.file] : options.file
   if (load.badRows !== undefined && files.length > 1)
-    throw new UsageError('Bad rows (--bad-rows) are collected from one file', 'Load the files one by one')
+    throw new UsageError(
+      'Bad rows (--bad-rows, badRows) are taken from one file, and several files are named',
+      'Load the files one by one',
+    )
+  if (load.badRows !== undefined) await checkBadRowsFile(load.badRows, files)
   const known = await recordOf(cluster, load.topic)
   if (files.length === 1) return loadTable(cluster, { ...load, file: files[0] }, known)
   const columns: (readonly FileColumn[])[] = []
@@ -213,7 +222,7 @@ async function loadTable(
     onColumns(table)
     const partitions = (await admin.topics.partitionCount(topic)) ?? options.partitions
     await admin.topics.ensureRowTopic({ topic, partitions })
-    if (key === undefined) await refuseCompacted(cluster, topic, 'Name the column that is the key (--key)')
+    if (key === undefined) await refuseCompacted(cluster, topic, 'Name the key column (--key)')
     await preparePositions(cluster)
     const group = groupName(dataset, 'load')
     const batchBytes = await batchBytesFor(cluster, topic)
@@ -244,8 +253,8 @@ async function loadTable(
 }
 
 /**
- * Which files of a topic have been loaded, and how far. A tool that moves the group's offset clears the list that
- * stands beside it: then what is kept in the positions topic holds.
+ * The loaded files of a topic, and the position in each. A tool that moves the group's offset clears the list in its
+ * metadata: then the list in the positions topic is used.
  */
 async function loadedBefore(
   cluster: ClusterSession,
@@ -258,11 +267,11 @@ async function loadedBefore(
   if (parseLoadProgress(committed?.metadata).length > 0) return committed
   const [kept] = await rows.keptPositions(group, [place])
   if (parseLoadProgress(kept?.metadata).length > 0) return kept
-  // They may be another program's: that is no reason to refuse the file.
+  // The rows may come from another program, so the file is not refused.
   if (await holdsRows(cluster, topic))
     log.warn(
       { topic, group },
-      'the topic holds rows, and no load of it is known: a file that was loaded before is loaded again',
+      'the topic has rows, and no load into it is known: a file that was loaded before will be loaded again',
     )
   return committed
 }

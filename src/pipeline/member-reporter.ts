@@ -4,10 +4,7 @@ import { type StageReport, stageReport } from '../ports/stage-report.ts'
 
 const stateEveryMs = 1_000
 
-/**
- * Tells what happens to one member of a group, from its first join to its end; its state every second, whatever its
- * loop does.
- */
+/** Reports the events of one member of a group, from its first join to its end, and its state every second. */
 export class MemberReporter {
   readonly #report: (event: StageEvent) => void
   readonly #kinds = new Set<string>()
@@ -54,7 +51,7 @@ export class MemberReporter {
     }
   }
 
-  /** Its session is about to close: there is no state to tell any more. */
+  /** Its session is about to close: there is no more state to report. */
   stop(): void {
     clearInterval(this.#timer)
   }

@@ -2,6 +2,7 @@ import { defaultModelsTopic } from '../config/names.ts'
 import { count, datasetName, either, oneOf, ownTopic } from '../config/value-rules.ts'
 import { UsageError } from '../errors.ts'
 import { ModelMissingError } from '../model/errors.ts'
+import type { Model } from '../model/model.ts'
 import { knownVersions } from '../model/model-catalogue.ts'
 import { ModelFollower } from '../model/model-follower.ts'
 import { type ModelSchemaIds, modelAliasSchema, modelSchema, modelSubjects } from '../model/model-schemas.ts'
@@ -12,7 +13,7 @@ import { optionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { clusterClosed } from './session-life.ts'
 
-/** Reads the models topic; the caller closes the source's reader. */
+/** @internal Reads the models topic; the caller closes the source's reader. */
 export function openModels({ admin, registry, rows }: ClusterSession, topic: string): ModelsSource {
   return {
     topic,
@@ -27,7 +28,7 @@ export function openModels({ admin, registry, rows }: ClusterSession, topic: str
 }
 
 export interface FollowModelsOptions {
-  /** whose unusable records are errors; those of others are their own affair */
+  /** records of this data set that cannot be used are logged as errors, those of other data sets at level debug */
   readonly dataset: string
   /** where models are published ['vgm.models'] */
   readonly modelsTopic?: string | undefined
@@ -68,10 +69,7 @@ async function follow(
   const lent = { ...source, reader: { ...source.reader, close } }
   const follower = new ModelFollower(lent, ({ key, offset, problem }) => {
     const level = key?.startsWith(`${dataset}/`) ? 'error' : 'debug'
-    cluster.log[level](
-      { topic: modelsTopic, key, offset },
-      `a model record is unusable and was passed over: ${problem}`,
-    )
+    cluster.log[level]({ topic: modelsTopic, key, offset }, `a model record is unusable and was skipped: ${problem}`)
   })
   try {
     await follower.readToEnd()
@@ -79,6 +77,52 @@ async function follow(
   } catch (error) {
     await follower.close()
     throw error
+  }
+}
+
+const listChecks = optionChecks<FollowModelsOptions>('listModels', { dataset: datasetName }, { modelsTopic: ownTopic })
+
+/** A published version of a model, in short. */
+export interface ModelVersion {
+  readonly version: number
+  /** whether stages use it */
+  readonly current: boolean
+  readonly createdAtMs: number
+  readonly recipe: Model['recipe']
+  /** rows of the topic that it was trained on */
+  readonly rows: number
+  readonly columns: readonly { readonly name: string; readonly modes: number }[]
+}
+
+/**
+ * The versions of a data set's model, ascending; none if none is published.
+ *
+ * @example
+ * const newest = (await listModels(cluster, { dataset: 'trips' })).at(-1)
+ *
+ * @throws ModelsUnreadableError
+ */
+export async function listModels(cluster: ClusterSession, options: FollowModelsOptions): Promise<ModelVersion[]> {
+  return call(listChecks, cluster, options, list)
+}
+
+async function list(cluster: ClusterSession, options: FollowModelsOptions): Promise<ModelVersion[]> {
+  const follower = await follow(cluster, options)
+  try {
+    const models = follower.catalogue.datasets.get(options.dataset)
+    const versions = [...(models?.versions.values() ?? [])].map(
+      ({ version, createdAtMs, recipe, columns, lineage }): ModelVersion => ({
+        version,
+        current: version === models?.alias?.version,
+        createdAtMs,
+        recipe,
+        rows: lineage.rowsSeen,
+        columns: columns.map(({ name, mean }) => ({ name, modes: mean.length })),
+      }),
+    )
+    return versions.sort((a, b) => a.version - b.version)
+  } finally {
+    await follower.close()
   }
 }
 
@@ -97,7 +141,7 @@ const promoteChecks = optionChecks<PromoteModelOptions>(
 )
 
 /**
- * Makes a published version of a model the current one, which stages take from their next slice on.
+ * Makes a published version of a model the current one, which stages use from their next transaction on.
  *
  * @returns the version that is current now
  * @throws ModelMissingError if the data set has no such version
@@ -122,7 +166,10 @@ async function promote(
       const current = catalogue.datasets.get(dataset)?.alias?.version ?? 0
       const previous = versions.filter((version) => version < current).at(-1)
       if (previous === undefined)
-        throw new UsageError('There is no version before the current one', 'Look at "vgm model ls", and promote one')
+        throw new UsageError(
+          'There is no version before the current one',
+          'Choose a version that "vgm model ls" prints, and promote it',
+        )
       return previous
     })
     return version

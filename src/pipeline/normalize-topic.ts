@@ -54,8 +54,9 @@ const checks = optionChecks<NormalizeTopicOptions>(
 )
 
 /**
- * Normalizes a raw topic as members of a consumer group, each slice of rows in one transaction: every row has one
- * normalized row or one dead letter, whatever fails. The topics that it writes to are made if they do not exist.
+ * Normalizes a raw topic as members of a consumer group, the rows of half a second in one transaction: every row has
+ * one normalized row, or one row in the topic of dead letters, whatever fails. The topics that it writes to are made if
+ * they do not exist.
  *
  * @example
  * const { rowsOut } = await normalizeTopic(cluster, { dataset: 'trips', untilEnd: true })

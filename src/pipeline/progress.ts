@@ -1,4 +1,4 @@
-/** Told how far the work is: rows read so far, and how many there will be about, where that is known. */
+/** Receives the progress: the rows read so far, and the estimated total if it is known. */
 export type OnProgress = (rows: number, of?: number) => void
 
 export const noProgress: OnProgress = () => undefined

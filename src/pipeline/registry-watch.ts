@@ -6,8 +6,8 @@ const pauseMs = 5_000
 const patienceMs = 1_000
 
 /**
- * Asks a registry that has not answered until it does: nobody may need it when it comes back, and it would count as
- * away for ever.
+ * Polls a registry that did not answer until it does. Otherwise it could count as unreachable for ever, because no
+ * request may be needed after it returns.
  */
 export async function untilRegistryAnswers(registry: SchemaRegistry, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {

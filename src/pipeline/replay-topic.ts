@@ -33,7 +33,7 @@ export interface ReplayTopicOptions {
   readonly deadLetterTopic?: string | undefined
   /** where models are published ['vgm.models'] */
   readonly modelsTopic?: string | undefined
-  /** keeps the position [one for each backfill] */
+  /** consumer group that keeps the position [a name made from the input, the output and the options] */
   readonly group?: string | undefined
   /** cut values to -clip..clip [Infinity] */
   readonly clip?: number | undefined
@@ -151,7 +151,7 @@ export function replayTopics(
   return topicNames(dataset, overrides, [normalized, deadLetters, ...beside])
 }
 
-/** What decides of the rows that a replay writes. */
+/** The options that determine the rows of a replay. */
 type Decisions = Required<Pick<NormalizeMemberOptions, 'modelsTopic' | 'clip' | 'modeChoice'>> & {
   readonly model: number
   readonly from: string
@@ -194,8 +194,8 @@ async function checkOutput(
   if (committed.length > 0 || (await cluster.admin.topics.partitionCount(output)) === undefined) return
   if (await holdsRows(cluster, output))
     throw new UsageError(
-      `Topic ${output} holds rows of another replay`,
-      'Name another output, or repeat the call that has written it to go on with it',
+      `Topic ${output} has rows of another replay`,
+      'Name another output, or repeat the call that wrote it, to continue it',
     )
 }
 

@@ -38,7 +38,7 @@ const checks = optionChecks<RestoreTopicOptions>(
 
 /**
  * Restores a normalized topic as members of a consumer group: every (value, mode) pair becomes its number again, by the
- * model whose version the row carries. Each slice of rows is one transaction.
+ * model whose version the row carries. The rows of half a second are one transaction.
  *
  * @example
  * await restoreTopic(cluster, { dataset: 'trips', untilEnd: true })

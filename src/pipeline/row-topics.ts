@@ -6,7 +6,7 @@ import type { BatchSizes } from '../stages/partition-output.ts'
 import type { BoundedRange } from '../stages/read-partition.ts'
 import type { ClusterSession } from './cluster-session.ts'
 
-/** Large enough for the broker's work per batch to vanish, small enough for a processor's cache. */
+/** Large enough that the broker's work per batch is negligible, small enough for a processor's cache. */
 const bestBatchBytes = 512 * 1024
 
 /** Number of partitions of a topic. @throws TopicMissingError */
@@ -14,17 +14,17 @@ export function partitionCount({ admin }: ClusterSession, topic: string): Promis
   return admin.topics.mustExist(topic)
 }
 
-/** For a topic that another command makes. @throws UsageError with `fix` if it does not exist */
+/** For a topic that another command creates. @throws UsageError with `fix` if it does not exist */
 export async function requireTopic({ admin }: ClusterSession, topic: string, fix: string): Promise<void> {
   if ((await admin.topics.partitionCount(topic)) === undefined) throw new UsageError(`There is no topic ${topic}`, fix)
 }
 
-/** For rows that have no key. @throws UsageError with `fix` if the topic is compacted, for that takes none of them */
+/** For rows without a key. @throws UsageError with `fix` if the topic is compacted, because it refuses them */
 export async function refuseCompacted({ admin, settings }: ClusterSession, topic: string, fix: string): Promise<void> {
   const policy = (await admin.topics.config(topic)).get('cleanup.policy')
   if (!policy?.includes('compact')) return
   throw new UsageError(
-    `Topic ${topic} has cleanup.policy=${policy}, and a compacted topic takes no row without a key`,
+    `Topic ${topic} has cleanup.policy=${policy}, and a compacted topic accepts no row without a key`,
     `${fix}, or run "kafka-configs.sh --bootstrap-server ${settings.brokers.join(',')} --alter --entity-type topics ` +
       `--entity-name ${topic} --add-config cleanup.policy=delete"`,
   )
@@ -112,7 +112,7 @@ export function topicsBeside({ rows }: ClusterSession, modelsTopic = defaultMode
   return rows.positionsTopic === undefined ? [modelsTopic] : [modelsTopic, rows.positionsTopic]
 }
 
-/** Where a stage stops, and how many offsets there are up to there; neither for one that runs on. */
+/** Where a stage stops, and the number of offsets up to there; neither for a stage without an end. */
 export async function endsOf(
   cluster: ClusterSession,
   topic: string,

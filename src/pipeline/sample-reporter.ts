@@ -3,7 +3,7 @@ import { type StageReport, stageReport } from '../ports/stage-report.ts'
 
 const stateEveryMs = 1_000
 
-/** Tells what happens to a sample: it has no group, and of its partitions it reads one after another. */
+/** Reports the events of a sample. It has no group, and reads its partitions one after another. */
 export class SampleReporter {
   readonly #report: (event: StageEvent) => void
   readonly #timer: NodeJS.Timeout

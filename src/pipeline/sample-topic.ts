@@ -40,7 +40,7 @@ export interface SampleTopicOptions {
   readonly rawTopic?: string | undefined
   /** [`<dataset>.sample`] */
   readonly sampleTopic?: string | undefined
-  /** where models are published, and so no rows ['vgm.models'] */
+  /** the topic of the models; it must not be a topic of rows ['vgm.models'] */
   readonly modelsTopic?: string | undefined
   /** how many rows, or which share of them, by the smallest hashes of their places [{ rows: 200000 }] */
   readonly size?: SampleSize | undefined
@@ -108,7 +108,7 @@ async function sampleRows(cluster: ClusterSession, options: SampleTopicOptions):
     like: rawTopic,
   })
   const group = sampleGroup(dataset, outputTopic)
-  // First of all: it fences another sampler, so that nobody moves what is read from here on.
+  // Opened first: it fences another sampler, so that nothing that is read from here on can change.
   const writer = await rows.openWriter(transactionalId(group, 'sampler'), 'none')
   const reader = rows.openReader()
   const reporter = new SampleReporter(report)
@@ -116,8 +116,8 @@ async function sampleRows(cluster: ClusterSession, options: SampleTopicOptions):
     let isFresh = !(await holdsRows(cluster, outputTopic))
     if (!isFresh && !append)
       throw new UsageError(
-        `Topic ${outputTopic} holds rows already`,
-        'Append what has come since (--append), or sample into another topic (--sample-topic)',
+        `Topic ${outputTopic} has rows already`,
+        'Sample the new rows (--append), or name another topic for the sample (--sample-topic)',
       )
     const outputPartitions = await partitionCount(cluster, outputTopic)
     const sizes = await batchSizesFor(cluster, outputTopic)
@@ -130,7 +130,7 @@ async function sampleRows(cluster: ClusterSession, options: SampleTopicOptions):
       if (!isFresh && held.length === 0 && (await rows.positionsLeftBehind(group, first)).length === 0)
         throw new UsageError(
           `Topic ${outputTopic} holds rows, and group ${group} has no position: rows would be sampled a second time`,
-          'Sample from the start into another topic, or delete this one and sample anew',
+          'Sample from the start into another topic, or delete this topic and sample again',
         )
       const starts = first.map((start) => held.find(({ partition }) => partition === start.partition) ?? start)
       const commitsStarts = performance.now() - recommittedMs >= recommitMs
@@ -157,7 +157,7 @@ async function sampleRows(cluster: ClusterSession, options: SampleTopicOptions):
       if (isFresh && !follow && result.rowsOut === 0 && result.rowsIn > 0)
         throw new UsageError(
           `None of the ${result.rowsIn.toLocaleString('en')} rows of ${rawTopic} was kept`,
-          "Raise the sample's rate, or name the number of rows to keep",
+          "Raise the sample's rate, or give the number of rows to keep",
         )
       if (!follow) return result
       before = together(before, result)
@@ -187,12 +187,12 @@ function together(before: StageReport, { rowsIn, rowsOut, deadLetters, seconds }
 export function checkSampleSize(size: SampleSize, follow: boolean): void {
   if (follow && 'rows' in size)
     throw new UsageError(
-      'A sample that follows its topic has no last row, so it cannot keep a number of rows',
-      'Name the rate of the sample, as 0.01 (--rate 0.01, size: { rate: 0.01 })',
+      'A sample that follows its topic has no end, so it cannot keep a fixed number of rows',
+      'Give the rate of the sample, such as 0.01 (--rate 0.01, size: { rate: 0.01 })',
     )
   if ('rows' in size && size.rows > mostSampleRows)
     throw new UsageError(
       `A sample of ${size.rows} rows is more than one transaction can hold`,
-      `Keep at most ${mostSampleRows}, or sample by rate, which commits as it goes`,
+      `Keep at most ${mostSampleRows}, or sample by rate, which commits while it reads`,
     )
 }

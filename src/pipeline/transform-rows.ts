@@ -9,7 +9,7 @@ import type { ClusterSession } from './cluster-session.ts'
 import { type GroupOptions, groupChecks, memberOptions } from './group-options.ts'
 import { noProgress } from './progress.ts'
 import { endsOf, topicsBeside } from './row-topics.ts'
-import { rowSchemas, runTransformStage } from './transform-stage.ts'
+import { rowSchemas, runTransformStage } from './stage-member.ts'
 
 export interface TransformRowsOptions extends GroupOptions {
   readonly transform: ColumnTransformDefinition
@@ -66,9 +66,10 @@ const checks = optionChecks<TransformRowsOptions>(
 )
 
 /**
- * Runs a transform of your own as a member of a consumer group, with the loop of normalize: each slice of rows is one
- * transaction, so that every row has one row in the output, or one dead letter, whatever fails. Rows keep their schema,
- * key, headers, timestamp and partition. Start the program several times to share the partitions.
+ * Runs a transform of your own as a member of a consumer group, with the loop of normalize: the rows of half a second
+ * are one transaction, so that every row has one row in the output, or in the topic of dead letters, whatever fails.
+ * Rows keep their schema, key, headers, timestamp and partition. Start the program several times to share the
+ * partitions.
  *
  * @example
  * await transformRows(cluster, { transform: scale, inputTopic: 'trips.raw', outputTopic: 'trips.scaled' })

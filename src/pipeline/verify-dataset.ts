@@ -4,6 +4,7 @@ import { InterruptedError } from '../errors.ts'
 import type { FileCells } from '../files/reading/file-cells.ts'
 import { topicRecord } from '../files/reading/record-schema.ts'
 import type { FileReading } from '../files/reading/table-options.ts'
+import { refuseInput } from '../files/target-file.ts'
 import { BrokerError } from '../kafka/broker-errors.ts'
 import { hangingTransactions, type OpenTransaction } from '../kafka/open-transactions.ts'
 import { transactionTimeoutMs } from '../kafka/row-client.ts'
@@ -46,9 +47,9 @@ export interface VerifyDatasetOptions {
    * ['vgm.<dataset>.normalize', 'vgm.<dataset>.restore']
    */
   readonly groups?: AuditedGroups | undefined
-  /** what normalize was told [Infinity] */
+  /** the option `clip` that the rows were normalized with [Infinity] */
   readonly clip?: number | undefined
-  /** what normalize was told ['likely'] */
+  /** the option `modeChoice` that the rows were normalized with ['likely'] */
   readonly modeChoice?: ModeChoice['kind'] | undefined
   /** what the raw rows were loaded from, to be compared with them [they are not] */
   readonly loaded?: LoadedFile | undefined
@@ -153,6 +154,7 @@ async function verifyFile(
     import('../stages/verify/cell-values.ts'),
   ])
   const { registry, settings, log, signal } = cluster
+  if (badRows !== undefined) await refuseInput(badRows, [reading.file])
   const cells = await openFileCells({ ...reading, dataset, badRowsFile: badRows, keyColumn: key })
   const stock = new StockReader(settings, controlLog(log), { waitingRows: blockAhead })
   try {
@@ -203,8 +205,8 @@ async function verifyTopics(
       normalize: await committedBy(cluster, groups.normalize, topics.raw),
       restore: await committedBy(cluster, groups.restore, topics.normalized),
     }
-    // From the end of the flow to its beginning: whatever stands downstream has its raw row within the ranges.
-    // An empty topic is audited too if restore has come to a row: what it wrote may be dead letters only.
+    // From the end of the flow to its beginning, so that every downstream row has its raw row within the ranges. An
+    // empty topic is audited too if restore has come to a row: what it wrote may be dead letters only.
     const restored = await auditedUnlessEmpty(cluster, topics.restored, committed.restore === undefined)
     const deadLetters = await auditedUnlessEmpty(cluster, topics.deadLetters)
     const normalized = await auditedTopic(cluster, topics.normalized)
@@ -238,7 +240,7 @@ async function verifyTopics(
   }
 }
 
-/** Undefined for whoever may not read them. */
+/** Undefined for a user who may not read them. */
 async function settingsOf({ admin }: ClusterSession, topic: string): Promise<ReadonlyMap<string, string> | undefined> {
   try {
     return await admin.topics.config(topic)

@@ -9,7 +9,7 @@ interface WaitingSession {
   readonly report: (event: StageEvent) => void
 }
 
-/** Whoever does the work has waited already. */
+/** The caller has waited already. */
 const pauseMs = 1_000
 /** One that goes on waiting for the same says so again after this time. */
 const newsEveryMs = 30_000

@@ -5,7 +5,10 @@ import type { StageReport } from './stage-report.ts'
  * comes from the members' threads as well.
  */
 
-/** Why a slice had to be given up; the label of `vgm_transaction_aborts_total`, and so a closed list. */
+/**
+ * Why a slice, the rows of one transaction, had to be given up; the label of `vgm_transaction_aborts_total`, and so a
+ * closed list.
+ */
 export const abortReasons = ['rebalance', 'broker', 'connection', 'registry', 'models', 'other'] as const
 export type AbortReason = (typeof abortReasons)[number]
 

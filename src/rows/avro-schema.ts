@@ -10,17 +10,21 @@ export interface AvroPrimitive {
   readonly logicalType?: string
 }
 
-interface AvroEnum {
+export interface AvroEnum {
   readonly kind: 'enum'
   /** with its namespace */
   readonly name: string
+  readonly aliases?: readonly string[]
   readonly symbols: readonly string[]
+  /** the symbol that readers take for those that they do not know */
+  readonly default?: string
 }
 
-interface AvroFixed {
+export interface AvroFixed {
   readonly kind: 'fixed'
   /** with its namespace */
   readonly name: string
+  readonly aliases?: readonly string[]
   readonly sizeBytes: number
   readonly logicalType?: string
 }
@@ -45,12 +49,15 @@ export interface AvroRecord {
   readonly kind: 'record'
   /** with its namespace */
   readonly name: string
+  /** with their namespaces, as all aliases of types */
+  readonly aliases?: readonly string[]
   readonly namespace: string
   readonly fields: readonly AvroField[]
 }
 
 export interface AvroField {
   readonly name: string
+  readonly aliases?: readonly string[]
   readonly type: AvroType
   /** as in the JSON; undefined if there is none */
   readonly default?: unknown
@@ -70,17 +77,18 @@ const namespacePattern = /^([\p{L}_][\p{L}\p{Nd}_]*(\.[\p{L}_][\p{L}\p{Nd}_]*)*)
 /**
  * Parses an Avro 1.11 schema: https://avro.apache.org/docs/1.11.1/specification/
  *
- * Aliases, docs, orders and custom properties are ignored. Defaults are kept but not checked against their type.
+ * Docs, orders and custom properties are ignored. Defaults are kept but not checked against their type.
  * A text that is not JSON counts as a type's bare name, so that `parseAvroSchema('double')` works.
  *
+ * @param known types by full name that the schema may refer to; those that it defines are added
  * @throws MalformedSchemaError naming the place
  *
  * @example
  * parseAvroSchema('{"type": "record", "name": "Row", "fields": [{"name": "x", "type": "double"}]}')
  * // { kind: 'record', name: 'Row', namespace: '', fields: [{ name: 'x', type: { kind: 'double' } }] }
  */
-export function parseAvroSchema(schema: SchemaJson): AvroType {
-  return parseType(schemaJson(schema), 'the schema', '', new Map(), 0)
+export function parseAvroSchema(schema: SchemaJson, known: Map<string, AvroType> = new Map()): AvroType {
+  return parseType(schemaJson(schema), 'the schema', '', known, 0)
 }
 
 /** What JSON.parse makes of a schema's text; a bare type name stands for itself. */
@@ -158,7 +166,7 @@ function parseName(name: string, where: string, namespace: string, names: Names)
   // Java's parser also falls back to the null namespace, which cannot be written otherwise.
   const known = names.get(fullName(name, namespace)) ?? names.get(name)
   if (known === undefined) {
-    throw new MalformedSchemaError(where, `no type is called "${fullName(name, namespace)}" at this place`)
+    throw new MalformedSchemaError(where, `there is no type "${fullName(name, namespace)}" at this place`)
   }
   return known
 }
@@ -181,7 +189,7 @@ function parseRecord(json: JsonObject, where: string, outer: string, names: Name
   const { name, namespace } = checkedName(json, where, outer, names)
   if (!Array.isArray(json.fields)) throw new MalformedSchemaError(name, '"fields" is not an array')
   const fields: AvroField[] = []
-  const record: AvroRecord = { kind: 'record', name, namespace, fields }
+  const record: AvroRecord = { kind: 'record', name, namespace, fields, ...aliasesOf(json, namespace) }
   // Known before its fields are parsed: they may hold the record itself.
   names.set(name, record)
   const seen = new Set<string>()
@@ -192,30 +200,38 @@ function parseRecord(json: JsonObject, where: string, outer: string, names: Name
     if (seen.has(field.name)) throw new MalformedSchemaError(name, `two fields are called "${field.name}"`)
     seen.add(field.name)
     const type = parseType(field.type, `${name}.${field.name}`, namespace, names, nesting + 1)
-    fields.push({ name: field.name, type, ...('default' in field ? { default: field.default } : {}) })
+    const withDefault = 'default' in field ? { default: field.default } : {}
+    fields.push({ name: field.name, type, ...withDefault, ...aliasesOf(field, '') })
   }
   return record
 }
 
 function parseEnum(json: JsonObject, where: string, outer: string, names: Names): AvroEnum {
-  const { name } = checkedName(json, where, outer, names)
+  const { name, namespace } = checkedName(json, where, outer, names)
   const symbols = json.symbols
   if (!Array.isArray(symbols) || !symbols.every((symbol) => typeof symbol === 'string' && namePattern.test(symbol))) {
     throw new MalformedSchemaError(name, '"symbols" is not an array of names')
   }
-  if (new Set(symbols).size !== symbols.length) throw new MalformedSchemaError(name, 'a symbol stands twice')
-  const type: AvroEnum = { kind: 'enum', name, symbols }
+  if (new Set(symbols).size !== symbols.length) throw new MalformedSchemaError(name, 'a symbol occurs twice')
+  const withDefault = typeof json.default === 'string' ? { default: json.default } : {}
+  const type: AvroEnum = { kind: 'enum', name, symbols, ...withDefault, ...aliasesOf(json, namespace) }
   names.set(name, type)
   return type
 }
 
 function parseFixed(json: JsonObject, where: string, outer: string, names: Names): AvroFixed {
-  const { name } = checkedName(json, where, outer, names)
+  const { name, namespace } = checkedName(json, where, outer, names)
   const size = json.size
   if (typeof size !== 'number' || !Number.isInteger(size) || size < 0) {
     throw new MalformedSchemaError(name, '"size" is not a whole number of bytes')
   }
-  const type: AvroFixed = { kind: 'fixed', name, sizeBytes: size, ...logicalTypeOf(json) }
+  const type: AvroFixed = {
+    kind: 'fixed',
+    name,
+    sizeBytes: size,
+    ...logicalTypeOf(json),
+    ...aliasesOf(json, namespace),
+  }
   names.set(name, type)
   return type
 }
@@ -232,6 +248,13 @@ function checkedName(json: JsonObject, where: string, outer: string, names: Name
   if (isPrimitiveName(defined.name)) throw new MalformedSchemaError(where, `"${short}" is the name of a primitive`)
   if (names.has(defined.name)) throw new MalformedSchemaError(where, `"${defined.name}" is defined twice`)
   return defined
+}
+
+/** Aliases that are no names are ignored: rows can be read without them. */
+function aliasesOf(json: JsonObject, namespace: string): { aliases?: readonly string[] } {
+  if (!Array.isArray(json.aliases)) return {}
+  const aliases = json.aliases.filter((alias) => typeof alias === 'string')
+  return aliases.length === 0 ? {} : { aliases: aliases.map((alias) => fullName(alias, namespace)) }
 }
 
 function logicalTypeOf(json: JsonObject): { logicalType?: string } {

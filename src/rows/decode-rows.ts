@@ -17,8 +17,8 @@ import {
 import { maxRecordsBytes, type RowColumns } from './row-columns.ts'
 import { type RowPlan, stepOpcodes, stepSize } from './row-plan.ts'
 
-/** More bytes at once than positions are stored for. */
-class RecordsTooLargeError extends PipelineError {
+/** More bytes than positions can address. */
+export class RecordsTooLargeError extends PipelineError {
   readonly code = 'VGM_ROWS_TOO_LARGE'
   constructor(bytes: number) {
     super(`A batch, or what was fetched at once, has ${bytes} bytes; at most ${maxRecordsBytes - 1} can be decoded`, {

@@ -2,8 +2,8 @@
  * The steps of decoding, each for all rows of [from, to): a row's `cursor` moves over one field. Doing a step for many
  * rows before the next one leaves no dispatch in the inner loops.
  *
- * What costs is the number of array elements touched a row, about 1 ns each: V8 loads and checks the array anew every
- * time. Hence branches and numbers are read in one pass, and an extent is one element.
+ * The cost is the number of array elements touched per row, about 1 ns each, because V8 loads and checks the array
+ * every time. Hence branches and numbers are read in one pass, and an extent is one element.
  *
  * Every kernel checks a row's end before it reads, so a dead cursor fails again and stays dead. `nullByte` is the byte
  * of the null branch, 0 or 2, or `notNullable`.
@@ -28,10 +28,10 @@ const malformedBranch = -1
 const nullBranch = -2
 
 /**
- * Puts the cursor of every readable row behind the prefix of its body: the leading fields whose positions do not
+ * Moves the cursor of every readable row behind the prefix of its body: the leading fields whose positions do not
  * depend on the row.
  *
- * @param whole whether nothing may follow
+ * @param whole whether the body must end there
  */
 export function beginBodies(
   records: Records,
@@ -118,7 +118,7 @@ export function readStamped(
   return (odd & 129) === 0 && check === 0
 }
 
-/** Rows whose body goes on after the last field have failed. */
+/** Rows whose body continues after the last field have failed. */
 export function endBodies(records: Records, columns: RowColumns, from: number, to: number): void {
   const { valueEnd } = records
   const { cursor, status } = columns
@@ -127,7 +127,7 @@ export function endBodies(records: Records, columns: RowColumns, from: number, t
   }
 }
 
-/** Passes over a field of fixed size that lies behind the prefix. */
+/** Skips a field of fixed size behind the prefix. */
 export function skipFixed(
   records: Records,
   columns: RowColumns,
@@ -171,7 +171,7 @@ export function skipVarints(
   }
 }
 
-/** Passes over bytes or strings: a length, then as many bytes. */
+/** Skips bytes or strings: a length, then that many bytes. */
 export function skipLengthPrefixed(
   records: Records,
   columns: RowColumns,
@@ -194,7 +194,7 @@ export function skipLengthPrefixed(
   }
 }
 
-/** Passes over a field of any type. */
+/** Skips a field of any type. */
 export function skipValues(
   records: Records,
   columns: RowColumns,
@@ -235,7 +235,8 @@ export function readPrefix(
   const values = columns.values[column]
   const extent = columns.extent[column]
   columns.isNull[column].fill(0, from, to)
-  // NaN as soon as one of them is not finite: one sum is cheaper than a look at each, and they hardly ever are not.
+  // NaN as soon as one value is not finite: one sum is cheaper than a check of each value, and non-finite values are
+  // rare.
   let check = 0
   for (let row = from; row < to; row++) {
     const at = cursor[row]
@@ -397,7 +398,7 @@ function branchEnd(bytes: Uint8Array, at: number, limit: number, nullByte: numbe
   return branch === 2 - nullByte ? at + 1 : malformedBranch
 }
 
-/** Notes why a row has failed, the first time, and returns its cursor from now on. */
+/** Records the first reason why a row has failed, and returns its cursor. */
 function fail(status: Uint8Array, row: number, cursor: number, error: RowError): number {
   if (cursor !== deadCursor) status[row] = error
   return deadCursor

@@ -2,7 +2,7 @@ import type { SchemaJson } from './avro-schema.ts'
 import { parseNormalizedSchema, type StampedModel } from './normalized-schema.ts'
 import { type RowPlan, StepBuilder } from './row-plan.ts'
 
-/** How to decode the rows of one normalized schema; `columns` are the raw ones, in the order of the fields. */
+/** The plan for decoding rows of one normalized schema; `columns` are the raw ones, in the order of the fields. */
 export interface NormalizedPlan extends RowPlan {
   /** JSON text of the schema to restore to */
   readonly rawSchema: string

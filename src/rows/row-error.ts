@@ -61,8 +61,8 @@ export const rowErrorMessages: readonly string[] = [
   'A modelled integer is beyond 2^49 and could not be restored exactly',
   'The mode does not exist in the model that the row names',
   'A modelled number is too far from all modes: normalized or restored it would be infinite',
-  'What becomes of the row is larger than the output topic takes (max.message.bytes), however it is compressed',
-  'The batch inflates to more than a reader takes: the value is the whole record batch as it stands in the log',
-  'The batch cannot be decompressed or taken apart: the value is the whole record batch as it stands in the log',
-  'The transform has set the row aside',
+  'The output row exceeds max.message.bytes of the output topic with every codec',
+  'The batch inflates to more than a reader accepts: the value is the whole record batch as it is in the log',
+  'The batch cannot be decompressed or parsed: the value is the whole record batch as it is in the log',
+  'The transform has rejected the row',
 ]

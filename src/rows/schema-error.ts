@@ -50,7 +50,7 @@ export class NotNormalizedError extends PipelineError {
 export class RefusedSchemaError extends PipelineError {
   readonly code = 'VGM_REGISTRY_SCHEMA'
   constructor(subject: string, answer: string, cause: unknown) {
-    super(`The schema registry does not take a schema of ${subject}: ${answer}`, {
+    super(`The schema registry refuses a schema of ${subject}: ${answer}`, {
       fix: 'Correct the schema of the rows that it was derived from',
       exitCode: exitCodes.usage,
       cause,

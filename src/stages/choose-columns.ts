@@ -27,7 +27,7 @@ export interface ColumnChoice {
 /** In the order of Avro's promotions: each type's values become those of all after it. */
 const widths: readonly NumericType[] = ['int', 'long', 'float', 'double']
 
-/** Share of the rows that may lack a column and yet not keep it from being modelled: a stray row should not decide. */
+/** Share of the rows that may lack a modelled column: stray rows should not decide. */
 const strayShare = 0.001
 
 interface Candidate {
@@ -40,8 +40,7 @@ interface Candidate {
 }
 
 /**
- * Which columns to model where rows have several schemas: what is modelled must be in a row, or it cannot be
- * normalized.
+ * Chooses the columns to model if rows have several schemas: a row without one of them cannot be normalized.
  *
  * Named columns are taken if a schema has them all. Without names, as many rows as possible are to be normalized, and
  * among the sets of columns that as many have, the largest is taken.
@@ -133,7 +132,7 @@ function namedNames(
   const lacks = ({ numbers }: Candidate) => wanted.filter((name) => !numbers.has(name)).length
   const [nearest] = candidates.toSorted((a, b) => lacks(a) - lacks(b) || b.schema.rows - a.schema.rows)
   if (nearest === undefined) return []
-  // Says which one is missing, and which there are.
+  // Reports the missing column and the existing ones.
   if (lacks(nearest) > 0) numericColumns(parseAvroSchema(nearest.json), { named: wanted })
   // In the order of the fields.
   return [...nearest.numbers.keys()].filter((name) => wanted.includes(name))

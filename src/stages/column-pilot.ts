@@ -7,7 +7,7 @@ import { Float64Builder } from './float64-builder.ts'
 import { type BoundedRange, readPartition } from './read-partition.ts'
 import type { RowCensus } from './row-census.ts'
 
-/** What the first rows of a topic decide before all are read. */
+/** Choices that the first rows of a topic determine before all rows are read. */
 export interface ColumnPilot {
   /** that could be read; 0 only if the ranges hold none */
   readonly rows: number

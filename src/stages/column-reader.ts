@@ -13,8 +13,8 @@ import { RowCounter } from './row-counter.ts'
 import { RowSchemas } from './row-schemas.ts'
 
 /**
- * Takes the numbers of some columns out of rows, whatever schemas they were written with. A column is given up at its
- * first integer beyond 2^49: from that batch on, rows are read as if nobody had asked for it.
+ * Takes the numbers of some columns out of rows, whatever schemas they were written with. A column is dropped at its
+ * first integer beyond 2^49: from that batch on, rows are read without it.
  */
 export class ColumnReader {
   readonly #schemas: RowSchemas
@@ -64,7 +64,7 @@ export class ColumnReader {
     return this.#nulls[column]
   }
 
-  /** Reads rows [from, to); returns how many of them could be read. Tombstones are passed over. */
+  /** Reads rows [from, to); returns how many of them could be read. Tombstones are skipped. */
   async read(records: Records, from: number, to: number): Promise<number> {
     for (;;) {
       await this.#decode(records, from, to)

@@ -27,11 +27,11 @@ export interface TransformRows<Column extends string = string> {
   readonly count: number
   /** by the field's name */
   readonly columns: Readonly<Record<Column, TransformColumn>>
-  /** Sends a row, counted from 0, to the dead letters as it came; while `apply` runs. */
+  /** Sends a row, counted from 0, to the topic of dead letters as it came; only while `apply` runs. */
   reject(row: number): void
 }
 
-/** What a program makes of the numbers of rows. */
+/** A program's transform of the numbers of rows. */
 export interface ColumnTransformDefinition<Column extends string = string> {
   /** names the stage in its group, its log and its dead letters: letters, digits and hyphens */
   readonly name: string
@@ -39,8 +39,8 @@ export interface ColumnTransformDefinition<Column extends string = string> {
   readonly columns: readonly Column[]
   /**
    * Replaces numbers in place. It runs on the thread that keeps the membership alive, so it must return within
-   * milliseconds. The same rows come again if a slice is aborted: what it remembers must not depend on each being seen
-   * once. An error that it throws ends the stage, and nothing of the slice is written.
+   * milliseconds. The same rows come again if a transaction is aborted: what it remembers must not depend on each being
+   * seen once. An error that it throws ends the stage, and nothing of the transaction is written.
    */
   readonly apply: (rows: TransformRows<Column>) => void
 }
@@ -156,7 +156,7 @@ export class ColumnTransform implements RowTransform {
     try {
       const plan = compileRowPlan(parseAvroSchema(schema), columns)
       if (plan.kind === 'mismatch') return { error: rowErrors.schemaMismatch, reason: plan.reason }
-      // The writer copies what stands between the numbers, and wants to know where they stand.
+      // The writer copies the bytes between the numbers, so it needs their positions.
       return { plan: { ...plan, numbersOnly: false }, schemaId: await registry.register(subject, schema) }
     } catch (error) {
       if (!(error instanceof MalformedSchemaError || error instanceof RefusedSchemaError)) throw error

@@ -13,14 +13,15 @@ export interface StagePartition {
   readonly deadLetters: BoundedRange
 }
 
-/** What a stage has written does not say up to where it has read. */
-class PositionUncountableError extends PipelineError {
+/** The output of a stage does not determine its position. */
+export class PositionUncountableError extends PipelineError {
   readonly code = 'VGM_POSITION_UNCOUNTABLE'
   constructor({ topic, partition }: TopicPartition, reason: string) {
     super(`The position in ${topic}/${partition} cannot be found by counting: ${reason}`, {
       fix:
-        'Set it by hand with "kafka-consumer-groups.sh --reset-offsets --to-offset", after the last row ' +
-        'that is in the output, or begin anew with another output topic',
+        'Set the position with "kafka-consumer-groups.sh --reset-offsets --to-offset", after the last ' +
+        'row that is in the output, ' +
+        'or start from the first row with another output topic',
       exitCode: exitCodes.usage,
     })
   }
@@ -74,10 +75,13 @@ export async function countedPosition(
     }
     read += to - from
   })
-  if (read < done) throw new PositionUncountableError(input, `${done} rows came out of the ${read} that it holds`)
+  if (read < done) throw new PositionUncountableError(input, `${done} rows were written for the ${read} that it has`)
   const isLetter = lastLetter === position - 1
   if (lastLetter >= position || (!isLetter && !isSameRow(lastRead, lastWritten)))
-    throw new PositionUncountableError(input, `${output.topic}/${output.partition} ends with a row of another place`)
+    throw new PositionUncountableError(
+      input,
+      `${output.topic}/${output.partition} ends with a row from another position`,
+    )
   return position
 }
 

@@ -12,49 +12,49 @@ export interface DeadLetterPolicy {
 }
 
 /**
- * Half: where most rows fail it is not the rows that are wrong, but a schema, a registry or the model, and whoever
- * reads the output is better served by none than by the other half.
+ * Half: if most rows fail, the cause is not single rows but a schema, a registry or the model, and no output is better
+ * than half of it.
  */
 export const deadLetterDefaults: DeadLetterPolicy = { maxShare: 0.5, onInvalid: 'dead-letter' }
 
 /** "Read last" means so many rows, rounded up to whole buckets. */
 const windowRows = 100_000
 const bucketRows = 1_000
-/** Fewer rows tell nothing. Small, because so many may go to the dead letters after each start that is in vain. */
+/** Minimum number of rows for a decision. It is small, because each failing start may write that many dead letters. */
 const enoughRows = 1_000
 
 const usualFix = 'Mend the schema, the registry or the model'
 
 /** Too large a share of the rows would become dead letters. */
-class DeadLetterShareError extends PipelineError {
+export class DeadLetterShareError extends PipelineError {
   readonly code = 'VGM_DEAD_LETTER_SHARE'
   constructor(dead: number, rows: number, lastRow: string, { maxShare }: DeadLetterPolicy, fix: string) {
     const count = (n: number) => n.toLocaleString('en')
     super(
-      `${count(dead)} of the last ${count(rows)} rows cannot be processed, more than the share of ` +
-        `${maxShare} that may; the last is ${lastRow}`,
+      `${count(dead)} of the last ${count(rows)} rows cannot be processed, more than the allowed share ` +
+        `of ${maxShare}; the last one is ${lastRow}`,
       {
         fix:
-          `${fix} and start again: nothing of the transaction in which it was found is written. Or allow more with ` +
-          '--max-dead-letters (deadLetters.maxShare; 1 for any number)',
+          `${fix} and start again: the transaction in which this was found was aborted. ` +
+          'Or allow more with --max-dead-letters (deadLetters.maxShare; 1 for any number)',
       },
     )
   }
 }
 
 /** A row cannot be processed, and none may become a dead letter. */
-class InvalidRowError extends PipelineError {
+export class InvalidRowError extends PipelineError {
   readonly code = 'VGM_ROW_INVALID'
   constructor(row: string) {
     super(`A row cannot be processed: ${row}`, {
       fix:
-        'Mend the row at its source, or start again with --on-invalid dead-letter (deadLetters.onInvalid): it is ' +
-        'then set aside and the stage goes on',
+        'Correct the row at its source, or start again with --on-invalid dead-letter (deadLetters.onInvalid): ' +
+        'the row then becomes a dead letter, and the stage continues',
     })
   }
 }
 
-/** Counts rows and dead letters, and stops the stage when the policy wants it. */
+/** Counts rows and dead letters, and stops the stage by the policy. */
 export class DeadLetterWatch {
   readonly #policy: DeadLetterPolicy
   /** rows and dead letters, oldest bucket first; the last one is being filled */
@@ -85,7 +85,7 @@ export class DeadLetterWatch {
     this.#fix = problem?.fix ?? usualFix
     this.#lastRow = `${topic}/${partition} offset ${offset}: ${reason} (${rowErrorCodes[error]})`
     if (this.#policy.onInvalid === 'stop') throw new InvalidRowError(this.#lastRow)
-    // Not only between batches: each row of one may cost a question to the registry.
+    // Checked within batches too: each row may cost a request to the registry.
     if (++this.#batchDead % bucketRows === 0) this.#check(this.#rows + row + 1, this.#dead + this.#batchDead)
   }
 
@@ -110,7 +110,7 @@ export class DeadLetterWatch {
     if (dead > 0) this.#check(this.#rows, this.#dead)
   }
 
-  /** Begins anew, as after rows that do not count because they come again. */
+  /** Starts counting again, for instance after an abort, because its rows are read again. */
   clear(): void {
     this.#buckets = [{ rows: 0, dead: 0 }]
     this.#rows = this.#dead = this.#batchDead = 0

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { framingBytes } from '../avro/framing.ts'
-import { InterruptedError, PipelineError, UsageError } from '../errors.ts'
+import { InterruptedError, type PipelineError, UsageError } from '../errors.ts'
 import type { TableFormat } from '../files/file-format.ts'
 import { readRecord } from '../files/writing/avro-reader.ts'
 import { type RecordPlan, recordPlan, type TableColumn } from '../files/writing/table-columns.ts'
@@ -11,6 +11,7 @@ import { rowErrors } from '../rows/row-error.ts'
 import { MalformedSchemaError } from '../rows/schema-error.ts'
 import { describeSchemaName } from '../rows/schema-name.ts'
 import { noSchema } from '../rows/schema-runs.ts'
+import { ExportRowError } from './export-row-error.ts'
 import { BatchUnreadableError, FetchedReader } from './read-fetched.ts'
 import { RowSchemas } from './row-schemas.ts'
 import { onlyTombstones } from './tombstones.ts'
@@ -28,6 +29,8 @@ export interface ExportOptions {
   readonly ranges: readonly ExportRange[]
   readonly schemas: SchemaSource
   readonly file: string
+  /** whether a file that exists is replaced [false: that is an error] */
+  readonly overwrite?: boolean
   readonly format: TableFormat
   /** of CSV: texts that a spreadsheet would take for a formula get an apostrophe in front */
   readonly csvSafe?: boolean
@@ -51,23 +54,12 @@ export interface ExportReport extends StageReport {
   readonly skipped: number
 }
 
-/** A row of the topic is not what its schema says, or no Confluent message at all. */
-class ExportRowError extends PipelineError {
-  readonly code = 'VGM_EXPORT_ROW'
-  constructor(topic: string, partition: number, offset: number, problem: string) {
-    super(`Row at offset ${offset} of ${topic}, partition ${partition}: ${problem}`, {
-      fix:
-        'Export a topic that "vgm normalize", "vgm replay" or "vgm restore" has written, or leave ' +
-        'such rows out (--skip-unreadable, skipsUnreadable)',
-    })
-  }
-}
-
 /** The topic's rows have a column that `--key` or `--position` would add: one of the two would be lost. */
 function columnTaken(topic: string, column: string, flag: '--key' | '--position'): UsageError {
   return new UsageError(
     `The rows of ${topic} have a column "${column}", and ${flag} adds one of the same name`,
-    `Leave out ${flag} (${flag === '--key' ? 'withKey' : 'withPosition'}), or load the file again with that column renamed`,
+    `Leave out ${flag} (${flag === '--key' ? 'withKey' : 'withPosition'}), or load the file again with ` +
+      'that column renamed',
   )
 }
 
@@ -91,7 +83,7 @@ const positionColumns: readonly TableColumn[] = [
  * same rows give the same file. Rows of several schemas share the table; where one lacks a column it has null.
  * The file appears when it is complete.
  *
- * @throws ExportRowError, FileUnwritableError
+ * @throws ExportRowError, FileExistsError, FileUnwritableError
  * @throws UsageError when the table would have two columns of one name, or one column of two types
  * @throws InterruptedError when the signal fires; no file remains
  */
@@ -193,7 +185,7 @@ class TableRows {
     const { skipsUnreadable = false } = this.#options
     const { bytes, offsetDelta, valueStart, baseOffset } = this.#reader.records
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    // A row that cannot be read says why; only then is a schema needed that nobody may have.
+    // A row that cannot be read has its own reason; only otherwise is its schema needed, which may not exist.
     const unusable = key === noSchema ? undefined : await this.#useSchema(key, topic)
     for (let row = from; row < to; row++) {
       if (valueStart[row] < 0) {
@@ -203,7 +195,7 @@ class TableRows {
       const offset = baseOffset + offsetDelta[row]
       const schema = this.#current
       let problem: string | undefined
-      if (this.#status[row] === rowErrors.badFraming) problem = 'it names no schema, as Confluent messages do'
+      if (this.#status[row] === rowErrors.badFraming) problem = 'it does not name a schema, as Confluent messages do'
       else if (this.#status[row] !== rowErrors.none || schema === undefined)
         problem = unusable ?? 'the schema that it names does not exist'
       else problem = this.#appendRow(schema, buffer, partition, offset, row, key, bodyShift)
@@ -252,7 +244,7 @@ class TableRows {
   /** Columns of the table that the current schema does not have. */
   #absent: readonly number[] = []
 
-  /** Takes up another schema; returns why there is none that rows can be read with, if so. */
+  /** Switches to another schema; returns the reason if rows cannot be read with it. */
   async #useSchema(key: number, topic: string): Promise<string | undefined> {
     const { withKey = false, withPosition = false } = this.#options
     let schema = this.#schemas.get(key)

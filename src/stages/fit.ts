@@ -52,14 +52,14 @@ export interface FitOptions {
   readonly onProgress: (rows: number) => void
 }
 
-/** A fit that has nothing to work on. */
+/** A fit without usable rows or columns. */
 export class UnfittableError extends PipelineError {
   readonly code = 'VGM_FIT'
 }
 
 /**
- * Trains a mixture for each column. The same rows give the same model, byte for byte: the first ones decide how columns
- * are summarized, and the partitions' summaries join to the same sums, whichever is finished first.
+ * Fits a mixture to each column. The same rows give the same model, byte for byte: the first rows determine how columns
+ * are summarized, and the partitions' summaries add up to the same sums in any order.
  *
  * @throws UnfittableError without rows, or if a column that was named cannot be modelled
  */
@@ -131,7 +131,7 @@ interface ColumnData {
   readonly values: ReadonlyMap<string, Float64Builder>
 }
 
-/** Reads all rows as if a column that turns out to be unfit for a model had not been asked for. */
+/** Reads all rows without the columns that turn out to be unfit for a model. */
 async function readColumns(options: FitOptions): Promise<ColumnData> {
   const { reader, registry, signal, recipe, onWarning, onProgress } = options
   const { scan = (plan, onScanned) => scanColumns(reader, registry, plan, signal, onScanned) } = options
@@ -219,7 +219,7 @@ async function tellOfPassedOver(
 ): Promise<void> {
   const skipped = failedRows(census)
   if (skipped === 0) return
-  onWarning(`${skipped} of ${rows + skipped} rows could not be read and were passed over`)
+  onWarning(`${skipped} of ${rows + skipped} rows could not be read and were skipped`)
   const reasons = passedOver(census, columns, await schemas.of(census))
   for (const { rows: count, reason, fix } of reasons.slice(0, mostReasons))
     onWarning(`${count} of them: ${reason}. ${fix}`)
@@ -249,7 +249,7 @@ async function unreadable(
   const reasons = passedOver(census, [], await schemas.of(census))
   if (envelopes.length > 0)
     return new UnfittableError(
-      `The rows of ${topic} are Debezium's change events: the table's columns stand inside "before" and "after"`,
+      `The rows of ${topic} are Debezium's change events: the table's columns are inside "before" and "after"`,
       { fix: flattenFix },
     )
   if (reasons.length === 0)
@@ -281,12 +281,11 @@ function leastFinite({ notFinite }: ColumnPilot): string | undefined {
 function warnOfSentinels({ onWarning }: FitOptions, name: string, { rows, sentinels }: ColumnFacts): void {
   for (const { value, rows: held, isModelled } of sentinels) {
     const fate = isModelled
-      ? 'it is a mode of its own, if enough rows hold it'
-      : 'no mode reaches it, and rows that hold it are far out, or dead letters where that cannot be ' +
-        'written as a double'
+      ? 'it becomes its own mode if enough rows have it'
+      : 'it has no mode, and rows with it get huge values, or become dead letters if no double holds the value'
     onWarning(
-      `Column "${name}": ${held} of ${rows} values are ${value}, more than a billion times as far out ` +
-        'as all others, which are modelled ' +
+      `Column "${name}": ${held} of ${rows} values are ${value}, more than a billion times as large as ` +
+        'all others, which are modelled ' +
         `without it: ${fate}. If it stands for null, load null in its place (of CSV: "vgm load --null" and its text)`,
     )
   }

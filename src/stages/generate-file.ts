@@ -13,8 +13,10 @@ import type { SyntheticFile, SyntheticPart, WrittenPart } from './synthetic/synt
 
 export interface GenerateFileOptions extends SyntheticFile {
   readonly rows: number
-  /** appears when it is complete, in place of what stood there */
+  /** appears when it is complete */
   readonly file: string
+  /** whether a file that exists is replaced [false: that is an error] */
+  readonly overwrite?: boolean
   /** threads that make parts */
   readonly workers: number
   readonly signal: AbortSignal
@@ -35,18 +37,18 @@ const fewestPartRows = 65_536
  * Writes synthetic rows to a CSV or Parquet file. Row i is row i of partition 0 of a topic with the same specification
  * and seed.
  *
- * Threads write parts to temporary files; the parts are joined byte by byte, in their order, and each is deleted as
- * soon as that is done. What is in a part hangs on the numbers of its rows alone, and how rows are cut into parts on
- * how many there are and on their columns: the file has the same bytes for any number of threads.
+ * Threads write parts to temporary files; the parts are joined byte by byte, in their order, and deleted afterwards.
+ * The content of a part depends only on the numbers of its rows, and the division into parts only on the number of rows
+ * and their columns, so the file has the same bytes for any number of threads.
  *
- * @throws FileUnwritableError
+ * @throws FileExistsError, FileUnwritableError
  * @throws InterruptedError when the signal fires; nothing remains
  */
 export async function generateFile(options: GenerateFileOptions): Promise<StageReport> {
-  const { file, rows } = options
+  const { file, overwrite = false, rows } = options
   const startedMs = performance.now()
   try {
-    const folder = await openPartialFolder(file)
+    const folder = await openPartialFolder(file, overwrite)
     try {
       const joined = await JoinedFile.create(join(folder.path, 'joined'))
       await writeFile(options, folder.path, joined).finally(() => joined.close())

@@ -49,10 +49,10 @@ export interface LoadReport extends StageReport {
 }
 
 /**
- * Loads a file's rows into a topic, each once: a transaction holds a slice of rows and the position after it, so a
- * load that was ended anywhere goes on behind the last row that can be seen. A file that is complete is not loaded
- * again, nor one of the some 55 that were loaded before it. The position counts rows that could be read, so it means
- * something under the same options only: with others the file is refused.
+ * Loads a file's rows into a topic, each once: a transaction contains a slice of rows and the position after it, so a
+ * load that was stopped at any point resumes after the last visible row. A file that is complete is not loaded again,
+ * nor one of the some 55 that were loaded before it. The position counts rows that could be read, so it means something
+ * under the same options only: with others the file is refused.
  *
  * Blocks of 10,000 rows go round the partitions, counted from the file's first row: a resumed load continues the
  * same pattern. With a key column a row goes where Java's default partitioner sends its key; a null key has none and
@@ -158,7 +158,8 @@ function rowTarget(options: LoadOptions, schemaId: number): RowTarget {
       const vectors = columns.map(({ type }, i) => columnVector(chunk, i, type.encoding))
       const keys = keyColumn === undefined ? undefined : columnVector(chunk, columns.length, 'bytes')
       const nullColumn = avroRows.take(vectors, rowCount)
-      if (nullColumn >= 0) throw changedFile(table, `column "${columns[nullColumn].column}" has a null that it had not`)
+      if (nullColumn >= 0)
+        throw changedFile(table, `column "${columns[nullColumn].column}" has a null that was not there before`)
       for (let row = skip; row < rowCount; ) {
         const fileRow = firstRow + row - skip
         const toBlockEnd = blockRows - (fileRow % blockRows)
@@ -186,15 +187,15 @@ function positionCommit(options: LoadOptions, file: FileProgress, others: readon
 function checkKeyColumn({ table, keyColumn }: LoadOptions): void {
   if (keyColumn === undefined || table.columns.some(({ column }) => column === keyColumn)) return
   const names = table.columns.map(({ column }) => column).join(', ')
-  throw new FileColumnError(table.file, keyColumn, 'there is no such column to be the key', `Name one of ${names}`)
+  throw new FileColumnError(table.file, keyColumn, 'there is no such key column', `Name one of ${names}`)
 }
 
 /** The file was read through when it was opened: what it says now and did not say then is new. */
 function changedFile({ file }: TableFile, problem: string): FileUnreadableError {
   return new FileUnreadableError(
     file,
-    `${problem}: it has changed while it was loaded`,
-    'Load it again when it is whole',
+    `${problem}: it changed while it was loaded`,
+    'Load it again when it is complete',
   )
 }
 

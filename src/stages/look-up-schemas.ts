@@ -1,5 +1,5 @@
 /**
- * Questions to the registry at a time: one after another, rows that each name another schema would outlast their
+ * Concurrent requests to the registry: sequential requests for rows with different schemas would outlast their
  * transaction.
  */
 const sideBySide = 16

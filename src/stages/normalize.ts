@@ -40,18 +40,18 @@ export interface NormalizeOptions {
   readonly onUnusableSchema: (schema: RowSchemaName, reason: string) => void
 }
 
-/** What becomes of the rows of one schema under the current model. */
+/** How the rows of one schema are processed under the current model. */
 interface NormalizePlan {
   readonly plan: RowPlan
   /** of the derived schema */
   readonly schemaId: number
 }
 
-/** Tables of modes that are kept: 67 KiB each. Beyond so many columns the modes of the others are evaluated. */
+/** Maximum number of mode tables, at 67 KiB each. The modes of further columns are computed directly. */
 const mostTables = 1_024
 /**
- * Of a slice, for building tables: those of a thousand columns take ten seconds, longer than a transaction or a session
- * lasts. Until a column's turn comes its modes are evaluated.
+ * Time for building tables in a slice: a thousand columns take ten seconds, longer than a transaction or a session.
+ * Until a column has its table, its modes are computed directly.
  */
 const tabulatingMs = 100
 
@@ -153,7 +153,7 @@ export class NormalizeTransform implements RowTransform {
       const derived = deriveNormalizedSchema(raw, columns, { ...schema, model: { version, content } })
       return { plan, schemaId: await registry.register(subject, derived) }
     } catch (error) {
-      // The start has tried the schema that is known; a later writer's is no reason to stop for all others.
+      // The start has checked the known schema; a later producer's schema must not stop the rows of all others.
       if (!isOfSchema(error)) throw error
       return { error: rowErrors.schemaMismatch, reason: `${error.message} (${error.fix})` }
     }

@@ -116,7 +116,7 @@ export class PartitionOutput {
     return rows
   }
 
-  /** Forgets what has not been sent, as after an abort. */
+  /** Forgets unsent rows, for instance after an abort. */
   clear(): void {
     this.#batch.clear()
     this.#rows = 0

@@ -24,32 +24,32 @@ const looks: Readonly<Record<RowLook, Omit<PassedOver, 'rows'>>> = {
   json: {
     reason: 'the value is JSON',
     fix:
-      'Let the writer use Avro with the schema registry (in Kafka Connect: ' +
+      'Configure the producer to use Avro with the schema registry (in Kafka Connect: ' +
       'io.confluent.connect.avro.AvroConverter), or load the rows as a file: vgm load FILE.json',
   },
   'avro-file': {
-    reason: "the value is an Avro file, which has its schema in it and no registry's id",
-    fix: "Let the writer use a schema registry's serializer, a row a message",
+    reason: "the value is an Avro file, which contains its schema instead of a registry's id",
+    fix: "Configure the producer to use a schema registry's serializer, one row per message",
   },
   'single-object': {
-    reason: "the value is in Avro's single-object encoding, which has a fingerprint and no registry's id",
-    fix: "Let the writer use a schema registry's serializer",
+    reason: "the value is in Avro's single-object encoding, which has a fingerprint instead of a registry's id",
+    fix: "Configure the producer to use a schema registry's serializer",
   },
   empty: {
     reason: 'the value is empty',
-    fix: 'Look at the writer: a row without content is a null, not an empty value',
+    fix: 'Check the producer: a row without content must be a null, not an empty value',
   },
   'broken-batch': {
     reason: 'its batch cannot be read',
-    fix: 'Let its producer write the rows again, in smaller batches',
+    fix: 'Write the rows again with its producer, in smaller batches',
   },
   garbage: {
     reason: 'the rows name more than 10,000 schemas, so that their values may have no framing at all',
-    fix: "Let the writer use a schema registry's Avro serializer",
+    fix: "Configure the producer to use a schema registry's Avro serializer",
   },
   unframed: {
     reason: 'the value does not begin with the magic byte 0 and a schema id, and no header names a schema',
-    fix: "Let the writer use a schema registry's Avro serializer, or load the rows as a file: vgm load FILE",
+    fix: "Configure the producer to use a schema registry's Avro serializer, or load the rows as a file: vgm load FILE",
   },
 }
 
@@ -110,7 +110,7 @@ function ofSchema(
           }
     case rowErrors.malformed:
     case rowErrors.trailingBytes:
-      return { reason: `the value is no row of ${called}`, fix: 'Look at the writer: it wrote with another schema' }
+      return { reason: `the value is not a row of ${called}`, fix: 'Check the producer: it used another schema' }
     default:
       return undefined
   }
@@ -119,11 +119,11 @@ function ofSchema(
 function fixOf(name: RowSchemaName): string {
   if (typeof name === 'string' && name.startsWith('guid:'))
     return (
-      'Name the schema of such rows (--guid-schema, access.registry.guidSchema), use a registry that knows GUIDs, or let the ' +
-      'writer put ids before values ' +
+      'Name the schema of such rows (--guid-schema, access.registry.guidSchema), use a registry that knows GUIDs, or ' +
+      'configure the producer to put ids before values ' +
       '(value.schema.id.serializer=io.confluent.kafka.serializers.schema.id.PrefixSchemaIdSerializer)'
     )
-  return 'Check that the registry (--registry) is the one that the writer uses, and that rows are Avro'
+  return 'Check that the registry (--registry) is the one that the producer uses, and that rows are Avro'
 }
 
 /** Why the rows of a schema lack the columns. */

@@ -4,7 +4,7 @@ import { createRecords, type Records } from '../batch/records.ts'
 import { PipelineError } from '../errors.ts'
 import type { FetchedPartition } from '../ports/log.ts'
 
-/** A batch that no reader can take apart: whoever may go on without its rows says how many there are. */
+/** A batch that no reader can parse. A caller that may continue without its rows reports their number. */
 export class BatchUnreadableError extends PipelineError {
   readonly code = 'VGM_BATCH_UNREADABLE'
   /** of the first row that was not read, and of the last one */
@@ -19,9 +19,9 @@ export class BatchUnreadableError extends PipelineError {
         `${cause.problem}`,
       {
         fix:
-          'Let its producer write the rows again, in smaller batches. "vgm normalize", "restore" and ' +
+          'Write the rows again with its producer, in smaller batches. "vgm normalize", "restore" and ' +
           '"replay" set such a batch aside ' +
-          '(--on-invalid dead-letter), "vgm sample" and "vgm fit" pass it over, "vgm export" does so ' +
+          '(--on-invalid dead-letter), "vgm sample" and "vgm fit" skip it, and so does "vgm export" ' +
           'with --skip-unreadable (skipsUnreadable)',
         cause,
       },
@@ -62,8 +62,8 @@ export class FetchedReader {
   }
 
   /**
-   * Reads one batch: for each piece of it, rows [from, to) of `records` are within the range that was asked for.
-   * Whoever leaves off in the middle, and comes back to the same bytes, goes on where he was.
+   * Reads one batch: for each piece of it, rows [from, to) of `records` are within the range that was asked for. A
+   * caller that stops half-way and returns with the same bytes continues there.
    *
    * @throws BatchUnreadableError
    */

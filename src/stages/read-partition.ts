@@ -14,9 +14,9 @@ type TakeRows = (records: Records, from: number, to: number, partition: number) 
 
 /** What a reader does beside taking rows. */
 export interface ReadHandlers {
-  /** called whenever nothing has come for a while: an open transaction of somebody else may hold rows back */
+  /** called when no rows have arrived for a while: another producer's open transaction may hold rows back */
   readonly onIdle?: () => Promise<void>
-  /** told of a batch that cannot be read, which is then passed over; without it that is the reader's end */
+  /** called for a batch that cannot be read, which is then skipped; without it such a batch is an error */
   readonly onUnreadable?: ((batch: BatchUnreadableError) => void) | undefined
 }
 
@@ -69,7 +69,7 @@ async function takeFetched(
       for (const { from, to } of reader.pieces(fetched, header)) {
         if (from < to) await take(reader.records, from, to, fetched.partition)
         if (reader.isBatchEnd) continue
-        // A batch of many pieces must neither hold up a signal nor what else the thread has to do.
+        // A batch of many pieces must not delay a signal or other work of the thread.
         await nextTurn()
         if (signal.aborted) throw new InterruptedError()
       }

@@ -35,14 +35,14 @@ interface RestorePlan {
 /** Columns of all restorers that are kept, at about a kilobyte each; the one that is in use stays whatever it has. */
 const mostRestoredColumns = 32_768
 
-/** What one model makes of the columns of one schema. */
+/** How one model restores the columns of one schema. */
 interface Restorer {
   readonly normalizers: readonly Normalizer[]
   /** number of modes of each column */
   readonly modes: readonly number[]
 }
 
-/** Turns normalized rows into raw ones again, each with the model that it is stamped with. */
+/** Turns normalized rows back into raw rows, each with the model version that it carries. */
 export class RestoreTransform implements RowTransform {
   readonly modelVersion = undefined
   readonly #options: RestoreOptions
@@ -137,7 +137,7 @@ export class RestoreTransform implements RowTransform {
     return restorer
   }
 
-  /** Gives up what was not used for longest: a topic may hold rows of any number of versions. */
+  /** Removes the least recently used restorers: a topic may have rows of any number of versions. */
   #forgetOld(added: Restorer | undefined): void {
     this.#restoredColumns += added?.modes.length ?? 0
     for (const [key, restorer] of this.#restorers) {

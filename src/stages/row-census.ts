@@ -10,7 +10,7 @@ interface SchemaRows {
   readonly failed: ReadonlyMap<RowError, number>
 }
 
-/** What rows were met, and what became of them. Plain data: it may come from a thread. */
+/** Counts of rows by schema and result. Plain data, because it may come from a thread. */
 export interface RowCensus {
   readonly schemas: ReadonlyMap<RowSchemaName, SchemaRows>
   /** rows that name no schema */

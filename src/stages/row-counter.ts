@@ -10,7 +10,7 @@ interface KeyCounts {
   readonly failed: Map<RowError, number>
 }
 
-/** More are no schemas but random bytes, and would fill the memory. */
+/** More than this are not schemas but random bytes, and would fill the memory. */
 const mostSchemas = 10_000
 
 /** Counts rows by the schema that they name and by what became of them. */

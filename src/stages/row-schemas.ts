@@ -21,8 +21,8 @@ interface Stretch {
 }
 
 /**
- * The schemas that rows were written with, in whatever way they name them: in five bytes before the value, in
- * Apicurio's nine, or in a header. Of a union at the top, each row has the schema of its branch.
+ * The schemas that rows were written with. A row names its schema in five bytes before the value, in Apicurio's nine
+ * bytes, or in a header. If the schema is a union, the row has the schema of its branch.
  */
 export class RowSchemas {
   readonly #source: SchemaSource
@@ -32,7 +32,7 @@ export class RowSchemas {
   readonly #schemas = new Map<number, string>()
   /** by key, of the schemas that are unions */
   readonly #branches = new Map<number, readonly string[]>()
-  /** keys that the registry knew no schema of; they may be registered the next moment */
+  /** keys without a schema in the registry; a schema may be registered at any moment */
   readonly #unknown = new Set<number>()
 
   constructor(source: SchemaSource) {
@@ -62,7 +62,7 @@ export class RowSchemas {
     return this.#areKnownRecords(framed) ? framed : this.#refine(records, status, from, to, endMs)
   }
 
-  /** Asks for schemas again that the registry did not know. */
+  /** Requests the schemas again that the registry did not know. */
   forgetUnknown(): void {
     this.#unknown.clear()
   }
@@ -155,7 +155,7 @@ export class RowSchemas {
       return key === undefined ? undefined : { key, bodyShift: longFramingBytes - framingBytes }
     })
     await this.#lookUp(split, endMs)
-    // Ids that nobody knows in either way are left as the four bytes have them.
+    // An id that is unknown in both framings counts as an id of four bytes.
     return split.every(({ key }) => this.#unknown.has(key)) ? [stretch] : split
   }
 
@@ -180,7 +180,7 @@ function branchesOf(schema: string): readonly string[] | undefined {
   try {
     return unionBranches(schema)
   } catch {
-    // Whoever compiles it says what is wrong with it.
+    // Compiling it reports the problem.
     return undefined
   }
 }

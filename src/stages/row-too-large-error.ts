@@ -2,7 +2,10 @@ import { PipelineError } from '../errors.ts'
 import type { TopicPartition } from '../ports/log.ts'
 import type { BatchSizes } from './partition-output.ts'
 
-/** A row is larger than the topic takes that it has to be written to: it can neither go on nor be set aside. */
+/**
+ * A row exceeds the limit of the output topic and of the dead-letters topic, so it can neither be processed nor set
+ * aside.
+ */
 export class RowTooLargeError extends PipelineError {
   readonly code = 'VGM_ROW_TOO_LARGE'
   /** @param offset undefined if it is not known any more */
@@ -14,8 +17,7 @@ export class RowTooLargeError extends PipelineError {
   ) {
     const where = `${offset === undefined ? 'A row' : `The row at offset ${offset}`} of ${topic}/${partition}`
     super(
-      `${where} does not fit into ${outputTopic}, however it is compressed: a message has ` +
-        `${largestBytes} bytes at most`,
+      `${where} does not fit into ${outputTopic} with any codec: a message may have at most ${largestBytes} bytes`,
       {
         fix: `Raise max.message.bytes of ${outputTopic} above that of ${topic}, and start again`,
       },

@@ -18,12 +18,12 @@ export interface SchemaProblem {
   readonly fix: string
 }
 
-/** What a stage makes of the rows of a batch. */
+/** A stage's transform of the rows of a batch. */
 export interface RowTransform {
-  /** Called between slices: the place to take a new model. */
+  /** Called between slices, where a stage may switch to a new model. */
   beginSlice(): Promise<void>
   /**
-   * Sends rows [from, to) on; `records` is used again afterwards.
+   * Sends rows [from, to) to the outputs; `records` is reused afterwards.
    *
    * @returns the first row that has to wait for the next slice, `to` if there is none
    */

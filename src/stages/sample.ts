@@ -13,12 +13,12 @@ import { SmallestRows } from './smallest-rows.ts'
 export type SampleSize =
   /** each row with this probability */
   | { readonly rate: number }
-  /** so many rows of the whole range: those with the smallest hashes */
+  /** this number of rows of the whole range: those with the smallest hashes */
   | { readonly rows: number }
 
 export interface SampleOptions {
   readonly reader: LogReader
-  /** opened with an id of its own for the data set, so that no two samplers write at once */
+  /** opened with one transactional id per data set, so that two samplers cannot write at the same time */
   readonly writer: TransactionalWriter
   /** next rows to look at, a partition each, with what was counted up to there */
   readonly starts: readonly PartitionOffset[]
@@ -38,7 +38,7 @@ export interface SampleOptions {
   readonly sizes: BatchSizes
   readonly signal: AbortSignal
   readonly onProgress: (report: StageReport) => void
-  /** told of a batch that cannot be read: none of its rows can be in the sample */
+  /** called for a batch that cannot be read: none of its rows is in the sample */
   readonly onUnreadable: (batch: BatchUnreadableError) => void
   /** after each transaction: totals so far */
   readonly onCommit?: (report: StageReport) => void
@@ -73,7 +73,7 @@ export function parseSampleCounts(metadata: string | undefined): SampleCounts {
 
 /**
  * Copies a part of a topic's rows, unchanged, to the sample topic: which ones depends on nothing but (seed, partition,
- * offset). Rows and the position after them become visible in one transaction. Tombstones are passed over.
+ * offset). Rows and the position after them become visible in one transaction. Tombstones are skipped.
  *
  * @throws InterruptedError when `signal` fires; a sample by rate goes on from there, one by rows starts anew
  */
@@ -160,7 +160,7 @@ class SampleRun {
     const offsets = starts.reduce((sum, start) => sum + this.#end(start) - start.offset, 0)
     let { smallest, seen } = await this.#choose(rows, likelyLimit(rows, offsets))
     const rowsSeen = [...seen.values()].reduce((sum, some) => sum + some, 0)
-    // More offsets were without a row, as compaction leaves them, than the limit allows for.
+    // Compaction left more offsets without a row than the limit allows for.
     if (smallest.count < Math.min(rows, rowsSeen)) ({ smallest, seen } = await this.#choose(rows, Infinity))
     await writer.begin()
     const kept = new Map<number, number>()

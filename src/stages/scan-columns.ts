@@ -19,7 +19,7 @@ export interface ScanPlan {
   readonly ranges: readonly BoundedRange[]
 }
 
-/** All columns of one partition. What is there of a column that was given up means nothing. */
+/** All columns of one partition. The data of a column that was dropped are meaningless. */
 export interface PartitionScan {
   readonly partition: number
   /** shape (columns) */
@@ -35,7 +35,7 @@ export interface ScanProgress {
   readonly finished?: PartitionScan
 }
 
-/** What became of the rows of all ranges. */
+/** The results of the rows of all ranges. */
 export interface ScanCounts {
   /** that could be read */
   readonly rows: number

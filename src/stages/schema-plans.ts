@@ -16,9 +16,9 @@ export interface UnusableSchema {
 
 export interface SchemaPlansOptions<Plan> {
   readonly registry: SchemaSource
-  /** What to do with rows of a schema, given as JSON text. */
+  /** Compiles how rows of a schema, given as JSON text, are processed. */
   readonly compile: (schema: string) => Promise<Plan | UnusableSchema>
-  /** told once for each schema whose rows all become dead letters, up to a hundred */
+  /** called once for each schema whose rows all become dead letters, for at most a hundred schemas */
   readonly onUnusableSchema: (schema: RowSchemaName, reason: string) => void
 }
 
@@ -32,18 +32,18 @@ export interface PlannedRun<Plan> extends SentRun {
 
 export interface PlannedRuns<Plan> {
   readonly runs: readonly PlannedRun<Plan>[]
-  /** the first row whose schema there is no time to learn of in this slice; if there is none, the row after the last */
+  /** the first row whose schema could not be requested in this slice; the row after the last one if there is none */
   readonly end: number
 }
 
-/** Ids that are reported one by one: in a topic of garbage each row may name another. */
+/** Number of ids that are reported one by one: in a topic with random bytes each row may name another one. */
 const maxReported = 100
-/** What a slice may take to learn of schemas: a fraction of its transaction's time-out. */
+/** Time for requesting schemas in a slice: a fraction of its transaction's time-out. */
 const learningMs = 2_000
-/** And what making plans of those that it has learnt of may take in any case. */
+/** Time for compiling the requested schemas, in any case. */
 const compilingMs = 500
 
-/** Knows how to process the rows of each schema id that turns up: writers' schemas may change in mid-stream. */
+/** The plans for the rows of each schema id that occurs: a producer's schema may change at any time. */
 export class SchemaPlans<Plan extends object> {
   readonly #options: SchemaPlansOptions<Plan>
   readonly #plans = new Map<number, Plan | UnusableSchema>()
@@ -64,12 +64,12 @@ export class SchemaPlans<Plan extends object> {
     return this.#lastProblem
   }
 
-  /** Forgets all plans, as when the model they were made for is replaced. */
+  /** Forgets all plans, for instance when their model is replaced. */
   clear(): void {
     this.#plans.clear()
   }
 
-  /** Begins a slice, which has so much time to learn of schemas. */
+  /** Begins a slice with this much time for requesting schemas. */
   beginSlice(): void {
     this.#schemas.forgetUnknown()
     this.#unknown.clear()
@@ -120,7 +120,7 @@ export class SchemaPlans<Plan extends object> {
     return { runs: planned, end: to }
   }
 
-  /** Schemas of rows [from, to) that nothing is known of, in the order of the rows. */
+  /** Unknown schemas of rows [from, to), in the order of the rows. */
   #missing({ count, from: runFrom, to: runTo, schemaId }: SchemaRuns, from: number, to: number): ReadonlySet<number> {
     const missing = new Set<number>()
     for (let run = 0; run < count; run++) {
@@ -131,12 +131,12 @@ export class SchemaPlans<Plan extends object> {
     return missing
   }
 
-  /** Learns of as many schemas as there is time for, the first ones first. */
+  /** Requests as many schemas as there is time for, in order. */
   async #learn(missing: ReadonlySet<number>, endMs: number): Promise<void> {
-    // What has been asked for counts, however long the answers took: else a slice might learn of one schema only.
+    // All requested schemas count, however long the responses took: otherwise a slice might get only one schema.
     const compiledMs = Math.max(endMs, performance.now() + compilingMs)
     for (const id of missing) {
-      // Nor is there time for those after it.
+      // There is no time for the later ones either.
       if (!this.#schemas.isSettled(id)) break
       const schema = await this.#schemas.schema(id)
       if (schema === undefined || performance.now() < compiledMs) await this.#compile(id, schema)
@@ -160,7 +160,7 @@ export class SchemaPlans<Plan extends object> {
   }
 }
 
-/** What nobody has foreseen in somebody's schema is no reason to stop for the rows of all others. */
+/** An unforeseen problem of one schema must not stop the rows of all others. */
 async function usableOrNot<Plan>(
   compile: SchemaPlansOptions<Plan>['compile'],
   schema: string,

@@ -9,7 +9,7 @@ export interface SentRun {
   readonly from: number
   /** row after the run */
   readonly to: number
-  /** by which the values' starts have been moved: a dead letter is the row as it was */
+  /** how far the starts of the values were moved: a dead letter is the original row */
   readonly bodyShift: number
   /** whether a header names the schema of the values as they were: what is written instead names its own */
   readonly isInHeader: boolean

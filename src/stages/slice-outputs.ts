@@ -21,7 +21,7 @@ export interface SliceOutputOptions {
   readonly sizes: { readonly output: BatchSizes; readonly deadLetters: BatchSizes }
 }
 
-/** The outgoing batches of all partitions of a member, and what the open slice has put into them. */
+/** The outgoing batches of all partitions of a member, and the counts of the open slice. */
 export class SliceOutputs {
   readonly #options: SliceOutputOptions
   readonly #watch: DeadLetterWatch
@@ -56,7 +56,7 @@ export class SliceOutputs {
     return target
   }
 
-  /** Sets a batch aside that cannot be read: one dead letter, whose value is the batch as it stands in the log. */
+  /** Sets aside a batch that cannot be read: one dead letter, whose value is the batch as it is in the log. */
   async batchDeadLetter(
     { topic, partition, bytes }: FetchedPartition,
     unreadable: BatchUnreadableError,
@@ -78,7 +78,7 @@ export class SliceOutputs {
     for (const output of this.#all()) await output.flush()
   }
 
-  /** What has been sent since it was asked for last. */
+  /** The counts since the last call. */
   take(): Pick<CommittedSlice, 'rowsOut' | 'deadLetters' | 'bytesOut'> {
     const rowsOut = [...this.#outputs.values()].reduce((rows, output) => rows + output.takeRows(), 0)
     const deadLetters = [...this.#kinds].map(([error, kind]) => ({ code: rowErrorCodes[error], ...kind }))
@@ -99,7 +99,7 @@ export class SliceOutputs {
     }
   }
 
-  /** Forgets all that belongs to an aborted slice. */
+  /** Forgets the counts and rows of an aborted slice. */
   clear(): void {
     this.#watch.clear()
     this.#forget()

@@ -1,7 +1,7 @@
 import type { Records } from '../batch/records.ts'
 import { exitCodes, PipelineError } from '../errors.ts'
 
-/** A row that has left its batch; its bytes are borrowed until rows are added again. */
+/** A copied row; its bytes are borrowed until rows are added again. */
 export interface KeptRow {
   readonly partition: number
   readonly timestampMs: number
@@ -16,7 +16,7 @@ export class SampleTooLargeError extends PipelineError {
   readonly code = 'VGM_SAMPLE_TOO_LARGE'
   constructor(rows: number, bytes: number) {
     super(`The ${rows} rows of the sample take more than ${bytes / 2 ** 20} MiB`, {
-      fix: 'Keep fewer rows, or sample by rate (--rate), which writes as it goes',
+      fix: 'Keep fewer rows, or sample by rate (--rate), which writes while it reads',
       exitCode: exitCodes.usage,
     })
   }
@@ -29,8 +29,8 @@ const firstRows = 1024
 const noKey = -1
 
 /**
- * Keeps the `limit` rows with the smallest hashes of all that it is shown, in memory for twice as many: columns of
- * numbers, and one piece of memory for all bytes. An object for each row would take ten times as much.
+ * Keeps the `limit` rows with the smallest hashes of all added rows, in memory for twice as many: columns of numbers,
+ * and one buffer for all bytes. An object per row would take ten times as much.
  */
 export class SmallestRows {
   readonly #limit: number
@@ -45,7 +45,7 @@ export class SmallestRows {
   /** key, value and headers of one row after another */
   #bytes = new Uint8Array(firstRows * 32)
   #used = 0
-  /** A row whose hash is not below has no chance. */
+  /** A row whose hash is not below this value cannot be among the smallest. */
   threshold: number
 
   /** @param threshold no row whose hash is not below is kept */

@@ -59,7 +59,7 @@ export interface VerifyResult extends Readonly<Record<Fault, number>> {
  * used.
  *
  * In each partition the i-th normalized row must be the i-th raw row that is no dead letter, with the same key, headers
- * and timestamp, the same passed-through fields, and the modes and values that the stamped model version defines; and
+ * and timestamp, the same passed-through fields, and the modes and values that the model version of the row defines; and
  * the i-th restored row must be the i-th normalized row's raw row, within the bounds of exactness. `RowAlignment` says
  * how lost, doubled, reordered and wrong rows are told apart; a fault counts once in each topic where it shows, and a
  * row that is lost or doubled in the normalized topic is not expected, or expected twice, in the restored one.
@@ -126,7 +126,7 @@ function rangeOf({ topic, ranges }: AuditedTopic, partition: number) {
   return { topic, range: ranges.find((range) => range.partition === partition) ?? { partition, start: 0, end: 0 } }
 }
 
-/** A group that has not committed a partition owes nothing of it. */
+/** A group without a commit in a partition need not have any output for it. */
 function dueOf(committed: ReadonlyMap<number, number> | undefined, partition: number): number {
   return committed === undefined ? Number.POSITIVE_INFINITY : (committed.get(partition) ?? 0)
 }

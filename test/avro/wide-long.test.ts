@@ -40,7 +40,7 @@ suite('types whose longs are bigints', () => {
     )
   })
 
-  test('JSON has all of their digits', () => {
+  test('JSON has all digits of a long', () => {
     const fields = {
       plain: 2n ** 63n - 1n,
       logical: 1_700_000_000_123_456_789n,

@@ -12,7 +12,7 @@ const codecs = ['gzip', 'snappy', 'lz4', 'zstd'] as const
 const skippable = Buffer.from('502a4d1803000000010203', 'hex')
 const text = (bytes: number, seed = 0) => Buffer.from(Array.from({ length: bytes }, (_, i) => (i * (seed + 7)) % 251))
 
-suite('decompression', () => {
+suite('decompression of batches', () => {
   for (const codec of codecs)
     test(`what ${codec} has compressed comes back up to the limit, and beyond it nothing does`, () => {
       fc.assert(

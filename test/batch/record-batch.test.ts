@@ -342,7 +342,7 @@ suite('a record batch', () => {
     )
   })
 
-  test('says who produced it', () => {
+  test('a record batch names its producer', () => {
     const batch = write([{ timestampMs: 5, key: null, value: null, headers: [] }], 'none')
     const header = readBatchHeader(batch, new DataView(batch.buffer), 0)
     equal(header?.producerId, 12n)

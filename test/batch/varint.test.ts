@@ -37,7 +37,7 @@ suite('varints', () => {
     fc.assert(fc.property(fc.maxSafeInteger(), check), { seed: 4, numRuns: 2000 })
   })
 
-  test('reading undoes writing', () => {
+  test('reading a varint undoes writing it', () => {
     const check = (x: number) => {
       const bytes = Uint8Array.from(encoded(x))
       equal(varintEnd(bytes, 0, bytes.length, maxLongBytes), bytes.length)

@@ -80,6 +80,6 @@ suite('the figures of a bench', () => {
   })
 })
 
-test('parts are chosen by name', () => {
+test('parts of a bench are chosen by name', () => {
   deepEqual([...chosenParts(parseParts('normalize, restore,peers'), ['peers'])], ['normalize', 'restore'])
 })

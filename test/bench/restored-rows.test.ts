@@ -50,7 +50,7 @@ function compare(read: ReturnType<typeof records>, from = firstRow) {
 }
 
 suite('restored rows compared with the ones that the seed gives', () => {
-  test('are right if they are the same', () => {
+  test('restored rows are right if they equal the generated ones', () => {
     const { wrong, equal: same } = compare(records())
     equal(wrong, 0)
     equal(same, rows)

@@ -22,8 +22,8 @@ import { createClusterFolder, recordOccupants, sweepClusterFolders } from '../..
 import { installationIn, isInstalled } from '../../src/cluster/jvm/installation.ts'
 import { stopLocalCluster } from '../../src/cluster/local-cluster.ts'
 import { readOwnFile } from '../../src/cluster/own-files.ts'
-import { identifyProcess, isRunning } from '../../src/cluster/process-identity.ts'
 import { claimState, readState } from '../../src/cluster/state-file.ts'
+import { identifyProcess, isRunning } from '../../src/embedded/process-identity.ts'
 
 /**
  * Root can give files away; another user of the machine then reads this test's files as root's own start would read
@@ -105,7 +105,7 @@ suite('the folder that a killed cluster left behind', () => {
     equal(existsSync(folder), true)
   })
 
-  test('is for its user alone', (t) => {
+  test('the cache is accessible to its user only', (t) => {
     const { folder } = abandoned(t)
     deepEqual([statSync(folder).mode & 0o777, statSync(occupantsOf(folder)).mode & 0o777], [0o700, 0o600])
   })

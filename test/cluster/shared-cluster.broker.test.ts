@@ -6,7 +6,7 @@ import { brokerAnswers, registryAnswers } from '../../src/cluster/readiness.ts'
 import { testCluster, uniqueName } from './shared-cluster.ts'
 
 suite('the cluster of a test run', () => {
-  test('answers at both addresses', async () => {
+  test('the cluster answers at both addresses', async () => {
     const { brokers, registry } = await testCluster()
     equal(await brokerAnswers(brokers), true)
     equal(await registryAnswers(registry), true)

@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { after } from 'node:test'
-import type { Cluster } from '../../src/cluster/cluster.ts'
+import type { Cluster, ClusterKind } from '../../src/cluster/cluster.ts'
 import { startCluster } from '../../src/cluster/start-cluster.ts'
 
 /** Addresses of the cluster that broker tests share. */
 export interface TestCluster {
   readonly brokers: string
   readonly registry: string
+  readonly kind: ClusterKind
 }
 
 let started: Promise<Cluster> | undefined
@@ -18,8 +19,8 @@ after(async () => (await started)?.stop())
  * after its last test. Tests share it with others: name everything with `uniqueName`.
  */
 export async function testCluster(): Promise<TestCluster> {
-  const { VGM_TEST_BROKERS: brokers, VGM_TEST_REGISTRY: registry, VGM_CLUSTER } = process.env
-  if (brokers && registry) return { brokers, registry }
+  const { VGM_TEST_BROKERS: brokers, VGM_TEST_REGISTRY: registry, VGM_TEST_CLUSTER, VGM_CLUSTER } = process.env
+  if (brokers && registry) return { brokers, registry, kind: VGM_TEST_CLUSTER as ClusterKind }
   started ??= startCluster({ environment: VGM_CLUSTER === 'external' ? process.env : { VGM_CLUSTER } })
   return started
 }
@@ -27,4 +28,14 @@ export async function testCluster(): Promise<TestCluster> {
 /** A name for a topic, a group, a data set or a subject that no other test uses. */
 export function uniqueName(prefix: string): string {
   return `${prefix}-${randomUUID().slice(0, 8)}`
+}
+
+/**
+ * Why a test cannot run on the embedded cluster, for its option `skip`; false on Apache Kafka.
+ *
+ * @example
+ * test('a Protobuf schema makes dead letters', { skip: notEmbedded('its registry knows Avro alone') }, ...)
+ */
+export function notEmbedded(reason: string): string | false {
+  return process.env.VGM_TEST_CLUSTER === 'embedded' && `not on the embedded cluster: ${reason}`
 }

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite, type TestContext, test } from 'node:test'
 import { findLocalCluster, localClusterStatus, stopLocalCluster } from '../../src/cluster/local-cluster.ts'
-import { identifyProcess, isRunning, signalProcess } from '../../src/cluster/process-identity.ts'
 import { type ClusterState, claimState, clearState, readState } from '../../src/cluster/state-file.ts'
+import { identifyProcess, isRunning, signalProcess } from '../../src/embedded/process-identity.ts'
 
 /** Nothing listens on these ports. */
 const state: ClusterState = {
@@ -18,7 +18,7 @@ const state: ClusterState = {
 }
 
 suite('the state file', () => {
-  test('gives back what was written', (t) => {
+  test('the state file returns what was written', (t) => {
     const file = stateFile(t)
     equal(claimState(state, file), true)
     deepEqual(readState(file), state)

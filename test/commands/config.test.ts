@@ -47,7 +47,7 @@ suite('vgm config show', () => {
     // A value that one command refuses does not hide the others.
     const { code, out } = await vgm(['config', 'show'], { environment })
     equal(code, 2)
-    match(out, /^vgm fit\n {2}error: VGM_MIN_WEIGHT: "7" is invalid\. Write a share/m)
+    match(out, /^vgm fit\n {2}error: VGM_MIN_WEIGHT: "7" is invalid\. Write a number/m)
     match(out, /^vgm lag\n {2}setting/m)
     deepEqual(await commandsOf('dead-letters'), ['vgm dead-letters ls', 'vgm dead-letters show'])
   })

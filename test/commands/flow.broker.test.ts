@@ -1,6 +1,6 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
-import { existsSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { suite, test } from 'node:test'
 import { testCluster, uniqueName } from '../cluster/shared-cluster.ts'
 import { TestBroker } from '../kafka/test-broker.ts'
@@ -94,6 +94,15 @@ suite('the command line, as a user has it', () => {
     equal((await json('dead-letters', 'ls', ...of)).rows, 0)
     equal(((await json('model', 'ls', ...of)).versions as unknown[]).length, 1)
     equal((await json('model', 'show', ...of)).version, 1)
+    const picture = join(dirname(file), 'trips.svg')
+    await json('model', 'show', '--svg', picture, ...of)
+    ok(readFileSync(picture, 'utf8').startsWith('<svg'))
+    writeFileSync(picture, 'mine')
+    const { brokers, registry } = await testCluster()
+    const again = ['model', 'show', '--svg', picture, ...of, '--brokers', brokers, '--registry', registry]
+    equal((await vgm(again)).code, 2)
+    equal(readFileSync(picture, 'utf8'), 'mine')
+    equal((await vgm([...again, '--overwrite'])).code, 0)
   })
 
   test('load of a ragged CSV names file and line, and loads nothing', async (t) => {
@@ -109,9 +118,19 @@ suite('the command line, as a user has it', () => {
     match(refused.err, oneLineError)
     match(refused.err, /ragged\.csv:3: .*--bad-rows/)
     const collected = await vgm([...load, '--bad-rows', 'bad.csv', '--json'], { environment, folder })
-    const { rowsOut, badRows } = JSON.parse(collected.out)
-    deepEqual({ rowsOut, badRows }, { rowsOut: 2, badRows: 1 })
-    ok(existsSync(join(folder, 'bad.csv')))
+    const { rowsOut, badRows: bad } = JSON.parse(collected.out)
+    deepEqual([rowsOut, bad], [2, 1])
+    const badRows = () => readFileSync(join(folder, 'bad.csv'), 'utf8')
+    match(badRows(), /^line,column,problem,row\n3,/)
+    const again = await vgm([...load, '--bad-rows', 'bad.csv', '--json'], { environment, folder })
+    equal(JSON.parse(again.out).rowsBefore, 2, again.err)
+    match(badRows(), /^line,column,problem,row\n3,/)
+    const lost = await vgm([...load, '--bad-rows', './ragged.csv'], { environment, folder })
+    equal(lost.code, 2)
+    match(lost.err, /ragged\.csv is to hold the bad rows, and it is the file ragged\.csv itself/)
+    const verify = ['verify', '--dataset', dataset, '--file', 'ragged.csv', '--bad-rows', 'ragged.csv']
+    match((await vgm(verify, { environment, folder })).err, /it is the file ragged\.csv itself/)
+    equal(readFileSync(join(folder, 'ragged.csv'), 'utf8'), 'a,b\n1,2\n3\n5,6\n')
   })
 
   test('a dead letter that is not there is refused at once', async (t) => {
@@ -135,6 +154,9 @@ suite('the command line, as a user has it', () => {
     const name = uniqueName('trips')
     const file = join(folder, `${name}.csv`)
     writeFileSync(file, tripsCsv(2_000))
+    // Of an earlier demo.
+    const exported = join(folder, `${name}.normalized.parquet`)
+    writeFileSync(exported, 'rows')
     const demo = await json('demo', file)
     const { rows, normalized, restored, deadLetters, mismatches, model, seconds, rowsPerSecond } = demo
     deepEqual(
@@ -145,6 +167,6 @@ suite('the command line, as a user has it', () => {
     deepEqual([dataset, version, columns.map((column) => column.name)], [name, 1, ['fare', 'distance']])
     deepEqual(Object.keys(seconds as object), ['load', 'sample', 'fit', 'normalize', 'restore', 'verify'])
     deepEqual(kinds(rowsPerSecond as object), { load: 'number', normalize: 'number', restore: 'number' })
-    ok(existsSync(join(folder, `${name}.normalized.parquet`)))
+    ok(readFileSync(exported, 'latin1').startsWith('PAR1'))
   })
 })

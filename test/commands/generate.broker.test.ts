@@ -61,12 +61,12 @@ suite('vgm generate', () => {
   test('refuses what it cannot know, in one line', async (t) => {
     const folder = temporaryFolder(t)
     for (const [args, what] of [
-      [['rows.csv'], /Nothing says what the rows are/],
-      [['--spec', spec], /none is named\. Name it: --dataset/],
-      [['--model', 'current', 'rows.csv'], /none is named\. Name it: --dataset/],
-      [['--spec', spec, 'rows.txt'], /does not say a format/],
+      [['rows.csv'], /The columns of the rows are not specified/],
+      [['--spec', spec], /none is named\. Name the data set with --dataset/],
+      [['--model', 'current', 'rows.csv'], /none is named\. Name the data set with --dataset/],
+      [['--spec', spec, 'rows.txt'], /does not determine a format/],
       [['--spec', spec, '--topic', 't', 'rows.csv'], /to a file or to a topic/],
-      [['--spec', spec, '--dataset', 'd', '--workers', '2'], /--workers is about files/],
+      [['--spec', spec, '--dataset', 'd', '--workers', '2'], /--workers applies to files/],
       [['--spec', spec, '--model', '1', 'rows.csv'], /--model .*--spec|--spec .*--model/],
     ] as const) {
       const { code, err } = await vgm(['generate', '--rows', '9', ...args], { folder })

@@ -22,7 +22,7 @@ function assertFits(help: string, command: readonly string[]): void {
   deepEqual(wide, [], `vgm ${command.join(' ')} --help`)
 }
 
-suite('help', () => {
+suite('help of commands', () => {
   test('whoever reads only the first line of it, as head does, meets no error', async () => {
     const { code, out, err } = await run('bash', [
       '-c',

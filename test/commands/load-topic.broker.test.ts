@@ -56,7 +56,7 @@ suite('the topic of a load, on a broker', () => {
       await first.produce(raw, 0, batchOf('a'))
       await first.commit()
     }
-    await rejects(writing(), { code: 'VGM_FENCED', fix: /^Another command .* same topic may be running: let it end/ })
+    await rejects(writing(), { code: 'VGM_FENCED', fix: /^Another command .* writing the same topic: let it end/ })
     await Promise.all([first.close(), second.close()])
   })
 
@@ -70,9 +70,12 @@ suite('the topic of a load, on a broker', () => {
       [1, '2 tombstones are'],
     ] as const) {
       await pipeline.write(raw, [Array.from({ length: count }, () => deleted)])
-      const { code, out, err } = await run('export', '--stage', 'raw', 'out.csv')
+      const { code, out, err } = await run('export', '--stage', 'raw', '--overwrite', 'out.csv')
       equal(code, 0, err)
       match(out, new RegExp(`; ${said} not in it\n$`))
     }
+    const refused = await run('export', '--stage', 'raw', 'out.csv')
+    equal(refused.code, 2)
+    match(refused.err, /out\.csv exists\. Name another file, or add --overwrite/)
   })
 })

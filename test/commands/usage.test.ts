@@ -45,7 +45,7 @@ suite('bad usage is refused in one line, with exit code 2', () => {
     await refused(['doctor', '--dataset', 'd', '--raw-topic', 'a/b'], /'a\/b' is invalid/)
   })
 
-  test('one topic in two parts', async () => {
+  test('one topic with two roles', async () => {
     for (const [command, twice] of [
       ['doctor --normalized-topic d.raw', 'd.raw'],
       ['doctor --models-topic d.normalized', 'd.normalized'],
@@ -65,19 +65,19 @@ suite('bad usage is refused in one line, with exit code 2', () => {
     ] as const)
       await refused(
         [...command.split(' '), '--dataset', 'd', '--brokers', 'localhost:1', '--registry', 'http://localhost:1'],
-        new RegExp(`Topic ${twice} cannot have two parts`),
+        new RegExp(`Topic ${twice} has two roles`),
       )
   })
 
   test('flags of verify that say how a file is read, without a file', async () => {
     await refused(
       ['verify', '--dataset', 'd', '--null', 'NA', '--header', 'yes', '--key', 'id'],
-      /--header, --null, --key: it says how a file is read, and no file is named.*Add --file/,
+      /--header, --null, --key: it applies to reading a file, and no file is named.*Add --file/,
     )
   })
 
   test('--csv-safe for a file that is no CSV', async () => {
-    await refused(['export', 'rows.parquet', '--dataset', 'd', '--csv-safe'], /--csv-safe is for CSV/)
+    await refused(['export', 'rows.parquet', '--dataset', 'd', '--csv-safe'], /--csv-safe applies to CSV/)
   })
 
   test('flags of a fit that exclude each other, and values that no fit takes, before a topic is read', async () => {
@@ -96,14 +96,14 @@ suite('bad usage is refused in one line, with exit code 2', () => {
     ] as const)
       await refused([...fit, ...flags.split(' ')], what)
     // Without one of them the fit goes on, to the cluster that it does not find.
-    await refused([...fit, '--seed', '3', '--recipe', 'sklearn'], /no cluster/)
-    await refused(fit, /no cluster/)
+    await refused([...fit, '--seed', '3', '--recipe', 'sklearn'], /No cluster/)
+    await refused(fit, /No cluster/)
   })
 
   test('a sampler that follows and counts rows', async () => {
-    await refused(['sample', '--dataset', 'd', '--follow'], /follows its topic has no last row, .*--rate 0\.01/)
-    await refused(['sample', '--dataset', 'd', '--follow', '--rows', '10'], /follows its topic has no last row/)
-    await refused(['sample', '--dataset', 'd', '--follow', '--rate', '0.1'], /no cluster/)
+    await refused(['sample', '--dataset', 'd', '--follow'], /follows its topic has no end, .*--rate 0\.01/)
+    await refused(['sample', '--dataset', 'd', '--follow', '--rows', '10'], /follows its topic has no end/)
+    await refused(['sample', '--dataset', 'd', '--follow', '--rate', '0.1'], /No cluster/)
   })
 
   test('a name that no topic can have', async () => {
@@ -118,7 +118,7 @@ suite('bad usage is refused in one line, with exit code 2', () => {
 
   test('no cluster, half a cluster, and addresses that are none', async () => {
     const lag = ['lag', '--dataset', 'd']
-    await refused(lag, /no cluster.*vgm up/)
+    await refused(lag, /No cluster.*vgm up/)
     await refused([...lag, '--brokers', 'localhost:9092'], /Only the brokers/)
     await refused([...lag, '--brokers', 'localhost', '--registry', 'http://localhost:1'], /"localhost" is not a broker/)
     await refused([...lag, '--brokers', 'localhost:9092', '--registry', 'localhost'], /"localhost" is not a registry/)
@@ -137,7 +137,7 @@ suite('a broker that does not answer', () => {
   })
 })
 
-suite('--config', () => {
+suite('the flag --config', () => {
   const withFile = (t: Parameters<typeof temporaryFolder>[0], yaml: string): string => {
     const file = join(temporaryFolder(t), 'vgm.yaml')
     writeFileSync(file, yaml)
@@ -197,7 +197,7 @@ suite('--config', () => {
   })
 })
 
-suite('--json', () => {
+suite('the flag --json', () => {
   test('prints one JSON object and nothing else, whatever the exit code', async () => {
     const { code, out, err } = await vgm(['status', '--json'])
     equal(code, 1)

@@ -55,7 +55,7 @@ suite('vgm verify --file, on a broker', () => {
     match(failed.out, /^rows of the file +lost +doubled +reordered +wrong\n +12,000 +1 +1 +0 +1\n/)
     match(failed.out, /\nwrong: trips\.csv:7002, \S+\/0 offset 7000, column "note": "say "7000"" became "tay "7000""\n/)
     match(failed.out, /\nlost: trips\.csv:11502, \S+\/1, the row is missing\n/)
-    match(failed.out, /\ndoubled: \S+\/1 offset 50[01], a row of the file stands here once more\n/)
+    match(failed.out, /\ndoubled: \S+\/1 offset 50[01], a row of the file is here a second time\n/)
     match(failed.out, /\nNothing is normalized yet: only the file was compared\.\n/)
   })
 

@@ -45,8 +45,8 @@ function refused(flags: SecurityFlags, what: RegExp, environment = {}, registry 
 
 const scram = { securityProtocol: 'SASL_SSL', saslMechanism: 'SCRAM-SHA-512', saslUsername: 'me' } as const
 
-suite('how to get into a cluster', () => {
-  test('is nothing for an open one', () => {
+suite('TLS and logins of a cluster', () => {
+  test('an open cluster needs neither TLS nor a login', () => {
     deepEqual(clusterAccess({}, open, {}), { kafka: {}, registry: {} })
     deepEqual(clusterAccess({ tlsCa: '' }, secured, { KAFKA_SASL_PASSWORD: secret }), { kafka: {}, registry: {} })
   })
@@ -65,7 +65,7 @@ suite('how to get into a cluster', () => {
     deepEqual(structuredClone(access), access, 'it can be sent to a thread')
   })
 
-  test('has the registry its own way', (t) => {
+  test('the registry has its own TLS and login', (t) => {
     const { name, texts } = filesOf(t)
     const flags = { registryUsername: 'me', registryTlsCa: name('ca') }
     deepEqual(clusterAccess(flags, secured, { SCHEMA_REGISTRY_PASSWORD: secret }).registry, {
@@ -77,7 +77,7 @@ suite('how to get into a cluster', () => {
     deepEqual(clusterAccess({}, secured, { SCHEMA_REGISTRY_TOKEN: secret }).registry.auth, { token: { value: secret } })
   })
 
-  test('is a token of a file, a variable or an endpoint', (t) => {
+  test('a token comes from a file, a variable or an endpoint', (t) => {
     const { name } = filesOf(t)
     const flags = { securityProtocol: 'SASL_SSL', saslMechanism: 'OAUTHBEARER' } as const
     const tokenOf = (more: SecurityFlags, environment = {}) =>
@@ -95,29 +95,29 @@ suite('how to get into a cluster', () => {
     refused({ ...flags, ...client }, /needs a password/)
     refused({ ...flags, ...client, saslTokenFile }, /--sasl-token-file.*means nothing with --sasl-token-endpoint/)
     refused({ ...flags, saslTokenFile, saslUsername: 'me' }, /--sasl-username.*means nothing without/)
-    refused({ ...flags, saslTokenEndpoint: 'http://login.example/token' }, /no https: address/)
-    refused({ ...flags, saslTokenEndpoint: `https://me:${secret}@login.example/` }, /has a login in it/)
+    refused({ ...flags, saslTokenEndpoint: 'http://login.example/token' }, /not an https: address/)
+    refused({ ...flags, saslTokenEndpoint: `https://me:${secret}@login.example/` }, /contains a login/)
   })
 
-  test('is refused where it means nothing, or is half of something', (t) => {
+  test('a setting is refused where it has no effect or lacks its counterpart', (t) => {
     const { name } = filesOf(t)
     const ssl = { securityProtocol: 'SSL' } as const
     refused({ tlsCa: name('ca') }, /--tls-ca \(KAFKA_TLS_CA\) means nothing with --security-protocol PLAINTEXT/)
     refused({ ...ssl, saslUsername: 'me' }, /--sasl-username .*means nothing with --security-protocol SSL/)
-    refused({ securityProtocol: 'SASL_SSL' }, /nothing says how.*--sasl-mechanism/)
+    refused({ securityProtocol: 'SASL_SSL' }, /no mechanism is given.*--sasl-mechanism/)
     refused(
       { ...scram, saslTokenFile: name('password') },
       /--sasl-token-file .*means nothing with --sasl-mechanism SCRAM/,
     )
-    refused({ ...scram }, /needs a password.*KAFKA_SASL_PASSWORD; no flag takes it/)
+    refused({ ...scram }, /needs a password.*KAFKA_SASL_PASSWORD; no flag holds it/)
     refused({ securityProtocol: 'SASL_SSL', saslMechanism: 'PLAIN' }, /needs a user name/)
     refused({ ...scram, saslPasswordFile: name('empty') }, /is empty/)
     refused({ ...scram, saslPasswordFile: '/no/such/file' }, /--sasl-password-file .*cannot be read: ENOENT/)
-    refused({ ...ssl, tlsCert: name('cert') }, /half of a client's identity.*--tls-key/)
-    refused({ ...ssl, tlsKey: name('key') }, /half of a client's identity.*--tls-cert/)
-    refused({ ...ssl, tlsPassphraseFile: name('password') }, /has no key/)
-    refused({ ...ssl, tlsCert: name('cert'), tlsKey: name('otherKey') }, /do not go together.*mismatch/i)
-    refused({ ...ssl, tlsCa: name('password') }, /--tls-ca .*holds no certificate/)
+    refused({ ...ssl, tlsCert: name('cert') }, /half of a client identity.*--tls-key/)
+    refused({ ...ssl, tlsKey: name('key') }, /half of a client identity.*--tls-cert/)
+    refused({ ...ssl, tlsPassphraseFile: name('password') }, /is given without a key/)
+    refused({ ...ssl, tlsCert: name('cert'), tlsKey: name('otherKey') }, /do not match: .*mismatch/i)
+    refused({ ...ssl, tlsCa: name('password') }, /--tls-ca .*contains no certificate/)
     refused({ registryTlsCa: name('ca') }, /--registry-tls-ca .*means nothing for http:/)
     refused({ registryUsername: 'me' }, /The registry needs a password/)
     refused({ registryPasswordFile: name('password') }, /without a user/)
@@ -127,7 +127,7 @@ suite('how to get into a cluster', () => {
     )
   })
 
-  test('is refused inside an address, and without one', async () => {
+  test('a login is refused inside an address, and without an address', async () => {
     const named = { brokers: 'localhost:9092' }
     for (const registry of [`https://me:${secret}@localhost`, `me:${secret}@localhost`])
       await clusterAddress({ ...named, registry }).then(
@@ -136,8 +136,7 @@ suite('how to get into a cluster', () => {
       )
     await clusterAddress({ saslUsername: 'me' }).then(
       () => ok(false),
-      ({ message }: UsageError) =>
-        match(message, /--sasl-username \(KAFKA_SASL_USERNAME\) is for a cluster that is named/),
+      ({ message }: UsageError) => match(message, /--sasl-username \(KAFKA_SASL_USERNAME\) needs a named cluster/),
     )
   })
 

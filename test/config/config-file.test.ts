@@ -38,7 +38,7 @@ model:
     deepEqual(value('replay', 'model'), [undefined, undefined])
   })
 
-  test('may be empty', (t) => {
+  test('a configuration file may be empty', (t) => {
     const command = commandAt('lag')
     equal(inForce(command, { file: configFile(t, command, '# nothing yet\n') }).get('dataset')?.source, 'default')
   })
@@ -70,7 +70,7 @@ model:
   })
 })
 
-suite('the nearest name', () => {
+suite('the nearest known name of a wrong one', () => {
   test('is the one with the fewest letters changed, and none if all are other words', () => {
     const names = ['dataset', 'debug', 'rows', 'rate', 'members']
     equal(nearestName('datset', names), 'dataset')

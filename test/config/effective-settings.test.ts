@@ -68,13 +68,12 @@ suite('every flag of every command', () => {
       'VGM_BENCH_REGISTRY',
       'VGM_DEMO_REGISTRY',
     ])
-    deepEqual(odd.get('kind'), new Set(['VGM_CLUSTER']))
     const secured = securityOptions.map(({ flags }) => flags.split(' ')[0].slice(2))
-    deepEqual([...odd.keys()].sort(), ['brokers', 'kind', 'registry', ...secured].sort())
+    deepEqual([...odd.keys()].sort(), ['brokers', 'registry', ...secured].sort())
   })
 })
 
-suite('a value', () => {
+suite('the effective value of a setting', () => {
   const work = () =>
     programWith((command) =>
       command
@@ -143,7 +142,7 @@ suite('a value', () => {
     equal(settings.get('members')?.value, 2)
   })
 
-  test('of a choice is one of them', (t) => {
+  test('of a flag with choices is one of them', (t) => {
     throws(() => inForce(work(), { environment: { VGM_HOW: 'third' } }), /VGM_HOW: "third" is invalid/)
     throws(() => inForce(work(), { file: configFile(t, work(), 'work: { how: third }') }), {
       code: 'VGM_USAGE',

@@ -39,7 +39,7 @@ const secured = {
 if (helm === undefined) process.stderr.write(`THE CHART IS NOT TESTED: no helm here; ${howToGetThem}\n`)
 else if (schemas === undefined) process.stderr.write(`The chart is not validated: no schemas here; ${howToGetThem}\n`)
 
-suite('the chart', { skip: helm === undefined && `no helm here; ${howToGetThem}` }, () => {
+suite('the Helm chart', { skip: helm === undefined && `no helm here; ${howToGetThem}` }, () => {
   test('has nothing that helm lint finds', () => {
     const told = ['dataset=d', 'kafka.brokers=k:9092', 'schemaRegistry.url=http://r:8080']
     const set = told.flatMap((each) => ['--set', each])

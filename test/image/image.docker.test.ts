@@ -54,7 +54,7 @@ async function json(...args: string[]): Promise<Record<string, unknown>> {
   return JSON.parse(out) as Record<string, unknown>
 }
 
-suite('the image', { skip }, () => {
+suite('the container image', { skip }, () => {
   before(async () => {
     chmodSync(folder, 0o777)
     await docker('build', '--quiet', '--tag', image, root)
@@ -130,7 +130,7 @@ suite('the image', { skip }, () => {
     }
   })
 
-  test('generates, and measures', async () => {
+  test('the image generates rows and runs a bench', async () => {
     const spec = ['--spec', 'x:double=normal(0,1)', '--rows', '1000']
     equal((await vgm('generate', 'made.csv', '--dataset', 'made', ...spec)).code, 0)
     equal(readFileSync(join(folder, 'made.csv'), 'utf8').split('\n').length, 1_002)

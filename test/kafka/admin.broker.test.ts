@@ -5,7 +5,7 @@ import { ClusterAdmin } from '../../src/kafka/admin.ts'
 import { BrokerConnections } from '../../src/kafka/broker-connections.ts'
 import { createTopic } from '../../src/kafka/create-topic.ts'
 import { createControlClient } from '../../src/kafka/kafkajs-client.ts'
-import { type LagSource, lagOf } from '../../src/stages/lag.ts'
+import { type LagSource, lagOf } from '../../src/pipeline/group-lag.ts'
 import { testCluster, uniqueName } from '../cluster/shared-cluster.ts'
 
 const silent = () => undefined
@@ -148,7 +148,7 @@ suite("a broker's own reason, on a broker", () => {
     await admin.topics.ensureRowTopic({ topic, partitions: 2 })
     await rejects(admin.topics.alter(topic, { 'retention.ms': 'soon' }), {
       message: /INVALID_CONFIG, .*soon.*retention\.ms/,
-      fix: /Mend what the broker names/,
+      fix: /Correct what the broker reports/,
     })
     await rejects(admin.topics.addPartitions(topic, 1), { message: /INVALID_PARTITIONS, .*2 partition/ })
   })

@@ -31,7 +31,7 @@ suite('a bearer token', () => {
   test('of a file may have a line end, and nothing that ends the message it stands in', async (t) => {
     equal(await bearerToken({ file: temporaryFile(t, 'token', 'abc.def-ghi_~+/=\n') }), 'abc.def-ghi_~+/=')
     for (const text of [`${secret}\nx: y`, `${secret}\x01auth=other`, `Bearer ${secret}`, '', '{}'])
-      await fails(bearerToken({ file: temporaryFile(t, 'token', text) }), /is no bearer token/, false)
+      await fails(bearerToken({ file: temporaryFile(t, 'token', text) }), /is not a bearer token/, false)
     await fails(bearerToken({ file: '/no/such/token' }), /cannot be read: ENOENT/, false)
   })
 
@@ -54,7 +54,7 @@ suite('a bearer token', () => {
     const failing = await endpointOf(t, (_, response) => response.writeHead(503).end())
     await fails(bearerToken(failing), /answered 503/, true)
     const odd = await endpointOf(t, (_, response) => response.end(JSON.stringify({ access_token: `${secret} x` })))
-    await fails(bearerToken(odd), /is no bearer token/, false)
+    await fails(bearerToken(odd), /is not a bearer token/, false)
     const away = { ...odd, endpoint: `http://127.0.0.1:${(await freePorts(1))[0]}/` }
     await fails(bearerToken(away), /does not answer: ECONNREFUSED/, true)
   })

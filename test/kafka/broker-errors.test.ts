@@ -99,7 +99,7 @@ suite('errors of brokers', () => {
       request: 'CreateTopics',
     })
     equal(message, `Creating topic d.normalized: the broker answered POLICY_VIOLATION, ${said.slice(0, -1)}`)
-    match(fix, /Make the topic with settings that the policy of this cluster allows/)
+    match(fix, /Create the topic with settings that the policy of this cluster allows/)
     equal(retriable, false)
   })
 

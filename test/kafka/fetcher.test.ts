@@ -2,9 +2,9 @@ import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
 import { suite, type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Reader, type Writer } from '@platformatic/kafka'
+import { CorruptBatchError } from '../../src/kafka/batch-errors.ts'
 import { type BrokerConnections, earliest } from '../../src/kafka/broker-connections.ts'
 import { BrokerError, ConnectionLostError } from '../../src/kafka/broker-errors.ts'
-import { CorruptBatchError } from '../../src/kafka/committed-batches.ts'
 import type { FetchedRecords, FetchResponse, FetchTarget } from '../../src/kafka/fetch-request.ts'
 import { Fetcher, type FetcherOptions, fetcherDefaults } from '../../src/kafka/fetcher.ts'
 import type { TopicPartition } from '../../src/ports/log.ts'
@@ -205,7 +205,7 @@ suite('fetcher', () => {
     await fetcher.close()
   })
 
-  test('closing wakes whoever polls', async () => {
+  test('closing the fetcher wakes a waiting poll', async () => {
     const fetcher = new Fetcher(fakeConnections({ answer: () => new Promise(() => undefined) }))
     fetcher.assign([{ topic, partition: 0, offset: 0 }])
     const polling = fetcher.poll(60_000)
@@ -278,7 +278,7 @@ suite('fetcher', () => {
     fetcher.assign([0, 1].map((partition) => ({ topic, partition, offset: 7 })))
     await rejects(pollFor(fetcher, 10_000), {
       code: 'VGM_FETCH_STALLED',
-      message: /t\/[01] has given nothing after offset 7 for \d+ s, as 1 more: Fetching: connect ECONNREFUSED/,
+      message: /t\/[01] has returned nothing after offset 7 for \d+ s, as 1 more: Fetching: connect ECONNREFUSED/,
       retriable: true,
     })
     equal(reports.length > 0, true)
@@ -378,7 +378,7 @@ suite('fetcher', () => {
     fetcher.assign([{ topic, partition: 0, offset: 7, leaderEpoch: 4 }])
     await rejects(pollFor(fetcher, 5_000), {
       code: 'VGM_LOG_TRUNCATED',
-      message: /t\/0 was cut: its rows 3 to 6, .* epoch 4/,
+      message: /t\/0 was truncated: its rows 3 to 6, .* epoch 4/,
       fix: /--to-offset 3 --execute --topic t:0/,
     })
   })

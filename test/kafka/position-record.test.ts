@@ -16,7 +16,7 @@ suite('records of the positions topic', () => {
     deepEqual(parsePositionValue(positionValue(withEpoch)), withEpoch)
   })
 
-  test('what is no position is none', () => {
+  test('a text that is not a position gives none', () => {
     for (const text of [
       '',
       'null',

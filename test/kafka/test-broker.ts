@@ -38,6 +38,11 @@ export class TestBroker {
 
   static async connect(t: Test): Promise<TestBroker> {
     const { brokers } = await testCluster()
+    return TestBroker.at(t, brokers)
+  }
+
+  /** Brokers of a cluster that is not shared. */
+  static at(t: Test, brokers: string): TestBroker {
     return new TestBroker(t, { brokers: brokers.split(','), clientId: 'vgm-test' })
   }
 
@@ -59,11 +64,14 @@ export class TestBroker {
     const admin = createControlClient(this.settings, silent).admin()
     const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }))
     // kafkajs may ask a broker that has not heard of the topic yet, and takes that for a failure; our own client waits.
-    await admin.createTopics({
-      topics: [{ topic, numPartitions: partitions, configEntries }],
-      waitForLeaders: false,
-    })
-    await admin.disconnect()
+    try {
+      await admin.createTopics({
+        topics: [{ topic, numPartitions: partitions, configEntries }],
+        waitForLeaders: false,
+      })
+    } finally {
+      await admin.disconnect()
+    }
     await this.connections.listOffsets(partitionsOf(topic, partitions), latest)
     return topic
   }

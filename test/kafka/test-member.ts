@@ -11,7 +11,7 @@ import type { PartitionOffset } from '../../src/ports/log.ts'
 import type { StageReport } from '../../src/ports/stage-report.ts'
 import { CopiedValues } from '../../src/stages/copied-values.ts'
 import type { RowTarget, RowTransform } from '../../src/stages/row-transform.ts'
-import { transformTopic } from '../../src/stages/transform-topic.ts'
+import { transformTopic } from '../../src/stages/stage-loop.ts'
 import { uniqueName } from '../cluster/shared-cluster.ts'
 import type { TestBroker } from './test-broker.ts'
 

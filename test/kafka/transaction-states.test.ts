@@ -44,7 +44,7 @@ function lifeIn(state: TransactionState): TransactionStateMachine {
 }
 
 suite('transaction states', () => {
-  test('the table has every state', () => {
+  test('the table of transitions has every state', () => {
     deepEqual(transactionStates.toSorted(), states.toSorted())
   })
 

@@ -77,7 +77,7 @@ suite('columnModel', () => {
   })
 })
 
-suite('histogram', () => {
+suite('histogram of a column model', () => {
   for (const [shape, draw] of Object.entries(shapes)) {
     test(`its counts are those of the rows between its edges: ${shape}`, () => {
       const values = column(draw, 4000)

@@ -130,7 +130,7 @@ function comesBack(model: ColumnModel, values: Float64Array): void {
   })
 }
 
-suite('nulls', () => {
+suite('nulls of a fitted column', () => {
   test('are counted beside the values, which alone make the model', () => {
     const summaries = [0, 3000].map((nulls) => {
       const summary = new ColumnSummary()
@@ -143,14 +143,14 @@ suite('nulls', () => {
     deepEqual(some, { ...none, nulls: 3000 })
   })
 
-  test('alone are no column to fit', () => {
+  test('a column of nulls alone cannot be fitted', () => {
     const summary = new ColumnSummary()
     summary.addNulls(10)
     throws(() => fitSummary(summary), EmptyColumnError)
   })
 })
 
-suite('NaN and infinities', () => {
+suite('NaN and infinities in a fitted column', () => {
   for (const bad of [Number.NaN, Infinity, -Infinity]) {
     test(`are refused before they reach a sum: ${bad}`, () => {
       const values = Float64Array.of(1, 2, bad, 3)

@@ -57,7 +57,7 @@ const meanShares = fc.array(
 )
 const stds = fc.constantFrom(1e-4, 0.0125, 1, 77.7, 1e9)
 
-suite('decimals', () => {
+suite('decimals of restored values', () => {
   test('of a decimal fraction are those that it is written with', () => {
     fc.assert(
       fc.property(decimals, units, (d, n) => {

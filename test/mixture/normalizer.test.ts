@@ -234,7 +234,7 @@ suite('normalizer', () => {
     )
   })
 
-  test('floats come back exactly', () => {
+  test('the normalizer restores floats exactly', () => {
     const values = column(shapes.lognormal, 2000).map(Math.fround)
     const normalizer = new Normalizer(columnModel(fitMixture(values, { maxIterations: 50 }), { type: 'float' }))
     const out = new Float64Array(values.length)
@@ -246,7 +246,7 @@ suite('normalizer', () => {
     })
   })
 
-  test('clips on request only', () => {
+  test('the normalizer clips on request only', () => {
     const model = modelOf([{ weight: 1, mean: 0, std: 1 }])
     const out = new Float64Array(2)
     new Normalizer(model).normalize(Float64Array.of(-40, 2), out, new Uint8Array(2))

@@ -24,7 +24,7 @@ for (const { dataset, values, variants } of referenceData) {
         samePosterior(inferPosterior(distinctBlocks(x), priors, start, stop).posterior, fit.after_iter1)
       })
 
-      test('the fit', () => {
+      test("the fit equals scikit-learn's", () => {
         equal(mixture.iterations, fit.n_iter)
         equal(mixture.converged, fit.converged)
         close(mixture.weights, fit.weights, 1e-9, 1)
@@ -39,7 +39,7 @@ for (const { dataset, values, variants } of referenceData) {
         close([mixture.lowerBound], [fit.lower_bound], 1e-9)
       })
 
-      test('the posterior of rows', () => {
+      test("the posterior of rows equals scikit-learn's", () => {
         const modes = mixture.predict(x)
         deepEqual(Array.from(modes.subarray(0, fit.predict.length)), fit.predict)
         deepEqual(countsOf(modes, fit.weights.length), fit.predict_counts)

@@ -37,7 +37,7 @@ suite('drawing modes from the posterior', () => {
     }
   })
 
-  test('is undone by restore', () => {
+  test('restore undoes a drawn mode', () => {
     fc.assert(
       fc.property(
         fc.double({ min: -50, max: 50, noNaN: true }),
@@ -70,7 +70,7 @@ suite('drawing modes from the posterior', () => {
     ok(out.every(Number.isFinite))
   })
 
-  test('clips as it is told', () => {
+  test('a normalizer with drawn modes clips as configured', () => {
     const { out } = draw(Float64Array.of(1e6, -1e6), Float64Array.of(0.5, 0.5), 0.99)
     deepEqual([...out], [0.99, -0.99])
   })

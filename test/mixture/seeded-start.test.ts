@@ -38,7 +38,7 @@ suite('the seeded starts of recipe sklearn reach the median bound of scikit-lear
   }
 })
 
-suite('starts', () => {
+suite('seeded k-means starts', () => {
   test('more of them give no lower a bound', () => {
     const [{ values }] = referenceData
     const [one, five] = [1, 5].map((starts) => fitMixture(Float64Array.from(values), { recipe: 'sklearn', starts }))

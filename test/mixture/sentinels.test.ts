@@ -15,14 +15,16 @@ const beyond = [Number.MAX_VALUE, -Number.MAX_VALUE, 1e308, -1.79e308, 1e300]
 
 function roundTrip(values: Float64Array) {
   const mixture = fitMixture(values)
-  const normalizer = new Normalizer(columnModel(mixture))
+  const model = columnModel(mixture)
+  const normalizer = new Normalizer(model)
   const [normalized, restored, modes] = [new Float64Array(rows), new Float64Array(rows), new Uint8Array(rows)]
   const failed = normalizer.normalize(values, normalized, modes)
-  normalizer.restore(normalized, modes, restored)
-  return { mixture, model: columnModel(mixture), normalized, restored, modes, failed }
+  // Of what has failed there is nothing to restore, and restore refuses it unless it is told not to look.
+  new Normalizer(model, { checks: false }).restore(normalized, modes, restored)
+  return { mixture, model, normalized, restored, modes, failed }
 }
 
-suite('sentinels', () => {
+suite('sentinels in a fitted column', () => {
   for (const value of modelled)
     test(`${value} is a mode of its own, and the others keep their modes and their digits`, () => {
       const values = withValue(value)
@@ -82,7 +84,7 @@ suite('sentinels', () => {
   })
 })
 
-suite('means on values', () => {
+suite('means of modes that are moved onto a value', () => {
   const normals = column(shapes.lognormal, rows, 5)
 
   test('the mode of an atom has it as its mean, bit for bit', () => {

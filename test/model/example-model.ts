@@ -36,7 +36,7 @@ export function exampleContent(dataset = 'flights', seed = 0): ModelContent {
         mean: [-3.5, 41.25],
         std: [6.5, 40],
         offset: [-2.1, -4.9],
-        precision: [0.0236, 0.000625],
+        precision: [1 / 6.5 ** 2, 0.000625],
         lowerBound: -4.2,
         iterations: 31,
         converged: true,

@@ -142,7 +142,10 @@ suite('model catalogue', () => {
       whyNoCurrent(catalogueOf(...records), 'flights')
     equal(why(), undefined)
     equal(why(['flights/1', model(1)], ['flights/current', alias(1)]), undefined)
-    equal(why(['flights/1', model(1)], ['flights/current', alias(7)]), 'version 7 is to be used, and does not exist')
+    equal(
+      why(['flights/1', model(1)], ['flights/current', alias(7)]),
+      'the alias names version 7, and it does not exist',
+    )
     match(
       why(['flights/1', Buffer.from('x')], ['flights/current', alias(1)]) ?? '',
       /key flights\/1 at offset 0 cannot/,

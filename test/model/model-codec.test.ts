@@ -30,15 +30,23 @@ suite('model codec', () => {
     deepEqual(structuredClone(decodeModel(value)), published())
   })
 
-  test('every finite double survives', () => {
+  test('the model codec preserves every finite double', () => {
     fc.assert(
       fc.property(
         fc.array(fc.double({ noNaN: true, noDefaultInfinity: true }), { minLength: 1, maxLength: 8 }),
-        (mean) => {
+        (doubles) => {
           const content = exampleContent()
-          const columns = [{ ...content.columns[0], mean }]
+          const [mean, ones] = [doubles.toSorted((a, b) => a - b), doubles.map(() => 1)]
+          const modes = {
+            mean,
+            offset: doubles,
+            weight: ones.map((one) => one / ones.length),
+            std: ones,
+            precision: ones,
+          }
+          const columns = [{ ...content.columns[0], ...modes }]
           const model: Model = { ...published(), columns, contentSha256: contentHash({ ...content, columns }) }
-          deepEqual(decodeModel(encodeModel(model, 1)).columns[0].mean, mean)
+          deepEqual(decodeModel(encodeModel(model, 1)).columns, columns)
         },
       ),
       { seed: 11, numRuns: 100 },
@@ -144,7 +152,7 @@ suite('model codec', () => {
 
   test('the decimals that a column is rounded to survive, and count as content', () => {
     const content = exampleContent()
-    const rounded = { ...content, columns: [{ ...content.columns[0], roundTo: 2 }] }
+    const rounded = { ...content, columns: [{ ...content.columns[0], type: 'double', roundTo: 2 } as const] }
     const model: Model = { ...published(), ...rounded, contentSha256: contentHash(rounded) }
     deepEqual(decodeModel(encodeModel(model, 1)), model)
     notEqual(contentHash(rounded), contentHash(content))
@@ -158,12 +166,18 @@ suite('model codec', () => {
     notEqual(contentHash(given), contentHash(content))
   })
 
-  test('decimals that no double has are refused', () => {
-    for (const roundTo of [-1, 15]) {
+  test('a column that normalize could not use rightly is refused, as one of JSON is', () => {
+    for (const [change, message] of [
+      [{ type: 'double', roundTo: -1 }, /"delay".*roundTo is -1/],
+      [{ type: 'double', roundTo: 15 }, /roundTo is 15/],
+      [{ roundTo: 2 }, /only double and float are rounded/],
+      [{ std: [6.5, Number.NaN] }, /std\[1\] is NaN/],
+      [{ mean: [41.25, -3.5] }, /means do not ascend/],
+    ] as const) {
       const content = exampleContent()
-      const columns = [{ ...content.columns[0], roundTo }]
+      const columns = [{ ...content.columns[0], ...change }]
       const model: Model = { ...published(), columns, contentSha256: contentHash({ ...content, columns }) }
-      throws(() => decodeModel(encodeModel(model, 1)), { code: 'VGM_MODEL_CORRUPT', message: /"delay".*decimals/ })
+      throws(() => decodeModel(encodeModel(model, 1)), { code: 'VGM_MODEL_CORRUPT', message })
     }
   })
 
@@ -188,7 +202,7 @@ suite('model keys', () => {
     }
   })
 
-  test('text that is no key is none', () => {
+  test('a text that is not a model key gives none', () => {
     for (const key of ['', 'flights', '/1', 'flights/', 'flights/0', 'flights/01', 'flights/-1', 'flights/1.5']) {
       equal(parseModelKey(key), undefined, key)
     }

@@ -48,13 +48,16 @@ function wideContent(columns: number): ModelContent {
   const content = exampleContent()
   const [column] = content.columns
   const noise = (k: number) => Array.from({ length: 100 }, (_, i) => rowHash(k, i, 1))
-  const shape = (k: number) => ({
-    weight: noise(k),
-    mean: noise(k),
-    std: noise(k),
-    offset: noise(k),
-    precision: noise(k),
-  })
+  const shape = (k: number) => {
+    const std = noise(k)
+    return {
+      weight: std.map((share) => share / 100),
+      mean: noise(k).sort((a, b) => a - b),
+      std,
+      offset: noise(k),
+      precision: std.map((s) => 1 / s ** 2),
+    }
+  }
   const columnsOf = Array.from({ length: columns }, (_, k) => ({ ...column, ...shape(k), name: `column_${k}` }))
   return { ...content, columns: columnsOf }
 }
@@ -81,7 +84,7 @@ suite('publishing models, on a broker', () => {
     await rejects(publishModel(await target('flights'), wideContent(100)), {
       code: 'VGM_MODEL_TOO_LARGE',
       exitCode: 2,
-      message: new RegExp(`${topic} does not take model flights/2.* nothing is published`),
+      message: new RegExp(`${topic} does not accept model flights/2.* nothing is published`),
       fix: /max\.message\.bytes=\d{6}" .*--columns/,
     })
     const catalogue = await readModels(await target('flights'))

@@ -41,14 +41,14 @@ async function interrupted(
   return { code: await ended, tookMs: performance.now() - startedMs }
 }
 
-suite('an end that was asked for', () => {
+suite('shutdown by a signal', () => {
   test('lets work finish within its grace', async () => {
     const { code, tookMs } = await interrupted(20_000, 500, 1)
     equal(code, 0, 'its own end')
     ok(tookMs >= 500 && tookMs < 15_000, `${tookMs}`)
   })
 
-  test('does not wait beyond it', async () => {
+  test('shutdown does not wait beyond its time limit', async () => {
     const { code, tookMs } = await interrupted(300, 60_000, 1)
     equal(code, 130)
     ok(tookMs >= 300 && tookMs < 15_000, `${tookMs}`)

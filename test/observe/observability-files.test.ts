@@ -64,7 +64,7 @@ function check(where: string, expression: string): void {
   for (const label of labels) ok(known.has(label), `${where}: none of ${metrics.join(', ')} has a label ${label}`)
 }
 
-suite('what is said of the metrics', () => {
+suite('alerts, dashboard and documents of the metrics', () => {
   test('the table has each metric that a stage may serve, with its type and labels', async () => {
     const metrics = new StageMetrics({ stage: 'normalize', dataset: 'd' }, '1', rowErrorCodes.slice(1), () => true)
     const partitions = [{ partition: 0, position: 1, end: 3, stalledMs: 0, isFailing: false }]

@@ -149,7 +149,7 @@ async function gate(t: Test): Promise<{ url: string; open: boolean }> {
   return state
 }
 
-suite('a running stage, watched', () => {
+suite('metrics, probes and logs of a running stage', () => {
   test('serves what the table says, adds up at every scrape, and logs its life a line an event', async (t) => {
     const pipeline = await TestPipeline.open(t)
     await pipeline.publish(columns)
@@ -201,7 +201,7 @@ suite('a running stage, watched', () => {
     const last = (member: number) => said('a member has joined its group').findLast((line) => line.member === member)
     deepEqual([0, 1].flatMap((member) => last(member)?.partitions).sort(), [0, 1])
     deepEqual(
-      said('a model is taken up')
+      said('a new model is in use')
         .map(({ model, before }) => [model, before])
         .sort(),
       [
@@ -214,7 +214,7 @@ suite('a running stage, watched', () => {
     for (const { code, rows, model } of said('dead letters of a new kind'))
       deepEqual([code, model, Number(rows) > 0], ['VGM_ROW_MALFORMED', 1, true])
     ok(said('dead letters of a new kind').length > 0)
-    equal(said('draining: what is open is committed; a second signal ends at once').length, 1)
+    equal(said('draining: the open slice is committed; a second signal ends the process at once').length, 1)
     const [{ run }] = stage.lines
     match(String(run), /^[0-9a-f]{8}$/)
     for (const line of stage.lines) {

@@ -51,7 +51,7 @@ class Stage {
   }
 }
 
-suite('readiness', () => {
+suite('readiness of a stage', () => {
   test('comes with brokers, a group and a model, and says what is missing until then', () => {
     const stage = new Stage()
     stage.note({ kind: 'waiting', cause: 'No Kafka broker answers at x:1', isNews: true })
@@ -97,9 +97,9 @@ suite('readiness', () => {
     deepEqual(stage.note(registry(true)).health.missing(), [])
   })
 
-  test('is over when a signal has come', () => {
+  test('readiness ends when a signal arrives', () => {
     deepEqual(new Stage().working().note({ kind: 'draining', graceMs: 1 }).health.missing(), [
-      'draining: a signal has asked for an end',
+      'draining: a signal has requested the shutdown',
     ])
   })
 
@@ -111,7 +111,7 @@ suite('readiness', () => {
   })
 })
 
-suite('liveness', () => {
+suite('liveness of a stage', () => {
   test('outlives brokers and a registry that are away, however long a stage waits for them', () => {
     const stage = new Stage()
     for (let minute = 0; minute < 60; minute++) {

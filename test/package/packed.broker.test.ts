@@ -14,9 +14,9 @@ const dataset = uniqueName('trips')
 let project: string
 let environment: NodeJS.ProcessEnv
 
-/** A program of docs/library.md, with another name for its data set. */
-function programOf(name: string): string {
-  const text = readFileSync(join(checkout, 'docs/library.md'), 'utf8')
+/** A program of a document, with another name for its data set. */
+function programOf(name: string, document = 'docs/library.md'): string {
+  const text = readFileSync(join(checkout, document), 'utf8')
   const program = new RegExp(`<!-- run: ${name} -->\n\`\`\`ts\n([^]*?)\n\`\`\``).exec(text)?.[1]
   ok(program !== undefined, name)
   const file = join(project, name)
@@ -117,7 +117,66 @@ await cluster.close()
     match(out, /^1 fare Float64Array\(2\) .*\n1 miles Float64Array\(2\) /)
   })
 
-  test('the mixture is one file that imports nothing', () => {
+  test('docs/embedded.md: a test of your own runs on an embedded cluster, with a fault', async () => {
+    const { code, out, err } = await runNode([programOf('trips.test.ts', 'docs/embedded.md')], { folder: project })
+    equal(code, 0, out + err)
+  })
+
+  test('its types compile for whoever checks the types of packages too', async () => {
+    writeFileSync(
+      join(project, 'typed.ts'),
+      `import { type ClusterSession, type ErrorCode, fitDataset, openCluster, verifyDataset } from 'vgm-stream/pipeline'
+import type { Compression, ConnectionSettings, Delivery, TableFormat, TextOptions } from 'vgm-stream/pipeline'
+import type { TokenSource, TopicOverrides } from 'vgm-stream/pipeline'
+import { columnModel, fitMixture } from 'vgm-stream/mixture'
+import { Normalizer } from 'vgm-stream'
+const cluster: ClusterSession = await openCluster({ brokers: ['localhost:9092'], registry: 'http://localhost' })
+export const { version } = await fitDataset(cluster, { dataset: 'd' })
+export const { lost } = await verifyDataset(cluster, { dataset: 'd' })
+export const normalizer = new Normalizer(columnModel(fitMixture(Float64Array.of(1, 2))))
+export const code: ErrorCode = 'VGM_MODELS_TOPIC'
+// @ts-expect-error there is no such code
+export const unknown: ErrorCode = 'VGM_NONE'
+// @ts-expect-error what is in a session is not told
+export const { admin } = cluster
+export type Told = [Compression, ConnectionSettings, Delivery, TableFormat, TextOptions, TokenSource, TopicOverrides]
+`,
+    )
+    const settings = ['--module', 'nodenext', '--target', 'es2022', '--types', 'node', '--skipLibCheck', 'false']
+    const compiler = join(checkout, 'node_modules/typescript/bin/tsc')
+    const flags = ['--strict', '--exactOptionalPropertyTypes', '--noUncheckedIndexedAccess', '--noEmit']
+    const { code, out, err } = await runNode([compiler, ...flags, ...settings, 'typed.ts'], { folder: project })
+    equal(code, 0, out + err)
+  })
+
+  test('an error is an instance of the class that any of the three imports names', async () => {
+    writeFileSync(
+      join(project, 'errors.ts'),
+      `import * as mixture from 'vgm-stream/mixture'
+import * as pipeline from 'vgm-stream/pipeline'
+import * as own from 'vgm-stream'
+const seen = []
+for (const { fitMixture } of [mixture, own])
+  try {
+    fitMixture(Float64Array.of(1), { components: 0 })
+  } catch (error) {
+    for (const { FitOptionError } of [mixture, own, pipeline]) seen.push(error instanceof FitOptionError)
+    seen.push(error instanceof pipeline.PipelineError)
+  }
+const away = await pipeline.openCluster({ brokers: ['127.0.0.1:1'], registry: 'http://127.0.0.1:1' }).catch((e) => e)
+seen.push(away instanceof pipeline.BrokerUnreachableError, typeof pipeline.ModelMissingError === 'function')
+console.log(JSON.stringify(seen))
+`,
+    )
+    const { code, out, err } = await runNode([join(project, 'errors.ts')], { folder: project })
+    equal(code, 0, err)
+    deepEqual(
+      JSON.parse(out),
+      Array.from({ length: 10 }, () => true),
+    )
+  })
+
+  test('the mixture for other platforms is one file that imports nothing', () => {
     const text = readFileSync(join(project, 'node_modules/vgm-stream/dist/mixture.js'), 'utf8')
     doesNotMatch(text, /^\s*import\b|\bimport\(|\bfrom ['"]/m)
     doesNotMatch(text, /\brequire\(['"]/)

@@ -47,7 +47,7 @@ async function withSwitch(t: TestContext, pipeline: TestPipeline) {
   return gate
 }
 
-suite('what is bounded, on a broker', () => {
+suite('limits of stages, on a broker', () => {
   test('a schema that nobody knows stops normalize before a row is set aside; known, it goes on', async (t) => {
     const pipeline = await TestPipeline.open(t)
     const { topics, broker } = pipeline

@@ -5,20 +5,25 @@ import { PipelineError } from '../../src/errors.ts'
 import { fields, optionChecks } from '../../src/pipeline/check-options.ts'
 import type { ClusterOptions, ClusterSession } from '../../src/pipeline/cluster-session.ts'
 import {
+  checkFile,
   countDeadLetters,
   type DeadLettersOptions,
   defineTransform,
   type ExportTopicOptions,
   exportTopic,
+  type FileReading,
   type FitDatasetOptions,
   type FollowModelsOptions,
   fitDataset,
   followModels,
+  type GenerateFileOptions,
   type GenerateRowsOptions,
   type GroupLagOptions,
+  generateFile,
   generateRows,
   groupLag,
   type LoadFileOptions,
+  listModels,
   loadFile,
   type NormalizeTopicOptions,
   normalizeTopic,
@@ -37,6 +42,8 @@ import {
   transformRows,
   type VerifyDatasetOptions,
   verifyDataset,
+  type WriteModelSvgOptions,
+  writeModelSvg,
 } from '../../src/pipeline/index.ts'
 import { withoutBrokers } from './without-brokers.ts'
 
@@ -195,6 +202,7 @@ const cases: readonly Case[] = [
     onProgress: told,
   }),
   caseOf<FollowModelsOptions>(followModels, d, { dataset, modelsTopic: topic }),
+  caseOf<FollowModelsOptions>(listModels, d, { dataset, modelsTopic: topic }),
   caseOf<PromoteModelOptions>(
     promoteModel,
     { ...d, version: 1 },
@@ -253,6 +261,7 @@ const cases: readonly Case[] = [
       topic,
       modelsTopic: topic,
       file: name,
+      overwrite: flag,
       format: ['xls', 'json', null],
       csvSafe: flag,
       withKey: flag,
@@ -292,6 +301,52 @@ const cases: readonly Case[] = [
     'readDeadLetter',
   ),
 ]
+
+/** Those that need no cluster. */
+const local: readonly Case[] = [
+  caseOf<GenerateFileOptions>(
+    (_, options) => generateFile(options),
+    { file: 'd.csv', spec: parseRowSpec('x:int=normal(0,1)'), rows: 1 },
+    {
+      file: name,
+      overwrite: flag,
+      format: ['xls', 'json', null],
+      spec: ['x:int=normal(0,1)', {}, null],
+      rows: [-5, Number.NaN, 0.5, '5', null],
+      seed,
+      workers: count_,
+      signal: [{}, 'x', null],
+      onProgress: told,
+    },
+    'generateFile',
+  ),
+  caseOf<WriteModelSvgOptions>(
+    (_, options) => writeModelSvg({ columns: [] }, options),
+    { file: 'd.svg' },
+    { file: name, overwrite: flag },
+    'writeModelSvg',
+  ),
+  caseOf<FileReading>((_, options) => checkFile('d.csv', options), {}, reading, 'checkFile'),
+]
+
+suite('an option that is wrong is refused before a file is touched', () => {
+  for (const { caller, run, right, required, wrong } of local)
+    test(`of ${caller}`, async () => {
+      const refused = (options: unknown, message: RegExp) =>
+        rejects(async () => run({} as ClusterSession, options as object), { code: 'VGM_USAGE', message })
+      for (const [option, values] of Object.entries(wrong))
+        for (const value of values)
+          await refused({ ...right, [option]: value }, new RegExp(`^${caller}: .*\\b${option}\\b`))
+      for (const option of required)
+        await refused({ ...right, [option]: undefined }, new RegExp(`^${caller}: ${option} is missing`))
+      await refused({ ...right, overwite: true }, new RegExp(`^${caller}: there is no option overwite`))
+      for (const options of [null, 'd', 5, [], new Date()])
+        await refused(options, new RegExp(`^${caller}: its options`))
+    })
+
+  test('and so is the name of a file that is none', () =>
+    rejects(checkFile(5 as unknown as string), { code: 'VGM_USAGE', message: /^checkFile: file is 5/ }))
+})
 
 suite('an option that is wrong is refused before a broker is asked', () => {
   for (const { caller, run, right, required, wrong } of cases)

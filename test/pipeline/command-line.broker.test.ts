@@ -110,7 +110,7 @@ suite('the command line, on a broker', () => {
       equal(code, 130, err)
       ok(tookMs < 5_000, `took ${tookMs} ms`)
       equal(out, '', 'an interrupted run has no result')
-      match(err, /goes on where it stopped/)
+      match(err, /resumes where it stopped/)
       const [{ members }] = await cluster.admin.groups.describe([`vgm.${pipeline.dataset}.normalize`])
       deepEqual(members, [], 'the group was left')
     }
@@ -190,6 +190,6 @@ suite('the command line, on a broker', () => {
     // A state folder of its own: somebody may have a local cluster running.
     const nothing = { KAFKA_BROKERS: undefined, SCHEMA_REGISTRY_URL: undefined, XDG_STATE_HOME: '/nonexistent' }
     for (const command of ['normalize', 'fit'])
-      assertRefused(await run([command, '--dataset', 'd'], { ...nothing, HOME: '/nonexistent' }), /no cluster/)
+      assertRefused(await run([command, '--dataset', 'd'], { ...nothing, HOME: '/nonexistent' }), /No cluster/)
   })
 })

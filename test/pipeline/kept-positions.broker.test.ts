@@ -7,6 +7,7 @@ import avsc from 'avsc'
 import { groupName } from '../../src/config/names.ts'
 import { KeptPositions } from '../../src/kafka/kept-positions.ts'
 import { RowClient } from '../../src/kafka/row-client.ts'
+import { lagOf } from '../../src/pipeline/group-lag.ts'
 import { positionsIn } from '../../src/pipeline/group-positions.ts'
 import { loadFile } from '../../src/pipeline/load-file.ts'
 import type { NormalizeMemberOptions } from '../../src/pipeline/members/normalize-member.ts'
@@ -14,7 +15,6 @@ import { topicEnds } from '../../src/pipeline/row-topics.ts'
 import { type SampleTopicOptions, sampleTopic } from '../../src/pipeline/sample-topic.ts'
 import { verifyDataset } from '../../src/pipeline/verify-dataset.ts'
 import type { PartitionOffset } from '../../src/ports/log.ts'
-import { lagOf } from '../../src/stages/lag.ts'
 import { parseSampleCounts } from '../../src/stages/sample.ts'
 import { uniqueName } from '../cluster/shared-cluster.ts'
 import { temporaryFolder } from '../commands/run-command.ts'
@@ -199,7 +199,7 @@ suite('positions that outlive the offsets of groups', () => {
     const stranger = withPositionsIn(pipeline, uniqueName('positions'))
     await rejects(rowsIn(stranger, { rebuildPositions: true }), {
       code: 'VGM_POSITION_UNCOUNTABLE',
-      message: /normalized\/0 ends with a row of another place/,
+      message: /normalized\/0 ends with a row from another position/,
       fix: /--to-offset/,
     })
   })
@@ -284,7 +284,7 @@ suite('positions that outlive the offsets of groups', () => {
     const log = { ...cluster.log, warn: (_: unknown, text: string) => warnings.push(text) } as never
     const warned = Object.assign(Object.create(pipeline) as TestPipeline, { cluster: { ...cluster, log } })
     equal(await rowsIn(warned), 18)
-    match(warnings.join(), /deleted and made again.*the output has the rows of the older one too/)
+    match(warnings.join(), /deleted and recreated.*the output still has rows of the older topic/)
   })
 
   test('files are loaded once, although a tool has moved the group and so cleared their list', async (t) => {

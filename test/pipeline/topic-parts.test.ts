@@ -49,7 +49,7 @@ const calls: readonly (readonly [
   ['exportTopic', (cluster, topic, modelsTopic) => exportTopic(cluster, { topic, file: 'd.csv', modelsTopic })],
 ]
 
-const twoParts = (topic: string) => ({ code: 'VGM_USAGE', message: new RegExp(`Topic ${topic} cannot have two parts`) })
+const twoParts = (topic: string) => ({ code: 'VGM_USAGE', message: new RegExp(`Topic ${topic} has two roles`) })
 
 suite("a topic of rows that is the models' or the positions' is refused before a broker is asked", () => {
   for (const [name, call] of calls)

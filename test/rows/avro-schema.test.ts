@@ -26,7 +26,7 @@ suite('parseAvroSchema', () => {
     })
   })
 
-  test('keeps defaults, also null, and ignores docs, aliases and custom properties', () => {
+  test('keeps defaults, also null, and aliases, and ignores docs and custom properties', () => {
     const fields = [
       { name: 'a', type: ['null', 'int'], default: null, doc: 'd', aliases: ['x'], unit: 'm' },
       { name: 'b', type: 'int' },
@@ -35,11 +35,35 @@ suite('parseAvroSchema', () => {
       kind: 'record',
       name: 'Row',
       namespace: '',
+      aliases: ['Old'],
       fields: [
-        { name: 'a', type: { kind: 'union', branches: [{ kind: 'null' }, { kind: 'int' }] }, default: null },
+        {
+          name: 'a',
+          type: { kind: 'union', branches: [{ kind: 'null' }, { kind: 'int' }] },
+          default: null,
+          aliases: ['x'],
+        },
         { name: 'b', type: { kind: 'int' } },
       ],
     })
+  })
+
+  test('gives aliases of types their namespace, and ignores those that are no names', () => {
+    const schema = { type: 'enum', name: 'n.E', symbols: ['A'], default: 'A', aliases: ['F', 'm.G', 1] }
+    const aliases = ['n.F', 'm.G']
+    deepEqual(parseAvroSchema(schema), { kind: 'enum', name: 'n.E', symbols: ['A'], default: 'A', aliases })
+    deepEqual(parseAvroSchema({ type: 'fixed', name: 'F', size: 1, aliases: 'G' }), {
+      kind: 'fixed',
+      name: 'F',
+      sizeBytes: 1,
+    })
+  })
+
+  test('knows the types that other schemas have defined', () => {
+    const known = new Map<string, AvroType>()
+    const point = parseAvroSchema({ type: 'fixed', name: 'geo.Point', size: 8 }, known)
+    deepEqual(parseAvroSchema({ type: 'array', items: 'geo.Point' }, known), { kind: 'array', items: point })
+    throws(() => parseAvroSchema({ type: 'fixed', name: 'geo.Point', size: 9 }, known), /defined twice/)
   })
 
   test('a name means the type of its namespace, and names given with dots need none', () => {
@@ -61,7 +85,7 @@ suite('parseAvroSchema', () => {
     )
   })
 
-  test('a record may hold itself', () => {
+  test('a record schema may contain itself', () => {
     const type = firstField(record([{ name: 'next', type: ['null', 'Row'] }]))
     equal(describeType(type), '[null, record Row]')
   })
@@ -79,7 +103,7 @@ suite('parseAvroSchema', () => {
   test('says where a schema is malformed', () => {
     const cases: [object | string, RegExp][] = [
       ['{"type": ', /the text is not JSON/],
-      [record([{ name: 'x', type: 'decimal' }]), /Row\.x: no type is called "decimal"/],
+      [record([{ name: 'x', type: 'decimal' }]), /Row\.x: there is no type "decimal"/],
       [record([{ name: 'x' }]), /Row\.x: a type is a name/],
       [record([{ name: 'x', type: {} }]), /Row\.x: "type" is missing/],
       [
@@ -94,7 +118,7 @@ suite('parseAvroSchema', () => {
       [record([{ name: 'x', type: ['int', { type: 'int' }] }]), /holds "int" twice/],
       [record([{ name: 'x', type: [] }]), /the union is empty/],
       [record([{ name: 'x', type: { type: 'fixed', name: 'F', size: -1 } }]), /F: "size"/],
-      [record([{ name: 'x', type: { type: 'enum', name: 'E', symbols: ['A', 'A'] } }]), /a symbol stands twice/],
+      [record([{ name: 'x', type: { type: 'enum', name: 'E', symbols: ['A', 'A'] } }]), /a symbol occurs twice/],
       [record([{ name: 'x', type: { type: 'enum', name: 'E', symbols: 'A' } }]), /"symbols"/],
       [record([{ name: 'x', type: { type: 'fixed', name: 'Row', size: 1 } }]), /"Row" is defined twice/],
       [{ type: 'record', name: 'Row' }, /"fields" is not an array/],

@@ -22,14 +22,14 @@ function named(headers: RecordHeaders) {
 }
 
 suite('headers that name a schema', () => {
-  test('are found among others', () => {
+  test('headers that name a schema are found among others', () => {
     equal(named([...other, ['__value_schema_id', guid]]), 'guid:00112233-4455-6677-8899-aabbccddeeff')
     equal(named([['__value_schema_id', Buffer.of(0, 0, 0, 1, 2)], ...other]), 258)
     equal(named([['apicurio.value.globalId', Buffer.of(0, 0, 0, 0, 0, 0, 1, 2)]]), 'global-id:258')
     equal(named([['apicurio.value.contentId', Buffer.of(0, 0, 0, 1, 0, 0, 0, 0)]]), 'content-id:4294967296')
   })
 
-  test('that are malformed name none', () => {
+  test('malformed headers name no schema', () => {
     for (const value of [
       null,
       Buffer.of(),

@@ -147,7 +147,7 @@ suite('parseNormalizedSchema', () => {
     { name: 's', type: 'string' },
   ])
 
-  test('needs nothing but the schema', () => {
+  test('parseNormalizedSchema needs only the schema', () => {
     const { columns, rawSchema } = parseNormalizedSchema(deriveNormalizedSchema(raw, [{ name: 'x' }]))
     deepEqual(columns, [{ name: 'x', type: 'int', nullable: true, nullFirst: true }])
     equal(rawSchema, raw)

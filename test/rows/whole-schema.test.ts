@@ -57,7 +57,7 @@ suite('wholeSchema', () => {
     const text =
       '{"type":"record","name":"R","fields":[{"name":"a","type":"long","default":9223372036854775807},{"name":"b","type":"x.Missing"}]}'
     equal(wholeSchema(text, []), text)
-    throws(() => parseAvroSchema(wholeSchema(text, [])), /no type is called "x.Missing"/)
+    throws(() => parseAvroSchema(wholeSchema(text, [])), /there is no type "x.Missing"/)
     throws(() => wholeSchema(text, ['message X {}']), { code: 'VGM_SCHEMA_MALFORMED' })
   })
 

@@ -125,7 +125,7 @@ suite('names of headers', () => {
 })
 
 suite('names on the terminal', () => {
-  test('command nothing', () => {
+  test('names on the terminal contain no control characters', () => {
     fc.assert(
       fc.property(fc.oneof(hostileName, fc.string({ unit: 'binary' })), (name) => {
         ok(!obeyed.test(printable(name)))

@@ -264,7 +264,7 @@ suite('the audit of a file that was loaded', () => {
     const { wrong, examples } = await topic.audit(options)
     equal(wrong, 1)
     match(examples[0].problem, /^the key is "1" instead of "0\d+"$/)
-    await rejects(topic.audit({ ...options, keyColumn: 'zap' }), /"zap".*no such column/)
+    await rejects(topic.audit({ ...options, keyColumn: 'zap' }), /"zap".*no such key column/)
   })
 
   test('passes over bad rows as the load did, and refuses a file of them that is not of this load', async (t) => {
@@ -418,7 +418,7 @@ const cases: readonly TypedCase[] = [
   },
 ]
 
-suite('values of every type', () => {
+suite('audit of a file: values of every type', () => {
   for (const { name, texts, text, avro: type, altered } of cases) {
     test(name, async (t) => {
       const mark = text?.delimiter ?? ','
@@ -450,7 +450,7 @@ interface CsvText {
   readonly header: boolean
 }
 
-suite('other formats', () => {
+suite('audit of a file: other formats', () => {
   test('CSV with line ends, quotes, delimiters and cells of every kind', async (t) => {
     const corpus = join(import.meta.dirname, '../fixtures/files/corpus.json')
     const texts = JSON.parse(readFileSync(corpus, 'utf8')) as CsvText[]
@@ -471,7 +471,7 @@ suite('other formats', () => {
     }
   })
 
-  test('UTF-16, and compressed', async (t) => {
+  test('audits a file in UTF-16, and compressed ones', async (t) => {
     const folder = temporaryFolder(t)
     const text = csvOf(300).replaceAll('name', 'naïve €')
     const forms = {
@@ -527,7 +527,7 @@ suite('other formats', () => {
     }
   })
 
-  test('JSON that is nested deeply', async (t) => {
+  test('audits JSON that is nested deeply', async (t) => {
     const nested = (levels: number) => `{"b":[1.50, "x, \\"]}"${',[1'.repeat(levels)}${']'.repeat(levels)}]}`
     const deep = nested(900)
     const content = `{"id":1,"a":${deep},"t":"a\\u00fc","n":null}\n{"id":2.5,"a":{"b":[2]}}\n{"t":"x","a":${deep}}\n`
@@ -561,7 +561,7 @@ suite('other formats', () => {
     deepEqual(counts(await topic.audit(options)), { ...none, wrong: 2 })
   })
 
-  test('Parquet, with a key', async (t) => {
+  test('audits Parquet with a key', async (t) => {
     const file = join(temporaryFolder(t), 'rows.parquet')
     const { connection, close } = await openDatabase()
     await connection.run(

@@ -94,7 +94,7 @@ const row = (i: number) => ({
   name: i % 3 === 0 ? null : `row ${'é'.repeat(i % 9)}${i}`,
 })
 
-suite('export', () => {
+suite('stage export', () => {
   test('writes normalized rows to Parquet, partition after partition, a column for value, one for mode', async (t) => {
     const rows = Array.from({ length: 5000 }, (_, i) => row(i))
     const log = await topic([[1, normalized, [rows.slice(0, 3000), rows.slice(3000)]]])
@@ -306,11 +306,18 @@ suite('export', () => {
     }
     utimesSync(ofEarlierNamesake, 1, 1)
     const log = await topic([[1, normalized, [[row(1)], []]]])
-    await rejects(exported(t, log, { 1: normalized }, { file, format: 'csv', signal: AbortSignal.abort() }), {
+    const replacing = { file, format: 'csv', overwrite: true } as const
+    await rejects(exported(t, log, { 1: normalized }, { ...replacing, signal: AbortSignal.abort() }), {
       code: 'VGM_INTERRUPTED',
     })
     equal(readFileSync(file, 'utf8'), 'old')
-    await exported(t, log, { 1: normalized }, { file, format: 'csv' })
+    await rejects(exported(t, log, { 1: normalized }, { file, format: 'csv' }), {
+      code: 'VGM_FILE_EXISTS',
+      message: `${file} exists`,
+      fix: /--overwrite/,
+    })
+    equal(readFileSync(file, 'utf8'), 'old')
+    await exported(t, log, { 1: normalized }, replacing)
     ok(readFileSync(file, 'utf8').startsWith('model_version,'))
     deepEqual(readdirSync(folder).sort(), [ofRunning, 'rows.csv'])
   })
@@ -318,18 +325,21 @@ suite('export', () => {
   test('goes on while another export to the same file begins and ends', async (t) => {
     const file = join(temporaryFolder(t), 'rows.csv')
     const columns = [{ name: 'a', type: 'INTEGER' }] as const
-    const write = async (value: number) => {
-      const table = await openTableWriter({ file, format: 'csv' })
+    const write = async (value: number, overwrite: boolean) => {
+      const table = await openTableWriter({ file, format: 'csv', overwrite })
       await table.addColumns(columns)
       table.chunk.setInteger(0, 0, value)
       table.endRow()
       return table
     }
-    const first = await write(1)
-    const second = await write(2)
+    const careful = await write(0, false)
+    const first = await write(1, true)
+    const second = await write(2, true)
     await second.finish()
     equal(readFileSync(file, 'utf8'), 'a\n2\n')
     await first.finish()
+    equal(readFileSync(file, 'utf8'), 'a\n1\n')
+    await rejects(careful.finish(), { code: 'VGM_FILE_EXISTS' })
     equal(readFileSync(file, 'utf8'), 'a\n1\n')
   })
 

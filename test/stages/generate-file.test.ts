@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -116,6 +116,14 @@ suite('generate into a file', () => {
       table.columns.map(({ type }) => type.avro),
       spec.map(({ type }) => type),
     )
+  })
+
+  test('a file that exists is replaced only if that is said', async (t) => {
+    const file = join(temporaryFolder(t), 'rows.csv')
+    writeFileSync(file, 'mine')
+    await rejects(generated(file, { rows: 10 }), { code: 'VGM_FILE_EXISTS', exitCode: 2 })
+    equal(readFileSync(file, 'utf8'), 'mine')
+    ok((await generated(file, { rows: 10, overwrite: true })).length > 100)
   })
 
   test('a file that cannot take the name leaves nothing behind', async (t) => {

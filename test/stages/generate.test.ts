@@ -60,7 +60,7 @@ suite('threefry', () => {
   }
 })
 
-suite('generate', () => {
+suite('stage generate', () => {
   test('gives the same rows however they are cut into batches', async () => {
     const whole = valuesOf(await generated())
     await fc.assert(
@@ -111,7 +111,7 @@ suite('generate', () => {
     ok(nulls > 200 && nulls < 300, `${nulls} nulls`)
   })
 
-  test('shares out every row once', () => {
+  test('generate assigns every row to one partition', () => {
     fc.assert(
       fc.property(fc.nat(100_000), fc.integer({ min: 1, max: 64 }), (rows, partitions) => {
         const shares = Array.from({ length: partitions }, (_, partition) => partitionRows(rows, partitions, partition))

@@ -78,7 +78,7 @@ const types: Readonly<Record<string, [value: string, oracle: string]>> = {
   ],
 }
 
-suite('load', () => {
+suite('stage load', () => {
   for (const [type, [value, oracle]] of Object.entries(types)) {
     for (const nulls of [false, true]) {
       test(`keeps every ${type}${nulls ? ' and every null' : ''} as DuckDB has it`, async (t) => {
@@ -171,7 +171,7 @@ suite('load', () => {
     })
   }
 
-  test('resumes a CSV file as well', async (t) => {
+  test('load resumes a CSV file as well', async (t) => {
     const rows = 2 * sliceRows + 5
     const file = temporaryFile(t, 'rows.csv', `i\n${Array.from({ length: rows }, (_, i) => i).join('\n')}\n`)
     const log = new MemoryLog({ failCommitAt: 2 })

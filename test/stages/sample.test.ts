@@ -90,7 +90,7 @@ const shapes = fc.record({
   batchSizes: fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 1, maxLength: 5 }),
 })
 
-suite('sample', () => {
+suite('stage sample', () => {
   test('a hash is in [0, 1), and spreads evenly over it whatever the seed, partition and offset', () => {
     const buckets = new Array<number>(16).fill(0)
     const count = 64_000

@@ -266,7 +266,7 @@ suite('scan of columns', () => {
     deepEqual(await atOnce(300), [1, 1, 1, 1, 1])
   })
 
-  test('an interruption ends it', async () => {
+  test('an interruption ends the scan', async () => {
     const log = await topics.plain()
     const signal = AbortSignal.abort()
     await rejects(fitted(log, log.reader(1), { signal }), InterruptedError)

@@ -9,7 +9,7 @@ import { openTransactions } from '../../src/kafka/open-transactions.ts'
 import { StockReader } from '../../src/kafka/stock-reader.ts'
 import type { ConnectionSettings } from '../../src/ports/connection-settings.ts'
 import type { StockRow } from '../../src/ports/stock-log.ts'
-import { listDeadLetters, showDeadLetter } from '../../src/stages/verify/dead-letters.ts'
+import { listDeadLetters, showDeadLetter } from '../../src/stages/verify/read-dead-letters.ts'
 import { verify } from '../../src/stages/verify.ts'
 import { testCluster, uniqueName } from '../cluster/shared-cluster.ts'
 import { exampleFlight, exampleModel, exampleTopics, normalizedValue, schemaById } from './verify-example.ts'
@@ -52,7 +52,7 @@ async function write(
   await connections.close()
 }
 
-suite('verify, on a broker', () => {
+suite('stage verify, on a broker', () => {
   test('finds an injected loss, double, move, wrong mode and wrong version, between any markers', async (t) => {
     const stock = await connect()
     const { settings, admin } = stock

@@ -51,7 +51,7 @@ function deadLetter(row: StockRow, offset: number, stage = 'normalize', topic = 
   return { ...row, headers }
 }
 
-suite('verify', () => {
+suite('stage verify', () => {
   test('finds nothing where every row is as it should be', async () => {
     const result = await audit(exampleTopics(500, (i) => (i < 250 ? 1 : 2)))
     deepEqual(result, { rows: 500, ...none, deadLetters: 0, pending: 0, examples: [] })
@@ -361,7 +361,7 @@ suite('verify', () => {
     deepEqual(await faults(topics, compacted()), { ...none, lost: 1, doubled: 1 })
   })
 
-  test('passes tombstones', async () => {
+  test('verify passes tombstones', async () => {
     const topics = exampleTopics(100)
     for (const role of ['raw', 'normalized', 'restored'] as const)
       topics[role][30] = { ...topics[role][30], value: null }

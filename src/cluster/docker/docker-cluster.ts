@@ -1,8 +1,8 @@
 import { hostname } from 'node:os'
 import { GenericContainer, getContainerRuntimeClient, type StartedTestContainer, Wait } from 'testcontainers'
+import { identifyProcess, isRunning, type ProcessIdentity } from '../../embedded/process-identity.ts'
 import type { RunningCluster } from '../cluster.ts'
 import { ClusterStartError } from '../errors.ts'
-import { identifyProcess, isRunning, type ProcessIdentity } from '../process-identity.ts'
 import { brokerAnswers, registryAnswers, untilReady } from '../readiness.ts'
 import { registryJvm } from '../registry-jvm.ts'
 import { ApacheKafkaContainer, brokerAddress } from './apache-kafka-container.ts'
@@ -16,7 +16,7 @@ export interface DockerClusterOptions {
   /** Maximum heaps, as after -Xmx. */
   readonly brokerHeap: string
   readonly registryHeap: string
-  /** Fires if nobody wants the cluster any more: what has been started is removed again. */
+  /** Aborted if the cluster is no longer needed: started parts are then removed. */
   readonly signal: AbortSignal
 }
 

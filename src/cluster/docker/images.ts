@@ -6,6 +6,13 @@ import { serviceImage } from './compose-file.ts'
 export const kafkaImage = serviceImage('kafka')
 export const registryImage = serviceImage('registry')
 
+/** Whether nothing has to be pulled. */
+export async function hasImages(): Promise<boolean> {
+  const { image } = await getContainerRuntimeClient()
+  const here = await Promise.all([kafkaImage, registryImage].map((name) => image.exists(ImageName.fromString(name))))
+  return here.every(Boolean)
+}
+
 /**
  * Pulls what the engine does not have yet.
  *

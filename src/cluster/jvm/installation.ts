@@ -14,11 +14,11 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { identifyProcess, isRunning, type ProcessIdentity } from '../../embedded/process-identity.ts'
 import { asProperties, brokerSettings } from '../broker-settings.ts'
 import type { Log } from '../cluster.ts'
 import { ClusterInstallError } from '../errors.ts'
 import { makeOwnFolder, readOwnFile, requireOwnFolder } from '../own-files.ts'
-import { identifyProcess, isRunning, type ProcessIdentity } from '../process-identity.ts'
 import { cacheFolder } from '../user-folders.ts'
 import type { Java } from './java.ts'
 

@@ -10,10 +10,7 @@ import { type JavaProcess, startJava } from './java-process.ts'
 export interface KafkaPorts {
   readonly broker: number
   readonly controller: number
-  /**
-   * A second way in, whose clients are told to come to another port: where something stands between them and the
-   * broker.
-   */
+  /** A second listener that advertises another port, for a proxy between clients and the broker. */
   readonly detour?: { readonly listen: number; readonly advertised: number }
 }
 
@@ -31,7 +28,7 @@ export interface KafkaNodeOptions {
   readonly id: number
   /** Of all nodes, this one included. */
   readonly nodes: ReadonlyMap<number, KafkaPorts>
-  /** Beyond those that every local broker is told, or instead of them. */
+  /** Settings in addition to those of every local broker, or instead of them. */
   readonly settings?: Readonly<Record<string, string | number | boolean>>
 }
 

@@ -38,7 +38,7 @@ export function startRegistry(options: RegistryOptions): JavaProcess {
     'apicurio.datasource.jdbc.initial-size': 2,
     'apicurio.datasource.jdbc.min-size': 2,
     'java.util.logging.manager': 'org.jboss.logmanager.LogManager',
-    // Schema ids stand in the rows: kept rows need kept schemas. Otherwise H2 lives in memory.
+    // Rows contain schema ids, so stored rows need stored schemas. Otherwise H2 is in memory.
     ...(dataDir === undefined ? {} : { 'apicurio.datasource.url': `jdbc:h2:file:${join(dataDir, 'registry')}` }),
   }
   const system = Object.entries(settings).map(([name, value]) => `-D${name}=${value}`)

@@ -156,7 +156,7 @@ async function guessTypes(
   return guesses
 }
 
-const compactRemark = 'whole numbers that look like dates: --date-format %Y%m%d makes dates of them'
+const compactRemark = 'whole numbers that look like dates: --date-format %Y%m%d reads them as dates'
 
 function withMinusSign(style: TextStyle): TextStyle {
   return { ...style, numbers: { ...style.numbers, hasMinusSign: true } }

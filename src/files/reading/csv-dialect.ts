@@ -63,7 +63,8 @@ export async function csvDialect(head: string, isWhole: boolean, options: Dialec
 
 /**
  * What may help where rows have not as many values as the first one: another delimiter, titles to be skipped, or a name
- * that the header lacks. Undefined where the rows at the beginning tell nothing.
+ * that the header lacks. Undefined where the rows at the beginning tell nothing, or most of them fit as they are: a few
+ * bad rows among good ones are bad rows, by whatever delimiter they could be cut.
  */
 export async function raggedAdvice(
   head: string,
@@ -75,19 +76,23 @@ export async function raggedAdvice(
   const [first, ...rows] = own
   if (header && rows.length > 0 && rows.every(({ cells }) => cells.length === names.length + 1)) {
     return (
-      'Each row has one value more than the header has names: if the first one is the name of the row, ' +
-      'as R writes it, ' +
+      'Each row has one value more than the header has names: if the first value is the name of the ' +
+      'row, as R writes it, ' +
       `put a name and a delimiter at the beginning of line ${skipLines + first.line} (in R: col.names = NA)`
     )
   }
+  const fitting = rows.filter(({ cells }) => cells.length === names.length).length
+  if (2 * fitting >= rows.length) return undefined
   for (const other of [delimiter, ...delimiters.filter((other) => other !== delimiter), ' ']) {
     const records =
       other === delimiter ? own : await firstRecords(text, isWhole, { delimiter: other, quote }, lookedAtRecords)
     const width = usualWidth(records)
     const begin = records.findIndex(({ cells }) => cells.length === width)
     const table = records.slice(Math.max(0, begin))
-    const fits = table.filter(({ cells }) => cells.length === width).length >= mostRecords * table.length
-    if (width < 2 || table.length < 2 || !fits) continue
+    const alike = table.filter(({ cells }) => cells.length === width).length
+    // Titles are skipped where nearly all lines behind them are a table; another delimiter has to fit all of them.
+    const fits = other === delimiter ? alike >= mostRecords * table.length : alike === table.length
+    if (width < 2 || table.length < 2 || 2 * table.length < records.length || !fits) continue
     const titles = begin > 0 ? [`--skip-lines ${skipLines + records[begin].line - 1}`] : []
     const flags = [
       ...titles,
@@ -183,7 +188,7 @@ function textHeader(first: readonly string[], rows: readonly (readonly string[])
     first.every((text, c) => !rows.some((row) => text !== '' && row[c] === text))
   return {
     header,
-    doubt: `all columns are text, and the first line was taken for ${header ? 'their names' : 'a row'}`,
+    doubt: `all columns are text, and the first line was read as ${header ? 'their names' : 'a row'}`,
   }
 }
 
@@ -198,7 +203,7 @@ function numberHeader(first: readonly string[], typed: readonly boolean[], digit
   const areYears = above.every((text) => /^(1[5-9]|20|21)\d\d$/.test(text))
   const doNotFall = above.every((text, i) => i === 0 || Number(text) > Number(above[i - 1]))
   const header = areYears && doNotFall
-  const doubt = `the first line's whole numbers were taken for ${header ? 'names of columns' : 'a row'}`
+  const doubt = `the first line's integers were read as ${header ? 'names of columns' : 'a row'}`
   return { header, doubt }
 }
 

@@ -2,8 +2,9 @@ import { createWriteStream } from 'node:fs'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { DuckDBConnection } from '@duckdb/node-api'
-import { BadRowError, type BadRowPlace, FileUnreadableError } from '../file-errors.ts'
+import { BadRowError, type BadRowPlace, FileUnreadableError, FileUnwritableError } from '../file-errors.ts'
 import { sqlPath, sqlText } from '../sql-literals.ts'
+import { badRowsHeader } from '../target-file.ts'
 import { type CsvDialect, csvDialect, raggedAdvice } from './csv-dialect.ts'
 import { type CsvRecord, csvRecords, mixesLineEnds, withEmptyLines, withEvenLineEnds } from './csv-text.ts'
 import { checkNumberStyle } from './number-style.ts'
@@ -18,7 +19,7 @@ const mixedLineEnds = /state machine reached an invalid state|unterminated quote
 const beyondBuffer = /does not support a full read/
 /** What it says of an open quote, and of text behind a closing one. */
 const openQuote = /unterminated quote/i
-const behindQuote = 'text stands behind a closing quote'
+const behindQuote = 'text follows a closing quote'
 
 /** Rows up to this size are read; DuckDB's own limit is an eighth of it. */
 const maxLineBytes = 16_000_000
@@ -26,8 +27,8 @@ const maxLineBytes = 16_000_000
 const bufferBytes = 32_000_000
 
 const escapedFix =
-  'Export the file with doubled quotes: one behind a backslash is not read (MySQL: FIELDS ENCLOSED BY ' +
-  "'\"' ESCAPED BY '\"')"
+  'Export the file with doubled quotes: a quote after a backslash is not supported (MySQL: FIELDS ' +
+  "ENCLOSED BY '\"' ESCAPED BY '\"')"
 
 /** A CSV file: every cell is read as text, and given its type by us. */
 export async function csvTable(connection: DuckDBConnection, options: TableFileOptions): Promise<FormatTable> {
@@ -127,16 +128,16 @@ async function checkAllCounted(
   }
   if (long !== undefined) throw tooLong(source, long)
   if (misquoted !== undefined) {
-    const problem = `${behindQuote}, and where the next row begins is not certain`
+    const problem = `${behindQuote}, and the start of the next row is uncertain`
     throw new BadRowError(file, { line: misquoted.line }, problem, 'Double the quotes within the value')
   }
   const [all, read] = [counted, rows].map((count) => count.toLocaleString('en'))
-  const problem = `its rows cannot be told apart: by line ends and quotes it has ${all}, and ${read} are read`
+  const problem = `its rows cannot be separated: line ends and quotes give ${all}, and ${read} were read`
   throw new BadRowError(
     file,
     {},
     problem,
-    'Correct its quotes and line ends: without --bad-rows the first bad row is named',
+    'Correct its quotes and line ends; without --bad-rows the error names the first bad row',
   )
 }
 
@@ -180,7 +181,7 @@ async function readTable(
     doubts: [
       ...(dialect.doubt === undefined ? [] : [`Guessed: ${dialect.doubt}. --header yes or --header no decides it.`]),
       ...(names.length === 1 && !source.head.includes(delimiter) && options.text?.delimiter !== undefined
-        ? [`The delimiter "${delimiter}" is nowhere at the beginning of the file.`]
+        ? [`The delimiter "${delimiter}" does not occur at the beginning of the file.`]
         : []),
       ...table.doubts,
     ],
@@ -242,7 +243,7 @@ async function writeRejected(
   if (broken.size === 0 && bad.size === 0) return 0
   let written = 0
   const lines = async function* () {
-    yield 'line,column,problem,row\n'
+    yield `${badRowsHeader}\n`
     let row = 0
     for await (const { line, ordinal, text, isUnclosed } of records) {
       const told = broken.get(ordinal)
@@ -253,7 +254,13 @@ async function writeRejected(
       yield `${[line, misfit?.column ?? '', misfit?.problem ?? problem, text].map(csvCell).join(',')}\n`
     }
   }
-  await pipeline(Readable.from(lines()), createWriteStream(target))
+  try {
+    await pipeline(Readable.from(lines()), createWriteStream(target))
+  } catch (cause) {
+    // The records are read at the same time, and have errors of their own.
+    if ((cause as NodeJS.ErrnoException).path !== target) throw cause
+    throw new FileUnwritableError(target, (cause as Error).message, cause)
+  }
   return written
 }
 

@@ -72,12 +72,12 @@ export async function dateRemark(
   }
   if (fitting.length === 0) {
     return (
-      `its values look like dates, as "${dates[0]}", in forms that no one format reads: write them ` +
-      'as 2024-12-31 in the file'
+      `its values look like dates, as "${dates[0]}", in several forms that no single format reads: ` +
+      'write them as 2024-12-31 in the file'
     )
   }
   const flags = fitting.slice(0, 3).map((format) => shellWord(format))
-  const what = flags.length === 1 ? 'its values look like dates' : 'its dates may be meant in several ways'
+  const what = flags.length === 1 ? 'its values look like dates' : 'its dates are ambiguous'
   return `${what}: add --date-format ${flags.join(' or ')}${others.length > 0 ? nullAdvice : ''}`
 }
 

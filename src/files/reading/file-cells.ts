@@ -72,7 +72,7 @@ export interface FileCellsOptions extends TableFileOptions {
 export async function openFileCells(options: FileCellsOptions): Promise<FileCells> {
   const format = options.format ?? fileFormatOf(options.file)
   if (options.badRowsFile !== undefined && format !== 'csv') {
-    throw new UsageError(`Bad rows are those of CSV, and ${options.file} is ${format}`, 'Leave out --bad-rows')
+    throw new UsageError(`--bad-rows applies to CSV only, and ${options.file} is ${format}`, 'Leave out --bad-rows')
   }
   checkNumberStyle(textStyle(options).numbers)
   await checkFile(options.file)
@@ -176,7 +176,7 @@ class BadRows {
     })
     const rows = new BadRows(badRowsFile, file, csvRecords(source.text(), { delimiter: ',', quote: '"' }))
     await rows.#advance()
-    if (rows.#next?.join() !== 'line,column,problem,row') throw rows.#foreign('its header is another one')
+    if (rows.#next?.join() !== 'line,column,problem,row') throw rows.#foreign('it has another header')
     await rows.#advance()
     return rows
   }

@@ -9,7 +9,7 @@ const foreign = {
   workbook: ['it is a spreadsheet', 'Save the sheet as CSV in UTF-8'],
   zip: ['it is a ZIP archive, as Excel workbooks are', 'Unpack it, or save the sheet as CSV in UTF-8'],
   archive: ['it is an archive', 'Unpack it, and load the files in it'],
-  compressed: ['it is compressed in a way that is not read', unpack],
+  compressed: ['its compression is not supported', unpack],
   bzip2: ['it is compressed with bzip2', unpack],
   xz: ['it is compressed with xz', unpack],
   sqlite: ['it is an SQLite database', 'Export the table as CSV first'],
@@ -23,7 +23,7 @@ const foreign = {
   hdf5: ['it is an HDF5 file', 'Write its table as Parquet or CSV first'],
   numpy: ['it is an array of NumPy, or a pickle', 'Write it as Parquet or CSV first'],
   html: ['it is HTML, as some programs save a table as .csv or .xls', 'Save the table as CSV in UTF-8'],
-  utf32: ['it is text in UTF-32, which is not read', 'Save it in UTF-8'],
+  utf32: ['it is text in UTF-32, which is not supported', 'Save it in UTF-8'],
   xml: ['it is XML or HTML', 'Write its rows as CSV or JSON first'],
 } as const satisfies Readonly<Record<string, readonly [problem: string, fix: string]>>
 

@@ -149,11 +149,11 @@ async function* withSourceTexts(file: string, text: AsyncIterable<string>): Asyn
           'Make it flatter: 1,000 levels are read',
           cause,
         )
-      throw new BadRowError(file, { line }, 'the object is no JSON', 'Write null for NaN and Infinity', cause)
+      throw new BadRowError(file, { line }, 'the object is not JSON', 'Write null for NaN and Infinity', cause)
     }
     // JSON.parse keeps the last of two.
     if (keyCount(values) !== (object.match(/"(\\.|[^"\\])*"|:/gs) ?? []).filter((token) => token === ':').length) {
-      throw new BadRowError(file, { line }, 'an object within it has a key twice', 'Rename or remove one of the two')
+      throw new BadRowError(file, { line }, 'a nested object has a key twice', 'Rename or remove one of the two')
     }
     const texts = Object.entries(values).map(([key, value]) => [key, kindAndText(value)])
     lines += `${JSON.stringify(Object.fromEntries(texts))}\n`
@@ -209,7 +209,12 @@ export async function jsonKeys(connection: DuckDBConnection, source: TextSource,
   const [noObject, doubled, rows] = problems.getRowsJson()[0]
   const { file, head } = source
   if (noObject !== null) {
-    throw new BadRowError(file, {}, `value ${noObject} is no object`, 'Make it an object, whose keys are the columns')
+    throw new BadRowError(
+      file,
+      {},
+      `value ${noObject} is not an object`,
+      'Make it an object, whose keys are the columns',
+    )
   }
   if (doubled !== null) {
     const [[keys]] = (

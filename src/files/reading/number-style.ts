@@ -95,7 +95,7 @@ export function plainNumber(text: string, style: NumberStyle): string {
 /** @throws UsageError for marks that cannot be told apart */
 export function checkNumberStyle({ decimalMark, thousands, units = [] }: NumberStyle): void {
   if (decimalMark !== '.' && decimalMark !== ',') {
-    throw new UsageError(`A number has no decimal mark "${decimalMark}"`, 'Give --decimal-mark . or --decimal-mark ,')
+    throw new UsageError(`"${decimalMark}" is not a decimal mark`, 'Give --decimal-mark . or --decimal-mark ,')
   }
   // A sign that is left out, or an exponent, makes another number.
   const unit = units.find((text) => /^[eE]?$|[0-9.,+()\u2212-]/.test(text))
@@ -103,11 +103,11 @@ export function checkNumberStyle({ decimalMark, thousands, units = [] }: NumberS
     throw new UsageError(`"${unit}" is no unit`, 'Give texts without digits, marks and signs: --units $,%')
   if (thousands === undefined) return
   if (thousands.length !== 1 || /[0-9+\-eE"()\u2212]/.test(thousands)) {
-    throw new UsageError(`"${thousands}" cannot stand between thousands`, "Give one of . , ' or a space")
+    throw new UsageError(`"${thousands}" cannot be the thousands separator`, "Give one of . , ' or a space")
   }
   if (thousands === decimalMark) {
     throw new UsageError(
-      `"${thousands}" cannot be the decimal mark and stand between thousands`,
+      `"${thousands}" cannot be both the decimal mark and the thousands separator`,
       thousands === '.' ? 'Add --decimal-mark ,' : 'Leave out one of --decimal-mark and --thousands',
     )
   }

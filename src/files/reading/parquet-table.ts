@@ -42,7 +42,7 @@ export async function parquetTable(connection: DuckDBConnection, options: TableF
       sqlType === 'VARCHAR' && own.startsWith('DECIMAL')
         ? inexactDecimalRemark(own)
         : nanoseconds.has(column)
-          ? 'the file has nanoseconds, of which microseconds are read'
+          ? 'the file has nanoseconds, and only microseconds are read'
           : undefined
     return { column, field, sqlType, type, value, nullable: !notNull && !withoutNull.has(column), remark }
   })

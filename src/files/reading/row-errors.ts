@@ -66,7 +66,7 @@ function jsonError(file: string, text: string, thrown: Error): Error {
   return new FileUnreadableError(
     file,
     firstProblem(text),
-    'Check that the file is whole and what its name says',
+    'Check that the file is complete and has the format that its name indicates',
     thrown,
   )
 }

@@ -62,7 +62,7 @@ export async function openTableFile(options: TableFileOptions): Promise<TableFil
   const { file, signal } = options
   const format = options.format ?? fileFormatOf(file)
   if (options.collectBadRows && format !== 'csv') {
-    throw new UsageError(`Bad rows can be collected from CSV only, and ${file} is ${format}`, 'Leave out --bad-rows')
+    throw new UsageError(`--bad-rows applies to CSV only, and ${file} is ${format}`, 'Leave out --bad-rows')
   }
   await checkFile(file)
   const database = await openDatabase(options)
@@ -115,7 +115,7 @@ export async function openTableFile(options: TableFileOptions): Promise<TableFil
 
 function idleFlagsText(format: FileFormat, { text }: TableFileOptions): string[] {
   const flags = idleFlags(format, text)
-  return flags.length === 0 ? [] : [`${flags.join(', ')}: nothing of a ${format} file is read by that.`]
+  return flags.length === 0 ? [] : [`${flags.join(', ')}: this has no effect on a ${format} file.`]
 }
 
 /** What is said of columns that the topic lacks, and of those that the file lacks. */
@@ -125,8 +125,10 @@ function otherFields(columns: readonly FileColumn[], { topicRecord }: TableFileO
   const added = [...own].filter((field) => !topicRecord.fields.has(field))
   const missing = [...topicRecord.fields.keys()].filter((field) => !own.has(field))
   return [
-    ...(added.length > 0 ? [`New columns, which the topic or other files have not: ${someOf(added)}.`] : []),
-    ...(missing.length > 0 ? [`Columns of the topic or other files that this file has not: ${someOf(missing)}.`] : []),
+    ...(added.length > 0 ? [`New columns, which the topic or other files do not have: ${someOf(added)}.`] : []),
+    ...(missing.length > 0
+      ? [`Columns of the topic or other files that this file does not have: ${someOf(missing)}.`]
+      : []),
   ]
 }
 

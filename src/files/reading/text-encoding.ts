@@ -59,7 +59,7 @@ function encodingOf(named: string, head: Uint8Array): TextEncoding {
     return new TextDecoder(otherNames[name] ?? name).encoding
   } catch {
     throw new UsageError(
-      `Nobody knows an encoding "${named}"`,
+      `There is no encoding "${named}"`,
       'Name one of the Encoding Standard: utf-8, utf-16, windows-1252 (Western Europe), windows-1251 ' +
         '(Cyrillic), shift_jis, gbk',
     )

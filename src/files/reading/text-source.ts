@@ -174,7 +174,7 @@ class FileText implements TextSource {
   }
 
   async copy(change: (text: AsyncIterable<string>) => AsyncIterable<string> = (text) => text): Promise<FileText> {
-    const folder = await openPartialFolder(join(tmpdir(), 'vgm-text'))
+    const folder = await openPartialFolder(join(tmpdir(), 'vgm-text'), true)
     try {
       const path = join(folder.path, 'text')
       await pipeline(Readable.from(change(this.text())), createWriteStream(path, { mode: 0o600 }))
@@ -212,7 +212,7 @@ async function* content(path: string, file: string, compression: Compression): A
     else yield* stored
   } catch (cause) {
     if (compression === 'none') throw cause
-    const problem = `its compressed content is damaged or cut off (${(cause as Error).message})`
+    const problem = `its compressed content is damaged or truncated (${(cause as Error).message})`
     throw new FileUnreadableError(file, problem, `Get the file again; ${compression} -t checks it`, cause)
   } finally {
     stored.destroy()
@@ -259,7 +259,11 @@ function checkIsText(file: string, head: Uint8Array, encoding: TextEncoding): vo
     throw new FileUnreadableError(file, 'every second byte is zero, as in UTF-16', 'Add --encoding utf-16')
   }
   const line = 1 + head.subarray(0, head.indexOf(0)).reduce((sum, byte) => sum + (byte === 10 ? 1 : 0), 0)
-  throw new FileUnreadableError(file, `line ${line} has a zero byte: it is no text`, 'Name a CSV, Parquet or JSON file')
+  throw new FileUnreadableError(
+    file,
+    `line ${line} has a zero byte: it is not text`,
+    'Name a CSV, Parquet or JSON file',
+  )
 }
 
 function notInEncoding(file: string, line: number, encoding: TextEncoding, cause: unknown): BadRowError {

@@ -185,14 +185,14 @@ async function unusedFlags(
     const conditions = untouched.texts.map((text) => `${text} = ${sqlText(nullText)}`)
     if (!(await isAnywhere(untouched.scan, conditions))) doubts.push(`--null ${shellWord(nullText)}`)
   }
-  return doubts.map((flag) => `${flag} changes nothing: no value that is loaded has that form.`)
+  return doubts.map((flag) => `${flag} has no effect: no loaded value has that form.`)
 }
 
 /** What is said of a column whose values do not fit its field in the topic. */
 function otherInTopic({ topicRecord }: TableFileOptions, field: string, { avro }: ColumnType): string | undefined {
   const known = columnType(topicRecord?.fields.get(field)?.sqlType ?? '')?.avro
   if (known === undefined || known === avro) return undefined
-  return `${avro}, for its values do not fit the topic's ${known}: the topic has rows of both from now on`
+  return `${avro}, because its values do not fit the topic's ${known}: the topic then has rows of both types`
 }
 
 /** A type's name as DuckDB prints it: INTEGER for int. @throws FileColumnError if there is none */

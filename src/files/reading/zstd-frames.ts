@@ -64,7 +64,7 @@ async function* frameParts(input: AsyncIterable<Uint8Array>): AsyncGenerator<Fra
         for (let left = start.readUInt32LE(4); left > 0; ) left -= (await bytes.take(Math.min(left, 65_536))).length
         continue
       }
-      if (magic !== zstdMagic) throw new ZstdError('what follows the first frame is no zstd')
+      if (magic !== zstdMagic) throw new ZstdError('what follows the first frame is not zstd')
       const descriptor = start[4]
       yield { bytes: await bytes.take(5 + frameHeaderBytes(descriptor)), isLast: false }
       for (let isLast = false; !isLast; ) {
@@ -105,7 +105,7 @@ class ByteQueue {
   /** The next bytes, which stay. @throws ZstdError if the stream has fewer */
   async peek(bytes: number): Promise<Buffer> {
     while (this.#buffer.length < bytes) {
-      if (!(await this.#read())) throw new ZstdError('the compressed data end in the middle')
+      if (!(await this.#read())) throw new ZstdError('the compressed data are truncated')
     }
     return this.#buffer.subarray(0, bytes)
   }

@@ -10,8 +10,10 @@ import { chunkRows, TableChunk } from './table-chunk.ts'
 import type { TableColumn, TableType } from './table-columns.ts'
 
 export interface TableWriterOptions extends DatabaseOptions {
-  /** appears when it is complete, in place of what stood there */
+  /** appears when it is complete */
   readonly file: string
+  /** whether a file that exists is replaced [false: that is an error] */
+  readonly overwrite?: boolean
   readonly format: TableFormat
   /** of CSV: texts that a spreadsheet would take for a formula get an apostrophe in front */
   readonly csvSafe?: boolean
@@ -45,10 +47,10 @@ export interface TableWriter {
  * first, in a hidden folder beside the file, which takes about the file's size again; memory stays bounded however
  * many rows there are.
  *
- * @throws FileUnwritableError
+ * @throws FileExistsError, FileUnwritableError
  */
 export async function openTableWriter(options: TableWriterOptions): Promise<TableWriter> {
-  const { file, format, csvSafe = false } = options
+  const { file, overwrite = false, format, csvSafe = false } = options
   const unwritable = (cause: unknown) =>
     cause instanceof PipelineError
       ? cause
@@ -56,7 +58,7 @@ export async function openTableWriter(options: TableWriterOptions): Promise<Tabl
   let folder: PartialFolder | undefined
   let database: Database
   try {
-    folder = await openPartialFolder(file)
+    folder = await openPartialFolder(file, overwrite)
     database = await openDatabase(options, join(folder.path, 'rows.duckdb'))
   } catch (cause) {
     await folder?.discard()

@@ -4,7 +4,7 @@ import type { ClusterSession } from '../cluster-session.ts'
 import { type NormalizeMemberOptions, normalizeMember } from './normalize-member.ts'
 import { type RestoreMemberOptions, restoreMember } from './restore-member.ts'
 
-/** What several threads may do side by side. All of it is plain data: it goes to a thread and comes from there. */
+/** Tasks that several threads may do concurrently. All of it is plain data that is sent to and from threads. */
 interface MemberWork {
   readonly normalize: { options: NormalizeMemberOptions; progress: StageReport; result: StageReport }
   readonly restore: { options: RestoreMemberOptions; progress: StageReport; result: StageReport }

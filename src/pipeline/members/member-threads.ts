@@ -17,7 +17,7 @@ export interface MemberRequest<S extends MemberStage> {
   readonly task: MemberTask<S>
 }
 
-/** What a thread says: how far it is, what happens to it, and once, at its end, its result or why there is none. */
+/** Messages of a thread: its progress, its events, and at its end its result or its error. */
 export type MemberAnswer<S extends MemberStage> =
   | { readonly kind: 'progress'; readonly progress: MemberProgress<S> }
   | { readonly kind: 'event'; readonly event: StageEvent }
@@ -44,7 +44,7 @@ export class MemberError extends PipelineError {
 }
 
 /**
- * Does each task in a thread of its own, with connections of its own. If one fails all stop, with its error.
+ * Runs each task in its own thread, with its own connections. If one fails, all stop with its error.
  *
  * @param onProgress is told which of the tasks it is about
  * @returns the results in the order of the tasks
@@ -98,7 +98,7 @@ function runThread<S extends MemberStage>(
       else resolve(answer.result)
     })
     thread.once('error', reject)
-    thread.once('exit', (code) => reject(new Error(`A member's thread ended with code ${code} and said nothing`)))
+    thread.once('exit', (code) => reject(new Error(`A member's thread ended with code ${code} without a result`)))
   }).finally(() => signal.removeEventListener('abort', onAbort))
 }
 

@@ -7,7 +7,7 @@ import { compileRowPlan } from '../../rows/row-plan.ts'
 import { MalformedSchemaError } from '../../rows/schema-error.ts'
 import { type ModeChoice, NormalizeTransform } from '../../stages/normalize.ts'
 import type { ClusterSession } from '../cluster-session.ts'
-import { rowSchemas } from '../transform-stage.ts'
+import { rowSchemas } from '../stage-member.ts'
 import { whenReachable } from '../when-reachable.ts'
 import { type TransformMemberOptions, transformMember } from './transform-member.ts'
 
@@ -56,7 +56,7 @@ export function normalizeMember(
 }
 
 /**
- * Tries to derive the schema of what will be written from the one that raw rows have now.
+ * @internal Tries to derive the schema of what will be written from the one that raw rows have now.
  *
  * @throws SchemaCollisionError
  */
@@ -72,7 +72,7 @@ export async function checkNames(
     if (compileRowPlan(parseAvroSchema(latest.schema), columns).kind === 'plan')
       deriveNormalizedSchema(latest.schema, columns, options)
   } catch (error) {
-    // No option mends it: its rows become dead letters, and those of other writers go on.
+    // No option can resolve this: its rows become dead letters, and rows of other producers are processed.
     if (!(error instanceof MalformedSchemaError)) throw error
   }
 }

@@ -2,7 +2,7 @@ import type { TopicNames } from '../../config/names.ts'
 import type { StageReport } from '../../ports/stage-report.ts'
 import { RestoreTransform } from '../../stages/restore.ts'
 import type { ClusterSession } from '../cluster-session.ts'
-import { rowSchemas, slicePatienceMs } from '../transform-stage.ts'
+import { rowSchemas, slicePatienceMs } from '../stage-member.ts'
 import { type TransformMemberOptions, transformMember } from './transform-member.ts'
 
 export interface RestoreMemberOptions extends TransformMemberOptions {

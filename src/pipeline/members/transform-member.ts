@@ -4,7 +4,7 @@ import type { RowTransform } from '../../stages/row-transform.ts'
 import type { ClusterSession } from '../cluster-session.ts'
 import type { GroupedStage } from '../group-positions.ts'
 import { followModels } from '../models-topic.ts'
-import { runTransformStage, type TransformStageOptions } from '../transform-stage.ts'
+import { runTransformStage, type TransformStageOptions } from '../stage-member.ts'
 import { whenReachable } from '../when-reachable.ts'
 
 type StageTopics = Pick<TransformStageOptions, 'inputTopic' | 'outputTopic' | 'deadLetterTopic'>

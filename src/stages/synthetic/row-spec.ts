@@ -40,7 +40,7 @@ export type RowSpec = readonly SyntheticColumn[]
 const maxColumns = 4096
 
 const fix =
-  'Write columns as name:type=distribution, apart by semicolons: amount:double=lognormal(3,1); ' +
+  'Write columns as name:type=distribution, separated by semicolons: amount:double=lognormal(3,1); ' +
   'age:int=normal(40,12)|null(0.02); price:double=mixture(0.7:5:1,0.3:20:4)|decimals(2). Distributions: ' +
   'constant(value), ' +
   'uniform(low,high), normal(mean,std), lognormal(mu,sigma), exponential(mean), mixture(weight:mean:std,...)'
@@ -104,7 +104,7 @@ function parseText(text: string): SyntheticColumn[] {
 
 function parseColumn(text: string): SyntheticColumn {
   const match = columnPattern.exec(text)
-  if (match === null) throw new UsageError(`"${text}" is no specification of a column`, fix)
+  if (match === null) throw new UsageError(`"${text}" is not a specification of a column`, fix)
   const [, name, type, kind, parameters, more] = match
   const distribution = parseDistribution(kind, parameters.split(','), text)
   const nullRate = option(more, 'null', text) ?? 0
@@ -153,10 +153,10 @@ function checkColumn(column: SyntheticColumn): void {
   const { name, type, distribution, nullRate, decimals } = column
   const problem = (what: string) => new UsageError(`Column "${name}": ${what}`, fix)
   if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) throw problem('the name is not a valid Avro name')
-  if (!syntheticTypes.includes(type)) throw problem(`the type is none of ${syntheticTypes.join(', ')}`)
+  if (!syntheticTypes.includes(type)) throw problem(`the type is not one of ${syntheticTypes.join(', ')}`)
   if (!(nullRate >= 0 && nullRate <= 1)) throw problem('the share of nulls is not between 0 and 1')
   if (decimals !== undefined && !(Number.isInteger(decimals) && decimals >= 0 && decimals <= mostDecimals)) {
-    throw problem(`the decimals are no whole number from 0 to ${mostDecimals}`)
+    throw problem(`the number of decimals is not an integer from 0 to ${mostDecimals}`)
   }
   if (decimals !== undefined && (type === 'int' || type === 'long')) throw problem(`${type} has no decimals`)
   if (typeof distribution !== 'object' || distribution === null) throw problem('it has no distribution')

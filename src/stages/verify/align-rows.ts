@@ -212,7 +212,7 @@ export class RowAlignment<L, R> implements Source<Pair<L, R>> {
       this.#hasBegun ||= i !== undefined
       this.#pairs.push({ found, expected: i === undefined ? undefined : left[i] })
       if (i !== undefined || !isDoubleAFault) continue
-      const problem = 'one row more than there should be'
+      const problem = 'an additional row'
       this.#moved.add({ fault: 'doubled', expected: undefined, found, problem }, prints.found[j])
     }
     for (let i = 0; i < left.length; i++) {
@@ -228,7 +228,7 @@ export class RowAlignment<L, R> implements Source<Pair<L, R>> {
     const matched = right.flatMap((_, j) => (partners[j] === undefined ? [] : [j]))
     const inOrder = longestAscending(matched.map((j) => partners[j]!))
     matched.forEach((j, place) => {
-      if (!inOrder.has(place)) this.#report('reordered', left[partners[j]!], right[j], 'the row stands elsewhere')
+      if (!inOrder.has(place)) this.#report('reordered', left[partners[j]!], right[j], 'the row is at another position')
     })
   }
 

@@ -101,7 +101,7 @@ interface SurplusRow {
   readonly problem: string
 }
 
-const notOfTheFile = "a load has written this row with the file's, and the file does not have it"
+const notOfTheFile = 'the load of the file wrote this row, and the file does not have it'
 
 class Audit {
   readonly #options: FileAuditOptions
@@ -146,7 +146,7 @@ class Audit {
       const { offset } = found.peek(0)
       const place = placeOf(expected.peek(0))
       const rest = await this.#align(comparison, expected, unread, false)
-      const problem = 'from here on rows of the file stand in the topic again'
+      const problem = 'from here on the topic has rows of the file again'
       this.#add('doubled', { ...place, partition, offset: Number(offset), problem }, comparison.matched)
       return rest
     })
@@ -193,7 +193,7 @@ class Audit {
       if (fault === 'doubled' || isLost) {
         const { offset, timestamp } = found!
         if (!isLost && comparison.isCopy(found!)) {
-          surplus.push({ offset: Number(offset), timestamp, problem: 'a row of the file stands here once more' })
+          surplus.push({ offset: Number(offset), timestamp, problem: 'a row of the file is here a second time' })
         } else if (this.#loads.has(loadStamp(found!))) {
           surplus.push({ offset: Number(offset), timestamp, problem: notOfTheFile })
         }
@@ -376,7 +376,7 @@ function keyReader({ cells, key, style }: FileAuditOptions): (row: FileRow) => s
   const place = cells.columns.findIndex(({ column }) => column === key.column)
   if (place < 0) {
     const names = cells.columns.map(({ column }) => column).join(', ')
-    throw new FileColumnError(cells.file, key.column, 'there is no such column to be the key', `Name one of ${names}`)
+    throw new FileColumnError(cells.file, key.column, 'there is no such key column', `Name one of ${names}`)
   }
   const { field } = cells.columns[place]
   const { fields = [] } = JSON.parse(key.schema) as { fields?: { name: string; type: unknown }[] }

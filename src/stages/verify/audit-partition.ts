@@ -119,7 +119,7 @@ export async function auditPartition(audit: PartitionAudit, tools: AuditTools): 
       } else pending++
     }
     for (const letter of letters.rest(range.start))
-      letterReports.onWrong(letter, 'it is a batch that can be read, or that is not there')
+      letterReports.onWrong(letter, 'the batch is readable or does not exist')
   }
   if (restored === undefined) {
     await drain(pairs)

@@ -1,8 +1,8 @@
 import { cellText, type FileCell, type FileCells, type FileRow } from '../../files/reading/file-cells.ts'
 import type { StockRow } from '../../ports/stock-log.ts'
 import type { Comparison, Prints } from './align-rows.ts'
+import { schemaIdOf } from './audited-framing.ts'
 import { type CellReader, type CellStyle, cellReader, evenJson } from './cell-values.ts'
-import { schemaIdOf } from './framing.ts'
 import { valueText } from './row-print.ts'
 import { decodeRow, type Fields, type RowType, type RowTypes } from './row-types.ts'
 import { isSameValue } from './same-value.ts'
@@ -121,7 +121,7 @@ export class FileComparison implements Comparison<ExpectedRow, StockRow> {
   #difference({ fileRow, key }: ExpectedRow, found: StockRow): string | undefined {
     if (found.value === null) return 'the value is null'
     const decoded = this.#decode(found)
-    if (decoded === undefined) return 'its schema is unknown, or the value is not one of it'
+    if (decoded === undefined) return 'its schema is unknown, or the value does not match it'
     const { type, fields } = decoded
     const foundKey = found.key === null ? null : found.key.toString()
     if (foundKey !== key) return `the key is ${quoted(foundKey)} instead of ${quoted(key)}`

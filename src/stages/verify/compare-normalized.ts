@@ -1,6 +1,7 @@
 import type { Model } from '../../model/model.ts'
 import type { StockRow } from '../../ports/stock-log.ts'
 import type { Comparison, Prints } from './align-rows.ts'
+import { headerBytes, schemaIdOf } from './audited-framing.ts'
 import {
   type ColumnTerms,
   expectedMode,
@@ -10,7 +11,6 @@ import {
   restoredNumber,
 } from './column-terms.ts'
 import { frameDifference, framePrint, hasSameFrame } from './frame-difference.ts'
-import { headerBytes, schemaIdOf } from './framing.ts'
 import { fieldsPrint, roundedText, valueText } from './row-print.ts'
 import { decodeRow, decodeWith, type Fields, type RowType, type RowTypes } from './row-types.ts'
 import { isSameValue } from './same-value.ts'
@@ -72,7 +72,7 @@ export class NormalizedComparison implements Comparison<StockRow, StockRow> {
     if (frame !== undefined) return frame
     if (raw.value === null || normalized.value === null) {
       if (raw.value === normalized.value) return undefined
-      return raw.value === null ? 'a tombstone has got a value' : 'the value is null'
+      return raw.value === null ? 'a tombstone has a value' : 'the value is null'
     }
     const pair = this.#pairOf(raw.value, normalized.value)
     if (pair === undefined) return 'one of the schemas is unknown, or the value is not framed'

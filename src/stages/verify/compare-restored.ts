@@ -1,9 +1,9 @@
 import type { StockRow } from '../../ports/stock-log.ts'
 import type { Comparison, Pair, Prints } from './align-rows.ts'
+import { headerBytes, schemaIdOf } from './audited-framing.ts'
 import { isRestored, type NormalizationRules } from './column-terms.ts'
 import type { ModelVersions, ModeValue } from './compare-normalized.ts'
 import { frameDifference, framePrint, hasSameFrame } from './frame-difference.ts'
-import { headerBytes, schemaIdOf } from './framing.ts'
 import { fieldsPrint, roundedText, valueText } from './row-print.ts'
 import { decodeRow, type Fields, type RowType, type RowTypes } from './row-types.ts'
 import { isSameValue } from './same-value.ts'
@@ -43,7 +43,7 @@ export class RestoredComparison implements Comparison<NormalizedRow, StockRow> {
     if (frame !== undefined || raw === undefined) return frame
     if (raw.value === null || restored.value === null) {
       if (raw.value === restored.value) return undefined
-      return raw.value === null ? 'a tombstone has got a value' : 'the value is null'
+      return raw.value === null ? 'a tombstone has a value' : 'the value is null'
     }
     const rawId = schemaIdOf(raw.value)
     const restoredId = schemaIdOf(restored.value)

@@ -30,7 +30,7 @@ export class MovedRows<L, R> {
       this.#held--
       const expected = fault.expected ?? counterpart.expected
       const found = fault.found ?? counterpart.found
-      this.#report({ fault: 'reordered', expected, found, problem: 'the row stands elsewhere' })
+      this.#report({ fault: 'reordered', expected, found, problem: 'the row is at another position' })
       return
     }
     if (this.#held >= remembered) this.flush()

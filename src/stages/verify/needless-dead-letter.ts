@@ -1,10 +1,10 @@
 import { isWholeValue } from '../../avro/whole-value.ts'
 import type { NumericType } from '../../mixture/column-model.ts'
 import { headerText, type StockRow } from '../../ports/stock-log.ts'
+import { headerBytes, schemaIdOf } from './audited-framing.ts'
 import { expectedMode, expectedValue, restoredNumber } from './column-terms.ts'
 import type { ModelVersions } from './compare-normalized.ts'
 import { deadLetterHeaders } from './dead-letter-filter.ts'
-import { headerBytes, schemaIdOf } from './framing.ts'
 import { decodeRow, type RowTypes } from './row-types.ts'
 
 /** A column may change among all of them: a model is about numbers. */

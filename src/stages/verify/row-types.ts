@@ -7,7 +7,7 @@ import { plainFieldName, plainSchema } from '../../rows/plain-schema.ts'
 import { SchemaKeys, type SchemaName } from '../../rows/schema-name.ts'
 import { unionBranches } from '../../rows/whole-schema.ts'
 import { lookUpSchemas } from '../look-up-schemas.ts'
-import { framedAnew, headerBytes, headerSchemaOf, schemaIdOf } from './framing.ts'
+import { framedAnew, headerBytes, headerSchemaOf, schemaIdOf } from './audited-framing.ts'
 
 /** A decoded record: its fields by name. */
 export type Fields = Record<string, unknown>

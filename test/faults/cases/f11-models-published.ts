@@ -200,7 +200,7 @@ class BrokenRecords {
     await this.#write([this.#key(version), noise], [this.#key('current'), await this.#alias(version)])
   }
 
-  /** One whose content is not what its hash says. */
+  /** One whose content does not match its hash. */
   async wrongChecksum(version: number, content: ModelContent): Promise<void> {
     const model = { ...content, version, createdAtMs: 0, contentSha256: contentHash({ ...content, seed: -1 }) }
     const { model: id } = await this.#schemaIds()

@@ -156,11 +156,11 @@ async function logCut(context: FaultContext): Promise<void> {
   const log = join(node.dataFolder, `${dataset.topics.raw}-0`, '00000000000000000000.log')
   truncateSync(log, Math.floor(statSync(log).size / 2))
   await node.restart()
-  await endsWith(worker, exitCodes.failed, /was cut.*are gone.*--to-offset/)
+  await endsWith(worker, exitCodes.failed, /was truncated.*are gone.*--to-offset/)
   // More rows than were lost: the position is within the log again, and only the leaders' epochs tell that it is
   // another one.
   await dataset.write(2 * smallRows)
-  await endsWith(context.worker(dataset), exitCodes.failed, /VGM_LOG_TRUNCATED|was cut.*are gone.*--to-offset/)
+  await endsWith(context.worker(dataset), exitCodes.failed, /VGM_LOG_TRUNCATED|was truncated.*are gone.*--to-offset/)
 }
 
 /**

@@ -176,7 +176,8 @@ function exportWork(dataset: FaultDataset, topic: string, parent: string, ending
   return {
     name: `export ${ending}`,
     frames: [{ api: 'Fetch', direction: 'answer' }],
-    command: (run) => ['export', file(run), ...dataset.flags, '--topic', topic],
+    // A run that is killed behind its last step has written the file.
+    command: (run) => ['export', file(run), '--overwrite', ...dataset.flags, '--topic', topic],
     // The rows have been read, and the file is being written beside its place.
     untilMoment: async (process) => {
       while (!process.hasEnded && globSync(join(folder('disturbed'), '.*', 'rows.out')).length === 0)

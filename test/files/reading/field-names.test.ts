@@ -23,7 +23,7 @@ suite('the Avro name of a column', () => {
     )
   })
 
-  test('is written in Latin letters', () => {
+  test('the Avro name has Latin letters', () => {
     deepEqual(fieldNames(['цена', 'город', '价格', 'τιμή']), ['tsena', 'gorod', 'JiaGe', 'timi'])
   })
 
@@ -31,7 +31,7 @@ suite('the Avro name of a column', () => {
     deepEqual(fieldNames(['a b', 'c', 'a-b', 'a_b', '№', '']), ['a_b_2', 'c', 'a_b_3', 'a_b', '_', '__2'])
   })
 
-  test('is that of no other column', () => {
+  test('the Avro name is unique among the columns', () => {
     const columns = fc.uniqueArray(fc.string({ unit: fc.constantFrom('a', 'b', '_', ' ', '2', 'é', '-') }))
     fc.assert(
       fc.property(columns, (names) => equal(new Set(fieldNames(names)).size, names.length)),

@@ -168,7 +168,7 @@ suite('a table file', () => {
     match(readFileSync(target, 'utf8'), /^line,column,problem,row\n25002,b,.*abc.*\n$/)
   })
 
-  test('starts at any row', async (t) => {
+  test('a table file can be read from any row', async (t) => {
     const csv = await open(t, temporaryFile(t, 'rows.csv', longCsv('7,7,x')))
     let rows = 0
     for await (const { chunk, skip } of csv.chunks(12_345)) rows += chunk.rowCount - skip

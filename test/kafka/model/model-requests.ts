@@ -1,4 +1,10 @@
 import { Reader, Writer } from '@platformatic/kafka'
+import {
+  type JoinedGroup,
+  refusedJoin,
+  refusedSync,
+  type SyncedGroup,
+} from '../../../src/embedded/core/group-messages.ts'
 
 /*
  * The broker's side of the requests that the row path sends, in the versions that it sends them in: requests are read,
@@ -70,17 +76,8 @@ export interface FetchedBatches {
   readonly bytes: Buffer
 }
 
-export interface JoinedGroup {
-  readonly error: number
-  readonly generation: number
-  readonly leader: string
-  readonly memberId: string
-  readonly members: readonly {
-    readonly memberId: string
-    readonly instanceId: string | null
-    readonly metadata: Buffer
-  }[]
-}
+/** What of a member the version of its request says, or its connection. */
+const joining = { clientId: 'member', clientHost: 'model', requiresMemberId: true, canSkipAssignment: false }
 
 export const wires = {
   Produce: wire({
@@ -310,21 +307,22 @@ export const wires = {
       instanceId: r.readNullableString(),
       protocolType: r.readString(),
       protocols: r.readArray((p) => ({ name: p.readString(), metadata: p.readBytes() })),
+      ...joining,
     }),
-    write: ({ error, generation, leader, memberId, members }: JoinedGroup) =>
+    write: ({ error, generation, protocolType, protocolName, leader, memberId, members }: JoinedGroup) =>
       Writer.create()
         .appendInt32(0)
         .appendInt16(error)
         .appendInt32(generation)
-        .appendString('consumer')
-        .appendString('range')
+        .appendString(protocolType)
+        .appendString(protocolName)
         .appendString(leader)
         .appendString(memberId)
         .appendArray([...members], (w, member) =>
-          w.appendString(member.memberId).appendString(member.instanceId).appendBytes(member.metadata),
+          w.appendString(member.memberId).appendString(member.instanceId).appendBytes(Buffer.from(member.metadata)),
         )
         .appendTaggedFields(),
-    refuse: ({ memberId }, error) => ({ error, generation: -1, leader: '', memberId, members: [] }),
+    refuse: ({ memberId }, error) => refusedJoin(error, memberId),
   }),
   Heartbeat: wire({
     key: 12,
@@ -362,18 +360,19 @@ export const wires = {
       generation: r.readInt32(),
       memberId: r.readString(),
       instanceId: r.readNullableString(),
-      protocol: [r.readNullableString(), r.readNullableString()],
+      protocolType: r.readNullableString(),
+      protocolName: r.readNullableString(),
       assignments: r.readArray((a) => ({ memberId: a.readString(), assignment: a.readBytes() })),
     }),
-    write: ({ error, assignment }: { error: number; assignment: Buffer }) =>
+    write: ({ error, protocolType, protocolName, assignment }: SyncedGroup) =>
       Writer.create()
         .appendInt32(0)
         .appendInt16(error)
-        .appendString('consumer')
-        .appendString('range')
-        .appendBytes(assignment)
+        .appendString(protocolType)
+        .appendString(protocolName)
+        .appendBytes(Buffer.from(assignment))
         .appendTaggedFields(),
-    refuse: (_request, error) => ({ error, assignment: Buffer.alloc(0) }),
+    refuse: (_request, error) => refusedSync(error),
   }),
   InitProducerId: wire({
     key: 22,
@@ -436,8 +435,7 @@ export const wires = {
           return t.readArray((p) => {
             const partition = p.readInt32()
             const [offset, leaderEpoch] = [Number(p.readInt64()), p.readInt32()]
-            p.readNullableString()
-            return { topic, partition, offset, leaderEpoch }
+            return { topic, partition, offset, leaderEpoch, metadata: p.readNullableString() ?? '' }
           })
         })
         .flat(),

@@ -12,10 +12,10 @@ import { RowClient, transactionTimeoutMs } from '../../../src/kafka/row-client.t
 import type { PartitionOffset } from '../../../src/ports/log.ts'
 import { CopiedValues } from '../../../src/stages/copied-values.ts'
 import type { RowTarget, RowTransform } from '../../../src/stages/row-transform.ts'
-import { transformTopic } from '../../../src/stages/transform-topic.ts'
+import { transformTopic } from '../../../src/stages/stage-loop.ts'
+import { committedRows } from './committed-rows.ts'
 import { latestMs } from './faults.ts'
 import { ModelBroker, type ModelOptions } from './model-broker.ts'
-import { committedRows } from './model-log.ts'
 import type { Fault } from './model-network.ts'
 import type { RequestName } from './model-requests.ts'
 import { randomFrom } from './random.ts'
@@ -118,10 +118,10 @@ export class ModelWorld {
         baseSequence: sequence,
       })
       sequence += rows
-      equal(await log.append(bytes, async () => 0), 0)
+      equal((await log.append(bytes, () => 0)).error, 0)
     }
     this.#sequences.set(partition, sequence)
-    log.mark(producerId, 0, isCommit)
+    equal(log.mark({ producerId, producerEpoch: 0, isCommit }), 0)
   }
 
   isRunning(name: string): boolean {

@@ -6,9 +6,9 @@ import { PipelineError } from '../../../src/errors.ts'
 import { BrokerConnections } from '../../../src/kafka/broker-connections.ts'
 import { FencedError } from '../../../src/kafka/broker-errors.ts'
 import { TransactionalProducer } from '../../../src/kafka/transactional-producer.ts'
+import { committedRows } from './committed-rows.ts'
 import { faultOf, transactionRequests } from './faults.ts'
 import { ModelBroker, type ModelOptions } from './model-broker.ts'
-import { committedRows } from './model-log.ts'
 import { randomFrom } from './random.ts'
 import { VirtualTime } from './virtual-time.ts'
 
@@ -161,6 +161,15 @@ class Move implements Step {
   toString = () => 'move'
 }
 
+class Restart implements Step {
+  check = ({ isCalm }: Readonly<Model>) => !isCalm
+  async run(model: Model, { broker }: Real): Promise<void> {
+    model.isDisturbed = true
+    broker.restart()
+  }
+  toString = () => 'restart'
+}
+
 const partition = fc.nat({ max: partitions - 1 })
 const request = fc.constantFrom(
   ...transactionRequests.filter((name) => name !== 'AddOffsetsToTxn' && name !== 'TxnOffsetCommit'),
@@ -178,6 +187,7 @@ const steps = fc.commands(
     fc.oneof(fc.nat({ max: 50 }), fc.constant(transactionTimeoutMs + 1_000)).map((ms) => new Elapse(ms)),
     request.chain((name) => faultOf(name).map((fault) => new Disturb(name, fault))),
     fc.constant(new Move()),
+    fc.constant(new Restart()),
   ],
   { maxCommands: 40, size: 'max' },
 )

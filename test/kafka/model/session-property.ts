@@ -97,6 +97,7 @@ const deeds: fc.WeightedArbitrary<Deed>[] = [
       run: (world) => world.broker.moveCoordinators(ms),
     })),
   },
+  { weight: 1, arbitrary: fc.constant({ what: 'restart', run: (world) => world.broker.restart() }) },
   {
     weight: 1,
     arbitrary: fc.tuple(fc.nat({ max: 2 }), fc.constantFrom(10, 500, 8_000)).map(([node, ms]) => ({

@@ -1,0 +1,230 @@
+import { crc32c } from '@node-rs/crc32'
+import { type BatchHeader, batchHeaderBytes, batchLengthOverhead, writeInt64 } from '../../batch/batch-header.ts'
+import { compress } from '../../batch/compression.ts'
+import { isRead, MalformedBatchError, openBatch, readPiece } from '../../batch/read-records.ts'
+import { createRecords, type Records } from '../../batch/records.ts'
+import { intBytes, longBytes, writeInt, writeLong } from '../../batch/varint.ts'
+import type { AbortedTransaction } from './aborted-transactions.ts'
+import { CleanedTransactions } from './cleaned-transactions.ts'
+import type { LogConfig } from './log-config.ts'
+import type { ProducerStates } from './producer-states.ts'
+import type { OpenedBatch, StoredBatches } from './stored-batches.ts'
+
+/** The base timestamp of the batch is the time at which its tombstones go, or its marker. */
+const deleteHorizonBit = 0x40
+
+export interface CompactionFacts {
+  readonly nowMs: number
+  readonly config: LogConfig
+  /** rows at it and after it stay as they are: the last stable offset */
+  readonly limitOffset: number
+  readonly aborted: readonly AbortedTransaction[]
+  readonly producers: ProducerStates
+}
+
+export interface Compacted {
+  /** the whole log as it is afterwards, made while it is read */
+  readonly pieces: Iterable<readonly Uint8Array[]>
+  /** below it everything has been looked at */
+  readonly cleanedOffset: number
+  /** whether a transaction that was rolled back still has something in the log; asked after `pieces` were read */
+  readonly isAbortedKept: (aborted: AbortedTransaction) => boolean
+}
+
+/**
+ * Keeps the newest row of each key, as `Cleaner` of Apache Kafka: rows keep their offsets, and batches their first and
+ * last one. Rows that were rolled back go. A tombstone goes `deleteRetentionMs` after the compaction that has seen it
+ * first, and so does a marker after the rows of its transaction. The last batch of each producer stays, if empty,
+ * because it has the sequence. The keys are in memory meanwhile.
+ */
+export function compacted(batches: StoredBatches, facts: CompactionFacts): Compacted {
+  const { storage } = batches
+  const { position, offset } = dirtyEnd(batches, facts)
+  const newest = newestOffsets(batches, position, facts.aborted)
+  const transactions = new CleanedTransactions(facts.aborted)
+  function* pieces(): Generator<readonly Uint8Array[]> {
+    for (const stored of batches.walk(storage.start, position)) {
+      const batch = batches.open(stored)
+      const isNeeded = stored.lastOffset + 1 === offset || isLastOfProducer(batch.header, facts.producers)
+      const piece = batch.header.isControl
+        ? keptMarker(batch, transactions.isMarkerDone(batch), isNeeded, facts)
+        : keptRows(
+            batch,
+            transactions.isAborted(batch.header) ? () => false : isKept(batch, newest, facts),
+            isNeeded,
+            facts,
+          )
+      if (piece !== undefined) yield piece
+    }
+    for (const stored of batches.walk(position)) yield storage.read(stored.position, stored.end)
+  }
+  return {
+    pieces: pieces(),
+    cleanedOffset: offset,
+    isAbortedKept: (aborted) => aborted.lastOffset >= offset || transactions.hasSeen(aborted),
+  }
+}
+
+/** Up to where rows are looked at. */
+function dirtyEnd(batches: StoredBatches, { limitOffset, nowMs, config }: CompactionFacts) {
+  let offset = batches.storage.startOffset
+  for (const { position, baseOffset, lastOffset, maxTimestampMs } of batches.walk(batches.storage.start)) {
+    const isYoung = config.minCompactionLagMs > 0 && nowMs - maxTimestampMs < config.minCompactionLagMs
+    if (baseOffset >= limitOffset || isYoung) return { position, offset: baseOffset }
+    offset = lastOffset + 1
+  }
+  return { position: batches.storage.end, offset }
+}
+
+/** The offset of the newest row of each key that was committed. */
+function newestOffsets(batches: StoredBatches, end: number, aborted: readonly AbortedTransaction[]) {
+  const newest = new Map<string, number>()
+  const transactions = new CleanedTransactions(aborted)
+  for (const stored of batches.walk(batches.storage.start, end)) {
+    const batch = batches.open(stored)
+    if (batch.header.isControl) transactions.isMarkerDone(batch)
+    else if (!transactions.isAborted(batch.header))
+      eachRow(batch, (records, row) => {
+        const key = keyOf(records, row)
+        if (key !== undefined) newest.set(key, batch.header.baseOffset + records.offsetDelta[row])
+      })
+  }
+  return newest
+}
+
+type RowFilter = (records: Records, row: number) => boolean
+
+function isKept({ header, view }: OpenedBatch, newest: Map<string, number>, { nowMs }: CompactionFacts): RowFilter {
+  const isPastHorizon = hasHorizon(view) && header.baseTimestampMs <= nowMs
+  return (records, row) => {
+    const key = keyOf(records, row)
+    if (key === undefined || (newest.get(key) ?? -1) > header.baseOffset + records.offsetDelta[row]) return false
+    return records.valueStart[row] >= 0 || !isPastHorizon
+  }
+}
+
+function keptMarker(
+  { bytes, view, header }: OpenedBatch,
+  isDone: boolean,
+  isNeeded: boolean,
+  facts: CompactionFacts,
+): readonly Uint8Array[] | undefined {
+  if (!isDone || header.recordCount === 0) return isNeeded || !isDone ? [bytes] : undefined
+  if (hasHorizon(view)) return isNeeded || header.baseTimestampMs > facts.nowMs ? [bytes] : undefined
+  const horizonMs = facts.nowMs + facts.config.deleteRetentionMs
+  const record = withBaseTimestamp(bytes.subarray(batchHeaderBytes), header.baseTimestampMs, horizonMs)
+  return rebuilt(bytes, header, { records: record, count: 1, maxTimestampMs: header.maxTimestampMs, horizonMs })
+}
+
+function keptRows(
+  batch: OpenedBatch,
+  filter: RowFilter,
+  isNeeded: boolean,
+  { nowMs, config }: CompactionFacts,
+): readonly Uint8Array[] | undefined {
+  const { bytes, view, header } = batch
+  const kept: Uint8Array[] = []
+  let hasTombstone = false
+  let maxTimestampMs = -1
+  const isWhole = eachRow(batch, (records, row, start) => {
+    if (!filter(records, row)) return
+    kept.push(records.bytes.subarray(start, records.recordEnd[row]))
+    hasTombstone ||= records.valueStart[row] < 0
+    maxTimestampMs = Math.max(maxTimestampMs, records.timestampMs[row])
+  })
+  const setsHorizon = hasTombstone && !hasHorizon(view)
+  // What cannot be read cannot be compacted either.
+  if (!isWhole || (kept.length === header.recordCount && !setsHorizon)) return [bytes]
+  if (kept.length === 0 && !isNeeded) return undefined
+  const horizonMs = setsHorizon ? nowMs + config.deleteRetentionMs : undefined
+  const moved =
+    horizonMs === undefined ? kept : kept.map((record) => withBaseTimestamp(record, header.baseTimestampMs, horizonMs))
+  return rebuilt(bytes, header, { records: Buffer.concat(moved), count: kept.length, maxTimestampMs, horizonMs })
+}
+
+/** A batch with other records; its offsets, its producer and its sequence stay. */
+function rebuilt(
+  bytes: Uint8Array,
+  header: BatchHeader,
+  content: {
+    readonly records: Uint8Array
+    readonly count: number
+    readonly maxTimestampMs: number
+    readonly horizonMs: number | undefined
+  },
+): readonly Uint8Array[] {
+  const { count, maxTimestampMs, horizonMs } = content
+  const { compression } = header
+  const records = compression === 'none' || count === 0 ? content.records : compress(compression, content.records)
+  const head = Buffer.from(bytes.subarray(0, batchHeaderBytes))
+  const view = new DataView(head.buffer, head.byteOffset, head.length)
+  view.setInt32(8, batchHeaderBytes - batchLengthOverhead + records.length)
+  if (horizonMs !== undefined) {
+    view.setInt16(21, view.getInt16(21) | deleteHorizonBit)
+    writeInt64(view, 27, horizonMs)
+  }
+  if (!header.isLogAppendTime) writeInt64(view, 35, maxTimestampMs)
+  view.setInt32(57, count)
+  view.setUint32(17, crc32c(records, crc32c(head.subarray(21))))
+  return [head, records]
+}
+
+/** A record that says the same time from another base. */
+function withBaseTimestamp(record: Uint8Array, fromMs: number, toMs: number): Uint8Array {
+  let at = 0
+  while (record[at] > 127) at++
+  const attributes = record[++at]
+  let zigzag = 0
+  for (let scale = 1, byte = 128; byte > 127; scale *= 128) {
+    byte = record[++at]
+    zigzag += (byte & 127) * scale
+  }
+  const deltaMs = (zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2) + fromMs - toMs
+  const rest = record.subarray(at + 1)
+  const size = 1 + longBytes(deltaMs) + rest.length
+  const out = new Uint8Array(intBytes(size) + size)
+  at = writeInt(out, 0, size)
+  out[at] = attributes
+  out.set(rest, writeLong(out, at + 1, deltaMs))
+  return out
+}
+
+/** Calls `visit` with each row and the position of its record; whether all could be read. */
+function eachRow(
+  { bytes, view, header }: OpenedBatch,
+  visit: (records: Records, row: number, start: number) => void,
+): boolean {
+  if (header.recordCount === 0) return true
+  const records = createRecords(Math.min(header.recordCount, 1024))
+  try {
+    const open = openBatch(bytes, view, header)
+    do {
+      let start = open.at
+      readPiece(open, records)
+      for (let row = 0; row < records.count; row++) {
+        visit(records, row, start)
+        start = records.recordEnd[row]
+      }
+    } while (!isRead(open))
+    return true
+  } catch (error) {
+    if (error instanceof MalformedBatchError) return false
+    throw error
+  }
+}
+
+function keyOf({ bytes, keyStart, keyEnd }: Records, row: number): string | undefined {
+  if (keyStart[row] < 0) return undefined
+  return Buffer.from(bytes.buffer, bytes.byteOffset + keyStart[row], keyEnd[row] - keyStart[row]).toString('latin1')
+}
+
+const hasHorizon = (view: DataView): boolean => (view.getInt16(21) & deleteHorizonBit) !== 0
+
+function isLastOfProducer(
+  { producerId, producerEpoch, lastOffset, isControl }: BatchHeader,
+  producers: ProducerStates,
+) {
+  const state = producers.get(producerId)
+  if (state === undefined) return false
+  return state.lastDataOffset >= 0 ? lastOffset === state.lastDataOffset : isControl && producerEpoch === state.epoch
+}

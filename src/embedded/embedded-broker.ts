@@ -1,0 +1,102 @@
+import { join, resolve } from 'node:path'
+import { inspect } from 'node:util'
+import { PipelineError } from '../errors.ts'
+import { Broker } from './broker.ts'
+import { BrokerSettings, type GivenSettings } from './broker-settings.ts'
+import type { Clock } from './core/clock.ts'
+import type { Faults } from './faults.ts'
+import { lockFolder } from './folder-lock.ts'
+import { FileStores, MemoryStores } from './log-stores.ts'
+import { usualMemoryBytes } from './memory-limit.ts'
+import { systemClock } from './system-clock.ts'
+import { TcpServer } from './tcp-server.ts'
+
+export interface EmbeddedBrokerOptions {
+  /** folder for all that the broker has; without it everything is in memory, and gone when it stops */
+  readonly dataDir?: string
+  /** 0 for any that is free */
+  readonly port?: number
+  /** refused unless it is the loopback */
+  readonly host?: string
+  /** bytes that rows in memory may take: the smaller of 2 GiB and a quarter of the machine's memory */
+  readonly memoryBytes?: number
+  /** by the names of Apache Kafka's broker settings */
+  readonly settings?: GivenSettings
+  readonly clock?: Clock
+  /** gets what a person may want to know, a line at a time */
+  readonly log?: (line: string) => void
+}
+
+export interface EmbeddedBroker {
+  /** host and port */
+  readonly brokers: string
+  /** makes things go wrong for a test */
+  readonly faults: Faults
+  /** Resolves with a sentence if the broker ends by itself, as when its disk is full. */
+  readonly died: Promise<string>
+  stop(): Promise<void>
+}
+
+/**
+ * Starts a Kafka broker in this process, on the loopback.
+ *
+ * @throws UsageError for options that cannot be used
+ * @throws FolderInUseError, StorageError for a folder that cannot be used
+ *
+ * @example
+ *     const broker = await startEmbeddedBroker()
+ *     broker.brokers // '127.0.0.1:40123'
+ *     await broker.stop()
+ */
+export async function startEmbeddedBroker(options: EmbeddedBrokerOptions = {}): Promise<EmbeddedBroker> {
+  const { port = 0, host, memoryBytes = usualMemoryBytes, clock = systemClock, log = () => undefined } = options
+  const settings = new BrokerSettings(options.settings)
+  const dataDir = options.dataDir === undefined ? undefined : resolve(options.dataDir)
+  const unlock = dataDir === undefined ? () => undefined : lockFolder(dataDir)
+  const stores = dataDir === undefined ? new MemoryStores() : new FileStores(join(dataDir, 'logs'))
+  let broker: Broker | undefined
+  let server: TcpServer | undefined
+  let stopped: Promise<void> | undefined
+  const end = async () => {
+    try {
+      await server?.stop()
+      await broker?.close()
+    } finally {
+      stores.close()
+      unlock()
+    }
+  }
+  const stop = () => {
+    stopped ??= end()
+    return stopped
+  }
+  // Whoever starts it again on its folder finds what was acknowledged.
+  const { promise: died, resolve: die } = Promise.withResolvers<string>()
+  const fail = (error: unknown) => {
+    if (stopped !== undefined) return
+    const message = `The embedded broker ends: ${error instanceof PipelineError ? error.message : inspect(error)}`
+    log(message)
+    die(message)
+    // What cannot be closed has been told already.
+    stop().catch(() => undefined)
+  }
+  try {
+    broker = new Broker({ stores, dataDir, settings, memoryBytes, clock, log, fail })
+    await broker.start()
+    server = await TcpServer.listen(broker, { port, ...(host !== undefined && { host }) }, log)
+    broker.advertise(server)
+    return { brokers: `${server.host}:${server.port}`, died, faults: faultsOf(server, broker), stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+function faultsOf(server: TcpServer, broker: Broker): Faults {
+  return {
+    goAway: (ms) => server.goAway(ms),
+    slowAnswers: (target) => server.faults.add(target, { kind: 'slow', delayMs: target.delayMs }),
+    loseAnswers: (target) => server.faults.add(target, { kind: 'lost' }),
+    abortTransaction: (transactionalId) => broker.timeOutTransaction(transactionalId),
+  }
+}

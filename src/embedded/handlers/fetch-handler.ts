@@ -1,0 +1,144 @@
+import type { BrokerState, HandlersOf, RequestFacts } from '../broker-state.ts'
+import type { Isolation } from '../core/partition-log.ts'
+import type { Partition } from '../partition.ts'
+import type { RequestOf, ResponseOf } from '../protocol/apis.ts'
+import { errorCodes } from '../protocol/error-codes.ts'
+import type { Topic } from '../topics.ts'
+import { epochError } from './log-handlers.ts'
+
+type Asked = RequestOf<'Fetch'>['topics'][number]
+type AskedPartition = Asked['partitions'][number]
+type FetchedPartition = ResponseOf<'Fetch'>['responses'][number]['partitions'][number]
+
+interface Read {
+  readonly responses: ResponseOf<'Fetch'>['responses']
+  readonly sizeBytes: number
+  /** an error, or a log that has gone another way, is told at once */
+  readonly isUrgent: boolean
+}
+
+/** Rows go out. */
+export function fetchHandlers(broker: BrokerState): HandlersOf<'Fetch'> {
+  const { topics, settings } = broker
+  const largestBytes = settings.number('fetch.max.bytes')
+
+  function topicOf({ topic, topicId }: Asked, version: number): Topic | undefined {
+    return version < 13 ? topics.get(topic) : topics.byId(topicId)
+  }
+
+  function readPartition(
+    partition: Partition,
+    { partition: partitionIndex, fetchOffset, currentLeaderEpoch, lastFetchedEpoch, partitionMaxBytes }: AskedPartition,
+    isolation: Isolation,
+    { leftBytes, isFirst }: { readonly leftBytes: number; readonly isFirst: boolean },
+  ): FetchedPartition & { readonly sizeBytes: number } {
+    const { log } = partition
+    const epoch = epochError(currentLeaderEpoch, log)
+    if (epoch !== errorCodes.NONE) return refused(partitionIndex, epoch)
+    const found = {
+      highWatermark: log.endOffset,
+      lastStableOffset: log.lastStableOffset,
+      logStartOffset: log.startOffset,
+    }
+    if (lastFetchedEpoch >= 0) {
+      const { epoch: known, endOffset } = log.endOfEpoch(lastFetchedEpoch)
+      // Nothing is known of that epoch: these are not the rows that the client has read.
+      if (known < 0) return refused(partitionIndex, errorCodes.OFFSET_OUT_OF_RANGE)
+      if (known < lastFetchedEpoch || endOffset < fetchOffset)
+        return {
+          ...found,
+          partitionIndex,
+          errorCode: errorCodes.NONE,
+          divergingEpoch: { epoch: known, endOffset },
+          abortedTransactions: [],
+          records: [],
+          sizeBytes: 0,
+        }
+    }
+    const maxBytes = Math.min(partitionMaxBytes, leftBytes)
+    const { error, buffers, sizeBytes, aborted } = log.fetch(fetchOffset, maxBytes, isolation, isFirst)
+    if (error !== errorCodes.NONE) return refused(partitionIndex, error)
+    const abortedTransactions = isolation === 'read_committed' ? aborted : null
+    return { ...found, partitionIndex, errorCode: error, abortedTransactions, records: buffers, sizeBytes }
+  }
+
+  function read(request: RequestOf<'Fetch'>, version: number): Read {
+    const isolation = request.isolationLevel === 1 ? 'read_committed' : 'read_uncommitted'
+    const maxBytes = Math.min(request.maxBytes, largestBytes)
+    let sizeBytes = 0
+    let isUrgent = false
+    const responses = request.topics.map((asked) => {
+      const topic = topicOf(asked, version)
+      const unknown = version < 13 ? errorCodes.UNKNOWN_TOPIC_OR_PARTITION : errorCodes.UNKNOWN_TOPIC_ID
+      return {
+        topic: asked.topic,
+        topicId: asked.topicId,
+        partitions: asked.partitions.map((each) => {
+          const partition = topic?.partitions[each.partition]
+          const answer =
+            partition === undefined
+              ? notHere(each.partition, topic === undefined ? unknown : errorCodes.UNKNOWN_TOPIC_OR_PARTITION)
+              : readPartition(partition, each, isolation, {
+                  leftBytes: Math.max(0, maxBytes - sizeBytes),
+                  isFirst: sizeBytes === 0,
+                })
+          sizeBytes += answer.sizeBytes
+          isUrgent ||= answer.errorCode !== errorCodes.NONE || answer.divergingEpoch !== undefined
+          return answer
+        }),
+      }
+    })
+    return { responses, sizeBytes, isUrgent }
+  }
+
+  /** Resolves as soon as partitions have grown by `bytes`, or the time is over, or the client is gone. */
+  function growth(request: RequestOf<'Fetch'>, version: number, bytes: number, untilMs: number, signal: AbortSignal) {
+    return new Promise<void>((resolve) => {
+      const { clock } = broker
+      let left = bytes
+      const done = () => {
+        timer.cancel()
+        signal.removeEventListener('abort', done)
+        for (const end of ends) end()
+        resolve()
+      }
+      const grew = (more: number) => {
+        left -= more
+        // A topic that is gone grows by nothing, and is told.
+        if (left <= 0 || more === 0) done()
+      }
+      const timer = clock.after(untilMs - clock.nowMs, done)
+      signal.addEventListener('abort', done)
+      const ends = request.topics.flatMap((asked) => {
+        const topic = topicOf(asked, version)
+        return asked.partitions.flatMap(({ partition }) => topic?.partitions[partition]?.onGrowth(grew) ?? [])
+      })
+    })
+  }
+
+  return {
+    Fetch: async (request, { version, signal }: RequestFacts) => {
+      const { sessionEpoch, maxWaitMs, minBytes } = request
+      // No session is ever granted: each request names all partitions.
+      if (sessionEpoch > 0) return { errorCode: errorCodes.FETCH_SESSION_ID_NOT_FOUND, responses: [] }
+      const untilMs = broker.clock.nowMs + maxWaitMs
+      for (;;) {
+        const { responses, sizeBytes, isUrgent } = read(request, version)
+        const isOver = isUrgent || sizeBytes >= minBytes || request.topics.length === 0
+        if (isOver || broker.clock.nowMs >= untilMs) return { responses }
+        await growth(request, version, minBytes - sizeBytes, untilMs, signal)
+        // Its logs may be closed by now.
+        if (signal.aborted) return undefined
+      }
+    },
+  }
+}
+
+function refused(partitionIndex: number, errorCode: number): FetchedPartition & { readonly sizeBytes: number } {
+  return { partitionIndex, errorCode, highWatermark: -1, abortedTransactions: null, records: [], sizeBytes: 0 }
+}
+
+/** Unlike other errors this one comes with an empty list, as from Apache Kafka. */
+function notHere(partitionIndex: number, errorCode: number): FetchedPartition & { readonly sizeBytes: number } {
+  return { ...refused(partitionIndex, errorCode), abortedTransactions: [] }
+}

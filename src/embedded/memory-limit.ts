@@ -1,0 +1,48 @@
+import { totalmem } from 'node:os'
+import type { Clock } from './core/clock.ts'
+import type { LogStores } from './log-stores.ts'
+
+const mebibyte = 1024 * 1024
+/** Between two rounds of housekeeping that want of memory asks for. */
+const pauseMs = 1_000
+
+/** The smaller of 2 GiB and a quarter of the memory of the machine, or of the container. */
+export const usualMemoryBytes = Math.min(
+  2048 * mebibyte,
+  Math.floor(Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY) / 4),
+)
+
+/** What logs in memory may take: rows that do not fit are refused, so that the heap never is exhausted. */
+export class MemoryLimit {
+  readonly limitBytes: number
+  readonly #stores: LogStores
+  readonly #clock: Clock
+  readonly #makeRoom: () => void
+  #lastMs = Number.NEGATIVE_INFINITY
+
+  /** @param makeRoom housekeeping that removes what may go */
+  constructor(limitBytes: number, stores: LogStores, clock: Clock, makeRoom: () => void) {
+    this.limitBytes = limitBytes
+    this.#stores = stores
+    this.#clock = clock
+    this.#makeRoom = makeRoom
+  }
+
+  /** Whether a log may take a batch of so many bytes. */
+  hasRoomFor(name: string, bytes: number): boolean {
+    const fits = () => this.#stores.heldBytes + this.#stores.growthFor(name, bytes) <= this.limitBytes
+    if (fits()) return true
+    if (this.#clock.nowMs - this.#lastMs < pauseMs) return false
+    this.#lastMs = this.#clock.nowMs
+    this.#makeRoom()
+    return fits()
+  }
+
+  /** Says to a producer why its rows are refused. */
+  get problem(): string {
+    return (
+      `The embedded broker holds ${Math.round(this.#stores.heldBytes / mebibyte)} MiB of rows, which is its limit: ` +
+      'set retention on topics, delete some, or start it with --data-dir or more --memory'
+    )
+  }
+}

@@ -1,0 +1,190 @@
+import { randomBytes } from 'node:crypto'
+import type { Compression } from '../batch/batch-header.ts'
+import { transactionalId, valueSubject } from '../config/names.ts'
+import type { PipelineError } from '../errors.ts'
+import { TopicMissingError } from '../kafka/topic-errors.ts'
+import type { Delivery, PartitionOffset, SchemaStore, TopicPartition } from '../ports/log.ts'
+import type { StageReport } from '../ports/stage-report.ts'
+import type { RowSchemaName } from '../rows/schema-name.ts'
+import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
+import type { RowTransform } from '../stages/row-transform.ts'
+import { transformTopic } from '../stages/stage-loop.ts'
+import { abortedBy } from './abort-reason.ts'
+import type { ClusterSession } from './cluster-session.ts'
+import {
+  type GroupedStage,
+  lostPositions,
+  outputLost,
+  PositionsMissingError,
+  preparePositions,
+  rebuiltPositions,
+} from './group-positions.ts'
+import { MemberReporter } from './member-reporter.ts'
+import { batchSizesFor, partitionCount, startsOf } from './row-topics.ts'
+import { whenReachable } from './when-reachable.ts'
+
+/** Long enough for a transaction's cost to vanish, short enough for heartbeats and for whoever reads downstream. */
+const defaultSliceMs = 500
+/**
+ * A slice whose schemas or models take longer is aborted, well before its transaction times out, and repeated until
+ * they are available.
+ */
+export const slicePatienceMs = 3_000
+
+export interface TransformStageOptions extends GroupedStage {
+  /**
+   * a name that survives restarts: the membership becomes static, and the old instance's transaction is ended at once
+   */
+  readonly instance?: string | undefined
+  /** number of this member among those of its process */
+  readonly slot?: number | undefined
+  readonly deadLetterTopic: string
+  readonly deadLetters?: DeadLetterPolicy | undefined
+  readonly compression: Compression
+  readonly delivery?: Delivery | undefined
+  readonly transform: RowTransform
+  /** where to begin if the group has no position yet; its first row unless given */
+  readonly startOffsets?: (partitions: readonly TopicPartition[]) => Promise<PartitionOffset[]>
+  /** whether lost positions are counted from the rows of the output [false: an error] */
+  readonly rebuildPositions?: boolean | undefined
+  /** whether a group that has read rows may go on although its output is empty or missing [false: an error] */
+  readonly allowEmptyOutput?: boolean | undefined
+  /** where to stop; undefined runs until interrupted */
+  readonly ends?: readonly PartitionOffset[] | undefined
+  /** default: half a second */
+  readonly sliceMs?: number | undefined
+  readonly onProgress: (report: StageReport) => void
+}
+
+/** Runs one member of a stage's consumer group; output topics are made like the raw topic if they do not exist. */
+export async function runTransformStage(cluster: ClusterSession, options: TransformStageOptions): Promise<StageReport> {
+  const {
+    stage,
+    group,
+    instance,
+    slot = 0,
+    inputTopic,
+    outputTopic,
+    deadLetterTopic,
+    ends,
+    compression,
+    delivery,
+    startOffsets,
+  } = options
+  const { admin, rows, signal } = cluster
+  const ensureOutputs = async (count: number) => {
+    for (const topic of [outputTopic, deadLetterTopic])
+      await admin.topics.ensureRowTopic({ topic, partitions: count, like: inputTopic })
+  }
+  const prepare = async () => {
+    const count = await partitionCount(cluster, inputTopic)
+    if (options.allowEmptyOutput !== true) {
+      const lost = await outputLost(cluster, options, startOffsets)
+      if (lost !== undefined) throw lost
+    }
+    await ensureOutputs(count)
+    await preparePositions(cluster)
+    return count
+  }
+  const partitions = await whenReachable(cluster, prepare, mayCome)
+  // Random unless named: workers that are started by hand share the load and never fence each other.
+  const id = transactionalId(group, instance ?? randomBytes(6).toString('hex'), slot)
+  const reporter = new MemberReporter(cluster.report)
+  const open = () =>
+    rows.openSession({
+      group,
+      topic: inputTopic,
+      transactionalId: id,
+      groupInstanceId: instance === undefined ? null : `${instance}.${slot}`,
+      compression,
+      delivery,
+      startOffsets: async (fresh) => {
+        // Partitions may be added while the stage runs: a row keeps its partition, so the outputs must have it too.
+        if (fresh.some(({ partition }) => partition >= partitions))
+          await ensureOutputs(await partitionCount(cluster, inputTopic))
+        const { lost, remade } = await lostPositions(cluster, group, fresh, outputTopic)
+        if (remade.length > 0)
+          cluster.log.warn(
+            { group, topic: inputTopic, output: outputTopic, partitions: remade.map(({ partition }) => partition) },
+            'the topic was deleted and recreated: it is read from its first row, and the output still ' +
+              'has rows of the older topic',
+          )
+        if (lost.length > 0 && options.rebuildPositions !== true)
+          throw new PositionsMissingError(cluster.settings.brokers, options, lost[0].partition)
+        const rebuilt = await rebuiltPositions(cluster, stage, lost, outputTopic, deadLetterTopic)
+        for (const { partition, offset } of rebuilt)
+          cluster.log.warn(
+            { group, topic: inputTopic, partition, offset },
+            'a lost position was rebuilt by counting rows',
+          )
+        const rest = fresh.filter((each) => !lost.includes(each))
+        return [...rebuilt, ...(await (startOffsets?.(rest) ?? startsOf(cluster, rest)))]
+      },
+      ...(ends !== undefined && { ends }),
+      outputsOf: ({ partition }) => [{ topic: outputTopic, partition }],
+      onAbort: (cause) => cluster.report(abortedBy(cause)),
+      onJoin: reporter,
+    })
+  const session = await whenReachable(cluster, open)
+  cluster.report({ kind: 'started', group, transactionalId: id })
+  reporter.begin(session)
+  try {
+    return await transformTopic({
+      session,
+      transform: options.transform,
+      stage,
+      outputTopic,
+      outputPartition: (partition) => partition,
+      deadLetterTopic,
+      deadLetters: options.deadLetters,
+      sizes: {
+        output: await batchSizesFor(cluster, outputTopic),
+        deadLetters: await batchSizesFor(cluster, deadLetterTopic),
+      },
+      sliceMs: options.sliceMs ?? defaultSliceMs,
+      ends,
+      signal,
+      onTurn: () => reporter.turn(),
+      onProgress: (report, slice) => {
+        reporter.committed(report, slice, options.transform.modelVersion)
+        options.onProgress(report)
+      },
+    })
+  } finally {
+    reporter.stop()
+    await session.close()
+    reporter.ended()
+  }
+}
+
+/** Unreachable servers return, and another stage or a load creates a missing topic. */
+function mayCome(error: PipelineError): boolean {
+  return error.retriable || error instanceof TopicMissingError
+}
+
+/** The schemas of a stage's rows, as its transform uses them. */
+export interface StageSchemas {
+  readonly registry: SchemaStore
+  /** subject of the schemas that are written */
+  readonly subject: string
+  /** called once for each schema whose rows all become dead letters */
+  readonly onUnusableSchema: (schema: RowSchemaName, reason: string) => void
+}
+
+/** @internal Subjects of outputs accept any schema, because refits change the columns. */
+export function rowSchemas(
+  { registry, report }: ClusterSession,
+  inputTopic: string,
+  outputTopic: string,
+): StageSchemas {
+  return {
+    registry: {
+      schemaById: (id) => registry.schemaById(id, slicePatienceMs),
+      schemaProblem: (id) => registry.schemaProblem(id),
+      register: (subject, schema) =>
+        registry.register(subject, schema, { compatibility: 'NONE', patienceMs: slicePatienceMs }),
+    },
+    subject: valueSubject(outputTopic),
+    onUnusableSchema: (schemaId, reason) => report({ kind: 'schema-unusable', schemaId, topic: inputTopic, reason }),
+  }
+}
