@@ -4,7 +4,7 @@ import type { ClusterSession } from './cluster-session.ts'
 import { isInterruption, SessionLife } from './session-life.ts'
 
 /** What an interruption says of work that keeps no position; the others go on where they stopped. */
-export const beginsAnew = 'Run it again: it begins anew'
+export const beginsAnew = 'Run it again: it starts from the beginning'
 
 /**
  * A call of a function of the library: nothing is done before its session and its options have been looked at, and it
@@ -23,7 +23,7 @@ export async function call<O extends object, T>(
   again: string | ((options: O) => string | undefined) | undefined = undefined,
 ): Promise<T> {
   if (!((cluster as ClusterSession | undefined)?.life instanceof SessionLife))
-    throw new UsageError(`${checks.caller}: its first argument is no cluster`, 'Give what openCluster has returned')
+    throw new UsageError(`${checks.caller}: its first argument is not a cluster`, 'Give what openCluster has returned')
   cluster.life.requireOpen()
   checks.check(options)
   const failing = new AbortController()

@@ -70,7 +70,7 @@ export async function checkExport(
  * await exportTopic(cluster, { topic: 'trips.normalized', file: 'trips.parquet' })
  *
  * @throws TopicMissingError; FileExistsError; ExportRowError for a row that cannot be read
- * @throws InterruptedError when the cluster's signal fires: the same call begins anew
+ * @throws InterruptedError when the cluster's signal fires: the same call starts from the beginning
  */
 export async function exportTopic(cluster: ClusterSession, options: ExportTopicOptions): Promise<ExportReport> {
   return call(checks, cluster, options, exportFile, beginsAnew)

@@ -101,7 +101,7 @@ const checks = optionChecks<FitDatasetOptions>(
  * const { version, columns } = await fitDataset(cluster, { dataset: 'trips' })
  *
  * @throws UsageError without a sample topic; UnfittableError without rows or columns
- * @throws InterruptedError when the cluster's signal fires: the same call begins anew
+ * @throws InterruptedError when the cluster's signal fires: the same call starts from the beginning
  */
 export async function fitDataset(cluster: ClusterSession, options: FitDatasetOptions): Promise<Model> {
   return call(checks, cluster, options, fitModel, beginsAnew)

@@ -130,7 +130,7 @@ interface TableLoad extends FileReading {
  *
  * @throws FileUnreadableError, BadRowError, FileColumnError, with the file, the line and the column
  * @throws UsageError for a `badRows` that is the file itself, or holds anything else than bad rows
- * @throws InterruptedError when the cluster's signal fires: the same call goes on where it stopped
+ * @throws InterruptedError when the cluster's signal fires: the same call resumes where it stopped
  */
 export async function loadFile(cluster: ClusterSession, options: LoadFileOptions): Promise<LoadReport> {
   return call(checks, cluster, options, loadFiles)

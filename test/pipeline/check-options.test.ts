@@ -370,7 +370,7 @@ suite('an option that is wrong is refused before a broker is asked', () => {
         for (const options of [undefined, null, 'd', 5, [], new Date()])
           await refused(options, new RegExp(`^${caller}: its options are `))
         for (const none of [undefined, null, {}, { close: () => undefined }])
-          await rejects(run(none as unknown as ClusterSession, right), { code: 'VGM_USAGE', message: /no cluster/ })
+          await rejects(run(none as unknown as ClusterSession, right), { code: 'VGM_USAGE', message: /not a cluster/ })
       }))
 
   test('and what is right, or undefined, is taken', () =>
@@ -528,7 +528,7 @@ suite('a table of checks', () => {
     const { check } = optionChecks<Options>('f', { dataset: datasetName }, { size })
     throws(() => check({ dataset: 'd', size: { rows: 0 } }), {
       message: 'f: size.rows is 0',
-      fix: 'Give a whole number from 1 up',
+      fix: 'Give an integer of at least 1',
     })
     throws(() => check({ dataset: 'd', size: { row: 1 } } as never), {
       message: 'f: size has no option row',

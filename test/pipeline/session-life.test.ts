@@ -60,7 +60,10 @@ suite('a call', () => {
     withoutBrokers(async (cluster) => {
       const aborted = { ...cluster, signal: AbortSignal.abort() }
       await rejects(normalizeTopic(aborted, { dataset: 'd' }), InterruptedError)
-      await rejects(fitDataset(aborted, { dataset: 'd' }), { name: 'InterruptedError', fix: /begins anew/ })
+      await rejects(fitDataset(aborted, { dataset: 'd' }), {
+        name: 'InterruptedError',
+        fix: /starts from the beginning/,
+      })
     }))
 
   test('ends with what a listener throws, although nobody between them sees it', () =>
@@ -95,7 +98,7 @@ suite('a call', () => {
       const { code, message, fix, exitCode } = new InterruptedError()
       const fromThread = new MemberError({ code, message, fix, exitCode, stack: undefined })
       const fail = (error: unknown) => () => Promise.reject(error)
-      const interrupted = { name: 'InterruptedError', fix: /goes on where it stopped/ }
+      const interrupted = { name: 'InterruptedError', fix: /resumes where it stopped/ }
       await rejects(call(checks, cluster, {}, fail(fromThread)), interrupted)
       await rejects(call(checks, cluster, {}, fail(fromThread), 'It begins anew'), { fix: 'It begins anew' })
       const other = new Error('no')
