@@ -1,5 +1,5 @@
 import { type BrokerState, nodeId } from './broker-state.ts'
-import { errorCodes } from './protocol/error-codes.ts'
+import { errorCodes } from './error-codes.ts'
 import { collides, topicNameProblem } from './topic-names.ts'
 import { settingsProblem } from './topic-settings.ts'
 import type { Topic } from './topics.ts'

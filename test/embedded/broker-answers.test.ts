@@ -1,6 +1,6 @@
 import { deepEqual, equal } from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { errorCodes } from '../../src/embedded/protocol/error-codes.ts'
+import { errorCodes } from '../../src/embedded/error-codes.ts'
 import { AskedBroker } from './asked-broker.ts'
 import { type BatchFacts, batchOf } from './core/batches.ts'
 

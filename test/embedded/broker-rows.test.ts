@@ -1,6 +1,6 @@
 import { deepEqual, equal, match } from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { errorCodes } from '../../src/embedded/protocol/error-codes.ts'
+import { errorCodes } from '../../src/embedded/error-codes.ts'
 import { AskedBroker, fetchedBytes } from './asked-broker.ts'
 import { rowsOf, valuesOf } from './core/batches.ts'
 import { settle } from './core/fake-clock.ts'

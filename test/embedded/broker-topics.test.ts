@@ -1,6 +1,6 @@
 import { deepEqual, equal, match } from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { errorCodes } from '../../src/embedded/protocol/error-codes.ts'
+import { errorCodes } from '../../src/embedded/error-codes.ts'
 import { zeroUuid } from '../../src/embedded/protocol/primitives.ts'
 import { AskedBroker } from './asked-broker.ts'
 

@@ -9,7 +9,7 @@ import {
 } from '../../batch/batch-header.ts'
 import { MalformedBatchError, readPieces } from '../../batch/read-records.ts'
 import { createRecords } from '../../batch/records.ts'
-import { errorCodes } from './error-codes.ts'
+import { errorCodes } from '../error-codes.ts'
 import type { LogConfig } from './log-config.ts'
 
 /** Why a batch is refused. */

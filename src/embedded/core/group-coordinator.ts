@@ -1,6 +1,6 @@
+import { errorCodes } from '../error-codes.ts'
 import type { Clock } from './clock.ts'
 import type { Marker } from './control-batch.ts'
-import { errorCodes } from './error-codes.ts'
 import { Group } from './group.ts'
 import {
   type DescribedGroup,

@@ -1,4 +1,4 @@
-import { errorCodes } from './error-codes.ts'
+import { errorCodes } from '../error-codes.ts'
 import { GroupMember, subscribedTopics } from './group-member.ts'
 import { type GroupProtocol, type JoinRequest, refusedJoin, refusedSync } from './group-messages.ts'
 

@@ -1,5 +1,5 @@
+import { errorCodes } from '../error-codes.ts'
 import type { Clock, Timer } from './clock.ts'
-import { errorCodes } from './error-codes.ts'
 import { type GroupMember, newMemberId } from './group-member.ts'
 import { GroupMembers } from './group-members.ts'
 import {

@@ -5,12 +5,12 @@ import {
   isIntact,
   readBatchHeader,
 } from '../../batch/batch-header.ts'
+import { errorCodes } from '../error-codes.ts'
 import { type AbortedTransaction, AbortedTransactions } from './aborted-transactions.ts'
 import { checkBatch, type Refusal, stampedHead } from './batch-checks.ts'
 import type { Clock } from './clock.ts'
 import { compacted } from './compaction.ts'
 import { type Marker, markerBatch, readMarker } from './control-batch.ts'
-import { errorCodes } from './error-codes.ts'
 import { LeaderEpochs } from './leader-epochs.ts'
 import { type LogConfig, logDefaults } from './log-config.ts'
 import type { LogStorage } from './log-storage.ts'

@@ -1,6 +1,6 @@
 import type { BatchHeader } from '../../batch/batch-header.ts'
+import { errorCodes } from '../error-codes.ts'
 import type { Marker } from './control-batch.ts'
-import { errorCodes } from './error-codes.ts'
 
 const lastSequence = 2 ** 31 - 1
 const noSequence = -1

@@ -1,5 +1,5 @@
 import type { BatchHeader } from '../../batch/batch-header.ts'
-import { errorCodes } from './error-codes.ts'
+import { errorCodes } from '../error-codes.ts'
 
 /** Asks the coordinator whether a producer's transaction spans this partition: an error code. */
 export type Verify = () => number | Promise<number>

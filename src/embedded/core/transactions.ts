@@ -1,6 +1,6 @@
+import { errorCodes } from '../error-codes.ts'
 import type { Clock } from './clock.ts'
 import type { Marker } from './control-batch.ts'
-import { errorCodes } from './error-codes.ts'
 import type { TopicPartition } from './group-offsets.ts'
 import { ProducerIds, producerIdsKind } from './producer-ids.ts'
 import type { StateLog } from './state-log.ts'

@@ -1,7 +1,7 @@
 import { statfsSync } from 'node:fs'
 import { type BrokerState, type HandlersOf, nodeId } from '../broker-state.ts'
+import { errorCodes } from '../error-codes.ts'
 import { offeredVersions, type RequestOf, type ResponseOf } from '../protocol/apis.ts'
-import { errorCodes } from '../protocol/error-codes.ts'
 import type { TopicAdmin } from '../topic-admin.ts'
 import { topicNameProblem } from '../topic-names.ts'
 import type { Topic } from '../topics.ts'

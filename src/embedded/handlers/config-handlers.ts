@@ -1,6 +1,6 @@
 import { type BrokerState, type HandlersOf, nodeId } from '../broker-state.ts'
+import { errorCodes } from '../error-codes.ts'
 import type { RequestOf, ResponseOf } from '../protocol/apis.ts'
-import { errorCodes } from '../protocol/error-codes.ts'
 import { itemsOf, type Setting, settingTypes } from '../setting.ts'
 import type { Problem } from '../topic-admin.ts'
 import { settingsProblem, topicSettings } from '../topic-settings.ts'

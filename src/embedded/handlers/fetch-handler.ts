@@ -1,8 +1,8 @@
 import type { BrokerState, HandlersOf, RequestFacts } from '../broker-state.ts'
 import type { Isolation } from '../core/partition-log.ts'
+import { errorCodes } from '../error-codes.ts'
 import type { Partition } from '../partition.ts'
 import type { RequestOf, ResponseOf } from '../protocol/apis.ts'
-import { errorCodes } from '../protocol/error-codes.ts'
 import type { Topic } from '../topics.ts'
 import { epochError } from './log-handlers.ts'
 

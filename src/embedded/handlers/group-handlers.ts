@@ -1,8 +1,8 @@
 import type { HandlersOf } from '../broker-state.ts'
 import type { GroupCoordinator } from '../core/group-coordinator.ts'
 import type { OffsetCommit, TopicPartition } from '../core/group-offsets.ts'
+import { errorCodes } from '../error-codes.ts'
 import type { RequestOf, ResponseOf } from '../protocol/apis.ts'
-import { errorCodes } from '../protocol/error-codes.ts'
 import type { Topics } from '../topics.ts'
 import { byTopic } from './by-topic.ts'
 

@@ -1,6 +1,6 @@
 import type { BrokerState, HandlersOf } from '../broker-state.ts'
+import { errorCodes } from '../error-codes.ts'
 import type { ResponseOf } from '../protocol/apis.ts'
-import { errorCodes } from '../protocol/error-codes.ts'
 import { zeroUuid } from '../protocol/primitives.ts'
 import type { TopicAdmin, WantedTopic } from '../topic-admin.ts'
 import type { Topic } from '../topics.ts'

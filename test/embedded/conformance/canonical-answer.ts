@@ -1,5 +1,5 @@
+import { errorCodes } from '../../../src/embedded/error-codes.ts'
 import type { ApiName } from '../../../src/embedded/protocol/apis.ts'
-import { errorCodes } from '../../../src/embedded/protocol/error-codes.ts'
 import { zeroUuid } from '../../../src/embedded/protocol/primitives.ts'
 import { plainBatches } from './plain-batches.ts'
 import type { SequenceRun } from './sequence-run.ts'

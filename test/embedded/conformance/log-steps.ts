@@ -1,4 +1,4 @@
-import { errorCodes } from '../../../src/embedded/protocol/error-codes.ts'
+import { errorCodes } from '../../../src/embedded/error-codes.ts'
 import type { Chance } from './chance.ts'
 import { type BatchPlan, producedBatch } from './produced-batch.ts'
 import type { RequestBody } from './raw-client.ts'

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { errorCodes } from '../../../src/embedded/error-codes.ts'
 import type { ApiName } from '../../../src/embedded/protocol/apis.ts'
-import { errorCodes } from '../../../src/embedded/protocol/error-codes.ts'
 import { type AnswerBody, NoAnswerError, type RequestBody } from './raw-client.ts'
 import type { SequenceRun } from './sequence-run.ts'
 

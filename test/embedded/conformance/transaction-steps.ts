@@ -1,4 +1,4 @@
-import { errorCodes } from '../../../src/embedded/protocol/error-codes.ts'
+import { errorCodes } from '../../../src/embedded/error-codes.ts'
 import type { Chance } from './chance.ts'
 import { shifted } from './log-steps.ts'
 import type { SequenceRun } from './sequence-run.ts'

@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { errorCodes } from '../../../src/embedded/core/error-codes.ts'
 import type { GroupCoordinator } from '../../../src/embedded/core/group-coordinator.ts'
+import { errorCodes } from '../../../src/embedded/error-codes.ts'
 import { dayMs } from './batches.ts'
 import { coordinatorOf, joinRequest, stableGroup, subscription } from './groups.ts'
 

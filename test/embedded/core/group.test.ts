@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { errorCodes } from '../../../src/embedded/core/error-codes.ts'
 import type { JoinedGroup } from '../../../src/embedded/core/group-messages.ts'
+import { errorCodes } from '../../../src/embedded/error-codes.ts'
 import { settle } from './fake-clock.ts'
 import {
   bytes,

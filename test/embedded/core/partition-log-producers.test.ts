@@ -1,9 +1,9 @@
 import { deepEqual, equal } from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { errorCodes } from '../../../src/embedded/core/error-codes.ts'
 import { MemoryStorage } from '../../../src/embedded/core/memory-storage.ts'
 import { PartitionLog } from '../../../src/embedded/core/partition-log.ts'
 import { lastSequenceOf } from '../../../src/embedded/core/producer-states.ts'
+import { errorCodes } from '../../../src/embedded/error-codes.ts'
 import { type BatchFacts, batchOf, dayMs, startMs, valuesOf } from './batches.ts'
 import { FakeClock, settle } from './fake-clock.ts'
 

@@ -1,7 +1,6 @@
 import { deepEqual, equal } from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import fc from 'fast-check'
-import { errorCodes } from '../../../src/embedded/core/error-codes.ts'
 import type { LogConfig } from '../../../src/embedded/core/log-config.ts'
 import { MemoryStorage } from '../../../src/embedded/core/memory-storage.ts'
 import {
@@ -10,6 +9,7 @@ import {
   maxTimestamp,
   PartitionLog,
 } from '../../../src/embedded/core/partition-log.ts'
+import { errorCodes } from '../../../src/embedded/error-codes.ts'
 import { batchOf, rowsOf, startMs, valuesOf } from './batches.ts'
 import { FakeClock } from './fake-clock.ts'
 

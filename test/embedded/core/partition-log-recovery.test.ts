@@ -1,8 +1,8 @@
 import { deepEqual, equal } from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { errorCodes } from '../../../src/embedded/core/error-codes.ts'
 import { MemoryStorage } from '../../../src/embedded/core/memory-storage.ts'
 import { PartitionLog } from '../../../src/embedded/core/partition-log.ts'
+import { errorCodes } from '../../../src/embedded/error-codes.ts'
 import { batchOf, startMs, valuesOf } from './batches.ts'
 import { FakeClock } from './fake-clock.ts'
 

@@ -1,11 +1,11 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import type { Marker } from '../../../src/embedded/core/control-batch.ts'
-import { errorCodes } from '../../../src/embedded/core/error-codes.ts'
 import type { TopicPartition } from '../../../src/embedded/core/group-offsets.ts'
 import { MemoryStorage } from '../../../src/embedded/core/memory-storage.ts'
 import { StateLog } from '../../../src/embedded/core/state-log.ts'
 import { TransactionCoordinator, type TransactionSettings } from '../../../src/embedded/core/transactions.ts'
+import { errorCodes } from '../../../src/embedded/error-codes.ts'
 import { dayMs } from './batches.ts'
 import { FakeClock, settle } from './fake-clock.ts'
 

@@ -1,6 +1,5 @@
 import { equal } from 'node:assert/strict'
 import type { Clock } from '../../../src/embedded/core/clock.ts'
-import { errorCodes } from '../../../src/embedded/core/error-codes.ts'
 import { GroupCoordinator } from '../../../src/embedded/core/group-coordinator.ts'
 import { MemoryStorage } from '../../../src/embedded/core/memory-storage.ts'
 import { PartitionLog } from '../../../src/embedded/core/partition-log.ts'
@@ -10,6 +9,7 @@ import {
   type TransactionHost,
   type TransactionSettings,
 } from '../../../src/embedded/core/transactions.ts'
+import { errorCodes } from '../../../src/embedded/error-codes.ts'
 import { type Fault, ModelNetwork } from './model-network.ts'
 import { type AnswerOf, type ModelRequest, type RequestName, type RequestOf, refusal } from './model-requests.ts'
 import { randomFrom } from './random.ts'
