@@ -65,7 +65,7 @@ async function generateTopic(cluster: ClusterSession, options: GenerateRowsOptio
   const { admin, registry, rows, signal } = cluster
   const partitions = (await admin.topics.partitionCount(topic)) ?? options.partitions ?? defaultPartitions
   await admin.topics.ensureRowTopic({ topic, partitions })
-  await refuseCompacted(cluster, topic, 'Name another topic')
+  await refuseCompacted(cluster, topic, 'Name another topic (--topic)')
   const schemaId = await registry.register(valueSubject(topic), syntheticSchema('Row', spec))
   const batchBytes = await batchBytesFor(cluster, topic)
   const writer = await rows.openWriter(transactionalId(groupName(dataset, 'generate'), topic), compression)
