@@ -38,7 +38,7 @@ export class UsageError extends PipelineError {
 /** The user at the terminal, or a supervisor, requested the shutdown. */
 export class InterruptedError extends PipelineError {
   readonly code = 'VGM_INTERRUPTED'
-  constructor(fix = 'Start the same command again: it resumes where it stopped') {
-    super('Interrupted', { fix, exitCode: exitCodes.interrupted })
+  constructor(fix = 'Run it again: it resumes where it stopped', message = 'Interrupted') {
+    super(message, { fix, exitCode: exitCodes.interrupted })
   }
 }

@@ -76,11 +76,14 @@ async function run(
   switch (measurement.kind) {
     case 'generate': {
       const spec = parseRowSpec(measurement.spec)
-      const options = { ...common, ...measurement, spec, seed: 1, batchRows: defaultBatchRows }
+      const { rows, partitions } = measurement
+      const options = { dataset, modelsTopic, topic, spec, rows, partitions, seed: 1, batchRows: defaultBatchRows }
       return generateRows(cluster, { ...options, onProgress: takeMemory })
     }
-    case 'load':
-      return loadFile(cluster, { dataset, ...measurement, onProgress: takeMemory })
+    case 'load': {
+      const { file, partitions } = measurement
+      return loadFile(cluster, { dataset, topic, file, partitions, onProgress: takeMemory })
+    }
     case 'sample': {
       const size = { rows: measurement.rows }
       const topics = { rawTopic: topic, sampleTopic: measurement.output }

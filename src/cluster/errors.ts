@@ -31,7 +31,9 @@ export class ImagesMissingError extends PipelineError {
   /** @param reason what the engine said */
   constructor(image: string, reason: string) {
     super(`Docker has no image ${image} and cannot pull it: ${reason}`, {
-      fix: `Run "docker pull ${image}" where a container registry is reachable, or take another kind: --cluster jvm or --cluster embedded`,
+      fix:
+        `Run "docker pull ${image}" where a container registry is reachable, or take another kind: ` +
+        '--cluster jvm or --cluster embedded',
       retriable: true,
     })
     this.image = image

@@ -37,7 +37,7 @@ function listCommand(): Command {
     .action((flags: ListFlags) =>
       withCluster(flags, async (cluster) => {
         const { countDeadLetters } = await import('../pipeline/index.ts')
-        const { rows, groups: all } = await countDeadLetters(cluster, flags)
+        const { rows, groups: all } = await countDeadLetters(cluster, { dataset: flags.dataset, topic: flags.topic })
         const groups = all.slice(0, flags.limit ?? (flags.json ? all.length : defaultLimit))
         const more = all.length - groups.length
         const table = textTable(
@@ -74,7 +74,7 @@ function showCommand(): Command {
       const at = { partition: Number(match[1]), offset: Number(match[2]) }
       return withCluster(flags, async (cluster) => {
         const { readDeadLetter } = await import('../pipeline/index.ts')
-        const letter = await readDeadLetter(cluster, flags, at)
+        const letter = await readDeadLetter(cluster, { dataset: flags.dataset, topic: flags.topic }, at)
         printResult(flags, letter, letterText(letter))
       })
     })

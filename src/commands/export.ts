@@ -5,7 +5,6 @@ import type { TableFormat } from '../files/file-format.ts'
 import { createProgress } from '../observe/progress.ts'
 import { stageText } from '../observe/report-text.ts'
 import { tableFormats } from '../pipeline/defaults.ts'
-import { withRestartHint } from '../pipeline/restart-hint.ts'
 import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
 
 interface ExportFlags extends DatasetFlags {
@@ -68,7 +67,7 @@ export function exportCommand(): Command {
           skipsUnreadable: flags.skipUnreadable,
           onProgress: progress.update,
         })
-        const report = await withRestartHint(exporting).finally(progress.end)
+        const report = await exporting.finally(progress.end)
         const tombstones = report.tombstones > 0 ? `; ${tombstonesText(report.tombstones)} not in it` : ''
         const skipped = report.skipped > 0 ? `; ${report.skipped} rows could not be read and are not in it` : ''
         printResult(flags, report, stageText(report, file) + tombstones + skipped)

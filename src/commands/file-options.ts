@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { listSchema, parseCount, parseList, valueParser } from '../config/value-parsers.ts'
+import { oneCharacter } from '../config/value-rules.ts'
 import { UsageError } from '../errors.ts'
 import type { FileFormat } from '../files/file-format.ts'
 import type { FileReading, TextOptions } from '../files/reading/table-options.ts'
@@ -56,7 +57,7 @@ export function fileReading(flags: FileFlags): FileReading {
   const { columns, notNull, format, delimiter, quote, header, skipLines, encoding, null: nullTexts, types } = flags
   const { decimalMark, thousands, units, dateFormat } = flags
   const text: TextOptions = {
-    ...(delimiter !== undefined && { delimiter: oneCharacter(delimiter) }),
+    ...(delimiter !== undefined && { delimiter: delimiterCharacter(delimiter) }),
     ...(quote !== undefined && { quote: quoteCharacter(quote) }),
     ...(header !== 'auto' && { header: header === 'yes' }),
     ...(skipLines !== undefined && { skipLines }),
@@ -81,15 +82,15 @@ export function givenFileFlags(flags: FileFlags): string[] {
   return [...given.map(([flag]) => `--${flag}`), ...idleFlags('parquet', text)]
 }
 
-function oneCharacter(delimiter: string): string {
+function delimiterCharacter(delimiter: string): string {
   const character = delimiter === '\\t' ? '\t' : delimiter
-  if (character.length === 1) return character
+  if (oneCharacter.allows(character)) return character
   throw new UsageError(`"${delimiter}" is not a delimiter`, 'Give one character, such as --delimiter ";"')
 }
 
 function quoteCharacter(quote: string): string {
   if (quote === 'none') return ''
-  if (quote.length === 1) return quote
+  if (oneCharacter.allows(quote)) return quote
   throw new UsageError(`"${quote}" is not a quote`, `Give one character, such as --quote "'", or none`)
 }
 

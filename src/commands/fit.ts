@@ -1,12 +1,11 @@
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import { topicNames } from '../config/names.ts'
-import { parseCount, parseLimit, parseList, parseNumber, parseSeed, valueParser } from '../config/value-parsers.ts'
+import { parseCount, parseLimit, parseList, parseNumber, parseSeed, parseWeight } from '../config/value-parsers.ts'
 import { modelPlot } from '../drawing/model-plot.ts'
 import { UsageError } from '../errors.ts'
 import type { SummaryFitOptions } from '../mixture/fit-options.ts'
 import { createProgress } from '../observe/progress.ts'
 import { fitSettings } from '../pipeline/defaults.ts'
-import { withRestartHint } from '../pipeline/restart-hint.ts'
 import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
 import { topicOption } from './options.ts'
 
@@ -55,7 +54,7 @@ export function fitCommand(): Command {
     .action(async (flags: FitFlags) => {
       const { dataset, recipe, components, concentration, tolerance, maxIterations } = flags
       const overrides = { raw: flags.rawTopic, sample: flags.sampleTopic }
-      const topics = topicNames(dataset, overrides, [flags.modelsTopic, flags.positionsTopic])
+      topicNames(dataset, overrides, [flags.modelsTopic, flags.positionsTopic])
       const mixture: SummaryFitOptions = {
         ...(components !== undefined && { components }),
         ...(concentration !== undefined && { weightConcentrationPrior: concentration }),
@@ -73,8 +72,8 @@ export function fitCommand(): Command {
           dataset,
           modelsTopic: flags.modelsTopic,
           source: flags.source,
-          rawTopic: topics.raw,
-          sampleTopic: topics.sample,
+          rawTopic: flags.rawTopic,
+          sampleTopic: flags.sampleTopic,
           columns: flags.columns,
           recipe,
           mixture,
@@ -87,7 +86,7 @@ export function fitCommand(): Command {
           },
           onProgress: progress.update,
         })
-        const model = await withRestartHint(fitting).finally(progress.end)
+        const model = await fitting.finally(progress.end)
         const plots = model.columns.map((column) => modelPlot(column)).join('\n\n')
         printResult(
           flags,
@@ -117,9 +116,3 @@ function refusePairs({ recipe, seed, source, sampleTopic }: FitFlags): void {
   if (sampleTopic !== undefined && source === 'raw')
     throw new UsageError('--sample-topic excludes --source raw', 'Drop one of the two')
 }
-
-const parseWeight = valueParser({ type: 'number', minimum: 0, exclusiveMaximum: 1 }, (text) => {
-  const weight = Number(text)
-  if (text.trim() !== '' && weight >= 0 && weight < 1) return weight
-  throw new InvalidArgumentError('Write a number of at least 0 and below 1.')
-})

@@ -87,7 +87,7 @@ export function normalizeCommand(): Command {
         const progress = createProgress('normalize')
         const report = await normalizeTopic(cluster, {
           dataset,
-          topics,
+          topics: overrides,
           modelsTopic: flags.modelsTopic,
           group: flags.group,
           instance: flags.instance,

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { Compression } from '../batch/batch-header.ts'
-import { parseCount, parseSeed, parseTopic } from '../config/value-parsers.ts'
+import { parseCount, parseReplayPosition, parseSeed, parseTopic } from '../config/value-parsers.ts'
 import { createProgress } from '../observe/progress.ts'
 import { stageText } from '../observe/report-text.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
@@ -50,9 +50,10 @@ export function replayCommand(): Command {
     .option(
       '--from <position>',
       'position to begin at: an offset of each partition, @time (ISO 8601, or ms since 1970), start or end',
+      parseReplayPosition,
       'start',
     )
-    .option('--to <position>', 'position to stop before, in the same notation', 'end')
+    .option('--to <position>', 'position to stop before, in the same notation', parseReplayPosition, 'end')
     .option('--output <topic>', 'output topic (default: <dataset>.normalized.v<model>)', parseTopic)
     .option('--group <name>', 'consumer group that keeps the position (default: named after the backfill)')
     .addOption(clipOption())

@@ -71,7 +71,7 @@ export function restoreCommand(): Command {
         const progress = createProgress('restore')
         const report = await restoreTopic(cluster, {
           dataset,
-          topics,
+          topics: overrides,
           modelsTopic: flags.modelsTopic,
           group: flags.group,
           instance: flags.instance,

@@ -4,7 +4,6 @@ import { parseCount, parseSeed, parseShare } from '../config/value-parsers.ts'
 import { createProgress } from '../observe/progress.ts'
 import { stageText } from '../observe/report-text.ts'
 import { defaultSampleRows } from '../pipeline/defaults.ts'
-import { withRestartHint } from '../pipeline/restart-hint.ts'
 import { type DatasetFlags, datasetCommand, printResult } from './command-context.ts'
 import { withObservedStage } from './observed-stage.ts'
 import { type StageFlags, topicOption, withStageOptions } from './options.ts'
@@ -54,7 +53,7 @@ export function sampleCommand(): Command {
       const observed = { stage: 'sample', needs: ['brokers'] as const, members: 1, runsOn: follow }
       await withObservedStage(flags, observed, async (cluster) => {
         const progress = createProgress('sample')
-        const sampling = sampleTopic(cluster, {
+        const report = await sampleTopic(cluster, {
           dataset,
           rawTopic: topics.raw,
           sampleTopic: topics.sample,
@@ -66,7 +65,6 @@ export function sampleCommand(): Command {
           follow,
           onProgress: progress.update,
         }).finally(progress.end)
-        const report = await (rate === undefined ? withRestartHint(sampling) : sampling)
         printResult(flags, report, stageText(report, topics.sample))
       })
     })

@@ -3,7 +3,6 @@ import { topicNames } from '../config/names.ts'
 import { exitCodes, UsageError } from '../errors.ts'
 import { createProgress } from '../observe/progress.ts'
 import { textTable } from '../observe/report-text.ts'
-import { withRestartHint } from '../pipeline/restart-hint.ts'
 import type { AuditResult, LoadedFile } from '../pipeline/verify-dataset.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
 import type { FileAudit, FileFinding } from '../stages/verify/audit-file.ts'
@@ -68,7 +67,7 @@ export function verifyCommand(): Command {
       const { mismatches, verifyDataset } = await import('../pipeline/index.ts')
       const progress = createProgress('verify')
       const options = { dataset, topics, modelsTopic, groups, clip, modeChoice, loaded, onProgress: progress.update }
-      const result = await withRestartHint(verifyDataset(cluster, options)).finally(progress.end)
+      const result = await verifyDataset(cluster, options).finally(progress.end)
       printResult(flags, result, verifyText(result, loaded))
       if (mismatches(result) > 0) process.exitCode = exitCodes.failed
     })

@@ -4,6 +4,7 @@ import { createSecureContext } from 'node:tls'
 import { UsageError } from '../errors.ts'
 import type { ConnectionSettings, RegistrySettings, TlsSettings, TokenSource } from '../ports/connection-settings.ts'
 import { type SecretVariable, type SecurityFlags, securityOptions } from './security-options.ts'
+import { tokenEndpoint } from './value-rules.ts'
 
 /** How to get into a cluster: the part of the clients' settings that is no address. Frozen plain data. */
 export interface ClusterAccess {
@@ -164,16 +165,23 @@ function tlsOf(flags: SecurityFlags, names: TlsNames, secret: Secrets): TlsSetti
     ...(key !== undefined && { key }),
     ...(passphrase !== undefined && { passphrase }),
   }
-  try {
-    createSecureContext(tls)
-  } catch (error) {
-    const { message } = error as Error
+  const problem = tlsProblem(tls)
+  if (problem !== undefined)
     throw new UsageError(
-      `${flagText(names.cert)} and ${flagText(names.key)} do not match: ${message.replace(/^error:[^:]*:/, '')}`,
+      `${flagText(names.cert)} and ${flagText(names.key)} do not match: ${problem}`,
       'Check that the key belongs to the certificate, and its passphrase',
     )
-  }
   return tls
+}
+
+/** Why no connection can be made with these; undefined if one can. */
+export function tlsProblem(tls: TlsSettings): string | undefined {
+  try {
+    createSecureContext(tls)
+    return undefined
+  } catch (error) {
+    return (error as Error).message.replace(/^error:[^:]*:/, '')
+  }
 }
 
 function checkCertificate(flag: string, pem: string): void {
@@ -226,15 +234,14 @@ function tokenFile(file: string, flag: Flag): TokenSource {
 }
 
 function checkEndpoint(endpoint: string): void {
+  if (tokenEndpoint.allows(endpoint)) return
   const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined
-  const isLocal = url !== undefined && ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname)
-  if (url?.protocol !== 'https:' && !(url?.protocol === 'http:' && isLocal))
-    throw new UsageError(
-      `${flagText('saslTokenEndpoint')} is not an https: address`,
-      'Use https:, because a secret is sent there',
-    )
-  if (url.username !== '' || url.password !== '')
+  if (url !== undefined && (url.username !== '' || url.password !== ''))
     throw new UsageError(`${flagText('saslTokenEndpoint')} contains a login`, `Use ${flagText('saslUsername')}`)
+  throw new UsageError(
+    `${flagText('saslTokenEndpoint')} is not an https: address`,
+    'Use https:, because a secret is sent there',
+  )
 }
 
 function registryAuth(flags: SecurityFlags, secret: Secrets): RegistrySettings['auth'] | undefined {

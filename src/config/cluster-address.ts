@@ -2,6 +2,7 @@ import { findLocalCluster } from '../cluster/local-cluster.ts'
 import { UsageError } from '../errors.ts'
 import { type ClusterAccess, clusterAccess, namedSecurityFlags, noAccess } from './cluster-access.ts'
 import type { SecurityFlags } from './security-options.ts'
+import { brokerAddress, registryUrl } from './value-rules.ts'
 
 /** Where the brokers and the registry are, and how to get in. */
 export interface ClusterAddress {
@@ -18,8 +19,6 @@ export interface ClusterFlags extends SecurityFlags {
   readonly registry?: string | undefined
   readonly positionsTopic?: string | undefined
 }
-
-const brokerPattern = /^[^\s,:]+:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$/
 
 /**
  * The cluster to work with: the one that is named, else the one that `vgm up` left running.
@@ -59,24 +58,26 @@ export async function clusterAddress({
 
 function parseBrokers(text: string): string[] {
   const brokers = text.split(',').map((broker) => broker.trim())
-  const malformed = brokers.find((broker) => !brokerPattern.test(broker))
+  const malformed = brokers.find((broker) => !brokerAddress.allows(broker))
   if (malformed !== undefined)
     throw new UsageError(`"${malformed}" is not a broker's address`, 'Write host:port, or several separated by commas')
   return brokers
 }
 
 function parseRegistry(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url === undefined || !/^https?:$/.test(url.protocol))
-    // The part before an @ may contain a password.
-    throw new UsageError(
-      `"${text.replace(/^.*@/s, '...@')}" is not a registry's address`,
-      'Write its URL, such as http://localhost:8081',
-    )
-  if (url.username !== '' || url.password !== '')
+  if (registryUrl.allows(text)) return withoutSlash(text)
+  if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol))
     throw new UsageError(
       `The registry's address contains a login, and addresses appear in logs and command lines`,
       'Use --registry-username, and --registry-password-file or SCHEMA_REGISTRY_PASSWORD',
     )
-  return text.replace(/\/+$/, '')
+  throw new UsageError(
+    `"${registryUrl.show?.(text)}" is not a registry's address`,
+    'Write its URL, such as http://localhost:8081',
+  )
+}
+
+/** The base of a registry's paths. */
+export function withoutSlash(registry: string): string {
+  return registry.replace(/\/+$/, '')
 }

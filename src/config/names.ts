@@ -1,4 +1,5 @@
 import { UsageError } from '../errors.ts'
+import { datasetName } from './value-rules.ts'
 
 /** Topics of a data set; each can be given another name. */
 export interface TopicNames {
@@ -64,13 +65,8 @@ export function valueSubject(topic: string): string {
   return `${topic}-value`
 }
 
-const datasetPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/
-
-/** A data set's name becomes part of topics, groups and file names. @throws UsageError */
+/** @throws UsageError for what cannot name a data set */
 export function checkDataset(dataset: string): string {
-  if (datasetPattern.test(dataset)) return dataset
-  throw new UsageError(
-    `"${dataset}" cannot name a data set`,
-    'Use letters, digits, dots, underscores and hyphens, at most 200, the first a letter or digit',
-  )
+  if (datasetName.allows(dataset)) return dataset
+  throw new UsageError(`"${dataset}" cannot name a data set`, `Use ${datasetName.may}`)
 }

@@ -1,4 +1,16 @@
 import { InvalidArgumentError } from 'commander'
+import { replayPosition } from './replay-position.ts'
+import {
+  count,
+  finiteNumber,
+  internalTopic,
+  leastWeight,
+  limit,
+  seed,
+  share,
+  topicName,
+  type ValueRule,
+} from './value-rules.ts'
 
 /** The part of JSON Schema that flags need. */
 export interface ValueSchema {
@@ -39,46 +51,45 @@ export const parseList = valueParser(listSchema, (text) => {
 /** For a list that is taken apart where it is used. */
 export const parseListText = valueParser(listSchema, (text) => text)
 
-/** For flags that count something. */
-export const parseCount = valueParser({ type: 'integer', minimum: 1 }, (text) => {
-  // 1e9 and 1_000_000_000 are how people write large numbers.
-  const count = Number(text.replaceAll('_', ''))
-  if (!Number.isSafeInteger(count) || count < 1) throw new InvalidArgumentError('Write an integer of at least 1.')
-  return count
-})
+/** For flags with a number that a rule bounds. */
+function numberParser(schema: ValueSchema, rule: ValueRule<number>, read: (text: string) => number = Number) {
+  return valueParser(schema, (text) => {
+    const number = text.trim() === '' ? Number.NaN : read(text)
+    if (rule.allows(number)) return number
+    throw new InvalidArgumentError(`Write ${rule.may}.`)
+  })
+}
 
-/** For flags that choose among sequences of random numbers: 32 bits. */
-export const parseSeed = valueParser({ type: 'integer', minimum: 0, maximum: 2 ** 32 - 1 }, (text) => {
-  const seed = Number(text)
-  if (text.trim() !== '' && Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32) return seed
-  throw new InvalidArgumentError('Write an integer from 0 to 4294967295.')
-})
+/** For flags that count something: 1e9 and 1_000_000_000 are how people write large numbers. */
+export const parseCount = numberParser({ type: 'integer', minimum: 1 }, count, (text) =>
+  Number(text.replaceAll('_', '')),
+)
+
+/** For flags that choose among sequences of random numbers. */
+export const parseSeed = numberParser({ type: 'integer', minimum: 0, maximum: 2 ** 32 - 1 }, seed)
 
 /** For flags that bound a magnitude. */
-export const parseLimit = valueParser({ type: 'number', exclusiveMinimum: 0 }, (text) => {
-  const limit = /^\+?(\.inf|infinity)$/i.test(text.trim()) ? Infinity : Number(text)
-  if (text.trim() !== '' && limit > 0) return limit
-  throw new InvalidArgumentError('Write a number above 0.')
+export const parseLimit = numberParser({ type: 'number', exclusiveMinimum: 0 }, limit, (text) =>
+  /^\+?(\.inf|infinity)$/i.test(text.trim()) ? Infinity : Number(text),
+)
+
+export const parseNumber = numberParser({ type: 'number' }, finiteNumber)
+
+/** For flags that take a share of something. */
+export const parseShare = numberParser({ type: 'number', exclusiveMinimum: 0, maximum: 1 }, share)
+
+/** For flags that name the least weight of a mode. */
+export const parseWeight = numberParser({ type: 'number', minimum: 0, exclusiveMaximum: 1 }, leastWeight)
+
+/** For flags that say where a replay begins or stops. */
+export const parseReplayPosition = valueParser({ type: 'string' }, (text) => {
+  if (replayPosition.allows(text)) return text
+  throw new InvalidArgumentError(`Write ${replayPosition.may}.`)
 })
 
-export const parseNumber = valueParser({ type: 'number' }, (text) => {
-  const number = Number(text)
-  if (text.trim() === '' || !Number.isFinite(number)) throw new InvalidArgumentError('Write a number.')
-  return number
-})
-
-/** For flags that take a share of something, all of it included. */
-export const parseShare = valueParser({ type: 'number', exclusiveMinimum: 0, maximum: 1 }, (text) => {
-  const share = Number(text)
-  if (text.trim() !== '' && share > 0 && share <= 1) return share
-  throw new InvalidArgumentError('Write a share above 0 and at most 1, such as 0.05.')
-})
-
-const topicPattern = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/
-
-/** For flags that name a topic. Those that begin with two underscores are the brokers' own. */
+/** For flags that name a topic. */
 export const parseTopic = valueParser({ type: 'string' }, (text) => {
-  if (text.startsWith('__')) throw new InvalidArgumentError('Topics that begin with __ are internal to Kafka.')
-  if (topicPattern.test(text)) return text
-  throw new InvalidArgumentError('Write letters, digits, dots, underscores and hyphens, at most 249.')
+  if (internalTopic(text)) throw new InvalidArgumentError('Topics that begin with __ are internal to Kafka.')
+  if (topicName.allows(text)) return text
+  throw new InvalidArgumentError(`Write ${topicName.may}.`)
 })

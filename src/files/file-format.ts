@@ -31,7 +31,7 @@ export function fileFormatOf(file: string): FileFormat {
     if (foreign !== undefined) throw new UsageError(`Cannot load ${file}: ${foreign.problem}`, foreign.fix)
     throw new UsageError(
       `The name of ${file} does not say whether it is CSV, Parquet or JSON`,
-      'Add --format csv, --format parquet or --format json, or use one of the extensions ' +
+      'Name its format (--format csv, parquet or json), or use one of the extensions ' +
         `${Object.keys(formatOfExtension).join(', ')}`,
     )
   }
@@ -49,6 +49,6 @@ export function tableFormatOf(file: string): TableFormat {
   if (format !== undefined) return format
   throw new UsageError(
     `The extension of ${file} does not determine a format`,
-    'Use the extension .parquet or .csv, or add --format',
+    'Use the extension .parquet or .csv, or name the format (--format)',
   )
 }

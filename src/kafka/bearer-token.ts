@@ -91,7 +91,7 @@ async function askEndpoint({
   }
   throw new TokenError(
     `The token endpoint ${endpoint} answered ${status}`,
-    'Check --sasl-username (the client id), its secret and --sasl-scope',
+    'Check the client id (--sasl-username), its secret and the scope (--sasl-scope)',
     status >= 500,
   )
 }

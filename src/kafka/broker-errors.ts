@@ -34,7 +34,7 @@ const creationFixes: Readonly<Record<string, string>> = {
   INVALID_CONFIG:
     'Create the topic with settings that these brokers support, yourself or by their operators: stages ' +
     'use an existing topic',
-  INVALID_TOPIC_EXCEPTION: 'Choose another --dataset, or name the topic by its own option',
+  INVALID_TOPIC_EXCEPTION: 'Choose another name for the data set, or name the topic by its own option',
   INVALID_REPLICATION_FACTOR: 'Start more brokers, or lower their default.replication.factor',
 }
 
@@ -117,7 +117,7 @@ export class ConnectionLostError extends PipelineError {
   constructor(
     what: string,
     cause: unknown,
-    fix = 'Check that the brokers run and that --brokers (KAFKA_BROKERS) names them',
+    fix = 'Check that the brokers run, and their addresses (--brokers, KAFKA_BROKERS)',
     said = cause,
   ) {
     super(`${what}: ${said instanceof Error ? said.message : String(said)}`, { fix, retriable: true, cause })
@@ -131,8 +131,8 @@ export class BrokerUnreachableError extends ConnectionLostError {
     super(
       `No Kafka broker answers at ${brokers.join(', ')}`,
       cause,
-      'Start a cluster with "vgm up", or name a running one with --brokers (KAFKA_BROKERS); TLS or a ' +
-        'login needs --security-protocol',
+      'Start a cluster with "vgm up", or name a running one (--brokers, KAFKA_BROKERS); TLS or a ' +
+        'login needs a setting (--security-protocol, access.kafka)',
       rootCause(cause),
     )
   }
@@ -165,7 +165,8 @@ export class FencedError extends PipelineError {
   constructor(
     who: string,
     cause: unknown,
-    fix = 'Run one process per --instance name, and start this one again: it resumes where it stopped',
+    fix = 'Run one process for each name of an instance (--instance), and start this one again: ' +
+      'it resumes where it stopped',
   ) {
     super(`${who} has been fenced: another instance has taken its place, or this one did not answer for too long`, {
       fix,

@@ -6,7 +6,7 @@ export class ControlRequestError extends PipelineError {
   readonly code = 'VGM_BROKER_REQUEST'
   constructor(what: string, cause: Error) {
     super(`${what} failed: ${cause.message}`, {
-      fix: 'Start again with --debug for details',
+      fix: 'Look at the cause (--debug shows all of it)',
       retriable: (cause as ErrorFields).retriable === true,
       cause,
     })

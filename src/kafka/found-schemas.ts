@@ -63,7 +63,7 @@ export class FoundSchemas {
     return {
       problem:
         'eight-byte ids are content ids or global ids, and the registry has different schemas under them: ' +
-        'decide with --registry-ids content or --registry-ids global',
+        'decide with content or global (--registry-ids, access.registry.apicurioIds)',
     }
   }
 

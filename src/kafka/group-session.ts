@@ -317,7 +317,8 @@ function outputFix(group: string): string {
     'To write all rows again, delete the other output topics as well, run ' +
     `"kafka-consumer-groups.sh --group ${group} --all-topics --reset-offsets --to-earliest --execute" ` +
     'and start again. ' +
-    'To continue with the rows that follow, start again with --allow-empty-output. The topic is then created again'
+    'To continue with the rows that follow, start again with --allow-empty-output (allowEmptyOutput). ' +
+    'The topic is then created again'
   )
 }
 

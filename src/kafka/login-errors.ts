@@ -6,7 +6,9 @@ export class BrokerLoginError extends PipelineError {
   readonly code = 'VGM_BROKER_LOGIN'
   constructor(broker: string, problem: string, cause?: unknown) {
     super(`${broker} refuses the login: ${problem}`, {
-      fix: 'Check --sasl-mechanism, --sasl-username, and the password or token that goes with them',
+      fix:
+        'Check the login (--sasl-mechanism, --sasl-username, access.kafka.sasl), and the password or ' +
+        'token that goes with it',
       cause,
     })
   }
@@ -44,7 +46,8 @@ const untrusted: ReadonlySet<string> = new Set([
   'INVALID_CA',
 ])
 
-const listenerFix = 'Set --security-protocol to the protocol of the listener at this port'
+const listenerFix =
+  'Set the protocol of the listener at this port: with TLS or without it (--security-protocol, access.kafka.tls)'
 
 /**
  * The row client's guess when a TLS connection ends before it has begun; a broker that is being stopped looks the same.

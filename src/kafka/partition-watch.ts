@@ -58,7 +58,7 @@ export class TopicGoneError extends PipelineError {
   constructor({ topic, partition }: TopicPartition, cause: unknown) {
     super(`Topic ${topic} has been deleted while it was read: no broker knows partition ${partition}`, {
       fix:
-        'After it has been recreated, start again with the same --group: positions belong to the ' +
+        'After it has been recreated, start again with the same group: positions belong to the ' +
         'deleted topic, so reading begins at the first row',
       cause,
     })

@@ -5,7 +5,7 @@ export class RegistryUnreachableError extends PipelineError {
   readonly code = 'VGM_REGISTRY_UNREACHABLE'
   constructor(url: string, problem: string, cause?: unknown) {
     super(`The schema registry at ${url} does not answer: ${problem}`, {
-      fix: 'Start a cluster with "vgm up", or name a running registry with --registry (SCHEMA_REGISTRY_URL)',
+      fix: 'Start a cluster with "vgm up", or name a running registry (--registry, SCHEMA_REGISTRY_URL)',
       retriable: true,
       cause,
     })

@@ -17,7 +17,8 @@ export interface RegistryOptions {
 
 const accepted = 'application/vnd.schemaregistry.v1+json, application/json'
 export const loginFix =
-  'Check --registry-username and its password, or the token, and the permissions of that user on the registry'
+  'Check the user and its password, or the token, and the permissions of that user on the registry ' +
+  '(--registry-username, access.registry.auth)'
 const attemptTimeoutMs = 5_000
 const backOff: BackOff = { firstMs: 150, longestMs: 5_000 }
 /** Time for two attempts that time out and for a registry that restarts; a caller that waits longer calls again. */
@@ -95,7 +96,7 @@ export class RegistryRequests {
     if (status === 401 || status === 403) {
       const isElsewhere = redirectedTo !== undefined && !this.http.isOwnHost(redirectedTo)
       const fix = isElsewhere
-        ? `It redirects to ${redirectedTo.origin}, which gets no credentials: name that address with --registry`
+        ? `It redirects to ${redirectedTo.origin}, which gets no credentials: name that address as the registry`
         : loginFix
       throw new RegistryRefusedError(what, status, saidIn(text), fix)
     }
@@ -135,13 +136,13 @@ export class RegistryRequests {
       const base = origin + usual
       if (base === url || !(await this.#isRegistry(base, leftMs).catch(() => false))) continue
       const product = usual === '' ? 'One answers' : `Apicurio has it at ${usual}: one answers`
-      return new NoRegistryError(url, `${path}${to} gives ${what}`, `${product} at ${base}: give that to --registry`)
+      return new NoRegistryError(url, `${path}${to} gives ${what}`, `${product} at ${base}: name that as the registry`)
     }
     return new NoRegistryError(
       url,
       `${path}${to} gives ${what}`,
-      'Check --registry (SCHEMA_REGISTRY_URL): it must be the base URL of the Confluent-compatible API, ' +
-        'which ends in /apis/ccompat/v7 for Apicurio',
+      'Check the address of the registry (--registry, SCHEMA_REGISTRY_URL): it must be the base URL of the ' +
+        'Confluent-compatible API, which ends in /apis/ccompat/v7 for Apicurio',
     )
   }
 

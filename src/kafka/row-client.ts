@@ -22,8 +22,7 @@ import { namingGoneTopics } from './written-topics.ts'
 export const transactionTimeoutMs = 10_000
 
 /** Of a writer that is no member of a group: a load, a sample, generated rows or models. */
-const oneAtATime =
-  'Another command of the same kind may be writing the same topic: let it end, then start this one again'
+const oneAtATime = 'Another one of the same kind may be writing the same topic: let it end, then start this one again'
 
 export interface GroupSessionOptions {
   readonly group: string
@@ -87,6 +86,7 @@ export class RowClient {
     const producer = await this.#producer(connections, positions, {
       transactionalId,
       compression,
+      yields: true,
       fencedFix: oneAtATime,
     })
     const writer = namingGoneTopics(producer, connections, positions === undefined ? [] : [positions.partition])

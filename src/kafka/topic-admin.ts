@@ -29,7 +29,7 @@ interface CompactedTopic {
   readonly code: CompactedTopicError['code']
   /** what its records are */
   readonly holds: string
-  /** gives it another name */
+  /** what gives it another name */
   readonly flag: string
   readonly settings: readonly TopicSettings[]
 }
@@ -37,14 +37,14 @@ interface CompactedTopic {
 const modelsTopic: CompactedTopic = {
   code: 'VGM_MODELS_TOPIC',
   holds: 'models',
-  flag: '--models-topic',
+  flag: '--models-topic, modelsTopic',
   settings: modelsTopicSettings,
 }
 
 const positionsTopic: CompactedTopic = {
   code: 'VGM_POSITIONS_TOPIC',
   holds: 'positions',
-  flag: '--positions-topic',
+  flag: '--positions-topic, positionsTopic',
   settings: positionsTopicSettings,
 }
 
@@ -149,7 +149,7 @@ export class TopicAdmin {
         topic,
         kind,
         `it has ${partitions} partitions instead of 1`,
-        `Name another one with ${flag}`,
+        `Name another one (${flag})`,
       )
     }
     const policy = (await this.config(topic)).get('cleanup.policy')
@@ -160,7 +160,7 @@ export class TopicAdmin {
         kind,
         `its cleanup.policy is ${policy}, so ${holds} would be deleted`,
         // Compaction takes rows away from a topic of rows.
-        `Name another one with ${flag}. If it was made for ${holds} and holds nothing else, run ` +
+        `Name another one (${flag}). If it was made for ${holds} and holds nothing else, run ` +
           `"kafka-configs.sh --bootstrap-server ${brokers} --alter --entity-type topics --entity-name ` +
           `${topic} --add-config cleanup.policy=compact"`,
       )

@@ -6,7 +6,7 @@ export class TopicMissingError extends PipelineError {
   readonly code = 'VGM_TOPIC_MISSING'
   constructor(topic: string) {
     super(`There is no topic ${topic}`, {
-      fix: 'Check --dataset and the topic options; "vgm load" and "vgm generate" create the raw topic',
+      fix: 'Check the names of the data set and of its topics; "vgm load" and "vgm generate" create the raw topic',
       exitCode: exitCodes.usage,
     })
   }

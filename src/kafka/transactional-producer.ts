@@ -26,6 +26,11 @@ export interface TransactionalProducerOptions {
   readonly transactionTimeoutMs: number
   /** nobody else can have the transactional id, as one that was drawn: whoever has taken its epoch was ourselves */
   readonly isUnique?: boolean
+  /**
+   * whether an epoch that was taken away is the end: nobody repeats the transaction, and to ask for the next epoch could
+   * fence whoever has it
+   */
+  readonly yields?: boolean
   /** what to do once another one has the transactional id, where that is no matter of --instance */
   readonly fencedFix?: string | undefined
   /** sequence of the first row to each partition, default 0; a broker takes any from a producer that it has not met */
@@ -160,6 +165,8 @@ export class TransactionalProducer implements TransactionalWriter {
   }
 
   async abort(): Promise<void> {
+    // The successor has ended it.
+    if (this.#life.state === 'fenced') return
     this.#life.enter('aborting')
     const transaction = this.#transaction
     await transaction.answered(abortWaitMs)
@@ -184,6 +191,11 @@ export class TransactionalProducer implements TransactionalWriter {
   async close(): Promise<void> {
     if (this.#life.state === 'open' || this.#life.state === 'committing') await this.abort().catch(() => undefined)
     if (this.#life.state !== 'closed') this.#life.enter('closed')
+  }
+
+  #fenced(cause: unknown): FencedError {
+    const { transactionalId, fencedFix } = this.#options
+    return new FencedError(`The transactional id ${transactionalId}`, cause, fencedFix)
   }
 
   /** Notes that the producer is of no more use; the error to throw. */
@@ -312,8 +324,7 @@ export class TransactionalProducer implements TransactionalWriter {
       if (kindOf(error) !== 'fenced') throw error
       // Our transaction timed out, and the answer to the InitProducerId that mended it was lost: brokers know one epoch
       // back, not two.
-      if (this.#options.isUnique !== true || epoch === -1)
-        throw new FencedError(`The transactional id ${transactionalId}`, error, this.#options.fencedFix)
+      if (this.#options.isUnique !== true || epoch === -1) throw this.#fenced(error)
       await this.#initialize(-1n, -1)
     }
     this.#sequences.clear()
@@ -330,7 +341,8 @@ export class TransactionalProducer implements TransactionalWriter {
    * Runs a part of the transaction. An epoch that was taken away meanwhile may have gone with the time-out of our own
    * transaction, as when a laptop slept, or to a successor. InitProducerId with the epoch that we had tells the one
    * from the other, and mends the first (KIP-360, KIP-588): the transaction is lost in both, the producer in the second
-   * only.
+   * only. While the brokers still end the transaction that a successor has found open, they take the question for the
+   * first as well, and fence the successor: who does not repeat the transaction does not ask.
    *
    * @throws FencedError
    */
@@ -339,7 +351,9 @@ export class TransactionalProducer implements TransactionalWriter {
       await part()
     } catch (error) {
       this.#transaction.failure ??= error
-      if (kindOf(error) === 'abortable' && epochTaken.has((error as BrokerError).errorName))
+      const isTaken = kindOf(error) === 'abortable' && epochTaken.has((error as BrokerError).errorName)
+      if (isTaken && this.#options.yields) throw this.#fail(this.#fenced(error))
+      if (isTaken)
         await this.#renew().catch((cause: unknown) => {
           if (kindOf(cause) === 'fenced') throw cause
         })

@@ -70,7 +70,7 @@ export class VersionsExhaustedError extends PipelineError {
     super(`Data set "${dataset}" has used version ${highest}, and no higher version is possible`, {
       fix:
         `A record with the key ${dataset}/${highest} or ${dataset}/current says so. Name another ` +
-        'topic with --models-topic, or another data set',
+        'topic of models, or another data set',
       exitCode: exitCodes.usage,
     })
   }
@@ -104,7 +104,7 @@ export class ModelReplacedError extends PipelineError {
       {
         fix:
           'The models topic was deleted, or another one is read: name the one that the rows were ' +
-          'normalized with (--models-topic), ' +
+          'normalized with (--models-topic, modelsTopic), ' +
           'or normalize the raw rows again, into another topic',
         exitCode: exitCodes.usage,
       },

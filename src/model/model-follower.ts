@@ -1,3 +1,4 @@
+import { type PipelineError, UsageError } from '../errors.ts'
 import { ModelMissingError, ModelsTopicReplacedError } from './errors.ts'
 import type { Model } from './model.ts'
 import { currentModel, knownVersions, type ModelCatalogue, type ModelFinding, whyNoCurrent } from './model-catalogue.ts'
@@ -29,6 +30,7 @@ export class ModelFollower {
   #nextLookMs = 0
   /** Reading is one at a time: two polls of a reader would tear its records apart. */
   #reading: Promise<unknown> = Promise.resolve()
+  #closed: { readonly why: PipelineError; readonly done: Promise<void> } | undefined
 
   /** @param source its reader belongs to the follower from now on, and is closed with it */
   constructor(source: ModelsSource, onFinding: (finding: ModelFinding) => void) {
@@ -47,6 +49,7 @@ export class ModelFollower {
    * @throws ModelsTopicReplacedError, some seconds after it has happened
    */
   async refresh(): Promise<boolean> {
+    this.#requireOpen()
     if (performance.now() >= this.#nextLookMs) {
       this.#nextLookMs = performance.now() + lookEveryMs
       // Not awaited: unreachable brokers must not delay a stage that has a model.
@@ -67,6 +70,7 @@ export class ModelFollower {
    * @throws ModelsUnreadableError, ModelsTopicReplacedError
    */
   async readToEnd(patienceMs = this.#source.patienceMs): Promise<void> {
+    this.#requireOpen()
     await this.#look()
     const source = patienceMs === undefined ? this.#source : { ...this.#source, patienceMs }
     return this.#alone(async () => this.#take(await readModelsOn(source, this.#read)))
@@ -98,13 +102,24 @@ export class ModelFollower {
     throw new ModelMissingError(this.#source.topic, dataset, version, knownVersions(this.catalogue, dataset))
   }
 
+  /** The versions of a data set that have been read, the oldest first; none of one without a model. */
+  versions(dataset: string): number[] {
+    return knownVersions(this.catalogue, dataset)
+  }
+
   /** One version if it has been read; undefined otherwise. */
   knownVersion(dataset: string, version: number): Model | undefined {
     return this.catalogue.datasets.get(dataset)?.versions.get(version)
   }
 
-  async close(): Promise<void> {
-    await this.#source.reader.close()
+  /** Ends it, once. @param why what it says to whoever goes on using it */
+  close(why: PipelineError = new UsageError('The follower is closed', 'Close it later')): Promise<void> {
+    this.#closed ??= { why, done: this.#source.reader.close() }
+    return this.#closed.done
+  }
+
+  #requireOpen(): void {
+    if (this.#closed !== undefined) throw this.#closed.why
   }
 
   #alone<T>(work: () => Promise<T>): Promise<T> {

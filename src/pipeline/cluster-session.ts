@@ -1,6 +1,17 @@
 import { type ClusterAccess, noAccess } from '../config/cluster-access.ts'
-import type { ClusterAddress } from '../config/cluster-address.ts'
+import { type ClusterAddress, withoutSlash } from '../config/cluster-address.ts'
 import { defaultPositionsTopic } from '../config/names.ts'
+import {
+  brokerAddress,
+  flag,
+  instanceOf,
+  listener,
+  listOf,
+  ownTopic,
+  registryUrl,
+  withMethods,
+} from '../config/value-rules.ts'
+import { UsageError } from '../errors.ts'
 import { ClusterAdmin } from '../kafka/admin.ts'
 import type { ControlLog } from '../kafka/kafkajs-client.ts'
 import { SchemaRegistry } from '../kafka/registry.ts'
@@ -9,7 +20,10 @@ import { logEvent } from '../observe/event-log.ts'
 import { createLogger, type Logger } from '../observe/logger.ts'
 import type { ConnectionSettings } from '../ports/connection-settings.ts'
 import type { MemberNumber, StageEvent, StalledPartition } from '../ports/stage-event.ts'
+import { accessCheck } from './access-check.ts'
+import { optionChecks } from './check-options.ts'
 import { untilRegistryAnswers } from './registry-watch.ts'
+import { SessionLife } from './session-life.ts'
 import { whenReachable } from './when-reachable.ts'
 
 /**
@@ -29,8 +43,10 @@ export interface ClusterSession {
   readonly registry: SchemaRegistry
   /** @internal */
   readonly log: Logger
-  /** aborted when the user or a supervisor requests the shutdown */
+  /** aborted when the user or a supervisor requests the shutdown, and when the session is closed */
   readonly signal: AbortSignal
+  /** @internal */
+  readonly life: SessionLife
   /**
    * @internal whether work waits for missing brokers and topics, as a long-running stage does, or fails, as a one-shot
    * command does
@@ -59,7 +75,7 @@ export interface ClusterOptions {
   readonly brokers: readonly string[]
   /** base URL of the registry's Confluent-compatible API, as http://127.0.0.1:8080/apis/ccompat/v7 */
   readonly registry: string
-  /** TLS and logins [none] */
+  /** TLS and logins, with an object for the brokers and one for the registry [none] */
   readonly access?: ClusterAccess
   /** the topic that keeps the positions of groups [vgm.positions] */
   readonly positionsTopic?: string
@@ -69,9 +85,25 @@ export interface ClusterOptions {
   readonly log?: Logger
   /** whether a stage waits for brokers, topics and models that are not there yet [false: that is an error] */
   readonly waits?: boolean
-  /** called for each event of a stage, for instance a joined group or committed rows */
+  /**
+   * called for each event of a stage, for instance a joined group or committed rows; an error that it throws ends the
+   * session
+   */
   readonly onEvent?: (event: StageEvent) => void
 }
+
+const clusterChecks = optionChecks<ClusterOptions>(
+  'openCluster',
+  { brokers: listOf(brokerAddress, 'host:port'), registry: registryUrl },
+  {
+    access: accessCheck,
+    positionsTopic: ownTopic,
+    signal: instanceOf<AbortSignal>(AbortSignal, 'the signal of an AbortController'),
+    log: withMethods<Logger>('a pino logger', ['debug', 'info', 'warn', 'error', 'bindings']),
+    waits: flag,
+    onEvent: listener(),
+  },
+)
 
 /**
  * Opens a cluster for the functions of this library.
@@ -84,28 +116,39 @@ export interface ClusterOptions {
  *   await cluster.close()
  * }
  *
- * @throws BrokerUnreachableError if no broker answers
+ * @throws BrokerUnreachableError if no broker answers; UsageError for wrong options; InterruptedError if the signal has
+ *   fired
  */
-export async function openCluster({
-  brokers,
-  registry,
-  access = noAccess,
-  positionsTopic,
-  signal = new AbortController().signal,
-  log = createLogger('silent'),
-  waits = false,
-  onEvent = () => undefined,
-}: ClusterOptions): Promise<ClusterSession> {
+export async function openCluster(options: ClusterOptions): Promise<ClusterSession> {
+  clusterChecks.check(options)
+  const { brokers, access = noAccess, positionsTopic, onEvent = () => undefined } = options
+  const { signal = new AbortController().signal, log = createLogger('silent'), waits = false } = options
+  const registry = withoutSlash(options.registry)
+  if (access.registry.tls !== undefined && !registry.startsWith('https:'))
+    throw new UsageError(
+      `openCluster: access.registry.tls means nothing for ${registry}`,
+      'Give a registry with https:, or leave it out',
+    )
+  const life = new SessionLife()
+  // It may be told from a timer or by a thread: there is nobody above it who could catch what it throws.
+  const observe = (event: StageEvent) => {
+    try {
+      onEvent(event)
+    } catch (error) {
+      life.fail(error)
+    }
+  }
   const report = (event: StageEvent) => {
     logEvent(log, event)
-    onEvent(event)
+    observe(event)
   }
   const cluster = clusterSession(
     { brokers, registry, access, positionsTopic },
-    { log, signal, waits, report, observe: onEvent },
+    { log, signal, waits, report, observe },
+    life,
   )
   try {
-    await untilReachable(cluster)
+    await life.run(() => untilReachable(cluster))
     return cluster
   } catch (error) {
     await cluster.close()
@@ -133,34 +176,27 @@ export async function withClusterAt<T>(
   }
 }
 
-function clusterSession(address: ClusterAddress, use: ClusterUse): ClusterSession {
+function clusterSession(address: ClusterAddress, use: ClusterUse, life = new SessionLife()): ClusterSession {
   const { brokers, registry: url, access, positionsTopic = defaultPositionsTopic } = address
   const settings: ConnectionSettings = { brokers, clientId, ...access.kafka }
   const { report, waits } = use
-  const closing = new AbortController()
   const admin = new ClusterAdmin(settings)
   const onReachable = (isReachable: boolean) => {
     report({ kind: 'registry', url, isReachable })
-    if (!isReachable && waits) void untilRegistryAnswers(registry, closing.signal)
+    if (!isReachable && waits) void untilRegistryAnswers(registry, life.signal)
   }
   const registry = new SchemaRegistry({ url, ...access.registry }, { onReachable })
   const onStall = (partitions: readonly StalledPartition[]) => report({ kind: 'stalled', partitions })
   const rows = new RowClient(settings, onStall, {}, positionsTopic)
-  const close = async () => {
-    closing.abort()
-    await admin.close()
-  }
-  return { ...use, address, settings, admin, rows, registry, close }
+  const close = () => life.close(() => admin.close())
+  const signal = AbortSignal.any([use.signal, life.signal])
+  return { ...use, signal, life, address, settings, admin, rows, registry, close }
 }
 
 /** @throws BrokerUnreachableError if no broker answers, unless the session waits for them */
 async function untilReachable(cluster: ClusterSession): Promise<void> {
-  const { admin, waits, report } = cluster
-  await whenReachable(
-    cluster,
-    () => admin.connect(),
-    ({ retriable }) => waits && retriable,
-  )
+  const { admin, report } = cluster
+  await whenReachable(cluster, () => admin.connect())
   report({ kind: 'brokers-reached' })
 }
 

@@ -1,8 +1,11 @@
 import { checkTopicParts } from '../config/names.ts'
+import { flag, listener, oneOf, ownTopic, text } from '../config/value-rules.ts'
 import { UsageError } from '../errors.ts'
-import { type TableFormat, tableFormatOf } from '../files/file-format.ts'
+import { type TableFormat, tableFormatOf, tableFormats } from '../files/file-format.ts'
 import { checkTarget } from '../files/target-file.ts'
 import type { ExportReport } from '../stages/export.ts'
+import { beginsAnew, call } from './call.ts'
+import { optionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { noProgress, type OnProgress } from './progress.ts'
 import { offsetsIn, topicRanges, topicsBeside } from './row-topics.ts'
@@ -26,6 +29,21 @@ export interface ExportTopicOptions {
   readonly skipsUnreadable?: boolean | undefined
   readonly onProgress?: OnProgress | undefined
 }
+
+const checks = optionChecks<ExportTopicOptions>(
+  'exportTopic',
+  { topic: ownTopic, file: text },
+  {
+    modelsTopic: ownTopic,
+    overwrite: flag,
+    format: oneOf(tableFormats),
+    csvSafe: flag,
+    withKey: flag,
+    withPosition: flag,
+    skipsUnreadable: flag,
+    onProgress: listener<OnProgress>(),
+  },
+)
 
 /**
  * Refuses what is known to fail before a topic is read; returns the file's format.
@@ -52,9 +70,13 @@ export async function checkExport(
  * await exportTopic(cluster, { topic: 'trips.normalized', file: 'trips.parquet' })
  *
  * @throws TopicMissingError; FileExistsError; ExportRowError for a row that cannot be read
- * @throws InterruptedError when the cluster's signal fires: the same call begins anew
+ * @throws InterruptedError when the cluster's signal fires: the same call starts from the beginning
  */
 export async function exportTopic(cluster: ClusterSession, options: ExportTopicOptions): Promise<ExportReport> {
+  return call(checks, cluster, options, exportFile, beginsAnew)
+}
+
+async function exportFile(cluster: ClusterSession, options: ExportTopicOptions): Promise<ExportReport> {
   const { rows, registry, signal } = cluster
   const { topic, file, onProgress = noProgress } = options
   const format = await checkExport(options)

@@ -1,11 +1,27 @@
 import { defaultModelsTopic, sampleGroup, type TopicNames } from '../config/names.ts'
 import { softwareVersion } from '../config/software-version.ts'
-import type { SummaryFitOptions } from '../mixture/fit-options.ts'
+import {
+  count,
+  datasetName,
+  flag,
+  leastWeight,
+  listener,
+  listOf,
+  oneOf,
+  ownTopic,
+  seed,
+  text,
+} from '../config/value-rules.ts'
+import { UsageError } from '../errors.ts'
+import { FitOptionError } from '../mixture/errors.ts'
+import { fitSettings, type SummaryFitOptions } from '../mixture/fit-options.ts'
 import type { Model } from '../model/model.ts'
 import { publishModel } from '../model/publish-model.ts'
 import { SchemaCollisionError } from '../rows/schema-error.ts'
 import { fit } from '../stages/fit.ts'
 import { parseSampleCounts } from '../stages/sample.ts'
+import { beginsAnew, call } from './call.ts'
+import { fields, optionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { checkNames } from './members/normalize-member.ts'
 import { scanInThreads } from './members/scan-members.ts'
@@ -21,19 +37,19 @@ export interface FitDatasetOptions {
   readonly source?: 'sample' | 'raw' | undefined
   /** [`<dataset>.raw`] */
   readonly rawTopic?: string | undefined
-  /** [`<dataset>.sample`] */
+  /** where source is 'sample' [`<dataset>.sample`] */
   readonly sampleTopic?: string | undefined
   /** columns to model [all that are plain numbers] */
   readonly columns?: readonly string[] | undefined
   /** 'scaled' for data of any size and scale, 'sklearn' for scikit-learn's numbers ['scaled'] */
   readonly recipe?: 'scaled' | 'sklearn' | undefined
   /** options of the fit of a column [the defaults of the recipe] */
-  readonly mixture?: SummaryFitOptions | undefined
+  readonly mixture?: ColumnFitOptions | undefined
   /** components of less weight are left out [0.005] */
   readonly minWeight?: number | undefined
   /** learn the decimals of each column, and have restored values rounded to them [false] */
   readonly roundToDecimals?: boolean | undefined
-  /** of the starts of recipe 'sklearn' [0] */
+  /** of the starts of recipe 'sklearn'; 'scaled' draws nothing and refuses it [0] */
   readonly seed?: number | undefined
   /** threads that read, each a share of the partitions [1: this one] */
   readonly members?: number | undefined
@@ -42,6 +58,41 @@ export interface FitDatasetOptions {
   readonly onProgress?: OnProgress | undefined
 }
 
+/** The rows of the whole topic have been counted. */
+type ColumnFitOptions = Omit<SummaryFitOptions, 'totalRows'>
+
+/** Their values have rules of their own, by the recipe. */
+const inMixture = { allows: () => true, may: 'a number' }
+
+const checks = optionChecks<FitDatasetOptions>(
+  'fitDataset',
+  { dataset: datasetName },
+  {
+    modelsTopic: ownTopic,
+    source: oneOf(['sample', 'raw']),
+    rawTopic: ownTopic,
+    sampleTopic: ownTopic,
+    columns: listOf(text, 'names of columns'),
+    recipe: oneOf(['scaled', 'sklearn']),
+    mixture: fields<ColumnFitOptions>(
+      {},
+      {
+        components: inMixture,
+        weightConcentrationPrior: inMixture,
+        tolerance: inMixture,
+        maxIterations: inMixture,
+        regularization: inMixture,
+      },
+    ),
+    minWeight: leastWeight,
+    roundToDecimals: flag,
+    seed,
+    members: count,
+    onOtherFields: listener<(fields: readonly string[]) => void>(),
+    onProgress: listener<OnProgress>(),
+  },
+)
+
 /**
  * Fits a mixture to each numeric column of a topic, and publishes them as the data set's next version, which becomes
  * the current one.
@@ -49,10 +100,15 @@ export interface FitDatasetOptions {
  * @example
  * const { version, columns } = await fitDataset(cluster, { dataset: 'trips' })
  *
- * @throws UsageError without a sample topic; UnfittableError without rows or columns; FitOptionError
- * @throws InterruptedError when the cluster's signal fires: the same call begins anew
+ * @throws UsageError without a sample topic; UnfittableError without rows or columns
+ * @throws InterruptedError when the cluster's signal fires: the same call starts from the beginning
  */
 export async function fitDataset(cluster: ClusterSession, options: FitDatasetOptions): Promise<Model> {
+  return call(checks, cluster, options, fitModel, beginsAnew)
+}
+
+async function fitModel(cluster: ClusterSession, options: FitDatasetOptions): Promise<Model> {
+  refusePairs(options)
   const {
     dataset,
     source = 'sample',
@@ -67,7 +123,11 @@ export async function fitDataset(cluster: ClusterSession, options: FitDatasetOpt
   const topic = source === 'raw' ? topics.raw : topics.sample
   await cluster.admin.topics.mustExist(topics.raw)
   const { rows, registry, signal, log } = cluster
-  await requireTopic(cluster, topic, `Run "vgm sample --dataset ${dataset}" first, or add --source raw`)
+  await requireTopic(
+    cluster,
+    topic,
+    `Sample it first ("vgm sample --dataset ${dataset}"), or fit all rows (--source raw)`,
+  )
   const ranges = await topicRanges(cluster, topic)
   const of = offsetsIn(ranges)
   // The publisher comes first: it fences another fit of this data set before either has done its work.
@@ -99,6 +159,20 @@ export async function fitDataset(cluster: ClusterSession, options: FitDatasetOpt
       await reader.close()
     }
   })
+}
+
+/** @throws UsageError if one option makes another one mean nothing, or the recipe refuses one */
+function refusePairs({ recipe = 'scaled', mixture = {}, seed, source, sampleTopic }: FitDatasetOptions): void {
+  if (seed !== undefined && recipe === 'scaled')
+    throw new UsageError("fitDataset: seed excludes recipe 'scaled', which draws nothing", 'Leave out one of the two')
+  if (sampleTopic !== undefined && source === 'raw')
+    throw new UsageError("fitDataset: sampleTopic excludes source 'raw'", 'Leave out one of the two')
+  try {
+    fitSettings(recipe, mixture)
+  } catch (error) {
+    if (!(error instanceof FitOptionError)) throw error
+    throw new UsageError(`fitDataset: mixture.${error.message}`, error.fix)
+  }
 }
 
 /** Warns now about the errors that normalize would give. */

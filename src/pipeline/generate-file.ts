@@ -1,7 +1,9 @@
 import { availableParallelism } from 'node:os'
-import { type TableFormat, tableFormatOf } from '../files/file-format.ts'
+import { count, flag, instanceOf, listener, naturalNumber, oneOf, seed, text } from '../config/value-rules.ts'
+import { type TableFormat, tableFormatOf, tableFormats } from '../files/file-format.ts'
 import type { StageReport } from '../ports/stage-report.ts'
-import type { RowSpec } from '../stages/synthetic/row-spec.ts'
+import { checkRowSpec, type RowSpec } from '../stages/synthetic/row-spec.ts'
+import { optionChecks } from './check-options.ts'
 import { noProgress, type OnProgress } from './progress.ts'
 
 export interface GenerateFileOptions {
@@ -21,6 +23,19 @@ export interface GenerateFileOptions {
   readonly onProgress?: OnProgress | undefined
 }
 
+const checks = optionChecks<GenerateFileOptions>(
+  'generateFile',
+  { file: text, spec: { allows: Array.isArray, may: 'the result of parseRowSpec' }, rows: naturalNumber },
+  {
+    overwrite: flag,
+    format: oneOf(tableFormats),
+    seed,
+    workers: count,
+    signal: instanceOf(AbortSignal, 'an AbortSignal'),
+    onProgress: listener<OnProgress>(),
+  },
+)
+
 /**
  * Writes synthetic rows to a CSV or Parquet file. It needs no cluster.
  *
@@ -30,6 +45,8 @@ export interface GenerateFileOptions {
  * @throws FileExistsError, FileUnwritableError; UsageError for a file whose ending says no format; InterruptedError
  */
 export async function generateFile(options: GenerateFileOptions): Promise<StageReport> {
+  checks.check(options)
+  checkRowSpec(options.spec)
   const { file, spec, rows, seed = 0, workers = availableParallelism(), overwrite = false } = options
   const { format = tableFormatOf(file), signal = new AbortController().signal, onProgress = noProgress } = options
   const { generateFile: generate } = await import('../stages/generate-file.ts')

@@ -1,8 +1,11 @@
-import type { Compression } from '../batch/batch-header.ts'
+import { type Compression, compressions } from '../batch/batch-header.ts'
 import { groupName, transactionalId, valueSubject } from '../config/names.ts'
+import { count, datasetName, listener, naturalNumber, oneOf, ownTopic, seed } from '../config/value-rules.ts'
 import type { StageReport } from '../ports/stage-report.ts'
 import { generate } from '../stages/generate.ts'
-import { type RowSpec, syntheticSchema } from '../stages/synthetic/row-spec.ts'
+import { checkRowSpec, type RowSpec, syntheticSchema } from '../stages/synthetic/row-spec.ts'
+import { call } from './call.ts'
+import { optionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { defaultBatchRows, defaultPartitions } from './defaults.ts'
 import { noProgress, type OnProgress } from './progress.ts'
@@ -27,19 +30,42 @@ export interface GenerateRowsOptions {
   readonly onProgress?: OnProgress | undefined
 }
 
+const checks = optionChecks<GenerateRowsOptions>(
+  'generateRows',
+  {
+    dataset: datasetName,
+    spec: { allows: Array.isArray, may: 'what parseRowSpec returns' },
+    rows: naturalNumber,
+  },
+  {
+    topic: ownTopic,
+    modelsTopic: ownTopic,
+    seed,
+    partitions: count,
+    batchRows: count,
+    compression: oneOf(compressions),
+    onProgress: listener<OnProgress>(),
+  },
+)
+
 /**
  * Writes synthetic rows to a raw topic, which is made if it does not exist.
  *
  * @throws UsageError if the topic is that of models or positions, or compacted; InterruptedError
  */
 export async function generateRows(cluster: ClusterSession, options: GenerateRowsOptions): Promise<StageReport> {
+  return call(checks, cluster, options, generateTopic)
+}
+
+async function generateTopic(cluster: ClusterSession, options: GenerateRowsOptions): Promise<StageReport> {
+  checkRowSpec(options.spec)
   const { dataset, spec, seed = 0, batchRows = defaultBatchRows, compression = 'none' } = options
   const { onProgress = noProgress } = options
   const { raw: topic } = datasetTopics(cluster, dataset, { raw: options.topic }, options.modelsTopic)
   const { admin, registry, rows, signal } = cluster
   const partitions = (await admin.topics.partitionCount(topic)) ?? options.partitions ?? defaultPartitions
   await admin.topics.ensureRowTopic({ topic, partitions })
-  await refuseCompacted(cluster, topic, 'Name another topic with --topic')
+  await refuseCompacted(cluster, topic, 'Name another topic (--topic)')
   const schemaId = await registry.register(valueSubject(topic), syntheticSchema('Row', spec))
   const batchBytes = await batchBytesFor(cluster, topic)
   const writer = await rows.openWriter(transactionalId(groupName(dataset, 'generate'), topic), compression)

@@ -1,5 +1,9 @@
 import { type GroupStage, groupName, topicNames } from '../config/names.ts'
+import { datasetName, ownTopic, text } from '../config/value-rules.ts'
+import { UsageError } from '../errors.ts'
 import type { PartitionOffset } from '../ports/log.ts'
+import { call } from './call.ts'
+import { optionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { positionsIn } from './group-positions.ts'
 
@@ -66,6 +70,8 @@ export interface GroupLagOptions {
   readonly topic?: string | undefined
 }
 
+const checks = optionChecks<GroupLagOptions>('groupLag', { dataset: datasetName }, { group: text, topic: ownTopic })
+
 /**
  * How far the groups of a data set are behind the ends of their topics.
  *
@@ -75,10 +81,19 @@ export interface GroupLagOptions {
  * @example
  * const [{ total }] = await groupLag(cluster, { dataset: 'trips' })
  */
-export async function groupLag(
+export async function groupLag(cluster: ClusterSession, options: GroupLagOptions): Promise<Lag[]> {
+  return call(checks, cluster, options, lagOfGroups)
+}
+
+async function lagOfGroups(
   cluster: ClusterSession,
   { dataset, group: named, topic: read }: GroupLagOptions,
 ): Promise<Lag[]> {
+  if (read !== undefined && named === undefined)
+    throw new UsageError(
+      'groupLag: topic is what a group reads, and no group is named',
+      'Add the group, or leave it out',
+    )
   const { admin } = cluster
   const { raw, normalized } = topicNames(dataset)
   const source: LagSource = {

@@ -1,6 +1,8 @@
-import type { Compression } from '../batch/batch-header.ts'
-import type { Delivery } from '../ports/log.ts'
+import { type Compression, compressions } from '../batch/batch-header.ts'
+import { flag, listener, oneOf, share, text } from '../config/value-rules.ts'
+import { type Delivery, deliveries } from '../ports/log.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
+import { fields } from './check-options.ts'
 import type { OnProgress } from './progress.ts'
 
 /** Options of all functions that run as members of a consumer group, from topic to topic. */
@@ -21,6 +23,23 @@ export interface GroupOptions {
   readonly allowEmptyOutput?: boolean | undefined
   readonly onProgress?: OnProgress | undefined
 }
+
+export const deadLettersCheck = fields<DeadLetterPolicy>(
+  { maxShare: share, onInvalid: oneOf(['dead-letter', 'stop']) },
+  {},
+)
+
+/** What the options may be. */
+export const groupChecks = {
+  instance: text,
+  untilEnd: flag,
+  compression: oneOf(compressions),
+  delivery: oneOf(deliveries),
+  deadLetters: deadLettersCheck,
+  rebuildPositions: flag,
+  allowEmptyOutput: flag,
+  onProgress: listener<OnProgress>(),
+} as const
 
 /** The options of a member, each listed by name, because they are sent to threads as a message. */
 export function memberOptions(options: GroupOptions) {

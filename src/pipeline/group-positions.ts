@@ -14,8 +14,8 @@ export interface GroupedStage {
 
 /** How a user starts a stage from the first row although an output has rows. */
 const beginAnew: Readonly<Record<string, string>> = {
-  normalize: 'name another --normalized-topic, or run "vgm replay --from start" into a separate topic',
-  restore: 'name another --restored-topic',
+  normalize: 'name another topic for normalized rows, or run "vgm replay --from start" into a separate topic',
+  restore: 'name another topic for restored rows',
 }
 
 /** An output has rows, but the position of the input is unknown. */
@@ -26,7 +26,7 @@ export class PositionsMissingError extends PipelineError {
     super(`Group ${group} has no position in ${from}, and ${to} is not empty: rows would be written a second time`, {
       fix:
         `To begin at the start, ${beginAnew[stage] ?? 'name another output topic'}. To resume, add ` +
-        '--rebuild-positions, which counts the rows of the output, or set ' +
+        '--rebuild-positions (rebuildPositions), which counts the rows of the output, or set ' +
         `the positions of the group with "${groupsTool(brokers, group)} --topic ${inputTopic} ` +
         '--reset-offsets --to-offset N --execute"',
       exitCode: exitCodes.usage,
@@ -35,8 +35,7 @@ export class PositionsMissingError extends PipelineError {
 }
 
 /** Its input would be read a second time. */
-const restoredToo =
-  '. In both cases let vgm restore write to another --restored-topic, because the present one has the lost rows'
+const restoredToo = '. In both cases let vgm restore write to another topic, because the present one has the lost rows'
 
 /** Rows were read, and their results are gone: the output was deleted or recreated. */
 export class OutputLostError extends PipelineError {
@@ -53,9 +52,10 @@ export class OutputLostError extends PipelineError {
         'results of the earlier rows would be missing',
       {
         fix:
-          'To write all rows again, name another --group, or delete the offsets of this one with ' +
+          'To write all rows again, name another group, or delete the offsets of this one with ' +
           `"${groupsTool(brokers, group)} --topic ${inputTopic} --delete-offsets". ` +
-          `To continue with the rows that follow, add --allow-empty-output${stage === 'normalize' ? restoredToo : ''}`,
+          'To continue with the rows that follow, add --allow-empty-output ' +
+          `(allowEmptyOutput)${stage === 'normalize' ? restoredToo : ''}`,
         exitCode: exitCodes.usage,
       },
     )

@@ -1,6 +1,23 @@
-import type { Compression } from '../batch/batch-header.ts'
+import { type Compression, compressions } from '../batch/batch-header.ts'
 import { groupName, transactionalId, valueSubject } from '../config/names.ts'
+import {
+  anyText,
+  count,
+  datasetName,
+  either,
+  flag,
+  listener,
+  listOf,
+  naturalNumber,
+  noneOrOneCharacter,
+  oneCharacter,
+  oneOf,
+  ownTopic,
+  text,
+} from '../config/value-rules.ts'
 import { UsageError } from '../errors.ts'
+import { fileFormats } from '../files/file-format.ts'
+import type { NumberStyle } from '../files/reading/number-style.ts'
 import {
   type FileColumn,
   recordSchema,
@@ -9,13 +26,15 @@ import {
   topicRecordOf,
 } from '../files/reading/record-schema.ts'
 import type { TableFile } from '../files/reading/table-file.ts'
-import type { FileReading } from '../files/reading/table-options.ts'
+import type { FileReading, TextOptions } from '../files/reading/table-options.ts'
 import { widestColumns } from '../files/reading/widest-columns.ts'
 import { checkBadRowsFile } from '../files/target-file.ts'
 import type { PartitionOffset } from '../ports/log.ts'
 import { stageReport } from '../ports/stage-report.ts'
 import type { LoadReport } from '../stages/load.ts'
 import { parseLoadProgress } from '../stages/load-progress.ts'
+import { call } from './call.ts'
+import { fields, optionChecks, record } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { defaultPartitions } from './defaults.ts'
 import { preparePositions } from './group-positions.ts'
@@ -46,6 +65,48 @@ export interface LoadFileOptions extends FileReading {
   readonly onProgress?: OnProgress | undefined
 }
 
+const names = listOf(text, 'names of columns')
+
+/** What says how a file is to be read may be. */
+export const readingChecks = {
+  columns: names,
+  notNull: names,
+  format: oneOf(fileFormats),
+  text: fields<TextOptions>(
+    {},
+    {
+      delimiter: oneCharacter,
+      quote: noneOrOneCharacter,
+      header: flag,
+      skipLines: naturalNumber,
+      encoding: text,
+      nullTexts: listOf(anyText, 'texts'),
+      types: record(text),
+      numbers: fields<NumberStyle>(
+        { decimalMark: text },
+        { thousands: text, units: listOf(text, 'texts'), hasMinusSign: flag },
+      ),
+      dateFormat: text,
+    },
+  ),
+} as const
+
+const checks = optionChecks<LoadFileOptions>(
+  'loadFile',
+  { dataset: datasetName, file: either(text, listOf(text, 'them')) },
+  {
+    topic: ownTopic,
+    modelsTopic: ownTopic,
+    key: text,
+    partitions: count,
+    compression: oneOf(compressions),
+    badRows: text,
+    ...readingChecks,
+    onColumns: listener<(table: TableFile) => void>(),
+    onProgress: listener<OnProgress>(),
+  },
+)
+
 /** The options with their defaults, for one file. */
 interface TableLoad extends FileReading {
   readonly dataset: string
@@ -69,9 +130,13 @@ interface TableLoad extends FileReading {
  *
  * @throws FileUnreadableError, BadRowError, FileColumnError, with the file, the line and the column
  * @throws UsageError for a `badRows` that is the file itself, or holds anything else than bad rows
- * @throws InterruptedError when the cluster's signal fires: the same call goes on where it stopped
+ * @throws InterruptedError when the cluster's signal fires: the same call resumes where it stopped
  */
 export async function loadFile(cluster: ClusterSession, options: LoadFileOptions): Promise<LoadReport> {
+  return call(checks, cluster, options, loadFiles)
+}
+
+async function loadFiles(cluster: ClusterSession, options: LoadFileOptions): Promise<LoadReport> {
   const { dataset } = options
   const load = {
     ...options,
@@ -86,7 +151,7 @@ export async function loadFile(cluster: ClusterSession, options: LoadFileOptions
   const files = typeof options.file === 'string' ? [options.file] : options.file
   if (load.badRows !== undefined && files.length > 1)
     throw new UsageError(
-      '--bad-rows takes the bad rows of one file, and several files are named',
+      'Bad rows (--bad-rows, badRows) are taken from one file, and several files are named',
       'Load the files one by one',
     )
   if (load.badRows !== undefined) await checkBadRowsFile(load.badRows, files)
@@ -157,7 +222,7 @@ async function loadTable(
     onColumns(table)
     const partitions = (await admin.topics.partitionCount(topic)) ?? options.partitions
     await admin.topics.ensureRowTopic({ topic, partitions })
-    if (key === undefined) await refuseCompacted(cluster, topic, 'Name the key column with --key')
+    if (key === undefined) await refuseCompacted(cluster, topic, 'Name the key column (--key)')
     await preparePositions(cluster)
     const group = groupName(dataset, 'load')
     const batchBytes = await batchBytesFor(cluster, topic)

@@ -1,4 +1,5 @@
 import { defaultModelsTopic } from '../config/names.ts'
+import { count, datasetName, either, oneOf, ownTopic } from '../config/value-rules.ts'
 import { UsageError } from '../errors.ts'
 import { ModelMissingError } from '../model/errors.ts'
 import type { Model } from '../model/model.ts'
@@ -7,7 +8,10 @@ import { ModelFollower } from '../model/model-follower.ts'
 import { type ModelSchemaIds, modelAliasSchema, modelSchema, modelSubjects } from '../model/model-schemas.ts'
 import { type ModelsTarget, modelsTransactionalId, moveAlias } from '../model/publish-model.ts'
 import { type ModelsSource, modelsPartition } from '../model/read-models.ts'
+import { call } from './call.ts'
+import { optionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
+import { clusterClosed } from './session-life.ts'
 
 /** @internal Reads the models topic; the caller closes the source's reader. */
 export function openModels({ admin, registry, rows }: ClusterSession, topic: string): ModelsSource {
@@ -30,9 +34,15 @@ export interface FollowModelsOptions {
   readonly modelsTopic?: string | undefined
 }
 
+const followChecks = optionChecks<FollowModelsOptions>(
+  'followModels',
+  { dataset: datasetName },
+  { modelsTopic: ownTopic },
+)
+
 /**
  * Follows the models of a data set, which have been read to the topic's end when this returns. `refresh` takes those
- * that have come since; the caller closes the follower.
+ * that have come since; the caller closes the follower, or it is closed with the cluster.
  *
  * @example
  * const models = await followModels(cluster, { dataset: 'trips' })
@@ -41,12 +51,23 @@ export interface FollowModelsOptions {
  *
  * @throws ModelsUnreadableError
  */
-export async function followModels(
+export async function followModels(cluster: ClusterSession, options: FollowModelsOptions): Promise<ModelFollower> {
+  return call(followChecks, cluster, options, follow)
+}
+
+async function follow(
   cluster: ClusterSession,
   { dataset, modelsTopic = defaultModelsTopic }: FollowModelsOptions,
 ): Promise<ModelFollower> {
   await cluster.admin.topics.ensureModelsTopic(modelsTopic)
-  const follower = new ModelFollower(openModels(cluster, modelsTopic), ({ key, offset, problem }) => {
+  const source = openModels(cluster, modelsTopic)
+  const giveBack = cluster.life.lend(() => follower.close(clusterClosed()))
+  const close = () => {
+    giveBack()
+    return source.reader.close()
+  }
+  const lent = { ...source, reader: { ...source.reader, close } }
+  const follower = new ModelFollower(lent, ({ key, offset, problem }) => {
     const level = key?.startsWith(`${dataset}/`) ? 'error' : 'debug'
     cluster.log[level]({ topic: modelsTopic, key, offset }, `a model record is unusable and was skipped: ${problem}`)
   })
@@ -58,6 +79,8 @@ export async function followModels(
     throw error
   }
 }
+
+const listChecks = optionChecks<FollowModelsOptions>('listModels', { dataset: datasetName }, { modelsTopic: ownTopic })
 
 /** A published version of a model, in short. */
 export interface ModelVersion {
@@ -80,7 +103,11 @@ export interface ModelVersion {
  * @throws ModelsUnreadableError
  */
 export async function listModels(cluster: ClusterSession, options: FollowModelsOptions): Promise<ModelVersion[]> {
-  const follower = await followModels(cluster, options)
+  return call(listChecks, cluster, options, list)
+}
+
+async function list(cluster: ClusterSession, options: FollowModelsOptions): Promise<ModelVersion[]> {
+  const follower = await follow(cluster, options)
   try {
     const models = follower.catalogue.datasets.get(options.dataset)
     const versions = [...(models?.versions.values() ?? [])].map(
@@ -107,6 +134,12 @@ export interface PromoteModelOptions {
   readonly modelsTopic?: string | undefined
 }
 
+const promoteChecks = optionChecks<PromoteModelOptions>(
+  'promoteModel',
+  { dataset: datasetName, version: either(count, oneOf(['previous'])) },
+  { modelsTopic: ownTopic },
+)
+
 /**
  * Makes a published version of a model the current one, which stages use from their next transaction on.
  *
@@ -117,7 +150,11 @@ export interface PromoteModelOptions {
  * @example
  * await promoteModel(cluster, { dataset: 'trips', version: 'previous' })
  */
-export async function promoteModel(
+export async function promoteModel(cluster: ClusterSession, options: PromoteModelOptions): Promise<number> {
+  return call(promoteChecks, cluster, options, promote)
+}
+
+async function promote(
   cluster: ClusterSession,
   { dataset, version: wanted, modelsTopic = defaultModelsTopic }: PromoteModelOptions,
 ): Promise<number> {

@@ -1,17 +1,23 @@
 import { defaultModelsTopic, groupName, type TopicOverrides } from '../config/names.ts'
+import { avroName, count, datasetName, limit, ownTopic, text } from '../config/value-rules.ts'
 import type { StageReport } from '../ports/stage-report.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
+import { call } from './call.ts'
+import { fields, optionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
-import { type GroupOptions, memberOptions } from './group-options.ts'
+import { type GroupOptions, groupChecks, memberOptions } from './group-options.ts'
 import type { NormalizeMemberOptions } from './members/normalize-member.ts'
 import { runMembers } from './members/run-members.ts'
+import { modeChoiceCheck } from './mode-choice-check.ts'
 import { noProgress } from './progress.ts'
 import { datasetTopics, endsOf } from './row-topics.ts'
+
+type NormalizeTopics = Pick<TopicOverrides, 'raw' | 'normalized' | 'deadLetters'>
 
 export interface NormalizeTopicOptions extends GroupOptions {
   readonly dataset: string
   /** other names for its topics [`<dataset>.raw`, `<dataset>.normalized`, `<dataset>.dead-letters`] */
-  readonly topics?: Pick<TopicOverrides, 'raw' | 'normalized' | 'deadLetters'> | undefined
+  readonly topics?: NormalizeTopics | undefined
   /** where models are published ['vgm.models'] */
   readonly modelsTopic?: string | undefined
   /** the consumer group ['vgm.<dataset>.normalize'] */
@@ -30,6 +36,23 @@ export interface NormalizeTopicOptions extends GroupOptions {
   readonly renameRecord?: string | undefined
 }
 
+const checks = optionChecks<NormalizeTopicOptions>(
+  'normalizeTopic',
+  { dataset: datasetName },
+  {
+    topics: fields<NormalizeTopics>({}, { raw: ownTopic, normalized: ownTopic, deadLetters: ownTopic }),
+    modelsTopic: ownTopic,
+    group: text,
+    members: count,
+    model: count,
+    clip: limit,
+    modeChoice: modeChoiceCheck,
+    renameVersionField: avroName,
+    renameRecord: avroName,
+    ...groupChecks,
+  },
+)
+
 /**
  * Normalizes a raw topic as members of a consumer group, the rows of half a second in one transaction: every row has
  * one normalized row, or one row in the topic of dead letters, whatever fails. The topics that it writes to are made if
@@ -43,6 +66,10 @@ export interface NormalizeTopicOptions extends GroupOptions {
  *   DeadLetterShareError; InterruptedError when the cluster's signal fires: what was committed stands
  */
 export async function normalizeTopic(cluster: ClusterSession, options: NormalizeTopicOptions): Promise<StageReport> {
+  return call(checks, cluster, options, normalize)
+}
+
+async function normalize(cluster: ClusterSession, options: NormalizeTopicOptions): Promise<StageReport> {
   const { dataset, members = 1, untilEnd = false, onProgress = noProgress } = options
   const topics = datasetTopics(cluster, dataset, options.topics, options.modelsTopic)
   const { ends, of } = await endsOf(cluster, topics.raw, untilEnd)

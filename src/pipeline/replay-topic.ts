@@ -1,13 +1,19 @@
 import { createHash } from 'node:crypto'
-import type { Compression } from '../batch/batch-header.ts'
-import { checkDataset, defaultModelsTopic, groupName, type TopicNames, topicNames } from '../config/names.ts'
+import { type Compression, compressions } from '../batch/batch-header.ts'
+import { defaultModelsTopic, groupName, type TopicNames, topicNames } from '../config/names.ts'
+import { parsePosition, replayPosition } from '../config/replay-position.ts'
+import { count, datasetName, flag, limit, listener, oneOf, ownTopic, text } from '../config/value-rules.ts'
 import { UsageError } from '../errors.ts'
 import type { PartitionOffset } from '../ports/log.ts'
 import type { StageReport } from '../ports/stage-report.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
+import { call } from './call.ts'
+import { optionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
+import { deadLettersCheck } from './group-options.ts'
 import { type NormalizeMemberOptions, normalizeMember } from './members/normalize-member.ts'
+import { modeChoiceCheck } from './mode-choice-check.ts'
 import { noProgress, type OnProgress } from './progress.ts'
 import { holdsRows, offsetsBetween, topicEnds, topicStarts, topicsBeside } from './row-topics.ts'
 
@@ -48,6 +54,26 @@ export interface ReplayReport extends StageReport {
   readonly topic: string
 }
 
+const checks = optionChecks<ReplayTopicOptions>(
+  'replayTopic',
+  { dataset: datasetName, model: count },
+  {
+    from: replayPosition,
+    to: replayPosition,
+    output: ownTopic,
+    rawTopic: ownTopic,
+    deadLetterTopic: ownTopic,
+    modelsTopic: ownTopic,
+    group: text,
+    clip: limit,
+    modeChoice: modeChoiceCheck,
+    compression: oneOf(compressions),
+    deadLetters: deadLettersCheck,
+    allowEmptyOutput: flag,
+    onProgress: listener<OnProgress>(),
+  },
+)
+
 /**
  * Backfills: normalizes a range of a raw topic with one model, into a topic of its own. The same call again goes on
  * where it stopped, and two calls with the same options write the same bytes.
@@ -59,15 +85,18 @@ export interface ReplayReport extends StageReport {
  *   InterruptedError when the cluster's signal fires: what was committed stands
  */
 export async function replayTopic(cluster: ClusterSession, options: ReplayTopicOptions): Promise<ReplayReport> {
+  return call(checks, cluster, options, replay)
+}
+
+async function replay(cluster: ClusterSession, options: ReplayTopicOptions): Promise<ReplayReport> {
   const { dataset, model, from = 'start', to = 'end', clip = Infinity, onProgress = noProgress } = options
   const { modelsTopic = defaultModelsTopic, modeChoice = { kind: 'likely' } } = options
-  checkDataset(dataset)
   const topics = replayTopics(options, topicsBeside(cluster, modelsTopic))
   const output = topics.normalized
   const group =
     options.group ?? replayGroup(dataset, topics.raw, output, { model, modelsTopic, from, clip, modeChoice })
-  const starts = await positionsAt(cluster, topics.raw, from, '--from')
-  const ends = await positionsAt(cluster, topics.raw, to, '--to')
+  const starts = await positionsAt(cluster, topics.raw, from)
+  const ends = await positionsAt(cluster, topics.raw, to)
   if (offsetsBetween(starts, ends) === 0) {
     const [first, last] = [await topicStarts(cluster, topics.raw), await topicEnds(cluster, topics.raw)]
     const held = first.map(({ partition, offset }, i) => `${partition}: ${offset} to ${last[i].offset}`).join(', ')
@@ -166,38 +195,17 @@ async function checkOutput(
   if (await holdsRows(cluster, output))
     throw new UsageError(
       `Topic ${output} has rows of another replay`,
-      'Name another topic with --output, or repeat the command that wrote it, to continue it',
+      'Name another output, or repeat the call that wrote it, to continue it',
     )
 }
 
-/**
- * The offset of each partition that a flag means; one before the first row is the first row, one beyond the end the
- * end.
- *
- * @throws UsageError if it means nothing
- */
-async function positionsAt(
-  cluster: ClusterSession,
-  topic: string,
-  position: string,
-  flag: string,
-): Promise<PartitionOffset[]> {
+/** The offset of each partition; one before the first row is the first row, one beyond the end the end. */
+async function positionsAt(cluster: ClusterSession, topic: string, text: string): Promise<PartitionOffset[]> {
+  const position = parsePosition(text)
   const starts = await topicStarts(cluster, topic)
   const ends = await topicEnds(cluster, topic)
-  if (position === 'start') return starts
+  if (position === undefined || position === 'start') return starts
   if (position === 'end') return ends
-  if (position.startsWith('@')) {
-    const text = position.slice(1)
-    const timestampMs = /^\d+$/.test(text) ? Number(text) : Date.parse(text)
-    if (!Number.isNaN(timestampMs)) return [...(await cluster.admin.offsets.at(topic, timestampMs))]
-  } else if (/^\d+$/.test(position)) {
-    return ends.map((end, i) => ({
-      ...end,
-      offset: Math.min(Math.max(Number(position), starts[i].offset), end.offset),
-    }))
-  }
-  throw new UsageError(
-    `${flag} ${position} is not a position`,
-    'Write an offset (120000), a time (@2026-11-23T06:00:00Z, or @ and ms since 1970), start or end',
-  )
+  if ('timestampMs' in position) return [...(await cluster.admin.offsets.at(topic, position.timestampMs))]
+  return ends.map((end, i) => ({ ...end, offset: Math.min(Math.max(position.offset, starts[i].offset), end.offset) }))
 }

@@ -1,9 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sampleGroup, transactionalId } from '../config/names.ts'
+import { count, datasetName, flag, listener, ownTopic, seed, share } from '../config/value-rules.ts'
 import { InterruptedError, UsageError } from '../errors.ts'
 import { type StageReport, stageReport } from '../ports/stage-report.ts'
 import { type SampleSize, sample } from '../stages/sample.ts'
 import { onlyTombstones } from '../stages/tombstones.ts'
+import { beginsAnew, call } from './call.ts'
+import { fields, kinds, optionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { defaultSampleRows } from './defaults.ts'
 import { preparePositions } from './group-positions.ts'
@@ -29,6 +32,8 @@ const followPauseMs = 1_000
  */
 const recommitMs = 20_000
 
+const usualSize: SampleSize = { rows: defaultSampleRows }
+
 export interface SampleTopicOptions {
   readonly dataset: string
   /** [`<dataset>.raw`] */
@@ -52,6 +57,28 @@ export interface SampleTopicOptions {
   readonly onProgress?: OnProgress | undefined
 }
 
+const sizeCheck = kinds<SampleSize>((size) =>
+  'rate' in size
+    ? fields<Extract<SampleSize, { readonly rate: number }>>({ rate: share }, {})
+    : fields<Extract<SampleSize, { readonly rows: number }>>({ rows: count }, {}),
+)
+
+const checks = optionChecks<SampleTopicOptions>(
+  'sampleTopic',
+  { dataset: datasetName },
+  {
+    rawTopic: ownTopic,
+    sampleTopic: ownTopic,
+    modelsTopic: ownTopic,
+    size: sizeCheck,
+    seed,
+    partitions: count,
+    append: flag,
+    follow: flag,
+    onProgress: listener<OnProgress>(),
+  },
+)
+
 /**
  * Copies some rows of a raw topic to the sample topic, which is made if it does not exist.
  *
@@ -62,10 +89,14 @@ export interface SampleTopicOptions {
  * @throws InterruptedError when the cluster's signal fires, which is how following ends
  */
 export async function sampleTopic(cluster: ClusterSession, options: SampleTopicOptions): Promise<StageReport> {
+  return call(checks, cluster, options, sampleRows, ({ size = usualSize }) => ('rows' in size ? beginsAnew : undefined))
+}
+
+async function sampleRows(cluster: ClusterSession, options: SampleTopicOptions): Promise<StageReport> {
   const { dataset } = options
   const overrides = { raw: options.rawTopic, sample: options.sampleTopic }
   const { raw: rawTopic, sample: outputTopic } = datasetTopics(cluster, dataset, overrides, options.modelsTopic)
-  const { size = { rows: defaultSampleRows }, seed = 0, append = false, follow = false } = options
+  const { size = usualSize, seed = 0, append = false, follow = false } = options
   const { partitions = 1, onProgress = noProgress } = options
   checkSampleSize(size, follow)
   const { admin, rows, signal, report } = cluster
@@ -86,7 +117,7 @@ export async function sampleTopic(cluster: ClusterSession, options: SampleTopicO
     if (!isFresh && !append)
       throw new UsageError(
         `Topic ${outputTopic} has rows already`,
-        `Add --append to sample the new rows, or name another topic with --sample-topic`,
+        'Sample the new rows (--append), or name another topic for the sample (--sample-topic)',
       )
     const outputPartitions = await partitionCount(cluster, outputTopic)
     const sizes = await batchSizesFor(cluster, outputTopic)
@@ -99,7 +130,7 @@ export async function sampleTopic(cluster: ClusterSession, options: SampleTopicO
       if (!isFresh && held.length === 0 && (await rows.positionsLeftBehind(group, first)).length === 0)
         throw new UsageError(
           `Topic ${outputTopic} holds rows, and group ${group} has no position: rows would be sampled a second time`,
-          'Sample from the start into another --sample-topic, or delete this topic and sample again',
+          'Sample from the start into another topic, or delete this topic and sample again',
         )
       const starts = first.map((start) => held.find(({ partition }) => partition === start.partition) ?? start)
       const commitsStarts = performance.now() - recommittedMs >= recommitMs
@@ -126,7 +157,7 @@ export async function sampleTopic(cluster: ClusterSession, options: SampleTopicO
       if (isFresh && !follow && result.rowsOut === 0 && result.rowsIn > 0)
         throw new UsageError(
           `None of the ${result.rowsIn.toLocaleString('en')} rows of ${rawTopic} was kept`,
-          'Raise --rate, or give the number of rows to keep with --rows',
+          "Raise the sample's rate, or give the number of rows to keep",
         )
       if (!follow) return result
       before = together(before, result)
@@ -156,12 +187,12 @@ function together(before: StageReport, { rowsIn, rowsOut, deadLetters, seconds }
 export function checkSampleSize(size: SampleSize, follow: boolean): void {
   if (follow && 'rows' in size)
     throw new UsageError(
-      '--follow has no end, so it cannot keep a fixed number of --rows',
-      'Add --rate, such as --rate 0.01',
+      'A sample that follows its topic has no end, so it cannot keep a fixed number of rows',
+      'Give the rate of the sample, such as 0.01 (--rate 0.01, size: { rate: 0.01 })',
     )
   if ('rows' in size && size.rows > mostSampleRows)
     throw new UsageError(
       `A sample of ${size.rows} rows is more than one transaction can hold`,
-      `Keep at most ${mostSampleRows}, or use --rate, which commits while it reads`,
+      `Keep at most ${mostSampleRows}, or sample by rate, which commits while it reads`,
     )
 }

@@ -71,7 +71,7 @@ export async function runTransformStage(cluster: ClusterSession, options: Transf
     delivery,
     startOffsets,
   } = options
-  const { admin, rows, signal, waits } = cluster
+  const { admin, rows, signal } = cluster
   const ensureOutputs = async (count: number) => {
     for (const topic of [outputTopic, deadLetterTopic])
       await admin.topics.ensureRowTopic({ topic, partitions: count, like: inputTopic })
@@ -86,7 +86,7 @@ export async function runTransformStage(cluster: ClusterSession, options: Transf
     await preparePositions(cluster)
     return count
   }
-  const partitions = await (waits ? whenReachable(cluster, prepare, mayCome) : prepare())
+  const partitions = await whenReachable(cluster, prepare, mayCome)
   // Random unless named: workers that are started by hand share the load and never fence each other.
   const id = transactionalId(group, instance ?? randomBytes(6).toString('hex'), slot)
   const reporter = new MemberReporter(cluster.report)
@@ -125,7 +125,7 @@ export async function runTransformStage(cluster: ClusterSession, options: Transf
       onAbort: (cause) => cluster.report(abortedBy(cause)),
       onJoin: reporter,
     })
-  const session = await (waits ? whenReachable(cluster, open) : open())
+  const session = await whenReachable(cluster, open)
   cluster.report({ kind: 'started', group, transactionalId: id })
   reporter.begin(session)
   try {

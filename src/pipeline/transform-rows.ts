@@ -1,9 +1,12 @@
 import { checkTopicParts } from '../config/names.ts'
+import { listener, listOf, ownTopic, text, transformName } from '../config/value-rules.ts'
 import { UsageError } from '../errors.ts'
 import type { StageReport } from '../ports/stage-report.ts'
-import { ColumnTransform, type ColumnTransformDefinition } from '../stages/column-transform.ts'
+import { ColumnTransform, type ColumnTransformDefinition, type TransformRows } from '../stages/column-transform.ts'
+import { call } from './call.ts'
+import { fields, optionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
-import { type GroupOptions, memberOptions } from './group-options.ts'
+import { type GroupOptions, groupChecks, memberOptions } from './group-options.ts'
 import { noProgress } from './progress.ts'
 import { endsOf, topicsBeside } from './row-topics.ts'
 import { rowSchemas, runTransformStage } from './stage-member.ts'
@@ -19,8 +22,15 @@ export interface TransformRowsOptions extends GroupOptions {
   readonly group?: string | undefined
 }
 
+const inDefinition = {
+  name: transformName,
+  columns: listOf(text, 'names of fields'),
+  apply: listener<(rows: TransformRows) => void>(),
+}
+const definitionChecks = optionChecks<ColumnTransformDefinition>('defineTransform', inDefinition, {})
+
 /**
- * Checks a transform of your own.
+ * Checks a transform of your own. A column that `columns` does not name does not compile in `apply`.
  *
  * @example
  * const scale = defineTransform({
@@ -33,15 +43,27 @@ export interface TransformRowsOptions extends GroupOptions {
  *
  * @throws UsageError for a name that cannot stand in a group's, no column, or one that is named twice
  */
-export function defineTransform(definition: ColumnTransformDefinition): ColumnTransformDefinition {
-  const { name, columns } = definition
-  if (!/^[A-Za-z0-9][A-Za-z0-9-]{0,99}$/.test(name))
-    throw new UsageError(`"${name}" cannot name a transform`, 'Use letters, digits and hyphens, at most 100')
-  if (columns.length === 0) throw new UsageError(`Transform ${name} has no columns`, 'Name the fields that it changes')
+export function defineTransform<const Column extends string>(
+  definition: ColumnTransformDefinition<Column>,
+): ColumnTransformDefinition {
+  // What it is called with has the columns that it names.
+  const transform = definition as unknown as ColumnTransformDefinition
+  definitionChecks.check(transform)
+  const { name, columns } = transform
   const twice = columns.find((column, i) => columns.indexOf(column) < i)
   if (twice !== undefined) throw new UsageError(`Transform ${name} has column "${twice}" twice`, 'Name it once')
-  return definition
+  return transform
 }
+
+const checks = optionChecks<TransformRowsOptions>(
+  'transformRows',
+  {
+    transform: fields<ColumnTransformDefinition>(inDefinition, {}),
+    inputTopic: ownTopic,
+    outputTopic: ownTopic,
+  },
+  { deadLetterTopic: ownTopic, group: text, ...groupChecks },
+)
 
 /**
  * Runs a transform of your own as a member of a consumer group, with the loop of normalize: the rows of half a second
@@ -56,22 +78,26 @@ export function defineTransform(definition: ColumnTransformDefinition): ColumnTr
  *   the cluster's signal fires: what was committed stands; whatever `apply` throws
  */
 export async function transformRows(cluster: ClusterSession, options: TransformRowsOptions): Promise<StageReport> {
+  return call(checks, cluster, options, transform)
+}
+
+async function transform(cluster: ClusterSession, options: TransformRowsOptions): Promise<StageReport> {
   const { inputTopic, outputTopic, untilEnd = false, onProgress = noProgress } = options
-  const transform = defineTransform(options.transform)
+  const definition = defineTransform(options.transform)
   if (inputTopic === outputTopic)
     throw new UsageError(`Topic ${inputTopic} cannot be input and output at once`, 'Name another output topic')
   const deadLetterTopic = options.deadLetterTopic ?? `${outputTopic}.dead-letters`
   checkTopicParts([inputTopic, outputTopic, deadLetterTopic, ...topicsBeside(cluster)])
   const { ends, of } = await endsOf(cluster, inputTopic, untilEnd)
   return runTransformStage(cluster, {
-    stage: transform.name,
-    group: options.group ?? `vgm.${outputTopic}.${transform.name}`,
+    stage: definition.name,
+    group: options.group ?? `vgm.${outputTopic}.${definition.name}`,
     inputTopic,
     outputTopic,
     deadLetterTopic,
     ...memberOptions(options),
     ends,
-    transform: new ColumnTransform({ definition: transform, ...rowSchemas(cluster, inputTopic, outputTopic) }),
+    transform: new ColumnTransform({ definition, ...rowSchemas(cluster, inputTopic, outputTopic) }),
     onProgress: ({ rowsIn }) => onProgress(rowsIn, of),
   })
 }

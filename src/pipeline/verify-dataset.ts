@@ -1,4 +1,5 @@
 import { defaultModelsTopic, groupName, type TopicNames, type TopicOverrides, valueSubject } from '../config/names.ts'
+import { datasetName, limit, listener, ownTopic, text } from '../config/value-rules.ts'
 import { InterruptedError } from '../errors.ts'
 import type { FileCells } from '../files/reading/file-cells.ts'
 import { topicRecord } from '../files/reading/record-schema.ts'
@@ -13,8 +14,12 @@ import type { ModeChoice } from '../stages/normalize.ts'
 import type { FileAudit } from '../stages/verify/audit-file.ts'
 import { noFindings } from '../stages/verify/findings.ts'
 import { type AuditedTopic, type VerifyResult, verify } from '../stages/verify.ts'
+import { beginsAnew, call } from './call.ts'
+import { fields, optionChecks } from './check-options.ts'
 import { type ClusterSession, controlLog } from './cluster-session.ts'
 import { positionsIn } from './group-positions.ts'
+import { readingChecks } from './load-file.ts'
+import { modeChoiceKind } from './mode-choice-check.ts'
 import { followModels } from './models-topic.ts'
 import { noProgress, type OnProgress } from './progress.ts'
 import { datasetTopics, requireTopic, topicRanges } from './row-topics.ts'
@@ -26,6 +31,11 @@ const brokerCheckMs = 10_000
 /** No transaction of ours is open for longer, unless it hangs. */
 export const hangingAfterMs = transactionTimeoutMs + brokerCheckMs
 
+interface AuditedGroups {
+  readonly normalize?: string | undefined
+  readonly restore?: string | undefined
+}
+
 export interface VerifyDatasetOptions {
   readonly dataset: string
   /** other names for its topics [`<dataset>.raw` and so on] */
@@ -36,7 +46,7 @@ export interface VerifyDatasetOptions {
    * whose committed offsets say which rows must have an output; all of them if a group has committed none
    * ['vgm.<dataset>.normalize', 'vgm.<dataset>.restore']
    */
-  readonly groups?: { readonly normalize?: string | undefined; readonly restore?: string | undefined } | undefined
+  readonly groups?: AuditedGroups | undefined
   /** the option `clip` that the rows were normalized with [Infinity] */
   readonly clip?: number | undefined
   /** the option `modeChoice` that the rows were normalized with ['likely'] */
@@ -70,6 +80,23 @@ export interface AuditResult extends VerifyResult {
   readonly file?: FileAudit
 }
 
+const checks = optionChecks<VerifyDatasetOptions>(
+  'verifyDataset',
+  { dataset: datasetName },
+  {
+    topics: fields<TopicOverrides>(
+      {},
+      { raw: ownTopic, sample: ownTopic, normalized: ownTopic, deadLetters: ownTopic, restored: ownTopic },
+    ),
+    modelsTopic: ownTopic,
+    groups: fields<AuditedGroups>({}, { normalize: text, restore: text }),
+    clip: limit,
+    modeChoice: modeChoiceKind,
+    loaded: fields<LoadedFile>({ file: text }, { ...readingChecks, key: text, badRows: text }),
+    onProgress: listener<OnProgress>(),
+  },
+)
+
 /**
  * Audits what the topics of a data set hold now, with a stock client; the stages may be running. A restored topic that
  * does not exist is not audited. Where a file is named the raw rows are compared with it first, and a data set that has
@@ -81,6 +108,10 @@ export interface AuditResult extends VerifyResult {
  * @throws TopicMissingError without a raw topic; UsageError without a normalized one; InterruptedError
  */
 export async function verifyDataset(cluster: ClusterSession, options: VerifyDatasetOptions): Promise<AuditResult> {
+  return call(checks, cluster, options, audit, beginsAnew)
+}
+
+async function audit(cluster: ClusterSession, options: VerifyDatasetOptions): Promise<AuditResult> {
   const { dataset, loaded, onProgress = noProgress } = options
   const audited: Audited = {
     dataset,

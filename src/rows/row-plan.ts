@@ -7,8 +7,8 @@ import { fixedBytes, type SkipProgram, SkipProgramBuilder } from './skip-program
 /** A column that a model exists for. */
 export interface ModelledColumn {
   readonly name: string
-  /** as the model knows it */
-  readonly type: NumericType
+  /** as the model knows it; undefined without a model */
+  readonly type?: NumericType
 }
 
 /** A modelled column as the rows of one schema hold it. */
@@ -94,7 +94,8 @@ export function compileRowPlan(schema: AvroType, modelled: readonly ModelledColu
     if (field === undefined) return mismatch(`${schema.name} has no field "${name}"`)
     const found = numericField(field)
     if (found === undefined) {
-      return mismatch(`Field "${name}" of ${schema.name} is ${describeType(field.type)}, and was ${type} in the model`)
+      const wanted = type === undefined ? 'which is no number' : `and was ${type} in the model`
+      return mismatch(`Field "${name}" of ${schema.name} is ${describeType(field.type)}, ${wanted}`)
     }
     columns.push({ name, type: found.type, nullable: found.nullable })
   }

@@ -1,6 +1,7 @@
 import { PipelineError } from '../errors.ts'
 import type { TopicPartition } from '../ports/log.ts'
-import { rowErrorCodes, rowErrorMessages } from '../rows/row-error.ts'
+import { rowErrorCodes, rowErrorMessages, rowErrors } from '../rows/row-error.ts'
+import type { SchemaProblem } from './row-transform.ts'
 
 /** How many rows may become dead letters. */
 export interface DeadLetterPolicy {
@@ -22,19 +23,20 @@ const bucketRows = 1_000
 /** Minimum number of rows for a decision. It is small, because each failing start may write that many dead letters. */
 const enoughRows = 1_000
 
+const usualFix = 'Mend the schema, the registry or the model'
+
 /** Too large a share of the rows would become dead letters. */
 export class DeadLetterShareError extends PipelineError {
   readonly code = 'VGM_DEAD_LETTER_SHARE'
-  constructor(dead: number, rows: number, lastRow: string, { maxShare }: DeadLetterPolicy) {
+  constructor(dead: number, rows: number, lastRow: string, { maxShare }: DeadLetterPolicy, fix: string) {
     const count = (n: number) => n.toLocaleString('en')
     super(
       `${count(dead)} of the last ${count(rows)} rows cannot be processed, more than the allowed share ` +
         `of ${maxShare}; the last one is ${lastRow}`,
       {
         fix:
-          'Repair the schema, the registry or the model and start again: the transaction in which this ' +
-          'was found was aborted. ' +
-          'Or allow more with --max-dead-letters (1 for any number)',
+          `${fix} and start again: the transaction in which this was found was aborted. ` +
+          'Or allow more with --max-dead-letters (deadLetters.maxShare; 1 for any number)',
       },
     )
   }
@@ -46,8 +48,8 @@ export class InvalidRowError extends PipelineError {
   constructor(row: string) {
     super(`A row cannot be processed: ${row}`, {
       fix:
-        'Correct the row at its source, or start again with --on-invalid dead-letter: the row then ' +
-        'becomes a dead letter, and the stage continues',
+        'Correct the row at its source, or start again with --on-invalid dead-letter (deadLetters.onInvalid): ' +
+        'the row then becomes a dead letter, and the stage continues',
     })
   }
 }
@@ -62,9 +64,13 @@ export class DeadLetterWatch {
   /** of the batch that is being processed */
   #batchDead = 0
   #lastRow = ''
+  #fix = usualFix
+  readonly #schemaProblem: () => SchemaProblem | undefined
 
-  constructor(policy: DeadLetterPolicy) {
+  /** @param schemaProblem why rows of a schema cannot be processed, where more is known than that */
+  constructor(policy: DeadLetterPolicy, schemaProblem: () => SchemaProblem | undefined = () => undefined) {
     this.#policy = policy
+    this.#schemaProblem = schemaProblem
   }
 
   /**
@@ -74,7 +80,10 @@ export class DeadLetterWatch {
    * @throws InvalidRowError, DeadLetterShareError
    */
   deadLetter({ topic, partition }: TopicPartition, offset: number, row: number, error: number): void {
-    this.#lastRow = `${topic}/${partition} offset ${offset}: ${rowErrorMessages[error]} (${rowErrorCodes[error]})`
+    const problem = error === rowErrors.schemaMismatch ? this.#schemaProblem() : undefined
+    const reason = problem?.reason ?? rowErrorMessages[error]
+    this.#fix = problem?.fix ?? usualFix
+    this.#lastRow = `${topic}/${partition} offset ${offset}: ${reason} (${rowErrorCodes[error]})`
     if (this.#policy.onInvalid === 'stop') throw new InvalidRowError(this.#lastRow)
     // Checked within batches too: each row may cost a request to the registry.
     if (++this.#batchDead % bucketRows === 0) this.#check(this.#rows + row + 1, this.#dead + this.#batchDead)
@@ -109,6 +118,6 @@ export class DeadLetterWatch {
 
   #check(rows: number, dead: number): void {
     if (rows >= enoughRows && dead > this.#policy.maxShare * rows)
-      throw new DeadLetterShareError(dead, rows, this.#lastRow, this.#policy)
+      throw new DeadLetterShareError(dead, rows, this.#lastRow, this.#policy, this.#fix)
   }
 }

@@ -7,7 +7,7 @@ export class ExportRowError extends PipelineError {
     super(`Row at offset ${offset} of ${topic}, partition ${partition}: ${problem}`, {
       fix:
         'Export a topic that "vgm normalize", "vgm replay" or "vgm restore" has written, or omit ' +
-        'such rows with --skip-unreadable',
+        'such rows (--skip-unreadable, skipsUnreadable)',
     })
   }
 }

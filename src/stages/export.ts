@@ -58,7 +58,8 @@ export interface ExportReport extends StageReport {
 function columnTaken(topic: string, column: string, flag: '--key' | '--position'): UsageError {
   return new UsageError(
     `The rows of ${topic} have a column "${column}", and ${flag} adds one of the same name`,
-    `Leave out ${flag}, or load the file again with that column renamed`,
+    `Leave out ${flag} (${flag === '--key' ? 'withKey' : 'withPosition'}), or load the file again with ` +
+      'that column renamed',
   )
 }
 

@@ -94,7 +94,7 @@ export async function fit(options: FitOptions): Promise<ModelContent> {
   }
   if (columns.length === 0)
     throw new UnfittableError(`None of the columns of data set "${dataset}" can be modelled`, {
-      fix: 'Look at the warnings above, and name columns with --columns',
+      fix: 'Look at the warnings above, and name columns (--columns)',
     })
   return {
     dataset,
@@ -178,7 +178,7 @@ async function readColumns(options: FitOptions): Promise<ColumnData> {
     for (const { name, lackingRows } of final.leftOut)
       onWarning(
         `Column "${name}" is not modelled and passes through: ${lackingRows} rows have a schema without it. ` +
-          `Name it with --columns to model it; those rows then become dead letters`,
+          `Name it (--columns) to model it; those rows then become dead letters`,
       )
     const schema = final.schema ?? chosen.schema
     if (options.columns === undefined) options.onOtherFields?.(otherFields(parseAvroSchema(schema.json)))
@@ -254,7 +254,7 @@ async function unreadable(
     )
   if (reasons.length === 0)
     return new UnfittableError(`None of the columns of data set "${dataset}" can be modelled`, {
-      fix: 'Look at the warnings above, and name columns with --columns',
+      fix: 'Look at the warnings above, and name columns (--columns)',
     })
   const told = reasons.slice(0, mostReasons).map(({ rows: count, reason }) => `${count} rows: ${reason}`)
   return new UnfittableError(`Topic ${topic} holds no row that can be read: ${told.join('; ')}`, {
@@ -307,7 +307,7 @@ function exclude(options: FitOptions, excluded: Set<string>, names: Iterable<str
 function refuse({ columns, onWarning }: FitOptions, name: string, reason: string): void {
   if (columns?.includes(name))
     throw new UnfittableError(`Column "${name}" cannot be modelled: ${reason}`, {
-      fix: `Leave it out of --columns; it then passes through unchanged`,
+      fix: 'Leave it out of the columns (--columns); it then passes through unchanged',
     })
   onWarning(`Column "${name}" is not modelled and passes through: ${reason}`)
 }

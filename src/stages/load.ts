@@ -128,8 +128,8 @@ function otherOptions({ table, topic }: LoadOptions, { rows, complete }: FilePro
   const loaded = complete ? 'was loaded' : `was partly loaded, ${rows} rows of it,`
   return new UsageError(
     `${table.file} ${loaded} into ${topic} with other options for reading it or another key`,
-    'Give the same options for reading it, --columns, --not-null, --bad-rows and --key as then, or load ' +
-      'it with these into another --dataset or --topic',
+    'Give the same options for reading it as then, and the same columns, columns without nulls, file of bad rows ' +
+      'and key, or load it with these into another data set or topic',
   )
 }
 

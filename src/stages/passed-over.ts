@@ -106,7 +106,7 @@ function ofSchema(
         ? { reason: `${called} is Debezium's envelope`, fix: flattenFix }
         : {
             reason: `${called}: ${mismatchOf(json, columns)}`,
-            fix: 'Name columns that the rows have: --columns. Rows without them become dead letters in normalize',
+            fix: 'Name columns that the rows have (--columns). Rows without them become dead letters in normalize',
           }
     case rowErrors.malformed:
     case rowErrors.trailingBytes:
@@ -119,11 +119,11 @@ function ofSchema(
 function fixOf(name: RowSchemaName): string {
   if (typeof name === 'string' && name.startsWith('guid:'))
     return (
-      'Name the schema of such rows with --guid-schema ID, use a registry that knows GUIDs, or ' +
+      'Name the schema of such rows (--guid-schema, access.registry.guidSchema), use a registry that knows GUIDs, or ' +
       'configure the producer to put ids before values ' +
       '(value.schema.id.serializer=io.confluent.kafka.serializers.schema.id.PrefixSchemaIdSerializer)'
     )
-  return 'Check that --registry is the one that the producer uses, and that rows are Avro'
+  return 'Check that the registry (--registry) is the one that the producer uses, and that rows are Avro'
 }
 
 /** Why the rows of a schema lack the columns. */

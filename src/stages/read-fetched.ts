@@ -22,7 +22,7 @@ export class BatchUnreadableError extends PipelineError {
           'Write the rows again with its producer, in smaller batches. "vgm normalize", "restore" and ' +
           '"replay" set such a batch aside ' +
           '(--on-invalid dead-letter), "vgm sample" and "vgm fit" skip it, and so does "vgm export" ' +
-          'with --skip-unreadable',
+          'with --skip-unreadable (skipsUnreadable)',
         cause,
       },
     )

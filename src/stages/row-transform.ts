@@ -11,6 +11,13 @@ export interface RowTarget {
   deadLetter(records: Records, row: number, error: number): Promise<void>
 }
 
+/** Why rows of a schema cannot be processed. */
+export interface SchemaProblem {
+  /** a full sentence without the final full stop */
+  readonly reason: string
+  readonly fix: string
+}
+
 /** A stage's transform of the rows of a batch. */
 export interface RowTransform {
   /** Called between slices, where a stage may switch to a new model. */
@@ -21,6 +28,8 @@ export interface RowTransform {
    * @returns the first row that has to wait for the next slice, `to` if there is none
    */
   apply(records: Records, from: number, to: number, target: RowTarget): Promise<number>
+  /** Why all rows of the schema that was met last become dead letters, if they do; undefined of others. */
+  readonly schemaProblem?: SchemaProblem | undefined
   /** For dead letters: the model in use, undefined if the stage has none. */
   readonly modelVersion: number | undefined
 }

@@ -52,10 +52,16 @@ export class SchemaPlans<Plan extends object> {
   /** in this slice: they may be registered the next moment */
   readonly #unknown = new Set<number>()
   #leftMs = learningMs
+  #lastProblem: string | undefined
 
   constructor(options: SchemaPlansOptions<Plan>) {
     this.#options = options
     this.#schemas = new RowSchemas(options.registry)
+  }
+
+  /** Why the rows of the last schema without a plan cannot be processed. */
+  get lastProblem(): string | undefined {
+    return this.#lastProblem
   }
 
   /** Forgets all plans, for instance when their model is replaced. */
@@ -144,6 +150,7 @@ export class SchemaPlans<Plan extends object> {
       schema === undefined
         ? { ...unknownSchema, reason: this.#schemas.problem(id) }
         : await usableOrNot(compile, schema)
+    if ('error' in plan) this.#lastProblem = plan.reason
     if ('error' in plan && !this.#reported.has(id) && this.#reported.size < maxReported) {
       this.#reported.add(id)
       onUnusableSchema(this.#schemas.name(id), plan.reason)

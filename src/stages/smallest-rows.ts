@@ -16,7 +16,7 @@ export class SampleTooLargeError extends PipelineError {
   readonly code = 'VGM_SAMPLE_TOO_LARGE'
   constructor(rows: number, bytes: number) {
     super(`The ${rows} rows of the sample take more than ${bytes / 2 ** 20} MiB`, {
-      fix: 'Keep fewer with --rows, or use --rate, which writes while it reads',
+      fix: 'Keep fewer rows, or sample by rate (--rate), which writes while it reads',
       exitCode: exitCodes.usage,
     })
   }

@@ -40,7 +40,7 @@ const finishMs = 1_500
  */
 export async function transformTopic(options: TransformOptions): Promise<StageReport> {
   const { session, transform, signal, onProgress, ends } = options
-  const watch = new DeadLetterWatch(options.deadLetters ?? deadLetterDefaults)
+  const watch = new DeadLetterWatch(options.deadLetters ?? deadLetterDefaults, () => transform.schemaProblem)
   const targets = new SliceOutputs(options, watch)
   const reader = new FetchedReader()
   let [rowsIn, rowsOut, deadLetters] = [0, 0, 0]

@@ -46,7 +46,7 @@ suite('samples and backfills, as a user has them', () => {
     ]) {
       const { code, err } = await onCluster('replay', ...of, '--model', '1', ...other)
       equal(code, 2)
-      match(err, /has rows of another replay\. Name another topic with --output/)
+      match(err, /has rows of another replay\. Name another output/)
     }
     const drawn = async (output: string, seed: string): Promise<string> => {
       const topic = `${dataset}.${output}`

@@ -56,7 +56,7 @@ suite('the topic of a load, on a broker', () => {
       await first.produce(raw, 0, batchOf('a'))
       await first.commit()
     }
-    await rejects(writing(), { code: 'VGM_FENCED', fix: /^Another command .* writing the same topic: let it end/ })
+    await rejects(writing(), { code: 'VGM_FENCED', fix: /^Another one .* writing the same topic: let it end/ })
     await Promise.all([first.close(), second.close()])
   })
 

@@ -101,8 +101,8 @@ suite('bad usage is refused in one line, with exit code 2', () => {
   })
 
   test('a sampler that follows and counts rows', async () => {
-    await refused(['sample', '--dataset', 'd', '--follow'], /--follow has no end, .*Add --rate/)
-    await refused(['sample', '--dataset', 'd', '--follow', '--rows', '10'], /--follow has no end/)
+    await refused(['sample', '--dataset', 'd', '--follow'], /follows its topic has no end, .*--rate 0\.01/)
+    await refused(['sample', '--dataset', 'd', '--follow', '--rows', '10'], /follows its topic has no end/)
     await refused(['sample', '--dataset', 'd', '--follow', '--rate', '0.1'], /No cluster/)
   })
 

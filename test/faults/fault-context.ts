@@ -9,6 +9,7 @@ import { RowClient } from '../../src/kafka/row-client.ts'
 import { randomNumbers } from '../../src/mixture/random-numbers.ts'
 import { createLogger } from '../../src/observe/logger.ts'
 import { type ClusterSession, plainUse } from '../../src/pipeline/cluster-session.ts'
+import { SessionLife } from '../../src/pipeline/session-life.ts'
 import type { AuditResult } from '../../src/pipeline/verify-dataset.ts'
 import { audit, finalAudit } from './audit.ts'
 import type { FaultCluster } from './fault-cluster.ts'
@@ -78,6 +79,7 @@ export class FaultContext {
       rows: new RowClient(settings, undefined, {}, defaultPositionsTopic),
       registry: new SchemaRegistry({ url: cluster.registry }),
       ...plainUse(createLogger('silent'), this.#stop.signal),
+      life: new SessionLife(),
       close: () => this.open.admin.close(),
     }
     this.defer(() => this.open.close())

@@ -137,7 +137,7 @@ suite("a broker's own reason, on a broker", () => {
     await rejects(admin.topics.ensureRowTopic({ topic: `${name}_rows`, partitions: 1 }), {
       code: 'VGM_BROKER',
       message: new RegExp(`Creating topic ${name}_rows: .* INVALID_TOPIC_EXCEPTION, .*collides with .*${name}\\.rows`),
-      fix: /--dataset/,
+      fix: /name for the data set/,
       retriable: false,
     })
   })

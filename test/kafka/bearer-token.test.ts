@@ -50,7 +50,7 @@ suite('a bearer token', () => {
 
   test('of an endpoint that refuses is none, and is asked for again where that may help', async (t) => {
     const refusing = await endpointOf(t, (_, response) => response.writeHead(401).end(secret))
-    await fails(bearerToken(refusing), /answered 401\. Check --sasl-username/, false)
+    await fails(bearerToken(refusing), /answered 401\. Check the client id \(--sasl-username\)/, false)
     const failing = await endpointOf(t, (_, response) => response.writeHead(503).end())
     await fails(bearerToken(failing), /answered 503/, true)
     const odd = await endpointOf(t, (_, response) => response.end(JSON.stringify({ access_token: `${secret} x` })))

@@ -336,7 +336,11 @@ suite('fetcher', () => {
       }),
     )
     fetcher.assign([0, 1].map((partition) => ({ topic, partition, offset: 0 })))
-    await rejects(pollFor(fetcher, 10_000), { code: 'VGM_TOPIC_GONE', message: /t has been deleted/, fix: /--group/ })
+    await rejects(pollFor(fetcher, 10_000), {
+      code: 'VGM_TOPIC_GONE',
+      message: /t has been deleted/,
+      fix: /same group/,
+    })
   })
 
   test('each fetch, and each position, names the epoch of the leader and that of the row before it', async (t) => {

@@ -103,7 +103,7 @@ suite('schema registry that misbehaves', () => {
       const { origin } = new URL(base)
       const url = path === '' ? base : origin
       await rejects(new SchemaRegistry({ url }).schemaById(1), (error: Error & { fix: string }) => {
-        match(error.fix, new RegExp(`${origin}${path}: give that to --registry`))
+        match(error.fix, new RegExp(`${origin}${path}: name that as the registry`))
         return true
       })
     }

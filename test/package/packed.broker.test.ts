@@ -111,6 +111,12 @@ await cluster.close()
     match(out, new RegExp(`rowsIn: ${rows + 2},\\s+rowsOut: ${rows + 1},\\s+deadLetters: 1,`))
   })
 
+  test('docs/library.md: a published model works on numbers', async () => {
+    const { code, out, err } = await runNode([programOf('model.ts')], { environment, folder: project })
+    equal(code, 0, err)
+    match(out, /^1 fare Float64Array\(2\) .*\n1 miles Float64Array\(2\) /)
+  })
+
   test('docs/embedded.md: a test of your own runs on an embedded cluster, with a fault', async () => {
     const { code, out, err } = await runNode([programOf('trips.test.ts', 'docs/embedded.md')], { folder: project })
     equal(code, 0, out + err)

@@ -56,12 +56,10 @@ function fitted(
       modelsTopic,
       source: 'raw',
       rawTopic: topics.raw,
-      sampleTopic: topics.sample,
       ...(columns && { columns }),
       recipe: 'scaled',
       mixture: { maxIterations: 20 },
       minWeight: 0.005,
-      seed: 0,
     },
   )
 }

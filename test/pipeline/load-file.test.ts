@@ -10,7 +10,7 @@ suite('loadFile', () => {
       const options = { dataset: 'd', file: ['a.csv', 'b.csv'], badRows: 'bad.csv' }
       await rejects(loadFile(cluster, options), {
         code: 'VGM_USAGE',
-        message: /--bad-rows takes the bad rows of one file/,
+        message: /Bad rows .* are taken from one file/,
       })
     }))
 

@@ -14,6 +14,7 @@ import { type NormalizeMemberOptions, normalizeMember } from '../../src/pipeline
 import { restoreMember } from '../../src/pipeline/members/restore-member.ts'
 import { withModelsTarget } from '../../src/pipeline/models-topic.ts'
 import { topicEnds } from '../../src/pipeline/row-topics.ts'
+import { SessionLife } from '../../src/pipeline/session-life.ts'
 import type { RegistrySettings } from '../../src/ports/connection-settings.ts'
 import type { StageReport } from '../../src/ports/stage-report.ts'
 import { testCluster, uniqueName } from '../cluster/shared-cluster.ts'
@@ -60,6 +61,7 @@ export class TestPipeline {
       rows: new RowClient(settings, undefined, {}, defaultPositionsTopic),
       registry: new SchemaRegistry(registry),
       ...plainUse(createLogger('silent'), this.#stop.signal),
+      life: new SessionLife(),
       close: () => this.cluster.admin.close(),
     }
   }

@@ -1,7 +1,7 @@
 import { deepEqual, equal, rejects, throws } from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import avsc from 'avsc'
-import { defineTransform, transformRows } from '../../src/pipeline/index.ts'
+import { defineTransform, type TransformRows, transformRows } from '../../src/pipeline/index.ts'
 import { uniqueName } from '../cluster/shared-cluster.ts'
 import { framed, type NewRow, TestPipeline } from './test-pipeline.ts'
 
@@ -115,13 +115,58 @@ suite("a transform of a program's own", () => {
     deepEqual({ ...numbersOnly.fromBuffer((valueBytes as Buffer).subarray(5)) }, { fare: 3, seats: 7 })
   })
 
+  test('ends the stage where its writes would be lost, and leaves nothing behind', async (t) => {
+    const pipeline = await TestPipeline.open(t)
+    const { cluster, topics } = pipeline
+    const output = uniqueName('scaled')
+    const id = await pipeline.register(numbersOnly)
+    const value = framed(id, numbersOnly.toBuffer({ fare: 1, seats: 5 }))
+    await pipeline.write(topics.raw, [[{ key: null, value }]])
+    let late: ((row: number) => void) | undefined
+    const wrong: readonly (readonly [(rows: TransformRows<'fare'>) => unknown, object | RegExp])[] = [
+      [
+        async ({ columns: { fare } }) => fare.values.fill(7),
+        { code: 'VGM_TRANSFORM_ASYNC', message: /^Transform wrong/ },
+      ],
+      [({ columns: { fare } }) => Object.assign(fare, { values: Float64Array.of(7) }), /read only/],
+      [({ columns }) => Object.assign(columns, { fare: {} }), /read only/],
+      [({ reject }) => reject(0.5), /no row 0\.5 among 1/],
+      [({ reject }) => reject(1), /no row 1 among 1/],
+      [({ reject }) => reject('0' as never), /no row 0 among 1/],
+    ]
+    const options = { inputTopic: topics.raw, outputTopic: output, untilEnd: true }
+    const defined = (apply: (rows: TransformRows<'fare'>) => unknown) =>
+      defineTransform({ name: 'wrong', columns: ['fare'], apply: (rows) => apply(rows) as undefined })
+    for (const [apply, error] of wrong)
+      await rejects(transformRows(cluster, { ...options, transform: defined(apply) }), error)
+    equal((await pipeline.broker.rows(output)).length, 0)
+    const keeping = defined(({ reject }) => {
+      late = reject
+    })
+    await transformRows(cluster, { ...options, transform: keeping })
+    throws(() => late?.(0), /has returned/)
+  })
+
+  test('says which column the rows lack, and which is no number', async (t) => {
+    const pipeline = await TestPipeline.open(t)
+    const { cluster, topics } = pipeline
+    const id = await pipeline.register(mixed)
+    const value = framed(id, mixed.toBuffer({ zone: 'a', fare: 1, tip: null, seats: 1, note: null }))
+    await pipeline.write(topics.raw, [[{ key: null, value }]])
+    const deadLetters = { maxShare: 1, onInvalid: 'stop' } as const
+    const running = { inputTopic: topics.raw, outputTopic: uniqueName('scaled'), untilEnd: true, deadLetters }
+    for (const [column, message] of [
+      ['fair', /Trip has no field "fair"/],
+      ['zone', /Field "zone" of Trip is string, which is no number/],
+    ] as const) {
+      const transform = defineTransform({ name: 'misspelt', columns: [column], apply: () => undefined })
+      await rejects(transformRows(cluster, { ...running, transform }), { code: 'VGM_ROW_INVALID', message })
+    }
+  })
+
   test('is refused where it cannot work', async (t) => {
     const { cluster, topics } = await TestPipeline.open(t)
-    const apply = () => undefined
-    throws(() => defineTransform({ name: 'a b', columns: ['x'], apply }), { code: 'VGM_USAGE', message: /"a b"/ })
-    throws(() => defineTransform({ name: 'a', columns: [], apply }), { code: 'VGM_USAGE' })
-    throws(() => defineTransform({ name: 'a', columns: ['x', 'x'], apply }), { code: 'VGM_USAGE' })
-    const transform = { name: 'a', columns: ['x'], apply }
+    const transform = { name: 'a', columns: ['x'], apply: () => undefined }
     const same = { transform, inputTopic: topics.raw, outputTopic: topics.raw }
     await rejects(transformRows(cluster, same), { code: 'VGM_USAGE', message: /input and output/ })
   })

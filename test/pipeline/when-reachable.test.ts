@@ -9,7 +9,7 @@ import { whenReachable } from '../../src/pipeline/when-reachable.ts'
 import { silentServer } from '../kafka/silent-server.ts'
 
 const away = () => new RegistryUnreachableError('http://registry', 'connect ECONNREFUSED')
-const clusterWith = (signal: AbortSignal) => plainUse(createLogger('silent'), signal)
+const clusterWith = (signal: AbortSignal, waits = true) => ({ ...plainUse(createLogger('silent'), signal), waits })
 
 suite('a cluster that does not answer', () => {
   test('is given up at once when the process is to end, and not called an error', async (t) => {
@@ -24,6 +24,14 @@ suite('a cluster that does not answer', () => {
 })
 
 suite('work before a stage joins its group', () => {
+  test('is done once where nobody waits', async () => {
+    const cluster = clusterWith(new AbortController().signal, false)
+    await rejects(
+      whenReachable(cluster, () => Promise.reject(away())),
+      { code: 'VGM_REGISTRY_UNREACHABLE' },
+    )
+  })
+
   test('is repeated while something is away', async () => {
     let calls = 0
     const work = async () => {

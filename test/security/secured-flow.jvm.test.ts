@@ -318,7 +318,7 @@ function run(stage: Stage): Promise<unknown> {
           rawTopic: topics.raw,
           sampleTopic: topics.sample,
         } as const
-        return fitDataset(open, { ...options, recipe: 'scaled', mixture: {}, minWeight: 0.005, seed: 0 })
+        return fitDataset(open, { ...options, recipe: 'scaled', mixture: {}, minWeight: 0.005 })
       }
       case 'normalize': {
         const [ends, group] = [await topicEnds(open, topics.raw), groupName(dataset, 'normalize')]
@@ -330,7 +330,7 @@ function run(stage: Stage): Promise<unknown> {
       }
       case 'verify': {
         const groups = { normalize: groupName(dataset, 'normalize'), restore: groupName(dataset, 'restore') }
-        return verifyDataset(open, { ...common, groups, clip: Infinity })
+        return verifyDataset(open, { dataset, modelsTopic, topics, groups, clip: Infinity })
       }
     }
   })

@@ -280,7 +280,7 @@ suite('stage load', () => {
         code: 'VGM_USAGE',
         exitCode: 2,
         message,
-        fix: /another --dataset or --topic/,
+        fix: /another data set or topic/,
       })
       await rejects(loadFile(file, log, { ...more, registerSchema }), refusal(/partly loaded.* with other options/))
       deepEqual([log.rows().length, log.committed], [before, committed])

@@ -93,11 +93,20 @@ function runThread<S extends MemberStage>(
   return new Promise<MemberResult<S>>((resolve, reject) => {
     thread.on('message', (answer: MemberAnswer<S>) => {
       if (answer.kind === 'failed') reject(new MemberError(answer.error))
-      else if (answer.kind === 'progress') onProgress(answer.progress)
+      else if (answer.kind === 'progress') told(() => onProgress(answer.progress))
       else if (answer.kind === 'event') observe(answer.event, member)
       else resolve(answer.result)
     })
     thread.once('error', reject)
     thread.once('exit', (code) => reject(new Error(`A member's thread ended with code ${code} without a result`)))
   }).finally(() => signal.removeEventListener('abort', onAbort))
+}
+
+/** What a program's listener throws ends its call, which knows of it; here it would end the process. */
+function told(listener: () => void): void {
+  try {
+    listener()
+  } catch {
+    // The call's signal has fired.
+  }
 }

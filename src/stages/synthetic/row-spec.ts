@@ -55,7 +55,15 @@ const fix =
  * // [{ name: 'age', type: 'int', distribution: { kind: 'normal', mean: 40, std: 12 }, nullRate: 0.1 }]
  */
 export function parseRowSpec(text: string): RowSpec {
+  if (typeof text !== 'string')
+    throw new UsageError(`parseRowSpec: the specification is no text but ${typeof text}`, fix)
   const columns = text.trimStart().startsWith('[') ? parseJson(text) : parseText(text)
+  checkRowSpec(columns)
+  return columns
+}
+
+/** @throws UsageError as `parseRowSpec` */
+export function checkRowSpec(columns: RowSpec): void {
   if (columns.length === 0 || columns.length > maxColumns) {
     throw new UsageError(`A row needs between 1 and ${maxColumns} columns`, fix)
   }
@@ -65,7 +73,6 @@ export function parseRowSpec(text: string): RowSpec {
     if (names.has(column.name)) throw new UsageError(`Two columns are called "${column.name}"`, fix)
     names.add(column.name)
   }
-  return columns
 }
 
 /** The Avro schema of such rows, as JSON text. */
@@ -141,7 +148,9 @@ function parsePart(text: string): NormalPart {
   return { weight, mean, std }
 }
 
-function checkColumn({ name, type, distribution, nullRate, decimals }: SyntheticColumn): void {
+function checkColumn(column: SyntheticColumn): void {
+  if (typeof column !== 'object' || column === null) throw new UsageError(`${String(column)} is no column`, fix)
+  const { name, type, distribution, nullRate, decimals } = column
   const problem = (what: string) => new UsageError(`Column "${name}": ${what}`, fix)
   if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) throw problem('the name is not a valid Avro name')
   if (!syntheticTypes.includes(type)) throw problem(`the type is not one of ${syntheticTypes.join(', ')}`)
@@ -150,6 +159,7 @@ function checkColumn({ name, type, distribution, nullRate, decimals }: Synthetic
     throw problem(`the number of decimals is not an integer from 0 to ${mostDecimals}`)
   }
   if (decimals !== undefined && (type === 'int' || type === 'long')) throw problem(`${type} has no decimals`)
+  if (typeof distribution !== 'object' || distribution === null) throw problem('it has no distribution')
   if (!isUsable(distribution)) throw problem('the numbers of its distribution are not finite or out of their range')
 }
 
@@ -167,6 +177,7 @@ function isUsable(distribution: Distribution): boolean {
       return isSpread(distribution.mean)
     case 'mixture':
       return (
+        Array.isArray(distribution.parts) &&
         distribution.parts.length > 0 &&
         distribution.parts.every(
           ({ weight, mean, std }) => isSpread(weight) && Number.isFinite(mean) && isSpread(std),

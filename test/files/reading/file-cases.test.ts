@@ -1037,8 +1037,8 @@ const cases: readonly Case[] = [
     'data.orc': /ORC/,
     'survey.sav': /statistics program.*Export it as CSV/,
     'rows.avro': /Avro container/,
-    'rows.dat': /Add --format csv/,
-    rows: /Add --format csv/,
+    'rows.dat': /Name its format \(--format csv/,
+    rows: /Name its format \(--format csv/,
   }).map(([name, refused]): Case => ({ name, content: 'a,b\n1,2\n', refused })),
   ...(
     [
