@@ -152,12 +152,16 @@ class Copies {
     const scale = 0.8 + 0.4 * random()
     const columns = this.#columns
       .filter((_, place) => this.models.size % 3 !== 0 || place !== 1)
-      .map((column) => ({
-        ...column,
-        mean: column.mean.map((mean) => mean * scale),
-        std: column.std.map((std) => std * (0.5 + random())),
-        offset: column.offset.map((offset) => offset + random()),
-      }))
+      .map((column) => {
+        const widths = column.std.map(() => 0.5 + random())
+        return {
+          ...column,
+          mean: column.mean.map((mean) => mean * scale),
+          std: column.std.map((std, mode) => std * widths[mode]),
+          precision: column.precision.map((precision, mode) => precision / widths[mode] ** 2),
+          offset: column.offset.map((offset) => offset + random()),
+        }
+      })
     const content = this.#content(columns)
     const { version } = await withModelsTarget(open, modelsTopic, name, (target) =>
       publishModel(target, structuredClone(content)),
