@@ -5,8 +5,8 @@
  *
  * `all` is unit and broker; what builds the image and runs it beside a Docker engine is run when it is asked for. All
  * broker tests share one cluster, which they find in VGM_TEST_BROKERS and VGM_TEST_REGISTRY.
- * VGM_CLUSTER=docker|jvm|embedded|external chooses it; somebody's KAFKA_BROKERS is used with `external` only. Two broker
- * files and a unit file run at a time; the faults come last, alone.
+ * VGM_CLUSTER=docker|jvm|embedded|external chooses it; somebody's KAFKA_BROKERS is used with `external` only. Two
+ * broker files and a unit file run at a time; the faults come last, alone.
  *
  * A whole run shows a line a file, and the tests that failed; a run of parts shows each test. The end is node's own
  * summary, over all of them.

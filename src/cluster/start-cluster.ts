@@ -25,8 +25,8 @@ export interface StartClusterOptions {
   /** Told what takes long and which way was taken. Default: silent. */
   readonly log?: Log
   /**
-   * Where the rows and schemas stay beyond this run, for the kinds `jvm` and `embedded`. Default: a temporary folder, or
-   * memory, that goes with the cluster.
+   * Where the rows and schemas stay beyond this run, for the kinds `jvm` and `embedded`. Default: a temporary folder,
+   * or memory, that goes with the cluster.
    */
   readonly dataDir?: string
   /** True: the cluster runs without this process until `stopLocalCluster`; a running one of the user is returned. */

@@ -8,7 +8,9 @@ export interface FaultTarget {
   readonly times?: number
 }
 
-/** What a test wants to go wrong. Each call adds a fault; requests meet faults in the order in which those were added. */
+/**
+ * What a test wants to go wrong. Each call adds a fault; requests meet faults in the order in which those were added.
+ */
 export interface Faults {
   /** Closes all connections, and every new one at once for so many ms. */
   goAway(ms: number): void

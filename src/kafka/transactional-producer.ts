@@ -27,8 +27,8 @@ export interface TransactionalProducerOptions {
   /** nobody else can have the transactional id, as one that was drawn: whoever has taken its epoch was ourselves */
   readonly isUnique?: boolean
   /**
-   * whether an epoch that was taken away is the end: nobody repeats the transaction, and to ask for the next epoch could
-   * fence whoever has it
+   * whether an epoch that was taken away is the end: nobody repeats the transaction, and to ask for the next epoch
+   * could fence whoever has it
    */
   readonly yields?: boolean
   /** what to do once another one has the transactional id, where that is no matter of --instance */

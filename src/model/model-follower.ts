@@ -17,7 +17,8 @@ const lookEveryMs = 2_000
 /**
  * Keeps up with the models topic while a stage runs. A corrupt record is reported and changes nothing.
  *
- * Call `readToEnd` once before the stage joins its group: a member that knows only yesterday's model would work with it.
+ * Call `readToEnd` once before the stage joins its group: a member that knows only yesterday's model would work with
+ * it.
  */
 export class ModelFollower {
   readonly #source: ModelsSource

@@ -201,8 +201,8 @@ async function untilReachable(cluster: ClusterSession): Promise<void> {
 }
 
 /**
- * @internal kafkajs logs every failed attempt. They are not logged here: after the last attempt it throws, and that error
- * is reported.
+ * @internal kafkajs logs every failed attempt. They are not logged here: after the last attempt it throws, and that
+ * error is reported.
  */
 export function controlLog(log: Logger): ControlLog {
   return (_level, message, context) => log.debug(context, message)

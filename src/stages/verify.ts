@@ -59,10 +59,10 @@ export interface VerifyResult extends Readonly<Record<Fault, number>> {
  * used.
  *
  * In each partition the i-th normalized row must be the i-th raw row that is no dead letter, with the same key, headers
- * and timestamp, the same passed-through fields, and the modes and values that the model version of the row defines; and
- * the i-th restored row must be the i-th normalized row's raw row, within the bounds of exactness. `RowAlignment` says
- * how lost, doubled, reordered and wrong rows are told apart; a fault counts once in each topic where it shows, and a
- * row that is lost or doubled in the normalized topic is not expected, or expected twice, in the restored one.
+ * and timestamp, the same passed-through fields, and the modes and values that the model version of the row defines;
+ * and the i-th restored row must be the i-th normalized row's raw row, within the bounds of exactness. `RowAlignment`
+ * says how lost, doubled, reordered and wrong rows are told apart; a fault counts once in each topic where it shows,
+ * and a row that is lost or doubled in the normalized topic is not expected, or expected twice, in the restored one.
  *
  * Partitions are walked one after another, all topics of one in lockstep, so memory is bounded.
  *

@@ -12,7 +12,9 @@ export interface AcceptedDifference {
 
 const transactionNotVerified: readonly unknown[] = ['INVALID_TXN_STATE', 'TRANSACTION_ABORTABLE']
 
-/** Where a setting's value comes from, if it is not the topic's own: brokers' settings of several kinds, the default. */
+/**
+ * Where a setting's value comes from, if it is not the topic's own: brokers' settings of several kinds, the default.
+ */
 const notOfTopic: readonly unknown[] = [3, 4, 5]
 /** How a commit to a group that is not there is refused, by its version. */
 const noSuchGroup: readonly unknown[] = ['ILLEGAL_GENERATION', 'GROUP_ID_NOT_FOUND']

@@ -5,7 +5,9 @@ import { ask, type Step, until } from './step.ts'
 
 export type Configs = Readonly<Record<string, string | null>>
 
-/** Apache Kafka answers a Fetch from one segment, and rows of long ago beside markers of now would begin another one. */
+/**
+ * Apache Kafka answers a Fetch from one segment, and rows of long ago beside markers of now would begin another one.
+ */
 export const oneSegment: Configs = { 'segment.ms': String(2n ** 63n - 1n) }
 
 /** Creates a topic and waits until its leaders take requests. */

@@ -114,7 +114,7 @@ suite('offsets of a group', () => {
     equal(groups.deleteOffsets('g', [at(0)]).error, errorCodes.NON_EMPTY_GROUP)
   })
 
-  test('expire some time after the group became empty, those of a simple consumer after they were committed', async () => {
+  test('expire some time after the group became empty, of a simple consumer after the commit', async () => {
     const { groups, clock } = coordinatorOf({ offsetsRetentionMs: 2 * dayMs })
     groups.commit('simple', simple, [at(1)])
     const [member] = await stableGroup({ groups, clock }, 'g', [{ sessionTimeoutMs: 1_800_000 }])

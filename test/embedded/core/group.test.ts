@@ -204,7 +204,7 @@ suite('a classic group that goes on', () => {
     deepEqual(clock.pending, 0, 'nothing waits for members that are gone')
   })
 
-  test('a follower that joins again with the same metadata is told the generation, with others it starts a rebalance', async () => {
+  test('a follower that joins again is told the generation; with other metadata it starts a rebalance', async () => {
     const { groups, clock } = coordinatorOf()
     const members = await stableGroup({ groups, clock }, 'g', [{}, {}])
     const { leader } = await groups.join('g', joinRequest({ memberId: members[1].memberId }))
