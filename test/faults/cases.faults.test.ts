@@ -10,13 +10,17 @@ import { runCase, summaryLine } from './run-case.ts'
 
 prepareProcess()
 const seed = 1
-const clusters = new FaultClusters()
-after(() => clusters.stop())
+/** Most cases wait for much of their time, so two run side by side, each with a cluster. */
+const lanes = [new FaultClusters(), new FaultClusters()]
+const free = [...lanes]
+after(() => Promise.all(lanes.map((clusters) => clusters.stop())))
 
-suite('faults, in short', async () => {
+suite('faults, in short', { concurrency: lanes.length }, async () => {
   // Those of one node first: the others' cluster need not stand beside them.
   for (const it of (await allCases()).sort((a, b) => a.nodes - b.nodes))
     test(`${it.id}: ${it.title}`, async (t) => {
+      const clusters = free.pop()!
+      t.after(() => free.push(clusters))
       const cluster = await clusters.of(it.nodes).catch((error: unknown) => {
         // Containers have no process that one could kill alone.
         if (error instanceof ClusterUnavailableError) return undefined
