@@ -70,8 +70,8 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions = {}): 
     stopped ??= end()
     return stopped
   }
-  // Whoever starts it again on its folder finds what was acknowledged.
   const { promise: died, resolve: die } = Promise.withResolvers<string>()
+  // Whoever starts it again on its folder finds what was acknowledged.
   const fail = (error: unknown) => {
     if (stopped !== undefined) return
     const message = `The embedded broker ends: ${error instanceof PipelineError ? error.message : inspect(error)}`

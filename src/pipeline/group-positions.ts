@@ -2,7 +2,7 @@ import { exitCodes, PipelineError } from '../errors.ts'
 import type { PartitionOffset, TopicPartition } from '../ports/log.ts'
 import { countedPosition } from '../stages/counted-position.ts'
 import type { ClusterSession } from './cluster-session.ts'
-import { partitionCount, topicRanges, topicStarts } from './row-topics.ts'
+import { topicRanges, topicStarts } from './row-topics.ts'
 
 /** A stage with the input of its group and the output of its rows. */
 export interface GroupedStage {
@@ -79,7 +79,10 @@ export async function positionsIn(cluster: ClusterSession, group: string, topic:
   const { admin, rows } = cluster
   const committed = await admin.groups.committedOffsets(group, topic)
   const known = new Set(committed.map(({ partition }) => partition))
-  const all = Array.from({ length: await partitionCount(cluster, topic) }, (_, partition) => ({ topic, partition }))
+  const all = Array.from({ length: await cluster.admin.topics.mustExist(topic) }, (_, partition) => ({
+    topic,
+    partition,
+  }))
   const kept = await rows.keptPositions(
     group,
     all.filter(({ partition }) => !known.has(partition)),

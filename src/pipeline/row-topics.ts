@@ -9,11 +9,6 @@ import type { ClusterSession } from './cluster-session.ts'
 /** Large enough that the broker's work per batch is negligible, small enough for a processor's cache. */
 const bestBatchBytes = 512 * 1024
 
-/** Number of partitions of a topic. @throws TopicMissingError */
-export function partitionCount({ admin }: ClusterSession, topic: string): Promise<number> {
-  return admin.topics.mustExist(topic)
-}
-
 /** For a topic that another command creates. @throws UsageError with `fix` if it does not exist */
 export async function requireTopic({ admin }: ClusterSession, topic: string, fix: string): Promise<void> {
   if ((await admin.topics.partitionCount(topic)) === undefined) throw new UsageError(`There is no topic ${topic}`, fix)

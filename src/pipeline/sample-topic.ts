@@ -11,15 +11,7 @@ import type { ClusterSession } from './cluster-session.ts'
 import { defaultSampleRows } from './defaults.ts'
 import { preparePositions } from './group-positions.ts'
 import { noProgress, type OnProgress } from './progress.ts'
-import {
-  batchSizesFor,
-  datasetTopics,
-  holdsRows,
-  offsetsBetween,
-  partitionCount,
-  topicEnds,
-  topicStarts,
-} from './row-topics.ts'
+import { batchSizesFor, datasetTopics, holdsRows, offsetsBetween, topicEnds, topicStarts } from './row-topics.ts'
 import { SampleReporter } from './sample-reporter.ts'
 
 /** They wait in memory, and are written in one transaction of at most ten seconds. */
@@ -119,7 +111,7 @@ async function sampleRows(cluster: ClusterSession, options: SampleTopicOptions):
         `Topic ${outputTopic} has rows already`,
         'Sample the new rows (--append), or name another topic for the sample (--sample-topic)',
       )
-    const outputPartitions = await partitionCount(cluster, outputTopic)
+    const outputPartitions = await cluster.admin.topics.mustExist(outputTopic)
     const sizes = await batchSizesFor(cluster, outputTopic)
     let before = stageReport(0, 0, 0, 0)
     let recommittedMs = Number.NEGATIVE_INFINITY

@@ -20,7 +20,7 @@ import {
   rebuiltPositions,
 } from './group-positions.ts'
 import { MemberReporter } from './member-reporter.ts'
-import { batchSizesFor, partitionCount, startsOf } from './row-topics.ts'
+import { batchSizesFor, startsOf } from './row-topics.ts'
 import { whenReachable } from './when-reachable.ts'
 
 /** Long enough for a transaction's cost to vanish, short enough for heartbeats and for whoever reads downstream. */
@@ -77,7 +77,7 @@ export async function runTransformStage(cluster: ClusterSession, options: Transf
       await admin.topics.ensureRowTopic({ topic, partitions: count, like: inputTopic })
   }
   const prepare = async () => {
-    const count = await partitionCount(cluster, inputTopic)
+    const count = await cluster.admin.topics.mustExist(inputTopic)
     if (options.allowEmptyOutput !== true) {
       const lost = await outputLost(cluster, options, startOffsets)
       if (lost !== undefined) throw lost
@@ -101,7 +101,7 @@ export async function runTransformStage(cluster: ClusterSession, options: Transf
       startOffsets: async (fresh) => {
         // Partitions may be added while the stage runs: a row keeps its partition, so the outputs must have it too.
         if (fresh.some(({ partition }) => partition >= partitions))
-          await ensureOutputs(await partitionCount(cluster, inputTopic))
+          await ensureOutputs(await cluster.admin.topics.mustExist(inputTopic))
         const { lost, remade } = await lostPositions(cluster, group, fresh, outputTopic)
         if (remade.length > 0)
           cluster.log.warn(

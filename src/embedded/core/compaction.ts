@@ -3,7 +3,16 @@ import { type BatchHeader, batchHeaderBytes, batchLengthOverhead, writeInt64 } f
 import { compress } from '../../batch/compression.ts'
 import { isRead, MalformedBatchError, openBatch, readPiece } from '../../batch/read-records.ts'
 import { createRecords, type Records } from '../../batch/records.ts'
-import { intBytes, longBytes, writeInt, writeLong } from '../../batch/varint.ts'
+import {
+  intBytes,
+  longBytes,
+  maxIntBytes,
+  maxLongBytes,
+  varintEnd,
+  writeInt,
+  writeLong,
+  zigzag,
+} from '../../batch/varint.ts'
 import type { AbortedTransaction } from './aborted-transactions.ts'
 import { CleanedTransactions } from './cleaned-transactions.ts'
 import type { LogConfig } from './log-config.ts'
@@ -171,20 +180,14 @@ function rebuilt(
 
 /** A record that says the same time from another base. */
 function withBaseTimestamp(record: Uint8Array, fromMs: number, toMs: number): Uint8Array {
-  let at = 0
-  while (record[at] > 127) at++
-  const attributes = record[++at]
-  let zigzag = 0
-  for (let scale = 1, byte = 128; byte > 127; scale *= 128) {
-    byte = record[++at]
-    zigzag += (byte & 127) * scale
-  }
-  const deltaMs = (zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2) + fromMs - toMs
-  const rest = record.subarray(at + 1)
+  const attributesAt = varintEnd(record, 0, record.length, maxIntBytes)
+  const deltaEnd = varintEnd(record, attributesAt + 1, record.length, maxLongBytes)
+  const deltaMs = zigzag(record, attributesAt + 1, deltaEnd) + fromMs - toMs
+  const rest = record.subarray(deltaEnd)
   const size = 1 + longBytes(deltaMs) + rest.length
   const out = new Uint8Array(intBytes(size) + size)
-  at = writeInt(out, 0, size)
-  out[at] = attributes
+  const at = writeInt(out, 0, size)
+  out[at] = record[attributesAt]
   out.set(rest, writeLong(out, at + 1, deltaMs))
   return out
 }
