@@ -38,6 +38,8 @@ export interface GroupSessionOptions {
   /** where to stop reading partitions; others are read for ever */
   readonly ends?: readonly PartitionOffset[]
   readonly outputsOf: (input: TopicPartition) => readonly TopicPartition[]
+  /** text that is kept beside the position in a partition */
+  readonly metadataOf?: ((input: TopicPartition) => string | undefined) | undefined
   readonly onAbort: (cause: unknown) => void
   readonly onJoin?: JoinListener
 }
@@ -122,6 +124,7 @@ export class RowClient {
       endOffsetOf: ({ topic, partition }) =>
         options.ends?.find((end) => end.topic === topic && end.partition === partition)?.offset,
       outputsOf: options.outputsOf,
+      metadataOf: options.metadataOf,
       onAbort: options.onAbort,
       onJoin: options.onJoin,
     })

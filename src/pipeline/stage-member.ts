@@ -7,6 +7,7 @@ import type { Delivery, PartitionOffset, SchemaStore, TopicPartition } from '../
 import type { StageReport } from '../ports/stage-report.ts'
 import type { RowSchemaName } from '../rows/schema-name.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
+import { RowPace } from '../stages/pace.ts'
 import type { RowTransform } from '../stages/row-transform.ts'
 import { transformTopic } from '../stages/stage-loop.ts'
 import { abortedBy } from './abort-reason.ts'
@@ -43,8 +44,12 @@ export interface TransformStageOptions extends GroupedStage {
   readonly compression: Compression
   readonly delivery?: Delivery | undefined
   readonly transform: RowTransform
-  /** where to begin if the group has no position yet; its first row unless given */
-  readonly startOffsets?: (partitions: readonly TopicPartition[]) => Promise<PartitionOffset[]>
+  /** where to begin in partitions in which the group has no position yet; others are not read [their first rows] */
+  readonly starts?: readonly PartitionOffset[] | undefined
+  /** text that is kept beside the position in a partition, by partition */
+  readonly notes?: readonly PositionNote[] | undefined
+  /** rows per second that all members together read at most [any number] */
+  readonly maxRate?: number | undefined
   /** whether lost positions are counted from the rows of the output [false: an error] */
   readonly rebuildPositions?: boolean | undefined
   /** whether a group that has read rows may go on although its output is empty or missing [false: an error] */
@@ -54,6 +59,12 @@ export interface TransformStageOptions extends GroupedStage {
   /** default: half a second */
   readonly sliceMs?: number | undefined
   readonly onProgress: (report: StageReport) => void
+}
+
+/** A text for those who look at a position. */
+export interface PositionNote {
+  readonly partition: number
+  readonly text: string
 }
 
 /** Runs one member of a stage's consumer group; output topics are made like the raw topic if they do not exist. */
@@ -69,7 +80,8 @@ export async function runTransformStage(cluster: ClusterSession, options: Transf
     ends,
     compression,
     delivery,
-    startOffsets,
+    starts,
+    maxRate,
   } = options
   const { admin, rows, signal } = cluster
   const ensureOutputs = async (count: number) => {
@@ -79,7 +91,7 @@ export async function runTransformStage(cluster: ClusterSession, options: Transf
   const prepare = async () => {
     const count = await cluster.admin.topics.mustExist(inputTopic)
     if (options.allowEmptyOutput !== true) {
-      const lost = await outputLost(cluster, options, startOffsets)
+      const lost = await outputLost(cluster, options, starts)
       if (lost !== undefined) throw lost
     }
     await ensureOutputs(count)
@@ -118,16 +130,18 @@ export async function runTransformStage(cluster: ClusterSession, options: Transf
             'a lost position was rebuilt by counting rows',
           )
         const rest = fresh.filter((each) => !lost.includes(each))
-        return [...rebuilt, ...(await (startOffsets?.(rest) ?? startsOf(cluster, rest)))]
+        return [...rebuilt, ...(starts === undefined ? await startsOf(cluster, rest) : startsIn(starts, rest))]
       },
       ...(ends !== undefined && { ends }),
       outputsOf: ({ partition }) => [{ topic: outputTopic, partition }],
+      metadataOf: ({ partition }) => options.notes?.find((note) => note.partition === partition)?.text,
       onAbort: (cause) => cluster.report(abortedBy(cause)),
       onJoin: reporter,
     })
   const session = await whenReachable(cluster, open)
   cluster.report({ kind: 'started', group, transactionalId: id })
   reporter.begin(session)
+  const share = () => session.positions().length / partitions
   try {
     return await transformTopic({
       session,
@@ -144,6 +158,7 @@ export async function runTransformStage(cluster: ClusterSession, options: Transf
       sliceMs: options.sliceMs ?? defaultSliceMs,
       ends,
       signal,
+      ...(maxRate !== undefined && { pace: new RowPace(() => ({ isPaused: false, rowsPerSecond: maxRate }), share) }),
       onTurn: () => reporter.turn(),
       onProgress: (report, slice) => {
         reporter.committed(report, slice, options.transform.modelVersion)
@@ -155,6 +170,11 @@ export async function runTransformStage(cluster: ClusterSession, options: Transf
     await session.close()
     reporter.ended()
   }
+}
+
+/** Where a stage begins in some partitions. */
+function startsIn(starts: readonly PartitionOffset[], partitions: readonly TopicPartition[]): PartitionOffset[] {
+  return starts.filter((start) => partitions.some(({ partition }) => partition === start.partition))
 }
 
 /** Unreachable servers return, and another stage or a load creates a missing topic. */

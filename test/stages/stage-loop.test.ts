@@ -52,6 +52,12 @@ class ScriptedSession implements GroupSession {
     ]
   }
 
+  rests = 0
+  async rest(): Promise<void> {
+    this.rests++
+    await sleep(1)
+  }
+
   giveBack(_: readonly FetchedPartition[], offset: number): void {
     this.position = offset
   }
