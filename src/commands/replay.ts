@@ -112,7 +112,8 @@ export function replayCommand(): Command {
       const observed = { stage: 'replay', needs: ['brokers', 'group', 'model'] as const, members, runsOn: false }
       await withObservedStage(flags, observed, async (cluster) => {
         const progress = createProgress('replay')
-        const onPlan = (plan: ReplayPlan) => void process.stderr.write(`${planText(plan)}\n`)
+        // The result as JSON has it.
+        const onPlan = flags.json ? undefined : (plan: ReplayPlan) => void process.stderr.write(`${planText(plan)}\n`)
         const report = await replayTopic(cluster, { ...options, onPlan, onProgress: progress.update }).finally(
           progress.end,
         )

@@ -13,7 +13,7 @@ import { BrokerConnections, earliest } from './broker-connections.ts'
 import { Fetcher, type FetcherOptions, fetcherDefaults } from './fetcher.ts'
 import { GroupMembership, membershipDefaults } from './group-membership.ts'
 import { type JoinListener, type StartOffsets, TransactionalGroupSession } from './group-session.ts'
-import { KeptPositions, type StrayRecords } from './kept-positions.ts'
+import { KeptPositions, type PositionHistory, type StrayRecords } from './kept-positions.ts'
 import { PlainProducer } from './plain-producer.ts'
 import { TransactionalProducer, type TransactionalProducerOptions } from './transactional-producer.ts'
 import { namingGoneTopics } from './written-topics.ts'
@@ -156,6 +156,13 @@ export class RowClient {
   async positionsLeftBehind(group: string, partitions: readonly TopicPartition[]): Promise<TopicPartition[]> {
     return this.withConnections(
       async (connections) => this.#positions(connections)?.leftBehind(group, partitions) ?? [],
+    )
+  }
+
+  /** The stored positions of all groups, with their progress in the last `windowMs`. @throws likewise */
+  async positionHistories(windowMs: number): Promise<PositionHistory[]> {
+    return this.withConnections(
+      async (connections) => this.#positions(connections)?.histories(Date.now(), windowMs) ?? [],
     )
   }
 

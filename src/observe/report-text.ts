@@ -49,6 +49,7 @@ export function sizeText(bytes: number): string {
 
 /** @example durationText(3_720) // '1 h 2 min' */
 export function durationText(seconds: number): string {
+  if (seconds === 0) return '0 s'
   if (seconds < 1) return `${(Math.ceil(seconds * 10) / 10).toFixed(1)} s`
   if (seconds < 60) return `${Math.round(seconds)} s`
   const minutes = Math.round(seconds / 60)

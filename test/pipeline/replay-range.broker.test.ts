@@ -1,8 +1,10 @@
 import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict'
 import { suite, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import avsc from 'avsc'
 import { valueSubject } from '../../src/config/names.ts'
 import { estimateReplay } from '../../src/pipeline/estimate-replay.ts'
+import { groupLag } from '../../src/pipeline/group-lag.ts'
 import { parseReplayNote } from '../../src/pipeline/replay-note.ts'
 import { type ReplayReport, type ReplayTopicOptions, replayTopic } from '../../src/pipeline/replay-topic.ts'
 import { exampleContent } from '../model/example-model.ts'
@@ -183,5 +185,40 @@ suite('the range of a replay', () => {
       ok(seconds > 0.6, `${seconds}: 400 rows/s`)
     }
     equal(new Set(reports.map(({ group }) => group)).size, 3)
+  })
+
+  test('lag shows replays whatever their group is called, where they end, and the time left', async (t) => {
+    const pipeline = await pipelineOf(t, [days(900), days(60)])
+    const { cluster, dataset, topics } = pipeline
+    const group = `${dataset}.backfill`
+    const running = replay(pipeline, { to: '800', group, maxRate: 400 })
+    const lagOfReplay = async () => (await groupLag(cluster, { dataset })).find((lag) => lag.group === group)
+    let lag = await lagOfReplay()
+    while ((lag?.partitions[0].committed ?? 0) === 0) {
+      await sleep(50)
+      lag = await lagOfReplay()
+    }
+    match(lag?.output ?? '', new RegExp(`^${dataset}\\.out`))
+    const [first] = lag!.partitions
+    equal(first.end, 800)
+    ok(first.lag === 800 - first.committed! && first.lag > 0)
+    ok(first.movedMs! > Date.now() - 60_000)
+    ok(first.secondsLeft! > 0 && lag!.secondsLeft! > 0)
+    await running
+    const done = await lagOfReplay()
+    deepEqual([done?.total, done?.secondsLeft], [0, 0])
+    const [alone] = await groupLag(cluster, { dataset, group })
+    deepEqual([alone.topic, alone.total], [topics.raw, 0], 'the topic that it reads is known')
+  })
+
+  test('lag of a group that nobody has been in is an error, with the names that are like it', async (t) => {
+    const pipeline = await pipelineOf(t, [days(5)])
+    const { cluster, dataset } = pipeline
+    const { group } = await replay(pipeline, {})
+    await rejects(groupLag(cluster, { dataset, group: `${group}x` }), {
+      code: 'VGM_USAGE',
+      message: `There is no group ${group}x`,
+      fix: new RegExp(`^Did you mean ${group}\\?`),
+    })
   })
 })
