@@ -14,6 +14,7 @@ import {
   allowEmptyOutputOption,
   clipOption,
   compressionOption,
+  controlTopicOption,
   deadLetterPolicy,
   maxDeadLettersOption,
   membersOption,
@@ -41,6 +42,7 @@ interface ReplayFlags extends DatasetFlags, StageFlags {
   readonly modeChoice: ModeChoice['kind']
   readonly seed: number
   readonly compression: Compression
+  readonly controlTopic: string
   readonly maxDeadLetters: number
   readonly onInvalid: DeadLetterPolicy['onInvalid']
   readonly rawTopic?: string
@@ -79,6 +81,7 @@ export function replayCommand(): Command {
     .addOption(maxDeadLettersOption())
     .addOption(onInvalidOption())
     .addOption(compressionOption())
+    .addOption(controlTopicOption())
     .action(async (flags: ReplayFlags) => {
       const { dataset, model, members } = flags
       const { replayTopic, replayTopics } = await import('../pipeline/replay-topic.ts')
@@ -102,6 +105,7 @@ export function replayCommand(): Command {
         compression: flags.compression,
         deadLetters: deadLetterPolicy(flags),
         allowEmptyOutput: flags.allowEmptyOutput,
+        controlTopic: flags.controlTopic,
       }
       if (flags.dryRun)
         return withCluster(flags, async (cluster) => {

@@ -10,6 +10,7 @@ import { withObservedStage } from './observed-stage.ts'
 import {
   allowEmptyOutputOption,
   compressionOption,
+  controlTopicOption,
   deadLetterPolicy,
   deliveryOption,
   maxDeadLettersOption,
@@ -28,6 +29,7 @@ interface RestoreFlags extends DatasetFlags, StageFlags {
   readonly rebuildPositions?: boolean
   readonly allowEmptyOutput?: boolean
   readonly compression: Compression
+  readonly controlTopic: string
   readonly delivery: Delivery
   readonly maxDeadLetters: number
   readonly onInvalid: DeadLetterPolicy['onInvalid']
@@ -57,6 +59,7 @@ export function restoreCommand(): Command {
     .option('--rebuild-positions', 'if the group has lost its positions, find them by counting the rows of the output')
     .addOption(allowEmptyOutputOption())
     .addOption(compressionOption())
+    .addOption(controlTopicOption())
     .action(async (flags: RestoreFlags) => {
       const { dataset, members, untilEnd = false, normalizedTopic, restoredTopic, deadLetterTopic } = flags
       const overrides = {
@@ -82,6 +85,7 @@ export function restoreCommand(): Command {
           deadLetters: deadLetterPolicy(flags),
           rebuildPositions: flags.rebuildPositions,
           allowEmptyOutput: flags.allowEmptyOutput,
+          controlTopic: flags.controlTopic,
           onProgress: progress.update,
         }).finally(progress.end)
         printResult(flags, report, stageText(report, topics.restored))

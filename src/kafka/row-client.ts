@@ -1,4 +1,5 @@
 import type { Compression } from '../batch/batch-header.ts'
+import { RecordBatchWriter } from '../batch/record-batch-writer.ts'
 import type { ConnectionSettings } from '../ports/connection-settings.ts'
 import type {
   Delivery,
@@ -99,6 +100,18 @@ export class RowClient {
         await connections.close()
       },
     }
+  }
+
+  /** Writes records to the only partition of a topic, each once or more, without a transaction. */
+  async append(topic: string, records: readonly (readonly [key: string, value: string])[]): Promise<void> {
+    await this.withConnections(async (connections) => {
+      const producer = new PlainProducer(connections, { compression: 'none', patienceMs: transactionTimeoutMs })
+      const batch = new RecordBatchWriter(Number.POSITIVE_INFINITY)
+      for (const [key, value] of records) batch.append(Date.now(), Buffer.from(key), Buffer.from(value))
+      await producer.begin()
+      await producer.produce(topic, 0, batch)
+      await producer.flush()
+    })
   }
 
   async openSession(options: GroupSessionOptions): Promise<GroupSession> {

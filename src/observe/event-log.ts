@@ -22,6 +22,12 @@ export function logEvent(log: Logger, event: StageEvent): void {
     case 'model-taken':
       log.info({ model: event.model, before: event.before }, 'a new model is in use')
       break
+    case 'ordered':
+      log.info(
+        { by: event.by, rowsPerSecond: event.rowsPerSecond },
+        event.isPaused ? 'the stage is paused' : 'the stage goes on',
+      )
+      break
     case 'committed':
       log.debug(event.totals, 'a slice was committed')
       break

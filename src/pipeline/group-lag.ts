@@ -1,13 +1,15 @@
-import { type GroupStage, groupName, topicNames } from '../config/names.ts'
+import { defaultControlTopic, type GroupStage, groupName, topicNames } from '../config/names.ts'
 import { nearestName } from '../config/nearest-name.ts'
 import { datasetName, ownTopic, text } from '../config/value-rules.ts'
 import { UsageError } from '../errors.ts'
 import { BrokerError } from '../kafka/broker-errors.ts'
 import type { PositionHistory } from '../kafka/kept-positions.ts'
 import type { PartitionOffset } from '../ports/log.ts'
+import type { StageOrders } from '../stages/stage-orders.ts'
 import { call } from './call.ts'
 import { optionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
+import { type OrdersByGroup, readOrders } from './control-topic.ts'
 import { positionsIn } from './group-positions.ts'
 import { parseReplayNote } from './replay-note.ts'
 
@@ -29,7 +31,7 @@ interface PartitionLag {
 }
 
 /** How far a group is behind the end of a topic. */
-export interface Lag {
+export interface Lag extends StageOrders {
   readonly group: string
   readonly topic: string
   /** of a replay: the topic that it writes */
@@ -50,15 +52,22 @@ export interface LagSource {
 }
 
 /** Remarks about a group's lag that its numbers do not show; sentences. */
-export function lagRemarks({ group, topic, partitions }: Lag): string[] {
+export function lagRemarks({ group, topic, partitions, paused, rate }: Lag): string[] {
+  const orders = [
+    ...(paused?.paused ? [`Group ${group} is paused, by ${paused.by} at ${paused.at}.`] : []),
+    ...(typeof rate?.rowsPerSecond === 'number'
+      ? [`Group ${group} is limited to ${rate.rowsPerSecond} rows/s, by ${rate.by} at ${rate.at}.`]
+      : []),
+  ]
   if (partitions.every(({ committed }) => committed === undefined))
-    return [`Group ${group} has committed nothing in ${topic}.`]
+    return [...orders, `Group ${group} has committed nothing in ${topic}.`]
   const beyond = partitions.filter(({ committed = 0, end }) => committed > end)
-  return beyond.map(
+  const problems = beyond.map(
     ({ partition, committed, end }) =>
       `Group ${group} is at offset ${committed} of ${topic}/${partition}, beyond its end at ${end}: ` +
       'the topic was recreated or truncated.',
   )
+  return [...orders, ...problems]
 }
 
 /**
@@ -83,9 +92,15 @@ export interface GroupLagOptions {
   readonly group?: string | undefined
   /** the topic that `group` reads [the one in which it has positions, otherwise the raw topic] */
   readonly topic?: string | undefined
+  /** the topic of operators' orders ['vgm.control'] */
+  readonly controlTopic?: string | undefined
 }
 
-const checks = optionChecks<GroupLagOptions>('groupLag', { dataset: datasetName }, { group: text, topic: ownTopic })
+const checks = optionChecks<GroupLagOptions>(
+  'groupLag',
+  { dataset: datasetName },
+  { group: text, topic: ownTopic, controlTopic: ownTopic },
+)
 
 /**
  * How far the groups of a data set are behind the ends of their topics.
@@ -102,7 +117,7 @@ export async function groupLag(cluster: ClusterSession, options: GroupLagOptions
 
 async function lagOfGroups(
   cluster: ClusterSession,
-  { dataset, group: named, topic: read }: GroupLagOptions,
+  { dataset, group: named, topic: read, controlTopic = defaultControlTopic }: GroupLagOptions,
 ): Promise<Lag[]> {
   if (read !== undefined && named === undefined)
     throw new UsageError(
@@ -115,12 +130,12 @@ async function lagOfGroups(
     committedOffsets: (group, topic) => positionsIn(cluster, group, topic),
     watermarks: (topic) => admin.offsets.watermarks(topic),
   }
-  const histories = await historiesOf(cluster)
-  const lagIn = async (group: string, topic: string) =>
-    withHistory(
-      await lagOf(source, group, topic),
-      histories.filter((each) => each.group === group && each.topic === topic),
-    )
+  const histories = await positionHistoriesOf(cluster)
+  const orders = await ordersOf(cluster, controlTopic)
+  const lagIn = async (group: string, topic: string): Promise<Lag> => {
+    const ofGroup = histories.filter((each) => each.group === group && each.topic === topic)
+    return { ...withHistory(await lagOf(source, group, topic), ofGroup), ...orders.get(group) }
+  }
   if (named !== undefined) {
     await requireGroup(cluster, named, dataset, histories)
     return [await lagIn(named, read ?? histories.find(({ group }) => group === named)?.topic ?? raw)]
@@ -139,11 +154,21 @@ async function lagOfGroups(
 }
 
 /** What is known of the progress of all groups; nothing for a user who may not read the topic of positions. */
-async function historiesOf({ rows }: ClusterSession): Promise<PositionHistory[]> {
+export async function positionHistoriesOf({ rows }: ClusterSession): Promise<PositionHistory[]> {
   try {
     return await rows.positionHistories(progressMs)
   } catch (error) {
     if (error instanceof BrokerError && error.errorName === 'TOPIC_AUTHORIZATION_FAILED') return []
+    throw error
+  }
+}
+
+/** The orders of operators; none for a user who may not read them. */
+async function ordersOf(cluster: ClusterSession, topic: string): Promise<OrdersByGroup> {
+  try {
+    return await readOrders(cluster, topic)
+  } catch (error) {
+    if (error instanceof BrokerError && error.errorName === 'TOPIC_AUTHORIZATION_FAILED') return new Map()
     throw error
   }
 }
@@ -155,7 +180,7 @@ export function replaysOf(histories: readonly PositionHistory[], topic: string):
 }
 
 /** @throws UsageError for a group that nobody has ever been in, with the names that are like it */
-async function requireGroup(
+export async function requireGroup(
   cluster: ClusterSession,
   group: string,
   dataset: string,

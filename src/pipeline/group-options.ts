@@ -1,5 +1,5 @@
 import { type Compression, compressions } from '../batch/batch-header.ts'
-import { flag, listener, oneOf, share, text } from '../config/value-rules.ts'
+import { flag, listener, oneOf, ownTopic, share, text } from '../config/value-rules.ts'
 import { type Delivery, deliveries } from '../ports/log.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import { fields } from './check-options.ts'
@@ -21,6 +21,8 @@ export interface GroupOptions {
   readonly rebuildPositions?: boolean | undefined
   /** whether a group that has read rows may go on although its output is empty or missing [false: that is an error] */
   readonly allowEmptyOutput?: boolean | undefined
+  /** topic of the orders of operators ['vgm.control'] */
+  readonly controlTopic?: string | undefined
   readonly onProgress?: OnProgress | undefined
 }
 
@@ -38,11 +40,13 @@ export const groupChecks = {
   deadLetters: deadLettersCheck,
   rebuildPositions: flag,
   allowEmptyOutput: flag,
+  controlTopic: ownTopic,
   onProgress: listener<OnProgress>(),
 } as const
 
 /** The options of a member, each listed by name, because they are sent to threads as a message. */
 export function memberOptions(options: GroupOptions) {
   const { instance, compression = 'none', delivery, deadLetters, rebuildPositions, allowEmptyOutput } = options
-  return { instance, compression, delivery, deadLetters, rebuildPositions, allowEmptyOutput }
+  const { controlTopic } = options
+  return { instance, compression, delivery, deadLetters, rebuildPositions, allowEmptyOutput, controlTopic }
 }

@@ -51,6 +51,15 @@ export type { OnProgress } from './progress.ts'
 export { type ReplayPlan, type ReplayReport, type ReplayTopicOptions, replayTopic } from './replay-topic.ts'
 export { type RestoreTopicOptions, restoreTopic } from './restore-topic.ts'
 export { type SampleTopicOptions, sampleTopic } from './sample-topic.ts'
+export {
+  type LimitRateOptions,
+  limitRate,
+  pauseStages,
+  resumeStages,
+  type SteeredGroup,
+  type SteeredStage,
+  type SteerStagesOptions,
+} from './steer-stages.ts'
 export { defineTransform, type TransformRowsOptions, transformRows } from './transform-rows.ts'
 export {
   type AuditResult,

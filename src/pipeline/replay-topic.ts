@@ -59,6 +59,8 @@ export interface ReplayTopicOptions {
   readonly deadLetters?: DeadLetterPolicy | undefined
   /** whether a group that has read rows may go on although its output is empty or missing [false: that is an error] */
   readonly allowEmptyOutput?: boolean | undefined
+  /** topic of the orders of operators ['vgm.control'] */
+  readonly controlTopic?: string | undefined
   /** told what will be read, before the first row is */
   readonly onPlan?: ((plan: ReplayPlan) => void) | undefined
   readonly onProgress?: OnProgress | undefined
@@ -106,6 +108,7 @@ export const replayOptionChecks = (caller: string) =>
       compression: oneOf(compressions),
       deadLetters: deadLettersCheck,
       allowEmptyOutput: flag,
+      controlTopic: ownTopic,
       onPlan: listener<(plan: ReplayPlan) => void>(),
       onProgress: listener<OnProgress>(),
     },
@@ -164,6 +167,7 @@ export async function prepareReplay(cluster: ClusterSession, options: ReplayTopi
       modeChoice,
       timeRange: range.times,
       maxRate: options.maxRate,
+      controlTopic: options.controlTopic,
       compression: options.compression ?? 'none',
       deadLetters: options.deadLetters,
       allowEmptyOutput: options.allowEmptyOutput,

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Compression } from '../batch/batch-header.ts'
-import { transactionalId, valueSubject } from '../config/names.ts'
+import { defaultControlTopic, transactionalId, valueSubject } from '../config/names.ts'
 import type { PipelineError } from '../errors.ts'
 import { TopicMissingError } from '../kafka/topic-errors.ts'
 import type { Delivery, PartitionOffset, SchemaStore, TopicPartition } from '../ports/log.ts'
@@ -10,8 +10,10 @@ import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import { RowPace } from '../stages/pace.ts'
 import type { RowTransform } from '../stages/row-transform.ts'
 import { transformTopic } from '../stages/stage-loop.ts'
+import { noOrders, paceLimits } from '../stages/stage-orders.ts'
 import { abortedBy } from './abort-reason.ts'
 import type { ClusterSession } from './cluster-session.ts'
+import { OrderFollower } from './control-topic.ts'
 import {
   type GroupedStage,
   lostPositions,
@@ -50,6 +52,8 @@ export interface TransformStageOptions extends GroupedStage {
   readonly notes?: readonly PositionNote[] | undefined
   /** rows per second that all members together read at most [any number] */
   readonly maxRate?: number | undefined
+  /** topic of the orders of operators ['vgm.control'] */
+  readonly controlTopic?: string | undefined
   /** whether lost positions are counted from the rows of the output [false: an error] */
   readonly rebuildPositions?: boolean | undefined
   /** whether a group that has read rows may go on although its output is empty or missing [false: an error] */
@@ -82,6 +86,7 @@ export async function runTransformStage(cluster: ClusterSession, options: Transf
     delivery,
     starts,
     maxRate,
+    controlTopic = defaultControlTopic,
   } = options
   const { admin, rows, signal } = cluster
   const ensureOutputs = async (count: number) => {
@@ -138,7 +143,19 @@ export async function runTransformStage(cluster: ClusterSession, options: Transf
       onAbort: (cause) => cluster.report(abortedBy(cause)),
       onJoin: reporter,
     })
-  const session = await whenReachable(cluster, open)
+  let limits = paceLimits(noOrders, maxRate)
+  const orders = new OrderFollower(cluster, controlTopic, group, (orders) => {
+    limits = paceLimits(orders, maxRate)
+    const by = [orders.paused?.by, orders.rate?.by].filter((text) => text !== undefined && text !== '')
+    cluster.report({ kind: 'ordered', ...limits, by: by.join(', ') })
+  })
+  // Before it joins: a group that is paused reads nothing, not even its first slice.
+  await orders.start()
+  if (maxRate !== undefined) cluster.report({ kind: 'ordered', ...limits, by: '--max-rate' })
+  const session = await whenReachable(cluster, open).catch(async (error: unknown) => {
+    await orders.close()
+    throw error
+  })
   cluster.report({ kind: 'started', group, transactionalId: id })
   reporter.begin(session)
   const share = () => session.positions().length / partitions
@@ -158,7 +175,7 @@ export async function runTransformStage(cluster: ClusterSession, options: Transf
       sliceMs: options.sliceMs ?? defaultSliceMs,
       ends,
       signal,
-      ...(maxRate !== undefined && { pace: new RowPace(() => ({ isPaused: false, rowsPerSecond: maxRate }), share) }),
+      pace: new RowPace(() => limits, share),
       onTurn: () => reporter.turn(),
       onProgress: (report, slice) => {
         reporter.committed(report, slice, options.transform.modelVersion)
@@ -167,6 +184,7 @@ export async function runTransformStage(cluster: ClusterSession, options: Transf
     })
   } finally {
     reporter.stop()
+    await orders.close()
     await session.close()
     reporter.ended()
   }

@@ -22,7 +22,9 @@ import {
   generateFile,
   generateRows,
   groupLag,
+  type LimitRateOptions,
   type LoadFileOptions,
+  limitRate,
   listModels,
   loadFile,
   type NormalizeTopicOptions,
@@ -30,13 +32,16 @@ import {
   openCluster,
   type PromoteModelOptions,
   parseRowSpec,
+  pauseStages,
   promoteModel,
   type ReplayTopicOptions,
   type RestoreTopicOptions,
   readDeadLetter,
   replayTopic,
   restoreTopic,
+  resumeStages,
   type SampleTopicOptions,
+  type SteerStagesOptions,
   sampleTopic,
   type TransformRowsOptions,
   transformRows,
@@ -125,9 +130,11 @@ const group = {
   deadLetters,
   rebuildPositions: flag,
   allowEmptyOutput: flag,
+  controlTopic: topic,
   onProgress: told,
 }
 const d = { dataset: 'd' }
+const steered = { stage: ['normalise', 'load', 5, null], group: name, controlTopic: topic, by: name }
 const transform = defineTransform({ name: 'same', columns: ['x'], apply: () => undefined })
 
 const cases: readonly Case[] = [
@@ -258,6 +265,7 @@ const cases: readonly Case[] = [
       compression,
       deadLetters,
       allowEmptyOutput: flag,
+      controlTopic: topic,
       onPlan: told,
       onProgress: told,
     },
@@ -300,7 +308,14 @@ const cases: readonly Case[] = [
       group: name,
     },
   ),
-  caseOf<GroupLagOptions>(groupLag, d, { dataset, group: name, topic: [...topic, 't'] }),
+  caseOf<GroupLagOptions>(groupLag, d, { dataset, group: name, topic: [...topic, 't'], controlTopic: topic }),
+  caseOf<SteerStagesOptions>(pauseStages, d, { dataset, ...steered }),
+  caseOf<SteerStagesOptions>(resumeStages, d, { dataset, ...steered }),
+  caseOf<LimitRateOptions>(
+    limitRate,
+    { ...d, rowsPerSecond: 5 },
+    { dataset, ...steered, rowsPerSecond: [0, -1, 1.5, 'none', null] },
+  ),
   caseOf<DeadLettersOptions>(countDeadLetters, d, { dataset, topic }),
   caseOf<DeadLettersOptions>(
     (cluster, options) => readDeadLetter(cluster, options, { partition: 0, offset: 0 }),
