@@ -43,7 +43,7 @@ export function checkTopicParts(names: readonly string[]): void {
     throw new UsageError(`Topic ${twice} has two roles in one data set`, 'Name another topic for one of them')
 }
 
-export type GroupStage = 'load' | 'generate' | 'sample' | 'normalize' | 'restore' | 'replay'
+export type GroupStage = 'load' | 'generate' | 'sample' | 'normalize' | 'restore' | 'replay' | 'retry'
 
 /** The consumer group of a stage; also where stages without members commit their position. */
 export function groupName(dataset: string, stage: GroupStage): string {
