@@ -1,6 +1,6 @@
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Command, Option } from 'commander'
 import { topicNames } from '../config/names.ts'
-import { listSchema, parseCount, parseList, parseTopic, valueParser } from '../config/value-parsers.ts'
+import { parseCount, parseList, parseTopic } from '../config/value-parsers.ts'
 import { UsageError } from '../errors.ts'
 import type { TableFormat } from '../files/file-format.ts'
 import { printableLine } from '../observe/printable-text.ts'
@@ -88,8 +88,8 @@ function listCommand(): Command {
 
 async function listRows(cluster: ClusterSession, flags: ListFlags): Promise<void> {
   const { listDeadLetters } = await import('../pipeline/index.ts')
-  const { dataset, topic, code: codes, limit = defaultLimit, modelsTopic } = flags
-  const letters = await listDeadLetters(cluster, { dataset, topic, codes, limit, modelsTopic })
+  const { dataset, topic, limit = defaultLimit, modelsTopic } = flags
+  const letters = await listDeadLetters(cluster, { dataset, topic, codes: codesOf(flags), limit, modelsTopic })
   const table = textTable(
     ['position', 'key', 'source', 'column', 'attempts', 'code', 'reason'],
     letters.map((letter) => [
@@ -121,8 +121,8 @@ function exportCommand(): Command {
     .action((file: string, flags: ExportFlags) =>
       withCluster(flags, async (cluster) => {
         const { exportDeadLetters } = await import('../pipeline/index.ts')
-        const { dataset, topic, code: codes, modelsTopic, format, csvSafe, overwrite } = flags
-        const options = { dataset, topic, codes, modelsTopic, file, format, csvSafe, overwrite }
+        const { dataset, topic, modelsTopic, format, csvSafe, overwrite } = flags
+        const options = { dataset, topic, codes: codesOf(flags), modelsTopic, file, format, csvSafe, overwrite }
         const rows = await exportDeadLetters(cluster, options)
         printResult(flags, { rows }, `${rows.toLocaleString('en')} dead letters are in ${file}.`)
       }),
@@ -143,13 +143,13 @@ function retryCommand(): Command {
       const ranges = texts.length === 0 ? undefined : texts.map(parseRange)
       return withCluster(flags, async (cluster) => {
         const { retryDeadLetters } = await import('../pipeline/index.ts')
-        const { dataset, topic, rawTopic, code: codes } = flags
+        const { dataset, topic, rawTopic } = flags
         const progress = createProgress('retry')
         const report = await retryDeadLetters(cluster, {
           dataset,
           topic,
           rawTopic,
-          codes,
+          codes: codesOf(flags),
           ranges,
           onProgress: progress.update,
         }).finally(progress.end)
@@ -183,17 +183,15 @@ function deadLetterTopicOption(): Option {
 }
 
 function codeOption(): Option {
-  return new Option('--code <list>', 'only dead letters with these codes, as printed by ls').argParser(parseCodes)
+  return new Option('--code <list>', 'only dead letters with these codes, as printed by ls').argParser(parseList)
 }
 
-const parseCodes = valueParser(listSchema, (text) => {
-  const codes = parseList(text)
-  const unknown = codes.find((code) => !rowErrorCodes.includes(code))
+/** @throws UsageError for what no dead letter has as its code */
+function codesOf({ code: codes }: { readonly code?: readonly string[] }): readonly string[] | undefined {
+  const unknown = codes?.find((code) => !rowErrorCodes.slice(1).includes(code))
   if (unknown === undefined) return codes
-  throw new InvalidArgumentError(
-    `${unknown} is no code of dead letters: write some of ${rowErrorCodes.slice(1).join(', ')}.`,
-  )
-})
+  throw new UsageError(`"${unknown}" is no code of dead letters`, `Write some of ${rowErrorCodes.slice(1).join(', ')}`)
+}
 
 const mostShown = 40
 
