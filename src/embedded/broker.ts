@@ -3,6 +3,7 @@ import type { Answer, BrokerState, HandlersOf, RequestFacts } from './broker-sta
 import { openGroups, openTransactions, rollBackUnknown } from './coordinators.ts'
 import type { Clock } from './core/clock.ts'
 import type { GroupCoordinator } from './core/group-coordinator.ts'
+import type { PartitionLog } from './core/partition-log.ts'
 import type { TransactionCoordinator } from './core/transactions.ts'
 import { guardedClock } from './guarded-clock.ts'
 import { clusterHandlers } from './handlers/cluster-handlers.ts'
@@ -14,6 +15,7 @@ import { topicHandlers } from './handlers/topic-handlers.ts'
 import { transactionHandlers } from './handlers/transaction-handlers.ts'
 import { startHousekeeping } from './housekeeping.ts'
 import type { LogStores } from './log-stores.ts'
+import { LogUpkeep } from './log-upkeep.ts'
 import { MemoryLimit } from './memory-limit.ts'
 import { MetadataLog } from './metadata-log.ts'
 import type { ApiName } from './protocol/apis.ts'
@@ -50,6 +52,7 @@ export class Broker {
   readonly #groups: GroupCoordinator
   readonly #transactions: TransactionCoordinator
   readonly #handlers: HandlersOf<ApiName>
+  readonly #upkeep: LogUpkeep
   readonly #housekeeping: { stop(): void }
   readonly #fail: (error: unknown) => void
   #address = { host: '', port: 0 }
@@ -70,11 +73,11 @@ export class Broker {
     this.#transactions = openTransactions(host, this.#groups)
     // Their topics were deleted, and then the process ended.
     stores.removeOthers()
+    this.#upkeep = new LogUpkeep(() => this.#logs())
     const maintain = () => {
       this.#groups.maintain()
       this.#transactions.maintain()
-      for (const { isInternal, partitions } of topics.all())
-        if (!isInternal) for (const { log: rows } of partitions) rows.maintain()
+      return this.#upkeep.run()
     }
     const memory = new MemoryLimit(memoryBytes, stores, clock, maintain)
     this.#state = {
@@ -98,7 +101,9 @@ export class Broker {
       ...groupHandlers(topics, this.#groups),
       ...transactionHandlers(topics, this.#groups, this.#transactions),
     }
-    this.#housekeeping = startHousekeeping(clock, settings.number('log.retention.check.interval.ms'), maintain)
+    this.#housekeeping = startHousekeeping(clock, settings.number('log.retention.check.interval.ms'), () =>
+      maintain().catch(fail),
+    )
   }
 
   /** Completes the transactions that were decided before. */
@@ -128,12 +133,21 @@ export class Broker {
     return this.#transactions.timeOut(transactionalId)
   }
 
-  /** Ends all waiting. What is in the logs outlives a power cut afterwards. */
+  /** Ends all waiting. What is in the logs outlives a power cut afterwards, and is not read at the next start. */
   async close(): Promise<void> {
     this.#housekeeping.stop()
     this.#groups.close()
     this.#transactions.close()
-    await this.#state.metadata.sync()
-    for (const { partitions } of this.#state.topics.all()) for (const { log } of partitions) await log.sync()
+    this.#upkeep.stop()
+    for (const log of this.#logs()) {
+      await log.sync()
+      await log.checkpoint()
+    }
+  }
+
+  *#logs(): Generator<PartitionLog> {
+    const { metadata, topics } = this.#state
+    yield metadata.log
+    for (const { partitions } of topics.all()) for (const { log } of partitions) yield log
   }
 }

@@ -1,5 +1,6 @@
 import type { Clock } from './core/clock.ts'
 import type { LogStorage } from './core/log-storage.ts'
+import type { PartitionLog } from './core/partition-log.ts'
 import { type StateKey, StateLog } from './core/state-log.ts'
 
 /** A topic as it is kept. */
@@ -24,6 +25,11 @@ export class MetadataLog {
   /** as they were when the log was opened */
   readonly topics: ReadonlyMap<string, TopicRecord>
   readonly cluster: ClusterRecord | undefined
+
+  /** for those who keep it up */
+  get log(): PartitionLog {
+    return this.#log.log
+  }
 
   constructor(storage: LogStorage, clock: Clock) {
     this.#log = new StateLog(storage, clock)

@@ -17,7 +17,7 @@ import type { AbortedTransaction } from './aborted-transactions.ts'
 import { CleanedTransactions } from './cleaned-transactions.ts'
 import type { LogConfig } from './log-config.ts'
 import type { ProducerStates } from './producer-states.ts'
-import type { OpenedBatch, StoredBatches } from './stored-batches.ts'
+import type { BatchesRewrite, OpenedBatch, StoredBatch, StoredBatches } from './stored-batches.ts'
 
 /** The base timestamp of the batch is the time at which its tombstones go, or its marker. */
 const deleteHorizonBit = 0x40
@@ -32,11 +32,9 @@ export interface CompactionFacts {
 }
 
 export interface Compacted {
-  /** the whole log as it is afterwards, made while it is read */
-  readonly pieces: Iterable<readonly Uint8Array[]>
   /** below it everything has been looked at */
   readonly cleanedOffset: number
-  /** whether a transaction that was rolled back still has something in the log; asked after `pieces` were read */
+  /** whether a transaction that was rolled back still has something in the log */
   readonly isAbortedKept: (aborted: AbortedTransaction) => boolean
 }
 
@@ -45,51 +43,79 @@ export interface Compacted {
  * last one. Rows that were rolled back go. A tombstone goes `deleteRetentionMs` after the compaction that has seen it
  * first, and so does a marker after the rows of its transaction. The last batch of each producer stays, if empty,
  * because it has the sequence. The keys are in memory meanwhile.
+ *
+ * It yields after each slice of the log, which may grow meanwhile, and change in no other way. When it returns, the
+ * rewrite has all of the log.
  */
-export function compacted(batches: StoredBatches, facts: CompactionFacts): Compacted {
+export function* compaction(
+  batches: StoredBatches,
+  facts: CompactionFacts,
+  rewrite: BatchesRewrite,
+  sliceBytes: number,
+): Generator<void, Compacted> {
   const { storage } = batches
-  const { position, offset } = dirtyEnd(batches, facts)
-  const newest = newestOffsets(batches, position, facts.aborted)
+  const { newest, position, offset } = yield* newestOffsets(batches, facts, sliceBytes)
   const transactions = new CleanedTransactions(facts.aborted)
-  function* pieces(): Generator<readonly Uint8Array[]> {
-    for (const stored of batches.walk(storage.start, position)) {
-      const batch = batches.open(stored)
-      const isNeeded = stored.lastOffset + 1 === offset || isLastOfProducer(batch.header, facts.producers)
-      const piece = batch.header.isControl
-        ? keptMarker(batch, transactions.isMarkerDone(batch), isNeeded, facts)
-        : keptRows(
-            batch,
-            transactions.isAborted(batch.header) ? () => false : isKept(batch, newest, facts),
-            isNeeded,
-            facts,
-          )
-      if (piece !== undefined) yield piece
-    }
-    for (const stored of batches.walk(position)) yield storage.read(stored.position, stored.end)
+  const slice = new Slice(sliceBytes)
+  for (const stored of batches.walk(storage.start, position)) {
+    const batch = batches.open(stored)
+    const isNeeded = stored.lastOffset + 1 === offset || isLastOfProducer(batch.header, facts.producers)
+    const kept = batch.header.isControl
+      ? keptMarker(batch, transactions.isMarkerDone(batch), isNeeded, facts)
+      : keptRows(
+          batch,
+          transactions.isAborted(batch.header) ? () => false : isKept(batch, newest, facts),
+          isNeeded,
+          facts,
+        )
+    if (kept !== undefined) rewrite.append(kept)
+    if (slice.endsWith(stored)) yield
   }
+  let end = position
+  while (end < storage.end)
+    for (const stored of batches.walk(end)) {
+      rewrite.append(storage.read(stored.position, stored.end))
+      end = stored.end
+      if (slice.endsWith(stored)) yield
+    }
   return {
-    pieces: pieces(),
     cleanedOffset: offset,
     isAbortedKept: (aborted) => aborted.lastOffset >= offset || transactions.hasSeen(aborted),
   }
 }
 
-/** Up to where rows are looked at. */
-function dirtyEnd(batches: StoredBatches, { limitOffset, nowMs, config }: CompactionFacts) {
-  let offset = batches.storage.startOffset
-  for (const { position, baseOffset, lastOffset, maxTimestampMs } of batches.walk(batches.storage.start)) {
-    const isYoung = config.minCompactionLagMs > 0 && nowMs - maxTimestampMs < config.minCompactionLagMs
-    if (baseOffset >= limitOffset || isYoung) return { position, offset: baseOffset }
-    offset = lastOffset + 1
+class Slice {
+  readonly #sliceBytes: number
+  #bytes = 0
+
+  constructor(sliceBytes: number) {
+    this.#sliceBytes = sliceBytes
   }
-  return { position: batches.storage.end, offset }
+
+  /** Counts a batch; whether it is the last one of a slice. */
+  endsWith({ position, end }: StoredBatch): boolean {
+    this.#bytes += end - position
+    if (this.#bytes < this.#sliceBytes) return false
+    this.#bytes = 0
+    return true
+  }
 }
 
-/** The offset of the newest row of each key that was committed. */
-function newestOffsets(batches: StoredBatches, end: number, aborted: readonly AbortedTransaction[]) {
+/** The offset of the newest row of each key that was committed, and up to where rows are looked at. */
+function* newestOffsets(
+  batches: StoredBatches,
+  { aborted, limitOffset, nowMs, config }: CompactionFacts,
+  sliceBytes: number,
+) {
+  const { storage } = batches
   const newest = new Map<string, number>()
   const transactions = new CleanedTransactions(aborted)
-  for (const stored of batches.walk(batches.storage.start, end)) {
+  const slice = new Slice(sliceBytes)
+  let position = storage.start
+  let offset = storage.startOffset
+  for (const stored of batches.walk(storage.start)) {
+    const isYoung = config.minCompactionLagMs > 0 && nowMs - stored.maxTimestampMs < config.minCompactionLagMs
+    if (stored.baseOffset >= limitOffset || isYoung) return { newest, position, offset: stored.baseOffset }
     const batch = batches.open(stored)
     if (batch.header.isControl) transactions.isMarkerDone(batch)
     else if (!transactions.isAborted(batch.header))
@@ -97,8 +123,11 @@ function newestOffsets(batches: StoredBatches, end: number, aborted: readonly Ab
         const key = keyOf(records, row)
         if (key !== undefined) newest.set(key, batch.header.baseOffset + records.offsetDelta[row])
       })
+    position = stored.end
+    offset = stored.lastOffset + 1
+    if (slice.endsWith(stored)) yield
   }
-  return newest
+  return { newest, position, offset }
 }
 
 type RowFilter = (records: Records, row: number) => boolean
