@@ -108,6 +108,8 @@ export class Broker {
 
   /** Completes the transactions that were decided before. */
   async start(): Promise<void> {
+    // A leader epoch is not given twice.
+    await this.#state.metadata.sync()
     rollBackUnknown(this.#state.topics, this.#groups, this.#transactions)
     await this.#transactions.start()
   }

@@ -139,6 +139,10 @@ export class FileStorage implements LogStorage {
     return this.#synced(this.#segments)
   }
 
+  syncNow(): void {
+    this.#try('sync', () => this.#segments.syncNow())
+  }
+
   note(): Buffer | undefined {
     const bytes = this.#try('read', () => this.#files.readWhole(join(this.#folder, noteFile)))
     if (bytes === undefined) return undefined

@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import type { LogStorage } from './core/log-storage.ts'
 import { MemoryStorage, type MemoryUse } from './core/memory-storage.ts'
-import { FileStorage, isLogFile, removeLogFolder } from './file-storage.ts'
-import { type FileSystem, systemFiles } from './file-system.ts'
+import { FileStorage, type FileStorageOptions, isLogFile, removeLogFolder } from './file-storage.ts'
+import { systemFiles } from './file-system.ts'
 
 /** Where the logs of a broker are, by name. */
 export interface LogStores {
@@ -54,19 +54,21 @@ const logFolder = /^(metadata|.+-\d+)$/
 /** Names of foreign files in a message. */
 const mostShown = 5
 
+export interface FileStoresOptions extends FileStorageOptions {
+  /** says what a person may want to know */
+  readonly log?: (line: string) => void
+}
+
 /** A folder for each log, in one folder. What others have put there is left alone. */
 export class FileStores implements LogStores {
   readonly heldBytes = 0
   readonly #folder: string
-  readonly #files: FileSystem
-  /** says what a person may want to know */
-  readonly #log: (line: string) => void
+  readonly #options: FileStoresOptions
   readonly #storages = new Map<string, FileStorage>()
 
-  constructor(folder: string, log: (line: string) => void = () => undefined, files = systemFiles) {
+  constructor(folder: string, options: FileStoresOptions = {}) {
     this.#folder = folder
-    this.#log = log
-    this.#files = files
+    this.#options = options
   }
 
   growthFor(): number {
@@ -74,7 +76,7 @@ export class FileStores implements LogStores {
   }
 
   open(name: string): LogStorage {
-    const storage = new FileStorage(join(this.#folder, name), { files: this.#files })
+    const storage = new FileStorage(join(this.#folder, name), this.#options)
     this.#storages.set(name, storage)
     return storage
   }
@@ -85,19 +87,20 @@ export class FileStores implements LogStores {
   }
 
   removeOthers(): void {
+    const { files = systemFiles, log = () => undefined } = this.#options
     const foreign: string[] = []
-    for (const name of this.#files.names(this.#folder)) {
+    for (const name of files.names(this.#folder)) {
       const folder = join(this.#folder, name)
-      const names = logFolder.test(name) ? this.#files.names(folder) : undefined
-      const others = names?.filter((file) => !isLogFile(file)) ?? []
+      const names = logFolder.test(name) ? files.names(folder) : undefined
+      const others = names?.filter((each) => !isLogFile(each)) ?? []
       if (names === undefined) foreign.push(name)
-      else if (others.length > 0) foreign.push(...others.map((file) => join(name, file)))
+      else if (others.length > 0) foreign.push(...others.map((each) => join(name, each)))
       // A folder that is empty may be anybody's.
-      else if (names.length > 0 && !this.#storages.has(name)) removeLogFolder(this.#files, folder)
+      else if (names.length > 0 && !this.#storages.has(name)) removeLogFolder(files, folder)
     }
     if (foreign.length === 0) return
     const shown = foreign.slice(0, mostShown).join(', ') + (foreign.length > mostShown ? ' and others' : '')
-    this.#log(`The embedded broker leaves alone what it has not written in ${this.#folder}: ${shown}`)
+    log(`The embedded broker leaves alone what it has not written in ${this.#folder}: ${shown}`)
   }
 
   close(): void {

@@ -54,8 +54,10 @@ export class MetadataLog {
     this.#log.put([[[topicKind, name], topic]])
   }
 
+  /** Forgets a topic, for good: its logs are removed next. */
   removeTopic(name: string): void {
     this.#log.put([[[topicKind, name], null]])
+    this.#log.syncNow()
   }
 
   /** Resolves once everything up to now outlives a power cut. */

@@ -117,6 +117,7 @@ export class SegmentFiles {
     }
   }
 
+  /** Removes what is at `position` and after it, for good: what is appended now must not be followed by it again. */
   cutBack(position: number): void {
     const { files, folder } = this.#place
     let hasRemoved = false
@@ -129,7 +130,7 @@ export class SegmentFiles {
     if (last === undefined || position >= endOf(last)) return
     last.sizeBytes = Math.max(0, position - last.position)
     files.truncate(this.#open(last), last.sizeBytes)
-    this.#dirty.add(last)
+    files.syncNow(this.#open(last))
   }
 
   /** One sync after the other: whoever calls meanwhile waits for one that has seen all of its bytes. */

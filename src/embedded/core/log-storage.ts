@@ -28,6 +28,8 @@ export interface LogStorage {
   rewrite(): LogRewrite
   /** Resolves once everything up to now outlives a power cut. */
   sync(): Promise<void>
+  /** The same, while everybody waits: for what something else must not come before. */
+  syncNow(): void
   /**
    * What was noted last beside the bytes; undefined if it is not whole, or the log has been rewritten since. Notes may be
    * lost at any time.

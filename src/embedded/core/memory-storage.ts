@@ -109,6 +109,8 @@ export class MemoryStorage implements LogStorage {
 
   async sync(): Promise<void> {}
 
+  syncNow(): void {}
+
   note(): undefined {}
 
   keepNote(): void {}

@@ -303,6 +303,11 @@ export class PartitionLog {
     return this.#batches.storage.sync()
   }
 
+  /** The same, while everybody waits. */
+  syncNow(): void {
+    this.#batches.storage.syncNow()
+  }
+
   /** Whether the coordinator knows of the transaction that a batch would open here: an error code. */
   async #verified({ producerId, producerEpoch, baseSequence }: BatchHeader, verify: Verify): Promise<number> {
     if (producerEpoch < (this.#producers.get(producerId)?.epoch ?? -1)) return errorCodes.INVALID_PRODUCER_EPOCH

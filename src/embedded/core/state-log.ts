@@ -107,6 +107,10 @@ export class StateLog {
     return this.log.sync()
   }
 
+  syncNow(): void {
+    this.log.syncNow()
+  }
+
   #flush(identity: BatchIdentity): void {
     const batch = this.#writer.finish(identity)
     this.log.write(batch)
