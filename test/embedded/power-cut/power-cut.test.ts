@@ -10,8 +10,8 @@ import { batchOf, type Row, rowsOf } from '../core/batches.ts'
 import { FakeClock } from '../core/fake-clock.ts'
 import { CutFiles } from './cut-files.ts'
 
-const seed = Number(process.env.VGM_SEED ?? 20_261_129)
-const disks = Number(process.env.VGM_DISKS ?? 40)
+const seed = Number(process.env.VGM_SEED ?? 1_000)
+const disks = Number(process.env.VGM_DISKS ?? 30)
 /** of each disk, one after the other */
 const cuts = 8
 
@@ -101,20 +101,25 @@ async function writeTransaction(
   isCommit: boolean,
 ): Promise<boolean | undefined> {
   const { producerId, producerEpoch: epoch } = producer
-  const ids = { v3AndBelowProducerId: producerId, v3AndBelowProducerEpoch: epoch }
-  const added = await broker.told(() =>
-    broker.ask('AddPartitionsToTxn', {
-      v3AndBelowTransactionalId: transactionalId,
-      ...ids,
-      v3AndBelowTopics: [
-        { name: 'rows', partitions: [0, 1] },
-        { name: 'latest', partitions: [0] },
-      ],
-    }),
-  )
-  if (added === undefined) return undefined
-  const [error] = added.resultsByTopicV3AndBelow.flatMap(({ resultsByPartition }) => resultsByPartition)
-  equal(error.partitionErrorCode, errorCodes.NONE)
+  for (let error = errorCodes.CONCURRENT_TRANSACTIONS as number; error !== errorCodes.NONE; ) {
+    const added = await broker.told(() =>
+      broker.ask('AddPartitionsToTxn', {
+        v3AndBelowTransactionalId: transactionalId,
+        v3AndBelowProducerId: producerId,
+        v3AndBelowProducerEpoch: epoch,
+        v3AndBelowTopics: [
+          { name: 'rows', partitions: [0, 1] },
+          { name: 'latest', partitions: [0] },
+        ],
+      }),
+    )
+    if (added === undefined) return undefined
+    const results = added.resultsByTopicV3AndBelow.flatMap(({ resultsByPartition }) => resultsByPartition)
+    error = results[0].partitionErrorCode
+    if (error === errorCodes.NONE) break
+    equal(error, errorCodes.CONCURRENT_TRANSACTIONS)
+    await broker.asked.clock.elapse(1)
+  }
   for (const [i, { topic, partition }] of partitions.entries()) {
     const rows: Row[] = [
       { key: `${name}/0`, value: name },
