@@ -57,6 +57,7 @@ export function* compaction(
   const { newest, position, offset } = yield* newestOffsets(batches, facts, sliceBytes)
   const transactions = new CleanedTransactions(facts.aborted)
   const slice = new Slice(sliceBytes)
+  const records = createRecords()
   for (const stored of batches.walk(storage.start, position)) {
     const batch = batches.open(stored)
     const isNeeded = stored.lastOffset + 1 === offset || isLastOfProducer(batch.header, facts.producers)
@@ -64,6 +65,7 @@ export function* compaction(
       ? keptMarker(batch, transactions.isMarkerDone(batch), isNeeded, facts)
       : keptRows(
           batch,
+          records,
           transactions.isAborted(batch.header) ? () => false : isKept(batch, newest, facts),
           isNeeded,
           facts,
@@ -111,6 +113,7 @@ function* newestOffsets(
   const newest = new Map<string, number>()
   const transactions = new CleanedTransactions(aborted)
   const slice = new Slice(sliceBytes)
+  const records = createRecords()
   let position = storage.start
   let offset = storage.startOffset
   for (const stored of batches.walk(storage.start)) {
@@ -119,8 +122,7 @@ function* newestOffsets(
     const batch = batches.open(stored)
     if (batch.header.isControl) transactions.isMarkerDone(batch)
     else if (!transactions.isAborted(batch.header))
-      eachRow(batch, (records, row) => {
-        const key = keyOf(records, row)
+      eachRow(batch, records, (row, key) => {
         if (key !== undefined) newest.set(key, batch.header.baseOffset + records.offsetDelta[row])
       })
     position = stored.end
@@ -130,12 +132,11 @@ function* newestOffsets(
   return { newest, position, offset }
 }
 
-type RowFilter = (records: Records, row: number) => boolean
+type RowFilter = (records: Records, row: number, key: string | undefined) => boolean
 
 function isKept({ header, view }: OpenedBatch, newest: Map<string, number>, { nowMs }: CompactionFacts): RowFilter {
   const isPastHorizon = hasHorizon(view) && header.baseTimestampMs <= nowMs
-  return (records, row) => {
-    const key = keyOf(records, row)
+  return (records, row, key) => {
     if (key === undefined || (newest.get(key) ?? -1) > header.baseOffset + records.offsetDelta[row]) return false
     return records.valueStart[row] >= 0 || !isPastHorizon
   }
@@ -156,6 +157,7 @@ function keptMarker(
 
 function keptRows(
   batch: OpenedBatch,
+  records: Records,
   filter: RowFilter,
   isNeeded: boolean,
   { nowMs, config }: CompactionFacts,
@@ -164,8 +166,8 @@ function keptRows(
   const kept: Uint8Array[] = []
   let hasTombstone = false
   let maxTimestampMs = -1
-  const isWhole = eachRow(batch, (records, row, start) => {
-    if (!filter(records, row)) return
+  const isWhole = eachRow(batch, records, (row, key, start) => {
+    if (!filter(records, row, key)) return
     kept.push(records.bytes.subarray(start, records.recordEnd[row]))
     hasTombstone ||= records.valueStart[row] < 0
     maxTimestampMs = Math.max(maxTimestampMs, records.timestampMs[row])
@@ -221,20 +223,26 @@ function withBaseTimestamp(record: Uint8Array, fromMs: number, toMs: number): Ui
   return out
 }
 
-/** Calls `visit` with each row and the position of its record; whether all could be read. */
+/**
+ * Calls `visit` with each row, its key and the position of its record; whether all could be read.
+ *
+ * @param records filled, a piece after the other
+ */
 function eachRow(
   { bytes, view, header }: OpenedBatch,
-  visit: (records: Records, row: number, start: number) => void,
+  records: Records,
+  visit: (row: number, key: string | undefined, start: number) => void,
 ): boolean {
   if (header.recordCount === 0) return true
-  const records = createRecords(Math.min(header.recordCount, 1024))
   try {
     const open = openBatch(bytes, view, header)
     do {
       let start = open.at
       readPiece(open, records)
+      const { keyStart, keyEnd } = records
+      const text = Buffer.from(records.bytes.buffer, records.bytes.byteOffset, records.bytes.length)
       for (let row = 0; row < records.count; row++) {
-        visit(records, row, start)
+        visit(row, keyStart[row] < 0 ? undefined : text.toString('latin1', keyStart[row], keyEnd[row]), start)
         start = records.recordEnd[row]
       }
     } while (!isRead(open))
@@ -243,11 +251,6 @@ function eachRow(
     if (error instanceof MalformedBatchError) return false
     throw error
   }
-}
-
-function keyOf({ bytes, keyStart, keyEnd }: Records, row: number): string | undefined {
-  if (keyStart[row] < 0) return undefined
-  return Buffer.from(bytes.buffer, bytes.byteOffset + keyStart[row], keyEnd[row] - keyStart[row]).toString('latin1')
 }
 
 const hasHorizon = (view: DataView): boolean => (view.getInt16(21) & deleteHorizonBit) !== 0

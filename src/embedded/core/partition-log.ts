@@ -49,7 +49,7 @@ export interface LogOptions {
 }
 
 /** Some ms of work. */
-const usualSliceBytes = 1024 * 1024
+const usualSliceBytes = 256 * 1024
 /** A start reads some hundred MiB a second. */
 const leastNotedBytes = 64 * 1024 * 1024
 
