@@ -79,7 +79,7 @@ export class Broker {
       this.#transactions.maintain()
       return this.#upkeep.run()
     }
-    const memory = new MemoryLimit(memoryBytes, stores, clock, maintain)
+    const memory = new MemoryLimit(memoryBytes, stores, clock, () => this.#upkeep.runAnew())
     this.#state = {
       clusterId,
       clock,

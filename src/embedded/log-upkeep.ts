@@ -20,6 +20,12 @@ export class LogUpkeep {
     return this.#round
   }
 
+  /** Resolves once all has been done that there was to do when it was called. */
+  async runAnew(): Promise<void> {
+    await this.#round
+    await this.run()
+  }
+
   stop(): void {
     this.#isStopped = true
     for (const log of this.#logs()) log.abandonCompaction()

@@ -12,6 +12,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { createControlClient } from '../../../src/kafka/kafkajs-client.ts'
+import { RawClient } from '../conformance/raw-client.ts'
 
 const { values: flags } = parseArgs({
   options: { minutes: { type: 'string', default: '10' }, memory: { type: 'string', default: '256' } },
@@ -20,7 +21,7 @@ const mebibyte = 2 ** 20
 const memoryBytes = Number(flags.memory) * mebibyte
 const endMs = Date.now() + Number(flags.minutes) * 60_000
 /** What Node itself, buffers of requests, and what is copied while a log is compacted take beside the rows. */
-const besideRows = 1.0 * memoryBytes + 300 * mebibyte
+const besideRows = memoryBytes + 300 * mebibyte
 
 const root = join(import.meta.dirname, '../../..')
 const state = mkdtempSync(join(tmpdir(), 'vgm-day-'))
@@ -122,6 +123,8 @@ async function latest(): Promise<Loop> {
   }
 }
 
+const transactionalNames = ['copy-0', 'copy-1', 'copy-2', 'copy-3']
+
 /** Transactions that read, write and commit offsets, some of which are rolled back. */
 async function transactions(): Promise<Loop> {
   await admin.createTopics({
@@ -129,10 +132,9 @@ async function transactions(): Promise<Loop> {
       { topic: 'copies', numPartitions: 2, configEntries: settings({ 'retention.bytes': String(4 * mebibyte) }) },
     ],
   })
-  const names = Array.from({ length: 4 }, (_, i) => `copy-${i}`)
   let round = 0
   return async () => {
-    const transactionalId = names[round++ % names.length]
+    const transactionalId = transactionalNames[round++ % transactionalNames.length]
     const producer = client(transactionalId).producer({ transactionalId, idempotent: true, maxInFlightRequests: 1 })
     await producer.connect()
     for (let i = 0; i < 10; i++) {
@@ -208,7 +210,19 @@ async function repeat(name: string, pauseMs: number, loop: Loop): Promise<void> 
 async function remains() {
   const topics = (await admin.listTopics()).filter((topic) => !topic.startsWith('__'))
   const { groups } = await admin.listGroups()
-  return { topics: topics.sort(), groups: groups.map(({ groupId }) => groupId).sort() }
+  const raw = await RawClient.connect(brokers)
+  const { transactionStates } = await raw.ask('ListTransactions', 0, { stateFilters: [], producerIdFilters: [] })
+  const { topics: described } = await raw.ask('DescribeProducers', 0, {
+    topics: topics.map((name) => ({ name, partitionIndexes: [0, 1] })),
+  })
+  raw.close()
+  const producers = described.flatMap(({ partitions }) => partitions.flatMap(({ activeProducers }) => activeProducers))
+  return {
+    topics: topics.sort(),
+    groups: groups.map(({ groupId }) => groupId).sort(),
+    transactionalIds: transactionStates.length,
+    producerIds: new Set(producers.map(({ producerId }) => producerId)).size,
+  }
 }
 
 const samples: Sample[] = []
@@ -236,7 +250,7 @@ try {
   clearInterval(sampler)
   // Sessions and connections that ended are gone by then.
   await sleep(3_000)
-  const { topics, groups } = await remains()
+  const { topics, groups, transactionalIds, producerIds } = await remains()
   const third = Math.floor(samples.length / 3)
   const highest = (of: readonly Sample[], what: 'rssBytes' | 'files') => Math.max(...of.map((each) => each[what]))
   const plateau = highest(samples.slice(0, 2 * third), 'rssBytes')
@@ -246,7 +260,8 @@ try {
   process.stdout.write(
     `RSS up to ${mib(plateau)} in the first two thirds, ${mib(later)} in the last one; files ${before.files} before, ` +
       `${highest(samples, 'files')} at most, ${after.files} after; ${mib(producedBytes)} produced, ${refusals} refused\n` +
-      `topics ${topics.join(' ')}; groups ${groups.join(' ')}\n`,
+      `topics ${topics.join(' ')}; groups ${groups.join(' ')}; ${transactionalIds} transactional ids, ` +
+      `${producerIds} producer ids\n`,
   )
   ok(producedBytes > 3 * memoryBytes, 'too little was produced')
   ok(refusals > 0, 'nothing was refused')
@@ -255,6 +270,7 @@ try {
   ok(after.files <= before.files + 20, 'files or sockets are left open')
   ok(!topics.some((topic) => topic.startsWith('job-') || topic === 'forgotten'), 'topics are left')
   ok(groups.length <= 2, 'groups are left')
+  ok(transactionalIds <= transactionalNames.length && producerIds <= transactionalNames.length, 'producers are left')
 } finally {
   clearInterval(sampler)
   vgm('down')
