@@ -25,10 +25,20 @@ const deleteHorizonBit = 0x40
 export interface CompactionFacts {
   readonly nowMs: number
   readonly config: LogConfig
+  /** below it the compaction before has left each key once */
+  readonly cleanedOffset: number
   /** rows at it and after it stay as they are: the last stable offset */
   readonly limitOffset: number
   readonly aborted: readonly AbortedTransaction[]
   readonly producers: ProducerStates
+}
+
+/** How much a compaction may take at once. */
+export interface CompactionLimits {
+  /** of the log, between two turns of others */
+  readonly sliceBytes: number
+  /** new keys that it holds in memory: rows after those that have so many are left to the next compaction */
+  readonly mostKeys: number
 }
 
 export interface Compacted {
@@ -42,7 +52,7 @@ export interface Compacted {
  * Keeps the newest row of each key, as `Cleaner` of Apache Kafka: rows keep their offsets, and batches their first and
  * last one. Rows that were rolled back go. A tombstone goes `deleteRetentionMs` after the compaction that has seen it
  * first, and so does a marker after the rows of its transaction. The last batch of each producer stays, if empty,
- * because it has the sequence. The keys are in memory meanwhile.
+ * because it has the sequence. The keys of new rows are in memory meanwhile.
  *
  * It yields after each slice of the log, which may grow meanwhile, and change in no other way. When it returns, the
  * rewrite has all of the log.
@@ -51,12 +61,12 @@ export function* compaction(
   batches: StoredBatches,
   facts: CompactionFacts,
   rewrite: BatchesRewrite,
-  sliceBytes: number,
+  limits: CompactionLimits,
 ): Generator<void, Compacted> {
   const { storage } = batches
-  const { newest, position, offset } = yield* newestOffsets(batches, facts, sliceBytes)
+  const { newest, position, offset } = yield* newestOffsets(batches, facts, limits)
   const transactions = new CleanedTransactions(facts.aborted)
-  const slice = new Slice(sliceBytes)
+  const slice = new Slice(limits.sliceBytes)
   const records = createRecords()
   for (const stored of batches.walk(storage.start, position)) {
     const batch = batches.open(stored)
@@ -103,22 +113,23 @@ class Slice {
   }
 }
 
-/** The offset of the newest row of each key that was committed, and up to where rows are looked at. */
+/** The offset of the newest row of each key of new rows that were committed, and up to where rows are looked at. */
 function* newestOffsets(
   batches: StoredBatches,
-  { aborted, limitOffset, nowMs, config }: CompactionFacts,
-  sliceBytes: number,
+  { aborted, cleanedOffset, limitOffset, nowMs, config }: CompactionFacts,
+  { sliceBytes, mostKeys }: CompactionLimits,
 ) {
   const { storage } = batches
   const newest = new Map<string, number>()
-  const transactions = new CleanedTransactions(aborted)
+  // One that ended before would be taken for the next one of its producer.
+  const transactions = new CleanedTransactions(aborted.filter(({ lastOffset }) => lastOffset >= cleanedOffset))
   const slice = new Slice(sliceBytes)
   const records = createRecords()
-  let position = storage.start
-  let offset = storage.startOffset
-  for (const stored of batches.walk(storage.start)) {
+  let offset = Math.max(cleanedOffset, storage.startOffset)
+  let position = batches.find(offset)?.position ?? storage.end
+  for (const stored of batches.walk(position)) {
     const isYoung = config.minCompactionLagMs > 0 && nowMs - stored.maxTimestampMs < config.minCompactionLagMs
-    if (stored.baseOffset >= limitOffset || isYoung) return { newest, position, offset: stored.baseOffset }
+    if (stored.baseOffset >= limitOffset || isYoung || newest.size >= mostKeys) break
     const batch = batches.open(stored)
     if (batch.header.isControl) transactions.isMarkerDone(batch)
     else if (!transactions.isAborted(batch.header))

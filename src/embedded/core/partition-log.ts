@@ -4,7 +4,7 @@ import { type AbortedTransaction, AbortedTransactions } from './aborted-transact
 import { checkBatch, type Refusal, stampedHead } from './batch-checks.ts'
 import { BatchIndex } from './batch-index.ts'
 import type { Clock } from './clock.ts'
-import { compaction } from './compaction.ts'
+import { type CompactionLimits, compaction } from './compaction.ts'
 import { type Marker, markerBatch, readMarker } from './control-batch.ts'
 import { LeaderEpochs } from './leader-epochs.ts'
 import { decodeCheckpoint, encodeCheckpoint, type LogCheckpoint } from './log-checkpoint.ts'
@@ -48,8 +48,8 @@ export interface LogOptions {
   readonly config?: Partial<LogConfig>
 }
 
-/** Some ms of work. */
-const usualSliceBytes = 256 * 1024
+/** Some ms of work, and some hundred MiB. */
+const usualLimits: CompactionLimits = { sliceBytes: 256 * 1024, mostKeys: 2_000_000 }
 /** A start reads some hundred MiB a second. */
 const leastNotedBytes = 64 * 1024 * 1024
 
@@ -238,17 +238,13 @@ export class PartitionLog {
   }
 
   /** Keeps the newest row of each key, below the last stable offset. */
-  compact(): void {
-    for (const _ of this.#compaction(Number.POSITIVE_INFINITY));
+  compact(limits: Partial<CompactionLimits> = {}): void {
+    for (const _ of this.#compaction(limits));
   }
 
-  /**
-   * The same, a slice at a time: others use the log meanwhile. It ends early if they cut the log, or close it.
-   *
-   * @param sliceBytes of the log, between two turns of others
-   */
-  async compactInSlices(sliceBytes = usualSliceBytes): Promise<void> {
-    for (const rewrite of this.#compaction(sliceBytes)) {
+  /** The same, a slice at a time: others use the log meanwhile. It ends early if they cut the log, or close it. */
+  async compactInSlices(limits: Partial<CompactionLimits> = {}): Promise<void> {
+    for (const rewrite of this.#compaction(limits)) {
       await rewrite.sync()
       await new Promise<void>((resolve) => void this.#clock.after(1, resolve))
     }
@@ -403,7 +399,7 @@ export class PartitionLog {
     this.#forgetBefore(storage.startOffset)
   }
 
-  *#compaction(sliceBytes: number): Generator<BatchesRewrite> {
+  *#compaction(limits: Partial<CompactionLimits>): Generator<BatchesRewrite> {
     if (this.#isClosed) return
     const rewrite = this.#batches.rewrite()
     this.#rewrite = rewrite
@@ -412,12 +408,13 @@ export class PartitionLog {
       {
         nowMs: this.#clock.nowMs,
         config: this.config,
+        cleanedOffset: this.#cleanedOffset,
         limitOffset: this.lastStableOffset,
         aborted: this.#aborted.between(this.startOffset, this.#endOffset),
         producers: this.#producers,
       },
       rewrite,
-      sliceBytes,
+      { ...usualLimits, ...limits },
     )
     try {
       for (let step = steps.next(); ; step = steps.next()) {

@@ -219,16 +219,18 @@ suite('compaction of a partition log', () => {
           }),
         ),
         fc.constantFrom('none', 'lz4') as fc.Arbitrary<'none' | 'lz4'>,
-        async (batches, compression) => {
+        fc.constantFrom(1, 2, 1_000),
+        async (batches, compression, mostKeys) => {
           const { log, send, rows, storage, clock } = logOf({ deleteRetentionMs: 0 })
           const expected = new Map<string, string | null>()
           for (const [i, batch] of batches.entries()) {
             await send(batch, { compression })
             for (const [key, value] of batch) expected.set(key, value)
-            if (i % 3 === 2) log.compact()
+            if (i % 3 === 2) log.compact({ mostKeys })
           }
-          log.compact()
-          log.compact()
+          log.compact({ mostKeys })
+          // What follows a limit of keys is left to the next ones.
+          for (let left = batches.length; left > 0; left--) log.compact({ mostKeys })
           for (const [key, value] of expected) if (value === null) expected.delete(key)
           deepEqual(new Map(rows().map(({ key, value }) => [key, value])), expected)
           equal(rows().length, expected.size)
@@ -253,7 +255,7 @@ suite('compaction of a partition log', () => {
           let sequence = 0
           let isOver: Promise<unknown> = Promise.resolve()
           for (const [i, batch] of batches.entries()) {
-            if (i === Math.min(before, batches.length - 1)) isOver = log.compactInSlices(1)
+            if (i === Math.min(before, batches.length - 1)) isOver = log.compactInSlices({ sliceBytes: 1 })
             // Every third batch is of a transaction, which is committed or rolled back.
             const isCommit = i % 2 === 0
             if (i % 3 === 2) {
@@ -285,13 +287,13 @@ suite('compaction of a partition log', () => {
   test('in slices stops where the log is cut or closed, and leaves it whole', async () => {
     const { log, send, seen, clock } = logOf({ hasDeletePolicy: true, retentionMs: -1 })
     for (let i = 0; i < 6; i++) await send([['a', String(i)]])
-    const cut = log.compactInSlices(1)
+    const cut = log.compactInSlices({ sliceBytes: 1 })
     await clock.elapse(1)
     equal(log.deleteRecords(2), 0)
     while (clock.pending > 0) await clock.elapse(1)
     await cut
     deepEqual(seen(), ['2 a=2', '3 a=3', '4 a=4', '5 a=5'])
-    const closed = log.compactInSlices(1)
+    const closed = log.compactInSlices({ sliceBytes: 1 })
     await clock.elapse(1)
     log.close()
     while (clock.pending > 0) await clock.elapse(1)
