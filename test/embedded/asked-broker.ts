@@ -1,6 +1,7 @@
 import { Broker } from '../../src/embedded/broker.ts'
 import { BrokerSettings, type GivenSettings } from '../../src/embedded/broker-settings.ts'
 import { type LogStores, MemoryStores } from '../../src/embedded/log-stores.ts'
+import { nodeId, SingleNode } from '../../src/embedded/nodes.ts'
 import type { ApiName, apis, RequestOf, ResponseOf } from '../../src/embedded/protocol/apis.ts'
 import { apis as offered } from '../../src/embedded/protocol/apis.ts'
 import type { Request } from '../../src/embedded/protocol/frames.ts'
@@ -31,16 +32,18 @@ export class AskedBroker {
     stores = new MemoryStores(),
   }: AskedOptions = {}) {
     this.clock = clock
+    const node = new SingleNode()
+    node.address = { host: '127.0.0.1', port: 9092 }
     this.broker = new Broker({
       stores,
       dataDir: undefined,
       settings: new BrokerSettings(settings),
       memoryBytes,
+      nodes: node,
       clock,
       log: (line) => this.logged.push(line),
       fail: (error) => this.failures.push(error),
     })
-    this.broker.advertise({ host: '127.0.0.1', port: 9092 })
   }
 
   /** Asks in the newest version, unless it is told another one. */
@@ -50,7 +53,7 @@ export class AskedBroker {
     { version = offered[name].versions[1] as number, signal = new AbortController().signal } = {},
   ): Promise<ResponseOf<N>> {
     const request = readRequest(requestFrame(name, version, body)) as Request & { readonly body: RequestOf<N> }
-    const facts = { version, isVersionUnknown: false, clientId: 'test', clientHost: '/127.0.0.1', signal }
+    const facts = { nodeId, version, isVersionUnknown: false, clientId: 'test', clientHost: '/127.0.0.1', signal }
     return (await this.broker.handle(request, facts)) as ResponseOf<N>
   }
 
