@@ -1,8 +1,8 @@
 import { workerData } from 'node:worker_threads'
 import fc from 'fast-check'
 import { faultOf, transactionRequests } from './faults.ts'
-import { type RequestName, requestNames } from './model-requests.ts'
 import { input, ModelWorld, output, positions, type WorldOptions } from './model-world.ts'
+import { type RequestName, requestNames } from './refusals.ts'
 
 /** Something that is done to the world. */
 interface Deed {
