@@ -31,6 +31,8 @@ export interface NetworkNode {
 
 /** Of a frame, in front of it. */
 const sizeBytes = 4
+/** Nobody reads it; without one an error is made. */
+const reason = 'closed'
 
 /**
  * Takes the place of TCP: `net.createConnection` gives a socket to a model broker. The client's own connections run
@@ -198,7 +200,7 @@ class ModelSocket extends EventEmitter {
       0,
       () => {
         if (this.isClosed) return
-        this.#closed.abort()
+        this.#closed.abort(reason)
         this.emit('error', error)
         this.emit('close')
       },
@@ -208,7 +210,7 @@ class ModelSocket extends EventEmitter {
 
   destroy(error?: Error): this {
     if (this.isClosed) return this
-    this.#closed.abort()
+    this.#closed.abort(reason)
     this.#time.schedule(
       0,
       () => {

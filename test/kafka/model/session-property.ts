@@ -121,6 +121,9 @@ const options: fc.Arbitrary<WorldOptions> = fc.record({
   isStatic: fc.boolean(),
 })
 
+// Brokers answer thousands of errors, whose stacks would take a tenth of the time.
+Error.stackTraceLimit = 3
+
 const { runs, seed } = workerData as { runs: number; seed: number }
 await fc.assert(
   fc.asyncProperty(options, commands, async (chosen, deeds) => {
