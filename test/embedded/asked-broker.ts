@@ -1,7 +1,7 @@
 import { Broker } from '../../src/embedded/broker.ts'
 import { BrokerSettings, type GivenSettings } from '../../src/embedded/broker-settings.ts'
 import { type LogStores, MemoryStores } from '../../src/embedded/log-stores.ts'
-import { nodeId, SingleNode } from '../../src/embedded/nodes.ts'
+import { type Nodes, nodeId, SingleNode } from '../../src/embedded/nodes.ts'
 import type { ApiName, apis, RequestOf, ResponseOf } from '../../src/embedded/protocol/apis.ts'
 import { apis as offered } from '../../src/embedded/protocol/apis.ts'
 import type { Request } from '../../src/embedded/protocol/frames.ts'
@@ -16,7 +16,12 @@ export interface AskedOptions {
   readonly memoryBytes?: number
   readonly clock?: FakeClock
   readonly stores?: LogStores
+  /** of which node 1 is asked */
+  readonly nodes?: Nodes
 }
+
+const singleNode = new SingleNode()
+singleNode.address = { host: '127.0.0.1', port: 9092 }
 
 /** A broker in memory, with a clock that goes on when it is told to, which is asked without a socket. */
 export class AskedBroker {
@@ -30,16 +35,15 @@ export class AskedBroker {
     memoryBytes = 2 ** 30,
     clock = new FakeClock(),
     stores = new MemoryStores(),
+    nodes = singleNode,
   }: AskedOptions = {}) {
     this.clock = clock
-    const node = new SingleNode()
-    node.address = { host: '127.0.0.1', port: 9092 }
     this.broker = new Broker({
       stores,
       dataDir: undefined,
       settings: new BrokerSettings(settings),
       memoryBytes,
-      nodes: node,
+      nodes,
       clock,
       log: (line) => this.logged.push(line),
       fail: (error) => this.failures.push(error),
