@@ -21,6 +21,15 @@ export type Fault =
   /** the answer takes its time */
   | { readonly kind: 'late answer'; readonly ms: number }
 
+/** Of the network that is in use. To replace what modules import takes long, and is done once. */
+let connect = notInUse
+net.createConnection = (({ port }: { port: number }) => connect(port)) as unknown as typeof net.createConnection
+syncBuiltinESMExports()
+
+function notInUse(port: number): ModelSocket {
+  throw new Error(`No network is in use to connect to port ${port}`)
+}
+
 /** A node as the network sees it. */
 export interface NetworkNode {
   readonly port: number
@@ -71,15 +80,11 @@ export class ModelNetwork {
   }
 
   async use<T>(work: () => Promise<T>): Promise<T> {
-    const real = net.createConnection
-    const connect = ({ port }: { port: number }) => this.#connect(port)
-    net.createConnection = connect as unknown as typeof net.createConnection
-    syncBuiltinESMExports()
+    connect = (port) => this.#connect(port)
     try {
       return await work()
     } finally {
-      net.createConnection = real
-      syncBuiltinESMExports()
+      connect = notInUse
     }
   }
 
