@@ -23,7 +23,7 @@ export const preparePeers: PreparePeers = async (setting) => {
   const python = await unlessMissing('confluent-kafka', say, confluentKafkaPython)
   const rdtPython = await unlessMissing('rdt', say, async () => peersPython())
   const peers = [
-    ...(java === undefined ? [] : streamsPeers(java, setting)),
+    ...(java === undefined ? [] : jvmPeers(java, setting)),
     ...(librdkafka === undefined ? [] : [peer(setting, 'librdkafka', rowShapes, Infinity, librdkafka)]),
     ...(franzGo === undefined ? [] : [peer(setting, 'franzGo', rowShapes, Infinity, franzGo)]),
     peer(setting, 'kafkajs', ['oneDouble'], 500_000, (flags) =>
@@ -65,7 +65,7 @@ function peer(
   }
 }
 
-function streamsPeers(java: RunJava, setting: PeerSetting): Peer[] {
+function jvmPeers(java: RunJava, setting: PeerSetting): Peer[] {
   const state = ['--state', join(setting.folder, 'streams')]
   const run: Run = (args) => java('io.vgmstream.peers.StreamsNormalize', args)
   const streams = (name: Peer['name'], shapes: Peer['shapes'], delivery: string, rows: string) =>
@@ -74,6 +74,7 @@ function streamsPeers(java: RunJava, setting: PeerSetting): Peer[] {
     streams('kafkaStreamsExactlyOnce', ['oneDouble'], 'exactly-once', 'bytes'),
     streams('kafkaStreamsAtLeastOnce', ['oneDouble'], 'at-least-once', 'bytes'),
     streams('kafkaStreamsGenericRecord', rowShapes, 'exactly-once', 'generic-records'),
+    peer(setting, 'flink', rowShapes, Infinity, (args) => java('io.vgmstream.peers.FlinkNormalize', args)),
   ]
 }
 

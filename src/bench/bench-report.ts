@@ -109,6 +109,7 @@ const peerLabels: Readonly<Record<PeerName, string>> = {
   kafkaStreamsExactlyOnce: 'Kafka Streams on bytes, exactly once',
   kafkaStreamsAtLeastOnce: 'Kafka Streams on bytes, at least once',
   kafkaStreamsGenericRecord: 'Kafka Streams on GenericRecords, exactly once',
+  flink: 'Flink on GenericRecords, exactly once',
   librdkafka: 'C: librdkafka, exactly once',
   franzGo: 'Go: franz-go, exactly once',
   kafkajs: 'kafkajs, exactly once',

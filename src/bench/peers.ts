@@ -6,6 +6,7 @@ export const peerNames = [
   'kafkaStreamsExactlyOnce',
   'kafkaStreamsAtLeastOnce',
   'kafkaStreamsGenericRecord',
+  'flink',
   'librdkafka',
   'franzGo',
   'kafkajs',
