@@ -24,7 +24,7 @@ export const preparePeers: PreparePeers = async (setting) => {
   const rdtPython = await unlessMissing('rdt', say, async () => peersPython())
   const peers = [
     ...(java === undefined ? [] : jvmPeers(java, setting)),
-    ...(librdkafka === undefined ? [] : [peer(setting, 'librdkafka', rowShapes, Infinity, librdkafka)]),
+    ...(librdkafka === undefined ? [] : librdkafkaPeers(librdkafka, setting)),
     ...(franzGo === undefined ? [] : [peer(setting, 'franzGo', rowShapes, Infinity, franzGo)]),
     peer(setting, 'kafkajs', ['oneDouble'], 500_000, (flags) =>
       runProgram(process.execPath, [beside('kafkajs-normalize.ts'), ...flags]),
@@ -75,6 +75,13 @@ function jvmPeers(java: RunJava, setting: PeerSetting): Peer[] {
     streams('kafkaStreamsAtLeastOnce', ['oneDouble'], 'at-least-once', 'bytes'),
     streams('kafkaStreamsGenericRecord', rowShapes, 'exactly-once', 'generic-records'),
     peer(setting, 'flink', rowShapes, Infinity, (args) => java('io.vgmstream.peers.FlinkNormalize', args)),
+  ]
+}
+
+function librdkafkaPeers(run: Run, setting: PeerSetting): Peer[] {
+  return [
+    peer(setting, 'librdkafka', rowShapes, Infinity, run),
+    peer(setting, 'librdkafkaTwoThreads', rowShapes, Infinity, run, '--threads', '2'),
   ]
 }
 

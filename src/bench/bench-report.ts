@@ -111,6 +111,7 @@ const peerLabels: Readonly<Record<PeerName, string>> = {
   kafkaStreamsGenericRecord: 'Kafka Streams on GenericRecords, exactly once',
   flink: 'Flink on GenericRecords, exactly once',
   librdkafka: 'C: librdkafka, exactly once',
+  librdkafkaTwoThreads: 'C: the same in two threads',
   franzGo: 'Go: franz-go, exactly once',
   kafkajs: 'kafkajs, exactly once',
   pythonConfluentKafka: 'Python: confluent-kafka and numpy, exactly once',

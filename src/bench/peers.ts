@@ -8,6 +8,7 @@ export const peerNames = [
   'kafkaStreamsGenericRecord',
   'flink',
   'librdkafka',
+  'librdkafkaTwoThreads',
   'franzGo',
   'kafkajs',
   'pythonConfluentKafka',

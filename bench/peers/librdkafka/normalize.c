@@ -255,8 +255,9 @@ static rd_kafka_t *new_consumer(void) {
       {"enable.auto.offset.store", "false"},
       {"isolation.level", "read_committed"},
       {"check.crcs", "true"},
-      {"queued.min.messages", "200000"},
-      {"queued.max.messages.kbytes", "131072"},
+      /* A partition with more rows ahead is not fetched for a second (before librdkafka 2.2): fewer would run out. */
+      {"queued.min.messages", "1000000"},
+      {"queued.max.messages.kbytes", "1048576"},
       {"fetch.message.max.bytes", "1048576"},
       {"fetch.max.bytes", "8388608"},
       {"fetch.min.bytes", "65536"},
