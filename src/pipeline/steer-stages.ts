@@ -75,9 +75,10 @@ export async function resumeStages(cluster: ClusterSession, options: SteerStages
  * @throws as `pauseStages`
  */
 export async function limitRate(cluster: ClusterSession, options: LimitRateOptions): Promise<SteeredGroup[]> {
-  const { rowsPerSecond: rate } = options
-  const rowsPerSecond = rate === 'off' ? null : rate
-  return call(rateChecks, cluster, options, (open) => steer(open, options, 'rate', { rowsPerSecond }))
+  return call(rateChecks, cluster, options, (open) => {
+    const rowsPerSecond = options.rowsPerSecond === 'off' ? null : options.rowsPerSecond
+    return steer(open, options, 'rate', { rowsPerSecond })
+  })
 }
 
 async function steer(
