@@ -165,6 +165,7 @@ function walk(records: Records, header: BatchHeader, limit: number, start: numbe
   let at = start
   records.count = 0
   records.hasFixedLayout = false
+  records.schemaId = -1
   // Length and first bytes of the first value, as long as all are like it; length -1: one was not.
   let likeBytes = beyondEverything
   let likeWord = 0

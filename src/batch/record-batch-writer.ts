@@ -8,6 +8,7 @@ import {
 import { compress, squeeze } from './compression.ts'
 import { copyBytes } from './copy-bytes.ts'
 import type { Records } from './records.ts'
+import type { RowEncoder } from './row-encoder.ts'
 import type { BlockWriter, FixedLayoutWriter, ValueWriter } from './value-writer.ts'
 import { intBytes, intWord, isInt, longBytes, numbersWithin, writeInt, writeLong } from './varint.ts'
 
@@ -90,6 +91,35 @@ export class RecordBatchWriter {
       start = end
     }
     return to
+  }
+
+  /**
+   * Appends rows [from, to) as `encoder` writes them.
+   *
+   * @returns the row that it has stopped before, `to` if it wrote them all
+   */
+  appendEncoded(encoder: RowEncoder, from: number, to: number): number {
+    let row = from
+    while (row < to) {
+      const rows = encoder.encode(
+        row,
+        to,
+        this.#at,
+        this.#limitBytes,
+        this.#count,
+        this.#baseTimestampMs,
+        this.#maxTimestampMs,
+      )
+      if (this.#at + rows.bytes.length > this.#out.length) this.#grow(rows.bytes.length)
+      this.#out.set(rows.bytes, this.#at)
+      this.#at += rows.bytes.length
+      this.#count = rows.count
+      this.#baseTimestampMs = rows.baseMs
+      this.#maxTimestampMs = rows.maxMs
+      row = rows.next
+      if (rows.isStopped) break
+    }
+    return row
   }
 
   /** Whether rows have neither keys nor headers, and times whose distance to the batch's takes a byte. */

@@ -25,6 +25,11 @@ export interface Records {
    * begin with the same `layoutPrefixBytes` bytes: what is true of one record's extent and framing is true of all
    */
   hasFixedLayout: boolean
+  /**
+   * id of the schema that all values name, if none is framed otherwise and no record has headers, null values aside;
+   * else -1, or not known
+   */
+  schemaId: number
   /** shape (count), offset minus baseOffset: compaction leaves holes */
   offsetDelta: Int32Array
   /** shape (count), ms since the epoch; of a LogAppendTime batch its maxTimestamp */
@@ -56,6 +61,7 @@ export function createRecords(capacity = 1024): Records {
     leaderEpoch: -1,
     compression: 'none',
     hasFixedLayout: false,
+    schemaId: -1,
     offsetDelta: new Int32Array(capacity),
     timestampMs: new Float64Array(capacity),
     keyStart: new Int32Array(capacity),

@@ -3,6 +3,7 @@ import { RecordBatchWriter } from '../batch/record-batch-writer.ts'
 import { appendHeaders, type RecordHeaders, withoutHeaders } from '../batch/record-headers.ts'
 import type { Records } from '../batch/records.ts'
 import type { ValueWriter } from '../batch/value-writer.ts'
+import type { RowKernel } from '../kernel/row-kernel.ts'
 import { namesSchema } from '../rows/header-names.ts'
 
 /** How large the batches for a topic may be. */
@@ -53,6 +54,34 @@ export class PartitionOutput {
     }
     this.#rows += to - from
     return to
+  }
+
+  /**
+   * Rows [from, to) as a kernel writes them.
+   *
+   * @param came how they came
+   * @returns the first row that was not sent, and whether that is because the topic cannot take it; else `encoder.stop`
+   * has the reason
+   */
+  async encodeRows(
+    encoder: RowKernel,
+    from: number,
+    to: number,
+    came: Compression,
+  ): Promise<{ readonly next: number; readonly isTooLarge: boolean }> {
+    let row = from
+    while (row < to) {
+      row = this.#batch.appendEncoded(encoder, row, to)
+      if (this.#batch.isOversized && !this.#batch.fit(came)) {
+        this.#batch.clear()
+        this.#rows += row - 1 - from
+        return { next: row - 1, isTooLarge: true }
+      }
+      if (row === to || encoder.stop !== undefined) break
+      await this.flush()
+    }
+    this.#rows += row - from
+    return { next: row, isTooLarge: false }
   }
 
   /**

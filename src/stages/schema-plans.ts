@@ -5,7 +5,7 @@ import { type RowError, rowErrors } from '../rows/row-error.ts'
 import type { RowSchemaName } from '../rows/schema-name.ts'
 import { failRows, noSchema, type SchemaRuns, shiftBodies } from '../rows/schema-runs.ts'
 import { RowSchemas } from './row-schemas.ts'
-import type { SentRun } from './send-rows.ts'
+import type { SentRun } from './encode-run.ts'
 
 /** Why all rows of a schema become dead letters. */
 export interface UnusableSchema {

@@ -2,18 +2,8 @@ import type { Records } from '../batch/records.ts'
 import type { ValueWriter } from '../batch/value-writer.ts'
 import { rowErrors } from '../rows/row-error.ts'
 import { shiftBodies } from '../rows/schema-runs.ts'
+import type { SentRun } from './encode-run.ts'
 import type { RowTarget } from './row-transform.ts'
-
-/** Neighbouring rows that are sent alike. */
-export interface SentRun {
-  readonly from: number
-  /** row after the run */
-  readonly to: number
-  /** how far the starts of the values were moved: a dead letter is the original row */
-  readonly bodyShift: number
-  /** whether a header names the schema of the values as they were: what is written instead names its own */
-  readonly isInHeader: boolean
-}
 
 /** Sends the good rows of a run to the output and the others to the dead letters. */
 export async function sendRows(

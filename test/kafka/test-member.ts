@@ -1,4 +1,3 @@
-import type { Records } from '../../src/batch/records.ts'
 import type { BrokerConnections } from '../../src/kafka/broker-connections.ts'
 import { earliest } from '../../src/kafka/broker-connections.ts'
 import { Fetcher, fetcherDefaults } from '../../src/kafka/fetcher.ts'
@@ -14,6 +13,7 @@ import type { RowTarget, RowTransform } from '../../src/stages/row-transform.ts'
 import { transformTopic } from '../../src/stages/stage-loop.ts'
 import { uniqueName } from '../cluster/shared-cluster.ts'
 import type { TestBroker } from './test-broker.ts'
+import { RowKernel } from '../../src/kernel/row-kernel.ts'
 
 export interface MemberOptions {
   readonly group: string
@@ -52,6 +52,7 @@ const sizes = { batchBytes: 100_000, largestBytes: 100_000 }
 /** Copies rows as they are. */
 class CopyTransform implements RowTransform {
   readonly modelVersion = undefined
+  readonly kernel = new RowKernel()
   readonly #beforeBatch: (rows: number) => Promise<void>
 
   constructor(beforeBatch: (rows: number) => Promise<void>) {
@@ -60,7 +61,8 @@ class CopyTransform implements RowTransform {
 
   async beginSlice(): Promise<void> {}
 
-  async apply(records: Records, from: number, to: number, target: RowTarget): Promise<number> {
+  async apply(from: number, to: number, target: RowTarget): Promise<number> {
+    const { records } = this.kernel
     await this.#beforeBatch(to - from)
     return target.output.copyRows(records, from, to, new CopiedValues(records))
   }

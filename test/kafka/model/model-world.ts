@@ -1,6 +1,5 @@
 import { deepEqual, equal } from 'node:assert/strict'
 import { RecordBatchWriter } from '../../../src/batch/record-batch-writer.ts'
-import type { Records } from '../../../src/batch/records.ts'
 import { InterruptedError } from '../../../src/errors.ts'
 import {
   BrokerError,
@@ -20,6 +19,7 @@ import type { Fault } from './model-network.ts'
 import type { RequestName } from './model-requests.ts'
 import { randomFrom } from './random.ts'
 import { VirtualProcess, VirtualTime } from './virtual-time.ts'
+import { RowKernel } from '../../../src/kernel/row-kernel.ts'
 
 export interface WorldOptions extends ModelOptions {
   readonly partitions: number
@@ -287,6 +287,7 @@ const sizes = { batchBytes: 300, largestBytes: 300 }
 /** Copies rows as they are, and takes its time. */
 class SlowCopy implements RowTransform {
   readonly modelVersion = undefined
+  readonly kernel = new RowKernel()
   readonly #work: () => Promise<void>
   readonly #random: () => number
 
@@ -297,7 +298,8 @@ class SlowCopy implements RowTransform {
 
   async beginSlice(): Promise<void> {}
 
-  async apply(records: Records, from: number, to: number, target: RowTarget): Promise<number> {
+  async apply(from: number, to: number, target: RowTarget): Promise<number> {
+    const { records } = this.kernel
     // Now and then some rows have to wait for the next slice, all of them too.
     const end = this.#random() < 0.15 ? from + Math.floor(this.#random() * (to - from)) : to
     const done = await target.output.copyRows(records, from, end, new CopiedValues(records))
