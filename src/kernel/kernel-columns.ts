@@ -1,8 +1,8 @@
 import type { ColumnModel } from '../mixture/column-model.ts'
 import { type ModeQuadratics, modeTable } from '../mixture/mode-table.ts'
 import { stdsPerUnit, unitsPerOne } from '../mixture/normalizer.ts'
-import type { RowKernel } from './row-kernel.ts'
 import * as layout from './layout.ts'
+import type { RowKernel } from './row-kernel.ts'
 
 /** Models of columns in a kernel's memory, one after the other: what a program's columns are. */
 export class KernelColumns {

@@ -10,12 +10,13 @@ export interface KernelCode {
   decode(args: number): void
 }
 
-/** More bytes than the kernel can hold. */
-export class KernelMemoryError extends PipelineError {
-  readonly code = 'VGM_KERNEL_MEMORY'
-  constructor(bytes: number) {
-    super(`The row kernel has no room for ${bytes} bytes more`, {
-      fix: 'Let the producer write smaller rows, or give the process more memory',
+/** More bytes than a kernel can hold. */
+export class RecordsTooLargeError extends PipelineError {
+  readonly code = 'VGM_ROWS_TOO_LARGE'
+  constructor(bytes: number, cause: unknown) {
+    super(`A row, or a model, takes ${bytes} bytes more than there is room for; a reader has 2 GiB`, {
+      fix: 'Give the process more memory, or let the producer write smaller rows',
+      cause,
     })
   }
 }
@@ -65,7 +66,7 @@ export class KernelMemory {
     return this.#code
   }
 
-  /** @throws KernelMemoryError */
+  /** @throws RecordsTooLargeError */
   allocate(wanted: number): number {
     const bytes = Math.max(alignment, Math.ceil(wanted / alignment) * alignment)
     let block = this.#free.find((free) => free.bytes >= bytes)
@@ -116,8 +117,8 @@ export class KernelMemory {
     const pages = Math.ceil(bytes / pageBytes)
     try {
       this.#memory.grow(pages)
-    } catch {
-      throw new KernelMemoryError(bytes)
+    } catch (cause) {
+      throw new RecordsTooLargeError(bytes, cause)
     }
     this.#moved()
     const last = this.#free[this.#free.length - 1]

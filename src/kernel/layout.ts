@@ -37,9 +37,7 @@ export const walkNeeded = 32
 /** whether the batch ends with the window */
 export const walkIsWhole = 36
 export const walkBaseMs = 40
-/** whether the values are also of one length, without keys and without a null */
-export const walkIsFixed = 48
-export const walkBytes = 56
+export const walkBytes = 48
 
 /** The writing of rows: what it is given, and what it has found. */
 export const runRow = 0
@@ -77,6 +75,8 @@ export const runBaseMs = 80
 export const runMaxMs = 88
 /** room for `stackEntries` words: calls and blocks while they are open */
 export const runStack = 96
+/** bytes of the value before its body */
+export const runFraming = 100
 export const runBytes = 104
 
 /** Why the kernel has stopped before a row. */
@@ -202,6 +202,9 @@ export const opPutDouble = 35
 export const opPutFloat = 36
 export const opPutInteger = 37
 export const opPutPair = 38
+
+/** what is left of the value belongs to it, whatever it is */
+export const opRest = 39
 
 /** Calls and blocks that may be open at once; deeper nesting counts as malformed. */
 export const stackEntries = 16384

@@ -8,6 +8,9 @@ import * as layout from './layout.ts'
 const windowBytes = 1024 * 1024 + 64 * 1024
 /** Records are written to a place of this size, and taken from there while they are in the nearest caches. */
 const outBytes = 64 * 1024
+/** Bytes before the body of a framed value. */
+const framingBytes = 5
+const noHead = new Uint8Array(0)
 /** Of the longest head: framing, and a model version. */
 const headBytes = 12
 
@@ -17,6 +20,9 @@ export interface RowProgram {
   /** how many columns it names */
   readonly columns: number
 }
+
+/** Writes values as they came. */
+const copyProgram: RowProgram = { code: Int32Array.of(layout.opRest, layout.opEnd), columns: 0 }
 
 /** How rows of one schema are written. */
 export interface EncodedRun {
@@ -123,7 +129,6 @@ export class RowKernel implements RowEncoder {
     records.leaderEpoch = header.leaderEpoch
     records.compression = header.compression
     records.schemaId = this.#get(this.#walk + layout.walkSchemaId)
-    records.hasFixedLayout = this.#get(this.#walk + layout.walkIsFixed) !== 0
     if (row + records.count === recordCount && next !== end)
       throw new MalformedBatchError(header, 'bytes follow its last record')
     if (header.isLogAppendTime) records.timestampMs.fill(header.maxTimestampMs, 0, records.count)
@@ -144,7 +149,7 @@ export class RowKernel implements RowEncoder {
     this.#held = undefined
     if (size > this.#windowBytes || (this.#windowBytes > windowBytes && size <= windowBytes)) {
       this.memory.free(this.#window)
-      this.#windowBytes = size > windowBytes ? size : windowBytes
+      this.#windowBytes = Math.max(size, windowBytes)
       this.#window = this.memory.allocate(this.#windowBytes)
       this.memory.shrink()
     }
@@ -155,7 +160,17 @@ export class RowKernel implements RowEncoder {
 
   /** Prepares `encode` for rows of one schema. */
   begin({ program, columns, head }: EncodedRun): void {
+    this.#begin(program, columns, head, framingBytes)
+  }
+
+  /** Prepares `encode` for rows whose values stay as they came. */
+  beginCopy(): void {
+    this.#begin(copyProgram, undefined, noHead, 0)
+  }
+
+  #begin(program: RowProgram, columns: number | undefined, head: Uint8Array, framing: number): void {
     const code = this.#place(program)
+    this.#set(this.#run + layout.runFraming, framing)
     this.memory.bytes.set(head, this.#head)
     this.#set(this.#run + layout.runCode, code)
     this.#set(this.#run + layout.runHeadBytes, head.length)
@@ -250,6 +265,7 @@ export class RowKernel implements RowEncoder {
   decode(program: RowProgram, columns: number, from: number, to: number): void {
     const run = this.#run
     this.#set(run + layout.runCode, this.#place(program))
+    this.#set(run + layout.runFraming, framingBytes)
     this.#set(run + layout.runColumns, columns)
     this.#set(run + layout.runRow, from)
     this.#set(run + layout.runTo, to)

@@ -1,6 +1,6 @@
 import type { NumericType } from './numeric-columns.ts'
+import { isInteger } from './planned-columns.ts'
 import { rowErrors } from './row-error.ts'
-import { isInteger } from './row-plan.ts'
 
 /**
  * Open intervals of the numbers that round into a type: restoring gives back the largest int only to within some ulp,

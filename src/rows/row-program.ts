@@ -1,9 +1,7 @@
-import type { RowProgram } from '../kernel/row-kernel.ts'
 import * as layout from '../kernel/layout.ts'
-import type { AvroType } from './avro-schema.ts'
-import { parseNormalizedSchema } from './normalized-schema.ts'
-import type { SchemaJson } from './avro-schema.ts'
-import type { PlannedColumn } from './row-plan.ts'
+import type { RowProgram } from '../kernel/row-kernel.ts'
+import type { AvroRecord, AvroType } from './avro-schema.ts'
+import type { PlannedColumn } from './planned-columns.ts'
 
 /** What becomes of the numbers of raw rows. */
 export type RawAction =
@@ -22,14 +20,10 @@ export const noProgram: RowProgram = { code: Int32Array.of(layout.opEnd), column
 /**
  * Compiles a schema into the kernel's program for its rows: numbers are handled, everything else is checked and copied.
  *
- * @param columns the modelled ones, in the order in which they stand in the kernel's memory; `compileRowPlan` has found
+ * @param columns the modelled ones, in the order in which they stand in the kernel's memory; `planColumns` has found
  * them in the schema
  */
-export function compileRowProgram(
-  schema: AvroType,
-  columns: readonly PlannedColumn[],
-  action: RawAction,
-): RowProgram {
+export function compileRowProgram(schema: AvroType, columns: readonly PlannedColumn[], action: RawAction): RowProgram {
   const builder = new ProgramBuilder()
   const columnOf = new Map(columns.map(({ name }, column) => [name, column]))
   const fields = schema.kind === 'record' ? schema.fields : []
@@ -43,11 +37,11 @@ export function compileRowProgram(
 }
 
 /**
- * Compiles a normalized schema into the program that restores its rows. `compileNormalizedPlan` has understood it, and
- * has the columns in the same order.
+ * Compiles a normalized schema into the program that restores its rows.
+ *
+ * @param columns the raw ones, in the order in which they stand in the kernel's memory
  */
-export function compileRestoreProgram(schema: SchemaJson): RowProgram {
-  const { schema: record, columns } = parseNormalizedSchema(schema)
+export function compileRestoreProgram(record: AvroRecord, columns: readonly PlannedColumn[]): RowProgram {
   const builder = new ProgramBuilder()
   builder.version()
   const columnOf = new Map(columns.map((column, c) => [column.name, { column, c }]))

@@ -6,8 +6,8 @@ import type { SchemaStore } from '../ports/log.ts'
 import { parseAvroSchema } from '../rows/avro-schema.ts'
 import { failUnholdable } from '../rows/number-bounds.ts'
 import type { NumericType } from '../rows/numeric-columns.ts'
+import { planColumns } from '../rows/planned-columns.ts'
 import { rowErrors } from '../rows/row-error.ts'
-import { compileRowPlan } from '../rows/row-plan.ts'
 import { compileRowProgram, noProgram } from '../rows/row-program.ts'
 import { MalformedSchemaError, RefusedSchemaError } from '../rows/schema-error.ts'
 import type { RowSchemaName } from '../rows/schema-name.ts'
@@ -176,12 +176,12 @@ export class ColumnTransform implements RowTransform {
     const columns = definition.columns.map((name) => ({ name }))
     try {
       const parsed = parseAvroSchema(schema)
-      const plan = compileRowPlan(parsed, columns)
-      if (plan.kind === 'mismatch') return { error: rowErrors.schemaMismatch, reason: plan.reason }
+      const plan = planColumns(parsed, columns)
+      if ('reason' in plan) return { error: rowErrors.schemaMismatch, reason: plan.reason }
       return {
-        stored: compileRowProgram(parsed, plan.columns, 'store'),
-        replaced: compileRowProgram(parsed, plan.columns, 'replace'),
-        types: plan.columns.map(({ type }) => type),
+        stored: compileRowProgram(parsed, plan, 'store'),
+        replaced: compileRowProgram(parsed, plan, 'replace'),
+        types: plan.map(({ type }) => type),
         head: framed(await registry.register(subject, schema), new Uint8Array(0)),
       }
     } catch (error) {

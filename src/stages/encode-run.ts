@@ -32,7 +32,7 @@ export async function encodeRun(
     // Headers that name a schema are rare: such rows go one by one.
     const end = isInHeader ? row + 1 : to
     if (isInHeader) kernel.useHeaders(otherHeaders(kernel, row))
-    const { next, isTooLarge } = await output.encodeRows(kernel, row, end, records.compression)
+    const { next, isTooLarge } = await output.encodeRows(kernel, row, end)
     row = next
     if (row === end) continue
     const stop = isTooLarge ? tooLarge : kernel.stop

@@ -10,8 +10,8 @@ import type { Model } from '../model/model.ts'
 import type { SchemaStore, TopicPartition } from '../ports/log.ts'
 import { parseAvroSchema } from '../rows/avro-schema.ts'
 import { deriveNormalizedSchema, type NormalizedSchemaOptions } from '../rows/normalized-schema.ts'
+import { planColumns } from '../rows/planned-columns.ts'
 import { rowErrors } from '../rows/row-error.ts'
-import { compileRowPlan } from '../rows/row-plan.ts'
 import { compileRowProgram, noProgram } from '../rows/row-program.ts'
 import { MalformedSchemaError, RefusedSchemaError, SchemaCollisionError } from '../rows/schema-error.ts'
 import type { RowSchemaName } from '../rows/schema-name.ts'
@@ -136,13 +136,13 @@ export class NormalizeTransform implements RowTransform {
     const { columns, version, contentSha256: content } = this.#model as Model
     try {
       const parsed = parseAvroSchema(raw)
-      const plan = compileRowPlan(parsed, columns)
-      if (plan.kind === 'mismatch') return { error: rowErrors.schemaMismatch, reason: plan.reason }
+      const plan = planColumns(parsed, columns)
+      if ('reason' in plan) return { error: rowErrors.schemaMismatch, reason: plan.reason }
       const derived = deriveNormalizedSchema(raw, columns, { ...schema, model: { version, content } })
       const isDrawn = modeChoice.kind === 'sample'
       return {
-        program: compileRowProgram(parsed, plan.columns, isDrawn ? 'replacePairs' : 'normalize'),
-        stored: isDrawn ? compileRowProgram(parsed, plan.columns, 'store') : undefined,
+        program: compileRowProgram(parsed, plan, isDrawn ? 'replacePairs' : 'normalize'),
+        stored: isDrawn ? compileRowProgram(parsed, plan, 'store') : undefined,
         head: stampedHead(await registry.register(subject, derived), version),
       }
     } catch (error) {

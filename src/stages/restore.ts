@@ -6,7 +6,7 @@ import type { Model } from '../model/model.ts'
 import type { SchemaStore } from '../ports/log.ts'
 import { compileNormalizedPlan, type NormalizedPlan } from '../rows/normalized-plan.ts'
 import { rowErrors } from '../rows/row-error.ts'
-import { compileRestoreProgram, noProgram } from '../rows/row-program.ts'
+import { noProgram } from '../rows/row-program.ts'
 import { MalformedSchemaError, NotNormalizedError, RefusedSchemaError } from '../rows/schema-error.ts'
 import type { RowSchemaName } from '../rows/schema-name.ts'
 import { encodeRun } from './encode-run.ts'
@@ -120,7 +120,7 @@ export class RestoreTransform implements RowTransform {
     try {
       const plan = compileNormalizedPlan(schema)
       const schemaId = await registry.register(subject, plan.rawSchema)
-      return { plan, program: compileRestoreProgram(schema), head: framed(schemaId, new Uint8Array(0)) }
+      return { plan, program: plan.program, head: framed(schemaId, new Uint8Array(0)) }
     } catch (error) {
       const kinds = [NotNormalizedError, MalformedSchemaError, RefusedSchemaError]
       if (error instanceof Error && kinds.some((kind) => error instanceof kind))

@@ -1,5 +1,5 @@
-import type { RowKernel } from '../kernel/row-kernel.ts'
 import type { Records } from '../batch/records.ts'
+import type { RowKernel } from '../kernel/row-kernel.ts'
 import type { TopicPartition } from '../ports/log.ts'
 import type { PartitionOutput } from './partition-output.ts'
 

@@ -6,14 +6,13 @@ import { TransactionalGroupSession } from '../../src/kafka/group-session.ts'
 import type { KeptPositions } from '../../src/kafka/kept-positions.ts'
 import { type WatchLimits, watchLimits } from '../../src/kafka/partition-watch.ts'
 import type { TransactionalProducer } from '../../src/kafka/transactional-producer.ts'
+import { RowKernel } from '../../src/kernel/row-kernel.ts'
 import type { PartitionOffset } from '../../src/ports/log.ts'
 import type { StageReport } from '../../src/ports/stage-report.ts'
-import { CopiedValues } from '../../src/stages/copied-values.ts'
 import type { RowTarget, RowTransform } from '../../src/stages/row-transform.ts'
 import { transformTopic } from '../../src/stages/stage-loop.ts'
 import { uniqueName } from '../cluster/shared-cluster.ts'
 import type { TestBroker } from './test-broker.ts'
-import { RowKernel } from '../../src/kernel/row-kernel.ts'
 
 export interface MemberOptions {
   readonly group: string
@@ -62,9 +61,9 @@ class CopyTransform implements RowTransform {
   async beginSlice(): Promise<void> {}
 
   async apply(from: number, to: number, target: RowTarget): Promise<number> {
-    const { records } = this.kernel
     await this.#beforeBatch(to - from)
-    return target.output.copyRows(records, from, to, new CopiedValues(records))
+    this.kernel.beginCopy()
+    return (await target.output.encodeRows(this.kernel, from, to)).next
   }
 }
 

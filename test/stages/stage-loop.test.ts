@@ -5,14 +5,13 @@ import { readBatchHeader } from '../../src/batch/batch-header.ts'
 import type { RecordBatchWriter } from '../../src/batch/record-batch-writer.ts'
 import { InterruptedError } from '../../src/errors.ts'
 import { RegistryUnreachableError } from '../../src/kafka/registry-errors.ts'
+import { RowKernel } from '../../src/kernel/row-kernel.ts'
 import type { FetchedPartition, GroupSession, PartitionOffset } from '../../src/ports/log.ts'
 import type { CommittedSlice } from '../../src/ports/stage-event.ts'
 import { rowErrors } from '../../src/rows/row-error.ts'
-import { CopiedValues } from '../../src/stages/copied-values.ts'
 import type { RowTarget, RowTransform } from '../../src/stages/row-transform.ts'
 import { type TransformOptions, transformTopic } from '../../src/stages/stage-loop.ts'
 import { dataBatch } from '../kafka/batch-bytes.ts'
-import { RowKernel } from '../../src/kernel/row-kernel.ts'
 
 const rowsPerBatch = 4
 
@@ -95,7 +94,8 @@ class Copy implements RowTransform {
   }
   async apply(from: number, to: number, target: RowTarget): Promise<number> {
     const { records } = this.kernel
-    await target.output.copyRows(records, from, to - 1, new CopiedValues(records))
+    this.kernel.beginCopy()
+    await target.output.encodeRows(this.kernel, from, to - 1)
     await target.deadLetter(records, to - 1, rowErrors.malformed)
     return to
   }

@@ -48,6 +48,7 @@ import {
   opPutFloat,
   opPutInteger,
   opPutPair,
+  opRest,
   opRestoreDoubles,
   opRestoreFloat,
   opRestoreInt,
@@ -73,6 +74,7 @@ import {
   runColumns,
   runCount,
   runDetail,
+  runFraming,
   runGrowth,
   runHead,
   runHeadBytes,
@@ -102,8 +104,6 @@ import { copy } from './copy'
 import { resolveMode } from './modes'
 import { lengthBytes, readVarint, varintEnd, writeBits, zigzag } from './varint'
 
-/** Bytes before the body of a framed value. */
-const framingBytes: usize = 5
 /** What the program returns where it writes nothing: no error, and no position that anything is written to. */
 const leastPosition: usize = 64
 
@@ -511,6 +511,11 @@ function run(ctx: usize, code: usize, columns: usize, row: i32, start: usize, li
         pc += 4
         break
       }
+      case opRest: {
+        at = limit
+        pc += 4
+        break
+      }
       case opPutDouble: {
         store<f64>(out, kept(columns + load<usize>(pc, 4), row))
         out += 8
@@ -588,6 +593,7 @@ export function transform(ctx: usize): i32 {
   const head = load<usize>(ctx, runHead)
   const headBytes = load<usize>(ctx, runHeadBytes)
   const growth = load<usize>(ctx, runGrowth)
+  const framingBytes = load<usize>(ctx, runFraming)
   const outStart = load<usize>(ctx, runOut)
   const outEnd = load<usize>(ctx, runOutEnd)
   const used = load<usize>(ctx, runUsed)
@@ -716,6 +722,7 @@ export function decode(ctx: usize): void {
   const code = load<usize>(ctx, runCode)
   const columns = load<usize>(ctx, runColumns)
   const positions = load<usize>(ctx, runPositions)
+  const framingBytes = load<usize>(ctx, runFraming)
   const to = load<i32>(ctx, runTo)
   for (let row = load<i32>(ctx, runRow); row < to; row++) {
     const place = positions + (<usize>row << 2)

@@ -10,7 +10,6 @@ import {
   walkCount,
   walkEnd,
   walkFrom,
-  walkIsFixed,
   walkIsWhole,
   walkNeeded,
   walkNext,
@@ -43,8 +42,6 @@ export function walk(ctx: usize): bool {
   let isCommon = true
   let hasSchema = false
   let schemaWord: u32 = 0
-  let isFixed = true
-  let firstSize: i64 = 0
   let count = 0
   while (count < rows && at < stop) {
     let size: i64 = 0
@@ -87,10 +84,8 @@ export function walk(ctx: usize): bool {
           else {
             if (!hasSchema) {
               schemaWord = id
-              firstSize = valueEnd - value
               hasSchema = true
             } else if (id != schemaWord) isCommon = false
-            if (valueEnd - value != <usize>firstSize) isFixed = false
           }
         }
         at = recordEnd
@@ -162,7 +157,6 @@ export function walk(ctx: usize): bool {
       store<i32>(place, size < 0 ? -1 : <i32>next, keyStartAt)
       if (size > 0) next += <usize>size
       store<i32>(place, <i32>next, keyEndAt)
-      isFixed = false
     }
     if (next >= recordEnd) return false
     byte = <u64>load<u8>(next)
@@ -179,19 +173,15 @@ export function walk(ctx: usize): bool {
     if (next >= recordEnd) return false
     if (size < 0) {
       store<i32>(place, -1, valueStartAt)
-      isFixed = false
     } else {
       store<i32>(place, <i32>next, valueStartAt)
       if (isCommon) {
         if (size < 5 || load<u8>(next) != 0 || recordEnd - next - <usize>size != 1) isCommon = false
         else {
           const word = load<u32>(next, 1)
-          if (!hasSchema) {
-            schemaWord = word
-            firstSize = size
-          } else if (word != schemaWord) isCommon = false
+          if (!hasSchema) schemaWord = word
+          else if (word != schemaWord) isCommon = false
           hasSchema = true
-          if (size != firstSize) isFixed = false
         }
       }
       next += <usize>size
@@ -207,6 +197,5 @@ export function walk(ctx: usize): bool {
   store<i32>(ctx, count, walkCount)
   store<usize>(ctx, needed, walkNeeded)
   store<i32>(ctx, isCommon && hasSchema ? <i32>bswap(schemaWord) : -1, walkSchemaId)
-  store<i32>(ctx, <i32>(isCommon && isFixed && count > 0), walkIsFixed)
   return true
 }

@@ -8,8 +8,8 @@ import {
   UnreadableAnswerError,
 } from '../../../src/kafka/broker-errors.ts'
 import { RowClient, transactionTimeoutMs } from '../../../src/kafka/row-client.ts'
+import { RowKernel } from '../../../src/kernel/row-kernel.ts'
 import type { PartitionOffset } from '../../../src/ports/log.ts'
-import { CopiedValues } from '../../../src/stages/copied-values.ts'
 import type { RowTarget, RowTransform } from '../../../src/stages/row-transform.ts'
 import { transformTopic } from '../../../src/stages/stage-loop.ts'
 import { committedRows } from './committed-rows.ts'
@@ -19,7 +19,6 @@ import type { Fault } from './model-network.ts'
 import type { RequestName } from './model-requests.ts'
 import { randomFrom } from './random.ts'
 import { VirtualProcess, VirtualTime } from './virtual-time.ts'
-import { RowKernel } from '../../../src/kernel/row-kernel.ts'
 
 export interface WorldOptions extends ModelOptions {
   readonly partitions: number
@@ -299,11 +298,11 @@ class SlowCopy implements RowTransform {
   async beginSlice(): Promise<void> {}
 
   async apply(from: number, to: number, target: RowTarget): Promise<number> {
-    const { records } = this.kernel
     // Now and then some rows have to wait for the next slice, all of them too.
     const end = this.#random() < 0.15 ? from + Math.floor(this.#random() * (to - from)) : to
-    const done = await target.output.copyRows(records, from, end, new CopiedValues(records))
+    this.kernel.beginCopy()
+    const { next } = await target.output.encodeRows(this.kernel, from, end)
     await this.#work()
-    return done
+    return next
   }
 }
