@@ -117,6 +117,11 @@ const highestInt: f64 = 2147483647.5
 const highestLong: f64 = 9007199254740992
 const highestFloat: f64 = 3.4028235677973366e38
 
+/** Ranks of late errors: that of a model's version above that of a mode, both above that of a number. */
+const errorMask = 63
+const modeRank = 64
+const versionRank = 128
+
 /** Whether a number of the row at hand is too far from all modes. */
 let isBeyond = false
 
@@ -200,21 +205,16 @@ function run(ctx: usize, code: usize, columns: usize, row: i32, start: usize, li
   let out = outStart
   // What stands from here to the next number is copied.
   let gap = start
+  // An error that only counts if the value is whole, and its rank above.
   let late: i32 = 0
-  let lateMode: i32 = 0
-  let lateBounds: i32 = 0
-  const stack = load<usize>(ctx, runStack)
   let depth: usize = 0
   let emptyItems: i64 = 0
-  isBeyond = false
   while (true) {
     switch (load<i32>(pc)) {
       case opEnd: {
         if (at != limit) return errorTrailingBytes
-        if (late != 0) return <usize>late
         if (isBeyond) return errorBeyondModes
-        if (lateMode != 0) return <usize>lateMode
-        if (lateBounds != 0) return <usize>lateBounds
+        if (late != 0) return <usize>(late & errorMask)
         return gap == at ? out : copy(gap, at, out)
       }
       case opEndStored: {
@@ -304,14 +304,14 @@ function run(ctx: usize, code: usize, columns: usize, row: i32, start: usize, li
       }
       case opCall: {
         if (depth == stackEntries) return errorMalformed
-        store<usize>(stack + (depth << 2), pc + 8)
+        store<usize>(load<usize>(ctx, runStack) + (depth << 2), pc + 8)
         depth++
         pc = code + load<usize>(pc, 4)
         break
       }
       case opReturn: {
         depth--
-        pc = load<usize>(stack + (depth << 2))
+        pc = load<usize>(load<usize>(ctx, runStack) + (depth << 2))
         break
       }
       case opUnion: {
@@ -345,14 +345,14 @@ function run(ctx: usize, code: usize, columns: usize, row: i32, start: usize, li
         else {
           // Every item takes at least a byte, so that a huge count is refused before it is counted down.
           if (items > <i64>(limit - at) || depth == stackEntries) return errorMalformed
-          store<usize>(stack + (depth << 2), <usize>items)
+          store<usize>(load<usize>(ctx, runStack) + (depth << 2), <usize>items)
           depth++
           pc += 8
         }
         break
       }
       case opNextItem: {
-        const place = stack + ((depth - 1) << 2)
+        const place = load<usize>(ctx, runStack) + ((depth - 1) << 2)
         const left = load<usize>(place) - 1
         const blocks = code + load<usize>(pc, 4)
         store<usize>(place, left)
@@ -375,6 +375,7 @@ function run(ctx: usize, code: usize, columns: usize, row: i32, start: usize, li
         gap = at
         store<i32>(ctx, version, runDetail)
         late = version != load<i32>(ctx, runVersion) ? errorVersion : load<i32>(ctx, runRejected)
+        if (late != 0) late |= versionRank
         pc += 4
         break
       }
@@ -427,10 +428,10 @@ function run(ctx: usize, code: usize, columns: usize, row: i32, start: usize, li
           if (mode < 0) return <usize>-mode
           at = varintEnd
           const column = columns + load<usize>(pc, 8)
-          if (mode >= load<i32>(column, columnModeCount)) lateMode = errorBadMode
+          if (mode >= load<i32>(column, columnModeCount)) late = max<i32>(late, modeRank | errorBadMode)
           else {
             const x = restored(column, value, mode)
-            if (x - x != 0 && lateBounds == 0) lateBounds = errorNotFinite
+            if (x - x != 0 && late == 0) late = errorNotFinite
             store<f64>(out, x)
             out += 8
           }
@@ -455,19 +456,19 @@ function run(ctx: usize, code: usize, columns: usize, row: i32, start: usize, li
         const column = columns + load<usize>(pc, 4)
         pc += 8
         if (mode >= load<i32>(column, columnModeCount)) {
-          lateMode = errorBadMode
+          late = max<i32>(late, modeRank | errorBadMode)
           break
         }
         const x = restored(column, value, mode)
         if (op == opRestoreFloat) {
           const single = <f32>x
-          if (single - single != 0 && lateBounds == 0) lateBounds = errorNotFinite
+          if (single - single != 0 && late == 0) late = errorNotFinite
           store<f32>(out, single)
           out += 4
         } else {
           const isIn = op == opRestoreInt ? x > lowestInt && x < highestInt : Math.abs(x) < highestLong
           if (isIn) out = writeBits(out, zigzag(toInteger(x)))
-          else if (lateBounds == 0) lateBounds = x - x == 0 ? errorBeyondExact : errorNotFinite
+          else if (late == 0) late = x - x == 0 ? errorBeyondExact : errorNotFinite
         }
         break
       }
@@ -672,6 +673,7 @@ export function transform(ctx: usize): i32 {
       store<u32>(guessed, load<u32>(head, 8), 8)
       const written = run(ctx, code, columns, row, body, end, guessed + headBytes)
       if (written < leastPosition) {
+        isBeyond = false
         if (written == errorVersion) reason = reasonVersion
         else {
           store<usize>(ctx, written, runDetail)
