@@ -77,7 +77,9 @@ export const runMaxMs = 88
 export const runStack = 96
 /** bytes of the value before its body */
 export const runFraming = 100
-export const runBytes = 104
+/** where `transformDoubles` has stopped writing */
+export const runDoublesOut = 104
+export const runBytes = 112
 
 /** Why the kernel has stopped before a row. */
 export const reasonDone = 0

@@ -20,7 +20,7 @@ import { NormalizedWriter } from '../oracle/normalized-writer.ts'
 import { checkRestored, RestoredWriter } from '../oracle/restored-writer.ts'
 import { createRowColumns } from '../oracle/row-columns.ts'
 import { compileNormalizedPlan, compileRowPlan } from '../oracle/row-plan.ts'
-import { avroSample, oracle } from '../rows/avro-sample.ts'
+import { type AvroSample, avroSample, oracle } from '../rows/avro-sample.ts'
 import { framed } from '../rows/records-of.ts'
 import { plainIdentity } from '../stages/apply-batch.ts'
 import { opened } from './read-values.ts'
@@ -73,10 +73,11 @@ class Draw {
  */
 export function checkCase(seed: number, counts: CaseCounts, kernel = new RowKernel()): void {
   const draw = new Draw(seed)
-  const sample = avroSample(seed)
+  const sample = draw.unit() < 0.1 ? doublesOf(draw) : avroSample(seed)
   const json = JSON.stringify(sample.schema)
   const schema = parseAvroSchema(json)
-  const modelled = numericColumns(schema).filter(() => draw.unit() < 0.8)
+  const isWhole = draw.unit() < 0.5
+  const modelled = numericColumns(schema).filter(() => isWhole || draw.unit() < 0.8)
   const planned = planColumns(schema, modelled)
   if ('reason' in planned) throw new Error(planned.reason)
   const models = planned.map(({ name, type }) => modelOf(draw, name, type))
@@ -189,6 +190,15 @@ function count(counts: CaseCounts, rows: number, { failed }: Outcome): void {
   for (const [, error] of failed) counts.errors.set(error, (counts.errors.get(error) ?? 0) + 1)
 }
 
+/** Rows of doubles alone, many of them: they have a loop of their own. */
+function doublesOf(draw: Draw): AvroSample {
+  const fields = Array.from({ length: 1 + draw.below(12) }, (_, i) => ({ name: `f${i}`, type: 'double' }))
+  const rows = Array.from({ length: draw.oneOf([3, 30, 300]) }, () =>
+    Object.fromEntries(fields.map(({ name }) => [name, draw.unit() * 10 ** draw.below(4)])),
+  )
+  return { schema: { type: 'record', name: 'Row', fields } as AvroSample['schema'], rows }
+}
+
 function modelOf(draw: Draw, name: string, type: ColumnModel['type']): ColumnModel {
   const modes = draw.oneOf([1, 2, 5, 70])
   const scale = 10 ** draw.below(draw.oneOf([4, 12, 140]))
@@ -203,7 +213,7 @@ function modelOf(draw: Draw, name: string, type: ColumnModel['type']): ColumnMod
 
 /** The value as it is, or as no writer writes it. */
 function damaged(draw: Draw, value: Uint8Array): Uint8Array {
-  const kind = draw.below(12)
+  const kind = draw.below(draw.oneOf([12, 300]))
   if (kind === 0) return value.slice(0, draw.below(value.length + 1))
   if (kind === 1) return Uint8Array.from([...value, ...draw.bytes(4)])
   const copy = value.slice()
