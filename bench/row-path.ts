@@ -7,6 +7,8 @@
  *     node --cpu-prof bench/row-path.ts    # which function takes how much, for Chrome's inspector
  */
 
+import avsc, { type Schema } from 'avsc'
+import { framed } from '../src/avro/framing.ts'
 import type { BatchIdentity } from '../src/batch/batch-header.ts'
 import { RecordBatchWriter } from '../src/batch/record-batch-writer.ts'
 import { committedBatches } from '../src/kafka/committed-batches.ts'
@@ -37,16 +39,54 @@ const identity: BatchIdentity = {
 
 interface Shape {
   readonly name: string
-  readonly columns: number
+  readonly schema: { readonly fields: readonly { readonly name: string; readonly type: unknown }[] }
+  /** the fields that are modelled */
+  readonly columns: readonly string[]
   /** of an incoming batch */
   readonly rows: number
+  readonly row: (i: number) => Record<string, unknown>
+  readonly key: (i: number) => Uint8Array | null
 }
 
-const shapes: readonly Shape[] = [
-  { name: 'one double', columns: 1, rows: 20_000 },
-  { name: 'one double, small batches', columns: 1, rows: 780 },
-  { name: 'ten doubles', columns: 10, rows: 4_000 },
-]
+function doubles(name: string, count: number, rows: number): Shape {
+  const columns = Array.from({ length: count }, (_, c) => `c${c}`)
+  const fields = columns.map((column) => ({ name: column, type: 'double' }))
+  const row = (i: number) => Object.fromEntries(columns.map((column, c) => [column, value(i * count + c)]))
+  return { name, schema: record(fields), columns, rows, row, key: () => null }
+}
+
+/** As tables have them: a text key, 8 texts, 5 nullable doubles, 3 longs, 2 times, an enum, a boolean; 6 are modelled. */
+function orders(): Shape {
+  const texts = Array.from({ length: 8 }, (_, c) => `t${c}`)
+  const numbers = Array.from({ length: 5 }, (_, c) => `n${c}`)
+  const longs = ['l0', 'l1', 'l2']
+  const times = ['at0', 'at1']
+  const fields = [
+    ...texts.slice(0, 4).map((name) => ({ name, type: 'string' })),
+    ...numbers.map((name) => ({ name, type: ['null', 'double'] })),
+    ...longs.map((name) => ({ name, type: 'long' })),
+    ...texts.slice(4).map((name) => ({ name, type: 'string' })),
+    ...times.map((name) => ({ name, type: { type: 'long', logicalType: 'timestamp-millis' } })),
+    { name: 'state', type: { type: 'enum', name: 'State', symbols: ['NEW', 'PAID', 'SENT'] } },
+    { name: 'gift', type: 'boolean' },
+  ]
+  const row = (i: number) => ({
+    ...Object.fromEntries(
+      texts.map((name, c) => [name, `text ${rowHash(c, 3, i)}`.slice(0, 4 + ((i * 7 + c * 5) % 20))]),
+    ),
+    ...Object.fromEntries(
+      numbers.map((name, c) => [name, rowHash(c, 4, i) < 0.1 ? null : { double: value(i * 5 + c) }]),
+    ),
+    ...Object.fromEntries(longs.map((name, c) => [name, Math.floor(1_000 * value(i * 3 + c))])),
+    ...Object.fromEntries(times.map((name) => [name, 1_700_000_000_000 + i])),
+    state: ['NEW', 'PAID', 'SENT'][i % 3],
+    gift: i % 5 === 0,
+  })
+  const key = (i: number) => Buffer.from(`order-${100_000 + i}`)
+  return { name: 'orders', schema: record(fields), columns: [...numbers, 'l0'], rows: 100, row, key }
+}
+
+const record = (fields: Shape['schema']['fields']) => ({ type: 'record', name: 'Row', fields })
 
 /** Three modes, whatever the machine. */
 function value(i: number): number {
@@ -57,33 +97,28 @@ function value(i: number): number {
 }
 
 /** A registry of the raw schema and the one that is derived from it. */
-function registryOf(columns: readonly string[]): SchemaStore {
-  const fields = columns.map((name) => ({ name, type: 'double' }))
-  const schemas = new Map([[rawId, JSON.stringify({ type: 'record', name: 'Row', fields })]])
+function registryOf({ schema }: Shape): SchemaStore {
+  const schemas = new Map([[rawId, JSON.stringify(schema)]])
   return {
     schemaById: async (id) => schemas.get(Number(id)),
-    register: async (subject, schema) => {
+    register: async (subject, derived) => {
       const id = subject === 'raw' ? rawId : derivedId
-      schemas.set(id, schema)
+      schemas.set(id, derived)
       return id
     },
   }
 }
 
-function modelOf(columns: readonly string[]): Model {
+function modelOf({ columns }: Shape): Model {
   const fitted = columnModel(fitMixture(Float64Array.from({ length: 20_000 }, (_, i) => value(i))))
   return { version: 1, columns: columns.map((name) => ({ ...fitted, name, type: 'double' })) } as unknown as Model
 }
 
-function rawBatch(shape: Shape, first: number): Uint8Array {
+function rawBatch({ rows, schema, row, key }: Shape, first: number): Uint8Array {
+  const type = avsc.Type.forSchema(schema as Schema, { wrapUnions: 'always' })
   const writer = new RecordBatchWriter(2 ** 24)
-  const bytes = new Uint8Array(5 + 8 * shape.columns)
-  const view = new DataView(bytes.buffer)
-  view.setInt32(1, rawId)
-  for (let row = 0; row < shape.rows; row++) {
-    for (let c = 0; c < shape.columns; c++) view.setFloat64(5 + 8 * c, value((first + row) * shape.columns + c), true)
-    writer.append(1_700_000_000_000, null, bytes)
-  }
+  for (let i = first; i < first + rows; i++)
+    writer.append(1_700_000_000_000, key(i), framed(rawId, type.toBuffer(row(i))))
   return writer.finish(identity).slice()
 }
 
@@ -124,8 +159,8 @@ class RowPath {
 }
 
 /** ns of each pass, a row. */
-async function measure(path: RowPath, input: readonly Uint8Array[], rowsPerBatch: number, columns: number) {
-  const count = Math.ceil(valuesPerPass / columns / rowsPerBatch)
+async function measure(path: RowPath, input: readonly Uint8Array[], rowsPerBatch: number, fields: number) {
+  const count = Math.ceil(valuesPerPass / fields / rowsPerBatch)
   const costs: number[] = []
   for (let pass = 0; pass <= passes; pass++) {
     const start = process.cpuUsage()
@@ -138,9 +173,14 @@ async function measure(path: RowPath, input: readonly Uint8Array[], rowsPerBatch
 }
 
 console.log('| rows | stage | least, ns a row | median |\n|---|---|---:|---:|')
+const shapes = [
+  doubles('one double', 1, 20_000),
+  doubles('one double, small batches', 1, 780),
+  doubles('ten doubles', 10, 4_000),
+  orders(),
+]
 for (const shape of shapes) {
-  const columns = Array.from({ length: shape.columns }, (_, c) => `c${c}`)
-  const [registry, model] = [registryOf(columns), modelOf(columns)]
+  const [registry, model] = [registryOf(shape), modelOf(shape)]
   const onUnusableSchema = (_name: unknown, reason: string) => {
     throw new Error(reason)
   }
@@ -168,7 +208,7 @@ for (const shape of shapes) {
     ['normalize', new RowPath(normalize, () => undefined), raw, shape.rows],
     ['restore', new RowPath(restore, () => undefined), normalized, rowsOut],
   ] as const) {
-    const costs = await measure(path, input, rows, shape.columns)
+    const costs = await measure(path, input, rows, shape.schema.fields.length)
     console.log(`| ${shape.name} | ${stage} | ${costs[0].toFixed(1)} | ${costs[costs.length >> 1].toFixed(1)} |`)
   }
 }
