@@ -16,7 +16,7 @@ export const noHeaders = new Uint8Array(1)
 /** Bytes of a record in addition to its key, value and headers: five varints and the attributes. */
 const frameBytes = 5 * 10 + 1
 
-const initialBytes = 64 * 1024
+const initialBytes = 8 * 1024
 
 /** Buffers kept for reuse: as many as may be in flight, and one. */
 const maxSpare = 6

@@ -1,11 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { RecordBatchWriter } from '../batch/record-batch-writer.ts'
 import { RowKernel } from '../kernel/row-kernel.ts'
 import type { FetchedPartition, GroupSession, PartitionOffset } from '../ports/log.ts'
 import { type StageReport, stageReport } from '../ports/stage-report.ts'
 import { type BatchSizes, PartitionOutput } from '../stages/partition-output.ts'
 import { FetchedReader } from '../stages/read-fetched.ts'
 import { isDone } from '../stages/stage-loop.ts'
+import { ForwardedBatch } from './forwarded-batch.ts'
 
 export interface CopyOptions {
   readonly session: GroupSession
@@ -53,7 +53,7 @@ interface Copier {
 }
 
 function asTheyCame({ session, outputTopic }: CopyOptions): Copier {
-  const batch = new RecordBatchWriter()
+  const batch = new ForwardedBatch()
   return {
     async copy({ partition, bytes, batches }) {
       let rows = 0
