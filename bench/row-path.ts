@@ -143,10 +143,11 @@ class RowPath {
   readonly #transform: RowTransform
   readonly #output: PartitionOutput
   readonly #target: RowTarget
-  readonly #reader = new FetchedReader()
+  readonly #reader: FetchedReader
 
   constructor(transform: RowTransform, compression: Compression, take: (batch: Uint8Array) => void) {
     this.#transform = transform
+    this.#reader = new FetchedReader(transform.kernel)
     this.#output = new PartitionOutput(topic, partition, sizes, async (_topic, _partition, batch) => {
       const bytes = batch.finish(identity(compression))
       take(bytes)
@@ -167,7 +168,7 @@ class RowPath {
       const fetched = committedBatches({ topic, partition, bytes, view, ...marks }, 0, Infinity)
       for (const header of fetched.batches)
         for (const { from, to } of this.#reader.pieces(fetched, header))
-          await this.#transform.apply(this.#reader.records, from, to, this.#target)
+          await this.#transform.apply(from, to, this.#target)
     }
     await this.#output.flush()
   }

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Records } from '../batch/records.ts'
+import { MalformedBatchError, readPieces } from '../batch/read-records.ts'
+import { createRecords, type Records } from '../batch/records.ts'
 import { BrokerError } from '../kafka/broker-errors.ts'
 import type { LogReader } from '../ports/log.ts'
-import { BatchUnreadableError, FetchedReader } from '../stages/read-fetched.ts'
 import { readPartitions } from '../stages/read-partition.ts'
 import { noOrders, parseOrderKey, type StageOrders, withOrder } from '../stages/stage-orders.ts'
 import type { ClusterSession } from './cluster-session.ts'
@@ -112,7 +112,7 @@ export class OrderFollower {
     const topic = this.#topic
     const id = await admin.topics.id(topic)
     const [range] = await topicRanges(this.#cluster, topic)
-    const fetchedReader = new FetchedReader()
+    const records = createRecords()
     const orders = new Map<string, StageOrders>()
     reader.assign([{ topic, partition, offset: range.offset }])
     let isKnown = false
@@ -120,11 +120,11 @@ export class OrderFollower {
       for (const fetched of await reader.poll(pollMs))
         for (const header of fetched.batches)
           try {
-            for (const { from, to } of fetchedReader.pieces(fetched, header))
-              take(orders, fetchedReader.records, from, to)
+            for (const _ of readPieces(fetched.bytes, fetched.view, header, records))
+              take(orders, records, 0, records.count)
           } catch (error) {
             // None of ours.
-            if (!(error instanceof BatchUnreadableError)) throw error
+            if (!(error instanceof MalformedBatchError)) throw error
           }
       isKnown ||= reader.position(topic, partition) >= range.endOffset
       if (isKnown) {

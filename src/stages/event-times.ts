@@ -2,19 +2,18 @@ import { framingBytes } from '../avro/framing.ts'
 import type { Records } from '../batch/records.ts'
 import { maxIntBytes, maxLongBytes, varintEnd, zigzag } from '../batch/varint.ts'
 import type { SchemaSource } from '../ports/log.ts'
-import { type AvroField, type AvroType, parseAvroSchema } from '../rows/avro-schema.ts'
+import { type AvroType, parseAvroSchema } from '../rows/avro-schema.ts'
 import { rowErrors } from '../rows/row-error.ts'
 import type { RowSchemaName } from '../rows/schema-name.ts'
 import { shiftBodies } from '../rows/schema-runs.ts'
-import { type SkipProgram, SkipProgramBuilder, skipValue } from '../rows/skip-program.ts'
 import { SchemaPlans, type UnusableSchema } from './schema-plans.ts'
+import { skipValue } from './skip-value.ts'
 import { timeOfNumber, timeOfText } from './times.ts'
 
 /** How the time of a row is read: what stands before it is passed over. */
 interface TimePlan {
-  readonly skip: SkipProgram
-  /** where the code of each field before it begins */
-  readonly before: readonly number[]
+  /** the types of the fields before it */
+  readonly before: readonly AvroType[]
   /** shape (branches): how a value of this branch is read; undefined for what is no time, as null */
   readonly branches: readonly (TimeReader | undefined)[]
   readonly isUnion: boolean
@@ -68,13 +67,13 @@ export class EventTimes {
   }
 }
 
-function timeOf({ skip, before, branches, isUnion }: TimePlan, records: Records, row: number): number {
+function timeOf({ before, branches, isUnion }: TimePlan, records: Records, row: number): number {
   const { bytes, valueStart, valueEnd } = records
   if (valueStart[row] < 0) return Number.NaN
   const limit = valueEnd[row]
   let at = valueStart[row] + framingBytes
-  for (const code of before) {
-    at = skipValue(skip, code, bytes, at, limit)
+  for (const type of before) {
+    at = skipValue(type, bytes, at, limit)
     if (at < 0) return Number.NaN
   }
   let branch = 0
@@ -95,9 +94,8 @@ function timePlan(schema: AvroType, column: string): TimePlan | UnusableSchema {
   const { type } = schema.fields[place]
   const branches = (type.kind === 'union' ? type.branches : [type]).map(timeReader)
   if (branches.every((reader) => reader === undefined)) return unusable(`field "${column}" is no time`)
-  const builder = new SkipProgramBuilder()
-  const before = schema.fields.slice(0, place).map((field: AvroField) => builder.add(field.type))
-  return { skip: builder.build(), before, branches, isUnion: type.kind === 'union' }
+  const before = schema.fields.slice(0, place).map((field) => field.type)
+  return { before, branches, isUnion: type.kind === 'union' }
 }
 
 /** ms in a unit of a logical type. */

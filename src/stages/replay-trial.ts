@@ -32,7 +32,7 @@ export async function tryRows(
   sizes: BatchSizes,
   signal: AbortSignal,
 ): Promise<TrialCounts> {
-  const fetchedReader = new FetchedReader()
+  const fetchedReader = new FetchedReader(transform.kernel)
   const targets = new Map<number, RowTarget>()
   let [rows, deadLetters, bytesIn, bytesOut] = [0, 0, 0, 0]
   let times = noTimeCounts
@@ -60,7 +60,7 @@ export async function tryRows(
       for (const header of fetched.batches)
         try {
           for (const { from, to } of fetchedReader.pieces(fetched, header)) {
-            await transform.apply(fetchedReader.records, from, to, target)
+            await transform.apply(from, to, target)
             rows += to - from
           }
         } catch (error) {

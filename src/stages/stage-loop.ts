@@ -47,7 +47,7 @@ export async function transformTopic(options: TransformOptions): Promise<StageRe
   const { session, transform, signal, onProgress, ends, pace } = options
   const watch = new DeadLetterWatch(options.deadLetters ?? deadLetterDefaults, () => transform.schemaProblem)
   const targets = new SliceOutputs(options, watch)
-  const reader = new FetchedReader()
+  const reader = new FetchedReader(transform.kernel)
   let [rowsIn, rowsOut, deadLetters] = [0, 0, 0]
   let times = transform.takeTimes === undefined ? undefined : noTimeCounts
   let startedMs = performance.now()
@@ -181,7 +181,7 @@ async function transformPartition(
         if (!isFirst) await nextTurn()
         isFirst = false
         const until = Math.min(to, from + allowedRows - rows)
-        const done = await transform.apply(records, from, until, target)
+        const done = await transform.apply(from, until, target)
         watch.batch(done - from)
         rows += done - from
         const mustEnd = isOver(reader.pieceBytes, done - from)

@@ -1,4 +1,5 @@
 import type { Records } from '../batch/records.ts'
+import type { RowKernel } from '../kernel/row-kernel.ts'
 import { noTimeCounts, type TimeCounts } from '../ports/stage-report.ts'
 import type { EventTimes } from './event-times.ts'
 import type { RowTarget, RowTransform, SchemaProblem } from './row-transform.ts'
@@ -38,6 +39,10 @@ export class TimeFilter implements RowTransform {
     this.#eventTimes = eventTimes
   }
 
+  get kernel(): RowKernel {
+    return this.#inner.kernel
+  }
+
   get modelVersion(): number | undefined {
     return this.#inner.modelVersion
   }
@@ -63,16 +68,19 @@ export class TimeFilter implements RowTransform {
     return counts
   }
 
-  async apply(records: Records, from: number, to: number, target: RowTarget): Promise<number> {
-    let times = records.timestampMs
+  async apply(from: number, to: number, target: RowTarget): Promise<number> {
+    const { records } = this.kernel
+    if (this.#times.length < records.count) this.#times = new Float64Array(2 * records.count)
+    const times = this.#times
     let end = to
-    if (this.#eventTimes !== undefined) {
-      if (this.#times.length < records.count) this.#times = new Float64Array(records.timestampMs.length)
-      times = this.#times
-      end = await this.#eventTimes.read(records, from, to, times)
-    } else this.#look(records, from, to, target.source.partition)
+    if (this.#eventTimes !== undefined) end = await this.#eventTimes.read(records, from, to, times)
+    else {
+      // Copied: the kernel's memory may move while its rows are written.
+      times.set(records.timestampMs.subarray(from, to), from)
+      this.#look(records, from, to, target.source.partition)
+    }
     if (!this.#isStrict) {
-      const done = await this.#inner.apply(records, from, end, target)
+      const done = await this.#inner.apply(from, end, target)
       this.#cameAlong += this.#outside(times, from, done)
       return done
     }
@@ -80,7 +88,7 @@ export class TimeFilter implements RowTransform {
       const start = row
       while (row < end && this.#isInside(times[row])) row++
       if (row > start) {
-        const done = await this.#inner.apply(records, start, row, target)
+        const done = await this.#inner.apply(start, row, target)
         if (done < row) return done
       }
       while (row < end && !this.#isInside(times[row])) {

@@ -21,6 +21,7 @@ import type { BatchesRewrite, OpenedBatch, StoredBatch, StoredBatches } from './
 
 /** The base timestamp of the batch is the time at which its tombstones go, or its marker. */
 const deleteHorizonBit = 0x40
+const codecBits = 0x07
 
 export interface CompactionFacts {
   readonly nowMs: number
@@ -210,6 +211,8 @@ function rebuilt(
   const head = Buffer.from(bytes.subarray(0, batchHeaderBytes))
   const view = new DataView(head.buffer, head.byteOffset, head.length)
   view.setInt32(8, batchHeaderBytes - batchLengthOverhead + records.length)
+  // Clients inflate what names a codec, and nothing is no stream of it.
+  if (count === 0) view.setInt16(21, view.getInt16(21) & ~codecBits)
   if (horizonMs !== undefined) {
     view.setInt16(21, view.getInt16(21) | deleteHorizonBit)
     writeInt64(view, 27, horizonMs)

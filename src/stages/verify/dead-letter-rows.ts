@@ -3,7 +3,7 @@ import { Normalizer } from '../../mixture/normalizer.ts'
 import type { SchemaSource } from '../../ports/log.ts'
 import { headerText, type OffsetRange, type StockLog, type StockRow } from '../../ports/stock-log.ts'
 import { parseAvroSchema } from '../../rows/avro-schema.ts'
-import { compileRowPlan } from '../../rows/row-plan.ts'
+import { planColumns } from '../../rows/planned-columns.ts'
 import { MalformedSchemaError } from '../../rows/schema-error.ts'
 import { attemptHeader } from '../retry-dead-letters.ts'
 import { schemaIdOf } from './audited-framing.ts'
@@ -118,10 +118,12 @@ async function blameOf(
 
 function mismatchOf(schema: string, columns: readonly ColumnModel[]): Blame {
   try {
-    const missing = columns.find((column) => compileRowPlan(parseAvroSchema(schema), [column]).kind === 'mismatch')
-    if (missing === undefined) return {}
-    const plan = compileRowPlan(parseAvroSchema(schema), [missing])
-    return { column: missing.name, ...(plan.kind === 'mismatch' && { reason: plan.reason }) }
+    const parsed = parseAvroSchema(schema)
+    for (const column of columns) {
+      const planned = planColumns(parsed, [column])
+      if ('reason' in planned) return { column: column.name, reason: planned.reason }
+    }
+    return {}
   } catch (error) {
     if (error instanceof MalformedSchemaError) return { reason: error.message }
     throw error

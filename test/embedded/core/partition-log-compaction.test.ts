@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import fc from 'fast-check'
-import { compressions } from '../../../src/batch/batch-header.ts'
+import { compressions, readBatchHeader } from '../../../src/batch/batch-header.ts'
 import type { LogConfig } from '../../../src/embedded/core/log-config.ts'
 import { MemoryStorage } from '../../../src/embedded/core/memory-storage.ts'
 import { maxTimestamp, PartitionLog } from '../../../src/embedded/core/partition-log.ts'
@@ -173,6 +173,16 @@ suite('compaction of a partition log', () => {
     equal(again.cutBytes, 0)
     const next = (sequence: number) => again.append(batchOf([{ key: 'b', value: '1' }], { producerId, sequence }))
     deepEqual([(await next(1)).baseOffset, (await next(3)).error, (await next(2)).baseOffset], [1, 45, 3])
+  })
+
+  test('names no codec in a batch without rows, which stays for its sequence', async () => {
+    const { log, send } = logOf()
+    await send([['a', '1']], { producerId, sequence: 0, compression: 'lz4' })
+    await send([['a', '2']])
+    log.compact()
+    const [kept] = log.fetch(0, 1e9, 'read_uncommitted').buffers
+    const header = readBatchHeader(kept, new DataView(kept.buffer, kept.byteOffset, kept.byteLength), 0)
+    deepEqual([header?.recordCount, header?.compression, header?.producerId], [0, 'none', producerId])
   })
 
   test('forgets the times of rows that are gone', async () => {
