@@ -194,7 +194,7 @@ suite('the range of a replay', () => {
     const running = replay(pipeline, { to: '800', group, maxRate: 400 })
     const lagOfReplay = async () => (await groupLag(cluster, { dataset })).find((lag) => lag.group === group)
     let lag = await lagOfReplay()
-    while ((lag?.partitions[0].committed ?? 0) === 0) {
+    while ((lag?.partitions[0].secondsLeft ?? 0) === 0) {
       await sleep(50)
       lag = await lagOfReplay()
     }
