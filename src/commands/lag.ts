@@ -36,7 +36,8 @@ export function lagCommand(): Command {
         )
         const header = ['group', 'topic', 'partition', 'committed', 'end', 'lag', 'last progress', 'time left']
         const lines = [textTable(header, rows), ...shown.flatMap(lagRemarks)]
-        if (shown.length < lags.length) lines.push(`${lags.length - shown.length} replays are done.`)
+        const done = lags.length - shown.length
+        if (done > 0) lines.push(done === 1 ? '1 replay is done.' : `${done} replays are done.`)
         printResult(flags, { groups: lags }, lines.join('\n'))
       })
     })

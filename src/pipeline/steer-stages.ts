@@ -10,6 +10,7 @@ import type { ClusterSession } from './cluster-session.ts'
 import { readOrders } from './control-topic.ts'
 import { steeredStages } from './defaults.ts'
 import { positionHistoriesOf, replaysOf, requireGroup } from './group-lag.ts'
+import { parseReplayNote } from './replay-note.ts'
 
 export type SteeredStage = (typeof steeredStages)[number]
 
@@ -115,10 +116,14 @@ async function groupsOf(cluster: ClusterSession, { dataset, stage, group }: Stee
     await requireGroup(cluster, group, dataset, histories)
     return [group]
   }
-  // Those that have begun, and those that are about to.
-  const begun = replaysOf(histories, raw)
   const listed = (await cluster.admin.groups.list()).map((each) => each.group)
-  const replays = new Set([...begun, ...listed.filter((name) => name.startsWith(groupName(dataset, 'replay')))])
+  const begun = replaysOf(histories, raw)
+  const undone = begun.filter((name) =>
+    histories.some((each) => each.group === name && each.offset < (parseReplayNote(each.metadata)?.to ?? 0)),
+  )
+  // Those that are about to begin have members, and no position.
+  const fresh = listed.filter((name) => name.startsWith(groupName(dataset, 'replay')) && !begun.includes(name))
+  const replays = new Set([...undone, ...fresh])
   const usual = ['normalize', 'restore'] as const
   const all = stage === 'replay' ? [] : usual.filter((each) => stage === undefined || stage === each)
   const groups = [
@@ -126,7 +131,10 @@ async function groupsOf(cluster: ClusterSession, { dataset, stage, group }: Stee
     ...(stage === undefined || stage === 'replay' ? replays : []),
   ]
   if (groups.length === 0)
-    throw new UsageError(`Data set ${dataset} has no replay`, 'Name another stage, or a group with --group (group)')
+    throw new UsageError(
+      `Data set ${dataset} has no replay that is not done`,
+      'Name another stage, or a group with --group (group)',
+    )
   // A stage may be paused before its first start, if its rows are there.
   const isKnown = groups.some((name) => listed.includes(name) || histories.some((each) => each.group === name))
   if (!isKnown && (await cluster.admin.topics.partitionCount(raw)) === undefined) throw new TopicMissingError(raw)
