@@ -123,6 +123,8 @@ suite('orders for stages, on a broker', () => {
     for (const member of [0, 1]) await stage.until((event, of) => of === member && event.kind === 'ordered', since)
     ok(Date.now() - orderedMs < 1_500, `${Date.now() - orderedMs} ms`)
     const before = stage.written
+    // A poll that waits for rows has at most a tenth of a second more.
+    await sleep(500)
     await stage.write(25)
     const isStateWithLag = (event: StageEvent) =>
       event.kind === 'state' && event.partitions.some(({ position, end = 0 }) => end - position >= 25)
