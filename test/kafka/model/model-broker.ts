@@ -170,22 +170,25 @@ export class ModelBroker {
   }
 
   readonly #handlers: Handlers = {
-    Produce: async ({ transactionalId, batches }, node) => {
-      const [{ topic, partition, bytes }] = batches
-      const key = `${topic}/${partition}`
-      const answer = (error: number) => [{ topic, partition, error }]
-      if (!this.#leaders.has(key)) return answer(errorCodes.UNKNOWN_TOPIC_OR_PARTITION)
-      if (this.#leaders.get(key) !== node) return answer(errorCodes.NOT_LEADER_OR_FOLLOWER)
-      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-      const [producerId, epoch] = [view.getBigInt64(43), view.getInt16(51)]
-      const { error } = await this.#log(key).append(bytes, async () => {
-        const producer = { transactionalId: transactionalId ?? '', producerId, epoch }
-        const verified = this.#transactions.verifyPartition(producer, { topic, partition })
-        await this.#pause(0.3 + 2 * this.#random())
-        return verified
-      })
-      return answer(error)
-    },
+    // Each begins at once, in order: what waits for the coordinator holds no other back.
+    Produce: ({ transactionalId, batches }, node) =>
+      Promise.all(
+        batches.map(async ({ topic, partition, bytes }) => {
+          const key = `${topic}/${partition}`
+          const answer = (error: number) => ({ topic, partition, error })
+          if (!this.#leaders.has(key)) return answer(errorCodes.UNKNOWN_TOPIC_OR_PARTITION)
+          if (this.#leaders.get(key) !== node) return answer(errorCodes.NOT_LEADER_OR_FOLLOWER)
+          const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+          const [producerId, epoch] = [view.getBigInt64(43), view.getInt16(51)]
+          const { error } = await this.#log(key).append(bytes, async () => {
+            const producer = { transactionalId: transactionalId ?? '', producerId, epoch }
+            const verified = this.#transactions.verifyPartition(producer, { topic, partition })
+            await this.#pause(0.3 + 2 * this.#random())
+            return verified
+          })
+          return answer(error)
+        }),
+      ),
     Fetch: async ({ targets, maxWaitMs }, node) => {
       const read = () =>
         targets.map(({ topic, partition, leaderEpoch, offset, lastFetchedEpoch, maxBytes }) => {
