@@ -121,6 +121,11 @@ export class Fetcher implements LogReader {
     }
   }
 
+  /** The partitions of which rows wait to be polled. */
+  waiting(): TopicPartition[] {
+    return this.#waiting.map(({ fetched: { topic, partition } }) => ({ topic, partition }))
+  }
+
   async poll(waitMs: number): Promise<readonly FetchedPartition[]> {
     for (const { memory } of this.#polled) memory.release()
     this.#polled = []

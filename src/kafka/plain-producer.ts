@@ -40,6 +40,8 @@ export class PlainProducer implements SliceProducer {
     this.#slice = this.#newSlice()
   }
 
+  async expect(): Promise<void> {}
+
   async produce(topic: string, partition: number, batch: RecordBatchWriter): Promise<void> {
     const slice = this.#slice
     slice.throwFailure()

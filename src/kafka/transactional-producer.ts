@@ -114,11 +114,20 @@ export class TransactionalProducer implements TransactionalWriter {
     await this.#judged(() => this.#addPartitions([...expected, ...kept]))
   }
 
+  /** One request announces them all; those that have been announced already are left out. */
+  async expect(partitions: readonly TopicPartition[]): Promise<void> {
+    this.#life.require('open')
+    const { announced } = this.#transaction
+    await this.#judged(() =>
+      this.#addPartitions(partitions.filter(({ topic, partition }) => !announced.has(`${topic}/${partition}`))),
+    )
+  }
+
   async produce(topic: string, partition: number, batch: RecordBatchWriter): Promise<void> {
     this.#life.require('open')
     const transaction = this.#transaction
     const key = `${topic}/${partition}`
-    if (!transaction.announced.has(key)) await this.#judged(() => this.#addPartitions([{ topic, partition }]))
+    await this.expect([{ topic, partition }])
     if (transaction.failure !== undefined) await this.#judged(() => transaction.throwFailure())
     const { recordCount } = batch
     const baseSequence = this.#sequences.get(key) ?? this.#firstSequence
