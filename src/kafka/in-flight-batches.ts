@@ -9,8 +9,8 @@ import { type ProducedBatch, produce } from './produce-request.ts'
 
 /** Maximum number of batches of a partition that a broker deduplicates and keeps in order on one connection. */
 const maxInFlightPerPartition = 5
-/** Batches of all partitions that wait for their acknowledgement. */
-const maxInFlightBytes = 48 * 1024 * 1024
+/** Buffers of the batches of all partitions that wait for their acknowledgement, unless told. */
+export const defaultInFlightBytes = 48 * 1024 * 1024
 
 export interface InFlightOptions {
   readonly connections: BrokerConnections
@@ -18,6 +18,8 @@ export interface InFlightOptions {
   readonly transactionalId: string | null
   /** how long a first batch may be sent again */
   readonly patienceMs: number
+  /** of all batches together; one batch may exceed it */
+  readonly inFlightBytes: number
   /** sends one request, and converts its failure */
   readonly ask: <T>(
     connection: BrokerConnection,
@@ -81,15 +83,16 @@ export class InFlightBatches {
     })
     partition.opened ??= settled
     partition.inFlight++
-    this.#bytes += batch.bytes.length
+    const bufferBytes = batch.bytes.buffer.byteLength
+    this.#bytes += bufferBytes
     this.#inFlight.add(settled)
     void settled.finally(() => {
       partition.inFlight--
-      this.#bytes -= batch.bytes.length
+      this.#bytes -= bufferBytes
       this.#inFlight.delete(settled)
       for (const wake of this.#wake.splice(0)) wake()
     })
-    while (partition.inFlight >= maxInFlightPerPartition || this.#bytes > maxInFlightBytes)
+    while (partition.inFlight >= maxInFlightPerPartition || this.#bytes > this.#options.inFlightBytes)
       await new Promise<void>((resolve) => this.#wake.push(resolve))
   }
 

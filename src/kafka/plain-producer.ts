@@ -4,7 +4,7 @@ import type { RecordBatchWriter } from '../batch/record-batch-writer.ts'
 import type { OffsetCommit } from '../ports/log.ts'
 import { onGroup, onTopic } from './acl.ts'
 import type { BrokerConnections } from './broker-connections.ts'
-import { committedTopics, InFlightBatches, type InFlightOptions } from './in-flight-batches.ts'
+import { committedTopics, defaultInFlightBytes, InFlightBatches, type InFlightOptions } from './in-flight-batches.ts'
 import type { KeptPositions } from './kept-positions.ts'
 import type { CommittingMember, SliceProducer } from './slice-producer.ts'
 
@@ -12,6 +12,8 @@ export interface PlainProducerOptions {
   readonly compression: Compression
   /** how long a batch or a commit may be asked for again */
   readonly patienceMs: number
+  /** of batches that wait for their acknowledgement [48 MiB] */
+  readonly inFlightBytes?: number | undefined
   /** where the offsets that are committed are kept as well */
   readonly positions?: KeptPositions | undefined
 }
@@ -87,7 +89,13 @@ export class PlainProducer implements SliceProducer {
   #newSlice(): InFlightBatches {
     const ask: InFlightOptions['ask'] = (connection, asked, what, send) =>
       this.#connections.request(connection, what, send, asked)
-    const { patienceMs } = this.#options
-    return new InFlightBatches({ connections: this.#connections, transactionalId: null, patienceMs, ask })
+    const { patienceMs, inFlightBytes = defaultInFlightBytes } = this.#options
+    return new InFlightBatches({
+      connections: this.#connections,
+      transactionalId: null,
+      patienceMs,
+      inFlightBytes,
+      ask,
+    })
   }
 }

@@ -20,7 +20,7 @@ import {
   isRepeatable,
   kindOf,
 } from './broker-errors.ts'
-import { committedTopics, InFlightBatches, type InFlightOptions } from './in-flight-batches.ts'
+import { committedTopics, defaultInFlightBytes, InFlightBatches, type InFlightOptions } from './in-flight-batches.ts'
 import type { KeptPositions } from './kept-positions.ts'
 import { type CommittingMember, noMember } from './slice-producer.ts'
 import { TransactionStateMachine } from './transaction-states.ts'
@@ -41,6 +41,8 @@ export interface TransactionalProducerOptions {
   readonly fencedFix?: string | undefined
   /** sequence of the first row to each partition, default 0; a broker takes any from a producer that it has not met */
   readonly firstSequence?: number
+  /** of batches that wait for their acknowledgement [48 MiB] */
+  readonly inFlightBytes?: number | undefined
   /** where the offsets that a transaction commits are kept as well */
   readonly positions?: KeptPositions | undefined
 }
@@ -204,9 +206,9 @@ export class TransactionalProducer implements TransactionalWriter {
   }
 
   #newTransaction(): Transaction {
-    const { transactionalId, transactionTimeoutMs: patienceMs } = this.#options
+    const { transactionalId, transactionTimeoutMs: patienceMs, inFlightBytes = defaultInFlightBytes } = this.#options
     const ask: InFlightOptions['ask'] = (...request) => this.#ask(...request)
-    return new Transaction({ connections: this.#connections, transactionalId, patienceMs, ask })
+    return new Transaction({ connections: this.#connections, transactionalId, patienceMs, inFlightBytes, ask })
   }
 
   async #addPartitions(partitions: readonly TopicPartition[]): Promise<void> {
