@@ -33,6 +33,8 @@ export const latest = -1
 const backOff: BackOff = { firstMs: 10, longestMs: 1_000 }
 /** Pauses while the markers of the previous transaction are being written: some ms, more with many partitions. */
 const markersBackOff: BackOff = { firstMs: 5, longestMs: 50 }
+/** Attempts after which that pause grows. */
+const shortPauses = 4
 const leaderNotAvailable = 5
 
 export type Metadata = Awaited<ReturnType<typeof metadataV11.api.async>>
@@ -302,7 +304,7 @@ export class BrokerConnections {
           deadline = Math.min(deadline, this.#pool.unreachedSinceMs(error.address) + this.#limits.unreachedBrokerMs)
         wasUnknown = isTopicUnknown(error)
         const pauseMs = isConcurrent
-          ? backOffMs(markersBackOff, concurrent, this.#random)
+          ? backOffMs(markersBackOff, Math.max(1, concurrent - shortPauses), this.#random)
           : backOffMs(backOff, failures, this.#random)
         if (!retriable || this.#pool.isClosed || Date.now() + pauseMs > deadline) throw error
         // While markers are being written, no leader or coordinator has moved.

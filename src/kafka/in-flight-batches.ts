@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { BatchIdentity, Compression } from '../batch/batch-header.ts'
+import type { RecordBatchWriter } from '../batch/record-batch-writer.ts'
 import type { PartitionOffset, TopicPartition } from '../ports/log.ts'
 import { onTopic, onTransactions } from './acl.ts'
 import type { BrokerConnection } from './broker-connection.ts'
@@ -6,6 +8,7 @@ import type { BrokerConnections } from './broker-connections.ts'
 import { type Asked, BrokerError } from './broker-errors.ts'
 import { ProduceQueue } from './produce-queue.ts'
 import { type ProducedBatch, produce } from './produce-request.ts'
+import { compressInThread } from './threaded-compression.ts'
 
 /** Maximum number of batches of a partition that a broker deduplicates and keeps in order on one connection. */
 const maxInFlightPerPartition = 5
@@ -32,6 +35,8 @@ export interface InFlightOptions {
 /** A partition that is written to. */
 interface WrittenPartition {
   inFlight: number
+  /** when the last batch may be sent */
+  turn: Promise<unknown> | undefined
   /** settles when the first batch of the slice is in the log */
   opened: Promise<void> | undefined
   /** of the first batch: the others follow on the same one, or their order would hang on who finds the leader first */
@@ -66,33 +71,54 @@ export class InFlightBatches {
   }
 
   /**
-   * Sends a batch behind those of its partition; a failure is noted. Resolves when another one may be sent.
-   *
-   * @param onWritten called when the batch is in the log
+   * Sends what `writer` holds behind the batches of its partition; a failure is noted. Resolves when another one may be
+   * sent.
    */
-  async send(batch: ProducedBatch, onWritten: () => void): Promise<void> {
-    const key = `${batch.topic}/${batch.partition}`
-    const partition = this.#partitions.get(key) ?? { inFlight: 0, opened: undefined, connection: undefined }
-    this.#partitions.set(key, partition)
-    const written =
-      partition.opened === undefined
-        ? this.#writeFirst(partition, batch)
-        : partition.opened.then(() => this.#write(partition, batch, false))
-    const settled = written.then(onWritten).catch((error: unknown) => {
-      this.failure ??= error
-    })
-    partition.opened ??= settled
-    partition.inFlight++
-    const bufferBytes = batch.bytes.buffer.byteLength
-    this.#bytes += bufferBytes
+  async send({ topic, partition }: TopicPartition, writer: RecordBatchWriter, identity: BatchIdentity): Promise<void> {
+    const key = `${topic}/${partition}`
+    const written = this.#partitions.get(key) ?? {
+      inFlight: 0,
+      turn: undefined,
+      opened: undefined,
+      connection: undefined,
+    }
+    this.#partitions.set(key, written)
+    // A row that is larger than batches are has been compressed already.
+    const compression = writer.isOversized ? 'none' : identity.compression
+    const bytes = writer.finish(compression === 'none' ? identity : { ...identity, compression: 'none' })
+    let heldBytes = bytes.buffer.byteLength
+    const free = () => writer.recycle(bytes)
+    const compressed = async (compression: Exclude<Compression, 'none'>): Promise<ProducedBatch> => {
+      const smaller = await compressInThread(bytes, compression)
+      if (smaller !== bytes) free()
+      this.#bytes += smaller.buffer.byteLength - heldBytes
+      heldBytes = smaller.buffer.byteLength
+      return { topic, partition, bytes: smaller }
+    }
+    const batch = compression === 'none' ? { topic, partition, bytes } : compressed(compression)
+    // One that takes longer to compress holds back those behind it.
+    const turn = Promise.all([batch, written.turn, written.opened])
+    const isFirst = written.turn === undefined
+    written.turn = turn
+    const settled = turn
+      .then(async ([ready]) => {
+        await (isFirst ? this.#writeFirst(written, ready) : this.#write(written, ready, false))
+        if (ready.bytes === bytes) free()
+      })
+      .catch((error: unknown) => {
+        this.failure ??= error
+      })
+    written.opened ??= settled
+    written.inFlight++
+    this.#bytes += heldBytes
     this.#inFlight.add(settled)
     void settled.finally(() => {
-      partition.inFlight--
-      this.#bytes -= bufferBytes
+      written.inFlight--
+      this.#bytes -= heldBytes
       this.#inFlight.delete(settled)
       for (const wake of this.#wake.splice(0)) wake()
     })
-    while (partition.inFlight >= maxInFlightPerPartition || this.#bytes > this.#options.inFlightBytes)
+    while (written.inFlight >= maxInFlightPerPartition || this.#bytes > this.#options.inFlightBytes)
       await new Promise<void>((resolve) => this.#wake.push(resolve))
   }
 

@@ -47,8 +47,7 @@ export class PlainProducer implements SliceProducer {
   async produce(topic: string, partition: number, batch: RecordBatchWriter): Promise<void> {
     const slice = this.#slice
     slice.throwFailure()
-    const bytes = batch.finish({ compression: this.#options.compression, ...nobody })
-    await slice.send({ topic, partition, bytes }, () => batch.recycle(bytes))
+    await slice.send({ topic, partition }, batch, { compression: this.#options.compression, ...nobody })
   }
 
   async commit({ group, offsets }: OffsetCommit, member: CommittingMember): Promise<void> {

@@ -133,15 +133,14 @@ export class TransactionalProducer implements TransactionalWriter {
     if (transaction.failure !== undefined) await this.#judged(() => transaction.throwFailure())
     const { recordCount } = batch
     const baseSequence = this.#sequences.get(key) ?? this.#firstSequence
-    const bytes = batch.finish({
+    this.#sequences.set(key, (baseSequence + recordCount) % sequenceModulus)
+    await transaction.send({ topic, partition }, batch, {
       compression: this.#options.compression,
       isTransactional: true,
       producerId: this.#producerId,
       producerEpoch: this.#epoch,
       baseSequence,
     })
-    this.#sequences.set(key, (baseSequence + recordCount) % sequenceModulus)
-    await transaction.send({ topic, partition, bytes }, () => batch.recycle(bytes))
   }
 
   async commit(offsets?: OffsetCommit, member: CommittingMember = noMember): Promise<void> {
