@@ -30,6 +30,7 @@ export {
   TopicMissingError,
   WrittenTopicGoneError,
 } from '../kafka/topic-errors.ts'
+export { RecordsTooLargeError } from '../kernel/kernel-memory.ts'
 export { ColumnSpanError, EmptyColumnError, FitOptionError, NonFiniteValueError } from '../mixture/errors.ts'
 export {
   CorruptModelError,
@@ -40,7 +41,6 @@ export {
   ModelTooLargeError,
   VersionsExhaustedError,
 } from '../model/errors.ts'
-export { RecordsTooLargeError } from '../rows/decode-rows.ts'
 export {
   MalformedSchemaError,
   NotNormalizedError,

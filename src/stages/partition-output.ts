@@ -1,9 +1,8 @@
 import type { Compression } from '../batch/batch-header.ts'
 import type { RecordBatchWriter } from '../batch/record-batch-writer.ts'
-import { appendHeaders, type RecordHeaders, withoutHeaders } from '../batch/record-headers.ts'
+import { appendHeaders, type RecordHeaders } from '../batch/record-headers.ts'
 import type { Records } from '../batch/records.ts'
-import type { ValueWriter } from '../batch/value-writer.ts'
-import { namesSchema } from '../rows/header-names.ts'
+import type { RowKernel } from '../kernel/row-kernel.ts'
 import { type BatchSizes, bufferBytesFor, OutgoingBuffers, type WaitingRows } from './outgoing-buffers.ts'
 
 /** Sends a full batch on its way, and empties the writer. */
@@ -42,45 +41,32 @@ export class PartitionOutput implements WaitingRows {
   }
 
   /**
-   * Rows [from, to) of `records` with their keys, headers and timestamps, and the values that `values` writes.
+   * Rows [from, to) of a kernel's records, as it writes them.
    *
-   * @returns the first row that the topic cannot take, however it is compressed; `to` if there is none
+   * @returns the first row that was not sent, and whether that is because the topic cannot take it; else `encoder.stop`
+   * has the reason
    */
-  async copyRows(records: Records, from: number, to: number, values: ValueWriter): Promise<number> {
+  async encodeRows(
+    encoder: RowKernel,
+    from: number,
+    to: number,
+  ): Promise<{ readonly next: number; readonly isTooLarge: boolean }> {
     let row = from
     while (row < to) {
       const batch = this.#open()
-      row = batch.appendRows(records, row, to, values)
-      if (batch.isOversized && !batch.fit(records.compression)) {
+      row = batch.appendEncoded(encoder, row, to)
+      if (batch.isOversized && !batch.fit(encoder.records.compression)) {
         this.#empty(batch)
         this.#rows += row - 1 - from
-        return row - 1
+        return { next: row - 1, isTooLarge: true }
       }
       this.#grow(batch)
-      if (row < to) await this.flush()
+      if (row === to || encoder.stop !== undefined) break
+      await this.flush()
     }
-    this.#rows += to - from
+    this.#rows += row - from
     await this.#buffers.makeRoom()
-    return to
-  }
-
-  /**
-   * The same without the header that names the schema of the values as they were: readers would take the new ones for
-   * such.
-   *
-   * @returns the row that the topic cannot take, `to` if it took them all
-   */
-  async copyRowsWithoutSchemaHeader(records: Records, from: number, to: number, values: ValueWriter): Promise<number> {
-    const { bytes, keyStart, keyEnd, valueEnd, recordEnd, timestampMs } = records
-    for (let row = from; row < to; row++) {
-      const size = values.valueBytes(row)
-      const value = size < 0 ? null : new Uint8Array(size)
-      if (value !== null) values.writeValue(row, value, new DataView(value.buffer), 0)
-      const key = keyStart[row] < 0 ? null : bytes.subarray(keyStart[row], keyEnd[row])
-      const headers = withoutHeaders(bytes.subarray(valueEnd[row], recordEnd[row]), namesSchema)
-      if (!(await this.append(timestampMs[row], key, value, headers))) return row
-    }
-    return to
+    return { next: row, isTooLarge: false }
   }
 
   /** Row `row` as it is, with `headers` after its own; false if the topic cannot take it. */
@@ -123,7 +109,7 @@ export class PartitionOutput implements WaitingRows {
   async flush(): Promise<void> {
     const batch = this.#batch
     if (batch === undefined) return
-    await this.#send(this.#topic, this.#partition, batch)
+    if (batch.recordCount > 0) await this.#send(this.#topic, this.#partition, batch)
     this.#empty(batch)
   }
 

@@ -42,7 +42,7 @@ export async function transformTopic(options: TransformOptions): Promise<StageRe
   const { session, transform, signal, onProgress, ends } = options
   const watch = new DeadLetterWatch(options.deadLetters ?? deadLetterDefaults, () => transform.schemaProblem)
   const targets = new SliceOutputs(options, watch)
-  const reader = new FetchedReader()
+  const reader = new FetchedReader(transform.kernel)
   let [rowsIn, rowsOut, deadLetters] = [0, 0, 0]
   let startedMs = performance.now()
   let isFirst = true
@@ -147,7 +147,7 @@ async function transformPartition(
         // As between partitions.
         if (!isFirst) await nextTurn()
         isFirst = false
-        const done = await transform.apply(records, from, to, target)
+        const done = await transform.apply(from, to, target)
         watch.batch(done - from)
         rows += done - from
         if (done < to) return { rows, restFrom: offsetOf(done) }

@@ -1,6 +1,5 @@
 import { deepEqual, equal } from 'node:assert/strict'
 import { RecordBatchWriter } from '../../../src/batch/record-batch-writer.ts'
-import type { Records } from '../../../src/batch/records.ts'
 import { InterruptedError } from '../../../src/errors.ts'
 import {
   BrokerError,
@@ -9,16 +8,16 @@ import {
   UnreadableAnswerError,
 } from '../../../src/kafka/broker-errors.ts'
 import { RowClient, transactionTimeoutMs } from '../../../src/kafka/row-client.ts'
+import { RowKernel } from '../../../src/kernel/row-kernel.ts'
 import type { PartitionOffset } from '../../../src/ports/log.ts'
-import { CopiedValues } from '../../../src/stages/copied-values.ts'
 import type { RowTarget, RowTransform } from '../../../src/stages/row-transform.ts'
 import { transformTopic } from '../../../src/stages/stage-loop.ts'
 import { committedRows } from './committed-rows.ts'
 import { latestMs } from './faults.ts'
 import { ModelBroker, type ModelOptions } from './model-broker.ts'
 import type { Fault } from './model-network.ts'
-import type { RequestName } from './model-requests.ts'
 import { randomFrom } from './random.ts'
+import type { RequestName } from './refusals.ts'
 import { VirtualProcess, VirtualTime } from './virtual-time.ts'
 
 export interface WorldOptions extends ModelOptions {
@@ -78,8 +77,8 @@ export class ModelWorld {
     this.broker.createTopic(input, options.partitions)
     this.broker.createTopic(output, options.partitions)
     this.broker.createTopic(positions, 1)
-    this.broker.network.onSend = ({ clientId, name }) => {
-      if (this.#silent.has(clientId)) this.#defects.push(`${clientId} has ended, and sends ${name}`)
+    this.broker.network.onSend = ({ clientId, api }) => {
+      if (this.#silent.has(clientId ?? '')) this.#defects.push(`${clientId} has ended, and sends ${api}`)
     }
   }
 
@@ -287,6 +286,7 @@ const sizes = { batchBytes: 300, largestBytes: 300 }
 /** Copies rows as they are, and takes its time. */
 class SlowCopy implements RowTransform {
   readonly modelVersion = undefined
+  readonly kernel = new RowKernel()
   readonly #work: () => Promise<void>
   readonly #random: () => number
 
@@ -297,11 +297,12 @@ class SlowCopy implements RowTransform {
 
   async beginSlice(): Promise<void> {}
 
-  async apply(records: Records, from: number, to: number, target: RowTarget): Promise<number> {
+  async apply(from: number, to: number, target: RowTarget): Promise<number> {
     // Now and then some rows have to wait for the next slice, all of them too.
     const end = this.#random() < 0.15 ? from + Math.floor(this.#random() * (to - from)) : to
-    const done = await target.output.copyRows(records, from, end, new CopiedValues(records))
+    this.kernel.beginCopy()
+    const { next } = await target.output.encodeRows(this.kernel, from, end)
     await this.#work()
-    return done
+    return next
   }
 }
