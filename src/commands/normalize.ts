@@ -17,6 +17,7 @@ import {
   deadLetterPolicy,
   deliveryOption,
   maxDeadLettersOption,
+  maxMemoryOption,
   membersOption,
   modeChoice,
   modeChoiceOption,
@@ -41,6 +42,7 @@ interface NormalizeFlags extends DatasetFlags, StageFlags {
   readonly renameRecord?: string
   readonly compression: Compression
   readonly controlTopic: string
+  readonly maxMemory?: number
   readonly delivery: Delivery
   readonly maxDeadLetters: number
   readonly onInvalid: DeadLetterPolicy['onInvalid']
@@ -80,6 +82,7 @@ export function normalizeCommand(): Command {
     .addOption(allowEmptyOutputOption())
     .addOption(compressionOption())
     .addOption(controlTopicOption())
+    .addOption(maxMemoryOption())
     .action(async (flags: NormalizeFlags) => {
       const { dataset, members, untilEnd = false, rawTopic, normalizedTopic, deadLetterTopic } = flags
       const overrides = { raw: rawTopic, normalized: normalizedTopic, deadLetters: deadLetterTopic }
@@ -102,6 +105,7 @@ export function normalizeCommand(): Command {
           renameVersionField: flags.renameVersionField,
           renameRecord: flags.renameRecord,
           compression: flags.compression,
+          maxMemory: flags.maxMemory,
           delivery: flags.delivery,
           deadLetters: deadLetterPolicy(flags),
           rebuildPositions: flags.rebuildPositions,

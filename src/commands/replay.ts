@@ -17,6 +17,7 @@ import {
   controlTopicOption,
   deadLetterPolicy,
   maxDeadLettersOption,
+  maxMemoryOption,
   membersOption,
   modeChoice,
   modeChoiceOption,
@@ -43,6 +44,7 @@ interface ReplayFlags extends DatasetFlags, StageFlags {
   readonly seed: number
   readonly compression: Compression
   readonly controlTopic: string
+  readonly maxMemory?: number
   readonly maxDeadLetters: number
   readonly onInvalid: DeadLetterPolicy['onInvalid']
   readonly rawTopic?: string
@@ -82,6 +84,7 @@ export function replayCommand(): Command {
     .addOption(onInvalidOption())
     .addOption(compressionOption())
     .addOption(controlTopicOption())
+    .addOption(maxMemoryOption())
     .action(async (flags: ReplayFlags) => {
       const { dataset, model, members } = flags
       const { replayTopic, replayTopics } = await import('../pipeline/replay-topic.ts')
@@ -103,6 +106,7 @@ export function replayCommand(): Command {
         clip: flags.clip,
         modeChoice: modeChoice(flags),
         compression: flags.compression,
+        maxMemory: flags.maxMemory,
         deadLetters: deadLetterPolicy(flags),
         allowEmptyOutput: flags.allowEmptyOutput,
         controlTopic: flags.controlTopic,

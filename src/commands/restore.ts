@@ -14,6 +14,7 @@ import {
   deadLetterPolicy,
   deliveryOption,
   maxDeadLettersOption,
+  maxMemoryOption,
   membersOption,
   onInvalidOption,
   type StageFlags,
@@ -30,6 +31,7 @@ interface RestoreFlags extends DatasetFlags, StageFlags {
   readonly allowEmptyOutput?: boolean
   readonly compression: Compression
   readonly controlTopic: string
+  readonly maxMemory?: number
   readonly delivery: Delivery
   readonly maxDeadLetters: number
   readonly onInvalid: DeadLetterPolicy['onInvalid']
@@ -60,6 +62,7 @@ export function restoreCommand(): Command {
     .addOption(allowEmptyOutputOption())
     .addOption(compressionOption())
     .addOption(controlTopicOption())
+    .addOption(maxMemoryOption())
     .action(async (flags: RestoreFlags) => {
       const { dataset, members, untilEnd = false, normalizedTopic, restoredTopic, deadLetterTopic } = flags
       const overrides = {
@@ -81,6 +84,7 @@ export function restoreCommand(): Command {
           members,
           untilEnd,
           compression: flags.compression,
+          maxMemory: flags.maxMemory,
           delivery: flags.delivery,
           deadLetters: deadLetterPolicy(flags),
           rebuildPositions: flags.rebuildPositions,

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { type Compression, compressions } from '../batch/batch-header.ts'
 import { defaultModelsTopic, groupName, type TopicNames, topicNames } from '../config/names.ts'
 import { replayPosition } from '../config/replay-position.ts'
-import { count, datasetName, flag, limit, listener, oneOf, ownTopic, text } from '../config/value-rules.ts'
+import { count, datasetName, flag, limit, listener, maxMemory, oneOf, ownTopic, text } from '../config/value-rules.ts'
 import { UsageError } from '../errors.ts'
 import type { TopicPartition } from '../ports/log.ts'
 import type { StageReport } from '../ports/stage-report.ts'
@@ -55,6 +55,8 @@ export interface ReplayTopicOptions {
   readonly modeChoice?: ModeChoice | undefined
   /** codec of the batches that are written ['none'] */
   readonly compression?: Compression | undefined
+  /** bytes of its buffers: fetched rows, batches that are filled, and batches on their way [160 MiB] */
+  readonly maxMemory?: number | undefined
   /** [dead letters, up to half of the last 100,000 rows] */
   readonly deadLetters?: DeadLetterPolicy | undefined
   /** whether a group that has read rows may go on although its output is empty or missing [false: that is an error] */
@@ -106,6 +108,7 @@ export const replayOptionChecks = (caller: string) =>
       clip: limit,
       modeChoice: modeChoiceCheck,
       compression: oneOf(compressions),
+      maxMemory,
       deadLetters: deadLettersCheck,
       allowEmptyOutput: flag,
       controlTopic: ownTopic,
@@ -169,6 +172,7 @@ export async function prepareReplay(cluster: ClusterSession, options: ReplayTopi
       maxRate: options.maxRate,
       controlTopic: options.controlTopic,
       compression: options.compression ?? 'none',
+      maxMemory: options.maxMemory,
       deadLetters: options.deadLetters,
       allowEmptyOutput: options.allowEmptyOutput,
       starts: partitions.map(({ partition, from }) => ({ topic, partition, offset: from })),

@@ -66,7 +66,7 @@ export async function transformTopic(options: TransformOptions): Promise<StageRe
       if (ends !== undefined && !session.mustCommit && isDone(session.positions(), ends)) return report()
       continue
     }
-    const sliceEndMs = performance.now() + options.sliceMs
+    let sliceEndMs = performance.now() + options.sliceMs
     let [sliceRows, fetchedBytes, firstRowMs] = [0, 0, 0]
     let isEmpty = true
     let readBytes = 0
@@ -81,7 +81,11 @@ export async function transformTopic(options: TransformOptions): Promise<StageRe
     try {
       await orInterrupted(orLater(transform.beginSlice()), signal)
       do {
+        const askedMs = performance.now()
         const fetched = await orInterrupted(session.poll(pollMs), signal)
+        // A transaction begins when the markers of the one before have been written: with many partitions, that may take
+        // longer than a slice.
+        if (isEmpty) sliceEndMs += Math.max(0, performance.now() - askedMs - pollMs)
         if (isFirst) {
           // The time for joining the group does not count in rows per second.
           startedMs = performance.now()
