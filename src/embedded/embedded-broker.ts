@@ -53,7 +53,7 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions = {}): 
   const { port = 0, host, memoryBytes = usualMemoryBytes, clock = systemClock, log = () => undefined } = options
   const settings = new BrokerSettings(options.settings)
   const dataDir = options.dataDir === undefined ? undefined : resolve(options.dataDir)
-  const unlock = dataDir === undefined ? () => undefined : lockFolder(dataDir)
+  const unlock = dataDir === undefined ? undefined : await lockFolder(dataDir)
   const stores = dataDir === undefined ? new MemoryStores() : new FileStores(join(dataDir, 'logs'), { log })
   let broker: Broker | undefined
   let server: TcpServer | undefined
@@ -64,7 +64,7 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions = {}): 
       await broker?.close()
     } finally {
       stores.close()
-      unlock()
+      await unlock?.()
     }
   }
   const stop = () => {
