@@ -1,6 +1,6 @@
 import type { BrokerSettings } from './broker-settings.ts'
 import type { Answer, BrokerState, HandlersOf, RequestFacts } from './broker-state.ts'
-import { openGroups, openTransactions, rollBackUnknown } from './coordinators.ts'
+import { coordinatorTopics, openGroups, openTransactions, rollBackUnknown } from './coordinators.ts'
 import type { Clock } from './core/clock.ts'
 import type { GroupCoordinator } from './core/group-coordinator.ts'
 import type { PartitionLog } from './core/partition-log.ts'
@@ -23,7 +23,7 @@ import type { ApiName } from './protocol/apis.ts'
 import type { Request } from './protocol/frames.ts'
 import { StorageError } from './storage-error.ts'
 import { TopicAdmin } from './topic-admin.ts'
-import { newId, Topics } from './topics.ts'
+import { logName, newId, Topics } from './topics.ts'
 
 export interface BrokerOptions {
   readonly stores: LogStores
@@ -70,19 +70,24 @@ export class Broker {
     const metadata = new MetadataLog(stores.open(metadataLog), clock)
     this.#metadata = metadata
     const { clusterId, starts } = metadata.cluster ?? { clusterId: newId(), starts: 0 }
-    // What was cut off at this start has been seen under the epoch before.
-    metadata.putCluster({ clusterId, starts: starts + 1 })
     const onCut = (name: string, bytes: number) =>
       log(`${bytes} bytes at the end of ${name} were torn, and have been cut off`)
+    if (metadata.log.cutBytes > 0) onCut(metadataLog, metadata.log.cutBytes)
+    for (const [name, { id, partitions }] of metadata.deleted) {
+      for (let index = 0; index < partitions; index++) stores.remove(logName(name, index), id)
+      metadata.forgetTopic(name)
+    }
+    stores.review(logNamesIn(metadata), ownersIn(metadata))
     const topics = new Topics({ stores, metadata, settings, clock, leaderEpoch: starts, onCut })
-    const host = { stores, clock, settings, topics, nodes, onCut, fail }
+    const owner = { id: clusterId, isNew: metadata.cluster === undefined }
+    const host = { owner, stores, clock, settings, topics, nodes, onCut, fail }
     const groups = openGroups(host)
     const transactions = openTransactions(host, groups, options.transactions)
     this.topics = topics
     this.groups = groups
     this.transactions = transactions
-    // Their topics were deleted, and then the process ended.
-    stores.removeOthers()
+    // What was cut off at this start has been seen under the epoch before.
+    metadata.putCluster({ clusterId, starts: starts + 1 })
     this.#upkeep = new LogUpkeep(() => this.#logs())
     const maintain = () => {
       groups.maintain()
@@ -146,4 +151,19 @@ export class Broker {
     yield this.#metadata.log
     for (const { partitions } of this.topics.all()) for (const { log } of partitions) yield log
   }
+}
+
+/** Names of the logs that there must be. */
+function logNamesIn({ topics, cluster }: MetadataLog): Set<string> {
+  const names = new Set<string>([metadataLog])
+  if (cluster !== undefined) for (const topic of coordinatorTopics) names.add(logName(topic, 0))
+  for (const [name, { partitions }] of topics)
+    for (let index = 0; index < partitions; index++) names.add(logName(name, index))
+  return names
+}
+
+/** Ids that logs are known by. */
+function ownersIn({ topics, cluster }: MetadataLog): Set<string> {
+  const ids = [...topics.values()].map(({ id }) => id)
+  return new Set(cluster === undefined ? ids : [...ids, cluster.clusterId])
 }

@@ -3,11 +3,13 @@ import type { Clock } from './core/clock.ts'
 import { GroupCoordinator } from './core/group-coordinator.ts'
 import { StateLog } from './core/state-log.ts'
 import { TransactionCoordinator, type TransactionHost, type TransactionSettings } from './core/transactions.ts'
-import type { LogStores } from './log-stores.ts'
+import type { LogOwner, LogStores } from './log-stores.ts'
 import type { Nodes } from './nodes.ts'
 import type { Topics } from './topics.ts'
 
 export interface CoordinatorsHost {
+  /** of the logs: the cluster */
+  readonly owner: LogOwner
   readonly stores: LogStores
   readonly clock: Clock
   readonly settings: BrokerSettings
@@ -22,12 +24,13 @@ export interface CoordinatorsHost {
 /** Where the offsets of all groups are, in its one partition. */
 export const offsetsTopic = '__consumer_offsets'
 const transactionsTopic = '__transaction_state'
+export const coordinatorTopics = [offsetsTopic, transactionsTopic] as const
 const minuteMs = 60_000
 
 /** Opens the log of a coordinator, and shows it as a topic of one partition. */
-function openStateLog(topic: string, { stores, clock, topics, onCut }: CoordinatorsHost): StateLog {
+function openStateLog(topic: string, { owner, stores, clock, topics, onCut }: CoordinatorsHost): StateLog {
   const name = `${topic}-0`
-  const log = new StateLog(stores.open(name), clock)
+  const log = new StateLog(stores.open(name, owner), clock)
   if (log.cutBytes > 0) onCut(name, log.cutBytes)
   topics.addInternal(topic, log.log)
   return log

@@ -1,12 +1,15 @@
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import type { LogRewrite, LogStorage } from './core/log-storage.ts'
+import { DamagedLogError } from './damaged-log-error.ts'
 import { type FileSystem, makeFolder, nextName, systemFiles, writeWhole } from './file-system.ts'
 import { isSegmentName, SegmentFiles } from './segment-files.ts'
 import { StorageError } from './storage-error.ts'
 
 /** What the bytes do not say: kept in a small file that is replaced as a whole. */
 interface LogState {
+  /** of the topic, or of the cluster: a log is not read as that of another one */
+  readonly id?: string
   /** counts rewrites */
   readonly generation: number
   readonly start: number
@@ -16,13 +19,15 @@ interface LogState {
 export interface FileStorageOptions {
   /** [64 MiB] */
   readonly segmentBytes?: number
+  /** what a log that is made is known by from now on */
+  readonly id?: string
   readonly files?: FileSystem
 }
 
 const stateFile = 'log.json'
 const noteFile = 'checkpoint'
-/** Before a note: its CRC-32, and the generation that it is of. */
-const noteHeadBytes = 8
+/** Before a note: its CRC-32, the generation that it is of, and how long the log was. */
+const noteHeadBytes = 16
 const otherNames: ReadonlySet<string> = new Set([stateFile, noteFile].flatMap((name) => [name, nextName(name)]))
 const usualSegmentBytes = 64 * 1024 * 1024
 /** Reads up to this size, as of batches' headers, take what follows along. */
@@ -52,20 +57,27 @@ export class FileStorage implements LogStorage {
   #ahead: { readonly position: number; readonly bytes: Buffer } | undefined
 
   /** Opens a folder, or makes it. */
-  constructor(folder: string, { segmentBytes = usualSegmentBytes, files = systemFiles }: FileStorageOptions = {}) {
+  constructor(folder: string, { segmentBytes = usualSegmentBytes, files = systemFiles, id }: FileStorageOptions = {}) {
     this.#files = files
     this.#folder = folder
     this.#segmentBytes = segmentBytes
     this.#segments = this.#try('open', () => {
       makeFolder(files, folder)
-      const state = files.readWhole(join(folder, stateFile))
-      if (state !== undefined) this.#state = JSON.parse(state.toString()) as LogState
-      const segments = SegmentFiles.find(this.#place(this.#state.generation), this.#state.start)
-      // Whole segments went before the state was noted.
+      const state = readState(files, folder)
+      if (state !== undefined) this.#state = state
+      else if (id !== undefined) this.#setState({ ...this.#state, id })
+      const segments = SegmentFiles.find(this.#placeOf(this.#state.generation), this.#state.start)
+      this.#requireWhole(segments)
+      segments.removeLeftovers()
+      // A power cut may take the first one, as long as no sync has seen it.
       if (segments.start > this.#state.start) this.#state = { ...this.#state, start: segments.start }
       return segments
     })
     this.#newest = this.#state.generation
+  }
+
+  get place(): string {
+    return this.#folder
   }
 
   get start(): number {
@@ -113,7 +125,7 @@ export class FileStorage implements LogStorage {
 
   rewrite(): LogRewrite {
     const generation = ++this.#newest
-    const segments = new SegmentFiles(this.#place(generation), 0)
+    const segments = new SegmentFiles(this.#placeOf(generation), 0)
     let isDecided = false
     return {
       get end() {
@@ -144,17 +156,17 @@ export class FileStorage implements LogStorage {
   }
 
   note(): Buffer | undefined {
-    const bytes = this.#try('read', () => this.#files.readWhole(join(this.#folder, noteFile)))
-    if (bytes === undefined) return undefined
-    const isWhole = bytes.length >= noteHeadBytes && bytes.readUInt32BE(0) === crc32(bytes.subarray(4))
-    if (isWhole && bytes.readUInt32BE(4) === this.#state.generation) return bytes.subarray(noteHeadBytes)
+    const known = this.#try('read', () => this.#note())
+    if (known === 'none') return undefined
+    if (known !== 'stale') return known.note
     this.forgetNote()
     return undefined
   }
 
-  keepNote(note: Uint8Array): void {
+  keepNote(note: Uint8Array, end: number): void {
     const head = Buffer.alloc(noteHeadBytes)
     head.writeUInt32BE(this.#state.generation, 4)
+    head.writeDoubleBE(end, 8)
     head.writeUInt32BE(crc32(note, crc32(head.subarray(4))))
     try {
       // A power cut may tear it, which its CRC shows.
@@ -186,7 +198,30 @@ export class FileStorage implements LogStorage {
     })
   }
 
-  #place(generation: number) {
+  #note(): { readonly note: Buffer; readonly end: number } | 'none' | 'stale' {
+    const bytes = this.#files.readWhole(join(this.#folder, noteFile))
+    if (bytes === undefined) return 'none'
+    const isWhole = bytes.length >= noteHeadBytes && bytes.readUInt32BE(0) === crc32(bytes.subarray(4))
+    if (!isWhole || bytes.readUInt32BE(4) !== this.#state.generation) return 'stale'
+    return { note: bytes.subarray(noteHeadBytes), end: bytes.readDoubleBE(8) }
+  }
+
+  /** @throws DamagedLogError if bytes are gone that were there, and synced, when the note was taken */
+  #requireWhole({ start, end }: SegmentFiles): void {
+    const known = this.#note()
+    if (known === 'none' || known === 'stale') return
+    const lacksFront = start > this.#state.start && known.end > this.#state.start
+    if (known.end <= end && !lacksFront) return
+    throw new DamagedLogError(
+      this.#folder,
+      lacksFront
+        ? `the log has lost its beginning: it has bytes from ${start} on, and began at ${this.#state.start}`
+        : `the log has lost its end: it had ${known.end} bytes or more, and has ${end}`,
+      `remove ${join(this.#folder, noteFile)} to go on with the rows that are left`,
+    )
+  }
+
+  #placeOf(generation: number) {
     return { files: this.#files, folder: this.#folder, generation, segmentBytes: this.#segmentBytes }
   }
 
@@ -213,6 +248,26 @@ export class FileStorage implements LogStorage {
     }
   }
 }
+
+function readState(files: FileSystem, folder: string): LogState | undefined {
+  const path = join(folder, stateFile)
+  const bytes = files.readWhole(path)
+  if (bytes === undefined) return undefined
+  try {
+    const state = JSON.parse(bytes.toString()) as LogState | null
+    if (typeof state?.generation === 'number' && typeof state.start === 'number') return state
+  } catch {
+    // It is told below.
+  }
+  throw new DamagedLogError(path, 'it is not what the broker has written', `remove ${folder} to go on without its rows`)
+}
+
+/** Whose log a folder has; undefined if that is not known. @throws DamagedLogError */
+export const logIdIn = (files: FileSystem, folder: string): string | undefined => readState(files, folder)?.id
+
+/** Whether a folder has bytes of a log. */
+export const hasLogBytes = (files: FileSystem, folder: string): boolean =>
+  files.names(folder).some((name) => isSegmentName(name) && files.sizeOf(join(folder, name)) > 0)
 
 /** Removes what is a log's in its folder, and the folder if nothing else is there. */
 export function removeLogFolder(files: FileSystem, folder: string): void {

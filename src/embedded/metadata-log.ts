@@ -8,6 +8,8 @@ export interface TopicRecord {
   readonly id: string
   readonly partitions: number
   readonly settings: Readonly<Record<string, string>>
+  /** it is gone for clients; its logs are being removed */
+  readonly isDeleted?: boolean
 }
 
 export interface ClusterRecord {
@@ -24,6 +26,8 @@ export class MetadataLog {
   readonly #log: StateLog
   /** as they were when the log was opened */
   readonly topics: ReadonlyMap<string, TopicRecord>
+  /** those whose logs may still be there */
+  readonly deleted: ReadonlyMap<string, TopicRecord>
   readonly cluster: ClusterRecord | undefined
 
   /** for those who keep it up */
@@ -42,7 +46,8 @@ export class MetadataLog {
       else if (value === null) topics.delete(String(name))
       else topics.set(String(name), value as TopicRecord)
     }
-    this.topics = topics
+    this.topics = new Map([...topics].filter(([, topic]) => topic.isDeleted !== true))
+    this.deleted = new Map([...topics].filter(([, topic]) => topic.isDeleted === true))
     this.cluster = cluster
   }
 
@@ -54,10 +59,15 @@ export class MetadataLog {
     this.#log.put([[[topicKind, name], topic]])
   }
 
-  /** Forgets a topic, for good: its logs are removed next. */
-  removeTopic(name: string): void {
-    this.#log.put([[[topicKind, name], null]])
+  /** Deletes a topic, for good: its logs are removed next. */
+  deleteTopic(name: string, topic: TopicRecord): void {
+    this.putTopic(name, { ...topic, isDeleted: true })
     this.#log.syncNow()
+  }
+
+  /** Forgets a topic whose logs have been removed. */
+  forgetTopic(name: string): void {
+    this.#log.put([[[topicKind, name], null]])
   }
 
   /** Resolves once everything up to now outlives a power cut. */

@@ -34,6 +34,8 @@ export class SegmentFiles {
   /** segments with bytes that no sync has seen */
   readonly #dirty = new Set<Segment>()
   #syncing: Promise<void> = Promise.resolve()
+  /** what is none of the log any more */
+  readonly #leftovers: string[] = []
 
   /** An empty log that begins at `start`. */
   constructor(place: SegmentsPlace, start: number) {
@@ -41,11 +43,10 @@ export class SegmentFiles {
     this.#start = start
   }
 
-  /** Opens what is in the folder; other segments there, as those before `start`, are removed. */
+  /** Opens what is in the folder; `removeLeftovers` removes other segments there, as those before `start`. */
   static find(place: SegmentsPlace, start: number): SegmentFiles {
     const { files, folder, generation } = place
     const found = new SegmentFiles(place, start)
-    let hasRemoved = false
     for (const name of files.names(folder)) {
       const match = segmentName.exec(name)
       if (match === null) continue
@@ -55,14 +56,17 @@ export class SegmentFiles {
       const follows = found.#segments.length === 0 || found.end === segment.position
       // What a rewrite, a cut or the begin of a segment has left, or what comes after a segment that was torn.
       if (Number(match[1]) === generation && follows && end > start) found.#segments.push(segment)
-      else {
-        files.remove(path)
-        hasRemoved = true
-      }
+      else found.#leftovers.push(path)
     }
-    // None of them may come again, and be taken for one that follows.
-    if (hasRemoved) files.syncFolder(folder)
     return found
+  }
+
+  removeLeftovers(): void {
+    const { files, folder } = this.#place
+    const paths = this.#leftovers.splice(0)
+    for (const path of paths) files.remove(path)
+    // None of them may come again, and be taken for one that follows.
+    if (paths.length > 0) files.syncFolder(folder)
   }
 
   /** position of the first byte; `start` if there is none */

@@ -3,7 +3,7 @@ import type { BrokerSettings } from './broker-settings.ts'
 import type { Clock } from './core/clock.ts'
 import { PartitionLog } from './core/partition-log.ts'
 import type { LogStores } from './log-stores.ts'
-import type { MetadataLog } from './metadata-log.ts'
+import type { MetadataLog, TopicRecord } from './metadata-log.ts'
 import { Partition } from './partition.ts'
 import { logConfigOf, topicSettings } from './topic-settings.ts'
 
@@ -27,7 +27,7 @@ export interface TopicsHost {
   readonly onCut: (name: string, bytes: number) => void
 }
 
-/** All topics. What changes is in the metadata log before it is in the stores. */
+/** All topics. A log that the metadata have is in the stores: it is made before, and removed afterwards. */
 export class Topics {
   readonly #host: TopicsHost
   readonly #byName = new Map<string, Topic>()
@@ -38,7 +38,13 @@ export class Topics {
     this.#host = host
     for (const [name, { id, partitions, settings }] of host.metadata.topics) {
       const values = new Map(Object.entries(settings))
-      this.#add({ name, id, isInternal: false, settings: values, partitions: this.#open(name, values, 0, partitions) })
+      this.#add({
+        name,
+        id,
+        isInternal: false,
+        settings: values,
+        partitions: this.#open({ name, id, settings: values }, 0, partitions, false),
+      })
     }
   }
 
@@ -60,8 +66,9 @@ export class Topics {
 
   create(name: string, partitions: number, settings: ReadonlyMap<string, string>): Topic {
     const topic = { name, id: newId(), isInternal: false, settings, partitions: [] }
+    const opened = this.#open(topic, 0, partitions, true)
     this.#keep(topic, partitions)
-    return this.#add({ ...topic, partitions: this.#open(name, settings, 0, partitions) })
+    return this.#add({ ...topic, partitions: opened })
   }
 
   /** Shows what a coordinator keeps as a topic of one partition. */
@@ -72,20 +79,23 @@ export class Topics {
 
   delete(topic: Topic): void {
     const { name, id, partitions } = topic
-    this.#host.metadata.removeTopic(name)
+    const { metadata, stores } = this.#host
+    metadata.deleteTopic(name, recordOf(topic, partitions.length))
     this.#byName.delete(name)
     this.#byId.delete(id)
     for (const partition of partitions) {
       partition.log.close()
-      this.#host.stores.remove(logName(name, partition.index))
+      stores.remove(logName(name, partition.index))
       partition.grew(0)
     }
+    metadata.forgetTopic(name)
   }
 
   addPartitions(topic: Topic, count: number): void {
-    const { name, settings, partitions } = topic
+    const { partitions } = topic
+    const opened = this.#open(topic, partitions.length, count, true)
     this.#keep(topic, count)
-    this.#add({ ...topic, partitions: [...partitions, ...this.#open(name, settings, partitions.length, count)] })
+    this.#add({ ...topic, partitions: [...partitions, ...opened] })
   }
 
   setSettings(topic: Topic, settings: ReadonlyMap<string, string>): void {
@@ -105,15 +115,25 @@ export class Topics {
     return logConfigOf((name) => this.valueOf(settings, name), this.#host.settings.number('producer.id.expiration.ms'))
   }
 
-  #keep({ name, id, settings }: Topic, partitions: number): void {
-    this.#host.metadata.putTopic(name, { id, partitions, settings: Object.fromEntries(settings) })
+  #keep(topic: Topic, partitions: number): void {
+    this.#host.metadata.putTopic(topic.name, recordOf(topic, partitions))
   }
 
-  #open(name: string, settings: ReadonlyMap<string, string>, from: number, to: number): Partition[] {
+  #open(
+    { name, id, settings }: Pick<Topic, 'name' | 'id' | 'settings'>,
+    from: number,
+    to: number,
+    isNew: boolean,
+  ): Partition[] {
     const { stores, clock, leaderEpoch, onCut } = this.#host
     const config = this.#logConfig(settings)
     return indexes(from, to).map((index) => {
-      const log = new PartitionLog({ storage: stores.open(logName(name, index)), clock, leaderEpoch, config })
+      const log = new PartitionLog({
+        storage: stores.open(logName(name, index), { id, isNew }),
+        clock,
+        leaderEpoch,
+        config,
+      })
       if (log.cutBytes > 0) onCut(logName(name, index), log.cutBytes)
       return new Partition(index, log)
     })
@@ -125,6 +145,12 @@ export class Topics {
     return topic
   }
 }
+
+const recordOf = ({ id, settings }: Topic, partitions: number): TopicRecord => ({
+  id,
+  partitions,
+  settings: Object.fromEntries(settings),
+})
 
 /** A log's folder, as Apache Kafka names it. */
 export const logName = (topic: string, index: number): string => `${topic}-${index}`

@@ -234,17 +234,25 @@ suite('the embedded broker with a folder', () => {
       mkdirSync(join(logs, dirname(path), path.endsWith('/') ? basename(path) : ''), { recursive: true })
       if (!path.endsWith('/')) writeFileSync(join(logs, path), path)
     }
-    // What the broker has left of a topic that was deleted.
     writeFileSync(join(logs, 'old-0', '000000-0000000000000000.log'), 'rows')
+    // What the broker has left of a topic that it could not create.
+    mkdirSync(join(logs, 'failed-0'))
+    writeFileSync(join(logs, 'failed-0', 'log.json'), '{"id":"failed","generation":0,"start":0,"startOffset":0}')
     for (let starts = 0; starts < 2; starts++) {
       const lines: string[] = []
       const broker = await startEmbeddedBroker({ dataDir, log: (line) => lines.push(line) })
       await broker.stop()
       const left = 'app.log, service-1/out.log'
-      deepEqual(lines, [`The embedded broker leaves alone what it has not written in ${logs}: ${left}`])
+      deepEqual(lines, [
+        `The embedded broker leaves alone logs in ${logs} that are of none of its topics: old-0`,
+        `The embedded broker leaves alone what it has not written in ${logs}: ${left}`,
+      ])
     }
     deepEqual(readdirSync(join(logs, 'service-1')).sort(), ['000000-0000000000000000.log', 'out.log'])
-    deepEqual([existsSync(join(logs, 'old-0')), existsSync(join(logs, 'empty-1'))], [false, true])
+    deepEqual(
+      ['old-0', 'failed-0', 'empty-1'].map((name) => existsSync(join(logs, name))),
+      [true, false, true],
+    )
   })
 
   test('is free again after a start that has failed', async (t) => {

@@ -5,6 +5,8 @@
  * `describeStorage` in test/embedded/core is the contract.
  */
 export interface LogStorage {
+  /** where it is, for messages */
+  readonly place: string
   /** whether what it holds outlives the process */
   readonly isLasting: boolean
   /** position of the first byte that is held */
@@ -35,7 +37,8 @@ export interface LogStorage {
    * lost at any time.
    */
   note(): Buffer | undefined
-  keepNote(note: Uint8Array): void
+  /** @param end up to where the log outlives a power cut */
+  keepNote(note: Uint8Array, end: number): void
   /** Removes the note, for good. */
   forgetNote(): void
 }

@@ -22,6 +22,7 @@ export interface MemoryUse {
  * a chunk's end may stay empty.
  */
 export class MemoryStorage implements LogStorage {
+  readonly place = 'memory'
   readonly isLasting = false
   /** of all logs that share it */
   readonly #use: MemoryUse

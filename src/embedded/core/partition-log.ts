@@ -1,4 +1,5 @@
 import { type BatchHeader, batchHeaderBytes, readBatchHeader } from '../../batch/batch-header.ts'
+import { DamagedLogError } from '../damaged-log-error.ts'
 import { errorCodes } from '../error-codes.ts'
 import { type AbortedTransaction, AbortedTransactions } from './aborted-transactions.ts'
 import { checkBatch, type Refusal, stampedHead } from './batch-checks.ts'
@@ -273,7 +274,7 @@ export class PartitionLog {
     await storage.sync()
     // Positions may have become others, and the log may be gone.
     if (this.#batches.index !== index || this.#isClosed) return
-    storage.keepNote(note)
+    storage.keepNote(note, position)
     this.#notedPosition = position
   }
 
@@ -289,9 +290,20 @@ export class PartitionLog {
     this.#isClosed = true
   }
 
-  /** Batches with what they hold, from the first on: for those who keep their state in a log. */
+  /** Batches with what they hold, from the first on, for those who keep their state in a log. @throws DamagedLogError */
   *batches(): Generator<OpenedBatch> {
-    for (const batch of this.#batches.walk(this.#batches.storage.start)) yield this.#batches.open(batch)
+    const { storage } = this.#batches
+    let position = storage.start
+    for (const batch of wholeBatches(storage, position, storage.end, 0)) {
+      position += batch.header.end
+      yield batch
+    }
+    if (position < storage.end)
+      throw new DamagedLogError(
+        storage.place,
+        `the log is damaged at byte ${position}`,
+        `remove ${storage.place}/checkpoint to go on with what is before the damage`,
+      )
   }
 
   /** Resolves once everything up to now outlives a power cut. */
@@ -379,10 +391,17 @@ export class PartitionLog {
     const note = storage.note()
     if (note === undefined) return undefined
     const checkpoint = decodeCheckpoint(note)
-    if (checkpoint !== undefined && isTrueOf(storage, checkpoint)) return checkpoint
-    // It must not fit by chance when the log has grown.
-    storage.forgetNote()
-    return undefined
+    // All that it knows has been cut since; it must not fit by chance when the log has grown.
+    if (checkpoint === undefined || checkpoint.position < storage.start) {
+      storage.forgetNote()
+      return undefined
+    }
+    if (isTrueOf(storage, checkpoint)) return checkpoint
+    throw new DamagedLogError(
+      storage.place,
+      'the log is not what its checkpoint says',
+      `remove ${storage.place}/checkpoint to go on with the rows before the damage`,
+    )
   }
 
   #restore({ position, endOffset, cleanedOffset, epochs, producers, aborted, index }: LogCheckpoint): void {
@@ -453,7 +472,7 @@ export class PartitionLog {
 
 /** Whether the last batches that a checkpoint knows are where it says: the log may have lost its end, or be another. */
 function isTrueOf(storage: LogStorage, { position, endOffset, index }: LogCheckpoint): boolean {
-  if (position < storage.start || position > storage.end) return false
+  if (position > storage.end) return false
   const known = new BatchIndex(index)
   const entry = known.count - 1
   if (entry < 0) return position === storage.start

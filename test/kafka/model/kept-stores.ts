@@ -28,7 +28,7 @@ export class KeptStores implements LogStores {
     this.#storages.delete(name)
   }
 
-  removeOthers(): void {}
+  review(): void {}
 
   close(): void {}
 }
