@@ -1,4 +1,4 @@
-import { exitCodes, PipelineError } from '../errors.ts'
+import { type ExitCode, exitCodes, PipelineError } from '../errors.ts'
 
 /** Nothing on this machine can run a cluster. */
 export class ClusterUnavailableError extends PipelineError {
@@ -44,7 +44,11 @@ export class ImagesMissingError extends PipelineError {
 /** A process of the cluster ended, or did not answer in time. */
 export class ClusterStartError extends PipelineError {
   readonly code = 'VGM_CLUSTER_START'
-  constructor(message: string, fix = 'Read the lines above; a lack of memory or disk space is the usual reason') {
-    super(message, { fix, retriable: true })
+  constructor(
+    message: string,
+    fix = 'Read the lines above; a lack of memory or disk space is the usual reason',
+    exitCode: ExitCode = exitCodes.failed,
+  ) {
+    super(message, { fix, exitCode, retriable: exitCode !== exitCodes.usage })
   }
 }

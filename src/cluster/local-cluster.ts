@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { isRunning, signalProcess } from '../embedded/process-identity.ts'
 import type { Cluster, LocalClusterKind } from './cluster.ts'
 import { ClusterStartError } from './errors.ts'
+import { noteGone } from './last-end.ts'
 import { brokerAnswers, registryAnswers } from './readiness.ts'
 import { type ClusterState, clearState, readState, stateFilePath } from './state-file.ts'
 
@@ -39,6 +40,7 @@ export async function localClusterStatus(file = stateFilePath()): Promise<LocalC
   const state = readState(file)
   if (state === undefined) return undefined
   if (isGone(state)) {
+    noteGone(state, file)
     clearState(state, file)
     return undefined
   }
@@ -58,6 +60,11 @@ export async function localClusterStatus(file = stateFilePath()): Promise<LocalC
 export async function stopLocalCluster(file = stateFilePath()): Promise<boolean> {
   const state = readState(file)
   if (state === undefined) return false
+  if (isGone(state)) {
+    noteGone(state, file)
+    clearState(state, file)
+    return false
+  }
   if (state.kind === 'docker') {
     const { stopCompose } = await import('./docker/compose-cluster.ts')
     await stopCompose()

@@ -1,6 +1,7 @@
-import { closeSync, constants, fstatSync, lstatSync, mkdirSync, openSync, readFileSync, type Stats } from 'node:fs'
+import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, type Stats } from 'node:fs'
 import { dirname } from 'node:path'
-import { exitCodes, PipelineError } from '../errors.ts'
+import { makeFolders } from '../embedded/make-folders.ts'
+import { exitCodes, PipelineError, UsageError } from '../errors.ts'
 
 /** A file or folder that decides what this user's processes do could have been written by another user. */
 class ForeignFileError extends PipelineError {
@@ -54,7 +55,14 @@ export function readOwnFile(path: string): string | undefined {
  * nobody else.
  */
 export function makeOwnFolder(path: string): void {
-  mkdirSync(path, { recursive: true, mode: 0o700 })
+  try {
+    makeFolders(path, 0o700)
+  } catch (error) {
+    throw new UsageError(
+      `The folder ${path} cannot be made: ${(error as Error).message}`,
+      'Let this user make it, or name other folders with XDG_STATE_HOME and XDG_CACHE_HOME',
+    )
+  }
   requireOwnFolder(path)
 }
 

@@ -2,6 +2,7 @@ import { accessSync, constants } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
 import { UsageError } from '../errors.ts'
 import type { Cluster, ClusterKind, LocalClusterKind, Log } from './cluster.ts'
+import { makeDataFolder } from './data-folder.ts'
 import { ClusterStartError, ClusterUnavailableError } from './errors.ts'
 import { type Installation, install, installationIn, isInstalled } from './jvm/installation.ts'
 import { type Java, neededJava, newestJava } from './jvm/java.ts'
@@ -69,6 +70,7 @@ export async function startCluster({
   registryHeap = '384m',
   memoryBytes,
 }: StartClusterOptions = {}): Promise<Cluster> {
+  if (dataDir === '') throw new UsageError('The data folder has no name', 'Give --data-dir a path, or leave it out')
   const chosen = kind === 'auto' ? kindFrom(environment) : kind
   const storage: StorageChoice = {
     ...(dataDir !== undefined && { dataDir: resolve(dataDir) }),
@@ -169,10 +171,12 @@ async function startOnDocker(options: StartOptions): Promise<Cluster> {
 }
 
 async function startOnJvm(options: StartOptions): Promise<Cluster> {
+  if (options.dataDir !== undefined) makeDataFolder(options.dataDir)
   return supervised({ kind: 'jvm', ...(await jvmParts(options.log)) }, options)
 }
 
-function startEmbedded({ memoryBytes, ...options }: StartOptions): Promise<Cluster> {
+async function startEmbedded({ memoryBytes, ...options }: StartOptions): Promise<Cluster> {
+  if (options.dataDir !== undefined) makeDataFolder(options.dataDir)
   return supervised({ kind: 'embedded', ...(memoryBytes !== undefined && { memoryBytes }) }, options)
 }
 

@@ -25,9 +25,9 @@ export async function startSupervised(request: SupervisorRequest, log: Log): Pro
   }
   if (report.type !== 'ready') {
     await ended(supervisor)
-    throw report.type === 'images missing'
-      ? new ImagesMissingError(report.image, report.reason)
-      : new ClusterStartError(report.message)
+    if (report.type === 'images missing') throw new ImagesMissingError(report.image, report.reason)
+    if (report.type === 'failed') throw new ClusterStartError(report.message, report.fix, report.exitCode)
+    throw new ClusterStartError(report.message)
   }
   supervisor.on('message', (later: SupervisorReport) => {
     if (later.type === 'died') log(`The local cluster is gone: ${later.message}`)
@@ -36,6 +36,7 @@ export async function startSupervised(request: SupervisorRequest, log: Log): Pro
   supervisor.channel?.unref()
   if (request.detached) supervisor.disconnect()
 
+  for (const line of report.lines) log(line)
   const { brokers, registry } = report
   return { brokers, registry, kind: request.parts.kind, stop: () => stopSupervisor(supervisor) }
 }

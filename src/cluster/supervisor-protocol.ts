@@ -1,3 +1,4 @@
+import type { ExitCode } from '../errors.ts'
 import type { Installation } from './jvm/installation.ts'
 import type { Java } from './jvm/java.ts'
 
@@ -18,8 +19,10 @@ export interface SupervisorRequest {
 export type SupervisorOrder = 'stop'
 
 export type SupervisorReport =
-  | { readonly type: 'ready'; readonly brokers: string; readonly registry: string }
-  | { readonly type: 'failed'; readonly message: string }
+  /** With what it has said at its start. */
+  | { readonly type: 'ready'; readonly brokers: string; readonly registry: string; readonly lines: readonly string[] }
+  /** With the fix and the exit code of an error that is expected. */
+  | { readonly type: 'failed'; readonly message: string; readonly fix?: string; readonly exitCode?: ExitCode }
   | { readonly type: 'images missing'; readonly image: string; readonly reason: string }
   /** Another detached cluster was quicker; this one is gone again. */
   | { readonly type: 'superseded' }

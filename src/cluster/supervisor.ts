@@ -14,9 +14,11 @@
 import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { identifyProcess } from '../embedded/process-identity.ts'
+import { PipelineError } from '../errors.ts'
 import type { RunningCluster } from './cluster.ts'
 import { createClusterFolder, recordOccupants, removeClusterFolder, sweepClusterFolders } from './cluster-folder.ts'
 import { ImagesMissingError } from './errors.ts'
+import { embeddedLog, noteEnd } from './last-end.ts'
 import { type ClusterState, claimState, clearState } from './state-file.ts'
 import type { SupervisorReport, SupervisorRequest } from './supervisor-protocol.ts'
 
@@ -28,6 +30,8 @@ let starting: Promise<RunningCluster> | undefined
 let running: RunningCluster | undefined
 let state: ClusterState | undefined
 let ending = false
+/** what the cluster has said */
+const lines: string[] = []
 let keepsGoing = false
 
 process.once('message', (request) => void supervise(request as SupervisorRequest))
@@ -56,10 +60,11 @@ async function supervise(request: SupervisorRequest): Promise<void> {
     keepsGoing = request.detached
     void running.died.then(async (message) => {
       if (ending) return
+      if (request.detached) noteEnd({ kind: request.parts.kind, ...request }, message)
       await report({ type: 'died', message })
       await end()
     })
-    await report({ type: 'ready', brokers: running.brokers, registry: running.registry })
+    await report({ type: 'ready', brokers: running.brokers, registry: running.registry, lines })
   } catch (error) {
     await fail(error)
   }
@@ -76,7 +81,7 @@ async function start({ parts, ...options }: SupervisorRequest, folder: string): 
     return startEmbeddedCluster({
       ...(dataDir !== undefined && { dataDir: join(dataDir, 'embedded') }),
       ...(parts.memoryBytes !== undefined && { memoryBytes: parts.memoryBytes }),
-      log: (line) => appendFileSync(join(dataDir ?? folder, 'embedded.log'), `${line}\n`),
+      log: (line) => say(embeddedLog(dataDir ?? folder), line),
     })
   }
   const { startJvmCluster } = await import('./jvm/jvm-cluster.ts')
@@ -107,9 +112,22 @@ async function fail(error: unknown): Promise<void> {
   await report(
     error instanceof ImagesMissingError
       ? { type: 'images missing', image: error.image, reason: error.reason }
-      : { type: 'failed', message },
+      : {
+          type: 'failed',
+          message,
+          ...(error instanceof PipelineError && { fix: error.fix, exitCode: error.exitCode }),
+        },
   )
   await end()
+}
+
+function say(file: string, line: string): void {
+  lines.push(line)
+  try {
+    appendFileSync(file, `${line}\n`)
+  } catch {
+    // The disk that it wants to complain of may be full.
+  }
 }
 
 /** Ends the parts, removes their traces, and then this process. */

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander'
+import { clearEnd, readEnd, sayEnd } from '../cluster/last-end.ts'
 import { localClusterStatus, stopLocalCluster } from '../cluster/local-cluster.ts'
 import { startCluster } from '../cluster/start-cluster.ts'
 import { parseCount } from '../config/value-parsers.ts'
@@ -35,6 +36,10 @@ export function upCommand(): Command {
     .action(async (flags: UpFlags) => {
       const { cluster: kind, dataDir, memory } = flags
       const log = (line: string) => process.stderr.write(`${line}\n`)
+      // The end of one whose process is gone is noted when it is looked for.
+      const found = await localClusterStatus()
+      const end = found === undefined ? readEnd() : undefined
+      if (end !== undefined) log(sayEnd(end))
       const cluster = await startCluster({
         kind,
         detached: true,
@@ -42,11 +47,13 @@ export function upCommand(): Command {
         ...(dataDir !== undefined && { dataDir }),
         ...(memory !== undefined && { memoryBytes: memory * 2 ** 20 }),
       })
+      clearEnd()
       const { brokers, registry, kind: started } = cluster
+      const data = await dataFolderOf(brokers)
       printResult(
         flags,
-        { kind: started, brokers, registry },
-        `cluster   ${started}\nKafka     ${brokers}\nregistry  ${registry}\n\n` +
+        { kind: started, brokers, registry, ...data },
+        `cluster   ${started}\nKafka     ${brokers}\nregistry  ${registry}\n${dataLine(data)}\n` +
           'vgm commands find it automatically. Other programs need:\n' +
           `  export KAFKA_BROKERS=${brokers}\n  export SCHEMA_REGISTRY_URL=${registry}`,
       )
@@ -56,7 +63,10 @@ export function upCommand(): Command {
 export function downCommand(): Command {
   return plainCommand('down', 'stop the local cluster of "vgm up"', 'vgm down').action(async (flags: CommonFlags) => {
     const stopped = await stopLocalCluster()
-    printResult(flags, { stopped }, stopped ? 'The local cluster has stopped.' : 'No local cluster was running.')
+    const end = stopped ? undefined : readEnd()
+    clearEnd()
+    const none = ['No local cluster was running.', ...(end === undefined ? [] : [sayEnd(end)])].join('\n')
+    printResult(flags, { stopped, ...(end && { lastEnd: end }) }, stopped ? 'The local cluster has stopped.' : none)
   })
 }
 
@@ -65,21 +75,37 @@ export function statusCommand(): Command {
     async (flags: CommonFlags) => {
       const status = await localClusterStatus()
       if (status === undefined) {
-        printResult(flags, { alive: false }, 'No local cluster runs. "vgm up" starts one.')
+        const end = readEnd()
+        const none = 'No local cluster runs. "vgm up" starts one.'
+        const said = end === undefined ? none : `${none}\n${sayEnd(end)}`
+        printResult(flags, { alive: false, ...(end && { lastEnd: end }) }, said)
         process.exitCode = exitCodes.failed
         return
       }
-      const { kind, brokers, registry, alive, sinceMs } = status
+      const { kind, brokers, registry, alive, sinceMs, dataDir } = status
+      const data = dataDir === undefined ? {} : { dataDir }
       printResult(
         flags,
-        { alive, kind, brokers, registry, sinceMs },
+        { alive, kind, brokers, registry, sinceMs, ...data },
         `${alive ? 'running' : 'not answering'} (${kind}), for ${formatAge(sinceMs)}\nKafka     ` +
-          `${brokers}\nregistry  ${registry}`,
+          `${brokers}\nregistry  ${registry}\n${dataLine(data)}`.trimEnd(),
       )
       if (!alive) process.exitCode = exitCodes.failed
     },
   )
 }
+
+interface DataFolder {
+  readonly dataDir?: string
+}
+
+/** The folder of the cluster that runs now. */
+async function dataFolderOf(brokers: string): Promise<DataFolder> {
+  const status = await localClusterStatus()
+  return status?.brokers === brokers && status.dataDir !== undefined ? { dataDir: status.dataDir } : {}
+}
+
+const dataLine = ({ dataDir }: DataFolder): string => (dataDir === undefined ? '' : `data      ${dataDir}\n`)
 
 /** @example formatAge(3_700_000) // '1 h 1 min' */
 function formatAge(ms: number): string {

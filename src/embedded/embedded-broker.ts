@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path'
 import { inspect } from 'node:util'
-import { PipelineError } from '../errors.ts'
+import { PipelineError, UsageError } from '../errors.ts'
 import { Broker } from './broker.ts'
 import { BrokerSettings, type GivenSettings } from './broker-settings.ts'
 import type { Clock } from './core/clock.ts'
@@ -51,6 +51,8 @@ export interface EmbeddedBroker {
  */
 export async function startEmbeddedBroker(options: EmbeddedBrokerOptions = {}): Promise<EmbeddedBroker> {
   const { port = 0, host, memoryBytes = usualMemoryBytes, clock = systemClock, log = () => undefined } = options
+  if (options.dataDir === '')
+    throw new UsageError('The data folder has no name', 'Give "dataDir" a path, or leave it out')
   const settings = new BrokerSettings(options.settings)
   const dataDir = options.dataDir === undefined ? undefined : resolve(options.dataDir)
   const unlock = dataDir === undefined ? undefined : await lockFolder(dataDir)

@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type EmbeddedBrokerOptions, startEmbeddedBroker } from './embedded-broker.ts'
 import type { Faults } from './faults.ts'
@@ -64,7 +63,6 @@ export async function startEmbeddedCluster({
 /** The broker's lock guards the folder. */
 function registryState(dataDir: string | undefined): RegistryState {
   if (dataDir === undefined) return new RegistryState()
-  mkdirSync(dataDir, { recursive: true })
   const journal = new FileJournal(join(dataDir, 'schemas.jsonl'))
   return new RegistryState(journal, journal.entries)
 }

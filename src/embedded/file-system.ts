@@ -4,7 +4,6 @@ import {
   fdatasyncSync,
   fsyncSync,
   ftruncateSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -17,6 +16,7 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
+import { makeFolders } from './make-folders.ts'
 
 /**
  * What storage asks of the file system. What was written is there for other processes at once. It outlives a power cut
@@ -53,7 +53,7 @@ const syncData = promisify(fdatasync)
 
 /** The system's own. */
 export const systemFiles: FileSystem = {
-  makeFolder: (path) => mkdirSync(path, { recursive: true }),
+  makeFolder: (path) => makeFolders(path),
   names: (folder) => orIfMissing(() => readdirSync(folder).sort(), []),
   sizeOf: (path) => statSync(path).size,
   readWhole: (path) => orIfMissing<Buffer | undefined>(() => readFileSync(path), undefined),

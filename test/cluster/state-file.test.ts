@@ -1,10 +1,11 @@
-import { deepEqual, equal } from 'node:assert/strict'
+import { deepEqual, equal, match } from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite, type TestContext, test } from 'node:test'
+import { clearEnd, readEnd, sayEnd } from '../../src/cluster/last-end.ts'
 import { findLocalCluster, localClusterStatus, stopLocalCluster } from '../../src/cluster/local-cluster.ts'
 import { type ClusterState, claimState, clearState, readState } from '../../src/cluster/state-file.ts'
 import { identifyProcess, isRunning, signalProcess } from '../../src/embedded/process-identity.ts'
@@ -58,6 +59,10 @@ suite('a local cluster from the state file', () => {
     claimState({ ...state, supervisor }, file)
     equal(await findLocalCluster(file), undefined)
     equal(existsSync(file), false)
+    // It tells how, until somebody was told.
+    match(sayEnd(readEnd(file)!), /^The last local cluster ended by itself at 20.*: its process was killed/)
+    clearEnd(file)
+    equal(readEnd(file), undefined)
   })
 
   test('that does not answer is not found, but its status says that it should be there', async (t) => {
@@ -72,7 +77,7 @@ suite('a local cluster from the state file', () => {
     const child = spawn('sleep', ['60'])
     t.after(() => child.kill('SIGKILL'))
     claimState({ ...state, supervisor: { pid: child.pid!, startedAt: 'another time' } }, file)
-    equal(await stopLocalCluster(file), true)
+    equal(await stopLocalCluster(file), false)
     equal(existsSync(file), false)
     equal(isRunning(identifyProcess(child.pid!)!), true)
   })
