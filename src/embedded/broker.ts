@@ -88,7 +88,10 @@ export class Broker {
     this.transactions = transactions
     // What was cut off at this start has been seen under the epoch before.
     metadata.putCluster({ clusterId, starts: starts + 1 })
-    this.#upkeep = new LogUpkeep(() => this.#logs())
+    this.#upkeep = new LogUpkeep(
+      () => this.#logs(),
+      (bytes) => stores.hasDiskFor(bytes),
+    )
     const maintain = () => {
       groups.maintain()
       transactions.maintain()

@@ -11,6 +11,7 @@ import {
   renameSync,
   rmdirSync,
   rmSync,
+  statfsSync,
   statSync,
   writevSync,
 } from 'node:fs'
@@ -28,6 +29,8 @@ export interface FileSystem {
   /** Names in a folder, in order; none if there is no folder. */
   names(folder: string): string[]
   sizeOf(path: string): number
+  /** Size of the disk that a folder is on, and how much of it can be written. */
+  room(folder: string): { readonly totalBytes: number; readonly freeBytes: number }
   /** undefined if there is no such file */
   readWhole(path: string): Buffer | undefined
   /** @param isNew makes the file, or empties it */
@@ -56,6 +59,10 @@ export const systemFiles: FileSystem = {
   makeFolder: (path) => makeFolders(path),
   names: (folder) => orIfMissing(() => readdirSync(folder).sort(), []),
   sizeOf: (path) => statSync(path).size,
+  room(folder) {
+    const { bsize, blocks, bavail } = statfsSync(folder)
+    return { totalBytes: bsize * blocks, freeBytes: bsize * bavail }
+  },
   readWhole: (path) => orIfMissing<Buffer | undefined>(() => readFileSync(path), undefined),
   open: (path, isNew) => openSync(path, isNew ? 'w+' : 'r+'),
   read: (file, bytes, at, length, position) => readSync(file, bytes, at, length, position),

@@ -26,6 +26,12 @@ export interface LogStores {
   readonly heldBytes: number
   /** Bytes of memory that a batch of so many bytes in a log takes beyond those that are held. */
   growthFor(name: string, bytes: number): number
+  /** Whether so many bytes leave the disk room for what the broker has to note of its own. */
+  hasDiskFor(bytes: number): boolean
+  /** The same, for rows: once this is not so, it is said. */
+  takesRows(bytes: number): boolean
+  /** where the logs are, for messages */
+  readonly place: string
   /**
    * Opens a log, or makes an empty one.
    *
@@ -47,6 +53,7 @@ export interface LogStores {
 }
 
 export class MemoryStores implements LogStores {
+  readonly place: string = 'memory'
   readonly #use: MemoryUse = { heldBytes: 0 }
   readonly #storages = new Map<string, MemoryStorage>()
 
@@ -56,6 +63,14 @@ export class MemoryStores implements LogStores {
 
   growthFor(name: string, bytes: number): number {
     return this.#storages.get(name)?.growthFor(bytes) ?? 0
+  }
+
+  hasDiskFor(): boolean {
+    return true
+  }
+
+  takesRows(): boolean {
+    return true
   }
 
   open(name: string): LogStorage {
@@ -80,6 +95,10 @@ export class MemoryStores implements LogStores {
 const logFolder = /^(metadata|.+-\d+)$/
 /** Names in a message. */
 const mostShown = 5
+/** What rows leave on a disk for offsets, transactions and topics: reading goes on when it is full. */
+const mostReservedBytes = 16 * 1024 * 1024
+const reservedShare = 1 / 16
+
 const some = (names: readonly string[]): string =>
   names.slice(0, mostShown).join(', ') + (names.length > mostShown ? ' and others' : '')
 
@@ -94,6 +113,11 @@ export class FileStores implements LogStores {
   readonly #folder: string
   readonly #options: FileStoresOptions
   readonly #storages = new Map<string, FileStorage>()
+  /** what was asked for since the disk was looked at */
+  #unseenBytes = 0
+  /** 0 until the disk is looked at */
+  #reservedBytes = 0
+  #isFull = false
   /** names that were there at the start */
   #present: ReadonlySet<string> | undefined
 
@@ -104,6 +128,28 @@ export class FileStores implements LogStores {
 
   growthFor(): number {
     return 0
+  }
+
+  get place(): string {
+    return this.#folder
+  }
+
+  hasDiskFor(bytes: number): boolean {
+    const { totalBytes, freeBytes } = this.#files.room(this.#folder)
+    this.#reservedBytes = Math.min(mostReservedBytes, totalBytes * reservedShare)
+    return freeBytes - bytes >= this.#reservedBytes
+  }
+
+  takesRows(bytes: number): boolean {
+    // Others may write there, too, but not that much in between.
+    this.#unseenBytes += bytes
+    if (!this.#isFull && this.#unseenBytes < this.#reservedBytes / 2) return true
+    this.#unseenBytes = bytes
+    const isFull = !this.hasDiskFor(bytes)
+    if (isFull && !this.#isFull)
+      this.#log(`The disk of ${this.#folder} is full: rows are refused with KAFKA_STORAGE_ERROR until there is room`)
+    this.#isFull = isFull
+    return !isFull
   }
 
   open(name: string, owner?: LogOwner): LogStorage {

@@ -3,12 +3,17 @@ import type { PartitionLog } from './core/partition-log.ts'
 /** Does what brokers do with their logs from time to time. What takes long is done to one log after the other. */
 export class LogUpkeep {
   readonly #logs: () => Iterable<PartitionLog>
+  readonly #hasDiskFor: (bytes: number) => boolean
   #round: Promise<void> | undefined
   #isStopped = false
 
-  /** @param logs all that there are now */
-  constructor(logs: () => Iterable<PartitionLog>) {
+  /**
+   * @param logs all that there are now
+   * @param hasDiskFor whether a log of so many bytes can be written a second time
+   */
+  constructor(logs: () => Iterable<PartitionLog>, hasDiskFor: (bytes: number) => boolean) {
     this.#logs = logs
+    this.#hasDiskFor = hasDiskFor
   }
 
   /** Resolves once all has been done; a round that is under way goes on. */
@@ -33,7 +38,7 @@ export class LogUpkeep {
 
   async #all(): Promise<void> {
     for (const log of [...this.#logs()]) {
-      if (!this.#isStopped && log.needsCompaction) await log.compactInSlices()
+      if (!this.#isStopped && log.needsCompaction && this.#hasDiskFor(log.sizeBytes)) await log.compactInSlices()
       if (!this.#isStopped && log.needsCheckpoint) await log.checkpoint()
     }
   }

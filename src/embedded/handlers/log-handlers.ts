@@ -56,6 +56,8 @@ interface ProduceFacts {
   readonly isTransactional: boolean
 }
 
+const diskFull = 'the disk is full, but for what the broker keeps for offsets and transactions'
+
 const magicAt = 16
 const currentMagic = 2
 const attributesAt = 21
@@ -112,6 +114,7 @@ export function logHandlers(
       return notVerified(await verify(producer, { topic, partition: index }), version >= abortableSince)
     }
     try {
+      if (!broker.stores.takesRows(records.length)) throw new StorageError('append to', broker.stores.place, diskFull)
       const { error, message, baseOffset, logAppendTimeMs } = await log.append(records, verifyHere)
       if (error !== errorCodes.NONE) return refuse(error, message)
       partition.grew(records.length)

@@ -9,6 +9,16 @@ export class KeptStores implements LogStores {
   readonly heldBytes = 0
   readonly #storages = new Map<string, MemoryStorage>()
 
+  readonly place = 'memory'
+
+  hasDiskFor(): boolean {
+    return true
+  }
+
+  takesRows(): boolean {
+    return true
+  }
+
   growthFor(): number {
     return 0
   }
