@@ -231,7 +231,7 @@ async function presentCluster({ chosen, dataDir, memoryBytes }: StartOptions): P
       `Run "vgm down" first, which ends it, or leave out ${option}`,
     )
   }
-  if (chosen !== 'auto' && status.kind !== chosen) refuse(`is of the kind ${status.kind}`, '--cluster')
+  if (chosen !== 'auto' && status.kind !== chosen) refuse(`is of the kind ${status.kind}`, '--cluster (VGM_CLUSTER)')
   if (dataDir !== undefined && status.dataDir !== dataDir)
     refuse(`keeps its rows ${status.dataDir ? `in ${status.dataDir}` : 'elsewhere'}`, '--data-dir')
   if (memoryBytes !== undefined && status.memoryBytes !== memoryBytes)
