@@ -154,9 +154,9 @@ async function lagOfGroups(
 }
 
 /** What is known of the progress of all groups; nothing for a user who may not read the topic of positions. */
-export async function positionHistoriesOf({ rows }: ClusterSession): Promise<PositionHistory[]> {
+export async function positionHistoriesOf(cluster: ClusterSession): Promise<PositionHistory[]> {
   try {
-    return await rows.positionHistories(progressMs)
+    return await cluster.rows.positionHistories(progressMs)
   } catch (error) {
     if (error instanceof BrokerError && error.errorName === 'TOPIC_AUTHORIZATION_FAILED') return []
     throw error

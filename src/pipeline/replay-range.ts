@@ -102,8 +102,8 @@ export function offsetsOf({ partitions }: Pick<ReplayRange, 'partitions'>): numb
 }
 
 /** Whether a broker replaces the times of a topic's rows. */
-export async function takesArrivalTime({ admin }: ClusterSession, topic: string): Promise<boolean> {
-  return (await admin.topics.config(topic)).get('message.timestamp.type') === 'LogAppendTime'
+export async function takesArrivalTime(cluster: ClusterSession, topic: string): Promise<boolean> {
+  return (await cluster.admin.topics.config(topic)).get('message.timestamp.type') === 'LogAppendTime'
 }
 
 function checkOrder({ from: fromText, to: toText }: ReplayRangeOptions, from: ReplayPosition, to: ReplayPosition) {
