@@ -3,6 +3,19 @@ export let varintEnd: usize = 0
 
 /** Reads a zigzag varint of up to `most` bytes, 5 or 10. */
 export function readVarint(at: usize, limit: usize, most: usize): i64 {
+  // Nearly all have a byte or two.
+  if (limit - at >= 2) {
+    const first = <u64>load<u8>(at)
+    const second = <u64>load<u8>(at, 1)
+    if (first < 128) {
+      varintEnd = at + 1
+      return unzigzag(first)
+    }
+    if (second < 128) {
+      varintEnd = at + 2
+      return unzigzag((first & 127) | (second << 7))
+    }
+  }
   const last = limit - at < most ? limit : at + most
   let bits: u64 = 0
   let shift: u64 = 0
