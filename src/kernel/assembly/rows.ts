@@ -127,7 +127,6 @@ const versionRank = 128
 let isBeyond = false
 
 /** Writes the normalized number and its mode; returns the position after them. */
-// @ts-ignore: decorator
 @inline
 function putNormalized(column: usize, x: f64, out: usize): usize {
   let place = (x - load<f64>(column, columnLow)) * load<f64>(column, columnCellsPerUnit)
@@ -153,14 +152,12 @@ function putUnresolved(column: usize, x: f64, out: usize): usize {
   return putPair(clipped(column, value), mode, out)
 }
 
-// @ts-ignore: decorator
 @inline
 function clipped(column: usize, value: f64): f64 {
   const clip = load<f64>(column, columnClip)
   return clip == Infinity ? value : min<f64>(clip, max<f64>(-clip, value))
 }
 
-// @ts-ignore: decorator
 @inline
 function putPair(value: f64, mode: u32, out: usize): usize {
   store<f64>(out, value)
@@ -174,7 +171,6 @@ function putPair(value: f64, mode: u32, out: usize): usize {
 }
 
 /** The number that a value and a mode stand for, with as many decimals as its column has. */
-// @ts-ignore: decorator
 @inline
 function restored(column: usize, value: f64, mode: u32): f64 {
   const place = load<usize>(column, columnModes) + mode * modeBytes
@@ -186,7 +182,6 @@ function restored(column: usize, value: f64, mode: u32): f64 {
 }
 
 /** The nearest whole number, the higher one of two. */
-// @ts-ignore: decorator
 @inline
 function toInteger(x: f64): i64 {
   const floor = Math.floor(x)
@@ -553,7 +548,6 @@ function run(ctx: usize, code: usize, columns: usize, row: i32, start: usize, li
 }
 
 /** The mode behind a normalized value; an error, negated, if it cannot be any model's. Ends at `varintEnd`. */
-// @ts-ignore: decorator
 @inline
 function readMode(at: usize, limit: usize): i32 {
   const mode = readVarint(at, limit, 5)
@@ -561,28 +555,24 @@ function readMode(at: usize, limit: usize): i32 {
   return mode < 0 || mode > 255 ? -errorBadMode : <i32>mode
 }
 
-// @ts-ignore: decorator
 @inline
 function keep(column: usize, row: i32, x: f64): void {
   store<f64>(load<usize>(column, columnValues) + (<usize>row << 3), x)
   store<u8>(load<usize>(column, columnNulls) + row, 0)
 }
 
-// @ts-ignore: decorator
 @inline
 function kept(column: usize, row: i32): f64 {
   return load<f64>(load<usize>(column, columnValues) + (<usize>row << 3))
 }
 
 /** Converting to a short word takes a fraction of the time. */
-// @ts-ignore: decorator
 @inline
 function toDelta(ms: f64): i64 {
   return Math.abs(ms) < 1073741824 ? <i64><i32>ms : <i64>ms
 }
 
 /** Bits of the varint of a length below 8192. */
-// @ts-ignore: decorator
 @inline
 function lengthBits(length: usize): u64 {
   return length < 64 ? <u64>length << 1 : ((<u64>length << 1) & 127) | 128 | ((<u64>length >> 6) << 8)

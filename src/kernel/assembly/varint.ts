@@ -33,20 +33,17 @@ export function readVarint(at: usize, limit: usize, most: usize): i64 {
   return 0
 }
 
-// @ts-ignore: decorator
 @inline
 export function unzigzag(bits: u64): i64 {
   return <i64>(bits >> 1) ^ -(<i64>(bits & 1))
 }
 
-// @ts-ignore: decorator
 @inline
 export function zigzag(value: i64): u64 {
   return (<u64>value << 1) ^ <u64>(value >> 63)
 }
 
 /** Writes zigzag bits; returns the position after them. */
-// @ts-ignore: decorator
 @inline
 export function writeBits(at: usize, bits: u64): usize {
   if (bits < 128) {
@@ -75,7 +72,6 @@ function writeLongBits(at: usize, bits: u64): usize {
 }
 
 /** Bytes that `writeBits` needs for a length. */
-// @ts-ignore: decorator
 @inline
 export function lengthBytes(length: usize): usize {
   if (length < 64) return 1
