@@ -12,8 +12,8 @@ setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void
 const mebibyte = 2 ** 20
 const leastMemory = 16 * mebibyte
-/** Of the columns of 32,768 rows, and of connections. */
-const workBytes = 4 * mebibyte
+/** Of the kernel, of the columns of 32,768 rows, and of connections. */
+const workBytes = 12 * mebibyte
 
 const type = avsc.Type.forSchema({ type: 'record', name: 'Pair', fields: [{ name: 'x', type: 'double' }] })
 
