@@ -117,9 +117,15 @@ function isTooLarge(error: unknown): boolean {
 }
 
 function demandFinite(dataset: string, column: ModelContent['columns'][number]): void {
-  const { name, weight, mean, std, offset, precision, min, max, lowerBound, histogram } = column
+  const { name, weight, mean, std, offset, precision, min, max, lowerBound, histogram, baseline } = column
   const shape = { weight, mean, std, offset, precision }
-  const facts = { min: [min], max: [max], lowerBound: [lowerBound], ...histogram }
+  const facts = {
+    min: [min],
+    max: [max],
+    lowerBound: [lowerBound],
+    ...histogram,
+    baseline: Object.values(baseline ?? {}).flat(),
+  }
   for (const [what, values] of Object.entries<readonly number[]>({ ...shape, ...facts })) {
     const isComplete = !(what in shape) || (values.length === weight.length && values.length > 0)
     if (isComplete && values.every(Number.isFinite)) continue
