@@ -7,6 +7,7 @@ import { describe, test } from 'node:test'
 const allowed: Readonly<Record<string, readonly string[]>> = {
   batch: [],
   mixture: [],
+  drift: ['mixture'],
   avro: [],
   rows: ['batch', 'avro'],
   ports: ['batch', 'rows'],

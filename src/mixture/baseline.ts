@@ -13,12 +13,25 @@ export interface Baseline {
   readonly edges: readonly number[]
   /** rows, shape (bins); fractions where rows have weights */
   readonly counts: readonly number[]
-  /** of the rows of each bin, shape (bins), in the unit of the column */
+  /** of the rows of each bin, shape (bins), in the unit of the column; the middle of an empty one */
   readonly means: readonly number[]
 }
 
-/** Bins hold about 1/64 of the rows; a single value that holds as many is an atom. With both there are at most 192. */
+/** Bins hold about 1/64 of the rows; a single value that holds as many is an atom. */
 const bulk = 64
+/**
+ * The outermost 64ths are halved so many times, for they reach far: a row that enters one is near its inner end. So
+ * there are at most 64 + 12 bins, and two more for each of 64 atoms.
+ */
+const halvings = 6
+
+/** The number of the bin at a place among the rows, counted from the middle outwards in the tails. */
+function level(share: number): number {
+  const tail = Math.min(share, 1 - share) * bulk
+  if (tail >= 1) return Math.floor(share * bulk)
+  const depth = Math.min(halvings, Math.floor(-Math.log2(tail)))
+  return share < 0.5 ? -depth : bulk - 1 + depth
+}
 
 /** Joins neighbouring bins of a column, each atom alone. */
 export function baseline({ count, value, low, high, scale }: ColumnBins, centre: number): Baseline {
@@ -26,41 +39,49 @@ export function baseline({ count, value, low, high, scale }: ColumnBins, centre:
   const edges: number[] = []
   const counts: number[] = []
   const sums: number[] = []
+  const open = (edge: number) => {
+    if (edges.length > 0 && edge <= edges[edges.length - 1]) return
+    edges.push(edge)
+    counts.push(0)
+    sums.push(0)
+  }
   let before = 0
-  let lastShare = -1
+  let lastShare = Number.NaN
   let wasAtom = false
   for (let i = 0; i < count.length; i++) {
     const isSingle = low[i] === high[i]
     const isAtom = isSingle && bulk * count[i] >= rows
-    const share = Math.min(bulk - 1, Math.floor(((before + count[i] / 2) / rows) * bulk))
+    const share = level((before + count[i] / 2) / rows)
     before += count[i]
     // Bins below the centre hold their upper end instead of their lower one.
     const start = i === 0 || isSingle || value[i] > 0 ? low[i] : nextUp(low[i])
     const edge = wasAtom ? nextUp(high[i - 1]) : start
-    const isNew = edges.length === 0 || isAtom || wasAtom || share !== lastShare
-    if (isNew && (edges.length === 0 || edge > edges[edges.length - 1])) {
-      // What lies between an atom and the bin before belongs to that bin.
-      edges.push(isAtom ? Math.max(edge, low[i]) : edge)
-      counts.push(0)
-      sums.push(0)
-    }
+    // Between two atoms there is an empty bin; between an atom and other bins the room belongs to those.
+    if (isAtom && wasAtom && edge < low[i]) open(edge)
+    if (edges.length === 0 || isAtom || wasAtom || share !== lastShare) open(isAtom ? low[i] : edge)
     counts[counts.length - 1] += count[i]
     sums[sums.length - 1] += count[i] * value[i]
     lastShare = share
     wasAtom = isAtom
   }
   if (count.length > 0) edges.push(nextUp(high[count.length - 1]))
-  // Rounding may leave a bin, and an atom has nowhere else to go.
-  const inside = (mean: number, i: number) => Math.min(Math.max(mean, edges[i]), edges[i + 1])
-  return { edges, counts, means: sums.map((sum, i) => inside(centre + scale * (sum / counts[i]), i)) }
+  const means = sums.map((sum, i) => {
+    const mean = counts[i] > 0 ? centre + scale * (sum / counts[i]) : edges[i] / 2 + edges[i + 1] / 2
+    // Rounding may leave a bin, and an atom has nowhere else to go.
+    return Math.min(Math.max(mean, edges[i]), edges[i + 1])
+  })
+  return { edges, counts, means }
 }
 
 const double = new Float64Array(1)
 const bits = new BigInt64Array(double.buffer)
 
-/** The smallest double above x, which is finite; the largest double stays. */
+/** Processors take a hundred times as long to compare numbers below it. */
+const leastNormal = 2 ** -1022
+
+/** The smallest normal double above x, which is finite, or 0; the largest double stays. */
 export function nextUp(x: number): number {
-  if (x === 0) return Number.MIN_VALUE
+  if (Math.abs(x) < leastNormal) return x < 0 ? 0 : leastNormal
   double[0] = x
   bits[0] += x > 0 ? 1n : -1n
   return Math.min(double[0], Number.MAX_VALUE)

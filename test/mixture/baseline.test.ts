@@ -25,7 +25,7 @@ suite('baseline', () => {
       const values = column(draw, 5000)
       const { edges, counts, means } = baselineOf(values)
       deepEqual(counts, counted(edges, values))
-      ok(counts.length <= 192, `${counts.length} bins`)
+      ok(counts.length <= 204, `${counts.length} bins`)
       means.forEach((mean, i) => {
         ok(mean >= edges[i] && mean <= edges[i + 1], `${mean} is in bin ${i}`)
       })
@@ -35,7 +35,7 @@ suite('baseline', () => {
   test('a frequent value has a bin of its own, which ends at the next double', () => {
     const { edges, counts } = baselineOf(column(shapes.zeroSpike, 5000))
     const zero = edges.indexOf(0)
-    equal(edges[zero + 1], Number.MIN_VALUE)
+    equal(edges[zero + 1], nextUp(0))
     ok(counts[zero] > 2900 && counts[zero] < 3100)
   })
 
@@ -50,10 +50,10 @@ suite('baseline', () => {
     deepEqual([edges, counts, means], [[7.25, nextUp(7.25)], [10], [7.25]])
   })
 
-  test('the next double is the next one, below zero and at it', () => {
+  test('the next double is the next one, but for those below normal ones, which processors are slow at', () => {
     deepEqual(
       [nextUp(1), nextUp(-1), nextUp(0), nextUp(-0), nextUp(Number.MAX_VALUE)],
-      [1 + Number.EPSILON, -1 + Number.EPSILON / 2, Number.MIN_VALUE, Number.MIN_VALUE, Number.MAX_VALUE],
+      [1 + Number.EPSILON, -1 + Number.EPSILON / 2, 2 ** -1022, 2 ** -1022, Number.MAX_VALUE],
     )
   })
 
