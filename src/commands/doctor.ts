@@ -1,10 +1,8 @@
 import type { Command } from 'commander'
-import { topicNames } from '../config/names.ts'
 import type { Diagnosis } from '../doctor/checks.ts'
+import type { ClusterDiagnosis, DiagnoseClusterOptions } from '../doctor/diagnose-cluster.ts'
 import { diagnosisText, summaryText } from '../doctor/diagnosis-text.ts'
-import type { DatasetNames } from '../doctor/gather-facts.ts'
 import { exitCodes } from '../errors.ts'
-import type { ClusterSession } from '../pipeline/cluster-session.ts'
 import {
   type ClusterCommandFlags,
   clusterCommand,
@@ -44,16 +42,12 @@ export function doctorCommand(): Command {
     .addOption(topicOption('restored'))
     .option('--fix', 'create or alter topics where that fixes a finding, never the raw topic; then check again')
     .action(async (flags: DoctorFlags) => {
-      const names = datasetNames(flags)
       await withCluster(
         flags,
         async (cluster) => {
-          const { diagnose } = await import('../doctor/checks.ts')
-          const { gatherFacts } = await import('../doctor/gather-facts.ts')
-          const before = diagnose(await gatherFacts(cluster, names))
-          const fixed = flags.fix === true ? await repaired(cluster, before) : []
-          const diagnosis = fixed.length > 0 ? diagnose(await gatherFacts(cluster, names)) : before
-          printResult(flags, result(diagnosis, fixed), text(diagnosis, fixed, flags))
+          const { diagnoseCluster } = await import('../doctor/diagnose-cluster.ts')
+          const diagnosis = await diagnoseCluster(cluster, diagnoseOptions(flags))
+          printResult(flags, result(diagnosis), text(diagnosis, flags))
           if (errorsIn(diagnosis) > 0) process.exitCode = exitCodes.failed
         },
         false,
@@ -61,35 +55,16 @@ export function doctorCommand(): Command {
     })
 }
 
-function datasetNames(flags: DoctorFlags): DatasetNames | undefined {
-  const {
-    dataset,
-    modelsTopic,
-    positionsTopic,
-    rawTopic,
-    sampleTopic,
-    normalizedTopic,
-    deadLetterTopic,
-    restoredTopic,
-  } = flags
-  if (dataset === undefined) return undefined
-  const overrides = {
-    raw: rawTopic,
-    sample: sampleTopic,
-    normalized: normalizedTopic,
-    deadLetters: deadLetterTopic,
-    restored: restoredTopic,
+function diagnoseOptions(flags: DoctorFlags): DiagnoseClusterOptions {
+  const { dataset, modelsTopic, positionsTopic, fix } = flags
+  const topics = {
+    raw: flags.rawTopic,
+    sample: flags.sampleTopic,
+    normalized: flags.normalizedTopic,
+    deadLetters: flags.deadLetterTopic,
+    restored: flags.restoredTopic,
   }
-  const topics = topicNames(dataset, overrides, [modelsTopic, positionsTopic])
-  return { dataset, topics, modelsTopic, positionsTopic }
-}
-
-async function repaired({ admin }: ClusterSession, { findings }: Diagnosis): Promise<readonly string[]> {
-  const { repairTopics } = await import('../doctor/topic-repairs.ts')
-  return repairTopics(
-    admin,
-    findings.flatMap(({ repair }) => repair ?? []),
-  )
+  return { dataset, topics, modelsTopic, positionsTopic, fix }
 }
 
 const levelsOf = ({ findings }: Diagnosis, level: 'error' | 'warning') =>
@@ -97,7 +72,7 @@ const levelsOf = ({ findings }: Diagnosis, level: 'error' | 'warning') =>
 const errorsIn = (diagnosis: Diagnosis) => levelsOf(diagnosis, 'error')
 
 /** What `--json` prints; a contract. */
-function result(diagnosis: Diagnosis, fixed: readonly string[]) {
+function result(diagnosis: ClusterDiagnosis) {
   return {
     errors: errorsIn(diagnosis),
     warnings: levelsOf(diagnosis, 'warning'),
@@ -108,11 +83,12 @@ function result(diagnosis: Diagnosis, fixed: readonly string[]) {
       ...(level !== 'ok' && { expected, fix, fixable: repair !== undefined }),
     })),
     notChecked: diagnosis.notChecked,
-    fixed,
+    fixed: diagnosis.fixed,
   }
 }
 
-function text(diagnosis: Diagnosis, fixed: readonly string[], { dataset, fix }: DoctorFlags): string {
+function text(diagnosis: ClusterDiagnosis, { dataset, fix }: DoctorFlags): string {
+  const { fixed } = diagnosis
   const fixable = diagnosis.findings.filter((finding) => finding.repair !== undefined).length
   const hint = fixable > 0 && fix !== true ? `\n"vgm doctor --dataset ${dataset} --fix" fixes ${fixable} of them.` : ''
   const done = fixed.length > 0 ? `\n\nFixed\n${fixed.map((line) => `  ${line}`).join('\n')}` : ''

@@ -3,9 +3,8 @@ import { suite, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import avsc from 'avsc'
 import { groupName, valueSubject } from '../../src/config/names.ts'
-import { type Diagnosis, diagnose } from '../../src/doctor/checks.ts'
-import { gatherFacts } from '../../src/doctor/gather-facts.ts'
-import { repairTopics } from '../../src/doctor/topic-repairs.ts'
+import type { Diagnosis } from '../../src/doctor/checks.ts'
+import { diagnoseCluster } from '../../src/doctor/diagnose-cluster.ts'
 import { createControlClient } from '../../src/kafka/kafkajs-client.ts'
 import { SchemaRegistry } from '../../src/kafka/registry.ts'
 import { RowClient } from '../../src/kafka/row-client.ts'
@@ -40,10 +39,9 @@ async function normalized(t: Test): Promise<TestPipeline> {
   return pipeline
 }
 
-const namesOf = ({ dataset, topics, modelsTopic }: TestPipeline) => ({ dataset, topics, modelsTopic })
+const optionsOf = ({ dataset, topics, modelsTopic }: TestPipeline) => ({ dataset, topics, modelsTopic })
 
-const examined = async (pipeline: TestPipeline): Promise<Diagnosis> =>
-  diagnose(await gatherFacts(pipeline.cluster, namesOf(pipeline)))
+const examined = (pipeline: TestPipeline): Promise<Diagnosis> => diagnoseCluster(pipeline.cluster, optionsOf(pipeline))
 
 /** What is not well, but for the replicas of a cluster that has one broker, and what its machine has free. */
 const ill = ({ findings }: Diagnosis) =>
@@ -65,11 +63,8 @@ async function whenFound(pipeline: TestPipeline, checks: readonly string[]): Pro
 }
 
 /** Lets --fix do its work, and looks again. */
-async function fixed(pipeline: TestPipeline, diagnosis: Diagnosis): Promise<readonly string[]> {
-  const lines = await repairTopics(
-    pipeline.cluster.admin,
-    diagnosis.findings.flatMap(({ repair }) => repair ?? []),
-  )
+async function fixed(pipeline: TestPipeline): Promise<readonly string[]> {
+  const { fixed: lines } = await diagnoseCluster(pipeline.cluster, { ...optionsOf(pipeline), fix: true })
   await whenFound(pipeline, [])
   return lines
 }
@@ -102,7 +97,8 @@ suite('vgm doctor, on a broker', () => {
       [topics.normalized, { 'retention.ms': '60000' }, 'retention', /retention\.ms=/],
     ] as const) {
       await cluster.admin.topics.alter(topic, settings)
-      const lines = await fixed(pipeline, await whenFound(pipeline, [check]))
+      await whenFound(pipeline, [check])
+      const lines = await fixed(pipeline)
       equal(lines.length, 1)
       match(lines[0], line)
     }
@@ -121,16 +117,16 @@ suite('vgm doctor, on a broker', () => {
     match(refusal?.found ?? '', /next start of normalize would be refused: .* there is no topic .*\.normalized/)
     match(refusal?.fix ?? '', /--delete-offsets.*--allow-empty-output/)
     await cluster.admin.groups.delete([groupName(dataset, 'normalize')])
-    const missing = await whenFound(pipeline, ['topics', 'topics'])
-    deepEqual(await fixed(pipeline, missing), [
+    await whenFound(pipeline, ['topics', 'topics'])
+    deepEqual(await fixed(pipeline), [
       `made topic ${topics.normalized} like ${topics.raw}`,
       `made topic ${topics.deadLetters} like ${topics.raw}`,
     ])
     await withKafkaAdmin(pipeline, (admin) =>
       admin.createPartitions({ topicPartitions: [{ topic: topics.raw, count: 3 }] }),
     )
-    const few = await whenFound(pipeline, ['partitions', 'partitions'])
-    deepEqual(await fixed(pipeline, few), [
+    await whenFound(pipeline, ['partitions', 'partitions'])
+    deepEqual(await fixed(pipeline), [
       `gave ${topics.normalized} 3 partitions`,
       `gave ${topics.deadLetters} 3 partitions`,
     ])
@@ -143,7 +139,7 @@ suite('vgm doctor, on a broker', () => {
     deepEqual(ill(await examined(pipeline)), [], 'they are kept')
     const positionsTopic = `${dataset}.positions`
     const without = { ...cluster, rows: new RowClient(cluster.settings, undefined, {}, positionsTopic) }
-    const diagnosis = diagnose(await gatherFacts(without, { ...namesOf(pipeline), positionsTopic }))
+    const diagnosis = await diagnoseCluster(without, { ...optionsOf(pipeline), positionsTopic })
     const refusal = diagnosis.findings.find(({ check }) => check === 'positions')
     match(refusal?.found ?? '', /next start of normalize would be refused: .*has no position in .*is not empty/)
     match(refusal?.fix ?? '', /--rebuild-positions/)
@@ -207,8 +203,7 @@ suite('vgm doctor, on a broker', () => {
     const { cluster } = pipeline
     const registry = new SchemaRegistry({ url: 'http://127.0.0.1:9' }, { patienceMs: 300 })
     const address = { ...cluster.address, registry: 'http://127.0.0.1:9' }
-    const facts = await gatherFacts({ ...cluster, registry, address }, namesOf(pipeline))
-    const diagnosis = diagnose(facts)
+    const diagnosis = await diagnoseCluster({ ...cluster, registry, address }, optionsOf(pipeline))
     deepEqual(
       ill(diagnosis).map(({ check }) => check),
       ['registry'],

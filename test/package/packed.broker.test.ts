@@ -130,10 +130,14 @@ import type { Compression, ConnectionSettings, Delivery, TableFormat, TextOption
 import type { TokenSource, TopicOverrides } from 'vgm-stream/pipeline'
 import { columnModel, fitMixture } from 'vgm-stream/mixture'
 import { Normalizer } from 'vgm-stream'
+import { diagnoseCluster } from 'vgm-stream/doctor'
+import { startEmbeddedCluster } from 'vgm-stream/testing'
 const cluster: ClusterSession = await openCluster({ brokers: ['localhost:9092'], registry: 'http://localhost' })
 export const { version } = await fitDataset(cluster, { dataset: 'd' })
 export const { lost } = await verifyDataset(cluster, { dataset: 'd' })
 export const normalizer = new Normalizer(columnModel(fitMixture(Float64Array.of(1, 2))))
+export const fixes = (await diagnoseCluster(cluster, { dataset: 'd' })).findings.map(({ level, fix }) => [level, fix])
+export const { kafka } = { kafka: (await startEmbeddedCluster()).brokers }
 export const code: ErrorCode = 'VGM_MODELS_TOPIC'
 // @ts-expect-error there is no such code
 export const unknown: ErrorCode = 'VGM_NONE'

@@ -1,0 +1,74 @@
+import { defaultModelsTopic, defaultPositionsTopic, type TopicOverrides, topicNames } from '../config/names.ts'
+import { datasetName, flag, ownTopic } from '../config/value-rules.ts'
+import { call } from '../pipeline/call.ts'
+import { fields, optionChecks } from '../pipeline/check-options.ts'
+import type { ClusterSession } from '../pipeline/cluster-session.ts'
+import { type Diagnosis, diagnose } from './checks.ts'
+import { type DatasetNames, gatherFacts } from './gather-facts.ts'
+import { repairTopics } from './topic-repairs.ts'
+
+export interface DiagnoseClusterOptions {
+  /** whose topics, schemas, models and groups are checked as well [the cluster alone] */
+  readonly dataset?: string | undefined
+  /** other names for its topics [`<dataset>.raw` and so on] */
+  readonly topics?: TopicOverrides | undefined
+  /** where models are published ['vgm.models'] */
+  readonly modelsTopic?: string | undefined
+  /** where positions of groups are kept ['vgm.positions'] */
+  readonly positionsTopic?: string | undefined
+  /** create or alter topics where that repairs a finding, never the raw topic; then check again [false] */
+  readonly fix?: boolean | undefined
+}
+
+/** What was found, and what was done about it. */
+export interface ClusterDiagnosis extends Diagnosis {
+  /** what was created or altered, a line each; empty without `fix` */
+  readonly fixed: readonly string[]
+}
+
+const checks = optionChecks<DiagnoseClusterOptions>(
+  'diagnoseCluster',
+  {},
+  {
+    dataset: datasetName,
+    topics: fields<TopicOverrides>(
+      {},
+      { raw: ownTopic, sample: ownTopic, normalized: ownTopic, deadLetters: ownTopic, restored: ownTopic },
+    ),
+    modelsTopic: ownTopic,
+    positionsTopic: ownTopic,
+    fix: flag,
+  },
+)
+
+/**
+ * Checks every precondition for processing rows: brokers, access rights, topics, schemas, models, groups, this machine.
+ * What does not answer or is refused is a finding, not an error.
+ *
+ * @example
+ * const { findings } = await diagnoseCluster(cluster, { dataset: 'trips' })
+ * for (const { level, found, fix } of findings) if (level === 'error') console.error(found, fix)
+ *
+ * @returns a finding for each check and subject, its level 'ok', 'warning' or 'error'
+ */
+export async function diagnoseCluster(
+  cluster: ClusterSession,
+  options: DiagnoseClusterOptions = {},
+): Promise<ClusterDiagnosis> {
+  return call(checks, cluster, options, diagnosed)
+}
+
+async function diagnosed(cluster: ClusterSession, options: DiagnoseClusterOptions): Promise<ClusterDiagnosis> {
+  const names = datasetNames(options)
+  const before = diagnose(await gatherFacts(cluster, names))
+  const repairs = options.fix === true ? before.findings.flatMap(({ repair }) => repair ?? []) : []
+  const fixed = await repairTopics(cluster.admin, repairs)
+  return { ...(fixed.length > 0 ? diagnose(await gatherFacts(cluster, names)) : before), fixed }
+}
+
+function datasetNames(options: DiagnoseClusterOptions): DatasetNames | undefined {
+  const { dataset, modelsTopic = defaultModelsTopic, positionsTopic = defaultPositionsTopic } = options
+  if (dataset === undefined) return undefined
+  const topics = topicNames(dataset, options.topics, [modelsTopic, positionsTopic])
+  return { dataset, topics, modelsTopic, positionsTopic }
+}
