@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { Compression } from '../batch/batch-header.ts'
 import { topicNames } from '../config/names.ts'
-import { parseCount, parseSeed } from '../config/value-parsers.ts'
+import { parseCount, parseDuration, parseSeed } from '../config/value-parsers.ts'
 import { createProgress } from '../observe/progress.ts'
 import { stageText } from '../observe/report-text.ts'
 import type { Delivery } from '../ports/log.ts'
@@ -30,6 +30,7 @@ interface NormalizeFlags extends DatasetFlags, StageFlags {
   readonly instance?: string
   readonly members: number
   readonly model?: number
+  readonly maxModelAge?: number
   readonly untilEnd?: boolean
   readonly rebuildPositions?: boolean
   readonly allowEmptyOutput?: boolean
@@ -57,6 +58,11 @@ export function normalizeCommand(): Command {
   )
     .option('--until-end', 'stop at the end that the raw topic has at the start')
     .option('--model <version>', 'version of the model (default: follow the current one)', parseCount)
+    .option(
+      '--max-model-age <duration>',
+      'age from which on a model is refused at the start, and warned of later, such as 30d',
+      parseDuration,
+    )
     .option('--group <name>', 'consumer group (default: vgm.<dataset>.normalize)')
     .option('--instance <name>', "name of this process that survives restarts, such as a pod's")
     .addOption(clipOption())
@@ -93,6 +99,7 @@ export function normalizeCommand(): Command {
           instance: flags.instance,
           members,
           model: flags.model,
+          maxModelAgeMs: flags.maxModelAge,
           untilEnd,
           clip: flags.clip,
           modeChoice: modeChoice(flags),

@@ -33,11 +33,13 @@ export {
 export { ColumnSpanError, EmptyColumnError, FitOptionError, NonFiniteValueError } from '../mixture/errors.ts'
 export {
   CorruptModelError,
+  ModelInUseError,
   ModelMissingError,
   ModelReplacedError,
   ModelsTopicReplacedError,
   ModelsUnreadableError,
   ModelTooLargeError,
+  ModelTooOldError,
   VersionsExhaustedError,
 } from '../model/errors.ts'
 export { RecordsTooLargeError } from '../rows/decode-rows.ts'

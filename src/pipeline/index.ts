@@ -12,6 +12,7 @@ export { type ExitCode, exitCodes, PipelineError } from '../errors.ts'
 export type { TableFormat } from '../files/file-format.ts'
 export type { FileReading, TextOptions } from '../files/reading/table-options.ts'
 export type { Model } from '../model/model.ts'
+export type { ColumnDiff, ModelDiff, ModePair } from '../model/model-diff.ts'
 export type { ModelFollower } from '../model/model-follower.ts'
 export type { ConnectionSettings, TokenSource } from '../ports/connection-settings.ts'
 export type { Delivery } from '../ports/log.ts'
@@ -23,12 +24,15 @@ export type { ExportReport } from '../stages/export.ts'
 export type { LoadReport } from '../stages/load.ts'
 export type { ModeChoice } from '../stages/normalize.ts'
 export type { SampleSize } from '../stages/sample.ts'
+export type { StampedRow } from '../stages/stamped-versions.ts'
 export { modelSpec } from '../stages/synthetic/model-spec.ts'
 export { parseRowSpec, type RowSpec } from '../stages/synthetic/row-spec.ts'
 export type { DeadLetter, DeadLetterSummary } from '../stages/verify/read-dead-letters.ts'
 export { countDeadLetters, type DeadLettersOptions, readDeadLetter } from './browse-dead-letters.ts'
 export { checkFile } from './check-file.ts'
+export { type CheckModelOptions, checkModel, type ModelCheck } from './check-model.ts'
 export { type ClusterOptions, type ClusterSession, openCluster } from './cluster-session.ts'
+export { type CompareModelsOptions, compareModels } from './compare-models.ts'
 export type { ErrorCode } from './error-code.ts'
 export * from './errors.ts'
 export { type ExportTopicOptions, exportTopic } from './export-topic.ts'
@@ -42,14 +46,20 @@ export {
   followModels,
   listModels,
   type ModelVersion,
+  modelNamed,
+  type NameModelOptions,
+  nameModel,
   type PromoteModelOptions,
   promoteModel,
+  type VersionName,
 } from './models-topic.ts'
 export { type NormalizeTopicOptions, normalizeTopic } from './normalize-topic.ts'
 export type { OnProgress } from './progress.ts'
+export { type RemoveModelOptions, removeModel } from './remove-model.ts'
 export { type ReplayReport, type ReplayTopicOptions, replayTopic } from './replay-topic.ts'
 export { type RestoreTopicOptions, restoreTopic } from './restore-topic.ts'
 export { type SampleTopicOptions, sampleTopic } from './sample-topic.ts'
+export { type StampedVersionsOptions, stampedVersions } from './stamped-versions.ts'
 export { defineTransform, type TransformRowsOptions, transformRows } from './transform-rows.ts'
 export {
   type AuditResult,

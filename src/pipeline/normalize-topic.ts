@@ -26,6 +26,8 @@ export interface NormalizeTopicOptions extends GroupOptions {
   readonly members?: number | undefined
   /** version of the model [the current one, whichever that is] */
   readonly model?: number | undefined
+  /** age of a model in ms from which on it is an error at the start, and a warning later [Infinity] */
+  readonly maxModelAgeMs?: number | undefined
   /** cut values to -clip..clip; rows beyond cannot be restored [Infinity] */
   readonly clip?: number | undefined
   /** the likeliest mode of a value, or one drawn from its posterior [{ kind: 'likely' }] */
@@ -45,6 +47,7 @@ const checks = optionChecks<NormalizeTopicOptions>(
     group: text,
     members: count,
     model: count,
+    maxModelAgeMs: limit,
     clip: limit,
     modeChoice: modeChoiceCheck,
     renameVersionField: avroName,
@@ -62,7 +65,7 @@ const checks = optionChecks<NormalizeTopicOptions>(
  * const { rowsOut } = await normalizeTopic(cluster, { dataset: 'trips', untilEnd: true })
  *
  * @returns what was done by this process
- * @throws ModelMissingError if the data set has no model; TopicMissingError without a raw topic; PositionsMissingError;
+ * @throws ModelMissingError if the data set has no model, ModelTooOldError; TopicMissingError without a raw topic; PositionsMissingError;
  *   DeadLetterShareError; InterruptedError when the cluster's signal fires: what was committed stands
  */
 export async function normalizeTopic(cluster: ClusterSession, options: NormalizeTopicOptions): Promise<StageReport> {
@@ -80,6 +83,7 @@ async function normalize(cluster: ClusterSession, options: NormalizeTopicOptions
     modelsTopic: options.modelsTopic ?? defaultModelsTopic,
     group: options.group ?? groupName(dataset, 'normalize'),
     model: options.model,
+    maxModelAgeMs: options.maxModelAgeMs,
     clip: options.clip ?? Infinity,
     modeChoice: options.modeChoice ?? { kind: 'likely' },
     renameVersionField: options.renameVersionField,

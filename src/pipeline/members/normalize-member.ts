@@ -1,4 +1,5 @@
 import { type TopicNames, valueSubject } from '../../config/names.ts'
+import { ModelTooOldError } from '../../model/errors.ts'
 import type { Model } from '../../model/model.ts'
 import type { StageReport } from '../../ports/stage-report.ts'
 import { parseAvroSchema } from '../../rows/avro-schema.ts'
@@ -15,6 +16,8 @@ export interface NormalizeMemberOptions extends TransformMemberOptions {
   readonly topics: Pick<TopicNames, 'raw' | 'normalized' | 'deadLetters'>
   /** undefined follows the current one */
   readonly model?: number | undefined
+  /** undefined for any */
+  readonly maxModelAgeMs?: number | undefined
   readonly clip: number
   readonly modeChoice: ModeChoice
   readonly renameVersionField?: string | undefined
@@ -24,7 +27,16 @@ export interface NormalizeMemberOptions extends TransformMemberOptions {
 /** Runs one member of the group that normalizes a raw topic. */
 export function normalizeMember(
   cluster: ClusterSession,
-  { topics, model: pinned, clip, modeChoice, renameVersionField, renameRecord, ...options }: NormalizeMemberOptions,
+  {
+    topics,
+    model: pinned,
+    maxModelAgeMs,
+    clip,
+    modeChoice,
+    renameVersionField,
+    renameRecord,
+    ...options
+  }: NormalizeMemberOptions,
   onProgress: (report: StageReport) => void,
 ): Promise<StageReport> {
   const { dataset } = options
@@ -33,6 +45,8 @@ export function normalizeMember(
   return transformMember(cluster, stage, onProgress, async (models) => {
     const pinnedModel = pinned === undefined ? undefined : await models.version(dataset, pinned)
     const model = pinnedModel ?? models.current(dataset)
+    const age = modelAge(cluster, maxModelAgeMs)
+    age.require(model)
     const schema = {
       ...(renameVersionField !== undefined && { renameVersionField }),
       ...(renameRecord !== undefined && { renameRecord }),
@@ -45,6 +59,7 @@ export function normalizeMember(
         const model = pinnedModel ?? models.current(dataset)
         if (model.version !== taken) cluster.report({ kind: 'model-taken', model: model.version, before: taken })
         taken = model.version
+        age.watch(model)
         return model
       },
       ...rowSchemas(cluster, inputTopic, outputTopic),
@@ -53,6 +68,29 @@ export function normalizeMember(
       modeChoice,
     })
   })
+}
+
+/** Looks at the age of models: an error at the start, and later a warning, once for each. */
+function modelAge({ log }: ClusterSession, maxAgeMs = Infinity) {
+  let told: number | undefined
+  const problemOf = (model: Model): ModelTooOldError | undefined => {
+    const nowMs = Date.now()
+    return nowMs - model.createdAtMs > maxAgeMs ? new ModelTooOldError(model, nowMs, maxAgeMs) : undefined
+  }
+  return {
+    require(model: Model): void {
+      const problem = problemOf(model)
+      if (problem !== undefined) throw problem
+    },
+    /** A stage that works goes on: rows that wait for a fit are worse than rows of an old model. */
+    watch(model: Model): void {
+      if (told === model.version) return
+      const problem = problemOf(model)
+      if (problem === undefined) return
+      told = model.version
+      log.warn({ dataset: model.dataset, version: model.version }, `${problem.message}. ${problem.fix}`)
+    },
+  }
 }
 
 /**
