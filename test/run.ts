@@ -26,6 +26,8 @@ if (!['unit', 'broker', 'docker', 'all'].includes(which)) {
   process.exit(2)
 }
 const checkout = join(import.meta.dirname, '..')
+// For the tests and all that they start: otherwise each process would compile every module again.
+process.env.NODE_COMPILE_CACHE ??= join(checkout, 'node_modules/.cache/compiled')
 const files = globSync('test/**/*.test.ts', { cwd: checkout })
   .filter((file) => parts.length === 0 || parts.some((part) => file.includes(part)))
   .map((file) => join(checkout, file))

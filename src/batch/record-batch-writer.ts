@@ -17,7 +17,7 @@ export const noHeaders = new Uint8Array(1)
 /** Bytes of a record in addition to its key, value and headers: five varints and the attributes. */
 const frameBytes = 5 * 10 + 1
 
-const initialBytes = 64 * 1024
+const initialBytes = 8 * 1024
 
 /** Rows appended at a time: what is looked up of them stays in the nearest cache until it is written. */
 const blockRows = 512

@@ -1,7 +1,7 @@
 import { clusterAddress } from '../config/cluster-address.ts'
 import { softwareVersion } from '../config/software-version.ts'
+import { parseEndpoint } from '../observe/endpoint-address.ts'
 import { logEvent } from '../observe/event-log.ts'
-import { parseEndpoint } from '../observe/http-endpoint.ts'
 import { interruption } from '../observe/interruption.ts'
 import { createLogger } from '../observe/logger.ts'
 import type { StageNeed } from '../observe/stage-health.ts'

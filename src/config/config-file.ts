@@ -1,11 +1,14 @@
 import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import type { Command } from 'commander'
-import { parse } from 'yaml'
 import { UsageError } from '../errors.ts'
 import { nearestName } from './nearest-name.ts'
 import { commandName, type Setting, settingsOf } from './setting.ts'
 
 type Section = Readonly<Record<string, unknown>>
+
+/** Only a command that has a file pays for it, with a tenth of a start. */
+const parserOfYaml = (): typeof import('yaml') => createRequire(import.meta.url)('yaml')
 
 /** A value of the file. */
 export interface FileValue {
@@ -29,7 +32,7 @@ export class ConfigFile {
   static read(path: string, program: Command): ConfigFile {
     let root: unknown
     try {
-      root = parse(readFileSync(path, 'utf8'))
+      root = parserOfYaml().parse(readFileSync(path, 'utf8'))
     } catch (cause) {
       throw new UsageError(`${path}: ${(cause as Error).message.split('\n')[0]}`, 'Name a YAML file that can be read')
     }

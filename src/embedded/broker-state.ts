@@ -3,10 +3,11 @@ import type { Clock } from './core/clock.ts'
 import type { LogStores } from './log-stores.ts'
 import type { MemoryLimit } from './memory-limit.ts'
 import type { MetadataLog } from './metadata-log.ts'
+import type { Nodes } from './nodes.ts'
 import type { ApiName, RequestOf, ResponseOf } from './protocol/apis.ts'
 import type { Topics } from './topics.ts'
 
-/** What a broker of one node has, for those who answer requests. */
+/** What a broker has, for those who answer requests. */
 export interface BrokerState {
   readonly clusterId: string
   readonly clock: Clock
@@ -17,12 +18,13 @@ export interface BrokerState {
   readonly memory: MemoryLimit
   /** folder of the logs, if they are in files */
   readonly dataDir: string | undefined
-  /** where clients reach the broker, known once it listens */
-  readonly address: () => { readonly host: string; readonly port: number }
+  readonly nodes: Nodes
 }
 
 /** What is known of a request beside its body. */
 export interface RequestFacts {
+  /** the node that was asked */
+  readonly nodeId: number
   readonly version: number
   readonly isVersionUnknown: boolean
   readonly clientId: string
@@ -40,6 +42,3 @@ export type Handler<N extends ApiName> = (request: RequestOf<N>, facts: RequestF
 
 /** Handlers of some APIs. */
 export type HandlersOf<N extends ApiName> = { readonly [name in N]: Handler<name> }
-
-/** The broker's own id, as `node.id` says. */
-export const nodeId = 1

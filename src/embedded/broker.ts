@@ -3,19 +3,20 @@ import type { Answer, BrokerState, HandlersOf, RequestFacts } from './broker-sta
 import { openGroups, openTransactions, rollBackUnknown } from './coordinators.ts'
 import type { Clock } from './core/clock.ts'
 import type { GroupCoordinator } from './core/group-coordinator.ts'
-import type { TransactionCoordinator } from './core/transactions.ts'
+import type { TransactionCoordinator, TransactionSettings } from './core/transactions.ts'
 import { guardedClock } from './guarded-clock.ts'
 import { clusterHandlers } from './handlers/cluster-handlers.ts'
 import { configHandlers } from './handlers/config-handlers.ts'
 import { fetchHandlers } from './handlers/fetch-handler.ts'
 import { groupHandlers } from './handlers/group-handlers.ts'
-import { logHandlers } from './handlers/log-handlers.ts'
+import { logHandlers, type VerifyTransaction } from './handlers/log-handlers.ts'
 import { topicHandlers } from './handlers/topic-handlers.ts'
 import { transactionHandlers } from './handlers/transaction-handlers.ts'
 import { startHousekeeping } from './housekeeping.ts'
 import type { LogStores } from './log-stores.ts'
 import { MemoryLimit } from './memory-limit.ts'
 import { MetadataLog } from './metadata-log.ts'
+import type { Nodes } from './nodes.ts'
 import type { ApiName } from './protocol/apis.ts'
 import type { Request } from './protocol/frames.ts'
 import { StorageError } from './storage-error.ts'
@@ -28,7 +29,10 @@ export interface BrokerOptions {
   readonly dataDir: string | undefined
   readonly settings: BrokerSettings
   readonly memoryBytes: number
+  readonly nodes: Nodes
   readonly clock: Clock
+  /** what Apache Kafka has no setting for */
+  readonly transactions?: Partial<TransactionSettings>
   /** says what a person may want to know */
   readonly log: (line: string) => void
   /** Gets what makes the broker useless: it cannot keep what it has decided. It must be closed then. */
@@ -39,77 +43,73 @@ export interface BrokerOptions {
 const metadataLog = 'metadata'
 
 /**
- * A broker of one node: a request goes in, an answer comes out. It knows neither sockets nor the system's time.
+ * The broker: a request goes in, an answer comes out. It knows neither sockets nor the system's time. Its nodes, one or
+ * several, share all that it has.
  *
  * State is where Kafka has it, in logs: topics in the metadata log, offsets in `__consumer_offsets`, transactions in
  * `__transaction_state`.
  */
 export class Broker {
   readonly settings: BrokerSettings
-  readonly #state: BrokerState
-  readonly #groups: GroupCoordinator
-  readonly #transactions: TransactionCoordinator
+  readonly topics: Topics
+  readonly groups: GroupCoordinator
+  readonly transactions: TransactionCoordinator
+  readonly #metadata: MetadataLog
   readonly #handlers: HandlersOf<ApiName>
   readonly #housekeeping: { stop(): void }
   readonly #fail: (error: unknown) => void
-  #address = { host: '', port: 0 }
 
-  constructor({ stores, dataDir, settings, memoryBytes, clock: given, log, fail }: BrokerOptions) {
-    const clock = guardedClock(given, fail)
+  constructor(options: BrokerOptions) {
+    const { stores, dataDir, settings, memoryBytes, nodes, log, fail } = options
+    const clock = guardedClock(options.clock, fail)
     this.settings = settings
     this.#fail = fail
     const metadata = new MetadataLog(stores.open(metadataLog), clock)
+    this.#metadata = metadata
     const { clusterId, starts } = metadata.cluster ?? { clusterId: newId(), starts: 0 }
     // What was cut off at this start has been seen under the epoch before.
     metadata.putCluster({ clusterId, starts: starts + 1 })
     const onCut = (name: string, bytes: number) =>
       log(`${bytes} bytes at the end of ${name} were torn, and have been cut off`)
     const topics = new Topics({ stores, metadata, settings, clock, leaderEpoch: starts, onCut })
-    const host = { stores, clock, settings, topics, onCut, fail }
-    this.#groups = openGroups(host)
-    this.#transactions = openTransactions(host, this.#groups)
+    const host = { stores, clock, settings, topics, nodes, onCut, fail }
+    const groups = openGroups(host)
+    const transactions = openTransactions(host, groups, options.transactions)
+    this.topics = topics
+    this.groups = groups
+    this.transactions = transactions
     // Their topics were deleted, and then the process ended.
     stores.removeOthers()
     const maintain = () => {
-      this.#groups.maintain()
-      this.#transactions.maintain()
+      groups.maintain()
+      transactions.maintain()
       for (const { isInternal, partitions } of topics.all())
         if (!isInternal) for (const { log: rows } of partitions) rows.maintain()
     }
     const memory = new MemoryLimit(memoryBytes, stores, clock, maintain)
-    this.#state = {
-      clusterId,
-      clock,
-      settings,
-      metadata,
-      topics,
-      stores,
-      memory,
-      dataDir,
-      address: () => this.#address,
+    const state: BrokerState = { clusterId, clock, settings, metadata, topics, stores, memory, dataDir, nodes }
+    const verify: VerifyTransaction = async (producer, partition) => {
+      const error = transactions.verifyPartition(producer, partition)
+      await nodes.transit('verification')
+      return error
     }
-    const admin = new TopicAdmin(this.#state)
+    const admin = new TopicAdmin(state)
     this.#handlers = {
-      ...clusterHandlers(this.#state, admin),
-      ...topicHandlers(this.#state, admin, ({ name }) => this.#groups.forgetTopic(name)),
-      ...configHandlers(this.#state),
-      ...logHandlers(this.#state, (producer, partition) => this.#transactions.verifyPartition(producer, partition)),
-      ...fetchHandlers(this.#state),
-      ...groupHandlers(topics, this.#groups),
-      ...transactionHandlers(topics, this.#groups, this.#transactions),
+      ...clusterHandlers(state, admin),
+      ...topicHandlers(state, admin, ({ name }) => groups.forgetTopic(name)),
+      ...configHandlers(state),
+      ...logHandlers(state, verify),
+      ...fetchHandlers(state),
+      ...groupHandlers(topics, groups),
+      ...transactionHandlers(topics, groups, transactions),
     }
     this.#housekeeping = startHousekeeping(clock, settings.number('log.retention.check.interval.ms'), maintain)
   }
 
   /** Completes the transactions that were decided before. */
   async start(): Promise<void> {
-    rollBackUnknown(this.#state.topics, this.#groups, this.#transactions)
-    await this.#transactions.start()
-  }
-
-  /** Where clients reach it, from now on. */
-  advertise({ host, port }: { readonly host: string; readonly port: number }): void {
-    this.#address = { host, port }
+    rollBackUnknown(this.topics, this.groups, this.transactions)
+    await this.transactions.start()
   }
 
   /** @returns undefined for a request that is not answered */
@@ -123,17 +123,12 @@ export class Broker {
     }
   }
 
-  /** Rolls a transaction back as at its time-out. @returns false if none is open */
-  timeOutTransaction(transactionalId: string): boolean {
-    return this.#transactions.timeOut(transactionalId)
-  }
-
   /** Ends all waiting. What is in the logs outlives a power cut afterwards. */
   async close(): Promise<void> {
     this.#housekeeping.stop()
-    this.#groups.close()
-    this.#transactions.close()
-    await this.#state.metadata.sync()
-    for (const { partitions } of this.#state.topics.all()) for (const { log } of partitions) await log.sync()
+    this.groups.close()
+    this.transactions.close()
+    await this.#metadata.sync()
+    for (const { partitions } of this.topics.all()) for (const { log } of partitions) await log.sync()
   }
 }

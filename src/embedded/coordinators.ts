@@ -2,8 +2,9 @@ import type { BrokerSettings } from './broker-settings.ts'
 import type { Clock } from './core/clock.ts'
 import { GroupCoordinator } from './core/group-coordinator.ts'
 import { StateLog } from './core/state-log.ts'
-import { TransactionCoordinator, type TransactionHost } from './core/transactions.ts'
+import { TransactionCoordinator, type TransactionHost, type TransactionSettings } from './core/transactions.ts'
 import type { LogStores } from './log-stores.ts'
+import type { Nodes } from './nodes.ts'
 import type { Topics } from './topics.ts'
 
 export interface CoordinatorsHost {
@@ -11,6 +12,7 @@ export interface CoordinatorsHost {
   readonly clock: Clock
   readonly settings: BrokerSettings
   readonly topics: Topics
+  readonly nodes: Nodes
   /** the end of a log was torn, and has been cut off */
   readonly onCut: (name: string, bytes: number) => void
   /** what a coordinator has decided cannot be kept */
@@ -42,14 +44,19 @@ export function openGroups(host: CoordinatorsHost): GroupCoordinator {
   })
 }
 
-export function openTransactions(host: CoordinatorsHost, groups: GroupCoordinator): TransactionCoordinator {
-  const { topics, settings } = host
+export function openTransactions(
+  host: CoordinatorsHost,
+  groups: GroupCoordinator,
+  others: Partial<TransactionSettings> = {},
+): TransactionCoordinator {
+  const { topics, settings, nodes } = host
   const transactionHost: TransactionHost = {
     async sync(partitions, groupNames) {
       const logs = partitions.flatMap(({ topic, partition }) => topics.partition(topic, partition)?.log ?? [])
       await Promise.all([...logs.map((log) => log.sync()), ...(groupNames.length > 0 ? [groups.flush()] : [])])
     },
     async markPartition({ topic, partition: index }, marker) {
+      await nodes.transit('marker')
       const partition = topics.partition(topic, index)
       if (partition === undefined) return
       partition.log.mark(marker)
@@ -58,6 +65,7 @@ export function openTransactions(host: CoordinatorsHost, groups: GroupCoordinato
       await partition.log.sync()
     },
     async markGroup(_, marker) {
+      await nodes.transit('marker')
       groups.mark(marker)
       await groups.flush()
     },
@@ -66,6 +74,7 @@ export function openTransactions(host: CoordinatorsHost, groups: GroupCoordinato
   return new TransactionCoordinator(openStateLog(transactionsTopic, host), host.clock, transactionHost, {
     maxTimeoutMs: settings.number('transaction.max.timeout.ms'),
     idExpirationMs: settings.number('transactional.id.expiration.ms'),
+    ...others,
   })
 }
 

@@ -8,6 +8,7 @@ import type { Faults } from './faults.ts'
 import { lockFolder } from './folder-lock.ts'
 import { FileStores, MemoryStores } from './log-stores.ts'
 import { usualMemoryBytes } from './memory-limit.ts'
+import { SingleNode } from './nodes.ts'
 import { systemClock } from './system-clock.ts'
 import { TcpServer } from './tcp-server.ts'
 
@@ -81,10 +82,11 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions = {}): 
     stop().catch(() => undefined)
   }
   try {
-    broker = new Broker({ stores, dataDir, settings, memoryBytes, clock, log, fail })
+    const node = new SingleNode()
+    broker = new Broker({ stores, dataDir, settings, memoryBytes, nodes: node, clock, log, fail })
     await broker.start()
     server = await TcpServer.listen(broker, { port, ...(host !== undefined && { host }) }, log)
-    broker.advertise(server)
+    node.address = server
     return { brokers: `${server.host}:${server.port}`, died, faults: faultsOf(server, broker), stop }
   } catch (error) {
     await stop()
@@ -97,6 +99,6 @@ function faultsOf(server: TcpServer, broker: Broker): Faults {
     goAway: (ms) => server.goAway(ms),
     slowAnswers: (target) => server.faults.add(target, { kind: 'slow', delayMs: target.delayMs }),
     loseAnswers: (target) => server.faults.add(target, { kind: 'lost' }),
-    abortTransaction: (transactionalId) => broker.timeOutTransaction(transactionalId),
+    abortTransaction: (transactionalId) => broker.transactions.timeOut(transactionalId),
   }
 }

@@ -5,6 +5,7 @@ import { UsageError } from '../errors.ts'
 import type { Broker } from './broker.ts'
 import { closesConnection } from './broker-state.ts'
 import { AnswerFaults } from './faults.ts'
+import { nodeId } from './nodes.ts'
 import { InvalidRequestError } from './protocol/frame-reader.ts'
 import { type Request, readRequest, writeResponse } from './protocol/frames.ts'
 
@@ -150,6 +151,7 @@ class Connection {
     const { version, isVersionUnknown, clientId } = request
     const fault = this.#faults.take(request.api)
     const answer = await this.#broker.handle(request, {
+      nodeId,
       version,
       isVersionUnknown,
       clientId: clientId ?? '',

@@ -1,5 +1,6 @@
-import { type BrokerState, nodeId } from './broker-state.ts'
+import type { BrokerState } from './broker-state.ts'
 import { errorCodes } from './error-codes.ts'
+import { nodeId } from './nodes.ts'
 import { collides, topicNameProblem } from './topic-names.ts'
 import { settingsProblem } from './topic-settings.ts'
 import type { Topic } from './topics.ts'

@@ -1,7 +1,10 @@
-import { Agent as HttpAgent, request as httpRequest } from 'node:http'
+import type { Agent } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import type { RegistrySettings } from '../ports/connection-settings.ts'
 import { bearerToken } from './bearer-token.ts'
+
+// An import would load Node's whole fetch for the WebSocket among its names, a quarter of a command's start.
+const { Agent: HttpAgent, request: httpRequest } = process.getBuiltinModule('node:http')
 
 export interface HttpAnswer {
   readonly status: number
@@ -20,7 +23,7 @@ const mostRedirects = 5
  */
 export class RegistryHttp {
   readonly #settings: RegistrySettings
-  readonly #agents = new Map<string, HttpAgent>()
+  readonly #agents = new Map<string, Agent>()
 
   constructor(settings: RegistrySettings) {
     this.#settings = settings
@@ -30,7 +33,7 @@ export class RegistryHttp {
    * For requests to a URL, also those of the client that registers schemas. Another host than the registry's is shown
    * no certificate of ours.
    */
-  agentFor(url: URL): HttpAgent {
+  agentFor(url: URL): Agent {
     const key = `${url.protocol} ${this.isOwnHost(url)}`
     const known = this.#agents.get(key)
     if (known !== undefined) return known

@@ -1,13 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { UsageError } from '../errors.ts'
-
-/** Where an endpoint listens. */
-export interface EndpointAddress {
-  readonly host: string
-  /** 0 for any that is free */
-  readonly port: number
-}
+import type { EndpointAddress } from './endpoint-address.ts'
 
 /** What is served at a path; the query is ignored. */
 export interface Answer {
@@ -21,8 +15,6 @@ export interface Endpoint {
   readonly url: string
   close(): Promise<void>
 }
-
-const loopback = '127.0.0.1'
 
 /** A scraper and the probes of a pod need a few. */
 const maxConnections = 32
@@ -40,13 +32,6 @@ const headers = {
   'x-frame-options': 'DENY',
   'referrer-policy': 'no-referrer',
 } as const
-
-/** @example parseEndpoint('0.0.0.0:9464') // { host: '0.0.0.0', port: 9464 }; undefined for what is no address */
-export function parseEndpoint(text: string): EndpointAddress | undefined {
-  const found = /^(?:(?<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):)?(?<port>\d{1,5})$/.exec(text.trim())?.groups
-  if (found === undefined || Number(found.port) > 65_535) return undefined
-  return { host: found.host?.replace(/^\[|\]$/g, '') ?? loopback, port: Number(found.port) }
-}
 
 /**
  * Serves some paths read-only: GET and HEAD, and nothing that a request says is looked at but its method and path.

@@ -1,5 +1,6 @@
 import type { MemberNumber, StageEvent } from '../ports/stage-event.ts'
-import { type Answer, type Endpoint, type EndpointAddress, openEndpoint, plainText } from './http-endpoint.ts'
+import type { EndpointAddress } from './endpoint-address.ts'
+import { type Answer, type Endpoint, openEndpoint, plainText } from './http-endpoint.ts'
 import { StageHealth, type StageNeed } from './stage-health.ts'
 import { type StageLabels, StageMetrics } from './stage-metrics.ts'
 

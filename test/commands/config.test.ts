@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
 import { redact, redacted } from '../../src/config/setting-value.ts'
-import { oneLineError, temporaryFolder, vgm } from './run-command.ts'
+import { oneLineError, temporaryFolder, vgm, vgmShared } from './run-command.ts'
 
 suite('vgm config show', () => {
   test('says what is in force and where each value comes from', async (t) => {
@@ -31,7 +31,7 @@ suite('vgm config show', () => {
     deepEqual(settings.get('json'), { value: 'true', source: 'flag', from: '--json' })
     deepEqual(settings.get('compression'), { value: 'none', source: 'default', from: null })
     deepEqual(settings.get('group'), { value: null, source: 'default', from: null })
-    const text = await vgm(show, { environment })
+    const text = await vgmShared(show, { environment })
     match(text.out, /^vgm normalize\n {2}setting +value +from\n/)
     match(text.out, /^ {2}members +3 +VGM_MEMBERS$/m)
   })
@@ -39,7 +39,7 @@ suite('vgm config show', () => {
   test('shows all commands unless one is named, and those of a command of commands', async () => {
     const environment = { VGM_CLUSTER: undefined, VGM_MIN_WEIGHT: '7' }
     const commandsOf = async (...words: string[]) =>
-      JSON.parse((await vgm(['config', 'show', ...words, '--json'], { environment })).out).commands.map(
+      JSON.parse((await vgmShared(['config', 'show', ...words, '--json'], { environment })).out).commands.map(
         ({ command }: { command: string }) => command,
       )
     const all = await commandsOf()
@@ -58,7 +58,7 @@ suite('vgm config show', () => {
       [['normalize', '--membrs', '2'], /vgm normalize has no flag --membrs\. Did you mean --members\?/],
       [['normalize', '--members', 'x'], /--members .*'x' is invalid/],
     ] as const) {
-      const { code, out, err } = await vgm(['config', 'show', ...words])
+      const { code, out, err } = await vgmShared(['config', 'show', ...words])
       equal(code, 2, err)
       equal(out, '')
       match(err, oneLineError)
@@ -69,7 +69,7 @@ suite('vgm config show', () => {
   test('shows no secret: neither of a variable nor in an address', async () => {
     const environment = { SCHEMA_REGISTRY_URL: 'https://me:canary@registry:8081/x', KAFKA_SASL_PASSWORD: 'canary' }
     for (const more of [[], ['--json']]) {
-      const { out } = await vgm(['config', 'show', 'lag', ...more], { environment })
+      const { out } = await vgmShared(['config', 'show', 'lag', ...more], { environment })
       equal(out.includes('canary'), false)
       match(out, /https:\/\/\*+@registry:8081\/x/)
       match(out, /KAFKA_SASL_PASSWORD.*\*{8}/)
@@ -81,7 +81,7 @@ suite('vgm config show', () => {
 
 suite('vgm config schema', () => {
   test('prints the schema, on one line with --json', async () => {
-    const [{ out }, json] = [await vgm(['config', 'schema']), await vgm(['config', 'schema', '--json'])]
+    const [{ out }, json] = [await vgmShared(['config', 'schema']), await vgmShared(['config', 'schema', '--json'])]
     deepEqual(JSON.parse(out), JSON.parse(json.out))
     equal(json.out.trim().split('\n').length, 1)
   })

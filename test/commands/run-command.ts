@@ -1,8 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, fork, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { CommandLine, Printed } from './shared-process.ts'
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 
@@ -28,6 +30,38 @@ export function vgm(args: readonly string[], options: RunOptions = {}): Promise<
   return runNode([main, ...args], options)
 }
 
+let shared: { readonly child: ChildProcess; readonly gone: Promise<never> } | undefined
+let lastShared: Promise<unknown> = Promise.resolve()
+
+/**
+ * Runs `vgm` in a process that all these calls of a test file share, one after another: most of a short command is its
+ * start. For command lines that are done once they are read: no signal, no cluster.
+ */
+export function vgmShared(args: readonly string[], { environment }: Omit<RunOptions, 'folder'> = {}): Promise<Ended> {
+  const ended = lastShared.then(async (): Promise<Ended> => {
+    const startedMs = performance.now()
+    shared ??= forkShared()
+    const { child, gone } = shared
+    child.channel?.ref()
+    child.send({ args, environment: environmentOf(environment) } satisfies CommandLine)
+    const [printed] = (await Promise.race([once(child, 'message'), gone])) as [Printed]
+    child.channel?.unref()
+    return { ...printed, tookMs: performance.now() - startedMs }
+  })
+  lastShared = ended.catch(() => undefined)
+  return ended
+}
+
+function forkShared(): NonNullable<typeof shared> {
+  const child = fork(fileURLToPath(new URL('shared-process.ts', import.meta.url)), { execArgv: [] })
+  child.unref()
+  const gone = once(child, 'exit').then(([code]): never => {
+    throw new Error(`The process of vgmShared ended with ${code}`)
+  })
+  gone.catch(() => undefined)
+  return { child, gone }
+}
+
 export function runNode(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
   return run(process.execPath, args, options)
 }
@@ -40,15 +74,7 @@ export function run(
 ): Promise<Ended> {
   const startedMs = performance.now()
   const child: ChildProcess = spawn(program, args, {
-    // Neither the cluster of whoever runs the tests, nor the one of their "vgm up".
-    env: {
-      ...process.env,
-      KAFKA_BROKERS: undefined,
-      SCHEMA_REGISTRY_URL: undefined,
-      VGM_DATASET: undefined,
-      XDG_STATE_HOME: join(tmpdir(), 'vgm-test-no-state'),
-      ...environment,
-    },
+    env: environmentOf(environment),
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(folder !== undefined && { cwd: folder }),
   })
@@ -63,6 +89,18 @@ export function run(
     child.once('error', reject)
     child.once('close', (code) => resolve({ code, out, err, tookMs: performance.now() - startedMs }))
   })
+}
+
+/** Without the cluster of whoever runs the tests, and the one of their "vgm up". */
+function environmentOf(more: NodeJS.ProcessEnv | undefined): NodeJS.ProcessEnv {
+  return {
+    ...process.env,
+    KAFKA_BROKERS: undefined,
+    SCHEMA_REGISTRY_URL: undefined,
+    VGM_DATASET: undefined,
+    XDG_STATE_HOME: join(tmpdir(), 'vgm-test-no-state'),
+    ...more,
+  }
 }
 
 /** A folder that goes with the test. */

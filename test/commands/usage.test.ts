@@ -2,20 +2,31 @@ import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
-import { type Ended, oneLineError, type RunOptions, temporaryFolder, vgm } from './run-command.ts'
+import { type Ended, oneLineError, type RunOptions, temporaryFolder, vgm, vgmShared } from './run-command.ts'
 
 async function refused(args: readonly string[], what: RegExp, options: RunOptions = {}): Promise<Ended> {
-  const ended = await vgm(args, options)
-  equal(ended.code, 2, ended.err)
-  equal(ended.out, '')
-  match(ended.err, oneLineError)
-  match(ended.err, what)
+  const ended = await vgmShared(args, options)
+  assertRefused(ended, what)
   return ended
+}
+
+/** By a process of its own: what a user meets. */
+async function refusedAtStart(args: readonly string[], what: RegExp, options: RunOptions = {}): Promise<Ended> {
+  const ended = await vgm(args, options)
+  assertRefused(ended, what)
+  return ended
+}
+
+function assertRefused({ code, out, err }: Ended, what: RegExp): void {
+  equal(code, 2, err)
+  equal(out, '')
+  match(err, oneLineError)
+  match(err, what)
 }
 
 suite('bad usage is refused in one line, with exit code 2', () => {
   test('an unknown flag, with the one that was meant', async () => {
-    await refused(['lag', '--dataset', 'd', '--jsn'], /unknown option '--jsn' \(Did you mean --json\?\)/)
+    await refusedAtStart(['lag', '--dataset', 'd', '--jsn'], /unknown option '--jsn' \(Did you mean --json\?\)/)
   })
 
   test('an unknown command', async () => {
@@ -24,7 +35,7 @@ suite('bad usage is refused in one line, with exit code 2', () => {
 
   test('a missing argument, and a missing flag', async () => {
     await refused(['load', '--dataset', 'd'], /missing required argument 'file'/)
-    await refused(['lag'], /vgm lag needs --dataset\. Add --dataset <name>, set VGM_DATASET/)
+    await refusedAtStart(['lag'], /vgm lag needs --dataset\. Add --dataset <name>, set VGM_DATASET/)
   })
 
   test('a value that the flag does not take', async () => {
@@ -112,13 +123,13 @@ suite('bad usage is refused in one line, with exit code 2', () => {
   })
 
   test('a file that is not there, before a cluster is started for it', async () => {
-    const { tookMs } = await refused(['demo', 'no-such-file.csv'], /no-such-file\.csv: there is no such file/)
+    const { tookMs } = await refusedAtStart(['demo', 'no-such-file.csv'], /no-such-file\.csv: there is no such file/)
     ok(tookMs < 10_000)
   })
 
   test('no cluster, half a cluster, and addresses that are none', async () => {
     const lag = ['lag', '--dataset', 'd']
-    await refused(lag, /No cluster.*vgm up/)
+    await refusedAtStart(lag, /No cluster.*vgm up/)
     await refused([...lag, '--brokers', 'localhost:9092'], /Only the brokers/)
     await refused([...lag, '--brokers', 'localhost', '--registry', 'http://localhost:1'], /"localhost" is not a broker/)
     await refused([...lag, '--brokers', 'localhost:9092', '--registry', 'localhost'], /"localhost" is not a registry/)
@@ -149,8 +160,8 @@ suite('the flag --config', () => {
     const environment = { KAFKA_BROKERS: 'from-environment' }
     const lag = ['lag', '--config', file]
     await refused(lag, /"from-file" is not a broker/)
-    await refused(['lag'], /"from-file" is not a broker/, { environment: { VGM_CONFIG: file } })
-    await refused(lag, /"from-environment" is not a broker/, { environment })
+    await refusedAtStart(['lag'], /"from-file" is not a broker/, { environment: { VGM_CONFIG: file } })
+    await refusedAtStart(lag, /"from-environment" is not a broker/, { environment })
     await refused([...lag, '--brokers', 'from-flag'], /"from-flag" is not a broker/, { environment })
   })
 
@@ -179,7 +190,7 @@ suite('the flag --config', () => {
   })
 
   test('refuses a file that is not there or is no YAML', async (t) => {
-    await refused(['lag', '--config', 'no-such.yaml'], /no-such\.yaml: .*Name a YAML file/)
+    await refusedAtStart(['lag', '--config', 'no-such.yaml'], /no-such\.yaml: .*Name a YAML file/)
     await refused(['lag', '--config', withFile(t, 'a: [')], /vgm\.yaml: /)
     await refused(['lag', '--config', withFile(t, 'words')], /holds no settings/)
   })
@@ -190,7 +201,7 @@ suite('the flag --config', () => {
       SCHEMA_REGISTRY_URL: 'http://127.0.0.1:1',
       VGM_CONFIG: withFile(t, 'brokers: 127.0.0.1:1\nregistry: http://127.0.0.1:1\n'),
     }
-    const { out } = await vgm(['config', 'show', 'demo', '--json'], { environment })
+    const { out } = await vgmShared(['config', 'show', 'demo', '--json'], { environment })
     const [{ settings }] = JSON.parse(out).commands
     for (const name of ['brokers', 'registry'])
       equal(settings.find(({ setting }: { setting: string }) => setting === name).source, 'default')

@@ -1,6 +1,7 @@
 import { Broker } from '../../src/embedded/broker.ts'
 import { BrokerSettings, type GivenSettings } from '../../src/embedded/broker-settings.ts'
 import { type LogStores, MemoryStores } from '../../src/embedded/log-stores.ts'
+import { type Nodes, nodeId, SingleNode } from '../../src/embedded/nodes.ts'
 import type { ApiName, apis, RequestOf, ResponseOf } from '../../src/embedded/protocol/apis.ts'
 import { apis as offered } from '../../src/embedded/protocol/apis.ts'
 import type { Request } from '../../src/embedded/protocol/frames.ts'
@@ -15,7 +16,12 @@ export interface AskedOptions {
   readonly memoryBytes?: number
   readonly clock?: FakeClock
   readonly stores?: LogStores
+  /** of which node 1 is asked */
+  readonly nodes?: Nodes
 }
+
+const singleNode = new SingleNode()
+singleNode.address = { host: '127.0.0.1', port: 9092 }
 
 /** A broker in memory, with a clock that goes on when it is told to, which is asked without a socket. */
 export class AskedBroker {
@@ -29,6 +35,7 @@ export class AskedBroker {
     memoryBytes = 2 ** 30,
     clock = new FakeClock(),
     stores = new MemoryStores(),
+    nodes = singleNode,
   }: AskedOptions = {}) {
     this.clock = clock
     this.broker = new Broker({
@@ -36,11 +43,11 @@ export class AskedBroker {
       dataDir: undefined,
       settings: new BrokerSettings(settings),
       memoryBytes,
+      nodes,
       clock,
       log: (line) => this.logged.push(line),
       fail: (error) => this.failures.push(error),
     })
-    this.broker.advertise({ host: '127.0.0.1', port: 9092 })
   }
 
   /** Asks in the newest version, unless it is told another one. */
@@ -50,7 +57,7 @@ export class AskedBroker {
     { version = offered[name].versions[1] as number, signal = new AbortController().signal } = {},
   ): Promise<ResponseOf<N>> {
     const request = readRequest(requestFrame(name, version, body)) as Request & { readonly body: RequestOf<N> }
-    const facts = { version, isVersionUnknown: false, clientId: 'test', clientHost: '/127.0.0.1', signal }
+    const facts = { nodeId, version, isVersionUnknown: false, clientId: 'test', clientHost: '/127.0.0.1', signal }
     return (await this.broker.handle(request, facts)) as ResponseOf<N>
   }
 

@@ -13,6 +13,7 @@ import { registryUrl, startRegistry } from '../../src/cluster/jvm/registry-proce
 import { untilAnswers } from '../../src/cluster/jvm/until-answers.ts'
 import { brokerAnswers, registryAnswers } from '../../src/cluster/readiness.ts'
 import { jvmParts } from '../../src/cluster/start-cluster.ts'
+import { shortLived } from '../cluster/short-lived.ts'
 import { ClusterFacts } from './cluster-facts.ts'
 import { KafkaProxy } from './kafka-proxy.ts'
 import { lastingPorts } from './lasting-ports.ts'
@@ -127,7 +128,7 @@ export class FaultCluster {
         folder: join(folder, `node-${id}`),
         dataFolder: dataFolder(id),
         heap,
-        archive: archive('kafka'),
+        jvm: [...archive('kafka'), ...shortLived],
         id,
         nodes: nodePorts,
         settings: { ...(count === 3 && replicated), ...settings },
@@ -136,7 +137,7 @@ export class FaultCluster {
       ...parts,
       folder,
       heap: registryHeap,
-      archive: archive('registry'),
+      jvm: archive('registry'),
       port,
       managementPort,
     })

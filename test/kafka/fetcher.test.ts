@@ -1,7 +1,10 @@
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
 import { suite, type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Reader, type Writer } from '@platformatic/kafka'
+import type { Writer } from '@platformatic/kafka'
+import { FrameReader } from '../../src/embedded/protocol/frame-reader.ts'
+import { Fetch } from '../../src/embedded/protocol/log-apis.ts'
+import type { ReadOf } from '../../src/embedded/protocol/message.ts'
 import { CorruptBatchError } from '../../src/kafka/batch-errors.ts'
 import { type BrokerConnections, earliest } from '../../src/kafka/broker-connections.ts'
 import { BrokerError, ConnectionLostError } from '../../src/kafka/broker-errors.ts'
@@ -10,7 +13,6 @@ import { Fetcher, type FetcherOptions, fetcherDefaults } from '../../src/kafka/f
 import type { TopicPartition } from '../../src/ports/log.ts'
 import type { StalledPartition } from '../../src/ports/stage-event.ts'
 import { corrupted, dataBatch } from './batch-bytes.ts'
-import { wires } from './model/model-requests.ts'
 
 const topic = 't'
 /** Kafka's numbers of errors. */
@@ -44,10 +46,10 @@ function fakeConnections({
     refresh,
     leaderConnection: async () => ({
       recycle: ([request]: Uint8Array) => onRecycled(request),
-      send: (_key: number, _version: number, createPayload: () => Writer) =>
-        onAsked(
-          wires.Fetch.read(Reader.from(createPayload().buffer)).targets.map(({ maxBytes: _, ...target }) => target),
-        ),
+      send: (_key: number, version: number, createPayload: () => Writer) => {
+        const { topics } = Fetch.request.read(new FrameReader(createPayload().buffer, { version, isFlexible: true }))
+        onAsked(topics.flatMap(targetsOf))
+      },
     }),
     request: async (connection: unknown, _what: string, send: (connection: unknown) => Promise<unknown>) => {
       void send(connection)
@@ -56,6 +58,16 @@ function fakeConnections({
     },
     forgetLeader: () => undefined,
   } as unknown as BrokerConnections
+}
+
+function targetsOf({ topic, partitions }: ReadOf<typeof Fetch.request>['topics'][number]): FetchTarget[] {
+  return partitions.map(({ partition, fetchOffset, currentLeaderEpoch, lastFetchedEpoch }) => ({
+    topic,
+    partition,
+    offset: fetchOffset,
+    leaderEpoch: currentLeaderEpoch,
+    lastFetchedEpoch,
+  }))
 }
 
 function recordsOf(partition: number, bytes: Uint8Array, more: Partial<FetchedRecords> = {}): FetchedRecords {

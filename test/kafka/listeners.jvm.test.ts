@@ -20,6 +20,7 @@ import { ClusterAdmin } from '../../src/kafka/admin.ts'
 import { BrokerConnections, earliest } from '../../src/kafka/broker-connections.ts'
 import { connectionLimits } from '../../src/kafka/connection-pool.ts'
 import { testCluster, uniqueName } from '../cluster/shared-cluster.ts'
+import { shortLived } from '../cluster/short-lived.ts'
 import { type Ended, temporaryFolder, vgm } from '../commands/run-command.ts'
 import { silentServer } from './silent-server.ts'
 
@@ -77,7 +78,7 @@ suite('brokers behind listeners as people have them', () => {
       folder,
       dataFolder: join(folder, 'kafka'),
       heap: '384m',
-      archive: classArchive('kafka', java, installation).read,
+      jvm: [...classArchive('kafka', java, installation).read, ...shortLived],
       id: 1,
       nodes: new Map([[1, { broker, controller }]]),
       settings: {

@@ -2,7 +2,8 @@ import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict'
 import { connect } from 'node:net'
 import { suite, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { openEndpoint, parseEndpoint, plainText } from '../../src/observe/http-endpoint.ts'
+import { parseEndpoint } from '../../src/observe/endpoint-address.ts'
+import { openEndpoint, plainText } from '../../src/observe/http-endpoint.ts'
 
 interface Test {
   after(work: () => Promise<void>): void

@@ -18,6 +18,7 @@ import { untilAnswers } from '../../src/cluster/jvm/until-answers.ts'
 import { brokerAnswers, registryAnswers } from '../../src/cluster/readiness.ts'
 import { jvmParts } from '../../src/cluster/start-cluster.ts'
 import { createControlClient } from '../../src/kafka/kafkajs-client.ts'
+import { shortLived } from '../cluster/short-lived.ts'
 import { lastingPorts } from '../faults/lasting-ports.ts'
 import { createAuthority, type Identity } from './certificates.ts'
 
@@ -77,7 +78,7 @@ export class SecuredCluster {
       folder,
       dataFolder: join(folder, 'kafka'),
       heap: '512m',
-      archive: classArchive('kafka', java, installation).read,
+      jvm: [...classArchive('kafka', java, installation).read, ...shortLived],
       id: 1,
       nodes: new Map([[1, { broker, controller }]]),
       settings: brokerSettings({ broker, controller, sasl, shortSessions, mutual }, keyStore, caFile),
@@ -87,7 +88,7 @@ export class SecuredCluster {
       installation,
       folder,
       heap: '256m',
-      archive: classArchive('registry', java, installation).read,
+      jvm: classArchive('registry', java, installation).read,
       port: registryPort,
       managementPort,
     })

@@ -93,14 +93,14 @@ async function start(
       ...options,
       dataFolder: join(options.dataDir ?? options.folder, 'kafka'),
       heap: options.brokerHeap,
-      archive: kafkaArchive,
+      jvm: kafkaArchive,
       id: 1,
       nodes: new Map([[1, { broker: brokerPort, controller: controllerPort }]]),
     })
     const apicurio = startRegistry({
       ...options,
       heap: options.registryHeap,
-      archive: registryArchive,
+      jvm: registryArchive,
       port: registryPort,
       managementPort,
     })

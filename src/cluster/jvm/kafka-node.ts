@@ -22,8 +22,8 @@ export interface KafkaNodeOptions {
   readonly dataFolder: string
   /** Maximum heap, as after -Xmx. */
   readonly heap: string
-  /** The JVM's options for its class archive. */
-  readonly archive: readonly string[]
+  /** The JVM's options beside these: for its class archive, say. */
+  readonly jvm: readonly string[]
   /** From 1 up. */
   readonly id: number
   /** Of all nodes, this one included. */
@@ -34,7 +34,7 @@ export interface KafkaNodeOptions {
 
 /** Starts one node, broker and controller; a data folder that does not exist is made. */
 export function startKafkaNode(options: KafkaNodeOptions): JavaProcess {
-  const { java, installation, folder, dataFolder, heap, archive, id, nodes, settings } = options
+  const { java, installation, folder, dataFolder, heap, jvm, id, nodes, settings } = options
   mkdirSync(folder, { recursive: true })
   if (!existsSync(join(dataFolder, 'meta.properties'))) format(installation, dataFolder, id)
 
@@ -51,7 +51,7 @@ export function startKafkaNode(options: KafkaNodeOptions): JavaProcess {
   return startJava(
     nodes.size === 1 ? 'Kafka' : `Kafka node ${id}`,
     java,
-    [...heapAndCollector, ...archive, ...system, 'kafka.Kafka', properties],
+    [...heapAndCollector, ...jvm, ...system, 'kafka.Kafka', properties],
     join(folder, 'kafka.log'),
   )
 }

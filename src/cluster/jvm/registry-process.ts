@@ -13,8 +13,8 @@ export interface RegistryOptions {
   readonly dataDir?: string
   /** Maximum heap, as after -Xmx. */
   readonly heap: string
-  /** The JVM's options for its class archive. */
-  readonly archive: readonly string[]
+  /** The JVM's options beside these: for its class archive, say. */
+  readonly jvm: readonly string[]
   readonly port: number
   readonly managementPort: number
 }
@@ -26,8 +26,8 @@ export function registryUrl(port: number): string {
 
 /** Starts a registry. */
 export function startRegistry(options: RegistryOptions): JavaProcess {
-  const { dataDir, folder, installation, java, heap, archive, port, managementPort } = options
-  const jvm = [`-Xmx${heap}`, ...registryJvm.split(' ')]
+  const { dataDir, folder, installation, java, heap, jvm, port, managementPort } = options
+  const usual = [`-Xmx${heap}`, ...registryJvm.split(' ')]
   const settings = {
     'quarkus.http.host': '127.0.0.1',
     'quarkus.http.port': port,
@@ -42,6 +42,6 @@ export function startRegistry(options: RegistryOptions): JavaProcess {
     ...(dataDir === undefined ? {} : { 'apicurio.datasource.url': `jdbc:h2:file:${join(dataDir, 'registry')}` }),
   }
   const system = Object.entries(settings).map(([name, value]) => `-D${name}=${value}`)
-  const args = [...jvm, ...archive, ...system, '-jar', installation.registryJar]
+  const args = [...usual, ...jvm, ...system, '-jar', installation.registryJar]
   return startJava('Apicurio Registry', java, args, join(folder, 'registry.log'))
 }

@@ -88,7 +88,7 @@ export class StateLog {
 
   /** All that is stored, from the beginning. */
   *changes(): Generator<StateChange> {
-    const records = createRecords()
+    const records = createRecords(1)
     for (const { bytes, view, header } of this.log.batches()) {
       if (header.isControl) {
         const marker = readMarker({ bytes, view, header })

@@ -1,6 +1,7 @@
 import { statfsSync } from 'node:fs'
-import { type BrokerState, type HandlersOf, nodeId } from '../broker-state.ts'
+import type { BrokerState, HandlersOf } from '../broker-state.ts'
 import { errorCodes } from '../error-codes.ts'
+import { groupKey, transactionKey } from '../nodes.ts'
 import { offeredVersions, type RequestOf, type ResponseOf } from '../protocol/apis.ts'
 import type { TopicAdmin } from '../topic-admin.ts'
 import { topicNameProblem } from '../topic-names.ts'
@@ -20,8 +21,8 @@ export function clusterHandlers(
   broker: BrokerState,
   admin: TopicAdmin,
 ): HandlersOf<'ApiVersions' | 'Metadata' | 'FindCoordinator' | 'DescribeCluster' | 'DescribeLogDirs'> {
-  const { topics, clusterId, settings } = broker
-  const node = () => ({ nodeId, ...broker.address() })
+  const { topics, clusterId, settings, nodes } = broker
+  const controllerId = () => nodes.all()[0].nodeId
 
   function describe({ name, id, isInternal, partitions }: Topic, withOperations: boolean): MetadataTopic {
     return {
@@ -29,14 +30,17 @@ export function clusterHandlers(
       name,
       topicId: id,
       isInternal,
-      partitions: partitions.map(({ index, log }) => ({
-        errorCode: errorCodes.NONE,
-        partitionIndex: index,
-        leaderId: nodeId,
-        leaderEpoch: log.leaderEpoch,
-        replicaNodes: [nodeId],
-        isrNodes: [nodeId],
-      })),
+      partitions: partitions.map(({ index, log }) => {
+        const leaderId = nodes.leaderOf(name, index)
+        return {
+          errorCode: errorCodes.NONE,
+          partitionIndex: index,
+          leaderId,
+          leaderEpoch: log.leaderEpoch,
+          replicaNodes: [leaderId],
+          isrNodes: [leaderId],
+        }
+      }),
       ...(withOperations && { topicAuthorizedOperations: topicOperations }),
     }
   }
@@ -77,9 +81,9 @@ export function clusterHandlers(
     }),
 
     Metadata: (request) => ({
-      brokers: [node()],
+      brokers: nodes.all(),
       clusterId,
-      controllerId: nodeId,
+      controllerId: controllerId(),
       topics:
         request.topics === null
           ? topics.all().map((topic) => describe(topic, request.includeTopicAuthorizedOperations))
@@ -87,13 +91,15 @@ export function clusterHandlers(
       ...(request.includeClusterAuthorizedOperations && { clusterAuthorizedOperations: clusterOperations }),
     }),
 
-    FindCoordinator: ({ keyType, coordinatorKeys }, { version }) => {
-      // Groups and transactional ids; share groups are not offered.
-      const isKnown = keyType === 0 || keyType === 1
-      const errorCode = isKnown ? errorCodes.NONE : errorCodes.INVALID_REQUEST
-      const found = isKnown ? node() : { nodeId: -1, host: '', port: -1 }
-      if (version < 4) return { errorCode, ...found }
-      return { coordinators: coordinatorKeys.map((each) => ({ key: each, errorCode, ...found })) }
+    FindCoordinator: ({ keyType, key, coordinatorKeys }, { version }) => {
+      // Share groups are not offered.
+      const isKnown = keyType === groupKey || keyType === transactionKey
+      const find = (each: string) =>
+        isKnown
+          ? { errorCode: errorCodes.NONE, ...nodes.coordinatorOf(keyType, each) }
+          : { errorCode: errorCodes.INVALID_REQUEST, nodeId: -1, host: '', port: -1 }
+      if (version < 4) return find(key)
+      return { coordinators: coordinatorKeys.map((each) => ({ key: each, ...find(each) })) }
     },
 
     DescribeCluster: ({ endpointType, includeClusterAuthorizedOperations }) => {
@@ -105,12 +111,11 @@ export function clusterHandlers(
           clusterId,
           brokers: [],
         }
-      const { nodeId: brokerId, host, port } = node()
       return {
         errorCode: errorCodes.NONE,
         clusterId,
-        controllerId: nodeId,
-        brokers: [{ brokerId, host, port }],
+        controllerId: controllerId(),
+        brokers: nodes.all().map(({ nodeId, host, port }) => ({ brokerId: nodeId, host, port })),
         ...(includeClusterAuthorizedOperations && { clusterAuthorizedOperations: clusterOperations }),
       }
     },

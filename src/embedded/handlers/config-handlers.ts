@@ -1,5 +1,6 @@
-import { type BrokerState, type HandlersOf, nodeId } from '../broker-state.ts'
+import type { BrokerState, HandlersOf } from '../broker-state.ts'
 import { errorCodes } from '../error-codes.ts'
+import type { Node } from '../nodes.ts'
 import type { RequestOf, ResponseOf } from '../protocol/apis.ts'
 import { itemsOf, type Setting, settingTypes } from '../setting.ts'
 import type { Problem } from '../topic-admin.ts'
@@ -69,9 +70,10 @@ export function configHandlers(
       }
     // The empty name stands for the defaults of all brokers, of which none can be set.
     if (resourceName === '') return []
-    if (resourceName !== String(nodeId))
+    const node = broker.nodes.all().find(({ nodeId }) => resourceName === String(nodeId))
+    if (node === undefined)
       return { errorCode: errorCodes.INVALID_REQUEST, errorMessage: `There is no broker ${resourceName}` }
-    return brokerConfigs(broker)
+    return brokerConfigs(broker, node)
   }
 
   /** @param next what the settings become, or why they do not */
@@ -166,8 +168,7 @@ function invalid(errorMessage: string): Problem {
   return { errorCode: errorCodes.INVALID_CONFIG, errorMessage }
 }
 
-function brokerConfigs(broker: BrokerState): DescribedConfig[] {
-  const { host, port } = broker.address()
+function brokerConfigs(broker: BrokerState, { host, port }: Node): DescribedConfig[] {
   const facts = new Map([
     ['advertised.listeners', `PLAINTEXT://${host}:${port}`],
     ['log.dirs', broker.dataDir ?? ''],

@@ -1,14 +1,20 @@
 import type { BrokerState, HandlersOf, RequestFacts } from '../broker-state.ts'
 import type { Isolation } from '../core/partition-log.ts'
 import { errorCodes } from '../error-codes.ts'
-import type { Partition } from '../partition.ts'
 import type { RequestOf, ResponseOf } from '../protocol/apis.ts'
 import type { Topic } from '../topics.ts'
-import { epochError } from './log-handlers.ts'
+import { leaderError } from './log-handlers.ts'
 
 type Asked = RequestOf<'Fetch'>['topics'][number]
 type AskedPartition = Asked['partitions'][number]
 type FetchedPartition = ResponseOf<'Fetch'>['responses'][number]['partitions'][number]
+
+interface ReadFacts {
+  readonly nodeId: number
+  readonly isolation: Isolation
+  readonly leftBytes: number
+  readonly isFirst: boolean
+}
 
 interface Read {
   readonly responses: ResponseOf<'Fetch'>['responses']
@@ -19,7 +25,7 @@ interface Read {
 
 /** Rows go out. */
 export function fetchHandlers(broker: BrokerState): HandlersOf<'Fetch'> {
-  const { topics, settings } = broker
+  const { topics, nodes, settings } = broker
   const largestBytes = settings.number('fetch.max.bytes')
 
   function topicOf({ topic, topicId }: Asked, version: number): Topic | undefined {
@@ -27,14 +33,15 @@ export function fetchHandlers(broker: BrokerState): HandlersOf<'Fetch'> {
   }
 
   function readPartition(
-    partition: Partition,
+    topic: Topic,
     { partition: partitionIndex, fetchOffset, currentLeaderEpoch, lastFetchedEpoch, partitionMaxBytes }: AskedPartition,
-    isolation: Isolation,
-    { leftBytes, isFirst }: { readonly leftBytes: number; readonly isFirst: boolean },
+    { nodeId, isolation, leftBytes, isFirst }: ReadFacts,
   ): FetchedPartition & { readonly sizeBytes: number } {
+    const partition = topic.partitions[partitionIndex]
+    if (partition === undefined) return notHere(partitionIndex, errorCodes.UNKNOWN_TOPIC_OR_PARTITION)
+    const leading = leaderError(nodes, { nodeId, leaderEpoch: currentLeaderEpoch }, topic.name, partition)
+    if (leading !== errorCodes.NONE) return refused(partitionIndex, leading)
     const { log } = partition
-    const epoch = epochError(currentLeaderEpoch, log)
-    if (epoch !== errorCodes.NONE) return refused(partitionIndex, epoch)
     const found = {
       highWatermark: log.endOffset,
       lastStableOffset: log.lastStableOffset,
@@ -62,7 +69,7 @@ export function fetchHandlers(broker: BrokerState): HandlersOf<'Fetch'> {
     return { ...found, partitionIndex, errorCode: error, abortedTransactions, records: buffers, sizeBytes }
   }
 
-  function read(request: RequestOf<'Fetch'>, version: number): Read {
+  function read(request: RequestOf<'Fetch'>, { nodeId, version }: RequestFacts): Read {
     const isolation = request.isolationLevel === 1 ? 'read_committed' : 'read_uncommitted'
     const maxBytes = Math.min(request.maxBytes, largestBytes)
     let sizeBytes = 0
@@ -74,14 +81,11 @@ export function fetchHandlers(broker: BrokerState): HandlersOf<'Fetch'> {
         topic: asked.topic,
         topicId: asked.topicId,
         partitions: asked.partitions.map((each) => {
-          const partition = topic?.partitions[each.partition]
+          const leftBytes = Math.max(0, maxBytes - sizeBytes)
           const answer =
-            partition === undefined
-              ? notHere(each.partition, topic === undefined ? unknown : errorCodes.UNKNOWN_TOPIC_OR_PARTITION)
-              : readPartition(partition, each, isolation, {
-                  leftBytes: Math.max(0, maxBytes - sizeBytes),
-                  isFirst: sizeBytes === 0,
-                })
+            topic === undefined
+              ? notHere(each.partition, unknown)
+              : readPartition(topic, each, { nodeId, isolation, leftBytes, isFirst: sizeBytes === 0 })
           sizeBytes += answer.sizeBytes
           isUrgent ||= answer.errorCode !== errorCodes.NONE || answer.divergingEpoch !== undefined
           return answer
@@ -117,13 +121,14 @@ export function fetchHandlers(broker: BrokerState): HandlersOf<'Fetch'> {
   }
 
   return {
-    Fetch: async (request, { version, signal }: RequestFacts) => {
+    Fetch: async (request, facts) => {
+      const { version, signal } = facts
       const { sessionEpoch, maxWaitMs, minBytes } = request
       // No session is ever granted: each request names all partitions.
       if (sessionEpoch > 0) return { errorCode: errorCodes.FETCH_SESSION_ID_NOT_FOUND, responses: [] }
       const untilMs = broker.clock.nowMs + maxWaitMs
       for (;;) {
-        const { responses, sizeBytes, isUrgent } = read(request, version)
+        const { responses, sizeBytes, isUrgent } = read(request, facts)
         const isOver = isUrgent || sizeBytes >= minBytes || request.topics.length === 0
         if (isOver || broker.clock.nowMs >= untilMs) return { responses }
         await growth(request, version, minBytes - sizeBytes, untilMs, signal)

@@ -1,10 +1,11 @@
 import { batchHeaderBytes, batchLengthOverhead } from '../../batch/batch-header.ts'
 import { type BrokerState, closesConnection, type HandlersOf } from '../broker-state.ts'
 import type { TopicPartition } from '../core/group-offsets.ts'
-import { earliestTimestamp, maxTimestamp, type PartitionLog } from '../core/partition-log.ts'
+import { earliestTimestamp, maxTimestamp } from '../core/partition-log.ts'
 import type { Verify } from '../core/transaction-verifications.ts'
 import type { TransactionalProducer } from '../core/transactions.ts'
 import { errorCodes } from '../error-codes.ts'
+import type { Nodes } from '../nodes.ts'
 import type { Partition } from '../partition.ts'
 import type { ResponseOf } from '../protocol/apis.ts'
 import { StorageError } from '../storage-error.ts'
@@ -33,16 +34,23 @@ export function notVerified(error: number, isAbortable: boolean): number {
   return error === errorCodes.INVALID_TXN_STATE && isAbortable ? errorCodes.TRANSACTION_ABORTABLE : error
 }
 
-/** What a leader answers to a client that knows another one, of before or after it. */
-export function epochError(asked: number, { leaderEpoch }: PartitionLog): number {
-  if (asked < 0 || asked === leaderEpoch) return errorCodes.NONE
-  return asked < leaderEpoch ? errorCodes.FENCED_LEADER_EPOCH : errorCodes.UNKNOWN_LEADER_EPOCH
+/** What a node answers that does not lead a partition, or leads it in another epoch than the client knows. */
+export function leaderError(
+  nodes: Nodes,
+  asked: { readonly nodeId: number; readonly leaderEpoch: number },
+  topic: string,
+  { index, log: { leaderEpoch } }: Partition,
+): number {
+  if (nodes.leaderOf(topic, index) !== asked.nodeId) return errorCodes.NOT_LEADER_OR_FOLLOWER
+  if (asked.leaderEpoch < 0 || asked.leaderEpoch === leaderEpoch) return errorCodes.NONE
+  return asked.leaderEpoch < leaderEpoch ? errorCodes.FENCED_LEADER_EPOCH : errorCodes.UNKNOWN_LEADER_EPOCH
 }
 
 /** What a Produce request says of all its batches. */
 interface ProduceFacts {
   readonly transactionalId: string | null
   readonly acks: number
+  readonly nodeId: number
   readonly version: number
   /** a batch of it is of a transaction */
   readonly isTransactional: boolean
@@ -67,13 +75,13 @@ export function logHandlers(
   broker: BrokerState,
   verify: VerifyTransaction,
 ): HandlersOf<'Produce' | 'ListOffsets' | 'OffsetForLeaderEpoch' | 'DeleteRecords' | 'DescribeProducers'> {
-  const { topics, memory } = broker
+  const { topics, nodes, memory } = broker
 
   async function produce(
     topic: string,
     index: number,
     records: Buffer,
-    { transactionalId, acks, version, isTransactional }: ProduceFacts,
+    { transactionalId, acks, nodeId, version, isTransactional }: ProduceFacts,
   ): Promise<ProducedPartition> {
     const refuse = (errorCode: number, errorMessage: string | null = null): ProducedPartition => ({
       index,
@@ -86,6 +94,7 @@ export function logHandlers(
     const known = topics.get(topic)
     const partition = known?.partitions[index]
     if (known === undefined || partition === undefined) return refuse(errorCodes.UNKNOWN_TOPIC_OR_PARTITION)
+    if (nodes.leaderOf(topic, index) !== nodeId) return refuse(errorCodes.NOT_LEADER_OR_FOLLOWER)
     if (known.isInternal) return refuse(errorCodes.INVALID_TOPIC_EXCEPTION, `${topic} is the broker's own`)
     if (![-1, 0, 1].includes(acks)) return refuse(errorCodes.INVALID_REQUIRED_ACKS)
     if (acks === -1 && Number(topics.valueOf(known.settings, 'min.insync.replicas')) > 1)
@@ -112,20 +121,20 @@ export function logHandlers(
     }
   }
 
-  /** The partition, or the error for one that is not there, or of another epoch. */
-  function find(topic: string, index: number, leaderEpoch: number): Partition | number {
+  /** The partition, or the error for one that is not there, or has another leader or epoch. */
+  function find(topic: string, index: number, nodeId: number, leaderEpoch = -1): Partition | number {
     const partition = topics.partition(topic, index)
     if (partition === undefined) return errorCodes.UNKNOWN_TOPIC_OR_PARTITION
-    const error = epochError(leaderEpoch, partition.log)
+    const error = leaderError(nodes, { nodeId, leaderEpoch }, topic, partition)
     return error === errorCodes.NONE ? partition : error
   }
 
   return {
-    Produce: async ({ transactionalId, acks, topicData }, { version }) => {
+    Produce: async ({ transactionalId, acks, topicData }, { nodeId, version }) => {
       const isTransactional = topicData.some(({ partitionData }) =>
         partitionData.some(({ records }) => records !== null && (attributesOf(records) & transactionalBit) !== 0),
       )
-      const facts = { transactionalId, acks, version, isTransactional }
+      const facts = { transactionalId, acks, nodeId, version, isTransactional }
       // Each begins at once, in order: what of it waits for the coordinator holds no other back.
       const responses = await Promise.all(
         topicData.map(async ({ name, partitionData }) => ({
@@ -142,13 +151,13 @@ export function logHandlers(
       return isRefused ? closesConnection : undefined
     },
 
-    ListOffsets: ({ isolationLevel, topics: asked }, { version }) => ({
+    ListOffsets: ({ isolationLevel, topics: asked }, { nodeId, version }) => ({
       topics: asked.map(({ name, partitions }) => ({
         name,
         partitions: partitions.map(({ partitionIndex, currentLeaderEpoch, timestamp }) => {
           if (version < (timesSince.get(timestamp) ?? 0))
             return { partitionIndex, errorCode: errorCodes.UNSUPPORTED_VERSION }
-          const found = find(name, partitionIndex, currentLeaderEpoch)
+          const found = find(name, partitionIndex, nodeId, currentLeaderEpoch)
           if (typeof found === 'number') return { partitionIndex, errorCode: found }
           // Nothing is tiered.
           if (timestamp === latestTieredTimestamp) return { partitionIndex, errorCode: errorCodes.NONE }
@@ -168,11 +177,11 @@ export function logHandlers(
       })),
     }),
 
-    OffsetForLeaderEpoch: ({ topics: asked }) => ({
+    OffsetForLeaderEpoch: ({ topics: asked }, { nodeId }) => ({
       topics: asked.map(({ topic, partitions }) => ({
         topic,
         partitions: partitions.map(({ partition, currentLeaderEpoch, leaderEpoch }) => {
-          const found = find(topic, partition, currentLeaderEpoch)
+          const found = find(topic, partition, nodeId, currentLeaderEpoch)
           if (typeof found === 'number') return { partition, errorCode: found }
           const { epoch, endOffset } = found.log.endOfEpoch(leaderEpoch)
           return { partition, errorCode: errorCodes.NONE, leaderEpoch: epoch, endOffset }
@@ -180,29 +189,27 @@ export function logHandlers(
       })),
     }),
 
-    DeleteRecords: ({ topics: asked }) => ({
+    DeleteRecords: ({ topics: asked }, { nodeId }) => ({
       topics: asked.map(({ name, partitions }) => ({
         name,
         partitions: partitions.map(({ partitionIndex, offset }) => {
-          const topic = topics.get(name)
-          const partition = topic?.partitions[partitionIndex]
-          if (topic === undefined || partition === undefined)
-            return { partitionIndex, lowWatermark: -1, errorCode: errorCodes.UNKNOWN_TOPIC_OR_PARTITION }
-          const errorCode = topic.isInternal ? errorCodes.POLICY_VIOLATION : partition.log.deleteRecords(offset)
-          const lowWatermark = errorCode === errorCodes.NONE ? partition.log.startOffset : -1
+          const found = find(name, partitionIndex, nodeId)
+          if (typeof found === 'number') return { partitionIndex, lowWatermark: -1, errorCode: found }
+          const isInternal = topics.get(name)?.isInternal
+          const errorCode = isInternal ? errorCodes.POLICY_VIOLATION : found.log.deleteRecords(offset)
+          const lowWatermark = errorCode === errorCodes.NONE ? found.log.startOffset : -1
           return { partitionIndex, lowWatermark, errorCode }
         }),
       })),
     }),
 
-    DescribeProducers: ({ topics: asked }) => ({
+    DescribeProducers: ({ topics: asked }, { nodeId }) => ({
       topics: asked.map(({ name, partitionIndexes }) => ({
         name,
         partitions: partitionIndexes.map((partitionIndex) => {
-          const partition = topics.partition(name, partitionIndex)
-          if (partition === undefined)
-            return { partitionIndex, errorCode: errorCodes.UNKNOWN_TOPIC_OR_PARTITION, activeProducers: [] }
-          const activeProducers = partition.log.producers().map((producer) => ({
+          const found = find(name, partitionIndex, nodeId)
+          if (typeof found === 'number') return { partitionIndex, errorCode: found, activeProducers: [] }
+          const activeProducers = found.log.producers().map((producer) => ({
             producerId: producer.producerId,
             producerEpoch: producer.epoch,
             lastSequence: producer.batches.at(-1)?.lastSequence ?? -1,

@@ -1,4 +1,5 @@
 import { api, between, since, struct, until } from './message.ts'
+import { errorsByTopic, offsetsByTopic } from './offset-commits.ts'
 import {
   array,
   bool,
@@ -117,23 +118,11 @@ export const OffsetCommit = api({
     memberId: string,
     groupInstanceId: since(7, nullable(string), null),
     retentionTimeMs: until(4, int64, -1),
-    topics: array(
-      struct({
-        name: string,
-        partitions: array(
-          struct({
-            partitionIndex: int32,
-            committedOffset: int64,
-            committedLeaderEpoch: since(6, int32, -1),
-            committedMetadata: nullable(string),
-          }),
-        ),
-      }),
-    ),
+    topics: offsetsByTopic(6),
   }),
   response: struct({
     throttleTimeMs: since(3, int32, 0),
-    topics: array(struct({ name: string, partitions: array(struct({ partitionIndex: int32, errorCode: int16 })) })),
+    topics: errorsByTopic,
   }),
 })
 
@@ -192,7 +181,7 @@ export const OffsetDelete = api({
   response: struct({
     errorCode: int16,
     throttleTimeMs: since(0, int32, 0),
-    topics: array(struct({ name: string, partitions: array(struct({ partitionIndex: int32, errorCode: int16 })) })),
+    topics: errorsByTopic,
   }),
 })
 

@@ -1,4 +1,5 @@
 import { api, since, struct } from './message.ts'
+import { errorsByTopic, offsetsByTopic } from './offset-commits.ts'
 import { array, bigInt64, bool, int16, int32, int64, nullable, string } from './primitives.ts'
 
 /*
@@ -80,23 +81,11 @@ export const TxnOffsetCommit = api({
     generationIdOrMemberEpoch: since(3, int32, -1),
     memberId: since(3, string, ''),
     groupInstanceId: since(3, nullable(string), null),
-    topics: array(
-      struct({
-        name: string,
-        partitions: array(
-          struct({
-            partitionIndex: int32,
-            committedOffset: int64,
-            committedLeaderEpoch: since(2, int32, -1),
-            committedMetadata: nullable(string),
-          }),
-        ),
-      }),
-    ),
+    topics: offsetsByTopic(2),
   }),
   response: struct({
     throttleTimeMs: since(0, int32, 0),
-    topics: array(struct({ name: string, partitions: array(struct({ partitionIndex: int32, errorCode: int16 })) })),
+    topics: errorsByTopic,
   }),
 })
 

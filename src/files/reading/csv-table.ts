@@ -6,7 +6,14 @@ import { BadRowError, type BadRowPlace, FileUnreadableError, FileUnwritableError
 import { sqlPath, sqlText } from '../sql-literals.ts'
 import { badRowsHeader } from '../target-file.ts'
 import { type CsvDialect, csvDialect, raggedAdvice } from './csv-dialect.ts'
-import { type CsvRecord, csvRecords, mixesLineEnds, withEmptyLines, withEvenLineEnds } from './csv-text.ts'
+import {
+  type CsvRecord,
+  csvRecordBatches,
+  csvRecords,
+  mixesLineEnds,
+  withEmptyLines,
+  withEvenLineEnds,
+} from './csv-text.ts'
 import { checkNumberStyle } from './number-style.ts'
 import { raggedRow, rowError } from './row-errors.ts'
 import { chosenColumns, type FormatTable, type TableFileOptions } from './table-options.ts'
@@ -106,7 +113,7 @@ function tooLong({ file }: TextSource, { line }: CsvRecord): BadRowError {
  */
 async function checkAllCounted(
   source: TextSource,
-  records: AsyncIterable<CsvRecord>,
+  batches: AsyncIterable<readonly CsvRecord[]>,
   readCount: number,
   broken: ReadonlyMap<number, string>,
 ): Promise<void> {
@@ -115,11 +122,13 @@ async function checkAllCounted(
   let long: CsvRecord | undefined
   let unclosed: CsvRecord | undefined
   let misquoted: CsvRecord | undefined
-  for await (const record of records) {
-    counted++
-    if (record.isUnclosed) unclosed = record
-    if (isTooLong(record)) long ??= record
-    if (openQuote.test(broken.get(record.ordinal) ?? '')) misquoted ??= record
+  for await (const records of batches) {
+    counted += records.length
+    for (const record of records) {
+      if (record.isUnclosed) unclosed = record
+      if (isTooLong(record)) long ??= record
+      if (openQuote.test(broken.get(record.ordinal) ?? '')) misquoted ??= record
+    }
   }
   const rows = readCount + broken.size
   if (counted === rows) return
@@ -157,10 +166,13 @@ async function readTable(
   const scanOf = (parameters: string) => `read_csv(${parameters}${collectBadRows ? ', ignore_errors=true' : ''})`
   const scan = scanOf(parameters)
   const untouched = { scan: scanOf(csvParameters(source, dialect, [''])), texts: texts.map(({ text }) => text) }
-  const records = () => rowRecords(source, dialect)
+  const batches = () => rowBatches(source, dialect)
   const placeOf = async (row: number): Promise<{ place: BadRowPlace; where: string }> => {
-    let at = 0
-    for await (const { line } of records()) if (++at === row) return { place: { line }, where: '' }
+    let left = row
+    for await (const records of batches()) {
+      if (left <= records.length) return { place: { line: records[left - 1].line }, where: '' }
+      left -= records.length
+    }
     return { place: {}, where: `row ${row}: ` }
   }
   const [table] = await Promise.all([
@@ -168,7 +180,7 @@ async function readTable(
     source.checkWhole(signal),
   ])
   const broken = collectBadRows ? await brokenRows(connection, parameters) : new Map<number, string>()
-  if (collectBadRows) await checkAllCounted(source, records(), table.readCount, broken)
+  if (collectBadRows) await checkAllCounted(source, batches(), table.readCount, broken)
   return {
     rows: table.rows,
     columns: table.columns,
@@ -185,7 +197,7 @@ async function readTable(
         : []),
       ...table.doubts,
     ],
-    writeRejected: (target) => writeRejected(connection, scan, broken, records(), table, target),
+    writeRejected: (target) => writeRejected(connection, scan, broken, batches(), table, target),
   }
 }
 
@@ -204,14 +216,14 @@ function csvParameters(source: TextSource, dialect: CsvDialect, nullTexts: reado
   )
 }
 
-/** The file's records that are rows. DuckDB passes over empty lines, except in a table of one column. */
-async function* rowRecords(source: TextSource, dialect: CsvDialect) {
+/** The file's records that are rows, in batches. DuckDB passes over empty lines, except in a table of one column. */
+async function* rowBatches(source: TextSource, dialect: CsvDialect): AsyncGenerator<CsvRecord[], void, void> {
   const { header, skipLines, names } = dialect
   let isHeader = header
-  for await (const record of csvRecords(source.text(), dialect, names.length === 1)) {
-    if (record.line <= skipLines) continue
-    if (!isHeader) yield record
-    isHeader = false
+  for await (const batch of csvRecordBatches(source.text(), dialect, names.length === 1)) {
+    const records = batch.filter(({ line }) => line > skipLines)
+    yield isHeader ? records.slice(1) : records
+    if (records.length > 0) isHeader = false
   }
 }
 
@@ -235,7 +247,7 @@ async function writeRejected(
   connection: DuckDBConnection,
   scan: string,
   broken: ReadonlyMap<number, string>,
-  records: AsyncIterable<CsvRecord>,
+  batches: AsyncIterable<readonly CsvRecord[]>,
   { misfits }: TextTable,
   target: string,
 ): Promise<number> {
@@ -245,14 +257,15 @@ async function writeRejected(
   const lines = async function* () {
     yield `${badRowsHeader}\n`
     let row = 0
-    for await (const { line, ordinal, text, isUnclosed } of records) {
-      const told = broken.get(ordinal)
-      const problem = told !== undefined && openQuote.test(told) && !isUnclosed ? behindQuote : told
-      const misfit = problem === undefined ? bad.get(++row) : undefined
-      if (problem === undefined && misfit === undefined) continue
-      written++
-      yield `${[line, misfit?.column ?? '', misfit?.problem ?? problem, text].map(csvCell).join(',')}\n`
-    }
+    for await (const records of batches)
+      for (const { line, ordinal, text, isUnclosed } of records) {
+        const told = broken.get(ordinal)
+        const problem = told !== undefined && openQuote.test(told) && !isUnclosed ? behindQuote : told
+        const misfit = problem === undefined ? bad.get(++row) : undefined
+        if (problem === undefined && misfit === undefined) continue
+        written++
+        yield `${[line, misfit?.column ?? '', misfit?.problem ?? problem, text].map(csvCell).join(',')}\n`
+      }
   }
   try {
     await pipeline(Readable.from(lines()), createWriteStream(target))

@@ -52,6 +52,9 @@ async function* csvPieces(
   yield take(held)
 }
 
+/** Characters. */
+const usualSlice = 16_384
+
 function isLineEnd(text: string): boolean {
   return text[0] === '\n' || text[0] === '\r'
 }
@@ -123,12 +126,22 @@ export async function firstRecords(
   limit: number,
 ): Promise<CsvRecord[]> {
   const records: CsvRecord[] = []
-  for await (const record of csvRecords([head], marks)) {
-    records.push(record)
-    if (records.length > limit) break
+  for await (const some of csvRecordBatches(slicesOf(head), marks)) {
+    for (const record of some) records.push(record)
+    if (records.length > limit) return records.slice(0, limit)
   }
   // The last one may go on behind the head.
-  return records.length > limit || (!isWhole && records.length > 1) ? records.slice(0, -1) : records
+  return !isWhole && records.length > 1 ? records.slice(0, -1) : records
+}
+
+/** A text in pieces that end where a line does: who wants its beginning need not take all of it apart. */
+function* slicesOf(text: string): Generator<string, void, void> {
+  for (let at = 0; at < text.length; ) {
+    const lineEnd = text.indexOf('\n', at + usualSlice)
+    const end = lineEnd === -1 ? text.length : lineEnd + 1
+    yield text.slice(at, end)
+    at = end
+  }
 }
 
 /** A record whose cells are taken apart when somebody asks for them. */

@@ -4,12 +4,13 @@ import { createRecords } from '../../../src/batch/records.ts'
 import { readMarker } from '../../../src/embedded/core/control-batch.ts'
 import type { PartitionLog } from '../../../src/embedded/core/partition-log.ts'
 
+const records = createRecords()
+
 /** Values of committed rows, in order, as a consumer finds them. */
 export function committedRows(log: PartitionLog): string[] {
   const { buffers, aborted } = log.fetch(0, Number.POSITIVE_INFINITY, 'read_committed')
   const coming = aborted.toSorted((a, b) => b.firstOffset - a.firstOffset)
   const rolledBack = new Set<bigint>()
-  const records = createRecords()
   const rows: string[] = []
   for (const bytes of buffers) {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)

@@ -2,7 +2,7 @@ import { protocolErrors } from '@platformatic/kafka'
 import fc from 'fast-check'
 import { errorRules } from '../../../src/kafka/broker-error-table.ts'
 import type { Fault } from './model-network.ts'
-import type { RequestName } from './model-requests.ts'
+import type { RequestName } from './refusals.ts'
 
 /** After which a request that was lost is not done any more. */
 export const latestMs = 15_000

@@ -1,7 +1,9 @@
 import { EventEmitter } from 'node:events'
 import { syncBuiltinESMExports } from 'node:module'
 import net from 'node:net'
-import { type ModelRequest, type RequestName, readRequest, refusal, writeAnswer } from './model-requests.ts'
+import { type Answer, closesConnection } from '../../../src/embedded/broker-state.ts'
+import { readRequest, writeResponse } from '../../../src/embedded/protocol/frames.ts'
+import { isModelRequest, type ModelRequest, type RequestName, refusal } from './refusals.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
 /** What happens to the next request of a kind. */
@@ -19,13 +21,27 @@ export type Fault =
   /** the answer takes its time */
   | { readonly kind: 'late answer'; readonly ms: number }
 
-/** A broker as the network sees it. */
-export interface Node {
-  readonly node: number
+/** Of the network that is in use. To replace what modules import takes long, and is done once. */
+let connect = notInUse
+net.createConnection = (({ port }: { port: number }) => connect(port)) as unknown as typeof net.createConnection
+syncBuiltinESMExports()
+
+function notInUse(port: number): ModelSocket {
+  throw new Error(`No network is in use to connect to port ${port}`)
+}
+
+/** A node as the network sees it. */
+export interface NetworkNode {
   readonly port: number
   isUp(): boolean
-  handle(request: ModelRequest): Promise<unknown>
+  /** @param signal aborted when the connection is closed */
+  handle(request: ModelRequest, signal: AbortSignal): Promise<Answer<RequestName>>
 }
+
+/** Of a frame, in front of it. */
+const sizeBytes = 4
+/** Nobody reads it; without one an error is made. */
+const reason = 'closed'
 
 /**
  * Takes the place of TCP: `net.createConnection` gives a socket to a model broker. The client's own connections run
@@ -34,7 +50,7 @@ export interface Node {
 export class ModelNetwork {
   readonly #time: VirtualTime
   readonly #random: () => number
-  readonly #nodes = new Map<number, Node>()
+  readonly #nodes = new Map<number, NetworkNode>()
   readonly #sockets = new Set<ModelSocket>()
   readonly #faults = new Map<RequestName, Fault[]>()
   /** told of each request when it is sent */
@@ -45,7 +61,7 @@ export class ModelNetwork {
     this.#random = random
   }
 
-  addNode(node: Node): void {
+  addNode(node: NetworkNode): void {
     this.#nodes.set(node.port, node)
   }
 
@@ -64,15 +80,11 @@ export class ModelNetwork {
   }
 
   async use<T>(work: () => Promise<T>): Promise<T> {
-    const real = net.createConnection
-    const connect = ({ port }: { port: number }) => this.#connect(port)
-    net.createConnection = connect as unknown as typeof net.createConnection
-    syncBuiltinESMExports()
+    connect = (port) => this.#connect(port)
     try {
       return await work()
     } finally {
-      net.createConnection = real
-      syncBuiltinESMExports()
+      connect = notInUse
     }
   }
 
@@ -82,7 +94,7 @@ export class ModelNetwork {
 
   #connect(port: number): ModelSocket {
     const node = this.#nodes.get(port)
-    const socket = new ModelSocket(port, this.#time, (frame) => this.#receive(socket, node as Node, frame))
+    const socket = new ModelSocket(port, this.#time, (frame) => this.#receive(socket, node as NetworkNode, frame))
     this.#sockets.add(socket)
     socket.once('close', () => this.#sockets.delete(socket))
     this.#time.schedule(this.#latencyMs(), () => {
@@ -93,33 +105,34 @@ export class ModelNetwork {
     return socket
   }
 
-  #receive(socket: ModelSocket, node: Node, frame: Buffer): void {
-    const request = readRequest(frame)
+  #receive(socket: ModelSocket, node: NetworkNode, frame: Buffer): void {
+    const request = readRequest(frame.subarray(sizeBytes))
+    if (!isModelRequest(request)) throw new Error(`The row path does not send ${request.api}`)
     this.onSend(request)
-    const fault = this.#faults.get(request.name)?.shift()
+    const fault = this.#faults.get(request.api)?.shift()
     // The broker is no part of the client's process: it goes on when that has ended. A connection keeps its order.
     const arrivesMs = Math.max(this.#time.nowMs + this.#latencyMs(), socket.lastArrivalMs)
     socket.lastArrivalMs = arrivesMs
     this.#time.schedule(arrivesMs - this.#time.nowMs, () => this.#serve(socket, node, request, fault), null)
   }
 
-  #serve(socket: ModelSocket, node: Node, request: ModelRequest, fault: Fault | undefined): void {
+  #serve(socket: ModelSocket, node: NetworkNode, request: ModelRequest, fault: Fault | undefined): void {
     switch (fault?.kind) {
       case 'lost request':
         socket.lose()
         return
       case 'late request':
         socket.lose()
-        this.#time.schedule(fault.ms, () => node.isUp() && void node.handle(request), null)
+        this.#time.schedule(fault.ms, () => node.isUp() && void node.handle(request, socket.closed), null)
         return
       default:
     }
     // One request of a connection after another, as brokers do it.
     socket.turn = socket.turn.then(async () => {
       if (!node.isUp()) return
-      const answer = fault?.kind === 'error' ? refusal(request, fault.code) : await node.handle(request)
-      if (fault?.kind === 'silence') return
-      if (fault?.kind === 'lost answer') {
+      const answer = fault?.kind === 'error' ? refusal(request, fault.code) : await node.handle(request, socket.closed)
+      if (fault?.kind === 'silence' || answer === undefined) return
+      if (fault?.kind === 'lost answer' || answer === closesConnection) {
         socket.lose()
         return
       }
@@ -127,7 +140,7 @@ export class ModelNetwork {
       await new Promise<void>((resolve) => {
         this.#time.schedule(delayMs, resolve, null)
       })
-      socket.deliver(writeAnswer(request, answer))
+      socket.deliver(Buffer.concat(writeResponse(request, answer)))
     })
   }
 }
@@ -139,7 +152,7 @@ class ModelSocket extends EventEmitter {
   readonly #send: (frame: Buffer) => void
   /** of the client: what happens to the socket happens to it */
   readonly #owner
-  isClosed = false
+  readonly #closed = new AbortController()
   /** parts of a frame that is being written */
   #corked: Buffer[] | undefined
   lastArrivalMs = 0
@@ -155,6 +168,15 @@ class ModelSocket extends EventEmitter {
 
   get destroyed(): boolean {
     return this.isClosed
+  }
+
+  get isClosed(): boolean {
+    return this.closed.aborted
+  }
+
+  /** aborted when it is closed */
+  get closed(): AbortSignal {
+    return this.#closed.signal
   }
 
   cork(): void {
@@ -183,7 +205,7 @@ class ModelSocket extends EventEmitter {
       0,
       () => {
         if (this.isClosed) return
-        this.isClosed = true
+        this.#closed.abort(reason)
         this.emit('error', error)
         this.emit('close')
       },
@@ -193,7 +215,7 @@ class ModelSocket extends EventEmitter {
 
   destroy(error?: Error): this {
     if (this.isClosed) return this
-    this.isClosed = true
+    this.#closed.abort(reason)
     this.#time.schedule(
       0,
       () => {

@@ -17,8 +17,8 @@ import { committedRows } from './committed-rows.ts'
 import { latestMs } from './faults.ts'
 import { ModelBroker, type ModelOptions } from './model-broker.ts'
 import type { Fault } from './model-network.ts'
-import type { RequestName } from './model-requests.ts'
 import { randomFrom } from './random.ts'
+import type { RequestName } from './refusals.ts'
 import { VirtualProcess, VirtualTime } from './virtual-time.ts'
 
 export interface WorldOptions extends ModelOptions {
@@ -78,8 +78,8 @@ export class ModelWorld {
     this.broker.createTopic(input, options.partitions)
     this.broker.createTopic(output, options.partitions)
     this.broker.createTopic(positions, 1)
-    this.broker.network.onSend = ({ clientId, name }) => {
-      if (this.#silent.has(clientId)) this.#defects.push(`${clientId} has ended, and sends ${name}`)
+    this.broker.network.onSend = ({ clientId, api }) => {
+      if (this.#silent.has(clientId ?? '')) this.#defects.push(`${clientId} has ended, and sends ${api}`)
     }
   }
 

@@ -1,8 +1,8 @@
 import { workerData } from 'node:worker_threads'
 import fc from 'fast-check'
 import { faultOf, transactionRequests } from './faults.ts'
-import { type RequestName, requestNames } from './model-requests.ts'
 import { input, ModelWorld, output, positions, type WorldOptions } from './model-world.ts'
+import { type RequestName, requestNames } from './refusals.ts'
 
 /** Something that is done to the world. */
 interface Deed {
@@ -120,6 +120,9 @@ const options: fc.Arbitrary<WorldOptions> = fc.record({
   sliceMs: fc.constantFrom(5, 40, 120),
   isStatic: fc.boolean(),
 })
+
+// Brokers answer thousands of errors, whose stacks would take a tenth of the time.
+Error.stackTraceLimit = 3
 
 const { runs, seed } = workerData as { runs: number; seed: number }
 await fc.assert(

@@ -8,6 +8,10 @@ const realRandom = Math.random
 const realSetTimeout = globalThis.setTimeout
 const realClearTimeout = globalThis.clearTimeout
 const realSleep = timersPromises.setTimeout
+/** Of the clock that is installed. To replace what modules import takes long, and is done once. */
+let sleepFor: typeof realSleep = realSleep
+timersPromises.setTimeout = ((...args: Parameters<typeof realSleep>) => sleepFor(...args)) as typeof realSleep
+syncBuiltinESMExports()
 const nextTurn = timersPromises.setImmediate
 
 /** Something that happens at a time, to a process. */
@@ -189,6 +193,5 @@ function replaceClock(
   Date.now = now
   performance.now = performanceNow
   Math.random = random
-  Object.assign(timersPromises, { setTimeout: sleep })
-  syncBuiltinESMExports()
+  sleepFor = sleep
 }
