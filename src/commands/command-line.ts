@@ -10,6 +10,7 @@ import { configCommand } from './config.ts'
 import { deadLettersCommand } from './dead-letters.ts'
 import { demoCommand } from './demo.ts'
 import { doctorCommand } from './doctor.ts'
+import { driftCommand } from './drift.ts'
 import { exportCommand } from './export.ts'
 import { fitCommand } from './fit.ts'
 import { generateCommand } from './generate.ts'
@@ -28,7 +29,10 @@ const commands: readonly (readonly [heading: string, commands: readonly ((peers?
   ['Start here:', [demoCommand, upCommand, downCommand, statusCommand]],
   ['The flow:', [loadCommand, generateCommand, sampleCommand, fitCommand, normalizeCommand, restoreCommand]],
   ['Its results:', [exportCommand, replayCommand, verifyCommand]],
-  ['Looking after it:', [doctorCommand, modelCommand, lagCommand, deadLettersCommand, configCommand, benchCommand]],
+  [
+    'Looking after it:',
+    [doctorCommand, modelCommand, driftCommand, lagCommand, deadLettersCommand, configCommand, benchCommand],
+  ],
 ]
 
 /**

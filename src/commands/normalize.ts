@@ -21,6 +21,7 @@ import {
   modeChoiceOption,
   onInvalidOption,
   type StageFlags,
+  statsTopicOption,
   topicOption,
   withStageOptions,
 } from './options.ts'
@@ -31,6 +32,9 @@ interface NormalizeFlags extends DatasetFlags, StageFlags {
   readonly members: number
   readonly model?: number
   readonly maxModelAge?: number
+  readonly stats?: boolean
+  readonly statsTopic: string
+  readonly interval?: number
   readonly untilEnd?: boolean
   readonly rebuildPositions?: boolean
   readonly allowEmptyOutput?: boolean
@@ -63,6 +67,9 @@ export function normalizeCommand(): Command {
       'age from which on a model is refused at the start, and warned of later, such as 30d',
       parseDuration,
     )
+    .option('--stats', 'count rows by column and window, for "vgm drift"')
+    .addOption(statsTopicOption())
+    .option('--interval <duration>', 'length of a window of --stats (default: 1m)', parseDuration)
     .option('--group <name>', 'consumer group (default: vgm.<dataset>.normalize)')
     .option('--instance <name>', "name of this process that survives restarts, such as a pod's")
     .addOption(clipOption())
@@ -100,6 +107,9 @@ export function normalizeCommand(): Command {
           members,
           model: flags.model,
           maxModelAgeMs: flags.maxModelAge,
+          stats: flags.stats,
+          statsTopic: flags.statsTopic,
+          statsIntervalMs: flags.interval,
           untilEnd,
           clip: flags.clip,
           modeChoice: modeChoice(flags),

@@ -1,3 +1,4 @@
+import { valueParser } from '../config/value-parsers.ts'
 import { aliasName } from '../config/value-rules.ts'
 import { UsageError } from '../errors.ts'
 
@@ -16,3 +17,6 @@ export function parseVersionName(text: string): VersionName {
   if (Number.isSafeInteger(version) && version > 0) return version
   throw new UsageError(`"${text}" is not a version`, 'Write an integer of at least 1, "current", or a name as @stable')
 }
+
+/** The same for a flag. */
+export const parseVersionNameFlag = valueParser({ type: 'string' }, parseVersionName)

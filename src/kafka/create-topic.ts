@@ -59,6 +59,20 @@ export const positionsTopicSettings: readonly TopicSettings[] = [
   ],
 ]
 
+/** How long windows are kept: a season, and the healthy ones that later ones are ranked among. */
+const statsRetentionMs = 90 * 86_400_000
+
+/** Each slice writes its window's counts so far: the last record of a window is kept, and old windows go. */
+export const statsTopicSettings: readonly TopicSettings[] = [
+  [
+    ['cleanup.policy', 'compact,delete'],
+    ['retention.ms', String(statsRetentionMs)],
+    ['segment.bytes', String(50 * 1024 * 1024)],
+    ['message.timestamp.type', 'LogAppendTime'],
+    ['max.message.bytes', String(modelsMessageBytes)],
+  ],
+]
+
 /**
  * Of a topic for rows: timestamps are kept, however old.
  *

@@ -8,6 +8,8 @@ export type { ClusterAccess } from '../config/cluster-access.ts'
 export type { TopicOverrides } from '../config/names.ts'
 export { modelPlot } from '../drawing/model-plot.ts'
 export { modelSvg } from '../drawing/model-svg.ts'
+export type { DriftFinding } from '../drift/drift-detector.ts'
+export type { ColumnDrift, DriftAlarm, DriftReport } from '../drift/drift-report.ts'
 export { type ExitCode, exitCodes, PipelineError } from '../errors.ts'
 export type { TableFormat } from '../files/file-format.ts'
 export type { FileReading, TextOptions } from '../files/reading/table-options.ts'
@@ -41,6 +43,7 @@ export { type GenerateFileOptions, generateFile } from './generate-file.ts'
 export { type GenerateRowsOptions, generateRows } from './generate-rows.ts'
 export { type GroupLagOptions, groupLag, type Lag, lagRemarks } from './group-lag.ts'
 export { type LoadFileOptions, loadFile } from './load-file.ts'
+export { type MeasureDriftOptions, type MeasuredDrift, measureDrift } from './measure-drift.ts'
 export {
   type FollowModelsOptions,
   followModels,

@@ -4,7 +4,7 @@ import type { ColumnModel } from '../mixture/column-model.ts'
 import { Normalizer } from '../mixture/normalizer.ts'
 import { PosteriorDraw } from '../mixture/posterior-draw.ts'
 import type { Model } from '../model/model.ts'
-import type { SchemaStore, TopicPartition } from '../ports/log.ts'
+import type { GroupSession, SchemaStore, TopicPartition } from '../ports/log.ts'
 import { parseAvroSchema } from '../rows/avro-schema.ts'
 import { decodeRows } from '../rows/decode-rows.ts'
 import { deriveNormalizedSchema, type NormalizedSchemaOptions } from '../rows/normalized-schema.ts'
@@ -18,6 +18,7 @@ import { rowHash, seedFor } from './row-hash.ts'
 import type { RowTarget, RowTransform } from './row-transform.ts'
 import { SchemaPlans, type UnusableSchema } from './schema-plans.ts'
 import { sendRows } from './send-rows.ts'
+import type { SliceStats } from './slice-stats.ts'
 
 /** How the mode of a value is chosen. */
 export type ModeChoice =
@@ -36,6 +37,8 @@ export interface NormalizeOptions {
   /** magnitude at which values are cut off; Infinity for not at all */
   readonly clip: number
   readonly modeChoice: ModeChoice
+  /** what is counted of the rows; undefined counts nothing */
+  readonly stats?: SliceStats | undefined
   /** told once for each schema whose rows all become dead letters */
   readonly onUnusableSchema: (schema: RowSchemaName, reason: string) => void
 }
@@ -87,6 +90,7 @@ export class NormalizeTransform implements RowTransform {
       this.#take(model.columns)
       this.#plans.clear()
     }
+    this.#options.stats?.begin(model)
     this.#tabulate()
   }
 
@@ -122,8 +126,17 @@ export class NormalizeTransform implements RowTransform {
         this.#writer.beginRun({ records, columns, plan, schemaId, modelVersion, values, modes })
       }
       await sendRows(records, run, columns.status, this.#writer, target)
+      if (run.plan !== undefined) this.#options.stats?.count(records, columns, this.#modes, run.from, run.to)
     }
     return end
+  }
+
+  async finishSlice(produce: GroupSession['produce']): Promise<void> {
+    await this.#options.stats?.write(produce)
+  }
+
+  endSlice(isCommitted: boolean): void {
+    this.#options.stats?.end(isCommitted)
   }
 
   #normalize(records: Records, from: number, to: number, source: TopicPartition): void {

@@ -1,5 +1,5 @@
 import type { Records } from '../batch/records.ts'
-import type { TopicPartition } from '../ports/log.ts'
+import type { GroupSession, TopicPartition } from '../ports/log.ts'
 import type { PartitionOutput } from './partition-output.ts'
 
 /** Where rows of one input partition go. */
@@ -28,6 +28,10 @@ export interface RowTransform {
    * @returns the first row that has to wait for the next slice, `to` if there is none
    */
   apply(records: Records, from: number, to: number, target: RowTarget): Promise<number>
+  /** Sends what belongs to the slice as a whole; when its rows have been sent, and before it is committed. */
+  finishSlice?(produce: GroupSession['produce']): Promise<void>
+  /** Called after each slice: whether it was committed, or nothing of it counts. */
+  endSlice?(isCommitted: boolean): void
   /** Why all rows of the schema that was met last become dead letters, if they do; undefined of others. */
   readonly schemaProblem?: SchemaProblem | undefined
   /** For dead letters: the model in use, undefined if the stage has none. */

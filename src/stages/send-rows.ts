@@ -15,7 +15,10 @@ export interface SentRun {
   readonly isInHeader: boolean
 }
 
-/** Sends the good rows of a run to the output and the others to the dead letters. */
+/**
+ * Sends the good rows of a run to the output and the others to the dead letters. The status of a row that turns out to be
+ * too large says so afterwards.
+ */
 export async function sendRows(
   records: Records,
   { from, to, bodyShift, isInHeader }: SentRun,
@@ -34,7 +37,10 @@ export async function sendRows(
       row = isInHeader
         ? await output.copyRowsWithoutSchemaHeader(records, row, good, values)
         : await output.copyRows(records, row, good, values)
-      if (row < good) await setAside(row++, rowErrors.tooLarge)
+      if (row < good) {
+        status[row] = rowErrors.tooLarge
+        await setAside(row++, rowErrors.tooLarge)
+      }
     }
     for (row = good; row < to && status[row] !== rowErrors.none; row++) await setAside(row, status[row])
   }

@@ -94,13 +94,17 @@ export async function transformTopic(options: TransformOptions): Promise<StageRe
     } catch (error) {
       if (!(error instanceof RetrySlice)) throw error
       targets.clear()
+      transform.endSlice?.(false)
       await orInterrupted(session.abort(error.reason), signal)
       if (signal.aborted) throw new InterruptedError()
       continue
     }
     if (!isEmpty) {
       await targets.flush()
-      if (await session.commit()) {
+      await transform.finishSlice?.((topic, partition, batch) => session.produce(topic, partition, batch))
+      const isCommitted = await session.commit()
+      transform.endSlice?.(isCommitted)
+      if (isCommitted) {
         const sent = targets.take()
         rowsIn += sliceRows
         rowsOut += sent.rowsOut

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { type TopicNames, valueSubject } from '../../config/names.ts'
 import { ModelTooOldError } from '../../model/errors.ts'
 import type { Model } from '../../model/model.ts'
@@ -7,6 +8,7 @@ import { deriveNormalizedSchema, type NormalizedSchemaOptions } from '../../rows
 import { compileRowPlan } from '../../rows/row-plan.ts'
 import { MalformedSchemaError } from '../../rows/schema-error.ts'
 import { type ModeChoice, NormalizeTransform } from '../../stages/normalize.ts'
+import { SliceStats } from '../../stages/slice-stats.ts'
 import type { ClusterSession } from '../cluster-session.ts'
 import { rowSchemas } from '../stage-member.ts'
 import { whenReachable } from '../when-reachable.ts'
@@ -18,6 +20,8 @@ export interface NormalizeMemberOptions extends TransformMemberOptions {
   readonly model?: number | undefined
   /** undefined for any */
   readonly maxModelAgeMs?: number | undefined
+  /** where drift is measured by what is counted there; undefined counts nothing */
+  readonly stats?: { readonly topic: string; readonly intervalMs: number } | undefined
   readonly clip: number
   readonly modeChoice: ModeChoice
   readonly renameVersionField?: string | undefined
@@ -31,6 +35,7 @@ export function normalizeMember(
     topics,
     model: pinned,
     maxModelAgeMs,
+    stats,
     clip,
     modeChoice,
     renameVersionField,
@@ -52,6 +57,7 @@ export function normalizeMember(
       ...(renameRecord !== undefined && { renameRecord }),
     }
     await whenReachable(cluster, () => checkNames(cluster, inputTopic, model, schema))
+    if (stats !== undefined) await whenReachable(cluster, () => cluster.admin.topics.ensureStatsTopic(stats.topic))
     let taken: number | undefined
     return new NormalizeTransform({
       currentModel: async () => {
@@ -66,6 +72,7 @@ export function normalizeMember(
       schema,
       clip,
       modeChoice,
+      stats: stats && new SliceStats({ ...stats, run: randomBytes(6).toString('hex'), now: Date.now }),
     })
   })
 }
