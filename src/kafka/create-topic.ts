@@ -21,7 +21,7 @@ export const addedMessageBytes = 64 * 1024
 export const brokersChoice = -1
 /** Kafka's own default of max.message.bytes. */
 const defaultMaxMessageBytes = 1_048_588
-/** A model is one message: room for some ten thousand columns, and no more than managed clusters allow. */
+/** A model is one message: room for some four thousand columns, and no more than managed clusters allow. */
 const modelsMessageBytes = 8 * 1024 * 1024
 /** Time-out of the brokers for creating a topic. */
 const createMs = 10_000
