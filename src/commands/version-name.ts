@@ -1,3 +1,4 @@
+import { InvalidArgumentError } from 'commander'
 import { valueParser } from '../config/value-parsers.ts'
 import { aliasName } from '../config/value-rules.ts'
 import { UsageError } from '../errors.ts'
@@ -19,4 +20,10 @@ export function parseVersionName(text: string): VersionName {
 }
 
 /** The same for a flag. */
-export const parseVersionNameFlag = valueParser({ type: 'string' }, parseVersionName)
+export const parseVersionNameFlag = valueParser({ type: 'string' }, (text) => {
+  try {
+    return parseVersionName(text)
+  } catch (error) {
+    throw error instanceof UsageError ? new InvalidArgumentError(`${error.fix}.`) : error
+  }
+})

@@ -23,8 +23,10 @@ export const driftDefaults: DriftOptions = { windowRows: 5_000, minEffect: 0.045
 export const warmUpWindows = 40
 /** Windows that a new one is ranked among. */
 const referenceWindows = 400
-/** Of a normal distribution: 95 % are below. */
-const oneSided = 1.645
+/** Of a normal distribution: 97.5 % are below, so that two bounds hold together in 95 %. */
+const oneSided = 1.96
+/** Windows that the effect is also taken of by themselves: the run may have begun by chance before the drift did. */
+const recentWindows = 5
 /** Evidence beyond this many times what certainty takes is not kept, so that it falls again after a drift has ended. */
 const mostEvidence = 1e3
 
@@ -41,6 +43,8 @@ interface Watch {
   run: number
   /** the windows of that run, as one */
   since: { windows: number; counts: ColumnWindow } | undefined
+  /** the last windows of that run */
+  recent: ColumnWindow[]
 }
 
 /** Plain data, for JSON. */
@@ -60,7 +64,7 @@ export interface DriftFinding {
   readonly evidence: number
   /** windows since the drift seems to have begun */
   readonly windows: number
-  /** what these windows differ by from the training rows, at least (95 %), in standard deviations */
+  /** what these windows, or the last of them, differ by from the training rows at least (95 %), in standard deviations */
   readonly effect: number
   readonly isCertain: boolean
   /** certain, and large enough */
@@ -151,7 +155,13 @@ export class DriftDetector {
     name: string | number,
   ): { p: number | undefined; watch: Watch } {
     const key = `${of} ${bins.name}`
-    const watch: Watch = this.#state.watches[key] ?? { distances: [], evidence: 0, run: 1, since: undefined }
+    const watch: Watch = this.#state.watches[key] ?? {
+      distances: [],
+      evidence: 0,
+      run: 1,
+      since: undefined,
+      recent: [],
+    }
     this.#state.watches[key] = watch
     if (watch.distances.length < warmUpWindows) return { p: undefined, watch }
     const p = conformalRank(watch.distances, distance, seededUniforms('tie', name, key)())
@@ -164,6 +174,7 @@ export class DriftDetector {
       isNew || watch.since === undefined
         ? { windows: 1, counts: sample }
         : { windows: watch.since.windows + 1, counts: merged(watch.since.counts, sample) }
+    watch.recent = isNew ? [sample] : [...watch.recent, sample].slice(-recentWindows)
     return { p, watch }
   }
 }
@@ -172,16 +183,20 @@ export class DriftDetector {
 const leastShare = 0.1
 
 /**
- * A lower bound (95 %) of what the windows of a drift differ by from the training rows.
+ * A lower bound (95 %) of what the windows of a drift differ by from the training rows: the larger one of all of them
+ * and of the last ones.
  *
  * By the triangle inequality it is their distance, taken as one window, less what their scatter adds to it. That is no
  * more than the mean of k healthy windows' distances, for distances are convex; its upper bound is the mean of all
- * healthy ones and 1.645 standard errors for k windows.
+ * healthy ones and 1.96 standard errors for k windows.
  */
-function effectBound(bins: DriftBins, of: DriftOf, { distances, since }: Watch): number {
+function effectBound(bins: DriftBins, of: DriftOf, { distances, since, recent }: Watch): number {
   if (since === undefined || distances.length < warmUpWindows) return 0
-  const together = of === 'values' ? wasserstein(bins, since.counts) : nullShift(bins, since.counts)
   const mean = distances.reduce((sum, distance) => sum + distance, 0) / distances.length
   const variance = distances.reduce((sum, distance) => sum + (distance - mean) ** 2, 0) / (distances.length - 1)
-  return Math.max(0, together - mean - oneSided * Math.sqrt(variance / since.windows))
+  const bound = (counts: ColumnWindow, windows: number) =>
+    (of === 'values' ? wasserstein(bins, counts) : nullShift(bins, counts)) -
+    mean -
+    oneSided * Math.sqrt(variance / windows)
+  return Math.max(0, bound(since.counts, since.windows), bound(recent.reduce(merged), recent.length))
 }
