@@ -12,7 +12,7 @@ COPY package.json package-lock.json .npmrc ./
 # No install script is needed: every binary comes as a package of its own, and Node is the image's.
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json docker-compose.yml ./
-COPY scripts/build.ts scripts/
+COPY scripts/build.ts scripts/kernel.ts scripts/
 COPY schemas schemas
 COPY src src
 RUN npm run build

@@ -7,8 +7,10 @@
  *     node --cpu-prof bench/row-path.ts    # which function takes how much, for Chrome's inspector
  */
 
-import type { BatchIdentity } from '../src/batch/batch-header.ts'
+import type { BatchIdentity, Compression } from '../src/batch/batch-header.ts'
 import { RecordBatchWriter } from '../src/batch/record-batch-writer.ts'
+import { mixed } from '../src/bench/drawn-values.ts'
+import { modelledOrderFields, Orders, orderColumns, orderKey, orderSchema, orderValue } from '../src/bench/orders.ts'
 import { committedBatches } from '../src/kafka/committed-batches.ts'
 import { columnModel } from '../src/mixture/column-model.ts'
 import { fitMixture } from '../src/mixture/fit-mixture.ts'
@@ -18,48 +20,97 @@ import { NormalizeTransform } from '../src/stages/normalize.ts'
 import { PartitionOutput } from '../src/stages/partition-output.ts'
 import { FetchedReader } from '../src/stages/read-fetched.ts'
 import { RestoreTransform } from '../src/stages/restore.ts'
-import { rowHash } from '../src/stages/row-hash.ts'
 import type { RowTarget, RowTransform } from '../src/stages/row-transform.ts'
 
 const [topic, partition] = ['bench', 0]
 const [rawId, derivedId] = [3, 7]
-const batches = 8
+/** Incoming ones, at least; small ones are as many as hold so many rows: more than a branch predictor learns. */
+const [batches, inputRows] = [8, 32_000]
 const sizes = { batchBytes: 512 * 1024, largestBytes: 1024 * 1024 }
 const valuesPerPass = 4_000_000
 const passes = 7
-const identity: BatchIdentity = {
-  compression: 'none',
+const identity = (compression: Compression): BatchIdentity => ({
+  compression,
   isTransactional: true,
   producerId: 5n,
   producerEpoch: 0,
   baseSequence: 0,
+})
+
+interface Column {
+  readonly name: string
+  readonly type: 'double' | 'long'
+  value(row: number): number | null
+}
+
+interface Row {
+  readonly key: Uint8Array | null
+  readonly value: Uint8Array
 }
 
 interface Shape {
   readonly name: string
-  readonly columns: number
+  readonly schema: string
+  readonly modelled: readonly Column[]
+  /** bytes are borrowed until the next row */
+  row(i: number): Row
   /** of an incoming batch */
   readonly rows: number
+  /** of the rows that come and of those that go */
+  readonly compression: Compression
+}
+
+function doubles(name: string, count: number, rows: number): Shape {
+  const modelled = Array.from({ length: count }, (_, c): Column => {
+    return { name: `c${c}`, type: 'double', value: (row) => value(row * count + c) }
+  })
+  const bytes = new Uint8Array(5 + 8 * count)
+  const view = new DataView(bytes.buffer)
+  view.setInt32(1, rawId)
+  const row = (i: number) => {
+    for (let c = 0; c < count; c++) view.setFloat64(5 + 8 * c, value(i * count + c), true)
+    return { key: null, value: bytes }
+  }
+  const fields = modelled.map(({ name, type }) => ({ name, type }))
+  const schema = JSON.stringify({ type: 'record', name: 'Row', fields })
+  return { name, schema, modelled, row, rows, compression: 'none' }
+}
+
+/** As a stock producer writes them: with lz4 a batch has at most 16 KiB, and 142 rows on average. */
+function orders(compression: Compression): Shape {
+  const modelled = orderColumns.map((name): Column => {
+    return { name, type: modelledOrderFields[name].type, value: (row) => orderValue(name, row) }
+  })
+  const made = new Orders(rawId)
+  const row = (i: number) => ({ key: Buffer.from(orderKey(i)), value: made.value(i) })
+  const name = compression === 'none' ? 'orders' : `orders, ${compression} in and out`
+  return { name, schema: orderSchema, modelled, row, rows: 142, compression }
 }
 
 const shapes: readonly Shape[] = [
-  { name: 'one double', columns: 1, rows: 20_000 },
-  { name: 'one double, small batches', columns: 1, rows: 780 },
-  { name: 'ten doubles', columns: 10, rows: 4_000 },
+  doubles('one double', 1, 20_000),
+  doubles('one double, small batches', 1, 780),
+  doubles('ten doubles', 10, 4_000),
+  orders('none'),
+  orders('lz4'),
 ]
 
 /** Three modes, whatever the machine. */
 function value(i: number): number {
-  const normal = Math.sqrt(-2 * Math.log(1 - rowHash(1, 0, i))) * Math.cos(2 * Math.PI * rowHash(1, 1, i))
-  const mode = rowHash(1, 2, i)
-  if (mode < 0.5) return -3 + normal
-  return mode < 0.8 ? 4 + 0.5 * normal : 20 + 6 * normal
+  return mixed(
+    [
+      [0.5, -3, 1],
+      [0.3, 4, 0.5],
+      [0.2, 20, 6],
+    ],
+    1,
+    i,
+  )
 }
 
 /** A registry of the raw schema and the one that is derived from it. */
-function registryOf(columns: readonly string[]): SchemaStore {
-  const fields = columns.map((name) => ({ name, type: 'double' }))
-  const schemas = new Map([[rawId, JSON.stringify({ type: 'record', name: 'Row', fields })]])
+function registryOf(schema: string): SchemaStore {
+  const schemas = new Map([[rawId, schema]])
   return {
     schemaById: async (id) => schemas.get(Number(id)),
     register: async (subject, schema) => {
@@ -70,21 +121,21 @@ function registryOf(columns: readonly string[]): SchemaStore {
   }
 }
 
-function modelOf(columns: readonly string[]): Model {
-  const fitted = columnModel(fitMixture(Float64Array.from({ length: 20_000 }, (_, i) => value(i))))
-  return { version: 1, columns: columns.map((name) => ({ ...fitted, name, type: 'double' })) } as unknown as Model
+function modelOf(modelled: readonly Column[]): Model {
+  const columns = modelled.map(({ name, type, value }) => {
+    const values = Array.from({ length: 20_000 }, (_, i) => value(i)).filter((number) => number !== null)
+    return { ...columnModel(fitMixture(Float64Array.from(values))), name, type }
+  })
+  return { version: 1, columns } as unknown as Model
 }
 
-function rawBatch(shape: Shape, first: number): Uint8Array {
+function rawBatch({ row, rows, compression }: Shape, first: number): Uint8Array {
   const writer = new RecordBatchWriter(2 ** 24)
-  const bytes = new Uint8Array(5 + 8 * shape.columns)
-  const view = new DataView(bytes.buffer)
-  view.setInt32(1, rawId)
-  for (let row = 0; row < shape.rows; row++) {
-    for (let c = 0; c < shape.columns; c++) view.setFloat64(5 + 8 * c, value((first + row) * shape.columns + c), true)
-    writer.append(1_700_000_000_000, null, bytes)
+  for (let i = 0; i < rows; i++) {
+    const { key, value } = row(first + i)
+    writer.append(1_700_000_000_000, key, value)
   }
-  return writer.finish(identity).slice()
+  return writer.finish(identity(compression)).slice()
 }
 
 /** Runs batches through a transform; what comes out goes to `take`, whose bytes are used again. */
@@ -92,12 +143,13 @@ class RowPath {
   readonly #transform: RowTransform
   readonly #output: PartitionOutput
   readonly #target: RowTarget
-  readonly #reader = new FetchedReader()
+  readonly #reader: FetchedReader
 
-  constructor(transform: RowTransform, take: (batch: Uint8Array) => void) {
+  constructor(transform: RowTransform, compression: Compression, take: (batch: Uint8Array) => void) {
     this.#transform = transform
+    this.#reader = new FetchedReader(transform.kernel)
     this.#output = new PartitionOutput(topic, partition, sizes, async (_topic, _partition, batch) => {
-      const bytes = batch.finish(identity)
+      const bytes = batch.finish(identity(compression))
       take(bytes)
       batch.recycle(bytes)
     })
@@ -116,7 +168,7 @@ class RowPath {
       const fetched = committedBatches({ topic, partition, bytes, view, ...marks }, 0, Infinity)
       for (const header of fetched.batches)
         for (const { from, to } of this.#reader.pieces(fetched, header))
-          await this.#transform.apply(this.#reader.records, from, to, this.#target)
+          await this.#transform.apply(from, to, this.#target)
     }
     await this.#output.flush()
   }
@@ -138,8 +190,8 @@ async function measure(path: RowPath, input: readonly Uint8Array[], rowsPerBatch
 
 console.log('| rows | stage | least, ns a row | median |\n|---|---|---:|---:|')
 for (const shape of shapes) {
-  const columns = Array.from({ length: shape.columns }, (_, c) => `c${c}`)
-  const [registry, model] = [registryOf(columns), modelOf(columns)]
+  const { compression } = shape
+  const [registry, model] = [registryOf(shape.schema), modelOf(shape.modelled)]
   const onUnusableSchema = (_name: unknown, reason: string) => {
     throw new Error(reason)
   }
@@ -159,15 +211,16 @@ for (const shape of shapes) {
     subject: 'raw',
     onUnusableSchema,
   })
-  const raw = Array.from({ length: batches }, (_, i) => rawBatch(shape, i * shape.rows))
+  const rawBatches = Math.max(batches, Math.ceil(inputRows / shape.rows))
+  const raw = Array.from({ length: rawBatches }, (_, i) => rawBatch(shape, i * shape.rows))
   const normalized: Uint8Array[] = []
-  await new RowPath(normalize, (batch) => normalized.push(batch.slice())).run(raw, raw.length)
+  await new RowPath(normalize, compression, (batch) => normalized.push(batch.slice())).run(raw, raw.length)
   const rowsOut = (raw.length * shape.rows) / normalized.length
   for (const [stage, path, input, rows] of [
-    ['normalize', new RowPath(normalize, () => undefined), raw, shape.rows],
-    ['restore', new RowPath(restore, () => undefined), normalized, rowsOut],
+    ['normalize', new RowPath(normalize, compression, () => undefined), raw, shape.rows],
+    ['restore', new RowPath(restore, compression, () => undefined), normalized, rowsOut],
   ] as const) {
-    const costs = await measure(path, input, rows, shape.columns)
+    const costs = await measure(path, input, rows, shape.modelled.length)
     console.log(`| ${shape.name} | ${stage} | ${costs[0].toFixed(1)} | ${costs[costs.length >> 1].toFixed(1)} |`)
   }
 }

@@ -9,7 +9,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   mixture: [],
   drift: ['mixture'],
   avro: [],
-  rows: ['batch', 'avro'],
+  kernel: ['batch', 'mixture'],
+  rows: ['batch', 'avro', 'kernel'],
   ports: ['batch', 'rows'],
   observe: ['ports'],
   drawing: ['mixture', 'observe'],
@@ -19,13 +20,14 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   files: ['batch', 'avro', 'rows'],
   model: ['batch', 'mixture', 'drift', 'avro', 'rows', 'ports'],
   kafka: ['batch', 'rows', 'ports'],
-  stages: ['batch', 'mixture', 'drift', 'avro', 'rows', 'ports', 'files', 'model'],
+  stages: ['batch', 'mixture', 'drift', 'avro', 'kernel', 'rows', 'ports', 'files', 'model'],
   pipeline: [
     ...[
       'batch',
       'mixture',
       'drift',
       'avro',
+      'kernel',
       'rows',
       'ports',
       'observe',
@@ -38,11 +40,11 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'stages',
   ],
   doctor: [
-    ...['batch', 'mixture', 'avro', 'rows', 'ports', 'observe', 'config', 'files', 'model', 'kafka'],
+    ...['batch', 'mixture', 'avro', 'kernel', 'rows', 'ports', 'observe', 'config', 'files', 'model', 'kafka'],
     ...['stages', 'pipeline'],
   ],
   bench: [
-    ...['batch', 'mixture', 'avro', 'rows', 'ports', 'observe', 'config', 'files', 'model', 'kafka'],
+    ...['batch', 'mixture', 'avro', 'kernel', 'rows', 'ports', 'observe', 'config', 'files', 'model', 'kafka'],
     ...['stages', 'pipeline'],
   ],
   // Types are open to commands: what a command does is work of the pipeline.

@@ -27,7 +27,8 @@ arguments, _ = parser.parse_known_args()
 
 with open(arguments.model) as file:
     model = json.load(file)
-mean, std, offset, precision = (np.array(model[name]) for name in ("mean", "std", "offset", "precision"))
+[column] = model["columns"]
+mean, std, offset, precision = (np.array(column[name]) for name in ("mean", "std", "offset", "precision"))
 
 raw = np.dtype([("magic", "u1"), ("schema", ">i4"), ("x", "<f8")])
 # model_version and mode are below 64: their zigzag numbers take a byte.

@@ -24,6 +24,7 @@ const { values: flags } = parseArgs({
 })
 const { brokers, input, output, group, model: modelFile, rows } = flags as Record<string, string>
 const model: PeerModel = JSON.parse(readFileSync(modelFile, 'utf8'))
+const [{ mean, std, offset, precision }] = model.columns
 
 /** kafkajs groups the messages of a send by copying what it has for each of them: more a send cost more a message. */
 const sendRows = 1_000
@@ -33,9 +34,9 @@ function normalize(value: Buffer): Buffer {
   const x = value.readDoubleLE(5)
   let mode = 0
   let best = -Infinity
-  for (let k = 0; k < model.mean.length; k++) {
-    const d = x - model.mean[k]
-    const score = model.offset[k] - 0.5 * model.precision[k] * d * d
+  for (let k = 0; k < mean.length; k++) {
+    const d = x - mean[k]
+    const score = offset[k] - 0.5 * precision[k] * d * d
     if (score > best) {
       best = score
       mode = k
@@ -46,7 +47,7 @@ function normalize(value: Buffer): Buffer {
   out.writeInt32BE(model.normalizedSchemaId, 1)
   // Both are below 64: their zigzag numbers take a byte.
   out[5] = model.version << 1
-  out.writeDoubleLE((x - model.mean[mode]) / (4 * model.std[mode]), 6)
+  out.writeDoubleLE((x - mean[mode]) / (4 * std[mode]), 6)
   out[14] = mode << 1
   return out
 }

@@ -1,9 +1,12 @@
 import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Peer, PeerSetting, PeerTask, PreparePeers, StockCodec } from '../../src/bench/peers.ts'
+import type { Peer, PeerSetting, PeerTask, PreparePeers, StockTask } from '../../src/bench/peers.ts'
+import { rowShapes } from '../../src/bench/row-shapes.ts'
 import { oneThread, peersPython } from '../mixture/peers-python.ts'
 import { javaPeers, type RunJava } from './java-peers.ts'
+import { franzGoPeer, librdkafkaPeer } from './native-peers.ts'
 import { writePeerModel } from './peer-model.ts'
 import { consumerPerfTest, producerPerfTest } from './perf-tools.ts'
 import { confluentKafkaPython } from './python-peers.ts'
@@ -13,93 +16,123 @@ const beside = (file: string) => fileURLToPath(new URL(file, import.meta.url))
 
 /** Makes ready whatever this machine has the tools for, and says what it leaves out. */
 export const preparePeers: PreparePeers = async (setting) => {
-  const modelFile = join(setting.folder, 'model.json')
-  await writePeerModel(setting.cluster, setting, modelFile)
-  const java = await unlessMissing('the Java peers', setting, () => javaPeers(setting.say))
-  const python = await unlessMissing('confluent-kafka', setting, () => confluentKafkaPython(setting.say))
-  const rdtPython = await unlessMissing('rdt', setting, async () => peersPython())
-  const peers: Peer[] = []
-  if (java !== undefined) peers.push(...onJava(java, setting, modelFile))
-  peers.push({
-    name: 'kafkajs',
-    mostRows: 500_000,
-    run: async (task) =>
-      parsePeerResult(
-        await runProgram(process.execPath, [beside('kafkajs-normalize.ts'), ...flags(task, setting, modelFile)]),
-      ),
-  })
+  const { say } = setting
+  const java = await unlessMissing('the Java peers', say, javaPeers)
+  const librdkafka = await unlessMissing('librdkafka', say, librdkafkaPeer)
+  const franzGo = await unlessMissing('franz-go', say, franzGoPeer)
+  const python = await unlessMissing('confluent-kafka', say, confluentKafkaPython)
+  const rdtPython = await unlessMissing('rdt', say, async () => peersPython())
+  const peers = [
+    ...(java === undefined ? [] : jvmPeers(java, setting)),
+    ...(librdkafka === undefined ? [] : librdkafkaPeers(librdkafka, setting)),
+    ...(franzGo === undefined ? [] : [peer(setting, 'franzGo', rowShapes, Infinity, franzGo)]),
+    peer(setting, 'kafkajs', ['oneDouble'], 500_000, (flags) =>
+      runProgram(process.execPath, [beside('kafkajs-normalize.ts'), ...flags]),
+    ),
+  ]
   if (python !== undefined)
-    peers.push({
-      name: 'pythonConfluentKafka',
-      mostRows: 5_000_000,
-      run: async (task) =>
-        parsePeerResult(
-          await runProgram(python, [beside('confluent_kafka_normalize.py'), ...flags(task, setting, modelFile)]),
-        ),
-    })
+    peers.push(
+      peer(setting, 'pythonConfluentKafka', ['oneDouble'], 5_000_000, (flags) =>
+        runProgram(python, [beside('confluent_kafka_normalize.py'), ...flags]),
+      ),
+    )
   if (rdtPython !== undefined)
     peers.push({
-      name: 'rdtInMemory',
-      mostRows: 1_000_000,
-      run: async (task) =>
-        parsePeerResult(
-          await runProgram(rdtPython, [beside('rdt_normalize.py'), ...flags(task, setting, modelFile)], {
-            environment: oneThread(),
-          }),
-        ),
+      ...peer(setting, 'rdtInMemory', ['oneDouble'], 1_000_000, (flags) =>
+        runProgram(rdtPython, [beside('rdt_normalize.py'), ...flags], { environment: oneThread() }),
+      ),
+      normalizes: false,
     })
-  const writeStock = async (output: string, rows: number, codec: StockCodec) => {
-    const args = ['--output', output, '--rows', String(rows), '--compression', codec]
-    const target = ['--brokers', setting.cluster.settings.brokers.join(','), '--model', modelFile]
-    return parsePeerResult(await (java as RunJava)('io.vgmstream.peers.StockProducer', [...args, ...target]))
-  }
-  return { peers, writeStock: java === undefined ? undefined : writeStock }
+  if (java === undefined) return { peers, writeStock: undefined }
+  peers.push(...perfTools(java, setting.cluster.settings.brokers))
+  return { peers, writeStock: (task) => writeStock(java, setting, task) }
 }
 
-function onJava(java: RunJava, setting: PeerSetting, modelFile: string): Peer[] {
-  const streams = (name: Peer['name'], delivery: string): Peer => ({
-    name,
-    mostRows: Infinity,
-    run: async (task) => {
-      const more = ['--delivery', delivery, '--state', join(setting.folder, 'streams')]
-      return parsePeerResult(
-        await java('io.vgmstream.peers.StreamsNormalize', [...flags(task, setting, modelFile), ...more]),
-      )
-    },
-  })
+type Run = (flags: readonly string[]) => Promise<string>
+
+/** A program that is told its task by flags. */
+function peer(
+  setting: PeerSetting,
+  name: Peer['name'],
+  shapes: Peer['shapes'],
+  mostRows: number,
+  run: Run,
+  ...more: readonly string[]
+): Peer {
+  return {
+    ...{ name, shapes, mostRows, normalizes: true },
+    run: async (task) => parsePeerResult(await run([...(await flags(task, setting)), ...more])),
+  }
+}
+
+function jvmPeers(java: RunJava, setting: PeerSetting): Peer[] {
+  const state = ['--state', join(setting.folder, 'streams')]
+  const run: Run = (args) => java('io.vgmstream.peers.StreamsNormalize', args)
+  const streams = (name: Peer['name'], shapes: Peer['shapes'], delivery: string, rows: string) =>
+    peer(setting, name, shapes, Infinity, run, '--delivery', delivery, '--rows-as', rows, ...state)
   return [
-    streams('kafkaStreamsExactlyOnce', 'exactly-once'),
-    streams('kafkaStreamsAtLeastOnce', 'at-least-once'),
+    streams('kafkaStreamsExactlyOnce', ['oneDouble'], 'exactly-once', 'bytes'),
+    streams('kafkaStreamsAtLeastOnce', ['oneDouble'], 'at-least-once', 'bytes'),
+    streams('kafkaStreamsGenericRecord', rowShapes, 'exactly-once', 'generic-records'),
+    peer(setting, 'flink', rowShapes, Infinity, (args) => java('io.vgmstream.peers.FlinkNormalize', args)),
+  ]
+}
+
+function librdkafkaPeers(run: Run, setting: PeerSetting): Peer[] {
+  return [
+    peer(setting, 'librdkafka', rowShapes, Infinity, run),
+    peer(setting, 'librdkafkaTwoThreads', rowShapes, Infinity, run, '--threads', '2'),
+  ]
+}
+
+function perfTools(java: RunJava, brokers: readonly string[]): Peer[] {
+  const of = { shapes: ['oneDouble'], normalizes: false } as const
+  return [
     {
+      ...of,
       name: 'producerPerfTest',
       mostRows: 5_000_000,
-      run: (task) => producerPerfTest(java, setting.cluster.settings.brokers, task),
+      run: (task) => producerPerfTest(java, brokers, task),
     },
     {
+      ...of,
       name: 'consumerPerfTest',
       mostRows: Infinity,
-      run: (task) => consumerPerfTest(java, setting.cluster.settings.brokers, task),
+      run: (task) => consumerPerfTest(java, brokers, task),
     },
   ]
 }
 
-/** What every peer is told; its group and transactional id are its own, so that it begins at the start of its input. */
-function flags({ input, output, rows }: PeerTask, { cluster }: PeerSetting, modelFile: string): string[] {
-  const group = `peer.${randomBytes(6).toString('hex')}`
-  return Object.entries({
+async function writeStock(java: RunJava, { cluster }: PeerSetting, { topic, recordsFile, rows, codec }: StockTask) {
+  const args = Object.entries({
     brokers: cluster.settings.brokers.join(','),
-    input,
-    output,
-    group,
-    model: modelFile,
+    output: topic,
+    records: recordsFile,
     rows,
-  }).flatMap(([name, value]) => [`--${name}`, String(value)])
+    compression: codec,
+  })
+  return parsePeerResult(await java('io.vgmstream.peers.StockProducer', toFlags(args)))
 }
 
+/** What every peer is told; its group and transactional id are its own, so that it begins at the start of its input. */
+async function flags(task: PeerTask, { cluster, modelsTopic, folder }: PeerSetting): Promise<string[]> {
+  const { dataset, shape, input, output, rows, compression } = task
+  const model = join(folder, `model-${dataset}.json`)
+  if (!existsSync(model)) await writePeerModel(cluster, { dataset, modelsTopic }, model)
+  const group = `peer.${randomBytes(6).toString('hex')}`
+  const brokers = cluster.settings.brokers.join(',')
+  return toFlags(Object.entries({ brokers, shape, input, output, group, model, rows, compression }))
+}
+
+const toFlags = (values: readonly (readonly [string, unknown])[]) =>
+  values.flatMap(([name, value]) => [`--${name}`, String(value)])
+
+type Say = PeerSetting['say']
+
 /** Undefined if something is missing that cannot be fetched, which is said. */
-async function unlessMissing<T>(what: string, { say }: PeerSetting, prepare: () => Promise<T>): Promise<T | undefined> {
+async function unlessMissing<T>(what: string, say: Say, prepare: (say: Say) => Promise<T>): Promise<T | undefined> {
   try {
-    return await prepare()
+    return await prepare(say)
   } catch (error) {
     say(`Left out: ${what}: ${(error as Error).message.split('\n', 1)[0]}`)
     return undefined

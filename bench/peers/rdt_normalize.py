@@ -22,11 +22,11 @@ parser.add_argument("--model", required=True)
 arguments, _ = parser.parse_known_args()
 
 with open(arguments.model) as file:
-    model = json.load(file)
+    [column] = json.load(file)["columns"]
 random = np.random.default_rng(1)
-weight = np.array(model["weight"])
+weight = np.array(column["weight"])
 mode = random.choice(len(weight), arguments.rows, p=weight / weight.sum())
-frame = pandas.DataFrame({"x": random.normal(np.array(model["mean"])[mode], np.array(model["std"])[mode])})
+frame = pandas.DataFrame({"x": random.normal(np.array(column["mean"])[mode], np.array(column["std"])[mode])})
 
 transformer = ClusterBasedNormalizer()
 transformer.fit(frame.head(10_000), "x")

@@ -1,7 +1,7 @@
 import { type BatchHeader, batchHeaderBytes } from './batch-header.ts'
 import { decompress, InflatedTooLargeError } from './decompression.ts'
-import { layoutPrefixBytes, type Records, reserveRecords } from './records.ts'
-import { intWord, numbersWithin } from './varint.ts'
+import { type Records, reserveRecords } from './records.ts'
+import { maxLongBytes } from './varint.ts'
 
 /** A record batch whose bytes contradict each other although its CRC is right, or cannot be decompressed. */
 export class MalformedBatchError extends RangeError {
@@ -108,35 +108,17 @@ export function readRecords(bytes: Uint8Array, view: DataView, header: BatchHead
   readPiece(openBatch(bytes, view, header), records)
 }
 
-/** Where the varint that `varint` has read ends: two results would be an object a call. */
+/** Where the varint that `varint` has read ends. */
 let next = 0
 
-/**
- * Reads a varint of two bytes or more; the caller has checked that the first byte is not the last. With `varintEnd` and
- * `zigzag`, which check its length and walk it twice, a row takes 20 ns more.
- */
-function varint(bytes: Uint8Array, at: number): number {
-  let zigzag = bytes[at] & 127
-  for (let shift = 7; shift < 28; shift += 7) {
-    const byte = bytes[++at]
-    zigzag |= (byte & 127) << shift
-    if (byte < 128) {
+/** Reads a varint, in floating point from 2^53 on. */
+function varint(bytes: Uint8Array, start: number): number {
+  let zigzag = 0
+  let scale = 1
+  for (let at = start; at < start + maxLongBytes; at++, scale *= 128) {
+    zigzag += (bytes[at] & 127) * scale
+    if (bytes[at] < 128) {
       next = at + 1
-      return (zigzag >>> 1) ^ -(zigzag & 1)
-    }
-  }
-  return longVarint(bytes, at + 1, zigzag)
-}
-
-/** The rest of a varint of five bytes and more: timestamps far apart, in floating point up to 2^53. */
-function longVarint(bytes: Uint8Array, at: number, low: number): number {
-  let zigzag = low
-  let scale = 2 ** 28
-  for (let i = 0; i < 6; i++, scale *= 128) {
-    const byte = bytes[at++]
-    zigzag += (byte & 127) * scale
-    if (byte < 128) {
-      next = at
       return zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2
     }
   }
@@ -144,212 +126,38 @@ function longVarint(bytes: Uint8Array, at: number, low: number): number {
   return 0
 }
 
-/** The length -1 as a varint. */
-const nullLength = 1
-
 /** A position that no record reaches. */
 const beyondEverything = 0x7fffffff
 
 /**
  * Walks up to `limit` records from `start` on, fewer if they are large; returns the position after the last one, -1 if
- * they do not fit before `end`.
- *
- * One function on purpose, with the one-byte case of each varint in place: it runs once a row. Reading beyond the array
- * gives undefined, which no comparison below takes for a size.
+ * they do not fit before `end`. Reading beyond the array gives undefined, which no comparison takes for a size.
  */
-function walk(records: Records, header: BatchHeader, limit: number, start: number, end: number): number {
-  const { bytes, view, offsetDelta, timestampMs, keyStart, keyEnd, valueStart, valueEnd, recordEnd } = records
-  const { baseTimestampMs } = header
+function walk(records: Records, { baseTimestampMs }: BatchHeader, limit: number, start: number, end: number): number {
+  const { bytes, offsetDelta, timestampMs, keyStart, keyEnd, valueStart, valueEnd, recordEnd } = records
   const pieceEnd = start + pieceBytes
-  let count = limit
   let at = start
   records.count = 0
-  records.hasFixedLayout = false
-  // Length and first bytes of the first value, as long as all are like it; length -1: one was not.
-  let likeBytes = beyondEverything
-  let likeWord = 0
-  let likeByte = 0
-  for (let i = 0; i < count; i++) {
-    let value = -1
-    let valueStop = 0
-    let stop = 0
-    let isShort = false
-    if (at + 8 <= end) {
-      // Most records are short and have no key: their frames are two words.
-      const first = view.getInt32(at, true)
-      const second = view.getInt32(at + 4, true)
-      let number = first >>> 24
-      let rest = second
-      let frame = 6
-      if (number > 127) {
-        number = (number & 127) | ((second & 127) << 7)
-        rest = second >>> 8
-        frame = 7
-        if ((second & 128) !== 0) {
-          number |= (second & 0x7f00) << 6
-          rest = second >>> 16
-          frame = (second & 0x8000) === 0 ? 8 : 0
-        }
-      }
-      const size = (rest >>> 8) & 255
-      // Bits that say of the lengths and the time that they go on, and of the lengths that they are negative; then the
-      // key.
-      if ((first & 0x80_0081) === 0 && (size & 129) === 0 && (rest & 255) === nullLength && frame !== 0) {
-        stop = at + 1 + ((first & 255) >>> 1)
-        value = at + frame
-        valueStop = value + (size >>> 1)
-        const time = (first >>> 16) & 127
-        timestampMs[i] = baseTimestampMs + ((time >>> 1) ^ -(time & 1))
-        offsetDelta[i] = (number >>> 1) ^ -(number & 1)
-        keyStart[i] = -1
-        isShort = true
-      }
-    }
-    if (!isShort) {
-      let byte = bytes[at]
-      let size = (byte >>> 1) ^ -(byte & 1)
-      if (byte < 128) at++
-      else {
-        size = varint(bytes, at)
-        at = next
-      }
-      stop = at + size
-      // The shortest record has six bytes: attributes, two deltas, two lengths, the headers' count.
-      if (!(size >= 6 && stop <= end)) return -1
-      byte = bytes[++at]
-      if (byte < 128) {
-        timestampMs[i] = baseTimestampMs + ((byte >>> 1) ^ -(byte & 1))
-        at++
-      } else {
-        timestampMs[i] = baseTimestampMs + varint(bytes, at)
-        at = next
-      }
-      byte = bytes[at]
-      if (byte < 128) {
-        offsetDelta[i] = (byte >>> 1) ^ -(byte & 1)
-        at++
-      } else {
-        offsetDelta[i] = varint(bytes, at)
-        at = next
-      }
-      byte = bytes[at]
-      if (byte === nullLength) {
-        keyStart[i] = -1
-        at++
-      } else {
-        size = (byte >>> 1) ^ -(byte & 1)
-        if (byte < 128) at++
-        else {
-          size = varint(bytes, at)
-          at = next
-        }
-        keyStart[i] = size < 0 ? -1 : at
-        at += Math.max(size, 0)
-        keyEnd[i] = at
-        likeBytes = -1
-      }
-      if (!(at < stop)) return -1
-      byte = bytes[at]
-      size = (byte >>> 1) ^ -(byte & 1)
-      if (byte < 128) at++
-      else {
-        size = varint(bytes, at)
-        at = next
-      }
-      valueStop = at
-      if (size < 0) likeBytes = -1
-      else {
-        value = at
-        valueStop += size
-      }
-    }
-    if (!(valueStop < stop && stop <= end)) return -1
-    valueStart[i] = value
+  records.schemaId = -1
+  for (let i = 0; i < limit && at < pieceEnd; i++) {
+    const size = varint(bytes, at)
+    const stop = next + size
+    // The shortest record has six bytes: attributes, two deltas, two lengths, the headers' count.
+    if (!(size >= 6 && stop <= end)) return -1
+    timestampMs[i] = baseTimestampMs + varint(bytes, next + 1)
+    offsetDelta[i] = varint(bytes, next)
+    const keyBytes = varint(bytes, next)
+    keyStart[i] = keyBytes < 0 ? -1 : next
+    keyEnd[i] = next + Math.max(keyBytes, 0)
+    if (!(keyEnd[i] < stop)) return -1
+    const valueBytes = varint(bytes, keyEnd[i])
+    valueStart[i] = valueBytes < 0 ? -1 : next
+    const valueStop = next + Math.max(valueBytes, 0)
+    if (!(valueStop < stop)) return -1
     valueEnd[i] = valueStop
     recordEnd[i] = stop
+    records.count = i + 1
     at = stop
-    if (
-      likeBytes >= 0 &&
-      (valueStop - value !== likeBytes ||
-        stop - valueStop !== 1 ||
-        view.getInt32(value, true) !== likeWord ||
-        bytes[value + 4] !== likeByte)
-    ) {
-      likeBytes = -1
-      if (i === 0 && stop - valueStop === 1 && valueStop - value >= layoutPrefixBytes) {
-        likeBytes = valueStop - value
-        likeWord = view.getInt32(value, true)
-        likeByte = bytes[value + 4]
-      }
-    }
-    if (at >= pieceEnd) count = i + 1
-    else if (isShort && likeBytes >= 0 && offsetDelta[i] === i) {
-      i = walkFixedLayout(records, header, i + 1, count, at, end, likeBytes, likeWord, likeByte) - 1
-      at = next
-    }
   }
-  records.count = count
-  records.hasFixedLayout = count > 0 && likeBytes > 0
   return at
-}
-
-/**
- * Everything of the first word but the seven bits of the time: length, attributes, time of one byte, first byte of the
- * number.
- */
-const firstMask = 0xff80_ffff | 0
-
-/**
- * Walks over records that are like the one before, with consecutive numbers: while the number takes the same bytes, all
- * records are at equal distances, and the two words before each value are known except for the time.
- *
- * @returns the first record that is not; `next` is where it begins
- */
-function walkFixedLayout(
-  records: Records,
-  { baseTimestampMs }: BatchHeader,
-  from: number,
-  count: number,
-  start: number,
-  end: number,
-  likeBytes: number,
-  likeWord: number,
-  likeByte: number,
-): number {
-  const { bytes, view, offsetDelta, timestampMs, keyStart, valueStart, valueEnd, recordEnd } = records
-  let at = start
-  let row = from
-  for (let numberBytes = 1; numberBytes <= 3; numberBytes++) {
-    const to = Math.min(count, numbersWithin[numberBytes])
-    const frame = 5 + numberBytes
-    const stride = frame + likeBytes + 1
-    const length = (stride - 1) << 1
-    // It would take two bytes.
-    if (length > 127) break
-    const secondMask = -1 >>> (24 - 8 * numberBytes)
-    const noKeyAndSize = (nullLength | (likeBytes << 9)) << (8 * (numberBytes - 1))
-    for (; row < to && at + stride <= end; row++, at += stride) {
-      const first = view.getInt32(at, true)
-      const second = view.getInt32(at + 4, true)
-      const value = at + frame
-      const number = intWord(row, numberBytes)
-      if (
-        (first & firstMask) !== (length | (number << 24)) ||
-        (second & secondMask) !== (noKeyAndSize | (number >>> 8)) ||
-        view.getInt32(value, true) !== likeWord ||
-        bytes[value + 4] !== likeByte
-      )
-        break
-      const time = (first >>> 16) & 127
-      timestampMs[row] = baseTimestampMs + ((time >>> 1) ^ -(time & 1))
-      offsetDelta[row] = row
-      keyStart[row] = -1
-      valueStart[row] = value
-      valueEnd[row] = value + likeBytes
-      recordEnd[row] = at + stride
-    }
-    if (row < to) break
-  }
-  next = at
-  return row
 }

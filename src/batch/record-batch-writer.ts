@@ -5,11 +5,10 @@ import {
   type Compression,
   writeBatchHeader,
 } from './batch-header.ts'
+import type { BlockWriter } from './block-writer.ts'
 import { compress, squeeze } from './compression.ts'
-import { copyBytes } from './copy-bytes.ts'
-import type { Records } from './records.ts'
-import type { BlockWriter, FixedLayoutWriter, ValueWriter } from './value-writer.ts'
-import { intBytes, intWord, isInt, longBytes, numbersWithin, writeInt, writeLong } from './varint.ts'
+import type { RowEncoder } from './row-encoder.ts'
+import { intBytes, longBytes, writeInt, writeLong } from './varint.ts'
 
 /** The headers of a record without any: the count, zero. */
 export const noHeaders = new Uint8Array(1)
@@ -18,9 +17,6 @@ export const noHeaders = new Uint8Array(1)
 const frameBytes = 5 * 10 + 1
 
 const initialBytes = 8 * 1024
-
-/** Rows appended at a time: what is looked up of them stays in the nearest cache until it is written. */
-const blockRows = 512
 
 /** Buffers kept for reuse: as many as may be in flight, and one. */
 const maxSpare = 6
@@ -31,8 +27,7 @@ const slackBytes = 1024
 /**
  * Builds one outgoing record batch (magic 2) in a buffer that it reuses.
  *
- * Positions within the batch are as in https://kafka.apache.org/documentation/#record: a record's length comes
- * first, so the size of its value must be known before it is written (`ValueWriter.valueBytes`).
+ * Positions within the batch are as in https://kafka.apache.org/documentation/#record: a record's length comes first.
  */
 export class RecordBatchWriter {
   readonly #limitBytes: number
@@ -73,175 +68,31 @@ export class RecordBatchWriter {
   }
 
   /**
-   * Appends rows [from, to) of `records` with their keys, headers and timestamps, and the values that `values` writes.
+   * Appends rows [from, to) as `encoder` writes them.
    *
-   * @returns the row that the batch has no room for, `to` if it took them all: send it, and go on from there
+   * @returns the row that it has stopped before, `to` if it wrote them all
    */
-  appendRows(records: Records, from: number, to: number, values: ValueWriter | FixedLayoutWriter): number {
-    if (!('fixedLayoutBytes' in values)) return this.#appendEach(records, from, to, values)
-    for (let start = from; start < to; ) {
-      const end = Math.min(start + blockRows, to)
-      const size = values.fixedLayoutBytes(start, end)
-      const isEven = size > 0 && this.#isEven(records, start, end)
-      const next = isEven
-        ? this.#appendEven(records, start, end, values, size)
-        : this.#appendEach(records, start, end, values)
-      if (next < end) return next
-      start = end
-    }
-    return to
-  }
-
-  /** Whether rows have neither keys nor headers, and times whose distance to the batch's takes a byte. */
-  #isEven({ hasFixedLayout, keyStart, valueEnd, recordEnd, timestampMs }: Records, from: number, to: number): boolean {
-    const baseMs = this.#count === 0 ? timestampMs[from] : this.#baseTimestampMs
-    const [earliest, latest] = [baseMs - 64, baseMs + 63]
-    for (let row = from; row < to; row++) {
-      const timeMs = timestampMs[row]
-      if (timeMs < earliest || timeMs > latest) return false
-    }
-    let odd = 0
-    if (!hasFixedLayout)
-      for (let row = from; row < to; row++) odd |= ~keyStart[row] | (recordEnd[row] - valueEnd[row] - 1)
-    return odd === 0
-  }
-
-  /**
-   * Rows whose records differ only in their numbers: while the row's number takes the same bytes, each record begins
-   * one stride after the one before. Their common bytes are written once and copied, twice as many each time.
-   */
-  #appendEven(records: Records, from: number, to: number, values: FixedLayoutWriter, size: number): number {
-    const { timestampMs } = records
-    for (let row = from; row < to; ) {
-      if (this.#count === 0) this.#baseTimestampMs = this.#maxTimestampMs = timestampMs[row]
-      const countBytes = intBytes(this.#count)
-      // Attributes, time, number, no key, size of the value, value, no headers.
-      const length = 3 + countBytes + intBytes(size) + size + noHeaders.length
-      const stride = intBytes(length) + length
-      const room = Math.floor((this.#limitBytes - this.#at - frameBytes - size - noHeaders.length) / stride) + 1
-      if (room <= 0 && this.#count > 0) return row
-      const rows = Math.min(to - row, numbersWithin[countBytes] - this.#count, Math.max(room, 1))
-      while (this.#at + rows * stride + frameBytes > this.#out.length) this.#grow(rows * stride + frameBytes)
-      const out = this.#out
-      const first = this.#at
-      const afterLength = writeInt(out, first, length)
-      out[afterLength] = 0
-      out[afterLength + 1] = 0
-      let at = writeInt(out, afterLength + 2, this.#count)
-      at = writeInt(out, at, -1)
-      at = writeInt(out, at, size)
-      values.writeHead(out, this.#view, at)
-      out[first + stride - 1] = 0
-      repeat(out, first, stride, rows)
-      this.#writeNumbers(timestampMs, row, row + rows, afterLength + 1, stride, countBytes)
-      values.writeFixedLayout(row, row + rows, out, this.#view, at, stride)
-      this.#at += rows * stride
-      this.#count += rows
-      row += rows
-    }
-    return to
-  }
-
-  /**
-   * Time and number of each row, which begin at `start` in the first one: a word, if the number takes up to three
-   * bytes.
-   */
-  #writeNumbers(
-    timestampMs: Float64Array,
-    from: number,
-    to: number,
-    start: number,
-    stride: number,
-    countBytes: number,
-  ): void {
-    const out = this.#out
-    const view = this.#view
-    const baseMs = this.#baseTimestampMs
-    // What stands behind a short number.
-    const rest = countBytes < 3 ? view.getInt32(start, true) & (-1 << (8 + 8 * countBytes)) : 0
-    let maxMs = this.#maxTimestampMs
-    let number = this.#count
-    let at = start
-    for (let row = from; row < to; row++, number++, at += stride) {
-      const timeMs = timestampMs[row]
-      if (timeMs > maxMs) maxMs = timeMs
-      const delta = timeMs - baseMs
-      const zigzag = delta < 0 ? -2 * delta - 1 : 2 * delta
-      if (countBytes <= 3) view.setInt32(at, zigzag | (intWord(number, countBytes) << 8) | rest, true)
-      else {
-        out[at] = zigzag
-        writeInt(out, at + 1, number)
-      }
-    }
-    this.#maxTimestampMs = maxMs
-  }
-
-  /** One long function on purpose: it runs once a row, and its state lives in local variables. */
-  #appendEach(records: Records, from: number, to: number, values: ValueWriter): number {
-    const { bytes, view: source, keyStart, keyEnd, valueEnd, recordEnd, timestampMs } = records
-    const limit = this.#limitBytes
-    let out = this.#out
-    let view = this.#view
-    let at = this.#at
-    let count = this.#count
+  appendEncoded(encoder: RowEncoder, from: number, to: number): number {
     let row = from
-    if (count === 0 && from < to) this.#baseTimestampMs = this.#maxTimestampMs = timestampMs[from]
-    const baseMs = this.#baseTimestampMs
-    let maxMs = this.#maxTimestampMs
-    // Neighbours mostly have the same time; and an integer, unlike the times themselves, stays in a register.
-    let lastMs = Number.NaN
-    let isNear = true
-    let deltaMs = 0
-    let deltaBytes = 1
-    for (; row < to; row++) {
-      const key = keyStart[row]
-      const keyBytes = key < 0 ? -1 : keyEnd[row] - key
-      const valueBytes = values.valueBytes(row)
-      const headers = valueEnd[row]
-      const payload = Math.max(keyBytes, 0) + Math.max(valueBytes, 0) + recordEnd[row] - headers
-      if (at + frameBytes + payload > limit && count > 0) break
-      if (at + frameBytes + payload > out.length) {
-        this.#at = at
-        this.#grow(frameBytes + payload)
-        out = this.#out
-        view = this.#view
-      }
-      const timeMs = timestampMs[row]
-      if (timeMs !== lastMs) {
-        lastMs = timeMs
-        if (timeMs > maxMs) maxMs = timeMs
-        isNear = isInt(timeMs - baseMs)
-        deltaMs = isNear ? (timeMs - baseMs) | 0 : 0
-        deltaBytes = longBytes(timeMs - baseMs)
-      }
-      const countBytes = intBytes(count)
-      if (keyBytes < 0 && deltaBytes === 1 && valueBytes > 0 && payload + countBytes < 60) {
-        // The common case, a short row without a key: all but one of the five varints take a byte.
-        out[at] = (4 + countBytes + payload) << 1
-        out[at + 1] = 0
-        out[at + 2] = (deltaMs << 1) ^ (deltaMs >> 31)
-        at = writeInt(out, at + 3, count)
-        out[at] = 1
-        out[at + 1] = valueBytes << 1
-        at += 2
-      } else {
-        at = writeInt(out, at, 1 + deltaBytes + countBytes + intBytes(keyBytes) + intBytes(valueBytes) + payload)
-        out[at++] = 0
-        at = isNear ? writeInt(out, at, deltaMs) : writeLong(out, at, timeMs - baseMs)
-        at = writeInt(out, at, count)
-        at = writeInt(out, at, keyBytes)
-        if (keyBytes > 0) at = copyBytes(bytes, source, key, key + keyBytes, out, view, at)
-        at = writeInt(out, at, valueBytes)
-      }
-      if (valueBytes > 0) at = values.writeValue(row, out, view, at)
-      // Most records have no headers: then this is one byte, their count.
-      if (recordEnd[row] - headers === 1) out[at++] = bytes[headers]
-      else at = copyBytes(bytes, source, headers, recordEnd[row], out, view, at)
-      count++
+    while (row < to) {
+      const rows = encoder.encode(
+        row,
+        to,
+        this.#at,
+        this.#limitBytes,
+        this.#count,
+        this.#baseTimestampMs,
+        this.#maxTimestampMs,
+      )
+      if (this.#at + rows.bytes.length > this.#out.length) this.#grow(rows.bytes.length)
+      this.#out.set(rows.bytes, this.#at)
+      this.#at += rows.bytes.length
+      this.#count = rows.count
+      this.#baseTimestampMs = rows.baseMs
+      this.#maxTimestampMs = rows.maxMs
+      row = rows.next
+      if (rows.isStopped) break
     }
-    this.#at = at
-    this.#count = count
-    this.#maxTimestampMs = maxMs
     return row
   }
 
@@ -433,10 +284,4 @@ export class RecordBatchWriter {
 function putBytes(bytes: Uint8Array, out: Uint8Array, at: number): number {
   out.set(bytes, at)
   return at + bytes.length
-}
-
-/** Copies the `size` bytes at `at` behind themselves until they stand there `times` times. */
-function repeat(out: Uint8Array, at: number, size: number, times: number): void {
-  const all = size * times
-  for (let done = size; done < all; done *= 2) out.copyWithin(at + done, at, at + Math.min(done, all - done))
 }

@@ -21,10 +21,10 @@ export interface Records {
   /** how the batch came */
   compression: Compression
   /**
-   * whether no record has a key or headers, and all have values of one length of at least `layoutPrefixBytes` that
-   * begin with the same `layoutPrefixBytes` bytes: what is true of one record's extent and framing is true of all
+   * id of the schema that all values name, if none is framed otherwise and no record has headers, null values aside;
+   * else -1, or not known
    */
-  hasFixedLayout: boolean
+  schemaId: number
   /** shape (count), offset minus baseOffset: compaction leaves holes */
   offsetDelta: Int32Array
   /** shape (count), ms since the epoch; of a LogAppendTime batch its maxTimestamp */
@@ -41,9 +41,6 @@ export interface Records {
   recordEnd: Int32Array
 }
 
-/** As many as Confluent's framing takes: what tells the schema of a value. */
-export const layoutPrefixBytes = 5
-
 const nothing = new Uint8Array(0)
 
 /** Empty columns with room for `capacity` records; `readRecords` grows them as needed. */
@@ -55,7 +52,7 @@ export function createRecords(capacity = 1024): Records {
     baseOffset: 0,
     leaderEpoch: -1,
     compression: 'none',
-    hasFixedLayout: false,
+    schemaId: -1,
     offsetDelta: new Int32Array(capacity),
     timestampMs: new Float64Array(capacity),
     keyStart: new Int32Array(capacity),

@@ -30,18 +30,6 @@ export function writeUnsigned(out: Uint8Array, at: number, value: number): numbe
   return at + 1
 }
 
-/** shape (bytes of a varint, 0 to 5), how many whole numbers from 0 on take no more */
-export const numbersWithin = [0, 2 ** 6, 2 ** 13, 2 ** 20, 2 ** 27, 2 ** 31]
-
-/** The varint of `value`, 0 or above, which takes `bytes` of them, one to three: as a little-endian word has them. */
-export function intWord(value: number, bytes: number): number {
-  const bits = value << 1
-  if (bytes === 1) return bits
-  const low = (bits & 127) | 128
-  if (bytes === 2) return low | ((bits >>> 7) << 8)
-  return low | (((bits >>> 7) & 127) << 8) | 0x8000 | ((bits >>> 14) << 16)
-}
-
 /** Whether `value` may be given to `intBytes` and `writeInt`. */
 export function isInt(value: number): boolean {
   return value >= -0x4000_0000 && value < 0x4000_0000

@@ -1,7 +1,8 @@
 import { cpus, totalmem } from 'node:os'
 import { mebibytes, textTable } from '../observe/report-text.ts'
-import { type CopyShape, copyShapes, type Figure, type Figures } from './figures.ts'
-import { peerNames } from './peers.ts'
+import { type CopyShape, caseOf, copyShapes, type Figure, type Figures } from './figures.ts'
+import { type PeerName, peerNames } from './peers.ts'
+import { type RowShape, rowShapes } from './row-shapes.ts'
 import { wireCopyText } from './wire-copy-grid.ts'
 
 /** What `--json` prints: rows a second, null for what was not measured. */
@@ -28,40 +29,52 @@ export function benchResult(rows: number, figures: Figures) {
       atLeastOnce: speed('normalize.atLeastOnce'),
       tenColumns: speed('normalize.tenColumns'),
       flights: speed('normalize.flights'),
+      orders: speed('normalize.orders'),
       stockProducer: speed('normalize.stockProducer'),
       lz4: speed('normalize.lz4'),
       zstd: speed('normalize.zstd'),
     },
-    restore: speed('restore'),
+    restore: { oneDouble: speed('restore.oneDouble'), orders: speed('restore.orders') },
     export: speed('export'),
-    peers: Object.fromEntries(peerNames.map((name) => [name, speed(`peers.${name}`)])),
-    ratios: Object.fromEntries(ratios.map(([name, over, under]) => [name, figures.ratio(over, under)])),
+    peers: byShapeAndPeer((shape, name) => speed(`peers.${shape}.${name}`)),
+    ratios: {
+      ...Object.fromEntries(ratios.map(([name, over, under]) => [name, figures.ratio(over, under)])),
+      normalizeToPeers: byShapeAndPeer((shape, name) => ratioToPeer(figures, shape, name)),
+    },
     rssBytes: {
       generate: memory('generate.topic'),
       load: memory('load.parquet'),
       sample: memory('sample'),
       fitRaw: memory('fitRaw'),
       normalize: memory('normalize.exactlyOnce'),
-      restore: memory('restore'),
+      restore: memory('restore.oneDouble'),
       export: memory('export'),
     },
   }
+}
+
+function byShapeAndPeer<T>(value: (shape: RowShape, name: PeerName) => T): Record<string, Record<string, T>> {
+  return Object.fromEntries(
+    rowShapes.map((shape) => [shape, Object.fromEntries(peerNames.map((name) => [name, value(shape, name)]))]),
+  )
+}
+
+/** How many times as fast as the peer we are, with the same delivery. */
+function ratioToPeer(figures: Figures, shape: RowShape, name: PeerName): number | null {
+  const ours = name === 'kafkaStreamsAtLeastOnce' ? 'atLeastOnce' : caseOf[shape]
+  return figures.ratio(`normalize.${ours}`, `peers.${shape}.${name}`)
 }
 
 const ratios: readonly (readonly [name: string, over: Figure, under: Figure])[] = [
   ['normalizeToWireCopy', 'normalize.exactlyOnce', 'wireCopy.oneDouble'],
   ['tenColumnsToWireCopy', 'normalize.tenColumns', 'wireCopy.tenColumns'],
   ['flightsToWireCopy', 'normalize.flights', 'wireCopy.flights'],
+  ['ordersToWireCopy', 'normalize.orders', 'wireCopy.orders'],
   ['stockProducerToWireCopy', 'normalize.stockProducer', 'wireCopy.stockProducer'],
   ['stockProducerToLargeBatches', 'normalize.stockProducer', 'normalize.exactlyOnce'],
-  ['restoreToNormalize', 'restore', 'normalize.exactlyOnce'],
+  ['restoreToNormalize', 'restore.oneDouble', 'normalize.exactlyOnce'],
   ['sampleToFetch', 'sample', 'fetch'],
   ['fitRawToFetch', 'fitRaw', 'fetch'],
-  ['normalizeToKafkaStreams', 'normalize.exactlyOnce', 'peers.kafkaStreamsExactlyOnce'],
-  ['atLeastOnceToKafkaStreams', 'normalize.atLeastOnce', 'peers.kafkaStreamsAtLeastOnce'],
-  ['normalizeToKafkajs', 'normalize.exactlyOnce', 'peers.kafkajs'],
-  ['normalizeToPython', 'normalize.exactlyOnce', 'peers.pythonConfluentKafka'],
-  ['normalizeToRdt', 'normalize.exactlyOnce', 'peers.rdtInMemory'],
 ]
 
 /** Rows of the table: what it says, the figure, and the ceiling that none of its sort can surpass. */
@@ -73,12 +86,15 @@ const lines: readonly (readonly [what: string, figure: Figure, ceiling?: Figure]
   ['  generate to a topic', 'generate.topic', 'wireCopy.oneDouble'],
   ['  normalize, exactly once', 'normalize.exactlyOnce', 'wireCopy.oneDouble'],
   ['  normalize, at least once', 'normalize.atLeastOnce', 'wireCopy.oneDouble'],
-  ['  restore', 'restore', 'wireCopy.oneDouble'],
+  ['  restore', 'restore.oneDouble', 'wireCopy.oneDouble'],
   ['wire copy, ten doubles', 'wireCopy.tenColumns'],
   ['  normalize', 'normalize.tenColumns', 'wireCopy.tenColumns'],
   ['wire copy, flights', 'wireCopy.flights'],
   ['  load flights.parquet', 'load.parquet', 'wireCopy.flights'],
   ['  normalize', 'normalize.flights', 'wireCopy.flights'],
+  ["wire copy, orders (a stock producer's batches, lz4)", 'wireCopy.orders'],
+  ['  normalize', 'normalize.orders', 'wireCopy.orders'],
+  ['  restore', 'restore.orders', 'wireCopy.orders'],
   ["wire copy, a stock producer's batches", 'wireCopy.stockProducer'],
   ['  normalize', 'normalize.stockProducer', 'wireCopy.stockProducer'],
   ['  normalize, lz4 in and out', 'normalize.lz4'],
@@ -89,14 +105,26 @@ const lines: readonly (readonly [what: string, figure: Figure, ceiling?: Figure]
   ['export to Parquet', 'export'],
 ]
 
-const peerLabels: Readonly<Record<(typeof peerNames)[number], string>> = {
-  kafkaStreamsExactlyOnce: 'Kafka Streams, exactly once',
-  kafkaStreamsAtLeastOnce: 'Kafka Streams, at least once',
-  producerPerfTest: "Kafka's producer-perf-test, 13 bytes",
-  consumerPerfTest: "Kafka's consumer-perf-test",
+const peerLabels: Readonly<Record<PeerName, string>> = {
+  kafkaStreamsExactlyOnce: 'Kafka Streams on bytes, exactly once',
+  kafkaStreamsAtLeastOnce: 'Kafka Streams on bytes, at least once',
+  kafkaStreamsGenericRecord: 'Kafka Streams on GenericRecords, exactly once',
+  flink: 'Flink on GenericRecords, exactly once',
+  librdkafka: 'C: librdkafka, exactly once',
+  librdkafkaTwoThreads: 'C: the same in two threads',
+  franzGo: 'Go: franz-go, exactly once',
   kafkajs: 'kafkajs, exactly once',
   pythonConfluentKafka: 'Python: confluent-kafka and numpy, exactly once',
   rdtInMemory: 'rdt in memory, without Kafka',
+  producerPerfTest: "Kafka's producer-perf-test, 13 bytes",
+  consumerPerfTest: "Kafka's consumer-perf-test",
+}
+
+const shapeLabels: Readonly<Record<RowShape, string>> = {
+  oneDouble: 'one double',
+  tenColumns: 'ten doubles',
+  flights: 'flights',
+  orders: 'orders, lz4',
 }
 
 export function benchText(figures: Figures): string {
@@ -114,14 +142,15 @@ export function benchText(figures: Figures): string {
       ]
     }),
   )
-  const peers = peerNames.filter((name) => figures.speed(`peers.${name}`) !== null)
-  const peerTable = textTable(
-    ['peers, one double', 'rows a second', 'normalize is'],
-    peers.map((name) => {
-      const ratio = figures.ratio('normalize.exactlyOnce', `peers.${name}`)
-      return [peerLabels[name], figures.speed(`peers.${name}`) ?? '', ratio === null ? '' : `${ratio.toFixed(1)} times`]
+  const peers = rowShapes.flatMap((shape) =>
+    peerNames.flatMap((name) => {
+      const speed = figures.speed(`peers.${shape}.${name}`)
+      const ratio = ratioToPeer(figures, shape, name)
+      const times = ratio === null ? '' : `${ratio.toFixed(1)} times`
+      return speed === null ? [] : [[shapeLabels[shape], peerLabels[name], speed, times]]
     }),
   )
+  const peerTable = textTable(['rows', 'peer', 'rows a second', 'normalize is'], peers)
   return [
     ...(measured.length > 0 ? [table] : []),
     ...(peers.length > 0 ? [peerTable] : []),
@@ -145,6 +174,7 @@ const fastestOver: Readonly<Record<CopyShape, Figure>> = {
   oneDouble: 'normalize.exactlyOnce',
   tenColumns: 'normalize.tenColumns',
   flights: 'normalize.flights',
+  orders: 'normalize.orders',
   stockProducer: 'normalize.stockProducer',
 }
 

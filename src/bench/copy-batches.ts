@@ -1,11 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { RecordBatchWriter } from '../batch/record-batch-writer.ts'
+import { RowKernel } from '../kernel/row-kernel.ts'
 import type { FetchedPartition, GroupSession, PartitionOffset } from '../ports/log.ts'
 import { type StageReport, stageReport } from '../ports/stage-report.ts'
-import { CopiedValues } from '../stages/copied-values.ts'
-import { type BatchSizes, PartitionOutput } from '../stages/partition-output.ts'
+import type { BatchSizes } from '../stages/outgoing-buffers.ts'
+import { PartitionOutput } from '../stages/partition-output.ts'
 import { FetchedReader } from '../stages/read-fetched.ts'
 import { isDone } from '../stages/stage-loop.ts'
+import { ForwardedBatch } from './forwarded-batch.ts'
 
 export interface CopyOptions {
   readonly session: GroupSession
@@ -53,7 +54,7 @@ interface Copier {
 }
 
 function asTheyCame({ session, outputTopic }: CopyOptions): Copier {
-  const batch = new RecordBatchWriter()
+  const batch = new ForwardedBatch()
   return {
     async copy({ partition, bytes, batches }) {
       let rows = 0
@@ -70,9 +71,9 @@ function asTheyCame({ session, outputTopic }: CopyOptions): Copier {
 }
 
 function joinedTo(sizes: BatchSizes, { session, outputTopic }: CopyOptions): Copier {
-  const reader = new FetchedReader()
-  const { records } = reader
-  const values = new CopiedValues(records)
+  const kernel = new RowKernel()
+  const reader = new FetchedReader(kernel)
+  kernel.beginCopy()
   const outputs = new Map<number, PartitionOutput>()
   return {
     async copy(fetched) {
@@ -84,7 +85,7 @@ function joinedTo(sizes: BatchSizes, { session, outputTopic }: CopyOptions): Cop
       let rows = 0
       for (const header of batches)
         for (const { from, to } of reader.pieces(fetched, header)) {
-          await output.copyRows(records, from, to, values)
+          await output.encodeRows(kernel, from, to)
           rows += to - from
         }
       return rows

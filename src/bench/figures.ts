@@ -1,22 +1,33 @@
 import type { MeasurementResult, ResidentMemory } from './measurement.ts'
 import type { PeerName } from './peers.ts'
-import type { RowShape } from './row-shapes.ts'
+import { type RowShape, rowShapes } from './row-shapes.ts'
 import type { WireCopySettings } from './wire-copy-grid.ts'
 
-/** What rows are copied by: the three shapes, and one double in a stock producer's batches. */
+/** What rows are copied by: the four shapes, and one double in a stock producer's batches. */
 export type CopyShape = RowShape | 'stockProducer'
-export const copyShapes: readonly CopyShape[] = ['oneDouble', 'tenColumns', 'flights', 'stockProducer']
+export const copyShapes: readonly CopyShape[] = [...rowShapes, 'stockProducer']
 
 export const normalizeCases = [
   'exactlyOnce',
   'atLeastOnce',
   'tenColumns',
   'flights',
+  'orders',
   'stockProducer',
   'lz4',
   'zstd',
 ] as const
 export type NormalizeCase = (typeof normalizeCases)[number]
+
+/** The case in which rows of a shape are normalized as peers do it. */
+export const caseOf: Readonly<Record<RowShape, NormalizeCase>> = {
+  oneDouble: 'exactlyOnce',
+  tenColumns: 'tenColumns',
+  flights: 'flights',
+  orders: 'orders',
+}
+
+export const restoredShapes = ['oneDouble', 'orders'] as const satisfies readonly RowShape[]
 
 /** A number of the result, by its path. */
 export type Figure =
@@ -30,9 +41,9 @@ export type Figure =
   | 'fitRaw'
   | `wireCopy.${CopyShape}`
   | `normalize.${NormalizeCase}`
-  | 'restore'
+  | `restore.${(typeof restoredShapes)[number]}`
   | 'export'
-  | `peers.${PeerName}`
+  | `peers.${RowShape}.${PeerName}`
 
 interface Taken {
   readonly round: number

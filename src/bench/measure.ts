@@ -24,7 +24,8 @@ import { parseRowSpec } from '../stages/synthetic/row-spec.ts'
 import { copyBatches } from './copy-batches.ts'
 import { fetchBatches } from './fetch-batches.ts'
 import type { Measurement, MeasurementRequest, MeasurementResult, ResidentMemory } from './measurement.ts'
-import type { WireCopySettings } from './wire-copy-grid.ts'
+
+type WireCopyMeasurement = Measurement & { readonly kind: 'wireCopy' }
 
 /** Samples resident memory while something is measured. */
 class MemorySamples {
@@ -67,12 +68,7 @@ async function run(
   const takeMemory = () => memory.take()
   if (measurement.kind === 'generateFile') return writeFile(cluster, measurement, takeMemory)
   const { topic } = measurement
-  const common = {
-    dataset,
-    modelsTopic,
-    compression: 'none',
-    group: `bench.${randomBytes(6).toString('hex')}`,
-  } as const
+  const group = `bench.${randomBytes(6).toString('hex')}`
   switch (measurement.kind) {
     case 'generate': {
       const spec = parseRowSpec(measurement.spec)
@@ -95,18 +91,23 @@ async function run(
       const ends = await topicEnds(cluster, topic)
       return normalizeMember(
         cluster,
-        { ...common, topics, compression, delivery, clip: Infinity, modeChoice: { kind: 'likely' }, ends },
+        {
+          ...{ dataset, modelsTopic, group, topics, compression, delivery, ends },
+          ...{ clip: Infinity, modeChoice: { kind: 'likely' } },
+        },
         takeMemory,
       )
     }
     case 'restore': {
-      const topics = { normalized: topic, restored: measurement.output, deadLetters: `${measurement.output}.dead` }
-      return restoreMember(cluster, { ...common, topics, ends: await topicEnds(cluster, topic) }, takeMemory)
+      const { output, compression } = measurement
+      const topics = { normalized: topic, restored: output, deadLetters: `${output}.dead` }
+      const ends = await topicEnds(cluster, topic)
+      return restoreMember(cluster, { dataset, modelsTopic, group, topics, compression, ends }, takeMemory)
     }
     case 'export':
       return exportTopic(cluster, { topic, file: measurement.file, overwrite: true, onProgress: takeMemory })
     case 'wireCopy':
-      return copyTopic(cluster, common.group, topic, measurement.output, measurement.settings)
+      return copyTopic(cluster, group, measurement)
     case 'fetch':
       return readTopic(cluster, topic, fetchBatches)
     case 'fitRaw':
@@ -155,10 +156,9 @@ async function scanTopic(
 async function copyTopic(
   cluster: ClusterSession,
   group: string,
-  topic: string,
-  outputTopic: string,
-  { partitionMaxBytes, sliceMs, joined = false }: WireCopySettings,
+  { topic, output: outputTopic, compression, settings }: WireCopyMeasurement,
 ): Promise<StageReport> {
+  const { partitionMaxBytes, sliceMs, joined = false } = settings
   const ends = await topicEnds(cluster, topic)
   await cluster.admin.topics.ensureRowTopic({ topic: outputTopic, partitions: ends.length, like: topic })
   const rows = new RowClient(cluster.settings, undefined, { partitionMaxBytes })
@@ -167,7 +167,7 @@ async function copyTopic(
     topic,
     transactionalId: group,
     groupInstanceId: null,
-    compression: 'none',
+    compression,
     ends,
     outputsOf: ({ partition }) => [{ topic: outputTopic, partition }],
     onAbort: (cause) => cluster.report(abortedBy(cause)),

@@ -20,6 +20,8 @@ export type Measurement =
       readonly kind: 'wireCopy'
       readonly topic: string
       readonly output: string
+      /** of batches into which rows are joined */
+      readonly compression: Compression
       readonly settings: WireCopySettings
     }
   | {
@@ -29,7 +31,7 @@ export type Measurement =
       readonly compression: Compression
       readonly delivery: Delivery
     }
-  | { readonly kind: 'restore'; readonly topic: string; readonly output: string }
+  | { readonly kind: 'restore'; readonly topic: string; readonly output: string; readonly compression: Compression }
   | { readonly kind: 'export'; readonly topic: string; readonly file: string }
 
 export interface MeasurementRequest {

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { defaultModelsTopic, topicNames } from '../config/names.ts'
+import { defaultModelsTopic, topicNames, valueSubject } from '../config/names.ts'
 import { InterruptedError } from '../errors.ts'
 import { formatSpeed } from '../observe/progress.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
@@ -10,20 +10,33 @@ import { demoFile } from '../pipeline/demo-file.ts'
 import { fitDataset } from '../pipeline/fit-dataset.ts'
 import { sampleTopic } from '../pipeline/sample-topic.ts'
 import type { Delivery } from '../ports/log.ts'
-import { type CopyShape, copyShapes, type Figure, Figures, type NormalizeCase, normalizeCases } from './figures.ts'
+import { parseRowSpec, syntheticSchema } from '../stages/synthetic/row-spec.ts'
+import {
+  caseOf,
+  copyShapes,
+  type Figure,
+  Figures,
+  type NormalizeCase,
+  normalizeCases,
+  restoredShapes,
+} from './figures.ts'
 import { measureInChild } from './measure-in-child.ts'
 import type { Measurement, MeasurementResult } from './measurement.ts'
+import { orderSchema } from './orders.ts'
 import { type BenchPart, benchParts } from './parts.ts'
-import type { PreparePeers, ReadyPeers, StockCodec } from './peers.ts'
+import type { Peer, PreparePeers, ReadyPeers, StockCodec } from './peers.ts'
+import { digestProblem, digestRows, type RowDigest } from './row-digest.ts'
 import {
   datasetOf,
   fileSpec,
+  modelledColumns,
   oneDoubleSpec,
   partitions,
   type RowShape,
   rowShapes,
   tenColumnsSpec,
 } from './row-shapes.ts'
+import { oneDoubleRecord, orderRecord, writeStockRecords } from './stock-records.ts'
 import { wireCopyGrid, wireCopyText } from './wire-copy-grid.ts'
 
 export interface BenchOptions {
@@ -38,8 +51,8 @@ export interface BenchOptions {
 
 const modelsTopic = defaultModelsTopic
 const sampledRows = 200_000
-/** Ten columns have ten times the numbers; a stock producer writes as slowly as it does. */
-const shareOf = { tenColumns: 0.2, stock: 0.5 }
+/** Ten columns have ten times the numbers, orders ten times the bytes; a stock producer writes as slowly as it does. */
+const shareOf = { tenColumns: 0.2, orders: 0.2, stock: 0.5 }
 
 /** Measures the chosen parts, in rounds that go through all of them, so that what slows the machine down slows each. */
 export async function runBench(cluster: ClusterSession, options: BenchOptions): Promise<Figures> {
@@ -74,26 +87,22 @@ class Bench {
     this.#folder = folder
   }
 
-  /** Fills the raw topics, publishes a model for each, and makes the peers ready. */
+  /** Makes the peers ready, fills the raw topics, and publishes a model for each. */
   async prepare(): Promise<void> {
-    const { rows, parts, say } = this.#options
+    const { preparePeers, parts, say } = this.#options
+    const shapes = this.#shapes()
+    if (preparePeers === undefined && shapes.length > 1)
+      say('Left out: peers, orders and the stock producer need a checkout of vgm-stream: "npm run bench" there')
+    else if (preparePeers !== undefined && (parts.has('peers') || shapes.includes('orders')))
+      this.#peers = await preparePeers({ cluster: this.#cluster, modelsTopic, folder: this.#folder, say })
     say('filling the raw topics')
-    const shapes = this.#needsAllShapes() ? rowShapes : (['oneDouble'] as const)
     for (const shape of shapes) {
-      const topic = this.#made(rawTopic(shape))
+      if (shape === 'orders' && this.#peers.writeStock === undefined) continue
       this.#made(topicNames(datasetOf[shape]).sample)
-      const of = { kind: 'generate', topic, partitions } as const
-      await this.#measure(
-        {
-          oneDouble: { ...of, spec: oneDoubleSpec, rows },
-          tenColumns: { ...of, spec: tenColumnsSpec, rows: Math.ceil(rows * shareOf.tenColumns) },
-          flights: { kind: 'load', topic, file: demoFile(), partitions } as const,
-        }[shape],
-        shape,
-      )
-      await publishModel(this.#cluster, datasetOf[shape])
+      await this.#fill(shape, this.#made(rawTopic(shape)))
+      await publishModel(this.#cluster, datasetOf[shape], modelledColumns[shape])
     }
-    if (parts.has('peers') || this.#needsAllShapes()) await this.#preparePeers()
+    if (parts.has('wireCopy') || parts.has('normalize')) await this.#fillStockTopics()
   }
 
   async round(round: number): Promise<void> {
@@ -112,7 +121,7 @@ class Bench {
       await this.#take(round, 'fetch', { kind: 'fetch', topic: rawTopic('oneDouble') })
     for (const part of benchParts) if (this.#options.parts.has(part)) await parts[part](round)
     // What outlives its part: rounds would fill the disk that one does not.
-    await this.#delete([normalizedTopic(round), `${normalizedTopic(round)}.dead`])
+    for (const shape of rowShapes) await this.#delete(withDeadLetters(normalizedTopic(shape, round)))
   }
 
   /** Deletes what is left. */
@@ -154,14 +163,15 @@ class Bench {
   }
 
   async #wireCopy(round: number): Promise<void> {
-    for (const shape of copyShapes) {
-      const topic = shape === 'stockProducer' ? stockTopic('none') : rawTopic(shape)
+    for (const copied of copyShapes) {
+      const isStock = copied === 'stockProducer'
+      const { shape, topic, compression } = isStock ? inputOf.stockProducer : inputOf[caseOf[copied]]
       if (!this.#topics.has(topic)) continue
-      for (const settings of wireCopyGrid(shape === 'stockProducer')) {
+      for (const settings of wireCopyGrid(isStock || copied === 'orders')) {
         const output = this.#made(`bench-copy-${round}`)
-        const result = await this.#measure({ kind: 'wireCopy', topic, output, settings }, shapeOf(shape))
-        this.figures.addCopy(round, shape, settings, result)
-        this.#tell(`wireCopy.${shape}`, result.rowsPerSecond, wireCopyText(settings))
+        const result = await this.#measure({ kind: 'wireCopy', topic, output, compression, settings }, shape)
+        this.figures.addCopy(round, copied, settings, result)
+        this.#tell(`wireCopy.${copied}`, result.rowsPerSecond, wireCopyText(settings))
         await this.#delete([output])
       }
     }
@@ -169,83 +179,128 @@ class Bench {
 
   async #normalize(round: number): Promise<void> {
     for (const name of normalizeCases) {
-      const { shape = 'oneDouble', topic, compression = 'none', delivery = 'exactly-once' } = inputOf[name]
+      const { shape, topic } = inputOf[name]
       if (!this.#topics.has(topic)) continue
-      const isKept = name === 'exactlyOnce'
-      const output = isKept ? normalizedTopic(round) : `bench-normalized-${name}`
-      const measurement = { kind: 'normalize', topic, output, compression, delivery } as const
-      await this.#take(round, `normalize.${name}`, measurement, shape)
-      this.#made(output)
-      this.#made(`${output}.dead`)
-      if (!isKept) await this.#delete([output, `${output}.dead`])
+      // Restore and the comparison with peers read it.
+      const isKept = name === caseOf[shape]
+      const output = isKept ? normalizedTopic(shape, round) : `bench-normalized-${name}`
+      await this.#take(round, `normalize.${name}`, normalization(name, output), shape)
+      for (const made of withDeadLetters(output)) this.#made(made)
+      if (!isKept) await this.#delete(withDeadLetters(output))
     }
   }
 
   async #restore(round: number): Promise<void> {
-    const output = `bench-restored-${round}`
-    const topic = await this.#normalizedOnce(round)
-    await this.#take(round, 'restore', { kind: 'restore', topic, output })
-    await this.#delete([this.#made(output), this.#made(`${output}.dead`)])
+    for (const shape of restoredShapes) {
+      if (!this.#topics.has(rawTopic(shape))) continue
+      const output = `bench-restored-${round}`
+      const topic = await this.#normalizedOnce(shape, round)
+      const { compression } = inputOf[caseOf[shape]]
+      await this.#take(round, `restore.${shape}`, { kind: 'restore', topic, output, compression }, shape)
+      for (const made of withDeadLetters(output)) this.#made(made)
+      await this.#delete(withDeadLetters(output))
+    }
   }
 
   async #export(round: number): Promise<void> {
     const file = join(this.#folder, 'normalized.parquet')
-    await this.#take(round, 'export', { kind: 'export', topic: await this.#normalizedOnce(round), file })
+    await this.#take(round, 'export', { kind: 'export', topic: await this.#normalizedOnce('oneDouble', round), file })
     await rm(file)
   }
 
   async #runPeers(round: number): Promise<void> {
-    const { admin } = this.#cluster
-    const input = rawTopic('oneDouble')
-    for (const peer of this.#peers.peers) {
-      if (this.#cluster.signal.aborted) throw new InterruptedError()
-      const output = this.#made(`bench-peer-${round}`)
-      await admin.topics.ensureRowTopic({ topic: output, partitions, like: input })
-      try {
-        const { rows, seconds } = await peer.run({ input, output, rows: Math.min(this.#options.rows, peer.mostRows) })
-        this.figures.add(round, `peers.${peer.name}`, Math.round(rows / seconds))
-        this.#tell(`peers.${peer.name}`, rows / seconds, `${seconds.toFixed(1)} s`)
-      } catch (error) {
-        if (this.#cluster.signal.aborted) throw new InterruptedError()
-        this.#options.say(`Left out: ${peer.name}: ${(error as Error).message.split('\n', 1)[0]}`)
-      }
-      await this.#delete([output])
+    for (const shape of rowShapes) {
+      if (!this.#topics.has(rawTopic(shape))) continue
+      const peers = this.#peers.peers.filter((peer) => peer.shapes.includes(shape))
+      const expected = await digestRows(this.#cluster, await this.#normalizedOnce(shape, round))
+      for (const peer of peers) await this.#runPeer(round, peer, shape, expected)
     }
   }
 
+  async #runPeer(round: number, peer: Peer, shape: RowShape, expected: RowDigest): Promise<void> {
+    const { admin, signal } = this.#cluster
+    if (signal.aborted) throw new InterruptedError()
+    const { topic: input, compression } = inputOf[caseOf[shape]]
+    const output = this.#made(`bench-peer-${round}`)
+    await admin.topics.ensureRowTopic({ topic: output, partitions, like: input })
+    try {
+      const all = expected.reduce((sum, partition) => sum + partition.rows, 0)
+      const task = { shape, dataset: datasetOf[shape], input, output, rows: Math.min(all, peer.mostRows), compression }
+      const { rows, seconds } = await peer.run(task)
+      if (peer.normalizes) {
+        const problem = digestProblem(await digestRows(this.#cluster, output), expected, task.rows)
+        if (problem !== undefined) throw new Error(problem)
+      }
+      this.figures.add(round, `peers.${shape}.${peer.name}`, Math.round(rows / seconds))
+      this.#tell(`peers.${shape}.${peer.name}`, rows / seconds, `${seconds.toFixed(1)} s`)
+    } catch (error) {
+      if (signal.aborted) throw new InterruptedError()
+      this.#options.say(`Left out: ${peer.name}, ${shape}: ${(error as Error).message.split('\n', 1)[0]}`)
+    }
+    await this.#delete([output])
+  }
+
   /** The round's normalized topic, also if normalize itself is not measured. */
-  async #normalizedOnce(round: number): Promise<string> {
-    const output = normalizedTopic(round)
+  async #normalizedOnce(shape: RowShape, round: number): Promise<string> {
+    const output = normalizedTopic(shape, round)
     if (!this.#topics.has(output)) {
-      const topic = rawTopic('oneDouble')
-      await this.#measure({ kind: 'normalize', topic, output, compression: 'none', delivery: 'exactly-once' })
-      this.#made(output)
-      this.#made(`${output}.dead`)
+      await this.#measure(normalization(caseOf[shape], output), shape)
+      for (const made of withDeadLetters(output)) this.#made(made)
     }
     return output
   }
 
-  async #preparePeers(): Promise<void> {
-    const { preparePeers, rows, parts, say } = this.#options
-    if (preparePeers === undefined) {
-      say('Left out: peers and the stock producer need a checkout of vgm-stream: "npm run bench" there has them')
-      return
-    }
-    const [cluster, folder, dataset] = [this.#cluster, this.#folder, datasetOf.oneDouble]
-    this.#peers = await preparePeers({ cluster, dataset, modelsTopic, folder, say })
-    const { writeStock } = this.#peers
-    if (writeStock === undefined || !this.#needsAllShapes()) return
-    const codecs: readonly StockCodec[] = parts.has('normalize') ? ['none', 'lz4', 'zstd'] : ['none']
-    for (const codec of codecs) {
-      const topic = stockTopic(codec)
-      await this.#cluster.admin.topics.ensureRowTopic({ topic: this.#made(topic), partitions })
-      const { seconds, rows: written } = await writeStock(topic, Math.ceil(rows * shareOf.stock), codec)
-      say(`a stock producer's batches, ${codec}: ${formatSpeed(written / seconds)}`)
-    }
+  async #fill(shape: RowShape, topic: string): Promise<void> {
+    const rows = this.#rowsOf(shape)
+    if (shape === 'orders') return this.#fillWithOrders(topic, rows)
+    const of = { kind: 'generate', topic, partitions } as const
+    await this.#measure(
+      {
+        oneDouble: { ...of, spec: oneDoubleSpec, rows },
+        tenColumns: { ...of, spec: tenColumnsSpec, rows },
+        flights: { kind: 'load', topic, file: demoFile(), partitions } as const,
+      }[shape],
+      shape,
+    )
   }
 
-  #needsAllShapes(): boolean {
-    return this.#options.parts.has('wireCopy') || this.#options.parts.has('normalize')
+  async #fillWithOrders(topic: string, rows: number): Promise<void> {
+    const schemaId = await this.#cluster.registry.register(valueSubject(topic), orderSchema)
+    const recordsFile = join(this.#folder, 'orders.records')
+    await writeStockRecords(recordsFile, rows, orderRecord(schemaId))
+    await this.#writeStock(topic, recordsFile, rows, 'lz4')
+  }
+
+  /** One double once more, as a stock producer writes it. */
+  async #fillStockTopics(): Promise<void> {
+    if (this.#peers.writeStock === undefined) return
+    const { registry } = this.#cluster
+    const [raw, rows] = [rawTopic('oneDouble'), Math.ceil(this.#options.rows * shareOf.stock)]
+    const schemaId = await registry.register(valueSubject(raw), syntheticSchema('Row', parseRowSpec(oneDoubleSpec)))
+    const recordsFile = join(this.#folder, 'one-double.records')
+    await writeStockRecords(recordsFile, rows, oneDoubleRecord(schemaId))
+    const codecs: readonly StockCodec[] = this.#options.parts.has('normalize') ? ['none', 'lz4', 'zstd'] : ['none']
+    for (const codec of codecs) await this.#writeStock(this.#made(stockTopic(codec)), recordsFile, rows, codec)
+  }
+
+  async #writeStock(topic: string, recordsFile: string, rows: number, codec: StockCodec): Promise<void> {
+    const { writeStock } = this.#peers
+    if (writeStock === undefined) return
+    await this.#cluster.admin.topics.ensureRowTopic({ topic, partitions })
+    const { seconds, rows: written } = await writeStock({ topic, recordsFile, rows, codec })
+    this.#options.say(`a stock producer's batches to ${topic}, ${codec}: ${formatSpeed(written / seconds)}`)
+  }
+
+  /** That are asked for. */
+  #shapes(): readonly RowShape[] {
+    const { parts } = this.#options
+    if (parts.has('wireCopy') || parts.has('normalize') || parts.has('peers')) return rowShapes
+    return parts.has('restore') ? restoredShapes : ['oneDouble']
+  }
+
+  #rowsOf(shape: RowShape): number {
+    const { rows } = this.#options
+    return shape === 'tenColumns' || shape === 'orders' ? Math.ceil(rows * shareOf[shape]) : rows
   }
 
   #fileOfRows(format: 'csv' | 'parquet') {
@@ -281,28 +336,37 @@ class Bench {
 
 const rawTopic = (shape: RowShape) => topicNames(datasetOf[shape]).raw
 const stockTopic = (codec: StockCodec) => `${datasetOf.oneDouble}.stock-${codec}`
-const normalizedTopic = (round: number) => `bench-normalized-${round}`
-const shapeOf = (shape: CopyShape): RowShape => (shape === 'stockProducer' ? 'oneDouble' : shape)
+const normalizedTopic = (shape: RowShape, round: number) => `bench-normalized-${shape}-${round}`
+const withDeadLetters = (topic: string) => [topic, `${topic}.dead`]
 
 interface NormalizeInput {
   readonly topic: string
-  readonly shape?: RowShape
+  readonly shape: RowShape
   /** of the rows that come and of those that go */
-  readonly compression?: StockCodec
-  readonly delivery?: Delivery
+  readonly compression: StockCodec
+  readonly delivery: Delivery
 }
+
+const plain = { compression: 'none', delivery: 'exactly-once' } as const
+const oneDouble = { ...plain, shape: 'oneDouble', topic: rawTopic('oneDouble') } as const
 
 const inputOf: Readonly<Record<NormalizeCase, NormalizeInput>> = {
-  exactlyOnce: { topic: rawTopic('oneDouble') },
-  atLeastOnce: { topic: rawTopic('oneDouble'), delivery: 'at-least-once' },
-  tenColumns: { topic: rawTopic('tenColumns'), shape: 'tenColumns' },
-  flights: { topic: rawTopic('flights'), shape: 'flights' },
-  stockProducer: { topic: stockTopic('none') },
-  lz4: { topic: stockTopic('lz4'), compression: 'lz4' },
-  zstd: { topic: stockTopic('zstd'), compression: 'zstd' },
+  exactlyOnce: oneDouble,
+  atLeastOnce: { ...oneDouble, delivery: 'at-least-once' },
+  tenColumns: { ...plain, shape: 'tenColumns', topic: rawTopic('tenColumns') },
+  flights: { ...plain, shape: 'flights', topic: rawTopic('flights') },
+  orders: { ...plain, shape: 'orders', topic: rawTopic('orders'), compression: 'lz4' },
+  stockProducer: { ...oneDouble, topic: stockTopic('none') },
+  lz4: { ...oneDouble, topic: stockTopic('lz4'), compression: 'lz4' },
+  zstd: { ...oneDouble, topic: stockTopic('zstd'), compression: 'zstd' },
 }
 
-async function publishModel(cluster: ClusterSession, dataset: string): Promise<void> {
+function normalization(name: NormalizeCase, output: string) {
+  const { topic, compression, delivery } = inputOf[name]
+  return { kind: 'normalize', topic, output, compression, delivery } as const
+}
+
+async function publishModel(cluster: ClusterSession, dataset: string, columns?: readonly string[]): Promise<void> {
   await sampleTopic(cluster, { dataset, size: { rows: sampledRows }, append: true })
-  await fitDataset(cluster, { dataset, modelsTopic })
+  await fitDataset(cluster, { dataset, modelsTopic, columns })
 }

@@ -14,7 +14,7 @@ type Environment = Readonly<Record<string, string | undefined>>
 export interface StartClusterOptions {
   /**
    * `auto` (the default) takes the first that is ready without a download: external, docker, jvm; else the embedded
-   * broker, which needs nothing.
+   * broker, which needs nothing. It passes over kinds that have no use for `dataDir` or `memoryBytes`.
    */
   readonly kind?: ClusterKind | 'auto'
   /**
@@ -25,8 +25,8 @@ export interface StartClusterOptions {
   /** Told what takes long and which way was taken. Default: silent. */
   readonly log?: Log
   /**
-   * Where the rows and schemas stay beyond this run, for the kinds `jvm` and `embedded`. Default: a temporary folder,
-   * or memory, that goes with the cluster.
+   * Where the rows and schemas stay beyond this run, for the kinds `jvm` and `embedded`; `auto` takes one of these then.
+   * Default: a temporary folder, or memory, that goes with the cluster.
    */
   readonly dataDir?: string
   /** True: the cluster runs without this process until `stopLocalCluster`; a running one of the user is returned. */
@@ -35,11 +35,16 @@ export interface StartClusterOptions {
   readonly brokerHeap?: string
   /** Maximum heap of the registry, as after -Xmx. Default: `384m`. */
   readonly registryHeap?: string
-  /** What the embedded broker may hold in memory. Default: a quarter of the machine's memory, at most 2 GiB. */
+  /**
+   * What the embedded broker may hold in memory. Default: a quarter of the machine's memory, at most 2 GiB. `auto` takes
+   * the embedded broker if it is given. No other kind takes it, nor does a broker with `dataDir`.
+   */
   readonly memoryBytes?: number
 }
 
-type StartOptions = Omit<SupervisorRequest, 'parts'> & { readonly log: Log; readonly memoryBytes?: number }
+/** Where rows are to be, as far as it was said. */
+type StorageChoice = Pick<StartClusterOptions, 'dataDir' | 'memoryBytes'>
+type StartOptions = Omit<SupervisorRequest, 'parts'> & StorageChoice & { readonly log: Log }
 
 /**
  * Returns a cluster that answers: an external one, or one that is started here.
@@ -65,28 +70,26 @@ export async function startCluster({
   memoryBytes,
 }: StartClusterOptions = {}): Promise<Cluster> {
   const chosen = kind === 'auto' ? kindFrom(environment) : kind
+  const storage: StorageChoice = {
+    ...(dataDir !== undefined && { dataDir: resolve(dataDir) }),
+    ...(memoryBytes !== undefined && { memoryBytes }),
+  }
   const external = chosen === 'external' || chosen === 'auto' ? externalCluster(environment, chosen) : undefined
+  refuseUnusable(storage, external === undefined ? chosen : 'external')
   if (external) return external
 
   if (detached) {
-    const present = await presentCluster()
+    const present = await presentCluster(storage, log)
     if (present) return present
-  }
-  if (dataDir !== undefined && chosen === 'docker') {
-    throw new UsageError(
-      'Containers keep their rows inside: a data folder is for the kinds jvm and embedded',
-      'Name another kind, or no folder',
-    )
   }
   const options: StartOptions = {
     log,
     detached,
     brokerHeap,
     registryHeap,
-    ...(dataDir !== undefined && { dataDir: resolve(dataDir) }),
-    ...(memoryBytes !== undefined && { memoryBytes }),
+    ...storage,
   }
-  switch (chosen === 'auto' || chosen === 'external' ? await readyKind(dataDir !== undefined) : chosen) {
+  switch (chosen === 'auto' || chosen === 'external' ? await readyKind(storage) : chosen) {
     case 'docker':
       return startOnDocker(options)
     case 'jvm':
@@ -101,9 +104,31 @@ const embeddedNotice =
   'Starting the embedded broker, which is for trying, developing and testing: one node, no replication, no security. ' +
   'For Apache Kafka start Docker, or install Java 21 and Maven, and name it: --cluster docker or --cluster jvm'
 
-/** The first kind of a cluster that starts without a download. */
-async function readyKind(needsFolder: boolean): Promise<LocalClusterKind> {
-  if (!needsFolder && (await isDockerReady())) return 'docker'
+/** @throws UsageError for a choice that a kind of cluster would ignore */
+function refuseUnusable({ dataDir, memoryBytes }: StorageChoice, kind: ClusterKind | 'auto'): void {
+  if (dataDir !== undefined && memoryBytes !== undefined)
+    throw new UsageError(
+      'Rows are in a data folder, or in memory up to a limit: not both',
+      'Leave out --memory or --data-dir',
+    )
+  if (memoryBytes !== undefined && kind !== 'auto' && kind !== 'embedded')
+    throw new UsageError(
+      `A limit of memory is for the kind embedded: a cluster of the kind ${kind} keeps its rows elsewhere`,
+      'Leave out --memory, or choose --cluster embedded',
+    )
+  if (dataDir === undefined || (kind !== 'docker' && kind !== 'external')) return
+  throw new UsageError(
+    kind === 'docker'
+      ? 'Containers keep their rows inside: a data folder is for the kinds jvm and embedded'
+      : 'A running cluster has its own place for rows: a data folder is for the kinds jvm and embedded',
+    'Leave out --data-dir, or choose --cluster jvm or --cluster embedded',
+  )
+}
+
+/** The first kind of a cluster that starts without a download, and does with rows what was said. */
+async function readyKind({ dataDir, memoryBytes }: StorageChoice): Promise<LocalClusterKind> {
+  if (memoryBytes !== undefined) return 'embedded'
+  if (dataDir === undefined && (await isDockerReady())) return 'docker'
   const java = newestJava()
   const isJvmReady = java !== undefined && java.feature >= neededJava && isInstalled(installationIn())
   return isJvmReady ? 'jvm' : 'embedded'
@@ -179,12 +204,13 @@ async function supervised(parts: SupervisorRequest['parts'], { log, ...options }
   const cluster = await startSupervised({ ...options, parts }, log)
   if (cluster) return cluster
   // Superseded: another start signed itself into the state file first.
-  const other = await presentCluster()
+  const other = await presentCluster(options, log)
   if (other) return other
   throw new ClusterStartError('Another local cluster was started and stopped meanwhile', 'Start again')
 }
 
-async function presentCluster(): Promise<Cluster | undefined> {
+/** The cluster that runs detached already. @throws UsageError if its rows are in another folder than the chosen one */
+async function presentCluster({ dataDir, memoryBytes }: StorageChoice, log: Log): Promise<Cluster | undefined> {
   const status = await localClusterStatus()
   if (status && !status.alive) {
     throw new ClusterStartError(
@@ -192,6 +218,13 @@ async function presentCluster(): Promise<Cluster | undefined> {
       'Run "vgm down", then start again',
     )
   }
+  if (status && dataDir !== undefined && status.dataDir !== dataDir)
+    throw new UsageError(
+      `A local cluster runs already, and keeps its rows ${status.dataDir ? `in ${status.dataDir}` : 'elsewhere'}`,
+      'Run "vgm down" first, or leave out --data-dir',
+    )
+  if (status && memoryBytes !== undefined)
+    log('A local cluster runs already, and goes on with the memory that it has: "vgm down" ends it')
   return status && findLocalCluster()
 }
 

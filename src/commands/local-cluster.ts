@@ -23,10 +23,13 @@ interface UpFlags extends CommonFlags {
 export function upCommand(): Command {
   return plainCommand('up', 'start a local cluster, Kafka and schema registry, that stays until "vgm down"', 'vgm up')
     .addOption(kindOption(clusterKinds))
-    .option('--data-dir <folder>', 'folder to keep the data in (default: it is removed with the cluster)')
+    .option(
+      '--data-dir <folder>',
+      'folder to keep the data in, for jvm and embedded (default: it goes with the cluster)',
+    )
     .option(
       '--memory <mib>',
-      "most MiB of rows that the embedded broker holds (default: a quarter of the machine's, at most 2048)",
+      "most MiB of rows in memory, for embedded (default: a quarter of the machine's, at most 2048)",
       parseCount,
     )
     .action(async (flags: UpFlags) => {

@@ -1,6 +1,6 @@
 import { parseAvroSchema } from '../rows/avro-schema.ts'
 import { deriveNormalizedSchema } from '../rows/normalized-schema.ts'
-import { compileRowPlan } from '../rows/row-plan.ts'
+import { planColumns } from '../rows/planned-columns.ts'
 import { describeSchemaName } from '../rows/schema-name.ts'
 import type { DatasetFacts, RegistryFacts } from './facts.ts'
 import { type Check, count, error, type Finding, nameList, ok } from './finding.ts'
@@ -62,9 +62,9 @@ function columnsFit(
   rawSchema: NonNullable<RegistryFacts['rawSchema']>,
   called: string,
 ): Finding {
-  const plan = judged(() => compileRowPlan(parseAvroSchema(rawSchema), columns))
+  const plan = judged(() => planColumns(parseAvroSchema(rawSchema), columns))
   if ('level' in plan) return plan
-  if (plan.kind === 'mismatch')
+  if ('reason' in plan)
     return error(
       `version ${version} does not fit ${called}: ${plan.reason}`,
       'a model that fits the schema: otherwise its rows become dead letters',

@@ -40,10 +40,11 @@ async function factsOf(cluster: ClusterSession, ranges: readonly BoundedRange[])
   const columnReader = new ColumnReader(registry, [])
   const limited = AbortSignal.any([signal, AbortSignal.timeout(patienceMs)])
   try {
-    const take = async (records: Records, from: number, to: number) => {
-      await columnReader.read(records, from, to)
+    const { kernel } = columnReader
+    const take = async (_records: Records, from: number, to: number) => {
+      await columnReader.read(from, to)
     }
-    await readPartitions(reader, ranges, limited, take, { onUnreadable: () => undefined })
+    await readPartitions(reader, ranges, limited, take, { kernel, onUnreadable: () => undefined })
   } catch (error) {
     if (!(error instanceof InterruptedError) || signal.aborted) throw error
   } finally {

@@ -3,6 +3,7 @@ import type { Answer, BrokerState, HandlersOf, RequestFacts } from './broker-sta
 import { openGroups, openTransactions, rollBackUnknown } from './coordinators.ts'
 import type { Clock } from './core/clock.ts'
 import type { GroupCoordinator } from './core/group-coordinator.ts'
+import type { PartitionLog } from './core/partition-log.ts'
 import type { TransactionCoordinator, TransactionSettings } from './core/transactions.ts'
 import { guardedClock } from './guarded-clock.ts'
 import { clusterHandlers } from './handlers/cluster-handlers.ts'
@@ -14,6 +15,7 @@ import { topicHandlers } from './handlers/topic-handlers.ts'
 import { transactionHandlers } from './handlers/transaction-handlers.ts'
 import { startHousekeeping } from './housekeeping.ts'
 import type { LogStores } from './log-stores.ts'
+import { LogUpkeep } from './log-upkeep.ts'
 import { MemoryLimit } from './memory-limit.ts'
 import { MetadataLog } from './metadata-log.ts'
 import type { Nodes } from './nodes.ts'
@@ -56,6 +58,7 @@ export class Broker {
   readonly transactions: TransactionCoordinator
   readonly #metadata: MetadataLog
   readonly #handlers: HandlersOf<ApiName>
+  readonly #upkeep: LogUpkeep
   readonly #housekeeping: { stop(): void }
   readonly #fail: (error: unknown) => void
 
@@ -80,13 +83,13 @@ export class Broker {
     this.transactions = transactions
     // Their topics were deleted, and then the process ended.
     stores.removeOthers()
+    this.#upkeep = new LogUpkeep(() => this.#logs())
     const maintain = () => {
       groups.maintain()
       transactions.maintain()
-      for (const { isInternal, partitions } of topics.all())
-        if (!isInternal) for (const { log: rows } of partitions) rows.maintain()
+      return this.#upkeep.run()
     }
-    const memory = new MemoryLimit(memoryBytes, stores, clock, maintain)
+    const memory = new MemoryLimit(memoryBytes, stores, clock, () => this.#upkeep.runAnew())
     const state: BrokerState = { clusterId, clock, settings, metadata, topics, stores, memory, dataDir, nodes }
     const verify: VerifyTransaction = async (producer, partition) => {
       const error = transactions.verifyPartition(producer, partition)
@@ -103,11 +106,15 @@ export class Broker {
       ...groupHandlers(topics, groups),
       ...transactionHandlers(topics, groups, transactions),
     }
-    this.#housekeeping = startHousekeeping(clock, settings.number('log.retention.check.interval.ms'), maintain)
+    this.#housekeeping = startHousekeeping(clock, settings.number('log.retention.check.interval.ms'), () =>
+      maintain().catch(fail),
+    )
   }
 
   /** Completes the transactions that were decided before. */
   async start(): Promise<void> {
+    // A leader epoch is not given twice.
+    await this.#metadata.sync()
     rollBackUnknown(this.topics, this.groups, this.transactions)
     await this.transactions.start()
   }
@@ -123,12 +130,20 @@ export class Broker {
     }
   }
 
-  /** Ends all waiting. What is in the logs outlives a power cut afterwards. */
+  /** Ends all waiting. What is in the logs outlives a power cut afterwards, and is not read at the next start. */
   async close(): Promise<void> {
     this.#housekeeping.stop()
     this.groups.close()
     this.transactions.close()
-    await this.#metadata.sync()
-    for (const { partitions } of this.topics.all()) for (const { log } of partitions) await log.sync()
+    this.#upkeep.stop()
+    for (const log of this.#logs()) {
+      await log.sync()
+      await log.checkpoint()
+    }
+  }
+
+  *#logs(): Generator<PartitionLog> {
+    yield this.#metadata.log
+    for (const { partitions } of this.topics.all()) for (const { log } of partitions) yield log
   }
 }

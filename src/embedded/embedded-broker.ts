@@ -54,7 +54,7 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions = {}): 
   const settings = new BrokerSettings(options.settings)
   const dataDir = options.dataDir === undefined ? undefined : resolve(options.dataDir)
   const unlock = dataDir === undefined ? () => undefined : lockFolder(dataDir)
-  const stores = dataDir === undefined ? new MemoryStores() : new FileStores(join(dataDir, 'logs'))
+  const stores = dataDir === undefined ? new MemoryStores() : new FileStores(join(dataDir, 'logs'), { log })
   let broker: Broker | undefined
   let server: TcpServer | undefined
   let stopped: Promise<void> | undefined

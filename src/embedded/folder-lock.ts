@@ -1,6 +1,7 @@
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { exitCodes, PipelineError } from '../errors.ts'
+import { makeFolder, systemFiles } from './file-system.ts'
 import { identifyProcess, isRunning, type ProcessIdentity } from './process-identity.ts'
 
 /** Another process keeps its logs in the folder. */
@@ -23,7 +24,7 @@ const lockFile = 'broker.lock'
  * @throws FolderInUseError
  */
 export function lockFolder(folder: string): () => void {
-  mkdirSync(folder, { recursive: true })
+  makeFolder(systemFiles, folder)
   const path = join(folder, lockFile)
   const own = `${path}.${process.pid}`
   writeFileSync(own, JSON.stringify(identifyProcess(process.pid)))

@@ -17,25 +17,31 @@ export class MemoryLimit {
   readonly limitBytes: number
   readonly #stores: LogStores
   readonly #clock: Clock
-  readonly #makeRoom: () => void
+  readonly #upkeep: () => Promise<void>
   #lastMs = Number.NEGATIVE_INFINITY
+  #making: Promise<void> | undefined
 
-  /** @param makeRoom housekeeping that removes what may go */
-  constructor(limitBytes: number, stores: LogStores, clock: Clock, makeRoom: () => void) {
+  /** @param upkeep removes what may go */
+  constructor(limitBytes: number, stores: LogStores, clock: Clock, upkeep: () => Promise<void>) {
     this.limitBytes = limitBytes
     this.#stores = stores
     this.#clock = clock
-    this.#makeRoom = makeRoom
+    this.#upkeep = upkeep
   }
 
   /** Whether a log may take a batch of so many bytes. */
   hasRoomFor(name: string, bytes: number): boolean {
-    const fits = () => this.#stores.heldBytes + this.#stores.growthFor(name, bytes) <= this.limitBytes
-    if (fits()) return true
-    if (this.#clock.nowMs - this.#lastMs < pauseMs) return false
+    return this.#stores.heldBytes + this.#stores.growthFor(name, bytes) <= this.limitBytes
+  }
+
+  /** Removes what may go; not twice within a moment. */
+  async makeRoom(): Promise<void> {
+    if (this.#making === undefined && this.#clock.nowMs - this.#lastMs < pauseMs) return
     this.#lastMs = this.#clock.nowMs
-    this.#makeRoom()
-    return fits()
+    this.#making ??= this.#upkeep().finally(() => {
+      this.#making = undefined
+    })
+    await this.#making
   }
 
   /** Says to a producer why its rows are refused. */

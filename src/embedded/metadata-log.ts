@@ -1,5 +1,6 @@
 import type { Clock } from './core/clock.ts'
 import type { LogStorage } from './core/log-storage.ts'
+import type { PartitionLog } from './core/partition-log.ts'
 import { type StateKey, StateLog } from './core/state-log.ts'
 
 /** A topic as it is kept. */
@@ -25,6 +26,11 @@ export class MetadataLog {
   readonly topics: ReadonlyMap<string, TopicRecord>
   readonly cluster: ClusterRecord | undefined
 
+  /** for those who keep it up */
+  get log(): PartitionLog {
+    return this.#log.log
+  }
+
   constructor(storage: LogStorage, clock: Clock) {
     this.#log = new StateLog(storage, clock)
     const topics = new Map<string, TopicRecord>()
@@ -48,8 +54,10 @@ export class MetadataLog {
     this.#log.put([[[topicKind, name], topic]])
   }
 
+  /** Forgets a topic, for good: its logs are removed next. */
   removeTopic(name: string): void {
     this.#log.put([[[topicKind, name], null]])
+    this.#log.syncNow()
   }
 
   /** Resolves once everything up to now outlives a power cut. */

@@ -76,6 +76,7 @@ export class Topics {
     this.#byName.delete(name)
     this.#byId.delete(id)
     for (const partition of partitions) {
+      partition.log.close()
       this.#host.stores.remove(logName(name, partition.index))
       partition.grew(0)
     }

@@ -260,7 +260,8 @@ function lookUp(
   return count
 }
 
-function unitsPerOne({ type, roundTo }: ColumnModel): number {
+/** 10^decimals that restored values have; 0 if they are not rounded. */
+export function unitsPerOne({ type, roundTo }: ColumnModel): number {
   if (type === 'int' || type === 'long') return 1
   return roundTo === undefined ? 0 : powersOfTen[roundTo]
 }

@@ -30,6 +30,7 @@ export {
   TopicMissingError,
   WrittenTopicGoneError,
 } from '../kafka/topic-errors.ts'
+export { RecordsTooLargeError } from '../kernel/kernel-memory.ts'
 export { ColumnSpanError, EmptyColumnError, FitOptionError, NonFiniteValueError } from '../mixture/errors.ts'
 export {
   CorruptModelError,
@@ -42,7 +43,6 @@ export {
   ModelTooOldError,
   VersionsExhaustedError,
 } from '../model/errors.ts'
-export { RecordsTooLargeError } from '../rows/decode-rows.ts'
 export {
   MalformedSchemaError,
   NotNormalizedError,

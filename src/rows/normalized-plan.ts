@@ -1,9 +1,15 @@
+import type { RowProgram } from '../kernel/row-kernel.ts'
 import type { SchemaJson } from './avro-schema.ts'
 import { parseNormalizedSchema, type StampedModel } from './normalized-schema.ts'
-import { type RowPlan, StepBuilder } from './row-plan.ts'
+import type { PlannedColumn } from './planned-columns.ts'
+import { compileRestoreProgram } from './row-program.ts'
 
-/** The plan for decoding rows of one normalized schema; `columns` are the raw ones, in the order of the fields. */
-export interface NormalizedPlan extends RowPlan {
+/** What becomes of the rows of one normalized schema. */
+export interface NormalizedPlan {
+  /** the raw ones, in the order of the fields */
+  readonly columns: readonly PlannedColumn[]
+  /** restores the rows */
+  readonly program: RowProgram
   /** JSON text of the schema to restore to */
   readonly rawSchema: string
   /** that rows are stamped with, if the schema says so */
@@ -11,20 +17,12 @@ export interface NormalizedPlan extends RowPlan {
 }
 
 /**
- * Compiles a normalized schema: `decodeRows` then fills `values`, `modes`, `isNull` and `modelVersions`.
+ * Compiles a normalized schema.
  *
  * @throws MalformedSchemaError
  * @throws NotNormalizedError if `deriveNormalizedSchema` has not made it
  */
-export function compileNormalizedPlan(schema: SchemaJson): NormalizedPlan {
-  const normalized = parseNormalizedSchema(schema)
-  const steps = new StepBuilder()
-  steps.readModelVersion()
-  const columnOf = new Map(normalized.columns.map(({ name }, column) => [name, column]))
-  for (const field of normalized.schema.fields.slice(1)) {
-    const column = columnOf.get(field.name)
-    if (column === undefined) steps.skip(field.type)
-    else steps.readModeValue(field.type, column)
-  }
-  return { ...steps.build(normalized.columns), rawSchema: normalized.rawSchema, model: normalized.model }
+export function compileNormalizedPlan(json: SchemaJson): NormalizedPlan {
+  const { schema, columns, rawSchema, model } = parseNormalizedSchema(json)
+  return { columns, program: compileRestoreProgram(schema, columns), rawSchema, model }
 }

@@ -56,10 +56,8 @@ export function readSchemaRuns(records: Records, status: Uint8Array, runs: Schem
   const { bytes, view, count, valueStart, valueEnd, recordEnd } = records
   runs.count = 0
   status.fill(rowErrors.none, 0, count)
-  // Rows that are alike have no headers.
-  const commonId = records.hasFixedLayout && bytes[valueStart[0]] === 0 ? view.getInt32(valueStart[0] + 1) : noSchema
-  if (commonId >= 0) {
-    addRun(runs, 0, count, commonId, 0, 0)
+  if (records.schemaId >= 0) {
+    addRun(runs, 0, count, records.schemaId, 0, 0)
     return
   }
   let current = noSchema

@@ -44,15 +44,16 @@ export async function pilotColumns(
   const columnReader = new ColumnReader(registry, wanted)
   const values = new Map(wanted.map(({ name }) => [name, new Float64Builder()]))
   let rows = 0
-  const take = async (records: Records, from: number, to: number) => {
-    rows += await columnReader.read(records, from, to)
+  const handlers = { ...passOver, kernel: columnReader.kernel }
+  const take = async (_records: Records, from: number, to: number) => {
+    rows += await columnReader.read(from, to)
     for (const [c, { name }] of columnReader.columns.entries()) values.get(name)?.add(columnReader.values(c))
   }
   for (const { endOffset, ...start } of ranges) {
     // No more offsets at a time than rows are wanted, so that neither batches nor fetches decide where it ends.
     for (let { offset } = start; offset < endOffset && rows < mostRows; ) {
       const end = Math.min(endOffset, offset + mostRows - rows)
-      await readPartition(reader, { ...start, offset }, end, signal, take, passOver)
+      await readPartition(reader, { ...start, offset }, end, signal, take, handlers)
       offset = end
     }
   }

@@ -1,12 +1,12 @@
-import type { Records } from '../batch/records.ts'
 import { PipelineError } from '../errors.ts'
+import { KernelColumns } from '../kernel/kernel-columns.ts'
+import { RowKernel, type RowProgram } from '../kernel/row-kernel.ts'
 import type { SchemaSource } from '../ports/log.ts'
 import { parseAvroSchema } from '../rows/avro-schema.ts'
-import { decodeRows } from '../rows/decode-rows.ts'
 import type { NumericColumn } from '../rows/numeric-columns.ts'
-import { createRowColumns, type RowColumns, reserveRowColumns } from '../rows/row-columns.ts'
+import { planColumns } from '../rows/planned-columns.ts'
 import { type RowError, rowErrors } from '../rows/row-error.ts'
-import { compileRowPlan, type RowPlan } from '../rows/row-plan.ts'
+import { compileRowProgram } from '../rows/row-program.ts'
 import { createSchemaRuns, failRows, noSchema, type SchemaRuns, shiftBodies } from '../rows/schema-runs.ts'
 import type { RowCensus } from './row-census.ts'
 import { RowCounter } from './row-counter.ts'
@@ -23,11 +23,13 @@ export class ColumnReader {
   /** JSON, by key of the schema */
   readonly #texts = new Map<number, string>()
   /** by key of the schema; or why none of its rows can be read */
-  readonly #plans = new Map<number, RowPlan | RowError>()
-  /** by key of the schema, then by column: plans that know one column only */
-  readonly #plansAlone = new Map<number, ReadonlyMap<string, RowPlan>>()
-  readonly #decoded: RowColumns = createRowColumns()
-  readonly #alone: RowColumns = createRowColumns()
+  readonly #programs = new Map<number, RowProgram | RowError>()
+  /** by key of the schema, then by column: programs that know one column only */
+  readonly #programsAlone = new Map<number, ReadonlyMap<string, RowProgram>>()
+  /** that reads the rows */
+  readonly kernel = new RowKernel()
+  #decoded: KernelColumns
+  readonly #alone = new KernelColumns(this.kernel, 1)
   #runs: SchemaRuns = createSchemaRuns(0)
   /** shape (columns)(rows), for batches in which a value is missing */
   readonly #compact: Float64Array[] = []
@@ -42,6 +44,7 @@ export class ColumnReader {
     this.#schemas = new RowSchemas(source)
     this.#counter = new RowCounter(this.#schemas)
     this.#columns = columns
+    this.#decoded = new KernelColumns(this.kernel, columns.length)
   }
 
   /** The rows so far, and why some could not be read. */
@@ -64,75 +67,88 @@ export class ColumnReader {
     return this.#nulls[column]
   }
 
-  /** Reads rows [from, to); returns how many of them could be read. Tombstones are skipped. */
-  async read(records: Records, from: number, to: number): Promise<number> {
+  /** Reads rows [from, to) of the kernel's records; returns how many could be read. Tombstones are skipped. */
+  async read(from: number, to: number): Promise<number> {
+    const { records } = this.kernel
     for (;;) {
-      await this.#decode(records, from, to)
-      const read = this.#readableRows(records, from, to)
+      await this.#decode(from, to)
+      const read = this.#readableRows(from, to)
       if (read < to - from) {
-        if (this.#giveUp(records, from, to)) continue
-        this.#countInfinite(records, from, to)
+        if (this.#giveUp(from, to)) continue
+        this.#countInfinite(from, to)
       }
-      this.#counter.add(records, from, to, this.#runs, this.#decoded.status, read < to - from)
-      for (const c of this.#columns.keys()) this.#collect(records, from, to, c, read)
+      this.#counter.add(records, from, to, this.#runs, this.kernel.status, read < to - from)
+      for (const c of this.#columns.keys()) this.#collect(from, to, c, read)
       return read
     }
   }
 
-  async #decode(records: Records, from: number, to: number): Promise<void> {
-    const decoded = this.#decoded
-    reserveRowColumns(decoded, this.#columns.length, records.count)
-    const runs = await this.#schemas.read(records, decoded.status, from, to)
+  async #decode(from: number, to: number): Promise<void> {
+    const { kernel } = this
+    const { records } = kernel
+    this.#decoded.reserve(to)
+    this.#alone.reserve(to)
+    const runs = await this.#schemas.read(records, kernel.status, from, to)
     this.#runs = runs
     for (let run = 0; run < runs.count; run++) {
       const schemaId = runs.schemaId[run]
       const start = Math.max(from, runs.from[run])
       const end = Math.min(to, runs.to[run])
       if (start >= end || schemaId === noSchema) continue
-      const plan = this.#plans.get(schemaId) ?? (await this.#plan(schemaId))
-      if (typeof plan === 'number') failRows(records, decoded.status, start, end, plan)
-      else decodeShifted(plan, records, start, end, decoded, runs.bodyShift[run])
+      const program = this.#programs.get(schemaId) ?? (await this.#program(schemaId))
+      if (typeof program === 'number') failRows(records, kernel.status, start, end, program)
+      else this.#decodeShifted(program, this.#decoded, start, end, runs.bodyShift[run])
     }
   }
 
-  #readableRows({ valueStart }: Records, from: number, to: number): number {
-    const { status } = this.#decoded
+  #decodeShifted(program: RowProgram, columns: KernelColumns, from: number, to: number, bodyShift: number): void {
+    const { records } = this.kernel
+    if (bodyShift !== 0) shiftBodies(records, from, to, bodyShift)
+    this.kernel.decode(program, columns.at, from, to)
+    if (bodyShift !== 0) shiftBodies(records, from, to, -bodyShift)
+  }
+
+  #readableRows(from: number, to: number): number {
+    const { status, records } = this.kernel
+    const { valueStart } = records
     let rows = 0
     for (let row = from; row < to; row++) if (status[row] === rowErrors.none && valueStart[row] >= 0) rows++
     return rows
   }
 
   /** Gives up the columns with an integer beyond 2^49 in these rows; returns whether there is one. */
-  #giveUp(records: Records, from: number, to: number): boolean {
-    const { status } = this.#decoded
+  #giveUp(from: number, to: number): boolean {
     const given = this.tooWide.size
     for (let row = from; row < to; row++) {
-      if (status[row] !== rowErrors.beyondExact) continue
-      for (const name of this.#blamed(records, row, rowErrors.beyondExact)) this.tooWide.add(name)
+      if (this.kernel.status[row] !== rowErrors.beyondExact) continue
+      for (const name of this.#blamed(row, rowErrors.beyondExact)) this.tooWide.add(name)
     }
     if (this.tooWide.size === given) return false
     this.#columns = this.#columns.filter(({ name }) => !this.tooWide.has(name))
-    this.#plans.clear()
-    this.#plansAlone.clear()
+    this.#decoded.free()
+    this.#decoded = new KernelColumns(this.kernel, this.#columns.length)
+    this.#programs.clear()
+    this.#programsAlone.clear()
+    this.kernel.clearPrograms()
     return true
   }
 
-  #countInfinite(records: Records, from: number, to: number): void {
-    const { status } = this.#decoded
+  #countInfinite(from: number, to: number): void {
     for (let row = from; row < to; row++) {
-      if (status[row] !== rowErrors.notFinite) continue
-      for (const name of this.#blamed(records, row, rowErrors.notFinite))
+      if (this.kernel.status[row] !== rowErrors.notFinite) continue
+      for (const name of this.#blamed(row, rowErrors.notFinite))
         this.notFinite.set(name, (this.notFinite.get(name) ?? 0) + 1)
     }
   }
 
   /** Sets `values` and `nulls` of a column; moves numbers only where one is missing. */
-  #collect({ valueStart }: Records, from: number, to: number, c: number, read: number): void {
-    const { status } = this.#decoded
-    const values = this.#decoded.values[c]
-    const isNull = this.#decoded.isNull[c]
-    if (read === to - from && !isNull.subarray(from, to).includes(1)) {
-      this.#values[c] = values.subarray(from, to)
+  #collect(from: number, to: number, c: number, read: number): void {
+    const { status, records } = this.kernel
+    const { valueStart } = records
+    const values = this.#decoded.values(c, from, to)
+    const isNull = this.#decoded.isNull(c, from, to)
+    if (read === to - from && !isNull.includes(1)) {
+      this.#values[c] = values
       this.#nulls[c] = 0
       return
     }
@@ -140,65 +156,55 @@ export class ColumnReader {
     const compact = this.#compact[c]
     let at = 0
     for (let row = from; row < to; row++)
-      if (status[row] === rowErrors.none && valueStart[row] >= 0 && isNull[row] === 0) compact[at++] = values[row]
+      if (status[row] === rowErrors.none && valueStart[row] >= 0 && isNull[row - from] === 0)
+        compact[at++] = values[row - from]
     this.#values[c] = compact.subarray(0, at)
     this.#nulls[c] = read - at
   }
 
   /** The columns that a row fails for with this error when they are read alone. */
-  *#blamed(records: Records, row: number, error: RowError): Iterable<string> {
+  *#blamed(row: number, error: RowError): Iterable<string> {
     const { to, schemaId, bodyShift } = this.#runs
     const run = to.findIndex((end) => end > row)
-    const plans = this.#plansAlone.get(schemaId[run]) ?? this.#compileAlone(schemaId[run])
-    reserveRowColumns(this.#alone, 1, records.count)
-    for (const [name, plan] of plans) {
-      this.#alone.status[row] = rowErrors.none
-      decodeShifted(plan, records, row, row + 1, this.#alone, bodyShift[run])
-      if (this.#alone.status[row] === error) yield name
+    const programs = this.#programsAlone.get(schemaId[run]) ?? this.#compileAlone(schemaId[run])
+    const was = this.kernel.status[row]
+    for (const [name, program] of programs) {
+      this.kernel.status[row] = rowErrors.none
+      this.#decodeShifted(program, this.#alone, row, row + 1, bodyShift[run])
+      if (this.kernel.status[row] === error) yield name
     }
+    this.kernel.status[row] = was
   }
 
-  async #plan(key: number): Promise<RowPlan | RowError> {
+  async #program(key: number): Promise<RowProgram | RowError> {
     const schema = await this.#schemas.schema(key)
     // An id that the registry does not know may be registered the next moment.
     if (schema === undefined) return rowErrors.unknownSchema
-    const plan = compiled(schema, this.#columns)
-    this.#plans.set(key, plan ?? rowErrors.schemaMismatch)
+    const program = compiled(schema, this.#columns) ?? rowErrors.schemaMismatch
+    this.#programs.set(key, program)
     this.#texts.set(key, schema)
-    return plan ?? rowErrors.schemaMismatch
+    return program
   }
 
-  #compileAlone(key: number): ReadonlyMap<string, RowPlan> {
+  #compileAlone(key: number): ReadonlyMap<string, RowProgram> {
     const schema = this.#texts.get(key) ?? ''
-    const plans = this.#columns.flatMap((column) => {
-      const plan = compiled(schema, [column])
-      return plan === undefined ? [] : [[column.name, plan] as const]
+    const programs = this.#columns.flatMap((column) => {
+      const program = compiled(schema, [column])
+      return program === undefined ? [] : [[column.name, program] as const]
     })
-    this.#plansAlone.set(key, new Map(plans))
-    return new Map(plans)
+    this.#programsAlone.set(key, new Map(programs))
+    return new Map(programs)
   }
 }
 
 /** Undefined if no row of the schema has the columns, or if the schema cannot be used at all. */
-function compiled(schema: string, columns: readonly NumericColumn[]): RowPlan | undefined {
+function compiled(schema: string, columns: readonly NumericColumn[]): RowProgram | undefined {
   try {
-    const plan = compileRowPlan(parseAvroSchema(schema), columns)
-    return plan.kind === 'plan' ? plan : undefined
+    const parsed = parseAvroSchema(schema)
+    const planned = planColumns(parsed, columns)
+    return 'reason' in planned ? undefined : compileRowProgram(parsed, planned, 'store')
   } catch (error) {
     if (error instanceof PipelineError) return undefined
     throw error
   }
-}
-
-function decodeShifted(
-  plan: RowPlan,
-  records: Records,
-  from: number,
-  to: number,
-  columns: RowColumns,
-  bodyShift: number,
-): void {
-  if (bodyShift !== 0) shiftBodies(records, from, to, bodyShift)
-  decodeRows(plan, records, from, to, columns)
-  if (bodyShift !== 0) shiftBodies(records, from, to, -bodyShift)
 }

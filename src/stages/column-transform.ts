@@ -1,17 +1,19 @@
-import type { Records } from '../batch/records.ts'
+import { framed } from '../avro/framing.ts'
 import { exitCodes, PipelineError } from '../errors.ts'
+import { KernelColumns } from '../kernel/kernel-columns.ts'
+import { RowKernel, type RowProgram } from '../kernel/row-kernel.ts'
 import type { SchemaStore } from '../ports/log.ts'
 import { parseAvroSchema } from '../rows/avro-schema.ts'
-import { decodeRows } from '../rows/decode-rows.ts'
-import { checkRestored, RestoredWriter } from '../rows/restored-writer.ts'
-import { createRowColumns, reserveRowColumns } from '../rows/row-columns.ts'
+import { failUnholdable } from '../rows/number-bounds.ts'
+import type { NumericType } from '../rows/numeric-columns.ts'
+import { planColumns } from '../rows/planned-columns.ts'
 import { rowErrors } from '../rows/row-error.ts'
-import { compileRowPlan, type RowPlan } from '../rows/row-plan.ts'
+import { compileRowProgram, noProgram } from '../rows/row-program.ts'
 import { MalformedSchemaError, RefusedSchemaError } from '../rows/schema-error.ts'
 import type { RowSchemaName } from '../rows/schema-name.ts'
+import { encodeRun } from './encode-run.ts'
 import type { RowTarget, RowTransform, SchemaProblem } from './row-transform.ts'
 import { SchemaPlans, type UnusableSchema } from './schema-plans.ts'
-import { sendRows } from './send-rows.ts'
 
 /** A column of some rows. */
 export interface TransformColumn {
@@ -54,8 +56,14 @@ interface ColumnTransformOptions {
 }
 
 interface ColumnPlan {
-  readonly plan: RowPlan
-  readonly schemaId: number
+  /** has the numbers in columns */
+  readonly stored: RowProgram
+  /** writes them in the place of those that came */
+  readonly replaced: RowProgram
+  /** of each column */
+  readonly types: readonly NumericType[]
+  /** the framing that names the schema */
+  readonly head: Uint8Array
 }
 
 function isThenable(result: unknown): result is PromiseLike<unknown> {
@@ -76,13 +84,14 @@ class AsyncTransformError extends PipelineError {
 /** Turns rows into rows of the same schema, with other numbers in some of their fields. */
 export class ColumnTransform implements RowTransform {
   readonly modelVersion = undefined
+  readonly kernel = new RowKernel()
   readonly #options: ColumnTransformOptions
   readonly #plans: SchemaPlans<ColumnPlan>
-  readonly #columns = createRowColumns()
-  readonly #writer = new RestoredWriter()
+  readonly #columns: KernelColumns
 
   constructor(options: ColumnTransformOptions) {
     this.#options = options
+    this.#columns = new KernelColumns(this.kernel, options.definition.columns.length)
     const { registry, onUnusableSchema } = options
     this.#plans = new SchemaPlans({ registry, onUnusableSchema, compile: (schema) => this.#compile(schema) })
   }
@@ -97,48 +106,53 @@ export class ColumnTransform implements RowTransform {
     this.#plans.beginSlice()
   }
 
-  async apply(records: Records, from: number, to: number, target: RowTarget): Promise<number> {
+  async apply(from: number, to: number, target: RowTarget): Promise<number> {
+    const { kernel } = this
     const columns = this.#columns
-    reserveRowColumns(columns, this.#options.definition.columns.length, records.count)
-    const { runs, end } = await this.#plans.runs(records, from, to, columns.status)
+    const { runs, end } = await this.#plans.runs(kernel.records, from, to, kernel.status)
     for (const run of runs) {
-      if (run.plan !== undefined) {
-        const { plan, schemaId } = run.plan
-        decodeRows(plan, records, run.from, run.to, columns)
-        this.#transform(records, run.from, run.to)
-        const restored = { records, columns, plan, isStamped: false, schemaId, values: columns.values }
-        checkRestored(restored, run.from, run.to)
-        this.#writer.beginRun(restored)
+      const { plan } = run
+      if (plan !== undefined) {
+        columns.reserve(run.to)
+        kernel.decode(plan.stored, columns.at, run.from, run.to)
+        this.#transform(run.from, run.to)
+        this.#check(plan, run.from, run.to)
       }
-      await sendRows(records, run, columns.status, this.#writer, target)
+      kernel.begin(
+        plan === undefined
+          ? { program: noProgram, head: new Uint8Array(0) }
+          : { program: plan.replaced, columns: columns.at, head: plan.head },
+      )
+      await encodeRun(kernel, run, target)
     }
     return end
   }
 
-  #transform({ valueStart }: Records, from: number, to: number): void {
+  #transform(from: number, to: number): void {
     const { name: transform, columns: names, apply } = this.#options.definition
-    const { values, isNull, status } = this.#columns
-    for (let row = from; row < to; row++) {
+    const valueStart = this.kernel.records.valueStart.subarray(from, to)
+    const status = this.kernel.status.subarray(from, to)
+    // What is put in the place of an array would be passed over in silence.
+    const columns = names.map((_, c) =>
+      Object.freeze({ values: this.#columns.values(c, from, to), isNull: this.#columns.isNull(c, from, to) }),
+    )
+    for (let row = 0; row < status.length; row++) {
       if (valueStart[row] >= 0 && status[row] === rowErrors.none) continue
       // A tombstone, or a row that is a dead letter already.
-      for (let c = 0; c < names.length; c++) {
-        values[c][row] = 0
-        isNull[c][row] = 1
+      for (const { values, isNull } of columns) {
+        values[row] = 0
+        isNull[row] = 1
       }
     }
-    // What is put in the place of an array would be passed over in silence.
-    const column = (c: number) =>
-      Object.freeze({ values: values[c].subarray(from, to), isNull: isNull[c].subarray(from, to) })
     let isOver = false
     const rows = Object.freeze({
       count: to - from,
-      columns: Object.freeze(Object.fromEntries(names.map((name, c) => [name, column(c)]))),
+      columns: Object.freeze(Object.fromEntries(names.map((name, c) => [name, columns[c]]))),
       reject: (row: number) => {
         if (isOver) throw new Error(`Transform ${transform} has returned: row ${row} cannot be rejected any more`)
         if (!(Number.isInteger(row) && row >= 0 && row < to - from))
           throw new RangeError(`There is no row ${row} among ${to - from}`)
-        if (valueStart[from + row] >= 0 && status[from + row] === rowErrors.none)
-          status[from + row] = rowErrors.rejected
+        if (valueStart[row] >= 0 && status[row] === rowErrors.none) status[row] = rowErrors.rejected
       },
     })
     const result: unknown = apply(rows)
@@ -150,14 +164,26 @@ export class ColumnTransform implements RowTransform {
     }
   }
 
+  /** Fails the rows with a number that its type cannot hold. */
+  #check({ types }: ColumnPlan, from: number, to: number): void {
+    const status = this.kernel.status.subarray(from, to)
+    for (const [c, type] of types.entries())
+      failUnholdable(type, this.#columns.values(c, from, to), this.#columns.isNull(c, from, to), status)
+  }
+
   async #compile(schema: string): Promise<ColumnPlan | UnusableSchema> {
     const { definition, registry, subject } = this.#options
     const columns = definition.columns.map((name) => ({ name }))
     try {
-      const plan = compileRowPlan(parseAvroSchema(schema), columns)
-      if (plan.kind === 'mismatch') return { error: rowErrors.schemaMismatch, reason: plan.reason }
-      // The writer copies the bytes between the numbers, so it needs their positions.
-      return { plan: { ...plan, numbersOnly: false }, schemaId: await registry.register(subject, schema) }
+      const parsed = parseAvroSchema(schema)
+      const plan = planColumns(parsed, columns)
+      if ('reason' in plan) return { error: rowErrors.schemaMismatch, reason: plan.reason }
+      return {
+        stored: compileRowProgram(parsed, plan, 'store'),
+        replaced: compileRowProgram(parsed, plan, 'replace'),
+        types: plan.map(({ type }) => type),
+        head: framed(await registry.register(subject, schema), new Uint8Array(0)),
+      }
     } catch (error) {
       if (!(error instanceof MalformedSchemaError || error instanceof RefusedSchemaError)) throw error
       return { error: rowErrors.schemaMismatch, reason: `${error.message} (${error.fix})` }

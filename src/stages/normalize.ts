@@ -1,23 +1,25 @@
+import { framingBytes, writeFraming } from '../avro/framing.ts'
 import type { Records } from '../batch/records.ts'
+import { maxIntBytes, writeInt } from '../batch/varint.ts'
 import type { PipelineError } from '../errors.ts'
+import { KernelColumns } from '../kernel/kernel-columns.ts'
+import { RowKernel, type RowProgram } from '../kernel/row-kernel.ts'
 import type { ColumnModel } from '../mixture/column-model.ts'
 import { Normalizer } from '../mixture/normalizer.ts'
 import { PosteriorDraw } from '../mixture/posterior-draw.ts'
 import type { Model } from '../model/model.ts'
 import type { GroupSession, SchemaStore, TopicPartition } from '../ports/log.ts'
 import { parseAvroSchema } from '../rows/avro-schema.ts'
-import { decodeRows } from '../rows/decode-rows.ts'
 import { deriveNormalizedSchema, type NormalizedSchemaOptions } from '../rows/normalized-schema.ts'
-import { NormalizedWriter } from '../rows/normalized-writer.ts'
-import { createRowColumns, type RowColumns, reserveRowColumns } from '../rows/row-columns.ts'
+import { planColumns } from '../rows/planned-columns.ts'
 import { rowErrors } from '../rows/row-error.ts'
-import { compileRowPlan, type RowPlan } from '../rows/row-plan.ts'
+import { compileRowProgram, noProgram } from '../rows/row-program.ts'
 import { MalformedSchemaError, RefusedSchemaError, SchemaCollisionError } from '../rows/schema-error.ts'
 import type { RowSchemaName } from '../rows/schema-name.ts'
+import { encodeRun } from './encode-run.ts'
 import { rowHash, seedFor } from './row-hash.ts'
 import type { RowTarget, RowTransform } from './row-transform.ts'
 import { SchemaPlans, type UnusableSchema } from './schema-plans.ts'
-import { sendRows } from './send-rows.ts'
 import type { SliceStats } from './slice-stats.ts'
 
 /** How the mode of a value is chosen. */
@@ -45,9 +47,12 @@ export interface NormalizeOptions {
 
 /** How the rows of one schema are processed under the current model. */
 interface NormalizePlan {
-  readonly plan: RowPlan
-  /** of the derived schema */
-  readonly schemaId: number
+  /** writes the rows: with the likeliest modes, or with those that were drawn */
+  readonly program: RowProgram
+  /** has the numbers that modes are drawn for */
+  readonly stored: RowProgram | undefined
+  /** framing and model version */
+  readonly head: Uint8Array
 }
 
 /** Maximum number of mode tables, at 67 KiB each. The modes of further columns are computed directly. */
@@ -60,17 +65,15 @@ const tabulatingMs = 100
 
 /** Turns raw rows into normalized ones: each modelled number becomes {value, mode}, everything else is copied. */
 export class NormalizeTransform implements RowTransform {
+  readonly kernel = new RowKernel()
   readonly #options: NormalizeOptions
   readonly #plans: SchemaPlans<NormalizePlan>
-  readonly #columns = createRowColumns()
-  readonly #writer = new NormalizedWriter()
   #model: Model | undefined
-  #normalizers: ColumnNormalizer[] = []
+  #columns = new KernelColumns(this.kernel, 0)
+  /** of the columns whose numbers are stored first */
+  #choices: ColumnChoice[] = []
   /** whose table is still to be built */
   #untabulated: Normalizer[] = []
-  /** shape (columns)(rows) */
-  #values: Float64Array[] = []
-  #modes: Uint8Array[] = []
 
   constructor(options: NormalizeOptions) {
     this.#options = options
@@ -96,37 +99,45 @@ export class NormalizeTransform implements RowTransform {
 
   #take(columns: readonly ColumnModel[]): void {
     const { clip, modeChoice } = this.#options
+    this.#columns.free()
+    this.kernel.clearPrograms()
+    this.#untabulated = []
+    this.#choices = []
+    this.#columns = new KernelColumns(this.kernel, this.#isStored ? columns.length : columns, clip)
+    if (!this.#isStored) return
     if (modeChoice.kind === 'sample') {
-      this.#normalizers = columns.map((column) => drawingNormalizer(column, clip, modeChoice.seed))
+      this.#choices = columns.map((column) => new ColumnDraw(column, clip, modeChoice.seed))
       return
     }
     const normalizers = columns.map((column) => new Normalizer(column, { clip, checks: false, tabulates: false }))
-    this.#normalizers = normalizers.map(
-      (normalizer) => (values, outValues, outModes) => normalizer.normalize(values, outValues, outModes),
-    )
+    this.#choices = normalizers.map((each) => ({ normalize: (values, modes) => each.normalize(values, values, modes) }))
     this.#untabulated = normalizers.slice(0, mostTables).reverse()
   }
 
   #tabulate(): void {
     const endMs = performance.now() + tabulatingMs
+    const columns = this.#columns
+    while (columns.untabulated > 0 && columns.tabulated < mostTables && performance.now() < endMs)
+      columns.tabulateNext()
     while (this.#untabulated.length > 0 && performance.now() < endMs) this.#untabulated.pop()?.tabulate()
   }
 
-  async apply(records: Records, from: number, to: number, target: RowTarget): Promise<number> {
-    const modelVersion = (this.#model as Model).version
-    const columns = this.#columns
-    this.#reserve(records.count)
-    const { runs, end } = await this.#plans.runs(records, from, to, columns.status)
+  /** Whether numbers pass through memory of ours, where modes are drawn and rows are counted; else in one pass. */
+  get #isStored(): boolean {
+    const { modeChoice, stats } = this.#options
+    return modeChoice.kind === 'sample' || stats !== undefined
+  }
+
+  async apply(from: number, to: number, target: RowTarget): Promise<number> {
+    const { kernel } = this
+    const { stats } = this.#options
+    const { runs, end } = await this.#plans.runs(kernel.records, from, to, kernel.status)
     for (const run of runs) {
-      if (run.plan !== undefined) {
-        const { plan, schemaId } = run.plan
-        decodeRows(plan, records, run.from, run.to, columns)
-        this.#normalize(records, run.from, run.to, target.source)
-        const [values, modes] = [this.#values, this.#modes]
-        this.#writer.beginRun({ records, columns, plan, schemaId, modelVersion, values, modes })
-      }
-      await sendRows(records, run, columns.status, this.#writer, target)
-      if (run.plan !== undefined) this.#options.stats?.count(records, columns, this.#modes, run.from, run.to)
+      const { program, stored, head } = run.plan ?? noPlan
+      if (stored !== undefined) this.#choose(stored, run.from, run.to, target.source)
+      kernel.begin({ program, columns: this.#columns.at, head })
+      await encodeRun(kernel, run, stats === undefined ? target : noting(kernel, target))
+      if (stored !== undefined) stats?.count(kernel, this.#columns, run.from, run.to)
     }
     return end
   }
@@ -139,38 +150,51 @@ export class NormalizeTransform implements RowTransform {
     this.#options.stats?.end(isCommitted)
   }
 
-  #normalize(records: Records, from: number, to: number, source: TopicPartition): void {
-    for (const [c, normalize] of this.#normalizers.entries()) {
-      const values = this.#values[c].subarray(from, to)
-      const modes = this.#modes[c].subarray(from, to)
-      const failed = normalize(this.#columns.values[c].subarray(from, to), values, modes, { records, from, source })
-      if (failed > 0) failInfinite(this.#values[c], this.#columns, c, from, to)
+  /** Chooses the modes of rows [from, to), and has them and the normalized numbers in the columns. */
+  #choose(stored: RowProgram, from: number, to: number, source: TopicPartition): void {
+    const { kernel } = this
+    const columns = this.#columns
+    columns.reserve(to)
+    kernel.decode(stored, columns.at, from, to)
+    const { records, status } = kernel
+    for (const [c, choice] of this.#choices.entries()) {
+      const values = columns.values(c, from, to)
+      this.#options.stats?.keep(c, values)
+      const failed = choice.normalize(values, columns.modes(c, from, to), { records, from, source })
+      if (failed > 0) failInfinite(values, columns.isNull(c, from, to), status.subarray(from, to))
     }
-  }
-
-  #reserve(rows: number): void {
-    const count = this.#normalizers.length
-    reserveRowColumns(this.#columns, count, rows)
-    const capacity = this.#columns.status.length
-    if (this.#values.length === count && this.#values[0].length >= capacity) return
-    this.#values = Array.from({ length: count }, () => new Float64Array(capacity))
-    this.#modes = Array.from({ length: count }, () => new Uint8Array(capacity))
   }
 
   async #compile(raw: string): Promise<NormalizePlan | UnusableSchema> {
     const { registry, subject, schema } = this.#options
+    const isStored = this.#isStored
     const { columns, version, contentSha256: content } = this.#model as Model
     try {
-      const plan = compileRowPlan(parseAvroSchema(raw), columns)
-      if (plan.kind === 'mismatch') return { error: rowErrors.schemaMismatch, reason: plan.reason }
+      const parsed = parseAvroSchema(raw)
+      const plan = planColumns(parsed, columns)
+      if ('reason' in plan) return { error: rowErrors.schemaMismatch, reason: plan.reason }
       const derived = deriveNormalizedSchema(raw, columns, { ...schema, model: { version, content } })
-      return { plan, schemaId: await registry.register(subject, derived) }
+      return {
+        program: compileRowProgram(parsed, plan, isStored ? 'replacePairs' : 'normalize'),
+        stored: isStored ? compileRowProgram(parsed, plan, 'store') : undefined,
+        head: stampedHead(await registry.register(subject, derived), version),
+      }
     } catch (error) {
       // The start has checked the known schema; a later producer's schema must not stop the rows of all others.
       if (!isOfSchema(error)) throw error
       return { error: rowErrors.schemaMismatch, reason: `${error.message} (${error.fix})` }
     }
   }
+}
+
+/** For rows that are null, or have failed. */
+const noPlan: NormalizePlan = { program: noProgram, stored: undefined, head: new Uint8Array(0) }
+
+/** Framing and model version: what every value of a schema begins with. */
+function stampedHead(schemaId: number, modelVersion: number): Uint8Array {
+  const head = new Uint8Array(framingBytes + maxIntBytes)
+  writeFraming(head, new DataView(head.buffer), 0, schemaId)
+  return head.subarray(0, writeInt(head, framingBytes, modelVersion))
 }
 
 /** Whether something is wrong with one schema, and not with the registry. */
@@ -187,33 +211,51 @@ interface RowIdentity {
   readonly source: TopicPartition
 }
 
-/**
- * Fills values and modes of a column; all arrays of one length. Returns how many values are NaN, for none is finite.
- */
-type ColumnNormalizer = (
-  values: Float64Array,
-  outValues: Float64Array,
-  outModes: Uint8Array,
-  rows: RowIdentity,
-) => number
+/** Chooses the modes of a column's numbers. */
+interface ColumnChoice {
+  /** Normalizes in place, and fills the modes. Returns how many values are NaN, for none is finite. */
+  normalize(values: Float64Array, modes: Uint8Array, rows: RowIdentity): number
+}
 
-function drawingNormalizer(column: ColumnModel, clip: number, chosenSeed: number): ColumnNormalizer {
-  const draw = new PosteriorDraw(column, { clip })
-  let uniforms = new Float64Array(0)
-  return (values, outValues, outModes, { records, from, source }) => {
-    if (uniforms.length < values.length) uniforms = new Float64Array(values.length)
-    const seed = seedFor(seedFor(chosenSeed, source.topic), column.name)
+/** Has the status of rows say so if they turn out to be dead letters when they are written. */
+function noting(kernel: RowKernel, target: RowTarget): RowTarget {
+  return {
+    ...target,
+    deadLetter: (records, row, error) => {
+      kernel.status[row] = error
+      return target.deadLetter(records, row, error)
+    },
+  }
+}
+
+/** Draws the modes of a column by a hash of each row's place. */
+class ColumnDraw implements ColumnChoice {
+  readonly #draw: PosteriorDraw
+  readonly #name: string
+  readonly #seed: number
+  #uniforms = new Float64Array(0)
+
+  constructor(column: ColumnModel, clip: number, seed: number) {
+    this.#draw = new PosteriorDraw(column, { clip })
+    this.#name = column.name
+    this.#seed = seed
+  }
+
+  /** Normalizes in place, and fills the modes. Returns how many values are NaN, for none is finite. */
+  normalize(values: Float64Array, modes: Uint8Array, { records, from, source }: RowIdentity): number {
+    if (this.#uniforms.length < values.length) this.#uniforms = new Float64Array(values.length)
+    const uniforms = this.#uniforms
+    const seed = seedFor(seedFor(this.#seed, source.topic), this.#name)
     const { baseOffset, offsetDelta } = records
     for (let i = 0; i < values.length; i++)
       uniforms[i] = rowHash(seed, source.partition, baseOffset + offsetDelta[from + i])
-    return draw.normalize(values, uniforms, outValues, outModes)
+    return this.#draw.normalize(values, uniforms, values, modes)
   }
 }
 
 /** Fails the rows whose number has no finite value. */
-function failInfinite(values: Float64Array, { status, isNull }: RowColumns, column: number, from: number, to: number) {
-  const nulls = isNull[column]
-  for (let row = from; row < to; row++)
-    if (Number.isNaN(values[row]) && nulls[row] === 0 && status[row] === rowErrors.none)
+function failInfinite(values: Float64Array, isNull: Uint8Array, status: Uint8Array): void {
+  for (let row = 0; row < values.length; row++)
+    if (Number.isNaN(values[row]) && isNull[row] === 0 && status[row] === rowErrors.none)
       status[row] = rowErrors.beyondModes
 }

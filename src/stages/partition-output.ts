@@ -1,17 +1,9 @@
 import type { Compression } from '../batch/batch-header.ts'
-import { RecordBatchWriter } from '../batch/record-batch-writer.ts'
-import { appendHeaders, type RecordHeaders, withoutHeaders } from '../batch/record-headers.ts'
+import type { RecordBatchWriter } from '../batch/record-batch-writer.ts'
+import { appendHeaders, type RecordHeaders } from '../batch/record-headers.ts'
 import type { Records } from '../batch/records.ts'
-import type { ValueWriter } from '../batch/value-writer.ts'
-import { namesSchema } from '../rows/header-names.ts'
-
-/** How large the batches for a topic may be. */
-export interface BatchSizes {
-  /** at which a batch is sent */
-  readonly batchBytes: number
-  /** that the topic takes, as its max.message.bytes: for a row that is larger than batches are */
-  readonly largestBytes: number
-}
+import type { RowKernel } from '../kernel/row-kernel.ts'
+import { type BatchSizes, bufferBytesFor, OutgoingBuffers, type WaitingRows } from './outgoing-buffers.ts'
 
 /** Sends a full batch on its way, and empties the writer. */
 export type SendBatch = (topic: string, partition: number, batch: RecordBatchWriter) => Promise<void>
@@ -20,58 +12,61 @@ export type SendBatch = (topic: string, partition: number, batch: RecordBatchWri
  * Collects rows for one partition into batches of the best size: small ones that come in are joined, large ones are
  * split below what the topic takes.
  */
-export class PartitionOutput {
+export class PartitionOutput implements WaitingRows {
   readonly #topic: string
   readonly #partition: number
+  readonly #sizes: BatchSizes
+  readonly #buffers: OutgoingBuffers
   readonly #send: SendBatch
-  readonly #batch: RecordBatchWriter
+  /** while there are rows */
+  #batch: RecordBatchWriter | undefined
+  #bufferBytes = 0
   /** since `takeRows` was called */
   #rows = 0
 
-  constructor(topic: string, partition: number, { batchBytes, largestBytes }: BatchSizes, send: SendBatch) {
+  constructor(topic: string, partition: number, sizes: BatchSizes, send: SendBatch, buffers = new OutgoingBuffers()) {
     this.#topic = topic
     this.#partition = partition
+    this.#sizes = sizes
+    this.#buffers = buffers
     this.#send = send
-    this.#batch = new RecordBatchWriter(batchBytes, largestBytes)
+  }
+
+  get sizeBytes(): number {
+    return this.#batch?.sizeBytes ?? 0
+  }
+
+  get bufferBytes(): number {
+    return this.#bufferBytes
   }
 
   /**
-   * Rows [from, to) of `records` with their keys, headers and timestamps, and the values that `values` writes.
+   * Rows [from, to) of a kernel's records, as it writes them.
    *
-   * @returns the first row that the topic cannot take, however it is compressed; `to` if there is none
+   * @returns the first row that was not sent, and whether that is because the topic cannot take it; else `encoder.stop`
+   * has the reason
    */
-  async copyRows(records: Records, from: number, to: number, values: ValueWriter): Promise<number> {
+  async encodeRows(
+    encoder: RowKernel,
+    from: number,
+    to: number,
+  ): Promise<{ readonly next: number; readonly isTooLarge: boolean }> {
     let row = from
     while (row < to) {
-      row = this.#batch.appendRows(records, row, to, values)
-      if (this.#batch.isOversized && !this.#batch.fit(records.compression)) {
-        this.#batch.clear()
+      const batch = this.#open()
+      row = batch.appendEncoded(encoder, row, to)
+      if (batch.isOversized && !batch.fit(encoder.records.compression)) {
+        this.#empty(batch)
         this.#rows += row - 1 - from
-        return row - 1
+        return { next: row - 1, isTooLarge: true }
       }
-      if (row < to) await this.flush()
+      this.#grow(batch)
+      if (row === to || encoder.stop !== undefined) break
+      await this.flush()
     }
-    this.#rows += to - from
-    return to
-  }
-
-  /**
-   * The same without the header that names the schema of the values as they were: readers would take the new ones for
-   * such.
-   *
-   * @returns the row that the topic cannot take, `to` if it took them all
-   */
-  async copyRowsWithoutSchemaHeader(records: Records, from: number, to: number, values: ValueWriter): Promise<number> {
-    const { bytes, keyStart, keyEnd, valueEnd, recordEnd, timestampMs } = records
-    for (let row = from; row < to; row++) {
-      const size = values.valueBytes(row)
-      const value = size < 0 ? null : new Uint8Array(size)
-      if (value !== null) values.writeValue(row, value, new DataView(value.buffer), 0)
-      const key = keyStart[row] < 0 ? null : bytes.subarray(keyStart[row], keyEnd[row])
-      const headers = withoutHeaders(bytes.subarray(valueEnd[row], recordEnd[row]), namesSchema)
-      if (!(await this.append(timestampMs[row], key, value, headers))) return row
-    }
-    return to
+    this.#rows += row - from
+    await this.#buffers.makeRoom()
+    return { next: row, isTooLarge: false }
   }
 
   /** Row `row` as it is, with `headers` after its own; false if the topic cannot take it. */
@@ -96,17 +91,26 @@ export class PartitionOutput {
     headers: Uint8Array,
     came: Compression = 'none',
   ): Promise<boolean> {
-    while (!this.#batch.append(timestampMs, key, value, headers)) await this.flush()
-    if (this.#batch.isOversized && !this.#batch.fit(came)) {
-      this.#batch.clear()
+    let batch = this.#open()
+    while (!batch.append(timestampMs, key, value, headers)) {
+      await this.flush()
+      batch = this.#open()
+    }
+    if (batch.isOversized && !batch.fit(came)) {
+      this.#empty(batch)
       return false
     }
+    this.#grow(batch)
     this.#rows++
+    await this.#buffers.makeRoom()
     return true
   }
 
   async flush(): Promise<void> {
-    if (this.#batch.recordCount > 0) await this.#send(this.#topic, this.#partition, this.#batch)
+    const batch = this.#batch
+    if (batch === undefined) return
+    if (batch.recordCount > 0) await this.#send(this.#topic, this.#partition, batch)
+    this.#empty(batch)
   }
 
   /** Rows appended since the last call. */
@@ -118,7 +122,30 @@ export class PartitionOutput {
 
   /** Forgets unsent rows, for instance after an abort. */
   clear(): void {
-    this.#batch.clear()
+    if (this.#batch !== undefined) this.#empty(this.#batch)
     this.#rows = 0
+  }
+
+  #open(): RecordBatchWriter {
+    if (this.#batch !== undefined) return this.#batch
+    const { writer, bufferBytes } = this.#buffers.take(this.#sizes)
+    this.#batch = writer
+    this.#bufferBytes = bufferBytes
+    this.#buffers.grown(this, bufferBytes)
+    return writer
+  }
+
+  #grow({ sizeBytes }: RecordBatchWriter): void {
+    const more = bufferBytesFor(sizeBytes, this.#sizes) - this.#bufferBytes
+    if (more <= 0) return
+    this.#bufferBytes += more
+    this.#buffers.grown(this, more)
+  }
+
+  #empty(batch: RecordBatchWriter): void {
+    batch.clear()
+    this.#buffers.emptied(this)
+    this.#buffers.giveBack(batch, Math.min(this.#bufferBytes, this.#sizes.batchBytes), this.#sizes)
+    this.#batch = undefined
   }
 }

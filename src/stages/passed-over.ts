@@ -1,9 +1,9 @@
 import { PipelineError } from '../errors.ts'
 import { parseAvroSchema } from '../rows/avro-schema.ts'
 import type { NumericColumn } from '../rows/numeric-columns.ts'
+import { planColumns } from '../rows/planned-columns.ts'
 import { type RowError, rowErrors } from '../rows/row-error.ts'
 import type { RowLook } from '../rows/row-look.ts'
-import { compileRowPlan } from '../rows/row-plan.ts'
 import { describeSchemaName, type RowSchemaName } from '../rows/schema-name.ts'
 import { isEnvelope } from './choose-columns.ts'
 import type { RowCensus } from './row-census.ts'
@@ -129,8 +129,8 @@ function fixOf(name: RowSchemaName): string {
 /** Why the rows of a schema lack the columns. */
 function mismatchOf(json: string, columns: readonly NumericColumn[]): string {
   try {
-    const plan = compileRowPlan(parseAvroSchema(json), columns)
-    return plan.kind === 'mismatch' ? plan.reason : 'its rows cannot be read'
+    const plan = planColumns(parseAvroSchema(json), columns)
+    return 'reason' in plan ? plan.reason : 'its rows cannot be read'
   } catch (error) {
     if (error instanceof PipelineError) return error.message
     throw error

@@ -1,7 +1,8 @@
 import type { BatchHeader } from '../batch/batch-header.ts'
-import { isRead, MalformedBatchError, type OpenBatch, openBatch, readPiece } from '../batch/read-records.ts'
-import { createRecords, type Records } from '../batch/records.ts'
+import { isRead, MalformedBatchError, type OpenBatch, openBatch } from '../batch/read-records.ts'
+import type { Records } from '../batch/records.ts'
 import { PipelineError } from '../errors.ts'
+import { RowKernel } from '../kernel/row-kernel.ts'
 import type { FetchedPartition } from '../ports/log.ts'
 
 /** A batch that no reader can parse. A caller that may continue without its rows reports their number. */
@@ -41,15 +42,22 @@ const freedBytes = 1024 * 1024
 /** Reads batches of what was fetched, a piece at a time. */
 export class FetchedReader {
   /** of the piece that was read last; used again for the next one */
-  readonly records: Records = createRecords()
+  readonly records: Records
   /** of that piece, when it is not compressed */
   pieceBytes = 0
   /** whether it is the last one of its batch */
   isBatchEnd = false
+  readonly #kernel: RowKernel
   #open: OpenBatch | undefined
   /** where the last piece begins in its batch, to read it once more */
   #pieceAt = 0
   #pieceRow = 0
+
+  /** @param kernel whose memory the rows are read into */
+  constructor(kernel: RowKernel = new RowKernel()) {
+    this.#kernel = kernel
+    this.records = kernel.records
+  }
 
   /** Lets go of the batch that was read last. */
   #free(): void {
@@ -83,7 +91,7 @@ export class FetchedReader {
       do {
         this.#pieceAt = batch.at
         this.#pieceRow = batch.row
-        readPiece(batch, records)
+        this.#kernel.readPiece(batch)
         this.pieceBytes = batch.at - this.#pieceAt
         this.isBatchEnd = isRead(batch)
         if (records.count > 0) {

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Records } from '../batch/records.ts'
 import { InterruptedError } from '../errors.ts'
+import type { RowKernel } from '../kernel/row-kernel.ts'
 import type { FetchedPartition, LogReader, OffsetRange, PartitionOffset } from '../ports/log.ts'
 import { BatchUnreadableError, FetchedReader } from './read-fetched.ts'
 
@@ -14,6 +15,8 @@ type TakeRows = (records: Records, from: number, to: number, partition: number) 
 
 /** What a reader does beside taking rows. */
 export interface ReadHandlers {
+  /** whose memory the rows are read into; one of the reader's own if none is given */
+  readonly kernel?: RowKernel
   /** called when no rows have arrived for a while: another producer's open transaction may hold rows back */
   readonly onIdle?: () => Promise<void>
   /** called for a batch that cannot be read, which is then skipped; without it such a batch is an error */
@@ -46,7 +49,7 @@ export async function readPartitions(
   take: TakeRows,
   handlers: ReadHandlers = {},
 ): Promise<void> {
-  const fetchedReader = new FetchedReader()
+  const fetchedReader = new FetchedReader(handlers.kernel)
   const isAtEnd = ({ topic, partition, endOffset }: BoundedRange) => reader.position(topic, partition) >= endOffset
   reader.assign(ranges)
   while (!ranges.every(isAtEnd)) {

@@ -83,8 +83,7 @@ export class RowCounter {
 }
 
 /** Rows of [from, to) that are no tombstones. */
-function valuesWithin({ valueStart, hasFixedLayout }: Records, from: number, to: number): number {
-  if (hasFixedLayout) return to - from
+function valuesWithin({ valueStart }: Records, from: number, to: number): number {
   let rows = 0
   for (let row = from; row < to; row++) if (valueStart[row] >= 0) rows++
   return rows

@@ -1,4 +1,5 @@
 import type { Records } from '../batch/records.ts'
+import type { RowKernel } from '../kernel/row-kernel.ts'
 import type { GroupSession, TopicPartition } from '../ports/log.ts'
 import type { PartitionOutput } from './partition-output.ts'
 
@@ -20,14 +21,16 @@ export interface SchemaProblem {
 
 /** A stage's transform of the rows of a batch. */
 export interface RowTransform {
+  /** that reads the rows and writes them */
+  readonly kernel: RowKernel
   /** Called between slices, where a stage may switch to a new model. */
   beginSlice(): Promise<void>
   /**
-   * Sends rows [from, to) to the outputs; `records` is reused afterwards.
+   * Sends rows [from, to) of the kernel's records to the outputs.
    *
    * @returns the first row that has to wait for the next slice, `to` if there is none
    */
-  apply(records: Records, from: number, to: number, target: RowTarget): Promise<number>
+  apply(from: number, to: number, target: RowTarget): Promise<number>
   /** Sends what belongs to the slice as a whole; when its rows have been sent, and before it is committed. */
   finishSlice?(produce: GroupSession['produce']): Promise<void>
   /** Called after each slice: whether it was committed, or nothing of it counts. */

@@ -1,8 +1,9 @@
 import type { Records } from '../batch/records.ts'
+import { RowKernel } from '../kernel/row-kernel.ts'
 import type { LogReader, PartitionOffset, TransactionalWriter } from '../ports/log.ts'
 import { type StageReport, stageReport } from '../ports/stage-report.ts'
-import { CopiedValues } from './copied-values.ts'
-import { type BatchSizes, PartitionOutput } from './partition-output.ts'
+import type { BatchSizes } from './outgoing-buffers.ts'
+import { PartitionOutput } from './partition-output.ts'
 import type { BatchUnreadableError } from './read-fetched.ts'
 import { readPartition } from './read-partition.ts'
 import { hashStart, rowHashBelow } from './row-hash.ts'
@@ -122,12 +123,13 @@ class SampleRun {
         inSlice = 0
       }
       const hash = this.#hashStart(start)
+      const kernel = new RowKernel()
       const take = async (records: Records, from: number, to: number) => {
         if (inSlice === 0) {
           sliceStartMs = performance.now()
           await writer.begin()
         }
-        const copied = new CopiedValues(records)
+        kernel.beginCopy()
         for (let row = from; row < to; row++) {
           if (records.valueStart[row] < 0) {
             this.tombstones++
@@ -136,7 +138,7 @@ class SampleRun {
           seen++
           if (rowHashBelow(rate, hash, offsetOf(records, row)) < 0) continue
           kept++
-          if ((await this.#output(start.partition).copyRows(records, row, row + 1, copied)) === row)
+          if ((await this.#output(start.partition).encodeRows(kernel, row, row + 1)).isTooLarge)
             throw this.#tooLarge(start.partition, offsetOf(records, row))
           this.#rowsOut++
         }
@@ -150,7 +152,7 @@ class SampleRun {
       const commitRest = async () => {
         if (inSlice > 0) await commit()
       }
-      await readPartition(reader, start, end, signal, take, { onIdle: commitRest, onUnreadable })
+      await readPartition(reader, start, end, signal, take, { kernel, onIdle: commitRest, onUnreadable })
       await commitRest()
     }
   }

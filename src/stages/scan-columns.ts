@@ -82,14 +82,15 @@ export async function scanColumns(
   for (let first = 0; first < ranges.length; first += partitionsAtOnce) {
     const group = ranges.slice(first, first + partitionsAtOnce)
     const open = new Map(group.map(({ partition }) => [partition, new OpenPartition(columns, centres, keepsValues)]))
-    const take = async (records: Records, from: number, to: number, partition: number) => {
-      rows += await columnReader.read(records, from, to)
+    const { kernel } = columnReader
+    const take = async (_records: Records, from: number, to: number, partition: number) => {
+      rows += await columnReader.read(from, to)
       open.get(partition)?.add(columnReader)
       if (rows < reportAt) return
       onProgress({ rows })
       reportAt = rows + progressRows
     }
-    await readPartitions(reader, group, signal, take, { onUnreadable })
+    await readPartitions(reader, group, signal, take, { kernel, onUnreadable })
     for (const [partition, scanned] of open) onProgress({ rows, finished: scanned.take(partition) })
   }
   const { census, notFinite, tooWide } = columnReader

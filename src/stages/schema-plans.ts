@@ -4,8 +4,8 @@ import type { SchemaSource } from '../ports/log.ts'
 import { type RowError, rowErrors } from '../rows/row-error.ts'
 import type { RowSchemaName } from '../rows/schema-name.ts'
 import { failRows, noSchema, type SchemaRuns, shiftBodies } from '../rows/schema-runs.ts'
+import type { SentRun } from './encode-run.ts'
 import { RowSchemas } from './row-schemas.ts'
-import type { SentRun } from './send-rows.ts'
 
 /** Why all rows of a schema become dead letters. */
 export interface UnusableSchema {

@@ -4,8 +4,9 @@ import { ColumnCounts } from '../drift/column-counts.ts'
 import { type ColumnWindow, merged } from '../drift/column-window.ts'
 import { driftBins } from '../drift/drift-bins.ts'
 import { type StatsRecord, statsKey, statsText } from '../drift/stats-record.ts'
+import type { KernelColumns } from '../kernel/kernel-columns.ts'
+import type { RowKernel } from '../kernel/row-kernel.ts'
 import type { Model } from '../model/model.ts'
-import type { RowColumns } from '../rows/row-columns.ts'
 import { rowErrors } from '../rows/row-error.ts'
 
 export interface SliceStatsOptions {
@@ -40,6 +41,8 @@ export class SliceStats {
   /** what has been committed of the window, by the version of the model: a promotion may be taken back within it */
   readonly #committed = new Map<number, StatsRecord>()
   #written: StatsRecord | undefined
+  /** shape (columns)(rows) */
+  readonly #kept: Float64Array[] = []
   #values = new Float64Array(0)
   #modes = new Uint8Array(0)
 
@@ -54,19 +57,24 @@ export class SliceStats {
     this.#counts = model.columns.map((column) => new ColumnCounts(driftBins(column)))
   }
 
-  /** Counts the rows [from, to) that have been sent to the output. @param modes shape (columns)(rows) */
-  count(records: Records, columns: RowColumns, modes: readonly Uint8Array[], from: number, to: number): void {
-    const rows = sentRows(records, columns.status, from, to)
+  /** Keeps a column's numbers of a run until it is known which rows are sent: they are replaced by what is sent. */
+  keep(column: number, values: Float64Array): void {
+    if ((this.#kept[column]?.length ?? 0) < values.length) this.#kept[column] = new Float64Array(values.length)
+    this.#kept[column].set(values)
+  }
+
+  /** Counts the rows [from, to) that have been sent to the output. */
+  count({ records, status }: RowKernel, columns: KernelColumns, from: number, to: number): void {
+    const rows = sentRows(records, status, from, to)
     this.#rows += rows
     for (const [c, counts] of this.#counts.entries()) {
-      const [values, isNull] = [columns.values[c], columns.isNull[c]]
-      const nulls = rows === to - from ? nullsIn(isNull, from, to) : -1
-      if (nulls === 0) {
-        counts.add(values.subarray(from, to), to - from)
-        counts.addModes(modes[c].subarray(from, to), to - from)
+      const [isNull, modes] = [columns.isNull(c, from, to), columns.modes(c, from, to)]
+      if (rows === to - from && !isNull.includes(1)) {
+        counts.add(this.#kept[c], rows)
+        counts.addModes(modes, rows)
         continue
       }
-      const held = this.#compact(records, columns, c, modes[c], from, to)
+      const held = this.#compact(records, status, c, isNull, modes, from, to)
       counts.add(this.#values, held)
       counts.addModes(this.#modes, held)
       counts.addNulls(rows - held)
@@ -112,8 +120,9 @@ export class SliceStats {
   /** Takes the values together that are there; returns their number. */
   #compact(
     { valueStart }: Records,
-    { values, isNull, status }: RowColumns,
+    status: Uint8Array,
     c: number,
+    isNull: Uint8Array,
     modes: Uint8Array,
     from: number,
     to: number,
@@ -122,11 +131,12 @@ export class SliceStats {
       this.#values = new Float64Array(to - from)
       this.#modes = new Uint8Array(to - from)
     }
+    const kept = this.#kept[c]
     let held = 0
     for (let row = from; row < to; row++) {
-      if (status[row] !== rowErrors.none || valueStart[row] < 0 || isNull[c][row] !== 0) continue
-      this.#values[held] = values[c][row]
-      this.#modes[held++] = modes[row]
+      if (status[row] !== rowErrors.none || valueStart[row] < 0 || isNull[row - from] !== 0) continue
+      this.#values[held] = kept[row - from]
+      this.#modes[held++] = modes[row - from]
     }
     return held
   }
@@ -140,10 +150,4 @@ function sentRows({ valueStart }: Records, status: Uint8Array, from: number, to:
   let rows = 0
   for (let row = from; row < to; row++) rows += Number(status[row] === rowErrors.none && valueStart[row] >= 0)
   return rows
-}
-
-function nullsIn(isNull: Uint8Array, from: number, to: number): number {
-  let nulls = 0
-  for (let row = from; row < to; row++) nulls += isNull[row]
-  return nulls
 }

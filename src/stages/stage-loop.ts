@@ -42,14 +42,14 @@ export async function transformTopic(options: TransformOptions): Promise<StageRe
   const { session, transform, signal, onProgress, ends } = options
   const watch = new DeadLetterWatch(options.deadLetters ?? deadLetterDefaults, () => transform.schemaProblem)
   const targets = new SliceOutputs(options, watch)
-  const reader = new FetchedReader()
+  const reader = new FetchedReader(transform.kernel)
   let [rowsIn, rowsOut, deadLetters] = [0, 0, 0]
   let startedMs = performance.now()
   let isFirst = true
   const report = () => stageReport(rowsIn, rowsOut, deadLetters, (performance.now() - startedMs) / 1_000)
 
   for (;;) {
-    const sliceEndMs = performance.now() + options.sliceMs
+    let sliceEndMs = performance.now() + options.sliceMs
     let [sliceRows, fetchedBytes, firstRowMs] = [0, 0, 0]
     let isEmpty = true
     let readBytes = 0
@@ -60,7 +60,11 @@ export async function transformTopic(options: TransformOptions): Promise<StageRe
     try {
       await orInterrupted(orLater(transform.beginSlice()), signal)
       do {
+        const askedMs = performance.now()
         const fetched = await orInterrupted(session.poll(pollMs), signal)
+        // A transaction begins when the markers of the one before have been written: with many partitions, that may take
+        // longer than a slice.
+        if (isEmpty) sliceEndMs += Math.max(0, performance.now() - askedMs - pollMs)
         if (isFirst) {
           // The time for joining the group does not count in rows per second.
           startedMs = performance.now()
@@ -147,7 +151,7 @@ async function transformPartition(
         // As between partitions.
         if (!isFirst) await nextTurn()
         isFirst = false
-        const done = await transform.apply(records, from, to, target)
+        const done = await transform.apply(from, to, target)
         watch.batch(done - from)
         rows += done - from
         if (done < to) return { rows, restFrom: offsetOf(done) }

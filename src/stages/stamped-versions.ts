@@ -4,7 +4,6 @@ import { parseNormalizedSchema } from '../rows/normalized-schema.ts'
 import { NotNormalizedError } from '../rows/schema-error.ts'
 import type { RowSchemaName } from '../rows/schema-name.ts'
 import { pilotColumns } from './column-pilot.ts'
-import { ColumnReader } from './column-reader.ts'
 import { KnownSchemas } from './known-schemas.ts'
 import { type BoundedRange, readPartition } from './read-partition.ts'
 import type { RowCensus } from './row-census.ts'
@@ -34,32 +33,27 @@ export async function lastStamps(
 ): Promise<StampedRow[]> {
   const found: StampedRow[] = []
   for (const range of ranges) {
-    const row = await lastRow(reader, registry, range, signal)
+    const row = await lastRow(reader, range, signal)
     if (row === undefined) continue
-    const [version] = await versionsOf(registry, row.census)
-    found.push({ partition: range.partition, offset: row.offset, timestampMs: row.timestampMs, version: version?.[0] })
+    const { partition } = range
+    const alone = [{ ...range, offset: row.offset, endOffset: row.offset + 1 }]
+    const [version] = (await countStamps(reader, registry, alone, signal)).keys()
+    found.push({ partition, ...row, version })
   }
   return found
 }
 
 async function lastRow(
   reader: LogReader,
-  registry: SchemaSource,
   { endOffset, ...start }: BoundedRange,
   signal: AbortSignal,
-): Promise<{ census: RowCensus; offset: number; timestampMs: number } | undefined> {
+): Promise<Pick<StampedRow, 'offset' | 'timestampMs'> | undefined> {
   for (let stretch = firstStretch; ; stretch *= 64) {
-    let last: { census: RowCensus; offset: number; timestampMs: number } | undefined
+    let last: Pick<StampedRow, 'offset' | 'timestampMs'> | undefined
     const offset = Math.max(start.offset, endOffset - stretch)
-    const take = async (records: Records, from: number, to: number) => {
-      for (let row = to - 1; row >= from; row--) {
-        if (records.valueStart[row] < 0) continue
-        const look = new ColumnReader(registry, [])
-        await look.read(records, row, row + 1)
-        const { baseOffset, offsetDelta, timestampMs } = records
-        last = { census: look.census, offset: baseOffset + offsetDelta[row], timestampMs: timestampMs[row] }
-        return
-      }
+    const take = ({ valueStart, baseOffset, offsetDelta, timestampMs }: Records, from: number, to: number) => {
+      for (let row = from; row < to; row++)
+        if (valueStart[row] >= 0) last = { offset: baseOffset + offsetDelta[row], timestampMs: timestampMs[row] }
     }
     await readPartition(reader, { ...start, offset }, endOffset, signal, take, { onUnreadable: () => undefined })
     if (last !== undefined || offset === start.offset) return last

@@ -2,6 +2,7 @@ import { deepEqual, equal, ok, throws } from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import fc from 'fast-check'
 import { compressions, isIntact, readBatchHeader } from '../../src/batch/batch-header.ts'
+import type { BlockWriter } from '../../src/batch/block-writer.ts'
 import {
   isRead,
   MalformedBatchError,
@@ -13,7 +14,6 @@ import {
 import { RecordBatchWriter } from '../../src/batch/record-batch-writer.ts'
 import { encodeHeaders } from '../../src/batch/record-headers.ts'
 import { createRecords, type Records } from '../../src/batch/records.ts'
-import type { BlockWriter, FixedLayoutWriter, ValueWriter } from '../../src/batch/value-writer.ts'
 
 interface Row {
   readonly timestampMs: number
@@ -45,41 +45,6 @@ function blockOf(values: readonly Uint8Array[]): BlockWriter {
       for (let row = from; row < to; row++) out.set(values[row], at[row])
     },
   }
-}
-
-/** The values of records as they are. */
-function singleValues({ bytes, valueStart, valueEnd }: Records): ValueWriter {
-  return {
-    valueBytes: (i) => (valueStart[i] < 0 ? -1 : valueEnd[i] - valueStart[i]),
-    writeValue: (i, out, _view, at) => {
-      out.set(bytes.subarray(valueStart[i], valueEnd[i]), at)
-      return at + valueEnd[i] - valueStart[i]
-    },
-  }
-}
-
-/** The same, all of one size. */
-function evenValues(records: Records, size: number): FixedLayoutWriter {
-  const { bytes, valueStart, valueEnd } = records
-  return {
-    ...singleValues(records),
-    fixedLayoutBytes: () => size,
-    writeHead: () => undefined,
-    writeFixedLayout(from, to, out, _view, at, stride) {
-      for (let i = from; i < to; i++) out.set(bytes.subarray(valueStart[i], valueEnd[i]), at + (i - from) * stride)
-    },
-  }
-}
-
-/** All batches that rows make in a writer that takes so much. */
-function batchesOf(records: Records, values: ValueWriter | FixedLayoutWriter, limitBytes: number): Uint8Array[] {
-  const writer = new RecordBatchWriter(limitBytes)
-  const batches: Uint8Array[] = []
-  for (let row = 0; row < records.count; ) {
-    row = writer.appendRows(records, row, records.count, values)
-    batches.push(writer.finish({ ...identity, compression: 'none' }))
-  }
-  return batches
 }
 
 function read(batch: Uint8Array): { records: Records; recordCount: number } {
@@ -163,40 +128,6 @@ suite('a record batch', () => {
       )
     })
 
-  test('of rows that are alike says so, and of no others', () => {
-    const plain = { timestampMs: 1, key: null, headers: [] } as const
-    const valueWith = (bytes: number, last: number) => Uint8Array.of(0, 0, 0, 0, 7, 1, 2, last).subarray(0, bytes)
-    const like: Row = { ...plain, value: valueWith(8, 3) }
-    const odd = fc.constantFrom<Row>(
-      like,
-      { ...plain, value: valueWith(8, 4) },
-      { ...plain, timestampMs: 4e9, value: valueWith(8, 5) },
-      { ...plain, value: valueWith(7, 0) },
-      { ...plain, value: valueWith(4, 0) },
-      { ...plain, value: new Uint8Array(0) },
-      { ...plain, value: null },
-      { ...plain, value: Uint8Array.of(0, 0, 0, 0, 8, 1, 2, 3) },
-      { ...plain, value: Uint8Array.of(0, 0, 1, 0, 7, 1, 2, 3) },
-      { ...plain, value: new Uint8Array(100) },
-      { ...like, key: new Uint8Array(0) },
-      { ...like, key: Uint8Array.of(1) },
-      { ...like, headers: [['h', null]] },
-    )
-    const framing = ({ key, value, headers }: Row) => [key, value?.length, value?.slice(0, 5), headers.length].join()
-    fc.assert(
-      fc.property(fc.array(odd, { minLength: 1, maxLength: 4 }), fc.nat(100), fc.nat(200), (odds, before, after) => {
-        const input = [...Array<Row>(before).fill(odds[0]), ...odds, ...Array<Row>(after).fill(odds[odds.length - 1])]
-        const [{ key, value, headers }] = input
-        const isPlain = key === null && headers.length === 0 && value !== null && value.length >= 5
-        equal(
-          read(write(input, 'none')).records.hasFixedLayout,
-          isPlain && input.every((row) => framing(row) === framing(input[0]) && row.key === null),
-        )
-      }),
-      { seed: 8, numRuns: 2_000 },
-    )
-  })
-
   test('of rows that are alike, but for any bit of any of them, is read as one by one', () => {
     const counts = fc.constantFrom(1, 2, 63, 64, 65, 66, 200, 8_191, 8_192, 8_193, 8_300)
     const rowFrom = fc.oneof(fc.nat(8_300), fc.constantFrom(0, 62, 63, 64, 65, 8_190, 8_191, 8_192, 8_193))
@@ -220,7 +151,6 @@ suite('a record batch', () => {
           ok(header !== undefined)
           const records = createRecords(1)
           readRecords(batch, view, header, records)
-          equal(records.hasFixedLayout, true)
           const start = row % count === 0 ? 61 : records.recordEnd[(row % count) - 1]
           batch[Math.min(start + (bit >> 3), batch.length - 1)] ^= 1 << (bit & 7)
           const oneByOne = readOneByOne(batch, 61, count)
@@ -269,49 +199,6 @@ suite('a record batch', () => {
       ok(header !== undefined)
       throws(() => readRecords(batch, view, header, createRecords()), MalformedBatchError)
     }
-  })
-
-  test('copied row by row is the same batch again', () => {
-    fc.assert(
-      fc.property(rows, (input) => {
-        const batch = write(input, 'none')
-        const { records } = read(batch)
-        const copy = new RecordBatchWriter()
-        equal(copy.appendRows(records, 0, records.count, singleValues(records)), records.count)
-        deepEqual(copy.finish({ ...identity, compression: 'none' }), batch)
-      }),
-      { seed: 2, numRuns: 200 },
-    )
-  })
-
-  test('of values of one size is the one of those values, one by one, wherever the batch is full', () => {
-    const shape = fc.record({
-      size: fc.constantFrom(1, 2, 15, 52, 53, 54, 55, 56, 57, 58, 63, 64, 90, 300),
-      count: fc.oneof(fc.integer({ min: 1, max: 700 }), fc.integer({ min: 8_000, max: 9_500 })),
-      limitBytes: fc.oneof(fc.constant(1024 * 1024), fc.integer({ min: 100, max: 40_000 })),
-      // Mostly times that take a byte, then and when a key or a header.
-      spreadMs: fc.constantFrom(0, 40, 63, 64, 65, 5_000),
-      oddEvery: fc.constantFrom(Infinity, 600, 1_500),
-      isOddByKey: fc.boolean(),
-      isFalling: fc.boolean(),
-    })
-    fc.assert(
-      fc.property(shape, ({ size, count, limitBytes, spreadMs, oddEvery, isOddByKey, isFalling }) => {
-        const input = Array.from({ length: count }, (_, i): Row => {
-          const isOdd = i % oddEvery === oddEvery - 1
-          return {
-            timestampMs: 1e12 + (isFalling ? -1 : 1) * Math.floor((i * spreadMs) / count),
-            key: isOdd && isOddByKey ? new Uint8Array(3) : null,
-            value: new Uint8Array(size).fill(i),
-            headers: isOdd && !isOddByKey ? [['h', null]] : [],
-          }
-        })
-        const { records } = read(write(input, 'none', new RecordBatchWriter(2 ** 24)))
-        const [even, single] = [evenValues(records, size), singleValues(records)]
-        deepEqual(batchesOf(records, even, limitBytes), batchesOf(records, single, limitBytes))
-      }),
-      { seed: 3, numRuns: 150 },
-    )
   })
 
   test('of a block of rows is the one of those rows, one by one', () => {

@@ -3,6 +3,8 @@ import { suite, test } from 'node:test'
 import { benchResult, benchText } from '../../src/bench/bench-report.ts'
 import { Figures } from '../../src/bench/figures.ts'
 import { chosenParts } from '../../src/bench/parts.ts'
+import { peerNames } from '../../src/bench/peers.ts'
+import { digestProblem } from '../../src/bench/row-digest.ts'
 import { parseParts } from '../../src/commands/bench.ts'
 
 const rssBytes = { early: 1, late: 2, most: 3 }
@@ -11,8 +13,8 @@ const measured = (rowsPerSecond: number) => ({ rows: 1, rowsPerSecond, rssBytes 
 suite('the figures of a bench', () => {
   test('are medians over the rounds, null where nothing was measured', () => {
     const figures = new Figures()
-    for (const [round, speed] of [30, 10, 20].entries()) figures.add(round, 'restore', speed)
-    equal(figures.speed('restore'), 20)
+    for (const [round, speed] of [30, 10, 20].entries()) figures.add(round, 'restore.oneDouble', speed)
+    equal(figures.speed('restore.oneDouble'), 20)
     equal(figures.speed('export'), null)
   })
 
@@ -46,8 +48,8 @@ suite('the figures of a bench', () => {
 
   test('the result has a place for every figure', () => {
     const result = benchResult(7, new Figures())
-    const { wireCopy, load, generate, normalize, peers } = result
-    deepEqual(Object.keys(wireCopy), ['oneDouble', 'tenColumns', 'flights', 'stockProducer'])
+    const { wireCopy, load, generate, normalize, peers, ratios } = result
+    deepEqual(Object.keys(wireCopy), ['oneDouble', 'tenColumns', 'flights', 'orders', 'stockProducer'])
     deepEqual(load, { csv: null, parquet: null })
     deepEqual(generate, { topic: null, csv: null, parquet: null })
     deepEqual(Object.keys(normalize).sort(), [
@@ -55,21 +57,27 @@ suite('the figures of a bench', () => {
       'exactlyOnce',
       'flights',
       'lz4',
+      'orders',
       'stockProducer',
       'tenColumns',
       'zstd',
     ])
-    deepEqual(Object.keys(peers), [
-      'kafkaStreamsExactlyOnce',
-      'kafkaStreamsAtLeastOnce',
-      'producerPerfTest',
-      'consumerPerfTest',
-      'kafkajs',
-      'pythonConfluentKafka',
-      'rdtInMemory',
-    ])
+    deepEqual(Object.keys(peers), ['oneDouble', 'tenColumns', 'flights', 'orders'])
+    for (const byName of [...Object.values(peers), ...Object.values(ratios.normalizeToPeers)])
+      deepEqual(Object.keys(byName), [...peerNames])
     for (const name of ['rows', 'machine', 'sample', 'fitRaw', 'restore', 'export', 'ratios', 'rssBytes'])
       equal(name in result, true, name)
+  })
+
+  test('a peer is compared within its round and its shape', () => {
+    const figures = new Figures()
+    figures.addMeasured(1, 'normalize.orders', measured(80))
+    figures.add(1, 'peers.orders.librdkafka', 10)
+    figures.add(2, 'peers.orders.librdkafka', 99)
+    const { ratios } = benchResult(7, figures)
+    equal(ratios.normalizeToPeers.orders.librdkafka, 8)
+    equal(ratios.normalizeToPeers.oneDouble.librdkafka, null)
+    equal(/orders.*librdkafka.*99 +8.0 times/.test(benchText(figures)), true)
   })
 
   test('a copy that a stage outruns is named', () => {
@@ -82,4 +90,26 @@ suite('the figures of a bench', () => {
 
 test('parts of a bench are chosen by name', () => {
   deepEqual([...chosenParts(parseParts('normalize, restore,peers'), ['peers'])], ['normalize', 'restore'])
+})
+
+test("a peer's rows are ours, or what is wrong with them is told", () => {
+  const ours = [
+    { rows: 150, hashes: [1, 2] },
+    { rows: 10, hashes: [3] },
+  ]
+  equal(digestProblem(ours, ours, 160), undefined)
+  equal(
+    digestProblem(
+      [
+        { rows: 100, hashes: [1] },
+        { rows: 0, hashes: [] },
+      ],
+      ours,
+      90,
+    ),
+    undefined,
+  )
+  equal(digestProblem(ours, ours, 161), 'it has written 160 rows of 161')
+  equal(digestProblem([{ rows: 151, hashes: [1, 2] }], ours, 10), 'partition 0 has 151 rows of 150')
+  equal(digestProblem([{ rows: 101, hashes: [1, 9] }], ours, 10), 'row 100 of partition 0 is not what it is with us')
 })

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
 import { ClusterUnavailableError } from '../../src/cluster/errors.ts'
+import { stopLocalCluster } from '../../src/cluster/local-cluster.ts'
 import { startCluster } from '../../src/cluster/start-cluster.ts'
 
 const environment = { KAFKA_BROKERS: 'a:9092,b:9092', SCHEMA_REGISTRY_URL: 'http://registry:8080/apis/ccompat/v7/' }
@@ -30,8 +31,42 @@ suite('the choice of a cluster', () => {
     await rejects(startCluster({ environment: { ...environment, VGM_CLUSTER: 'podman' } }), /VGM_CLUSTER is "podman"/)
   })
 
-  test('refuses a data folder for containers', async () => {
+  test('refuses a data folder for containers, and for a cluster that runs already', async () => {
     await rejects(startCluster({ kind: 'docker', dataDir: 'rows' }), { code: 'VGM_USAGE' })
+    await rejects(startCluster({ environment, dataDir: 'rows' }), { code: 'VGM_USAGE' })
+  })
+
+  test('refuses a limit of memory for all but the embedded cluster, and beside a data folder', async () => {
+    for (const kind of ['docker', 'jvm'] as const)
+      await rejects(startCluster({ kind, memoryBytes: 2 ** 30 }), {
+        code: 'VGM_USAGE',
+        message: `A limit of memory is for the kind embedded: a cluster of the kind ${kind} keeps its rows elsewhere`,
+        fix: 'Leave out --memory, or choose --cluster embedded',
+      })
+    await rejects(startCluster({ environment, memoryBytes: 2 ** 30 }), { code: 'VGM_USAGE' })
+    await rejects(startCluster({ kind: 'embedded', memoryBytes: 2 ** 30, dataDir: 'rows' }), /not both/)
+  })
+
+  test('falls on the embedded cluster if memory is limited, and is not changed by a later start', async (t) => {
+    const state = mkdtempSync(join(tmpdir(), 'vgm-test-'))
+    const { XDG_STATE_HOME } = process.env
+    process.env.XDG_STATE_HOME = state
+    t.after(async () => {
+      await stopLocalCluster()
+      if (XDG_STATE_HOME === undefined) delete process.env.XDG_STATE_HOME
+      else process.env.XDG_STATE_HOME = XDG_STATE_HOME
+      rmSync(state, { recursive: true })
+    })
+    const { kind, brokers } = await startCluster({ memoryBytes: 2 ** 30, detached: true })
+    equal(kind, 'embedded')
+    const lines: string[] = []
+    const again = await startCluster({ memoryBytes: 2 ** 29, detached: true, log: (line) => lines.push(line) })
+    equal(again.brokers, brokers)
+    match(lines.join('\n'), /runs already, and goes on with the memory that it has/)
+    await rejects(startCluster({ dataDir: 'rows', detached: true }), {
+      code: 'VGM_USAGE',
+      message: 'A local cluster runs already, and keeps its rows elsewhere',
+    })
   })
 
   test('says what to install if Kafka is not in the cache and cannot be fetched', async (t) => {

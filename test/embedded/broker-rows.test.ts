@@ -2,7 +2,7 @@ import { deepEqual, equal, match } from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { errorCodes } from '../../src/embedded/error-codes.ts'
 import { AskedBroker, fetchedBytes } from './asked-broker.ts'
-import { rowsOf, valuesOf } from './core/batches.ts'
+import { batchOf, rowsOf, valuesOf } from './core/batches.ts'
 import { settle } from './core/fake-clock.ts'
 
 const first = { topic: 'rows', partition: 0, offset: 0 }
@@ -193,6 +193,27 @@ suite('memory of the embedded broker', () => {
       equal((await broker.produce('rows', 0, [large]))?.errorCode, errorCodes.NONE, `batch ${i}`)
       await broker.clock.elapse(1_001)
     }
+  })
+
+  test('is made free by compaction, a slice at a time, before rows are refused', async () => {
+    const broker = new AskedBroker({ memoryBytes: 16 * mebibyte })
+    await broker.createTopic('rows', 1, { 'cleanup.policy': 'compact' })
+    const topicData = () => [
+      { name: 'rows', partitionData: [{ index: 0, records: Buffer.from(batchOf([{ key: 'k', value: large }])) }] },
+    ]
+    for (let i = 0; i < 100; i++) {
+      const answer = broker.ask('Produce', {
+        transactionalId: null,
+        acks: -1,
+        timeoutMs: 1_000,
+        topicData: topicData(),
+      })
+      await broker.clock.elapse(100)
+      const [{ errorCode, baseOffset }] = (await answer).responses[0].partitionResponses
+      deepEqual([errorCode, baseOffset], [errorCodes.NONE, i])
+    }
+    equal((await broker.fetch([{ topic: 'rows', partition: 0, offset: 99 }])).responses.length, 1)
+    deepEqual(broker.failures, [])
   })
 
   async function latest(broker: AskedBroker) {

@@ -1,9 +1,9 @@
 import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict'
 import { once } from 'node:events'
-import { appendFileSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { suite, type TestContext, test } from 'node:test'
 import { type EmbeddedBrokerOptions, startEmbeddedBroker } from '../../src/embedded/embedded-broker.ts'
 import { ClusterAdmin } from '../../src/kafka/admin.ts'
@@ -218,11 +218,33 @@ suite('the embedded broker with a folder', () => {
     await writer.connections.close()
     await before.stop()
     const folder = join(dataDir, 'logs', `${topic}-0`)
-    appendFileSync(join(folder, readdirSync(folder)[0]), Buffer.alloc(30, 7))
+    const segment = readdirSync(folder).find((name) => name.endsWith('.log'))!
+    appendFileSync(join(folder, segment), Buffer.alloc(30, 7))
     const lines: string[] = []
     const { brokers } = await start(t, { dataDir, log: (line) => lines.push(line) })
     deepEqual(lines, [`30 bytes at the end of ${topic}-0 were torn, and have been cut off`])
     deepEqual(valuesOf(await TestBroker.at(t, brokers).rows(topic)), ['whole'])
+  })
+
+  test('leaves alone what it has not written there, and says so', async (t) => {
+    const dataDir = newFolder(t)
+    const logs = join(dataDir, 'logs')
+    const foreign = ['app.log', 'service-1/out.log', 'service-1/000000-0000000000000000.log', 'empty-1/', 'old-0/']
+    for (const path of foreign) {
+      mkdirSync(join(logs, dirname(path), path.endsWith('/') ? basename(path) : ''), { recursive: true })
+      if (!path.endsWith('/')) writeFileSync(join(logs, path), path)
+    }
+    // What the broker has left of a topic that was deleted.
+    writeFileSync(join(logs, 'old-0', '000000-0000000000000000.log'), 'rows')
+    for (let starts = 0; starts < 2; starts++) {
+      const lines: string[] = []
+      const broker = await startEmbeddedBroker({ dataDir, log: (line) => lines.push(line) })
+      await broker.stop()
+      const left = 'app.log, service-1/out.log'
+      deepEqual(lines, [`The embedded broker leaves alone what it has not written in ${logs}: ${left}`])
+    }
+    deepEqual(readdirSync(join(logs, 'service-1')).sort(), ['000000-0000000000000000.log', 'out.log'])
+    deepEqual([existsSync(join(logs, 'old-0')), existsSync(join(logs, 'empty-1'))], [false, true])
   })
 
   test('is free again after a start that has failed', async (t) => {

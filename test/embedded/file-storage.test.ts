@@ -12,12 +12,12 @@ let made = 0
 const newFolder = () => join(root, String(made++))
 
 describeStorage('FileStorage', () => new FileStorage(newFolder()))
-describeStorage('FileStorage with a segment a piece', () => new FileStorage(newFolder(), 1))
+describeStorage('FileStorage with a segment a piece', () => new FileStorage(newFolder(), { segmentBytes: 1 }))
 
 const held = (storage: FileStorage) => Buffer.concat(storage.read(storage.start, storage.end)).toString()
 
 function filled(folder: string, pieces: readonly string[], segmentBytes = 8): FileStorage {
-  const storage = new FileStorage(folder, segmentBytes)
+  const storage = new FileStorage(folder, { segmentBytes })
   for (const piece of pieces) storage.append([Buffer.from(piece)])
   return storage
 }
@@ -27,20 +27,20 @@ suite('a log in files', () => {
     const folder = newFolder()
     const before = filled(folder, ['one', 'two', 'three', 'four'])
     before.cutFront(before.start + 6, 2)
-    const again = new FileStorage(folder, 8)
+    const again = new FileStorage(folder, { segmentBytes: 8 })
     deepEqual(
       [again.start, again.end, again.startOffset, held(again)],
       [before.start, before.end, before.startOffset, 'threefour'],
     )
     again.append([Buffer.from('five')])
-    equal(held(new FileStorage(folder, 8)), 'threefourfive')
+    equal(held(new FileStorage(folder, { segmentBytes: 8 })), 'threefourfive')
   })
 
   test('keeps the start offset when all of it is gone', () => {
     const folder = newFolder()
     const before = filled(folder, ['one', 'two'])
     before.cutFront(before.end, 2)
-    const again = new FileStorage(folder, 8)
+    const again = new FileStorage(folder, { segmentBytes: 8 })
     deepEqual([again.start, again.end, again.startOffset], [6, 6, 2])
   })
 
@@ -55,7 +55,9 @@ suite('a log in files', () => {
   test('has what was rewritten, or what was before, and drops the rest when it is opened', () => {
     const folder = newFolder()
     const storage = filled(folder, ['one', 'two'])
-    storage.rewrite([[Buffer.from('anew')]])
+    const rewrite = storage.rewrite()
+    rewrite.append([Buffer.from('anew')])
+    rewrite.commit()
     // What a kill leaves of the next rewrite.
     writeFileSync(join(folder, '000002-0000000000000000.log'), 'half')
     equal(held(new FileStorage(folder)), 'anew')
@@ -66,7 +68,7 @@ suite('a log in files', () => {
     const folder = newFolder()
     filled(folder, ['12345678', '12345678', '12345678'])
     truncateSync(join(folder, readdirSync(folder).sort()[1]), 3)
-    const again = new FileStorage(folder, 8)
+    const again = new FileStorage(folder, { segmentBytes: 8 })
     equal(held(again), '12345678123')
     equal(readdirSync(folder).length, 2)
   })
@@ -79,9 +81,15 @@ suite('a log in files', () => {
     equal(held(new FileStorage(folder)), 'one')
   })
 
-  test('removes everything', () => {
+  test('removes everything, but for what others have put there', () => {
     const folder = newFolder()
     filled(folder, ['one']).remove()
     equal(existsSync(folder), false)
+    const shared = filled(folder, ['one'])
+    writeFileSync(join(folder, 'notes.txt'), 'mine')
+    writeFileSync(join(folder, '00000000000000000000.log'), "Apache Kafka's")
+    equal(held(new FileStorage(folder)), 'one')
+    shared.remove()
+    deepEqual(readdirSync(folder).sort(), ['00000000000000000000.log', 'notes.txt'])
   })
 })

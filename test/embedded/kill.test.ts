@@ -60,12 +60,17 @@ suite('an embedded broker with a folder that is killed at any moment', () => {
     const written: Written[] = []
     const end = new AbortController()
     const writing = writeUntil(end.signal, TestBroker.at(t, killed.address), topic, random, written)
+    const acknowledgedMore = async () => {
+      const count = () => written.filter(({ isCommitted }) => isCommitted === true).length
+      for (const before = count(); count() === before; ) await sleep(10)
+    }
     for (let round = 0; round < rounds; round++) {
-      await sleep(100 + 400 * random())
+      await acknowledgedMore()
+      await sleep(400 * random())
       await killed.kill()
       await killed.start()
     }
-    await sleep(300)
+    await acknowledgedMore()
     end.abort()
     await writing
     // Fences the last one, and with it ends what is open.

@@ -1,4 +1,3 @@
-import type { Records } from '../../src/batch/records.ts'
 import type { BrokerConnections } from '../../src/kafka/broker-connections.ts'
 import { earliest } from '../../src/kafka/broker-connections.ts'
 import { Fetcher, fetcherDefaults } from '../../src/kafka/fetcher.ts'
@@ -7,9 +6,9 @@ import { TransactionalGroupSession } from '../../src/kafka/group-session.ts'
 import type { KeptPositions } from '../../src/kafka/kept-positions.ts'
 import { type WatchLimits, watchLimits } from '../../src/kafka/partition-watch.ts'
 import type { TransactionalProducer } from '../../src/kafka/transactional-producer.ts'
+import { RowKernel } from '../../src/kernel/row-kernel.ts'
 import type { PartitionOffset } from '../../src/ports/log.ts'
 import type { StageReport } from '../../src/ports/stage-report.ts'
-import { CopiedValues } from '../../src/stages/copied-values.ts'
 import type { RowTarget, RowTransform } from '../../src/stages/row-transform.ts'
 import { transformTopic } from '../../src/stages/stage-loop.ts'
 import { uniqueName } from '../cluster/shared-cluster.ts'
@@ -52,6 +51,7 @@ const sizes = { batchBytes: 100_000, largestBytes: 100_000 }
 /** Copies rows as they are. */
 class CopyTransform implements RowTransform {
   readonly modelVersion = undefined
+  readonly kernel = new RowKernel()
   readonly #beforeBatch: (rows: number) => Promise<void>
 
   constructor(beforeBatch: (rows: number) => Promise<void>) {
@@ -60,9 +60,10 @@ class CopyTransform implements RowTransform {
 
   async beginSlice(): Promise<void> {}
 
-  async apply(records: Records, from: number, to: number, target: RowTarget): Promise<number> {
+  async apply(from: number, to: number, target: RowTarget): Promise<number> {
     await this.#beforeBatch(to - from)
-    return target.output.copyRows(records, from, to, new CopiedValues(records))
+    this.kernel.beginCopy()
+    return (await target.output.encodeRows(this.kernel, from, to)).next
   }
 }
 

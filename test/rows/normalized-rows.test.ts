@@ -2,26 +2,27 @@ import { deepEqual, ok } from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import fc from 'fast-check'
 import type { Records } from '../../src/batch/records.ts'
-import type { FixedLayoutWriter } from '../../src/batch/value-writer.ts'
 import { parseAvroSchema } from '../../src/rows/avro-schema.ts'
-import { decodeRows } from '../../src/rows/decode-rows.ts'
-import { compileNormalizedPlan } from '../../src/rows/normalized-plan.ts'
 import { deriveNormalizedSchema } from '../../src/rows/normalized-schema.ts'
-import { NormalizedWriter } from '../../src/rows/normalized-writer.ts'
 import { numericColumns } from '../../src/rows/numeric-columns.ts'
-import { checkRestored, RestoredWriter } from '../../src/rows/restored-writer.ts'
 import { rowErrors } from '../../src/rows/row-error.ts'
-import { compileRowPlan } from '../../src/rows/row-plan.ts'
+import { decodeRows } from '../oracle/decode-rows.ts'
+import { NormalizedWriter } from '../oracle/normalized-writer.ts'
+import { checkRestored, RestoredWriter } from '../oracle/restored-writer.ts'
+import { compileNormalizedPlan, compileRowPlan } from '../oracle/row-plan.ts'
 import { type AvroSample, avroSample, oracle } from './avro-sample.ts'
 import { columnsFor, framed, recordsOf } from './records-of.ts'
 
 const seeds = { seed: 2, numRuns: 1000 }
 
 /**
- * What the writer makes of every good row, checked to be as long as it has said and to touch nothing else; and, of rows
- * of one size, to be the same when they are written at once.
+ * What the writer makes of every good row, checked to be as long as it has said and to touch nothing else.
  */
-function written(writer: FixedLayoutWriter, records: Records, status: Uint8Array): (Uint8Array | null)[] {
+function written(
+  writer: NormalizedWriter | RestoredWriter,
+  records: Records,
+  status: Uint8Array,
+): (Uint8Array | null)[] {
   const good = Array.from({ length: records.count }, (_, row) => row).filter((row) => status[row] === rowErrors.none)
   const rows = good.map((row) => {
     const length = writer.valueBytes(row)
@@ -31,26 +32,8 @@ function written(writer: FixedLayoutWriter, records: Records, status: Uint8Array
     deepEqual([end, ...out.subarray(0, 4), ...out.subarray(end)], [length + 4, ...Array(8).fill(0xaa)])
     return out.slice(4, end)
   })
-  for (const [i, row] of good.entries())
-    for (let to = row + 1; to <= row + 5 && good[i + to - row - 1] === to - 1; to++) {
-      const size = writer.fixedLayoutBytes(row, to)
-      if (size === 0) continue
-      const [out, stride] = [new Uint8Array((to - row) * (size + 7)).fill(0xaa), size + 7]
-      const view = new DataView(out.buffer)
-      for (let at = 3; at < out.length; at += stride) writer.writeHead(out, view, at)
-      writer.writeFixedLayout(row, to, out, view, 3, stride)
-      const values = rows.slice(i, i + to - row) as Uint8Array[]
-      deepEqual(
-        [...out],
-        values.flatMap((value) => [...Array(3).fill(0xaa), ...value, ...Array(4).fill(0xaa)]),
-      )
-      evenStretches++
-    }
   return rows
 }
-
-/** Stretches of rows that were written at once. */
-let evenStretches = 0
 
 /** A stand-in for a model: exact both ways, with modes that take one byte and two. */
 const scale = 4
@@ -61,7 +44,6 @@ function normalized(sample: AvroSample, tombstones = false, modelVersion = 300) 
   const schema = parseAvroSchema(rawJson)
   const modelled = numericColumns(schema)
   const plan = compileRowPlan(schema, modelled)
-  if (plan.kind === 'mismatch') throw new Error(plan.reason)
   const type = oracle(sample.schema)
   const raw = sample.rows.flatMap((row) => {
     const value = framed(7, type.toBuffer(row))
@@ -180,27 +162,6 @@ suite('RestoredWriter', () => {
       expected.map((row) => framed(7, type.toBuffer(row))),
     )
   })
-})
-
-suite('rows of numbers alone', () => {
-  // Exact as floats, and after the stand-in for a model.
-  const number = fc.integer({ min: -(2 ** 20), max: 2 ** 20 }).map((units) => units / 1024)
-  const random = fc.record({ x: number, y: number })
-
-  for (const fields of [['x'], ['x', 'y']])
-    test(`are written at once, to the same bytes, with ${fields.length} of them`, () => {
-      evenStretches = 0
-      const types = { x: 'double', y: 'float' } as const
-      const schema = { type: 'record', name: 'Row', fields: fields.map((name) => ({ name, type: types[name as 'x'] })) }
-      fc.assert(
-        fc.property(fc.array(random, { minLength: 40, maxLength: 60 }), fc.boolean(), (values, tombstones) => {
-          const rows = values.map((each) => Object.fromEntries(fields.map((name) => [name, each[name as 'x']])))
-          checkRestores(normalized({ schema, rows }, tombstones, 7), 7)
-        }),
-        { seed: 3, numRuns: 20 },
-      )
-      ok(evenStretches > 1_000, String(evenStretches))
-    })
 })
 
 suite('decoding normalized rows', () => {

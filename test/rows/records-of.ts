@@ -1,7 +1,7 @@
-import { createRecords, layoutPrefixBytes, type Records, reserveRecords } from '../../src/batch/records.ts'
-import { createRowColumns, type RowColumns } from '../../src/rows/row-columns.ts'
+import { createRecords, type Records, reserveRecords } from '../../src/batch/records.ts'
 import type { SchemaRuns } from '../../src/rows/schema-runs.ts'
 import { createSchemaRuns, readSchemaRuns } from '../../src/rows/schema-runs.ts'
+import { createRowColumns, type RowColumns } from '../oracle/row-columns.ts'
 
 /**
  * Records with these values and no keys. Whatever reads beyond a value meets bytes that a varint goes on with, and the
@@ -27,17 +27,7 @@ export function recordsOf(values: readonly (Uint8Array | null)[]): Records {
   records.bytes = bytes
   records.view = new DataView(bytes.buffer)
   records.count = values.length
-  records.hasFixedLayout = hasFixedLayout(values)
   return records
-}
-
-/** As a walk over a batch of records without keys and headers would find. */
-function hasFixedLayout([first, ...others]: readonly (Uint8Array | null)[]): boolean {
-  if (first === undefined || first === null || first.length < layoutPrefixBytes) return false
-  const like = [first.length, ...first.subarray(0, layoutPrefixBytes)].join()
-  return others.every(
-    (value) => value !== null && [value.length, ...value.subarray(0, layoutPrefixBytes)].join() === like,
-  )
 }
 
 /** A value in Confluent's wire format. */

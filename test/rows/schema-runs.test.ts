@@ -1,9 +1,9 @@
 import { deepEqual } from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import fc from 'fast-check'
-import { createRowColumns, reserveRowColumns } from '../../src/rows/row-columns.ts'
 import { rowErrors } from '../../src/rows/row-error.ts'
 import { createSchemaRuns, failRows, noSchema, readSchemaRuns } from '../../src/rows/schema-runs.ts'
+import { createRowColumns, reserveRowColumns } from '../oracle/row-columns.ts'
 import { framed, recordsOf } from './records-of.ts'
 
 const row = (id: number) => framed(id, Uint8Array.of(1))

@@ -1,13 +1,15 @@
 // A program that takes rows through the whole row path under names from outside. It is run where no text can become
 // code (--disallow-code-generation-from-strings); avsc, which generates code, encodes the rows before, in the test.
 import { deepEqual, equal } from 'node:assert/strict'
+import { KernelColumns } from '../../src/kernel/kernel-columns.ts'
+import { RowKernel } from '../../src/kernel/row-kernel.ts'
 import { parseAvroSchema } from '../../src/rows/avro-schema.ts'
-import { decodeRows } from '../../src/rows/decode-rows.ts'
 import { deriveNormalizedSchema, parseNormalizedSchema } from '../../src/rows/normalized-schema.ts'
-import { NormalizedWriter } from '../../src/rows/normalized-writer.ts'
 import { numericColumns } from '../../src/rows/numeric-columns.ts'
-import { compileRowPlan } from '../../src/rows/row-plan.ts'
-import { columnsFor, framed, recordsOf } from '../rows/records-of.ts'
+import { planColumns } from '../../src/rows/planned-columns.ts'
+import { compileRowProgram } from '../../src/rows/row-program.ts'
+import { readValues } from '../kernel/read-values.ts'
+import { framed } from '../rows/records-of.ts'
 
 let generates = true
 try {
@@ -30,17 +32,23 @@ deepEqual(
   modelled.map(({ name }) => name),
   names,
 )
-const plan = compileRowPlan(schema, modelled)
-if (plan.kind === 'mismatch') throw new Error(plan.reason)
+const columns = planColumns(schema, modelled)
+if ('reason' in columns) throw new Error(columns.reason)
 // A double of 1.5 and an empty text each.
 const body = Buffer.concat(names.map(() => Buffer.from('000000000000f83f00', 'hex')))
-const records = recordsOf([framed(1, body)])
-const { columns } = columnsFor(records, modelled.length)
-decodeRows(plan, records, 0, records.count, columns)
-for (const values of columns.values) equal(values[0], 1.5)
-const modes = modelled.map(() => Uint8Array.of(3))
-const writer = new NormalizedWriter()
-writer.beginRun({ records, columns, plan, schemaId: 2, modelVersion: 1, values: columns.values, modes })
+const kernel = new RowKernel()
+readValues(kernel, [framed(1, body)])
+const kept = new KernelColumns(kernel, columns.length)
+kept.reserve(1)
+kernel.decode(compileRowProgram(schema, columns, 'store'), kept.at, 0, 1)
+equal(kernel.status[0], 0)
+for (const c of columns.keys()) equal(kept.values(c, 0, 1)[0], 1.5)
+kernel.begin({
+  program: compileRowProgram(schema, columns, 'replacePairs'),
+  columns: kept.at,
+  head: framed(2, Uint8Array.of(2)),
+})
+equal(kernel.encode(0, 1, 61, 2 ** 20, 0, 0, 0).next, 1)
 const derived = parseNormalizedSchema(deriveNormalizedSchema(json, modelled))
 deepEqual(
   derived.columns.map(({ name }) => name),

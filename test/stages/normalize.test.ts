@@ -1,7 +1,7 @@
 import { deepEqual, notDeepEqual } from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { readBatchHeader } from '../../src/batch/batch-header.ts'
-import { readRecords } from '../../src/batch/read-records.ts'
+import { openBatch, readRecords } from '../../src/batch/read-records.ts'
 import { RecordBatchWriter } from '../../src/batch/record-batch-writer.ts'
 import { createRecords } from '../../src/batch/records.ts'
 import type { Model } from '../../src/model/model.ts'
@@ -68,9 +68,8 @@ async function normalize(batchSizes: readonly number[], modeChoice: ModeChoice):
     view.setBigInt64(0, BigInt(offset))
     const header = readBatchHeader(bytes, view, 0)
     if (header === undefined) throw new Error('no batch')
-    const records = createRecords()
-    readRecords(bytes, view, header, records)
-    await transform.apply(records, 0, size, { source, output, deadLetter })
+    transform.kernel.readPiece(openBatch(bytes, view, header))
+    await transform.apply(0, size, { source, output, deadLetter })
     offset += size
   }
   await output.flush()

@@ -5,7 +5,8 @@ import { deriveNormalizedSchema } from '../../src/rows/normalized-schema.ts'
 import { PartitionOutput } from '../../src/stages/partition-output.ts'
 import { RestoreTransform } from '../../src/stages/restore.ts'
 import { exampleContent } from '../model/example-model.ts'
-import { framed, recordsOf } from '../rows/records-of.ts'
+import { framed } from '../rows/records-of.ts'
+import { applyBatch, batchOf } from './apply-batch.ts'
 
 const content = exampleContent()
 const [column] = content.columns
@@ -55,7 +56,7 @@ function restoreOf(columnCount: number, stamped?: { version: number; content: st
       return framed(7, body)
     })
     const target = { source: { topic: 'wide.normalized', partition: 0 }, output, deadLetter }
-    await transform.apply(recordsOf(rows), 0, rows.length, target)
+    await applyBatch(transform, batchOf(rows), target)
     await output.flush()
     return output.takeRows()
   }

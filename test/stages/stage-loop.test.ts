@@ -3,13 +3,12 @@ import { suite, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readBatchHeader } from '../../src/batch/batch-header.ts'
 import type { RecordBatchWriter } from '../../src/batch/record-batch-writer.ts'
-import type { Records } from '../../src/batch/records.ts'
 import { InterruptedError } from '../../src/errors.ts'
 import { RegistryUnreachableError } from '../../src/kafka/registry-errors.ts'
+import { RowKernel } from '../../src/kernel/row-kernel.ts'
 import type { FetchedPartition, GroupSession, PartitionOffset } from '../../src/ports/log.ts'
 import type { CommittedSlice } from '../../src/ports/stage-event.ts'
 import { rowErrors } from '../../src/rows/row-error.ts'
-import { CopiedValues } from '../../src/stages/copied-values.ts'
 import type { RowTarget, RowTransform } from '../../src/stages/row-transform.ts'
 import { type TransformOptions, transformTopic } from '../../src/stages/stage-loop.ts'
 import { dataBatch } from '../kafka/batch-bytes.ts'
@@ -88,12 +87,15 @@ class ScriptedSession implements GroupSession {
 
 class Copy implements RowTransform {
   readonly modelVersion = 9
+  readonly kernel = new RowKernel()
   slices = 0
   async beginSlice(): Promise<void> {
     this.slices++
   }
-  async apply(records: Records, from: number, to: number, target: RowTarget): Promise<number> {
-    await target.output.copyRows(records, from, to - 1, new CopiedValues(records))
+  async apply(from: number, to: number, target: RowTarget): Promise<number> {
+    const { records } = this.kernel
+    this.kernel.beginCopy()
+    await target.output.encodeRows(this.kernel, from, to - 1)
     await target.deadLetter(records, to - 1, rowErrors.malformed)
     return to
   }
@@ -230,7 +232,8 @@ suite('transform a topic', () => {
   test('too many dead letters stop the stage, and nothing of their slice is written', async () => {
     const session = new ScriptedSession(10_000)
     const transform = new Copy()
-    transform.apply = async (records, from, to, target) => {
+    transform.apply = async (from, to, target) => {
+      const { records } = transform.kernel
       for (let row = from; row < to; row++) await target.deadLetter(records, row, rowErrors.schemaMismatch)
       return to
     }

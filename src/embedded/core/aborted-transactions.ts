@@ -10,7 +10,15 @@ export interface AbortedTransaction {
 
 /** Transactions of a log that were rolled back, in the order of their markers: `TransactionIndex` of Apache Kafka. */
 export class AbortedTransactions {
-  #entries: AbortedTransaction[] = []
+  #entries: AbortedTransaction[]
+
+  constructor(entries: readonly AbortedTransaction[] = []) {
+    this.#entries = [...entries]
+  }
+
+  all(): readonly AbortedTransaction[] {
+    return this.#entries
+  }
 
   add(aborted: AbortedTransaction): void {
     this.#entries.push(aborted)

@@ -13,6 +13,24 @@ export class BatchIndex {
   #positions = new Float64Array(8)
   #maxTimestamps = new Float64Array(8)
 
+  /** Takes what `entries` of another one has given. */
+  constructor(entries: Float64Array = new Float64Array(0)) {
+    const count = entries.length / 3
+    if (count === 0) return
+    this.#count = count
+    this.#offsets = entries.slice(0, count)
+    this.#positions = entries.slice(count, 2 * count)
+    this.#maxTimestamps = entries.slice(2 * count)
+  }
+
+  /** A copy of all entries, shape (3, count): offsets, positions, times. */
+  entries(): Float64Array {
+    const entries = new Float64Array(3 * this.#count)
+    for (const [i, values] of [this.#offsets, this.#positions, this.#maxTimestamps].entries())
+      entries.set(values.subarray(0, this.#count), i * this.#count)
+    return entries
+  }
+
   get count(): number {
     return this.#count
   }

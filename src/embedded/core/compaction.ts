@@ -17,26 +17,35 @@ import type { AbortedTransaction } from './aborted-transactions.ts'
 import { CleanedTransactions } from './cleaned-transactions.ts'
 import type { LogConfig } from './log-config.ts'
 import type { ProducerStates } from './producer-states.ts'
-import type { OpenedBatch, StoredBatches } from './stored-batches.ts'
+import type { BatchesRewrite, OpenedBatch, StoredBatch, StoredBatches } from './stored-batches.ts'
 
 /** The base timestamp of the batch is the time at which its tombstones go, or its marker. */
 const deleteHorizonBit = 0x40
+const codecBits = 0x07
 
 export interface CompactionFacts {
   readonly nowMs: number
   readonly config: LogConfig
+  /** below it the compaction before has left each key once */
+  readonly cleanedOffset: number
   /** rows at it and after it stay as they are: the last stable offset */
   readonly limitOffset: number
   readonly aborted: readonly AbortedTransaction[]
   readonly producers: ProducerStates
 }
 
+/** How much a compaction may take at once. */
+export interface CompactionLimits {
+  /** of the log, between two turns of others */
+  readonly sliceBytes: number
+  /** new keys that it holds in memory: rows after those that have so many are left to the next compaction */
+  readonly mostKeys: number
+}
+
 export interface Compacted {
-  /** the whole log as it is afterwards, made while it is read */
-  readonly pieces: Iterable<readonly Uint8Array[]>
   /** below it everything has been looked at */
   readonly cleanedOffset: number
-  /** whether a transaction that was rolled back still has something in the log; asked after `pieces` were read */
+  /** whether a transaction that was rolled back still has something in the log */
   readonly isAbortedKept: (aborted: AbortedTransaction) => boolean
 }
 
@@ -44,69 +53,102 @@ export interface Compacted {
  * Keeps the newest row of each key, as `Cleaner` of Apache Kafka: rows keep their offsets, and batches their first and
  * last one. Rows that were rolled back go. A tombstone goes `deleteRetentionMs` after the compaction that has seen it
  * first, and so does a marker after the rows of its transaction. The last batch of each producer stays, if empty,
- * because it has the sequence. The keys are in memory meanwhile.
+ * because it has the sequence. The keys of new rows are in memory meanwhile.
+ *
+ * It yields after each slice of the log, which may grow meanwhile, and change in no other way. When it returns, the
+ * rewrite has all of the log.
  */
-export function compacted(batches: StoredBatches, facts: CompactionFacts): Compacted {
+export function* compaction(
+  batches: StoredBatches,
+  facts: CompactionFacts,
+  rewrite: BatchesRewrite,
+  limits: CompactionLimits,
+): Generator<void, Compacted> {
   const { storage } = batches
-  const { position, offset } = dirtyEnd(batches, facts)
-  const newest = newestOffsets(batches, position, facts.aborted)
+  const { newest, position, offset } = yield* newestOffsets(batches, facts, limits)
   const transactions = new CleanedTransactions(facts.aborted)
-  function* pieces(): Generator<readonly Uint8Array[]> {
-    for (const stored of batches.walk(storage.start, position)) {
-      const batch = batches.open(stored)
-      const isNeeded = stored.lastOffset + 1 === offset || isLastOfProducer(batch.header, facts.producers)
-      const piece = batch.header.isControl
-        ? keptMarker(batch, transactions.isMarkerDone(batch), isNeeded, facts)
-        : keptRows(
-            batch,
-            transactions.isAborted(batch.header) ? () => false : isKept(batch, newest, facts),
-            isNeeded,
-            facts,
-          )
-      if (piece !== undefined) yield piece
-    }
-    for (const stored of batches.walk(position)) yield storage.read(stored.position, stored.end)
+  const slice = new Slice(limits.sliceBytes)
+  const records = createRecords()
+  for (const stored of batches.walk(storage.start, position)) {
+    const batch = batches.open(stored)
+    const isNeeded = stored.lastOffset + 1 === offset || isLastOfProducer(batch.header, facts.producers)
+    const kept = batch.header.isControl
+      ? keptMarker(batch, transactions.isMarkerDone(batch), isNeeded, facts)
+      : keptRows(
+          batch,
+          records,
+          transactions.isAborted(batch.header) ? () => false : isKept(batch, newest, facts),
+          isNeeded,
+          facts,
+        )
+    if (kept !== undefined) rewrite.append(kept)
+    if (slice.endsWith(stored)) yield
   }
+  let end = position
+  while (end < storage.end)
+    for (const stored of batches.walk(end)) {
+      rewrite.append(storage.read(stored.position, stored.end))
+      end = stored.end
+      if (slice.endsWith(stored)) yield
+    }
   return {
-    pieces: pieces(),
     cleanedOffset: offset,
     isAbortedKept: (aborted) => aborted.lastOffset >= offset || transactions.hasSeen(aborted),
   }
 }
 
-/** Up to where rows are looked at. */
-function dirtyEnd(batches: StoredBatches, { limitOffset, nowMs, config }: CompactionFacts) {
-  let offset = batches.storage.startOffset
-  for (const { position, baseOffset, lastOffset, maxTimestampMs } of batches.walk(batches.storage.start)) {
-    const isYoung = config.minCompactionLagMs > 0 && nowMs - maxTimestampMs < config.minCompactionLagMs
-    if (baseOffset >= limitOffset || isYoung) return { position, offset: baseOffset }
-    offset = lastOffset + 1
+class Slice {
+  readonly #sliceBytes: number
+  #bytes = 0
+
+  constructor(sliceBytes: number) {
+    this.#sliceBytes = sliceBytes
   }
-  return { position: batches.storage.end, offset }
+
+  /** Counts a batch; whether it is the last one of a slice. */
+  endsWith({ position, end }: StoredBatch): boolean {
+    this.#bytes += end - position
+    if (this.#bytes < this.#sliceBytes) return false
+    this.#bytes = 0
+    return true
+  }
 }
 
-/** The offset of the newest row of each key that was committed. */
-function newestOffsets(batches: StoredBatches, end: number, aborted: readonly AbortedTransaction[]) {
+/** The offset of the newest row of each key of new rows that were committed, and up to where rows are looked at. */
+function* newestOffsets(
+  batches: StoredBatches,
+  { aborted, cleanedOffset, limitOffset, nowMs, config }: CompactionFacts,
+  { sliceBytes, mostKeys }: CompactionLimits,
+) {
+  const { storage } = batches
   const newest = new Map<string, number>()
-  const transactions = new CleanedTransactions(aborted)
-  for (const stored of batches.walk(batches.storage.start, end)) {
+  // One that ended before would be taken for the next one of its producer.
+  const transactions = new CleanedTransactions(aborted.filter(({ lastOffset }) => lastOffset >= cleanedOffset))
+  const slice = new Slice(sliceBytes)
+  const records = createRecords()
+  let offset = Math.max(cleanedOffset, storage.startOffset)
+  let position = batches.find(offset)?.position ?? storage.end
+  for (const stored of batches.walk(position)) {
+    const isYoung = config.minCompactionLagMs > 0 && nowMs - stored.maxTimestampMs < config.minCompactionLagMs
+    if (stored.baseOffset >= limitOffset || isYoung || newest.size >= mostKeys) break
     const batch = batches.open(stored)
     if (batch.header.isControl) transactions.isMarkerDone(batch)
     else if (!transactions.isAborted(batch.header))
-      eachRow(batch, (records, row) => {
-        const key = keyOf(records, row)
+      eachRow(batch, records, (row, key) => {
         if (key !== undefined) newest.set(key, batch.header.baseOffset + records.offsetDelta[row])
       })
+    position = stored.end
+    offset = stored.lastOffset + 1
+    if (slice.endsWith(stored)) yield
   }
-  return newest
+  return { newest, position, offset }
 }
 
-type RowFilter = (records: Records, row: number) => boolean
+type RowFilter = (records: Records, row: number, key: string | undefined) => boolean
 
 function isKept({ header, view }: OpenedBatch, newest: Map<string, number>, { nowMs }: CompactionFacts): RowFilter {
   const isPastHorizon = hasHorizon(view) && header.baseTimestampMs <= nowMs
-  return (records, row) => {
-    const key = keyOf(records, row)
+  return (records, row, key) => {
     if (key === undefined || (newest.get(key) ?? -1) > header.baseOffset + records.offsetDelta[row]) return false
     return records.valueStart[row] >= 0 || !isPastHorizon
   }
@@ -127,6 +169,7 @@ function keptMarker(
 
 function keptRows(
   batch: OpenedBatch,
+  records: Records,
   filter: RowFilter,
   isNeeded: boolean,
   { nowMs, config }: CompactionFacts,
@@ -135,8 +178,8 @@ function keptRows(
   const kept: Uint8Array[] = []
   let hasTombstone = false
   let maxTimestampMs = -1
-  const isWhole = eachRow(batch, (records, row, start) => {
-    if (!filter(records, row)) return
+  const isWhole = eachRow(batch, records, (row, key, start) => {
+    if (!filter(records, row, key)) return
     kept.push(records.bytes.subarray(start, records.recordEnd[row]))
     hasTombstone ||= records.valueStart[row] < 0
     maxTimestampMs = Math.max(maxTimestampMs, records.timestampMs[row])
@@ -168,6 +211,8 @@ function rebuilt(
   const head = Buffer.from(bytes.subarray(0, batchHeaderBytes))
   const view = new DataView(head.buffer, head.byteOffset, head.length)
   view.setInt32(8, batchHeaderBytes - batchLengthOverhead + records.length)
+  // Clients inflate what names a codec, and nothing is no stream of it.
+  if (count === 0) view.setInt16(21, view.getInt16(21) & ~codecBits)
   if (horizonMs !== undefined) {
     view.setInt16(21, view.getInt16(21) | deleteHorizonBit)
     writeInt64(view, 27, horizonMs)
@@ -192,20 +237,26 @@ function withBaseTimestamp(record: Uint8Array, fromMs: number, toMs: number): Ui
   return out
 }
 
-/** Calls `visit` with each row and the position of its record; whether all could be read. */
+/**
+ * Calls `visit` with each row, its key and the position of its record; whether all could be read.
+ *
+ * @param records filled, a piece after the other
+ */
 function eachRow(
   { bytes, view, header }: OpenedBatch,
-  visit: (records: Records, row: number, start: number) => void,
+  records: Records,
+  visit: (row: number, key: string | undefined, start: number) => void,
 ): boolean {
   if (header.recordCount === 0) return true
-  const records = createRecords(Math.min(header.recordCount, 1024))
   try {
     const open = openBatch(bytes, view, header)
     do {
       let start = open.at
       readPiece(open, records)
+      const { keyStart, keyEnd } = records
+      const text = Buffer.from(records.bytes.buffer, records.bytes.byteOffset, records.bytes.length)
       for (let row = 0; row < records.count; row++) {
-        visit(records, row, start)
+        visit(row, keyStart[row] < 0 ? undefined : text.toString('latin1', keyStart[row], keyEnd[row]), start)
         start = records.recordEnd[row]
       }
     } while (!isRead(open))
@@ -214,11 +265,6 @@ function eachRow(
     if (error instanceof MalformedBatchError) return false
     throw error
   }
-}
-
-function keyOf({ bytes, keyStart, keyEnd }: Records, row: number): string | undefined {
-  if (keyStart[row] < 0) return undefined
-  return Buffer.from(bytes.buffer, bytes.byteOffset + keyStart[row], keyEnd[row] - keyStart[row]).toString('latin1')
 }
 
 const hasHorizon = (view: DataView): boolean => (view.getInt16(21) & deleteHorizonBit) !== 0

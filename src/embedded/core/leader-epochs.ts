@@ -1,8 +1,21 @@
 const noEpoch = -1
 
+export interface LeaderEpoch {
+  readonly epoch: number
+  readonly startOffset: number
+}
+
 /** Where each leader epoch of a log begins, as `LeaderEpochFileCache` of Apache Kafka has it. */
 export class LeaderEpochs {
-  #entries: { readonly epoch: number; readonly startOffset: number }[] = []
+  #entries: LeaderEpoch[]
+
+  constructor(entries: readonly LeaderEpoch[] = []) {
+    this.#entries = [...entries]
+  }
+
+  all(): readonly LeaderEpoch[] {
+    return this.#entries
+  }
 
   get latest(): number {
     return this.#entries.at(-1)?.epoch ?? noEpoch

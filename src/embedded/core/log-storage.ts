@@ -5,6 +5,8 @@
  * `describeStorage` in test/embedded/core is the contract.
  */
 export interface LogStorage {
+  /** whether what it holds outlives the process */
+  readonly isLasting: boolean
   /** position of the first byte that is held */
   readonly start: number
   /** position after the last one */
@@ -22,11 +24,31 @@ export interface LogStorage {
   cutFront(position: number, startOffset: number): void
   /** Removes what is at `position` and after it. */
   cutBack(position: number): void
-  /**
-   * Replaces everything by `pieces`, which may read the log meanwhile. All of them are held afterwards, or, if it fails
-   * or the process is killed, what was before. Positions start anew, with any number.
-   */
-  rewrite(pieces: Iterable<readonly Uint8Array[]>): void
+  /** Begins to replace everything. The log goes on as it is until that is committed. One at a time. */
+  rewrite(): LogRewrite
   /** Resolves once everything up to now outlives a power cut. */
   sync(): Promise<void>
+  /** The same, while everybody waits: for what something else must not come before. */
+  syncNow(): void
+  /**
+   * What was noted last beside the bytes; undefined if it is not whole, or the log has been rewritten since. Notes may be
+   * lost at any time.
+   */
+  note(): Buffer | undefined
+  keepNote(note: Uint8Array): void
+  /** Removes the note, for good. */
+  forgetNote(): void
+}
+
+/** What a log is going to be. */
+export interface LogRewrite {
+  /** position of the next piece; that of the first one is 0 */
+  readonly end: number
+  append(parts: readonly Uint8Array[]): void
+  /** Resolves once what was appended outlives a power cut. */
+  sync(): Promise<void>
+  /** Makes the log what was appended: as a whole, even if the process is killed, and outliving a power cut. */
+  commit(): void
+  /** Leaves the log as it is. */
+  abandon(): void
 }

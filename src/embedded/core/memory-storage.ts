@@ -1,4 +1,4 @@
-import type { LogStorage } from './log-storage.ts'
+import type { LogRewrite, LogStorage } from './log-storage.ts'
 
 /** Most logs stay small, and there may be hundreds of them. */
 const firstChunkBytes = 4 * 1024
@@ -22,6 +22,7 @@ export interface MemoryUse {
  * a chunk's end may stay empty.
  */
 export class MemoryStorage implements LogStorage {
+  readonly isLasting = false
   /** of all logs that share it */
   readonly #use: MemoryUse
   #chunks: Chunk[] = []
@@ -88,21 +89,33 @@ export class MemoryStorage implements LogStorage {
     this.#end = position
   }
 
-  rewrite(pieces: Iterable<readonly Uint8Array[]>): void {
+  rewrite(): LogRewrite {
     const next = new MemoryStorage(this.#use)
-    try {
-      for (const piece of pieces) next.append(piece)
-    } catch (error) {
-      next.clear()
-      throw error
+    return {
+      get end() {
+        return next.end
+      },
+      append: (parts) => next.append(parts),
+      sync: () => next.sync(),
+      commit: () => {
+        this.#drop(this.#chunks)
+        this.#chunks = next.#chunks
+        this.#start = 0
+        this.#end = next.#end
+      },
+      abandon: () => next.clear(),
     }
-    this.#drop(this.#chunks)
-    this.#chunks = next.#chunks
-    this.#start = 0
-    this.#end = next.#end
   }
 
   async sync(): Promise<void> {}
+
+  syncNow(): void {}
+
+  note(): undefined {}
+
+  keepNote(): void {}
+
+  forgetNote(): void {}
 
   /** Bytes of memory that a piece of so many bytes takes beyond those that are held. */
   growthFor(size: number): number {

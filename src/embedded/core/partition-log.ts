@@ -1,24 +1,21 @@
-import {
-  type BatchHeader,
-  batchHeaderBytes,
-  batchLengthOverhead,
-  isIntact,
-  readBatchHeader,
-} from '../../batch/batch-header.ts'
+import { type BatchHeader, batchHeaderBytes, readBatchHeader } from '../../batch/batch-header.ts'
 import { errorCodes } from '../error-codes.ts'
 import { type AbortedTransaction, AbortedTransactions } from './aborted-transactions.ts'
 import { checkBatch, type Refusal, stampedHead } from './batch-checks.ts'
+import { BatchIndex } from './batch-index.ts'
 import type { Clock } from './clock.ts'
-import { compacted } from './compaction.ts'
+import { type CompactionLimits, compaction } from './compaction.ts'
 import { type Marker, markerBatch, readMarker } from './control-batch.ts'
 import { LeaderEpochs } from './leader-epochs.ts'
+import { decodeCheckpoint, encodeCheckpoint, type LogCheckpoint } from './log-checkpoint.ts'
 import { type LogConfig, logDefaults } from './log-config.ts'
 import type { LogStorage } from './log-storage.ts'
 import { maxTimestampOffset, offsetOfTime, type TimedOffset } from './offsets-by-time.ts'
 import { type ProducerState, ProducerStates } from './producer-states.ts'
 import { expiredFront } from './retention.ts'
-import { type OpenedBatch, StoredBatches } from './stored-batches.ts'
+import { type BatchesRewrite, type OpenedBatch, StoredBatches } from './stored-batches.ts'
 import { TransactionVerifications, type Verify } from './transaction-verifications.ts'
+import { wholeBatches } from './whole-batches.ts'
 
 export type Isolation = 'read_uncommitted' | 'read_committed'
 
@@ -51,8 +48,10 @@ export interface LogOptions {
   readonly config?: Partial<LogConfig>
 }
 
-const magicAt = 16
-const currentMagic = 2
+/** Some ms of work, and some hundred MiB. */
+const usualLimits: CompactionLimits = { sliceBytes: 256 * 1024, mostKeys: 2_000_000 }
+/** A start reads some hundred MiB a second. */
+const leastNotedBytes = 64 * 1024 * 1024
 
 const unverified: Verify = () => errorCodes.INVALID_TXN_STATE
 const nothing: Fetched = { error: errorCodes.NONE, buffers: [], sizeBytes: 0, aborted: [] }
@@ -68,13 +67,18 @@ export class PartitionLog {
   leaderEpoch: number
   readonly #clock: Clock
   readonly #batches: StoredBatches
-  readonly #producers = new ProducerStates()
+  #producers = new ProducerStates()
   readonly #verifications = new TransactionVerifications()
-  readonly #aborted = new AbortedTransactions()
-  readonly #epochs = new LeaderEpochs()
+  #aborted = new AbortedTransactions()
+  #epochs = new LeaderEpochs()
   #endOffset: number
   /** below it the last compaction has seen everything */
   #cleanedOffset = 0
+  /** of the compaction that is under way */
+  #rewrite: BatchesRewrite | undefined
+  /** up to where the newest checkpoint knows the log */
+  #notedPosition = 0
+  #isClosed = false
   /** bytes at the end that were torn, or not what they were, and have been cut off at the start */
   readonly cutBytes: number
 
@@ -213,30 +217,76 @@ export class PartitionLog {
     return errorCodes.NONE
   }
 
-  /** What brokers do from time to time: retention, compaction, forgetting producers. */
+  /** What brokers do from time to time: retention, forgetting producers. */
   maintain(): void {
     const { nowMs } = this.#clock
-    if (this.config.hasDeletePolicy) {
+    // A compaction that is under way would begin anew.
+    if (this.config.hasDeletePolicy && this.#rewrite === undefined) {
       const front = expiredFront(this.#batches, this.config, nowMs, this)
       if (front !== undefined) this.#cutFront(front.position, front.offset)
     }
-    if (this.config.hasCompactPolicy && this.#isDirty()) this.compact()
     this.#producers.expire(nowMs - this.config.producerIdExpirationMs)
     this.#verifications.expire(nowMs - this.config.producerIdExpirationMs)
   }
 
+  /** Whether enough has come since the last compaction. */
+  get needsCompaction(): boolean {
+    if (!this.config.hasCompactPolicy || this.#isClosed) return false
+    const { storage } = this.#batches
+    const dirty = storage.end - (this.#batches.find(this.#cleanedOffset)?.position ?? storage.end)
+    return dirty > this.config.minCleanableDirtyRatio * this.sizeBytes
+  }
+
   /** Keeps the newest row of each key, below the last stable offset. */
-  compact(): void {
-    const { pieces, cleanedOffset, isAbortedKept } = compacted(this.#batches, {
-      nowMs: this.#clock.nowMs,
-      config: this.config,
-      limitOffset: this.lastStableOffset,
-      aborted: this.#aborted.between(this.startOffset, this.#endOffset),
-      producers: this.#producers,
+  compact(limits: Partial<CompactionLimits> = {}): void {
+    for (const _ of this.#compaction(limits));
+  }
+
+  /** The same, a slice at a time: others use the log meanwhile. It ends early if they cut the log, or close it. */
+  async compactInSlices(limits: Partial<CompactionLimits> = {}): Promise<void> {
+    for (const rewrite of this.#compaction(limits)) {
+      await rewrite.sync()
+      await new Promise<void>((resolve) => void this.#clock.after(1, resolve))
+    }
+  }
+
+  /** Whether so much has come since the last checkpoint that a start without one would take long. */
+  get needsCheckpoint(): boolean {
+    const { isLasting, end } = this.#batches.storage
+    return isLasting && !this.#isClosed && end - this.#notedPosition >= Math.max(leastNotedBytes, this.sizeBytes / 8)
+  }
+
+  /** Notes what is known of the log beside it, so that the next start reads only what comes later. */
+  async checkpoint(): Promise<void> {
+    const { storage, index } = this.#batches
+    const position = storage.end
+    if (!storage.isLasting || position === this.#notedPosition || this.sizeBytes === 0) return
+    const note = encodeCheckpoint({
+      position,
+      endOffset: this.#endOffset,
+      cleanedOffset: this.#cleanedOffset,
+      epochs: this.#epochs.all(),
+      producers: this.producers(),
+      aborted: this.#aborted.all(),
+      index: index.entries(),
     })
-    this.#batches.rewrite(pieces)
-    this.#aborted.filter(isAbortedKept)
-    this.#cleanedOffset = cleanedOffset
+    await storage.sync()
+    // Positions may have become others, and the log may be gone.
+    if (this.#batches.index !== index || this.#isClosed) return
+    storage.keepNote(note)
+    this.#notedPosition = position
+  }
+
+  /** Leaves the log as it is if a compaction is under way. */
+  abandonCompaction(): void {
+    this.#rewrite?.abandon()
+    this.#rewrite = undefined
+  }
+
+  /** Ends what is under way: the log is going to be removed. */
+  close(): void {
+    this.abandonCompaction()
+    this.#isClosed = true
   }
 
   /** Batches with what they hold, from the first on: for those who keep their state in a log. */
@@ -247,6 +297,11 @@ export class PartitionLog {
   /** Resolves once everything up to now outlives a power cut. */
   sync(): Promise<void> {
     return this.#batches.storage.sync()
+  }
+
+  /** The same, while everybody waits. */
+  syncNow(): void {
+    this.#batches.storage.syncNow()
   }
 
   /** Whether the coordinator knows of the transaction that a batch would open here: an error code. */
@@ -298,13 +353,18 @@ export class PartitionLog {
     if (header.isTransactional) this.#verifications.forget(producerId)
   }
 
-  /** Learns everything from the batches, of which it reads the headers; bytes that it has cut off at the end. */
+  /** Learns everything from its checkpoint and the batches that came after it; bytes that it has cut off at the end. */
   #recover(): number {
-    const { storage, index } = this.#batches
+    const { storage } = this.#batches
     let position = storage.start
-    for (const batch of this.#wholeBatches()) {
+    const checkpoint = this.#checkpoint()
+    if (checkpoint !== undefined) {
+      position = checkpoint.position
+      this.#restore(checkpoint)
+    }
+    for (const batch of wholeBatches(storage, position, storage.end, checkpoint?.endOffset ?? 0)) {
       const { header } = batch
-      index.add(header.baseOffset, position, header.maxTimestampMs)
+      this.#batches.index.add(header.baseOffset, position, header.maxTimestampMs)
       position += header.end
       this.#note(batch)
     }
@@ -313,34 +373,74 @@ export class PartitionLog {
     return cutBytes
   }
 
-  /** Batches up to the first one that is torn, or is not what it was when it was appended. */
-  *#wholeBatches(): Generator<OpenedBatch> {
+  /** What was noted of the log, if it is true of the bytes that are there. */
+  #checkpoint(): LogCheckpoint | undefined {
     const { storage } = this.#batches
-    for (let position = storage.start; position + batchHeaderBytes <= storage.end; ) {
-      const [head] = storage.read(position, position + batchHeaderBytes)
-      if (head.length < batchHeaderBytes) return
-      const end = position + batchLengthOverhead + head.readInt32BE(8)
-      if (end < position + batchHeaderBytes || end > storage.end) return
-      const [bytes] = storage.read(position, end)
-      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-      if (bytes.length < end - position || view.getInt8(magicAt) !== currentMagic) return
-      const header = readBatchHeader(bytes, view, 0)!
-      const isNext = header.baseOffset >= this.#endOffset || position === storage.start
-      if (!isNext || header.lastOffset < header.baseOffset || !isIntact(bytes, view, header)) return
-      yield { bytes, view, header }
-      position = end
+    const note = storage.note()
+    if (note === undefined) return undefined
+    const checkpoint = decodeCheckpoint(note)
+    if (checkpoint !== undefined && isTrueOf(storage, checkpoint)) return checkpoint
+    // It must not fit by chance when the log has grown.
+    storage.forgetNote()
+    return undefined
+  }
+
+  #restore({ position, endOffset, cleanedOffset, epochs, producers, aborted, index }: LogCheckpoint): void {
+    const { storage } = this.#batches
+    this.#batches.index = new BatchIndex(index)
+    this.#producers = new ProducerStates(producers)
+    this.#aborted = new AbortedTransactions(aborted)
+    this.#epochs = new LeaderEpochs(epochs)
+    this.#endOffset = endOffset
+    this.#cleanedOffset = cleanedOffset
+    this.#notedPosition = position
+    // The front may have been cut since.
+    this.#batches.cutIndex(position)
+    this.#forgetBefore(storage.startOffset)
+  }
+
+  *#compaction(limits: Partial<CompactionLimits>): Generator<BatchesRewrite> {
+    if (this.#isClosed) return
+    const rewrite = this.#batches.rewrite()
+    this.#rewrite = rewrite
+    const steps = compaction(
+      this.#batches,
+      {
+        nowMs: this.#clock.nowMs,
+        config: this.config,
+        cleanedOffset: this.#cleanedOffset,
+        limitOffset: this.lastStableOffset,
+        aborted: this.#aborted.between(this.startOffset, this.#endOffset),
+        producers: this.#producers,
+      },
+      rewrite,
+      { ...usualLimits, ...limits },
+    )
+    try {
+      for (let step = steps.next(); ; step = steps.next()) {
+        if (step.done === true) {
+          rewrite.commit()
+          this.#rewrite = undefined
+          this.#notedPosition = 0
+          this.#aborted.filter(step.value.isAbortedKept)
+          this.#cleanedOffset = step.value.cleanedOffset
+          return
+        }
+        yield rewrite
+        if (this.#rewrite !== rewrite) return
+      }
+    } finally {
+      if (this.#rewrite === rewrite) this.abandonCompaction()
     }
   }
 
-  /** Whether enough has come since the last compaction. */
-  #isDirty(): boolean {
-    const { storage } = this.#batches
-    const dirty = storage.end - (this.#batches.find(this.#cleanedOffset)?.position ?? storage.end)
-    return dirty > this.config.minCleanableDirtyRatio * this.sizeBytes
+  #cutFront(position: number, startOffset: number): void {
+    this.abandonCompaction()
+    this.#batches.cutFront(position, startOffset)
+    this.#forgetBefore(startOffset)
   }
 
-  #cutFront(position: number, startOffset: number): void {
-    this.#batches.cutFront(position, startOffset)
+  #forgetBefore(startOffset: number): void {
     this.#epochs.cutFront(startOffset)
     this.#aborted.filter(({ lastOffset }) => lastOffset >= startOffset)
   }
@@ -349,6 +449,21 @@ export class PartitionLog {
     for (const { baseOffset } of this.#batches.walk(position)) return baseOffset
     return this.#endOffset
   }
+}
+
+/** Whether the last batches that a checkpoint knows are where it says: the log may have lost its end, or be another. */
+function isTrueOf(storage: LogStorage, { position, endOffset, index }: LogCheckpoint): boolean {
+  if (position < storage.start || position > storage.end) return false
+  const known = new BatchIndex(index)
+  const entry = known.count - 1
+  if (entry < 0) return position === storage.start
+  let end = Math.max(storage.start, known.positionAt(entry))
+  let nextOffset = known.offsetAt(entry)
+  for (const { header } of wholeBatches(storage, end, position, nextOffset)) {
+    end += header.end
+    nextOffset = header.lastOffset + 1
+  }
+  return end === position && nextOffset <= endOffset
 }
 
 function appended(baseOffset: number, logAppendTimeMs: number): Appended {

@@ -41,6 +41,15 @@ export class ProducerStates {
   /** open transactions in the order of their first offsets */
   readonly #open = new Map<bigint, number>()
 
+  constructor(states: readonly ProducerState[] = []) {
+    for (const state of states) this.#states.set(state.producerId, state)
+    const open = states.flatMap(({ producerId, openSince }) =>
+      openSince === undefined ? [] : { producerId, openSince },
+    )
+    for (const { producerId, openSince } of open.sort((a, b) => a.openSince - b.openSince))
+      this.#open.set(producerId, openSince)
+  }
+
   get(producerId: bigint): ProducerState | undefined {
     return this.#states.get(producerId)
   }
@@ -128,11 +137,6 @@ export class ProducerStates {
   expire(seenMs: number): void {
     for (const [producerId, state] of this.#states)
       if (state.openSince === undefined && state.seenMs <= seenMs) this.#states.delete(producerId)
-  }
-
-  clear(): void {
-    this.#states.clear()
-    this.#open.clear()
   }
 }
 

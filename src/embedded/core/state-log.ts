@@ -29,8 +29,6 @@ const noProducer = {
   producerEpoch: -1,
   baseSequence: -1,
 } as const
-/** Between two looks at whether half of the log is old. */
-const maintenanceBytes = 256 * 1024
 
 const config = { hasCompactPolicy: true, hasDeletePolicy: false, deleteRetentionMs: 0 }
 
@@ -39,11 +37,10 @@ const config = { hasCompactPolicy: true, hasDeletePolicy: false, deleteRetention
  * Apache Kafka. Keys and values are JSON, for nobody else reads them.
  */
 export class StateLog {
-  /** for those who show it as a topic */
+  /** for those who show it as a topic, and keep it up */
   readonly log: PartitionLog
   readonly #clock: Clock
   readonly #writer = new RecordBatchWriter()
-  #uncheckedBytes = 0
 
   constructor(storage: LogStorage, clock: Clock) {
     this.log = new PartitionLog({ storage, clock, config })
@@ -71,9 +68,6 @@ export class StateLog {
       this.#writer.append(this.#clock.nowMs, keyBytes, bytes)
     }
     if (this.#writer.recordCount > 0) this.#flush(identity)
-    if (this.#uncheckedBytes < maintenanceBytes) return
-    this.#uncheckedBytes = 0
-    this.log.maintain()
   }
 
   /** The epoch that a producer has written with last; -1 for a producer that is not known. */
@@ -108,20 +102,18 @@ export class StateLog {
     }
   }
 
-  /** Removes what newer entries have replaced. */
-  compact(): void {
-    this.log.compact()
-  }
-
   /** Resolves once everything up to now outlives a power cut. */
   sync(): Promise<void> {
     return this.log.sync()
   }
 
+  syncNow(): void {
+    this.log.syncNow()
+  }
+
   #flush(identity: BatchIdentity): void {
     const batch = this.#writer.finish(identity)
     this.log.write(batch)
-    this.#uncheckedBytes += batch.length
     this.#writer.recycle(batch)
   }
 }

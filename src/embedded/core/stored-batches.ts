@@ -1,6 +1,12 @@
-import { type BatchHeader, batchHeaderBytes, batchLengthOverhead, readBatchHeader } from '../../batch/batch-header.ts'
+import {
+  type BatchHeader,
+  batchHeaderBytes,
+  batchLengthOverhead,
+  readBatchHeader,
+  readInt64,
+} from '../../batch/batch-header.ts'
 import { BatchIndex } from './batch-index.ts'
-import type { LogStorage } from './log-storage.ts'
+import type { LogRewrite, LogStorage } from './log-storage.ts'
 
 /** Where a batch is, and what is looked for by. */
 export interface StoredBatch {
@@ -22,7 +28,7 @@ export interface OpenedBatch {
 /** The batches of a log: its storage, and the index over it. */
 export class StoredBatches {
   readonly storage: LogStorage
-  readonly index = new BatchIndex()
+  index = new BatchIndex()
 
   constructor(storage: LogStorage) {
     this.storage = storage
@@ -85,30 +91,53 @@ export class StoredBatches {
 
   /** Removes the batches before `position`; nothing below `startOffset` is read any more. */
   cutFront(position: number, startOffset: number): void {
+    this.storage.cutFront(position, startOffset)
+    this.cutIndex()
+  }
+
+  /** Makes the index begin where the storage does. @param end up to where batches are known */
+  cutIndex(end = this.storage.end): void {
     const { storage, index } = this
-    storage.cutFront(position, startOffset)
-    if (position === storage.end) {
+    if (storage.start >= end) {
       index.clear()
       return
     }
-    const entry = index.entryOfPosition(position)
-    const spanEnd = entry + 1 < index.count ? index.positionAt(entry + 1) : storage.end
+    const entry = index.entryOfPosition(storage.start)
+    const spanEnd = entry + 1 < index.count ? index.positionAt(entry + 1) : end
     let first: StoredBatch | undefined
     let maxTimestampMs = Number.NEGATIVE_INFINITY
-    for (const batch of this.walk(position, spanEnd)) {
+    for (const batch of this.walk(storage.start, spanEnd)) {
       first ??= batch
       maxTimestampMs = Math.max(maxTimestampMs, batch.maxTimestampMs)
     }
-    index.cutFront(position, first?.baseOffset ?? startOffset, maxTimestampMs)
+    index.cutFront(storage.start, first?.baseOffset ?? storage.startOffset, maxTimestampMs)
   }
 
-  /** Replaces all batches. */
-  rewrite(pieces: Iterable<readonly Uint8Array[]>): void {
-    this.storage.rewrite(pieces)
-    this.index.clear()
-    for (const { baseOffset, position, maxTimestampMs } of this.walk(this.storage.start))
-      this.index.add(baseOffset, position, maxTimestampMs)
+  /** Begins to replace all batches. The log goes on as it is until that is committed. */
+  rewrite(): BatchesRewrite {
+    const index = new BatchIndex()
+    const rewrite = this.storage.rewrite()
+    return {
+      sync: () => rewrite.sync(),
+      append(batch) {
+        const [{ buffer, byteOffset, length }] = batch
+        const view = new DataView(buffer, byteOffset, length)
+        index.add(readInt64(view, 0), rewrite.end, readInt64(view, 35))
+        rewrite.append(batch)
+      },
+      commit: () => {
+        rewrite.commit()
+        this.index = index
+      },
+      abandon: () => rewrite.abandon(),
+    }
   }
+}
+
+/** What the batches of a log are going to be. */
+export interface BatchesRewrite extends Omit<LogRewrite, 'end' | 'append'> {
+  /** @param batch in parts, of which the first has its header */
+  append(batch: readonly Uint8Array[]): void
 }
 
 /** An int64 within 2^53. */

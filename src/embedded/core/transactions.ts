@@ -354,10 +354,12 @@ export class TransactionCoordinator {
       ...[...id.partitions].map((key) => this.#host.markPartition(partitionOf(key), marker)),
       ...[...id.groups].map((group) => this.#host.markGroup(group, marker)),
     ])
-    id.partitions.clear()
-    id.groups.clear()
-    id.state = isCommit ? 'CompleteCommit' : 'CompleteAbort'
-    this.#store(id)
+    const state = isCommit ? 'CompleteCommit' : 'CompleteAbort'
+    const completed: TransactionalId = { ...id, state, partitions: new Set(), groups: new Set() }
+    this.#store(completed)
+    // A start that finds the decision must find no rows of the next transaction: it would commit them.
+    if (isCommit) await this.#log.sync()
+    Object.assign(id, completed)
   }
 
   #store(id: TransactionalId): void {

@@ -101,8 +101,9 @@ export function logHandlers(
       return refuse(errorCodes.NOT_ENOUGH_REPLICAS)
     if (version < zstdSince && (attributesOf(records) & compressionMask) === zstd)
       return refuse(errorCodes.UNSUPPORTED_COMPRESSION_TYPE)
-    if (!memory.hasRoomFor(logName(topic, index), records.length))
-      return refuse(errorCodes.POLICY_VIOLATION, memory.problem)
+    const hasRoom = () => memory.hasRoomFor(logName(topic, index), records.length)
+    if (!hasRoom()) await memory.makeRoom()
+    if (!hasRoom()) return refuse(errorCodes.POLICY_VIOLATION, memory.problem)
     const { log } = partition
     const verifyHere = async () => {
       if (transactionalId === null) return errorCodes.INVALID_TXN_STATE

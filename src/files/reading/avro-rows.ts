@@ -1,5 +1,5 @@
 import { framingBytes, writeFraming } from '../../avro/framing.ts'
-import type { BlockWriter } from '../../batch/value-writer.ts'
+import type { BlockWriter } from '../../batch/block-writer.ts'
 import type { Encoding } from './column-types.ts'
 import { type ColumnVector, hasNull, inlinedBytes, isNull, longVectorBytes } from './column-vector.ts'
 

@@ -5,7 +5,7 @@ import type { Model } from '../../model/model.ts'
 import type { StageReport } from '../../ports/stage-report.ts'
 import { parseAvroSchema } from '../../rows/avro-schema.ts'
 import { deriveNormalizedSchema, type NormalizedSchemaOptions } from '../../rows/normalized-schema.ts'
-import { compileRowPlan } from '../../rows/row-plan.ts'
+import { planColumns } from '../../rows/planned-columns.ts'
 import { MalformedSchemaError } from '../../rows/schema-error.ts'
 import { type ModeChoice, NormalizeTransform } from '../../stages/normalize.ts'
 import { SliceStats } from '../../stages/slice-stats.ts'
@@ -114,7 +114,7 @@ export async function checkNames(
   const latest = await registry.latest(valueSubject(rawTopic))
   if (latest === undefined) return
   try {
-    if (compileRowPlan(parseAvroSchema(latest.schema), columns).kind === 'plan')
+    if (!('reason' in planColumns(parseAvroSchema(latest.schema), columns)))
       deriveNormalizedSchema(latest.schema, columns, options)
   } catch (error) {
     // No option can resolve this: its rows become dead letters, and rows of other producers are processed.

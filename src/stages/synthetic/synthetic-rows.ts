@@ -1,5 +1,5 @@
 import { framingBytes, writeFraming } from '../../avro/framing.ts'
-import type { BlockWriter } from '../../batch/value-writer.ts'
+import type { BlockWriter } from '../../batch/block-writer.ts'
 import { longBytes, writeLong } from '../../batch/varint.ts'
 import type { RowSpec, SyntheticColumn, SyntheticType } from './row-spec.ts'
 import { type RowRange, syntheticValues } from './synthetic-values.ts'

@@ -10,8 +10,10 @@ export function coordinatorOf(
   clock = new FakeClock(),
   storage = new MemoryStorage(),
 ) {
-  const open = () => new GroupCoordinator(new StateLog(storage, clock), clock, settings)
-  return { clock, storage, open, groups: open() }
+  const stateLog = () => new StateLog(storage, clock)
+  const state = stateLog()
+  const open = (from = stateLog()) => new GroupCoordinator(from, clock, settings)
+  return { clock, storage, state, open, groups: open(state) }
 }
 
 export const sessionTimeoutMs = 10_000

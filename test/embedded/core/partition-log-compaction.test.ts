@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import fc from 'fast-check'
-import { compressions } from '../../../src/batch/batch-header.ts'
+import { compressions, readBatchHeader } from '../../../src/batch/batch-header.ts'
 import type { LogConfig } from '../../../src/embedded/core/log-config.ts'
 import { MemoryStorage } from '../../../src/embedded/core/memory-storage.ts'
 import { maxTimestamp, PartitionLog } from '../../../src/embedded/core/partition-log.ts'
@@ -175,6 +175,16 @@ suite('compaction of a partition log', () => {
     deepEqual([(await next(1)).baseOffset, (await next(3)).error, (await next(2)).baseOffset], [1, 45, 3])
   })
 
+  test('names no codec in a batch without rows, which stays for its sequence', async () => {
+    const { log, send } = logOf()
+    await send([['a', '1']], { producerId, sequence: 0, compression: 'lz4' })
+    await send([['a', '2']])
+    log.compact()
+    const [kept] = log.fetch(0, 1e9, 'read_uncommitted').buffers
+    const header = readBatchHeader(kept, new DataView(kept.buffer, kept.byteOffset, kept.byteLength), 0)
+    deepEqual([header?.recordCount, header?.compression, header?.producerId], [0, 'none', producerId])
+  })
+
   test('forgets the times of rows that are gone', async () => {
     const { log, send } = logOf()
     await log.append(
@@ -198,17 +208,16 @@ suite('compaction of a partition log', () => {
     equal(new PartitionLog({ storage, clock }).endOffset, 2)
   })
 
-  test('happens by itself once half of the log is new', async () => {
+  test('is needed once half of the log is new', async () => {
     const { log, send, seen } = logOf()
     for (let i = 0; i < 4; i++) await send([['a', String(i)]])
-    log.maintain()
+    ok(log.needsCompaction)
+    log.compact()
     deepEqual(seen(), ['3 a=3'])
     await send([['a', '4']])
-    log.maintain()
-    deepEqual(seen().length, 2)
+    ok(!log.needsCompaction)
     await send([['a', '5']])
-    log.maintain()
-    deepEqual(seen(), ['5 a=5'])
+    ok(log.needsCompaction)
   })
 
   test('of any rows leaves each key the value that it had', () =>
@@ -220,16 +229,18 @@ suite('compaction of a partition log', () => {
           }),
         ),
         fc.constantFrom('none', 'lz4') as fc.Arbitrary<'none' | 'lz4'>,
-        async (batches, compression) => {
+        fc.constantFrom(1, 2, 1_000),
+        async (batches, compression, mostKeys) => {
           const { log, send, rows, storage, clock } = logOf({ deleteRetentionMs: 0 })
           const expected = new Map<string, string | null>()
           for (const [i, batch] of batches.entries()) {
             await send(batch, { compression })
             for (const [key, value] of batch) expected.set(key, value)
-            if (i % 3 === 2) log.compact()
+            if (i % 3 === 2) log.compact({ mostKeys })
           }
-          log.compact()
-          log.compact()
+          log.compact({ mostKeys })
+          // What follows a limit of keys is left to the next ones.
+          for (let left = batches.length; left > 0; left--) log.compact({ mostKeys })
           for (const [key, value] of expected) if (value === null) expected.delete(key)
           deepEqual(new Map(rows().map(({ key, value }) => [key, value])), expected)
           equal(rows().length, expected.size)
@@ -240,4 +251,63 @@ suite('compaction of a partition log', () => {
       ),
       { numRuns: 60 },
     ))
+
+  test('in slices, while rows come, leaves what it would leave at once, and all of those', () =>
+    fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.array(fc.tuple(fc.constantFrom('a', 'b', 'c', 'd'), fc.string()), { minLength: 1 }), {
+          minLength: 2,
+        }),
+        fc.nat(12),
+        async (batches, before) => {
+          const { log, send, rows, storage, clock } = logOf()
+          const newest = new Map<string, string>()
+          let sequence = 0
+          let isOver: Promise<unknown> = Promise.resolve()
+          for (const [i, batch] of batches.entries()) {
+            if (i === Math.min(before, batches.length - 1)) isOver = log.compactInSlices({ sliceBytes: 1 })
+            // Every third batch is of a transaction, which is committed or rolled back.
+            const isCommit = i % 2 === 0
+            if (i % 3 === 2) {
+              await send(batch, { producerId, sequence, isTransactional: true })
+              sequence += batch.length
+              await clock.elapse(1)
+              log.mark({ producerId, producerEpoch: 0, isCommit })
+            } else await send(batch)
+            if (i % 3 !== 2 || isCommit) for (const [key, value] of batch) newest.set(key, value)
+            await clock.elapse(1)
+          }
+          while (clock.pending > 0) await clock.elapse(1)
+          await isOver
+          const read = rowsOf(log.fetch(0, 1e9, 'read_uncommitted').buffers)
+          const isAscending = read.every(({ offset }, i) => i === 0 || offset > read[i - 1].offset)
+          ok(isAscending)
+          log.compact()
+          deepEqual(new Map(rows().map(({ key, value }) => [key, value])), newest)
+          equal(rows().length, newest.size)
+          const again = new PartitionLog({ storage, clock, config: compactedTopic })
+          deepEqual([again.endOffset, again.cutBytes], [log.endOffset, 0])
+          const sum = batches.flat().length + Math.floor(batches.length / 3)
+          equal(again.endOffset, sum)
+        },
+      ),
+      { numRuns: 80 },
+    ))
+
+  test('in slices stops where the log is cut or closed, and leaves it whole', async () => {
+    const { log, send, seen, clock } = logOf({ hasDeletePolicy: true, retentionMs: -1 })
+    for (let i = 0; i < 6; i++) await send([['a', String(i)]])
+    const cut = log.compactInSlices({ sliceBytes: 1 })
+    await clock.elapse(1)
+    equal(log.deleteRecords(2), 0)
+    while (clock.pending > 0) await clock.elapse(1)
+    await cut
+    deepEqual(seen(), ['2 a=2', '3 a=3', '4 a=4', '5 a=5'])
+    const closed = log.compactInSlices({ sliceBytes: 1 })
+    await clock.elapse(1)
+    log.close()
+    while (clock.pending > 0) await clock.elapse(1)
+    await closed
+    deepEqual(seen().length, 4)
+  })
 })

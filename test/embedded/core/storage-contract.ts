@@ -1,4 +1,4 @@
-import { deepEqual, equal, throws } from 'node:assert/strict'
+import { deepEqual, equal } from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import type { LogStorage } from '../../../src/embedded/core/log-storage.ts'
 
@@ -9,6 +9,11 @@ export function describeStorage(name: string, make: () => LogStorage): void {
     const storage = make()
     for (const piece of pieces) storage.append([Buffer.from(piece)])
     return storage
+  }
+  const rewritten = (storage: LogStorage, ...pieces: string[]) => {
+    const rewrite = storage.rewrite()
+    for (const piece of pieces) rewrite.append([Buffer.from(piece)])
+    rewrite.commit()
   }
 
   suite(`${name}, as a storage of a log`, () => {
@@ -83,29 +88,45 @@ export function describeStorage(name: string, make: () => LogStorage): void {
       storage.cutBack(storage.start + 3)
       storage.append([Buffer.from('xyz')])
       storage.cutFront(storage.end, 9)
-      storage.rewrite([[Buffer.from('anew')]])
+      rewritten(storage, 'anew')
       equal(Buffer.concat(read).toString(), 'onetwo')
     })
 
     test('is rewritten from what it holds, and keeps the start offset', () => {
       const storage = filled('one', 'two', 'three')
       storage.cutFront(storage.start + 3, 1)
-      function* pieces() {
-        yield [Buffer.from('<'), ...storage.read(storage.start, storage.start + 3)]
-        yield storage.read(storage.start + 3, storage.end)
-      }
-      storage.rewrite(pieces())
-      deepEqual([held(storage), storage.startOffset], ['<twothree', 1])
+      const rewrite = storage.rewrite()
+      rewrite.append([Buffer.from('<'), ...storage.read(storage.start, storage.start + 3)])
+      rewrite.append(storage.read(storage.start + 3, storage.end))
+      equal(rewrite.end, 9)
+      equal(held(storage), 'twothree')
+      rewrite.commit()
+      deepEqual([held(storage), storage.start, storage.end, storage.startOffset], ['<twothree', 0, 9, 1])
     })
 
-    test('is what it was if rewriting fails', () => {
+    test('goes on while it is rewritten, and is what it was if that is abandoned', async () => {
       const storage = filled('one')
-      function* pieces(): Generator<Buffer[]> {
-        yield [Buffer.from('half')]
-        throw new Error('no more')
-      }
-      throws(() => storage.rewrite(pieces()), /no more/)
-      equal(held(storage), 'one')
+      const rewrite = storage.rewrite()
+      rewrite.append([Buffer.from('half')])
+      storage.append([Buffer.from('two')])
+      await rewrite.sync()
+      rewrite.abandon()
+      equal(held(storage), 'onetwo')
+      rewritten(storage, 'anew', 'more')
+      equal(held(storage), 'anewmore')
+    })
+
+    test('keeps a note beside what it holds until it is rewritten, if it keeps anything', () => {
+      const storage = filled('one')
+      equal(storage.note(), undefined)
+      storage.keepNote(Buffer.from('a'))
+      storage.keepNote(Buffer.from('note'))
+      equal(storage.note()?.toString(), storage.isLasting ? 'note' : undefined)
+      storage.forgetNote()
+      equal(storage.note(), undefined)
+      storage.keepNote(Buffer.from('note'))
+      rewritten(storage, 'anew')
+      equal(storage.note(), undefined)
     })
 
     test('syncs', async () => {

@@ -1,6 +1,5 @@
 import { deepEqual, equal } from 'node:assert/strict'
 import { RecordBatchWriter } from '../../../src/batch/record-batch-writer.ts'
-import type { Records } from '../../../src/batch/records.ts'
 import { InterruptedError } from '../../../src/errors.ts'
 import {
   BrokerError,
@@ -9,8 +8,8 @@ import {
   UnreadableAnswerError,
 } from '../../../src/kafka/broker-errors.ts'
 import { RowClient, transactionTimeoutMs } from '../../../src/kafka/row-client.ts'
+import { RowKernel } from '../../../src/kernel/row-kernel.ts'
 import type { PartitionOffset } from '../../../src/ports/log.ts'
-import { CopiedValues } from '../../../src/stages/copied-values.ts'
 import type { RowTarget, RowTransform } from '../../../src/stages/row-transform.ts'
 import { transformTopic } from '../../../src/stages/stage-loop.ts'
 import { committedRows } from './committed-rows.ts'
@@ -287,6 +286,7 @@ const sizes = { batchBytes: 300, largestBytes: 300 }
 /** Copies rows as they are, and takes its time. */
 class SlowCopy implements RowTransform {
   readonly modelVersion = undefined
+  readonly kernel = new RowKernel()
   readonly #work: () => Promise<void>
   readonly #random: () => number
 
@@ -297,11 +297,12 @@ class SlowCopy implements RowTransform {
 
   async beginSlice(): Promise<void> {}
 
-  async apply(records: Records, from: number, to: number, target: RowTarget): Promise<number> {
+  async apply(from: number, to: number, target: RowTarget): Promise<number> {
     // Now and then some rows have to wait for the next slice, all of them too.
     const end = this.#random() < 0.15 ? from + Math.floor(this.#random() * (to - from)) : to
-    const done = await target.output.copyRows(records, from, end, new CopiedValues(records))
+    this.kernel.beginCopy()
+    const { next } = await target.output.encodeRows(this.kernel, from, end)
     await this.#work()
-    return done
+    return next
   }
 }

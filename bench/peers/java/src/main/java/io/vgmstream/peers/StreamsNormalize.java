@@ -1,5 +1,7 @@
 package io.vgmstream.peers;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
@@ -8,6 +10,7 @@ import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicLongArray;
+import java.util.function.Supplier;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.ListConsumerGroupOffsetsOptions;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
@@ -39,19 +42,20 @@ public final class StreamsNormalize {
   /** A JVM compiles for seconds before it is as fast as it will be: of many rows the first fifth is not timed. */
   private static final long MANY_ROWS = 1_000_000;
 
-  private final ModeModel model;
+  private final Supplier<RowNormalizer> normalizers;
   private final long warmUpRows;
   private final AtomicLong processed = new AtomicLong();
   /** 0 as long as nothing is timed, and the rows that had been processed when that began */
   private final AtomicLong startedNs = new AtomicLong();
   private volatile long untimedRows;
-  /** the last offset that was processed, by partition */
+  /** the last offset that was processed, by partition; -1 as long as none was: a partition may have no rows */
   private final AtomicLongArray lastOffset;
 
-  private StreamsNormalize(ModeModel model, long rows, int partitions) {
-    this.model = model;
+  private StreamsNormalize(Supplier<RowNormalizer> normalizers, long rows, int partitions) {
+    this.normalizers = normalizers;
     this.warmUpRows = rows < MANY_ROWS ? 0 : rows / 5;
     this.lastOffset = new AtomicLongArray(partitions);
+    for (int partition = 0; partition < partitions; partition++) lastOffset.set(partition, -1);
   }
 
   public static void main(String[] strings) throws Exception {
@@ -63,7 +67,10 @@ public final class StreamsNormalize {
     try (Admin admin = Admin.create(Map.of("bootstrap.servers", brokers))) {
       int partitions =
           admin.describeTopics(Set.of(input)).allTopicNames().get().get(input).partitions().size();
-      StreamsNormalize normalize = new StreamsNormalize(ModeModel.read(arguments.get("--model")), rows, partitions);
+      DataSetModel model = DataSetModel.read(arguments.get("--model"));
+      boolean areBytes = arguments.get("--rows-as").equals("bytes");
+      StreamsNormalize normalize = new StreamsNormalize(
+          () -> areBytes ? new BytesNormalizer(model) : new GenericNormalizer(model), rows, partitions);
       Topology topology = normalize.topology(input, arguments.get("--output"), partitions);
       KafkaStreams streams = new KafkaStreams(topology, settings(arguments, brokers, group));
       CountDownLatch failed = new CountDownLatch(1);
@@ -103,7 +110,7 @@ public final class StreamsNormalize {
     settings.put(StreamsConfig.consumerPrefix(ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG), 1 << 20);
     settings.put(StreamsConfig.consumerPrefix(ConsumerConfig.FETCH_MIN_BYTES_CONFIG), 64 << 10);
     settings.put(StreamsConfig.consumerPrefix(ConsumerConfig.RECEIVE_BUFFER_CONFIG), 1 << 20);
-    settings.put(StreamsConfig.producerPrefix(ProducerConfig.COMPRESSION_TYPE_CONFIG), "none");
+    settings.put(StreamsConfig.producerPrefix(ProducerConfig.COMPRESSION_TYPE_CONFIG), arguments.get("--compression"));
     settings.put(StreamsConfig.producerPrefix(ProducerConfig.BATCH_SIZE_CONFIG), 512 << 10);
     settings.put(StreamsConfig.producerPrefix(ProducerConfig.LINGER_MS_CONFIG), 50);
     settings.put(StreamsConfig.producerPrefix(ProducerConfig.BUFFER_MEMORY_CONFIG), 128L << 20);
@@ -129,13 +136,15 @@ public final class StreamsNormalize {
         admin.listConsumerGroupOffsets(group, options).partitionsToOffsetAndMetadata().get();
     for (int partition = 0; partition < lastOffset.length(); partition++) {
       OffsetAndMetadata offset = committed.get(new TopicPartition(input, partition));
-      if (offset == null || offset.offset() <= lastOffset.get(partition)) return false;
+      long last = lastOffset.get(partition);
+      if (last >= 0 && (offset == null || offset.offset() <= last)) return false;
     }
     return true;
   }
 
   private final class Normalize implements Processor<byte[], byte[], byte[], byte[]> {
     private ProcessorContext<byte[], byte[]> context;
+    private final RowNormalizer normalizer = normalizers.get();
     private int rows;
 
     @Override
@@ -150,7 +159,11 @@ public final class StreamsNormalize {
       if (warmUpRows == 0 && startedNs.get() == 0) startedNs.compareAndSet(0, System.nanoTime());
       int partition = context.taskId().partition();
       PARTITION.get()[0] = partition;
-      context.forward(record.withValue(model.normalize(record.value())));
+      try {
+        context.forward(record.withValue(normalizer.normalize(record.value())));
+      } catch (IOException error) {
+        throw new UncheckedIOException(error);
+      }
       lastOffset.lazySet(partition, context.recordMetadata().get().offset());
       if (++rows == 1_000) count();
     }

@@ -1,8 +1,7 @@
-import { framingBytes, writeFraming } from '../avro/framing.ts'
-import { copyBytes } from '../batch/copy-bytes.ts'
-import { createRecords, type Records } from '../batch/records.ts'
-import type { FixedLayoutWriter } from '../batch/value-writer.ts'
-import { maxIntBytes, writeInt } from '../batch/varint.ts'
+import { framingBytes, writeFraming } from '../../src/avro/framing.ts'
+import { createRecords, type Records } from '../../src/batch/records.ts'
+import { maxIntBytes, writeInt } from '../../src/batch/varint.ts'
+import { copyBytes } from './copy-bytes.ts'
 import { extentBytes, extentStart, type RowColumns } from './row-columns.ts'
 import type { RowPlan } from './row-plan.ts'
 
@@ -27,7 +26,7 @@ export interface NormalizedRun {
  *
  * Only for rows whose status is 0; a null value stays null.
  */
-export class NormalizedWriter implements FixedLayoutWriter {
+export class NormalizedWriter {
   /** framing and model version: the same for all rows of a run */
   readonly #head = new Uint8Array(framingBytes + maxIntBytes)
   #headBytes = 0
@@ -72,31 +71,16 @@ export class NormalizedWriter implements FixedLayoutWriter {
   }
 
   writeValue(row: number, out: Uint8Array, view: DataView, at: number): number {
-    this.writeHead(out, view, at)
+    this.#writeHead(out, view, at)
     at += this.#headBytes
     if (!this.#numbersOnly) return this.#writeMixed(row, out, view, at)
     at = writeModeValue(this.#firstValues[row], this.#firstModes[row], out, view, at)
     return this.#columns === 1 ? at : this.#writeOthers(row, out, view, at)
   }
 
-  fixedLayoutBytes(from: number, to: number): number {
-    if (!this.#numbersOnly) return 0
-    const valueStart = this.#valueStart
-    let nulls = 0
-    if (!this.#records.hasFixedLayout) for (let row = from; row < to; row++) nulls |= valueStart[row]
-    let all = 0
-    for (const modes of this.#modes) for (let row = from; row < to; row++) all |= modes[row]
-    return nulls < 0 || wideModeBytes(all) > 0 ? 0 : this.#numbersOnlyBytes
-  }
-
-  writeHead(out: Uint8Array, view: DataView, at: number): void {
+  #writeHead(out: Uint8Array, view: DataView, at: number): void {
     writeFraming(out, view, at, this.#schemaId)
     for (let i = framingBytes; i < this.#headBytes; i++) out[at + i] = this.#head[i]
-  }
-
-  writeFixedLayout(from: number, to: number, out: Uint8Array, view: DataView, at: number, stride: number): void {
-    for (let c = 0; c < this.#columns; c++)
-      writeColumn(this.#values[c], this.#modes[c], from, to, out, view, at + this.#headBytes + 9 * c, stride)
   }
 
   #otherWideBytes(row: number): number {
@@ -138,23 +122,6 @@ export class NormalizedWriter implements FixedLayoutWriter {
       from = start + rawBytes
     }
     return copyBytes(bytes, source, from, valueEnd[row], out, view, at)
-  }
-}
-
-/** A column of even values: 8 bytes of the value and one of the mode. */
-function writeColumn(
-  values: Float64Array,
-  modes: Uint8Array,
-  from: number,
-  to: number,
-  out: Uint8Array,
-  view: DataView,
-  at: number,
-  stride: number,
-): void {
-  for (let row = from; row < to; row++, at += stride) {
-    view.setFloat64(at, values[row], true)
-    out[at + 8] = 2 * modes[row]
   }
 }
 

@@ -1,36 +1,41 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import fc from 'fast-check'
+import { KernelColumns } from '../../src/kernel/kernel-columns.ts'
+import { RowKernel } from '../../src/kernel/row-kernel.ts'
 import { parseAvroSchema } from '../../src/rows/avro-schema.ts'
-import { decodeRows } from '../../src/rows/decode-rows.ts'
 import { numericColumns } from '../../src/rows/numeric-columns.ts'
+import { planColumns } from '../../src/rows/planned-columns.ts'
 import { rowErrors } from '../../src/rows/row-error.ts'
-import { compileRowPlan, type RowPlan } from '../../src/rows/row-plan.ts'
-import { avroSample, oracle, unwrapped } from './avro-sample.ts'
-import { columnsFor, framed, recordsOf } from './records-of.ts'
+import { compileRowProgram } from '../../src/rows/row-program.ts'
+import { avroSample, oracle, unwrapped } from '../rows/avro-sample.ts'
+import { framed } from '../rows/records-of.ts'
+import { readValues } from './read-values.ts'
 
 const seeds = { seed: 1, numRuns: 1000 }
-
-function planOf(schema: object): RowPlan {
-  const type = parseAvroSchema(schema)
-  const plan = compileRowPlan(type, numericColumns(type))
-  if (plan.kind === 'mismatch') throw new Error(plan.reason)
-  return plan
-}
 
 function recordOf(...types: unknown[]) {
   return { type: 'record', name: 'Row', fields: types.map((type, i) => ({ name: `f${i}`, type })) }
 }
 
+/** What the kernel finds in rows; numbers of rows that have failed are 0. */
 function decoded(schema: object, values: readonly (Uint8Array | null)[]) {
-  const plan = planOf(schema)
-  const records = recordsOf(values)
-  const { columns } = columnsFor(records, plan.columns.length)
-  decodeRows(plan, records, 0, records.count, columns)
+  const type = parseAvroSchema(schema)
+  const planned = planColumns(type, numericColumns(type))
+  if ('reason' in planned) throw new Error(planned.reason)
+  const kernel = new RowKernel()
+  readValues(kernel, values)
+  const { length } = values
+  const columns = new KernelColumns(kernel, planned.length)
+  columns.reserve(length)
+  kernel.decode(compileRowProgram(type, planned, 'store'), columns.at, 0, length)
+  const status = Array.from(kernel.status.subarray(0, length))
+  const good = (numbers: ArrayLike<number>) =>
+    Array.from(numbers, (n, row) => (status[row] === 0 && values[row] !== null ? n : 0))
   return {
-    status: Array.from(columns.status.subarray(0, records.count)),
-    values: plan.columns.map((_, c) => Array.from(columns.values[c].subarray(0, records.count))),
-    isNull: plan.columns.map((_, c) => Array.from(columns.isNull[c].subarray(0, records.count))),
+    status,
+    values: planned.map((_, c) => good(columns.values(c, 0, length))),
+    isNull: planned.map((_, c) => good(columns.isNull(c, 0, length))),
   }
 }
 
@@ -39,7 +44,7 @@ function statusOf(schema: object, ...body: number[]): number {
   return decoded(schema, [framed(1, Uint8Array.from(body))]).status[0]
 }
 
-suite('decodeRows', () => {
+suite('rows that the kernel decodes', () => {
   test('reads the same numbers as avsc, whatever else the schema holds', () => {
     fc.assert(
       fc.property(fc.nat(), (seed) => {
@@ -116,11 +121,19 @@ suite('decodeRows', () => {
   })
 
   test('only the rows asked for are touched', () => {
+    const schema = parseAvroSchema(recordOf('double'))
+    const planned = planColumns(schema, [{ name: 'f0' }])
+    if ('reason' in planned) throw new Error(planned.reason)
     const body = oracle(recordOf('double')).toBuffer({ f0: 2.5 })
-    const records = recordsOf([1, 2, 3, 4].map(() => framed(1, body)))
-    const { columns } = columnsFor(records, 1)
-    decodeRows(planOf(recordOf('double')), records, 1, 3, columns)
-    deepEqual(Array.from(columns.values[0].subarray(0, 4)), [0, 2.5, 2.5, 0])
+    const kernel = new RowKernel()
+    readValues(
+      kernel,
+      [1, 2, 3, 4].map(() => framed(1, body)),
+    )
+    const columns = new KernelColumns(kernel, 1)
+    columns.reserve(4)
+    kernel.decode(compileRowProgram(schema, planned, 'store'), columns.at, 1, 3)
+    deepEqual(Array.from(columns.values(0, 0, 4)), [0, 2.5, 2.5, 0])
   })
 
   test('more rows than are done at a time are decoded like few', () => {
@@ -229,32 +242,30 @@ suite('decodeRows', () => {
   })
 })
 
-suite('compileRowPlan', () => {
+suite('planColumns', () => {
   const row = parseAvroSchema(
     recordOf('int', ['float', 'null'], 'string', { type: 'long', logicalType: 'timestamp-millis' }),
   )
 
   test('a change between int and long, or float and double, is accepted; columns keep the order of the model', () => {
-    const plan = compileRowPlan(row, [
+    const plan = planColumns(row, [
       { name: 'f3', type: 'int' },
       { name: 'f1', type: 'double' },
       { name: 'f0', type: 'long' },
     ])
-    ok(plan.kind === 'plan')
-    deepEqual(plan.columns, [
+    deepEqual(plan, [
       { name: 'f3', type: 'long', nullable: false },
       { name: 'f1', type: 'float', nullable: true },
       { name: 'f0', type: 'int', nullable: false },
     ])
-    deepEqual(Array.from(plan.order), [2, 1, 0])
   })
 
   test('a missing column, another type and a schema without fields are mismatches with a reason', () => {
     const reasons = [
-      compileRowPlan(row, [{ name: 'f9', type: 'int' }]),
-      compileRowPlan(row, [{ name: 'f2', type: 'double' }]),
-      compileRowPlan(parseAvroSchema('double'), [{ name: 'f2', type: 'double' }]),
-    ].map((plan) => (plan.kind === 'mismatch' ? plan.reason : ''))
+      planColumns(row, [{ name: 'f9', type: 'int' }]),
+      planColumns(row, [{ name: 'f2', type: 'double' }]),
+      planColumns(parseAvroSchema('double'), [{ name: 'f2', type: 'double' }]),
+    ].map((plan) => ('reason' in plan ? plan.reason : ''))
     deepEqual(reasons, [
       'Row has no field "f9"',
       'Field "f2" of Row is string, and was double in the model',
@@ -264,8 +275,8 @@ suite('compileRowPlan', () => {
 
   test('a number of any type is read, whatever the type that the model was fitted to', () => {
     for (const type of ['int', 'long', 'float', 'double'] as const) {
-      const plan = compileRowPlan(row, [{ name: 'f0', type }])
-      deepEqual(plan.kind === 'plan' && plan.columns, [{ name: 'f0', type: 'int', nullable: false }])
+      const plan = planColumns(row, [{ name: 'f0', type }])
+      deepEqual(plan, [{ name: 'f0', type: 'int', nullable: false }])
     }
   })
 })

@@ -8,18 +8,15 @@
  * Every kernel checks a row's end before it reads, so a dead cursor fails again and stays dead. `nullByte` is the byte
  * of the null branch, 0 or 2, or `notNullable`.
  */
-import { framingBytes } from '../avro/framing.ts'
-import type { Records } from '../batch/records.ts'
-import { lengthPrefixedEnd, maxIntBytes, varintEnd, zigzag } from '../batch/varint.ts'
+import { framingBytes } from '../../src/avro/framing.ts'
+import type { Records } from '../../src/batch/records.ts'
+import { lengthPrefixedEnd, maxIntBytes, varintEnd, zigzag } from '../../src/batch/varint.ts'
+import { type RowError, rowErrors } from '../../src/rows/row-error.ts'
 import { deadCursor, extentOf, type RowColumns } from './row-columns.ts'
-import { type RowError, rowErrors } from './row-error.ts'
 import { type SkipProgram, skipValue } from './skip-program.ts'
 
 /** In place of a null branch's byte: the field is no union. */
 export const notNullable = -1
-
-/** Of a double and the mode beside it, if that is below 64. */
-export const modeValueBytes = 9
 
 /** Integers of smaller magnitude survive normalization exactly. */
 const exactIntegerLimit = 2 ** 49
@@ -44,16 +41,6 @@ export function beginBodies(
   const { valueStart, valueEnd } = records
   const { cursor, status } = columns
   const least = framingBytes + prefixBytes
-  const firstBytes = valueEnd[from] - valueStart[from]
-  if (
-    records.hasFixedLayout &&
-    status[from] === rowErrors.none &&
-    firstBytes >= least &&
-    !(whole && firstBytes > least)
-  ) {
-    for (let row = from; row < to; row++) cursor[row] = valueStart[row] + least
-    return
-  }
   for (let row = from; row < to; row++) {
     const start = valueStart[row]
     const rest = valueEnd[row] - start - least
@@ -67,55 +54,6 @@ export function beginBodies(
       cursor[row] = start + least
     }
   }
-}
-
-/**
- * Reads normalized rows that are alike and nothing but a stamp and numbers with modes: every field stands where it
- * stands in the first one.
- *
- * @param order        the columns, in the order of the body
- * @param normalizedBytes as in the plan
- * @returns false if they are not, or if one of them may have failed: then nothing of what was written counts
- */
-export function readStamped(
-  records: Records,
-  columns: RowColumns,
-  from: number,
-  to: number,
-  order: Int32Array,
-  normalizedBytes: number,
-): boolean {
-  const { bytes, view, valueStart, valueEnd } = records
-  if (normalizedBytes === 0 || !records.hasFixedLayout || columns.status[from] !== rowErrors.none) return false
-  if (valueEnd[from] - valueStart[from] !== framingBytes + normalizedBytes) return false
-  const { modelVersions } = columns
-  // Bits of a byte that is not the last of its varint, or whose number is negative.
-  let odd = 0
-  for (let row = from; row < to; row++) {
-    const stamp = bytes[valueStart[row] + framingBytes]
-    odd |= stamp
-    modelVersions[row] = stamp >>> 1
-  }
-  let check = 0
-  for (let c = 0; c < order.length; c++) {
-    const distance = framingBytes + 1 + c * modeValueBytes
-    const column = order[c]
-    const values = columns.values[column]
-    const modes = columns.modes[column]
-    const extent = columns.extent[column]
-    columns.isNull[column].fill(0, from, to)
-    for (let row = from; row < to; row++) {
-      const at = valueStart[row] + distance
-      const value = view.getFloat64(at, true)
-      const mode = bytes[at + 8]
-      values[row] = value
-      modes[row] = mode >>> 1
-      extent[row] = extentOf(at, modeValueBytes)
-      check += value - value
-      odd |= mode
-    }
-  }
-  return (odd & 129) === 0 && check === 0
 }
 
 /** Rows whose body continues after the last field have failed. */

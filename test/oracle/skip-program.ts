@@ -1,5 +1,5 @@
-import { maxIntBytes, maxLongBytes, varintEnd, zigzag } from '../batch/varint.ts'
-import type { AvroType } from './avro-schema.ts'
+import { maxIntBytes, maxLongBytes, varintEnd, zigzag } from '../../src/batch/varint.ts'
+import type { AvroType } from '../../src/rows/avro-schema.ts'
 
 /**
  * Instructions that pass over a value of any Avro type. Operands follow the opcode; targets are positions in the code.

@@ -1,30 +1,15 @@
-import { maxIntBytes, maxLongBytes } from '../batch/varint.ts'
-import type { AvroType } from './avro-schema.ts'
-import { modeValueBytes, notNullable } from './field-kernels.ts'
-import { describeType, type NumericType, numericField } from './numeric-columns.ts'
+import { maxIntBytes, maxLongBytes } from '../../src/batch/varint.ts'
+import type { AvroType } from '../../src/rows/avro-schema.ts'
+import { parseNormalizedSchema } from '../../src/rows/normalized-schema.ts'
+import { type ModelledColumn, type PlannedColumn, planColumns } from '../../src/rows/planned-columns.ts'
+import { notNullable } from './field-kernels.ts'
 import { fixedBytes, type SkipProgram, SkipProgramBuilder } from './skip-program.ts'
-
-/** A column that a model exists for. */
-export interface ModelledColumn {
-  readonly name: string
-  /** as the model knows it; undefined without a model */
-  readonly type?: NumericType
-}
-
-/** A modelled column as the rows of one schema hold it. */
-export interface PlannedColumn {
-  readonly name: string
-  /** the raw schema's; may differ from the model's */
-  readonly type: NumericType
-  readonly nullable: boolean
-}
 
 /**
  * How to decode the rows of one schema. A row's body is gap, number, gap, number, ..., gap: the gaps are everything
  * that is not modelled, union branches included, and are copied as they are.
  */
 export interface RowPlan {
-  readonly kind: 'plan'
   /** in the model's order, as in `RowColumns` */
   readonly columns: readonly PlannedColumn[]
   /** shape (columns), indices into `columns` in the order of the body */
@@ -35,22 +20,10 @@ export interface RowPlan {
   readonly isFixedSize: boolean
   /** whether the body is nothing but the numbers: then no extents are kept, for there is nothing between them */
   readonly numbersOnly: boolean
-  /**
-   * size of the body of a normalized row that is nothing but its stamp and numbers with their modes, none nullable, if
-   * stamp and modes take a byte each, as they nearly always do; 0 for all other rows
-   */
-  readonly normalizedBytes: number
   /** shape (steps, stepSize): opcode of `stepOpcodes`, then its operands */
   readonly steps: Int32Array
   /** what the `skip` steps run */
   readonly skips: SkipProgram
-}
-
-/** Why the rows of a schema cannot be normalized with a model: all of them get `rowErrors.schemaMismatch`. */
-export interface SchemaMismatch {
-  readonly kind: 'mismatch'
-  /** a full sentence without the final full stop */
-  readonly reason: string
 }
 
 /** Steps of a plan: each is done for all rows before the next one. `nullByte` is as in field-kernels.ts. */
@@ -77,28 +50,10 @@ export const stepOpcodes = {
 
 export const stepSize = 4
 
-/**
- * Compiles a schema for rows in which `modelled` columns become numbers. Every numeric type is accepted, whatever the
- * model was fitted to: Avro lets a writer go from int to long, float or double, and a model is about numbers. Whether a
- * column is nullable is the schema's affair too.
- *
- * @param schema   of the rows
- * @param modelled whose order is that of `RowColumns`
- */
-export function compileRowPlan(schema: AvroType, modelled: readonly ModelledColumn[]): RowPlan | SchemaMismatch {
-  if (schema.kind !== 'record') return mismatch(`The schema is ${describeType(schema)}, not a record`)
-  const columns: PlannedColumn[] = []
-  const fields = new Map(schema.fields.map((field) => [field.name, field]))
-  for (const { name, type } of modelled) {
-    const field = fields.get(name)
-    if (field === undefined) return mismatch(`${schema.name} has no field "${name}"`)
-    const found = numericField(field)
-    if (found === undefined) {
-      const wanted = type === undefined ? 'which is no number' : `and was ${type} in the model`
-      return mismatch(`Field "${name}" of ${schema.name} is ${describeType(field.type)}, ${wanted}`)
-    }
-    columns.push({ name, type: found.type, nullable: found.nullable })
-  }
+/** The plan for raw rows. @throws Error if the schema lacks a modelled column */
+export function compileRowPlan(schema: AvroType, modelled: readonly ModelledColumn[]): RowPlan {
+  const columns = planColumns(schema, modelled)
+  if ('reason' in columns || schema.kind !== 'record') throw new Error('The schema lacks a modelled column')
   const steps = new StepBuilder()
   const columnOf = new Map(columns.map(({ name }, column) => [name, column]))
   for (const field of schema.fields) {
@@ -109,12 +64,18 @@ export function compileRowPlan(schema: AvroType, modelled: readonly ModelledColu
   return steps.build(columns)
 }
 
-function mismatch(reason: string): SchemaMismatch {
-  return { kind: 'mismatch', reason }
-}
-
-export function isInteger(type: NumericType): boolean {
-  return type === 'int' || type === 'long'
+/** The plan for normalized rows: `decodeRows` then fills `values`, `modes`, `isNull` and `modelVersions`. */
+export function compileNormalizedPlan(schema: string): RowPlan {
+  const normalized = parseNormalizedSchema(schema)
+  const steps = new StepBuilder()
+  steps.readModelVersion()
+  const columnOf = new Map(normalized.columns.map(({ name }, column) => [name, column]))
+  for (const field of normalized.schema.fields.slice(1)) {
+    const column = columnOf.get(field.name)
+    if (column === undefined) steps.skip(field.type)
+    else steps.readModeValue(field.type, column)
+  }
+  return steps.build(normalized.columns)
 }
 
 /** Collects the steps of a plan, in the order of the body. */
@@ -176,28 +137,15 @@ export class StepBuilder {
     const steps = new Int32Array(all.length * stepSize)
     for (const [i, step] of all.entries()) steps.set(step, i * stepSize)
     const order = Int32Array.from(this.#order)
-    const normalizedBytes = this.#normalizedBytes()
     return {
-      kind: 'plan',
       columns,
       order,
       prefixBytes,
       isFixedSize,
       numbersOnly,
-      normalizedBytes,
       steps,
       skips: this.#skips.build(),
     }
-  }
-
-  #normalizedBytes(): number {
-    const { readModelVersion, readFloat, readMode } = stepOpcodes
-    const [stamp, ...others] = this.#steps
-    const isStamped = stamp?.[0] === readModelVersion
-    const isPlain = others.every(([opcode, , , nullByte]) => {
-      return opcode === readMode || (opcode === readFloat && nullByte === notNullable)
-    })
-    return isStamped && isPlain ? 1 + this.#order.length * modeValueBytes : 0
   }
 
   /** Whether the field belongs to the prefix, which it then makes longer. */

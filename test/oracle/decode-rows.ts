@@ -1,5 +1,5 @@
-import type { Records } from '../batch/records.ts'
-import { PipelineError } from '../errors.ts'
+import type { Records } from '../../src/batch/records.ts'
+import { PipelineError } from '../../src/errors.ts'
 import {
   beginBodies,
   endBodies,
@@ -7,7 +7,6 @@ import {
   readModelVersions,
   readModes,
   readPrefix,
-  readStamped,
   readVarints,
   skipFixed,
   skipLengthPrefixed,
@@ -49,7 +48,6 @@ export function decodeRows(plan: RowPlan, records: Records, from: number, to: nu
 
 function decodeChunk(plan: RowPlan, records: Records, from: number, to: number, columns: RowColumns): void {
   const { steps, skips } = plan
-  if (readStamped(records, columns, from, to, plan.order, plan.normalizedBytes)) return
   beginBodies(records, columns, from, to, plan.prefixBytes, plan.isFixedSize)
   for (let i = 0; i < steps.length; i += stepSize) {
     const a = steps[i + 1]

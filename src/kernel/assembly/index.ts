@@ -1,0 +1,2 @@
+export { decode, transform } from './rows'
+export { walk } from './walk'

@@ -1,0 +1,59 @@
+import { equal, ok, rejects } from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import avsc from 'avsc'
+import { defineTransform, generateRows, parseRowSpec, transformRows } from '../../src/pipeline/index.ts'
+import { uniqueName } from '../cluster/shared-cluster.ts'
+import { TestPipeline } from './test-pipeline.ts'
+
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as () => void
+const mebibyte = 2 ** 20
+/** Of the columns of 32,768 rows, and of connections. */
+const workBytes = 4 * mebibyte
+
+const type = avsc.Type.forSchema({ type: 'record', name: 'Pair', fields: [{ name: 'x', type: 'double' }] })
+
+suite("the limit of a member's memory, on a broker", () => {
+  test('buffers stay below it, however many partitions there are, and every row arrives', async (t) => {
+    const pipeline = await TestPipeline.open(t)
+    const { cluster, topics, dataset } = pipeline
+    await pipeline.register(type)
+    const output = uniqueName('copied')
+    const rows = 2_000_000
+    const partitions = 300
+    await generateRows(cluster, { dataset, spec: parseRowSpec('x:double=normal(0,1)'), rows, partitions })
+    let [most, calls] = [0, 0]
+    collect()
+    const before = process.memoryUsage().arrayBuffers
+    const transform = defineTransform({
+      name: 'copy',
+      columns: ['x'],
+      apply: () => {
+        if (calls++ % 20 !== 0) return
+        collect()
+        most = Math.max(most, process.memoryUsage().arrayBuffers - before)
+      },
+    })
+    const maxMemory = 16 * mebibyte
+    const options = { transform, inputTopic: topics.raw, outputTopic: output, untilEnd: true, maxMemory }
+    const { rowsOut } = await transformRows(cluster, options)
+    equal(rowsOut, rows)
+    ok(most < maxMemory + workBytes, `at most ${most} bytes of buffers`)
+  })
+
+  test('a limit that the batches of a topic exceed is refused, and says what is enough', async (t) => {
+    const pipeline = await TestPipeline.open(t)
+    const { cluster, broker } = pipeline
+    const input = await broker.createTopic(1, { 'max.message.bytes': String(5 * mebibyte) })
+    const transform = defineTransform({ name: 'copy', columns: ['x'], apply: () => undefined })
+    const options = { transform, inputTopic: input, outputTopic: uniqueName('copied'), untilEnd: true }
+    await rejects(transformRows(cluster, { ...options, maxMemory: 16 * mebibyte }), {
+      code: 'VGM_USAGE',
+      exitCode: 2,
+      message: /--max-memory/,
+      fix: /at least 21MiB/,
+    })
+  })
+})
