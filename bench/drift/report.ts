@@ -1,7 +1,7 @@
 /**
  * The tables of docs/drift.md: power and false alarms of drift, and of promotion, in Markdown.
  *
- *     npm run bench:drift                 # three quarters of an hour on one core
+ *     npm run bench:drift                 # an hour on one core
  *     npm run bench:drift -- --share 0.1  # a tenth of the windows and runs
  */
 import { parseArgs } from 'node:util'

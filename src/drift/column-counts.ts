@@ -164,7 +164,7 @@ function lookUpEach(
 /** The table of that part of the range that tells the slots of most training rows. */
 function cellTable({ edges, baseline }: Pick<DriftBins, 'edges' | 'baseline'>): CellTable {
   let best = tableBetween(edges, baseline, 0)
-  for (let out = 1; out <= mostLeftOut && 2 * out < edges.length - 1; out++) {
+  for (let out = 1; out <= mostLeftOut && 2 * out < edges.length - 1; out *= 2) {
     const other = tableBetween(edges, baseline, out)
     if (other.told > best.told) best = other
   }
