@@ -22,6 +22,7 @@ import { normalizeCommand } from './normalize.ts'
 import { replayCommand } from './replay.ts'
 import { restoreCommand } from './restore.ts'
 import { sampleCommand } from './sample.ts'
+import { pauseCommand, rateCommand, resumeCommand } from './steer.ts'
 import { verifyCommand } from './verify.ts'
 
 /** Commands in the order of the help text, under its headings. */
@@ -31,7 +32,10 @@ const commands: readonly (readonly [heading: string, commands: readonly ((peers?
   ['Its results:', [exportCommand, replayCommand, verifyCommand]],
   [
     'Looking after it:',
-    [doctorCommand, modelCommand, driftCommand, lagCommand, deadLettersCommand, configCommand, benchCommand],
+    [
+      ...[doctorCommand, modelCommand, driftCommand, lagCommand, pauseCommand, resumeCommand, rateCommand],
+      ...[deadLettersCommand, configCommand, benchCommand],
+    ],
   ],
 ]
 

@@ -73,6 +73,14 @@ export const statsTopicSettings: readonly TopicSettings[] = [
   ],
 ]
 
+/** A few records of some bytes, read whole at each start. */
+export const controlTopicSettings: readonly TopicSettings[] = [
+  [
+    ['cleanup.policy', 'compact'],
+    ['message.timestamp.type', 'LogAppendTime'],
+  ],
+]
+
 /**
  * Of a topic for rows: timestamps are kept, however old.
  *

@@ -7,6 +7,7 @@ import { type AdminRequests, changeMs } from './admin-requests.ts'
 import { latest } from './broker-connections.ts'
 import { BrokerError, isTopicUnknown } from './broker-errors.ts'
 import {
+  controlTopicSettings,
   createTopic,
   modelsTopicSettings,
   type NewTopic,
@@ -57,6 +58,13 @@ const statsTopic: CompactedTopic = {
   flag: '--stats-topic, statsTopic',
   settings: statsTopicSettings,
   mayForget: true,
+}
+
+const controlTopic: CompactedTopic = {
+  code: 'VGM_CONTROL_TOPIC',
+  holds: 'orders',
+  flag: '--control-topic, controlTopic',
+  settings: controlTopicSettings,
 }
 
 /** Of IncrementalAlterConfigs. */
@@ -154,6 +162,11 @@ export class TopicAdmin {
   /** Makes the stats topic unless it exists. @throws CompactedTopicError if it exists and cannot hold stats */
   ensureStatsTopic(topic: string): Promise<'created' | 'present'> {
     return this.#ensureCompactedTopic(topic, statsTopic)
+  }
+
+  /** Makes the control topic unless it exists. @throws CompactedTopicError if it exists and cannot hold orders */
+  ensureControlTopic(topic: string): Promise<'created' | 'present'> {
+    return this.#ensureCompactedTopic(topic, controlTopic)
   }
 
   async #ensureCompactedTopic(topic: string, kind: CompactedTopic): Promise<'created' | 'present'> {

@@ -10,6 +10,7 @@ import { TestPipeline } from './test-pipeline.ts'
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void
 const mebibyte = 2 ** 20
+const leastMemory = 16 * mebibyte
 /** Of the columns of 32,768 rows, and of connections. */
 const workBytes = 4 * mebibyte
 
@@ -20,27 +21,37 @@ suite("the limit of a member's memory, on a broker", () => {
     const pipeline = await TestPipeline.open(t)
     const { cluster, topics, dataset } = pipeline
     await pipeline.register(type)
-    const output = uniqueName('copied')
     const rows = 2_000_000
     const partitions = 300
-    await generateRows(cluster, { dataset, spec: parseRowSpec('x:double=normal(0,1)'), rows, partitions })
-    let [most, calls] = [0, 0]
     collect()
     const before = process.memoryUsage().arrayBuffers
-    const transform = defineTransform({
-      name: 'copy',
-      columns: ['x'],
-      apply: () => {
-        if (calls++ % 20 !== 0) return
-        collect()
-        most = Math.max(most, process.memoryUsage().arrayBuffers - before)
-      },
-    })
-    const maxMemory = 16 * mebibyte
-    const options = { transform, inputTopic: topics.raw, outputTopic: output, untilEnd: true, maxMemory }
-    const { rowsOut } = await transformRows(cluster, options)
-    equal(rowsOut, rows)
-    ok(most < maxMemory + workBytes, `at most ${most} bytes of buffers`)
+    await generateRows(cluster, { dataset, spec: parseRowSpec('x:double=normal(0,1)'), rows, partitions })
+    /** The most bytes of buffers while rows are copied. */
+    const copied = async (maxMemory: number | undefined): Promise<number> => {
+      let [most, calls] = [0, 0]
+      const transform = defineTransform({
+        name: 'copy',
+        columns: ['x'],
+        apply: () => {
+          if (calls++ % 20 !== 0) return
+          collect()
+          most = Math.max(most, process.memoryUsage().arrayBuffers - before)
+        },
+      })
+      const options = {
+        transform,
+        inputTopic: topics.raw,
+        outputTopic: uniqueName('copied'),
+        untilEnd: true,
+        maxMemory,
+      }
+      const { rowsOut } = await transformRows(cluster, options)
+      equal(rowsOut, rows)
+      return most
+    }
+    const [limited, usual] = [await copied(leastMemory), await copied(undefined)]
+    ok(limited < leastMemory + workBytes, `at most ${limited} bytes of buffers`)
+    ok(usual > leastMemory + workBytes, `${usual} bytes without a limit: rows that no limit would be noticed by`)
   })
 
   test('a limit that the batches of a topic exceed is refused, and says what is enough', async (t) => {
