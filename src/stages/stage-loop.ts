@@ -123,6 +123,7 @@ export async function transformTopic(options: TransformOptions): Promise<StageRe
     } catch (error) {
       if (!(error instanceof RetrySlice)) throw error
       targets.clear()
+      transform.endSlice?.(false)
       transform.takeTimes?.()
       await orInterrupted(session.abort(error.reason), signal)
       if (signal.aborted) throw new InterruptedError()
@@ -131,8 +132,11 @@ export async function transformTopic(options: TransformOptions): Promise<StageRe
     if (!isEmpty) {
       await targets.flush()
       pace?.took(sliceRows)
+      await transform.finishSlice?.((topic, partition, batch) => session.produce(topic, partition, batch))
       const counted = transform.takeTimes?.() ?? noTimeCounts
-      if (await session.commit()) {
+      const isCommitted = await session.commit()
+      transform.endSlice?.(isCommitted)
+      if (isCommitted) {
         const sent = targets.take()
         sliceRows -= counted.leftOut + counted.withoutTime
         if (times !== undefined) times = addTimeCounts(times, counted)
