@@ -27,7 +27,10 @@ export interface Simulation {
   readonly options?: Partial<DriftOptions>
 }
 
-/** Quantiles of the standard normal distribution at (i + 1/2) / 2^16: drawing rows must not take longer than judging them. */
+/**
+ * Quantiles of the standard normal distribution at (i + 1/2) / 2^16: drawing rows must not take longer than judging
+ * them.
+ */
 const quantiles = Float64Array.from({ length: 2 ** 16 }, (_, i) => normalQuantile((i + 0.5) / 2 ** 16))
 
 function normalQuantile(share: number): number {

@@ -26,7 +26,9 @@ const untold = new Float64Array(blockRows)
 export class ColumnCounts {
   readonly #edges: Float64Array
   readonly #table: CellTable
-  /** two counters in turns, for neighbouring rows often have one slot; the last one of each is of rows that are untold */
+  /**
+   * two counters in turns, for neighbouring rows often have one slot; the last one of each is of rows that are untold
+   */
   readonly #even: Uint32Array
   readonly #odd: Uint32Array
   readonly #modeCounts: Uint32Array

@@ -64,7 +64,9 @@ export interface DriftFinding {
   readonly evidence: number
   /** windows since the drift seems to have begun */
   readonly windows: number
-  /** what these windows, or the last of them, differ by from the training rows at least (95 %), in standard deviations */
+  /**
+   * what these windows, or the last of them, differ by from the training rows at least (95 %), in standard deviations
+   */
   readonly effect: number
   readonly isCertain: boolean
   /** certain, and large enough */

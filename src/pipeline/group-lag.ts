@@ -153,7 +153,9 @@ async function lagOfGroups(
   return lags
 }
 
-/** @internal What is known of the progress of all groups; nothing for a user who may not read the topic of positions. */
+/**
+ * @internal What is known of the progress of all groups; nothing for a user who may not read the topic of positions.
+ */
 export async function positionHistoriesOf(cluster: ClusterSession): Promise<PositionHistory[]> {
   try {
     return await cluster.rows.positionHistories(progressMs)

@@ -83,8 +83,9 @@ const defaultStatsIntervalMs = 60_000
  * const { rowsOut } = await normalizeTopic(cluster, { dataset: 'trips', untilEnd: true })
  *
  * @returns what was done by this process
- * @throws ModelMissingError if the data set has no model, ModelTooOldError; TopicMissingError without a raw topic; PositionsMissingError;
- *   DeadLetterShareError; InterruptedError when the cluster's signal fires: what was committed stands
+ * @throws ModelMissingError if the data set has no model, ModelTooOldError; TopicMissingError without a raw topic;
+ *   PositionsMissingError; DeadLetterShareError; InterruptedError when the cluster's signal fires: what was committed
+ *   stands
  */
 export async function normalizeTopic(cluster: ClusterSession, options: NormalizeTopicOptions): Promise<StageReport> {
   return call(checks, cluster, options, normalize)

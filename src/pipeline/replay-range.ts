@@ -82,7 +82,8 @@ export async function replayRange(
   const isBounded = isTime(from) || isTime(to)
   if (isBounded && !isByField && (await takesArrivalTime(cluster, topic)))
     remarks.push(
-      `Topic ${topic} has message.timestamp.type=LogAppendTime: its times are those at which the broker got the rows. ` +
+      `Topic ${topic} has message.timestamp.type=LogAppendTime: its times are those at which the broker ` +
+        'got the rows. ' +
         '--event-time COLUMN goes by a field of the rows',
     )
   const times = isBounded

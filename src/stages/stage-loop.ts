@@ -83,8 +83,8 @@ export async function transformTopic(options: TransformOptions): Promise<StageRe
       do {
         const askedMs = performance.now()
         const fetched = await orInterrupted(session.poll(pollMs), signal)
-        // A transaction begins when the markers of the one before have been written: with many partitions, that may take
-        // longer than a slice.
+        // A transaction begins when the markers of the one before have been written: with many partitions, that may
+        // take longer than a slice.
         if (isEmpty) sliceEndMs += Math.max(0, performance.now() - askedMs - pollMs)
         if (isFirst) {
           // The time for joining the group does not count in rows per second.
