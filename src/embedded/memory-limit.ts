@@ -61,7 +61,7 @@ export class MemoryLimit {
   /** Says to a producer, and now and then to the log, why rows are refused. */
   refusal(): string {
     const reason =
-      `The embedded broker holds ${Math.round(this.#stores.heldBytes / mebibyte)} MiB of rows, which is its limit: ` +
+      `The embedded broker holds ${Math.round(this.limitBytes / mebibyte)} MiB of rows, which is its limit: ` +
       'set retention on topics, delete some, or start it with --data-dir or more --memory'
     if (this.#clock.nowMs - this.#lastLineMs >= silenceMs) {
       this.#lastLineMs = this.#clock.nowMs
