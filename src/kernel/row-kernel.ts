@@ -119,7 +119,7 @@ export class RowKernel implements RowEncoder {
         throw new MalformedBatchError(header, 'a record ends after its batch')
       records.count = this.#get(this.#walk + layout.walkCount)
       if (records.count === wanted || records.count > 0) break
-      const needed = Math.max(this.#get(this.#walk + layout.walkNeeded), size + 1)
+      const needed = Math.max(this.#get(this.#walk + layout.walkNeeded), held.to - at + 1)
       if (needed > rest) throw new MalformedBatchError(header, 'a record ends after its batch')
       size = Math.min(rest, needed)
       this.#held = undefined
