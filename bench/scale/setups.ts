@@ -45,7 +45,7 @@ const heavy = { columns: 10, compression: 'zstd', rows: 10 } as const
 /** Rows in multiples of the usual number. */
 const variations: Readonly<Record<AxisName, readonly Partial<Setup>[]>> = {
   rows: [0.1, 1, 10].map((rows) => ({ rows })),
-  partitions: [1, 4, 16, 64, 256].map((partitions) => ({ partitions })),
+  partitions: [1, 4, 16, 64, 256, 1_000].map((partitions) => ({ partitions })),
   columns: [1, 3, 10, 30, 100].map((columns) => ({ columns })),
   modes: [1, 3, 10, 50].map((modes) => ({ modes })),
   members: [1, 2, 4].map((members) => ({ ...heavy, members })),

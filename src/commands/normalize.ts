@@ -16,6 +16,7 @@ import {
   deadLetterPolicy,
   deliveryOption,
   maxDeadLettersOption,
+  maxMemoryOption,
   membersOption,
   modeChoice,
   modeChoiceOption,
@@ -39,6 +40,7 @@ interface NormalizeFlags extends DatasetFlags, StageFlags {
   readonly renameVersionField?: string
   readonly renameRecord?: string
   readonly compression: Compression
+  readonly maxMemory?: number
   readonly delivery: Delivery
   readonly maxDeadLetters: number
   readonly onInvalid: DeadLetterPolicy['onInvalid']
@@ -77,6 +79,7 @@ export function normalizeCommand(): Command {
     .option('--rebuild-positions', 'if the group has lost its positions, find them by counting the rows of the output')
     .addOption(allowEmptyOutputOption())
     .addOption(compressionOption())
+    .addOption(maxMemoryOption())
     .action(async (flags: NormalizeFlags) => {
       const { dataset, members, untilEnd = false, rawTopic, normalizedTopic, deadLetterTopic } = flags
       const overrides = { raw: rawTopic, normalized: normalizedTopic, deadLetters: deadLetterTopic }
@@ -99,6 +102,7 @@ export function normalizeCommand(): Command {
           renameVersionField: flags.renameVersionField,
           renameRecord: flags.renameRecord,
           compression: flags.compression,
+          maxMemory: flags.maxMemory,
           delivery: flags.delivery,
           deadLetters: deadLetterPolicy(flags),
           rebuildPositions: flags.rebuildPositions,

@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type TopicNames, topicNames } from '../config/names.ts'
 import { commonOption } from '../config/setting.ts'
-import { parseCount, parseLimit, parseShare, parseTopic, valueParser } from '../config/value-parsers.ts'
+import { parseCount, parseLimit, parseMaxMemory, parseShare, parseTopic, valueParser } from '../config/value-parsers.ts'
 import { parseEndpoint } from '../observe/endpoint-address.ts'
 import { stageGraceMs } from '../observe/interruption.ts'
 import { compressions, deadLetterDefaults, deliveries } from '../pipeline/defaults.ts'
@@ -143,6 +143,16 @@ export function membersOption(): Option {
   return new Option('--members <n>', 'number of members of the group in this process; each is a thread')
     .argParser(parseCount)
     .default(1)
+}
+
+export function maxMemoryOption(): Option {
+  return commonOption(
+    new Option(
+      '--max-memory <size>',
+      "limit of each member's buffers of rows, such as 512MiB: fetched rows, batches that are filled, and batches on " +
+        'their way (default: 160MiB, more if the topics have batches above 40MiB)',
+    ).argParser(parseMaxMemory),
+  )
 }
 
 /** For stages whose group keeps positions. */

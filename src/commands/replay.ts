@@ -13,6 +13,7 @@ import {
   compressionOption,
   deadLetterPolicy,
   maxDeadLettersOption,
+  maxMemoryOption,
   modeChoice,
   modeChoiceOption,
   onInvalidOption,
@@ -32,6 +33,7 @@ interface ReplayFlags extends DatasetFlags, StageFlags {
   readonly modeChoice: ModeChoice['kind']
   readonly seed: number
   readonly compression: Compression
+  readonly maxMemory?: number
   readonly maxDeadLetters: number
   readonly onInvalid: DeadLetterPolicy['onInvalid']
   readonly rawTopic?: string
@@ -65,6 +67,7 @@ export function replayCommand(): Command {
     .addOption(maxDeadLettersOption())
     .addOption(onInvalidOption())
     .addOption(compressionOption())
+    .addOption(maxMemoryOption())
     .action(async (flags: ReplayFlags) => {
       const { dataset, model } = flags
       const { replayTopic, replayTopics } = await import('../pipeline/replay-topic.ts')
@@ -85,6 +88,7 @@ export function replayCommand(): Command {
           clip: flags.clip,
           modeChoice: modeChoice(flags),
           compression: flags.compression,
+          maxMemory: flags.maxMemory,
           deadLetters: deadLetterPolicy(flags),
           allowEmptyOutput: flags.allowEmptyOutput,
           onProgress: progress.update,

@@ -13,6 +13,7 @@ import {
   deadLetterPolicy,
   deliveryOption,
   maxDeadLettersOption,
+  maxMemoryOption,
   membersOption,
   onInvalidOption,
   type StageFlags,
@@ -28,6 +29,7 @@ interface RestoreFlags extends DatasetFlags, StageFlags {
   readonly rebuildPositions?: boolean
   readonly allowEmptyOutput?: boolean
   readonly compression: Compression
+  readonly maxMemory?: number
   readonly delivery: Delivery
   readonly maxDeadLetters: number
   readonly onInvalid: DeadLetterPolicy['onInvalid']
@@ -57,6 +59,7 @@ export function restoreCommand(): Command {
     .option('--rebuild-positions', 'if the group has lost its positions, find them by counting the rows of the output')
     .addOption(allowEmptyOutputOption())
     .addOption(compressionOption())
+    .addOption(maxMemoryOption())
     .action(async (flags: RestoreFlags) => {
       const { dataset, members, untilEnd = false, normalizedTopic, restoredTopic, deadLetterTopic } = flags
       const overrides = {
@@ -78,6 +81,7 @@ export function restoreCommand(): Command {
           members,
           untilEnd,
           compression: flags.compression,
+          maxMemory: flags.maxMemory,
           delivery: flags.delivery,
           deadLetters: deadLetterPolicy(flags),
           rebuildPositions: flags.rebuildPositions,

@@ -4,8 +4,10 @@ import {
   count,
   finiteNumber,
   internalTopic,
+  leastMaxMemory,
   leastWeight,
   limit,
+  maxMemory,
   seed,
   share,
   topicName,
@@ -63,6 +65,33 @@ function numberParser(schema: ValueSchema, rule: ValueRule<number>, read: (text:
 /** For flags that count something: 1e9 and 1_000_000_000 are how people write large numbers. */
 export const parseCount = numberParser({ type: 'integer', minimum: 1 }, count, (text) =>
   Number(text.replaceAll('_', '')),
+)
+
+const byteUnits: Readonly<Record<string, number>> = {
+  '': 1,
+  kb: 1e3,
+  mb: 1e6,
+  gb: 1e9,
+  kib: 2 ** 10,
+  mib: 2 ** 20,
+  gib: 2 ** 30,
+}
+
+/** Bytes, with a unit or without. @example parseBytes('1.5GiB') // 1610612736 */
+function parseBytes(text: string): number {
+  const [, number, unit] = /^([\d_.]+)\s*([a-z]*)$/i.exec(text.trim()) ?? []
+  const factor = byteUnits[unit?.toLowerCase()]
+  return factor === undefined ? Number.NaN : Math.floor(Number(number.replaceAll('_', '')) * factor)
+}
+
+/** For the flag that bounds a member's buffers. */
+export const parseMaxMemory = valueParser(
+  { anyOf: [{ type: 'integer', minimum: leastMaxMemory }, { type: 'string' }] },
+  (text) => {
+    const bytes = parseBytes(text)
+    if (maxMemory.allows(bytes)) return bytes
+    throw new InvalidArgumentError('Write bytes, at least 16MiB, such as 256MiB, 1GiB or 268435456.')
+  },
 )
 
 /** For flags that choose among sequences of random numbers. */

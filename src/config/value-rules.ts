@@ -28,6 +28,15 @@ function textRule(may: string, allows: (text: string) => boolean, show?: (text: 
 
 export const count = numberRule('an integer of at least 1', (n) => Number.isSafeInteger(n) && n >= 1)
 
+/** With less, batches would be too small to be worth their requests. */
+export const leastMaxMemory = 16 * 1024 * 1024
+
+/** Bytes of a member's buffers. */
+export const maxMemory = numberRule(
+  `an integer of at least ${leastMaxMemory} bytes (16MiB)`,
+  (n) => Number.isSafeInteger(n) && n >= leastMaxMemory,
+)
+
 export const naturalNumber = numberRule('an integer of at least 0', (n) => Number.isSafeInteger(n) && n >= 0)
 
 /** Chooses among sequences of random numbers: 32 bits. */

@@ -31,8 +31,10 @@ export const earliest = -2
 export const latest = -1
 
 const backOff: BackOff = { firstMs: 10, longestMs: 1_000 }
-/** Pause while the markers of the previous transaction are being written, which takes some ms. */
-const markersPauseMs = 5
+/** Pauses while the markers of the previous transaction are being written: some ms, more with many partitions. */
+const markersBackOff: BackOff = { firstMs: 5, longestMs: 50 }
+/** Attempts after which that pause grows. */
+const shortPauses = 4
 const leaderNotAvailable = 5
 
 export type Metadata = Awaited<ReturnType<typeof metadataV11.api.async>>
@@ -285,19 +287,25 @@ export class BrokerConnections {
   async retrying<T>(what: string, attempt: (what: string) => Promise<T>, forMs = 60_000): Promise<T> {
     let deadline = Date.now() + forMs
     let wasUnknown = false
+    let concurrent = 0
     for (let failures = 1; ; failures++) {
       try {
         return await attempt(what)
       } catch (error) {
         const retriable = (error instanceof BrokerError || error instanceof ConnectionLostError) && error.retriable
         const isConcurrent = error instanceof BrokerError && error.errorName === 'CONCURRENT_TRANSACTIONS'
-        if (isConcurrent) failures = 0
+        if (isConcurrent) {
+          failures = 0
+          concurrent++
+        }
         if (isTopicUnknown(error) && !wasUnknown)
           deadline = Math.min(deadline, Date.now() + this.#limits.unknownTopicMs)
         if (error instanceof AdvertisedListenerError)
           deadline = Math.min(deadline, this.#pool.unreachedSinceMs(error.address) + this.#limits.unreachedBrokerMs)
         wasUnknown = isTopicUnknown(error)
-        const pauseMs = isConcurrent ? markersPauseMs : backOffMs(backOff, failures, this.#random)
+        const pauseMs = isConcurrent
+          ? backOffMs(markersBackOff, Math.max(1, concurrent - shortPauses), this.#random)
+          : backOffMs(backOff, failures, this.#random)
         if (!retriable || this.#pool.isClosed || Date.now() + pauseMs > deadline) throw error
         // While markers are being written, no leader or coordinator has moved.
         if (!isConcurrent) this.forgetLeaders()

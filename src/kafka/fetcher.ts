@@ -14,7 +14,7 @@ import { lookAfter, noteTrouble, type WatchLimits, watchLimits } from './partiti
 import { LogTruncatedError, PositionLostError } from './position-errors.ts'
 
 export interface FetcherOptions {
-  /** fetched bytes that may wait to be polled, of all brokers together; one answer may exceed it */
+  /** fetched bytes that may wait to be polled or be on their way, of all brokers together; one answer may exceed it */
   readonly bufferBytes: number
   /**
    * fetched bytes that one poll hands out, or one partition's share of an answer: what is done between two looks at the
@@ -121,6 +121,11 @@ export class Fetcher implements LogReader {
     }
   }
 
+  /** The partitions of which rows wait to be polled. */
+  waiting(): TopicPartition[] {
+    return this.#waiting.map(({ fetched: { topic, partition } }) => ({ topic, partition }))
+  }
+
   async poll(waitMs: number): Promise<readonly FetchedPartition[]> {
     for (const { memory } of this.#polled) memory.release()
     this.#polled = []
@@ -198,20 +203,21 @@ export class Fetcher implements LogReader {
   /** Sends a fetch to each broker that leads a wanted partition and has no fetch in flight. */
   #pump(): void {
     if (this.#closed || this.#failure !== undefined) return
+    const { bufferBytes, maxBytes } = this.#options
     const nowMs = this.#options.now()
     const byNode = new Map<number, FetchPosition[]>()
     const leaderless: FetchPosition[] = []
     let waitMs = Infinity
     for (const position of this.#positions.values()) {
-      if (this.#waitingBytes >= this.#options.bufferBytes) break
       if (position.isAsked || position.fetchOffset >= position.endOffset) continue
       const node = this.#connections.knownLeader(position)
       if (position.notBeforeMs > nowMs) waitMs = Math.min(waitMs, position.notBeforeMs - nowMs)
       else if (node === undefined) leaderless.push(position)
       else if (!this.#askedNodes.has(node)) {
         const known = byNode.get(node)
-        if (known === undefined) byNode.set(node, [position])
-        else known.push(position)
+        if (known !== undefined) known.push(position)
+        else if (this.#waitingBytes + (this.#askedNodes.size + byNode.size) * maxBytes < bufferBytes)
+          byNode.set(node, [position])
       }
     }
     for (const [node, positions] of byNode) void this.#fetch(node, positions)
@@ -278,7 +284,7 @@ export class Fetcher implements LogReader {
     if (pauseMs > 0) await sleep(pauseMs)
     for (const position of positions) position.isAsked = false
     this.#askedNodes.delete(node)
-    this.#rotate(positions)
+    this.#rotate(positions, assignment)
     this.#pump()
   }
 
@@ -366,14 +372,15 @@ export class Fetcher implements LogReader {
 
   /**
    * A broker fills its response in the order of the request, so the first partition becomes the last of the next
-   * request.
+   * request; and other brokers are asked first, if there is no room for the answers of all.
    */
-  #rotate(positions: readonly FetchPosition[]): void {
-    const key = `${positions[0].topic}/${positions[0].partition}`
-    const first = this.#positions.get(key)
-    if (first !== positions[0]) return
-    this.#positions.delete(key)
-    this.#positions.set(key, first)
+  #rotate([first, ...rest]: readonly FetchPosition[], assignment: number): void {
+    if (assignment !== this.#assignment) return
+    for (const position of [...rest, first]) {
+      const key = `${position.topic}/${position.partition}`
+      this.#positions.delete(key)
+      this.#positions.set(key, position)
+    }
   }
 
   #position(topic: string, partition: number): FetchPosition {

@@ -45,6 +45,13 @@ export interface JoinListener {
   joined(generation: number, partitions: readonly TopicPartition[]): void
 }
 
+interface Slice {
+  readonly member: CommittingMember
+  readonly touched: Map<string, TopicPartition>
+  /** the partitions whose outputs have been announced */
+  readonly expected: Set<string>
+}
+
 /** Pauses between repetitions of an aborted slice; the first repetition follows at once. */
 const backOff: BackOff = { firstMs: 20, longestMs: 5_000 }
 /** How long transactions may fail without a commit in between. */
@@ -59,7 +66,7 @@ const closeMs = 5_000
 export class TransactionalGroupSession implements GroupSession {
   readonly #parts: GroupSessionParts
   #assignment: readonly TopicPartition[] = []
-  #slice: { readonly member: CommittingMember; readonly touched: Map<string, TopicPartition> } | undefined
+  #slice: Slice | undefined
   #broken: unknown
   /** an output that a batch could not be sent to because no broker knew it */
   #missed: TopicPartition | undefined
@@ -209,8 +216,8 @@ export class TransactionalGroupSession implements GroupSession {
   }
 
   /**
-   * The stored positions whose output has been written to. Each slice leaves at least a marker in the outputs of all
-   * partitions of its member, so an output without any record was recreated: an operator who deletes both the group and
+   * The stored positions whose output has been written to. Each slice leaves at least a marker in the outputs of the
+   * partitions that it has read, so an output without any record was recreated: an operator who deletes both the group and
    * its output wants to process all rows again.
    */
   async #withOutput(kept: readonly PartitionOffset[]): Promise<PartitionOffset[]> {
@@ -240,15 +247,35 @@ export class TransactionalGroupSession implements GroupSession {
       if (offset > ends[i].offset) throw new PositionLostError(topic, partition, offset, undefined, ends[i].offset)
   }
 
+  /**
+   * Announces the outputs of what was fetched, together with those of what waits. Others get no marker: a slice of half
+   * a second does not reach all of a thousand partitions.
+   */
   async #begin(fetched: readonly FetchedPartition[]): Promise<void> {
-    if (this.#slice === undefined) await this.#open(this.#assignment.flatMap(this.#parts.outputsOf))
+    const isNew = (input: TopicPartition) => this.#slice?.expected.has(nameOf(input)) !== true
+    if (fetched.some(isNew)) {
+      const { fetcher, outputsOf } = this.#parts
+      const inputs = [...fetched, ...fetcher.waiting()].filter(isNew)
+      const outputs = [...new Map(inputs.flatMap(outputsOf).map((output) => [nameOf(output), output])).values()]
+      if (this.#slice === undefined) await this.#open(outputs)
+      else await this.#expect(outputs)
+      for (const input of inputs) this.#slice?.expected.add(nameOf(input))
+    }
     this.#touch(fetched)
+  }
+
+  async #expect(outputs: readonly TopicPartition[]): Promise<void> {
+    try {
+      await this.#parts.producer.expect(outputs)
+    } catch (error) {
+      this.#break(error)
+    }
   }
 
   /** @param expected where the slice will probably write */
   async #open(expected: readonly TopicPartition[]): Promise<void> {
     const { membership, producer } = this.#parts
-    this.#slice = { member: membership.identity, touched: new Map() }
+    this.#slice = { member: membership.identity, touched: new Map(), expected: new Set() }
     try {
       await producer.begin(expected)
     } catch (error) {
@@ -259,7 +286,7 @@ export class TransactionalGroupSession implements GroupSession {
   /** The slice commits where the member stands in these. */
   #touch(partitions: readonly TopicPartition[]): void {
     for (const { topic, partition } of partitions)
-      this.#slice?.touched.set(`${topic}/${partition}`, { topic, partition })
+      this.#slice?.touched.set(nameOf({ topic, partition }), { topic, partition })
   }
 
   /** Records an error that ends the slice; throws an error that a new transaction cannot recover from. */
@@ -321,6 +348,8 @@ function outputFix(group: string): string {
     'The topic is then created again'
   )
 }
+
+const nameOf = ({ topic, partition }: TopicPartition) => `${topic}/${partition}`
 
 function isSame(a: CommittingMember, b: CommittingMember): boolean {
   return a.memberId === b.memberId && a.generationId === b.generationId

@@ -33,6 +33,10 @@ export interface GroupSessionOptions {
   /** makes the membership static */
   readonly groupInstanceId: string | null
   readonly compression: Compression
+  /** otherwise than the client does */
+  readonly fetching?: Partial<FetcherOptions> | undefined
+  /** of batches that wait for their acknowledgement [48 MiB] */
+  readonly inFlightBytes?: number | undefined
   /** default: the first row of a partition */
   readonly startOffsets?: StartOffsets
   /** where to stop reading partitions; others are read for ever */
@@ -100,15 +104,16 @@ export class RowClient {
   }
 
   async openSession(options: GroupSessionOptions): Promise<GroupSession> {
-    const { group, topic, groupInstanceId, transactionalId, compression } = options
+    const { group, topic, groupInstanceId, transactionalId, compression, inFlightBytes } = options
     const connections = new BrokerConnections(this.#settings)
     const positions = this.#positions(connections)
     const producer =
       options.delivery === 'at-least-once'
-        ? new PlainProducer(connections, { compression, patienceMs: transactionTimeoutMs, positions })
+        ? new PlainProducer(connections, { compression, patienceMs: transactionTimeoutMs, inFlightBytes, positions })
         : await this.#producer(connections, positions, {
             transactionalId,
             compression,
+            inFlightBytes,
             isUnique: groupInstanceId === null,
           })
     return new TransactionalGroupSession({
@@ -116,7 +121,7 @@ export class RowClient {
       producer,
       positions,
       group,
-      fetcher: new Fetcher(connections, this.#fetching),
+      fetcher: new Fetcher(connections, { ...this.#fetching, ...options.fetching }),
       membership: new GroupMembership(connections, { group, topic, groupInstanceId, ...membershipDefaults }),
       startOffsets: options.startOffsets ?? ((partitions) => connections.listOffsets(partitions, earliest)),
       endOffsetOf: ({ topic, partition }) =>

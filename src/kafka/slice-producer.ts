@@ -14,6 +14,8 @@ export const noMember: CommittingMember = { memberId: '', generationId: -1, grou
 /** What a group session writes a slice with. */
 export interface SliceProducer {
   begin(expected: readonly TopicPartition[]): Promise<void>
+  /** The slice will probably write there as well. */
+  expect(partitions: readonly TopicPartition[]): Promise<void>
   produce(topic: string, partition: number, batch: RecordBatchWriter): Promise<void>
   commit(offsets: OffsetCommit, member: CommittingMember): Promise<void>
   abort(): Promise<void>

@@ -12,10 +12,16 @@ import { onGroup, onTopic, onTransactions, type Permission } from './acl.ts'
 import type { BrokerConnection } from './broker-connection.ts'
 import type { BrokerConnections } from './broker-connections.ts'
 import type { BrokerRequest } from './broker-error-table.ts'
-import { type Asked, BrokerError, ConnectionLostError, FencedError, isRepeatable, kindOf } from './broker-errors.ts'
-import { committedTopics, InFlightBatches, type WrittenPartition } from './in-flight-batches.ts'
+import {
+  type Asked,
+  type BrokerError,
+  ConnectionLostError,
+  FencedError,
+  isRepeatable,
+  kindOf,
+} from './broker-errors.ts'
+import { committedTopics, defaultInFlightBytes, InFlightBatches, type InFlightOptions } from './in-flight-batches.ts'
 import type { KeptPositions } from './kept-positions.ts'
-import { produce } from './produce-request.ts'
 import { type CommittingMember, noMember } from './slice-producer.ts'
 import { TransactionStateMachine } from './transaction-states.ts'
 
@@ -35,6 +41,8 @@ export interface TransactionalProducerOptions {
   readonly fencedFix?: string | undefined
   /** sequence of the first row to each partition, default 0; a broker takes any from a producer that it has not met */
   readonly firstSequence?: number
+  /** of batches that wait for their acknowledgement [48 MiB] */
+  readonly inFlightBytes?: number | undefined
   /** where the offsets that a transaction commits are kept as well */
   readonly positions?: KeptPositions | undefined
 }
@@ -43,22 +51,12 @@ const abortWaitMs = 2_000
 /** Sequences go from 2^31 - 1 to 0. */
 const sequenceModulus = 2 ** 31
 
-interface PartitionProgress extends WrittenPartition {
-  readonly topic: string
-  readonly partition: number
-  /** settles when the first batch of this transaction is in the log */
-  opened: Promise<void> | undefined
-  /** of the first batch: the others follow on the same one, or their order would hang on who finds the leader first */
-  connection: BrokerConnection | undefined
-}
-
 /** One transaction, from `begin` to its end. Answers that come after an abort concern it, and no later one. */
 class Transaction extends InFlightBatches {
-  readonly partitions = new Map<string, PartitionProgress>()
+  /** partitions that the coordinator knows of */
+  readonly announced = new Set<string>()
   /** whether the coordinator may know of it: an announcement whose answer was lost may have arrived */
   isAnnounced = false
-  /** first batches wait for one another: the leaders' concurrent verifications of one producer collide */
-  opening: Promise<void> = Promise.resolve()
 }
 
 /**
@@ -80,7 +78,7 @@ export class TransactionalProducer implements TransactionalWriter {
    * another epoch tells a transaction from the next one.
    */
   #hasLostAnswer = false
-  #transaction = new Transaction()
+  #transaction: Transaction
   /**
    * Whether transactions commit offsets, as the first one has shown: then the positions partition is announced with the
    * others.
@@ -91,6 +89,7 @@ export class TransactionalProducer implements TransactionalWriter {
     this.#connections = connections
     this.#options = options
     this.#firstSequence = options.firstSequence ?? 0
+    this.#transaction = this.#newTransaction()
   }
 
   /**
@@ -110,41 +109,38 @@ export class TransactionalProducer implements TransactionalWriter {
 
   async begin(expected: readonly TopicPartition[] = []): Promise<void> {
     this.#life.enter('open')
-    this.#transaction = new Transaction()
+    this.#transaction = this.#newTransaction()
     if (this.#hasLostAnswer) await this.#renew()
     const { positions } = this.#options
     const kept = positions !== undefined && this.#commitsOffsets ? [positions.partition] : []
     await this.#judged(() => this.#addPartitions([...expected, ...kept]))
   }
 
+  /** One request announces them all; those that have been announced already are left out. */
+  async expect(partitions: readonly TopicPartition[]): Promise<void> {
+    this.#life.require('open')
+    const { announced } = this.#transaction
+    await this.#judged(() =>
+      this.#addPartitions(partitions.filter(({ topic, partition }) => !announced.has(`${topic}/${partition}`))),
+    )
+  }
+
   async produce(topic: string, partition: number, batch: RecordBatchWriter): Promise<void> {
     this.#life.require('open')
     const transaction = this.#transaction
     const key = `${topic}/${partition}`
-    if (!transaction.partitions.has(key)) await this.#judged(() => this.#addPartitions([{ topic, partition }]))
+    await this.expect([{ topic, partition }])
     if (transaction.failure !== undefined) await this.#judged(() => transaction.throwFailure())
-    const progress = transaction.partitions.get(key) as PartitionProgress
     const { recordCount } = batch
     const baseSequence = this.#sequences.get(key) ?? this.#firstSequence
-    const bytes = batch.finish({
+    this.#sequences.set(key, (baseSequence + recordCount) % sequenceModulus)
+    await transaction.send({ topic, partition }, batch, {
       compression: this.#options.compression,
       isTransactional: true,
       producerId: this.#producerId,
       producerEpoch: this.#epoch,
       baseSequence,
     })
-    this.#sequences.set(key, (baseSequence + recordCount) % sequenceModulus)
-    const isFirst = progress.opened === undefined
-    const turn = progress.opened ?? transaction.opening
-    const sent = turn.then(() => this.#send(transaction, progress, bytes, isFirst)).then(() => batch.recycle(bytes))
-    const settled = sent.catch((error: unknown) => {
-      transaction.failure ??= error
-    })
-    if (isFirst) {
-      progress.opened = settled
-      transaction.opening = settled
-    }
-    await transaction.follow(progress, settled, bytes.length)
   }
 
   async commit(offsets?: OffsetCommit, member: CommittingMember = noMember): Promise<void> {
@@ -208,34 +204,10 @@ export class TransactionalProducer implements TransactionalWriter {
     return error
   }
 
-  async #send(
-    transaction: Transaction,
-    progress: PartitionProgress,
-    batch: Uint8Array,
-    isFirst: boolean,
-  ): Promise<void> {
-    const { topic, partition } = progress
-    const { transactionalId, transactionTimeoutMs } = this.#options
-    const what = `Writing to ${topic}/${partition}`
-    const send = async (connection: BrokerConnection) => {
-      transaction.throwFailure()
-      const asked: Asked = { request: 'Produce', permissions: [onTopic('Write', topic), mayWrite(transactionalId)] }
-      const { errorCode, reason } = await this.#ask(connection, asked, what, () =>
-        produce.async(connection, transactionalId, transactionTimeoutMs, topic, partition, batch),
-      )
-      if (errorCode !== 0) throw new BrokerError(errorCode, what, asked, undefined, reason)
-    }
-    // Nothing is in flight behind a first batch, so it may be sent again in order.
-    if (isFirst)
-      await this.#connections.retrying(
-        what,
-        async () => {
-          progress.connection = await this.#connections.leaderConnection(progress, 'produce')
-          await send(progress.connection)
-        },
-        transactionTimeoutMs,
-      )
-    else await send(progress.connection as BrokerConnection)
+  #newTransaction(): Transaction {
+    const { transactionalId, transactionTimeoutMs: patienceMs, inFlightBytes = defaultInFlightBytes } = this.#options
+    const ask: InFlightOptions['ask'] = (...request) => this.#ask(...request)
+    return new Transaction({ connections: this.#connections, transactionalId, patienceMs, inFlightBytes, ask })
   }
 
   async #addPartitions(partitions: readonly TopicPartition[]): Promise<void> {
@@ -256,14 +228,7 @@ export class TransactionalProducer implements TransactionalWriter {
         ]),
       topics.map(({ name }) => onTopic('Write', name)),
     )
-    for (const { topic, partition } of partitions)
-      transaction.partitions.set(`${topic}/${partition}`, {
-        topic,
-        partition,
-        opened: undefined,
-        connection: undefined,
-        inFlight: 0,
-      })
+    for (const { topic, partition } of partitions) transaction.announced.add(`${topic}/${partition}`)
   }
 
   async #commitOffsets({ group, offsets }: OffsetCommit, member: CommittingMember): Promise<void> {

@@ -11,6 +11,8 @@ export { parseRowSpec } from '../stages/synthetic/row-spec.ts'
 
 /** Default number of partitions of a new topic of rows. */
 export const defaultPartitions = 4
+/** Bytes of a member's buffers, for topics with batches of usual size. */
+export const defaultMaxMemory = 160 * 1024 * 1024
 /** Rows of a sample: enough for ten modes, and fitted in about a second. */
 export const defaultSampleRows = 200_000
 /** Rows of a generated batch: some 500 KiB of one column. */

@@ -1,5 +1,5 @@
 import { type Compression, compressions } from '../batch/batch-header.ts'
-import { flag, listener, oneOf, share, text } from '../config/value-rules.ts'
+import { flag, listener, maxMemory, oneOf, share, text } from '../config/value-rules.ts'
 import { type Delivery, deliveries } from '../ports/log.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import { fields } from './check-options.ts'
@@ -13,6 +13,8 @@ export interface GroupOptions {
   readonly untilEnd?: boolean | undefined
   /** codec of the batches that are written ['none'] */
   readonly compression?: Compression | undefined
+  /** bytes of the buffers of each member: fetched rows, batches that are filled, and batches on their way [160 MiB] */
+  readonly maxMemory?: number | undefined
   /** ['exactly-once'] */
   readonly delivery?: Delivery | undefined
   /** what becomes of rows that cannot be processed [dead letters, up to half of the last 100,000 rows] */
@@ -34,6 +36,7 @@ export const groupChecks = {
   instance: text,
   untilEnd: flag,
   compression: oneOf(compressions),
+  maxMemory,
   delivery: oneOf(deliveries),
   deadLetters: deadLettersCheck,
   rebuildPositions: flag,
@@ -43,6 +46,14 @@ export const groupChecks = {
 
 /** The options of a member, each listed by name, because they are sent to threads as a message. */
 export function memberOptions(options: GroupOptions) {
-  const { instance, compression = 'none', delivery, deadLetters, rebuildPositions, allowEmptyOutput } = options
-  return { instance, compression, delivery, deadLetters, rebuildPositions, allowEmptyOutput }
+  const {
+    instance,
+    compression = 'none',
+    maxMemory,
+    delivery,
+    deadLetters,
+    rebuildPositions,
+    allowEmptyOutput,
+  } = options
+  return { instance, compression, maxMemory, delivery, deadLetters, rebuildPositions, allowEmptyOutput }
 }

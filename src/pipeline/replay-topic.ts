@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { type Compression, compressions } from '../batch/batch-header.ts'
 import { defaultModelsTopic, groupName, type TopicNames, topicNames } from '../config/names.ts'
 import { parsePosition, replayPosition } from '../config/replay-position.ts'
-import { count, datasetName, flag, limit, listener, oneOf, ownTopic, text } from '../config/value-rules.ts'
+import { count, datasetName, flag, limit, listener, maxMemory, oneOf, ownTopic, text } from '../config/value-rules.ts'
 import { UsageError } from '../errors.ts'
 import type { PartitionOffset } from '../ports/log.ts'
 import type { StageReport } from '../ports/stage-report.ts'
@@ -41,6 +41,8 @@ export interface ReplayTopicOptions {
   readonly modeChoice?: ModeChoice | undefined
   /** codec of the batches that are written ['none'] */
   readonly compression?: Compression | undefined
+  /** bytes of its buffers: fetched rows, batches that are filled, and batches on their way [160 MiB] */
+  readonly maxMemory?: number | undefined
   /** [dead letters, up to half of the last 100,000 rows] */
   readonly deadLetters?: DeadLetterPolicy | undefined
   /** whether a group that has read rows may go on although its output is empty or missing [false: that is an error] */
@@ -68,6 +70,7 @@ const checks = optionChecks<ReplayTopicOptions>(
     clip: limit,
     modeChoice: modeChoiceCheck,
     compression: oneOf(compressions),
+    maxMemory,
     deadLetters: deadLettersCheck,
     allowEmptyOutput: flag,
     onProgress: listener<OnProgress>(),
@@ -117,6 +120,7 @@ async function replay(cluster: ClusterSession, options: ReplayTopicOptions): Pro
       clip,
       modeChoice,
       compression: options.compression ?? 'none',
+      maxMemory: options.maxMemory,
       deadLetters: options.deadLetters,
       allowEmptyOutput: options.allowEmptyOutput,
       ends,

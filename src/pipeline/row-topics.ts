@@ -2,7 +2,7 @@ import { checkDataset, defaultModelsTopic, type TopicNames, type TopicOverrides,
 import { InterruptedError, UsageError } from '../errors.ts'
 import { earliest } from '../kafka/broker-connections.ts'
 import type { PartitionOffset, TopicPartition } from '../ports/log.ts'
-import type { BatchSizes } from '../stages/partition-output.ts'
+import type { BatchSizes } from '../stages/outgoing-buffers.ts'
 import type { BoundedRange } from '../stages/read-partition.ts'
 import type { ClusterSession } from './cluster-session.ts'
 

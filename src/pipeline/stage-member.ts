@@ -21,6 +21,7 @@ import {
 } from './group-positions.ts'
 import { MemberReporter } from './member-reporter.ts'
 import { batchSizesFor, startsOf } from './row-topics.ts'
+import { stageMemory } from './stage-memory.ts'
 import { whenReachable } from './when-reachable.ts'
 
 /** Long enough for a transaction's cost to vanish, short enough for heartbeats and for whoever reads downstream. */
@@ -41,6 +42,8 @@ export interface TransformStageOptions extends GroupedStage {
   readonly deadLetterTopic: string
   readonly deadLetters?: DeadLetterPolicy | undefined
   readonly compression: Compression
+  /** bytes of its buffers */
+  readonly maxMemory?: number | undefined
   readonly delivery?: Delivery | undefined
   readonly transform: RowTransform
   /** where to begin if the group has no position yet; its first row unless given */
@@ -84,9 +87,15 @@ export async function runTransformStage(cluster: ClusterSession, options: Transf
     }
     await ensureOutputs(count)
     await preparePositions(cluster)
-    return count
+    const sizes = {
+      output: await batchSizesFor(cluster, outputTopic),
+      deadLetters: await batchSizesFor(cluster, deadLetterTopic),
+    }
+    const { largestBytes } = await batchSizesFor(cluster, inputTopic)
+    const largest = Math.max(largestBytes, sizes.output.largestBytes)
+    return { partitions: count, sizes, memory: stageMemory(options.maxMemory, largest) }
   }
-  const partitions = await whenReachable(cluster, prepare, mayCome)
+  const { partitions, sizes, memory } = await whenReachable(cluster, prepare, mayCome)
   // Random unless named: workers that are started by hand share the load and never fence each other.
   const id = transactionalId(group, instance ?? randomBytes(6).toString('hex'), slot)
   const reporter = new MemberReporter(cluster.report)
@@ -98,6 +107,8 @@ export async function runTransformStage(cluster: ClusterSession, options: Transf
       groupInstanceId: instance === undefined ? null : `${instance}.${slot}`,
       compression,
       delivery,
+      fetching: memory.fetching,
+      inFlightBytes: memory.inFlightBytes,
       startOffsets: async (fresh) => {
         // Partitions may be added while the stage runs: a row keeps its partition, so the outputs must have it too.
         if (fresh.some(({ partition }) => partition >= partitions))
@@ -137,10 +148,8 @@ export async function runTransformStage(cluster: ClusterSession, options: Transf
       outputPartition: (partition) => partition,
       deadLetterTopic,
       deadLetters: options.deadLetters,
-      sizes: {
-        output: await batchSizesFor(cluster, outputTopic),
-        deadLetters: await batchSizesFor(cluster, deadLetterTopic),
-      },
+      sizes,
+      bufferBytes: memory.bufferBytes,
       sliceMs: options.sliceMs ?? defaultSliceMs,
       ends,
       signal,

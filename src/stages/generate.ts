@@ -57,8 +57,10 @@ export async function generate(options: GenerateOptions): Promise<StageReport> {
     for (const { partition, firstRow, count } of blocks(rows, partitions, batchRows)) {
       if (signal.aborted) throw new InterruptedError()
       if (!slice.open) {
-        slice = { rows: 0, startedMs: performance.now(), open: true }
+        slice = { rows: 0, startedMs: 0, open: true }
         await writer.begin(expected)
+        // With many partitions, the markers of the transaction before may take longer than a slice.
+        slice.startedMs = performance.now()
       }
       block.fill({ seed, partition, firstRow }, count)
       for (let row = 0; row < count; ) {

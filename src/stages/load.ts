@@ -85,8 +85,9 @@ export async function load(options: LoadOptions): Promise<LoadReport> {
   const begin = async () => {
     slice.open = true
     slice.rows = 0
-    slice.startedMs = performance.now()
     await writer.begin(expected)
+    // With many partitions, the markers of the transaction before may take longer than a slice.
+    slice.startedMs = performance.now()
   }
   const commit = async (complete: boolean) => {
     if (!slice.open) await begin()

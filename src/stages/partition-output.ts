@@ -1,16 +1,9 @@
 import type { Compression } from '../batch/batch-header.ts'
-import { RecordBatchWriter } from '../batch/record-batch-writer.ts'
+import type { RecordBatchWriter } from '../batch/record-batch-writer.ts'
 import { appendHeaders, type RecordHeaders } from '../batch/record-headers.ts'
 import type { Records } from '../batch/records.ts'
 import type { RowKernel } from '../kernel/row-kernel.ts'
-
-/** How large the batches for a topic may be. */
-export interface BatchSizes {
-  /** at which a batch is sent */
-  readonly batchBytes: number
-  /** that the topic takes, as its max.message.bytes: for a row that is larger than batches are */
-  readonly largestBytes: number
-}
+import { type BatchSizes, bufferBytesFor, OutgoingBuffers, type WaitingRows } from './outgoing-buffers.ts'
 
 /** Sends a full batch on its way, and empties the writer. */
 export type SendBatch = (topic: string, partition: number, batch: RecordBatchWriter) => Promise<void>
@@ -19,19 +12,32 @@ export type SendBatch = (topic: string, partition: number, batch: RecordBatchWri
  * Collects rows for one partition into batches of the best size: small ones that come in are joined, large ones are
  * split below what the topic takes.
  */
-export class PartitionOutput {
+export class PartitionOutput implements WaitingRows {
   readonly #topic: string
   readonly #partition: number
+  readonly #sizes: BatchSizes
+  readonly #buffers: OutgoingBuffers
   readonly #send: SendBatch
-  readonly #batch: RecordBatchWriter
+  /** while there are rows */
+  #batch: RecordBatchWriter | undefined
+  #bufferBytes = 0
   /** since `takeRows` was called */
   #rows = 0
 
-  constructor(topic: string, partition: number, { batchBytes, largestBytes }: BatchSizes, send: SendBatch) {
+  constructor(topic: string, partition: number, sizes: BatchSizes, send: SendBatch, buffers = new OutgoingBuffers()) {
     this.#topic = topic
     this.#partition = partition
+    this.#sizes = sizes
+    this.#buffers = buffers
     this.#send = send
-    this.#batch = new RecordBatchWriter(batchBytes, largestBytes)
+  }
+
+  get sizeBytes(): number {
+    return this.#batch?.sizeBytes ?? 0
+  }
+
+  get bufferBytes(): number {
+    return this.#bufferBytes
   }
 
   /**
@@ -47,16 +53,19 @@ export class PartitionOutput {
   ): Promise<{ readonly next: number; readonly isTooLarge: boolean }> {
     let row = from
     while (row < to) {
-      row = this.#batch.appendEncoded(encoder, row, to)
-      if (this.#batch.isOversized && !this.#batch.fit(encoder.records.compression)) {
-        this.#batch.clear()
+      const batch = this.#open()
+      row = batch.appendEncoded(encoder, row, to)
+      if (batch.isOversized && !batch.fit(encoder.records.compression)) {
+        this.#empty(batch)
         this.#rows += row - 1 - from
         return { next: row - 1, isTooLarge: true }
       }
+      this.#grow(batch)
       if (row === to || encoder.stop !== undefined) break
       await this.flush()
     }
     this.#rows += row - from
+    await this.#buffers.makeRoom()
     return { next: row, isTooLarge: false }
   }
 
@@ -82,17 +91,26 @@ export class PartitionOutput {
     headers: Uint8Array,
     came: Compression = 'none',
   ): Promise<boolean> {
-    while (!this.#batch.append(timestampMs, key, value, headers)) await this.flush()
-    if (this.#batch.isOversized && !this.#batch.fit(came)) {
-      this.#batch.clear()
+    let batch = this.#open()
+    while (!batch.append(timestampMs, key, value, headers)) {
+      await this.flush()
+      batch = this.#open()
+    }
+    if (batch.isOversized && !batch.fit(came)) {
+      this.#empty(batch)
       return false
     }
+    this.#grow(batch)
     this.#rows++
+    await this.#buffers.makeRoom()
     return true
   }
 
   async flush(): Promise<void> {
-    if (this.#batch.recordCount > 0) await this.#send(this.#topic, this.#partition, this.#batch)
+    const batch = this.#batch
+    if (batch === undefined) return
+    if (batch.recordCount > 0) await this.#send(this.#topic, this.#partition, batch)
+    this.#empty(batch)
   }
 
   /** Rows appended since the last call. */
@@ -104,7 +122,30 @@ export class PartitionOutput {
 
   /** Forgets unsent rows, for instance after an abort. */
   clear(): void {
-    this.#batch.clear()
+    if (this.#batch !== undefined) this.#empty(this.#batch)
     this.#rows = 0
+  }
+
+  #open(): RecordBatchWriter {
+    if (this.#batch !== undefined) return this.#batch
+    const { writer, bufferBytes } = this.#buffers.take(this.#sizes)
+    this.#batch = writer
+    this.#bufferBytes = bufferBytes
+    this.#buffers.grown(this, bufferBytes)
+    return writer
+  }
+
+  #grow({ sizeBytes }: RecordBatchWriter): void {
+    const more = bufferBytesFor(sizeBytes, this.#sizes) - this.#bufferBytes
+    if (more <= 0) return
+    this.#bufferBytes += more
+    this.#buffers.grown(this, more)
+  }
+
+  #empty(batch: RecordBatchWriter): void {
+    batch.clear()
+    this.#buffers.emptied(this)
+    this.#buffers.giveBack(batch, Math.min(this.#bufferBytes, this.#sizes.batchBytes), this.#sizes)
+    this.#batch = undefined
   }
 }

@@ -1,6 +1,6 @@
 import { PipelineError } from '../errors.ts'
 import type { TopicPartition } from '../ports/log.ts'
-import type { BatchSizes } from './partition-output.ts'
+import type { BatchSizes } from './outgoing-buffers.ts'
 
 /**
  * A row exceeds the limit of the output topic and of the dead-letters topic, so it can neither be processed nor set

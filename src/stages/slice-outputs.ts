@@ -4,7 +4,9 @@ import type { FetchedPartition, GroupSession, TopicPartition } from '../ports/lo
 import type { CommittedSlice } from '../ports/stage-event.ts'
 import { rowErrorCodes, rowErrorMessages, rowErrors } from '../rows/row-error.ts'
 import type { DeadLetterWatch } from './dead-letter-policy.ts'
-import { type BatchSizes, PartitionOutput } from './partition-output.ts'
+import type { BatchSizes } from './outgoing-buffers.ts'
+import { OutgoingBuffers } from './outgoing-buffers.ts'
+import { PartitionOutput, type SendBatch } from './partition-output.ts'
 import type { BatchUnreadableError } from './read-fetched.ts'
 import { RowTooLargeError } from './row-too-large-error.ts'
 import type { RowTarget, RowTransform } from './row-transform.ts'
@@ -19,12 +21,15 @@ export interface SliceOutputOptions {
   readonly deadLetterTopic: string
   /** of outgoing batches, by topic */
   readonly sizes: { readonly output: BatchSizes; readonly deadLetters: BatchSizes }
+  /** of the buffers of batches that are being filled [no limit] */
+  readonly bufferBytes?: number | undefined
 }
 
 /** The outgoing batches of all partitions of a member, and the counts of the open slice. */
 export class SliceOutputs {
   readonly #options: SliceOutputOptions
   readonly #watch: DeadLetterWatch
+  readonly #buffers: OutgoingBuffers
   readonly #outputs = new Map<number, PartitionOutput>()
   readonly #deadLetters = new Map<number, PartitionOutput>()
   readonly #targets = new Map<number, RowTarget>()
@@ -34,6 +39,7 @@ export class SliceOutputs {
 
   constructor(options: SliceOutputOptions, watch: DeadLetterWatch) {
     this.#options = options
+    this.#buffers = new OutgoingBuffers(options.bufferBytes)
     this.#watch = watch
   }
 
@@ -138,10 +144,11 @@ export class SliceOutputs {
     const known = outputs.get(partition)
     if (known !== undefined) return known
     const { session } = this.#options
-    const created = new PartitionOutput(topic, partition, sizes, (topic, partition, batch) => {
+    const send: SendBatch = (topic, partition, batch) => {
       this.#bytes += batch.sizeBytes
       return session.produce(topic, partition, batch)
-    })
+    }
+    const created = new PartitionOutput(topic, partition, sizes, send, this.#buffers)
     outputs.set(partition, created)
     return created
   }

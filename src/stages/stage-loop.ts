@@ -49,7 +49,7 @@ export async function transformTopic(options: TransformOptions): Promise<StageRe
   const report = () => stageReport(rowsIn, rowsOut, deadLetters, (performance.now() - startedMs) / 1_000)
 
   for (;;) {
-    const sliceEndMs = performance.now() + options.sliceMs
+    let sliceEndMs = performance.now() + options.sliceMs
     let [sliceRows, fetchedBytes, firstRowMs] = [0, 0, 0]
     let isEmpty = true
     let readBytes = 0
@@ -60,7 +60,11 @@ export async function transformTopic(options: TransformOptions): Promise<StageRe
     try {
       await orInterrupted(orLater(transform.beginSlice()), signal)
       do {
+        const askedMs = performance.now()
         const fetched = await orInterrupted(session.poll(pollMs), signal)
+        // A transaction begins when the markers of the one before have been written: with many partitions, that may take
+        // longer than a slice.
+        if (isEmpty) sliceEndMs += Math.max(0, performance.now() - askedMs - pollMs)
         if (isFirst) {
           // The time for joining the group does not count in rows per second.
           startedMs = performance.now()

@@ -1,5 +1,6 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { suite, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { RecordBatchWriter } from '../../src/batch/record-batch-writer.ts'
 import { copyBatches } from '../../src/bench/copy-batches.ts'
 import { RowClient } from '../../src/kafka/row-client.ts'
@@ -64,6 +65,8 @@ suite('a session without transactions, on a broker', () => {
         await session.produce(output, partition, batch)
         written += header.recordCount
       }
+    const rowsThere = async () => (await broker.ends(output)).reduce((sum, end) => sum + end, 0)
+    while ((await rowsThere()) < written) await sleep(20)
     await session.abort('for the test')
     deepEqual(await broker.connections.committedOffsets(group, ends), [], 'nothing of the slice is committed')
     await copyBatches({ session, outputTopic: output, ends, sliceMs: 5 })

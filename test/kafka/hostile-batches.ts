@@ -120,8 +120,8 @@ export async function produceBatch(
 ): Promise<void> {
   const what = `Writing to ${topic}/${partition}`
   const connection = await connections.leaderConnection({ topic, partition }, 'produce')
-  const { errorCode } = await connections.request(connection, what, () =>
-    produce.async(connection, null, 10_000, topic, partition, batch),
+  const [{ errorCode }] = await connections.request(connection, what, () =>
+    produce.async(connection, null, 10_000, [{ topic, partition, bytes: batch }]),
   )
   if (errorCode !== 0) throw new BrokerError(errorCode, what)
 }

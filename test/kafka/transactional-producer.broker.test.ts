@@ -425,6 +425,19 @@ suite('transactional producer, on a broker', () => {
     )
   })
 
+  test('batches keep their order although small ones are compressed sooner, and what grows stays as it is', async (t) => {
+    const broker = await TestBroker.connect(t)
+    const topic = await broker.createTopic(2)
+    const producer = await broker.openProducer({ compression: 'gzip' })
+    const noise = (length: number) =>
+      Buffer.from(Array.from({ length }, () => Math.floor(256 * Math.random()))).toString('base64')
+    const values = Array.from({ length: 24 }, (_, i) => `${i} ${i % 3 === 0 ? noise(200_000) : i}`)
+    await producer.begin()
+    for (const value of values) for (const partition of [0, 1]) await producer.produce(topic, partition, batchOf(value))
+    await producer.commit()
+    deepEqual(valuesOf(await broker.rows(topic)), [...values, ...values])
+  })
+
   for (const compression of compressions)
     test(`batches that are compressed with ${compression} are understood by the broker itself`, {
       skip: notEmbedded('it stores batches as they come'),

@@ -77,6 +77,7 @@ const count_ = [0, -1, Number.NaN, 1.5, '2', null]
 const seed = ['a', -1, 2 ** 32, Number.NaN, null]
 const told = ['x', {}, null]
 const compression = ['lz5', '', 1, null]
+const maxMemory = [0, 2 ** 20, 2 ** 25 + 0.5, '32MiB', null]
 const clip = ['0.99', 0, -1, Number.NaN, null]
 const modeChoice = [
   'likely',
@@ -121,6 +122,7 @@ const group = {
   instance: name,
   untilEnd: flag,
   compression,
+  maxMemory,
   delivery: ['exactly_once', '', null],
   deadLetters,
   rebuildPositions: flag,
@@ -249,6 +251,7 @@ const cases: readonly Case[] = [
       clip,
       modeChoice,
       compression,
+      maxMemory,
       deadLetters,
       allowEmptyOutput: flag,
       onProgress: told,

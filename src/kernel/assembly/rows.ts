@@ -127,7 +127,6 @@ const versionRank = 128
 let isBeyond = false
 
 /** Writes the normalized number and its mode; returns the position after them. */
-// @ts-ignore: decorator
 @inline
 function putNormalized(column: usize, x: f64, out: usize): usize {
   let place = (x - load<f64>(column, columnLow)) * load<f64>(column, columnCellsPerUnit)
@@ -153,14 +152,12 @@ function putUnresolved(column: usize, x: f64, out: usize): usize {
   return putPair(clipped(column, value), mode, out)
 }
 
-// @ts-ignore: decorator
 @inline
 function clipped(column: usize, value: f64): f64 {
   const clip = load<f64>(column, columnClip)
   return clip == Infinity ? value : min<f64>(clip, max<f64>(-clip, value))
 }
 
-// @ts-ignore: decorator
 @inline
 function putPair(value: f64, mode: u32, out: usize): usize {
   store<f64>(out, value)
@@ -174,7 +171,6 @@ function putPair(value: f64, mode: u32, out: usize): usize {
 }
 
 /** The number that a value and a mode stand for, with as many decimals as its column has. */
-// @ts-ignore: decorator
 @inline
 function restored(column: usize, value: f64, mode: u32): f64 {
   const place = load<usize>(column, columnModes) + mode * modeBytes
@@ -186,7 +182,6 @@ function restored(column: usize, value: f64, mode: u32): f64 {
 }
 
 /** The nearest whole number, the higher one of two. */
-// @ts-ignore: decorator
 @inline
 function toInteger(x: f64): i64 {
   const floor = Math.floor(x)
@@ -553,7 +548,6 @@ function run(ctx: usize, code: usize, columns: usize, row: i32, start: usize, li
 }
 
 /** The mode behind a normalized value; an error, negated, if it cannot be any model's. Ends at `varintEnd`. */
-// @ts-ignore: decorator
 @inline
 function readMode(at: usize, limit: usize): i32 {
   const mode = readVarint(at, limit, 5)
@@ -561,28 +555,24 @@ function readMode(at: usize, limit: usize): i32 {
   return mode < 0 || mode > 255 ? -errorBadMode : <i32>mode
 }
 
-// @ts-ignore: decorator
 @inline
 function keep(column: usize, row: i32, x: f64): void {
   store<f64>(load<usize>(column, columnValues) + (<usize>row << 3), x)
   store<u8>(load<usize>(column, columnNulls) + row, 0)
 }
 
-// @ts-ignore: decorator
 @inline
 function kept(column: usize, row: i32): f64 {
   return load<f64>(load<usize>(column, columnValues) + (<usize>row << 3))
 }
 
 /** Converting to a short word takes a fraction of the time. */
-// @ts-ignore: decorator
 @inline
 function toDelta(ms: f64): i64 {
   return Math.abs(ms) < 1073741824 ? <i64><i32>ms : <i64>ms
 }
 
 /** Bits of the varint of a length below 8192. */
-// @ts-ignore: decorator
 @inline
 function lengthBits(length: usize): u64 {
   return length < 64 ? <u64>length << 1 : ((<u64>length << 1) & 127) | 128 | ((<u64>length >> 6) << 8)
@@ -593,20 +583,33 @@ function lengthBits(length: usize): u64 {
  * times near that of the batch. Their sizes are known before. Stops before the first row that is another, or for which
  * there is no room: `transform` sees to it.
  *
- * @param row   not the first one of the batch
- * @param names operands of the instruction for all doubles: their number, and the columns
+ * @param from not the first row of the batch
+ * @param doubles operands of the one instruction for numbers: how many, and the columns
+ * @param isRestoring whether they are restored, else they are normalized
  * @returns the row that it has stopped before; `runDoublesOut` and `runMaxMs` are up to date
  */
-function transformDoubles(ctx: usize, from: i32, outFrom: usize, countFrom: i32, names: usize): i32 {
+function transformDoubles(
+  ctx: usize,
+  from: i32,
+  outFrom: usize,
+  countFrom: i32,
+  doubles: usize,
+  isRestoring: bool,
+): i32 {
   const columns = load<usize>(ctx, runColumns)
   const positions = load<usize>(ctx, runPositions)
   const head = load<usize>(ctx, runHead)
   const headBytes = load<usize>(ctx, runHeadBytes)
   const to = load<i32>(ctx, runTo)
   const baseMs = load<f64>(ctx, runBaseMs)
-  const numbers = load<usize>(names)
-  const rawBytes: usize = 5 + (numbers << 3)
-  const size = headBytes + 9 * numbers
+  const numbers = load<usize>(doubles)
+  // The model version that restored rows begin with, in one byte or two.
+  const version = lengthBits(load<usize>(ctx, runVersion))
+  const versionBytes: usize = !isRestoring ? 0 : version < 128 ? 1 : 2
+  const versionMask: u64 = !isRestoring ? 0 : version < 128 ? 255 : 65535
+  const framedBytes: usize = 5 + versionBytes
+  const rawBytes = framedBytes + numbers * (isRestoring ? 9 : 8)
+  const size = headBytes + numbers * (isRestoring ? 8 : 9)
   const sizeBytes = lengthBytes(size)
   let maxMs = load<f64>(ctx, runMaxMs)
   let row = from
@@ -617,8 +620,8 @@ function transformDoubles(ctx: usize, from: i32, outFrom: usize, countFrom: i32,
     const length: usize = countBytes + sizeBytes + size + 4
     const frame = lengthBytes(length)
     if (length >= 8192) break
-    // The last place where a row still fits, in the memory and in the batch.
-    // A mode that takes two bytes is found out when it is written.
+    // The last place where a row still fits, in the memory and in the batch. A mode that takes two bytes is found out
+    // when it is written.
     const room = load<usize>(ctx, runOutEnd) - frame - length - numbers
     const left = load<i32>(ctx, runLimit) - load<i32>(ctx, runUsed) - frameBytes - <i32>size - 1
     const last = min<i32>(<i32>room, load<i32>(ctx, runOut) + left)
@@ -633,7 +636,8 @@ function transformDoubles(ctx: usize, from: i32, outFrom: usize, countFrom: i32,
         load<usize>(place, recordEndAt) - end != 1 ||
         load<i32>(place, keyStartAt) >= 0 ||
         load<u8>(positions + row, statusAt) != 0 ||
-        !(delta >= -64 && delta < 64)
+        !(delta >= -64 && delta < 64) ||
+        (isRestoring && (<u64>load<u16>(start, 5) & versionMask) != version)
       )
         break
       const time = <i32>delta
@@ -651,12 +655,25 @@ function transformDoubles(ctx: usize, from: i32, outFrom: usize, countFrom: i32,
       store<u64>(value, load<u64>(head))
       store<u32>(value, load<u32>(head, 8), 8)
       let write = value + headBytes
-      let name = names + 4
-      let at = start + 5
-      for (; at < end; at += 8, name += 4) {
-        const x = load<f64>(at)
-        if (x - x != 0) break
-        write = putNormalized(columns + load<usize>(name), x, write)
+      let at = start + framedBytes
+      let name = doubles + 4
+      if (isRestoring) {
+        for (; at < end; at += 9, name += 4) {
+          const column = columns + load<usize>(name)
+          const number = load<f64>(at)
+          const mode = <i32>load<u8>(at, 8)
+          if (number - number != 0 || (mode & 129) != 0 || mode >> 1 >= load<i32>(column, columnModeCount)) break
+          const x = restored(column, number, mode >> 1)
+          if (x - x != 0) break
+          store<f64>(write, x)
+          write += 8
+        }
+      } else {
+        for (; at < end; at += 8, name += 4) {
+          const x = load<f64>(at)
+          if (x - x != 0) break
+          write = putNormalized(columns + load<usize>(name), x, write)
+        }
       }
       if (write != value + size || isBeyond) {
         isBeyond = false
@@ -676,11 +693,13 @@ function transformDoubles(ctx: usize, from: i32, outFrom: usize, countFrom: i32,
   return row < 0 ? -1 - row : row
 }
 
-/** The operands of the instruction for all doubles, if rows of the program are nothing else; else 0. */
-function onlyDoubles(code: usize): usize {
-  if (load<i32>(code) != opExactly || load<i32>(code, 8) != opNormalizeDoubles) return 0
-  const names = code + 12
-  return load<i32>(names + ((load<usize>(names) + 1) << 2)) == opEnd ? names : 0
+/** The operands of the one instruction for numbers, if the values of a program are doubles and nothing else; else 0. */
+function onlyDoubles(code: usize, version: i32): usize {
+  let doubles: usize = 0
+  if (load<i32>(code) == opExactly && load<i32>(code, 8) == opNormalizeDoubles) doubles = code + 12
+  else if (load<i32>(code) == opVersion && load<i32>(code, 4) == opRestoreDoubles && version >= 0 && version < 8192)
+    doubles = code + 8
+  return doubles != 0 && load<i32>(doubles + ((load<usize>(doubles) + 1) << 2)) == opEnd ? doubles : 0
 }
 
 /**
@@ -715,12 +734,14 @@ export function transform(ctx: usize): i32 {
   let timeBits: u64 = 0
   let out = outStart
   let reason = reasonDone
-  let doubles = framingBytes == 5 && otherHeaders == 0 ? onlyDoubles(code) : 0
+  let doubles = framingBytes == 5 && otherHeaders == 0 ? onlyDoubles(code, load<i32>(ctx, runVersion)) : 0
+  const isRestoring = load<i32>(code) == opVersion
+  if (isRestoring && load<i32>(ctx, runRejected) != 0) doubles = 0
   for (; row < to; row++) {
     if (doubles != 0 && count > 0) {
       store<f64>(ctx, baseMs, runBaseMs)
       store<f64>(ctx, maxMs, runMaxMs)
-      const next = transformDoubles(ctx, row, out, count, doubles)
+      const next = transformDoubles(ctx, row, out, count, doubles, isRestoring)
       // Rows of another kind are not asked for again.
       if (next == row) doubles = 0
       count += next - row

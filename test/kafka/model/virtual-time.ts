@@ -67,6 +67,8 @@ export class VirtualTime {
       result.catch(() => undefined)
       for (;;) {
         await nextTurn()
+        // What code puts off to the end of its turn comes before the next event.
+        await nextTurn()
         if (isSettled) return await result
         if (!this.#step()) throw new Error('It hangs: nothing is left to wait for')
         if (this.nowMs > limit) throw new Error(`It hangs: ${limitMs} ms have passed`)
