@@ -21,6 +21,7 @@ import { normalizeCommand } from './normalize.ts'
 import { replayCommand } from './replay.ts'
 import { restoreCommand } from './restore.ts'
 import { sampleCommand } from './sample.ts'
+import { pauseCommand, rateCommand, resumeCommand } from './steer.ts'
 import { verifyCommand } from './verify.ts'
 
 /** Commands in the order of the help text, under its headings. */
@@ -28,7 +29,13 @@ const commands: readonly (readonly [heading: string, commands: readonly ((peers?
   ['Start here:', [demoCommand, upCommand, downCommand, statusCommand]],
   ['The flow:', [loadCommand, generateCommand, sampleCommand, fitCommand, normalizeCommand, restoreCommand]],
   ['Its results:', [exportCommand, replayCommand, verifyCommand]],
-  ['Looking after it:', [doctorCommand, modelCommand, lagCommand, deadLettersCommand, configCommand, benchCommand]],
+  [
+    'Looking after it:',
+    [
+      ...[doctorCommand, modelCommand, lagCommand, pauseCommand, resumeCommand, rateCommand],
+      ...[deadLettersCommand, configCommand, benchCommand],
+    ],
+  ],
 ]
 
 /**

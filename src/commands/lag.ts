@@ -1,34 +1,49 @@
 import type { Command } from 'commander'
 import { parseTopic } from '../config/value-parsers.ts'
-import { textTable } from '../observe/report-text.ts'
+import { durationText, textTable } from '../observe/report-text.ts'
 import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
+import { controlTopicOption } from './options.ts'
 
 interface LagFlags extends DatasetFlags {
   readonly group?: string
   readonly topic?: string
+  readonly controlTopic: string
 }
 
 export function lagCommand(): Command {
-  return datasetCommand('lag', 'how far normalize and restore are behind', 'vgm lag --dataset trips')
+  return datasetCommand('lag', 'how far normalize, restore and replays are behind', 'vgm lag --dataset trips')
     .option('--group <name>', 'consumer group that reads --topic')
     .option('--topic <topic>', 'topic that --group reads', parseTopic)
+    .addOption(controlTopicOption())
     .action(async (flags: LagFlags) => {
       await withCluster(flags, async (cluster) => {
         const { groupLag, lagRemarks } = await import('../pipeline/index.ts')
-        const { dataset, group, topic } = flags
-        const lags = await groupLag(cluster, { dataset, group, topic })
-        const rows = lags.flatMap(({ group, topic, partitions }) =>
-          partitions.map(({ partition, committed, end, lag }) => [
+        const { dataset, group, topic, controlTopic } = flags
+        const lags = await groupLag(cluster, { dataset, group, topic, controlTopic })
+        // What is done stays known for ever: only what is named, or not done, is listed.
+        const shown = lags.filter(({ output, total }) => group !== undefined || output === undefined || total > 0)
+        const rows = shown.flatMap(({ group, topic, partitions }) =>
+          partitions.map(({ partition, committed, end, lag, movedMs, secondsLeft }) => [
             group,
             topic,
             String(partition),
             committed === undefined ? '-' : String(committed),
             String(end),
             lag,
+            movedMs === undefined ? '-' : timeText(movedMs),
+            secondsLeft === undefined ? '-' : durationText(secondsLeft),
           ]),
         )
-        const table = textTable(['group', 'topic', 'partition', 'committed', 'end', 'lag'], rows)
-        printResult(flags, { groups: lags }, [table, ...lags.flatMap(lagRemarks)].join('\n'))
+        const header = ['group', 'topic', 'partition', 'committed', 'end', 'lag', 'last progress', 'time left']
+        const lines = [textTable(header, rows), ...shown.flatMap(lagRemarks)]
+        const done = lags.length - shown.length
+        if (done > 0) lines.push(done === 1 ? '1 replay is done.' : `${done} replays are done.`)
+        printResult(flags, { groups: lags }, lines.join('\n'))
       })
     })
+}
+
+/** @example timeText(1_795_435_200_000) // '2026-11-23 12:00:00' */
+function timeText(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 19).replace('T', ' ')
 }

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import type { Compression } from '../batch/batch-header.ts'
 import { topicNames } from '../config/names.ts'
 import { parseCount, parseTopic } from '../config/value-parsers.ts'
+import type { RowTimes } from '../files/reading/row-times.ts'
 import type { TableFile } from '../files/reading/table-file.ts'
 import { printableLine } from '../observe/printable-text.ts'
 import { createProgress } from '../observe/progress.ts'
@@ -13,6 +14,8 @@ import { compressionOption } from './options.ts'
 
 interface LoadFlags extends DatasetFlags, FileFlags {
   readonly key?: string
+  readonly timestamp?: string
+  readonly defaultTimestamp?: string
   readonly partitions: number
   readonly compression: Compression
   readonly badRows?: string
@@ -27,12 +30,14 @@ export function loadCommand(): Command {
   ).argument('<file...>', 'CSV, Parquet or JSON files')
   return addFileOptions(command)
     .option('--key <column>', 'column whose text becomes the key and chooses the partition')
+    .option('--timestamp <column>', 'column that is the time of each record (default: the time of the load)')
+    .option('--default-timestamp <time>', 'time of rows that have none in --timestamp: now, or ISO 8601')
     .option('--partitions <n>', 'number of partitions of a new topic', parseCount, defaultPartitions)
     .option('--bad-rows <file>', 'file for CSV rows that cannot be read; the other rows are loaded')
     .option('--topic <topic>', 'raw topic (default: <dataset>.raw)', parseTopic)
     .addOption(compressionOption())
     .action(async (files: string[], flags: LoadFlags) => {
-      const { dataset, topic, key, partitions, compression, badRows } = flags
+      const { dataset, topic, key, timestamp, defaultTimestamp, partitions, compression, badRows } = flags
       const { raw } = topicNames(dataset, { raw: topic }, [flags.modelsTopic, flags.positionsTopic])
       const reading = fileReading(flags)
       await withCluster(flags, async (cluster) => {
@@ -45,10 +50,13 @@ export function loadCommand(): Command {
           topic,
           modelsTopic: flags.modelsTopic,
           key,
+          timestamp,
+          defaultTimestamp,
           partitions,
           compression,
           badRows,
           onColumns: (table) => process.stderr.write(columnsText(table)),
+          onTimes: (times) => process.stderr.write(timesText(times)),
           onProgress: progress.update,
         }).finally(progress.end)
         const before =
@@ -60,6 +68,14 @@ export function loadCommand(): Command {
         printResult(flags, report, stageText(report, raw) + before + bad)
       })
     })
+}
+
+/** @example timesText(times) // 'Times of the records: column "at", seconds since 1970, from 2026-11-01T... to 2026-...' */
+function timesText({ column, unit, fromMs, toMs, withoutTime }: RowTimes): string {
+  const time = (ms: number) => new Date(ms).toISOString()
+  const range = fromMs === undefined ? ', no value' : `, from ${time(fromMs)} to ${time(toMs ?? fromMs)}`
+  const others = withoutTime === 0 ? '' : `; ${withoutTime.toLocaleString('en')} rows without a time`
+  return `${printableLine(`Times of the records: column "${column}", ${unit}${range}${others}`)}\n`
 }
 
 /** Columns that are listed one by one; of wider tables only those with a remark. */

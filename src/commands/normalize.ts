@@ -13,6 +13,7 @@ import {
   allowEmptyOutputOption,
   clipOption,
   compressionOption,
+  controlTopicOption,
   deadLetterPolicy,
   deliveryOption,
   maxDeadLettersOption,
@@ -40,6 +41,7 @@ interface NormalizeFlags extends DatasetFlags, StageFlags {
   readonly renameVersionField?: string
   readonly renameRecord?: string
   readonly compression: Compression
+  readonly controlTopic: string
   readonly maxMemory?: number
   readonly delivery: Delivery
   readonly maxDeadLetters: number
@@ -79,6 +81,7 @@ export function normalizeCommand(): Command {
     .option('--rebuild-positions', 'if the group has lost its positions, find them by counting the rows of the output')
     .addOption(allowEmptyOutputOption())
     .addOption(compressionOption())
+    .addOption(controlTopicOption())
     .addOption(maxMemoryOption())
     .action(async (flags: NormalizeFlags) => {
       const { dataset, members, untilEnd = false, rawTopic, normalizedTopic, deadLetterTopic } = flags
@@ -107,6 +110,7 @@ export function normalizeCommand(): Command {
           deadLetters: deadLetterPolicy(flags),
           rebuildPositions: flags.rebuildPositions,
           allowEmptyOutput: flags.allowEmptyOutput,
+          controlTopic: flags.controlTopic,
           onProgress: progress.update,
         }).finally(progress.end)
         printResult(flags, report, stageText(report, topics.normalized))

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { type TopicNames, topicNames } from '../config/names.ts'
+import { defaultControlTopic, type TopicNames, topicNames } from '../config/names.ts'
 import { commonOption } from '../config/setting.ts'
 import { parseCount, parseLimit, parseMaxMemory, parseShare, parseTopic, valueParser } from '../config/value-parsers.ts'
 import { parseEndpoint } from '../observe/endpoint-address.ts'
@@ -132,6 +132,14 @@ const parseGrace = valueParser({ type: 'integer', minimum: 0, maximum: longestGr
   if (/^\d+$/.test(text.trim()) && ms <= longestGraceMs) return ms
   throw new InvalidArgumentError('Write milliseconds, from 0 to 3600000.')
 })
+
+export function controlTopicOption(): Option {
+  return commonOption(
+    new Option('--control-topic <topic>', 'topic of the orders of "vgm pause", "resume" and "rate"')
+      .argParser(parseTopic)
+      .default(defaultControlTopic),
+  )
+}
 
 export function compressionOption(): Option {
   return commonOption(

@@ -1,19 +1,24 @@
 import type { Command } from 'commander'
 import type { Compression } from '../batch/batch-header.ts'
 import { parseCount, parseReplayPosition, parseSeed, parseTopic } from '../config/value-parsers.ts'
+import { printable } from '../observe/printable-text.ts'
 import { createProgress } from '../observe/progress.ts'
-import { stageText } from '../observe/report-text.ts'
+import { durationText, sizeText, stageText, textTable } from '../observe/report-text.ts'
+import type { ReplayEstimate } from '../pipeline/estimate-replay.ts'
+import type { ReplayPlan, ReplayReport, ReplayTopicOptions } from '../pipeline/replay-topic.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
-import { type DatasetFlags, datasetCommand, printResult } from './command-context.ts'
+import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
 import { withObservedStage } from './observed-stage.ts'
 import {
   allowEmptyOutputOption,
   clipOption,
   compressionOption,
+  controlTopicOption,
   deadLetterPolicy,
   maxDeadLettersOption,
   maxMemoryOption,
+  membersOption,
   modeChoice,
   modeChoiceOption,
   onInvalidOption,
@@ -26,6 +31,11 @@ interface ReplayFlags extends DatasetFlags, StageFlags {
   readonly from: string
   readonly to: string
   readonly model: number
+  readonly strictTime?: boolean
+  readonly eventTime?: string
+  readonly members: number
+  readonly maxRate?: number
+  readonly dryRun?: boolean
   readonly output?: string
   readonly allowEmptyOutput?: boolean
   readonly group?: string
@@ -33,6 +43,7 @@ interface ReplayFlags extends DatasetFlags, StageFlags {
   readonly modeChoice: ModeChoice['kind']
   readonly seed: number
   readonly compression: Compression
+  readonly controlTopic: string
   readonly maxMemory?: number
   readonly maxDeadLetters: number
   readonly onInvalid: DeadLetterPolicy['onInvalid']
@@ -56,6 +67,11 @@ export function replayCommand(): Command {
       'start',
     )
     .option('--to <position>', 'position to stop before, in the same notation', parseReplayPosition, 'end')
+    .option('--strict-time', 'leave out rows whose time is outside --from and --to, wherever they stand')
+    .option('--event-time <column>', 'field that is the time of a row, instead of the time of the record; strict')
+    .option('--dry-run', 'print the offsets, rows, bytes and time of the replay, and write nothing')
+    .addOption(membersOption())
+    .option('--max-rate <rows>', 'rows per second that are read at most, by all members together', parseCount)
     .option('--output <topic>', 'output topic (default: <dataset>.normalized.v<model>)', parseTopic)
     .option('--group <name>', 'consumer group that keeps the position (default: named after the backfill)')
     .addOption(clipOption())
@@ -67,34 +83,105 @@ export function replayCommand(): Command {
     .addOption(maxDeadLettersOption())
     .addOption(onInvalidOption())
     .addOption(compressionOption())
+    .addOption(controlTopicOption())
     .addOption(maxMemoryOption())
     .action(async (flags: ReplayFlags) => {
-      const { dataset, model } = flags
+      const { dataset, model, members } = flags
       const { replayTopic, replayTopics } = await import('../pipeline/replay-topic.ts')
       replayTopics(flags, [flags.modelsTopic, flags.positionsTopic])
-      const observed = { stage: 'replay', needs: ['brokers', 'group', 'model'] as const, members: 1, runsOn: false }
+      const options: ReplayTopicOptions = {
+        dataset,
+        model,
+        from: flags.from,
+        to: flags.to,
+        strictTime: flags.strictTime,
+        eventTime: flags.eventTime,
+        output: flags.output,
+        rawTopic: flags.rawTopic,
+        deadLetterTopic: flags.deadLetterTopic,
+        modelsTopic: flags.modelsTopic,
+        group: flags.group,
+        members,
+        maxRate: flags.maxRate,
+        clip: flags.clip,
+        modeChoice: modeChoice(flags),
+        compression: flags.compression,
+        maxMemory: flags.maxMemory,
+        deadLetters: deadLetterPolicy(flags),
+        allowEmptyOutput: flags.allowEmptyOutput,
+        controlTopic: flags.controlTopic,
+      }
+      if (flags.dryRun)
+        return withCluster(flags, async (cluster) => {
+          const { estimateReplay } = await import('../pipeline/index.ts')
+          const estimate = await estimateReplay(cluster, options)
+          printResult(flags, estimate, estimateText(estimate))
+        })
+      const observed = { stage: 'replay', needs: ['brokers', 'group', 'model'] as const, members, runsOn: false }
       await withObservedStage(flags, observed, async (cluster) => {
         const progress = createProgress('replay')
-        const { group, topic, ...report } = await replayTopic(cluster, {
-          dataset,
-          model,
-          from: flags.from,
-          to: flags.to,
-          output: flags.output,
-          rawTopic: flags.rawTopic,
-          deadLetterTopic: flags.deadLetterTopic,
-          modelsTopic: flags.modelsTopic,
-          group: flags.group,
-          clip: flags.clip,
-          modeChoice: modeChoice(flags),
-          compression: flags.compression,
-          maxMemory: flags.maxMemory,
-          deadLetters: deadLetterPolicy(flags),
-          allowEmptyOutput: flags.allowEmptyOutput,
-          onProgress: progress.update,
-        }).finally(progress.end)
-        const nothing = `\nGroup ${group} has processed this range already: name another --output to process it again.`
-        printResult(flags, report, stageText(report, topic) + (report.rowsIn === 0 ? nothing : ''))
+        // The result as JSON has it.
+        const onPlan = flags.json ? undefined : (plan: ReplayPlan) => void process.stderr.write(`${planText(plan)}\n`)
+        const report = await replayTopic(cluster, { ...options, onPlan, onProgress: progress.update }).finally(
+          progress.end,
+        )
+        printResult(flags, report, replayText(report))
       })
     })
+}
+
+/** Partitions that are listed one by one. */
+const listedPartitions = 40
+
+/** What will be read, and what is to be known of it. */
+function planText({ group, topic, partitions, remarks }: ReplayPlan): string {
+  const listed = partitions.slice(0, listedPartitions)
+  const rows = listed.map(({ partition, from, to }) => [String(partition), String(from), String(to), to - from])
+  const rest = partitions.length - listed.length
+  return [
+    `Into ${topic}, as group ${group}:`,
+    textTable(['partition', 'from', 'to', 'offsets'], rows),
+    ...(rest > 0 ? [`and ${rest} more partitions`] : []),
+    ...remarks.map((remark) => `${remark}.`),
+  ]
+    .map(printable)
+    .join('\n')
+}
+
+function replayText(report: ReplayReport): string {
+  const { group, topic, rowsIn, times } = report
+  const lines = [stageText(report, topic)]
+  const { leftOut = 0, withoutTime = 0, cameAlong = 0, goesBack = [] } = times ?? {}
+  if (leftOut > 0) lines.push(`${count(leftOut)} rows outside the range of times were left out.`)
+  if (withoutTime > 0) lines.push(`${count(withoutTime)} rows were left out, because they have no time.`)
+  if (cameAlong > 0)
+    lines.push(
+      `${count(cameAlong)} rows are outside the range of times and came along, and others may be missing: ` +
+        '--strict-time leaves out the ones and finds the others.',
+    )
+  if (goesBack.length > 0) {
+    const places = goesBack.slice(0, 5).map(({ partition, offset }) => `${partition}/${offset}`)
+    const more = goesBack.length > places.length ? `, and in ${goesBack.length - places.length} more partitions` : ''
+    lines.push(`Times go back first at ${places.join(', ')}${more}: a row there is older than one before it.`)
+  }
+  if (rowsIn === 0 && leftOut + withoutTime === 0)
+    lines.push(`Group ${group} has processed this range already: name another --output to process it again.`)
+  return lines.join('\n')
+}
+
+function estimateText(estimate: ReplayEstimate): string {
+  const { rows, rowsBefore, bytesIn, bytesOut, seconds, tried } = estimate
+  const before = rowsBefore === 0 ? '' : `, after ${count(rowsBefore)} that the group has read before`
+  const leftOut = tried.leftOut === 0 ? '' : `, of which ${count(tried.leftOut)} are left out by their time`
+  return [
+    planText(estimate),
+    `At most ${count(rows)} rows are to be read${before}: about ${sizeText(bytesIn)} in, ${sizeText(bytesOut)} out, ` +
+      `${durationText(seconds)}.`,
+    `That follows from ${count(tried.rows)} rows that were read and normalized in ${tried.seconds.toFixed(1)} s by one ` +
+      `member${leftOut}; writing takes time too. Nothing was written.`,
+  ].join('\n')
+}
+
+function count(rows: number): string {
+  return rows.toLocaleString('en')
 }

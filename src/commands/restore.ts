@@ -10,6 +10,7 @@ import { withObservedStage } from './observed-stage.ts'
 import {
   allowEmptyOutputOption,
   compressionOption,
+  controlTopicOption,
   deadLetterPolicy,
   deliveryOption,
   maxDeadLettersOption,
@@ -29,6 +30,7 @@ interface RestoreFlags extends DatasetFlags, StageFlags {
   readonly rebuildPositions?: boolean
   readonly allowEmptyOutput?: boolean
   readonly compression: Compression
+  readonly controlTopic: string
   readonly maxMemory?: number
   readonly delivery: Delivery
   readonly maxDeadLetters: number
@@ -59,6 +61,7 @@ export function restoreCommand(): Command {
     .option('--rebuild-positions', 'if the group has lost its positions, find them by counting the rows of the output')
     .addOption(allowEmptyOutputOption())
     .addOption(compressionOption())
+    .addOption(controlTopicOption())
     .addOption(maxMemoryOption())
     .action(async (flags: RestoreFlags) => {
       const { dataset, members, untilEnd = false, normalizedTopic, restoredTopic, deadLetterTopic } = flags
@@ -86,6 +89,7 @@ export function restoreCommand(): Command {
           deadLetters: deadLetterPolicy(flags),
           rebuildPositions: flags.rebuildPositions,
           allowEmptyOutput: flags.allowEmptyOutput,
+          controlTopic: flags.controlTopic,
           onProgress: progress.update,
         }).finally(progress.end)
         printResult(flags, report, stageText(report, topics.restored))

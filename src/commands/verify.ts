@@ -21,6 +21,7 @@ interface VerifyFlags extends DatasetFlags, FileFlags {
   readonly restoreGroup?: string
   readonly file?: string
   readonly key?: string
+  readonly timestamp?: string
   readonly badRows?: string
 }
 
@@ -40,9 +41,10 @@ export function verifyCommand(): Command {
     .option('--restore-group <name>', '--group of restore')
     .option('--file <file>', 'loaded file to compare the raw rows with; give the flags that load was given:')
     .option('--key <column>', '--key of load')
+    .option('--timestamp <column>', '--timestamp of load')
     .option('--bad-rows <file>', '--bad-rows of load, if it has written that file')
   return addFileOptions(command).action(async (flags: VerifyFlags) => {
-    const { dataset, modelsTopic, clip, modeChoice, file, key, badRows } = flags
+    const { dataset, modelsTopic, clip, modeChoice, file, key, timestamp, badRows } = flags
     const overrides = {
       raw: flags.rawTopic,
       normalized: flags.normalizedTopic,
@@ -54,6 +56,7 @@ export function verifyCommand(): Command {
     const idle = [
       ...givenFileFlags(flags),
       ...(key === undefined ? [] : ['--key']),
+      ...(timestamp === undefined ? [] : ['--timestamp']),
       ...(badRows === undefined ? [] : ['--bad-rows']),
     ]
     if (file === undefined && idle.length > 0) {
@@ -62,7 +65,7 @@ export function verifyCommand(): Command {
         'Add --file FILE, or remove it',
       )
     }
-    const loaded = file === undefined ? undefined : { ...fileReading(flags), file, key, badRows }
+    const loaded = file === undefined ? undefined : { ...fileReading(flags), file, key, timestamp, badRows }
     await withCluster(flags, async (cluster) => {
       const { mismatches, verifyDataset } = await import('../pipeline/index.ts')
       const progress = createProgress('verify')

@@ -14,6 +14,7 @@ export type TopicOverrides = { readonly [topic in keyof TopicNames]?: string | u
 
 export const defaultModelsTopic = 'vgm.models'
 export const defaultPositionsTopic = 'vgm.positions'
+export const defaultControlTopic = 'vgm.control'
 
 /**
  * @param beside topics that the same command uses for something else, as models
@@ -42,7 +43,7 @@ export function checkTopicParts(names: readonly string[]): void {
     throw new UsageError(`Topic ${twice} has two roles in one data set`, 'Name another topic for one of them')
 }
 
-export type GroupStage = 'load' | 'generate' | 'sample' | 'normalize' | 'restore' | 'replay'
+export type GroupStage = 'load' | 'generate' | 'sample' | 'normalize' | 'restore' | 'replay' | 'retry'
 
 /** The consumer group of a stage; also where stages without members commit their position. */
 export function groupName(dataset: string, stage: GroupStage): string {

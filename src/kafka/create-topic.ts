@@ -59,6 +59,14 @@ export const positionsTopicSettings: readonly TopicSettings[] = [
   ],
 ]
 
+/** A few records of some bytes, read whole at each start. */
+export const controlTopicSettings: readonly TopicSettings[] = [
+  [
+    ['cleanup.policy', 'compact'],
+    ['message.timestamp.type', 'LogAppendTime'],
+  ],
+]
+
 /**
  * Of a topic for rows: timestamps are kept, however old.
  *

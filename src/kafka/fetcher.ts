@@ -1,5 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { FetchedPartition, LogReader, OffsetRange, SessionPosition, TopicPartition } from '../ports/log.ts'
+import type {
+  FetchedPartition,
+  LogReader,
+  OffsetRange,
+  PartitionOffset,
+  SessionPosition,
+  TopicPartition,
+} from '../ports/log.ts'
 import type { StalledPartition } from '../ports/stage-event.ts'
 import { onTopic } from './acl.ts'
 import { type BackOff, backOffMs } from './back-off.ts'
@@ -118,6 +125,14 @@ export class Fetcher implements LogReader {
       end: highWatermark === undefined ? undefined : Math.min(highWatermark, endOffset),
       stalledMs: trouble === undefined ? 0 : this.#options.now() - trouble.sinceMs,
       isFailing: trouble !== undefined && typeof trouble.cause !== 'string',
+    }
+  }
+
+  /** Takes note of the ends of partitions that somebody else has asked for. */
+  noteEnds(ends: readonly PartitionOffset[]): void {
+    for (const { topic, partition, offset } of ends) {
+      const position = this.#positions.get(`${topic}/${partition}`)
+      if (position !== undefined) position.highWatermark = offset
     }
   }
 

@@ -32,6 +32,8 @@ export interface GroupSessionParts {
   readonly endOffsetOf: (input: TopicPartition) => number | undefined
   /** where rows of an input partition usually go: announced to the coordinator in one request */
   readonly outputsOf: (input: TopicPartition) => readonly TopicPartition[]
+  /** text that is kept beside the position in a partition; none unless given */
+  readonly metadataOf?: ((input: TopicPartition) => string | undefined) | undefined
   /** called for each aborted slice, with the reason */
   readonly onAbort: (cause: unknown) => void
   /** called after each join, with the partitions of the member */
@@ -45,6 +47,8 @@ export interface JoinListener {
   joined(generation: number, partitions: readonly TopicPartition[]): void
 }
 
+/** How often a member that rests asks how far its partitions have grown. */
+const endsEveryMs = 1_000
 interface Slice {
   readonly member: CommittingMember
   readonly touched: Map<string, TopicPartition>
@@ -73,6 +77,7 @@ export class TransactionalGroupSession implements GroupSession {
   /** number of consecutive aborted slices, and since when commits fail */
   #givenUp = 0
   #failingSinceMs: number | undefined
+  #nextEndsMs = 0
 
   constructor(parts: GroupSessionParts) {
     this.#parts = parts
@@ -103,6 +108,20 @@ export class TransactionalGroupSession implements GroupSession {
     return fetched
   }
 
+  async rest(maxWaitMs: number): Promise<void> {
+    const { membership, fetcher, connections } = this.#parts
+    if (membership.mustRejoin) await this.#join()
+    if (performance.now() >= this.#nextEndsMs) {
+      this.#nextEndsMs = performance.now() + endsEveryMs
+      // A fetcher whose buffer is full asks for nothing. Not awaited: brokers that are away must not delay a rejoin.
+      connections.listOffsets(this.#assignment, latest).then(
+        (ends) => fetcher.noteEnds(ends),
+        () => undefined,
+      )
+    }
+    await sleep(maxWaitMs)
+  }
+
   giveBack(fetched: readonly FetchedPartition[], offset: number): void {
     this.#parts.fetcher.giveBack(fetched, offset)
   }
@@ -124,7 +143,7 @@ export class TransactionalGroupSession implements GroupSession {
   async commit(): Promise<boolean> {
     const slice = this.#slice
     if (slice === undefined) return true
-    const { producer, fetcher, group, membership } = this.#parts
+    const { producer, fetcher, group, membership, metadataOf } = this.#parts
     try {
       if (this.#broken !== undefined) throw this.#broken
       if (!isSame(membership.identity, slice.member)) return await this.#abort('the group has a new generation')
@@ -133,6 +152,7 @@ export class TransactionalGroupSession implements GroupSession {
         partition,
         offset: fetcher.position(topic, partition),
         leaderEpoch: fetcher.leaderEpoch(topic, partition),
+        metadata: metadataOf?.({ topic, partition }),
       }))
       await producer.commit({ group, offsets }, slice.member)
       this.#slice = undefined

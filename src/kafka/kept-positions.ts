@@ -30,6 +30,18 @@ const noTopicId = '00000000-0000-0000-0000-000000000000'
 /** Called with each record; `held` has its bytes. */
 type RecordVisitor = (records: Records, row: number, held: Buffer) => void
 
+/** What the positions topic has of a group in a partition: where it stands, and how it came there. */
+export interface PositionHistory extends TopicPartition {
+  readonly group: string
+  readonly offset: number
+  readonly metadata: string | undefined
+  /** ms since 1970: when the position moved last; of a group that has stood still, when it was stored */
+  readonly movedMs: number
+  /** offsets that it moved in the time that was asked for, and the ms of that time that are known */
+  readonly moved: number
+  readonly inMs: number
+}
+
 /** Records of the positions topic that are no positions. */
 export interface StrayRecords {
   readonly count: number
@@ -175,6 +187,26 @@ export class KeptPositions {
     return { count, offset: first }
   }
 
+  /** The positions of all groups, with their progress in the last `windowMs` before `nowMs`. @throws likewise */
+  async histories(nowMs: number, windowMs: number): Promise<PositionHistory[]> {
+    if (!(await this.#exists())) return []
+    const known = new Map<string, PositionTrack>()
+    await this.#read(({ keyStart, keyEnd, valueStart, valueEnd, timestampMs }, row, held) => {
+      const key = held.toString('utf8', keyStart[row], keyEnd[row])
+      if (!isPositionKey(key)) return
+      const position =
+        valueStart[row] < 0 ? undefined : parsePositionValue(held.toString('utf8', valueStart[row], valueEnd[row]))
+      if (position === undefined) known.delete(key)
+      else known.set(key, tracked(known.get(key), position, timestampMs[row], nowMs - windowMs))
+    })
+    return [...known].map(([key, { last, movedMs, base }]) => {
+      const [group, topic, partition] = JSON.parse(key) as [string, string, number]
+      const { offset, metadata } = last
+      const inMs = nowMs - Math.max(base.ms, nowMs - windowMs)
+      return { group, topic, partition, offset, metadata, movedMs, moved: Math.max(0, offset - base.offset), inMs }
+    })
+  }
+
   /** The last position of each of a group's partitions. */
   async #positionsOf(group: string): Promise<ReadonlyMap<string, KeptPosition>> {
     const positions = new Map<string, KeptPosition>()
@@ -212,6 +244,25 @@ export class KeptPositions {
       await fetcher.close()
     }
   }
+}
+
+/** How a position has moved so far. */
+interface PositionTrack {
+  readonly last: KeptPosition
+  readonly movedMs: number
+  /** where it stood when the time that is looked at began, or when it was stored first */
+  readonly base: { readonly offset: number; readonly ms: number }
+}
+
+function tracked(before: PositionTrack | undefined, last: KeptPosition, ms: number, sinceMs: number): PositionTrack {
+  // A topic that was made again begins again.
+  if (before === undefined || !isSameTopic(before.last.topicId, last.topicId) || ms <= sinceMs)
+    return {
+      last,
+      movedMs: before?.last.offset === last.offset ? before.movedMs : ms,
+      base: { offset: last.offset, ms },
+    }
+  return { last, movedMs: last.offset === before.last.offset ? before.movedMs : ms, base: before.base }
 }
 
 function visitRecords(

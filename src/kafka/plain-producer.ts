@@ -50,14 +50,18 @@ export class PlainProducer implements SliceProducer {
     await slice.send({ topic, partition }, batch, { compression: this.#options.compression, ...nobody })
   }
 
-  async commit({ group, offsets }: OffsetCommit, member: CommittingMember): Promise<void> {
+  /** Waits until all batches of the slice are in the log. */
+  async flush(): Promise<void> {
     const slice = this.#slice
     await slice.answered()
     slice.throwFailure()
+  }
+
+  async commit({ group, offsets }: OffsetCommit, member: CommittingMember): Promise<void> {
+    await this.flush()
     // Positions are committed after the rows: the reverse order could lose rows.
     await this.#options.positions?.write({ group, offsets }, (...batch) => this.produce(...batch))
-    await slice.answered()
-    slice.throwFailure()
+    await this.flush()
     const topics = committedTopics(offsets)
     await this.#connections.retrying(
       `Committing offsets to group ${group}`,

@@ -1,4 +1,5 @@
 import type { Compression } from '../batch/batch-header.ts'
+import { RecordBatchWriter } from '../batch/record-batch-writer.ts'
 import type { ConnectionSettings } from '../ports/connection-settings.ts'
 import type {
   Delivery,
@@ -13,7 +14,7 @@ import { BrokerConnections, earliest } from './broker-connections.ts'
 import { Fetcher, type FetcherOptions, fetcherDefaults } from './fetcher.ts'
 import { GroupMembership, membershipDefaults } from './group-membership.ts'
 import { type JoinListener, type StartOffsets, TransactionalGroupSession } from './group-session.ts'
-import { KeptPositions, type StrayRecords } from './kept-positions.ts'
+import { KeptPositions, type PositionHistory, type StrayRecords } from './kept-positions.ts'
 import { PlainProducer } from './plain-producer.ts'
 import { TransactionalProducer, type TransactionalProducerOptions } from './transactional-producer.ts'
 import { namingGoneTopics } from './written-topics.ts'
@@ -42,6 +43,8 @@ export interface GroupSessionOptions {
   /** where to stop reading partitions; others are read for ever */
   readonly ends?: readonly PartitionOffset[]
   readonly outputsOf: (input: TopicPartition) => readonly TopicPartition[]
+  /** text that is kept beside the position in a partition */
+  readonly metadataOf?: ((input: TopicPartition) => string | undefined) | undefined
   readonly onAbort: (cause: unknown) => void
   readonly onJoin?: JoinListener
 }
@@ -103,6 +106,18 @@ export class RowClient {
     }
   }
 
+  /** Writes records to the only partition of a topic, each once or more, without a transaction. */
+  async append(topic: string, records: readonly (readonly [key: string, value: string])[]): Promise<void> {
+    await this.withConnections(async (connections) => {
+      const producer = new PlainProducer(connections, { compression: 'none', patienceMs: transactionTimeoutMs })
+      const batch = new RecordBatchWriter(Number.POSITIVE_INFINITY)
+      for (const [key, value] of records) batch.append(Date.now(), Buffer.from(key), Buffer.from(value))
+      await producer.begin()
+      await producer.produce(topic, 0, batch)
+      await producer.flush()
+    })
+  }
+
   async openSession(options: GroupSessionOptions): Promise<GroupSession> {
     const { group, topic, groupInstanceId, transactionalId, compression, inFlightBytes } = options
     const connections = new BrokerConnections(this.#settings)
@@ -127,6 +142,7 @@ export class RowClient {
       endOffsetOf: ({ topic, partition }) =>
         options.ends?.find((end) => end.topic === topic && end.partition === partition)?.offset,
       outputsOf: options.outputsOf,
+      metadataOf: options.metadataOf,
       onAbort: options.onAbort,
       onJoin: options.onJoin,
     })
@@ -158,6 +174,13 @@ export class RowClient {
   async positionsLeftBehind(group: string, partitions: readonly TopicPartition[]): Promise<TopicPartition[]> {
     return this.withConnections(
       async (connections) => this.#positions(connections)?.leftBehind(group, partitions) ?? [],
+    )
+  }
+
+  /** The stored positions of all groups, with their progress in the last `windowMs`. @throws likewise */
+  async positionHistories(windowMs: number): Promise<PositionHistory[]> {
+    return this.withConnections(
+      async (connections) => this.#positions(connections)?.histories(Date.now(), windowMs) ?? [],
     )
   }
 

@@ -7,6 +7,7 @@ import { type AdminRequests, changeMs } from './admin-requests.ts'
 import { latest } from './broker-connections.ts'
 import { BrokerError, isTopicUnknown } from './broker-errors.ts'
 import {
+  controlTopicSettings,
   createTopic,
   modelsTopicSettings,
   type NewTopic,
@@ -46,6 +47,13 @@ const positionsTopic: CompactedTopic = {
   holds: 'positions',
   flag: '--positions-topic, positionsTopic',
   settings: positionsTopicSettings,
+}
+
+const controlTopic: CompactedTopic = {
+  code: 'VGM_CONTROL_TOPIC',
+  holds: 'orders',
+  flag: '--control-topic, controlTopic',
+  settings: controlTopicSettings,
 }
 
 /** Of IncrementalAlterConfigs. */
@@ -138,6 +146,11 @@ export class TopicAdmin {
   /** Makes the positions topic unless it exists. @throws CompactedTopicError if it exists and cannot hold positions */
   ensurePositionsTopic(topic: string): Promise<'created' | 'present'> {
     return this.#ensureCompactedTopic(topic, positionsTopic)
+  }
+
+  /** Makes the control topic unless it exists. @throws CompactedTopicError if it exists and cannot hold orders */
+  ensureControlTopic(topic: string): Promise<'created' | 'present'> {
+    return this.#ensureCompactedTopic(topic, controlTopic)
   }
 
   async #ensureCompactedTopic(topic: string, kind: CompactedTopic): Promise<'created' | 'present'> {

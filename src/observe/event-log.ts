@@ -22,6 +22,11 @@ export function logEvent(log: Logger, event: StageEvent): void {
     case 'model-taken':
       log.info({ model: event.model, before: event.before }, 'a new model is in use')
       break
+    case 'ordered':
+      // Whoever starts a stage that is paused would wait for it in vain.
+      if (event.isPaused) log.warn({ by: event.by }, 'the stage is paused')
+      else log.info({ by: event.by, rowsPerSecond: event.rowsPerSecond }, 'the stage goes on')
+      break
     case 'committed':
       log.debug(event.totals, 'a slice was committed')
       break

@@ -40,6 +40,23 @@ export function textTable(header: readonly string[], rows: readonly (readonly (s
     .join('\n')
 }
 
+/** @example sizeText(1_500_000) // '1.4 MiB' */
+export function sizeText(bytes: number): string {
+  if (bytes < 1024) return `${bytes} bytes`
+  const [size, unit] = bytes < 2 ** 20 ? [2 ** 10, 'KiB'] : bytes < 2 ** 30 ? [2 ** 20, 'MiB'] : [2 ** 30, 'GiB']
+  return `${(bytes / size).toFixed(1)} ${unit}`
+}
+
+/** @example durationText(3_720) // '1 h 2 min' */
+export function durationText(seconds: number): string {
+  if (seconds === 0) return '0 s'
+  if (seconds < 1) return `${(Math.ceil(seconds * 10) / 10).toFixed(1)} s`
+  if (seconds < 60) return `${Math.round(seconds)} s`
+  const minutes = Math.round(seconds / 60)
+  if (minutes < 60) return `${minutes} min`
+  return minutes < 48 * 60 ? `${Math.floor(minutes / 60)} h ${minutes % 60} min` : `${Math.round(minutes / 1_440)} days`
+}
+
 /** @example mebibytes(300 * 2 ** 20) // '300 MiB' */
 export function mebibytes(bytes: number | null | undefined): string {
   return bytes === undefined || bytes === null ? '' : `${Math.round(bytes / 2 ** 20)} MiB`

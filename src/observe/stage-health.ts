@@ -29,6 +29,8 @@ interface MemberState {
   heardMs: number
   /** since when its loop is known to go round; undefined before it has begun */
   turnedMs: number | undefined
+  /** an operator holds it back, so that partitions may stand still */
+  isHeld: boolean
   /** none of its partitions can be read */
   isFailing: boolean
   /** why the last slice was given up, if none has been committed since */
@@ -70,6 +72,7 @@ export class StageHealth {
       waitingFor: undefined,
       heardMs: now(),
       turnedMs: undefined,
+      isHeld: false,
       isFailing: false,
       fault: undefined,
       standing: new Map(),
@@ -141,6 +144,9 @@ export class StageHealth {
       case 'model-taken':
         state.hasModel = true
         return
+      case 'ordered':
+        state.isHeld = event.isPaused || event.rowsPerSecond !== undefined
+        return
       case 'committed':
         state.fault = undefined
         return
@@ -183,6 +189,7 @@ export class StageHealth {
   #watch(state: MemberState, partitions: readonly PartitionState[], nowMs: number): void {
     const before = new Map(state.standing)
     state.standing.clear()
+    if (state.isHeld) return
     for (const { partition, position, end, stalledMs } of partitions) {
       // At its end there is nothing to do, and if it is known why it gives nothing a restart changes nothing.
       if (end === undefined || position >= end || stalledMs > 0) continue

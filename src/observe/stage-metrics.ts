@@ -34,6 +34,7 @@ export class StageMetrics {
   readonly #withoutRegistry = new Set<MemberNumber>()
   readonly #partitions = new Map<MemberNumber, readonly PartitionState[]>()
   readonly #assigned = new Map<MemberNumber, number>()
+  readonly #paused = new Set<MemberNumber>()
   readonly #models = new Map<MemberNumber, number>()
 
   /**
@@ -98,6 +99,9 @@ export class StageMetrics {
     this.#gauge('vgm_model_version', 'The oldest model version that a member uses', [], () =>
       this.#models.size === 0 ? [] : [[{}, Math.min(...this.#models.values())]],
     )
+    this.#gauge('vgm_paused', 'Whether an operator has paused the stage', [], () => [
+      [{}, this.#paused.size > 0 ? 1 : 0],
+    ])
     this.#gauge('vgm_ready', 'What /readyz says: 1 for ready', [], () => [[{}, isReady() ? 1 : 0]])
     this.#gauge('vgm_build_info', 'Always 1; the version of this software', ['version'], () => [[{ version }, 1]])
     for (const counter of [this.#rowsIn, this.#rowsOut, this.#bytesIn, this.#bytesOut, this.#rebalances])
@@ -135,6 +139,10 @@ export class StageMetrics {
         this.#rebalances.inc(labels)
         this.#assigned.set(member, event.partitions.length)
         return
+      case 'ordered':
+        if (event.isPaused) this.#paused.add(member)
+        else this.#paused.delete(member)
+        return
       case 'model-taken':
         this.#models.set(member, event.model)
         return
@@ -148,6 +156,7 @@ export class StageMetrics {
       case 'ended':
         for (const known of [this.#partitions, this.#assigned, this.#models]) known.delete(member)
         this.#withoutRegistry.delete(member)
+        this.#paused.delete(member)
         return
     }
   }

@@ -1,12 +1,18 @@
 import { topicNames } from '../config/names.ts'
-import { datasetName, naturalNumber, ownTopic } from '../config/value-rules.ts'
+import { count, datasetName, flag, listOf, naturalNumber, oneOf, ownTopic, text } from '../config/value-rules.ts'
+import { InterruptedError, UsageError } from '../errors.ts'
+import { type TableFormat, tableFormats } from '../files/file-format.ts'
 import { StockReader } from '../kafka/stock-reader.ts'
+import type { SchemaSource } from '../ports/log.ts'
 import type { StockLog } from '../ports/stock-log.ts'
+import { type DeadLetterRow, deadLetterRows } from '../stages/verify/dead-letter-rows.ts'
 import * as letters from '../stages/verify/read-dead-letters.ts'
-import { call } from './call.ts'
+import { beginsAnew, call } from './call.ts'
 import { optionChecks } from './check-options.ts'
 import { type ClusterSession, controlLog } from './cluster-session.ts'
-import { requireTopic, topicEnds, topicStarts } from './row-topics.ts'
+import { checkExport } from './export-topic.ts'
+import { followModels } from './models-topic.ts'
+import { requireTopic, topicEnds, topicRanges, topicStarts } from './row-topics.ts'
 
 export interface DeadLettersOptions {
   readonly dataset: string
@@ -50,6 +56,124 @@ function countLetters(cluster: ClusterSession, options: DeadLettersOptions): Pro
     const ranges = starts.map(({ partition, offset }, i) => ({ partition, start: offset, end: ends[i].offset }))
     return letters.listDeadLetters(log, topic, ranges)
   })
+}
+
+export interface ListDeadLettersOptions extends DeadLettersOptions {
+  /** only those with one of these codes [all] */
+  readonly codes?: readonly string[] | undefined
+  /** the first so many [100] */
+  readonly limit?: number | undefined
+  /** where models are published ['vgm.models'] */
+  readonly modelsTopic?: string | undefined
+}
+
+const listChecks = optionChecks<ListDeadLettersOptions>(
+  'listDeadLetters',
+  { dataset: datasetName },
+  { topic: ownTopic, codes: listOf(text, 'codes'), limit: count, modelsTopic: ownTopic },
+)
+
+/** Default number of dead letters in a list. */
+const listedRows = 100
+
+/**
+ * Lists dead letters one by one, with key, source, reason, and the column that a row has failed for.
+ *
+ * @throws UsageError if there is no such topic
+ *
+ * @example
+ * const letters = await listDeadLetters(cluster, { dataset: 'trips', codes: ['VGM_ROW_NOT_FINITE'] })
+ */
+export async function listDeadLetters(
+  cluster: ClusterSession,
+  options: ListDeadLettersOptions,
+): Promise<DeadLetterRow[]> {
+  return call(listChecks, cluster, options, async (open) => {
+    const listed: DeadLetterRow[] = []
+    await eachDeadLetter(open, options, async (row) => listed.push(row) < (options.limit ?? listedRows))
+    return listed
+  })
+}
+
+/** Hands dead letters over, as long as `use` asks for more. */
+async function eachDeadLetter(
+  cluster: ClusterSession,
+  options: ListDeadLettersOptions,
+  use: (row: DeadLetterRow) => Promise<boolean>,
+): Promise<void> {
+  const { dataset, codes, modelsTopic } = options
+  await withDeadLetters(cluster, options, async (log, topic) => {
+    const ranges = (await topicRanges(cluster, topic)).map(({ partition, offset, endOffset }) => ({
+      partition,
+      start: offset,
+      end: endOffset,
+    }))
+    const models = await followModels(cluster, { dataset, modelsTopic })
+    try {
+      const columnsOf = (version: number) => models.knownVersion(dataset, version)?.columns
+      const schemaById: SchemaSource['schemaById'] = (id) => cluster.registry.schemaById(id)
+      for await (const row of deadLetterRows({ log, topic, ranges, codes, schemaById, columnsOf })) {
+        if (cluster.signal.aborted) throw new InterruptedError()
+        if (!(await use(row))) return
+      }
+    } finally {
+      await models.close()
+    }
+  })
+}
+
+export interface ExportDeadLettersOptions extends Omit<ListDeadLettersOptions, 'limit'> {
+  readonly file: string
+  /** replace a file that exists [false: that is an error] */
+  readonly overwrite?: boolean | undefined
+  /** [what the file's ending says] */
+  readonly format?: TableFormat | undefined
+  /** CSV for a spreadsheet: an apostrophe before texts that it would take for a formula [false] */
+  readonly csvSafe?: boolean | undefined
+}
+
+const exportChecks = optionChecks<ExportDeadLettersOptions>(
+  'exportDeadLetters',
+  { dataset: datasetName, file: text },
+  {
+    topic: ownTopic,
+    codes: listOf(text, 'codes'),
+    modelsTopic: ownTopic,
+    overwrite: flag,
+    format: oneOf(tableFormats),
+    csvSafe: flag,
+  },
+)
+
+/**
+ * Writes dead letters to a CSV or Parquet file: where they stand and come from, why they failed, key, bytes and fields.
+ *
+ * @returns how many
+ * @throws UsageError if there is no such topic, or no dead letter; FileExistsError
+ *
+ * @example
+ * await exportDeadLetters(cluster, { dataset: 'trips', file: 'dead.csv' })
+ */
+export async function exportDeadLetters(cluster: ClusterSession, options: ExportDeadLettersOptions): Promise<number> {
+  return call(exportChecks, cluster, options, writeLetters, beginsAnew)
+}
+
+async function writeLetters(cluster: ClusterSession, options: ExportDeadLettersOptions): Promise<number> {
+  const { file, overwrite = false, csvSafe = false } = options
+  const format = await checkExport(options)
+  const { DeadLetterTable } = await import('../stages/dead-letter-table.ts')
+  const table = await DeadLetterTable.open({ file, overwrite, format, csvSafe })
+  try {
+    await eachDeadLetter(cluster, options, async (row) => {
+      table.append(row)
+      return true
+    })
+    if (table.rows === 0) throw new UsageError('There are no dead letters to export', 'Export others, or none')
+    await table.finish()
+    return table.rows
+  } finally {
+    await table.discard()
+  }
 }
 
 /**

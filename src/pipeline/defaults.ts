@@ -17,3 +17,6 @@ export const defaultMaxMemory = 160 * 1024 * 1024
 export const defaultSampleRows = 200_000
 /** Rows of a generated batch: some 500 KiB of one column. */
 export const defaultBatchRows = 20_000
+
+/** The stages whose groups take orders. */
+export const steeredStages = ['normalize', 'restore', 'replay'] as const

@@ -1,28 +1,45 @@
-import { type GroupStage, groupName, topicNames } from '../config/names.ts'
+import { defaultControlTopic, type GroupStage, groupName, topicNames } from '../config/names.ts'
+import { nearestName } from '../config/nearest-name.ts'
 import { datasetName, ownTopic, text } from '../config/value-rules.ts'
 import { UsageError } from '../errors.ts'
+import { BrokerError } from '../kafka/broker-errors.ts'
+import type { PositionHistory } from '../kafka/kept-positions.ts'
 import type { PartitionOffset } from '../ports/log.ts'
+import type { StageOrders } from '../stages/stage-orders.ts'
 import { call } from './call.ts'
 import { optionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
+import { type OrdersByGroup, readOrders } from './control-topic.ts'
 import { positionsIn } from './group-positions.ts'
+import { parseReplayNote } from './replay-note.ts'
+
+/** The time whose progress says how long the rest takes. */
+const progressMs = 300_000
 
 interface PartitionLag {
   readonly partition: number
   /** next offset that the group will read; undefined if it has no position */
   readonly committed: number | undefined
-  /** the offset after the last record */
+  /** the offset after the last record, or where a replay stops */
   readonly end: number
   /** offsets between: markers of transactions count, so that a group may be at its end with a lag of one or two */
   readonly lag: number
+  /** ms since 1970: when the position moved last; undefined if that is not known */
+  readonly movedMs?: number | undefined
+  /** until the end, at the speed of the last minutes; undefined if the group stands still, or if that is not known */
+  readonly secondsLeft?: number | undefined
 }
 
 /** How far a group is behind the end of a topic. */
-export interface Lag {
+export interface Lag extends StageOrders {
   readonly group: string
   readonly topic: string
+  /** of a replay: the topic that it writes */
+  readonly output?: string | undefined
   readonly partitions: readonly PartitionLag[]
   readonly total: number
+  /** of all partitions together; the slowest of them may take longer */
+  readonly secondsLeft?: number | undefined
 }
 
 /** The functions of a cluster that lag needs. */
@@ -35,15 +52,22 @@ export interface LagSource {
 }
 
 /** Remarks about a group's lag that its numbers do not show; sentences. */
-export function lagRemarks({ group, topic, partitions }: Lag): string[] {
+export function lagRemarks({ group, topic, partitions, paused, rate }: Lag): string[] {
+  const orders = [
+    ...(paused?.paused ? [`Group ${group} is paused, by ${paused.by} at ${paused.at}.`] : []),
+    ...(typeof rate?.rowsPerSecond === 'number'
+      ? [`Group ${group} is limited to ${rate.rowsPerSecond} rows/s, by ${rate.by} at ${rate.at}.`]
+      : []),
+  ]
   if (partitions.every(({ committed }) => committed === undefined))
-    return [`Group ${group} has committed nothing in ${topic}.`]
+    return [...orders, `Group ${group} has committed nothing in ${topic}.`]
   const beyond = partitions.filter(({ committed = 0, end }) => committed > end)
-  return beyond.map(
+  const problems = beyond.map(
     ({ partition, committed, end }) =>
       `Group ${group} is at offset ${committed} of ${topic}/${partition}, beyond its end at ${end}: ` +
       'the topic was recreated or truncated.',
   )
+  return [...orders, ...problems]
 }
 
 /**
@@ -64,19 +88,25 @@ export async function lagOf(source: LagSource, group: string, topic: string): Pr
 
 export interface GroupLagOptions {
   readonly dataset: string
-  /** a group of another name, alone [those of normalize and restore] */
+  /** a group of another name, alone [those of normalize, restore and all replays] */
   readonly group?: string | undefined
-  /** the topic that `group` reads [the raw topic] */
+  /** the topic that `group` reads [the one in which it has positions, otherwise the raw topic] */
   readonly topic?: string | undefined
+  /** the topic of operators' orders ['vgm.control'] */
+  readonly controlTopic?: string | undefined
 }
 
-const checks = optionChecks<GroupLagOptions>('groupLag', { dataset: datasetName }, { group: text, topic: ownTopic })
+const checks = optionChecks<GroupLagOptions>(
+  'groupLag',
+  { dataset: datasetName },
+  { group: text, topic: ownTopic, controlTopic: ownTopic },
+)
 
 /**
  * How far the groups of a data set are behind the ends of their topics.
  *
- * @returns one for each group; restore's is left out while there is no normalized topic
- * @throws TopicMissingError if there is no raw topic
+ * @returns one for each group, those of replays last; restore's is left out while there is no normalized topic
+ * @throws TopicMissingError if there is no raw topic; UsageError if there is no group of that name
  *
  * @example
  * const [{ total }] = await groupLag(cluster, { dataset: 'trips' })
@@ -87,7 +117,7 @@ export async function groupLag(cluster: ClusterSession, options: GroupLagOptions
 
 async function lagOfGroups(
   cluster: ClusterSession,
-  { dataset, group: named, topic: read }: GroupLagOptions,
+  { dataset, group: named, topic: read, controlTopic = defaultControlTopic }: GroupLagOptions,
 ): Promise<Lag[]> {
   if (read !== undefined && named === undefined)
     throw new UsageError(
@@ -100,7 +130,16 @@ async function lagOfGroups(
     committedOffsets: (group, topic) => positionsIn(cluster, group, topic),
     watermarks: (topic) => admin.offsets.watermarks(topic),
   }
-  if (named !== undefined) return [await lagOf(source, named, read ?? raw)]
+  const histories = await positionHistoriesOf(cluster)
+  const orders = await ordersOf(cluster, controlTopic)
+  const lagIn = async (group: string, topic: string): Promise<Lag> => {
+    const ofGroup = histories.filter((each) => each.group === group && each.topic === topic)
+    return { ...withHistory(await lagOf(source, group, topic), ofGroup), ...orders.get(group) }
+  }
+  if (named !== undefined) {
+    await requireGroup(cluster, named, dataset, histories)
+    return [await lagIn(named, read ?? histories.find(({ group }) => group === named)?.topic ?? raw)]
+  }
   await admin.topics.mustExist(raw)
   const stages: readonly (readonly [GroupStage, string])[] = [
     ['normalize', raw],
@@ -109,6 +148,84 @@ async function lagOfGroups(
   const lags: Lag[] = []
   for (const [stage, topic] of stages)
     if ((await admin.topics.partitionCount(topic)) !== undefined)
-      lags.push(await lagOf(source, groupName(dataset, stage), topic))
+      lags.push(await lagIn(groupName(dataset, stage), topic))
+  for (const group of replaysOf(histories, raw)) lags.push(await lagIn(group, raw))
   return lags
+}
+
+/** What is known of the progress of all groups; nothing for a user who may not read the topic of positions. */
+export async function positionHistoriesOf({ rows }: ClusterSession): Promise<PositionHistory[]> {
+  try {
+    return await rows.positionHistories(progressMs)
+  } catch (error) {
+    if (error instanceof BrokerError && error.errorName === 'TOPIC_AUTHORIZATION_FAILED') return []
+    throw error
+  }
+}
+
+/** The orders of operators; none for a user who may not read them. */
+async function ordersOf(cluster: ClusterSession, topic: string): Promise<OrdersByGroup> {
+  try {
+    return await readOrders(cluster, topic)
+  } catch (error) {
+    if (error instanceof BrokerError && error.errorName === 'TOPIC_AUTHORIZATION_FAILED') return new Map()
+    throw error
+  }
+}
+
+/** The groups of replays of a topic, whatever they are called. */
+export function replaysOf(histories: readonly PositionHistory[], topic: string): string[] {
+  const replays = histories.filter((each) => each.topic === topic && parseReplayNote(each.metadata) !== undefined)
+  return [...new Set(replays.map(({ group }) => group))].sort()
+}
+
+/** @throws UsageError for a group that nobody has ever been in, with the names that are like it */
+export async function requireGroup(
+  cluster: ClusterSession,
+  group: string,
+  dataset: string,
+  histories: readonly PositionHistory[],
+): Promise<void> {
+  if (histories.some((each) => each.group === group)) return
+  const [{ state }] = await cluster.admin.groups.describe([group])
+  if (state !== 'Dead') return
+  const ofDataset = histories.filter((each) => each.group.startsWith(`vgm.${dataset}.`)).map((each) => each.group)
+  const known = [...new Set(ofDataset)].sort()
+  const nearest = nearestName(group, known)
+  const meant = nearest === undefined ? '' : `Did you mean ${nearest}? `
+  throw new UsageError(
+    `There is no group ${group}`,
+    `${meant}${known.length === 0 ? `No group of data set ${dataset} is known` : `Name one of ${known.join(', ')}`}`,
+  )
+}
+
+/** The lag up to where a replay stops, with what is known of its progress. */
+function withHistory(lag: Lag, histories: readonly PositionHistory[]): Lag {
+  let output: string | undefined
+  let allPerSecond = 0
+  const partitions = lag.partitions.map((partition) => {
+    const history = histories.find((each) => each.partition === partition.partition)
+    if (history === undefined) return partition
+    const note = parseReplayNote(history.metadata)
+    output ??= note?.output
+    const end = note === undefined ? partition.end : Math.min(note.to, partition.end)
+    const behind = Math.max(0, partition.lag - (partition.end - end))
+    const { moved, inMs, movedMs } = history
+    const perSecond = inMs > 0 ? (moved * 1_000) / inMs : 0
+    allPerSecond += perSecond
+    return { ...partition, end, lag: behind, movedMs, secondsLeft: secondsFor(behind, perSecond) }
+  })
+  const total = partitions.reduce((sum, { lag }) => sum + lag, 0)
+  return {
+    ...lag,
+    output,
+    partitions,
+    total,
+    secondsLeft: secondsFor(total, allPerSecond),
+  }
+}
+
+function secondsFor(rows: number, perSecond: number): number | undefined {
+  if (rows === 0) return 0
+  return perSecond === 0 ? undefined : Math.ceil(rows / perSecond)
 }

@@ -1,5 +1,5 @@
 import { type Compression, compressions } from '../batch/batch-header.ts'
-import { flag, listener, maxMemory, oneOf, share, text } from '../config/value-rules.ts'
+import { flag, listener, maxMemory, oneOf, ownTopic, share, text } from '../config/value-rules.ts'
 import { type Delivery, deliveries } from '../ports/log.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import { fields } from './check-options.ts'
@@ -23,6 +23,8 @@ export interface GroupOptions {
   readonly rebuildPositions?: boolean | undefined
   /** whether a group that has read rows may go on although its output is empty or missing [false: that is an error] */
   readonly allowEmptyOutput?: boolean | undefined
+  /** topic of the orders of operators ['vgm.control'] */
+  readonly controlTopic?: string | undefined
   readonly onProgress?: OnProgress | undefined
 }
 
@@ -41,6 +43,7 @@ export const groupChecks = {
   deadLetters: deadLettersCheck,
   rebuildPositions: flag,
   allowEmptyOutput: flag,
+  controlTopic: ownTopic,
   onProgress: listener<OnProgress>(),
 } as const
 
@@ -54,6 +57,7 @@ export function memberOptions(options: GroupOptions) {
     deadLetters,
     rebuildPositions,
     allowEmptyOutput,
+    controlTopic,
   } = options
-  return { instance, compression, maxMemory, delivery, deadLetters, rebuildPositions, allowEmptyOutput }
+  return { instance, compression, maxMemory, delivery, deadLetters, rebuildPositions, allowEmptyOutput, controlTopic }
 }

@@ -119,19 +119,18 @@ export async function lostPositions(
  * at least. A group that stands where it begins has read nothing. Nor do positions count that the brokers have removed:
  * with such an output the group begins anew.
  *
- * @param startOffsets where the group begins [the first row of each partition]
+ * @param starts where the group begins [the first row of each partition]
  */
 export async function outputLost(
   cluster: ClusterSession,
   stage: GroupedStage,
-  startOffsets?: (partitions: readonly TopicPartition[]) => Promise<PartitionOffset[]>,
+  starts?: readonly PartitionOffset[],
 ): Promise<OutputLostError | undefined> {
   const { admin, rows, settings } = cluster
   const { group, inputTopic, outputTopic } = stage
   const exists = (await admin.topics.partitionCount(outputTopic)) !== undefined
   if (exists && (await topicRanges(cluster, outputTopic)).some(({ endOffset }) => endOffset > 0)) return undefined
-  const first = await topicStarts(cluster, inputTopic)
-  const begun = (await startOffsets?.(first)) ?? first
+  const begun = starts ?? (await topicStarts(cluster, inputTopic))
   const held = await rows.withConnections((connections) => connections.committedOffsets(group, begun))
   const read = held.find(({ partition, offset }) =>
     begun.some((start) => start.partition === partition && start.offset < offset),

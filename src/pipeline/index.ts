@@ -16,21 +16,32 @@ export type { ModelFollower } from '../model/model-follower.ts'
 export type { ConnectionSettings, TokenSource } from '../ports/connection-settings.ts'
 export type { Delivery } from '../ports/log.ts'
 export type { StageEvent } from '../ports/stage-event.ts'
-export type { StageReport } from '../ports/stage-report.ts'
+export type { StageReport, TimeCounts } from '../ports/stage-report.ts'
 export type { ColumnTransformDefinition, TransformColumn, TransformRows } from '../stages/column-transform.ts'
 export type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 export type { ExportReport } from '../stages/export.ts'
 export type { LoadReport } from '../stages/load.ts'
 export type { ModeChoice } from '../stages/normalize.ts'
+export type { RetryReport } from '../stages/retry-dead-letters.ts'
 export type { SampleSize } from '../stages/sample.ts'
 export { modelSpec } from '../stages/synthetic/model-spec.ts'
 export { parseRowSpec, type RowSpec } from '../stages/synthetic/row-spec.ts'
+export type { DeadLetterRow } from '../stages/verify/dead-letter-rows.ts'
 export type { DeadLetter, DeadLetterSummary } from '../stages/verify/read-dead-letters.ts'
-export { countDeadLetters, type DeadLettersOptions, readDeadLetter } from './browse-dead-letters.ts'
+export {
+  countDeadLetters,
+  type DeadLettersOptions,
+  type ExportDeadLettersOptions,
+  exportDeadLetters,
+  type ListDeadLettersOptions,
+  listDeadLetters,
+  readDeadLetter,
+} from './browse-dead-letters.ts'
 export { checkFile } from './check-file.ts'
 export { type ClusterOptions, type ClusterSession, openCluster } from './cluster-session.ts'
 export type { ErrorCode } from './error-code.ts'
 export * from './errors.ts'
+export { estimateReplay, type ReplayEstimate } from './estimate-replay.ts'
 export { type ExportTopicOptions, exportTopic } from './export-topic.ts'
 export { type FitDatasetOptions, fitDataset } from './fit-dataset.ts'
 export { type GenerateFileOptions, generateFile } from './generate-file.ts'
@@ -47,9 +58,23 @@ export {
 } from './models-topic.ts'
 export { type NormalizeTopicOptions, normalizeTopic } from './normalize-topic.ts'
 export type { OnProgress } from './progress.ts'
-export { type ReplayReport, type ReplayTopicOptions, replayTopic } from './replay-topic.ts'
+export { type ReplayPlan, type ReplayReport, type ReplayTopicOptions, replayTopic } from './replay-topic.ts'
 export { type RestoreTopicOptions, restoreTopic } from './restore-topic.ts'
+export {
+  type DeadLetterRange,
+  type RetryDeadLettersOptions,
+  retryDeadLetters,
+} from './retry-dead-letters.ts'
 export { type SampleTopicOptions, sampleTopic } from './sample-topic.ts'
+export {
+  type LimitRateOptions,
+  limitRate,
+  pauseStages,
+  resumeStages,
+  type SteeredGroup,
+  type SteeredStage,
+  type SteerStagesOptions,
+} from './steer-stages.ts'
 export { defineTransform, type TransformRowsOptions, transformRows } from './transform-rows.ts'
 export {
   type AuditResult,

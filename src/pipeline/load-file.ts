@@ -14,6 +14,7 @@ import {
   oneOf,
   ownTopic,
   text,
+  type ValueRule,
 } from '../config/value-rules.ts'
 import { UsageError } from '../errors.ts'
 import { fileFormats } from '../files/file-format.ts'
@@ -25,6 +26,7 @@ import {
   topicRecord,
   topicRecordOf,
 } from '../files/reading/record-schema.ts'
+import type { RowTimes } from '../files/reading/row-times.ts'
 import type { TableFile } from '../files/reading/table-file.ts'
 import type { FileReading, TextOptions } from '../files/reading/table-options.ts'
 import { widestColumns } from '../files/reading/widest-columns.ts'
@@ -33,6 +35,7 @@ import type { PartitionOffset } from '../ports/log.ts'
 import { stageReport } from '../ports/stage-report.ts'
 import type { LoadReport } from '../stages/load.ts'
 import { parseLoadProgress } from '../stages/load-progress.ts'
+import { timeOfText } from '../stages/times.ts'
 import { call } from './call.ts'
 import { fields, optionChecks, record } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
@@ -51,6 +54,10 @@ export interface LoadFileOptions extends FileReading {
   readonly modelsTopic?: string | undefined
   /** column whose text becomes the key and chooses the partition [no key] */
   readonly key?: string | undefined
+  /** column that is the time of each record [the time of the load] */
+  readonly timestamp?: string | undefined
+  /** time of the rows that have none in `timestamp`: 'now', or ISO 8601 [none: such a row is an error] */
+  readonly defaultTimestamp?: string | undefined
   /** of the topic, if it is new [4] */
   readonly partitions?: number | undefined
   /** codec of the batches that are written ['none'] */
@@ -62,7 +69,19 @@ export interface LoadFileOptions extends FileReading {
   readonly badRows?: string | undefined
   /** called with the columns and types that were found in a file, before its first row is loaded */
   readonly onColumns?: ((table: TableFile) => void) | undefined
+  /** called with the times that were found in a file, before its first row is loaded */
+  readonly onTimes?: ((times: RowTimes) => void) | undefined
   readonly onProgress?: OnProgress | undefined
+}
+
+/** ms since 1970; NaN for another text. */
+function parseLoadTime(time: string): number {
+  return time === 'now' ? Date.now() : Math.floor(timeOfText(time))
+}
+
+const loadTime: ValueRule<string> = {
+  allows: (value) => typeof value === 'string' && parseLoadTime(value) >= 0,
+  may: 'now, or a time since 1970 such as 2026-11-23T06:00:00Z',
 }
 
 const names = listOf(text, 'names of columns')
@@ -98,11 +117,14 @@ const checks = optionChecks<LoadFileOptions>(
     topic: ownTopic,
     modelsTopic: ownTopic,
     key: text,
+    timestamp: text,
+    defaultTimestamp: loadTime,
     partitions: count,
     compression: oneOf(compressions),
     badRows: text,
     ...readingChecks,
     onColumns: listener<(table: TableFile) => void>(),
+    onTimes: listener<(times: RowTimes) => void>(),
     onProgress: listener<OnProgress>(),
   },
 )
@@ -113,10 +135,13 @@ interface TableLoad extends FileReading {
   readonly topic: string
   readonly file: string
   readonly key: string | undefined
+  readonly timestamp: string | undefined
+  readonly defaultMs: number | undefined
   readonly partitions: number
   readonly compression: Compression
   readonly badRows: string | undefined
   readonly onColumns: (table: TableFile) => void
+  readonly onTimes: (times: RowTimes) => void
   readonly onProgress: OnProgress
 }
 
@@ -137,15 +162,23 @@ export async function loadFile(cluster: ClusterSession, options: LoadFileOptions
 }
 
 async function loadFiles(cluster: ClusterSession, options: LoadFileOptions): Promise<LoadReport> {
-  const { dataset } = options
+  const { dataset, timestamp, defaultTimestamp } = options
+  if (timestamp === undefined && defaultTimestamp !== undefined)
+    throw new UsageError(
+      '--default-timestamp (defaultTimestamp) is for rows without a time, and no column of times is named',
+      'Name it with --timestamp (timestamp), or leave it out',
+    )
   const load = {
     ...options,
     topic: datasetTopics(cluster, dataset, { raw: options.topic }, options.modelsTopic).raw,
     key: options.key,
+    timestamp,
+    defaultMs: defaultTimestamp === undefined ? undefined : parseLoadTime(defaultTimestamp),
     partitions: options.partitions ?? defaultPartitions,
     compression: options.compression ?? 'none',
     badRows: options.badRows,
     onColumns: options.onColumns ?? (() => undefined),
+    onTimes: options.onTimes ?? (() => undefined),
     onProgress: options.onProgress ?? noProgress,
   }
   const files = typeof options.file === 'string' ? [options.file] : options.file
@@ -162,6 +195,7 @@ async function loadFiles(cluster: ClusterSession, options: LoadFileOptions): Pro
   for (const file of files) {
     const table = await openTable(cluster, { ...load, file }, known)
     columns.push(table.columns)
+    if (timestamp !== undefined) await table.rowTimes(timestamp, load.defaultMs)
     await table.close()
     const other = fileOfContent.get(table.fingerprint)
     if (other !== undefined) {
@@ -215,13 +249,16 @@ async function loadTable(
   known: TopicRecord | undefined,
 ): Promise<LoadReport> {
   const { load } = await import('../stages/load.ts')
-  const { dataset, topic, key, badRows, compression, onColumns, onProgress } = options
+  const { dataset, topic, key, timestamp, defaultMs, badRows, compression, onColumns, onTimes, onProgress } = options
   const { admin, registry, rows, signal } = cluster
   const table = await openTable(cluster, options, known)
   try {
     onColumns(table)
+    const times = timestamp === undefined ? undefined : await table.rowTimes(timestamp, defaultMs)
+    if (times !== undefined) onTimes(times)
     const partitions = (await admin.topics.partitionCount(topic)) ?? options.partitions
-    await admin.topics.ensureRowTopic({ topic, partitions })
+    const created = await admin.topics.ensureRowTopic({ topic, partitions })
+    if (times !== undefined) await keepTimes(cluster, topic, times, created === 'created')
     if (key === undefined) await refuseCompacted(cluster, topic, 'Name the key column (--key)')
     await preparePositions(cluster)
     const group = groupName(dataset, 'load')
@@ -239,6 +276,7 @@ async function loadTable(
         committed,
         keyColumn: key,
         nowMs: Date.now(),
+        times,
         limits: { batchBytes, compression },
         badRowsFile: badRows,
         signal,
@@ -250,6 +288,41 @@ async function loadTable(
   } finally {
     await table.close()
   }
+}
+
+/**
+ * Brokers replace the times of some topics, and delete rows that are older than a topic's retention within minutes.
+ *
+ * @param isNew whether the topic was made for this load: then its rows are kept for ever if they are that old
+ * @throws UsageError
+ */
+async function keepTimes(
+  cluster: ClusterSession,
+  topic: string,
+  { fromMs = Date.now() }: RowTimes,
+  isNew: boolean,
+): Promise<void> {
+  const { admin, settings, log } = cluster
+  const alter = (setting: string) =>
+    `"kafka-configs.sh --bootstrap-server ${settings.brokers.join(',')} --alter --entity-type topics --entity-name ` +
+    `${topic} --add-config ${setting}"`
+  const config = await admin.topics.config(topic)
+  if (config.get('message.timestamp.type') === 'LogAppendTime')
+    throw new UsageError(
+      `Topic ${topic} has message.timestamp.type=LogAppendTime: its broker would replace the times of --timestamp`,
+      `Run ${alter('message.timestamp.type=CreateTime')}, or leave out --timestamp (timestamp)`,
+    )
+  const retentionMs = Number(config.get('retention.ms') ?? -1)
+  const isKept = retentionMs < 0 || config.get('cleanup.policy') === 'compact' || fromMs >= Date.now() - retentionMs
+  if (isKept) return
+  if (!isNew)
+    throw new UsageError(
+      `Topic ${topic} has retention.ms=${retentionMs}, and the file has rows from ${new Date(fromMs).toISOString()} on: ` +
+        'its broker would delete them within minutes',
+      `Run ${alter('retention.ms=-1')}, or leave out --timestamp (timestamp)`,
+    )
+  await admin.topics.alter(topic, { 'retention.ms': '-1' })
+  log.warn({ topic }, 'the new topic keeps its rows for ever (retention.ms=-1): they are older than its retention')
 }
 
 /**

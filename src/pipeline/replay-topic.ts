@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import { type Compression, compressions } from '../batch/batch-header.ts'
 import { defaultModelsTopic, groupName, type TopicNames, topicNames } from '../config/names.ts'
-import { parsePosition, replayPosition } from '../config/replay-position.ts'
+import { replayPosition } from '../config/replay-position.ts'
 import { count, datasetName, flag, limit, listener, maxMemory, oneOf, ownTopic, text } from '../config/value-rules.ts'
 import { UsageError } from '../errors.ts'
-import type { PartitionOffset } from '../ports/log.ts'
+import type { TopicPartition } from '../ports/log.ts'
 import type { StageReport } from '../ports/stage-report.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
@@ -12,10 +12,13 @@ import { call } from './call.ts'
 import { optionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { deadLettersCheck } from './group-options.ts'
-import { type NormalizeMemberOptions, normalizeMember } from './members/normalize-member.ts'
+import type { NormalizeMemberOptions } from './members/normalize-member.ts'
+import { runMembers } from './members/run-members.ts'
 import { modeChoiceCheck } from './mode-choice-check.ts'
 import { noProgress, type OnProgress } from './progress.ts'
-import { holdsRows, offsetsBetween, topicEnds, topicStarts, topicsBeside } from './row-topics.ts'
+import { replayNote } from './replay-note.ts'
+import { offsetsOf, type ReplayedPartition, type ReplayRange, replayRange } from './replay-range.ts'
+import { holdsRows, topicsBeside } from './row-topics.ts'
 
 export interface ReplayTopicOptions {
   readonly dataset: string
@@ -25,6 +28,17 @@ export interface ReplayTopicOptions {
   readonly from?: string | undefined
   /** likewise; rows before it are replayed ['end'] */
   readonly to?: string | undefined
+  /**
+   * whether rows outside the times of `from` and `to` are left out [false: a partition begins at its first row that is
+   * as new, and older rows behind that one come along]
+   */
+  readonly strictTime?: boolean | undefined
+  /** field that is a row's time for `from` and `to`, strictly [the time of the record] */
+  readonly eventTime?: string | undefined
+  /** members of the group in this process, a thread each if there are several [1] */
+  readonly members?: number | undefined
+  /** rows per second that are read at most, by all members together [any number] */
+  readonly maxRate?: number | undefined
   /** topic that is written [`<dataset>.normalized.v<model>`] */
   readonly output?: string | undefined
   /** [`<dataset>.raw`] */
@@ -47,35 +61,63 @@ export interface ReplayTopicOptions {
   readonly deadLetters?: DeadLetterPolicy | undefined
   /** whether a group that has read rows may go on although its output is empty or missing [false: that is an error] */
   readonly allowEmptyOutput?: boolean | undefined
+  /** topic of the orders of operators ['vgm.control'] */
+  readonly controlTopic?: string | undefined
+  /** told what will be read, before the first row is */
+  readonly onPlan?: ((plan: ReplayPlan) => void) | undefined
   readonly onProgress?: OnProgress | undefined
 }
 
-/** What a replay has done, and where: a group that has done the range before reads no row. */
-export interface ReplayReport extends StageReport {
+/** What a replay will read, and where it keeps its position. */
+export interface ReplayPlan {
   readonly group: string
+  /** topic that is written */
   readonly topic: string
+  readonly partitions: readonly ReplayedPartition[]
+  /** what the offsets do not say: sentences */
+  readonly remarks: readonly string[]
 }
 
-const checks = optionChecks<ReplayTopicOptions>(
-  'replayTopic',
-  { dataset: datasetName, model: count },
-  {
-    from: replayPosition,
-    to: replayPosition,
-    output: ownTopic,
-    rawTopic: ownTopic,
-    deadLetterTopic: ownTopic,
-    modelsTopic: ownTopic,
-    group: text,
-    clip: limit,
-    modeChoice: modeChoiceCheck,
-    compression: oneOf(compressions),
-    maxMemory,
-    deadLetters: deadLettersCheck,
-    allowEmptyOutput: flag,
-    onProgress: listener<OnProgress>(),
-  },
-)
+/** What a replay has done, and where: a group that has done the range before reads no row. */
+export interface ReplayReport extends StageReport, ReplayPlan {}
+
+/** @internal What a replay is asked for, with its defaults and the offsets that were found. */
+export interface PreparedReplay {
+  readonly plan: ReplayPlan
+  readonly range: ReplayRange
+  readonly member: NormalizeMemberOptions
+}
+
+/** @internal */
+export const replayOptionChecks = (caller: string) =>
+  optionChecks<ReplayTopicOptions>(
+    caller,
+    { dataset: datasetName, model: count },
+    {
+      from: replayPosition,
+      to: replayPosition,
+      strictTime: flag,
+      eventTime: text,
+      members: count,
+      maxRate: count,
+      output: ownTopic,
+      rawTopic: ownTopic,
+      deadLetterTopic: ownTopic,
+      modelsTopic: ownTopic,
+      group: text,
+      clip: limit,
+      modeChoice: modeChoiceCheck,
+      compression: oneOf(compressions),
+      maxMemory,
+      deadLetters: deadLettersCheck,
+      allowEmptyOutput: flag,
+      controlTopic: ownTopic,
+      onPlan: listener<(plan: ReplayPlan) => void>(),
+      onProgress: listener<OnProgress>(),
+    },
+  )
+
+const checks = replayOptionChecks('replayTopic')
 
 /**
  * Backfills: normalizes a range of a raw topic with one model, into a topic of its own. The same call again goes on
@@ -92,26 +134,33 @@ export async function replayTopic(cluster: ClusterSession, options: ReplayTopicO
 }
 
 async function replay(cluster: ClusterSession, options: ReplayTopicOptions): Promise<ReplayReport> {
-  const { dataset, model, from = 'start', to = 'end', clip = Infinity, onProgress = noProgress } = options
+  const { members = 1, onPlan, onProgress = noProgress } = options
+  const { plan, range, member } = await prepareReplay(cluster, options)
+  await checkOutput(cluster, plan, member.topics.raw)
+  onPlan?.(plan)
+  const of = offsetsOf(range)
+  const task = { stage: 'normalize', options: member } as const
+  const report = await runMembers(cluster, task, members, ({ rowsIn }) => onProgress(rowsIn, of))
+  return { ...report, ...plan }
+}
+
+/** @internal Finds what a replay reads and writes. @throws as `replayTopic` */
+export async function prepareReplay(cluster: ClusterSession, options: ReplayTopicOptions): Promise<PreparedReplay> {
+  const { dataset, model, from = 'start', to = 'end', clip = Infinity } = options
   const { modelsTopic = defaultModelsTopic, modeChoice = { kind: 'likely' } } = options
   const topics = replayTopics(options, topicsBeside(cluster, modelsTopic))
-  const output = topics.normalized
+  const [topic, output] = [topics.raw, topics.normalized]
+  const { strictTime = false, eventTime } = options
+  const range = await replayRange(cluster, topic, { from, to, strictTime, eventTime })
+  // Rows that are left out are passed over for good, so another end makes another backfill.
+  const times = range.times?.isStrict === true ? { to, eventTime } : undefined
   const group =
-    options.group ?? replayGroup(dataset, topics.raw, output, { model, modelsTopic, from, clip, modeChoice })
-  const starts = await positionsAt(cluster, topics.raw, from)
-  const ends = await positionsAt(cluster, topics.raw, to)
-  if (offsetsBetween(starts, ends) === 0) {
-    const [first, last] = [await topicStarts(cluster, topics.raw), await topicEnds(cluster, topics.raw)]
-    const held = first.map(({ partition, offset }, i) => `${partition}: ${offset} to ${last[i].offset}`).join(', ')
-    throw new UsageError(
-      `Topic ${topics.raw} has no row from ${from} to ${to}`,
-      `Name another range. The topic's partitions hold offsets ${held}`,
-    )
-  }
-  await checkOutput(cluster, output, group, starts)
-  const report = await normalizeMember(
-    cluster,
-    {
+    options.group ?? replayGroup(dataset, topic, output, { model, modelsTopic, from, clip, modeChoice, times })
+  const { partitions, remarks } = range
+  return {
+    plan: { group, topic: output, partitions, remarks },
+    range,
+    member: {
       dataset,
       modelsTopic,
       topics,
@@ -119,17 +168,18 @@ async function replay(cluster: ClusterSession, options: ReplayTopicOptions): Pro
       model,
       clip,
       modeChoice,
+      timeRange: range.times,
+      maxRate: options.maxRate,
+      controlTopic: options.controlTopic,
       compression: options.compression ?? 'none',
       maxMemory: options.maxMemory,
       deadLetters: options.deadLetters,
       allowEmptyOutput: options.allowEmptyOutput,
-      ends,
-      startOffsets: async (partitions) =>
-        starts.filter((start) => partitions.some(({ partition }) => partition === start.partition)),
+      starts: partitions.map(({ partition, from }) => ({ topic, partition, offset: from })),
+      ends: partitions.map(({ partition, to }) => ({ topic, partition, offset: to })),
+      notes: partitions.map(({ partition, to }) => ({ partition, text: replayNote({ to, output }) })),
     },
-    ({ rowsIn }) => onProgress(rowsIn, offsetsBetween(starts, ends)),
-  )
-  return { ...report, group, topic: output }
+  }
 }
 
 /**
@@ -159,6 +209,8 @@ export function replayTopics(
 type Decisions = Required<Pick<NormalizeMemberOptions, 'modelsTopic' | 'clip' | 'modeChoice'>> & {
   readonly model: number
   readonly from: string
+  /** of a replay that leaves rows out by their time */
+  readonly times: { readonly to: string; readonly eventTime: string | undefined } | undefined
 }
 
 /**
@@ -169,11 +221,12 @@ type Decisions = Required<Pick<NormalizeMemberOptions, 'modelsTopic' | 'clip' | 
  * replayGroup('trips', 'trips.raw', 'trips.normalized.v2', { model: 2, from: 'start', ... }) // 'vgm.trips.replay.v2'
  */
 function replayGroup(dataset: string, raw: string, output: string, decisions: Decisions): string {
-  const { model, modelsTopic, from, clip, modeChoice } = decisions
+  const { model, modelsTopic, from, clip, modeChoice, times } = decisions
   const seed = modeChoice.kind === 'sample' ? modeChoice.seed : 0
   const group = `${groupName(dataset, 'replay')}.v${model}`
   const names = topicNames(dataset)
-  const decisive = JSON.stringify([raw, output, from, String(clip), modeChoice.kind, seed, modelsTopic])
+  const byTime = times === undefined ? [] : [times.to, times.eventTime ?? null]
+  const decisive = JSON.stringify([raw, output, from, String(clip), modeChoice.kind, seed, modelsTopic, ...byTime])
   const usual = JSON.stringify([
     names.raw,
     `${names.normalized}.v${model}`,
@@ -190,26 +243,15 @@ function replayGroup(dataset: string, raw: string, output: string, decisions: De
 /** @throws UsageError if the output holds rows of another backfill: together they would be doubled */
 async function checkOutput(
   cluster: ClusterSession,
-  output: string,
-  group: string,
-  raw: readonly PartitionOffset[],
+  { group, topic: output, partitions }: ReplayPlan,
+  raw: string,
 ): Promise<void> {
-  const committed = await cluster.rows.positionsOf(group, raw)
+  const read = partitions.map(({ partition }): TopicPartition => ({ topic: raw, partition }))
+  const committed = await cluster.rows.positionsOf(group, read)
   if (committed.length > 0 || (await cluster.admin.topics.partitionCount(output)) === undefined) return
   if (await holdsRows(cluster, output))
     throw new UsageError(
       `Topic ${output} has rows of another replay`,
       'Name another output, or repeat the call that wrote it, to continue it',
     )
-}
-
-/** The offset of each partition; one before the first row is the first row, one beyond the end the end. */
-async function positionsAt(cluster: ClusterSession, topic: string, text: string): Promise<PartitionOffset[]> {
-  const position = parsePosition(text)
-  const starts = await topicStarts(cluster, topic)
-  const ends = await topicEnds(cluster, topic)
-  if (position === undefined || position === 'start') return starts
-  if (position === 'end') return ends
-  if ('timestampMs' in position) return [...(await cluster.admin.offsets.at(topic, position.timestampMs))]
-  return ends.map((end, i) => ({ ...end, offset: Math.min(Math.max(position.offset, starts[i].offset), end.offset) }))
 }

@@ -1,16 +1,19 @@
 import { randomBytes } from 'node:crypto'
 import type { Compression } from '../batch/batch-header.ts'
-import { transactionalId, valueSubject } from '../config/names.ts'
+import { defaultControlTopic, transactionalId, valueSubject } from '../config/names.ts'
 import type { PipelineError } from '../errors.ts'
 import { TopicMissingError } from '../kafka/topic-errors.ts'
 import type { Delivery, PartitionOffset, SchemaStore, TopicPartition } from '../ports/log.ts'
 import type { StageReport } from '../ports/stage-report.ts'
 import type { RowSchemaName } from '../rows/schema-name.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
+import { RowPace } from '../stages/pace.ts'
 import type { RowTransform } from '../stages/row-transform.ts'
 import { transformTopic } from '../stages/stage-loop.ts'
+import { noOrders, paceLimits } from '../stages/stage-orders.ts'
 import { abortedBy } from './abort-reason.ts'
 import type { ClusterSession } from './cluster-session.ts'
+import { OrderFollower } from './control-topic.ts'
 import {
   type GroupedStage,
   lostPositions,
@@ -46,8 +49,14 @@ export interface TransformStageOptions extends GroupedStage {
   readonly maxMemory?: number | undefined
   readonly delivery?: Delivery | undefined
   readonly transform: RowTransform
-  /** where to begin if the group has no position yet; its first row unless given */
-  readonly startOffsets?: (partitions: readonly TopicPartition[]) => Promise<PartitionOffset[]>
+  /** where to begin in partitions in which the group has no position yet; others are not read [their first rows] */
+  readonly starts?: readonly PartitionOffset[] | undefined
+  /** text that is kept beside the position in a partition, by partition */
+  readonly notes?: readonly PositionNote[] | undefined
+  /** rows per second that all members together read at most [any number] */
+  readonly maxRate?: number | undefined
+  /** topic of the orders of operators ['vgm.control'] */
+  readonly controlTopic?: string | undefined
   /** whether lost positions are counted from the rows of the output [false: an error] */
   readonly rebuildPositions?: boolean | undefined
   /** whether a group that has read rows may go on although its output is empty or missing [false: an error] */
@@ -57,6 +66,12 @@ export interface TransformStageOptions extends GroupedStage {
   /** default: half a second */
   readonly sliceMs?: number | undefined
   readonly onProgress: (report: StageReport) => void
+}
+
+/** A text for those who look at a position. */
+export interface PositionNote {
+  readonly partition: number
+  readonly text: string
 }
 
 /** Runs one member of a stage's consumer group; output topics are made like the raw topic if they do not exist. */
@@ -72,7 +87,9 @@ export async function runTransformStage(cluster: ClusterSession, options: Transf
     ends,
     compression,
     delivery,
-    startOffsets,
+    starts,
+    maxRate,
+    controlTopic = defaultControlTopic,
   } = options
   const { admin, rows, signal } = cluster
   const ensureOutputs = async (count: number) => {
@@ -82,7 +99,7 @@ export async function runTransformStage(cluster: ClusterSession, options: Transf
   const prepare = async () => {
     const count = await cluster.admin.topics.mustExist(inputTopic)
     if (options.allowEmptyOutput !== true) {
-      const lost = await outputLost(cluster, options, startOffsets)
+      const lost = await outputLost(cluster, options, starts)
       if (lost !== undefined) throw lost
     }
     await ensureOutputs(count)
@@ -129,16 +146,30 @@ export async function runTransformStage(cluster: ClusterSession, options: Transf
             'a lost position was rebuilt by counting rows',
           )
         const rest = fresh.filter((each) => !lost.includes(each))
-        return [...rebuilt, ...(await (startOffsets?.(rest) ?? startsOf(cluster, rest)))]
+        return [...rebuilt, ...(starts === undefined ? await startsOf(cluster, rest) : startsIn(starts, rest))]
       },
       ...(ends !== undefined && { ends }),
       outputsOf: ({ partition }) => [{ topic: outputTopic, partition }],
+      metadataOf: ({ partition }) => options.notes?.find((note) => note.partition === partition)?.text,
       onAbort: (cause) => cluster.report(abortedBy(cause)),
       onJoin: reporter,
     })
-  const session = await whenReachable(cluster, open)
+  let limits = paceLimits(noOrders, maxRate)
+  const orders = new OrderFollower(cluster, controlTopic, group, (orders) => {
+    limits = paceLimits(orders, maxRate)
+    const by = [orders.paused?.by, orders.rate?.by].filter((text) => text !== undefined && text !== '')
+    cluster.report({ kind: 'ordered', ...limits, by: by.join(', ') })
+  })
+  // Before it joins: a group that is paused reads nothing, not even its first slice.
+  await orders.start()
+  if (maxRate !== undefined) cluster.report({ kind: 'ordered', ...limits, by: '--max-rate' })
+  const session = await whenReachable(cluster, open).catch(async (error: unknown) => {
+    await orders.close()
+    throw error
+  })
   cluster.report({ kind: 'started', group, transactionalId: id })
   reporter.begin(session)
+  const share = () => session.positions().length / partitions
   try {
     return await transformTopic({
       session,
@@ -153,6 +184,7 @@ export async function runTransformStage(cluster: ClusterSession, options: Transf
       sliceMs: options.sliceMs ?? defaultSliceMs,
       ends,
       signal,
+      pace: new RowPace(() => limits, share),
       onTurn: () => reporter.turn(),
       onProgress: (report, slice) => {
         reporter.committed(report, slice, options.transform.modelVersion)
@@ -161,9 +193,15 @@ export async function runTransformStage(cluster: ClusterSession, options: Transf
     })
   } finally {
     reporter.stop()
+    await orders.close()
     await session.close()
     reporter.ended()
   }
+}
+
+/** Where a stage begins in some partitions. */
+function startsIn(starts: readonly PartitionOffset[], partitions: readonly TopicPartition[]): PartitionOffset[] {
+  return starts.filter((start) => partitions.some(({ partition }) => partition === start.partition))
 }
 
 /** Unreachable servers return, and another stage or a load creates a missing topic. */

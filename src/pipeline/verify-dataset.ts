@@ -70,6 +70,7 @@ interface Audited {
 export interface LoadedFile extends FileReading {
   readonly file: string
   readonly key?: string | undefined
+  readonly timestamp?: string | undefined
   readonly badRows?: string | undefined
 }
 
@@ -92,7 +93,7 @@ const checks = optionChecks<VerifyDatasetOptions>(
     groups: fields<AuditedGroups>({}, { normalize: text, restore: text }),
     clip: limit,
     modeChoice: modeChoiceKind,
-    loaded: fields<LoadedFile>({ file: text }, { ...readingChecks, key: text, badRows: text }),
+    loaded: fields<LoadedFile>({ file: text }, { ...readingChecks, key: text, timestamp: text, badRows: text }),
     onProgress: listener<OnProgress>(),
   },
 )
@@ -145,7 +146,7 @@ const nothingAudited: AuditResult = {
 async function verifyFile(
   cluster: ClusterSession,
   { dataset, topics }: Audited,
-  { key, badRows, ...reading }: LoadedFile,
+  { key, timestamp, badRows, ...reading }: LoadedFile,
   onProgress: OnProgress,
 ): Promise<FileAudit> {
   const [{ openFileCells }, { auditFile }, { cellStyle }] = await Promise.all([
@@ -167,6 +168,7 @@ async function verifyFile(
       topic,
       ranges,
       key: key === undefined ? undefined : { column: key, schema: keySchema ?? '{}' },
+      timeColumn: timestamp,
       schemaById: (id) => registry.schemaById(id),
       signal,
       onProgress: (rows) => onProgress(rows, cells.rowCount),

@@ -17,7 +17,7 @@ export interface PartitionOffset extends TopicPartition {
   /** of the leader that had appended the row before it; undefined if that is not known (KIP-320) */
   readonly leaderEpoch?: number | undefined
   /** free text kept beside a committed offset */
-  readonly metadata?: string
+  readonly metadata?: string | undefined
 }
 
 /** Where a member is in a partition of its own. */
@@ -104,6 +104,11 @@ export interface GroupSession {
    * the member joins its group, and learns of new partitions.
    */
   poll(maxWaitMs: number): Promise<readonly FetchedPartition[]>
+  /**
+   * Waits between slices without reading a row, as a member that is paused does: it stays in its group, joins again when
+   * the group asks for it, and knows how far its partitions have grown.
+   */
+  rest(maxWaitMs: number): Promise<void>
   /**
    * Takes back what was polled last and has not been used, as when a slice ends before: a later poll hands it out
    * again, the other partitions first.

@@ -70,6 +70,14 @@ export type StageEvent =
   | { readonly kind: 'joining' }
   | { readonly kind: 'joined'; readonly generation: number; readonly partitions: readonly number[] }
   | { readonly kind: 'model-taken'; readonly model: number; readonly before: number | undefined }
+  /** An operator has paused the stage, let it go on, or limited its rate. */
+  | {
+      readonly kind: 'ordered'
+      readonly isPaused: boolean
+      /** of all members together; undefined for no limit */
+      readonly rowsPerSecond: number | undefined
+      readonly by: string
+    }
   | { readonly kind: 'committed'; readonly slice: CommittedSlice; readonly totals: StageReport }
   | { readonly kind: 'aborted'; readonly reason: AbortReason; readonly cause: string }
   /** The first dead letters of this kind. */

@@ -6,6 +6,37 @@ export interface StageReport {
   readonly deadLetters: number
   readonly seconds: number
   readonly rowsPerSecond: number
+  /** of a replay that is bounded by time */
+  readonly times?: TimeCounts
+}
+
+/** Rows of a replay by their times; none of those left out counts among `rowsIn`. */
+export interface TimeCounts {
+  /** left out: outside the range of times */
+  readonly leftOut: number
+  /** left out: their time is null, or cannot be read */
+  readonly withoutTime: number
+  /** replayed although they are outside the range of times, because they stand between rows that are inside */
+  readonly cameAlong: number
+  /** the first row of each partition that is older than one before it */
+  readonly goesBack: readonly { readonly partition: number; readonly offset: number }[]
+}
+
+export const noTimeCounts: TimeCounts = { leftOut: 0, withoutTime: 0, cameAlong: 0, goesBack: [] }
+
+/** The counts of both; of a partition that goes back in both, the earlier row. */
+export function addTimeCounts(a: TimeCounts, b: TimeCounts): TimeCounts {
+  const goesBack = new Map<number, number>()
+  for (const { partition, offset } of [...a.goesBack, ...b.goesBack])
+    goesBack.set(partition, Math.min(offset, goesBack.get(partition) ?? offset))
+  return {
+    leftOut: a.leftOut + b.leftOut,
+    withoutTime: a.withoutTime + b.withoutTime,
+    cameAlong: a.cameAlong + b.cameAlong,
+    goesBack: [...goesBack]
+      .map(([partition, offset]) => ({ partition, offset }))
+      .sort((x, y) => x.partition - y.partition),
+  }
 }
 
 export function stageReport(rowsIn: number, rowsOut: number, deadLetters: number, seconds: number): StageReport {

@@ -4,6 +4,7 @@ import { InterruptedError, UsageError } from '../errors.ts'
 import { FileColumnError, FileUnreadableError } from '../files/file-errors.ts'
 import { AvroRows } from '../files/reading/avro-rows.ts'
 import { columnVector, isNull, vectorBytes } from '../files/reading/column-vector.ts'
+import type { RowTimes } from '../files/reading/row-times.ts'
 import type { RowChunk, TableFile } from '../files/reading/table-file.ts'
 import type { BatchLimits, OffsetCommit, PartitionOffset, TransactionalWriter } from '../ports/log.ts'
 import { type StageReport, stageReport } from '../ports/stage-report.ts'
@@ -29,8 +30,9 @@ export interface LoadOptions {
   readonly committed?: PartitionOffset | undefined
   /** the file's name of the column whose text is the key and chooses the partition */
   readonly keyColumn?: string | undefined
-  /** the records' time, ms since the epoch */
+  /** the records' time, ms since the epoch, unless `times` says another for each row */
   readonly nowMs: number
+  readonly times?: RowTimes | undefined
   readonly limits: BatchLimits
   /** rows after which a transaction ends, if not by time */
   readonly sliceRows?: number
@@ -97,7 +99,7 @@ export async function load(options: LoadOptions): Promise<LoadReport> {
     options.onProgress?.(rows, table.rowCount)
   }
   try {
-    for await (const chunk of table.chunks(rowsBefore, options.keyColumn)) {
+    for await (const chunk of table.chunks(rowsBefore, options.keyColumn, options.times)) {
       if (signal.aborted) throw new InterruptedError()
       if (!slice.open) await begin()
       const taken = await target.append(chunk, rows)
@@ -120,17 +122,17 @@ export async function load(options: LoadOptions): Promise<LoadReport> {
 }
 
 /** What decides which rows a file has and where they go; 48 bits tell a few sets of options for one file apart. */
-function hashOptions({ table, keyColumn }: LoadOptions): string {
-  const options = JSON.stringify([table.reading, keyColumn ?? null])
+function hashOptions({ table, keyColumn, times }: LoadOptions): string {
+  const options = JSON.stringify([table.reading, keyColumn ?? null, ...(times === undefined ? [] : [times.column])])
   return createHash('sha256').update(options).digest('base64url').slice(0, 8)
 }
 
 function otherOptions({ table, topic }: LoadOptions, { rows, complete }: FileProgress): UsageError {
   const loaded = complete ? 'was loaded' : `was partly loaded, ${rows} rows of it,`
   return new UsageError(
-    `${table.file} ${loaded} into ${topic} with other options for reading it or another key`,
-    'Give the same options for reading it as then, and the same columns, columns without nulls, file of bad rows ' +
-      'and key, or load it with these into another data set or topic',
+    `${table.file} ${loaded} into ${topic} with other options for reading it, another key or other times`,
+    'Give the same options for reading it as then, and the same columns, columns without nulls, file of bad rows, ' +
+      'key and column of times, or load it with these into another data set or topic',
   )
 }
 
@@ -143,7 +145,7 @@ interface RowTarget {
 }
 
 function rowTarget(options: LoadOptions, schemaId: number): RowTarget {
-  const { table, topic, partitions, writer, keyColumn, nowMs, limits } = options
+  const { table, topic, partitions, writer, keyColumn, nowMs, times, limits } = options
   const { columns } = table
   const avroRows = new AvroRows(
     schemaId,
@@ -158,6 +160,8 @@ function rowTarget(options: LoadOptions, schemaId: number): RowTarget {
       const { rowCount } = chunk
       const vectors = columns.map(({ type }, i) => columnVector(chunk, i, type.encoding))
       const keys = keyColumn === undefined ? undefined : columnVector(chunk, columns.length, 'bytes')
+      const timeColumn = columns.length + (keys === undefined ? 0 : 1)
+      const timeWords = times === undefined ? undefined : columnVector(chunk, timeColumn, 'long').words
       const nullColumn = avroRows.take(vectors, rowCount)
       if (nullColumn >= 0)
         throw changedFile(table, `column "${columns[nullColumn].column}" has a null that was not there before`)
@@ -166,9 +170,11 @@ function rowTarget(options: LoadOptions, schemaId: number): RowTarget {
         const toBlockEnd = blockRows - (fileRow % blockRows)
         const key = keys === undefined || isNull(keys, row) ? null : vectorBytes(keys, row)
         const partition = key === null ? Math.floor(fileRow / blockRows) % partitions : keyPartition(key, partitions)
-        const to = keys === undefined ? Math.min(rowCount, row + toBlockEnd) : row + 1
+        const end = keys === undefined ? Math.min(rowCount, row + toBlockEnd) : row + 1
+        const to = timeWords === undefined ? end : endOfTime(timeWords, row, end)
+        const timeMs = timeWords === undefined ? nowMs : timeAt(timeWords, row)
         const batch = batches[partition]
-        const taken = batch.appendBlock(nowMs, key, avroRows, row, to)
+        const taken = batch.appendBlock(timeMs, key, avroRows, row, to)
         if (taken < to || (keys === undefined && taken === row + toBlockEnd)) await send(partition)
         row = taken
       }
@@ -178,6 +184,18 @@ function rowTarget(options: LoadOptions, schemaId: number): RowTarget {
       for (let partition = 0; partition < partitions; partition++) await send(partition)
     },
   }
+}
+
+/** A BIGINT of ms: within 2^53. @param words shape (rows, 2), low and high */
+function timeAt(words: Int32Array, row: number): number {
+  return words[2 * row + 1] * 2 ** 32 + (words[2 * row] >>> 0)
+}
+
+/** The row after the neighbours of one time. */
+function endOfTime(words: Int32Array, row: number, end: number): number {
+  let to = row + 1
+  while (to < end && words[2 * to] === words[2 * row] && words[2 * to + 1] === words[2 * row + 1]) to++
+  return to
 }
 
 function positionCommit(options: LoadOptions, file: FileProgress, others: readonly FileProgress[]): OffsetCommit {

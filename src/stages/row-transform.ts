@@ -1,6 +1,7 @@
 import type { Records } from '../batch/records.ts'
 import type { RowKernel } from '../kernel/row-kernel.ts'
 import type { TopicPartition } from '../ports/log.ts'
+import type { TimeCounts } from '../ports/stage-report.ts'
 import type { PartitionOutput } from './partition-output.ts'
 
 /** Where rows of one input partition go. */
@@ -33,6 +34,8 @@ export interface RowTransform {
   apply(from: number, to: number, target: RowTarget): Promise<number>
   /** Why all rows of the schema that was met last become dead letters, if they do; undefined of others. */
   readonly schemaProblem?: SchemaProblem | undefined
+  /** Of a transform that leaves rows out by their time: the counts since the last call. */
+  takeTimes?(): TimeCounts
   /** For dead letters: the model in use, undefined if the stage has none. */
   readonly modelVersion: number | undefined
 }

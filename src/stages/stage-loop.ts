@@ -2,8 +2,9 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { InterruptedError, PipelineError } from '../errors.ts'
 import type { FetchedPartition, PartitionOffset } from '../ports/log.ts'
 import type { CommittedSlice } from '../ports/stage-event.ts'
-import { type StageReport, stageReport } from '../ports/stage-report.ts'
+import { addTimeCounts, noTimeCounts, type StageReport, stageReport } from '../ports/stage-report.ts'
 import { type DeadLetterPolicy, DeadLetterWatch, deadLetterDefaults } from './dead-letter-policy.ts'
+import type { Pace } from './pace.ts'
 import { BatchUnreadableError, FetchedReader } from './read-fetched.ts'
 import type { RowTransform } from './row-transform.ts'
 import { type SliceOutputOptions, SliceOutputs } from './slice-outputs.ts'
@@ -15,6 +16,8 @@ export interface TransformOptions extends SliceOutputOptions {
   /** where to stop: the ends of the input's partitions; undefined goes on until `signal` */
   readonly ends?: readonly PartitionOffset[] | undefined
   readonly signal: AbortSignal
+  /** how many rows may be read, and when [any number] */
+  readonly pace?: Pace | undefined
   /** after each committed slice: totals so far, and what it was */
   readonly onProgress: (report: StageReport, slice: CommittedSlice) => void
   /** between slices, when all that was polled is committed or will be polled again */
@@ -22,6 +25,8 @@ export interface TransformOptions extends SliceOutputOptions {
 }
 
 const pollMs = 100
+/** How long a stage that may read no row rests before it asks again. */
+const restMs = 50
 /**
  * Limit of a slice in decompressed bytes of the input. With a time limit alone, there could be more unacknowledged
  * batches than the rest of the transaction's time allows. A slice of the usual length has less.
@@ -39,24 +44,40 @@ const finishMs = 1_500
  * @throws InterruptedError when `signal` fires; what was committed stands, and the next start goes on after it
  */
 export async function transformTopic(options: TransformOptions): Promise<StageReport> {
-  const { session, transform, signal, onProgress, ends } = options
+  const { session, transform, signal, onProgress, ends, pace } = options
   const watch = new DeadLetterWatch(options.deadLetters ?? deadLetterDefaults, () => transform.schemaProblem)
   const targets = new SliceOutputs(options, watch)
   const reader = new FetchedReader(transform.kernel)
   let [rowsIn, rowsOut, deadLetters] = [0, 0, 0]
+  let times = transform.takeTimes === undefined ? undefined : noTimeCounts
   let startedMs = performance.now()
   let isFirst = true
-  const report = () => stageReport(rowsIn, rowsOut, deadLetters, (performance.now() - startedMs) / 1_000)
+  const report = (): StageReport => ({
+    ...stageReport(rowsIn, rowsOut, deadLetters, (performance.now() - startedMs) / 1_000),
+    ...(times !== undefined && { times }),
+  })
 
   for (;;) {
+    options.onTurn?.()
+    const allowedRows = pace?.allowance() ?? Infinity
+    if (allowedRows === 0) {
+      await orInterrupted(session.rest(restMs), signal)
+      if (signal.aborted) throw new InterruptedError()
+      if (ends !== undefined && !session.mustCommit && isDone(session.positions(), ends)) return report()
+      continue
+    }
     let sliceEndMs = performance.now() + options.sliceMs
     let [sliceRows, fetchedBytes, firstRowMs] = [0, 0, 0]
     let isEmpty = true
     let readBytes = 0
     let isFull = false
     const isOver = () =>
-      performance.now() >= sliceEndMs || readBytes >= sliceBytes || session.mustCommit || signal.aborted
-    options.onTurn?.()
+      performance.now() >= sliceEndMs ||
+      readBytes >= sliceBytes ||
+      sliceRows >= allowedRows ||
+      session.mustCommit ||
+      signal.aborted ||
+      pace?.isPaused === true
     try {
       await orInterrupted(orLater(transform.beginSlice()), signal)
       do {
@@ -73,12 +94,16 @@ export async function transformTopic(options: TransformOptions): Promise<StageRe
         for (const [i, partition] of fetched.entries()) {
           if (isEmpty) firstRowMs = performance.now()
           isEmpty = false
-          const work = transformPartition(partition, reader, transform, targets, watch, (bytes) => {
-            readBytes += bytes
-            return isOver()
-          })
-          const { rows, restFrom } = await orInterrupted(orLater(work), signal)
-          sliceRows += rows
+          const budget = {
+            rows: allowedRows - sliceRows,
+            isOver: (bytes: number, rows: number) => {
+              readBytes += bytes
+              sliceRows += rows
+              return isOver()
+            },
+          }
+          const work = transformPartition(partition, reader, transform, targets, watch, budget)
+          const { restFrom } = await orInterrupted(orLater(work), signal)
           if (restFrom !== undefined) {
             isFull = true
             session.giveBack(fetched.slice(i), restFrom)
@@ -98,14 +123,19 @@ export async function transformTopic(options: TransformOptions): Promise<StageRe
     } catch (error) {
       if (!(error instanceof RetrySlice)) throw error
       targets.clear()
+      transform.takeTimes?.()
       await orInterrupted(session.abort(error.reason), signal)
       if (signal.aborted) throw new InterruptedError()
       continue
     }
     if (!isEmpty) {
       await targets.flush()
+      pace?.took(sliceRows)
+      const counted = transform.takeTimes?.() ?? noTimeCounts
       if (await session.commit()) {
         const sent = targets.take()
+        sliceRows -= counted.leftOut + counted.withoutTime
+        if (times !== undefined) times = addTimeCounts(times, counted)
         rowsIn += sliceRows
         rowsOut += sent.rowsOut
         deadLetters += sent.deadLetters.reduce((sum, kind) => sum + kind.rows, 0)
@@ -119,12 +149,19 @@ export async function transformTopic(options: TransformOptions): Promise<StageRe
   }
 }
 
+/** What a slice may still do. */
+interface SliceBudget {
+  /** rows that it may take */
+  readonly rows: number
+  /** Told of what was read since the last call; returns whether the slice must end. */
+  readonly isOver: (bytes: number, rows: number) => boolean
+}
+
 /**
  * Processes the fetched rows of a partition until the slice ends. It may end within a batch, because a batch of 39 kB
  * may inflate to 200 MB.
  *
- * @param isOver gets the bytes read since the last call, and returns whether the slice must end
- * @returns the rows that were taken, and the offset of the first one that was not, undefined if all were
+ * @returns the offset of the first row that was not taken, undefined if all were
  */
 async function transformPartition(
   fetched: FetchedPartition,
@@ -132,8 +169,8 @@ async function transformPartition(
   transform: RowTransform,
   targets: SliceOutputs,
   watch: DeadLetterWatch,
-  isOver: (readBytes: number) => boolean,
-): Promise<{ readonly rows: number; readonly restFrom: number | undefined }> {
+  { rows: allowedRows, isOver }: SliceBudget,
+): Promise<{ readonly restFrom: number | undefined }> {
   const { topic, partition, batches } = fetched
   const target = targets.of(topic, partition)
   const { records } = reader
@@ -147,24 +184,26 @@ async function transformPartition(
         // As between partitions.
         if (!isFirst) await nextTurn()
         isFirst = false
-        const done = await transform.apply(from, to, target)
+        const until = Math.min(to, from + allowedRows - rows)
+        const done = await transform.apply(from, until, target)
         watch.batch(done - from)
         rows += done - from
-        if (done < to) return { rows, restFrom: offsetOf(done) }
+        const mustEnd = isOver(reader.pieceBytes, done - from)
+        if (done < to) return { restFrom: offsetOf(done) }
         const isLast = header === last && reader.isBatchEnd
         // A piece whose rows the slice before has already processed must not end the slice, or it would be read again
         // for ever.
-        if (from < to && isOver(reader.pieceBytes) && !isLast)
-          return { rows, restFrom: offsetOf(records.count - 1) + 1 }
+        if (from < to && mustEnd && !isLast) return { restFrom: offsetOf(records.count - 1) + 1 }
       }
     } catch (error) {
       if (!(error instanceof BatchUnreadableError)) throw error
       await targets.batchDeadLetter(fetched, error)
       watch.batch(1)
       rows++
+      isOver(0, 1)
     }
   }
-  return { rows, restFrom: undefined }
+  return { restFrom: undefined }
 }
 
 /** The rows of a slice have to wait for something. */

@@ -90,7 +90,7 @@ suite('the command line, as a user has it', () => {
     )
 
     const lag = (await json('lag', ...of)) as { groups: { total: number }[] }
-    equal(lag.groups.length, 2)
+    equal(lag.groups.length, 4, 'normalize, restore and two replays')
     equal((await json('dead-letters', 'ls', ...of)).rows, 0)
     equal(((await json('model', 'ls', ...of)).versions as unknown[]).length, 1)
     equal((await json('model', 'show', ...of)).version, 1)

@@ -12,9 +12,10 @@ const read = (file: string) => readFileSync(new URL(`../../${file}`, import.meta
 const foreignLabels = ['instance', 'job', 'le']
 /** Of PromQL, as far as our expressions use it. */
 const words = new Set(
-  'and or unless on by without sum min max avg count topk rate increase deriv histogram_quantile label_values'.split(
-    ' ',
-  ),
+  (
+    'and or unless on by without sum min max avg count topk rate increase deriv histogram_quantile label_values ' +
+    'absent last_over_time'
+  ).split(' '),
 )
 
 interface Panel {
@@ -55,6 +56,7 @@ function check(where: string, expression: string): void {
   ok(metrics.length > 0, `${where} names no metric`)
   const known = new Set(foreignLabels)
   for (const metric of metrics) {
+    if (metric === 'up') continue
     const found =
       documented.get(metric) ??
       [documented.get(metric.replace(/_(bucket|sum|count)$/, ''))].find((one) => one?.type === 'histogram')
@@ -69,6 +71,7 @@ suite('alerts, dashboard and documents of the metrics', () => {
     const metrics = new StageMetrics({ stage: 'normalize', dataset: 'd' }, '1', rowErrorCodes.slice(1), () => true)
     const partitions = [{ partition: 0, position: 1, end: 3, stalledMs: 0, isFailing: false }]
     metrics.note({ kind: 'state', partitions, turnedMsAgo: 0 }, 0)
+    metrics.note({ kind: 'ordered', isPaused: true, rowsPerSecond: undefined, by: 'ann' }, 0)
     metrics.note({ kind: 'model-taken', model: 2, before: 1 }, 0)
     const served = servedMetrics(await metrics.text())
     const documented = documentedMetrics()
@@ -96,12 +99,15 @@ suite('alerts, dashboard and documents of the metrics', () => {
         names.add(alert)
         ok(['warning', 'critical'].includes(labels.severity), alert)
         ok(annotations.summary.length > 0 && annotations.description.length > 0, alert)
+        equal(annotations.runbook, `docs/runbook.md#${alert.toLowerCase()}`)
         // A summary may name only labels that the expression keeps.
         const { labels: kept } = namesIn(expr)
         for (const [, label] of `${annotations.summary}${annotations.description}`.matchAll(/\$labels\.(\w+)/g))
           ok(kept.includes(label), `${alert}: ${label} is not in its result`)
       }
     ok(names.size >= 8)
+    const headings = [...read('docs/runbook.md').matchAll(/^## (Vgm\w+)$/gm)].map(([, name]) => name)
+    deepEqual(headings.sort(), [...names].sort(), 'each alert has a page in the runbook, and each page an alert')
   })
 
   test('each panel and variable of the dashboard names metrics and labels that there are', () => {

@@ -141,6 +141,22 @@ suite('liveness of a stage', () => {
     deepEqual(stage.live(1, standing).health.dead(), ['member 0: its loop stands still for 601 s'])
   })
 
+  test('does not end with partitions of a stage that an operator holds back', () => {
+    const standsStill = () => standing(0, false, false)
+    const ordered = (isPaused: boolean, rowsPerSecond?: number): StageEvent => ({
+      kind: 'ordered',
+      isPaused,
+      rowsPerSecond,
+      by: 'ann',
+    })
+    const stage = new Stage().working().note(ordered(true)).live(6_000, standsStill)
+    deepEqual([stage.health.dead(), stage.health.missing()], [[], []])
+    stage.note(ordered(false, 1)).live(6_000, standsStill)
+    deepEqual(stage.health.dead(), [])
+    stage.note(ordered(false)).live(602, standsStill)
+    deepEqual(stage.health.dead().length, 2)
+  })
+
   test('ends with a partition that has rows and stands still without a reason', () => {
     const stage = new Stage().working()
     const well = { stalledMs: 0, isFailing: false }

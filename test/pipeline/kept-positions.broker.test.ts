@@ -262,7 +262,7 @@ suite('positions that outlive the offsets of groups', () => {
     const group = uniqueName('replay')
     await move(pipeline, group, later)
     const output = { ...topics, normalized: `${pipeline.dataset}.later` }
-    equal(await rowsIn(pipeline, { group, topics: output, startOffsets: async () => later }), 3)
+    equal(await rowsIn(pipeline, { group, topics: output, starts: later }), 3)
   })
 
   test('whoever deletes the output as well gets all rows again', async (t) => {

@@ -11,7 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { MeasurementRequest } from '../../src/bench/measurement.ts'
 import { type ClusterAccess, noAccess } from '../../src/config/cluster-access.ts'
-import { defaultPositionsTopic, groupName, topicNames } from '../../src/config/names.ts'
+import { defaultControlTopic, defaultPositionsTopic, groupName, topicNames } from '../../src/config/names.ts'
 import type { PipelineError } from '../../src/errors.ts'
 import { ClusterAdmin } from '../../src/kafka/admin.ts'
 import { BrokerConnections } from '../../src/kafka/broker-connections.ts'
@@ -25,6 +25,7 @@ import { normalizeMember } from '../../src/pipeline/members/normalize-member.ts'
 import { restoreMember } from '../../src/pipeline/members/restore-member.ts'
 import { topicEnds } from '../../src/pipeline/row-topics.ts'
 import { sampleTopic } from '../../src/pipeline/sample-topic.ts'
+import { pauseStages, resumeStages } from '../../src/pipeline/steer-stages.ts'
 import { verifyDataset } from '../../src/pipeline/verify-dataset.ts'
 import type { SaslSettings, TlsSettings } from '../../src/ports/connection-settings.ts'
 import { batchOf } from '../kafka/test-broker.ts'
@@ -442,6 +443,38 @@ suite('the flow over TLS, SCRAM-SHA-512 and access control lists, a user for eac
         await failsWithout(stage, right)
       }
     })
+
+  test('a stage that may not read its orders runs on, and an operator who may not give them is told the right', async () => {
+    const plain = { brokers: [cluster.plain], registry: cluster.registry, access: noAccess }
+    const paused = { dataset, stage: 'normalize' } as const
+    await withClusterAt(plain, plainUse(createLogger('silent'), new AbortController().signal), async (open) => {
+      await pauseStages(open, paused)
+    })
+    await run('normalize')
+    await cluster.setPassword('operator', passwordOf('operator'))
+    const right = (resource: string, name: string, operation: string): Grant => ({
+      user: 'operator',
+      resource,
+      name,
+      operation,
+    })
+    await cluster.grant([
+      right('topic', defaultControlTopic, 'Create'),
+      right('topic', defaultControlTopic, 'Read'),
+      right('topic', defaultControlTopic, 'DescribeConfigs'),
+      right('topic', defaultPositionsTopic, 'Read'),
+      right('topic', topics.raw, 'Describe'),
+      right('group', groupName(dataset, 'normalize'), 'Describe'),
+    ])
+    const resume = () => entered({ sasl: scram('operator') }, (open) => resumeStages(open, paused))
+    await rejects(resume(), { code: 'VGM_BROKER', fix: /Grant this user Write on topic "vgm\.control"/ })
+    await cluster.grant([right('topic', defaultControlTopic, 'Write')])
+    const [group] = await resume()
+    equal(group.paused?.paused, false)
+    // With the right the stage obeys.
+    await cluster.grant([{ ...right('topic', defaultControlTopic, 'Read'), user: 'normalize' }])
+    await run('normalize')
+  })
 
   test('vgm demo does all of it with one user who has the rights of all', async () => {
     const file = join(folder, 'own-trips.csv')

@@ -9,8 +9,10 @@ import { RowKernel } from '../../src/kernel/row-kernel.ts'
 import type { FetchedPartition, GroupSession, PartitionOffset } from '../../src/ports/log.ts'
 import type { CommittedSlice } from '../../src/ports/stage-event.ts'
 import { rowErrors } from '../../src/rows/row-error.ts'
+import type { Pace } from '../../src/stages/pace.ts'
 import type { RowTarget, RowTransform } from '../../src/stages/row-transform.ts'
 import { type TransformOptions, transformTopic } from '../../src/stages/stage-loop.ts'
+import { TimeFilter } from '../../src/stages/time-filter.ts'
 import { dataBatch } from '../kafka/batch-bytes.ts'
 
 const rowsPerBatch = 4
@@ -49,6 +51,12 @@ class ScriptedSession implements GroupSession {
     return [
       { topic: 't', partition: 0, bytes, view, batches, fromOffset, toOffset: Infinity, nextOffset: this.position },
     ]
+  }
+
+  rests = 0
+  async rest(): Promise<void> {
+    this.rests++
+    await sleep(1)
   }
 
   giveBack(_: readonly FetchedPartition[], offset: number): void {
@@ -176,6 +184,49 @@ suite('transform a topic', () => {
     }
     const { rowsIn } = await transformTopic(optionsFor(session, { ends: ends(12), sliceMs: 60_000 }))
     deepEqual([rowsIn, commits], [12, 2])
+  })
+
+  test('a pace of so many rows is kept within batches, and a pause commits what is open', async () => {
+    const session = new ScriptedSession(98)
+    let [allowed, isPaused] = [3, false]
+    const slices: number[] = []
+    const pace: Pace = {
+      get isPaused() {
+        return isPaused
+      },
+      allowance: () => (isPaused ? 0 : allowed),
+      took: (rows) => {
+        slices.push(rows)
+        if (slices.length === 5) isPaused = true
+        if (slices.length === 6) allowed = Infinity
+      },
+    }
+    const rest = session.rest.bind(session)
+    session.rest = async () => {
+      if (session.rests === 3) isPaused = false
+      await rest()
+    }
+    const { rowsIn } = await transformTopic(optionsFor(session, { pace, ends: ends(98), sliceMs: 60_000 }))
+    deepEqual([rowsIn, session.committed, slices.slice(0, 6)], [98, 98, [3, 3, 3, 3, 3, 3]])
+    equal(session.rests, 4)
+  })
+
+  test('rows outside of a range of times are left out, and are not counted as read', async () => {
+    const session = new ScriptedSession(40)
+    session.commits = [false, true]
+    const filter = new TimeFilter(new Copy(), { fromMs: 1, toMs: 3, isStrict: true }, undefined)
+    const apply = filter.apply.bind(filter)
+    filter.apply = (...of) => {
+      const { records } = filter.kernel
+      for (let row = 0; row < records.count; row++) records.timestampMs[row] = row % rowsPerBatch
+      return apply(...of)
+    }
+    const { rowsIn, rowsOut, deadLetters, times } = await transformTopic(
+      optionsFor(session, { transform: filter, ends: ends(40) }),
+    )
+    // Of each four rows the second and the third; of those the last is a dead letter.
+    deepEqual([rowsIn, rowsOut, deadLetters, times?.leftOut], [20, 10, 10, 20])
+    deepEqual(times?.goesBack, [{ partition: 0, offset: 4 }])
   })
 
   test('a member without partitions is done', async () => {

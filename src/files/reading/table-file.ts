@@ -11,6 +11,7 @@ import { jsonTable } from './json-table.ts'
 import { parquetTable } from './parquet-table.ts'
 import { type FileColumn, recordSchema } from './record-schema.ts'
 import { rowError } from './row-errors.ts'
+import { type RowTimes, rowTimes } from './row-times.ts'
 import { type FormatTable, idleFlags, type TableFileOptions } from './table-options.ts'
 
 /**
@@ -32,11 +33,19 @@ export interface TableFile {
   readonly doubts: readonly string[]
   /**
    * Rows in the file's order from row `fromRow` on, a chunk of up to 2,048 at a time: the columns' values as
-   * `columnExpression` gives them, then the key's text if a key column was named. One iteration at a time.
+   * `columnExpression` gives them, then the key's text if a key column was named, then the time if it was asked for. One
+   * iteration at a time.
    *
    * @throws BadRowError
    */
-  chunks(fromRow: number, keyColumn?: string): AsyncGenerator<RowChunk, void, void>
+  chunks(fromRow: number, keyColumn?: string, times?: RowTimes): AsyncGenerator<RowChunk, void, void>
+  /**
+   * Reads a column through for the times of the rows.
+   *
+   * @param defaultMs the time of rows that have none; undefined: such a row is an error
+   * @throws FileColumnError, UsageError
+   */
+  rowTimes(column: string, defaultMs: number | undefined): Promise<RowTimes>
   /** Writes the rows that cannot be read to a CSV file, why and where from; returns how many. */
   writeRejected(file: string): Promise<number>
   close(): Promise<void>
@@ -98,7 +107,14 @@ export async function openTableFile(options: TableFileOptions): Promise<TableFil
         ...idleFlagsText(format, options),
         ...otherFields(columns, options),
       ],
-      chunks: (fromRow, keyColumn) => readChunks(connection, file, table, fromRow, keyColumn),
+      chunks: (fromRow, keyColumn, times) => readChunks(connection, file, table, fromRow, keyColumn, times),
+      rowTimes: async (column, defaultMs) => {
+        try {
+          return await rowTimes(connection, file, table, column, defaultMs)
+        } catch (thrown) {
+          throw rowError(file, thrown)
+        }
+      },
       writeRejected: (target) => table.writeRejected?.(target) ?? Promise.resolve(0),
       async close() {
         database.close()
@@ -165,10 +181,12 @@ async function* readChunks(
   { rows, rowNumber, columns }: FormatTable,
   fromRow: number,
   keyColumn: string | undefined,
+  times: RowTimes | undefined,
 ): AsyncGenerator<RowChunk, void, void> {
   const expressions = columns.map(columnExpression)
   const key = columns.find(({ column }) => column === keyColumn)
   if (key !== undefined) expressions.push(`CAST(${key.value} AS VARCHAR)`)
+  if (times !== undefined) expressions.push(times.value)
   // Parquet passes over whole row groups; a text file has to be parsed from its beginning.
   const seeks = rowNumber !== undefined && fromRow > 0
   let skip = seeks ? 0 : fromRow

@@ -1,11 +1,16 @@
 import { type TopicNames, valueSubject } from '../../config/names.ts'
 import type { Model } from '../../model/model.ts'
+import type { ModelFollower } from '../../model/model-follower.ts'
+import type { SchemaStore } from '../../ports/log.ts'
 import type { StageReport } from '../../ports/stage-report.ts'
 import { parseAvroSchema } from '../../rows/avro-schema.ts'
 import { deriveNormalizedSchema, type NormalizedSchemaOptions } from '../../rows/normalized-schema.ts'
 import { planColumns } from '../../rows/planned-columns.ts'
 import { MalformedSchemaError } from '../../rows/schema-error.ts'
+import { EventTimes } from '../../stages/event-times.ts'
 import { type ModeChoice, NormalizeTransform } from '../../stages/normalize.ts'
+import type { RowTransform } from '../../stages/row-transform.ts'
+import { TimeFilter, type TimeRange } from '../../stages/time-filter.ts'
 import type { ClusterSession } from '../cluster-session.ts'
 import { rowSchemas } from '../stage-member.ts'
 import { whenReachable } from '../when-reachable.ts'
@@ -19,40 +24,55 @@ export interface NormalizeMemberOptions extends TransformMemberOptions {
   readonly modeChoice: ModeChoice
   readonly renameVersionField?: string | undefined
   readonly renameRecord?: string | undefined
+  /** which rows count by their time [all] */
+  readonly timeRange?: TimeRange | undefined
 }
 
 /** Runs one member of the group that normalizes a raw topic. */
 export function normalizeMember(
   cluster: ClusterSession,
-  { topics, model: pinned, clip, modeChoice, renameVersionField, renameRecord, ...options }: NormalizeMemberOptions,
+  options: NormalizeMemberOptions,
   onProgress: (report: StageReport) => void,
 ): Promise<StageReport> {
-  const { dataset } = options
+  const { topics, model, clip, modeChoice, renameVersionField, renameRecord, timeRange, ...rest } = options
   const { raw: inputTopic, normalized: outputTopic, deadLetters: deadLetterTopic } = topics
-  const stage = { ...options, stage: 'normalize', inputTopic, outputTopic, deadLetterTopic }
-  return transformMember(cluster, stage, onProgress, async (models) => {
-    const pinnedModel = pinned === undefined ? undefined : await models.version(dataset, pinned)
-    const model = pinnedModel ?? models.current(dataset)
-    const schema = {
-      ...(renameVersionField !== undefined && { renameVersionField }),
-      ...(renameRecord !== undefined && { renameRecord }),
-    }
-    await whenReachable(cluster, () => checkNames(cluster, inputTopic, model, schema))
-    let taken: number | undefined
-    return new NormalizeTransform({
-      currentModel: async () => {
-        if (pinnedModel === undefined) await models.refresh()
-        const model = pinnedModel ?? models.current(dataset)
-        if (model.version !== taken) cluster.report({ kind: 'model-taken', model: model.version, before: taken })
-        taken = model.version
-        return model
-      },
-      ...rowSchemas(cluster, inputTopic, outputTopic),
-      schema,
-      clip,
-      modeChoice,
-    })
+  const stage = { ...rest, stage: 'normalize', inputTopic, outputTopic, deadLetterTopic }
+  return transformMember(cluster, stage, onProgress, (models) => normalizeTransform(cluster, models, options))
+}
+
+/** @internal What is done with the rows. @param registry where schemas are looked up and registered, if not as usual */
+export async function normalizeTransform(
+  cluster: ClusterSession,
+  models: ModelFollower,
+  options: NormalizeMemberOptions,
+  registry?: SchemaStore,
+): Promise<RowTransform> {
+  const { dataset, topics, model: pinned, clip, modeChoice, renameVersionField, renameRecord, timeRange } = options
+  const pinnedModel = pinned === undefined ? undefined : await models.version(dataset, pinned)
+  const model = pinnedModel ?? models.current(dataset)
+  const schema = {
+    ...(renameVersionField !== undefined && { renameVersionField }),
+    ...(renameRecord !== undefined && { renameRecord }),
+  }
+  await whenReachable(cluster, () => checkNames(cluster, topics.raw, model, schema))
+  let taken: number | undefined
+  const schemas = { ...rowSchemas(cluster, topics.raw, topics.normalized), ...(registry !== undefined && { registry }) }
+  const transform = new NormalizeTransform({
+    currentModel: async () => {
+      if (pinnedModel === undefined) await models.refresh()
+      const model = pinnedModel ?? models.current(dataset)
+      if (model.version !== taken) cluster.report({ kind: 'model-taken', model: model.version, before: taken })
+      taken = model.version
+      return model
+    },
+    ...schemas,
+    schema,
+    clip,
+    modeChoice,
   })
+  if (timeRange === undefined) return transform
+  const { column } = timeRange
+  return new TimeFilter(transform, timeRange, column === undefined ? undefined : new EventTimes({ ...schemas, column }))
 }
 
 /**

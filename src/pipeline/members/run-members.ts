@@ -1,4 +1,4 @@
-import { type StageReport, stageReport } from '../../ports/stage-report.ts'
+import { addTimeCounts, noTimeCounts, type StageReport, stageReport } from '../../ports/stage-report.ts'
 import type { ClusterSession } from '../cluster-session.ts'
 import { type MemberTask, runMember } from './member-task.ts'
 import { runThreads } from './member-threads.ts'
@@ -29,10 +29,14 @@ export async function runMembers<S extends GroupStage>(
 function total(reports: Iterable<StageReport>): StageReport {
   const all = [...reports]
   const sum = (of: (report: StageReport) => number) => all.reduce((rows, report) => rows + of(report), 0)
-  return stageReport(
-    sum(({ rowsIn }) => rowsIn),
-    sum(({ rowsOut }) => rowsOut),
-    sum(({ deadLetters }) => deadLetters),
-    Math.max(...all.map(({ seconds }) => seconds)),
-  )
+  const times = all.flatMap(({ times }) => times ?? [])
+  return {
+    ...stageReport(
+      sum(({ rowsIn }) => rowsIn),
+      sum(({ rowsOut }) => rowsOut),
+      sum(({ deadLetters }) => deadLetters),
+      Math.max(...all.map(({ seconds }) => seconds)),
+    ),
+    ...(times.length > 0 && { times: times.reduce(addTimeCounts, noTimeCounts) }),
+  }
 }

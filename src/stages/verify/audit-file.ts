@@ -26,6 +26,8 @@ export interface FileAuditOptions {
   readonly ranges: readonly OffsetRange[]
   /** the file's name of the column that is the key, and the topic's newest schema that has it, which says what it is */
   readonly key?: { readonly column: string; readonly schema: string } | undefined
+  /** the file's name of the column that is the time of a record [all rows of a load have one time] */
+  readonly timeColumn?: string | undefined
   readonly schemaById: SchemaSource['schemaById']
   readonly signal?: AbortSignal | undefined
   /** told now and then: rows of the topic that were compared */
@@ -163,8 +165,8 @@ class Audit {
   }
 
   #comparison(loads: Set<string>): FileComparison {
-    const { cells, style } = this.#options
-    return new FileComparison(cells, this.#types, style, loads)
+    const { cells, style, timeColumn } = this.#options
+    return new FileComparison(cells, this.#types, style, loads, timeColumn)
   }
 
   async #open(range: OffsetRange): Promise<Unread> {

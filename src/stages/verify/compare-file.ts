@@ -3,6 +3,7 @@ import type { StockRow } from '../../ports/stock-log.ts'
 import type { Comparison, Prints } from './align-rows.ts'
 import { schemaIdOf } from './audited-framing.ts'
 import { type CellReader, type CellStyle, cellReader, evenJson } from './cell-values.ts'
+import { hasTimeOf } from './record-time.ts'
 import { valueText } from './row-print.ts'
 import { decodeRow, type Fields, type RowType, type RowTypes } from './row-types.ts'
 import { isSameValue } from './same-value.ts'
@@ -51,6 +52,8 @@ export class FileComparison implements Comparison<ExpectedRow, StockRow> {
   readonly #types: RowTypes
   readonly #style: CellStyle
   readonly #loads: Set<string>
+  /** the topic's name of the field that is the time of a record; undefined if all rows of a load have one time */
+  readonly #timeField: string | undefined
   readonly #readers = new Map<number, Readers>()
   #recent = noRows()
   /** the `remembered` rows before them */
@@ -65,12 +68,21 @@ export class FileComparison implements Comparison<ExpectedRow, StockRow> {
   /** the farthest row that was found; undefined before the first one */
   last: StockRow | undefined
 
-  /** @param loads gets the stamps of the loads that have written the rows that are found */
-  constructor(cells: FileCells, types: RowTypes, style: CellStyle, loads: Set<string>) {
+  /**
+   * @param loads gets the stamps of the loads that have written the rows that are found
+   * @param timeColumn the file's name of the column that is the time of a record, if one is
+   */
+  constructor(cells: FileCells, types: RowTypes, style: CellStyle, loads: Set<string>, timeColumn?: string) {
     this.#cells = cells
     this.#types = types
     this.#style = style
     this.#loads = loads
+    this.#timeField = cells.columns.find(({ column }) => column === timeColumn)?.field
+  }
+
+  /** Whether each row has a time of its own: then a load cannot be told by the time of its rows. */
+  get hasRowTimes(): boolean {
+    return this.#timeField !== undefined
   }
 
   difference(expected: ExpectedRow, found: StockRow): string | undefined {
@@ -79,7 +91,7 @@ export class FileComparison implements Comparison<ExpectedRow, StockRow> {
       this.matched++
       this.#recent.rows.push(expected)
       if (this.#recent.rows.length === remembered) [this.#before, this.#recent] = [this.#recent, noRows()]
-      if (found.timestamp !== this.last?.timestamp) this.#loads.add(loadStamp(found))
+      if (!this.hasRowTimes && found.timestamp !== this.last?.timestamp) this.#loads.add(loadStamp(found))
       if (this.last === undefined || Number(found.offset) > Number(this.last.offset)) this.last = found
     }
     return problem
@@ -134,7 +146,11 @@ export class FileComparison implements Comparison<ExpectedRow, StockRow> {
       if (!Object.hasOwn(fields, field)) return `column "${column}": the row has no field "${field}"`
       return `column "${column}": ${cellPrint(cell)} became ${short(valueText(fields[field]))}`
     }
-    return undefined
+    const timeField = this.#timeField
+    if (timeField === undefined) return undefined
+    const timeType = type.fields.find(({ name }) => name === timeField)?.plainType
+    if (hasTimeOf(Number(found.timestamp), fields[timeField], timeType)) return undefined
+    return `the time of the record is ${found.timestamp} instead of that of field "${timeField}"`
   }
 
   #decode(row: StockRow): DecodedRow | undefined {

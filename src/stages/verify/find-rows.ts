@@ -7,7 +7,7 @@ const certainRows = 256
 
 /**
  * Passes over rows until those of a file begin. They begin where a load began: its rows have one time, another than the
- * row before. Rows that repeat, as those of a few truth values, would be found anywhere else.
+ * row before, unless each has its own. Rows that repeat, as those of a few truth values, would be found anywhere else.
  *
  * @returns false if they begin nowhere; all rows have been passed over then
  */
@@ -23,7 +23,7 @@ export async function skipToFile(
     await found.fill(1)
     if (found.length === 0) return false
     const first = found.peek(0)
-    const mayBegin = first.timestamp !== timestamp
+    const mayBegin = comparison.hasRowTimes || first.timestamp !== timestamp
     timestamp = first.timestamp
     if (mayBegin && comparison.isEqual(expected.peek(0), first) && (await areEqual(comparison, expected, found, rows)))
       return true

@@ -111,7 +111,7 @@ export async function showDeadLetter(
   }
 }
 
-async function* rowsOf(source: Source<StockRow>): AsyncGenerator<StockRow> {
+export async function* rowsOf(source: Source<StockRow>): AsyncGenerator<StockRow> {
   for (let piece = await source.next(); piece !== undefined; piece = await source.next()) yield* piece
 }
 
@@ -129,20 +129,24 @@ function causeOf(row: StockRow): Cause {
 }
 
 /** A record batch begins with zeros, and names no schema. */
-function schemaOf(letter: StockRow): SchemaName | undefined {
+export function schemaOf(letter: StockRow): SchemaName | undefined {
   return isBatch(letter) ? undefined : schemaNameOf(letter)
 }
 
-function isBatch(letter: StockRow): boolean {
+export function isBatch(letter: StockRow): boolean {
   return headerText(letter, deadLetterHeaders.lastOffset) !== undefined
 }
 
-async function decodedOf(row: StockRow, schemaById: SchemaSource['schemaById']): Promise<DeadLetter['decoded']> {
+/** @param types what is known of schemas so far */
+export async function decodedOf(
+  row: StockRow,
+  schemaById: SchemaSource['schemaById'],
+  types = new RowTypes(schemaById),
+): Promise<DeadLetter['decoded']> {
   const name = schemaNameOf(row)
   if (row.value === null) return { problem: 'The value is null' }
   if (isBatch(row)) return { problem: 'The value is a record batch that cannot be read' }
   if (name === undefined) return { problem: 'The value does not begin with the magic byte 0 and a schema id' }
-  const types = new RowTypes(schemaById)
   const value = (await types.framed(row)).value ?? row.value
   const type = types.get(schemaIdOf(value) ?? Number.NaN)
   if (type === undefined) return { problem: `The registry knows no Avro record: ${describeSchemaName(name)}` }
@@ -160,7 +164,7 @@ function jsonValue(this: unknown, name: string, value: unknown): unknown {
   return value
 }
 
-function readable(bytes: Buffer): string {
+export function readable(bytes: Buffer): string {
   const text = bytes.toString()
   return Buffer.from(text).equals(bytes) ? text : `0x${bytes.toString('hex')}`
 }

@@ -1,0 +1,82 @@
+import { type Command, InvalidArgumentError } from 'commander'
+import { count } from '../config/value-rules.ts'
+import { textTable } from '../observe/report-text.ts'
+import { steeredStages } from '../pipeline/defaults.ts'
+import type { SteeredGroup, SteeredStage, SteerStagesOptions } from '../pipeline/steer-stages.ts'
+import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
+import { controlTopicOption } from './options.ts'
+
+interface SteerFlags extends DatasetFlags {
+  readonly group?: string
+  readonly controlTopic: string
+}
+
+const stageText = `stage: ${steeredStages.join(', ')} (default: all of them)`
+
+export function pauseCommand(): Command {
+  return steerCommand('pause', 'let all members of a stage stop reading, and stay in their group', 'normalize')
+    .argument('[stage]', stageText, parseStage)
+    .action((stage: SteeredStage | undefined, flags: SteerFlags) =>
+      withCluster(flags, async (cluster) => {
+        const { pauseStages } = await import('../pipeline/index.ts')
+        printGroups(flags, await pauseStages(cluster, optionsOf(stage, flags)))
+      }),
+    )
+}
+
+export function resumeCommand(): Command {
+  return steerCommand('resume', 'let a stage that was paused go on', 'normalize')
+    .argument('[stage]', stageText, parseStage)
+    .action((stage: SteeredStage | undefined, flags: SteerFlags) =>
+      withCluster(flags, async (cluster) => {
+        const { resumeStages } = await import('../pipeline/index.ts')
+        printGroups(flags, await resumeStages(cluster, optionsOf(stage, flags)))
+      }),
+    )
+}
+
+export function rateCommand(): Command {
+  return steerCommand('rate', 'limit the rows per second that all members of a stage read together', '5000 normalize')
+    .argument('<rows>', 'rows per second, or off', parseRate)
+    .argument('[stage]', stageText, parseStage)
+    .action((rowsPerSecond: number | 'off', stage: SteeredStage | undefined, flags: SteerFlags) =>
+      withCluster(flags, async (cluster) => {
+        const { limitRate } = await import('../pipeline/index.ts')
+        printGroups(flags, await limitRate(cluster, { ...optionsOf(stage, flags), rowsPerSecond }))
+      }),
+    )
+}
+
+function steerCommand(name: string, description: string, example: string): Command {
+  return datasetCommand(name, description, `vgm ${name} ${example} --dataset trips`)
+    .option('--group <name>', 'consumer group of another name, instead of a stage')
+    .addOption(controlTopicOption())
+}
+
+function optionsOf(stage: SteeredStage | undefined, flags: SteerFlags): SteerStagesOptions {
+  return { dataset: flags.dataset, stage, group: flags.group, controlTopic: flags.controlTopic }
+}
+
+function parseStage(text: string): SteeredStage {
+  const stage = steeredStages.find((each) => each === text)
+  if (stage !== undefined) return stage
+  throw new InvalidArgumentError(`Write one of ${steeredStages.join(', ')}.`)
+}
+
+function parseRate(text: string): number | 'off' {
+  if (text === 'off') return text
+  const rate = Number(text.replaceAll('_', ''))
+  if (count.allows(rate)) return rate
+  throw new InvalidArgumentError(`Write ${count.may}, or off.`)
+}
+
+/** What is in force now, whoever has ordered it. */
+function printGroups(flags: SteerFlags, groups: readonly SteeredGroup[]): void {
+  const rows = groups.map(({ group, members, paused, rate }) => [
+    group,
+    String(members),
+    paused?.paused ? `paused by ${paused.by} at ${paused.at}` : 'runs',
+    typeof rate?.rowsPerSecond === 'number' ? `${rate.rowsPerSecond} rows/s by ${rate.by} at ${rate.at}` : '-',
+  ])
+  printResult(flags, { groups }, textTable(['group', 'members', 'state', 'limit'], rows))
+}

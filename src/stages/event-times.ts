@@ -1,0 +1,143 @@
+import { framingBytes } from '../avro/framing.ts'
+import type { Records } from '../batch/records.ts'
+import { maxIntBytes, maxLongBytes, varintEnd, zigzag } from '../batch/varint.ts'
+import type { SchemaSource } from '../ports/log.ts'
+import { type AvroType, parseAvroSchema } from '../rows/avro-schema.ts'
+import { rowErrors } from '../rows/row-error.ts'
+import type { RowSchemaName } from '../rows/schema-name.ts'
+import { shiftBodies } from '../rows/schema-runs.ts'
+import { SchemaPlans, type UnusableSchema } from './schema-plans.ts'
+import { skipValue } from './skip-value.ts'
+import { timeOfNumber, timeOfText } from './times.ts'
+
+/** How the time of a row is read: what stands before it is passed over. */
+interface TimePlan {
+  /** the types of the fields before it */
+  readonly before: readonly AvroType[]
+  /** shape (branches): how a value of this branch is read; undefined for what is no time, as null */
+  readonly branches: readonly (TimeReader | undefined)[]
+  readonly isUnion: boolean
+}
+
+/** ms since 1970 of the value at `at`, NaN if it has none or is cut off. */
+type TimeReader = (records: Records, at: number, limit: number) => number
+
+const utf8 = new TextDecoder()
+
+export interface EventTimesOptions {
+  readonly registry: SchemaSource
+  /** the field that is a row's time */
+  readonly column: string
+  /** told once for each schema whose rows have no time */
+  readonly onUnusableSchema: (schema: RowSchemaName, reason: string) => void
+}
+
+/** Reads the time of rows from a field of their own. */
+export class EventTimes {
+  readonly #plans: SchemaPlans<TimePlan>
+  #status = new Uint8Array(0)
+
+  constructor({ registry, column, onUnusableSchema }: EventTimesOptions) {
+    const compile = async (schema: string) => timePlan(parseAvroSchema(schema), column)
+    this.#plans = new SchemaPlans({ registry, onUnusableSchema, compile })
+  }
+
+  beginSlice(): void {
+    this.#plans.beginSlice()
+  }
+
+  /**
+   * Sets the times of rows [from, to), ms since 1970; NaN of a row that has none.
+   *
+   * @returns the first row whose schema could not be requested in this slice, `to` if there is none
+   */
+  async read(records: Records, from: number, to: number, timesMs: Float64Array): Promise<number> {
+    if (this.#status.length < records.count) this.#status = new Uint8Array(records.count)
+    const status = this.#status
+    const { runs, end } = await this.#plans.runs(records, from, to, status)
+    timesMs.fill(Number.NaN, from, end)
+    for (const { from: first, to: last, plan, bodyShift } of runs) {
+      if (plan !== undefined)
+        for (let row = first; row < last; row++)
+          if (status[row] === rowErrors.none) timesMs[row] = timeOf(plan, records, row)
+      // Whoever reads the rows next finds them as they came.
+      if (bodyShift !== 0) shiftBodies(records, first, last, -bodyShift)
+    }
+    return end
+  }
+}
+
+function timeOf({ before, branches, isUnion }: TimePlan, records: Records, row: number): number {
+  const { bytes, valueStart, valueEnd } = records
+  if (valueStart[row] < 0) return Number.NaN
+  const limit = valueEnd[row]
+  let at = valueStart[row] + framingBytes
+  for (const type of before) {
+    at = skipValue(type, bytes, at, limit)
+    if (at < 0) return Number.NaN
+  }
+  let branch = 0
+  if (isUnion) {
+    const end = varintEnd(bytes, at, limit, maxIntBytes)
+    if (end < 0) return Number.NaN
+    branch = zigzag(bytes, at, end)
+    at = end
+  }
+  return branches[branch]?.(records, at, limit) ?? Number.NaN
+}
+
+function timePlan(schema: AvroType, column: string): TimePlan | UnusableSchema {
+  const unusable = (reason: string): UnusableSchema => ({ error: rowErrors.schemaMismatch, reason })
+  if (schema.kind !== 'record') return unusable('the schema is no record')
+  const place = schema.fields.findIndex(({ name }) => name === column)
+  if (place < 0) return unusable(`there is no field "${column}" that could be a row's time`)
+  const { type } = schema.fields[place]
+  const branches = (type.kind === 'union' ? type.branches : [type]).map(timeReader)
+  if (branches.every((reader) => reader === undefined)) return unusable(`field "${column}" is no time`)
+  const before = schema.fields.slice(0, place).map((field) => field.type)
+  return { before, branches, isUnion: type.kind === 'union' }
+}
+
+/** ms in a unit of a logical type. */
+const logicalUnitsMs: Readonly<Record<string, number>> = {
+  'timestamp-millis': 1,
+  'timestamp-micros': 1e-3,
+  'timestamp-nanos': 1e-6,
+  'local-timestamp-millis': 1,
+  'local-timestamp-micros': 1e-3,
+  'local-timestamp-nanos': 1e-6,
+}
+const dayMs = 86_400_000
+
+function timeReader(type: AvroType): TimeReader | undefined {
+  switch (type.kind) {
+    case 'int':
+    case 'long': {
+      const maxBytes = type.kind === 'int' ? maxIntBytes : maxLongBytes
+      const { logicalType = '' } = type
+      // A time of day belongs to no day.
+      if (logicalType.startsWith('time-')) return undefined
+      const unitMs = logicalType === 'date' ? dayMs : logicalUnitsMs[logicalType]
+      return ({ bytes }, at, limit) => {
+        const end = varintEnd(bytes, at, limit, maxBytes)
+        if (end < 0) return Number.NaN
+        const value = zigzag(bytes, at, end)
+        return unitMs === undefined ? timeOfNumber(value) : value * unitMs
+      }
+    }
+    case 'float':
+      return ({ view }, at, limit) => (limit - at < 4 ? Number.NaN : timeOfNumber(view.getFloat32(at, true)))
+    case 'double':
+      return ({ view }, at, limit) => (limit - at < 8 ? Number.NaN : timeOfNumber(view.getFloat64(at, true)))
+    case 'string':
+      return ({ bytes }, at, limit) => {
+        const start = varintEnd(bytes, at, limit, maxLongBytes)
+        if (start < 0) return Number.NaN
+        const length = zigzag(bytes, at, start)
+        if (length < 0 || length > limit - start) return Number.NaN
+        return timeOfText(utf8.decode(bytes.subarray(start, start + length)))
+      }
+    default:
+      return undefined
+  }
+}
