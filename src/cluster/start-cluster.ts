@@ -25,8 +25,8 @@ export interface StartClusterOptions {
   /** Told what takes long and which way was taken. Default: silent. */
   readonly log?: Log
   /**
-   * Where the rows and schemas stay beyond this run, for the kinds `jvm` and `embedded`; `auto` takes one of these then.
-   * Default: a temporary folder, or memory, that goes with the cluster.
+   * Where the rows and schemas stay beyond this run, for the kinds `jvm` and `embedded`; `auto` takes one of these
+   * then. Default: a temporary folder, or memory, that goes with the cluster.
    */
   readonly dataDir?: string
   /** True: the cluster runs without this process until `stopLocalCluster`; a running one of the user is returned. */
@@ -36,8 +36,8 @@ export interface StartClusterOptions {
   /** Maximum heap of the registry, as after -Xmx. Default: `384m`. */
   readonly registryHeap?: string
   /**
-   * What the embedded broker may hold in memory. Default: a quarter of the machine's memory, at most 2 GiB. `auto` takes
-   * the embedded broker if it is given. No other kind takes it, nor does a broker with `dataDir`.
+   * What the embedded broker may hold in memory. Default: a quarter of the machine's memory, at most 2 GiB. `auto`
+   * takes the embedded broker if it is given. No other kind takes it, nor does a broker with `dataDir`.
    */
   readonly memoryBytes?: number
 }

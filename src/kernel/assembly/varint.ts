@@ -1,4 +1,6 @@
-/** Where the varint that `readVarint` has read ends; 0 if it has no end before its limit, or more bits than its type. */
+/**
+ * Where the varint that `readVarint` has read ends; 0 if it has no end before its limit, or more bits than its type.
+ */
 export let varintEnd: usize = 0
 
 /** Reads a zigzag varint of up to `most` bytes, 5 or 10. */
