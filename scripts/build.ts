@@ -6,16 +6,16 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, cpSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
-import { writeKernel } from './kernel.ts'
+import { modules, writeModules } from './kernel.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-await writeKernel()
+await writeModules()
 rmSync(`${root}/dist`, { recursive: true, force: true })
 execFileSync(process.execPath, [`${root}/node_modules/typescript/bin/tsc`, '-p', `${root}/tsconfig.build.json`], {
   stdio: 'inherit',
 })
-for (const file of ['schemas', 'docker-compose.yml', 'src/cluster/jvm/pom.xml', 'src/kernel/row-kernel.wasm'])
+for (const file of ['schemas', 'docker-compose.yml', 'src/cluster/jvm/pom.xml', ...modules.map(({ file }) => file)])
   cpSync(`${root}/${file}`, `${root}/dist/${file}`, { recursive: true })
 await build({
   entryPoints: [`${root}/src/mixture/index.ts`],

@@ -4,15 +4,19 @@ import asc from 'assemblyscript/asc'
 
 const root = join(import.meta.dirname, '..')
 
-export const kernelFile = join(root, 'src/kernel/row-kernel.wasm')
+/** What is compiled, and the files that are committed, which a checkout runs; both as the root has them. */
+export const modules = [
+  { source: 'src/kernel/assembly/index.ts', file: 'src/kernel/row-kernel.wasm' },
+  { source: 'src/kernel/assembly/lz4.ts', file: 'src/batch/lz4.wasm' },
+] as const
 
-/** Compiles src/kernel/assembly: the same bytes from the same source, on any machine. */
-export async function compileKernel(): Promise<Uint8Array> {
+/** Compiles a module: the same bytes from the same source, on any machine. */
+export async function compileModule(source: string): Promise<Uint8Array> {
   let bytes: Uint8Array | undefined
   const stderr = asc.createMemoryStream()
   const { error } = await asc.main(
     [
-      ...['src/kernel/assembly/index.ts', '--baseDir', root, '--outFile', 'row-kernel.wasm'],
+      ...[source, '--baseDir', root, '--outFile', 'module.wasm'],
       ...['-O3', '--noAssert', '--runtime', 'stub', '--enable', 'simd'],
       ...['--importMemory', '--initialMemory', '1'],
     ],
@@ -23,15 +27,15 @@ export async function compileKernel(): Promise<Uint8Array> {
       },
     },
   )
-  if (error !== null || bytes === undefined) throw new Error(`The kernel does not compile: ${error} ${stderr}`)
+  if (error !== null || bytes === undefined) throw new Error(`${source} does not compile: ${error} ${stderr}`)
   const messages = stderr.toString()
-  if (messages !== '') throw new Error(`The kernel compiles with warnings:\n${messages}`)
+  if (messages !== '') throw new Error(`${source} compiles with warnings:\n${messages}`)
   return bytes
 }
 
-/** Writes what the source makes to the file that is committed, and that a checkout runs. */
-export async function writeKernel(): Promise<void> {
-  writeFileSync(kernelFile, await compileKernel())
+/** Writes what the sources make to the files that are committed. */
+export async function writeModules(): Promise<void> {
+  for (const { source, file } of modules) writeFileSync(join(root, file), await compileModule(source))
 }
 
-if (import.meta.main) await writeKernel()
+if (import.meta.main) await writeModules()

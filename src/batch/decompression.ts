@@ -1,9 +1,9 @@
 import { gunzipSync, zstdDecompressSync } from 'node:zlib'
-import { decompressFrameSync as lz4DecompressSync } from 'lz4-napi'
 import { uncompressSync as snappyUncompressSync } from 'snappy'
 import type { Compression } from './batch-header.ts'
-import { type CompressedFrame, lz4Frames, zstdFrames } from './compressed-frames.ts'
+import { lz4Decompress } from './lz4.ts'
 import { maxIntBytes, unsignedVarint, varintEnd } from './varint.ts'
+import { type ZstdFrame, zstdFrames } from './zstd-frames.ts'
 
 /**
  * Limit for the inflated records of a batch: 8 kB of zstd can become 256 MiB, and 1 MB can become 32 GB. A reader holds
@@ -49,10 +49,16 @@ export function decompress(
     case 'snappy':
       return snappyDecompress(input, limitBytes)
     case 'lz4':
-      return inflateFrames(input, lz4Frames(input), limitBytes, lz4Decompress)
+      return lz4(records, limitBytes)
     case 'zstd':
-      return inflateFrames(input, zstdFrames(input), limitBytes, zstdDecompress)
+      return zstd(input, limitBytes)
   }
+}
+
+function lz4(records: Uint8Array, limitBytes: number): Uint8Array {
+  const inflated = lz4Decompress(records, limitBytes)
+  if (inflated === undefined) throw new InflatedTooLargeError(limitBytes)
+  return inflated
 }
 
 /** A member ends with its size, which a lie makes a broken stream of. */
@@ -63,7 +69,7 @@ function gunzip(input: Buffer, limitBytes: number): Buffer {
   return bounded(limitBytes, () => gunzipSync(input, { maxOutputLength: limitBytes, chunkSize }))
 }
 
-function zstdDecompress(input: Buffer, { mostBytes, declaredBytes }: CompressedFrame, limitBytes: number): Buffer {
+function zstdFrame(input: Buffer, { mostBytes, declaredBytes }: ZstdFrame, limitBytes: number): Buffer {
   if (declaredBytes !== undefined && declaredBytes > limitBytes) throw new InflatedTooLargeError(limitBytes)
   const expected = declaredBytes ?? (mostBytes <= 2 ** 22 ? usualBytes : mostBytes)
   // In one piece if possible: several pieces are joined, and then need twice the memory.
@@ -71,27 +77,15 @@ function zstdDecompress(input: Buffer, { mostBytes, declaredBytes }: CompressedF
   return bounded(limitBytes, () => zstdDecompressSync(input, { maxOutputLength: limitBytes, chunkSize }))
 }
 
-/** The library knows no limit. What blocks may become is one, for a block says how large it is at most. */
-function lz4Decompress(input: Buffer, { mostBytes }: CompressedFrame, limitBytes: number): Buffer {
-  if (mostBytes > limitBytes) throw new InflatedTooLargeError(limitBytes)
-  return lz4DecompressSync(input)
-}
-
-function inflateFrames(
-  input: Buffer,
-  frames: readonly CompressedFrame[],
-  limitBytes: number,
-  inflate: (input: Buffer, frame: CompressedFrame, limitBytes: number) => Buffer,
-): Buffer {
-  if (frames.length === 1) return inflate(input.subarray(frames[0].start, frames[0].end), frames[0], limitBytes)
+function zstd(input: Buffer, limitBytes: number): Buffer {
   let left = limitBytes
-  const inflated = frames.map((frame) => {
-    const content = inflate(input.subarray(frame.start, frame.end), frame, Math.max(left, 1))
+  const inflated = zstdFrames(input).map((frame) => {
+    const content = zstdFrame(input.subarray(frame.start, frame.end), frame, Math.max(left, 1))
     left -= content.length
     if (left < 0) throw new InflatedTooLargeError(limitBytes)
     return content
   })
-  return Buffer.concat(inflated)
+  return inflated.length === 1 ? inflated[0] : Buffer.concat(inflated)
 }
 
 function bounded(limitBytes: number, inflate: () => Buffer): Buffer {

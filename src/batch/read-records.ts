@@ -24,11 +24,14 @@ export class MalformedBatchError extends RangeError {
 export const pieceRows = 32 * 1024
 const pieceBytes = 4 * 1024 * 1024
 
-/** The decompressed records of a batch, and how far they have been read. */
+/** The records of a batch, and how far they have been read. */
 export interface OpenBatch {
   readonly header: BatchHeader
+  /** that the records stand in; of a packed batch the bytes that it came in */
   readonly bytes: Uint8Array
   readonly view: DataView
+  /** whether it is inflated in the memory of the kernel that has opened it, and nowhere else */
+  readonly isPacked: boolean
   /** position of the next record, its number in the batch, and the position after the last one */
   at: number
   row: number
@@ -45,7 +48,7 @@ export function openBatch(bytes: Uint8Array, view: DataView, header: BatchHeader
   const at = header.start + batchHeaderBytes
   // Compaction leaves batches without records, whose codec means nothing.
   if (header.compression === 'none' || header.recordCount === 0)
-    return { header, bytes, view, at, row: 0, end: header.end }
+    return { header, bytes, view, isPacked: false, at, row: 0, end: header.end }
   let inflated: Uint8Array
   try {
     inflated = decompress(header.compression, bytes.subarray(at, header.end))
@@ -57,7 +60,7 @@ export function openBatch(bytes: Uint8Array, view: DataView, header: BatchHeader
     throw new MalformedBatchError(header, problem, cause)
   }
   const inflatedView = new DataView(inflated.buffer, inflated.byteOffset, inflated.byteLength)
-  return { header, bytes: inflated, view: inflatedView, at: 0, row: 0, end: inflated.length }
+  return { header, bytes: inflated, view: inflatedView, isPacked: false, at: 0, row: 0, end: inflated.length }
 }
 
 /** Fills `records` with the positions of the next records of a batch. @throws MalformedBatchError */

@@ -6,7 +6,7 @@ import {
   writeBatchHeader,
 } from './batch-header.ts'
 import type { BlockWriter } from './block-writer.ts'
-import { compress, squeeze } from './compression.ts'
+import { compressInto, squeeze } from './compression.ts'
 import type { RowEncoder } from './row-encoder.ts'
 import { intBytes, longBytes, writeInt, writeLong } from './varint.ts'
 
@@ -204,16 +204,10 @@ export class RecordBatchWriter {
    */
   finish(asked: BatchIdentity): Uint8Array {
     if (this.isOversized && this.#squeezed === undefined) this.fit()
-    const { compression, records } = this.#squeezed ?? this.#compressed(asked.compression)
-    let batch = this.#out.subarray(0, this.#at)
-    let view = this.#view
+    const { compression, batch } = this.#compressed(asked.compression)
+    const view = new DataView(batch.buffer)
     if (compression === 'none')
       this.#use(this.#spare.pop() ?? new Uint8Array(Math.min(this.#out.length, this.#usualBytes)))
-    else {
-      batch = new Uint8Array(batchHeaderBytes + records.length)
-      batch.set(records, batchHeaderBytes)
-      view = new DataView(batch.buffer)
-    }
     const identity = compression === asked.compression ? asked : { ...asked, compression }
     writeBatchHeader(batch, view, this.#count, this.#baseTimestampMs, this.#maxTimestampMs, identity)
     this.clear()
@@ -223,7 +217,7 @@ export class RecordBatchWriter {
   /** Takes back what `finish` has returned, to be written to again. */
   recycle(batch: Uint8Array): void {
     const { buffer } = batch
-    // A compressed batch has a buffer of its own size, and the writer may have grown since.
+    // The writer may have grown since.
     if (buffer instanceof ArrayBuffer && buffer.byteLength === this.#out.length && this.#spare.length < maxSpare)
       this.#spare.push(new Uint8Array(buffer))
   }
@@ -240,12 +234,23 @@ export class RecordBatchWriter {
     }
   }
 
-  /** Never larger than they are: a limit holds for what is sent. */
-  #compressed(compression: Compression): { readonly compression: Compression; readonly records: Uint8Array } {
-    const records = this.#out.subarray(batchHeaderBytes, this.#at)
-    if (compression === 'none') return { compression, records }
-    const compressed = compress(compression, records)
-    return compressed.length < records.length ? { compression, records: compressed } : { compression: 'none', records }
+  /** The batch but for its header. Records are never larger than they are: a limit holds for what is sent. */
+  #compressed(asked: Compression): { readonly compression: Compression; readonly batch: Uint8Array<ArrayBuffer> } {
+    const plain = { compression: 'none', batch: this.#out.subarray(0, this.#at) } as const
+    if (this.#squeezed !== undefined) {
+      const { compression, records } = this.#squeezed
+      if (compression === 'none') return plain
+      const batch = new Uint8Array(batchHeaderBytes + records.length)
+      batch.set(records, batchHeaderBytes)
+      return { compression, batch }
+    }
+    if (asked === 'none') return plain
+    const spare = this.#spare.pop() ?? new Uint8Array(this.#out.length)
+    const room = spare.subarray(0, this.#at - 1)
+    const end = compressInto(asked, plain.batch.subarray(batchHeaderBytes), room, batchHeaderBytes)
+    if (end > 0) return { compression: asked, batch: spare.subarray(0, end) }
+    this.#spare.push(spare)
+    return plain
   }
 
   /** Writes a record up to its key's length, if there is room for it within the limit. */

@@ -1,12 +1,15 @@
+import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isRunning, signalProcess } from '../embedded/process-identity.ts'
 import type { Cluster, LocalClusterKind } from './cluster.ts'
 import { ClusterStartError } from './errors.ts'
 import { noteGone } from './last-end.ts'
+import { pendingStarts } from './pending-starts.ts'
 import { brokerAnswers, registryAnswers } from './readiness.ts'
 import { type ClusterState, clearState, readState, stateFilePath } from './state-file.ts'
 
 const stopTimeoutMs = 45_000
+const startTimeoutMs = 60_000
 const pollMs = 50
 
 /** What is known about the cluster that `vgm up` left running. */
@@ -19,6 +22,7 @@ export interface LocalClusterStatus {
   /** How long ago it was started. */
   readonly sinceMs: number
   readonly dataDir?: string
+  readonly memoryBytes?: number
 }
 
 /**
@@ -44,20 +48,30 @@ export async function localClusterStatus(file = stateFilePath()): Promise<LocalC
     clearState(state, file)
     return undefined
   }
-  const { kind, brokers, registry, dataDir } = state
+  const { kind, brokers, registry, dataDir, memoryBytes } = state
   const answers = await Promise.all([brokerAnswers(brokers), registryAnswers(registry)])
   const alive = answers.every(Boolean)
   const sinceMs = Math.max(0, Date.now() - state.startedAtMs)
-  return { kind, brokers, registry, alive, sinceMs, ...(dataDir !== undefined && { dataDir }) }
+  return {
+    kind,
+    brokers,
+    registry,
+    alive,
+    sinceMs,
+    ...(dataDir !== undefined && { dataDir }),
+    ...(memoryBytes !== undefined && { memoryBytes }),
+  }
 }
 
 /**
- * Stops the detached cluster and waits until its processes and its temporary data are gone.
+ * Stops the detached cluster and waits until its processes and its temporary data are gone. One that is being started
+ * is waited for first.
  *
  * @returns false if there was none
- * @throws ClusterStartError if it does not end in time
+ * @throws ClusterStartError if it does not start or end in time
  */
 export async function stopLocalCluster(file = stateFilePath()): Promise<boolean> {
+  await startsEnded(dirname(file))
   const state = readState(file)
   if (state === undefined) return false
   if (isGone(state)) {
@@ -84,6 +98,18 @@ export async function stopLocalCluster(file = stateFilePath()): Promise<boolean>
   }
   clearState(state, file)
   return true
+}
+
+async function startsEnded(folder: string): Promise<void> {
+  const deadline = performance.now() + startTimeoutMs
+  for (let starts = pendingStarts(folder); starts.length > 0; starts = pendingStarts(folder)) {
+    if (performance.now() > deadline)
+      throw new ClusterStartError(
+        `Process ${starts[0].pid} starts a local cluster, and has not done so within ${startTimeoutMs / 1000} s`,
+        `Run "vgm down" again later, or end the start with "kill ${starts[0].pid}"`,
+      )
+    await sleep(pollMs)
+  }
 }
 
 function isGone({ kind, supervisor }: ClusterState): boolean {

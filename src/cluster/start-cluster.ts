@@ -7,6 +7,7 @@ import { ClusterStartError, ClusterUnavailableError } from './errors.ts'
 import { type Installation, install, installationIn, isInstalled } from './jvm/installation.ts'
 import { type Java, neededJava, newestJava } from './jvm/java.ts'
 import { findLocalCluster, localClusterStatus } from './local-cluster.ts'
+import { notePendingStart } from './pending-starts.ts'
 import { startSupervised } from './supervised-cluster.ts'
 import type { SupervisorRequest } from './supervisor-protocol.ts'
 
@@ -26,8 +27,8 @@ export interface StartClusterOptions {
   /** Told what takes long and which way was taken. Default: silent. */
   readonly log?: Log
   /**
-   * Where the rows and schemas stay beyond this run, for the kinds `jvm` and `embedded`; `auto` takes one of these then.
-   * Default: a temporary folder, or memory, that goes with the cluster.
+   * Where the rows and schemas stay beyond this run, for the kinds `jvm` and `embedded`; `auto` takes one of these
+   * then. Default: a temporary folder, or memory, that goes with the cluster.
    */
   readonly dataDir?: string
   /** True: the cluster runs without this process until `stopLocalCluster`; a running one of the user is returned. */
@@ -37,15 +38,18 @@ export interface StartClusterOptions {
   /** Maximum heap of the registry, as after -Xmx. Default: `384m`. */
   readonly registryHeap?: string
   /**
-   * What the embedded broker may hold in memory. Default: a quarter of the machine's memory, at most 2 GiB. `auto` takes
-   * the embedded broker if it is given. No other kind takes it, nor does a broker with `dataDir`.
+   * What the embedded broker may hold in memory. Default: a quarter of the machine's memory, at most 2 GiB. `auto`
+   * takes the embedded broker if it is given. No other kind takes it, nor does a broker with `dataDir`.
    */
   readonly memoryBytes?: number
 }
 
 /** Where rows are to be, as far as it was said. */
 type StorageChoice = Pick<StartClusterOptions, 'dataDir' | 'memoryBytes'>
-type StartOptions = Omit<SupervisorRequest, 'parts'> & StorageChoice & { readonly log: Log }
+interface StartOptions extends Omit<SupervisorRequest, 'parts'>, StorageChoice {
+  readonly chosen: ClusterKind | 'auto'
+  readonly log: Log
+}
 
 /**
  * Returns a cluster that answers: an external one, or one that is started here.
@@ -80,18 +84,19 @@ export async function startCluster({
   refuseUnusable(storage, external === undefined ? chosen : 'external')
   if (external) return external
 
-  if (detached) {
-    const present = await presentCluster(storage, log)
-    if (present) return present
+  const options: StartOptions = { chosen, log, detached, brokerHeap, registryHeap, ...storage }
+  if (!detached) return startLocal(options)
+  const forget = notePendingStart()
+  try {
+    return (await presentCluster(options)) ?? (await startLocal(options))
+  } finally {
+    forget()
   }
-  const options: StartOptions = {
-    log,
-    detached,
-    brokerHeap,
-    registryHeap,
-    ...storage,
-  }
-  switch (chosen === 'auto' || chosen === 'external' ? await readyKind(storage) : chosen) {
+}
+
+async function startLocal(options: StartOptions): Promise<Cluster> {
+  const { chosen, log } = options
+  switch (chosen === 'auto' || chosen === 'external' ? await readyKind(options) : chosen) {
     case 'docker':
       return startOnDocker(options)
     case 'jvm':
@@ -204,32 +209,41 @@ async function installed(java: Java, log: Log): Promise<Installation> {
   return install(java, maven, log)
 }
 
-async function supervised(parts: SupervisorRequest['parts'], { log, ...options }: StartOptions): Promise<Cluster> {
-  const cluster = await startSupervised({ ...options, parts }, log)
+async function supervised(parts: SupervisorRequest['parts'], options: StartOptions): Promise<Cluster> {
+  const { chosen: _, log, ...request } = options
+  const cluster = await startSupervised({ ...request, parts }, log)
   if (cluster) return cluster
   // Superseded: another start signed itself into the state file first.
-  const other = await presentCluster(options, log)
+  const other = await presentCluster(options)
   if (other) return other
   throw new ClusterStartError('Another local cluster was started and stopped meanwhile', 'Start again')
 }
 
-/** The cluster that runs detached already. @throws UsageError if its rows are in another folder than the chosen one */
-async function presentCluster({ dataDir, memoryBytes }: StorageChoice, log: Log): Promise<Cluster | undefined> {
+/** The cluster that runs detached already. @throws UsageError if it is not as it was said */
+async function presentCluster({ chosen, dataDir, memoryBytes }: StartOptions): Promise<Cluster | undefined> {
   const status = await localClusterStatus()
-  if (status && !status.alive) {
+  if (status === undefined) return undefined
+  if (!status.alive) {
     throw new ClusterStartError(
       `The local cluster that was started before does not answer at ${status.brokers} or ${status.registry}`,
       'Run "vgm down", then start again',
     )
   }
-  if (status && dataDir !== undefined && status.dataDir !== dataDir)
+  const refuse = (what: string, option: string) => {
     throw new UsageError(
-      `A local cluster runs already, and keeps its rows ${status.dataDir ? `in ${status.dataDir}` : 'elsewhere'}`,
-      'Run "vgm down" first, or leave out --data-dir',
+      `A local cluster runs already, and ${what}`,
+      `Run "vgm down" first, which ends it, or leave out ${option}`,
     )
-  if (status && memoryBytes !== undefined)
-    log('A local cluster runs already, and goes on with the memory that it has: "vgm down" ends it')
-  return status && findLocalCluster()
+  }
+  if (chosen !== 'auto' && status.kind !== chosen) refuse(`is of the kind ${status.kind}`, '--cluster (VGM_CLUSTER)')
+  if (dataDir !== undefined && status.dataDir !== dataDir)
+    refuse(`keeps its rows ${status.dataDir ? `in ${status.dataDir}` : 'elsewhere'}`, '--data-dir')
+  if (memoryBytes !== undefined && status.memoryBytes !== memoryBytes)
+    refuse(
+      status.memoryBytes ? `takes ${status.memoryBytes / 2 ** 20} MiB of rows` : 'has another limit of memory',
+      '--memory',
+    )
+  return findLocalCluster()
 }
 
 function onPath(command: string): string | undefined {

@@ -1,4 +1,4 @@
-import { linkSync, rmSync, writeFileSync } from 'node:fs'
+import { linkSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { ProcessIdentity } from '../embedded/process-identity.ts'
 import type { LocalClusterKind } from './cluster.ts'
@@ -18,6 +18,8 @@ export interface ClusterState {
   readonly supervisor?: ProcessIdentity
   /** Where the rows are, if they outlive the cluster. */
   readonly dataDir?: string
+  /** What rows in memory may take, if it was said. */
+  readonly memoryBytes?: number
 }
 
 export function stateFilePath(folder = stateFolder()): string {
@@ -41,7 +43,7 @@ export function readState(file = stateFilePath()): ClusterState | undefined {
 }
 
 /**
- * Writes the state unless there is one already; whole or not at all.
+ * Writes the state unless there is one already; whole or not at all. A file that holds no state is replaced.
  *
  * @returns false if another start was quicker
  */
@@ -55,7 +57,9 @@ export function claimState(state: ClusterState, file = stateFilePath()): boolean
     linkSync(draft, file)
     return true
   } catch {
-    return false
+    if (readState(file) !== undefined) return false
+    renameSync(draft, file)
+    return true
   } finally {
     rmSync(draft, { force: true })
   }

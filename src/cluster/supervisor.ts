@@ -14,11 +14,13 @@
 import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { identifyProcess } from '../embedded/process-identity.ts'
-import { PipelineError } from '../errors.ts'
+import { PipelineError, UsageError } from '../errors.ts'
 import type { RunningCluster } from './cluster.ts'
 import { createClusterFolder, recordOccupants, removeClusterFolder, sweepClusterFolders } from './cluster-folder.ts'
 import { ImagesMissingError } from './errors.ts'
+import { portIfFree } from './free-ports.ts'
 import { embeddedLog, noteEnd } from './last-end.ts'
+import { keepPorts, lastPorts } from './last-ports.ts'
 import { type ClusterState, claimState, clearState } from './state-file.ts'
 import type { SupervisorReport, SupervisorRequest } from './supervisor-protocol.ts'
 
@@ -57,6 +59,7 @@ async function supervise(request: SupervisorRequest): Promise<void> {
       await end()
       return
     }
+    if (request.detached) keepPorts(running, request.dataDir)
     keepsGoing = request.detached
     void running.died.then(async (message) => {
       if (ending) return
@@ -75,13 +78,23 @@ async function start({ parts, ...options }: SupervisorRequest, folder: string): 
     const { startDockerCluster } = await import('./docker/docker-cluster.ts')
     return startDockerCluster({ ...options, signal: unwanted.signal })
   }
+  const ports = options.detached ? lastPorts(options.dataDir) : {}
   if (parts.kind === 'embedded') {
     const { startEmbeddedCluster } = await import('../embedded/embedded-cluster.ts')
     const { dataDir } = options
-    return startEmbeddedCluster({
-      ...(dataDir !== undefined && { dataDir: join(dataDir, 'embedded') }),
-      ...(parts.memoryBytes !== undefined && { memoryBytes: parts.memoryBytes }),
-      log: (line) => say(embeddedLog(dataDir ?? folder), line),
+    const startOn = (port: number, registryPort: number) =>
+      startEmbeddedCluster({
+        port,
+        registryPort,
+        ...(dataDir !== undefined && { dataDir: join(dataDir, 'embedded') }),
+        ...(parts.memoryBytes !== undefined && { memoryBytes: parts.memoryBytes }),
+        log: (line) => say(embeddedLog(dataDir ?? folder), line),
+      })
+    const [port, registryPort] = await Promise.all([ports.broker, ports.registry].map(portIfFree))
+    return startOn(port, registryPort).catch((error) => {
+      // Another start has just taken the same ports, or the next attempt tells what is wrong.
+      if (error instanceof UsageError && port + registryPort > 0) return startOn(0, 0)
+      throw error
     })
   }
   const { startJvmCluster } = await import('./jvm/jvm-cluster.ts')
@@ -89,7 +102,7 @@ async function start({ parts, ...options }: SupervisorRequest, folder: string): 
     childPids = pids
     recordOccupants(folder, pids)
   }
-  return startJvmCluster({ ...options, java: parts.java, installation: parts.installation, folder, onStarted })
+  return startJvmCluster({ ...options, ports, java: parts.java, installation: parts.installation, folder, onStarted })
 }
 
 function claim({ parts, dataDir }: SupervisorRequest, { brokers, registry }: RunningCluster): boolean {
@@ -101,6 +114,7 @@ function claim({ parts, dataDir }: SupervisorRequest, { brokers, registry }: Run
     startedAtMs: Date.now(),
     ...(supervisor && { supervisor }),
     ...(dataDir !== undefined && { dataDir }),
+    ...(parts.kind === 'embedded' && parts.memoryBytes !== undefined && { memoryBytes: parts.memoryBytes }),
   }
   if (!claimState(claimed)) return false
   state = claimed

@@ -10,6 +10,7 @@ import { configCommand } from './config.ts'
 import { deadLettersCommand } from './dead-letters.ts'
 import { demoCommand } from './demo.ts'
 import { doctorCommand } from './doctor.ts'
+import { driftCommand } from './drift.ts'
 import { exportCommand } from './export.ts'
 import { fitCommand } from './fit.ts'
 import { generateCommand } from './generate.ts'
@@ -32,7 +33,7 @@ const commands: readonly (readonly [heading: string, commands: readonly ((peers?
   [
     'Looking after it:',
     [
-      ...[doctorCommand, modelCommand, lagCommand, pauseCommand, resumeCommand, rateCommand],
+      ...[doctorCommand, modelCommand, driftCommand, lagCommand, pauseCommand, resumeCommand, rateCommand],
       ...[deadLettersCommand, configCommand, benchCommand],
     ],
   ],

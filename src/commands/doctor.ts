@@ -1,5 +1,4 @@
 import type { Command } from 'commander'
-import type { Diagnosis } from '../doctor/checks.ts'
 import type { ClusterDiagnosis, DiagnoseClusterOptions } from '../doctor/diagnose-cluster.ts'
 import { diagnosisText, summaryText } from '../doctor/diagnosis-text.ts'
 import { exitCodes } from '../errors.ts'
@@ -67,20 +66,20 @@ function diagnoseOptions(flags: DoctorFlags): DiagnoseClusterOptions {
   return { dataset, topics, modelsTopic, positionsTopic, fix }
 }
 
-const levelsOf = ({ findings }: Diagnosis, level: 'error' | 'warning') =>
+const levelsOf = ({ findings }: ClusterDiagnosis, level: 'error' | 'warning') =>
   findings.filter((finding) => finding.level === level).length
-const errorsIn = (diagnosis: Diagnosis) => levelsOf(diagnosis, 'error')
+const errorsIn = (diagnosis: ClusterDiagnosis) => levelsOf(diagnosis, 'error')
 
 /** What `--json` prints; a contract. */
 function result(diagnosis: ClusterDiagnosis) {
   return {
     errors: errorsIn(diagnosis),
     warnings: levelsOf(diagnosis, 'warning'),
-    findings: diagnosis.findings.map(({ check, level, found, expected, fix, repair }) => ({
+    findings: diagnosis.findings.map(({ check, level, found, expected, fix, isFixable }) => ({
       check,
       level,
       found,
-      ...(level !== 'ok' && { expected, fix, fixable: repair !== undefined }),
+      ...(level !== 'ok' && { expected, fix, fixable: isFixable }),
     })),
     notChecked: diagnosis.notChecked,
     fixed: diagnosis.fixed,
@@ -89,7 +88,7 @@ function result(diagnosis: ClusterDiagnosis) {
 
 function text(diagnosis: ClusterDiagnosis, { dataset, fix }: DoctorFlags): string {
   const { fixed } = diagnosis
-  const fixable = diagnosis.findings.filter((finding) => finding.repair !== undefined).length
+  const fixable = diagnosis.findings.filter((finding) => finding.isFixable).length
   const hint = fixable > 0 && fix !== true ? `\n"vgm doctor --dataset ${dataset} --fix" fixes ${fixable} of them.` : ''
   const done = fixed.length > 0 ? `\n\nFixed\n${fixed.map((line) => `  ${line}`).join('\n')}` : ''
   return `${diagnosisText(diagnosis)}${done}\n\n${summaryText(diagnosis)}.${hint}`

@@ -20,6 +20,7 @@ interface FitFlags extends DatasetFlags {
   readonly minWeight: number
   readonly decimals: 'all' | 'learn'
   readonly seed?: number
+  readonly promote: boolean
   readonly members: number
   readonly rawTopic?: string
   readonly sampleTopic?: string
@@ -48,6 +49,7 @@ export function fitCommand(): Command {
         .default('all'),
     )
     .option('--seed <n>', 'seed of the starts of recipe sklearn (default: 0)', parseSeed)
+    .option('--no-promote', 'publish the model without making it the current one')
     .option('--members <n>', 'number of threads; they share the partitions', parseCount, 1)
     .addOption(topicOption('raw'))
     .addOption(topicOption('sample'))
@@ -80,6 +82,7 @@ export function fitCommand(): Command {
           minWeight: flags.minWeight,
           roundToDecimals: flags.decimals === 'learn',
           seed: flags.seed,
+          promote: flags.promote,
           members: flags.members,
           onOtherFields: (fields) => {
             others = fields
@@ -90,11 +93,17 @@ export function fitCommand(): Command {
         const plots = model.columns.map((column) => modelPlot(column)).join('\n\n')
         printResult(
           flags,
-          modelSummary(model),
-          `${plots}\n\n${otherFieldsText(others)}Published as version ${model.version} of data set ${dataset}.`,
+          { ...modelSummary(model), promoted: flags.promote },
+          `${plots}\n\n${otherFieldsText(others)}${publishedText(model, flags.promote)}`,
         )
       })
     })
+}
+
+function publishedText({ version, dataset }: { version: number; dataset: string }, isPromoted: boolean): string {
+  const published = `Published as version ${version} of data set ${dataset}`
+  if (isPromoted) return `${published}, now current.`
+  return `${published}, not current: promote it with "vgm model promote --dataset ${dataset} ${version}".`
 }
 
 /** Fields that are named one by one. */

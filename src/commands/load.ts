@@ -70,7 +70,9 @@ export function loadCommand(): Command {
     })
 }
 
-/** @example timesText(times) // 'Times of the records: column "at", seconds since 1970, from 2026-11-01T... to 2026-...' */
+/**
+ * @example timesText(times) // 'Times of the records: column "at", seconds since 1970, from 2026-11-01T... to 2026-...'
+ */
 function timesText({ column, unit, fromMs, toMs, withoutTime }: RowTimes): string {
   const time = (ms: number) => new Date(ms).toISOString()
   const range = fromMs === undefined ? ', no value' : `, from ${time(fromMs)} to ${time(toMs ?? fromMs)}`

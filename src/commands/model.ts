@@ -1,17 +1,25 @@
 import { Command } from 'commander'
 import { modelPlot } from '../drawing/model-plot.ts'
-import { UsageError } from '../errors.ts'
+import { exitCodes, UsageError } from '../errors.ts'
 import type { Model } from '../model/model.ts'
+import { createProgress } from '../observe/progress.ts'
 import { textTable } from '../observe/report-text.ts'
+import type { ClusterSession } from '../pipeline/cluster-session.ts'
 import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
+import { aliasCommand, diffCommand, removeCommand, whichCommand } from './model-changes.ts'
+import { parseVersionName, type VersionName } from './version-name.ts'
 
 export function modelCommand(): Command {
   return new Command('model')
-    .description('list published models, and choose the current one')
+    .description('list, compare, check and remove published models, and choose the current one')
     .addCommand(listCommand())
     .addCommand(showCommand())
     .addCommand(promoteCommand())
     .addCommand(rollbackCommand())
+    .addCommand(diffCommand())
+    .addCommand(whichCommand())
+    .addCommand(aliasCommand())
+    .addCommand(removeCommand())
     .addHelpText('after', '\nExample:\n  $ vgm model ls --dataset trips')
 }
 
@@ -27,9 +35,9 @@ function listCommand(): Command {
         }))
         const table = textTable(
           ['version', '', 'created', 'recipe', 'rows', 'columns'],
-          versions.map(({ version, current, createdAt, recipe, rows, columns }) => [
+          versions.map(({ version, current, names, createdAt, recipe, rows, columns }) => [
             String(version),
-            current ? 'current' : '',
+            [...(current ? ['current'] : []), ...names].join(' '),
             `${createdAt.slice(0, 16).replace('T', ' ')}Z`,
             recipe,
             rows,
@@ -43,24 +51,29 @@ function listCommand(): Command {
 }
 
 interface ShowFlags extends DatasetFlags {
+  readonly check?: boolean
   readonly svg?: string
   readonly overwrite?: boolean
 }
 
 function showCommand(): Command {
   return datasetCommand('show', 'show one version (default: the current one)', 'vgm model show --dataset trips 2')
-    .argument('[version]', 'version of a model', parseVersion)
+    .argument('[version]', 'version of a model, or a name of one', parseVersionName)
+    .option('--check', 'fit the same rows again, and compare the bytes; exit 1 if they differ')
     .option('--svg <file>', 'SVG file for a picture of the columns: histograms, and modes in colour')
     .option('--overwrite', 'replace a file that exists')
-    .action(async (version: number | undefined, flags: ShowFlags) => {
-      const { dataset, modelsTopic, svg, overwrite } = flags
+    .action(async (version: VersionName = 'current', flags: ShowFlags) => {
+      const { dataset, modelsTopic, svg, overwrite, check } = flags
+      if (check && svg !== undefined)
+        throw new UsageError('--check excludes --svg', 'Run the command once with each of them')
       if (overwrite && svg === undefined)
         throw new UsageError('--overwrite applies to a file, and no file is named', 'Add --svg FILE, or leave it out')
       await withCluster(flags, async (cluster) => {
-        const { followModels, writeModelSvg } = await import('../pipeline/index.ts')
+        if (check) return checkAgain(cluster, flags, version)
+        const { followModels, modelNamed, writeModelSvg } = await import('../pipeline/index.ts')
         const models = await followModels(cluster, { dataset, modelsTopic })
         try {
-          const model = version === undefined ? models.current(dataset) : await models.version(dataset, version)
+          const model = await modelNamed(models, dataset, version)
           if (svg !== undefined) await writeModelSvg(model, { file: svg, overwrite })
           printResult(flags, model, modelText(model))
         } finally {
@@ -70,10 +83,26 @@ function showCommand(): Command {
     })
 }
 
+async function checkAgain(cluster: ClusterSession, flags: ShowFlags, version: VersionName): Promise<void> {
+  const { checkModel } = await import('../pipeline/index.ts')
+  const { dataset, modelsTopic } = flags
+  const progress = createProgress('fit again')
+  const checking = checkModel(cluster, { dataset, modelsTopic, version, onProgress: progress.update })
+  const result = await checking.finally(progress.end)
+  const what = `Version ${result.version} of data set ${dataset}`
+  const differs = `${what}, fitted by version ${result.softwareVersion}, differs from a fit of the same rows`
+  const columns = result.differing.length === 0 ? '' : ` in columns ${result.differing.join(', ')}`
+  printResult(flags, result, result.isSame ? `${what} is a fit of its rows, byte for byte.` : `${differs}${columns}.`)
+  if (!result.isSame) process.exitCode = exitCodes.failed
+}
+
 function promoteCommand(): Command {
   return datasetCommand('promote', 'make a version the current one', 'vgm model promote --dataset trips 3')
-    .argument('<version>', 'version of a model', parseVersion)
-    .action((version: number, flags: DatasetFlags) => promote(flags, version))
+    .argument('<version>', 'version of a model, or a name of one', parseVersionName)
+    .action((version: VersionName, flags: DatasetFlags) => {
+      if (version !== 'current') return promote(flags, version)
+      throw new UsageError('"current" is the current version already', 'Name another version')
+    })
 }
 
 function rollbackCommand(): Command {
@@ -84,7 +113,7 @@ function rollbackCommand(): Command {
   ).action((flags: DatasetFlags) => promote(flags, 'previous'))
 }
 
-async function promote(flags: DatasetFlags, to: number | 'previous'): Promise<void> {
+async function promote(flags: DatasetFlags, to: Exclude<VersionName, 'current'> | 'previous'): Promise<void> {
   const { dataset, modelsTopic } = flags
   await withCluster(flags, async (cluster) => {
     const { promoteModel } = await import('../pipeline/index.ts')
@@ -108,10 +137,4 @@ function modelText({ dataset, version, createdAtMs, recipe, seed, lineage, conte
     ],
   )
   return [facts, ...columns.map(modelPlot)].join('\n\n')
-}
-
-function parseVersion(text: string): number {
-  const version = Number(text)
-  if (Number.isSafeInteger(version) && version > 0) return version
-  throw new UsageError(`"${text}" is not a version`, 'Write an integer of at least 1')
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { Compression } from '../batch/batch-header.ts'
 import { topicNames } from '../config/names.ts'
-import { parseCount, parseSeed } from '../config/value-parsers.ts'
+import { parseCount, parseDuration, parseSeed } from '../config/value-parsers.ts'
 import { createProgress } from '../observe/progress.ts'
 import { stageText } from '../observe/report-text.ts'
 import type { Delivery } from '../ports/log.ts'
@@ -23,6 +23,7 @@ import {
   modeChoiceOption,
   onInvalidOption,
   type StageFlags,
+  statsTopicOption,
   topicOption,
   withStageOptions,
 } from './options.ts'
@@ -32,6 +33,10 @@ interface NormalizeFlags extends DatasetFlags, StageFlags {
   readonly instance?: string
   readonly members: number
   readonly model?: number
+  readonly maxModelAge?: number
+  readonly stats?: boolean
+  readonly statsTopic: string
+  readonly interval?: number
   readonly untilEnd?: boolean
   readonly rebuildPositions?: boolean
   readonly allowEmptyOutput?: boolean
@@ -61,6 +66,14 @@ export function normalizeCommand(): Command {
   )
     .option('--until-end', 'stop at the end that the raw topic has at the start')
     .option('--model <version>', 'version of the model (default: follow the current one)', parseCount)
+    .option(
+      '--max-model-age <duration>',
+      'age from which on a model is refused at the start, and warned of later, such as 30d',
+      parseDuration,
+    )
+    .option('--stats', 'count rows by column and window, for "vgm drift"')
+    .addOption(statsTopicOption())
+    .option('--interval <duration>', 'length of a window of --stats (default: 1m)', parseDuration)
     .option('--group <name>', 'consumer group (default: vgm.<dataset>.normalize)')
     .option('--instance <name>', "name of this process that survives restarts, such as a pod's")
     .addOption(clipOption())
@@ -99,6 +112,10 @@ export function normalizeCommand(): Command {
           instance: flags.instance,
           members,
           model: flags.model,
+          maxModelAgeMs: flags.maxModelAge,
+          stats: flags.stats,
+          statsTopic: flags.statsTopic,
+          statsIntervalMs: flags.interval,
           untilEnd,
           clip: flags.clip,
           modeChoice: modeChoice(flags),

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { defaultControlTopic, type TopicNames, topicNames } from '../config/names.ts'
+import { defaultControlTopic, defaultStatsTopic, type TopicNames, topicNames } from '../config/names.ts'
 import { commonOption } from '../config/setting.ts'
 import { parseCount, parseLimit, parseMaxMemory, parseShare, parseTopic, valueParser } from '../config/value-parsers.ts'
 import { parseEndpoint } from '../observe/endpoint-address.ts'
@@ -30,6 +30,14 @@ const names: { readonly [topic in keyof TopicNames]: string } = {
 export function topicOption(topic: keyof TopicNames): Option {
   const option = new Option(`${flags[topic]} <topic>`, `${names[topic]} (default: ${topicNames('<dataset>')[topic]})`)
   return commonOption(option.argParser(parseTopic))
+}
+
+export function statsTopicOption(): Option {
+  return commonOption(
+    new Option('--stats-topic <topic>', 'topic of the counts that drift is measured by')
+      .argParser(parseTopic)
+      .default(defaultStatsTopic),
+  )
 }
 
 export function clipOption(

@@ -177,7 +177,8 @@ function estimateText(estimate: ReplayEstimate): string {
     planText(estimate),
     `At most ${count(rows)} rows are to be read${before}: about ${sizeText(bytesIn)} in, ${sizeText(bytesOut)} out, ` +
       `${durationText(seconds)}.`,
-    `That follows from ${count(tried.rows)} rows that were read and normalized in ${tried.seconds.toFixed(1)} s by one ` +
+    `That follows from ${count(tried.rows)} rows that were read and normalized in ` +
+      `${tried.seconds.toFixed(1)} s by one ` +
       `member${leftOut}; writing takes time too. Nothing was written.`,
   ].join('\n')
 }

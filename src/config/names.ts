@@ -14,6 +14,7 @@ export type TopicOverrides = { readonly [topic in keyof TopicNames]?: string | u
 
 export const defaultModelsTopic = 'vgm.models'
 export const defaultPositionsTopic = 'vgm.positions'
+export const defaultStatsTopic = 'vgm.stats'
 export const defaultControlTopic = 'vgm.control'
 
 /**

@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from 'commander'
 import { replayPosition } from './replay-position.ts'
 import {
+  aliasName,
   count,
   finiteNumber,
   internalTopic,
@@ -109,6 +110,21 @@ export const parseShare = numberParser({ type: 'number', exclusiveMinimum: 0, ma
 
 /** For flags that name the least weight of a mode. */
 export const parseWeight = numberParser({ type: 'number', minimum: 0, exclusiveMaximum: 1 }, leastWeight)
+
+const unitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/** For flags that take a duration; in ms. */
+export const parseDuration = valueParser({ type: 'string' }, (text) => {
+  const [, amount, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text.trim()) ?? []
+  if (Number(amount) > 0) return Number(amount) * unitsMs[unit]
+  throw new InvalidArgumentError('Write a number with its unit, ms, s, m, h or d, such as 30d.')
+})
+
+/** For flags and arguments that name a version of a model besides its number. */
+export const parseAlias = valueParser({ type: 'string' }, (text) => {
+  if (aliasName.allows(text)) return text as `@${string}`
+  throw new InvalidArgumentError(`Write ${aliasName.may}.`)
+})
 
 /** For flags that say where a replay begins or stops. */
 export const parseReplayPosition = valueParser({ type: 'string' }, (text) => {

@@ -74,6 +74,11 @@ export const datasetName = textRule(
   (text) => /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/.test(text),
 )
 
+/** Of a version of a model, besides "current". */
+export const aliasName = textRule('@ and lower-case letters, digits and hyphens, at most 63, such as @stable', (text) =>
+  /^@[a-z][a-z0-9-]{0,62}$/.test(text),
+)
+
 /** Of a transform, which becomes part of its group. */
 export const transformName = textRule('letters, digits and hyphens, at most 100, the first no hyphen', (text) =>
   /^[A-Za-z0-9][A-Za-z0-9-]{0,99}$/.test(text),

@@ -181,12 +181,13 @@ export const brokerChecks: readonly Check[] = [
             const found =
               `${path} of broker ${node} has ${byteText(usableBytes)} of ${byteText(totalBytes)} free` +
               (needed > 0 ? `; ${raw} takes ${byteText(needed)} there` : '')
-            const fix =
-              'Free or add disk space, or lower retention.ms or retention.bytes of topics whose rows may be deleted'
-            if (usableBytes < totalBytes * scarceShare)
-              findings.push(error(found, 'free space: a broker with a full disk stops', fix))
+            const { place, whenFull, remedy } = path === embeddedMemory ? inMemory : onDisk
+            const fix = `${remedy}, or lower retention.ms or retention.bytes of topics whose rows may be deleted`
+            if (usableBytes < totalBytes * scarceShare) findings.push(error(found, `free space: ${whenFull}`, fix))
             else if (usableBytes < Math.max(totalBytes * lowShare, needed))
-              findings.push(warning(found, 'a tenth of the disk free, and room for another copy of the raw topic', fix))
+              findings.push(
+                warning(found, `a tenth of the ${place} free, and room for another copy of the raw topic`, fix),
+              )
           }
         if (free.length === 0)
           return {
@@ -196,6 +197,19 @@ export const brokerChecks: readonly Check[] = [
       }),
   },
 ]
+
+/** What the embedded broker answers for the folder of its logs if it has none. */
+const embeddedMemory = 'memory'
+const onDisk = {
+  place: 'disk',
+  whenFull: 'a broker with a full disk stops',
+  remedy: 'Free or add disk space',
+} as const
+const inMemory = {
+  place: 'memory',
+  whenFull: 'the embedded broker refuses rows when its memory is full',
+  remedy: 'Start it with "vgm up" and more --memory or --data-dir',
+} as const
 
 /** Runs a check over brokers that can be reached; the others are a finding already. */
 function ofBrokers(

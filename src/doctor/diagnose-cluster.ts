@@ -3,7 +3,7 @@ import { datasetName, flag, ownTopic } from '../config/value-rules.ts'
 import { call } from '../pipeline/call.ts'
 import { fields, optionChecks } from '../pipeline/check-options.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
-import { type Diagnosis, diagnose } from './checks.ts'
+import { diagnose } from './checks.ts'
 import { type DatasetNames, gatherFacts } from './gather-facts.ts'
 import { repairTopics } from './topic-repairs.ts'
 
@@ -20,8 +20,27 @@ export interface DiagnoseClusterOptions {
   readonly fix?: boolean | undefined
 }
 
+/** What a check has found of one subject: a topic, a group, a broker. */
+export interface ClusterFinding {
+  readonly check: string
+  /** what the check belongs to, such as 'Topics' */
+  readonly heading: string
+  readonly level: 'ok' | 'warning' | 'error'
+  /** what is there; a sentence without the full stop */
+  readonly found: string
+  /** what should be there; undefined if it is */
+  readonly expected?: string
+  /** a command, or what to do where no command does it */
+  readonly fix?: string
+  /** whether `fix: true` repairs it */
+  readonly isFixable: boolean
+}
+
 /** What was found, and what was done about it. */
-export interface ClusterDiagnosis extends Diagnosis {
+export interface ClusterDiagnosis {
+  readonly findings: readonly ClusterFinding[]
+  /** what could not be checked, and why */
+  readonly notChecked: readonly { readonly check: string; readonly because: string }[]
   /** what was created or altered, a line each; empty without `fix` */
   readonly fixed: readonly string[]
 }
@@ -63,7 +82,9 @@ async function diagnosed(cluster: ClusterSession, options: DiagnoseClusterOption
   const before = diagnose(await gatherFacts(cluster, names))
   const repairs = options.fix === true ? before.findings.flatMap(({ repair }) => repair ?? []) : []
   const fixed = await repairTopics(cluster.admin, repairs)
-  return { ...(fixed.length > 0 ? diagnose(await gatherFacts(cluster, names)) : before), fixed }
+  const { findings, notChecked } = fixed.length > 0 ? diagnose(await gatherFacts(cluster, names)) : before
+  const told = findings.map(({ repair, ...finding }) => ({ ...finding, isFixable: repair !== undefined }))
+  return { findings: told, notChecked, fixed }
 }
 
 function datasetNames(options: DiagnoseClusterOptions): DatasetNames | undefined {

@@ -1,11 +1,14 @@
-import type { Diagnosis, NamedFinding } from './checks.ts'
+import type { ClusterDiagnosis, ClusterFinding } from './diagnose-cluster.ts'
+
+type ShownFinding = Omit<ClusterFinding, 'isFixable'>
+type Shown = Pick<ClusterDiagnosis, 'notChecked'> & { readonly findings: readonly ShownFinding[] }
 
 const width = 80
 const levels = { ok: 'ok', warning: 'WARNING', error: 'ERROR' } as const
 const indent = ' '.repeat(4)
 
 /** The report for people: problems take several lines, and each passed check takes one. At most 80 columns. */
-export function diagnosisText({ findings, notChecked }: Diagnosis): string {
+export function diagnosisText({ findings, notChecked }: Shown): string {
   const headings = [...new Set(findings.map(({ heading }) => heading))]
   const sections = headings.map((heading) =>
     [heading, ...findings.filter((finding) => finding.heading === heading).map(findingText)].join('\n'),
@@ -15,13 +18,13 @@ export function diagnosisText({ findings, notChecked }: Diagnosis): string {
 }
 
 /** @example '2 errors, 1 warning, 25 in order' */
-export function summaryText({ findings }: Diagnosis): string {
-  const of = (level: NamedFinding['level']) => findings.filter((finding) => finding.level === level).length
+export function summaryText({ findings }: Pick<Shown, 'findings'>): string {
+  const of = (level: ShownFinding['level']) => findings.filter((finding) => finding.level === level).length
   const plural = (n: number, noun: string) => `${n} ${noun}${n === 1 ? '' : 's'}`
   return `${plural(of('error'), 'error')}, ${plural(of('warning'), 'warning')}, ${of('ok')} in order`
 }
 
-function findingText({ check, level, found, expected, fix }: NamedFinding): string {
+function findingText({ check, level, found, expected, fix }: ShownFinding): string {
   const head = `  ${levels[level].padEnd(8)}${check.padEnd(20)}`
   if (level === 'ok') return wrapped(head, found, ' '.repeat(head.length))
   const part = (label: string, text: string | undefined) =>
@@ -38,7 +41,7 @@ function fixLines(fix: string | undefined): string[] {
 }
 
 /** Checks with one reason share a line. */
-function notCheckedLines(notChecked: Diagnosis['notChecked']): string[] {
+function notCheckedLines(notChecked: ClusterDiagnosis['notChecked']): string[] {
   const byReason = Map.groupBy(notChecked, ({ because }) => because)
   return [...byReason].map(([because, all]) =>
     wrapped('  ', `${all.map(({ check }) => check).join(', ')}: ${because}`, indent),

@@ -1,4 +1,8 @@
 /** What `vgm doctor` does, for programs: a service checks its cluster before it starts. */
 
-export type { NamedFinding } from './checks.ts'
-export { type ClusterDiagnosis, type DiagnoseClusterOptions, diagnoseCluster } from './diagnose-cluster.ts'
+export {
+  type ClusterDiagnosis,
+  type ClusterFinding,
+  type DiagnoseClusterOptions,
+  diagnoseCluster,
+} from './diagnose-cluster.ts'

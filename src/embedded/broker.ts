@@ -97,7 +97,7 @@ export class Broker {
       transactions.maintain()
       return this.#upkeep.run()
     }
-    const memory = new MemoryLimit(memoryBytes, stores, clock, () => this.#upkeep.runAnew())
+    const memory = new MemoryLimit(memoryBytes, stores, clock, () => this.#upkeep.runAnew(), log)
     const state: BrokerState = { clusterId, clock, settings, metadata, topics, stores, memory, dataDir, nodes }
     const verify: VerifyTransaction = async (producer, partition) => {
       const error = transactions.verifyPartition(producer, partition)

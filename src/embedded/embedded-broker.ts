@@ -28,6 +28,16 @@ export interface EmbeddedBrokerOptions {
   readonly log?: (line: string) => void
 }
 
+const knownOptions: Readonly<Record<keyof EmbeddedBrokerOptions, true>> = {
+  dataDir: true,
+  port: true,
+  host: true,
+  memoryBytes: true,
+  settings: true,
+  clock: true,
+  log: true,
+}
+
 export interface EmbeddedBroker {
   /** host and port */
   readonly brokers: string
@@ -50,6 +60,7 @@ export interface EmbeddedBroker {
  *     await broker.stop()
  */
 export async function startEmbeddedBroker(options: EmbeddedBrokerOptions = {}): Promise<EmbeddedBroker> {
+  requireKnown(options)
   const { port = 0, host, memoryBytes = usualMemoryBytes, clock = systemClock, log = () => undefined } = options
   if (options.dataDir === '')
     throw new UsageError('The data folder has no name', 'Give "dataDir" a path, or leave it out')
@@ -94,6 +105,26 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions = {}): 
     await stop()
     throw error
   }
+}
+
+/** @throws UsageError for an option that would be ignored, or a number that is none */
+function requireKnown(options: EmbeddedBrokerOptions): void {
+  const unknown = Object.keys(options).find((name) => !Object.hasOwn(knownOptions, name))
+  if (unknown !== undefined)
+    throw new UsageError(
+      `The embedded cluster has no option "${unknown}"`,
+      `Leave it out; known are ${Object.keys(knownOptions).join(', ')}, and registryPort for the cluster`,
+    )
+  const { memoryBytes = 1, port = 0 } = options
+  if (!(Number.isFinite(memoryBytes) && memoryBytes > 0))
+    throw new UsageError(`"memoryBytes" is ${memoryBytes}`, 'Give the bytes that rows may take, more than 0')
+  requirePort('port', port)
+}
+
+/** @throws UsageError for what is no port */
+export function requirePort(name: string, port: number): void {
+  if (!(Number.isInteger(port) && port >= 0 && port < 65_536))
+    throw new UsageError(`"${name}" is ${port}`, 'Give a port up to 65535, or 0 for any that is free')
 }
 
 function faultsOf(server: TcpServer, broker: Broker): Faults {

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { type EmbeddedBrokerOptions, startEmbeddedBroker } from './embedded-broker.ts'
+import { type EmbeddedBrokerOptions, requirePort, startEmbeddedBroker } from './embedded-broker.ts'
 import type { Faults } from './faults.ts'
 import { FileJournal } from './registry/file-journal.ts'
 import { startRegistryServer } from './registry/registry-server.ts'
@@ -28,7 +28,7 @@ export interface EmbeddedCluster {
  * Starts a Kafka broker and a schema registry in this process, on the loopback. It is for trying, developing and
  * testing: one node, no replication, no security.
  *
- * @throws UsageError for a port that is taken, or a host that is not the loopback
+ * @throws UsageError for an option that there is not, a port that is taken, or a host that is not the loopback
  * @throws FolderInUseError, StorageError or RegistryJournalError for a folder that cannot be used
  *
  * @example
@@ -41,6 +41,7 @@ export async function startEmbeddedCluster({
   registryPort = 0,
   ...options
 }: EmbeddedClusterOptions = {}): Promise<EmbeddedCluster> {
+  requirePort('registryPort', registryPort)
   const broker = await startEmbeddedBroker(options)
   try {
     const registry = await startRegistryServer(registryState(options.dataDir), registryPort)

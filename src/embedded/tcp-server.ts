@@ -4,7 +4,7 @@ import { FrameAssembler, FrameSizeError, release } from '../batch/frame-assemble
 import { UsageError } from '../errors.ts'
 import type { Broker } from './broker.ts'
 import { closesConnection } from './broker-state.ts'
-import { AnswerFaults } from './faults.ts'
+import { AnswerFaults, requireMs } from './faults.ts'
 import { nodeId } from './nodes.ts'
 import { InvalidRequestError } from './protocol/frame-reader.ts'
 import { type Request, readRequest, writeResponse } from './protocol/frames.ts'
@@ -71,6 +71,7 @@ export class TcpServer {
 
   /** Ends all connections, and every new one for so many ms. */
   goAway(ms: number): void {
+    requireMs('ms', ms)
     this.#isAway = true
     setTimeout(() => {
       this.#isAway = false

@@ -21,7 +21,7 @@ export const addedMessageBytes = 64 * 1024
 export const brokersChoice = -1
 /** Kafka's own default of max.message.bytes. */
 const defaultMaxMessageBytes = 1_048_588
-/** A model is one message: room for some ten thousand columns, and no more than managed clusters allow. */
+/** A model is one message: room for some four thousand columns, and no more than managed clusters allow. */
 const modelsMessageBytes = 8 * 1024 * 1024
 /** Time-out of the brokers for creating a topic. */
 const createMs = 10_000
@@ -56,6 +56,20 @@ export const positionsTopicSettings: readonly TopicSettings[] = [
     ['delete.retention.ms', String(600_000)],
     // A broker refuses records whose time is far from its own; a worker's clock may be wrong.
     ['message.timestamp.type', 'LogAppendTime'],
+  ],
+]
+
+/** How long windows are kept: a season, and the healthy ones that later ones are ranked among. */
+const statsRetentionMs = 90 * 86_400_000
+
+/** Each slice writes its window's counts so far: the last record of a window is kept, and old windows go. */
+export const statsTopicSettings: readonly TopicSettings[] = [
+  [
+    ['cleanup.policy', 'compact,delete'],
+    ['retention.ms', String(statsRetentionMs)],
+    ['segment.bytes', String(50 * 1024 * 1024)],
+    ['message.timestamp.type', 'LogAppendTime'],
+    ['max.message.bytes', String(modelsMessageBytes)],
   ],
 ]
 

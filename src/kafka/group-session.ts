@@ -237,8 +237,8 @@ export class TransactionalGroupSession implements GroupSession {
 
   /**
    * The stored positions whose output has been written to. Each slice leaves at least a marker in the outputs of the
-   * partitions that it has read, so an output without any record was recreated: an operator who deletes both the group and
-   * its output wants to process all rows again.
+   * partitions that it has read, so an output without any record was recreated: an operator who deletes both the group
+   * and its output wants to process all rows again.
    */
   async #withOutput(kept: readonly PartitionOffset[]): Promise<PartitionOffset[]> {
     const { connections, outputsOf } = this.#parts

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { BatchIdentity, Compression } from '../batch/batch-header.ts'
+import type { BatchIdentity } from '../batch/batch-header.ts'
 import type { RecordBatchWriter } from '../batch/record-batch-writer.ts'
 import type { PartitionOffset, TopicPartition } from '../ports/log.ts'
 import { onTopic, onTransactions } from './acl.ts'
@@ -8,7 +8,7 @@ import type { BrokerConnections } from './broker-connections.ts'
 import { type Asked, BrokerError } from './broker-errors.ts'
 import { ProduceQueue } from './produce-queue.ts'
 import { type ProducedBatch, produce } from './produce-request.ts'
-import { compressInThread } from './threaded-compression.ts'
+import { compressInThread, isThreaded, type ThreadedCodec } from './threaded-compression.ts'
 
 /** Maximum number of batches of a partition that a broker deduplicates and keeps in order on one connection. */
 const maxInFlightPerPartition = 5
@@ -84,18 +84,18 @@ export class InFlightBatches {
     }
     this.#partitions.set(key, written)
     // A row that is larger than batches are has been compressed already.
-    const compression = writer.isOversized ? 'none' : identity.compression
-    const bytes = writer.finish(compression === 'none' ? identity : { ...identity, compression: 'none' })
+    const codec = writer.isOversized || !isThreaded(identity.compression) ? undefined : identity.compression
+    const bytes = writer.finish(codec === undefined ? identity : { ...identity, compression: 'none' })
     let heldBytes = bytes.buffer.byteLength
     const free = () => writer.recycle(bytes)
-    const compressed = async (compression: Exclude<Compression, 'none'>): Promise<ProducedBatch> => {
-      const smaller = await compressInThread(bytes, compression)
+    const compressed = async (codec: ThreadedCodec): Promise<ProducedBatch> => {
+      const smaller = await compressInThread(bytes, codec)
       if (smaller !== bytes) free()
       this.#bytes += smaller.buffer.byteLength - heldBytes
       heldBytes = smaller.buffer.byteLength
       return { topic, partition, bytes: smaller }
     }
-    const batch = compression === 'none' ? { topic, partition, bytes } : compressed(compression)
+    const batch = codec === undefined ? { topic, partition, bytes } : compressed(codec)
     // One that takes longer to compress holds back those behind it.
     const turn = Promise.all([batch, written.turn, written.opened])
     const isFirst = written.turn === undefined

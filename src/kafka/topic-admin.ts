@@ -13,6 +13,7 @@ import {
   type NewTopic,
   positionsTopicSettings,
   rowTopicSettings,
+  statsTopicSettings,
   type TopicSettings,
 } from './create-topic.ts'
 import { CompactedTopicError, PartitionCountError, TopicMissingError } from './topic-errors.ts'
@@ -25,7 +26,7 @@ export interface RowTopic {
   readonly like?: string
 }
 
-/** A topic of ours that keeps the last record of each key for ever, and one order of all records. */
+/** A topic of ours that keeps the last record of each key, and one order of all records. */
 interface CompactedTopic {
   readonly code: CompactedTopicError['code']
   /** what its records are */
@@ -33,6 +34,8 @@ interface CompactedTopic {
   /** what gives it another name */
   readonly flag: string
   readonly settings: readonly TopicSettings[]
+  /** whether old records may be deleted */
+  readonly mayForget?: boolean
 }
 
 const modelsTopic: CompactedTopic = {
@@ -47,6 +50,14 @@ const positionsTopic: CompactedTopic = {
   holds: 'positions',
   flag: '--positions-topic, positionsTopic',
   settings: positionsTopicSettings,
+}
+
+const statsTopic: CompactedTopic = {
+  code: 'VGM_STATS_TOPIC',
+  holds: 'stats',
+  flag: '--stats-topic, statsTopic',
+  settings: statsTopicSettings,
+  mayForget: true,
 }
 
 const controlTopic: CompactedTopic = {
@@ -148,13 +159,18 @@ export class TopicAdmin {
     return this.#ensureCompactedTopic(topic, positionsTopic)
   }
 
+  /** Makes the stats topic unless it exists. @throws CompactedTopicError if it exists and cannot hold stats */
+  ensureStatsTopic(topic: string): Promise<'created' | 'present'> {
+    return this.#ensureCompactedTopic(topic, statsTopic)
+  }
+
   /** Makes the control topic unless it exists. @throws CompactedTopicError if it exists and cannot hold orders */
   ensureControlTopic(topic: string): Promise<'created' | 'present'> {
     return this.#ensureCompactedTopic(topic, controlTopic)
   }
 
   async #ensureCompactedTopic(topic: string, kind: CompactedTopic): Promise<'created' | 'present'> {
-    const { holds, flag, settings } = kind
+    const { holds, flag, settings, mayForget = false } = kind
     if (await this.#create({ topic, partitions: 1, settings })) return 'created'
     const partitions = await this.partitionCount(topic)
     if (partitions !== undefined && partitions !== 1) {
@@ -166,7 +182,7 @@ export class TopicAdmin {
       )
     }
     const policy = (await this.config(topic)).get('cleanup.policy')
-    if (policy !== 'compact') {
+    if (policy !== 'compact' && !(mayForget && policy?.includes('compact'))) {
       const brokers = this.#requests.settings.brokers.join(',')
       throw new CompactedTopicError(
         topic,

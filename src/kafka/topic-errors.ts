@@ -29,7 +29,7 @@ export class PartitionCountError extends PipelineError {
 
 /** What a compacted topic holds, and the code of the error where it cannot. */
 interface CompactedTopicKind {
-  readonly code: 'VGM_MODELS_TOPIC' | 'VGM_POSITIONS_TOPIC' | 'VGM_CONTROL_TOPIC'
+  readonly code: 'VGM_MODELS_TOPIC' | 'VGM_POSITIONS_TOPIC' | 'VGM_CONTROL_TOPIC' | 'VGM_STATS_TOPIC'
   /** what its records are */
   readonly holds: string
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { type Lz4Code, lz4Code } from '../batch/lz4.ts'
 import { PipelineError } from '../errors.ts'
 
 /** What row-kernel.wasm exports; each takes the address of its arguments, as layout.ts has them. */
@@ -47,6 +48,7 @@ export class KernelMemory {
   view: DataView<ArrayBuffer>
   #memory: WebAssembly.Memory
   #code: KernelCode
+  #lz4: Lz4Code
   readonly #onMove: () => void
   /** free blocks, by address */
   #free: { at: number; bytes: number }[]
@@ -57,6 +59,7 @@ export class KernelMemory {
     this.#onMove = onMove
     this.#memory = new WebAssembly.Memory({ initial: 1, maximum: mostPages })
     this.#code = instantiate(this.#memory)
+    this.#lz4 = lz4Code(this.#memory)
     this.bytes = new Uint8Array(this.#memory.buffer)
     this.view = new DataView(this.bytes.buffer)
     this.#free = [{ at: firstByte, bytes: this.bytes.length - firstByte }]
@@ -64,6 +67,10 @@ export class KernelMemory {
 
   get code(): KernelCode {
     return this.#code
+  }
+
+  get lz4(): Lz4Code {
+    return this.#lz4
   }
 
   /** @throws RecordsTooLargeError */
@@ -105,6 +112,7 @@ export class KernelMemory {
     const used = this.bytes.subarray(0, last.at)
     this.#memory = new WebAssembly.Memory({ initial: pages, maximum: mostPages })
     this.#code = instantiate(this.#memory)
+    this.#lz4 = lz4Code(this.#memory)
     this.bytes = new Uint8Array(this.#memory.buffer)
     this.bytes.set(used)
     last.bytes = this.bytes.length - last.at

@@ -1,4 +1,5 @@
-import { MalformedBatchError, type OpenBatch } from '../batch/read-records.ts'
+import { type BatchHeader, batchHeaderBytes } from '../batch/batch-header.ts'
+import { MalformedBatchError, type OpenBatch, openBatch } from '../batch/read-records.ts'
 import { createRecords, type Records } from '../batch/records.ts'
 import type { EncodedRows, RowEncoder } from '../batch/row-encoder.ts'
 import { KernelMemory } from './kernel-memory.ts'
@@ -69,6 +70,9 @@ export class RowKernel implements RowEncoder {
   #outBytes = outBytes
   #window: number
   #windowBytes = 64 * 1024
+  /** what is inflated to the window */
+  #packed = 0
+  #packedBytes = 0
   #held: Window | undefined
   readonly #programs = new Map<RowProgram, number>()
   #noColumns: { readonly at: number; readonly count: number } | undefined
@@ -95,6 +99,41 @@ export class RowKernel implements RowEncoder {
     this.#look()
   }
 
+  /**
+   * Opens a batch to be read piece by piece. What lz4 has made of records that a window holds is inflated there, whenever
+   * the batch is looked at; every other compressed batch is inflated outside, and copied from there in windows.
+   *
+   * @param bytes the bytes that contain the batch; the result borrows them
+   * @throws MalformedBatchError if it cannot be decompressed
+   */
+  open(bytes: Uint8Array, view: DataView, header: BatchHeader): OpenBatch {
+    if (header.compression !== 'lz4' || header.recordCount === 0) return openBatch(bytes, view, header)
+    this.#held = undefined
+    const size = this.#inflate(bytes, header)
+    if (size < 0) return openBatch(bytes, view, header)
+    const batch = { header, bytes, view, isPacked: true, at: 0, row: 0, end: size }
+    this.#held = { batch, from: 0, to: size }
+    return batch
+  }
+
+  /** Inflates a batch to the window; -1 if it has no room for it, or if its stream is broken. */
+  #inflate(bytes: Uint8Array, { start, end }: BatchHeader): number {
+    const { memory } = this
+    const stream = bytes.subarray(start + batchHeaderBytes, end)
+    if (stream.length > windowBytes) return -1
+    if (stream.length > this.#packedBytes) {
+      if (this.#packed !== 0) memory.free(this.#packed)
+      this.#packedBytes = Math.min(windowBytes, 2 * stream.length)
+      this.#packed = memory.allocate(this.#packedBytes)
+    }
+    memory.bytes.set(stream, this.#packed)
+    const packedEnd = this.#packed + stream.length
+    const most = memory.lz4.mostBytes(this.#packed, packedEnd)
+    if (most < 0) return -1
+    this.#resizeWindow(Math.min(most, windowBytes))
+    return Math.max(-1, memory.lz4.inflate(this.#packed, packedEnd, this.#window, this.#window + this.#windowBytes))
+  }
+
   /** Fills `records` with the positions of the next records of a batch. @throws MalformedBatchError */
   readPiece(batch: OpenBatch): void {
     const { records } = this
@@ -119,7 +158,7 @@ export class RowKernel implements RowEncoder {
         throw new MalformedBatchError(header, 'a record ends after its batch')
       records.count = this.#get(this.#walk + layout.walkCount)
       if (records.count === wanted || records.count > 0) break
-      const needed = Math.max(this.#get(this.#walk + layout.walkNeeded), size + 1)
+      const needed = Math.max(this.#get(this.#walk + layout.walkNeeded), held.to - at + 1)
       if (needed > rest) throw new MalformedBatchError(header, 'a record ends after its batch')
       size = Math.min(rest, needed)
       this.#held = undefined
@@ -147,15 +186,25 @@ export class RowKernel implements RowEncoder {
     )
       return held
     this.#held = undefined
-    if (size > this.#windowBytes || (this.#windowBytes > windowBytes && size <= windowBytes)) {
-      this.memory.free(this.#window)
-      this.#windowBytes = Math.max(size, windowBytes)
-      this.#window = this.memory.allocate(this.#windowBytes)
-      this.memory.shrink()
+    if (batch.isPacked) {
+      const to = this.#inflate(batch.bytes, batch.header)
+      if (to !== batch.end) throw new MalformedBatchError(batch.header, 'its bytes have changed')
+      this.#held = { batch, from: 0, to }
+      return this.#held
     }
+    this.#resizeWindow(size)
     this.memory.bytes.set(batch.bytes.subarray(batch.at, batch.at + size), this.#window)
     this.#held = { batch, from: batch.at, to: batch.at + size }
     return this.#held
+  }
+
+  /** Makes it large enough; it is no longer giant if it need not be. */
+  #resizeWindow(size: number): void {
+    if (size <= this.#windowBytes && (this.#windowBytes <= windowBytes || size > windowBytes)) return
+    this.memory.free(this.#window)
+    this.#windowBytes = Math.max(size, windowBytes)
+    this.#window = this.memory.allocate(this.#windowBytes)
+    this.memory.shrink()
   }
 
   /** Prepares `encode` for rows of one schema. */

@@ -1,3 +1,4 @@
+import type { Baseline } from './baseline.ts'
 import type { Histogram } from './histogram.ts'
 import type { Sentinel } from './sentinels.ts'
 
@@ -11,6 +12,7 @@ export interface ColumnFacts {
   /** the largest number of decimals among the values, 0 for integers; 15 stands for "all that a double has" */
   readonly decimals: number
   readonly histogram: Histogram
+  readonly baseline: Baseline
   /**
    * values that stand for something else, such as DBL_MAX for "missing": so far out that the mixture was fitted without
    * them; ascending; those that can have one are modes of their own

@@ -1,3 +1,4 @@
+import { baselineProblem } from './baseline.ts'
 import { isNumberIn, isWholeIn, shown } from './check-options.ts'
 import { type ColumnModel, numericTypes } from './column-model.ts'
 import { mostDecimals } from './decimals.ts'
@@ -9,7 +10,7 @@ const lists = ['weight', 'mean', 'std', 'offset', 'precision'] as const
 const parts: readonly (keyof ColumnModel)[] = [
   ...numbers,
   ...lists,
-  ...(['name', 'type', 'nullable', 'roundTo', 'converged', 'histogram'] as const),
+  ...(['name', 'type', 'nullable', 'roundTo', 'converged', 'histogram', 'baseline'] as const),
 ]
 const mostModes = 255
 /** What the weights may sum to beyond 1, and precision times variance may differ from 1 by. */
@@ -54,7 +55,7 @@ function factsProblem(model: ColumnModel): string | undefined {
   if (min > max) return `min is ${min}, and max is ${max}`
   if (roundTo !== undefined && type !== 'double' && type !== 'float')
     return `roundTo is ${shown(roundTo)}, and its type is ${told(type)}: only double and float are rounded`
-  return histogramProblem(model.histogram)
+  return histogramProblem(model.histogram) ?? (model.baseline && baselineProblem(model.baseline))
 }
 
 /** What modes among themselves must be: ordered, shares of 1, and as narrow as they say twice. */

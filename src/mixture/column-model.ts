@@ -1,3 +1,4 @@
+import type { Baseline } from './baseline.ts'
 import { checkOptionNames, demand, isNumberIn, isWholeIn, shown } from './check-options.ts'
 import { mostDecimals, roundableDecimals } from './decimals.ts'
 import { FitOptionError } from './errors.ts'
@@ -40,6 +41,8 @@ export interface ColumnModel {
   readonly iterations: number
   readonly converged: boolean
   readonly histogram: Histogram
+  /** absent from older models, and where a histogram was given in place of that of the training rows */
+  readonly baseline?: Baseline
 }
 
 /** Everything has a default: what the fit itself saw, and a plain double. */
@@ -119,6 +122,7 @@ export function columnModel(mixture: Mixture, options: ColumnModelOptions = {}):
     iterations: mixture.iterations,
     converged: mixture.converged,
     histogram: facts.histogram ?? mixture.facts.histogram,
+    ...(facts.histogram === undefined && { baseline: mixture.facts.baseline }),
   }
 }
 

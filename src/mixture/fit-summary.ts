@@ -1,5 +1,6 @@
 import { acceleratedInference } from './accelerated-inference.ts'
 import { atoms } from './atoms.ts'
+import { baseline } from './baseline.ts'
 import type { Blocks } from './blocks.ts'
 import { coarseBlocks } from './coarse-blocks.ts'
 import { type ColumnBins, columnBins } from './column-bins.ts'
@@ -153,8 +154,10 @@ export function checkColumn({ rows, min, max }: Pick<SummarySnapshot, 'rows' | '
 }
 
 /** What a summary tells beside the shape. */
-export function columnFacts({ rows, nulls, min, max, decimals }: SummarySnapshot, bins: ColumnBins): ColumnFacts {
-  return { rows, nulls, min, max, decimals, histogram: histogram(bins), sentinels: [] }
+export function columnFacts(snapshot: SummarySnapshot, bins: ColumnBins): ColumnFacts {
+  const { rows, nulls, min, max, decimals, centre } = snapshot
+  const shape = { histogram: histogram(bins), baseline: baseline(bins, centre) }
+  return { rows, nulls, min, max, decimals, ...shape, sentinels: [] }
 }
 
 /** Mean and standard deviation of all rows, in the unit of the blocks. */

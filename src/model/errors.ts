@@ -111,3 +111,27 @@ export class ModelReplacedError extends PipelineError {
     )
   }
 }
+
+/** A version of a model is still needed. */
+export class ModelInUseError extends PipelineError {
+  readonly code = 'VGM_MODEL_IN_USE'
+  constructor(dataset: string, version: number, why: string, fix: string) {
+    super(`Version ${version} of data set "${dataset}" is in use: ${why}`, { fix, exitCode: exitCodes.usage })
+  }
+}
+
+/** A stage was told not to use a model for so long. */
+export class ModelTooOldError extends PipelineError {
+  readonly code = 'VGM_MODEL_TOO_OLD'
+  constructor({ dataset, version, createdAtMs }: Model, nowMs: number, maxAgeMs: number) {
+    const days = (ms: number) => `${(ms / 86_400_000).toFixed(1)} days`
+    super(
+      `Version ${version} of data set "${dataset}" was fitted ${days(nowMs - createdAtMs)} ago, and at most ` +
+        `${days(maxAgeMs)} are allowed`,
+      {
+        fix: `Fit again with "vgm fit --dataset ${dataset}", or allow more (--max-model-age, maxModelAgeMs)`,
+        exitCode: exitCodes.usage,
+      },
+    )
+  }
+}

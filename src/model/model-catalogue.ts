@@ -2,7 +2,7 @@ import { framedSchemaId } from '../avro/framing.ts'
 import { CorruptModelError, VersionsExhaustedError } from './errors.ts'
 import type { Model, ModelAlias } from './model.ts'
 import { decodeModel, decodeModelAlias } from './model-codec.ts'
-import { highestPossibleVersion, modelKey, parseModelKey } from './model-key.ts'
+import { highestPossibleVersion, modelKey, type NamedAlias, parseModelKey } from './model-key.ts'
 
 /** A record of the models topic. */
 export interface ModelTopicRecord {
@@ -18,6 +18,8 @@ export interface DatasetModels {
   readonly versions: ReadonlyMap<number, Model>
   /** undefined before the first publication, or when the alias has been deleted */
   readonly alias: ModelAlias | undefined
+  /** versions by their other names */
+  readonly named: ReadonlyMap<NamedAlias, number>
   /** The model that the alias names; if that one is corrupt the one that was used before it, as long as that exists. */
   readonly current: Model | undefined
   /** the highest version ever given out, as far as there is a trace of it: the next one is above it */
@@ -87,15 +89,16 @@ export function withRecord(
   const before = catalogue.datasets.get(dataset) ?? unknownDataset(dataset)
   try {
     const after =
-      version === 'current'
-        ? withAlias(before, record.value, writerSchemas)
-        : withVersion(before, version, record.value, writerSchemas)
+      typeof version === 'number'
+        ? withVersion(before, version, record.value, writerSchemas)
+        : withAlias(before, version, record.value, writerSchemas)
     return withDataset(catalogue, after, without(catalogue.corrupt, keyText))
   } catch (error) {
     if (!(error instanceof CorruptModelError)) throw error
-    const isKept = version !== 'current' && before.versions.has(version)
+    const isVersion = typeof version === 'number'
+    const isKept = isVersion && before.versions.has(version)
     const finding = isKept ? `${error.message}; ${keptVersion}` : error.message
-    const corrupt = isKept || version === 'current' ? catalogue.corrupt : withKey(catalogue.corrupt, keyText)
+    const corrupt = isKept || !isVersion ? catalogue.corrupt : withKey(catalogue.corrupt, keyText)
     // An unreadable record does not create a data set.
     const known = catalogue.datasets.has(dataset) ? withDataset(catalogue, before, corrupt) : { ...catalogue, corrupt }
     return withFinding(known, record, keyText, finding)
@@ -139,19 +142,27 @@ function unknownDataset(dataset: string): DatasetModels {
     dataset,
     versions: new Map(),
     alias: undefined,
+    named: new Map(),
     current: undefined,
     highestVersion: 0,
   }
 }
 
-function withAlias(before: DatasetModels, value: Uint8Array | null, writerSchemas: WriterSchemas): DatasetModels {
-  if (value === null) return { ...before, alias: undefined }
+function withAlias(
+  before: DatasetModels,
+  name: 'current' | NamedAlias,
+  value: Uint8Array | null,
+  writerSchemas: WriterSchemas,
+): DatasetModels {
+  const others = new Map([...before.named].filter(([other]) => other !== name))
+  if (value === null) return { ...before, ...(name === 'current' ? { alias: undefined } : { named: others }) }
   const alias = decodeModelAlias(value, writerSchemaOf(value, writerSchemas))
   if (alias.dataset !== before.dataset) {
     throw new CorruptModelError(`The alias says that it belongs to data set "${alias.dataset}"`)
   }
   const highestVersion = Math.max(before.highestVersion, alias.highestVersion, alias.version)
-  return { ...before, alias, highestVersion }
+  if (name === 'current') return { ...before, alias, highestVersion }
+  return { ...before, named: others.set(name, alias.version), highestVersion }
 }
 
 function withVersion(

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import avro from 'avsc'
 import { framed, framedSchemaId, framingBytes } from '../avro/framing.ts'
 import { isWholeValue } from '../avro/whole-value.ts'
+import type { Baseline } from '../mixture/baseline.ts'
 import type { ColumnModel, NumericType } from '../mixture/column-model.ts'
 import { columnModelProblem } from '../mixture/column-model-problem.ts'
 import { plainSchema } from '../rows/plain-schema.ts'
@@ -57,6 +58,7 @@ interface ColumnRecord {
   iterations: number
   converged: boolean
   histogram: { edges: readonly number[]; counts: readonly number[] }
+  baseline: Baseline | null
 }
 
 interface AliasRecord {
@@ -233,12 +235,12 @@ function fromModelRecord(record: ModelRecord): Model {
   }
 }
 
-function toColumnRecord({ lowerBound, roundTo, ...column }: ColumnModel): ColumnRecord {
-  return { ...column, round_to: roundTo ?? null, lower_bound: lowerBound }
+function toColumnRecord({ lowerBound, roundTo, baseline, ...column }: ColumnModel): ColumnRecord {
+  return { ...column, baseline: baseline ?? null, round_to: roundTo ?? null, lower_bound: lowerBound }
 }
 
 function fromColumnRecord(record: ColumnRecord): ColumnModel {
-  const { round_to: roundTo } = record
+  const { round_to: roundTo, baseline } = record
   // Named one by one: avsc's records have a prototype of their own, which strict comparisons and structuredClone mind.
   const column: ColumnModel = {
     name: record.name,
@@ -259,6 +261,9 @@ function fromColumnRecord(record: ColumnRecord): ColumnModel {
     iterations: record.iterations,
     converged: record.converged,
     histogram: { edges: record.histogram.edges, counts: record.histogram.counts },
+    ...(baseline !== null && {
+      baseline: { edges: baseline.edges, counts: baseline.counts, means: baseline.means },
+    }),
   }
   const problem = columnModelProblem(column)
   if (problem !== undefined) throw new CorruptModelError(`Column "${record.name}" is no model of one: ${problem}`)

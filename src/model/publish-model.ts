@@ -4,7 +4,7 @@ import { CorruptModelError, ModelMissingError, ModelTooLargeError } from './erro
 import type { Model, ModelAlias, ModelContent } from './model.ts'
 import { currentModel, knownVersions, type ModelCatalogue, nextVersion } from './model-catalogue.ts'
 import { contentHash, encodeModel, encodeModelAlias } from './model-codec.ts'
-import { modelKey } from './model-key.ts'
+import { modelKey, type NamedAlias } from './model-key.ts'
 import type { ModelSchemaIds } from './model-schemas.ts'
 import { type ModelsSource, modelsPartition, readModels } from './read-models.ts'
 
@@ -28,35 +28,44 @@ export function modelsTransactionalId(topic: string, dataset: string): string {
 }
 
 /**
- * Publishes a model as the current one: version = highest ever seen + 1; model and alias become visible together.
+ * Publishes a model: version = highest ever seen + 1. As the current one, model and alias become visible together;
+ * otherwise the alias stays where it is.
  *
  * @throws CorruptModelError if a parameter is no finite number, so that no reader meets NaN
  * @throws ModelTooLargeError if the topic does not take the model, compressed; nothing is published then
  * @throws FencedError if another publisher of the data set has come meanwhile
  * @throws ModelsUnreadableError
  */
-export async function publishModel(target: ModelsTarget, content: ModelContent): Promise<Model> {
+export async function publishModel(target: ModelsTarget, content: ModelContent, isCurrent = true): Promise<Model> {
   for (const column of content.columns) demandFinite(content.dataset, column)
   const catalogue = await readModels(target)
   const version = nextVersion(catalogue, content.dataset)
   const createdAtMs = target.now()
   const model: Model = { ...content, version, createdAtMs, contentSha256: contentHash(content) }
-  const alias: ModelAlias = {
-    dataset: content.dataset,
-    version,
-    highestVersion: version,
-    previousVersion: versionBefore(catalogue, content.dataset, version),
-    changedAtMs: createdAtMs,
-  }
+  const { dataset } = content
+  const before = catalogue.datasets.get(dataset)?.alias
+  const previousVersion = versionBefore(catalogue, dataset, version)
+  const alias = isCurrent
+    ? { dataset, version, highestVersion: version, previousVersion, changedAtMs: createdAtMs }
+    : before && { ...before, highestVersion: version }
   await commitRecords(target, createdAtMs, [
-    [modelKey(model.dataset, version), encodeModel(model, target.schemaIds.model)],
-    [modelKey(model.dataset, 'current'), encodeModelAlias(alias, target.schemaIds.alias)],
+    [modelKey(dataset, version), encodeModel(model, target.schemaIds.model)],
+    ...(alias === undefined ? [] : [aliasRecord(target, 'current', alias)]),
   ])
   return model
 }
 
+/** The record of an alias. */
+function aliasRecord(
+  { schemaIds }: ModelsTarget,
+  name: 'current' | NamedAlias,
+  alias: ModelAlias,
+): readonly [key: string, value: Uint8Array] {
+  return [modelKey(alias.dataset, name), encodeModelAlias(alias, schemaIds.alias)]
+}
+
 /**
- * Makes a version that exists the current one: promote, or roll back.
+ * Makes a version that exists the current one: promote, or roll back. Or gives it another name.
  *
  * @param choose picks the version from what the topic holds now, read after other publishers were fenced
  * @throws ModelMissingError if there is no such version (any more)
@@ -65,6 +74,7 @@ export async function moveAlias(
   target: ModelsTarget,
   dataset: string,
   choose: (catalogue: ModelCatalogue) => number,
+  name: 'current' | NamedAlias = 'current',
 ): Promise<ModelAlias> {
   const catalogue = await readModels(target)
   const known = knownVersions(catalogue, dataset)
@@ -78,9 +88,24 @@ export async function moveAlias(
     previousVersion: versionBefore(catalogue, dataset, version),
     changedAtMs,
   }
-  const value = encodeModelAlias(alias, target.schemaIds.alias)
-  await commitRecords(target, changedAtMs, [[modelKey(dataset, 'current'), value]])
+  await commitRecords(target, changedAtMs, [aliasRecord(target, name, alias)])
   return alias
+}
+
+/**
+ * Deletes a version, or a name of one. No later version gets its number.
+ *
+ * @param judge throws if it must not be done, as the topic is now
+ */
+export async function removeKey(
+  target: ModelsTarget,
+  dataset: string,
+  removed: number | NamedAlias,
+  judge: (catalogue: ModelCatalogue) => void,
+): Promise<void> {
+  const catalogue = await readModels(target)
+  judge(catalogue)
+  await commitRecords(target, target.now(), [[modelKey(dataset, removed), null]])
 }
 
 /** The version that is used until now; the one before it, if that is chosen once more. */
@@ -92,7 +117,7 @@ function versionBefore(catalogue: ModelCatalogue, dataset: string, chosen: numbe
 async function commitRecords(
   { writer, topic }: ModelsTarget,
   timestampMs: number,
-  records: readonly (readonly [key: string, value: Uint8Array])[],
+  records: readonly (readonly [key: string, value: Uint8Array | null])[],
 ): Promise<void> {
   // One batch, whatever its size: the topic's limit is the broker's to judge, and a record that has no room here would
   // be left out.
@@ -117,9 +142,15 @@ function isTooLarge(error: unknown): boolean {
 }
 
 function demandFinite(dataset: string, column: ModelContent['columns'][number]): void {
-  const { name, weight, mean, std, offset, precision, min, max, lowerBound, histogram } = column
+  const { name, weight, mean, std, offset, precision, min, max, lowerBound, histogram, baseline } = column
   const shape = { weight, mean, std, offset, precision }
-  const facts = { min: [min], max: [max], lowerBound: [lowerBound], ...histogram }
+  const facts = {
+    min: [min],
+    max: [max],
+    lowerBound: [lowerBound],
+    ...histogram,
+    baseline: Object.values(baseline ?? {}).flat(),
+  }
   for (const [what, values] of Object.entries<readonly number[]>({ ...shape, ...facts })) {
     const isComplete = !(what in shape) || (values.length === weight.length && values.length > 0)
     if (isComplete && values.every(Number.isFinite)) continue

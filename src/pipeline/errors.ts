@@ -34,11 +34,13 @@ export { RecordsTooLargeError } from '../kernel/kernel-memory.ts'
 export { ColumnSpanError, EmptyColumnError, FitOptionError, NonFiniteValueError } from '../mixture/errors.ts'
 export {
   CorruptModelError,
+  ModelInUseError,
   ModelMissingError,
   ModelReplacedError,
   ModelsTopicReplacedError,
   ModelsUnreadableError,
   ModelTooLargeError,
+  ModelTooOldError,
   VersionsExhaustedError,
 } from '../model/errors.ts'
 export {

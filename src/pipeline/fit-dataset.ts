@@ -51,6 +51,8 @@ export interface FitDatasetOptions {
   readonly roundToDecimals?: boolean | undefined
   /** of the starts of recipe 'sklearn'; 'scaled' draws nothing and refuses it [0] */
   readonly seed?: number | undefined
+  /** whether the new version becomes the current one, which stages use [true] */
+  readonly promote?: boolean | undefined
   /** threads that read, each a share of the partitions [1: this one] */
   readonly members?: number | undefined
   /** told of the fields that are not modelled because they are no plain numbers, each with its type */
@@ -87,6 +89,7 @@ const checks = optionChecks<FitDatasetOptions>(
     minWeight: leastWeight,
     roundToDecimals: flag,
     seed,
+    promote: flag,
     members: count,
     onOtherFields: listener<(fields: readonly string[]) => void>(),
     onProgress: listener<OnProgress>(),
@@ -95,7 +98,7 @@ const checks = optionChecks<FitDatasetOptions>(
 
 /**
  * Fits a mixture to each numeric column of a topic, and publishes them as the data set's next version, which becomes
- * the current one.
+ * the current one unless `promote` is false.
  *
  * @example
  * const { version, columns } = await fitDataset(cluster, { dataset: 'trips' })
@@ -154,7 +157,7 @@ async function fitModel(cluster: ClusterSession, options: FitDatasetOptions): Pr
         onProgress: (read) => onProgress(read, of),
       })
       await warnOfNames(cluster, topics.raw, content)
-      return await publishModel(target, content)
+      return await publishModel(target, content, options.promote ?? true)
     } finally {
       await reader.close()
     }

@@ -153,10 +153,12 @@ async function lagOfGroups(
   return lags
 }
 
-/** What is known of the progress of all groups; nothing for a user who may not read the topic of positions. */
-export async function positionHistoriesOf({ rows }: ClusterSession): Promise<PositionHistory[]> {
+/**
+ * @internal What is known of the progress of all groups; nothing for a user who may not read the topic of positions.
+ */
+export async function positionHistoriesOf(cluster: ClusterSession): Promise<PositionHistory[]> {
   try {
-    return await rows.positionHistories(progressMs)
+    return await cluster.rows.positionHistories(progressMs)
   } catch (error) {
     if (error instanceof BrokerError && error.errorName === 'TOPIC_AUTHORIZATION_FAILED') return []
     throw error
@@ -173,13 +175,13 @@ async function ordersOf(cluster: ClusterSession, topic: string): Promise<OrdersB
   }
 }
 
-/** The groups of replays of a topic, whatever they are called. */
+/** @internal The groups of replays of a topic, whatever they are called. */
 export function replaysOf(histories: readonly PositionHistory[], topic: string): string[] {
   const replays = histories.filter((each) => each.topic === topic && parseReplayNote(each.metadata) !== undefined)
   return [...new Set(replays.map(({ group }) => group))].sort()
 }
 
-/** @throws UsageError for a group that nobody has ever been in, with the names that are like it */
+/** @internal @throws UsageError for a group that nobody has ever been in, with the names that are like it */
 export async function requireGroup(
   cluster: ClusterSession,
   group: string,

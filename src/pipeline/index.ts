@@ -8,10 +8,13 @@ export type { ClusterAccess } from '../config/cluster-access.ts'
 export type { TopicOverrides } from '../config/names.ts'
 export { modelPlot } from '../drawing/model-plot.ts'
 export { modelSvg } from '../drawing/model-svg.ts'
+export type { DriftFinding } from '../drift/drift-detector.ts'
+export type { ColumnDrift, DriftAlarm, DriftReport } from '../drift/drift-report.ts'
 export { type ExitCode, exitCodes, PipelineError } from '../errors.ts'
 export type { TableFormat } from '../files/file-format.ts'
 export type { FileReading, TextOptions } from '../files/reading/table-options.ts'
 export type { Model } from '../model/model.ts'
+export type { ColumnDiff, ModelDiff, ModePair } from '../model/model-diff.ts'
 export type { ModelFollower } from '../model/model-follower.ts'
 export type { ConnectionSettings, TokenSource } from '../ports/connection-settings.ts'
 export type { Delivery } from '../ports/log.ts'
@@ -24,6 +27,7 @@ export type { LoadReport } from '../stages/load.ts'
 export type { ModeChoice } from '../stages/normalize.ts'
 export type { RetryReport } from '../stages/retry-dead-letters.ts'
 export type { SampleSize } from '../stages/sample.ts'
+export type { StampedRow } from '../stages/stamped-versions.ts'
 export { modelSpec } from '../stages/synthetic/model-spec.ts'
 export { parseRowSpec, type RowSpec } from '../stages/synthetic/row-spec.ts'
 export type { DeadLetterRow } from '../stages/verify/dead-letter-rows.ts'
@@ -38,7 +42,9 @@ export {
   readDeadLetter,
 } from './browse-dead-letters.ts'
 export { checkFile } from './check-file.ts'
+export { type CheckModelOptions, checkModel, type ModelCheck } from './check-model.ts'
 export { type ClusterOptions, type ClusterSession, openCluster } from './cluster-session.ts'
+export { type CompareModelsOptions, compareModels } from './compare-models.ts'
 export type { ErrorCode } from './error-code.ts'
 export * from './errors.ts'
 export { estimateReplay, type ReplayEstimate } from './estimate-replay.ts'
@@ -48,16 +54,22 @@ export { type GenerateFileOptions, generateFile } from './generate-file.ts'
 export { type GenerateRowsOptions, generateRows } from './generate-rows.ts'
 export { type GroupLagOptions, groupLag, type Lag, lagRemarks } from './group-lag.ts'
 export { type LoadFileOptions, loadFile } from './load-file.ts'
+export { type MeasureDriftOptions, type MeasuredDrift, measureDrift } from './measure-drift.ts'
 export {
   type FollowModelsOptions,
   followModels,
   listModels,
   type ModelVersion,
+  modelNamed,
+  type NameModelOptions,
+  nameModel,
   type PromoteModelOptions,
   promoteModel,
+  type VersionName,
 } from './models-topic.ts'
 export { type NormalizeTopicOptions, normalizeTopic } from './normalize-topic.ts'
 export type { OnProgress } from './progress.ts'
+export { type RemoveModelOptions, removeModel } from './remove-model.ts'
 export { type ReplayPlan, type ReplayReport, type ReplayTopicOptions, replayTopic } from './replay-topic.ts'
 export { type RestoreTopicOptions, restoreTopic } from './restore-topic.ts'
 export {
@@ -66,6 +78,7 @@ export {
   retryDeadLetters,
 } from './retry-dead-letters.ts'
 export { type SampleTopicOptions, sampleTopic } from './sample-topic.ts'
+export { type StampedVersionsOptions, stampedVersions } from './stamped-versions.ts'
 export {
   type LimitRateOptions,
   limitRate,

@@ -317,7 +317,8 @@ async function keepTimes(
   if (isKept) return
   if (!isNew)
     throw new UsageError(
-      `Topic ${topic} has retention.ms=${retentionMs}, and the file has rows from ${new Date(fromMs).toISOString()} on: ` +
+      `Topic ${topic} has retention.ms=${retentionMs}, and the file has rows from ` +
+        `${new Date(fromMs).toISOString()} on: ` +
         'its broker would delete them within minutes',
       `Run ${alter('retention.ms=-1')}, or leave out --timestamp (timestamp)`,
     )

@@ -1,12 +1,13 @@
 import { defaultModelsTopic } from '../config/names.ts'
-import { count, datasetName, either, oneOf, ownTopic } from '../config/value-rules.ts'
+import { aliasName, count, datasetName, either, oneOf, ownTopic, type ValueRule } from '../config/value-rules.ts'
 import { UsageError } from '../errors.ts'
 import { ModelMissingError } from '../model/errors.ts'
 import type { Model } from '../model/model.ts'
-import { knownVersions } from '../model/model-catalogue.ts'
+import { knownVersions, type ModelCatalogue } from '../model/model-catalogue.ts'
 import { ModelFollower } from '../model/model-follower.ts'
+import type { NamedAlias } from '../model/model-key.ts'
 import { type ModelSchemaIds, modelAliasSchema, modelSchema, modelSubjects } from '../model/model-schemas.ts'
-import { type ModelsTarget, modelsTransactionalId, moveAlias } from '../model/publish-model.ts'
+import { type ModelsTarget, modelsTransactionalId, moveAlias, removeKey } from '../model/publish-model.ts'
 import { type ModelsSource, modelsPartition } from '../model/read-models.ts'
 import { call } from './call.ts'
 import { optionChecks } from './check-options.ts'
@@ -80,6 +81,36 @@ async function follow(
   }
 }
 
+/** A version by its number or by a name that it has now. */
+export type VersionName = number | 'current' | NamedAlias
+
+const namedAlias = aliasName as ValueRule<NamedAlias>
+export const versionName: ValueRule<VersionName> = either(count, either(oneOf(['current']), namedAlias))
+
+/**
+ * The model that a number or a name stands for now.
+ *
+ * @example
+ * const model = await modelNamed(models, 'trips', '@stable')
+ *
+ * @throws ModelMissingError, UsageError if no version has the name
+ */
+export async function modelNamed(models: ModelFollower, dataset: string, version: VersionName): Promise<Model> {
+  if (version === 'current') return models.current(dataset)
+  return models.version(dataset, numberOf(models.catalogue, dataset, version))
+}
+
+/** @throws UsageError if no version has the name */
+function numberOf(catalogue: ModelCatalogue, dataset: string, version: number | NamedAlias): number {
+  if (typeof version === 'number') return version
+  const named = catalogue.datasets.get(dataset)?.named ?? new Map<NamedAlias, number>()
+  const found = named.get(version)
+  if (found !== undefined) return found
+  const fix = `Give the name with "vgm model alias --dataset ${dataset} ${version} VERSION"`
+  const known = named.size === 0 ? fix : `Names that there are: ${[...named.keys()].join(', ')}. ${fix}`
+  throw new UsageError(`No version of data set "${dataset}" has the name ${version}`, known)
+}
+
 const listChecks = optionChecks<FollowModelsOptions>('listModels', { dataset: datasetName }, { modelsTopic: ownTopic })
 
 /** A published version of a model, in short. */
@@ -87,6 +118,8 @@ export interface ModelVersion {
   readonly version: number
   /** whether stages use it */
   readonly current: boolean
+  /** its other names */
+  readonly names: readonly NamedAlias[]
   readonly createdAtMs: number
   readonly recipe: Model['recipe']
   /** rows of the topic that it was trained on */
@@ -114,6 +147,7 @@ async function list(cluster: ClusterSession, options: FollowModelsOptions): Prom
       ({ version, createdAtMs, recipe, columns, lineage }): ModelVersion => ({
         version,
         current: version === models?.alias?.version,
+        names: [...(models?.named ?? [])].filter(([, named]) => named === version).map(([name]) => name),
         createdAtMs,
         recipe,
         rows: lineage.rowsSeen,
@@ -129,14 +163,14 @@ async function list(cluster: ClusterSession, options: FollowModelsOptions): Prom
 export interface PromoteModelOptions {
   readonly dataset: string
   /** the version to make current, or the one before it */
-  readonly version: number | 'previous'
+  readonly version: number | NamedAlias | 'previous'
   /** where models are published ['vgm.models'] */
   readonly modelsTopic?: string | undefined
 }
 
 const promoteChecks = optionChecks<PromoteModelOptions>(
   'promoteModel',
-  { dataset: datasetName, version: either(count, oneOf(['previous'])) },
+  { dataset: datasetName, version: either(either(count, namedAlias), oneOf(['previous'])) },
   { modelsTopic: ownTopic },
 )
 
@@ -162,7 +196,7 @@ async function promote(
     const { version } = await moveAlias(target, dataset, (catalogue) => {
       const versions = knownVersions(catalogue, dataset)
       if (versions.length === 0) throw new ModelMissingError(modelsTopic, dataset, undefined, versions)
-      if (wanted !== 'previous') return wanted
+      if (wanted !== 'previous') return numberOf(catalogue, dataset, wanted)
       const current = catalogue.datasets.get(dataset)?.alias?.version ?? 0
       const previous = versions.filter((version) => version < current).at(-1)
       if (previous === undefined)
@@ -173,6 +207,45 @@ async function promote(
       return previous
     })
     return version
+  })
+}
+
+export interface NameModelOptions {
+  readonly dataset: string
+  /** such as '@stable' */
+  readonly name: NamedAlias
+  /** the version that gets the name; undefined takes the name away */
+  readonly version?: number | undefined
+  /** where models are published ['vgm.models'] */
+  readonly modelsTopic?: string | undefined
+}
+
+const nameChecks = optionChecks<NameModelOptions>(
+  'nameModel',
+  { dataset: datasetName, name: namedAlias },
+  { version: count, modelsTopic: ownTopic },
+)
+
+/**
+ * Gives a version a name besides "current", which another version may have had, or takes the name away. Names move
+ * nothing by themselves: stages use the current version, or the one that they were started with.
+ *
+ * @example
+ * await nameModel(cluster, { dataset: 'trips', name: '@stable', version: 3 })
+ *
+ * @throws ModelMissingError if there is no such version; UsageError if there is no such name to take away
+ */
+export async function nameModel(cluster: ClusterSession, options: NameModelOptions): Promise<void> {
+  return call(nameChecks, cluster, options, giveName)
+}
+
+async function giveName(
+  cluster: ClusterSession,
+  { dataset, name, version, modelsTopic = defaultModelsTopic }: NameModelOptions,
+): Promise<void> {
+  await withModelsTarget(cluster, modelsTopic, dataset, async (target) => {
+    if (version !== undefined) await moveAlias(target, dataset, () => version, name)
+    else await removeKey(target, dataset, name, (catalogue) => numberOf(catalogue, dataset, name))
   })
 }
 

@@ -1,5 +1,11 @@
-import { defaultModelsTopic, groupName, type TopicOverrides } from '../config/names.ts'
-import { avroName, count, datasetName, limit, ownTopic, text } from '../config/value-rules.ts'
+import {
+  checkTopicParts,
+  defaultModelsTopic,
+  defaultStatsTopic,
+  groupName,
+  type TopicOverrides,
+} from '../config/names.ts'
+import { avroName, count, datasetName, flag, limit, ownTopic, text } from '../config/value-rules.ts'
 import type { StageReport } from '../ports/stage-report.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
 import { call } from './call.ts'
@@ -10,7 +16,7 @@ import type { NormalizeMemberOptions } from './members/normalize-member.ts'
 import { runMembers } from './members/run-members.ts'
 import { modeChoiceCheck } from './mode-choice-check.ts'
 import { noProgress } from './progress.ts'
-import { datasetTopics, endsOf } from './row-topics.ts'
+import { datasetTopics, endsOf, topicsBeside } from './row-topics.ts'
 
 type NormalizeTopics = Pick<TopicOverrides, 'raw' | 'normalized' | 'deadLetters'>
 
@@ -26,6 +32,14 @@ export interface NormalizeTopicOptions extends GroupOptions {
   readonly members?: number | undefined
   /** version of the model [the current one, whichever that is] */
   readonly model?: number | undefined
+  /** age of a model in ms from which on it is an error at the start, and a warning later [Infinity] */
+  readonly maxModelAgeMs?: number | undefined
+  /** counts rows by column and window, so that drift can be measured [false] */
+  readonly stats?: boolean | undefined
+  /** where the counts are written ['vgm.stats'] */
+  readonly statsTopic?: string | undefined
+  /** length of a window of the counts, in ms [60,000] */
+  readonly statsIntervalMs?: number | undefined
   /** cut values to -clip..clip; rows beyond cannot be restored [Infinity] */
   readonly clip?: number | undefined
   /** the likeliest mode of a value, or one drawn from its posterior [{ kind: 'likely' }] */
@@ -45,6 +59,10 @@ const checks = optionChecks<NormalizeTopicOptions>(
     group: text,
     members: count,
     model: count,
+    maxModelAgeMs: limit,
+    stats: flag,
+    statsTopic: ownTopic,
+    statsIntervalMs: count,
     clip: limit,
     modeChoice: modeChoiceCheck,
     renameVersionField: avroName,
@@ -52,6 +70,9 @@ const checks = optionChecks<NormalizeTopicOptions>(
     ...groupChecks,
   },
 )
+
+/** So that a window of an ordinary stream has some thousand rows, and a day has windows enough. */
+const defaultStatsIntervalMs = 60_000
 
 /**
  * Normalizes a raw topic as members of a consumer group, the rows of half a second in one transaction: every row has
@@ -62,8 +83,9 @@ const checks = optionChecks<NormalizeTopicOptions>(
  * const { rowsOut } = await normalizeTopic(cluster, { dataset: 'trips', untilEnd: true })
  *
  * @returns what was done by this process
- * @throws ModelMissingError if the data set has no model; TopicMissingError without a raw topic; PositionsMissingError;
- *   DeadLetterShareError; InterruptedError when the cluster's signal fires: what was committed stands
+ * @throws ModelMissingError if the data set has no model, ModelTooOldError; TopicMissingError without a raw topic;
+ *   PositionsMissingError; DeadLetterShareError; InterruptedError when the cluster's signal fires: what was committed
+ *   stands
  */
 export async function normalizeTopic(cluster: ClusterSession, options: NormalizeTopicOptions): Promise<StageReport> {
   return call(checks, cluster, options, normalize)
@@ -71,7 +93,9 @@ export async function normalizeTopic(cluster: ClusterSession, options: Normalize
 
 async function normalize(cluster: ClusterSession, options: NormalizeTopicOptions): Promise<StageReport> {
   const { dataset, members = 1, untilEnd = false, onProgress = noProgress } = options
+  const { statsTopic = defaultStatsTopic } = options
   const topics = datasetTopics(cluster, dataset, options.topics, options.modelsTopic)
+  checkTopicParts([...Object.values(topics), ...topicsBeside(cluster, options.modelsTopic), statsTopic])
   const { ends, of } = await endsOf(cluster, topics.raw, untilEnd)
   const member: NormalizeMemberOptions = {
     dataset,
@@ -80,6 +104,10 @@ async function normalize(cluster: ClusterSession, options: NormalizeTopicOptions
     modelsTopic: options.modelsTopic ?? defaultModelsTopic,
     group: options.group ?? groupName(dataset, 'normalize'),
     model: options.model,
+    maxModelAgeMs: options.maxModelAgeMs,
+    ...(options.stats === true && {
+      stats: { topic: statsTopic, intervalMs: options.statsIntervalMs ?? defaultStatsIntervalMs },
+    }),
     clip: options.clip ?? Infinity,
     modeChoice: options.modeChoice ?? { kind: 'likely' },
     renameVersionField: options.renameVersionField,

@@ -82,7 +82,8 @@ export async function replayRange(
   const isBounded = isTime(from) || isTime(to)
   if (isBounded && !isByField && (await takesArrivalTime(cluster, topic)))
     remarks.push(
-      `Topic ${topic} has message.timestamp.type=LogAppendTime: its times are those at which the broker got the rows. ` +
+      `Topic ${topic} has message.timestamp.type=LogAppendTime: its times are those at which the broker ` +
+        'got the rows. ' +
         '--event-time COLUMN goes by a field of the rows',
     )
   const times = isBounded
@@ -102,8 +103,8 @@ export function offsetsOf({ partitions }: Pick<ReplayRange, 'partitions'>): numb
 }
 
 /** Whether a broker replaces the times of a topic's rows. */
-export async function takesArrivalTime({ admin }: ClusterSession, topic: string): Promise<boolean> {
-  return (await admin.topics.config(topic)).get('message.timestamp.type') === 'LogAppendTime'
+export async function takesArrivalTime(cluster: ClusterSession, topic: string): Promise<boolean> {
+  return (await cluster.admin.topics.config(topic)).get('message.timestamp.type') === 'LogAppendTime'
 }
 
 function checkOrder({ from: fromText, to: toText }: ReplayRangeOptions, from: ReplayPosition, to: ReplayPosition) {

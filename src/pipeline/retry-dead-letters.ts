@@ -52,15 +52,15 @@ const checks = optionChecks<RetryDeadLettersOptions>(
 )
 
 /**
- * Sends dead letters of normalize to the raw topic again, as they were, so that normalize processes them once more: each
- * once, however often this is called and whatever is killed. The header `vgm.attempt` counts the attempts. A row that
- * fails again is a new dead letter, which can be retried as well.
+ * Sends dead letters of normalize to the raw topic again, as they were, so that normalize processes them once more:
+ * each once, however often this is called and whatever is killed. The header `vgm.attempt` counts the attempts. A row
+ * that fails again is a new dead letter, which can be retried as well.
  *
  * @example
  * await retryDeadLetters(cluster, { dataset: 'trips', codes: ['VGM_ROW_SCHEMA_UNKNOWN'] })
  *
- * @throws UsageError if there is no such topic; RowTooLargeError; FencedError for two at once; InterruptedError when the
- *   cluster's signal fires: the same call goes on
+ * @throws UsageError if there is no such topic; RowTooLargeError; FencedError for two at once; InterruptedError when
+ *   the cluster's signal fires: the same call goes on
  */
 export async function retryDeadLetters(
   cluster: ClusterSession,

@@ -57,8 +57,8 @@ const rateChecks = optionChecks<LimitRateOptions>(
  * await pauseStages(cluster, { dataset: 'trips', stage: 'normalize' })
  *
  * @returns what is in force: of two operators who do this at once, the last one is obeyed
- * @throws TopicMissingError for a data set that is not known; UsageError for a group that is not; CompactedTopicError if
- *   the control topic is not compacted
+ * @throws TopicMissingError for a data set that is not known; UsageError for a group that is not; CompactedTopicError
+ *   if the control topic is not compacted
  */
 export async function pauseStages(cluster: ClusterSession, options: SteerStagesOptions): Promise<SteeredGroup[]> {
   return call(pauseChecks, cluster, options, (open) => steer(open, options, 'paused', { paused: true }))

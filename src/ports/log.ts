@@ -105,8 +105,8 @@ export interface GroupSession {
    */
   poll(maxWaitMs: number): Promise<readonly FetchedPartition[]>
   /**
-   * Waits between slices without reading a row, as a member that is paused does: it stays in its group, joins again when
-   * the group asks for it, and knows how far its partitions have grown.
+   * Waits between slices without reading a row, as a member that is paused does: it stays in its group, joins again
+   * when the group asks for it, and knows how far its partitions have grown.
    */
   rest(maxWaitMs: number): Promise<void>
   /**

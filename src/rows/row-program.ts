@@ -79,7 +79,9 @@ const putting = {
 
 type NumberKind = keyof typeof storing
 
-/** Collects the instructions of a program, in the order of the body. Words name places by their number until `build`. */
+/**
+ * Collects the instructions of a program, in the order of the body. Words name places by their number until `build`.
+ */
 class ProgramBuilder {
   readonly #code: number[] = []
   /** words that hold a target: a place in the code, to become a distance in bytes */

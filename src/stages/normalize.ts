@@ -5,9 +5,10 @@ import type { PipelineError } from '../errors.ts'
 import { KernelColumns } from '../kernel/kernel-columns.ts'
 import { RowKernel, type RowProgram } from '../kernel/row-kernel.ts'
 import type { ColumnModel } from '../mixture/column-model.ts'
+import { Normalizer } from '../mixture/normalizer.ts'
 import { PosteriorDraw } from '../mixture/posterior-draw.ts'
 import type { Model } from '../model/model.ts'
-import type { SchemaStore, TopicPartition } from '../ports/log.ts'
+import type { GroupSession, SchemaStore, TopicPartition } from '../ports/log.ts'
 import { parseAvroSchema } from '../rows/avro-schema.ts'
 import { deriveNormalizedSchema, type NormalizedSchemaOptions } from '../rows/normalized-schema.ts'
 import { planColumns } from '../rows/planned-columns.ts'
@@ -19,6 +20,7 @@ import { encodeRun } from './encode-run.ts'
 import { rowHash, seedFor } from './row-hash.ts'
 import type { RowTarget, RowTransform } from './row-transform.ts'
 import { SchemaPlans, type UnusableSchema } from './schema-plans.ts'
+import type { SliceStats } from './slice-stats.ts'
 
 /** How the mode of a value is chosen. */
 export type ModeChoice =
@@ -37,6 +39,8 @@ export interface NormalizeOptions {
   /** magnitude at which values are cut off; Infinity for not at all */
   readonly clip: number
   readonly modeChoice: ModeChoice
+  /** what is counted of the rows; undefined counts nothing */
+  readonly stats?: SliceStats | undefined
   /** told once for each schema whose rows all become dead letters */
   readonly onUnusableSchema: (schema: RowSchemaName, reason: string) => void
 }
@@ -66,7 +70,10 @@ export class NormalizeTransform implements RowTransform {
   readonly #plans: SchemaPlans<NormalizePlan>
   #model: Model | undefined
   #columns = new KernelColumns(this.kernel, 0)
-  #draws: ColumnDraw[] = []
+  /** of the columns whose numbers are stored first */
+  #choices: ColumnChoice[] = []
+  /** whose table is still to be built */
+  #untabulated: Normalizer[] = []
 
   constructor(options: NormalizeOptions) {
     this.#options = options
@@ -86,6 +93,7 @@ export class NormalizeTransform implements RowTransform {
       this.#take(model.columns)
       this.#plans.clear()
     }
+    this.#options.stats?.begin(model)
     this.#tabulate()
   }
 
@@ -93,9 +101,17 @@ export class NormalizeTransform implements RowTransform {
     const { clip, modeChoice } = this.#options
     this.#columns.free()
     this.kernel.clearPrograms()
-    const isDrawn = modeChoice.kind === 'sample'
-    this.#columns = new KernelColumns(this.kernel, isDrawn ? columns.length : columns, clip)
-    this.#draws = isDrawn ? columns.map((column) => new ColumnDraw(column, clip, modeChoice.seed)) : []
+    this.#untabulated = []
+    this.#choices = []
+    this.#columns = new KernelColumns(this.kernel, this.#isStored ? columns.length : columns, clip)
+    if (!this.#isStored) return
+    if (modeChoice.kind === 'sample') {
+      this.#choices = columns.map((column) => new ColumnDraw(column, clip, modeChoice.seed))
+      return
+    }
+    const normalizers = columns.map((column) => new Normalizer(column, { clip, checks: false, tabulates: false }))
+    this.#choices = normalizers.map((each) => ({ normalize: (values, modes) => each.normalize(values, values, modes) }))
+    this.#untabulated = normalizers.slice(0, mostTables).reverse()
   }
 
   #tabulate(): void {
@@ -103,46 +119,64 @@ export class NormalizeTransform implements RowTransform {
     const columns = this.#columns
     while (columns.untabulated > 0 && columns.tabulated < mostTables && performance.now() < endMs)
       columns.tabulateNext()
+    while (this.#untabulated.length > 0 && performance.now() < endMs) this.#untabulated.pop()?.tabulate()
+  }
+
+  /** Whether numbers pass through memory of ours, where modes are drawn and rows are counted; else in one pass. */
+  get #isStored(): boolean {
+    const { modeChoice, stats } = this.#options
+    return modeChoice.kind === 'sample' || stats !== undefined
   }
 
   async apply(from: number, to: number, target: RowTarget): Promise<number> {
     const { kernel } = this
+    const { stats } = this.#options
     const { runs, end } = await this.#plans.runs(kernel.records, from, to, kernel.status)
     for (const run of runs) {
       const { program, stored, head } = run.plan ?? noPlan
-      if (stored !== undefined) this.#draw(stored, run.from, run.to, target.source)
+      if (stored !== undefined) this.#choose(stored, run.from, run.to, target.source)
       kernel.begin({ program, columns: this.#columns.at, head })
-      await encodeRun(kernel, run, target)
+      await encodeRun(kernel, run, stats === undefined ? target : noting(kernel, target))
+      if (stored !== undefined) stats?.count(kernel, this.#columns, run.from, run.to)
     }
     return end
   }
 
-  /** Draws the modes of rows [from, to), and has them and the normalized numbers in the columns. */
-  #draw(stored: RowProgram, from: number, to: number, source: TopicPartition): void {
+  async finishSlice(produce: GroupSession['produce']): Promise<void> {
+    await this.#options.stats?.write(produce)
+  }
+
+  endSlice(isCommitted: boolean): void {
+    this.#options.stats?.end(isCommitted)
+  }
+
+  /** Chooses the modes of rows [from, to), and has them and the normalized numbers in the columns. */
+  #choose(stored: RowProgram, from: number, to: number, source: TopicPartition): void {
     const { kernel } = this
     const columns = this.#columns
     columns.reserve(to)
     kernel.decode(stored, columns.at, from, to)
     const { records, status } = kernel
-    for (const [c, draw] of this.#draws.entries()) {
+    for (const [c, choice] of this.#choices.entries()) {
       const values = columns.values(c, from, to)
-      const failed = draw.normalize(values, columns.modes(c, from, to), { records, from, source })
+      this.#options.stats?.keep(c, values)
+      const failed = choice.normalize(values, columns.modes(c, from, to), { records, from, source })
       if (failed > 0) failInfinite(values, columns.isNull(c, from, to), status.subarray(from, to))
     }
   }
 
   async #compile(raw: string): Promise<NormalizePlan | UnusableSchema> {
-    const { registry, subject, schema, modeChoice } = this.#options
+    const { registry, subject, schema } = this.#options
+    const isStored = this.#isStored
     const { columns, version, contentSha256: content } = this.#model as Model
     try {
       const parsed = parseAvroSchema(raw)
       const plan = planColumns(parsed, columns)
       if ('reason' in plan) return { error: rowErrors.schemaMismatch, reason: plan.reason }
       const derived = deriveNormalizedSchema(raw, columns, { ...schema, model: { version, content } })
-      const isDrawn = modeChoice.kind === 'sample'
       return {
-        program: compileRowProgram(parsed, plan, isDrawn ? 'replacePairs' : 'normalize'),
-        stored: isDrawn ? compileRowProgram(parsed, plan, 'store') : undefined,
+        program: compileRowProgram(parsed, plan, isStored ? 'replacePairs' : 'normalize'),
+        stored: isStored ? compileRowProgram(parsed, plan, 'store') : undefined,
         head: stampedHead(await registry.register(subject, derived), version),
       }
     } catch (error) {
@@ -177,8 +211,25 @@ interface RowIdentity {
   readonly source: TopicPartition
 }
 
+/** Chooses the modes of a column's numbers. */
+interface ColumnChoice {
+  /** Normalizes in place, and fills the modes. Returns how many values are NaN, for none is finite. */
+  normalize(values: Float64Array, modes: Uint8Array, rows: RowIdentity): number
+}
+
+/** Has the status of rows say so if they turn out to be dead letters when they are written. */
+function noting(kernel: RowKernel, target: RowTarget): RowTarget {
+  return {
+    ...target,
+    deadLetter: (records, row, error) => {
+      kernel.status[row] = error
+      return target.deadLetter(records, row, error)
+    },
+  }
+}
+
 /** Draws the modes of a column by a hash of each row's place. */
-class ColumnDraw {
+class ColumnDraw implements ColumnChoice {
   readonly #draw: PosteriorDraw
   readonly #name: string
   readonly #seed: number

@@ -1,5 +1,5 @@
 import type { BatchHeader } from '../batch/batch-header.ts'
-import { isRead, MalformedBatchError, type OpenBatch, openBatch } from '../batch/read-records.ts'
+import { isRead, MalformedBatchError, type OpenBatch } from '../batch/read-records.ts'
 import type { Records } from '../batch/records.ts'
 import { PipelineError } from '../errors.ts'
 import { RowKernel } from '../kernel/row-kernel.ts'
@@ -63,7 +63,7 @@ export class FetchedReader {
   #free(): void {
     const batch = this.#open
     this.#open = undefined
-    if (batch === undefined || batch.header.compression === 'none') return
+    if (batch === undefined || batch.isPacked || batch.header.compression === 'none') return
     const { buffer, byteLength } = batch.bytes
     if (buffer instanceof ArrayBuffer && byteLength >= freedBytes && buffer.byteLength - byteLength <= freedBytes)
       buffer.transfer(0)
@@ -84,7 +84,7 @@ export class FetchedReader {
         this.#open.row = this.#pieceRow
       } else {
         this.#free()
-        this.#open = openBatch(bytes, view, header)
+        this.#open = this.#kernel.open(bytes, view, header)
       }
       const batch = this.#open
       const { records } = this

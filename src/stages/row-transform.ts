@@ -1,6 +1,6 @@
 import type { Records } from '../batch/records.ts'
 import type { RowKernel } from '../kernel/row-kernel.ts'
-import type { TopicPartition } from '../ports/log.ts'
+import type { GroupSession, TopicPartition } from '../ports/log.ts'
 import type { TimeCounts } from '../ports/stage-report.ts'
 import type { PartitionOutput } from './partition-output.ts'
 
@@ -32,6 +32,10 @@ export interface RowTransform {
    * @returns the first row that has to wait for the next slice, `to` if there is none
    */
   apply(from: number, to: number, target: RowTarget): Promise<number>
+  /** Sends what belongs to the slice as a whole; when its rows have been sent, and before it is committed. */
+  finishSlice?(produce: GroupSession['produce']): Promise<void>
+  /** Called after each slice: whether it was committed, or nothing of it counts. */
+  endSlice?(isCommitted: boolean): void
   /** Why all rows of the schema that was met last become dead letters, if they do; undefined of others. */
   readonly schemaProblem?: SchemaProblem | undefined
   /** Of a transform that leaves rows out by their time: the counts since the last call. */

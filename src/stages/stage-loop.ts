@@ -83,8 +83,8 @@ export async function transformTopic(options: TransformOptions): Promise<StageRe
       do {
         const askedMs = performance.now()
         const fetched = await orInterrupted(session.poll(pollMs), signal)
-        // A transaction begins when the markers of the one before have been written: with many partitions, that may take
-        // longer than a slice.
+        // A transaction begins when the markers of the one before have been written: with many partitions, that may
+        // take longer than a slice.
         if (isEmpty) sliceEndMs += Math.max(0, performance.now() - askedMs - pollMs)
         if (isFirst) {
           // The time for joining the group does not count in rows per second.
@@ -123,6 +123,7 @@ export async function transformTopic(options: TransformOptions): Promise<StageRe
     } catch (error) {
       if (!(error instanceof RetrySlice)) throw error
       targets.clear()
+      transform.endSlice?.(false)
       transform.takeTimes?.()
       await orInterrupted(session.abort(error.reason), signal)
       if (signal.aborted) throw new InterruptedError()
@@ -131,8 +132,11 @@ export async function transformTopic(options: TransformOptions): Promise<StageRe
     if (!isEmpty) {
       await targets.flush()
       pace?.took(sliceRows)
+      await transform.finishSlice?.((topic, partition, batch) => session.produce(topic, partition, batch))
       const counted = transform.takeTimes?.() ?? noTimeCounts
-      if (await session.commit()) {
+      const isCommitted = await session.commit()
+      transform.endSlice?.(isCommitted)
+      if (isCommitted) {
         const sent = targets.take()
         sliceRows -= counted.leftOut + counted.withoutTime
         if (times !== undefined) times = addTimeCounts(times, counted)

@@ -397,4 +397,29 @@ suite('a record batch', () => {
     next(3)
     equal(next(4).buffer, first.buffer)
   })
+
+  test('has a buffer of the same size when it is compressed, which is written to again', () => {
+    const writer = new RecordBatchWriter(100_000)
+    const rows = Array.from({ length: 500 }, () => ({
+      timestampMs: 1,
+      key: null,
+      value: new Uint8Array(90),
+      headers: [],
+    }))
+    const next = () => write(rows, 'lz4', writer)
+    const first = next()
+    const before = first.slice()
+    const second = next()
+    deepEqual(first, before)
+    ok(second.buffer !== first.buffer)
+    writer.recycle(first)
+    writer.recycle(second)
+    const buffers = [first, second].map(({ buffer }) => buffer)
+    for (let i = 0; i < 5; i++) {
+      const again = next()
+      ok(buffers.includes(again.buffer))
+      deepEqual(again, before)
+      writer.recycle(again)
+    }
+  })
 })

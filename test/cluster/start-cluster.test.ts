@@ -1,13 +1,28 @@
-import { deepEqual, equal, match, rejects } from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { deepEqual, equal, match, notDeepEqual, rejects } from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { suite, test } from 'node:test'
+import { suite, type TestContext, test } from 'node:test'
 import { ClusterUnavailableError } from '../../src/cluster/errors.ts'
-import { stopLocalCluster } from '../../src/cluster/local-cluster.ts'
+import { localClusterStatus, stopLocalCluster } from '../../src/cluster/local-cluster.ts'
+import { brokerAnswers } from '../../src/cluster/readiness.ts'
 import { startCluster } from '../../src/cluster/start-cluster.ts'
 
 const environment = { KAFKA_BROKERS: 'a:9092,b:9092', SCHEMA_REGISTRY_URL: 'http://registry:8080/apis/ccompat/v7/' }
+
+/** A state folder of the test's own, in which nothing runs any more after it. */
+function ownState(t: TestContext): string {
+  const state = mkdtempSync(join(tmpdir(), 'vgm-test-'))
+  const { XDG_STATE_HOME } = process.env
+  process.env.XDG_STATE_HOME = state
+  t.after(async () => {
+    await stopLocalCluster()
+    if (XDG_STATE_HOME === undefined) delete process.env.XDG_STATE_HOME
+    else process.env.XDG_STATE_HOME = XDG_STATE_HOME
+    rmSync(state, { recursive: true })
+  })
+  return state
+}
 
 suite('the choice of a cluster', () => {
   test('falls on the brokers of the environment where it is given', async () => {
@@ -47,26 +62,56 @@ suite('the choice of a cluster', () => {
     await rejects(startCluster({ kind: 'embedded', memoryBytes: 2 ** 30, dataDir: 'rows' }), /not both/)
   })
 
-  test('falls on the embedded cluster if memory is limited, and is not changed by a later start', async (t) => {
-    const state = mkdtempSync(join(tmpdir(), 'vgm-test-'))
-    const { XDG_STATE_HOME } = process.env
-    process.env.XDG_STATE_HOME = state
-    t.after(async () => {
-      await stopLocalCluster()
-      if (XDG_STATE_HOME === undefined) delete process.env.XDG_STATE_HOME
-      else process.env.XDG_STATE_HOME = XDG_STATE_HOME
-      rmSync(state, { recursive: true })
-    })
-    const { kind, brokers } = await startCluster({ memoryBytes: 2 ** 30, detached: true })
+  test('falls on the embedded cluster if memory is limited', async (t) => {
+    ownState(t)
+    const { kind, brokers, registry } = await startCluster({ memoryBytes: 2 ** 30, detached: true })
     equal(kind, 'embedded')
-    const lines: string[] = []
-    const again = await startCluster({ memoryBytes: 2 ** 29, detached: true, log: (line) => lines.push(line) })
-    equal(again.brokers, brokers)
-    match(lines.join('\n'), /runs already, and goes on with the memory that it has/)
-    await rejects(startCluster({ dataDir: 'rows', detached: true }), {
-      code: 'VGM_USAGE',
-      message: 'A local cluster runs already, and keeps its rows elsewhere',
-    })
+    for (const same of [{}, { memoryBytes: 2 ** 30 }, { kind: 'embedded' as const }]) {
+      const again = await startCluster({ ...same, detached: true })
+      deepEqual([again.brokers, again.registry], [brokers, registry])
+    }
+    for (const [other, message] of [
+      [{ memoryBytes: 2 ** 29 }, 'A local cluster runs already, and takes 1024 MiB of rows'],
+      [{ dataDir: 'rows' }, 'A local cluster runs already, and keeps its rows elsewhere'],
+      [{ kind: 'docker' }, 'A local cluster runs already, and is of the kind embedded'],
+    ] as const)
+      await rejects(startCluster({ ...other, detached: true }), { code: 'VGM_USAGE', exitCode: 2, message })
+  })
+
+  test('has the ports of the last one again, and with another folder others', async (t) => {
+    const rows = join(ownState(t), 'rows')
+    const start = async (dataDir?: string) => {
+      const { brokers, registry } = await startCluster({
+        kind: 'embedded',
+        detached: true,
+        ...(dataDir !== undefined && { dataDir }),
+      })
+      equal(await stopLocalCluster(), true)
+      return [brokers, registry]
+    }
+    const [inMemory, inRows] = [await start(), await start(rows)]
+    notDeepEqual(inMemory, inRows)
+    deepEqual([await start(), await start(rows)], [inMemory, inRows])
+  })
+
+  test('is not hindered by a damaged state file', async (t) => {
+    const state = join(ownState(t), 'vgm-stream')
+    mkdirSync(state)
+    for (const text of ['', '{bad', '{}', 'null']) {
+      writeFileSync(join(state, 'cluster.json'), text)
+      const { brokers } = await startCluster({ kind: 'embedded', detached: true })
+      equal((await localClusterStatus())?.brokers, brokers, text)
+      equal(await stopLocalCluster(), true)
+    }
+  })
+
+  test('is ended by a stop that comes while it starts', async (t) => {
+    const state = join(ownState(t), 'vgm-stream')
+    const starting = startCluster({ kind: 'embedded', detached: true })
+    equal(await stopLocalCluster(), true)
+    equal(await brokerAnswers((await starting).brokers), false)
+    equal(await stopLocalCluster(), false)
+    deepEqual(readdirSync(state), ['ports.json'])
   })
 
   test('says what to install if Kafka is not in the cache and cannot be fetched', async (t) => {

@@ -49,7 +49,8 @@ suite('vgm config show', () => {
     equal(code, 2)
     match(out, /^vgm fit\n {2}error: VGM_MIN_WEIGHT: "7" is invalid\. Write a number/m)
     match(out, /^vgm lag\n {2}setting/m)
-    deepEqual(await commandsOf('dead-letters'), ['vgm dead-letters ls', 'vgm dead-letters show'])
+    const ofLetters = ['ls', 'show', 'export', 'retry'].map((name) => `vgm dead-letters ${name}`)
+    deepEqual(await commandsOf('dead-letters'), ofLetters)
   })
 
   test('refuses commands and flags that there are not, with the ones that were meant', async () => {

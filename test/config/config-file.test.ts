@@ -60,7 +60,12 @@ model:
   })
 
   test('is refused with a key at the top that differs from command to command', (t) => {
-    refused(t, 'rows: 100', /"rows" is no setting of all/, /section of a command: generate, sample, bench/)
+    refused(
+      t,
+      'rows: 100',
+      /"rows" is no setting of all/,
+      /section of a command: generate, sample, dead-letters, bench/,
+    )
     refused(t, 'group: g', /"group" is no setting of all/, /normalize, restore, replay/)
   })
 

@@ -12,7 +12,8 @@ import { commandAt, configFile, inForce, leaves, programWith } from './test-sett
 function textsFor(setting: Setting): readonly [string, string, string] {
   if (setting.key === 'spec') return ['a:int=normal(0,1)', 'b:int=normal(0,1)', 'c:int=normal(0,1)']
   if (setting.key === 'types') return ['a:INT', 'b:INT', 'c:INT']
-  if (['from', 'to'].includes(setting.key)) return ['1', '2', '3']
+  if (['from', 'to', 'at', 'model'].includes(setting.key)) return ['1', '2', '3']
+  if (['max-model-age', 'since', 'interval'].includes(setting.key)) return ['1d', '2h', '3m']
   if (setting.key === 'http') return ['9464', '9465', '9466']
   const schema = schemaOf(setting)
   const { type, minimum = 0, enum: choices = schema.anyOf?.[1].items?.enum } = schema.anyOf?.[0] ?? schema
@@ -35,7 +36,9 @@ suite('every flag of every command', () => {
         const { command, setting } = fresh()
         const where = `${path} --${key} of ${name}`
         const isSwitch = schemaOf(setting).type === 'boolean'
-        const [flag, variable, inFile] = isSwitch ? ['true', 'false', 'true'] : textsFor(setting)
+        const isDenied = setting.option.negate
+        const [flag, variable] = isSwitch ? [String(!isDenied), String(isDenied)] : textsFor(setting)
+        const inFile = isSwitch ? flag : textsFor(setting)[2]
         const yaml = stringify(
           path.split(' ').reduceRight<unknown>((below, each) => ({ [each]: below }), {
             [key]: isSwitch ? inFile === 'true' : inFile,
@@ -43,7 +46,7 @@ suite('every flag of every command', () => {
         )
         const file = configFile(t, command, yaml)
         const environment = { [setting.variable]: variable }
-        const flags = isSwitch ? [`--${key}`] : [`--${key}=${flag}`]
+        const flags = isSwitch ? [`--${isDenied ? 'no-' : ''}${key}`] : [`--${key}=${flag}`]
         const given = (...args: Parameters<typeof inForce>) => {
           const { source, text } = inForce(...args).get(key) ?? {}
           return { source, text }

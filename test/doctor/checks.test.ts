@@ -138,6 +138,14 @@ const broken: readonly (readonly [
     /retention/,
   ],
   [
+    'an embedded broker whose memory is nearly full',
+    onBroker({ folders: folder(1e9).map((each) => ({ ...each, path: 'memory' })) }),
+    'disk',
+    'error',
+    /memory of broker 2 has 1\.0 GB of 100\.0 GB free/,
+    /--memory or --data-dir/,
+  ],
+  [
     'a disk with less room than the raw topic takes',
     onBroker({ folders: folder(30e9, 40e9) }),
     'disk',

@@ -3,8 +3,7 @@ import { suite, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import avsc from 'avsc'
 import { groupName, valueSubject } from '../../src/config/names.ts'
-import type { Diagnosis } from '../../src/doctor/checks.ts'
-import { diagnoseCluster } from '../../src/doctor/diagnose-cluster.ts'
+import { type ClusterDiagnosis, diagnoseCluster } from '../../src/doctor/diagnose-cluster.ts'
 import { createControlClient } from '../../src/kafka/kafkajs-client.ts'
 import { SchemaRegistry } from '../../src/kafka/registry.ts'
 import { RowClient } from '../../src/kafka/row-client.ts'
@@ -41,17 +40,18 @@ async function normalized(t: Test): Promise<TestPipeline> {
 
 const optionsOf = ({ dataset, topics, modelsTopic }: TestPipeline) => ({ dataset, topics, modelsTopic })
 
-const examined = (pipeline: TestPipeline): Promise<Diagnosis> => diagnoseCluster(pipeline.cluster, optionsOf(pipeline))
+const examined = (pipeline: TestPipeline): Promise<ClusterDiagnosis> =>
+  diagnoseCluster(pipeline.cluster, optionsOf(pipeline))
 
 /** What is not well, but for the replicas of a cluster that has one broker, and what its machine has free. */
-const ill = ({ findings }: Diagnosis) =>
+const ill = ({ findings }: ClusterDiagnosis) =>
   findings.filter(
     ({ check, level, found }) =>
       level !== 'ok' && !['disk', 'memory', 'cores'].includes(check) && !/fewer than 3 replicas/.test(found),
   )
 
 /** Looks until what has been changed shows: brokers learn of it one after another. */
-async function whenFound(pipeline: TestPipeline, checks: readonly string[]): Promise<Diagnosis> {
+async function whenFound(pipeline: TestPipeline, checks: readonly string[]): Promise<ClusterDiagnosis> {
   for (const deadline = Date.now() + 20_000; ; await sleep(200)) {
     const diagnosis = await examined(pipeline)
     const found = ill(diagnosis).map(({ check }) => check)
@@ -105,7 +105,7 @@ suite('vgm doctor, on a broker', () => {
     // More acknowledgements than the one broker can give: no change of a topic's rows, so --fix leaves it to people.
     await cluster.admin.topics.alter(topics.normalized, { 'min.insync.replicas': '2' })
     const { findings } = await whenFound(pipeline, ['replication'])
-    equal(findings.find(({ check, level }) => check === 'replication' && level === 'error')?.repair, undefined)
+    equal(findings.find(({ check, level }) => check === 'replication' && level === 'error')?.isFixable, false)
   })
 
   test('finds topics that are missing or have too few partitions, and --fix repairs them', async (t) => {

@@ -195,6 +195,14 @@ suite('settings of the embedded broker', () => {
     equal((await broker.produce('rows', 0, ['x']))?.logAppendTimeMs, broker.clock.nowMs)
   })
 
+  test('of a topic let messages be as large as Apache Kafka does', async () => {
+    const broker = new AskedBroker()
+    await broker.createTopic('rows')
+    deepEqual(await settingOf(broker, 'max.message.bytes'), ['1048588', 5])
+    equal((await broker.produce('rows', 0, ['x'.repeat(2 ** 20)]))?.errorCode, errorCodes.MESSAGE_TOO_LARGE)
+    equal((await broker.produce('rows', 0, ['x'.repeat(2 ** 20 - 100)]))?.errorCode, errorCodes.NONE)
+  })
+
   test('of the broker are shown, and not changed', async () => {
     const broker = new AskedBroker()
     const { configs } = await describe(broker, brokerResource, '1')

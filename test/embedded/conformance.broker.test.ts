@@ -2,7 +2,7 @@ import { equal } from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { startEmbeddedBroker } from '../../src/embedded/embedded-broker.ts'
 import { testCluster } from '../cluster/shared-cluster.ts'
-import { compareSequences, isApacheKafka4, newTally } from './conformance/conformance.ts'
+import { compareSequences, isApacheKafka4, likeKafka, newTally } from './conformance/conformance.ts'
 import { reportOf } from './conformance/report.ts'
 import { quickTrades } from './conformance/trades.ts'
 
@@ -15,7 +15,7 @@ suite('the embedded broker', () => {
     const { brokers } = await testCluster()
     const kafka = { name: 'Apache Kafka', address: brokers.split(',')[0] }
     if (!(await isApacheKafka4(kafka))) return t.skip('the cluster of the tests is no Apache Kafka 4 to compare with')
-    const embedded = await startEmbeddedBroker()
+    const embedded = await startEmbeddedBroker({ settings: likeKafka })
     t.after(() => embedded.stop())
     const sides = [kafka, { name: 'embedded', address: embedded.brokers }] as const
     const deadlineMs = performance.now() + mostMs

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { suite, type TestContext, test } from 'node:test'
 import { type EmbeddedBrokerOptions, startEmbeddedBroker } from '../../src/embedded/embedded-broker.ts'
+import { startEmbeddedCluster } from '../../src/embedded/embedded-cluster.ts'
 import { ClusterAdmin } from '../../src/kafka/admin.ts'
 import { createControlClient } from '../../src/kafka/kafkajs-client.ts'
 import { batchOf, TestBroker, valuesOf } from '../kafka/test-broker.ts'
@@ -127,7 +128,8 @@ suite('the embedded broker, on a socket', () => {
   })
 
   test('tells a producer why its rows do not fit, in the words of the broker', async (t) => {
-    const { brokers } = await start(t, { memoryBytes: 1024 * 1024 })
+    const lines: string[] = []
+    const { brokers } = await start(t, { memoryBytes: 1024 * 1024, log: (line) => lines.push(line) })
     const broker = TestBroker.at(t, brokers)
     const topic = await broker.createTopic()
     const producer = await broker.openProducer()
@@ -138,6 +140,8 @@ suite('the embedded broker, on a socket', () => {
     }
     const said = /POLICY_VIOLATION, The embedded broker holds 1 MiB of rows, which is its limit: .* --data-dir/
     await rejects(full(), { message: said, retriable: false })
+    equal(lines.length, 1)
+    match(lines[0], /^Rows are refused with POLICY_VIOLATION: .* holds 1 MiB of rows/)
   })
 
   test('starts in a moment, and leaves nothing running', async (t) => {
@@ -156,6 +160,14 @@ suite('the embedded broker, on a socket', () => {
     await rejects(startEmbeddedBroker({ host: '0.0.0.0' }), { code: 'VGM_USAGE', message: /127\.0\.0\.1 only/ })
     const { brokers } = await start(t)
     await rejects(startEmbeddedBroker({ port: Number(brokers.split(':')[1]) }), { code: 'VGM_USAGE', message: /taken/ })
+    for (const port of [-1, 0.5, Number.NaN, 65_536, '9092' as unknown as number])
+      await rejects(startEmbeddedBroker({ port }), { code: 'VGM_USAGE', message: `"port" is ${port}` })
+    for (const memoryBytes of [0, -1, Number.NaN])
+      await rejects(startEmbeddedBroker({ memoryBytes }), { code: 'VGM_USAGE', message: /"memoryBytes" is/ })
+    const foreign = { foo: 1 } as EmbeddedBrokerOptions
+    await rejects(startEmbeddedBroker(foreign), { code: 'VGM_USAGE', message: /has no option "foo"/ })
+    await rejects(startEmbeddedCluster(foreign), { code: 'VGM_USAGE', message: /has no option "foo"/ })
+    await rejects(startEmbeddedCluster({ registryPort: -1 }), { code: 'VGM_USAGE', message: '"registryPort" is -1' })
     await rejects(startEmbeddedBroker({ settings: { 'log.nonsense': 1 } }), { code: 'VGM_USAGE' })
     await rejects(startEmbeddedBroker({ settings: { 'num.partitions': 0 } }), { message: /at least 1/ })
   })

@@ -1,9 +1,12 @@
 import { ok } from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import { test } from 'node:test'
-import { compileKernel, kernelFile } from '../../scripts/kernel.ts'
+import { suite, test } from 'node:test'
+import { compileModule, modules } from '../../scripts/kernel.ts'
 
-test('the committed kernel is what its source makes, byte by byte', async () => {
-  const built = await compileKernel()
-  ok(readFileSync(kernelFile).equals(built), 'src/kernel/assembly has changed: npm run build:kernel')
+suite('WebAssembly modules', () => {
+  for (const { source, file } of modules)
+    test(`the committed ${file} is what its source makes, byte by byte`, async () => {
+      const built = await compileModule(source)
+      ok(readFileSync(new URL(`../../${file}`, import.meta.url)).equals(built), 'npm run build:kernel')
+    })
 })

@@ -137,6 +137,28 @@ suite('model codec', () => {
     deepEqual(decodeModel(value, JSON.stringify(older)), published())
   })
 
+  test('a model whose schema had no baseline is read without one, and one with a baseline keeps it', () => {
+    const content = exampleContent()
+    const baseline = {
+      edges: [-60, 0, Number.MIN_VALUE, 1200.5],
+      counts: [400_000, 90_000, 500_000],
+      means: [-9, 0, 41],
+    }
+    const columns = [{ ...content.columns[0], baseline }]
+    const model: Model = { ...published(), columns, contentSha256: contentHash({ ...content, columns }) }
+    deepEqual(decodeModel(encodeModel(model, 1)), model)
+    const older = JSON.parse(modelSchema)
+    const column = older.fields.find(({ name }: { name: string }) => name === 'columns').type.items
+    column.fields = column.fields.filter(({ name }: { name: string }) => name !== 'baseline')
+    const readByOlder = avro.Type.forSchema(older)
+    const bytes = Buffer.from(encodeModel(model, 1)).subarray(5)
+    const resolver = readByOlder.createResolver(avro.Type.forSchema(JSON.parse(modelSchema)))
+    const record = readByOlder.fromBuffer(bytes, resolver)
+    equal(record.columns[0].name, 'delay')
+    const value = Buffer.concat([Buffer.from([0, 0, 0, 0, 9]), readByOlder.toBuffer(record)])
+    deepEqual(decodeModel(value, JSON.stringify(older)).columns, content.columns)
+  })
+
   test('a model whose schema had a regularization for every recipe is read with it', () => {
     const older = JSON.parse(modelSchema)
     const told = older.fields.find((field: { name: string }) => field.name === 'options').type.fields

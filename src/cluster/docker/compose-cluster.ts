@@ -3,6 +3,7 @@ import { promisify } from 'node:util'
 import type { Cluster, Log } from '../cluster.ts'
 import { ClusterStartError, ClusterUnavailableError } from '../errors.ts'
 import { freePorts } from '../free-ports.ts'
+import { keepPorts, lastPorts } from '../last-ports.ts'
 import { type ClusterState, claimState, clearState } from '../state-file.ts'
 import { clusterServices, composeFile } from './compose-file.ts'
 import { ensureImages } from './images.ts'
@@ -21,7 +22,8 @@ export async function startCompose(options: { brokerHeap: string; registryHeap: 
     throw new ClusterUnavailableError(['"docker compose" is not installed'])
   })
   await ensureImages()
-  const [kafkaPort, registryPort] = await freePorts(2)
+  const last = lastPorts()
+  const [kafkaPort, registryPort] = await freePorts(2, [last.broker, last.registry])
   try {
     await compose(['up', '--detach', '--wait', ...clusterServices], {
       VGM_KAFKA_PORT: String(kafkaPort),
@@ -37,6 +39,7 @@ export async function startCompose(options: { brokerHeap: string; registryHeap: 
   const registry = `http://127.0.0.1:${registryPort}/apis/ccompat/v7`
   const state: ClusterState = { kind: 'docker', brokers, registry, startedAtMs: Date.now() }
   claimState(state)
+  keepPorts(state)
   return { brokers, registry, kind: 'docker', stop: () => stopCompose().then(() => clearState(state)) }
 }
 

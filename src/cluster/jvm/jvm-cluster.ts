@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { RunningCluster } from '../cluster.ts'
 import { ClusterStartError } from '../errors.ts'
 import { freePorts } from '../free-ports.ts'
+import type { LastPorts } from '../last-ports.ts'
 import { brokerAnswers, registryAnswers } from '../readiness.ts'
 import { type ClassArchive, classArchive } from './class-archive.ts'
 import type { Installation } from './installation.ts'
@@ -25,6 +26,8 @@ export interface JvmClusterOptions {
   readonly folder: string
   /** Keeps the rows and the schemas beyond this run. */
   readonly dataDir?: string
+  /** To be taken again if they are free. */
+  readonly ports?: LastPorts
   /** Maximum heap, as after -Xmx. */
   readonly brokerHeap: string
   readonly registryHeap: string
@@ -56,7 +59,7 @@ export async function startJvmCluster(options: JvmClusterOptions): Promise<Runni
 }
 
 /** Runs a cluster once for its class archives alone: the first start with a Java pays, all later ones gain. */
-async function recordArchives({ dataDir: _, ...options }: JvmClusterOptions): Promise<void> {
+async function recordArchives({ dataDir: _, ports: __, ...options }: JvmClusterOptions): Promise<void> {
   const folder = join(options.folder, 'recording')
   mkdirSync(folder)
   const archives = archivesOf(options)
@@ -85,8 +88,12 @@ async function start(
   kafkaArchive: readonly string[],
   registryArchive: readonly string[],
 ): Promise<Parts> {
+  const { ports = {} } = options
   for (let attempt = 1; ; attempt++) {
-    const [brokerPort, controllerPort, registryPort, managementPort] = await freePorts(4)
+    const [brokerPort, registryPort, controllerPort, managementPort] = await freePorts(4, [
+      ports.broker,
+      ports.registry,
+    ])
     const brokers = `127.0.0.1:${brokerPort}`
     const registry = registryUrl(registryPort)
     const kafka = startKafkaNode({

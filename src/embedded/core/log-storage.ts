@@ -33,8 +33,8 @@ export interface LogStorage {
   /** The same, while everybody waits: for what something else must not come before. */
   syncNow(): void
   /**
-   * What was noted last beside the bytes; undefined if it is not whole, or the log has been rewritten since. Notes may be
-   * lost at any time.
+   * What was noted last beside the bytes; undefined if it is not whole, or the log has been rewritten since. Notes may
+   * be lost at any time.
    */
   note(): Buffer | undefined
   /** @param end up to where the log outlives a power cut */

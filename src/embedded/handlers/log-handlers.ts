@@ -105,7 +105,7 @@ export function logHandlers(
       return refuse(errorCodes.UNSUPPORTED_COMPRESSION_TYPE)
     const hasRoom = () => memory.hasRoomFor(logName(topic, index), records.length)
     if (!hasRoom()) await memory.makeRoom()
-    if (!hasRoom()) return refuse(errorCodes.POLICY_VIOLATION, memory.problem)
+    if (!hasRoom()) return refuse(errorCodes.POLICY_VIOLATION, memory.refusal())
     const { log } = partition
     const verifyHere = async () => {
       if (transactionalId === null) return errorCodes.INVALID_TXN_STATE

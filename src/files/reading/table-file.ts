@@ -33,8 +33,8 @@ export interface TableFile {
   readonly doubts: readonly string[]
   /**
    * Rows in the file's order from row `fromRow` on, a chunk of up to 2,048 at a time: the columns' values as
-   * `columnExpression` gives them, then the key's text if a key column was named, then the time if it was asked for. One
-   * iteration at a time.
+   * `columnExpression` gives them, then the key's text if a key column was named, then the time if it was asked for.
+   * One iteration at a time.
    *
    * @throws BadRowError
    */

@@ -1,7 +1,9 @@
 /** Beyond this, the engine's own copy is worth its call. */
 const inlineBytes: usize = 96
 
-/** Copies [from, to) to `out`, apart from each other; returns the position after the copy. No byte outside is touched. */
+/**
+ * Copies [from, to) to `out`, apart from each other; returns the position after the copy. No byte outside is touched.
+ */
 export function copy(from: usize, to: usize, out: usize): usize {
   const size = to - from
   if (size >= 16) {

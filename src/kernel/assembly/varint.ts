@@ -1,8 +1,23 @@
-/** Where the varint that `readVarint` has read ends; 0 if it has no end before its limit, or more bits than its type. */
+/**
+ * Where the varint that `readVarint` has read ends; 0 if it has no end before its limit, or more bits than its type.
+ */
 export let varintEnd: usize = 0
 
 /** Reads a zigzag varint of up to `most` bytes, 5 or 10. */
 export function readVarint(at: usize, limit: usize, most: usize): i64 {
+  // Nearly all have a byte or two.
+  if (limit - at >= 2) {
+    const first = <u64>load<u8>(at)
+    const second = <u64>load<u8>(at, 1)
+    if (first < 128) {
+      varintEnd = at + 1
+      return unzigzag(first)
+    }
+    if (second < 128) {
+      varintEnd = at + 2
+      return unzigzag((first & 127) | (second << 7))
+    }
+  }
   const last = limit - at < most ? limit : at + most
   let bits: u64 = 0
   let shift: u64 = 0
@@ -20,20 +35,17 @@ export function readVarint(at: usize, limit: usize, most: usize): i64 {
   return 0
 }
 
-// @ts-ignore: decorator
 @inline
 export function unzigzag(bits: u64): i64 {
   return <i64>(bits >> 1) ^ -(<i64>(bits & 1))
 }
 
-// @ts-ignore: decorator
 @inline
 export function zigzag(value: i64): u64 {
   return (<u64>value << 1) ^ <u64>(value >> 63)
 }
 
 /** Writes zigzag bits; returns the position after them. */
-// @ts-ignore: decorator
 @inline
 export function writeBits(at: usize, bits: u64): usize {
   if (bits < 128) {
@@ -62,7 +74,6 @@ function writeLongBits(at: usize, bits: u64): usize {
 }
 
 /** Bytes that `writeBits` needs for a length. */
-// @ts-ignore: decorator
 @inline
 export function lengthBytes(length: usize): usize {
   if (length < 64) return 1

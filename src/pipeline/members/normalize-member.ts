@@ -1,4 +1,6 @@
+import { randomBytes } from 'node:crypto'
 import { type TopicNames, valueSubject } from '../../config/names.ts'
+import { ModelTooOldError } from '../../model/errors.ts'
 import type { Model } from '../../model/model.ts'
 import type { ModelFollower } from '../../model/model-follower.ts'
 import type { SchemaStore } from '../../ports/log.ts'
@@ -10,6 +12,7 @@ import { MalformedSchemaError } from '../../rows/schema-error.ts'
 import { EventTimes } from '../../stages/event-times.ts'
 import { type ModeChoice, NormalizeTransform } from '../../stages/normalize.ts'
 import type { RowTransform } from '../../stages/row-transform.ts'
+import { SliceStats } from '../../stages/slice-stats.ts'
 import { TimeFilter, type TimeRange } from '../../stages/time-filter.ts'
 import type { ClusterSession } from '../cluster-session.ts'
 import { rowSchemas } from '../stage-member.ts'
@@ -20,6 +23,10 @@ export interface NormalizeMemberOptions extends TransformMemberOptions {
   readonly topics: Pick<TopicNames, 'raw' | 'normalized' | 'deadLetters'>
   /** undefined follows the current one */
   readonly model?: number | undefined
+  /** undefined for any */
+  readonly maxModelAgeMs?: number | undefined
+  /** where drift is measured by what is counted there; undefined counts nothing */
+  readonly stats?: { readonly topic: string; readonly intervalMs: number } | undefined
   readonly clip: number
   readonly modeChoice: ModeChoice
   readonly renameVersionField?: string | undefined
@@ -48,13 +55,17 @@ export async function normalizeTransform(
   registry?: SchemaStore,
 ): Promise<RowTransform> {
   const { dataset, topics, model: pinned, clip, modeChoice, renameVersionField, renameRecord, timeRange } = options
+  const { maxModelAgeMs, stats } = options
   const pinnedModel = pinned === undefined ? undefined : await models.version(dataset, pinned)
   const model = pinnedModel ?? models.current(dataset)
+  const age = modelAge(cluster, maxModelAgeMs)
+  age.require(model)
   const schema = {
     ...(renameVersionField !== undefined && { renameVersionField }),
     ...(renameRecord !== undefined && { renameRecord }),
   }
   await whenReachable(cluster, () => checkNames(cluster, topics.raw, model, schema))
+  if (stats !== undefined) await whenReachable(cluster, () => cluster.admin.topics.ensureStatsTopic(stats.topic))
   let taken: number | undefined
   const schemas = { ...rowSchemas(cluster, topics.raw, topics.normalized), ...(registry !== undefined && { registry }) }
   const transform = new NormalizeTransform({
@@ -63,16 +74,41 @@ export async function normalizeTransform(
       const model = pinnedModel ?? models.current(dataset)
       if (model.version !== taken) cluster.report({ kind: 'model-taken', model: model.version, before: taken })
       taken = model.version
+      age.watch(model)
       return model
     },
     ...schemas,
     schema,
     clip,
     modeChoice,
+    stats: stats && new SliceStats({ ...stats, run: randomBytes(6).toString('hex'), now: Date.now }),
   })
   if (timeRange === undefined) return transform
   const { column } = timeRange
   return new TimeFilter(transform, timeRange, column === undefined ? undefined : new EventTimes({ ...schemas, column }))
+}
+
+/** Looks at the age of models: an error at the start, and later a warning, once for each. */
+function modelAge({ log }: ClusterSession, maxAgeMs = Infinity) {
+  let told: number | undefined
+  const problemOf = (model: Model): ModelTooOldError | undefined => {
+    const nowMs = Date.now()
+    return nowMs - model.createdAtMs > maxAgeMs ? new ModelTooOldError(model, nowMs, maxAgeMs) : undefined
+  }
+  return {
+    require(model: Model): void {
+      const problem = problemOf(model)
+      if (problem !== undefined) throw problem
+    },
+    /** A stage that works goes on: rows that wait for a fit are worse than rows of an old model. */
+    watch(model: Model): void {
+      if (told === model.version) return
+      const problem = problemOf(model)
+      if (problem === undefined) return
+      told = model.version
+      log.warn({ dataset: model.dataset, version: model.version }, `${problem.message}. ${problem.fix}`)
+    },
+  }
 }
 
 /**

@@ -11,8 +11,8 @@ const unitsMs: Readonly<Record<string, number>> = {
 const anyUnitMs = [1_000, 1, 1e-3, 1e-6]
 
 /**
- * Whether a record has the time of a field, as a load with --timestamp writes it: to the ms, rounded down. Of a null and
- * of a text that is not ISO 8601 nobody knows.
+ * Whether a record has the time of a field, as a load with --timestamp writes it: to the ms, rounded down. Of a null
+ * and of a text that is not ISO 8601 nobody knows.
  */
 export function hasTimeOf(timestampMs: number, value: unknown, type: PlainType | undefined): boolean {
   if (value === null || value === undefined) return true

@@ -1,3 +1,4 @@
+import { brokerSettings } from '../../../src/cluster/broker-settings.ts'
 import { type ApiName, apis } from '../../../src/embedded/protocol/apis.ts'
 import { canonicalAnswers, type Plain } from './canonical-answer.ts'
 import { Chance, type SharedVersions } from './chance.ts'
@@ -7,6 +8,9 @@ import { RawClient } from './raw-client.ts'
 import { SequenceRun, type Side } from './sequence-run.ts'
 import { type Answered, type Step, until } from './step.ts'
 import { sequenceOf, type Trade } from './trades.ts'
+
+/** What the local cluster on Apache Kafka is told, where topics show it. */
+export const likeKafka = { 'message.max.bytes': brokerSettings['message.max.bytes'] } as const
 
 export type Sides = readonly [left: Side, right: Side]
 

@@ -8,7 +8,7 @@
  */
 import { parseArgs } from 'node:util'
 import { startEmbeddedBroker } from '../../../src/embedded/embedded-broker.ts'
-import { compareSequences, newTally } from './conformance.ts'
+import { compareSequences, likeKafka, newTally } from './conformance.ts'
 import { reportOf } from './report.ts'
 import { quickTrades, type Trade, trades } from './trades.ts'
 
@@ -30,7 +30,7 @@ if (left === undefined || chosen.some((trade) => !trades.includes(trade))) {
 }
 const [seed, sequences, width] = [values.seed, values.sequences, values.width].map(Number)
 process.stdout.write(`Seed ${seed}: ${sequences} sequences of ${chosen.join(', ')}\n`)
-const embedded = values.right === undefined ? await startEmbeddedBroker() : undefined
+const embedded = values.right === undefined ? await startEmbeddedBroker({ settings: likeKafka }) : undefined
 const right = values.right ?? embedded?.brokers ?? ''
 const tally = newTally()
 const progress = setInterval(() => {

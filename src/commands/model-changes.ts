@@ -1,0 +1,144 @@
+import type { Command } from 'commander'
+import { parseAlias, parseReplayPosition } from '../config/value-parsers.ts'
+import { UsageError } from '../errors.ts'
+import type { ColumnDiff, ModelDiff, ModePair } from '../model/model-diff.ts'
+import { textTable } from '../observe/report-text.ts'
+import type { StampedRow } from '../stages/stamped-versions.ts'
+import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
+import { topicOption } from './options.ts'
+import { parseVersion, parseVersionName, type VersionName } from './version-name.ts'
+
+export function diffCommand(): Command {
+  return datasetCommand('diff', 'show what two versions differ by', 'vgm model diff --dataset trips 3 4')
+    .argument('<from>', 'version of a model, or a name of one', parseVersionName)
+    .argument('[to]', 'the same (default: the current one)', parseVersionName)
+    .action((from: VersionName, to: VersionName | undefined, flags: DatasetFlags) =>
+      withCluster(flags, async (cluster) => {
+        const { compareModels } = await import('../pipeline/index.ts')
+        const { dataset, modelsTopic } = flags
+        const diff = await compareModels(cluster, { dataset, modelsTopic, from, to: to ?? 'current' })
+        printResult(flags, diff, diffText(diff))
+      }),
+    )
+}
+
+function diffText({ dataset, versions: [from, to], columns, removed, added }: ModelDiff): string {
+  const only = (version: number, names: readonly string[]) =>
+    names.length === 0 ? [] : [`Modelled by version ${version} only: ${names.join(', ')}`]
+  const overview = textTable(
+    [`data set ${dataset}, ${from} to ${to}`, 'distance', 'moved weight', 'rows that change mode'],
+    columns.map(({ name, distance, movedMass, changedMode }) => [
+      name,
+      percent(distance),
+      percent(movedMass),
+      percent(changedMode),
+    ]),
+  )
+  return [overview, ...only(from, removed), ...only(to, added), ...columns.map(modesText)].join('\n\n')
+}
+
+function modesText({ name, modes }: ColumnDiff): string {
+  const number = (x: number | undefined) => (x === undefined ? '-' : String(Number(x.toPrecision(5))))
+  const change = ([from, to]: ModePair['mean'], shown = number) =>
+    from === to ? shown(from) : `${shown(from)} -> ${shown(to)}`
+  const share = (x: number | undefined) => (x === undefined ? '-' : percent(x))
+  return textTable(
+    [name, 'weight', 'mean', 'std'],
+    modes.map(({ from, to, weight, mean, std }) => [
+      change([from, to]),
+      change(weight, share),
+      change(mean),
+      change(std),
+    ]),
+  )
+}
+
+const percent = (share: number) => `${(100 * share).toFixed(1)} %`
+
+interface WhichFlags extends DatasetFlags {
+  readonly at?: string
+  readonly normalizedTopic?: string
+}
+
+export function whichCommand(): Command {
+  return datasetCommand(
+    'which',
+    'show which version the newest normalized rows have',
+    'vgm model which --dataset trips --at @2026-11-01T00:00:00Z',
+  )
+    .option('--at <position>', 'the rows at an offset or a time instead, or the ones before them', parseReplayPosition)
+    .addOption(topicOption('normalized'))
+    .action((flags: WhichFlags) =>
+      withCluster(flags, async (cluster) => {
+        const { stampedVersions } = await import('../pipeline/index.ts')
+        const { dataset, at, normalizedTopic: topic } = flags
+        const rows = await stampedVersions(cluster, { dataset, topic, at })
+        printResult(flags, { dataset, rows }, whichText(rows))
+      }),
+    )
+}
+
+function whichText(rows: readonly StampedRow[]): string {
+  if (rows.length === 0) return 'There are no normalized rows there.'
+  return textTable(
+    ['partition', 'offset', 'time', 'version'],
+    rows.map(({ partition, offset, timestampMs, version }) => [
+      partition,
+      offset,
+      `${new Date(timestampMs).toISOString().slice(0, 19)}Z`,
+      version === undefined ? 'unknown' : String(version),
+    ]),
+  )
+}
+
+interface AliasFlags extends DatasetFlags {
+  readonly remove?: boolean
+}
+
+export function aliasCommand(): Command {
+  return datasetCommand(
+    'alias',
+    'give a version a name besides "current", or take a name away',
+    'vgm model alias --dataset trips @stable 3',
+  )
+    .argument('<name>', 'name, such as @stable', parseAlias)
+    .argument('[version]', 'version of a model', parseVersion)
+    .option('--remove', 'take the name away')
+    .action((name: `@${string}`, version: number | undefined, flags: AliasFlags) =>
+      withCluster(flags, async (cluster) => {
+        const { dataset, modelsTopic, remove = false } = flags
+        if (remove === (version !== undefined))
+          throw new UsageError(
+            remove ? '--remove excludes a version' : `No version is named for ${name}`,
+            'Name the version that gets the name, or add --remove to take the name away',
+          )
+        const { nameModel } = await import('../pipeline/index.ts')
+        await nameModel(cluster, { dataset, modelsTopic, name, version })
+        const text =
+          version === undefined
+            ? `Data set ${dataset} has no version ${name} any more.`
+            : `Version ${version} of data set ${dataset} is now ${name}.`
+        printResult(flags, { dataset, name, version: version ?? null }, text)
+      }),
+    )
+}
+
+interface RemoveFlags extends DatasetFlags {
+  readonly force?: boolean
+  readonly normalizedTopic?: string
+}
+
+export function removeCommand(): Command {
+  return datasetCommand('rm', 'delete a version that is not in use', 'vgm model rm --dataset trips 1')
+    .argument('<version>', 'version of a model', parseVersion)
+    .option('--force', 'delete it although retained rows can then no longer be restored')
+    .addOption(topicOption('normalized'))
+    .action((version: number, flags: RemoveFlags) =>
+      withCluster(flags, async (cluster) => {
+        const { removeModel } = await import('../pipeline/index.ts')
+        const { dataset, modelsTopic, normalizedTopic, force } = flags
+        await removeModel(cluster, { dataset, modelsTopic, normalizedTopic, version, force })
+        printResult(flags, { dataset, version }, `Version ${version} of data set ${dataset} is deleted.`)
+      }),
+    )
+}

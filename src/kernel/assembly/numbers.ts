@@ -1,0 +1,112 @@
+import {
+  columnCellsPerUnit,
+  columnClip,
+  columnLow,
+  columnModes,
+  columnNulls,
+  columnRoot,
+  columnUnits,
+  columnValues,
+  errorBadMode,
+  errorMalformed,
+  modeBytes,
+  modeMean,
+  modeScale,
+  rootCells,
+  unresolvedMode,
+} from '../layout'
+import { resolveMode } from './modes'
+import { readVarint, varintEnd } from './varint'
+
+/** From here on numbers have nothing to round: 2^52. */
+const largestUnits: f64 = 4503599627370496
+
+/** Whether a number of the row at hand is too far from all modes. */
+export let isBeyond = false
+
+/** Before the next row. */
+@inline
+export function forgetBeyond(): void {
+  isBeyond = false
+}
+
+/** Writes the normalized number and its mode; returns the position after them. */
+@inline
+export function putNormalized(column: usize, x: f64, out: usize): usize {
+  let place = (x - load<f64>(column, columnLow)) * load<f64>(column, columnCellsPerUnit)
+  place = place > 0 ? place : 0
+  place = place < rootCells - 1 ? place : rootCells - 1
+  const mode = <u32>load<u8>(load<usize>(column, columnRoot) + <usize><i32>place)
+  if (mode == unresolvedMode) return putUnresolved(column, x, out)
+  const place2 = load<usize>(column, columnModes) + mode * modeBytes
+  const value = (x - load<f64>(place2, modeMean)) / load<f64>(place2, modeScale)
+  return putPair(clipped(column, value), mode, out)
+}
+
+function putUnresolved(column: usize, x: f64, out: usize): usize {
+  const mode = resolveMode(column, x)
+  const place = load<usize>(column, columnModes) + mode * modeBytes
+  const mean = load<f64>(place, modeMean)
+  const scale = load<f64>(place, modeScale)
+  const value = (x - mean) / scale
+  if (load<f64>(column, columnClip) == Infinity) {
+    const restored = value * scale + mean
+    if (restored - restored != 0) isBeyond = true
+  }
+  return putPair(clipped(column, value), mode, out)
+}
+
+@inline
+function clipped(column: usize, value: f64): f64 {
+  const clip = load<f64>(column, columnClip)
+  return clip == Infinity ? value : min<f64>(clip, max<f64>(-clip, value))
+}
+
+@inline
+export function putPair(value: f64, mode: u32, out: usize): usize {
+  store<f64>(out, value)
+  if (mode < 64) {
+    store<u8>(out, <u8>(mode << 1), 8)
+    return out + 9
+  }
+  store<u8>(out, <u8>((mode << 1) | 128), 8)
+  store<u8>(out, <u8>(mode >> 6), 9)
+  return out + 10
+}
+
+/** The number that a value and a mode stand for, with as many decimals as its column has. */
+@inline
+export function restored(column: usize, value: f64, mode: u32): f64 {
+  const place = load<usize>(column, columnModes) + mode * modeBytes
+  const x = value * load<f64>(place, modeScale) + load<f64>(place, modeMean)
+  const units = load<f64>(column, columnUnits)
+  if (units == 0) return x
+  const rounded = Math.floor(x * units + 0.5)
+  return Math.abs(rounded) < largestUnits ? rounded / units : x
+}
+
+/** The nearest whole number, the higher one of two. */
+@inline
+export function toInteger(x: f64): i64 {
+  const floor = Math.floor(x)
+  return <i64>(x - floor >= 0.5 ? floor + 1 : floor)
+}
+
+/** The mode behind a normalized value; an error, negated, if it cannot be any model's. Ends at `varintEnd`. */
+@inline
+export function readMode(at: usize, limit: usize): i32 {
+  const mode = readVarint(at, limit, 5)
+  if (varintEnd == 0) return -errorMalformed
+  return mode < 0 || mode > 255 ? -errorBadMode : <i32>mode
+}
+
+@inline
+export function keep(column: usize, row: i32, x: f64): void {
+  store<f64>(load<usize>(column, columnValues) + (<usize>row << 3), x)
+  store<u8>(load<usize>(column, columnNulls) + row, 0)
+}
+
+@inline
+export function kept(column: usize, row: i32): f64 {
+  return load<f64>(load<usize>(column, columnValues) + (<usize>row << 3))
+}

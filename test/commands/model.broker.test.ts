@@ -1,0 +1,159 @@
+import { deepEqual, equal, match, rejects } from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import { generateRows } from '../../src/pipeline/generate-rows.ts'
+import {
+  checkModel,
+  compareModels,
+  fitDataset,
+  listModels,
+  nameModel,
+  normalizeTopic,
+  promoteModel,
+  removeModel,
+  replayTopic,
+  stampedVersions,
+} from '../../src/pipeline/index.ts'
+import { parseRowSpec } from '../../src/stages/synthetic/row-spec.ts'
+import { testCluster } from '../cluster/shared-cluster.ts'
+import { TestPipeline } from '../pipeline/test-pipeline.ts'
+import { vgm } from './run-command.ts'
+
+/** Two partitions of rows, and a model of them. */
+async function opened(t: Parameters<typeof TestPipeline.open>[0], promote = true) {
+  const pipeline = await TestPipeline.open(t)
+  const { cluster, dataset, modelsTopic } = pipeline
+  const spec = parseRowSpec('x:double=mixture(0.5:-2:1,0.5:20:1)|null(0.1);y:int=normal(40,12)')
+  const generate = (rows: number, seed: number) => generateRows(cluster, { dataset, spec, rows, seed, partitions: 2 })
+  await generate(4_000, 1)
+  const of = { dataset, modelsTopic }
+  const fit = (more: object = {}) =>
+    fitDataset(cluster, { ...of, source: 'raw', mixture: { maxIterations: 30 }, ...more })
+  const first = await fit({ promote })
+  return { pipeline, cluster, dataset, modelsTopic, of, fit, first, generate }
+}
+
+suite('versions of a model', () => {
+  test('a model that is not promoted is published, and stages go on with the current one', async (t) => {
+    const { cluster, of, fit } = await opened(t, false)
+    const current = async () => (await listModels(cluster, of)).filter(({ current }) => current).map((m) => m.version)
+    deepEqual(await current(), [])
+    await promoteModel(cluster, { ...of, version: 1 })
+    equal((await fit({ promote: false })).version, 2)
+    deepEqual(await current(), [1])
+    equal((await fit()).version, 3)
+    deepEqual(await current(), [3])
+  })
+
+  test('a version has other names, by which it is shown, compared and promoted', async (t) => {
+    const { cluster, of, fit } = await opened(t)
+    await fit({ mixture: { components: 1 } })
+    await nameModel(cluster, { ...of, name: '@stable', version: 1 })
+    deepEqual(
+      (await listModels(cluster, of)).map(({ names }) => names),
+      [['@stable'], []],
+    )
+    const { versions, columns } = await compareModels(cluster, { ...of, from: '@stable', to: 'current' })
+    deepEqual(
+      [versions, columns.map(({ name }) => name)],
+      [
+        [1, 2],
+        ['x', 'y'],
+      ],
+    )
+    equal(columns[0].distance > 0.2, true)
+    equal(await promoteModel(cluster, { ...of, version: '@stable' }), 1)
+    await nameModel(cluster, { ...of, name: '@stable', version: 2 })
+    equal(await promoteModel(cluster, { ...of, version: '@stable' }), 2)
+    await nameModel(cluster, { ...of, name: '@stable' })
+    await rejects(
+      promoteModel(cluster, { ...of, version: '@stable' }),
+      /No version of data set .* has the name @stable/,
+    )
+    await rejects(nameModel(cluster, { ...of, name: '@other', version: 9 }), { code: 'VGM_MODEL_MISSING' })
+  })
+
+  test('the stamps of the newest rows are found, and those at an offset', async (t) => {
+    const { cluster, dataset, of, fit, generate } = await opened(t)
+    await normalizeTopic(cluster, { ...of, untilEnd: true })
+    await fit()
+    const [before] = await stampedVersions(cluster, { dataset })
+    equal(before.version, 1)
+    await generate(8_000, 1)
+    await normalizeTopic(cluster, { ...of, untilEnd: true })
+    const rows = await stampedVersions(cluster, { dataset })
+    deepEqual(
+      rows.map(({ partition, version }) => [partition, version]),
+      [
+        [0, 2],
+        [1, 2],
+      ],
+    )
+    const at = await stampedVersions(cluster, { dataset, at: String(before.offset) })
+    equal(at[0].version, 1)
+    equal(at[0].offset, before.offset)
+    const [first] = await stampedVersions(cluster, { dataset, at: '@0' })
+    equal(first.version, 1)
+  })
+
+  test('a version that is in use is not deleted, and the number of a deleted one is not given out again', async (t) => {
+    const { cluster, of, fit } = await opened(t)
+    const remove = (version: number, force = false) => removeModel(cluster, { ...of, version, force })
+    const inUse = (message: RegExp) => ({ code: 'VGM_MODEL_IN_USE', message })
+    await rejects(remove(1), inUse(/it is the current one/))
+    await normalizeTopic(cluster, { ...of, untilEnd: true })
+    for (let version = 2; version <= 4; version++) await fit()
+    await rejects(remove(1), inUse(/4000 rows of .*\.normalized have it/))
+    await nameModel(cluster, { ...of, name: '@stable', version: 2 })
+    await rejects(remove(2), inUse(/its name is @stable/))
+    await replayTopic(cluster, { ...of, model: 3 })
+    await rejects(remove(3), inUse(/4000 rows of .*\.normalized\.v3 have it/))
+    await nameModel(cluster, { ...of, name: '@stable' })
+    await remove(2)
+    await remove(1, true)
+    await rejects(remove(2), { code: 'VGM_MODEL_MISSING' })
+    deepEqual(
+      (await listModels(cluster, of)).map(({ version }) => version),
+      [3, 4],
+    )
+    equal((await fit()).version, 5)
+  })
+
+  test('a fit of the same rows gives the same bytes, and another fit is told from it', async (t) => {
+    const { cluster, of, fit, generate, first } = await opened(t)
+    await generate(8_000, 1)
+    const { isSame, contentSha256, differing } = await checkModel(cluster, { ...of })
+    deepEqual([isSame, contentSha256, differing], [true, first.contentSha256, []])
+    await fit({ roundToDecimals: true, columns: ['y', 'x'] })
+    equal((await checkModel(cluster, { ...of, version: 2 })).isSame, true)
+    await fit({ recipe: 'sklearn', seed: 3 })
+    equal((await checkModel(cluster, { ...of, version: 3 })).isSame, true)
+  })
+
+  test('a model that is too old is refused at the start', async (t) => {
+    const { cluster, of } = await opened(t)
+    await rejects(normalizeTopic(cluster, { ...of, untilEnd: true, maxModelAgeMs: 1 }), { code: 'VGM_MODEL_TOO_OLD' })
+    equal((await normalizeTopic(cluster, { ...of, untilEnd: true, maxModelAgeMs: 1e9 })).rowsOut, 4_000)
+  })
+
+  test('the commands say what they have done', async (t) => {
+    const { dataset, modelsTopic } = await opened(t)
+    const { brokers, registry } = await testCluster()
+    const of = ['--dataset', dataset, '--models-topic', modelsTopic, '--brokers', brokers, '--registry', registry]
+    const run = async (...args: string[]) => {
+      const { code, out, err } = await vgm([...args, ...of])
+      equal(code, 0, err)
+      return out
+    }
+    match(await run('fit', '--source', 'raw'), /Published as version 2 of data set \S+, now current\.\n/)
+    match(
+      await run('fit', '--source', 'raw', '--no-promote'),
+      /Published as version 3 of data set \S+, not current: promote it with "vgm model promote --dataset \S+ 3"\.\n/,
+    )
+    match(await run('model', 'diff', '1', '3'), /distance\s+moved weight\s+rows that change mode/)
+    match(await run('model', 'alias', '@stable', '1'), /Version 1 of data set \S+ is now @stable/)
+    match(await run('model', 'ls'), /@stable/)
+    match(await run('model', 'show', '@stable', '--check'), /is a fit of its rows, byte for byte/)
+    match(await run('model', 'rm', '3'), /Version 3 of data set \S+ is deleted/)
+    match((await vgm(['model', 'rm', '1', ...of])).err, /its name is @stable/)
+  })
+})

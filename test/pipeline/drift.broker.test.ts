@@ -1,0 +1,155 @@
+import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { suite, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import type { StatsRecord } from '../../src/drift/stats-record.ts'
+import { generateRows } from '../../src/pipeline/generate-rows.ts'
+import { fitDataset, measureDrift, normalizeTopic, replayTopic } from '../../src/pipeline/index.ts'
+import { topicRanges } from '../../src/pipeline/row-topics.ts'
+import { readStats } from '../../src/stages/read-stats.ts'
+import { parseRowSpec } from '../../src/stages/synthetic/row-spec.ts'
+import { testCluster } from '../cluster/shared-cluster.ts'
+import { vgm } from '../commands/run-command.ts'
+import { framed, TestPipeline } from './test-pipeline.ts'
+
+/** Two partitions of rows, and a model of them. */
+async function opened(t: Parameters<typeof TestPipeline.open>[0], rows = 30_000) {
+  const pipeline = await TestPipeline.open(t)
+  const { cluster, dataset, modelsTopic } = pipeline
+  const statsTopic = `${dataset}.stats`
+  const spec = parseRowSpec('x:double=mixture(0.5:-2:1,0.5:20:1)|null(0.1);y:int=normal(40,12)')
+  const generate = (count: number) =>
+    generateRows(cluster, { dataset, spec, rows: count, seed: 1, partitions: 2, batchRows: 500 })
+  await generate(rows)
+  await fitDataset(cluster, { dataset, modelsTopic, source: 'raw', mixture: { maxIterations: 30 } })
+  const of = { dataset, modelsTopic, statsTopic }
+  const stats = async (): Promise<StatsRecord[]> => {
+    const reader = cluster.rows.openReader()
+    try {
+      if ((await cluster.admin.topics.partitionCount(statsTopic)) === undefined) return []
+      const [range] = await topicRanges(cluster, statsTopic)
+      return await readStats(reader, range, dataset, cluster.signal)
+    } finally {
+      await reader.close()
+    }
+  }
+  return { pipeline, cluster, dataset, modelsTopic, of, stats, generate }
+}
+
+const rowsIn = ({ slots, nulls }: StatsRecord['columns'][number]) => slots.reduce((a, b) => a + b) + nulls
+const total = (records: readonly StatsRecord[]) => records.reduce((sum, { rows }) => sum + rows, 0)
+
+suite('counts of normalize', () => {
+  test('are those of the rows that were normalized, by every column, slot and mode', async (t) => {
+    const { cluster, of, stats } = await opened(t)
+    const { rowsOut } = await normalizeTopic(cluster, { ...of, untilEnd: true, stats: true, statsIntervalMs: 200 })
+    const records = await stats()
+    equal(total(records), rowsOut)
+    for (const { rows, columns } of records)
+      for (const column of columns) {
+        equal(rowsIn(column), rows)
+        equal(
+          column.modes.reduce((a, b) => a + b),
+          rows - column.nulls,
+        )
+      }
+    ok(records.some(({ columns }) => columns[0].nulls > 0))
+  })
+
+  test('leave out dead letters and tombstones', async (t) => {
+    const { pipeline, cluster, of, stats } = await opened(t, 2_000)
+    await normalizeTopic(cluster, { ...of, untilEnd: true, stats: true })
+    const bad = { key: 'k', value: framed(999_999, Buffer.from([2])) }
+    await pipeline.write(pipeline.topics.raw, [[bad, { key: 'gone', value: null }, bad], []])
+    const { rowsIn: read } = await normalizeTopic(cluster, { ...of, untilEnd: true, stats: true })
+    equal(read, 3)
+    equal(total(await stats()), 2_000)
+  })
+
+  test('stay equal to the rows while members are interrupted, join and share partitions', async (t) => {
+    const { dataset, of, stats, generate } = await opened(t)
+    const { brokers, registry } = await testCluster()
+    const args = ['--dataset', dataset, '--models-topic', of.modelsTopic, '--stats-topic', of.statsTopic]
+    const run = (...more: string[]) =>
+      vgm([
+        'normalize',
+        '--stats',
+        '--interval',
+        '1s',
+        '--until-end',
+        ...more,
+        ...args,
+        '--brokers',
+        brokers,
+        '--registry',
+        registry,
+      ])
+    const ends = await Promise.all([run('--members', '2'), run(), generate(15_000)])
+    equal(ends[0].code, 0, ends[0].err)
+    await run()
+    equal(total(await stats()), 45_000)
+    // Two starts with the same name: neither may take the place of the other's counts.
+    await generate(5_000)
+    await run('--instance', 'a')
+    await generate(5_000)
+    await run('--instance', 'a')
+    equal(total(await stats()), 55_000)
+    ok(new Set((await stats()).map(({ run }) => run)).size >= 3)
+  })
+
+  test('stay equal to the rows when a member is killed at any moment', async (t) => {
+    const { dataset, cluster, of, stats, generate } = await opened(t, 200_000)
+    const { brokers, registry } = await testCluster()
+    const names = ['--dataset', dataset, '--models-topic', of.modelsTopic, '--stats-topic', of.statsTopic]
+    const args = ['normalize', '--stats', '--instance', 'a', ...names, '--brokers', brokers, '--registry', registry]
+    const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+    for (let i = 0; i < 2; i++) {
+      const child = spawn(process.execPath, [main, ...args], { stdio: 'ignore' })
+      // As soon as something has been counted, and in the middle of whatever comes next.
+      for (let before = total(await stats()); total(await stats()) === before && child.exitCode === null; )
+        await sleep(20)
+      child.kill('SIGKILL')
+      await once(child, 'close')
+      await generate(200_000)
+    }
+    const ended = await vgm([...args, '--until-end'])
+    equal(ended.code, 0, ended.err)
+    equal(total(await stats()), 600_000)
+    const { rowsOut } = await normalizeTopic(cluster, { ...of, untilEnd: true, stats: true })
+    equal(rowsOut, 0)
+  })
+
+  test('a replay counts nothing', async (t) => {
+    const { cluster, of, stats } = await opened(t, 2_000)
+    await normalizeTopic(cluster, { ...of, untilEnd: true, stats: true })
+    const { statsTopic: _, ...replayed } = of
+    await replayTopic(cluster, { ...replayed, model: 1 })
+    equal(total(await stats()), 2_000)
+  })
+
+  test('are what vgm drift shows', async (t) => {
+    const { cluster, dataset, of } = await opened(t)
+    await rejects(measureDrift(cluster, of), /There is no topic/)
+    await normalizeTopic(cluster, { ...of, untilEnd: true, stats: true, statsIntervalMs: 1_000 })
+    const drift = await measureDrift(cluster, { ...of, sinceMs: 0 })
+    deepEqual([drift.version, drift.rows, drift.isAlarm], [1, 30_000, false])
+    const x = drift.columns.find(({ name }) => name === 'x')
+    ok(x !== undefined && x.wasserstein < 0.02 && Math.abs(x.nullShare - 0.1) < 0.02 && x.outside === 0)
+    const { brokers, registry } = await testCluster()
+    const flags = ['--dataset', dataset, '--models-topic', of.modelsTopic, '--stats-topic', of.statsTopic]
+    const { out, err, code } = await vgm([
+      'drift',
+      '--since',
+      '1d',
+      ...flags,
+      '--brokers',
+      brokers,
+      '--registry',
+      registry,
+    ])
+    equal(code, 0, err)
+    ok(/^column\s+shift\s+KS\s+PSI/.test(out) && /30,000 rows of version 1/.test(out), out)
+  })
+})
