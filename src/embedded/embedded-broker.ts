@@ -52,7 +52,7 @@ export interface EmbeddedBroker {
  * Starts a Kafka broker in this process, on the loopback.
  *
  * @throws UsageError for options that cannot be used
- * @throws FolderInUseError, StorageError for a folder that cannot be used
+ * @throws FolderInUseError, DamagedLogError, StorageError for a folder that cannot be used
  *
  * @example
  *     const broker = await startEmbeddedBroker()

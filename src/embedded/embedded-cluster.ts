@@ -29,7 +29,7 @@ export interface EmbeddedCluster {
  * testing: one node, no replication, no security.
  *
  * @throws UsageError for an option that there is not, a port that is taken, or a host that is not the loopback
- * @throws FolderInUseError, StorageError or RegistryJournalError for a folder that cannot be used
+ * @throws FolderInUseError, DamagedLogError, StorageError or RegistryJournalError for a folder that cannot be used
  *
  * @example
  * const cluster = await startEmbeddedCluster()

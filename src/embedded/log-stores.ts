@@ -242,7 +242,7 @@ export class FileStores implements LogStores {
     else
       throw new DamagedLogError(
         folder,
-        'the rows there are those of another topic',
+        found === undefined ? 'nothing says whose rows are there' : 'the rows there are those of another topic',
         'move the folder away, and make an empty one there to go on without its rows',
       )
   }

@@ -68,6 +68,8 @@ suite('the embedded broker with a folder that is not what it was', () => {
     rmSync(join(logs, 'b-0'), { recursive: true })
     cpSync(join(logs, 'a-0'), join(logs, 'b-0'), { recursive: true })
     await rejects(start(logs), damaged(/b-0: the rows there are those of another topic/, /move the folder away/))
+    rmSync(join(logs, 'b-0', 'log.json'))
+    await rejects(start(logs), damaged(/b-0: nothing says whose rows are there/, /move the folder away/))
   })
 
   test('refuses a log that is missing, until an empty folder says that this is meant', async (t) => {

@@ -21,7 +21,7 @@ const hasNamespaces = spawnSync(inNamespace[0], [...inNamespace.slice(1), 'true'
 /** A broker in a process of its own, which may be one of another PID namespace. */
 async function startElsewhere(t: TestContext, folder: string, before: readonly string[] = []) {
   const [command, ...args] = [...before, process.execPath, program, folder, '0']
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'ignore'] })
   const kill = async () => {
     if (child.exitCode !== null || child.signalCode !== null) return
     const ended = once(child, 'exit')
