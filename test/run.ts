@@ -1,10 +1,11 @@
 /**
  * The runner behind `npm test`.
  *
- *     node test/run.ts [unit|broker|docker|all] [part of a file's path ...]
+ *     node test/run.ts [unit|broker|docker|peers|all] [part of a file's path ...]
  *
- * `all` is unit and broker; what builds the image and runs it beside a Docker engine is run when it is asked for. All
- * broker tests share one cluster, which they find in VGM_TEST_BROKERS and VGM_TEST_REGISTRY.
+ * `all` is unit and broker. When they are asked for, `docker` builds the image and runs it beside a Docker engine, and
+ * `peers` compiles the programs that the bench compares us with, and compares their rows with ours. All broker tests
+ * share one cluster, which they find in VGM_TEST_BROKERS and VGM_TEST_REGISTRY.
  * VGM_CLUSTER=docker|jvm|embedded|external chooses it; somebody's KAFKA_BROKERS is used with `external` only. Two
  * broker files and a unit file run at a time; the faults come last, alone.
  *
@@ -21,8 +22,8 @@ import { startCluster } from '../src/cluster/start-cluster.ts'
 const total: Record<string, number> = { tests: 0, suites: 0, passed: 0, failed: 0, cancelled: 0, skipped: 0, todo: 0 }
 
 const [which = 'all', ...parts] = process.argv.slice(2)
-if (!['unit', 'broker', 'docker', 'all'].includes(which)) {
-  process.stderr.write(`"${which}" is not one of unit, broker, docker, all\n`)
+if (!['unit', 'broker', 'docker', 'peers', 'all'].includes(which)) {
+  process.stderr.write(`"${which}" is not one of unit, broker, docker, peers, all\n`)
   process.exit(2)
 }
 const checkout = join(import.meta.dirname, '..')
@@ -31,10 +32,11 @@ process.env.NODE_COMPILE_CACHE ??= join(checkout, 'node_modules/.cache/compiled'
 const files = globSync('test/**/*.test.ts', { cwd: checkout })
   .filter((file) => parts.length === 0 || parts.some((part) => file.includes(part)))
   .map((file) => join(checkout, file))
-const ofKind = (kind: 'broker' | 'jvm' | 'faults' | 'docker') =>
+const ofKind = (kind: 'broker' | 'jvm' | 'faults' | 'docker' | 'peers') =>
   files.filter((file) => file.endsWith(`.${kind}.test.ts`)).sort()
-const [broker, jvm, faults, docker] = [ofKind('broker'), ofKind('jvm'), ofKind('faults'), ofKind('docker')]
-const unit = files.filter((file) => ![...broker, ...jvm, ...faults, ...docker].includes(file)).sort()
+const [docker, peers] = [ofKind('docker'), ofKind('peers')]
+const [broker, jvm, faults] = which === 'peers' ? [peers, [], []] : [ofKind('broker'), ofKind('jvm'), ofKind('faults')]
+const unit = files.filter((file) => ![...broker, ...jvm, ...faults, ...docker, ...peers].includes(file)).sort()
 
 /** A file that takes longer hangs: the longest, the faults in short, takes some three minutes. */
 const fileMs = 15 * 60_000
@@ -42,7 +44,7 @@ const fileMs = 15 * 60_000
 const startedAt = performance.now()
 const passed: boolean[] = []
 if (which === 'unit') passed.push(await runFiles(unit, 2))
-if (which === 'broker') passed.push(await runWithCluster())
+if (which === 'broker' || which === 'peers') passed.push(await runWithCluster())
 // Broker tests wait for much of their time, unit tests hardly ever.
 if (which === 'all') passed.push(...(await Promise.all([runFiles(unit, 1), runWithCluster()])))
 if (which === 'docker') passed.push(await runFiles(docker, 1))
