@@ -160,7 +160,9 @@ suite('the range of a replay', () => {
     const options = { dataset, modelsTopic, model: 1, output: `${dataset}.shared`, to: '40', members: 2 }
     const estimate = await estimateReplay(cluster, options)
     equal(await cluster.admin.topics.partitionCount(options.output), undefined, 'nothing is written')
-    deepEqual([estimate.rows, estimate.rowsBefore, estimate.tried.rows], [91, 0, 90])
+    // The marker of the rows' transaction has an offset as well, if it stands there yet.
+    ok(estimate.rows === 90 || estimate.rows === 91, `${estimate.rows} offsets`)
+    deepEqual([estimate.rowsBefore, estimate.tried.rows], [0, 90])
     ok(estimate.bytesIn > 0 && estimate.bytesOut > estimate.tried.rows && estimate.seconds > 0)
     const first = await replayTopic(cluster, options)
     equal(first.rowsOut, 90)
@@ -174,7 +176,8 @@ suite('the range of a replay', () => {
     )
     equal((await replayTopic(cluster, options)).rowsIn, 0)
     const again = await estimateReplay(cluster, options)
-    deepEqual([again.rows, again.rowsBefore, again.tried.rows], [0, 91, 0])
+    deepEqual([again.rows, again.tried.rows], [0, 0])
+    ok(again.rowsBefore === 90 || again.rowsBefore === 91, `${again.rowsBefore} offsets`)
   })
 
   test('several replays at once do not touch each other', async (t) => {
