@@ -8,8 +8,8 @@ import { suite, type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PipelineError } from '../../src/errors.ts'
 import type { TransactionalProducer } from '../../src/kafka/transactional-producer.ts'
-import { randomFrom } from '../kafka/model/random.ts'
 import { batchOf, type ReadRow, TestBroker } from '../kafka/test-broker.ts'
+import { randomFrom } from '../seeded-random.ts'
 
 const rounds = 4
 const partitions = 3

@@ -25,6 +25,7 @@ import { createRowColumns } from '../oracle/row-columns.ts'
 import { compileNormalizedPlan, compileRowPlan } from '../oracle/row-plan.ts'
 import { type AvroSample, avroSample, oracle } from '../rows/avro-sample.ts'
 import { framed } from '../rows/records-of.ts'
+import { SeededDraw } from '../seeded-random.ts'
 import { plainIdentity } from '../stages/apply-batch.ts'
 import { opened } from './read-values.ts'
 
@@ -48,24 +49,7 @@ export interface CaseCounts {
 
 export const noCounts = (): CaseCounts => ({ rows: 0, errors: new Map(), malformedBatches: 0 })
 
-/** Mulberry32. */
-class Draw {
-  #state: number
-  constructor(seed: number) {
-    this.#state = seed
-  }
-  unit(): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0
-    let t = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-  }
-  below(n: number): number {
-    return Math.floor(this.unit() * n)
-  }
-  oneOf<T>(choices: readonly T[]): T {
-    return choices[this.below(choices.length)]
-  }
+class Draw extends SeededDraw {
   bytes(most: number): Uint8Array {
     return Uint8Array.from({ length: this.below(most) }, () => this.below(256))
   }

@@ -59,7 +59,7 @@ async function replay(pipeline: TestPipeline, options: Partial<ReplayTopicOption
 const days = (count: number, from = 0) => Array.from({ length: count }, (_, i) => start + (from + i) * day)
 
 suite('the range of a replay', () => {
-  test('by time: older rows come along and are told of, and strictly each row of the range comes, and no other', async (t) => {
+  test('by time: older rows come along and are told of, and strictly each row of the range comes alone', async (t) => {
     // The second partition goes back twice, so that rows of the range stand behind its end.
     const mixed = [...days(10), ...days(5), ...days(10, 5)]
     const pipeline = await pipelineOf(t, [days(30), mixed, days(3)])
@@ -115,7 +115,7 @@ suite('the range of a replay', () => {
     }
   })
 
-  test('a range that ends before it begins, has no time, or has no row is refused, and says what is there', async (t) => {
+  test('a range that ends before it begins, has no time or no row is refused, and says what is there', async (t) => {
     const pipeline = await pipelineOf(t, [days(20), days(10)])
     const refused = (options: Partial<ReplayTopicOptions>, message: RegExp) =>
       rejects(replay(pipeline, options), (error: { code: string; message: string; fix: string }) => {

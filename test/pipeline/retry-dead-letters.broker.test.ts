@@ -71,7 +71,7 @@ async function openShop(t: { after(work: () => unknown): void }) {
 }
 
 suite('dead letters that are listed, exported and retried', () => {
-  test('each row says where it came from, the column and the reason, and its position is what show takes', async (t) => {
+  test('each row says its source, the column and the reason, and its position is what show takes', async (t) => {
     const { cluster, of, modelsTopic } = await openShop(t)
     const letters = await listDeadLetters(cluster, { ...of, modelsTopic })
     deepEqual(

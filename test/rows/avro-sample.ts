@@ -1,4 +1,5 @@
 import avsc, { type Schema, type Type } from 'avsc'
+import { SeededDraw } from '../seeded-random.ts'
 
 /** A schema and rows of it, drawn from a seed. */
 export interface AvroSample {
@@ -36,33 +37,12 @@ const logical = [
   { type: 'string', logicalType: 'uuid' },
 ]
 
-class Draw {
-  #state: number
+class Draw extends SeededDraw {
   #names = 0
   /** named types by full name */
   readonly #types = new Map<string, Json>()
   /** records that are not complete yet: only a union with null may hold them again */
   readonly #open = new Set<string>()
-
-  constructor(seed: number) {
-    this.#state = seed
-  }
-
-  /** Mulberry32. */
-  unit(): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0
-    let t = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-  }
-
-  below(n: number): number {
-    return Math.floor(this.unit() * n)
-  }
-
-  oneOf<T>(choices: readonly T[]): T {
-    return choices[this.below(choices.length)]
-  }
 
   record(depth: number, namespace: string | undefined): Json {
     const { json, name } = this.#named('record', namespace)

@@ -198,7 +198,6 @@ function inflateBlock(from: usize, end: usize, outFrom: usize, outEnd: usize, ba
 }
 
 /** Copies to [out, stop) and up to 15 bytes beyond, from at least 16 bytes before, or from elsewhere. */
-// @ts-ignore: decorator
 @inline
 function copyWords(from: usize, out: usize, stop: usize): void {
   do {
@@ -217,7 +216,6 @@ const leastMatch: usize = 4
 /** So many positions are tried before the steps become longer, and then longer again: 2^6. */
 const triesBits = 6
 
-// @ts-ignore: decorator
 @inline
 function hashAt(at: usize): usize {
   return <usize>((load<u32>(at) * 2654435761) >> (32 - hashBits)) << 1
@@ -312,7 +310,6 @@ function deflate(from: usize, to: usize, outFrom: usize, table: usize): usize {
 }
 
 /** How many bytes are equal from two positions on, the first one up to `end`. */
-// @ts-ignore: decorator
 @inline
 function commonBytes(from: usize, other: usize, end: usize): usize {
   let at = from
@@ -379,7 +376,6 @@ export function xxHash32(from: usize, to: usize): u32 {
   return hash ^ (hash >> 16)
 }
 
-// @ts-ignore: decorator
 @inline
 function lane(sum: u32, word: u32): u32 {
   return rotl<u32>(sum + word * prime2, 13) * prime1

@@ -1,5 +1,5 @@
 import { type ApiName, apis } from '../../../src/embedded/protocol/apis.ts'
-import { randomFrom } from '../../kafka/model/random.ts'
+import { randomFrom } from '../../seeded-random.ts'
 
 /** Versions of each API that both brokers offer and our declarations know. */
 export type SharedVersions = Readonly<Record<ApiName, readonly [oldest: number, newest: number]>>

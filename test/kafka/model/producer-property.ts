@@ -6,10 +6,10 @@ import { PipelineError } from '../../../src/errors.ts'
 import { BrokerConnections } from '../../../src/kafka/broker-connections.ts'
 import { FencedError } from '../../../src/kafka/broker-errors.ts'
 import { TransactionalProducer } from '../../../src/kafka/transactional-producer.ts'
+import { randomFrom } from '../../seeded-random.ts'
 import { committedRows } from './committed-rows.ts'
 import { faultOf, transactionRequests } from './faults.ts'
 import { ModelBroker, type ModelOptions } from './model-broker.ts'
-import { randomFrom } from './random.ts'
 import { VirtualTime } from './virtual-time.ts'
 
 /*
