@@ -1,6 +1,8 @@
+import type { ColumnTally } from '../drift/column-window.ts'
 import type { ColumnModel } from '../mixture/column-model.ts'
 import { type ModeQuadratics, modeTable } from '../mixture/mode-table.ts'
 import { stdsPerUnit, unitsPerOne } from '../mixture/normalizer.ts'
+import { type CellPairs, cellPairs } from './cell-pairs.ts'
 import * as layout from './layout.ts'
 import type { RowKernel } from './row-kernel.ts'
 
@@ -12,6 +14,9 @@ export class KernelColumns {
   /** how many there are */
   readonly count: number
   readonly #models: readonly ColumnModel[]
+  readonly #edges: readonly Float64Array[]
+  /** of the columns that have a table */
+  readonly #pairs: CellPairs[] = []
   /** what was allocated for them */
   readonly #parts: number[] = []
   #tabulated = 0
@@ -19,16 +24,26 @@ export class KernelColumns {
   #rows = 0
   #kept: number[] = []
 
-  /** @param columns their models, or how many there are if they are only stored and replaced */
-  constructor(kernel: RowKernel, columns: readonly ColumnModel[] | number, clip = Infinity) {
+  /**
+   * @param columns their models, or how many there are if they are only stored and replaced
+   * @param edges   of the slots that numbers are counted by while they are normalized, ascending [one slot for all]
+   */
+  constructor(
+    kernel: RowKernel,
+    columns: readonly ColumnModel[] | number,
+    clip = Infinity,
+    edges: readonly Float64Array[] = [],
+  ) {
     const models = typeof columns === 'number' ? [] : columns
     this.#kernel = kernel
     this.#models = models
+    this.#edges = models.map((_, c) => edges[c] ?? new Float64Array(0))
     this.count = typeof columns === 'number' ? columns : columns.length
     const bytes = Math.max(1, this.count) * layout.columnBytes
     this.at = this.#allocate(bytes)
     kernel.memory.bytes.fill(0, this.at, this.at + bytes)
-    for (const [c, model] of models.entries()) this.#place(model, this.at + c * layout.columnBytes, clip)
+    for (const [c, model] of models.entries())
+      this.#place(model, this.#edges[c], this.at + c * layout.columnBytes, clip)
   }
 
   /** Columns whose modes are evaluated one by one until `tabulateNext` has built their tables. */
@@ -44,16 +59,26 @@ export class KernelColumns {
   tabulateNext(): void {
     const model = this.#models[this.#tabulated]
     const at = this.at + this.#tabulated * layout.columnBytes
-    this.#tabulated++
     const table = modeTable(quadratics(model))
-    const { low, cellsPerUnit, cellCount, firstCell, cells, candidates, rootModes } = table
-    const root = this.#allocate(rootModes.length)
+    const { low, cellsPerUnit, cellCount, firstCell, cells, candidates } = table
+    const resolved = cellPairs(table, this.#edges[this.#tabulated])
+    this.#pairs.push(resolved)
+    this.#tabulated++
+    const root = this.#allocate(resolved.cells.length)
+    const pairs = this.#allocate(resolved.modes.length * layout.pairBytes)
     const cellsAt = this.#allocate(cells.byteLength)
     const tables = this.#allocate(low.length * layout.tableBytes)
     const lists = this.#allocate(Math.max(1, candidates.length) * 4)
     const listAt = candidates.map((list) => this.#allocate(1 + list.length))
     const { bytes, view } = this.#kernel.memory
-    bytes.set(rootModes, root)
+    bytes.set(resolved.cells, root)
+    for (const [i, mode] of resolved.modes.entries()) {
+      const pair = pairs + i * layout.pairBytes
+      view.setFloat64(pair + layout.pairMean, model.mean[mode], true)
+      view.setFloat64(pair + layout.pairScale, stdsPerUnit * model.std[mode], true)
+      view.setInt32(pair + layout.pairMode, mode, true)
+      view.setInt32(pair + layout.pairCount, 0, true)
+    }
     for (const [i, cell] of cells.entries()) view.setUint16(cellsAt + 2 * i, cell, true)
     for (let i = 0; i < low.length; i++) {
       const place = tables + i * layout.tableBytes
@@ -70,8 +95,33 @@ export class KernelColumns {
     view.setFloat64(at + layout.columnLow, low[0], true)
     view.setFloat64(at + layout.columnCellsPerUnit, cellsPerUnit[0], true)
     view.setInt32(at + layout.columnRoot, root, true)
+    view.setInt32(at + layout.columnPairs, pairs, true)
     view.setInt32(at + layout.columnTables, tables, true)
     view.setInt32(at + layout.columnLists, lists, true)
+  }
+
+  /** What was counted of a column since the last call. */
+  takeTally(column: number): ColumnTally {
+    const { view } = this.#kernel.memory
+    const at = this.at + column * layout.columnBytes
+    const take = (place: number) => {
+      const count = view.getInt32(place, true)
+      view.setInt32(place, 0, true)
+      return count
+    }
+    const takeAll = (field: number, length: number) => {
+      const first = view.getInt32(at + field, true)
+      return Array.from({ length }, (_, i) => take(first + 4 * i))
+    }
+    const slots = takeAll(layout.columnCountsBySlot, this.#edges[column].length + 1)
+    const modes = takeAll(layout.columnCountsByMode, this.#models[column].mean.length)
+    const pairs = view.getInt32(at + layout.columnPairs, true)
+    for (const [i, slot] of this.#pairs[column]?.slots.entries() ?? []) {
+      const count = take(pairs + i * layout.pairBytes + layout.pairCount)
+      slots[slot] += count
+      modes[this.#pairs[column].modes[i]] += count
+    }
+    return { slots, modes }
   }
 
   /** Makes room for the numbers of so many rows, which `store` programs write and `replace` programs read. */
@@ -121,11 +171,15 @@ export class KernelColumns {
     return at
   }
 
-  #place(model: ColumnModel, at: number, clip: number): void {
+  #place(model: ColumnModel, edges: Float64Array, at: number, clip: number): void {
     const { mean, std, offset, precision } = model
     const { emptyRoot } = this.#kernel
     const modes = this.#allocate(mean.length * layout.modeBytes)
-    const { view } = this.#kernel.memory
+    const modeCounts = this.#allocate(4 * mean.length)
+    const slotCounts = this.#allocate(4 * (edges.length + 1))
+    const allEdges = 2 ** Math.ceil(Math.log2(edges.length + 1)) - 1
+    const edgesAt = this.#allocate(8 * allEdges)
+    const { bytes, view } = this.#kernel.memory
     for (let k = 0; k < mean.length; k++) {
       const place = modes + k * layout.modeBytes
       view.setFloat64(place + layout.modeMean, mean[k], true)
@@ -133,6 +187,13 @@ export class KernelColumns {
       view.setFloat64(place + layout.modeOffset, offset[k], true)
       view.setFloat64(place + layout.modePrecision, precision[k], true)
     }
+    for (let i = 0; i < allEdges; i++) view.setFloat64(edgesAt + 8 * i, edges[i] ?? Infinity, true)
+    bytes.fill(0, modeCounts, modeCounts + 4 * mean.length)
+    bytes.fill(0, slotCounts, slotCounts + 4 * (edges.length + 1))
+    view.setInt32(at + layout.columnEdges, edgesAt, true)
+    view.setInt32(at + layout.columnHalfEdges, (4 * (allEdges + 1)) & ~7, true)
+    view.setInt32(at + layout.columnCountsBySlot, slotCounts, true)
+    view.setInt32(at + layout.columnCountsByMode, modeCounts, true)
     view.setInt32(at + layout.columnRoot, emptyRoot, true)
     view.setInt32(at + layout.columnModes, modes, true)
     view.setInt32(at + layout.columnModeCount, mean.length, true)

@@ -31,6 +31,8 @@ import {
   runPositions,
   runRejected,
   runRow,
+  runSent,
+  runStep,
   runTo,
   runUsed,
   runValueLengthBytes,
@@ -42,7 +44,7 @@ import {
 } from '../layout'
 import { copy } from './copy'
 import { onlyDoubles, transformDoubles } from './doubles'
-import { forgetBeyond } from './numbers'
+import { forgetBeyond, setStep } from './numbers'
 import { run } from './program'
 import { lengthBytes, writeBits, zigzag } from './varint'
 
@@ -82,6 +84,9 @@ export function transform(ctx: usize): i32 {
   let maxMs = load<f64>(ctx, runMaxMs)
   let lengthSize = load<usize>(ctx, runLengthBytes)
   let valueLengthSize = load<usize>(ctx, runValueLengthBytes)
+  const step = load<i32>(ctx, runStep)
+  let sent = load<i32>(ctx, runSent)
+  setStep(step)
   // Neighbours mostly have the same time.
   let lastMs = NaN
   let timeBits: u64 = 0
@@ -98,6 +103,7 @@ export function transform(ctx: usize): i32 {
       // Rows of another kind are not asked for again.
       if (next == row) doubles = 0
       count += next - row
+      sent += next - row
       row = next
       out = load<usize>(ctx, runDoublesOut)
       maxMs = load<f64>(ctx, runMaxMs)
@@ -163,6 +169,8 @@ export function transform(ctx: usize): i32 {
       store<u32>(guessed, load<u32>(head, 8), 8)
       const written = run(ctx, code, columns, row, body, end, guessed + headBytes)
       if (written < leastPosition) {
+        setStep(-step)
+        run(ctx, code, columns, row, body, end, guessed + headBytes)
         forgetBeyond()
         if (written == errorVersion) reason = reasonVersion
         else {
@@ -181,6 +189,10 @@ export function transform(ctx: usize): i32 {
     }
     const headersBytes = headersEnd - headers
     if (used + (out - outStart) + <usize>frameBytes + keyBytes + valueBytes + headersBytes > batchLimit && count > 0) {
+      if (start >= 0) {
+        setStep(-step)
+        run(ctx, code, columns, row, <usize>start + framingBytes, end, out)
+      }
       reason = reasonFull
       break
     }
@@ -198,8 +210,10 @@ export function transform(ctx: usize): i32 {
     out = writeBits(out, <u64>length << 1) + length
     if (count == 0 || timeMs > maxMs) maxMs = timeMs
     count++
+    if (start >= 0) sent += step
   }
   store<i32>(ctx, row, runRow)
+  store<i32>(ctx, sent, runSent)
   store<usize>(ctx, out, runOut)
   store<i32>(ctx, count, runCount)
   store<f64>(ctx, baseMs, runBaseMs)
