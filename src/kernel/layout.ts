@@ -79,10 +79,9 @@ export const runStack = 96
 export const runFraming = 100
 /** where `transformDoubles` has stopped writing */
 export const runDoublesOut = 104
-/** rows with a value that were written since this was set to 0, and what each adds: 1, or -1 to take it back */
+/** rows with a value that were written since this was set to 0 */
 export const runSent = 108
-export const runStep = 112
-export const runBytes = 120
+export const runBytes = 112
 
 /** Why the kernel has stopped before a row. */
 export const reasonDone = 0
@@ -120,7 +119,9 @@ export const columnHalfEdges = 76
 /** numbers that no pair has counted: words of four bytes by slot and by mode */
 export const columnCountsBySlot = 80
 export const columnCountsByMode = 84
-export const columnBytes = 88
+/** where the same column stands once more, with counts of what was counted and not sent */
+export const unsentAt = 88
+export const columnBytes = 176
 
 /** A mode. */
 export const modeMean = 0
@@ -129,11 +130,15 @@ export const modeOffset = 16
 export const modePrecision = 24
 export const modeBytes = 32
 
-/** A mode and a slot of the counts that all numbers of a cell have, and how many of them there were. */
+/**
+ * A mode and a slot of the counts, the edge from which on the next pair counts, and how many numbers it counted. One
+ * more without an edge stands behind the last.
+ */
 export const pairMean = 0
 export const pairScale = 8
-export const pairMode = 16
-export const pairCount = 20
+export const pairEdge = 16
+export const pairMode = 24
+export const pairCount = 28
 export const pairBytes = 32
 
 /** A table of modes below the root; its cells are words of two bytes. */

@@ -96,7 +96,6 @@ export class RowKernel implements RowEncoder {
     this.#set(this.#run + layout.runHead, this.#head)
     this.#set(this.#run + layout.runLengthBytes, 1)
     this.#set(this.#run + layout.runValueLengthBytes, 1)
-    this.#set(this.#run + layout.runStep, 1)
     this.emptyRoot = memory.allocate(layout.rootCells)
     memory.bytes.fill(layout.unresolvedPair, this.emptyRoot, this.emptyRoot + layout.rootCells)
     this.#look()
@@ -315,9 +314,12 @@ export class RowKernel implements RowEncoder {
 
   /** Takes the counts of a row back that `encode` has written last, and that is not sent. */
   retract(row: number): void {
-    this.#set(this.#run + layout.runStep, -1)
+    const sent = this.#get(this.#run + layout.runSent)
+    const columns = this.#get(this.#run + layout.runColumns)
+    this.#set(this.#run + layout.runColumns, columns + layout.unsentAt)
     this.encode(row, row + 1, 0, mostBytes, 0, 0, 0)
-    this.#set(this.#run + layout.runStep, 1)
+    this.#set(this.#run + layout.runColumns, columns)
+    this.#set(this.#run + layout.runSent, 2 * sent - this.#get(this.#run + layout.runSent))
   }
 
   /** How many rows with a value `encode` has written since the last call. */

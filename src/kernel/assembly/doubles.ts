@@ -18,16 +18,16 @@ import {
   runOut,
   runOutEnd,
   runPositions,
-  runStep,
   runTo,
   runUsed,
   runVersion,
   statusAt,
   timestampAt,
+  unsentAt,
   valueEndAt,
   valueStartAt,
 } from '../layout'
-import { forgetBeyond, isBeyond, putNormalized, restored, setStep } from './numbers'
+import { forgetBeyond, isBeyond, putNormalized, restored } from './numbers'
 import { lengthBytes } from './varint'
 
 /** Bits of the varint of a length below 8192. */
@@ -154,14 +154,11 @@ export function transformDoubles(
 
 /** Takes the counts of the numbers [from, to) of a row back, which was written to `out` and is not kept. */
 function takeBack(ctx: usize, from: usize, to: usize, doubles: usize, out: usize): void {
-  const columns = load<usize>(ctx, runColumns)
-  const step = load<i32>(ctx, runStep)
-  setStep(-step)
+  const columns = load<usize>(ctx, runColumns) + unsentAt
   let name = doubles + 4
   let write = out
   for (let at = from; at < to; at += 8, name += 4)
     write = putNormalized(columns + load<usize>(name), load<f64>(at), write)
-  setStep(step)
 }
 
 /** The operands of the one instruction for numbers, if the values of a program are doubles and nothing else; else 0. */

@@ -19,6 +19,7 @@ import {
   modeScale,
   pairBytes,
   pairCount,
+  pairEdge,
   pairMean,
   pairMode,
   pairScale,
@@ -40,13 +41,6 @@ export function forgetBeyond(): void {
   isBeyond = false
 }
 
-/** What a number adds to the counts of its column: 1, or -1 while the counts of a row are taken back. */
-let step: i32 = 1
-
-export function setStep(to: i32): void {
-  step = to
-}
-
 /** Writes the normalized number and its mode, and counts it; returns the position after them. */
 @inline
 export function putNormalized(column: usize, x: f64, out: usize): usize {
@@ -56,7 +50,9 @@ export function putNormalized(column: usize, x: f64, out: usize): usize {
   const cell = <usize>load<u8>(load<usize>(column, columnRoot) + <usize><i32>place)
   if (cell == unresolvedPair) return putUnresolved(column, x, out)
   const pair = load<usize>(column, columnPairs) + cell * pairBytes
-  store<i32>(pair, load<i32>(pair, pairCount) + step, pairCount)
+  // No jump, for none could be foreseen.
+  const edges = <usize>(x >= load<f64>(pair, pairEdge)) + <usize>(x >= load<f64>(pair, pairEdge + pairBytes))
+  add(pair + edges * pairBytes + pairCount)
   const value = (x - load<f64>(pair, pairMean)) / load<f64>(pair, pairScale)
   return putPair(clipped(column, value), load<u32>(pair, pairMode), out)
 }
@@ -78,7 +74,7 @@ function putUnresolved(column: usize, x: f64, out: usize): usize {
 
 @inline
 function add(count: usize): void {
-  store<i32>(count, load<i32>(count) + step)
+  store<i32>(count, load<i32>(count) + 1)
 }
 
 /** Four times the number of edges at or below x: where its slot is counted. */

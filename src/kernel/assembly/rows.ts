@@ -32,19 +32,19 @@ import {
   runRejected,
   runRow,
   runSent,
-  runStep,
   runTo,
   runUsed,
   runValueLengthBytes,
   runVersion,
   statusAt,
   timestampAt,
+  unsentAt,
   valueEndAt,
   valueStartAt,
 } from '../layout'
 import { copy } from './copy'
 import { onlyDoubles, transformDoubles } from './doubles'
-import { forgetBeyond, setStep } from './numbers'
+import { forgetBeyond } from './numbers'
 import { run } from './program'
 import { lengthBytes, writeBits, zigzag } from './varint'
 
@@ -84,9 +84,7 @@ export function transform(ctx: usize): i32 {
   let maxMs = load<f64>(ctx, runMaxMs)
   let lengthSize = load<usize>(ctx, runLengthBytes)
   let valueLengthSize = load<usize>(ctx, runValueLengthBytes)
-  const step = load<i32>(ctx, runStep)
   let sent = load<i32>(ctx, runSent)
-  setStep(step)
   // Neighbours mostly have the same time.
   let lastMs = NaN
   let timeBits: u64 = 0
@@ -169,8 +167,7 @@ export function transform(ctx: usize): i32 {
       store<u32>(guessed, load<u32>(head, 8), 8)
       const written = run(ctx, code, columns, row, body, end, guessed + headBytes)
       if (written < leastPosition) {
-        setStep(-step)
-        run(ctx, code, columns, row, body, end, guessed + headBytes)
+        run(ctx, code, columns + unsentAt, row, body, end, guessed + headBytes)
         forgetBeyond()
         if (written == errorVersion) reason = reasonVersion
         else {
@@ -189,10 +186,7 @@ export function transform(ctx: usize): i32 {
     }
     const headersBytes = headersEnd - headers
     if (used + (out - outStart) + <usize>frameBytes + keyBytes + valueBytes + headersBytes > batchLimit && count > 0) {
-      if (start >= 0) {
-        setStep(-step)
-        run(ctx, code, columns, row, <usize>start + framingBytes, end, out)
-      }
+      if (start >= 0) run(ctx, code, columns + unsentAt, row, body, end, out)
       reason = reasonFull
       break
     }
@@ -210,7 +204,7 @@ export function transform(ctx: usize): i32 {
     out = writeBits(out, <u64>length << 1) + length
     if (count == 0 || timeMs > maxMs) maxMs = timeMs
     count++
-    if (start >= 0) sent += step
+    if (start >= 0) sent++
   }
   store<i32>(ctx, row, runRow)
   store<i32>(ctx, sent, runSent)
