@@ -8,6 +8,7 @@ import { parseListText, parseTopic } from '../config/value-parsers.ts'
 import { commandGraceMs, interruption } from '../observe/interruption.ts'
 import { createLogger, type LogLevel, logLevels } from '../observe/logger.ts'
 import { printable } from '../observe/printable-text.ts'
+import { createProgress, type Progress } from '../observe/progress.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
 
 /** Flags that every command has. */
@@ -125,4 +126,13 @@ export function drawRun(): string {
 /** Prints a command's result: JSON for programs, `text` for people. */
 export function printResult({ json }: CommonFlags, result: unknown, text: string): void {
   process.stdout.write(`${printable(json ? JSON.stringify(result) : text)}\n`)
+}
+
+/**
+ * The progress of a command. Without a terminal, whoever wants JSON on standard output or in the log reads no lines of
+ * text.
+ */
+export function progressOf(flags: CommonFlags, label: string): Progress {
+  const isQuiet = flags.json === true || !['warn', 'error'].includes(logLevel(flags))
+  return createProgress(label, { isQuiet })
 }

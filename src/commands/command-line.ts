@@ -3,8 +3,9 @@ import type { PreparePeers } from '../bench/peers.ts'
 import { applySettings } from '../config/effective-settings.ts'
 import { declareSettings, settingsOf } from '../config/setting.ts'
 import { softwareVersion } from '../config/software-version.ts'
-import { type ExitCode, exitCodes, PipelineError } from '../errors.ts'
+import { type ExitCode, exitCodes, interruptionText, isInterruption, PipelineError } from '../errors.ts'
 import { printable, printableLine } from '../observe/printable-text.ts'
+import { durationText } from '../observe/report-text.ts'
 import { benchCommand } from './bench.ts'
 import { configCommand } from './config.ts'
 import { deadLettersCommand } from './dead-letters.ts'
@@ -45,15 +46,21 @@ const commands: readonly (readonly [heading: string, commands: readonly ((peers?
  * @param peers what "vgm bench" measures beside ours, where there is a checkout
  */
 export async function runCommandLine(argv: readonly string[], peers?: PreparePeers): Promise<void> {
+  const startedMs = performance.now()
   let isDebugging = argv.includes('--debug')
+  let isForPrograms = false
   const program = createProgram(peers)
     .version(softwareVersion)
     .hook('preAction', (_, action) => {
       applySettings(action, process.env)
-      isDebugging = action.opts<{ debug?: boolean }>().debug === true
+      const { debug = false, json = false } = action.opts<{ debug?: boolean; json?: boolean }>()
+      isDebugging = debug
+      isForPrograms = json
     })
   try {
     await program.parseAsync([...argv])
+    const seconds = (performance.now() - startedMs) / 1_000
+    if (seconds >= 1 && !isForPrograms) process.stderr.write(`took ${seconds < 60 ? `${seconds.toFixed(1)} s` : durationText(seconds)}\n`)
   } catch (error) {
     // Not process.exit: output may still be on its way. What keeps the process alive after an error is a defect.
     process.exitCode = report(error, isDebugging)
@@ -114,6 +121,10 @@ function report(error: unknown, debug: boolean): ExitCode {
       printable(`error: this is a defect of vgm, please report it\n${(error as Error)?.stack ?? String(error)}\n`),
     )
     return exitCodes.failed
+  }
+  if (isInterruption(error)) {
+    process.stderr.write(printable(`${interruptionText(error)}\n`))
+    return error.exitCode
   }
   // Other libraries explain themselves over many lines; the first one says what is wrong.
   const what = error.message.split('\n', 1)[0].replace(/[.!]+$/, '')

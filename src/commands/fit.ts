@@ -4,9 +4,8 @@ import { parseCount, parseLimit, parseList, parseNumber, parseSeed, parseWeight 
 import { modelPlot } from '../drawing/model-plot.ts'
 import { UsageError } from '../errors.ts'
 import type { SummaryFitOptions } from '../mixture/fit-options.ts'
-import { createProgress } from '../observe/progress.ts'
 import { fitSettings } from '../pipeline/defaults.ts'
-import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
+import { type DatasetFlags, datasetCommand, printResult, progressOf, withCluster } from './command-context.ts'
 import { topicOption } from './options.ts'
 
 interface FitFlags extends DatasetFlags {
@@ -68,7 +67,7 @@ export function fitCommand(): Command {
       fitSettings(recipe, mixture)
       await withCluster(flags, async (cluster) => {
         const { fitDataset, modelSummary } = await import('../pipeline/fit-dataset.ts')
-        const progress = createProgress('fit')
+        const progress = progressOf(flags, 'fit')
         let others: readonly string[] = []
         const fitting = fitDataset(cluster, {
           dataset,

@@ -1,12 +1,11 @@
 import type { Command } from 'commander'
 import { topicNames } from '../config/names.ts'
 import { exitCodes, UsageError } from '../errors.ts'
-import { createProgress } from '../observe/progress.ts'
 import { textTable } from '../observe/report-text.ts'
 import type { AuditResult, LoadedFile } from '../pipeline/verify-dataset.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
 import type { FileAudit, FileFinding } from '../stages/verify/audit-file.ts'
-import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
+import { type DatasetFlags, datasetCommand, printResult, progressOf, withCluster } from './command-context.ts'
 import { addFileOptions, type FileFlags, fileReading, givenFileFlags } from './file-options.ts'
 import { clipOption, modeChoiceOption, topicOption } from './options.ts'
 
@@ -68,7 +67,7 @@ export function verifyCommand(): Command {
     const loaded = file === undefined ? undefined : { ...fileReading(flags), file, key, timestamp, badRows }
     await withCluster(flags, async (cluster) => {
       const { mismatches, verifyDataset } = await import('../pipeline/index.ts')
-      const progress = createProgress('verify')
+      const progress = progressOf(flags, 'verify')
       const options = { dataset, topics, modelsTopic, groups, clip, modeChoice, loaded, onProgress: progress.update }
       const result = await verifyDataset(cluster, options).finally(progress.end)
       printResult(flags, result, verifyText(result, loaded))

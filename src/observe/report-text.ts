@@ -1,6 +1,5 @@
 import type { StageReport } from '../ports/stage-report.ts'
 import { printableLine } from './printable-text.ts'
-import { formatSpeed } from './progress.ts'
 
 /**
  * @example
@@ -16,6 +15,13 @@ export function stageText(
     `${count(rowsIn)} rows in, ${count(rowsOut)} out to ${topic}, ${count(deadLetters)} dead letters; ` +
     `${seconds.toFixed(1)} s, ${formatSpeed(rowsPerSecond)}`
   )
+}
+
+/** @example formatSpeed(2_340_000) // '2.3M/s' */
+export function formatSpeed(rowsPerSecond: number): string {
+  if (rowsPerSecond >= 999_500) return `${(rowsPerSecond / 1e6).toFixed(1)}M/s`
+  if (rowsPerSecond >= 1_000) return `${Math.round(rowsPerSecond / 1e3)}k/s`
+  return `${Math.round(rowsPerSecond)}/s`
 }
 
 /** Columns of text, numbers to the right, a line for each row. */
