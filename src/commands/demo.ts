@@ -182,7 +182,8 @@ function demoText(
         '                                    fit, normalize, restore and the others',
       ]
   // In a checkout there is no vgm on the PATH.
-  if (process.env.npm_command !== undefined) next.push('', "Here: alias vgm='npm run --silent vgm --'")
+  if (process.env.npm_command !== undefined && import.meta.url.endsWith('.ts'))
+    next.push('', 'Here: alias vgm="$PWD/node_modules/.bin/node $PWD/src/main.ts"')
   return [
     '',
     ...model.columns.map((column) => `${modelPlot(column)}\n`),
