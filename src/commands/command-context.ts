@@ -10,6 +10,7 @@ import { createLogger, type LogLevel, logLevels } from '../observe/logger.ts'
 import { printable } from '../observe/printable-text.ts'
 import { createProgress, type Progress } from '../observe/progress.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
+import { isShownWhole } from './help.ts'
 
 /** Flags that every command has. */
 export interface CommonFlags {
@@ -33,7 +34,7 @@ export function plainCommand(name: string, description: string, example: string)
   return commonOptionsSoFar(
     new Command(name)
       .description(description)
-      .option('--json', 'print the result as JSON, and nothing else, on standard output')
+      .option('--json', 'print the result as JSON, and nothing else')
       .option('--debug', 'log at level debug, and show stack traces')
       .addOption(new Option('--log-level <level>', 'least severe level to log').choices(logLevels).default('warn'))
       .option('--config <file>', 'YAML file with values of flags')
@@ -62,9 +63,8 @@ export function addSecurityOptions(command: Command): Command {
     const option = new Option(flags, description).env(variable).hideHelp()
     command.addOption(commonOption(choices === undefined ? option : option.choices(choices)))
   }
-  return command.addHelpText(
-    'after',
-    '\nA cluster with TLS or logins: --security-protocol and more, see docs/security.md',
+  return command.addHelpText('after', () =>
+    isShownWhole(command) ? '\nA cluster with TLS or logins: --security-protocol and more, see docs/security.md' : '',
   )
 }
 

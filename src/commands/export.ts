@@ -32,7 +32,7 @@ export function exportCommand(): Command {
   )
     .argument('<file>', 'file to write; its extension determines the format')
     .addOption(
-      new Option('--stage <stage>', 'topic to export').choices(['normalized', 'restored', 'raw']).default('normalized'),
+      new Option('--stage <stage>', 'which rows').choices(['normalized', 'restored', 'raw']).default('normalized'),
     )
     .option('--topic <topic>', 'topic to export (default: that of --stage)', parseTopic)
     .addOption(new Option('--format <format>', 'format of the file (default: by its extension)').choices(tableFormats))

@@ -28,7 +28,7 @@ export function loadCommand(): Command {
     'vgm load trips.parquet --dataset trips',
   ).argument('<file...>', 'CSV, Parquet or JSON files')
   return addFileOptions(command)
-    .option('--key <column>', 'column whose text becomes the key and chooses the partition')
+    .option('--key <column>', 'column with the key, which chooses the partition')
     .option('--timestamp <column>', 'column that is the time of each record (default: the time of the load)')
     .option('--default-timestamp <time>', 'time of rows that have none in --timestamp: now, or ISO 8601')
     .option('--partitions <n>', 'number of partitions of a new topic', parseCount, defaultPartitions)

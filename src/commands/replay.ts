@@ -55,25 +55,25 @@ export function replayCommand(): Command {
   return withStageOptions(
     datasetCommand(
       'replay',
-      'backfill: normalize a range of the raw topic with one model, into a separate topic',
+      'backfill: normalize a range of the raw topic into a separate topic',
       'vgm replay --dataset trips --from start --model 2',
     ),
   )
     .requiredOption('--model <version>', 'version of the model to normalize with', parseCount)
     .option(
       '--from <position>',
-      'position to begin at: an offset of each partition, @time (ISO 8601, or ms since 1970), start or end',
+      'an offset of each partition, @time (ISO 8601, or ms since 1970), start or end',
       parseReplayPosition,
       'start',
     )
-    .option('--to <position>', 'position to stop before, in the same notation', parseReplayPosition, 'end')
-    .option('--strict-time', 'leave out rows whose time is outside --from and --to, wherever they stand')
-    .option('--event-time <column>', 'field that is the time of a row, instead of the time of the record; strict')
-    .option('--dry-run', 'print the offsets, rows, bytes and time of the replay, and write nothing')
+    .option('--to <position>', 'position to stop before, likewise', parseReplayPosition, 'end')
+    .option('--strict-time', 'leave out all rows outside of these times')
+    .option('--event-time <column>', 'field with the time of a row; strict')
+    .option('--dry-run', 'say what would be read, and how long it takes')
     .addOption(membersOption())
     .option('--max-rate <rows>', 'rows per second that are read at most, by all members together', parseCount)
     .option('--output <topic>', 'output topic (default: <dataset>.normalized.v<model>)', parseTopic)
-    .option('--group <name>', 'consumer group that keeps the position (default: named after the backfill)')
+    .option('--group <name>', 'consumer group (default: named after the backfill)')
     .addOption(clipOption())
     .addOption(topicOption('raw'))
     .option('--dead-letter-topic <topic>', 'dead-letter topic (default: <output>.dead-letters)', parseTopic)

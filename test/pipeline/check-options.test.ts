@@ -232,6 +232,7 @@ const cases: readonly Case[] = [
     promote: flag,
     members: count_,
     onOtherFields: told,
+    onLeftOut: told,
     onProgress: told,
   }),
   caseOf<FollowModelsOptions>(followModels, d, { dataset, modelsTopic: topic }),
