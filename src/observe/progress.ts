@@ -29,13 +29,15 @@ export function createProgress(
 ): Progress {
   const startedMs = performance.now()
   if (!stream.isTTY) return isQuiet ? noProgress : lines(label, stream, startedMs)
+  const pace = new Pace()
   let drawnMs = -Infinity
   return {
     update(done, of) {
       const nowMs = performance.now()
+      pace.note(done, nowMs)
       if (nowMs - drawnMs < redrawMs) return
       drawnMs = nowMs
-      stream.write(`\r\x1b[2K${barLine(label, done, of, (nowMs - startedMs) / 1_000)}`)
+      stream.write(`\r\x1b[2K${barLine(label, done, of, pace)}`)
     },
     end() {
       if (drawnMs > -Infinity) stream.write('\r\x1b[2K')
@@ -46,16 +48,29 @@ export function createProgress(
 const noProgress: Progress = { update: () => undefined, end: () => undefined }
 
 function lines(label: string, stream: NodeJS.WriteStream, startedMs: number): Progress {
+  const pace = new Pace()
   let nextMs = startedMs + firstLineMs
   return {
     update(done, of) {
       const nowMs = performance.now()
+      pace.note(done, nowMs)
       if (nowMs < nextMs) return
-      const sinceMs = nowMs - startedMs
-      nextMs = nowMs + Math.min(mostBetweenLinesMs, sinceMs)
-      stream.write(`${plainLine(label, done, of, sinceMs / 1_000)}\n`)
+      nextMs = nowMs + Math.min(mostBetweenLinesMs, nowMs - startedMs)
+      stream.write(`${plainLine(label, done, of, pace)}\n`)
     },
     end: () => undefined,
+  }
+}
+
+/** Rows per second since the first rows came: joining a group takes time in which there are none. */
+class Pace {
+  #first: { readonly done: number; readonly ms: number } | undefined
+  rowsPerSecond: number | undefined
+
+  note(done: number, ms: number): void {
+    this.#first ??= { done, ms }
+    const seconds = (ms - this.#first.ms) / 1_000
+    if (seconds > 0 && done > this.#first.done) this.rowsPerSecond = (done - this.#first.done) / seconds
   }
 }
 
@@ -63,30 +78,30 @@ function lines(label: string, stream: NodeJS.WriteStream, startedMs: number): Pr
  * Within 80 columns.
  *
  * @example
- * barLine('normalize', 1_500_000, 3_000_000, 2)
+ * barLine('normalize', 1_500_000, 3_000_000, pace)
  * // 'normalize  ##########----------  1,500,000 rows  750k/s  2 s left'
  */
-function barLine(label: string, done: number, of: number | undefined, seconds: number): string {
+function barLine(label: string, done: number, of: number | undefined, pace: Pace): string {
   const share = shareOf(done, of)
   const filled = Math.floor(barCells * (share ?? 0))
   const bar = share === undefined ? '' : `  ${'#'.repeat(filled)}${'-'.repeat(barCells - filled)}`
-  const parts = [`${done.toLocaleString('en')} rows`, formatSpeed(speed(done, seconds)), ...timeLeft(done, of, seconds)]
+  const parts = [`${done.toLocaleString('en')} rows`, ...paceTexts(done, of, pace)]
   return `${label.padEnd(9)}${bar}  ${parts.join('  ')}`
 }
 
 /**
  * @example
- * plainLine('normalize', 1_500_000, 3_000_000, 2)
+ * plainLine('normalize', 1_500_000, 3_000_000, pace)
  * // 'normalize: 1,500,000 of 3,000,000 rows (50 %), 750k/s, 2 s left'
  */
-function plainLine(label: string, done: number, of: number | undefined, seconds: number): string {
+function plainLine(label: string, done: number, of: number | undefined, pace: Pace): string {
   const share = shareOf(done, of)
   const count = (rows: number) => rows.toLocaleString('en')
   const rows =
     share === undefined
       ? `${count(done)} rows`
       : `${count(done)} of ${count(of ?? 0)} rows (${Math.floor(100 * share)} %)`
-  return `${label}: ${[rows, formatSpeed(speed(done, seconds)), ...timeLeft(done, of, seconds)].join(', ')}`
+  return `${label}: ${[rows, ...paceTexts(done, of, pace)].join(', ')}`
 }
 
 /** Undefined if nobody knows the whole. An estimate of it may turn out to be too small. */
@@ -94,9 +109,8 @@ function shareOf(done: number, of: number | undefined): number | undefined {
   return of === undefined || of <= 0 ? undefined : Math.min(1, done / of)
 }
 
-const speed = (done: number, seconds: number) => (seconds > 0 ? done / seconds : 0)
-
-function timeLeft(done: number, of: number | undefined, seconds: number): string[] {
-  if (of === undefined || done <= 0 || done >= of) return []
-  return [`${durationText((seconds * (of - done)) / done)} left`]
+function paceTexts(done: number, of: number | undefined, { rowsPerSecond }: Pace): string[] {
+  if (rowsPerSecond === undefined) return []
+  const left = of === undefined || done >= of ? [] : [`${durationText((of - done) / rowsPerSecond)} left`]
+  return [formatSpeed(rowsPerSecond), ...left]
 }

@@ -25,7 +25,11 @@ export function formatSpeed(rowsPerSecond: number): string {
 }
 
 /** Columns of text, numbers to the right, a line for each row. */
-export function textTable(header: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+export function textTable(
+  header: readonly string[],
+  rows: readonly (readonly (string | number)[])[],
+  numbersRight = true,
+): string {
   const cells = [
     header,
     ...rows.map((row) =>
@@ -33,8 +37,8 @@ export function textTable(header: readonly string[], rows: readonly (readonly (s
     ),
   ]
   const widths = header.map((_, c) => Math.max(...cells.map((row) => row[c].length)))
-  const isNumber = header.map((_, c) =>
-    rows.every((row) => typeof row[c] === 'number' || /^[-\d]/.test(String(row[c]))),
+  const isNumber = header.map(
+    (_, c) => numbersRight && rows.every((row) => typeof row[c] === 'number' || /^[-\d]/.test(String(row[c]))),
   )
   return cells
     .map((row) =>

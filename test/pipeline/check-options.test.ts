@@ -350,6 +350,7 @@ const cases: readonly Case[] = [
     groups: [{ replay: 'x' }, { normalize: '' }, 'g', null],
     clip,
     modeChoice: [{ kind: 'likely' }, 'random', null],
+    members: [0, 1.5, '2', null],
     loaded: ['trips.csv', {}, { file: 5 }, { file: 'a.csv', keys: 'a' }, { file: 'a.csv', text: { x: 1 } }, null],
     onProgress: told,
   }),
