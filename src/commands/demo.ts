@@ -95,7 +95,7 @@ async function runDemo(
     name: Step,
     work: (onProgress: (rows: number, of?: number) => void) => Promise<T>,
   ): Promise<T> => {
-    const progress = createProgress(name)
+    const progress = createProgress(name, { isQuiet: !isTalking })
     const startedMs = performance.now()
     try {
       return await work((rows, of) => progress.update(rows, of ?? total))
