@@ -1,5 +1,5 @@
 import { PipelineError } from '../errors.ts'
-import type { Operation } from './acl.ts'
+import { type Operation, operationsOf } from './acl.ts'
 import { addressText } from './broker-address.ts'
 import type { BrokerConnections, Metadata } from './broker-connections.ts'
 import { BrokerError, ConnectionLostError, UnreadableAnswerError } from './broker-errors.ts'
@@ -16,16 +16,6 @@ import {
   type Sender,
 } from './client-parts.ts'
 import { brokersChoice, createTopic, type TopicSettings } from './create-topic.ts'
-
-/** Bits of the "authorized operations" in answers, KIP-430; numbers of Kafka's AclOperation. */
-const operationBits = {
-  Read: 3,
-  Write: 4,
-  Describe: 8,
-  DescribeConfigs: 10,
-} as const satisfies Partial<Record<Operation, number>>
-/** Value of the operations field in a response without operations. */
-const operationsUnknown = -(2 ** 31)
 
 /** Why a fact could not be gathered. */
 export interface Refusal {
@@ -175,12 +165,6 @@ function topicFacts(
     config,
     ...(creation !== undefined && { creation }),
   }
-}
-
-function operationsOf(bits: number): ReadonlySet<Operation> | undefined {
-  if (bits === operationsUnknown) return undefined
-  const all = Object.entries(operationBits) as [Operation, number][]
-  return new Set(all.filter(([, bit]) => (bits & (1 << bit)) !== 0).map(([name]) => name))
 }
 
 async function topicConfigs(
