@@ -70,9 +70,10 @@ export function normalizeCommand(): Command {
       'age from which on a model is refused at the start, and warned of later, such as 30d',
       parseDuration,
     )
-    .option('--stats', 'count rows by column and window, for "vgm drift"')
+    .option('--stats', 'count rows for "vgm drift", and refuse to start where that cannot be (default: warn)')
+    .option('--no-stats', 'count no rows for "vgm drift"')
     .addOption(statsTopicOption())
-    .option('--interval <duration>', 'length of a window of --stats (default: 1m)', parseDuration)
+    .option('--interval <duration>', 'length of a window of the counts (default: 1m)', parseDuration)
     .option('--group <name>', 'consumer group (default: vgm.<dataset>.normalize)')
     .option('--instance <name>', "name of this process that survives restarts, such as a pod's")
     .addOption(clipOption())
