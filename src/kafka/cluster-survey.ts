@@ -1,7 +1,11 @@
+import { PipelineError } from '../errors.ts'
+import { type Operation, operationsOf } from './acl.ts'
+import { addressText } from './broker-address.ts'
+import type { BrokerConnections, Metadata } from './broker-connections.ts'
+import { BrokerError, ConnectionLostError, UnreadableAnswerError } from './broker-errors.ts'
 import {
   addOffsetsToTxnV3,
   apiVersionsV3,
-  type Connection,
   describeConfigsV4,
   describeGroupsV5,
   describeLogDirsV2,
@@ -9,12 +13,8 @@ import {
   describeTransactionsV0,
   endTxnV3,
   initProducerIdV4,
-} from '@platformatic/kafka'
-import { PipelineError } from '../errors.ts'
-import { type Operation, operationsOf } from './acl.ts'
-import { addressText } from './broker-address.ts'
-import type { BrokerConnections, Metadata } from './broker-connections.ts'
-import { BrokerError, ConnectionLostError, UnreadableAnswerError } from './broker-errors.ts'
+  type Sender,
+} from './client-parts.ts'
 import { brokersChoice, createTopic, type TopicSettings } from './create-topic.ts'
 
 /** Why a fact could not be gathered. */
@@ -186,7 +186,7 @@ async function topicConfigs(
   )
 }
 
-async function config(connection: Connection, type: 2 | 4, name: string): Promise<ReadonlyMap<string, string>> {
+async function config(connection: Sender, type: 2 | 4, name: string): Promise<ReadonlyMap<string, string>> {
   const asked = { resourceType: type, resourceName: name, configurationKeys: null }
   const { results } = await describeConfigsV4.api.async(connection, [asked], false, false)
   return new Map(results[0].configs.flatMap(({ name: key, value }) => (value == null ? [] : [[key, value] as const])))
@@ -198,7 +198,7 @@ async function surveyBroker(
   topics: Metadata['topics'],
 ): Promise<BrokerFacts> {
   const address = addressText({ host, port })
-  const ask = async <T>(what: string, send: (connection: Connection) => Promise<T>): Promise<T> => {
+  const ask = async <T>(what: string, send: (connection: Sender) => Promise<T>): Promise<T> => {
     const connection = await connections.brokerConnection({ node, host, port })
     return connections.request(connection, what, send)
   }
@@ -232,11 +232,7 @@ async function surveyBroker(
 }
 
 /** @param tellsRoom whether the broker says how large its disks are (KIP-827, Kafka 3.3) */
-async function logFolders(
-  connection: Connection,
-  topics: Metadata['topics'],
-  tellsRoom: boolean,
-): Promise<LogFolder[]> {
+async function logFolders(connection: Sender, topics: Metadata['topics'], tellsRoom: boolean): Promise<LogFolder[]> {
   const asked = topics.map(({ name, partitions }) => ({
     name: name ?? '',
     partitions: partitions.map(({ partitionIndex }) => partitionIndex),
@@ -328,7 +324,7 @@ async function probeTransactions(
   { transactionalId, group }: SurveyPlan['probes'][number],
   timeoutMs: number,
 ): Promise<ProbeFacts> {
-  const ask = <T>(what: string, send: (connection: Connection) => Promise<T>): Promise<T> =>
+  const ask = <T>(what: string, send: (connection: Sender) => Promise<T>): Promise<T> =>
     connections.retrying(
       `${what} for ${transactionalId}`,
       async (named) => {

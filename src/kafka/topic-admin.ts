@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createPartitionsV3, deleteTopicsV6, describeConfigsV4, incrementalAlterConfigsV1 } from '@platformatic/kafka'
 import { PipelineError } from '../errors.ts'
 import type { TopicPartition } from '../ports/log.ts'
 import { onTopic, operationsOf } from './acl.ts'
 import { type AdminRequests, changeMs } from './admin-requests.ts'
 import { latest } from './broker-connections.ts'
 import { BrokerError, isTopicUnknown } from './broker-errors.ts'
+import { createPartitionsV3, deleteTopicsV6, describeConfigsV4, incrementalAlterConfigsV1 } from './client-parts.ts'
 import {
   controlTopicSettings,
   createTopic,
