@@ -130,7 +130,9 @@ export class DriftDetector {
     const all = this.#bins.flatMap((bins, i) => {
       const sample = thinned(columns[i], this.#options.windowRows, seededUniforms('sample', name, bins.name))
       const values = { bins, of: 'values' as const, sample, distance: distanceOf(bins, 'values', sample) }
-      return bins.nullable ? [values, { ...values, of: 'nulls' as const, distance: distanceOf(bins, 'nulls', sample) }] : [values]
+      return bins.nullable
+        ? [values, { ...values, of: 'nulls' as const, distance: distanceOf(bins, 'nulls', sample) }]
+        : [values]
     })
     const judged = all.map((each) => ({ ...each, ...this.#judge(each, name) }))
     const enough = this.#options.windowsPerFalseAlarm * judged.length
