@@ -49,7 +49,7 @@ export class RowScore {
     for (let k = 0; k < this.#mean.length; k++) peak = Math.max(peak, this.#termAt(k, x))
     let sum = 0
     for (let k = 0; k < this.#mean.length; k++) sum += Math.exp(this.#termAt(k, x) - peak)
-    return peak + Math.log(sum)
+    return Math.max(Math.log(leastMass), peak + Math.log(sum))
   }
 
   #termAt(k: number, x: number): number {

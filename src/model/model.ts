@@ -13,7 +13,7 @@ export interface ModelOptions {
 }
 
 /** The offsets of one partition that were read. */
-interface PartitionRange {
+export interface PartitionRange {
   readonly partition: number
   readonly startOffset: number
   /** the one after the last */
@@ -43,8 +43,46 @@ export interface ModelContent {
   readonly columns: readonly ColumnModel[]
 }
 
+/** What became of a challenger, and why; the names of `verdict` in schemas/model.avsc. */
+export const verdicts = ['promoted', 'approval', 'undecided', 'no-gain', 'other-columns', 'first'] as const
+export type Verdict = (typeof verdicts)[number]
+
+/** How a challenger did against the current version of its time, on rows that neither was fitted on. */
+export interface ModelComparison {
+  /** the version that was current; 0 if there was none */
+  readonly champion: number
+  /** why it was fitted */
+  readonly cause: 'interval' | 'drift'
+  readonly verdict: Verdict
+  /** the verdict, for people */
+  readonly reason: string
+  /** of the rows that both were scored on */
+  readonly topic: string
+  readonly partitions: readonly PartitionRange[]
+  readonly rows: number
+  /** that the rows were cut into */
+  readonly blocks: number
+  /** mean over the blocks of ln p of the challenger less ln p of the champion, in nats a row */
+  readonly gain: number
+  /** anytime-valid bounds of the gain; infinite if there were too few blocks */
+  readonly lower: number
+  readonly upper: number
+  /** the gain that a promotion needs, in nats a row */
+  readonly leastGain: number
+}
+
+/** What is noted of a model that is no part of its content: equal models have the same hash, however they were judged. */
+export interface ModelNotes {
+  readonly comparison?: ModelComparison
+  /**
+   * of a model that was fitted on a sample: the ends of the raw topic when the fit began, so that no row from there on
+   * was seen
+   */
+  readonly unseenFrom?: readonly { readonly partition: number; readonly offset: number }[]
+}
+
 /** A published model; plain data, schemas/model.avsc. */
-export interface Model extends ModelContent {
+export interface Model extends ModelContent, ModelNotes {
   /** from 1 */
   readonly version: number
   readonly createdAtMs: number

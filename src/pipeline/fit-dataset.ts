@@ -27,7 +27,7 @@ import { checkNames } from './members/normalize-member.ts'
 import { scanInThreads } from './members/scan-members.ts'
 import { withModelsTarget } from './models-topic.ts'
 import { noProgress, type OnProgress } from './progress.ts'
-import { datasetTopics, offsetsIn, requireTopic, topicRanges } from './row-topics.ts'
+import { datasetTopics, offsetsIn, requireTopic, topicEnds, topicRanges } from './row-topics.ts'
 
 export interface FitDatasetOptions {
   readonly dataset: string
@@ -133,6 +133,8 @@ async function fitModel(cluster: ClusterSession, options: FitDatasetOptions): Pr
   )
   const ranges = await topicRanges(cluster, topic)
   const of = offsetsIn(ranges)
+  // After the ranges of the sample: none of its rows comes from behind these ends.
+  const notes = source === 'raw' ? {} : { unseenFrom: await rawEnds(cluster, topics.raw) }
   // The publisher comes first: it fences another fit of this data set before either has done its work.
   return withModelsTarget(cluster, modelsTopic, dataset, async (target) => {
     const reader = rows.openReader()
@@ -157,7 +159,7 @@ async function fitModel(cluster: ClusterSession, options: FitDatasetOptions): Pr
         onProgress: (read) => onProgress(read, of),
       })
       await warnOfNames(cluster, topics.raw, content)
-      return await publishModel(target, content, options.promote ?? true)
+      return await publishModel(target, content, { isCurrent: options.promote ?? true, notes })
     } finally {
       await reader.close()
     }
@@ -186,6 +188,10 @@ async function warnOfNames(cluster: ClusterSession, rawTopic: string, model: Pic
     if (!(error instanceof SchemaCollisionError)) throw error
     cluster.log.warn({ topic: rawTopic }, `normalize will be refused: ${error.message}. ${error.fix}`)
   }
+}
+
+async function rawEnds(cluster: ClusterSession, rawTopic: string) {
+  return (await topicEnds(cluster, rawTopic)).map(({ partition, offset }) => ({ partition, offset }))
 }
 
 /** Rows of the raw topic that the sample was taken from, as the sampler has counted them; undefined if it has not. */

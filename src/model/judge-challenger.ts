@@ -1,0 +1,54 @@
+import type { GainFound } from '../drift/block-gains.ts'
+import type { ModelComparison, ModelContent, Verdict } from './model.ts'
+
+type Columns = Pick<ModelContent, 'columns'>
+
+export interface Judged {
+  readonly verdict: Verdict
+  /** the verdict, for people */
+  readonly reason: string
+}
+
+/**
+ * Whether a challenger becomes the current version.
+ *
+ * @param champion undefined if no version is current: then there is nothing to compare with
+ * @param found    on rows that neither was fitted on
+ * @param isHeld   whether a person promotes
+ */
+export function judgeChallenger(
+  champion: (Columns & { readonly version: number }) | undefined,
+  challenger: Columns,
+  found: GainFound,
+  isHeld: boolean,
+): Judged {
+  if (champion === undefined) {
+    const reason = 'There was no current version'
+    return isHeld ? { verdict: 'approval', reason: `${reason}; it waits for approval` } : { verdict: 'first', reason }
+  }
+  const { version } = champion
+  const { rows, decision, leastGain } = found
+  const measured = `${gainText(found)} over version ${version} on ${rows.toLocaleString('en')} rows`
+  const needed = `${leastGain} are needed`
+  const [removed, added] = [without(champion, challenger), without(challenger, champion)]
+  if (removed.length + added.length > 0) {
+    const changes = [...removed.map((name) => `-${name}`), ...added.map((name) => `+${name}`)].join(', ')
+    return { verdict: 'other-columns', reason: `Its columns differ from those of version ${version}: ${changes}` }
+  }
+  if (decision === 'drop') return { verdict: 'no-gain', reason: `It gains ${measured}; ${needed}` }
+  if (decision === 'wait')
+    return { verdict: 'undecided', reason: `It gains ${measured}, which is not certain; ${needed}` }
+  if (isHeld) return { verdict: 'approval', reason: `It gains ${measured}; it waits for approval` }
+  return { verdict: 'promoted', reason: `It gains ${measured}` }
+}
+
+const without = (some: Columns, others: Columns) =>
+  some.columns.map(({ name }) => name).filter((name) => !others.columns.some((column) => column.name === name))
+
+/** @example gainText(found) // '0.0316 (0.0290 to 0.0342) nats a row' */
+export function gainText({ gain, lower, upper }: Pick<ModelComparison, 'gain' | 'lower' | 'upper'>): string {
+  const bounds = Number.isFinite(lower) ? `${digits(lower)} to ${digits(upper)}` : 'too few blocks for bounds'
+  return `${digits(gain)} (${bounds}) nats a row`
+}
+
+const digits = (nats: number) => (Math.abs(nats) < 0.0995 ? nats.toFixed(4) : nats.toPrecision(3))
