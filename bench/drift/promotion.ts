@@ -22,6 +22,8 @@ export interface Challenge {
 export interface ChallengeResult {
   readonly challengers: number
   readonly promoted: number
+  /** better ones of which a change of the data does not account for it */
+  readonly unchanged: number
   /** that neither bound decides about */
   readonly undecided: number
   /** true gains of the promoted ones on fresh rows, in nats a row, ascending */
@@ -34,7 +36,7 @@ export function challenge(options: Challenge): ChallengeResult {
   const gains: number[] = []
   const trained = new Float64Array(trainedRows)
   const block = new Float64Array(Math.ceil(heldOutRows / heldOutBlocks))
-  let [promoted, undecided] = [0, 0]
+  let [promoted, unchanged, undecided] = [0, 0, 0]
   const fitTo = (rows: RowSource, moved: number): ColumnModel => {
     rows(0, moved, trained)
     return columnModel(fitMixture(trained))
@@ -45,16 +47,17 @@ export function challenge(options: Challenge): ChallengeResult {
     const challenger = [fitTo(rows, shift)]
     const found = gainsOn(champion, challenger, block, heldOutBlocks, (values) => rows(0, shift, values)).found()
     const { verdict } = judgeChallenger({ version: 1, columns: champion }, { columns: challenger }, found, false)
+    if (verdict === 'unchanged') unchanged++
     if (verdict === 'undecided') undecided++
     if (verdict !== 'promoted') continue
     promoted++
     const judged = judgedRows / block.length
     if (judged >= 1)
       gains.push(
-        gainsOn(champion, challenger, block, Math.round(judged), (values) => rows(0, shift, values)).found().gain,
+        gainsOn(champion, challenger, block, Math.round(judged), (values) => rows(0, shift, values)).found().gain.mean,
       )
   }
-  return { challengers, promoted, undecided, gains: gains.sort((a, b) => a - b) }
+  return { challengers, promoted, unchanged, undecided, gains: gains.sort((a, b) => a - b) }
 }
 
 function gainsOn(

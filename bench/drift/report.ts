@@ -122,10 +122,11 @@ if (isWanted('promotion')) {
     'held-out rows',
     'challengers',
     'promoted',
+    'better, data unchanged',
     'undecided',
     'gain of the promoted on a million fresh rows: least, median',
   )
-  line('---', '---:', '---:', '---:', '---:')
+  line('---', '---:', '---:', '---:', '---:', '---:')
   const basis = { trainedRows: 100_000, heldOutRows: 100_000, judgedRows: 1_000_000 }
   const mixed = { ...basis, source: mixedSource }
   const delays = { ...basis, source: (seed: number) => real(5_000 + seed).source }
@@ -141,8 +142,15 @@ if (isWanted('promotion')) {
     ['flights, delay: shifted by 0.1 std', { ...delays, challengers: some(100), shift: 0.1 }],
   ]
   for (const [name, options] of challenges) {
-    const { challengers, promoted, undecided, gains } = challenge(options)
+    const { challengers, promoted, unchanged, undecided, gains } = challenge(options)
     const spread = gains.length === 0 ? '' : `${gains[0].toFixed(4)}, ${gains[gains.length >> 1].toFixed(4)}`
-    line(name, challengers, percent(promoted, challengers), percent(undecided, challengers), spread)
+    line(
+      name,
+      challengers,
+      percent(promoted, challengers),
+      percent(unchanged, challengers),
+      percent(undecided, challengers),
+      spread,
+    )
   }
 }

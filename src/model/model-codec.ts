@@ -54,6 +54,12 @@ interface RangeRecord {
   end_offset: number
 }
 
+interface MeanRecord {
+  mean: number
+  lower: number
+  upper: number
+}
+
 interface ComparisonRecord {
   champion: number
   cause: string
@@ -63,9 +69,8 @@ interface ComparisonRecord {
   partitions: RangeRecord[]
   rows: number
   blocks: number
-  gain: number
-  lower: number
-  upper: number
+  gain: MeanRecord
+  change: MeanRecord
   least_gain: number
 }
 
@@ -235,6 +240,8 @@ function fromRangeRecord(range: RangeRecord): PartitionRange {
   return { partition: range.partition, startOffset: range.start_offset, endOffset: range.end_offset }
 }
 
+const fromMeanRecord = ({ mean, lower, upper }: MeanRecord) => ({ mean, lower, upper })
+
 function toComparisonRecord({ leastGain, partitions, ...comparison }: ModelComparison): ComparisonRecord {
   return { ...comparison, partitions: partitions.map(toRangeRecord), least_gain: leastGain }
 }
@@ -250,9 +257,8 @@ function fromComparisonRecord(record: ComparisonRecord): ModelComparison {
     partitions: record.partitions.map(fromRangeRecord),
     rows: record.rows,
     blocks: record.blocks,
-    gain: record.gain,
-    lower: record.lower,
-    upper: record.upper,
+    gain: fromMeanRecord(record.gain),
+    change: fromMeanRecord(record.change),
     leastGain: record.least_gain,
   }
 }

@@ -44,8 +44,15 @@ export interface ModelContent {
 }
 
 /** What became of a challenger, and why; the names of `verdict` in schemas/model.avsc. */
-export const verdicts = ['promoted', 'approval', 'undecided', 'no-gain', 'other-columns', 'first'] as const
+export const verdicts = ['promoted', 'approval', 'undecided', 'no-gain', 'unchanged', 'other-columns', 'first'] as const
 export type Verdict = (typeof verdicts)[number]
+
+/** A mean over blocks, in nats a row, and anytime-valid bounds; infinite ones if there were too few blocks. */
+interface BoundedMean {
+  readonly mean: number
+  readonly lower: number
+  readonly upper: number
+}
 
 /** How a challenger did against the current version of its time, on rows that neither was fitted on. */
 export interface ModelComparison {
@@ -62,11 +69,10 @@ export interface ModelComparison {
   readonly rows: number
   /** that the rows were cut into */
   readonly blocks: number
-  /** mean over the blocks of ln p of the challenger less ln p of the champion, in nats a row */
-  readonly gain: number
-  /** anytime-valid bounds of the gain; infinite if there were too few blocks */
-  readonly lower: number
-  readonly upper: number
+  /** ln p of the challenger less ln p of the champion */
+  readonly gain: BoundedMean
+  /** the same less what it is on the rows that the champion was fitted on */
+  readonly change: BoundedMean
   /** the gain that a promotion needs, in nats a row */
   readonly leastGain: number
 }
