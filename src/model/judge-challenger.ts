@@ -1,5 +1,6 @@
 import type { GainFound, MeanGain } from '../drift/block-gains.ts'
-import type { ModelContent, Verdict } from './model.ts'
+import type { Verdict } from '../ports/stage-event.ts'
+import type { ModelContent } from './model.ts'
 
 type Columns = Pick<ModelContent, 'columns'>
 

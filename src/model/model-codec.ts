@@ -5,16 +5,10 @@ import { isWholeValue } from '../avro/whole-value.ts'
 import type { Baseline } from '../mixture/baseline.ts'
 import type { ColumnModel, NumericType } from '../mixture/column-model.ts'
 import { columnModelProblem } from '../mixture/column-model-problem.ts'
+import { verdicts } from '../ports/stage-event.ts'
 import { plainSchema } from '../rows/plain-schema.ts'
 import { CorruptModelError } from './errors.ts'
-import {
-  type Model,
-  type ModelAlias,
-  type ModelComparison,
-  type ModelContent,
-  type PartitionRange,
-  verdicts,
-} from './model.ts'
+import type { Model, ModelAlias, ModelComparison, ModelContent, PartitionRange } from './model.ts'
 import { modelAliasSchema, modelSchema } from './model-schemas.ts'
 
 /** Confluent wire format: a zero, then the schema's id in four bytes, big-endian, then the Avro body. */

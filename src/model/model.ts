@@ -1,4 +1,5 @@
 import type { ColumnModel } from '../mixture/column-model.ts'
+import type { Verdict } from '../ports/stage-event.ts'
 
 /** The options of a fit, including defaults; units as in the options of the fit. */
 export interface ModelOptions {
@@ -42,10 +43,6 @@ export interface ModelContent {
   readonly lineage: Lineage
   readonly columns: readonly ColumnModel[]
 }
-
-/** What became of a challenger, and why; the names of `verdict` in schemas/model.avsc. */
-export const verdicts = ['promoted', 'approval', 'undecided', 'no-gain', 'unchanged', 'other-columns', 'first'] as const
-export type Verdict = (typeof verdicts)[number]
 
 /** A mean over blocks, in nats a row, and anytime-valid bounds; infinite ones if there were too few blocks. */
 interface BoundedMean {

@@ -58,6 +58,17 @@ export function logEvent(log: Logger, event: StageEvent): void {
         `the schema registry ${event.isReachable ? 'answers again' : 'does not answer; waiting'}`,
       )
       break
+    case 'refit': {
+      const { champion, verdict, reason } = event.comparison
+      log.info({ version: event.version, champion, verdict }, `a challenger was compared. ${reason}`)
+      break
+    }
+    case 'refit-failed':
+      log.error(`nothing could be fitted: ${event.reason}`)
+      break
+    case 'refit-waits':
+      if (event.isNews) log.warn({ has: event.has, needs: event.needs }, event.cause)
+      break
     case 'draining':
       log.info(
         { graceMs: event.graceMs },

@@ -2,7 +2,7 @@ import { defaultModelsTopic } from '../config/names.ts'
 import { aliasName, count, datasetName, either, oneOf, ownTopic, type ValueRule } from '../config/value-rules.ts'
 import { UsageError } from '../errors.ts'
 import { ModelMissingError } from '../model/errors.ts'
-import type { Model } from '../model/model.ts'
+import type { Model, ModelComparison } from '../model/model.ts'
 import { knownVersions, type ModelCatalogue } from '../model/model-catalogue.ts'
 import { ModelFollower } from '../model/model-follower.ts'
 import type { NamedAlias } from '../model/model-key.ts'
@@ -125,6 +125,8 @@ export interface ModelVersion {
   /** rows of the topic that it was trained on */
   readonly rows: number
   readonly columns: readonly { readonly name: string; readonly modes: number }[]
+  /** what became of it as a challenger, and why; undefined of a model that was compared with none */
+  readonly comparison?: Pick<ModelComparison, 'champion' | 'verdict' | 'reason'>
 }
 
 /**
@@ -144,7 +146,7 @@ async function list(cluster: ClusterSession, options: FollowModelsOptions): Prom
   try {
     const models = follower.catalogue.datasets.get(options.dataset)
     const versions = [...(models?.versions.values() ?? [])].map(
-      ({ version, createdAtMs, recipe, columns, lineage }): ModelVersion => ({
+      ({ version, createdAtMs, recipe, columns, lineage, comparison }): ModelVersion => ({
         version,
         current: version === models?.alias?.version,
         names: [...(models?.named ?? [])].filter(([, named]) => named === version).map(([name]) => name),
@@ -152,6 +154,7 @@ async function list(cluster: ClusterSession, options: FollowModelsOptions): Prom
         recipe,
         rows: lineage.rowsSeen,
         columns: columns.map(({ name, mean }) => ({ name, modes: mean.length })),
+        ...(comparison !== undefined && { comparison: shortComparison(comparison) }),
       }),
     )
     return versions.sort((a, b) => a.version - b.version)
@@ -159,6 +162,8 @@ async function list(cluster: ClusterSession, options: FollowModelsOptions): Prom
     await follower.close()
   }
 }
+
+const shortComparison = ({ champion, verdict, reason }: ModelComparison) => ({ champion, verdict, reason })
 
 export interface PromoteModelOptions {
   readonly dataset: string
