@@ -78,6 +78,9 @@ export function logEvent(log: Logger, event: StageEvent): void {
     case 'ended':
       log.info(event.totals, 'a member ends')
       break
+    case 'shadow':
+      log.debug(event.figures, 'a shadow model has looked at rows')
+      break
     case 'brokers-reached':
     case 'state':
       break

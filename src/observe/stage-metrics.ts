@@ -7,6 +7,7 @@ import {
   type StageEvent,
   verdicts,
 } from '../ports/stage-event.ts'
+import { addShadow, type ShadowFigures } from '../ports/stage-report.ts'
 import { registerProcessMetrics } from './process-metrics.ts'
 
 export interface StageLabels {
@@ -44,6 +45,7 @@ export class StageMetrics {
   readonly #assigned = new Map<MemberNumber, number>()
   readonly #paused = new Set<MemberNumber>()
   readonly #models = new Map<MemberNumber, number>()
+  readonly #shadows = new Map<MemberNumber, ShadowFigures>()
   /** the last one */
   #comparison: Comparison | undefined
 
@@ -108,6 +110,20 @@ export class StageMetrics {
             [{ bound: 'upper' }, upper ?? mean],
           ]
     })
+    this.#gauge('vgm_shadow_rows', 'Rows that the shadow model has looked at', [], () => {
+      const shadow = this.#shadow()
+      return shadow === undefined ? [] : [[{}, shadow.rows]]
+    })
+    this.#gauge('vgm_shadow_gain_nats', 'Gain of the shadow model over the one in use, in nats a row', [], () => {
+      const shadow = this.#shadow()
+      return shadow === undefined ? [] : [[{}, shadow.gain]]
+    })
+    this.#gauge(
+      'vgm_shadow_changed_mode_ratio',
+      'Share of the values of a column that have another mode under the shadow model',
+      ['column'],
+      () => (this.#shadow()?.columns ?? []).map(({ name: column, changedMode }) => [{ column }, changedMode]),
+    )
     this.#gauge('vgm_registry_reachable', 'Whether the schema registry answered the last request', [], () => [
       [{}, this.#withoutRegistry.size === 0 ? 1 : 0],
     ])
@@ -179,6 +195,9 @@ export class StageMetrics {
         // Of the first model there is nothing to compare.
         if (event.comparison.champion > 0) this.#comparison = event.comparison
         return
+      case 'shadow':
+        this.#shadows.set(member, event.figures)
+        return
       case 'refit-failed':
         this.#refits.inc({ ...labels, verdict: 'failed' })
         return
@@ -190,11 +209,17 @@ export class StageMetrics {
         this.#partitions.set(member, event.partitions)
         return
       case 'ended':
-        for (const known of [this.#partitions, this.#assigned, this.#models]) known.delete(member)
+        for (const known of [this.#partitions, this.#assigned, this.#models, this.#shadows]) known.delete(member)
         this.#withoutRegistry.delete(member)
         this.#paused.delete(member)
         return
     }
+  }
+
+  /** Of all members together. */
+  #shadow(): ShadowFigures | undefined {
+    const [first, ...others] = this.#shadows.values()
+    return first && others.reduce(addShadow, first)
   }
 
   #states(): PartitionState[] {

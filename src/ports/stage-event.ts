@@ -1,4 +1,4 @@
-import type { StageReport } from './stage-report.ts'
+import type { ShadowFigures, StageReport } from './stage-report.ts'
 
 /*
  * What happens in the life of a stage, as its log, its metrics and its probes are told. All of it is plain data: it
@@ -129,6 +129,8 @@ export type StageEvent =
       readonly needs: number
       readonly isNews: boolean
     }
+  /** What a shadow model would have done with this member's rows, after a committed slice. */
+  | { readonly kind: 'shadow'; readonly figures: ShadowFigures }
   | { readonly kind: 'draining'; readonly graceMs: number }
   | { readonly kind: 'ended'; readonly totals: StageReport }
 

@@ -20,6 +20,7 @@ import { encodeRun } from './encode-run.ts'
 import { rowHash, seedFor } from './row-hash.ts'
 import type { RowTarget, RowTransform } from './row-transform.ts'
 import { SchemaPlans, type UnusableSchema } from './schema-plans.ts'
+import type { ShadowModel } from './shadow-model.ts'
 import type { SliceStats } from './slice-stats.ts'
 
 /** How the mode of a value is chosen. */
@@ -41,6 +42,8 @@ export interface NormalizeOptions {
   readonly modeChoice: ModeChoice
   /** what is counted of the rows; undefined counts nothing */
   readonly stats?: SliceStats | undefined
+  /** another model that looks at the rows, and writes nothing */
+  readonly shadow?: ShadowModel | undefined
   /** told once for each schema whose rows all become dead letters */
   readonly onUnusableSchema: (schema: RowSchemaName, reason: string) => void
 }
@@ -51,6 +54,8 @@ interface NormalizePlan {
   readonly program: RowProgram
   /** has the numbers that modes are drawn for */
   readonly stored: RowProgram | undefined
+  /** has the numbers that a shadow model looks at */
+  readonly shadowed: RowProgram | undefined
   /** framing and model version */
   readonly head: Uint8Array
 }
@@ -94,6 +99,7 @@ export class NormalizeTransform implements RowTransform {
       this.#plans.clear()
     }
     this.#options.stats?.begin(model)
+    this.#options.shadow?.begin(this.kernel, model)
     this.#tabulate()
   }
 
@@ -133,7 +139,8 @@ export class NormalizeTransform implements RowTransform {
     const { stats } = this.#options
     const { runs, end } = await this.#plans.runs(kernel.records, from, to, kernel.status)
     for (const run of runs) {
-      const { program, stored, head } = run.plan ?? noPlan
+      const { program, stored, shadowed, head } = run.plan ?? noPlan
+      if (shadowed !== undefined) this.#options.shadow?.look(kernel, shadowed, run.from, run.to)
       if (stored !== undefined) this.#choose(stored, run.from, run.to, target.source)
       kernel.begin({ program, columns: this.#columns.at, head })
       await encodeRun(kernel, run, stats === undefined ? target : noting(kernel, target))
@@ -148,6 +155,7 @@ export class NormalizeTransform implements RowTransform {
 
   endSlice(isCommitted: boolean): void {
     this.#options.stats?.end(isCommitted)
+    this.#options.shadow?.end(isCommitted)
   }
 
   /** Chooses the modes of rows [from, to), and has them and the normalized numbers in the columns. */
@@ -177,6 +185,7 @@ export class NormalizeTransform implements RowTransform {
       return {
         program: compileRowProgram(parsed, plan, isStored ? 'replacePairs' : 'normalize'),
         stored: isStored ? compileRowProgram(parsed, plan, 'store') : undefined,
+        shadowed: this.#options.shadow?.compile(parsed),
         head: stampedHead(await registry.register(subject, derived), version),
       }
     } catch (error) {
@@ -188,7 +197,7 @@ export class NormalizeTransform implements RowTransform {
 }
 
 /** For rows that are null, or have failed. */
-const noPlan: NormalizePlan = { program: noProgram, stored: undefined, head: new Uint8Array(0) }
+const noPlan: NormalizePlan = { program: noProgram, stored: undefined, shadowed: undefined, head: new Uint8Array(0) }
 
 /** Framing and model version: what every value of a schema begins with. */
 function stampedHead(schemaId: number, modelVersion: number): Uint8Array {

@@ -1,4 +1,4 @@
-import { addTimeCounts, noTimeCounts, type StageReport, stageReport } from '../../ports/stage-report.ts'
+import { addShadow, addTimeCounts, noTimeCounts, type StageReport, stageReport } from '../../ports/stage-report.ts'
 import type { ClusterSession } from '../cluster-session.ts'
 import { type MemberTask, runMember } from './member-task.ts'
 import { runThreads } from './member-threads.ts'
@@ -30,6 +30,7 @@ function total(reports: Iterable<StageReport>): StageReport {
   const all = [...reports]
   const sum = (of: (report: StageReport) => number) => all.reduce((rows, report) => rows + of(report), 0)
   const times = all.flatMap(({ times }) => times ?? [])
+  const shadows = all.flatMap(({ shadow }) => shadow ?? [])
   return {
     ...stageReport(
       sum(({ rowsIn }) => rowsIn),
@@ -38,5 +39,6 @@ function total(reports: Iterable<StageReport>): StageReport {
       Math.max(...all.map(({ seconds }) => seconds)),
     ),
     ...(times.length > 0 && { times: times.reduce(addTimeCounts, noTimeCounts) }),
+    ...(shadows.length > 0 && { shadow: shadows.reduce(addShadow) }),
   }
 }
