@@ -15,7 +15,7 @@ import type { SummaryFitOptions } from '../mixture/fit-options.ts'
 import { createProgress } from '../observe/progress.ts'
 import { fitSettings } from '../pipeline/defaults.ts'
 import type { Challenger, FollowFitsOptions } from '../pipeline/follow-fits.ts'
-import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
+import { type DatasetFlags, datasetCommand, printResult } from './command-context.ts'
 import { withObservedStage } from './observed-stage.ts'
 import { type StageFlags, statsTopicOption, topicOption, withStageOptions } from './options.ts'
 
@@ -122,7 +122,7 @@ export function fitCommand(): Command {
         members: flags.members,
       }
       if (flags.follow === true) return followFits(flags, common)
-      await withCluster(flags, async (cluster) => {
+      await withObservedStage(flags, { ...observed, runsOn: false }, async (cluster) => {
         const { fitDataset, modelSummary } = await import('../pipeline/fit-dataset.ts')
         const progress = createProgress('fit')
         let others: readonly string[] = []
@@ -147,13 +147,14 @@ export function fitCommand(): Command {
     })
 }
 
+const observed = { stage: 'fit', needs: ['brokers'] as const, members: 1 }
+
 /** Prints a line for each challenger. */
 async function followFits(
   flags: FitFlags,
   common: Omit<FollowFitsOptions, 'everyMs' | 'windowRows' | 'onChallenger'>,
 ): Promise<void> {
-  const observed = { stage: 'fit', needs: ['brokers'] as const, members: 1, runsOn: true }
-  await withObservedStage(flags, observed, async (cluster) => {
+  await withObservedStage(flags, { ...observed, runsOn: true }, async (cluster) => {
     const { followFits: follow } = await import('../pipeline/follow-fits.ts')
     await follow(cluster, {
       ...common,
@@ -200,8 +201,6 @@ const followFlags = {
   requireApproval: '--require-approval',
   dryRun: '--dry-run',
   rounds: '--rounds',
-  http: '--http',
-  traces: '--traces',
 } as const
 
 /** @throws UsageError if one flag makes another one mean nothing */

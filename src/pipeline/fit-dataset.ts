@@ -24,6 +24,7 @@ import { parseSampleCounts } from '../stages/sample.ts'
 import { beginsAnew, call } from './call.ts'
 import { fields, optionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
+import { withHeartbeat } from './heartbeat.ts'
 import { checkNames } from './members/normalize-member.ts'
 import { scanInThreads } from './members/scan-members.ts'
 import { withModelsTarget } from './models-topic.ts'
@@ -117,7 +118,7 @@ const checks = optionChecks<FitDatasetOptions>(
  * @throws InterruptedError when the cluster's signal fires: the same call starts from the beginning
  */
 export async function fitDataset(cluster: ClusterSession, options: FitDatasetOptions): Promise<Model> {
-  return call(checks, cluster, options, fitModel, beginsAnew)
+  return call(checks, cluster, options, (open, told) => withHeartbeat(open, () => fitModel(open, told)), beginsAnew)
 }
 
 async function fitModel(cluster: ClusterSession, options: FitDatasetOptions): Promise<Model> {

@@ -20,6 +20,7 @@ import { optionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { DriftWatch } from './drift-watch.ts'
 import { type ColumnsFitOptions, columnsFitChecks, fitColumns, refuseRecipe, warnOfNames } from './fit-dataset.ts'
+import { withHeartbeat } from './heartbeat.ts'
 import { followModels, withModelsTarget } from './models-topic.ts'
 import { datasetTopics, topicRanges } from './row-topics.ts'
 import { whenReachable } from './when-reachable.ts'
@@ -80,7 +81,6 @@ const leastWindowRows = 20_000
 const lookEveryMs = 2_000
 /** The counts of a minute's window come in until it has ended. */
 const driftEveryMs = 10_000
-const stateEveryMs = 1_000
 
 /**
  * Keeps the model of a data set up to date: fits a challenger to recent rows of the raw topic when it is due, and
@@ -96,7 +96,7 @@ const stateEveryMs = 1_000
  * @throws UsageError for options that cannot go together; InterruptedError when the cluster's signal fires
  */
 export async function followFits(cluster: ClusterSession, options: FollowFitsOptions): Promise<Challenger[]> {
-  return call(checks, cluster, options, follow)
+  return call(checks, cluster, options, (open, told) => withHeartbeat(open, () => follow(open, told)))
 }
 
 async function follow(cluster: ClusterSession, options: FollowFitsOptions): Promise<Challenger[]> {
@@ -108,10 +108,8 @@ async function follow(cluster: ClusterSession, options: FollowFitsOptions): Prom
       `Give at least ${leastWindowRows}: half of them are compared, in a hundred blocks`,
     )
   const topics = datasetTopics(cluster, dataset, { raw: rawTopic }, modelsTopic)
-  const { signal, report } = cluster
+  const { signal } = cluster
   const models = await whenReachable(cluster, () => followModels(cluster, { dataset, modelsTopic }))
-  const told = setInterval(() => report({ kind: 'state', partitions: [], turnedMsAgo: 0 }), stateEveryMs)
-  told.unref()
   try {
     const job = new FitJob(cluster, { ...options, windowRows }, topics.raw, models)
     const challengers: Challenger[] = []
@@ -127,7 +125,6 @@ async function follow(cluster: ClusterSession, options: FollowFitsOptions): Prom
       })
     }
   } finally {
-    clearInterval(told)
     await models.close()
   }
 }
