@@ -4,6 +4,9 @@ import type { ModelContent } from './model.ts'
 
 type Columns = Pick<ModelContent, 'columns'>
 
+/** Whether a challenger with this verdict became current at once. */
+export const isPromoted = (verdict: Verdict): boolean => verdict === 'promoted' || verdict === 'first'
+
 export interface Judged {
   readonly verdict: Verdict
   /** the verdict, for people */

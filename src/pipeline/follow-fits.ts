@@ -6,7 +6,7 @@ import { gainDefaults } from '../drift/gain-sequence.ts'
 import { InterruptedError, PipelineError, UsageError } from '../errors.ts'
 import { FencedError } from '../kafka/broker-errors.ts'
 import { TopicMissingError } from '../kafka/topic-errors.ts'
-import { judgeChallenger } from '../model/judge-challenger.ts'
+import { isPromoted, judgeChallenger } from '../model/judge-challenger.ts'
 import type { Model, ModelComparison, ModelContent } from '../model/model.ts'
 import { currentModel } from '../model/model-catalogue.ts'
 import type { ModelFollower } from '../model/model-follower.ts'
@@ -303,7 +303,7 @@ class FitJob {
   async #publish(due: DueFit, { content, comparison }: { content: ModelContent; comparison: ModelComparison }) {
     const { dataset, modelsTopic = defaultModelsTopic, dryRun = false } = this.#options
     if (dryRun) return undefined
-    const isCurrent = comparison.verdict === 'promoted' || comparison.verdict === 'first'
+    const isCurrent = isPromoted(comparison.verdict)
     if (isCurrent) await warnOfNames(this.#cluster, this.#rawTopic, content)
     const { version } = await withModelsTarget(this.#cluster, modelsTopic, dataset, (target) =>
       publishModel(target, content, {

@@ -2,6 +2,7 @@ import { defaultModelsTopic } from '../config/names.ts'
 import { aliasName, count, datasetName, either, oneOf, ownTopic, type ValueRule } from '../config/value-rules.ts'
 import { UsageError } from '../errors.ts'
 import { ModelMissingError } from '../model/errors.ts'
+import { isPromoted } from '../model/judge-challenger.ts'
 import type { Model, ModelComparison } from '../model/model.ts'
 import { knownVersions, type ModelCatalogue } from '../model/model-catalogue.ts'
 import { ModelFollower } from '../model/model-follower.ts'
@@ -202,8 +203,7 @@ async function promote(
       const versions = knownVersions(catalogue, dataset)
       if (versions.length === 0) throw new ModelMissingError(modelsTopic, dataset, undefined, versions)
       if (wanted !== 'previous') return numberOf(catalogue, dataset, wanted)
-      const current = catalogue.datasets.get(dataset)?.alias?.version ?? 0
-      const previous = versions.filter((version) => version < current).at(-1)
+      const previous = versionBefore(catalogue, dataset)
       if (previous === undefined)
         throw new UsageError(
           'There is no version before the current one',
@@ -213,6 +213,17 @@ async function promote(
     })
     return version
   })
+}
+
+/** The version to roll back to: the one that was used before, or the next lower one that was ever meant to be used. */
+function versionBefore(catalogue: ModelCatalogue, dataset: string): number | undefined {
+  const { versions, alias } = catalogue.datasets.get(dataset) ?? {}
+  const { version: current = 0, previousVersion = 0 } = alias ?? {}
+  if (previousVersion > 0 && previousVersion < current && versions?.has(previousVersion)) return previousVersion
+  const used = ({ comparison }: Model) => comparison === undefined || isPromoted(comparison.verdict)
+  return knownVersions(catalogue, dataset)
+    .filter((version) => version < current && used(versions?.get(version) as Model))
+    .at(-1)
 }
 
 export interface NameModelOptions {

@@ -91,6 +91,8 @@ suite('fit --follow', () => {
     const listed = await vgm(['model', 'ls', ...flags])
     match(listed.out, /3\s+current .* promoted/)
     equal((await vgm(['model', 'show', '3', '--check', ...flags])).code, 0)
+    // Back is the version that was used before, not the candidate between the two.
+    equal(await promoteModel(cluster, { ...of, version: 'previous' }), 1)
   })
 
   test('publishes nothing in a dry run, and leaves promotions to a person where that is asked for', async (t) => {
