@@ -18,7 +18,7 @@ import { fitSettings, type SummaryFitOptions } from '../mixture/fit-options.ts'
 import type { Model, ModelContent } from '../model/model.ts'
 import { publishModel } from '../model/publish-model.ts'
 import { SchemaCollisionError } from '../rows/schema-error.ts'
-import { fit } from '../stages/fit.ts'
+import { fit, type LeftOutColumn } from '../stages/fit.ts'
 import type { BoundedRange } from '../stages/read-partition.ts'
 import { parseSampleCounts } from '../stages/sample.ts'
 import { beginsAnew, call } from './call.ts'
@@ -44,7 +44,7 @@ export interface ColumnsFitOptions {
   readonly mixture?: ColumnFitOptions | undefined
   /** components of less weight are left out [0.005] */
   readonly minWeight?: number | undefined
-  /** learn the decimals of each column, and have restored values rounded to them [false] */
+  /** have restored values rounded to the decimals of their column [where the fit sees every row of the raw topic] */
   readonly roundToDecimals?: boolean | undefined
   /** of the starts of recipe 'sklearn'; 'scaled' draws nothing and refuses it [0] */
   readonly seed?: number | undefined
@@ -64,6 +64,8 @@ export interface FitDatasetOptions extends ColumnsFitOptions {
   readonly promote?: boolean | undefined
   /** told of the fields that are not modelled because they are no plain numbers, each with its type */
   readonly onOtherFields?: ((fields: readonly string[]) => void) | undefined
+  /** told of each number that is not modelled, and why */
+  readonly onLeftOut?: ((column: LeftOutColumn) => void) | undefined
 }
 
 /** The rows of the whole topic have been counted. */
@@ -104,6 +106,7 @@ const checks = optionChecks<FitDatasetOptions>(
     columns: listOf(text, 'names of columns'),
     promote: flag,
     onOtherFields: listener<(fields: readonly string[]) => void>(),
+    onLeftOut: listener<(column: LeftOutColumn) => void>(),
   },
 )
 
@@ -142,8 +145,11 @@ async function fitModel(cluster: ClusterSession, options: FitDatasetOptions): Pr
     const content = await fitColumns(cluster, options, {
       columns,
       ranges,
-      sampledFrom: source === 'raw' ? undefined : await rowsSampledFrom(cluster, dataset, topics),
+      ...(source === 'raw'
+        ? { sampledFrom: undefined, seesAll: true }
+        : { sampledFrom: await rowsSampledFrom(cluster, dataset, topics) }),
       onOtherFields: options.onOtherFields,
+      onLeftOut: options.onLeftOut,
     })
     await warnOfNames(cluster, topics.raw, content)
     return publishModel(target, content, { isCurrent: options.promote ?? true, notes })
@@ -157,6 +163,9 @@ export interface FittedRows {
   readonly ranges: readonly BoundedRange[]
   /** rows that these were sampled from; undefined if they are all */
   readonly sampledFrom?: number | undefined
+  /** whether these are all rows, so that the decimals of a column are known */
+  readonly seesAll?: boolean
+  readonly onLeftOut?: ((column: LeftOutColumn) => void) | undefined
   readonly onOtherFields?: ((fields: readonly string[]) => void) | undefined
 }
 
@@ -164,9 +173,9 @@ export interface FittedRows {
 export async function fitColumns(
   cluster: ClusterSession,
   options: ColumnsFitOptions,
-  { columns, ranges, sampledFrom, onOtherFields }: FittedRows,
+  { columns, ranges, sampledFrom, seesAll, onOtherFields, onLeftOut }: FittedRows,
 ): Promise<ModelContent> {
-  const { dataset, recipe = 'scaled', mixture = {}, minWeight = 0.005, roundToDecimals = false, seed = 0 } = options
+  const { dataset, recipe = 'scaled', mixture = {}, minWeight = 0.005, roundToDecimals, seed = 0 } = options
   const { members = 1, onProgress = noProgress } = options
   const { rows, registry, signal, log } = cluster
   const of = offsetsIn(ranges)
@@ -185,9 +194,11 @@ export async function fitColumns(
       registry,
       ranges,
       sampledFrom,
+      ...(seesAll !== undefined && { seesAll }),
       softwareVersion,
       signal,
       onOtherFields,
+      onLeftOut,
       onWarning: (message) => log.warn({ dataset }, message),
       onProgress: (read) => onProgress(read, of),
     })

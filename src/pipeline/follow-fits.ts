@@ -30,7 +30,7 @@ export interface FollowFitsOptions extends ColumnsFitOptions {
   readonly columns?: readonly string[] | undefined
   /** ms from one version to the next fit [a day; with `onDrift`, no limit] */
   readonly everyMs?: number | undefined
-  /** fit when a drift lasts, by what normalize counts with `stats` [false] */
+  /** fit when a drift lasts, by what normalize counts [false] */
   readonly onDrift?: boolean | undefined
   /** where the counts of normalize are ['vgm.stats'] */
   readonly statsTopic?: string | undefined

@@ -68,7 +68,7 @@ export const features: Features = {
   refit: [
     {},
     { refit: { enabled: true } },
-    { refit: { enabled: true, every: '', onDrift: true, requireApproval: true, extraArgs: ['--window', '400000'] } },
+    { refit: { enabled: true, every: '', onDrift: true, requireApproval: true, extraArgs: ['--recent', '400000'] } },
   ],
   replay: [
     {},
@@ -81,7 +81,7 @@ export const features: Features = {
     {
       normalize: { extraArgs: ['--clip', '0.99'] },
       restore: { extraArgs: ['--compression', 'zstd'] },
-      fit: { extraArgs: ['--decimals', 'learn'] },
+      fit: { extraArgs: ['--decimals', 'round'] },
     },
   ],
   image: [
