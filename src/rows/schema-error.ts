@@ -19,7 +19,7 @@ export class UnfitColumnError extends PipelineError {
     super(`Column "${column}" of ${record} cannot be modelled: ${problem}`, {
       fix:
         fitting.length > 0
-          ? `Name columns of type int, long, float or double, nullable or not: ${fitting.join(', ')}`
+          ? `Name columns of type int, long, float, double or decimal, nullable or not: ${fitting.join(', ')}`
           : 'This schema has no numeric column: name another data set',
       exitCode: exitCodes.usage,
     })
