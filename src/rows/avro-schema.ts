@@ -6,7 +6,7 @@ export type PrimitiveName = (typeof primitiveNames)[number]
 
 /** What a primitive or a fixed stands for. */
 interface LogicalType {
-  /** as the schema says it, known or not; else Debezium's name for a time */
+  /** as the schema says it, known or not; else Connect's name for a time */
   readonly logicalType?: string
   /** of a decimal: digits in all, and of them after the point */
   readonly precision?: number
@@ -242,6 +242,8 @@ function parseFixed(json: JsonObject, where: string, outer: string, names: Names
   return type
 }
 
+const connectTime = /^(io\.debezium\.time\.|org\.apache\.kafka\.connect\.data\.(Date|Time|Timestamp)$)/
+
 type JsonObject = Record<string, unknown>
 
 function checkedName(json: JsonObject, where: string, outer: string, names: Names) {
@@ -265,9 +267,9 @@ function aliasesOf(json: JsonObject, namespace: string): { aliases?: readonly st
 
 function logicalTypeOf({ logicalType, precision, scale = 0, ...json }: JsonObject): LogicalType {
   if (typeof logicalType !== 'string') {
-    // Debezium's converter writes days, milliseconds and microseconds as plain ints and longs of this name.
+    // Connect writes days, milliseconds and microseconds as plain ints and longs of such names, Debezium all of them.
     const name = json['connect.name']
-    return typeof name === 'string' && name.startsWith('io.debezium.time.') ? { logicalType: name } : {}
+    return typeof name === 'string' && connectTime.test(name) ? { logicalType: name } : {}
   }
   const isDecimal = logicalType === 'decimal' && typeof precision === 'number' && typeof scale === 'number'
   return isDecimal ? { logicalType, precision, scale } : { logicalType }
