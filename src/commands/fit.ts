@@ -112,7 +112,7 @@ const listedFields = 20
 function otherFieldsText(fields: readonly string[]): string {
   if (fields.length === 0) return ''
   const more = fields.length > listedFields ? ` and ${fields.length - listedFields} more` : ''
-  return `Not modelled, because they are not plain numbers: ${fields.slice(0, listedFields).join(', ')}${more}.\n`
+  return `Not modelled, because they are not plain numbers of the row: ${fields.slice(0, listedFields).join(', ')}${more}.\n`
 }
 
 /** @throws UsageError if one flag makes another one mean nothing */
