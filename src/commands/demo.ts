@@ -7,7 +7,6 @@ import { smallPlot } from '../drawing/model-plot.ts'
 import { exitCodes } from '../errors.ts'
 import type { FileReading } from '../files/reading/table-options.ts'
 import type { ColumnModel } from '../mixture/column-model.ts'
-import { columnHints } from '../model/column-hints.ts'
 import type { Model } from '../model/model.ts'
 import { printableLine } from '../observe/printable-text.ts'
 import { createProgress } from '../observe/progress.ts'
@@ -115,7 +114,7 @@ async function runDemo(
   const { exportTopic, loadFile, mismatches, normalizeTopic, restoreTopic, sampleTopic, verifyDataset } = await import(
     '../pipeline/index.ts'
   )
-  const { fitDataset, modelSummary } = await import('../pipeline/fit-dataset.ts')
+  const { columnHints, fitDataset, modelSummary } = await import('../pipeline/fit-dataset.ts')
   const { rowBeforeAfter } = await import('../pipeline/row-before-after.ts')
   const loaded = await step('load', (onProgress) =>
     loadFile(cluster, {

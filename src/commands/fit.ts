@@ -12,7 +12,7 @@ import {
 import { modelPlot } from '../drawing/model-plot.ts'
 import { UsageError } from '../errors.ts'
 import type { SummaryFitOptions } from '../mixture/fit-options.ts'
-import { type ColumnHint, columnHints } from '../model/column-hints.ts'
+import type { ColumnHint } from '../model/column-hints.ts'
 import { printableLine } from '../observe/printable-text.ts'
 import { fitSettings } from '../pipeline/defaults.ts'
 import type { LeftOutColumn } from '../stages/fit.ts'
@@ -78,7 +78,7 @@ export function fitCommand(): Command {
       // Before a topic is read in vain; the flags are called as the library's options are.
       fitSettings(recipe, mixture)
       await withCluster(flags, async (cluster) => {
-        const { fitDataset, modelSummary } = await import('../pipeline/fit-dataset.ts')
+        const { columnHints, fitDataset, modelSummary } = await import('../pipeline/fit-dataset.ts')
         const progress = progressOf(flags, 'fit')
         let others: readonly string[] = []
         const leftOut: LeftOutColumn[] = []

@@ -15,6 +15,9 @@ import {
 import { UsageError } from '../errors.ts'
 import { FitOptionError } from '../mixture/errors.ts'
 import { fitSettings, type SummaryFitOptions } from '../mixture/fit-options.ts'
+
+export { type ColumnHint, columnHints } from '../model/column-hints.ts'
+
 import type { Model } from '../model/model.ts'
 import { publishModel } from '../model/publish-model.ts'
 import { SchemaCollisionError } from '../rows/schema-error.ts'
