@@ -56,9 +56,9 @@ import {
   runVersion,
   stackEntries,
 } from '../layout'
-import { copy } from './copy'
+import { copy, copyField } from './copy'
 import { isBeyond, keep, kept, putNormalized, putPair, readMode, restored, toInteger } from './numbers'
-import { readVarint, varintEnd, writeBits, zigzag } from './varint'
+import { readVarint, varintBytes, varintEnd, varintStops, writeBits, zigzag } from './varint'
 
 /** Integers of smaller magnitude survive normalization exactly: 2^49. */
 const exactInteger: i64 = 562949953421312
@@ -95,7 +95,7 @@ export function run(ctx: usize, code: usize, columns: usize, row: i32, start: us
         if (at != limit) return errorTrailingBytes
         if (isBeyond) return errorBeyondModes
         if (late != 0) return <usize>(late & errorMask)
-        return gap == at ? out : copy(gap, at, out)
+        return gap == at ? out : copyField(gap, at, out)
       }
       case opEndStored: {
         return at == limit ? out : <usize>errorTrailingBytes
@@ -120,7 +120,9 @@ export function run(ctx: usize, code: usize, columns: usize, row: i32, start: us
         break
       }
       case opInt: {
-        if (at < limit && load<u8>(at) < 128) at++
+        // Four bytes or less are an int, whatever they are.
+        const stops = limit - at >= 8 ? varintStops(load<u64>(at)) & 0x80808080 : 0
+        if (stops != 0) at += varintBytes(stops)
         else {
           readVarint(at, limit, 5)
           at = varintEnd
@@ -130,7 +132,8 @@ export function run(ctx: usize, code: usize, columns: usize, row: i32, start: us
         break
       }
       case opLong: {
-        if (at < limit && load<u8>(at) < 128) at++
+        const stops = limit - at >= 8 ? varintStops(load<u64>(at)) : 0
+        if (stops != 0) at += varintBytes(stops)
         else {
           readVarint(at, limit, 10)
           at = varintEnd
@@ -286,12 +289,23 @@ export function run(ctx: usize, code: usize, columns: usize, row: i32, start: us
       }
       case opNormalizeInt:
       case opNormalizeLong: {
-        if (gap != at) out = copy(gap, at, out)
-        const x = readVarint(at, limit, load<i32>(pc) == opNormalizeInt ? 5 : 10)
-        at = varintEnd
-        if (at == 0) return errorMalformed
-        if (x >= exactInteger || x <= -exactInteger) return errorBeyondExact
-        out = putNormalized(columns + load<usize>(pc, 4), <f64>x, out)
+        if (gap != at) out = copyField(gap, at, out)
+        let x: f64 = 0
+        const word = limit - at >= 4 ? load<u32>(at) : 0x8080
+        if ((word & 0x8080) != 0x8080) {
+          // A byte or two: which of both, no processor foresees.
+          const follows = (word >> 7) & 1
+          const bits = <i32>((word & 127) | ((word >> 1) & 0x3f80 & (0 - follows)))
+          at += 1 + <usize>follows
+          x = <f64>((bits >> 1) ^ -(bits & 1))
+        } else {
+          const long = readVarint(at, limit, load<i32>(pc) == opNormalizeInt ? 5 : 10)
+          at = varintEnd
+          if (at == 0) return errorMalformed
+          if (long >= exactInteger || long <= -exactInteger) return errorBeyondExact
+          x = <f64>long
+        }
+        out = putNormalized(columns + load<usize>(pc, 4), x, out)
         gap = at
         pc += 8
         break
