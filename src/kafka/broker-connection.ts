@@ -12,6 +12,7 @@ import {
   Writer,
 } from '@platformatic/kafka'
 import { FrameAssembler, release } from '../batch/frame-assembler.ts'
+import { readTo } from './socket-reads.ts'
 
 /** The requests with which the client logs in: ApiVersions, SaslHandshake, SaslAuthenticate. */
 const loginKeys: ReadonlySet<number> = new Set([17, 18, 36])
@@ -144,17 +145,21 @@ export class BrokerConnection extends Connection {
     this.#toClient = socket.listeners('data')[0] as (data: Buffer) => void
     socket.removeAllListeners('data')
     let isFirst = !this.#isTls
-    socket.on('data', (data: Buffer) => {
+    const frames = this.#frames
+    const take = (data: Buffer, isInRoom: boolean) => {
       // The client's message for a listener that requires TLS.
       if (isFirst && isTlsRecord(data)) socket.destroy(new Error('Broker requires TLS.'))
       isFirst = false
       if (socket.destroyed) return
       try {
-        if (this.#frames.take(data)) release(data)
+        if (isInRoom) frames.takeRoom(data)
+        else if (frames.take(data)) release(data)
       } catch (error) {
         socket.destroy(error as Error)
       }
-    })
+    }
+    const isRead = readTo(socket, { room: () => frames.room(), take: (data) => take(data, true) })
+    if (!isRead) socket.on('data', (data: Buffer) => take(data, false))
     socket.once('close', () => {
       const requests = [...this.#requests.values()]
       this.#requests.clear()
