@@ -268,9 +268,9 @@ export function run(ctx: usize, code: usize, columns: usize, row: i32, start: us
         for (; pc < end; pc += 4) {
           if (limit - at < 8) return errorMalformed
           const x = load<f64>(at)
-          if (x - x != 0) return errorNotFinite
           at += 8
           out = putNormalized(columns + load<usize>(pc, 8), x, out)
+          if (out == 0) return errorNotFinite
         }
         gap = at
         pc += 8
