@@ -92,6 +92,8 @@ export function restored(column: usize, value: f64, mode: u32): f64 {
   const units = load<f64>(column, columnUnits)
   if (units == 0) return x
   const rounded = Math.floor(x * units + 0.5)
+  // Whole numbers without the division.
+  if (units == 1 && Math.abs(rounded) < largestUnits) return rounded
   return Math.abs(rounded) < largestUnits ? rounded / units : x
 }
 

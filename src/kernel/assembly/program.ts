@@ -58,7 +58,7 @@ import {
 } from '../layout'
 import { copy, copyField } from './copy'
 import { isBeyond, keep, kept, putNormalized, putPair, readMode, restored, toInteger } from './numbers'
-import { readVarint, varintBytes, varintEnd, varintStops, writeBits, zigzag } from './varint'
+import { readVarint, varintBytes, varintEnd, varintStops, writeBits, writeShortBits, zigzag } from './varint'
 
 /** Integers of smaller magnitude survive normalization exactly: 2^49. */
 const exactInteger: i64 = 562949953421312
@@ -66,6 +66,8 @@ const exactInteger: i64 = 562949953421312
 const lowestInt: f64 = -2147483648.5
 const highestInt: f64 = 2147483647.5
 const highestLong: f64 = 9007199254740992
+/** What rounds to less takes two bytes at most: 2^13. */
+const shortNumbers: f64 = 8191
 
 /** Ranks of late errors: that of a model's version above that of a mode, both above that of a number. */
 const errorMask = 63
@@ -318,9 +320,15 @@ export function run(ctx: usize, code: usize, columns: usize, row: i32, start: us
           const value = load<f64>(at)
           if (value - value != 0) return errorNotFinite
           at += 8
-          const mode = readMode(at, limit)
-          if (mode < 0) return <usize>-mode
-          at = varintEnd
+          let mode = at < limit ? <i32>load<u8>(at) : 1
+          if ((mode & 129) == 0) {
+            mode >>= 1
+            at++
+          } else {
+            mode = readMode(at, limit)
+            if (mode < 0) return <usize>-mode
+            at = varintEnd
+          }
           const column = columns + load<usize>(pc, 8)
           if (mode >= load<i32>(column, columnModeCount)) late = max<i32>(late, modeRank | errorBadMode)
           else {
@@ -343,9 +351,15 @@ export function run(ctx: usize, code: usize, columns: usize, row: i32, start: us
         const value = load<f64>(at)
         if (value - value != 0) return errorNotFinite
         at += 8
-        const mode = readMode(at, limit)
-        if (mode < 0) return <usize>-mode
-        at = varintEnd
+        let mode = at < limit ? <i32>load<u8>(at) : 1
+        if ((mode & 129) == 0) {
+          mode >>= 1
+          at++
+        } else {
+          mode = readMode(at, limit)
+          if (mode < 0) return <usize>-mode
+          at = varintEnd
+        }
         gap = at
         const column = columns + load<usize>(pc, 4)
         pc += 8
@@ -359,7 +373,8 @@ export function run(ctx: usize, code: usize, columns: usize, row: i32, start: us
           if (single - single != 0 && late == 0) late = errorNotFinite
           store<f32>(out, single)
           out += 4
-        } else {
+        } else if (Math.abs(x) < shortNumbers) out = writeShortBits(out, <u32>zigzag(toInteger(x)))
+        else {
           const isIn = op == opRestoreInt ? x > lowestInt && x < highestInt : Math.abs(x) < highestLong
           if (isIn) out = writeBits(out, zigzag(toInteger(x)))
           else if (late == 0) late = x - x == 0 ? errorBeyondExact : errorNotFinite

@@ -96,6 +96,14 @@ export function writeBits(at: usize, bits: u64): usize {
   return writeLongBits(at, bits)
 }
 
+/** Writes less than 2^14, in a byte or two: which of both, no processor foresees. A second byte may be overwritten. */
+@inline
+export function writeShortBits(at: usize, bits: u32): usize {
+  const follows = <u32>(bits > 127)
+  store<u16>(at, <u16>((bits & 127) | (follows << 7) | ((bits >> 7) << 8)))
+  return at + 1 + <usize>follows
+}
+
 function writeLongBits(at: usize, bits: u64): usize {
   while (bits > 127) {
     store<u8>(at++, <u8>(bits | 128))
