@@ -70,11 +70,11 @@ export class FrameAssembler {
     return this.#head
   }
 
-  /** Takes the next bytes, which `room` begins with. @throws FrameSizeError */
-  takeRoom(filled: Buffer): void {
-    if (this.#frame !== undefined) this.#advance(this.#frame, filled.length)
+  /** Takes the next bytes: so many that `room` begins with. @throws FrameSizeError */
+  takeRoom(count: number): void {
+    if (this.#frame !== undefined) this.#advance(this.#frame, count)
     // What has become a frame is not written to again.
-    else if (!this.take(filled)) this.#head = Buffer.alloc(0)
+    else if (!this.take(this.#head.subarray(0, count))) this.#head = Buffer.alloc(0)
   }
 
   /** Takes back the memory of a frame; frames that are not pooled may be passed as well. */

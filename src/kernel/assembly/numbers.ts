@@ -1,10 +1,15 @@
 import {
   columnCellsPerUnit,
   columnClip,
+  columnEdges,
+  columnHalfEdges,
   columnLow,
+  columnCountsByMode,
   columnModes,
   columnNulls,
+  columnPairs,
   columnRoot,
+  columnCountsBySlot,
   columnUnits,
   columnValues,
   errorBadMode,
@@ -12,8 +17,14 @@ import {
   modeBytes,
   modeMean,
   modeScale,
+  pairBytes,
+  pairCount,
+  pairEdge,
+  pairMean,
+  pairMode,
+  pairScale,
   rootCells,
-  unresolvedMode,
+  unresolvedPair,
 } from '../layout'
 import { resolveMode } from './modes'
 import { readVarint, varintEnd } from './varint'
@@ -40,18 +51,26 @@ function rootCell(column: usize, x: f64): usize {
   return <usize>min<u32>(i32x4.extract_lane(i32x4.relaxed_trunc_f64x2_s_zero(f64x2.splat(place)), 0), rootCells - 1)
 }
 
-/** Writes the normalized number and its mode; returns the position after them, or 0 for what is no finite number. */
+/**
+ * Writes the normalized number and its mode, and counts it; returns the position after them, or 0 for what is no finite
+ * number.
+ */
 @inline
 export function putNormalized(column: usize, x: f64, out: usize): usize {
-  const mode = <u32>load<u8>(load<usize>(column, columnRoot) + rootCell(column, x))
-  if (mode == unresolvedMode) return x - x != 0 ? 0 : putUnresolved(column, x, out)
-  const place2 = load<usize>(column, columnModes) + mode * modeBytes
-  const value = (x - load<f64>(place2, modeMean)) / load<f64>(place2, modeScale)
-  return putClipped(column, value, mode, out)
+  const cell = <usize>load<u8>(load<usize>(column, columnRoot) + rootCell(column, x))
+  if (cell == unresolvedPair) return x - x != 0 ? 0 : putUnresolved(column, x, out)
+  const pair = load<usize>(column, columnPairs) + cell * pairBytes
+  // No jump, for none could be foreseen.
+  const edges = <usize>(x >= load<f64>(pair, pairEdge)) + <usize>(x >= load<f64>(pair, pairEdge + pairBytes))
+  add(pair + edges * pairBytes + pairCount)
+  const value = (x - load<f64>(pair, pairMean)) / load<f64>(pair, pairScale)
+  return putClipped(column, value, load<u32>(pair, pairMode), out)
 }
 
 function putUnresolved(column: usize, x: f64, out: usize): usize {
   const mode = resolveMode(column, x)
+  add(load<usize>(column, columnCountsByMode) + (mode << 2))
+  add(load<usize>(column, columnCountsBySlot) + slotOf(column, x))
   const place = load<usize>(column, columnModes) + mode * modeBytes
   const mean = load<f64>(place, modeMean)
   const scale = load<f64>(place, modeScale)
@@ -61,6 +80,21 @@ function putUnresolved(column: usize, x: f64, out: usize): usize {
     if (restored - restored != 0) isBeyond = true
   }
   return putClipped(column, value, mode, out)
+}
+
+@inline
+function add(count: usize): void {
+  store<i32>(count, load<i32>(count) + 1)
+}
+
+/** Four times the number of edges at or below x: where its slot is counted. */
+@inline
+function slotOf(column: usize, x: f64): usize {
+  const first = load<usize>(column, columnEdges)
+  let edge = first
+  for (let half = load<usize>(column, columnHalfEdges); half != 0; half = (half >> 1) & ~7)
+    edge = select<usize>(edge + half, edge, load<f64>(edge + half - 8) <= x)
+  return (edge - first) >> 1
 }
 
 @inline
