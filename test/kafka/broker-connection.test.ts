@@ -51,9 +51,7 @@ async function connect(
       }
     })
   }
-  const server = isTls
-    ? createTlsServer(authority.issue('127.0.0.1', ['127.0.0.1']), onSocket)
-    : createServer(onSocket)
+  const server = isTls ? createTlsServer(authority.issue('127.0.0.1', ['127.0.0.1']), onSocket) : createServer(onSocket)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const connection = new BrokerConnection('test', {
