@@ -7,12 +7,12 @@ import { smallPlot } from '../drawing/model-plot.ts'
 import { exitCodes } from '../errors.ts'
 import type { FileReading } from '../files/reading/table-options.ts'
 import type { ColumnModel } from '../mixture/column-model.ts'
-import { columnHints } from '../model/column-hints.ts'
 import type { Model } from '../model/model.ts'
 import { printableLine } from '../observe/printable-text.ts'
 import { createProgress } from '../observe/progress.ts'
 import { formatSpeed, textTable } from '../observe/report-text.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
+import { columnHints } from '../pipeline/column-hints.ts'
 import { demoFile } from '../pipeline/demo-file.ts'
 import type { modelSummary } from '../pipeline/fit-dataset.ts'
 import type { FieldBeforeAfter } from '../pipeline/row-before-after.ts'
@@ -203,7 +203,7 @@ function demoText(
         `Next: vgm model show --dataset ${dataset}, vgm lag --dataset ${dataset},`,
         `      vgm replay --dataset ${dataset} --from start --model ${model.version}`,
       ]
-    : ['Next: vgm demo your-own.csv; vgm demo --keep leaves the cluster running; vgm --help']
+    : ['Next: vgm demo your-own.csv; --keep leaves the cluster running; vgm --help']
   // In a checkout there is no vgm on the PATH.
   if (process.env.npm_command !== undefined && import.meta.url.endsWith('.ts'))
     next.push('Here: alias vgm="$PWD/node_modules/.bin/node $PWD/src/main.ts"')

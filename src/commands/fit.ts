@@ -13,8 +13,8 @@ import {
 import { modelPlot } from '../drawing/model-plot.ts'
 import { UsageError } from '../errors.ts'
 import type { SummaryFitOptions } from '../mixture/fit-options.ts'
-import { type ColumnHint, columnHints } from '../model/column-hints.ts'
 import { printableLine } from '../observe/printable-text.ts'
+import { type ColumnHint, columnHints } from '../pipeline/column-hints.ts'
 import { fitSettings } from '../pipeline/defaults.ts'
 import type { Challenger, FollowFitsOptions } from '../pipeline/follow-fits.ts'
 import type { LeftOutColumn } from '../stages/fit.ts'
@@ -197,8 +197,8 @@ function publishedText({ version, dataset }: { version: number; dataset: string 
 
 /** What the words of a model mean. */
 export const modeText =
-  'A mode is one of the bell curves that add up to a column. A number x becomes the\n' +
-  'number of its mode, and value = (x - mean) / (4 std) of that mode.\n'
+  'A mode is one of the bell curves that add up to a column. A number x becomes its\n' +
+  "mode's number, and value = (x - mean) / (4 std) of that mode.\n"
 
 /** Columns that are named one by one. */
 const listedColumns = 20
@@ -209,7 +209,7 @@ export function notModelledText(leftOut: readonly LeftOutColumn[], others: reado
   const times = others.filter(isTime)
   const rest = others.filter((field) => !isTime(field))
   const lines = [
-    ...(rest.length > 0 ? [`${someOf(rest)}: no plain numbers`] : []),
+    ...(rest.length > 0 ? [`${someOf(rest)}: no plain numbers of the row`] : []),
     ...(times.length > 0 ? [`${someOf(times)}: dates or times; --columns models what it names`] : []),
     ...leftOut.slice(0, listedColumns).map(({ name, reason }) => `${name}: ${reason}`),
     ...(leftOut.length > listedColumns ? [`and ${leftOut.length - listedColumns} more`] : []),

@@ -44,6 +44,7 @@ export {
 export { checkFile } from './check-file.ts'
 export { type CheckModelOptions, checkModel, type ModelCheck } from './check-model.ts'
 export { type ClusterOptions, type ClusterSession, openCluster } from './cluster-session.ts'
+export { type ColumnHint, columnHints } from './column-hints.ts'
 export { type CompareModelsOptions, compareModels } from './compare-models.ts'
 export type { ErrorCode } from './error-code.ts'
 export * from './errors.ts'
