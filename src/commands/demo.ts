@@ -12,6 +12,7 @@ import { printableLine } from '../observe/printable-text.ts'
 import { createProgress } from '../observe/progress.ts'
 import { formatSpeed, textTable } from '../observe/report-text.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
+import { columnHints } from '../pipeline/column-hints.ts'
 import { demoFile } from '../pipeline/demo-file.ts'
 import type { modelSummary } from '../pipeline/fit-dataset.ts'
 import type { FieldBeforeAfter } from '../pipeline/row-before-after.ts'
@@ -114,7 +115,7 @@ async function runDemo(
   const { exportTopic, loadFile, mismatches, normalizeTopic, restoreTopic, sampleTopic, verifyDataset } = await import(
     '../pipeline/index.ts'
   )
-  const { columnHints, fitDataset, modelSummary } = await import('../pipeline/fit-dataset.ts')
+  const { fitDataset, modelSummary } = await import('../pipeline/fit-dataset.ts')
   const { rowBeforeAfter } = await import('../pipeline/row-before-after.ts')
   const loaded = await step('load', (onProgress) =>
     loadFile(cluster, {

@@ -1,5 +1,4 @@
-import { addReports } from '../../observe/add-reports.ts'
-import type { StageReport } from '../../ports/stage-report.ts'
+import { addReports, type StageReport } from '../../ports/stage-report.ts'
 import type { ClusterSession } from '../cluster-session.ts'
 import { type MemberTask, runMember } from './member-task.ts'
 import { runThreads } from './member-threads.ts'

@@ -4,7 +4,7 @@ import type { ClusterSession } from '../cluster-session.ts'
 import { type AuditPlan, auditMember } from './audit-member.ts'
 import { runThreads } from './member-threads.ts'
 
-/** An audit by up to `count` threads, each with a share of the partitions. */
+/** Audits the partitions of a plan in up to `count` threads, each with a share of them. */
 export async function auditInThreads(
   cluster: ClusterSession,
   plan: AuditPlan,
