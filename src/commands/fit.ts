@@ -65,10 +65,7 @@ export function fitCommand(): Command {
     .option('--max-iterations <n>', 'maximum number of iterations', parseCount)
     .option('--min-weight <share>', 'minimum weight of a mode; lighter modes are dropped', parseWeight, 0.005)
     .addOption(
-      new Option(
-        '--decimals <what>',
-        'what restore does with decimals: round to those of the column; auto: if all rows were seen',
-      )
+      new Option('--decimals <what>', 'round what is restored; auto: if all rows were seen')
         .choices(decimalChoices)
         .argParser(parseDecimals)
         .default('auto'),
