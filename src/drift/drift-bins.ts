@@ -34,7 +34,7 @@ const leastLogDensity = -50
 
 /** The bins of a model's column. An older model without a baseline has those of its histogram. */
 export function driftBins(column: ColumnModel): DriftBins {
-  const { edges, counts, means } = column.baseline ?? ofHistogram(column)
+  const { edges, counts, means } = baselineOf(column)
   const places = cutOff(counts, means)
   const std = deviation(counts, places)
   const ends = Float64Array.from(edges)
@@ -65,7 +65,9 @@ export function driftBins(column: ColumnModel): DriftBins {
   }
 }
 
-function ofHistogram({ histogram: { edges, counts } }: ColumnModel): Baseline {
+/** Of a model of any age. */
+export function baselineOf({ baseline, histogram: { edges, counts } }: ColumnModel): Baseline {
+  if (baseline !== undefined) return baseline
   const last = edges.length - 1
   return {
     edges: edges.map((edge, i) => (i === last ? nextUp(edge) : edge)),

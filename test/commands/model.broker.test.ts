@@ -1,4 +1,6 @@
 import { deepEqual, equal, match, rejects } from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { suite, test } from 'node:test'
 import { generateRows } from '../../src/pipeline/generate-rows.ts'
 import {
@@ -15,6 +17,7 @@ import {
 } from '../../src/pipeline/index.ts'
 import { parseRowSpec } from '../../src/stages/synthetic/row-spec.ts'
 import { testCluster } from '../cluster/shared-cluster.ts'
+import { temporaryFolder } from '../files/temporary-folder.ts'
 import { TestPipeline } from '../pipeline/test-pipeline.ts'
 import { vgm } from './run-command.ts'
 
@@ -153,6 +156,20 @@ suite('versions of a model', () => {
     match(await run('model', 'alias', '@stable', '1'), /Version 1 of data set \S+ is now @stable/)
     match(await run('model', 'ls'), /@stable/)
     match(await run('model', 'show', '@stable', '--check'), /is a fit of its rows, byte for byte/)
+    const card = join(temporaryFolder(t), 'card.html')
+    match(await run('model', 'card', '@stable', '--html', card), /card\.html shows version 1 of data set /)
+    const page = readFileSync(card, 'utf8')
+    match(page, /version 1<\/span> <span class="chip">@stable/)
+    match(page, /No rows of this version have been counted/)
+    equal((await vgm(['model', 'card', '--html', card, ...of])).code, 2)
+    equal(readFileSync(card, 'utf8'), page)
+    await run('normalize', '--until-end', '--stats', '--stats-topic', `${dataset}.stats`)
+    await run('model', 'card', '--html', card, '--overwrite', '--stats-topic', `${dataset}.stats`)
+    match(readFileSync(card, 'utf8'), /4,000 rows of version 2/)
+    const picture = join(temporaryFolder(t), 'y.svg')
+    match(await run('model', 'show', '--column', 'y', '--svg', picture), /^y \(int\): /m)
+    match(readFileSync(picture, 'utf8'), /<title>Histograms and modes of y<\/title>/)
+    match((await vgm(['model', 'show', '--column', 'z', ...of])).err, /no column "z".*x, y/)
     match(await run('model', 'rm', '3'), /Version 3 of data set \S+ is deleted/)
     match((await vgm(['model', 'rm', '1', ...of])).err, /its name is @stable/)
   })

@@ -66,7 +66,9 @@ import {
   transformRows,
   type VerifyDatasetOptions,
   verifyDataset,
+  type WriteModelCardOptions,
   type WriteModelSvgOptions,
+  writeModelCard,
   writeModelSvg,
 } from '../../src/pipeline/index.ts'
 import { withoutBrokers } from './without-brokers.ts'
@@ -271,6 +273,18 @@ const cases: readonly Case[] = [
     minEffect: clip,
     sinceMs: ['yesterday', Number.NaN, null],
   }),
+  caseOf<WriteModelCardOptions>(
+    writeModelCard,
+    { ...d, file: 'd.html' },
+    {
+      dataset,
+      file: name,
+      version: ['latest', 0, null],
+      overwrite: flag,
+      modelsTopic: topic,
+      statsTopic: topic,
+    },
+  ),
   caseOf<NormalizeTopicOptions>(normalizeTopic, d, {
     ...group,
     dataset,
@@ -425,7 +439,7 @@ const local: readonly Case[] = [
   caseOf<WriteModelSvgOptions>(
     (_, options) => writeModelSvg({ columns: [] }, options),
     { file: 'd.svg' },
-    { file: name, overwrite: flag },
+    { file: name, column: name, overwrite: flag },
     'writeModelSvg',
   ),
   caseOf<FileReading>((_, options) => checkFile('d.csv', options), {}, reading, 'checkFile'),
