@@ -26,11 +26,12 @@ import {
   topicOption,
   withStageOptions,
 } from './options.ts'
+import { parseVersionNameFlag, type VersionName } from './version-name.ts'
 
 interface ReplayFlags extends DatasetFlags, StageFlags {
   readonly from: string
   readonly to: string
-  readonly model: number
+  readonly model: VersionName
   readonly strictTime?: boolean
   readonly eventTime?: string
   readonly members: number
@@ -59,7 +60,11 @@ export function replayCommand(): Command {
       'vgm replay --dataset trips --from start --model 2',
     ),
   )
-    .requiredOption('--model <version>', 'version of the model to normalize with', parseCount)
+    .requiredOption(
+      '--model <version>',
+      'version of the model to normalize with, or a name that it has at the start',
+      parseVersionNameFlag,
+    )
     .option(
       '--from <position>',
       'position to begin at: an offset of each partition, @time (ISO 8601, or ms since 1970), start or end',
@@ -88,7 +93,7 @@ export function replayCommand(): Command {
     .action(async (flags: ReplayFlags) => {
       const { dataset, model, members } = flags
       const { replayTopic, replayTopics } = await import('../pipeline/replay-topic.ts')
-      replayTopics(flags, [flags.modelsTopic, flags.positionsTopic])
+      if (typeof model === 'number') replayTopics({ ...flags, model }, [flags.modelsTopic, flags.positionsTopic])
       const options: ReplayTopicOptions = {
         dataset,
         model,
@@ -134,12 +139,12 @@ export function replayCommand(): Command {
 const listedPartitions = 40
 
 /** What will be read, and what is to be known of it. */
-function planText({ group, topic, partitions, remarks }: ReplayPlan): string {
+function planText({ version, group, topic, partitions, remarks }: ReplayPlan): string {
   const listed = partitions.slice(0, listedPartitions)
   const rows = listed.map(({ partition, from, to }) => [String(partition), String(from), String(to), to - from])
   const rest = partitions.length - listed.length
   return [
-    `Into ${topic}, as group ${group}:`,
+    `Version ${version} of the model, into ${topic}, as group ${group}:`,
     textTable(['partition', 'from', 'to', 'offsets'], rows),
     ...(rest > 0 ? [`and ${rest} more partitions`] : []),
     ...remarks.map((remark) => `${remark}.`),

@@ -15,6 +15,7 @@ import { type GroupOptions, groupChecks, memberOptions } from './group-options.t
 import type { NormalizeMemberOptions } from './members/normalize-member.ts'
 import { runMembers } from './members/run-members.ts'
 import { modeChoiceCheck } from './mode-choice-check.ts'
+import { type VersionName, versionName } from './models-topic.ts'
 import { noProgress } from './progress.ts'
 import { datasetTopics, endsOf, topicsBeside } from './row-topics.ts'
 
@@ -30,8 +31,8 @@ export interface NormalizeTopicOptions extends GroupOptions {
   readonly group?: string | undefined
   /** members of the group in this process, a thread each if there are several [1] */
   readonly members?: number | undefined
-  /** version of the model [the current one, whichever that is] */
-  readonly model?: number | undefined
+  /** a version of the model, or a name, whose version is followed from transaction to transaction ['current'] */
+  readonly model?: VersionName | undefined
   /** age of a model in ms from which on it is an error at the start, and a warning later [Infinity] */
   readonly maxModelAgeMs?: number | undefined
   /** counts rows by column and window, so that drift can be measured [false] */
@@ -58,7 +59,7 @@ const checks = optionChecks<NormalizeTopicOptions>(
     modelsTopic: ownTopic,
     group: text,
     members: count,
-    model: count,
+    model: versionName,
     maxModelAgeMs: limit,
     stats: flag,
     statsTopic: ownTopic,

@@ -2,6 +2,7 @@ import { deepEqual, equal, match, rejects } from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { generateRows } from '../../src/pipeline/generate-rows.ts'
 import {
   checkModel,
@@ -73,6 +74,28 @@ suite('versions of a model', () => {
       /No version of data set .* has the name @stable/,
     )
     await rejects(nameModel(cluster, { ...of, name: '@other', version: 9 }), { code: 'VGM_MODEL_MISSING' })
+  })
+
+  test('normalize follows a name, and a replay keeps the version that has it at the start', async (t) => {
+    const { pipeline, cluster, dataset, of, fit, generate } = await opened(t)
+    await fit()
+    await nameModel(cluster, { ...of, name: '@stable', version: 1 })
+    const running = pipeline.normalize(undefined, false, { model: '@stable' })
+    const version = async () => (await stampedVersions(cluster, { dataset }).catch(() => []))[0]?.version
+    const until = async (wanted: number) => {
+      for (const end = Date.now() + 20_000; (await version()) !== wanted; await sleep(50))
+        equal(Date.now() < end, true, `no rows of version ${wanted}`)
+    }
+    await until(1)
+    await nameModel(cluster, { ...of, name: '@stable', version: 2 })
+    await generate(8_000, 1)
+    await until(2)
+    const replayed = await replayTopic(cluster, { ...of, model: '@stable' })
+    deepEqual([replayed.version, replayed.topic, replayed.rowsOut], [2, `${dataset}.normalized.v2`, 12_000])
+    await nameModel(cluster, { ...of, name: '@stable' })
+    await generate(4_000, 1)
+    await rejects(running, /No version of data set .* has the name @stable/)
+    await rejects(replayTopic(cluster, { ...of, model: '@stable' }), { code: 'VGM_USAGE' })
   })
 
   test('the stamps of the newest rows are found, and those at an offset', async (t) => {

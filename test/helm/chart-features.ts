@@ -53,6 +53,7 @@ export const features: Features = {
     {},
     { sample: { enabled: true }, restore: { enabled: true, members: 3 } },
     { normalize: { enabled: false }, restore: { enabled: true } },
+    { normalize: { model: '@stable' } },
     {
       sample: { enabled: true, rate: 1 },
       normalize: { model: 3, members: 2, replicas: 0 },

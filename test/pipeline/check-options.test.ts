@@ -292,7 +292,7 @@ const cases: readonly Case[] = [
     modelsTopic: topic,
     group: name,
     members: count_,
-    model: count_,
+    model: ['latest', '@', 0, null],
     maxModelAgeMs: clip,
     stats: flag,
     statsTopic: topic,
@@ -316,7 +316,7 @@ const cases: readonly Case[] = [
       { ...d, model: 1 },
       {
         dataset,
-        model: count_,
+        model: ['latest', '@', 0, null],
         from: [5, new Date(), '', 'yesterday', '@x', '-1', null],
         to: [5, 'x', null],
         strictTime: flag,

@@ -15,14 +15,15 @@ import type { RowTransform } from '../../stages/row-transform.ts'
 import { SliceStats } from '../../stages/slice-stats.ts'
 import { TimeFilter, type TimeRange } from '../../stages/time-filter.ts'
 import type { ClusterSession } from '../cluster-session.ts'
+import { modelNamed, type VersionName } from '../models-topic.ts'
 import { rowSchemas } from '../stage-member.ts'
 import { whenReachable } from '../when-reachable.ts'
 import { type TransformMemberOptions, transformMember } from './transform-member.ts'
 
 export interface NormalizeMemberOptions extends TransformMemberOptions {
   readonly topics: Pick<TopicNames, 'raw' | 'normalized' | 'deadLetters'>
-  /** undefined follows the current one */
-  readonly model?: number | undefined
+  /** a version, or a name, whose version is followed ['current'] */
+  readonly model?: VersionName | undefined
   /** undefined for any */
   readonly maxModelAgeMs?: number | undefined
   /** where drift is measured by what is counted there; undefined counts nothing */
@@ -54,10 +55,9 @@ export async function normalizeTransform(
   options: NormalizeMemberOptions,
   registry?: SchemaStore,
 ): Promise<RowTransform> {
-  const { dataset, topics, model: pinned, clip, modeChoice, renameVersionField, renameRecord, timeRange } = options
-  const { maxModelAgeMs, stats } = options
-  const pinnedModel = pinned === undefined ? undefined : await models.version(dataset, pinned)
-  const model = pinnedModel ?? models.current(dataset)
+  const { dataset, topics, clip, modeChoice, renameVersionField, renameRecord, timeRange } = options
+  const { model: wanted = 'current', maxModelAgeMs, stats } = options
+  const model = await modelNamed(models, dataset, wanted)
   const age = modelAge(cluster, maxModelAgeMs)
   age.require(model)
   const schema = {
@@ -70,12 +70,9 @@ export async function normalizeTransform(
   const schemas = { ...rowSchemas(cluster, topics.raw, topics.normalized), ...(registry !== undefined && { registry }) }
   const transform = new NormalizeTransform({
     currentModel: async () => {
-      if (pinnedModel === undefined) await models.refresh()
-      const model = pinnedModel ?? models.current(dataset)
-      if (model.version !== taken) cluster.report({ kind: 'model-taken', model: model.version, before: taken })
-      taken = model.version
-      age.watch(model)
-      return model
+      if (typeof wanted === 'number') return noted(model)
+      await models.refresh()
+      return noted(await modelNamed(models, dataset, wanted))
     },
     ...schemas,
     schema,
@@ -86,6 +83,13 @@ export async function normalizeTransform(
   if (timeRange === undefined) return transform
   const { column } = timeRange
   return new TimeFilter(transform, timeRange, column === undefined ? undefined : new EventTimes({ ...schemas, column }))
+
+  function noted(model: Model): Model {
+    if (model.version !== taken) cluster.report({ kind: 'model-taken', model: model.version, before: taken })
+    taken = model.version
+    age.watch(model)
+    return model
+  }
 }
 
 /** Looks at the age of models: an error at the start, and later a warning, once for each. */
