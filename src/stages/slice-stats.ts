@@ -1,12 +1,13 @@
 import { RecordBatchWriter } from '../batch/record-batch-writer.ts'
 import type { Records } from '../batch/records.ts'
 import { ColumnCounts } from '../drift/column-counts.ts'
-import { type ColumnWindow, merged } from '../drift/column-window.ts'
+import { type ColumnWindow, merged, valuesIn } from '../drift/column-window.ts'
 import { driftBins } from '../drift/drift-bins.ts'
 import { type StatsRecord, statsKey, statsText } from '../drift/stats-record.ts'
 import type { KernelColumns } from '../kernel/kernel-columns.ts'
 import type { RowKernel } from '../kernel/row-kernel.ts'
 import type { Model } from '../model/model.ts'
+import type { CountedColumn } from '../ports/stage-event.ts'
 import { rowErrors } from '../rows/row-error.ts'
 
 export interface SliceStatsOptions {
@@ -17,6 +18,8 @@ export interface SliceStatsOptions {
   readonly run: string
   /** ms since the epoch */
   readonly now: () => number
+  /** told of the rows of each slice that has been committed */
+  readonly onCounted?: ((columns: readonly CountedColumn[]) => void) | undefined
 }
 
 type Produce = (topic: string, partition: number, batch: RecordBatchWriter) => Promise<void>
@@ -41,6 +44,8 @@ export class SliceStats {
   /** what has been committed of the window, by the version of the model: a promotion may be taken back within it */
   readonly #committed = new Map<number, StatsRecord>()
   #written: StatsRecord | undefined
+  /** of the open slice */
+  #counted: readonly CountedColumn[] = []
   /** shape (columns)(rows) */
   readonly #kept: Float64Array[] = []
   #values = new Float64Array(0)
@@ -94,6 +99,8 @@ export class SliceStats {
       this.#committed.clear()
     }
     const before = this.#committed.get(model.version)
+    const slice = this.#counts.map((counts) => counts.take())
+    this.#counted = model.columns.map(({ name }, c) => countedColumn(name, slice[c]))
     this.#written = {
       dataset: model.dataset,
       version: model.version,
@@ -102,7 +109,7 @@ export class SliceStats {
       intervalMs,
       run,
       rows: this.#rows + (before?.rows ?? 0),
-      columns: model.columns.map(({ name }, c) => ({ name, ...sum(this.#counts[c].take(), before?.columns[c]) })),
+      columns: model.columns.map(({ name }, c) => ({ name, ...sum(slice[c], before?.columns[c]) })),
     }
     const [key, value] = [statsKey(this.#written), statsText(this.#written)]
     this.#batch.append(nowMs, Buffer.from(key), Buffer.from(value))
@@ -111,7 +118,10 @@ export class SliceStats {
 
   /** The slice has ended; without a commit, nothing of it counts. */
   end(isCommitted: boolean): void {
-    if (isCommitted && this.#written !== undefined) this.#committed.set(this.#written.version, this.#written)
+    if (isCommitted && this.#written !== undefined) {
+      this.#committed.set(this.#written.version, this.#written)
+      this.#options.onCounted?.(this.#counted)
+    }
     this.#written = undefined
     this.#rows = 0
     for (const counts of this.#counts) counts.take()
@@ -140,6 +150,11 @@ export class SliceStats {
     }
     return held
   }
+}
+
+function countedColumn(column: string, window: ColumnWindow): CountedColumn {
+  const { slots } = window
+  return { column, values: valuesIn(window), outside: slots[0] + slots[slots.length - 1] }
 }
 
 function sum({ slots, modes, nulls }: ColumnWindow, before: ColumnWindow | undefined): ColumnWindow {

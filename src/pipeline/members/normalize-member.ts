@@ -78,7 +78,14 @@ export async function normalizeTransform(
     schema,
     clip,
     modeChoice,
-    stats: stats && new SliceStats({ ...stats, run: randomBytes(6).toString('hex'), now: Date.now }),
+    stats:
+      stats &&
+      new SliceStats({
+        ...stats,
+        run: randomBytes(6).toString('hex'),
+        now: Date.now,
+        onCounted: (columns) => cluster.report({ kind: 'counted', columns }),
+      }),
   })
   if (timeRange === undefined) return transform
   const { column } = timeRange
