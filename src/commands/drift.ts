@@ -2,10 +2,11 @@ import type { Command } from 'commander'
 import { parseCount, parseDuration, parseLimit } from '../config/value-parsers.ts'
 import type { ColumnDrift } from '../drift/drift-report.ts'
 import { UsageError } from '../errors.ts'
+import { interruption } from '../observe/interruption.ts'
 import { textTable } from '../observe/report-text.ts'
 import type { MeasureDriftOptions, MeasuredDrift } from '../pipeline/measure-drift.ts'
 import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
-import { withObservedStage } from './observed-stage.ts'
+import { withObserved } from './observed-stage.ts'
 import { type StageFlags, statsTopicOption, withStageOptions } from './options.ts'
 import { parseVersionNameFlag, type VersionName } from './version-name.ts'
 
@@ -54,7 +55,7 @@ export function driftCommand(): Command {
 async function watch(flags: DriftFlags, options: MeasureDriftOptions, everyMs: number): Promise<void> {
   const stage = { stage: 'drift', needs: ['brokers', 'model'] as const, members: 1, runsOn: true }
   let before: string | undefined
-  await withObservedStage(flags, stage, async (cluster) => {
+  await withObserved(flags, stage, interruption(flags.graceMs), async (cluster) => {
     const { watchDrift } = await import('../pipeline/watch-drift.ts')
     await watchDrift(cluster, options, everyMs, (drift) => {
       const alarmed = drift.columns.filter(({ findings }) => findings.some(({ isAlarm }) => isAlarm))
@@ -69,7 +70,7 @@ function driftText(drift: MeasuredDrift): string {
   const { dataset, version, windows, windowRows, toLearn, rows, fromMs, toMs, columns, alarms } = drift
   if (fromMs === undefined || toMs === undefined)
     return (
-      `No rows of version ${version} have been counted: add --stats to "vgm normalize --dataset ${dataset}", ` +
+      `No rows of version ${version} have been counted: run "vgm normalize --dataset ${dataset}", ` +
       'and wait for the first transaction.'
     )
   const table = textTable(

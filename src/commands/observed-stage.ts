@@ -1,5 +1,6 @@
 import { clusterAddress } from '../config/cluster-address.ts'
 import { softwareVersion } from '../config/software-version.ts'
+import { exitCodes, interruptionText, isInterruption } from '../errors.ts'
 import { parseEndpoint } from '../observe/endpoint-address.ts'
 import { logEvent } from '../observe/event-log.ts'
 import { interruption } from '../observe/interruption.ts'
@@ -10,7 +11,8 @@ import type { MonitorOptions, StageMonitor } from '../observe/stage-monitor.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
 import { rowErrorCodes } from '../pipeline/defaults.ts'
 import type { MemberNumber, StageEvent } from '../ports/stage-event.ts'
-import { type DatasetFlags, drawRun, logLevel } from './command-context.ts'
+import { addReports, type StageReport } from '../ports/stage-report.ts'
+import { type DatasetFlags, drawRun, logLevel, printResult } from './command-context.ts'
 import type { StageFlags } from './options.ts'
 
 export interface ObservedStage {
@@ -22,18 +24,42 @@ export interface ObservedStage {
   readonly runsOn: boolean
 }
 
+/** `withObserved` that prints the report of `work`, and of one that is interrupted what it has committed. */
+export async function withObservedStage<T extends StageReport>(
+  flags: DatasetFlags & StageFlags,
+  stage: ObservedStage,
+  work: (cluster: ClusterSession) => Promise<T>,
+  text: (report: T | StageReport) => string,
+): Promise<void> {
+  const signal = interruption(flags.graceMs)
+  const committed = new Map<MemberNumber, StageReport>()
+  const observe = (event: StageEvent, member: MemberNumber) => {
+    if (event.kind === 'committed') committed.set(member, event.totals)
+  }
+  try {
+    const result = await withObserved(flags, stage, signal, work, observe)
+    printResult(flags, result, text(result))
+  } catch (error) {
+    if (!signal.aborted || !isInterruption(error)) throw error
+    const totals = addReports(committed.values())
+    printResult(flags, { ...totals, interrupted: true }, `${text(totals)}\n${interruptionText(error)}`)
+    process.exitCode = exitCodes.interrupted
+  }
+}
+
 /**
- * `withCluster` for a stage that others watch: with `--http` its metrics and probes are served from its first moment to
- * its last.
+ * `withCluster` for what others watch: with `--http` its metrics and probes are served from its first moment to its
+ * last.
  */
-export async function withObservedStage<T>(
+export async function withObserved<T>(
   flags: DatasetFlags & StageFlags,
   { stage, needs, members, runsOn }: ObservedStage,
+  signal: AbortSignal,
   work: (cluster: ClusterSession) => Promise<T>,
+  onEvent: (event: StageEvent, member: MemberNumber) => void = () => undefined,
 ): Promise<T> {
   const { dataset, http, graceMs, traces } = flags
   const address = await clusterAddress(flags)
-  const signal = interruption(graceMs)
   // The only member of its process is the process.
   const member = members === 1 ? 0 : undefined
   const log = createLogger(logLevel(flags), { run: drawRun(), stage, dataset, ...(member !== undefined && { member }) })
@@ -42,6 +68,7 @@ export async function withObservedStage<T>(
   if (monitor !== undefined) log.info({ http: monitor.url }, 'metrics and probes are served')
   const trace = traces ? await openSpans({ stage, dataset }) : undefined
   const observe = (event: StageEvent, member: MemberNumber) => {
+    onEvent(event, member)
     monitor?.note(event, member)
     trace?.(event, member)
   }

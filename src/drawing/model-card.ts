@@ -163,8 +163,8 @@ function driftOf({ dataset, version }: Model, drift: DriftReport | undefined): s
   const begin = '<section aria-labelledby="drift"><h2 id="drift">Drift since</h2>'
   if (drift?.fromMs === undefined || drift.toMs === undefined)
     return (
-      `${begin}<p>No rows of this version have been counted. Normalize with <code>vgm normalize --dataset ` +
-      `${escaped(dataset)} --stats</code>, and the next card says what has changed.</p></section>`
+      `${begin}<p>No rows of this version have been counted. <code>vgm normalize --dataset ${escaped(dataset)}</code> ` +
+      `counts them, and the next card says what has changed.</p></section>`
     )
   const { rows, windows, windowRows, toLearn, alarms, fromMs, toMs, columns } = drift
   const lines = columns.map((column) => {

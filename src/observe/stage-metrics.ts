@@ -62,7 +62,7 @@ export class StageMetrics {
     this.#values = new Counter({
       ...ofColumns,
       name: 'vgm_values_total',
-      help: 'Values of a column that were normalized, of committed slices, with --stats',
+      help: 'Values of a column that were normalized, of committed slices, where rows are counted for drift',
     })
     this.#outside = new Counter({
       ...ofColumns,

@@ -92,7 +92,12 @@ suite('the Helm chart', { skip: helm === undefined && `no helm here; ${howToGetT
   })
 
   test('what the values say reaches the command', async () => {
-    const values = { ...everything, normalize: { members: 4, model: 7, stats: true }, logLevel: 'debug', modelsTopic: 'm' }
+    const values = {
+      ...everything,
+      normalize: { members: 4, model: 7, stats: true },
+      logLevel: 'debug',
+      modelsTopic: 'm',
+    }
     const { pods, config } = release(values)
     const options = new Map<string, Record<string, unknown>>()
     for (const { spec } of pods) {
