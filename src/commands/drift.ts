@@ -2,7 +2,6 @@ import type { Command } from 'commander'
 import { parseCount, parseDuration, parseLimit } from '../config/value-parsers.ts'
 import type { ColumnDrift } from '../drift/drift-report.ts'
 import { UsageError } from '../errors.ts'
-import { interruption } from '../observe/interruption.ts'
 import { textTable } from '../observe/report-text.ts'
 import type { MeasureDriftOptions, MeasuredDrift } from '../pipeline/measure-drift.ts'
 import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
@@ -55,7 +54,7 @@ export function driftCommand(): Command {
 async function watch(flags: DriftFlags, options: MeasureDriftOptions, everyMs: number): Promise<void> {
   const stage = { stage: 'drift', needs: ['brokers', 'model'] as const, members: 1, runsOn: true }
   let before: string | undefined
-  await withObserved(flags, stage, interruption(flags.graceMs), async (cluster) => {
+  await withObserved(flags, stage, async (cluster) => {
     const { watchDrift } = await import('../pipeline/watch-drift.ts')
     await watchDrift(cluster, options, everyMs, (drift) => {
       const alarmed = drift.columns.filter(({ findings }) => findings.some(({ isAlarm }) => isAlarm))

@@ -24,7 +24,7 @@ export interface ObservedStage {
   readonly runsOn: boolean
 }
 
-/** `withObserved` that prints the report of `work`, and of one that is interrupted what it has committed. */
+/** Prints the report of a stage that others watch, and of one that is interrupted what it has committed. */
 export async function withObservedStage<T extends StageReport>(
   flags: DatasetFlags & StageFlags,
   stage: ObservedStage,
@@ -33,11 +33,13 @@ export async function withObservedStage<T extends StageReport>(
 ): Promise<void> {
   const signal = interruption(flags.graceMs)
   const committed = new Map<MemberNumber, StageReport>()
-  const observe = (event: StageEvent, member: MemberNumber) => {
-    if (event.kind === 'committed') committed.set(member, event.totals)
+  const onEvent = (event: StageEvent, member: MemberNumber) => {
+    if (event.kind === 'committed') committed.set(member, { ...committed.get(member), ...event.totals })
+    const totals = committed.get(member)
+    if (event.kind === 'shadow' && totals !== undefined) committed.set(member, { ...totals, shadow: event.figures })
   }
   try {
-    const result = await withObserved(flags, stage, signal, work, observe)
+    const result = await withObserved(flags, stage, work, { signal, onEvent })
     printResult(flags, result, text(result))
   } catch (error) {
     if (!signal.aborted || !isInterruption(error)) throw error
@@ -48,15 +50,20 @@ export async function withObservedStage<T extends StageReport>(
 }
 
 /**
- * `withCluster` for what others watch: with `--http` its metrics and probes are served from its first moment to its
- * last.
+ * `withCluster` for work that others watch: with `--http` its metrics and probes are served from its first moment to
+ * its last.
  */
 export async function withObserved<T>(
   flags: DatasetFlags & StageFlags,
   { stage, needs, members, runsOn }: ObservedStage,
-  signal: AbortSignal,
   work: (cluster: ClusterSession) => Promise<T>,
-  onEvent: (event: StageEvent, member: MemberNumber) => void = () => undefined,
+  {
+    signal = interruption(flags.graceMs),
+    onEvent = () => undefined,
+  }: {
+    readonly signal?: AbortSignal
+    readonly onEvent?: (event: StageEvent, member: MemberNumber) => void
+  } = {},
 ): Promise<T> {
   const { dataset, http, graceMs, traces } = flags
   const address = await clusterAddress(flags)

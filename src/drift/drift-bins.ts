@@ -32,7 +32,7 @@ const farthestPlace = 20
 /** Log density of a value that the model has never heard of, in nats below one standard deviation's. */
 const leastLogDensity = -50
 
-/** The bins of a model's column. An older model without a baseline has those of its histogram. */
+/** The bins of a model's column. */
 export function driftBins(column: ColumnModel): DriftBins {
   const { edges, counts, means } = baselineOf(column)
   const places = cutOff(counts, means)
@@ -65,7 +65,7 @@ export function driftBins(column: ColumnModel): DriftBins {
   }
 }
 
-/** Of a model of any age. */
+/** Of the training rows; of a model that is older, as far as its histogram tells. */
 export function baselineOf({ baseline, histogram: { edges, counts } }: ColumnModel): Baseline {
   if (baseline !== undefined) return baseline
   const last = edges.length - 1

@@ -18,10 +18,11 @@ export class UnfitColumnError extends PipelineError {
   readonly code = 'VGM_SCHEMA_COLUMN'
   constructor(record: string, column: string, problem: string, fitting: readonly string[]) {
     const nearest = nearestName(column, fitting)
+    const meant = nearest === undefined ? '' : `Did you mean "${nearest}"? `
     super(`Column "${column}" of ${record} cannot be modelled: ${problem}`, {
       fix:
         fitting.length > 0
-          ? `${nearest === undefined ? '' : `Did you mean "${nearest}"? `}Name columns of type int, long, float or double, nullable or not: ${fitting.join(', ')}`
+          ? `${meant}Name columns of type int, long, float, double or decimal, nullable or not: ${fitting.join(', ')}`
           : 'This schema has no numeric column: name another data set',
       exitCode: exitCodes.usage,
     })

@@ -295,6 +295,7 @@ const cases: readonly Case[] = [
     members: count_,
     model: ['latest', '@', 0, null],
     maxModelAgeMs: clip,
+    shadow: ['', 'stable', 0, 1.5, null],
     stats: flag,
     statsTopic: topic,
     statsIntervalMs: count_,
