@@ -197,8 +197,8 @@ function publishedText({ version, dataset }: { version: number; dataset: string 
 
 /** What the words of a model mean. */
 export const modeText =
-  'A mode is one of the bell curves that add up to a column. A number x becomes the\n' +
-  'number of its mode, and value = (x - mean) / (4 std) of that mode.\n'
+  'A mode is one of the bell curves that add up to a column. A number x becomes its\n' +
+  "mode's number, and value = (x - mean) / (4 std) of that mode.\n"
 
 /** Columns that are named one by one. */
 const listedColumns = 20
