@@ -11,12 +11,14 @@ import {
   printResult,
   withCluster,
 } from './command-context.ts'
-import { topicOption } from './options.ts'
+import { controlTopicOption, statsTopicOption, topicOption } from './options.ts'
 
 interface DoctorFlags extends ClusterCommandFlags {
   readonly dataset?: string
   readonly modelsTopic: string
   readonly positionsTopic: string
+  readonly statsTopic: string
+  readonly controlTopic: string
   readonly rawTopic?: string
   readonly sampleTopic?: string
   readonly normalizedTopic?: string
@@ -34,6 +36,8 @@ export function doctorCommand(): Command {
     .addOption(datasetOption())
     .addOption(modelsTopicOption())
     .addOption(positionsTopicOption())
+    .addOption(statsTopicOption())
+    .addOption(controlTopicOption())
     .addOption(topicOption('raw'))
     .addOption(topicOption('sample'))
     .addOption(topicOption('normalized'))
@@ -55,7 +59,7 @@ export function doctorCommand(): Command {
 }
 
 function diagnoseOptions(flags: DoctorFlags): DiagnoseClusterOptions {
-  const { dataset, modelsTopic, positionsTopic, fix } = flags
+  const { dataset, modelsTopic, positionsTopic, statsTopic, controlTopic, fix } = flags
   const topics = {
     raw: flags.rawTopic,
     sample: flags.sampleTopic,
@@ -63,7 +67,7 @@ function diagnoseOptions(flags: DoctorFlags): DiagnoseClusterOptions {
     deadLetters: flags.deadLetterTopic,
     restored: flags.restoredTopic,
   }
-  return { dataset, topics, modelsTopic, positionsTopic, fix }
+  return { dataset, topics, modelsTopic, positionsTopic, statsTopic, controlTopic, fix }
 }
 
 const levelsOf = ({ findings }: ClusterDiagnosis, level: 'error' | 'warning') =>

@@ -1,4 +1,11 @@
-import { defaultModelsTopic, defaultPositionsTopic, type TopicOverrides, topicNames } from '../config/names.ts'
+import {
+  defaultControlTopic,
+  defaultModelsTopic,
+  defaultPositionsTopic,
+  defaultStatsTopic,
+  type TopicOverrides,
+  topicNames,
+} from '../config/names.ts'
 import { datasetName, flag, ownTopic } from '../config/value-rules.ts'
 import { call } from '../pipeline/call.ts'
 import { fields, optionChecks } from '../pipeline/check-options.ts'
@@ -16,6 +23,10 @@ export interface DiagnoseClusterOptions {
   readonly modelsTopic?: string | undefined
   /** where positions of groups are kept ['vgm.positions'] */
   readonly positionsTopic?: string | undefined
+  /** where rows are counted for drift ['vgm.stats'] */
+  readonly statsTopic?: string | undefined
+  /** where orders are kept ['vgm.control'] */
+  readonly controlTopic?: string | undefined
   /** create or alter topics where that repairs a finding, never the raw topic; then check again [false] */
   readonly fix?: boolean | undefined
 }
@@ -56,6 +67,8 @@ const checks = optionChecks<DiagnoseClusterOptions>(
     ),
     modelsTopic: ownTopic,
     positionsTopic: ownTopic,
+    statsTopic: ownTopic,
+    controlTopic: ownTopic,
     fix: flag,
   },
 )
@@ -89,7 +102,8 @@ async function diagnosed(cluster: ClusterSession, options: DiagnoseClusterOption
 
 function datasetNames(options: DiagnoseClusterOptions): DatasetNames | undefined {
   const { dataset, modelsTopic = defaultModelsTopic, positionsTopic = defaultPositionsTopic } = options
+  const { statsTopic = defaultStatsTopic, controlTopic = defaultControlTopic } = options
   if (dataset === undefined) return undefined
-  const topics = topicNames(dataset, options.topics, [modelsTopic, positionsTopic])
-  return { dataset, topics, modelsTopic, positionsTopic }
+  const topics = topicNames(dataset, options.topics, [modelsTopic, positionsTopic, statsTopic, controlTopic])
+  return { dataset, topics, modelsTopic, positionsTopic, statsTopic, controlTopic }
 }

@@ -23,6 +23,8 @@ export interface DatasetFacts {
   readonly topics: TopicNames
   readonly modelsTopic: string
   readonly positionsTopic: string
+  readonly statsTopic: string
+  readonly controlTopic: string
   readonly groups: readonly GroupPositions[]
   /** records of the positions topic that are no positions */
   readonly strayPositions: StrayRecords

@@ -1,9 +1,22 @@
 import { availableParallelism, totalmem } from 'node:os'
-import { defaultPositionsTopic, groupName, type TopicNames, transactionalId, valueSubject } from '../config/names.ts'
+import {
+  defaultControlTopic,
+  defaultPositionsTopic,
+  defaultStatsTopic,
+  groupName,
+  type TopicNames,
+  transactionalId,
+  valueSubject,
+} from '../config/names.ts'
 import { PipelineError } from '../errors.ts'
 import { BrokerConnections } from '../kafka/broker-connections.ts'
 import { type ClusterFacts, isReached, type Refusal, refusalOf, surveyCluster } from '../kafka/cluster-survey.ts'
-import { modelsTopicSettings, positionsTopicSettings, rowTopicSettings } from '../kafka/create-topic.ts'
+import {
+  modelsTopicSettings,
+  positionsTopicSettings,
+  rowTopicSettings,
+  statsTopicSettings,
+} from '../kafka/create-topic.ts'
 import type { StrayRecords } from '../kafka/kept-positions.ts'
 import { hangingTransactions, type OpenTransaction } from '../kafka/open-transactions.ts'
 import { transactionTimeoutMs } from '../kafka/row-client.ts'
@@ -36,6 +49,15 @@ export interface DatasetNames {
   readonly modelsTopic: string
   /** vgm.positions unless given */
   readonly positionsTopic?: string
+  /** vgm.stats unless given */
+  readonly statsTopic?: string
+  /** vgm.control unless given */
+  readonly controlTopic?: string
+}
+
+function withDefaults(names: DatasetNames): Required<DatasetNames> {
+  const { positionsTopic = defaultPositionsTopic, statsTopic = defaultStatsTopic } = names
+  return { ...names, positionsTopic, statsTopic, controlTopic: names.controlTopic ?? defaultControlTopic }
 }
 
 /** Asks for everything that checks judge; what is refused is a fact as well. Nothing is changed. */
@@ -73,16 +95,19 @@ async function refusalAt({ settings }: ClusterSession, address: string): Promise
 function surveyOf(connections: BrokerConnections, names: DatasetNames | undefined): Promise<ClusterFacts> {
   if (names === undefined)
     return surveyCluster(connections, { topics: [], made: new Map(), groups: [], probes: [], transactionTimeoutMs })
-  const { dataset, topics, modelsTopic, positionsTopic = defaultPositionsTopic } = names
+  const { dataset, topics, modelsTopic, positionsTopic, statsTopic, controlTopic } = withDefaults(names)
+  const beside = [modelsTopic, positionsTopic, statsTopic, controlTopic]
   const probed = [groupName(dataset, 'normalize'), groupName(dataset, 'restore')]
   return surveyCluster(connections, {
-    topics: [...new Set([...Object.values(topics), modelsTopic, positionsTopic, ...brokersTopics])],
+    topics: [...new Set([...Object.values(topics), ...beside, ...brokersTopics])],
     made: new Map([
       ...[topics.normalized, topics.deadLetters].map(
         (topic) => [topic, (configs: TopicConfigs) => rowTopicSettings(configs.get(topics.raw))] as const,
       ),
       [modelsTopic, () => modelsTopicSettings] as const,
       [positionsTopic, () => positionsTopicSettings] as const,
+      // Operators make the control topic.
+      [statsTopic, () => statsTopicSettings] as const,
     ]),
     groups: groupsOfStages(dataset, topics.sample),
     probes: probed.map((group) => ({ transactionalId: transactionalId(group, 'doctor'), group })),
@@ -92,19 +117,25 @@ function surveyOf(connections: BrokerConnections, names: DatasetNames | undefine
 
 async function datasetFacts(
   cluster: ClusterSession,
-  { dataset, topics, modelsTopic, positionsTopic = defaultPositionsTopic }: DatasetNames,
+  given: DatasetNames,
   brokers: ClusterFacts | undefined,
   registry: RegistryFacts,
 ): Promise<DatasetFacts> {
+  const names = withDefaults(given)
+  const { dataset, topics, modelsTopic, positionsTopic, statsTopic } = names
   const existing = new Set(brokers?.topics.flatMap(({ topic, errorName }) => (errorName === undefined ? [topic] : [])))
-  const written = [topics.normalized, topics.deadLetters, topics.restored, modelsTopic, positionsTopic].filter(
-    (topic) => existing.has(topic),
-  )
+  const written = [
+    topics.normalized,
+    topics.deadLetters,
+    topics.restored,
+    modelsTopic,
+    positionsTopic,
+    statsTopic,
+  ].filter((topic) => existing.has(topic))
   const stages = [
     { stage: 'normalize', group: groupName(dataset, 'normalize'), topic: topics.raw, outputTopic: topics.normalized },
     { stage: 'restore', group: groupName(dataset, 'restore'), topic: topics.normalized, outputTopic: topics.restored },
   ] as const
-  const names = { dataset, topics, modelsTopic, positionsTopic }
   if (brokers === undefined || !brokers.brokers.some(isReached)) {
     const refusal: Refusal = { problem: 'no broker can be reached', errorName: undefined, fix: '' }
     const groups = stages.map((of) => ({ ...of, partitions: undefined }))

@@ -7,7 +7,10 @@ import type { Facts } from './facts.ts'
 const at = ({ given }: Facts) => `--bootstrap-server ${given.map(({ address }) => address).join(',')}`
 
 export function setTopicConfig(facts: Facts, topic: string, settings: Readonly<Record<string, string>>): string {
-  const all = Object.entries(settings).map(([name, value]) => `${name}=${value}`)
+  // A value with a comma is a list to kafka-configs.sh, and brackets are for files to a shell.
+  const all = Object.entries(settings).map(([name, value]) =>
+    value.includes(',') ? `'${name}=[${value}]'` : `${name}=${value}`,
+  )
   return `kafka-configs.sh ${at(facts)} --alter --topic ${topic} --add-config ${all.join(',')}`
 }
 

@@ -13,13 +13,36 @@ interface StageNeeds {
   readonly output: string
   readonly topics: readonly (readonly [topic: string, operations: readonly Operation[]])[]
   readonly group: readonly [group: string, operation: Operation]
+  /** what the stage warns of, and does without */
+  readonly optional?: readonly OptionalNeed[]
 }
 
-function needsOf({ dataset, topics, modelsTopic, positionsTopic }: DatasetFacts): readonly StageNeeds[] {
+interface OptionalNeed {
+  readonly topic: string
+  readonly operations: readonly Operation[]
+  /** what the stage does without the rights */
+  readonly otherwise: string
+  /** a flag that does without the rights on purpose */
+  readonly unless?: string
+}
+
+function needsOf({
+  dataset,
+  topics,
+  modelsTopic,
+  positionsTopic,
+  statsTopic,
+  controlTopic,
+}: DatasetFacts): readonly StageNeeds[] {
   const { raw, sample, normalized, deadLetters, restored } = topics
   const models = [modelsTopic, ['Read', 'DescribeConfigs']] as const
   const positions = [positionsTopic, ['Read', 'Write', 'DescribeConfigs']] as const
   const samples = sampleGroup(dataset, sample)
+  const orders: OptionalNeed = {
+    topic: controlTopic,
+    operations: ['Read'],
+    otherwise: 'does not follow the orders of "vgm pause", "resume" and "rate"',
+  }
   return [
     {
       stage: 'load',
@@ -55,6 +78,15 @@ function needsOf({ dataset, topics, modelsTopic, positionsTopic }: DatasetFacts)
         positions,
       ],
       group: [groupName(dataset, 'normalize'), 'Read'],
+      optional: [
+        {
+          topic: statsTopic,
+          operations: ['Write', 'DescribeConfigs'],
+          otherwise: 'counts no rows for "vgm drift"',
+          unless: '--no-stats',
+        },
+        orders,
+      ],
     },
     {
       stage: 'restore',
@@ -67,6 +99,7 @@ function needsOf({ dataset, topics, modelsTopic, positionsTopic }: DatasetFacts)
         positions,
       ],
       group: [groupName(dataset, 'restore'), 'Read'],
+      optional: [orders],
     },
   ]
 }
@@ -85,21 +118,25 @@ interface StageRights {
   /** undefined if its topic does not exist: brokers tell no rights on it */
   readonly mayWrite: boolean | undefined
   readonly lacking: readonly { readonly operations: readonly string[]; readonly on: string }[]
+  /** with the operations that are missing */
+  readonly optional: readonly OptionalNeed[]
 }
 
 function rightsFor(
-  { stage, output, topics: needed, group: [group, operation] }: StageNeeds,
+  { stage, output, topics: needed, group: [group, operation], optional = [] }: StageNeeds,
   { topics, groups }: ClusterFacts,
 ): StageRights {
   const rights = (name: string): ReadonlySet<string> | undefined => {
     const topic = topics.find((each) => each.topic === name)
     return topic?.errorName === 'TOPIC_AUTHORIZATION_FAILED' ? new Set() : topic?.operations
   }
-  const onTopics = needed.flatMap(([topic, operations]) => {
+  const missing = (topic: string, operations: readonly Operation[]) => {
     const allowed = rights(topic)
-    const missing = allowed === undefined ? [] : operations.filter((operation) => !allowed.has(operation))
-    return missing.length === 0 ? [] : [{ operations: missing, on: `topic ${topic}` }]
-  })
+    return allowed === undefined ? [] : operations.filter((operation) => !allowed.has(operation))
+  }
+  const onTopics = needed
+    .map(([topic, operations]) => ({ operations: missing(topic, operations), on: `topic ${topic}` }))
+    .filter(({ operations }) => operations.length > 0)
   const described = groups.find((each) => each.group === group)
   const isHidden = described?.refusal?.errorName === 'GROUP_AUTHORIZATION_FAILED'
   const onGroup = isHidden || described?.operations?.has(operation) === false
@@ -107,19 +144,27 @@ function rightsFor(
     stage,
     mayWrite: rights(output)?.has('Write'),
     lacking: onGroup ? [...onTopics, { operations: [operation], on: `group ${group}` }] : onTopics,
+    optional: optional
+      .map((need) => ({ ...need, operations: missing(need.topic, need.operations) }))
+      .filter(({ operations }) => operations.length > 0),
   }
 }
 
 export const rightsChecks: readonly Check[] = [
   {
     name: 'rights',
-    about: 'this user has all rights of each stage whose output topic it may write',
+    about:
+      'this user has all rights of each stage whose output topic it may write; a warning for those that the stage can ' +
+      'do without',
     run: (facts) =>
       ofDataset(facts, (dataset, cluster) => {
         const all = needsOf(dataset).map((needs) => rightsFor(needs, cluster))
         const findings = all
           .filter(({ mayWrite }) => mayWrite === true)
-          .flatMap(({ stage, lacking }) => lacking.map((each) => lack(facts, stage, each)))
+          .flatMap(({ stage, lacking, optional }) => [
+            ...lacking.map((each) => lack(facts, stage, each)),
+            ...optional.map((need) => optionalLack(facts, stage, need)),
+          ])
         const run = all.filter(({ lacking }) => lacking.length === 0).map(({ stage }) => stage)
         const not = all.filter(({ lacking }) => lacking.length > 0).map(({ stage }) => stage)
         if (run.length === 0 && findings.length === 0)
@@ -194,5 +239,14 @@ function lack(facts: Facts, stage: string, { operations, on }: StageRights['lack
     `this user lacks ${operations.join(', ')} on ${on}, which ${stage} needs`,
     operations.join(', '),
     grant(facts, operations, `--${on}`),
+  )
+}
+
+function optionalLack(facts: Facts, stage: string, { topic, operations, otherwise, unless }: OptionalNeed): Finding {
+  const rights = operations.join(', ')
+  return warning(
+    `this user lacks ${rights} on topic ${topic}, so ${stage} ${otherwise}`,
+    unless === undefined ? rights : `${rights}, or ${stage} ${unless}`,
+    grant(facts, operations, `--topic ${topic}`),
   )
 }

@@ -10,6 +10,7 @@ interface Topics {
   readonly raw: TopicFacts | undefined
   readonly models: TopicFacts | undefined
   readonly positions: TopicFacts | undefined
+  readonly stats: TopicFacts | undefined
   /** those that rows are written to */
   readonly outputs: readonly TopicFacts[]
   readonly all: readonly TopicFacts[]
@@ -67,9 +68,9 @@ export const topicChecks: readonly Check[] = [
   },
   {
     name: 'partitions',
-    about: 'outputs have as many partitions as the raw topic; the topics of models and positions have one',
+    about: 'outputs have as many partitions as the raw topic; the topics of models, positions and counts have one',
     run: (facts) =>
-      ofTopics(facts, ({ raw, models, positions, outputs }) => {
+      ofTopics(facts, ({ raw, models, positions, stats, outputs }) => {
         const findings: Finding[] = []
         const needed = raw?.partitions.length
         for (const { topic, partitions } of needed === undefined ? [] : outputs) {
@@ -105,14 +106,24 @@ export const topicChecks: readonly Check[] = [
               'Name another one with --positions-topic',
             ),
           )
+        if (stats !== undefined && stats.partitions.length !== 1)
+          findings.push(
+            warning(
+              `${stats.topic} has ${count(stats.partitions.length, 'partition')}`,
+              '1: otherwise normalize counts no rows for "vgm drift"',
+              'Name another one with --stats-topic',
+            ),
+          )
         return orOk(findings, needed === undefined ? 'no raw topic to compare with' : count(needed, 'partition'))
       }),
   },
   {
     name: 'cleanup',
-    about: 'cleanup.policy is compact for the topics of models and positions, and delete for topics of rows',
+    about:
+      'cleanup.policy is compact for the topics of models and positions, compact,delete for that of counts, and delete ' +
+      'for topics of rows',
     run: (facts) =>
-      ofConfigs(facts, ({ raw, models, positions, outputs }) => {
+      ofConfigs(facts, ({ raw, models, positions, stats, outputs }) => {
         const policy = (topic: TopicFacts | undefined) => topic?.config?.get('cleanup.policy') ?? ''
         const findings: Finding[] = []
         const altered = (topic: TopicFacts, wanted: string, why: string) => {
@@ -125,6 +136,17 @@ export const topicChecks: readonly Check[] = [
           altered(models, 'compact', 'otherwise retention deletes models')
         if (positions?.config !== undefined && policy(positions) !== 'compact')
           altered(positions, 'compact', 'otherwise retention deletes positions, and rows are written a second time')
+        if (stats?.config !== undefined && !policy(stats).includes('compact')) {
+          const settings = { 'cleanup.policy': 'compact,delete' }
+          findings.push(
+            warning(
+              `cleanup.policy of ${stats.topic} is ${policy(stats)}`,
+              'compact,delete: otherwise normalize counts no rows for "vgm drift"',
+              setTopicConfig(facts, stats.topic, settings),
+              { kind: 'alter', topic: stats.topic, settings },
+            ),
+          )
+        }
         for (const topic of outputs)
           if (policy(topic).includes('compact'))
             altered(topic, 'delete', 'otherwise compaction deletes rows with equal keys')
@@ -344,6 +366,7 @@ function ofTopics(
         raw: named(raw),
         models: named(dataset.modelsTopic),
         positions: named(dataset.positionsTopic),
+        stats: named(dataset.statsTopic),
         outputs,
         all: existing,
       },
@@ -359,7 +382,8 @@ function ofConfigs(
   check: (topics: Topics, dataset: DatasetFacts) => readonly Finding[],
 ): ReturnType<Check['run']> {
   return ofTopics(facts, (topics, dataset) => {
-    const closed = topics.all.filter(({ config }) => config === undefined)
+    // No check judges the settings of the control topic.
+    const closed = topics.all.filter(({ topic, config }) => config === undefined && topic !== dataset.controlTopic)
     const findings = check({ ...topics, outputs: topics.outputs.filter(({ config }) => config !== undefined) }, dataset)
     return closed.length === 0
       ? findings

@@ -8,12 +8,16 @@ import { byteText, durationText } from '../../src/doctor/finding.ts'
 import type { Operation } from '../../src/kafka/acl.ts'
 import type { ClusterFacts, Refusal, TopicFacts } from '../../src/kafka/cluster-survey.ts'
 import { usedRequests } from '../../src/kafka/required-apis.ts'
+import { type documentedRights, rightsOf } from '../security/stage-rights.ts'
 import {
   brokerFacts,
+  controlTopic,
+  dataset,
   healthyFacts,
   missingTopic,
   modelsTopic,
   positionsTopic,
+  statsTopic,
   topicFacts,
   topics,
 } from './healthy-facts.ts'
@@ -316,6 +320,33 @@ const broken: readonly (readonly [
     /--models-topic/,
   ],
   [
+    'a topic of counts that is not compacted',
+    withSettings(statsTopic, { 'cleanup.policy': 'delete' }),
+    'cleanup',
+    'warning',
+    /cleanup\.policy of vgm\.stats is delete/,
+    /--topic vgm\.stats --add-config 'cleanup\.policy=\[compact,delete\]'$/,
+  ],
+  [
+    'a topic of counts with two partitions',
+    onTopic(statsTopic, () => topicFacts(statsTopic, { 'cleanup.policy': 'compact,delete' }, 2)),
+    'partitions',
+    'warning',
+    /vgm\.stats has 2 partitions/,
+    /--stats-topic/,
+  ],
+  [
+    'a topic of counts that this user may not create',
+    onTopic(statsTopic, () => ({
+      ...missingTopic(statsTopic),
+      creation: refusal('TOPIC_AUTHORIZATION_FAILED'),
+    })),
+    'creation',
+    'warning',
+    /^vgm\.stats could not be created/,
+    /--operation Create --topic vgm\.stats$/,
+  ],
+  [
     'a positions topic with two partitions',
     onTopic(positionsTopic, () => topicFacts(positionsTopic, { 'cleanup.policy': 'compact' }, 2)),
     'partitions',
@@ -537,18 +568,23 @@ suite('vgm doctor', () => {
     [modelsTopic]: ['Describe', 'Read', 'DescribeConfigs'],
     [positionsTopic]: ['Describe', 'Read', 'Write', 'DescribeConfigs'],
   }
+  /** without which normalize warns and runs on */
+  const optional: Readonly<Record<string, readonly Operation[]>> = {
+    [statsTopic]: ['Describe', 'Write', 'DescribeConfigs'],
+    [controlTopic]: ['Describe', 'Read'],
+  }
 
   test('lets a user be meant for one stage, and finds each right of it that is missing', () => {
     const group = 'vgm.trips.normalize'
     const rightsOf = (facts: Facts) => diagnose(facts).findings.filter(({ check }) => check === 'rights')
-    const all = rightsOf(withRights(ofNormalize, [group]))
+    const all = rightsOf(withRights({ ...ofNormalize, ...optional }, [group]))
     deepEqual(
       all.map(({ level, found }) => [level, found]),
       [['ok', 'normalize; not load, sample, fit, restore']],
     )
     for (const [topic, operations] of Object.entries(ofNormalize))
       for (const operation of operations.filter((each) => each !== 'Describe')) {
-        const rest = { ...ofNormalize, [topic]: operations.filter((each) => each !== operation) }
+        const rest = { ...ofNormalize, ...optional, [topic]: operations.filter((each) => each !== operation) }
         const [finding, ...others] = rightsOf(withRights(rest, [group]))
         deepEqual(others, [])
         equal(finding.level, 'error')
@@ -560,9 +596,77 @@ suite('vgm doctor', () => {
           match(finding.fix ?? '', new RegExp(`kafka-acls\\.sh .*--operation ${operation} --topic ${topic}$`))
         }
       }
-    const [noGroup] = rightsOf(withRights(ofNormalize, []))
+    const [noGroup] = rightsOf(withRights({ ...ofNormalize, ...optional }, []))
     match(noGroup.found, /^this user lacks Read on group vgm\.trips\.normalize, which normalize needs/)
     match(noGroup.fix ?? '', /--operation Read --group vgm\.trips\.normalize$/)
+  })
+
+  /** Brokers hide a topic whose user may neither read nor write it. */
+  const withGrants = (grants: ReturnType<typeof rightsOf>): Facts => {
+    const granted = (name: string) =>
+      new Set(grants.filter((each) => each.name === name).map(({ operation }) => operation as Operation))
+    const hidden = { errorName: 'TOPIC_AUTHORIZATION_FAILED', operations: undefined, config: undefined }
+    return onCluster({
+      topics: healthy.cluster.topics.map((topic) => {
+        const operations = granted(topic.topic)
+        const isHidden = !operations.has('Read') && !operations.has('Write') && !operations.has('Describe')
+        return { ...topic, ...(isHidden ? hidden : { operations }) }
+      }),
+      groups: healthy.cluster.groups.map((each) => ({ ...each, operations: granted(each.group) })),
+    })
+  }
+
+  for (const stage of ['load', 'sample', 'fit', 'normalize', 'restore'])
+    test(`knows the rights of ${stage} as docs/security.md has them, and those that it can do without`, () => {
+      const ofStage = (table: Parameters<typeof documentedRights>[0]) =>
+        rightsOf(dataset, modelsTopic, table).filter(
+          ({ user, operation, resource }) =>
+            user === stage && operation !== 'Create' && resource !== 'transactional id',
+        )
+      const [needed, optional] = [ofStage('rights'), ofStage('optional rights')]
+      const found = (grants: ReturnType<typeof rightsOf>) =>
+        diagnose(withGrants(grants)).findings.filter(({ check }) => check === 'rights')
+      const all = [...needed, ...optional]
+      const [well, ...others] = found(all)
+      deepEqual(others, [])
+      match(well.found, new RegExp(`^${stage}; not `))
+      for (const grant of all) {
+        const [finding, ...rest] = found(all.filter((each) => each !== grant))
+        const text = `${stage} without ${grant.operation} on ${grant.name}`
+        deepEqual(rest, [], text)
+        equal(finding.level, optional.includes(grant) ? 'warning' : 'error', text)
+        if (finding.found === 'this user has the complete rights of no stage') continue
+        match(finding.found, new RegExp(`^this user lacks .*${grant.operation}.* on ${grant.resource} `), text)
+        match(
+          finding.fix ?? '',
+          new RegExp(`--operation ${grant.operation}\\b.* --${grant.resource} ${grant.name}$`),
+          text,
+        )
+      }
+      equal(optional.length, { normalize: 3, restore: 1 }[stage] ?? 0)
+    })
+
+  test('says what normalize does without a right that it can do without', () => {
+    const [stats, orders] = [statsTopic, controlTopic].map((topic) => {
+      const facts = onTopic(topic, (each) => ({ ...each, operations: new Set(['DescribeConfigs'] as const) }))
+      return ill(facts).filter(({ found }) => found.includes('normalize'))
+    })
+    deepEqual(
+      [...stats, ...orders].map(({ level, found, expected }) => [level, found, expected]),
+      [
+        [
+          'warning',
+          'this user lacks Write on topic vgm.stats, so normalize counts no rows for "vgm drift"',
+          'Write, or normalize --no-stats',
+        ],
+        [
+          'warning',
+          'this user lacks Read on topic vgm.control, so normalize does not follow the orders of "vgm pause", ' +
+            '"resume" and "rate"',
+          'Read',
+        ],
+      ],
+    )
   })
 
   test('knows a topic that may not be described, and a group', () => {

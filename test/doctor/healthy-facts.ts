@@ -13,6 +13,8 @@ export const dataset = 'trips'
 export const topics = topicNames(dataset)
 export const modelsTopic = 'vgm.models'
 export const positionsTopic = 'vgm.positions'
+export const statsTopic = 'vgm.stats'
+export const controlTopic = 'vgm.control'
 
 const rowConfig = {
   'cleanup.policy': 'delete',
@@ -88,6 +90,8 @@ export function healthyFacts(): Facts & { readonly cluster: ClusterFacts; readon
         ...[topics.normalized, topics.deadLetters, topics.restored, topics.sample].map((topic) => topicFacts(topic)),
         topicFacts(modelsTopic, { 'cleanup.policy': 'compact' }, 1),
         topicFacts(positionsTopic, { 'cleanup.policy': 'compact' }, 1),
+        topicFacts(statsTopic, { 'cleanup.policy': 'compact,delete' }, 1),
+        topicFacts(controlTopic, { 'cleanup.policy': 'compact' }, 1),
       ],
       groups: groups.map((group) => ({ group, state: 'Stable', members: 2, operations: all })),
       probe: { transactionalId: `vgm.${dataset}.normalize.doctor.0`, clockAheadMs: -3, clockErrorMs: 4 },
@@ -97,6 +101,8 @@ export function healthyFacts(): Facts & { readonly cluster: ClusterFacts; readon
       topics,
       modelsTopic,
       positionsTopic,
+      statsTopic,
+      controlTopic,
       groups: [
         { stage: 'normalize', group: groups[0], topic: topics.raw, partitions },
         { stage: 'restore', group: groups[1], topic: topics.normalized, partitions },
