@@ -47,8 +47,12 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     ...['batch', 'mixture', 'avro', 'kernel', 'rows', 'ports', 'observe', 'config', 'files', 'model', 'kafka'],
     ...['stages', 'pipeline'],
   ],
+  ui: [
+    ...['batch', 'mixture', 'drift', 'avro', 'kernel', 'rows', 'ports', 'observe', 'drawing', 'config', 'files'],
+    ...['model', 'kafka', 'stages', 'pipeline'],
+  ],
   // Types are open to commands: what a command does is work of the pipeline.
-  commands: ['cluster', 'observe', 'drawing', 'config', 'pipeline', 'doctor', 'bench'],
+  commands: ['cluster', 'observe', 'drawing', 'config', 'pipeline', 'doctor', 'bench', 'ui'],
 }
 
 /** Packages that are somebody's trade: which folders may know them. */
@@ -59,6 +63,8 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   '@duckdb/node-api': ['files'],
   commander: ['commands', 'config'],
   testcontainers: ['cluster'],
+  preact: ['ui'],
+  htm: ['ui'],
 }
 
 const root = join(import.meta.dirname, '..')
