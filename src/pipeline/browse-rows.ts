@@ -1,10 +1,11 @@
 import { topicNames } from '../config/names.ts'
 import { count, datasetName, finiteNumber, naturalNumber, ownTopic, text } from '../config/value-rules.ts'
+import { RowKernel } from '../kernel/row-kernel.ts'
 import type { ColumnModel } from '../mixture/column-model.ts'
 import type { Model } from '../model/model.ts'
 import type { LogReader } from '../ports/log.ts'
 import { headerText, type StockRow } from '../ports/stock-log.ts'
-import { readPartitions } from '../stages/read-partition.ts'
+import { type BoundedRange, readPartitions } from '../stages/read-partition.ts'
 import { deadLetterHeaders } from '../stages/verify/dead-letter-filter.ts'
 import { decodedOf, readable } from '../stages/verify/read-dead-letters.ts'
 import { RowTypes } from '../stages/verify/row-types.ts'
@@ -103,7 +104,7 @@ async function browse(cluster: ClusterSession, options: BrowseRowsOptions): Prom
   try {
     const seeing = new Sight(cluster, reader)
     const range = { topic: names.raw, partition, offset, endOffset: Math.min(high, offset + wanted) }
-    const rows = await Promise.all((await rowsIn(reader, range, cluster.signal)).map((row) => seeing.see(row)))
+    const rows = await Promise.all((await seeing.read(range)).map((row) => seeing.see(row)))
     const places = placesOf(flow, partition)
     const isNormalized = (a: SeenRow, b: SeenRow) => isCounterpart(a, b, models)
     const normalized = await counterparts(seeing, rows, places.normalized, isNormalized)
@@ -151,18 +152,36 @@ async function modelsOf(
   }
 }
 
-/** Decodes rows. */
+/** Compiled schemas of a session's registry: those of a page would take longer than the page. */
+const knownTypes = new WeakMap<ClusterSession['registry'], { readonly types: RowTypes; readonly untilMs: number }>()
+/** After that, schemas that were not known are asked for again. */
+const typesKeptMs = 60_000
+
+function typesOf({ registry }: ClusterSession): RowTypes {
+  const known = knownTypes.get(registry)
+  if (known !== undefined && Date.now() < known.untilMs) return known.types
+  const types = new RowTypes((id) => registry.schemaById(id))
+  knownTypes.set(registry, { types, untilMs: Date.now() + typesKeptMs })
+  return types
+}
+
+/** Reads and decodes rows. */
 class Sight {
-  readonly cluster: ClusterSession
-  readonly reader: LogReader
+  readonly #cluster: ClusterSession
+  readonly #reader: LogReader
   readonly #types: RowTypes
+  readonly #kernel = new RowKernel()
   readonly #schemaById: (id: Parameters<ClusterSession['registry']['schemaById']>[0]) => Promise<string | undefined>
 
   constructor(cluster: ClusterSession, reader: LogReader) {
-    this.cluster = cluster
-    this.reader = reader
+    this.#cluster = cluster
+    this.#reader = reader
     this.#schemaById = (id) => cluster.registry.schemaById(id)
-    this.#types = new RowTypes(this.#schemaById)
+    this.#types = typesOf(cluster)
+  }
+
+  read(range: BoundedRange): Promise<StockRow[]> {
+    return rowsIn(this.#reader, range, this.#cluster.signal, this.#kernel)
   }
 
   async see(row: StockRow): Promise<SeenRow> {
@@ -217,7 +236,7 @@ async function counterparts(
     const offset = Math.max(low, Math.floor(from) - slack)
     const endOffset = Math.min(high, Math.ceil(to) + slack)
     const range = { topic, partition, offset, endOffset }
-    const read = offset < endOffset ? await rowsIn(seeing.reader, range, seeing.cluster.signal) : []
+    const read = offset < endOffset ? await seeing.read(range) : []
     const others = await Promise.all(read.map((row) => seeing.see(row)))
     const found = aligned(rows, others, isSame)
     const size = (list: readonly unknown[]) => list.filter((each) => each !== undefined).length
@@ -271,7 +290,8 @@ function isCounterpart(plain: SeenRow, normalized: SeenRow, models: ReadonlyMap<
     const other = normalized.fields?.[name]
     const column = model?.columns.find((each) => each.name === name)
     if (column !== undefined && isPair(other)) return isNear(Number(value), restoredValue(column, other), column, other)
-    return isPair(other) || JSON.stringify(other) === JSON.stringify(value)
+    if (other === value || isPair(other)) return true
+    return typeof value === 'object' && JSON.stringify(other) === JSON.stringify(value)
   })
 }
 
@@ -292,7 +312,7 @@ function isNear(value: number, restored: number, { type, roundTo, mean }: Column
 
 /** Dead letters of raw rows, by the row's offset. */
 async function lettersOf(
-  { reader, cluster }: Sight,
+  seeing: Sight,
   rows: readonly SeenRow[],
   topic: TopicReading | undefined,
   rawTopic: string,
@@ -302,7 +322,7 @@ async function lettersOf(
   if (rows.length === 0 || topic === undefined) return found
   const high = topic.high[partition] ?? 0
   const offset = Math.max(topic.low[partition] ?? 0, high - mostLetters)
-  const letters = await rowsIn(reader, { topic: topic.topic, partition, offset, endOffset: high }, cluster.signal)
+  const letters = await seeing.read({ topic: topic.topic, partition, offset, endOffset: high })
   for (const letter of letters)
     if (headerText(letter, deadLetterHeaders.topic) === rawTopic)
       found.set(Number(headerText(letter, deadLetterHeaders.offset)), Number(letter.offset))

@@ -1,5 +1,6 @@
 import { decodeHeaders } from '../batch/record-headers.ts'
 import type { Records } from '../batch/records.ts'
+import { RowKernel } from '../kernel/row-kernel.ts'
 import type { LogReader } from '../ports/log.ts'
 import type { HeaderValue, OffsetRange, RowSource, StockLog, StockRow } from '../ports/stock-log.ts'
 import { type BoundedRange, readPartition } from '../stages/read-partition.ts'
@@ -8,15 +9,24 @@ import type { ClusterSession } from './cluster-session.ts'
 /** Offsets that are read at once: a page of rows, not a topic. */
 const stretchOffsets = 2_000
 
-/** Committed rows of a range as objects. Batches that nobody can read are passed over. */
-export async function rowsIn(reader: LogReader, range: BoundedRange, signal: AbortSignal): Promise<StockRow[]> {
+/**
+ * Committed rows of a range as objects. Batches that nobody can read are passed over.
+ *
+ * @param kernel whose memory they are read into: making one costs more than reading a page
+ */
+export async function rowsIn(
+  reader: LogReader,
+  range: BoundedRange,
+  signal: AbortSignal,
+  kernel: RowKernel = new RowKernel(),
+): Promise<StockRow[]> {
   const rows: StockRow[] = []
   const { endOffset, ...start } = range
   const take = (records: Records, from: number, to: number) => {
     for (let row = from; row < to; row++) rows.push(rowAt(records, row))
   }
   if (start.offset < endOffset)
-    await readPartition(reader, start, endOffset, signal, take, { onUnreadable: () => undefined })
+    await readPartition(reader, start, endOffset, signal, take, { kernel, onUnreadable: () => undefined })
   return rows
 }
 
@@ -45,6 +55,7 @@ function rowAt(records: Records, row: number): StockRow {
  */
 export function rowLog({ rows, signal }: ClusterSession): StockLog {
   const reader = rows.openReader()
+  const kernel = new RowKernel()
   return {
     read: async (topic: string, { partition, start, end }: OffsetRange): Promise<RowSource> => {
       let next = start
@@ -54,7 +65,7 @@ export function rowLog({ rows, signal }: ClusterSession): StockLog {
           while (next < end) {
             const range = { topic, partition, offset: next, endOffset: Math.min(end, next + stretchOffsets) }
             next = range.endOffset
-            const found = await rowsIn(reader, range, signal)
+            const found = await rowsIn(reader, range, signal, kernel)
             if (found.length > 0) return found
           }
           return undefined

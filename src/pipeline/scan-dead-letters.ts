@@ -1,5 +1,6 @@
 import { topicNames } from '../config/names.ts'
 import { datasetName, listOf, naturalNumber, type ValueRule } from '../config/value-rules.ts'
+import { RowKernel } from '../kernel/row-kernel.ts'
 import { headerText, type StockRow } from '../ports/stock-log.ts'
 import { deadLetterHeaders } from '../stages/verify/dead-letter-filter.ts'
 import { type DecodedPrefix, decodedPrefix } from '../stages/verify/decoded-prefix.ts'
@@ -78,6 +79,7 @@ async function scan(
   const reader = cluster.rows.openReader()
   try {
     const letters: ScannedLetter[] = []
+    const kernel = new RowKernel()
     let skipped = 0
     for (const range of ranges) {
       const known = from[range.partition]
@@ -85,7 +87,7 @@ async function scan(
       const begin = known === undefined || known > range.endOffset ? range.offset : Math.max(known, range.offset)
       const offset = Math.max(begin, range.endOffset - share)
       skipped += offset - begin
-      for (const row of await rowsIn(reader, { ...range, offset }, cluster.signal))
+      for (const row of await rowsIn(reader, { ...range, offset }, cluster.signal, kernel))
         letters.push(letterOf(row, range.partition))
     }
     return { letters, next: ranges.map(({ endOffset }) => endOffset), skipped }

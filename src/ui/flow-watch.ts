@@ -1,4 +1,5 @@
 import { defaultStatsTopic } from '../config/names.ts'
+import type { Model } from '../model/model.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
 import { driftHistory } from '../pipeline/drift-history.ts'
 import { type FlowReading, readFlow, stageOrders } from '../pipeline/read-flow.ts'
@@ -44,6 +45,8 @@ export class FlowWatch {
   #lastWatchedMs = Date.now()
   #timer: NodeJS.Timeout | undefined
   #isClosed = false
+  #isTurning = false
+  #failure: { readonly error: unknown } | undefined
   #first: Promise<void> | undefined
   #flow: Flow | undefined
   #totals: Totals[] = []
@@ -55,6 +58,8 @@ export class FlowWatch {
   #driftAtMs = Number.NEGATIVE_INFINITY
   #orders: ReadonlyMap<string, StageOrders> = new Map()
   #kept: FlowReading | undefined
+  #reading: FlowReading | undefined
+  #current: Model | undefined
   #model: FlowModel | undefined
   #versionsInUse: readonly number[] = []
   #drift: FlowDrift | undefined
@@ -72,7 +77,10 @@ export class FlowWatch {
     this.#lastWatchedMs = Date.now()
     this.#first ??= this.#turn()
     await this.#first
-    if (this.#flow === undefined) throw new Error('the flow has not been read')
+    if (this.#flow === undefined) {
+      this.#first = undefined
+      throw this.#failure?.error ?? new Error('the flow has not been read')
+    }
     return { flow: this.#flow, history: this.history }
   }
 
@@ -99,7 +107,7 @@ export class FlowWatch {
 
   #schedule(): void {
     clearTimeout(this.#timer)
-    if (this.#isClosed) return
+    if (this.#isClosed || this.#isTurning) return
     if (this.#listeners.size === 0 && Date.now() - this.#lastWatchedMs > restAfterMs) {
       this.#first = undefined
       this.#totals = []
@@ -109,29 +117,35 @@ export class FlowWatch {
     this.#timer = setTimeout(() => void this.#turn(), pauseMs).unref()
   }
 
+  /** Looks once. Never fails: what has failed is told with the flow, or to those who wait for the first one. */
   async #turn(): Promise<void> {
-    const startedMs = performance.now()
+    this.#isTurning = true
     try {
-      if (startedMs - this.#slowAtMs >= slowEveryMs) {
-        this.#slowAtMs = startedMs
-        this.#slow ??= this.#lookSlowly().finally(() => {
+      // Nobody moves the positions of a group that does not run: those that brokers have forgotten are read once.
+      const [reading] = await Promise.all([
+        readFlow(this.#cluster, { dataset: this.dataset, keptPositions: this.#kept === undefined }),
+        // What decides over the first view; later ones do not wait for it.
+        this.#flow === undefined && this.#lookAtModels().catch((error: unknown) => this.#leaveOut(error)),
+        this.#flow === undefined && this.#lookAtOrders().catch((error: unknown) => this.#leaveOut(error)),
+      ])
+      this.#kept ??= reading
+      this.#reading = reading
+      this.#failure = undefined
+      if (!this.#isClosed) this.#take(reading)
+      if (performance.now() - this.#slowAtMs >= slowEveryMs && this.#slow === undefined) {
+        this.#slowAtMs = performance.now()
+        this.#slow = this.#lookSlowly().finally(() => {
           this.#slow = undefined
         })
-        // The first view has all; later ones do not wait for it.
-        if (this.#flow === undefined) await this.#slow
       }
-      const reading = await readFlow(this.#cluster, { dataset: this.dataset })
-      if (!this.#isClosed) this.#take(reading)
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error)
-      this.#cluster.log.debug({ dataset: this.dataset, cause: text }, 'the flow cannot be read')
-      if (this.#flow === undefined) {
-        this.#first = undefined
-        throw error
-      }
+      this.#leaveOut(error)
+      this.#failure = { error }
       const problem = `The cluster does not answer: ${text}`
-      this.#tell({ ...this.#flow, problem, verdict: { state: 'bad', text: problem } })
+      if (this.#flow !== undefined) this.#tell({ ...this.#flow, problem, verdict: { state: 'bad', text: problem } })
     } finally {
+      this.#isTurning = false
       this.#schedule()
     }
   }
@@ -201,10 +215,19 @@ export class FlowWatch {
 
   /** What is not there, or may not be read, is left out. */
   async #lookSlowly(): Promise<void> {
-    const { dataset } = this
-    const tries = [this.#lookAtModels(), this.#lookAtOrders(), this.#letters.refresh(), this.#lookAtStamps()]
+    const tries = [
+      this.#lookAtModels(),
+      this.#lookAtOrders(),
+      this.#lookAtDrift(),
+      this.#letters.refresh(),
+      this.#lookAtStamps(),
+    ]
     for (const result of await Promise.allSettled(tries))
-      if (result.status === 'rejected') this.#cluster.log.debug({ dataset, cause: String(result.reason) }, 'not shown')
+      if (result.status === 'rejected') this.#leaveOut(result.reason)
+  }
+
+  #leaveOut(cause: unknown): void {
+    this.#cluster.log.debug({ dataset: this.dataset, cause: String(cause) }, 'not shown')
   }
 
   async #lookAtModels(): Promise<void> {
@@ -216,6 +239,11 @@ export class FlowWatch {
       versions: models?.versions.size ?? 0,
       columns: current.columns.length,
     }
+    this.#current = current
+  }
+
+  async #lookAtDrift(): Promise<void> {
+    const current = this.#current
     if (current === undefined || performance.now() - this.#driftAtMs < driftEveryMs) return
     this.#driftAtMs = performance.now()
     const found = await driftHistory(this.#cluster, { dataset: this.dataset, statsTopic: defaultStatsTopic }, current)
@@ -230,13 +258,10 @@ export class FlowWatch {
 
   async #lookAtOrders(): Promise<void> {
     this.#orders = await stageOrders(this.#cluster, { dataset: this.dataset })
-    // Once: nobody moves the positions of a group that does not run.
-    this.#kept ??= await readFlow(this.#cluster, { dataset: this.dataset, keptPositions: true })
   }
 
   async #lookAtStamps(): Promise<void> {
-    const { topics } = await readFlow(this.#cluster, { dataset: this.dataset })
-    const { normalized } = topics
+    const normalized = this.#reading?.topics.normalized
     const end = sum(normalized?.high)
     if (normalized === undefined || end === this.#stampedEnd) return
     this.#stampedEnd = end

@@ -4,13 +4,7 @@ import { defaultStatsTopic, topicNames, valueSubject } from '../../src/config/na
 import { driftBins } from '../../src/drift/drift-bins.ts'
 import { statsKey, statsText } from '../../src/drift/stats-record.ts'
 import type { Model } from '../../src/model/model.ts'
-import {
-  type ClusterSession,
-  fitDataset,
-  normalizeTopic,
-  restoreTopic,
-  sampleTopic,
-} from '../../src/pipeline/index.ts'
+import { type ClusterSession, fitDataset, normalizeTopic, restoreTopic, sampleTopic } from '../../src/pipeline/index.ts'
 import { randomFrom } from '../seeded-random.ts'
 
 /** As long as an Avro name of somebody's that was made by a program. */

@@ -125,7 +125,7 @@ function StageNode({ area, stage }: { area: string; stage: FlowStage }) {
     ${
       (members.length > 0 || lag > 0) &&
       html`<b class="figure">${compact(lag)} <small>wait${secondsLeft === undefined || lag === 0 ? '' : `, ${duration(secondsLeft)}`}</small></b>
-      <span class="fact">${plural(members.length, 'member')}</span>`
+      ${members.length > 0 && html`<span class="fact">${plural(members.length, 'member')}</span>`}`
     }
   </div>`
 }

@@ -78,3 +78,9 @@ export function cell(value: unknown): string {
   if (typeof value === 'number') return String(value)
   return JSON.stringify(value)
 }
+
+/** The same for a narrow place: long fractions are cut. */
+export function shortCell(value: unknown): string {
+  if (typeof value !== 'number' || Number.isInteger(value)) return cell(value)
+  return String(Number(value.toPrecision(8)))
+}

@@ -183,7 +183,12 @@ function Hex({ hex, failing }: { hex: string; failing: number | undefined }) {
       const text = part.map((byte) =>
         byte >= '20' && byte < '7f' ? String.fromCharCode(Number.parseInt(byte, 16)) : '·',
       )
-      return html`<span key=${at}><span class="at">${at.toString(16).padStart(6, '0')}</span>  ${part.slice(0, good).join(' ')}${good > 0 && good < part.length ? ' ' : ''}${good < part.length && html`<mark>${part.slice(good).join(' ')}</mark>`}${' '.repeat(Math.max(0, 3 * (hexLine - part.length)))}  ${text.slice(0, good).join('')}${good < part.length && html`<mark>${text.slice(good).join('')}</mark>`}\n</span>`
+      const gap = ' '.repeat(2 + Math.max(0, 3 * (hexLine - part.length)))
+      const [hexGood, hexBad] = [part.slice(0, good).join(' '), part.slice(good).join(' ')]
+      const space = hexGood !== '' && hexBad !== '' ? ' ' : ''
+      return html`<span key=${at}><span class="at">${at.toString(16).padStart(6, '0')}</span>${`  ${hexGood}${space}`}${
+        hexBad !== '' && html`<mark>${hexBad}</mark>`
+      }${gap}${text.slice(0, good).join('')}${hexBad !== '' && html`<mark>${text.slice(good).join('')}</mark>`}</span>`
     },
   )}</pre>${bytes.length > mostHexLines * hexLine && html`<p class="none">${count(bytes.length)} bytes; ${mostHexLines} lines are shown.</p>`}</div>`
 }

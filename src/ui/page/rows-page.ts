@@ -1,7 +1,7 @@
 import { useMemo, useState } from 'preact/hooks'
 import type { Flow, Rows, SeenRow } from '../api.ts'
 import { classes, html } from './dom.ts'
-import { cell, clock, count, number, plural, time, zone } from './format.ts'
+import { cell, clock, count, number, plural, shortCell, time, zone } from './format.ts'
 import { getJson, type RequestError, useJson } from './live.ts'
 import { Ago, Copy, download, Empty, Mode, Problem, State, Waiting } from './parts.ts'
 import { go, pathTo, type Route } from './route.ts'
@@ -190,7 +190,9 @@ function RowTable({
 }
 
 function shown(value: unknown) {
-  return value === null || value === undefined ? html`<i class="null">null</i>` : cell(value)
+  return value === null || value === undefined
+    ? html`<i class="null">null</i>`
+    : html`<span title=${typeof value === 'number' ? String(value) : undefined}>${shortCell(value)}</span>`
 }
 
 function OneRow({
