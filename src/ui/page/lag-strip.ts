@@ -58,7 +58,7 @@ export function LagStrip({ stage }: { stage: FlowStage }) {
         : `${compact(stage.lag)} wait, ${compact(peak)} in the worst`
       : `Partition ${shown.partition}: ${plural(shown.lag, 'row')} behind`
   return html`<figure class="chart">
-    <figcaption><h3>Rows that wait, by partition</h3><span class="legend">${told}</span></figcaption>
+    <figcaption><b>Rows that wait, by partition</b><span class="legend">${told}</span></figcaption>
     <div ref=${ref} class="plot" style=${{ minHeight: isBars ? `${height}px` : `${cellPx * 2}px` }}>
       <div class="walked" role="slider" tabindex="0" aria-label="Rows that wait, by partition" aria-valuemin="0"
         aria-valuemax=${Math.max(0, sorted.length - 1)} aria-valuenow=${at ?? 0} aria-valuetext=${told}

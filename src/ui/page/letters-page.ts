@@ -132,7 +132,7 @@ function OneLetter({
   return html`<article class="card letter" aria-label=${`Dead letter ${partition}/${offset}`}>
     <div class="card-head"><h2>${code}</h2><span class="tools">
       ${mayChange && html`<${Retry} dataset=${dataset} what="this one" body=${{ partition: Number(partition), offset: Number(offset) }} onDone=${() => undefined} />`}
-      <${Copy} text=${() => location.href} label="Copy a link to the dead letter">Copy link<//><${Copy} text=${() => JSON.stringify(letter, null, 2)} label="Copy the dead letter as JSON">JSON<//></span></div>
+      <${Copy} text=${() => location.href} label="Copy link to the dead letter">Copy link<//><${Copy} text=${() => JSON.stringify(letter, null, 2)} label="Copy the dead letter as JSON">JSON<//></span></div>
     <p class="reason" dir="auto">${failure['vgm.error.message']}</p>
     <dl class="facts">
       <div><dt>when</dt><dd>${time(letter.timestampMs)}, <${Ago} ms=${letter.timestampMs} /></dd></div>

@@ -67,7 +67,7 @@ export function LineChart(props: LineChartProps) {
   const rows = atMs.slice(first).map((ms, i) => ({ ms, values: series.map(({ values }) => values[first + i]) }))
   const said = series.map(({ name, values }) => `${name} ${format(values[shown] ?? 0)}`).join(', ')
   return html`<figure class="chart">
-    <figcaption><h3>${title}</h3><span class="legend">${series.map(
+    <figcaption><b>${title}</b><span class="legend">${series.map(
       ({ name, colour, values }) =>
         html`<span key=${name} class=${classes('key', colour)}>${name} <b>${
           atMs.length === 0 ? '–' : format(values[shown] ?? 0)

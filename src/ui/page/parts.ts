@@ -64,7 +64,7 @@ export function Problem({ error }: { error: RequestError }) {
 /** A page without anything: what would fill it, and the command for that. */
 export function Empty({ title, children, command }: { title: string; children?: Child; command?: string | undefined }) {
   return html`<div class="empty">
-    <p class="lead">${title}</p>
+    <h1 class="lead">${title}</h1>
     ${children && html`<p>${children}</p>`}
     ${command && html`<${Command} text=${command} />`}
   </div>`

@@ -28,6 +28,9 @@ export function RowsPage({ dataset, route, flow }: { dataset: string; route: Rou
     ...(from !== undefined && { offset: from }),
   })
   const { data, error, reload } = useJson<Rows>(`/api/d/${dataset}/rows?${query}`)
+  if (flow !== undefined && flow.topics.raw === undefined)
+    return html`<${Empty} title=${`Data set ${dataset} has no rows yet`} command=${`vgm load --dataset ${dataset} FILE`}>
+      A file, or a producer of your own, fills the topic ${`${dataset}.raw`}.<//>`
   if (error !== undefined) return html`<${Problem} error=${error} />`
   if (data === undefined) return html`<${Waiting}>Reading rows, and looking for their counterparts<//>`
   const { rows } = data
@@ -38,7 +41,7 @@ export function RowsPage({ dataset, route, flow }: { dataset: string; route: Rou
   const end = (rows.at(-1)?.raw.offset ?? begin) + 1
   const select = ({ raw }: Row) => go(pathTo(dataset, 'rows', [partition, raw.offset], { from: from ?? begin }), true)
   const row = rows.find(({ raw }) => raw.offset === chosen)
-  return html`<div class="page rows-page">
+  return html`<div class="page rows-page"><h1 class="sr">Rows</h1>
     <${Finder} dataset=${dataset} partition=${partition} data=${data} />
     <div class="bar">
       <span class="facts-line"><span>${rows.length === 0 ? 'No rows here' : `offsets ${count(begin)} to ${count(end - 1)}`}</span><span>of ${count(data.low)} to ${count(data.high)}</span><span>times in ${zone}</span></span>
@@ -149,7 +152,7 @@ function RowTable({
           .join(','),
       )
       .join('\n')
-  return html`<div class="table"><div class="table-head"><h3>Rows</h3><span class="tools">
+  return html`<div class="table"><div class="table-head"><b>Rows</b><span class="tools">
       <button type="button" class="quiet" aria-label="Download the rows as CSV" onClick=${() => download(`${dataset}-rows.csv`, 'text/csv', asCsv())}>CSV</button></span></div>
     <div class="scroll tall" role="region" aria-label="Rows" tabindex="0" onKeyDown=${walk}>
     <table class="rows">
@@ -214,7 +217,7 @@ function OneRow({
   const asText = () => JSON.stringify({ partition, ...row }, null, 2)
   return html`<aside class="card one-row" aria-label=${`Row at offset ${raw.offset}`}>
     <div class="card-head"><h2>Partition ${partition}, offset ${count(raw.offset)}</h2><span class="tools">
-      <${Copy} text=${() => location.href} label="Copy a link to the row">Copy link<//><${Copy} text=${asText} label="Copy the row as JSON">JSON<//></span></div>
+      <${Copy} text=${() => location.href} label="Copy link to the row">Copy link<//><${Copy} text=${asText} label="Copy the row as JSON">JSON<//></span></div>
     <dl class="facts">
       <div><dt>time</dt><dd>${time(raw.timestampMs)}, <${Ago} ms=${raw.timestampMs} /></dd></div>
       <div><dt>key</dt><dd class="long" dir="auto">${raw.key ?? 'none'}</dd></div>

@@ -70,7 +70,7 @@ export function Table<R>(props: TableProps<R>) {
 
   return html`<div class="table">
     <div class="table-head">
-      <h3>${caption}</h3>
+      <b>${caption}</b>
       ${
         file !== undefined &&
         rows.length > 0 &&
