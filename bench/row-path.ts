@@ -21,6 +21,7 @@ import { PartitionOutput } from '../src/stages/partition-output.ts'
 import { FetchedReader } from '../src/stages/read-fetched.ts'
 import { RestoreTransform } from '../src/stages/restore.ts'
 import type { RowTarget, RowTransform } from '../src/stages/row-transform.ts'
+import { SliceStats } from '../src/stages/slice-stats.ts'
 
 const [topic, partition] = ['bench', 0]
 const [rawId, derivedId] = [3, 7]
@@ -126,7 +127,7 @@ function modelOf(modelled: readonly Column[]): Model {
     const values = Array.from({ length: 20_000 }, (_, i) => value(i)).filter((number) => number !== null)
     return { ...columnModel(fitMixture(Float64Array.from(values))), name, type }
   })
-  return { version: 1, columns } as unknown as Model
+  return { dataset: topic, version: 1, contentSha256: '', columns } as unknown as Model
 }
 
 function rawBatch({ row, rows, compression }: Shape, first: number): Uint8Array {
@@ -171,21 +172,32 @@ class RowPath {
           await this.#transform.apply(from, to, this.#target)
     }
     await this.#output.flush()
+    await this.#transform.finishSlice?.(async (_topic, _partition, batch) => batch.clear())
+    this.#transform.endSlice?.(true)
   }
 }
 
-/** ns of each pass, a row. */
-async function measure(path: RowPath, input: readonly Uint8Array[], rowsPerBatch: number, columns: number) {
-  const count = Math.ceil(valuesPerPass / columns / rowsPerBatch)
-  const costs: number[] = []
+interface Measured {
+  readonly stage: string
+  readonly path: RowPath
+  readonly input: readonly Uint8Array[]
+  readonly rowsPerBatch: number
+}
+
+/** ns of each pass, a row, of each stage: in turns, so that they have the same weather. */
+async function measure(stages: readonly Measured[], columns: number) {
+  const costs = stages.map((): number[] => [])
   for (let pass = 0; pass <= passes; pass++) {
-    const start = process.cpuUsage()
-    await path.run(input, count)
-    const { user, system } = process.cpuUsage(start)
-    costs.push((1_000 * (user + system)) / (count * rowsPerBatch))
+    for (const [i, { path, input, rowsPerBatch }] of stages.entries()) {
+      const count = Math.ceil(valuesPerPass / columns / rowsPerBatch)
+      const start = process.cpuUsage()
+      await path.run(input, count)
+      const { user, system } = process.cpuUsage(start)
+      // The first pass is the compiler's.
+      if (pass > 0) costs[i].push((1_000 * (user + system)) / (count * rowsPerBatch))
+    }
   }
-  // The first pass is the compiler's.
-  return costs.slice(1).sort((a, b) => a - b)
+  return costs.map((each) => each.sort((a, b) => a - b))
 }
 
 console.log('| rows | stage | least, ns a row | median |\n|---|---|---:|---:|')
@@ -195,7 +207,7 @@ for (const shape of shapes) {
   const onUnusableSchema = (_name: unknown, reason: string) => {
     throw new Error(reason)
   }
-  const normalize = new NormalizeTransform({
+  const normalizing = {
     currentModel: async () => model,
     registry,
     subject: 'normalized',
@@ -203,7 +215,10 @@ for (const shape of shapes) {
     clip: Infinity,
     modeChoice: { kind: 'likely' },
     onUnusableSchema,
-  })
+  } as const
+  const normalize = new NormalizeTransform(normalizing)
+  const stats = new SliceStats({ topic: 'stats', intervalMs: 60_000, run: 'bench', now: Date.now })
+  const counting = new NormalizeTransform({ ...normalizing, stats })
   const restore = new RestoreTransform({
     modelVersion: async () => model,
     onSlice: async () => undefined,
@@ -216,11 +231,19 @@ for (const shape of shapes) {
   const normalized: Uint8Array[] = []
   await new RowPath(normalize, compression, (batch) => normalized.push(batch.slice())).run(raw, raw.length)
   const rowsOut = (raw.length * shape.rows) / normalized.length
-  for (const [stage, path, input, rows] of [
-    ['normalize', new RowPath(normalize, compression, () => undefined), raw, shape.rows],
-    ['restore', new RowPath(restore, compression, () => undefined), normalized, rowsOut],
-  ] as const) {
-    const costs = await measure(path, input, rows, shape.modelled.length)
-    console.log(`| ${shape.name} | ${stage} | ${costs[0].toFixed(1)} | ${costs[costs.length >> 1].toFixed(1)} |`)
-  }
+  const nowhere = () => undefined
+  const stages = [
+    { stage: 'normalize', path: new RowPath(counting, compression, nowhere), input: raw, rowsPerBatch: shape.rows },
+    {
+      stage: 'normalize, no counts',
+      path: new RowPath(normalize, compression, nowhere),
+      input: raw,
+      rowsPerBatch: shape.rows,
+    },
+    { stage: 'restore', path: new RowPath(restore, compression, nowhere), input: normalized, rowsPerBatch: rowsOut },
+  ]
+  for (const [i, costs] of (await measure(stages, shape.modelled.length)).entries())
+    console.log(
+      `| ${shape.name} | ${stages[i].stage} | ${costs[0].toFixed(1)} | ${costs[costs.length >> 1].toFixed(1)} |`,
+    )
 }

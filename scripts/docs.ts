@@ -1,11 +1,11 @@
 /**
  * Writes what the documents quote of the source: the checks of doctor, the errors of brokers, the values of the chart,
- * the schema of the configuration file, and the results of the faults if their files are named.
+ * the schemas of the configuration file and of what commands print, and the results of the faults if their files are named.
  *
  *     npm run docs
  *     npm run docs -- faults.json soak.json     # of npm run test:faults -- --json FILE
  */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createProgram } from '../src/commands/command-line.ts'
 import { configSchema } from '../src/config/config-schema.ts'
@@ -14,6 +14,8 @@ import { withErrorTables } from './docs/broker-errors.ts'
 import { withValuesTable } from './docs/chart-values.ts'
 import { withChecks } from './docs/checks.ts'
 import { withFaultTable } from './docs/faults.ts'
+import { jsonDocument, resultSchema, results, schemaFile } from './docs/json-schemas.ts'
+import { spliced } from './docs/splice.ts'
 
 const root = join(import.meta.dirname, '..')
 
@@ -26,5 +28,9 @@ rewrite('docs/doctor.md', withChecks)
 rewrite('docs/reliability.md', withErrorTables)
 rewrite('helm/vgm/README.md', withValuesTable)
 rewrite('schemas/vgm-config.schema.json', () => `${JSON.stringify(configSchema(createProgram()), null, 2)}\n`)
-const results = process.argv.slice(2).flatMap((file) => JSON.parse(readFileSync(file, 'utf8')) as SavedResult[])
-if (results.length > 0) rewrite('docs/reliability.md', (text) => withFaultTable(text, results))
+rewrite('docs/json.md', (text) => spliced(text, 'json', jsonDocument()))
+mkdirSync(join(root, 'schemas/json'), { recursive: true })
+for (const command of Object.keys(results))
+  writeFileSync(join(root, 'schemas/json', schemaFile(command)), `${JSON.stringify(resultSchema(command), null, 2)}\n`)
+const faults = process.argv.slice(2).flatMap((file) => JSON.parse(readFileSync(file, 'utf8')) as SavedResult[])
+if (faults.length > 0) rewrite('docs/reliability.md', (text) => withFaultTable(text, faults))

@@ -42,3 +42,13 @@ export class InterruptedError extends PipelineError {
     super(message, { fix, exitCode: exitCodes.interrupted })
   }
 }
+
+/** In this thread or another one, whose errors are of other classes. */
+export function isInterruption(error: unknown): error is PipelineError & { readonly code: 'VGM_INTERRUPTED' } {
+  return error instanceof PipelineError && error.code === 'VGM_INTERRUPTED'
+}
+
+/** @example 'Interrupted. Run it again: it resumes where it stopped.' */
+export function interruptionText({ message, fix }: PipelineError): string {
+  return `${message}. ${fix}.`
+}

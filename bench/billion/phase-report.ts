@@ -1,5 +1,4 @@
-import { formatSpeed } from '../../src/observe/progress.ts'
-import { mebibytes, textTable } from '../../src/observe/report-text.ts'
+import { formatSpeed, mebibytes, textTable } from '../../src/observe/report-text.ts'
 import type { UsageReport } from '../usage/usage-samples.ts'
 
 /** What one phase of a run took. */

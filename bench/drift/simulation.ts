@@ -87,7 +87,7 @@ export class SimulatedStream {
     return this.#counts.map((counts, column) => {
       source(column, wander * normal() + (column === 0 ? shift : 0), this.#values)
       counts.add(this.#values, this.#values.length)
-      return counts.take()
+      return { ...counts.take(), nulls: 0 }
     })
   }
 }

@@ -1,6 +1,5 @@
 import { median } from '../../src/bench/figures.ts'
-import { formatSpeed } from '../../src/observe/progress.ts'
-import { mebibytes, textTable } from '../../src/observe/report-text.ts'
+import { formatSpeed, mebibytes, textTable } from '../../src/observe/report-text.ts'
 import type { PointFigures } from './measure-point.ts'
 import type { Point } from './setups.ts'
 

@@ -9,8 +9,8 @@ import { exportTopic } from '../pipeline/export-topic.ts'
 import { generateFile } from '../pipeline/generate-file.ts'
 import { generateRows } from '../pipeline/generate-rows.ts'
 import { loadFile } from '../pipeline/load-file.ts'
-import { normalizeMember } from '../pipeline/members/normalize-member.ts'
 import { restoreMember } from '../pipeline/members/restore-member.ts'
+import { normalizeTopic } from '../pipeline/normalize-topic.ts'
 import { batchSizesFor, topicEnds, topicRanges } from '../pipeline/row-topics.ts'
 import { sampleTopic } from '../pipeline/sample-topic.ts'
 import type { LogReader } from '../ports/log.ts'
@@ -88,15 +88,8 @@ async function run(
     case 'normalize': {
       const { output, compression, delivery } = measurement
       const topics = { raw: topic, normalized: output, deadLetters: `${output}.dead` }
-      const ends = await topicEnds(cluster, topic)
-      return normalizeMember(
-        cluster,
-        {
-          ...{ dataset, modelsTopic, group, topics, compression, delivery, ends },
-          ...{ clip: Infinity, modeChoice: { kind: 'likely' } },
-        },
-        takeMemory,
-      )
+      const options = { dataset, modelsTopic, group, topics, compression, delivery, untilEnd: true }
+      return normalizeTopic(cluster, { ...options, onProgress: takeMemory })
     }
     case 'restore': {
       const { output, compression } = measurement

@@ -8,7 +8,9 @@ import { parseListText, parseTopic } from '../config/value-parsers.ts'
 import { commandGraceMs, interruption } from '../observe/interruption.ts'
 import { createLogger, type LogLevel, logLevels } from '../observe/logger.ts'
 import { printable } from '../observe/printable-text.ts'
+import { createProgress, type Progress } from '../observe/progress.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
+import { isShownWhole } from './help.ts'
 
 /** Flags that every command has. */
 export interface CommonFlags {
@@ -32,7 +34,7 @@ export function plainCommand(name: string, description: string, example: string)
   return commonOptionsSoFar(
     new Command(name)
       .description(description)
-      .option('--json', 'print the result as JSON, and nothing else, on standard output')
+      .option('--json', 'print the result as JSON, and nothing else')
       .option('--debug', 'log at level debug, and show stack traces')
       .addOption(new Option('--log-level <level>', 'least severe level to log').choices(logLevels).default('warn'))
       .option('--config <file>', 'YAML file with values of flags')
@@ -61,9 +63,8 @@ export function addSecurityOptions(command: Command): Command {
     const option = new Option(flags, description).env(variable).hideHelp()
     command.addOption(commonOption(choices === undefined ? option : option.choices(choices)))
   }
-  return command.addHelpText(
-    'after',
-    '\nA cluster with TLS or logins: --security-protocol and more, see docs/security.md',
+  return command.addHelpText('after', () =>
+    isShownWhole(command) ? '\nA cluster with TLS or logins: --security-protocol and more, see docs/security.md' : '',
   )
 }
 
@@ -125,4 +126,13 @@ export function drawRun(): string {
 /** Prints a command's result: JSON for programs, `text` for people. */
 export function printResult({ json }: CommonFlags, result: unknown, text: string): void {
   process.stdout.write(`${printable(json ? JSON.stringify(result) : text)}\n`)
+}
+
+/**
+ * The progress of a command. Without a terminal, whoever wants JSON on standard output or in the log reads no lines of
+ * text.
+ */
+export function progressOf(flags: CommonFlags, label: string): Progress {
+  const isQuiet = flags.json === true || !['warn', 'error'].includes(logLevel(flags))
+  return createProgress(label, { isQuiet })
 }

@@ -1,10 +1,11 @@
-import { Command, CommanderError, Help, type Option } from 'commander'
+import { Command, CommanderError } from 'commander'
 import type { PreparePeers } from '../bench/peers.ts'
 import { applySettings } from '../config/effective-settings.ts'
-import { declareSettings, settingsOf } from '../config/setting.ts'
+import { declareSettings } from '../config/setting.ts'
 import { softwareVersion } from '../config/software-version.ts'
-import { type ExitCode, exitCodes, PipelineError } from '../errors.ts'
+import { type ExitCode, exitCodes, interruptionText, isInterruption, PipelineError } from '../errors.ts'
 import { printable, printableLine } from '../observe/printable-text.ts'
+import { durationText } from '../observe/report-text.ts'
 import { benchCommand } from './bench.ts'
 import { configCommand } from './config.ts'
 import { deadLettersCommand } from './dead-letters.ts'
@@ -14,6 +15,7 @@ import { driftCommand } from './drift.ts'
 import { exportCommand } from './export.ts'
 import { fitCommand } from './fit.ts'
 import { generateCommand } from './generate.ts'
+import { declareHelp } from './help.ts'
 import { lagCommand } from './lag.ts'
 import { loadCommand } from './load.ts'
 import { downCommand, statusCommand, upCommand } from './local-cluster.ts'
@@ -46,15 +48,22 @@ const commands: readonly (readonly [heading: string, commands: readonly ((peers?
  * @param peers what "vgm bench" measures beside ours, where there is a checkout
  */
 export async function runCommandLine(argv: readonly string[], peers?: PreparePeers): Promise<void> {
+  const startedMs = performance.now()
   let isDebugging = argv.includes('--debug')
+  let isForPrograms = false
   const program = createProgram(peers)
     .version(softwareVersion)
     .hook('preAction', (_, action) => {
       applySettings(action, process.env)
-      isDebugging = action.opts<{ debug?: boolean }>().debug === true
+      const { debug = false, json = false } = action.opts<{ debug?: boolean; json?: boolean }>()
+      isDebugging = debug
+      isForPrograms = json
     })
   try {
     await program.parseAsync([...argv])
+    const seconds = (performance.now() - startedMs) / 1_000
+    if (seconds >= 1 && !isForPrograms)
+      process.stderr.write(`took ${seconds < 60 ? `${seconds.toFixed(1)} s` : durationText(seconds)}\n`)
   } catch (error) {
     // Not process.exit: output may still be on its way. What keeps the process alive after an error is a defect.
     process.exitCode = report(error, isDebugging)
@@ -85,21 +94,11 @@ const silentErrors = { outputError: () => undefined }
 
 function addCommand(program: Command, command: Command): void {
   for (const each of [command, ...command.commands]) {
-    each
-      .exitOverride()
-      .configureOutput(silentErrors)
-      .configureHelp({ optionDescription: withVariable(each) })
+    each.exitOverride().configureOutput(silentErrors)
     declareSettings(each)
+    declareHelp(each)
   }
   program.addCommand(command)
-}
-
-/** Commander describes an option's variable only if it reads it itself. */
-function withVariable(command: Command): (this: Help, option: Option) => string {
-  return function (option) {
-    const envVar = settingsOf(command).find((setting) => setting.option === option)?.variable
-    return Help.prototype.optionDescription.call(this, Object.create(option, { envVar: { value: envVar } }) as Option)
-  }
 }
 
 /** Prints the error on standard error, with a stack trace only if requested or for a defect. */
@@ -115,6 +114,10 @@ function report(error: unknown, debug: boolean): ExitCode {
       printable(`error: this is a defect of vgm, please report it\n${(error as Error)?.stack ?? String(error)}\n`),
     )
     return exitCodes.failed
+  }
+  if (isInterruption(error)) {
+    process.stderr.write(printable(`${interruptionText(error)}\n`))
+    return error.exitCode
   }
   // Other libraries explain themselves over many lines; the first one says what is wrong.
   const what = error.message.split('\n', 1)[0].replace(/[.!]+$/, '')

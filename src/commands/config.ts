@@ -1,4 +1,6 @@
 import { Command } from 'commander'
+import type { Cluster } from '../cluster/cluster.ts'
+import { findLocalCluster } from '../cluster/local-cluster.ts'
 import type { ConfigFile } from '../config/config-file.ts'
 import { configSchema } from '../config/config-schema.ts'
 import { configFileOf, type EffectiveSetting, effectiveSettings, programOf } from '../config/effective-settings.ts'
@@ -23,8 +25,8 @@ interface ShownSetting {
   readonly setting: string
   /** as it would be written after the flag; null if nothing gives a value */
   readonly value: string | null
-  readonly source: EffectiveSetting['source']
-  /** the flag, the variable, or the file and the key; null for a default */
+  readonly source: EffectiveSetting['source'] | 'local'
+  /** the flag, the variable, the file and the key, or "vgm up"; null for a default */
   readonly from: string | null
   /** it has no value, and the help of the command does not list it */
   readonly isHidden: boolean
@@ -45,7 +47,7 @@ function showCommand(): Command {
   )
     .argument('[command...]', 'command, optionally with its flags')
     .allowUnknownOption()
-    .action((words: string[], flags: CommonFlags, self: Command) => {
+    .action(async (words: string[], flags: CommonFlags, self: Command) => {
       const program = programOf(self)
       const { command, rest } = commandOf(program, words)
       // These were read as flags of "config show", and are meant for the command as well.
@@ -55,10 +57,13 @@ function showCommand(): Command {
       })
       if (command.commands.length === 0) parseFlags(command, [...rest, ...own])
       const file = configFileOf(self, process.env)
+      const local = await findLocalCluster()
       const [first, ...others] = leaves(command)
       // A value that a command refuses is an error if that command is named, and otherwise a line in the list.
       const shown =
-        others.length === 0 ? [shownCommand(first, file)] : leaves(command).map((each) => orProblem(each, file))
+        others.length === 0
+          ? [shownCommand(first, file, local)]
+          : leaves(command).map((each) => orProblem(each, file, local))
       const commands = shown.map(({ settings, ...rest }) => ({
         ...rest,
         settings: settings.map(({ isHidden: _, ...setting }) => setting),
@@ -68,14 +73,15 @@ function showCommand(): Command {
     })
 }
 
-function shownCommand(command: Command, file: ConfigFile | undefined): ShownCommand {
-  const settings = effectiveSettings(command, process.env, file).map(shownSetting)
+/** @param local the cluster of "vgm up" */
+function shownCommand(command: Command, file: ConfigFile | undefined, local: Cluster | undefined): ShownCommand {
+  const settings = withLocal(effectiveSettings(command, process.env, file), local)
   return { command: commandName(command), settings: [...settings, ...secretsOf(command)] }
 }
 
-function orProblem(command: Command, file: ConfigFile | undefined): ShownCommand {
+function orProblem(command: Command, file: ConfigFile | undefined, local: Cluster | undefined): ShownCommand {
   try {
-    return shownCommand(command, file)
+    return shownCommand(command, file, local)
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
     return { command: commandName(command), settings: [], problem: `${error.message}. ${error.fix}.` }
@@ -139,6 +145,22 @@ function shownSetting({ setting, value, text, source, from }: EffectiveSetting):
     from: from ?? null,
     isHidden: setting.option.hidden && source === 'default',
   }
+}
+
+/** A command whose cluster nobody names finds the one of "vgm up". */
+function withLocal(settings: readonly EffectiveSetting[], local: Cluster | undefined): ShownSetting[] {
+  const addresses = settings.filter(({ setting: { variable } }) => Object.hasOwn(localAddresses, variable))
+  const isLocal = local !== undefined && addresses.every(({ value }) => value === undefined)
+  return settings.map((each) => {
+    const shown = shownSetting(each)
+    if (!isLocal || !addresses.includes(each)) return shown
+    return { ...shown, value: local[localAddresses[each.setting.variable]], source: 'local', from: '"vgm up"' }
+  })
+}
+
+const localAddresses: Readonly<Record<string, 'brokers' | 'registry'>> = {
+  KAFKA_BROKERS: 'brokers',
+  SCHEMA_REGISTRY_URL: 'registry',
 }
 
 /** Variables with a secret that are set: that they are may be known, and nothing else. */

@@ -4,14 +4,13 @@ import { parseCount, parseList, parseTopic } from '../config/value-parsers.ts'
 import { UsageError } from '../errors.ts'
 import type { TableFormat } from '../files/file-format.ts'
 import { printableLine } from '../observe/printable-text.ts'
-import { createProgress } from '../observe/progress.ts'
 import { textTable } from '../observe/report-text.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
 import { rowErrorCodes, tableFormats } from '../pipeline/defaults.ts'
 import type { DeadLetterRange } from '../pipeline/retry-dead-letters.ts'
 import type { RetryReport } from '../stages/retry-dead-letters.ts'
 import type { DeadLetter } from '../stages/verify/read-dead-letters.ts'
-import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
+import { type DatasetFlags, datasetCommand, printResult, progressOf, withCluster } from './command-context.ts'
 import { topicOption } from './options.ts'
 
 interface DeadLetterFlags extends DatasetFlags {
@@ -144,7 +143,7 @@ function retryCommand(): Command {
       return withCluster(flags, async (cluster) => {
         const { retryDeadLetters } = await import('../pipeline/index.ts')
         const { dataset, topic, rawTopic } = flags
-        const progress = createProgress('retry')
+        const progress = progressOf(flags, 'retry')
         const report = await retryDeadLetters(cluster, {
           dataset,
           topic,

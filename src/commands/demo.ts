@@ -1,24 +1,34 @@
+import { availableParallelism } from 'node:os'
 import { basename, dirname, extname, join } from 'node:path'
 import type { Command } from 'commander'
 import type { ClusterFlags } from '../config/cluster-address.ts'
 import { defaultModelsTopic, topicNames } from '../config/names.ts'
-import { modelPlot } from '../drawing/model-plot.ts'
+import { smallPlot } from '../drawing/model-plot.ts'
 import { exitCodes } from '../errors.ts'
 import type { FileReading } from '../files/reading/table-options.ts'
+import type { ColumnModel } from '../mixture/column-model.ts'
+import { columnHints } from '../model/column-hints.ts'
 import type { Model } from '../model/model.ts'
-import { createProgress, formatSpeed } from '../observe/progress.ts'
-import { textTable } from '../observe/report-text.ts'
+import { printableLine } from '../observe/printable-text.ts'
+import { createProgress } from '../observe/progress.ts'
+import { formatSpeed, textTable } from '../observe/report-text.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
 import { demoFile } from '../pipeline/demo-file.ts'
 import type { modelSummary } from '../pipeline/fit-dataset.ts'
+import type { FieldBeforeAfter } from '../pipeline/row-before-after.ts'
+import type { LeftOutColumn } from '../stages/fit.ts'
+import type { PlainType } from '../stages/verify/row-types.ts'
 import { type ClusterCommandFlags, printResult, withCluster } from './command-context.ts'
 import { addFileOptions, type FileFlags, fileReading } from './file-options.ts'
+import { hintLines, modeText, notModelledText } from './fit.ts'
 import { columnsText } from './load.ts'
 import { type OwnClusterFlags, ownClusterCommand, withOwnCluster } from './own-cluster.ts'
 
 interface DemoFlags extends ClusterCommandFlags, OwnClusterFlags, FileFlags {}
 
 const sampledRows = 200_000
+/** Threads of the audit: each reads three topics. */
+const mostReaders = 4
 
 type Step = 'load' | 'sample' | 'fit' | 'normalize' | 'restore' | 'verify'
 
@@ -67,6 +77,7 @@ interface Demo {
   readonly file: string
   /** the normalized rows of the reader's own file */
   readonly exported: string | undefined
+  readonly row: readonly FieldBeforeAfter[] | undefined
 }
 
 async function runDemo(
@@ -84,21 +95,28 @@ async function runDemo(
     name: Step,
     work: (onProgress: (rows: number, of?: number) => void) => Promise<T>,
   ): Promise<T> => {
-    const progress = createProgress(name)
+    const progress = createProgress(name, { isQuiet: !isTalking })
     const startedMs = performance.now()
     try {
       return await work((rows, of) => progress.update(rows, of ?? total))
     } finally {
       progress.end()
       seconds[name] = (performance.now() - startedMs) / 1_000
-      if (isTalking) process.stderr.write(`${name.padEnd(10)} ${seconds[name].toFixed(1).padStart(6)} s\n`)
     }
+  }
+  const say = (name: Step, rows: number, what: string) => {
+    if (!isTalking) return
+    const speed = formatSpeed(rows / seconds[name])
+    process.stderr.write(
+      `${name.padEnd(9)} ${seconds[name].toFixed(1).padStart(5)} s  ${speed.padStart(7)}  ${printableLine(what)}\n`,
+    )
   }
 
   const { exportTopic, loadFile, mismatches, normalizeTopic, restoreTopic, sampleTopic, verifyDataset } = await import(
     '../pipeline/index.ts'
   )
   const { fitDataset, modelSummary } = await import('../pipeline/fit-dataset.ts')
+  const { rowBeforeAfter } = await import('../pipeline/row-before-after.ts')
   const loaded = await step('load', (onProgress) =>
     loadFile(cluster, {
       ...reading,
@@ -111,13 +129,31 @@ async function runDemo(
     }),
   )
   total = loaded.rowsOut
+  say('load', total, `${count(total)} rows of ${basename(file)} into ${dataset}.raw`)
   const size = { rows: sampledRows }
   await step('sample', (onProgress) => sampleTopic(cluster, { dataset, size, append: true, onProgress }))
-  const model = await step('fit', (onProgress) => fitDataset(cluster, { dataset, onProgress }))
+  const sampled = Math.min(sampledRows, total)
+  say('sample', total, `${count(sampled)} of them into ${dataset}.sample`)
+  const left: LeftOutColumn[] = []
+  const others: string[] = []
+  const listeners = {
+    onLeftOut: (column: LeftOutColumn) => left.push(column),
+    onOtherFields: (fields: readonly string[]) => others.push(...fields),
+  }
+  const model = await step('fit', (onProgress) => fitDataset(cluster, { dataset, ...listeners, onProgress }))
+  const modes = model.columns.map(({ name, mean }) => `${name} ${mean.length}`)
+  say('fit', sampled, `version ${model.version} into ${defaultModelsTopic}; modes: ${listText(modes)}`)
+  if (isTalking && ownFile !== undefined)
+    for (const line of [...notModelledText(left, others), ...hintLines(columnHints(model))])
+      process.stderr.write(`${line}\n`)
   const running = { dataset, untilEnd: true }
   const normalized = await step('normalize', (onProgress) => normalizeTopic(cluster, { ...running, onProgress }))
+  say('normalize', normalized.rowsIn, `into ${dataset}.normalized, exactly once`)
   const restored = await step('restore', (onProgress) => restoreTopic(cluster, { ...running, onProgress }))
-  const audit = await step('verify', (onProgress) => verifyDataset(cluster, { dataset, onProgress }))
+  say('restore', restored.rowsIn, `into ${dataset}.restored, exactly once`)
+  const members = Math.min(mostReaders, availableParallelism())
+  const audit = await step('verify', (onProgress) => verifyDataset(cluster, { dataset, members, onProgress }))
+  say('verify', total, 'every row, by a stock client')
   const exported = ownFile === undefined ? undefined : exportedName(ownFile)
   if (exported !== undefined) {
     // Its name is the demo's own, and a second demo writes it again.
@@ -138,62 +174,104 @@ async function runDemo(
       restore: restored.rowsPerSecond,
     },
   }
-  return { result, model, dataset, file, exported }
+  const row =
+    !isTalking || result.deadLetters > 0
+      ? undefined
+      : await rowBeforeAfter(
+          cluster,
+          topicNames(dataset),
+          model.columns.map(({ name }) => name),
+        )
+  return { result, model, dataset, file, exported, row }
 }
 
+/** Fits a screen of 24 lines. */
 function demoText(
-  { result, model, dataset, file, exported }: Demo,
+  { result, model, dataset, file, exported, row }: Demo,
   keep: boolean,
   { brokers, registry }: ClusterFlags,
 ): string {
-  const { rows, normalized, restored, deadLetters, mismatches: wrong, seconds } = result
-  const count = (n: number) => n.toLocaleString('en')
-  const steps: readonly (readonly [Step, number, string])[] = [
-    ['load', rows, `${basename(file)} into ${dataset}.raw`],
-    ['sample', rows, `${count(Math.min(sampledRows, rows))} rows into ${dataset}.sample`],
-    ['fit', Math.min(sampledRows, rows), `version ${model.version} into ${defaultModelsTopic}`],
-    ['normalize', normalized, `into ${dataset}.normalized, exactly once`],
-    ['restore', restored, `into ${dataset}.restored, exactly once`],
-    ['verify', rows, 'every row, by a stock client'],
-  ]
-  const table = textTable(
-    ['step', 'rows', 'seconds', 'speed', 'what'],
-    steps.map(([name, n, what]) => [name, n, seconds[name].toFixed(1), formatSpeed(n / seconds[name]), what]),
-  )
+  const { rows, normalized, restored, deadLetters, mismatches: wrong } = result
   const verdict =
     wrong === 0
       ? `${count(rows)} rows in, ${count(normalized)} normalized, ${count(restored)} restored, ` +
-        `${count(deadLetters)} dead letters:\nnone lost, doubled, reordered or wrong.`
+        `${count(deadLetters)} dead letters:\nnone lost, doubled, reordered or wrong (${basename(file)}).`
       : `${count(wrong)} faults: run "vgm verify --dataset ${dataset}" on this cluster to see them.`
   const next = keep
     ? [
-        `The cluster is still running: ${brokers}, registry ${registry}`,
-        `  vgm model show --dataset ${dataset}       show the model again`,
-        `  vgm lag --dataset ${dataset}              show how far the groups are behind`,
-        `  vgm export --dataset ${dataset} out.parquet`,
-        `  vgm replay --dataset ${dataset} --from start --model ${model.version}`,
-        '  vgm down                          stop it, and remove its data',
+        `Still running: ${brokers}, registry ${registry}; "vgm down" ends it.`,
+        `Next: vgm model show --dataset ${dataset}, vgm lag --dataset ${dataset},`,
+        `      vgm replay --dataset ${dataset} --from start --model ${model.version}`,
       ]
-    : [
-        'What to try next:',
-        '  vgm demo your-own.csv             run the demo with your rows',
-        '  vgm demo --keep                   keep the cluster running afterwards',
-        '  vgm up                            start a cluster that stays, for vgm load, sample,',
-        '                                    fit, normalize, restore and the others',
-      ]
+    : ['Next: vgm demo your-own.csv; vgm demo --keep leaves the cluster running; vgm --help']
   // In a checkout there is no vgm on the PATH.
-  if (process.env.npm_command !== undefined) next.push('', "Here: alias vgm='npm run --silent vgm --'")
+  if (process.env.npm_command !== undefined && import.meta.url.endsWith('.ts'))
+    next.push('Here: alias vgm="$PWD/node_modules/.bin/node $PWD/src/main.ts"')
   return [
     '',
-    ...model.columns.map((column) => `${modelPlot(column)}\n`),
-    table,
+    ...(drawn(model) === undefined ? [] : smallPlot(drawn(model)!, pictureRows)),
+    ...modeText.trimEnd().split('\n'),
     '',
+    ...(row === undefined ? [] : [rowText(row, model), '']),
     verdict,
     ...(exported === undefined ? [] : [`Normalized rows: ${exported}`]),
-    '',
     ...next,
   ].join('\n')
 }
+
+const pictureRows = 3
+
+/** @example listText(['a 3', 'b 5']) // 'a 3, b 5' */
+function listText(names: readonly string[]): string {
+  const shown = names.slice(0, 4)
+  return shown.join(', ') + (names.length > shown.length ? ` and ${names.length - shown.length} more columns` : '')
+}
+
+/** The column that is drawn: of most modes. */
+function drawn({ columns }: Model): ColumnModel | undefined {
+  return columns.toSorted((a, b) => b.mean.length - a.mean.length)[0]
+}
+
+/** Fields of a row that are shown. */
+const mostFields = 5
+
+/** One row before and after: what is modelled first, if there is not room for all. */
+function rowText(row: readonly FieldBeforeAfter[], { columns }: Model): string {
+  const isModelled = ({ name }: FieldBeforeAfter) => columns.some((column) => column.name === name)
+  const chosen = [...row.filter(isModelled), ...row.filter((field) => !isModelled(field))].slice(0, mostFields)
+  const fields = row.filter((field) => chosen.includes(field))
+  return textTable(
+    ['one row', 'raw', 'normalized', 'restored'],
+    fields.map(({ name, type, raw, normalized, restored }) => [
+      cut(name),
+      cut(valueText(raw, type)),
+      isPair(normalized) ? `value ${normalized.value.toFixed(4)}, mode ${normalized.mode}` : 'unchanged: not modelled',
+      cut(valueText(restored, type)),
+    ]),
+    false,
+  )
+}
+
+const isPair = (value: unknown): value is { readonly value: number; readonly mode: number } =>
+  typeof value === 'object' && value !== null && 'mode' in value && 'value' in value
+
+const cut = (text: string) => (text.length > 18 ? `${text.slice(0, 15)}...` : text)
+
+/** Of dates and times as a reader writes them. */
+function valueText(value: unknown, type: PlainType | undefined): string {
+  if (value === null || value === undefined) return 'null'
+  const number = Number(value)
+  if (type?.logicalType === 'date') return dateText(number * 86_400_000, 10)
+  if (type?.logicalType === 'timestamp-millis') return dateText(number, 16)
+  if (type?.logicalType === 'timestamp-micros') return dateText(number / 1_000, 16)
+  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+}
+
+function dateText(ms: number, length: number): string {
+  return Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString().replace('T', ' ').slice(0, length) : String(ms)
+}
+
+const count = (rows: number) => rows.toLocaleString('en')
 
 /** @example datasetOf('data/My trips.csv') // 'My-trips' */
 function datasetOf(file: string): string {

@@ -2,10 +2,9 @@ import { type Command, Option } from 'commander'
 import { topicNames } from '../config/names.ts'
 import { parseTopic } from '../config/value-parsers.ts'
 import type { TableFormat } from '../files/file-format.ts'
-import { createProgress } from '../observe/progress.ts'
 import { stageText } from '../observe/report-text.ts'
 import { tableFormats } from '../pipeline/defaults.ts'
-import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
+import { type DatasetFlags, datasetCommand, printResult, progressOf, withCluster } from './command-context.ts'
 
 interface ExportFlags extends DatasetFlags {
   readonly topic?: string
@@ -33,7 +32,7 @@ export function exportCommand(): Command {
   )
     .argument('<file>', 'file to write; its extension determines the format')
     .addOption(
-      new Option('--stage <stage>', 'topic to export').choices(['normalized', 'restored', 'raw']).default('normalized'),
+      new Option('--stage <stage>', 'which rows').choices(['normalized', 'restored', 'raw']).default('normalized'),
     )
     .option('--topic <topic>', 'topic to export (default: that of --stage)', parseTopic)
     .addOption(new Option('--format <format>', 'format of the file (default: by its extension)').choices(tableFormats))
@@ -54,7 +53,7 @@ export function exportCommand(): Command {
           topic,
           `Run "vgm ${stageCommands[flags.stage]}" first, or name another with --topic`,
         )
-        const progress = createProgress('export')
+        const progress = progressOf(flags, 'export')
         const exporting = exportTopic(cluster, {
           topic,
           modelsTopic: flags.modelsTopic,

@@ -1,12 +1,22 @@
-import { type Command, Option } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { topicNames } from '../config/names.ts'
-import { parseCount, parseLimit, parseList, parseNumber, parseSeed, parseWeight } from '../config/value-parsers.ts'
+import {
+  parseCount,
+  parseLimit,
+  parseList,
+  parseNumber,
+  parseSeed,
+  parseWeight,
+  valueParser,
+} from '../config/value-parsers.ts'
 import { modelPlot } from '../drawing/model-plot.ts'
 import { UsageError } from '../errors.ts'
 import type { SummaryFitOptions } from '../mixture/fit-options.ts'
-import { createProgress } from '../observe/progress.ts'
+import { type ColumnHint, columnHints } from '../model/column-hints.ts'
+import { printableLine } from '../observe/printable-text.ts'
 import { fitSettings } from '../pipeline/defaults.ts'
-import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
+import type { LeftOutColumn } from '../stages/fit.ts'
+import { type DatasetFlags, datasetCommand, printResult, progressOf, withCluster } from './command-context.ts'
 import { topicOption } from './options.ts'
 
 interface FitFlags extends DatasetFlags {
@@ -18,7 +28,7 @@ interface FitFlags extends DatasetFlags {
   readonly tolerance?: number
   readonly maxIterations?: number
   readonly minWeight: number
-  readonly decimals: 'all' | 'learn'
+  readonly decimals: 'auto' | 'round' | 'keep'
   readonly seed?: number
   readonly promote: boolean
   readonly members: number
@@ -31,10 +41,7 @@ export function fitCommand(): Command {
     .addOption(new Option('--source <topic>', 'topic to fit to').choices(['sample', 'raw']).default('sample'))
     .option('--columns <list>', 'columns to model (default: all numeric ones)', parseList)
     .addOption(
-      new Option(
-        '--recipe <recipe>',
-        "recipe of the fit: 'scaled' for data of any size, 'sklearn' for scikit-learn's numbers",
-      )
+      new Option('--recipe <recipe>', "for data of any size, or scikit-learn's numbers")
         .choices(['scaled', 'sklearn'])
         .default('scaled'),
     )
@@ -44,9 +51,13 @@ export function fitCommand(): Command {
     .option('--max-iterations <n>', 'maximum number of iterations', parseCount)
     .option('--min-weight <share>', 'minimum weight of a mode; lighter modes are dropped', parseWeight, 0.005)
     .addOption(
-      new Option('--decimals <which>', "decimals of restored values: 'all', or 'learn' to round to those of the column")
-        .choices(['all', 'learn'])
-        .default('all'),
+      new Option(
+        '--decimals <what>',
+        'what restore does with decimals: round to those of the column; auto: if all rows were seen',
+      )
+        .choices(decimalChoices)
+        .argParser(parseDecimals)
+        .default('auto'),
     )
     .option('--seed <n>', 'seed of the starts of recipe sklearn (default: 0)', parseSeed)
     .option('--no-promote', 'publish the model without making it the current one')
@@ -68,8 +79,10 @@ export function fitCommand(): Command {
       fitSettings(recipe, mixture)
       await withCluster(flags, async (cluster) => {
         const { fitDataset, modelSummary } = await import('../pipeline/fit-dataset.ts')
-        const progress = createProgress('fit')
+        const progress = progressOf(flags, 'fit')
         let others: readonly string[] = []
+        const leftOut: LeftOutColumn[] = []
+        const startedMs = performance.now()
         const fitting = fitDataset(cluster, {
           dataset,
           modelsTopic: flags.modelsTopic,
@@ -80,21 +93,36 @@ export function fitCommand(): Command {
           recipe,
           mixture,
           minWeight: flags.minWeight,
-          roundToDecimals: flags.decimals === 'learn',
+          roundToDecimals: flags.decimals === 'auto' ? undefined : flags.decimals === 'round',
           seed: flags.seed,
           promote: flags.promote,
           members: flags.members,
           onOtherFields: (fields) => {
             others = fields
           },
+          onLeftOut: (column) => leftOut.push(column),
           onProgress: progress.update,
         })
         const model = await fitting.finally(progress.end)
+        const hints = columnHints(model)
         const plots = model.columns.map((column) => modelPlot(column)).join('\n\n')
         printResult(
           flags,
-          { ...modelSummary(model), promoted: flags.promote },
-          `${plots}\n\n${otherFieldsText(others)}${publishedText(model, flags.promote)}`,
+          {
+            ...modelSummary(model),
+            promoted: flags.promote,
+            notModelled: leftOut,
+            otherFields: others,
+            hints,
+            seconds: (performance.now() - startedMs) / 1_000,
+          },
+          [
+            `${plots}\n`,
+            modeText,
+            ...notModelledText(leftOut, others),
+            ...hintLines(hints),
+            publishedText(model, flags.promote),
+          ].join('\n'),
         )
       })
     })
@@ -103,17 +131,56 @@ export function fitCommand(): Command {
 function publishedText({ version, dataset }: { version: number; dataset: string }, isPromoted: boolean): string {
   const published = `Published as version ${version} of data set ${dataset}`
   if (isPromoted) return `${published}, now current.`
-  return `${published}, not current: promote it with "vgm model promote --dataset ${dataset} ${version}".`
+  return `${published}, not current. Promote it:\n  vgm model promote --dataset ${dataset} ${version}`
 }
 
-/** Fields that are named one by one. */
-const listedFields = 20
+/** What the words of a model mean. */
+export const modeText =
+  'A mode is one of the bell curves that add up to a column. A number x becomes the\n' +
+  'number of its mode, and value = (x - mean) / (4 std) of that mode.\n'
 
-function otherFieldsText(fields: readonly string[]): string {
-  if (fields.length === 0) return ''
-  const more = fields.length > listedFields ? ` and ${fields.length - listedFields} more` : ''
-  return `Not modelled, because they are not plain numbers: ${fields.slice(0, listedFields).join(', ')}${more}.\n`
+/** Columns that are named one by one. */
+const listedColumns = 20
+
+/** What passes through as it is, and why. */
+export function notModelledText(leftOut: readonly LeftOutColumn[], others: readonly string[]): string[] {
+  const isTime = (field: string) => /\((?:int|long|float|double) \(/.test(field)
+  const times = others.filter(isTime)
+  const rest = others.filter((field) => !isTime(field))
+  const lines = [
+    ...(rest.length > 0 ? [`${someOf(rest)}: no plain numbers`] : []),
+    ...(times.length > 0 ? [`${someOf(times)}: dates or times; --columns models what it names`] : []),
+    ...leftOut.slice(0, listedColumns).map(({ name, reason }) => `${name}: ${reason}`),
+    ...(leftOut.length > listedColumns ? [`and ${leftOut.length - listedColumns} more`] : []),
+  ]
+  return lines.length === 0 ? [] : ['Not modelled, and passed through unchanged:', ...lines.map(indented), '']
 }
+
+function someOf(names: readonly string[]): string {
+  const more = names.length > listedColumns ? ` and ${names.length - listedColumns} more` : ''
+  return names.slice(0, listedColumns).join(', ') + more
+}
+
+export function hintLines(hints: readonly ColumnHint[]): string[] {
+  if (hints.length === 0) return []
+  const lines = hints.slice(0, listedColumns).map(({ column, text }) => `${column} ${text}.`)
+  const more = hints.length > listedColumns ? [`and ${hints.length - listedColumns} more, as --json prints them`] : []
+  const names = new Set(hints.filter(({ kind }) => kind !== 'decimals').map(({ column }) => column))
+  const advice = names.size > 0 ? ['To leave columns out, name the others: --columns a,b,c'] : []
+  return ['Worth a look:', ...[...lines, ...more, ...advice].map(indented), '']
+}
+
+const indented = (line: string) => `  ${printableLine(line)}`
+
+const decimalChoices = ['auto', 'round', 'keep'] as const
+
+/** Takes the names that the choices had before, too. */
+const parseDecimals = valueParser({ type: 'string', enum: [...decimalChoices] }, (text): FitFlags['decimals'] => {
+  const before: Readonly<Record<string, FitFlags['decimals']>> = { learn: 'round', all: 'keep' }
+  const choice = decimalChoices.find((each) => each === text) ?? before[text]
+  if (choice !== undefined) return choice
+  throw new InvalidArgumentError(`Allowed choices are ${decimalChoices.join(', ')}.`)
+})
 
 /** @throws UsageError if one flag makes another one mean nothing */
 function refusePairs({ recipe, seed, source, sampleTopic }: FitFlags): void {

@@ -5,7 +5,6 @@ import { parseCount, parseSeed, parseTopic, valueParser } from '../config/value-
 import { PipelineError, UsageError } from '../errors.ts'
 import type { TableFormat } from '../files/file-format.ts'
 import { commandGraceMs, interruption } from '../observe/interruption.ts'
-import { createProgress } from '../observe/progress.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
 import { defaultBatchRows, defaultPartitions, parseRowSpec, tableFormats } from '../pipeline/defaults.ts'
 import type { StageReport } from '../ports/stage-report.ts'
@@ -16,6 +15,7 @@ import {
   datasetOption,
   modelsTopicOption,
   printResult,
+  progressOf,
   withCluster,
 } from './command-context.ts'
 import { compressionOption } from './options.ts'
@@ -86,7 +86,7 @@ async function generateIntoTopic(flags: GenerateFlags): Promise<void> {
   await withCluster(flags, async (cluster) => {
     const { generateRows } = await import('../pipeline/index.ts')
     const spec = flags.spec ?? (await modelRows(cluster, flags, dataset))
-    const progress = createProgress('generate')
+    const progress = progressOf(flags, 'generate')
     const { rows, seed, partitions, batchRows, compression, modelsTopic } = flags
     const options = { dataset, topic, modelsTopic, spec, rows, seed, partitions, batchRows, compression }
     const report = await generateRows(cluster, { ...options, onProgress: progress.update }).finally(progress.end)
@@ -100,7 +100,7 @@ async function generateIntoFile(file: string, flags: GenerateFlags): Promise<voi
     throw new UsageError('Rows go to a file or to a topic', `Leave out ${file}, or --topic ${topic}`)
   const write = async (spec: RowSpec, signal: AbortSignal) => {
     const { generateFile } = await import('../pipeline/generate-file.ts')
-    const progress = createProgress('generate')
+    const progress = progressOf(flags, 'generate')
     const options = { spec, seed, format, rows, file, overwrite, workers, signal, onProgress: progress.update }
     printReport(flags, await generateFile(options).finally(progress.end), file)
   }

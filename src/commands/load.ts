@@ -5,10 +5,9 @@ import { parseCount, parseTopic } from '../config/value-parsers.ts'
 import type { RowTimes } from '../files/reading/row-times.ts'
 import type { TableFile } from '../files/reading/table-file.ts'
 import { printableLine } from '../observe/printable-text.ts'
-import { createProgress } from '../observe/progress.ts'
 import { stageText } from '../observe/report-text.ts'
 import { defaultPartitions } from '../pipeline/defaults.ts'
-import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
+import { type DatasetFlags, datasetCommand, printResult, progressOf, withCluster } from './command-context.ts'
 import { addFileOptions, type FileFlags, fileReading } from './file-options.ts'
 import { compressionOption } from './options.ts'
 
@@ -29,7 +28,7 @@ export function loadCommand(): Command {
     'vgm load trips.parquet --dataset trips',
   ).argument('<file...>', 'CSV, Parquet or JSON files')
   return addFileOptions(command)
-    .option('--key <column>', 'column whose text becomes the key and chooses the partition')
+    .option('--key <column>', 'column with the key, which chooses the partition')
     .option('--timestamp <column>', 'column that is the time of each record (default: the time of the load)')
     .option('--default-timestamp <time>', 'time of rows that have none in --timestamp: now, or ISO 8601')
     .option('--partitions <n>', 'number of partitions of a new topic', parseCount, defaultPartitions)
@@ -42,7 +41,7 @@ export function loadCommand(): Command {
       const reading = fileReading(flags)
       await withCluster(flags, async (cluster) => {
         const { loadFile } = await import('../pipeline/index.ts')
-        const progress = createProgress('load')
+        const progress = progressOf(flags, 'load')
         const report = await loadFile(cluster, {
           ...reading,
           dataset,

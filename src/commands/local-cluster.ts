@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander'
 import { clearEnd, readEnd, sayEnd } from '../cluster/last-end.ts'
+import { lastPorts } from '../cluster/last-ports.ts'
 import { localClusterStatus, stopLocalCluster } from '../cluster/local-cluster.ts'
 import { startCluster } from '../cluster/start-cluster.ts'
 import { parseCount } from '../config/value-parsers.ts'
@@ -40,6 +41,7 @@ export function upCommand(): Command {
       const found = await localClusterStatus()
       const end = found === undefined ? readEnd() : undefined
       if (end !== undefined) log(sayEnd(end))
+      const last = lastPorts(dataDir)
       const cluster = await startCluster({
         kind,
         detached: true,
@@ -49,11 +51,14 @@ export function upCommand(): Command {
       })
       clearEnd()
       const { brokers, registry, kind: started } = cluster
+      const isElsewhere = last.broker !== undefined && !brokers.endsWith(`:${last.broker}`)
+      if (isElsewhere) log(`The last cluster had port ${last.broker}, which is taken now: tell other programs.`)
       const data = await dataFolderOf(brokers)
       printResult(
         flags,
         { kind: started, brokers, registry, ...data },
-        `cluster   ${started}\nKafka     ${brokers}\nregistry  ${registry}\n${dataLine(data)}\n` +
+        `cluster   ${started}\nKafka     ${brokers}\nregistry  ${registry}\n${dataLine(data)}` +
+          `${data.dataDir === undefined ? 'data      until "vgm down"; --data-dir FOLDER keeps them\n' : ''}\n` +
           'vgm commands find it automatically. Other programs need:\n' +
           `  export KAFKA_BROKERS=${brokers}\n  export SCHEMA_REGISTRY_URL=${registry}`,
       )
@@ -62,11 +67,17 @@ export function upCommand(): Command {
 
 export function downCommand(): Command {
   return plainCommand('down', 'stop the local cluster of "vgm up"', 'vgm down').action(async (flags: CommonFlags) => {
+    const data = dataOf(await localClusterStatus())
     const stopped = await stopLocalCluster()
     const end = stopped ? undefined : readEnd()
     clearEnd()
     const none = ['No local cluster was running.', ...(end === undefined ? [] : [sayEnd(end)])].join('\n')
-    printResult(flags, { stopped, ...(end && { lastEnd: end }) }, stopped ? 'The local cluster has stopped.' : none)
+    const kept =
+      data.dataDir === undefined
+        ? 'Its topics and models are gone with it; "vgm up --data-dir FOLDER" keeps them.'
+        : `Its topics and models are in ${data.dataDir}: "vgm up --data-dir ${data.dataDir}" goes on with them.`
+    const result = { stopped, ...(stopped && data), ...(end && { lastEnd: end }) }
+    printResult(flags, result, stopped ? `The local cluster has stopped. ${kept}` : none)
   })
 }
 
@@ -82,8 +93,8 @@ export function statusCommand(): Command {
         process.exitCode = exitCodes.failed
         return
       }
-      const { kind, brokers, registry, alive, sinceMs, dataDir } = status
-      const data = dataDir === undefined ? {} : { dataDir }
+      const { kind, brokers, registry, alive, sinceMs } = status
+      const data = dataOf(status)
       printResult(
         flags,
         { alive, kind, brokers, registry, sinceMs, ...data },
@@ -102,8 +113,11 @@ interface DataFolder {
 /** The folder of the cluster that runs now. */
 async function dataFolderOf(brokers: string): Promise<DataFolder> {
   const status = await localClusterStatus()
-  return status?.brokers === brokers && status.dataDir !== undefined ? { dataDir: status.dataDir } : {}
+  return status?.brokers === brokers ? dataOf(status) : {}
 }
+
+const dataOf = (status: DataFolder | undefined): DataFolder =>
+  status?.dataDir === undefined ? {} : { dataDir: status.dataDir }
 
 const dataLine = ({ dataDir }: DataFolder): string => (dataDir === undefined ? '' : `data      ${dataDir}\n`)
 

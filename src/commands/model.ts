@@ -2,10 +2,9 @@ import { Command } from 'commander'
 import { modelPlot } from '../drawing/model-plot.ts'
 import { exitCodes, UsageError } from '../errors.ts'
 import type { Model } from '../model/model.ts'
-import { createProgress } from '../observe/progress.ts'
 import { textTable } from '../observe/report-text.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
-import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
+import { type DatasetFlags, datasetCommand, printResult, progressOf, withCluster } from './command-context.ts'
 import { aliasCommand, diffCommand, removeCommand, whichCommand } from './model-changes.ts'
 import { parseVersionName, type VersionName } from './version-name.ts'
 
@@ -86,7 +85,7 @@ function showCommand(): Command {
 async function checkAgain(cluster: ClusterSession, flags: ShowFlags, version: VersionName): Promise<void> {
   const { checkModel } = await import('../pipeline/index.ts')
   const { dataset, modelsTopic } = flags
-  const progress = createProgress('fit again')
+  const progress = progressOf(flags, 'fit again')
   const checking = checkModel(cluster, { dataset, modelsTopic, version, onProgress: progress.update })
   const result = await checking.finally(progress.end)
   const what = `Version ${result.version} of data set ${dataset}`

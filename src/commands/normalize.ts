@@ -2,12 +2,11 @@ import type { Command } from 'commander'
 import type { Compression } from '../batch/batch-header.ts'
 import { topicNames } from '../config/names.ts'
 import { parseCount, parseDuration, parseSeed } from '../config/value-parsers.ts'
-import { createProgress } from '../observe/progress.ts'
 import { stageText } from '../observe/report-text.ts'
 import type { Delivery } from '../ports/log.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
-import { type DatasetFlags, datasetCommand, printResult } from './command-context.ts'
+import { type DatasetFlags, datasetCommand, progressOf } from './command-context.ts'
 import { withObservedStage } from './observed-stage.ts'
 import {
   allowEmptyOutputOption,
@@ -71,9 +70,10 @@ export function normalizeCommand(): Command {
       'age from which on a model is refused at the start, and warned of later, such as 30d',
       parseDuration,
     )
-    .option('--stats', 'count rows by column and window, for "vgm drift"')
+    .option('--stats', 'count rows for "vgm drift", and refuse to start where that cannot be (default: warn)')
+    .option('--no-stats', 'count no rows for "vgm drift"')
     .addOption(statsTopicOption())
-    .option('--interval <duration>', 'length of a window of --stats (default: 1m)', parseDuration)
+    .option('--interval <duration>', 'length of a window of the counts (default: 1m)', parseDuration)
     .option('--group <name>', 'consumer group (default: vgm.<dataset>.normalize)')
     .option('--instance <name>', "name of this process that survives restarts, such as a pod's")
     .addOption(clipOption())
@@ -101,36 +101,40 @@ export function normalizeCommand(): Command {
       const overrides = { raw: rawTopic, normalized: normalizedTopic, deadLetters: deadLetterTopic }
       const topics = topicNames(dataset, overrides, [flags.modelsTopic, flags.positionsTopic])
       const needs = ['brokers', 'group', 'model'] as const
-      await withObservedStage(flags, { stage: 'normalize', needs, members, runsOn: !untilEnd }, async (cluster) => {
-        const { normalizeTopic } = await import('../pipeline/index.ts')
-        const progress = createProgress('normalize')
-        const report = await normalizeTopic(cluster, {
-          dataset,
-          topics: overrides,
-          modelsTopic: flags.modelsTopic,
-          group: flags.group,
-          instance: flags.instance,
-          members,
-          model: flags.model,
-          maxModelAgeMs: flags.maxModelAge,
-          stats: flags.stats,
-          statsTopic: flags.statsTopic,
-          statsIntervalMs: flags.interval,
-          untilEnd,
-          clip: flags.clip,
-          modeChoice: modeChoice(flags),
-          renameVersionField: flags.renameVersionField,
-          renameRecord: flags.renameRecord,
-          compression: flags.compression,
-          maxMemory: flags.maxMemory,
-          delivery: flags.delivery,
-          deadLetters: deadLetterPolicy(flags),
-          rebuildPositions: flags.rebuildPositions,
-          allowEmptyOutput: flags.allowEmptyOutput,
-          controlTopic: flags.controlTopic,
-          onProgress: progress.update,
-        }).finally(progress.end)
-        printResult(flags, report, stageText(report, topics.normalized))
-      })
+      await withObservedStage(
+        flags,
+        { stage: 'normalize', needs, members, runsOn: !untilEnd },
+        async (cluster) => {
+          const { normalizeTopic } = await import('../pipeline/index.ts')
+          const progress = progressOf(flags, 'normalize')
+          return normalizeTopic(cluster, {
+            dataset,
+            topics: overrides,
+            modelsTopic: flags.modelsTopic,
+            group: flags.group,
+            instance: flags.instance,
+            members,
+            model: flags.model,
+            maxModelAgeMs: flags.maxModelAge,
+            stats: flags.stats,
+            statsTopic: flags.statsTopic,
+            statsIntervalMs: flags.interval,
+            untilEnd,
+            clip: flags.clip,
+            modeChoice: modeChoice(flags),
+            renameVersionField: flags.renameVersionField,
+            renameRecord: flags.renameRecord,
+            compression: flags.compression,
+            maxMemory: flags.maxMemory,
+            delivery: flags.delivery,
+            deadLetters: deadLetterPolicy(flags),
+            rebuildPositions: flags.rebuildPositions,
+            allowEmptyOutput: flags.allowEmptyOutput,
+            controlTopic: flags.controlTopic,
+            onProgress: progress.update,
+          }).finally(progress.end)
+        },
+        (report) => stageText(report, topics.normalized),
+      )
     })
 }

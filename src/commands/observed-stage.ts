@@ -1,6 +1,6 @@
 import { clusterAddress } from '../config/cluster-address.ts'
 import { softwareVersion } from '../config/software-version.ts'
-import { UsageError } from '../errors.ts'
+import { exitCodes, interruptionText, isInterruption, UsageError } from '../errors.ts'
 import { parseEndpoint } from '../observe/endpoint-address.ts'
 import { logEvent } from '../observe/event-log.ts'
 import type { RequestHandler } from '../observe/http-endpoint.ts'
@@ -12,8 +12,9 @@ import type { MonitorOptions, StageMonitor } from '../observe/stage-monitor.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
 import { rowErrorCodes } from '../pipeline/defaults.ts'
 import type { MemberNumber, StageEvent } from '../ports/stage-event.ts'
+import { addReports, type StageReport } from '../ports/stage-report.ts'
 import type { Ui } from '../ui/ui-handler.ts'
-import { type DatasetFlags, drawRun, logLevel } from './command-context.ts'
+import { type DatasetFlags, drawRun, logLevel, printResult } from './command-context.ts'
 import type { StageFlags } from './options.ts'
 
 export interface ObservedStage {
@@ -27,13 +28,14 @@ export interface ObservedStage {
 
 /**
  * `withCluster` for a stage that others watch: with `--http` its metrics and probes are served from its first moment to
- * its last.
+ * its last. Prints the report of `work`, and of one that is interrupted what it has committed.
  */
-export async function withObservedStage<T>(
+export async function withObservedStage<T extends StageReport>(
   flags: DatasetFlags & StageFlags,
   { stage, needs, members, runsOn }: ObservedStage,
   work: (cluster: ClusterSession) => Promise<T>,
-): Promise<T> {
+  text: (report: T | StageReport) => string,
+): Promise<void> {
   const { dataset, http, ui: isUiAsked = false, graceMs, traces } = flags
   if (isUiAsked && http === undefined)
     throw new UsageError('--ui serves at the address of --http, and there is none', 'Add --http, such as --http 9464')
@@ -62,7 +64,9 @@ export async function withObservedStage<T>(
   const monitor = http === undefined ? undefined : await openMonitor(http, options)
   if (monitor !== undefined) log.info({ http: monitor.url }, 'metrics and probes are served')
   const trace = traces ? await openSpans({ stage, dataset }) : undefined
+  const committed = new Map<MemberNumber, StageReport>()
   const observe = (event: StageEvent, member: MemberNumber) => {
+    if (event.kind === 'committed') committed.set(member, event.totals)
     monitor?.note(event, member)
     trace?.(event, member)
   }
@@ -73,7 +77,7 @@ export async function withObservedStage<T>(
   signal.addEventListener('abort', () => report({ kind: 'draining', graceMs }), { once: true })
   try {
     const { withClusterAt } = await import('../pipeline/cluster-session.ts')
-    return await withClusterAt(address, { log, signal, waits: runsOn, report, observe }, async (cluster) => {
+    const result = await withClusterAt(address, { log, signal, waits: runsOn, report, observe }, async (cluster) => {
       if (isUiAsked && monitor !== undefined) {
         const { createUi } = await import('../ui/ui-handler.ts')
         const { host } = parseEndpoint(http!)!
@@ -86,6 +90,12 @@ export async function withObservedStage<T>(
         await ui?.close()
       }
     })
+    printResult(flags, result, text(result))
+  } catch (error) {
+    if (!signal.aborted || !isInterruption(error)) throw error
+    const totals = addReports(committed.values())
+    printResult(flags, { ...totals, interrupted: true }, `${text(totals)}\n${interruptionText(error)}`)
+    process.exitCode = exitCodes.interrupted
   } finally {
     await monitor?.close()
   }

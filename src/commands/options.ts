@@ -40,9 +40,7 @@ export function statsTopicOption(): Option {
   )
 }
 
-export function clipOption(
-  description = 'largest magnitude of a value; larger values are clipped, as CTGAN does at 0.99',
-): Option {
+export function clipOption(description = 'clip values, as CTGAN does at 0.99'): Option {
   return commonOption(new Option('--clip <magnitude>', description).argParser(parseLimit).default(Infinity, 'no limit'))
 }
 
@@ -157,9 +155,7 @@ export function compressionOption(): Option {
 }
 
 export function membersOption(): Option {
-  return new Option('--members <n>', 'number of members of the group in this process; each is a thread')
-    .argParser(parseCount)
-    .default(1)
+  return new Option('--members <n>', 'number of members, a thread each').argParser(parseCount).default(1)
 }
 
 export function maxMemoryOption(): Option {

@@ -2,13 +2,13 @@ import type { Command } from 'commander'
 import type { Compression } from '../batch/batch-header.ts'
 import { parseCount, parseReplayPosition, parseSeed, parseTopic } from '../config/value-parsers.ts'
 import { printable } from '../observe/printable-text.ts'
-import { createProgress } from '../observe/progress.ts'
 import { durationText, sizeText, stageText, textTable } from '../observe/report-text.ts'
 import type { ReplayEstimate } from '../pipeline/estimate-replay.ts'
 import type { ReplayPlan, ReplayReport, ReplayTopicOptions } from '../pipeline/replay-topic.ts'
+import type { StageReport } from '../ports/stage-report.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
-import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
+import { type DatasetFlags, datasetCommand, printResult, progressOf, withCluster } from './command-context.ts'
 import { withObservedStage } from './observed-stage.ts'
 import {
   allowEmptyOutputOption,
@@ -55,25 +55,25 @@ export function replayCommand(): Command {
   return withStageOptions(
     datasetCommand(
       'replay',
-      'backfill: normalize a range of the raw topic with one model, into a separate topic',
+      'backfill: normalize a range of the raw topic into a separate topic',
       'vgm replay --dataset trips --from start --model 2',
     ),
   )
     .requiredOption('--model <version>', 'version of the model to normalize with', parseCount)
     .option(
       '--from <position>',
-      'position to begin at: an offset of each partition, @time (ISO 8601, or ms since 1970), start or end',
+      'an offset of each partition, @time (ISO 8601, or ms since 1970), start or end',
       parseReplayPosition,
       'start',
     )
-    .option('--to <position>', 'position to stop before, in the same notation', parseReplayPosition, 'end')
-    .option('--strict-time', 'leave out rows whose time is outside --from and --to, wherever they stand')
-    .option('--event-time <column>', 'field that is the time of a row, instead of the time of the record; strict')
-    .option('--dry-run', 'print the offsets, rows, bytes and time of the replay, and write nothing')
+    .option('--to <position>', 'position to stop before, likewise', parseReplayPosition, 'end')
+    .option('--strict-time', 'leave out all rows outside of these times')
+    .option('--event-time <column>', 'field with the time of a row; strict')
+    .option('--dry-run', 'say what would be read, and how long it takes')
     .addOption(membersOption())
     .option('--max-rate <rows>', 'rows per second that are read at most, by all members together', parseCount)
     .option('--output <topic>', 'output topic (default: <dataset>.normalized.v<model>)', parseTopic)
-    .option('--group <name>', 'consumer group that keeps the position (default: named after the backfill)')
+    .option('--group <name>', 'consumer group (default: named after the backfill)')
     .addOption(clipOption())
     .addOption(topicOption('raw'))
     .option('--dead-letter-topic <topic>', 'dead-letter topic (default: <output>.dead-letters)', parseTopic)
@@ -88,7 +88,7 @@ export function replayCommand(): Command {
     .action(async (flags: ReplayFlags) => {
       const { dataset, model, members } = flags
       const { replayTopic, replayTopics } = await import('../pipeline/replay-topic.ts')
-      replayTopics(flags, [flags.modelsTopic, flags.positionsTopic])
+      const topics = replayTopics(flags, [flags.modelsTopic, flags.positionsTopic])
       const options: ReplayTopicOptions = {
         dataset,
         model,
@@ -118,15 +118,17 @@ export function replayCommand(): Command {
           printResult(flags, estimate, estimateText(estimate))
         })
       const observed = { stage: 'replay', needs: ['brokers', 'group', 'model'] as const, members, runsOn: false }
-      await withObservedStage(flags, observed, async (cluster) => {
-        const progress = createProgress('replay')
-        // The result as JSON has it.
-        const onPlan = flags.json ? undefined : (plan: ReplayPlan) => void process.stderr.write(`${planText(plan)}\n`)
-        const report = await replayTopic(cluster, { ...options, onPlan, onProgress: progress.update }).finally(
-          progress.end,
-        )
-        printResult(flags, report, replayText(report))
-      })
+      await withObservedStage(
+        flags,
+        observed,
+        async (cluster) => {
+          const progress = progressOf(flags, 'replay')
+          // The result as JSON has it.
+          const onPlan = flags.json ? undefined : (plan: ReplayPlan) => void process.stderr.write(`${planText(plan)}\n`)
+          return replayTopic(cluster, { ...options, onPlan, onProgress: progress.update }).finally(progress.end)
+        },
+        (report) => replayText(report, topics.normalized),
+      )
     })
 }
 
@@ -148,8 +150,9 @@ function planText({ group, topic, partitions, remarks }: ReplayPlan): string {
     .join('\n')
 }
 
-function replayText(report: ReplayReport): string {
-  const { group, topic, rowsIn, times } = report
+/** @param report one without a group was interrupted */
+function replayText(report: ReplayReport | StageReport, topic: string): string {
+  const { rowsIn, times } = report
   const lines = [stageText(report, topic)]
   const { leftOut = 0, withoutTime = 0, cameAlong = 0, goesBack = [] } = times ?? {}
   if (leftOut > 0) lines.push(`${count(leftOut)} rows outside the range of times were left out.`)
@@ -164,8 +167,8 @@ function replayText(report: ReplayReport): string {
     const more = goesBack.length > places.length ? `, and in ${goesBack.length - places.length} more partitions` : ''
     lines.push(`Times go back first at ${places.join(', ')}${more}: a row there is older than one before it.`)
   }
-  if (rowsIn === 0 && leftOut + withoutTime === 0)
-    lines.push(`Group ${group} has processed this range already: name another --output to process it again.`)
+  if ('group' in report && rowsIn === 0 && leftOut + withoutTime === 0)
+    lines.push(`Group ${report.group} has processed this range already: name another --output to process it again.`)
   return lines.join('\n')
 }
 

@@ -1,11 +1,10 @@
 import type { Command } from 'commander'
 import type { Compression } from '../batch/batch-header.ts'
 import { topicNames } from '../config/names.ts'
-import { createProgress } from '../observe/progress.ts'
 import { stageText } from '../observe/report-text.ts'
 import type { Delivery } from '../ports/log.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
-import { type DatasetFlags, datasetCommand, printResult } from './command-context.ts'
+import { type DatasetFlags, datasetCommand, progressOf } from './command-context.ts'
 import { withObservedStage } from './observed-stage.ts'
 import {
   allowEmptyOutputOption,
@@ -72,27 +71,31 @@ export function restoreCommand(): Command {
       }
       const topics = topicNames(dataset, overrides, [flags.modelsTopic, flags.positionsTopic])
       const needs = ['brokers', 'group'] as const
-      await withObservedStage(flags, { stage: 'restore', needs, members, runsOn: !untilEnd }, async (cluster) => {
-        const { restoreTopic } = await import('../pipeline/index.ts')
-        const progress = createProgress('restore')
-        const report = await restoreTopic(cluster, {
-          dataset,
-          topics: overrides,
-          modelsTopic: flags.modelsTopic,
-          group: flags.group,
-          instance: flags.instance,
-          members,
-          untilEnd,
-          compression: flags.compression,
-          maxMemory: flags.maxMemory,
-          delivery: flags.delivery,
-          deadLetters: deadLetterPolicy(flags),
-          rebuildPositions: flags.rebuildPositions,
-          allowEmptyOutput: flags.allowEmptyOutput,
-          controlTopic: flags.controlTopic,
-          onProgress: progress.update,
-        }).finally(progress.end)
-        printResult(flags, report, stageText(report, topics.restored))
-      })
+      await withObservedStage(
+        flags,
+        { stage: 'restore', needs, members, runsOn: !untilEnd },
+        async (cluster) => {
+          const { restoreTopic } = await import('../pipeline/index.ts')
+          const progress = progressOf(flags, 'restore')
+          return restoreTopic(cluster, {
+            dataset,
+            topics: overrides,
+            modelsTopic: flags.modelsTopic,
+            group: flags.group,
+            instance: flags.instance,
+            members,
+            untilEnd,
+            compression: flags.compression,
+            maxMemory: flags.maxMemory,
+            delivery: flags.delivery,
+            deadLetters: deadLetterPolicy(flags),
+            rebuildPositions: flags.rebuildPositions,
+            allowEmptyOutput: flags.allowEmptyOutput,
+            controlTopic: flags.controlTopic,
+            onProgress: progress.update,
+          }).finally(progress.end)
+        },
+        (report) => stageText(report, topics.restored),
+      )
     })
 }

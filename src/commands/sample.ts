@@ -1,10 +1,9 @@
 import { type Command, Option } from 'commander'
 import { topicNames } from '../config/names.ts'
 import { parseCount, parseSeed, parseShare } from '../config/value-parsers.ts'
-import { createProgress } from '../observe/progress.ts'
 import { stageText } from '../observe/report-text.ts'
 import { defaultSampleRows } from '../pipeline/defaults.ts'
-import { type DatasetFlags, datasetCommand, printResult } from './command-context.ts'
+import { type DatasetFlags, datasetCommand, progressOf } from './command-context.ts'
 import { withObservedStage } from './observed-stage.ts'
 import { type StageFlags, topicOption, withStageOptions } from './options.ts'
 
@@ -51,21 +50,25 @@ export function sampleCommand(): Command {
       const { checkSampleSize, sampleTopic } = await import('../pipeline/sample-topic.ts')
       checkSampleSize(size, follow)
       const observed = { stage: 'sample', needs: ['brokers'] as const, members: 1, runsOn: follow }
-      await withObservedStage(flags, observed, async (cluster) => {
-        const progress = createProgress('sample')
-        const report = await sampleTopic(cluster, {
-          dataset,
-          rawTopic: topics.raw,
-          sampleTopic: topics.sample,
-          modelsTopic: flags.modelsTopic,
-          size,
-          seed: flags.seed,
-          partitions: flags.partitions,
-          append: flags.append ?? follow,
-          follow,
-          onProgress: progress.update,
-        }).finally(progress.end)
-        printResult(flags, report, stageText(report, topics.sample))
-      })
+      await withObservedStage(
+        flags,
+        observed,
+        async (cluster) => {
+          const progress = progressOf(flags, 'sample')
+          return sampleTopic(cluster, {
+            dataset,
+            rawTopic: topics.raw,
+            sampleTopic: topics.sample,
+            modelsTopic: flags.modelsTopic,
+            size,
+            seed: flags.seed,
+            partitions: flags.partitions,
+            append: flags.append ?? follow,
+            follow,
+            onProgress: progress.update,
+          }).finally(progress.end)
+        },
+        (report) => stageText(report, topics.sample),
+      )
     })
 }

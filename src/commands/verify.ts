@@ -1,12 +1,12 @@
 import type { Command } from 'commander'
 import { topicNames } from '../config/names.ts'
+import { parseCount } from '../config/value-parsers.ts'
 import { exitCodes, UsageError } from '../errors.ts'
-import { createProgress } from '../observe/progress.ts'
 import { textTable } from '../observe/report-text.ts'
 import type { AuditResult, LoadedFile } from '../pipeline/verify-dataset.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
 import type { FileAudit, FileFinding } from '../stages/verify/audit-file.ts'
-import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
+import { type DatasetFlags, datasetCommand, printResult, progressOf, withCluster } from './command-context.ts'
 import { addFileOptions, type FileFlags, fileReading, givenFileFlags } from './file-options.ts'
 import { clipOption, modeChoiceOption, topicOption } from './options.ts'
 
@@ -19,6 +19,7 @@ interface VerifyFlags extends DatasetFlags, FileFlags {
   readonly deadLetterTopic?: string
   readonly normalizeGroup?: string
   readonly restoreGroup?: string
+  readonly members: number
   readonly file?: string
   readonly key?: string
   readonly timestamp?: string
@@ -42,9 +43,10 @@ export function verifyCommand(): Command {
     .option('--file <file>', 'loaded file to compare the raw rows with; give the flags that load was given:')
     .option('--key <column>', '--key of load')
     .option('--timestamp <column>', '--timestamp of load')
+    .option('--members <n>', 'number of threads; they share the partitions', parseCount, 1)
     .option('--bad-rows <file>', '--bad-rows of load, if it has written that file')
   return addFileOptions(command).action(async (flags: VerifyFlags) => {
-    const { dataset, modelsTopic, clip, modeChoice, file, key, timestamp, badRows } = flags
+    const { dataset, modelsTopic, clip, modeChoice, members, file, key, timestamp, badRows } = flags
     const overrides = {
       raw: flags.rawTopic,
       normalized: flags.normalizedTopic,
@@ -68,8 +70,18 @@ export function verifyCommand(): Command {
     const loaded = file === undefined ? undefined : { ...fileReading(flags), file, key, timestamp, badRows }
     await withCluster(flags, async (cluster) => {
       const { mismatches, verifyDataset } = await import('../pipeline/index.ts')
-      const progress = createProgress('verify')
-      const options = { dataset, topics, modelsTopic, groups, clip, modeChoice, loaded, onProgress: progress.update }
+      const progress = progressOf(flags, 'verify')
+      const options = {
+        dataset,
+        topics,
+        modelsTopic,
+        groups,
+        clip,
+        modeChoice,
+        members,
+        loaded,
+        onProgress: progress.update,
+      }
       const result = await verifyDataset(cluster, options).finally(progress.end)
       printResult(flags, result, verifyText(result, loaded))
       if (mismatches(result) > 0) process.exitCode = exitCodes.failed

@@ -99,16 +99,24 @@ function checkKeys(path: string, section: Section, command: Command, above: read
 }
 
 function unknown(key: string, command: Command, above: readonly string[]): string {
-  if (command.parent === null) return `"${key}" is no setting of all commands`
+  if (command.parent === null)
+    return ownersOf(key, command).length > 0
+      ? `"${key}" does not mean the same in all commands, and stands at the top`
+      : `"${key}" is neither a setting nor a command`
   return `${above.join('.')}: "${key}" is no setting of ${commandName(command)}`
 }
 
 function fixOf(key: string, command: Command, keys: readonly string[]): string {
-  const owners = command.parent === null ? command.commands.filter((each) => keysOf(each).includes(key)) : []
+  const owners = command.parent === null ? ownersOf(key, command) : []
   if (owners.length > 0)
     return `Write it into the section of a command: ${owners.map((each) => each.name()).join(', ')}`
   const nearest = nearestName(key, keys)
   return nearest === undefined ? `Use one of ${keys.join(', ')}` : `Did you mean "${nearest}"? Write that`
+}
+
+/** Commands with such a setting, or with a command of this name. */
+function ownersOf(key: string, program: Command): readonly Command[] {
+  return program.commands.filter((each) => keysOf(each).includes(key))
 }
 
 /** Names from below the program down to a command. */

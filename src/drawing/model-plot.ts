@@ -13,16 +13,23 @@ const drawnQuantiles = [1 / 64, 63 / 64] as const
 
 /** Density and modes of a column, for a terminal of 80 columns. Heights are square roots, so that small modes show. */
 export function modelPlot(column: ColumnModel): string {
-  const { name, type, weight, mean, std, rows, nulls } = column
-  const count = (n: number) => n.toLocaleString('en')
-  const title =
-    `${name} (${type}): ${mean.length} ${mean.length === 1 ? 'mode' : 'modes'} from ` +
-    `${count(rows)} values${nulls > 0 ? ` and ${count(nulls)} nulls` : ''}`
+  const { weight, mean, std } = column
   const table = textTable(
     ['mode', 'weight', 'mean', 'std'],
     mean.map((m, k) => [String(k), `${(100 * weight[k]).toFixed(1)}%`, formatNumber(m), formatNumber(std[k])]),
   )
-  return [title, ...roundingText(column), ...plot(column), table].join('\n')
+  return [titleOf(column), ...roundingText(column), ...plot(column, plotRows), table].join('\n')
+}
+
+/** The same without the table, and lower: lines for a summary. */
+export function smallPlot(column: ColumnModel, rows: number): string[] {
+  return [titleOf(column), ...plot(column, rows)]
+}
+
+function titleOf({ name, type, mean, rows, nulls }: ColumnModel): string {
+  const count = (n: number) => n.toLocaleString('en')
+  const modes = `${mean.length} ${mean.length === 1 ? 'mode' : 'modes'}`
+  return `${name} (${type}): ${modes} from ${count(rows)} values${nulls > 0 ? ` and ${count(nulls)} nulls` : ''}`
 }
 
 function roundingText({ roundTo }: ColumnModel): string[] {
@@ -36,17 +43,17 @@ export function drawnRange({ histogram: { edges, counts } }: ColumnModel): { low
   return high > low ? { low, high } : undefined
 }
 
-function plot(column: ColumnModel): string[] {
+function plot(column: ColumnModel, height: number): string[] {
   const range = drawnRange(column)
   if (range === undefined) return []
   const { histogram, mean } = column
   const { low, high } = range
   const density = rowsInCells(histogram, low, high, plotColumns).map(Math.sqrt)
   const peak = Math.max(...density)
-  const eighths = density.map((d) => (d === 0 ? 0 : Math.max(1, Math.round((d / peak) * plotRows * 8))))
-  const lines = Array.from({ length: plotRows }, (_, line) => {
-    const below = (plotRows - 1 - line) * 8
-    return eighths.map((height) => blocks[Math.min(8, Math.max(0, height - below))]).join('')
+  const eighths = density.map((d) => (d === 0 ? 0 : Math.max(1, Math.round((d / peak) * height * 8))))
+  const lines = Array.from({ length: height }, (_, line) => {
+    const below = (height - 1 - line) * 8
+    return eighths.map((cell) => blocks[Math.min(8, Math.max(0, cell - below))]).join('')
   })
   const markers = Array.from({ length: plotColumns }, () => ' ')
   for (const [k, m] of mean.entries()) {

@@ -1,5 +1,5 @@
 import { nextUp } from '../mixture/baseline.ts'
-import type { ColumnWindow } from './column-window.ts'
+import type { ColumnTally } from './column-window.ts'
 import type { DriftBins } from './drift-bins.ts'
 
 /** Cells of the table that finds most slots: it stays in the first-level cache beside a block of rows. */
@@ -21,7 +21,7 @@ const untold = new Float64Array(blockRows)
  * @example
  * const counts = new ColumnCounts(driftBins(column))
  * counts.add(values, values.length)
- * counts.take() // { slots, modes, nulls }, and the next window begins
+ * counts.take() // { slots, modes }, and the next window begins
  */
 export class ColumnCounts {
   readonly #edges: Float64Array
@@ -35,7 +35,6 @@ export class ColumnCounts {
   /** what the counters held when they were added up last */
   readonly #slots: Float64Array
   readonly #modes: Float64Array
-  #nulls = 0
   #added = 0
 
   constructor(bins: Pick<DriftBins, 'edges' | 'modes' | 'baseline'>) {
@@ -68,23 +67,13 @@ export class ColumnCounts {
     for (let i = 0; i < n; i++) counts[modes[i]]++
   }
 
-  addNulls(count: number): void {
-    this.#nulls += count
-  }
-
   /** What has been counted since the last call. */
-  take(): ColumnWindow {
-    const counted = this.peek()
+  take(): ColumnTally {
+    this.#addUp()
+    const counted = { slots: Array.from(this.#slots), modes: Array.from(this.#modes) }
     this.#slots.fill(0)
     this.#modes.fill(0)
-    this.#nulls = 0
     return counted
-  }
-
-  /** The same, and counting goes on. */
-  peek(): ColumnWindow {
-    this.#addUp()
-    return { slots: Array.from(this.#slots), modes: Array.from(this.#modes), nulls: this.#nulls }
   }
 
   /** Makes room for n more rows. */

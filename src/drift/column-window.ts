@@ -1,14 +1,18 @@
-/** What is counted of a column in a window of rows: whole numbers, so that windows add up in any order. */
-export interface ColumnWindow {
-  /** rows with a value by slot of DriftBins, shape (slots) */
+/** What is counted of a column's values: whole numbers, so that counts add up in any order. */
+export interface ColumnTally {
+  /** by slot of DriftBins, shape (slots) */
   readonly slots: readonly number[]
-  /** rows with a value by mode, shape (modes) */
+  /** shape (modes) */
   readonly modes: readonly number[]
+}
+
+/** What is counted of a column in a window of rows. */
+export interface ColumnWindow extends ColumnTally {
   readonly nulls: number
 }
 
 /** Rows with a value. */
-export function valuesIn({ slots }: Pick<ColumnWindow, 'slots'>): number {
+export function valuesIn({ slots }: Pick<ColumnTally, 'slots'>): number {
   return slots.reduce((sum, count) => sum + count, 0)
 }
 

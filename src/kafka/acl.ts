@@ -25,6 +25,23 @@ export const onTransactions = (operation: Operation, name: string): Permission =
   name,
 })
 
+/** Bits of the "authorized operations" in answers, KIP-430; numbers of Kafka's AclOperation. */
+const operationBits = {
+  Read: 3,
+  Write: 4,
+  Describe: 8,
+  DescribeConfigs: 10,
+} as const satisfies Partial<Record<Operation, number>>
+/** Value of the operations field in a response without operations. */
+const operationsUnknown = -(2 ** 31)
+
+/** What an answer says that this user may do; undefined if it does not say. */
+export function operationsOf(bits: number): ReadonlySet<Operation> | undefined {
+  if (bits === operationsUnknown) return undefined
+  const all = Object.entries(operationBits) as [Operation, number][]
+  return new Set(all.filter(([, bit]) => (bits & (1 << bit)) !== 0).map(([name]) => name))
+}
+
 const resources: Readonly<Record<string, Permission['resource']>> = {
   TOPIC_AUTHORIZATION_FAILED: 'topic',
   GROUP_AUTHORIZATION_FAILED: 'group',

@@ -1,29 +1,45 @@
-import type { Socket } from 'node:net'
+import { EventEmitter } from 'node:events'
+import { connect as connectPlain, type Socket } from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { connect as connectTls } from 'node:tls'
+import type { Connection } from '@platformatic/kafka'
+import { FrameAssembler, release } from '../batch/frame-assembler.ts'
+import type { SaslSettings, TlsSettings } from '../ports/connection-settings.ts'
 import {
   type Callback,
-  Connection,
-  type ConnectionOptions,
   NetworkError,
   Reader,
   type ResponseParser,
+  type Sender,
   TimeoutError,
   UnexpectedCorrelationIdError,
+  UserError,
   Writer,
-} from '@platformatic/kafka'
-import { FrameAssembler, release } from '../batch/frame-assembler.ts'
+} from './client-parts.ts'
+import { logIn } from './sasl-login.ts'
 
-/** The requests with which the client logs in: ApiVersions, SaslHandshake, SaslAuthenticate. */
-const loginKeys: ReadonlySet<number> = new Set([17, 18, 36])
-/** The client numbers its requests from 1, and we number ours from here, so a response's number shows whose it is. */
-const firstId = 0x4000_0000
+/** The requests of a login: SaslHandshake, SaslAuthenticate. */
+const loginKeys: ReadonlySet<number> = new Set([17, 36])
 /** Parts of a request below this size are joined; larger parts are written without a copy. */
 const joinedBytes = 16 * 1024
 const sizeBytes = 4
 /** No answer is larger: `socket.request.max.bytes` ends below it, and so do fetches that we ask for. */
 const largestFrameBytes = 1024 * 1024 * 1024
 
-export type BrokerConnectionOptions = ConnectionOptions & { requestTimeout: number }
+/** The longest time that a timer of Node takes. */
+const longestTimerMs = 2 ** 31 - 1
+/** Of a login's lifetime, after which the next one begins. */
+const shareBeforeLogin = 0.8
+
+export interface BrokerConnectionOptions {
+  /** for the login too */
+  readonly connectTimeoutMs: number
+  readonly requestTimeoutMs: number
+  readonly tls?: TlsSettings
+  /** that the broker's certificate must be for, if not for the address */
+  readonly tlsServerName?: string
+  readonly sasl?: SaslSettings
+}
 
 interface Request {
   readonly apiKey: number
@@ -35,38 +51,35 @@ interface Request {
 }
 
 /**
- * A connection that the client opens and logs in, and on which we frame requests and responses ourselves. The client
- * would copy each outgoing batch and each response into short-lived memory, and garbage collections took a quarter of
- * the time.
+ * A connection to a broker: TLS, the login, and framing.
  *
  * The bytes of a large response are borrowed from a pool: `recycle` returns them.
  *
- * Nothing else is sent during a re-authentication. Brokers with connections.max.reauth.ms require a new login before
- * the old one expires (KIP-368), and close the connection if another request arrives between its messages. The client
- * starts the login in time but continues to send requests.
+ * Nothing else is sent during a further login. Brokers with connections.max.reauth.ms require a new login before the
+ * old one expires (KIP-368), and close the connection if another request arrives between its messages.
+ *
+ * It emits `error` and `close`.
  */
-export class BrokerConnection extends Connection {
+export class BrokerConnection extends EventEmitter<{ error: [Error]; close: [] }> implements Sender {
   /** the last failure: the error of rejected requests says only that the connection is closed */
   failure: Error | undefined
   readonly #head: Buffer
-  readonly #requestTimeoutMs: number
-  readonly #isTls: boolean
+  readonly #options: BrokerConnectionOptions
   readonly #requests = new Map<number, Request>()
   readonly #frames = new FrameAssembler((frame) => this.#answer(frame), largestFrameBytes)
-  #nextId = firstId
+  #state: 'new' | 'logging in' | 'open' | 'closed' = 'new'
+  #socket: Socket | undefined
+  #nextId = 0
   #login: Promise<void> | undefined
-  /** the client's data listeners before we took over the socket */
-  #toClient: ((data: Buffer) => void) | undefined
+  #nextLogin: NodeJS.Timeout | undefined
 
   constructor(clientId: string, options: BrokerConnectionOptions) {
-    super(clientId, options)
+    super()
     this.#head = requestHead(clientId)
-    this.#requestTimeoutMs = options.requestTimeout
-    this.#isTls = options.tls !== undefined
-    this.on('error', (error: Error) => {
+    this.#options = options
+    this.on('error', (error) => {
       this.failure = error
     })
-    this.once('connect', () => this.#takeOver(this.socket))
   }
 
   /** Resolves when requests may be sent, in the order of the calls; undefined if they may be sent now. */
@@ -74,41 +87,71 @@ export class BrokerConnection extends Connection {
     return this.#login
   }
 
-  /** The client calls this after four fifths of the login's lifetime. */
-  override reauthenticate(): void {
-    if (!this.isConnected()) return
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const done = () => {
-      for (const event of ends) this.off(event, done)
-      resolve()
-      // Callers of the same turn must queue behind those that already wait.
-      void nextTurn().then(() => {
-        if (this.#login === promise) this.#login = undefined
-      })
+  get socket(): Socket | undefined {
+    return this.#socket
+  }
+
+  isConnected(): boolean {
+    return this.#state === 'open'
+  }
+
+  /** Resolves when the broker has let it in. @throws NetworkError, TimeoutError */
+  async connect(host: string, port: number): Promise<void> {
+    const where = `${host}:${port}`
+    const { promise: broken, reject } = Promise.withResolvers<never>()
+    const timer = setTimeout(
+      () => reject(new TimeoutError(`Connection to ${where} timed out.`, { canRetry: true })),
+      this.#options.connectTimeoutMs,
+    )
+    const onError = (error: Error) => reject(error)
+    this.once('error', onError)
+    try {
+      await Promise.race([broken, this.#open(host, port).then(() => this.#authenticate())])
+      if (this.#state === 'closed') throw new NetworkError('Connection closed')
+      this.#state = 'open'
+    } catch (cause) {
+      this.#socket?.destroy()
+      this.off('error', onError)
+      if (cause === this.failure) throw cause
+      const failed = { cause: cause as Error }
+      const error = cause instanceof TimeoutError ? cause : new NetworkError(`Connection to ${where} failed.`, failed)
+      this.emit('error', error)
+      throw error
+    } finally {
+      clearTimeout(timer)
+      this.off('error', onError)
     }
-    this.#login = promise
-    for (const event of ends) this.on(event, done)
-    super.reauthenticate()
+  }
+
+  /** Ends it when what was written has left. */
+  close(): Promise<void> {
+    const socket = this.#socket
+    if (socket === undefined || socket.closed) return Promise.resolve()
+    this.#state = 'closed'
+    socket.removeAllListeners('error')
+    socket.on('error', () => undefined)
+    return new Promise((resolve) => {
+      socket.once('close', () => resolve())
+      socket.destroySoon()
+    })
   }
 
   /**
-   * Called by `createAPI`. The bytes of large parts of the payload belong to the connection until the response arrives.
+   * Called by a request. The bytes of large parts of the payload belong to the connection until the response arrives.
    */
-  override send<Answer>(...request: Parameters<typeof Connection.prototype.send<Answer>>): void {
+  send<Answer>(...request: Parameters<typeof Connection.prototype.send<Answer>>): void {
     const [apiKey, apiVersion, createPayload, parser, hasRequestTags, hasTags, callback] = request
-    if (loginKeys.has(apiKey)) {
-      super.send(...request)
-      return
-    }
-    if (!this.isConnected() || this.socket.destroyed) {
+    const isOpen = this.#state === 'open' || (this.#state === 'logging in' && loginKeys.has(apiKey))
+    const socket = this.#socket
+    if (!isOpen || socket === undefined || socket.destroyed) {
       callback(new NetworkError('Connection closed'), undefined)
       return
     }
     const id = this.#nextId
-    this.#nextId = id === 0x7fff_ffff ? firstId : id + 1
-    const timer = setTimeout(() => this.#late(id), this.#requestTimeoutMs)
+    this.#nextId = (id + 1) & 0x7fff_ffff
+    const timer = setTimeout(() => this.#late(id), this.#options.requestTimeoutMs)
     this.#requests.set(id, { apiKey, apiVersion, parser, hasTags, callback: callback as Callback<unknown>, timer })
-    this.#write(apiKey, apiVersion, id, hasRequestTags, createPayload() as Writer)
+    this.#write(socket, apiKey, apiVersion, id, hasRequestTags, createPayload() as Writer)
   }
 
   /** Takes back the bytes of a response for reuse. */
@@ -116,7 +159,7 @@ export class BrokerConnection extends Connection {
     this.#frames.recycle(bytes)
   }
 
-  #write(apiKey: number, apiVersion: number, id: number, hasTags: boolean, payload: Writer): void {
+  #write(socket: Socket, apiKey: number, apiVersion: number, id: number, hasTags: boolean, payload: Writer): void {
     const head = Buffer.allocUnsafe(this.#head.length + (hasTags ? 1 : 0))
     this.#head.copy(head)
     head.writeInt32BE(head.length - sizeBytes + payload.length, 0)
@@ -125,27 +168,31 @@ export class BrokerConnection extends Connection {
     head.writeInt32BE(id, 8)
     if (hasTags) head[head.length - 1] = 0
     // One call of the operating system for all parts.
-    this.socket.cork()
+    socket.cork()
     let small: Uint8Array[] = [head]
     for (const part of payload.buffers) {
       if (part.length < joinedBytes) {
         small.push(part)
         continue
       }
-      this.socket.write(Buffer.concat(small))
-      this.socket.write(part)
+      socket.write(Buffer.concat(small))
+      socket.write(part)
       small = []
     }
-    this.socket.write(Buffer.concat(small))
-    this.socket.uncork()
+    socket.write(Buffer.concat(small))
+    socket.uncork()
   }
 
-  #takeOver(socket: Socket): void {
-    this.#toClient = socket.listeners('data')[0] as (data: Buffer) => void
-    socket.removeAllListeners('data')
-    let isFirst = !this.#isTls
+  #open(host: string, port: number): Promise<void> {
+    const { tls, tlsServerName } = this.#options
+    const socket =
+      tls === undefined
+        ? connectPlain({ host, port })
+        : connectTls({ ...tls, host, port, ...(tlsServerName !== undefined && { servername: tlsServerName }) })
+    this.#socket = socket
+    socket.setNoDelay(true)
+    let isFirst = tls === undefined
     socket.on('data', (data: Buffer) => {
-      // The client's message for a listener that requires TLS.
       if (isFirst && isTlsRecord(data)) socket.destroy(new Error('Broker requires TLS.'))
       isFirst = false
       if (socket.destroyed) return
@@ -155,27 +202,68 @@ export class BrokerConnection extends Connection {
         socket.destroy(error as Error)
       }
     })
-    socket.once('close', () => {
-      const requests = [...this.#requests.values()]
-      this.#requests.clear()
-      for (const { timer, callback } of requests) {
-        clearTimeout(timer)
-        callback(new NetworkError('Connection closed'), undefined)
+    socket.once('close', () => this.#closed())
+    return new Promise((resolve, reject) => {
+      const fail = (error: NodeJS.ErrnoException) => {
+        const wantsNone = tls !== undefined && error.code === 'ECONNRESET' && error.message.includes('secure TLS')
+        reject(wantsNone ? new UserError(noTls, { cause: error }) : error)
       }
+      socket.once('error', fail)
+      socket.once('close', () => reject(new NetworkError('Connection closed')))
+      socket.once(tls === undefined ? 'connect' : 'secureConnect', () => {
+        socket.off('error', fail)
+        socket.on('error', (cause) => this.emit('error', new NetworkError('Connection error', { cause })))
+        resolve()
+      })
     })
+  }
+
+  #closed(): void {
+    this.#state = 'closed'
+    clearTimeout(this.#nextLogin)
+    this.emit('close')
+    const requests = [...this.#requests.values()]
+    this.#requests.clear()
+    for (const { timer, callback } of requests) {
+      clearTimeout(timer)
+      callback(new NetworkError('Connection closed'), undefined)
+    }
+  }
+
+  async #authenticate(): Promise<void> {
+    const { sasl } = this.#options
+    if (sasl === undefined) return
+    this.#state = 'logging in'
+    const lifetimeMs = await logIn(this, sasl)
+    if (lifetimeMs > 0 && this.#state === 'logging in')
+      this.#nextLogin = setTimeout(() => this.#logInAgain(), Math.min(shareBeforeLogin * lifetimeMs, longestTimerMs))
+  }
+
+  #logInAgain(): void {
+    if (this.#state !== 'open') return
+    const login = this.#authenticate().then(
+      () => {
+        if (this.#state === 'logging in') this.#state = 'open'
+      },
+      (cause) => {
+        if (this.#state === 'logging in') this.emit('error', new NetworkError('The login failed.', { cause }))
+        this.#socket?.destroy()
+      },
+    )
+    this.#login = login
+    // Callers of the same turn must queue behind those that already wait.
+    void login
+      .then(() => nextTurn())
+      .then(() => {
+        if (this.#login === login) this.#login = undefined
+      })
   }
 
   #answer(frame: Buffer): void {
     const id = frame.readInt32BE(0)
-    if (id < firstId) {
-      const size = Buffer.alloc(sizeBytes)
-      size.writeInt32BE(frame.length)
-      this.#toClient?.(Buffer.concat([size, frame]))
-      return
-    }
     const request = this.#requests.get(id)
     if (request === undefined) {
-      this.socket.destroy(
+      this.#socket?.destroy(
         new UnexpectedCorrelationIdError(`There is an answer to request ${id}, which nobody has made`),
       )
       return
@@ -197,11 +285,12 @@ export class BrokerConnection extends Connection {
     const request = this.#requests.get(id)
     this.#requests.delete(id)
     request?.callback(new TimeoutError('Request timed out', { canRetry: true }), undefined)
-    this.socket.destroy()
+    this.#socket?.destroy()
   }
 }
 
-const ends = ['sasl:authentication:extended', 'error', 'close'] as const
+/** A guess: a broker that is being stopped looks the same. */
+const noTls = 'TLS handshake failed. Please verify the broker supports TLS.'
 
 /**
  * Size, key, version and number, to be filled in, and the client's name.

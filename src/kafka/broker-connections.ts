@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { findCoordinatorV4, listOffsetsV7, metadataV11, offsetFetchV8, ResponseError } from '@platformatic/kafka'
 import type { ConnectionSettings } from '../ports/connection-settings.ts'
 import type { PartitionOffset, TopicPartition } from '../ports/log.ts'
 import { onGroup, onTopic, onTransactions } from './acl.ts'
@@ -14,6 +13,7 @@ import {
   ConnectionLostError,
   isTopicUnknown,
 } from './broker-errors.ts'
+import { findCoordinatorV4, listOffsetsV7, metadataV11, offsetFetchV8, ResponseError } from './client-parts.ts'
 import {
   type ConnectionLimits,
   ConnectionPool,

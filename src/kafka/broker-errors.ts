@@ -1,3 +1,6 @@
+import { exitCodes, PipelineError } from '../errors.ts'
+import { deniedTopic, missingPermission, type Permission } from './acl.ts'
+import { type BrokerRequest, type ErrorKind, errorKind, errorKinds } from './broker-error-table.ts'
 import {
   MultipleErrors,
   NetworkError,
@@ -5,10 +8,7 @@ import {
   protocolErrorsCodesById,
   TimeoutError,
   UnexpectedCorrelationIdError,
-} from '@platformatic/kafka'
-import { exitCodes, PipelineError } from '../errors.ts'
-import { deniedTopic, missingPermission, type Permission } from './acl.ts'
-import { type BrokerRequest, type ErrorKind, errorKind, errorKinds } from './broker-error-table.ts'
+} from './client-parts.ts'
 import { errorCauses } from './error-causes.ts'
 
 /** Fixes for errors that stop a stage, by the name of the error. */

@@ -1,7 +1,11 @@
+import { PipelineError } from '../errors.ts'
+import { type Operation, operationsOf } from './acl.ts'
+import { addressText } from './broker-address.ts'
+import type { BrokerConnections, Metadata } from './broker-connections.ts'
+import { BrokerError, ConnectionLostError, UnreadableAnswerError } from './broker-errors.ts'
 import {
   addOffsetsToTxnV3,
   apiVersionsV3,
-  type Connection,
   describeConfigsV4,
   describeGroupsV5,
   describeLogDirsV2,
@@ -9,23 +13,9 @@ import {
   describeTransactionsV0,
   endTxnV3,
   initProducerIdV4,
-} from '@platformatic/kafka'
-import { PipelineError } from '../errors.ts'
-import type { Operation } from './acl.ts'
-import { addressText } from './broker-address.ts'
-import type { BrokerConnections, Metadata } from './broker-connections.ts'
-import { BrokerError, ConnectionLostError, UnreadableAnswerError } from './broker-errors.ts'
+  type Sender,
+} from './client-parts.ts'
 import { brokersChoice, createTopic, type TopicSettings } from './create-topic.ts'
-
-/** Bits of the "authorized operations" in answers, KIP-430; numbers of Kafka's AclOperation. */
-const operationBits = {
-  Read: 3,
-  Write: 4,
-  Describe: 8,
-  DescribeConfigs: 10,
-} as const satisfies Partial<Record<Operation, number>>
-/** Value of the operations field in a response without operations. */
-const operationsUnknown = -(2 ** 31)
 
 /** Why a fact could not be gathered. */
 export interface Refusal {
@@ -177,12 +167,6 @@ function topicFacts(
   }
 }
 
-function operationsOf(bits: number): ReadonlySet<Operation> | undefined {
-  if (bits === operationsUnknown) return undefined
-  const all = Object.entries(operationBits) as [Operation, number][]
-  return new Set(all.filter(([, bit]) => (bits & (1 << bit)) !== 0).map(([name]) => name))
-}
-
 async function topicConfigs(
   connections: BrokerConnections,
   { topics }: Metadata,
@@ -202,7 +186,7 @@ async function topicConfigs(
   )
 }
 
-async function config(connection: Connection, type: 2 | 4, name: string): Promise<ReadonlyMap<string, string>> {
+async function config(connection: Sender, type: 2 | 4, name: string): Promise<ReadonlyMap<string, string>> {
   const asked = { resourceType: type, resourceName: name, configurationKeys: null }
   const { results } = await describeConfigsV4.api.async(connection, [asked], false, false)
   return new Map(results[0].configs.flatMap(({ name: key, value }) => (value == null ? [] : [[key, value] as const])))
@@ -214,7 +198,7 @@ async function surveyBroker(
   topics: Metadata['topics'],
 ): Promise<BrokerFacts> {
   const address = addressText({ host, port })
-  const ask = async <T>(what: string, send: (connection: Connection) => Promise<T>): Promise<T> => {
+  const ask = async <T>(what: string, send: (connection: Sender) => Promise<T>): Promise<T> => {
     const connection = await connections.brokerConnection({ node, host, port })
     return connections.request(connection, what, send)
   }
@@ -248,11 +232,7 @@ async function surveyBroker(
 }
 
 /** @param tellsRoom whether the broker says how large its disks are (KIP-827, Kafka 3.3) */
-async function logFolders(
-  connection: Connection,
-  topics: Metadata['topics'],
-  tellsRoom: boolean,
-): Promise<LogFolder[]> {
+async function logFolders(connection: Sender, topics: Metadata['topics'], tellsRoom: boolean): Promise<LogFolder[]> {
   const asked = topics.map(({ name, partitions }) => ({
     name: name ?? '',
     partitions: partitions.map(({ partitionIndex }) => partitionIndex),
@@ -344,7 +324,7 @@ async function probeTransactions(
   { transactionalId, group }: SurveyPlan['probes'][number],
   timeoutMs: number,
 ): Promise<ProbeFacts> {
-  const ask = <T>(what: string, send: (connection: Connection) => Promise<T>): Promise<T> =>
+  const ask = <T>(what: string, send: (connection: Sender) => Promise<T>): Promise<T> =>
     connections.retrying(
       `${what} for ${transactionalId}`,
       async (named) => {

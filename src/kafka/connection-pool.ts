@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import type { ConnectionSettings } from '../ports/connection-settings.ts'
 import { addressText, type BrokerAddress } from './broker-address.ts'
-import { BrokerConnection, type BrokerConnectionOptions } from './broker-connection.ts'
+import { BrokerConnection } from './broker-connection.ts'
 import {
   AdvertisedListenerError,
   type Asked,
@@ -11,7 +11,6 @@ import {
   UnreadableAnswerError,
 } from './broker-errors.ts'
 import { accessError } from './login-errors.ts'
-import { rowClientLogin } from './sasl-login.ts'
 import { within } from './time-limit.ts'
 
 /**
@@ -155,14 +154,14 @@ export class ConnectionPool {
     const address = addressText(broker)
     if (this.#closed) throw new ConnectionLostError(`Connecting to ${address}`, 'the client is closed')
     const { clientId, tls, sasl } = this.#settings
-    const options: BrokerConnectionOptions = {
-      connectTimeout: this.#limits.connectTimeoutMs,
-      requestTimeout: this.#limits.requestTimeoutMs[purpose],
-    }
-    // An address cannot be a server name (RFC 6066); the certificate is compared with it all the same.
-    if (tls !== undefined) Object.assign(options, { tls: { ...tls }, ...(isIP(host) === 0 && { tlsServerName: host }) })
-    if (sasl !== undefined) options.sasl = rowClientLogin(sasl)
-    const connection = new BrokerConnection(clientId, options)
+    const connection = new BrokerConnection(clientId, {
+      connectTimeoutMs: this.#limits.connectTimeoutMs,
+      requestTimeoutMs: this.#limits.requestTimeoutMs[purpose],
+      ...(tls !== undefined && { tls }),
+      // An address cannot be a server name (RFC 6066); the certificate is compared with it all the same.
+      ...(isIP(host) === 0 && { tlsServerName: host }),
+      ...(sasl !== undefined && { sasl }),
+    })
     const gone = () => {
       this.#open.delete(connection)
       onGone()

@@ -1,7 +1,7 @@
-import { createTopicsV7 } from '@platformatic/kafka'
 import { onTopic } from './acl.ts'
 import type { BrokerConnections } from './broker-connections.ts'
 import { BrokerError } from './broker-errors.ts'
+import { createTopicsV7 } from './client-parts.ts'
 
 /** Names and values of a topic's settings. */
 export type TopicSettings = readonly (readonly [name: string, value: string])[]

@@ -1,4 +1,4 @@
-import { createAPI, type Reader, Writer } from '@platformatic/kafka'
+import { createAPI, type Reader, Writer } from './client-parts.ts'
 import { ResponseCursor } from './response-cursor.ts'
 
 const fetchKey = 1

@@ -1,7 +1,7 @@
-import { deleteGroupsV2, describeGroupsV5, listGroupsV4, offsetCommitV8 } from '@platformatic/kafka'
 import type { PartitionOffset, TopicPartition } from '../ports/log.ts'
 import { onGroup, onTopic } from './acl.ts'
 import type { AdminRequests } from './admin-requests.ts'
+import { deleteGroupsV2, describeGroupsV5, listGroupsV4, offsetCommitV8 } from './client-parts.ts'
 import { decodeAssignment } from './group-protocol.ts'
 import type { TopicAdmin } from './topic-admin.ts'
 

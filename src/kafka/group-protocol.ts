@@ -1,5 +1,5 @@
-import { Reader, Writer } from '@platformatic/kafka'
 import type { TopicPartition } from '../ports/log.ts'
+import { Reader, Writer } from './client-parts.ts'
 
 /*
  * What members of a consumer group tell one another, version 0: ConsumerProtocolSubscription and

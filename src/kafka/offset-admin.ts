@@ -1,8 +1,8 @@
-import { deleteRecordsV2 } from '@platformatic/kafka'
 import type { PartitionOffset } from '../ports/log.ts'
 import { onTopic } from './acl.ts'
 import { type AdminRequests, changeMs } from './admin-requests.ts'
 import { earliest, latest } from './broker-connections.ts'
+import { deleteRecordsV2 } from './client-parts.ts'
 import { partitionsOf, type TopicAdmin } from './topic-admin.ts'
 
 /** First and end offset of a partition; markers and open transactions count. */

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describeProducersV0 } from '@platformatic/kafka'
 import type { TopicPartition } from '../ports/log.ts'
 import { onTopic } from './acl.ts'
 import type { BrokerConnections } from './broker-connections.ts'
+import { describeProducersV0 } from './client-parts.ts'
 
 /** A transaction that holds back the read_committed readers of a partition. */
 export interface OpenTransaction extends TopicPartition {

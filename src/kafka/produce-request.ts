@@ -1,6 +1,6 @@
-import { createAPI, type Reader, Writer } from '@platformatic/kafka'
 import type { TopicPartition } from '../ports/log.ts'
 import { onTopic, type Permission } from './acl.ts'
+import { createAPI, type Reader, Writer } from './client-parts.ts'
 import { ResponseCursor } from './response-cursor.ts'
 
 /** Leader and all in-sync replicas: transactions allow nothing less. */

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { SchemaRegistry as ConfluentRegistry, SchemaType } from '@kafkajs/confluent-schema-registry'
+import { COMPATIBILITY, SchemaRegistry as ConfluentRegistry, SchemaType } from '@kafkajs/confluent-schema-registry'
 import avro from 'avsc'
 import { type BackOff, backOffMs } from './back-off.ts'
 import type { RegistryHttp } from './registry-http.ts'
@@ -7,10 +7,16 @@ import type { RegistryHttp } from './registry-http.ts'
 /** What the client takes every schema for: it wants a name, and no more. */
 const unread = avro.Type.forSchema({ type: 'record', name: 'Unread', fields: [] })
 
-/** The client that registers schemas at `base`, as they are, and tells who we are to the registry's own host only. */
-export function registeringClient(base: string, http: RegistryHttp): ConfluentRegistry {
+/** Registers a schema, and resolves to its id. */
+export type Register = (
+  schema: string,
+  to: { readonly subject: string; readonly compatibility: keyof typeof COMPATIBILITY; readonly updateConfig: boolean },
+) => Promise<number>
+
+/** Registers schemas at `base`, as they are, and tells who we are to the registry's own host only. */
+export function registeringClient(base: string, http: RegistryHttp): Register {
   const url = new URL(base)
-  return new ConfluentRegistry(
+  const client = new ConfluentRegistry(
     {
       host: base,
       retry: { retries: 0 },
@@ -20,6 +26,10 @@ export function registeringClient(base: string, http: RegistryHttp): ConfluentRe
     // The client has avsc parse what it is to post: that refuses schemas which registries take.
     { [SchemaType.AVRO]: { typeHook: () => unread } },
   )
+  return async (schema, { compatibility, ...to }) => {
+    const wanted = { ...to, compatibility: COMPATIBILITY[compatibility] }
+    return (await client.register({ type: SchemaType.AVRO, schema }, wanted)).id
+  }
 }
 
 const backOff: BackOff = { firstMs: 150, longestMs: 5_000 }

@@ -13,7 +13,7 @@ import {
   offsetFetchV8,
   syncGroupV5,
   txnOffsetCommitV3,
-} from '@platformatic/kafka'
+} from './client-parts.ts'
 import { fetchRecords } from './fetch-request.ts'
 import { produce } from './produce-request.ts'
 

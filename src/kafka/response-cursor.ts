@@ -1,4 +1,4 @@
-import type { Reader } from '@platformatic/kafka'
+import type { Reader } from './client-parts.ts'
 
 /**
  * Reads the fields of an answer in order. The client's own reader looks a buffer up for each scalar that it reads, so

@@ -1,6 +1,5 @@
-import { COMPATIBILITY, type SchemaRegistry as ConfluentRegistry, SchemaType } from '@kafkajs/confluent-schema-registry'
 import { RefusedSchemaError } from '../rows/schema-error.ts'
-import { registeringClient } from './registering-client.ts'
+import type { Register } from './registering-client.ts'
 import { RegistryRefusedError, RegistryUnreachableError } from './registry-errors.ts'
 import { loginFix, type RegistryRequests } from './registry-requests.ts'
 import { within } from './time-limit.ts'
@@ -23,7 +22,7 @@ const refusedAttempts = 3
 export class SchemaRegistration {
   readonly #requests: RegistryRequests
   /** by the address of the registry */
-  readonly #clients = new Map<string, ConfluentRegistry>()
+  readonly #clients = new Map<string, Register>()
 
   constructor(requests: RegistryRequests) {
     this.#requests = requests
@@ -42,16 +41,14 @@ export class SchemaRegistration {
     const attempt = async (leftMs: number): Promise<number> => {
       // Also shows that the registry answers.
       const set = compatibilityOf(await this.#requests.attempt(...compatibilityQuestion(subject), leftMs))
-      const compatibility = COMPATIBILITY[set ?? wanted ?? 'BACKWARD']
+      const compatibility = set ?? wanted ?? 'BACKWARD'
       const updateConfig = set === undefined && wanted !== undefined && mayConfigure
       const { url } = this.#requests.settings
       const late = () => new RegistryUnreachableError(url, 'registering takes too long')
+      const register = await this.#client()
       try {
-        const registered = this.#client().register(
-          { type: SchemaType.AVRO, schema },
-          { subject, compatibility, updateConfig },
-        )
-        return (await within(Math.min(registerTimeoutMs, leftMs), registered, late)).id
+        const registered = register(schema, { subject, compatibility, updateConfig })
+        return await within(Math.min(registerTimeoutMs, leftMs), registered, late)
       } catch (cause) {
         const { status, message } = cause as Error & { status?: number }
         if (status === undefined) throw cause
@@ -83,7 +80,9 @@ export class SchemaRegistration {
   }
 
   /** The client that registers schemas, where the registry was found last. */
-  #client(): ConfluentRegistry {
+  async #client(): Promise<Register> {
+    // Most processes register nothing.
+    const { registeringClient } = await import('./registering-client.ts')
     const { base, http } = this.#requests
     const known = this.#clients.get(base)
     if (known !== undefined) return known

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createPartitionsV3, deleteTopicsV6, describeConfigsV4, incrementalAlterConfigsV1 } from '@platformatic/kafka'
 import { PipelineError } from '../errors.ts'
 import type { TopicPartition } from '../ports/log.ts'
-import { onTopic } from './acl.ts'
+import { onTopic, operationsOf } from './acl.ts'
 import { type AdminRequests, changeMs } from './admin-requests.ts'
 import { latest } from './broker-connections.ts'
 import { BrokerError, isTopicUnknown } from './broker-errors.ts'
+import { createPartitionsV3, deleteTopicsV6, describeConfigsV4, incrementalAlterConfigsV1 } from './client-parts.ts'
 import {
   controlTopicSettings,
   createTopic,
@@ -67,6 +67,8 @@ const controlTopic: CompactedTopic = {
   settings: controlTopicSettings,
 }
 
+/** TOPIC_AUTHORIZATION_FAILED */
+const topicAuthorizationFailed = 29
 /** Of IncrementalAlterConfigs. */
 const setValue = 0 as const
 /** ConfigResource.Type.TOPIC */
@@ -159,9 +161,20 @@ export class TopicAdmin {
     return this.#ensureCompactedTopic(topic, positionsTopic)
   }
 
-  /** Makes the stats topic unless it exists. @throws CompactedTopicError if it exists and cannot hold stats */
-  ensureStatsTopic(topic: string): Promise<'created' | 'present'> {
-    return this.#ensureCompactedTopic(topic, statsTopic)
+  /**
+   * Makes the stats topic unless it exists.
+   *
+   * @throws CompactedTopicError if it exists and cannot hold stats; BrokerError if this user may not write to it
+   */
+  async ensureStatsTopic(topic: string): Promise<'created' | 'present'> {
+    const found = await this.#ensureCompactedTopic(topic, statsTopic)
+    await this.#requests.ask(`Asking for the right to write to topic ${topic}`, async (what) => {
+      const { topics } = await this.#requests.connections.metadata(what, [topic], true)
+      const [{ topicAuthorizedOperations: bits }] = topics
+      if (operationsOf(bits)?.has('Write') === false)
+        throw new BrokerError(topicAuthorizationFailed, what, { permissions: [onTopic('Write', topic)] })
+    })
+    return found
   }
 
   /** Makes the control topic unless it exists. @throws CompactedTopicError if it exists and cannot hold orders */

@@ -1,10 +1,3 @@
-import {
-  addOffsetsToTxnV3,
-  addPartitionsToTxnV3,
-  endTxnV3,
-  initProducerIdV4,
-  txnOffsetCommitV3,
-} from '@platformatic/kafka'
 import type { Compression } from '../batch/batch-header.ts'
 import type { RecordBatchWriter } from '../batch/record-batch-writer.ts'
 import type { OffsetCommit, TopicPartition, TransactionalWriter } from '../ports/log.ts'
@@ -20,6 +13,13 @@ import {
   isRepeatable,
   kindOf,
 } from './broker-errors.ts'
+import {
+  addOffsetsToTxnV3,
+  addPartitionsToTxnV3,
+  endTxnV3,
+  initProducerIdV4,
+  txnOffsetCommitV3,
+} from './client-parts.ts'
 import { committedTopics, defaultInFlightBytes, InFlightBatches, type InFlightOptions } from './in-flight-batches.ts'
 import type { KeptPositions } from './kept-positions.ts'
 import { type CommittingMember, noMember } from './slice-producer.ts'

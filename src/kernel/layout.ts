@@ -79,6 +79,8 @@ export const runStack = 96
 export const runFraming = 100
 /** where `transformDoubles` has stopped writing */
 export const runDoublesOut = 104
+/** rows with a value that were written since this was set to 0 */
+export const runSent = 108
 export const runBytes = 112
 
 /** Why the kernel has stopped before a row. */
@@ -94,7 +96,7 @@ export const reasonVersion = 4
 /** A modelled column. */
 export const columnLow = 0
 export const columnCellsPerUnit = 8
-/** the root's cells; 0 without a table */
+/** the root's cells: a pair of mode and slot, or `unresolvedPair` */
 export const columnRoot = 16
 export const columnModes = 20
 export const columnModeCount = 24
@@ -109,7 +111,17 @@ export const columnUnits = 48
 export const columnValues = 56
 export const columnStoredModes = 60
 export const columnNulls = 64
-export const columnBytes = 72
+/** the pairs that cells name */
+export const columnPairs = 68
+/** the edges of the slots, padded with infinities to one less than a power of two, and half that power in bytes */
+export const columnEdges = 72
+export const columnHalfEdges = 76
+/** numbers that no pair has counted: words of four bytes by slot and by mode */
+export const columnCountsBySlot = 80
+export const columnCountsByMode = 84
+/** where the same column stands once more, with counts of what was counted and not sent */
+export const unsentAt = 88
+export const columnBytes = 176
 
 /** A mode. */
 export const modeMean = 0
@@ -117,6 +129,17 @@ export const modeScale = 8
 export const modeOffset = 16
 export const modePrecision = 24
 export const modeBytes = 32
+
+/**
+ * A mode and a slot of the counts, the edge from which on the next pair counts, and how many numbers it counted. One
+ * more without an edge stands behind the last.
+ */
+export const pairMean = 0
+export const pairScale = 8
+export const pairEdge = 16
+export const pairMode = 24
+export const pairCount = 28
+export const pairBytes = 32
 
 /** A table of modes below the root; its cells are words of two bytes. */
 export const tableLow = 0
@@ -126,8 +149,8 @@ export const tableCells = 20
 export const tableBytes = 24
 
 export const rootCells = 16384
-/** A cell of the root that names no mode. */
-export const unresolvedMode = 255
+/** A cell of the root that names no pair. */
+export const unresolvedPair = 255
 /** Cells: below `firstTable` a mode, below `firstList` a table, else a list. */
 export const firstTable = 256
 export const firstList = 512

@@ -11,6 +11,8 @@ const windowBytes = 1024 * 1024 + 64 * 1024
 const outBytes = 64 * 1024
 /** Bytes before the body of a framed value. */
 const framingBytes = 5
+/** No limit. */
+const mostBytes = 2 ** 31 - 1
 const noHead = new Uint8Array(0)
 /** Of the longest head: framing, and a model version. */
 const headBytes = 12
@@ -76,7 +78,7 @@ export class RowKernel implements RowEncoder {
   #held: Window | undefined
   readonly #programs = new Map<RowProgram, number>()
   #noColumns: { readonly at: number; readonly count: number } | undefined
-  /** root cells without a mode, for columns that have no table */
+  /** root cells without a pair, for columns that have no table */
   readonly emptyRoot: number
 
   constructor() {
@@ -95,7 +97,7 @@ export class RowKernel implements RowEncoder {
     this.#set(this.#run + layout.runLengthBytes, 1)
     this.#set(this.#run + layout.runValueLengthBytes, 1)
     this.emptyRoot = memory.allocate(layout.rootCells)
-    memory.bytes.fill(layout.unresolvedMode, this.emptyRoot, this.emptyRoot + layout.rootCells)
+    memory.bytes.fill(layout.unresolvedPair, this.emptyRoot, this.emptyRoot + layout.rootCells)
     this.#look()
   }
 
@@ -308,6 +310,23 @@ export class RowKernel implements RowEncoder {
         isStopped: reason !== layout.reasonRoom,
       }
     }
+  }
+
+  /** Takes the counts of a row back that `encode` has written last, and that is not sent. */
+  retract(row: number): void {
+    const sent = this.#get(this.#run + layout.runSent)
+    const columns = this.#get(this.#run + layout.runColumns)
+    this.#set(this.#run + layout.runColumns, columns + layout.unsentAt)
+    this.encode(row, row + 1, 0, mostBytes, 0, 0, 0)
+    this.#set(this.#run + layout.runColumns, columns)
+    this.#set(this.#run + layout.runSent, 2 * sent - this.#get(this.#run + layout.runSent))
+  }
+
+  /** How many rows with a value `encode` has written since the last call. */
+  takeSent(): number {
+    const sent = this.#get(this.#run + layout.runSent)
+    this.#set(this.#run + layout.runSent, 0)
+    return sent
   }
 
   /** Runs a `store` program over rows [from, to): fills their columns, and the status of rows that fail. */

@@ -1,6 +1,5 @@
 import type { StageReport } from '../ports/stage-report.ts'
 import { printableLine } from './printable-text.ts'
-import { formatSpeed } from './progress.ts'
 
 /**
  * @example
@@ -18,8 +17,19 @@ export function stageText(
   )
 }
 
+/** @example formatSpeed(2_340_000) // '2.3M/s' */
+export function formatSpeed(rowsPerSecond: number): string {
+  if (rowsPerSecond >= 999_500) return `${(rowsPerSecond / 1e6).toFixed(1)}M/s`
+  if (rowsPerSecond >= 1_000) return `${Math.round(rowsPerSecond / 1e3)}k/s`
+  return `${Math.round(rowsPerSecond)}/s`
+}
+
 /** Columns of text, numbers to the right, a line for each row. */
-export function textTable(header: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+export function textTable(
+  header: readonly string[],
+  rows: readonly (readonly (string | number)[])[],
+  numbersRight = true,
+): string {
   const cells = [
     header,
     ...rows.map((row) =>
@@ -27,8 +37,8 @@ export function textTable(header: readonly string[], rows: readonly (readonly (s
     ),
   ]
   const widths = header.map((_, c) => Math.max(...cells.map((row) => row[c].length)))
-  const isNumber = header.map((_, c) =>
-    rows.every((row) => typeof row[c] === 'number' || /^[-\d]/.test(String(row[c]))),
+  const isNumber = header.map(
+    (_, c) => numbersRight && rows.every((row) => typeof row[c] === 'number' || /^[-\d]/.test(String(row[c]))),
   )
   return cells
     .map((row) =>

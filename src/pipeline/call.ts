@@ -1,7 +1,7 @@
-import { InterruptedError, UsageError } from '../errors.ts'
+import { InterruptedError, isInterruption, UsageError } from '../errors.ts'
 import type { OptionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
-import { isInterruption, SessionLife } from './session-life.ts'
+import { SessionLife } from './session-life.ts'
 
 /** What an interruption says of work that keeps no position; the others go on where they stopped. */
 export const beginsAnew = 'Run it again: it starts from the beginning'

@@ -18,7 +18,7 @@ import { fitSettings, type SummaryFitOptions } from '../mixture/fit-options.ts'
 import type { Model } from '../model/model.ts'
 import { publishModel } from '../model/publish-model.ts'
 import { SchemaCollisionError } from '../rows/schema-error.ts'
-import { fit } from '../stages/fit.ts'
+import { fit, type LeftOutColumn } from '../stages/fit.ts'
 import { parseSampleCounts } from '../stages/sample.ts'
 import { beginsAnew, call } from './call.ts'
 import { fields, optionChecks } from './check-options.ts'
@@ -47,7 +47,7 @@ export interface FitDatasetOptions {
   readonly mixture?: ColumnFitOptions | undefined
   /** components of less weight are left out [0.005] */
   readonly minWeight?: number | undefined
-  /** learn the decimals of each column, and have restored values rounded to them [false] */
+  /** have restored values rounded to the decimals of their column [where the fit sees every row of the raw topic] */
   readonly roundToDecimals?: boolean | undefined
   /** of the starts of recipe 'sklearn'; 'scaled' draws nothing and refuses it [0] */
   readonly seed?: number | undefined
@@ -57,6 +57,8 @@ export interface FitDatasetOptions {
   readonly members?: number | undefined
   /** told of the fields that are not modelled because they are no plain numbers, each with its type */
   readonly onOtherFields?: ((fields: readonly string[]) => void) | undefined
+  /** told of each number that is not modelled, and why */
+  readonly onLeftOut?: ((column: LeftOutColumn) => void) | undefined
   readonly onProgress?: OnProgress | undefined
 }
 
@@ -92,6 +94,7 @@ const checks = optionChecks<FitDatasetOptions>(
     promote: flag,
     members: count,
     onOtherFields: listener<(fields: readonly string[]) => void>(),
+    onLeftOut: listener<(column: LeftOutColumn) => void>(),
     onProgress: listener<OnProgress>(),
   },
 )
@@ -120,7 +123,7 @@ async function fitModel(cluster: ClusterSession, options: FitDatasetOptions): Pr
     mixture = {},
     columns,
   } = options
-  const { minWeight = 0.005, roundToDecimals = false, seed = 0, members = 1, onProgress = noProgress } = options
+  const { minWeight = 0.005, roundToDecimals, seed = 0, members = 1, onProgress = noProgress } = options
   const overrides = { raw: options.rawTopic, sample: options.sampleTopic }
   const topics = datasetTopics(cluster, dataset, overrides, modelsTopic)
   const topic = source === 'raw' ? topics.raw : topics.sample
@@ -149,10 +152,13 @@ async function fitModel(cluster: ClusterSession, options: FitDatasetOptions): Pr
         ...(members > 1 && { scan: scanInThreads(cluster, members) }),
         registry,
         ranges,
-        sampledFrom: source === 'raw' ? undefined : await rowsSampledFrom(cluster, dataset, topics),
+        ...(source === 'raw'
+          ? { sampledFrom: undefined, seesAll: true }
+          : { sampledFrom: await rowsSampledFrom(cluster, dataset, topics) }),
         softwareVersion,
         signal,
         onOtherFields: options.onOtherFields,
+        onLeftOut: options.onLeftOut,
         onWarning: (message) => log.warn({ dataset }, message),
         onProgress: (read) => onProgress(read, of),
       })

@@ -51,7 +51,7 @@ const checks = optionChecks<MeasureDriftOptions>(
 const settleMs = 15_000
 
 /**
- * What has changed in the rows since a model was fitted, from what members of normalize have counted (`stats: true`).
+ * What has changed in the rows since a model was fitted, from what members of normalize have counted.
  *
  * @example
  * const { isAlarm, columns } = await measureDrift(cluster, { dataset: 'trips' })
@@ -65,7 +65,7 @@ export async function measureDrift(cluster: ClusterSession, options: MeasureDrif
 async function measure(cluster: ClusterSession, options: MeasureDriftOptions): Promise<MeasuredDrift> {
   const { dataset, model: wanted = 'current', modelsTopic, statsTopic = defaultStatsTopic, sinceMs } = options
   const { windowRows = driftDefaults.windowRows, minEffect = driftDefaults.minEffect } = options
-  await requireTopic(cluster, statsTopic, `Count rows first: "vgm normalize --dataset ${dataset} --stats"`)
+  await requireTopic(cluster, statsTopic, `Count rows first: "vgm normalize --dataset ${dataset}" does so`)
   const models = await followModels(cluster, { dataset, modelsTopic })
   const reader = cluster.rows.openReader()
   try {

@@ -6,6 +6,7 @@ import {
   type TopicOverrides,
 } from '../config/names.ts'
 import { avroName, count, datasetName, flag, limit, ownTopic, text } from '../config/value-rules.ts'
+import { InterruptedError, PipelineError } from '../errors.ts'
 import type { StageReport } from '../ports/stage-report.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
 import { call } from './call.ts'
@@ -17,6 +18,7 @@ import { runMembers } from './members/run-members.ts'
 import { modeChoiceCheck } from './mode-choice-check.ts'
 import { noProgress } from './progress.ts'
 import { datasetTopics, endsOf, topicsBeside } from './row-topics.ts'
+import { whenReachable } from './when-reachable.ts'
 
 type NormalizeTopics = Pick<TopicOverrides, 'raw' | 'normalized' | 'deadLetters'>
 
@@ -34,7 +36,10 @@ export interface NormalizeTopicOptions extends GroupOptions {
   readonly model?: number | undefined
   /** age of a model in ms from which on it is an error at the start, and a warning later [Infinity] */
   readonly maxModelAgeMs?: number | undefined
-  /** counts rows by column and window, so that drift can be measured [false] */
+  /**
+   * counts rows by column and window, so that drift can be measured: true refuses to start where the counts cannot be
+   * written [true, with a warning in place of the refusal]
+   */
   readonly stats?: boolean | undefined
   /** where the counts are written ['vgm.stats'] */
   readonly statsTopic?: string | undefined
@@ -105,9 +110,7 @@ async function normalize(cluster: ClusterSession, options: NormalizeTopicOptions
     group: options.group ?? groupName(dataset, 'normalize'),
     model: options.model,
     maxModelAgeMs: options.maxModelAgeMs,
-    ...(options.stats === true && {
-      stats: { topic: statsTopic, intervalMs: options.statsIntervalMs ?? defaultStatsIntervalMs },
-    }),
+    stats: await preparedStats(cluster, options, statsTopic),
     clip: options.clip ?? Infinity,
     modeChoice: options.modeChoice ?? { kind: 'likely' },
     renameVersionField: options.renameVersionField,
@@ -115,4 +118,27 @@ async function normalize(cluster: ClusterSession, options: NormalizeTopicOptions
     ...memberOptions(options),
   }
   return runMembers(cluster, { stage: 'normalize', options: member }, members, ({ rowsIn }) => onProgress(rowsIn, of))
+}
+
+/** Where rows are counted, a topic that is there; undefined if they are not. */
+async function preparedStats(
+  cluster: ClusterSession,
+  { dataset, stats, statsIntervalMs = defaultStatsIntervalMs }: NormalizeTopicOptions,
+  topic: string,
+): Promise<NormalizeMemberOptions['stats']> {
+  if (stats === false) return undefined
+  try {
+    await whenReachable(cluster, () => cluster.admin.topics.ensureStatsTopic(topic))
+  } catch (error) {
+    const mayDoWithout = error instanceof PipelineError && !(error instanceof InterruptedError) && !error.retriable
+    if (stats === true || !mayDoWithout) throw error
+    // Rows that wait for a right are worse than rows that are not counted.
+    cluster.log.warn(
+      { dataset, topic },
+      `Rows are normalized, but not counted for "vgm drift". ${error.message}. ${error.fix}; ` +
+        'with --no-stats, or stats: false, this is not said',
+    )
+    return undefined
+  }
+  return { topic, intervalMs: statsIntervalMs }
 }

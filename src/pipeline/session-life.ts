@@ -1,4 +1,4 @@
-import { InterruptedError, PipelineError, UsageError } from '../errors.ts'
+import { InterruptedError, isInterruption, UsageError } from '../errors.ts'
 
 /** Whether a session is open, what runs on it, and what has to be closed with it. */
 export class SessionLife {
@@ -69,9 +69,4 @@ export class SessionLife {
 /** For a session that is used after its end, and for what was lent by it. */
 export function clusterClosed(): UsageError {
   return new UsageError('The cluster is closed', 'Open it again with openCluster, or close it later')
-}
-
-/** In this thread or another one. */
-export function isInterruption(error: unknown): error is PipelineError {
-  return error instanceof PipelineError && error.code === 'VGM_INTERRUPTED'
 }

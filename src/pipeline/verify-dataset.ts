@@ -1,5 +1,5 @@
 import { defaultModelsTopic, groupName, type TopicNames, type TopicOverrides, valueSubject } from '../config/names.ts'
-import { datasetName, limit, listener, ownTopic, text } from '../config/value-rules.ts'
+import { count, datasetName, limit, listener, ownTopic, text } from '../config/value-rules.ts'
 import { InterruptedError } from '../errors.ts'
 import type { FileCells } from '../files/reading/file-cells.ts'
 import { topicRecord } from '../files/reading/record-schema.ts'
@@ -13,14 +13,14 @@ import type { TopicPartition } from '../ports/log.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
 import type { FileAudit } from '../stages/verify/audit-file.ts'
 import { noFindings } from '../stages/verify/findings.ts'
-import { type AuditedTopic, type VerifyResult, verify } from '../stages/verify.ts'
+import type { AuditedTopic, VerifyResult } from '../stages/verify.ts'
 import { beginsAnew, call } from './call.ts'
 import { fields, optionChecks } from './check-options.ts'
 import { type ClusterSession, controlLog } from './cluster-session.ts'
 import { positionsIn } from './group-positions.ts'
 import { readingChecks } from './load-file.ts'
+import { type AuditPlan, auditInThreads } from './members/audit-member.ts'
 import { modeChoiceKind } from './mode-choice-check.ts'
-import { followModels } from './models-topic.ts'
 import { noProgress, type OnProgress } from './progress.ts'
 import { datasetTopics, requireTopic, topicRanges } from './row-topics.ts'
 
@@ -51,6 +51,8 @@ export interface VerifyDatasetOptions {
   readonly clip?: number | undefined
   /** the option `modeChoice` that the rows were normalized with ['likely'] */
   readonly modeChoice?: ModeChoice['kind'] | undefined
+  /** threads that audit, each a share of the partitions [1: this one] */
+  readonly members?: number | undefined
   /** what the raw rows were loaded from, to be compared with them [they are not] */
   readonly loaded?: LoadedFile | undefined
   readonly onProgress?: OnProgress | undefined
@@ -64,6 +66,7 @@ interface Audited {
   readonly groups: { readonly normalize: string; readonly restore: string }
   readonly clip: number
   readonly modeChoice: ModeChoice['kind']
+  readonly members: number
 }
 
 /** A file as a load was told to read it. */
@@ -93,6 +96,7 @@ const checks = optionChecks<VerifyDatasetOptions>(
     groups: fields<AuditedGroups>({}, { normalize: text, restore: text }),
     clip: limit,
     modeChoice: modeChoiceKind,
+    members: count,
     loaded: fields<LoadedFile>({ file: text }, { ...readingChecks, key: text, timestamp: text, badRows: text }),
     onProgress: listener<OnProgress>(),
   },
@@ -124,6 +128,7 @@ async function audit(cluster: ClusterSession, options: VerifyDatasetOptions): Pr
     },
     clip: options.clip ?? Infinity,
     modeChoice: options.modeChoice ?? 'likely',
+    members: options.members ?? 1,
   }
   const { topics } = audited
   await cluster.admin.topics.mustExist(topics.raw)
@@ -194,52 +199,43 @@ async function schemaWith(
 /** Audits raw against normalized against restored. */
 async function verifyTopics(
   cluster: ClusterSession,
-  { dataset, groups, modelsTopic, topics, clip, modeChoice }: Audited,
+  { dataset, groups, modelsTopic, topics, clip, modeChoice, members }: Audited,
   onProgress: OnProgress,
 ): Promise<AuditResult> {
-  const { registry, settings, log } = cluster
   await requireTopic(cluster, topics.normalized, `Run "vgm normalize --dataset ${dataset} --until-end" first`)
-  const models = await followModels(cluster, { dataset, modelsTopic })
-  const stock = new StockReader(settings, controlLog(log))
-  try {
-    // Before the ends: the output of what is committed now stands before any end that is read later.
-    const committed = {
-      normalize: await committedBy(cluster, groups.normalize, topics.raw),
-      restore: await committedBy(cluster, groups.restore, topics.normalized),
-    }
-    // From the end of the flow to its beginning, so that every downstream row has its raw row within the ranges. An
-    // empty topic is audited too if restore has come to a row: what it wrote may be dead letters only.
-    const restored = await auditedUnlessEmpty(cluster, topics.restored, committed.restore === undefined)
-    const deadLetters = await auditedUnlessEmpty(cluster, topics.deadLetters)
-    const normalized = await auditedTopic(cluster, topics.normalized)
-    const raw = await auditedTopic(cluster, topics.raw)
-    const of = raw.ranges.reduce((rows, { start, end }) => rows + end - start, 0)
-    const rawSettings = await settingsOf(cluster, topics.raw)
-    const largest = (await settingsOf(cluster, topics.normalized))?.get('max.message.bytes')
-    const result = await verify({
-      log: stock,
-      isRawCompacted: rawSettings?.get('cleanup.policy')?.includes('compact') ?? false,
-      largestNormalized: largest === undefined ? undefined : Number(largest),
-      raw,
-      normalized,
-      restored,
-      deadLetters,
-      committed,
-      clip,
-      modeChoice,
-      schemaById: (id) => registry.schemaById(id),
-      models: (version) => models.knownVersion(dataset, version),
-      onProgress: (rows) => onProgress(rows, of),
-    })
-    const outputs = [normalized, restored, deadLetters].flatMap((audited) => partitionsIn(audited))
-    const hanging = await hangingIn(cluster, outputs)
-    for (const { topic, partition, producerId, startOffset } of hanging)
-      log.error({ topic, partition, producerId: String(producerId), startOffset }, 'a transaction hangs')
-    return { ...result, hanging: hanging.length }
-  } finally {
-    await stock.close()
-    await models.close()
+  // Before the ends: the output of what is committed now stands before any end that is read later.
+  const committed = {
+    normalize: await committedBy(cluster, groups.normalize, topics.raw),
+    restore: await committedBy(cluster, groups.restore, topics.normalized),
   }
+  // From the end of the flow to its beginning, so that every downstream row has its raw row within the ranges. An
+  // empty topic is audited too if restore has come to a row: what it wrote may be dead letters only.
+  const restored = await auditedUnlessEmpty(cluster, topics.restored, committed.restore === undefined)
+  const deadLetters = await auditedUnlessEmpty(cluster, topics.deadLetters)
+  const normalized = await auditedTopic(cluster, topics.normalized)
+  const raw = await auditedTopic(cluster, topics.raw)
+  const of = raw.ranges.reduce((rows, { start, end }) => rows + end - start, 0)
+  const rawSettings = await settingsOf(cluster, topics.raw)
+  const largest = (await settingsOf(cluster, topics.normalized))?.get('max.message.bytes')
+  const plan: AuditPlan = {
+    dataset,
+    modelsTopic,
+    raw,
+    normalized,
+    restored,
+    deadLetters,
+    isRawCompacted: rawSettings?.get('cleanup.policy')?.includes('compact') ?? false,
+    largestNormalized: largest === undefined ? undefined : Number(largest),
+    committed,
+    clip,
+    modeChoice,
+  }
+  const result = await auditInThreads(cluster, plan, members, (rows) => onProgress(rows, of))
+  const outputs = [normalized, restored, deadLetters].flatMap((audited) => partitionsIn(audited))
+  const hanging = await hangingIn(cluster, outputs)
+  for (const { topic, partition, producerId, startOffset } of hanging)
+    cluster.log.error({ topic, partition, producerId: String(producerId), startOffset }, 'a transaction hangs')
+  return { ...result, hanging: hanging.length }
 }
 
 /** Undefined for a user who may not read them. */

@@ -48,3 +48,19 @@ export function stageReport(rowsIn: number, rowsOut: number, deadLetters: number
     rowsPerSecond: seconds > 0 ? Math.round(Math.max(rowsIn, rowsOut) / seconds) : 0,
   }
 }
+
+/** Of several members that ran at the same time. */
+export function addReports(reports: Iterable<StageReport>): StageReport {
+  const all = [...reports]
+  const sum = (of: (report: StageReport) => number) => all.reduce((rows, report) => rows + of(report), 0)
+  const times = all.flatMap(({ times }) => times ?? [])
+  return {
+    ...stageReport(
+      sum(({ rowsIn }) => rowsIn),
+      sum(({ rowsOut }) => rowsOut),
+      sum(({ deadLetters }) => deadLetters),
+      Math.max(0, ...all.map(({ seconds }) => seconds)),
+    ),
+    ...(times.length > 0 && { times: times.reduce(addTimeCounts, noTimeCounts) }),
+  }
+}

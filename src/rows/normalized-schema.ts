@@ -11,7 +11,7 @@ import {
 import { parseExactJson } from './exact-json.ts'
 import { type NumericColumn, numericColumns, numericField } from './numeric-columns.ts'
 import { NotNormalizedError, SchemaCollisionError, UnfitColumnError } from './schema-error.ts'
-import { type SchemaObject as Json, TypeCopier } from './type-copier.ts'
+import { collectTypes, type SchemaObject as Json, TypeCopier, type TypeDefinition } from './type-copier.ts'
 
 /** Property of a normalized record: the raw schema's JSON text. */
 const rawSchemaProperty = 'vgm.raw.schema'
@@ -91,8 +91,11 @@ export function deriveNormalizedSchema(
   const { versionField, recordName } = chosenNames(schema, options)
 
   const raw = recordJson(parseExactJson(rawSchema))
-  // A raw record that holds itself: its name is no longer that of the record around it.
-  const types = new TypeCopier(new Map([[schema.name, { json: raw, namespace: schema.namespace }]]))
+  // A raw record that holds itself: its name is no longer that of the record around it. Its copy may come before a type
+  // that it refers to.
+  const definitions = new Map<string, TypeDefinition>()
+  collectTypes(raw, schema.namespace, definitions)
+  const types = new TypeCopier(definitions)
   let modeValueType: unknown = modeValue
   const fields = (raw.fields as Json[]).map(({ [rawTypeProperty]: _ours, ...field }) => {
     const column = columnOf.get(field.name as string)

@@ -35,6 +35,7 @@ export async function encodeRun(
     const { next, isTooLarge } = await output.encodeRows(kernel, row, end)
     row = next
     if (row === end) continue
+    if (isTooLarge) kernel.retract(row)
     const stop = isTooLarge ? tooLarge : kernel.stop
     if (stop?.kind === 'version') await useVersion?.(stop.version)
     else if (stop !== undefined) {

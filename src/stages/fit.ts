@@ -38,18 +38,28 @@ export interface FitOptions {
   readonly mixture: SummaryFitOptions
   /** components of less weight are left out */
   readonly minWeight: number
-  /** restored values are rounded to the decimals that the column has, where that can be */
-  readonly roundToDecimals?: boolean
+  /** whether restored values are rounded to the decimals that the column has, where that can be [if `seesAll`] */
+  readonly roundToDecimals?: boolean | undefined
   readonly seed: number
-  /** rows that the ones read were sampled from; undefined if they are all */
+  /** rows that the ones read were sampled from; undefined if they are all, or nobody knows */
   readonly sampledFrom: number | undefined
+  /** whether the rows that are read are those of the raw topic [if `sampledFrom` says so] */
+  readonly seesAll?: boolean
   readonly softwareVersion: string
   readonly signal: AbortSignal
   /** a column that is left out, or rows that were passed over, and why */
   readonly onWarning: (message: string) => void
+  /** told of each number that is not modelled */
+  readonly onLeftOut?: ((column: LeftOutColumn) => void) | undefined
   /** told of the fields that are not modelled because they are no plain numbers, each with its type */
   readonly onOtherFields?: ((fields: readonly string[]) => void) | undefined
   readonly onProgress: (rows: number) => void
+}
+
+/** A numeric column that passes through unchanged. */
+export interface LeftOutColumn {
+  readonly name: string
+  readonly reason: string
 }
 
 /** A fit without usable rows or columns. */
@@ -64,8 +74,9 @@ export class UnfittableError extends PipelineError {
  * @throws UnfittableError without rows, or if a column that was named cannot be modelled
  */
 export async function fit(options: FitOptions): Promise<ModelContent> {
-  const { dataset, recipe, mixture, minWeight, roundToDecimals = false, seed, ranges, sampledFrom } = options
+  const { dataset, recipe, mixture, minWeight, seed, ranges, sampledFrom } = options
   const data = await readColumns(options)
+  const { seesAll = sampledFrom !== undefined && data.rows >= sampledFrom, roundToDecimals = seesAll } = options
   const totalRows = sampledFrom === undefined ? data.rows : Math.max(sampledFrom, data.rows)
   const columns: ColumnModel[] = []
   for (const column of data.columns) {
@@ -133,7 +144,7 @@ interface ColumnData {
 
 /** Reads all rows without the columns that turn out to be unfit for a model. */
 async function readColumns(options: FitOptions): Promise<ColumnData> {
-  const { reader, registry, signal, recipe, onWarning, onProgress } = options
+  const { reader, registry, signal, recipe, onProgress } = options
   const { scan = (plan, onScanned) => scanColumns(reader, registry, plan, signal, onScanned) } = options
   const ranges = options.ranges.filter(({ offset, endOffset }) => offset < endOffset)
   const excluded = new Set<string>()
@@ -176,9 +187,11 @@ async function readColumns(options: FitOptions): Promise<ColumnData> {
     if (mayRepeat && !hasSameNames(final.columns, kept)) continue
     await tellOfPassedOver(options, counts, kept, schemas)
     for (const { name, lackingRows } of final.leftOut)
-      onWarning(
-        `Column "${name}" is not modelled and passes through: ${lackingRows} rows have a schema without it. ` +
-          `Name it (--columns) to model it; those rows then become dead letters`,
+      leaveOut(
+        options,
+        name,
+        `${lackingRows} rows have a schema without it. Name it (--columns) to model it; those rows then become dead ` +
+          'letters',
       )
     const schema = final.schema ?? chosen.schema
     if (options.columns === undefined) options.onOtherFields?.(otherFields(parseAvroSchema(schema.json)))
@@ -304,10 +317,15 @@ function exclude(options: FitOptions, excluded: Set<string>, names: Iterable<str
 }
 
 /** Leaves a column out; one that was named is an error. */
-function refuse({ columns, onWarning }: FitOptions, name: string, reason: string): void {
-  if (columns?.includes(name))
+function refuse(options: FitOptions, name: string, reason: string): void {
+  if (options.columns?.includes(name))
     throw new UnfittableError(`Column "${name}" cannot be modelled: ${reason}`, {
       fix: 'Leave it out of the columns (--columns); it then passes through unchanged',
     })
+  leaveOut(options, name, reason)
+}
+
+function leaveOut({ onWarning, onLeftOut }: FitOptions, name: string, reason: string): void {
   onWarning(`Column "${name}" is not modelled and passes through: ${reason}`)
+  onLeftOut?.({ name, reason })
 }

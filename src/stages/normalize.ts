@@ -1,11 +1,12 @@
 import { framingBytes, writeFraming } from '../avro/framing.ts'
 import type { Records } from '../batch/records.ts'
 import { maxIntBytes, writeInt } from '../batch/varint.ts'
+import { valuesIn } from '../drift/column-window.ts'
+import { driftBins } from '../drift/drift-bins.ts'
 import type { PipelineError } from '../errors.ts'
 import { KernelColumns } from '../kernel/kernel-columns.ts'
 import { RowKernel, type RowProgram } from '../kernel/row-kernel.ts'
 import type { ColumnModel } from '../mixture/column-model.ts'
-import { Normalizer } from '../mixture/normalizer.ts'
 import { PosteriorDraw } from '../mixture/posterior-draw.ts'
 import type { Model } from '../model/model.ts'
 import type { GroupSession, SchemaStore, TopicPartition } from '../ports/log.ts'
@@ -16,11 +17,12 @@ import { rowErrors } from '../rows/row-error.ts'
 import { compileRowProgram, noProgram } from '../rows/row-program.ts'
 import { MalformedSchemaError, RefusedSchemaError, SchemaCollisionError } from '../rows/schema-error.ts'
 import type { RowSchemaName } from '../rows/schema-name.ts'
+import { DrawnCounts } from './drawn-counts.ts'
 import { encodeRun } from './encode-run.ts'
 import { rowHash, seedFor } from './row-hash.ts'
 import type { RowTarget, RowTransform } from './row-transform.ts'
 import { SchemaPlans, type UnusableSchema } from './schema-plans.ts'
-import type { SliceStats } from './slice-stats.ts'
+import type { SliceCounts, SliceStats } from './slice-stats.ts'
 
 /** How the mode of a value is chosen. */
 export type ModeChoice =
@@ -70,10 +72,9 @@ export class NormalizeTransform implements RowTransform {
   readonly #plans: SchemaPlans<NormalizePlan>
   #model: Model | undefined
   #columns = new KernelColumns(this.kernel, 0)
-  /** of the columns whose numbers are stored first */
-  #choices: ColumnChoice[] = []
-  /** whose table is still to be built */
-  #untabulated: Normalizer[] = []
+  /** of the columns, if modes are drawn: their numbers are stored first */
+  #draws: readonly ColumnDraw[] = []
+  #drawnCounts: DrawnCounts | undefined
 
   constructor(options: NormalizeOptions) {
     this.#options = options
@@ -93,25 +94,25 @@ export class NormalizeTransform implements RowTransform {
       this.#take(model.columns)
       this.#plans.clear()
     }
-    this.#options.stats?.begin(model)
     this.#tabulate()
   }
 
   #take(columns: readonly ColumnModel[]): void {
-    const { clip, modeChoice } = this.#options
+    const { clip, modeChoice, stats } = this.#options
+    const bins = stats === undefined ? [] : columns.map(driftBins)
     this.#columns.free()
     this.kernel.clearPrograms()
-    this.#untabulated = []
-    this.#choices = []
-    this.#columns = new KernelColumns(this.kernel, this.#isStored ? columns.length : columns, clip)
-    if (!this.#isStored) return
     if (modeChoice.kind === 'sample') {
-      this.#choices = columns.map((column) => new ColumnDraw(column, clip, modeChoice.seed))
-      return
-    }
-    const normalizers = columns.map((column) => new Normalizer(column, { clip, checks: false, tabulates: false }))
-    this.#choices = normalizers.map((each) => ({ normalize: (values, modes) => each.normalize(values, values, modes) }))
-    this.#untabulated = normalizers.slice(0, mostTables).reverse()
+      this.#columns = new KernelColumns(this.kernel, columns.length)
+      this.#draws = columns.map((column) => new ColumnDraw(column, clip, modeChoice.seed))
+      if (stats !== undefined) this.#drawnCounts = new DrawnCounts(bins)
+    } else
+      this.#columns = new KernelColumns(
+        this.kernel,
+        columns,
+        clip,
+        bins.map(({ edges }) => edges),
+      )
   }
 
   #tabulate(): void {
@@ -119,55 +120,62 @@ export class NormalizeTransform implements RowTransform {
     const columns = this.#columns
     while (columns.untabulated > 0 && columns.tabulated < mostTables && performance.now() < endMs)
       columns.tabulateNext()
-    while (this.#untabulated.length > 0 && performance.now() < endMs) this.#untabulated.pop()?.tabulate()
-  }
-
-  /** Whether numbers pass through memory of ours, where modes are drawn and rows are counted; else in one pass. */
-  get #isStored(): boolean {
-    const { modeChoice, stats } = this.#options
-    return modeChoice.kind === 'sample' || stats !== undefined
   }
 
   async apply(from: number, to: number, target: RowTarget): Promise<number> {
     const { kernel } = this
-    const { stats } = this.#options
     const { runs, end } = await this.#plans.runs(kernel.records, from, to, kernel.status)
+    const counts = this.#drawnCounts
     for (const run of runs) {
       const { program, stored, head } = run.plan ?? noPlan
-      if (stored !== undefined) this.#choose(stored, run.from, run.to, target.source)
+      if (stored !== undefined) this.#draw(stored, run.from, run.to, target.source)
       kernel.begin({ program, columns: this.#columns.at, head })
-      await encodeRun(kernel, run, stats === undefined ? target : noting(kernel, target))
-      if (stored !== undefined) stats?.count(kernel, this.#columns, run.from, run.to)
+      await encodeRun(kernel, run, counts === undefined ? target : noting(kernel, target))
+      if (stored !== undefined) counts?.count(kernel, this.#columns, run.from, run.to)
     }
     return end
   }
 
   async finishSlice(produce: GroupSession['produce']): Promise<void> {
-    await this.#options.stats?.write(produce)
+    if (this.#model !== undefined) await this.#options.stats?.write(produce, this.#model, this.#takeCounts())
   }
 
   endSlice(isCommitted: boolean): void {
-    this.#options.stats?.end(isCommitted)
+    if (this.#options.stats === undefined) return
+    this.#options.stats.end(isCommitted)
+    // Of rows that will be read again.
+    this.#takeCounts()
   }
 
-  /** Chooses the modes of rows [from, to), and has them and the normalized numbers in the columns. */
-  #choose(stored: RowProgram, from: number, to: number, source: TopicPartition): void {
+  /** What was counted since the last call. */
+  #takeCounts(): SliceCounts {
+    const rows = this.kernel.takeSent()
+    const tallies = this.#drawnCounts ?? this.#columns
+    const columns = Array.from({ length: this.#columns.count }, (_, c) => {
+      const tally = tallies.takeTally(c)
+      return { ...tally, nulls: rows - valuesIn(tally) }
+    })
+    return { rows, columns }
+  }
+
+  /** Draws the modes of rows [from, to), and has them and the normalized numbers in the columns. */
+  #draw(stored: RowProgram, from: number, to: number, source: TopicPartition): void {
     const { kernel } = this
     const columns = this.#columns
     columns.reserve(to)
     kernel.decode(stored, columns.at, from, to)
     const { records, status } = kernel
-    for (const [c, choice] of this.#choices.entries()) {
+    for (const [c, draw] of this.#draws.entries()) {
       const values = columns.values(c, from, to)
-      this.#options.stats?.keep(c, values)
-      const failed = choice.normalize(values, columns.modes(c, from, to), { records, from, source })
+      this.#drawnCounts?.keep(c, values)
+      const failed = draw.normalize(values, columns.modes(c, from, to), { records, from, source })
       if (failed > 0) failInfinite(values, columns.isNull(c, from, to), status.subarray(from, to))
     }
   }
 
   async #compile(raw: string): Promise<NormalizePlan | UnusableSchema> {
     const { registry, subject, schema } = this.#options
-    const isStored = this.#isStored
+    const isStored = this.#options.modeChoice.kind === 'sample'
     const { columns, version, contentSha256: content } = this.#model as Model
     try {
       const parsed = parseAvroSchema(raw)
@@ -211,12 +219,6 @@ interface RowIdentity {
   readonly source: TopicPartition
 }
 
-/** Chooses the modes of a column's numbers. */
-interface ColumnChoice {
-  /** Normalizes in place, and fills the modes. Returns how many values are NaN, for none is finite. */
-  normalize(values: Float64Array, modes: Uint8Array, rows: RowIdentity): number
-}
-
 /** Has the status of rows say so if they turn out to be dead letters when they are written. */
 function noting(kernel: RowKernel, target: RowTarget): RowTarget {
   return {
@@ -229,7 +231,7 @@ function noting(kernel: RowKernel, target: RowTarget): RowTarget {
 }
 
 /** Draws the modes of a column by a hash of each row's place. */
-class ColumnDraw implements ColumnChoice {
+class ColumnDraw {
   readonly #draw: PosteriorDraw
   readonly #name: string
   readonly #seed: number

@@ -53,7 +53,7 @@ suite('the command line, as a user has it', () => {
     deepEqual(await stage('load', file), all)
     deepEqual(await stage('load', file), { rowsIn: 0, rowsOut: 0, deadLetters: 0 }, 'no row is loaded twice')
     deepEqual(await stage('sample'), all)
-    const fitted = await json('fit', '--decimals', 'learn', ...of)
+    const fitted = await json('fit', '--decimals', 'round', ...of)
     deepEqual([fitted.dataset, fitted.version], [dataset, 1])
     const columns = fitted.columns as { name: string; modes: number; roundTo?: number }[]
     deepEqual(

@@ -1,5 +1,8 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { suite, test } from 'node:test'
+import type { Command } from 'commander'
+import { createProgram } from '../../src/commands/command-line.ts'
+import { commandName, settingsOf } from '../../src/config/setting.ts'
 import { run, vgm, vgmShared } from './run-command.ts'
 
 /** Names of the commands that a help text lists. */
@@ -15,6 +18,10 @@ async function helpOf(command: readonly string[]): Promise<string> {
   equal(code, 0, err)
   equal(err, '')
   return out
+}
+
+function leaves(command: Command): Command[] {
+  return command.commands.length === 0 ? [command] : command.commands.flatMap(leaves)
 }
 
 function assertFits(help: string, command: readonly string[]): void {
@@ -60,6 +67,29 @@ suite('help of commands', () => {
       match(help, new RegExp(`^Example:\n {2}\\$ vgm ${command.join(' ')}\\b`, 'm'))
       const [name] = command
       if (/^Commands:$/m.test(help)) left.push(...listed(help).map((below) => [name, below]))
+    }
+  })
+
+  test('of every command fits on a screen of 24 lines, and --help-all has the other flags in groups', async () => {
+    for (const command of leaves(createProgram())) {
+      const words = commandName(command).split(' ').slice(1)
+      const [usual, all] = [await helpOf(words), (await vgmShared([...words, '--help-all'])).out]
+      // The prompt takes a line.
+      ok(usual.split('\n').length <= 24, `${words.join(' ')} --help has ${usual.split('\n').length} lines`)
+      assertFits(all, words)
+      const own = settingsOf(command).filter(({ option }) => !option.hidden)
+      for (const { option, variable } of own) {
+        ok(all.includes(`${option.long} `) || all.includes(`${option.long}\n`), `${words.join(' ')} ${option.long}`)
+        ok(all.replaceAll(/\n */g, ' ').includes(variable), `${words.join(' ')} ${variable}`)
+      }
+      const places = ['Options:', 'The file:', 'Operation and tuning:', 'Cluster, topics, log:', 'Example:']
+        .map((heading) => all.indexOf(`\n${heading}`))
+        .filter((place) => place >= 0)
+      deepEqual(
+        places,
+        places.toSorted((a, b) => a - b),
+        words.join(' '),
+      )
     }
   })
 

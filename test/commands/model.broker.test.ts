@@ -147,7 +147,7 @@ suite('versions of a model', () => {
     match(await run('fit', '--source', 'raw'), /Published as version 2 of data set \S+, now current\.\n/)
     match(
       await run('fit', '--source', 'raw', '--no-promote'),
-      /Published as version 3 of data set \S+, not current: promote it with "vgm model promote --dataset \S+ 3"\.\n/,
+      /Published as version 3 of data set \S+, not current\. Promote it:\n {2}vgm model promote --dataset \S+ 3\n/,
     )
     match(await run('model', 'diff', '1', '3'), /distance\s+moved weight\s+rows that change mode/)
     match(await run('model', 'alias', '@stable', '1'), /Version 1 of data set \S+ is now @stable/)

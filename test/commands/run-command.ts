@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { assertResult } from './result-schema.ts'
 import type { CommandLine, Printed } from './shared-process.ts'
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
@@ -25,9 +26,17 @@ interface Test {
   after(work: () => void): void
 }
 
-/** Runs `vgm` as a process of its own, which knows of no cluster unless it is told. */
-export function vgm(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
-  return runNode([main, ...args], options)
+/**
+ * Runs `vgm` as a process of its own, which knows of no cluster unless it is told. What it prints with --json must be
+ * what its schema says.
+ */
+export async function vgm(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
+  return checked(args, await runNode([main, ...args], options))
+}
+
+function checked(args: readonly string[], ended: Ended): Ended {
+  if (args.includes('--json') && ended.out !== '') assertResult(args, JSON.parse(ended.out))
+  return ended
 }
 
 let shared: { readonly child: ChildProcess; readonly gone: Promise<never> } | undefined
@@ -46,7 +55,7 @@ export function vgmShared(args: readonly string[], { environment }: Omit<RunOpti
     child.send({ args, environment: environmentOf(environment) } satisfies CommandLine)
     const [printed] = (await Promise.race([once(child, 'message'), gone])) as [Printed]
     child.channel?.unref()
-    return { ...printed, tookMs: performance.now() - startedMs }
+    return checked(args, { ...printed, tookMs: performance.now() - startedMs })
   })
   lastShared = ended.catch(() => undefined)
   return ended

@@ -173,7 +173,7 @@ suite('the flag --config', () => {
   test('refuses a key that is no setting, with the one that was meant', async (t) => {
     await refused(
       ['model', 'ls', '--config', withFile(t, 'datset: d\n')],
-      /vgm\.yaml: "datset" is no setting of all commands\. Did you mean "dataset"\?/,
+      /vgm\.yaml: "datset" is neither a setting nor a command\. Did you mean "dataset"\?/,
     )
     // A file serves all commands: a mistake in the section of another one shows as well.
     await refused(

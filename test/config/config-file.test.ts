@@ -44,8 +44,8 @@ model:
   })
 
   test('is refused with a key that nobody knows, and the nearest one is named', (t) => {
-    refused(t, 'brokrs: a:1', /"brokrs" is no setting of all commands/, /Did you mean "brokers"\?/)
-    refused(t, 'nromalize: { members: 2 }', /"nromalize" is no setting/, /"normalize"/)
+    refused(t, 'brokrs: a:1', /"brokrs" is neither a setting nor a command/, /Did you mean "brokers"\?/)
+    refused(t, 'nromalize: { members: 2 }', /"nromalize" is neither a setting nor a command/, /"normalize"/)
     refused(t, 'normalize: { until_end: true }', /normalize: "until_end"/, /"until-end"/)
     refused(t, 'model: { shwo: {} }', /model: "shwo"/, /"show"/)
     refused(
@@ -63,10 +63,10 @@ model:
     refused(
       t,
       'rows: 100',
-      /"rows" is no setting of all/,
+      /"rows" does not mean the same in all commands/,
       /section of a command: generate, sample, dead-letters, bench/,
     )
-    refused(t, 'group: g', /"group" is no setting of all/, /normalize, restore, replay/)
+    refused(t, 'group: g', /"group" does not mean the same in all commands/, /normalize, restore, replay/)
   })
 
   test('is refused with a section that holds a value, and with a key twice', (t) => {

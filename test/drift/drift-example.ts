@@ -37,5 +37,5 @@ export function countsOf(bins: DriftBins): ColumnCounts {
 export function windowOf(bins: DriftBins, values: Float64Array): ColumnWindow {
   const counts = countsOf(bins)
   counts.add(values, values.length)
-  return counts.take()
+  return { ...counts.take(), nulls: 0 }
 }

@@ -76,7 +76,7 @@ export const features: Features = {
     {
       normalize: { extraArgs: ['--clip', '0.99'] },
       restore: { extraArgs: ['--compression', 'zstd'] },
-      fit: { extraArgs: ['--decimals', 'learn'] },
+      fit: { extraArgs: ['--decimals', 'round'] },
     },
   ],
   image: [

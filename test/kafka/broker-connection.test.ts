@@ -2,8 +2,8 @@ import { deepEqual, equal, rejects } from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import { suite, type TestContext, test } from 'node:test'
-import { createAPI, type Reader, Writer } from '@platformatic/kafka'
 import { BrokerConnection } from '../../src/kafka/broker-connection.ts'
+import { createAPI, type Reader, Writer } from '../../src/kafka/client-parts.ts'
 
 /** A request whose answer is what was asked. */
 const echo = createAPI<[Buffer], Buffer>(
@@ -23,7 +23,7 @@ interface Asked {
 async function connect(
   t: TestContext,
   onAsked: (asked: Asked, socket: Socket) => void,
-  requestTimeout = 30_000,
+  requestTimeoutMs = 30_000,
 ): Promise<BrokerConnection> {
   const server = createServer((socket) => {
     let bytes = Buffer.alloc(0)
@@ -50,10 +50,10 @@ async function connect(
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  const connection = new BrokerConnection('test', { connectTimeout: 30_000, requestTimeout })
+  const connection = new BrokerConnection('test', { connectTimeoutMs: 30_000, requestTimeoutMs })
   connection.on('error', () => undefined)
   t.after(() => {
-    connection.socket.destroy()
+    connection.socket?.destroy()
     server.close()
   })
   await connection.connect('127.0.0.1', (server.address() as { port: number }).port)

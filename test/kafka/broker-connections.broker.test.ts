@@ -1,7 +1,7 @@
 import { equal, notEqual, rejects } from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { TimeoutError } from '@platformatic/kafka'
 import { ConnectionLostError } from '../../src/kafka/broker-errors.ts'
+import { TimeoutError } from '../../src/kafka/client-parts.ts'
 import { TestBroker } from './test-broker.ts'
 
 suite('connections to brokers', () => {

@@ -34,13 +34,17 @@ interface Line {
 class Stage {
   readonly lines: Line[] = []
   err = ''
+  out = ''
   readonly ended: Promise<number | null>
   readonly #child: ChildProcess
 
   constructor(t: Test, args: readonly string[], environment: NodeJS.ProcessEnv) {
     const env = { ...process.env, VGM_LOG_LEVEL: 'info', VGM_HTTP: '0', ...environment }
-    this.#child = spawn(process.execPath, [main, ...args], { env, stdio: ['ignore', 'ignore', 'pipe'] })
+    this.#child = spawn(process.execPath, [main, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
     t.after(() => void this.#child.kill('SIGKILL'))
+    this.#child.stdout?.on('data', (chunk) => {
+      this.out += chunk
+    })
     let rest = ''
     this.#child.stderr?.on('data', (chunk) => {
       const parts = `${rest}${chunk}`.split('\n')
@@ -188,7 +192,11 @@ suite('metrics, probes and logs of a running stage', () => {
     await stage.metrics((text) => seriesValue(text, 'vgm_model_version') === 2)
     stage.signal('SIGTERM')
     equal(await stage.ended, 130)
-    match(stage.err, /^error: Interrupted\. /)
+    equal(stage.err, '')
+    match(
+      stage.out,
+      /^503 rows in, 500 out to \S+, 3 dead letters; [^\n]+\nInterrupted\. Run it again: it resumes[^\n]+\n$/,
+    )
 
     const said = (text: string) => stage.lines.filter(({ msg }) => msg === text)
     const members = (text: string) => said(text).map(({ member }) => member)

@@ -1,6 +1,6 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
-import { suite, test } from 'node:test'
+import { after, suite, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import avsc from 'avsc'
 import { testCluster, uniqueName } from '../cluster/shared-cluster.ts'
@@ -32,12 +32,19 @@ interface Running {
   interrupt(): void
 }
 
+/** What a test that fails leaves behind would keep the file from ending. */
+const children: ChildProcess[] = []
+after(() => {
+  for (const child of children) child.kill('SIGKILL')
+})
+
 /** Runs the command line as a process of its own. */
 async function start(args: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<Running> {
   const { brokers, registry } = await testCluster()
   const addresses = { KAFKA_BROKERS: brokers, SCHEMA_REGISTRY_URL: registry }
   const env = { ...process.env, ...addresses, ...environment }
   const child = spawn(process.execPath, [main, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  children.push(child)
   let [out, err, sinceMs] = ['', '', performance.now()]
   child.stdout.on('data', (chunk) => {
     out += chunk
@@ -95,6 +102,9 @@ suite('the command line, on a broker', () => {
     await cluster.admin.topics.ensureRowTopic({ topic: topics.normalized, partitions: 2, like: topics.raw })
     // Rows keep coming while the command is started and interrupted.
     let [written, isWriting] = [0, true]
+    t.after(() => {
+      isWriting = false
+    })
     const writing = (async () => {
       for (; isWriting; written += 1_000) await pipeline.write(topics.raw, await rowsFrom(pipeline, written, 1_000))
     })()

@@ -44,7 +44,7 @@ const total = (records: readonly StatsRecord[]) => records.reduce((sum, { rows }
 suite('counts of normalize', () => {
   test('are those of the rows that were normalized, by every column, slot and mode', async (t) => {
     const { cluster, of, stats } = await opened(t)
-    const { rowsOut } = await normalizeTopic(cluster, { ...of, untilEnd: true, stats: true, statsIntervalMs: 200 })
+    const { rowsOut } = await normalizeTopic(cluster, { ...of, untilEnd: true, statsIntervalMs: 200 })
     const records = await stats()
     equal(total(records), rowsOut)
     for (const { rows, columns } of records)
@@ -56,6 +56,28 @@ suite('counts of normalize', () => {
         )
       }
     ok(records.some(({ columns }) => columns[0].nulls > 0))
+  })
+
+  test('are not there where they are not wanted', async (t) => {
+    const { cluster, of, stats } = await opened(t, 500)
+    await normalizeTopic(cluster, { ...of, untilEnd: true, stats: false })
+    deepEqual(await stats(), [])
+  })
+
+  test('are left out, with a word about it, where their topic cannot hold them, unless they are demanded', async (t) => {
+    const { cluster, dataset, of, stats } = await opened(t, 500)
+    await cluster.admin.topics.ensureRowTopic({ topic: of.statsTopic, partitions: 1 })
+    await rejects(normalizeTopic(cluster, { ...of, untilEnd: true, stats: true }), { code: 'VGM_STATS_TOPIC' })
+    const { brokers, registry } = await testCluster()
+    const names = ['--dataset', dataset, '--models-topic', of.modelsTopic, '--stats-topic', of.statsTopic]
+    const run = (...flags: string[]) =>
+      vgm(['normalize', ...flags, '--until-end', ...names, '--brokers', brokers, '--registry', registry])
+    equal((await run('--stats')).code, 2)
+    const { code, err } = await run('--members', '2')
+    equal(code, 0, err)
+    equal(err.match(/not counted for \\?"vgm drift/g)?.length, 1, err)
+    equal((await run('--no-stats')).err.includes('not counted'), false)
+    deepEqual(await stats(), [])
   })
 
   test('leave out dead letters and tombstones', async (t) => {
@@ -75,7 +97,6 @@ suite('counts of normalize', () => {
     const run = (...more: string[]) =>
       vgm([
         'normalize',
-        '--stats',
         '--interval',
         '1s',
         '--until-end',

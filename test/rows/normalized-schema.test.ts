@@ -104,6 +104,30 @@ suite('deriveNormalizedSchema', () => {
     deepEqual(more.type, { type: 'array', items: 'Flight' })
   })
 
+  test('a record that holds itself takes the types along that it defines later', () => {
+    const unit = { type: 'record', name: 'Unit', fields: [{ name: 'sold', type: ['null', 'Order'] }] }
+    const line = {
+      type: 'record',
+      name: 'Line',
+      fields: [
+        { name: 'order', type: ['null', 'Order'] },
+        { name: 'unit', type: unit },
+      ],
+    }
+    const fields = [
+      { name: 'line', type: line },
+      { name: 'unit', type: 'Unit' },
+      { name: 'x', type: 'double' },
+    ]
+    const schema = derived(record(fields, { name: 'Order' }), ['x'])
+    oracle(schema)
+    const [, { type: derivedLine }, { type: derivedUnit }] = schema.fields
+    const [, copyOfOrder] = derivedLine.fields[0].type
+    deepEqual(copyOfOrder.fields[1].type, unit)
+    equal(derivedLine.fields[1].type, 'Unit')
+    equal(derivedUnit, 'Unit')
+  })
+
   test('a taken name is refused with the option that mends it', () => {
     const versioned = record([
       { name: 'model_version', type: 'int' },

@@ -139,14 +139,18 @@ suite('stage fit', () => {
     equal(new Set(models).size, 1)
   })
 
-  test('a column is rounded to the decimals of its rows if that is asked for, and if it has a last one', async () => {
+  test('a column is rounded to the decimals of its rows if all were seen or that is asked for, and if it has a last one', async () => {
     const log = await logOf(rows.map(({ a }, i) => encode({ a, b: i % 4 === 0 ? null : a / 4 })))
     const roundTo = async (more: Partial<FitOptions>) => {
       const { columns } = await fit(optionsFor(log, [], { ...more, columns: ['a', 'b'] }))
       return columns.map((column) => column.roundTo)
     }
     deepEqual(await roundTo({ roundToDecimals: true }), [undefined, 2])
-    deepEqual(await roundTo({}), [undefined, undefined])
+    deepEqual(await roundTo({}), [undefined, undefined], 'nobody knows whether these are all')
+    deepEqual(await roundTo({ seesAll: true }), [undefined, 2])
+    deepEqual(await roundTo({ sampledFrom: rows.length }), [undefined, 2])
+    deepEqual(await roundTo({ sampledFrom: rows.length + 1 }), [undefined, undefined])
+    deepEqual(await roundTo({ seesAll: true, roundToDecimals: false }), [undefined, undefined])
     const continuous = await fit(optionsFor(await logOf(rows.map(encode)), [], { roundToDecimals: true }))
     ok(continuous.columns.every((column) => column.roundTo === undefined))
   })

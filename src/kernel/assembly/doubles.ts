@@ -23,6 +23,7 @@ import {
   runVersion,
   statusAt,
   timestampAt,
+  unsentAt,
   valueEndAt,
   valueStartAt,
 } from '../layout'
@@ -133,6 +134,7 @@ export function transformDoubles(
         }
       }
       if (write != value + size || isBeyond) {
+        if (!isRestoring) takeBack(ctx, start + framedBytes, at, doubles, value + headBytes)
         forgetBeyond()
         row = -1 - row
         break
@@ -148,6 +150,15 @@ export function transformDoubles(
   store<usize>(ctx, out, runDoublesOut)
   store<f64>(ctx, maxMs, runMaxMs)
   return row < 0 ? -1 - row : row
+}
+
+/** Takes the counts of the numbers [from, to) of a row back, which was written to `out` and is not kept. */
+function takeBack(ctx: usize, from: usize, to: usize, doubles: usize, out: usize): void {
+  const columns = load<usize>(ctx, runColumns) + unsentAt
+  let name = doubles + 4
+  let write = out
+  for (let at = from; at < to; at += 8, name += 4)
+    write = putNormalized(columns + load<usize>(name), load<f64>(at), write)
 }
 
 /** The operands of the one instruction for numbers, if the values of a program are doubles and nothing else; else 0. */

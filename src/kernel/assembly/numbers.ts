@@ -1,10 +1,15 @@
 import {
   columnCellsPerUnit,
   columnClip,
+  columnEdges,
+  columnHalfEdges,
   columnLow,
+  columnCountsByMode,
   columnModes,
   columnNulls,
+  columnPairs,
   columnRoot,
+  columnCountsBySlot,
   columnUnits,
   columnValues,
   errorBadMode,
@@ -12,8 +17,14 @@ import {
   modeBytes,
   modeMean,
   modeScale,
+  pairBytes,
+  pairCount,
+  pairEdge,
+  pairMean,
+  pairMode,
+  pairScale,
   rootCells,
-  unresolvedMode,
+  unresolvedPair,
 } from '../layout'
 import { resolveMode } from './modes'
 import { readVarint, varintEnd } from './varint'
@@ -30,21 +41,26 @@ export function forgetBeyond(): void {
   isBeyond = false
 }
 
-/** Writes the normalized number and its mode; returns the position after them. */
+/** Writes the normalized number and its mode, and counts it; returns the position after them. */
 @inline
 export function putNormalized(column: usize, x: f64, out: usize): usize {
   let place = (x - load<f64>(column, columnLow)) * load<f64>(column, columnCellsPerUnit)
   place = place > 0 ? place : 0
   place = place < rootCells - 1 ? place : rootCells - 1
-  const mode = <u32>load<u8>(load<usize>(column, columnRoot) + <usize><i32>place)
-  if (mode == unresolvedMode) return putUnresolved(column, x, out)
-  const place2 = load<usize>(column, columnModes) + mode * modeBytes
-  const value = (x - load<f64>(place2, modeMean)) / load<f64>(place2, modeScale)
-  return putPair(clipped(column, value), mode, out)
+  const cell = <usize>load<u8>(load<usize>(column, columnRoot) + <usize><i32>place)
+  if (cell == unresolvedPair) return putUnresolved(column, x, out)
+  const pair = load<usize>(column, columnPairs) + cell * pairBytes
+  // No jump, for none could be foreseen.
+  const edges = <usize>(x >= load<f64>(pair, pairEdge)) + <usize>(x >= load<f64>(pair, pairEdge + pairBytes))
+  add(pair + edges * pairBytes + pairCount)
+  const value = (x - load<f64>(pair, pairMean)) / load<f64>(pair, pairScale)
+  return putPair(clipped(column, value), load<u32>(pair, pairMode), out)
 }
 
 function putUnresolved(column: usize, x: f64, out: usize): usize {
   const mode = resolveMode(column, x)
+  add(load<usize>(column, columnCountsByMode) + (mode << 2))
+  add(load<usize>(column, columnCountsBySlot) + slotOf(column, x))
   const place = load<usize>(column, columnModes) + mode * modeBytes
   const mean = load<f64>(place, modeMean)
   const scale = load<f64>(place, modeScale)
@@ -54,6 +70,21 @@ function putUnresolved(column: usize, x: f64, out: usize): usize {
     if (restored - restored != 0) isBeyond = true
   }
   return putPair(clipped(column, value), mode, out)
+}
+
+@inline
+function add(count: usize): void {
+  store<i32>(count, load<i32>(count) + 1)
+}
+
+/** Four times the number of edges at or below x: where its slot is counted. */
+@inline
+function slotOf(column: usize, x: f64): usize {
+  const first = load<usize>(column, columnEdges)
+  let edge = first
+  for (let half = load<usize>(column, columnHalfEdges); half != 0; half = (half >> 1) & ~7)
+    edge = select<usize>(edge + half, edge, load<f64>(edge + half - 8) <= x)
+  return (edge - first) >> 1
 }
 
 @inline

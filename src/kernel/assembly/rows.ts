@@ -31,12 +31,14 @@ import {
   runPositions,
   runRejected,
   runRow,
+  runSent,
   runTo,
   runUsed,
   runValueLengthBytes,
   runVersion,
   statusAt,
   timestampAt,
+  unsentAt,
   valueEndAt,
   valueStartAt,
 } from '../layout'
@@ -82,6 +84,7 @@ export function transform(ctx: usize): i32 {
   let maxMs = load<f64>(ctx, runMaxMs)
   let lengthSize = load<usize>(ctx, runLengthBytes)
   let valueLengthSize = load<usize>(ctx, runValueLengthBytes)
+  let sent = load<i32>(ctx, runSent)
   // Neighbours mostly have the same time.
   let lastMs = NaN
   let timeBits: u64 = 0
@@ -98,6 +101,7 @@ export function transform(ctx: usize): i32 {
       // Rows of another kind are not asked for again.
       if (next == row) doubles = 0
       count += next - row
+      sent += next - row
       row = next
       out = load<usize>(ctx, runDoublesOut)
       maxMs = load<f64>(ctx, runMaxMs)
@@ -163,6 +167,7 @@ export function transform(ctx: usize): i32 {
       store<u32>(guessed, load<u32>(head, 8), 8)
       const written = run(ctx, code, columns, row, body, end, guessed + headBytes)
       if (written < leastPosition) {
+        run(ctx, code, columns + unsentAt, row, body, end, guessed + headBytes)
         forgetBeyond()
         if (written == errorVersion) reason = reasonVersion
         else {
@@ -181,6 +186,7 @@ export function transform(ctx: usize): i32 {
     }
     const headersBytes = headersEnd - headers
     if (used + (out - outStart) + <usize>frameBytes + keyBytes + valueBytes + headersBytes > batchLimit && count > 0) {
+      if (start >= 0) run(ctx, code, columns + unsentAt, row, body, end, out)
       reason = reasonFull
       break
     }
@@ -198,8 +204,10 @@ export function transform(ctx: usize): i32 {
     out = writeBits(out, <u64>length << 1) + length
     if (count == 0 || timeMs > maxMs) maxMs = timeMs
     count++
+    if (start >= 0) sent++
   }
   store<i32>(ctx, row, runRow)
+  store<i32>(ctx, sent, runSent)
   store<usize>(ctx, out, runOut)
   store<i32>(ctx, count, runCount)
   store<f64>(ctx, baseMs, runBaseMs)

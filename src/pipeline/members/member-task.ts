@@ -1,6 +1,8 @@
 import type { StageReport } from '../../ports/stage-report.ts'
 import { type ScanCounts, type ScanPlan, type ScanProgress, scanColumns } from '../../stages/scan-columns.ts'
+import type { VerifyResult } from '../../stages/verify.ts'
 import type { ClusterSession } from '../cluster-session.ts'
+import { type AuditPlan, auditMember } from './audit-member.ts'
 import { type NormalizeMemberOptions, normalizeMember } from './normalize-member.ts'
 import { type RestoreMemberOptions, restoreMember } from './restore-member.ts'
 
@@ -9,6 +11,7 @@ interface MemberWork {
   readonly normalize: { options: NormalizeMemberOptions; progress: StageReport; result: StageReport }
   readonly restore: { options: RestoreMemberOptions; progress: StageReport; result: StageReport }
   readonly scan: { options: ScanPlan; progress: ScanProgress; result: ScanCounts }
+  readonly audit: { options: AuditPlan; progress: number; result: VerifyResult }
 }
 
 export type MemberStage = keyof MemberWork
@@ -22,7 +25,7 @@ const work: {
     options: MemberOptions<S>,
     onProgress: (progress: MemberProgress<S>) => void,
   ) => Promise<MemberResult<S>>
-} = { normalize: normalizeMember, restore: restoreMember, scan: scanTopic }
+} = { normalize: normalizeMember, restore: restoreMember, scan: scanTopic, audit: auditMember }
 
 /** A stage and what it is told. */
 export interface MemberTask<S extends MemberStage> {

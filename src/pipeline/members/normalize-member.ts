@@ -25,7 +25,7 @@ export interface NormalizeMemberOptions extends TransformMemberOptions {
   readonly model?: number | undefined
   /** undefined for any */
   readonly maxModelAgeMs?: number | undefined
-  /** where drift is measured by what is counted there; undefined counts nothing */
+  /** where the counts are written that drift is measured by, a topic that is there; undefined counts nothing */
   readonly stats?: { readonly topic: string; readonly intervalMs: number } | undefined
   readonly clip: number
   readonly modeChoice: ModeChoice
@@ -65,7 +65,6 @@ export async function normalizeTransform(
     ...(renameRecord !== undefined && { renameRecord }),
   }
   await whenReachable(cluster, () => checkNames(cluster, topics.raw, model, schema))
-  if (stats !== undefined) await whenReachable(cluster, () => cluster.admin.topics.ensureStatsTopic(stats.topic))
   let taken: number | undefined
   const schemas = { ...rowSchemas(cluster, topics.raw, topics.normalized), ...(registry !== undefined && { registry }) }
   const transform = new NormalizeTransform({

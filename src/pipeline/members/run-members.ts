@@ -1,4 +1,4 @@
-import { addTimeCounts, noTimeCounts, type StageReport, stageReport } from '../../ports/stage-report.ts'
+import { addReports, type StageReport } from '../../ports/stage-report.ts'
 import type { ClusterSession } from '../cluster-session.ts'
 import { type MemberTask, runMember } from './member-task.ts'
 import { runThreads } from './member-threads.ts'
@@ -21,22 +21,7 @@ export async function runMembers<S extends GroupStage>(
   const tasks = Array.from({ length: count }, (_, slot) => ({ stage, options: { ...options, slot } }))
   const ends = await runThreads(cluster, tasks, (report, member) => {
     reports.set(member, report)
-    onProgress(total(reports.values()))
+    onProgress(addReports(reports.values()))
   })
-  return total(ends)
-}
-
-function total(reports: Iterable<StageReport>): StageReport {
-  const all = [...reports]
-  const sum = (of: (report: StageReport) => number) => all.reduce((rows, report) => rows + of(report), 0)
-  const times = all.flatMap(({ times }) => times ?? [])
-  return {
-    ...stageReport(
-      sum(({ rowsIn }) => rowsIn),
-      sum(({ rowsOut }) => rowsOut),
-      sum(({ deadLetters }) => deadLetters),
-      Math.max(...all.map(({ seconds }) => seconds)),
-    ),
-    ...(times.length > 0 && { times: times.reduce(addTimeCounts, noTimeCounts) }),
-  }
+  return addReports(ends)
 }

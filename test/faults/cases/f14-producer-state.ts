@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describeProducersV0, initProducerIdV4 } from '@platformatic/kafka'
 import { transactionalId } from '../../../src/config/names.ts'
+import { describeProducersV0, initProducerIdV4 } from '../../../src/kafka/client-parts.ts'
 import { transactionTimeoutMs } from '../../../src/kafka/row-client.ts'
 import type { ClusterSession } from '../../../src/pipeline/cluster-session.ts'
 import { normalizeMember } from '../../../src/pipeline/members/normalize-member.ts'
