@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import avsc, { type Type } from 'avsc'
 import { RecordBatchWriter } from '../../src/batch/record-batch-writer.ts'
 import { defaultStatsTopic, topicNames, valueSubject } from '../../src/config/names.ts'
@@ -34,7 +35,7 @@ async function write(
   await cluster.admin.topics.ensureRowTopic({ topic, partitions: partitions.length })
   const writer = await cluster.rows.openWriter(`example.${topic}`, 'none')
   try {
-    await writer.begin()
+    await writer.begin(partitions.map((_, partition) => ({ topic, partition })))
     const batch = new RecordBatchWriter()
     for (const [partition, rows] of partitions.entries()) {
       for (const [key, value] of rows) batch.append(Date.now(), key === null ? null : Buffer.from(key), value)
@@ -110,6 +111,20 @@ export async function fillTrips(cluster: ClusterSession, dataset: string, rowsEa
   await normalizeTopic(cluster, { dataset, untilEnd: true })
   await restoreTopic(cluster, { dataset, untilEnd: true })
   return first
+}
+
+/** Rows as a producer writes them, until the cluster's signal fires. */
+export async function keepWriting(cluster: ClusterSession, dataset: string, rowsEach = 400): Promise<void> {
+  const random = randomFrom(17)
+  const id = await register(cluster, dataset, tripType)
+  while (!cluster.signal.aborted) {
+    const some = Math.ceil(rowsEach * (0.6 + 0.4 * Math.sin(Date.now() / 9_000)))
+    const rows = Array.from({ length: 4 }, () =>
+      Array.from({ length: some }, (_, i) => [`trip-${i}`, framed(id, tripType.toBuffer(trip(random)))] as const),
+    )
+    await write(cluster, topicNames(dataset).raw, rows)
+    await sleep(500)
+  }
 }
 
 /** A second version, and what is normalized by it. */

@@ -43,7 +43,7 @@ suite('the dashboard in a browser', { skip: withoutChromium }, () => {
     cluster = await openCluster({ brokers: [embedded.brokers], registry: embedded.registry })
     await fillTrips(cluster, 'trips', 400)
     await fitAgain(cluster, 'trips')
-    await fillWide(cluster, 'wide', 100, 100, 1_000)
+    await fillWide(cluster, 'wide', 100, 80, 800)
     ui = await serveUi(cluster, { host: '127.0.0.1', port: 0 }, { dataset: 'trips', allowChanges: true })
     readOnly = await serveUi(cluster, { host: '127.0.0.1', port: 0 }, { allowChanges: false })
     browser = await launchChromium()
