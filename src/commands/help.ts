@@ -27,7 +27,7 @@ const headings = {
     ...['thousands', 'units', 'date-format'],
   ],
   'Operation and tuning:': [
-    ...['http', 'max-rate', 'normalize-group', 'restore-group'],
+    ...['http', 'ui', 'max-rate', 'normalize-group', 'restore-group'],
     ...['allow-empty-output', 'batch-rows', 'compression', 'concentration', 'delivery', 'grace-ms', 'instance'],
     ...['interval', 'max-dead-letters', 'max-iterations', 'max-memory', 'max-model-age', 'min-weight', 'mode-choice'],
     ...['on-invalid', 'rebuild-positions', 'rename-record', 'rename-version-field', 'seed', 'tolerance', 'traces'],
