@@ -26,7 +26,7 @@ RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
  && find node_modules/vega-datasets/data -type f ! -name flights-3m.parquet -delete
 
 FROM ${BASE}
-ARG VERSION=0.1.0
+ARG VERSION=0.2.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="vgm-stream" \
       org.opencontainers.image.description="Mode-specific normalization of numeric columns at Kafka scale, exactly once" \

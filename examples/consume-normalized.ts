@@ -1,4 +1,4 @@
-// node examples/consume-normalized.ts flights.normalized 3
+// node --disable-warning=TimeoutNegativeWarning examples/consume-normalized.ts flights.normalized 3
 import { SchemaRegistry } from '@kafkajs/confluent-schema-registry'
 import { Kafka, logLevel } from 'kafkajs'
 
@@ -12,7 +12,9 @@ await consumer.connect()
 await consumer.subscribe({ topics: [topic], fromBeginning: true })
 await consumer.run({
   eachMessage: async ({ partition, message }) => {
-    if (left-- > 0) console.log(partition, message.offset, JSON.stringify(await registry.decode(message.value!)))
+    // A message without a value is a tombstone: its key was deleted.
+    const row = message.value === null ? null : await registry.decode(message.value)
+    if (left-- > 0) console.log(partition, message.offset, JSON.stringify(row))
     if (left === 0) setImmediate(() => consumer.disconnect())
   },
 })

@@ -1,4 +1,4 @@
-// node examples/produce-raw.ts readings.raw 1000
+// node --disable-warning=TimeoutNegativeWarning examples/produce-raw.ts readings.raw 1000
 import { SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry'
 import { Kafka, logLevel } from 'kafkajs'
 

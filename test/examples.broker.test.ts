@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { before, suite, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { Kafka, logLevel } from 'kafkajs'
 import { testCluster, uniqueName } from './cluster/shared-cluster.ts'
 import { run, runNode, temporaryFolder, vgm } from './commands/run-command.ts'
 
@@ -10,7 +11,16 @@ const examples = fileURLToPath(new URL('../examples', import.meta.url))
 const dataset = uniqueName('readings')
 const [rawTopic, normalizedTopic] = [`${dataset}.raw`, `${dataset}.normalized`]
 const rows = 200
+/** Of kafkajs, as the first lines of the examples say. */
+const quiet = '--disable-warning=TimeoutNegativeWarning'
 let environment: NodeJS.ProcessEnv
+
+async function produceTombstone(brokers: string): Promise<void> {
+  const producer = new Kafka({ brokers: brokers.split(','), logLevel: logLevel.ERROR }).producer()
+  await producer.connect()
+  await producer.send({ topic: rawTopic, messages: [{ key: 's1', value: null }] })
+  await producer.disconnect()
+}
 
 suite('the example programs', () => {
   // The producer's rows are what the consumers read.
@@ -19,6 +29,7 @@ suite('the example programs', () => {
     environment = { KAFKA_BROKERS: brokers, SCHEMA_REGISTRY_URL: registry, KAFKAJS_NO_PARTITIONER_WARNING: '1' }
     const produced = await runNode([join(examples, 'produce-raw.ts'), rawTopic, String(rows)], { environment })
     equal(produced.code, 0, produced.err)
+    await produceTombstone(brokers)
     for (const command of [
       ['fit', '--source', 'raw'],
       ['normalize', '--until-end'],
@@ -31,10 +42,13 @@ suite('the example programs', () => {
   })
 
   test('consume-normalized.ts prints every row with its mode and value', async () => {
-    const consumer = [join(examples, 'consume-normalized.ts'), normalizedTopic, String(rows)]
+    const consumer = [quiet, join(examples, 'consume-normalized.ts'), normalizedTopic, String(rows + 1)]
     const { code, out, err } = await runNode(consumer, { environment })
     equal(code, 0, err)
-    const lines = out.trimEnd().split('\n')
+    equal(err, '')
+    const all = out.trimEnd().split('\n')
+    equal(all.filter((line) => line.endsWith(' null')).length, 1, 'the tombstone')
+    const lines = all.filter((line) => !line.endsWith(' null'))
     equal(lines.length, rows)
     const places = new Set(lines.map((line) => line.split(' ', 2).join('/')))
     equal(places.size, rows, 'each partition and offset once')
@@ -52,10 +66,12 @@ suite('the example programs', () => {
   test('consume_normalized.py reads the same with a stock deserializer', async (t) => {
     const python = await pythonWithKafka(t)
     if (python.missing !== undefined) return t.skip(python.missing)
-    const consumer = [join(examples, 'consume_normalized.py'), normalizedTopic, String(rows)]
+    const consumer = [join(examples, 'consume_normalized.py'), normalizedTopic, String(rows + 1)]
     const { code, out, err } = await run(python.path, consumer, { environment })
     equal(code, 0, err)
-    const lines = out.trimEnd().split('\n')
+    const all = out.trimEnd().split('\n')
+    equal(all.filter((line) => line.endsWith(' None')).length, 1, 'the tombstone')
+    const lines = all.filter((line) => !line.endsWith(' None'))
     equal(lines.length, rows)
     const modelled = lines.filter((line) => /'celsius': \{'value': -?\d[\d.e-]*, 'mode': \d+\}/.test(line))
     equal(modelled.length, rows - rows / 100)

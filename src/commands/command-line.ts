@@ -7,6 +7,7 @@ import { type ExitCode, exitCodes, interruptionText, isInterruption, PipelineErr
 import { printable, printableLine } from '../observe/printable-text.ts'
 import { durationText } from '../observe/report-text.ts'
 import { benchCommand } from './bench.ts'
+import { completeCommand, completionCommand } from './completion.ts'
 import { configCommand } from './config.ts'
 import { deadLettersCommand } from './dead-letters.ts'
 import { demoCommand } from './demo.ts'
@@ -37,7 +38,7 @@ const commands: readonly (readonly [heading: string, commands: readonly ((peers?
     'Looking after it:',
     [
       ...[uiCommand, doctorCommand, modelCommand, driftCommand, lagCommand, pauseCommand, resumeCommand, rateCommand],
-      ...[deadLettersCommand, configCommand, benchCommand],
+      ...[deadLettersCommand, configCommand, benchCommand, completionCommand],
     ],
   ],
 ]
@@ -86,6 +87,7 @@ export function createProgram(peers?: PreparePeers): Command {
     for (const make of group) addCommand(program, make(peers))
   }
   program.commandsGroup('Help:').helpCommand(true)
+  program.addCommand(completeCommand(), { hidden: true })
   return program
 }
 

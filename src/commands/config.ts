@@ -4,11 +4,11 @@ import { findLocalCluster } from '../cluster/local-cluster.ts'
 import type { ConfigFile } from '../config/config-file.ts'
 import { configSchema } from '../config/config-schema.ts'
 import { configFileOf, type EffectiveSetting, effectiveSettings, programOf } from '../config/effective-settings.ts'
-import { nearestName } from '../config/nearest-name.ts'
 import { secretVariables } from '../config/security-options.ts'
 import { commandName, givenFlags, settingsOf } from '../config/setting.ts'
 import { isSwitch, redact, redacted } from '../config/setting-value.ts'
 import { exitCodes, UsageError } from '../errors.ts'
+import { nearestName } from '../nearest-name.ts'
 import { textTable } from '../observe/report-text.ts'
 import { type CommonFlags, plainCommand, printResult } from './command-context.ts'
 
@@ -130,8 +130,9 @@ function parseFlags(command: Command, args: readonly string[]): void {
   )
 }
 
+/** Commands that have settings. */
 function leaves(command: Command): Command[] {
-  return command.commands.length === 0 ? [command] : command.commands.flatMap(leaves)
+  return settingsOf(command).length > 0 ? [command] : command.commands.flatMap(leaves)
 }
 
 function shownSetting({ setting, value, text, source, from }: EffectiveSetting): ShownSetting {

@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { topicNames } from '../config/names.ts'
 import {
   parseCount,
+  parseDuration,
   parseLimit,
   parseList,
   parseNumber,
@@ -12,15 +13,17 @@ import {
 import { modelPlot } from '../drawing/model-plot.ts'
 import { UsageError } from '../errors.ts'
 import type { SummaryFitOptions } from '../mixture/fit-options.ts'
-import { type ColumnHint, columnHints } from '../model/column-hints.ts'
 import { printableLine } from '../observe/printable-text.ts'
+import { type ColumnHint, columnHints } from '../pipeline/column-hints.ts'
 import { fitSettings } from '../pipeline/defaults.ts'
+import type { Challenger, FollowFitsOptions } from '../pipeline/follow-fits.ts'
 import type { LeftOutColumn } from '../stages/fit.ts'
-import { type DatasetFlags, datasetCommand, printResult, progressOf, withCluster } from './command-context.ts'
-import { topicOption } from './options.ts'
+import { type DatasetFlags, datasetCommand, printResult, progressOf } from './command-context.ts'
+import { withObserved } from './observed-stage.ts'
+import { type StageFlags, statsTopicOption, topicOption, withStageOptions } from './options.ts'
 
-interface FitFlags extends DatasetFlags {
-  readonly source: 'sample' | 'raw'
+interface FitFlags extends DatasetFlags, StageFlags {
+  readonly source?: 'sample' | 'raw'
   readonly columns?: string[]
   readonly recipe: 'scaled' | 'sklearn'
   readonly components?: number
@@ -34,11 +37,22 @@ interface FitFlags extends DatasetFlags {
   readonly members: number
   readonly rawTopic?: string
   readonly sampleTopic?: string
+  readonly follow?: boolean
+  readonly every?: number
+  readonly onDrift?: boolean
+  readonly statsTopic: string
+  readonly recent?: number
+  readonly minGain?: number
+  readonly requireApproval?: boolean
+  readonly dryRun?: boolean
+  readonly rounds?: number
 }
 
 export function fitCommand(): Command {
-  return datasetCommand('fit', 'fit a mixture to each numeric column and publish the model', 'vgm fit --dataset trips')
-    .addOption(new Option('--source <topic>', 'topic to fit to').choices(['sample', 'raw']).default('sample'))
+  return withStageOptions(
+    datasetCommand('fit', 'fit a mixture to each numeric column and publish the model', 'vgm fit --dataset trips'),
+  )
+    .addOption(new Option('--source <topic>', 'topic to fit to (default: sample)').choices(['sample', 'raw']))
     .option('--columns <list>', 'columns to model (default: all numeric ones)', parseList)
     .addOption(
       new Option('--recipe <recipe>', "for data of any size, or scikit-learn's numbers")
@@ -62,10 +76,23 @@ export function fitCommand(): Command {
     .option('--seed <n>', 'seed of the starts of recipe sklearn (default: 0)', parseSeed)
     .option('--no-promote', 'publish the model without making it the current one')
     .option('--members <n>', 'number of threads; they share the partitions', parseCount, 1)
+    .option('--follow', 'fit to recent raw rows again and again; promote what is better')
+    .option(
+      '--every <duration>',
+      'time from one version to the next fit (default: 1d, or none with --on-drift)',
+      parseDuration,
+    )
+    .option('--on-drift', 'fit when a drift lasts, by what normalize counts')
+    .addOption(statsTopicOption())
+    .option('--recent <rows>', 'rows of a fit and its comparison, half each (default: 200000)', parseCount)
+    .option('--min-gain <nats>', 'gain in nats a row that a promotion needs (default: 0.001)', parseLimit)
+    .option('--require-approval', 'leave promotions to "vgm model promote"')
+    .option('--dry-run', 'publish nothing')
+    .option('--rounds <n>', 'stop after so many comparisons (default: run until stopped)', parseCount)
     .addOption(topicOption('raw'))
     .addOption(topicOption('sample'))
     .action(async (flags: FitFlags) => {
-      const { dataset, recipe, components, concentration, tolerance, maxIterations } = flags
+      const { dataset, recipe, components, concentration, tolerance, maxIterations, source = 'sample' } = flags
       const overrides = { raw: flags.rawTopic, sample: flags.sampleTopic }
       topicNames(dataset, overrides, [flags.modelsTopic, flags.positionsTopic])
       const mixture: SummaryFitOptions = {
@@ -77,26 +104,30 @@ export function fitCommand(): Command {
       refusePairs(flags)
       // Before a topic is read in vain; the flags are called as the library's options are.
       fitSettings(recipe, mixture)
-      await withCluster(flags, async (cluster) => {
+      const common = {
+        dataset,
+        modelsTopic: flags.modelsTopic,
+        rawTopic: flags.rawTopic,
+        columns: flags.columns,
+        recipe,
+        mixture,
+        minWeight: flags.minWeight,
+        roundToDecimals: flags.decimals === 'auto' ? undefined : flags.decimals === 'round',
+        seed: flags.seed,
+        members: flags.members,
+      }
+      if (flags.follow === true) return followFits(flags, common)
+      await withObserved(flags, { ...observed, runsOn: false }, async (cluster) => {
         const { fitDataset, modelSummary } = await import('../pipeline/fit-dataset.ts')
         const progress = progressOf(flags, 'fit')
         let others: readonly string[] = []
         const leftOut: LeftOutColumn[] = []
         const startedMs = performance.now()
         const fitting = fitDataset(cluster, {
-          dataset,
-          modelsTopic: flags.modelsTopic,
-          source: flags.source,
-          rawTopic: flags.rawTopic,
+          ...common,
+          source,
           sampleTopic: flags.sampleTopic,
-          columns: flags.columns,
-          recipe,
-          mixture,
-          minWeight: flags.minWeight,
-          roundToDecimals: flags.decimals === 'auto' ? undefined : flags.decimals === 'round',
-          seed: flags.seed,
           promote: flags.promote,
-          members: flags.members,
           onOtherFields: (fields) => {
             others = fields
           },
@@ -128,6 +159,36 @@ export function fitCommand(): Command {
     })
 }
 
+const observed = { stage: 'fit', needs: ['brokers'] as const, members: 1 }
+
+/** Prints a line for each challenger. */
+async function followFits(
+  flags: FitFlags,
+  common: Omit<FollowFitsOptions, 'everyMs' | 'windowRows' | 'onChallenger'>,
+): Promise<void> {
+  await withObserved(flags, { ...observed, runsOn: true }, async (cluster) => {
+    const { followFits: follow } = await import('../pipeline/follow-fits.ts')
+    await follow(cluster, {
+      ...common,
+      everyMs: flags.every,
+      onDrift: flags.onDrift,
+      statsTopic: flags.statsTopic,
+      windowRows: flags.recent,
+      minGain: flags.minGain,
+      requireApproval: flags.requireApproval,
+      dryRun: flags.dryRun,
+      rounds: flags.rounds,
+      onChallenger: (challenger) =>
+        printResult(flags, { ...challenger, version: challenger.version ?? null }, challengerText(challenger)),
+    })
+  })
+}
+
+function challengerText({ dataset, version, comparison: { verdict, reason } }: Challenger): string {
+  const named = version === undefined ? 'Dry run: a challenger' : `Version ${version}`
+  return `${named} of data set ${dataset}, ${verdict}. ${reason}.`
+}
+
 function publishedText({ version, dataset }: { version: number; dataset: string }, isPromoted: boolean): string {
   const published = `Published as version ${version} of data set ${dataset}`
   if (isPromoted) return `${published}, now current.`
@@ -148,7 +209,7 @@ export function notModelledText(leftOut: readonly LeftOutColumn[], others: reado
   const times = others.filter(isTime)
   const rest = others.filter((field) => !isTime(field))
   const lines = [
-    ...(rest.length > 0 ? [`${someOf(rest)}: no plain numbers`] : []),
+    ...(rest.length > 0 ? [`${someOf(rest)}: no plain numbers of the row`] : []),
     ...(times.length > 0 ? [`${someOf(times)}: dates or times; --columns models what it names`] : []),
     ...leftOut.slice(0, listedColumns).map(({ name, reason }) => `${name}: ${reason}`),
     ...(leftOut.length > listedColumns ? [`and ${leftOut.length - listedColumns} more`] : []),
@@ -182,8 +243,20 @@ const parseDecimals = valueParser({ type: 'string', enum: [...decimalChoices] },
   throw new InvalidArgumentError(`Allowed choices are ${decimalChoices.join(', ')}.`)
 })
 
+/** Flags that mean nothing without --follow, and how they are written. */
+const followFlags = {
+  every: '--every',
+  onDrift: '--on-drift',
+  recent: '--recent',
+  minGain: '--min-gain',
+  requireApproval: '--require-approval',
+  dryRun: '--dry-run',
+  rounds: '--rounds',
+} as const
+
 /** @throws UsageError if one flag makes another one mean nothing */
-function refusePairs({ recipe, seed, source, sampleTopic }: FitFlags): void {
+function refusePairs(flags: FitFlags): void {
+  const { recipe, seed, source, sampleTopic, follow = false, promote } = flags
   if (seed !== undefined && recipe === 'scaled')
     throw new UsageError(
       '--seed excludes --recipe scaled, which uses no random numbers',
@@ -191,4 +264,14 @@ function refusePairs({ recipe, seed, source, sampleTopic }: FitFlags): void {
     )
   if (sampleTopic !== undefined && source === 'raw')
     throw new UsageError('--sample-topic excludes --source raw', 'Drop one of the two')
+  if (follow && (source === 'sample' || sampleTopic !== undefined))
+    throw new UsageError(
+      `--follow excludes ${source === 'sample' ? '--source sample' : '--sample-topic'}: it fits to recent rows of raw`,
+      'Drop one of the two',
+    )
+  if (follow && !promote)
+    throw new UsageError('--follow excludes --no-promote', 'Add --require-approval, and promote by hand')
+  const [alone] = Object.entries(followFlags).filter(([name]) => flags[name as keyof typeof followFlags] !== undefined)
+  if (!follow && alone !== undefined)
+    throw new UsageError(`${alone[1]} applies to a job that follows`, 'Add --follow, or drop it')
 }

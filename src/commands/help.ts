@@ -26,8 +26,9 @@ const headings = {
     ],
     ...['thousands', 'units', 'date-format'],
   ],
+  'With --follow:': ['every', 'on-drift', 'recent', 'min-gain', 'require-approval', 'rounds'],
   'Operation and tuning:': [
-    ...['http', 'ui', 'max-rate', 'normalize-group', 'restore-group'],
+    ...['components', 'http', 'ui', 'max-rate', 'normalize-group', 'restore-group'],
     ...['allow-empty-output', 'batch-rows', 'compression', 'concentration', 'delivery', 'grace-ms', 'instance'],
     ...['interval', 'max-dead-letters', 'max-iterations', 'max-memory', 'max-model-age', 'min-weight', 'mode-choice'],
     ...['on-invalid', 'rebuild-positions', 'rename-record', 'rename-version-field', 'seed', 'tolerance', 'traces'],

@@ -33,13 +33,14 @@ function listCommand(): Command {
           createdAt: new Date(createdAtMs).toISOString(),
         }))
         const table = textTable(
-          ['version', '', 'created', 'recipe', 'rows', 'columns'],
-          versions.map(({ version, current, names, createdAt, recipe, rows, columns }) => [
+          ['version', '', 'created', 'recipe', 'rows', 'compared', 'columns'],
+          versions.map(({ version, current, names, createdAt, recipe, rows, columns, comparison }) => [
             String(version),
             [...(current ? ['current'] : []), ...names].join(' '),
             `${createdAt.slice(0, 16).replace('T', ' ')}Z`,
             recipe,
             rows,
+            comparison?.verdict ?? '',
             columns.map(({ name, modes }) => `${name} (${modes})`).join(', '),
           ]),
         )
@@ -121,7 +122,8 @@ async function promote(flags: DatasetFlags, to: Exclude<VersionName, 'current'> 
   })
 }
 
-function modelText({ dataset, version, createdAtMs, recipe, seed, lineage, contentSha256, columns }: Model): string {
+function modelText(model: Model): string {
+  const { dataset, version, createdAtMs, recipe, seed, lineage, contentSha256, columns, comparison } = model
   const facts = textTable(
     ['data set', dataset],
     [
@@ -132,6 +134,7 @@ function modelText({ dataset, version, createdAtMs, recipe, seed, lineage, conte
         'trained on',
         `${lineage.rowsUsed.toLocaleString('en')} of ${lineage.rowsSeen.toLocaleString('en')} rows, ${lineage.topic}`,
       ],
+      ...(comparison === undefined ? [] : [['compared', `${comparison.verdict}. ${comparison.reason}`]]),
       ['content', contentSha256.slice(0, 16)],
     ],
   )

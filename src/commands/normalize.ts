@@ -4,6 +4,7 @@ import { topicNames } from '../config/names.ts'
 import { parseCount, parseDuration, parseSeed } from '../config/value-parsers.ts'
 import { stageText } from '../observe/report-text.ts'
 import type { Delivery } from '../ports/log.ts'
+import type { StageReport } from '../ports/stage-report.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
 import { type DatasetFlags, datasetCommand, progressOf } from './command-context.ts'
@@ -26,6 +27,7 @@ import {
   topicOption,
   withStageOptions,
 } from './options.ts'
+import { parseVersionNameFlag, type VersionName } from './version-name.ts'
 
 interface NormalizeFlags extends DatasetFlags, StageFlags {
   readonly group?: string
@@ -33,6 +35,7 @@ interface NormalizeFlags extends DatasetFlags, StageFlags {
   readonly members: number
   readonly model?: number
   readonly maxModelAge?: number
+  readonly shadow?: VersionName
   readonly stats?: boolean
   readonly statsTopic: string
   readonly interval?: number
@@ -69,6 +72,11 @@ export function normalizeCommand(): Command {
       '--max-model-age <duration>',
       'age from which on a model is refused at the start, and warned of later, such as 30d',
       parseDuration,
+    )
+    .option(
+      '--shadow <version>',
+      'version, or a name of one, that looks at a share of the rows and writes nothing: its gain, and modes that change',
+      parseVersionNameFlag,
     )
     .option('--stats', 'count rows for "vgm drift", and refuse to start where that cannot be (default: warn)')
     .option('--no-stats', 'count no rows for "vgm drift"')
@@ -116,6 +124,7 @@ export function normalizeCommand(): Command {
             members,
             model: flags.model,
             maxModelAgeMs: flags.maxModelAge,
+            shadow: flags.shadow,
             stats: flags.stats,
             statsTopic: flags.statsTopic,
             statsIntervalMs: flags.interval,
@@ -134,7 +143,16 @@ export function normalizeCommand(): Command {
             onProgress: progress.update,
           }).finally(progress.end)
         },
-        (report) => stageText(report, topics.normalized),
+        (report) => [stageText(report, topics.normalized), ...shadowText(report)].join('\n'),
       )
     })
+}
+
+/** What another model would have done; nothing without one. */
+function shadowText({ shadow }: StageReport): string[] {
+  if (shadow === undefined) return []
+  const { version, against, rows, gain, columns } = shadow
+  const looked = `Version ${version} would gain ${gain.toFixed(4)} nats a row over version ${against}`
+  const changes = columns.map(({ name, changedMode }) => `${name} ${(100 * changedMode).toFixed(1)} %`).join(', ')
+  return [`${looked}, by ${rows.toLocaleString('en')} rows; values that would change their mode: ${changes}`]
 }

@@ -26,21 +26,51 @@ export interface ObservedStage {
   readonly runsOn: boolean
 }
 
-/**
- * `withCluster` for a stage that others watch: with `--http` its metrics and probes are served from its first moment to
- * its last. Prints the report of `work`, and of one that is interrupted what it has committed.
- */
+/** Prints the report of a stage that others watch, and of one that is interrupted what it has committed. */
 export async function withObservedStage<T extends StageReport>(
   flags: DatasetFlags & StageFlags,
-  { stage, needs, members, runsOn }: ObservedStage,
+  stage: ObservedStage,
   work: (cluster: ClusterSession) => Promise<T>,
   text: (report: T | StageReport) => string,
 ): Promise<void> {
+  const signal = interruption(flags.graceMs)
+  const committed = new Map<MemberNumber, StageReport>()
+  const onEvent = (event: StageEvent, member: MemberNumber) => {
+    if (event.kind === 'committed') committed.set(member, { ...committed.get(member), ...event.totals })
+    const totals = committed.get(member)
+    if (event.kind === 'shadow' && totals !== undefined) committed.set(member, { ...totals, shadow: event.figures })
+  }
+  try {
+    const result = await withObserved(flags, stage, work, { signal, onEvent })
+    printResult(flags, result, text(result))
+  } catch (error) {
+    if (!signal.aborted || !isInterruption(error)) throw error
+    const totals = addReports(committed.values())
+    printResult(flags, { ...totals, interrupted: true }, `${text(totals)}\n${interruptionText(error)}`)
+    process.exitCode = exitCodes.interrupted
+  }
+}
+
+/**
+ * `withCluster` for work that others watch: with `--http` its metrics and probes are served from its first moment to
+ * its last.
+ */
+export async function withObserved<T>(
+  flags: DatasetFlags & StageFlags,
+  { stage, needs, members, runsOn }: ObservedStage,
+  work: (cluster: ClusterSession) => Promise<T>,
+  {
+    signal = interruption(flags.graceMs),
+    onEvent = () => undefined,
+  }: {
+    readonly signal?: AbortSignal
+    readonly onEvent?: (event: StageEvent, member: MemberNumber) => void
+  } = {},
+): Promise<T> {
   const { dataset, http, ui: isUiAsked = false, graceMs, traces } = flags
   if (isUiAsked && http === undefined)
     throw new UsageError('--ui serves at the address of --http, and there is none', 'Add --http, such as --http 9464')
   const address = await clusterAddress(flags)
-  const signal = interruption(graceMs)
   // The only member of its process is the process.
   const member = members === 1 ? 0 : undefined
   const log = createLogger(logLevel(flags), { run: drawRun(), stage, dataset, ...(member !== undefined && { member }) })
@@ -64,9 +94,8 @@ export async function withObservedStage<T extends StageReport>(
   const monitor = http === undefined ? undefined : await openMonitor(http, options)
   if (monitor !== undefined) log.info({ http: monitor.url }, 'metrics and probes are served')
   const trace = traces ? await openSpans({ stage, dataset }) : undefined
-  const committed = new Map<MemberNumber, StageReport>()
   const observe = (event: StageEvent, member: MemberNumber) => {
-    if (event.kind === 'committed') committed.set(member, event.totals)
+    onEvent(event, member)
     monitor?.note(event, member)
     trace?.(event, member)
   }
@@ -77,7 +106,7 @@ export async function withObservedStage<T extends StageReport>(
   signal.addEventListener('abort', () => report({ kind: 'draining', graceMs }), { once: true })
   try {
     const { withClusterAt } = await import('../pipeline/cluster-session.ts')
-    const result = await withClusterAt(address, { log, signal, waits: runsOn, report, observe }, async (cluster) => {
+    return await withClusterAt(address, { log, signal, waits: runsOn, report, observe }, async (cluster) => {
       if (isUiAsked && monitor !== undefined) {
         const { createUi } = await import('../ui/ui-handler.ts')
         const { host } = parseEndpoint(http!)!
@@ -90,12 +119,6 @@ export async function withObservedStage<T extends StageReport>(
         await ui?.close()
       }
     })
-    printResult(flags, result, text(result))
-  } catch (error) {
-    if (!signal.aborted || !isInterruption(error)) throw error
-    const totals = addReports(committed.values())
-    printResult(flags, { ...totals, interrupted: true }, `${text(totals)}\n${interruptionText(error)}`)
-    process.exitCode = exitCodes.interrupted
   } finally {
     await monitor?.close()
   }

@@ -90,7 +90,7 @@ export const registryChecks: readonly Check[] = [
       return [
         error(
           `the schema ${subject} has no numeric column`,
-          'fields of type int, long, float or double, nullable or not, without a logicalType',
+          'fields of type int, long, float or double, nullable or not, without a logicalType, or decimals',
           `vgm fit --dataset ${dataset.dataset} --columns NAME, if one with a logicalType is to be modelled`,
         ),
       ]
@@ -117,9 +117,8 @@ function rowsFindings(
       error(
         isFlat
           ? `no row of ${topics.raw} has a numeric column`
-          : `the rows of ${topics.raw} are Debezium's change events, with the table's columns inside ` +
-              '"before" and "after"',
-        'fields of type int, long, float or double, nullable or not, without a logicalType',
+          : `the rows of ${topics.raw} are Debezium's change events, and "after" holds no number`,
+        'fields of type int, long, float or double, nullable or not, without a logicalType, or decimals',
         isFlat
           ? `vgm fit --dataset ${dataset} --columns NAME, if one with a logicalType is to be modelled`
           : flattenFix,

@@ -32,9 +32,9 @@ const farthestPlace = 20
 /** Log density of a value that the model has never heard of, in nats below one standard deviation's. */
 const leastLogDensity = -50
 
-/** The bins of a model's column. An older model without a baseline has those of its histogram. */
+/** The bins of a model's column. */
 export function driftBins(column: ColumnModel): DriftBins {
-  const { edges, counts, means } = column.baseline ?? ofHistogram(column)
+  const { edges, counts, means } = baselineOf(column)
   const places = cutOff(counts, means)
   const std = deviation(counts, places)
   const ends = Float64Array.from(edges)
@@ -65,7 +65,9 @@ export function driftBins(column: ColumnModel): DriftBins {
   }
 }
 
-function ofHistogram({ histogram: { edges, counts } }: ColumnModel): Baseline {
+/** Of the training rows; of a model that is older, as far as its histogram tells. */
+export function baselineOf({ baseline, histogram: { edges, counts } }: ColumnModel): Baseline {
+  if (baseline !== undefined) return baseline
   const last = edges.length - 1
   return {
     edges: edges.map((edge, i) => (i === last ? nextUp(edge) : edge)),

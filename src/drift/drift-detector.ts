@@ -27,6 +27,8 @@ const referenceWindows = 400
 const oneSided = 1.96
 /** Windows that the effect is also taken of by themselves: the run may have begun by chance before the drift did. */
 const recentWindows = 5
+/** Blocks of so many healthy windows, one after the other, that the scatter of such blocks is known by. */
+const leastBlocks = 20
 /** Evidence beyond this many times what certainty takes is not kept, so that it falls again after a drift has ended. */
 const mostEvidence = 1e3
 
@@ -37,6 +39,10 @@ export type DriftOf = 'values' | 'nulls'
 interface Watch {
   /** of the last healthy windows */
   distances: number[]
+  /** of the last blocks of `recentWindows` healthy windows, each taken as one */
+  blocks: number[]
+  /** the windows of the block that is not full yet */
+  block: ColumnWindow[]
   /** Shiryaev and Roberts' statistic: R = (R + 1) e */
   evidence: number
   /** product of the e-values since the window that makes it largest: Page's rule tells when a drift began */
@@ -123,21 +129,27 @@ export class DriftDetector {
     this.#state.windows++
     const all = this.#bins.flatMap((bins, i) => {
       const sample = thinned(columns[i], this.#options.windowRows, seededUniforms('sample', name, bins.name))
-      const values = { bins, of: 'values' as const, sample, distance: wasserstein(bins, sample) }
-      return bins.nullable ? [values, { ...values, of: 'nulls' as const, distance: nullShift(bins, sample) }] : [values]
+      const values = { bins, of: 'values' as const, sample, distance: distanceOf(bins, 'values', sample) }
+      return bins.nullable
+        ? [values, { ...values, of: 'nulls' as const, distance: distanceOf(bins, 'nulls', sample) }]
+        : [values]
     })
     const judged = all.map((each) => ({ ...each, ...this.#judge(each, name) }))
     const enough = this.#options.windowsPerFalseAlarm * judged.length
     // Columns that are certain by themselves must not hide the others.
     const rest = judged.filter(({ watch }) => watch.evidence < enough)
     const together = rest.reduce((sum, { watch }) => sum + watch.evidence, 0)
-    const findings = judged.map(({ bins, of, distance, p, watch }): DriftFinding => {
+    const findings = judged.map(({ bins, of, sample, distance, p, watch }): DriftFinding => {
       const isAlone = watch.evidence >= enough
       const isCertain = isAlone || (together >= enough && watch.evidence >= leastShare * together)
       const effect = effectBound(bins, of, watch)
       const isAlarm = isCertain && effect >= this.#options.minEffect
       // A drifted window is no example of a healthy one.
-      if (!isAlarm) watch.distances = [...watch.distances, distance].slice(-referenceWindows)
+      if (isAlarm) watch.block = []
+      else {
+        watch.distances = [...watch.distances, distance].slice(-referenceWindows)
+        addToBlock(bins, of, sample, watch)
+      }
       const { evidence, since } = watch
       const counted = { evidence: evidence / enough, windows: since?.windows ?? 0, effect }
       return { column: bins.name, of, distance, p, ...counted, isCertain, isAlarm }
@@ -159,6 +171,8 @@ export class DriftDetector {
     const key = `${of} ${bins.name}`
     const watch: Watch = this.#state.watches[key] ?? {
       distances: [],
+      blocks: [],
+      block: [],
       evidence: 0,
       run: 1,
       since: undefined,
@@ -184,21 +198,41 @@ export class DriftDetector {
 /** A column is named beside others if it has this share of their evidence. */
 const leastShare = 0.1
 
+/** From the training rows. */
+function distanceOf(bins: DriftBins, of: DriftOf, counts: ColumnWindow): number {
+  return of === 'values' ? wasserstein(bins, counts) : nullShift(bins, counts)
+}
+
+function addToBlock(bins: DriftBins, of: DriftOf, window: ColumnWindow, watch: Watch): void {
+  watch.block.push(window)
+  if (watch.block.length < recentWindows) return
+  const distance = distanceOf(bins, of, watch.block.reduce(merged))
+  watch.blocks = [...watch.blocks, distance].slice(-referenceWindows / recentWindows)
+  watch.block = []
+}
+
 /**
  * A lower bound (95 %) of what the windows of a drift differ by from the training rows: the larger one of all of them
  * and of the last ones.
  *
  * By the triangle inequality it is their distance, taken as one window, less what their scatter adds to it. That is no
- * more than the mean of k healthy windows' distances, for distances are convex; its upper bound is the mean of all
- * healthy ones and 1.96 standard errors for k windows.
+ * more than the mean distance of as many healthy windows, or of as many healthy blocks of windows, for distances are
+ * convex; its upper bound is the mean of all healthy ones and 1.96 standard errors. Blocks scatter less than windows
+ * do, by as much as healthy windows are independent of each other.
  */
-function effectBound(bins: DriftBins, of: DriftOf, { distances, since, recent }: Watch): number {
+function effectBound(bins: DriftBins, of: DriftOf, { distances, blocks, since, recent }: Watch): number {
   if (since === undefined || distances.length < warmUpWindows) return 0
+  const bound = (counts: ColumnWindow, windows: number) => {
+    const inBlocks = blocks.length < leastBlocks ? 0 : Math.floor(windows / recentWindows)
+    const scatter = inBlocks > 0 ? upperMean(blocks, inBlocks) : upperMean(distances, windows)
+    return distanceOf(bins, of, counts) - scatter
+  }
+  return Math.max(0, bound(since.counts, since.windows), bound(recent.reduce(merged), recent.length))
+}
+
+/** An upper bound (97.5 %) of the mean of k like these. */
+function upperMean(distances: readonly number[], k: number): number {
   const mean = distances.reduce((sum, distance) => sum + distance, 0) / distances.length
   const variance = distances.reduce((sum, distance) => sum + (distance - mean) ** 2, 0) / (distances.length - 1)
-  const bound = (counts: ColumnWindow, windows: number) =>
-    (of === 'values' ? wasserstein(bins, counts) : nullShift(bins, counts)) -
-    mean -
-    oneSided * Math.sqrt(variance / windows)
-  return Math.max(0, bound(since.counts, since.windows), bound(recent.reduce(merged), recent.length))
+  return mean + oneSided * Math.sqrt(variance / k)
 }

@@ -14,10 +14,12 @@ export interface GainOptions {
   readonly alpha: number
   /** gain that a swap of models is worth, in nats a row */
   readonly leastGain: number
+  /** how far the bounds stand apart besides, on each side */
+  readonly slack: number
 }
 
 /** A thousandth of a nat a row is what a shift of 0.045 standard deviations costs. */
-export const gainDefaults: GainOptions = { alpha: 0.01, leastGain: 0.001 }
+export const gainDefaults: GainOptions = { alpha: 0.01, leastGain: 0.001, slack: 0 }
 
 /** Blocks before the first decision: the bounds hold as the central limit theorem does. */
 export const leastBlocks = 30
@@ -47,13 +49,14 @@ export interface GainBounds {
  * Blocks are the unit because rows of a stream depend on each other; a block should be longer than they do.
  */
 export function gainBounds(state: GainState, options: Partial<GainOptions> = {}): GainBounds {
-  const { alpha, leastGain } = { ...gainDefaults, ...options }
+  const { alpha, leastGain, slack } = { ...gainDefaults, ...options }
   const { blocks: n, mean, squares } = state
   if (n < leastBlocks) return { lower: -Infinity, upper: Infinity, decision: 'wait' }
   const rho2 = tightestAt(tightestBlocks, alpha)
-  const width = Math.sqrt(
+  const scatter = Math.sqrt(
     ((squares / (n - 1)) * 2 * (n * rho2 + 1) * Math.log(Math.sqrt(n * rho2 + 1) / alpha)) / (n * n * rho2),
   )
+  const width = scatter + slack
   const [lower, upper] = [mean - width, mean + width]
   return { lower, upper, decision: lower > leastGain ? 'promote' : upper < leastGain ? 'drop' : 'wait' }
 }

@@ -47,6 +47,7 @@ export class RowScore {
   #densityAt(x: number): number {
     let peak = -Infinity
     for (let k = 0; k < this.#mean.length; k++) peak = Math.max(peak, this.#termAt(k, x))
+    if (peak < leastTerm) return leastTerm
     let sum = 0
     for (let k = 0; k < this.#mean.length; k++) sum += Math.exp(this.#termAt(k, x) - peak)
     return peak + Math.log(sum)
@@ -60,6 +61,7 @@ export class RowScore {
 
 /** A value that a model excludes costs as much as a hundred thousand ordinary ones, and not infinitely much. */
 const leastMass = 1e-300
+const leastTerm = Math.log(leastMass)
 const mostKnown = 65_536
 
 /** Distance of neighbouring values that both models have seen; 0 if one has seen all decimals of a double. */

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PipelineError } from '../errors.ts'
+import { nearestTopic } from '../nearest-name.ts'
 import type { TopicPartition } from '../ports/log.ts'
 import { onTopic, operationsOf } from './acl.ts'
 import { type AdminRequests, changeMs } from './admin-requests.ts'
@@ -91,6 +92,15 @@ export class TopicAdmin {
       this.#requests.connections.metadata(what, null),
     )
     return new Map(topics.map(({ name, partitions }) => [name ?? '', partitions.length]))
+  }
+
+  /** The topic whose name is most like one that does not exist; undefined if none is like it, or nobody tells. */
+  async nearest(topic: string): Promise<string | undefined> {
+    try {
+      return nearestTopic(topic, (await this.partitionCounts()).keys())
+    } catch {
+      return undefined
+    }
   }
 
   /** Undefined if there is no such topic. */
@@ -282,7 +292,7 @@ export class TopicAdmin {
   /** Number of its partitions. @throws TopicMissingError */
   async mustExist(topic: string): Promise<number> {
     const count = await this.partitionCount(topic)
-    if (count === undefined) throw new TopicMissingError(topic)
+    if (count === undefined) throw new TopicMissingError(topic, await this.nearest(topic))
     return count
   }
 }

@@ -4,9 +4,11 @@ import type { TopicPartition } from '../ports/log.ts'
 /** A topic that must exist does not. */
 export class TopicMissingError extends PipelineError {
   readonly code = 'VGM_TOPIC_MISSING'
-  constructor(topic: string) {
+  /** @param nearest a topic whose name is much like it */
+  constructor(topic: string, nearest?: string) {
+    const check = 'heck the names of the data set and of its topics; "vgm load" and "vgm generate" create the raw topic'
     super(`There is no topic ${topic}`, {
-      fix: 'Check the names of the data set and of its topics; "vgm load" and "vgm generate" create the raw topic',
+      fix: nearest === undefined ? `C${check}` : `Did you mean ${nearest}? C${check}`,
       exitCode: exitCodes.usage,
     })
   }

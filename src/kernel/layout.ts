@@ -230,6 +230,11 @@ export const opPutPair = 38
 
 /** what is left of the value belongs to it, whatever it is */
 export const opRest = 39
+/** column, size in bytes of a fixed or 0 for bytes, and 10^scale in two words: a decimal */
+export const opNormalizeDecimal = 40
+export const opRestoreDecimal = 41
+export const opStoreDecimal = 42
+export const opPutDecimal = 43
 
 /** Calls and blocks that may be open at once; deeper nesting counts as malformed. */
 export const stackEntries = 16384

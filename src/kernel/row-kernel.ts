@@ -22,10 +22,12 @@ export interface RowProgram {
   readonly code: Int32Array
   /** how many columns it names */
   readonly columns: number
+  /** the most bytes that all numbers together take once they are written */
+  readonly numberBytes: number
 }
 
 /** Writes values as they came. */
-const copyProgram: RowProgram = { code: Int32Array.of(layout.opRest, layout.opEnd), columns: 0 }
+const copyProgram: RowProgram = { code: Int32Array.of(layout.opRest, layout.opEnd), columns: 0, numberBytes: 0 }
 
 /** How rows of one schema are written. */
 export interface EncodedRun {
@@ -225,8 +227,7 @@ export class RowKernel implements RowEncoder {
     this.memory.bytes.set(head, this.#head)
     this.#set(this.#run + layout.runCode, code)
     this.#set(this.#run + layout.runHeadBytes, head.length)
-    // A number and its mode take ten bytes at most, and so does a long.
-    this.#set(this.#run + layout.runGrowth, head.length + 10 * program.columns)
+    this.#set(this.#run + layout.runGrowth, head.length + program.numberBytes)
     this.#useColumns(columns ?? this.#withoutModes(program.columns), -1, layout.errorVersion)
     this.useHeaders(undefined)
   }

@@ -5,9 +5,10 @@ import { isWholeValue } from '../avro/whole-value.ts'
 import type { Baseline } from '../mixture/baseline.ts'
 import type { ColumnModel, NumericType } from '../mixture/column-model.ts'
 import { columnModelProblem } from '../mixture/column-model-problem.ts'
+import { verdicts } from '../ports/stage-event.ts'
 import { plainSchema } from '../rows/plain-schema.ts'
 import { CorruptModelError } from './errors.ts'
-import type { Model, ModelAlias, ModelContent } from './model.ts'
+import type { Model, ModelAlias, ModelComparison, ModelContent, PartitionRange } from './model.ts'
 import { modelAliasSchema, modelSchema } from './model-schemas.ts'
 
 /** Confluent wire format: a zero, then the schema's id in four bytes, big-endian, then the Avro body. */
@@ -28,7 +29,7 @@ interface ModelRecord {
   seed: number
   lineage: {
     topic: string
-    partitions: { partition: number; start_offset: number; end_offset: number }[]
+    partitions: RangeRecord[]
     rows_seen: number
     rows_used: number
     schema_id: number
@@ -37,6 +38,34 @@ interface ModelRecord {
   }
   content_sha256: string
   columns: ColumnRecord[]
+  comparison: ComparisonRecord | null
+  unseen_from: { partition: number; offset: number }[] | null
+}
+
+interface RangeRecord {
+  partition: number
+  start_offset: number
+  end_offset: number
+}
+
+interface MeanRecord {
+  mean: number
+  lower: number
+  upper: number
+}
+
+interface ComparisonRecord {
+  champion: number
+  cause: string
+  verdict: string
+  reason: string
+  topic: string
+  partitions: RangeRecord[]
+  rows: number
+  blocks: number
+  gain: MeanRecord
+  change: MeanRecord
+  least_gain: number
 }
 
 interface ColumnRecord {
@@ -113,11 +142,12 @@ export function decodeModelAlias(value: Uint8Array, writerSchema?: string): Mode
 
 /**
  * SHA-256 of what a fit decided, hex. The canonical form is the Avro encoding of schemas/model.avsc, which is unique
- * for a value, with version and time 0 and no hash: any language that reads the model can check it.
+ * for a value, with version and time 0, no hash and no notes: any language that reads the model can check it.
  */
 export function contentHash(content: ModelContent): string {
   const record = toModelRecord({ ...content, version: 0, createdAtMs: 0, contentSha256: '' })
-  return createHash('sha256').update(modelType.toBuffer(record)).digest('hex')
+  const bare = { ...record, comparison: null, unseen_from: null }
+  return createHash('sha256').update(modelType.toBuffer(bare)).digest('hex')
 }
 
 /** SHA-256 of a schema's parsing canonical form, hex, as the Avro specification defines it for any language. */
@@ -182,11 +212,7 @@ function toModelRecord(model: Model): ModelRecord {
     seed: model.seed,
     lineage: {
       topic: lineage.topic,
-      partitions: lineage.partitions.map((range) => ({
-        partition: range.partition,
-        start_offset: range.startOffset,
-        end_offset: range.endOffset,
-      })),
+      partitions: lineage.partitions.map(toRangeRecord),
       rows_seen: lineage.rowsSeen,
       rows_used: lineage.rowsUsed,
       schema_id: lineage.schemaId,
@@ -195,6 +221,39 @@ function toModelRecord(model: Model): ModelRecord {
     },
     content_sha256: model.contentSha256,
     columns: model.columns.map(toColumnRecord),
+    comparison: model.comparison === undefined ? null : toComparisonRecord(model.comparison),
+    unseen_from: model.unseenFrom?.map(({ partition, offset }) => ({ partition, offset })) ?? null,
+  }
+}
+
+function toRangeRecord({ partition, startOffset, endOffset }: PartitionRange): RangeRecord {
+  return { partition, start_offset: startOffset, end_offset: endOffset }
+}
+
+function fromRangeRecord(range: RangeRecord): PartitionRange {
+  return { partition: range.partition, startOffset: range.start_offset, endOffset: range.end_offset }
+}
+
+const fromMeanRecord = ({ mean, lower, upper }: MeanRecord) => ({ mean, lower, upper })
+
+function toComparisonRecord({ leastGain, partitions, ...comparison }: ModelComparison): ComparisonRecord {
+  return { ...comparison, partitions: partitions.map(toRangeRecord), least_gain: leastGain }
+}
+
+function fromComparisonRecord(record: ComparisonRecord): ModelComparison {
+  return {
+    champion: record.champion,
+    cause: record.cause === 'drift' ? 'drift' : 'interval',
+    // Of a later writer's verdict this much is sure: readers go on.
+    verdict: verdicts.find((known) => known === record.verdict) ?? 'undecided',
+    reason: record.reason,
+    topic: record.topic,
+    partitions: record.partitions.map(fromRangeRecord),
+    rows: record.rows,
+    blocks: record.blocks,
+    gain: fromMeanRecord(record.gain),
+    change: fromMeanRecord(record.change),
+    leastGain: record.least_gain,
   }
 }
 
@@ -219,11 +278,7 @@ function fromModelRecord(record: ModelRecord): Model {
     seed: record.seed,
     lineage: {
       topic: lineage.topic,
-      partitions: lineage.partitions.map((range) => ({
-        partition: range.partition,
-        startOffset: range.start_offset,
-        endOffset: range.end_offset,
-      })),
+      partitions: lineage.partitions.map(fromRangeRecord),
       rowsSeen: lineage.rows_seen,
       rowsUsed: lineage.rows_used,
       schemaId: lineage.schema_id,
@@ -232,6 +287,10 @@ function fromModelRecord(record: ModelRecord): Model {
     },
     contentSha256: record.content_sha256,
     columns: record.columns.map(fromColumnRecord),
+    ...(record.comparison !== null && { comparison: fromComparisonRecord(record.comparison) }),
+    ...(record.unseen_from !== null && {
+      unseenFrom: record.unseen_from.map(({ partition, offset }) => ({ partition, offset })),
+    }),
   }
 }
 

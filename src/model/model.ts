@@ -1,4 +1,5 @@
 import type { ColumnModel } from '../mixture/column-model.ts'
+import type { Verdict } from '../ports/stage-event.ts'
 
 /** The options of a fit, including defaults; units as in the options of the fit. */
 export interface ModelOptions {
@@ -13,7 +14,7 @@ export interface ModelOptions {
 }
 
 /** The offsets of one partition that were read. */
-interface PartitionRange {
+export interface PartitionRange {
   readonly partition: number
   readonly startOffset: number
   /** the one after the last */
@@ -43,8 +44,48 @@ export interface ModelContent {
   readonly columns: readonly ColumnModel[]
 }
 
+/** A mean over blocks, in nats a row, and anytime-valid bounds; infinite ones if there were too few blocks. */
+interface BoundedMean {
+  readonly mean: number
+  readonly lower: number
+  readonly upper: number
+}
+
+/** How a challenger did against the current version of its time, on rows that neither was fitted on. */
+export interface ModelComparison {
+  /** the version that was current; 0 if there was none */
+  readonly champion: number
+  /** why it was fitted */
+  readonly cause: 'interval' | 'drift'
+  readonly verdict: Verdict
+  /** the verdict, for people */
+  readonly reason: string
+  /** of the rows that both were scored on */
+  readonly topic: string
+  readonly partitions: readonly PartitionRange[]
+  readonly rows: number
+  /** that the rows were cut into */
+  readonly blocks: number
+  /** ln p of the challenger less ln p of the champion */
+  readonly gain: BoundedMean
+  /** the same less what it is on the rows that the champion was fitted on */
+  readonly change: BoundedMean
+  /** the gain that a promotion needs, in nats a row */
+  readonly leastGain: number
+}
+
+/** What is noted of a model that is no part of its content: equal models have the same hash, however they were judged. */
+export interface ModelNotes {
+  readonly comparison?: ModelComparison
+  /**
+   * of a model that was fitted on a sample: the ends of the raw topic when the fit began, so that no row from there on
+   * was seen
+   */
+  readonly unseenFrom?: readonly { readonly partition: number; readonly offset: number }[]
+}
+
 /** A published model; plain data, schemas/model.avsc. */
-export interface Model extends ModelContent {
+export interface Model extends ModelContent, ModelNotes {
   /** from 1 */
   readonly version: number
   readonly createdAtMs: number

@@ -1,7 +1,7 @@
 import { RecordBatchWriter } from '../batch/record-batch-writer.ts'
 import type { TransactionalWriter } from '../ports/log.ts'
 import { CorruptModelError, ModelMissingError, ModelTooLargeError } from './errors.ts'
-import type { Model, ModelAlias, ModelContent } from './model.ts'
+import type { Model, ModelAlias, ModelContent, ModelNotes } from './model.ts'
 import { currentModel, knownVersions, type ModelCatalogue, nextVersion } from './model-catalogue.ts'
 import { contentHash, encodeModel, encodeModelAlias } from './model-codec.ts'
 import { modelKey, type NamedAlias } from './model-key.ts'
@@ -27,6 +27,14 @@ export function modelsTransactionalId(topic: string, dataset: string): string {
   return `${topic}.${dataset}`
 }
 
+export interface PublishOptions {
+  /** whether it becomes the current version [true] */
+  readonly isCurrent?: boolean
+  readonly notes?: ModelNotes
+  /** Throws if it must not be published, as the topic is now. */
+  readonly judge?: (catalogue: ModelCatalogue) => void
+}
+
 /**
  * Publishes a model: version = highest ever seen + 1. As the current one, model and alias become visible together;
  * otherwise the alias stays where it is.
@@ -36,12 +44,17 @@ export function modelsTransactionalId(topic: string, dataset: string): string {
  * @throws FencedError if another publisher of the data set has come meanwhile
  * @throws ModelsUnreadableError
  */
-export async function publishModel(target: ModelsTarget, content: ModelContent, isCurrent = true): Promise<Model> {
+export async function publishModel(
+  target: ModelsTarget,
+  content: ModelContent,
+  { isCurrent = true, notes = {}, judge }: PublishOptions = {},
+): Promise<Model> {
   for (const column of content.columns) demandFinite(content.dataset, column)
   const catalogue = await readModels(target)
+  judge?.(catalogue)
   const version = nextVersion(catalogue, content.dataset)
   const createdAtMs = target.now()
-  const model: Model = { ...content, version, createdAtMs, contentSha256: contentHash(content) }
+  const model: Model = { ...content, ...notes, version, createdAtMs, contentSha256: contentHash(content) }
   const { dataset } = content
   const before = catalogue.datasets.get(dataset)?.alias
   const previousVersion = versionBefore(catalogue, dataset, version)

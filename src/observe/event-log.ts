@@ -58,6 +58,17 @@ export function logEvent(log: Logger, event: StageEvent): void {
         `the schema registry ${event.isReachable ? 'answers again' : 'does not answer; waiting'}`,
       )
       break
+    case 'refit': {
+      const { champion, verdict, reason } = event.comparison
+      log.info({ version: event.version, champion, verdict }, `a challenger was compared. ${reason}`)
+      break
+    }
+    case 'refit-failed':
+      log.error(`nothing could be fitted: ${event.reason}`)
+      break
+    case 'refit-waits':
+      if (event.isNews) log.warn({ has: event.has, needs: event.needs }, event.cause)
+      break
     case 'draining':
       log.info(
         { graceMs: event.graceMs },
@@ -66,6 +77,9 @@ export function logEvent(log: Logger, event: StageEvent): void {
       break
     case 'ended':
       log.info(event.totals, 'a member ends')
+      break
+    case 'shadow':
+      log.debug(event.figures, 'a shadow model has looked at rows')
       break
     case 'brokers-reached':
     case 'state':

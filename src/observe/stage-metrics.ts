@@ -1,5 +1,13 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
-import { abortReasons, type MemberNumber, type PartitionState, type StageEvent } from '../ports/stage-event.ts'
+import {
+  abortReasons,
+  type Comparison,
+  type MemberNumber,
+  type PartitionState,
+  type StageEvent,
+  verdicts,
+} from '../ports/stage-event.ts'
+import { addShadow, type ShadowFigures } from '../ports/stage-report.ts'
 import { registerProcessMetrics } from './process-metrics.ts'
 
 export interface StageLabels {
@@ -30,12 +38,16 @@ export class StageMetrics {
   readonly #transactions: Histogram
   readonly #aborts: Counter
   readonly #rebalances: Counter
+  readonly #refits: Counter
   /** whose last question to the registry was not answered */
   readonly #withoutRegistry = new Set<MemberNumber>()
   readonly #partitions = new Map<MemberNumber, readonly PartitionState[]>()
   readonly #assigned = new Map<MemberNumber, number>()
   readonly #paused = new Set<MemberNumber>()
   readonly #models = new Map<MemberNumber, number>()
+  readonly #shadows = new Map<MemberNumber, ShadowFigures>()
+  /** the last one */
+  #comparison: Comparison | undefined
 
   /**
    * @param version         of this software
@@ -82,6 +94,36 @@ export class StageMetrics {
       name: 'vgm_rebalances_total',
       help: 'Partition assignments that members received, including the first',
     })
+    this.#refits = new Counter({
+      registers,
+      labelNames: [...names, 'verdict'],
+      name: 'vgm_refits_total',
+      help: 'Challengers that were fitted, by what became of them',
+    })
+    this.#gauge('vgm_refit_gain_nats', 'Gain of the last challenger in nats a row, and its bounds', ['bound'], () => {
+      const { mean, lower, upper } = this.#comparison?.gain ?? {}
+      return mean === undefined
+        ? []
+        : [
+            [{ bound: 'mean' }, mean],
+            [{ bound: 'lower' }, lower ?? mean],
+            [{ bound: 'upper' }, upper ?? mean],
+          ]
+    })
+    this.#gauge('vgm_shadow_rows', 'Rows that the shadow model has looked at', [], () => {
+      const shadow = this.#shadow()
+      return shadow === undefined ? [] : [[{}, shadow.rows]]
+    })
+    this.#gauge('vgm_shadow_gain_nats', 'Gain of the shadow model over the one in use, in nats a row', [], () => {
+      const shadow = this.#shadow()
+      return shadow === undefined ? [] : [[{}, shadow.gain]]
+    })
+    this.#gauge(
+      'vgm_shadow_changed_mode_ratio',
+      'Share of the values of a column that have another mode under the shadow model',
+      ['column'],
+      () => (this.#shadow()?.columns ?? []).map(({ name: column, changedMode }) => [{ column }, changedMode]),
+    )
     this.#gauge('vgm_registry_reachable', 'Whether the schema registry answered the last request', [], () => [
       [{}, this.#withoutRegistry.size === 0 ? 1 : 0],
     ])
@@ -107,6 +149,8 @@ export class StageMetrics {
     for (const counter of [this.#rowsIn, this.#rowsOut, this.#bytesIn, this.#bytesOut, this.#rebalances])
       counter.inc({ ...labels }, 0)
     for (const code of deadLetterCodes) this.#deadLetters.inc({ ...labels, code }, 0)
+    if (labels.stage === 'fit')
+      for (const verdict of [...verdicts, 'failed']) this.#refits.inc({ ...labels, verdict }, 0)
     for (const reason of abortReasons) this.#aborts.inc({ ...labels, reason }, 0)
     this.#transactions.zero({ ...labels })
     registerProcessMetrics(this.#registry)
@@ -146,6 +190,17 @@ export class StageMetrics {
       case 'model-taken':
         this.#models.set(member, event.model)
         return
+      case 'refit':
+        this.#refits.inc({ ...labels, verdict: event.comparison.verdict })
+        // Of the first model there is nothing to compare.
+        if (event.comparison.champion > 0) this.#comparison = event.comparison
+        return
+      case 'shadow':
+        this.#shadows.set(member, event.figures)
+        return
+      case 'refit-failed':
+        this.#refits.inc({ ...labels, verdict: 'failed' })
+        return
       case 'registry':
         if (event.isReachable) this.#withoutRegistry.delete(member)
         else this.#withoutRegistry.add(member)
@@ -154,11 +209,17 @@ export class StageMetrics {
         this.#partitions.set(member, event.partitions)
         return
       case 'ended':
-        for (const known of [this.#partitions, this.#assigned, this.#models]) known.delete(member)
+        for (const known of [this.#partitions, this.#assigned, this.#models, this.#shadows]) known.delete(member)
         this.#withoutRegistry.delete(member)
         this.#paused.delete(member)
         return
     }
+  }
+
+  /** Of all members together. */
+  #shadow(): ShadowFigures | undefined {
+    const [first, ...others] = this.#shadows.values()
+    return first && others.reduce(addShadow, first)
   }
 
   #states(): PartitionState[] {

@@ -1,6 +1,6 @@
-import { nearestName } from '../config/nearest-name.ts'
 import type { Rule, ValueRule } from '../config/value-rules.ts'
 import { UsageError } from '../errors.ts'
+import { nearestName } from '../nearest-name.ts'
 
 /** What an option may be: a value by its rule, or an object of options. */
 export type Check<T> = ValueRule<T> | ObjectCheck<T>

@@ -15,32 +15,29 @@ import {
 import { UsageError } from '../errors.ts'
 import { FitOptionError } from '../mixture/errors.ts'
 import { fitSettings, type SummaryFitOptions } from '../mixture/fit-options.ts'
-import type { Model } from '../model/model.ts'
+import type { Model, ModelContent } from '../model/model.ts'
 import { publishModel } from '../model/publish-model.ts'
 import { SchemaCollisionError } from '../rows/schema-error.ts'
 import { fit, type LeftOutColumn } from '../stages/fit.ts'
+import type { BoundedRange } from '../stages/read-partition.ts'
 import { parseSampleCounts } from '../stages/sample.ts'
 import { beginsAnew, call } from './call.ts'
 import { fields, optionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
+import { withHeartbeat } from './heartbeat.ts'
 import { checkNames } from './members/normalize-member.ts'
 import { scanInThreads } from './members/scan-members.ts'
 import { withModelsTarget } from './models-topic.ts'
 import { noProgress, type OnProgress } from './progress.ts'
-import { datasetTopics, offsetsIn, requireTopic, topicRanges } from './row-topics.ts'
+import { datasetTopics, offsetsIn, requireTopic, topicEnds, topicRanges } from './row-topics.ts'
 
-export interface FitDatasetOptions {
+/** How columns are fitted. */
+export interface ColumnsFitOptions {
   readonly dataset: string
   /** where the model is published ['vgm.models'] */
   readonly modelsTopic?: string | undefined
-  /** the rows of the sample topic, or every row of the raw topic ['sample'] */
-  readonly source?: 'sample' | 'raw' | undefined
   /** [`<dataset>.raw`] */
   readonly rawTopic?: string | undefined
-  /** where source is 'sample' [`<dataset>.sample`] */
-  readonly sampleTopic?: string | undefined
-  /** columns to model [all that are plain numbers] */
-  readonly columns?: readonly string[] | undefined
   /** 'scaled' for data of any size and scale, 'sklearn' for scikit-learn's numbers ['scaled'] */
   readonly recipe?: 'scaled' | 'sklearn' | undefined
   /** options of the fit of a column [the defaults of the recipe] */
@@ -51,15 +48,24 @@ export interface FitDatasetOptions {
   readonly roundToDecimals?: boolean | undefined
   /** of the starts of recipe 'sklearn'; 'scaled' draws nothing and refuses it [0] */
   readonly seed?: number | undefined
-  /** whether the new version becomes the current one, which stages use [true] */
-  readonly promote?: boolean | undefined
   /** threads that read, each a share of the partitions [1: this one] */
   readonly members?: number | undefined
+  readonly onProgress?: OnProgress | undefined
+}
+
+export interface FitDatasetOptions extends ColumnsFitOptions {
+  /** the rows of the sample topic, or every row of the raw topic ['sample'] */
+  readonly source?: 'sample' | 'raw' | undefined
+  /** where source is 'sample' [`<dataset>.sample`] */
+  readonly sampleTopic?: string | undefined
+  /** columns to model [all that are plain numbers] */
+  readonly columns?: readonly string[] | undefined
+  /** whether the new version becomes the current one, which stages use [true] */
+  readonly promote?: boolean | undefined
   /** told of the fields that are not modelled because they are no plain numbers, each with its type */
   readonly onOtherFields?: ((fields: readonly string[]) => void) | undefined
   /** told of each number that is not modelled, and why */
   readonly onLeftOut?: ((column: LeftOutColumn) => void) | undefined
-  readonly onProgress?: OnProgress | undefined
 }
 
 /** The rows of the whole topic have been counted. */
@@ -68,34 +74,39 @@ type ColumnFitOptions = Omit<SummaryFitOptions, 'totalRows'>
 /** Their values have rules of their own, by the recipe. */
 const inMixture = { allows: () => true, may: 'a number' }
 
+/** @internal What the options may be. */
+export const columnsFitChecks = {
+  modelsTopic: ownTopic,
+  rawTopic: ownTopic,
+  recipe: oneOf(['scaled', 'sklearn']),
+  mixture: fields<ColumnFitOptions>(
+    {},
+    {
+      components: inMixture,
+      weightConcentrationPrior: inMixture,
+      tolerance: inMixture,
+      maxIterations: inMixture,
+      regularization: inMixture,
+    },
+  ),
+  minWeight: leastWeight,
+  roundToDecimals: flag,
+  seed,
+  members: count,
+  onProgress: listener<OnProgress>(),
+} as const
+
 const checks = optionChecks<FitDatasetOptions>(
   'fitDataset',
   { dataset: datasetName },
   {
-    modelsTopic: ownTopic,
+    ...columnsFitChecks,
     source: oneOf(['sample', 'raw']),
-    rawTopic: ownTopic,
     sampleTopic: ownTopic,
     columns: listOf(text, 'names of columns'),
-    recipe: oneOf(['scaled', 'sklearn']),
-    mixture: fields<ColumnFitOptions>(
-      {},
-      {
-        components: inMixture,
-        weightConcentrationPrior: inMixture,
-        tolerance: inMixture,
-        maxIterations: inMixture,
-        regularization: inMixture,
-      },
-    ),
-    minWeight: leastWeight,
-    roundToDecimals: flag,
-    seed,
     promote: flag,
-    members: count,
     onOtherFields: listener<(fields: readonly string[]) => void>(),
     onLeftOut: listener<(column: LeftOutColumn) => void>(),
-    onProgress: listener<OnProgress>(),
   },
 )
 
@@ -110,88 +121,126 @@ const checks = optionChecks<FitDatasetOptions>(
  * @throws InterruptedError when the cluster's signal fires: the same call starts from the beginning
  */
 export async function fitDataset(cluster: ClusterSession, options: FitDatasetOptions): Promise<Model> {
-  return call(checks, cluster, options, fitModel, beginsAnew)
+  return call(checks, cluster, options, (open, told) => withHeartbeat(open, () => fitModel(open, told)), beginsAnew)
 }
 
 async function fitModel(cluster: ClusterSession, options: FitDatasetOptions): Promise<Model> {
   refusePairs(options)
-  const {
-    dataset,
-    source = 'sample',
-    modelsTopic = defaultModelsTopic,
-    recipe = 'scaled',
-    mixture = {},
-    columns,
-  } = options
-  const { minWeight = 0.005, roundToDecimals, seed = 0, members = 1, onProgress = noProgress } = options
+  refuseRecipe('fitDataset', options)
+  const { dataset, source = 'sample', modelsTopic = defaultModelsTopic, columns } = options
   const overrides = { raw: options.rawTopic, sample: options.sampleTopic }
   const topics = datasetTopics(cluster, dataset, overrides, modelsTopic)
   const topic = source === 'raw' ? topics.raw : topics.sample
   await cluster.admin.topics.mustExist(topics.raw)
-  const { rows, registry, signal, log } = cluster
   await requireTopic(
     cluster,
     topic,
     `Sample it first ("vgm sample --dataset ${dataset}"), or fit all rows (--source raw)`,
   )
   const ranges = await topicRanges(cluster, topic)
-  const of = offsetsIn(ranges)
+  // After the ranges of the sample: none of its rows comes from behind these ends.
+  const notes = source === 'raw' ? {} : { unseenFrom: await rawEnds(cluster, topics.raw) }
   // The publisher comes first: it fences another fit of this data set before either has done its work.
   return withModelsTarget(cluster, modelsTopic, dataset, async (target) => {
-    const reader = rows.openReader()
-    try {
-      const content = await fit({
-        dataset,
-        columns,
-        recipe,
-        mixture,
-        minWeight,
-        roundToDecimals,
-        seed,
-        reader,
-        ...(members > 1 && { scan: scanInThreads(cluster, members) }),
-        registry,
-        ranges,
-        ...(source === 'raw'
-          ? { sampledFrom: undefined, seesAll: true }
-          : { sampledFrom: await rowsSampledFrom(cluster, dataset, topics) }),
-        softwareVersion,
-        signal,
-        onOtherFields: options.onOtherFields,
-        onLeftOut: options.onLeftOut,
-        onWarning: (message) => log.warn({ dataset }, message),
-        onProgress: (read) => onProgress(read, of),
-      })
-      await warnOfNames(cluster, topics.raw, content)
-      return await publishModel(target, content, options.promote ?? true)
-    } finally {
-      await reader.close()
-    }
+    const content = await fitColumns(cluster, options, {
+      columns,
+      ranges,
+      ...(source === 'raw'
+        ? { sampledFrom: undefined, seesAll: true }
+        : { sampledFrom: await rowsSampledFrom(cluster, dataset, topics) }),
+      onOtherFields: options.onOtherFields,
+      onLeftOut: options.onLeftOut,
+    })
+    await warnOfNames(cluster, topics.raw, content)
+    return publishModel(target, content, { isCurrent: options.promote ?? true, notes })
   })
 }
 
-/** @throws UsageError if one option makes another one mean nothing, or the recipe refuses one */
-function refusePairs({ recipe = 'scaled', mixture = {}, seed, source, sampleTopic }: FitDatasetOptions): void {
-  if (seed !== undefined && recipe === 'scaled')
-    throw new UsageError("fitDataset: seed excludes recipe 'scaled', which draws nothing", 'Leave out one of the two')
+/** @internal What is fitted to. */
+export interface FittedRows {
+  /** undefined: every numeric column that can be modelled */
+  readonly columns: readonly string[] | undefined
+  readonly ranges: readonly BoundedRange[]
+  /** rows that these were sampled from; undefined if they are all */
+  readonly sampledFrom?: number | undefined
+  /** whether these are all rows, so that the decimals of a column are known */
+  readonly seesAll?: boolean
+  readonly onLeftOut?: ((column: LeftOutColumn) => void) | undefined
+  readonly onOtherFields?: ((fields: readonly string[]) => void) | undefined
+}
+
+/** @internal Fits to rows, and publishes nothing. */
+export async function fitColumns(
+  cluster: ClusterSession,
+  options: ColumnsFitOptions,
+  { columns, ranges, sampledFrom, seesAll, onOtherFields, onLeftOut }: FittedRows,
+): Promise<ModelContent> {
+  const { dataset, recipe = 'scaled', mixture = {}, minWeight = 0.005, roundToDecimals, seed = 0 } = options
+  const { members = 1, onProgress = noProgress } = options
+  const { rows, registry, signal, log } = cluster
+  const of = offsetsIn(ranges)
+  const reader = rows.openReader()
+  try {
+    return await fit({
+      dataset,
+      columns,
+      recipe,
+      mixture,
+      minWeight,
+      roundToDecimals,
+      seed,
+      reader,
+      ...(members > 1 && { scan: scanInThreads(cluster, members) }),
+      registry,
+      ranges,
+      sampledFrom,
+      ...(seesAll !== undefined && { seesAll }),
+      softwareVersion,
+      signal,
+      onOtherFields,
+      onLeftOut,
+      onWarning: (message) => log.warn({ dataset }, message),
+      onProgress: (read) => onProgress(read, of),
+    })
+  } finally {
+    await reader.close()
+  }
+}
+
+/** @throws UsageError if one option makes another one mean nothing */
+function refusePairs({ source, sampleTopic }: FitDatasetOptions): void {
   if (sampleTopic !== undefined && source === 'raw')
     throw new UsageError("fitDataset: sampleTopic excludes source 'raw'", 'Leave out one of the two')
+}
+
+/** @internal @throws UsageError if the recipe refuses an option */
+export function refuseRecipe(caller: string, { recipe = 'scaled', mixture = {}, seed }: ColumnsFitOptions): void {
+  if (seed !== undefined && recipe === 'scaled')
+    throw new UsageError(`${caller}: seed excludes recipe 'scaled', which draws nothing`, 'Leave out one of the two')
   try {
     fitSettings(recipe, mixture)
   } catch (error) {
     if (!(error instanceof FitOptionError)) throw error
-    throw new UsageError(`fitDataset: mixture.${error.message}`, error.fix)
+    throw new UsageError(`${caller}: mixture.${error.message}`, error.fix)
   }
 }
 
-/** Warns now about the errors that normalize would give. */
-async function warnOfNames(cluster: ClusterSession, rawTopic: string, model: Pick<Model, 'columns'>): Promise<void> {
+/** @internal Warns now about the errors that normalize would give. */
+export async function warnOfNames(
+  cluster: ClusterSession,
+  rawTopic: string,
+  model: Pick<Model, 'columns'>,
+): Promise<void> {
   try {
     await checkNames(cluster, rawTopic, model)
   } catch (error) {
     if (!(error instanceof SchemaCollisionError)) throw error
     cluster.log.warn({ topic: rawTopic }, `normalize will be refused: ${error.message}. ${error.fix}`)
   }
+}
+
+async function rawEnds(cluster: ClusterSession, rawTopic: string) {
+  return (await topicEnds(cluster, rawTopic)).map(({ partition, offset }) => ({ partition, offset }))
 }
 
 /** Rows of the raw topic that the sample was taken from, as the sampler has counted them; undefined if it has not. */

@@ -47,8 +47,8 @@ const checks = optionChecks<MeasureDriftOptions>(
   },
 )
 
-/** A transaction that is open when a window ends may still add rows to it, until it times out; clocks differ, too. */
-const settleMs = 15_000
+/** @internal A transaction that is open when a window ends may still add rows to it, until it times out; clocks differ, too. */
+export const settleMs = 15_000
 
 /**
  * What has changed in the rows since a model was fitted, from what members of normalize have counted.

@@ -2,7 +2,8 @@ import { defaultModelsTopic } from '../config/names.ts'
 import { aliasName, count, datasetName, either, oneOf, ownTopic, type ValueRule } from '../config/value-rules.ts'
 import { UsageError } from '../errors.ts'
 import { ModelMissingError } from '../model/errors.ts'
-import type { Model } from '../model/model.ts'
+import { isPromoted } from '../model/judge-challenger.ts'
+import type { Model, ModelComparison } from '../model/model.ts'
 import { knownVersions, type ModelCatalogue } from '../model/model-catalogue.ts'
 import { ModelFollower } from '../model/model-follower.ts'
 import type { NamedAlias } from '../model/model-key.ts'
@@ -125,6 +126,8 @@ export interface ModelVersion {
   /** rows of the topic that it was trained on */
   readonly rows: number
   readonly columns: readonly { readonly name: string; readonly modes: number }[]
+  /** what became of it as a challenger, and why; undefined of a model that was compared with none */
+  readonly comparison?: Pick<ModelComparison, 'champion' | 'verdict' | 'reason'>
 }
 
 /**
@@ -144,7 +147,7 @@ async function list(cluster: ClusterSession, options: FollowModelsOptions): Prom
   try {
     const models = follower.catalogue.datasets.get(options.dataset)
     const versions = [...(models?.versions.values() ?? [])].map(
-      ({ version, createdAtMs, recipe, columns, lineage }): ModelVersion => ({
+      ({ version, createdAtMs, recipe, columns, lineage, comparison }): ModelVersion => ({
         version,
         current: version === models?.alias?.version,
         names: [...(models?.named ?? [])].filter(([, named]) => named === version).map(([name]) => name),
@@ -152,6 +155,7 @@ async function list(cluster: ClusterSession, options: FollowModelsOptions): Prom
         recipe,
         rows: lineage.rowsSeen,
         columns: columns.map(({ name, mean }) => ({ name, modes: mean.length })),
+        ...(comparison !== undefined && { comparison: shortComparison(comparison) }),
       }),
     )
     return versions.sort((a, b) => a.version - b.version)
@@ -159,6 +163,8 @@ async function list(cluster: ClusterSession, options: FollowModelsOptions): Prom
     await follower.close()
   }
 }
+
+const shortComparison = ({ champion, verdict, reason }: ModelComparison) => ({ champion, verdict, reason })
 
 export interface PromoteModelOptions {
   readonly dataset: string
@@ -197,8 +203,7 @@ async function promote(
       const versions = knownVersions(catalogue, dataset)
       if (versions.length === 0) throw new ModelMissingError(modelsTopic, dataset, undefined, versions)
       if (wanted !== 'previous') return numberOf(catalogue, dataset, wanted)
-      const current = catalogue.datasets.get(dataset)?.alias?.version ?? 0
-      const previous = versions.filter((version) => version < current).at(-1)
+      const previous = versionBefore(catalogue, dataset)
       if (previous === undefined)
         throw new UsageError(
           'There is no version before the current one',
@@ -208,6 +213,17 @@ async function promote(
     })
     return version
   })
+}
+
+/** The version to roll back to: the one that was used before, or the next lower one that was ever meant to be used. */
+function versionBefore(catalogue: ModelCatalogue, dataset: string): number | undefined {
+  const { versions, alias } = catalogue.datasets.get(dataset) ?? {}
+  const { version: current = 0, previousVersion = 0 } = alias ?? {}
+  if (previousVersion > 0 && previousVersion < current && versions?.has(previousVersion)) return previousVersion
+  const used = ({ comparison }: Model) => comparison === undefined || isPromoted(comparison.verdict)
+  return knownVersions(catalogue, dataset)
+    .filter((version) => version < current && used(versions?.get(version) as Model))
+    .at(-1)
 }
 
 export interface NameModelOptions {

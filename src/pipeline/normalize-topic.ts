@@ -16,6 +16,7 @@ import { type GroupOptions, groupChecks, memberOptions } from './group-options.t
 import type { NormalizeMemberOptions } from './members/normalize-member.ts'
 import { runMembers } from './members/run-members.ts'
 import { modeChoiceCheck } from './mode-choice-check.ts'
+import { type VersionName, versionName } from './models-topic.ts'
 import { noProgress } from './progress.ts'
 import { datasetTopics, endsOf, topicsBeside } from './row-topics.ts'
 import { whenReachable } from './when-reachable.ts'
@@ -36,6 +37,8 @@ export interface NormalizeTopicOptions extends GroupOptions {
   readonly model?: number | undefined
   /** age of a model in ms from which on it is an error at the start, and a warning later [Infinity] */
   readonly maxModelAgeMs?: number | undefined
+  /** a version, or a name of one, that looks at a share of the rows and writes nothing [none] */
+  readonly shadow?: VersionName | undefined
   /**
    * counts rows by column and window, so that drift can be measured: true refuses to start where the counts cannot be
    * written [true, with a warning in place of the refusal]
@@ -65,6 +68,7 @@ const checks = optionChecks<NormalizeTopicOptions>(
     members: count,
     model: count,
     maxModelAgeMs: limit,
+    shadow: versionName,
     stats: flag,
     statsTopic: ownTopic,
     statsIntervalMs: count,
@@ -110,6 +114,7 @@ async function normalize(cluster: ClusterSession, options: NormalizeTopicOptions
     group: options.group ?? groupName(dataset, 'normalize'),
     model: options.model,
     maxModelAgeMs: options.maxModelAgeMs,
+    shadow: options.shadow,
     stats: await preparedStats(cluster, options, statsTopic),
     clip: options.clip ?? Infinity,
     modeChoice: options.modeChoice ?? { kind: 'likely' },

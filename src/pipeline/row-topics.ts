@@ -11,7 +11,9 @@ const bestBatchBytes = 512 * 1024
 
 /** For a topic that another command creates. @throws UsageError with `fix` if it does not exist */
 export async function requireTopic({ admin }: ClusterSession, topic: string, fix: string): Promise<void> {
-  if ((await admin.topics.partitionCount(topic)) === undefined) throw new UsageError(`There is no topic ${topic}`, fix)
+  if ((await admin.topics.partitionCount(topic)) !== undefined) return
+  const nearest = await admin.topics.nearest(topic)
+  throw new UsageError(`There is no topic ${topic}`, nearest === undefined ? fix : `Did you mean ${nearest}? ${fix}`)
 }
 
 /** For rows without a key. @throws UsageError with `fix` if the topic is compacted, because it refuses them */

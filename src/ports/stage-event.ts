@@ -1,4 +1,4 @@
-import type { StageReport } from './stage-report.ts'
+import type { ShadowFigures, StageReport } from './stage-report.ts'
 
 /*
  * What happens in the life of a stage, as its log, its metrics and its probes are told. All of it is plain data: it
@@ -58,6 +58,23 @@ export interface StalledPartition {
   readonly seconds: number
 }
 
+/**
+ * What became of a challenger: the values of `verdict` in schemas/model.avsc and the label of `vgm_refits_total`, and so
+ * a closed list.
+ */
+export const verdicts = ['promoted', 'approval', 'undecided', 'no-gain', 'unchanged', 'other-columns', 'first'] as const
+export type Verdict = (typeof verdicts)[number]
+
+/** How a challenger did; the models topic has all of it. */
+export interface Comparison {
+  readonly champion: number
+  readonly verdict: Verdict
+  readonly reason: string
+  readonly rows: number
+  /** in nats a row, with anytime-valid bounds */
+  readonly gain: { readonly mean: number; readonly lower: number; readonly upper: number }
+}
+
 export type StageEvent =
   /**
    * What a member needs before it begins is not there; told at each attempt, `isNews` says which ones are worth a line.
@@ -100,6 +117,20 @@ export type StageEvent =
       /** since the member's loop came by last */
       readonly turnedMsAgo: number
     }
+  /** A challenger was compared with the current model; without a version in a dry run. */
+  | { readonly kind: 'refit'; readonly version: number | undefined; readonly comparison: Comparison }
+  /** No model could be fitted to the rows that there are. */
+  | { readonly kind: 'refit-failed'; readonly reason: string }
+  /** A fit is due and lacks rows; told at each look. */
+  | {
+      readonly kind: 'refit-waits'
+      readonly cause: string
+      readonly has: number
+      readonly needs: number
+      readonly isNews: boolean
+    }
+  /** What a shadow model would have done with this member's rows, after a committed slice. */
+  | { readonly kind: 'shadow'; readonly figures: ShadowFigures }
   | { readonly kind: 'draining'; readonly graceMs: number }
   | { readonly kind: 'ended'; readonly totals: StageReport }
 

@@ -8,6 +8,49 @@ export interface StageReport {
   readonly rowsPerSecond: number
   /** of a replay that is bounded by time */
   readonly times?: TimeCounts
+  /** of a normalize with a shadow model */
+  readonly shadow?: ShadowFigures
+}
+
+/** What another model would have done with rows that were normalized; of a share of them. */
+export interface ShadowFigures {
+  /** of the model that writes nothing */
+  readonly version: number
+  /** of the model that is used */
+  readonly against: number
+  /** that were looked at since that model is in use */
+  readonly rows: number
+  /** that these stand for: what follows is of them */
+  readonly ofRows: number
+  /** ln p of the shadow less ln p of the model in use, in nats a row */
+  readonly gain: number
+  /** those that both have, the first 64 */
+  readonly columns: readonly ShadowColumnFigures[]
+}
+
+interface ShadowColumnFigures {
+  readonly name: string
+  /** those other than null, of `ofRows` */
+  readonly values: number
+  /** share of them that would have another mode than the partner of the one that they have */
+  readonly changedMode: number
+}
+
+/** The figures of two members; those of one that has not taken the newer model yet are left out. */
+export function addShadow(a: ShadowFigures, b: ShadowFigures): ShadowFigures {
+  if (a.against !== b.against) return a.against > b.against ? a : b
+  const mean = (x: number, n: number, y: number, m: number) => (n + m > 0 ? (x * n + y * m) / (n + m) : 0)
+  return {
+    ...a,
+    rows: a.rows + b.rows,
+    ofRows: a.ofRows + b.ofRows,
+    gain: mean(a.gain, a.ofRows, b.gain, b.ofRows),
+    columns: a.columns.map(({ name, values, changedMode }, c) => ({
+      name,
+      values: values + b.columns[c].values,
+      changedMode: mean(changedMode, values, b.columns[c].changedMode, b.columns[c].values),
+    })),
+  }
 }
 
 /** Rows of a replay by their times; none of those left out counts among `rowsIn`. */
@@ -54,6 +97,7 @@ export function addReports(reports: Iterable<StageReport>): StageReport {
   const all = [...reports]
   const sum = (of: (report: StageReport) => number) => all.reduce((rows, report) => rows + of(report), 0)
   const times = all.flatMap(({ times }) => times ?? [])
+  const shadows = all.flatMap(({ shadow }) => shadow ?? [])
   return {
     ...stageReport(
       sum(({ rowsIn }) => rowsIn),
@@ -62,5 +106,6 @@ export function addReports(reports: Iterable<StageReport>): StageReport {
       Math.max(0, ...all.map(({ seconds }) => seconds)),
     ),
     ...(times.length > 0 && { times: times.reduce(addTimeCounts, noTimeCounts) }),
+    ...(shadows.length > 0 && { shadow: shadows.reduce(addShadow) }),
   }
 }

@@ -4,10 +4,17 @@ import { MalformedSchemaError } from './schema-error.ts'
 const primitiveNames = ['null', 'boolean', 'int', 'long', 'float', 'double', 'bytes', 'string'] as const
 export type PrimitiveName = (typeof primitiveNames)[number]
 
-export interface AvroPrimitive {
-  readonly kind: PrimitiveName
-  /** as the schema says it, known or not */
+/** What a primitive or a fixed stands for. */
+interface LogicalType {
+  /** as the schema says it, known or not; else Connect's name for a time */
   readonly logicalType?: string
+  /** of a decimal: digits in all, and of them after the point */
+  readonly precision?: number
+  readonly scale?: number
+}
+
+export interface AvroPrimitive extends LogicalType {
+  readonly kind: PrimitiveName
 }
 
 export interface AvroEnum {
@@ -20,13 +27,12 @@ export interface AvroEnum {
   readonly default?: string
 }
 
-export interface AvroFixed {
+export interface AvroFixed extends LogicalType {
   readonly kind: 'fixed'
   /** with its namespace */
   readonly name: string
   readonly aliases?: readonly string[]
   readonly sizeBytes: number
-  readonly logicalType?: string
 }
 
 interface AvroArray {
@@ -236,6 +242,8 @@ function parseFixed(json: JsonObject, where: string, outer: string, names: Names
   return type
 }
 
+const connectTime = /^(io\.debezium\.time\.|org\.apache\.kafka\.connect\.data\.(Date|Time|Timestamp)$)/
+
 type JsonObject = Record<string, unknown>
 
 function checkedName(json: JsonObject, where: string, outer: string, names: Names) {
@@ -257,8 +265,14 @@ function aliasesOf(json: JsonObject, namespace: string): { aliases?: readonly st
   return aliases.length === 0 ? {} : { aliases: aliases.map((alias) => fullName(alias, namespace)) }
 }
 
-function logicalTypeOf(json: JsonObject): { logicalType?: string } {
-  return typeof json.logicalType === 'string' ? { logicalType: json.logicalType } : {}
+function logicalTypeOf({ logicalType, precision, scale = 0, ...json }: JsonObject): LogicalType {
+  if (typeof logicalType !== 'string') {
+    // Connect writes days, milliseconds and microseconds as plain ints and longs of such names, Debezium all of them.
+    const name = json['connect.name']
+    return typeof name === 'string' && connectTime.test(name) ? { logicalType: name } : {}
+  }
+  const isDecimal = logicalType === 'decimal' && typeof precision === 'number' && typeof scale === 'number'
+  return isDecimal ? { logicalType, precision, scale } : { logicalType }
 }
 
 function isObject(json: unknown): json is JsonObject {

@@ -23,6 +23,6 @@ export interface NormalizedPlan {
  * @throws NotNormalizedError if `deriveNormalizedSchema` has not made it
  */
 export function compileNormalizedPlan(json: SchemaJson): NormalizedPlan {
-  const { schema, columns, rawSchema, model } = parseNormalizedSchema(json)
-  return { columns, program: compileRestoreProgram(schema, columns), rawSchema, model }
+  const { schema, raw, columns, rawSchema, model } = parseNormalizedSchema(json)
+  return { columns, program: compileRestoreProgram(schema, raw, columns), rawSchema, model }
 }

@@ -8,8 +8,9 @@ import {
   schemaJson,
   typeNames,
 } from './avro-schema.ts'
+import { type ColumnTree, columnTree, mostSteps, withoutNull } from './column-path.ts'
 import { parseExactJson } from './exact-json.ts'
-import { type NumericColumn, numericColumns, numericField } from './numeric-columns.ts'
+import { columnOf, type NumericColumn, type NumericField, numericColumns, numericField } from './numeric-columns.ts'
 import { NotNormalizedError, SchemaCollisionError, UnfitColumnError } from './schema-error.ts'
 import { collectTypes, type SchemaObject as Json, TypeCopier, type TypeDefinition } from './type-copier.ts'
 
@@ -53,6 +54,7 @@ export interface NormalizedSchemaOptions {
 /** What restore needs to know about a topic of normalized rows. */
 export interface NormalizedSchema {
   readonly schema: AvroRecord
+  readonly raw: AvroRecord
   /** JSON text, to be registered and written with */
   readonly rawSchema: string
   /** in the order of the fields, as the raw schema has them */
@@ -68,8 +70,12 @@ export interface NormalizedSchema {
  * Every other field keeps its JSON, but for a property of our name. The record drops its aliases, which are names of
  * the raw record.
  *
+ * A record on the way to a column within it is derived likewise, as `<Record>Normalized`; what else the raw schema uses
+ * that type for keeps the raw one. Where it has several such records with other columns each, or the name is taken, the
+ * names get numbers: `<Record>Normalized2`.
+ *
  * @param rawSchema JSON text of a record
- * @param modelled  names of fields that `numericColumns` admits
+ * @param modelled  names of columns that `numericColumns` admits
  * @returns JSON text; the same for the same arguments
  * @throws MalformedSchemaError, UnfitColumnError, SchemaCollisionError
  *
@@ -86,24 +92,12 @@ export function deriveNormalizedSchema(
 ): string {
   const schema = parseAvroSchema(rawSchema)
   const columns = numericColumns(schema, { named: modelled.map((column) => column.name) })
-  const columnOf = new Map(columns.map((column) => [column.name, column]))
   if (schema.kind !== 'record') throw new UnfitColumnError('the schema', '*', 'it is not a record', [])
   const { versionField, recordName } = chosenNames(schema, options)
 
   const raw = recordJson(parseExactJson(rawSchema))
-  // A raw record that holds itself: its name is no longer that of the record around it. Its copy may come before a type
-  // that it refers to.
-  const definitions = new Map<string, TypeDefinition>()
-  collectTypes(raw, schema.namespace, definitions)
-  const types = new TypeCopier(definitions)
-  let modeValueType: unknown = modeValue
-  const fields = (raw.fields as Json[]).map(({ [rawTypeProperty]: _ours, ...field }) => {
-    const column = columnOf.get(field.name as string)
-    if (column === undefined) return { ...field, type: types.copy(field.type, schema.namespace) }
-    const derived = modelledField(field, column, modeValueType)
-    modeValueType = modeValueName
-    return derived
-  })
+  const deriver = new RecordDeriver(schema, raw, recordName)
+  const fields = deriver.fields(schema, columnTree(columns.map(({ name }) => name)))
   const { type: _type, name: _name, namespace: _namespace, aliases: _aliases, fields: _fields, ...properties } = raw
   return JSON.stringify({
     type: 'record',
@@ -116,12 +110,66 @@ export function deriveNormalizedSchema(
   })
 }
 
-function modelledField(field: Json, column: NumericColumn, modeValueType: unknown): Json {
-  const { default: fallback, ...kept } = field
-  const type = column.nullable ? [modeValueType, 'null'] : modeValueType
-  if (!column.nullFirst) return { ...kept, type, [rawTypeProperty]: column.type }
-  const nullDefault = fallback === null ? { default: null } : {}
-  return { ...kept, type: ['null', modeValueType], ...nullDefault, [rawTypeProperty]: column.type }
+/** Derives the records of one schema. */
+class RecordDeriver {
+  readonly #definitions = new Map<string, TypeDefinition>()
+  readonly #types: TypeCopier
+  /** full names that are given out */
+  readonly #taken: Set<string>
+  /** full names of the derived records, by the raw record and its columns */
+  readonly #derived = new Map<string, string>()
+  #modeValueType: unknown = modeValue
+
+  /** @param json of the record */
+  constructor(record: AvroRecord, json: Json, recordName: string) {
+    collectTypes(json, '', this.#definitions)
+    // The definitions around a field may be gone, and with them what it refers to.
+    this.#types = new TypeCopier(this.#definitions)
+    this.#taken = typeNames(record).add(fullName(recordName, record.namespace))
+  }
+
+  fields(record: AvroRecord, tree: ColumnTree): Json[] {
+    const json = this.#definitions.get(record.name)?.json.fields as Json[]
+    return record.fields.map((field, i) => {
+      const { [rawTypeProperty]: _ours, ...kept } = json[i]
+      const found = tree.get(field.name)
+      if (found === undefined) return { ...kept, type: this.#types.copy(kept.type, record.namespace) }
+      if (typeof found === 'object') return this.#nullable(kept, field, this.#record(field, found))
+      const column = numericField(field) as NumericField
+      const type = this.#modeValueType
+      this.#modeValueType = modeValueName
+      return { ...this.#nullable(kept, field, type), [rawTypeProperty]: column.type }
+    })
+  }
+
+  /** The type of a field with columns within it. */
+  #record({ type }: AvroField, tree: ColumnTree): unknown {
+    const record = withoutNull(type).present as AvroRecord
+    const key = JSON.stringify([record.name, pathsOf(tree)])
+    const known = this.#derived.get(key)
+    if (known !== undefined) return known
+    const shortName = record.name.slice(record.name.lastIndexOf('.') + 1)
+    const { namespace } = record
+    let name = `${shortName}Normalized`
+    for (let i = 2; this.#taken.has(fullName(name, namespace)); i++) name = `${shortName}Normalized${i}`
+    this.#taken.add(fullName(name, namespace))
+    this.#derived.set(key, fullName(name, namespace))
+    const { aliases: _, ...properties } = this.#definitions.get(record.name)?.json ?? {}
+    return { ...properties, name, namespace, fields: this.fields(record, tree) }
+  }
+
+  /** A field with another type, in the same union with null. */
+  #nullable({ default: fallback, ...kept }: Json, field: AvroField, type: unknown): Json {
+    const { isNullable, nullFirst } = withoutNull(field.type)
+    if (!nullFirst) return { ...kept, type: isNullable ? [type, 'null'] : type }
+    return { ...kept, type: ['null', type], ...(fallback === null && { default: null }) }
+  }
+}
+
+function pathsOf(tree: ColumnTree): string[] {
+  return [...tree].flatMap(([name, found]) =>
+    typeof found === 'number' ? [name] : pathsOf(found).map((path) => `${name}.${path}`),
+  )
 }
 
 function chosenNames(schema: AvroRecord, options: NormalizedSchemaOptions) {
@@ -167,21 +215,58 @@ export function parseNormalizedSchema(schema: SchemaJson): NormalizedSchema {
   if (version?.type.kind !== 'int' || fields.length !== raw.fields.length) {
     throw new NotNormalizedError(`the fields of ${parsed.name} are not a version and those of ${raw.name}`)
   }
-  const fieldsJson = json.fields as Json[]
-  const rawFieldsJson = recordJson(schemaJson(rawSchema)).fields as Json[]
-  const columns = fields.flatMap((field, i) => {
-    const rawField = raw.fields[i]
-    const rawType = fieldsJson[i + 1][rawTypeProperty]
-    if (field.name !== rawField.name) {
-      throw new NotNormalizedError(`field "${field.name}" stands where ${raw.name} has "${rawField.name}"`)
-    }
-    // A raw field may have a property of our name, which is then none of ours; a type of our name no raw schema has.
-    const isOurs = rawType !== undefined && rawFieldsJson[i][rawTypeProperty] === undefined
-    const isModelled = isOurs || branchesOf(field).some((type) => 'name' in type && type.name === modeValueName)
-    return isModelled ? modelledColumn(field, rawField, rawType) : []
-  })
-  return { schema: parsed, rawSchema, columns, model: stampedModel(json[modelProperty]) }
+  const finder = new ColumnFinder(json, recordJson(schemaJson(rawSchema)))
+  const columns = finder.columns({ ...parsed, fields }, raw)
+  return { schema: parsed, raw, rawSchema, columns, model: stampedModel(json[modelProperty]) }
 }
+
+/** Finds the columns of a normalized schema, beside its raw one. */
+class ColumnFinder {
+  readonly #definitions = new Map<string, TypeDefinition>()
+  readonly #rawDefinitions = new Map<string, TypeDefinition>()
+  #looked = 0
+
+  constructor(json: Json, rawJson: Json) {
+    collectTypes(json, '', this.#definitions)
+    collectTypes(rawJson, '', this.#rawDefinitions)
+  }
+
+  /** @param path names of the fields that the record stands in */
+  columns(record: AvroRecord, raw: AvroRecord, path: readonly string[] = [], isWithinNull = false): NumericColumn[] {
+    if (record.fields.length !== raw.fields.length)
+      throw new NotNormalizedError(`the fields of ${record.name} are not those of ${raw.name}`)
+    return record.fields.flatMap((field, i) => {
+      const rawField = raw.fields[i]
+      const inner = [...path, field.name]
+      if (field.name !== rawField.name)
+        throw new NotNormalizedError(`field "${field.name}" stands where ${raw.name} has "${rawField.name}"`)
+      const rawType = this.#property(this.#definitions, record, field)
+      // A raw field may have a property of our name, which is then none of ours; a type of our name no raw schema has.
+      const isOurs = rawType !== undefined && this.#property(this.#rawDefinitions, raw, rawField) === undefined
+      const isModelled = isOurs || branchesOf(field).some((type) => 'name' in type && type.name === modeValueName)
+      if (isModelled) {
+        return [columnOf(modelledField(field, rawField, rawType), inner.join('.'), isWithinNull)]
+      }
+      const { present, isNullable, nullFirst } = withoutNull(field.type)
+      const rawInner = withoutNull(rawField.type)
+      if (present.kind !== 'record' || rawInner.present.kind !== 'record') return []
+      // What is not derived keeps its name.
+      if (present.name === rawInner.present.name) return []
+      const isSame = isNullable === rawInner.isNullable && nullFirst === rawInner.nullFirst
+      if (!isSame || inner.length === mostSteps || ++this.#looked > mostRecords)
+        throw new NotNormalizedError(`field "${inner.join('.')}" is not the raw one with columns in it`)
+      return this.columns(present, rawInner.present, inner, isWithinNull || isNullable)
+    })
+  }
+
+  #property(definitions: ReadonlyMap<string, TypeDefinition>, record: AvroRecord, field: AvroField): unknown {
+    const fields = (definitions.get(record.name)?.json.fields ?? []) as Json[]
+    return fields.find(({ name }) => name === field.name)?.[rawTypeProperty]
+  }
+}
+
+/** Records of a schema that are gone through: one that holds itself, or one in many places each, has no end. */
+const mostRecords = 100_000
 
 function stampedModel(json: unknown): StampedModel | undefined {
   const { version, content } = (json ?? {}) as Partial<StampedModel>
@@ -203,7 +288,7 @@ function parseRawSchema(rawSchema: string): AvroRecord {
   return raw
 }
 
-function modelledColumn(field: AvroField, rawField: AvroField, rawType: unknown): NumericColumn {
+function modelledField(field: AvroField, rawField: AvroField, rawType: unknown): NumericField {
   const column = numericField(rawField)
   const branches = branchesOf(field)
   const nullFirst = branches[0].kind === 'null'
@@ -218,8 +303,7 @@ function modelledColumn(field: AvroField, rawField: AvroField, rawType: unknown)
   ) {
     throw new NotNormalizedError(`field "${field.name}" is not a ${modeValueName} of the raw field`)
   }
-  const { name, type, nullable } = column
-  return { name, type, nullable, nullFirst }
+  return column
 }
 
 function isModeValue(type: AvroType | undefined): boolean {

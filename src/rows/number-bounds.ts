@@ -4,13 +4,15 @@ import { rowErrors } from './row-error.ts'
 
 /**
  * Open intervals of the numbers that round into a type: restoring gives back the largest int only to within some ulp,
- * so that the bounds lie half a step outside. Longs only as far as a double is exact. The kernel's are the same.
+ * so that the bounds lie half a step outside. Longs only as far as a double is exact. The kernel's are the same. Of a
+ * decimal the kernel sees itself whether it has room.
  */
 const bounds: Readonly<Record<NumericType, readonly [low: number, high: number]>> = {
   int: [-(2 ** 31) - 0.5, 2 ** 31 - 0.5],
   long: [-(2 ** 53), 2 ** 53],
   float: [-(2 - 2 ** -24) * 2 ** 127, (2 - 2 ** -24) * 2 ** 127],
   double: [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY],
+  decimal: [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY],
 }
 
 /** Fails the rows with a number that the type cannot hold: `notFinite` or `beyondExact`. All arrays of one length. */

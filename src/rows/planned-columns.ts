@@ -1,20 +1,18 @@
 import type { AvroType } from './avro-schema.ts'
-import { describeType, type NumericType, numericField } from './numeric-columns.ts'
+import { type ColumnPath, followPath } from './column-path.ts'
+import { columnAt, describeType, type NumericColumn, type NumericType } from './numeric-columns.ts'
 
 /** A column that a model exists for. */
 export interface ModelledColumn {
-  readonly name: string
+  readonly name: ColumnPath
   /** as the model knows it; undefined without a model */
   readonly type?: NumericType
+  /** of the modes; undefined without a model */
+  readonly mean?: readonly number[]
 }
 
-/** A modelled column as the rows of one schema hold it. */
-export interface PlannedColumn {
-  readonly name: string
-  /** the raw schema's; may differ from the model's */
-  readonly type: NumericType
-  readonly nullable: boolean
-}
+/** A modelled column as the rows of one schema hold it: its type may differ from the model's. */
+export type PlannedColumn = Omit<NumericColumn, 'nullFirst'>
 
 /** Why the rows of a schema cannot be normalized with a model: all of them get `rowErrors.schemaMismatch`. */
 export interface SchemaMismatch {
@@ -36,18 +34,35 @@ export function planColumns(
 ): readonly PlannedColumn[] | SchemaMismatch {
   if (schema.kind !== 'record') return mismatch(`The schema is ${describeType(schema)}, not a record`)
   const columns: PlannedColumn[] = []
-  const fields = new Map(schema.fields.map((field) => [field.name, field]))
-  for (const { name, type } of modelled) {
-    const field = fields.get(name)
-    if (field === undefined) return mismatch(`${schema.name} has no field "${name}"`)
-    const found = numericField(field)
-    if (found === undefined) {
+  for (const { name, type, mean } of modelled) {
+    const end = followPath(schema, name)
+    if ('problem' in end) return mismatch(name.includes('.') ? `Column "${name}": ${end.problem}` : end.problem)
+    const column = columnAt(schema, name)
+    if ('problem' in column) {
       const wanted = type === undefined ? 'which is no number' : `and was ${type} in the model`
-      return mismatch(`Field "${name}" of ${schema.name} is ${describeType(field.type)}, ${wanted}`)
+      return mismatch(`Field "${name}" of ${schema.name} is ${describeType(end.field.type)}, ${wanted}`)
     }
-    columns.push({ name, type: found.type, nullable: found.nullable })
+    const { nullFirst: _, ...planned } = column
+    const problem = mean && inexact(planned, mean)
+    if (problem !== undefined) return problem
+    columns.push(planned)
   }
   return columns
+}
+
+/** Units of the last digit that decimals, and the means of their modes, stay below to be restored exactly. */
+const exactUnits = 2 ** 48
+
+/** Modes so far out that rounding errors around them are no longer small beside a unit of a decimal's last digit. */
+function inexact({ name, decimal }: PlannedColumn, mean: readonly number[]): SchemaMismatch | undefined {
+  if (decimal === undefined) return undefined
+  const { scale } = decimal
+  const farthest = Math.max(...mean.map(Math.abs))
+  if (farthest * 10 ** scale < exactUnits) return undefined
+  return mismatch(
+    `Column "${name}" is a decimal with ${scale} digits after the point, and the model has a mode at ${farthest}: ` +
+      'such numbers could not be restored exactly',
+  )
 }
 
 function mismatch(reason: string): SchemaMismatch {

@@ -13,7 +13,7 @@ export const rowErrors = {
   trailingBytes: 5,
   /** NaN or an infinity in a modelled column */
   notFinite: 6,
-  /** an integer beyond 2^49 in a modelled column: it could not be restored exactly */
+  /** an integer beyond 2^49, or a decimal beyond 2^48 units, in a modelled column: it could not be restored exactly */
   beyondExact: 7,
   /** a restored row names a mode that its model does not have */
   badMode: 8,
@@ -58,7 +58,7 @@ export const rowErrorMessages: readonly string[] = [
   'The Avro body is truncated or malformed',
   'Bytes follow the end of the Avro body',
   'A modelled column is NaN or infinite',
-  'A modelled integer is beyond 2^49 and could not be restored exactly',
+  'A modelled integer is beyond 2^49, or a decimal beyond 2^48 units of its last digit: it could not be restored exactly',
   'The mode does not exist in the model that the row names',
   'A modelled number is too far from all modes: normalized or restored it would be infinite',
   'The output row exceeds max.message.bytes of the output topic with every codec',

@@ -1,6 +1,8 @@
 import * as layout from '../kernel/layout.ts'
 import type { RowProgram } from '../kernel/row-kernel.ts'
-import type { AvroRecord, AvroType } from './avro-schema.ts'
+import type { AvroField, AvroRecord, AvroType } from './avro-schema.ts'
+import { type ColumnTree, columnTree, withoutNull } from './column-path.ts'
+import { type DecimalType, decimalType, type ModelType } from './numeric-columns.ts'
 import type { PlannedColumn } from './planned-columns.ts'
 
 /** What becomes of the numbers of raw rows. */
@@ -15,7 +17,7 @@ export type RawAction =
   | 'replacePairs'
 
 /** For rows that are null, or have failed: it is never run. */
-export const noProgram: RowProgram = { code: Int32Array.of(layout.opEnd), columns: 0 }
+export const noProgram: RowProgram = { code: Int32Array.of(layout.opEnd), columns: 0, numberBytes: 0 }
 
 /**
  * Compiles a schema into the kernel's program for its rows: numbers are handled, everything else is checked and copied.
@@ -25,32 +27,27 @@ export const noProgram: RowProgram = { code: Int32Array.of(layout.opEnd), column
  */
 export function compileRowProgram(schema: AvroType, columns: readonly PlannedColumn[], action: RawAction): RowProgram {
   const builder = new ProgramBuilder()
-  const columnOf = new Map(columns.map(({ name }, column) => [name, column]))
   const fields = schema.kind === 'record' ? schema.fields : []
   builder.begin(fields.map(({ type }) => type))
-  for (const { name, type } of fields) {
-    const column = columnOf.get(name)
-    if (column === undefined) builder.skip(type)
-    else builder.number(type, column, action)
-  }
-  return { code: builder.build(action === 'store' ? layout.opEndStored : layout.opEnd), columns: columns.length }
+  builder.raw(fields, columnTree(columns.map(({ name }) => name)), action)
+  return builder.build(action === 'store' ? layout.opEndStored : layout.opEnd, columns.length)
 }
 
 /**
  * Compiles a normalized schema into the program that restores its rows.
  *
+ * @param raw the schema to restore to
  * @param columns the raw ones, in the order in which they stand in the kernel's memory
  */
-export function compileRestoreProgram(record: AvroRecord, columns: readonly PlannedColumn[]): RowProgram {
+export function compileRestoreProgram(
+  record: AvroRecord,
+  raw: AvroRecord,
+  columns: readonly PlannedColumn[],
+): RowProgram {
   const builder = new ProgramBuilder()
   builder.version()
-  const columnOf = new Map(columns.map((column, c) => [column.name, { column, c }]))
-  for (const { name, type } of record.fields.slice(1)) {
-    const found = columnOf.get(name)
-    if (found === undefined) builder.skip(type)
-    else builder.restored(type, found.c, found.column)
-  }
-  return { code: builder.build(layout.opEnd), columns: columns.length }
+  builder.restored(raw.fields, record.fields.slice(1), columnTree(columns.map(({ name }) => name)))
+  return builder.build(layout.opEnd, columns.length)
 }
 
 /** Keeps sizes within 32 bits, whatever a schema names. */
@@ -77,7 +74,15 @@ const putting = {
   long: layout.opPutInteger,
 } as const
 
-type NumberKind = keyof typeof storing
+const decimals = {
+  normalize: layout.opNormalizeDecimal,
+  store: layout.opStoreDecimal,
+  restore: layout.opRestoreDecimal,
+  replace: layout.opPutDecimal,
+} as const
+
+/** A number and its mode take ten bytes at most, and so does a long. */
+const mostNumberBytes = 10
 
 /**
  * Collects the instructions of a program, in the order of the body. Words name places by their number until `build`.
@@ -92,13 +97,14 @@ class ProgramBuilder {
   readonly #empty = new Map<AvroType, boolean>()
   /** where the number of columns of an instruction stands that another column may join; -1 for none */
   #openCount = -1
+  #numberBytes = 0
 
   /** The leading fields whose size is known are looked for at once: a shorter value fails for that first. */
   begin(types: readonly AvroType[]): void {
     let bytes = 0
     let fields = 0
     for (const type of types) {
-      const size = fixedBytes(type)
+      const size = decimalType(type) === undefined ? fixedBytes(type) : undefined
       if (size === undefined || bytes + size >= maxPrefixBytes) break
       bytes += size
       fields++
@@ -118,37 +124,88 @@ class ProgramBuilder {
     this.#emit(type)
   }
 
+  /** Fields of a raw record; the records on the way to columns are done field by field, all others as wholes. */
+  raw(fields: readonly AvroField[], tree: ColumnTree, action: RawAction): void {
+    for (const { name, type } of fields) {
+      const found = tree.get(name)
+      if (found === undefined) this.skip(type)
+      else if (typeof found === 'number') this.#number(type, found, action)
+      else {
+        const { present, nullByte } = nullableType(type)
+        const within = () => this.raw(fieldsOf(present), found, action)
+        this.#nullable(nullByte, within, action === 'store' ? () => this.#storeNulls(found) : undefined)
+      }
+    }
+  }
+
+  /** Fields of a normalized record, beside those of the raw one. */
+  restored(raw: readonly AvroField[], fields: readonly AvroField[], tree: ColumnTree): void {
+    for (const [i, { name, type }] of fields.entries()) {
+      const found = tree.get(name)
+      const { present, nullByte } = nullableType(type)
+      const rawType = withoutNull(raw[i].type).present
+      if (found === undefined) this.skip(type)
+      else if (typeof found === 'number') this.#nullable(nullByte, () => this.#restoredNumber(rawType, found))
+      else this.#nullable(nullByte, () => this.restored(fieldsOf(rawType), fieldsOf(present), found))
+    }
+  }
+
   /** @param type which `numericField` has found to be a number */
-  number(type: AvroType, column: number, action: RawAction): void {
+  #number(type: AvroType, column: number, action: RawAction): void {
     const { present, nullByte } = nullableType(type)
-    const kind = present.kind as NumberKind
+    const kind = present.kind as ModelType
+    const decimal = decimalType(present)
     const at = column * layout.columnBytes
-    if (action === 'store')
-      this.#nullable(
-        nullByte,
-        () => this.#push(storing[kind], at),
-        () => this.#push(layout.opStoreNull, at),
-      )
-    else if (action === 'normalize') this.#nullable(nullByte, () => this.#column(normalizing, kind, at))
-    else
-      this.#nullable(nullByte, () => {
-        this.#push(layout.opCopy)
-        this.#emit(present)
-        this.#push(action === 'replacePairs' ? layout.opPutPair : putting[kind], at)
-      })
+    this.#numberBytes += mostNumberBytes
+    switch (action) {
+      case 'store':
+        this.#nullable(
+          nullByte,
+          () => (decimal === undefined ? this.#push(storing[kind], at) : this.#decimal('store', at, decimal)),
+          () => this.#push(layout.opStoreNull, at),
+        )
+        return
+      case 'normalize':
+        this.#nullable(nullByte, () =>
+          decimal === undefined ? this.#column(normalizing, kind, at) : this.#decimal('normalize', at, decimal),
+        )
+        return
+      default:
+        this.#nullable(nullByte, () => {
+          this.#push(layout.opCopy)
+          this.#emit(present)
+          if (action === 'replacePairs') this.#push(layout.opPutPair, at)
+          else if (decimal === undefined) this.#push(putting[kind], at)
+          else this.#decimal('replace', at, decimal)
+        })
+    }
+  }
+
+  #decimal(action: keyof typeof decimals, at: number, { scale, sizeBytes }: DecimalType): void {
+    const [low, high] = new Int32Array(Float64Array.of(10 ** scale).buffer)
+    this.#push(decimals[action], at, sizeBytes, low, high)
+  }
+
+  #storeNulls(tree: ColumnTree): void {
+    for (const found of tree.values())
+      if (typeof found === 'number') this.#push(layout.opStoreNull, found * layout.columnBytes)
+      else this.#storeNulls(found)
   }
 
   version(): void {
     this.#push(layout.opVersion)
   }
 
-  /** A value and its mode, of a column with the raw type of `raw`. */
-  restored(type: AvroType, column: number, raw: PlannedColumn): void {
+  /** A value and its mode, of a column with this raw type. */
+  #restoredNumber(raw: AvroType, column: number): void {
     const at = column * layout.columnBytes
-    this.#nullable(nullableType(type).nullByte, () => this.#column(restoring, raw.type, at))
+    const decimal = decimalType(raw)
+    this.#numberBytes += Math.max(mostNumberBytes, decimal?.sizeBytes ?? 0)
+    if (decimal === undefined) this.#column(restoring, raw.kind as ModelType, at)
+    else this.#decimal('restore', at, decimal)
   }
 
-  build(end: number): Int32Array {
+  build(end: number, columns: number): RowProgram {
     this.#push(end)
     // A record is compiled once and called: neither recursion nor a type used in many places multiplies the code.
     for (const [record, operands] of this.#pending) {
@@ -160,7 +217,7 @@ class ProgramBuilder {
       this.#push(layout.opReturn)
     }
     for (const target of this.#targets) this.#code[target] *= 4
-    return Int32Array.from(this.#code)
+    return { code: Int32Array.from(this.#code), columns, numberBytes: this.#numberBytes }
   }
 
   #push(...words: number[]): void {
@@ -176,7 +233,7 @@ class ProgramBuilder {
   }
 
   /** Doubles that follow each other share an instruction. */
-  #column(others: typeof normalizing | typeof restoring, kind: NumberKind, at: number): void {
+  #column(others: typeof normalizing | typeof restoring, kind: ModelType, at: number): void {
     if (kind !== 'double') {
       this.#push(others[kind], at)
       return
@@ -314,10 +371,12 @@ function fixedBytes(type: AvroType): number | undefined {
 /** In place of a null branch's byte: the field is no union. */
 const notNullable = -1
 
+function fieldsOf(type: AvroType): readonly AvroField[] {
+  return type.kind === 'record' ? type.fields : []
+}
+
 /** The other branch of a union with null and the byte (zigzag varint) of the null branch; any other type as it is. */
 function nullableType(type: AvroType): { present: AvroType; nullByte: number } {
-  if (type.kind !== 'union' || type.branches.length !== 2) return { present: type, nullByte: notNullable }
-  const [first, second] = type.branches
-  if (first.kind === 'null') return { present: second, nullByte: 0 }
-  return second.kind === 'null' ? { present: first, nullByte: 2 } : { present: type, nullByte: notNullable }
+  const { present, isNullable, nullFirst } = withoutNull(type)
+  return { present, nullByte: isNullable ? (nullFirst ? 0 : 2) : notNullable }
 }

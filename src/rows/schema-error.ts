@@ -1,4 +1,5 @@
 import { exitCodes, PipelineError } from '../errors.ts'
+import { nearestName } from '../nearest-name.ts'
 
 /** The text is no Avro schema. */
 export class MalformedSchemaError extends PipelineError {
@@ -16,10 +17,12 @@ export class MalformedSchemaError extends PipelineError {
 export class UnfitColumnError extends PipelineError {
   readonly code = 'VGM_SCHEMA_COLUMN'
   constructor(record: string, column: string, problem: string, fitting: readonly string[]) {
+    const nearest = nearestName(column, fitting)
+    const meant = nearest === undefined ? '' : `Did you mean "${nearest}"? `
     super(`Column "${column}" of ${record} cannot be modelled: ${problem}`, {
       fix:
         fitting.length > 0
-          ? `Name columns of type int, long, float or double, nullable or not: ${fitting.join(', ')}`
+          ? `${meant}Name columns of type int, long, float, double or decimal, nullable or not: ${fitting.join(', ')}`
           : 'This schema has no numeric column: name another data set',
       exitCode: exitCodes.usage,
     })

@@ -1,5 +1,11 @@
-import { parseAvroSchema } from '../rows/avro-schema.ts'
-import { type NumericColumn, type NumericType, numericColumns, numericField } from '../rows/numeric-columns.ts'
+import { type AvroType, parseAvroSchema } from '../rows/avro-schema.ts'
+import {
+  columnAt,
+  isChangeEvent,
+  type NumericColumn,
+  type NumericType,
+  numericColumns,
+} from '../rows/numeric-columns.ts'
 import type { RowSchemaName } from '../rows/schema-name.ts'
 
 /** A schema that rows were met with. */
@@ -24,19 +30,44 @@ export interface ColumnChoice {
   readonly leftOut: readonly { readonly name: string; readonly lackingRows: number }[]
 }
 
-/** In the order of Avro's promotions: each type's values become those of all after it. */
-const widths: readonly NumericType[] = ['int', 'long', 'float', 'double']
+/** In the order of Avro's promotions: each type's values become those of all after it. A decimal is a double's kin. */
+const widths: readonly NumericType[] = ['int', 'long', 'float', 'decimal', 'double']
 
 /** Share of the rows that may lack a modelled column: stray rows should not decide. */
 const strayShare = 0.001
 
-interface Candidate {
-  readonly json: string
+class Candidate {
   readonly schema: MetSchema
-  /** every numeric field, by name; one with a logicalType counts only where it is named */
-  readonly numbers: ReadonlyMap<string, NumericColumn>
+  readonly type: AvroType
   /** those that are modelled unless something is named */
   readonly plain: readonly string[]
+  readonly #excluded: ReadonlySet<string>
+  readonly #columns = new Map<string, NumericColumn | undefined>()
+
+  constructor(schema: MetSchema, excluded: ReadonlySet<string>) {
+    this.schema = schema
+    this.type = parseAvroSchema(schema.json)
+    this.#excluded = excluded
+    const columns = numericColumns(this.type)
+    for (const column of columns) if (!excluded.has(column.name)) this.#columns.set(column.name, column)
+    this.plain = [...this.#columns.keys()]
+  }
+
+  /** The number of this name; one that is not modelled by itself counts only where it is named. */
+  column(name: string): NumericColumn | undefined {
+    if (!this.#columns.has(name)) this.#columns.set(name, this.#find(name))
+    return this.#columns.get(name)
+  }
+
+  has(name: string): boolean {
+    return this.column(name) !== undefined
+  }
+
+  #find(name: string): NumericColumn | undefined {
+    if (this.type.kind !== 'record' || this.#excluded.has(name)) return undefined
+    const found = columnAt(this.type, name)
+    return 'problem' in found ? undefined : found
+  }
 }
 
 /**
@@ -54,14 +85,14 @@ export function chooseColumns(
   named: readonly string[] | undefined,
   excluded: ReadonlySet<string>,
 ): ColumnChoice {
-  const candidates = schemas.map((schema) => candidateOf(schema, excluded))
+  const candidates = schemas.map((schema) => new Candidate(schema, excluded))
   const names = named === undefined ? commonNames(candidates) : namedNames(candidates, named, excluded)
-  const having = candidates.filter(({ numbers }) => names.length > 0 && names.every((name) => numbers.has(name)))
-  const lacking = (name: string) => rowsOf(candidates.filter(({ numbers }) => !numbers.has(name)))
+  const having = candidates.filter((candidate) => names.length > 0 && names.every((name) => candidate.has(name)))
+  const lacking = (name: string) => rowsOf(candidates.filter((candidate) => !candidate.has(name)))
   const others = named === undefined ? new Set(candidates.flatMap(({ plain }) => plain)) : new Set<string>()
   for (const name of names) others.delete(name)
   return {
-    columns: names.map((name) => widest(having.map(({ numbers }) => numbers.get(name) as NumericColumn))),
+    columns: names.map((name) => widest(having.map((candidate) => candidate.column(name) as NumericColumn))),
     schema: having.toSorted((a, b) => b.schema.rows - a.schema.rows)[0]?.schema,
     leftOut: [...others].map((name) => ({ name, lackingRows: lacking(name) })),
   }
@@ -71,33 +102,11 @@ export function chooseColumns(
 function widest(columns: readonly NumericColumn[]): NumericColumn {
   const [first] = columns.toSorted((a, b) => widths.indexOf(b.type) - widths.indexOf(a.type))
   const nullable = columns.find((column) => column.nullable) ?? first
-  return { ...nullable, type: first.type }
+  return { ...first, nullable: nullable.nullable, nullFirst: nullable.nullFirst }
 }
 
-function candidateOf(schema: MetSchema, excluded: ReadonlySet<string>): Candidate {
-  const parsed = parseAvroSchema(schema.json)
-  const fields = parsed.kind === 'record' ? parsed.fields : []
-  const numbers = fields.flatMap((field) => {
-    const column = excluded.has(field.name) ? undefined : numericField(field)
-    if (column === undefined) return []
-    const { name, type, nullable, nullFirst } = column
-    return [[name, { name, type, nullable, nullFirst }] as const]
-  })
-  const plain = isEnvelope(schema.json) ? [] : numericColumns(parsed).map(({ name }) => name)
-  return {
-    json: schema.json,
-    schema,
-    numbers: new Map(numbers),
-    plain: plain.filter((name) => !excluded.has(name)),
-  }
-}
-
-/** Debezium's change events: the table's columns stand inside `before` and `after`, and what is outside is no data. */
 export function isEnvelope(json: string): boolean {
-  const schema = parseAvroSchema(json)
-  if (schema.kind !== 'record') return false
-  const names = new Set(schema.fields.map(({ name }) => name))
-  return ['before', 'after', 'source', 'op'].every((name) => names.has(name))
+  return isChangeEvent(parseAvroSchema(json))
 }
 
 /**
@@ -108,15 +117,15 @@ function commonNames(candidates: readonly Candidate[]): readonly string[] {
   const byRows = withNumbers.toSorted((a, b) => b.schema.rows - a.schema.rows)
   const sets: (readonly string[])[] = byRows.map(({ plain }) => plain)
   let common: readonly string[] | undefined
-  for (const { numbers, plain } of byRows) {
-    const narrowed = (common ?? plain).filter((name) => numbers.has(name))
+  for (const candidate of byRows) {
+    const narrowed = (common ?? candidate.plain).filter((name) => candidate.has(name))
     if (narrowed.length === 0) continue
     common = narrowed
     sets.push(common)
   }
   const rated = sets.map((names) => ({
     names,
-    rows: rowsOf(candidates.filter(({ numbers }) => names.every((name) => numbers.has(name)))),
+    rows: rowsOf(candidates.filter((candidate) => names.every((name) => candidate.has(name)))),
   }))
   const most = Math.max(0, ...rated.map(({ rows }) => rows))
   const enough = rated.filter(({ rows }) => rows >= most * (1 - strayShare))
@@ -129,13 +138,11 @@ function namedNames(
   excluded: ReadonlySet<string>,
 ): readonly string[] {
   const wanted = named.filter((name) => !excluded.has(name))
-  const lacks = ({ numbers }: Candidate) => wanted.filter((name) => !numbers.has(name)).length
+  const lacks = (candidate: Candidate) => wanted.filter((name) => !candidate.has(name)).length
   const [nearest] = candidates.toSorted((a, b) => lacks(a) - lacks(b) || b.schema.rows - a.schema.rows)
   if (nearest === undefined) return []
   // Reports the missing column and the existing ones.
-  if (lacks(nearest) > 0) numericColumns(parseAvroSchema(nearest.json), { named: wanted })
-  // In the order of the fields.
-  return [...nearest.numbers.keys()].filter((name) => wanted.includes(name))
+  return numericColumns(nearest.type, { named: wanted }).map(({ name }) => name)
 }
 
 const rowsOf = (candidates: readonly Candidate[]) => candidates.reduce((sum, { schema }) => sum + schema.rows, 0)

@@ -4,7 +4,7 @@ import { RowKernel, type RowProgram } from '../kernel/row-kernel.ts'
 import type { SchemaSource } from '../ports/log.ts'
 import { parseAvroSchema } from '../rows/avro-schema.ts'
 import type { NumericColumn } from '../rows/numeric-columns.ts'
-import { planColumns } from '../rows/planned-columns.ts'
+import { type ModelledColumn, planColumns } from '../rows/planned-columns.ts'
 import { type RowError, rowErrors } from '../rows/row-error.ts'
 import { compileRowProgram } from '../rows/row-program.ts'
 import { createSchemaRuns, failRows, noSchema, type SchemaRuns, shiftBodies } from '../rows/schema-runs.ts'
@@ -16,10 +16,10 @@ import { RowSchemas } from './row-schemas.ts'
  * Takes the numbers of some columns out of rows, whatever schemas they were written with. A column is dropped at its
  * first integer beyond 2^49: from that batch on, rows are read without it.
  */
-export class ColumnReader {
+export class ColumnReader<Column extends ModelledColumn = NumericColumn> {
   readonly #schemas: RowSchemas
   readonly #counter: RowCounter
-  #columns: readonly NumericColumn[]
+  #columns: readonly Column[]
   /** JSON, by key of the schema */
   readonly #texts = new Map<number, string>()
   /** by key of the schema; or why none of its rows can be read */
@@ -40,7 +40,7 @@ export class ColumnReader {
   /** rows so far that hold NaN or an infinity there, by column */
   readonly notFinite = new Map<string, number>()
 
-  constructor(source: SchemaSource, columns: readonly NumericColumn[]) {
+  constructor(source: SchemaSource, columns: readonly Column[]) {
     this.#schemas = new RowSchemas(source)
     this.#counter = new RowCounter(this.#schemas)
     this.#columns = columns
@@ -53,7 +53,7 @@ export class ColumnReader {
   }
 
   /** Those that were asked for and not given up. */
-  get columns(): readonly NumericColumn[] {
+  get columns(): readonly Column[] {
     return this.#columns
   }
 
@@ -198,7 +198,7 @@ export class ColumnReader {
 }
 
 /** Undefined if no row of the schema has the columns, or if the schema cannot be used at all. */
-function compiled(schema: string, columns: readonly NumericColumn[]): RowProgram | undefined {
+function compiled(schema: string, columns: readonly ModelledColumn[]): RowProgram | undefined {
   try {
     const parsed = parseAvroSchema(schema)
     const planned = planColumns(parsed, columns)

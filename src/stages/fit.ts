@@ -99,7 +99,8 @@ export async function fit(options: FitOptions): Promise<ModelContent> {
       continue
     }
     warnOfSentinels(options, column.name, fitted.facts)
-    const { name, type, nullable } = column
+    const { name, nullable } = column
+    const type = column.type === 'decimal' ? 'double' : column.type
     const { decimals } = summary
     columns.push(columnModel(fitted, { name, type, nullable, rows, nulls, minWeight, roundToDecimals, decimals }))
   }
@@ -261,10 +262,9 @@ async function unreadable(
   const envelopes = met.filter(({ json }) => isEnvelope(json))
   const reasons = passedOver(census, [], await schemas.of(census))
   if (envelopes.length > 0)
-    return new UnfittableError(
-      `The rows of ${topic} are Debezium's change events: the table's columns are inside "before" and "after"`,
-      { fix: flattenFix },
-    )
+    return new UnfittableError(`The rows of ${topic} are Debezium's change events, and "after" holds no number`, {
+      fix: flattenFix,
+    })
   if (reasons.length === 0)
     return new UnfittableError(`None of the columns of data set "${dataset}" can be modelled`, {
       fix: 'Look at the warnings above, and name columns (--columns)',
@@ -280,7 +280,8 @@ const isMisread = ({ tooWide, census }: Pick<ScanCounts, 'tooWide' | 'census'>) 
   tooWide.size > 0 && mismatchedRows(census) > 0
 
 const hardlyFinite = 'hardly any of its values is finite, and a row is read as a whole'
-const beyondExact = 'it holds integers beyond 2^49, which could not be restored exactly'
+const beyondExact =
+  'it holds integers beyond 2^49, or decimals beyond 2^48 units of their last digit, which could not be restored exactly'
 
 /** The column that holds most NaN and infinities; undefined if none does, so that there are no rows at all. */
 function leastFinite({ notFinite }: ColumnPilot): string | undefined {

@@ -22,6 +22,7 @@ import { encodeRun } from './encode-run.ts'
 import { rowHash, seedFor } from './row-hash.ts'
 import type { RowTarget, RowTransform } from './row-transform.ts'
 import { SchemaPlans, type UnusableSchema } from './schema-plans.ts'
+import type { ShadowModel } from './shadow-model.ts'
 import type { SliceCounts, SliceStats } from './slice-stats.ts'
 
 /** How the mode of a value is chosen. */
@@ -43,6 +44,8 @@ export interface NormalizeOptions {
   readonly modeChoice: ModeChoice
   /** what is counted of the rows; undefined counts nothing */
   readonly stats?: SliceStats | undefined
+  /** another model that looks at the rows, and writes nothing */
+  readonly shadow?: ShadowModel | undefined
   /** told once for each schema whose rows all become dead letters */
   readonly onUnusableSchema: (schema: RowSchemaName, reason: string) => void
 }
@@ -53,6 +56,8 @@ interface NormalizePlan {
   readonly program: RowProgram
   /** has the numbers that modes are drawn for */
   readonly stored: RowProgram | undefined
+  /** has the numbers that a shadow model looks at */
+  readonly shadowed: RowProgram | undefined
   /** framing and model version */
   readonly head: Uint8Array
 }
@@ -94,6 +99,7 @@ export class NormalizeTransform implements RowTransform {
       this.#take(model.columns)
       this.#plans.clear()
     }
+    this.#options.shadow?.begin(this.kernel, model)
     this.#tabulate()
   }
 
@@ -127,7 +133,8 @@ export class NormalizeTransform implements RowTransform {
     const { runs, end } = await this.#plans.runs(kernel.records, from, to, kernel.status)
     const counts = this.#drawnCounts
     for (const run of runs) {
-      const { program, stored, head } = run.plan ?? noPlan
+      const { program, stored, shadowed, head } = run.plan ?? noPlan
+      if (shadowed !== undefined) this.#options.shadow?.look(kernel, shadowed, run.from, run.to)
       if (stored !== undefined) this.#draw(stored, run.from, run.to, target.source)
       kernel.begin({ program, columns: this.#columns.at, head })
       await encodeRun(kernel, run, counts === undefined ? target : noting(kernel, target))
@@ -141,6 +148,7 @@ export class NormalizeTransform implements RowTransform {
   }
 
   endSlice(isCommitted: boolean): void {
+    this.#options.shadow?.end(isCommitted)
     if (this.#options.stats === undefined) return
     this.#options.stats.end(isCommitted)
     // Of rows that will be read again.
@@ -185,6 +193,7 @@ export class NormalizeTransform implements RowTransform {
       return {
         program: compileRowProgram(parsed, plan, isStored ? 'replacePairs' : 'normalize'),
         stored: isStored ? compileRowProgram(parsed, plan, 'store') : undefined,
+        shadowed: this.#options.shadow?.compile(parsed),
         head: stampedHead(await registry.register(subject, derived), version),
       }
     } catch (error) {
@@ -196,7 +205,7 @@ export class NormalizeTransform implements RowTransform {
 }
 
 /** For rows that are null, or have failed. */
-const noPlan: NormalizePlan = { program: noProgram, stored: undefined, head: new Uint8Array(0) }
+const noPlan: NormalizePlan = { program: noProgram, stored: undefined, shadowed: undefined, head: new Uint8Array(0) }
 
 /** Framing and model version: what every value of a schema begins with. */
 function stampedHead(schemaId: number, modelVersion: number): Uint8Array {

@@ -55,8 +55,8 @@ const looks: Readonly<Record<RowLook, Omit<PassedOver, 'rows'>>> = {
 
 /** What makes Debezium's rows readable. */
 export const flattenFix =
-  'Let the connector write rows instead of change events: transforms=unwrap, ' +
-  'transforms.unwrap.type=io.debezium.transforms.ExtractNewRecordState'
+  'Name numbers of "after" (--columns after.NAME), or let the connector write rows instead of change events: ' +
+  'transforms=unwrap, transforms.unwrap.type=io.debezium.transforms.ExtractNewRecordState'
 
 /**
  * Why rows were passed over, the most rows first. Rows with NaN, or with integers that are too large, are not among
@@ -103,7 +103,7 @@ function ofSchema(
   switch (error) {
     case rowErrors.schemaMismatch:
       return isEnvelope(json)
-        ? { reason: `${called} is Debezium's envelope`, fix: flattenFix }
+        ? { reason: `${called} is Debezium's envelope: ${mismatchOf(json, columns)}`, fix: flattenFix }
         : {
             reason: `${called}: ${mismatchOf(json, columns)}`,
             fix: 'Name columns that the rows have (--columns). Rows without them become dead letters in normalize',

@@ -1,10 +1,12 @@
 import { framed } from '../avro/framing.ts'
 import { KernelColumns } from '../kernel/kernel-columns.ts'
 import { RowKernel, type RowProgram } from '../kernel/row-kernel.ts'
+import type { ColumnModel } from '../mixture/column-model.ts'
 import { ModelReplacedError } from '../model/errors.ts'
 import type { Model } from '../model/model.ts'
 import type { SchemaStore } from '../ports/log.ts'
 import { compileNormalizedPlan, type NormalizedPlan } from '../rows/normalized-plan.ts'
+import type { NumericType } from '../rows/numeric-columns.ts'
 import { rowErrors } from '../rows/row-error.ts'
 import { noProgram } from '../rows/row-program.ts'
 import { MalformedSchemaError, NotNormalizedError, RefusedSchemaError } from '../rows/schema-error.ts'
@@ -30,6 +32,12 @@ interface RestorePlan {
   readonly program: RowProgram
   /** the framing that names the raw schema */
   readonly head: Uint8Array
+}
+
+/** What restores numbers of a type; decimals are rounded to the digits that their own schema gives them. */
+function modelAs({ roundTo, ...column }: ColumnModel, type: NumericType): ColumnModel {
+  if (type === 'decimal') return { ...column, type: 'double' }
+  return { ...column, ...(roundTo !== undefined && { roundTo }), type }
 }
 
 /** Columns of all restorers that are kept, at about a kilobyte each; the one that is in use stays whatever it has. */
@@ -111,7 +119,7 @@ export class RestoreTransform implements RowTransform {
     const found = plan.columns.flatMap(({ name }) => columns.get(name) ?? [])
     if (found.length < plan.columns.length) return undefined
     // The row's own type says how to round: a writer may have changed from int to long since the fit.
-    const models = found.map((column, c) => ({ ...column, type: plan.columns[c].type }))
+    const models = found.map((column, c) => modelAs(column, plan.columns[c].type))
     return new KernelColumns(this.kernel, models)
   }
 

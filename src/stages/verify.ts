@@ -111,15 +111,17 @@ function plainlyNamed(models: ModelVersions): ModelVersions {
   const renamed = new Map<Model, Model>()
   return (version) => {
     const model = models(version)
-    if (model === undefined || model.columns.every(({ name }) => plainFieldName(name) === name)) return model
+    if (model === undefined || model.columns.every(({ name }) => plainPath(name) === name)) return model
     const known = renamed.get(model)
     if (known !== undefined) return known
-    const columns = model.columns.map((column) => ({ ...column, name: plainFieldName(column.name) }))
+    const columns = model.columns.map((column) => ({ ...column, name: plainPath(column.name) }))
     const plain = { ...model, columns }
     renamed.set(model, plain)
     return plain
   }
 }
+
+const plainPath = (path: string) => path.split('.').map(plainFieldName).join('.')
 
 /** A partition that a topic does not have is empty: its rows are found lost. */
 function rangeOf({ topic, ranges }: AuditedTopic, partition: number) {

@@ -1,6 +1,6 @@
 import { deepEqual, equal, throws } from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { nearestName } from '../../src/config/nearest-name.ts'
+import { nearestName } from '../../src/nearest-name.ts'
 import { commandAt, configFile, inForce } from './test-settings.ts'
 
 type Test = Parameters<typeof configFile>[0]

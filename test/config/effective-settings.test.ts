@@ -12,8 +12,8 @@ import { commandAt, configFile, inForce, leaves, programWith } from './test-sett
 function textsFor(setting: Setting): readonly [string, string, string] {
   if (setting.key === 'spec') return ['a:int=normal(0,1)', 'b:int=normal(0,1)', 'c:int=normal(0,1)']
   if (setting.key === 'types') return ['a:INT', 'b:INT', 'c:INT']
-  if (['from', 'to', 'at', 'model'].includes(setting.key)) return ['1', '2', '3']
-  if (['max-model-age', 'since', 'interval'].includes(setting.key)) return ['1d', '2h', '3m']
+  if (['from', 'to', 'at', 'model', 'shadow'].includes(setting.key)) return ['1', '2', '3']
+  if (['max-model-age', 'since', 'interval', 'every'].includes(setting.key)) return ['1d', '2h', '3m']
   if (setting.key === 'http') return ['9464', '9465', '9466']
   const schema = schemaOf(setting)
   const { type, minimum = 0, enum: choices = schema.anyOf?.[1].items?.enum } = schema.anyOf?.[0] ?? schema

@@ -69,6 +69,19 @@ suite('drift detector', () => {
     ok(verdicts.every(({ isAlarm }) => !isAlarm))
   })
 
+  test('the lower bound is not far where windows wander: together they scatter less than one by one', () => {
+    const effects = Array.from({ length: 4 }, (_, run) => {
+      const stream = new SimulatedStream(simulated(20 + run, 0.04))
+      const detector = new DriftDetector(stream.bins, { windowRows: 2_000 })
+      for (let t = 0; t < 200; t++) detector.observe(stream.window(0), t)
+      for (let t = 0; t < 19; t++) detector.observe(stream.window(0.12), 200 + t)
+      const { findings } = detector.observe(stream.window(0.12), 219)
+      return findings.find(({ column }) => column === 'c0')?.effect ?? 0
+    })
+    const mean = effects.reduce((sum, effect) => sum + effect) / effects.length
+    ok(mean > 0.08 && mean < 0.12, effects.join())
+  })
+
   test('the lower bound of the effect is below what the drift is, and not far', () => {
     const stream = new SimulatedStream(simulated(4))
     const detector = new DriftDetector(stream.bins, { windowRows: 2_000 })

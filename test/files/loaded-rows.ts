@@ -3,6 +3,7 @@ import { openTableFile, type TableFile } from '../../src/files/reading/table-fil
 import type { TableFileOptions } from '../../src/files/reading/table-options.ts'
 import { load } from '../../src/stages/load.ts'
 import { exactLong, MemoryLog } from './memory-log.ts'
+import './one-database.ts'
 
 export interface LoadedRows {
   readonly table: TableFile

@@ -65,6 +65,11 @@ export const features: Features = {
     { fit: { schedule: '0 3 * * *', source: 'raw' } },
     { fit: { once: true, schedule: '@daily' } },
   ],
+  refit: [
+    {},
+    { refit: { enabled: true } },
+    { refit: { enabled: true, every: '', onDrift: true, requireApproval: true, extraArgs: ['--recent', '400000'] } },
+  ],
   replay: [
     {},
     { replay: { enabled: true, model: 2 } },

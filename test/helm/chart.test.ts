@@ -25,6 +25,7 @@ const everything = {
   sample: { enabled: true },
   restore: { enabled: true },
   fit: { once: true, schedule: '0 3 * * *' },
+  refit: { enabled: true },
   replay: { enabled: true, model: 3 },
 }
 const secured = {
@@ -113,7 +114,7 @@ suite('the Helm chart', { skip: helm === undefined && `no helm here; ${howToGetT
 
   test('every pod keeps to the restricted profile of the pod security standards', () => {
     const { pods } = release(everything)
-    equal(pods.length, 7)
+    equal(pods.length, 8)
     for (const { metadata, spec } of pods) {
       equal(spec.securityContext.runAsNonRoot, true, metadata.owner)
       equal(spec.securityContext.seccompProfile.type, 'RuntimeDefault')
@@ -147,7 +148,7 @@ suite('the Helm chart', { skip: helm === undefined && `no helm here; ${howToGetT
     const { pods } = release(everything, { pods: { terminationGracePeriodSeconds: 40 } })
     for (const { metadata, spec } of pods) {
       const [{ env, args, ...container }] = spec.containers
-      const isStage = ['sample', 'normalize', 'restore'].includes(args[0])
+      const isStage = ['sample', 'normalize', 'restore'].includes(args[0]) || args.includes('--follow')
       const value = (name: string) => env.find((variable: Document) => variable.name === name)?.value
       equal(container.livenessProbe?.httpGet.path, isStage ? '/livez' : undefined, metadata.owner)
       equal(container.readinessProbe?.httpGet.path, isStage ? '/readyz' : undefined)

@@ -3,12 +3,12 @@ import { suite, test } from 'node:test'
 import fc from 'fast-check'
 import { KernelColumns } from '../../src/kernel/kernel-columns.ts'
 import { RowKernel } from '../../src/kernel/row-kernel.ts'
-import { parseAvroSchema } from '../../src/rows/avro-schema.ts'
+import { type AvroRecord, parseAvroSchema } from '../../src/rows/avro-schema.ts'
 import { numericColumns } from '../../src/rows/numeric-columns.ts'
 import { planColumns } from '../../src/rows/planned-columns.ts'
 import { rowErrors } from '../../src/rows/row-error.ts'
 import { compileRowProgram } from '../../src/rows/row-program.ts'
-import { avroSample, oracle, unwrapped } from '../rows/avro-sample.ts'
+import { avroSample, numberIn, oracle } from '../rows/avro-sample.ts'
 import { framed } from '../rows/records-of.ts'
 import { readValues } from './read-values.ts'
 
@@ -58,9 +58,8 @@ suite('rows that the kernel decodes', () => {
           result.status,
           rows.map(() => rowErrors.none),
         )
-        const numbers = numericColumns(parseAvroSchema(schema)).map(({ name }) =>
-          rows.map((row) => unwrapped(row[name])),
-        )
+        const parsed = parseAvroSchema(schema) as AvroRecord
+        const numbers = numericColumns(parsed).map((column) => rows.map((row) => numberIn(row, parsed, column)))
         deepEqual(
           result.values,
           numbers.map((column) => column.map((x) => x ?? 0)),

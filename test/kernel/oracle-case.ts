@@ -14,7 +14,7 @@ import { parseAvroSchema } from '../../src/rows/avro-schema.ts'
 import { compileNormalizedPlan as compileRestore } from '../../src/rows/normalized-plan.ts'
 import { deriveNormalizedSchema } from '../../src/rows/normalized-schema.ts'
 import { failUnholdable } from '../../src/rows/number-bounds.ts'
-import { numericColumns } from '../../src/rows/numeric-columns.ts'
+import { type NumericType, numericColumns } from '../../src/rows/numeric-columns.ts'
 import { planColumns } from '../../src/rows/planned-columns.ts'
 import { rowErrors } from '../../src/rows/row-error.ts'
 import { compileRowProgram } from '../../src/rows/row-program.ts'
@@ -73,7 +73,7 @@ export function checkCase(seed: number, counts: CaseCounts, kernel = new RowKern
   const modelled = numericColumns(schema).filter(() => isWhole || draw.unit() < 0.8)
   const planned = planColumns(schema, modelled)
   if ('reason' in planned) throw new Error(planned.reason)
-  const models = planned.map(({ name, type }) => modelOf(draw, name, type))
+  const models = planned.map(({ name, type }) => modelOf(draw, name, modelType(type)))
   const clip = draw.oneOf([Infinity, Infinity, 0.99, 3])
   const limit = draw.oneOf([200, 2_000, 2 ** 20])
   const type = oracle(sample.schema)
@@ -128,7 +128,7 @@ export function checkCase(seed: number, counts: CaseCounts, kernel = new RowKern
   kept.free()
 
   const derived = deriveNormalizedSchema(json, models)
-  const restorable = models.map((model, c) => ({ ...model, type: planned[c].type }))
+  const restorable = models.map((model, c) => restorableOf(model, planned[c].type))
   for (const batch of normalized.batches) {
     const records = createRecords()
     readRecords(...parts(batch), records)
@@ -245,6 +245,13 @@ function modelOf(draw: Draw, name: string, type: ColumnModel['type']): ColumnMod
   const offset = precision.map((each, k) => Math.log(weight[k]) + 0.5 * Math.log(each))
   const roundTo = draw.unit() < 0.3 ? { roundTo: draw.below(7) } : {}
   return { name, type, mean, std, weight, precision, offset, ...roundTo } as unknown as ColumnModel
+}
+
+const modelType = (type: NumericType) => (type === 'decimal' ? 'double' : type)
+
+/** What restores numbers of a type; decimals have their own digits. */
+function restorableOf({ roundTo, ...model }: ColumnModel, type: NumericType): ColumnModel {
+  return { ...model, type: modelType(type), ...(type !== 'decimal' && roundTo !== undefined && { roundTo }) }
 }
 
 /** The value as it is, or as no writer writes it. */

@@ -1,4 +1,4 @@
-import type { ModelContent } from '../../src/model/model.ts'
+import type { ModelContent, ModelNotes } from '../../src/model/model.ts'
 
 /** What a small fit decides. */
 export function exampleContent(dataset = 'flights', seed = 0): ModelContent {
@@ -45,3 +45,21 @@ export function exampleContent(dataset = 'flights', seed = 0): ModelContent {
     ],
   }
 }
+
+/** A challenger of version 2 that was promoted. */
+export const exampleNotes = {
+  comparison: {
+    champion: 2,
+    cause: 'interval',
+    verdict: 'promoted',
+    reason: 'It gains 0.0316 (0.0290 to 0.0342) nats a row over version 2 on 100,000 rows',
+    topic: 'flights.raw',
+    partitions: [{ partition: 0, startOffset: 2 ** 40, endOffset: 2 ** 40 + 100_000 }],
+    rows: 100_000,
+    blocks: 100,
+    gain: { mean: 0.0316, lower: 0.029, upper: 0.0342 },
+    change: { mean: 0.061, lower: 0.058, upper: 0.064 },
+    leastGain: 0.001,
+  },
+  unseenFrom: [{ partition: 0, offset: 2 ** 40 }],
+} as const satisfies ModelNotes

@@ -15,7 +15,7 @@ import {
 } from '../../src/model/model-codec.ts'
 import { modelKey, parseModelKey } from '../../src/model/model-key.ts'
 import { modelAliasSchema, modelSchema } from '../../src/model/model-schemas.ts'
-import { exampleContent } from './example-model.ts'
+import { exampleContent, exampleNotes } from './example-model.ts'
 
 function published(version = 3): Model {
   const content = exampleContent()
@@ -51,6 +51,24 @@ suite('model codec', () => {
       ),
       { seed: 11, numRuns: 100 },
     )
+  })
+
+  test('notes come along, are no part of the hash, and older readers go on without them', () => {
+    const { comparison, unseenFrom } = exampleNotes
+    const noted = { ...published(), comparison, unseenFrom }
+    const value = encodeModel(noted, 42)
+    deepEqual(decodeModel(value), noted)
+    equal(contentHash(noted), contentHash(exampleContent()))
+    const later = { ...comparison, verdict: 'a later verdict' as 'undecided' }
+    equal(decodeModel(encodeModel({ ...noted, comparison: later }, 42)).comparison?.verdict, 'undecided')
+    // An older reader resolves the record by its writer's schema, and an older record has no notes.
+    const older = JSON.parse(modelSchema) as { fields: { name: string }[] }
+    older.fields = older.fields.filter(({ name }) => name !== 'comparison' && name !== 'unseen_from')
+    const [olderType, type] = [older, JSON.parse(modelSchema)].map((schema) => avro.Type.forSchema(schema))
+    const read = olderType.fromBuffer(Buffer.from(value).subarray(5), olderType.createResolver(type))
+    equal(read.content_sha256, noted.contentSha256)
+    const framing = Buffer.from(value).subarray(0, 5)
+    deepEqual(decodeModel(Buffer.concat([framing, olderType.toBuffer(read)]), JSON.stringify(older)), published())
   })
 
   test('an alias that is encoded and decoded is the same', () => {

@@ -1,6 +1,6 @@
 import { deepEqual, equal, rejects } from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { currentModel, type ModelFinding } from '../../src/model/model-catalogue.ts'
+import { currentModel, type ModelCatalogue, type ModelFinding } from '../../src/model/model-catalogue.ts'
 import { ModelFollower } from '../../src/model/model-follower.ts'
 import { modelAliasSchema, modelSchema } from '../../src/model/model-schemas.ts'
 import { type ModelsTarget, moveAlias, publishModel } from '../../src/model/publish-model.ts'
@@ -67,6 +67,18 @@ suite('publishing models', () => {
       await rejects(publishModel(targetOf(topic), { ...content, columns }), { code: 'VGM_MODEL_CORRUPT' })
     }
     equal(topic.end, 0)
+  })
+
+  test('what judges a publication sees the topic as it is, and may prevent it', async () => {
+    const topic = new MemoryModelsTopic()
+    await publishModel(targetOf(topic), exampleContent())
+    const { end } = topic
+    const judge = (catalogue: ModelCatalogue) => {
+      equal(currentModel(catalogue, 'flights')?.version, 1)
+      throw new Error('another champion')
+    }
+    await rejects(publishModel(targetOf(topic), exampleContent(), { judge }), /another champion/)
+    equal(topic.end, end)
   })
 
   test('an alias moves back and forth without touching the counter', async () => {

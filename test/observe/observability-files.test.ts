@@ -73,6 +73,11 @@ suite('alerts, dashboard and documents of the metrics', () => {
     metrics.note({ kind: 'state', partitions, turnedMsAgo: 0 }, 0)
     metrics.note({ kind: 'ordered', isPaused: true, rowsPerSecond: undefined, by: 'ann' }, 0)
     metrics.note({ kind: 'model-taken', model: 2, before: 1 }, 0)
+    const gain = { mean: 0.03, lower: 0.02, upper: 0.04 }
+    const comparison = { champion: 2, verdict: 'promoted', reason: '', rows: 1, gain } as const
+    const columns = [{ name: 'x', values: 9, changedMode: 0.1 }]
+    metrics.note({ kind: 'shadow', figures: { version: 3, against: 2, rows: 9, ofRows: 9, gain: 0.1, columns } }, 0)
+    metrics.note({ kind: 'refit', version: 3, comparison }, 0)
     const served = servedMetrics(await metrics.text())
     const documented = documentedMetrics()
     deepEqual([...documented.keys()].sort(), [...served.keys()].sort())

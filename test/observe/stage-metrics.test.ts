@@ -131,4 +131,41 @@ suite('the metrics of a stage', () => {
     ok((await now('nodejs_eventloop_lag_max_seconds')) >= 0)
     ok((await now('nodejs_heap_size_used_bytes')) <= (await now('nodejs_heap_size_total_bytes')) * 1.5)
   })
+
+  test('of fits begin at 0, and have the gain of the last comparison', async () => {
+    const metrics = new StageMetrics({ stage: 'fit', dataset: 'd' }, '1', [], () => true)
+    const value = async (name: string, labels = {}) => seriesValue(await metrics.text(), name, labels)
+    equal(await value('vgm_refits_total', { verdict: 'promoted' }), 0)
+    const gain = { mean: 0.03, lower: 0.02, upper: 0.04 }
+    const refit = (champion: number, verdict: 'first' | 'promoted') =>
+      metrics.note(
+        { kind: 'refit', version: 3, comparison: { champion, verdict, reason: '', rows: 1, gain } },
+        undefined,
+      )
+    refit(0, 'first')
+    equal(await value('vgm_refit_gain_nats', { bound: 'lower' }), undefined)
+    refit(1, 'promoted')
+    metrics.note({ kind: 'refit-failed', reason: 'no rows' }, undefined)
+    equal(await value('vgm_refit_gain_nats', { bound: 'lower' }), 0.02)
+    equal(await value('vgm_refits_total', { verdict: 'failed' }), 1)
+  })
+
+  test('of a shadow model are those of all members together, as long as they are there', async () => {
+    const { metrics, value } = open()
+    const figures = {
+      version: 4,
+      against: 3,
+      rows: 100,
+      ofRows: 100,
+      columns: [{ name: 'x', values: 100, changedMode: 0.2 }],
+    }
+    equal(await value('vgm_shadow_gain_nats'), undefined)
+    metrics.note({ kind: 'shadow', figures: { ...figures, gain: 0.1 } }, 0)
+    metrics.note({ kind: 'shadow', figures: { ...figures, gain: 0.3 } }, 1)
+    equal(await value('vgm_shadow_rows'), 200)
+    equal(await value('vgm_shadow_gain_nats'), 0.2)
+    equal(await value('vgm_shadow_changed_mode_ratio', { column: 'x' }), 0.2)
+    metrics.note({ kind: 'ended', totals }, 1)
+    equal(await value('vgm_shadow_gain_nats'), 0.1)
+  })
 })

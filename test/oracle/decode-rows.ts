@@ -1,8 +1,14 @@
 import type { Records } from '../../src/batch/records.ts'
 import { PipelineError } from '../../src/errors.ts'
+import { rowErrors } from '../../src/rows/row-error.ts'
 import {
   beginBodies,
+  branchEnd,
   endBodies,
+  fail,
+  malformedBranch,
+  nullBranch,
+  readDecimals,
   readFloats,
   readModelVersions,
   readModes,
@@ -13,7 +19,7 @@ import {
   skipValues,
   skipVarints,
 } from './field-kernels.ts'
-import { maxRecordsBytes, type RowColumns } from './row-columns.ts'
+import { extentOf, maxRecordsBytes, type RowColumns } from './row-columns.ts'
 import { type RowPlan, stepOpcodes, stepSize } from './row-plan.ts'
 
 /** More bytes than positions can address. */
@@ -47,13 +53,25 @@ export function decodeRows(plan: RowPlan, records: Records, from: number, to: nu
 }
 
 function decodeChunk(plan: RowPlan, records: Records, from: number, to: number, columns: RowColumns): void {
-  const { steps, skips } = plan
   beginBodies(records, columns, from, to, plan.prefixBytes, plan.isFixedSize)
-  for (let i = 0; i < steps.length; i += stepSize) {
-    const a = steps[i + 1]
-    const b = steps[i + 2]
-    const c = steps[i + 3]
-    switch (steps[i]) {
+  runSteps(plan, 0, plan.steps.length / stepSize, records, from, to, columns)
+  if (!plan.isFixedSize) endBodies(records, columns, from, to)
+}
+
+/** Runs the steps [first, last). */
+function runSteps(
+  plan: RowPlan,
+  first: number,
+  last: number,
+  records: Records,
+  from: number,
+  to: number,
+  columns: RowColumns,
+): void {
+  const { steps, skips } = plan
+  for (let step = first; step < last; step++) {
+    const [opcode, a, b, c, d] = steps.subarray(step * stepSize, (step + 1) * stepSize)
+    switch (opcode) {
       case stepOpcodes.skipFixed:
         skipFixed(records, columns, from, to, a, b)
         break
@@ -75,12 +93,51 @@ function decodeChunk(plan: RowPlan, records: Records, from: number, to: number, 
       case stepOpcodes.readVarint:
         readVarints(records, columns, from, to, a, b, c)
         break
+      case stepOpcodes.readDecimal:
+        readDecimals(records, columns, from, to, a, b, c, d)
+        break
       case stepOpcodes.readModelVersion:
         readModelVersions(records, columns, from, to)
         break
       case stepOpcodes.readMode:
         readModes(records, columns, from, to, a)
+        break
+      case stepOpcodes.record:
+        readRecords(plan, step + 1, step + 1 + a, b, records, from, to, columns)
+        step += a
     }
   }
-  if (!plan.isFixedSize) endBodies(records, columns, from, to)
+}
+
+/** A nullable record, row by row: of a null one all columns are null. */
+function readRecords(
+  plan: RowPlan,
+  first: number,
+  last: number,
+  nullByte: number,
+  records: Records,
+  from: number,
+  to: number,
+  columns: RowColumns,
+): void {
+  const { cursor, status } = columns
+  const { readFloat, readVarint, readDecimal } = stepOpcodes
+  for (let row = from; row < to; row++) {
+    const at = cursor[row]
+    const begin = branchEnd(records.bytes, at, records.valueEnd[row], nullByte)
+    if (begin === nullBranch) {
+      cursor[row] = at + 1
+      for (let step = first; step < last; step++) {
+        const [opcode, column] = plan.steps.subarray(step * stepSize)
+        if (opcode !== readFloat && opcode !== readVarint && opcode !== readDecimal) continue
+        columns.values[column][row] = 0
+        columns.isNull[column][row] = 1
+        columns.modes[column][row] = 0
+        columns.extent[column][row] = extentOf(at + 1, 0)
+      }
+      continue
+    }
+    cursor[row] = begin === malformedBranch ? fail(status, row, at, rowErrors.malformed) : begin
+    runSteps(plan, first, last, records, row, row + 1, columns)
+  }
 }

@@ -10,7 +10,7 @@
  */
 import { framingBytes } from '../../src/avro/framing.ts'
 import type { Records } from '../../src/batch/records.ts'
-import { lengthPrefixedEnd, maxIntBytes, varintEnd, zigzag } from '../../src/batch/varint.ts'
+import { lengthPrefixedEnd, maxIntBytes, maxLongBytes, varintEnd, zigzag } from '../../src/batch/varint.ts'
 import { type RowError, rowErrors } from '../../src/rows/row-error.ts'
 import { deadCursor, extentOf, type RowColumns } from './row-columns.ts'
 import { type SkipProgram, skipValue } from './skip-program.ts'
@@ -21,8 +21,11 @@ export const notNullable = -1
 /** Integers of smaller magnitude survive normalization exactly. */
 const exactIntegerLimit = 2 ** 49
 
-const malformedBranch = -1
-const nullBranch = -2
+/** Units of the last digit: decimals of smaller magnitude do. */
+const exactUnits = 2n ** 48n
+
+export const malformedBranch = -1
+export const nullBranch = -2
 
 /**
  * Moves the cursor of every readable row behind the prefix of its body: the leading fields whose positions do not
@@ -285,6 +288,50 @@ export function readVarints(
   }
 }
 
+/** Reads decimals: units of the last digit, a big-endian number in two's complement of any length but 0. */
+export function readDecimals(
+  records: Records,
+  columns: RowColumns,
+  from: number,
+  to: number,
+  column: number,
+  sizeBytes: number,
+  scale: number,
+  nullByte: number,
+): void {
+  const { bytes, valueEnd } = records
+  const { cursor, status } = columns
+  const values = columns.values[column]
+  const isNull = columns.isNull[column]
+  const extent = columns.extent[column]
+  isNull.fill(0, from, to)
+  for (let row = from; row < to; row++) {
+    const at = cursor[row]
+    const limit = valueEnd[row]
+    const begin = branchEnd(bytes, at, limit, nullByte)
+    values[row] = 0
+    if (begin === nullBranch) {
+      isNull[row] = 1
+      extent[row] = extentOf(at + 1, 0)
+      cursor[row] = at + 1
+      continue
+    }
+    const lengthEnd = begin < 0 || sizeBytes > 0 ? begin : varintEnd(bytes, begin, limit, maxLongBytes)
+    const length = lengthEnd < 0 || sizeBytes > 0 ? sizeBytes : zigzag(bytes, begin, lengthEnd)
+    if (lengthEnd < 0 || length <= 0 || length > limit - lengthEnd) {
+      cursor[row] = fail(status, row, at, rowErrors.malformed)
+      continue
+    }
+    const end = lengthEnd + length
+    extent[row] = extentOf(begin, end - begin)
+    cursor[row] = end
+    const hex = Buffer.from(bytes.subarray(lengthEnd, end)).toString('hex')
+    const units = BigInt.asIntN(8 * length, BigInt(`0x${hex}`))
+    if (units > -exactUnits && units < exactUnits) values[row] = Number(`${units}e-${scale}`)
+    else cursor[row] = fail(status, row, at, rowErrors.beyondExact)
+  }
+}
+
 /** Reads the model version that each normalized row is stamped with. */
 export function readModelVersions(records: Records, columns: RowColumns, from: number, to: number): void {
   const { bytes, valueEnd } = records
@@ -328,7 +375,7 @@ export function readModes(records: Records, columns: RowColumns, from: number, t
  * Position after the branch of a union with null, or `nullBranch`, or `malformedBranch`. A longer encoding of the same
  * branch, which no writer makes, counts as malformed.
  */
-function branchEnd(bytes: Uint8Array, at: number, limit: number, nullByte: number): number {
+export function branchEnd(bytes: Uint8Array, at: number, limit: number, nullByte: number): number {
   if (nullByte < 0) return at
   if (at >= limit) return malformedBranch
   const branch = bytes[at]
@@ -337,7 +384,7 @@ function branchEnd(bytes: Uint8Array, at: number, limit: number, nullByte: numbe
 }
 
 /** Records the first reason why a row has failed, and returns its cursor. */
-function fail(status: Uint8Array, row: number, cursor: number, error: RowError): number {
+export function fail(status: Uint8Array, row: number, cursor: number, error: RowError): number {
   if (cursor !== deadCursor) status[row] = error
   return deadCursor
 }

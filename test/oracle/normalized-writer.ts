@@ -38,7 +38,7 @@ export class NormalizedWriter {
   #records: Records = createRecords(0)
   #valueStart = this.#records.valueStart
   /** shape (columns)(rows), in the order of the body, as the columns below */
-  #extent: readonly Uint32Array[] = []
+  #extent: readonly Float64Array[] = []
   #values: readonly Float64Array[] = []
   #modes: readonly Uint8Array[] = []
   /** of the first column of a body of numbers only: two steps less to its numbers, and many topics have no other */

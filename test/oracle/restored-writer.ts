@@ -2,7 +2,8 @@ import { framingBytes, writeFraming } from '../../src/avro/framing.ts'
 import { createRecords, type Records } from '../../src/batch/records.ts'
 import { longBytes, maxIntBytes, varintEnd, writeLong } from '../../src/batch/varint.ts'
 import { failUnholdable } from '../../src/rows/number-bounds.ts'
-import type { NumericType } from '../../src/rows/numeric-columns.ts'
+import type { DecimalType, NumericType } from '../../src/rows/numeric-columns.ts'
+import { rowErrors } from '../../src/rows/row-error.ts'
 import { copyBytes } from './copy-bytes.ts'
 import { extentBytes, extentStart, type RowColumns } from './row-columns.ts'
 import type { RowPlan } from './row-plan.ts'
@@ -31,17 +32,39 @@ export interface RestoredRun {
  */
 export function checkRestored(run: RestoredRun, from: number, to: number): void {
   const { status, isNull } = run.columns
-  for (const [column, { type }] of run.plan.columns.entries())
+  for (const [column, { type, decimal }] of run.plan.columns.entries()) {
+    if (decimal !== undefined)
+      for (let row = from; row < to; row++) {
+        const x = run.values[column][row]
+        if (isNull[column][row] !== 0 || status[row] !== rowErrors.none || decimalBytes(x, decimal)) continue
+        status[row] = Number.isFinite(x) ? rowErrors.beyondExact : rowErrors.notFinite
+      }
     failUnholdable(
       type,
       run.values[column].subarray(from, to),
       isNull[column].subarray(from, to),
       status.subarray(from, to),
     )
+  }
 }
 
 /** How a number is written; indices so that the loops below compare integers. */
-const encodings = { varint: 0, float: 1, double: 2 } as const
+const encodings = { varint: 0, float: 1, double: 2, decimal: 3 } as const
+
+/** The bytes of a decimal, with their length if they vary; undefined if there are too many. */
+function decimalBytes(x: number, { scale, sizeBytes }: DecimalType): Buffer | undefined {
+  const units = Math.round(x * 10 ** scale)
+  if (!(Math.abs(x * 10 ** scale) < 2 ** 53)) return undefined
+  let bytes = 1
+  while (BigInt.asIntN(8 * bytes, BigInt(units)) !== BigInt(units)) bytes++
+  if (sizeBytes > 0 && bytes > sizeBytes) return undefined
+  const size = Math.max(bytes, sizeBytes)
+  const hex = BigInt.asUintN(8 * size, BigInt(units))
+    .toString(16)
+    .padStart(2 * size, '0')
+  const body = Buffer.from(hex, 'hex')
+  return sizeBytes > 0 ? body : Buffer.concat([Buffer.of(2 * size), body])
+}
 
 /**
  * Writes raw values again: the framing, then the normalized body without its model version, with each {value, mode}
@@ -55,9 +78,11 @@ export class RestoredWriter {
   /** shape (columns), of `encodings`, in the order of the body, as all columns below */
   #encodings = new Uint8Array(0)
   /** shape (columns)(rows) */
-  #extent: readonly Uint32Array[] = []
+  #extent: readonly Float64Array[] = []
   #values: readonly Float64Array[] = []
   #isStamped = true
+  /** shape (columns), of those that are decimals */
+  #decimals: readonly (DecimalType | undefined)[] = []
 
   beginRun({ records, columns, plan, isStamped = true, schemaId, values }: RestoredRun): void {
     const order = Array.from(plan.order)
@@ -67,6 +92,11 @@ export class RestoredWriter {
     this.#extent = order.map((column) => columns.extent[column])
     this.#values = order.map((column) => values[column])
     this.#isStamped = isStamped
+    this.#decimals = order.map((column) => plan.columns[column].decimal)
+  }
+
+  #decimal(i: number, row: number): Buffer {
+    return decimalBytes(this.#values[i][row], this.#decimals[i] as DecimalType) as Buffer
   }
 
   valueBytes(row: number): number {
@@ -80,6 +110,7 @@ export class RestoredWriter {
       length -= pairBytes
       if (encoding === encodings.double) length += 8
       else if (encoding === encodings.float) length += 4
+      else if (encoding === encodings.decimal) length += this.#decimal(i, row).length
       else length += longBytes(Math.round(this.#values[i][row]))
     }
     return length
@@ -105,6 +136,10 @@ export class RestoredWriter {
       } else if (encoding === encodings.float) {
         view.setFloat32(at, value, true)
         at += 4
+      } else if (encoding === encodings.decimal) {
+        const decimal = this.#decimal(i, row)
+        out.set(decimal, at)
+        at += decimal.length
       } else {
         at = writeLong(out, at, Math.round(value))
       }
@@ -123,5 +158,6 @@ export class RestoredWriter {
 
 function encodingOf(type: NumericType): number {
   if (type === 'double') return encodings.double
+  if (type === 'decimal') return encodings.decimal
   return type === 'float' ? encodings.float : encodings.varint
 }

@@ -10,7 +10,7 @@ export interface RowColumns {
   /** shape (columns)(rows), the mode that stands beside a normalized value; not touched when raw rows are decoded */
   readonly modes: Uint8Array[]
   /** shape (columns)(rows), `extentOf` the number; not touched if the plan has numbers only */
-  readonly extent: Uint32Array[]
+  readonly extent: Float64Array[]
   /** shape (rows), the stamp of normalized rows; not touched when raw rows are decoded */
   modelVersions: Int32Array
   /** shape (rows), a `RowError`; everything else about a row holds only while this is 0 */
@@ -27,23 +27,25 @@ export const deadCursor = 0x7fffffff
 
 /** `Records.bytes` must be shorter: an extent has 28 bits for a position. */
 export const maxRecordsBytes = 2 ** 28
+/** And so many for a length: as many as a double has left for integers. */
+const lengths = 2 ** 24
 
 /**
  * Where a number stands, in one element: position of its first byte, after its union branch, and its length in bytes,
- * which is 0 for a null and at most 13 for a normalized value.
+ * which is 0 for a null.
  */
 export function extentOf(position: number, lengthBytes: number): number {
-  return (position << 4) | lengthBytes
+  return position * lengths + lengthBytes
 }
 
 /** First byte of a number. */
 export function extentStart(extent: number): number {
-  return extent >>> 4
+  return Math.floor(extent / lengths)
 }
 
 /** Length of a number in bytes; 0 for a null. */
 export function extentBytes(extent: number): number {
-  return extent & 15
+  return extent % lengths
 }
 
 export function createRowColumns(columns = 0, rows = 0): RowColumns {
@@ -74,6 +76,6 @@ export function reserveRowColumns(buffers: RowColumns, columns: number, rows: nu
     buffers.values[column] = new Float64Array(capacity)
     buffers.isNull[column] = new Uint8Array(capacity)
     buffers.modes[column] = new Uint8Array(capacity)
-    buffers.extent[column] = new Uint32Array(capacity)
+    buffers.extent[column] = new Float64Array(capacity)
   }
 }

@@ -1,6 +1,7 @@
 import { maxIntBytes, maxLongBytes } from '../../src/batch/varint.ts'
-import type { AvroType } from '../../src/rows/avro-schema.ts'
+import type { AvroField, AvroType } from '../../src/rows/avro-schema.ts'
 import { parseNormalizedSchema } from '../../src/rows/normalized-schema.ts'
+import { decimalType } from '../../src/rows/numeric-columns.ts'
 import { type ModelledColumn, type PlannedColumn, planColumns } from '../../src/rows/planned-columns.ts'
 import { notNullable } from './field-kernels.ts'
 import { fixedBytes, type SkipProgram, SkipProgramBuilder } from './skip-program.ts'
@@ -46,9 +47,13 @@ export const stepOpcodes = {
   readModelVersion: 7,
   /** column; the mode after a normalized value, which `readFloat` has read */
   readMode: 8,
+  /** column, size of a fixed or 0, scale, nullByte */
+  readDecimal: 9,
+  /** how many of the steps that follow belong to a nullable record, nullByte */
+  record: 10,
 } as const
 
-export const stepSize = 4
+export const stepSize = 5
 
 /** The plan for raw rows. @throws Error if the schema lacks a modelled column */
 export function compileRowPlan(schema: AvroType, modelled: readonly ModelledColumn[]): RowPlan {
@@ -56,26 +61,35 @@ export function compileRowPlan(schema: AvroType, modelled: readonly ModelledColu
   if ('reason' in columns || schema.kind !== 'record') throw new Error('The schema lacks a modelled column')
   const steps = new StepBuilder()
   const columnOf = new Map(columns.map(({ name }, column) => [name, column]))
-  for (const field of schema.fields) {
-    const column = columnOf.get(field.name)
-    if (column === undefined) steps.skip(field.type)
-    else steps.readNumber(field.type, column)
+  const add = (fields: readonly AvroField[], path: string) => {
+    for (const { name, type } of fields) {
+      const column = columnOf.get(`${path}${name}`)
+      if (column !== undefined) steps.readNumber(type, column)
+      else if (!columns.some((each) => each.name.startsWith(`${path}${name}.`))) steps.skip(type)
+      else steps.record(type, (inner) => add(inner, `${path}${name}.`))
+    }
   }
+  add(schema.fields, '')
   return steps.build(columns)
 }
 
 /** The plan for normalized rows: `decodeRows` then fills `values`, `modes`, `isNull` and `modelVersions`. */
 export function compileNormalizedPlan(schema: string): RowPlan {
   const normalized = parseNormalizedSchema(schema)
+  const { columns } = normalized
   const steps = new StepBuilder()
   steps.readModelVersion()
-  const columnOf = new Map(normalized.columns.map(({ name }, column) => [name, column]))
-  for (const field of normalized.schema.fields.slice(1)) {
-    const column = columnOf.get(field.name)
-    if (column === undefined) steps.skip(field.type)
-    else steps.readModeValue(field.type, column)
+  const columnOf = new Map(columns.map(({ name }, column) => [name, column]))
+  const add = (fields: readonly AvroField[], path: string) => {
+    for (const { name, type } of fields) {
+      const column = columnOf.get(`${path}${name}`)
+      if (column !== undefined) steps.readModeValue(type, column)
+      else if (!columns.some((each) => each.name.startsWith(`${path}${name}.`))) steps.skip(type)
+      else steps.record(type, (inner) => add(inner, `${path}${name}.`))
+    }
   }
-  return steps.build(normalized.columns)
+  add(normalized.schema.fields.slice(1), '')
+  return steps.build(columns)
 }
 
 /** Collects the steps of a plan, in the order of the body. */
@@ -108,10 +122,24 @@ export class StepBuilder {
       return
     }
     const { present, nullByte } = nullableType(type)
-    const { readFloat, readVarint } = stepOpcodes
+    const { readFloat, readVarint, readDecimal } = stepOpcodes
+    const decimal = decimalType(present)
+    if (decimal !== undefined) {
+      this.#steps.push([readDecimal, column, decimal.sizeBytes, decimal.scale, nullByte])
+      return
+    }
     if (present.kind === 'double') this.#steps.push([readFloat, column, 0, nullByte])
     else if (present.kind === 'float') this.#steps.push([readFloat, column, 1, nullByte])
     else this.#steps.push([readVarint, column, present.kind === 'int' ? maxIntBytes : maxLongBytes, nullByte])
+  }
+
+  /** A record whose fields are done one by one. */
+  record(type: AvroType, add: (fields: readonly AvroField[]) => void): void {
+    const { present, nullByte } = nullableType(type)
+    this.#inPrefix = false
+    const place = this.#steps.push([]) - 1
+    if (present.kind === 'record') add(present.fields)
+    this.#steps[place] = [stepOpcodes.record, this.#steps.length - place - 1, nullByte]
   }
 
   readModelVersion(): void {
@@ -150,7 +178,7 @@ export class StepBuilder {
 
   /** Whether the field belongs to the prefix, which it then makes longer. */
   #extendPrefix(type: AvroType): boolean {
-    const size = fixedBytes(type)
+    const size = decimalType(type) === undefined ? fixedBytes(type) : undefined
     this.#inPrefix &&= size !== undefined && this.#prefixBytes + size < maxPrefixBytes
     if (this.#inPrefix) this.#prefixBytes += size ?? 0
     return this.#inPrefix

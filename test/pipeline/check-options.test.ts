@@ -281,6 +281,7 @@ const cases: readonly Case[] = [
     members: count_,
     model: count_,
     maxModelAgeMs: clip,
+    shadow: ['', 'stable', 0, 1.5, null],
     stats: flag,
     statsTopic: topic,
     statsIntervalMs: count_,

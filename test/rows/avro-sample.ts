@@ -1,4 +1,6 @@
 import avsc, { type Schema, type Type } from 'avsc'
+import type { AvroRecord, AvroType } from '../../src/rows/avro-schema.ts'
+import type { NumericColumn } from '../../src/rows/numeric-columns.ts'
 import { SeededDraw } from '../seeded-random.ts'
 
 /** A schema and rows of it, drawn from a seed. */
@@ -12,10 +14,32 @@ export function oracle(schema: unknown): Type {
   return avsc.Type.forSchema(schema as Schema, { wrapUnions: 'always' })
 }
 
-/** The number in a field of a row, without the wrapper of its union branch; null for null. */
-export function unwrapped(value: unknown): number | null {
-  if (value === null || typeof value === 'number') return value
-  return Object.values(value as Record<string, number>)[0]
+/** A column's number in a row; null if it is null, or a record on the way to it. */
+export function numberIn(
+  row: unknown,
+  schema: AvroRecord,
+  { name, decimal }: Pick<NumericColumn, 'name' | 'decimal'>,
+): number | null {
+  let value = row
+  let type: AvroType = schema
+  for (const step of name.split('.')) {
+    if (value === null) return null
+    type = (present(type) as AvroRecord).fields.find((field) => field.name === step)?.type as AvroType
+    value = unwrapped(type, (value as Record<string, unknown>)[step])
+  }
+  if (decimal === undefined || value === null) return value as number | null
+  const bytes = value as Buffer
+  return Number(`${BigInt.asIntN(8 * bytes.length, BigInt(`0x${bytes.toString('hex')}`))}e-${decimal.scale}`)
+}
+
+/** A value without the wrapper of its union branch; null for null. */
+export function unwrapped(type: AvroType, value: unknown): unknown {
+  return type.kind === 'union' && value !== null ? Object.values(value as Record<string, unknown>)[0] : value
+}
+
+/** The other branch of a union with null. */
+export function present(type: AvroType): AvroType {
+  return type.kind === 'union' ? (type.branches.find(({ kind }) => kind !== 'null') ?? type) : type
 }
 
 /** Draws a record schema of every Avro type, nested, recursive, nullable and logical, and some rows. */
@@ -34,6 +58,7 @@ const logical = [
   { type: 'int', logicalType: 'date' },
   { type: 'long', logicalType: 'timestamp-millis' },
   { type: 'bytes', logicalType: 'decimal', precision: 4, scale: 2 },
+  { type: 'bytes', logicalType: 'decimal', precision: 30, scale: 30 },
   { type: 'string', logicalType: 'uuid' },
 ]
 
@@ -49,7 +74,7 @@ class Draw extends SeededDraw {
     this.#open.add(name)
     json.fields = Array.from({ length: this.below(depth === 0 ? 9 : 4) }, (_, i) => ({
       name: `f${i}`,
-      type: this.unit() < (depth === 0 ? 0.55 : 0.2) ? this.#number() : this.type(depth + 1, namespace),
+      type: this.unit() < (depth === 0 ? 0.55 : 0.2) ? this.#number(namespace) : this.type(depth + 1, namespace),
     }))
     this.#open.delete(name)
     return json
@@ -57,7 +82,7 @@ class Draw extends SeededDraw {
 
   type(depth: number, namespace: string | undefined): unknown {
     const known = [...this.#types.keys()]
-    const choice = this.below(depth > 3 ? 3 : 10)
+    const choice = this.below(depth > 3 ? 3 : 13)
     if (choice === 0) return this.oneOf(leaves)
     if (choice === 1) return this.oneOf(logical)
     if (choice === 2) {
@@ -71,6 +96,8 @@ class Draw extends SeededDraw {
     if (choice === 5) return Object.assign(this.#named('fixed', namespace).json, { size: this.below(6) })
     if (choice === 6) return Object.assign(this.#named('enum', namespace).json, { symbols: ['A', 'B', 'C'] })
     if (choice === 7) return this.record(depth + 1, this.oneOf([namespace, 'other.place']))
+    if (choice === 8) return ['null', this.record(depth + 1, this.oneOf([namespace, 'other.place']))]
+    if (choice === 9) return [this.record(depth + 1, namespace), 'null']
     return this.#union(depth, namespace)
   }
 
@@ -89,6 +116,7 @@ class Draw extends SeededDraw {
           Array.from({ length: this.#length(depth) }, (_, i) => [`k${i}`, this.value(json.values, depth + 1)]),
         )
       case 'fixed':
+        if (json.logicalType === 'decimal') return this.#decimal(json)
         return Buffer.alloc(json.size as number, this.below(256))
       case 'enum':
         return this.oneOf(json.symbols as string[])
@@ -105,6 +133,7 @@ class Draw extends SeededDraw {
       case 'double':
         return (this.unit() - 0.5) * 10 ** this.below(300)
       case 'bytes':
+        if (json.logicalType === 'decimal') return this.#decimal(json)
         return Buffer.alloc(this.below(this.oneOf([3, 200])), this.below(256))
       default:
         return 'é'.repeat(this.below(this.oneOf([3, 100])))
@@ -116,8 +145,30 @@ class Draw extends SeededDraw {
     return this.unit() < 0.5 ? -magnitude : magnitude - 1
   }
 
-  #number(): unknown {
-    const type = this.oneOf([this.oneOf(numbers), { type: this.oneOf(numbers), unit: 'm' }])
+  /** As few bytes as a writer needs, or those of the fixed; below 2^48 units. */
+  #decimal({ size }: Json): Buffer {
+    const most = size === undefined ? 48 : Math.min(48, 8 * (size as number) - 1)
+    const units = BigInt(this.#integer(most))
+    let bytes = 1
+    while (BigInt.asIntN(8 * bytes, units) !== units) bytes++
+    const length = (size as number | undefined) ?? bytes
+    return Buffer.from(
+      BigInt.asUintN(8 * length, units)
+        .toString(16)
+        .padStart(2 * length, '0'),
+      'hex',
+    )
+  }
+
+  #decimalType(namespace: string | undefined): unknown {
+    const logicalType = { logicalType: 'decimal', precision: 22, scale: this.oneOf([0, 2, 22]) }
+    if (this.unit() < 0.6) return { type: 'bytes', ...logicalType }
+    return Object.assign(this.#named('fixed', namespace).json, { size: this.oneOf([1, 4, 8, 16]), ...logicalType })
+  }
+
+  #number(namespace: string | undefined): unknown {
+    const plain = this.oneOf([this.oneOf(numbers), { type: this.oneOf(numbers), unit: 'm' }])
+    const type = this.unit() < 0.15 ? this.#decimalType(namespace) : plain
     return this.oneOf<unknown>([type, ['null', type], [type, 'null']])
   }
 

@@ -2,7 +2,7 @@ import { deepEqual, ok } from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import fc from 'fast-check'
 import type { Records } from '../../src/batch/records.ts'
-import { parseAvroSchema } from '../../src/rows/avro-schema.ts'
+import { type AvroRecord, type AvroType, parseAvroSchema } from '../../src/rows/avro-schema.ts'
 import { deriveNormalizedSchema } from '../../src/rows/normalized-schema.ts'
 import { numericColumns } from '../../src/rows/numeric-columns.ts'
 import { rowErrors } from '../../src/rows/row-error.ts'
@@ -10,7 +10,7 @@ import { decodeRows } from '../oracle/decode-rows.ts'
 import { NormalizedWriter } from '../oracle/normalized-writer.ts'
 import { checkRestored, RestoredWriter } from '../oracle/restored-writer.ts'
 import { compileNormalizedPlan, compileRowPlan } from '../oracle/row-plan.ts'
-import { type AvroSample, avroSample, oracle } from './avro-sample.ts'
+import { type AvroSample, avroSample, oracle, present, unwrapped } from './avro-sample.ts'
 import { columnsFor, framed, recordsOf } from './records-of.ts'
 
 const seeds = { seed: 2, numRuns: 1000 }
@@ -82,18 +82,42 @@ function checkRestores({ raw, derived, rows, modes }: ReturnType<typeof normaliz
   deepEqual(written(writer, records, columns.status), raw)
 }
 
+/** A raw value as avsc takes it for the derived record: each modelled number gives way to its pair. */
+function withPairs(
+  value: Record<string, unknown>,
+  raw: AvroRecord,
+  derived: AvroRecord,
+  pairOf: (path: string) => unknown,
+  path = '',
+): Record<string, unknown> {
+  const fields = raw.fields.map(({ name, type }) => {
+    const derivedType = derived.fields.find((field) => field.name === name)?.type as AvroType
+    const [inner, rawInner] = [present(derivedType), present(type)]
+    const here = `${path}${name}`
+    const held = unwrapped(type, value[name])
+    const wrapped = (changed: unknown) =>
+      derivedType.kind === 'union' ? { [(inner as AvroRecord).name]: changed } : changed
+    if (held === null || inner.kind !== 'record') return [name, value[name]]
+    if (inner.name === 'io.vgmstream.ModeValue') return [name, wrapped(pairOf(here))]
+    if (rawInner.kind !== 'record' || rawInner.name === inner.name) return [name, value[name]]
+    return [name, wrapped(withPairs(held as Record<string, unknown>, rawInner, inner, pairOf, `${here}.`))]
+  })
+  return Object.fromEntries(fields)
+}
+
 suite('NormalizedWriter', () => {
   test('writes what avsc writes with the derived schema', () => {
     fc.assert(
       fc.property(fc.nat(), (seed) => {
         const sample = avroSample(seed)
         const { modelled, values, modes, derived, rows } = normalized(sample)
-        const expected = sample.rows.map((raw, row) => {
-          const object: Record<string, unknown> = { model_version: 300, ...raw }
-          for (const [c, { name, nullable }] of modelled.entries()) {
-            const modeValue = { value: values[c][row], mode: modes[c][row] }
-            if (raw[name] !== null) object[name] = nullable ? { 'io.vgmstream.ModeValue': modeValue } : modeValue
+        const [schema, raw] = [derived, JSON.stringify(sample.schema)].map((json) => parseAvroSchema(json))
+        const expected = sample.rows.map((value, row) => {
+          const pairOf = (path: string) => {
+            const c = modelled.findIndex(({ name }) => name === path)
+            return { value: values[c][row], mode: modes[c][row] }
           }
+          const object = { model_version: 300, ...withPairs(value, raw as AvroRecord, schema as AvroRecord, pairOf) }
           return framed(258, oracle(JSON.parse(derived)).toBuffer(object))
         })
         deepEqual(rows, expected)

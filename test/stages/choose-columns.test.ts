@@ -62,7 +62,7 @@ suite('chooseColumns', () => {
     equal(chooseColumns([met(1, 50, 'a:int')], undefined, new Set(['a'])).schema, undefined)
   })
 
-  test("nothing of Debezium's envelope is taken unless it is named", () => {
+  test("of Debezium's envelope only the row after the change is taken unless something else is named", () => {
     const envelope = met(1, 50, 'before:string after:string source:string op:string ts_ms:long')
     equal(isEnvelope(envelope.json), true)
     deepEqual([names([envelope]), names([envelope], ['ts_ms'])], [[], ['ts_ms']])

@@ -2,6 +2,8 @@ import { deepEqual, equal, ok, rejects, throws } from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import avro from 'avsc'
 import fc from 'fast-check'
+import { parseAvroSchema } from '../../src/rows/avro-schema.ts'
+import { numericColumns } from '../../src/rows/numeric-columns.ts'
 import { type GenerateOptions, generate, partitionRows } from '../../src/stages/generate.ts'
 import { parseRowSpec, syntheticSchema } from '../../src/stages/synthetic/row-spec.ts'
 import { syntheticValues } from '../../src/stages/synthetic/synthetic-values.ts'
@@ -44,6 +46,39 @@ function moments(values: Float64Array): { mean: number; std: number } {
   const mean = values.reduce((sum, x) => sum + x, 0) / values.length
   return { mean, std: Math.sqrt(values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / values.length) }
 }
+
+suite('rows with records in them', () => {
+  test('have the bytes of their columns, in a schema of nested records', async () => {
+    const flat = 'id:int=uniform(0,9); order.amount:double=normal(5,2)|null(0.25); order.tax.rate:float=constant(0.5)'
+    const nested = parseRowSpec(flat)
+    const schema = JSON.parse(syntheticSchema('Row', nested))
+    const type = avro.Type.forSchema(schema, { wrapUnions: 'never' })
+    const rows = (await generated({ spec: nested, rows: 50 }))
+      .rows()
+      .map(({ value }) => type.fromBuffer(value!.subarray(5)))
+    ok(rows.every(({ order }) => order.tax.rate === 0.5))
+    ok(rows.some(({ order }) => order.amount === null) && rows.some(({ order }) => order.amount > 0))
+    deepEqual(
+      parseAvroSchema(schema).kind === 'record' && numericColumns(parseAvroSchema(schema)).map(({ name }) => name),
+      ['id', 'order.amount', 'order.tax.rate'],
+    )
+  })
+
+  test('have no other column between those of a record, and none of its name', () => {
+    for (const names of [
+      ['a.b', 'c', 'a.d'],
+      ['a.b', 'a'],
+      ['a', 'a.b'],
+      ['a.b.c', 'a.b'],
+      ['a.b.c', 'a.d', 'a.b.e'],
+    ])
+      throws(
+        () => parseRowSpec(names.map((name) => `${name}:int=constant(1)`).join(';')),
+        /other columns stand between/,
+      )
+    throws(() => parseRowSpec('a..b:int=constant(1)'), /not a valid Avro name/)
+  })
+})
 
 suite('threefry', () => {
   // Random123's kat_vectors, threefry2x32 with 20 rounds.

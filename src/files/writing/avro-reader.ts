@@ -24,16 +24,29 @@ export function readRecord(
   row: number,
 ): number {
   next = start
-  for (const field of plan.fields) {
+  return readFields(plan.fields, columns, bytes, view, end, chunk, row)
+}
+
+function readFields(
+  fields: readonly FieldPlan[],
+  columns: Int32Array,
+  bytes: Buffer,
+  view: DataView,
+  end: number,
+  chunk: TableChunk,
+  row: number,
+): number {
+  for (const field of fields) {
     if (field.nullBranch >= 0) {
       readLong(bytes, end)
       if (low === field.nullBranch) {
-        chunk.setNull(columns[field.column], row)
-        if (field.kind === 'mode') chunk.setNull(columns[field.column + 1], row)
+        const { columnCount = field.kind === 'mode' ? 2 : 1 } = field
+        for (let i = 0; i < columnCount; i++) chunk.setNull(columns[field.column + i], row)
         continue
       }
     }
-    readField(field, columns[field.column], columns[field.column + 1], bytes, view, end, chunk, row)
+    if (field.fields !== undefined) readFields(field.fields, columns, bytes, view, end, chunk, row)
+    else readField(field, columns[field.column], columns[field.column + 1], bytes, view, end, chunk, row)
     if (!(next <= end)) return Number.NaN
   }
   return next
@@ -96,6 +109,8 @@ function readField(
     }
     case 'other':
       return readOther(field, bytes, end, chunk, column, row)
+    case 'record':
+      return fail()
   }
 }
 

@@ -1,8 +1,10 @@
 import type { Type } from 'avsc'
 import { wideLongType } from '../../avro/wide-long.ts'
 import { UsageError } from '../../errors.ts'
+import { fullName } from '../../rows/avro-schema.ts'
 import { plainSchema } from '../../rows/plain-schema.ts'
 import { MalformedSchemaError } from '../../rows/schema-error.ts'
+import { collectTypes, type TypeDefinition } from '../../rows/type-copier.ts'
 
 /** DuckDB types that an exported column can have. */
 export type TableType =
@@ -24,7 +26,10 @@ export interface TableColumn {
   readonly type: TableType
 }
 
-/** How a field stands in the bytes; `mode` is a ModeValue, which fills two columns, `other` is anything nested. */
+/**
+ * How a field stands in the bytes; `mode` is a ModeValue, which fills two columns, `record` is one with a ModeValue in
+ * it, which fills those of its fields, `other` is anything else that is nested.
+ */
 type FieldKind =
   | 'boolean'
   | 'int'
@@ -36,6 +41,7 @@ type FieldKind =
   | 'fixed'
   | 'enum'
   | 'mode'
+  | 'record'
   | 'other'
 
 /** A field of a record, and the first of the columns that it fills. */
@@ -51,6 +57,10 @@ export interface FieldPlan {
   readonly symbols: readonly Uint8Array[]
   /** of `other`: written as Avro's JSON */
   readonly type?: Type
+  /** of `record` */
+  readonly fields?: readonly FieldPlan[]
+  /** of `record`: how many columns it fills */
+  readonly columnCount?: number
 }
 
 /** A record's fields in order, and the columns that they become. */
@@ -90,7 +100,8 @@ const plainColumns: Readonly<Record<string, [FieldKind, TableType]>> = {
 
 /**
  * The columns of a record's rows in an exported table: a field a column, `<field>_value` and `<field>_mode` for a
- * ModeValue, text with JSON in it for what is nested. The types stand in docs/types.md.
+ * ModeValue, text with JSON in it for what is nested. The fields of a record with a ModeValue in it are columns too, with
+ * its name and a dot before theirs. The types stand in docs/types.md.
  *
  * @param schema JSON text of a record
  * @throws UsageError when two columns would have the same name
@@ -100,32 +111,91 @@ export function recordPlan(schema: string): RecordPlan {
   const record = recordJson(JSON.parse(schema) as Json)
   if (record === undefined) throw new MalformedSchemaError('the schema', 'it is no record')
   const plain = plainSchema(schema) as object
-  const whole = wideLongType(plain, { wrapUnions: 'auto' }) as unknown as { fields: { type: Type }[] }
-  const named = new Map<string, Json>()
-  const columns: TableColumn[] = []
-  const fields = (record.fields as Json[]).map((field, i) => {
-    const name = String(field.name)
-    const { type, nullBranch } = withoutNull(field.type)
-    const json = definition(type, String(record.namespace ?? ''), named)
-    const first = columns.length
-    if (json.fullName === modeValueName) {
-      columns.push({ name: `${name}_value`, type: 'DOUBLE' }, { name: `${name}_mode`, type: 'INTEGER' })
-      return { kind: 'mode' as const, nullBranch, column: first, sizeBytes: 0, symbols: [] }
+  const whole = wideLongType(plain, { wrapUnions: 'auto' })
+  const planner = new FieldPlanner(record)
+  const fields = planner.fields(record, whole, '')
+  checkNames(planner.columns)
+  return { fields, columns: planner.columns }
+}
+
+/** Plans the fields of a record, and collects their columns. */
+class FieldPlanner {
+  readonly columns: TableColumn[] = []
+  readonly #definitions = new Map<string, TypeDefinition>()
+  /** where the names of a definition stand */
+  readonly #namespaces: ReadonlyMap<Json, string>
+  readonly #withModes = new Map<Json, boolean>()
+
+  constructor(record: Json) {
+    collectTypes(record, '', this.#definitions)
+    this.#namespaces = new Map([...this.#definitions.values()].map((known) => [known.json, known.namespace]))
+  }
+
+  /**
+   * @param whole avsc's type of the record
+   * @param around records that it stands in
+   */
+  fields(record: Json, whole: Type, before: string, around: readonly Json[] = []): FieldPlan[] {
+    const passed = [...around, record]
+    return (record.fields as Json[]).map((field, i) => {
+      const name = `${before}${field.name}`
+      const { type, nullBranch } = withoutNull(field.type)
+      const json = this.#definition(type, record)
+      const column = this.columns.length
+      const plan = { nullBranch, column, sizeBytes: Number(json.size ?? 0), symbols: symbolsOf(json) }
+      if (this.#isModeValue(json)) {
+        this.columns.push({ name: `${name}_value`, type: 'DOUBLE' }, { name: `${name}_mode`, type: 'INTEGER' })
+        return { ...plan, kind: 'mode' }
+      }
+      const wholeField = (whole as unknown as { fields: { type: Type }[] }).fields[i].type
+      if (this.#hasModes(json) && !passed.includes(json)) {
+        const fields = this.fields(json, branchOf(wholeField, nullBranch), `${name}.`, passed)
+        return { ...plan, kind: 'record', fields, columnCount: this.columns.length - column }
+      }
+      const logical = logicalColumns[`${json.type} ${json.logicalType}`]
+      const [kind, columnType] = logical ?? plainColumns[String(json.type)] ?? plainColumns.other
+      this.columns.push({ name, type: columnType })
+      return kind === 'other' ? { ...plan, kind, nullBranch: -1, type: wholeField } : { ...plan, kind }
+    })
+  }
+
+  /** What stands behind a type: its own JSON, or for a name the JSON that has defined it. */
+  #definition(type: unknown, around: Json): Json {
+    if (typeof type === 'string') {
+      const namespace = this.#namespaces.get(around) ?? ''
+      return (this.#definitions.get(fullName(type, namespace)) ?? this.#definitions.get(type))?.json ?? { type }
     }
-    const logical = logicalColumns[`${json.type} ${json.logicalType}`]
-    const [kind, columnType] = logical ?? plainColumns[String(json.type)] ?? plainColumns.other
-    columns.push({ name, type: columnType })
-    return {
-      kind,
-      nullBranch: kind === 'other' ? -1 : nullBranch,
-      column: first,
-      sizeBytes: Number(json.size ?? 0),
-      symbols: ((json.symbols ?? []) as string[]).map((symbol) => Buffer.from(symbol)),
-      ...(kind === 'other' ? { type: whole.fields[i].type } : {}),
-    }
-  })
-  checkNames(columns)
-  return { fields, columns }
+    if (Array.isArray(type) || typeof type !== 'object' || type === null) return { type: 'other' }
+    const json = type as Json
+    const isWrapper = typeof json.type !== 'string' || (json.name === undefined && !(json.type in plainColumns))
+    return isWrapper ? this.#definition(json.type, around) : json
+  }
+
+  #isModeValue(json: Json): boolean {
+    return this.#definitions.get(modeValueName)?.json === json
+  }
+
+  #hasModes(json: Json): boolean {
+    if (!Array.isArray(json.fields)) return false
+    const known = this.#withModes.get(json)
+    if (known !== undefined) return known
+    this.#withModes.set(json, false)
+    const has = (json.fields as Json[]).some((field) => {
+      const inner = this.#definition(withoutNull(field.type).type, json)
+      return this.#isModeValue(inner) || this.#hasModes(inner)
+    })
+    this.#withModes.set(json, has)
+    return has
+  }
+}
+
+function symbolsOf(json: Json): Uint8Array[] {
+  return ((json.symbols ?? []) as string[]).map((symbol) => Buffer.from(symbol))
+}
+
+/** avsc's type of what is not null. */
+function branchOf(type: Type, nullBranch: number): Type {
+  return nullBranch < 0 ? type : (type as unknown as { types: Type[] }).types[1 - nullBranch]
 }
 
 /** The object that describes a record: a schema may wrap it, as in {"type": {"type": "record", ...}}. */
@@ -139,22 +209,6 @@ function withoutNull(type: unknown): { type: unknown; nullBranch: number } {
   if (!Array.isArray(type) || type.length !== 2 || !type.includes('null')) return { type, nullBranch: -1 }
   const nullBranch = type.indexOf('null')
   return { type: type[1 - nullBranch], nullBranch }
-}
-
-/** What stands behind a type: its own JSON, or for a name the JSON that has defined it. */
-function definition(type: unknown, namespace: string, named: Map<string, Json>): Json {
-  if (typeof type === 'string') {
-    return named.get(type) ?? named.get(`${namespace}.${type}`) ?? { type }
-  }
-  if (Array.isArray(type) || typeof type !== 'object' || type === null) return { type: 'other' }
-  const json = type as Json
-  if (typeof json.type !== 'string') return definition(json.type, namespace, named)
-  if (typeof json.name !== 'string') return json
-  const space = json.namespace ?? namespace
-  const fullName = json.name.includes('.') || space === '' ? json.name : `${space}.${json.name}`
-  const known = { ...json, fullName }
-  named.set(fullName, known)
-  return known
 }
 
 function checkNames(columns: readonly TableColumn[]): void {

@@ -27,21 +27,25 @@ import {
   opJump,
   opLong,
   opNextItem,
+  opNormalizeDecimal,
   opNormalizeDoubles,
   opNormalizeFloat,
   opNormalizeInt,
   opNormalizeLong,
   opNullable,
+  opPutDecimal,
   opPutDouble,
   opPutFloat,
   opPutInteger,
   opPutPair,
   opRest,
+  opRestoreDecimal,
   opRestoreDoubles,
   opRestoreFloat,
   opRestoreInt,
   opRestoreLong,
   opReturn,
+  opStoreDecimal,
   opStoreDouble,
   opStoreFloat,
   opStoreInt,
@@ -57,6 +61,7 @@ import {
   stackEntries,
 } from '../layout'
 import { copy } from './copy'
+import { beyondUnits, decimalEnd, exactUnits, readDecimal, unitsOf, writeDecimal } from './decimals'
 import { isBeyond, keep, kept, putNormalized, putPair, readMode, restored, toInteger } from './numbers'
 import { readVarint, varintEnd, writeBits, zigzag } from './varint'
 
@@ -422,6 +427,57 @@ export function run(ctx: usize, code: usize, columns: usize, row: i32, start: us
         out = putPair(kept(column, row), load<u8>(load<usize>(column, columnStoredModes) + row), out)
         gap = at
         pc += 8
+        break
+      }
+      case opNormalizeDecimal: {
+        if (gap != at) out = copy(gap, at, out)
+        const units = readDecimal(at, limit, load<usize>(pc, 8))
+        at = decimalEnd
+        if (at == 0) return errorMalformed
+        if (units >= exactUnits || units <= -exactUnits) return errorBeyondExact
+        out = putNormalized(columns + load<usize>(pc, 4), <f64>units / load<f64>(pc, 12), out)
+        gap = at
+        pc += 20
+        break
+      }
+      case opRestoreDecimal: {
+        if (gap != at) out = copy(gap, at, out)
+        if (limit - at < 8) return errorMalformed
+        const value = load<f64>(at)
+        if (value - value != 0) return errorNotFinite
+        at += 8
+        const mode = readMode(at, limit)
+        if (mode < 0) return <usize>-mode
+        at = varintEnd
+        gap = at
+        const column = columns + load<usize>(pc, 4)
+        if (mode >= load<i32>(column, columnModeCount)) late = max<i32>(late, modeRank | errorBadMode)
+        else {
+          const x = restored(column, value, mode)
+          const size = load<usize>(pc, 8)
+          const units = unitsOf(x, load<f64>(pc, 12), size)
+          if (units != beyondUnits) out = writeDecimal(out, units, size)
+          else if (late == 0) late = x - x == 0 ? errorBeyondExact : errorNotFinite
+        }
+        pc += 20
+        break
+      }
+      case opStoreDecimal: {
+        const units = readDecimal(at, limit, load<usize>(pc, 8))
+        at = decimalEnd
+        if (at == 0) return errorMalformed
+        if (units >= exactUnits || units <= -exactUnits) return errorBeyondExact
+        keep(columns + load<usize>(pc, 4), row, <f64>units / load<f64>(pc, 12))
+        pc += 20
+        break
+      }
+      case opPutDecimal: {
+        const size = load<usize>(pc, 8)
+        const units = unitsOf(kept(columns + load<usize>(pc, 4), row), load<f64>(pc, 12), size)
+        if (units == beyondUnits) return errorBeyondExact
+        out = writeDecimal(out, units, size)
+        gap = at
+        pc += 20
         break
       }
       default: {

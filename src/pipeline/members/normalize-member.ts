@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { type TopicNames, valueSubject } from '../../config/names.ts'
+import { UsageError } from '../../errors.ts'
 import { ModelTooOldError } from '../../model/errors.ts'
 import type { Model } from '../../model/model.ts'
 import type { ModelFollower } from '../../model/model-follower.ts'
 import type { SchemaStore } from '../../ports/log.ts'
-import type { StageReport } from '../../ports/stage-report.ts'
+import type { ShadowFigures, StageReport } from '../../ports/stage-report.ts'
 import { parseAvroSchema } from '../../rows/avro-schema.ts'
 import { deriveNormalizedSchema, type NormalizedSchemaOptions } from '../../rows/normalized-schema.ts'
 import { planColumns } from '../../rows/planned-columns.ts'
@@ -12,9 +13,11 @@ import { MalformedSchemaError } from '../../rows/schema-error.ts'
 import { EventTimes } from '../../stages/event-times.ts'
 import { type ModeChoice, NormalizeTransform } from '../../stages/normalize.ts'
 import type { RowTransform } from '../../stages/row-transform.ts'
+import { ShadowModel } from '../../stages/shadow-model.ts'
 import { SliceStats } from '../../stages/slice-stats.ts'
 import { TimeFilter, type TimeRange } from '../../stages/time-filter.ts'
 import type { ClusterSession } from '../cluster-session.ts'
+import { modelNamed, type VersionName } from '../models-topic.ts'
 import { rowSchemas } from '../stage-member.ts'
 import { whenReachable } from '../when-reachable.ts'
 import { type TransformMemberOptions, transformMember } from './transform-member.ts'
@@ -27,6 +30,8 @@ export interface NormalizeMemberOptions extends TransformMemberOptions {
   readonly maxModelAgeMs?: number | undefined
   /** where the counts are written that drift is measured by, a topic that is there; undefined counts nothing */
   readonly stats?: { readonly topic: string; readonly intervalMs: number } | undefined
+  /** a version that looks at rows and writes nothing */
+  readonly shadow?: VersionName | undefined
   readonly clip: number
   readonly modeChoice: ModeChoice
   readonly renameVersionField?: string | undefined
@@ -36,15 +41,23 @@ export interface NormalizeMemberOptions extends TransformMemberOptions {
 }
 
 /** Runs one member of the group that normalizes a raw topic. */
-export function normalizeMember(
+export async function normalizeMember(
   cluster: ClusterSession,
   options: NormalizeMemberOptions,
   onProgress: (report: StageReport) => void,
 ): Promise<StageReport> {
-  const { topics, model, clip, modeChoice, renameVersionField, renameRecord, timeRange, ...rest } = options
+  const { topics, model, shadow, clip, modeChoice, renameVersionField, renameRecord, timeRange, ...rest } = options
   const { raw: inputTopic, normalized: outputTopic, deadLetters: deadLetterTopic } = topics
   const stage = { ...rest, stage: 'normalize', inputTopic, outputTopic, deadLetterTopic }
-  return transformMember(cluster, stage, onProgress, (models) => normalizeTransform(cluster, models, options))
+  let shadowed: ShadowModel | undefined
+  const report = await transformMember(cluster, stage, onProgress, async (models) => {
+    if (shadow !== undefined) {
+      const onFigures = (figures: ShadowFigures) => cluster.report({ kind: 'shadow', figures })
+      shadowed = new ShadowModel(await modelNamed(models, options.dataset, shadow), onFigures)
+    }
+    return normalizeTransform(cluster, models, options, undefined, shadowed)
+  })
+  return shadowed === undefined ? report : { ...report, shadow: shadowed.figures() }
 }
 
 /** @internal What is done with the rows. @param registry where schemas are looked up and registered, if not as usual */
@@ -53,6 +66,7 @@ export async function normalizeTransform(
   models: ModelFollower,
   options: NormalizeMemberOptions,
   registry?: SchemaStore,
+  shadow?: ShadowModel,
 ): Promise<RowTransform> {
   const { dataset, topics, model: pinned, clip, modeChoice, renameVersionField, renameRecord, timeRange } = options
   const { maxModelAgeMs, stats } = options
@@ -60,6 +74,11 @@ export async function normalizeTransform(
   const model = pinnedModel ?? models.current(dataset)
   const age = modelAge(cluster, maxModelAgeMs)
   age.require(model)
+  if (shadow?.sharesColumns(model) === false)
+    throw new UsageError(
+      `The shadow model has no column in common with version ${model.version}`,
+      'Name another version (--shadow), or leave it out',
+    )
   const schema = {
     ...(renameVersionField !== undefined && { renameVersionField }),
     ...(renameRecord !== undefined && { renameRecord }),
@@ -80,6 +99,7 @@ export async function normalizeTransform(
     schema,
     clip,
     modeChoice,
+    shadow,
     stats: stats && new SliceStats({ ...stats, run: randomBytes(6).toString('hex'), now: Date.now }),
   })
   if (timeRange === undefined) return transform

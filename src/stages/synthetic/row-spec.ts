@@ -23,6 +23,7 @@ const syntheticTypes = ['int', 'long', 'float', 'double'] as const
 export type SyntheticType = (typeof syntheticTypes)[number]
 
 export interface SyntheticColumn {
+  /** of a field of a nested record: the names on the way to it, with dots between them */
   readonly name: string
   /** int and long are rounded, and cut off at the ends of their range */
   readonly type: SyntheticType
@@ -73,17 +74,46 @@ export function checkRowSpec(columns: RowSpec): void {
     if (names.has(column.name)) throw new UsageError(`Two columns are called "${column.name}"`, fix)
     names.add(column.name)
   }
+  checkRecords(columns)
 }
 
-/** The Avro schema of such rows, as JSON text. */
+/** A record's columns stand side by side, as its bytes do, and nothing else has its name. */
+function checkRecords(columns: RowSpec): void {
+  const closed = new Set<string>()
+  let open: readonly string[] = []
+  for (const { name } of columns) {
+    const steps = name.split('.')
+    const records = steps.slice(1).map((_, i) => steps.slice(0, i + 1).join('.'))
+    for (const record of open) if (!records.includes(record)) closed.add(record)
+    const taken = [...records, name].find((each) => closed.has(each)) ?? (open.includes(name) ? name : undefined)
+    if (taken !== undefined)
+      throw new UsageError(`Column "${name}": other columns stand between those of record "${taken}"`, fix)
+    closed.add(name)
+    open = records
+  }
+}
+
+/** The Avro schema of such rows, as JSON text; none of its records is null. */
 export function syntheticSchema(recordName: string, spec: RowSpec): string {
-  return JSON.stringify({
-    type: 'record',
-    name: recordName,
-    fields: spec.map(({ name, type, nullRate }) =>
-      nullRate > 0 ? { name, type: ['null', type], default: null } : { name, type },
-    ),
-  })
+  return JSON.stringify({ type: 'record', name: recordName, fields: fieldsOf(spec, '', recordName) })
+}
+
+/** @param path of the record: the names on the way to it, each with a dot after it */
+function fieldsOf(spec: RowSpec, path: string, namespace: string): object[] {
+  const fields = new Map<string, object>()
+  for (const { name, type, nullRate } of spec) {
+    const [step, ...rest] = name.slice(path.length).split('.')
+    if (fields.has(step)) continue
+    if (rest.length === 0) {
+      fields.set(step, nullRate > 0 ? { name: step, type: ['null', type], default: null } : { name: step, type })
+      continue
+    }
+    const inner = `${path}${step}.`
+    const within = spec.filter((column) => column.name.startsWith(inner))
+    const record = { type: 'record', name: step, namespace, fields: fieldsOf(within, inner, `${namespace}.${step}`) }
+    fields.set(step, { name: step, type: record })
+  }
+  return [...fields.values()]
 }
 
 function parseJson(text: string): SyntheticColumn[] {
@@ -148,11 +178,13 @@ function parsePart(text: string): NormalPart {
   return { weight, mean, std }
 }
 
+const namePattern = /^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$/
+
 function checkColumn(column: SyntheticColumn): void {
   if (typeof column !== 'object' || column === null) throw new UsageError(`${String(column)} is no column`, fix)
   const { name, type, distribution, nullRate, decimals } = column
   const problem = (what: string) => new UsageError(`Column "${name}": ${what}`, fix)
-  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) throw problem('the name is not a valid Avro name')
+  if (!namePattern.test(name)) throw problem('the name is not a valid Avro name, nor several with dots between them')
   if (!syntheticTypes.includes(type)) throw problem(`the type is not one of ${syntheticTypes.join(', ')}`)
   if (!(nullRate >= 0 && nullRate <= 1)) throw problem('the share of nulls is not between 0 and 1')
   if (decimals !== undefined && !(Number.isInteger(decimals) && decimals >= 0 && decimals <= mostDecimals)) {

@@ -11,8 +11,16 @@ import {
   restoredNumber,
 } from './column-terms.ts'
 import { frameDifference, framePrint, hasSameFrame } from './frame-difference.ts'
-import { fieldsPrint, roundedText, valueText } from './row-print.ts'
-import { decodeRow, decodeWith, type Fields, type RowType, type RowTypes } from './row-types.ts'
+import { fieldsPrint, isFields, roundedText, valueText } from './row-print.ts'
+import {
+  decodeRow,
+  decodeWith,
+  type Fields,
+  type NumberType,
+  numberOf,
+  type RowType,
+  type RowTypes,
+} from './row-types.ts'
 import { isSameValue } from './same-value.ts'
 
 /** A modelled field of a decoded normalized row. */
@@ -24,14 +32,27 @@ export interface ModeValue {
 /** A published version; undefined if there is none. */
 export type ModelVersions = (version: number) => Model | undefined
 
+/** A field of a raw row, and what became of it. */
+interface FieldPair {
+  readonly name: string
+  readonly path: string
+  /** a record has fields that changed */
+  readonly kind: 'same' | 'number' | 'record'
+  /** of a number: its place among the modelled ones */
+  readonly column: number
+  readonly type: NumberType | undefined
+  readonly fields: readonly FieldPair[]
+}
+
 /** Rows of one raw schema that have become rows of one normalized schema. */
 interface SchemaPair {
   readonly raw: RowType
   readonly normalized: RowType
   /** the first field of a normalized row */
   readonly stamp: string
-  readonly names: readonly string[]
-  readonly isModelled: readonly boolean[]
+  readonly fields: readonly FieldPair[]
+  /** paths of the modelled fields */
+  readonly paths: readonly string[]
   /** what makes every row of this pair wrong */
   readonly problem: string | undefined
   /** written over for every row: the expected row, its modelled fields included */
@@ -40,10 +61,13 @@ interface SchemaPair {
   version: number
   /** whether the model that has the version now is not the one that the schema names */
   isReplaced: boolean
-  terms: readonly (ColumnTerms | undefined)[] | undefined
+  terms: Terms | undefined
 }
 
-const modelledTypes: ReadonlySet<string> = new Set(['int', 'long', 'float', 'double'])
+/** By modelled field; undefined for one that the model does not have. */
+type Terms = readonly (ColumnTerms | undefined)[]
+
+const modelledTypes: ReadonlySet<string> = new Set(['int', 'long', 'float', 'double', 'decimal'])
 
 /**
  * Compares raw rows with normalized ones by recomputing them: the raw record is decoded, its modelled fields are
@@ -97,26 +121,39 @@ export class NormalizedComparison implements Comparison<StockRow, StockRow> {
   }
 
   #hasExpectedBytes(pair: SchemaPair, raw: Buffer, normalized: Buffer): boolean {
-    const { terms, expected, names, isModelled } = pair
+    const { terms, expected, fields } = pair
     const row = decodeWith(pair.raw.type, raw)
     if (terms === undefined || row === undefined || this.#rules.modeChoice === 'sample') return false
-    for (let i = 0; i < names.length; i++) {
-      const name = names[i]
-      const value = row[name]
-      if (!isModelled[i]) expected[name] = value
-      else if (value === null) expected[name] = null
-      else {
-        const columnTerms = terms[i]
-        if (columnTerms === undefined || typeof value !== 'number') return false
-        const mode = expectedMode(columnTerms, value)
-        const expectedNumber = expectedValue(columnTerms, mode, value, this.#rules.clip)
-        // Equal bytes of an infinity would be right by their looks.
-        if (!Number.isFinite(restoredNumber(columnTerms, mode, expectedNumber))) return false
-        expected[name] = { mode, value: expectedNumber }
-      }
-    }
+    if (!this.#expect(fields, row, expected, terms)) return false
     const end = pair.normalized.type.encode(expected, this.#scratch, 0)
     return end >= 0 && this.#scratch.compare(normalized, headerBytes, normalized.length, 0, end) === 0
+  }
+
+  /** Fills in what should have become of a raw record; false if that cannot be told. */
+  #expect(fields: readonly FieldPair[], row: Fields, expected: Fields, terms: Terms): boolean {
+    for (let i = 0; i < fields.length; i++) {
+      const { name, kind, column, type, fields: inner } = fields[i]
+      const field = row[name]
+      if (kind === 'same' || field === null) {
+        expected[name] = field
+        continue
+      }
+      if (kind === 'record') {
+        const record: Fields = {}
+        if (!isFields(field) || !this.#expect(inner, field, record, terms)) return false
+        expected[name] = record
+        continue
+      }
+      const columnTerms = terms[column]
+      const value = typeof field === 'number' ? field : numberOf(field, type)
+      if (columnTerms === undefined || typeof value !== 'number') return false
+      const mode = expectedMode(columnTerms, value)
+      const expectedNumber = expectedValue(columnTerms, mode, value, this.#rules.clip)
+      // Equal bytes of an infinity would be right by their looks.
+      if (!Number.isFinite(restoredNumber(columnTerms, mode, expectedNumber))) return false
+      expected[name] = { mode, value: expectedNumber }
+    }
+    return true
   }
 
   #fieldDifference(pair: SchemaPair, rawValue: Buffer, normalizedValue: Buffer): string | undefined {
@@ -128,23 +165,39 @@ export class NormalizedComparison implements Comparison<StockRow, StockRow> {
     if (version !== pair.version) this.#use(pair, version)
     if (pair.isReplaced) return `it is stamped with model version ${version}, and another model has that version now`
     if (pair.terms === undefined) return `it is stamped with model version ${version}, which does not exist`
-    for (let i = 0; i < pair.names.length; i++) {
-      const name = pair.names[i]
-      const problem = pair.isModelled[i]
-        ? this.#modelledDifference(pair.terms[i], raw[name], normalized[name] as ModeValue | null)
-        : isSameValue(raw[name], normalized[name])
-          ? undefined
-          : `${valueText(normalized[name])} instead of ${valueText(raw[name])}`
-      if (problem !== undefined) return `field "${name}": ${problem} (model version ${version})`
+    const problem = this.#recordDifference(pair.fields, raw, normalized, pair.terms)
+    return problem && `${problem} (model version ${version})`
+  }
+
+  #recordDifference(fields: readonly FieldPair[], raw: Fields, found: Fields, terms: Terms): string | undefined {
+    for (const { name, path, kind, column, type, fields: inner } of fields) {
+      const [a, b] = [raw[name], found[name]]
+      if (kind === 'record' && isFields(a) && isFields(b)) {
+        const problem = this.#recordDifference(inner, a, b, terms)
+        if (problem !== undefined) return problem
+        continue
+      }
+      const problem =
+        kind === 'number'
+          ? this.#modelledDifference(terms[column], a, b as ModeValue | null, type)
+          : isSameValue(a, b)
+            ? undefined
+            : `${valueText(b)} instead of ${valueText(a)}`
+      if (problem !== undefined) return `field "${path}": ${problem}`
     }
     return undefined
   }
 
-  #modelledDifference(terms: ColumnTerms | undefined, raw: unknown, found: ModeValue | null): string | undefined {
+  #modelledDifference(
+    terms: ColumnTerms | undefined,
+    raw: unknown,
+    found: ModeValue | null,
+    type: NumberType | undefined,
+  ): string | undefined {
     if (raw === null || found === null)
       return raw === found ? undefined : `${valueText(found)} instead of ${valueText(raw)}`
     if (terms === undefined) return 'the model does not have the column'
-    return modeValueDifference(terms, Number(raw), found, this.#rules)
+    return modeValueDifference(terms, Number(numberOf(raw, type)), found, this.#rules)
   }
 
   #use(pair: SchemaPair, version: number): void {
@@ -153,7 +206,7 @@ export class NormalizedComparison implements Comparison<StockRow, StockRow> {
     const columns = new Map(model?.columns.map((column) => [column.name, column]))
     pair.version = version
     pair.isReplaced = model !== undefined && stamped?.version === version && stamped.content !== model.contentSha256
-    pair.terms = model && !pair.isReplaced ? pair.names.map((name) => columns.get(name)) : undefined
+    pair.terms = model && !pair.isReplaced ? pair.paths.map((path) => columns.get(path)) : undefined
     pair.expected[pair.stamp] = version
   }
 
@@ -181,11 +234,12 @@ export class NormalizedComparison implements Comparison<StockRow, StockRow> {
     const type = this.#types.get(schemaIdOf(value) ?? Number.NaN)
     const fields = type && decodeRow(type, value)
     if (fields === undefined) return undefined
-    const body = fieldsPrint(type!, fields, (name, field) => {
-      const terms = model?.columns.find((column) => column.name === name)
-      if (terms === undefined || field === null) return valueText(field)
-      const mode = expectedMode(terms, Number(field))
-      return modePrint(mode, expectedValue(terms, mode, Number(field), this.#rules.clip))
+    const body = fieldsPrint(type!, fields, (path, field) => {
+      const terms = model?.columns.find((column) => column.name === path)
+      if (terms === undefined || field === null) return undefined
+      const x = Number(numberOf(field, type!.number(path)))
+      const mode = expectedMode(terms, x)
+      return modePrint(mode, expectedValue(terms, mode, x, this.#rules.clip))
     })
     return `${framePrint(row)}|${body}`
   }
@@ -197,9 +251,9 @@ export class NormalizedComparison implements Comparison<StockRow, StockRow> {
     const fields = type && decodeRow(type, value)
     if (fields === undefined) return undefined
     const [, ...rowFields] = type!.fields
-    const modelled = new Set(rowFields.flatMap((field) => (field.modelledType === undefined ? [] : [field.name])))
-    const body = fieldsPrint({ fields: rowFields }, fields, (name, field) => {
-      if (!modelled.has(name) || field === null) return valueText(field)
+    const modelled = new Set(modelledPaths(rowFields))
+    const body = fieldsPrint({ fields: rowFields }, fields, (path, field) => {
+      if (!modelled.has(path) || field === null) return undefined
       const { mode, value } = field as ModeValue
       return modePrint(mode, value)
     })
@@ -214,12 +268,22 @@ function modePrint(mode: number, value: number): string {
 function pairOf(raw: RowType | undefined, normalized: RowType | undefined): SchemaPair | undefined {
   if (raw === undefined || normalized === undefined) return undefined
   const [stamp, ...fields] = normalized.fields
+  const paths: string[] = []
+  const pairs = (some: RowType['fields'], before: string): FieldPair[] =>
+    some.map(({ name, modelledType, fields: inner }) => {
+      const path = `${before}${name}`
+      const isModelled = modelledType !== undefined && modelledTypes.has(modelledType)
+      const kind = isModelled ? 'number' : inner.length > 0 ? 'record' : 'same'
+      const column = isModelled ? paths.push(path) - 1 : -1
+      const type = isModelled ? raw.number(path) : undefined
+      return { name, path, kind, column, type, fields: pairs(inner, `${path}.`) }
+    })
   return {
     raw,
     normalized,
     stamp: stamp?.name ?? '',
-    names: fields.map((field) => field.name),
-    isModelled: fields.map((field) => field.modelledType !== undefined && modelledTypes.has(field.modelledType)),
+    fields: pairs(fields, ''),
+    paths,
     problem: sameNames(raw, fields)
       ? undefined
       : `its schema ${normalized.id} does not have the fields of the raw schema ${raw.id}`,
@@ -228,6 +292,13 @@ function pairOf(raw: RowType | undefined, normalized: RowType | undefined): Sche
     isReplaced: false,
     terms: undefined,
   }
+}
+
+/** Paths of the modelled fields of a normalized row. */
+function modelledPaths(fields: RowType['fields'], before = ''): string[] {
+  return fields.flatMap(({ name, modelledType, fields: inner }) =>
+    modelledType === undefined ? modelledPaths(inner, `${before}${name}.`) : [`${before}${name}`],
+  )
 }
 
 function sameNames(raw: RowType, fields: RowType['fields']): boolean {

@@ -4,8 +4,8 @@ import { headerBytes, schemaIdOf } from './audited-framing.ts'
 import { isRestored, type NormalizationRules } from './column-terms.ts'
 import type { ModelVersions, ModeValue } from './compare-normalized.ts'
 import { frameDifference, framePrint, hasSameFrame } from './frame-difference.ts'
-import { fieldsPrint, roundedText, valueText } from './row-print.ts'
-import { decodeRow, type Fields, type RowType, type RowTypes } from './row-types.ts'
+import { fieldsPrint, isFields, roundedText, valueText } from './row-print.ts'
+import { decimalUnits, decodeRow, type Fields, type RowType, type RowTypes, valueAt } from './row-types.ts'
 import { isSameValue } from './same-value.ts'
 
 /** A normalized row, with the raw row that it was made of; without one if it should not exist. */
@@ -77,25 +77,27 @@ export class RestoredComparison implements Comparison<NormalizedRow, StockRow> {
     if (raw === undefined || restored === undefined) return 'it cannot be decoded'
     const normalizedType = row.value === null ? undefined : this.#types.get(schemaIdOf(row.value) ?? Number.NaN)
     const normalized = normalizedType && decodeRow(normalizedType, row.value!)
+    const isWithin = (path: string, a: unknown, b: unknown) =>
+      normalized !== undefined && this.#isWithinBounds(normalizedType!, normalized, path, a, b)
     for (const { name } of type.fields) {
-      if (isSameValue(raw[name], restored[name])) continue
-      const problem = `field "${name}": ${valueText(restored[name])} instead of ${valueText(raw[name])}`
-      if (normalized === undefined || typeof raw[name] !== 'number' || typeof restored[name] !== 'number')
-        return problem
-      if (!this.#isWithinBounds(normalizedType!, normalized, name, raw[name], restored[name])) return problem
+      const problem = valueDifference(name, raw[name], restored[name], isWithin)
+      if (problem !== undefined) return problem
     }
     return undefined
   }
 
-  #isWithinBounds(type: RowType, normalized: Fields, name: string, raw: number, restored: number): boolean {
-    const modelledType = type.fields.find((field) => field.name === name)?.modelledType
-    const column = this.#models(Number(normalized[type.fields[0].name]))?.columns.find((model) => model.name === name)
-    const found = normalized[name] as ModeValue | null
+  #isWithinBounds(type: RowType, normalized: Fields, path: string, raw: unknown, restored: unknown): boolean {
+    const modelledType = modelledTypeAt(type.fields, path.split('.'))
+    const column = this.#models(Number(normalized[type.fields[0].name]))?.columns.find((model) => model.name === path)
+    const found = valueAt(normalized, path) as ModeValue | null
     if (modelledType === undefined || column === undefined || found === null) return false
     const { clip } = this.#rules
     if (clip !== undefined && Math.abs(found.value) >= clip) return true
+    // A writer may have spent more bytes on a decimal than it needs.
+    if (modelledType === 'decimal') return decimalUnits(raw) === decimalUnits(restored)
     const mean = column.mean[found.mode]
-    return mean !== undefined && isRestored(raw, restored, { type: modelledType, mean, roundTo: column.roundTo })
+    if (mean === undefined || typeof raw !== 'number' || typeof restored !== 'number') return false
+    return isRestored(raw, restored, { type: modelledType, mean, roundTo: column.roundTo })
   }
 
   /** By column, how closely its numbers are printed: as the coarsest of all versions in use. */
@@ -125,13 +127,40 @@ export class RestoredComparison implements Comparison<NormalizedRow, StockRow> {
     const type = this.#types.get(schemaIdOf(value) ?? Number.NaN)
     const fields = type && decodeRow(type, value)
     if (fields === undefined) return undefined
-    const body = fieldsPrint(type!, fields, (name, field) => {
-      const precision = precisions.get(name)
-      if (precision === undefined || typeof field !== 'number') return valueText(field)
+    const body = fieldsPrint(type!, fields, (path, field) => {
+      const precision = precisions.get(path)
+      if (precision === undefined) return undefined
+      if (typeof field !== 'number') return String(decimalUnits(field) ?? valueText(field))
       const { scale, decimals } = precision
       const rounded = decimals === unrounded ? field : Number(field.toFixed(decimals))
       return roundedText(rounded, Math.max(scale, Math.abs(field)))
     })
     return `${framePrint(row)}|${body}`
   }
+}
+
+/** What differs at a path; two records are compared field by field. */
+function valueDifference(
+  path: string,
+  raw: unknown,
+  restored: unknown,
+  isWithin: (path: string, raw: unknown, restored: unknown) => boolean,
+): string | undefined {
+  if (isSameValue(raw, restored)) return undefined
+  if (isFields(raw) && isFields(restored)) {
+    const names = new Set([...Object.keys(raw), ...Object.keys(restored)])
+    for (const name of names) {
+      const problem = valueDifference(`${path}.${name}`, raw[name], restored[name], isWithin)
+      if (problem !== undefined) return problem
+    }
+    return undefined
+  }
+  return isWithin(path, raw, restored)
+    ? undefined
+    : `field "${path}": ${valueText(restored)} instead of ${valueText(raw)}`
+}
+
+function modelledTypeAt(fields: RowType['fields'], [name, ...rest]: readonly string[]): string | undefined {
+  const field = fields.find((each) => each.name === name)
+  return field && (rest.length === 0 ? field.modelledType : modelledTypeAt(field.fields, rest))
 }

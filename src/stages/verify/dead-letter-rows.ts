@@ -9,7 +9,8 @@ import { attemptHeader } from '../retry-dead-letters.ts'
 import { schemaIdOf } from './audited-framing.ts'
 import { deadLetterHeaders } from './dead-letter-filter.ts'
 import { type DeadLetter, decodedOf, isBatch, readable, rowsOf, schemaOf } from './read-dead-letters.ts'
-import { decodeRow, RowTypes } from './row-types.ts'
+import { isFields } from './row-print.ts'
+import { decimalUnits, decodeRow, type NumberType, numberOf, RowTypes, valueAt } from './row-types.ts'
 
 /** One dead letter in a list. */
 export interface DeadLetterRow {
@@ -109,7 +110,8 @@ async function blameOf(
   const column = names.find((name) =>
     isBlamed(
       code,
-      fields[name],
+      valueAt(fields, name),
+      type.number(name),
       model?.find((each) => each.name === name),
     ),
   )
@@ -133,14 +135,22 @@ function mismatchOf(schema: string, columns: readonly ColumnModel[]): Blame {
 /** Integers of smaller magnitude survive normalization exactly. */
 const exactIntegerLimit = 2 ** 49
 
+/** Units of the last digit: decimals of smaller magnitude do. */
+const exactUnits = 2n ** 48n
+
 /** @param field a number, or the value and mode of a normalized row */
-function isBlamed(code: string, field: unknown, model: ColumnModel | undefined): boolean {
-  const pair = typeof field === 'object' && field !== null ? (field as { value?: unknown; mode?: unknown }) : undefined
-  const value = pair === undefined ? field : pair.value
+function isBlamed(code: string, field: unknown, type: NumberType | undefined, model: ColumnModel | undefined): boolean {
+  const pair = isFields(field) ? (field as { value?: unknown; mode?: unknown }) : undefined
+  const value = pair === undefined ? numberOf(field, type) : pair.value
+  const units = type?.type === 'decimal' ? decimalUnits(field) : undefined
   switch (code) {
+    case 'VGM_ROW_MALFORMED':
+      // A decimal of no bytes; whatever else is malformed cannot be decoded.
+      return type?.type === 'decimal' && Buffer.isBuffer(field) && units === undefined
     case 'VGM_ROW_NOT_FINITE':
       return typeof value === 'number' && !Number.isFinite(value)
     case 'VGM_ROW_BEYOND_EXACT':
+      if (units !== undefined) return units >= exactUnits || units <= -exactUnits
       return typeof value === 'bigint' || (typeof value === 'number' && Math.abs(value) >= exactIntegerLimit)
     case 'VGM_ROW_BAD_MODE':
       return model !== undefined && typeof pair?.mode === 'number' && !(pair.mode in model.mean)

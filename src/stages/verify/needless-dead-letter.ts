@@ -1,14 +1,10 @@
 import { isWholeValue } from '../../avro/whole-value.ts'
-import type { NumericType } from '../../mixture/column-model.ts'
 import { headerText, type StockRow } from '../../ports/stock-log.ts'
 import { headerBytes, schemaIdOf } from './audited-framing.ts'
 import { expectedMode, expectedValue, restoredNumber } from './column-terms.ts'
 import type { ModelVersions } from './compare-normalized.ts'
 import { deadLetterHeaders } from './dead-letter-filter.ts'
-import { decodeRow, type RowTypes } from './row-types.ts'
-
-/** A column may change among all of them: a model is about numbers. */
-const numericTypes: readonly string[] = ['int', 'long', 'float', 'double'] satisfies NumericType[]
+import { decimalUnits, decodeRow, type NumberType, numberOf, type RowTypes, valueAt } from './row-types.ts'
 
 const tooLarge = 'VGM_ROW_TOO_LARGE'
 /** Of a batch around one row, and of the lengths and times of the row. */
@@ -26,6 +22,8 @@ function mostBytes({ key, value, headers }: StockRow, columns: number): number {
 
 /** Integers from here on could not be restored exactly. */
 const exactLimit = 2 ** 49
+/** Nor could decimals from so many units of their last digit on, or around modes that are as far out. */
+const exactUnits = 2n ** 48n
 
 /**
  * Whether a row could have been normalized although it is a dead letter: else a stage that throws everything away would
@@ -55,14 +53,23 @@ export function isNeedlessDeadLetter(
     if (!fits) return false
   }
   return model.columns.every((column) => {
-    const numericType = type.fields.find(({ name }) => name === column.name)?.numericType
-    if (numericType === undefined || !numericTypes.includes(numericType)) return false
-    const field = fields[column.name]
+    const numberType = type.number(column.name)
+    if (numberType === undefined) return false
+    const field = valueAt(fields, column.name)
     if (field === null) return column.nullable
-    const x = typeof field === 'bigint' ? Number(field) : field
-    if (typeof x !== 'number' || !Number.isFinite(x)) return false
-    const isExact = numericType === 'float' || numericType === 'double' || Math.abs(x) < exactLimit
+    const x = Number(numberOf(field, numberType) ?? Number.NaN)
+    if (!Number.isFinite(x)) return false
     const mode = expectedMode(column, x)
-    return isExact && Number.isFinite(restoredNumber(column, mode, expectedValue(column, mode, x, undefined)))
+    const restored = restoredNumber(column, mode, expectedValue(column, mode, x, undefined))
+    return isExact(field, x, numberType, column.mean) && Number.isFinite(restored)
   })
+}
+
+/** Whether a number can be restored exactly, or need not. */
+function isExact(field: unknown, x: number, { type, scale }: NumberType, means: readonly number[]): boolean {
+  if (type === 'float' || type === 'double') return true
+  if (type !== 'decimal') return Math.abs(x) < exactLimit
+  const units = decimalUnits(field) ?? exactUnits
+  const farthest = Math.max(...means.map(Math.abs)) * 10 ** scale
+  return units < exactUnits && units > -exactUnits && farthest < Number(exactUnits)
 }

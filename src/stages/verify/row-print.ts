@@ -13,13 +13,26 @@ export function roundedText(x: number, scale: number): string {
   return step > 0 ? String(Math.round(x / step)) : String(x)
 }
 
-/** Text of the fields of a row; `text` decides for each. */
+/** Text of the fields of a row; `text` decides for each path, undefined for what is passed through. */
 export function fieldsPrint(
   { fields }: Pick<RowType, 'fields'>,
   row: Fields,
-  text: (name: string, value: unknown) => string,
+  text: (path: string, value: unknown) => string | undefined,
 ): string {
-  return fields.map(({ name }) => text(name, row[name])).join('|')
+  const print = (path: string, value: unknown): string =>
+    text(path, value) ??
+    (isFields(value) ? fieldsText(value, (name) => print(`${path}.${name}`, value[name])) : valueText(value))
+  return fields.map(({ name }) => print(name, row[name])).join('|')
+}
+
+/** Whether a decoded value is a record, or a map. */
+export function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !Buffer.isBuffer(value)
+}
+
+function fieldsText(fields: Fields, text: (name: string) => string): string {
+  const names = Object.keys(fields).sort()
+  return `{${names.map((name) => `${name}:${text(name)}`).join()}}`
 }
 
 /** Text of a field that is passed through: equal for equal values, however they are encoded. */
@@ -29,8 +42,5 @@ export function valueText(value: unknown): string {
   if (Buffer.isBuffer(value)) return value.toString('latin1')
   if (Array.isArray(value)) return `[${value.map(valueText).join()}]`
   const fields = value as Fields
-  return `{${Object.keys(fields)
-    .sort()
-    .map((name) => `${name}:${valueText(fields[name])}`)
-    .join()}}`
+  return fieldsText(fields, (name) => valueText(fields[name]))
 }

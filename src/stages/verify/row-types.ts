@@ -3,8 +3,10 @@ import { hasCounts, isWholeValue } from '../../avro/whole-value.ts'
 import { wideLongType } from '../../avro/wide-long.ts'
 import type { SchemaSource } from '../../ports/log.ts'
 import type { Source, StockRow } from '../../ports/stock-log.ts'
+import { fullName, isPrimitiveName } from '../../rows/avro-schema.ts'
 import { plainFieldName, plainSchema } from '../../rows/plain-schema.ts'
 import { SchemaKeys, type SchemaName } from '../../rows/schema-name.ts'
+import { collectTypes, type TypeDefinition } from '../../rows/type-copier.ts'
 import { unionBranches } from '../../rows/whole-schema.ts'
 import { lookUpSchemas } from '../look-up-schemas.ts'
 import { framedAnew, headerBytes, headerSchemaOf, schemaIdOf } from './audited-framing.ts'
@@ -26,8 +28,15 @@ interface RowField {
   readonly plainType: PlainType | undefined
   /** Avro type of the raw column, where the field is a `ModeValue` */
   readonly modelledType: string | undefined
-  /** Avro type of a plain or nullable number; undefined for every other field */
-  readonly numericType: string | undefined
+  /** of a normalized row: those of a record, nullable or not, with a `ModeValue` in it; else empty */
+  readonly fields: readonly RowField[]
+}
+
+/** How a number stands in a row. */
+export interface NumberType {
+  readonly type: 'int' | 'long' | 'float' | 'double' | 'decimal'
+  /** digits of a decimal after the point */
+  readonly scale: number
 }
 
 /** A schema that rows are written with, compiled once. */
@@ -39,6 +48,8 @@ export interface RowType {
   /** whether its values hold counts, which may be wrong */
   readonly hasCounts: boolean
   readonly fields: readonly RowField[]
+  /** The number at a path: names of fields, with dots between them; undefined if there is none. */
+  readonly number: (path: string) => NumberType | undefined
   /** of a normalized schema: the model that its rows are stamped with, if it says so */
   readonly stamped: { readonly version: number; readonly content: string } | undefined
   /** of the parsing canonical form: equal for schemas that write the same bytes */
@@ -198,24 +209,18 @@ export function decodeWith(type: avro.Type, value: Buffer): Fields | undefined {
 function compileRowType(id: number, schema: string | undefined): RowType | undefined {
   if (schema === undefined) return undefined
   try {
-    const json = JSON.parse(schema) as {
-      fields: { name: string; type: unknown; 'vgm.type'?: string }[]
-      'vgm.model'?: RowType['stamped']
-    }
+    const json = JSON.parse(schema) as RecordJson & { 'vgm.model'?: RowType['stamped'] }
     const types: Record<string, avro.Type> = {}
     const plain = plainSchema(schema) as avro.Schema
     const type = avro.Type.forSchema(plain, { registry: types })
+    const records = new RecordsJson(json)
     return {
       id,
       type,
       hasCounts: hasCounts(schema),
       wideType: wideLongType(plain),
-      fields: json.fields.map((field) => ({
-        name: plainFieldName(field.name),
-        plainType: plainType(field.type),
-        modelledType: field['vgm.type'],
-        numericType: numericType(field.type),
-      })),
+      fields: records.fields(json),
+      number: memoized((path) => records.number(json, path)),
       stamped: json['vgm.model'],
       fingerprint: type.fingerprint('sha256').toString('hex'),
       takesOurNames:
@@ -228,15 +233,137 @@ function compileRowType(id: number, schema: string | undefined): RowType | undef
   }
 }
 
+function memoized<T>(find: (path: string) => T): (path: string) => T {
+  const known = new Map<string, T>()
+  return (path) => {
+    if (!known.has(path)) known.set(path, find(path))
+    return known.get(path) as T
+  }
+}
+
+interface RecordJson {
+  readonly fields: readonly { readonly name: string; readonly type: unknown; readonly 'vgm.type'?: string }[]
+}
+
+/** Types of raw columns; a raw schema may have a property of our name, and anything in it. */
+const numberTypes: ReadonlySet<unknown> = new Set(['int', 'long', 'float', 'double', 'decimal'])
+
+/** The records, and the fixed, of a schema's JSON. */
+class RecordsJson {
+  readonly #definitions = new Map<string, TypeDefinition>()
+  readonly #namespaces: ReadonlyMap<unknown, string>
+  readonly #withColumns = new Map<RecordJson, boolean>()
+
+  constructor(json: RecordJson) {
+    collectTypes(json, '', this.#definitions)
+    this.#namespaces = new Map([...this.#definitions.values()].map((known) => [known.json, known.namespace]))
+  }
+
+  /** @param around records that it stands in */
+  fields(record: RecordJson, around: readonly RecordJson[] = []): RowField[] {
+    const passed = [...around, record]
+    return record.fields.map((field) => {
+      const inner = this.#record(field.type, record)
+      return {
+        name: plainFieldName(field.name),
+        plainType: plainType(field.type),
+        modelledType: field['vgm.type'],
+        fields: inner && this.#hasColumns(inner) && !passed.includes(inner) ? this.fields(inner, passed) : [],
+      }
+    })
+  }
+
+  /** Whether there are columns in it; a record that holds itself has them on its first level only. */
+  #hasColumns(record: RecordJson): boolean {
+    const known = this.#withColumns.get(record)
+    if (known !== undefined) return known
+    this.#withColumns.set(record, false)
+    const has = record.fields.some((field) => {
+      const inner = this.#record(field.type, record)
+      return numberTypes.has(field['vgm.type']) || (inner !== undefined && this.#hasColumns(inner))
+    })
+    this.#withColumns.set(record, has)
+    return has
+  }
+
+  number(record: RecordJson, path: string): NumberType | undefined {
+    const [name, ...rest] = path.split('.')
+    const field = record.fields.find((each) => plainFieldName(each.name) === name)
+    if (field === undefined) return undefined
+    if (rest.length > 0) {
+      const inner = this.#record(field.type, record)
+      return inner && this.number(inner, rest.join('.'))
+    }
+    const json = this.#definition(withoutNull(field.type), record)
+    const { type, logicalType, scale = 0 } = typeof json === 'object' ? json : { type: json }
+    if ((type === 'bytes' || type === 'fixed') && logicalType === 'decimal') return { type: 'decimal', scale }
+    const isNumber = type === 'int' || type === 'long' || type === 'float' || type === 'double'
+    return isNumber ? { type, scale: 0 } : undefined
+  }
+
+  #record(type: unknown, around: RecordJson): RecordJson | undefined {
+    const json = this.#definition(withoutNull(type), around)
+    return typeof json === 'object' && Array.isArray(json.fields) ? (json as unknown as RecordJson) : undefined
+  }
+
+  /** What a name stands for; a type that is none as it is. */
+  #definition(type: unknown, around: RecordJson): TypeJson | string {
+    if (typeof type === 'object' && type !== null) {
+      const json = type as TypeJson
+      return typeof json.type === 'string' && json.name === undefined && !isPrimitiveName(json.type)
+        ? this.#definition(json.type, around)
+        : json
+    }
+    const name = String(type)
+    if (isPrimitiveName(name)) return name
+    const namespace = this.#namespaces.get(around) ?? ''
+    return (this.#definitions.get(fullName(name, namespace)) ?? this.#definitions.get(name))?.json ?? name
+  }
+}
+
+interface TypeJson {
+  readonly type?: unknown
+  readonly name?: unknown
+  readonly logicalType?: unknown
+  readonly scale?: number
+  readonly fields?: unknown
+}
+
+/** The other branch of a union of two with null. */
+function withoutNull(type: unknown): unknown {
+  if (!Array.isArray(type) || type.length !== 2) return type
+  const [first, second] = type
+  if (first === 'null') return second
+  return second === 'null' ? first : type
+}
+
+/** What stands at a path, in the raw row or in the normalized one; null within a null record. */
+export function valueAt(fields: Fields, path: string): unknown {
+  let value: unknown = fields
+  for (const step of path.split('.')) {
+    if (value === null || value === undefined) return value
+    value = (value as Fields)[step]
+  }
+  return value
+}
+
+/** The number of a raw field, a bigint for a long beyond 2^53; undefined for what is none. */
+export function numberOf(value: unknown, type: NumberType | undefined): number | bigint | undefined {
+  if (typeof value === 'number' || typeof value === 'bigint') return value
+  const units = type?.type === 'decimal' ? decimalUnits(value) : undefined
+  return units === undefined ? undefined : Number(`${units}e-${type?.scale}`)
+}
+
+/** Units of a decimal's last digit; undefined for what is none. */
+export function decimalUnits(value: unknown): bigint | undefined {
+  if (!Buffer.isBuffer(value) || value.length === 0) return undefined
+  return BigInt.asIntN(8 * value.length, BigInt(`0x${value.toString('hex')}`))
+}
+
 /** @param json a field's type in a schema; undefined for a field that it has not */
 export function plainType(json: unknown): PlainType | undefined {
   const branches = (Array.isArray(json) ? json : [json]).filter((branch) => branch !== 'null')
   if (branches.length !== 1 || branches[0] === undefined) return undefined
   const { type, logicalType } = typeof branches[0] === 'string' ? { type: branches[0] } : branches[0]
   return typeof type === 'string' ? { type, logicalType } : undefined
-}
-
-function numericType(json: unknown): string | undefined {
-  const type = plainType(json)?.type
-  return type !== undefined && ['int', 'long', 'float', 'double'].includes(type) ? type : undefined
 }

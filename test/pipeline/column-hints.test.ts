@@ -2,8 +2,8 @@ import { deepEqual, match } from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { columnModel } from '../../src/mixture/column-model.ts'
 import { fitMixture } from '../../src/mixture/fit-mixture.ts'
-import { columnHints } from '../../src/model/column-hints.ts'
-import { exampleContent } from './example-model.ts'
+import { columnHints } from '../../src/pipeline/column-hints.ts'
+import { exampleContent } from '../model/example-model.ts'
 
 /** What is said of a column of these values. */
 function hints(values: readonly number[], { roundToDecimals = false, rowsSeen = values.length } = {}) {

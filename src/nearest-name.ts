@@ -32,3 +32,17 @@ function editsBetween(a: string, b: string): number {
   }
   return last[b.length]
 }
+
+/**
+ * The same for topics: of a data set that is written much like it, the topic of the same stage.
+ *
+ * @example nearestTopic('tripz.raw', ['few.raw', 'trips.raw', 'trips.sample']) // 'trips.raw'
+ */
+export function nearestTopic(topic: string, known: Iterable<string>): string | undefined {
+  const suffix = /\.[^.]*$/.exec(topic)?.[0] ?? ''
+  const alike = [...known]
+    .filter((name) => name.endsWith(suffix))
+    .map((name) => name.slice(0, name.length - suffix.length))
+  const nearest = nearestName(topic.slice(0, topic.length - suffix.length), alike)
+  return nearest === undefined ? undefined : nearest + suffix
+}

@@ -1,6 +1,6 @@
 import type { ColumnModel } from '../mixture/column-model.ts'
 import { roundableDecimals } from '../mixture/decimals.ts'
-import type { ModelContent } from './model.ts'
+import type { ModelContent } from '../model/model.ts'
 
 /** What the reader of a fit may want to change. */
 export interface ColumnHint {
