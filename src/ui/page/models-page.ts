@@ -18,7 +18,8 @@ export function ModelsPage({ dataset, route, mayChange }: { dataset: string; rou
   const [version = 'current', name] = route.rest
   const models = useJson<Models>(`/api/d/${dataset}/models`)
   const isThere = (models.data?.versions.length ?? 0) > 0
-  const model = useJson<ModelGlance>(isThere ? `/api/d/${dataset}/model/${version}` : undefined)
+  // Beside the list, not after it: where there is no model, the list says so.
+  const model = useJson<ModelGlance>(`/api/d/${dataset}/model/${version}`)
   const drift = useJson<Drift | null>(isThere ? `/api/d/${dataset}/drift/${version}` : undefined)
   if (models.error !== undefined) return html`<${Problem} error=${models.error} />`
   if (models.data === undefined) return html`<${Waiting}>Reading the models<//>`
