@@ -1,5 +1,6 @@
 import { defaultStatsTopic } from '../config/names.ts'
 import type { Model } from '../model/model.ts'
+import { durationText } from '../observe/report-text.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
 import { driftHistory } from '../pipeline/drift-history.ts'
 import { type FlowReading, readFlow, stageOrders } from '../pipeline/read-flow.ts'
@@ -19,6 +20,8 @@ const driftEveryMs = 30_000
 /** After that long without somebody who looks it stops. */
 const restAfterMs = 15 * 60_000
 const historySize = 900
+/** Requests to brokers are repeated for a minute: nobody is to take old figures for new ones meanwhile. */
+const lateMs = 5_000
 /** Readings that a speed is taken over: rows come in steps of half a second. */
 const speedReadings = 5
 /** Partitions whose newest row is looked at for the version that it is stamped with. */
@@ -120,6 +123,12 @@ export class FlowWatch {
   /** Looks once. Never fails: what has failed is told with the flow, or to those who wait for the first one. */
   async #turn(): Promise<void> {
     this.#isTurning = true
+    const beganMs = Date.now()
+    const late = setInterval(
+      () => this.#tellProblem(`The brokers have not answered for ${durationText((Date.now() - beganMs) / 1_000)}`),
+      lateMs,
+    )
+    late.unref()
     try {
       // Nobody moves the positions of a group that does not run: those that brokers have forgotten are read once.
       const [reading] = await Promise.all([
@@ -142,12 +151,17 @@ export class FlowWatch {
       const text = error instanceof Error ? error.message : String(error)
       this.#leaveOut(error)
       this.#failure = { error }
-      const problem = `The cluster does not answer: ${text}`
-      if (this.#flow !== undefined) this.#tell({ ...this.#flow, problem, verdict: { state: 'bad', text: problem } })
+      this.#tellProblem(`The cluster does not answer: ${text}`)
     } finally {
+      clearInterval(late)
       this.#isTurning = false
       this.#schedule()
     }
+  }
+
+  /** What was seen last stays, and is not taken for what is. */
+  #tellProblem(problem: string): void {
+    if (this.#flow !== undefined) this.#tell({ ...this.#flow, problem, verdict: { state: 'bad', text: problem } })
   }
 
   #take(reading: FlowReading): void {

@@ -135,6 +135,8 @@ export function createUi(cluster: ClusterSession, options: UiOptions): Ui {
     }
     response.writeHead(200, { ...headers, 'content-type': 'text/event-stream' })
     response.flushHeaders()
+    // It may be silent for longer than a connection without a request.
+    request.socket.setTimeout(0)
     streams.add(response)
     const end = views.of(dataset).flow.watch((flow: Flow) => {
       if (response.writableLength === 0) response.write(`data: ${JSON.stringify(flow)}\n\n`)

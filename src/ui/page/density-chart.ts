@@ -107,38 +107,50 @@ export function DensityChart({ column, other, otherName, isLog, marked, onMark }
       : `${number(value)} becomes ${number(normalized(column, value, mode))} of mode ${mode}`
   const histogram = bars.map((count, i) => `L${px(x(low + i * cell))} ${px(y(count))}H${px(x(low + (i + 1) * cell))}`)
   return html`<div ref=${ref} class="plot" style=${{ height: `${height}px` }}>
-    <div class="walked" role="slider" tabindex="0" aria-label=${`Density of ${name}`} aria-valuemin=${low} aria-valuemax=${high}
+    <div class="walked" role="slider" tabindex="0" aria-label=${`Density of ${name}`} aria-valuemin=${low}
+      aria-valuemax=${high}
       aria-valuenow=${value ?? low} aria-valuetext=${said} onKeyDown=${walk}
       onPointerMove=${(event: PointerEvent) => setPointed(valueAt(event))} onPointerLeave=${() => setPointed(undefined)}
       onClick=${(event: PointerEvent) => onMark(valueAt(event))}>
     <svg class="density" width=${width} height=${height} aria-hidden="true">
       <path class="histogram" d=${`M${margin.left} ${base}${histogram.join('')}V${base}Z`} />
-      ${pictures.map((path, k) => html`<path key=${k} class=${classes('curve', `m${k % 10}`, mode === k && 'chosen')} d=${path} />`)}
+      ${pictures.map(
+        (path, k) => html`<path key=${k} class=${classes('curve', `m${k % 10}`, mode === k && 'chosen')}
+        d=${path} />`,
+      )}
       <path class="total" d=${line(curve((v) => density(column, v)))} />
-      ${other !== undefined && html`<path class="other" d=${line(curve((v) => density(other, v)))}><title>${otherName}</title></path>`}
+      ${
+        other !== undefined &&
+        html`<path class="other" d=${line(curve((v) => density(other, v)))}>
+        <title>${otherName}</title></path>`
+      }
       <path class="axis" d=${`M${margin.left} ${base}h${w}`} />
       ${mean.map((m, k) =>
         m < low || m > high
           ? null
-          : html`<text key=${k} class=${`mode-name m${k % 10}`} x=${px(x(m))} y=${base + 15} text-anchor="middle">${k}</text>`,
+          : html`<text key=${k} class=${`mode-name m${k % 10}`} x=${px(x(m))} y=${base + 15}
+            text-anchor="middle">${k}</text>`,
       )}
       ${ticks(low, high, Math.max(2, Math.floor(w / 110))).map(
         (tick) => html`<g key=${tick}><path class="tick" d=${`M${px(x(tick))} ${base}v4`} />
-          <text x=${px(Math.min(width - 24, Math.max(24, x(tick))))} y=${base + 32} text-anchor="middle">${number(tick)}</text></g>`,
+          <text x=${px(Math.min(width - 24, Math.max(24, x(tick))))} y=${base + 32}
+            text-anchor="middle">${number(tick)}</text></g>`,
       )}
       ${
         value !== undefined &&
         value >= low &&
         value <= high &&
         html`<path class="cross" d=${`M${px(x(value))} ${margin.top}V${base}`} />
-          <circle class=${`dot m${(mode ?? 0) % 10}`} r="4" cx=${px(x(value))} cy=${px(y(rows * cell * density(column, value)))} />`
+          <circle class=${`dot m${(mode ?? 0) % 10}`} r="4" cx=${px(x(value))}
+            cy=${px(y(rows * cell * density(column, value)))} />`
       }
     </svg></div>
     ${
       value !== undefined &&
       mode !== undefined &&
       html`<output class="tip" style=${{ left: `${Math.min(width - 190, Math.max(0, x(value) - 95))}px` }}>
-      ${number(value, 6)} → (${number(normalized(column, value, mode))}, <span class=${`mode m${mode % 10}`}>${mode}</span>)</output>`
+      ${number(value, 6)} → (${number(normalized(column, value, mode))}, <span
+        class=${`mode m${mode % 10}`}>${mode}</span>)</output>`
     }
   </div>`
 }

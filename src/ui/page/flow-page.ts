@@ -29,9 +29,11 @@ export function FlowPage({ live, dataset, mayChange }: { live: Live; dataset: st
     <${Picture} flow=${flow} dataset=${dataset} />
     ${
       flow.topics.raw === undefined
-        ? html`<${Empty} title="There is nothing to see yet">A file, or a producer of your own, fills the topic ${`${dataset}.raw`}.<//>`
+        ? html`<${Empty}
+          title="There is nothing to see yet">A file, or a producer of your own, fills the topic ${`${dataset}.raw`}.<//>`
         : html`
-    <${LineChart} title="Rows a second" unit="rows/s" least=${10} atMs=${history.atMs} fromMs=${toMs - historyMs} toMs=${toMs}
+    <${LineChart} title="Rows a second" unit="rows/s" least=${10} atMs=${history.atMs} fromMs=${toMs - historyMs}
+      toMs=${toMs}
       series=${[
         { name: 'written', colour: 'c-raw', values: history.raw },
         { name: 'normalized', colour: 'c-normalize', values: history.normalize },
@@ -64,7 +66,8 @@ function Picture({ flow, dataset }: { flow: Flow; dataset: string }) {
     <${Edge} area="e1" rate=${rates.normalize} state=${normalize.verdict.state} />
     <${StageNode} area="normalize" stage=${normalize} />
     <${Edge} area="e2" rate=${rates.normalize} state="good" />
-    <${TopicNode} area="normalized" role="Normalized" topic=${topics.normalized} name=${`${dataset}.normalized`} fact=${inUse} />
+    <${TopicNode} area="normalized" role="Normalized" topic=${topics.normalized} name=${`${dataset}.normalized`}
+      fact=${inUse} />
     <${Edge} area="e3" rate=${rates.restore} state=${restore.verdict.state} />
     <${StageNode} area="restore" stage=${restore} />
     <${Edge} area="e4" rate=${rates.restore} state="good" />
@@ -77,13 +80,15 @@ function Picture({ flow, dataset }: { flow: Flow; dataset: string }) {
       ${
         model === undefined
           ? html`<b class="figure none">none yet</b>`
-          : html`<b class="figure">v${model.version}</b><span class="fact">promoted <${Ago} ms=${model.promotedMs} /></span>
+          : html`<b class="figure">v${model.version}</b><span class="fact">promoted <${Ago} ms=${model.promotedMs} />
+            </span>
             <span class=${classes('fact', drift !== undefined && drift.columns.length > 0 && 'warn')}>${driftText}</span>`
       }
     </a>
     <${Down} area="d2" isUp />
     <${Elbow} area="d3" isRed=${letters > 0} />
-    <a class=${classes('node small', letters > 0 && 'has-letters')} style=${{ gridArea: 'letters' }} href=${pathTo(dataset, 'dead-letters')}>
+    <a class=${classes('node small', letters > 0 && 'has-letters')} style=${{ gridArea: 'letters' }}
+      href=${pathTo(dataset, 'dead-letters')}>
       <span class="role">Dead letters</span>
       <b class=${classes('figure', letters === 0 && 'none')}>${
         deadLetters === undefined ? 'none' : `${deadLetters.isAll ? '' : '> '}${compact(letters)}`
@@ -108,7 +113,8 @@ function TopicNode(props: {
     ${
       topic === undefined
         ? html`<b class="figure none">not there yet</b>`
-        : html`<b class="figure" title=${`${count(topic.offsets)} offsets, markers of transactions included`}>${compact(topic.offsets)} <small>rows</small></b>
+        : html`<b class="figure"
+          title=${`${count(topic.offsets)} offsets, markers of transactions included`}>${compact(topic.offsets)} <small>rows</small></b>
           <span class="fact">${plural(topic.partitions, 'partition')}${fact && `, ${fact}`}</span>`
     }`
   const name_ = classes('node', isSmall && 'small')
@@ -134,7 +140,8 @@ function StageNode({ area, stage }: { area: string; stage: FlowStage }) {
 function Edge({ area, rate, state }: { area: string; rate: number; state: string }) {
   const isHeld = state === 'bad' || state === 'warn'
   const seconds = rate === 0 ? 0 : Math.max(0.25, 2.4 - 0.36 * Math.log10(rate + 1))
-  return html`<div class=${classes('edge', rate > 0 && 'moving', isHeld && `held ${state}`)} style=${{ gridArea: area, '--pace': `${seconds}s` }}>
+  return html`<div class=${classes('edge', rate > 0 && 'moving', isHeld && `held ${state}`)}
+    style=${{ gridArea: area, '--pace': `${seconds}s` }}>
     <span class="rate">${rate > 0 ? `${compact(rate)}/s` : ' '}</span>
     <svg class="across" aria-hidden="true" preserveAspectRatio="none"><line x1="0" y1="8" x2="100%" y2="8" /></svg>
     <svg class="along" aria-hidden="true"><line x1="8" y1="0" x2="8" y2="100%" /></svg>
@@ -142,7 +149,8 @@ function Edge({ area, rate, state }: { area: string; rate: number; state: string
 }
 
 function Down({ area, isUp = false }: { area: string; isUp?: boolean }) {
-  return html`<div class=${classes('thin vertical', isUp && 'up')} style=${{ gridArea: area }} aria-hidden="true"></div>`
+  return html`<div class=${classes('thin vertical', isUp && 'up')} style=${{ gridArea: area }} aria-hidden="true">
+    </div>`
 }
 
 function Thin({ area, label }: { area: string; label: string }) {
@@ -174,11 +182,13 @@ function Stage({ stage, dataset, mayChange }: { stage: FlowStage; dataset: strin
     <dl class="facts">
       <div><dt>rows/s</dt><dd>${compact(rowsPerSecond)}</dd></div>
       <div><dt>wait</dt><dd>${compact(lag)}</dd></div>
-      <div><dt>time left</dt><dd>${lag === 0 ? '–' : secondsLeft === undefined ? 'stands still' : duration(secondsLeft)}</dd></div>
+      <div><dt>time left</dt>
+        <dd>${lag === 0 ? '–' : secondsLeft === undefined ? 'stands still' : duration(secondsLeft)}</dd></div>
       <div><dt>group</dt><dd class="long" title=${group}>${group}</dd></div>
     </dl>
     ${stage.ends.length > 0 && html`<${LagStrip} stage=${stage} />`}
-    <${Table} caption="Members" file=${`members-${stage.stage}`} rows=${members} keyOf=${(row: Row) => row.id} columns=${columns}
+    <${Table} caption="Members" file=${`members-${stage.stage}`} rows=${members} keyOf=${(row: Row) => row.id}
+      columns=${columns}
       sortedBy="rows that wait" isDescending shown=${8} empty="Nobody is in the group" />
   </section>`
 }
@@ -192,7 +202,8 @@ function Steering({ stage, dataset }: { stage: FlowStage; dataset: string }) {
       () => setTold(isPaused ? 'goes on' : 'pauses'),
       (error: Error) => setTold(error.message),
     )
-  return html`<span class="steering"><button type="button" onClick=${give}>${isPaused ? 'Resume' : 'Pause'}</button> <span role="status">${told}</span></span>`
+  return html`<span class="steering"><button type="button"
+    onClick=${give}>${isPaused ? 'Resume' : 'Pause'}</button> <span role="status">${told}</span></span>`
 }
 
 /** @example ranges([0, 1, 2, 5]) // '0-2, 5' */

@@ -72,14 +72,19 @@ export function LineChart(props: LineChartProps) {
         html`<span key=${name} class=${classes('key', colour)}>${name} <b>${
           atMs.length === 0 ? '–' : format(values[shown] ?? 0)
         }</b></span>`,
-    )}<span class="when">${at === undefined || atMs.length === 0 ? unit : `${unit}, ${clock(atMs[shown])}`}</span></span></figcaption>
+    )}<span class="when">${at === undefined || atMs.length === 0 ? unit : `${unit}, ${clock(atMs[shown])}`}</span>
+      </span></figcaption>
     <div ref=${ref} class="plot" style=${{ height: `${height}px` }}>
       <div class="walked" role="slider" tabindex="0" aria-label=${title} aria-valuemin="0"
         aria-valuemax=${Math.max(0, atMs.length - 1)} aria-valuenow=${Math.max(0, shown)}
         aria-valuetext=${atMs.length === 0 ? 'Nothing yet' : `${clock(atMs[shown])}: ${said}`}
         onKeyDown=${walk} onBlur=${() => setAt(undefined)} onPointerMove=${point} onPointerLeave=${() => setAt(undefined)}>
       <svg width=${width} height=${height} viewBox=${`0 0 ${width} ${height}`} aria-hidden="true">
-        ${band !== undefined && html`<rect class="band" x=${margin.left} width=${w} y=${px(y(band))} height=${px(y(0) - y(band))} />`}
+        ${
+          band !== undefined &&
+          html`<rect class="band" x=${margin.left} width=${w} y=${px(y(band))}
+          height=${px(y(0) - y(band))} />`
+        }
         ${[0, 0.5, 1].map(
           (part) => html`<g key=${part}><path class="grid" d=${`M${margin.left} ${px(y(part * top))}h${w}`} />
             <text x=${margin.left - 8} y=${px(y(part * top)) + 4} text-anchor="end">${format(part * top)}</text></g>`,

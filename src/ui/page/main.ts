@@ -25,7 +25,8 @@ function App() {
     return html`<main>${
       session.data === undefined
         ? html`<${Waiting}>Asking which data sets there are<//>`
-        : html`<${Empty} title="This cluster has no data set yet" command="vgm load --dataset trips trips.csv">A file, or a topic whose name ends in .raw, is one.<//>`
+        : html`<${Empty} title="This cluster has no data set yet"
+          command="vgm load --dataset trips trips.csv">A file, or a topic whose name ends in .raw, is one.<//>`
     }</main>`
   return html`<${DatasetApp} key=${dataset} dataset=${dataset} route=${route} session=${session.data} />`
 }
@@ -51,24 +52,28 @@ function DatasetApp({ dataset, route, session }: { dataset: string; route: Route
   return html`<a class="skip" href="#content">To the content</a>
     <header class="top">
       <a class="brand" href=${pathTo(dataset, 'flow')}>vgm</a>
-      <label class="dataset"><span class="sr">Data set</span><select value=${dataset} onChange=${(event: Event) => go(pathTo((event.currentTarget as HTMLSelectElement).value, route.page))}>
+      <label class="dataset"><span class="sr">Data set</span><select value=${dataset}
+        onChange=${(event: Event) => go(pathTo((event.currentTarget as HTMLSelectElement).value, route.page))}>
         ${shown.map((name) => html`<option key=${name} value=${name}>${name}</option>`)}</select></label>
       <nav aria-label="Pages">${pages.map(
         (name) =>
-          html`<a key=${name} class=${classes('tab', route.page === name && 'chosen')} aria-current=${route.page === name ? 'page' : undefined} href=${pathTo(dataset, name)}>${pageTitles[name]}${
-            name === 'dead-letters' && (live.flow?.deadLetters?.rows ?? 0) > 0
-              ? html`<span class="badge" aria-label="some"></span>`
-              : ''
-          }</a>`,
+          html`<a key=${name} class=${classes('tab', route.page === name && 'chosen')}
+            aria-current=${route.page === name ? 'page' : undefined} href=${pathTo(dataset, name)}>${pageTitles[name]}${
+              name === 'dead-letters' && (live.flow?.deadLetters?.rows ?? 0) > 0
+                ? html`<span class="badge" aria-label="some"></span>`
+                : ''
+            }</a>`,
       )}</nav>
       <span class="top-state">${summary(live.flow, live.isLive)}</span>
-      <button type="button" class="icon" aria-label="Keys" title="Keys ( ? )" onClick=${() => help.current?.showModal()}>?</button>
+      <button type="button" class="icon" aria-label="Keys" title="Keys ( ? )"
+        onClick=${() => help.current?.showModal()}>?</button>
       <${Theme} />
     </header>
     <main id="content" tabindex="-1">${page()}</main>
     <dialog ref=${help} class="keys" aria-label="Keys"><h2>Keys</h2><dl>${keys.map(
       ([key, what]) => html`<div key=${key}><dt><kbd>${key}</kbd></dt><dd>${what}</dd></div>`,
-    )}</dl><p class="dialog-end"><button type="button" onClick=${() => help.current?.close()}>Close</button></p></dialog>`
+    )}</dl><p class="dialog-end"><button type="button" onClick=${() => help.current?.close()}>Close</button></p>
+      </dialog>`
 }
 
 function summary(flow: Flow | undefined, isLive: boolean) {
@@ -127,7 +132,8 @@ function Theme() {
     document.cookie = `vgm_theme=${next}; path=/; max-age=31536000; samesite=strict`
     setTheme(next)
   }
-  return html`<button type="button" class="icon" aria-label=${isDark ? 'Light theme' : 'Dark theme'} title=${isDark ? 'Light theme' : 'Dark theme'} onClick=${change}>${isDark ? '☀' : '☾'}</button>`
+  return html`<button type="button" class="icon" aria-label=${isDark ? 'Light theme' : 'Dark theme'}
+    title=${isDark ? 'Light theme' : 'Dark theme'} onClick=${change}>${isDark ? '☀' : '☾'}</button>`
 }
 
 const app = document.getElementById('app')

@@ -24,19 +24,23 @@ export function ModelsPage({ dataset, route, mayChange }: { dataset: string; rou
   if (models.error !== undefined) return html`<${Problem} error=${models.error} />`
   if (models.data === undefined) return html`<${Waiting}>Reading the models<//>`
   if (!isThere)
-    return html`<${Empty} title=${`Data set ${dataset} has no model yet`} command=${`vgm sample --dataset ${dataset} && vgm fit --dataset ${dataset}`}>
+    return html`<${Empty} title=${`Data set ${dataset} has no model yet`}
+      command=${`vgm sample --dataset ${dataset} && vgm fit --dataset ${dataset}`}>
       A fit learns the modes of each numeric column from a sample of the rows.<//>`
   if (model.error !== undefined) return html`<${Problem} error=${model.error} />`
   if (model.data === undefined) return html`<${Waiting}>Reading the model<//>`
   const chosen = name ?? model.data.columns[0]?.name
   return html`<div class="page models-page">
-    <${Versions} dataset=${dataset} models=${models.data} model=${model.data} name=${name} mayChange=${mayChange} onChange=${models.reload} />
+    <${Versions} dataset=${dataset} models=${models.data} model=${model.data} name=${name} mayChange=${mayChange}
+      onChange=${models.reload} />
     <div class="split">
-      <div><${Columns} dataset=${dataset} version=${version} columns=${model.data.columns} drift=${drift.data} chosen=${chosen} route=${route} />
+      <div><${Columns} dataset=${dataset} version=${version} columns=${model.data.columns} drift=${drift.data}
+        chosen=${chosen} route=${route} />
       <${Promotions} models=${models.data} dataset=${dataset} /></div>
       ${
         chosen !== undefined &&
-        html`<${OneColumn} key=${chosen} dataset=${dataset} version=${version} name=${chosen} models=${models.data} model=${model.data}
+        html`<${OneColumn} key=${chosen} dataset=${dataset} version=${version} name=${chosen} models=${models.data}
+          model=${model.data}
           drift=${drift.data} route=${route} />`
       }
     </div>
@@ -73,7 +77,8 @@ function Versions(props: {
     <h1 class="title">Model <label class="plain"><span class="sr">Version</span>
       <select value=${String(model.version)} onChange=${choose}>${models.versions.map(
         ({ version, current, names }) =>
-          html`<option key=${version} value=${String(version)}>v${version}${current ? ' (current)' : ''} ${names.join(' ')}</option>`,
+          html`<option key=${version}
+            value=${String(version)}>v${version}${current ? ' (current)' : ''} ${names.join(' ')}</option>`,
       )}</select></label></h1>
     <p class="facts-line">
       <span>${plural(model.columns.length, 'column')}</span>
@@ -85,8 +90,10 @@ function Versions(props: {
     <span class="tools">
       ${mayChange && !isCurrent && html`<button type="button" onClick=${promote}>Promote v${model.version}</button>`}
       <span role="status">${told}</span>
-      <a class="quiet" download=${`${dataset}-v${model.version}.svg`} href=${`/api/d/${dataset}/svg/${model.version}`}>SVG</a>
-      <a class="quiet" download=${`${dataset}-v${model.version}.json`} href=${`/api/d/${dataset}/model/${model.version}`}>JSON</a>
+      <a class="quiet" download=${`${dataset}-v${model.version}.svg`}
+        href=${`/api/d/${dataset}/svg/${model.version}`}>SVG</a>
+      <a class="quiet" download=${`${dataset}-v${model.version}.json`}
+        href=${`/api/d/${dataset}/model/${model.version}`}>JSON</a>
     </span>
   </section>`
 }
@@ -119,7 +126,8 @@ function Columns(props: {
     <div class="finder">
       <input type="search" data-find aria-label="Find a column" placeholder="Find a column  ( / )" value=${wanted}
         onInput=${(event: Event) => setWanted((event.currentTarget as HTMLInputElement).value)} />
-      <label><span class="sr">Sort columns by</span><select value=${order} onChange=${(event: Event) => setOrder((event.currentTarget as HTMLSelectElement).value as Order)}>
+      <label><span class="sr">Sort columns by</span><select value=${order}
+        onChange=${(event: Event) => setOrder((event.currentTarget as HTMLSelectElement).value as Order)}>
         ${orders.map((each) => html`<option key=${each} value=${each}>by ${each}</option>`)}</select></label>
     </div>
     <div class="glances" tabindex="0" role="region" aria-label="Columns of the model">
@@ -127,7 +135,8 @@ function Columns(props: {
       <ul>${sorted.map((column) => {
         const found = drifted.get(column.name)
         const isAlarm = found?.findings.some((each) => each.isAlarm) === true
-        return html`<li key=${column.name}><a class=${classes('glance-card', chosen === column.name && 'chosen')} aria-current=${chosen === column.name ? 'true' : undefined}
+        return html`<li key=${column.name}><a class=${classes('glance-card', chosen === column.name && 'chosen')}
+          aria-current=${chosen === column.name ? 'true' : undefined}
             href=${pathTo(dataset, 'models', [version, column.name], query)}>
           <span class="glance-name" title=${column.name} dir="auto">${column.name}</span>
           <${DensityGlance} column=${column} />
@@ -179,11 +188,16 @@ function OneColumn(props: {
     <div class="card-head">
       <h2 dir="auto" title=${name}>${name}</h2>
       <span class="tools">
-        <label class="check"><input type="checkbox" checked=${isLog} onChange=${() => put({ log: isLog ? undefined : '1' })} /> log</label>
+        <label class="check"><input type="checkbox" checked=${isLog}
+          onChange=${() => put({ log: isLog ? undefined : '1' })} /> log</label>
         ${
           others.length > 0 &&
-          html`<label><span class="sr">Compare with</span><select value=${compare ?? ''} onChange=${(event: Event) => put({ compare: (event.currentTarget as HTMLSelectElement).value || undefined })}>
-            <option value="">compare with …</option>${others.map((each) => html`<option key=${each.version} value=${String(each.version)}>v${each.version}</option>`)}</select></label>`
+          html`<label><span class="sr">Compare with</span><select value=${compare ?? ''}
+            onChange=${(event: Event) => put({ compare: (event.currentTarget as HTMLSelectElement).value || undefined })}>
+            <option value="">compare with …</option>${others.map(
+              (each) => html`<option key=${each.version}
+              value=${String(each.version)}>v${each.version}</option>`,
+            )}</select></label>`
         }
         <a class="quiet" download=${`${name}.svg`} href=${`/api/d/${dataset}/svg/${version}/${encoded}`}>SVG</a>
         <a class="quiet" download=${`${name}.json`} href=${`/api/d/${dataset}/model/${version}/${encoded}`}>JSON</a>
@@ -196,10 +210,12 @@ function OneColumn(props: {
       <span>from ${number(column.min, 6)} to ${number(column.max, 6)}</span>
       ${column.roundTo !== undefined && html`<span>restored to ${column.roundTo === 0 ? 'whole numbers' : plural(column.roundTo, 'decimal')}</span>`}
     </p>
-    <${DensityChart} column=${column} other=${compare === undefined ? undefined : other.data} otherName=${`v${compare}`} isLog=${isLog} marked=${marked} onMark=${setMarked} />
-    <p class="legend under"><span class="key histogram-key">rows of the sample</span><span class="key total-key">density</span>${
-      compare !== undefined && html`<span class="key other-key">v${compare}</span>`
-    }<span class="when">heights are ${isLog ? 'logarithms' : 'square roots'}</span></p>
+    <${DensityChart} column=${column} other=${compare === undefined ? undefined : other.data}
+      otherName=${`v${compare}`} isLog=${isLog} marked=${marked} onMark=${setMarked} />
+    <p class="legend under"><span class="key histogram-key">rows of the sample</span><span
+      class="key total-key">density</span>${
+        compare !== undefined && html`<span class="key other-key">v${compare}</span>`
+      }<span class="when">heights are ${isLog ? 'logarithms' : 'square roots'}</span></p>
     <${Converter} column=${column} marked=${marked} onMark=${setMarked} />
     <${Modes} column=${column} drift=${drift} />
     ${change !== undefined && html`<${Change} change=${change} from=${Number(compare)} to=${model.version} />`}
@@ -231,9 +247,14 @@ function Converter({
   return html`<form class="converter" onSubmit=${(event: Event) => event.preventDefault()}>
     <label>value <input type="number" step="any" value=${text(marked)} onChange=${set} placeholder="a number" /></label>
     <span aria-hidden="true">⇄</span>
-    <label>normalized <input type="number" step="any" value=${text(value)} onChange=${(event: Event) => back((event.currentTarget as HTMLInputElement).value, String(mode ?? 0))} /></label>
-    <label>mode <select value=${mode === undefined ? '' : String(mode)} onChange=${(event: Event) => back(text(value ?? 0), (event.currentTarget as HTMLSelectElement).value)}>
-      <option value="" disabled>–</option>${column.mean.map((_, k) => html`<option key=${k} value=${String(k)}>${k}</option>`)}</select></label>
+    <label>normalized <input type="number" step="any" value=${text(value)}
+      onChange=${(event: Event) => back((event.currentTarget as HTMLInputElement).value, String(mode ?? 0))} /></label>
+    <label>mode <select value=${mode === undefined ? '' : String(mode)}
+      onChange=${(event: Event) => back(text(value ?? 0), (event.currentTarget as HTMLSelectElement).value)}>
+      <option value="" disabled>–</option>${column.mean.map(
+        (_, k) => html`<option key=${k}
+        value=${String(k)}>${k}</option>`,
+      )}</select></label>
   </form>`
 }
 
@@ -255,7 +276,8 @@ function Modes({ column, drift }: { column: ColumnDetail; drift: Drift | null | 
   ]
   if (now !== undefined)
     columns.push({ name: 'share now', isNumber: true, value: (row) => row.now, show: (row) => percent(row.now ?? 0) })
-  return html`<${Table} caption="Modes" file=${`modes-${column.name}`} rows=${rows} keyOf=${({ mode }: Row) => mode} columns=${columns} />`
+  return html`<${Table} caption="Modes" file=${`modes-${column.name}`} rows=${rows} keyOf=${({ mode }: Row) => mode}
+    columns=${columns} />`
 }
 
 function Change({ change, from, to }: { change: ModelChange['columns'][number]; from: number; to: number }) {
@@ -280,32 +302,34 @@ function Change({ change, from, to }: { change: ModelChange['columns'][number]; 
   ]
   return html`<section class="change" aria-label="What has changed">
     <h3>From v${from} to v${to}</h3>
-    <p class="facts-line"><span>${percent(change.changedMode)} of the rows change their mode</span><span>${percent(change.movedMass)} of the weight has moved</span>
+    <p class="facts-line"><span>${percent(change.changedMode)} of the rows change their mode</span>
+      <span>${percent(change.movedMass)} of the weight has moved</span>
       <span>distance ${percent(change.distance)}</span></p>
-    <${Table} caption="Modes of both" file="modes-changed" rows=${change.modes} keyOf=${(row: Row) => `${row.from}/${row.to}`} columns=${[
-      {
-        name: `v${from}`,
-        isNumber: true,
-        value: (row: Row) => row.from,
-        show: (row: Row) => (row.from === undefined ? 'none' : html`<${Mode} mode=${row.from} />`),
-      },
-      {
-        name: `v${to}`,
-        isNumber: true,
-        value: (row: Row) => row.to,
-        show: (row: Row) => (row.to === undefined ? 'none' : html`<${Mode} mode=${row.to} />`),
-      },
-      ...pair(
-        'weight',
-        (row) => row.weight,
-        (x) => (x === null || x === undefined ? '–' : percent(x)),
-      ),
-      ...pair(
-        'mean',
-        (row) => row.mean,
-        (x) => number(x),
-      ),
-    ]} />
+    <${Table} caption="Modes of both" file="modes-changed" rows=${change.modes}
+      keyOf=${(row: Row) => `${row.from}/${row.to}`} columns=${[
+        {
+          name: `v${from}`,
+          isNumber: true,
+          value: (row: Row) => row.from,
+          show: (row: Row) => (row.from === undefined ? 'none' : html`<${Mode} mode=${row.from} />`),
+        },
+        {
+          name: `v${to}`,
+          isNumber: true,
+          value: (row: Row) => row.to,
+          show: (row: Row) => (row.to === undefined ? 'none' : html`<${Mode} mode=${row.to} />`),
+        },
+        ...pair(
+          'weight',
+          (row) => row.weight,
+          (x) => (x === null || x === undefined ? '–' : percent(x)),
+        ),
+        ...pair(
+          'mean',
+          (row) => row.mean,
+          (x) => number(x),
+        ),
+      ]} />
   </section>`
 }
 
@@ -322,7 +346,8 @@ function DriftOf({
 }) {
   if (drift === undefined) return html`<section class="drift" />`
   if (drift === null)
-    return html`<section class="drift"><h3>Drift</h3><p class="none">Nothing is counted for this version. Start <code>vgm normalize --dataset ${dataset} --stats</code>.</p></section>`
+    return html`<section class="drift"><h3>Drift</h3><p
+      class="none">Nothing is counted for this version. Start <code>vgm normalize --dataset ${dataset} --stats</code>.</p></section>`
   const found = drift.report.columns.find((each) => each.name === name)
   const distance = drift.columns.find((each) => each.name === name)?.distance ?? []
   const atMs = drift.windows.map(({ endMs }) => endMs)
@@ -334,13 +359,16 @@ function DriftOf({
     ${
       atMs.length === 0
         ? html`<h3>Drift</h3><p class="none">No window has enough rows yet.</p>`
-        : html`<${LineChart} title="Drift" unit="standard deviations" height=${128} atMs=${atMs} fromMs=${fromMs} toMs=${toMs} rowName="window" band=${drift.minEffect}
+        : html`<${LineChart} title="Drift" unit="standard deviations" height=${128} atMs=${atMs} fromMs=${fromMs}
+          toMs=${toMs} rowName="window" band=${drift.minEffect}
             marks=${marks} format=${(x: number) => number(x, 2)} series=${[{ name: 'distance', colour: 'c-normalize', values: distance }]} />`
     }
     ${
       found &&
-      html`<p class="facts-line"><span>distance ${number(found.wasserstein, 3)}</span><span>KS ${number(found.ks, 3)}</span><span>PSI ${number(found.psi, 3)}</span>
-      <span>${percent(found.outside)} outside</span><span>${percent(found.nullShare)} nulls</span><${Copy} label="Copy the figures"
+      html`<p class="facts-line"><span>distance ${number(found.wasserstein, 3)}</span>
+        <span>KS ${number(found.ks, 3)}</span><span>PSI ${number(found.psi, 3)}</span>
+      <span>${percent(found.outside)} outside</span><span>${percent(found.nullShare)} nulls</span><${Copy}
+        label="Copy the figures"
         text=${() => `${name}\tdistance ${found.wasserstein}\tKS ${found.ks}\tPSI ${found.psi}\toutside ${found.outside}\tnulls ${found.nullShare}`} /></p>`
     }
   </section>`
@@ -348,7 +376,8 @@ function DriftOf({
 
 function Promotions({ models, dataset }: { models: Models; dataset: string }) {
   type Row = Models['promotions'][number]
-  return html`<section class="promotions"><${Table} caption="Promotions" file="promotions" rows=${models.promotions} sortedBy="when" isDescending
+  return html`<section class="promotions"><${Table} caption="Promotions" file="promotions" rows=${models.promotions}
+    sortedBy="when" isDescending
     keyOf=${(row: Row) => row.changedAtMs} shown=${5} empty="None is known any more" columns=${[
       {
         name: 'when',

@@ -29,7 +29,8 @@ export function RowsPage({ dataset, route, flow }: { dataset: string; route: Rou
   })
   const { data, error, reload } = useJson<Rows>(`/api/d/${dataset}/rows?${query}`)
   if (flow !== undefined && flow.topics.raw === undefined)
-    return html`<${Empty} title=${`Data set ${dataset} has no rows yet`} command=${`vgm load --dataset ${dataset} FILE`}>
+    return html`<${Empty} title=${`Data set ${dataset} has no rows yet`}
+      command=${`vgm load --dataset ${dataset} FILE`}>
       A file, or a producer of your own, fills the topic ${`${dataset}.raw`}.<//>`
   if (error !== undefined) return html`<${Problem} error=${error} />`
   if (data === undefined) return html`<${Waiting}>Reading rows, and looking for their counterparts<//>`
@@ -44,7 +45,9 @@ export function RowsPage({ dataset, route, flow }: { dataset: string; route: Rou
   return html`<div class="page rows-page"><h1 class="sr">Rows</h1>
     <${Finder} dataset=${dataset} partition=${partition} data=${data} />
     <div class="bar">
-      <span class="facts-line"><span>${rows.length === 0 ? 'No rows here' : `offsets ${count(begin)} to ${count(end - 1)}`}</span><span>of ${count(data.low)} to ${count(data.high)}</span><span>times in ${zone}</span></span>
+      <span class="facts-line">
+        <span>${rows.length === 0 ? 'No rows here' : `offsets ${count(begin)} to ${count(end - 1)}`}</span>
+          <span>of ${count(data.low)} to ${count(data.high)}</span><span>times in ${zone}</span></span>
       <span class="tools">
         ${fresh > 0 && html`<button type="button" class="fresh" onClick=${reload}>${plural(fresh, 'new row')}</button>`}
         <a class=${classes('button', begin <= data.low && 'off')} href=${to(begin - pageRows)}>Older</a>
@@ -54,10 +57,15 @@ export function RowsPage({ dataset, route, flow }: { dataset: string; route: Rou
     </div>
     ${
       rows.length === 0
-        ? html`<${Empty} title="No rows stand here" command=${data.high === 0 ? `vgm load --dataset ${dataset} FILE` : undefined}>${data.high === 0 ? 'The partition is empty.' : 'What is left of this partition is a transaction marker, or rows that were rolled back.'}<//>`
+        ? html`<${Empty} title="No rows stand here"
+          command=${data.high === 0 ? `vgm load --dataset ${dataset} FILE` : undefined}>${data.high === 0 ? 'The partition is empty.' : 'What is left of this partition is a transaction marker, or rows that were rolled back.'}<//>`
         : html`<div class=${classes('rows-split', row !== undefined && 'open')}>
           <${RowTable} dataset=${dataset} rows=${rows} chosen=${chosen} onChoose=${select} />
-          ${row !== undefined && html`<${OneRow} dataset=${dataset} partition=${partition} row=${row} normalizedTo=${data.normalizedTo} />`}
+          ${
+            row !== undefined &&
+            html`<${OneRow} dataset=${dataset} partition=${partition} row=${row}
+            normalizedTo=${data.normalizedTo} />`
+          }
         </div>`
     }
   </div>`
@@ -88,10 +96,17 @@ function Finder({ dataset, partition, data }: { dataset: string; partition: numb
     }
   }
   return html`<form class="finder-bar" onSubmit=${find} role="search">
-    <label>partition <select value=${String(partition)} onChange=${(event: Event) => go(pathTo(dataset, 'rows', [(event.currentTarget as HTMLSelectElement).value]))}>
-      ${Array.from({ length: Math.max(data.partitions, partition + 1) }, (_, i) => html`<option key=${i} value=${String(i)}>${i}</option>`)}</select></label>
-    <label><span class="sr">Find by</span><select name="what"><option value="offset">offset</option><option value="key">key</option><option value="time">time</option></select></label>
-    <input type="search" name="text" data-find aria-label="What to find" placeholder="Find a row  ( / )" autocomplete="off" />
+    <label>partition <select value=${String(partition)}
+      onChange=${(event: Event) => go(pathTo(dataset, 'rows', [(event.currentTarget as HTMLSelectElement).value]))}>
+      ${Array.from(
+        { length: Math.max(data.partitions, partition + 1) },
+        (_, i) => html`<option key=${i}
+        value=${String(i)}>${i}</option>`,
+      )}</select></label>
+    <label><span class="sr">Find by</span><select name="what"><option value="offset">offset</option><option
+      value="key">key</option><option value="time">time</option></select></label>
+    <input type="search" name="text" data-find aria-label="What to find" placeholder="Find a row  ( / )"
+      autocomplete="off" />
     <button type="submit">Find</button>
     <span role="status" class="told">${told}</span>
   </form>`
@@ -153,16 +168,20 @@ function RowTable({
       )
       .join('\n')
   return html`<div class="table"><div class="table-head"><b>Rows</b><span class="tools">
-      <button type="button" class="quiet" aria-label="Download the rows as CSV" onClick=${() => download(`${dataset}-rows.csv`, 'text/csv', asCsv())}>CSV</button></span></div>
+      <button type="button" class="quiet" aria-label="Download the rows as CSV"
+        onClick=${() => download(`${dataset}-rows.csv`, 'text/csv', asCsv())}>CSV</button></span></div>
     <div class="scroll tall" role="region" aria-label="Rows" tabindex="0" onKeyDown=${walk}>
     <table class="rows">
-      <thead><tr><th scope="col" class="number">offset</th><th scope="col">time</th><th scope="col">key</th><th scope="col">state</th>${names.map(
-        (name) =>
-          html`<th key=${name} scope="col" class=${classes(isNumeric(rows, name) && 'number')} dir="auto" title=${name}><span class="cut">${name}</span></th>`,
-      )}</tr></thead>
+      <thead><tr><th scope="col" class="number">offset</th><th scope="col">time</th><th scope="col">key</th><th
+        scope="col">state</th>${names.map(
+          (name) =>
+            html`<th key=${name} scope="col" class=${classes(isNumeric(rows, name) && 'number')} dir="auto"
+            title=${name}><span class="cut">${name}</span></th>`,
+        )}</tr></thead>
       <tbody>${rows.map((row) => {
         const { raw, normalized, restored } = row
-        return html`<tr key=${raw.offset} class=${classes('choosable', chosen === raw.offset && 'chosen')} aria-current=${chosen === raw.offset ? 'true' : undefined} onClick=${() => onChoose(row)}>
+        return html`<tr key=${raw.offset} class=${classes('choosable', chosen === raw.offset && 'chosen')}
+          aria-current=${chosen === raw.offset ? 'true' : undefined} onClick=${() => onChoose(row)}>
           <td class="number">${count(raw.offset)}</td>
           <td title=${`${time(raw.timestampMs)}, ${zone}`}>${clock(raw.timestampMs)}</td>
           <td class="wide" dir="auto" title=${raw.key ?? undefined}>${raw.key ?? html`<i class="null">none</i>`}</td>
@@ -174,10 +193,12 @@ function RowTable({
                   const value = raw.fields?.[name]
                   const pair = normalized?.fields?.[name]
                   const differs = restored !== undefined && !isSame(value, restored.fields?.[name])
-                  return html`<td key=${name} class=${classes(typeof value === 'number' && 'number', 'wide', differs && 'differs')} dir="auto" title=${differs ? `restored as ${cell(restored?.fields?.[name])}` : undefined}>${shown(value)}${
-                    isPair(pair) &&
-                    html` <${Mode} mode=${pair.mode} href=${pathTo(dataset, 'models', [String(normalized?.fields?.model_version ?? 'current'), name], { x: String(value) })} title=${`${number(Number(pair.value))} of mode ${pair.mode}`} />`
-                  }${differs && html` <span class="sign" aria-label="restored differently">≠</span>`}</td>`
+                  return html`<td key=${name}
+                    class=${classes(typeof value === 'number' && 'number', 'wide', differs && 'differs')} dir="auto" title=${differs ? `restored as ${cell(restored?.fields?.[name])}` : undefined}>${shown(value)}${
+                      isPair(pair) &&
+                      html` <${Mode} mode=${pair.mode}
+                      href=${pathTo(dataset, 'models', [String(normalized?.fields?.model_version ?? 'current'), name], { x: String(value) })} title=${`${number(Number(pair.value))} of mode ${pair.mode}`} />`
+                    }${differs && html` <span class="sign" aria-label="restored differently">≠</span>`}</td>`
                 })
           }
         </tr>`
@@ -217,25 +238,45 @@ function OneRow({
   const asText = () => JSON.stringify({ partition, ...row }, null, 2)
   return html`<aside class="card one-row" aria-label=${`Row at offset ${raw.offset}`}>
     <div class="card-head"><h2>Partition ${partition}, offset ${count(raw.offset)}</h2><span class="tools">
-      <${Copy} text=${() => location.href} label="Copy link to the row">Copy link<//><${Copy} text=${asText} label="Copy the row as JSON">JSON<//></span></div>
+      <${Copy} text=${() => location.href} label="Copy link to the row">Copy link<//><${Copy} text=${asText}
+        label="Copy the row as JSON">JSON<//></span></div>
     <dl class="facts">
       <div><dt>time</dt><dd>${time(raw.timestampMs)}, <${Ago} ms=${raw.timestampMs} /></dd></div>
       <div><dt>key</dt><dd class="long" dir="auto">${raw.key ?? 'none'}</dd></div>
       ${place('normalized', normalized, deadLetter !== undefined ? 'a dead letter' : isWaiting ? 'not yet' : 'not found near its place')}
       ${place('restored', restored, 'not yet, or not found')}
-      ${normalized?.fields?.model_version !== undefined && html`<div><dt>model</dt><dd>v${cell(normalized.fields.model_version)}</dd></div>`}
+      ${
+        normalized?.fields?.model_version !== undefined &&
+        html`<div><dt>model</dt>
+        <dd>v${cell(normalized.fields.model_version)}</dd></div>`
+      }
     </dl>
-    ${deadLetter !== undefined && html`<p><a href=${pathTo(dataset, 'dead-letters', [partition, deadLetter])}>Open the dead letter</a></p>`}
+    ${
+      deadLetter !== undefined &&
+      html`<p><a
+      href=${pathTo(dataset, 'dead-letters', [partition, deadLetter])}>Open the dead letter</a></p>`
+    }
     ${raw.problem !== undefined && html`<p class="problem-cell">${raw.problem}</p>`}
     <div class="scroll" role="region" tabindex="0" aria-label="Fields"><table>
-      <thead><tr><th scope="col">field</th><th scope="col" class="number">raw</th><th scope="col" class="number">normalized</th><th scope="col" class="number">restored</th></tr></thead>
+      <thead><tr><th scope="col">field</th><th scope="col" class="number">raw</th><th scope="col"
+        class="number">normalized</th><th scope="col" class="number">restored</th></tr></thead>
       <tbody>${names.map((name) => {
         const [a, b, c] = [raw.fields?.[name], normalized?.fields?.[name], restored?.fields?.[name]]
         const differs = restored !== undefined && name in (raw.fields ?? {}) && !isSame(a, c)
         return html`<tr key=${name}><th scope="row" dir="auto" class="wide" title=${name}>${name}</th>
           <td class="number wide" dir="auto">${raw.fields !== undefined && name in raw.fields ? shown(a) : ''}</td>
-          <td class="number">${normalized === undefined ? '' : isPair(b) ? html`${number(Number(b.value), 6)} <${Mode} mode=${b.mode} href=${pathTo(dataset, 'models', [String(normalized.fields?.model_version ?? 'current'), name], { x: String(a) })} title=${`mode ${b.mode} of ${name}`} />` : isSame(a, b) ? html`<span class="same">same</span>` : shown(b)}</td>
-          <td class=${classes('number wide', differs && 'differs')} dir="auto">${restored === undefined || !(name in (restored.fields ?? {})) ? '' : differs ? html`${shown(c)} <span class="sign" aria-label="differs">≠</span>` : html`<span class="same">same</span>`}</td></tr>`
+          <td class="number">${
+            normalized === undefined
+              ? ''
+              : isPair(b)
+                ? html`${number(Number(b.value), 6)} <${Mode}
+            mode=${b.mode} href=${pathTo(dataset, 'models', [String(normalized.fields?.model_version ?? 'current'), name], { x: String(a) })} title=${`mode ${b.mode} of ${name}`} />`
+                : isSame(a, b)
+                  ? html`<span class="same">same</span>`
+                  : shown(b)
+          }</td>
+          <td class=${classes('number wide', differs && 'differs')}
+            dir="auto">${restored === undefined || !(name in (restored.fields ?? {})) ? '' : differs ? html`${shown(c)} <span class="sign" aria-label="differs">≠</span>` : html`<span class="same">same</span>`}</td></tr>`
       })}</tbody>
     </table></div>
   </aside>`

@@ -19,15 +19,25 @@ export function RunsPage({ dataset }: { dataset: string }) {
   if (error !== undefined && data === undefined) return html`<${Problem} error=${error} />`
   if (data === undefined) return html`<${Waiting}>Looking for runs<//>`
   if (data.length === 0)
-    return html`<${Empty} title="Nothing has run yet" command=${`vgm load --dataset ${dataset} FILE`}>Loads, fits and replays are listed here.<//>`
+    return html`<${Empty} title="Nothing has run yet"
+      command=${`vgm load --dataset ${dataset} FILE`}>Loads, fits and replays are listed here.<//>`
   return html`<div class="page runs-page"><h1 class="title">Runs</h1>
     <ul class="runs">${data.map(
       (run) => html`<li key=${`${run.kind}/${run.name}`} class="card run">
-        <div class="card-head"><h2>${run.kind} <bdi class="run-name" title=${run.name}>${run.name}</bdi></h2><${State} state=${states[run.state]}>${run.state}<//></div>
-        <p class="facts-line"><span><bdi>${run.result}</bdi></span>${run.atMs !== undefined && html`<span><${Ago} ms=${run.atMs} /></span>`}${
-          run.secondsLeft !== undefined && html`<span>${duration(run.secondsLeft)} left</span>`
-        }</p>
-        ${run.state !== 'done' && run.done !== undefined && run.of !== undefined && html`<progress max=${run.of} value=${run.done} aria-label=${`Progress of ${run.kind}`}></progress>`}
+        <div class="card-head"><h2>${run.kind} <bdi class="run-name" title=${run.name}>${run.name}</bdi></h2><${State}
+          state=${states[run.state]}>${run.state}<//></div>
+        <p class="facts-line"><span><bdi>${run.result}</bdi></span>${
+          run.atMs !== undefined &&
+          html`<span><${Ago}
+          ms=${run.atMs} /></span>`
+        }${run.secondsLeft !== undefined && html`<span>${duration(run.secondsLeft)} left</span>`}</p>
+        ${
+          run.state !== 'done' &&
+          run.done !== undefined &&
+          run.of !== undefined &&
+          html`<progress max=${run.of}
+          value=${run.done} aria-label=${`Progress of ${run.kind}`}></progress>`
+        }
         <${Command} text=${run.command} />
       </li>`,
     )}</ul></div>`
