@@ -4,17 +4,22 @@
  * the median of the passes.
  *
  *     node bench/row-path.ts               # half a minute
+ *     node bench/row-path.ts flights       # the shapes whose names begin with it
  *     node --cpu-prof bench/row-path.ts    # which function takes how much, for Chrome's inspector
  */
 
+import { DuckDBInstance } from '@duckdb/node-api'
+import { writeFraming } from '../src/avro/framing.ts'
 import type { BatchIdentity, Compression } from '../src/batch/batch-header.ts'
 import { RecordBatchWriter } from '../src/batch/record-batch-writer.ts'
+import { writeInt, writeLong } from '../src/batch/varint.ts'
 import { mixed } from '../src/bench/drawn-values.ts'
 import { modelledOrderFields, Orders, orderColumns, orderKey, orderSchema, orderValue } from '../src/bench/orders.ts'
 import { committedBatches } from '../src/kafka/committed-batches.ts'
 import { columnModel } from '../src/mixture/column-model.ts'
 import { fitMixture } from '../src/mixture/fit-mixture.ts'
 import type { Model } from '../src/model/model.ts'
+import { demoFile } from '../src/pipeline/demo-file.ts'
 import type { SchemaStore } from '../src/ports/log.ts'
 import { NormalizeTransform } from '../src/stages/normalize.ts'
 import { PartitionOutput } from '../src/stages/partition-output.ts'
@@ -77,6 +82,44 @@ function doubles(name: string, count: number, rows: number): Shape {
   return { name, schema, modelled, row, rows, compression: 'none' }
 }
 
+/** The demo's rows, as "vgm load" writes them: two of the numbers are modelled, time and texts are carried along. */
+async function flights(): Promise<Shape> {
+  const rows = 20_000
+  const connection = await (await DuckDBInstance.create()).connect()
+  const read = await connection.runAndReadAll(
+    'select epoch_us(date)::double, delay::double, distance::double, origin, destination from read_parquet(?) limit ?',
+    [demoFile(), batches * rows],
+  )
+  const table = read.getRows() as unknown as readonly (readonly [number, number, number, string, string])[]
+  const long = (name: string) => ({ name, type: 'long' as const })
+  const bytes = new Uint8Array(256)
+  writeFraming(bytes, new DataView(bytes.buffer), 0, rawId)
+  const row = (i: number) => {
+    let at = 5
+    const [time, delay, distance, ...places] = table[i]
+    for (const number of [time, delay, distance]) at = writeLong(bytes, at, number)
+    for (const place of places) {
+      at = writeInt(bytes, at, place.length)
+      bytes.set(Buffer.from(place), at)
+      at += place.length
+    }
+    return { key: null, value: bytes.subarray(0, at) }
+  }
+  const fields = [
+    { name: 'date', type: { type: 'long', logicalType: 'timestamp-micros' } },
+    long('delay'),
+    long('distance'),
+    { name: 'origin', type: 'string' },
+    { name: 'destination', type: 'string' },
+  ]
+  const modelled = [
+    { ...long('delay'), value: (i: number) => table[i][1] },
+    { ...long('distance'), value: (i: number) => table[i][2] },
+  ]
+  const schema = JSON.stringify({ type: 'record', name: 'Row', fields })
+  return { name: 'flights', schema, modelled, row, rows, compression: 'none' }
+}
+
 /** As a stock producer writes them: with lz4 a batch has at most 16 KiB, and 142 rows on average. */
 function orders(compression: Compression): Shape {
   const modelled = orderColumns.map((name): Column => {
@@ -92,6 +135,7 @@ const shapes: readonly Shape[] = [
   doubles('one double', 1, 20_000),
   doubles('one double, small batches', 1, 780),
   doubles('ten doubles', 10, 4_000),
+  await flights(),
   orders('none'),
   orders('lz4'),
 ]
@@ -201,7 +245,8 @@ async function measure(stages: readonly Measured[], columns: number) {
 }
 
 console.log('| rows | stage | least, ns a row | median |\n|---|---|---:|---:|')
-for (const shape of shapes) {
+const asked = process.argv[2] ?? ''
+for (const shape of shapes.filter(({ name }) => name.startsWith(asked))) {
   const { compression } = shape
   const [registry, model] = [registryOf(shape.schema), modelOf(shape.modelled)]
   const onUnusableSchema = (_name: unknown, reason: string) => {

@@ -17,7 +17,7 @@ export async function compileModule(source: string): Promise<Uint8Array> {
   const { error } = await asc.main(
     [
       ...[source, '--baseDir', root, '--outFile', 'module.wasm'],
-      ...['-O3', '--noAssert', '--runtime', 'stub', '--enable', 'simd'],
+      ...['-O3', '--noAssert', '--runtime', 'stub', '--enable', 'simd', '--enable', 'relaxed-simd'],
       ...['--importMemory', '--initialMemory', '1'],
     ],
     {

@@ -13,12 +13,12 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   rows: ['batch', 'avro', 'kernel'],
   ports: ['batch', 'rows'],
   observe: ['ports'],
-  drawing: ['mixture', 'observe'],
   embedded: ['batch', 'avro', 'rows'],
   cluster: ['embedded'],
   config: ['ports', 'cluster'],
   files: ['batch', 'avro', 'rows'],
   model: ['batch', 'mixture', 'drift', 'avro', 'rows', 'ports'],
+  drawing: ['mixture', 'drift', 'observe', 'model'],
   kafka: ['batch', 'rows', 'ports'],
   stages: ['batch', 'mixture', 'drift', 'avro', 'kernel', 'rows', 'ports', 'files', 'model'],
   pipeline: [

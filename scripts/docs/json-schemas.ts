@@ -94,6 +94,7 @@ const fitted = {
 
 const range = object({ partition: integer, from: integer, to: of(integer, 'not included') })
 const plan = {
+  version: of(integer, 'of the model'),
   group: of(text, 'consumer group that keeps the position'),
   topic: of(text, 'output topic'),
   partitions: of(list(range), 'offsets that were found'),
@@ -365,6 +366,7 @@ export const results: Readonly<Record<string, readonly [about: string, schema: J
       rows: list(object({ partition: integer, offset: integer, timestampMs: number, 'version?': integer })),
     }),
   ],
+  'model card': ['the page that was written', object({ dataset: text, version: integer, file: text })],
   'model alias': ['a name', object({ dataset: text, name: text, version: orNull(integer) })],
   'model rm': ['the version that is deleted', version],
   drift: [

@@ -9,6 +9,8 @@ const maxSpare = 8
 /** An answer has 8 MiB and a batch, or one giant batch alone, whose memory is not kept. */
 const largestSpareBytes = 16 * 1024 * 1024
 const sizeBytes = 4
+/** Of what a socket writes before it is known whose it is. */
+const headBytes = 16 * 1024
 
 /** The bytes of a connection are not a sequence of frames. */
 export class FrameSizeError extends RangeError {
@@ -20,7 +22,7 @@ export class FrameSizeError extends RangeError {
 
 /**
  * Splits the bytes of a socket into frames: a size of four bytes, big endian, and that many bytes. Each byte is copied
- * at most once, into reused memory.
+ * at most once, into reused memory; none but the first of a large frame is, if the socket writes to `room`.
  */
 export class FrameAssembler {
   readonly #onFrame: (frame: Buffer) => void
@@ -30,6 +32,7 @@ export class FrameAssembler {
   #frame: Buffer | undefined
   #filled = 0
   #isCopied = true
+  #head = Buffer.alloc(0)
   readonly #spare: Buffer[] = []
 
   /**
@@ -60,6 +63,20 @@ export class FrameAssembler {
     return this.#isCopied
   }
 
+  /** Where the next bytes may be written to. */
+  room(): Buffer {
+    if (this.#frame !== undefined) return this.#frame.subarray(this.#filled)
+    if (this.#head.length === 0) this.#head = Buffer.from(new ArrayBuffer(headBytes))
+    return this.#head
+  }
+
+  /** Takes the next bytes: so many that `room` begins with. @throws FrameSizeError */
+  takeRoom(count: number): void {
+    if (this.#frame !== undefined) this.#advance(this.#frame, count)
+    // What has become a frame is not written to again.
+    else if (!this.take(this.#head.subarray(0, count))) this.#head = Buffer.alloc(0)
+  }
+
   /** Takes back the memory of a frame; frames that are not pooled may be passed as well. */
   recycle(frame: Uint8Array): void {
     const { buffer } = frame
@@ -85,12 +102,15 @@ export class FrameAssembler {
 
   #fill(frame: Buffer, data: Buffer, at: number): number {
     const copied = data.copy(frame, this.#filled, at, Math.min(data.length, at + frame.length - this.#filled))
-    this.#filled += copied
-    if (this.#filled === frame.length) {
-      this.#frame = undefined
-      this.#onFrame(frame)
-    }
+    this.#advance(frame, copied)
     return copied
+  }
+
+  #advance(frame: Buffer, count: number): void {
+    this.#filled += count
+    if (this.#filled < frame.length) return
+    this.#frame = undefined
+    this.#onFrame(frame)
   }
 
   #memory(size: number): Buffer {

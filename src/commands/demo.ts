@@ -200,10 +200,10 @@ function demoText(
   const next = keep
     ? [
         `Still running: ${brokers}, registry ${registry}; "vgm down" ends it.`,
-        `Next: vgm model show --dataset ${dataset}, vgm lag --dataset ${dataset},`,
+        `Next: vgm ui ${dataset} (in a browser), vgm model show --dataset ${dataset}, vgm lag --dataset ${dataset},`,
         `      vgm replay --dataset ${dataset} --from start --model ${model.version}`,
       ]
-    : ['Next: vgm demo your-own.csv; vgm demo --keep leaves the cluster running; vgm --help']
+    : ['Next: vgm demo your-own.csv; --keep leaves the cluster running; vgm --help']
   // In a checkout there is no vgm on the PATH.
   if (process.env.npm_command !== undefined && import.meta.url.endsWith('.ts'))
     next.push('Here: alias vgm="$PWD/node_modules/.bin/node $PWD/src/main.ts"')

@@ -1,13 +1,16 @@
 import type { Command } from 'commander'
 import { parseCount, parseDuration, parseLimit } from '../config/value-parsers.ts'
 import type { ColumnDrift } from '../drift/drift-report.ts'
+import { UsageError } from '../errors.ts'
 import { textTable } from '../observe/report-text.ts'
-import type { MeasuredDrift } from '../pipeline/measure-drift.ts'
+import type { MeasureDriftOptions, MeasuredDrift } from '../pipeline/measure-drift.ts'
 import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
-import { statsTopicOption } from './options.ts'
+import { withObserved } from './observed-stage.ts'
+import { type StageFlags, statsTopicOption, withStageOptions } from './options.ts'
 import { parseVersionNameFlag, type VersionName } from './version-name.ts'
 
-interface DriftFlags extends DatasetFlags {
+interface DriftFlags extends DatasetFlags, StageFlags {
+  readonly every?: number
   readonly model: VersionName
   readonly since?: number
   readonly window: number
@@ -16,35 +19,57 @@ interface DriftFlags extends DatasetFlags {
 }
 
 export function driftCommand(): Command {
-  return datasetCommand(
-    'drift',
-    'show what has changed in the rows since the model was fitted',
-    'vgm drift --dataset trips --since 1d',
+  return withStageOptions(
+    datasetCommand(
+      'drift',
+      'show what has changed in the rows since the model was fitted',
+      'vgm drift --dataset trips --since 1d',
+    ),
   )
     .option('--model <version>', 'version whose rows are looked at, or a name of one', parseVersionNameFlag, 'current')
     .option('--since <duration>', 'show figures of the rows since then (default: the last window)', parseDuration)
     .option('--window <rows>', 'rows of a window that is judged', parseCount, 5_000)
     .option('--min-effect <std>', 'smallest effect of an alarm, in standard deviations', parseLimit, 0.045)
+    .option('--every <duration>', 'measure again and again, for --http; print what has changed', parseDuration)
     .addOption(statsTopicOption())
-    .action((flags: DriftFlags) =>
-      withCluster(flags, async (cluster) => {
+    .action(async (flags: DriftFlags) => {
+      const { dataset, modelsTopic, statsTopic, model, since, every, window: windowRows, minEffect } = flags
+      const options = { dataset, modelsTopic, statsTopic, model, windowRows, minEffect }
+      if (every !== undefined) {
+        if (since !== undefined) throw new UsageError('--every excludes --since', 'Leave one of them out')
+        return watch(flags, options, every)
+      }
+      if (flags.http !== undefined)
+        throw new UsageError('--http serves a process that stays, and this one measures once', 'Add --every 1m')
+      await withCluster(flags, async (cluster) => {
         const { measureDrift } = await import('../pipeline/index.ts')
-        const { dataset, modelsTopic, statsTopic, model, since, window: windowRows, minEffect } = flags
         const sinceMs = since === undefined ? undefined : Date.now() - since
-        const drift = await measureDrift(cluster, {
-          ...{ dataset, modelsTopic, statsTopic, model, windowRows, minEffect },
-          sinceMs,
-        })
+        const drift = await measureDrift(cluster, { ...options, sinceMs })
         printResult(flags, drift, driftText(drift))
-      }),
-    )
+      })
+    })
+}
+
+/** A line for each measurement as JSON; for people, the table whenever the columns with an alarm are others. */
+async function watch(flags: DriftFlags, options: MeasureDriftOptions, everyMs: number): Promise<void> {
+  const stage = { stage: 'drift', needs: ['brokers', 'model'] as const, members: 1, runsOn: true }
+  let before: string | undefined
+  await withObserved(flags, stage, async (cluster) => {
+    const { watchDrift } = await import('../pipeline/watch-drift.ts')
+    await watchDrift(cluster, options, everyMs, (drift) => {
+      const alarmed = drift.columns.filter(({ findings }) => findings.some(({ isAlarm }) => isAlarm))
+      const state = [drift.version, ...alarmed.map(({ name }) => name).sort()].join('\n')
+      if (flags.json || state !== before) printResult(flags, drift, driftText(drift))
+      before = state
+    })
+  })
 }
 
 function driftText(drift: MeasuredDrift): string {
   const { dataset, version, windows, windowRows, toLearn, rows, fromMs, toMs, columns, alarms } = drift
   if (fromMs === undefined || toMs === undefined)
     return (
-      `No rows of version ${version} have been counted: add --stats to "vgm normalize --dataset ${dataset}", ` +
+      `No rows of version ${version} have been counted: run "vgm normalize --dataset ${dataset}", ` +
       'and wait for the first transaction.'
     )
   const table = textTable(

@@ -55,7 +55,7 @@ export function fitCommand(): Command {
     .addOption(new Option('--source <topic>', 'topic to fit to (default: sample)').choices(['sample', 'raw']))
     .option('--columns <list>', 'columns to model (default: all numeric ones)', parseList)
     .addOption(
-      new Option('--recipe <recipe>', "for data of any size, or scikit-learn's numbers")
+      new Option('--recipe <recipe>', 'for any data, or as scikit-learn')
         .choices(['scaled', 'sklearn'])
         .default('scaled'),
     )
@@ -65,10 +65,7 @@ export function fitCommand(): Command {
     .option('--max-iterations <n>', 'maximum number of iterations', parseCount)
     .option('--min-weight <share>', 'minimum weight of a mode; lighter modes are dropped', parseWeight, 0.005)
     .addOption(
-      new Option(
-        '--decimals <what>',
-        'what restore does with decimals: round to those of the column; auto: if all rows were seen',
-      )
+      new Option('--decimals <what>', 'round what is restored; auto: if all rows were seen')
         .choices(decimalChoices)
         .argParser(parseDecimals)
         .default('auto'),
@@ -76,7 +73,7 @@ export function fitCommand(): Command {
     .option('--seed <n>', 'seed of the starts of recipe sklearn (default: 0)', parseSeed)
     .option('--no-promote', 'publish the model without making it the current one')
     .option('--members <n>', 'number of threads; they share the partitions', parseCount, 1)
-    .option('--follow', 'fit to recent raw rows again and again; promote what is better')
+    .option('--follow', 'fit to recent rows again and again')
     .option(
       '--every <duration>',
       'time from one version to the next fit (default: 1d, or none with --on-drift)',
@@ -197,8 +194,8 @@ function publishedText({ version, dataset }: { version: number; dataset: string 
 
 /** What the words of a model mean. */
 export const modeText =
-  'A mode is one of the bell curves that add up to a column. A number x becomes the\n' +
-  'number of its mode, and value = (x - mean) / (4 std) of that mode.\n'
+  'A mode is one of the bell curves that add up to a column. A number x becomes its\n' +
+  "mode's number, and value = (x - mean) / (4 std) of that mode.\n"
 
 /** Columns that are named one by one. */
 const listedColumns = 20

@@ -19,12 +19,13 @@ import {
   withCluster,
 } from './command-context.ts'
 import { compressionOption } from './options.ts'
+import { parseVersionNameFlag, type VersionName } from './version-name.ts'
 
 interface GenerateFlags extends ClusterCommandFlags {
   readonly dataset?: string
   readonly modelsTopic: string
   readonly spec?: RowSpec
-  readonly model?: number | 'current'
+  readonly model?: VersionName
   readonly rows: number
   readonly seed: number
   readonly partitions: number
@@ -51,8 +52,8 @@ export function generateCommand(): Command {
       .addOption(modelsTopicOption())
       .option('--spec <columns>', 'columns of the rows, as name:type=distribution;...', parseSpec)
       .addOption(
-        new Option('--model <version>', 'model to draw rows from: a version, or "current"')
-          .argParser(parseModel)
+        new Option('--model <version>', 'model to draw rows from: a version, or a name of one')
+          .argParser(parseVersionNameFlag)
           .conflicts('spec'),
       )
       .requiredOption('--rows <n>', 'number of rows', parseCount)
@@ -111,12 +112,10 @@ async function generateIntoFile(file: string, flags: GenerateFlags): Promise<voi
 
 /** The rows that `--model` stands for. */
 async function modelRows(cluster: ClusterSession, flags: GenerateFlags, dataset: string): Promise<RowSpec> {
-  const { followModels, modelSpec } = await import('../pipeline/index.ts')
+  const { followModels, modelNamed, modelSpec } = await import('../pipeline/index.ts')
   const models = await followModels(cluster, { dataset, modelsTopic: flags.modelsTopic })
   try {
-    const { model = 'current' } = flags
-    const { columns } = model === 'current' ? models.current(dataset) : await models.version(dataset, model)
-    return modelSpec(columns)
+    return modelSpec((await modelNamed(models, dataset, flags.model ?? 'current')).columns)
   } finally {
     await models.close()
   }
@@ -131,16 +130,6 @@ function printReport(flags: GenerateFlags, report: StageReport, target: string):
   const rows = report.rowsOut.toLocaleString('en')
   printResult(flags, report, `${rows} rows to ${target}; total execution time ${report.seconds.toFixed(2)} s`)
 }
-
-const parseModel = valueParser(
-  {
-    anyOf: [
-      { type: 'integer', minimum: 1 },
-      { type: 'string', enum: ['current'] },
-    ],
-  },
-  (text): number | 'current' => (text === 'current' ? text : parseCount(text)),
-)
 
 const parseSpec = valueParser({ type: 'string' }, (text): RowSpec => {
   try {

@@ -6,6 +6,7 @@ import { textTable } from '../observe/report-text.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
 import { type DatasetFlags, datasetCommand, printResult, progressOf, withCluster } from './command-context.ts'
 import { aliasCommand, diffCommand, removeCommand, whichCommand } from './model-changes.ts'
+import { statsTopicOption } from './options.ts'
 import { parseVersionName, type VersionName } from './version-name.ts'
 
 export function modelCommand(): Command {
@@ -13,6 +14,7 @@ export function modelCommand(): Command {
     .description('list, compare, check and remove published models, and choose the current one')
     .addCommand(listCommand())
     .addCommand(showCommand())
+    .addCommand(cardCommand())
     .addCommand(promoteCommand())
     .addCommand(rollbackCommand())
     .addCommand(diffCommand())
@@ -53,6 +55,7 @@ function listCommand(): Command {
 interface ShowFlags extends DatasetFlags {
   readonly check?: boolean
   readonly svg?: string
+  readonly column?: string
   readonly overwrite?: boolean
 }
 
@@ -61,26 +64,62 @@ function showCommand(): Command {
     .argument('[version]', 'version of a model, or a name of one', parseVersionName)
     .option('--check', 'fit the same rows again, and compare the bytes; exit 1 if they differ')
     .option('--svg <file>', 'SVG file for a picture of the columns: histograms, and modes in colour')
+    .option('--column <name>', 'show this column only')
     .option('--overwrite', 'replace a file that exists')
     .action(async (version: VersionName = 'current', flags: ShowFlags) => {
-      const { dataset, modelsTopic, svg, overwrite, check } = flags
+      const { dataset, modelsTopic, svg, column, overwrite, check } = flags
       if (check && svg !== undefined)
         throw new UsageError('--check excludes --svg', 'Run the command once with each of them')
+      if (check && column !== undefined)
+        throw new UsageError('--check excludes --column', 'A fit is checked as a whole: leave one of them out')
       if (overwrite && svg === undefined)
         throw new UsageError('--overwrite applies to a file, and no file is named', 'Add --svg FILE, or leave it out')
       await withCluster(flags, async (cluster) => {
         if (check) return checkAgain(cluster, flags, version)
         const { followModels, modelNamed, writeModelSvg } = await import('../pipeline/index.ts')
+        const { columnNamed } = await import('../pipeline/write-model-svg.ts')
         const models = await followModels(cluster, { dataset, modelsTopic })
         try {
           const model = await modelNamed(models, dataset, version)
-          if (svg !== undefined) await writeModelSvg(model, { file: svg, overwrite })
-          printResult(flags, model, modelText(model))
+          const columns = column === undefined ? model.columns : [columnNamed(model, column)]
+          if (svg !== undefined) await writeModelSvg(model, { file: svg, column, overwrite })
+          printResult(flags, { ...model, columns }, modelText({ ...model, columns }))
         } finally {
           await models.close()
         }
       })
     })
+}
+
+interface CardFlags extends DatasetFlags {
+  readonly html: string
+  readonly overwrite?: boolean
+  readonly statsTopic: string
+}
+
+function cardCommand(): Command {
+  return datasetCommand(
+    'card',
+    'write a page about a version (default: the current one): columns, quality, drift, lineage',
+    'vgm model card --dataset trips 3 --html trips-3.html',
+  )
+    .argument('[version]', 'version of a model, or a name of one', parseVersionName)
+    .requiredOption('--html <file>', 'HTML file that is written; it needs no other file and no script')
+    .option('--overwrite', 'replace a file that exists')
+    .addOption(statsTopicOption())
+    .action((version: VersionName | undefined, flags: CardFlags) =>
+      withCluster(flags, async (cluster) => {
+        const { writeModelCard } = await import('../pipeline/index.ts')
+        const { dataset, modelsTopic, statsTopic, html: file, overwrite } = flags
+        const of = { dataset, modelsTopic, statsTopic, version, file, overwrite }
+        const written = await writeModelCard(cluster, of)
+        printResult(
+          flags,
+          { dataset, version: written, file },
+          `${file} shows version ${written} of data set ${dataset}.`,
+        )
+      }),
+    )
 }
 
 async function checkAgain(cluster: ClusterSession, flags: ShowFlags, version: VersionName): Promise<void> {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { Compression } from '../batch/batch-header.ts'
 import { topicNames } from '../config/names.ts'
-import { parseCount, parseDuration, parseSeed } from '../config/value-parsers.ts'
+import { parseDuration, parseSeed } from '../config/value-parsers.ts'
 import { stageText } from '../observe/report-text.ts'
 import type { Delivery } from '../ports/log.ts'
 import type { StageReport } from '../ports/stage-report.ts'
@@ -33,7 +33,7 @@ interface NormalizeFlags extends DatasetFlags, StageFlags {
   readonly group?: string
   readonly instance?: string
   readonly members: number
-  readonly model?: number
+  readonly model: VersionName
   readonly maxModelAge?: number
   readonly shadow?: VersionName
   readonly stats?: boolean
@@ -67,7 +67,12 @@ export function normalizeCommand(): Command {
     ),
   )
     .option('--until-end', 'stop at the end that the raw topic has at the start')
-    .option('--model <version>', 'version of the model (default: follow the current one)', parseCount)
+    .option(
+      '--model <version>',
+      'version of the model, or a name of one: the version that has it is followed',
+      parseVersionNameFlag,
+      'current',
+    )
     .option(
       '--max-model-age <duration>',
       'age from which on a model is refused at the start, and warned of later, such as 30d',

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { Compression } from '../batch/batch-header.ts'
+import { topicNames } from '../config/names.ts'
 import { parseCount, parseReplayPosition, parseSeed, parseTopic } from '../config/value-parsers.ts'
 import { printable } from '../observe/printable-text.ts'
 import { durationText, sizeText, stageText, textTable } from '../observe/report-text.ts'
@@ -26,11 +27,12 @@ import {
   topicOption,
   withStageOptions,
 } from './options.ts'
+import { parseVersionNameFlag, type VersionName } from './version-name.ts'
 
 interface ReplayFlags extends DatasetFlags, StageFlags {
   readonly from: string
   readonly to: string
-  readonly model: number
+  readonly model: VersionName
   readonly strictTime?: boolean
   readonly eventTime?: string
   readonly members: number
@@ -59,7 +61,7 @@ export function replayCommand(): Command {
       'vgm replay --dataset trips --from start --model 2',
     ),
   )
-    .requiredOption('--model <version>', 'version of the model to normalize with', parseCount)
+    .requiredOption('--model <version>', 'version of the model, or a name of one', parseVersionNameFlag)
     .option(
       '--from <position>',
       'an offset of each partition, @time (ISO 8601, or ms since 1970), start or end',
@@ -88,7 +90,7 @@ export function replayCommand(): Command {
     .action(async (flags: ReplayFlags) => {
       const { dataset, model, members } = flags
       const { replayTopic, replayTopics } = await import('../pipeline/replay-topic.ts')
-      const topics = replayTopics(flags, [flags.modelsTopic, flags.positionsTopic])
+      if (typeof model === 'number') replayTopics({ ...flags, model }, [flags.modelsTopic, flags.positionsTopic])
       const options: ReplayTopicOptions = {
         dataset,
         model,
@@ -118,16 +120,20 @@ export function replayCommand(): Command {
           printResult(flags, estimate, estimateText(estimate))
         })
       const observed = { stage: 'replay', needs: ['brokers', 'group', 'model'] as const, members, runsOn: false }
+      let topic = flags.output ?? `${topicNames(dataset).normalized}.v${model}`
       await withObservedStage(
         flags,
         observed,
         async (cluster) => {
           const progress = progressOf(flags, 'replay')
-          // The result as JSON has it.
-          const onPlan = flags.json ? undefined : (plan: ReplayPlan) => void process.stderr.write(`${planText(plan)}\n`)
+          const onPlan = (plan: ReplayPlan) => {
+            topic = plan.topic
+            // The result as JSON has it.
+            if (!flags.json) process.stderr.write(`${planText(plan)}\n`)
+          }
           return replayTopic(cluster, { ...options, onPlan, onProgress: progress.update }).finally(progress.end)
         },
-        (report) => replayText(report, topics.normalized),
+        (report) => replayText(report, topic),
       )
     })
 }
@@ -136,12 +142,12 @@ export function replayCommand(): Command {
 const listedPartitions = 40
 
 /** What will be read, and what is to be known of it. */
-function planText({ group, topic, partitions, remarks }: ReplayPlan): string {
+function planText({ version, group, topic, partitions, remarks }: ReplayPlan): string {
   const listed = partitions.slice(0, listedPartitions)
   const rows = listed.map(({ partition, from, to }) => [String(partition), String(from), String(to), to - from])
   const rest = partitions.length - listed.length
   return [
-    `Into ${topic}, as group ${group}:`,
+    `Version ${version} of the model, into ${topic}, as group ${group}:`,
     textTable(['partition', 'from', 'to', 'offsets'], rows),
     ...(rest > 0 ? [`and ${rest} more partitions`] : []),
     ...remarks.map((remark) => `${remark}.`),

@@ -20,10 +20,13 @@ export function parseVersionName(text: string): VersionName {
 }
 
 /** The same for a flag. */
-export const parseVersionNameFlag = valueParser({ type: 'string' }, (text) => {
-  try {
-    return parseVersionName(text)
-  } catch (error) {
-    throw error instanceof UsageError ? new InvalidArgumentError(`${error.fix}.`) : error
-  }
-})
+export const parseVersionNameFlag = valueParser(
+  { anyOf: [{ type: 'integer', minimum: 1 }, { type: 'string' }] },
+  (text) => {
+    try {
+      return parseVersionName(text)
+    } catch (error) {
+      throw error instanceof UsageError ? new InvalidArgumentError(`${error.fix}.`) : error
+    }
+  },
+)

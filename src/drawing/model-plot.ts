@@ -1,5 +1,5 @@
+import { type ValueCells, valueCells } from '../drift/value-cells.ts'
 import type { ColumnModel } from '../mixture/column-model.ts'
-import type { Histogram } from '../mixture/histogram.ts'
 import { textTable } from '../observe/report-text.ts'
 
 const plotColumns = 72
@@ -10,6 +10,10 @@ const blocks = ' ▁▂▃▄▅▆▇█'
  * others.
  */
 const drawnQuantiles = [1 / 64, 63 / 64] as const
+/** Modes that are no farther from them, as a share of what lies between, are drawn as well. */
+const nearShare = 0.3
+/** What is drawn beyond them, as a share of what lies between: a frequent value at an end is not on the edge. */
+const besides = 0.02
 
 /** Density and modes of a column, for a terminal of 80 columns. Heights are square roots, so that small modes show. */
 export function modelPlot(column: ColumnModel): string {
@@ -38,17 +42,26 @@ function roundingText({ roundTo }: ColumnModel): string[] {
 }
 
 /** The values that are drawn, in the unit of the column; undefined if they are all the same. */
-export function drawnRange({ histogram: { edges, counts } }: ColumnModel): { low: number; high: number } | undefined {
-  const [low, high] = drawnQuantiles.map((q) => quantile(edges, counts, q))
-  return high > low ? { low, high } : undefined
+export function drawnRange(column: ColumnModel): { low: number; high: number } | undefined {
+  if (column.min === column.max) return undefined
+  const { edges, counts } = valueCells(column)
+  const [from, to] = drawnQuantiles.map((q) => quantile(edges, counts, q))
+  const span = to - from
+  if (!(span > 0)) return undefined
+  const near = column.mean.filter((m) => m > from - nearShare * span && m < to + nearShare * span)
+  const beside = besides * span
+  return {
+    low: Math.max(edges[0], Math.min(from, ...near) - beside),
+    high: Math.min(edges[edges.length - 1], Math.max(to, ...near) + beside),
+  }
 }
 
 function plot(column: ColumnModel, height: number): string[] {
   const range = drawnRange(column)
   if (range === undefined) return []
-  const { histogram, mean } = column
+  const { mean } = column
   const { low, high } = range
-  const density = rowsInCells(histogram, low, high, plotColumns).map(Math.sqrt)
+  const density = rowsInCells(valueCells(column), low, high, plotColumns).map(Math.sqrt)
   const peak = Math.max(...density)
   const eighths = density.map((d) => (d === 0 ? 0 : Math.max(1, Math.round((d / peak) * height * 8))))
   const lines = Array.from({ length: height }, (_, line) => {
@@ -67,7 +80,7 @@ function plot(column: ColumnModel, height: number): string[] {
 }
 
 /** Rows in each of `cells` equal cells of [low, high], the rows of a bin being spread evenly over it. */
-export function rowsInCells({ edges, counts }: Histogram, low: number, high: number, cells: number): number[] {
+export function rowsInCells({ edges, counts }: ValueCells, low: number, high: number, cells: number): number[] {
   const width = (high - low) / cells
   const sums = new Array<number>(cells).fill(0)
   for (const [i, count] of counts.entries()) {

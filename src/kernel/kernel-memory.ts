@@ -9,6 +9,8 @@ export interface KernelCode {
   /** why it stopped */
   transform(args: number): number
   decode(args: number): void
+  /** how many values were added */
+  summarize(args: number): number
 }
 
 /** More bytes than a kernel can hold. */

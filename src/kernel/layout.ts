@@ -155,6 +155,31 @@ export const unresolvedPair = 255
 export const firstTable = 256
 export const firstList = 512
 
+/**
+ * A summary of a column: the values to add and how many, the page of each octave (-1 for none), and the pages: where
+ * the bin of each tenth of a percent of an octave ends; 0 for none.
+ */
+export const summaryValues = 0
+export const summaryCount = 4
+export const summaryOctaves = 8
+export const summaryPages = 12
+export const summaryPageCount = 16
+export const summaryPageRoom = 20
+export const summaryBins = 24
+export const summaryBinCount = 28
+export const summaryBinRoom = 32
+export const summaryCentre = 40
+export const summaryMin = 48
+export const summaryMax = 56
+export const summaryBytes = 64
+export const summaryPageBytes = 4096
+
+/** A bin of it: doubles, of which the second is the sum of steps. */
+export const binCountAt = 0
+export const binSquaresAt = 16
+export const binOnlyAt = 24
+export const binBytes = 32
+
 /** Frames of records: five varints and the attributes at most. */
 export const frameBytes = 51
 

@@ -1,5 +1,5 @@
 import { binAt, binOrder, binsPerOctave, highWord, octaves } from './bin-grid.ts'
-import { decimalsOf, mostDecimals, powersOfTen } from './decimals.ts'
+import { mostDecimalsOf } from './decimals.ts'
 import { NonFiniteValueError, SummaryMismatchError } from './errors.ts'
 
 /** Numbers a bin holds, interleaved so that a row touches one cache line. */
@@ -95,7 +95,7 @@ export class ColumnSummary {
     for (let start = 0; start < n; start += blockRows) {
       const end = Math.min(start + blockRows, n)
       this.#measureBlock(values, start, end)
-      this.#addDecimals(values, start, end)
+      this.#decimals = mostDecimalsOf(values, start, end, this.#decimals)
       if (weights === undefined) this.#addBlock(values, start, end)
       else this.#addWeighted(values, weights, start, end)
     }
@@ -172,15 +172,6 @@ export class ColumnSummary {
       rows += weights[i]
     }
     this.#rows += rows
-  }
-
-  #addDecimals(values: Float64Array, start: number, end: number): void {
-    for (let i = start; i < end && this.#decimals < mostDecimals; i++) {
-      const power = powersOfTen[this.#decimals]
-      if (Math.round(values[i] * power) / power !== values[i]) {
-        this.#decimals = Math.max(this.#decimals, decimalsOf(values[i]))
-      }
-    }
   }
 
   addNulls(count: number): void {

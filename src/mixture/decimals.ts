@@ -13,6 +13,16 @@ export function decimalsOf(x: number): number {
   return mostDecimals
 }
 
+/** The most decimals that one of the values from `start` to `end` has, or `known` if that is more. */
+export function mostDecimalsOf(values: Float64Array, start: number, end: number, known: number): number {
+  let most = known
+  for (let i = start; i < end && most < mostDecimals; i++) {
+    const power = powersOfTen[most]
+    if (Math.round(values[i] * power) / power !== values[i]) most = Math.max(most, decimalsOf(values[i]))
+  }
+  return most
+}
+
 /** Units of the last decimal that values and means of a rounded column stay below. */
 const largestUnits = 2 ** 48
 

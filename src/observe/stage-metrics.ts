@@ -33,6 +33,8 @@ export class StageMetrics {
   readonly #rowsIn: Counter
   readonly #rowsOut: Counter
   readonly #deadLetters: Counter
+  readonly #values: Counter
+  readonly #outside: Counter
   readonly #bytesIn: Counter
   readonly #bytesOut: Counter
   readonly #transactions: Histogram
@@ -45,6 +47,7 @@ export class StageMetrics {
   readonly #assigned = new Map<MemberNumber, number>()
   readonly #paused = new Set<MemberNumber>()
   readonly #models = new Map<MemberNumber, number>()
+  #drift: Extract<StageEvent, { kind: 'drift' }>['columns'] = []
   readonly #shadows = new Map<MemberNumber, ShadowFigures>()
   /** the last one */
   #comparison: Comparison | undefined
@@ -66,6 +69,17 @@ export class StageMetrics {
       labelNames: [...names, 'code'],
       name: 'vgm_dead_letters_total',
       help: 'Rows that went to the dead letters, of committed slices',
+    })
+    const ofColumns = { registers, labelNames: [...names, 'column'] }
+    this.#values = new Counter({
+      ...ofColumns,
+      name: 'vgm_values_total',
+      help: 'Values of a column that were normalized, of committed slices, where rows are counted for drift',
+    })
+    this.#outside = new Counter({
+      ...ofColumns,
+      name: 'vgm_values_outside_range_total',
+      help: 'Those of them that are below or above all training rows of the model',
     })
     this.#bytesIn = new Counter({
       ...common,
@@ -141,6 +155,12 @@ export class StageMetrics {
     this.#gauge('vgm_model_version', 'The oldest model version that a member uses', [], () =>
       this.#models.size === 0 ? [] : [[{}, Math.min(...this.#models.values())]],
     )
+    this.#gauge('vgm_drift_alarm', 'Whether the rows of a column differ from the training rows', ['column'], () =>
+      this.#drift.map(({ column, isAlarm }) => [{ column }, isAlarm ? 1 : 0]),
+    )
+    this.#gauge('vgm_drift_shift', 'Distance of the last window from the training rows', ['column'], () =>
+      this.#drift.map(({ column, shift }) => [{ column }, shift]),
+    )
     this.#gauge('vgm_paused', 'Whether an operator has paused the stage', [], () => [
       [{}, this.#paused.size > 0 ? 1 : 0],
     ])
@@ -176,6 +196,15 @@ export class StageMetrics {
         this.#transactions.observe(labels, seconds)
         return
       }
+      case 'counted':
+        for (const { column, values, outside } of event.columns) {
+          this.#values.inc({ ...labels, column }, values)
+          this.#outside.inc({ ...labels, column }, outside)
+        }
+        return
+      case 'drift':
+        this.#drift = event.columns
+        return
       case 'aborted':
         this.#aborts.inc({ ...labels, reason: event.reason })
         return

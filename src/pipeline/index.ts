@@ -6,6 +6,7 @@
 export type { Compression } from '../batch/batch-header.ts'
 export type { ClusterAccess } from '../config/cluster-access.ts'
 export type { TopicOverrides } from '../config/names.ts'
+export { type ModelCardFacts, modelCard } from '../drawing/model-card.ts'
 export { modelPlot } from '../drawing/model-plot.ts'
 export { modelSvg } from '../drawing/model-svg.ts'
 export type { DriftFinding } from '../drift/drift-detector.ts'
@@ -98,4 +99,5 @@ export {
   type VerifyDatasetOptions,
   verifyDataset,
 } from './verify-dataset.ts'
+export { type WriteModelCardOptions, writeModelCard } from './write-model-card.ts'
 export { type WriteModelSvgOptions, writeModelSvg } from './write-model-svg.ts'

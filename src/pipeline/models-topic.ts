@@ -101,6 +101,12 @@ export async function modelNamed(models: ModelFollower, dataset: string, version
   return models.version(dataset, numberOf(models.catalogue, dataset, version))
 }
 
+/** @internal What a version is called now besides "current". */
+export function namesOf({ datasets }: ModelCatalogue, dataset: string, version: number): readonly NamedAlias[] {
+  const named = datasets.get(dataset)?.named ?? new Map<NamedAlias, number>()
+  return [...named].filter(([, other]) => other === version).map(([name]) => name)
+}
+
 /** @throws UsageError if no version has the name */
 function numberOf(catalogue: ModelCatalogue, dataset: string, version: number | NamedAlias): number {
   if (typeof version === 'number') return version
@@ -150,7 +156,7 @@ async function list(cluster: ClusterSession, options: FollowModelsOptions): Prom
       ({ version, createdAtMs, recipe, columns, lineage, comparison }): ModelVersion => ({
         version,
         current: version === models?.alias?.version,
-        names: [...(models?.named ?? [])].filter(([, named]) => named === version).map(([name]) => name),
+        names: namesOf(follower.catalogue, options.dataset, version),
         createdAtMs,
         recipe,
         rows: lineage.rowsSeen,

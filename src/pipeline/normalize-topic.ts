@@ -33,8 +33,8 @@ export interface NormalizeTopicOptions extends GroupOptions {
   readonly group?: string | undefined
   /** members of the group in this process, a thread each if there are several [1] */
   readonly members?: number | undefined
-  /** version of the model [the current one, whichever that is] */
-  readonly model?: number | undefined
+  /** a version of the model, or a name, whose version is followed from transaction to transaction ['current'] */
+  readonly model?: VersionName | undefined
   /** age of a model in ms from which on it is an error at the start, and a warning later [Infinity] */
   readonly maxModelAgeMs?: number | undefined
   /** a version, or a name of one, that looks at a share of the rows and writes nothing [none] */
@@ -66,7 +66,7 @@ const checks = optionChecks<NormalizeTopicOptions>(
     modelsTopic: ownTopic,
     group: text,
     members: count,
-    model: count,
+    model: versionName,
     maxModelAgeMs: limit,
     shadow: versionName,
     stats: flag,

@@ -15,6 +15,7 @@ import { deadLettersCheck } from './group-options.ts'
 import type { NormalizeMemberOptions } from './members/normalize-member.ts'
 import { runMembers } from './members/run-members.ts'
 import { modeChoiceCheck } from './mode-choice-check.ts'
+import { followModels, modelNamed, type VersionName, versionName } from './models-topic.ts'
 import { noProgress, type OnProgress } from './progress.ts'
 import { replayNote } from './replay-note.ts'
 import { offsetsOf, type ReplayedPartition, type ReplayRange, replayRange } from './replay-range.ts'
@@ -22,8 +23,8 @@ import { holdsRows, topicsBeside } from './row-topics.ts'
 
 export interface ReplayTopicOptions {
   readonly dataset: string
-  /** version of the model */
-  readonly model: number
+  /** a version of the model, or a name, whose version of now is used to the end */
+  readonly model: VersionName
   /** offset of each partition, @time (ISO 8601, or ms since 1970), 'start' or 'end' ['start'] */
   readonly from?: string | undefined
   /** likewise; rows before it are replayed ['end'] */
@@ -70,6 +71,8 @@ export interface ReplayTopicOptions {
 
 /** What a replay will read, and where it keeps its position. */
 export interface ReplayPlan {
+  /** of the model */
+  readonly version: number
   readonly group: string
   /** topic that is written */
   readonly topic: string
@@ -92,7 +95,7 @@ export interface PreparedReplay {
 export const replayOptionChecks = (caller: string) =>
   optionChecks<ReplayTopicOptions>(
     caller,
-    { dataset: datasetName, model: count },
+    { dataset: datasetName, model: versionName },
     {
       from: replayPosition,
       to: replayPosition,
@@ -146,9 +149,10 @@ async function replay(cluster: ClusterSession, options: ReplayTopicOptions): Pro
 
 /** @internal Finds what a replay reads and writes. @throws as `replayTopic` */
 export async function prepareReplay(cluster: ClusterSession, options: ReplayTopicOptions): Promise<PreparedReplay> {
-  const { dataset, model, from = 'start', to = 'end', clip = Infinity } = options
+  const { dataset, from = 'start', to = 'end', clip = Infinity } = options
   const { modelsTopic = defaultModelsTopic, modeChoice = { kind: 'likely' } } = options
-  const topics = replayTopics(options, topicsBeside(cluster, modelsTopic))
+  const model = await versionOf(cluster, options)
+  const topics = replayTopics({ ...options, model }, topicsBeside(cluster, modelsTopic))
   const [topic, output] = [topics.raw, topics.normalized]
   const { strictTime = false, eventTime } = options
   const range = await replayRange(cluster, topic, { from, to, strictTime, eventTime })
@@ -158,7 +162,7 @@ export async function prepareReplay(cluster: ClusterSession, options: ReplayTopi
     options.group ?? replayGroup(dataset, topic, output, { model, modelsTopic, from, clip, modeChoice, times })
   const { partitions, remarks } = range
   return {
-    plan: { group, topic: output, partitions, remarks },
+    plan: { version: model, group, topic: output, partitions, remarks },
     range,
     member: {
       dataset,
@@ -182,6 +186,20 @@ export async function prepareReplay(cluster: ClusterSession, options: ReplayTopi
   }
 }
 
+/** A replay that goes on where it stopped uses one version from its first row to its last. */
+async function versionOf(
+  cluster: ClusterSession,
+  { dataset, model, modelsTopic }: ReplayTopicOptions,
+): Promise<number> {
+  if (typeof model === 'number') return model
+  const models = await followModels(cluster, { dataset, modelsTopic })
+  try {
+    return (await modelNamed(models, dataset, model)).version
+  } finally {
+    await models.close()
+  }
+}
+
 /**
  * The topics of a replay.
  *
@@ -195,7 +213,7 @@ export function replayTopics(
     rawTopic: raw,
     output,
     deadLetterTopic,
-  }: Pick<ReplayTopicOptions, 'dataset' | 'model' | 'rawTopic' | 'output' | 'deadLetterTopic'>,
+  }: Pick<ReplayTopicOptions, 'dataset' | 'rawTopic' | 'output' | 'deadLetterTopic'> & { readonly model: number },
   beside: readonly string[],
 ): TopicNames {
   const { normalized, deadLetters } = topicNames(dataset)

@@ -35,6 +35,15 @@ export interface CommittedSlice {
   readonly seconds: number
 }
 
+/** What one transaction has normalized of a column, where rows are counted for drift. */
+export interface CountedColumn {
+  readonly column: string
+  /** rows with a value */
+  readonly values: number
+  /** of these, those below or above all training rows */
+  readonly outside: number
+}
+
 /** How far a member is in one of its partitions. */
 export interface PartitionState {
   readonly partition: number
@@ -96,6 +105,13 @@ export type StageEvent =
       readonly by: string
     }
   | { readonly kind: 'committed'; readonly slice: CommittedSlice; readonly totals: StageReport }
+  /** The same slice, by column. */
+  | { readonly kind: 'counted'; readonly columns: readonly CountedColumn[] }
+  /** Drift has been measured; `shift` in standard deviations. */
+  | {
+      readonly kind: 'drift'
+      readonly columns: readonly { readonly column: string; readonly shift: number; readonly isAlarm: boolean }[]
+    }
   | { readonly kind: 'aborted'; readonly reason: AbortReason; readonly cause: string }
   /** The first dead letters of this kind. */
   | { readonly kind: 'dead-letters'; readonly first: DeadLetterCount; readonly model: number | undefined }

@@ -49,7 +49,8 @@ const mostFields = 100_000
  * logicalType (dates, times and the like), and of Debezium's change events everything but the row as it is after the
  * change.
  *
- * @throws UnfitColumnError for a named field that does not exist or that is no number
+ * @throws UnfitColumnError for a named field that does not exist or that is no number; without names, for a schema of more
+ * fields than are looked at
  *
  * @example
  * const schema = '{"type": "record", "name": "Row", "fields": [{"name": "x", "type": ["null", "int"]}]}'
@@ -58,8 +59,11 @@ const mostFields = 100_000
  */
 export function numericColumns(schema: AvroType, options: NumericColumnsOptions = {}): NumericColumn[] {
   const { named } = options
-  if (named === undefined) return leavesOf(schema).flatMap(({ column }) => (column === undefined ? [] : [column]))
-  const plain = () => numericColumns(schema).map(({ name }) => name)
+  const leaves = named === undefined ? leavesOf(schema) : []
+  if (leaves === undefined)
+    throw new UnfitColumnError(describeType(schema), '*', `it has more than ${mostFields} fields`, [])
+  if (named === undefined) return leaves.flatMap(({ column }) => column ?? [])
+  const plain = () => (leavesOf(schema) ?? []).flatMap(({ column }) => column?.name ?? [])
   const found = named.map((name) => {
     const column = schema.kind === 'record' ? columnAt(schema, name) : { problem: `it is ${describeType(schema)}` }
     if ('problem' in column) throw new UnfitColumnError(describeType(schema), name, column.problem, plain())
@@ -83,7 +87,7 @@ export function columnAt(schema: AvroRecord, path: ColumnPath): NumericColumn | 
  * @example otherFields(schema) // ['city (string)', 'when (long (timestamp-micros))']
  */
 export function otherFields(schema: AvroType): string[] {
-  return leavesOf(schema).flatMap(({ path, type, column }) => {
+  return (leavesOf(schema) ?? []).flatMap(({ path, type, column }) => {
     if (column !== undefined) return []
     const values = type.kind === 'union' ? type.branches.filter(({ kind }) => kind !== 'null') : [type]
     return [`${path} (${values.map(describeType).join(', ')})`]
@@ -138,15 +142,14 @@ interface Leaf {
 /** Decimals of a scale of their own, in each row: neither part is a number. */
 const otherRecords: ReadonlySet<string> = new Set(['io.debezium.data.VariableScaleDecimal'])
 
-/** A record is a leaf if it holds no column, or holds itself. @throws UnfitColumnError if there are too many */
-function leavesOf(schema: AvroType): Leaf[] {
+/** A record is a leaf if it holds no column, or holds itself. Undefined if there are too many fields to look at. */
+function leavesOf(schema: AvroType): Leaf[] | undefined {
   if (schema.kind !== 'record') return []
   const isEvent = isChangeEvent(schema)
   let looked = 0
   const within = (record: AvroRecord, before: string, isWithinNull: boolean, passed: readonly string[]): Leaf[] =>
     record.fields.flatMap((field) => {
-      if (++looked > mostFields)
-        throw new UnfitColumnError(describeType(schema), '*', `it has more than ${mostFields} fields`, [])
+      if (++looked > mostFields) return []
       const path = `${before}${field.name}`
       const leaf = { path, type: field.type, column: undefined }
       if (isEvent && record === schema && field.name !== 'after') return [leaf]
@@ -159,7 +162,8 @@ function leavesOf(schema: AvroType): Leaf[] {
       const leaves = within(present, `${path}.`, isWithinNull || isNullable, [...passed, present.name])
       return leaves.some(({ column }) => column !== undefined) ? leaves : [leaf]
     })
-  return within(schema, '', false, [schema.name])
+  const leaves = within(schema, '', false, [schema.name])
+  return looked > mostFields ? undefined : leaves
 }
 
 /** @param isWithinNull whether a record on the way to it may be null */

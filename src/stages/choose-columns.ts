@@ -6,6 +6,7 @@ import {
   type NumericType,
   numericColumns,
 } from '../rows/numeric-columns.ts'
+import { UnfitColumnError } from '../rows/schema-error.ts'
 import type { RowSchemaName } from '../rows/schema-name.ts'
 
 /** A schema that rows were met with. */
@@ -39,8 +40,6 @@ const strayShare = 0.001
 class Candidate {
   readonly schema: MetSchema
   readonly type: AvroType
-  /** those that are modelled unless something is named */
-  readonly plain: readonly string[]
   readonly #excluded: ReadonlySet<string>
   readonly #columns = new Map<string, NumericColumn | undefined>()
 
@@ -48,10 +47,14 @@ class Candidate {
     this.schema = schema
     this.type = parseAvroSchema(schema.json)
     this.#excluded = excluded
-    const columns = numericColumns(this.type)
-    for (const column of columns) if (!excluded.has(column.name)) this.#columns.set(column.name, column)
-    this.plain = [...this.#columns.keys()]
   }
+
+  /** Those that are modelled unless something is named; none of a schema with more fields than are looked at. */
+  get plain(): readonly string[] {
+    this.#plain ??= plainColumns(this.type).filter((name) => !this.#excluded.has(name))
+    return this.#plain
+  }
+  #plain: readonly string[] | undefined
 
   /** The number of this name; one that is not modelled by itself counts only where it is named. */
   column(name: string): NumericColumn | undefined {
@@ -67,6 +70,15 @@ class Candidate {
     if (this.type.kind !== 'record' || this.#excluded.has(name)) return undefined
     const found = columnAt(this.type, name)
     return 'problem' in found ? undefined : found
+  }
+}
+
+function plainColumns(type: AvroType): readonly string[] {
+  try {
+    return numericColumns(type).map(({ name }) => name)
+  } catch (error) {
+    if (error instanceof UnfitColumnError) return []
+    throw error
   }
 }
 

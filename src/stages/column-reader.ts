@@ -31,9 +31,9 @@ export class ColumnReader<Column extends ModelledColumn = NumericColumn> {
   #decoded: KernelColumns
   readonly #alone = new KernelColumns(this.kernel, 1)
   #runs: SchemaRuns = createSchemaRuns(0)
-  /** shape (columns)(rows), for batches in which a value is missing */
-  readonly #compact: Float64Array[] = []
-  readonly #values: Float64Array[] = []
+  /** of the rows that were read last: the first one, and how many values and nulls each column has */
+  #from = 0
+  readonly #counts: number[] = []
   readonly #nulls: number[] = []
   /** columns that were given up */
   readonly tooWide = new Set<string>()
@@ -57,9 +57,12 @@ export class ColumnReader<Column extends ModelledColumn = NumericColumn> {
     return this.#columns
   }
 
-  /** The numbers of `columns[column]` in the rows that were read last, without nulls; valid until the next read. */
-  values(column: number): Float64Array {
-    return this.#values[column]
+  /**
+   * The numbers of `columns[column]` in the rows that were read last, without nulls: a view that lasts until the next
+   * read, or until the kernel's memory grows.
+   */
+  values(column: number): Float64Array<ArrayBuffer> {
+    return this.#decoded.values(column, this.#from, this.#from + this.#counts[column])
   }
 
   /** How many of the rows that were read last have a null there. */
@@ -141,25 +144,22 @@ export class ColumnReader<Column extends ModelledColumn = NumericColumn> {
     }
   }
 
-  /** Sets `values` and `nulls` of a column; moves numbers only where one is missing. */
+  /** Counts a column's values and nulls; moves numbers only where one is missing. */
   #collect(from: number, to: number, c: number, read: number): void {
     const { status, records } = this.kernel
     const { valueStart } = records
     const values = this.#decoded.values(c, from, to)
     const isNull = this.#decoded.isNull(c, from, to)
-    if (read === to - from && !isNull.includes(1)) {
-      this.#values[c] = values
-      this.#nulls[c] = 0
-      return
+    let count = to - from
+    if (read < to - from || isNull.includes(1)) {
+      count = 0
+      for (let row = from; row < to; row++)
+        if (status[row] === rowErrors.none && valueStart[row] >= 0 && isNull[row - from] === 0)
+          values[count++] = values[row - from]
     }
-    if ((this.#compact[c]?.length ?? 0) < to - from) this.#compact[c] = new Float64Array(status.length)
-    const compact = this.#compact[c]
-    let at = 0
-    for (let row = from; row < to; row++)
-      if (status[row] === rowErrors.none && valueStart[row] >= 0 && isNull[row - from] === 0)
-        compact[at++] = values[row - from]
-    this.#values[c] = compact.subarray(0, at)
-    this.#nulls[c] = read - at
+    this.#from = from
+    this.#counts[c] = count
+    this.#nulls[c] = read - count
   }
 
   /** The columns that a row fails for with this error when they are read alone. */

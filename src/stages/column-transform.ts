@@ -37,7 +37,7 @@ export interface TransformRows<Column extends string = string> {
 export interface ColumnTransformDefinition<Column extends string = string> {
   /** names the stage in its group, its log and its dead letters: letters, digits and hyphens */
   readonly name: string
-  /** fields of type int, long, float or double, nullable or not, that are read and written */
+  /** numbers that are read and written, by field or, in nested records, by path; nullable or not */
   readonly columns: readonly Column[]
   /**
    * Replaces numbers in place. It runs on the thread that keeps the membership alive, so it must return within

@@ -1,5 +1,7 @@
 import type { Records } from '../batch/records.ts'
-import { ColumnSummary, type SummarySnapshot } from '../mixture/column-summary.ts'
+import { KernelSummary } from '../kernel/kernel-summary.ts'
+import type { RowKernel } from '../kernel/row-kernel.ts'
+import type { SummarySnapshot } from '../mixture/column-summary.ts'
 import type { LogReader, SchemaSource } from '../ports/log.ts'
 import type { NumericColumn } from '../rows/numeric-columns.ts'
 import { ColumnReader } from './column-reader.ts'
@@ -81,8 +83,9 @@ export async function scanColumns(
   const partitionsAtOnce = Math.max(1, Math.min(mostAtOnce, Math.floor(mostSummaries / columns.length)))
   for (let first = 0; first < ranges.length; first += partitionsAtOnce) {
     const group = ranges.slice(first, first + partitionsAtOnce)
-    const open = new Map(group.map(({ partition }) => [partition, new OpenPartition(columns, centres, keepsValues)]))
     const { kernel } = columnReader
+    const opened = () => new OpenPartition(kernel, columns, centres, keepsValues)
+    const open = new Map(group.map(({ partition }) => [partition, opened()]))
     const take = async (_records: Records, from: number, to: number, partition: number) => {
       rows += await columnReader.read(from, to)
       open.get(partition)?.add(columnReader)
@@ -98,18 +101,19 @@ export async function scanColumns(
 }
 
 class OpenPartition {
-  readonly #summaries: ReadonlyMap<string, ColumnSummary>
+  readonly #summaries: ReadonlyMap<string, KernelSummary>
   readonly #values: ReadonlyMap<string, Float64Builder>
 
-  constructor(columns: readonly NumericColumn[], centres: readonly number[], keepsValues: boolean) {
-    this.#summaries = new Map(columns.map(({ name }, c) => [name, new ColumnSummary(centres[c])]))
+  constructor(kernel: RowKernel, columns: readonly NumericColumn[], centres: readonly number[], keepsValues: boolean) {
+    this.#summaries = new Map(columns.map(({ name }, c) => [name, new KernelSummary(kernel, centres[c])]))
     this.#values = new Map(keepsValues ? columns.map(({ name }) => [name, new Float64Builder()]) : [])
   }
 
   add(reader: ColumnReader): void {
     for (const [c, { name }] of reader.columns.entries()) {
       const summary = this.#summaries.get(name)
-      summary?.add(reader.values(c))
+      const values = reader.values(c)
+      summary?.add(values.byteOffset, values.length)
       summary?.addNulls(reader.nulls(c))
       this.#values.get(name)?.add(reader.values(c))
     }
@@ -118,7 +122,7 @@ class OpenPartition {
   take(partition: number): PartitionScan {
     return {
       partition,
-      summaries: Array.from(this.#summaries.values(), (summary) => summary.snapshot()),
+      summaries: Array.from(this.#summaries.values(), (summary) => summary.take()),
       values: Array.from(this.#values.values(), (values) => values.take()),
     }
   }

@@ -1,7 +1,8 @@
 import { RecordBatchWriter } from '../batch/record-batch-writer.ts'
-import { type ColumnWindow, merged } from '../drift/column-window.ts'
+import { type ColumnWindow, merged, valuesIn } from '../drift/column-window.ts'
 import { type StatsRecord, statsKey, statsText } from '../drift/stats-record.ts'
 import type { Model } from '../model/model.ts'
+import type { CountedColumn } from '../ports/stage-event.ts'
 
 export interface SliceStatsOptions {
   readonly topic: string
@@ -11,6 +12,8 @@ export interface SliceStatsOptions {
   readonly run: string
   /** ms since the epoch */
   readonly now: () => number
+  /** told of the rows of each slice that has been committed */
+  readonly onCounted?: ((columns: readonly CountedColumn[]) => void) | undefined
 }
 
 /** What was counted of the rows of a slice. */
@@ -38,6 +41,8 @@ export class SliceStats {
   /** what has been committed of the window, by the version of the model: a promotion may be taken back within it */
   readonly #committed = new Map<number, StatsRecord>()
   #written: StatsRecord | undefined
+  /** of the open slice */
+  #counted: readonly CountedColumn[] = []
 
   constructor(options: SliceStatsOptions) {
     this.#options = options
@@ -55,6 +60,7 @@ export class SliceStats {
       this.#committed.clear()
     }
     const before = this.#committed.get(model.version)
+    this.#counted = model.columns.map(({ name }, c) => countedColumn(name, columns[c]))
     this.#written = {
       dataset: model.dataset,
       version: model.version,
@@ -72,9 +78,17 @@ export class SliceStats {
 
   /** The slice has ended; without a commit, nothing of it counts. */
   end(isCommitted: boolean): void {
-    if (isCommitted && this.#written !== undefined) this.#committed.set(this.#written.version, this.#written)
+    if (isCommitted && this.#written !== undefined) {
+      this.#committed.set(this.#written.version, this.#written)
+      this.#options.onCounted?.(this.#counted)
+    }
     this.#written = undefined
   }
+}
+
+function countedColumn(column: string, window: ColumnWindow): CountedColumn {
+  const { slots } = window
+  return { column, values: valuesIn(window), outside: slots[0] + slots[slots.length - 1] }
 }
 
 function sum(counted: ColumnWindow, before: ColumnWindow | undefined): ColumnWindow {

@@ -49,6 +49,33 @@ suite('frame assembler', () => {
     )
   })
 
+  test('however much of the room is written to at a time, the frames are the same', () => {
+    const frames = fc.array(
+      fc.oneof(fc.uint8Array({ minLength: 4, maxLength: 40 }), fc.constantFrom(large(1), large(2))),
+      { maxLength: 6 },
+    )
+    const reads = fc.array(fc.integer({ min: 1, max: 70_000 }), { minLength: 1, maxLength: 12 })
+    fc.assert(
+      fc.property(frames, reads, (sent, most) => {
+        // Nothing is given back: what was handed out stays as it is.
+        const received: Buffer[] = []
+        const assembler = new FrameAssembler((frame) => received.push(frame), mostBytes)
+        const bytes = Buffer.concat(sent.map(framed))
+        for (let at = 0, read = 0; at < bytes.length; read++) {
+          const room = assembler.room()
+          const count = bytes.copy(room, 0, at, at + most[read % most.length])
+          assembler.takeRoom(count)
+          at += count
+        }
+        deepEqual(
+          received,
+          sent.map((frame) => Buffer.from(frame)),
+        )
+      }),
+      { seed: 1, numRuns: 300 },
+    )
+  })
+
   test('tells whether what came is of no more use: small frames are handed out from where they stand', () => {
     const received: Buffer[] = []
     const assembler = new FrameAssembler((frame) => received.push(frame), mostBytes)

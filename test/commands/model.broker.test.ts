@@ -1,5 +1,8 @@
 import { deepEqual, equal, match, rejects } from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { suite, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { generateRows } from '../../src/pipeline/generate-rows.ts'
 import {
   checkModel,
@@ -15,6 +18,7 @@ import {
 } from '../../src/pipeline/index.ts'
 import { parseRowSpec } from '../../src/stages/synthetic/row-spec.ts'
 import { testCluster } from '../cluster/shared-cluster.ts'
+import { temporaryFolder } from '../files/temporary-folder.ts'
 import { TestPipeline } from '../pipeline/test-pipeline.ts'
 import { vgm } from './run-command.ts'
 
@@ -70,6 +74,28 @@ suite('versions of a model', () => {
       /No version of data set .* has the name @stable/,
     )
     await rejects(nameModel(cluster, { ...of, name: '@other', version: 9 }), { code: 'VGM_MODEL_MISSING' })
+  })
+
+  test('normalize follows a name, and a replay keeps the version that has it at the start', async (t) => {
+    const { pipeline, cluster, dataset, of, fit, generate } = await opened(t)
+    await fit()
+    await nameModel(cluster, { ...of, name: '@stable', version: 1 })
+    const running = pipeline.normalize(undefined, false, { model: '@stable' })
+    const version = async () => (await stampedVersions(cluster, { dataset }).catch(() => []))[0]?.version
+    const until = async (wanted: number) => {
+      for (const end = Date.now() + 20_000; (await version()) !== wanted; await sleep(50))
+        equal(Date.now() < end, true, `no rows of version ${wanted}`)
+    }
+    await until(1)
+    await nameModel(cluster, { ...of, name: '@stable', version: 2 })
+    await generate(8_000, 1)
+    await until(2)
+    const replayed = await replayTopic(cluster, { ...of, model: '@stable' })
+    deepEqual([replayed.version, replayed.topic, replayed.rowsOut], [2, `${dataset}.normalized.v2`, 12_000])
+    await nameModel(cluster, { ...of, name: '@stable' })
+    await generate(4_000, 1)
+    await rejects(running, /No version of data set .* has the name @stable/)
+    await rejects(replayTopic(cluster, { ...of, model: '@stable' }), { code: 'VGM_USAGE' })
   })
 
   test('the stamps of the newest rows are found, and those at an offset', async (t) => {
@@ -153,6 +179,20 @@ suite('versions of a model', () => {
     match(await run('model', 'alias', '@stable', '1'), /Version 1 of data set \S+ is now @stable/)
     match(await run('model', 'ls'), /@stable/)
     match(await run('model', 'show', '@stable', '--check'), /is a fit of its rows, byte for byte/)
+    const card = join(temporaryFolder(t), 'card.html')
+    match(await run('model', 'card', '@stable', '--html', card), /card\.html shows version 1 of data set /)
+    const page = readFileSync(card, 'utf8')
+    match(page, /version 1<\/span> <span class="chip">@stable/)
+    match(page, /No rows of this version have been counted/)
+    equal((await vgm(['model', 'card', '--html', card, ...of])).code, 2)
+    equal(readFileSync(card, 'utf8'), page)
+    await run('normalize', '--until-end', '--stats', '--stats-topic', `${dataset}.stats`)
+    await run('model', 'card', '--html', card, '--overwrite', '--stats-topic', `${dataset}.stats`)
+    match(readFileSync(card, 'utf8'), /4,000 rows of version 2/)
+    const picture = join(temporaryFolder(t), 'y.svg')
+    match(await run('model', 'show', '--column', 'y', '--svg', picture), /^y \(int\): /m)
+    match(readFileSync(picture, 'utf8'), /<title>Histograms and modes of y<\/title>/)
+    match((await vgm(['model', 'show', '--column', 'z', ...of])).err, /no column "z".*x, y/)
     match(await run('model', 'rm', '3'), /Version 3 of data set \S+ is deleted/)
     match((await vgm(['model', 'rm', '1', ...of])).err, /its name is @stable/)
   })

@@ -11,10 +11,10 @@ suite('the picture of a model', () => {
     const svg = modelSvg([fare])
     equal(svg.match(/fill-opacity/g)?.length, fare.mean.length)
     deepEqual(
-      [...svg.matchAll(/fill="#666">([^<]+)</g)].map(([, label]) => label),
+      [...svg.matchAll(/class="label[^>]*>([^<]+)</g)].map(([, label]) => label),
       ['-10', '0', '10', '20'],
     )
-    match(svg, /fare &lt;&amp;&gt; "tip"/)
+    match(svg, /fare &lt;&amp;&gt; &quot;tip&quot;/)
     ok(!/NaN|Infinity|undefined/.test(svg))
   })
 

@@ -53,6 +53,7 @@ export const features: Features = {
     {},
     { sample: { enabled: true }, restore: { enabled: true, members: 3 } },
     { normalize: { enabled: false }, restore: { enabled: true } },
+    { normalize: { model: '@stable', stats: true }, drift: { enabled: true, every: '5m' } },
     {
       sample: { enabled: true, rate: 1 },
       normalize: { model: 3, members: 2, replicas: 0 },

@@ -23,6 +23,8 @@ after(() => rmSync(folder, { recursive: true, force: true }))
 const release = (...pieces: object[]): Release => render(helm, folder, valuesOf(pieces))
 const everything = {
   sample: { enabled: true },
+  normalize: { stats: true },
+  drift: { enabled: true },
   restore: { enabled: true },
   fit: { once: true, schedule: '0 3 * * *' },
   refit: { enabled: true },
@@ -91,14 +93,19 @@ suite('the Helm chart', { skip: helm === undefined && `no helm here; ${howToGetT
   })
 
   test('what the values say reaches the command', async () => {
-    const values = { ...everything, normalize: { members: 4, model: 7 }, logLevel: 'debug', modelsTopic: 'm' }
+    const values = {
+      ...everything,
+      normalize: { members: 4, model: 7, stats: true },
+      logLevel: 'debug',
+      modelsTopic: 'm',
+    }
     const { pods, config } = release(values)
     const options = new Map<string, Record<string, unknown>>()
     for (const { spec } of pods) {
       const command = await parseCommandLine(spec.containers[0].args, config, folder)
       options.set(command.name(), command.opts())
     }
-    deepEqual([...options.keys()].sort(), ['doctor', 'fit', 'normalize', 'replay', 'restore', 'sample'])
+    deepEqual([...options.keys()].sort(), ['doctor', 'drift', 'fit', 'normalize', 'replay', 'restore', 'sample'])
     for (const { dataset, brokers, registry, modelsTopic, logLevel } of options.values()) {
       equal(dataset, 'trips')
       equal(brokers, 'kafka-0:9092,kafka-1:9092')
@@ -114,7 +121,7 @@ suite('the Helm chart', { skip: helm === undefined && `no helm here; ${howToGetT
 
   test('every pod keeps to the restricted profile of the pod security standards', () => {
     const { pods } = release(everything)
-    equal(pods.length, 8)
+    equal(pods.length, 9)
     for (const { metadata, spec } of pods) {
       equal(spec.securityContext.runAsNonRoot, true, metadata.owner)
       equal(spec.securityContext.seccompProfile.type, 'RuntimeDefault')
@@ -148,7 +155,7 @@ suite('the Helm chart', { skip: helm === undefined && `no helm here; ${howToGetT
     const { pods } = release(everything, { pods: { terminationGracePeriodSeconds: 40 } })
     for (const { metadata, spec } of pods) {
       const [{ env, args, ...container }] = spec.containers
-      const isStage = ['sample', 'normalize', 'restore'].includes(args[0]) || args.includes('--follow')
+      const isStage = ['sample', 'normalize', 'restore', 'drift'].includes(args[0]) || args.includes('--follow')
       const value = (name: string) => env.find((variable: Document) => variable.name === name)?.value
       equal(container.livenessProbe?.httpGet.path, isStage ? '/livez' : undefined, metadata.owner)
       equal(container.readinessProbe?.httpGet.path, isStage ? '/readyz' : undefined)

@@ -2,8 +2,10 @@ import { deepEqual, equal, rejects } from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import { suite, type TestContext, test } from 'node:test'
+import { createServer as createTlsServer } from 'node:tls'
 import { BrokerConnection } from '../../src/kafka/broker-connection.ts'
 import { createAPI, type Reader, Writer } from '../../src/kafka/client-parts.ts'
+import { createAuthority } from '../security/certificates.ts'
 
 /** A request whose answer is what was asked. */
 const echo = createAPI<[Buffer], Buffer>(
@@ -23,9 +25,10 @@ interface Asked {
 async function connect(
   t: TestContext,
   onAsked: (asked: Asked, socket: Socket) => void,
-  requestTimeoutMs = 30_000,
+  { requestTimeoutMs = 30_000, isTls = false } = {},
 ): Promise<BrokerConnection> {
-  const server = createServer((socket) => {
+  const authority = createAuthority('test')
+  const onSocket = (socket: Socket) => {
     let bytes = Buffer.alloc(0)
     socket.on('error', () => undefined)
     socket.on('data', (data) => {
@@ -47,10 +50,14 @@ async function connect(
         onAsked({ id, body, answer }, socket)
       }
     })
-  })
+  }
+  const server = isTls ? createTlsServer(authority.issue('127.0.0.1', ['127.0.0.1']), onSocket) : createServer(onSocket)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  const connection = new BrokerConnection('test', { connectTimeoutMs: 30_000, requestTimeoutMs })
+  const connection = new BrokerConnection('test', {
+    ...{ connectTimeoutMs: 30_000, requestTimeoutMs },
+    ...(isTls && { tls: { ca: authority.cert } }),
+  })
   connection.on('error', () => undefined)
   t.after(() => {
     connection.socket?.destroy()
@@ -61,11 +68,12 @@ async function connect(
 }
 
 suite('broker connection', () => {
-  test('requests of any size arrive whole, and answers find their requests', async (t) => {
-    const connection = await connect(t, ({ answer }) => answer())
-    const bodies = [0, 10, 16 * 1024, 200_000, 3_000_000, 1].map((size, i) => Buffer.alloc(size, i))
-    deepEqual(await Promise.all(bodies.map((body) => echo.async(connection, body))), bodies)
-  })
+  for (const isTls of [false, true])
+    test(`requests of any size arrive whole, and answers find their requests${isTls ? ', over TLS' : ''}`, async (t) => {
+      const connection = await connect(t, ({ answer }) => answer(), { isTls })
+      const bodies = [0, 10, 16 * 1024, 200_000, 3_000_000, 1].map((size, i) => Buffer.alloc(size, i))
+      deepEqual(await Promise.all(bodies.map((body) => echo.async(connection, body))), bodies)
+    })
 
   test('answers may come in another order than the questions', async (t) => {
     const asked: Asked[] = []
@@ -78,7 +86,7 @@ suite('broker connection', () => {
   })
 
   test('an answer that does not come in time costs the connection, and what else waits on it', async (t) => {
-    const connection = await connect(t, ({ body, answer }) => body[0] === 1 && answer(), 200)
+    const connection = await connect(t, ({ body, answer }) => body[0] === 1 && answer(), { requestTimeoutMs: 200 })
     deepEqual(await echo.async(connection, Buffer.of(1)), Buffer.of(1))
     const late = echo.async(connection, Buffer.of(2))
     await Promise.all([

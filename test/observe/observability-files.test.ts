@@ -73,6 +73,8 @@ suite('alerts, dashboard and documents of the metrics', () => {
     metrics.note({ kind: 'state', partitions, turnedMsAgo: 0 }, 0)
     metrics.note({ kind: 'ordered', isPaused: true, rowsPerSecond: undefined, by: 'ann' }, 0)
     metrics.note({ kind: 'model-taken', model: 2, before: 1 }, 0)
+    metrics.note({ kind: 'counted', columns: [{ column: 'x', values: 9, outside: 1 }] }, 0)
+    metrics.note({ kind: 'drift', columns: [{ column: 'x', shift: 0.1, isAlarm: true }] }, 0)
     const gain = { mean: 0.03, lower: 0.02, upper: 0.04 }
     const comparison = { champion: 2, verdict: 'promoted', reason: '', rows: 1, gain } as const
     const columns = [{ name: 'x', values: 9, changedMode: 0.1 }]

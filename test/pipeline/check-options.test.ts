@@ -66,7 +66,9 @@ import {
   transformRows,
   type VerifyDatasetOptions,
   verifyDataset,
+  type WriteModelCardOptions,
   type WriteModelSvgOptions,
+  writeModelCard,
   writeModelSvg,
 } from '../../src/pipeline/index.ts'
 import { withoutBrokers } from './without-brokers.ts'
@@ -272,6 +274,18 @@ const cases: readonly Case[] = [
     minEffect: clip,
     sinceMs: ['yesterday', Number.NaN, null],
   }),
+  caseOf<WriteModelCardOptions>(
+    writeModelCard,
+    { ...d, file: 'd.html' },
+    {
+      dataset,
+      file: name,
+      version: ['latest', 0, null],
+      overwrite: flag,
+      modelsTopic: topic,
+      statsTopic: topic,
+    },
+  ),
   caseOf<NormalizeTopicOptions>(normalizeTopic, d, {
     ...group,
     dataset,
@@ -279,7 +293,7 @@ const cases: readonly Case[] = [
     modelsTopic: topic,
     group: name,
     members: count_,
-    model: count_,
+    model: ['latest', '@', 0, null],
     maxModelAgeMs: clip,
     shadow: ['', 'stable', 0, 1.5, null],
     stats: flag,
@@ -304,7 +318,7 @@ const cases: readonly Case[] = [
       { ...d, model: 1 },
       {
         dataset,
-        model: count_,
+        model: ['latest', '@', 0, null],
         from: [5, new Date(), '', 'yesterday', '@x', '-1', null],
         to: [5, 'x', null],
         strictTime: flag,
@@ -428,7 +442,7 @@ const local: readonly Case[] = [
   caseOf<WriteModelSvgOptions>(
     (_, options) => writeModelSvg({ columns: [] }, options),
     { file: 'd.svg' },
-    { file: name, overwrite: flag },
+    { file: name, column: name, overwrite: flag },
     'writeModelSvg',
   ),
   caseOf<FileReading>((_, options) => checkFile('d.csv', options), {}, reading, 'checkFile'),

@@ -8,6 +8,8 @@ import type { StatsRecord } from '../../src/drift/stats-record.ts'
 import { generateRows } from '../../src/pipeline/generate-rows.ts'
 import { fitDataset, measureDrift, normalizeTopic, replayTopic } from '../../src/pipeline/index.ts'
 import { topicRanges } from '../../src/pipeline/row-topics.ts'
+import { watchDrift } from '../../src/pipeline/watch-drift.ts'
+import type { StageEvent } from '../../src/ports/stage-event.ts'
 import { readStats } from '../../src/stages/read-stats.ts'
 import { parseRowSpec } from '../../src/stages/synthetic/row-spec.ts'
 import { testCluster } from '../cluster/shared-cluster.ts'
@@ -142,6 +144,28 @@ suite('counts of normalize', () => {
     equal(rowsOut, 0)
   })
 
+  test('are told to metrics by slice, with the values outside the trained range', async (t) => {
+    const { cluster, of, stats, generate } = await opened(t, 5_000)
+    await generate(45_000)
+    const told = new Map<string, { values: number; outside: number }>()
+    const report = (event: StageEvent) => {
+      for (const { column, values, outside } of event.kind === 'counted' ? event.columns : []) {
+        const { values: v, outside: o } = told.get(column) ?? { values: 0, outside: 0 }
+        told.set(column, { values: v + values, outside: o + outside })
+      }
+    }
+    await normalizeTopic({ ...cluster, report }, { ...of, untilEnd: true, stats: true })
+    const kept = new Map<string, { values: number; outside: number }>()
+    for (const { columns } of await stats())
+      for (const { name, slots } of columns) {
+        const { values: v, outside: o } = kept.get(name) ?? { values: 0, outside: 0 }
+        const values = slots.reduce((a, b) => a + b)
+        kept.set(name, { values: v + values, outside: o + slots[0] + slots[slots.length - 1] })
+      }
+    deepEqual(told, kept)
+    ok([...told.values()].some(({ outside }) => outside > 0))
+  })
+
   test('a replay counts nothing', async (t) => {
     const { cluster, of, stats } = await opened(t, 2_000)
     await normalizeTopic(cluster, { ...of, untilEnd: true, stats: true })
@@ -154,6 +178,25 @@ suite('counts of normalize', () => {
     const { cluster, dataset, of } = await opened(t)
     await rejects(measureDrift(cluster, of), /There is no topic/)
     await normalizeTopic(cluster, { ...of, untilEnd: true, stats: true, statsIntervalMs: 1_000 })
+    const stop = new AbortController()
+    const events: StageEvent[] = []
+    const watched = { ...cluster, signal: stop.signal, report: (event: StageEvent) => void events.push(event) }
+    const seen: number[] = []
+    await rejects(
+      watchDrift(watched, of, 100, ({ version }) => {
+        if (seen.push(version) === 2) stop.abort()
+      }),
+      { code: 'VGM_INTERRUPTED' },
+    )
+    deepEqual(
+      events.flatMap((event) =>
+        event.kind === 'drift' ? [event.columns.map(({ column, isAlarm }) => [column, isAlarm])] : [],
+      ),
+      new Array(2).fill([
+        ['x', false],
+        ['y', false],
+      ]),
+    )
     const drift = await measureDrift(cluster, { ...of, sinceMs: 0 })
     deepEqual([drift.version, drift.rows, drift.isAlarm], [1, 30_000, false])
     const x = drift.columns.find(({ name }) => name === 'x')

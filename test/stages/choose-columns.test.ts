@@ -62,6 +62,39 @@ suite('chooseColumns', () => {
     equal(chooseColumns([met(1, 50, 'a:int')], undefined, new Set(['a'])).schema, undefined)
   })
 
+  test('numbers in records count by their path, and one schema of too many fields does not take the others along', () => {
+    const money = { type: 'record', name: 'M', fields: [{ name: 'net', type: 'int' }] }
+    const price = { type: 'bytes', logicalType: 'decimal', precision: 9, scale: 2 }
+    const schemaOf = (name: number, rows: number, fields: object[]) => ({
+      name,
+      rows,
+      json: JSON.stringify({ type: 'record', name: 'R', fields }),
+    })
+    const nested = schemaOf(1, 900, [
+      { name: 'sum', type: ['null', money] },
+      { name: 'price', type: price },
+    ])
+    const flat = schemaOf(2, 300, [{ name: 'price', type: 'float' }])
+    deepEqual(
+      chooseColumns([nested, flat], undefined, none).columns.map(({ name, type }) => [name, type]),
+      [['price', 'decimal']],
+    )
+    deepEqual(names([nested, flat], ['sum.net']), ['sum.net'])
+    let type: object = { type: 'record', name: 'T0', fields: [{ name: 'x', type: 'int' }] }
+    for (let i = 1; i < 30; i++)
+      type = {
+        type: 'record',
+        name: `T${i}`,
+        fields: [
+          { name: 'a', type },
+          { name: 'b', type: `T${i - 1}` },
+        ],
+      }
+    const wide = schemaOf(3, 5, [{ name: 'many', type }])
+    deepEqual(names([nested, wide]), ['sum.net', 'price'])
+    deepEqual(names([wide], [`many.${'a.'.repeat(29)}x`]), [`many.${'a.'.repeat(29)}x`])
+  })
+
   test("of Debezium's envelope only the row after the change is taken unless something else is named", () => {
     const envelope = met(1, 50, 'before:string after:string source:string op:string ts_ms:long')
     equal(isEnvelope(envelope.json), true)

@@ -129,8 +129,9 @@ export function transformDoubles(
       } else {
         for (; at < end; at += 8, name += 4) {
           const x = load<f64>(at)
-          if (x - x != 0) break
-          write = putNormalized(columns + load<usize>(name), x, write)
+          const next = putNormalized(columns + load<usize>(name), x, write)
+          if (next == 0) break
+          write = next
         }
       }
       if (write != value + size || isBeyond) {

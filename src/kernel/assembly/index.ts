@@ -1,2 +1,3 @@
 export { decode, transform } from './rows'
+export { summarize } from './summary'
 export { walk } from './walk'

@@ -41,20 +41,30 @@ export function forgetBeyond(): void {
   isBeyond = false
 }
 
-/** Writes the normalized number and its mode, and counts it; returns the position after them. */
+/**
+ * The cell of the root that a number is in. For what is far out, or not finite, it is either of the outermost two, which
+ * name no mode: processors differ in what they convert it to.
+ */
+@inline
+function rootCell(column: usize, x: f64): usize {
+  const place = (x - load<f64>(column, columnLow)) * load<f64>(column, columnCellsPerUnit)
+  return <usize>min<u32>(i32x4.extract_lane(i32x4.relaxed_trunc_f64x2_s_zero(f64x2.splat(place)), 0), rootCells - 1)
+}
+
+/**
+ * Writes the normalized number and its mode, and counts it; returns the position after them, or 0 for what is no finite
+ * number.
+ */
 @inline
 export function putNormalized(column: usize, x: f64, out: usize): usize {
-  let place = (x - load<f64>(column, columnLow)) * load<f64>(column, columnCellsPerUnit)
-  place = place > 0 ? place : 0
-  place = place < rootCells - 1 ? place : rootCells - 1
-  const cell = <usize>load<u8>(load<usize>(column, columnRoot) + <usize><i32>place)
-  if (cell == unresolvedPair) return putUnresolved(column, x, out)
+  const cell = <usize>load<u8>(load<usize>(column, columnRoot) + rootCell(column, x))
+  if (cell == unresolvedPair) return x - x != 0 ? 0 : putUnresolved(column, x, out)
   const pair = load<usize>(column, columnPairs) + cell * pairBytes
   // No jump, for none could be foreseen.
   const edges = <usize>(x >= load<f64>(pair, pairEdge)) + <usize>(x >= load<f64>(pair, pairEdge + pairBytes))
   add(pair + edges * pairBytes + pairCount)
   const value = (x - load<f64>(pair, pairMean)) / load<f64>(pair, pairScale)
-  return putPair(clipped(column, value), load<u32>(pair, pairMode), out)
+  return putClipped(column, value, load<u32>(pair, pairMode), out)
 }
 
 function putUnresolved(column: usize, x: f64, out: usize): usize {
@@ -69,7 +79,7 @@ function putUnresolved(column: usize, x: f64, out: usize): usize {
     const restored = value * scale + mean
     if (restored - restored != 0) isBeyond = true
   }
-  return putPair(clipped(column, value), mode, out)
+  return putClipped(column, value, mode, out)
 }
 
 @inline
@@ -88,9 +98,12 @@ function slotOf(column: usize, x: f64): usize {
 }
 
 @inline
-function clipped(column: usize, value: f64): f64 {
+function putClipped(column: usize, value: f64, mode: u32, out: usize): usize {
+  const next = putPair(value, mode, out)
+  // Few are cut off. A jump, for else the compiler cuts all of them off, and takes one of both.
   const clip = load<f64>(column, columnClip)
-  return clip == Infinity ? value : min<f64>(clip, max<f64>(-clip, value))
+  if (abs<f64>(value) > clip) store<f64>(out, copysign<f64>(clip, value))
+  return next
 }
 
 @inline
@@ -113,6 +126,8 @@ export function restored(column: usize, value: f64, mode: u32): f64 {
   const units = load<f64>(column, columnUnits)
   if (units == 0) return x
   const rounded = Math.floor(x * units + 0.5)
+  // Whole numbers without the division.
+  if (units == 1 && Math.abs(rounded) < largestUnits) return rounded
   return Math.abs(rounded) < largestUnits ? rounded / units : x
 }
 

@@ -60,10 +60,10 @@ import {
   runVersion,
   stackEntries,
 } from '../layout'
-import { copy } from './copy'
+import { copy, copyField } from './copy'
 import { beyondUnits, decimalEnd, exactUnits, readDecimal, unitsOf, writeDecimal } from './decimals'
 import { isBeyond, keep, kept, putNormalized, putPair, readMode, restored, toInteger } from './numbers'
-import { readVarint, varintEnd, writeBits, zigzag } from './varint'
+import { readVarint, varintBytes, varintEnd, varintStops, writeBits, writeShortBits, zigzag } from './varint'
 
 /** Integers of smaller magnitude survive normalization exactly: 2^49. */
 const exactInteger: i64 = 562949953421312
@@ -71,6 +71,8 @@ const exactInteger: i64 = 562949953421312
 const lowestInt: f64 = -2147483648.5
 const highestInt: f64 = 2147483647.5
 const highestLong: f64 = 9007199254740992
+/** What rounds to less takes two bytes at most: 2^13. */
+const shortNumbers: f64 = 8191
 
 /** Ranks of late errors: that of a model's version above that of a mode, both above that of a number. */
 const errorMask = 63
@@ -100,7 +102,7 @@ export function run(ctx: usize, code: usize, columns: usize, row: i32, start: us
         if (at != limit) return errorTrailingBytes
         if (isBeyond) return errorBeyondModes
         if (late != 0) return <usize>(late & errorMask)
-        return gap == at ? out : copy(gap, at, out)
+        return gap == at ? out : copyField(gap, at, out)
       }
       case opEndStored: {
         return at == limit ? out : <usize>errorTrailingBytes
@@ -125,7 +127,9 @@ export function run(ctx: usize, code: usize, columns: usize, row: i32, start: us
         break
       }
       case opInt: {
-        if (at < limit && load<u8>(at) < 128) at++
+        // Four bytes or less are an int, whatever they are.
+        const stops = limit - at >= 8 ? varintStops(load<u64>(at)) & 0x80808080 : 0
+        if (stops != 0) at += varintBytes(stops)
         else {
           readVarint(at, limit, 5)
           at = varintEnd
@@ -135,7 +139,8 @@ export function run(ctx: usize, code: usize, columns: usize, row: i32, start: us
         break
       }
       case opLong: {
-        if (at < limit && load<u8>(at) < 128) at++
+        const stops = limit - at >= 8 ? varintStops(load<u64>(at)) : 0
+        if (stops != 0) at += varintBytes(stops)
         else {
           readVarint(at, limit, 10)
           at = varintEnd
@@ -270,9 +275,9 @@ export function run(ctx: usize, code: usize, columns: usize, row: i32, start: us
         for (; pc < end; pc += 4) {
           if (limit - at < 8) return errorMalformed
           const x = load<f64>(at)
-          if (x - x != 0) return errorNotFinite
           at += 8
           out = putNormalized(columns + load<usize>(pc, 8), x, out)
+          if (out == 0) return errorNotFinite
         }
         gap = at
         pc += 8
@@ -291,12 +296,23 @@ export function run(ctx: usize, code: usize, columns: usize, row: i32, start: us
       }
       case opNormalizeInt:
       case opNormalizeLong: {
-        if (gap != at) out = copy(gap, at, out)
-        const x = readVarint(at, limit, load<i32>(pc) == opNormalizeInt ? 5 : 10)
-        at = varintEnd
-        if (at == 0) return errorMalformed
-        if (x >= exactInteger || x <= -exactInteger) return errorBeyondExact
-        out = putNormalized(columns + load<usize>(pc, 4), <f64>x, out)
+        if (gap != at) out = copyField(gap, at, out)
+        let x: f64 = 0
+        const word = limit - at >= 4 ? load<u32>(at) : 0x8080
+        if ((word & 0x8080) != 0x8080) {
+          // A byte or two: which of both, no processor foresees.
+          const follows = (word >> 7) & 1
+          const bits = <i32>((word & 127) | ((word >> 1) & 0x3f80 & (0 - follows)))
+          at += 1 + <usize>follows
+          x = <f64>((bits >> 1) ^ -(bits & 1))
+        } else {
+          const long = readVarint(at, limit, load<i32>(pc) == opNormalizeInt ? 5 : 10)
+          at = varintEnd
+          if (at == 0) return errorMalformed
+          if (long >= exactInteger || long <= -exactInteger) return errorBeyondExact
+          x = <f64>long
+        }
+        out = putNormalized(columns + load<usize>(pc, 4), x, out)
         gap = at
         pc += 8
         break
@@ -309,9 +325,15 @@ export function run(ctx: usize, code: usize, columns: usize, row: i32, start: us
           const value = load<f64>(at)
           if (value - value != 0) return errorNotFinite
           at += 8
-          const mode = readMode(at, limit)
-          if (mode < 0) return <usize>-mode
-          at = varintEnd
+          let mode = at < limit ? <i32>load<u8>(at) : 1
+          if ((mode & 129) == 0) {
+            mode >>= 1
+            at++
+          } else {
+            mode = readMode(at, limit)
+            if (mode < 0) return <usize>-mode
+            at = varintEnd
+          }
           const column = columns + load<usize>(pc, 8)
           if (mode >= load<i32>(column, columnModeCount)) late = max<i32>(late, modeRank | errorBadMode)
           else {
@@ -334,9 +356,15 @@ export function run(ctx: usize, code: usize, columns: usize, row: i32, start: us
         const value = load<f64>(at)
         if (value - value != 0) return errorNotFinite
         at += 8
-        const mode = readMode(at, limit)
-        if (mode < 0) return <usize>-mode
-        at = varintEnd
+        let mode = at < limit ? <i32>load<u8>(at) : 1
+        if ((mode & 129) == 0) {
+          mode >>= 1
+          at++
+        } else {
+          mode = readMode(at, limit)
+          if (mode < 0) return <usize>-mode
+          at = varintEnd
+        }
         gap = at
         const column = columns + load<usize>(pc, 4)
         pc += 8
@@ -350,7 +378,8 @@ export function run(ctx: usize, code: usize, columns: usize, row: i32, start: us
           if (single - single != 0 && late == 0) late = errorNotFinite
           store<f32>(out, single)
           out += 4
-        } else {
+        } else if (Math.abs(x) < shortNumbers) out = writeShortBits(out, <u32>zigzag(toInteger(x)))
+        else {
           const isIn = op == opRestoreInt ? x > lowestInt && x < highestInt : Math.abs(x) < highestLong
           if (isIn) out = writeBits(out, zigzag(toInteger(x)))
           else if (late == 0) late = x - x == 0 ? errorBeyondExact : errorNotFinite

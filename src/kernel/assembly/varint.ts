@@ -18,6 +18,14 @@ export function readVarint(at: usize, limit: usize, most: usize): i64 {
       return unzigzag((first & 127) | (second << 7))
     }
   }
+  if (limit - at >= 8) {
+    const word = load<u64>(at)
+    const stops = varintStops(word) & (most == 5 ? 0x80808080 : more)
+    if (stops != 0) {
+      varintEnd = at + varintBytes(stops)
+      return unzigzag(varintBits(word, stops))
+    }
+  }
   const last = limit - at < most ? limit : at + most
   let bits: u64 = 0
   let shift: u64 = 0
@@ -33,6 +41,30 @@ export function readVarint(at: usize, limit: usize, most: usize): i64 {
   }
   varintEnd = 0
   return 0
+}
+
+/** The bit of each byte of a word that says that another byte of the varint follows. */
+const more: u64 = 0x8080808080808080
+
+/** Where each varint's last byte may be among the eight of a word: 0 if none of them is. */
+@inline
+export function varintStops(word: u64): u64 {
+  return ~word & more
+}
+
+/** Bytes of the varint that a word begins with. */
+@inline
+export function varintBytes(stops: u64): usize {
+  return <usize>(ctz(stops) + 1) >> 3
+}
+
+/** Its bits: seven of each byte, moved together in pairs, pairs of pairs, and so on. */
+@inline
+export function varintBits(word: u64, stops: u64): u64 {
+  let bits = word & ~more & (stops ^ (stops - 1))
+  bits = (bits & 0x007f007f007f007f) | ((bits & 0x7f007f007f007f00) >> 1)
+  bits = (bits & 0x00003fff00003fff) | ((bits & 0x3fff00003fff0000) >> 2)
+  return (bits & 0x000000000fffffff) | ((bits & 0x0fffffff00000000) >> 4)
 }
 
 @inline
@@ -62,6 +94,14 @@ export function writeBits(at: usize, bits: u64): usize {
     return at + 3
   }
   return writeLongBits(at, bits)
+}
+
+/** Writes less than 2^14, in a byte or two: which of both, no processor foresees. A second byte may be overwritten. */
+@inline
+export function writeShortBits(at: usize, bits: u32): usize {
+  const follows = <u32>(bits > 127)
+  store<u16>(at, <u16>((bits & 127) | (follows << 7) | ((bits >> 7) << 8)))
+  return at + 1 + <usize>follows
 }
 
 function writeLongBits(at: usize, bits: u64): usize {

@@ -24,8 +24,8 @@ import { type TransformMemberOptions, transformMember } from './transform-member
 
 export interface NormalizeMemberOptions extends TransformMemberOptions {
   readonly topics: Pick<TopicNames, 'raw' | 'normalized' | 'deadLetters'>
-  /** undefined follows the current one */
-  readonly model?: number | undefined
+  /** a version, or a name, whose version is followed ['current'] */
+  readonly model?: VersionName | undefined
   /** undefined for any */
   readonly maxModelAgeMs?: number | undefined
   /** where the counts are written that drift is measured by, a topic that is there; undefined counts nothing */
@@ -68,10 +68,9 @@ export async function normalizeTransform(
   registry?: SchemaStore,
   shadow?: ShadowModel,
 ): Promise<RowTransform> {
-  const { dataset, topics, model: pinned, clip, modeChoice, renameVersionField, renameRecord, timeRange } = options
-  const { maxModelAgeMs, stats } = options
-  const pinnedModel = pinned === undefined ? undefined : await models.version(dataset, pinned)
-  const model = pinnedModel ?? models.current(dataset)
+  const { dataset, topics, clip, modeChoice, renameVersionField, renameRecord, timeRange } = options
+  const { model: wanted = 'current', maxModelAgeMs, stats } = options
+  const model = await modelNamed(models, dataset, wanted)
   const age = modelAge(cluster, maxModelAgeMs)
   age.require(model)
   if (shadow?.sharesColumns(model) === false)
@@ -88,23 +87,34 @@ export async function normalizeTransform(
   const schemas = { ...rowSchemas(cluster, topics.raw, topics.normalized), ...(registry !== undefined && { registry }) }
   const transform = new NormalizeTransform({
     currentModel: async () => {
-      if (pinnedModel === undefined) await models.refresh()
-      const model = pinnedModel ?? models.current(dataset)
-      if (model.version !== taken) cluster.report({ kind: 'model-taken', model: model.version, before: taken })
-      taken = model.version
-      age.watch(model)
-      return model
+      if (typeof wanted === 'number') return noted(model)
+      await models.refresh()
+      return noted(await modelNamed(models, dataset, wanted))
     },
     ...schemas,
     schema,
     clip,
     modeChoice,
     shadow,
-    stats: stats && new SliceStats({ ...stats, run: randomBytes(6).toString('hex'), now: Date.now }),
+    stats:
+      stats &&
+      new SliceStats({
+        ...stats,
+        run: randomBytes(6).toString('hex'),
+        now: Date.now,
+        onCounted: (columns) => cluster.report({ kind: 'counted', columns }),
+      }),
   })
   if (timeRange === undefined) return transform
   const { column } = timeRange
   return new TimeFilter(transform, timeRange, column === undefined ? undefined : new EventTimes({ ...schemas, column }))
+
+  function noted(model: Model): Model {
+    if (model.version !== taken) cluster.report({ kind: 'model-taken', model: model.version, before: taken })
+    taken = model.version
+    age.watch(model)
+    return model
+  }
 }
 
 /** Looks at the age of models: an error at the start, and later a warning, once for each. */
