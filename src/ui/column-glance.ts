@@ -1,5 +1,6 @@
 import { drawnRange, rowsInCells } from '../drawing/model-plot.ts'
 import { intervalMass } from '../drift/mixture-density.ts'
+import { valueCells } from '../drift/value-cells.ts'
 import type { ColumnModel } from '../mixture/column-model.ts'
 import type { ColumnDetail, ColumnGlance } from './api.ts'
 
@@ -7,9 +8,9 @@ const bars = 48
 
 /** What a list shows of a column. */
 export function columnGlance(column: ColumnModel): ColumnGlance {
-  const { name, type, rows, nulls, mean, std, weight, histogram } = column
+  const { name, type, rows, nulls, mean, std, weight } = column
   const range = drawnRange(column)
-  const cells = range === undefined ? [] : rowsInCells(histogram, range.low, range.high, bars)
+  const cells = range === undefined ? [] : rowsInCells(valueCells(column), range.low, range.high, bars)
   const peak = Math.max(...cells)
   return {
     name,
@@ -49,5 +50,6 @@ function short(x: number): number {
 export function columnDetail(column: ColumnModel): ColumnDetail {
   const { lowerBound: _, iterations: __, converged: ___, baseline: ____, ...shown } = column
   const range = drawnRange(column)
-  return { ...shown, range: range && [range.low, range.high] }
+  const { edges, counts } = valueCells(column)
+  return { ...shown, histogram: { edges, counts }, range: range && [range.low, range.high] }
 }
