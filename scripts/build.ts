@@ -12,10 +12,13 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 
 await writeModules()
 rmSync(`${root}/dist`, { recursive: true, force: true })
-execFileSync(process.execPath, [`${root}/node_modules/typescript/bin/tsc`, '-p', `${root}/tsconfig.build.json`], {
-  stdio: 'inherit',
-})
-for (const file of ['schemas', 'docker-compose.yml', 'src/cluster/jvm/pom.xml', ...modules.map(({ file }) => file)])
+for (const config of ['tsconfig.build.json', 'src/ui/page/tsconfig.build.json'])
+  execFileSync(process.execPath, [`${root}/node_modules/typescript/bin/tsc`, '-p', `${root}/${config}`], {
+    stdio: 'inherit',
+  })
+const pageFiles = ['src/ui/page/style.css', 'src/ui/page/icon.svg']
+const besides = ['schemas', 'docker-compose.yml', 'src/cluster/jvm/pom.xml', ...pageFiles]
+for (const file of [...besides, ...modules.map(({ file }) => file)])
   cpSync(`${root}/${file}`, `${root}/dist/${file}`, { recursive: true })
 await build({
   entryPoints: [`${root}/src/mixture/index.ts`],

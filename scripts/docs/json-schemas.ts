@@ -182,6 +182,7 @@ export const results: Readonly<Record<string, readonly [about: string, schema: J
     }),
   ],
   up: ['the local cluster', object({ ...address, 'dataDir?': dataDir })],
+  ui: ['address of the dashboard', object({ url: text })],
   down: ['whether there was one', object({ stopped: flag, 'dataDir?': dataDir, 'lastEnd?': lastEnd })],
   status: [
     'the local cluster',

@@ -26,6 +26,7 @@ import { replayCommand } from './replay.ts'
 import { restoreCommand } from './restore.ts'
 import { sampleCommand } from './sample.ts'
 import { pauseCommand, rateCommand, resumeCommand } from './steer.ts'
+import { uiCommand } from './ui.ts'
 import { verifyCommand } from './verify.ts'
 
 /** Commands in the order of the help text, under its headings. */
@@ -36,7 +37,7 @@ const commands: readonly (readonly [heading: string, commands: readonly ((peers?
   [
     'Looking after it:',
     [
-      ...[doctorCommand, modelCommand, driftCommand, lagCommand, pauseCommand, resumeCommand, rateCommand],
+      ...[uiCommand, doctorCommand, modelCommand, driftCommand, lagCommand, pauseCommand, resumeCommand, rateCommand],
       ...[deadLettersCommand, configCommand, benchCommand, completionCommand],
     ],
   ],

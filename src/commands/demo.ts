@@ -200,7 +200,7 @@ function demoText(
   const next = keep
     ? [
         `Still running: ${brokers}, registry ${registry}; "vgm down" ends it.`,
-        `Next: vgm model show --dataset ${dataset}, vgm lag --dataset ${dataset},`,
+        `Next: vgm ui ${dataset} (in a browser), vgm model show --dataset ${dataset}, vgm lag --dataset ${dataset},`,
         `      vgm replay --dataset ${dataset} --from start --model ${model.version}`,
       ]
     : ['Next: vgm demo your-own.csv; --keep leaves the cluster running; vgm --help']

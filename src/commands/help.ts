@@ -28,7 +28,7 @@ const headings = {
   ],
   'With --follow:': ['every', 'on-drift', 'recent', 'min-gain', 'require-approval', 'rounds'],
   'Operation and tuning:': [
-    ...['components', 'recipe', 'http', 'max-rate', 'normalize-group', 'restore-group'],
+    ...['components', 'recipe', 'http', 'ui', 'max-rate', 'normalize-group', 'restore-group'],
     ...['allow-empty-output', 'batch-rows', 'compression', 'concentration', 'delivery', 'grace-ms', 'instance'],
     ...['interval', 'max-dead-letters', 'max-iterations', 'max-memory', 'max-model-age', 'min-weight', 'mode-choice'],
     ...['on-invalid', 'rebuild-positions', 'rename-record', 'rename-version-field', 'seed', 'tolerance', 'traces'],

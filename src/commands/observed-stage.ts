@@ -1,8 +1,9 @@
 import { clusterAddress } from '../config/cluster-address.ts'
 import { softwareVersion } from '../config/software-version.ts'
-import { exitCodes, interruptionText, isInterruption } from '../errors.ts'
+import { exitCodes, interruptionText, isInterruption, UsageError } from '../errors.ts'
 import { parseEndpoint } from '../observe/endpoint-address.ts'
 import { logEvent } from '../observe/event-log.ts'
+import type { RequestHandler } from '../observe/http-endpoint.ts'
 import { interruption } from '../observe/interruption.ts'
 import { createLogger } from '../observe/logger.ts'
 import type { StageNeed } from '../observe/stage-health.ts'
@@ -12,6 +13,7 @@ import type { ClusterSession } from '../pipeline/cluster-session.ts'
 import { rowErrorCodes } from '../pipeline/defaults.ts'
 import type { MemberNumber, StageEvent } from '../ports/stage-event.ts'
 import { addReports, type StageReport } from '../ports/stage-report.ts'
+import type { Ui } from '../ui/ui-handler.ts'
 import { type DatasetFlags, drawRun, logLevel, printResult } from './command-context.ts'
 import type { StageFlags } from './options.ts'
 
@@ -65,12 +67,30 @@ export async function withObserved<T>(
     readonly onEvent?: (event: StageEvent, member: MemberNumber) => void
   } = {},
 ): Promise<T> {
-  const { dataset, http, graceMs, traces } = flags
+  const { dataset, http, ui: isUiAsked = false, graceMs, traces } = flags
+  if (isUiAsked && http === undefined)
+    throw new UsageError('--ui serves at the address of --http, and there is none', 'Add --http, such as --http 9464')
   const address = await clusterAddress(flags)
   // The only member of its process is the process.
   const member = members === 1 ? 0 : undefined
   const log = createLogger(logLevel(flags), { run: drawRun(), stage, dataset, ...(member !== undefined && { member }) })
-  const options = { stage, dataset, members, needs, version: softwareVersion, deadLetterCodes: rowErrorCodes.slice(1) }
+  // Until the brokers answer there is nothing to show.
+  let ui: Ui | undefined
+  const others: RequestHandler = (request, response) => {
+    if (ui !== undefined) return ui.handle(request, response)
+    response
+      .writeHead(503, { 'content-type': 'text/plain; charset=utf-8', 'retry-after': '1' })
+      .end('The brokers have not answered yet\n')
+  }
+  const options = {
+    ...(isUiAsked && { others }),
+    stage,
+    dataset,
+    members,
+    needs,
+    version: softwareVersion,
+    deadLetterCodes: rowErrorCodes.slice(1),
+  }
   const monitor = http === undefined ? undefined : await openMonitor(http, options)
   if (monitor !== undefined) log.info({ http: monitor.url }, 'metrics and probes are served')
   const trace = traces ? await openSpans({ stage, dataset }) : undefined
@@ -86,7 +106,19 @@ export async function withObserved<T>(
   signal.addEventListener('abort', () => report({ kind: 'draining', graceMs }), { once: true })
   try {
     const { withClusterAt } = await import('../pipeline/cluster-session.ts')
-    return await withClusterAt(address, { log, signal, waits: runsOn, report, observe }, work)
+    return await withClusterAt(address, { log, signal, waits: runsOn, report, observe }, async (cluster) => {
+      if (isUiAsked && monitor !== undefined) {
+        const { createUi } = await import('../ui/ui-handler.ts')
+        const { host } = parseEndpoint(http!)!
+        ui = createUi(cluster, { host, dataset, allowChanges: false, modelsTopic: flags.modelsTopic })
+        process.stderr.write(`Dashboard: ${monitor.url}${ui.path}\n`)
+      }
+      try {
+        return await work(cluster)
+      } finally {
+        await ui?.close()
+      }
+    })
   } finally {
     await monitor?.close()
   }

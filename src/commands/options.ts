@@ -104,18 +104,15 @@ const longestGraceMs = 3_600_000
 export interface StageFlags {
   /** an address that `parseEndpoint` takes */
   readonly http?: string
+  readonly ui?: boolean
   readonly graceMs: number
   readonly traces?: boolean
 }
 
 export function withStageOptions(command: Command): Command {
   return command
-    .addOption(
-      new Option(
-        '--http <[host:]port>',
-        'address to serve /metrics, /livez and /readyz at; default host 127.0.0.1',
-      ).argParser(parseHttp),
-    )
+    .addOption(httpOption('address to serve /metrics, /livez and /readyz at; default host 127.0.0.1'))
+    .option('--ui', 'serve the dashboard of "vgm ui", read-only, at the address of --http as well')
     .addOption(
       new Option(
         '--grace-ms <ms>',
@@ -125,6 +122,10 @@ export function withStageOptions(command: Command): Command {
         .default(stageGraceMs),
     )
     .option('--traces', 'send a span for each transaction to the OpenTelemetry SDK of NODE_OPTIONS')
+}
+
+export function httpOption(description: string): Option {
+  return new Option('--http <[host:]port>', description).argParser(parseHttp)
 }
 
 /** As it was written: what shows the flags of a process shows this one as it was given. */

@@ -198,23 +198,54 @@ export class BrokerConnections {
     throw new BrokerError(failed.errorCode, refused, { permissions: [onTopic('Describe', failed.name ?? '')] })
   }
 
-  /** The offset of each partition at a point in time: ms since the epoch, `earliest` or `latest`. */
+  /**
+   * The offset of each partition at a point in time: ms since the epoch, `earliest` or `latest`. One request for each
+   * leader: a thousand partitions would be a thousand.
+   */
   async listOffsets(partitions: readonly TopicPartition[], timestampMs: number): Promise<PartitionOffset[]> {
-    return Promise.all(
-      partitions.map(({ topic, partition }) =>
-        this.retrying(`Asking for an offset of ${topic}/${partition}`, async (what) => {
-          const connection = await this.leaderConnection({ topic, partition }, 'control')
-          const currentLeaderEpoch = this.knownEpoch({ topic, partition })
-          const asked = { partitionIndex: partition, currentLeaderEpoch, timestamp: BigInt(timestampMs) }
-          const response = await this.request(
-            connection,
-            what,
-            () => listOffsetsV7.api.async(connection, -1, 0, [{ name: topic, partitions: [asked] }]),
-            { permissions: [onTopic('Describe', topic)] },
-          )
-          return { topic, partition, offset: Number(response.topics[0].partitions[0].offset) }
-        }),
-      ),
+    const [first] = partitions
+    if (first === undefined) return []
+    const of = partitions.length === 1 ? `an offset of ${first.topic}/${first.partition}` : `offsets of ${first.topic}`
+    return this.retrying(`Asking for ${of}`, async (what) => {
+      const byLeader = new Map<BrokerConnection, TopicPartition[]>()
+      for (const at of partitions) {
+        const connection = await this.leaderConnection(at, 'control')
+        const led = byLeader.get(connection)
+        if (led === undefined) byLeader.set(connection, [at])
+        else led.push(at)
+      }
+      const answers = await Promise.all(
+        [...byLeader].map(([connection, led]) => this.#offsetsAt(what, connection, led, timestampMs)),
+      )
+      const found = new Map(answers.flat())
+      return partitions.map(({ topic, partition }) => ({
+        topic,
+        partition,
+        offset: found.get(`${topic}/${partition}`) ?? -1,
+      }))
+    })
+  }
+
+  /** Offsets by `topic/partition`, of partitions that one broker leads. */
+  async #offsetsAt(
+    what: string,
+    connection: BrokerConnection,
+    partitions: readonly TopicPartition[],
+    timestampMs: number,
+  ): Promise<(readonly [string, number])[]> {
+    const topics = [...Map.groupBy(partitions, ({ topic }) => topic)].map(([name, members]) => ({
+      name,
+      partitions: members.map((at) => ({
+        partitionIndex: at.partition,
+        currentLeaderEpoch: this.knownEpoch(at),
+        timestamp: BigInt(timestampMs),
+      })),
+    }))
+    const response = await this.request(connection, what, () => listOffsetsV7.api.async(connection, -1, 0, topics), {
+      permissions: topics.map(({ name }) => onTopic('Describe', name)),
+    })
+    return response.topics.flatMap(({ name, partitions: offsets }) =>
+      offsets.map(({ partitionIndex, offset }) => [`${name}/${partitionIndex}`, Number(offset)] as const),
     )
   }
 

@@ -1,7 +1,8 @@
-import type { PartitionOffset } from '../ports/log.ts'
+import type { PartitionOffset, TopicPartition } from '../ports/log.ts'
 import { onGroup, onTopic } from './acl.ts'
 import type { AdminRequests } from './admin-requests.ts'
 import { deleteGroupsV2, describeGroupsV5, listGroupsV4, offsetCommitV8 } from './client-parts.ts'
+import { decodeAssignment } from './group-protocol.ts'
 import type { TopicAdmin } from './topic-admin.ts'
 
 export interface GroupSummary {
@@ -14,7 +15,15 @@ export interface GroupDescription {
   readonly group: string
   /** as Stable, Empty, PreparingRebalance, Dead */
   readonly state: string
-  readonly members: readonly { readonly memberId: string; readonly clientId: string; readonly host: string }[]
+  readonly members: readonly GroupMember[]
+}
+
+export interface GroupMember {
+  readonly memberId: string
+  readonly clientId: string
+  readonly host: string
+  /** that it reads; none while the group is rebalancing, and for members of another protocol */
+  readonly partitions: readonly TopicPartition[]
 }
 
 /** Member fields of a commit by a client that is not a member of the group. */
@@ -93,7 +102,12 @@ export class GroupAdmin {
         return {
           group,
           state: groupState,
-          members: members.map(({ memberId, clientId, clientHost }) => ({ memberId, clientId, host: clientHost })),
+          members: members.map(({ memberId, clientId, clientHost, memberAssignment }) => ({
+            memberId,
+            clientId,
+            host: clientHost,
+            partitions: assigned(memberAssignment),
+          })),
         }
       }),
     )
@@ -110,6 +124,15 @@ export class GroupAdmin {
         ),
       ),
     )
+  }
+}
+
+/** Of a group that is not one of consumers, whatever its members tell each other. */
+function assigned(assignment: Uint8Array | null): TopicPartition[] {
+  try {
+    return assignment === null ? [] : decodeAssignment(assignment)
+  } catch {
+    return []
   }
 }
 

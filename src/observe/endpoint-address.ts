@@ -13,3 +13,8 @@ export function parseEndpoint(text: string): EndpointAddress | undefined {
   if (found === undefined || Number(found.port) > 65_535) return undefined
   return { host: found.host?.replace(/^\[|\]$/g, '') ?? loopback, port: Number(found.port) }
 }
+
+/** Whether an address can be reached from this machine alone. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host)
+}

@@ -33,14 +33,19 @@ const headers = {
   'referrer-policy': 'no-referrer',
 } as const
 
+/** Answers a request by itself. */
+export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void
+
 /**
  * Serves some paths read-only: GET and HEAD, and nothing that a request says is looked at but its method and path.
  *
+ * @param others answers all other paths [404]
  * @throws UsageError if the address cannot be had
  */
 export async function openEndpoint(
   { host, port }: EndpointAddress,
   paths: ReadonlyMap<string, () => Answer | Promise<Answer>>,
+  others?: RequestHandler,
 ): Promise<Endpoint> {
   const server = createServer(
     {
@@ -52,7 +57,8 @@ export async function openEndpoint(
     },
     (request, response) => {
       connections.answering(request.socket, response)
-      void serve(request, response, paths)
+      if (others !== undefined && !paths.has(pathOf(request))) others(request, response)
+      else void serve(request, response, paths)
     },
   )
   const connections = new BoundedConnections(maxConnections)
@@ -112,13 +118,17 @@ class BoundedConnections {
   }
 }
 
+function pathOf({ url = '' }: IncomingMessage): string {
+  return url.split('?', 1)[0]
+}
+
 async function serve(
   request: IncomingMessage,
   response: ServerResponse,
   paths: ReadonlyMap<string, () => Answer | Promise<Answer>>,
 ): Promise<void> {
-  const { method, url = '' } = request
-  const answer = paths.get(url.split('?', 1)[0])
+  const { method } = request
+  const answer = paths.get(pathOf(request))
   const say = (status: number, contentType: string, body: string, more: Readonly<Record<string, string>> = {}) => {
     response.writeHead(status, {
       ...headers,

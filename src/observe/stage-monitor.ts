@@ -1,6 +1,6 @@
 import type { MemberNumber, StageEvent } from '../ports/stage-event.ts'
 import type { EndpointAddress } from './endpoint-address.ts'
-import { type Answer, type Endpoint, openEndpoint, plainText } from './http-endpoint.ts'
+import { type Answer, type Endpoint, openEndpoint, plainText, type RequestHandler } from './http-endpoint.ts'
 import { StageHealth, type StageNeed } from './stage-health.ts'
 import { type StageLabels, StageMetrics } from './stage-metrics.ts'
 
@@ -9,6 +9,8 @@ export interface MonitorOptions extends StageLabels {
   readonly needs: readonly StageNeed[]
   readonly version: string
   readonly deadLetterCodes: readonly string[]
+  /** answers all other paths [404] */
+  readonly others?: RequestHandler | undefined
 }
 
 /** The metrics and probes of this process, served as long as it runs. */
@@ -20,7 +22,7 @@ export interface StageMonitor {
 
 /** @throws UsageError if the address cannot be had */
 export async function openMonitor(address: EndpointAddress, options: MonitorOptions): Promise<StageMonitor> {
-  const { stage, dataset, members, needs, version, deadLetterCodes } = options
+  const { stage, dataset, members, needs, version, deadLetterCodes, others } = options
   const health = new StageHealth(members, needs)
   const isReady = () => health.missing().length === 0
   const metrics = new StageMetrics({ stage, dataset }, version, deadLetterCodes, isReady)
@@ -31,6 +33,7 @@ export async function openMonitor(address: EndpointAddress, options: MonitorOpti
       ['/livez', () => probe(health.dead())],
       ['/readyz', () => probe(health.missing())],
     ]),
+    others,
   )
   return {
     url: endpoint.url,

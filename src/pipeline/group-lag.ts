@@ -165,8 +165,8 @@ export async function positionHistoriesOf(cluster: ClusterSession): Promise<Posi
   }
 }
 
-/** The orders of operators; none for a user who may not read them. */
-async function ordersOf(cluster: ClusterSession, topic: string): Promise<OrdersByGroup> {
+/** @internal The orders of operators; none for a user who may not read them. */
+export async function ordersOf(cluster: ClusterSession, topic: string): Promise<OrdersByGroup> {
   try {
     return await readOrders(cluster, topic)
   } catch (error) {
