@@ -55,7 +55,7 @@ suite('in a terminal of 80 columns', () => {
     match(shown, /^day +2026-01-\d\d +unchanged: not modelled +2026-01-\d\d$/m)
     match(shown, /none lost, doubled, reordered or wrong/)
     match(all.join('\n'), /id looks like an identifier/)
-    match(all.join('\n'), /^ {2}zone \(string\): no plain numbers$/m)
+    match(all.join('\n'), /^ {2}zone \(string\): not numbers$/m)
     match(all.join('\n'), /^ {2}day \(int \(date\)\): dates or times/m)
   })
 })
