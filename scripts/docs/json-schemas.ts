@@ -2,6 +2,7 @@
  * What each command prints with --json: from here come schemas/json/ and the tables of docs/json.md. Tests compare what
  * the commands print with it.
  */
+import { verdicts } from '../../src/ports/stage-event.ts'
 
 /** A JSON Schema, as far as it is used here. */
 export interface JsonSchema {
@@ -69,6 +70,17 @@ const stage = object({
     }),
     'of a replay that is bounded by time',
   ),
+  'shadow?': of(
+    object({
+      version: of(integer, 'of the model that writes nothing'),
+      against: of(integer, 'version in use'),
+      rows: of(integer, 'rows that were looked at'),
+      ofRows: of(integer, 'rows that these stand for'),
+      gain: of(number, 'nats a row, of the shadow over the version in use'),
+      columns: list(object({ name: text, values: integer, changedMode: of(number, 'share of the values') })),
+    }),
+    'of normalize --shadow',
+  ),
   'interrupted?': of(flag, 'true if a signal ended it before its end'),
 })
 const tombstones = of(integer, 'null values that were passed over')
@@ -126,6 +138,21 @@ const columnModel = object({
 
 const pair: JsonSchema = { type: 'array', items: orNull(number) }
 const mode = object({ 'from?': integer, 'to?': integer, weight: pair, mean: pair, std: pair })
+
+const bounded = object({ mean: orNull(number), lower: orNull(number), upper: orNull(number) })
+const comparison = object({
+  champion: of(integer, 'the version that was current; 0 if there was none'),
+  cause: oneOf('interval', 'drift'),
+  verdict: oneOf(...verdicts),
+  reason: text,
+  topic: text,
+  partitions: list(object({ partition: integer, startOffset: integer, endOffset: integer })),
+  rows: of(integer, 'rows that both were scored on'),
+  blocks: integer,
+  gain: of(bounded, 'nats a row of the challenger over the champion; a bound is null where there is none'),
+  change: of(bounded, 'the same less what it is on the rows of the champion'),
+  leastGain: of(number, 'the gain that a promotion needs'),
+})
 
 const origin = { by: of(text, 'who has ordered it'), at: of(text, 'time, ISO 8601') }
 const paused = object({ paused: flag, ...origin })
@@ -222,6 +249,10 @@ export const results: Readonly<Record<string, readonly [about: string, schema: J
       seconds: of(number, 'time of reading, fitting and publishing'),
     }),
   ],
+  'fit --follow': [
+    'a challenger, one line each',
+    object({ dataset: text, version: of(orNull(integer), 'null in a dry run'), comparison }),
+  ],
   normalize: ['a run of the stage', stage],
   restore: ['a run of the stage', stage],
   export: ['a written file', both(stage, object({ tombstones, skipped: of(integer, 'rows that could not be read') }))],
@@ -300,6 +331,10 @@ export const results: Readonly<Record<string, readonly [about: string, schema: J
           recipe: oneOf('scaled', 'sklearn'),
           rows: integer,
           columns: list(object({ name: text, modes: integer })),
+          'comparison?': of(
+            object({ champion: integer, verdict: oneOf(...verdicts), reason: text }),
+            'of a version of fit --follow',
+          ),
         }),
       ),
     }),
@@ -331,6 +366,8 @@ export const results: Readonly<Record<string, readonly [about: string, schema: J
       }),
       contentSha256: text,
       columns: list(columnModel),
+      'comparison?': of(comparison, 'of a version of fit --follow'),
+      'unseenFrom?': of(list(object({ partition: integer, offset: integer })), 'raw rows that no fit had seen then'),
     }),
   ],
   'model show --check': [

@@ -6,7 +6,7 @@ const ajv = new Ajv({ allErrors: true, allowUnionTypes: true })
 const compiled = new Map<string, ValidateFunction>()
 
 /** Flags that change what a command prints. */
-const shapes = ['--dry-run', '--check', '--rows']
+const shapes = ['--follow', '--dry-run', '--check', '--rows']
 
 /** Asserts that what a command line has printed is what docs/json.md says, and no field more. */
 export function assertResult(args: readonly string[], result: unknown): void {
