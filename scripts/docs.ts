@@ -1,6 +1,7 @@
 /**
  * Writes what the documents quote of the source: the checks of doctor, the errors of brokers, the values of the chart,
- * the schemas of the configuration file and of what commands print, and the results of the faults if their files are named.
+ * the schemas of the configuration file and of what commands print, and the results of the faults if their files are
+ * named.
  *
  *     npm run docs
  *     npm run docs -- faults.json soak.json     # of npm run test:faults -- --json FILE

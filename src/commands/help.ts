@@ -5,7 +5,9 @@ import { settingsOf } from '../config/setting.ts'
 
 const usual = 'Options:'
 
-/** Headings of the flags that few need, and the flags: of those that several commands have, they are one and the same. */
+/**
+ * Headings of the flags that few need, and the flags: of those that several commands have, they are one and the same.
+ */
 const headings = {
   'The file:': [
     ...[

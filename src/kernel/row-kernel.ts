@@ -104,8 +104,9 @@ export class RowKernel implements RowEncoder {
   }
 
   /**
-   * Opens a batch to be read piece by piece. What lz4 has made of records that a window holds is inflated there, whenever
-   * the batch is looked at; every other compressed batch is inflated outside, and copied from there in windows.
+   * Opens a batch to be read piece by piece. What lz4 has made of records that a window holds is inflated there,
+   * whenever the batch is looked at; every other compressed batch is inflated outside, and copied from there in
+   * windows.
    *
    * @param bytes the bytes that contain the batch; the result borrows them
    * @throws MalformedBatchError if it cannot be decompressed

@@ -74,7 +74,9 @@ export interface ModelComparison {
   readonly leastGain: number
 }
 
-/** What is noted of a model that is no part of its content: equal models have the same hash, however they were judged. */
+/**
+ * What is noted of a model that is no part of its content: equal models have the same hash, however they were judged.
+ */
 export interface ModelNotes {
   readonly comparison?: ModelComparison
   /**

@@ -23,7 +23,9 @@ export interface SeenRow {
   readonly timestampMs: number
   /** as text if it is UTF-8, else as hex; null for none */
   readonly key: string | null
-  /** undefined for a row that cannot be decoded; longs beyond 2^53 and numbers that JSON has not as text, bytes as hex */
+  /**
+   * undefined for a row that cannot be decoded; longs beyond 2^53 and numbers that JSON has not as text, bytes as hex
+   */
   readonly fields: Readonly<Record<string, unknown>> | undefined
   /** why not */
   readonly problem: string | undefined

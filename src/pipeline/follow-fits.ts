@@ -34,7 +34,9 @@ export interface FollowFitsOptions extends ColumnsFitOptions {
   readonly onDrift?: boolean | undefined
   /** where the counts of normalize are ['vgm.stats'] */
   readonly statsTopic?: string | undefined
-  /** rows of the raw topic for each challenger: the older half for the fit, the newer half for the comparison [200,000] */
+  /**
+   * rows of the raw topic for each challenger: the older half for the fit, the newer half for the comparison [200,000]
+   */
   readonly windowRows?: number | undefined
   /** gain in nats a row that a promotion needs [0.001] */
   readonly minGain?: number | undefined

@@ -47,7 +47,10 @@ const checks = optionChecks<MeasureDriftOptions>(
   },
 )
 
-/** @internal A transaction that is open when a window ends may still add rows to it, until it times out; clocks differ, too. */
+/**
+ * @internal A transaction that is open when a window ends may still add rows to it, until it times out; clocks differ,
+ * too.
+ */
 export const settleMs = 15_000
 
 /**

@@ -68,8 +68,8 @@ export interface StalledPartition {
 }
 
 /**
- * What became of a challenger: the values of `verdict` in schemas/model.avsc and the label of `vgm_refits_total`, and so
- * a closed list.
+ * What became of a challenger: the values of `verdict` in schemas/model.avsc and the label of `vgm_refits_total`, and
+ * so a closed list.
  */
 export const verdicts = ['promoted', 'approval', 'undecided', 'no-gain', 'unchanged', 'other-columns', 'first'] as const
 export type Verdict = (typeof verdicts)[number]

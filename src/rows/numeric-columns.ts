@@ -49,8 +49,8 @@ const mostFields = 100_000
  * logicalType (dates, times and the like), and of Debezium's change events everything but the row as it is after the
  * change.
  *
- * @throws UnfitColumnError for a named field that does not exist or that is no number; without names, for a schema of more
- * fields than are looked at
+ * @throws UnfitColumnError for a named field that does not exist or that is no number; without names, for a schema of
+ * more fields than are looked at
  *
  * @example
  * const schema = '{"type": "record", "name": "Row", "fields": [{"name": "x", "type": ["null", "int"]}]}'

@@ -290,7 +290,9 @@ export class PartitionLog {
     this.#isClosed = true
   }
 
-  /** Batches with what they hold, from the first on, for those who keep their state in a log. @throws DamagedLogError */
+  /**
+   * Batches with what they hold, from the first on, for those who keep their state in a log. @throws DamagedLogError
+   */
   *batches(): Generator<OpenedBatch> {
     const { storage } = this.#batches
     let position = storage.start

@@ -100,8 +100,8 @@ const plainColumns: Readonly<Record<string, [FieldKind, TableType]>> = {
 
 /**
  * The columns of a record's rows in an exported table: a field a column, `<field>_value` and `<field>_mode` for a
- * ModeValue, text with JSON in it for what is nested. The fields of a record with a ModeValue in it are columns too, with
- * its name and a dot before theirs. The types stand in docs/types.md.
+ * ModeValue, text with JSON in it for what is nested. The fields of a record with a ModeValue in it are columns too,
+ * with its name and a dot before theirs. The types stand in docs/types.md.
  *
  * @param schema JSON text of a record
  * @throws UsageError when two columns would have the same name

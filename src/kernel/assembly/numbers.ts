@@ -42,8 +42,8 @@ export function forgetBeyond(): void {
 }
 
 /**
- * The cell of the root that a number is in. For what is far out, or not finite, it is either of the outermost two, which
- * name no mode: processors differ in what they convert it to.
+ * The cell of the root that a number is in. For what is far out, or not finite, it is either of the outermost two,
+ * which name no mode: processors differ in what they convert it to.
  */
 @inline
 function rootCell(column: usize, x: f64): usize {

@@ -347,7 +347,7 @@ function DriftOf({
   if (drift === undefined) return html`<section class="drift" />`
   if (drift === null)
     return html`<section class="drift"><h3>Drift</h3><p
-      class="none">Nothing is counted for this version. Start <code>vgm normalize --dataset ${dataset} --stats</code>.</p></section>`
+      class="none">Nothing is counted for this version. Start <code>vgm normalize --dataset ${dataset}</code>.</p></section>`
   const found = drift.report.columns.find((each) => each.name === name)
   const distance = drift.columns.find((each) => each.name === name)?.distance ?? []
   const atMs = drift.windows.map(({ endMs }) => endMs)

@@ -23,11 +23,22 @@ export type Fault =
 
 /** Of the network that is in use. To replace what modules import takes long, and is done once. */
 let connect = notInUse
-net.createConnection = (({ port }: { port: number }) => connect(port)) as unknown as typeof net.createConnection
+net.connect = ((options: ConnectOptions) => connect(options)) as unknown as typeof net.connect
 syncBuiltinESMExports()
 
-function notInUse(port: number): ModelSocket {
+function notInUse({ port }: ConnectOptions): ModelSocket {
   throw new Error(`No network is in use to connect to port ${port}`)
+}
+
+/** As much of those of net.connect as the client uses. */
+interface ConnectOptions {
+  readonly port: number
+  readonly onread: {
+    /** gives the memory that is read into */
+    buffer(): Uint8Array
+    /** @returns whether to go on */
+    callback(count: number, room: Uint8Array): boolean
+  }
 }
 
 /** A node as the network sees it. */
@@ -44,7 +55,7 @@ const sizeBytes = 4
 const reason = 'closed'
 
 /**
- * Takes the place of TCP: `net.createConnection` gives a socket to a model broker. The client's own connections run
+ * Takes the place of TCP: `net.connect` gives a socket to a model broker. The client's own connections run
  * above it, so that requests are encoded, answers parsed and time-outs kept as they are in use.
  */
 export class ModelNetwork {
@@ -80,7 +91,7 @@ export class ModelNetwork {
   }
 
   async use<T>(work: () => Promise<T>): Promise<T> {
-    connect = (port) => this.#connect(port)
+    connect = (options) => this.#connect(options)
     try {
       return await work()
     } finally {
@@ -92,9 +103,10 @@ export class ModelNetwork {
     return 0.2 + 3 * this.#random()
   }
 
-  #connect(port: number): ModelSocket {
+  #connect(options: ConnectOptions): ModelSocket {
+    const { port } = options
     const node = this.#nodes.get(port)
-    const socket = new ModelSocket(port, this.#time, (frame) => this.#receive(socket, node as NetworkNode, frame))
+    const socket = new ModelSocket(options, this.#time, (frame) => this.#receive(socket, node as NetworkNode, frame))
     this.#sockets.add(socket)
     socket.once('close', () => this.#sockets.delete(socket))
     this.#time.schedule(this.#latencyMs(), () => {
@@ -123,14 +135,14 @@ export class ModelNetwork {
         return
       case 'late request':
         socket.lose()
-        this.#time.schedule(fault.ms, () => node.isUp() && void node.handle(request, socket.closed), null)
+        this.#time.schedule(fault.ms, () => node.isUp() && void node.handle(request, socket.end), null)
         return
       default:
     }
     // One request of a connection after another, as brokers do it.
     socket.turn = socket.turn.then(async () => {
       if (!node.isUp()) return
-      const answer = fault?.kind === 'error' ? refusal(request, fault.code) : await node.handle(request, socket.closed)
+      const answer = fault?.kind === 'error' ? refusal(request, fault.code) : await node.handle(request, socket.end)
       if (fault?.kind === 'silence' || answer === undefined) return
       if (fault?.kind === 'lost answer' || answer === closesConnection) {
         socket.lose()
@@ -148,6 +160,7 @@ export class ModelNetwork {
 /** As much of a net.Socket as the client uses. */
 class ModelSocket extends EventEmitter {
   readonly port: number
+  readonly #onread
   readonly #time: VirtualTime
   readonly #send: (frame: Buffer) => void
   /** of the client: what happens to the socket happens to it */
@@ -158,9 +171,10 @@ class ModelSocket extends EventEmitter {
   lastArrivalMs = 0
   turn: Promise<void> = Promise.resolve()
 
-  constructor(port: number, time: VirtualTime, send: (frame: Buffer) => void) {
+  constructor({ port, onread }: ConnectOptions, time: VirtualTime, send: (frame: Buffer) => void) {
     super()
     this.port = port
+    this.#onread = onread
     this.#time = time
     this.#send = send
     this.#owner = time.current
@@ -171,11 +185,15 @@ class ModelSocket extends EventEmitter {
   }
 
   get isClosed(): boolean {
-    return this.closed.aborted
+    return this.end.aborted
+  }
+
+  get closed(): boolean {
+    return this.isClosed
   }
 
   /** aborted when it is closed */
-  get closed(): AbortSignal {
+  get end(): AbortSignal {
     return this.#closed.signal
   }
 
@@ -196,7 +214,17 @@ class ModelSocket extends EventEmitter {
   }
 
   deliver(frame: Buffer): void {
-    this.#time.schedule(0, () => !this.isClosed && this.emit('data', frame), this.#owner)
+    this.#time.schedule(0, () => this.#read(frame), this.#owner)
+  }
+
+  #read(frame: Buffer): void {
+    const { buffer, callback } = this.#onread
+    for (let from = 0; from < frame.length && !this.isClosed; ) {
+      const room = buffer()
+      const count = frame.copy(room, 0, from)
+      from += count
+      callback(count, room)
+    }
   }
 
   /** Breaks, from the other side. */
@@ -231,15 +259,7 @@ class ModelSocket extends EventEmitter {
     this.destroy()
   }
 
-  end(): this {
-    return this.destroy()
-  }
-
   setNoDelay(): this {
-    return this
-  }
-
-  setTimeout(): this {
     return this
   }
 }
