@@ -6,7 +6,7 @@
  * `all` is unit and broker. When they are asked for, `docker` builds the image and runs it beside a Docker engine, and
  * `peers` compiles the programs that the bench compares us with, and compares their rows with ours. All broker tests
  * share one cluster, which they find in VGM_TEST_BROKERS and VGM_TEST_REGISTRY.
- * VGM_CLUSTER=docker|jvm|embedded|external chooses it; somebody's KAFKA_BROKERS is used with `external` only. Three
+ * VGM_CLUSTER=docker|jvm|embedded|external chooses it; somebody's KAFKA_BROKERS is used with `external` only. Two
  * broker files and a unit file run at a time; the faults come last, alone.
  *
  * A whole run shows a line a file, and the tests that failed; a run of parts shows each test. The end is node's own
@@ -62,7 +62,7 @@ async function runWithCluster(): Promise<boolean> {
   const isKafkaHere = kind !== 'embedded'
   try {
     // Those that start Apache Kafka take longest.
-    const first = await runFiles(isKafkaHere ? [...jvm, ...broker] : broker, 3, env)
+    const first = await runFiles(isKafkaHere ? [...jvm, ...broker] : broker, 2, env)
     if (!isKafkaHere && jvm.length + faults.length > 0) {
       const names = [...jvm, ...faults].map((file) => relative(checkout, file)).join(', ')
       process.stdout.write(`Not covered, for these start Apache Kafka by themselves: ${names}\n`)

@@ -11,7 +11,7 @@ import { runCase, summaryLine } from './run-case.ts'
 prepareProcess()
 const seed = 1
 /** Most cases wait for much of their time, so three run side by side, each with a cluster. */
-const lanes = Array.from({ length: 3 }, () => new FaultClusters())
+const lanes = Array.from({ length: 2 }, () => new FaultClusters())
 const free = [...lanes]
 after(() => Promise.all(lanes.map((clusters) => clusters.stop())))
 

@@ -192,7 +192,7 @@ suite('metrics, probes and logs of a running stage', () => {
     await stage.metrics((text) => seriesValue(text, 'vgm_model_version') === 2)
     stage.signal('SIGTERM')
     equal(await stage.ended, 130)
-    equal(stage.err, '')
+    match(stage.err, /^took [\d.]+ s\n$/)
     match(
       stage.out,
       /^503 rows in, 500 out to \S+, 3 dead letters; [^\n]+\nInterrupted\. Run it again: it resumes[^\n]+\n$/,
