@@ -185,6 +185,9 @@ suite('numericColumns', () => {
     equal(refused('two').message, 'Column "two" of record Row cannot be modelled: its type is [int, long]')
     equal(refused('none').message, 'Column "none" of record Row cannot be modelled: Row has no field "none"')
     equal(refused('s').code, 'VGM_SCHEMA_COLUMN')
-    equal(refused('s').fix, 'Did you mean "i"? Name columns of type int, long, float, double or decimal, nullable or not: i, l, f, d')
+    equal(
+      refused('s').fix,
+      'Did you mean "i"? Name columns of type int, long, float, double or decimal, nullable or not: i, l, f, d',
+    )
   })
 })
