@@ -2,7 +2,8 @@ import { intervalMass } from '../drift/mixture-density.ts'
 import { valueCells } from '../drift/value-cells.ts'
 import type { ColumnModel } from '../mixture/column-model.ts'
 import { modeColour } from './mode-colours.ts'
-import { drawnRange, formatNumber, rowsInCells } from './model-plot.ts'
+import { drawnRange, formatNumber } from './model-plot.ts'
+import { rowsInCells } from './rows-in-cells.ts'
 
 /** Cells of a picture as wide as a page, and of one within a line of a table. */
 export type Cells = 172 | 48

@@ -1,6 +1,7 @@
-import { type ValueCells, valueCells } from '../drift/value-cells.ts'
+import { valueCells } from '../drift/value-cells.ts'
 import type { ColumnModel } from '../mixture/column-model.ts'
 import { textTable } from '../observe/report-text.ts'
+import { rowsInCells } from './rows-in-cells.ts'
 
 const plotColumns = 72
 const plotRows = 5
@@ -77,24 +78,6 @@ function plot(column: ColumnModel, height: number): string[] {
   return [...lines, markers.join('').trimEnd(), left + right.padStart(plotColumns - left.length)].map(
     (line) => `  ${line}`,
   )
-}
-
-/** Rows in each of `cells` equal cells of [low, high], the rows of a bin being spread evenly over it. */
-export function rowsInCells({ edges, counts }: ValueCells, low: number, high: number, cells: number): number[] {
-  const width = (high - low) / cells
-  const sums = new Array<number>(cells).fill(0)
-  for (const [i, count] of counts.entries()) {
-    const from = edges[i]
-    // A bin of one value has no width; it stands in one cell.
-    const to = Math.max(edges[i + 1], from + width)
-    const first = Math.max(0, Math.floor((from - low) / width))
-    const last = Math.min(cells - 1, Math.floor((to - low) / width))
-    for (let cell = first; cell <= last; cell++) {
-      const overlap = Math.min(to, low + (cell + 1) * width) - Math.max(from, low + cell * width)
-      if (overlap > 0) sums[cell] += (count * overlap) / (to - from)
-    }
-  }
-  return sums
 }
 
 function quantile(edges: readonly number[], counts: readonly number[], q: number): number {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { stripTypeScriptTypes } from 'node:module'
-import { extname, join } from 'node:path'
+import { basename, extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { brotliCompress, constants, gzip } from 'node:zlib'
@@ -25,6 +25,10 @@ const types: Readonly<Record<string, string>> = {
 const libraries = { preact: 'preact.js', 'preact/hooks': 'preact-hooks.js', htm: 'htm.js' } as const
 
 const folder = join(import.meta.dirname, 'page')
+/** What the page draws as the command line does: modules that import nothing but types. */
+const shared = ['../drawing/rows-in-cells'] as const
+/** of modules: as this one, in a checkout TypeScript */
+const ending = extname(import.meta.filename)
 
 /**
  * The files of the page by name. In a checkout the modules are TypeScript, and their types are taken out here; in the
@@ -33,8 +37,11 @@ const folder = join(import.meta.dirname, 'page')
 export async function loadAssets(): Promise<ReadonlyMap<string, Asset>> {
   const names = (await readdir(folder)).filter((name) => /\.(?:ts|js|css|svg)$/.test(name) && !name.endsWith('.d.ts'))
   const own = names.map(async (name) => [name.replace(/\.ts$/, '.js'), await sourceOf(join(folder, name))] as const)
+  const ofBoth = shared.map(
+    async (path) => [`${basename(path)}.js`, await sourceOf(join(import.meta.dirname, path + ending))] as const,
+  )
   const others = Object.entries(libraries).map(async ([name, file]) => [file, await librarySource(name)] as const)
-  const files = await Promise.all([...own, ...others])
+  const files = await Promise.all([...own, ...ofBoth, ...others])
   const made = files.map(async ([name, source]) => [name, await asset(name, source)] as const)
   return new Map(await Promise.all(made))
 }
@@ -55,7 +62,7 @@ async function librarySource(name: string): Promise<string> {
   return withPaths(source.replace(/^\/\/# sourceMappingURL=.*$/m, ''))
 }
 
-/** Names of packages, and endings of TypeScript, as paths that a browser can ask for. */
+/** Names of packages, folders and endings of TypeScript, as paths that a browser can ask for. */
 function withPaths(source: string): string {
   const named = source.replace(
     /(\bfrom\s*|\bimport\s*)(['"])([^'"\n]+)\2/g,
@@ -64,7 +71,7 @@ function withPaths(source: string): string {
         ? `${before}${quote}./${libraries[name as keyof typeof libraries]}${quote}`
         : whole,
   )
-  return named.replace(/(\bfrom\s*['"]\.\/[^'"\n]+)\.ts(['"])/g, '$1.js$2')
+  return named.replace(/(\bfrom\s*['"])\.[^'"\n]*?([^'"\n/]+)\.[jt]s(['"])/g, '$1./$2.js$3')
 }
 
 const compressed = { br: promisify(brotliCompress), gzip: promisify(gzip) }

@@ -1,4 +1,5 @@
-import { drawnRange, rowsInCells } from '../drawing/model-plot.ts'
+import { drawnRange } from '../drawing/model-plot.ts'
+import { rowsInCells } from '../drawing/rows-in-cells.ts'
 import { intervalMass } from '../drift/mixture-density.ts'
 import { valueCells } from '../drift/value-cells.ts'
 import type { ColumnModel } from '../mixture/column-model.ts'

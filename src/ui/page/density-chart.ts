@@ -1,8 +1,9 @@
 import { useMemo, useState } from 'preact/hooks'
+import { rowsInCells } from '../../drawing/rows-in-cells.ts'
 import type { ColumnDetail, ColumnGlance } from '../api.ts'
 import { classes, html } from './dom.ts'
 import { number } from './format.ts'
-import { density, modeDensity, modeOf, normalized, rowsInCells } from './mixture.ts'
+import { density, modeDensity, modeOf, normalized } from './mixture.ts'
 import { useWidth } from './parts.ts'
 import { line, px, ticks } from './scale.ts'
 

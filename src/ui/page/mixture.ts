@@ -35,26 +35,3 @@ export function modeDensity({ mean, std, weight }: Modes, mode: number, x: numbe
 export function density(modes: Modes, x: number): number {
   return modes.mean.reduce((sum, _, k) => sum + modeDensity(modes, k, x), 0)
 }
-
-/** Rows in each of `cells` equal cells of a range, the rows of a bin being spread evenly over it. */
-export function rowsInCells(
-  { edges, counts }: ColumnDetail['histogram'],
-  low: number,
-  high: number,
-  cells: number,
-): number[] {
-  const width = (high - low) / cells
-  const sums = new Array<number>(cells).fill(0)
-  for (const [i, count] of counts.entries()) {
-    const from = edges[i]
-    // A bin of one value has no width; it stands in one cell.
-    const to = Math.max(edges[i + 1], from + width)
-    const first = Math.max(0, Math.floor((from - low) / width))
-    const last = Math.min(cells - 1, Math.floor((to - low) / width))
-    for (let cell = first; cell <= last; cell++) {
-      const overlap = Math.min(to, low + (cell + 1) * width) - Math.max(from, low + cell * width)
-      if (overlap > 0) sums[cell] += (count * overlap) / (to - from)
-    }
-  }
-  return sums
-}
