@@ -1,7 +1,11 @@
-import type { ValueCells } from '../drift/value-cells.ts'
+/** Bins of a column: bin i has counts[i] rows from edges[i] to edges[i + 1]. The dashboard's page has no other types. */
+interface Bins {
+  readonly edges: readonly number[]
+  readonly counts: readonly number[]
+}
 
 /** Rows in each of `cells` equal cells of [low, high], the rows of a bin being spread evenly over it. */
-export function rowsInCells({ edges, counts }: ValueCells, low: number, high: number, cells: number): number[] {
+export function rowsInCells({ edges, counts }: Bins, low: number, high: number, cells: number): number[] {
   const width = (high - low) / cells
   const sums = new Array<number>(cells).fill(0)
   for (const [i, count] of counts.entries()) {

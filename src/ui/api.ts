@@ -1,12 +1,7 @@
 /*
- * What the server tells the page, as JSON. The page imports these types and nothing else of ours that is run in a server,
- * so this file has types alone.
+ * What the server tells the page, as JSON. Of ours the page imports these types and what assets.ts shares with it; it
+ * is compiled without the types of Node, so this file imports nothing.
  */
-
-import type { ScannedLetter } from '../pipeline/scan-dead-letters.ts'
-
-export type { Run } from '../pipeline/list-runs.ts'
-export type { ScannedLetter } from '../pipeline/scan-dead-letters.ts'
 
 export type FlowState = 'good' | 'warn' | 'bad' | 'idle'
 
@@ -256,6 +251,19 @@ export interface Rows {
   }[]
 }
 
+export interface LetterGlance {
+  readonly partition: number
+  readonly offset: number
+  readonly timestampMs: number
+  readonly key: string | null
+  readonly code: string
+  readonly reason: string
+  readonly stage: string
+  readonly sourceTopic: string
+  readonly sourcePartition: number
+  readonly sourceOffset: number
+}
+
 export interface Letters {
   /** whether there is a topic of dead letters */
   readonly isThere: boolean
@@ -268,7 +276,7 @@ export interface Letters {
     | { readonly fromMs: number; readonly stepMs: number; readonly counts: readonly (readonly number[])[] }
     | undefined
   /** the newest first */
-  readonly letters: readonly ScannedLetter[]
+  readonly letters: readonly LetterGlance[]
 }
 
 export interface Letter {
@@ -284,6 +292,20 @@ export interface Letter {
   readonly problem?: string | undefined
   /** of a value that can be decoded in part */
   readonly failing?: { readonly field?: string | undefined; readonly byte: number } | undefined
+}
+
+export interface Run {
+  readonly kind: 'fit' | 'load' | 'sample' | 'replay' | 'normalize' | 'restore'
+  readonly name: string
+  readonly state: 'done' | 'running' | 'unfinished'
+  readonly done: number | undefined
+  readonly of: number | undefined
+  readonly atMs: number | undefined
+  readonly secondsLeft: number | undefined
+  /** a line of figures */
+  readonly result: string
+  /** that makes it again, or goes on */
+  readonly command: string
 }
 
 /** Of every failure. */

@@ -25,7 +25,7 @@ const types: Readonly<Record<string, string>> = {
 const libraries = { preact: 'preact.js', 'preact/hooks': 'preact-hooks.js', htm: 'htm.js' } as const
 
 const folder = join(import.meta.dirname, 'page')
-/** What the page draws as the command line does: modules that import nothing but types. */
+/** What the page draws as the command line does: modules that import nothing. */
 const shared = ['../drawing/rows-in-cells'] as const
 /** of modules: as this one, in a checkout TypeScript */
 const ending = extname(import.meta.filename)

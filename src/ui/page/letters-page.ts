@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
-import type { Flow, Letter, Letters, ScannedLetter } from '../api.ts'
+import type { Flow, Letter, LetterGlance, Letters } from '../api.ts'
 import { classes, html } from './dom.ts'
 import { cell, clock, count, percent, plural, time, zone } from './format.ts'
 import { postJson, useJson } from './live.ts'
@@ -31,10 +31,10 @@ export function LettersPage({
     } A row that cannot be processed would come here, with its reason.<//>`
   const fresh = Math.max(0, (flow?.deadLetters?.rows ?? 0) - data.rows)
   const listed = data.letters.filter((each) => code === undefined || each.code === code)
-  const choose = (each: ScannedLetter) =>
+  const choose = (each: LetterGlance) =>
     go(pathTo(dataset, 'dead-letters', [each.partition, each.offset], { code }), true)
   const chosen = partition === undefined ? undefined : `${partition}/${offset}`
-  const columns: readonly Column<ScannedLetter>[] = [
+  const columns: readonly Column<LetterGlance>[] = [
     {
       name: 'time',
       value: ({ timestampMs }) => timestampMs,
@@ -76,7 +76,7 @@ export function LettersPage({
       partition=${partition} offset=${offset} mayChange=${mayChange} />`
     }
     <${Table} caption=${code === undefined ? 'The newest' : `The newest with ${code}`} file="dead-letters"
-      rows=${listed} keyOf=${(row: ScannedLetter) => `${row.partition}/${row.offset}`}
+      rows=${listed} keyOf=${(row: LetterGlance) => `${row.partition}/${row.offset}`}
       columns=${columns} chosen=${chosen} onChoose=${choose} shown=${25} />
   </div>`
 }
