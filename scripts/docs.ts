@@ -1,7 +1,7 @@
 /**
  * Writes what the documents quote of the source: errors, flags, the checks of doctor, the errors of brokers, the values
  * of the chart, the schemas of the configuration file and of what commands print, and the results of the faults if
- * their files are named.
+ * their files are named. Renders all documents to docs/site.
  *
  *     npm run docs
  *     npm run docs -- faults.json soak.json     # of npm run test:faults -- --json FILE
@@ -18,6 +18,7 @@ import { withErrors } from './docs/errors.ts'
 import { withFaultTable } from './docs/faults.ts'
 import { withFlags } from './docs/flags.ts'
 import { jsonDocument, resultSchema, results, schemaFile } from './docs/json-schemas.ts'
+import { writeSite } from './docs/site.ts'
 import { spliced } from './docs/splice.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -39,3 +40,4 @@ for (const command of Object.keys(results))
   writeFileSync(join(root, 'schemas/json', schemaFile(command)), `${JSON.stringify(resultSchema(command), null, 2)}\n`)
 const faults = process.argv.slice(2).flatMap((file) => JSON.parse(readFileSync(file, 'utf8')) as SavedResult[])
 if (faults.length > 0) rewrite('docs/reliability.md', (text) => withFaultTable(text, faults))
+writeSite(join(root, 'docs/site'))
