@@ -16,8 +16,8 @@ const valuesPerSlice = 16_000
 const mostRows = 1_000
 /** The kernel has room for the numbers of a whole piece in each of them: 21 MB in all. */
 const mostColumns = 64
-/** Pairing the modes of a column takes some milliseconds. */
-const preparingMs = 50
+/** Pairing the modes of a column takes some milliseconds: those of all columns would hold up a slice. */
+const preparedPerSlice = 16
 /** Before the first slice has told how many rows there are. */
 const firstStride = 100
 
@@ -60,9 +60,8 @@ export class ShadowModel {
   /** A slice begins, with this model. */
   begin(kernel: RowKernel, current: Model): void {
     if (current !== this.#current) this.#compareWith(kernel, current)
-    const endMs = performance.now() + preparingMs
-    while (this.#ready.length < this.#shared.length && performance.now() < endMs) {
-      const { current: older, shadow } = this.#shared[this.#ready.length]
+    const first = this.#ready.length
+    for (const { current: older, shadow } of this.#shared.slice(first, first + preparedPerSlice)) {
       const resolution = sharedResolution(older, shadow)
       const partners = new Map(columnDiff(older, shadow).modes.map(({ from, to }) => [from ?? -1, to]))
       const [before, after] = [new RowScore(older, resolution), new RowScore(shadow, resolution)]
