@@ -20,7 +20,7 @@ const partsSchema: ValueSchema = { anyOf: [{ type: 'string' }, { type: 'array', 
 export const parseParts = valueParser(partsSchema, (text) =>
   text.split(',').map((name) => {
     const part = benchParts.find((candidate) => candidate === name.trim())
-    if (part === undefined) throw new InvalidArgumentError(`Write some of ${benchParts.join(', ')}.`)
+    if (part === undefined) throw new InvalidArgumentError(`Write one or more of ${benchParts.join(', ')}.`)
     return part
   }),
 )
