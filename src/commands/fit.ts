@@ -54,7 +54,7 @@ export function fitCommand(): Command {
     datasetCommand('fit', 'fit a mixture to each numeric column and publish the model', 'vgm fit --dataset trips'),
   )
     .addOption(new Option('--source <topic>', 'topic to fit to (default: sample)').choices(['sample', 'raw']))
-    .option('--columns <list>', 'columns to model (default: all numeric ones)', parseList)
+    .option('--columns <list>', 'columns to model, also by path as order.amount (default: all numeric ones)', parseList)
     .addOption(
       new Option('--recipe <recipe>', 'for any data, or as scikit-learn')
         .choices(['scaled', 'sklearn'])

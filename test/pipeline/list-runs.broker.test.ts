@@ -78,20 +78,25 @@ suite('runs, on a broker', () => {
     ok(new Set(moving.map(({ done }) => done)).size > 1, JSON.stringify(seen))
     ok(moving.every(({ done = -1, of = -1 }) => done >= 0 && done <= of))
     const all = await listRuns(cluster, names)
+    const [replayed] = all
+    match(replayed.name, new RegExp(`^vgm\\.${dataset}\\.replay\\.v1`))
     deepEqual(
       all.map(({ kind, state, name }) => [kind, state, name]),
       [
-        ['replay', 'done', `vgm.${dataset}.replay.v1`],
+        ['replay', 'done', replayed.name],
         ['fit', 'done', 'version 1'],
         ['sample', 'done', `${dataset}.sample`],
         ['load', 'done', 'some trips.csv'],
       ],
     )
-    const [replay, fit, , load] = all
-    match(replay.result, /^4,000 rows in, 4,000 out to /)
-    match(replay.command ?? '', new RegExp(`^vgm replay --dataset ${dataset} --model 1 --max-rate 600 --models-topic`))
-    match(replay.by ?? '', /^\S+@\S+$/)
-    ok((replay.startedMs ?? 0) < (replay.atMs ?? 0))
+    const [, fit, , load] = all
+    match(replayed.result, /^4,000 rows in, 4,000 out to /)
+    match(
+      replayed.command ?? '',
+      new RegExp(`^vgm replay --dataset ${dataset} --model 1 --max-rate 600 --models-topic`),
+    )
+    match(replayed.by ?? '', /^\S+@\S+$/)
+    ok((replayed.startedMs ?? 0) < (replayed.atMs ?? 0))
     match(fit.result, /^1 columns? with \d+ modes, from 4,000 rows of /)
     match(load.result, /^4,000 rows in, 4,000 out/)
     equal(load.command, undefined, 'a program of somebody has no command line')
