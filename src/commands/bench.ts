@@ -22,7 +22,7 @@ function parseNames<Name extends string>(names: readonly Name[]) {
   return valueParser(schema, (text) =>
     text.split(',').map((each) => {
       const found = names.find((name) => name === each.trim())
-      if (found === undefined) throw new InvalidArgumentError(`Write some of ${names.join(', ')}.`)
+      if (found === undefined) throw new InvalidArgumentError(`Write one or more of ${names.join(', ')}.`)
       return found
     }),
   )

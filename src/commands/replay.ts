@@ -119,7 +119,9 @@ export function replayCommand(): Command {
           const estimate = await estimateReplay(cluster, options)
           printResult(flags, estimate, estimateText(estimate))
         })
-      const observed = { stage: 'replay', needs: ['brokers', 'group', 'model'] as const, members, runsOn: false }
+      const { modelsTopic, controlTopic } = flags
+      const names = { topics: { raw: flags.rawTopic }, modelsTopic, controlTopic }
+      const observed = { stage: 'replay', needs: ['brokers', 'group', 'model'] as const, members, runsOn: false, names }
       let topic = flags.output ?? `${topicNames(dataset).normalized}.v${model}`
       await withObservedStage(
         flags,

@@ -175,6 +175,7 @@ const cases: readonly Case[] = [
       defaultTimestamp: ['', 'yesterday', '1969-01-01', 5, null],
       partitions: count_,
       compression,
+      controlTopic: topic,
       badRows: name,
       ...reading,
       onColumns: told,
@@ -208,6 +209,7 @@ const cases: readonly Case[] = [
     partitions: ['x', ...count_],
     append: flag,
     follow: flag,
+    controlTopic: topic,
     onProgress: told,
   }),
   caseOf<FitDatasetOptions>(fitDataset, d, {
@@ -232,6 +234,7 @@ const cases: readonly Case[] = [
     roundToDecimals: flag,
     seed: [...seed, 5],
     promote: flag,
+    controlTopic: topic,
     members: count_,
     onOtherFields: told,
     onLeftOut: told,
@@ -662,7 +665,7 @@ suite('a table of checks', () => {
     })
     throws(() => check({ dataset: 'd', size: { row: 1 } } as never), {
       message: 'f: size has no option row',
-      fix: 'Did you mean rows? Choose of rows',
+      fix: 'Did you mean rows? Give one of rows',
     })
   })
 })
