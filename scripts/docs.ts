@@ -15,7 +15,7 @@ import { withErrorTables } from './docs/broker-errors.ts'
 import { withValuesTable } from './docs/chart-values.ts'
 import { withChecks } from './docs/checks.ts'
 import { withFaultTable } from './docs/faults.ts'
-import { jsonDocument, resultSchema, results, schemaFile } from './docs/json-schemas.ts'
+import { fileSchema, files, type JsonSchema, jsonDocument, resultSchema, results, schemaFile } from './docs/json-schemas.ts'
 import { spliced } from './docs/splice.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -31,7 +31,9 @@ rewrite('helm/vgm/README.md', withValuesTable)
 rewrite('schemas/vgm-config.schema.json', () => `${JSON.stringify(configSchema(createProgram()), null, 2)}\n`)
 rewrite('docs/json.md', (text) => spliced(text, 'json', jsonDocument()))
 mkdirSync(join(root, 'schemas/json'), { recursive: true })
-for (const command of Object.keys(results))
-  writeFileSync(join(root, 'schemas/json', schemaFile(command)), `${JSON.stringify(resultSchema(command), null, 2)}\n`)
+const writeSchema = (name: string, schema: JsonSchema) =>
+  writeFileSync(join(root, 'schemas/json', schemaFile(name)), `${JSON.stringify(schema, null, 2)}\n`)
+for (const command of Object.keys(results)) writeSchema(command, resultSchema(command))
+for (const name of Object.keys(files)) writeSchema(name, fileSchema(name))
 const faults = process.argv.slice(2).flatMap((file) => JSON.parse(readFileSync(file, 'utf8')) as SavedResult[])
 if (faults.length > 0) rewrite('docs/reliability.md', (text) => withFaultTable(text, faults))
