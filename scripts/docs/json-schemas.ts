@@ -154,6 +154,31 @@ const comparison = object({
   leastGain: of(number, 'the gain that a promotion needs'),
 })
 
+/** What a fit decides. */
+const modelContent = {
+  recipe: oneOf('scaled', 'sklearn'),
+  options: object({
+    components: integer,
+    weightConcentrationPrior: number,
+    tolerance: number,
+    maxIterations: integer,
+    'regularization?': number,
+    minWeight: number,
+  }),
+  seed: integer,
+  lineage: object({
+    topic: text,
+    partitions: list(object({ partition: integer, startOffset: integer, endOffset: integer })),
+    rowsSeen: number,
+    rowsUsed: integer,
+    schemaId: integer,
+    schemaFingerprint: text,
+    softwareVersion: text,
+  }),
+  columns: list(columnModel),
+}
+const unseenFrom = list(object({ partition: integer, offset: integer }))
+
 const origin = { by: of(text, 'who has ordered it'), at: of(text, 'time, ISO 8601') }
 const paused = object({ paused: flag, ...origin })
 const rate = object({ rowsPerSecond: orNull(number), ...origin })
@@ -345,29 +370,10 @@ export const results: Readonly<Record<string, readonly [about: string, schema: J
       dataset: text,
       version: integer,
       createdAtMs: integer,
-      recipe: oneOf('scaled', 'sklearn'),
-      options: object({
-        components: integer,
-        weightConcentrationPrior: number,
-        tolerance: number,
-        maxIterations: integer,
-        'regularization?': number,
-        minWeight: number,
-      }),
-      seed: integer,
-      lineage: object({
-        topic: text,
-        partitions: list(object({ partition: integer, startOffset: integer, endOffset: integer })),
-        rowsSeen: number,
-        rowsUsed: integer,
-        schemaId: integer,
-        schemaFingerprint: text,
-        softwareVersion: text,
-      }),
+      ...modelContent,
       contentSha256: text,
-      columns: list(columnModel),
       'comparison?': of(comparison, 'of a version of fit --follow'),
-      'unseenFrom?': of(list(object({ partition: integer, offset: integer })), 'raw rows that no fit had seen then'),
+      'unseenFrom?': of(unseenFrom, 'raw rows that no fit had seen then'),
     }),
   ],
   'model show --check': [
@@ -402,6 +408,11 @@ export const results: Readonly<Record<string, readonly [about: string, schema: J
       dataset: text,
       rows: list(object({ partition: integer, offset: integer, timestampMs: number, 'version?': integer })),
     }),
+  ],
+  'model export': ['the file that was written', object({ dataset: text, version: integer, file: text })],
+  'model import': [
+    'a published model',
+    object({ ...fitted, promoted: of(flag, 'whether it is the current version now') }),
   ],
   'model card': ['the page that was written', object({ dataset: text, version: integer, file: text })],
   'model alias': ['a name', object({ dataset: text, name: text, version: orNull(integer) })],
@@ -595,6 +606,18 @@ const span = object({
 
 /** Files with JSON in them that a command writes, by the name of their schema. */
 export const files: Readonly<Record<string, readonly [about: string, schema: JsonSchema]>> = {
+  model: [
+    'a model: written by vgm model export and the Python package, read by vgm model import',
+    object({
+      'dataset?': of(text, 'whose model it was; an import gives it to the data set of its flag'),
+      'version?': of(integer, 'where it was exported; an import gives it the next one'),
+      'createdAtMs?': of(integer, 'likewise'),
+      ...modelContent,
+      'contentSha256?': of(text, 'of the content; a file that does not match it is refused'),
+      'comparison?': of(comparison, 'of a version of fit --follow; not imported'),
+      'unseenFrom?': of(unseenFrom, 'likewise'),
+    }),
+  ],
   spans: [
     'what the columns of a training matrix are: written by vgm export --as, read by vgm load --as',
     object({

@@ -58,6 +58,7 @@ export { type GenerateRowsOptions, generateRows } from './generate-rows.ts'
 export { type GroupLagOptions, groupLag, type Lag, lagRemarks } from './group-lag.ts'
 export { type LoadFileOptions, loadFile } from './load-file.ts'
 export { type MeasureDriftOptions, type MeasuredDrift, measureDrift } from './measure-drift.ts'
+export { type ExportModelOptions, exportModel, type ImportModelOptions, importModel } from './model-file.ts'
 export {
   type FollowModelsOptions,
   followModels,
