@@ -9,7 +9,7 @@ import { stageText } from '../observe/report-text.ts'
 import { defaultPartitions } from '../pipeline/defaults.ts'
 import { type DatasetFlags, datasetCommand, printResult, progressOf, withCluster } from './command-context.ts'
 import { addFileOptions, type FileFlags, fileReading } from './file-options.ts'
-import { compressionOption } from './options.ts'
+import { compressionOption, runsTopicOption } from './options.ts'
 
 interface LoadFlags extends DatasetFlags, FileFlags {
   readonly key?: string
@@ -17,6 +17,7 @@ interface LoadFlags extends DatasetFlags, FileFlags {
   readonly defaultTimestamp?: string
   readonly partitions: number
   readonly compression: Compression
+  readonly controlTopic: string
   readonly badRows?: string
   readonly topic?: string
 }
@@ -35,6 +36,7 @@ export function loadCommand(): Command {
     .option('--bad-rows <file>', 'file for CSV rows that cannot be read; the other rows are loaded')
     .option('--topic <topic>', 'raw topic (default: <dataset>.raw)', parseTopic)
     .addOption(compressionOption())
+    .addOption(runsTopicOption())
     .action(async (files: string[], flags: LoadFlags) => {
       const { dataset, topic, key, timestamp, defaultTimestamp, partitions, compression, badRows } = flags
       const { raw } = topicNames(dataset, { raw: topic }, [flags.modelsTopic, flags.positionsTopic])
@@ -53,6 +55,7 @@ export function loadCommand(): Command {
           defaultTimestamp,
           partitions,
           compression,
+          controlTopic: flags.controlTopic,
           badRows,
           onColumns: (table) => process.stderr.write(columnsText(table)),
           onTimes: (times) => process.stderr.write(timesText(times)),
