@@ -17,7 +17,15 @@ import { withChecks } from './docs/checks.ts'
 import { withErrors } from './docs/errors.ts'
 import { withFaultTable } from './docs/faults.ts'
 import { withFlags } from './docs/flags.ts'
-import { jsonDocument, resultSchema, results, schemaFile } from './docs/json-schemas.ts'
+import {
+  fileSchema,
+  files,
+  type JsonSchema,
+  jsonDocument,
+  resultSchema,
+  results,
+  schemaFile,
+} from './docs/json-schemas.ts'
 import { writeSite } from './docs/site.ts'
 import { spliced } from './docs/splice.ts'
 
@@ -36,8 +44,10 @@ rewrite('helm/vgm/README.md', withValuesTable)
 rewrite('schemas/vgm-config.schema.json', () => `${JSON.stringify(configSchema(createProgram()), null, 2)}\n`)
 rewrite('docs/json.md', (text) => spliced(text, 'json', jsonDocument()))
 mkdirSync(join(root, 'schemas/json'), { recursive: true })
-for (const command of Object.keys(results))
-  writeFileSync(join(root, 'schemas/json', schemaFile(command)), `${JSON.stringify(resultSchema(command), null, 2)}\n`)
+const writeSchema = (name: string, schema: JsonSchema) =>
+  writeFileSync(join(root, 'schemas/json', schemaFile(name)), `${JSON.stringify(schema, null, 2)}\n`)
+for (const command of Object.keys(results)) writeSchema(command, resultSchema(command))
+for (const name of Object.keys(files)) writeSchema(name, fileSchema(name))
 const faults = process.argv.slice(2).flatMap((file) => JSON.parse(readFileSync(file, 'utf8')) as SavedResult[])
 if (faults.length > 0) rewrite('docs/reliability.md', (text) => withFaultTable(text, faults))
 writeSite(join(root, 'docs/site'))

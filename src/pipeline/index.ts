@@ -68,6 +68,7 @@ export { type GroupLagOptions, groupLag, type Lag, lagRemarks } from './group-la
 export { type ListRunsOptions, listRuns, type Run } from './list-runs.ts'
 export { type LoadFileOptions, loadFile } from './load-file.ts'
 export { type MeasureDriftOptions, type MeasuredDrift, measureDrift } from './measure-drift.ts'
+export { type ExportModelOptions, exportModel, type ImportModelOptions, importModel } from './model-file.ts'
 export {
   type FollowModelsOptions,
   followModels,
