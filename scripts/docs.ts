@@ -15,7 +15,15 @@ import { withErrorTables } from './docs/broker-errors.ts'
 import { withValuesTable } from './docs/chart-values.ts'
 import { withChecks } from './docs/checks.ts'
 import { withFaultTable } from './docs/faults.ts'
-import { fileSchema, files, type JsonSchema, jsonDocument, resultSchema, results, schemaFile } from './docs/json-schemas.ts'
+import {
+  fileSchema,
+  files,
+  type JsonSchema,
+  jsonDocument,
+  resultSchema,
+  results,
+  schemaFile,
+} from './docs/json-schemas.ts'
 import { spliced } from './docs/splice.ts'
 
 const root = join(import.meta.dirname, '..')
