@@ -280,7 +280,39 @@ export const results: Readonly<Record<string, readonly [about: string, schema: J
   ],
   normalize: ['a run of the stage', stage],
   restore: ['a run of the stage', stage],
-  export: ['a written file', both(stage, object({ tombstones, skipped: of(integer, 'rows that could not be read') }))],
+  export: [
+    'a written file',
+    both(
+      stage,
+      object({
+        tombstones,
+        skipped: of(integer, 'rows that could not be read'),
+        'otherVersions?': of(integer, 'of --as: rows of other versions of the model than --model'),
+        'matrix?': of(
+          object({
+            as: oneOf('ctgan', 'quantile', 'ple'),
+            file: text,
+            spans: of(text, 'file that says what the columns are'),
+            version: of(integer, 'of the model'),
+            width: of(integer, 'columns of the training matrix'),
+            fileWidth: of(integer, 'columns of the file'),
+            columns: list(
+              object({
+                name: text,
+                kind: oneOf('continuous', 'discrete'),
+                width: integer,
+                nulls: integer,
+                'clipped?': of(integer, 'values that were cut'),
+                'rare?': of(integer, 'categories that share a place'),
+              }),
+            ),
+            leftOut: list(object({ column: text, reason: text })),
+          }),
+          'of --as',
+        ),
+      }),
+    ),
+  ],
   replay: ['a backfill', both(stage, object(Object.fromEntries(Object.entries(plan).map(([k, v]) => [`${k}?`, v]))))],
   'replay --dry-run': [
     'an estimate',

@@ -15,6 +15,7 @@ const headings = {
     ...[
       'format',
       'csv-safe',
+      'position',
       'workers',
       'default-timestamp',
       'skip-unreadable',
@@ -30,6 +31,7 @@ const headings = {
     ],
     ...['thousands', 'units', 'date-format'],
   ],
+  'With --as:': ['spans', 'synthetic', 'categories', 'leave-out', 'rare', 'indices'],
   'With --follow:': ['every', 'on-drift', 'recent', 'min-gain', 'require-approval', 'rounds'],
   'Operation and tuning:': [
     ...['components', 'recipe', 'http', 'ui', 'max-rate', 'normalize-group', 'restore-group'],
