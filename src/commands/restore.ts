@@ -74,9 +74,11 @@ export function restoreCommand(): Command {
       }
       const topics = topicNames(dataset, overrides, [flags.modelsTopic, flags.positionsTopic])
       const needs = ['brokers', 'group'] as const
+      const { modelsTopic, controlTopic } = flags
+      const names = { topics: overrides, groups: { restore: flags.group }, modelsTopic, controlTopic }
       await withObservedStage(
         flags,
-        { stage: 'restore', needs, members, runsOn: !untilEnd },
+        { stage: 'restore', needs, members, runsOn: !untilEnd, names },
         async (cluster) => {
           const { restoreTopic } = await import('../pipeline/index.ts')
           const progress = progressOf(flags, 'restore')

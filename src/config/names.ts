@@ -12,6 +12,9 @@ export interface TopicNames {
 
 export type TopicOverrides = { readonly [topic in keyof TopicNames]?: string | undefined }
 
+/** Consumer groups of a data set that have another name than `groupName` gives. */
+export type GroupOverrides = { readonly [stage in 'normalize' | 'restore']?: string | undefined }
+
 export const defaultModelsTopic = 'vgm.models'
 export const defaultPositionsTopic = 'vgm.positions'
 export const defaultStatsTopic = 'vgm.stats'

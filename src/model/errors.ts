@@ -14,7 +14,7 @@ export class ModelMissingError extends PipelineError {
     super(`Data set "${dataset}" has ${what} in topic ${topic}${why === undefined ? '' : `: ${why}`}`, {
       fix:
         known.length > 0
-          ? `Versions that exist: ${known.join(', ')}${version === undefined ? promote : ''}`
+          ? `Use one of its versions: ${known.join(', ')}${version === undefined ? promote : ''}`
           : `Run "vgm fit --dataset ${dataset}" first`,
       exitCode: exitCodes.usage,
     })

@@ -5,7 +5,7 @@
 
 export type { Compression } from '../batch/batch-header.ts'
 export type { ClusterAccess } from '../config/cluster-access.ts'
-export type { TopicOverrides } from '../config/names.ts'
+export type { GroupOverrides, TopicNames, TopicOverrides } from '../config/names.ts'
 export { type ModelCardFacts, modelCard } from '../drawing/model-card.ts'
 export { modelPlot } from '../drawing/model-plot.ts'
 export { modelSvg } from '../drawing/model-svg.ts'
@@ -44,6 +44,15 @@ export {
   listDeadLetters,
   readDeadLetter,
 } from './browse-dead-letters.ts'
+export {
+  type BrowsedRow,
+  type BrowsedRows,
+  type BrowseRowsOptions,
+  browseRows,
+  type FindRowOptions,
+  findRow,
+  type SeenRow,
+} from './browse-rows.ts'
 export { checkFile } from './check-file.ts'
 export { type CheckModelOptions, checkModel, type ModelCheck } from './check-model.ts'
 export { type ClusterOptions, type ClusterSession, openCluster } from './cluster-session.ts'
@@ -59,6 +68,7 @@ export { type Challenger, type FollowFitsOptions, followFits } from './follow-fi
 export { type GenerateFileOptions, generateFile } from './generate-file.ts'
 export { type GenerateRowsOptions, generateRows } from './generate-rows.ts'
 export { type GroupLagOptions, groupLag, type Lag, lagRemarks } from './group-lag.ts'
+export { type ListRunsOptions, listRuns, type Run } from './list-runs.ts'
 export { type LoadFileOptions, loadFile } from './load-file.ts'
 export { type LoadMatrixOptions, loadMatrix } from './load-matrix.ts'
 export { type MeasureDriftOptions, type MeasuredDrift, measureDrift } from './measure-drift.ts'
@@ -76,6 +86,14 @@ export {
 } from './models-topic.ts'
 export { type NormalizeTopicOptions, normalizeTopic } from './normalize-topic.ts'
 export type { OnProgress } from './progress.ts'
+export {
+  type FlowReading,
+  type GroupReading,
+  listDatasets,
+  type ReadFlowOptions,
+  readFlow,
+  type TopicReading,
+} from './read-flow.ts'
 export { type RemoveModelOptions, removeModel } from './remove-model.ts'
 export { type ReplayPlan, type ReplayReport, type ReplayTopicOptions, replayTopic } from './replay-topic.ts'
 export { type RestoreTopicOptions, restoreTopic } from './restore-topic.ts'

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
 import { testCluster, uniqueName } from '../cluster/shared-cluster.ts'
-import { temporaryFolder, vgm } from './run-command.ts'
+import { temporaryFolder, vgmShared } from './run-command.ts'
 
 suite('the flag --json on a cluster', () => {
   test('prints what the schemas say, for every command of a data set', async (t) => {
@@ -12,9 +12,9 @@ suite('the flag --json on a cluster', () => {
     const folder = temporaryFolder(t)
     const dataset = uniqueName('schemas')
     const own = ['--dataset', dataset, '--models-topic', `${dataset}.models`]
-    /** `vgm` compares the result with its schema. */
+    /** `vgmShared` compares the result with its schema. */
     const json = async (command: string, codes: readonly number[] = [0]) => {
-      const { code, out, err } = await vgm([...command.split(' '), '--json', ...own], { environment, folder })
+      const { code, out, err } = await vgmShared([...command.split(' '), '--json', ...own], { environment, folder })
       ok(codes.includes(code ?? -1), `vgm ${command}: ${code} ${err}`)
       ok(out !== '', command)
       return JSON.parse(out)

@@ -20,7 +20,7 @@ import { parseRowSpec } from '../../src/stages/synthetic/row-spec.ts'
 import { testCluster } from '../cluster/shared-cluster.ts'
 import { temporaryFolder } from '../files/temporary-folder.ts'
 import { TestPipeline } from '../pipeline/test-pipeline.ts'
-import { vgm } from './run-command.ts'
+import { vgmShared } from './run-command.ts'
 
 /** Two partitions of rows, and a model of them. */
 async function opened(t: Parameters<typeof TestPipeline.open>[0], promote = true) {
@@ -139,11 +139,11 @@ suite('versions of a model', () => {
     await rejects(remove(1), inUse(/it is the current one/))
     await normalizeTopic(cluster, { ...of, untilEnd: true })
     for (let version = 2; version <= 4; version++) await fit()
-    await rejects(remove(1), inUse(/4000 rows of .*\.normalized have it/))
+    await rejects(remove(1), inUse(/4000 rows of .*\.normalized were normalized with it/))
     await nameModel(cluster, { ...of, name: '@stable', version: 2 })
     await rejects(remove(2), inUse(/its name is @stable/))
     await replayTopic(cluster, { ...of, model: 3 })
-    await rejects(remove(3), inUse(/4000 rows of .*\.normalized\.v3 have it/))
+    await rejects(remove(3), inUse(/4000 rows of .*\.normalized\.v3 were normalized with it/))
     await nameModel(cluster, { ...of, name: '@stable' })
     await remove(2)
     await remove(1, true)
@@ -177,7 +177,7 @@ suite('versions of a model', () => {
     const { brokers, registry } = await testCluster()
     const of = ['--dataset', dataset, '--models-topic', modelsTopic, '--brokers', brokers, '--registry', registry]
     const run = async (...args: string[]) => {
-      const { code, out, err } = await vgm([...args, ...of])
+      const { code, out, err } = await vgmShared([...args, ...of])
       equal(code, 0, err)
       return out
     }
@@ -195,7 +195,7 @@ suite('versions of a model', () => {
     const page = readFileSync(card, 'utf8')
     match(page, /version 1<\/span> <span class="chip">@stable/)
     match(page, /No rows of this version have been counted/)
-    equal((await vgm(['model', 'card', '--html', card, ...of])).code, 2)
+    equal((await vgmShared(['model', 'card', '--html', card, ...of])).code, 2)
     equal(readFileSync(card, 'utf8'), page)
     await run('normalize', '--until-end', '--stats', '--stats-topic', `${dataset}.stats`)
     await run('model', 'card', '--html', card, '--overwrite', '--stats-topic', `${dataset}.stats`)
@@ -203,8 +203,8 @@ suite('versions of a model', () => {
     const picture = join(temporaryFolder(t), 'y.svg')
     match(await run('model', 'show', '--column', 'y', '--svg', picture), /^y \(int\): /m)
     match(readFileSync(picture, 'utf8'), /<title>Histograms and modes of y<\/title>/)
-    match((await vgm(['model', 'show', '--column', 'z', ...of])).err, /no column "z".*x, y/)
+    match((await vgmShared(['model', 'show', '--column', 'z', ...of])).err, /no column "z".*x, y/)
     match(await run('model', 'rm', '3'), /Version 3 of data set \S+ is deleted/)
-    match((await vgm(['model', 'rm', '1', ...of])).err, /its name is @stable/)
+    match((await vgmShared(['model', 'rm', '1', ...of])).err, /its name is @stable/)
   })
 })

@@ -28,6 +28,7 @@ suite('every flag of every command', () => {
     let checked = 0
     for (const { name, path } of leaves().map((leaf) => ({ name: leaf.name(), path: pathOf(leaf) }))) {
       const command = commandAt(path)
+      command.saveStateBeforeParse()
       for (const setting of settingsOf(command)) {
         const { key } = setting
         if (key === 'config') continue
@@ -51,8 +52,9 @@ suite('every flag of every command', () => {
         deepEqual(given(command, {}).source, 'default', where)
         deepEqual(given(command, { file }), { source: 'file', text: inFile }, where)
         deepEqual(given(command, { file, environment }), { source: 'environment', text: variable }, where)
+        deepEqual(given(command, { file, environment, flags }), { source: 'flag', text: flag }, where)
         // A command keeps the flags that it was given.
-        deepEqual(given(commandAt(path), { file, environment, flags }), { source: 'flag', text: flag }, where)
+        command.restoreStateBeforeParse()
         checked++
       }
     }
