@@ -167,11 +167,11 @@ suite('a training matrix', () => {
       const database = await openDatabase()
       t.after(() => database.close())
       const reader = await database.connection.runAndReadAll(`FROM '${folder}/matrix.parquet'`)
-      const last =
+      const [names, from, to] =
         encoding === 'index'
-          ? ['age', 'age.mode', 'age.null', 'same', 'same.mode', 'member', 'size']
-          : ['age.present', 'age.null', 'same', 'same.mode.0', 'member=true', 'member=false', 'size=M', 'size=L']
-      deepEqual(reader.columnNames().slice(encoding === 'index' ? -7 : -9, encoding === 'index' ? undefined : -1), last)
+          ? [['age', 'age.mode', 'age.null', 'same', 'same.mode', 'member', 'size'], -7, undefined]
+          : [['age.present', 'age.null', 'same', 'same.mode.0'], -9, -5]
+      deepEqual(reader.columnNames().slice(from, to), names)
       deepEqual(reader.getRowsJS(), await matrixOf(folder))
     })
 
