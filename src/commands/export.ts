@@ -10,6 +10,7 @@ import type { ClusterSession } from '../pipeline/cluster-session.ts'
 import { defaultMatrixClip, matrixFormats, matrixKinds, tableFormats } from '../pipeline/defaults.ts'
 import type { ExportMatrixReport } from '../stages/matrix/export-matrix.ts'
 import { type DatasetFlags, datasetCommand, printResult, progressOf, withCluster } from './command-context.ts'
+import { refuseFlags } from './refuse-flags.ts'
 import { parseVersionNameFlag, type VersionName } from './version-name.ts'
 
 interface ExportFlags extends DatasetFlags, MatrixFlags {
@@ -86,14 +87,6 @@ export function exportCommand(): Command {
 
 const matrixFlags = ['spans', 'model', 'categories', 'leave-out', 'rare', 'clip', 'indices']
 const tableFlags = ['csv-safe', 'key', 'position']
-
-/** Variables are for several commands at once; what was written here was meant. @throws UsageError */
-function refuseFlags(command: Command, names: readonly string[], why: string): void {
-  const given = command.options.find(
-    (option) => names.includes(option.name()) && command.getOptionValueSource(option.attributeName()) === 'cli',
-  )
-  if (given !== undefined) throw new UsageError(`${given.long} ${why}`, `Remove ${given.long}`)
-}
 
 async function requireRows(cluster: ClusterSession, topic: string, stage: ExportFlags['stage']): Promise<void> {
   const { requireTopic } = await import('../pipeline/row-topics.ts')

@@ -248,7 +248,7 @@ async function writeColumns(
   layout: MatrixLayout,
   path: string,
 ): Promise<void> {
-  const writer = await createColumns(format, path, columnNames(layout))
+  const writer = await createColumns(format, path, columnNames(layout.spans, encoding))
   try {
     let done = 0
     for (const group of groupsOf(chunks.chunks, groupChunks[format])) {

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { suite, type TestContext, test } from 'node:test'
 import { Ajv } from 'ajv'
 import { fileSchema } from '../../../scripts/docs/json-schemas.ts'
+import { openDatabase } from '../../../src/files/database.ts'
 import { NpyFile } from '../../../src/files/matrix/npy-file.ts'
 import { parseSpans, type Spans } from '../../../src/files/matrix/spans.ts'
 import { Normalizer } from '../../../src/mixture/normalizer.ts'
@@ -149,6 +150,30 @@ suite('a training matrix', () => {
     assertAlike(whole, ctganMatrix(rows, inMatrix, model, 0.99))
     deepEqual([fileWidth, width], [10, whole[0].length])
   })
+
+  for (const encoding of ['one-hot', 'index'] as const)
+    test(`has the same numbers in Parquet, in named columns, with the encoding ${encoding}`, async (t) => {
+      const rows = exampleRows(18_000)
+      const { folder } = await exportRows(t, rows, { encoding })
+      await exportRows(t, rows, {
+        encoding,
+        format: 'parquet',
+        file: `${folder}/matrix.parquet`,
+        spansFile: `${folder}/spans.json`,
+        overwrite: true,
+      })
+      const { fileFormat, rows: count } = spansOf(folder)
+      deepEqual([fileFormat, count], ['parquet', 18_000])
+      const database = await openDatabase()
+      t.after(() => database.close())
+      const reader = await database.connection.runAndReadAll(`FROM '${folder}/matrix.parquet'`)
+      const [names, from, to] =
+        encoding === 'index'
+          ? [['age', 'age.mode', 'age.null', 'same', 'same.mode', 'member', 'size'], -7, undefined]
+          : [['age.present', 'age.null', 'same', 'same.mode.0'], -9, -5]
+      deepEqual(reader.columnNames().slice(from, to), names)
+      deepEqual(reader.getRowsJS(), await matrixOf(folder))
+    })
 
   test('has numbers as categories where they are named, modelled ones too, and leaves columns out', async (t) => {
     const rows = exampleRows(3_000)
