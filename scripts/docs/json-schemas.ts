@@ -352,6 +352,7 @@ export const results: Readonly<Record<string, readonly [about: string, schema: J
         tolerance: number,
         maxIterations: integer,
         'regularization?': number,
+        'join?': number,
         minWeight: number,
       }),
       seed: integer,

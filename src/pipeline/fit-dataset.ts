@@ -87,6 +87,7 @@ export const columnsFitChecks = {
       tolerance: inMixture,
       maxIterations: inMixture,
       regularization: inMixture,
+      join: inMixture,
     },
   ),
   minWeight: leastWeight,
