@@ -45,7 +45,7 @@ suite('vgm generate', () => {
     equal((await done('generate', '--rows', '700', '--model', '1', '--topic', `${dataset}.again`)).rowsOut, 700)
     const { code, err } = await vgmShared(['generate', '--rows', '1', '--model', '9', ...of, file])
     equal(code, 2)
-    match(err, /no model version 9 .*Versions that exist: 1/)
+    match(err, /no model version 9 .*Use one of its versions: 1/)
   })
 
   test('writes a file without a cluster, and says how long it took', async (t) => {
@@ -68,7 +68,7 @@ suite('vgm generate', () => {
       [['--spec', spec], /none is named\. Name the data set with --dataset/],
       [['--model', 'current', 'rows.csv'], /none is named\. Name the data set with --dataset/],
       [['--spec', spec, 'rows.txt'], /does not determine a format/],
-      [['--spec', spec, '--topic', 't', 'rows.csv'], /to a file or to a topic/],
+      [['--spec', spec, '--topic', 't', 'rows.csv'], /The file rows.csv and --topic t exclude each other/],
       [['--spec', spec, '--dataset', 'd', '--workers', '2'], /--workers applies to files/],
       [['--spec', spec, '--model', '1', 'rows.csv'], /--model .*--spec|--spec .*--model/],
     ] as const) {

@@ -206,7 +206,7 @@ suite('fit --follow', () => {
     equal(code, 130)
     const refused = await vgmShared(['fit', '--every', '1h', ...flags])
     equal(refused.code, 2)
-    match(refused.err, /--every applies to a job that follows/)
+    match(refused.err, /--every applies to --follow only/)
   })
 })
 

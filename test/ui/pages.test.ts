@@ -9,7 +9,7 @@ import { randomFrom } from '../seeded-random.ts'
 import { launchChromium, withoutChromium } from './chromium.ts'
 import { fillTrips, fillWide, fitAgain } from './example-data.ts'
 
-/** Longer by hand: VGM_UI_SECONDS=600 node test/run.ts unit test/ui */
+/** Of the tests that use it for a while; `npm run test:ui-monkey` uses it at random for ten minutes. */
 const seconds = Number(process.env.VGM_UI_SECONDS ?? 8)
 
 const views = [
