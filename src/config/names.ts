@@ -40,6 +40,15 @@ export function topicNames(
   return topics
 }
 
+/**
+ * The topics of generated rows, which nobody is to take for real ones: normalized as they are loaded, and what restore
+ * makes of them.
+ */
+export function syntheticTopics(dataset: string): Pick<TopicNames, 'normalized' | 'restored' | 'deadLetters'> {
+  const normalized = `${dataset}.synthetic`
+  return { normalized, restored: `${normalized}.restored`, deadLetters: `${normalized}.dead-letters` }
+}
+
 /** @throws UsageError for a name that stands twice among topics that are used together */
 export function checkTopicParts(names: readonly string[]): void {
   const twice = names.find((name, i) => names.indexOf(name) < i)
