@@ -101,7 +101,7 @@ async function pythonWithKafka(t: Parameters<typeof temporaryFolder>[0]): Promis
   const made = await attempt('python3', ['-m', 'venv', folder])
   if (made.code !== 0) return { path: '', missing: `python3 -m venv failed: ${lastLine(made.err)}` }
   const path = join(folder, 'bin/python')
-  const quick = ['--quiet', '--disable-pip-version-check', '--retries', '1', '--timeout', '15']
+  const quick = ['--quiet', '--no-compile', '--disable-pip-version-check', '--retries', '1', '--timeout', '15']
   const got = await attempt(path, ['-m', 'pip', 'install', ...quick, 'confluent-kafka[avro,schemaregistry]'])
   if (got.code !== 0) return { path, missing: `pip could not install confluent-kafka: ${lastLine(got.err)}` }
   return { path }

@@ -7,16 +7,20 @@
  * `peers` compiles the programs that the bench compares us with, and compares their rows with ours. All broker tests
  * share one cluster, which they find in VGM_TEST_BROKERS and VGM_TEST_REGISTRY.
  * VGM_CLUSTER=docker|jvm|embedded|external chooses it; somebody's KAFKA_BROKERS is used with `external` only. Two
- * broker files and a unit file run at a time; the faults come last, alone.
+ * broker files run at a time, then the faults. Unit files take what these leave of the processors.
  *
  * A whole run shows a line a file, and the tests that failed; a run of parts shows each test. The end is node's own
  * summary, over all of them.
  */
-import { globSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { globSync, mkdirSync, writeFileSync } from 'node:fs'
+import { setPriority } from 'node:os'
+import { dirname, join, relative } from 'node:path'
 import { finished } from 'node:stream/promises'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
+import { pathToFileURL } from 'node:url'
 import { startCluster } from '../src/cluster/start-cluster.ts'
 
 const total: Record<string, number> = { tests: 0, suites: 0, passed: 0, failed: 0, cancelled: 0, skipped: 0, todo: 0 }
@@ -38,18 +42,72 @@ const [docker, peers] = [ofKind('docker'), ofKind('peers')]
 const [broker, jvm, faults] = which === 'peers' ? [peers, [], []] : [ofKind('broker'), ofKind('jvm'), ofKind('faults')]
 const unit = files.filter((file) => ![...broker, ...jvm, ...faults, ...docker, ...peers].includes(file)).sort()
 
+/**
+ * Folders whose unit files run in one process: they touch nothing but their own modules, and the start of a process is
+ * most of a short file.
+ */
+const together = [
+  ...['avro', 'batch', 'docs', 'drawing', 'drift', 'embedded/core', 'embedded/protocol', 'embedded/registry'],
+  ...['mixture', 'model', 'rows'],
+]
+/** Begun first, so that none of them is left alone at the end. */
+const longest = ['ui/pages', 'kafka/protocol-model', 'mixture', 'files/reading']
+
 /** A file that takes longer hangs: the longest, the faults in short, takes some three minutes. */
 const fileMs = 15 * 60_000
 
+/** Files that are not of the checkout, by their path. */
+const shownAs = new Map<string, string>()
 const startedAt = performance.now()
 const passed: boolean[] = []
-if (which === 'unit') passed.push(await runFiles(unit, 2))
+if (which === 'unit') passed.push(await runFiles(parts.length > 0 ? unit : byFolder(unit), 2))
 if (which === 'broker' || which === 'peers') passed.push(await runWithCluster())
-// Broker tests wait for much of their time, unit tests hardly ever.
-if (which === 'all') passed.push(...(await Promise.all([runFiles(unit, 1), runWithCluster()])))
+if (which === 'all') passed.push(...(await Promise.all([runUnitBehind(), runWithCluster()])))
 if (which === 'docker') passed.push(await runFiles(docker, 1))
-summarize()
-process.exitCode = passed.every(Boolean) && total.tests > 0 ? 0 : 1
+const isPassed = passed.every(Boolean) && total.tests > 0
+if (process.send) process.send({ total, isPassed } satisfies Ended)
+else summarize()
+process.exitCode = isPassed ? 0 : 1
+
+/** What the process of the unit files tells. */
+interface Ended {
+  readonly total: typeof total
+  readonly isPassed: boolean
+}
+
+/**
+ * Runs the unit files in a process that stands behind all others. Broker tests wait for much of their time, and some
+ * watch the seconds; unit tests hardly ever do either.
+ */
+async function runUnitBehind(): Promise<boolean> {
+  if (unit.length === 0) return true
+  const child = fork(import.meta.filename, ['unit', ...parts])
+  setPriority(child.pid!, 5)
+  let isPassed = false
+  child.on('message', (ended: Ended) => {
+    isPassed = ended.isPassed
+    for (const name of Object.keys(total)) total[name] += ended.total[name]
+  })
+  await once(child, 'close')
+  return isPassed
+}
+
+/** The longest first, and for each folder of `together` one file that imports the others. */
+function byFolder(files: readonly string[]): string[] {
+  const cache = join(checkout, 'node_modules/.cache/tests')
+  mkdirSync(cache, { recursive: true })
+  const names = new Map(files.map((file) => [file, relative(join(checkout, 'test'), file)]))
+  for (const folder of together) {
+    const own = [...names].filter(([, name]) => dirname(name) === folder).map(([file]) => file)
+    for (const file of own) names.delete(file)
+    const all = join(cache, `${folder.replace('/', '-')}.mjs`)
+    writeFileSync(all, own.map((file) => `import ${JSON.stringify(pathToFileURL(file).href)}\n`).join(''))
+    names.set(all, folder)
+    shownAs.set(all, `test/${folder} (${own.length} files)`)
+  }
+  const isLong = ([, name]: readonly [string, string]) => longest.some((start) => name.startsWith(start))
+  return [...[...names].filter(isLong), ...[...names].filter((each) => !isLong(each))].map(([file]) => file)
+}
 
 async function runWithCluster(): Promise<boolean> {
   if (broker.length + jvm.length + faults.length === 0) return true
@@ -93,7 +151,9 @@ async function runFiles(files: string[], concurrency: number, env = process.env)
       if (!files.includes(name)) return
       const progress = `${++done}/${files.length}`.padStart(7)
       const seconds = (ms / 1000).toFixed(1).padStart(6)
-      process.stdout.write(`${progress} ${seconds} s ${passed ? ' ' : '✖'} ${relative(checkout, name)}\n`)
+      process.stdout.write(
+        `${progress} ${seconds} s ${passed ? ' ' : '✖'} ${shownAs.get(name) ?? relative(checkout, name)}\n`,
+      )
     })
   const report = events
     // Two runs would print two summaries.

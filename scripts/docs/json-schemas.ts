@@ -154,6 +154,32 @@ const comparison = object({
   leastGain: of(number, 'the gain that a promotion needs'),
 })
 
+/** What a fit decides. */
+const modelContent = {
+  recipe: oneOf('scaled', 'sklearn'),
+  options: object({
+    components: integer,
+    weightConcentrationPrior: number,
+    tolerance: number,
+    maxIterations: integer,
+    'regularization?': number,
+    'join?': number,
+    minWeight: number,
+  }),
+  seed: integer,
+  lineage: object({
+    topic: text,
+    partitions: list(object({ partition: integer, startOffset: integer, endOffset: integer })),
+    rowsSeen: number,
+    rowsUsed: integer,
+    schemaId: integer,
+    schemaFingerprint: text,
+    softwareVersion: text,
+  }),
+  columns: list(columnModel),
+}
+const unseenFrom = list(object({ partition: integer, offset: integer }))
+
 const origin = { by: of(text, 'who has ordered it'), at: of(text, 'time, ISO 8601') }
 const paused = object({ paused: flag, ...origin })
 const rate = object({ rowsPerSecond: orNull(number), ...origin })
@@ -255,7 +281,39 @@ export const results: Readonly<Record<string, readonly [about: string, schema: J
   ],
   normalize: ['a run of the stage', stage],
   restore: ['a run of the stage', stage],
-  export: ['a written file', both(stage, object({ tombstones, skipped: of(integer, 'rows that could not be read') }))],
+  export: [
+    'a written file',
+    both(
+      stage,
+      object({
+        tombstones,
+        skipped: of(integer, 'rows that could not be read'),
+        'otherVersions?': of(integer, 'of --as: rows of other versions of the model than --model'),
+        'matrix?': of(
+          object({
+            as: oneOf('ctgan', 'quantile', 'ple'),
+            file: text,
+            spans: of(text, 'file that says what the columns are'),
+            version: of(integer, 'of the model'),
+            width: of(integer, 'columns of the training matrix'),
+            fileWidth: of(integer, 'columns of the file'),
+            columns: list(
+              object({
+                name: text,
+                kind: oneOf('continuous', 'discrete'),
+                width: integer,
+                nulls: integer,
+                'clipped?': of(integer, 'values that were cut'),
+                'rare?': of(integer, 'categories that share a place'),
+              }),
+            ),
+            leftOut: list(object({ column: text, reason: text })),
+          }),
+          'of --as',
+        ),
+      }),
+    ),
+  ],
   replay: ['a backfill', both(stage, object(Object.fromEntries(Object.entries(plan).map(([k, v]) => [`${k}?`, v]))))],
   'replay --dry-run': [
     'an estimate',
@@ -345,30 +403,10 @@ export const results: Readonly<Record<string, readonly [about: string, schema: J
       dataset: text,
       version: integer,
       createdAtMs: integer,
-      recipe: oneOf('scaled', 'sklearn'),
-      options: object({
-        components: integer,
-        weightConcentrationPrior: number,
-        tolerance: number,
-        maxIterations: integer,
-        'regularization?': number,
-        'join?': number,
-        minWeight: number,
-      }),
-      seed: integer,
-      lineage: object({
-        topic: text,
-        partitions: list(object({ partition: integer, startOffset: integer, endOffset: integer })),
-        rowsSeen: number,
-        rowsUsed: integer,
-        schemaId: integer,
-        schemaFingerprint: text,
-        softwareVersion: text,
-      }),
+      ...modelContent,
       contentSha256: text,
-      columns: list(columnModel),
       'comparison?': of(comparison, 'of a version of fit --follow'),
-      'unseenFrom?': of(list(object({ partition: integer, offset: integer })), 'raw rows that no fit had seen then'),
+      'unseenFrom?': of(unseenFrom, 'raw rows that no fit had seen then'),
     }),
   ],
   'model show --check': [
@@ -403,6 +441,11 @@ export const results: Readonly<Record<string, readonly [about: string, schema: J
       dataset: text,
       rows: list(object({ partition: integer, offset: integer, timestampMs: number, 'version?': integer })),
     }),
+  ],
+  'model export': ['the file that was written', object({ dataset: text, version: integer, file: text })],
+  'model import': [
+    'a published model',
+    object({ ...fitted, promoted: of(flag, 'whether it is the current version now') }),
   ],
   'model card': ['the page that was written', object({ dataset: text, version: integer, file: text })],
   'model alias': ['a name', object({ dataset: text, name: text, version: orNull(integer) })],
@@ -570,6 +613,92 @@ export const results: Readonly<Record<string, readonly [about: string, schema: J
   ],
 }
 
+/** A value of a category column, as JSON has it. */
+const category: JsonSchema = { type: ['string', 'number', 'boolean'] }
+
+const span = object({
+  column: of(text, 'of the rows; a path with dots for one in a nested record'),
+  kind: of(
+    oneOf('value', 'mode', 'null', 'category', 'score', 'ple'),
+    'what stands there: the number within its mode; one-hot of the mode; one-hot of [present, null]; one-hot of the ' +
+      'category; a quantile; a piecewise-linear encoding',
+  ),
+  start: of(integer, 'first column of the training matrix'),
+  width: of(integer, 'columns of the training matrix'),
+  activation: of(oneOf('tanh', 'softmax', 'sigmoid', 'linear'), "of the generator's last layer"),
+  fileStart: of(integer, 'first column of the file; equal to start if the encoding is one-hot'),
+  fileWidth: of(integer, 'columns of the file: 1 for a softmax span if the encoding is index'),
+  'mean?': of(list(number), 'of kind mode: of each mode, in the unit of the column'),
+  'std?': of(list(number), 'of kind mode: x = 4 std value + mean'),
+  'categories?': of(list(category), 'of kind category, in order of appearance; place i stands for category i'),
+  'rareAt?': of(integer, 'of kind category: the place that all rare categories share, after the others'),
+  'nullAt?': of(integer, 'of kind category: the place of null, the last one'),
+  'counts?': of(list(integer), 'of kind mode, null and category: rows at each place'),
+  'edges?': of(list(number), 'of kind ple: width + 1 edges of the bins, in the unit of the column'),
+})
+
+/** Files with JSON in them that a command writes, by the name of their schema. */
+export const files: Readonly<Record<string, readonly [about: string, schema: JsonSchema]>> = {
+  model: [
+    'a model: written by vgm model export and the Python package, read by vgm model import',
+    object({
+      'dataset?': of(text, 'whose model it was; an import gives it to the data set of its flag'),
+      'version?': of(integer, 'where it was exported; an import gives it the next one'),
+      'createdAtMs?': of(integer, 'likewise'),
+      ...modelContent,
+      'contentSha256?': of(text, 'of the content; a file that does not match it is refused'),
+      'comparison?': of(comparison, 'of a version of fit --follow; not imported'),
+      'unseenFrom?': of(unseenFrom, 'likewise'),
+    }),
+  ],
+  spans: [
+    'what the columns of a training matrix are: written by vgm export --as, read by vgm load --as',
+    object({
+      formatVersion: of(integer, '1'),
+      as: oneOf('ctgan', 'quantile', 'ple'),
+      dataset: text,
+      topic: of(text, 'of the normalized rows'),
+      model: of(
+        object({ version: integer, contentSha256: text }),
+        'the model of all rows; its version and the hash of its content',
+      ),
+      file: of(text, 'name of the matrix, which is beside this file'),
+      fileFormat: oneOf('npy', 'parquet', 'arrow'),
+      encoding: of(
+        oneOf('one-hot', 'index'),
+        'how the file has softmax spans: as they are, or the place of the 1 as one number, counted from 0',
+      ),
+      rows: of(integer, 'rows of the matrix'),
+      width: of(integer, 'columns of the training matrix'),
+      fileWidth: of(integer, 'columns of the file'),
+      clip: of(orNull(number), 'values are between -clip and clip; null if none was cut'),
+      spans: of(list(span), 'in the order of the matrix; they leave no gap'),
+      columns: of(
+        list(
+          object({
+            name: text,
+            kind: oneOf('continuous', 'discrete'),
+            type: of(text, 'Avro type of the raw column: int, long, float, double, decimal, string, boolean, enum'),
+            start: of(integer, 'first column of the training matrix'),
+            width: of(integer, 'columns of all of its spans'),
+            nulls: of(integer, 'rows that are null'),
+            'fill?': of(number, 'of kind continuous: the number that stands in for null, in the unit of the column'),
+            'clipped?': of(integer, 'of kind continuous: values that were cut'),
+            'roundTo?': of(integer, 'of kind continuous: decimals that restored values are rounded to'),
+            'rare?': of(
+              object({ categories: list(category), counts: list(integer) }),
+              'of kind discrete: the categories that share a place, and rows of each',
+            ),
+          }),
+        ),
+        'in the order of the matrix',
+      ),
+      leftOut: of(list(object({ column: text, reason: text })), 'columns of the rows that the matrix does not have'),
+      rawSchema: of(text, 'Avro schema of a raw row that has these columns alone'),
+    }),
+  ],
+}
+
 /** @example schemaFile('model show --check') // 'model-show-check.schema.json' */
 export const schemaFile = (command: string): string => `${command.replaceAll(/[ -]+/g, '-')}.schema.json`
 
@@ -584,6 +713,12 @@ export function resultSchema(command: string): JsonSchema {
   }
 }
 
+/** The schema of a file. */
+export function fileSchema(name: string): JsonSchema {
+  const [about, schema] = files[name]
+  return { $schema: 'http://json-schema.org/draft-07/schema#', title: `${name}.json`, description: about, ...schema }
+}
+
 /** The document that describes them all. */
 export function jsonDocument(): string {
   const parts = Object.entries(results).map(([command, [about, schema]]) =>
@@ -593,7 +728,14 @@ export function jsonDocument(): string {
       ...(schema.properties === undefined ? [] : [fieldTable(schema)]),
     ].join('\n\n'),
   )
-  return `${parts.join('\n\n')}\n`
+  const written = Object.entries(files).map(([name, [about, schema]]) =>
+    [
+      `### ${name}.json`,
+      `A file: ${about}.\n[${schemaFile(name)}](../schemas/json/${schemaFile(name)})`,
+      fieldTable(schema),
+    ].join('\n\n'),
+  )
+  return `${[...parts, ...written].join('\n\n')}\n`
 }
 
 function fieldTable(schema: JsonSchema): string {

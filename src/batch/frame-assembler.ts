@@ -66,7 +66,7 @@ export class FrameAssembler {
   /** Where the next bytes may be written to. */
   room(): Buffer {
     if (this.#frame !== undefined) return this.#frame.subarray(this.#filled)
-    if (this.#head.length === 0) this.#head = Buffer.from(new ArrayBuffer(headBytes))
+    if (this.#head.length === 0) this.#head = Buffer.allocUnsafeSlow(headBytes)
     return this.#head
   }
 

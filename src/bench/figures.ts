@@ -78,7 +78,8 @@ export class Figures {
 
   /** The median over the rounds of a round's best; null if it was not measured. */
   speed(figure: Figure): number | null {
-    return median([...this.#rounds(figure).values()])
+    const speed = median([...this.#rounds(figure).values()])
+    return speed === null ? null : Math.round(speed)
   }
 
   /** The median over the rounds in which both were measured: what slows a round down slows both. */
@@ -109,7 +110,10 @@ export class Figures {
   }
 }
 
-/** Of an even number the upper one of the two in the middle; null of none. */
+/** Of an even number the mean of the two in the middle; null of none. */
 export function median(values: readonly number[]): number | null {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? null
+  if (values.length === 0) return null
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = sorted.length >> 1
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
 }

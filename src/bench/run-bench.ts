@@ -40,10 +40,12 @@ import { oneDoubleRecord, orderRecord, writeStockRecords } from './stock-records
 import { wireCopyGrid, wireCopyText } from './wire-copy-grid.ts'
 
 export interface BenchOptions {
-  /** of one double; other shapes have fewer, in proportion, but the flights, of which there are three million */
+  /** of one double; other shapes have fewer, in proportion, but the flights, which come in threes of millions */
   readonly rows: number
   readonly rounds: number
   readonly parts: ReadonlySet<BenchPart>
+  /** of those that the parts are measured on */
+  readonly shapes: readonly RowShape[]
   /** undefined in the package, which has no peers */
   readonly preparePeers: PreparePeers | undefined
   readonly say: (line: string) => void
@@ -102,7 +104,7 @@ class Bench {
       await this.#fill(shape, this.#made(rawTopic(shape)))
       await publishModel(this.#cluster, datasetOf[shape], modelledColumns[shape])
     }
-    if (parts.has('wireCopy') || parts.has('normalize')) await this.#fillStockTopics()
+    if ((parts.has('wireCopy') || parts.has('normalize')) && shapes.includes('oneDouble')) await this.#fillStockTopics()
   }
 
   async round(round: number): Promise<void> {
@@ -253,15 +255,19 @@ class Bench {
   async #fill(shape: RowShape, topic: string): Promise<void> {
     const rows = this.#rowsOf(shape)
     if (shape === 'orders') return this.#fillWithOrders(topic, rows)
-    const of = { kind: 'generate', topic, partitions } as const
-    await this.#measure(
-      {
-        oneDouble: { ...of, spec: oneDoubleSpec, rows },
-        tenColumns: { ...of, spec: tenColumnsSpec, rows },
-        flights: { kind: 'load', topic, file: demoFile(), partitions } as const,
-      }[shape],
-      shape,
-    )
+    if (shape === 'flights') return this.#fillWithFlights(topic, rows)
+    const spec = { oneDouble: oneDoubleSpec, tenColumns: tenColumnsSpec }[shape]
+    await this.#measure({ kind: 'generate', topic, partitions, spec, rows }, shape)
+  }
+
+  /** The file's rows, as often as it takes. */
+  async #fillWithFlights(topic: string, rows: number): Promise<void> {
+    const once = this.#made('bench-flights-once')
+    const file = await this.#measure({ kind: 'load', topic: once, file: demoFile(), partitions }, 'flights')
+    const [settings] = wireCopyGrid(false)
+    const copy = { kind: 'wireCopy', topic: once, output: topic, compression: 'none', settings } as const
+    for (let filled = 0; filled < rows; filled += file.rows) await this.#measure(copy, 'flights')
+    await this.#delete([once])
   }
 
   async #fillWithOrders(topic: string, rows: number): Promise<void> {
@@ -291,11 +297,12 @@ class Bench {
     this.#options.say(`a stock producer's batches to ${topic}, ${codec}: ${formatSpeed(written / seconds)}`)
   }
 
-  /** That are asked for. */
+  /** That are asked for, and that a part is measured on. */
   #shapes(): readonly RowShape[] {
-    const { parts } = this.#options
-    if (parts.has('wireCopy') || parts.has('normalize') || parts.has('peers')) return rowShapes
-    return parts.has('restore') ? restoredShapes : ['oneDouble']
+    const { parts, shapes } = this.#options
+    const isAll = parts.has('wireCopy') || parts.has('normalize') || parts.has('peers')
+    const measured: readonly RowShape[] = isAll ? rowShapes : parts.has('restore') ? restoredShapes : ['oneDouble']
+    return measured.filter((shape) => shapes.includes(shape))
   }
 
   #rowsOf(shape: RowShape): number {

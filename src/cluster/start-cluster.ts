@@ -74,7 +74,7 @@ export async function startCluster({
   registryHeap = '384m',
   memoryBytes,
 }: StartClusterOptions = {}): Promise<Cluster> {
-  if (dataDir === '') throw new UsageError('The data folder has no name', 'Give --data-dir a path, or leave it out')
+  if (dataDir === '') throw new UsageError('--data-dir is empty', 'Give it a path, or leave it out')
   const chosen = kind === 'auto' ? kindFrom(environment) : kind
   const storage: StorageChoice = {
     ...(dataDir !== undefined && { dataDir: resolve(dataDir) }),
@@ -115,19 +115,19 @@ const embeddedNotice =
 function refuseUnusable({ dataDir, memoryBytes }: StorageChoice, kind: ClusterKind | 'auto'): void {
   if (dataDir !== undefined && memoryBytes !== undefined)
     throw new UsageError(
-      'Rows are in a data folder, or in memory up to a limit: not both',
+      '--data-dir keeps the rows in a folder, and --memory in memory: they exclude each other',
       'Leave out --memory or --data-dir',
     )
   if (memoryBytes !== undefined && kind !== 'auto' && kind !== 'embedded')
     throw new UsageError(
-      `A limit of memory is for the kind embedded: a cluster of the kind ${kind} keeps its rows elsewhere`,
+      `--memory limits the rows of an embedded cluster, and --cluster ${kind} keeps its rows elsewhere`,
       'Leave out --memory, or choose --cluster embedded',
     )
   if (dataDir === undefined || (kind !== 'docker' && kind !== 'external')) return
   throw new UsageError(
     kind === 'docker'
-      ? 'Containers keep their rows inside: a data folder is for the kinds jvm and embedded'
-      : 'A running cluster has its own place for rows: a data folder is for the kinds jvm and embedded',
+      ? '--data-dir applies to --cluster jvm and embedded, and containers keep their rows inside'
+      : '--data-dir applies to --cluster jvm and embedded, and a running cluster has its own place for rows',
     'Leave out --data-dir, or choose --cluster jvm or --cluster embedded',
   )
 }
@@ -151,7 +151,10 @@ async function isDockerReady(): Promise<boolean> {
 
 function kindFrom({ VGM_CLUSTER: kind = 'auto' }: Environment): ClusterKind | 'auto' {
   if (kind === 'auto' || kind === 'external' || kind === 'docker' || kind === 'jvm' || kind === 'embedded') return kind
-  throw new UsageError(`VGM_CLUSTER is "${kind}"`, 'Set it to auto, external, docker, jvm or embedded')
+  throw new UsageError(
+    `VGM_CLUSTER=${kind} names no kind of cluster`,
+    'Set it to auto, external, docker, jvm or embedded',
+  )
 }
 
 function externalCluster(environment: Environment, chosen: 'auto' | 'external'): Cluster | undefined {

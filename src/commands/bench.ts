@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander'
 import { benchResult, benchText } from '../bench/bench-report.ts'
 import { type BenchPart, benchParts, chosenParts } from '../bench/parts.ts'
 import type { PreparePeers } from '../bench/peers.ts'
+import { type RowShape, rowShapes } from '../bench/row-shapes.ts'
 import { parseCount, type ValueSchema, valueParser } from '../config/value-parsers.ts'
 import { UsageError } from '../errors.ts'
 import { type ClusterCommandFlags, printResult, withCluster } from './command-context.ts'
@@ -12,18 +13,23 @@ interface BenchFlags extends ClusterCommandFlags, OwnClusterFlags {
   readonly rounds: number
   readonly only?: BenchPart[]
   readonly without?: BenchPart[]
+  readonly shapes?: RowShape[]
 }
 
-const partsSchema: ValueSchema = { anyOf: [{ type: 'string' }, { type: 'array', items: { enum: benchParts } }] }
+/** For flags with some of these names, with commas between. */
+function parseNames<Name extends string>(names: readonly Name[]) {
+  const schema: ValueSchema = { anyOf: [{ type: 'string' }, { type: 'array', items: { enum: names } }] }
+  return valueParser(schema, (text) =>
+    text.split(',').map((each) => {
+      const found = names.find((name) => name === each.trim())
+      if (found === undefined) throw new InvalidArgumentError(`Write one or more of ${names.join(', ')}.`)
+      return found
+    }),
+  )
+}
 
 /** For the flags that choose parts. */
-export const parseParts = valueParser(partsSchema, (text) =>
-  text.split(',').map((name) => {
-    const part = benchParts.find((candidate) => candidate === name.trim())
-    if (part === undefined) throw new InvalidArgumentError(`Write some of ${benchParts.join(', ')}.`)
-    return part
-  }),
-)
+export const parseParts = parseNames(benchParts)
 
 /** @param preparePeers what only a checkout has: bench/run.ts gives it */
 export function benchCommand(preparePeers?: PreparePeers): Command {
@@ -36,17 +42,18 @@ export function benchCommand(preparePeers?: PreparePeers): Command {
     .option('--rounds <n>', 'number of rounds; each figure is the median of them', parseCount, 3)
     .option('--only <parts>', `with commas between: ${benchParts.join(', ')}`, parseParts)
     .option('--without <parts>', 'parts not to measure', parseParts)
+    .option('--shapes <shapes>', `shapes of rows: ${rowShapes.join(', ')}`, parseNames(rowShapes))
     .action(async (flags: BenchFlags) => {
       const parts = chosenParts(flags.only, flags.without)
       if (parts.size === 0) throw new UsageError('No part is left to measure', 'Drop --only or --without')
       const { runBench } = await import('../bench/run-bench.ts')
-      const { debug = false, logLevel } = flags
+      const { debug = false, logLevel, rows, rounds, shapes = rowShapes } = flags
       const figures = await withOwnCluster(flags, (address) =>
         withCluster({ ...address, debug, logLevel }, (cluster) =>
-          runBench(cluster, { rows: flags.rows, rounds: flags.rounds, parts, preparePeers, say }),
+          runBench(cluster, { rows, rounds, parts, shapes, preparePeers, say }),
         ),
       )
-      printResult(flags, benchResult(flags.rows, figures), benchText(figures))
+      printResult(flags, benchResult(rows, figures), benchText(figures))
     })
 }
 

@@ -106,12 +106,8 @@ export async function withCluster<T>(
 ): Promise<T> {
   const address = await clusterAddress(flags)
   const { plainUse, withClusterAt } = await import('../pipeline/cluster-session.ts')
-  return withClusterAt(
-    address,
-    plainUse(createLogger(logLevel(flags), { run: drawRun() }), interruption(commandGraceMs)),
-    work,
-    mustAnswer,
-  )
+  const use = plainUse(createLogger(logLevel(flags), { run: drawRun() }), interruption(commandGraceMs))
+  return withClusterAt(address, { ...use, commandLine: process.argv.slice(2) }, work, mustAnswer)
 }
 
 export function logLevel({ debug, logLevel }: CommonFlags): LogLevel {

@@ -62,7 +62,10 @@ function listCommand(): Command {
       withCluster(flags, async (cluster) => {
         if (flags.rows) return listRows(cluster, flags)
         if (flags.code !== undefined)
-          throw new UsageError('--code chooses rows, and causes are counted', 'Add --rows, or remove it')
+          throw new UsageError(
+            '--code applies to a list of rows, and without --rows this counts causes',
+            'Add --rows, or leave out --code',
+          )
         const { countDeadLetters } = await import('../pipeline/index.ts')
         const { rows, groups: all } = await countDeadLetters(cluster, { dataset: flags.dataset, topic: flags.topic })
         const groups = all.slice(0, flags.limit ?? (flags.json ? all.length : defaultLimit))
@@ -173,7 +176,10 @@ function parseRange(range: string): DeadLetterRange {
   const match = /^(\d+)\/(\d+)(?:-(?:\1\/)?(\d+))?$/.exec(range)
   const [partition, from, to] = [match?.[1], match?.[2], match?.[3] ?? match?.[2]].map(Number)
   if (match === null || to < from)
-    throw new UsageError(`"${range}" is not a range of dead letters`, 'Write partition/offset, or 0/12-99')
+    throw new UsageError(
+      `"${range}" is not a range of dead letters`,
+      'Write partition/offset or partition/from-to, such as 0/12 or 0/12-99',
+    )
   return { partition, from, to }
 }
 
@@ -189,7 +195,10 @@ function codeOption(): Option {
 function codesOf({ code: codes }: { readonly code?: readonly string[] }): readonly string[] | undefined {
   const unknown = codes?.find((code) => !rowErrorCodes.slice(1).includes(code))
   if (unknown === undefined) return codes
-  throw new UsageError(`"${unknown}" is no code of dead letters`, `Write some of ${rowErrorCodes.slice(1).join(', ')}`)
+  throw new UsageError(
+    `"${unknown}" is no code of dead letters`,
+    `Write one or more of ${rowErrorCodes.slice(1).join(', ')}`,
+  )
 }
 
 const mostShown = 40

@@ -40,7 +40,10 @@ export function driftCommand(): Command {
         return watch(flags, options, every)
       }
       if (flags.http !== undefined)
-        throw new UsageError('--http serves a process that stays, and this one measures once', 'Add --every 1m')
+        throw new UsageError(
+          '--http needs a process that stays, and without --every this one measures once and ends',
+          'Add --every 1m',
+        )
       await withCluster(flags, async (cluster) => {
         const { measureDrift } = await import('../pipeline/index.ts')
         const sinceMs = since === undefined ? undefined : Date.now() - since
@@ -52,7 +55,9 @@ export function driftCommand(): Command {
 
 /** A line for each measurement as JSON; for people, the table whenever the columns with an alarm are others. */
 async function watch(flags: DriftFlags, options: MeasureDriftOptions, everyMs: number): Promise<void> {
-  const stage = { stage: 'drift', needs: ['brokers', 'model'] as const, members: 1, runsOn: true }
+  const { modelsTopic, statsTopic } = flags
+  const names = { modelsTopic, statsTopic }
+  const stage = { stage: 'drift', needs: ['brokers', 'model'] as const, members: 1, runsOn: true, names }
   let before: string | undefined
   await withObserved(flags, stage, async (cluster) => {
     const { watchDrift } = await import('../pipeline/watch-drift.ts')

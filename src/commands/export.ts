@@ -1,15 +1,21 @@
 import { type Command, Option } from 'commander'
 import { topicNames } from '../config/names.ts'
-import { parseTopic } from '../config/value-parsers.ts'
+import { parseCount, parseLimit, parseList, parseTopic } from '../config/value-parsers.ts'
+import { UsageError } from '../errors.ts'
 import type { TableFormat } from '../files/file-format.ts'
-import { stageText } from '../observe/report-text.ts'
-import { tableFormats } from '../pipeline/defaults.ts'
+import type { MatrixFormat, MatrixKind } from '../files/matrix/spans.ts'
+import { printableLine } from '../observe/printable-text.ts'
+import { sizeText, stageText } from '../observe/report-text.ts'
+import type { ClusterSession } from '../pipeline/cluster-session.ts'
+import { defaultMatrixClip, matrixFormats, matrixKinds, tableFormats } from '../pipeline/defaults.ts'
+import type { ExportMatrixReport } from '../stages/matrix/export-matrix.ts'
 import { type DatasetFlags, datasetCommand, printResult, progressOf, withCluster } from './command-context.ts'
+import { parseVersionNameFlag, type VersionName } from './version-name.ts'
 
-interface ExportFlags extends DatasetFlags {
+interface ExportFlags extends DatasetFlags, MatrixFlags {
   readonly topic?: string
   readonly stage: 'normalized' | 'restored' | 'raw'
-  readonly format?: TableFormat
+  readonly format?: TableFormat | MatrixFormat
   readonly csvSafe?: boolean
   readonly overwrite?: boolean
   readonly key?: boolean
@@ -17,9 +23,24 @@ interface ExportFlags extends DatasetFlags {
   readonly skipUnreadable?: boolean
 }
 
+/** Flags of --as. */
+interface MatrixFlags {
+  readonly as?: MatrixKind
+  readonly spans?: string
+  readonly model?: VersionName
+  readonly categories?: string[]
+  readonly leaveOut?: string[]
+  readonly rare?: number
+  readonly clip?: number
+  readonly indices?: boolean
+}
+
 function tombstonesText(count: number): string {
   return count === 1 ? '1 tombstone is' : `${count.toLocaleString('en')} tombstones are`
 }
+
+/** Of tables, and of matrices. */
+const writtenFormats = [...new Set([...tableFormats, ...matrixFormats])]
 
 /** Which command fills the topic of a stage. */
 const stageCommands = { raw: 'load', normalized: 'normalize', restored: 'restore' } as const
@@ -27,7 +48,7 @@ const stageCommands = { raw: 'load', normalized: 'normalize', restored: 'restore
 export function exportCommand(): Command {
   return datasetCommand(
     'export',
-    'write a normalized or restored topic to a Parquet or CSV file',
+    'write a topic to a Parquet or CSV file, or as a matrix to train a generator on',
     'vgm export --dataset trips trips.parquet',
   )
     .argument('<file>', 'file to write; its extension determines the format')
@@ -35,41 +56,164 @@ export function exportCommand(): Command {
       new Option('--stage <stage>', 'which rows').choices(['normalized', 'restored', 'raw']).default('normalized'),
     )
     .option('--topic <topic>', 'topic to export (default: that of --stage)', parseTopic)
-    .addOption(new Option('--format <format>', 'format of the file (default: by its extension)').choices(tableFormats))
+    .addOption(
+      new Option('--format <format>', 'format of the file (default: by its extension)').choices(writtenFormats),
+    )
     .option('--csv-safe', 'write an apostrophe before texts that a spreadsheet would interpret as a formula')
     .option('--overwrite', 'replace a file that exists')
     .option('--key', 'add the key as column _key')
     .option('--position', 'add partition and offset as columns _partition and _offset')
     .option('--skip-unreadable', 'omit rows and batches that cannot be read, and count them')
-    .action(async (file: string, flags: ExportFlags) => {
+    .addOption(new Option('--as <what>', 'write a training matrix').choices(matrixKinds))
+    .option('--spans <file>', 'file that says what the columns are (default: spans.json beside the matrix)')
+    .option('--categories <list>', 'numbers that are categories, besides texts and booleans', parseList)
+    .option('--leave-out <list>', 'columns that the matrix is not to have', parseList)
+    .option('--rare <rows>', 'categories of fewer rows share a column (default: each has its own)', parseCount)
+    .option('--clip <magnitude>', `of --as: limit of values (default: ${defaultMatrixClip})`, parseLimit)
+    .option('--indices', 'write the place of each 1 as one number, instead of one-hot columns')
+    .option('--model <version>', 'of --as: take rows of this version only', parseVersionNameFlag)
+    .action(async (file: string, flags: ExportFlags, command: Command) => {
       const topic = flags.topic ?? topicNames(flags.dataset)[flags.stage]
-      const { checkExport, exportTopic } = await import('../pipeline/export-topic.ts')
-      const { format, overwrite, csvSafe } = flags
-      await checkExport({ file, format, overwrite, csvSafe })
-      await withCluster(flags, async (cluster) => {
-        const { requireTopic } = await import('../pipeline/row-topics.ts')
-        await requireTopic(
-          cluster,
-          topic,
-          `Run "vgm ${stageCommands[flags.stage]}" first, or name another with --topic`,
-        )
-        const progress = progressOf(flags, 'export')
-        const exporting = exportTopic(cluster, {
-          topic,
-          modelsTopic: flags.modelsTopic,
-          file,
-          overwrite,
-          format,
-          csvSafe,
-          withKey: flags.key,
-          withPosition: flags.position,
-          skipsUnreadable: flags.skipUnreadable,
-          onProgress: progress.update,
-        })
-        const report = await exporting.finally(progress.end)
-        const tombstones = report.tombstones > 0 ? `; ${tombstonesText(report.tombstones)} not in it` : ''
-        const skipped = report.skipped > 0 ? `; ${report.skipped} rows could not be read and are not in it` : ''
-        printResult(flags, report, stageText(report, file) + tombstones + skipped)
-      })
+      if (flags.as === undefined) {
+        refuseFlags(command, matrixFlags, 'is for a matrix (--as)')
+        await writeTable(file, topic, flags)
+      } else {
+        refuseFlags(command, tableFlags, 'is for a table, and --as writes a matrix')
+        await writeMatrix(file, topic, { ...flags, as: flags.as })
+      }
     })
+}
+
+const matrixFlags = ['spans', 'model', 'categories', 'leave-out', 'rare', 'clip', 'indices']
+const tableFlags = ['csv-safe', 'key', 'position']
+
+/** Variables are for several commands at once; what was written here was meant. @throws UsageError */
+function refuseFlags(command: Command, names: readonly string[], why: string): void {
+  const given = command.options.find(
+    (option) => names.includes(option.name()) && command.getOptionValueSource(option.attributeName()) === 'cli',
+  )
+  if (given !== undefined) throw new UsageError(`${given.long} ${why}`, `Remove ${given.long}`)
+}
+
+async function requireRows(cluster: ClusterSession, topic: string, stage: ExportFlags['stage']): Promise<void> {
+  const { requireTopic } = await import('../pipeline/row-topics.ts')
+  await requireTopic(cluster, topic, `Run "vgm ${stageCommands[stage]}" first, or name another with --topic`)
+}
+
+async function writeTable(file: string, topic: string, flags: ExportFlags): Promise<void> {
+  const { overwrite, csvSafe } = flags
+  const { checkExport, exportTopic } = await import('../pipeline/export-topic.ts')
+  const format = tableFormats.find((format) => format === flags.format)
+  if (flags.format !== undefined && format === undefined)
+    throw new UsageError(`--format ${flags.format} is for a matrix`, 'Say what the matrix is for (--as)')
+  await checkExport({ file, format, overwrite, csvSafe })
+  await withCluster(flags, async (cluster) => {
+    await requireRows(cluster, topic, flags.stage)
+    const progress = progressOf(flags, 'export')
+    const exporting = exportTopic(cluster, {
+      topic,
+      modelsTopic: flags.modelsTopic,
+      file,
+      overwrite,
+      format,
+      csvSafe,
+      withKey: flags.key,
+      withPosition: flags.position,
+      skipsUnreadable: flags.skipUnreadable,
+      onProgress: progress.update,
+    })
+    const report = await exporting.finally(progress.end)
+    printResult(flags, report, stageText(report, file) + passedOverText(report))
+  })
+}
+
+async function writeMatrix(
+  file: string,
+  topic: string,
+  flags: ExportFlags & { readonly as: MatrixKind },
+): Promise<void> {
+  const { dataset, as, overwrite, spans: spansFile, categories, leaveOut, rare, clip, indices, model } = flags
+  const { stage, skipUnreadable, modelsTopic } = flags
+  if (stage !== 'normalized')
+    throw new UsageError(
+      `--as writes a matrix of normalized rows, and --stage ${stage} names others`,
+      'Remove --stage; another topic of normalized rows is named with --topic',
+    )
+  const { checkMatrixExport, exportMatrix, spansFileOf } = await import('../pipeline/export-matrix.ts')
+  const format = matrixFormats.find((format) => format === flags.format)
+  if (flags.format !== undefined && format === undefined)
+    throw new UsageError(`A matrix cannot be written as ${flags.format}`, `Use --format ${matrixFormats.join(' or ')}`)
+  await checkMatrixExport({ file, spansFile, overwrite, format, categories, leaveOut })
+  await withCluster(flags, async (cluster) => {
+    await requireRows(cluster, topic, stage)
+    const progress = progressOf(flags, 'export')
+    const exporting = exportMatrix(cluster, {
+      dataset,
+      as,
+      file,
+      spansFile,
+      topic,
+      modelsTopic,
+      model,
+      overwrite,
+      format,
+      categories,
+      leaveOut,
+      rare,
+      clip,
+      encoding: indices ? 'index' : 'one-hot',
+      skipsUnreadable: skipUnreadable,
+      onProgress: progress.update,
+    })
+    const { spans, ...report } = await exporting.finally(progress.end)
+    const result = { ...report, matrix: matrixResult(spans, file, spansFileOf({ file, spansFile })) }
+    printResult(flags, result, matrixText(result, result.matrix))
+  })
+}
+
+/** What `--json` prints of a matrix: spans.json has more. */
+function matrixResult(
+  { as, model, width, fileWidth, columns, leftOut }: ExportMatrixReport['spans'],
+  file: string,
+  spansFile: string,
+) {
+  return {
+    as,
+    file,
+    spans: spansFile,
+    version: model.version,
+    width,
+    fileWidth,
+    columns: columns.map(({ name, kind, width, nulls, clipped, rare }) => ({
+      name,
+      kind,
+      width,
+      nulls,
+      ...(clipped !== undefined && { clipped }),
+      ...(rare !== undefined && { rare: rare.categories.length }),
+    })),
+    leftOut,
+  }
+}
+
+function matrixText(
+  report: Omit<ExportMatrixReport, 'spans'>,
+  { file, spans, version, width, fileWidth, columns, leftOut }: ReturnType<typeof matrixResult>,
+): string {
+  const count = (n: number) => n.toLocaleString('en')
+  const { rowsOut, otherVersions } = report
+  const clipped = columns.filter(({ clipped = 0 }) => clipped > 0)
+  const lines = [
+    stageText(report, file) + passedOverText(report),
+    `${count(width)} columns of model ${version}, ${sizeText(4 * rowsOut * fileWidth)}; ${spans} says what they are`,
+    ...(otherVersions > 0 ? [`${count(otherVersions)} rows of other versions are not in it`] : []),
+    ...clipped.map(({ name, clipped = 0 }) => `${name}: ${count(clipped)} values clipped (--clip)`),
+    ...leftOut.map(({ column, reason }) => `${column} is not in it: ${reason}`),
+  ]
+  return lines.map(printableLine).join('\n')
+}
+
+function passedOverText({ tombstones, skipped }: { readonly tombstones: number; readonly skipped: number }): string {
+  const nulls = tombstones > 0 ? `; ${tombstonesText(tombstones)} not in it` : ''
+  return skipped > 0 ? `${nulls}; ${skipped} rows could not be read and are not in it` : nulls
 }

@@ -20,7 +20,7 @@ import type { Challenger, FollowFitsOptions } from '../pipeline/follow-fits.ts'
 import type { LeftOutColumn } from '../stages/fit.ts'
 import { type DatasetFlags, datasetCommand, printResult, progressOf } from './command-context.ts'
 import { withObserved } from './observed-stage.ts'
-import { type StageFlags, statsTopicOption, topicOption, withStageOptions } from './options.ts'
+import { runsTopicOption, type StageFlags, statsTopicOption, topicOption, withStageOptions } from './options.ts'
 
 interface FitFlags extends DatasetFlags, StageFlags {
   readonly source?: 'sample' | 'raw'
@@ -38,6 +38,7 @@ interface FitFlags extends DatasetFlags, StageFlags {
   readonly members: number
   readonly rawTopic?: string
   readonly sampleTopic?: string
+  readonly controlTopic: string
   readonly follow?: boolean
   readonly every?: number
   readonly onDrift?: boolean
@@ -54,7 +55,7 @@ export function fitCommand(): Command {
     datasetCommand('fit', 'fit a mixture to each numeric column and publish the model', 'vgm fit --dataset trips'),
   )
     .addOption(new Option('--source <topic>', 'topic to fit to (default: sample)').choices(['sample', 'raw']))
-    .option('--columns <list>', 'columns to model (default: all numeric ones)', parseList)
+    .option('--columns <list>', 'columns to model, also by path as order.amount (default: all numeric ones)', parseList)
     .addOption(
       new Option('--recipe <recipe>', 'for any data, or as scikit-learn')
         .choices(['scaled', 'sklearn'])
@@ -90,6 +91,7 @@ export function fitCommand(): Command {
     .option('--rounds <n>', 'stop after so many comparisons (default: run until stopped)', parseCount)
     .addOption(topicOption('raw'))
     .addOption(topicOption('sample'))
+    .addOption(runsTopicOption())
     .action(async (flags: FitFlags) => {
       const { dataset, recipe, components, concentration, tolerance, maxIterations, join, source = 'sample' } = flags
       const overrides = { raw: flags.rawTopic, sample: flags.sampleTopic }
@@ -117,7 +119,9 @@ export function fitCommand(): Command {
         members: flags.members,
       }
       if (flags.follow === true) return followFits(flags, common)
-      await withObserved(flags, { ...observed, runsOn: false }, async (cluster) => {
+      const { modelsTopic, controlTopic } = flags
+      const names = { topics: overrides, modelsTopic, controlTopic }
+      await withObserved(flags, { ...observed, names, runsOn: false }, async (cluster) => {
         const { fitDataset, modelSummary } = await import('../pipeline/fit-dataset.ts')
         const progress = progressOf(flags, 'fit')
         let others: readonly string[] = []
@@ -127,6 +131,7 @@ export function fitCommand(): Command {
           ...common,
           source,
           sampleTopic: flags.sampleTopic,
+          controlTopic: flags.controlTopic,
           promote: flags.promote,
           onOtherFields: (fields) => {
             others = fields
@@ -166,7 +171,8 @@ async function followFits(
   flags: FitFlags,
   common: Omit<FollowFitsOptions, 'everyMs' | 'windowRows' | 'onChallenger'>,
 ): Promise<void> {
-  await withObserved(flags, { ...observed, runsOn: true }, async (cluster) => {
+  const names = { topics: { raw: flags.rawTopic }, modelsTopic: flags.modelsTopic, statsTopic: flags.statsTopic }
+  await withObserved(flags, { ...observed, names, runsOn: true }, async (cluster) => {
     const { followFits: follow } = await import('../pipeline/follow-fits.ts')
     await follow(cluster, {
       ...common,
@@ -270,8 +276,8 @@ function refusePairs(flags: FitFlags): void {
       'Drop one of the two',
     )
   if (follow && !promote)
-    throw new UsageError('--follow excludes --no-promote', 'Add --require-approval, and promote by hand')
+    throw new UsageError('--follow excludes --no-promote', 'Give --require-approval instead, and promote by hand')
   const [alone] = Object.entries(followFlags).filter(([name]) => flags[name as keyof typeof followFlags] !== undefined)
   if (!follow && alone !== undefined)
-    throw new UsageError(`${alone[1]} applies to a job that follows`, 'Add --follow, or drop it')
+    throw new UsageError(`${alone[1]} applies to --follow only`, `Add --follow, or leave out ${alone[1]}`)
 }

@@ -98,7 +98,7 @@ async function generateIntoTopic(flags: GenerateFlags): Promise<void> {
 async function generateIntoFile(file: string, flags: GenerateFlags): Promise<void> {
   const { seed, rows, workers, format, overwrite, topic } = flags
   if (topic !== undefined)
-    throw new UsageError('Rows go to a file or to a topic', `Leave out ${file}, or --topic ${topic}`)
+    throw new UsageError(`The file ${file} and --topic ${topic} exclude each other`, 'Leave out one of them')
   const write = async (spec: RowSpec, signal: AbortSignal) => {
     const { generateFile } = await import('../pipeline/generate-file.ts')
     const progress = progressOf(flags, 'generate')

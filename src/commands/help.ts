@@ -4,6 +4,8 @@ import { settingsOf } from '../config/setting.ts'
 // The help of a command has its usual flags, which fit on a screen; --help-all has all of them, in groups.
 
 const usual = 'Options:'
+/** Over the flags that nearly all commands have. */
+export const clusterHeading = 'Cluster, topics, log:'
 
 /**
  * Headings of the flags that few need, and the flags: of those that several commands have, they are one and the same.
@@ -13,6 +15,7 @@ const headings = {
     ...[
       'format',
       'csv-safe',
+      'position',
       'workers',
       'default-timestamp',
       'skip-unreadable',
@@ -28,6 +31,7 @@ const headings = {
     ],
     ...['thousands', 'units', 'date-format'],
   ],
+  'With --as:': ['spans', 'synthetic', 'categories', 'leave-out', 'rare', 'indices'],
   'With --follow:': ['every', 'on-drift', 'recent', 'min-gain', 'require-approval', 'rounds'],
   'Operation and tuning:': [
     ...['components', 'recipe', 'http', 'ui', 'max-rate', 'normalize-group', 'restore-group'],
@@ -44,7 +48,7 @@ const headings = {
     ],
     ...['on-invalid', 'rebuild-positions', 'rename-record', 'rename-version-field', 'seed', 'tolerance', 'traces'],
   ],
-  'Cluster, topics, log:': [
+  [clusterHeading]: [
     ...['brokers', 'registry', 'models-topic', 'positions-topic', 'stats-topic', 'control-topic', 'raw-topic'],
     ...['sample-topic', 'normalized-topic', 'dead-letter-topic', 'restored-topic', 'debug', 'log-level', 'config'],
   ],

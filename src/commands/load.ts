@@ -1,15 +1,18 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import type { Compression } from '../batch/batch-header.ts'
-import { topicNames } from '../config/names.ts'
-import { parseCount, parseTopic } from '../config/value-parsers.ts'
+import { syntheticTopics, topicNames } from '../config/names.ts'
+import { parseCount, parseSeed, parseTopic } from '../config/value-parsers.ts'
+import { UsageError } from '../errors.ts'
+import type { MatrixKind } from '../files/matrix/spans.ts'
 import type { RowTimes } from '../files/reading/row-times.ts'
 import type { TableFile } from '../files/reading/table-file.ts'
 import { printableLine } from '../observe/printable-text.ts'
 import { stageText } from '../observe/report-text.ts'
-import { defaultPartitions } from '../pipeline/defaults.ts'
+import { defaultPartitions, matrixKinds } from '../pipeline/defaults.ts'
+import type { LoadReport } from '../stages/load.ts'
 import { type DatasetFlags, datasetCommand, printResult, progressOf, withCluster } from './command-context.ts'
-import { addFileOptions, type FileFlags, fileReading } from './file-options.ts'
-import { compressionOption } from './options.ts'
+import { addFileOptions, type FileFlags, fileReading, givenFileFlags } from './file-options.ts'
+import { compressionOption, runsTopicOption } from './options.ts'
 
 interface LoadFlags extends DatasetFlags, FileFlags {
   readonly key?: string
@@ -17,8 +20,13 @@ interface LoadFlags extends DatasetFlags, FileFlags {
   readonly defaultTimestamp?: string
   readonly partitions: number
   readonly compression: Compression
+  readonly controlTopic: string
   readonly badRows?: string
   readonly topic?: string
+  readonly as?: MatrixKind
+  readonly spans?: string
+  readonly synthetic?: boolean
+  readonly seed?: number
 }
 
 export function loadCommand(): Command {
@@ -32,10 +40,20 @@ export function loadCommand(): Command {
     .option('--timestamp <column>', 'column that is the time of each record (default: the time of the load)')
     .option('--default-timestamp <time>', 'time of rows that have none in --timestamp: now, or ISO 8601')
     .option('--partitions <n>', 'number of partitions of a new topic', parseCount, defaultPartitions)
-    .option('--bad-rows <file>', 'file for CSV rows that cannot be read; the other rows are loaded')
+    .option('--bad-rows <file>', 'file for CSV rows that cannot be read')
     .option('--topic <topic>', 'raw topic (default: <dataset>.raw)', parseTopic)
     .addOption(compressionOption())
+    .addOption(runsTopicOption())
+    .addOption(new Option('--as <what>', 'load a generated matrix').choices(matrixKinds))
+    .option('--spans <file>', 'spans.json of the matrix that the generator was trained on')
+    .option('--synthetic', 'into <dataset>.synthetic, as normalized rows that "vgm restore" can restore')
+    .option('--seed <n>', 'of --as: seed for what rare categories become (default: 0)', parseSeed)
     .action(async (files: string[], flags: LoadFlags) => {
+      if (flags.as !== undefined) return loadGenerated(files, { ...flags, as: flags.as })
+      const idle = Object.entries({ spans: flags.spans, synthetic: flags.synthetic, seed: flags.seed })
+      const [given] = idle.find(([, value]) => value !== undefined) ?? []
+      if (given !== undefined)
+        throw new UsageError(`--${given} is for a generated matrix`, `Add --as ctgan, or remove --${given}`)
       const { dataset, topic, key, timestamp, defaultTimestamp, partitions, compression, badRows } = flags
       const { raw } = topicNames(dataset, { raw: topic }, [flags.modelsTopic, flags.positionsTopic])
       const reading = fileReading(flags)
@@ -53,20 +71,69 @@ export function loadCommand(): Command {
           defaultTimestamp,
           partitions,
           compression,
+          controlTopic: flags.controlTopic,
           badRows,
           onColumns: (table) => process.stderr.write(columnsText(table)),
           onTimes: (times) => process.stderr.write(timesText(times)),
           onProgress: progress.update,
         }).finally(progress.end)
-        const before =
-          report.rowsBefore > 0
-            ? `\n${report.rowsBefore.toLocaleString('en')} rows had been loaded by an earlier run.`
-            : ''
         const bad =
           report.badRows > 0 ? `\n${report.badRows.toLocaleString('en')} could not be read: see ${badRows}` : ''
-        printResult(flags, report, stageText(report, raw) + before + bad)
+        printResult(flags, report, stageText(report, raw) + beforeText(report) + bad)
       })
     })
+}
+
+/** Flags that say how rows of a table become those of a topic. */
+const tableFlags = ['key', 'timestamp', 'defaultTimestamp', 'badRows'] as const
+
+async function loadGenerated(files: readonly string[], flags: LoadFlags & { readonly as: MatrixKind }): Promise<void> {
+  const {
+    dataset,
+    topic = syntheticTopics(dataset).normalized,
+    as,
+    spans: spansFile,
+    partitions,
+    compression,
+    seed,
+  } = flags
+  const table = tableFlags.find((name) => flags[name] !== undefined)
+  const given = [
+    ...givenFileFlags(flags),
+    ...(table === undefined ? [] : [`--${table.replace(/[A-Z]/g, (capital) => `-${capital.toLowerCase()}`)}`]),
+  ]
+  if (given.length > 0) throw new UsageError(`${given[0]} is for tables, and --as loads a matrix`, `Remove ${given[0]}`)
+  if (spansFile === undefined)
+    throw new UsageError('--as needs to know what the columns of the matrix are', 'Name its spans.json (--spans)')
+  if (flags.synthetic !== true)
+    throw new UsageError(
+      '--as loads generated rows, and they must not get among real ones',
+      `Add --synthetic: they go to ${topic}`,
+    )
+  const [file, ...others] = files
+  if (others.length > 0)
+    throw new UsageError('--as loads one matrix, and several files are named', 'Load them one by one')
+  await withCluster(flags, async (cluster) => {
+    const { loadMatrix } = await import('../pipeline/load-matrix.ts')
+    const progress = progressOf(flags, 'load')
+    const report = await loadMatrix(cluster, {
+      dataset,
+      as,
+      file,
+      spansFile,
+      topic,
+      modelsTopic: flags.modelsTopic,
+      partitions,
+      compression,
+      seed,
+      onProgress: progress.update,
+    }).finally(progress.end)
+    printResult(flags, report, stageText(report, topic) + beforeText(report))
+  })
+}
+
+function beforeText({ rowsBefore }: LoadReport): string {
+  return rowsBefore > 0 ? `\n${rowsBefore.toLocaleString('en')} rows had been loaded by an earlier run.` : ''
 }
 
 /**

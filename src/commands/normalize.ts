@@ -114,9 +114,11 @@ export function normalizeCommand(): Command {
       const overrides = { raw: rawTopic, normalized: normalizedTopic, deadLetters: deadLetterTopic }
       const topics = topicNames(dataset, overrides, [flags.modelsTopic, flags.positionsTopic])
       const needs = ['brokers', 'group', 'model'] as const
+      const { modelsTopic, statsTopic, controlTopic } = flags
+      const names = { topics: overrides, groups: { normalize: flags.group }, modelsTopic, statsTopic, controlTopic }
       await withObservedStage(
         flags,
-        { stage: 'normalize', needs, members, runsOn: !untilEnd },
+        { stage: 'normalize', needs, members, runsOn: !untilEnd, names },
         async (cluster) => {
           const { normalizeTopic } = await import('../pipeline/index.ts')
           const progress = progressOf(flags, 'normalize')

@@ -13,6 +13,7 @@ import type { ClusterSession } from '../pipeline/cluster-session.ts'
 import { rowErrorCodes } from '../pipeline/defaults.ts'
 import type { MemberNumber, StageEvent } from '../ports/stage-event.ts'
 import { addReports, type StageReport } from '../ports/stage-report.ts'
+import type { UiNames } from '../ui/dataset-names.ts'
 import type { Ui } from '../ui/ui-handler.ts'
 import { type DatasetFlags, drawRun, logLevel, printResult } from './command-context.ts'
 import type { StageFlags } from './options.ts'
@@ -24,6 +25,8 @@ export interface ObservedStage {
   readonly members: number
   /** whether it runs until it is stopped: then it waits for missing servers, for instance brokers that start later */
   readonly runsOn: boolean
+  /** of what the dashboard shows */
+  readonly names: UiNames
 }
 
 /** Prints the report of a stage that others watch, and of one that is interrupted what it has committed. */
@@ -57,7 +60,7 @@ export async function withObservedStage<T extends StageReport>(
  */
 export async function withObserved<T>(
   flags: DatasetFlags & StageFlags,
-  { stage, needs, members, runsOn }: ObservedStage,
+  { stage, needs, members, runsOn, names }: ObservedStage,
   work: (cluster: ClusterSession) => Promise<T>,
   {
     signal = interruption(flags.graceMs),
@@ -69,7 +72,7 @@ export async function withObserved<T>(
 ): Promise<T> {
   const { dataset, http, ui: isUiAsked = false, graceMs, traces } = flags
   if (isUiAsked && http === undefined)
-    throw new UsageError('--ui serves at the address of --http, and there is none', 'Add --http, such as --http 9464')
+    throw new UsageError('--ui needs --http: the dashboard is served at its address', 'Add --http, such as --http 9464')
   const address = await clusterAddress(flags)
   // The only member of its process is the process.
   const member = members === 1 ? 0 : undefined
@@ -106,11 +109,12 @@ export async function withObserved<T>(
   signal.addEventListener('abort', () => report({ kind: 'draining', graceMs }), { once: true })
   try {
     const { withClusterAt } = await import('../pipeline/cluster-session.ts')
-    return await withClusterAt(address, { log, signal, waits: runsOn, report, observe }, async (cluster) => {
+    const use = { log, signal, waits: runsOn, report, observe, commandLine: process.argv.slice(2) }
+    return await withClusterAt(address, use, async (cluster) => {
       if (isUiAsked && monitor !== undefined) {
         const { createUi } = await import('../ui/ui-handler.ts')
         const { host } = parseEndpoint(http!)!
-        ui = createUi(cluster, { host, dataset, allowChanges: false, modelsTopic: flags.modelsTopic })
+        ui = createUi(cluster, { host, dataset, allowChanges: false, names })
         process.stderr.write(`Dashboard: ${monitor.url}${ui.path}\n`)
       }
       try {

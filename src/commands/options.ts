@@ -148,6 +148,15 @@ export function controlTopicOption(): Option {
   )
 }
 
+/** Of work that takes no orders. */
+export function runsTopicOption(): Option {
+  return commonOption(
+    new Option('--control-topic <topic>', 'topic where it tells how far it is, for "vgm ui"')
+      .argParser(parseTopic)
+      .default(defaultControlTopic),
+  )
+}
+
 export function compressionOption(): Option {
   return commonOption(
     new Option('--compression <codec>', 'compression of the output batches').choices(compressions).default('none'),

@@ -70,7 +70,7 @@ export function replayCommand(): Command {
     )
     .option('--to <position>', 'position to stop before, likewise', parseReplayPosition, 'end')
     .option('--strict-time', 'leave out all rows outside of these times')
-    .option('--event-time <column>', 'field with the time of a row; strict')
+    .option('--event-time <column>', 'field with the time of a row, or its path; strict')
     .option('--dry-run', 'say what would be read, and how long it takes')
     .addOption(membersOption())
     .option('--max-rate <rows>', 'rows per second that are read at most, by all members together', parseCount)
@@ -119,7 +119,9 @@ export function replayCommand(): Command {
           const estimate = await estimateReplay(cluster, options)
           printResult(flags, estimate, estimateText(estimate))
         })
-      const observed = { stage: 'replay', needs: ['brokers', 'group', 'model'] as const, members, runsOn: false }
+      const { modelsTopic, controlTopic } = flags
+      const names = { topics: { raw: flags.rawTopic }, modelsTopic, controlTopic }
+      const observed = { stage: 'replay', needs: ['brokers', 'group', 'model'] as const, members, runsOn: false, names }
       let topic = flags.output ?? `${topicNames(dataset).normalized}.v${model}`
       await withObservedStage(
         flags,

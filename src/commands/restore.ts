@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { Compression } from '../batch/batch-header.ts'
-import { topicNames } from '../config/names.ts'
+import { syntheticTopics, topicNames } from '../config/names.ts'
 import { stageText } from '../observe/report-text.ts'
 import type { Delivery } from '../ports/log.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
@@ -26,6 +26,7 @@ interface RestoreFlags extends DatasetFlags, StageFlags {
   readonly instance?: string
   readonly members: number
   readonly untilEnd?: boolean
+  readonly synthetic?: boolean
   readonly rebuildPositions?: boolean
   readonly allowEmptyOutput?: boolean
   readonly compression: Compression
@@ -48,6 +49,7 @@ export function restoreCommand(): Command {
     ),
   )
     .option('--until-end', 'stop at the end that the normalized topic has at the start')
+    .option('--synthetic', 'restore the rows of "vgm load --as", with topics and a group of their own')
     .option('--group <name>', 'consumer group (default: vgm.<dataset>.restore)')
     .option('--instance <name>', "name of this process that survives restarts, such as a pod's")
     .addOption(topicOption('normalized'))
@@ -64,22 +66,26 @@ export function restoreCommand(): Command {
     .addOption(maxMemoryOption())
     .action(async (flags: RestoreFlags) => {
       const { dataset, members, untilEnd = false, normalizedTopic, restoredTopic, deadLetterTopic } = flags
+      const defaults = flags.synthetic ? syntheticTopics(dataset) : undefined
       const overrides = {
-        normalized: normalizedTopic,
-        restored: restoredTopic,
-        deadLetters: deadLetterTopic,
+        normalized: normalizedTopic ?? defaults?.normalized,
+        restored: restoredTopic ?? defaults?.restored,
+        deadLetters: deadLetterTopic ?? defaults?.deadLetters,
       }
       const topics = topicNames(dataset, overrides, [flags.modelsTopic, flags.positionsTopic])
       const needs = ['brokers', 'group'] as const
+      const { modelsTopic, controlTopic } = flags
+      const names = { topics: overrides, groups: { restore: flags.group }, modelsTopic, controlTopic }
       await withObservedStage(
         flags,
-        { stage: 'restore', needs, members, runsOn: !untilEnd },
+        { stage: 'restore', needs, members, runsOn: !untilEnd, names },
         async (cluster) => {
           const { restoreTopic } = await import('../pipeline/index.ts')
           const progress = progressOf(flags, 'restore')
           return restoreTopic(cluster, {
             dataset,
             topics: overrides,
+            synthetic: flags.synthetic,
             modelsTopic: flags.modelsTopic,
             group: flags.group,
             instance: flags.instance,

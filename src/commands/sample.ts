@@ -5,7 +5,7 @@ import { stageText } from '../observe/report-text.ts'
 import { defaultSampleRows } from '../pipeline/defaults.ts'
 import { type DatasetFlags, datasetCommand, progressOf } from './command-context.ts'
 import { withObservedStage } from './observed-stage.ts'
-import { type StageFlags, topicOption, withStageOptions } from './options.ts'
+import { runsTopicOption, type StageFlags, topicOption, withStageOptions } from './options.ts'
 
 interface SampleFlags extends DatasetFlags, StageFlags {
   readonly rate?: number
@@ -16,6 +16,7 @@ interface SampleFlags extends DatasetFlags, StageFlags {
   readonly follow?: boolean
   readonly rawTopic?: string
   readonly sampleTopic?: string
+  readonly controlTopic: string
 }
 
 export function sampleCommand(): Command {
@@ -42,6 +43,7 @@ export function sampleCommand(): Command {
     .option('--follow', 'keep sampling new rows; needs --rate')
     .addOption(topicOption('raw'))
     .addOption(topicOption('sample'))
+    .addOption(runsTopicOption())
     .action(async (flags: SampleFlags) => {
       const { dataset, rows = defaultSampleRows, rate, follow = false } = flags
       const overrides = { raw: flags.rawTopic, sample: flags.sampleTopic }
@@ -49,7 +51,9 @@ export function sampleCommand(): Command {
       const size = rate === undefined ? { rows } : { rate }
       const { checkSampleSize, sampleTopic } = await import('../pipeline/sample-topic.ts')
       checkSampleSize(size, follow)
-      const observed = { stage: 'sample', needs: ['brokers'] as const, members: 1, runsOn: follow }
+      const { modelsTopic, controlTopic } = flags
+      const names = { topics: overrides, modelsTopic, controlTopic }
+      const observed = { stage: 'sample', needs: ['brokers'] as const, members: 1, runsOn: follow, names }
       await withObservedStage(
         flags,
         observed,
@@ -65,6 +69,7 @@ export function sampleCommand(): Command {
             partitions: flags.partitions,
             append: flags.append ?? follow,
             follow,
+            controlTopic: flags.controlTopic,
             onProgress: progress.update,
           }).finally(progress.end)
         },

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import type { Command } from 'commander'
-import { checkDataset } from '../config/names.ts'
+import { checkDataset, topicNames } from '../config/names.ts'
+import { UsageError } from '../errors.ts'
 import { parseEndpoint } from '../observe/endpoint-address.ts'
 import {
   type ClusterCommandFlags,
@@ -9,12 +10,22 @@ import {
   positionsTopicOption,
   withCluster,
 } from './command-context.ts'
-import { httpOption } from './options.ts'
+import { controlTopicOption, httpOption, statsTopicOption, topicOption } from './options.ts'
 
 interface UiFlags extends ClusterCommandFlags {
   readonly http: string
   readonly allowChanges?: boolean
+  readonly rawTopic?: string
+  readonly sampleTopic?: string
+  readonly normalizedTopic?: string
+  readonly deadLetterTopic?: string
+  readonly restoredTopic?: string
+  readonly normalizeGroup?: string
+  readonly restoreGroup?: string
   readonly modelsTopic: string
+  readonly positionsTopic: string
+  readonly statsTopic: string
+  readonly controlTopic: string
 }
 
 export function uiCommand(): Command {
@@ -22,16 +33,48 @@ export function uiCommand(): Command {
     .argument('[dataset]', 'data set to begin with (default: the first one)', checkDataset)
     .addOption(httpOption('address to serve the dashboard at; default host 127.0.0.1').default('4480'))
     .option('--allow-changes', 'let the dashboard retry dead letters, promote models, pause and resume stages')
+    .addOption(topicOption('raw'))
+    .addOption(topicOption('sample'))
+    .addOption(topicOption('normalized'))
+    .addOption(topicOption('deadLetters'))
+    .addOption(topicOption('restored'))
+    .option('--normalize-group <name>', '--group of normalize')
+    .option('--restore-group <name>', '--group of restore')
     .addOption(modelsTopicOption())
     .addOption(positionsTopicOption())
+    .addOption(statsTopicOption())
+    .addOption(controlTopicOption())
     .action(async (dataset: string | undefined, flags: UiFlags) => {
+      const { modelsTopic, statsTopic, controlTopic } = flags
+      const names = { ...namesIn(flags, dataset), modelsTopic, statsTopic, controlTopic }
       await withCluster(flags, async (cluster) => {
         const { serveUi } = await import('../ui/serve-ui.ts')
-        const { http, allowChanges = false, modelsTopic } = flags
-        const ui = await serveUi(cluster, parseEndpoint(http)!, { dataset, allowChanges, modelsTopic })
+        const { http, allowChanges = false } = flags
+        const ui = await serveUi(cluster, parseEndpoint(http)!, { dataset, allowChanges, names })
         process.stdout.write(flags.json ? `${JSON.stringify({ url: ui.url })}\n` : `Open ${ui.url}\nCtrl-C ends it.\n`)
         if (!cluster.signal.aborted) await once(cluster.signal, 'abort')
         await ui.close()
       })
     })
+}
+
+/** @throws UsageError for names of no data set, and for one topic in two places */
+function namesIn(flags: UiFlags, dataset: string | undefined) {
+  const topics = {
+    raw: flags.rawTopic,
+    sample: flags.sampleTopic,
+    normalized: flags.normalizedTopic,
+    deadLetters: flags.deadLetterTopic,
+    restored: flags.restoredTopic,
+  }
+  const groups = { normalize: flags.normalizeGroup, restore: flags.restoreGroup }
+  const [given] = [...Object.values(topics), ...Object.values(groups)].filter((name) => name !== undefined)
+  if (dataset === undefined && given !== undefined)
+    throw new UsageError(
+      `${given} is a topic or group of one data set, and no data set is named`,
+      `Name it: vgm ui DATASET`,
+    )
+  if (dataset !== undefined)
+    topicNames(dataset, topics, [flags.modelsTopic, flags.positionsTopic, flags.statsTopic, flags.controlTopic])
+  return { topics, groups }
 }

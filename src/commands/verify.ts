@@ -62,10 +62,7 @@ export function verifyCommand(): Command {
       ...(badRows === undefined ? [] : ['--bad-rows']),
     ]
     if (file === undefined && idle.length > 0) {
-      throw new UsageError(
-        `${idle.join(', ')}: it applies to reading a file, and no file is named`,
-        'Add --file FILE, or remove it',
-      )
+      throw new UsageError(`${idle.join(', ')} can be given with --file only`, 'Add --file FILE, or leave them out')
     }
     const loaded = file === undefined ? undefined : { ...fileReading(flags), file, key, timestamp, badRows }
     await withCluster(flags, async (cluster) => {

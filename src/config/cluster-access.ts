@@ -223,7 +223,7 @@ function tokenOf(flags: SecurityFlags, secret: Secrets): TokenSource {
   refuse(flags, ['saslTokenFile'], 'with --sasl-token-endpoint', needs)
   checkEndpoint(endpoint)
   if (saslUsername === undefined)
-    throw new UsageError('The token endpoint needs a client', `Add ${flagText('saslUsername')}: the client id`)
+    throw new UsageError('The token endpoint needs a client id', `Add ${flagText('saslUsername')} with it`)
   const clientSecret = needed('The token endpoint', 'saslPasswordFile', secret)
   return { endpoint, clientId: saslUsername, clientSecret, ...(scope !== undefined && { scope }) }
 }

@@ -37,7 +37,7 @@ export async function clusterAddress({
   }
   if (brokers !== undefined || registry !== undefined)
     throw new UsageError(
-      `Only ${brokers === undefined ? 'the registry' : 'the brokers'} of the cluster are named`,
+      `Of the cluster only ${brokers === undefined ? 'the registry is' : 'the brokers are'} named`,
       'Give both --brokers (KAFKA_BROKERS) and --registry (SCHEMA_REGISTRY_URL), or neither to use the one of "vgm up"',
     )
   const [flag] = namedSecurityFlags(flags)

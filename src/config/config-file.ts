@@ -94,7 +94,10 @@ function checkKeys(path: string, section: Section, command: Command, above: read
     else if (!settingsBelow(command).some((setting) => setting.key === key) && (below === undefined || value !== null))
       throw below === undefined
         ? new UsageError(`${path}: ${unknown(key, command, above)}`, fixOf(key, command, keys))
-        : new UsageError(`${path}: "${key}" is a section, and holds no settings`, `Write its settings below "${key}:"`)
+        : new UsageError(
+            `${path}: "${key}" is a command, and has a value in place of settings`,
+            `Write its settings below "${key}:"`,
+          )
   }
 }
 

@@ -12,6 +12,9 @@ export interface TopicNames {
 
 export type TopicOverrides = { readonly [topic in keyof TopicNames]?: string | undefined }
 
+/** Consumer groups of a data set that have another name than `groupName` gives. */
+export type GroupOverrides = { readonly [stage in 'normalize' | 'restore']?: string | undefined }
+
 export const defaultModelsTopic = 'vgm.models'
 export const defaultPositionsTopic = 'vgm.positions'
 export const defaultStatsTopic = 'vgm.stats'
@@ -35,6 +38,15 @@ export function topicNames(
   }
   checkTopicParts([...Object.values(topics), ...beside])
   return topics
+}
+
+/**
+ * The topics of generated rows, which nobody is to take for real ones: normalized as they are loaded, and what restore
+ * makes of them.
+ */
+export function syntheticTopics(dataset: string): Pick<TopicNames, 'normalized' | 'restored' | 'deadLetters'> {
+  const normalized = `${dataset}.synthetic`
+  return { normalized, restored: `${normalized}.restored`, deadLetters: `${normalized}.dead-letters` }
 }
 
 /** @throws UsageError for a name that stands twice among topics that are used together */

@@ -8,8 +8,9 @@ import {
 } from '../config/names.ts'
 import { datasetName, flag, ownTopic } from '../config/value-rules.ts'
 import { call } from '../pipeline/call.ts'
-import { fields, optionChecks } from '../pipeline/check-options.ts'
+import { optionChecks } from '../pipeline/check-options.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
+import { topicsCheck } from '../pipeline/name-checks.ts'
 import { diagnose } from './checks.ts'
 import { type DatasetNames, gatherFacts } from './gather-facts.ts'
 import { repairTopics } from './topic-repairs.ts'
@@ -61,10 +62,7 @@ const checks = optionChecks<DiagnoseClusterOptions>(
   {},
   {
     dataset: datasetName,
-    topics: fields<TopicOverrides>(
-      {},
-      { raw: ownTopic, sample: ownTopic, normalized: ownTopic, deadLetters: ownTopic, restored: ownTopic },
-    ),
+    topics: topicsCheck,
     modelsTopic: ownTopic,
     positionsTopic: ownTopic,
     statsTopic: ownTopic,

@@ -56,7 +56,7 @@ async function readToken(file: string): Promise<string> {
 
 function checked(token: unknown, what: string): string {
   if (typeof token === 'string' && tokenPattern.test(token)) return token
-  throw new TokenError(`${what} is not a bearer token`, 'It must be one line of letters, digits and . _ ~ + / - =')
+  throw new TokenError(`${what} is not a bearer token`, 'Give one line of letters, digits and . _ ~ + / - =')
 }
 
 interface TokenAnswer {

@@ -106,12 +106,13 @@ export class RowClient {
     }
   }
 
-  /** Writes records to the only partition of a topic, each once or more, without a transaction. */
-  async append(topic: string, records: readonly (readonly [key: string, value: string])[]): Promise<void> {
+  /** Writes records to the only partition of a topic, each once or more, without a transaction; null deletes a key. */
+  async append(topic: string, records: readonly (readonly [key: string, value: string | null])[]): Promise<void> {
     await this.withConnections(async (connections) => {
       const producer = new PlainProducer(connections, { compression: 'none', patienceMs: transactionTimeoutMs })
       const batch = new RecordBatchWriter(Number.POSITIVE_INFINITY)
-      for (const [key, value] of records) batch.append(Date.now(), Buffer.from(key), Buffer.from(value))
+      for (const [key, value] of records)
+        batch.append(Date.now(), Buffer.from(key), value === null ? null : Buffer.from(value))
       await producer.begin()
       await producer.produce(topic, 0, batch)
       await producer.flush()

@@ -9,7 +9,8 @@ export function checkOptionNames(options: object, known: readonly string[]): voi
   if (typeof options !== 'object' || options === null || Array.isArray(options))
     throw new FitOptionError(`The options are ${shown(options)}`, 'Give an object, or leave them out')
   const unknown = Object.keys(options).find((name) => !known.includes(name))
-  if (unknown !== undefined) throw new FitOptionError(`There is no option ${unknown}`, `Choose of ${known.join(', ')}`)
+  if (unknown !== undefined)
+    throw new FitOptionError(`There is no option ${unknown}`, `Choose one of ${known.join(', ')}`)
 }
 
 /** @throws FitOptionError with what the option may be, unless the condition holds */

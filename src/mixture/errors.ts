@@ -75,7 +75,7 @@ export class ArrayTypeError extends PipelineError {
 export class UnknownModeError extends PipelineError {
   readonly code = 'VGM_MODE_UNKNOWN'
   constructor(mode: number, row: number, modes: number) {
-    super(`The mode of row ${row} is ${mode}, and the model has ${modes}, from 0 to ${modes - 1}`, {
+    super(`The mode of row ${row} is ${mode}, and the model has modes 0 to ${modes - 1}`, {
       fix: 'Restore with the model that the values were normalized with',
     })
   }

@@ -14,7 +14,7 @@ export class ModelMissingError extends PipelineError {
     super(`Data set "${dataset}" has ${what} in topic ${topic}${why === undefined ? '' : `: ${why}`}`, {
       fix:
         known.length > 0
-          ? `Versions that exist: ${known.join(', ')}${version === undefined ? promote : ''}`
+          ? `Use one of its versions: ${known.join(', ')}${version === undefined ? promote : ''}`
           : `Run "vgm fit --dataset ${dataset}" first`,
       exitCode: exitCodes.usage,
     })
@@ -26,6 +26,17 @@ export class CorruptModelError extends PipelineError {
   readonly code = 'VGM_MODEL_CORRUPT'
   constructor(what: string, cause?: unknown) {
     super(what, { fix: 'Publish the model again with "vgm fit"; readers keep the last good one', cause })
+  }
+}
+
+/** A file that is to hold a model does not. */
+export class ModelFileError extends PipelineError {
+  readonly code = 'VGM_MODEL_FILE'
+  constructor(file: string, problem: string) {
+    super(`${file} is no model: ${problem}`, {
+      fix: 'Give a file that "vgm model export" has written, or another program by schemas/json/model.schema.json',
+      exitCode: exitCodes.usage,
+    })
   }
 }
 

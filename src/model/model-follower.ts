@@ -114,7 +114,12 @@ export class ModelFollower {
   }
 
   /** Ends it, once. @param why what it says to whoever goes on using it */
-  close(why: PipelineError = new UsageError('The follower is closed', 'Close it later')): Promise<void> {
+  close(
+    why: PipelineError = new UsageError(
+      'The follower is closed',
+      'Follow the models again with followModels, or close it later',
+    ),
+  ): Promise<void> {
     this.#closed ??= { why, done: this.#source.reader.close() }
     return this.#closed.done
   }

@@ -168,7 +168,11 @@ async function writeLetters(cluster: ClusterSession, options: ExportDeadLettersO
       table.append(row)
       return true
     })
-    if (table.rows === 0) throw new UsageError('There are no dead letters to export', 'Export others, or none')
+    if (table.rows === 0)
+      throw new UsageError(
+        'There are no dead letters to export',
+        'Look at those that there are with "vgm dead-letters ls"',
+      )
     await table.finish()
     return table.rows
   } finally {

@@ -1,4 +1,4 @@
-import { topicNames } from '../config/names.ts'
+import { defaultModelsTopic, type GroupOverrides, type TopicOverrides, topicNames } from '../config/names.ts'
 import { count, datasetName, finiteNumber, naturalNumber, ownTopic, text } from '../config/value-rules.ts'
 import { RowKernel } from '../kernel/row-kernel.ts'
 import type { ColumnModel } from '../mixture/column-model.ts'
@@ -12,7 +12,8 @@ import { RowTypes } from '../stages/verify/row-types.ts'
 import { call } from './call.ts'
 import { optionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
-import { followModels } from './models-topic.ts'
+import { modelsOf } from './models-topic.ts'
+import { groupsCheck, topicsCheck } from './name-checks.ts'
 import { type FlowReading, readFlow, type TopicReading } from './read-flow.ts'
 import { rowsIn } from './row-log.ts'
 import { requireTopic } from './row-topics.ts'
@@ -60,6 +61,10 @@ export interface BrowseRowsOptions {
   readonly offset?: number | undefined
   /** rows of a page [50] */
   readonly rows?: number | undefined
+  /** other names for the topics of the data set [`<dataset>.raw`, ...] */
+  readonly topics?: TopicOverrides | undefined
+  /** other names for its groups, whose positions say where counterparts are ['vgm.<dataset>.normalize', ...] */
+  readonly groups?: GroupOverrides | undefined
   /** where models are published ['vgm.models'] */
   readonly modelsTopic?: string | undefined
 }
@@ -67,7 +72,14 @@ export interface BrowseRowsOptions {
 const checks = optionChecks<BrowseRowsOptions>(
   'browseRows',
   { dataset: datasetName },
-  { partition: naturalNumber, offset: naturalNumber, rows: count, modelsTopic: ownTopic },
+  {
+    partition: naturalNumber,
+    offset: naturalNumber,
+    rows: count,
+    topics: topicsCheck,
+    groups: groupsCheck,
+    modelsTopic: ownTopic,
+  },
 )
 
 const pageRows = 50
@@ -92,17 +104,17 @@ export async function browseRows(cluster: ClusterSession, options: BrowseRowsOpt
 }
 
 async function browse(cluster: ClusterSession, options: BrowseRowsOptions): Promise<BrowsedRows> {
-  const { dataset, partition = 0, modelsTopic } = options
-  const names = topicNames(dataset)
+  const { dataset, partition = 0, topics, groups, modelsTopic = defaultModelsTopic } = options
+  const names = topicNames(dataset, topics)
   await requireTopic(cluster, names.raw, `Load rows first ("vgm load --dataset ${dataset}")`)
-  const flow = await readFlow(cluster, { dataset })
+  const flow = await readFlow(cluster, { dataset, topics, groups })
   const raw = flow.topics.raw as TopicReading
   const [low, high] = [raw.low[partition] ?? 0, raw.high[partition] ?? 0]
   const wanted = Math.min(mostRows, options.rows ?? pageRows)
   const normalizedTo = flow.groups.normalize.committed[partition]
   const offset = Math.min(Math.max(low, options.offset ?? newest(low, high, normalizedTo, wanted)), high)
   const reader = cluster.rows.openReader()
-  const models = await modelsOf(cluster, dataset, modelsTopic)
+  const models = (await modelsOf(cluster, dataset, modelsTopic))?.versions ?? new Map<number, Model>()
   try {
     const seeing = new Sight(cluster, reader)
     const range = { topic: names.raw, partition, offset, endOffset: Math.min(high, offset + wanted) }
@@ -137,21 +149,6 @@ async function browse(cluster: ClusterSession, options: BrowseRowsOptions): Prom
 function newest(low: number, high: number, normalizedTo: number | undefined, wanted: number): number {
   // Offsets before an end are a transaction's marker.
   return Math.max(low, Math.min(high, normalizedTo === undefined || normalizedTo <= low ? high : normalizedTo) - wanted)
-}
-
-/** Models by version; none where there is no models topic, which a reader must not make. */
-async function modelsOf(
-  cluster: ClusterSession,
-  dataset: string,
-  modelsTopic = 'vgm.models',
-): Promise<ReadonlyMap<number, Model>> {
-  if ((await cluster.admin.topics.partitionCount(modelsTopic)) === undefined) return new Map()
-  const models = await followModels(cluster, { dataset, modelsTopic })
-  try {
-    return models.catalogue.datasets.get(dataset)?.versions ?? new Map()
-  } finally {
-    await models.close()
-  }
 }
 
 /** Compiled schemas of a session's registry: those of a page would take longer than the page. */
@@ -337,6 +334,8 @@ export interface FindRowOptions {
   readonly key?: string | undefined
   /** or the first row that is as new, ms since 1970 */
   readonly atMs?: number | undefined
+  /** the raw topic [`<dataset>.raw`] */
+  readonly rawTopic?: string | undefined
   /** where to look by time [all: the partition whose first such row is the oldest] */
   readonly partition?: number | undefined
 }
@@ -344,7 +343,7 @@ export interface FindRowOptions {
 const findChecks = optionChecks<FindRowOptions>(
   'findRow',
   { dataset: datasetName },
-  { key: text, atMs: finiteNumber, partition: naturalNumber },
+  { rawTopic: ownTopic, key: text, atMs: finiteNumber, partition: naturalNumber },
 )
 
 /** Offsets that a search for a key looks through, of all partitions together, the newest ones. */
@@ -362,8 +361,8 @@ export async function findRow(
   return call(findChecks, cluster, options, find)
 }
 
-async function find(cluster: ClusterSession, { dataset, key, atMs, partition }: FindRowOptions) {
-  const { raw } = topicNames(dataset)
+async function find(cluster: ClusterSession, { dataset, rawTopic, key, atMs, partition }: FindRowOptions) {
+  const { raw } = topicNames(dataset, { raw: rawTopic })
   await requireTopic(cluster, raw, `Load rows first ("vgm load --dataset ${dataset}")`)
   const marks = await cluster.admin.offsets.watermarks(raw)
   if (atMs !== undefined) {

@@ -124,7 +124,7 @@ function unknown({ caller, path }: Place, name: string, known: readonly string[]
   const nearest = nearestName(name, known)
   const meant = nearest === undefined ? '' : `Did you mean ${nearest}? `
   const what = path === '' ? `there is no option ${name}` : `${path} has no option ${name}`
-  return new UsageError(`${caller}: ${what}`, `${meant}Choose of ${known.join(', ')}`)
+  return new UsageError(`${caller}: ${what}`, `${meant}Give one of ${known.join(', ')}`)
 }
 
 const isPlainObject = (value: unknown): value is Readonly<Record<string, unknown>> => {

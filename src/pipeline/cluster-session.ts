@@ -47,6 +47,8 @@ export interface ClusterSession {
   readonly signal: AbortSignal
   /** @internal */
   readonly life: SessionLife
+  /** @internal the command line of the process, without the program; undefined if it is not ours */
+  readonly commandLine?: readonly string[] | undefined
   /**
    * @internal whether work waits for missing brokers and topics, as a long-running stage does, or fails, as a one-shot
    * command does
@@ -60,7 +62,7 @@ export interface ClusterSession {
 }
 
 /** @internal The settings of a command for opening a cluster. */
-export type ClusterUse = Pick<ClusterSession, 'log' | 'signal' | 'waits' | 'report' | 'observe'>
+export type ClusterUse = Pick<ClusterSession, 'log' | 'signal' | 'waits' | 'report' | 'observe' | 'commandLine'>
 
 const clientId = 'vgm'
 

@@ -7,6 +7,7 @@ import { readPartitions } from '../stages/read-partition.ts'
 import { noOrders, parseOrderKey, type StageOrders, withOrder } from '../stages/stage-orders.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { topicRanges } from './row-topics.ts'
+import { parseRunKey, parseRunValue, type RecordedRun } from './run-record.ts'
 
 /** The control topic has one partition, so that the last record of a key is the newest one. */
 const partition = 0
@@ -25,28 +26,52 @@ export type OrdersByGroup = ReadonlyMap<string, StageOrders>
 /** All orders of now; none where there is no control topic. @throws BrokerError for a user who may not read it */
 export async function readOrders(cluster: ClusterSession, topic: string): Promise<OrdersByGroup> {
   const orders = new Map<string, StageOrders>()
-  if ((await cluster.admin.topics.partitionCount(topic)) === undefined) return orders
+  await readControl(cluster, topic, (key, value) => takeOrder(orders, key, value))
+  return orders
+}
+
+/** All runs that are known, in no order. @throws likewise */
+export async function readRuns(cluster: ClusterSession, topic: string): Promise<RecordedRun[]> {
+  const runs = new Map<string, RecordedRun>()
+  await readControl(cluster, topic, (key, value) => {
+    const named = parseRunKey(key)
+    if (named === undefined) return
+    const record = value === undefined ? undefined : parseRunValue(value)
+    if (record === undefined) runs.delete(key)
+    else runs.set(key, { ...record, ...named })
+  })
+  return [...runs.values()]
+}
+
+/** Told of a record; a value that is undefined takes back what the key has said before. */
+type OnRecord = (key: string, value: string | undefined) => void
+
+async function readControl(cluster: ClusterSession, topic: string, onRecord: OnRecord): Promise<void> {
+  if ((await cluster.admin.topics.partitionCount(topic)) === undefined) return
   const reader = cluster.rows.openReader()
   try {
     const [range] = await topicRanges(cluster, topic)
-    await readPartitions(reader, [range], cluster.signal, (records, from, to) => take(orders, records, from, to), {
+    await readPartitions(reader, [range], cluster.signal, (records, from, to) => tell(records, from, to, onRecord), {
       onUnreadable: () => undefined,
     })
-    return orders
   } finally {
     await reader.close()
   }
 }
 
-function take(orders: Map<string, StageOrders>, records: Records, from: number, to: number): void {
+function tell(records: Records, from: number, to: number, onRecord: OnRecord): void {
   const { bytes, keyStart, keyEnd, valueStart, valueEnd } = records
   const held = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   for (let row = from; row < to; row++) {
-    const key = keyStart[row] < 0 ? undefined : parseOrderKey(held.toString('utf8', keyStart[row], keyEnd[row]))
-    if (key === undefined) continue
+    if (keyStart[row] < 0) continue
     const value = valueStart[row] < 0 ? undefined : held.toString('utf8', valueStart[row], valueEnd[row])
-    orders.set(key.group, withOrder(orders.get(key.group) ?? noOrders, key.kind, value))
+    onRecord(held.toString('utf8', keyStart[row], keyEnd[row]), value)
   }
+}
+
+function takeOrder(orders: Map<string, StageOrders>, key: string, value: string | undefined): void {
+  const order = parseOrderKey(key)
+  if (order !== undefined) orders.set(order.group, withOrder(orders.get(order.group) ?? noOrders, order.kind, value))
 }
 
 /**
@@ -121,7 +146,7 @@ export class OrderFollower {
         for (const header of fetched.batches)
           try {
             for (const _ of readPieces(fetched.bytes, fetched.view, header, records))
-              take(orders, records, 0, records.count)
+              tell(records, 0, records.count, (key, value) => takeOrder(orders, key, value))
           } catch (error) {
             // None of ours.
             if (!(error instanceof MalformedBatchError)) throw error

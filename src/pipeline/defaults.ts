@@ -2,6 +2,7 @@
 
 export { compressions } from '../batch/batch-header.ts'
 export { fileFormats, tableFormats } from '../files/file-format.ts'
+export { matrixFormats, matrixKinds } from '../files/matrix/spans.ts'
 export { idleFlags } from '../files/reading/table-options.ts'
 export { fitSettings } from '../mixture/fit-options.ts'
 export { deliveries } from '../ports/log.ts'
@@ -17,6 +18,9 @@ export const defaultMaxMemory = 160 * 1024 * 1024
 export const defaultSampleRows = 200_000
 /** Rows of a generated batch: some 500 KiB of one column. */
 export const defaultBatchRows = 20_000
+
+/** CTGAN's own: its generator ends in tanh. */
+export const defaultMatrixClip = 0.99
 
 /** The stages whose groups take orders. */
 export const steeredStages = ['normalize', 'restore', 'replay'] as const

@@ -29,7 +29,9 @@ import { checkNames } from './members/normalize-member.ts'
 import { scanInThreads } from './members/scan-members.ts'
 import { withModelsTarget } from './models-topic.ts'
 import { noProgress, type OnProgress } from './progress.ts'
+import { recordRun } from './record-run.ts'
 import { datasetTopics, offsetsIn, requireTopic, topicEnds, topicRanges } from './row-topics.ts'
+import { fitText, versionText } from './run-record.ts'
 
 /** How columns are fitted. */
 export interface ColumnsFitOptions {
@@ -60,6 +62,8 @@ export interface FitDatasetOptions extends ColumnsFitOptions {
   readonly sampleTopic?: string | undefined
   /** columns to model [all that are plain numbers] */
   readonly columns?: readonly string[] | undefined
+  /** where the fit tells how far it is ['vgm.control'] */
+  readonly controlTopic?: string | undefined
   /** whether the new version becomes the current one, which stages use [true] */
   readonly promote?: boolean | undefined
   /** told of the fields that are not modelled because they are no plain numbers, each with its type */
@@ -105,6 +109,7 @@ const checks = optionChecks<FitDatasetOptions>(
     source: oneOf(['sample', 'raw']),
     sampleTopic: ownTopic,
     columns: listOf(text, 'names of columns'),
+    controlTopic: ownTopic,
     promote: flag,
     onOtherFields: listener<(fields: readonly string[]) => void>(),
     onLeftOut: listener<(column: LeftOutColumn) => void>(),
@@ -122,7 +127,27 @@ const checks = optionChecks<FitDatasetOptions>(
  * @throws InterruptedError when the cluster's signal fires: the same call starts from the beginning
  */
 export async function fitDataset(cluster: ClusterSession, options: FitDatasetOptions): Promise<Model> {
-  return call(checks, cluster, options, (open, told) => withHeartbeat(open, () => fitModel(open, told)), beginsAnew)
+  return call(checks, cluster, options, (open, told) => withHeartbeat(open, () => recordedFit(open, told)), beginsAnew)
+}
+
+async function recordedFit(cluster: ClusterSession, options: FitDatasetOptions): Promise<Model> {
+  const { dataset, controlTopic, onProgress = noProgress } = options
+  return recordRun(
+    cluster,
+    { dataset, controlTopic, kind: 'fit', name: 'the next version' },
+    async ({ moved, about }) => {
+      const model = await fitModel(cluster, {
+        ...options,
+        onProgress: (done, of) => {
+          moved(done, of)
+          onProgress(done, of)
+        },
+      })
+      about({ name: versionText(model.version), subject: versionText(model.version) })
+      return model
+    },
+    fitText,
+  )
 }
 
 async function fitModel(cluster: ClusterSession, options: FitDatasetOptions): Promise<Model> {

@@ -144,7 +144,7 @@ interface DueFit {
 class OvertakenError extends PipelineError {
   readonly code = 'VGM_OVERTAKEN'
   constructor() {
-    super('Another version was published during the comparison', { fix: 'Compare again', retriable: true })
+    super('Another version was published during the comparison', { fix: 'Run the comparison again', retriable: true })
   }
 }
 

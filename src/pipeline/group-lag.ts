@@ -115,30 +115,43 @@ export async function groupLag(cluster: ClusterSession, options: GroupLagOptions
   return call(checks, cluster, options, lagOfGroups)
 }
 
+/** @internal How far the replays of a raw topic are. */
+export async function replayLags(cluster: ClusterSession, rawTopic: string): Promise<Lag[]> {
+  const histories = await positionHistoriesOf(cluster)
+  return Promise.all(replaysOf(histories, rawTopic).map((group) => lagIn(cluster, group, rawTopic, histories)))
+}
+
+async function lagIn(
+  cluster: ClusterSession,
+  group: string,
+  topic: string,
+  histories: readonly PositionHistory[],
+): Promise<Lag> {
+  const source: LagSource = {
+    committedOffsets: (group, topic) => positionsIn(cluster, group, topic),
+    watermarks: (topic) => cluster.admin.offsets.watermarks(topic),
+  }
+  const ofGroup = histories.filter((each) => each.group === group && each.topic === topic)
+  return withHistory(await lagOf(source, group, topic), ofGroup)
+}
+
 async function lagOfGroups(
   cluster: ClusterSession,
   { dataset, group: named, topic: read, controlTopic = defaultControlTopic }: GroupLagOptions,
 ): Promise<Lag[]> {
   if (read !== undefined && named === undefined)
-    throw new UsageError(
-      'groupLag: topic is what a group reads, and no group is named',
-      'Add the group, or leave it out',
-    )
+    throw new UsageError('groupLag: topic is given without group, which reads it', 'Add group, or leave out topic')
   const { admin } = cluster
   const { raw, normalized } = topicNames(dataset)
-  const source: LagSource = {
-    committedOffsets: (group, topic) => positionsIn(cluster, group, topic),
-    watermarks: (topic) => admin.offsets.watermarks(topic),
-  }
   const histories = await positionHistoriesOf(cluster)
   const orders = await ordersOf(cluster, controlTopic)
-  const lagIn = async (group: string, topic: string): Promise<Lag> => {
-    const ofGroup = histories.filter((each) => each.group === group && each.topic === topic)
-    return { ...withHistory(await lagOf(source, group, topic), ofGroup), ...orders.get(group) }
-  }
+  const lag = async (group: string, topic: string): Promise<Lag> => ({
+    ...(await lagIn(cluster, group, topic, histories)),
+    ...orders.get(group),
+  })
   if (named !== undefined) {
     await requireGroup(cluster, named, dataset, histories)
-    return [await lagIn(named, read ?? histories.find(({ group }) => group === named)?.topic ?? raw)]
+    return [await lag(named, read ?? histories.find(({ group }) => group === named)?.topic ?? raw)]
   }
   await admin.topics.mustExist(raw)
   const stages: readonly (readonly [GroupStage, string])[] = [
@@ -147,9 +160,8 @@ async function lagOfGroups(
   ]
   const lags: Lag[] = []
   for (const [stage, topic] of stages)
-    if ((await admin.topics.partitionCount(topic)) !== undefined)
-      lags.push(await lagIn(groupName(dataset, stage), topic))
-  for (const group of replaysOf(histories, raw)) lags.push(await lagIn(group, raw))
+    if ((await admin.topics.partitionCount(topic)) !== undefined) lags.push(await lag(groupName(dataset, stage), topic))
+  for (const group of replaysOf(histories, raw)) lags.push(await lag(group, raw))
   return lags
 }
 
@@ -197,7 +209,7 @@ export async function requireGroup(
   const meant = nearest === undefined ? '' : `Did you mean ${nearest}? `
   throw new UsageError(
     `There is no group ${group}`,
-    `${meant}${known.length === 0 ? `No group of data set ${dataset} is known` : `Name one of ${known.join(', ')}`}`,
+    `${meant}${known.length === 0 ? `Check the name: no group of data set ${dataset} is known` : `Name one of ${known.join(', ')}`}`,
   )
 }
 

@@ -5,7 +5,7 @@
 
 export type { Compression } from '../batch/batch-header.ts'
 export type { ClusterAccess } from '../config/cluster-access.ts'
-export type { TopicOverrides } from '../config/names.ts'
+export type { GroupOverrides, TopicNames, TopicOverrides } from '../config/names.ts'
 export { type ModelCardFacts, modelCard } from '../drawing/model-card.ts'
 export { modelPlot } from '../drawing/model-plot.ts'
 export { modelSvg } from '../drawing/model-svg.ts'
@@ -13,6 +13,7 @@ export type { DriftFinding } from '../drift/drift-detector.ts'
 export type { ColumnDrift, DriftAlarm, DriftReport } from '../drift/drift-report.ts'
 export { type ExitCode, exitCodes, PipelineError } from '../errors.ts'
 export type { TableFormat } from '../files/file-format.ts'
+export type { Span, SpanColumn, Spans } from '../files/matrix/spans.ts'
 export type { FileReading, TextOptions } from '../files/reading/table-options.ts'
 export type { Model } from '../model/model.ts'
 export type { ColumnDiff, ModelDiff, ModePair } from '../model/model-diff.ts'
@@ -25,6 +26,7 @@ export type { ColumnTransformDefinition, TransformColumn, TransformRows } from '
 export type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 export type { ExportReport } from '../stages/export.ts'
 export type { LoadReport } from '../stages/load.ts'
+export type { ExportMatrixReport } from '../stages/matrix/export-matrix.ts'
 export type { ModeChoice } from '../stages/normalize.ts'
 export type { RetryReport } from '../stages/retry-dead-letters.ts'
 export type { SampleSize } from '../stages/sample.ts'
@@ -42,6 +44,15 @@ export {
   listDeadLetters,
   readDeadLetter,
 } from './browse-dead-letters.ts'
+export {
+  type BrowsedRow,
+  type BrowsedRows,
+  type BrowseRowsOptions,
+  browseRows,
+  type FindRowOptions,
+  findRow,
+  type SeenRow,
+} from './browse-rows.ts'
 export { checkFile } from './check-file.ts'
 export { type CheckModelOptions, checkModel, type ModelCheck } from './check-model.ts'
 export { type ClusterOptions, type ClusterSession, openCluster } from './cluster-session.ts'
@@ -50,14 +61,18 @@ export { type CompareModelsOptions, compareModels } from './compare-models.ts'
 export type { ErrorCode } from './error-code.ts'
 export * from './errors.ts'
 export { estimateReplay, type ReplayEstimate } from './estimate-replay.ts'
+export { type ExportMatrixOptions, exportMatrix } from './export-matrix.ts'
 export { type ExportTopicOptions, exportTopic } from './export-topic.ts'
 export { type FitDatasetOptions, fitDataset } from './fit-dataset.ts'
 export { type Challenger, type FollowFitsOptions, followFits } from './follow-fits.ts'
 export { type GenerateFileOptions, generateFile } from './generate-file.ts'
 export { type GenerateRowsOptions, generateRows } from './generate-rows.ts'
 export { type GroupLagOptions, groupLag, type Lag, lagRemarks } from './group-lag.ts'
+export { type ListRunsOptions, listRuns, type Run } from './list-runs.ts'
 export { type LoadFileOptions, loadFile } from './load-file.ts'
+export { type LoadMatrixOptions, loadMatrix } from './load-matrix.ts'
 export { type MeasureDriftOptions, type MeasuredDrift, measureDrift } from './measure-drift.ts'
+export { type ExportModelOptions, exportModel, type ImportModelOptions, importModel } from './model-file.ts'
 export {
   type FollowModelsOptions,
   followModels,
@@ -72,6 +87,14 @@ export {
 } from './models-topic.ts'
 export { type NormalizeTopicOptions, normalizeTopic } from './normalize-topic.ts'
 export type { OnProgress } from './progress.ts'
+export {
+  type FlowReading,
+  type GroupReading,
+  listDatasets,
+  type ReadFlowOptions,
+  readFlow,
+  type TopicReading,
+} from './read-flow.ts'
 export { type RemoveModelOptions, removeModel } from './remove-model.ts'
 export { type ReplayPlan, type ReplayReport, type ReplayTopicOptions, replayTopic } from './replay-topic.ts'
 export { type RestoreTopicOptions, restoreTopic } from './restore-topic.ts'

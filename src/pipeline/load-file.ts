@@ -1,3 +1,4 @@
+import { basename } from 'node:path'
 import { type Compression, compressions } from '../batch/batch-header.ts'
 import { groupName, transactionalId, valueSubject } from '../config/names.ts'
 import {
@@ -31,6 +32,7 @@ import type { TableFile } from '../files/reading/table-file.ts'
 import type { FileReading, TextOptions } from '../files/reading/table-options.ts'
 import { widestColumns } from '../files/reading/widest-columns.ts'
 import { checkBadRowsFile } from '../files/target-file.ts'
+import { stageText } from '../observe/report-text.ts'
 import type { PartitionOffset } from '../ports/log.ts'
 import { stageReport } from '../ports/stage-report.ts'
 import type { LoadReport } from '../stages/load.ts'
@@ -42,6 +44,7 @@ import type { ClusterSession } from './cluster-session.ts'
 import { defaultPartitions } from './defaults.ts'
 import { preparePositions } from './group-positions.ts'
 import { noProgress, type OnProgress } from './progress.ts'
+import { type RunProgress, recordRun } from './record-run.ts'
 import { batchBytesFor, datasetTopics, holdsRows, refuseCompacted } from './row-topics.ts'
 
 export interface LoadFileOptions extends FileReading {
@@ -62,6 +65,8 @@ export interface LoadFileOptions extends FileReading {
   readonly partitions?: number | undefined
   /** codec of the batches that are written ['none'] */
   readonly compression?: Compression | undefined
+  /** where the load tells how far it is ['vgm.control'] */
+  readonly controlTopic?: string | undefined
   /**
    * file for the rows of a CSV file that cannot be read, each with the reason: a new one, or one of an earlier load
    * [none: the first such row is an error]
@@ -121,6 +126,7 @@ const checks = optionChecks<LoadFileOptions>(
     defaultTimestamp: loadTime,
     partitions: count,
     compression: oneOf(compressions),
+    controlTopic: ownTopic,
     badRows: text,
     ...readingChecks,
     onColumns: listener<(table: TableFile) => void>(),
@@ -139,6 +145,7 @@ interface TableLoad extends FileReading {
   readonly defaultMs: number | undefined
   readonly partitions: number
   readonly compression: Compression
+  readonly controlTopic: string | undefined
   readonly badRows: string | undefined
   readonly onColumns: (table: TableFile) => void
   readonly onTimes: (times: RowTimes) => void
@@ -176,6 +183,7 @@ async function loadFiles(cluster: ClusterSession, options: LoadFileOptions): Pro
     defaultMs: defaultTimestamp === undefined ? undefined : parseLoadTime(defaultTimestamp),
     partitions: options.partitions ?? defaultPartitions,
     compression: options.compression ?? 'none',
+    controlTopic: options.controlTopic,
     badRows: options.badRows,
     onColumns: options.onColumns ?? (() => undefined),
     onTimes: options.onTimes ?? (() => undefined),
@@ -189,7 +197,14 @@ async function loadFiles(cluster: ClusterSession, options: LoadFileOptions): Pro
     )
   if (load.badRows !== undefined) await checkBadRowsFile(load.badRows, files)
   const known = await recordOf(cluster, load.topic)
-  if (files.length === 1) return loadTable(cluster, { ...load, file: files[0] }, known)
+  const loadOne = (file: string, record: TopicRecord | undefined) =>
+    recordRun(
+      cluster,
+      { dataset, controlTopic: load.controlTopic, kind: 'load', name: basename(file) },
+      (run) => loadTable(cluster, { ...load, file }, record, run),
+      (report) => stageText(report, load.topic),
+    )
+  if (files.length === 1) return loadOne(files[0], known)
   const columns: (readonly FileColumn[])[] = []
   const fileOfContent = new Map<string, string>()
   for (const file of files) {
@@ -205,7 +220,7 @@ async function loadFiles(cluster: ClusterSession, options: LoadFileOptions): Pro
   }
   const common = topicRecord(recordSchema(dataset, widestColumns(columns), known))
   const reports: LoadReport[] = []
-  for (const file of files) reports.push(await loadTable(cluster, { ...load, file }, common))
+  for (const file of files) reports.push(await loadOne(file, common))
   const sum = (figure: (report: LoadReport) => number) => reports.reduce((total, report) => total + figure(report), 0)
   return {
     ...stageReport(
@@ -247,12 +262,14 @@ async function loadTable(
   cluster: ClusterSession,
   options: TableLoad,
   known: TopicRecord | undefined,
+  run: RunProgress,
 ): Promise<LoadReport> {
   const { load } = await import('../stages/load.ts')
   const { dataset, topic, key, timestamp, defaultMs, badRows, compression, onColumns, onTimes, onProgress } = options
   const { admin, registry, rows, signal } = cluster
   const table = await openTable(cluster, options, known)
   try {
+    run.about({ subject: table.fingerprint })
     onColumns(table)
     const times = timestamp === undefined ? undefined : await table.rowTimes(timestamp, defaultMs)
     if (times !== undefined) onTimes(times)
@@ -280,7 +297,10 @@ async function loadTable(
         limits: { batchBytes, compression },
         badRowsFile: badRows,
         signal,
-        onProgress,
+        onProgress: (done, of) => {
+          run.moved(done, of)
+          onProgress(done, of)
+        },
       })
     } finally {
       await writer.close()

@@ -4,7 +4,7 @@ import { UsageError } from '../errors.ts'
 import { ModelMissingError } from '../model/errors.ts'
 import { isPromoted } from '../model/judge-challenger.ts'
 import type { Model, ModelComparison } from '../model/model.ts'
-import { knownVersions, type ModelCatalogue } from '../model/model-catalogue.ts'
+import { type DatasetModels, knownVersions, type ModelCatalogue } from '../model/model-catalogue.ts'
 import { ModelFollower } from '../model/model-follower.ts'
 import type { NamedAlias } from '../model/model-key.ts'
 import { type ModelSchemaIds, modelAliasSchema, modelSchema, modelSubjects } from '../model/model-schemas.ts'
@@ -79,6 +79,21 @@ async function follow(
   } catch (error) {
     await follower.close()
     throw error
+  }
+}
+
+/** @internal Of now; undefined where there are none, or no models topic, which a reader must not make. */
+export async function modelsOf(
+  cluster: ClusterSession,
+  dataset: string,
+  modelsTopic: string,
+): Promise<DatasetModels | undefined> {
+  if ((await cluster.admin.topics.partitionCount(modelsTopic)) === undefined) return undefined
+  const models = await followModels(cluster, { dataset, modelsTopic })
+  try {
+    return models.catalogue.datasets.get(dataset)
+  } finally {
+    await models.close()
   }
 }
 

@@ -1,4 +1,11 @@
-import { defaultControlTopic, groupName, type TopicNames, topicNames } from '../config/names.ts'
+import {
+  defaultControlTopic,
+  type GroupOverrides,
+  groupName,
+  type TopicNames,
+  type TopicOverrides,
+  topicNames,
+} from '../config/names.ts'
 import { datasetName, flag, ownTopic } from '../config/value-rules.ts'
 import type { GroupMember } from '../kafka/group-admin.ts'
 import type { StageOrders } from '../stages/stage-orders.ts'
@@ -7,6 +14,7 @@ import { optionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { ordersOf } from './group-lag.ts'
 import { positionsIn } from './group-positions.ts'
+import { groupsCheck, topicsCheck } from './name-checks.ts'
 
 /** A topic of a data set as of now. */
 export interface TopicReading {
@@ -37,6 +45,10 @@ export interface FlowReading {
 
 export interface ReadFlowOptions {
   readonly dataset: string
+  /** other names for its topics [`<dataset>.raw`, ...] */
+  readonly topics?: TopicOverrides | undefined
+  /** other names for its groups ['vgm.<dataset>.normalize', 'vgm.<dataset>.restore'] */
+  readonly groups?: GroupOverrides | undefined
   /**
    * whether positions that brokers have forgotten are looked up in the positions topic, which is read as a whole
    * [false]
@@ -44,7 +56,11 @@ export interface ReadFlowOptions {
   readonly keptPositions?: boolean | undefined
 }
 
-const checks = optionChecks<ReadFlowOptions>('readFlow', { dataset: datasetName }, { keptPositions: flag })
+const checks = optionChecks<ReadFlowOptions>(
+  'readFlow',
+  { dataset: datasetName },
+  { topics: topicsCheck, groups: groupsCheck, keptPositions: flag },
+)
 
 /**
  * Ends of the topics of a data set, positions and members of its groups: what a picture of the flow needs each second.
@@ -58,10 +74,11 @@ export async function readFlow(cluster: ClusterSession, options: ReadFlowOptions
 
 async function read(
   cluster: ClusterSession,
-  { dataset, keptPositions = false }: ReadFlowOptions,
+  { dataset, topics: overrides, groups, keptPositions = false }: ReadFlowOptions,
 ): Promise<FlowReading> {
-  const names = topicNames(dataset)
-  const [normalizeGroup, restoreGroup] = [groupName(dataset, 'normalize'), groupName(dataset, 'restore')]
+  const names = topicNames(dataset, overrides)
+  const normalizeGroup = groups?.normalize ?? groupName(dataset, 'normalize')
+  const restoreGroup = groups?.restore ?? groupName(dataset, 'restore')
   // Positions first: read the other way round, a group that keeps up could be ahead of the end.
   const [normalize, restore] = await Promise.all([
     positions(cluster, normalizeGroup, names.raw, keptPositions),

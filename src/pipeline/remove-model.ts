@@ -94,7 +94,8 @@ async function requireUnstamped(
       const stamped = versions.get(version) ?? 0
       const unclear = versions.get(undefined) ?? 0
       const restoring = 'They could not be restored: wait until retention has deleted them, or add --force'
-      if (stamped > 0) throw new ModelInUseError(dataset, version, `${stamped} rows of ${topic} have it`, restoring)
+      if (stamped > 0)
+        throw new ModelInUseError(dataset, version, `${stamped} rows of ${topic} were normalized with it`, restoring)
       if (unclear > 0)
         throw new ModelInUseError(
           dataset,

@@ -124,8 +124,8 @@ function checkTimes({ strictTime, eventTime }: ReplayRangeOptions, from: ReplayP
   if (isTime(from) || isTime(to) || (!strictTime && eventTime === undefined)) return
   const flag = eventTime === undefined ? '--strict-time (strictTime)' : '--event-time (eventTime)'
   throw new UsageError(
-    `${flag} goes by times, and neither end of the range is one`,
-    'Give --from or --to as @time, such as @2026-11-23, or leave it out',
+    `${flag} needs a time at one end of the range, and both ends are offsets`,
+    `Give --from or --to as @time, such as @2026-11-23, or leave out ${flag}`,
   )
 }
 

@@ -4,6 +4,7 @@ import { defaultModelsTopic, groupName, type TopicNames, topicNames } from '../c
 import { replayPosition } from '../config/replay-position.ts'
 import { count, datasetName, flag, limit, listener, maxMemory, oneOf, ownTopic, text } from '../config/value-rules.ts'
 import { UsageError } from '../errors.ts'
+import { stageText } from '../observe/report-text.ts'
 import type { TopicPartition } from '../ports/log.ts'
 import type { StageReport } from '../ports/stage-report.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
@@ -17,6 +18,7 @@ import { runMembers } from './members/run-members.ts'
 import { modeChoiceCheck } from './mode-choice-check.ts'
 import { followModels, modelNamed, type VersionName, versionName } from './models-topic.ts'
 import { noProgress, type OnProgress } from './progress.ts'
+import { recordRun } from './record-run.ts'
 import { replayNote } from './replay-note.ts'
 import { offsetsOf, type ReplayedPartition, type ReplayRange, replayRange } from './replay-range.ts'
 import { holdsRows, topicsBeside } from './row-topics.ts'
@@ -143,8 +145,20 @@ async function replay(cluster: ClusterSession, options: ReplayTopicOptions): Pro
   onPlan?.(plan)
   const of = offsetsOf(range)
   const task = { stage: 'normalize', options: member } as const
-  const report = await runMembers(cluster, task, members, ({ rowsIn }) => onProgress(rowsIn, of))
-  return { ...report, ...plan }
+  const { dataset, controlTopic } = options
+  return recordRun(
+    cluster,
+    { dataset, controlTopic, kind: 'replay', name: plan.group, subject: plan.group },
+    async ({ moved }) => {
+      moved(0, of)
+      const report = await runMembers(cluster, task, members, ({ rowsIn }) => {
+        moved(rowsIn, of)
+        onProgress(rowsIn, of)
+      })
+      return { ...report, ...plan }
+    },
+    (report) => stageText(report, plan.topic),
+  )
 }
 
 /** @internal Finds what a replay reads and writes. @throws as `replayTopic` */

@@ -1,5 +1,5 @@
-import { defaultModelsTopic, groupName, type TopicOverrides } from '../config/names.ts'
-import { count, datasetName, ownTopic, text } from '../config/value-rules.ts'
+import { defaultModelsTopic, groupName, syntheticTopics, type TopicOverrides } from '../config/names.ts'
+import { count, datasetName, flag, ownTopic, text } from '../config/value-rules.ts'
 import type { StageReport } from '../ports/stage-report.ts'
 import { call } from './call.ts'
 import { fields, optionChecks } from './check-options.ts'
@@ -16,6 +16,11 @@ export interface RestoreTopicOptions extends GroupOptions {
   readonly dataset: string
   /** other names for its topics [`<dataset>.normalized`, `<dataset>.restored`, `<dataset>.dead-letters`] */
   readonly topics?: RestoreTopics | undefined
+  /**
+   * restore the rows that `loadMatrix` has loaded: the names are `<dataset>.synthetic`, `<dataset>.synthetic.restored`,
+   * `<dataset>.synthetic.dead-letters` and 'vgm.<dataset>.restore-synthetic' unless told otherwise [false]
+   */
+  readonly synthetic?: boolean | undefined
   /** where models are published ['vgm.models'] */
   readonly modelsTopic?: string | undefined
   /** the consumer group ['vgm.<dataset>.restore'] */
@@ -29,6 +34,7 @@ const checks = optionChecks<RestoreTopicOptions>(
   { dataset: datasetName },
   {
     topics: fields<RestoreTopics>({}, { normalized: ownTopic, restored: ownTopic, deadLetters: ownTopic }),
+    synthetic: flag,
     modelsTopic: ownTopic,
     group: text,
     members: count,
@@ -52,17 +58,24 @@ export async function restoreTopic(cluster: ClusterSession, options: RestoreTopi
 }
 
 async function restore(cluster: ClusterSession, options: RestoreTopicOptions): Promise<StageReport> {
-  const { dataset, members = 1, untilEnd = false, onProgress = noProgress } = options
-  const topics = datasetTopics(cluster, dataset, options.topics, options.modelsTopic)
-  if (untilEnd) await requireTopic(cluster, topics.normalized, `Run "vgm normalize --dataset ${dataset}" first`)
+  const { dataset, synthetic = false, members = 1, untilEnd = false, onProgress = noProgress } = options
+  const overrides = { ...(synthetic && syntheticTopics(dataset)), ...given(options.topics) }
+  const topics = datasetTopics(cluster, dataset, overrides, options.modelsTopic)
+  const before = synthetic ? 'load --as ctgan --synthetic' : 'normalize'
+  if (untilEnd) await requireTopic(cluster, topics.normalized, `Run "vgm ${before} --dataset ${dataset}" first`)
   const { ends, of } = await endsOf(cluster, topics.normalized, untilEnd)
   const member: RestoreMemberOptions = {
     dataset,
     topics,
     ends,
     modelsTopic: options.modelsTopic ?? defaultModelsTopic,
-    group: options.group ?? groupName(dataset, 'restore'),
+    group: options.group ?? `${groupName(dataset, 'restore')}${synthetic ? '-synthetic' : ''}`,
     ...memberOptions(options),
   }
   return runMembers(cluster, { stage: 'restore', options: member }, members, ({ rowsIn }) => onProgress(rowsIn, of))
+}
+
+/** Names that are there: an undefined one takes no other's place. */
+function given(topics: RestoreTopics = {}): RestoreTopics {
+  return Object.fromEntries(Object.entries(topics).filter(([, name]) => name !== undefined))
 }

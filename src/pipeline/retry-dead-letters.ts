@@ -75,7 +75,7 @@ async function retry(cluster: ClusterSession, options: RetryDeadLettersOptions):
   const { topic = names.deadLetters, rawTopic = names.raw } = options
   const { admin, rows, signal } = cluster
   if (asked !== undefined && new Set(asked.map(({ partition }) => partition)).size < asked.length)
-    throw new UsageError('Two ranges of dead letters are of one partition', 'Retry them one after the other')
+    throw new UsageError('Two ranges of dead letters are in the same partition', 'Retry them one after the other')
   await requireTopic(cluster, topic, 'Check the name of the data set; "vgm normalize" creates it at its first start')
   const partitions = await admin.topics.mustExist(rawTopic)
   await preparePositions(cluster)

@@ -3,7 +3,7 @@ import type { Records } from '../batch/records.ts'
 import { RowKernel } from '../kernel/row-kernel.ts'
 import type { LogReader } from '../ports/log.ts'
 import type { HeaderValue, OffsetRange, RowSource, StockLog, StockRow } from '../ports/stock-log.ts'
-import { type BoundedRange, readPartition } from '../stages/read-partition.ts'
+import { type BoundedRange, readPartitions } from '../stages/read-partition.ts'
 import type { ClusterSession } from './cluster-session.ts'
 
 /** Offsets that are read at once: a page of rows, not a topic. */
@@ -21,13 +21,23 @@ export async function rowsIn(
   kernel: RowKernel = new RowKernel(),
 ): Promise<StockRow[]> {
   const rows: StockRow[] = []
-  const { endOffset, ...start } = range
-  const take = (records: Records, from: number, to: number) => {
-    for (let row = from; row < to; row++) rows.push(rowAt(records, row))
-  }
-  if (start.offset < endOffset)
-    await readPartition(reader, start, endOffset, signal, take, { kernel, onUnreadable: () => undefined })
+  await eachRow(reader, [range], signal, (row) => rows.push(row), kernel)
   return rows
+}
+
+/** Calls `onRow` for the committed rows of several ranges: those of each in order, one beside the other. */
+export async function eachRow(
+  reader: LogReader,
+  ranges: readonly BoundedRange[],
+  signal: AbortSignal,
+  onRow: (row: StockRow, partition: number) => void,
+  kernel: RowKernel = new RowKernel(),
+): Promise<void> {
+  const filled = ranges.filter(({ offset, endOffset }) => offset < endOffset)
+  const take = (records: Records, from: number, to: number, partition: number) => {
+    for (let row = from; row < to; row++) onRow(rowAt(records, row), partition)
+  }
+  if (filled.length > 0) await readPartitions(reader, filled, signal, take, { kernel, onUnreadable: () => undefined })
 }
 
 function rowAt(records: Records, row: number): StockRow {

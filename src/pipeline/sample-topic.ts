@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { sampleGroup, transactionalId } from '../config/names.ts'
+import { sampleGroup, topicNames, transactionalId } from '../config/names.ts'
 import { count, datasetName, flag, listener, ownTopic, seed, share } from '../config/value-rules.ts'
 import { InterruptedError, UsageError } from '../errors.ts'
+import { stageText } from '../observe/report-text.ts'
 import { type StageReport, stageReport } from '../ports/stage-report.ts'
 import { type SampleSize, sample } from '../stages/sample.ts'
 import { onlyTombstones } from '../stages/tombstones.ts'
@@ -11,6 +12,7 @@ import type { ClusterSession } from './cluster-session.ts'
 import { defaultSampleRows } from './defaults.ts'
 import { preparePositions } from './group-positions.ts'
 import { noProgress, type OnProgress } from './progress.ts'
+import { recordRun } from './record-run.ts'
 import { batchSizesFor, datasetTopics, holdsRows, offsetsBetween, topicEnds, topicStarts } from './row-topics.ts'
 import { SampleReporter } from './sample-reporter.ts'
 
@@ -46,6 +48,8 @@ export interface SampleTopicOptions {
   readonly append?: boolean | undefined
   /** go on with the rows to come, which only a sample by rate can [false] */
   readonly follow?: boolean | undefined
+  /** where a sample that does not follow tells how far it is ['vgm.control'] */
+  readonly controlTopic?: string | undefined
   readonly onProgress?: OnProgress | undefined
 }
 
@@ -67,6 +71,7 @@ const checks = optionChecks<SampleTopicOptions>(
     partitions: count,
     append: flag,
     follow: flag,
+    controlTopic: ownTopic,
     onProgress: listener<OnProgress>(),
   },
 )
@@ -81,7 +86,29 @@ const checks = optionChecks<SampleTopicOptions>(
  * @throws InterruptedError when the cluster's signal fires, which is how following ends
  */
 export async function sampleTopic(cluster: ClusterSession, options: SampleTopicOptions): Promise<StageReport> {
-  return call(checks, cluster, options, sampleRows, ({ size = usualSize }) => ('rows' in size ? beginsAnew : undefined))
+  return call(checks, cluster, options, recordedSample, ({ size = usualSize }) =>
+    'rows' in size ? beginsAnew : undefined,
+  )
+}
+
+async function recordedSample(cluster: ClusterSession, options: SampleTopicOptions): Promise<StageReport> {
+  const { dataset, controlTopic, follow = false, onProgress = noProgress } = options
+  // It has no end.
+  if (follow) return sampleRows(cluster, options)
+  const name = options.sampleTopic ?? topicNames(dataset).sample
+  return recordRun(
+    cluster,
+    { dataset, controlTopic, kind: 'sample', name },
+    ({ moved }) =>
+      sampleRows(cluster, {
+        ...options,
+        onProgress: (done, of) => {
+          moved(done, of)
+          onProgress(done, of)
+        },
+      }),
+    (report) => stageText(report, name),
+  )
 }
 
 async function sampleRows(cluster: ClusterSession, options: SampleTopicOptions): Promise<StageReport> {

@@ -1,6 +1,5 @@
 import { topicNames } from '../config/names.ts'
-import { datasetName, listOf, naturalNumber, type ValueRule } from '../config/value-rules.ts'
-import { RowKernel } from '../kernel/row-kernel.ts'
+import { datasetName, listOf, naturalNumber, ownTopic, type ValueRule } from '../config/value-rules.ts'
 import { headerText, type StockRow } from '../ports/stock-log.ts'
 import { deadLetterHeaders } from '../stages/verify/dead-letter-filter.ts'
 import { type DecodedPrefix, decodedPrefix } from '../stages/verify/decoded-prefix.ts'
@@ -13,7 +12,7 @@ import {
 import { call } from './call.ts'
 import { optionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
-import { rowLog, rowsIn } from './row-log.ts'
+import { eachRow, rowLog } from './row-log.ts'
 import { topicRanges } from './row-topics.ts'
 
 /** A dead letter in a list. */
@@ -40,6 +39,8 @@ export interface ScannedLetters {
 
 export interface ScanDeadLettersOptions {
   readonly dataset: string
+  /** topic of dead letters ['<dataset>.dead-letters'] */
+  readonly topic?: string | undefined
   /** offsets by partition [the newest ones] */
   readonly from?: readonly number[] | undefined
   /** that are looked at, of all partitions together [20,000] */
@@ -51,7 +52,7 @@ const optionalOffset: ValueRule<number> = naturalNumber
 const checks = optionChecks<ScanDeadLettersOptions>(
   'scanDeadLetters',
   { dataset: datasetName },
-  { from: listOf(optionalOffset, 'offsets'), offsets: naturalNumber },
+  { topic: ownTopic, from: listOf(optionalOffset, 'offsets'), offsets: naturalNumber },
 )
 
 const scannedOffsets = 20_000
@@ -70,26 +71,24 @@ export async function scanDeadLetters(
 
 async function scan(
   cluster: ClusterSession,
-  { dataset, from = [], offsets = scannedOffsets }: ScanDeadLettersOptions,
+  { dataset, topic = topicNames(dataset).deadLetters, from = [], offsets = scannedOffsets }: ScanDeadLettersOptions,
 ): Promise<ScannedLetters | undefined> {
-  const topic = topicNames(dataset).deadLetters
   if ((await cluster.admin.topics.partitionCount(topic)) === undefined) return undefined
   const ranges = await topicRanges(cluster, topic)
   const share = Math.ceil(offsets / Math.max(1, ranges.length))
   const reader = cluster.rows.openReader()
   try {
     const letters: ScannedLetter[] = []
-    const kernel = new RowKernel()
     let skipped = 0
-    for (const range of ranges) {
+    const unread = ranges.map((range) => {
       const known = from[range.partition]
       // A topic that was made again begins again.
       const begin = known === undefined || known > range.endOffset ? range.offset : Math.max(known, range.offset)
       const offset = Math.max(begin, range.endOffset - share)
       skipped += offset - begin
-      for (const row of await rowsIn(reader, { ...range, offset }, cluster.signal, kernel))
-        letters.push(letterOf(row, range.partition))
-    }
+      return { ...range, offset }
+    })
+    await eachRow(reader, unread, cluster.signal, (row, partition) => letters.push(letterOf(row, partition)))
     return { letters, next: ranges.map(({ endOffset }) => endOffset), skipped }
   } finally {
     await reader.close()
@@ -117,10 +116,18 @@ export interface DissectedLetter extends DeadLetter {
   readonly prefix: DecodedPrefix | undefined
 }
 
-const dissectChecks = optionChecks<{ dataset: string; partition: number; offset: number }>(
+interface DissectOptions {
+  readonly dataset: string
+  readonly partition: number
+  readonly offset: number
+  /** topic of dead letters ['<dataset>.dead-letters'] */
+  readonly topic?: string | undefined
+}
+
+const dissectChecks = optionChecks<DissectOptions>(
   'dissectDeadLetter',
   { dataset: datasetName, partition: naturalNumber, offset: naturalNumber },
-  {},
+  { topic: ownTopic },
 )
 
 /**
@@ -128,12 +135,9 @@ const dissectChecks = optionChecks<{ dataset: string; partition: number; offset:
  *
  * @throws DeadLetterMissingError if no row stands there
  */
-export async function dissectDeadLetter(
-  cluster: ClusterSession,
-  options: { readonly dataset: string; readonly partition: number; readonly offset: number },
-): Promise<DissectedLetter> {
-  return call(dissectChecks, cluster, options, async (open, { dataset, partition, offset }) => {
-    const topic = topicNames(dataset).deadLetters
+export async function dissectDeadLetter(cluster: ClusterSession, options: DissectOptions): Promise<DissectedLetter> {
+  return call(dissectChecks, cluster, options, async (open, { dataset, partition, offset, ...named }) => {
+    const { topic = topicNames(dataset).deadLetters } = named
     const isThere = (await open.admin.topics.partitionCount(topic)) !== undefined
     const range = isThere ? (await topicRanges(open, topic))[partition] : undefined
     // A read beyond the end would wait for a row to come.

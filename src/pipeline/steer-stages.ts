@@ -1,4 +1,3 @@
-import { hostname, userInfo } from 'node:os'
 import { defaultControlTopic, groupName, topicNames } from '../config/names.ts'
 import { count, datasetName, either, oneOf, ownTopic, text } from '../config/value-rules.ts'
 import { UsageError } from '../errors.ts'
@@ -10,6 +9,7 @@ import type { ClusterSession } from './cluster-session.ts'
 import { readOrders } from './control-topic.ts'
 import { steeredStages } from './defaults.ts'
 import { positionHistoriesOf, replaysOf, requireGroup } from './group-lag.ts'
+import { ownName } from './own-name.ts'
 import { parseReplayNote } from './replay-note.ts'
 
 export type SteeredStage = (typeof steeredStages)[number]
@@ -89,7 +89,7 @@ async function steer(
   order: Pick<PauseOrder, 'paused'> | Pick<RateOrder, 'rowsPerSecond'>,
 ): Promise<SteeredGroup[]> {
   const { admin, rows } = cluster
-  const { controlTopic = defaultControlTopic, by = `${userInfo().username}@${hostname()}` } = options
+  const { controlTopic = defaultControlTopic, by = ownName() } = options
   const groups = await groupsOf(cluster, options)
   await admin.topics.ensureControlTopic(controlTopic)
   const value = orderValue({ ...order, by, at: new Date().toISOString() })
@@ -112,7 +112,7 @@ async function groupsOf(cluster: ClusterSession, { dataset, stage, group }: Stee
   const histories = await positionHistoriesOf(cluster)
   if (group !== undefined) {
     if (stage !== undefined)
-      throw new UsageError('Both a stage and a group are named, and a group has one stage', 'Name one of them')
+      throw new UsageError('A stage and a group are both given, and they exclude each other', 'Leave out one of them')
     await requireGroup(cluster, group, dataset, histories)
     return [group]
   }
@@ -132,7 +132,7 @@ async function groupsOf(cluster: ClusterSession, { dataset, stage, group }: Stee
   ]
   if (groups.length === 0)
     throw new UsageError(
-      `Data set ${dataset} has no replay that is not done`,
+      `Data set ${dataset} has no unfinished replay`,
       'Name another stage, or a group with --group (group)',
     )
   // A stage may be paused before its first start, if its rows are there.

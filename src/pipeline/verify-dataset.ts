@@ -1,4 +1,11 @@
-import { defaultModelsTopic, groupName, type TopicNames, type TopicOverrides, valueSubject } from '../config/names.ts'
+import {
+  defaultModelsTopic,
+  type GroupOverrides,
+  groupName,
+  type TopicNames,
+  type TopicOverrides,
+  valueSubject,
+} from '../config/names.ts'
 import { count, datasetName, limit, listener, ownTopic, text } from '../config/value-rules.ts'
 import { InterruptedError } from '../errors.ts'
 import type { FileCells } from '../files/reading/file-cells.ts'
@@ -22,6 +29,7 @@ import { readingChecks } from './load-file.ts'
 import { auditInThreads } from './members/audit-in-threads.ts'
 import type { AuditPlan } from './members/audit-member.ts'
 import { modeChoiceKind } from './mode-choice-check.ts'
+import { groupsCheck, topicsCheck } from './name-checks.ts'
 import { noProgress, type OnProgress } from './progress.ts'
 import { datasetTopics, requireTopic, topicRanges } from './row-topics.ts'
 
@@ -31,11 +39,6 @@ const blockAhead = 2_000
 const brokerCheckMs = 10_000
 /** No transaction of ours is open for longer, unless it hangs. */
 export const hangingAfterMs = transactionTimeoutMs + brokerCheckMs
-
-interface AuditedGroups {
-  readonly normalize?: string | undefined
-  readonly restore?: string | undefined
-}
 
 export interface VerifyDatasetOptions {
   readonly dataset: string
@@ -47,7 +50,7 @@ export interface VerifyDatasetOptions {
    * whose committed offsets say which rows must have an output; all of them if a group has committed none
    * ['vgm.<dataset>.normalize', 'vgm.<dataset>.restore']
    */
-  readonly groups?: AuditedGroups | undefined
+  readonly groups?: GroupOverrides | undefined
   /** the option `clip` that the rows were normalized with [Infinity] */
   readonly clip?: number | undefined
   /** the option `modeChoice` that the rows were normalized with ['likely'] */
@@ -89,12 +92,9 @@ const checks = optionChecks<VerifyDatasetOptions>(
   'verifyDataset',
   { dataset: datasetName },
   {
-    topics: fields<TopicOverrides>(
-      {},
-      { raw: ownTopic, sample: ownTopic, normalized: ownTopic, deadLetters: ownTopic, restored: ownTopic },
-    ),
+    topics: topicsCheck,
     modelsTopic: ownTopic,
-    groups: fields<AuditedGroups>({}, { normalize: text, restore: text }),
+    groups: groupsCheck,
     clip: limit,
     modeChoice: modeChoiceKind,
     members: count,

@@ -38,5 +38,5 @@ export function columnNamed({ columns }: Pick<Model, 'columns'>, name: string): 
   const found = columns.find((column) => column.name === name)
   if (found !== undefined) return found
   const names = columns.map((column) => column.name)
-  throw new UsageError(`The model has no column "${name}"`, `Columns that it has: ${names.join(', ')}`)
+  throw new UsageError(`The model has no column "${name}"`, `Name one of its columns: ${names.join(', ')}`)
 }

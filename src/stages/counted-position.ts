@@ -75,12 +75,12 @@ export async function countedPosition(
     }
     read += to - from
   })
-  if (read < done) throw new PositionUncountableError(input, `${done} rows were written for the ${read} that it has`)
+  if (read < done) throw new PositionUncountableError(input, `its outputs have ${done} rows, and it has only ${read}`)
   const isLetter = lastLetter === position - 1
   if (lastLetter >= position || (!isLetter && !isSameRow(lastRead, lastWritten)))
     throw new PositionUncountableError(
       input,
-      `${output.topic}/${output.partition} ends with a row from another position`,
+      `the last row of ${output.topic}/${output.partition} comes from another position`,
     )
   return position
 }

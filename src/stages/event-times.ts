@@ -10,15 +10,6 @@ import { SchemaPlans, type UnusableSchema } from './schema-plans.ts'
 import { skipValue } from './skip-value.ts'
 import { timeOfNumber, timeOfText } from './times.ts'
 
-/** How the time of a row is read: what stands before it is passed over. */
-interface TimePlan {
-  /** the types of the fields before it */
-  readonly before: readonly AvroType[]
-  /** shape (branches): how a value of this branch is read; undefined for what is no time, as null */
-  readonly branches: readonly (TimeReader | undefined)[]
-  readonly isUnion: boolean
-}
-
 /** ms since 1970 of the value at `at`, NaN if it has none or is cut off. */
 type TimeReader = (records: Records, at: number, limit: number) => number
 
@@ -26,7 +17,7 @@ const utf8 = new TextDecoder()
 
 export interface EventTimesOptions {
   readonly registry: SchemaSource
-  /** the field that is a row's time */
+  /** the field that is a row's time, by its path: `order.placed` */
   readonly column: string
   /** told once for each schema whose rows have no time */
   readonly onUnusableSchema: (schema: RowSchemaName, reason: string) => void
@@ -34,7 +25,7 @@ export interface EventTimesOptions {
 
 /** Reads the time of rows from a field of their own. */
 export class EventTimes {
-  readonly #plans: SchemaPlans<TimePlan>
+  readonly #plans: SchemaPlans<TimeReader>
   #status = new Uint8Array(0)
 
   constructor({ registry, column, onUnusableSchema }: EventTimesOptions) {
@@ -67,35 +58,45 @@ export class EventTimes {
   }
 }
 
-function timeOf({ before, branches, isUnion }: TimePlan, records: Records, row: number): number {
-  const { bytes, valueStart, valueEnd } = records
-  if (valueStart[row] < 0) return Number.NaN
-  const limit = valueEnd[row]
-  let at = valueStart[row] + framingBytes
-  for (const type of before) {
-    at = skipValue(type, bytes, at, limit)
-    if (at < 0) return Number.NaN
-  }
-  let branch = 0
-  if (isUnion) {
-    const end = varintEnd(bytes, at, limit, maxIntBytes)
-    if (end < 0) return Number.NaN
-    branch = zigzag(bytes, at, end)
-    at = end
-  }
-  return branches[branch]?.(records, at, limit) ?? Number.NaN
+function timeOf(reader: TimeReader, records: Records, row: number): number {
+  const { valueStart, valueEnd } = records
+  return valueStart[row] < 0 ? Number.NaN : reader(records, valueStart[row] + framingBytes, valueEnd[row])
 }
 
-function timePlan(schema: AvroType, column: string): TimePlan | UnusableSchema {
-  const unusable = (reason: string): UnusableSchema => ({ error: rowErrors.schemaMismatch, reason })
-  if (schema.kind !== 'record') return unusable('the schema is no record')
-  const place = schema.fields.findIndex(({ name }) => name === column)
-  if (place < 0) return unusable(`there is no field "${column}" that could be a row's time`)
-  const { type } = schema.fields[place]
-  const branches = (type.kind === 'union' ? type.branches : [type]).map(timeReader)
-  if (branches.every((reader) => reader === undefined)) return unusable(`field "${column}" is no time`)
-  const before = schema.fields.slice(0, place).map((field) => field.type)
-  return { before, branches, isUnion: type.kind === 'union' }
+function timePlan(schema: AvroType, column: string): TimeReader | UnusableSchema {
+  const reader = schema.kind === 'record' ? readerAt(schema, column.split('.')) : undefined
+  const reason = `no field "${column}" could be a row's time`
+  return reader ?? { error: rowErrors.schemaMismatch, reason }
+}
+
+/** Reads the field that the path leads to from a value of this type; undefined if there is none that could be a time. */
+function readerAt(type: AvroType, path: readonly string[]): TimeReader | undefined {
+  if (type.kind === 'union') return unionReader(type.branches.map((branch) => readerAt(branch, path)))
+  if (path.length === 0) return timeReader(type)
+  if (type.kind !== 'record') return undefined
+  const place = type.fields.findIndex(({ name }) => name === path[0])
+  if (place < 0) return undefined
+  const reader = readerAt(type.fields[place].type, path.slice(1))
+  const before = type.fields.slice(0, place).map((field) => field.type)
+  if (reader === undefined || place === 0) return reader
+  return (records, start, limit) => {
+    let at = start
+    for (const skipped of before) {
+      at = skipValue(skipped, records.bytes, at, limit)
+      if (at < 0) return Number.NaN
+    }
+    return reader(records, at, limit)
+  }
+}
+
+/** @param branches shape (branches): undefined for what is no time, as null */
+function unionReader(branches: readonly (TimeReader | undefined)[]): TimeReader | undefined {
+  if (branches.every((branch) => branch === undefined)) return undefined
+  return (records, at, limit) => {
+    const end = varintEnd(records.bytes, at, limit, maxIntBytes)
+    if (end < 0) return Number.NaN
+    return branches[zigzag(records.bytes, at, end)]?.(records, end, limit) ?? Number.NaN
+  }
 }
 
 /** ms in a unit of a logical type. */

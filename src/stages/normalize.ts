@@ -99,7 +99,7 @@ export class NormalizeTransform implements RowTransform {
       this.#take(model.columns)
       this.#plans.clear()
     }
-    this.#options.shadow?.begin(this.kernel, model)
+    await this.#options.shadow?.begin(this.kernel, model)
     this.#tabulate()
   }
 

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { RowScore, sharedResolution } from '../drift/row-score.ts'
 import { KernelColumns } from '../kernel/kernel-columns.ts'
 import type { RowKernel, RowProgram } from '../kernel/row-kernel.ts'
@@ -16,8 +17,6 @@ const valuesPerSlice = 16_000
 const mostRows = 1_000
 /** The kernel has room for the numbers of a whole piece in each of them: 21 MB in all. */
 const mostColumns = 64
-/** Pairing the modes of a column takes some milliseconds. */
-const preparingMs = 50
 /** Before the first slice has told how many rows there are. */
 const firstStride = 100
 
@@ -57,16 +56,16 @@ export class ShadowModel {
     return this.#model.columns.some(({ name }) => columns.some((column) => column.name === name))
   }
 
-  /** A slice begins, with this model. */
-  begin(kernel: RowKernel, current: Model): void {
+  /** A slice begins, with this model. The first slice of a model waits until the modes of all columns are paired. */
+  async begin(kernel: RowKernel, current: Model): Promise<void> {
     if (current !== this.#current) this.#compareWith(kernel, current)
-    const endMs = performance.now() + preparingMs
-    while (this.#ready.length < this.#shared.length && performance.now() < endMs) {
-      const { current: older, shadow } = this.#shared[this.#ready.length]
+    for (const { current: older, shadow } of this.#shared.slice(this.#ready.length)) {
       const resolution = sharedResolution(older, shadow)
       const partners = new Map(columnDiff(older, shadow).modes.map(({ from, to }) => [from ?? -1, to]))
       const [before, after] = [new RowScore(older, resolution), new RowScore(shadow, resolution)]
       this.#ready.push({ current: older, shadow, before, after, partners })
+      // A column takes some milliseconds, which heartbeats must not wait for 64 times.
+      await setImmediate()
     }
     this.#left = this.#mostRows
   }
@@ -84,7 +83,7 @@ export class ShadowModel {
   look(kernel: RowKernel, program: RowProgram, from: number, to: number): void {
     this.#sliceRows += to - from
     const columns = this.#columns
-    if (columns === undefined || this.#ready.length < this.#shared.length) return
+    if (columns === undefined) return
     let row = from + this.#skip
     for (; row < to; row += this.#stride) {
       // More rows than in the slice before: the later ones must count as well, so that each stands for more of them.

@@ -101,7 +101,32 @@ export interface FlowHistory {
   readonly restore: readonly number[]
 }
 
+/** Command lines, with the names that are not the defaults. */
+export interface Commands {
+  readonly load: string
+  /** samples, too */
+  readonly fit: string
+  readonly normalize: string
+  readonly restore: string
+  readonly resume: { readonly normalize: string; readonly restore: string }
+  readonly doctor: string
+  readonly drift: string
+}
+
+/** What the topics of a data set are called, also of those that are not there, and how one works on it. */
+export interface Names {
+  readonly topics: {
+    readonly raw: string
+    readonly sample: string
+    readonly normalized: string
+    readonly deadLetters: string
+    readonly restored: string
+  }
+  readonly commands: Commands
+}
+
 export interface FlowAnswer {
+  readonly names: Names
   readonly flow: Flow
   readonly history: FlowHistory
 }
@@ -295,17 +320,21 @@ export interface Letter {
 }
 
 export interface Run {
-  readonly kind: 'fit' | 'load' | 'sample' | 'replay' | 'normalize' | 'restore'
+  readonly kind: 'load' | 'sample' | 'fit' | 'replay'
   readonly name: string
-  readonly state: 'done' | 'running' | 'unfinished'
+  readonly state: 'done' | 'running' | 'unfinished' | 'failed'
   readonly done: number | undefined
   readonly of: number | undefined
+  readonly startedMs: number | undefined
+  /** when it ended, or was heard of last */
   readonly atMs: number | undefined
   readonly secondsLeft: number | undefined
+  /** as ann@host */
+  readonly by: string | undefined
   /** a line of figures */
   readonly result: string
   /** that makes it again, or goes on */
-  readonly command: string
+  readonly command: string | undefined
 }
 
 /** Of every failure. */

@@ -3,12 +3,28 @@ import { rowsInCells } from '../drawing/rows-in-cells.ts'
 import { intervalMass } from '../drift/mixture-density.ts'
 import { valueCells } from '../drift/value-cells.ts'
 import type { ColumnModel } from '../mixture/column-model.ts'
-import type { ColumnDetail, ColumnGlance } from './api.ts'
+import type { Model } from '../model/model.ts'
+import type { ColumnDetail, ColumnGlance, ModelGlance } from './api.ts'
 
 const bars = 48
 
+/** A hundred columns take longer than the page that shows them. */
+const known = new WeakMap<Model, ModelGlance>()
+
+/** What is shown of a model before a column is chosen. */
+export function modelGlance(model: Model): ModelGlance {
+  const before = known.get(model)
+  if (before !== undefined) return before
+  const { version, createdAtMs, recipe, seed, lineage, contentSha256: content, columns } = model
+  const { rowsUsed, rowsSeen, topic, softwareVersion: software } = lineage
+  const lines = { version, createdAtMs, recipe, seed, rowsUsed, rowsSeen, topic, software, content }
+  const glance = { ...lines, columns: columns.map(columnGlance) }
+  known.set(model, glance)
+  return glance
+}
+
 /** What a list shows of a column. */
-export function columnGlance(column: ColumnModel): ColumnGlance {
+function columnGlance(column: ColumnModel): ColumnGlance {
   const { name, type, rows, nulls, mean, std, weight } = column
   const range = drawnRange(column)
   const cells = range === undefined ? [] : rowsInCells(valueCells(column), range.low, range.high, bars)

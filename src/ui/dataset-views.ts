@@ -1,10 +1,12 @@
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
+import { type DatasetNames, datasetNames, type UiNames } from './dataset-names.ts'
 import { FlowWatch } from './flow-watch.ts'
 import { LetterIndex } from './letter-index.ts'
 import type { ModelShelf } from './model-shelf.ts'
 
 /** What is kept of a data set that somebody looks at. */
 export interface DatasetViews {
+  readonly names: DatasetNames
   readonly flow: FlowWatch
   readonly letters: LetterIndex
   readonly models: ModelShelf
@@ -17,17 +19,19 @@ export class ViewsByDataset {
   readonly #cluster: ClusterSession
   readonly #models: ModelShelf
   readonly #views = new Map<string, DatasetViews>()
+  readonly #names: UiNames
+  readonly #named: string | undefined
 
-  constructor(cluster: ClusterSession, models: ModelShelf) {
+  /** @param named the data set whose topics and groups `names` are */
+  constructor(cluster: ClusterSession, models: ModelShelf, names: UiNames, named: string | undefined) {
     this.#cluster = cluster
     this.#models = models
+    this.#names = names
+    this.#named = named
   }
 
   of(dataset: string): DatasetViews {
-    const known = this.#views.get(dataset)
-    const letters = known?.letters ?? new LetterIndex(this.#cluster, dataset)
-    const flow = known?.flow ?? new FlowWatch(this.#cluster, dataset, this.#models, letters)
-    const views = known ?? { flow, letters, models: this.#models }
+    const views = this.#views.get(dataset) ?? this.#open(dataset)
     // The one that was asked for last is the last one.
     this.#views.delete(dataset)
     this.#views.set(dataset, views)
@@ -37,6 +41,13 @@ export class ViewsByDataset {
       this.#views.delete(oldest)
     }
     return views
+  }
+
+  #open(dataset: string): DatasetViews {
+    const { topics: _, groups: __, ...ofAll } = this.#names
+    const names = datasetNames(dataset, dataset === this.#named ? this.#names : ofAll)
+    const letters = new LetterIndex(this.#cluster, names)
+    return { names, letters, flow: new FlowWatch(this.#cluster, names, this.#models, letters), models: this.#models }
   }
 
   close(): void {

@@ -1,7 +1,7 @@
 import { durationText } from '../observe/report-text.ts'
 import type { FlowReading, GroupReading, TopicReading } from '../pipeline/read-flow.ts'
 import type { StageOrders } from '../stages/stage-orders.ts'
-import type { Flow, FlowRates, FlowStage, FlowState, FlowTopic, Verdict } from './api.ts'
+import type { Commands, Flow, FlowRates, FlowStage, FlowState, FlowTopic, Verdict } from './api.ts'
 
 /** How a stage has moved. */
 export interface StageSpeed {
@@ -34,6 +34,7 @@ export function stageOf(
   { rowsPerSecond, movedMs }: StageSpeed,
   { paused, rate }: StageOrders,
   nowMs: number,
+  commands: Commands,
 ): FlowStage {
   const ends = input?.high ?? []
   const isStill = rowsPerSecond === 0
@@ -66,12 +67,11 @@ export function stageOf(
   }
 
   function verdictOf(): Verdict {
-    const dataset = group.split('.').slice(1, -1).join('.')
-    const start = `vgm ${stage} --dataset ${dataset}`
+    const start = commands[stage]
     if (input === undefined) return { state: 'idle', text: 'has nothing to read' }
     if (paused?.paused === true) {
       const text = `is paused by ${paused.by}, and ${rows(lag)} wait`
-      return { state: 'warn', text, command: `vgm resume --dataset ${dataset} --stage ${stage}` }
+      return { state: 'warn', text, command: commands.resume[stage] }
     }
     if (members.length === 0) {
       if (committed.every((at) => at === undefined)) return { state: 'idle', text: 'has never run', command: start }
@@ -83,7 +83,7 @@ export function stageOf(
     const stillMs = movedMs === undefined ? 0 : nowMs - movedMs
     if (isStill && stillMs >= stuckMs) {
       const text = `is stuck: ${rows(lag)} wait, and none has moved for ${durationText(stillMs / 1_000)}`
-      return { state: 'bad', text, command: `vgm doctor --dataset ${dataset}` }
+      return { state: 'bad', text, command: commands.doctor }
     }
     if (limit !== undefined && secondsLeft !== undefined && secondsLeft > behindSeconds)
       return { state: 'warn', text: `is limited to ${count(limit)} rows/s, and ${rows(lag)} wait` }
@@ -100,33 +100,24 @@ export function verdictOf(
   reading: FlowReading,
   stages: Flow['stages'],
   { model, drift, rates }: Pick<Flow, 'model' | 'drift'> & { readonly rates: FlowRates },
+  commands: Commands,
 ): Verdict {
   const { dataset } = reading
   if (reading.topics.raw === undefined)
-    return {
-      state: 'idle',
-      text: `Data set ${dataset} has no rows yet`,
-      command: `vgm load --dataset ${dataset} FILE`,
-    }
-  if (model === undefined)
-    return {
-      state: 'idle',
-      text: 'There are rows, and no model yet',
-      command: `vgm sample --dataset ${dataset} && vgm fit --dataset ${dataset}`,
-    }
+    return { state: 'idle', text: `Data set ${dataset} has no rows yet`, command: commands.load }
+  if (model === undefined) return { state: 'idle', text: 'There are rows, and no model yet', command: commands.fit }
   const [normalize] = stages
   const worst = stages.toSorted((a, b) => severity.indexOf(b.verdict.state) - severity.indexOf(a.verdict.state))[0]
   if (worst.verdict.state === 'bad' || worst.verdict.state === 'warn')
     return { ...worst.verdict, text: `${capital(worst.stage)} ${worst.verdict.text}` }
-  if (drift !== undefined && drift.columns.length > 0)
-    return {
-      state: 'warn',
-      text: `The rows have drifted from the model in ${drift.columns.length === 1 ? drift.columns[0] : `${drift.columns.length} columns`}`,
-      command: `vgm drift --dataset ${dataset}`,
-    }
+  const drifted = drift?.columns ?? []
+  if (drifted.length > 0) {
+    const where = drifted.length === 1 ? drifted[0] : `${drifted.length} columns`
+    return { state: 'warn', text: `The rows have drifted from the model in ${where}`, command: commands.drift }
+  }
   if (stages.every(({ members }) => members.length === 0)) {
     const text = normalize.lag === 0 ? 'Nothing is running, and nothing waits' : 'Nothing is running'
-    return { state: 'idle', text, command: `vgm normalize --dataset ${dataset}` }
+    return { state: 'idle', text, command: commands.normalize }
   }
   const speed = rates.normalize + rates.restore
   return { state: 'good', text: speed > 0 ? 'All is well' : 'All is well: every row is done' }

@@ -1,4 +1,3 @@
-import { defaultStatsTopic } from '../config/names.ts'
 import type { Model } from '../model/model.ts'
 import { durationText } from '../observe/report-text.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
@@ -6,7 +5,8 @@ import { driftHistory } from '../pipeline/drift-history.ts'
 import { type FlowReading, readFlow, stageOrders } from '../pipeline/read-flow.ts'
 import { noOrders, type StageOrders } from '../stages/stage-orders.ts'
 import { lastStamps } from '../stages/stamped-versions.ts'
-import type { Flow, FlowAnswer, FlowDrift, FlowHistory, FlowModel } from './api.ts'
+import type { Commands, Flow, FlowAnswer, FlowDrift, FlowHistory, FlowModel } from './api.ts'
+import { commandsOf, type DatasetNames } from './dataset-names.ts'
 import { type StageSpeed, stageOf, topicOf, verdictOf } from './flow-state.ts'
 import type { LetterIndex } from './letter-index.ts'
 import type { ModelShelf } from './model-shelf.ts'
@@ -40,7 +40,8 @@ const sides = ['raw', 'normalize', 'restore'] as const
 
 /** Looks at the flow of a data set each second, for all who watch it. */
 export class FlowWatch {
-  readonly dataset: string
+  readonly #names: DatasetNames
+  readonly #commands: Commands
   readonly #cluster: ClusterSession
   readonly #models: ModelShelf
   readonly #letters: LetterIndex
@@ -68,9 +69,10 @@ export class FlowWatch {
   #drift: FlowDrift | undefined
   #stampedEnd = -1
 
-  constructor(cluster: ClusterSession, dataset: string, models: ModelShelf, letters: LetterIndex) {
+  constructor(cluster: ClusterSession, names: DatasetNames, models: ModelShelf, letters: LetterIndex) {
     this.#cluster = cluster
-    this.dataset = dataset
+    this.#names = names
+    this.#commands = commandsOf(names)
     this.#models = models
     this.#letters = letters
   }
@@ -84,7 +86,8 @@ export class FlowWatch {
       this.#first = undefined
       throw this.#failure?.error ?? new Error('the flow has not been read')
     }
-    return { flow: this.#flow, history: this.history }
+    const names = { topics: this.#names.topics, commands: this.#commands }
+    return { names, flow: this.#flow, history: this.history }
   }
 
   get history(): FlowHistory {
@@ -129,10 +132,11 @@ export class FlowWatch {
       lateMs,
     )
     late.unref()
+    const { dataset, topics, groups } = this.#names
     try {
       // Nobody moves the positions of a group that does not run: those that brokers have forgotten are read once.
       const [reading] = await Promise.all([
-        readFlow(this.#cluster, { dataset: this.dataset, keptPositions: this.#kept === undefined }),
+        readFlow(this.#cluster, { dataset, topics, groups, keptPositions: this.#kept === undefined }),
         // What decides over the first view; later ones do not wait for it.
         this.#flow === undefined && this.#lookAtModels().catch((error: unknown) => this.#leaveOut(error)),
         this.#flow === undefined && this.#lookAtOrders().catch((error: unknown) => this.#leaveOut(error)),
@@ -187,15 +191,15 @@ export class FlowWatch {
       const group = this.#withKept(groups[name], name)
       const orders = this.#orders.get(group.group) ?? noOrders
       const speed: StageSpeed = { rowsPerSecond: rates[name], movedMs: this.#moved[name] }
-      return stageOf(name, group, topics[input], speed, orders, atMs)
+      return stageOf(name, group, topics[input], speed, orders, atMs, this.#commands)
     }
     const stages = [stage('normalize', 'raw'), stage('restore', 'normalized')] as const
     const shown = { model: this.#model, drift: this.#drift, rates }
     const names = ['raw', 'sample', 'normalized', 'deadLetters', 'restored'] as const
     this.#tell({
-      dataset: this.dataset,
+      dataset: this.#names.dataset,
       atMs,
-      verdict: verdictOf(reading, stages, shown),
+      verdict: verdictOf(reading, stages, shown, this.#commands),
       topics: Object.fromEntries(
         names.flatMap((name) => (topics[name] === undefined ? [] : [[name, topicOf(topics[name])]])),
       ),
@@ -241,11 +245,11 @@ export class FlowWatch {
   }
 
   #leaveOut(cause: unknown): void {
-    this.#cluster.log.debug({ dataset: this.dataset, cause: String(cause) }, 'not shown')
+    this.#cluster.log.debug({ dataset: this.#names.dataset, cause: String(cause) }, 'not shown')
   }
 
   async #lookAtModels(): Promise<void> {
-    const models = await this.#models.models(this.dataset)
+    const models = await this.#models.models(this.#names.dataset)
     const { current, alias } = models ?? {}
     this.#model = current && {
       version: current.version,
@@ -260,7 +264,8 @@ export class FlowWatch {
     const current = this.#current
     if (current === undefined || performance.now() - this.#driftAtMs < driftEveryMs) return
     this.#driftAtMs = performance.now()
-    const found = await driftHistory(this.#cluster, { dataset: this.dataset, statsTopic: defaultStatsTopic }, current)
+    const { dataset, statsTopic } = this.#names
+    const found = await driftHistory(this.#cluster, { dataset, statsTopic }, current)
     this.#drift = found && {
       windows: found.report.windows,
       toLearn: found.report.toLearn,
@@ -271,7 +276,8 @@ export class FlowWatch {
   }
 
   async #lookAtOrders(): Promise<void> {
-    this.#orders = await stageOrders(this.#cluster, { dataset: this.dataset })
+    const { dataset, controlTopic } = this.#names
+    this.#orders = await stageOrders(this.#cluster, { dataset, controlTopic })
   }
 
   async #lookAtStamps(): Promise<void> {

@@ -1,5 +1,6 @@
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
 import { type ScannedLetter, scanDeadLetters } from '../pipeline/scan-dead-letters.ts'
+import type { DatasetNames } from './dataset-names.ts'
 
 /** Letters that are held; of older ones the number alone. */
 const heldLetters = 20_000
@@ -7,7 +8,7 @@ const heldLetters = 20_000
 /** The newest dead letters of a data set: each is read once. */
 export class LetterIndex {
   readonly #cluster: ClusterSession
-  readonly #dataset: string
+  readonly #names: DatasetNames
   #letters: ScannedLetter[] = []
   #next: readonly number[] | undefined
   #rows = 0
@@ -15,9 +16,9 @@ export class LetterIndex {
   #isThere = false
   #running: Promise<void> | undefined
 
-  constructor(cluster: ClusterSession, dataset: string) {
+  constructor(cluster: ClusterSession, names: DatasetNames) {
     this.#cluster = cluster
-    this.#dataset = dataset
+    this.#names = names
   }
 
   get isThere(): boolean {
@@ -47,7 +48,8 @@ export class LetterIndex {
 
   async #refresh(): Promise<void> {
     const before = this.#next
-    const found = await scanDeadLetters(this.#cluster, { dataset: this.#dataset, from: before })
+    const { dataset, topics } = this.#names
+    const found = await scanDeadLetters(this.#cluster, { dataset, topic: topics.deadLetters, from: before })
     this.#isThere = found !== undefined
     const isNew = found === undefined || before?.some((offset, i) => offset > (found.next[i] ?? 0))
     if (isNew) {

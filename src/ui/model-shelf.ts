@@ -1,4 +1,3 @@
-import { defaultModelsTopic } from '../config/names.ts'
 import { UsageError } from '../errors.ts'
 import type { Model } from '../model/model.ts'
 import type { DatasetModels, ModelCatalogue } from '../model/model-catalogue.ts'
@@ -13,7 +12,7 @@ export class ModelShelf {
   readonly #topic: string
   #follower: Promise<ModelFollower> | undefined
 
-  constructor(cluster: ClusterSession, topic = defaultModelsTopic) {
+  constructor(cluster: ClusterSession, topic: string) {
     this.#cluster = cluster
     this.#topic = topic
   }

@@ -1,17 +1,19 @@
+import { groupName } from '../config/names.ts'
 import { modelSvg } from '../drawing/model-svg.ts'
 import { UsageError } from '../errors.ts'
 import { modelDiff } from '../model/model-diff.ts'
 import { browseRows, findRow } from '../pipeline/browse-rows.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
 import { driftHistory } from '../pipeline/drift-history.ts'
-import { listRuns } from '../pipeline/list-runs.ts'
+import { runsOf } from '../pipeline/list-runs.ts'
 import { promoteModel } from '../pipeline/models-topic.ts'
 import { promotionHistory } from '../pipeline/promotion-history.ts'
 import { retryDeadLetters } from '../pipeline/retry-dead-letters.ts'
 import { dissectDeadLetter } from '../pipeline/scan-dead-letters.ts'
-import { pauseStages, resumeStages } from '../pipeline/steer-stages.ts'
+import { pauseStages, resumeStages, type SteerStagesOptions } from '../pipeline/steer-stages.ts'
 import type * as api from './api.ts'
-import { columnDetail, columnGlance } from './column-glance.ts'
+import { columnDetail, modelGlance } from './column-glance.ts'
+import type { DatasetNames } from './dataset-names.ts'
 import type { DatasetViews } from './dataset-views.ts'
 import { lettersAnswer } from './letters-answer.ts'
 
@@ -56,24 +58,14 @@ export const readRoutes: Readonly<Record<string, Route>> = {
         columns: columns.length,
       }),
     )
-    const promotions = models === undefined ? [] : await promotionHistory(cluster, { dataset })
+    const { modelsTopic } = views.names
+    const promotions = models === undefined ? [] : await promotionHistory(cluster, { dataset, modelsTopic })
     return { versions: versions.sort((a, b) => b.version - a.version), promotions }
   },
 
   model: async ({ views, dataset, path: [version = 'current', name] }) => {
     const model = await views.models.model(dataset, version)
-    if (name === undefined) {
-      const { createdAtMs, recipe, seed, lineage, contentSha256, columns } = model
-      const { rowsUsed, rowsSeen, topic, softwareVersion } = lineage
-      const lines = { createdAtMs, recipe, seed, rowsUsed, rowsSeen, topic, software: softwareVersion }
-      const glance: api.ModelGlance = {
-        ...lines,
-        version: model.version,
-        content: contentSha256,
-        columns: columns.map(columnGlance),
-      }
-      return glance
-    }
+    if (name === undefined) return modelGlance(model)
     const column = model.columns.find((each) => each.name === name)
     if (column === undefined)
       throw new UsageError(`Version ${model.version} has no column ${name}`, 'Choose one of the list')
@@ -90,19 +82,26 @@ export const readRoutes: Readonly<Record<string, Route>> = {
     modelDiff(await views.models.model(dataset, from), await views.models.model(dataset, to)),
 
   drift: async ({ cluster, views, dataset, path: [version = 'current'] }): Promise<api.Drift | null> =>
-    (await driftHistory(cluster, { dataset }, await views.models.model(dataset, version))) ?? null,
+    (await driftHistory(
+      cluster,
+      { dataset, statsTopic: views.names.statsTopic },
+      await views.models.model(dataset, version),
+    )) ?? null,
 
-  rows: async ({ cluster, dataset, query }): Promise<api.Rows> =>
+  rows: async ({ cluster, views: { names }, dataset, query }): Promise<api.Rows> =>
     browseRows(cluster, {
       dataset,
+      topics: names.topics,
+      groups: names.groups,
+      modelsTopic: names.modelsTopic,
       partition: numberIn(query, 'partition'),
       offset: numberIn(query, 'offset'),
       rows: numberIn(query, 'rows'),
     }),
 
-  find: async ({ cluster, dataset, query }): Promise<{ partition: number; offset: number } | null> => {
+  find: async ({ cluster, views, dataset, query }): Promise<{ partition: number; offset: number } | null> => {
     const [key, atMs] = [query.get('key') ?? undefined, numberIn(query, 'at')]
-    return (await findRow(cluster, { dataset, key, atMs })) ?? null
+    return (await findRow(cluster, { dataset, rawTopic: views.names.topics.raw, key, atMs })) ?? null
   },
 
   letters: async ({ views }): Promise<api.Letters> => {
@@ -110,9 +109,13 @@ export const readRoutes: Readonly<Record<string, Route>> = {
     return lettersAnswer(views.letters)
   },
 
-  letter: async ({ cluster, dataset, path: [partition, offset] }): Promise<api.Letter> => {
+  letter: async ({ cluster, views, dataset, path: [partition, offset] }): Promise<api.Letter> => {
     const at = { partition: wholeNumber('partition', partition), offset: wholeNumber('offset', offset) }
-    const { decoded, prefix, ...letter } = await dissectDeadLetter(cluster, { dataset, ...at })
+    const { decoded, prefix, ...letter } = await dissectDeadLetter(cluster, {
+      dataset,
+      topic: views.names.topics.deadLetters,
+      ...at,
+    })
     const isDecoded = 'json' in decoded
     return {
       ...letter,
@@ -123,26 +126,33 @@ export const readRoutes: Readonly<Record<string, Route>> = {
   },
 
   runs: async ({ cluster, views, dataset }): Promise<readonly api.Run[]> =>
-    listRuns(cluster, { dataset }, await views.models.models(dataset)),
+    runsOf(cluster, views.names, await views.models.models(dataset)),
 }
 
 /** What changes something. */
 export const changeRoutes: Readonly<Record<string, Route>> = {
-  retry: async ({ cluster, dataset, body: { codes, partition, offset } }) => {
+  retry: async ({ cluster, views: { names }, dataset, body: { codes, partition, offset } }) => {
     const isOne = partition !== undefined || offset !== undefined
     const [at, number] = [wholeNumber('offset', offset ?? 0), wholeNumber('partition', partition ?? 0)]
     const ranges = isOne ? [{ partition: number, from: at, to: at }] : undefined
-    const report = await retryDeadLetters(cluster, { dataset, ranges, codes: listOfTexts(codes) })
-    return report
+    const { deadLetters: topic, raw: rawTopic } = names.topics
+    return retryDeadLetters(cluster, { dataset, topic, rawTopic, ranges, codes: listOfTexts(codes) })
   },
 
-  promote: async ({ cluster, dataset, body: { version } }) => ({
-    version: await promoteModel(cluster, { dataset, version: wholeNumber('version', version) }),
-  }),
+  promote: async ({ cluster, views: { names }, dataset, body }) => {
+    const version = wholeNumber('version', body.version)
+    return { version: await promoteModel(cluster, { dataset, version, modelsTopic: names.modelsTopic }) }
+  },
 
-  pause: async ({ cluster, dataset, body }) => pauseStages(cluster, { dataset, stage: stageIn(body) }),
+  pause: async ({ cluster, views, body }) => pauseStages(cluster, steered(views.names, stageIn(body))),
 
-  resume: async ({ cluster, dataset, body }) => resumeStages(cluster, { dataset, stage: stageIn(body) }),
+  resume: async ({ cluster, views, body }) => resumeStages(cluster, steered(views.names, stageIn(body))),
+}
+
+/** A stage may be paused before its first start, a group of another name only once it is known. */
+function steered({ dataset, groups, controlTopic }: DatasetNames, stage: 'normalize' | 'restore'): SteerStagesOptions {
+  const isUsual = groups[stage] === groupName(dataset, stage)
+  return { dataset, controlTopic, ...(isUsual ? { stage } : { group: groups[stage] }) }
 }
 
 function stageIn({ stage }: Question['body']): 'normalize' | 'restore' {
@@ -153,7 +163,7 @@ function stageIn({ stage }: Question['body']): 'normalize' | 'restore' {
 function listOfTexts(value: unknown): string[] | undefined {
   if (value === undefined) return undefined
   if (Array.isArray(value) && value.every((each) => typeof each === 'string')) return value
-  throw new UsageError('codes is no list of texts', 'Name codes, such as VGM_ROW_NOT_FINITE')
+  throw new UsageError('codes is not a list of texts', 'Give codes, such as ["VGM_ROW_NOT_FINITE"]')
 }
 
 function numberIn(query: URLSearchParams, name: string): number | undefined {
@@ -164,5 +174,5 @@ function numberIn(query: URLSearchParams, name: string): number | undefined {
 function wholeNumber(name: string, value: unknown): number {
   const number = typeof value === 'number' || (typeof value === 'string' && value !== '') ? Number(value) : Number.NaN
   if (Number.isSafeInteger(number) && number >= 0) return number
-  throw new UsageError(`${name} is no whole number from 0 up`, 'Write one')
+  throw new UsageError(`${name} is not a whole number from 0 up`, 'Give a whole number')
 }

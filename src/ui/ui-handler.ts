@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { hostname } from 'node:os'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
+import { defaultModelsTopic } from '../config/names.ts'
 import { softwareVersion } from '../config/software-version.ts'
 import { datasetName } from '../config/value-rules.ts'
 import { exitCodes, PipelineError, UsageError } from '../errors.ts'
@@ -12,6 +13,7 @@ import { listDatasets } from '../pipeline/read-flow.ts'
 import { type AccessRules, cookieOf, refusalOf, tokenCookie } from './access.ts'
 import type { Failure, Flow, Session } from './api.ts'
 import { type Asset, loadAssets } from './assets.ts'
+import type { UiNames } from './dataset-names.ts'
 import { ViewsByDataset } from './dataset-views.ts'
 import { ModelShelf } from './model-shelf.ts'
 import { pageHtml } from './page-html.ts'
@@ -23,7 +25,7 @@ export interface UiOptions {
   /** shown first [the first one of the cluster] */
   readonly dataset?: string | undefined
   readonly allowChanges: boolean
-  readonly modelsTopic?: string | undefined
+  readonly names?: UiNames | undefined
 }
 
 /** Answers the requests of the page, whoever listens. */
@@ -67,8 +69,10 @@ export function createUi(cluster: ClusterSession, options: UiOptions): Ui {
     token,
     mayChange: options.allowChanges,
   }
-  const models = new ModelShelf(cluster, options.modelsTopic)
-  const views = new ViewsByDataset(cluster, models)
+  const { positionsTopic } = cluster.rows
+  const names = { positionsTopic, ...options.names }
+  const models = new ModelShelf(cluster, names.modelsTopic ?? defaultModelsTopic)
+  const views = new ViewsByDataset(cluster, models, names, options.dataset)
   const assets = loadAssets()
   // Told by whoever asks first.
   assets.catch(() => undefined)
@@ -207,7 +211,7 @@ async function bodyOf(request: IncomingMessage): Promise<Record<string, unknown>
   } catch {
     // As below.
   }
-  throw new UsageError('The body is no JSON object', 'Send one')
+  throw new UsageError('The body is not a JSON object', 'Send a JSON object')
 }
 
 async function send(

@@ -8,7 +8,7 @@ import { testCluster, uniqueName } from '../cluster/shared-cluster.ts'
 import { runNode, temporaryFolder, vgm } from '../commands/run-command.ts'
 
 const billion = fileURLToPath(new URL('../../bench/billion/billion.ts', import.meta.url))
-const rows = 400_000
+const rows = 80_000
 
 interface Result {
   readonly compared: number
@@ -49,7 +49,7 @@ suite('the billion run, on fewer rows', () => {
     const { brokers, registry } = await testCluster()
     const dataset = uniqueName('billion')
     const folder = join(temporaryFolder(t), 'run')
-    const rows = 300_000
+    const rows = 50_000
     const at = ['--dataset', dataset, '--folder', folder, '--brokers', brokers, '--registry', registry]
     const args = [billion, '--rows', String(rows), ...at, '--json']
     const first = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] })

@@ -15,10 +15,17 @@ let started: Promise<Cluster> | undefined
 after(async () => (await started)?.stop())
 
 /**
+ * Where the groups of this process keep their positions, and those of the commands that it starts. In a topic that all
+ * tests share, each would read what all have written, and wait for transactions that others leave open.
+ */
+export const testPositions = uniqueName('positions')
+
+/**
  * The cluster of this test run: the one that test/run.ts has started, or else one for this process, which is stopped
  * after its last test. Tests share it with others: name everything with `uniqueName`.
  */
 export async function testCluster(): Promise<TestCluster> {
+  process.env.VGM_POSITIONS_TOPIC = testPositions
   const { VGM_TEST_BROKERS: brokers, VGM_TEST_REGISTRY: registry, VGM_TEST_CLUSTER, VGM_CLUSTER } = process.env
   if (brokers && registry) return { brokers, registry, kind: VGM_TEST_CLUSTER as ClusterKind }
   started ??= startCluster({ environment: VGM_CLUSTER === 'external' ? process.env : { VGM_CLUSTER } })

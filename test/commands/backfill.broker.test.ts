@@ -4,11 +4,11 @@ import { join } from 'node:path'
 import { suite, test } from 'node:test'
 import { ClusterAdmin } from '../../src/kafka/admin.ts'
 import { testCluster, uniqueName } from '../cluster/shared-cluster.ts'
-import { type Ended, temporaryFolder, vgm } from './run-command.ts'
+import { type Ended, temporaryFolder, vgmShared } from './run-command.ts'
 
 async function onCluster(...args: string[]): Promise<Ended> {
   const { brokers, registry } = await testCluster()
-  return vgm([...args, '--brokers', brokers, '--registry', registry])
+  return vgmShared([...args, '--brokers', brokers, '--registry', registry])
 }
 
 async function rowsIn(...args: string[]): Promise<number> {

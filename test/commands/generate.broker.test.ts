@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { suite, test } from 'node:test'
 import { openTableFile } from '../../src/files/reading/table-file.ts'
 import { testCluster, uniqueName } from '../cluster/shared-cluster.ts'
-import { oneLineError, temporaryFolder, vgm } from './run-command.ts'
+import { oneLineError, temporaryFolder, vgmShared } from './run-command.ts'
 
 const spec = 'price:double=mixture(0.6:10:1,0.4:30:3)|decimals(2);count:int=normal(40,6)|null(0.2)'
 
@@ -23,7 +23,7 @@ suite('vgm generate', () => {
       registry,
     ]
     const done = async (...args: string[]) => {
-      const { code, out, err } = await vgm([...args, ...of, '--json'])
+      const { code, out, err } = await vgmShared([...args, ...of, '--json'])
       equal(code, 0, err)
       return JSON.parse(out)
     }
@@ -43,16 +43,19 @@ suite('vgm generate', () => {
       ],
     )
     equal((await done('generate', '--rows', '700', '--model', '1', '--topic', `${dataset}.again`)).rowsOut, 700)
-    const { code, err } = await vgm(['generate', '--rows', '1', '--model', '9', ...of, file])
+    const { code, err } = await vgmShared(['generate', '--rows', '1', '--model', '9', ...of, file])
     equal(code, 2)
-    match(err, /no model version 9 .*Versions that exist: 1/)
+    match(err, /no model version 9 .*Use one of its versions: 1/)
   })
 
   test('writes a file without a cluster, and says how long it took', async (t) => {
     const folder = temporaryFolder(t)
-    const { code, out, err } = await vgm(['generate', '--rows', '1e3', '--workers', '2', '--spec', spec, 'rows.csv'], {
-      folder,
-    })
+    const { code, out, err } = await vgmShared(
+      ['generate', '--rows', '1e3', '--workers', '2', '--spec', spec, 'rows.csv'],
+      {
+        folder,
+      },
+    )
     equal(code, 0, err)
     match(out, /^1,000 rows to rows\.csv; total execution time \d+\.\d\d s\n$/)
     deepEqual(readdirSync(folder), ['rows.csv'])
@@ -65,11 +68,11 @@ suite('vgm generate', () => {
       [['--spec', spec], /none is named\. Name the data set with --dataset/],
       [['--model', 'current', 'rows.csv'], /none is named\. Name the data set with --dataset/],
       [['--spec', spec, 'rows.txt'], /does not determine a format/],
-      [['--spec', spec, '--topic', 't', 'rows.csv'], /to a file or to a topic/],
+      [['--spec', spec, '--topic', 't', 'rows.csv'], /The file rows.csv and --topic t exclude each other/],
       [['--spec', spec, '--dataset', 'd', '--workers', '2'], /--workers applies to files/],
       [['--spec', spec, '--model', '1', 'rows.csv'], /--model .*--spec|--spec .*--model/],
     ] as const) {
-      const { code, err } = await vgm(['generate', '--rows', '9', ...args], { folder })
+      const { code, err } = await vgmShared(['generate', '--rows', '9', ...args], { folder })
       equal(code, 2, err)
       match(err, oneLineError)
       match(err, what)

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
 import { testCluster, uniqueName } from '../cluster/shared-cluster.ts'
-import { temporaryFolder, vgm } from './run-command.ts'
+import { temporaryFolder, vgmShared } from './run-command.ts'
 
 suite('the flag --json on a cluster', () => {
   test('prints what the schemas say, for every command of a data set', async (t) => {
@@ -12,9 +12,9 @@ suite('the flag --json on a cluster', () => {
     const folder = temporaryFolder(t)
     const dataset = uniqueName('schemas')
     const own = ['--dataset', dataset, '--models-topic', `${dataset}.models`]
-    /** `vgm` compares the result with its schema. */
+    /** `vgmShared` compares the result with its schema. */
     const json = async (command: string, codes: readonly number[] = [0]) => {
-      const { code, out, err } = await vgm([...command.split(' '), '--json', ...own], { environment, folder })
+      const { code, out, err } = await vgmShared([...command.split(' '), '--json', ...own], { environment, folder })
       ok(codes.includes(code ?? -1), `vgm ${command}: ${code} ${err}`)
       ok(out !== '', command)
       return JSON.parse(out)
@@ -35,6 +35,8 @@ suite('the flag --json on a cluster', () => {
     for (const command of ['promote 2', 'rollback', 'diff 1 2', 'which', 'alias @s 1', 'alias @s --remove', 'rm 2'])
       await json(`model ${command}`)
     await json('model show --check', [0, 1])
+    await json('model export model.json')
+    await json('model import model.json')
     for (const command of ['drift', 'lag', 'pause', 'rate 500', 'resume']) await json(command)
     await json('doctor', [0, 1])
     equal((await json('dead-letters ls')).rows, deadLetters)

@@ -5,7 +5,7 @@ import { suite, test } from 'node:test'
 import { testCluster } from '../cluster/shared-cluster.ts'
 import { batchOf } from '../kafka/test-broker.ts'
 import { TestPipeline } from '../pipeline/test-pipeline.ts'
-import { temporaryFolder, vgm } from './run-command.ts'
+import { temporaryFolder, vgmShared } from './run-command.ts'
 
 async function openShop(t: { after(work: () => unknown): void }) {
   const pipeline = await TestPipeline.open(t as Parameters<typeof TestPipeline.open>[0])
@@ -13,7 +13,7 @@ async function openShop(t: { after(work: () => unknown): void }) {
   const environment = { KAFKA_BROKERS: brokers, SCHEMA_REGISTRY_URL: registry }
   const folder = temporaryFolder(t as Parameters<typeof temporaryFolder>[0])
   writeFileSync(join(folder, 'shop.csv'), 'id,fee\n1,1.5\n2,2.5\n')
-  const run = (...args: string[]) => vgm([...args, '--dataset', pipeline.dataset], { environment, folder })
+  const run = (...args: string[]) => vgmShared([...args, '--dataset', pipeline.dataset], { environment, folder })
   return { pipeline, run }
 }
 

@@ -1,5 +1,5 @@
 import { deepEqual, equal, match, rejects } from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -7,7 +7,9 @@ import { generateRows } from '../../src/pipeline/generate-rows.ts'
 import {
   checkModel,
   compareModels,
+  exportModel,
   fitDataset,
+  importModel,
   listModels,
   nameModel,
   normalizeTopic,
@@ -20,7 +22,7 @@ import { parseRowSpec } from '../../src/stages/synthetic/row-spec.ts'
 import { testCluster } from '../cluster/shared-cluster.ts'
 import { temporaryFolder } from '../files/temporary-folder.ts'
 import { TestPipeline } from '../pipeline/test-pipeline.ts'
-import { vgm } from './run-command.ts'
+import { vgmShared } from './run-command.ts'
 
 /** Two partitions of rows, and a model of them. */
 async function opened(t: Parameters<typeof TestPipeline.open>[0], promote = true) {
@@ -139,11 +141,11 @@ suite('versions of a model', () => {
     await rejects(remove(1), inUse(/it is the current one/))
     await normalizeTopic(cluster, { ...of, untilEnd: true })
     for (let version = 2; version <= 4; version++) await fit()
-    await rejects(remove(1), inUse(/4000 rows of .*\.normalized have it/))
+    await rejects(remove(1), inUse(/4000 rows of .*\.normalized were normalized with it/))
     await nameModel(cluster, { ...of, name: '@stable', version: 2 })
     await rejects(remove(2), inUse(/its name is @stable/))
     await replayTopic(cluster, { ...of, model: 3 })
-    await rejects(remove(3), inUse(/4000 rows of .*\.normalized\.v3 have it/))
+    await rejects(remove(3), inUse(/4000 rows of .*\.normalized\.v3 were normalized with it/))
     await nameModel(cluster, { ...of, name: '@stable' })
     await remove(2)
     await remove(1, true)
@@ -172,12 +174,43 @@ suite('versions of a model', () => {
     equal((await normalizeTopic(cluster, { ...of, untilEnd: true, maxModelAgeMs: 1e9 })).rowsOut, 4_000)
   })
 
+  test('a model goes to a file, and from there to another data set and to its own again', async (t) => {
+    const { pipeline, cluster, dataset, of, first } = await opened(t)
+    const file = join(temporaryFolder(t), 'model.json')
+    const { contentSha256 } = await exportModel(cluster, { ...of, file })
+    equal(contentSha256, first.contentSha256)
+    await rejects(exportModel(cluster, { ...of, file }), { code: 'VGM_FILE_EXISTS' })
+    await rejects(exportModel(cluster, { ...of, file, version: 9, overwrite: true }), { code: 'VGM_MODEL_MISSING' })
+    const nowhere = join(file, 'below', 'model.json')
+    await rejects(exportModel(cluster, { ...of, file: nowhere }), { code: 'VGM_FILE_UNWRITABLE' })
+    const again = await importModel(cluster, { ...of, file, promote: false })
+    deepEqual([again.version, again.contentSha256], [2, contentSha256])
+    equal((await listModels(cluster, of)).find(({ current }) => current)?.version, 1)
+    equal((await importModel(cluster, { ...of, file })).version, 3)
+    await normalizeTopic(cluster, { ...of, untilEnd: true })
+    deepEqual([...new Set((await stampedVersions(cluster, { dataset })).map(({ version }) => version))], [3])
+    equal((await pipeline.restore()).deadLetters, 0)
+    const copy = { dataset: `${dataset}-copy`, modelsTopic: of.modelsTopic }
+    const { columns, version } = await importModel(cluster, { ...copy, file })
+    deepEqual([columns, version], [first.columns, 1])
+    const published = JSON.parse(readFileSync(file, 'utf8'))
+    writeFileSync(file, JSON.stringify({ ...published, seed: 5 }))
+    await rejects(importModel(cluster, { ...of, file }), { code: 'VGM_MODEL_FILE', message: /contentSha256/ })
+    await rejects(importModel(cluster, { ...of, file: `${file}.x` }), { code: 'VGM_FILE_UNREADABLE' })
+    // Of another program: fitted to no topic, so that there is nothing to check it with.
+    const { contentSha256: _, ...other } = published
+    const lineage = { ...other.lineage, topic: '', partitions: [], softwareVersion: 'scikit-learn 1.9.1' }
+    writeFileSync(file, JSON.stringify({ ...other, lineage }))
+    equal((await importModel(cluster, { ...of, file })).version, 4)
+    await rejects(checkModel(cluster, of), { code: 'VGM_USAGE', message: /fitted by scikit-learn 1\.9\.1.*imported/ })
+  })
+
   test('the commands say what they have done', async (t) => {
     const { dataset, modelsTopic } = await opened(t)
     const { brokers, registry } = await testCluster()
     const of = ['--dataset', dataset, '--models-topic', modelsTopic, '--brokers', brokers, '--registry', registry]
     const run = async (...args: string[]) => {
-      const { code, out, err } = await vgm([...args, ...of])
+      const { code, out, err } = await vgmShared([...args, ...of])
       equal(code, 0, err)
       return out
     }
@@ -195,7 +228,7 @@ suite('versions of a model', () => {
     const page = readFileSync(card, 'utf8')
     match(page, /version 1<\/span> <span class="chip">@stable/)
     match(page, /No rows of this version have been counted/)
-    equal((await vgm(['model', 'card', '--html', card, ...of])).code, 2)
+    equal((await vgmShared(['model', 'card', '--html', card, ...of])).code, 2)
     equal(readFileSync(card, 'utf8'), page)
     await run('normalize', '--until-end', '--stats', '--stats-topic', `${dataset}.stats`)
     await run('model', 'card', '--html', card, '--overwrite', '--stats-topic', `${dataset}.stats`)
@@ -203,8 +236,15 @@ suite('versions of a model', () => {
     const picture = join(temporaryFolder(t), 'y.svg')
     match(await run('model', 'show', '--column', 'y', '--svg', picture), /^y \(int\): /m)
     match(readFileSync(picture, 'utf8'), /<title>Histograms and modes of y<\/title>/)
-    match((await vgm(['model', 'show', '--column', 'z', ...of])).err, /no column "z".*x, y/)
+    match((await vgmShared(['model', 'show', '--column', 'z', ...of])).err, /no column "z".*x, y/)
+    const file = join(temporaryFolder(t), 'model.json')
+    match(await run('model', 'export', file, '@stable'), /model\.json holds version 1 of data set \S+\.\n/)
+    match(
+      await run('model', 'import', file, '--no-promote'),
+      /is version 4 of data set \S+ now, and not the current one/,
+    )
+    match(await run('model', 'import', file), /is version 5 of data set \S+ now, and the current one\.\n/)
     match(await run('model', 'rm', '3'), /Version 3 of data set \S+ is deleted/)
-    match((await vgm(['model', 'rm', '1', ...of])).err, /its name is @stable/)
+    match((await vgmShared(['model', 'rm', '1', ...of])).err, /its name is @stable/)
   })
 })

@@ -1,11 +1,11 @@
 import { type ChildProcess, fork, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
+import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { assertResult } from './result-schema.ts'
-import type { CommandLine, Printed } from './shared-process.ts'
+import type { CommandLine } from './shared-process.ts'
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 
@@ -39,36 +39,78 @@ function checked(args: readonly string[], ended: Ended): Ended {
   return ended
 }
 
-let shared: { readonly child: ChildProcess; readonly gone: Promise<never> } | undefined
+/** No command prints it. */
+const endOfOutput = '\u0004'
+
+interface SharedProcess extends ChildProcess {
+  readonly stdout: Socket
+  readonly stderr: Socket
+}
+
+let shared: SharedProcess | undefined
 let lastShared: Promise<unknown> = Promise.resolve()
 
 /**
  * Runs `vgm` in a process that all these calls of a test file share, one after another: most of a short command is its
- * start. For command lines that are done once they are read: no signal, no cluster.
+ * start. For whatever ends by itself; that a process ends as well, `vgm` shows.
  */
-export function vgmShared(args: readonly string[], { environment }: Omit<RunOptions, 'folder'> = {}): Promise<Ended> {
-  const ended = lastShared.then(async (): Promise<Ended> => {
-    const startedMs = performance.now()
-    shared ??= forkShared()
-    const { child, gone } = shared
-    child.channel?.ref()
-    child.send({ args, environment: environmentOf(environment) } satisfies CommandLine)
-    const [printed] = (await Promise.race([once(child, 'message'), gone])) as [Printed]
-    child.channel?.unref()
-    return checked(args, { ...printed, tookMs: performance.now() - startedMs })
-  })
+export function vgmShared(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
+  const ended = lastShared.then(() => runShared(args, options))
   lastShared = ended.catch(() => undefined)
   return ended
 }
 
-function forkShared(): NonNullable<typeof shared> {
-  const child = fork(fileURLToPath(new URL('shared-process.ts', import.meta.url)), { execArgv: [] })
-  child.unref()
-  const gone = once(child, 'exit').then(([code]): never => {
-    throw new Error(`The process of vgmShared ended with ${code}`)
+async function runShared(args: readonly string[], { environment, folder }: RunOptions): Promise<Ended> {
+  const startedMs = performance.now()
+  shared ??= forkShared()
+  const child = shared
+  const waitedFor = [child.channel, child.stdout, child.stderr]
+  for (const each of waitedFor) each?.ref()
+  const [out, err] = [textOf(child.stdout), textOf(child.stderr)]
+  child.send({
+    args,
+    environment: environmentOf(environment),
+    folder: folder ?? process.cwd(),
+    end: endOfOutput,
+  } satisfies CommandLine)
+  const code = await new Promise<number | null>((resolve) => {
+    const settle = (code: unknown) => {
+      child.off('message', settle).off('exit', settle)
+      resolve(code as number | null)
+    }
+    child.on('message', settle).on('exit', settle)
   })
-  gone.catch(() => undefined)
-  return { child, gone }
+  const ended = { code, out: await out, err: await err, tookMs: performance.now() - startedMs }
+  for (const each of waitedFor) each?.unref()
+  return checked(args, ended)
+}
+
+function forkShared(): SharedProcess {
+  const program = fileURLToPath(new URL('shared-process.ts', import.meta.url))
+  const child = fork(program, { execArgv: [], stdio: ['ignore', 'pipe', 'pipe', 'ipc'] }) as SharedProcess
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').resume()
+  child.once('exit', () => {
+    shared = undefined
+  })
+  child.unref()
+  return child
+}
+
+/** What comes before the mark of the end, or before the end itself. */
+function textOf(stream: Socket): Promise<string> {
+  return new Promise((resolve) => {
+    let text = ''
+    const settle = () => {
+      stream.off('data', take).off('end', settle)
+      resolve(text)
+    }
+    const take = (chunk: string) => {
+      const isLast = chunk.endsWith(endOfOutput)
+      text += isLast ? chunk.slice(0, -endOfOutput.length) : chunk
+      if (isLast) settle()
+    }
+    stream.on('data', take).on('end', settle)
+  })
 }
 
 export function runNode(args: readonly string[], options: RunOptions = {}): Promise<Ended> {

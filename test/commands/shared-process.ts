@@ -1,29 +1,28 @@
 /**
  * The process behind `vgmShared`: runs one command line after another, as src/main.ts runs its only one, and reports
- * what it has printed. It ends with the channel to its parent.
+ * how each has ended. It ends with the channel to its parent.
  */
 import { runCommandLine } from '../../src/commands/command-line.ts'
-import type { Ended } from './run-command.ts'
+import { prepareProcess } from '../../src/observe/prepare-process.ts'
 
 export interface CommandLine {
   readonly args: readonly string[]
   readonly environment: NodeJS.ProcessEnv
+  readonly folder: string
+  /** to be written to both streams behind what the command prints */
+  readonly end: string
 }
 
-export type Printed = Omit<Ended, 'tookMs'>
-
-process.on('message', async ({ args, environment }: CommandLine) => {
-  process.env = environment
+prepareProcess()
+process.on('disconnect', () => process.exit())
+process.on('message', async ({ args, environment, folder, end }: CommandLine) => {
+  for (const name of Object.keys(process.env)) delete process.env[name]
+  Object.assign(process.env, environment)
+  process.chdir(folder)
   process.exitCode = 0
-  const printed = { out: '', err: '' }
-  process.stdout.write = (text: string | Uint8Array) => {
-    printed.out += text
-    return true
-  }
-  process.stderr.write = (text: string | Uint8Array) => {
-    printed.err += text
-    return true
-  }
   await runCommandLine(['node', 'vgm', ...args])
-  process.send!({ code: Number(process.exitCode), ...printed } satisfies Printed)
+  // Each command has handlers of its own.
+  for (const signal of ['SIGINT', 'SIGTERM']) process.removeAllListeners(signal)
+  for (const stream of [process.stdout, process.stderr]) stream.write(end)
+  process.send!(Number(process.exitCode))
 })

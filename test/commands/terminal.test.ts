@@ -2,7 +2,7 @@ import { doesNotMatch, equal, match, ok } from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
-import { vgmInTerminal } from './in-terminal.ts'
+import { inTerminal, vgmInTerminal } from './in-terminal.ts'
 import { temporaryFolder } from './run-command.ts'
 
 const startOfCode = String.fromCharCode(27)
@@ -22,6 +22,19 @@ suite('in a terminal of 80 columns', () => {
     const error = await vgmInTerminal(['nrmalize'])
     equal(error.code, 2)
     match(error.text, /^error: unknown command 'nrmalize' \(Did you mean normalize\?\)/)
+  })
+
+  test('log lines have colours, and none with NO_COLOR', async () => {
+    const logger = join(import.meta.dirname, '../../src/observe/logger.ts')
+    const code = `import { createLogger } from ${JSON.stringify(logger)}; createLogger('info').warn({ topic: 't' }, 'so it is')`
+    const logged = async (environment: NodeJS.ProcessEnv) => {
+      const { text } = await inTerminal([process.execPath, '--input-type=module', '--eval', code], environment)
+      match(text.replace(escapes, ''), /WARN: so it is \{"topic":"t"\}/)
+      return text
+    }
+    const colour = new RegExp(`${startOfCode}\\[[\\d;]*m`)
+    match(await logged({ NO_COLOR: undefined, FORCE_COLOR: undefined }), colour)
+    doesNotMatch(await logged({ NO_COLOR: '1', FORCE_COLOR: undefined }), colour)
   })
 
   test('generate draws a bar over itself, and leaves the result and its time', async (t) => {

@@ -83,7 +83,7 @@ suite('bad usage is refused in one line, with exit code 2', () => {
   test('flags of verify that say how a file is read, without a file', async () => {
     await refused(
       ['verify', '--dataset', 'd', '--null', 'NA', '--header', 'yes', '--key', 'id'],
-      /--header, --null, --key: it applies to reading a file, and no file is named.*Add --file/,
+      /--header, --null, --key can be given with --file only.*Add --file/,
     )
   })
 
@@ -131,7 +131,7 @@ suite('bad usage is refused in one line, with exit code 2', () => {
   test('no cluster, half a cluster, and addresses that are none', async () => {
     const lag = ['lag', '--dataset', 'd']
     await refusedAtStart(lag, /No cluster.*vgm up/)
-    await refused([...lag, '--brokers', 'localhost:9092'], /Only the brokers/)
+    await refused([...lag, '--brokers', 'localhost:9092'], /only the brokers are named/)
     await refused([...lag, '--brokers', 'localhost', '--registry', 'http://localhost:1'], /"localhost" is not a broker/)
     await refused([...lag, '--brokers', 'localhost:9092', '--registry', 'localhost'], /"localhost" is not a registry/)
   })

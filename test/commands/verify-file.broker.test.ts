@@ -5,7 +5,7 @@ import { suite, test } from 'node:test'
 import { testCluster } from '../cluster/shared-cluster.ts'
 import type { ReadRow } from '../kafka/test-broker.ts'
 import { type NewRow, TestPipeline } from '../pipeline/test-pipeline.ts'
-import { temporaryFolder, vgm } from './run-command.ts'
+import { temporaryFolder, vgmShared } from './run-command.ts'
 
 const partitions = 2
 const rows = 12_000
@@ -30,7 +30,7 @@ suite('vgm verify --file, on a broker', () => {
     const folder = temporaryFolder(t)
     writeFileSync(join(folder, 'trips.csv'), trips())
     const reading = ['--decimal-mark', ',', '--thousands', '.', '--null', 'n/a']
-    const run = (...args: string[]) => vgm([...args, '--dataset', dataset, ...reading], { environment, folder })
+    const run = (...args: string[]) => vgmShared([...args, '--dataset', dataset, ...reading], { environment, folder })
 
     const loaded = await run('load', 'trips.csv', '--partitions', String(partitions))
     equal(loaded.code, 0, loaded.err)
@@ -64,7 +64,7 @@ suite('vgm verify --file, on a broker', () => {
     const { brokers, registry } = await testCluster()
     const environment = { KAFKA_BROKERS: brokers, SCHEMA_REGISTRY_URL: registry }
     const folder = temporaryFolder(t)
-    const run = (...args: string[]) => vgm([...args, '--dataset', dataset], { environment, folder })
+    const run = (...args: string[]) => vgmShared([...args, '--dataset', dataset], { environment, folder })
     const files = { 'first.csv': 'k,x\n1.50,a\n2.25,b\n', 'second.csv': 'id\n1\n', 'third.csv': 'k,x\n3,c\n' }
     for (const [file, content] of Object.entries(files)) {
       writeFileSync(join(folder, file), content)

@@ -55,7 +55,7 @@ model:
       /"dataset"/,
     )
     refused(t, 'quux: 1', /"quux"/, /^Use one of .*\bdataset\b.*\bnormalize\b/)
-    refused(t, 'config: other.yaml', /"config" is a section/, /below "config:"/)
+    refused(t, 'config: other.yaml', /"config" is a command/, /below "config:"/)
     refused(t, 'lag: { config: other.yaml }', /lag: "config"/, /Use one of/)
   })
 
@@ -70,7 +70,7 @@ model:
   })
 
   test('is refused with a section that holds a value, and with a key twice', (t) => {
-    refused(t, 'normalize: yes', /"normalize" is a section/, /below "normalize:"/)
+    refused(t, 'normalize: yes', /"normalize" is a command/, /below "normalize:"/)
     refused(t, 'dataset: a\ndataset: b', /unique/, /YAML/)
   })
 })

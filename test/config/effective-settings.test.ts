@@ -18,7 +18,7 @@ function textsFor(setting: Setting): readonly [string, string, string] {
   const schema = schemaOf(setting)
   const { type, minimum = 0, enum: choices = schema.anyOf?.[1].items?.enum } = schema.anyOf?.[0] ?? schema
   // The last choice is the default of none.
-  if (choices !== undefined) return [choices[0], choices[choices.length - 1], choices[1]]
+  if (choices !== undefined) return [choices[0], choices[choices.length - 1], choices[1] ?? choices[0]]
   if (type === 'integer') return [`${minimum + 11}`, `${minimum + 12}`, `${minimum + 13}`]
   return type === 'number' ? ['0.25', '0.125', '0.0625'] : ['one', 'two', 'three']
 }
@@ -28,6 +28,7 @@ suite('every flag of every command', () => {
     let checked = 0
     for (const { name, path } of leaves().map((leaf) => ({ name: leaf.name(), path: pathOf(leaf) }))) {
       const command = commandAt(path)
+      command.saveStateBeforeParse()
       for (const setting of settingsOf(command)) {
         const { key } = setting
         if (key === 'config') continue
@@ -51,8 +52,9 @@ suite('every flag of every command', () => {
         deepEqual(given(command, {}).source, 'default', where)
         deepEqual(given(command, { file }), { source: 'file', text: inFile }, where)
         deepEqual(given(command, { file, environment }), { source: 'environment', text: variable }, where)
+        deepEqual(given(command, { file, environment, flags }), { source: 'flag', text: flag }, where)
         // A command keeps the flags that it was given.
-        deepEqual(given(commandAt(path), { file, environment, flags }), { source: 'flag', text: flag }, where)
+        command.restoreStateBeforeParse()
         checked++
       }
     }

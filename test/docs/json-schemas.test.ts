@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { suite, test } from 'node:test'
 import { Ajv } from 'ajv'
 import type { Command } from 'commander'
-import { jsonDocument, resultSchema, results, schemaFile } from '../../scripts/docs/json-schemas.ts'
+import { fileSchema, files, jsonDocument, resultSchema, results, schemaFile } from '../../scripts/docs/json-schemas.ts'
 import { spliced } from '../../scripts/docs/splice.ts'
 import { createProgram } from '../../src/commands/command-line.ts'
 import { commandName } from '../../src/config/setting.ts'
@@ -34,13 +34,16 @@ suite('the schemas of what commands print', () => {
   test('stand in schemas/json and docs/json.md as they are: "npm run docs" writes them', () => {
     const document = read('../../docs/json.md')
     equal(spliced(document, 'json', jsonDocument()), document)
-    deepEqual(readdirSync(folder).sort(), Object.keys(results).map(schemaFile).sort())
+    deepEqual(readdirSync(folder).sort(), [...Object.keys(results), ...Object.keys(files)].map(schemaFile).sort())
     for (const command of Object.keys(results))
       equal(read(schemaFile(command)), `${JSON.stringify(resultSchema(command), null, 2)}\n`)
+    for (const name of Object.keys(files))
+      equal(read(schemaFile(name)), `${JSON.stringify(fileSchema(name), null, 2)}\n`)
   })
 
   test('are schemas', () => {
     const ajv = new Ajv({ strict: true, allowUnionTypes: true })
     for (const command of Object.keys(results)) ajv.compile(resultSchema(command))
+    for (const name of Object.keys(files)) ajv.compile(fileSchema(name))
   })
 })

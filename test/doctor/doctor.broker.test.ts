@@ -7,8 +7,8 @@ import { type ClusterDiagnosis, diagnoseCluster } from '../../src/doctor/diagnos
 import { createControlClient } from '../../src/kafka/kafkajs-client.ts'
 import { SchemaRegistry } from '../../src/kafka/registry.ts'
 import { RowClient } from '../../src/kafka/row-client.ts'
-import { testCluster, uniqueName } from '../cluster/shared-cluster.ts'
-import { vgm } from '../commands/run-command.ts'
+import { testCluster, testPositions, uniqueName } from '../cluster/shared-cluster.ts'
+import { vgmShared } from '../commands/run-command.ts'
 import { batchOf } from '../kafka/test-broker.ts'
 import { exampleContent } from '../model/example-model.ts'
 import { framed, TestPipeline } from '../pipeline/test-pipeline.ts'
@@ -38,7 +38,12 @@ async function normalized(t: Test): Promise<TestPipeline> {
   return pipeline
 }
 
-const optionsOf = ({ dataset, topics, modelsTopic }: TestPipeline) => ({ dataset, topics, modelsTopic })
+const optionsOf = ({ dataset, topics, modelsTopic }: TestPipeline) => ({
+  dataset,
+  topics,
+  modelsTopic,
+  positionsTopic: testPositions,
+})
 
 const examined = (pipeline: TestPipeline): Promise<ClusterDiagnosis> =>
   diagnoseCluster(pipeline.cluster, optionsOf(pipeline))
@@ -237,7 +242,7 @@ suite('vgm doctor, on a broker', () => {
       VGM_MODELS_TOPIC: pipeline.modelsTopic,
     }
     await pipeline.cluster.admin.topics.alter(pipeline.topics.normalized, { 'cleanup.policy': 'compact' })
-    const sick = await vgm(['doctor', '--json'], { environment })
+    const sick = await vgmShared(['doctor', '--json'], { environment })
     equal(sick.code, 1, sick.err)
     const { errors, findings, fixed: nothing } = JSON.parse(sick.out)
     equal(errors, 1)
@@ -249,7 +254,7 @@ suite('vgm doctor, on a broker', () => {
       found.fix,
       /^kafka-configs\.sh --bootstrap-server \S+ --alter --topic \S+ --add-config cleanup\.policy=delete$/,
     )
-    const fixed = await vgm(['doctor', '--fix'], { environment })
+    const fixed = await vgmShared(['doctor', '--fix'], { environment })
     equal(fixed.code, 0, fixed.out + fixed.err)
     match(fixed.out, /^Fixed\n {2}set cleanup\.policy=delete on /m)
     match(fixed.out, /\n0 errors, \d+ warnings?, \d+ in order\.\n$/)
@@ -258,7 +263,7 @@ suite('vgm doctor, on a broker', () => {
 
   test('says in one report that no broker answers', async () => {
     const addresses = ['--brokers', '127.0.0.1:9', '--registry', 'http://127.0.0.1:9']
-    const { code, out, err } = await vgm(['doctor', '--dataset', uniqueName('d'), ...addresses])
+    const { code, out, err } = await vgmShared(['doctor', '--dataset', uniqueName('d'), ...addresses])
     equal(code, 1, err)
     match(out, /^Brokers\n {2}ERROR {3}brokers\n {4}found {5}/)
     match(out, /^2 errors, 0 warnings, /m)

@@ -128,7 +128,7 @@ suite('model follower', () => {
     await publishModel(targetOf(topic), exampleContent())
     await publishModel(targetOf(topic), exampleContent())
     equal((await follower.version('flights', 2)).version, 2)
-    await rejects(follower.version('flights', 3), { code: 'VGM_MODEL_MISSING', fix: /^Versions that exist: 1, 2/ })
+    await rejects(follower.version('flights', 3), { code: 'VGM_MODEL_MISSING', fix: /^Use one of its versions: 1, 2/ })
   })
 
   test('is as patient with an open transaction as it is told, and finds the version the next time', async () => {

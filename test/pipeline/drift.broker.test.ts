@@ -13,7 +13,7 @@ import type { StageEvent } from '../../src/ports/stage-event.ts'
 import { readStats } from '../../src/stages/read-stats.ts'
 import { parseRowSpec } from '../../src/stages/synthetic/row-spec.ts'
 import { testCluster } from '../cluster/shared-cluster.ts'
-import { vgm } from '../commands/run-command.ts'
+import { vgm, vgmShared } from '../commands/run-command.ts'
 import { framed, TestPipeline } from './test-pipeline.ts'
 
 /** Two partitions of rows, and a model of them. */
@@ -73,7 +73,7 @@ suite('counts of normalize', () => {
     const { brokers, registry } = await testCluster()
     const names = ['--dataset', dataset, '--models-topic', of.modelsTopic, '--stats-topic', of.statsTopic]
     const run = (...flags: string[]) =>
-      vgm(['normalize', ...flags, '--until-end', ...names, '--brokers', brokers, '--registry', registry])
+      vgmShared(['normalize', ...flags, '--until-end', ...names, '--brokers', brokers, '--registry', registry])
     equal((await run('--stats')).code, 2)
     const { code, err } = await run('--members', '2')
     equal(code, 0, err)
@@ -137,7 +137,7 @@ suite('counts of normalize', () => {
       await once(child, 'close')
       await generate(200_000)
     }
-    const ended = await vgm([...args, '--until-end'])
+    const ended = await vgmShared([...args, '--until-end'])
     equal(ended.code, 0, ended.err)
     equal(total(await stats()), 600_000)
     const { rowsOut } = await normalizeTopic(cluster, { ...of, untilEnd: true, stats: true })
@@ -203,7 +203,7 @@ suite('counts of normalize', () => {
     ok(x !== undefined && x.wasserstein < 0.02 && Math.abs(x.nullShare - 0.1) < 0.02 && x.outside === 0)
     const { brokers, registry } = await testCluster()
     const flags = ['--dataset', dataset, '--models-topic', of.modelsTopic, '--stats-topic', of.statsTopic]
-    const { out, err, code } = await vgm([
+    const { out, err, code } = await vgmShared([
       'drift',
       '--since',
       '1d',

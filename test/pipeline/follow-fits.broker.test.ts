@@ -24,7 +24,7 @@ import { topicRanges } from '../../src/pipeline/row-topics.ts'
 import type { StageEvent } from '../../src/ports/stage-event.ts'
 import { parseRowSpec } from '../../src/stages/synthetic/row-spec.ts'
 import { testCluster } from '../cluster/shared-cluster.ts'
-import { vgm } from '../commands/run-command.ts'
+import { vgmShared } from '../commands/run-command.ts'
 import { randomFrom } from '../seeded-random.ts'
 import { TestPipeline } from './test-pipeline.ts'
 
@@ -86,11 +86,11 @@ suite('fit --follow', () => {
       const trained = model.lineage.partitions.find((range) => range.partition === partition)
       ok(trained !== undefined && trained.endOffset <= startOffset && startOffset >= 10_000)
     }
-    const shown = await vgm(['model', 'show', '3', ...flags])
+    const shown = await vgmShared(['model', 'show', '3', ...flags])
     match(shown.out, /compared\s+promoted\. It gains [\d.]+ \([\d.]+ to [\d.]+\) nats a row over version 1 on/)
-    const listed = await vgm(['model', 'ls', ...flags])
+    const listed = await vgmShared(['model', 'ls', ...flags])
     match(listed.out, /3\s+current .* promoted/)
-    equal((await vgm(['model', 'show', '3', '--check', ...flags])).code, 0)
+    equal((await vgmShared(['model', 'show', '3', '--check', ...flags])).code, 0)
     // Back is the version that was used before, not the candidate between the two.
     equal(await promoteModel(cluster, { ...of, version: 'previous' }), 1)
   })
@@ -204,9 +204,9 @@ suite('fit --follow', () => {
     child.kill('SIGTERM')
     const [code] = await once(child, 'close')
     equal(code, 130)
-    const refused = await vgm(['fit', '--every', '1h', ...flags])
+    const refused = await vgmShared(['fit', '--every', '1h', ...flags])
     equal(refused.code, 2)
-    match(refused.err, /--every applies to a job that follows/)
+    match(refused.err, /--every applies to --follow only/)
   })
 })
 

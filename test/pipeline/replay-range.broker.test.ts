@@ -107,6 +107,20 @@ suite('the range of a replay', () => {
       deepEqual([rowsIn, rowsOut, times?.withoutTime, times?.leftOut], [6, 6, 4, 10])
     })
 
+  test('by a field of a nullable record, whose path is named', async (t) => {
+    const when = { name: 'when', type: { type: 'long', logicalType: 'timestamp-millis' } }
+    const placed = { type: 'record', name: 'Placed', fields: [{ name: 'note', type: ['null', 'string'] }, when] }
+    const at = days(20)
+    const pipeline = await pipelineOf(t, [at.map(() => start)], ['null', placed], (_, i) =>
+      i % 5 === 4 ? null : { note: i % 2 === 0 ? null : `row ${i}`, when: at[i] },
+    )
+    const [from, to] = [iso(start + 4 * day), iso(start + 12 * day)]
+    const { rowsOut, times } = await replay(pipeline, { from, to, eventTime: 'at.when' })
+    deepEqual([rowsOut, times?.withoutTime, times?.leftOut], [6, 4, 10])
+    const unknown = await replay(pipeline, { from, eventTime: 'at.who' })
+    deepEqual([unknown.rowsOut, unknown.times?.withoutTime], [0, 20])
+  })
+
   test('a field that is no time, or is not there, leaves all rows out', async (t) => {
     const pipeline = await pipelineOf(t, [days(6)], 'boolean', () => true)
     for (const eventTime of ['at', 'missing']) {

@@ -211,7 +211,7 @@ suite('orders for stages, on a broker', () => {
     await rejects(pauseStages(cluster, { ...stage.steered, dataset: 'nobody' }), { code: 'VGM_TOPIC_MISSING' })
     await rejects(pauseStages(cluster, { ...stage.steered, stage: 'replay' }), {
       code: 'VGM_USAGE',
-      message: /no replay that is not done/,
+      message: /no unfinished replay/,
     })
     await rejects(pauseStages(cluster, { ...stage.steered, group: 'nobody' }), { message: /There is no group nobody/ })
     equal(await cluster.admin.topics.partitionCount(stage.controlTopic), undefined, 'nothing was made')

@@ -2,7 +2,7 @@ import avsc, { type Type } from 'avsc'
 import { RecordBatchWriter } from '../../src/batch/record-batch-writer.ts'
 import { encodeHeaders, type RecordHeaders } from '../../src/batch/record-headers.ts'
 import { noAccess } from '../../src/config/cluster-access.ts'
-import { defaultPositionsTopic, groupName, type TopicNames, topicNames, valueSubject } from '../../src/config/names.ts'
+import { groupName, type TopicNames, topicNames, valueSubject } from '../../src/config/names.ts'
 import { ClusterAdmin } from '../../src/kafka/admin.ts'
 import { SchemaRegistry } from '../../src/kafka/registry.ts'
 import { RowClient } from '../../src/kafka/row-client.ts'
@@ -17,7 +17,7 @@ import { topicEnds } from '../../src/pipeline/row-topics.ts'
 import { SessionLife } from '../../src/pipeline/session-life.ts'
 import type { RegistrySettings } from '../../src/ports/connection-settings.ts'
 import type { StageReport } from '../../src/ports/stage-report.ts'
-import { testCluster, uniqueName } from '../cluster/shared-cluster.ts'
+import { testCluster, testPositions, uniqueName } from '../cluster/shared-cluster.ts'
 import { TestBroker } from '../kafka/test-broker.ts'
 import { exampleContent } from '../model/example-model.ts'
 
@@ -55,10 +55,10 @@ export class TestPipeline {
     this.broker = broker
     const { settings } = broker
     this.cluster = {
-      address: { brokers: settings.brokers, registry: registry.url, access: noAccess },
+      address: { brokers: settings.brokers, registry: registry.url, access: noAccess, positionsTopic: testPositions },
       settings,
       admin: new ClusterAdmin(settings),
-      rows: new RowClient(settings, undefined, {}, defaultPositionsTopic),
+      rows: new RowClient(settings, undefined, {}, testPositions),
       registry: new SchemaRegistry(registry),
       ...plainUse(createLogger('silent'), this.#stop.signal),
       life: new SessionLife(),

@@ -14,7 +14,7 @@ import { printable, printableFields, printableLine } from '../../src/observe/pri
 import { textTable } from '../../src/observe/report-text.ts'
 import { parseAvroSchema } from '../../src/rows/avro-schema.ts'
 import { frameDifference } from '../../src/stages/verify/frame-difference.ts'
-import { runNode, vgm } from '../commands/run-command.ts'
+import { runNode, vgmShared } from '../commands/run-command.ts'
 import { temporaryFolder } from '../files/temporary-folder.ts'
 import { hostileName, inheritedNames } from './hostile-names.ts'
 
@@ -146,7 +146,7 @@ suite('names on the terminal', () => {
       [hostile],
       ['lag', '--dataset', 'd', '--brokers', hostile, '--registry', 'http://127.0.0.1:1'],
     ]) {
-      const { code, out, err } = await vgm(args)
+      const { code, out, err } = await vgmShared(args)
       ok(code === 1 || code === 2, err)
       ok(!obeyed.test(out + err), JSON.stringify(out + err))
     }

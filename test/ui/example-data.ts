@@ -166,14 +166,8 @@ async function writeDrift(cluster: ClusterSession, model: Model): Promise<void> 
   await cluster.rows.append(defaultStatsTopic, records)
 }
 
-/** Many columns in many partitions, as a telemetry topic has them. */
-export async function fillWide(
-  cluster: ClusterSession,
-  dataset: string,
-  columns: number,
-  partitions: number,
-  rows = 4_000,
-): Promise<void> {
+/** Rows of many columns, as a telemetry topic has them. */
+function telemetry(columns: number) {
   const random = randomFrom(13)
   const normal = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
   const names = Array.from({ length: columns }, (_, i) => `signal_${String(i).padStart(3, '0')}`)
@@ -182,17 +176,53 @@ export async function fillWide(
     name: 'Telemetry',
     fields: names.map((name) => ({ name, type: 'double' })),
   } as unknown as avsc.Schema)
-  const id = await register(cluster, dataset, type)
   const row = () =>
     Object.fromEntries(names.map((name, i) => [name, (random() < 0.5 ? i : 3 * i + 10) + (1 + (i % 7)) * normal()]))
-  const each = Math.ceil(rows / partitions)
+  return { type, row }
+}
+
+/** Some rows in each partition of a telemetry topic. */
+async function writeTelemetry(
+  cluster: ClusterSession,
+  dataset: string,
+  columns: number,
+  partitions: number,
+  rowsEach: number,
+): Promise<void> {
+  const { type, row } = telemetry(columns)
+  const id = await register(cluster, dataset, type)
+  const bodies = Array.from({ length: 256 }, () => framed(id, type.toBuffer(row())))
   await write(
     cluster,
     topicNames(dataset).raw,
     Array.from({ length: partitions }, (_, p) =>
-      Array.from({ length: each }, (_, i) => [`${p}-${i}`, framed(id, type.toBuffer(row()))] as const),
+      Array.from({ length: rowsEach }, (_, i) => [`${p}-${i}`, bodies[(p * rowsEach + i) % bodies.length]] as const),
     ),
   )
+}
+
+/** Many columns in many partitions, with a model. */
+export async function fillWide(
+  cluster: ClusterSession,
+  dataset: string,
+  columns: number,
+  partitions: number,
+  rows = 4_000,
+): Promise<void> {
+  await writeTelemetry(cluster, dataset, columns, partitions, Math.ceil(rows / partitions))
   await sampleTopic(cluster, { dataset, size: { rows } })
   await fitDataset(cluster, { dataset })
+}
+
+/** The same topic while its devices report, until the cluster's signal fires. */
+export async function keepWide(
+  cluster: ClusterSession,
+  dataset: string,
+  columns: number,
+  partitions: number,
+): Promise<void> {
+  while (!cluster.signal.aborted) {
+    await writeTelemetry(cluster, dataset, columns, partitions, 1)
+    await sleep(500)
+  }
 }

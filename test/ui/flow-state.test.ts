@@ -2,6 +2,7 @@ import { deepEqual, equal, match } from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import type { GroupReading, TopicReading } from '../../src/pipeline/read-flow.ts'
 import { noOrders, type StageOrders } from '../../src/stages/stage-orders.ts'
+import { commandsOf, datasetNames } from '../../src/ui/dataset-names.ts'
 import { type StageSpeed, stageOf } from '../../src/ui/flow-state.ts'
 
 const nowMs = 1_800_000_000_000
@@ -11,7 +12,8 @@ const partitions = [0, 1].map((partition) => ({ topic: 'trips.raw', partition })
 
 function stage(group: Partial<GroupReading>, speed: Partial<StageSpeed> = {}, orders: StageOrders = noOrders) {
   const full = { group: 'vgm.trips.normalize', committed: [1_000, 600], state: 'Stable', members: [], ...group }
-  return stageOf('normalize', full, topic, { rowsPerSecond: 0, movedMs: nowMs, ...speed }, orders, nowMs)
+  const commands = commandsOf(datasetNames('trips', {}))
+  return stageOf('normalize', full, topic, { rowsPerSecond: 0, movedMs: nowMs, ...speed }, orders, nowMs, commands)
 }
 
 suite('the state of a stage', () => {

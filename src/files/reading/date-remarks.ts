@@ -1,5 +1,6 @@
+import { shellWord } from '../shell-word.ts'
 import { mostly } from './column-survey.ts'
-import { nullAdvice, type RemarkOptions, shellWord, textsAmong } from './remark-texts.ts'
+import { nullAdvice, type RemarkOptions, textsAmong } from './remark-texts.ts'
 import { certainDatePattern, formatPattern, type TextColumn } from './text-types.ts'
 
 const year = '(1[5-9]|2[0-9])[0-9]{2}'

@@ -1,4 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
+import { shellWord } from '../shell-word.ts'
 import type { TextStyle } from './text-types.ts'
 
 export interface RemarkOptions {
@@ -8,13 +9,6 @@ export interface RemarkOptions {
   /** what was told, and is not to be advised */
   readonly style: TextStyle
   readonly nullTexts: readonly string[]
-}
-
-/** A text as a POSIX shell takes it for one word. */
-export function shellWord(text: string): string {
-  if (/^[\w.,:%/@+=-]+$/.test(text)) return text
-  if (text.includes("'") && !/["$`\\!]/.test(text)) return `"${text}"`
-  return `'${text.replaceAll("'", "'\\''")}'`
 }
 
 /**

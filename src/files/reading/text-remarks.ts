@@ -1,9 +1,10 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
+import { shellWord } from '../shell-word.ts'
 import { sqlText } from '../sql-literals.ts'
 import { mostly, type SurveyedColumn } from './column-survey.ts'
 import { dateRemark, looseDatePattern } from './date-remarks.ts'
 import { type NumberStyle, numberPatterns, phonePattern, plainNumbers } from './number-style.ts'
-import { nullAdvice, type RemarkOptions, shellWord, textsAmong } from './remark-texts.ts'
+import { nullAdvice, type RemarkOptions, textsAmong } from './remark-texts.ts'
 import { longType, type TextColumn } from './text-types.ts'
 
 /** Rows at the beginning that are looked at: a remark is advice, and decides nothing. */

@@ -79,14 +79,23 @@ export class ParquetChunkWriter {
       writeValue[type](this.#view, at, value)
       at += bytes
     }
-    const page = zstdCompressSync(this.#page.subarray(0, at), compression)
-    const header = pageHeader(values.length, at, page.length)
+    this.#append(values.length, this.#page.subarray(0, at))
+  }
+
+  /** The same for a column of floats that are never null. */
+  appendFloats(values: Float32Array): void {
+    this.#append(values.length, new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
+  }
+
+  #append(rows: number, content: Uint8Array): void {
+    const page = zstdCompressSync(content, compression)
+    const header = pageHeader(rows, content.length, page.length)
     const part = this.#part
     part.reserve(header.length + page.length)
     part.bytes.set(header, part.at)
     part.bytes.set(page, part.at + header.length)
     part.at += header.length + page.length
-    this.#uncompressedBytes += header.length + at
+    this.#uncompressedBytes += header.length + content.length
   }
 
   finish(): ParquetChunk {

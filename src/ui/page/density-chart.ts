@@ -11,10 +11,23 @@ const [glanceWidth, glanceHeight] = [192, 56]
 
 /** A small picture of a column: its histogram, and its modes in colour. Heights are square roots. */
 export function DensityGlance({ column }: { column: ColumnGlance }) {
-  const { range, bars, mean, std, weight, name } = column
+  const { range, mean, name } = column
+  // The page is drawn again each second.
+  const { histogram, curves } = useMemo(() => glancePaths(column), [column])
   if (range === undefined)
     return html`<svg class="glance" viewBox=${`0 0 ${glanceWidth} ${glanceHeight}`} aria-hidden="true">
       <path class="one-value" d=${`M${glanceWidth / 2} 4V${glanceHeight}`} /></svg>`
+  const [low, high] = range
+  return html`<svg class="glance" viewBox=${`0 0 ${glanceWidth} ${glanceHeight}`} preserveAspectRatio="none" role="img"
+      aria-label=${`${name}: ${mean.length} modes between ${number(low)} and ${number(high)}`}>
+    <path class="histogram" d=${histogram} />
+    ${curves.map((path, k) => html`<path key=${k} class=${`curve m${k % 10}`} d=${path} />`)}
+  </svg>`
+}
+
+/** The outlines of a histogram and of the modes. */
+function glancePaths({ range, bars, mean, std, weight }: ColumnGlance) {
+  if (range === undefined) return { histogram: '', curves: [] }
   const [low, high] = range
   const step = glanceWidth / bars.length
   const histogram = bars.map((height, i) => `L${px(i * step)} ${px(at(height))}H${px((i + 1) * step)}`).join('')
@@ -30,11 +43,7 @@ export function DensityGlance({ column }: { column: ColumnGlance }) {
     })
     return `${line([[0, glanceHeight], ...path, [glanceWidth, glanceHeight]])}Z`
   })
-  return html`<svg class="glance" viewBox=${`0 0 ${glanceWidth} ${glanceHeight}`} preserveAspectRatio="none" role="img"
-      aria-label=${`${name}: ${mean.length} modes between ${number(low)} and ${number(high)}`}>
-    <path class="histogram" d=${`M0 ${glanceHeight}${histogram}V${glanceHeight}Z`} />
-    ${curves.map((path, k) => html`<path key=${k} class=${`curve m${k % 10}`} d=${path} />`)}
-  </svg>`
+  return { histogram: `M0 ${glanceHeight}${histogram}V${glanceHeight}Z`, curves }
 
   function at(height: number): number {
     return glanceHeight - (height / 100) * (glanceHeight - 4)

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks'
-import type { Flow, FlowStage, FlowTopic } from '../api.ts'
+import type { Flow, FlowStage, FlowTopic, Names } from '../api.ts'
 import { type Child, classes, html } from './dom.ts'
 import { compact, count, duration, percent, plural } from './format.ts'
 import { LagStrip } from './lag-strip.ts'
@@ -13,8 +13,8 @@ const historyMs = 15 * 60_000
 
 /** The pipeline as it moves. */
 export function FlowPage({ live, dataset, mayChange }: { live: Live; dataset: string; mayChange: boolean }) {
-  const { flow, history, error } = live
-  if (flow === undefined)
+  const { names, flow, history, error } = live
+  if (flow === undefined || names === undefined)
     return error === undefined
       ? html`<${Waiting}>Asking the brokers where everything stands<//>`
       : html`<${Problem} error=${error} />`
@@ -26,11 +26,11 @@ export function FlowPage({ live, dataset, mayChange }: { live: Live; dataset: st
       <h1><${State} state=${verdict.state}>${verdict.text}<//></h1>
       ${verdict.command && html`<${Command} text=${verdict.command} />`}
     </section>
-    <${Picture} flow=${flow} dataset=${dataset} />
+    <${Picture} flow=${flow} names=${names} dataset=${dataset} />
     ${
       flow.topics.raw === undefined
-        ? html`<${Empty}
-          title="There is nothing to see yet">A file, or a producer of your own, fills the topic ${`${dataset}.raw`}.<//>`
+        ? html`<${Empty} title="There is nothing to see yet">
+          A file, or a producer of your own, fills the topic ${names.topics.raw}.<//>`
         : html`
     <${LineChart} title="Rows a second" unit="rows/s" least=${10} atMs=${history.atMs} fromMs=${toMs - historyMs}
       toMs=${toMs}
@@ -47,33 +47,34 @@ export function FlowPage({ live, dataset, mayChange }: { live: Live; dataset: st
   </div>`
 }
 
-function Picture({ flow, dataset }: { flow: Flow; dataset: string }) {
+function Picture({ flow, names, dataset }: { flow: Flow; names: Names; dataset: string }) {
   const { topics, stages, rates, model, deadLetters, drift } = flow
   const [normalize, restore] = stages
   const letters = deadLetters?.rows ?? 0
   const share = topics.raw === undefined || topics.raw.offsets === 0 ? 0 : letters / topics.raw.offsets
+  const drifted = drift?.columns.length ?? 0
   const inUse = flow.versionsInUse.length === 0 ? undefined : `by v${flow.versionsInUse.join(', v')}`
   const driftText =
     drift === undefined
       ? 'drift is not counted'
-      : drift.columns.length > 0
-        ? `drift in ${plural(drift.columns.length, 'column')}`
+      : drifted > 0
+        ? `drift in ${plural(drifted, 'column')}`
         : drift.toLearn > 0
           ? `drift: ${plural(drift.toLearn, 'window')} to learn`
           : `drift: none in ${plural(drift.windows, 'window')}`
   return html`<section class="picture" aria-label="The flow of rows">
-    <${TopicNode} area="raw" role="Raw" topic=${topics.raw} name=${`${dataset}.raw`} href=${pathTo(dataset, 'rows')} />
+    <${TopicNode} area="raw" role="Raw" topic=${topics.raw} name=${names.topics.raw} href=${pathTo(dataset, 'rows')} />
     <${Edge} area="e1" rate=${rates.normalize} state=${normalize.verdict.state} />
     <${StageNode} area="normalize" stage=${normalize} />
     <${Edge} area="e2" rate=${rates.normalize} state="good" />
-    <${TopicNode} area="normalized" role="Normalized" topic=${topics.normalized} name=${`${dataset}.normalized`}
+    <${TopicNode} area="normalized" role="Normalized" topic=${topics.normalized} name=${names.topics.normalized}
       fact=${inUse} />
     <${Edge} area="e3" rate=${rates.restore} state=${restore.verdict.state} />
     <${StageNode} area="restore" stage=${restore} />
     <${Edge} area="e4" rate=${rates.restore} state="good" />
-    <${TopicNode} area="restored" role="Restored" topic=${topics.restored} name=${`${dataset}.restored`} />
+    <${TopicNode} area="restored" role="Restored" topic=${topics.restored} name=${names.topics.restored} />
     <${Down} area="d1" />
-    <${TopicNode} area="sample" role="Sample" topic=${topics.sample} name=${`${dataset}.sample`} isSmall />
+    <${TopicNode} area="sample" role="Sample" topic=${topics.sample} name=${names.topics.sample} isSmall />
     <${Thin} area="t1" label="fit" />
     <a class="node small" style=${{ gridArea: 'model' }} href=${pathTo(dataset, 'models')}>
       <span class="role">Model</span>
@@ -82,7 +83,7 @@ function Picture({ flow, dataset }: { flow: Flow; dataset: string }) {
           ? html`<b class="figure none">none yet</b>`
           : html`<b class="figure">v${model.version}</b><span class="fact">promoted <${Ago} ms=${model.promotedMs} />
             </span>
-            <span class=${classes('fact', drift !== undefined && drift.columns.length > 0 && 'warn')}>${driftText}</span>`
+            <span class=${classes('fact', drifted > 0 && 'warn')}>${driftText}</span>`
       }
     </a>
     <${Down} area="d2" isUp />
@@ -113,8 +114,8 @@ function TopicNode(props: {
     ${
       topic === undefined
         ? html`<b class="figure none">not there yet</b>`
-        : html`<b class="figure"
-          title=${`${count(topic.offsets)} offsets, markers of transactions included`}>${compact(topic.offsets)} <small>rows</small></b>
+        : html`<b class="figure" title=${`${count(topic.offsets)} offsets, markers of transactions included`}>
+            ${compact(topic.offsets)} <small>rows</small></b>
           <span class="fact">${plural(topic.partitions, 'partition')}${fact && `, ${fact}`}</span>`
     }`
   const name_ = classes('node', isSmall && 'small')
@@ -125,12 +126,13 @@ function TopicNode(props: {
 
 function StageNode({ area, stage }: { area: string; stage: FlowStage }) {
   const { lag, secondsLeft, members, verdict } = stage
+  const left = secondsLeft === undefined || lag === 0 ? '' : `, ${duration(secondsLeft)}`
   return html`<div class=${classes('node stage', verdict.state)} style=${{ gridArea: area }}>
     <span class="role">${stage.stage}</span>
     <span class="verdict"><${State} state=${verdict.state}>${verdict.text}<//></span>
     ${
       (members.length > 0 || lag > 0) &&
-      html`<b class="figure">${compact(lag)} <small>wait${secondsLeft === undefined || lag === 0 ? '' : `, ${duration(secondsLeft)}`}</small></b>
+      html`<b class="figure">${compact(lag)} <small>wait${left}</small></b>
       ${members.length > 0 && html`<span class="fact">${plural(members.length, 'member')}</span>`}`
     }
   </div>`

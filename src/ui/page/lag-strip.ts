@@ -62,7 +62,8 @@ export function LagStrip({ stage }: { stage: FlowStage }) {
     <div ref=${ref} class="plot" style=${{ minHeight: isBars ? `${height}px` : `${cellPx * 2}px` }}>
       <div class="walked" role="slider" tabindex="0" aria-label="Rows that wait, by partition" aria-valuemin="0"
         aria-valuemax=${Math.max(0, sorted.length - 1)} aria-valuenow=${at ?? 0} aria-valuetext=${told}
-        onKeyDown=${walk} onBlur=${() => setAt(undefined)} onPointerMove=${point} onPointerLeave=${() => setAt(undefined)}>
+        onKeyDown=${walk} onBlur=${() => setAt(undefined)}
+        onPointerMove=${point} onPointerLeave=${() => setAt(undefined)}>
       ${isBars ? bars() : cells()}
       </div>
     </div>

@@ -1,8 +1,8 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
-import type { Flow, Letter, LetterGlance, Letters } from '../api.ts'
+import type { Letter, LetterGlance, Letters } from '../api.ts'
 import { classes, html } from './dom.ts'
 import { cell, clock, count, percent, plural, time, zone } from './format.ts'
-import { postJson, useJson } from './live.ts'
+import { type Live, postJson, useJson } from './live.ts'
 import { Ago, Copy, Empty, Problem, useWidth, Waiting } from './parts.ts'
 import { go, pathTo, type Route } from './route.ts'
 import { type Column, Table } from './table.ts'
@@ -10,13 +10,13 @@ import { type Column, Table } from './table.ts'
 /** Rows that could not be processed: why, when, and one of them open. */
 export function LettersPage({
   dataset,
+  live: { names, flow },
   route,
-  flow,
   mayChange,
 }: {
   dataset: string
+  live: Live
   route: Route
-  flow: Flow | undefined
   mayChange: boolean
 }) {
   const [partition, offset] = route.rest
@@ -30,6 +30,7 @@ export function LettersPage({
       data.isThere ? 'Every row could be processed.' : 'Normalize makes their topic at its first start.'
     } A row that cannot be processed would come here, with its reason.<//>`
   const fresh = Math.max(0, (flow?.deadLetters?.rows ?? 0) - data.rows)
+  const rawTopic = names?.topics.raw
   const listed = data.letters.filter((each) => code === undefined || each.code === code)
   const choose = (each: LetterGlance) =>
     go(pathTo(dataset, 'dead-letters', [each.partition, each.offset], { code }), true)
@@ -61,8 +62,9 @@ export function LettersPage({
       }
       ${
         mayChange &&
-        html`<${Retry} dataset=${dataset}
-        what=${code === undefined ? plural(data.rows, 'dead letter') : `all with ${code}`} body=${code === undefined ? {} : { codes: [code] }} onDone=${letters.reload} />`
+        html`<${Retry} dataset=${dataset} rawTopic=${rawTopic}
+          what=${code === undefined ? plural(data.rows, 'dead letter') : `all with ${code}`}
+          body=${code === undefined ? {} : { codes: [code] }} onDone=${letters.reload} />`
       }
     </span></section>
     <div class="letters-top">
@@ -72,8 +74,8 @@ export function LettersPage({
     ${
       partition !== undefined &&
       offset !== undefined &&
-      html`<${OneLetter} key=${chosen} dataset=${dataset}
-      partition=${partition} offset=${offset} mayChange=${mayChange} />`
+      html`<${OneLetter} key=${chosen} dataset=${dataset} rawTopic=${rawTopic}
+        partition=${partition} offset=${offset} mayChange=${mayChange} />`
     }
     <${Table} caption=${code === undefined ? 'The newest' : `The newest with ${code}`} file="dead-letters"
       rows=${listed} keyOf=${(row: LetterGlance) => `${row.partition}/${row.offset}`}
@@ -88,7 +90,8 @@ function Codes({ data, dataset, code }: { data: Letters; dataset: string; code: 
     <h2>Reasons</h2>${code !== undefined && html`<a href=${pathTo(dataset, 'dead-letters')}>all</a>`}</div>
     <ul class="codes">${data.codes.map(
       (each, i) => html`<li key=${each.code}><a class=${classes('code', code === each.code && 'chosen')}
-        aria-current=${code === each.code ? 'true' : undefined} href=${pathTo(dataset, 'dead-letters', [], { code: each.code })}>
+        aria-current=${code === each.code ? 'true' : undefined}
+        href=${pathTo(dataset, 'dead-letters', [], { code: each.code })}>
         <span class="code-name">${each.code || 'no code'}</span><span class="number">${count(each.rows)}</span><span
           class="number share">${percent(each.rows / all)}</span>
         <span class=${`code-bar m${i % 10}`} style=${{ width: `${(100 * each.rows) / peak}%` }}></span></a></li>`,
@@ -132,11 +135,13 @@ function Times({ data, code }: { data: Letters; code: string | undefined }) {
 
 function OneLetter({
   dataset,
+  rawTopic,
   partition,
   offset,
   mayChange,
 }: {
   dataset: string
+  rawTopic: string | undefined
   partition: string
   offset: string
   mayChange: boolean
@@ -152,7 +157,7 @@ function OneLetter({
     <div class="card-head"><h2>${code}</h2><span class="tools">
       ${
         mayChange &&
-        html`<${Retry} dataset=${dataset} what="this one"
+        html`<${Retry} dataset=${dataset} rawTopic=${rawTopic} what="this one"
         body=${{ partition: Number(partition), offset: Number(offset) }} onDone=${() => undefined} />`
       }
       <${Copy} text=${() => location.href} label="Copy link to the dead letter">Copy link<//><${Copy}
@@ -161,7 +166,7 @@ function OneLetter({
     <dl class="facts">
       <div><dt>when</dt><dd>${time(letter.timestampMs)}, <${Ago} ms=${letter.timestampMs} /></dd></div>
       <div><dt>from</dt><dd class="long">${
-        source === `${dataset}.raw`
+        source === rawTopic
           ? html`<a
         href=${pathTo(dataset, 'rows', [Number(from), Number(at)])}>${source}/${from}, offset ${at}</a>`
           : `${source}/${from}, offset ${at}`
@@ -173,8 +178,7 @@ function OneLetter({
       <section><h3>${failing === undefined ? 'Fields' : 'Fields, as far as they can be decoded'}</h3>
         ${
           problem !== undefined &&
-          html`<p
-          class="problem-cell">${problem}${failing === undefined ? '' : failing.field === undefined ? `: bytes follow its last field, from byte ${failing.byte} on` : `: field ${failing.field}, from byte ${failing.byte} on`}.</p>`
+          html`<p class="problem-cell">${problem}${failing === undefined ? '' : `: ${placeOf(failing)}`}.</p>`
         }
         ${
           fields !== undefined &&
@@ -202,6 +206,12 @@ function OneLetter({
           title=${value}>${value}</td></tr>`,
       )}</tbody></table></div></details>
   </article>`
+}
+
+function placeOf({ field, byte }: NonNullable<Letter['failing']>): string {
+  return field === undefined
+    ? `bytes follow its last field, from byte ${byte} on`
+    : `field ${field}, from byte ${byte} on`
 }
 
 const hexLine = 16
@@ -237,7 +247,19 @@ function Hex({ hex, failing }: { hex: string; failing: number | undefined }) {
 }
 
 /** Asks before it sends rows again, and says what will happen. */
-function Retry({ dataset, what, body, onDone }: { dataset: string; what: string; body: unknown; onDone: () => void }) {
+function Retry({
+  dataset,
+  rawTopic,
+  what,
+  body,
+  onDone,
+}: {
+  dataset: string
+  rawTopic: string | undefined
+  what: string
+  body: unknown
+  onDone: () => void
+}) {
   const dialog = useRef<HTMLDialogElement>(null)
   const [told, setTold] = useState('')
   useEffect(() => setTold(''), [what])
@@ -253,7 +275,9 @@ function Retry({ dataset, what, body, onDone }: { dataset: string; what: string;
   return html`<button type="button" onClick=${() => dialog.current?.showModal()}>Retry ${what}</button><span
     role="status">${told}</span>
     <dialog ref=${dialog} aria-label="Retry dead letters"><h2>Retry ${what}?</h2>
-      <p>Each row is written to <bdi>${dataset}.raw</bdi> again, as it was, once: those that were retried before are left out. Normalize then processes it like a new row. A row that fails again becomes a new dead letter.</p>
+      <p>Each row is written to <bdi>${rawTopic ?? 'the raw topic'}</bdi> again, as it was, once: those that were
+        retried before are left out. Normalize then processes it like a new row. A row that fails again becomes a new
+        dead letter.</p>
       <p class="dialog-end"><button type="button" class="quiet"
         onClick=${() => dialog.current?.close()}>Cancel</button><button type="button" class="main"
           onClick=${send}>Retry</button></p></dialog>`

@@ -78,7 +78,8 @@ export function LineChart(props: LineChartProps) {
       <div class="walked" role="slider" tabindex="0" aria-label=${title} aria-valuemin="0"
         aria-valuemax=${Math.max(0, atMs.length - 1)} aria-valuenow=${Math.max(0, shown)}
         aria-valuetext=${atMs.length === 0 ? 'Nothing yet' : `${clock(atMs[shown])}: ${said}`}
-        onKeyDown=${walk} onBlur=${() => setAt(undefined)} onPointerMove=${point} onPointerLeave=${() => setAt(undefined)}>
+        onKeyDown=${walk} onBlur=${() => setAt(undefined)}
+        onPointerMove=${point} onPointerLeave=${() => setAt(undefined)}>
       <svg width=${width} height=${height} viewBox=${`0 0 ${width} ${height}`} aria-hidden="true">
         ${
           band !== undefined &&

@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks'
-import type { Failure, Flow, FlowAnswer, FlowHistory } from '../api.ts'
+import type { Failure, Flow, FlowAnswer, FlowHistory, Names } from '../api.ts'
 
 /** What the server has refused, or has not answered. */
 export class RequestError extends Error {
@@ -73,6 +73,7 @@ export function useJson<T>(url: string | undefined): Loaded<T> {
 const historySize = 900
 
 export interface Live {
+  readonly names: Names | undefined
   readonly flow: Flow | undefined
   readonly history: FlowHistory
   readonly error: RequestError | undefined
@@ -81,23 +82,19 @@ export interface Live {
 }
 
 const nothing: FlowHistory = { atMs: [], raw: [], normalize: [], restore: [] }
+const unknown: Live = { names: undefined, flow: undefined, history: nothing, error: undefined, isLive: true }
 
 /** The flow of a data set, each second. */
 export function useFlow(dataset: string): Live {
-  const [live, setLive] = useState<Live & { dataset?: string }>({
-    flow: undefined,
-    history: nothing,
-    error: undefined,
-    isLive: true,
-  })
+  const [live, setLive] = useState<Live & { dataset?: string }>(unknown)
   useEffect(() => {
     const ending = new AbortController()
     let source: EventSource | undefined
     let timer = 0
     const begin = async (): Promise<void> => {
       try {
-        const { flow, history } = await getJson<FlowAnswer>(`/api/d/${dataset}/flow`, ending.signal)
-        setLive({ dataset, flow, history, error: undefined, isLive: true })
+        const { names, flow, history } = await getJson<FlowAnswer>(`/api/d/${dataset}/flow`, ending.signal)
+        setLive({ dataset, names, flow, history, error: undefined, isLive: true })
         source = new EventSource(`/api/d/${dataset}/events`)
         source.onmessage = ({ data }: MessageEvent<string>) => {
           const next = JSON.parse(data) as Flow
@@ -121,7 +118,7 @@ export function useFlow(dataset: string): Live {
       clearTimeout(timer)
     }
   }, [dataset])
-  return live.dataset === dataset ? live : { flow: undefined, history: nothing, error: undefined, isLive: true }
+  return live.dataset === dataset ? live : unknown
 }
 
 function extended(history: FlowHistory, { atMs, rates }: Flow): FlowHistory {

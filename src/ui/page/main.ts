@@ -41,11 +41,11 @@ function DatasetApp({ dataset, route, session }: { dataset: string; route: Route
   useKeys(dataset, () => help.current?.showModal())
   const page = {
     flow: () => html`<${FlowPage} live=${live} dataset=${dataset} mayChange=${mayChange} />`,
-    models: () => html`<${ModelsPage} dataset=${dataset} route=${route} mayChange=${mayChange} />`,
-    rows: () => html`<${RowsPage} dataset=${dataset} route=${route} flow=${live.flow} />`,
+    models: () => html`<${ModelsPage} dataset=${dataset} names=${live.names} route=${route} mayChange=${mayChange} />`,
+    rows: () => html`<${RowsPage} dataset=${dataset} live=${live} route=${route} />`,
     'dead-letters': () =>
-      html`<${LettersPage} dataset=${dataset} route=${route} flow=${live.flow} mayChange=${mayChange} />`,
-    runs: () => html`<${RunsPage} dataset=${dataset} />`,
+      html`<${LettersPage} dataset=${dataset} live=${live} route=${route} mayChange=${mayChange} />`,
+    runs: () => html`<${RunsPage} dataset=${dataset} names=${live.names} />`,
   }[route.page]
   const datasets = session?.datasets ?? []
   const shown = datasets.includes(dataset) ? datasets : [dataset, ...datasets]

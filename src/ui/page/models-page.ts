@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useState } from 'preact/hooks'
-import type { ColumnDetail, ColumnGlance, Drift, ModelChange, ModelGlance, Models } from '../api.ts'
+import type { ColumnDetail, ColumnGlance, Drift, ModelChange, ModelGlance, Models, Names } from '../api.ts'
 import { DensityChart, DensityGlance } from './density-chart.ts'
 import { classes, html } from './dom.ts'
 import { count, number, percent, plural } from './format.ts'
@@ -14,7 +14,17 @@ const orders = ['order of the model', 'name', 'drift', 'misfit', 'modes'] as con
 type Order = (typeof orders)[number]
 
 /** What was learnt: all columns, one of them large, versions, drift. */
-export function ModelsPage({ dataset, route, mayChange }: { dataset: string; route: Route; mayChange: boolean }) {
+export function ModelsPage({
+  dataset,
+  names,
+  route,
+  mayChange,
+}: {
+  dataset: string
+  names: Names | undefined
+  route: Route
+  mayChange: boolean
+}) {
   const [version = 'current', name] = route.rest
   const models = useJson<Models>(`/api/d/${dataset}/models`)
   const isThere = (models.data?.versions.length ?? 0) > 0
@@ -25,7 +35,7 @@ export function ModelsPage({ dataset, route, mayChange }: { dataset: string; rou
   if (models.data === undefined) return html`<${Waiting}>Reading the models<//>`
   if (!isThere)
     return html`<${Empty} title=${`Data set ${dataset} has no model yet`}
-      command=${`vgm sample --dataset ${dataset} && vgm fit --dataset ${dataset}`}>
+      command=${names?.commands.fit}>
       A fit learns the modes of each numeric column from a sample of the rows.<//>`
   if (model.error !== undefined) return html`<${Problem} error=${model.error} />`
   if (model.data === undefined) return html`<${Waiting}>Reading the model<//>`
@@ -39,9 +49,8 @@ export function ModelsPage({ dataset, route, mayChange }: { dataset: string; rou
       <${Promotions} models=${models.data} dataset=${dataset} /></div>
       ${
         chosen !== undefined &&
-        html`<${OneColumn} key=${chosen} dataset=${dataset} version=${version} name=${chosen} models=${models.data}
-          model=${model.data}
-          drift=${drift.data} route=${route} />`
+        html`<${OneColumn} key=${chosen} dataset=${dataset} names=${names} version=${version} name=${chosen}
+          models=${models.data} model=${model.data} drift=${drift.data} route=${route} />`
       }
     </div>
   </div>`
@@ -155,6 +164,7 @@ function Columns(props: {
 
 function OneColumn(props: {
   dataset: string
+  names: Names | undefined
   version: string
   name: string
   models: Models
@@ -162,7 +172,7 @@ function OneColumn(props: {
   drift: Drift | null | undefined
   route: Route
 }) {
-  const { dataset, version, name, models, model, drift, route } = props
+  const { dataset, names, version, name, models, model, drift, route } = props
   const encoded = encodeURIComponent(name)
   const { data: column, error } = useJson<ColumnDetail>(`/api/d/${dataset}/model/${version}/${encoded}`)
   const compare = route.query.get('compare') ?? undefined
@@ -183,6 +193,7 @@ function OneColumn(props: {
   if (error !== undefined) return html`<section class="column"><${Problem} error=${error} /></section>`
   if (column === undefined) return html`<section class="column"><${Waiting}>Reading the column<//></section>`
   const others = models.versions.filter((each) => each.version !== model.version)
+  const compareWith = (event: Event) => put({ compare: (event.currentTarget as HTMLSelectElement).value || undefined })
   const change = diff.data?.columns.find((each) => each.name === name)
   return html`<section class="column" aria-label=${`Column ${name}`}>
     <div class="card-head">
@@ -192,8 +203,7 @@ function OneColumn(props: {
           onChange=${() => put({ log: isLog ? undefined : '1' })} /> log</label>
         ${
           others.length > 0 &&
-          html`<label><span class="sr">Compare with</span><select value=${compare ?? ''}
-            onChange=${(event: Event) => put({ compare: (event.currentTarget as HTMLSelectElement).value || undefined })}>
+          html`<label><span class="sr">Compare with</span><select value=${compare ?? ''} onChange=${compareWith}>
             <option value="">compare with …</option>${others.map(
               (each) => html`<option key=${each.version}
               value=${String(each.version)}>v${each.version}</option>`,
@@ -208,7 +218,10 @@ function OneColumn(props: {
       <span>${plural(column.mean.length, 'mode')}</span>
       <span>${count(column.rows)} values${column.nulls > 0 ? `, ${count(column.nulls)} nulls` : ''}</span>
       <span>from ${number(column.min, 6)} to ${number(column.max, 6)}</span>
-      ${column.roundTo !== undefined && html`<span>restored to ${column.roundTo === 0 ? 'whole numbers' : plural(column.roundTo, 'decimal')}</span>`}
+      ${
+        column.roundTo !== undefined &&
+        html`<span>restored to ${column.roundTo === 0 ? 'whole numbers' : plural(column.roundTo, 'decimal')}</span>`
+      }
     </p>
     <${DensityChart} column=${column} other=${compare === undefined ? undefined : other.data}
       otherName=${`v${compare}`} isLog=${isLog} marked=${marked} onMark=${setMarked} />
@@ -219,7 +232,7 @@ function OneColumn(props: {
     <${Converter} column=${column} marked=${marked} onMark=${setMarked} />
     <${Modes} column=${column} drift=${drift} />
     ${change !== undefined && html`<${Change} change=${change} from=${Number(compare)} to=${model.version} />`}
-    <${DriftOf} name=${name} drift=${drift} dataset=${dataset} models=${models} />
+    <${DriftOf} name=${name} drift=${drift} names=${names} models=${models} />
   </section>`
 }
 
@@ -336,18 +349,18 @@ function Change({ change, from, to }: { change: ModelChange['columns'][number]; 
 function DriftOf({
   name,
   drift,
-  dataset,
+  names,
   models,
 }: {
   name: string
   drift: Drift | null | undefined
-  dataset: string
+  names: Names | undefined
   models: Models
 }) {
   if (drift === undefined) return html`<section class="drift" />`
   if (drift === null)
-    return html`<section class="drift"><h3>Drift</h3><p
-      class="none">Nothing is counted for this version. Start <code>vgm normalize --dataset ${dataset}</code>.</p></section>`
+    return html`<section class="drift"><h3>Drift</h3><p class="none">Nothing is counted for this version. Start
+      ${' '}<code>${names?.commands.normalize ?? 'vgm normalize'}</code>.</p></section>`
   const found = drift.report.columns.find((each) => each.name === name)
   const distance = drift.columns.find((each) => each.name === name)?.distance ?? []
   const atMs = drift.windows.map(({ endMs }) => endMs)
@@ -355,21 +368,23 @@ function DriftOf({
   const marks = models.promotions
     .filter(({ changedAtMs }) => changedAtMs >= fromMs && changedAtMs <= toMs)
     .map(({ changedAtMs, version }) => ({ atMs: changedAtMs, label: `v${version}` }))
+  const series = [{ name: 'distance', colour: 'c-normalize', values: distance }]
+  const asText = ({ wasserstein, ks, psi, outside, nullShare }: NonNullable<typeof found>) =>
+    [name, `distance ${wasserstein}`, `KS ${ks}`, `PSI ${psi}`, `outside ${outside}`, `nulls ${nullShare}`].join('\t')
   return html`<section class="drift" aria-label="Drift">
     ${
       atMs.length === 0
         ? html`<h3>Drift</h3><p class="none">No window has enough rows yet.</p>`
         : html`<${LineChart} title="Drift" unit="standard deviations" height=${128} atMs=${atMs} fromMs=${fromMs}
-          toMs=${toMs} rowName="window" band=${drift.minEffect}
-            marks=${marks} format=${(x: number) => number(x, 2)} series=${[{ name: 'distance', colour: 'c-normalize', values: distance }]} />`
+          toMs=${toMs} rowName="window" band=${drift.minEffect} marks=${marks}
+          format=${(x: number) => number(x, 2)} series=${series} />`
     }
     ${
       found &&
       html`<p class="facts-line"><span>distance ${number(found.wasserstein, 3)}</span>
         <span>KS ${number(found.ks, 3)}</span><span>PSI ${number(found.psi, 3)}</span>
       <span>${percent(found.outside)} outside</span><span>${percent(found.nullShare)} nulls</span><${Copy}
-        label="Copy the figures"
-        text=${() => `${name}\tdistance ${found.wasserstein}\tKS ${found.ks}\tPSI ${found.psi}\toutside ${found.outside}\tnulls ${found.nullShare}`} /></p>`
+        label="Copy the figures" text=${() => asText(found)} /></p>`
     }
   </section>`
 }

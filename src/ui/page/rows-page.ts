@@ -1,8 +1,8 @@
 import { useMemo, useState } from 'preact/hooks'
-import type { Flow, Rows, SeenRow } from '../api.ts'
+import type { Rows, SeenRow } from '../api.ts'
 import { classes, html } from './dom.ts'
 import { cell, clock, count, number, plural, shortCell, time, zone } from './format.ts'
-import { getJson, type RequestError, useJson } from './live.ts'
+import { getJson, type Live, type RequestError, useJson } from './live.ts'
 import { Ago, Copy, download, Empty, Mode, Problem, State, Waiting } from './parts.ts'
 import { go, pathTo, type Route } from './route.ts'
 
@@ -18,7 +18,8 @@ interface Pair {
 }
 
 /** Raw rows, and what became of them. */
-export function RowsPage({ dataset, route, flow }: { dataset: string; route: Route; flow: Flow | undefined }) {
+export function RowsPage({ dataset, live, route }: { dataset: string; live: Live; route: Route }) {
+  const { names, flow } = live
   const partition = Number(route.rest[0] ?? 0)
   const chosen = route.rest[1] === undefined ? undefined : Number(route.rest[1])
   const from = route.query.get('from') ?? (chosen === undefined ? undefined : String(Math.max(0, chosen - rowsBefore)))
@@ -30,8 +31,8 @@ export function RowsPage({ dataset, route, flow }: { dataset: string; route: Rou
   const { data, error, reload } = useJson<Rows>(`/api/d/${dataset}/rows?${query}`)
   if (flow !== undefined && flow.topics.raw === undefined)
     return html`<${Empty} title=${`Data set ${dataset} has no rows yet`}
-      command=${`vgm load --dataset ${dataset} FILE`}>
-      A file, or a producer of your own, fills the topic ${`${dataset}.raw`}.<//>`
+      command=${names?.commands.load}>
+      A file, or a producer of your own, fills the topic ${names?.topics.raw}.<//>`
   if (error !== undefined) return html`<${Problem} error=${error} />`
   if (data === undefined) return html`<${Waiting}>Reading rows, and looking for their counterparts<//>`
   const { rows } = data
@@ -58,7 +59,11 @@ export function RowsPage({ dataset, route, flow }: { dataset: string; route: Rou
     ${
       rows.length === 0
         ? html`<${Empty} title="No rows stand here"
-          command=${data.high === 0 ? `vgm load --dataset ${dataset} FILE` : undefined}>${data.high === 0 ? 'The partition is empty.' : 'What is left of this partition is a transaction marker, or rows that were rolled back.'}<//>`
+          command=${data.high === 0 ? names?.commands.load : undefined}>${
+            data.high === 0
+              ? 'The partition is empty.'
+              : 'What is left of this partition is a transaction marker, or rows that were rolled back.'
+          }<//>`
         : html`<div class=${classes('rows-split', row !== undefined && 'open')}>
           <${RowTable} dataset=${dataset} rows=${rows} chosen=${chosen} onChoose=${select} />
           ${
@@ -193,11 +198,12 @@ function RowTable({
                   const value = raw.fields?.[name]
                   const pair = normalized?.fields?.[name]
                   const differs = restored !== undefined && !isSame(value, restored.fields?.[name])
-                  return html`<td key=${name}
-                    class=${classes(typeof value === 'number' && 'number', 'wide', differs && 'differs')} dir="auto" title=${differs ? `restored as ${cell(restored?.fields?.[name])}` : undefined}>${shown(value)}${
+                  return html`<td key=${name} dir="auto"
+                    class=${classes(typeof value === 'number' && 'number', 'wide', differs && 'differs')}
+                    title=${differs ? `restored as ${cell(restored?.fields?.[name])}` : undefined}>${shown(value)}${
                       isPair(pair) &&
-                      html` <${Mode} mode=${pair.mode}
-                      href=${pathTo(dataset, 'models', [String(normalized?.fields?.model_version ?? 'current'), name], { x: String(value) })} title=${`${number(Number(pair.value))} of mode ${pair.mode}`} />`
+                      html` <${Mode} mode=${pair.mode} href=${pathToValue(dataset, normalized, name, value)}
+                        title=${`${number(Number(pair.value))} of mode ${pair.mode}`} />`
                     }${differs && html` <span class="sign" aria-label="restored differently">≠</span>`}</td>`
                 })
           }
@@ -219,6 +225,12 @@ function shown(value: unknown) {
     : html`<span title=${typeof value === 'number' ? String(value) : undefined}>${shortCell(value)}</span>`
 }
 
+/** Where a model's column shows a value, as it was normalized. */
+function pathToValue(dataset: string, normalized: SeenRow | undefined, name: string, value: unknown): string {
+  const version = String(normalized?.fields?.model_version ?? 'current')
+  return pathTo(dataset, 'models', [version, name], { x: String(value) })
+}
+
 function OneRow({
   dataset,
   partition,
@@ -235,6 +247,12 @@ function OneRow({
   const place = (name: string, seen: SeenRow | undefined, why: string) =>
     html`<div><dt>${name}</dt><dd>${seen === undefined ? why : `offset ${count(seen.offset)}`}</dd></div>`
   const isWaiting = normalizedTo === undefined || raw.offset >= normalizedTo
+  const whyNot = deadLetter !== undefined ? 'a dead letter' : isWaiting ? 'not yet' : 'not found near its place'
+  const restoredCell = (name: string, value: unknown, differs: boolean) => {
+    if (!(name in (restored?.fields ?? {}))) return ''
+    if (!differs) return html`<span class="same">same</span>`
+    return html`${shown(value)} <span class="sign" aria-label="differs">≠</span>`
+  }
   const asText = () => JSON.stringify({ partition, ...row }, null, 2)
   return html`<aside class="card one-row" aria-label=${`Row at offset ${raw.offset}`}>
     <div class="card-head"><h2>Partition ${partition}, offset ${count(raw.offset)}</h2><span class="tools">
@@ -243,7 +261,7 @@ function OneRow({
     <dl class="facts">
       <div><dt>time</dt><dd>${time(raw.timestampMs)}, <${Ago} ms=${raw.timestampMs} /></dd></div>
       <div><dt>key</dt><dd class="long" dir="auto">${raw.key ?? 'none'}</dd></div>
-      ${place('normalized', normalized, deadLetter !== undefined ? 'a dead letter' : isWaiting ? 'not yet' : 'not found near its place')}
+      ${place('normalized', normalized, whyNot)}
       ${place('restored', restored, 'not yet, or not found')}
       ${
         normalized?.fields?.model_version !== undefined &&
@@ -269,14 +287,14 @@ function OneRow({
             normalized === undefined
               ? ''
               : isPair(b)
-                ? html`${number(Number(b.value), 6)} <${Mode}
-            mode=${b.mode} href=${pathTo(dataset, 'models', [String(normalized.fields?.model_version ?? 'current'), name], { x: String(a) })} title=${`mode ${b.mode} of ${name}`} />`
+                ? html`${number(Number(b.value), 6)} <${Mode} mode=${b.mode}
+                    href=${pathToValue(dataset, normalized, name, a)} title=${`mode ${b.mode} of ${name}`} />`
                 : isSame(a, b)
                   ? html`<span class="same">same</span>`
                   : shown(b)
           }</td>
           <td class=${classes('number wide', differs && 'differs')}
-            dir="auto">${restored === undefined || !(name in (restored.fields ?? {})) ? '' : differs ? html`${shown(c)} <span class="sign" aria-label="differs">≠</span>` : html`<span class="same">same</span>`}</td></tr>`
+            dir="auto">${restoredCell(name, c, differs)}</td></tr>`
       })}</tbody>
     </table></div>
   </aside>`

@@ -96,10 +96,12 @@ export function Table<R>(props: TableProps<R>) {
         <tbody>${visible.map((row) => {
           const key = keyOf(row)
           return html`<tr key=${key} class=${classes(onChoose && 'choosable', chosen === key && 'chosen')}
-            onClick=${onChoose && (() => onChoose(row))} aria-current=${chosen === key ? 'true' : undefined}>${columns.map(
+            aria-current=${chosen === key ? 'true' : undefined}
+            onClick=${onChoose && (() => onChoose(row))}>${columns.map(
               (each) => html`<td key=${each.name} class=${classes(each.isNumber && 'number', each.isWide && 'wide')}
                 dir=${each.isNumber ? undefined : 'auto'}
-                title=${each.isWide ? String(each.value(row) ?? '') : undefined}>${(each.show ?? each.value)(row)}</td>`,
+                title=${each.isWide ? String(each.value(row) ?? '') : undefined}>
+                ${(each.show ?? each.value)(row)}</td>`,
             )}</tr>`
         })}</tbody>
       </table>

@@ -1,0 +1,176 @@
+import { dirname, join } from 'node:path'
+import { checkTopicParts, defaultModelsTopic, topicNames, valueSubject } from '../config/names.ts'
+import { count, datasetName, flag, limit, listener, listOf, oneOf, ownTopic, text } from '../config/value-rules.ts'
+import { UsageError } from '../errors.ts'
+import { matrixFormatOf } from '../files/matrix/matrix-file.ts'
+import {
+  type MatrixFormat,
+  type MatrixKind,
+  matrixFormats,
+  matrixKinds,
+  type SpanEncoding,
+  spanEncodings,
+} from '../files/matrix/spans.ts'
+import { checkTarget } from '../files/target-file.ts'
+import type { ExportMatrixReport } from '../stages/matrix/export-matrix.ts'
+import { beginsAnew, call } from './call.ts'
+import { optionChecks } from './check-options.ts'
+import type { ClusterSession } from './cluster-session.ts'
+import { defaultMatrixClip } from './defaults.ts'
+import { followModels, modelNamed, type VersionName, versionName } from './models-topic.ts'
+import { noProgress, type OnProgress } from './progress.ts'
+import { offsetsIn, topicRanges, topicsBeside } from './row-topics.ts'
+
+export interface ExportMatrixOptions {
+  readonly dataset: string
+  /** what the matrix is for */
+  readonly as: MatrixKind
+  /** the matrix */
+  readonly file: string
+  /** what its columns are [spans.json beside the matrix] */
+  readonly spansFile?: string | undefined
+  /** normalized rows ['<dataset>.normalized'] */
+  readonly topic?: string | undefined
+  /** the topic of the models ['vgm.models'] */
+  readonly modelsTopic?: string | undefined
+  /** take the rows of this version, and leave out others [all rows must be of one version] */
+  readonly model?: VersionName | undefined
+  /** replace files that exist [false: that is an error] */
+  readonly overwrite?: boolean | undefined
+  /** [what the file's ending says] */
+  readonly format?: MatrixFormat | undefined
+  /** numbers that are categories, besides texts, enums and booleans [none] */
+  readonly categories?: readonly string[] | undefined
+  /** columns that the matrix is not to have [none] */
+  readonly leaveOut?: readonly string[] | undefined
+  /** categories of fewer rows share a place [1: each has its own] */
+  readonly rare?: number | undefined
+  /** cut values to -clip..clip, Infinity for none [0.99] */
+  readonly clip?: number | undefined
+  /** how the file has one-hot columns: as they are, or the place of the 1 ['one-hot'] */
+  readonly encoding?: SpanEncoding | undefined
+  /** leave out rows and batches that cannot be read, and count them [false: the first one is an error] */
+  readonly skipsUnreadable?: boolean | undefined
+  readonly onProgress?: OnProgress | undefined
+}
+
+const columnNames = listOf(text, 'names of columns')
+
+const checks = optionChecks<ExportMatrixOptions>(
+  'exportMatrix',
+  { dataset: datasetName, as: oneOf(matrixKinds), file: text },
+  {
+    spansFile: text,
+    topic: ownTopic,
+    modelsTopic: ownTopic,
+    model: versionName,
+    overwrite: flag,
+    format: oneOf(matrixFormats),
+    categories: columnNames,
+    leaveOut: columnNames,
+    rare: count,
+    clip: limit,
+    encoding: oneOf(spanEncodings),
+    skipsUnreadable: flag,
+    onProgress: listener<OnProgress>(),
+  },
+)
+
+/** Where spans.json is, unless it is said. */
+export function spansFileOf({ file, spansFile }: Pick<ExportMatrixOptions, 'file' | 'spansFile'>): string {
+  return spansFile ?? join(dirname(file), 'spans.json')
+}
+
+/**
+ * Refuses what is known to fail before a topic is read.
+ *
+ * @throws FileExistsError; UsageError for a file whose ending says no format, and for one that is both
+ */
+export async function checkMatrixExport(
+  options: Pick<ExportMatrixOptions, 'file' | 'spansFile' | 'overwrite' | 'format' | 'categories' | 'leaveOut'>,
+): Promise<void> {
+  const { file, overwrite = false, format, categories = [], leaveOut = [] } = options
+  const spansFile = spansFileOf(options)
+  if (format === undefined) matrixFormatOf(file)
+  if (file === spansFile)
+    throw new UsageError(`${file} cannot be the matrix and what its columns are`, 'Name another file with --spans')
+  const both = categories.find((name) => leaveOut.includes(name))
+  if (both !== undefined)
+    throw new UsageError(`Column "${both}" is to be a category and to be left out`, 'Name it in one list only')
+  await checkTarget(file, overwrite)
+  await checkTarget(spansFile, overwrite)
+}
+
+/**
+ * Writes what a topic of normalized rows holds now as a matrix of float32 to train a generator on, as ctgan's
+ * DataTransformer gives it, and beside it what its columns are (spans.json, docs/training.md).
+ *
+ * @example
+ * await exportMatrix(cluster, { dataset: 'trips', as: 'ctgan', file: 'matrix.npy' })
+ *
+ * @throws TopicMissingError, ModelMissingError; FileExistsError; ExportRowError for a row that cannot be read
+ * @throws TooManyCategoriesError for a column of more than 10,000 categories
+ * @throws UsageError for rows of several versions of the model
+ * @throws InterruptedError when the cluster's signal fires: the same call starts from the beginning
+ */
+export async function exportMatrix(cluster: ClusterSession, options: ExportMatrixOptions): Promise<ExportMatrixReport> {
+  return call(checks, cluster, options, exportTopicMatrix, beginsAnew)
+}
+
+async function exportTopicMatrix(cluster: ClusterSession, options: ExportMatrixOptions): Promise<ExportMatrixReport> {
+  const { rows, registry, signal } = cluster
+  const { dataset, as, file, model, modelsTopic = defaultModelsTopic, onProgress = noProgress } = options
+  const topic = options.topic ?? topicNames(dataset).normalized
+  await checkMatrixExport(options)
+  checkTopicParts([topic, ...topicsBeside(cluster, modelsTopic)])
+  const { exportMatrix } = await import('../stages/matrix/export-matrix.ts')
+  await cluster.admin.topics.mustExist(topic)
+  const choice = { categories: new Set(options.categories), leaveOut: new Set(options.leaveOut) }
+  await checkNames(cluster, topic, [...choice.categories, ...choice.leaveOut])
+  const models = await followModels(cluster, { dataset, modelsTopic })
+  try {
+    const version = model === undefined ? undefined : (await modelNamed(models, dataset, model)).version
+    const ranges = await topicRanges(cluster, topic)
+    const of = offsetsIn(ranges)
+    const reader = rows.openReader()
+    try {
+      return await exportMatrix({
+        reader,
+        ranges,
+        schemas: registry,
+        dataset,
+        topic,
+        modelVersion: (version) => models.version(dataset, version),
+        as,
+        file,
+        spansFile: spansFileOf(options),
+        format: options.format ?? matrixFormatOf(file),
+        overwrite: options.overwrite ?? false,
+        version,
+        choice,
+        rareBelow: options.rare ?? 1,
+        clip: options.clip ?? defaultMatrixClip,
+        encoding: options.encoding ?? 'one-hot',
+        skipsUnreadable: options.skipsUnreadable ?? false,
+        signal,
+        onProgress: (done) => onProgress(done, 2 * of),
+      })
+    } finally {
+      await reader.close()
+    }
+  } finally {
+    await models.close()
+  }
+}
+
+/** A misspelt column is refused before hours of reading, if the registry has the schema of the topic's rows. */
+async function checkNames({ registry }: ClusterSession, topic: string, names: readonly string[]): Promise<void> {
+  if (names.length === 0) return
+  const newest = await registry.newest(valueSubject(topic))
+  if (newest.length === 0) return
+  const { fieldNames } = await import('../stages/matrix/row-fields.ts')
+  const known = new Set(newest.flatMap((schema) => fieldNames(schema)))
+  const unknown = names.find((name) => !known.has(name.split('.')[0]))
+  if (known.size === 0 || unknown === undefined) return
+  throw new UsageError(`The rows of ${topic} have no column "${unknown}"`, `Name one of ${[...known].join(', ')}`)
+}

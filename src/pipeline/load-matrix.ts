@@ -1,0 +1,157 @@
+import { readFile } from 'node:fs/promises'
+import { type Compression, compressions } from '../batch/batch-header.ts'
+import {
+  checkTopicParts,
+  defaultModelsTopic,
+  groupName,
+  syntheticTopics,
+  transactionalId,
+  valueSubject,
+} from '../config/names.ts'
+import { count, datasetName, listener, oneOf, ownTopic, seed, text } from '../config/value-rules.ts'
+import { UsageError } from '../errors.ts'
+import { FileUnreadableError } from '../files/file-errors.ts'
+import { NpyFile } from '../files/matrix/npy-file.ts'
+import { type MatrixKind, matrixKinds, parseSpans, type Spans } from '../files/matrix/spans.ts'
+import { fileFingerprint } from '../files/reading/file-fingerprint.ts'
+import type { LoadReport } from '../stages/load.ts'
+import { call } from './call.ts'
+import { optionChecks } from './check-options.ts'
+import type { ClusterSession } from './cluster-session.ts'
+import { defaultPartitions } from './defaults.ts'
+import { preparePositions } from './group-positions.ts'
+import { followModels } from './models-topic.ts'
+import { noProgress, type OnProgress } from './progress.ts'
+import { batchBytesFor, refuseCompacted, topicsBeside } from './row-topics.ts'
+
+export interface LoadMatrixOptions {
+  readonly dataset: string
+  /** what the matrix was made for */
+  readonly as: MatrixKind
+  /** the matrix, a .npy file of float32 or float64 */
+  readonly file: string
+  /** what its columns are: the spans.json of the matrix that the generator was trained on */
+  readonly spansFile: string
+  /** topic of normalized rows ['<dataset>.synthetic'] */
+  readonly topic?: string | undefined
+  /** the topic of the models ['vgm.models'] */
+  readonly modelsTopic?: string | undefined
+  /** of the topic, if it is new [4] */
+  readonly partitions?: number | undefined
+  /** codec of the batches that are written ['none'] */
+  readonly compression?: Compression | undefined
+  /** of what rare categories become [0] */
+  readonly seed?: number | undefined
+  readonly onProgress?: OnProgress | undefined
+}
+
+const checks = optionChecks<LoadMatrixOptions>(
+  'loadMatrix',
+  { dataset: datasetName, as: oneOf(matrixKinds), file: text, spansFile: text },
+  {
+    topic: ownTopic,
+    modelsTopic: ownTopic,
+    partitions: count,
+    compression: oneOf(compressions),
+    seed,
+    onProgress: listener<OnProgress>(),
+  },
+)
+
+/**
+ * Loads a generated matrix into a topic of normalized rows, which is made if it does not exist: each row once, however
+ * often the call is repeated. `restoreTopic` turns them into raw rows.
+ *
+ * @example
+ * await loadMatrix(cluster, { dataset: 'trips', as: 'ctgan', file: 'synthetic.npy', spansFile: 'spans.json' })
+ * await restoreTopic(cluster, { dataset: 'trips', synthetic: true, untilEnd: true })
+ *
+ * @throws FileUnreadableError for a matrix that does not fit its spans, or has NaN
+ * @throws ModelMissingError if the model of the spans does not exist any more; UsageError if it is another one now
+ * @throws InterruptedError when the cluster's signal fires: the same call resumes where it stopped
+ */
+export async function loadMatrix(cluster: ClusterSession, options: LoadMatrixOptions): Promise<LoadReport> {
+  return call(checks, cluster, options, loadMatrixFile)
+}
+
+async function loadMatrixFile(cluster: ClusterSession, options: LoadMatrixOptions): Promise<LoadReport> {
+  const { dataset, as, file, spansFile, compression = 'none', modelsTopic = defaultModelsTopic } = options
+  const { topic = syntheticTopics(dataset).normalized, onProgress = noProgress } = options
+  const { admin, registry, rows, signal } = cluster
+  checkTopicParts([topic, ...topicsBeside(cluster, modelsTopic)])
+  const spans = await readSpans(spansFile)
+  if (spans.as !== as)
+    throw new UsageError(`${spansFile} is of a matrix for ${spans.as}, and not for ${as}`, `Use --as ${spans.as}`)
+  await checkModel(cluster, dataset, modelsTopic, spans, spansFile)
+  const matrix = await NpyFile.open(file)
+  try {
+    const partitions = (await admin.topics.partitionCount(topic)) ?? options.partitions ?? defaultPartitions
+    await admin.topics.ensureRowTopic({ topic, partitions })
+    await refuseCompacted(cluster, topic, 'Name another topic (--topic)')
+    await preparePositions(cluster)
+    const group = groupName(dataset, 'load')
+    const batchBytes = await batchBytesFor(cluster, topic)
+    const { loadMatrix } = await import('../stages/matrix/load-matrix.ts')
+    const writer = await rows.openWriter(transactionalId(group, topic), compression)
+    try {
+      const place = { topic, partition: 0 }
+      const [committed] = await rows.positionsOf(group, [place])
+      const [kept] = await rows.keptPositions(group, [place])
+      return await loadMatrix({
+        matrix,
+        fingerprint: await fileFingerprint(file),
+        spans,
+        spansFile,
+        topic,
+        partitions,
+        registerSchema: (schema) => registry.register(valueSubject(topic), schema),
+        writer,
+        group,
+        committed: committed?.metadata ? committed : (kept ?? committed),
+        seed: options.seed ?? 0,
+        nowMs: Date.now(),
+        limits: { batchBytes, compression },
+        signal,
+        onProgress,
+      })
+    } finally {
+      await writer.close()
+    }
+  } finally {
+    await matrix.close()
+  }
+}
+
+async function readSpans(file: string): Promise<Spans> {
+  const text = await readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    throw new FileUnreadableError(file, cause.message, 'Name the spans.json of the matrix (--spans)', cause)
+  })
+  return parseSpans(text, file)
+}
+
+/** @throws ModelMissingError; UsageError if the version is another model now, or has other modes */
+async function checkModel(
+  cluster: ClusterSession,
+  dataset: string,
+  modelsTopic: string,
+  spans: Spans,
+  spansFile: string,
+): Promise<void> {
+  const models = await followModels(cluster, { dataset, modelsTopic })
+  try {
+    const { version, contentSha256 } = spans.model
+    const model = await models.version(dataset, version)
+    const fix = 'Name the data set and the models topic that the matrix was exported from'
+    if (model.contentSha256 !== contentSha256)
+      throw new UsageError(
+        `Model ${version} of data set "${dataset}" is not the one that ${spansFile} was written with`,
+        fix,
+      )
+    const modes = new Map(model.columns.map(({ name, mean }) => [name, mean.length]))
+    const other = spans.spans.find(({ kind, column, width }) => kind === 'mode' && modes.get(column) !== width)
+    if (other !== undefined)
+      throw new UsageError(`Model ${version} has no column "${other.column}" of ${other.width} modes`, fix)
+  } finally {
+    await models.close()
+  }
+}

@@ -1,0 +1,184 @@
+import { createHash } from 'node:crypto'
+import { RecordBatchWriter } from '../../batch/record-batch-writer.ts'
+import { InterruptedError, UsageError } from '../../errors.ts'
+import { FileUnreadableError } from '../../files/file-errors.ts'
+import type { NpyFile } from '../../files/matrix/npy-file.ts'
+import { formatSpans, type Spans } from '../../files/matrix/spans.ts'
+import type { BatchLimits, PartitionOffset, TransactionalWriter } from '../../ports/log.ts'
+import { stageReport } from '../../ports/stage-report.ts'
+import { type AvroRecord, parseAvroSchema } from '../../rows/avro-schema.ts'
+import { deriveNormalizedSchema } from '../../rows/normalized-schema.ts'
+import { blockRows, type LoadReport } from '../load.ts'
+import { formatLoadProgress, parseLoadProgress } from '../load-progress.ts'
+import { SyntheticBlock } from './synthetic-block.ts'
+import { type SyntheticField, syntheticFields } from './synthetic-fields.ts'
+
+/** A transaction ends after this many rows or this time, whichever comes first. */
+const sliceRows = 1_000_000
+const sliceMs = 500
+/** Of a block of the matrix that is read at once. */
+const blockBytes = 4 * 1024 * 1024
+
+export interface LoadMatrixOptions {
+  readonly matrix: NpyFile
+  /** what tells its content from that of others */
+  readonly fingerprint: string
+  readonly spans: Spans
+  readonly spansFile: string
+  readonly topic: string
+  readonly partitions: number
+  /** Registers the schema of normalized rows and returns its id; not called for a matrix that is refused or complete. */
+  readonly registerSchema: (schema: string) => Promise<number>
+  readonly writer: TransactionalWriter
+  /** whose offset on partition 0 of the topic keeps the position */
+  readonly group: string
+  /** that offset, read after the writer was opened: nobody else can move it then */
+  readonly committed?: PartitionOffset | undefined
+  /** of what rare categories become */
+  readonly seed: number
+  /** the records' time, ms since the epoch */
+  readonly nowMs: number
+  readonly limits: BatchLimits
+  readonly signal: AbortSignal
+  /** After every commit: rows of the matrix that are in the topic. */
+  readonly onProgress?: ((rows: number, ofRows: number) => void) | undefined
+}
+
+/**
+ * Loads the rows of a generated matrix into a topic of normalized rows, each once, as `load` does with the rows of a
+ * table: a transaction contains a slice of rows and the position after it.
+ *
+ * Of a softmax span the largest column counts, and where an indicator says null the row is null. The rows name the model
+ * that the spans name, so that restore turns them into raw rows.
+ *
+ * @throws FileUnreadableError for a matrix of another width, for values that are no numbers, for spans that are not of
+ * their own schema
+ * @throws UsageError for a matrix that was loaded, or begun, with other spans or another seed
+ * @throws InterruptedError when the signal fires
+ */
+export async function loadMatrix(options: LoadMatrixOptions): Promise<LoadReport> {
+  const { matrix, fingerprint, spans, writer, signal, topic, partitions, limits, nowMs, group, seed } = options
+  const startedMs = performance.now()
+  const { rows: rowCount, width } = matrix.shape
+  const files = parseLoadProgress(options.committed?.metadata)
+  const before = files.find(({ file }) => file === fingerprint)
+  const others = files.filter((file) => file !== before)
+  const rowsBefore = before?.rows ?? 0
+  const report = (rows: number): LoadReport => ({
+    ...stageReport(rows, rows, 0, (performance.now() - startedMs) / 1000),
+    rowsBefore,
+    badRows: 0,
+  })
+  const { fields, schema } = normalizedRows(options)
+  const optionsHash = createHash('sha256')
+    .update(`${formatSpans(spans)}${seed}`)
+    .digest('base64url')
+    .slice(0, 8)
+  if (before !== undefined && before.optionsHash !== optionsHash)
+    throw new UsageError(
+      `${matrix.path} was loaded into ${topic} with other spans or another seed`,
+      'Give those, or load it into another topic (--topic)',
+    )
+  if (before?.complete) return report(0)
+  const blockOf = Math.max(1, Math.min(blockRows, Math.floor(blockBytes / (matrix.shape.valueBytes * width))))
+  await checkValues(options, fields, blockOf)
+  const schemaId = await options.registerSchema(schema)
+  const block = new SyntheticBlock(schemaId, spans.model.version, fields, blockOf)
+  const batches = Array.from({ length: partitions }, () => new RecordBatchWriter(limits.batchBytes))
+  const expected = batches.map((_, partition) => ({ topic, partition }))
+  const send = async (partition: number) => {
+    if (batches[partition].recordCount > 0) await writer.produce(topic, partition, batches[partition])
+  }
+  const slice = { open: false, rows: 0, startedMs: 0 }
+  let rows = rowsBefore
+  const begin = async () => {
+    slice.open = true
+    slice.rows = 0
+    await writer.begin(expected)
+    // With many partitions, the markers of the transaction before may take longer than a slice.
+    slice.startedMs = performance.now()
+  }
+  const commit = async (complete: boolean) => {
+    if (!slice.open) await begin()
+    for (let partition = 0; partition < partitions; partition++) await send(partition)
+    const metadata = formatLoadProgress([{ file: fingerprint, rows, complete, optionsHash }, ...others])
+    await writer.commit({ group, offsets: [{ topic, partition: 0, offset: rows, metadata }] })
+    slice.open = false
+    options.onProgress?.(rows, rowCount)
+  }
+  try {
+    while (rows < rowCount) {
+      if (signal.aborted) throw new InterruptedError()
+      if (!slice.open) await begin()
+      // Blocks of rows go round the partitions, counted from the first row: a resumed load continues the same pattern.
+      const partition = Math.floor(rows / blockRows) % partitions
+      const to = Math.min(rowCount, rows + blockOf, rows - (rows % blockRows) + blockRows)
+      await takeRows(options, block, rows, to)
+      for (let row = 0; row < to - rows; ) {
+        row = batches[partition].appendBlock(nowMs, null, block, row, to - rows)
+        if (row < to - rows || to % blockRows === 0) await send(partition)
+      }
+      slice.rows += to - rows
+      rows = to
+      // Heartbeats, sockets and signals get their turn even if the writer never waits.
+      await new Promise(setImmediate)
+      if (slice.rows >= sliceRows || performance.now() - slice.startedMs >= sliceMs) await commit(false)
+    }
+    await commit(true)
+    return report(rows - rowsBefore)
+  } catch (thrown) {
+    if (slice.open) await writer.abort()
+    throw thrown
+  }
+}
+
+/** What rows of the matrix become, and the schema of these. */
+function normalizedRows({ matrix, spans, spansFile, seed }: LoadMatrixOptions): {
+  readonly fields: readonly SyntheticField[]
+  readonly schema: string
+} {
+  const { width } = matrix.shape
+  if (width !== spans.width && width !== spans.fileWidth)
+    throw new FileUnreadableError(
+      matrix.path,
+      `it has ${width} columns, and ${spansFile} says ${spans.width}`,
+      'Give the spans.json of the matrix that the generator was trained on (--spans)',
+    )
+  const modelled = spans.columns.filter(({ kind }) => kind === 'continuous')
+  const { version, contentSha256: content } = spans.model
+  const raw = parseAvroSchema(spans.rawSchema) as AvroRecord
+  const names = new Set(raw.fields.map(({ name }) => name))
+  let versionField = 'model_version'
+  while (names.has(versionField)) versionField += '_'
+  const schema = deriveNormalizedSchema(spans.rawSchema, modelled, {
+    model: { version, content },
+    renameVersionField: versionField,
+  })
+  const fields = syntheticFields(parseAvroSchema(schema) as AvroRecord, spans, width !== spans.width, seed)
+  if (typeof fields !== 'string') return { fields, schema }
+  throw new FileUnreadableError(spansFile, fields, 'Give the spans.json that "vgm export --as" has written')
+}
+
+/** Reads the matrix through before its first row is loaded: none is if one is refused. */
+async function checkValues(
+  options: LoadMatrixOptions,
+  fields: readonly SyntheticField[],
+  blockOf: number,
+): Promise<void> {
+  const { rows } = options.matrix.shape
+  const block = new SyntheticBlock(0, 0, fields, blockOf)
+  for (let from = 0; from < rows; from += blockOf) {
+    if (options.signal.aborted) throw new InterruptedError()
+    await takeRows(options, block, from, Math.min(rows, from + blockOf))
+  }
+}
+
+async function takeRows({ matrix }: LoadMatrixOptions, block: SyntheticBlock, from: number, to: number): Promise<void> {
+  const problem = block.take(await matrix.read(from, to), matrix.shape.width, to - from, from)
+  if (problem === undefined) return
+  throw new FileUnreadableError(
+    matrix.path,
+    `row ${from + problem.row}, counted from 0, column "${problem.column}": ${problem.problem}`,
+    'Generate it again: a generator that diverges gives NaN',
+  )
+}

@@ -1,0 +1,92 @@
+import { deepEqual, equal, match } from 'node:assert/strict'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { suite, test } from 'node:test'
+import { testCluster, uniqueName } from '../cluster/shared-cluster.ts'
+import { randomFrom } from '../seeded-random.ts'
+import { temporaryFolder, vgm } from './run-command.ts'
+
+interface Matrix {
+  readonly width: number
+  readonly columns: readonly { readonly name: string; readonly kind: string; readonly nulls: number }[]
+  readonly leftOut: readonly { readonly column: string }[]
+}
+
+function tripsCsv(rows: number): string {
+  const random = randomFrom(7)
+  const lines = Array.from({ length: rows }, (_, i) => {
+    const fare = i % 9 === 0 ? '' : (3 + 40 * random()).toFixed(2)
+    return `2026-01-${10 + (i % 20)},${fare},${Math.floor(6 * random())},"zone ""${i % 5}""",${1 + (i % 3)}`
+  })
+  return `day,fare,riders,zone,vendor\n${lines.join('\n')}\n`
+}
+
+suite('vgm export --as ctgan and the way back', () => {
+  test('a topic becomes a matrix, the matrix rows, and restore makes raw rows of them', async (t) => {
+    const { brokers, registry } = await testCluster()
+    const environment = { KAFKA_BROKERS: brokers, SCHEMA_REGISTRY_URL: registry }
+    const folder = temporaryFolder(t)
+    const dataset = uniqueName('trips')
+    const own = ['--dataset', dataset, '--models-topic', `${dataset}.models`]
+    const run = async (line: string, code = 0) => {
+      const ended = await vgm([...line.split(' '), ...own], { environment, folder })
+      equal(ended.code, code, `vgm ${line}: ${ended.err}`)
+      return ended
+    }
+    const json = async <T>(line: string) => JSON.parse((await run(`${line} --json`)).out) as T
+    writeFileSync(join(folder, 'trips.csv'), tripsCsv(3_000))
+    await run('load trips.csv --partitions 2')
+    await run('fit --source raw --columns fare,riders')
+    await run('normalize --until-end')
+
+    const text = (await run('export --as ctgan first.npy --spans first.json --categories vendor')).out
+    match(text, /3,000 rows in, 3,000 out to first\.npy/)
+    match(text, /day is not in it: it is int \(date\)/)
+    const { matrix, rowsOut } = await json<{ matrix: Matrix; rowsOut: number }>(
+      'export --as ctgan matrix.npy --categories vendor --clip Infinity',
+    )
+    equal(rowsOut, 3_000)
+    deepEqual(
+      matrix.columns.map(({ name, kind }) => `${name} ${kind}`),
+      ['fare continuous', 'riders continuous', 'zone discrete', 'vendor discrete'],
+    )
+    deepEqual(
+      matrix.leftOut.map(({ column }) => column),
+      ['day'],
+    )
+    match((await run('export --as ctgan matrix.npy', 2)).err, /matrix\.npy exists/)
+    match((await run('export --as ctgan other.npy --categories vendr --spans o.json', 2)).err, /no column "vendr"/)
+
+    await json('load --as ctgan matrix.npy --spans spans.json --synthetic')
+    match((await run('load --as ctgan matrix.npy --spans spans.json --synthetic')).out, /had been loaded/)
+    const { rowsOut: restored, deadLetters } = await json<{ rowsOut: number; deadLetters: number }>(
+      'restore --until-end --synthetic',
+    )
+    deepEqual([restored, deadLetters], [3_000, 0])
+    await run(`export made.csv --stage restored --topic ${dataset}.synthetic.restored`)
+    const made = readFileSync(join(folder, 'made.csv'), 'utf8').trim().split('\n').slice(1)
+    // The rows of the matrix come partition after partition: the same rows, in another order.
+    const expected = tripsCsv(3_000).trim().split('\n').slice(1)
+    const cells = (line: string) => line.split(',').slice(-4)
+    const key = ([fare, ...others]: readonly string[]) => [fare === '' ? '' : Number(fare).toFixed(2), ...others].join()
+    deepEqual(made.map((line) => key(cells(line))).sort(), expected.map((line) => key(cells(line))).sort())
+  })
+
+  test('refuses flags that have no place beside it', async (t) => {
+    const folder = temporaryFolder(t)
+    const refused = async (line: string, message: RegExp) => {
+      const { code, err } = await vgm([...line.split(' '), '--dataset', 'trips'], { folder })
+      equal(code, 2)
+      match(err, message)
+    }
+    await refused('export --as ctgan m.npy --csv-safe', /--csv-safe is for a table/)
+    await refused('export --as ctgan m.npy --stage raw', /--stage raw names others/)
+    await refused('export --as ctgan m.csv', /none of a matrix/)
+    await refused('export --as ctgan m.npy --format csv', /cannot be written as csv/)
+    await refused('export rows.parquet --rare 5', /--rare is for a matrix/)
+    await refused('load --as ctgan m.npy --synthetic', /Name its spans\.json/)
+    await refused('load --as ctgan m.npy --spans s.json', /must not get among real ones/)
+    await refused('load --as ctgan m.npy --spans s.json --synthetic --key id', /--key is for tables/)
+    await refused('load rows.csv --synthetic', /--synthetic is for a generated matrix/)
+  })
+})

@@ -1,0 +1,248 @@
+import { deepEqual, equal, match, ok, rejects, throws } from 'node:assert/strict'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { suite, type TestContext, test } from 'node:test'
+import avro from 'avsc'
+import { NpyFile, npyHeader } from '../../../src/files/matrix/npy-file.ts'
+import { formatSpans, parseSpans, type Spans } from '../../../src/files/matrix/spans.ts'
+import { Normalizer } from '../../../src/mixture/normalizer.ts'
+import type { Model } from '../../../src/model/model.ts'
+import type { ExportMatrixOptions } from '../../../src/stages/matrix/export-matrix.ts'
+import { type LoadMatrixOptions, loadMatrix } from '../../../src/stages/matrix/load-matrix.ts'
+import { MemoryLog } from '../../files/memory-log.ts'
+import { temporaryFolder } from '../../files/temporary-folder.ts'
+import {
+  exampleFields,
+  exampleRows,
+  exported,
+  inMatrix,
+  modelled,
+  modelOf,
+  normalizedRows,
+  type RawRow,
+  topicOf,
+} from './matrix-topic.ts'
+
+/** A folder with the matrix of rows, which stands for what a generator has learnt from it. */
+async function matrixOf(t: TestContext, rows: readonly RawRow[], more: Partial<ExportMatrixOptions> = {}) {
+  const model = modelOf(rows, exampleFields, modelled)
+  const { schema, values } = normalizedRows(rows, exampleFields, model)
+  const folder = temporaryFolder(t)
+  await exported(await topicOf([[{ id: 1, values }]]), { 1: schema }, [model], folder, more)
+  return { folder, model, spans: parseSpans(readFileSync(`${folder}/spans.json`, 'utf8'), 'spans.json') }
+}
+
+async function loaded(file: string, spans: Spans, more: Partial<LoadMatrixOptions> = {}) {
+  const log = (more.writer as MemoryLog | undefined) ?? new MemoryLog()
+  const matrix = await NpyFile.open(file)
+  let schema = ''
+  try {
+    const report = await loadMatrix({
+      matrix,
+      fingerprint: 'abc',
+      spans,
+      spansFile: 'spans.json',
+      topic: 't',
+      partitions: 2,
+      registerSchema: async (json) => {
+        schema = json
+        return 7
+      },
+      writer: log,
+      group: 'vgm.rows.load',
+      seed: 0,
+      nowMs: 1_000,
+      limits: { batchBytes: 100_000, compression: 'none' },
+      signal: new AbortController().signal,
+      ...more,
+    })
+    return { report, log, schema }
+  } finally {
+    await matrix.close()
+  }
+}
+
+/** What restore makes of the rows of a log: each raw field as the row has it, or of its value and mode. */
+function restoredRows(log: MemoryLog, schema: string, model: Model): RawRow[] {
+  const type = avro.Type.forSchema(JSON.parse(schema), { wrapUnions: 'never' } as never)
+  const normalizers = new Map(model.columns.map((column) => [column.name, new Normalizer(column)]))
+  return log.rows().map(({ value }) => {
+    const { model_version, ...row } = type.fromBuffer((value as Buffer).subarray(5)) as Record<string, unknown>
+    equal(model_version, model.version)
+    const fields = Object.entries(row).map(([name, field]) => {
+      const normalizer = normalizers.get(name)
+      if (normalizer === undefined || field === null || typeof field !== 'object') return [name, field]
+      const { value, mode } = field as { value: number; mode: number }
+      const out = new Float64Array(1)
+      normalizer.restore(Float64Array.of(value), Uint8Array.of(mode), out)
+      return [name, out[0]]
+    })
+    return Object.fromEntries(fields) as RawRow
+  })
+}
+
+/** Rows with the columns that a matrix has. */
+const withColumns = (rows: readonly RawRow[]) =>
+  rows.map((row) => Object.fromEntries(inMatrix.map(({ name }) => [name, row[name]])))
+
+/** Integers, categories and nulls are equal; doubles have been float32 in between. */
+function assertRestored(actual: readonly RawRow[], expected: readonly RawRow[]): void {
+  equal(actual.length, expected.length)
+  for (const [i, { x, ...row }] of actual.entries()) {
+    const { x: was, ...other } = expected[i]
+    deepEqual({ ...row }, { ...other })
+    ok(Math.abs((x as number) - (was as number)) < 1e-4, `row ${i}: ${x}, not ${was}`)
+  }
+}
+
+suite('a generated matrix', () => {
+  for (const encoding of ['one-hot', 'index'] as const)
+    test(`becomes normalized rows that restore turns into raw ones, with the encoding ${encoding}`, async (t) => {
+      const rows = exampleRows(25_000)
+      const { folder, model, spans } = await matrixOf(t, rows, { encoding, clip: Number.POSITIVE_INFINITY })
+      const { report, log, schema } = await loaded(`${folder}/matrix.npy`, spans)
+      deepEqual([report.rowsOut, report.rowsBefore], [25_000, 0])
+      const blocks = [0, 1].map((partition) => log.rows().filter((row) => row.partition === partition).length)
+      deepEqual(blocks, [15_000, 10_000])
+      // Blocks of 10,000 rows go round the partitions.
+      const order = [...rows.slice(0, 10_000), ...rows.slice(20_000), ...rows.slice(10_000, 20_000)]
+      assertRestored(restoredRows(log, schema, model), withColumns(order))
+    })
+
+  test('has numbers that are categories in their own type', async (t) => {
+    const rows = exampleRows(3_000)
+    const choice = { categories: new Set(['age', 'code']), leaveOut: new Set(['x']) }
+    const { folder, model, spans } = await matrixOf(t, rows, { choice })
+    const { log, schema } = await loaded(`${folder}/matrix.npy`, spans, { partitions: 1 })
+    const names = ['city', 'age', 'same', 'member', 'size', 'code']
+    deepEqual(
+      restoredRows(log, schema, model).map((row) => ({ ...row })),
+      rows.map((row) => Object.fromEntries(names.map((name) => [name, row[name]]))),
+    )
+  })
+
+  test('takes the largest of a span, the first of equals, in float64 as well', async (t) => {
+    const { folder, model, spans } = await matrixOf(t, exampleRows(100))
+    const member = spans.spans.find(({ column }) => column === 'member')
+    const first = member?.categories?.[0]
+    const start = member?.start ?? 0
+    const rows = [
+      [0.3, 0.2],
+      [0.2, 0.3],
+      [0.5, 0.5],
+      [-3, -2],
+    ].map((pair) => {
+      const row = new Float64Array(spans.width)
+      row.set(pair, start)
+      return row
+    })
+    const file = `${folder}/generated.npy`
+    const header = Buffer.from(npyHeader(4, spans.width).toString('latin1').replace('<f4', '<f8'), 'latin1')
+    writeFileSync(file, Buffer.concat([header, ...rows.map((row) => Buffer.from(row.buffer))]))
+    const { log, schema } = await loaded(file, spans, { partitions: 1 })
+    deepEqual(
+      restoredRows(log, schema, model).map(({ member }) => member),
+      [first, !first, first, !first],
+    )
+  })
+
+  test('draws a rare category for each row of their place, as often as each was', async (t) => {
+    const rows = exampleRows(8_000).map((row, i) => ({ ...row, city: i % 2 === 0 ? 'large' : i % 8 === 1 ? 'a' : 'b' }))
+    const { folder, model, spans } = await matrixOf(t, rows, { rareBelow: 3_500 })
+    const cities = async (seed: number) => {
+      const { log, schema } = await loaded(`${folder}/matrix.npy`, spans, { partitions: 1, seed })
+      return restoredRows(log, schema, model).map(({ city }) => city)
+    }
+    const drawn = await cities(1)
+    const a = drawn.filter((city) => city === 'a').length
+    ok(Math.abs(a - 1_000) < 150, `${a} of 1,000`)
+    equal(drawn.filter((city) => city === 'large').length, 4_000)
+    deepEqual(drawn, await cities(1))
+    ok(drawn.some((city, i) => i % 2 === 1 && city !== rows[i].city))
+  })
+
+  test('is loaded once: a load that was stopped goes on, one that is complete does nothing', async (t) => {
+    const rows = exampleRows(2_500_000 / 1_000)
+    const { folder, model, spans } = await matrixOf(t, rows, { clip: Number.POSITIVE_INFINITY })
+    const log = new MemoryLog()
+    const first = await loaded(`${folder}/matrix.npy`, spans, { writer: log, partitions: 1 })
+    const again = await loaded(`${folder}/matrix.npy`, spans, { writer: log, partitions: 1, committed: log.committed })
+    deepEqual([first.report.rowsOut, again.report.rowsOut, again.report.rowsBefore], [2_500, 0, 2_500])
+    await rejects(loaded(`${folder}/matrix.npy`, spans, { writer: log, committed: log.committed, seed: 5 }), {
+      message: /with other spans or another seed/,
+      exitCode: 2,
+    })
+    const half = JSON.parse(log.committed?.metadata ?? '') as [string, number, number, string][]
+    half[0][1] = 1_000
+    half[0][2] = 0
+    const rest = await loaded(`${folder}/matrix.npy`, spans, {
+      partitions: 1,
+      committed: { topic: 't', partition: 0, offset: 1_000, metadata: JSON.stringify(half) },
+    })
+    deepEqual([rest.report.rowsOut, rest.report.rowsBefore], [1_500, 1_000])
+    assertRestored(restoredRows(rest.log, rest.schema, model), withColumns(rows.slice(1_000)))
+  })
+
+  test('is refused as a whole for a value that is no number', async (t) => {
+    const { folder, spans } = await matrixOf(t, exampleRows(100))
+    const bytes = readFileSync(`${folder}/matrix.npy`)
+    const start = bytes.length - 4 * 100 * spans.width
+    const city = spans.spans.find(({ column }) => column === 'city')?.start ?? 0
+    for (const [column, at] of [
+      ['x', 0],
+      ['city', city],
+    ] as const) {
+      const broken = Buffer.from(bytes)
+      broken.writeFloatLE(Number.NaN, start + 4 * (70 * spans.width + at))
+      writeFileSync(`${folder}/broken.npy`, broken)
+      const log = new MemoryLog()
+      await rejects(loaded(`${folder}/broken.npy`, spans, { writer: log }), {
+        code: 'VGM_FILE_UNREADABLE',
+        message: new RegExp(`row 70, counted from 0, column "${column}"`),
+        fix: /diverges/,
+      })
+      equal(log.rows().length, 0)
+    }
+  })
+
+  test('is refused if it is not of its spans, not whole, or no matrix', async (t) => {
+    const { folder, spans } = await matrixOf(t, exampleRows(100))
+    const write = (bytes: Buffer) => writeFileSync(`${folder}/other.npy`, bytes)
+    const refused = (message: RegExp) => rejects(loaded(`${folder}/other.npy`, spans), { exitCode: 2, message })
+    write(Buffer.concat([npyHeader(1, 3), Buffer.alloc(12)]))
+    await refused(new RegExp(`it has 3 columns, and spans.json says ${spans.width}`))
+    write(readFileSync(`${folder}/matrix.npy`).subarray(0, -1))
+    await refused(/its header says 100 rows of \d+ columns/)
+    const headed = (change: (header: string) => string) =>
+      write(Buffer.from(change(readFileSync(`${folder}/matrix.npy`, 'latin1')), 'latin1'))
+    headed((text) => text.replace('<f4', '<i4'))
+    await refused(/its values are <i4/)
+    headed((text) => text.replace('False', 'True '))
+    await refused(/Fortran order/)
+    headed((text) => text.replace(/\(100, \d+\)/, '(100,)    '))
+    await refused(/two dimensions/)
+    write(Buffer.from('a,b\n1,2\n'))
+    await refused(/no \.npy file/)
+  })
+})
+
+suite('spans.json', () => {
+  test('is read as it was written', async (t) => {
+    const { spans } = await matrixOf(t, exampleRows(100))
+    deepEqual(parseSpans(formatSpans(spans), 'spans.json'), spans)
+  })
+
+  test('is refused where it does not hang together', async (t) => {
+    const { spans } = await matrixOf(t, exampleRows(100))
+    const [value, modes, city] = spans.spans
+    const refused = (change: object, message: RegExp) =>
+      throws(() => parseSpans(JSON.stringify({ ...spans, ...change }), 'spans.json'), { exitCode: 2, message })
+    refused({ formatVersion: 2 }, /formatVersion is 2/)
+    refused({ spans: undefined }, /no spans/)
+    refused({ spans: [{ ...value, start: 1 }] }, /span 0: it does not begin where/)
+    refused({ spans: [value, { ...modes, mean: [1] }] }, /span 1: it has no modes/)
+    refused({ spans: [value, modes, { ...city, categories: ['a'] }] }, /span 2: its places are not in order/)
+    refused({ width: 1 }, /its spans take \d+ columns/)
+    throws(() => parseSpans('{', 'spans.json'), /no JSON/)
+    match(formatSpans(spans), /\n {4}\{"column":"x","kind":"value"/)
+  })
+})
