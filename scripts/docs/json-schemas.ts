@@ -154,6 +154,31 @@ const comparison = object({
   leastGain: of(number, 'the gain that a promotion needs'),
 })
 
+/** What a fit decides. */
+const modelContent = {
+  recipe: oneOf('scaled', 'sklearn'),
+  options: object({
+    components: integer,
+    weightConcentrationPrior: number,
+    tolerance: number,
+    maxIterations: integer,
+    'regularization?': number,
+    minWeight: number,
+  }),
+  seed: integer,
+  lineage: object({
+    topic: text,
+    partitions: list(object({ partition: integer, startOffset: integer, endOffset: integer })),
+    rowsSeen: number,
+    rowsUsed: integer,
+    schemaId: integer,
+    schemaFingerprint: text,
+    softwareVersion: text,
+  }),
+  columns: list(columnModel),
+}
+const unseenFrom = list(object({ partition: integer, offset: integer }))
+
 const origin = { by: of(text, 'who has ordered it'), at: of(text, 'time, ISO 8601') }
 const paused = object({ paused: flag, ...origin })
 const rate = object({ rowsPerSecond: orNull(number), ...origin })
@@ -265,7 +290,7 @@ export const results: Readonly<Record<string, readonly [about: string, schema: J
         'otherVersions?': of(integer, 'of --as: rows of other versions of the model than --model'),
         'matrix?': of(
           object({
-            as: oneOf('ctgan', 'quantile', 'ple'),
+            as: oneOf('ctgan'),
             file: text,
             spans: of(text, 'file that says what the columns are'),
             version: of(integer, 'of the model'),
@@ -377,29 +402,10 @@ export const results: Readonly<Record<string, readonly [about: string, schema: J
       dataset: text,
       version: integer,
       createdAtMs: integer,
-      recipe: oneOf('scaled', 'sklearn'),
-      options: object({
-        components: integer,
-        weightConcentrationPrior: number,
-        tolerance: number,
-        maxIterations: integer,
-        'regularization?': number,
-        minWeight: number,
-      }),
-      seed: integer,
-      lineage: object({
-        topic: text,
-        partitions: list(object({ partition: integer, startOffset: integer, endOffset: integer })),
-        rowsSeen: number,
-        rowsUsed: integer,
-        schemaId: integer,
-        schemaFingerprint: text,
-        softwareVersion: text,
-      }),
+      ...modelContent,
       contentSha256: text,
-      columns: list(columnModel),
       'comparison?': of(comparison, 'of a version of fit --follow'),
-      'unseenFrom?': of(list(object({ partition: integer, offset: integer })), 'raw rows that no fit had seen then'),
+      'unseenFrom?': of(unseenFrom, 'raw rows that no fit had seen then'),
     }),
   ],
   'model show --check': [
@@ -434,6 +440,11 @@ export const results: Readonly<Record<string, readonly [about: string, schema: J
       dataset: text,
       rows: list(object({ partition: integer, offset: integer, timestampMs: number, 'version?': integer })),
     }),
+  ],
+  'model export': ['the file that was written', object({ dataset: text, version: integer, file: text })],
+  'model import': [
+    'a published model',
+    object({ ...fitted, promoted: of(flag, 'whether it is the current version now') }),
   ],
   'model card': ['the page that was written', object({ dataset: text, version: integer, file: text })],
   'model alias': ['a name', object({ dataset: text, name: text, version: orNull(integer) })],
@@ -607,13 +618,13 @@ const category: JsonSchema = { type: ['string', 'number', 'boolean'] }
 const span = object({
   column: of(text, 'of the rows; a path with dots for one in a nested record'),
   kind: of(
-    oneOf('value', 'mode', 'null', 'category', 'score', 'ple'),
+    oneOf('value', 'mode', 'null', 'category'),
     'what stands there: the number within its mode; one-hot of the mode; one-hot of [present, null]; one-hot of the ' +
-      'category; a quantile; a piecewise-linear encoding',
+      'category',
   ),
   start: of(integer, 'first column of the training matrix'),
   width: of(integer, 'columns of the training matrix'),
-  activation: of(oneOf('tanh', 'softmax', 'sigmoid', 'linear'), "of the generator's last layer"),
+  activation: of(oneOf('tanh', 'softmax'), "of the generator's last layer"),
   fileStart: of(integer, 'first column of the file; equal to start if the encoding is one-hot'),
   fileWidth: of(integer, 'columns of the file: 1 for a softmax span if the encoding is index'),
   'mean?': of(list(number), 'of kind mode: of each mode, in the unit of the column'),
@@ -622,16 +633,27 @@ const span = object({
   'rareAt?': of(integer, 'of kind category: the place that all rare categories share, after the others'),
   'nullAt?': of(integer, 'of kind category: the place of null, the last one'),
   'counts?': of(list(integer), 'of kind mode, null and category: rows at each place'),
-  'edges?': of(list(number), 'of kind ple: width + 1 edges of the bins, in the unit of the column'),
 })
 
 /** Files with JSON in them that a command writes, by the name of their schema. */
 export const files: Readonly<Record<string, readonly [about: string, schema: JsonSchema]>> = {
+  model: [
+    'a model: written by vgm model export and the Python package, read by vgm model import',
+    object({
+      'dataset?': of(text, 'whose model it was; an import gives it to the data set of its flag'),
+      'version?': of(integer, 'where it was exported; an import gives it the next one'),
+      'createdAtMs?': of(integer, 'likewise'),
+      ...modelContent,
+      'contentSha256?': of(text, 'of the content; a file that does not match it is refused'),
+      'comparison?': of(comparison, 'of a version of fit --follow; not imported'),
+      'unseenFrom?': of(unseenFrom, 'likewise'),
+    }),
+  ],
   spans: [
     'what the columns of a training matrix are: written by vgm export --as, read by vgm load --as',
     object({
       formatVersion: of(integer, '1'),
-      as: oneOf('ctgan', 'quantile', 'ple'),
+      as: oneOf('ctgan'),
       dataset: text,
       topic: of(text, 'of the normalized rows'),
       model: of(

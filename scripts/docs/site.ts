@@ -24,7 +24,14 @@ interface Page {
 
 /** All documents, by their paths. */
 export function readPages(): Map<string, Page> {
-  const files = ['README.md', 'ARCHITECTURE.md', 'CHANGELOG.md', 'bench/README.md', 'helm/vgm/README.md']
+  const files = [
+    'README.md',
+    'ARCHITECTURE.md',
+    'CHANGELOG.md',
+    'bench/README.md',
+    'helm/vgm/README.md',
+    'python/README.md',
+  ]
   const all = [...files, ...globSync('docs/*.md', { cwd: root }).sort()]
   return new Map(all.map((file) => [file, readPage(file)]))
 }

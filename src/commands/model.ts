@@ -6,12 +6,13 @@ import { textTable } from '../observe/report-text.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
 import { type DatasetFlags, datasetCommand, printResult, progressOf, withCluster } from './command-context.ts'
 import { aliasCommand, diffCommand, removeCommand, whichCommand } from './model-changes.ts'
+import { exportCommand, importCommand } from './model-files.ts'
 import { statsTopicOption } from './options.ts'
 import { parseVersionName, type VersionName } from './version-name.ts'
 
 export function modelCommand(): Command {
   return new Command('model')
-    .description('list, compare, check and remove published models, and choose the current one')
+    .description('list, compare, check, move and remove published models, and choose the current one')
     .addCommand(listCommand())
     .addCommand(showCommand())
     .addCommand(cardCommand())
@@ -21,6 +22,8 @@ export function modelCommand(): Command {
     .addCommand(whichCommand())
     .addCommand(aliasCommand())
     .addCommand(removeCommand())
+    .addCommand(exportCommand())
+    .addCommand(importCommand())
     .addHelpText('after', '\nExample:\n  $ vgm model ls --dataset trips')
 }
 

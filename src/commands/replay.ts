@@ -70,7 +70,7 @@ export function replayCommand(): Command {
     )
     .option('--to <position>', 'position to stop before, likewise', parseReplayPosition, 'end')
     .option('--strict-time', 'leave out all rows outside of these times')
-    .option('--event-time <column>', 'field with the time of a row, as placed or order.placed; strict')
+    .option('--event-time <column>', 'field with the time of a row, or its path; strict')
     .option('--dry-run', 'say what would be read, and how long it takes')
     .addOption(membersOption())
     .option('--max-rate <rows>', 'rows per second that are read at most, by all members together', parseCount)

@@ -29,6 +29,17 @@ export class CorruptModelError extends PipelineError {
   }
 }
 
+/** A file that is to hold a model does not. */
+export class ModelFileError extends PipelineError {
+  readonly code = 'VGM_MODEL_FILE'
+  constructor(file: string, problem: string) {
+    super(`${file} is no model: ${problem}`, {
+      fix: 'Give a file that "vgm model export" has written, or another program by schemas/json/model.schema.json',
+      exitCode: exitCodes.usage,
+    })
+  }
+}
+
 /** The end of the models topic cannot be read: another producer's transaction is open. */
 export class ModelsUnreadableError extends PipelineError {
   readonly code = 'VGM_MODELS_UNREADABLE'

@@ -150,6 +150,29 @@ export function contentHash(content: ModelContent): string {
   return createHash('sha256').update(modelType.toBuffer(bare)).digest('hex')
 }
 
+/**
+ * Why something cannot be the content of a model, whatever its type says, as a clause; undefined if it can. The columns
+ * have a judge of their own.
+ */
+export function modelRecordProblem(content: ModelContent): string | undefined {
+  const { recipe, options, lineage } = content
+  if (recipe !== 'scaled' && recipe !== 'sklearn') return `its recipe is ${JSON.stringify(recipe)}`
+  for (const [name, part] of Object.entries({ options, lineage }))
+    if (typeof part !== 'object' || part === null) return `its ${name} are no object`
+  if (!Array.isArray(lineage.partitions)) return 'lineage.partitions is no list'
+  const wrong = lineage.partitions.findIndex((range) => typeof range !== 'object' || range === null)
+  if (wrong >= 0) return `lineage.partitions[${wrong}] is no object`
+  const record = toModelRecord({ ...content, version: 0, createdAtMs: 0, contentSha256: '' })
+  let problem: string | undefined
+  modelType.isValid(record, {
+    errorHook: (path, value, type) => {
+      const name = path.join('.').replaceAll(/_[a-z]/g, ([, letter]) => letter.toUpperCase())
+      problem ??= value === undefined ? `${name} is missing` : `${name} is ${JSON.stringify(value)}, and no ${type}`
+    },
+  })
+  return problem
+}
+
 /** SHA-256 of a schema's parsing canonical form, hex, as the Avro specification defines it for any language. */
 export function schemaFingerprint(schema: string): string {
   return avro.Type.forSchema(plainSchema(schema) as avro.Schema)

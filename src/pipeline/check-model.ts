@@ -111,6 +111,11 @@ function likeWritten(published: ColumnModel, all: readonly ColumnModel[]): Colum
 /** What the model was fitted on. @throws UsageError if a part of it is gone */
 async function retainedRanges(cluster: ClusterSession, { lineage, version }: Model) {
   const { topic } = lineage
+  if (topic === '')
+    throw new UsageError(
+      `Version ${version} was fitted by ${lineage.softwareVersion}, from rows of no topic, and imported`,
+      'Check a version that "vgm fit" has published',
+    )
   await requireTopic(cluster, topic, `Version ${version} was fitted on it, and cannot be checked without it`)
   const held = await topicRanges(cluster, topic)
   return lineage.partitions.map(({ partition, startOffset, endOffset }) => {

@@ -34,6 +34,7 @@ export { RecordsTooLargeError } from '../kernel/kernel-memory.ts'
 export { ColumnSpanError, EmptyColumnError, FitOptionError, NonFiniteValueError } from '../mixture/errors.ts'
 export {
   CorruptModelError,
+  ModelFileError,
   ModelInUseError,
   ModelMissingError,
   ModelReplacedError,

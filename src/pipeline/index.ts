@@ -72,6 +72,7 @@ export { type ListRunsOptions, listRuns, type Run } from './list-runs.ts'
 export { type LoadFileOptions, loadFile } from './load-file.ts'
 export { type LoadMatrixOptions, loadMatrix } from './load-matrix.ts'
 export { type MeasureDriftOptions, type MeasuredDrift, measureDrift } from './measure-drift.ts'
+export { type ExportModelOptions, exportModel, type ImportModelOptions, importModel } from './model-file.ts'
 export {
   type FollowModelsOptions,
   followModels,

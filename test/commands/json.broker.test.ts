@@ -35,6 +35,8 @@ suite('the flag --json on a cluster', () => {
     for (const command of ['promote 2', 'rollback', 'diff 1 2', 'which', 'alias @s 1', 'alias @s --remove', 'rm 2'])
       await json(`model ${command}`)
     await json('model show --check', [0, 1])
+    await json('model export model.json')
+    await json('model import model.json')
     for (const command of ['drift', 'lag', 'pause', 'rate 500', 'resume']) await json(command)
     await json('doctor', [0, 1])
     equal((await json('dead-letters ls')).rows, deadLetters)

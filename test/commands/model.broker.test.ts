@@ -1,5 +1,5 @@
 import { deepEqual, equal, match, rejects } from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -7,7 +7,9 @@ import { generateRows } from '../../src/pipeline/generate-rows.ts'
 import {
   checkModel,
   compareModels,
+  exportModel,
   fitDataset,
+  importModel,
   listModels,
   nameModel,
   normalizeTopic,
@@ -172,6 +174,37 @@ suite('versions of a model', () => {
     equal((await normalizeTopic(cluster, { ...of, untilEnd: true, maxModelAgeMs: 1e9 })).rowsOut, 4_000)
   })
 
+  test('a model goes to a file, and from there to another data set and to its own again', async (t) => {
+    const { pipeline, cluster, dataset, of, first } = await opened(t)
+    const file = join(temporaryFolder(t), 'model.json')
+    const { contentSha256 } = await exportModel(cluster, { ...of, file })
+    equal(contentSha256, first.contentSha256)
+    await rejects(exportModel(cluster, { ...of, file }), { code: 'VGM_FILE_EXISTS' })
+    await rejects(exportModel(cluster, { ...of, file, version: 9, overwrite: true }), { code: 'VGM_MODEL_MISSING' })
+    const nowhere = join(file, 'below', 'model.json')
+    await rejects(exportModel(cluster, { ...of, file: nowhere }), { code: 'VGM_FILE_UNWRITABLE' })
+    const again = await importModel(cluster, { ...of, file, promote: false })
+    deepEqual([again.version, again.contentSha256], [2, contentSha256])
+    equal((await listModels(cluster, of)).find(({ current }) => current)?.version, 1)
+    equal((await importModel(cluster, { ...of, file })).version, 3)
+    await normalizeTopic(cluster, { ...of, untilEnd: true })
+    deepEqual([...new Set((await stampedVersions(cluster, { dataset })).map(({ version }) => version))], [3])
+    equal((await pipeline.restore()).deadLetters, 0)
+    const copy = { dataset: `${dataset}-copy`, modelsTopic: of.modelsTopic }
+    const { columns, version } = await importModel(cluster, { ...copy, file })
+    deepEqual([columns, version], [first.columns, 1])
+    const published = JSON.parse(readFileSync(file, 'utf8'))
+    writeFileSync(file, JSON.stringify({ ...published, seed: 5 }))
+    await rejects(importModel(cluster, { ...of, file }), { code: 'VGM_MODEL_FILE', message: /contentSha256/ })
+    await rejects(importModel(cluster, { ...of, file: `${file}.x` }), { code: 'VGM_FILE_UNREADABLE' })
+    // Of another program: fitted to no topic, so that there is nothing to check it with.
+    const { contentSha256: _, ...other } = published
+    const lineage = { ...other.lineage, topic: '', partitions: [], softwareVersion: 'scikit-learn 1.9.1' }
+    writeFileSync(file, JSON.stringify({ ...other, lineage }))
+    equal((await importModel(cluster, { ...of, file })).version, 4)
+    await rejects(checkModel(cluster, of), { code: 'VGM_USAGE', message: /fitted by scikit-learn 1\.9\.1.*imported/ })
+  })
+
   test('the commands say what they have done', async (t) => {
     const { dataset, modelsTopic } = await opened(t)
     const { brokers, registry } = await testCluster()
@@ -204,6 +237,13 @@ suite('versions of a model', () => {
     match(await run('model', 'show', '--column', 'y', '--svg', picture), /^y \(int\): /m)
     match(readFileSync(picture, 'utf8'), /<title>Histograms and modes of y<\/title>/)
     match((await vgmShared(['model', 'show', '--column', 'z', ...of])).err, /no column "z".*x, y/)
+    const file = join(temporaryFolder(t), 'model.json')
+    match(await run('model', 'export', file, '@stable'), /model\.json holds version 1 of data set \S+\.\n/)
+    match(
+      await run('model', 'import', file, '--no-promote'),
+      /is version 4 of data set \S+ now, and not the current one/,
+    )
+    match(await run('model', 'import', file), /is version 5 of data set \S+ now, and the current one\.\n/)
     match(await run('model', 'rm', '3'), /Version 3 of data set \S+ is deleted/)
     match((await vgmShared(['model', 'rm', '1', ...of])).err, /its name is @stable/)
   })

@@ -18,7 +18,7 @@ function textsFor(setting: Setting): readonly [string, string, string] {
   const schema = schemaOf(setting)
   const { type, minimum = 0, enum: choices = schema.anyOf?.[1].items?.enum } = schema.anyOf?.[0] ?? schema
   // The last choice is the default of none.
-  if (choices !== undefined) return [choices[0], choices[choices.length - 1], choices[1]]
+  if (choices !== undefined) return [choices[0], choices[choices.length - 1], choices[1] ?? choices[0]]
   if (type === 'integer') return [`${minimum + 11}`, `${minimum + 12}`, `${minimum + 13}`]
   return type === 'number' ? ['0.25', '0.125', '0.0625'] : ['one', 'two', 'three']
 }

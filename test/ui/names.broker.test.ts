@@ -86,7 +86,7 @@ suite('the dashboard of topics and groups with other names', () => {
       [flow.topics.raw?.topic, flow.topics.normalized?.topic, flow.stages[0].group, flow.model?.version],
       [raw, normalized, group, 1],
     )
-    match(names.commands.normalize, new RegExp(`--raw-topic ${raw} .*--group ${group} .*--models-topic ${models}$`))
+    match(names.commands.normalize, new RegExp(`--raw-topic ${raw} .*--group ${group} .*--models-topic ${models}`))
     const page = await json<Rows>(stage.url, 'rows?partition=0')
     ok(page.rows.length > 0 && page.rows.every((row) => row.normalized !== undefined))
     equal((await json<Models>(stage.url, 'models')).promotions.length, 1)
@@ -110,8 +110,9 @@ suite('the dashboard of topics and groups with other names', () => {
     await until(
       () => json<FlowAnswer>(ui.url, 'flow'),
       ({ flow }) =>
-        flow.stages[0].verdict.command ===
-        `vgm resume --dataset ${dataset} --group ${group} ` + `--control-topic ${control} --models-topic ${models}`,
+        flow.stages[0].verdict.command?.startsWith(
+          `vgm resume --dataset ${dataset} --group ${group} --control-topic ${control} --models-topic ${models}`,
+        ) === true,
     )
     const runs = await json<Run[]>(ui.url, 'runs')
     deepEqual(runs.map(({ kind }) => kind).sort(), ['fit', 'load', 'sample'])
