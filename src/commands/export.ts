@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises'
 import { type Command, Option } from 'commander'
 import { topicNames } from '../config/names.ts'
 import { parseCount, parseLimit, parseList, parseTopic } from '../config/value-parsers.ts'
@@ -159,8 +160,9 @@ async function writeMatrix(
       onProgress: progress.update,
     })
     const { spans, ...report } = await exporting.finally(progress.end)
+    const { size } = await stat(file)
     const result = { ...report, matrix: matrixResult(spans, file, spansFileOf({ file, spansFile })) }
-    printResult(flags, result, matrixText(result, result.matrix))
+    printResult(flags, result, matrixText(result, result.matrix, size))
   })
 }
 
@@ -191,14 +193,15 @@ function matrixResult(
 
 function matrixText(
   report: Omit<ExportMatrixReport, 'spans'>,
-  { file, spans, version, width, fileWidth, columns, leftOut }: ReturnType<typeof matrixResult>,
+  { file, spans, version, width, columns, leftOut }: ReturnType<typeof matrixResult>,
+  sizeBytes: number,
 ): string {
   const count = (n: number) => n.toLocaleString('en')
-  const { rowsOut, otherVersions } = report
+  const { otherVersions } = report
   const clipped = columns.filter(({ clipped = 0 }) => clipped > 0)
   const lines = [
     stageText(report, file) + passedOverText(report),
-    `${count(width)} columns of model ${version}, ${sizeText(4 * rowsOut * fileWidth)}; ${spans} says what they are`,
+    `${count(width)} columns of model ${version}, ${sizeText(sizeBytes)}; ${spans} says what they are`,
     ...(otherVersions > 0 ? [`${count(otherVersions)} rows of other versions are not in it`] : []),
     ...clipped.map(({ name, clipped = 0 }) => `${name}: ${count(clipped)} values clipped (--clip)`),
     ...leftOut.map(({ column, reason }) => `${column} is not in it: ${reason}`),

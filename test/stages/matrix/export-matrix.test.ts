@@ -10,6 +10,7 @@ import { Normalizer } from '../../../src/mixture/normalizer.ts'
 import type { Model } from '../../../src/model/model.ts'
 import type { ExportMatrixOptions } from '../../../src/stages/matrix/export-matrix.ts'
 import { temporaryFolder } from '../../files/temporary-folder.ts'
+import { SeededDraw } from '../../seeded-random.ts'
 import {
   exampleRows,
   exported,
@@ -342,6 +343,29 @@ suite('a training matrix', () => {
         0.99,
       ),
     )
+  })
+
+  test('damaged rows are refused or are rows of the matrix: none ends the export in another way', async (t) => {
+    const rows = exampleRows(1_000)
+    const model = modelOf(rows, fields, modelled)
+    const { schema, values } = normalizedRows(rows, fields, model)
+    const draw = new SeededDraw(11)
+    const damaged = values.map((value) => {
+      const bytes = Buffer.from(value ?? '')
+      bytes[1 + draw.below(bytes.length - 1)] ^= 1 << draw.below(8)
+      return draw.unit() < 0.2 ? bytes.subarray(0, 1 + draw.below(bytes.length)) : bytes
+    })
+    const log = await topicOf([[{ id: 1, values: damaged }]])
+    const folder = temporaryFolder(t)
+    const { rowsOut, skipped } = await exported(log, { 1: schema }, [model], folder, { skipsUnreadable: true })
+    equal(rowsOut + skipped, 1_000)
+    ok(skipped > 300 && rowsOut > 300, `${skipped} refused, ${rowsOut} not`)
+    const { spans } = spansOf(folder)
+    const matrix = await matrixOf(folder)
+    equal(matrix.length, rowsOut)
+    for (const row of matrix) ok(row.every(Number.isFinite))
+    // Categories of rows that were refused have no place.
+    for (const { counts = [], kind } of spans) ok(kind !== 'category' || counts.every((count) => count > 0))
   })
 
   test('refuses columns that there are not, and categories that are none', async (t) => {
