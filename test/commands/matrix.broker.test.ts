@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { suite, test } from 'node:test'
 import { testCluster, uniqueName } from '../cluster/shared-cluster.ts'
 import { randomFrom } from '../seeded-random.ts'
-import { temporaryFolder, vgm } from './run-command.ts'
+import { temporaryFolder, vgm, vgmShared } from './run-command.ts'
 
 interface Matrix {
   readonly width: number
@@ -72,10 +72,9 @@ suite('vgm export --as ctgan and the way back', () => {
     deepEqual(made.map((line) => key(cells(line))).sort(), expected.map((line) => key(cells(line))).sort())
   })
 
-  test('refuses flags that have no place beside it', async (t) => {
-    const folder = temporaryFolder(t)
+  test('refuses flags that have no place beside it', async () => {
     const refused = async (line: string, message: RegExp) => {
-      const { code, err } = await vgm([...line.split(' '), '--dataset', 'trips'], { folder })
+      const { code, err } = await vgmShared([...line.split(' '), '--dataset', 'trips'])
       equal(code, 2)
       match(err, message)
     }
