@@ -6,7 +6,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { startEmbeddedCluster } from '../src/embedded/index.ts'
-import { normalizeTopic, openCluster, restoreTopic } from '../src/pipeline/index.ts'
+import { normalizeTopic, openCluster, replayTopic, restoreTopic } from '../src/pipeline/index.ts'
 import { serveUi } from '../src/ui/serve-ui.ts'
 import { launchChromium } from '../test/ui/chromium.ts'
 import { fillTrips, fitAgain, keepWriting } from '../test/ui/example-data.ts'
@@ -37,6 +37,8 @@ const running = [
   normalizeTopic(cluster, { dataset: 'trips', members: 2 }),
   restoreTopic(cluster, { dataset: 'trips' }),
   keepWriting(cluster, 'trips'),
+  // Slow enough to be seen as it runs.
+  replayTopic(cluster, { dataset: 'trips', model: 1, maxRate: 60 }),
 ]
 for (const each of running) each.catch(() => undefined)
 mkdirSync(folder, { recursive: true })

@@ -163,6 +163,7 @@ const modelContent = {
     tolerance: number,
     maxIterations: integer,
     'regularization?': number,
+    'join?': number,
     minWeight: number,
   }),
   seed: integer,

@@ -1,5 +1,6 @@
 import { defaultModelsTopic, type GroupOverrides, type TopicOverrides, topicNames } from '../config/names.ts'
 import { count, datasetName, finiteNumber, naturalNumber, ownTopic, text } from '../config/value-rules.ts'
+import { UsageError } from '../errors.ts'
 import { RowKernel } from '../kernel/row-kernel.ts'
 import type { ColumnModel } from '../mixture/column-model.ts'
 import type { Model } from '../model/model.ts'
@@ -100,24 +101,39 @@ const mostLetters = 5_000
  * const { rows } = await browseRows(cluster, { dataset: 'trips', partition: 3, offset: 1_200 })
  */
 export async function browseRows(cluster: ClusterSession, options: BrowseRowsOptions): Promise<BrowsedRows> {
-  return call(checks, cluster, options, browse)
+  return call(checks, cluster, options, async (open, told) => {
+    const { dataset, topics, groups, modelsTopic = defaultModelsTopic } = told
+    await requireRows(open, dataset, topicNames(dataset, topics).raw)
+    const flow = await readFlow(open, { dataset, topics, groups })
+    return browseIn(open, told, flow, (await modelsOf(open, dataset, modelsTopic))?.versions ?? new Map())
+  })
 }
 
-async function browse(cluster: ClusterSession, options: BrowseRowsOptions): Promise<BrowsedRows> {
-  const { dataset, partition = 0, topics, groups, modelsTopic = defaultModelsTopic } = options
-  const names = topicNames(dataset, topics)
-  await requireTopic(cluster, names.raw, `Load rows first ("vgm load --dataset ${dataset}")`)
-  const flow = await readFlow(cluster, { dataset, topics, groups })
-  const raw = flow.topics.raw as TopicReading
+function requireRows(cluster: ClusterSession, dataset: string, rawTopic: string): Promise<void> {
+  return requireTopic(cluster, rawTopic, `Load rows first ("vgm load --dataset ${dataset}")`)
+}
+
+/** @internal With the flow and the models that somebody else has read. @throws UsageError if there is no raw topic */
+export async function browseIn(
+  cluster: ClusterSession,
+  options: BrowseRowsOptions,
+  flow: FlowReading,
+  models: ReadonlyMap<number, Model>,
+): Promise<BrowsedRows> {
+  const { dataset, partition = 0, topics } = options
+  const { raw } = flow.topics
+  if (raw === undefined) {
+    await requireRows(cluster, dataset, topicNames(dataset, topics).raw)
+    throw new UsageError(`Topic ${topicNames(dataset, topics).raw} is new`, 'Look again in a second')
+  }
   const [low, high] = [raw.low[partition] ?? 0, raw.high[partition] ?? 0]
   const wanted = Math.min(mostRows, options.rows ?? pageRows)
   const normalizedTo = flow.groups.normalize.committed[partition]
   const offset = Math.min(Math.max(low, options.offset ?? newest(low, high, normalizedTo, wanted)), high)
   const reader = cluster.rows.openReader()
-  const models = (await modelsOf(cluster, dataset, modelsTopic))?.versions ?? new Map<number, Model>()
   try {
     const seeing = new Sight(cluster, reader)
-    const range = { topic: names.raw, partition, offset, endOffset: Math.min(high, offset + wanted) }
+    const range = { topic: raw.topic, partition, offset, endOffset: Math.min(high, offset + wanted) }
     const rows = await Promise.all((await seeing.read(range)).map((row) => seeing.see(row)))
     const places = placesOf(flow, partition)
     const isNormalized = (a: SeenRow, b: SeenRow) => isCounterpart(a, b, models)
@@ -128,7 +144,7 @@ async function browse(cluster: ClusterSession, options: BrowseRowsOptions): Prom
     const restored = await counterparts(seeing, found, places.restored, isRestored)
     for (const [i, row] of found.entries()) restoredOf.set(row, restored[i])
     const lost = rows.filter((row, i) => normalized[i] === undefined && row.offset < (normalizedTo ?? 0))
-    const letters = await lettersOf(seeing, lost, flow.topics.deadLetters, names.raw, partition)
+    const letters = await lettersOf(seeing, lost, flow.topics.deadLetters, raw.topic, partition)
     return {
       partition,
       partitions: raw.high.length,
@@ -363,7 +379,7 @@ export async function findRow(
 
 async function find(cluster: ClusterSession, { dataset, rawTopic, key, atMs, partition }: FindRowOptions) {
   const { raw } = topicNames(dataset, { raw: rawTopic })
-  await requireTopic(cluster, raw, `Load rows first ("vgm load --dataset ${dataset}")`)
+  await requireRows(cluster, dataset, raw)
   const marks = await cluster.admin.offsets.watermarks(raw)
   if (atMs !== undefined) {
     const at = (await cluster.admin.offsets.at(raw, atMs)).filter(

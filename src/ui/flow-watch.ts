@@ -14,6 +14,8 @@ import type { ModelShelf } from './model-shelf.ts'
 /** With somebody who looks, and without: the line of the last minutes is there when somebody comes. */
 const watchedMs = 1_000
 const unwatchedMs = 5_000
+/** Where a look takes longer than that. */
+const leastPauseMs = 200
 /** What costs more is asked for less often. */
 const slowEveryMs = 5_000
 const driftEveryMs = 30_000
@@ -50,6 +52,7 @@ export class FlowWatch {
   #timer: NodeJS.Timeout | undefined
   #isClosed = false
   #isTurning = false
+  #turnedMs = Number.NEGATIVE_INFINITY
   #failure: { readonly error: unknown } | undefined
   #first: Promise<void> | undefined
   #flow: Flow | undefined
@@ -90,6 +93,13 @@ export class FlowWatch {
     return { names, flow: this.#flow, history: this.history }
   }
 
+  /** Where everything stood a second ago, or some when nobody has looked. */
+  async reading(): Promise<FlowReading> {
+    await this.answer()
+    if (this.#reading === undefined) throw new Error('the flow has not been read')
+    return this.#reading
+  }
+
   get history(): FlowHistory {
     return this.#history
   }
@@ -119,13 +129,15 @@ export class FlowWatch {
       this.#totals = []
       return
     }
-    const pauseMs = this.#listeners.size > 0 ? watchedMs : unwatchedMs
+    const everyMs = this.#listeners.size > 0 ? watchedMs : unwatchedMs
+    const pauseMs = Math.max(leastPauseMs, everyMs - (performance.now() - this.#turnedMs))
     this.#timer = setTimeout(() => void this.#turn(), pauseMs).unref()
   }
 
   /** Looks once. Never fails: what has failed is told with the flow, or to those who wait for the first one. */
   async #turn(): Promise<void> {
     this.#isTurning = true
+    this.#turnedMs = performance.now()
     const beganMs = Date.now()
     const late = setInterval(
       () => this.#tellProblem(`The brokers have not answered for ${durationText((Date.now() - beganMs) / 1_000)}`),

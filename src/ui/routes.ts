@@ -2,7 +2,7 @@ import { groupName } from '../config/names.ts'
 import { modelSvg } from '../drawing/model-svg.ts'
 import { UsageError } from '../errors.ts'
 import { modelDiff } from '../model/model-diff.ts'
-import { browseRows, findRow } from '../pipeline/browse-rows.ts'
+import { browseIn, findRow } from '../pipeline/browse-rows.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
 import { driftHistory } from '../pipeline/drift-history.ts'
 import { runsOf } from '../pipeline/list-runs.ts'
@@ -88,16 +88,12 @@ export const readRoutes: Readonly<Record<string, Route>> = {
       await views.models.model(dataset, version),
     )) ?? null,
 
-  rows: async ({ cluster, views: { names }, dataset, query }): Promise<api.Rows> =>
-    browseRows(cluster, {
-      dataset,
-      topics: names.topics,
-      groups: names.groups,
-      modelsTopic: names.modelsTopic,
-      partition: numberIn(query, 'partition'),
-      offset: numberIn(query, 'offset'),
-      rows: numberIn(query, 'rows'),
-    }),
+  rows: async ({ cluster, views: { names, flow, models }, dataset, query }): Promise<api.Rows> => {
+    const [partition, offset, rows] = ['partition', 'offset', 'rows'].map((name) => numberIn(query, name))
+    const options = { dataset, topics: names.topics, partition, offset, rows }
+    const [reading, known] = await Promise.all([flow.reading(), models.models(dataset)])
+    return browseIn(cluster, options, reading, known?.versions ?? new Map())
+  },
 
   find: async ({ cluster, views, dataset, query }): Promise<{ partition: number; offset: number } | null> => {
     const [key, atMs] = [query.get('key') ?? undefined, numberIn(query, 'at')]

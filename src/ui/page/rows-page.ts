@@ -1,4 +1,4 @@
-import { useMemo, useState } from 'preact/hooks'
+import { useEffect, useMemo, useState } from 'preact/hooks'
 import type { Rows, SeenRow } from '../api.ts'
 import { classes, html } from './dom.ts'
 import { cell, clock, count, number, plural, shortCell, time, zone } from './format.ts'
@@ -7,6 +7,9 @@ import { Ago, Copy, download, Empty, Mode, Problem, State, Waiting } from './par
 import { go, pathTo, type Route } from './route.ts'
 
 const pageRows = 50
+/** As many as a wide screen has room for. */
+const columnsAtFirst = 32
+const wholeAfterMs = 100
 /** Rows before the one of a link. */
 const rowsBefore = 10
 
@@ -146,7 +149,16 @@ function RowTable({
   chosen: number | undefined
   onChoose: (row: Row) => void
 }) {
-  const names = useMemo(() => namesOf(rows), [rows])
+  const all = useMemo(() => namesOf(rows), [rows])
+  const [isWhole, setWhole] = useState(false)
+  // What is seen first does not wait for a hundred columns.
+  useEffect(() => {
+    const timer = setTimeout(() => setWhole(true), wholeAfterMs)
+    return () => clearTimeout(timer)
+  }, [])
+  const names = isWhole ? all : all.slice(0, columnsAtFirst)
+  // The page is drawn again each second, and these stay.
+  const cells = useMemo(() => rows.map(cellsOf), [rows, isWhole, dataset])
   const walk = (event: KeyboardEvent) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key]
     if (step === undefined) return
@@ -158,12 +170,12 @@ function RowTable({
   }
   const asCsv = () =>
     [
-      ['offset', 'time', 'key', ...names],
+      ['offset', 'time', 'key', ...all],
       ...rows.map(({ raw }) => [
         raw.offset,
         new Date(raw.timestampMs).toISOString(),
         raw.key ?? '',
-        ...names.map((name) => cell(raw.fields?.[name])),
+        ...all.map((name) => cell(raw.fields?.[name])),
       ]),
     ]
       .map((line) =>
@@ -183,33 +195,38 @@ function RowTable({
             html`<th key=${name} scope="col" class=${classes(isNumeric(rows, name) && 'number')} dir="auto"
             title=${name}><span class="cut">${name}</span></th>`,
         )}</tr></thead>
-      <tbody>${rows.map((row) => {
-        const { raw, normalized, restored } = row
-        return html`<tr key=${raw.offset} class=${classes('choosable', chosen === raw.offset && 'chosen')}
-          aria-current=${chosen === raw.offset ? 'true' : undefined} onClick=${() => onChoose(row)}>
-          <td class="number">${count(raw.offset)}</td>
-          <td title=${`${time(raw.timestampMs)}, ${zone}`}>${clock(raw.timestampMs)}</td>
-          <td class="wide" dir="auto" title=${raw.key ?? undefined}>${raw.key ?? html`<i class="null">none</i>`}</td>
-          <td>${stateOf(row)}</td>
-          ${
-            raw.fields === undefined
-              ? html`<td colspan=${Math.max(1, names.length)} class="problem-cell">${raw.problem}</td>`
-              : names.map((name) => {
-                  const value = raw.fields?.[name]
-                  const pair = normalized?.fields?.[name]
-                  const differs = restored !== undefined && !isSame(value, restored.fields?.[name])
-                  return html`<td key=${name} dir="auto"
-                    class=${classes(typeof value === 'number' && 'number', 'wide', differs && 'differs')}
-                    title=${differs ? `restored as ${cell(restored?.fields?.[name])}` : undefined}>${shown(value)}${
-                      isPair(pair) &&
-                      html` <${Mode} mode=${pair.mode} href=${pathToValue(dataset, normalized, name, value)}
-                        title=${`${number(Number(pair.value))} of mode ${pair.mode}`} />`
-                    }${differs && html` <span class="sign" aria-label="restored differently">≠</span>`}</td>`
-                })
-          }
-        </tr>`
+      <tbody>${rows.map((row, i) => {
+        const { offset } = row.raw
+        return html`<tr key=${offset} class=${classes('choosable', chosen === offset && 'chosen')}
+          aria-current=${chosen === offset ? 'true' : undefined} onClick=${() => onChoose(row)}>${cells[i]}</tr>`
       })}</tbody>
     </table></div></div>`
+
+  function cellsOf(row: Row) {
+    const { raw } = row
+    return html`<td class="number">${count(raw.offset)}</td>
+      <td title=${`${time(raw.timestampMs)}, ${zone}`}>${clock(raw.timestampMs)}</td>
+      <td class="wide" dir="auto" title=${raw.key ?? undefined}>${raw.key ?? html`<i class="null">none</i>`}</td>
+      <td>${stateOf(row)}</td>
+      ${
+        raw.fields === undefined
+          ? html`<td colspan=${Math.max(1, names.length)} class="problem-cell">${raw.problem}</td>`
+          : names.map((name) => fieldOf(row, name))
+      }`
+  }
+
+  function fieldOf({ raw, normalized, restored }: Row, name: string) {
+    const value = raw.fields?.[name]
+    const pair = normalized?.fields?.[name]
+    const differs = restored !== undefined && !isSame(value, restored.fields?.[name])
+    return html`<td key=${name} dir="auto"
+      class=${classes(typeof value === 'number' && 'number', 'wide', differs && 'differs')}
+      title=${differs ? `restored as ${cell(restored?.fields?.[name])}` : undefined}>${shown(value)}${
+        isPair(pair) &&
+        html` <${Mode} mode=${pair.mode} href=${pathToValue(dataset, normalized, name, value)}
+          title=${`${number(Number(pair.value))} of mode ${pair.mode}`} />`
+      }${differs && html` <span class="sign" aria-label="restored differently">≠</span>`}</td>`
+  }
 
   function stateOf({ normalized, restored, deadLetter }: Row) {
     if (deadLetter !== undefined) return html`<${State} state="bad">dead letter<//>`
