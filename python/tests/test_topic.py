@@ -75,6 +75,7 @@ def test_the_values_of_the_topic_are_those_of_the_raw_rows(model: Model) -> None
 
 def test_the_matrix_of_an_export_is_that_of_its_rows(model: Model) -> None:
     matrix = open_matrix(GIVEN["spans"])
+    assert np.array_equal(open_matrix(GIVEN["places"]), matrix)
     transformer = VgmTransformer.from_spans(GIVEN["spans"], model)
     rows = read_rows(GIVEN["parquet"], model)
     assert np.array_equal(np.concatenate(list(rows.batches(transformer, 500))), matrix)

@@ -60,6 +60,7 @@ suite('the Python package on a cluster', () => {
     // Other versions, so that the current one is not the one of the rows.
     for (const args of [
       ['export', 'rows.parquet'],
+      ['export', '--as', 'ctgan', '--indices', 'places.parquet', '--spans', 'places.json', '--leave-out', 'ride'],
       ['model', 'export', 'model.json'],
       ['fit', '--source', 'raw', '--no-promote'],
       ['model', 'alias', '@stable', '2'],
@@ -75,7 +76,11 @@ suite('the Python package on a cluster', () => {
         parquet: join(folder, 'rows.parquet'),
         raw: join(folder, 'real.parquet'),
       },
-      ...{ spans: join(folder, 'spans.json'), synthetic: join(folder, 'synthetic') },
+      ...{
+        places: join(folder, 'places.json'),
+        spans: join(folder, 'spans.json'),
+        synthetic: join(folder, 'synthetic'),
+      },
     }
     const { code, out, err } = await run(python.path, ['-m', 'pytest', '-q', '-ra', 'tests/test_topic.py'], {
       environment: {
