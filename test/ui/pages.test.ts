@@ -118,6 +118,20 @@ suite('the dashboard in a browser', { skip: withoutChromium }, () => {
     await page.context().close()
   })
 
+  test('a row of a hundred columns is shown whole, a moment after what a screen has room for', async () => {
+    const page = await open('/d/wide/rows/3')
+    await page
+      .locator('.rows th')
+      .nth(4 + 99)
+      .waitFor({ state: 'attached', timeout: 20_000 })
+    const cells = await page.evaluate(`document.querySelector('.rows tbody tr').cells.length`)
+    equal(cells, 4 + 100)
+    await page.locator('.rows tbody tr').first().click()
+    await page.waitForURL(/\/rows\/3\/\d+/)
+    equal(await page.locator('.rows tr.chosen').count(), 1)
+    await page.context().close()
+  })
+
   test('a dead letter shows how far it can be decoded', async () => {
     const page = await open('/d/trips/dead-letters/0/9')
     await page.locator('.letter').waitFor()
