@@ -5,7 +5,8 @@ import { before, suite, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Kafka, logLevel } from 'kafkajs'
 import { testCluster, uniqueName } from './cluster/shared-cluster.ts'
-import { run, runNode, temporaryFolder, vgm } from './commands/run-command.ts'
+import { run, runNode, vgm } from './commands/run-command.ts'
+import { testPython } from './python/python.ts'
 
 const examples = fileURLToPath(new URL('../examples', import.meta.url))
 const dataset = uniqueName('readings')
@@ -64,7 +65,7 @@ suite('the example programs', () => {
   })
 
   test('consume_normalized.py reads the same with a stock deserializer', async (t) => {
-    const python = await pythonWithKafka(t)
+    const python = await pythonWithKafka()
     if (python.missing !== undefined) return t.skip(python.missing)
     const consumer = [join(examples, 'consume_normalized.py'), normalizedTopic, String(rows + 1)]
     const { code, out, err } = await run(python.path, consumer, { environment })
@@ -91,22 +92,12 @@ interface Python {
   readonly missing?: string
 }
 
-/** A Python that has confluent-kafka: the machine's, or one of a virtual environment that is made for the test. */
-async function pythonWithKafka(t: Parameters<typeof temporaryFolder>[0]): Promise<Python> {
-  const attempt = (program: string, args: readonly string[]) =>
-    run(program, args).catch((error: Error) => ({ code: 1, err: error.message }))
-  const installed = await attempt('python3', ['-c', 'import confluent_kafka.schema_registry.avro'])
-  if (installed.code === 0) return { path: 'python3' }
-  const folder = join(temporaryFolder(t), 'venv')
-  const made = await attempt('python3', ['-m', 'venv', folder])
-  if (made.code !== 0) return { path: '', missing: `python3 -m venv failed: ${lastLine(made.err)}` }
-  const path = join(folder, 'bin/python')
-  const quick = ['--quiet', '--no-compile', '--disable-pip-version-check', '--retries', '1', '--timeout', '15']
-  const got = await attempt(path, ['-m', 'pip', 'install', ...quick, 'confluent-kafka[avro,schemaregistry]'])
-  if (got.code !== 0) return { path, missing: `pip could not install confluent-kafka: ${lastLine(got.err)}` }
-  return { path }
-}
-
-function lastLine(text: string): string {
-  return text.trimEnd().split('\n').at(-1) ?? ''
+/** A Python that has confluent-kafka: the machine's, or that of the package's tests. */
+async function pythonWithKafka(): Promise<Python> {
+  const hasKafka = async (path: string) =>
+    (await run(path, ['-c', 'import confluent_kafka.schema_registry.avro']).catch(() => ({ code: 1 }))).code === 0
+  if (await hasKafka('python3')) return { path: 'python3' }
+  const found = await testPython()
+  if ('missing' in found) return { path: '', missing: found.missing }
+  return (await hasKafka(found.path)) ? found : { path: '', missing: `${found.path} has no confluent-kafka` }
 }

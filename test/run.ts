@@ -22,6 +22,7 @@ import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
 import { pathToFileURL } from 'node:url'
 import { startCluster } from '../src/cluster/start-cluster.ts'
+import { testPython } from './python/python.ts'
 
 const total: Record<string, number> = { tests: 0, suites: 0, passed: 0, failed: 0, cancelled: 0, skipped: 0, todo: 0 }
 
@@ -55,6 +56,9 @@ const longest = ['ui/pages', 'kafka/protocol-model', 'mixture', 'files/reading']
 
 /** A file that takes longer hangs: the longest, the faults in short, takes some three minutes. */
 const fileMs = 15 * 60_000
+
+// Two files would make its environment at once.
+if (files.some((file) => file.includes('test/python/'))) await testPython()
 
 /** Files that are not of the checkout, by their path. */
 const shownAs = new Map<string, string>()

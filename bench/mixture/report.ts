@@ -48,6 +48,7 @@ interface Method {
 }
 
 interface Fit extends NormalMixture {
+  readonly weights: readonly number[]
   readonly iterations: number
   readonly seconds: number
   readonly peakBytes: number

@@ -163,6 +163,7 @@ const modelContent = {
     tolerance: number,
     maxIterations: integer,
     'regularization?': number,
+    'join?': number,
     minWeight: number,
   }),
   seed: integer,
@@ -290,7 +291,7 @@ export const results: Readonly<Record<string, readonly [about: string, schema: J
         'otherVersions?': of(integer, 'of --as: rows of other versions of the model than --model'),
         'matrix?': of(
           object({
-            as: oneOf('ctgan', 'quantile', 'ple'),
+            as: oneOf('ctgan'),
             file: text,
             spans: of(text, 'file that says what the columns are'),
             version: of(integer, 'of the model'),
@@ -618,13 +619,13 @@ const category: JsonSchema = { type: ['string', 'number', 'boolean'] }
 const span = object({
   column: of(text, 'of the rows; a path with dots for one in a nested record'),
   kind: of(
-    oneOf('value', 'mode', 'null', 'category', 'score', 'ple'),
+    oneOf('value', 'mode', 'null', 'category'),
     'what stands there: the number within its mode; one-hot of the mode; one-hot of [present, null]; one-hot of the ' +
-      'category; a quantile; a piecewise-linear encoding',
+      'category',
   ),
   start: of(integer, 'first column of the training matrix'),
   width: of(integer, 'columns of the training matrix'),
-  activation: of(oneOf('tanh', 'softmax', 'sigmoid', 'linear'), "of the generator's last layer"),
+  activation: of(oneOf('tanh', 'softmax'), "of the generator's last layer"),
   fileStart: of(integer, 'first column of the file; equal to start if the encoding is one-hot'),
   fileWidth: of(integer, 'columns of the file: 1 for a softmax span if the encoding is index'),
   'mean?': of(list(number), 'of kind mode: of each mode, in the unit of the column'),
@@ -633,7 +634,6 @@ const span = object({
   'rareAt?': of(integer, 'of kind category: the place that all rare categories share, after the others'),
   'nullAt?': of(integer, 'of kind category: the place of null, the last one'),
   'counts?': of(list(integer), 'of kind mode, null and category: rows at each place'),
-  'edges?': of(list(number), 'of kind ple: width + 1 edges of the bins, in the unit of the column'),
 })
 
 /** Files with JSON in them that a command writes, by the name of their schema. */
@@ -654,7 +654,7 @@ export const files: Readonly<Record<string, readonly [about: string, schema: Jso
     'what the columns of a training matrix are: written by vgm export --as, read by vgm load --as',
     object({
       formatVersion: of(integer, '1'),
-      as: oneOf('ctgan', 'quantile', 'ple'),
+      as: oneOf('ctgan'),
       dataset: text,
       topic: of(text, 'of the normalized rows'),
       model: of(

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises'
 import { type Command, Option } from 'commander'
 import { topicNames } from '../config/names.ts'
 import { parseCount, parseLimit, parseList, parseTopic } from '../config/value-parsers.ts'
@@ -10,6 +11,7 @@ import type { ClusterSession } from '../pipeline/cluster-session.ts'
 import { defaultMatrixClip, matrixFormats, matrixKinds, tableFormats } from '../pipeline/defaults.ts'
 import type { ExportMatrixReport } from '../stages/matrix/export-matrix.ts'
 import { type DatasetFlags, datasetCommand, printResult, progressOf, withCluster } from './command-context.ts'
+import { refuseFlags } from './refuse-flags.ts'
 import { parseVersionNameFlag, type VersionName } from './version-name.ts'
 
 interface ExportFlags extends DatasetFlags, MatrixFlags {
@@ -87,14 +89,6 @@ export function exportCommand(): Command {
 const matrixFlags = ['spans', 'model', 'categories', 'leave-out', 'rare', 'clip', 'indices']
 const tableFlags = ['csv-safe', 'key', 'position']
 
-/** Variables are for several commands at once; what was written here was meant. @throws UsageError */
-function refuseFlags(command: Command, names: readonly string[], why: string): void {
-  const given = command.options.find(
-    (option) => names.includes(option.name()) && command.getOptionValueSource(option.attributeName()) === 'cli',
-  )
-  if (given !== undefined) throw new UsageError(`${given.long} ${why}`, `Remove ${given.long}`)
-}
-
 async function requireRows(cluster: ClusterSession, topic: string, stage: ExportFlags['stage']): Promise<void> {
   const { requireTopic } = await import('../pipeline/row-topics.ts')
   await requireTopic(cluster, topic, `Run "vgm ${stageCommands[stage]}" first, or name another with --topic`)
@@ -166,8 +160,9 @@ async function writeMatrix(
       onProgress: progress.update,
     })
     const { spans, ...report } = await exporting.finally(progress.end)
+    const { size } = await stat(file)
     const result = { ...report, matrix: matrixResult(spans, file, spansFileOf({ file, spansFile })) }
-    printResult(flags, result, matrixText(result, result.matrix))
+    printResult(flags, result, matrixText(result, result.matrix, size))
   })
 }
 
@@ -198,14 +193,15 @@ function matrixResult(
 
 function matrixText(
   report: Omit<ExportMatrixReport, 'spans'>,
-  { file, spans, version, width, fileWidth, columns, leftOut }: ReturnType<typeof matrixResult>,
+  { file, spans, version, width, columns, leftOut }: ReturnType<typeof matrixResult>,
+  sizeBytes: number,
 ): string {
   const count = (n: number) => n.toLocaleString('en')
-  const { rowsOut, otherVersions } = report
+  const { otherVersions } = report
   const clipped = columns.filter(({ clipped = 0 }) => clipped > 0)
   const lines = [
     stageText(report, file) + passedOverText(report),
-    `${count(width)} columns of model ${version}, ${sizeText(4 * rowsOut * fileWidth)}; ${spans} says what they are`,
+    `${count(width)} columns of model ${version}, ${sizeText(sizeBytes)}; ${spans} says what they are`,
     ...(otherVersions > 0 ? [`${count(otherVersions)} rows of other versions are not in it`] : []),
     ...clipped.map(({ name, clipped = 0 }) => `${name}: ${count(clipped)} values clipped (--clip)`),
     ...leftOut.map(({ column, reason }) => `${column} is not in it: ${reason}`),

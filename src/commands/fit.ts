@@ -30,6 +30,7 @@ interface FitFlags extends DatasetFlags, StageFlags {
   readonly concentration?: number
   readonly tolerance?: number
   readonly maxIterations?: number
+  readonly join?: number
   readonly minWeight: number
   readonly decimals: 'auto' | 'round' | 'keep'
   readonly seed?: number
@@ -64,6 +65,7 @@ export function fitCommand(): Command {
     .option('--concentration <x>', 'concentration of the Dirichlet process (default: 1/components)', parseLimit)
     .option('--tolerance <nats>', 'stop when the lower bound changes by less than this', parseNumber)
     .option('--max-iterations <n>', 'maximum number of iterations', parseCount)
+    .option('--join <nats>', 'nats a row that joining alike modes may cost; 0: join none (default: 1e-4)', parseNumber)
     .option('--min-weight <share>', 'minimum weight of a mode; lighter modes are dropped', parseWeight, 0.005)
     .addOption(
       new Option('--decimals <what>', 'round what is restored; auto: if all rows were seen')
@@ -91,7 +93,7 @@ export function fitCommand(): Command {
     .addOption(topicOption('sample'))
     .addOption(runsTopicOption())
     .action(async (flags: FitFlags) => {
-      const { dataset, recipe, components, concentration, tolerance, maxIterations, source = 'sample' } = flags
+      const { dataset, recipe, components, concentration, tolerance, maxIterations, join, source = 'sample' } = flags
       const overrides = { raw: flags.rawTopic, sample: flags.sampleTopic }
       topicNames(dataset, overrides, [flags.modelsTopic, flags.positionsTopic])
       const mixture: SummaryFitOptions = {
@@ -99,6 +101,7 @@ export function fitCommand(): Command {
         ...(concentration !== undefined && { weightConcentrationPrior: concentration }),
         ...(tolerance !== undefined && { tolerance }),
         ...(maxIterations !== undefined && { maxIterations }),
+        ...(join !== undefined && { join }),
       }
       refusePairs(flags)
       // Before a topic is read in vain; the flags are called as the library's options are.

@@ -36,7 +36,16 @@ const headings = {
   'Operation and tuning:': [
     ...['components', 'recipe', 'http', 'ui', 'max-rate', 'normalize-group', 'restore-group'],
     ...['allow-empty-output', 'batch-rows', 'compression', 'concentration', 'delivery', 'grace-ms', 'instance'],
-    ...['interval', 'max-dead-letters', 'max-iterations', 'max-memory', 'max-model-age', 'min-weight', 'mode-choice'],
+    ...[
+      'interval',
+      'join',
+      'max-dead-letters',
+      'max-iterations',
+      'max-memory',
+      'max-model-age',
+      'min-weight',
+      'mode-choice',
+    ],
     ...['on-invalid', 'rebuild-positions', 'rename-record', 'rename-version-field', 'seed', 'tolerance', 'traces'],
   ],
   [clusterHeading]: [

@@ -11,8 +11,9 @@ import { stageText } from '../observe/report-text.ts'
 import { defaultPartitions, matrixKinds } from '../pipeline/defaults.ts'
 import type { LoadReport } from '../stages/load.ts'
 import { type DatasetFlags, datasetCommand, printResult, progressOf, withCluster } from './command-context.ts'
-import { addFileOptions, type FileFlags, fileReading, givenFileFlags } from './file-options.ts'
+import { addFileOptions, type FileFlags, fileReading } from './file-options.ts'
 import { compressionOption, runsTopicOption } from './options.ts'
+import { refuseFlags } from './refuse-flags.ts'
 
 interface LoadFlags extends DatasetFlags, FileFlags {
   readonly key?: string
@@ -48,12 +49,12 @@ export function loadCommand(): Command {
     .option('--spans <file>', 'spans.json of the matrix that the generator was trained on')
     .option('--synthetic', 'into <dataset>.synthetic, as normalized rows that "vgm restore" can restore')
     .option('--seed <n>', 'of --as: seed for what rare categories become (default: 0)', parseSeed)
-    .action(async (files: string[], flags: LoadFlags) => {
-      if (flags.as !== undefined) return loadGenerated(files, { ...flags, as: flags.as })
-      const idle = Object.entries({ spans: flags.spans, synthetic: flags.synthetic, seed: flags.seed })
-      const [given] = idle.find(([, value]) => value !== undefined) ?? []
-      if (given !== undefined)
-        throw new UsageError(`--${given} is for a generated matrix`, `Add --as ctgan, or remove --${given}`)
+    .action(async (files: string[], flags: LoadFlags, command: Command) => {
+      if (flags.as !== undefined) {
+        refuseFlags(command, tableFlags, 'is for tables, and --as loads a matrix')
+        return loadGenerated(files, { ...flags, as: flags.as })
+      }
+      refuseFlags(command, ['spans', 'synthetic', 'seed'], 'is for a generated matrix (--as)')
       const { dataset, topic, key, timestamp, defaultTimestamp, partitions, compression, badRows } = flags
       const { raw } = topicNames(dataset, { raw: topic }, [flags.modelsTopic, flags.positionsTopic])
       const reading = fileReading(flags)
@@ -84,8 +85,11 @@ export function loadCommand(): Command {
     })
 }
 
-/** Flags that say how rows of a table become those of a topic. */
-const tableFlags = ['key', 'timestamp', 'defaultTimestamp', 'badRows'] as const
+/** Flags that say how a table is read, and how its rows become those of a topic. */
+const tableFlags = [
+  ...['columns', 'not-null', 'format', 'delimiter', 'quote', 'header', 'encoding', 'skip-lines', 'null', 'types'],
+  ...['decimal-mark', 'thousands', 'units', 'date-format', 'key', 'timestamp', 'default-timestamp', 'bad-rows'],
+]
 
 async function loadGenerated(files: readonly string[], flags: LoadFlags & { readonly as: MatrixKind }): Promise<void> {
   const {
@@ -97,12 +101,6 @@ async function loadGenerated(files: readonly string[], flags: LoadFlags & { read
     compression,
     seed,
   } = flags
-  const table = tableFlags.find((name) => flags[name] !== undefined)
-  const given = [
-    ...givenFileFlags(flags),
-    ...(table === undefined ? [] : [`--${table.replace(/[A-Z]/g, (capital) => `-${capital.toLowerCase()}`)}`]),
-  ]
-  if (given.length > 0) throw new UsageError(`${given[0]} is for tables, and --as loads a matrix`, `Remove ${given[0]}`)
   if (spansFile === undefined)
     throw new UsageError('--as needs to know what the columns of the matrix are', 'Name its spans.json (--spans)')
   if (flags.synthetic !== true)
@@ -125,6 +123,7 @@ async function loadGenerated(files: readonly string[], flags: LoadFlags & { read
       modelsTopic: flags.modelsTopic,
       partitions,
       compression,
+      controlTopic: flags.controlTopic,
       seed,
       onProgress: progress.update,
     }).finally(progress.end)

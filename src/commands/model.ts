@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { modelPlot } from '../drawing/model-plot.ts'
+import { joiningText, modelPlot } from '../drawing/model-plot.ts'
 import { exitCodes, UsageError } from '../errors.ts'
 import type { Model } from '../model/model.ts'
 import { textTable } from '../observe/report-text.ts'
@@ -165,13 +165,14 @@ async function promote(flags: DatasetFlags, to: Exclude<VersionName, 'current'> 
 }
 
 function modelText(model: Model): string {
-  const { dataset, version, createdAtMs, recipe, seed, lineage, contentSha256, columns, comparison } = model
+  const { dataset, version, createdAtMs, recipe, options, seed, lineage, contentSha256, columns, comparison } = model
   const facts = textTable(
     ['data set', dataset],
     [
       ['version', String(version)],
       ['created', new Date(createdAtMs).toISOString()],
       ['recipe', `${recipe}, seed ${seed}`],
+      ['joined modes', joiningText(options)],
       [
         'trained on',
         `${lineage.rowsUsed.toLocaleString('en')} of ${lineage.rowsSeen.toLocaleString('en')} rows, ${lineage.topic}`,

@@ -7,7 +7,7 @@ import { columnPicture, modesOutside, smallPicture } from './column-picture.ts'
 import { escaped } from './markup.ts'
 import { modeColour } from './mode-colours.ts'
 import { cardStyle } from './model-card-style.ts'
-import { formatNumber } from './model-plot.ts'
+import { formatNumber, joiningText } from './model-plot.ts'
 
 /** What a card shows beside the model itself. */
 export interface ModelCardFacts {
@@ -221,6 +221,7 @@ function lineageOf({ recipe, seed, options, lineage, contentSha256 }: Model): st
     ['components', `${options.components} at most, of weight ${options.minWeight} or more`],
     ['concentration prior', formatNumber(options.weightConcentrationPrior)],
     ['tolerance', `${options.tolerance}, within ${count(options.maxIterations)} iterations`],
+    ['joined modes', joiningText(options)],
     ['regularization', options.regularization === undefined ? 'chosen by column' : String(options.regularization)],
     ['software', `vgm-stream ${escaped(softwareVersion)}`],
     ['content, SHA-256', `<code>${escaped(contentSha256)}</code>`],

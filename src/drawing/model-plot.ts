@@ -1,5 +1,6 @@
 import { valueCells } from '../drift/value-cells.ts'
 import type { ColumnModel } from '../mixture/column-model.ts'
+import type { ModelOptions } from '../model/model.ts'
 import { textTable } from '../observe/report-text.ts'
 import { rowsInCells } from './rows-in-cells.ts'
 
@@ -97,3 +98,7 @@ export function formatNumber(x: number): string {
   if (size !== 0 && (size < 1e-4 || size >= 1e9)) return x.toPrecision(4)
   return x.toLocaleString('en', { maximumSignificantDigits: size >= 1_000 ? 6 : 4 })
 }
+
+/** Whether alike modes were joined, and for how much. */
+export const joiningText = ({ join = 0 }: ModelOptions): string =>
+  join === 0 ? 'none' : `at ${formatNumber(join)} nats a row at most`

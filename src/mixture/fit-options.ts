@@ -12,10 +12,15 @@ export interface SummaryFitOptions {
   /** [2,000 in `scaled`, 100 in `sklearn`] */
   readonly maxIterations?: number
   /**
-   * added to variances: a share of the column's variance in `scaled` [a std of 1/8 of the last decimal, or 0.1 % of the
-   * column's if it has no resolution], unit^2 in `sklearn` [1e-6]
+   * added to variances: a share of the column's variance in `scaled` [0, and no std is below 1/8 of the last decimal, or
+   * 0.1 % of the column's if it has no resolution], unit^2 in `sklearn` [1e-6]
    */
   readonly regularization?: number
+  /**
+   * nats a row of other rows that the joining of alike modes may cost in all, as AIC estimates them; 0 joins none;
+   * recipe `scaled` only [1e-4]
+   */
+  readonly join?: number
   /**
    * rows of the whole topic, where the values are a sample: weighs them against the priors; recipe `scaled` only [their
    * number]
@@ -49,6 +54,7 @@ const optionNames: readonly (keyof FitOptions)[] = [
   'tolerance',
   'maxIterations',
   'regularization',
+  'join',
   'totalRows',
   'recipe',
   'seed',
@@ -58,7 +64,13 @@ const optionNames: readonly (keyof FitOptions)[] = [
 ]
 
 /** The one recipe that takes an option; both take the others. */
-const recipeOf = { totalRows: 'scaled', seed: 'sklearn', starts: 'sklearn', initialLabels: 'sklearn' } as const
+const recipeOf = {
+  join: 'scaled',
+  totalRows: 'scaled',
+  seed: 'sklearn',
+  starts: 'sklearn',
+  initialLabels: 'sklearn',
+} as const
 
 export interface FitSettings {
   readonly components: number
@@ -67,11 +79,13 @@ export interface FitSettings {
   readonly maxIterations: number
   /** absent where `scaled` is to choose it for each column */
   readonly regularization?: number
+  /** absent in `sklearn` */
+  readonly join?: number
   readonly starts: number
 }
 
 const defaults = {
-  scaled: { tolerance: 1e-7, maxIterations: 2000 },
+  scaled: { tolerance: 1e-7, maxIterations: 2000, join: 1e-4 },
   sklearn: { tolerance: 1e-3, maxIterations: 100, regularization: 1e-6 },
 } as const
 
@@ -83,7 +97,8 @@ export const largestOption = 1e100
  *
  * @throws FitOptionError if one is out of its range, of no use to the recipe, or excluded by another one
  */
-export function fitSettings(recipe: 'sklearn', options: FitOptions): Required<FitSettings>
+export function fitSettings(recipe: 'sklearn', options: FitOptions): FitSettings & { readonly regularization: number }
+export function fitSettings(recipe: 'scaled', options: FitOptions): FitSettings & { readonly join: number }
 export function fitSettings(recipe: 'scaled' | 'sklearn', options: FitOptions): FitSettings
 export function fitSettings(recipe: 'scaled' | 'sklearn', options: FitOptions): FitSettings {
   checkOptionNames(options, optionNames)
@@ -99,10 +114,11 @@ export function fitSettings(recipe: 'scaled' | 'sklearn', options: FitOptions): 
     ...(options.tolerance !== undefined && { tolerance: options.tolerance }),
     ...(options.maxIterations !== undefined && { maxIterations: options.maxIterations }),
     ...(options.regularization !== undefined && { regularization: options.regularization }),
+    ...(options.join !== undefined && { join: options.join }),
     starts,
   }
   const { tolerance, maxIterations } = settings
-  const { totalRows = 1, seed = 0, regularization = 0 } = options
+  const { totalRows = 1, seed = 0, regularization = 0, join = 0 } = options
   demand(
     isNumberIn(weightConcentrationPrior, Number.MIN_VALUE, largestOption),
     'weightConcentrationPrior',
@@ -112,6 +128,7 @@ export function fitSettings(recipe: 'scaled' | 'sklearn', options: FitOptions): 
   demand(isNumberIn(tolerance, 0, largestOption), 'tolerance', tolerance, '0 to 1e100 nats')
   demand(isWholeIn(maxIterations, 1, 1e9), 'maxIterations', maxIterations, 'a whole number from 1 to 1e9')
   demand(isNumberIn(regularization, 0, largestOption), 'regularization', regularization, 'a number from 0 to 1e100')
+  demand(isNumberIn(join, 0, largestOption), 'join', join, '0 to 1e100 nats')
   demand(isWholeIn(starts, 1, 100), 'starts', starts, 'a whole number from 1 to 100')
   demand(
     isNumberIn(totalRows, Number.MIN_VALUE, largestOption),
@@ -124,7 +141,7 @@ export function fitSettings(recipe: 'scaled' | 'sklearn', options: FitOptions): 
 }
 
 function refusePairs(recipe: 'scaled' | 'sklearn', options: FitOptions): void {
-  for (const name of ['totalRows', 'seed', 'starts', 'initialLabels'] as const) {
+  for (const name of ['join', 'totalRows', 'seed', 'starts', 'initialLabels'] as const) {
     if (options[name] !== undefined && recipeOf[name] !== recipe) {
       const fix = `Add recipe: "${recipeOf[name]}", or drop ${name}`
       throw new FitOptionError(`${name} excludes recipe "${recipe}"`, fix)

@@ -6,13 +6,16 @@ import { coarseBlocks } from './coarse-blocks.ts'
 import { type ColumnBins, columnBins } from './column-bins.ts'
 import type { ColumnFacts } from './column-facts.ts'
 import type { ColumnSummary, SummarySnapshot } from './column-summary.ts'
-import { mostDecimals } from './decimals.ts'
+import { componentTerms } from './component-terms.ts'
 import { ColumnSpanError, EmptyColumnError } from './errors.ts'
 import { type FitSettings, fitSettings, type SummaryFitOptions } from './fit-options.ts'
+import { type Grain, grainOf, modeVariances, roundingVariance } from './grain.ts'
 import { histogram } from './histogram.ts'
+import { anywhere, type Fitted, joinModes } from './join-modes.ts'
+import { logLikelihood } from './log-likelihood.ts'
 import { type Mixture, mixtureOf } from './mixture.ts'
 import { oneModeMixture } from './one-mode.ts'
-import { emptyPosterior, type Posterior, type Priors } from './posterior.ts'
+import { emptyPosterior, type Posterior, type Priors, stickWeights } from './posterior.ts'
 import { withSentinelModes } from './sentinel-modes.ts'
 import { partSentinels } from './sentinels.ts'
 import { startLabels } from './start-labels.ts'
@@ -33,7 +36,7 @@ const finestShare = 1e-3
  *
  * Standardises; weighs the rows to the topic's size; starts from exact k-means over coarse bins with the atoms apart,
  * in three ways, and takes the one of the highest bound; climbs the bound on the coarse bins first, where an iteration
- * costs little, then on the fine ones. Both are block VB, valid lower bounds of the bound over all rows (Kurihara,
+ * costs little, then on the fine ones; in between joins modes that are too many. Both are block VB, valid lower bounds of the bound over all rows (Kurihara,
  * Welling, Vlassis, NIPS 2006). docs/mixture.md has what it gains.
  *
  * @throws EmptyColumnError without a row, ColumnSpanError beyond 1e308, FitOptionError
@@ -41,7 +44,7 @@ const finestShare = 1e-3
  * const summary = new ColumnSummary()
  * summary.add(Float64Array.of(1, 1.1, 0.9, 1.2, 7, 7.2, 6.9, 7.1))
  * const { means } = fitSummary(summary, { components: 2, totalRows: 1e9 })
- * // Float64Array [ 1.050000006, 7.049999994 ], to 9 digits
+ * // Float64Array [ 1.0500000007, 7.0499999993 ], to 11 digits
  */
 export function fitSummary(summary: ColumnSummary, options: SummaryFitOptions = {}): Mixture {
   const settings = fitSettings('scaled', options)
@@ -55,38 +58,50 @@ export function fitSummary(summary: ColumnSummary, options: SummaryFitOptions = 
 }
 
 /** @param weight rows of the topic for each of the summary's */
-function fitRows(snapshot: SummarySnapshot, weight: number, settings: FitSettings, facts: ColumnFacts): Mixture {
+function fitRows(
+  snapshot: SummarySnapshot,
+  weight: number,
+  settings: FitSettings & { readonly join: number },
+  facts: ColumnFacts,
+): Mixture {
   const totalRows = weight * snapshot.rows
+  const rowWeight = rowWeightOf(totalRows)
   const bins = columnBins(snapshot)
   const { mean, std } = moments(bins)
   const spans = snapshot.max > snapshot.min && std > 0
   if (!spans) return oneModeMixture(snapshot.min, totalRows, settings.weightConcentrationPrior, facts)
 
-  const standard = (blocks: Blocks) => standardised(blocks, mean, std, weight)
+  const standard = (blocks: Blocks) => standardised(blocks, mean, std, rowWeight * weight)
   const coarse = standard(coarseBlocks(bins, coarseTarget, finestShare * std))
   const fine = standard(coarseBlocks(bins, fineTarget, finestShare * std))
-  const stop = { tolerance: settings.tolerance * totalRows, maxIterations: settings.maxIterations }
-  const floor = varianceFloor(snapshot, bins.scale * std)
-  const shared = { ...settings, regularization: settings.regularization ?? floor }
+  const stop = { tolerance: settings.tolerance * rowWeight * totalRows, maxIterations: settings.maxIterations }
+  const grain = grainOf(snapshot, bins.scale * std)
   const atomBins = atoms(bins, Math.floor(settings.components / 2))
   const atomsAt = atomBins.map((i) => (bins.value[i] - mean) / std)
   const starts = startLabels(coarse, atomsAt, settings.components)
-  const { priors, ...approach } = bestApproach(
+  const ofCoarse = Math.floor(coarseIterations * settings.maxIterations)
+  const approach = bestApproach(
     starts.map(({ labels, atomOf }) => {
-      const priors = priorsOf(atomOf, floor, shared)
+      const priors = priorsOf(atomOf, grain, settings)
       return { priors, posterior: posteriorOfLabels(coarse, labels, priors, emptyPosterior(settings.components)) }
     }),
     coarse,
-    { ...stop, maxIterations: Math.floor(coarseIterations * settings.maxIterations) },
+    { ...stop, maxIterations: ofCoarse },
   )
-  const left = settings.maxIterations - approach.lowerBounds.length
-  const last = acceleratedInference(fine, priors, approach.posterior, { ...stop, maxIterations: left })
-  const lowerBounds = [...approach.lowerBounds, ...last.lowerBounds]
+  const judge = { blocks: fine, grain, rowWeight }
+  const joined = joinedApproach(approach, coarse, judge, { ...settings, ...stop, maxIterations: ofCoarse })
+  const left = settings.maxIterations - joined.iterations
+  const last = acceleratedInference(fine, joined.priors, joined.posterior, { ...stop, maxIterations: left })
+  last.posterior.covariance.set(modeVariances(last.posterior, grain, rowWeight))
+  componentTerms(last.posterior, last.terms)
+  // The bound of rows that count once.
+  const lowerBounds = [...joined.lowerBounds, ...last.lowerBounds].map((bound) => bound / rowWeight)
+  const iterations = joined.iterations + last.lowerBounds.length
   const coordinates = {
     origin: snapshot.centre + bins.scale * mean,
     unit: Math.max(bins.scale * std, Number.MIN_VALUE),
   }
-  const mixture = mixtureOf({ ...last, lowerBounds }, coordinates, facts)
+  const mixture = mixtureOf({ ...last, lowerBounds, iterations }, coordinates, facts)
   seatMeans(mixture, bins, atomBins)
   return mixture
 }
@@ -123,17 +138,16 @@ function seatMeans({ means, stds }: Mixture, { low, high }: ColumnBins, atomBins
 /** Starts are told apart by bounds within this many tolerances of their ends: that takes half of the iterations. */
 const looseness = 10
 
-interface Approach {
-  readonly priors: Priors
-  readonly posterior: Posterior
+/** A posterior that has climbed. */
+interface Approach extends Fitted {
+  /** of the climb that led to it */
+  readonly lowerBounds: readonly number[]
+  /** of all climbs */
+  readonly iterations: number
 }
 
 /** The start that leads to the highest bound, the first of equal ones, and how far it leads. */
-function bestApproach(
-  starts: readonly Approach[],
-  blocks: Blocks,
-  { tolerance, maxIterations }: StopRule,
-): Approach & Pick<Inference, 'lowerBounds'> {
+function bestApproach(starts: readonly Fitted[], blocks: Blocks, { tolerance, maxIterations }: StopRule): Approach {
   const tries = starts.map(({ priors, posterior }) => ({
     priors,
     ...acceleratedInference(blocks, priors, posterior, { tolerance: looseness * tolerance, maxIterations }),
@@ -142,8 +156,72 @@ function bestApproach(
   const best = tries.reduce((a, b) => (bound(b) > bound(a) ? b : a))
   const left = maxIterations - best.lowerBounds.length
   const rest = acceleratedInference(blocks, best.priors, best.posterior, { tolerance, maxIterations: left })
-  return { ...rest, priors: best.priors, lowerBounds: [...best.lowerBounds, ...rest.lowerBounds] }
+  const lowerBounds = [...best.lowerBounds, ...rest.lowerBounds]
+  return { posterior: rest.posterior, priors: best.priors, lowerBounds, iterations: lowerBounds.length }
 }
+
+/** Iterations from two joined modes, before the fit is judged. */
+const joinedIterations = 60
+
+/** What tells how well a posterior explains the rows. */
+interface Judge {
+  /** fine ones: a mode may be narrower than a coarse block */
+  readonly blocks: Blocks
+  readonly grain: Grain
+  readonly rowWeight: number
+}
+
+/** The approach with its superfluous modes joined. */
+function joinedApproach(
+  approach: Approach,
+  coarse: Blocks,
+  judge: Judge,
+  { join, tolerance, maxIterations }: StopRule & { readonly join: number },
+): Approach {
+  if (join === 0) return approach
+  const { rowWeight } = judge
+  const rows = judge.blocks.count.reduce((sum, c) => sum + c, 0) / rowWeight
+  let { iterations } = approach
+  const joined = joinModes(approach, {
+    rowWeight,
+    likelihood: (posterior) => likelihoodOf(posterior, judge),
+    refit: ({ priors, posterior }): Approach => {
+      const most = Math.min(joinedIterations, maxIterations - iterations)
+      const climb = acceleratedInference(coarse, priors, posterior, {
+        tolerance: looseness * tolerance,
+        maxIterations: most,
+      })
+      iterations += climb.lowerBounds.length
+      return { priors, posterior: climb.posterior, lowerBounds: climb.lowerBounds, iterations }
+    },
+    most: join * rows,
+  })
+  return { ...joined, iterations }
+}
+
+/** ln of the density of all rows, each counted once, in the mixture that a posterior is to become. */
+function likelihoodOf(posterior: Posterior, { blocks, grain, rowWeight }: Judge): number {
+  const weights = new Float64Array(posterior.mean.length)
+  stickWeights(posterior, weights)
+  const stds = modeVariances(posterior, grain, rowWeight).map(Math.sqrt)
+  return logLikelihood({ weights, means: posterior.mean, stds }, blocks, grain.width) / rowWeight
+}
+
+/**
+ * How many times each row counts against the priors, 1 at least. Counted once, a row is outweighed in tables of some
+ * hundred rows: a prior as wide as the column widens all modes, and the bound leaves out modes that explain other rows,
+ * because it charges for a parameter what the BIC does, half of the logarithm of the rows (Attias, Inferring parameters
+ * and structure of latent variable models by variational Bayes, UAI 1999). Counted so many times, it charges what AIC
+ * does, 1 nat: w = ln(w rows) / 2. What is too many then, joinModes joins.
+ */
+function rowWeightOf(rows: number): number {
+  let weight = 1
+  for (let step = 0; step < fixedPointSteps; step++) weight = Math.max(1, Math.log(weight * rows) / 2)
+  return weight
+}
+
+/** Each is at least twice as near as the one before. */
+const fixedPointSteps = 50
 
 const largestSpan = 1e308
 
@@ -181,44 +259,20 @@ const standardised = ({ count, value, spread }: Blocks, mean: number, std: numbe
 })
 
 /**
- * The floor of sigma, as a share of the column's resolution: a mode on one value then holds its rows inside of that
- * value's interval.
- */
-const floorPerResolution = 1 / 8
-
-/**
- * Where a column has no resolution, the floor of sigma is 0.1 % of its standard deviation; where it is fine, no less
- * than 0.001 %.
- */
-const continuousFloor = 1e-3
-const leastFloor = 1e-5
-
-/**
- * What is added to every variance by default, in standard deviations squared.
- *
- * @param std of the column, in its unit
- */
-function varianceFloor({ decimals, min, max }: SummarySnapshot, std: number): number {
-  const resolution = 10 ** -decimals
-  // Far from 0 the doubles themselves have few decimals: that is no resolution of the column's.
-  const isContinuous = decimals === mostDecimals || resolution < 1000 * Number.EPSILON * Math.max(max, -min)
-  const floor = isContinuous ? continuousFloor : (floorPerResolution * resolution) / std
-  return Math.min(1, Math.max(leastFloor, floor)) ** 2
-}
-
-/**
  * Priors in standard deviations. An atom's component expects its rows at the atom: the column's own mean and variance,
- * divided by its rows, would still be wide beside a single value.
+ * divided by its rows, would still be wide beside a single value. A regularization that was asked for takes the place
+ * of the floor of sigma.
  */
 const priorsOf = (
   atomOf: Float64Array,
-  atomVariance: number,
-  { weightConcentrationPrior, regularization }: Required<FitSettings>,
+  grain: Grain,
+  { weightConcentrationPrior, regularization }: FitSettings,
 ): Priors => ({
   concentration: weightConcentrationPrior,
-  mean: atomOf.map((atom) => (Number.isNaN(atom) ? 0 : atom)),
+  mean: atomOf.map((atom) => (Number.isNaN(atom) ? anywhere.mean : atom)),
   meanPrecision: 1,
   degrees: 1,
-  covariance: atomOf.map((atom) => (Number.isNaN(atom) ? 1 : atomVariance)),
-  regularization,
+  covariance: atomOf.map((atom) => (Number.isNaN(atom) ? anywhere.covariance : grain.leastVariance)),
+  regularization: regularization ?? 0,
+  ...(regularization === undefined && { leastCovariance: grain.leastVariance + roundingVariance(grain) }),
 })

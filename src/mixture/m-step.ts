@@ -55,6 +55,6 @@ export function mStep(sums: AssignmentSums, priors: Priors, out: Posterior): voi
     meanPrecision[k] = precision
     mean[k] = (priors.meanPrecision * priors.mean[k] + n * xbar) / precision
     degrees[k] = priors.degrees + n
-    covariance[k] = Math.max(scatter / degrees[k], covarianceFloor)
+    covariance[k] = Math.max(scatter / degrees[k], priors.leastCovariance ?? covarianceFloor)
   }
 }

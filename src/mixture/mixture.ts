@@ -100,8 +100,12 @@ export function predictModes(values: Float64Array, terms: ComponentTerms, { orig
  *
  * @param coordinates from z to the column's unit; { origin: 0, unit: 1 } if the inference ran on the values themselves
  */
-export function mixtureOf(inference: Inference, coordinates: Coordinates, facts: ColumnFacts): Mixture {
-  const { posterior, terms, lowerBounds, converged } = inference
+export function mixtureOf(
+  inference: Inference & Partial<Pick<Mixture, 'iterations'>>,
+  coordinates: Coordinates,
+  facts: ColumnFacts,
+): Mixture {
+  const { posterior, terms, lowerBounds, converged, iterations = lowerBounds.length } = inference
   const { unit } = coordinates
   const inUnit = termsInUnit(terms, coordinates)
   const weights = new Float64Array(posterior.mean.length)
@@ -118,7 +122,7 @@ export function mixtureOf(inference: Inference, coordinates: Coordinates, facts:
     terms: inUnit,
     lowerBound: lowerBounds[lowerBounds.length - 1],
     lowerBounds,
-    iterations: lowerBounds.length,
+    iterations,
     converged,
     facts,
     predict: (values) => predictModes(checked(values), terms, coordinates),

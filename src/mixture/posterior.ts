@@ -12,6 +12,8 @@ export interface Priors {
   readonly covariance: Float64Array
   /** added to every component's empirical variance (reg), in the unit of the values squared */
   readonly regularization: number
+  /** least covariance of a component, in the unit of the values squared [1e-280] */
+  readonly leastCovariance?: number
 }
 
 /** The variational posterior of K components; every array has shape (K), in the order of the sticks. */
@@ -29,6 +31,9 @@ export interface Posterior {
   /** inverse of the expected precision (cov), in the unit of the values squared */
   readonly covariance: Float64Array
 }
+
+/** Rows that a component holds; as many as its first stick has seen. */
+export const rowsOf = ({ stickA }: Posterior, k: number): number => stickA[k] - 1
 
 /** A posterior of K components to write into; all zero. */
 export function emptyPosterior(components: number): Posterior {

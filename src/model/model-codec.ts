@@ -25,6 +25,7 @@ interface ModelRecord {
     max_iterations: number
     regularization: number | null
     min_weight: number
+    join: number | null
   }
   seed: number
   lineage: {
@@ -231,6 +232,7 @@ function toModelRecord(model: Model): ModelRecord {
       max_iterations: options.maxIterations,
       regularization: options.regularization ?? null,
       min_weight: options.minWeight,
+      join: options.join ?? null,
     },
     seed: model.seed,
     lineage: {
@@ -297,6 +299,7 @@ function fromModelRecord(record: ModelRecord): Model {
       maxIterations: options.max_iterations,
       ...(options.regularization !== null && { regularization: options.regularization }),
       minWeight: options.min_weight,
+      ...(options.join !== null && { join: options.join }),
     },
     seed: record.seed,
     lineage: {

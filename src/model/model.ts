@@ -9,6 +9,8 @@ export interface ModelOptions {
   readonly maxIterations: number
   /** absent if the recipe chose it for each column */
   readonly regularization?: number
+  /** absent in older models, of which no modes were joined */
+  readonly join?: number
   /** components below are not in the model */
   readonly minWeight: number
 }

@@ -1,7 +1,9 @@
-import { dirname, join } from 'node:path'
+import { access, constants } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
 import { checkTopicParts, defaultModelsTopic, topicNames, valueSubject } from '../config/names.ts'
 import { count, datasetName, flag, limit, listener, listOf, oneOf, ownTopic, text } from '../config/value-rules.ts'
 import { UsageError } from '../errors.ts'
+import { FileUnwritableError } from '../files/file-errors.ts'
 import { matrixFormatOf } from '../files/matrix/matrix-file.ts'
 import {
   type MatrixFormat,
@@ -84,7 +86,7 @@ export function spansFileOf({ file, spansFile }: Pick<ExportMatrixOptions, 'file
 /**
  * Refuses what is known to fail before a topic is read.
  *
- * @throws FileExistsError; UsageError for a file whose ending says no format, and for one that is both
+ * @throws FileExistsError, FileUnwritableError; UsageError for a file whose ending says no format, and for one that is both
  */
 export async function checkMatrixExport(
   options: Pick<ExportMatrixOptions, 'file' | 'spansFile' | 'overwrite' | 'format' | 'categories' | 'leaveOut'>,
@@ -92,13 +94,18 @@ export async function checkMatrixExport(
   const { file, overwrite = false, format, categories = [], leaveOut = [] } = options
   const spansFile = spansFileOf(options)
   if (format === undefined) matrixFormatOf(file)
-  if (file === spansFile)
+  if (resolve(file) === resolve(spansFile))
     throw new UsageError(`${file} cannot be the matrix and what its columns are`, 'Name another file with --spans')
   const both = categories.find((name) => leaveOut.includes(name))
   if (both !== undefined)
     throw new UsageError(`Column "${both}" is to be a category and to be left out`, 'Name it in one list only')
-  await checkTarget(file, overwrite)
-  await checkTarget(spansFile, overwrite)
+  for (const target of [file, spansFile]) {
+    await checkTarget(target, overwrite)
+    // Rather now than when the topic has been read.
+    await access(dirname(resolve(target)), constants.W_OK).catch((cause: NodeJS.ErrnoException) => {
+      throw new FileUnwritableError(target, cause.message, cause)
+    })
+  }
 }
 
 /**

@@ -91,6 +91,7 @@ export const columnsFitChecks = {
       tolerance: inMixture,
       maxIterations: inMixture,
       regularization: inMixture,
+      join: inMixture,
     },
   ),
   minWeight: leastWeight,

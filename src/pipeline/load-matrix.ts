@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { basename } from 'node:path'
 import { type Compression, compressions } from '../batch/batch-header.ts'
 import {
   checkTopicParts,
@@ -14,6 +15,7 @@ import { FileUnreadableError } from '../files/file-errors.ts'
 import { NpyFile } from '../files/matrix/npy-file.ts'
 import { type MatrixKind, matrixKinds, parseSpans, type Spans } from '../files/matrix/spans.ts'
 import { fileFingerprint } from '../files/reading/file-fingerprint.ts'
+import { stageText } from '../observe/report-text.ts'
 import type { LoadReport } from '../stages/load.ts'
 import { call } from './call.ts'
 import { optionChecks } from './check-options.ts'
@@ -22,6 +24,7 @@ import { defaultPartitions } from './defaults.ts'
 import { preparePositions } from './group-positions.ts'
 import { followModels } from './models-topic.ts'
 import { noProgress, type OnProgress } from './progress.ts'
+import { type RunProgress, recordRun } from './record-run.ts'
 import { batchBytesFor, refuseCompacted, topicsBeside } from './row-topics.ts'
 
 export interface LoadMatrixOptions {
@@ -40,6 +43,8 @@ export interface LoadMatrixOptions {
   readonly partitions?: number | undefined
   /** codec of the batches that are written ['none'] */
   readonly compression?: Compression | undefined
+  /** where the load tells how far it is ['vgm.control'] */
+  readonly controlTopic?: string | undefined
   /** of what rare categories become [0] */
   readonly seed?: number | undefined
   readonly onProgress?: OnProgress | undefined
@@ -53,6 +58,7 @@ const checks = optionChecks<LoadMatrixOptions>(
     modelsTopic: ownTopic,
     partitions: count,
     compression: oneOf(compressions),
+    controlTopic: ownTopic,
     seed,
     onProgress: listener<OnProgress>(),
   },
@@ -71,12 +77,27 @@ const checks = optionChecks<LoadMatrixOptions>(
  * @throws InterruptedError when the cluster's signal fires: the same call resumes where it stopped
  */
 export async function loadMatrix(cluster: ClusterSession, options: LoadMatrixOptions): Promise<LoadReport> {
-  return call(checks, cluster, options, loadMatrixFile)
+  return call(checks, cluster, options, loadRecorded)
 }
 
-async function loadMatrixFile(cluster: ClusterSession, options: LoadMatrixOptions): Promise<LoadReport> {
-  const { dataset, as, file, spansFile, compression = 'none', modelsTopic = defaultModelsTopic } = options
-  const { topic = syntheticTopics(dataset).normalized, onProgress = noProgress } = options
+function loadRecorded(cluster: ClusterSession, options: LoadMatrixOptions): Promise<LoadReport> {
+  const { dataset, controlTopic, file } = options
+  const topic = options.topic ?? syntheticTopics(dataset).normalized
+  return recordRun(
+    cluster,
+    { dataset, controlTopic, kind: 'load', name: basename(file) },
+    (run) => loadMatrixFile(cluster, { ...options, topic }, run),
+    (report) => stageText(report, topic),
+  )
+}
+
+async function loadMatrixFile(
+  cluster: ClusterSession,
+  options: LoadMatrixOptions & { readonly topic: string },
+  run: RunProgress,
+): Promise<LoadReport> {
+  const { dataset, as, file, spansFile, topic, compression = 'none', modelsTopic = defaultModelsTopic } = options
+  const { onProgress = noProgress } = options
   const { admin, registry, rows, signal } = cluster
   checkTopicParts([topic, ...topicsBeside(cluster, modelsTopic)])
   const spans = await readSpans(spansFile)
@@ -85,6 +106,8 @@ async function loadMatrixFile(cluster: ClusterSession, options: LoadMatrixOption
   await checkModel(cluster, dataset, modelsTopic, spans, spansFile)
   const matrix = await NpyFile.open(file)
   try {
+    const fingerprint = await fileFingerprint(file)
+    run.about({ subject: fingerprint })
     const partitions = (await admin.topics.partitionCount(topic)) ?? options.partitions ?? defaultPartitions
     await admin.topics.ensureRowTopic({ topic, partitions })
     await refuseCompacted(cluster, topic, 'Name another topic (--topic)')
@@ -99,7 +122,7 @@ async function loadMatrixFile(cluster: ClusterSession, options: LoadMatrixOption
       const [kept] = await rows.keptPositions(group, [place])
       return await loadMatrix({
         matrix,
-        fingerprint: await fileFingerprint(file),
+        fingerprint,
         spans,
         spansFile,
         topic,
@@ -112,7 +135,10 @@ async function loadMatrixFile(cluster: ClusterSession, options: LoadMatrixOption
         nowMs: Date.now(),
         limits: { batchBytes, compression },
         signal,
-        onProgress,
+        onProgress: (done, of) => {
+          run.moved(done, of)
+          onProgress(done, of)
+        },
       })
     } finally {
       await writer.close()

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { suite, test } from 'node:test'
 import { testCluster, uniqueName } from '../cluster/shared-cluster.ts'
 import { TestBroker } from '../kafka/test-broker.ts'
-import { oneLineError, temporaryFolder, vgm } from './run-command.ts'
+import { oneLineError, temporaryFolder, vgm, vgmShared } from './run-command.ts'
 
 /** The magic byte and the schema id, which is another one in another topic. */
 const framing = 5
@@ -23,9 +23,11 @@ function tripsCsv(rows: number): string {
 }
 
 /** Runs a command on the shared cluster; what it prints must be one JSON object. */
-async function json(...args: string[]): Promise<Record<string, unknown>> {
+const json = (...args: string[]) => jsonOf(vgmShared, args)
+
+async function jsonOf(run: typeof vgm, args: readonly string[]): Promise<Record<string, unknown>> {
   const { brokers, registry } = await testCluster()
-  const { code, out, err } = await vgm([...args, '--json', '--brokers', brokers, '--registry', registry])
+  const { code, out, err } = await run([...args, '--json', '--brokers', brokers, '--registry', registry])
   equal(code, 0, err)
   // Load says what it made of the file.
   if (args[0] === 'load') match(err, /^\S+: .*\n( {2}\S+ .*\n)+$/)
@@ -45,7 +47,7 @@ suite('the command line, as a user has it', () => {
     writeFileSync(file, tripsCsv(rows))
     const of = ['--dataset', dataset, '--models-topic', `${dataset}.models`]
     const stage = async (...args: string[]) => {
-      const { rowsIn, rowsOut, deadLetters, seconds, rowsPerSecond } = await json(...args, ...of)
+      const { rowsIn, rowsOut, deadLetters, seconds, rowsPerSecond } = await jsonOf(vgm, [...args, ...of])
       deepEqual(kinds({ seconds, rowsPerSecond }), { seconds: 'number', rowsPerSecond: 'number' })
       return { rowsIn, rowsOut, deadLetters }
     }
@@ -100,9 +102,9 @@ suite('the command line, as a user has it', () => {
     writeFileSync(picture, 'mine')
     const { brokers, registry } = await testCluster()
     const again = ['model', 'show', '--svg', picture, ...of, '--brokers', brokers, '--registry', registry]
-    equal((await vgm(again)).code, 2)
+    equal((await vgmShared(again)).code, 2)
     equal(readFileSync(picture, 'utf8'), 'mine')
-    equal((await vgm([...again, '--overwrite'])).code, 0)
+    equal((await vgmShared([...again, '--overwrite'])).code, 0)
   })
 
   test('load of a ragged CSV names file and line, and loads nothing', async (t) => {
@@ -112,24 +114,24 @@ suite('the command line, as a user has it', () => {
     const { brokers, registry } = await testCluster()
     const environment = { KAFKA_BROKERS: brokers, SCHEMA_REGISTRY_URL: registry }
     const load = ['load', 'ragged.csv', '--dataset', dataset]
-    const refused = await vgm(load, { environment, folder })
+    const refused = await vgmShared(load, { environment, folder })
     equal(refused.code, 1)
     equal(refused.out, '')
     match(refused.err, oneLineError)
     match(refused.err, /ragged\.csv:3: .*--bad-rows/)
-    const collected = await vgm([...load, '--bad-rows', 'bad.csv', '--json'], { environment, folder })
+    const collected = await vgmShared([...load, '--bad-rows', 'bad.csv', '--json'], { environment, folder })
     const { rowsOut, badRows: bad } = JSON.parse(collected.out)
     deepEqual([rowsOut, bad], [2, 1])
     const badRows = () => readFileSync(join(folder, 'bad.csv'), 'utf8')
     match(badRows(), /^line,column,problem,row\n3,/)
-    const again = await vgm([...load, '--bad-rows', 'bad.csv', '--json'], { environment, folder })
+    const again = await vgmShared([...load, '--bad-rows', 'bad.csv', '--json'], { environment, folder })
     equal(JSON.parse(again.out).rowsBefore, 2, again.err)
     match(badRows(), /^line,column,problem,row\n3,/)
-    const lost = await vgm([...load, '--bad-rows', './ragged.csv'], { environment, folder })
+    const lost = await vgmShared([...load, '--bad-rows', './ragged.csv'], { environment, folder })
     equal(lost.code, 2)
     match(lost.err, /ragged\.csv is to hold the bad rows, and it is the file ragged\.csv itself/)
     const verify = ['verify', '--dataset', dataset, '--file', 'ragged.csv', '--bad-rows', 'ragged.csv']
-    match((await vgm(verify, { environment, folder })).err, /it is the file ragged\.csv itself/)
+    match((await vgmShared(verify, { environment, folder })).err, /it is the file ragged\.csv itself/)
     equal(readFileSync(join(folder, 'ragged.csv'), 'utf8'), 'a,b\n1,2\n3\n5,6\n')
   })
 
@@ -143,7 +145,7 @@ suite('the command line, as a user has it', () => {
     await json('normalize', '--until-end', ...of)
     const { brokers, registry } = await testCluster()
     const show = ['dead-letters', 'show', '0/5', ...of, '--brokers', brokers, '--registry', registry]
-    const { code, err, tookMs } = await vgm(show)
+    const { code, err, tookMs } = await vgmShared(show)
     equal(code, 2, err)
     match(err, oneLineError)
     ok(tookMs < 20_000, `took ${tookMs} ms`)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { suite, test } from 'node:test'
 import { testCluster, uniqueName } from '../cluster/shared-cluster.ts'
 import { randomFrom } from '../seeded-random.ts'
-import { temporaryFolder, vgm } from './run-command.ts'
+import { temporaryFolder, vgmShared } from './run-command.ts'
 
 interface Matrix {
   readonly width: number
@@ -29,7 +29,7 @@ suite('vgm export --as ctgan and the way back', () => {
     const dataset = uniqueName('trips')
     const own = ['--dataset', dataset, '--models-topic', `${dataset}.models`]
     const run = async (line: string, code = 0) => {
-      const ended = await vgm([...line.split(' '), ...own], { environment, folder })
+      const ended = await vgmShared([...line.split(' '), ...own], { environment, folder })
       equal(ended.code, code, `vgm ${line}: ${ended.err}`)
       return ended
     }
@@ -75,7 +75,7 @@ suite('vgm export --as ctgan and the way back', () => {
   test('refuses flags that have no place beside it', async (t) => {
     const folder = temporaryFolder(t)
     const refused = async (line: string, message: RegExp) => {
-      const { code, err } = await vgm([...line.split(' '), '--dataset', 'trips'], { folder })
+      const { code, err } = await vgmShared([...line.split(' '), '--dataset', 'trips'], { folder })
       equal(code, 2)
       match(err, message)
     }

@@ -102,6 +102,7 @@ suite('bad usage is refused in one line, with exit code 2', () => {
       ['--concentration=-1', /--concentration .*'-1' is invalid.*above 0/],
       ['--tolerance=-1', /tolerance is -1/],
       ['--tolerance nan', /--tolerance .*'nan' is invalid/],
+      ['--join few', /--join .*'few' is invalid/],
       ['--max-iterations 0', /--max-iterations .*'0' is invalid/],
       ['--min-weight 1', /--min-weight .*'1' is invalid/],
     ] as const)

@@ -198,12 +198,14 @@ suite('model codec', () => {
     notEqual(contentHash(rounded), contentHash(content))
   })
 
-  test('a regularization that was given survives, and counts as content', () => {
+  test('a regularization that was given survives, and what joining modes may cost, and both count as content', () => {
     const content = exampleContent()
-    const given = { ...content, options: { ...content.options, regularization: 1e-6 } }
-    const model: Model = { ...published(), ...given, contentSha256: contentHash(given) }
-    deepEqual(decodeModel(encodeModel(model, 1)), model)
-    notEqual(contentHash(given), contentHash(content))
+    for (const told of [{ regularization: 1e-6 }, { join: 0 }, { join: 1e-4 }]) {
+      const given = { ...content, options: { ...content.options, ...told } }
+      const model: Model = { ...published(), ...given, contentSha256: contentHash(given) }
+      deepEqual(decodeModel(encodeModel(model, 1)), model)
+      notEqual(contentHash(given), contentHash(content))
+    }
   })
 
   test('a column that normalize could not use rightly is refused, as one of JSON is', () => {

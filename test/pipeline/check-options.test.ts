@@ -400,6 +400,7 @@ const cases: readonly Case[] = [
       modelsTopic: topic,
       partitions: count_,
       compression,
+      controlTopic: topic,
       seed,
       onProgress: told,
     },

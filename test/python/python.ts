@@ -35,6 +35,11 @@ export async function testPython(): Promise<FoundPython> {
   return { path }
 }
 
+if (import.meta.main) {
+  const python = await testPython()
+  process.stdout.write(`${'path' in python ? python.path : python.missing}\n`)
+}
+
 function lastLine(text: string): string {
   return text.trimEnd().split('\n').at(-1) ?? ''
 }

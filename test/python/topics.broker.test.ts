@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { before, suite, type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { testCluster, uniqueName } from '../cluster/shared-cluster.ts'
-import { run, temporaryFolder, vgm } from '../commands/run-command.ts'
+import { run, temporaryFolder, vgmShared } from '../commands/run-command.ts'
 import { type FoundPython, testPython } from './python.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -39,7 +39,7 @@ suite('the Python package on a cluster', () => {
       ['fit', '--source', 'raw'],
       ['normalize', '--until-end'],
     ]) {
-      const { code, err } = await vgm([...args, ...of], { environment, folder })
+      const { code, err } = await vgmShared([...args, ...of], { environment, folder })
       equal(code, 0, err)
     }
   }
@@ -57,7 +57,7 @@ suite('the Python package on a cluster', () => {
       ['fit', '--source', 'raw', '--no-promote'],
       ['model', 'alias', '@stable', '2'],
     ]) {
-      const { code, err } = await vgm([...args, ...of], { environment, folder })
+      const { code, err } = await vgmShared([...args, ...of], { environment, folder })
       equal(code, 0, err)
     }
     const given = {

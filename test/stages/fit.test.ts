@@ -235,10 +235,12 @@ suite('stage fit', () => {
       weightConcentrationPrior: 1 / 3,
       tolerance: 1e-7,
       maxIterations: 2000,
+      join: 1e-4,
       minWeight: 0.005,
     })
+    equal((await fitted('scaled', { join: 0 })).join, 0)
     equal((await fitted('scaled', { regularization: 1e-4 })).regularization, 1e-4)
-    const { tolerance, maxIterations, regularization } = await fitted('sklearn')
-    deepEqual([tolerance, maxIterations, regularization], [1e-3, 100, 1e-6])
+    const { tolerance, maxIterations, regularization, join } = await fitted('sklearn')
+    deepEqual([tolerance, maxIterations, regularization, join], [1e-3, 100, 1e-6, undefined])
   })
 })

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { FlowAnswer, Models, Rows, Run } from '../../src/ui/api.ts'
 import { testCluster, uniqueName } from '../cluster/shared-cluster.ts'
-import { temporaryFolder, vgm } from '../commands/run-command.ts'
+import { temporaryFolder, vgmShared } from '../commands/run-command.ts'
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 const withinMs = 60_000
@@ -68,7 +68,7 @@ suite('the dashboard of topics and groups with other names', () => {
       ['sample', ...sampled],
       ['fit', ...sampled],
     ]) {
-      const { code, err } = await vgm([...args, ...of], { environment })
+      const { code, err } = await vgmShared([...args, ...of], { environment })
       equal(code, 0, err)
     }
     const topics = ['--raw-topic', raw, '--normalized-topic', normalized, '--dead-letter-topic', letters]
@@ -122,7 +122,7 @@ suite('the dashboard of topics and groups with other names', () => {
   })
 
   test('names of no data set are refused', async () => {
-    const { code, err } = await vgm([
+    const { code, err } = await vgmShared([
       'ui',
       '--raw-topic',
       'events',

@@ -170,12 +170,17 @@ suite('the dashboard in a browser', { skip: withoutChromium }, () => {
     await inputs.first().waitFor()
     equal(await inputs.first().inputValue(), '30')
     const normalized = await inputs.nth(1).inputValue()
+    // What is shown follows in a turn of its own.
+    const changed = (input: number, from: string) =>
+      page.waitForFunction(`document.querySelectorAll('.converter input')[${input}].value !== '${from}'`)
     await inputs.first().fill('7')
     await inputs.first().press('Tab')
+    await changed(1, normalized)
     const mode = await page.locator('.converter select').inputValue()
     ok(mode !== '')
     await inputs.nth(1).fill('0')
     await inputs.nth(1).press('Tab')
+    await changed(0, '7')
     ok(Math.abs(Number(await inputs.first().inputValue()) - 7) < 5)
     ok(normalized !== '0')
     await page.context().close()

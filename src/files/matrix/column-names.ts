@@ -1,12 +1,14 @@
-import type { Span, Spans } from './spans.ts'
+import type { Span, SpanEncoding } from './spans.ts'
 
 /**
  * Names of the columns of a matrix in formats that have them.
  *
- * @example columnNames(spans) // ['delay', 'delay.mode.0', 'delay.mode.1', 'origin=RDU', 'origin=JFK', 'origin (null)']
+ * @example columnNames(spans, 'one-hot') // ['delay', 'delay.mode.0', 'delay.mode.1', 'origin=RDU', 'origin=JFK', 'origin (null)']
  */
-export function columnNames({ spans }: Pick<Spans, 'spans'>): string[] {
-  return spans.flatMap((span) => (span.fileWidth === span.width ? placeNames(span) : [indexName(span)]))
+export function columnNames(spans: readonly Span[], encoding: SpanEncoding): string[] {
+  return spans.flatMap((span) =>
+    span.activation === 'softmax' && encoding === 'index' ? [indexName(span)] : placeNames(span),
+  )
 }
 
 function placeNames({ column, kind, width, categories = [], rareAt, nullAt }: Span): string[] {

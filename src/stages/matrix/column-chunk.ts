@@ -1,5 +1,5 @@
 /** Rows of a chunk. */
-export const chunkRows = 16_384
+export const chunkRows = 4_096
 
 /** Stands for null among modes. */
 export const nullMode = 255

@@ -240,7 +240,7 @@ async function writeRows(
 
 /** Chunks that are in memory at once, while their columns are written. */
 const groupBytes = 64 * 1024 * 1024
-const groupChunks = { parquet: 64, arrow: 4 } as const
+const groupChunks = { parquet: 256, arrow: 16 } as const
 
 async function writeColumns(
   { encoding, format, signal, onProgress }: ExportMatrixOptions & { readonly format: keyof typeof groupChunks },
@@ -248,7 +248,7 @@ async function writeColumns(
   layout: MatrixLayout,
   path: string,
 ): Promise<void> {
-  const writer = await createColumns(format, path, columnNames(layout))
+  const writer = await createColumns(format, path, columnNames(layout.spans, encoding))
   try {
     let done = 0
     for (const group of groupsOf(chunks.chunks, groupChunks[format])) {

@@ -3,12 +3,14 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { suite, type TestContext, test } from 'node:test'
 import { Ajv } from 'ajv'
 import { fileSchema } from '../../../scripts/docs/json-schemas.ts'
+import { openDatabase } from '../../../src/files/database.ts'
 import { NpyFile } from '../../../src/files/matrix/npy-file.ts'
 import { parseSpans, type Spans } from '../../../src/files/matrix/spans.ts'
 import { Normalizer } from '../../../src/mixture/normalizer.ts'
 import type { Model } from '../../../src/model/model.ts'
 import type { ExportMatrixOptions } from '../../../src/stages/matrix/export-matrix.ts'
 import { temporaryFolder } from '../../files/temporary-folder.ts'
+import { SeededDraw } from '../../seeded-random.ts'
 import {
   exampleRows,
   exported,
@@ -149,6 +151,30 @@ suite('a training matrix', () => {
     assertAlike(whole, ctganMatrix(rows, inMatrix, model, 0.99))
     deepEqual([fileWidth, width], [10, whole[0].length])
   })
+
+  for (const encoding of ['one-hot', 'index'] as const)
+    test(`has the same numbers in Parquet, in named columns, with the encoding ${encoding}`, async (t) => {
+      const rows = exampleRows(18_000)
+      const { folder } = await exportRows(t, rows, { encoding })
+      await exportRows(t, rows, {
+        encoding,
+        format: 'parquet',
+        file: `${folder}/matrix.parquet`,
+        spansFile: `${folder}/spans.json`,
+        overwrite: true,
+      })
+      const { fileFormat, rows: count } = spansOf(folder)
+      deepEqual([fileFormat, count], ['parquet', 18_000])
+      const database = await openDatabase()
+      t.after(() => database.close())
+      const reader = await database.connection.runAndReadAll(`FROM '${folder}/matrix.parquet'`)
+      const [names, from, to] =
+        encoding === 'index'
+          ? [['age', 'age.mode', 'age.null', 'same', 'same.mode', 'member', 'size'], -7, undefined]
+          : [['age.present', 'age.null', 'same', 'same.mode.0'], -9, -5]
+      deepEqual(reader.columnNames().slice(from, to), names)
+      deepEqual(reader.getRowsJS(), await matrixOf(folder))
+    })
 
   test('has numbers as categories where they are named, modelled ones too, and leaves columns out', async (t) => {
     const rows = exampleRows(3_000)
@@ -317,6 +343,29 @@ suite('a training matrix', () => {
         0.99,
       ),
     )
+  })
+
+  test('damaged rows are refused or are rows of the matrix: none ends the export in another way', async (t) => {
+    const rows = exampleRows(1_000)
+    const model = modelOf(rows, fields, modelled)
+    const { schema, values } = normalizedRows(rows, fields, model)
+    const draw = new SeededDraw(11)
+    const damaged = values.map((value) => {
+      const bytes = Buffer.from(value ?? '')
+      bytes[1 + draw.below(bytes.length - 1)] ^= 1 << draw.below(8)
+      return draw.unit() < 0.2 ? bytes.subarray(0, 1 + draw.below(bytes.length)) : bytes
+    })
+    const log = await topicOf([[{ id: 1, values: damaged }]])
+    const folder = temporaryFolder(t)
+    const { rowsOut, skipped } = await exported(log, { 1: schema }, [model], folder, { skipsUnreadable: true })
+    equal(rowsOut + skipped, 1_000)
+    ok(skipped > 300 && rowsOut > 300, `${skipped} refused, ${rowsOut} not`)
+    const { spans } = spansOf(folder)
+    const matrix = await matrixOf(folder)
+    equal(matrix.length, rowsOut)
+    for (const row of matrix) ok(row.every(Number.isFinite))
+    // Categories of rows that were refused have no place.
+    for (const { counts = [], kind } of spans) ok(kind !== 'category' || counts.every((count) => count > 0))
   })
 
   test('refuses columns that there are not, and categories that are none', async (t) => {
