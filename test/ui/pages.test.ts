@@ -142,6 +142,20 @@ suite('the dashboard in a browser', { skip: withoutChromium }, () => {
     await page.context().close()
   })
 
+  test('a command is copied, also where the browser gives no clipboard', async () => {
+    const page = await open('/d/none/models')
+    const button = page.getByRole('button', { name: 'Copy the command' })
+    await button.click()
+    await page.getByText('Copied', { exact: true }).waitFor()
+    await page.getByText('Copied', { exact: true }).waitFor({ state: 'detached' })
+    await page.evaluate(`Object.defineProperty(navigator, 'clipboard', { value: undefined })`)
+    await button.click()
+    await page.getByText('Copied', { exact: true }).waitFor()
+    equal(await page.evaluate(`document.querySelectorAll('textarea').length`), 0)
+    deepEqual(problems, [])
+    await page.context().close()
+  })
+
   test('keys go to pages, find, and walk', async () => {
     const page = await open('/d/trips/flow')
     await page.keyboard.press('g')
