@@ -347,7 +347,11 @@ const useSomething = `function (which, how) {
   const element = seen[Math.floor(which * seen.length)]
   if (element === undefined) return
   if (element.matches('select')) element.selectedIndex = Math.floor(how * element.options.length)
-  else if (element.matches('input') && how < 0.7) element.value = ['', '-1', '1e40', '12', 'fare', '<b>'][Math.floor(how * 8)] ?? '0'
+  else if (element.matches('input') && how < 0.7) {
+    // A browser lets nobody type a text into a field for numbers, and notes it of a script.
+    const texts = element.type === 'number' ? ['', '-1', '1e40', '12'] : ['', '-1', '1e40', '12', 'fare', '<b>']
+    element.value = texts[Math.floor(how * 8)] ?? '0'
+  }
   else return element.dispatchEvent(new MouseEvent('click', { bubbles: true, cancelable: true, clientX: 900 * how, clientY: 400 }))
   for (const kind of ['input', 'change']) element.dispatchEvent(new Event(kind, { bubbles: true }))
 }`
