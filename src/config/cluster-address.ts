@@ -1,4 +1,6 @@
-import { findLocalCluster } from '../cluster/local-cluster.ts'
+import { ClusterStartError } from '../cluster/errors.ts'
+import { type LocalClusterStatus, localClusterStatus } from '../cluster/local-cluster.ts'
+import { untilReady } from '../cluster/readiness.ts'
 import { UsageError } from '../errors.ts'
 import { type ClusterAccess, clusterAccess, namedSecurityFlags, noAccess } from './cluster-access.ts'
 import type { SecurityFlags } from './security-options.ts'
@@ -47,13 +49,30 @@ export async function clusterAddress({
       'Name it with --brokers (KAFKA_BROKERS) and --registry (SCHEMA_REGISTRY_URL); the cluster of "vgm ' +
         'up" has no TLS or login',
     )
-  const local = await findLocalCluster()
+  const local = await localCluster()
   if (local === undefined)
     throw new UsageError(
       'No cluster is named, and none of "vgm up" is running',
       'Start one with "vgm up", or name one with --brokers (KAFKA_BROKERS) and --registry (SCHEMA_REGISTRY_URL)',
     )
   return { brokers: parseBrokers(local.brokers), registry: local.registry, access: noAccess, positionsTopic }
+}
+
+/** A busy machine may take seconds for an answer: only a cluster whose processes have ended is none. */
+const localPatienceMs = 15_000
+
+/** @throws ClusterStartError if it does not answer in time */
+async function localCluster(): Promise<LocalClusterStatus | undefined> {
+  let status: LocalClusterStatus | undefined
+  const isKnown = async () => {
+    status = await localClusterStatus()
+    return status?.alive !== false
+  }
+  if (await untilReady(isKnown, { timeoutMs: localPatienceMs })) return status
+  throw new ClusterStartError(
+    `The cluster of "vgm up" does not answer at ${status?.brokers} or ${status?.registry}`,
+    'Try again if the machine is busy; else run "vgm down", then "vgm up"',
+  )
 }
 
 function parseBrokers(text: string): string[] {

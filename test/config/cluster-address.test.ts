@@ -1,0 +1,59 @@
+import { deepEqual, equal, rejects } from 'node:assert/strict'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer as createHttpServer } from 'node:http'
+import { type AddressInfo, createServer, type Server } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { suite, type TestContext, test } from 'node:test'
+import { claimState } from '../../src/cluster/state-file.ts'
+import { clusterAddress } from '../../src/config/cluster-address.ts'
+import { identifyProcess } from '../../src/embedded/process-identity.ts'
+
+/** Size, correlation id 1, one broker. */
+const metadata = Buffer.from('00000008' + '00000001' + '00000001', 'hex')
+
+async function portOf(t: TestContext, server: Server): Promise<number> {
+  server.listen(0, '127.0.0.1')
+  t.after(() => server.close())
+  await once(server, 'listening')
+  return (server.address() as AddressInfo).port
+}
+
+/** No state but what the test writes. */
+function ownState(t: TestContext): void {
+  const before = process.env.XDG_STATE_HOME
+  const folder = mkdtempSync(join(tmpdir(), 'vgm-state-'))
+  process.env.XDG_STATE_HOME = folder
+  t.after(() => {
+    if (before === undefined) delete process.env.XDG_STATE_HOME
+    else process.env.XDG_STATE_HOME = before
+    rmSync(folder, { recursive: true })
+  })
+}
+
+suite('the cluster that no flag names', () => {
+  test('is none if none has been started', async (t) => {
+    ownState(t)
+    await rejects(clusterAddress({}), { code: 'VGM_USAGE', message: /none of "vgm up" is running/ })
+  })
+
+  test('is waited for while it is too busy to answer', async (t) => {
+    ownState(t)
+    let asked = 0
+    const broker = createServer((socket) => {
+      // The first time it hangs up, as a port does whose process has not come to it.
+      if (++asked === 1) socket.destroy()
+      else socket.write(metadata)
+      socket.on('error', () => undefined)
+    })
+    const registry = createHttpServer((_, response) => response.end('[]'))
+    const brokers = `127.0.0.1:${await portOf(t, broker)}`
+    const registryUrl = `http://127.0.0.1:${await portOf(t, registry)}`
+    const supervisor = identifyProcess(process.pid)!
+    claimState({ kind: 'jvm', brokers, registry: registryUrl, startedAtMs: Date.now(), supervisor })
+    const address = await clusterAddress({})
+    deepEqual([address.brokers, address.registry], [[brokers], registryUrl])
+    equal(asked, 2)
+  })
+})
