@@ -49,7 +49,7 @@ const unit = files.filter((file) => ![...broker, ...jvm, ...faults, ...docker, .
  */
 const together = [
   ...['avro', 'batch', 'docs', 'drawing', 'drift', 'embedded/core', 'embedded/protocol', 'embedded/registry'],
-  ...['mixture', 'model', 'rows'],
+  ...['model', 'rows'],
 ]
 /** Begun first, so that none of them is left alone at the end. */
 const longest = ['ui/pages', 'kafka/protocol-model', 'mixture', 'files/reading']

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import numpy as np
 import pytest
 
-from vgm_stream import MatrixError, Model, VgmTransformer, fit_ctgan
+from vgm_stream import MatrixError, Model, VgmTransformer, fit_ctgan, sample_matrix
 
 TABLE = {
     "delay": [i % 300 - 50 for i in range(600)],
@@ -23,9 +22,8 @@ class DataTransformer:
 
 
 def random_state(function: Any) -> Any:
-    """As ctgan wraps its functions."""
+    """As ctgan wraps its functions: their own names are lost."""
 
-    @functools.wraps(function)
     def wrapper(*args: Any, **options: Any) -> Any:
         return function(*args, **options)
 
@@ -55,6 +53,10 @@ def test_a_synthesizer_trains_on_the_matrix_as_it_is(model: Model) -> None:
     assert synthesizer.info == transformer.output_info_list and synthesizer.width == matrix.shape[1]
     assert list(synthesizer.sample(3)["origin"]) == ["a", "b", "a"]
     assert synthesizer._transformer is transformer
+    assert np.array_equal(sample_matrix(synthesizer, 3), matrix[:3])
+    assert synthesizer._transformer is transformer
+    with pytest.raises(MatrixError, match="StandIn has no transformer of ours"):
+        sample_matrix(StandIn(), 3)
     with pytest.raises(AssertionError, match="not to be used"):
         StandIn().fit(matrix)
 
@@ -77,11 +79,7 @@ def test_what_cannot_be_trained_on_is_refused(model: Model) -> None:
     with pytest.raises(MatrixError, match=r"not \(rows, 8\)"):
         fit_ctgan(StandIn(), np.zeros((3, 7), np.float32), transformer)
 
-    class Other:
-        def fit(self) -> None:
-            pass
-
-    Other.fit = eval("lambda self: None", {})  # type: ignore[method-assign]
+    Other = type("Other", (), {"fit": lambda self: None, "__module__": "json"})
     with pytest.raises(MatrixError, match="Other makes its transformer in another way"):
         fit_ctgan(Other(), transformer.transform(TABLE), transformer)
 
@@ -95,3 +93,6 @@ def test_ctgan_itself(model: Model, kind: str) -> None:
     rows = synthesizer.sample(50)
     assert list(rows.columns) == ["delay", "price", "origin"] and len(rows) == 50
     assert rows["delay"].dtype.kind == "i" and set(rows["origin"]) <= {"a", "b"}
+    sampled = sample_matrix(synthesizer, 50)
+    assert sampled.shape == (50, matrix.shape[1]) and sampled.dtype == np.float32
+    assert list(transformer.inverse_transform(sampled).columns) == list(rows.columns)

@@ -8,7 +8,7 @@ import os
 import numpy as np
 import pytest
 
-from vgm_stream import MatrixError, Model, TopicError, VgmTransformer, read_rows
+from vgm_stream import MatrixError, Model, TopicError, VgmTransformer, open_matrix, read_rows
 
 GIVEN = json.loads(os.environ.get("VGM_TOPIC", "null"))
 
@@ -71,6 +71,29 @@ def test_the_values_of_the_topic_are_those_of_the_raw_rows(model: Model) -> None
         values = normalized.column(f"{name}_value").to_numpy()
         assert np.array_equal(found.modes, modes)
         assert np.array_equal(found.values.view(np.uint64)[modes >= 0], values.view(np.uint64)[modes >= 0])
+
+
+def test_the_matrix_of_an_export_is_that_of_its_rows(model: Model) -> None:
+    matrix = open_matrix(GIVEN["spans"])
+    assert np.array_equal(open_matrix(GIVEN["places"]), matrix)
+    transformer = VgmTransformer.from_spans(GIVEN["spans"], model)
+    rows = read_rows(GIVEN["parquet"], model)
+    assert np.array_equal(np.concatenate(list(rows.batches(transformer, 500))), matrix)
+    discrete = [column.name for column in transformer.spans.columns if column.is_discrete]
+    own = VgmTransformer(model).fit(rows, discrete)
+    assert own.output_info_list == transformer.output_info_list
+    assert np.array_equal(np.concatenate(list(rows.batches(own, 500))), matrix)
+
+
+def test_generated_rows_are_those_that_the_product_restores() -> None:
+    import pandas
+
+    restored = pandas.read_parquet(f"{GIVEN['synthetic']}.parquet")
+    back = VgmTransformer.from_spans(GIVEN["spans"]).inverse_transform(np.load(f"{GIVEN['synthetic']}.npy"))
+    for name in back:
+        # Partitions give them in another order.
+        one, other = (sorted(map(repr, frame[name].where(frame[name].notna(), None))) for frame in (back, restored))
+        assert one == other, name
 
 
 def test_another_topic_or_version_is_refused(at: dict[str, object], model: Model) -> None:

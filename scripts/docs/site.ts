@@ -31,6 +31,7 @@ export function readPages(): Map<string, Page> {
     'bench/README.md',
     'helm/vgm/README.md',
     'python/README.md',
+    'examples/ctgan/README.md',
   ]
   const all = [...files, ...globSync('docs/*.md', { cwd: root }).sort()]
   return new Map(all.map((file) => [file, readPage(file)]))

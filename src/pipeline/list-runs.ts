@@ -127,7 +127,7 @@ function runOf(
       done: all === undefined ? undefined : all - lag.total,
       of: all,
       secondsLeft: isOver ? undefined : lag.secondsLeft,
-      result: [result, ...(lag.total === 0 ? [] : [`${count(lag.total)} offsets to go`])].filter(Boolean).join(', '),
+      result: result !== '' || all !== undefined ? result : `${count(lag.total)} offsets to go`,
     }
   }
   const file = kind === 'load' ? files.find((each) => each.file === subject) : undefined

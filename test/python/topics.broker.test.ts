@@ -13,7 +13,7 @@ const modelsTopic = `${dataset}.models`
 
 /** Fares with nulls, counts and texts: what people load. */
 function rides(): string {
-  const rows = Array.from({ length: 3_000 }, (_, i) => {
+  const rows = Array.from({ length: 12_000 }, (_, i) => {
     const fare = i % 11 === 4 ? '' : ((i * 7919) % 10_007) / 100 + (i % 3 === 0 ? 40 : 0)
     return `${fare},${(i * 31) % 7},${(((i * 104_729) % 9_973) - 5_000) / 8},${['card', 'cash', ''][i % 3]},id-${i}`
   })
@@ -31,28 +31,36 @@ suite('the Python package on a cluster', () => {
     environment = { KAFKA_BROKERS: brokers, SCHEMA_REGISTRY_URL: registry, VGM_MODELS_TOPIC: modelsTopic }
   })
 
-  /** The rows loaded, fitted and normalized. */
-  async function prepared(folder: string): Promise<void> {
+  /** Rows loaded, fitted, normalized, generated anew and restored: what examples/ctgan does. */
+  async function circle(folder: string, path: string): Promise<void> {
     writeFileSync(join(folder, 'rides.csv'), rides())
-    for (const args of [
-      ['load', 'rides.csv', '--partitions', '2', '--key', 'ride', '--types', 'delta:DOUBLE'],
-      ['fit', '--source', 'raw'],
-      ['normalize', '--until-end'],
-    ]) {
-      const { code, err } = await vgmShared([...args, ...of], { environment, folder })
-      equal(code, 0, err)
-    }
+    const args = ['rides.csv', '--dataset', dataset, '--generator', 'stand-in', '--rows', '2000', '--leave-out', 'ride']
+    const { code, out, err } = await run(path, [join(root, 'examples/ctgan/circle.py'), ...args], {
+      environment: {
+        ...environment,
+        VGM: `${process.execPath} --disable-warning=TimeoutNegativeWarning ${join(root, 'src/main.ts')}`,
+        PYTHONPATH: join(root, 'python/src'),
+      },
+      folder,
+    })
+    equal(code, 0, err)
+    const { rows, ours } = JSON.parse(out)
+    equal(rows.synthetic, 2_000)
+    ok(Math.max(...Object.values<number>(ours.ks), ...Object.values<number>(ours.tv)) < 0.1, out)
   }
 
-  test('reads models and rows of topics and files, and the lines of its README give a training batch', async (t) => {
+  test('reads models, rows and matrices, restores as the product does, and its README gives a training batch', async (t) => {
     if ('missing' in python) return t.skip(python.missing)
+    const extras = 'import pandas, pyarrow, confluent_kafka.schema_registry.avro'
+    const found = await run(python.path, ['-c', extras])
+    if (found.code !== 0) return t.skip(found.err.trimEnd().split('\n').at(-1))
     const folder = temporaryFolder(t)
-    await prepared(folder)
+    await circle(folder, python.path)
     await readme(t, folder, python.path)
     // Other versions, so that the current one is not the one of the rows.
     for (const args of [
       ['export', 'rows.parquet'],
-      ['export', '--stage', 'raw', 'raw.parquet'],
+      ['export', '--as', 'ctgan', '--indices', 'places.parquet', '--spans', 'places.json', '--leave-out', 'ride'],
       ['model', 'export', 'model.json'],
       ['fit', '--source', 'raw', '--no-promote'],
       ['model', 'alias', '@stable', '2'],
@@ -63,7 +71,16 @@ suite('the Python package on a cluster', () => {
     const given = {
       ...{ brokers: environment.KAFKA_BROKERS, registry: environment.SCHEMA_REGISTRY_URL, dataset, modelsTopic },
       ...{ topic: `${dataset}.normalized`, rawTopic: `${dataset}.raw`, discrete: ['payment', 'people'] },
-      ...{ model: join(folder, 'model.json'), parquet: join(folder, 'rows.parquet'), raw: join(folder, 'raw.parquet') },
+      ...{
+        model: join(folder, 'model.json'),
+        parquet: join(folder, 'rows.parquet'),
+        raw: join(folder, 'real.parquet'),
+      },
+      ...{
+        places: join(folder, 'places.json'),
+        spans: join(folder, 'spans.json'),
+        synthetic: join(folder, 'synthetic'),
+      },
     }
     const { code, out, err } = await run(python.path, ['-m', 'pytest', '-q', '-ra', 'tests/test_topic.py'], {
       environment: {
@@ -111,7 +128,7 @@ suite('the Python package on a cluster', () => {
     const { code, out, err } = await run(join(venv, 'bin/python'), ['-c', program], at)
     equal(code, 0, err)
     const batches = out.trimEnd().split('\n')
-    equal(batches.length, 6, '3,000 rows in batches of 500')
+    equal(batches.length, 24, '12,000 rows in batches of 500')
     ok(
       batches.every((line) => /^\(500, \d+\) float32$/.test(line)),
       out,

@@ -5,7 +5,7 @@ What needs an extra is in a module of its own: ``vgm_stream.topic`` (confluent-k
 
 from .batches import Batches, open_matrix, read_matrix
 from .column import Column, Normalized
-from .ctgan import fit_ctgan
+from .ctgan import fit_ctgan, sample_matrix
 from .errors import MatrixError, MissingPackageError, ModelError, TopicError, ValuesError, VgmError
 from .mixtures import import_column, import_model, to_rdt, to_sklearn
 from .model import Model
@@ -40,6 +40,7 @@ __all__ = [
     "open_matrix",
     "read_matrix",
     "read_rows",
+    "sample_matrix",
     "to_rdt",
     "to_sklearn",
 ]

@@ -180,8 +180,8 @@ class Column:
         distance = np.empty_like(x)
         score = np.empty_like(x)
         is_better = np.empty(x.shape, np.bool_)
-        np.subtract(x, self.mean[0], out=out)
-        modes[:] = 0
+        place = np.empty(x.shape, np.uint8)
+        mode = np.zeros(x.shape, np.uint8)
         for k in range(self.modes):
             # The order of operations decides near boundaries: offset - 0.5 * precision * d * d, from left to right.
             np.subtract(x, self.mean[k], out=distance)
@@ -189,10 +189,13 @@ class Column:
             np.multiply(score, distance, out=score)
             np.subtract(self.offset[k], score, out=score)
             np.greater(score, best, out=is_better)
-            np.copyto(best, score, where=is_better)
-            np.copyto(out, distance, where=is_better)
-            np.copyto(modes, np.int16(k), where=is_better)
-        np.divide(out, self._scale[modes], out=out)
+            np.maximum(score, best, out=best)
+            # Each k is above those before it: a maximum takes a fifth of the time of a copy where is_better.
+            np.multiply(is_better.view(np.uint8), np.uint8(k), out=place)
+            np.maximum(mode, place, out=mode)
+        modes[:] = mode
+        np.subtract(x, self.mean[mode], out=out)
+        np.divide(out, self._scale[mode], out=out)
 
     def _drawn(self, x: Doubles, uniforms: Doubles, out: Doubles, modes: Modes) -> None:
         distance = x[:, np.newaxis] - self.mean

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
+import sys
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .errors import MatrixError
-from .spans import SpanInfo
+from .spans import Matrix
 from .transformer import VgmTransformer
 
 Synthesizer = TypeVar("Synthesizer")
@@ -29,12 +29,7 @@ def fit_ctgan(synthesizer: Synthesizer, matrix: NDArray[Any], transformer: VgmTr
             f"The matrix has shape {matrix.shape}, not (rows, {transformer.output_dimensions})",
             "Give a matrix with rows, and the transformer of its spans",
         )
-    names = inspect.unwrap(type(synthesizer).fit).__globals__  # type: ignore[attr-defined]
-    if "DataTransformer" not in names:
-        raise MatrixError(
-            f"{type(synthesizer).__name__} makes its transformer in another way",
-            "Give a CTGAN or TVAE of the package ctgan",
-        )
+    names = _names_of_fit(synthesizer)
     ready = _ReadyMatrix(matrix, transformer)
     original = names["DataTransformer"]
     names["DataTransformer"] = lambda *_, **__: ready
@@ -49,23 +44,65 @@ def fit_ctgan(synthesizer: Synthesizer, matrix: NDArray[Any], transformer: VgmTr
     return synthesizer
 
 
-class _ReadyMatrix:
+def _names_of_fit(synthesizer: Any) -> dict[str, Any]:
+    """The names of the module whose class has the synthesizer's ``fit``."""
+    owner = next((kind for kind in type(synthesizer).__mro__ if "fit" in vars(kind)), type(synthesizer))
+    names = vars(sys.modules[owner.__module__])
+    if "DataTransformer" not in names:
+        raise MatrixError(
+            f"{type(synthesizer).__name__} makes its transformer in another way",
+            "Give a CTGAN or TVAE of the package ctgan",
+        )
+    return names
+
+
+def sample_matrix(synthesizer: Any, rows: int) -> Matrix:
+    """Rows that a synthesizer of ``fit_ctgan`` makes, as a matrix: what ``vgm load --as ctgan`` takes.
+
+    ``synthesizer.sample`` gives the same rows as a table.
+    """
+    found = [name for name, value in vars(synthesizer).items() if isinstance(value, VgmTransformer)]
+    if len(found) != 1:
+        raise MatrixError(f"{type(synthesizer).__name__} has no transformer of ours", "Train it with fit_ctgan first")
+    (name,) = found
+    transformer = getattr(synthesizer, name)
+    setattr(synthesizer, name, _AsMatrix(transformer))
+    try:
+        matrix: Matrix = synthesizer.sample(rows)
+        return matrix
+    finally:
+        setattr(synthesizer, name, transformer)
+
+
+class _Layout:
+    """The layout of a transformer, for what stands in for one."""
+
+    def __init__(self, transformer: VgmTransformer) -> None:
+        self._spans = transformer.spans
+        self.output_info_list = transformer.output_info_list
+        self.output_dimensions = transformer.output_dimensions
+
+
+class _AsMatrix(_Layout):
+    """Leaves a matrix what it is, but for the noise that TVAE adds to values."""
+
+    def inverse_transform(self, data: NDArray[Any], sigmas: NDArray[Any] | None = None) -> Matrix:
+        out = np.array(data, dtype=np.float32)
+        for span in self._spans.spans:
+            if sigmas is not None and span.kind == "value":
+                out[:, span.start] = np.random.normal(out[:, span.start], float(sigmas[span.start]))
+        return out
+
+
+class _ReadyMatrix(_Layout):
     """A transformer whose work is done."""
 
     def __init__(self, matrix: NDArray[Any], transformer: VgmTransformer) -> None:
+        super().__init__(transformer)
         self._matrix = matrix
-        self._transformer = transformer
 
     def fit(self, *_: Any) -> None:
         pass
 
     def transform(self, _: Any) -> NDArray[Any]:
         return self._matrix
-
-    @property
-    def output_info_list(self) -> list[list[SpanInfo]]:
-        return self._transformer.output_info_list
-
-    @property
-    def output_dimensions(self) -> int:
-        return self._transformer.output_dimensions

@@ -32,16 +32,35 @@ export function Command({ text }: { text: string }) {
 }
 
 export function Copy({ text, label, children }: { text: () => string; label: string; children?: Child }) {
-  const [isDone, setDone] = useState(false)
+  const [told, setTold] = useState<string | undefined>(undefined)
   useEffect(() => {
-    if (!isDone) return
-    const timer = setTimeout(() => setDone(false), 1_500)
+    if (told === undefined) return
+    const timer = setTimeout(() => setTold(undefined), 1_500)
     return () => clearTimeout(timer)
-  }, [isDone])
-  const copy = () => void navigator.clipboard.writeText(text()).then(() => setDone(true))
+  }, [told])
+  const copy = () => void isCopied(text()).then((isDone) => setTold(isDone ? 'Copied' : 'Not copied'))
   return html`<button type="button" class="quiet" aria-label=${label} onClick=${copy}>${
-    isDone ? 'Copied' : (children ?? 'Copy')
+    told ?? children ?? 'Copy'
   }</button>`
+}
+
+/** A browser gives no clipboard to a page that came without TLS from another machine, and none without the focus. */
+async function isCopied(text: string): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(text)
+    return true
+  } catch {
+    const before = document.activeElement
+    const area = document.createElement('textarea')
+    area.value = text
+    area.className = 'sr'
+    document.body.append(area)
+    area.select()
+    const isDone = document.execCommand('copy')
+    area.remove()
+    if (before instanceof HTMLElement) before.focus()
+    return isDone
+  }
 }
 
 /** Hands a text over as a file. */

@@ -104,7 +104,7 @@ async function exportRows(
 
 suite('a training matrix', () => {
   test('is what ctgan gives: nulls, integers, constants, texts, booleans and enums', async (t) => {
-    const rows = exampleRows(20_000)
+    const rows = exampleRows(9_000)
     const { folder, report, model } = await exportRows(t, rows)
     assertAlike(await matrixOf(folder), ctganMatrix(rows, inMatrix, model, 0.99))
     const spans = spansOf(folder)
@@ -116,14 +116,14 @@ suite('a training matrix', () => {
         'size category softmax',
       ],
     )
-    deepEqual([spans.rows, report.rowsOut, spans.model.version, spans.encoding], [20_000, 20_000, 3, 'one-hot'])
+    deepEqual([spans.rows, report.rowsOut, spans.model.version, spans.encoding], [9_000, 9_000, 3, 'one-hot'])
     deepEqual(
       spans.leftOut.map(({ column }) => column),
       ['at', 'code', 'tags'],
     )
     deepEqual(readdirSync(folder).sort(), ['matrix.npy', 'spans.json'])
     const sums = spans.spans.flatMap(({ counts }) => (counts === undefined ? [] : [counts.reduce((a, b) => a + b, 0)]))
-    deepEqual(new Set(sums), new Set([20_000]))
+    deepEqual(new Set(sums), new Set([9_000]))
   })
 
   test('has a header that NumPy reads: padded to 64 bytes, with the shape', async (t) => {
@@ -154,7 +154,7 @@ suite('a training matrix', () => {
 
   for (const encoding of ['one-hot', 'index'] as const)
     test(`has the same numbers in Parquet, in named columns, with the encoding ${encoding}`, async (t) => {
-      const rows = exampleRows(18_000)
+      const rows = exampleRows(5_000)
       const { folder } = await exportRows(t, rows, { encoding })
       await exportRows(t, rows, {
         encoding,
@@ -164,7 +164,7 @@ suite('a training matrix', () => {
         overwrite: true,
       })
       const { fileFormat, rows: count } = spansOf(folder)
-      deepEqual([fileFormat, count], ['parquet', 18_000])
+      deepEqual([fileFormat, count], ['parquet', 5_000])
       const database = await openDatabase()
       t.after(() => database.close())
       const reader = await database.connection.runAndReadAll(`FROM '${folder}/matrix.parquet'`)
