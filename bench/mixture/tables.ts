@@ -2,7 +2,7 @@
  * The default recipe beside scikit-learn on the numeric columns of R's data sets: held-out likelihood, in Markdown.
  *
  *     node bench/mixture/tables.ts                   # an hour on one core, of which ours takes three minutes
- *     node bench/mixture/tables.ts --splits 1 --options '{"join": 0}'
+ *     node bench/mixture/tables.ts --splits 1 --max-rows 2000 --options '{"join": 0}'
  */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -17,6 +17,7 @@ const { values: flags } = parseArgs({
   options: {
     splits: { type: 'string', default: '5' },
     'min-rows': { type: 'string', default: '600' },
+    'max-rows': { type: 'string', default: '200000' },
     options: { type: 'string', default: '{}' },
     worst: { type: 'string', default: '10' },
   },
@@ -51,7 +52,14 @@ function unseenOf({ file }: Split): Float64Array {
 const folder = mkdtempSync(join(tmpdir(), 'vgm-tables-'))
 try {
   const python = peersPython()
-  const splits = linesOf<Split>([python, beside('tables.py'), folder, flags.splits, flags['min-rows']])
+  const splits = linesOf<Split>([
+    python,
+    beside('tables.py'),
+    folder,
+    flags.splits,
+    flags['min-rows'],
+    flags['max-rows'],
+  ])
   const files = splits.map(({ file }) => `${file}.fit`)
   const ours = linesOf<Fit>([process.execPath, beside('ours.ts'), flags.options, ...files])
   const theirs = linesOf<Fit>([python, beside('peers.py'), 'scikit-learn', ...files])

@@ -23,6 +23,9 @@ const pricePerParameter = 1
 const parametersPerMode = 3
 const pricePerMode = pricePerParameter * parametersPerMode
 
+/** A fit on the way may be worse by so many times what joining may cost in the end: it has climbed for a while only. */
+const unfinished = 10
+
 /** Below one row a component is no mode, but the share of the prior. */
 const fewestRows = 1
 
@@ -38,8 +41,8 @@ export function joinModes<F extends Fitted>(fitted: F, joining: Joining<F>): F {
   const path = [{ fitted, score: score(current.posterior, joining) }]
   const best = () => Math.max(...path.map((step) => step.score))
   for (let left = modes.length; left > 1; left--) {
-    // What is left can at most save its parameters, each mode but the last one.
-    const reach = path[path.length - 1].score + pricePerMode * (modes.length - 1)
+    // Fewer modes save their parameters, and what a fit loses that has not climbed to its end.
+    const reach = path[path.length - 1].score + pricePerMode * (modes.length - 1) + unfinished * joining.most
     if (modes.length < 2 || reach < best() - joining.most) break
     current = joining.refit(joinedPair(current, ...mostAlike(current.posterior, modes)))
     modes = modesOf(current.posterior, joining)
