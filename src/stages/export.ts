@@ -1,19 +1,15 @@
 import { isUtf8 } from 'node:buffer'
 import { framingBytes } from '../avro/framing.ts'
-import { InterruptedError, type PipelineError, UsageError } from '../errors.ts'
+import { type PipelineError, UsageError } from '../errors.ts'
 import type { TableFormat } from '../files/file-format.ts'
 import { readRecord } from '../files/writing/avro-reader.ts'
 import { type RecordPlan, recordPlan, type TableColumn } from '../files/writing/table-columns.ts'
 import { openTableWriter, type TableWriter } from '../files/writing/table-writer.ts'
 import type { FetchedPartition, LogReader, OffsetRange, SchemaSource } from '../ports/log.ts'
 import { type StageReport, stageReport } from '../ports/stage-report.ts'
-import { rowErrors } from '../rows/row-error.ts'
 import { MalformedSchemaError } from '../rows/schema-error.ts'
-import { describeSchemaName } from '../rows/schema-name.ts'
 import { noSchema } from '../rows/schema-runs.ts'
-import { ExportRowError } from './export-row-error.ts'
-import { BatchUnreadableError, FetchedReader } from './read-fetched.ts'
-import { RowSchemas } from './row-schemas.ts'
+import { ExportedRows, readRanges, type SchemaRun } from './exported-rows.ts'
 import { onlyTombstones } from './tombstones.ts'
 
 /**
@@ -71,7 +67,6 @@ function nothingReadable(topic: string, rows: number, first: PipelineError): Usa
   )
 }
 
-const pollMs = 500
 const keyColumn: TableColumn = { name: '_key', type: 'VARCHAR' }
 const positionColumns: readonly TableColumn[] = [
   { name: '_partition', type: 'INTEGER' },
@@ -88,23 +83,16 @@ const positionColumns: readonly TableColumn[] = [
  * @throws InterruptedError when the signal fires; no file remains
  */
 export async function exportRows(options: ExportOptions): Promise<ExportReport> {
-  const { reader, ranges, signal } = options
+  const { reader, ranges, signal, onProgress } = options
   const startedMs = performance.now()
   const table = await openTableWriter(options)
   try {
     const rows = new TableRows(options, table)
-    for (const range of ranges) {
-      if (range.offset >= range.endOffset) continue
-      reader.assign([range])
-      while (reader.position(range.topic, range.partition) < range.endOffset) {
-        if (signal.aborted) throw new InterruptedError()
-        for (const fetched of await reader.poll(pollMs)) await rows.append(fetched)
-        options.onProgress?.(rows.written)
-      }
-    }
-    const { written, tombstones, skipped } = rows
-    if (written === 0 && rows.firstSkipped !== undefined)
-      throw nothingReadable(ranges[0].topic, skipped, rows.firstSkipped)
+    const [take, afterPoll] = [(fetched: FetchedPartition) => rows.append(fetched), () => onProgress?.(rows.written)]
+    await readRanges(reader, ranges, signal, take, afterPoll)
+    const { written, source } = rows
+    const { tombstones, skipped, firstSkipped } = source
+    if (written === 0 && firstSkipped !== undefined) throw nothingReadable(ranges[0].topic, skipped, firstSkipped)
     if (written + skipped === 0 && tombstones > 0)
       throw new UsageError(onlyTombstones(ranges[0].topic, tombstones), 'Read a topic that has rows')
     await table.finish()
@@ -128,84 +116,42 @@ interface SchemaColumns {
 /** Fetched rows on their way into the table. */
 class TableRows {
   written = 0
-  tombstones = 0
-  skipped = 0
-  /** why the first row or batch was left out */
-  firstSkipped: PipelineError | undefined
+  readonly source: ExportedRows
   readonly #options: ExportOptions
   readonly #table: TableWriter
-  readonly #reader = new FetchedReader()
-  readonly #rowSchemas: RowSchemas
   /** by key of the schema */
   readonly #schemas = new Map<number, SchemaColumns>()
   #current: SchemaColumns | undefined
-  /** shape (records) */
-  #status = new Uint8Array(0)
 
   constructor(options: ExportOptions, table: TableWriter) {
     this.#options = options
     this.#table = table
-    this.#rowSchemas = new RowSchemas(options.schemas)
+    this.source = new ExportedRows(options.schemas, options.skipsUnreadable ?? false)
   }
 
-  async append(fetched: FetchedPartition): Promise<void> {
-    const { skipsUnreadable = false } = this.#options
-    for (const header of fetched.batches)
-      try {
-        for (const { from, to } of this.#reader.pieces(fetched, header)) {
-          await this.#appendRows(fetched, from, to)
-          // A batch may be a million bytes; sockets and signals get their turn between two.
-          await new Promise(setImmediate)
-        }
-      } catch (error) {
-        if (!(skipsUnreadable && error instanceof BatchUnreadableError)) throw error
-        this.skipped += header.recordCount
-        this.firstSkipped ??= error
-      }
+  append(fetched: FetchedPartition): Promise<void> {
+    return this.source.read(fetched, (run) => this.#appendRun(fetched, run))
   }
 
-  async #appendRows(fetched: FetchedPartition, from: number, to: number): Promise<void> {
-    const { records } = this.#reader
-    if (this.#status.length < records.count) this.#status = new Uint8Array(records.count)
-    const runs = await this.#rowSchemas.read(records, this.#status, from, to)
-    for (let run = 0; run < runs.count; run++) {
-      const [start, end] = [Math.max(from, runs.from[run]), Math.min(to, runs.to[run])]
-      if (start < end) await this.#appendRun(fetched, start, end, runs.schemaId[run], runs.bodyShift[run])
-    }
-  }
-
-  /** Appends rows [from, to), of one schema. */
-  async #appendRun(
-    { topic, partition }: FetchedPartition,
-    from: number,
-    to: number,
-    key: number,
-    bodyShift: number,
-  ): Promise<void> {
-    const { skipsUnreadable = false } = this.#options
-    const { bytes, offsetDelta, valueStart, baseOffset } = this.#reader.records
+  async #appendRun(fetched: FetchedPartition, { from, to, key, bodyShift }: SchemaRun): Promise<void> {
+    const { source } = this
+    const { bytes, offsetDelta, valueStart, baseOffset } = source.records
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     // A row that cannot be read has its own reason; only otherwise is its schema needed, which may not exist.
-    const unusable = key === noSchema ? undefined : await this.#useSchema(key, topic)
+    const unusable = key === noSchema ? undefined : await this.#useSchema(key, fetched.topic)
+    const schema = this.#current
     for (let row = from; row < to; row++) {
       if (valueStart[row] < 0) {
-        this.tombstones++
+        source.tombstones++
         continue
       }
       const offset = baseOffset + offsetDelta[row]
-      const schema = this.#current
-      let problem: string | undefined
-      if (this.#status[row] === rowErrors.badFraming) problem = 'it does not name a schema, as Confluent messages do'
-      else if (this.#status[row] !== rowErrors.none || schema === undefined)
-        problem = unusable ?? 'the schema that it names does not exist'
-      else problem = this.#appendRow(schema, buffer, partition, offset, row, key, bodyShift)
-      if (problem === undefined) {
-        this.written++
-        continue
-      }
-      if (!skipsUnreadable) throw new ExportRowError(topic, partition, offset, problem)
-      this.skipped++
-      this.firstSkipped ??= new ExportRowError(topic, partition, offset, problem)
+      const problem =
+        schema === undefined || !source.isFramed(row)
+          ? source.framingProblem(row, unusable)
+          : this.#appendRow(schema, buffer, fetched.partition, offset, row, key, bodyShift)
+      if (problem === undefined) this.written++
+      else source.skip(fetched, row, problem)
     }
   }
 
@@ -219,14 +165,14 @@ class TableRows {
     key: number,
     bodyShift: number,
   ): string | undefined {
-    const { view, valueStart, valueEnd, keyStart, keyEnd } = this.#reader.records
+    const { view, valueStart, valueEnd, keyStart, keyEnd } = this.source.records
     const table = this.#table
     const { chunk, rows } = table
     const begin = valueStart[row] + framingBytes + bodyShift
     const end = readRecord(schema.plan, schema.columns, buffer, view, begin, valueEnd[row], chunk, rows)
     if (end !== valueEnd[row]) {
       chunk.clearRow(rows)
-      return `its bytes do not fit ${describeSchemaName(this.#rowSchemas.name(key))}`
+      return `its bytes do not fit ${this.source.called(key)}`
     }
     if (schema.key >= 0) {
       if (keyStart[row] < 0) chunk.setNull(schema.key, rows)
@@ -251,11 +197,10 @@ class TableRows {
     if (schema !== undefined && schema === this.#current) return undefined
     this.#current = undefined
     if (schema === undefined) {
-      const json = await this.#rowSchemas.schema(key)
-      const called = describeSchemaName(this.#rowSchemas.name(key))
-      if (json === undefined) return `${called}: ${this.#rowSchemas.problem(key)}`
-      const plan = planOf(json)
-      if (typeof plan === 'string') return `${called}: ${plan}`
+      const found = await this.source.schema(key)
+      if ('problem' in found) return found.problem
+      const plan = planOf(found.json)
+      if (typeof plan === 'string') return `${this.source.called(key)}: ${plan}`
       const extra = [...(withKey ? [keyColumn] : []), ...(withPosition ? positionColumns : [])]
       const taken = extra.find(({ name }) => plan.columns.some((column) => column.name === name))
       if (taken !== undefined) throw columnTaken(topic, taken.name, taken === keyColumn ? '--key' : '--position')

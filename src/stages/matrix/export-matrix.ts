@@ -19,14 +19,10 @@ import { ModelReplacedError } from '../../model/errors.ts'
 import type { Model } from '../../model/model.ts'
 import type { FetchedPartition, LogReader, SchemaSource } from '../../ports/log.ts'
 import { type StageReport, stageReport } from '../../ports/stage-report.ts'
-import { rowErrors } from '../../rows/row-error.ts'
 import { MalformedSchemaError, NotNormalizedError } from '../../rows/schema-error.ts'
-import { describeSchemaName } from '../../rows/schema-name.ts'
 import { noSchema } from '../../rows/schema-runs.ts'
-import { ExportRowError } from '../export-row-error.ts'
-import { BatchUnreadableError, FetchedReader } from '../read-fetched.ts'
+import { ExportedRows, readRanges, type SchemaRun } from '../exported-rows.ts'
 import type { BoundedRange } from '../read-partition.ts'
-import { RowSchemas } from '../row-schemas.ts'
 import { onlyTombstones } from '../tombstones.ts'
 import { ChunkFile, type StoredChunk } from './chunk-file.ts'
 import { chunkRows, setNull } from './column-chunk.ts'
@@ -79,7 +75,6 @@ export interface ExportMatrixReport extends StageReport {
   readonly spans: Spans
 }
 
-const pollMs = 500
 /** Of a block of the matrix on its way to the file. */
 const blockBytes = 4 * 1024 * 1024
 
@@ -103,8 +98,12 @@ export async function exportMatrix(options: ExportMatrixOptions): Promise<Export
     const chunks = await ChunkFile.create(join(folder.path, 'chunks'))
     try {
       const rows = new MatrixRows(options, chunks)
-      await readTopic(options, rows)
-      const { written, tombstones, skipped, otherVersions, model } = rows
+      const { reader, ranges, signal, onProgress } = options
+      const [take, afterPoll] = [(fetched: FetchedPartition) => rows.append(fetched), () => onProgress?.(rows.written)]
+      await readRanges(reader, ranges, signal, take, afterPoll)
+      await rows.seal()
+      const { written, source, otherVersions, model } = rows
+      const { tombstones, skipped } = source
       checkRows(options, rows)
       const layout = matrixLayout(rows.columns, options.encoding, options.rareBelow)
       const spans = spansOf(options, rows, model as Model, layout)
@@ -132,22 +131,10 @@ function unwritable(file: string, cause: unknown): unknown {
   return isSystem ? new FileUnwritableError(file, (cause as Error).message, cause) : cause
 }
 
-async function readTopic({ reader, ranges, signal, onProgress }: ExportMatrixOptions, rows: MatrixRows): Promise<void> {
-  for (const range of ranges) {
-    if (range.offset >= range.endOffset) continue
-    reader.assign([range])
-    while (reader.position(range.topic, range.partition) < range.endOffset) {
-      if (signal.aborted) throw new InterruptedError()
-      for (const fetched of await reader.poll(pollMs)) await rows.append(fetched)
-      onProgress?.(rows.written)
-    }
-  }
-  await rows.seal()
-}
-
 /** @throws UsageError if there is nothing to write, or a column was named that no row has */
 function checkRows({ topic, choice, version }: ExportMatrixOptions, rows: MatrixRows): void {
-  const { written, skipped, tombstones, otherVersions, firstSkipped, columns, leftOut } = rows
+  const { written, source, otherVersions, columns, leftOut } = rows
+  const { skipped, tombstones, firstSkipped } = source
   const fix = 'Read a topic that "vgm normalize" or "vgm replay" has written'
   if (written === 0) {
     if (firstSkipped !== undefined)
@@ -320,19 +307,14 @@ interface SchemaReader {
 class MatrixRows {
   /** rows that are in it, with those of the chunk at hand */
   written = 0
-  tombstones = 0
-  skipped = 0
   otherVersions = 0
-  /** why the first row or batch was left out */
-  firstSkipped: PipelineError | undefined
+  readonly source: ExportedRows
   model: Model | undefined
   recordName = 'Row'
   readonly columns: MatrixColumn[] = []
   readonly leftOut = new Map<string, string>()
   readonly chunks: ChunkFile
   readonly #options: ExportMatrixOptions
-  readonly #reader = new FetchedReader()
-  readonly #rowSchemas: RowSchemas
   /** by key of the schema */
   readonly #schemas = new Map<number, SchemaReader>()
   #models: ReadonlyMap<string, ColumnModel> = new Map()
@@ -343,30 +325,16 @@ class MatrixRows {
   /** of the chunk at hand */
   #rows = 0
   #out = new ArrayBuffer(0)
-  /** shape (records) */
-  #status = new Uint8Array(0)
 
   constructor(options: ExportMatrixOptions, chunks: ChunkFile) {
     this.#options = options
     this.chunks = chunks
     this.#version = options.version
-    this.#rowSchemas = new RowSchemas(options.schemas)
+    this.source = new ExportedRows(options.schemas, options.skipsUnreadable)
   }
 
-  async append(fetched: FetchedPartition): Promise<void> {
-    const { skipsUnreadable } = this.#options
-    for (const header of fetched.batches)
-      try {
-        for (const { from, to } of this.#reader.pieces(fetched, header)) {
-          await this.#appendRows(fetched, from, to)
-          // A batch may be a million bytes; sockets and signals get their turn between two.
-          await new Promise(setImmediate)
-        }
-      } catch (error) {
-        if (!(skipsUnreadable && error instanceof BatchUnreadableError)) throw error
-        this.skipped += header.recordCount
-        this.firstSkipped ??= error
-      }
+  append(fetched: FetchedPartition): Promise<void> {
+    return this.source.read(fetched, (run) => this.#appendRows(fetched, run))
   }
 
   /** Writes the chunk at hand. */
@@ -385,54 +353,43 @@ class MatrixRows {
     await this.chunks.append(new Uint8Array(this.#out, 0, bytes), rows, this.columns.length)
   }
 
-  async #appendRows(fetched: FetchedPartition, from: number, to: number): Promise<void> {
-    const { records } = this.#reader
-    if (this.#status.length < records.count) this.#status = new Uint8Array(records.count)
-    const runs = await this.#rowSchemas.read(records, this.#status, from, to)
-    for (let run = 0; run < runs.count; run++) {
-      const [start, end] = [Math.max(from, runs.from[run]), Math.min(to, runs.to[run])]
-      if (start >= end) continue
-      const key = runs.schemaId[run]
-      const shift = runs.bodyShift[run]
-      // A row that cannot be read has its own reason; only otherwise is its schema needed, which may not exist.
-      const unusable = key === noSchema ? undefined : await this.#useSchema(key, start, end, shift)
-      for (let row = start; row < end; ) {
-        row = this.#appendRun(fetched, row, end, shift, unusable)
-        if (this.#rows === chunkRows) await this.seal()
-      }
+  async #appendRows(fetched: FetchedPartition, { from, to, key, bodyShift }: SchemaRun): Promise<void> {
+    // A row that cannot be read has its own reason; only otherwise is its schema needed, which may not exist.
+    const unusable = key === noSchema ? undefined : await this.#useSchema(key, from, to, bodyShift)
+    for (let row = from; row < to; ) {
+      row = this.#appendRun(fetched, row, to, bodyShift, unusable)
+      if (this.#rows === chunkRows) await this.seal()
     }
   }
 
   /** Reads rows [from, to), of one schema, until the chunk is full; returns the row that it has stopped before. */
   #appendRun(
-    { topic, partition }: FetchedPartition,
+    fetched: FetchedPartition,
     from: number,
     to: number,
     bodyShift: number,
     unusable: string | undefined,
   ): number {
-    const { bytes, view, offsetDelta, valueStart, valueEnd, baseOffset } = this.#reader.records
+    const { source } = this
+    const { bytes, view, valueStart, valueEnd } = source.records
     const schema = this.#current
-    const status = this.#status
     const version = this.#version
     let row = from
     for (; row < to && this.#rows < chunkRows; row++) {
       const start = valueStart[row]
       if (start < 0) {
-        this.tombstones++
+        source.tombstones++
         continue
       }
       let problem: string | undefined
-      if (status[row] === rowErrors.badFraming) problem = 'it does not name a schema, as Confluent messages do'
-      else if (status[row] !== rowErrors.none || schema === undefined)
-        problem = unusable ?? 'the schema that it names does not exist'
+      if (schema === undefined || !source.isFramed(row)) problem = source.framingProblem(row, unusable)
       else {
         const end = valueEnd[row]
         const body = start + framingBytes + bodyShift
         const fields = varintEnd(bytes, body, end, maxLongBytes)
         const stamped = fields < 0 ? Number.NaN : zigzag(bytes, body, fields)
         if (fields >= 0 && stamped !== version) {
-          if (this.#options.version === undefined) throw this.#severalVersions(topic, version, stamped)
+          if (this.#options.version === undefined) throw this.#severalVersions(fetched.topic, version, stamped)
           this.otherVersions++
           continue
         }
@@ -443,12 +400,7 @@ class MatrixRows {
         for (const { target } of this.#absent) setNull(target.chunk, this.#rows)
         this.#rows++
         this.written++
-        continue
-      }
-      const error = new ExportRowError(topic, partition, baseOffset + offsetDelta[row], problem)
-      if (!this.#options.skipsUnreadable) throw error
-      this.skipped++
-      this.firstSkipped ??= error
+      } else source.skip(fetched, row, problem)
     }
     return row
   }
@@ -469,11 +421,10 @@ class MatrixRows {
     if (schema !== undefined && schema === this.#current) return undefined
     this.#current = undefined
     if (schema === undefined) {
-      const json = await this.#rowSchemas.schema(key)
-      const called = describeSchemaName(this.#rowSchemas.name(key))
-      if (json === undefined) return `${called}: ${this.#rowSchemas.problem(key)}`
-      const fields = fieldsOf(json, this.#options.choice)
-      if (typeof fields === 'string') return `${called}: ${fields}`
+      const found = await this.source.schema(key)
+      if ('problem' in found) return found.problem
+      const fields = fieldsOf(found.json, this.#options.choice)
+      if (typeof fields === 'string') return `${this.source.called(key)}: ${fields}`
       if (!(await this.#loadModel(from, to, bodyShift))) return 'its bytes do not fit its schema'
       schema = await this.#addSchema(key, fields)
       this.#schemas.set(key, schema)
@@ -495,9 +446,9 @@ class MatrixRows {
   }
 
   #firstVersion(from: number, to: number, bodyShift: number): number | undefined {
-    const { bytes, valueStart, valueEnd } = this.#reader.records
+    const { bytes, valueStart, valueEnd } = this.source.records
     for (let row = from; row < to; row++) {
-      if (valueStart[row] < 0 || this.#status[row] !== rowErrors.none) continue
+      if (valueStart[row] < 0 || !this.source.isFramed(row)) continue
       const body = valueStart[row] + framingBytes + bodyShift
       const end = varintEnd(bytes, body, valueEnd[row], maxLongBytes)
       if (end >= 0) return zigzag(bytes, body, end)
