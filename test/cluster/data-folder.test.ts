@@ -58,8 +58,8 @@ suite('a data folder', () => {
   })
 
   test('without a name is refused', async () => {
-    await rejects(startCluster({ kind: 'embedded', dataDir: '' }), usage(/has no name/))
-    await rejects(startEmbeddedBroker({ dataDir: '' }), usage(/has no name/))
+    await rejects(startCluster({ kind: 'embedded', dataDir: '' }), usage(/is empty/))
+    await rejects(startEmbeddedBroker({ dataDir: '' }), usage(/is empty/))
   })
 })
 
