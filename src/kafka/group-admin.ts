@@ -1,3 +1,4 @@
+import type { GroupMember } from '../ports/group-member.ts'
 import type { PartitionOffset, TopicPartition } from '../ports/log.ts'
 import { onGroup, onTopic } from './acl.ts'
 import type { AdminRequests } from './admin-requests.ts'
@@ -16,14 +17,6 @@ export interface GroupDescription {
   /** as Stable, Empty, PreparingRebalance, Dead */
   readonly state: string
   readonly members: readonly GroupMember[]
-}
-
-export interface GroupMember {
-  readonly memberId: string
-  readonly clientId: string
-  readonly host: string
-  /** that it reads; none while the group is rebalancing, and for members of another protocol */
-  readonly partitions: readonly TopicPartition[]
 }
 
 /** Member fields of a commit by a client that is not a member of the group. */

@@ -7,7 +7,7 @@ import {
   topicNames,
 } from '../config/names.ts'
 import { datasetName, flag, ownTopic } from '../config/value-rules.ts'
-import type { GroupMember } from '../kafka/group-admin.ts'
+import type { GroupMember } from '../ports/group-member.ts'
 import type { StageOrders } from '../stages/stage-orders.ts'
 import { call } from './call.ts'
 import { optionChecks } from './check-options.ts'
