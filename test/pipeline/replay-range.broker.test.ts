@@ -141,7 +141,7 @@ suite('the range of a replay', () => {
     await refused({ from: '9', to: '3' }, /from 9 to 3 has no row.*before --to/)
     await refused({ from: 'end' }, /has no row/)
     await refused({ from: iso(start + 400 * day) }, /has no row from .* hold offsets 0: 0 to 2\d, 1: 0 to 1\d/)
-    await refused({ strictTime: true }, /neither end of the range is one/)
+    await refused({ strictTime: true }, /both ends are offsets/)
     await refused({ eventTime: 'at', from: '3' }, /--event-time/)
     await refused({ dataset: 'nobody', from: iso(start) }, /There is no topic nobody\.raw/).catch(async () =>
       rejects(replay(pipeline, { dataset: 'nobody' }), { code: 'VGM_TOPIC_MISSING' }),
