@@ -63,7 +63,7 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions = {}): 
   requireKnown(options)
   const { port = 0, host, memoryBytes = usualMemoryBytes, clock = systemClock, log = () => undefined } = options
   if (options.dataDir === '')
-    throw new UsageError('The data folder has no name', 'Give "dataDir" a path, or leave it out')
+    throw new UsageError('dataDir is empty', 'Give it a path, or leave it out')
   const settings = new BrokerSettings(options.settings)
   const dataDir = options.dataDir === undefined ? undefined : resolve(options.dataDir)
   const unlock = dataDir === undefined ? undefined : await lockFolder(dataDir)
