@@ -62,8 +62,7 @@ export interface EmbeddedBroker {
 export async function startEmbeddedBroker(options: EmbeddedBrokerOptions = {}): Promise<EmbeddedBroker> {
   requireKnown(options)
   const { port = 0, host, memoryBytes = usualMemoryBytes, clock = systemClock, log = () => undefined } = options
-  if (options.dataDir === '')
-    throw new UsageError('dataDir is empty', 'Give it a path, or leave it out')
+  if (options.dataDir === '') throw new UsageError('dataDir is empty', 'Give it a path, or leave it out')
   const settings = new BrokerSettings(options.settings)
   const dataDir = options.dataDir === undefined ? undefined : resolve(options.dataDir)
   const unlock = dataDir === undefined ? undefined : await lockFolder(dataDir)

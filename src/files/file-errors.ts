@@ -51,9 +51,9 @@ export class BadRowError extends PipelineError {
 /** A file that is to be written exists. */
 export class FileExistsError extends PipelineError {
   readonly code = 'VGM_FILE_EXISTS'
-  constructor(file: string) {
+  constructor(file: string, other = 'Name another file') {
     super(`${file} exists`, {
-      fix: 'Name another file, or add --overwrite (in a program, overwrite: true)',
+      fix: `${other}, or add --overwrite (in a program, overwrite: true)`,
       exitCode: exitCodes.usage,
     })
   }

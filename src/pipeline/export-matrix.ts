@@ -1,15 +1,16 @@
-import { access, constants } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { access, constants, readFile } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
 import { checkTopicParts, defaultModelsTopic, topicNames, valueSubject } from '../config/names.ts'
 import { count, datasetName, flag, limit, listener, listOf, oneOf, ownTopic, text } from '../config/value-rules.ts'
 import { UsageError } from '../errors.ts'
-import { FileUnwritableError } from '../files/file-errors.ts'
+import { FileExistsError, FileUnwritableError } from '../files/file-errors.ts'
 import { matrixFormatOf } from '../files/matrix/matrix-file.ts'
 import {
   type MatrixFormat,
   type MatrixKind,
   matrixFormats,
   matrixKinds,
+  parseSpans,
   type SpanEncoding,
   spanEncodings,
 } from '../files/matrix/spans.ts'
@@ -99,12 +100,33 @@ export async function checkMatrixExport(
   const both = categories.find((name) => leaveOut.includes(name))
   if (both !== undefined)
     throw new UsageError(`Column "${both}" is to be a category and to be left out`, 'Name it in one list only')
+  await checkTarget(file, overwrite)
+  await checkSpansFile(spansFile, file, overwrite)
   for (const target of [file, spansFile]) {
-    await checkTarget(target, overwrite)
     // Rather now than when the topic has been read.
     await access(dirname(resolve(target)), constants.W_OK).catch((cause: NodeJS.ErrnoException) => {
       throw new FileUnwritableError(target, cause.message, cause)
     })
+  }
+}
+
+/** @throws FileExistsError; UsageError if it is what the columns of another matrix are, which would be lost */
+async function checkSpansFile(spansFile: string, file: string, overwrite: boolean): Promise<void> {
+  const text = await readFile(spansFile, 'utf8').catch(() => undefined)
+  if (text === undefined) return
+  const other = `Name another file for what the columns of ${basename(file)} are (--spans, spansFile)`
+  if (!overwrite) throw new FileExistsError(spansFile, other)
+  const of = matrixOf(text, spansFile)
+  if (of !== undefined && of !== basename(file))
+    throw new UsageError(`${spansFile} says what the columns of ${of} are`, other)
+}
+
+/** The file of the matrix that a text is about; undefined if it is about none. */
+function matrixOf(text: string, file: string): string | undefined {
+  try {
+    return parseSpans(text, file).file
+  } catch {
+    return undefined
   }
 }
 

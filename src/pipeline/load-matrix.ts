@@ -6,6 +6,7 @@ import {
   defaultModelsTopic,
   groupName,
   syntheticTopics,
+  topicNames,
   transactionalId,
   valueSubject,
 } from '../config/names.ts'
@@ -25,7 +26,7 @@ import { preparePositions } from './group-positions.ts'
 import { followModels } from './models-topic.ts'
 import { noProgress, type OnProgress } from './progress.ts'
 import { type RunProgress, recordRun } from './record-run.ts'
-import { batchBytesFor, refuseCompacted, topicsBeside } from './row-topics.ts'
+import { batchBytesFor, refuseCompacted, topicRanges, topicsBeside } from './row-topics.ts'
 
 export interface LoadMatrixOptions {
   readonly dataset: string
@@ -108,6 +109,7 @@ async function loadMatrixFile(
   try {
     const fingerprint = await fileFingerprint(file)
     run.about({ subject: fingerprint })
+    if (matrix.shape.rows === 0) throw new UsageError(`${file} has no rows`, 'Generate some')
     const partitions = (await admin.topics.partitionCount(topic)) ?? options.partitions ?? defaultPartitions
     await admin.topics.ensureRowTopic({ topic, partitions })
     await refuseCompacted(cluster, topic, 'Name another topic (--topic)')
@@ -120,6 +122,8 @@ async function loadMatrixFile(
       const place = { topic, partition: 0 }
       const [committed] = await rows.positionsOf(group, [place])
       const [kept] = await rows.keptPositions(group, [place])
+      const loaded = committed?.metadata ? committed : (kept ?? committed)
+      await refuseRealRows(cluster, dataset, topic, loaded === undefined)
       return await loadMatrix({
         matrix,
         fingerprint,
@@ -130,7 +134,7 @@ async function loadMatrixFile(
         registerSchema: (schema) => registry.register(valueSubject(topic), schema),
         writer,
         group,
-        committed: committed?.metadata ? committed : (kept ?? committed),
+        committed: loaded,
         seed: options.seed ?? 0,
         nowMs: Date.now(),
         limits: { batchBytes, compression },
@@ -146,6 +150,17 @@ async function loadMatrixFile(
   } finally {
     await matrix.close()
   }
+}
+
+/** @throws UsageError for a topic of real rows: a data set's own, or one with rows that no load has put there */
+async function refuseRealRows(cluster: ClusterSession, dataset: string, topic: string, isNew: boolean): Promise<void> {
+  const isOwn = Object.values(topicNames(dataset)).includes(topic)
+  const ranges = isNew ? await topicRanges(cluster, topic) : []
+  if (!isOwn && ranges.every(({ offset, endOffset }) => offset === endOffset)) return
+  throw new UsageError(
+    `${topic} is for rows that were not generated, and generated ones must not get among them`,
+    `Leave --topic (topic) out, for ${syntheticTopics(dataset).normalized}, or name an empty one`,
+  )
 }
 
 async function readSpans(file: string): Promise<Spans> {

@@ -57,6 +57,15 @@ suite('vgm export --as ctgan and the way back', () => {
     match((await run('export --as ctgan matrix.npy', 2)).err, /matrix\.npy exists/)
     match((await run('export --as ctgan other.npy --categories vendr --spans o.json', 2)).err, /no column "vendr"/)
 
+    match((await run('export --as ctgan second.npy', 2)).err, /spans\.json exists.*second\.npy.*--spans/s)
+    const lost = await run('export --as ctgan second.npy --overwrite', 2)
+    match(lost.err, /says what the columns of matrix\.npy are.*--spans/s)
+
+    const among = `load --as ctgan matrix.npy --spans spans.json --synthetic --topic ${dataset}`
+    await run('replay --model 1 --from start')
+    for (const topic of ['raw', 'normalized', 'normalized.v1'])
+      match((await run(`${among}.${topic}`, 2)).err, /for rows that were not generated.*\.synthetic/s)
+
     await json('load --as ctgan matrix.npy --spans spans.json --synthetic')
     match((await run('load --as ctgan matrix.npy --spans spans.json --synthetic')).out, /had been loaded/)
     const { rowsOut: restored, deadLetters } = await json<{ rowsOut: number; deadLetters: number }>(

@@ -179,6 +179,6 @@ async function takeRows({ matrix }: LoadMatrixOptions, block: SyntheticBlock, fr
   throw new FileUnreadableError(
     matrix.path,
     `row ${from + problem.row}, counted from 0, column "${problem.column}": ${problem.problem}`,
-    'Generate it again: a generator that diverges gives NaN',
+    'Correct what writes it: nothing of the matrix was loaded',
   )
 }
