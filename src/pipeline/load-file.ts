@@ -33,7 +33,6 @@ import type { FileReading, TextOptions } from '../files/reading/table-options.ts
 import { widestColumns } from '../files/reading/widest-columns.ts'
 import { checkBadRowsFile } from '../files/target-file.ts'
 import { stageText } from '../observe/report-text.ts'
-import type { PartitionOffset } from '../ports/log.ts'
 import { stageReport } from '../ports/stage-report.ts'
 import type { LoadReport } from '../stages/load.ts'
 import { parseLoadProgress } from '../stages/load-progress.ts'
@@ -43,6 +42,7 @@ import { fields, optionChecks, record } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { defaultPartitions } from './defaults.ts'
 import { preparePositions } from './group-positions.ts'
+import { loadedBefore } from './loaded-before.ts'
 import { noProgress, type OnProgress } from './progress.ts'
 import { type RunProgress, recordRun } from './record-run.ts'
 import { batchBytesFor, datasetTopics, holdsRows, refuseCompacted } from './row-topics.ts'
@@ -283,6 +283,12 @@ async function loadTable(
     const writer = await rows.openWriter(transactionalId(group, topic), compression)
     try {
       const committed = await loadedBefore(cluster, group, topic)
+      // The rows may come from another program, so the file is not refused.
+      if (parseLoadProgress(committed?.metadata).length === 0 && (await holdsRows(cluster, topic)))
+        cluster.log.warn(
+          { topic, group },
+          'the topic has rows, and no load into it is known: a file that was loaded before will be loaded again',
+        )
       return await load({
         table,
         topic,
@@ -344,28 +350,4 @@ async function keepTimes(
     )
   await admin.topics.alter(topic, { 'retention.ms': '-1' })
   log.warn({ topic }, 'the new topic keeps its rows for ever (retention.ms=-1): they are older than its retention')
-}
-
-/**
- * The loaded files of a topic, and the position in each. A tool that moves the group's offset clears the list in its
- * metadata: then the list in the positions topic is used.
- */
-async function loadedBefore(
-  cluster: ClusterSession,
-  group: string,
-  topic: string,
-): Promise<PartitionOffset | undefined> {
-  const { rows, log } = cluster
-  const place = { topic, partition: 0 }
-  const [committed] = await rows.positionsOf(group, [place])
-  if (parseLoadProgress(committed?.metadata).length > 0) return committed
-  const [kept] = await rows.keptPositions(group, [place])
-  if (parseLoadProgress(kept?.metadata).length > 0) return kept
-  // The rows may come from another program, so the file is not refused.
-  if (await holdsRows(cluster, topic))
-    log.warn(
-      { topic, group },
-      'the topic has rows, and no load into it is known: a file that was loaded before will be loaded again',
-    )
-  return committed
 }

@@ -23,10 +23,11 @@ import { optionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { defaultPartitions } from './defaults.ts'
 import { preparePositions } from './group-positions.ts'
+import { loadedBefore } from './loaded-before.ts'
 import { followModels } from './models-topic.ts'
 import { noProgress, type OnProgress } from './progress.ts'
 import { type RunProgress, recordRun } from './record-run.ts'
-import { batchBytesFor, refuseCompacted, topicRanges, topicsBeside } from './row-topics.ts'
+import { batchBytesFor, holdsRows, refuseCompacted, topicsBeside } from './row-topics.ts'
 
 export interface LoadMatrixOptions {
   readonly dataset: string
@@ -119,11 +120,8 @@ async function loadMatrixFile(
     const { loadMatrix } = await import('../stages/matrix/load-matrix.ts')
     const writer = await rows.openWriter(transactionalId(group, topic), compression)
     try {
-      const place = { topic, partition: 0 }
-      const [committed] = await rows.positionsOf(group, [place])
-      const [kept] = await rows.keptPositions(group, [place])
-      const loaded = committed?.metadata ? committed : (kept ?? committed)
-      await refuseRealRows(cluster, dataset, topic, loaded === undefined)
+      const committed = await loadedBefore(cluster, group, topic)
+      await refuseRealRows(cluster, dataset, topic, committed === undefined)
       return await loadMatrix({
         matrix,
         fingerprint,
@@ -134,7 +132,7 @@ async function loadMatrixFile(
         registerSchema: (schema) => registry.register(valueSubject(topic), schema),
         writer,
         group,
-        committed: loaded,
+        committed,
         seed: options.seed ?? 0,
         nowMs: Date.now(),
         limits: { batchBytes, compression },
@@ -155,8 +153,7 @@ async function loadMatrixFile(
 /** @throws UsageError for a topic of real rows: a data set's own, or one with rows that no load has put there */
 async function refuseRealRows(cluster: ClusterSession, dataset: string, topic: string, isNew: boolean): Promise<void> {
   const isOwn = Object.values(topicNames(dataset)).includes(topic)
-  const ranges = isNew ? await topicRanges(cluster, topic) : []
-  if (!isOwn && ranges.every(({ offset, endOffset }) => offset === endOffset)) return
+  if (!isOwn && !(isNew && (await holdsRows(cluster, topic)))) return
   throw new UsageError(
     `${topic} is for rows that were not generated, and generated ones must not get among them`,
     `Leave --topic (topic) out, for ${syntheticTopics(dataset).normalized}, or name an empty one`,

@@ -1,3 +1,6 @@
+import { createHash } from 'node:crypto'
+import type { OffsetCommit } from '../ports/log.ts'
+
 /** How far one file has been loaded. */
 export interface FileProgress {
   /** `TableFile.fingerprint` */
@@ -49,4 +52,19 @@ function isEntry(entry: unknown): entry is Entry {
   if (!Array.isArray(entry) || entry.length < 3 || entry.length > 4) return false
   const [file, rows, , optionsHash = ''] = entry as unknown[]
   return typeof file === 'string' && Number.isSafeInteger(rows) && typeof optionsHash === 'string'
+}
+
+/** Of a text with all options; 48 bits tell a few sets of options for one file apart. */
+export function optionsHashOf(text: string): string {
+  return createHash('sha256').update(text).digest('base64url').slice(0, 8)
+}
+
+/** The position of a load, which stands on partition 0 of its topic. */
+export function progressCommit(
+  { group, topic }: { readonly group: string; readonly topic: string },
+  file: FileProgress,
+  others: readonly FileProgress[],
+): OffsetCommit {
+  const metadata = formatLoadProgress([file, ...others])
+  return { group, offsets: [{ topic, partition: 0, offset: file.rows, metadata }] }
 }

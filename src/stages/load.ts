@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { RecordBatchWriter } from '../batch/record-batch-writer.ts'
 import { InterruptedError, UsageError } from '../errors.ts'
 import { FileColumnError, FileUnreadableError } from '../files/file-errors.ts'
@@ -6,16 +5,14 @@ import { AvroRows } from '../files/reading/avro-rows.ts'
 import { columnVector, isNull, vectorBytes } from '../files/reading/column-vector.ts'
 import type { RowTimes } from '../files/reading/row-times.ts'
 import type { RowChunk, TableFile } from '../files/reading/table-file.ts'
-import type { BatchLimits, OffsetCommit, PartitionOffset, TransactionalWriter } from '../ports/log.ts'
+import type { BatchLimits, PartitionOffset, TransactionalWriter } from '../ports/log.ts'
 import { type StageReport, stageReport } from '../ports/stage-report.ts'
-import { type FileProgress, formatLoadProgress, parseLoadProgress } from './load-progress.ts'
+import { type FileProgress, optionsHashOf, parseLoadProgress, progressCommit } from './load-progress.ts'
+import { LoadSlices } from './load-slices.ts'
 import { keyPartition } from './murmur2.ts'
 
 /** Rows that go to one partition before the next one's turn. */
 export const blockRows = 10_000
-/** A transaction ends after this many rows or this time, whichever comes first. */
-const defaultSliceRows = 1_000_000
-const sliceMs = 500
 
 export interface LoadOptions {
   readonly table: TableFile
@@ -69,7 +66,7 @@ export interface LoadReport extends StageReport {
  * @throws InterruptedError when the signal fires
  */
 export async function load(options: LoadOptions): Promise<LoadReport> {
-  const { table, writer, signal, badRowsFile, sliceRows = defaultSliceRows } = options
+  const { table, writer, signal, badRowsFile, sliceRows } = options
   const startedMs = performance.now()
   checkKeyColumn(options)
   const files = parseLoadProgress(options.committed?.metadata)
@@ -82,30 +79,22 @@ export async function load(options: LoadOptions): Promise<LoadReport> {
   const schemaId = await options.registerSchema()
   const target = rowTarget(options, schemaId)
   const expected = Array.from({ length: options.partitions }, (_, partition) => ({ topic: options.topic, partition }))
-  const slice = { open: false, rows: 0, startedMs: 0 }
   let rows = rowsBefore
-  const begin = async () => {
-    slice.open = true
-    slice.rows = 0
-    await writer.begin(expected)
-    // With many partitions, the markers of the transaction before may take longer than a slice.
-    slice.startedMs = performance.now()
-  }
-  const commit = async (complete: boolean) => {
-    if (!slice.open) await begin()
-    await target.flush()
-    await writer.commit(positionCommit(options, { file: table.fingerprint, rows, complete, optionsHash }, others))
-    slice.open = false
-    options.onProgress?.(rows, table.rowCount)
-  }
+  const slices = new LoadSlices({
+    writer,
+    expected,
+    sliceRows,
+    flush: () => target.flush(),
+    position: (complete) => progressCommit(options, { file: table.fingerprint, rows, complete, optionsHash }, others),
+    onCommitted: () => options.onProgress?.(rows, table.rowCount),
+  })
   try {
     for await (const chunk of table.chunks(rowsBefore, options.keyColumn, options.times)) {
       if (signal.aborted) throw new InterruptedError()
-      if (!slice.open) await begin()
+      await slices.open()
       const taken = await target.append(chunk, rows)
       rows += taken
-      slice.rows += taken
-      if (slice.rows >= sliceRows || performance.now() - slice.startedMs >= sliceMs) await commit(false)
+      await slices.took(taken)
     }
     if (signal.aborted) throw new InterruptedError()
     if (rows !== table.rowCount) throw changedFile(table, `${rows} rows came instead of ${table.rowCount}`)
@@ -113,18 +102,18 @@ export async function load(options: LoadOptions): Promise<LoadReport> {
     if (rows === 0 && badRows > 0) {
       throw new FileUnreadableError(table.file, `none of its ${badRows} rows can be read`, `Look at ${badRowsFile}`)
     }
-    await commit(true)
+    await slices.commit(true)
     return report(rows - rowsBefore, rowsBefore, badRows, startedMs)
   } catch (thrown) {
-    if (slice.open) await writer.abort()
+    await slices.abort()
     throw thrown
   }
 }
 
-/** What decides which rows a file has and where they go; 48 bits tell a few sets of options for one file apart. */
+/** What decides which rows a file has and where they go. */
 function hashOptions({ table, keyColumn, times }: LoadOptions): string {
   const options = JSON.stringify([table.reading, keyColumn ?? null, ...(times === undefined ? [] : [times.column])])
-  return createHash('sha256').update(options).digest('base64url').slice(0, 8)
+  return optionsHashOf(options)
 }
 
 function otherOptions({ table, topic }: LoadOptions, { rows, complete }: FileProgress): UsageError {
@@ -196,11 +185,6 @@ function endOfTime(words: Int32Array, row: number, end: number): number {
   let to = row + 1
   while (to < end && words[2 * to] === words[2 * row] && words[2 * to + 1] === words[2 * row + 1]) to++
   return to
-}
-
-function positionCommit(options: LoadOptions, file: FileProgress, others: readonly FileProgress[]): OffsetCommit {
-  const metadata = formatLoadProgress([file, ...others])
-  return { group: options.group, offsets: [{ topic: options.topic, partition: 0, offset: file.rows, metadata }] }
 }
 
 function checkKeyColumn({ table, keyColumn }: LoadOptions): void {

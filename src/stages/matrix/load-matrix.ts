@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { RecordBatchWriter } from '../../batch/record-batch-writer.ts'
 import { InterruptedError, UsageError } from '../../errors.ts'
 import { FileUnreadableError } from '../../files/file-errors.ts'
@@ -9,13 +8,11 @@ import { stageReport } from '../../ports/stage-report.ts'
 import { type AvroRecord, parseAvroSchema } from '../../rows/avro-schema.ts'
 import { deriveNormalizedSchema } from '../../rows/normalized-schema.ts'
 import { blockRows, type LoadReport } from '../load.ts'
-import { formatLoadProgress, parseLoadProgress } from '../load-progress.ts'
+import { optionsHashOf, parseLoadProgress, progressCommit } from '../load-progress.ts'
+import { LoadSlices } from '../load-slices.ts'
 import { SyntheticBlock } from './synthetic-block.ts'
 import { type SyntheticField, syntheticFields } from './synthetic-fields.ts'
 
-/** A transaction ends after this many rows or this time, whichever comes first. */
-const sliceRows = 1_000_000
-const sliceMs = 500
 /** Of a block of the matrix that is read at once. */
 const blockBytes = 4 * 1024 * 1024
 
@@ -57,7 +54,7 @@ export interface LoadMatrixOptions {
  * @throws InterruptedError when the signal fires
  */
 export async function loadMatrix(options: LoadMatrixOptions): Promise<LoadReport> {
-  const { matrix, fingerprint, spans, writer, signal, topic, partitions, limits, nowMs, group, seed } = options
+  const { matrix, fingerprint, spans, writer, signal, topic, partitions, limits, nowMs, seed } = options
   const startedMs = performance.now()
   const { rows: rowCount, width } = matrix.shape
   const files = parseLoadProgress(options.committed?.metadata)
@@ -70,10 +67,7 @@ export async function loadMatrix(options: LoadMatrixOptions): Promise<LoadReport
     badRows: 0,
   })
   const { fields, schema } = normalizedRows(options)
-  const optionsHash = createHash('sha256')
-    .update(`${formatSpans(spans)}${seed}`)
-    .digest('base64url')
-    .slice(0, 8)
+  const optionsHash = optionsHashOf(`${formatSpans(spans)}${seed}`)
   if (before !== undefined && before.optionsHash !== optionsHash)
     throw new UsageError(
       `${matrix.path} was loaded into ${topic} with other spans or another seed`,
@@ -89,27 +83,20 @@ export async function loadMatrix(options: LoadMatrixOptions): Promise<LoadReport
   const send = async (partition: number) => {
     if (batches[partition].recordCount > 0) await writer.produce(topic, partition, batches[partition])
   }
-  const slice = { open: false, rows: 0, startedMs: 0 }
   let rows = rowsBefore
-  const begin = async () => {
-    slice.open = true
-    slice.rows = 0
-    await writer.begin(expected)
-    // With many partitions, the markers of the transaction before may take longer than a slice.
-    slice.startedMs = performance.now()
-  }
-  const commit = async (complete: boolean) => {
-    if (!slice.open) await begin()
-    for (let partition = 0; partition < partitions; partition++) await send(partition)
-    const metadata = formatLoadProgress([{ file: fingerprint, rows, complete, optionsHash }, ...others])
-    await writer.commit({ group, offsets: [{ topic, partition: 0, offset: rows, metadata }] })
-    slice.open = false
-    options.onProgress?.(rows, rowCount)
-  }
+  const slices = new LoadSlices({
+    writer,
+    expected,
+    flush: async () => {
+      for (let partition = 0; partition < partitions; partition++) await send(partition)
+    },
+    position: (complete) => progressCommit(options, { file: fingerprint, rows, complete, optionsHash }, others),
+    onCommitted: () => options.onProgress?.(rows, rowCount),
+  })
   try {
     while (rows < rowCount) {
       if (signal.aborted) throw new InterruptedError()
-      if (!slice.open) await begin()
+      await slices.open()
       // Blocks of rows go round the partitions, counted from the first row: a resumed load continues the same pattern.
       const partition = Math.floor(rows / blockRows) % partitions
       const to = Math.min(rowCount, rows + blockOf, rows - (rows % blockRows) + blockRows)
@@ -118,16 +105,16 @@ export async function loadMatrix(options: LoadMatrixOptions): Promise<LoadReport
         row = batches[partition].appendBlock(nowMs, null, block, row, to - rows)
         if (row < to - rows || to % blockRows === 0) await send(partition)
       }
-      slice.rows += to - rows
+      const taken = to - rows
       rows = to
       // Heartbeats, sockets and signals get their turn even if the writer never waits.
       await new Promise(setImmediate)
-      if (slice.rows >= sliceRows || performance.now() - slice.startedMs >= sliceMs) await commit(false)
+      await slices.took(taken)
     }
-    await commit(true)
+    await slices.commit(true)
     return report(rows - rowsBefore)
   } catch (thrown) {
-    if (slice.open) await writer.abort()
+    await slices.abort()
     throw thrown
   }
 }
