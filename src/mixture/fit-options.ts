@@ -12,8 +12,8 @@ export interface SummaryFitOptions {
   /** [2,000 in `scaled`, 100 in `sklearn`] */
   readonly maxIterations?: number
   /**
-   * added to variances: a share of the column's variance in `scaled` [0, and no std is below 1/8 of the last decimal, or
-   * 0.1 % of the column's if it has no resolution], unit^2 in `sklearn` [1e-6]
+   * added to variances: a share of the column's variance in `scaled` [0, and no std is below 1/8 of the last decimal,
+   * or 0.1 % of the column's if it has no resolution], unit^2 in `sklearn` [1e-6]
    */
   readonly regularization?: number
   /**

@@ -36,8 +36,9 @@ const finestShare = 1e-3
  *
  * Standardises; weighs the rows to the topic's size; starts from exact k-means over coarse bins with the atoms apart,
  * in three ways, and takes the one of the highest bound; climbs the bound on the coarse bins first, where an iteration
- * costs little, then on the fine ones; in between joins modes that are too many. Both are block VB, valid lower bounds of the bound over all rows (Kurihara,
- * Welling, Vlassis, NIPS 2006). docs/mixture.md has what it gains.
+ * costs little, then on the fine ones; in between joins modes that are too many. Both climbs are block VB, whose bounds
+ * are valid lower bounds of the one over all rows (Kurihara, Welling, Vlassis, NIPS 2006). docs/mixture.md has what it
+ * gains.
  *
  * @throws EmptyColumnError without a row, ColumnSpanError beyond 1e308, FitOptionError
  * @example

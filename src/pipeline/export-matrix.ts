@@ -87,7 +87,8 @@ export function spansFileOf({ file, spansFile }: Pick<ExportMatrixOptions, 'file
 /**
  * Refuses what is known to fail before a topic is read.
  *
- * @throws FileExistsError, FileUnwritableError; UsageError for a file whose ending says no format, and for one that is both
+ * @throws FileExistsError, FileUnwritableError
+ * @throws UsageError for a file whose ending says no format, and for one that is both
  */
 export async function checkMatrixExport(
   options: Pick<ExportMatrixOptions, 'file' | 'spansFile' | 'overwrite' | 'format' | 'categories' | 'leaveOut'>,

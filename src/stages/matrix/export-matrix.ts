@@ -59,8 +59,8 @@ const blockBytes = 4 * 1024 * 1024
 /**
  * Writes the normalized rows of a topic as a matrix of float32 to train a generator on, and beside it what its columns
  * are. The topic is read once, into a file of chunks in a hidden folder: categories, nulls and the number of rows are
- * known at its end, and the matrix is written from that file. So both files are of the same rows, whatever is appended or
- * compacted meanwhile, and memory does not depend on the number of rows.
+ * known at its end, and the matrix is written from that file. So both files are of the same rows, whatever is appended
+ * or compacted meanwhile, and memory does not depend on the number of rows.
  *
  * @throws ExportRowError, FileExistsError, FileUnwritableError, TooManyCategoriesError
  * @throws UsageError for rows of several versions, for columns that there are not, and for a topic without rows

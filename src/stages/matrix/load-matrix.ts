@@ -24,7 +24,7 @@ export interface LoadMatrixOptions {
   readonly spansFile: string
   readonly topic: string
   readonly partitions: number
-  /** Registers the schema of normalized rows and returns its id; not called for a matrix that is refused or complete. */
+  /** Registers the schema of normalized rows and returns its id; not for a matrix that is refused or complete. */
   readonly registerSchema: (schema: string) => Promise<number>
   readonly writer: TransactionalWriter
   /** whose offset on partition 0 of the topic keeps the position */
@@ -45,8 +45,8 @@ export interface LoadMatrixOptions {
  * Loads the rows of a generated matrix into a topic of normalized rows, each once, as `load` does with the rows of a
  * table: a transaction contains a slice of rows and the position after it.
  *
- * Of a softmax span the largest column counts, and where an indicator says null the row is null. The rows name the model
- * that the spans name, so that restore turns them into raw rows.
+ * Of a softmax span the largest column counts, and where an indicator says null the row is null. The rows name the
+ * model that the spans name, so that restore turns them into raw rows.
  *
  * @throws FileUnreadableError for a matrix of another width, for values that are no numbers, for spans that are not of
  * their own schema

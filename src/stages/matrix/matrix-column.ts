@@ -115,8 +115,8 @@ export class ContinuousColumn extends MatrixColumn {
   }
 
   /**
-   * The mean of the rows, which stands in for null as it does in rdt, in the unit of the column; its value and its mode.
-   * Of a column that is always null it is the model's.
+   * The mean of the rows, which stands in for null as it does in rdt, in the unit of the column; its value and its
+   * mode. Of a column that is always null it is the model's.
    */
   fill(): { readonly fill: number; readonly value: number; readonly mode: number } {
     const { mean, std, weight } = this.model
@@ -205,7 +205,7 @@ export class DiscreteColumn extends MatrixColumn {
   }
 }
 
-/** The model that restores a column's values as they were: two numbers that differ in the last bit are no categories. */
+/** The model that restores a column's values as they were: numbers that differ in the last bit are no categories. */
 function rounded(model: ColumnModel, type: AvroType): ColumnModel {
   const decimals = 'scale' in type ? (type.scale ?? 0) : model.decimals
   return decimals < mostDecimals ? { roundTo: decimals, ...model } : model

@@ -27,7 +27,7 @@ export class SyntheticBlock implements BlockWriter {
   readonly #fields: readonly SyntheticField[]
   /** by field, shape (capacity): of a continuous column */
   readonly #values: readonly Float64Array[]
-  /** by field, shape (capacity): modes, -1 for null; or the number of an encoded category, rare ones after the others */
+  /** by field, shape (capacity): modes, -1 for null; or the number of an encoded category, rare ones at the end */
   readonly #places: readonly Int32Array[]
   #firstRow = 0
 
