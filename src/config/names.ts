@@ -63,6 +63,17 @@ export function groupName(dataset: string, stage: GroupStage): string {
   return `vgm.${dataset}.${stage}`
 }
 
+/** The groups that work on a data set's rows, where overrides leave them out. */
+export function groupNames(
+  dataset: string,
+  overrides: GroupOverrides = {},
+): Readonly<Record<keyof GroupOverrides, string>> {
+  return {
+    normalize: overrides.normalize ?? groupName(dataset, 'normalize'),
+    restore: overrides.restore ?? groupName(dataset, 'restore'),
+  }
+}
+
 /** Where the position and the counts of a sample are committed: each sample topic has its own. */
 export function sampleGroup(dataset: string, sampleTopic: string): string {
   const group = groupName(dataset, 'sample')

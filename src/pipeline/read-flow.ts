@@ -1,7 +1,7 @@
 import {
   defaultControlTopic,
   type GroupOverrides,
-  groupName,
+  groupNames,
   type TopicNames,
   type TopicOverrides,
   topicNames,
@@ -77,16 +77,15 @@ async function read(
   { dataset, topics: overrides, groups, keptPositions = false }: ReadFlowOptions,
 ): Promise<FlowReading> {
   const names = topicNames(dataset, overrides)
-  const normalizeGroup = groups?.normalize ?? groupName(dataset, 'normalize')
-  const restoreGroup = groups?.restore ?? groupName(dataset, 'restore')
+  const groupOf = groupNames(dataset, groups)
   // Positions first: read the other way round, a group that keeps up could be ahead of the end.
   const [normalize, restore] = await Promise.all([
-    positions(cluster, normalizeGroup, names.raw, keptPositions),
-    positions(cluster, restoreGroup, names.normalized, keptPositions),
+    positions(cluster, groupOf.normalize, names.raw, keptPositions),
+    positions(cluster, groupOf.restore, names.normalized, keptPositions),
   ])
   const keys = Object.keys(names) as (keyof TopicNames)[]
   const [described, ...readings] = await Promise.all([
-    cluster.admin.groups.describe([normalizeGroup, restoreGroup]),
+    cluster.admin.groups.describe([groupOf.normalize, groupOf.restore]),
     ...keys.map((key) => topicReading(cluster, names[key])),
   ])
   const topics: FlowReading['topics'] = Object.fromEntries(

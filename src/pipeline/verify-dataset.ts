@@ -1,7 +1,7 @@
 import {
   defaultModelsTopic,
   type GroupOverrides,
-  groupName,
+  groupNames,
   type TopicNames,
   type TopicOverrides,
   valueSubject,
@@ -123,10 +123,7 @@ async function audit(cluster: ClusterSession, options: VerifyDatasetOptions): Pr
     dataset,
     topics: datasetTopics(cluster, dataset, options.topics, options.modelsTopic),
     modelsTopic: options.modelsTopic ?? defaultModelsTopic,
-    groups: {
-      normalize: options.groups?.normalize ?? groupName(dataset, 'normalize'),
-      restore: options.groups?.restore ?? groupName(dataset, 'restore'),
-    },
+    groups: groupNames(dataset, options.groups),
     clip: options.clip ?? Infinity,
     modeChoice: options.modeChoice ?? 'likely',
     members: options.members ?? 1,

@@ -4,7 +4,7 @@ import {
   defaultPositionsTopic,
   defaultStatsTopic,
   type GroupOverrides,
-  groupName,
+  groupNames,
   type TopicNames,
   type TopicOverrides,
   topicNames,
@@ -48,10 +48,7 @@ export function datasetNames(
   return {
     dataset,
     topics: topicNames(dataset, topics),
-    groups: {
-      normalize: groups?.normalize ?? groupName(dataset, 'normalize'),
-      restore: groups?.restore ?? groupName(dataset, 'restore'),
-    },
+    groups: groupNames(dataset, groups),
     modelsTopic,
     positionsTopic,
     statsTopic,
