@@ -17,11 +17,11 @@ import { readRuns } from './control-topic.ts'
 import { type Lag, replayLags } from './group-lag.ts'
 import { modelsOf } from './models-topic.ts'
 import { topicsCheck } from './name-checks.ts'
-import { fitText, type RecordedRun, versionText } from './run-record.ts'
+import { fitText, type RecordedKind, type RecordedRun, versionText } from './run-record.ts'
 
 /** Work that has an end. */
 export interface Run {
-  readonly kind: RecordedRun['kind']
+  readonly kind: RecordedKind
   readonly name: string
   /** unfinished: interrupted, killed, or not heard of for half a minute */
   readonly state: 'done' | 'running' | 'unfinished' | 'failed'
