@@ -61,7 +61,7 @@ const checks = optionChecks<ListRunsOptions>(
 const silentMs = 30_000
 
 /**
- * Loads, samples, fits and replays of a data set, the newest first; those whose time is not known last. Work that goes
+ * Loads, samples, fits, replays and other work of a data set that has an end, the newest first; those whose time is not known last. Work that goes
  * on in any process is among them, if that process may write to the control topic.
  *
  * @example

@@ -200,7 +200,7 @@ async function loadFiles(cluster: ClusterSession, options: LoadFileOptions): Pro
   const loadOne = (file: string, record: TopicRecord | undefined) =>
     recordRun(
       cluster,
-      { dataset, controlTopic: load.controlTopic, kind: 'load', name: basename(file) },
+      { dataset, controlTopic: load.controlTopic, kind: 'load', name: basename(file), onProgress: load.onProgress },
       (run) => loadTable(cluster, { ...load, file }, record, run),
       (report) => stageText(report, load.topic),
     )
@@ -265,7 +265,7 @@ async function loadTable(
   run: RunProgress,
 ): Promise<LoadReport> {
   const { load } = await import('../stages/load.ts')
-  const { dataset, topic, key, timestamp, defaultMs, badRows, compression, onColumns, onTimes, onProgress } = options
+  const { dataset, topic, key, timestamp, defaultMs, badRows, compression, onColumns, onTimes } = options
   const { admin, registry, rows, signal } = cluster
   const table = await openTable(cluster, options, known)
   try {
@@ -303,10 +303,7 @@ async function loadTable(
         limits: { batchBytes, compression },
         badRowsFile: badRows,
         signal,
-        onProgress: (done, of) => {
-          run.moved(done, of)
-          onProgress(done, of)
-        },
+        onProgress: run.moved,
       })
     } finally {
       await writer.close()
