@@ -5,7 +5,7 @@ import { walk } from '../../scripts/docs/walk-steps.ts'
 
 suite('docs/walk.md', () => {
   const markdown = readFileSync(new URL('../../docs/walk.md', import.meta.url), 'utf8')
-  const blocks = [...markdown.matchAll(/^```console\n\$ (.*)\n(.*?)\n```$/gms)]
+  const blocks = [...markdown.matchAll(/^```console\n\$ ([^\n]*)\n(.*?)\n```$/gms)]
 
   test('has the commands of the walk: "npm run docs:walk" records them', () => {
     deepEqual(
