@@ -16,6 +16,7 @@ import { FileUnreadableError } from '../files/file-errors.ts'
 import { NpyFile } from '../files/matrix/npy-file.ts'
 import { type MatrixKind, matrixKinds, parseSpans, type Spans } from '../files/matrix/spans.ts'
 import { fileFingerprint } from '../files/reading/file-fingerprint.ts'
+import type { Model } from '../model/model.ts'
 import { stageText } from '../observe/report-text.ts'
 import type { LoadReport } from '../stages/load.ts'
 import { call } from './call.ts'
@@ -105,7 +106,7 @@ async function loadMatrixFile(
   const spans = await readSpans(spansFile)
   if (spans.as !== as)
     throw new UsageError(`${spansFile} is of a matrix for ${spans.as}, and not for ${as}`, `Use --as ${spans.as}`)
-  await checkModel(cluster, dataset, modelsTopic, spans, spansFile)
+  const { columns: models } = await modelOf(cluster, dataset, modelsTopic, spans, spansFile)
   const matrix = await NpyFile.open(file)
   try {
     const fingerprint = await fileFingerprint(file)
@@ -127,6 +128,7 @@ async function loadMatrixFile(
         fingerprint,
         spans,
         spansFile,
+        models,
         topic,
         partitions,
         registerSchema: (schema) => registry.register(valueSubject(topic), schema),
@@ -167,14 +169,18 @@ async function readSpans(file: string): Promise<Spans> {
   return parseSpans(text, file)
 }
 
-/** @throws ModelMissingError; UsageError if the version is another model now, or has other modes */
-async function checkModel(
+/**
+ * The model of the spans.
+ *
+ * @throws ModelMissingError; UsageError if the version is another model now, or has other columns
+ */
+async function modelOf(
   cluster: ClusterSession,
   dataset: string,
   modelsTopic: string,
   spans: Spans,
   spansFile: string,
-): Promise<void> {
+): Promise<Model> {
   const models = await followModels(cluster, { dataset, modelsTopic })
   try {
     const { version, contentSha256 } = spans.model
@@ -189,6 +195,7 @@ async function checkModel(
     const other = spans.spans.find(({ kind, column, width }) => kind === 'mode' && modes.get(column) !== width)
     if (other !== undefined)
       throw new UsageError(`Model ${version} has no column "${other.column}" of ${other.width} modes`, fix)
+    return model
   } finally {
     await models.close()
   }

@@ -81,6 +81,44 @@ suite('vgm export --as ctgan and the way back', () => {
     deepEqual(made.map((line) => key(cells(line))).sort(), expected.map((line) => key(cells(line))).sort())
   })
 
+  for (const [as, flags] of [
+    ['quantile', '--output-distribution uniform'],
+    ['ple', '--bins 20'],
+  ] as const)
+    test(`goes the same way round as ${as}`, async (t) => {
+      const { brokers, registry } = await testCluster()
+      const environment = { KAFKA_BROKERS: brokers, SCHEMA_REGISTRY_URL: registry }
+      const folder = temporaryFolder(t)
+      const dataset = uniqueName('trips')
+      const own = ['--dataset', dataset, '--models-topic', `${dataset}.models`]
+      const run = async (line: string, code = 0) => {
+        const ended = await vgmShared([...line.split(' '), ...own], { environment, folder })
+        equal(ended.code, code, `vgm ${line}: ${ended.err}`)
+        return ended
+      }
+      writeFileSync(join(folder, 'trips.csv'), tripsCsv(1_000))
+      await run('load trips.csv --partitions 1')
+      await run('fit --source raw --columns fare,riders')
+      await run('normalize --until-end')
+      match((await run(`export --as ${as} matrix.npy --categories vendor ${flags}`)).out, /1,000 out to matrix\.npy/)
+      match(
+        (await run('load --as ctgan matrix.npy --spans spans.json --synthetic', 2)).err,
+        new RegExp(`Use --as ${as}`),
+      )
+      await run(`load --as ${as} matrix.npy --spans spans.json --synthetic --partitions 1`)
+      await run('restore --until-end --synthetic')
+      await run(`export made.csv --stage restored --topic ${dataset}.synthetic.restored`)
+      const rows = (text: string) =>
+        text
+          .trim()
+          .split('\n')
+          .slice(1)
+          .map((line) => line.split(',').slice(-4))
+      const made = rows(readFileSync(join(folder, 'made.csv'), 'utf8'))
+      const whole = ([fare, ...others]: readonly string[]) => [fare === '' ? '' : Number(fare).toFixed(2), ...others]
+      deepEqual(made.map(whole), rows(tripsCsv(1_000)).map(whole))
+    })
+
   test('refuses flags that have no place beside it', async (t) => {
     const folder = temporaryFolder(t)
     const refused = async (line: string, message: RegExp) => {
@@ -93,6 +131,11 @@ suite('vgm export --as ctgan and the way back', () => {
     await refused('export --as ctgan m.csv', /none of a matrix/)
     await refused('export --as ctgan m.npy --format csv', /cannot be written as csv/)
     await refused('export rows.parquet --rare 5', /--rare is for a matrix/)
+    await refused('export rows.parquet --bins 5', /--bins is for a matrix/)
+    await refused('export --as quantile m.npy --clip 1', /--clip is for --as ctgan/)
+    await refused('export --as ctgan m.npy --bins 9', /--bins is for --as ple/)
+    await refused('export --as ple m.npy --output-distribution normal', /--output-distribution is for --as quantile/)
+    await refused('export --as ple m.npy --bins 1', /from 2 to 255/)
     await refused('load --as ctgan m.npy --synthetic', /Name its spans\.json/)
     await refused('load --as ctgan m.npy --spans s.json', /must not get among real ones/)
     await refused('load --as ctgan m.npy --spans s.json --synthetic --key id', /--key is for tables/)

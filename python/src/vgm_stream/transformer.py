@@ -56,6 +56,11 @@ class VgmTransformer:
         :param model: needed for ``transform`` only; ``inverse_transform`` needs what spans.json has
         """
         described = spans if isinstance(spans, Spans) else Spans.read(spans)
+        if described.made_for != "ctgan":
+            raise MatrixError(
+                f"The matrix is one of --as {described.made_for}, and the transformer makes ctgan's",
+                f"Read it with read_matrix or open_matrix; vgm load --as {described.made_for} takes generated rows back",
+            )
         if model is not None:
             _check_model(described, model)
         transformer = cls(model, clip=described.clip)

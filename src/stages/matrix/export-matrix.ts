@@ -4,13 +4,7 @@ import { InterruptedError, PipelineError, UsageError } from '../../errors.ts'
 import { FileUnwritableError } from '../../files/file-errors.ts'
 import { columnNames } from '../../files/matrix/column-names.ts'
 import { createColumns, createNpy } from '../../files/matrix/matrix-file.ts'
-import {
-  formatSpans,
-  type MatrixFormat,
-  type MatrixKind,
-  type SpanEncoding,
-  type Spans,
-} from '../../files/matrix/spans.ts'
+import { formatSpans, type MatrixFormat, type SpanEncoding, type Spans } from '../../files/matrix/spans.ts'
 import { openPartialFolder, type PartialFolder } from '../../files/partial-folder.ts'
 import type { Model } from '../../model/model.ts'
 import type { FetchedPartition, LogReader } from '../../ports/log.ts'
@@ -23,6 +17,7 @@ import { fillColumn } from './fill-column.ts'
 import { fillRows, type StoredRows, storedRows } from './fill-rows.ts'
 import { type MatrixLayout, matrixLayout } from './matrix-layout.ts'
 import { type MatrixRowOptions, MatrixRows } from './matrix-rows.ts'
+import { clipOf } from './number-code.ts'
 import { rawSchemaOf } from './raw-schema.ts'
 
 export interface ExportMatrixOptions extends MatrixRowOptions {
@@ -30,7 +25,6 @@ export interface ExportMatrixOptions extends MatrixRowOptions {
   /** in the order in which their rows come in the matrix */
   readonly ranges: readonly BoundedRange[]
   readonly topic: string
-  readonly as: MatrixKind
   /** the matrix; it appears when it is complete */
   readonly file: string
   /** what its columns are; it appears just before */
@@ -142,7 +136,7 @@ function checkRows({ topic, choice, version }: ExportMatrixOptions, rows: Matrix
 }
 
 function spansOf(options: ExportMatrixOptions, rows: MatrixRows, model: Model, layout: MatrixLayout): Spans {
-  const { as, dataset, topic, file, format, encoding, clip } = options
+  const { as, dataset, topic, file, format, encoding } = options
   const { width, fileWidth, spans, columns } = layout
   return {
     formatVersion: 1,
@@ -156,7 +150,7 @@ function spansOf(options: ExportMatrixOptions, rows: MatrixRows, model: Model, l
     rows: rows.written,
     width,
     fileWidth,
-    clip: clip === Infinity ? null : clip,
+    clip: clipOf(options),
     spans,
     columns,
     leftOut: [...rows.leftOut].map(([column, reason]) => ({ column, reason })),

@@ -12,11 +12,12 @@ import type { ChunkFile } from './chunk-file.ts'
 import { chunkRows, setNull } from './column-chunk.ts'
 import { storedBytes } from './fill-rows.ts'
 import { ContinuousColumn, DiscreteColumn, type MatrixColumn } from './matrix-column.ts'
+import type { NumberCodeOptions } from './number-code.ts'
 import { RowFieldReader } from './row-field-reader.ts'
 import { type ColumnChoice, planRowFields, type RowColumn, type RowFields } from './row-fields.ts'
 
 /** Which rows and columns a matrix has. */
-export interface MatrixRowOptions {
+export interface MatrixRowOptions extends NumberCodeOptions {
   readonly schemas: SchemaSource
   readonly dataset: string
   /** @throws ModelMissingError if it does not exist (any more) */
@@ -26,8 +27,6 @@ export interface MatrixRowOptions {
   readonly choice: ColumnChoice
   /** categories of fewer rows share a place; 1 for none */
   readonly rareBelow: number
-  /** values are cut to -clip..clip; Infinity for none */
-  readonly clip: number
   /** leaves out rows and batches that cannot be read, and counts them; otherwise the first one ends the export */
   readonly skipsUnreadable: boolean
 }
@@ -223,11 +222,11 @@ export class MatrixRows {
       known.meet(column, column.kind)
       return known
     }
-    const { clip, rareBelow } = this.#options
+    const { rareBelow } = this.#options
     const model = this.#models.get(column.name)
     const added =
       column.kind === 'continuous'
-        ? new ContinuousColumn(column, model as ColumnModel, clip)
+        ? new ContinuousColumn(column, model as ColumnModel, this.#options)
         : new DiscreteColumn(column, column.source === 'modelled' ? model : undefined, rareBelow > 1)
     added.nulls = this.written
     this.columns.push(added)

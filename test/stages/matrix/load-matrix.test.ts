@@ -1,15 +1,12 @@
 import { deepEqual, equal, match, ok, rejects, throws } from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { suite, type TestContext, test } from 'node:test'
-import avro from 'avsc'
-import { NpyFile, npyHeader } from '../../../src/files/matrix/npy-file.ts'
-import { formatSpans, parseSpans, type Spans } from '../../../src/files/matrix/spans.ts'
-import { Normalizer } from '../../../src/mixture/normalizer.ts'
-import type { Model } from '../../../src/model/model.ts'
+import { npyHeader } from '../../../src/files/matrix/npy-file.ts'
+import { formatSpans, parseSpans } from '../../../src/files/matrix/spans.ts'
 import type { ExportMatrixOptions } from '../../../src/stages/matrix/export-matrix.ts'
-import { type LoadMatrixOptions, loadMatrix } from '../../../src/stages/matrix/load-matrix.ts'
 import { MemoryLog } from '../../files/memory-log.ts'
 import { temporaryFolder } from '../../files/temporary-folder.ts'
+import { loaded, restoredRows } from './loaded-rows.ts'
 import {
   exampleFields,
   exampleRows,
@@ -29,55 +26,6 @@ async function matrixOf(t: TestContext, rows: readonly RawRow[], more: Partial<E
   const folder = temporaryFolder(t)
   await exported(await topicOf([[{ id: 1, values }]]), { 1: schema }, [model], folder, more)
   return { folder, model, spans: parseSpans(readFileSync(`${folder}/spans.json`, 'utf8'), 'spans.json') }
-}
-
-async function loaded(file: string, spans: Spans, more: Partial<LoadMatrixOptions> = {}) {
-  const log = (more.writer as MemoryLog | undefined) ?? new MemoryLog()
-  const matrix = await NpyFile.open(file)
-  let schema = ''
-  try {
-    const report = await loadMatrix({
-      matrix,
-      fingerprint: 'abc',
-      spans,
-      spansFile: 'spans.json',
-      topic: 't',
-      partitions: 2,
-      registerSchema: async (json) => {
-        schema = json
-        return 7
-      },
-      writer: log,
-      group: 'vgm.rows.load',
-      seed: 0,
-      nowMs: 1_000,
-      limits: { batchBytes: 100_000, compression: 'none' },
-      signal: new AbortController().signal,
-      ...more,
-    })
-    return { report, log, schema }
-  } finally {
-    await matrix.close()
-  }
-}
-
-/** What restore makes of the rows of a log: each raw field as the row has it, or of its value and mode. */
-function restoredRows(log: MemoryLog, schema: string, model: Model): RawRow[] {
-  const type = avro.Type.forSchema(JSON.parse(schema), { wrapUnions: 'never' } as never)
-  const normalizers = new Map(model.columns.map((column) => [column.name, new Normalizer(column)]))
-  return log.rows().map(({ value }) => {
-    const { model_version, ...row } = type.fromBuffer((value as Buffer).subarray(5)) as Record<string, unknown>
-    equal(model_version, model.version)
-    const fields = Object.entries(row).map(([name, field]) => {
-      const normalizer = normalizers.get(name)
-      if (normalizer === undefined || field === null || typeof field !== 'object') return [name, field]
-      const { value, mode } = field as { value: number; mode: number }
-      const out = new Float64Array(1)
-      normalizer.restore(Float64Array.of(value), Uint8Array.of(mode), out)
-      return [name, out[0]]
-    })
-    return Object.fromEntries(fields) as RawRow
-  })
 }
 
 /** Rows with the columns that a matrix has. */
