@@ -111,9 +111,13 @@ const matrixFlags = [
 ]
 const tableFlags = ['csv-safe', 'key', 'position']
 
-async function requireRows(cluster: ClusterSession, topic: string, stage: ExportFlags['stage']): Promise<void> {
-  const { requireTopic } = await import('../pipeline/row-topics.ts')
-  await requireTopic(cluster, topic, `Run "vgm ${stageCommands[stage]}" first, or name another with --topic`)
+async function requireRows(
+  cluster: ClusterSession,
+  topic: string,
+  { dataset, stage }: Pick<ExportFlags, 'dataset' | 'stage'>,
+): Promise<void> {
+  const { requireFilled } = await import('../pipeline/row-topics.ts')
+  await requireFilled(cluster, dataset, topic, stageCommands[stage], ', or name another with --topic')
 }
 
 async function writeTable(file: string, topic: string, flags: ExportFlags): Promise<void> {
@@ -124,7 +128,7 @@ async function writeTable(file: string, topic: string, flags: ExportFlags): Prom
     throw new UsageError(`--format ${flags.format} is for a matrix`, 'Say what the matrix is for (--as)')
   await checkExport({ file, format, overwrite, csvSafe })
   await withCluster(flags, async (cluster) => {
-    await requireRows(cluster, topic, flags.stage)
+    await requireRows(cluster, topic, flags)
     const progress = progressOf(flags, 'export')
     const exporting = exportTopic(cluster, {
       topic,
@@ -163,7 +167,7 @@ async function writeMatrix(
     throw new UsageError(`A matrix cannot be written as ${flags.format}`, `Use --format ${matrixFormats.join(' or ')}`)
   await checkMatrixExport({ file, spansFile, overwrite, format, categories, leaveOut })
   await withCluster(flags, async (cluster) => {
-    await requireRows(cluster, topic, stage)
+    await requireRows(cluster, topic, flags)
     const progress = progressOf(flags, 'export')
     const exporting = exportMatrix(cluster, {
       dataset,
@@ -229,12 +233,33 @@ function matrixText(
     stageText(report, file) + passedOverText(report),
     `${count(width)} columns of model ${version}, ${sizeText(sizeBytes)}; ${spans} says what they are`,
     ...(otherVersions > 0 ? [`${count(otherVersions)} rows of other versions are not in it`] : []),
+    ...columns.filter((column) => isIdentifier(column, report.rowsOut)).map(identifierText),
     ...clipped.map(
       ({ name, clipped = 0 }) => `${name}: ${count(clipped)} values clipped${as === 'ctgan' ? ' (--clip)' : ''}`,
     ),
     ...leftOut.map(({ column, reason }) => `${column} is not in it: ${reason}`),
   ]
   return lines.map(printableLine).join('\n')
+}
+
+type ResultColumn = ReturnType<typeof matrixResult>['columns'][number]
+
+/** Of fewer rows, many categories say nothing. */
+const fewRows = 100
+
+function categoriesOf({ width, nulls, rare = 0 }: ResultColumn): number {
+  return width - (nulls > 0 ? 1 : 0) - (rare > 0 ? 1 : 0) + rare
+}
+
+/** Whether a category has two rows on average, or fewer: a generator has nothing to learn from them. */
+function isIdentifier(column: ResultColumn, rows: number): boolean {
+  const present = rows - column.nulls
+  return column.kind === 'discrete' && present >= fewRows && 2 * categoriesOf(column) >= present
+}
+
+function identifierText(column: ResultColumn): string {
+  const categories = categoriesOf(column).toLocaleString('en')
+  return `${column.name} looks like an identifier: ${categories} categories (--leave-out ${column.name})`
 }
 
 function passedOverText({ tombstones, skipped }: { readonly tombstones: number; readonly skipped: number }): string {

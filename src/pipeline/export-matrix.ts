@@ -28,7 +28,9 @@ import {
   spanEncodings,
 } from '../files/matrix/spans.ts'
 import { checkTarget } from '../files/target-file.ts'
+import { nearestName } from '../nearest-name.ts'
 import type { ExportMatrixReport } from '../stages/matrix/export-matrix.ts'
+import type { ColumnChoice } from '../stages/matrix/row-fields.ts'
 import { beginsAnew, call } from './call.ts'
 import { optionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
@@ -176,8 +178,7 @@ async function exportTopicMatrix(cluster: ClusterSession, options: ExportMatrixO
   checkTopicParts([topic, ...topicsBeside(cluster, modelsTopic)])
   const { exportMatrix } = await import('../stages/matrix/export-matrix.ts')
   await cluster.admin.topics.mustExist(topic)
-  const choice = { categories: new Set(options.categories), leaveOut: new Set(options.leaveOut) }
-  await checkNames(cluster, topic, [...choice.categories, ...choice.leaveOut])
+  const choice = await choiceOf(cluster, topic, options)
   const models = await followModels(cluster, { dataset, modelsTopic })
   try {
     const version = model === undefined ? undefined : (await modelNamed(models, dataset, model)).version
@@ -224,14 +225,32 @@ function refuseOthers({ as, clip, outputDistribution, bins }: ExportMatrixOption
       throw new UsageError(`${option} is for a matrix as ${kind}, and this one is for ${as}`, `Leave ${option} out`)
 }
 
-/** A misspelt column is refused before hours of reading, if the registry has the schema of the topic's rows. */
-async function checkNames({ registry }: ClusterSession, topic: string, names: readonly string[]): Promise<void> {
-  if (names.length === 0) return
-  const newest = await registry.newest(valueSubject(topic))
-  if (newest.length === 0) return
-  const { fieldNames } = await import('../stages/matrix/row-fields.ts')
-  const known = new Set(newest.flatMap((schema) => fieldNames(schema)))
-  const unknown = names.find((name) => !known.has(name.split('.')[0]))
-  if (known.size === 0 || unknown === undefined) return
-  throw new UsageError(`The rows of ${topic} have no column "${unknown}"`, `Name one of ${[...known].join(', ')}`)
+/**
+ * The columns that are named, as rows have them: a name of the file that they were loaded from is one too.
+ *
+ * @throws UsageError for a misspelt one, before hours of reading, if the registry has the schema of the topic's rows
+ */
+async function choiceOf(
+  { registry }: ClusterSession,
+  topic: string,
+  { categories = [], leaveOut = [] }: Pick<ExportMatrixOptions, 'categories' | 'leaveOut'>,
+): Promise<ColumnChoice> {
+  if (categories.length + leaveOut.length === 0) return { categories: new Set(), leaveOut: new Set() }
+  const [{ rawFieldNames }, { fieldName }] = await Promise.all([
+    import('../stages/matrix/row-fields.ts'),
+    import('../files/reading/field-names.ts'),
+  ])
+  const schemas = await registry.newest(valueSubject(topic))
+  const known = new Set(schemas.flatMap((schema) => rawFieldNames(schema)))
+  const named = (name: string): string => {
+    if (known.size === 0 || known.has(name.split('.')[0])) return name
+    const loaded = fieldName(name)
+    if (known.has(loaded)) return loaded
+    const nearest = nearestName(name, known)
+    throw new UsageError(
+      `The rows of ${topic} have no column "${name}"`,
+      `${nearest === undefined ? '' : `Did you mean "${nearest}"? `}Name one of ${[...known].join(', ')}`,
+    )
+  }
+  return { categories: new Set(categories.map(named)), leaveOut: new Set(leaveOut.map(named)) }
 }

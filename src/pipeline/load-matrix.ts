@@ -13,7 +13,6 @@ import {
 import { count, datasetName, listener, oneOf, ownTopic, seed, text } from '../config/value-rules.ts'
 import { UsageError } from '../errors.ts'
 import { FileUnreadableError } from '../files/file-errors.ts'
-import { NpyFile } from '../files/matrix/npy-file.ts'
 import { type MatrixKind, matrixKinds, parseSpans, type Spans } from '../files/matrix/spans.ts'
 import { fileFingerprint } from '../files/reading/file-fingerprint.ts'
 import type { Model } from '../model/model.ts'
@@ -34,7 +33,7 @@ export interface LoadMatrixOptions {
   readonly dataset: string
   /** what the matrix was made for */
   readonly as: MatrixKind
-  /** the matrix, a .npy file of float32 or float64 */
+  /** the matrix: a .npy file of float32 or float64, or a Parquet file with the columns of the training matrix */
   readonly file: string
   /** what its columns are: the spans.json of the matrix that the generator was trained on */
   readonly spansFile: string
@@ -107,7 +106,8 @@ async function loadMatrixFile(
   if (spans.as !== as)
     throw new UsageError(`${spansFile} is of a matrix for ${spans.as}, and not for ${as}`, `Use --as ${spans.as}`)
   const { columns: models } = await modelOf(cluster, dataset, modelsTopic, spans, spansFile)
-  const matrix = await NpyFile.open(file)
+  const { openGenerated } = await import('../files/reading/generated-matrix.ts')
+  const { matrix, close } = await openGenerated(file, spans)
   try {
     const fingerprint = await fileFingerprint(file)
     run.about({ subject: fingerprint })
@@ -131,7 +131,8 @@ async function loadMatrixFile(
         models,
         topic,
         partitions,
-        registerSchema: (schema) => registry.register(valueSubject(topic), schema),
+        // Matrices of one topic may have other columns each, as rows of a refitted model have.
+        registerSchema: (schema) => registry.register(valueSubject(topic), schema, { compatibility: 'NONE' }),
         writer,
         group,
         committed,
@@ -139,6 +140,7 @@ async function loadMatrixFile(
         nowMs: Date.now(),
         limits: { batchBytes, compression },
         signal,
+        onDoubt: (text) => cluster.log.warn({ topic, file }, text),
         onProgress: (done, of) => {
           run.moved(done, of)
           onProgress(done, of)
@@ -148,7 +150,7 @@ async function loadMatrixFile(
       await writer.close()
     }
   } finally {
-    await matrix.close()
+    await close()
   }
 }
 

@@ -16,7 +16,7 @@ import { ChunkFile, type StoredChunk } from './chunk-file.ts'
 import { fillColumn } from './fill-column.ts'
 import { fillRows, type StoredRows, storedRows } from './fill-rows.ts'
 import { type MatrixLayout, matrixLayout } from './matrix-layout.ts'
-import { type MatrixRowOptions, MatrixRows } from './matrix-rows.ts'
+import { type MatrixRowOptions, MatrixRows, normalizedOnly } from './matrix-rows.ts'
 import { clipOf } from './number-code.ts'
 import { rawSchemaOf } from './raw-schema.ts'
 
@@ -107,16 +107,18 @@ function unwritable(file: string, cause: unknown): unknown {
 function checkRows({ topic, choice, version }: ExportMatrixOptions, rows: MatrixRows): void {
   const { written, source, otherVersions, columns, leftOut } = rows
   const { skipped, tombstones, firstSkipped } = source
-  const fix = 'Read a topic that "vgm normalize" or "vgm replay" has written'
   if (written === 0) {
     if (firstSkipped !== undefined)
-      throw new UsageError(`None of the ${skipped} rows of ${topic} can be read. ${firstSkipped.message}`, fix)
+      throw new UsageError(
+        `None of the ${skipped} rows of ${topic} can be read. ${firstSkipped.message}`,
+        normalizedOnly,
+      )
     if (otherVersions > 0)
       throw new UsageError(
         `${topic} has no row of model ${version}, and ${otherVersions.toLocaleString('en')} of others`,
         `Name a version that its rows have (--model), or run "vgm replay --model ${version}"`,
       )
-    throw new UsageError(tombstones > 0 ? onlyTombstones(topic, tombstones) : `${topic} has no rows`, fix)
+    throw new UsageError(tombstones > 0 ? onlyTombstones(topic, tombstones) : `${topic} has no rows`, normalizedOnly)
   }
   const known = new Set([...columns.map(({ name }) => name), ...leftOut.keys()])
   const unknown = [...choice.categories, ...choice.leaveOut].find((name) => !known.has(name))

@@ -42,6 +42,8 @@ export interface LoadMatrixOptions {
   readonly signal: AbortSignal
   /** After every commit: rows of the matrix that are in the topic. */
   readonly onProgress?: ((rows: number, ofRows: number) => void) | undefined
+  /** what may be wrong with the matrix: a sentence without the full stop */
+  readonly onDoubt?: ((text: string) => void) | undefined
 }
 
 /**
@@ -161,6 +163,26 @@ async function checkValues(
     if (options.signal.aborted) throw new InterruptedError()
     await takeRows(options, block, from, Math.min(rows, from + blockOf))
   }
+  for (const [f, { kind, column }] of fields.entries())
+    if (kind === 'discrete') doubtSpread(options, column, block.counts[f])
+}
+
+/** Of so few rows, or so few of a category, chance is large. */
+const fewRows = 100
+/** Share of rows that would need another category. */
+const mostMoved = 0.5
+
+/** A file does not say what its columns are: categories in another order show in how often each is there. */
+function doubtSpread({ matrix, spans, onDoubt }: LoadMatrixOptions, column: string, counts: Float64Array): void {
+  const { rows } = matrix.shape
+  const { counts: trained = [] } = spans.spans.find((span) => span.column === column) ?? {}
+  if (rows < fewRows * trained.length) return
+  const moved = trained.reduce((sum, count, i) => sum + Math.max(0, count / spans.rows - counts[i] / rows), 0)
+  if (moved > mostMoved)
+    onDoubt?.(
+      `Column "${column}" has other categories than the training rows in ${Math.round(100 * moved)} % of rows: its ` +
+        'generator is far from them, or these are not the spans of its training matrix',
+    )
 }
 
 async function takeRows({ matrix }: LoadMatrixOptions, block: SyntheticBlock, from: number, to: number): Promise<void> {

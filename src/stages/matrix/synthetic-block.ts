@@ -24,6 +24,8 @@ export interface MatrixProblem {
 /** Rows of a matrix as normalized Avro rows; they stay columns until they are written. */
 export class SyntheticBlock implements BlockWriter {
   readonly valueBytes: Int32Array
+  /** by field, shape (places): rows of a discrete one that were taken so far */
+  readonly counts: readonly Float64Array[]
   readonly #schemaId: number
   readonly #version: number
   readonly #fields: readonly SyntheticField[]
@@ -43,6 +45,7 @@ export class SyntheticBlock implements BlockWriter {
     this.#fields = fields
     this.#values = fields.map(({ kind }) => new Float64Array(kind === 'continuous' ? capacity : 0))
     this.#places = fields.map(() => new Int32Array(capacity))
+    this.counts = fields.map((field) => new Float64Array(field.kind === 'discrete' ? field.places.width : 0))
     this.#numbers = new Float64Array(capacity)
     this.#modes = new Uint8Array(capacity)
   }
@@ -62,7 +65,7 @@ export class SyntheticBlock implements BlockWriter {
       const problem =
         field.kind === 'continuous'
           ? takeContinuous(field, matrix, width, rows, this.#values[f], places, sizes, this.#numbers, this.#modes)
-          : this.#takeDiscrete(field, matrix, width, rows, places, sizes)
+          : this.#takeDiscrete(field, matrix, width, rows, places, sizes, this.counts[f])
       if (problem !== undefined) return problem
     }
     return undefined
@@ -86,11 +89,13 @@ export class SyntheticBlock implements BlockWriter {
     rows: number,
     places: Int32Array,
     sizes: Int32Array,
+    counts: Float64Array,
   ): MatrixProblem | undefined {
     const wrong = choose(softmax, matrix, width, rows, places)
     if (wrong >= 0) return { row: wrong, column, problem: wrongSoftmax(softmax) }
     for (let row = 0; row < rows; row++) {
       const place = places[row]
+      counts[place]++
       if (rare !== undefined && place === rare.place) {
         const drawn = draw(rare, this.#firstRow + row)
         places[row] = encoded.length + drawn

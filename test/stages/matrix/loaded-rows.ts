@@ -1,7 +1,7 @@
 import { equal } from 'node:assert/strict'
 import avro from 'avsc'
-import { NpyFile } from '../../../src/files/matrix/npy-file.ts'
 import type { Spans } from '../../../src/files/matrix/spans.ts'
+import { openGenerated } from '../../../src/files/reading/generated-matrix.ts'
 import { Normalizer } from '../../../src/mixture/normalizer.ts'
 import type { Model } from '../../../src/model/model.ts'
 import { type LoadMatrixOptions, loadMatrix } from '../../../src/stages/matrix/load-matrix.ts'
@@ -11,7 +11,7 @@ import type { RawRow } from './matrix-topic.ts'
 /** Loads a matrix into a log. */
 export async function loaded(file: string, spans: Spans, more: Partial<LoadMatrixOptions> = {}) {
   const log = (more.writer as MemoryLog | undefined) ?? new MemoryLog()
-  const matrix = await NpyFile.open(file)
+  const { matrix, close } = await openGenerated(file, spans)
   let schema = ''
   try {
     const report = await loadMatrix({
@@ -36,7 +36,7 @@ export async function loaded(file: string, spans: Spans, more: Partial<LoadMatri
     })
     return { report, log, schema }
   } finally {
-    await matrix.close()
+    await close()
   }
 }
 
