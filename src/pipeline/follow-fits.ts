@@ -4,7 +4,7 @@ import { count, datasetName, flag, limit, listener, listOf, ownTopic, text } fro
 import { BlockGains, type GainFound } from '../drift/block-gains.ts'
 import { gainDefaults } from '../drift/gain-sequence.ts'
 import { InterruptedError, PipelineError, UsageError } from '../errors.ts'
-import { FencedError } from '../kafka/broker-errors.ts'
+import { FencedError, isRepeatable } from '../kafka/broker-errors.ts'
 import { TopicMissingError } from '../kafka/topic-errors.ts'
 import { isPromoted, judgeChallenger } from '../model/judge-challenger.ts'
 import type { Model, ModelComparison, ModelContent } from '../model/model.ts'
@@ -198,7 +198,7 @@ class FitJob {
         return undefined
       }
       // Whether what was sent is there is seen at the next look.
-      if (error.retriable && this.#cluster.waits) {
+      if ((error.retriable || isRepeatable(error)) && this.#cluster.waits) {
         report({ kind: 'waiting', cause: error.message, isNews: true })
         return undefined
       }
