@@ -76,7 +76,7 @@ export function exportCommand(): Command {
     .option('--key', 'add the key as column _key')
     .option('--position', 'add partition and offset as columns _partition and _offset')
     .option('--skip-unreadable', 'omit rows and batches that cannot be read, and count them')
-    .addOption(new Option('--as <what>', 'write a training matrix').choices(matrixKinds))
+    .addOption(new Option('--as <what>', 'write a matrix').choices(matrixKinds))
     .option('--spans <file>', 'file that says what the columns are (default: spans.json beside the matrix)')
     .option('--categories <list>', 'numbers that are categories, besides texts and booleans', parseList)
     .option('--leave-out <list>', 'columns that the matrix is not to have', parseList)
