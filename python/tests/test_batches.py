@@ -77,8 +77,10 @@ def test_scores_and_bins_are_read_beside_categories(tmp_path: Path, index: bool)
     read = Spans.read(tmp_path / "spans.json")
     assert (read.made_for, read.spans[0].distribution, read.spans[1].edges) == ("quantile", "normal", (0.0, 1.0, 5.0))
     assert read.output_info_list == [[(1, "linear")], [(2, "linear")], [(2, "softmax")]]
-    with pytest.raises(MatrixError, match="one of --as quantile"):
-        VgmTransformer.from_spans(read)
+    back = VgmTransformer.from_spans(read).inverse_transform(matrix)
+    assert np.allclose(np.asarray(back["y"], dtype=float), [0.25, 11.0])
+    with pytest.raises(MatrixError, match="no matrix of --as quantile"):
+        VgmTransformer.from_spans(read).transform(back)
     with pytest.raises(MatrixError, match="one of --as gan"):
         Spans.from_json(spans_json(**{"as": "gan"}))
 
