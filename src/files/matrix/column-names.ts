@@ -12,10 +12,11 @@ export function columnNames(spans: readonly Span[], encoding: SpanEncoding): str
 }
 
 function placeNames({ column, kind, width, categories = [], rareAt, nullAt }: Span): string[] {
-  if (kind === 'value') return [column]
+  if (kind === 'value' || kind === 'score') return [column]
   if (kind === 'null') return [`${column}.present`, `${column}.null`]
   return Array.from({ length: width }, (_, place) => {
     if (kind === 'mode') return `${column}.mode.${place}`
+    if (kind === 'bins') return `${column}.bin.${place}`
     if (place === rareAt) return `${column} (rare)`
     return place === nullAt ? `${column} (null)` : `${column}=${categories[place]}`
   })

@@ -126,6 +126,7 @@ suite('nested rows in a matrix', () => {
       fingerprint: 'x',
       spans,
       spansFile: 'spans.json',
+      models: [],
       topic: 't',
       partitions: 1,
       registerSchema: async (json) => {
