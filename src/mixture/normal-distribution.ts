@@ -35,6 +35,9 @@ export function normalTail(z: number): number {
   return (exponential * above) / below
 }
 
+/** What the standard normal distribution holds below z. */
+export const normalBelow = (z: number): number => (z < 0 ? normalTail(-z) : 1 - normalTail(z))
+
 const rootTau = Math.sqrt(2 * Math.PI)
 
 function evaluate(coefficients: readonly number[], x: number): number {
