@@ -161,7 +161,7 @@ function matrixOf(text: string, file: string): string | undefined {
  * await exportMatrix(cluster, { dataset: 'trips', as: 'ctgan', file: 'matrix.npy' })
  *
  * @throws TopicMissingError, ModelMissingError; FileExistsError; ExportRowError for a row that cannot be read
- * @throws TooManyCategoriesError for a column of more than 10,000 categories
+ * @throws UsageError for a column of more than 10,000 categories
  * @throws UsageError for rows of several versions of the model
  * @throws InterruptedError when the cluster's signal fires: the same call starts from the beginning
  */

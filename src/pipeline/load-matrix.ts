@@ -25,7 +25,7 @@ import { defaultPartitions } from './defaults.ts'
 import { preparePositions } from './group-positions.ts'
 import { loadedBefore } from './loaded-before.ts'
 import { followModels } from './models-topic.ts'
-import { noProgress, type OnProgress } from './progress.ts'
+import type { OnProgress } from './progress.ts'
 import { type RunProgress, recordRun } from './record-run.ts'
 import { batchBytesFor, holdsRows, refuseCompacted, topicsBeside } from './row-topics.ts'
 
@@ -83,11 +83,11 @@ export async function loadMatrix(cluster: ClusterSession, options: LoadMatrixOpt
 }
 
 function loadRecorded(cluster: ClusterSession, options: LoadMatrixOptions): Promise<LoadReport> {
-  const { dataset, controlTopic, file } = options
+  const { dataset, controlTopic, file, onProgress } = options
   const topic = options.topic ?? syntheticTopics(dataset).normalized
   return recordRun(
     cluster,
-    { dataset, controlTopic, kind: 'load', name: basename(file) },
+    { dataset, controlTopic, kind: 'load', name: basename(file), onProgress },
     (run) => loadMatrixFile(cluster, { ...options, topic }, run),
     (report) => stageText(report, topic),
   )
@@ -99,7 +99,6 @@ async function loadMatrixFile(
   run: RunProgress,
 ): Promise<LoadReport> {
   const { dataset, as, file, spansFile, topic, compression = 'none', modelsTopic = defaultModelsTopic } = options
-  const { onProgress = noProgress } = options
   const { admin, registry, rows, signal } = cluster
   checkTopicParts([topic, ...topicsBeside(cluster, modelsTopic)])
   const spans = await readSpans(spansFile)
@@ -141,10 +140,7 @@ async function loadMatrixFile(
         limits: { batchBytes, compression },
         signal,
         onDoubt: (text) => cluster.log.warn({ topic, file }, text),
-        onProgress: (done, of) => {
-          run.moved(done, of)
-          onProgress(done, of)
-        },
+        onProgress: run.moved,
       })
     } finally {
       await writer.close()

@@ -200,6 +200,7 @@ const cases: readonly Case[] = [
       partitions: ['x', ...count_],
       batchRows: count_,
       compression,
+      controlTopic: topic,
       onProgress: told,
     },
   ),
@@ -416,6 +417,7 @@ const cases: readonly Case[] = [
     modeChoice: [{ kind: 'likely' }, 'random', null],
     members: [0, 1.5, '2', null],
     loaded: ['trips.csv', {}, { file: 5 }, { file: 'a.csv', keys: 'a' }, { file: 'a.csv', text: { x: 1 } }, null],
+    controlTopic: topic,
     onProgress: told,
   }),
   caseOf<TransformRowsOptions>(

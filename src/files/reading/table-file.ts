@@ -14,10 +14,8 @@ import { rowError } from './row-errors.ts'
 import { type RowTimes, rowTimes } from './row-times.ts'
 import { type FormatTable, idleFlags, type TableFileOptions } from './table-options.ts'
 
-/**
- * A CSV, Parquet or JSON file as a table whose rows have a fixed order. Every value has been proven to have its type.
- */
-export interface TableFile {
+/** What a file is as a table. Every value has been proven to have its type. */
+export interface TableFacts {
   readonly file: string
   readonly format: FileFormat
   readonly columns: readonly FileColumn[]
@@ -31,6 +29,10 @@ export interface TableFile {
   readonly reading: string
   /** what was guessed and may be wrong, and what would mend it: one line each, not about a single column */
   readonly doubts: readonly string[]
+}
+
+/** A CSV, Parquet or JSON file as a table whose rows have a fixed order. */
+export interface TableFile extends TableFacts {
   /**
    * Rows in the file's order from row `fromRow` on, a chunk of up to 2,048 at a time: the columns' values as
    * `columnExpression` gives them, then the key's text if a key column was named, then the time if it was asked for.
