@@ -217,7 +217,7 @@ export function notModelledText(leftOut: readonly LeftOutColumn[], others: reado
   const rest = others.filter((field) => !isTime(field))
   const lines = [
     ...(rest.length > 0 ? [`${someOf(rest)}: not numbers`] : []),
-    ...(times.length > 0 ? [`${someOf(times)}: dates or times; --columns models what it names`] : []),
+    ...(times.length > 0 ? [`${someOf(times)}: dates or times; --columns can name them`] : []),
     ...leftOut.slice(0, listedColumns).map(({ name, reason }) => `${name}: ${reason}`),
     ...(leftOut.length > listedColumns ? [`and ${leftOut.length - listedColumns} more`] : []),
   ]
