@@ -11,7 +11,8 @@ type GroupStage = 'normalize' | 'restore'
  * Runs `count` members of a stage's group in this process. Each has a membership, a transaction and connections of its
  * own, so that nothing is shared but the models topic. If one fails all stop, with its error.
  *
- * @throws AllRowsDeadError at the end of the topic, if no row could be processed: too few rows for a share have no other
+ * @throws AllRowsDeadError at the end of the topic, if no row could be processed: too few rows for a share have no
+ * other
  */
 export async function runMembers<S extends GroupStage>(
   cluster: ClusterSession,
