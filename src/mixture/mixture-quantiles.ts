@@ -9,6 +9,10 @@ const leastStep = 2 ** -40
 const knotsPerUnit = 10
 const farthestKnot = 6
 
+/** Beyond so many standard deviations a tail is 1e-19 of its mode: nothing beside so much of a nearer one. */
+const nearModes = 9
+const leastOfNear = 1e-10
+
 /** Beyond it, a tail is below the smallest normal double. */
 const farthestScore = 37
 
@@ -96,12 +100,20 @@ export class MixtureQuantiles {
 
   /** On the side of a mode's lesser tail: differences of shares near 1 have no digits left. */
   #lookAt(x: number): void {
+    this.#addUp(x, nearModes)
+    // Far from all modes their tails are all that there is.
+    if (Math.min(this.#below, this.#above) < leastOfNear) this.#addUp(x, Infinity)
+  }
+
+  /** @param farthest beyond so many standard deviations a mode is on one side as a whole */
+  #addUp(x: number, farthest: number): void {
     let below = 0
     let above = 0
     for (let k = 0; k < this.#mean.length; k++) {
       const z = (x - this.#mean[k]) / this.#std[k]
       const share = this.#shares[k]
-      const tail = share * normalTail(Math.abs(z))
+      const distance = Math.abs(z)
+      const tail = distance < farthest ? share * normalTail(distance) : 0
       below += z < 0 ? tail : share - tail
       above += z < 0 ? share - tail : tail
     }
