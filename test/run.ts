@@ -3,9 +3,9 @@
  *
  *     node test/run.ts [unit|broker|docker|peers|all] [part of a file's path ...]
  *
- * `all` is unit and broker, `unit` is `timed` and `untimed`. When they are asked for, `docker` builds the image and runs it beside a Docker engine, and
- * `peers` compiles the programs that the bench compares us with, and compares their rows with ours. All broker tests
- * share one cluster, which they find in VGM_TEST_BROKERS and VGM_TEST_REGISTRY.
+ * `all` is unit and broker, `unit` is `timed` and `untimed`. When they are asked for, `docker` builds the image and
+ * runs it beside a Docker engine, and `peers` compiles the programs that the bench compares us with, and compares their
+ * rows with ours. All broker tests share one cluster, which they find in VGM_TEST_BROKERS and VGM_TEST_REGISTRY.
  * VGM_CLUSTER=docker|jvm|embedded|external chooses it; somebody's KAFKA_BROKERS is used with `external` only. Two
  * broker files run at a time, then the faults. Unit files take what these leave of the processors, those that watch no
  * clock last of all.
@@ -95,8 +95,8 @@ interface Ended {
 
 /**
  * Runs unit files in a process that stands behind all others. Broker tests wait for much of their time, and some watch
- * the seconds; so do the faults. What watches no clock stands behind the other unit files too: it takes what all of them
- * leave, and what is left of it then runs beside the faults.
+ * the seconds; so do the faults. What watches no clock stands behind the other unit files too: it takes what all of
+ * them leave, and what is left of it then runs beside the faults.
  */
 async function runBehind(kind: 'timed' | 'untimed', niceness: number): Promise<boolean> {
   if (!unit.some((file) => isUntimed(file) === (kind === 'untimed'))) return true

@@ -7,6 +7,7 @@
  */
 import { parseArgs } from 'node:util'
 import { dataSets } from '../mixture/data-sets.ts'
+import { flightMonths } from './flight-months.ts'
 import { type Challenge, challenge, mixedSource } from './promotion.ts'
 import { falseAlarms, normalNumbers, normalSource, type RowSource, type Simulation, shifts } from './simulation.ts'
 
@@ -114,6 +115,22 @@ if (isWanted('shifts')) {
     const found = percent(result.found, runs)
     line(shift, name, before, runs, found, spread, percent(result.psi, runs), percent(result.ks, runs))
   }
+}
+
+if (isWanted('months')) {
+  console.log('\n## Flights by month\n')
+  const head = ['column', 'month of 2001', 'windows', 'shift, std', 'KS', 'PSI', 'windows with an alarm', 'PSI > 0.1']
+  line(...head, 'KS p < 0.05')
+  line('---', '---', ...head.slice(1).map(() => '---:'))
+  for (const { column, months } of await flightMonths(['delay', 'distance'], windowRows))
+    for (const { month, windows, shift, ks, psi, alarms, psiWindows, ksWindows } of months)
+      line(
+        column,
+        month.slice(5),
+        windows,
+        ...[shift, ks, psi].map((distance) => distance.toFixed(3)),
+        ...[alarms, psiWindows, ksWindows].map((spoke) => percent(spoke, windows)),
+      )
 }
 
 if (isWanted('promotion')) {

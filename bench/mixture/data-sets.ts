@@ -27,7 +27,9 @@ const drawn = (name: string, resolution: number, draw: Draw): DataSet => ({
   },
 })
 
-const flights = fileURLToPath(new URL('../../node_modules/vega-datasets/data/flights-3m.parquet', import.meta.url))
+export const flightsFile = fileURLToPath(
+  new URL('../../node_modules/vega-datasets/data/flights-3m.parquet', import.meta.url),
+)
 
 /** A column of vega-datasets' three million flights; the rows with the lowest hashes, so that any seed takes others. */
 const flight = (column: string): DataSet => ({
@@ -36,7 +38,7 @@ const flight = (column: string): DataSet => ({
   async values(n, seed) {
     const connection = await (await DuckDBInstance.create()).connect()
     const reader = await connection.runAndReadAll(
-      `select ${column}::double from (select ${column}, row_number() over () as row from read_parquet('${flights}'))
+      `select ${column}::double from (select ${column}, row_number() over () as row from read_parquet('${flightsFile}'))
        order by hash(row, ${seed}::bigint), row limit ${n}`,
     )
     const values = Float64Array.from(reader.getColumns()[0] as number[])

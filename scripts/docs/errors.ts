@@ -19,13 +19,20 @@ interface KnownError {
 const classes = /\/\*\*((?:(?!\*\/).)*)\*\/\n(?:export )?class \w+ extends \w+ \{\n((?:(?!\n\}\n).)*)\n\}\n/gs
 
 const codeLine = /^ {2}(?:override )?readonly code(?:: [^=]*| )=\s*'(VGM_\w+)'/m
+const severalCodes = /^ {2}readonly code: ('VGM_\w+'(?: \| 'VGM_\w+')+)$/m
+
+/** That an error has, or one of those that it may have. */
+function codesOf(body: string): string[] {
+  const one = codeLine.exec(body)?.[1]
+  if (one !== undefined) return [one]
+  return [...(severalCodes.exec(body)?.[1].matchAll(/VGM_\w+/g) ?? [])].map(([code]) => code)
+}
 
 /** Every error class with a code of its own, as its source has it. */
 export function knownErrors(): KnownError[] {
   const errors = globSync('**/*.ts', { cwd: source }).flatMap((file) =>
     [...readFileSync(join(source, file), 'utf8').matchAll(classes)].flatMap(([, doc, body]) => {
-      const code = codeLine.exec(body)?.[1]
-      return code === undefined ? [] : [{ code, meaning: plain(doc), ...outcomeOf(body), fix: fixOf(body) }]
+      return codesOf(body).map((code) => ({ code, meaning: plain(doc), ...outcomeOf(body), fix: fixOf(body) }))
     }),
   )
   return errors.sort((a, b) => (a.code < b.code ? -1 : 1))

@@ -33,7 +33,7 @@ export function readPages(): Map<string, Page> {
     'python/README.md',
     'examples/ctgan/README.md',
   ]
-  const all = [...files, ...globSync('docs/*.md', { cwd: root }).sort()]
+  const all = [...files, ...globSync(['docs/*.md', 'docs/api/*.md'], { cwd: root }).sort()]
   return new Map(all.map((file) => [file, readPage(file)]))
 }
 

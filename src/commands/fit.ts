@@ -117,6 +117,7 @@ export function fitCommand(): Command {
         roundToDecimals: flags.decimals === 'auto' ? undefined : flags.decimals === 'round',
         seed: flags.seed,
         members: flags.members,
+        controlTopic: flags.controlTopic,
       }
       if (flags.follow === true) return followFits(flags, common)
       const { modelsTopic, controlTopic } = flags
@@ -131,7 +132,6 @@ export function fitCommand(): Command {
           ...common,
           source,
           sampleTopic: flags.sampleTopic,
-          controlTopic: flags.controlTopic,
           promote: flags.promote,
           onOtherFields: (fields) => {
             others = fields
@@ -171,7 +171,8 @@ async function followFits(
   flags: FitFlags,
   common: Omit<FollowFitsOptions, 'everyMs' | 'windowRows' | 'onChallenger'>,
 ): Promise<void> {
-  const names = { topics: { raw: flags.rawTopic }, modelsTopic: flags.modelsTopic, statsTopic: flags.statsTopic }
+  const { modelsTopic, statsTopic, controlTopic } = flags
+  const names = { topics: { raw: flags.rawTopic }, modelsTopic, statsTopic, controlTopic }
   await withObserved(flags, { ...observed, names, runsOn: true }, async (cluster) => {
     const { followFits: follow } = await import('../pipeline/follow-fits.ts')
     await follow(cluster, {
@@ -216,7 +217,7 @@ export function notModelledText(leftOut: readonly LeftOutColumn[], others: reado
   const rest = others.filter((field) => !isTime(field))
   const lines = [
     ...(rest.length > 0 ? [`${someOf(rest)}: not numbers`] : []),
-    ...(times.length > 0 ? [`${someOf(times)}: dates or times; --columns models what it names`] : []),
+    ...(times.length > 0 ? [`${someOf(times)}: dates or times; --columns can name them`] : []),
     ...leftOut.slice(0, listedColumns).map(({ name, reason }) => `${name}: ${reason}`),
     ...(leftOut.length > listedColumns ? [`and ${leftOut.length - listedColumns} more`] : []),
   ]

@@ -18,7 +18,7 @@ import {
   progressOf,
   withCluster,
 } from './command-context.ts'
-import { compressionOption } from './options.ts'
+import { compressionOption, runsTopicOption } from './options.ts'
 import { parseVersionNameFlag, type VersionName } from './version-name.ts'
 
 interface GenerateFlags extends ClusterCommandFlags {
@@ -31,6 +31,7 @@ interface GenerateFlags extends ClusterCommandFlags {
   readonly partitions: number
   readonly batchRows: number
   readonly compression: Compression
+  readonly controlTopic: string
   readonly topic?: string
   readonly format?: TableFormat
   readonly workers?: number
@@ -62,6 +63,7 @@ export function generateCommand(): Command {
       .option('--batch-rows <n>', 'number of rows per batch; each row is one message', parseCount, defaultBatchRows)
       .option('--topic <topic>', 'raw topic (default: <dataset>.raw)', parseTopic)
       .addOption(compressionOption())
+      .addOption(runsTopicOption())
       .addOption(
         new Option('--format <format>', 'format of the file (default: by its extension)').choices(tableFormats),
       )
@@ -88,8 +90,8 @@ async function generateIntoTopic(flags: GenerateFlags): Promise<void> {
     const { generateRows } = await import('../pipeline/index.ts')
     const spec = flags.spec ?? (await modelRows(cluster, flags, dataset))
     const progress = progressOf(flags, 'generate')
-    const { rows, seed, partitions, batchRows, compression, modelsTopic } = flags
-    const options = { dataset, topic, modelsTopic, spec, rows, seed, partitions, batchRows, compression }
+    const { rows, seed, partitions, batchRows, compression, modelsTopic, controlTopic } = flags
+    const options = { dataset, topic, modelsTopic, controlTopic, spec, rows, seed, partitions, batchRows, compression }
     const report = await generateRows(cluster, { ...options, onProgress: progress.update }).finally(progress.end)
     printReport(flags, report, topic)
   })

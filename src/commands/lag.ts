@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { parseTopic } from '../config/value-parsers.ts'
 import { durationText, textTable } from '../observe/report-text.ts'
+import type { Lag } from '../pipeline/group-lag.ts'
 import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
 import { controlTopicOption } from './options.ts'
 
@@ -22,25 +23,27 @@ export function lagCommand(): Command {
         const lags = await groupLag(cluster, { dataset, group, topic, controlTopic })
         // What is done stays known for ever: only what is named, or not done, is listed.
         const shown = lags.filter(({ output, total }) => group !== undefined || output === undefined || total > 0)
-        const rows = shown.flatMap(({ group, topic, partitions }) =>
-          partitions.map(({ partition, committed, end, lag, movedMs, secondsLeft }) => [
-            group,
-            topic,
-            String(partition),
-            committed === undefined ? '-' : String(committed),
-            String(end),
-            lag,
-            movedMs === undefined ? '-' : timeText(movedMs),
-            secondsLeft === undefined ? '-' : durationText(secondsLeft),
-          ]),
-        )
-        const header = ['group', 'topic', 'partition', 'committed', 'end', 'lag', 'last progress', 'time left']
-        const lines = [textTable(header, rows), ...shown.flatMap(lagRemarks)]
+        const remarks = shown.flatMap(lagRemarks)
         const done = lags.length - shown.length
-        if (done > 0) lines.push(done === 1 ? '1 replay is done.' : `${done} replays are done.`)
-        printResult(flags, { groups: lags }, lines.join('\n'))
+        if (done > 0) remarks.push(done === 1 ? '1 replay is done.' : `${done} replays are done.`)
+        const parts = [...shown.map(groupText), ...(remarks.length === 0 ? [] : [remarks.join('\n')])]
+        printResult(flags, { groups: lags }, parts.join('\n\n'))
       })
     })
+}
+
+/** Within 80 columns, where names are long. */
+function groupText({ group, topic, partitions }: Lag): string {
+  const rows = partitions.map(({ partition, committed, end, lag, movedMs, secondsLeft }) => [
+    String(partition),
+    committed === undefined ? '-' : String(committed),
+    String(end),
+    lag,
+    movedMs === undefined ? '-' : timeText(movedMs),
+    secondsLeft === undefined ? '-' : durationText(secondsLeft),
+  ])
+  const table = textTable(['partition', 'committed', 'end', 'lag', 'last progress', 'time left'], rows)
+  return `Group ${group} of topic ${topic}\n${table}`
 }
 
 /** @example timeText(1_795_435_200_000) // '2026-11-23 12:00:00' */

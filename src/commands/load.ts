@@ -45,7 +45,7 @@ export function loadCommand(): Command {
     .option('--topic <topic>', 'raw topic (default: <dataset>.raw)', parseTopic)
     .addOption(compressionOption())
     .addOption(runsTopicOption())
-    .addOption(new Option('--as <what>', 'load a generated matrix').choices(matrixKinds))
+    .addOption(new Option('--as <what>', 'load a matrix').choices(matrixKinds))
     .option('--spans <file>', 'spans.json of the matrix that the generator was trained on')
     .option('--synthetic', 'into <dataset>.synthetic, as normalized rows that "vgm restore" can restore')
     .option('--seed <n>', 'of --as: seed for what rare categories become (default: 0)', parseSeed)
@@ -136,13 +136,13 @@ function beforeText({ rowsBefore }: LoadReport): string {
 }
 
 /**
- * @example timesText(times) // 'Times of the records: column "at", seconds since 1970, from 2026-11-01T... to 2026-...'
+ * @example timesText(times) // 'Times of the records: column "at", seconds since 1970,\n  from 2026-11-01T... to 2026-...'
  */
 function timesText({ column, unit, fromMs, toMs, withoutTime }: RowTimes): string {
   const time = (ms: number) => new Date(ms).toISOString()
-  const range = fromMs === undefined ? ', no value' : `, from ${time(fromMs)} to ${time(toMs ?? fromMs)}`
+  const range = fromMs === undefined ? ', no value' : `,\n  from ${time(fromMs)} to ${time(toMs ?? fromMs)}`
   const others = withoutTime === 0 ? '' : `; ${withoutTime.toLocaleString('en')} rows without a time`
-  return `${printableLine(`Times of the records: column "${column}", ${unit}${range}${others}`)}\n`
+  return `Times of the records: column "${printableLine(column)}", ${unit}${range}${others}\n`
 }
 
 /** Columns that are listed one by one; of wider tables only those with a remark. */

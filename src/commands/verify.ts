@@ -8,7 +8,7 @@ import type { ModeChoice } from '../stages/normalize.ts'
 import type { FileAudit, FileFinding } from '../stages/verify/audit-file.ts'
 import { type DatasetFlags, datasetCommand, printResult, progressOf, withCluster } from './command-context.ts'
 import { addFileOptions, type FileFlags, fileReading, givenFileFlags } from './file-options.ts'
-import { clipOption, modeChoiceOption, topicOption } from './options.ts'
+import { clipOption, modeChoiceOption, runsTopicOption, topicOption } from './options.ts'
 
 interface VerifyFlags extends DatasetFlags, FileFlags {
   readonly clip: number
@@ -20,6 +20,7 @@ interface VerifyFlags extends DatasetFlags, FileFlags {
   readonly normalizeGroup?: string
   readonly restoreGroup?: string
   readonly members: number
+  readonly controlTopic: string
   readonly file?: string
   readonly key?: string
   readonly timestamp?: string
@@ -38,6 +39,7 @@ export function verifyCommand(): Command {
     .addOption(topicOption('normalized'))
     .addOption(topicOption('restored'))
     .addOption(topicOption('deadLetters'))
+    .addOption(runsTopicOption())
     .option('--normalize-group <name>', '--group of normalize')
     .option('--restore-group <name>', '--group of restore')
     .option('--file <file>', 'loaded file to compare the raw rows with; give the flags that load was given:')
@@ -77,6 +79,7 @@ export function verifyCommand(): Command {
         modeChoice,
         members,
         loaded,
+        controlTopic: flags.controlTopic,
         onProgress: progress.update,
       }
       const result = await verifyDataset(cluster, options).finally(progress.end)

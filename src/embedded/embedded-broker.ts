@@ -23,6 +23,7 @@ export interface EmbeddedBrokerOptions {
   readonly memoryBytes?: number
   /** by the names of Apache Kafka's broker settings */
   readonly settings?: GivenSettings
+  /** @internal */
   readonly clock?: Clock
   /** gets what a person may want to know, a line at a time */
   readonly log?: (line: string) => void

@@ -31,14 +31,14 @@ export class PartitionCountError extends PipelineError {
 
 /** What a compacted topic holds, and the code of the error where it cannot. */
 interface CompactedTopicKind {
-  readonly code: 'VGM_MODELS_TOPIC' | 'VGM_POSITIONS_TOPIC' | 'VGM_CONTROL_TOPIC' | 'VGM_STATS_TOPIC'
+  readonly code: CompactedTopicError['code']
   /** what its records are */
   readonly holds: string
 }
 
-/** A topic that must be compacted, with one partition, is something else. */
+/** The topic of models, positions, orders or counts is not compacted, or has several partitions. */
 export class CompactedTopicError extends PipelineError {
-  readonly code: CompactedTopicKind['code']
+  readonly code: 'VGM_MODELS_TOPIC' | 'VGM_POSITIONS_TOPIC' | 'VGM_CONTROL_TOPIC' | 'VGM_STATS_TOPIC'
   constructor(topic: string, { code, holds }: CompactedTopicKind, problem: string, fix: string) {
     super(`Topic ${topic} cannot hold ${holds}: ${problem}`, { fix, exitCode: exitCodes.usage })
     this.code = code

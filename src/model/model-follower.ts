@@ -33,13 +33,14 @@ export class ModelFollower {
   #reading: Promise<unknown> = Promise.resolve()
   #closed: { readonly why: PipelineError; readonly done: Promise<void> } | undefined
 
-  /** @param source its reader belongs to the follower from now on, and is closed with it */
+  /** @internal @param source its reader belongs to the follower from now on, and is closed with it */
   constructor(source: ModelsSource, onFinding: (finding: ModelFinding) => void) {
     this.#source = source
     this.#onFinding = onFinding
     source.reader.assign([{ topic: source.topic, partition: modelsPartition, offset: 0 }])
   }
 
+  /** @internal */
   get catalogue(): ModelCatalogue {
     return this.#read.catalogue
   }

@@ -52,6 +52,8 @@ export interface ColumnsFitOptions {
   readonly seed?: number | undefined
   /** threads that read, each a share of the partitions [1: this one] */
   readonly members?: number | undefined
+  /** where the fit tells how far it is ['vgm.control'] */
+  readonly controlTopic?: string | undefined
   readonly onProgress?: OnProgress | undefined
 }
 
@@ -62,8 +64,6 @@ export interface FitDatasetOptions extends ColumnsFitOptions {
   readonly sampleTopic?: string | undefined
   /** columns to model [all that are plain numbers] */
   readonly columns?: readonly string[] | undefined
-  /** where the fit tells how far it is ['vgm.control'] */
-  readonly controlTopic?: string | undefined
   /** whether the new version becomes the current one, which stages use [true] */
   readonly promote?: boolean | undefined
   /** told of the fields that are not modelled because they are no plain numbers, each with its type */
@@ -98,6 +98,7 @@ export const columnsFitChecks = {
   roundToDecimals: flag,
   seed,
   members: count,
+  controlTopic: ownTopic,
   onProgress: listener<OnProgress>(),
 } as const
 
@@ -109,7 +110,6 @@ const checks = optionChecks<FitDatasetOptions>(
     source: oneOf(['sample', 'raw']),
     sampleTopic: ownTopic,
     columns: listOf(text, 'names of columns'),
-    controlTopic: ownTopic,
     promote: flag,
     onOtherFields: listener<(fields: readonly string[]) => void>(),
     onLeftOut: listener<(column: LeftOutColumn) => void>(),
@@ -131,18 +131,12 @@ export async function fitDataset(cluster: ClusterSession, options: FitDatasetOpt
 }
 
 async function recordedFit(cluster: ClusterSession, options: FitDatasetOptions): Promise<Model> {
-  const { dataset, controlTopic, onProgress = noProgress } = options
+  const { dataset, controlTopic, onProgress } = options
   return recordRun(
     cluster,
-    { dataset, controlTopic, kind: 'fit', name: 'the next version' },
+    { dataset, controlTopic, kind: 'fit', name: 'the next version', onProgress },
     async ({ moved, about }) => {
-      const model = await fitModel(cluster, {
-        ...options,
-        onProgress: (done, of) => {
-          moved(done, of)
-          onProgress(done, of)
-        },
-      })
+      const model = await fitModel(cluster, { ...options, onProgress: moved })
       about({ name: versionText(model.version), subject: versionText(model.version) })
       return model
     },

@@ -4,7 +4,7 @@ import { count, datasetName, flag, limit, listener, listOf, ownTopic, text } fro
 import { BlockGains, type GainFound } from '../drift/block-gains.ts'
 import { gainDefaults } from '../drift/gain-sequence.ts'
 import { InterruptedError, PipelineError, UsageError } from '../errors.ts'
-import { FencedError } from '../kafka/broker-errors.ts'
+import { FencedError, isRepeatable } from '../kafka/broker-errors.ts'
 import { TopicMissingError } from '../kafka/topic-errors.ts'
 import { isPromoted, judgeChallenger } from '../model/judge-challenger.ts'
 import type { Model, ModelComparison, ModelContent } from '../model/model.ts'
@@ -22,7 +22,10 @@ import { DriftWatch } from './drift-watch.ts'
 import { type ColumnsFitOptions, columnsFitChecks, fitColumns, refuseRecipe, warnOfNames } from './fit-dataset.ts'
 import { withHeartbeat } from './heartbeat.ts'
 import { followModels, withModelsTarget } from './models-topic.ts'
+import type { OnProgress } from './progress.ts'
+import { recordRun } from './record-run.ts'
 import { datasetTopics, topicRanges } from './row-topics.ts'
+import { versionText } from './run-record.ts'
 import { whenReachable } from './when-reachable.ts'
 
 export interface FollowFitsOptions extends ColumnsFitOptions {
@@ -185,12 +188,10 @@ class FitJob {
     const due = await whenReachable(this.#cluster, () => this.#due(), mayCome)
     if (due === undefined) return undefined
     try {
-      const fitted = await whenReachable(this.#cluster, () => this.#challenge(due))
-      const version = await this.#publish(due, fitted)
+      const { version, comparison } = await this.#recorded(due)
       this.#triedMs = Date.now()
-      const challenger = { dataset, version, comparison: fitted.comparison }
-      report({ kind: 'refit', version, comparison: fitted.comparison })
-      return challenger
+      report({ kind: 'refit', version, comparison })
+      return { dataset, version, comparison }
     } catch (error) {
       if (!(error instanceof PipelineError)) throw error
       if (error instanceof OvertakenError || error instanceof FencedError) {
@@ -198,7 +199,7 @@ class FitJob {
         return undefined
       }
       // Whether what was sent is there is seen at the next look.
-      if (error.retriable && this.#cluster.waits) {
+      if ((error.retriable || isRepeatable(error)) && this.#cluster.waits) {
         report({ kind: 'waiting', cause: error.message, isNews: true })
         return undefined
       }
@@ -275,7 +276,24 @@ class FitJob {
     this.#cluster.report({ kind: 'refit-waits', cause, has, needs, isNews })
   }
 
-  async #challenge({ cause, champion, rows }: DueFit) {
+  /** Fits, compares and publishes, as a run that is told of. */
+  #recorded(due: DueFit): Promise<Pick<Challenger, 'version' | 'comparison'>> {
+    const { dataset, controlTopic, onProgress, dryRun = false } = this.#options
+    const name = dryRun ? 'a challenger, dry run' : 'the next version'
+    return recordRun(
+      this.#cluster,
+      { dataset, controlTopic, kind: 'fit', name, onProgress },
+      async ({ moved, about }) => {
+        const fitted = await whenReachable(this.#cluster, () => this.#challenge(due, moved))
+        const version = await this.#publish(due, fitted)
+        if (version !== undefined) about({ name: versionText(version), subject: versionText(version) })
+        return { version, comparison: fitted.comparison }
+      },
+      ({ comparison: { verdict, reason } }) => `${verdict}: ${reason}`,
+    )
+  }
+
+  async #challenge({ cause, champion, rows }: DueFit, onProgress: OnProgress) {
     const {
       minGain: leastGain = gainDefaults.leastGain,
       requireApproval = false,
@@ -283,7 +301,7 @@ class FitJob {
       ...options
     } = this.#options
     const columns = options.columns ?? champion?.columns.map(({ name }) => name)
-    const content = await fitColumns(this.#cluster, options, { columns, ranges: rows.training })
+    const content = await fitColumns(this.#cluster, { ...options, onProgress }, { columns, ranges: rows.training })
     const gains = await this.#score(champion, content, rows)
     const found = gains.found({ leastGain })
     const judged = judgeChallenger(champion, content, found, requireApproval)

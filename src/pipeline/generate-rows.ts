@@ -1,5 +1,5 @@
 import { type Compression, compressions } from '../batch/batch-header.ts'
-import { groupName, transactionalId, valueSubject } from '../config/names.ts'
+import { groupName, topicNames, transactionalId, valueSubject } from '../config/names.ts'
 import { count, datasetName, listener, naturalNumber, oneOf, ownTopic, seed } from '../config/value-rules.ts'
 import type { StageReport } from '../ports/stage-report.ts'
 import { generate } from '../stages/generate.ts'
@@ -9,6 +9,7 @@ import { optionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { defaultBatchRows, defaultPartitions } from './defaults.ts'
 import { noProgress, type OnProgress } from './progress.ts'
+import { recordRun } from './record-run.ts'
 import { batchBytesFor, datasetTopics, refuseCompacted } from './row-topics.ts'
 
 export interface GenerateRowsOptions {
@@ -27,6 +28,8 @@ export interface GenerateRowsOptions {
   readonly batchRows?: number | undefined
   /** codec of the batches that are written ['none'] */
   readonly compression?: Compression | undefined
+  /** where the work tells how far it is ['vgm.control'] */
+  readonly controlTopic?: string | undefined
   readonly onProgress?: OnProgress | undefined
 }
 
@@ -44,6 +47,7 @@ const checks = optionChecks<GenerateRowsOptions>(
     partitions: count,
     batchRows: count,
     compression: oneOf(compressions),
+    controlTopic: ownTopic,
     onProgress: listener<OnProgress>(),
   },
 )
@@ -54,7 +58,18 @@ const checks = optionChecks<GenerateRowsOptions>(
  * @throws UsageError if the topic is that of models or positions, or compacted; InterruptedError
  */
 export async function generateRows(cluster: ClusterSession, options: GenerateRowsOptions): Promise<StageReport> {
-  return call(checks, cluster, options, generateTopic)
+  return call(checks, cluster, options, recordedGenerate)
+}
+
+function recordedGenerate(cluster: ClusterSession, options: GenerateRowsOptions): Promise<StageReport> {
+  const { dataset, controlTopic, onProgress } = options
+  const name = options.topic ?? topicNames(dataset).raw
+  return recordRun(
+    cluster,
+    { dataset, controlTopic, kind: 'generate', name, onProgress },
+    ({ moved }) => generateTopic(cluster, { ...options, onProgress: moved }),
+    ({ rowsOut }) => `${rowsOut.toLocaleString('en')} rows to ${name}`,
+  )
 }
 
 async function generateTopic(cluster: ClusterSession, options: GenerateRowsOptions): Promise<StageReport> {

@@ -17,11 +17,11 @@ import { readRuns } from './control-topic.ts'
 import { type Lag, replayLags } from './group-lag.ts'
 import { modelsOf } from './models-topic.ts'
 import { topicsCheck } from './name-checks.ts'
-import { fitText, type RecordedRun, versionText } from './run-record.ts'
+import { fitText, type RecordedKind, type RecordedRun, versionText } from './run-record.ts'
 
 /** Work that has an end. */
 export interface Run {
-  readonly kind: RecordedRun['kind']
+  readonly kind: RecordedKind
   readonly name: string
   /** unfinished: interrupted, killed, or not heard of for half a minute */
   readonly state: 'done' | 'running' | 'unfinished' | 'failed'
@@ -61,8 +61,8 @@ const checks = optionChecks<ListRunsOptions>(
 const silentMs = 30_000
 
 /**
- * Loads, samples, fits and replays of a data set, the newest first; those whose time is not known last. Work that goes
- * on in any process is among them, if that process may write to the control topic.
+ * Work of a data set that has an end, such as loads, fits and replays, the newest first; that whose time is not known
+ * last. What goes on in any process is among it, if that process may write to the control topic.
  *
  * @example
  * const running = (await listRuns(cluster, { dataset: 'trips' })).filter(({ state }) => state === 'running')

@@ -28,7 +28,7 @@ import {
   topicRecordOf,
 } from '../files/reading/record-schema.ts'
 import type { RowTimes } from '../files/reading/row-times.ts'
-import type { TableFile } from '../files/reading/table-file.ts'
+import type { TableFacts, TableFile } from '../files/reading/table-file.ts'
 import type { FileReading, TextOptions } from '../files/reading/table-options.ts'
 import { widestColumns } from '../files/reading/widest-columns.ts'
 import { checkBadRowsFile } from '../files/target-file.ts'
@@ -73,7 +73,7 @@ export interface LoadFileOptions extends FileReading {
    */
   readonly badRows?: string | undefined
   /** called with the columns and types that were found in a file, before its first row is loaded */
-  readonly onColumns?: ((table: TableFile) => void) | undefined
+  readonly onColumns?: ((table: TableFacts) => void) | undefined
   /** called with the times that were found in a file, before its first row is loaded */
   readonly onTimes?: ((times: RowTimes) => void) | undefined
   readonly onProgress?: OnProgress | undefined
@@ -129,7 +129,7 @@ const checks = optionChecks<LoadFileOptions>(
     controlTopic: ownTopic,
     badRows: text,
     ...readingChecks,
-    onColumns: listener<(table: TableFile) => void>(),
+    onColumns: listener<(table: TableFacts) => void>(),
     onTimes: listener<(times: RowTimes) => void>(),
     onProgress: listener<OnProgress>(),
   },
@@ -147,7 +147,7 @@ interface TableLoad extends FileReading {
   readonly compression: Compression
   readonly controlTopic: string | undefined
   readonly badRows: string | undefined
-  readonly onColumns: (table: TableFile) => void
+  readonly onColumns: (table: TableFacts) => void
   readonly onTimes: (times: RowTimes) => void
   readonly onProgress: OnProgress
 }
@@ -200,7 +200,7 @@ async function loadFiles(cluster: ClusterSession, options: LoadFileOptions): Pro
   const loadOne = (file: string, record: TopicRecord | undefined) =>
     recordRun(
       cluster,
-      { dataset, controlTopic: load.controlTopic, kind: 'load', name: basename(file) },
+      { dataset, controlTopic: load.controlTopic, kind: 'load', name: basename(file), onProgress: load.onProgress },
       (run) => loadTable(cluster, { ...load, file }, record, run),
       (report) => stageText(report, load.topic),
     )
@@ -265,7 +265,7 @@ async function loadTable(
   run: RunProgress,
 ): Promise<LoadReport> {
   const { load } = await import('../stages/load.ts')
-  const { dataset, topic, key, timestamp, defaultMs, badRows, compression, onColumns, onTimes, onProgress } = options
+  const { dataset, topic, key, timestamp, defaultMs, badRows, compression, onColumns, onTimes } = options
   const { admin, registry, rows, signal } = cluster
   const table = await openTable(cluster, options, known)
   try {
@@ -303,10 +303,7 @@ async function loadTable(
         limits: { batchBytes, compression },
         badRowsFile: badRows,
         signal,
-        onProgress: (done, of) => {
-          run.moved(done, of)
-          onProgress(done, of)
-        },
+        onProgress: run.moved,
       })
     } finally {
       await writer.close()

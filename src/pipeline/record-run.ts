@@ -25,6 +25,8 @@ export interface RunFacts {
   readonly name: string
   /** as in its record [one of its own] */
   readonly subject?: string | undefined
+  /** told as well of how far it is */
+  readonly onProgress?: OnProgress | undefined
 }
 
 /** What work says of itself while it goes on. */
@@ -80,6 +82,7 @@ class RunTeller implements RunProgress {
   moved: OnProgress = (done, of) => {
     this.#done = done
     this.#of = of
+    this.#facts.onProgress?.(done, of)
   }
 
   about: RunProgress['about'] = (facts) => {

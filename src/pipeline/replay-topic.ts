@@ -148,13 +148,10 @@ async function replay(cluster: ClusterSession, options: ReplayTopicOptions): Pro
   const { dataset, controlTopic } = options
   return recordRun(
     cluster,
-    { dataset, controlTopic, kind: 'replay', name: plan.group, subject: plan.group },
+    { dataset, controlTopic, kind: 'replay', name: plan.group, subject: plan.group, onProgress },
     async ({ moved }) => {
       moved(0, of)
-      const report = await runMembers(cluster, task, members, ({ rowsIn }) => {
-        moved(rowsIn, of)
-        onProgress(rowsIn, of)
-      })
+      const report = await runMembers(cluster, task, members, ({ rowsIn }) => moved(rowsIn, of))
       return { ...report, ...plan }
     },
     (report) => stageText(report, plan.topic),

@@ -1,7 +1,7 @@
 import type { Model } from '../model/model.ts'
 
 /** Work that has an end and is told of while it goes on. */
-export const recordedKinds = ['load', 'sample', 'fit', 'replay'] as const
+export const recordedKinds = ['load', 'generate', 'sample', 'fit', 'replay', 'verify'] as const
 export type RecordedKind = (typeof recordedKinds)[number]
 
 const states = ['running', 'done', 'failed', 'interrupted'] as const

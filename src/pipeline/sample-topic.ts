@@ -92,21 +92,14 @@ export async function sampleTopic(cluster: ClusterSession, options: SampleTopicO
 }
 
 async function recordedSample(cluster: ClusterSession, options: SampleTopicOptions): Promise<StageReport> {
-  const { dataset, controlTopic, follow = false, onProgress = noProgress } = options
+  const { dataset, controlTopic, follow = false, onProgress } = options
   // It has no end.
   if (follow) return sampleRows(cluster, options)
   const name = options.sampleTopic ?? topicNames(dataset).sample
   return recordRun(
     cluster,
-    { dataset, controlTopic, kind: 'sample', name },
-    ({ moved }) =>
-      sampleRows(cluster, {
-        ...options,
-        onProgress: (done, of) => {
-          moved(done, of)
-          onProgress(done, of)
-        },
-      }),
+    { dataset, controlTopic, kind: 'sample', name, onProgress },
+    ({ moved }) => sampleRows(cluster, { ...options, onProgress: moved }),
     (report) => stageText(report, name),
   )
 }

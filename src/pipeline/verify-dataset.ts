@@ -1,9 +1,11 @@
+import { basename } from 'node:path'
 import {
   defaultModelsTopic,
   type GroupOverrides,
   groupNames,
   type TopicNames,
   type TopicOverrides,
+  topicNames,
   valueSubject,
 } from '../config/names.ts'
 import { count, datasetName, limit, listener, ownTopic, text } from '../config/value-rules.ts'
@@ -31,6 +33,7 @@ import type { AuditPlan } from './members/audit-member.ts'
 import { modeChoiceKind } from './mode-choice-check.ts'
 import { groupsCheck, topicsCheck } from './name-checks.ts'
 import { noProgress, type OnProgress } from './progress.ts'
+import { recordRun } from './record-run.ts'
 import { datasetTopics, requireTopic, topicRanges } from './row-topics.ts'
 
 /** Rows of a partition that wait while its blocks of a file are awaited: all partitions wait for the file in turn. */
@@ -59,6 +62,8 @@ export interface VerifyDatasetOptions {
   readonly members?: number | undefined
   /** what the raw rows were loaded from, to be compared with them [they are not] */
   readonly loaded?: LoadedFile | undefined
+  /** where the audit tells how far it is ['vgm.control'] */
+  readonly controlTopic?: string | undefined
   readonly onProgress?: OnProgress | undefined
 }
 
@@ -99,6 +104,7 @@ const checks = optionChecks<VerifyDatasetOptions>(
     modeChoice: modeChoiceKind,
     members: count,
     loaded: fields<LoadedFile>({ file: text }, { ...readingChecks, key: text, timestamp: text, badRows: text }),
+    controlTopic: ownTopic,
     onProgress: listener<OnProgress>(),
   },
 )
@@ -114,8 +120,34 @@ const checks = optionChecks<VerifyDatasetOptions>(
  * @throws TopicMissingError without a raw topic; UsageError without a normalized one; InterruptedError
  */
 export async function verifyDataset(cluster: ClusterSession, options: VerifyDatasetOptions): Promise<AuditResult> {
-  return call(checks, cluster, options, audit, beginsAnew)
+  return call(checks, cluster, options, recordedAudit, beginsAnew)
 }
+
+function recordedAudit(cluster: ClusterSession, options: VerifyDatasetOptions): Promise<AuditResult> {
+  const { dataset, controlTopic, onProgress, loaded } = options
+  const { raw } = topicNames(dataset, options.topics)
+  return recordRun(
+    cluster,
+    { dataset, controlTopic, kind: 'verify', name: loaded === undefined ? raw : basename(loaded.file), onProgress },
+    ({ moved }) => audit(cluster, { ...options, onProgress: moved }),
+    auditText,
+  )
+}
+
+/** @example auditText(result) // '4,000 rows: 0 lost, 0 doubled, 0 reordered, 1 wrong' */
+function auditText({ file, hanging, ...topics }: AuditResult): string {
+  const faults = ({ rows, lost, doubled, reordered, wrong }: VerifyResult | FileAudit) => {
+    const counts = Object.entries({ lost, doubled, reordered, wrong })
+    return `${counted(rows)} rows: ${counts.map(([fault, rows]) => `${counted(rows)} ${fault}`).join(', ')}`
+  }
+  return [
+    ...(file === undefined ? [] : [`file with ${faults(file)}`]),
+    ...(file === undefined || topics.rows > 0 ? [faults(topics)] : []),
+    ...(hanging === 0 ? [] : [`${counted(hanging)} transactions hang`]),
+  ].join('; ')
+}
+
+const counted = (n: number) => n.toLocaleString('en')
 
 async function audit(cluster: ClusterSession, options: VerifyDatasetOptions): Promise<AuditResult> {
   const { dataset, loaded, onProgress = noProgress } = options

@@ -42,6 +42,22 @@ export class DeadLetterShareError extends PipelineError {
   }
 }
 
+/** A stage has come to the end of its topic, and not one row could be processed. */
+export class AllRowsDeadError extends PipelineError {
+  readonly code = 'VGM_ALL_ROWS_DEAD'
+  /** @param topic of the dead letters */
+  constructor(dataset: string, rows: number, topic: string) {
+    super(
+      `${rows === 1 ? 'The only row' : `All ${rows.toLocaleString('en')} rows`} became dead letters: none was written`,
+      {
+        fix:
+          `See why with "vgm dead-letters ls --dataset ${dataset} --topic ${topic}", and mend that. ` +
+          'Or allow any number with --max-dead-letters 1 (deadLetters.maxShare)',
+      },
+    )
+  }
+}
+
 /** A row cannot be processed, and none may become a dead letter. */
 export class InvalidRowError extends PipelineError {
   readonly code = 'VGM_ROW_INVALID'

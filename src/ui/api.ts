@@ -320,7 +320,7 @@ export interface Letter {
 }
 
 export interface Run {
-  readonly kind: 'load' | 'sample' | 'fit' | 'replay'
+  readonly kind: 'load' | 'generate' | 'sample' | 'fit' | 'replay' | 'verify'
   readonly name: string
   readonly state: 'done' | 'running' | 'unfinished' | 'failed'
   readonly done: number | undefined

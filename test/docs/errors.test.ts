@@ -15,9 +15,8 @@ suite('docs/errors.md', () => {
   test('has every class with a code, and what it means', () => {
     const codes = globSync('src/**/*.ts', { cwd: root }).flatMap((file) => {
       const text = readFileSync(join(root, file), 'utf8')
-      return [...text.matchAll(/^ {2}(?:override )?readonly code(?:: [^=]*| )=\s*'(VGM_\w+)'/gm)].map(
-        ([, code]) => code,
-      )
+      const fields = text.matchAll(/^ {2}(?:override )?readonly code(?:: ([^=\n]*)|\s)(?:=\s*'(VGM_\w+)'|$)/gm)
+      return [...fields].flatMap(([, type = '', value]) => value ?? type.match(/VGM_\w+/g) ?? [])
     })
     const known = knownErrors()
     deepEqual([...new Set(known.map(({ code }) => code))].sort(), [...new Set(codes)].sort())

@@ -102,8 +102,8 @@ export class FaultContext {
   }
 
   /** Runs `vgm` with these arguments on the cluster, in a process that does not outlive the case. */
-  vgm(args: readonly string[], { proxied = false } = {}): VgmProcess {
-    const spawned = new VgmProcess([...args, ...this.#address(proxied)], this.#logOf('vgm'))
+  vgm(args: readonly string[], { proxied = false, registry = this.cluster.registry } = {}): VgmProcess {
+    const spawned = new VgmProcess([...args, ...this.#address(proxied, registry)], this.#logOf('vgm'))
     this.defer(async () => {
       spawned.signal('SIGKILL')
       await spawned.ended
@@ -224,8 +224,8 @@ export class FaultContext {
     for (const work of this.#closing) await work().catch(() => undefined)
   }
 
-  #address(proxied: boolean): string[] {
-    const { brokers, proxied: throughProxies, registry } = this.cluster
+  #address(proxied: boolean, registry = this.cluster.registry): string[] {
+    const { brokers, proxied: throughProxies } = this.cluster
     return ['--brokers', proxied ? throughProxies : brokers, '--registry', registry]
   }
 

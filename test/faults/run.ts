@@ -4,10 +4,10 @@
  *     node test/faults/run.ts [--short] [--lanes N] [--repeat N] [--seed N] [--json FILE] [--logs FOLDER]
  *                             [--minutes N] [F1 F3 ...]
  *
- * Runs F1 to F16, or the cases that are named, in full unless told, and prints a line for each and one for all. Cases
- * mostly wait, so two run side by side (`--lanes`; short ones one by one), each lane on clusters of its own. `--repeat`
- * does the same again with the next seed and new clusters. The seed decides everything that is random in a case but
- * what the machine does. Results go to the file as well, from which scripts/docs/faults.ts makes the table of
+ * Runs all cases but F17, or those that are named, in full unless told, and prints a line for each and one for all.
+ * Cases mostly wait, so two run side by side (`--lanes`; short ones one by one), each lane on its own clusters.
+ * `--repeat` does the same again with the next seed and new clusters. The seed decides everything that is random in a
+ * case but what the machine does. Results go to the file as well, from which scripts/docs/faults.ts makes the table of
  * docs/reliability.md. Logs of all processes go to the folder; unless it was named it stays only if a case has failed.
  * The minutes are those of the soak, F17.
  */

@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { cacheFolder } from '../../src/cluster/user-folders.ts'
 
 /**
- * What the chart is tested with. `node test/helm/tools.ts` puts both into the project's cache, where Go, Python and
- * their registries can be had; where not, the tests that need them are skipped and say so.
+ * What the chart is tested with. `node test/helm/tools.ts` puts it into the project's cache, where Go, Python, Debian's
+ * packages and their registries can be had; where not, the tests that need them are skipped and say so.
  */
 const versions = { helm: '3.22.0', schemas: '1.37.0' }
 const folder = cacheFolder()
@@ -22,10 +22,19 @@ export function schemasFolder(): string | undefined {
   return existsSync(packages) ? packages : undefined
 }
 
+/** The program that runs alert rules on series: the system's, or that of Debian's package in the cache. */
+export function promtoolProgram(): string | undefined {
+  const onPath = (process.env.PATH ?? '').split(delimiter).map((each) => join(each, 'promtool'))
+  return [...onPath, join(folder, 'promtool', 'promtool')].find(existsSync)
+}
+
+export const howToGetPromtool = "run node test/helm/tools.ts, which takes it from Debian's package prometheus"
+
 export const howToGetThem = 'run node test/helm/tools.ts, which needs go and python3 with pip'
 
 if (import.meta.main) {
   const script = join(import.meta.dirname, '../../scripts/chart-tools.sh')
   execFileSync('bash', [script, folder, versions.helm, versions.schemas], { stdio: 'inherit' })
-  if (helmProgram() === undefined || schemasFolder() === undefined) process.exitCode = 1
+  const tools = [helmProgram(), schemasFolder(), promtoolProgram()]
+  if (tools.includes(undefined)) process.exitCode = 1
 }

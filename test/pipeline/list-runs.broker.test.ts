@@ -8,12 +8,17 @@ import { readRuns } from '../../src/pipeline/control-topic.ts'
 import {
   type ClusterSession,
   fitDataset,
+  followFits,
+  generateRows,
   type ListRunsOptions,
   listRuns,
   loadFile,
+  normalizeTopic,
   openCluster,
+  parseRowSpec,
   type Run,
   sampleTopic,
+  verifyDataset,
 } from '../../src/pipeline/index.ts'
 import { type RunFacts, type RunProgress, recordRun } from '../../src/pipeline/record-run.ts'
 import { type RunRecord, runKey, runValue } from '../../src/pipeline/run-record.ts'
@@ -100,6 +105,32 @@ suite('runs, on a broker', () => {
     match(fit.result, /^1 columns? with \d+ modes, from 4,000 rows of /)
     match(load.result, /^4,000 rows in, 4,000 out/)
     equal(load.command, undefined, 'a program of somebody has no command line')
+  })
+
+  test('generated rows, a challenger and an audit are runs too', async (t) => {
+    const { cluster, names } = await opened(t)
+    const { dataset, modelsTopic, controlTopic } = names
+    const of = { dataset, modelsTopic, controlTopic }
+    await generateRows(cluster, { ...of, spec: parseRowSpec('fare:double=normal(10,2)'), rows: 40_000 })
+    await followFits(cluster, { ...of, windowRows: 20_000, rounds: 1, dryRun: true })
+    await followFits(cluster, { ...of, windowRows: 20_000, rounds: 1 })
+    await normalizeTopic(cluster, { dataset, modelsTopic, untilEnd: true })
+    await verifyDataset(cluster, of)
+    const all = await listRuns(cluster, names)
+    deepEqual(
+      all.map(({ kind, state, name }) => [kind, state, name]),
+      [
+        ['verify', 'done', `${dataset}.raw`],
+        ['fit', 'done', 'version 1'],
+        ['fit', 'done', 'a challenger, dry run'],
+        ['generate', 'done', `${dataset}.raw`],
+      ],
+    )
+    const [audit, fit, , generated] = all
+    equal(audit.result, '40,000 rows: 0 lost, 0 doubled, 0 reordered, 0 wrong')
+    deepEqual([audit.done, audit.of], [40_000, 40_000])
+    match(fit.result, /^first: /)
+    equal(generated.result, `40,000 rows to ${dataset}.raw`)
   })
 
   test('work that fails is told of by its code alone, and not at all if it failed at once', async (t) => {

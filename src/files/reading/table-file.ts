@@ -14,10 +14,8 @@ import { rowError } from './row-errors.ts'
 import { type RowTimes, rowTimes } from './row-times.ts'
 import { type FormatTable, idleFlags, type TableFileOptions } from './table-options.ts'
 
-/**
- * A CSV, Parquet or JSON file as a table whose rows have a fixed order. Every value has been proven to have its type.
- */
-export interface TableFile {
+/** What a file is as a table. Every value has been proven to have its type. */
+export interface TableFacts {
   readonly file: string
   readonly format: FileFormat
   readonly columns: readonly FileColumn[]
@@ -31,6 +29,10 @@ export interface TableFile {
   readonly reading: string
   /** what was guessed and may be wrong, and what would mend it: one line each, not about a single column */
   readonly doubts: readonly string[]
+}
+
+/** A CSV, Parquet or JSON file as a table whose rows have a fixed order. */
+export interface TableFile extends TableFacts {
   /**
    * Rows in the file's order from row `fromRow` on, a chunk of up to 2,048 at a time: the columns' values as
    * `columnExpression` gives them, then the key's text if a key column was named, then the time if it was asked for.
@@ -88,7 +90,7 @@ export async function openTableFile(options: TableFileOptions): Promise<TableFil
         'Name a file with rows',
       )
     }
-    const { columns } = table
+    const columns = asNullableAs(table.columns, options)
     return {
       file,
       format,
@@ -99,7 +101,7 @@ export async function openTableFile(options: TableFileOptions): Promise<TableFil
       reading: JSON.stringify([
         format,
         table.decisions,
-        columns.map(({ column, sqlType, nullable, value }) => [column, sqlType, nullable, value]),
+        table.columns.map(({ column, sqlType, nullable, value }) => [column, sqlType, nullable, value]),
         options.collectBadRows ?? false,
       ]),
       doubts: [
@@ -127,6 +129,19 @@ export async function openTableFile(options: TableFileOptions): Promise<TableFil
   } finally {
     signal?.removeEventListener('abort', interrupt)
   }
+}
+
+/**
+ * A field that may be null in the topic stays so, whether this file has a null or not: no schema may take that away.
+ */
+function asNullableAs(
+  columns: readonly FileColumn[],
+  { topicRecord, notNull = [] }: TableFileOptions,
+): readonly FileColumn[] {
+  return columns.map((each) => {
+    const isNullable = topicRecord?.fields.get(each.field)?.nullable === true && !notNull.includes(each.column)
+    return isNullable ? { ...each, nullable: true } : each
+  })
 }
 
 function idleFlagsText(format: FileFormat, { text }: TableFileOptions): string[] {

@@ -248,20 +248,17 @@ function Converter({
 }) {
   const mode = marked === undefined ? undefined : modeOf(column, marked)
   const value = marked === undefined || mode === undefined ? undefined : normalized(column, marked, mode)
-  const set = (event: Event) => {
-    const text = (event.currentTarget as HTMLInputElement).value
-    onMark(text === '' || !Number.isFinite(Number(text)) ? undefined : Number(text))
-  }
+  const set = (text: string) => onMark(text === '' || !Number.isFinite(Number(text)) ? undefined : Number(text))
   const back = (newValue: string, newMode: string) => {
     const [v, k] = [Number(newValue), Number(newMode)]
     if (newValue !== '' && Number.isFinite(v) && k in column.mean) onMark(restored(column, v, k))
   }
   const text = (x: number | undefined) => (x === undefined ? '' : String(Number(x.toPrecision(9))))
   return html`<form class="converter" onSubmit=${(event: Event) => event.preventDefault()}>
-    <label>value <input type="number" step="any" value=${text(marked)} onChange=${set} placeholder="a number" /></label>
+    <label>value <${NumberField} shown=${text(marked)} onEnter=${set} placeholder="a number" /></label>
     <span aria-hidden="true">⇄</span>
-    <label>normalized <input type="number" step="any" value=${text(value)}
-      onChange=${(event: Event) => back((event.currentTarget as HTMLInputElement).value, String(mode ?? 0))} /></label>
+    <label>normalized <${NumberField} shown=${text(value)}
+      onEnter=${(entered: string) => back(entered, String(mode ?? 0))} /></label>
     <label>mode <select value=${mode === undefined ? '' : String(mode)}
       onChange=${(event: Event) => back(text(value ?? 0), (event.currentTarget as HTMLSelectElement).value)}>
       <option value="" disabled>–</option>${column.mean.map(
@@ -269,6 +266,26 @@ function Converter({
         value=${String(k)}>${k}</option>`,
       )}</select></label>
   </form>`
+}
+
+/** What is typed stays until it is entered: the page is shown anew every second. */
+function NumberField({
+  shown,
+  onEnter,
+  placeholder,
+}: {
+  shown: string
+  onEnter: (text: string) => void
+  placeholder?: string
+}) {
+  const [typed, setTyped] = useState<string | undefined>(undefined)
+  const textOf = (event: Event) => (event.currentTarget as HTMLInputElement).value
+  const enter = (event: Event) => {
+    setTyped(undefined)
+    onEnter(textOf(event))
+  }
+  return html`<input type="number" step="any" value=${typed ?? shown} placeholder=${placeholder}
+    onInput=${(event: Event) => setTyped(textOf(event))} onChange=${enter} onBlur=${() => setTyped(undefined)} />`
 }
 
 function Modes({ column, drift }: { column: ColumnDetail; drift: Drift | null | undefined }) {
