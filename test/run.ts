@@ -57,7 +57,10 @@ const together = [
   ...['embedded/registry', 'kernel', 'mixture', 'model', 'observe', 'rows'],
 ]
 /** Begun first, so that none of them is left alone at the end. */
-const longest = ['ui/pages', 'kafka/protocol-model', 'mixture', 'files/reading', 'kernel']
+const longest = [
+  ...['ui/pages', 'kafka/protocol-model', 'mixture', 'files/reading', 'kernel'],
+  ...['python/topics', 'doctor/doctor', 'kafka/group-session'],
+]
 
 /**
  * A file that takes longer hangs: the longest, the faults in short, takes some three minutes. What stands behind all
@@ -126,8 +129,15 @@ function byFolder(files: readonly string[]): string[] {
     names.set(all, folder)
     shownAs.set(all, `test/${folder} (${own.length} files)`)
   }
-  const isLong = ([, name]: readonly [string, string]) => longest.some((start) => name.startsWith(start))
-  return [...[...names].filter(isLong), ...[...names].filter((each) => !isLong(each))].map(([file]) => file)
+  return longestFirst([...names.keys()], (file) => names.get(file)!)
+}
+
+function longestFirst(
+  files: readonly string[],
+  nameOf = (file: string) => relative(join(checkout, 'test'), file),
+): string[] {
+  const isLong = (file: string) => longest.some((start) => nameOf(file).startsWith(start))
+  return [...files.filter(isLong), ...files.filter((file) => !isLong(file))]
 }
 
 async function runWithCluster(): Promise<boolean> {
@@ -141,7 +151,7 @@ async function runWithCluster(): Promise<boolean> {
   const isKafkaHere = kind !== 'embedded'
   try {
     // Those that start Apache Kafka take longest.
-    const first = await runFiles(isKafkaHere ? [...jvm, ...broker] : broker, 2, env)
+    const first = await runFiles(isKafkaHere ? [...jvm, ...longestFirst(broker)] : broker, 2, env)
     if (!isKafkaHere && jvm.length + faults.length > 0) {
       const names = [...jvm, ...faults].map((file) => relative(checkout, file)).join(', ')
       process.stdout.write(`Not covered, for these start Apache Kafka by themselves: ${names}\n`)
