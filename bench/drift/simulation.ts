@@ -5,9 +5,9 @@ import { type ColumnWindow, valuesIn } from '../../src/drift/column-window.ts'
 import { kolmogorovSmirnov, stabilityIndex } from '../../src/drift/distances.ts'
 import { type DriftBins, driftBins } from '../../src/drift/drift-bins.ts'
 import { DriftDetector, type DriftOptions } from '../../src/drift/drift-detector.ts'
-import { normalBelow } from '../../src/drift/mixture-density.ts'
 import { columnModel } from '../../src/mixture/column-model.ts'
 import { fitMixture } from '../../src/mixture/fit-mixture.ts'
+import { normalBelow } from '../../src/mixture/normal-distribution.ts'
 import { randomNumbers } from '../../src/mixture/random-numbers.ts'
 
 /** Where the rows of a column come from: fills `values` with those of one window, for a mean moved by `shift` std. */

@@ -70,6 +70,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--rows", type=int, default=10_000, help="synthetic rows")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--mode-choice", choices=["likely", "sample"], default="sample", help="as ctgan: sample")
     parser.add_argument("--leave-out", help="columns that the matrix is not to have, with commas between")
     parser.add_argument("--peer", action="store_true", help="train CTGAN with its own transformer, too")
     given = parser.parse_args()
@@ -78,7 +79,7 @@ def main() -> None:
 
     vgm("load", given.file, *dataset)
     vgm("fit", "--source", "raw", *dataset)
-    vgm("normalize", "--until-end", *dataset)
+    vgm("normalize", "--until-end", "--mode-choice", given.mode_choice, *dataset)
     left_out = [] if given.leave_out is None else ["--leave-out", given.leave_out]
     vgm("export", "--as", "ctgan", str(matrix_file), "--overwrite", *left_out, *dataset)
 
@@ -90,12 +91,9 @@ def main() -> None:
         synthetic = stand_in(matrix, spans, given.rows, given.seed)
     np.save(folder / "synthetic.npy", synthetic)
 
-    back = f"{given.dataset}.synthetic-restored"
     vgm("load", "--as", "ctgan", str(folder / "synthetic.npy"), "--spans", str(spans_file), "--synthetic", *dataset)
-    vgm(
-        *["restore", "--until-end", "--normalized-topic", f"{given.dataset}.synthetic", "--restored-topic", back],
-        *["--group", f"vgm.{given.dataset}.restore-synthetic", *dataset],
-    )
+    vgm("restore", "--synthetic", "--until-end", *dataset)
+    back = f"{given.dataset}.synthetic.restored"
     vgm("export", "--topic", back, str(folder / "synthetic.parquet"), "--overwrite", *dataset)
     vgm("export", "--stage", "raw", str(folder / "real.parquet"), "--overwrite", *dataset)
 

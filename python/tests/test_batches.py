@@ -56,6 +56,35 @@ def test_batches_are_the_rows_in_order(tmp_path: Path, format: str, index: bool)
     assert len(list(read_matrix(spans, 3_001, drop_last=True))) == 6
 
 
+@pytest.mark.parametrize("index", [False, True])
+def test_scores_and_bins_are_read_beside_categories(tmp_path: Path, index: bool) -> None:
+    score = {"column": "x", "kind": "score", "start": 0, "width": 1, "activation": "linear", "fileStart": 0, "fileWidth": 1}
+    score |= {"distribution": "normal", "weight": [0.5, 0.25], "mean": [0.0, 9.0], "std": [1.0, 2.0]}
+    bins = {"column": "y", "kind": "bins", "start": 1, "width": 2, "activation": "linear", "fileStart": 1, "fileWidth": 2}
+    bins |= {"edges": [0.0, 1.0, 5.0]}
+    city = {"column": "c", "kind": "category", "start": 3, "width": 2, "activation": "softmax", "fileStart": 3}
+    city |= {"fileWidth": 1 if index else 2, "categories": ["a", "b"]}
+    columns = [
+        {"name": "x", "kind": "continuous", "type": "double", "start": 0, "width": 1, "nulls": 0},
+        {"name": "y", "kind": "continuous", "type": "double", "start": 1, "width": 2, "nulls": 0},
+        {"name": "c", "kind": "discrete", "type": "string", "start": 3, "width": 2, "nulls": 0},
+    ]
+    matrix = np.array([[-0.5, 0.25, 0, 1, 0], [4.5, 1, 2.5, 0, 1]], np.float32)
+    np.save(tmp_path / "m.npy", np.array([[-0.5, 0.25, 0, 0], [4.5, 1, 2.5, 1]], np.float32) if index else matrix)
+    spans = {"as": "quantile", "width": 5, "fileWidth": 4 if index else 5, "spans": [score, bins, city], "columns": columns}
+    (tmp_path / "spans.json").write_text(json.dumps(spans_json(**spans, encoding="index" if index else "one-hot")))
+    assert np.array_equal(open_matrix(tmp_path / "spans.json"), matrix)
+    read = Spans.read(tmp_path / "spans.json")
+    assert (read.made_for, read.spans[0].distribution, read.spans[1].edges) == ("quantile", "normal", (0.0, 1.0, 5.0))
+    assert read.output_info_list == [[(1, "linear")], [(2, "linear")], [(2, "softmax")]]
+    back = VgmTransformer.from_spans(read).inverse_transform(matrix)
+    assert np.allclose(np.asarray(back["y"], dtype=float), [0.25, 11.0])
+    with pytest.raises(MatrixError, match="no matrix of --as quantile"):
+        VgmTransformer.from_spans(read).transform(back)
+    with pytest.raises(MatrixError, match="one of --as gan"):
+        Spans.from_json(spans_json(**{"as": "gan"}))
+
+
 def test_shuffled_batches_are_the_same_rows_in_a_reproducible_order(tmp_path: Path) -> None:
     spans, matrix = write_matrix(tmp_path)
     order = lambda seed, epoch: np.concatenate(list(read_matrix(spans, 500, shuffle_rows=2_000, seed=seed).epoch(epoch)))  # noqa: E731

@@ -228,7 +228,7 @@ def test_the_spans_of_an_export_and_the_model_transform(model: Model) -> None:
     ("change", "problem"),
     [
         ({"formatVersion": 2}, "version 2"),
-        ({"as": "ple"}, "--as ple"),
+        ({"as": "gan"}, "--as gan"),
         ({"width": 9}, "8 columns, and the matrix 9"),
         ({"spans": None}, "lacks a part"),
     ],

@@ -291,7 +291,7 @@ export const results: Readonly<Record<string, readonly [about: string, schema: J
         'otherVersions?': of(integer, 'of --as: rows of other versions of the model than --model'),
         'matrix?': of(
           object({
-            as: oneOf('ctgan'),
+            as: oneOf('ctgan', 'quantile', 'ple'),
             file: text,
             spans: of(text, 'file that says what the columns are'),
             version: of(integer, 'of the model'),
@@ -619,17 +619,24 @@ const category: JsonSchema = { type: ['string', 'number', 'boolean'] }
 const span = object({
   column: of(text, 'of the rows; a path with dots for one in a nested record'),
   kind: of(
-    oneOf('value', 'mode', 'null', 'category'),
-    'what stands there: the number within its mode; one-hot of the mode; one-hot of [present, null]; one-hot of the ' +
-      'category',
+    oneOf('value', 'mode', 'score', 'bins', 'null', 'category'),
+    'what stands there: the number within its mode; one-hot of the mode; the score by the mixture; the number in bins; ' +
+      'one-hot of [present, null]; one-hot of the category',
   ),
   start: of(integer, 'first column of the training matrix'),
   width: of(integer, 'columns of the training matrix'),
-  activation: of(oneOf('tanh', 'softmax'), "of the generator's last layer"),
+  activation: of(oneOf('tanh', 'softmax', 'linear', 'sigmoid'), "of the generator's last layer; linear is none"),
   fileStart: of(integer, 'first column of the file; equal to start if the encoding is one-hot'),
   fileWidth: of(integer, 'columns of the file: 1 for a softmax span if the encoding is index'),
-  'mean?': of(list(number), 'of kind mode: of each mode, in the unit of the column'),
-  'std?': of(list(number), 'of kind mode: x = 4 std value + mean'),
+  'distribution?': of(oneOf('normal', 'uniform'), 'of kind score: that of scores'),
+  'edges?': of(
+    list(number),
+    'of kind bins: one more than bins, ascending, in the unit of the column; column t is (x - edges[t]) / (edges[t + 1] ' +
+      '- edges[t]), cut to 0..1, but below only from the second bin on, and above only up to the last but one',
+  ),
+  'weight?': of(list(number), 'of kind score: of each mode; they need not sum to 1'),
+  'mean?': of(list(number), 'of kind mode and score: of each mode, in the unit of the column'),
+  'std?': of(list(number), 'of kind mode and score; of mode, x = 4 std value + mean'),
   'categories?': of(list(category), 'of kind category, in order of appearance; place i stands for category i'),
   'rareAt?': of(integer, 'of kind category: the place that all rare categories share, after the others'),
   'nullAt?': of(integer, 'of kind category: the place of null, the last one'),
@@ -654,7 +661,7 @@ export const files: Readonly<Record<string, readonly [about: string, schema: Jso
     'what the columns of a training matrix are: written by vgm export --as, read by vgm load --as',
     object({
       formatVersion: of(integer, '1'),
-      as: oneOf('ctgan'),
+      as: of(oneOf('ctgan', 'quantile', 'ple'), 'what the matrix is for: it determines the spans of numbers'),
       dataset: text,
       topic: of(text, 'of the normalized rows'),
       model: of(
@@ -670,7 +677,7 @@ export const files: Readonly<Record<string, readonly [about: string, schema: Jso
       rows: of(integer, 'rows of the matrix'),
       width: of(integer, 'columns of the training matrix'),
       fileWidth: of(integer, 'columns of the file'),
-      clip: of(orNull(number), 'values are between -clip and clip; null if none was cut'),
+      clip: of(orNull(number), 'values and normal scores are between -clip and clip; null if none was cut'),
       spans: of(list(span), 'in the order of the matrix; they leave no gap'),
       columns: of(
         list(
@@ -682,7 +689,7 @@ export const files: Readonly<Record<string, readonly [about: string, schema: Jso
             width: of(integer, 'columns of all of its spans'),
             nulls: of(integer, 'rows that are null'),
             'fill?': of(number, 'of kind continuous: the number that stands in for null, in the unit of the column'),
-            'clipped?': of(integer, 'of kind continuous: values that were cut'),
+            'clipped?': of(integer, 'of kind continuous: numbers that were cut'),
             'roundTo?': of(integer, 'of kind continuous: decimals that restored values are rounded to'),
             'rare?': of(
               object({ categories: list(category), counts: list(integer) }),

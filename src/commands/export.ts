@@ -1,14 +1,22 @@
 import { stat } from 'node:fs/promises'
 import { type Command, Option } from 'commander'
 import { topicNames } from '../config/names.ts'
-import { parseCount, parseLimit, parseList, parseTopic } from '../config/value-parsers.ts'
+import { parseBins, parseCount, parseLimit, parseList, parseTopic } from '../config/value-parsers.ts'
 import { UsageError } from '../errors.ts'
 import type { TableFormat } from '../files/file-format.ts'
-import type { MatrixFormat, MatrixKind } from '../files/matrix/spans.ts'
+import type { MatrixFormat, MatrixKind, ScoreDistribution } from '../files/matrix/spans.ts'
 import { printableLine } from '../observe/printable-text.ts'
 import { sizeText, stageText } from '../observe/report-text.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
-import { defaultMatrixClip, matrixFormats, matrixKinds, tableFormats } from '../pipeline/defaults.ts'
+import {
+  defaultBins,
+  defaultDistribution,
+  defaultMatrixClip,
+  matrixFormats,
+  matrixKinds,
+  scoreDistributions,
+  tableFormats,
+} from '../pipeline/defaults.ts'
 import type { ExportMatrixReport } from '../stages/matrix/export-matrix.ts'
 import { type DatasetFlags, datasetCommand, printResult, progressOf, withCluster } from './command-context.ts'
 import { refuseFlags } from './refuse-flags.ts'
@@ -34,6 +42,8 @@ interface MatrixFlags {
   readonly leaveOut?: string[]
   readonly rare?: number
   readonly clip?: number
+  readonly outputDistribution?: ScoreDistribution
+  readonly bins?: number
   readonly indices?: boolean
 }
 
@@ -66,12 +76,19 @@ export function exportCommand(): Command {
     .option('--key', 'add the key as column _key')
     .option('--position', 'add partition and offset as columns _partition and _offset')
     .option('--skip-unreadable', 'omit rows and batches that cannot be read, and count them')
-    .addOption(new Option('--as <what>', 'write a training matrix').choices(matrixKinds))
+    .addOption(new Option('--as <what>', 'write a matrix').choices(matrixKinds))
     .option('--spans <file>', 'file that says what the columns are (default: spans.json beside the matrix)')
     .option('--categories <list>', 'numbers that are categories, besides texts and booleans', parseList)
     .option('--leave-out <list>', 'columns that the matrix is not to have', parseList)
     .option('--rare <rows>', 'categories of fewer rows share a column (default: each has its own)', parseCount)
-    .option('--clip <magnitude>', `of --as: limit of values (default: ${defaultMatrixClip})`, parseLimit)
+    .option('--clip <magnitude>', `of --as ctgan: limit of values (default: ${defaultMatrixClip})`, parseLimit)
+    .addOption(
+      new Option(
+        '--output-distribution <name>',
+        `of --as quantile: distribution of scores (default: ${defaultDistribution})`,
+      ).choices(scoreDistributions),
+    )
+    .option('--bins <n>', `of --as ple: most bins of a column (default: ${defaultBins})`, parseBins)
     .option('--indices', 'write the place of each 1 as one number, instead of one-hot columns')
     .option('--model <version>', 'of --as: take rows of this version only', parseVersionNameFlag)
     .action(async (file: string, flags: ExportFlags, command: Command) => {
@@ -81,17 +98,26 @@ export function exportCommand(): Command {
         await writeTable(file, topic, flags)
       } else {
         refuseFlags(command, tableFlags, 'is for a table, and --as writes a matrix')
-        await writeMatrix(file, topic, { ...flags, as: flags.as })
+        await writeMatrix(file, topic, { ...flags, as: flags.as }, command)
       }
     })
 }
 
-const matrixFlags = ['spans', 'model', 'categories', 'leave-out', 'rare', 'clip', 'indices']
+/** Flags of one kind of matrix. */
+const kindFlags = { ctgan: 'clip', quantile: 'output-distribution', ple: 'bins' } as const
+const matrixFlags = [
+  ...['spans', 'model', 'categories', 'leave-out', 'rare', 'indices'],
+  ...Object.values<string>(kindFlags),
+]
 const tableFlags = ['csv-safe', 'key', 'position']
 
-async function requireRows(cluster: ClusterSession, topic: string, stage: ExportFlags['stage']): Promise<void> {
-  const { requireTopic } = await import('../pipeline/row-topics.ts')
-  await requireTopic(cluster, topic, `Run "vgm ${stageCommands[stage]}" first, or name another with --topic`)
+async function requireRows(
+  cluster: ClusterSession,
+  topic: string,
+  { dataset, stage }: Pick<ExportFlags, 'dataset' | 'stage'>,
+): Promise<void> {
+  const { requireFilled } = await import('../pipeline/row-topics.ts')
+  await requireFilled(cluster, dataset, topic, stageCommands[stage], ', or name another with --topic')
 }
 
 async function writeTable(file: string, topic: string, flags: ExportFlags): Promise<void> {
@@ -102,7 +128,7 @@ async function writeTable(file: string, topic: string, flags: ExportFlags): Prom
     throw new UsageError(`--format ${flags.format} is for a matrix`, 'Say what the matrix is for (--as)')
   await checkExport({ file, format, overwrite, csvSafe })
   await withCluster(flags, async (cluster) => {
-    await requireRows(cluster, topic, flags.stage)
+    await requireRows(cluster, topic, flags)
     const progress = progressOf(flags, 'export')
     const exporting = exportTopic(cluster, {
       topic,
@@ -125,9 +151,11 @@ async function writeMatrix(
   file: string,
   topic: string,
   flags: ExportFlags & { readonly as: MatrixKind },
+  command: Command,
 ): Promise<void> {
-  const { dataset, as, overwrite, spans: spansFile, categories, leaveOut, rare, clip, indices, model } = flags
+  const { dataset, as, overwrite, spans: spansFile, categories, leaveOut, rare, indices, model } = flags
   const { stage, skipUnreadable, modelsTopic } = flags
+  for (const kind of matrixKinds) if (kind !== as) refuseFlags(command, [kindFlags[kind]], `is for --as ${kind}`)
   if (stage !== 'normalized')
     throw new UsageError(
       `--as writes a matrix of normalized rows, and --stage ${stage} names others`,
@@ -139,7 +167,7 @@ async function writeMatrix(
     throw new UsageError(`A matrix cannot be written as ${flags.format}`, `Use --format ${matrixFormats.join(' or ')}`)
   await checkMatrixExport({ file, spansFile, overwrite, format, categories, leaveOut })
   await withCluster(flags, async (cluster) => {
-    await requireRows(cluster, topic, stage)
+    await requireRows(cluster, topic, flags)
     const progress = progressOf(flags, 'export')
     const exporting = exportMatrix(cluster, {
       dataset,
@@ -154,7 +182,9 @@ async function writeMatrix(
       categories,
       leaveOut,
       rare,
-      clip,
+      ...(as === 'ctgan' && { clip: flags.clip }),
+      ...(as === 'quantile' && { outputDistribution: flags.outputDistribution }),
+      ...(as === 'ple' && { bins: flags.bins }),
       encoding: indices ? 'index' : 'one-hot',
       skipsUnreadable: skipUnreadable,
       onProgress: progress.update,
@@ -193,7 +223,7 @@ function matrixResult(
 
 function matrixText(
   report: Omit<ExportMatrixReport, 'spans'>,
-  { file, spans, version, width, columns, leftOut }: ReturnType<typeof matrixResult>,
+  { as, file, spans, version, width, columns, leftOut }: ReturnType<typeof matrixResult>,
   sizeBytes: number,
 ): string {
   const count = (n: number) => n.toLocaleString('en')
@@ -203,10 +233,33 @@ function matrixText(
     stageText(report, file) + passedOverText(report),
     `${count(width)} columns of model ${version}, ${sizeText(sizeBytes)}; ${spans} says what they are`,
     ...(otherVersions > 0 ? [`${count(otherVersions)} rows of other versions are not in it`] : []),
-    ...clipped.map(({ name, clipped = 0 }) => `${name}: ${count(clipped)} values clipped (--clip)`),
+    ...columns.filter((column) => isIdentifier(column, report.rowsOut)).map(identifierText),
+    ...clipped.map(
+      ({ name, clipped = 0 }) => `${name}: ${count(clipped)} values clipped${as === 'ctgan' ? ' (--clip)' : ''}`,
+    ),
     ...leftOut.map(({ column, reason }) => `${column} is not in it: ${reason}`),
   ]
   return lines.map(printableLine).join('\n')
+}
+
+type ResultColumn = ReturnType<typeof matrixResult>['columns'][number]
+
+/** Of fewer rows, many categories say nothing. */
+const fewRows = 100
+
+function categoriesOf({ width, nulls, rare = 0 }: ResultColumn): number {
+  return width - (nulls > 0 ? 1 : 0) - (rare > 0 ? 1 : 0) + rare
+}
+
+/** Whether a category has two rows on average, or fewer: a generator has nothing to learn from them. */
+function isIdentifier(column: ResultColumn, rows: number): boolean {
+  const present = rows - column.nulls
+  return column.kind === 'discrete' && present >= fewRows && 2 * categoriesOf(column) >= present
+}
+
+function identifierText(column: ResultColumn): string {
+  const categories = categoriesOf(column).toLocaleString('en')
+  return `${column.name} looks like an identifier: ${categories} categories (--leave-out ${column.name})`
 }
 
 function passedOverText({ tombstones, skipped }: { readonly tombstones: number; readonly skipped: number }): string {

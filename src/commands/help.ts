@@ -31,7 +31,7 @@ const headings = {
     ],
     ...['thousands', 'units', 'date-format'],
   ],
-  'With --as:': ['spans', 'synthetic', 'categories', 'leave-out', 'rare', 'indices'],
+  'With --as:': ['spans', 'synthetic', 'categories', 'leave-out', 'rare', 'indices', 'output-distribution', 'bins'],
   'With --follow:': ['every', 'on-drift', 'recent', 'min-gain', 'require-approval', 'rounds'],
   'Operation and tuning:': [
     ...['components', 'recipe', 'http', 'ui', 'max-rate', 'normalize-group', 'restore-group'],

@@ -45,7 +45,7 @@ export function loadCommand(): Command {
     .option('--topic <topic>', 'raw topic (default: <dataset>.raw)', parseTopic)
     .addOption(compressionOption())
     .addOption(runsTopicOption())
-    .addOption(new Option('--as <what>', 'load a generated matrix').choices(matrixKinds))
+    .addOption(new Option('--as <what>', 'load a matrix').choices(matrixKinds))
     .option('--spans <file>', 'spans.json of the matrix that the generator was trained on')
     .option('--synthetic', 'into <dataset>.synthetic, as normalized rows that "vgm restore" can restore')
     .option('--seed <n>', 'of --as: seed for what rare categories become (default: 0)', parseSeed)

@@ -63,6 +63,11 @@ export function groupName(dataset: string, stage: GroupStage): string {
   return `vgm.${dataset}.${stage}`
 }
 
+/** The group that restores generated rows. */
+export function syntheticGroup(dataset: string): string {
+  return `${groupName(dataset, 'restore')}-synthetic`
+}
+
 /** The groups that work on a data set's rows, where overrides leave them out. */
 export function groupNames(
   dataset: string,

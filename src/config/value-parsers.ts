@@ -2,6 +2,7 @@ import { InvalidArgumentError } from 'commander'
 import { replayPosition } from './replay-position.ts'
 import {
   aliasName,
+  binCount,
   count,
   finiteNumber,
   internalTopic,
@@ -67,6 +68,9 @@ function numberParser(schema: ValueSchema, rule: ValueRule<number>, read: (text:
 export const parseCount = numberParser({ type: 'integer', minimum: 1 }, count, (text) =>
   Number(text.replaceAll('_', '')),
 )
+
+/** For flags that count the bins of a column. */
+export const parseBins = numberParser({ type: 'integer', minimum: 2, maximum: 255 }, binCount)
 
 const byteUnits: Readonly<Record<string, number>> = {
   '': 1,

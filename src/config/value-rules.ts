@@ -37,6 +37,9 @@ export const maxMemory = numberRule(
   (n) => Number.isSafeInteger(n) && n >= leastMaxMemory,
 )
 
+/** Bins of a column: a matrix keeps the number of each in a byte. */
+export const binCount = numberRule('an integer from 2 to 255', (n) => Number.isInteger(n) && n >= 2 && n <= 255)
+
 export const naturalNumber = numberRule('an integer of at least 0', (n) => Number.isSafeInteger(n) && n >= 0)
 
 /** Chooses among sequences of random numbers: 32 bits. */

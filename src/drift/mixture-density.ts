@@ -1,4 +1,5 @@
 import type { ColumnModel } from '../mixture/column-model.ts'
+import { normalBelow } from '../mixture/normal-distribution.ts'
 
 type Modes = Pick<ColumnModel, 'weight' | 'mean' | 'std'>
 
@@ -24,19 +25,3 @@ export function intervalMass({ weight, mean, std }: Modes, low: number, high: nu
 }
 
 const halfLogTau = Math.log(2 * Math.PI) / 2
-
-/**
- * The standard normal distribution function, with a relative error below 1.2e-7: half the complementary error function
- * at -z / sqrt(2), by the Chebyshev fit of Press et al., Numerical Recipes (2nd ed.), 6.2.
- */
-export function normalBelow(z: number): number {
-  const x = Math.abs(z) / Math.SQRT2
-  const t = 1 / (1 + x / 2)
-  const tail = t * Math.exp(-x * x + coefficients.reduceRight((sum, c) => sum * t + c, 0))
-  return z < 0 ? tail / 2 : 1 - tail / 2
-}
-
-const coefficients = [
-  -1.26551223, 1.00002368, 0.37409196, 0.09678418, -0.18628806, 0.27886807, -1.13520398, 1.48851587, -0.82215223,
-  0.17087277,
-]

@@ -15,8 +15,8 @@ export class RegistryUnreachableError extends PipelineError {
 /** The registry refuses a request. */
 export class RegistryRefusedError extends PipelineError {
   readonly code = 'VGM_REGISTRY_REFUSED'
-  constructor(what: string, status: number, answer: string, fix: string) {
-    super(`${what}: the schema registry answered ${status}: ${answer}`, { fix, exitCode: exitCodes.usage })
+  constructor(what: string, status: number, answer: string, fix: string, cause?: unknown) {
+    super(`${what}: the schema registry answered ${status}: ${answer}`, { fix, exitCode: exitCodes.usage, cause })
   }
 }
 

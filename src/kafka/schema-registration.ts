@@ -73,7 +73,12 @@ export class SchemaRegistration {
               ? loginFix
               : 'Check the permissions on the registry, and its log'
         if (status === 422) throw new RefusedSchemaError(subject, message, cause)
-        throw new RegistryRefusedError(`Registering a schema of ${subject}`, status, message, fix)
+        // What it says of a conflict is both schemas, without a line break.
+        const answer =
+          status === 409
+            ? `the subject takes only schemas that are ${compatibility} compatible with earlier ones`
+            : message
+        throw new RegistryRefusedError(`Registering a schema of ${subject}`, status, answer, fix, cause)
       }
     }
     return this.#requests.patiently(patienceMs, attempt)

@@ -2,7 +2,7 @@
 
 export { compressions } from '../batch/batch-header.ts'
 export { fileFormats, tableFormats } from '../files/file-format.ts'
-export { matrixFormats, matrixKinds } from '../files/matrix/spans.ts'
+export { matrixFormats, matrixKinds, scoreDistributions } from '../files/matrix/spans.ts'
 export { idleFlags } from '../files/reading/table-options.ts'
 export { fitSettings } from '../mixture/fit-options.ts'
 export { deliveries } from '../ports/log.ts'
@@ -21,6 +21,10 @@ export const defaultBatchRows = 20_000
 
 /** CTGAN's own: its generator ends in tanh. */
 export const defaultMatrixClip = 0.99
+/** What diffusion models and copulas take; scikit-learn's own is uniform. */
+export const defaultDistribution = 'normal'
+/** That of rtdl_num_embeddings. */
+export const defaultBins = 48
 
 /** The stages whose groups take orders. */
 export const steeredStages = ['normalize', 'restore', 'replay'] as const

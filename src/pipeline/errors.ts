@@ -52,7 +52,7 @@ export {
   UnfitColumnError,
 } from '../rows/schema-error.ts'
 export { PositionUncountableError } from '../stages/counted-position.ts'
-export { DeadLetterShareError, InvalidRowError } from '../stages/dead-letter-policy.ts'
+export { AllRowsDeadError, DeadLetterShareError, InvalidRowError } from '../stages/dead-letter-policy.ts'
 export { ExportRowError } from '../stages/export-row-error.ts'
 export { UnfittableError } from '../stages/fit.ts'
 export { BatchUnreadableError } from '../stages/read-fetched.ts'

@@ -1,7 +1,18 @@
 import { access, constants, readFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { checkTopicParts, defaultModelsTopic, topicNames, valueSubject } from '../config/names.ts'
-import { count, datasetName, flag, limit, listener, listOf, oneOf, ownTopic, text } from '../config/value-rules.ts'
+import {
+  binCount,
+  count,
+  datasetName,
+  flag,
+  limit,
+  listener,
+  listOf,
+  oneOf,
+  ownTopic,
+  text,
+} from '../config/value-rules.ts'
 import { UsageError } from '../errors.ts'
 import { FileExistsError, FileUnwritableError } from '../files/file-errors.ts'
 import { matrixFormatOf } from '../files/matrix/matrix-file.ts'
@@ -11,15 +22,19 @@ import {
   matrixFormats,
   matrixKinds,
   parseSpans,
+  type ScoreDistribution,
   type SpanEncoding,
+  scoreDistributions,
   spanEncodings,
 } from '../files/matrix/spans.ts'
 import { checkTarget } from '../files/target-file.ts'
+import { nearestName } from '../nearest-name.ts'
 import type { ExportMatrixReport } from '../stages/matrix/export-matrix.ts'
+import type { ColumnChoice } from '../stages/matrix/row-fields.ts'
 import { beginsAnew, call } from './call.ts'
 import { optionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
-import { defaultMatrixClip } from './defaults.ts'
+import { defaultBins, defaultDistribution, defaultMatrixClip } from './defaults.ts'
 import { followModels, modelNamed, type VersionName, versionName } from './models-topic.ts'
 import { noProgress, type OnProgress } from './progress.ts'
 import { offsetsIn, topicRanges, topicsBeside } from './row-topics.ts'
@@ -48,8 +63,12 @@ export interface ExportMatrixOptions {
   readonly leaveOut?: readonly string[] | undefined
   /** categories of fewer rows share a place [1: each has its own] */
   readonly rare?: number | undefined
-  /** cut values to -clip..clip, Infinity for none [0.99] */
+  /** of ctgan: cut values to -clip..clip, Infinity for none [0.99] */
   readonly clip?: number | undefined
+  /** of quantile: the distribution of scores ['normal'] */
+  readonly outputDistribution?: ScoreDistribution | undefined
+  /** of ple: most bins of a column, 2 to 255 [48] */
+  readonly bins?: number | undefined
   /** how the file has one-hot columns: as they are, or the place of the 1 ['one-hot'] */
   readonly encoding?: SpanEncoding | undefined
   /** leave out rows and batches that cannot be read, and count them [false: the first one is an error] */
@@ -73,6 +92,8 @@ const checks = optionChecks<ExportMatrixOptions>(
     leaveOut: columnNames,
     rare: count,
     clip: limit,
+    outputDistribution: oneOf(scoreDistributions),
+    bins: binCount,
     encoding: oneOf(spanEncodings),
     skipsUnreadable: flag,
     onProgress: listener<OnProgress>(),
@@ -132,8 +153,9 @@ function matrixOf(text: string, file: string): string | undefined {
 }
 
 /**
- * Writes what a topic of normalized rows holds now as a matrix of float32 to train a generator on, as ctgan's
- * DataTransformer gives it, and beside it what its columns are (spans.json, docs/training.md).
+ * Writes what a topic of normalized rows holds now as a matrix of float32 to train a model on, and beside it what its
+ * columns are (spans.json, docs/training.md): as ctgan's DataTransformer gives it, with the scores of a quantile
+ * transform, or piecewise linear in bins.
  *
  * @example
  * await exportMatrix(cluster, { dataset: 'trips', as: 'ctgan', file: 'matrix.npy' })
@@ -151,12 +173,12 @@ async function exportTopicMatrix(cluster: ClusterSession, options: ExportMatrixO
   const { rows, registry, signal } = cluster
   const { dataset, as, file, model, modelsTopic = defaultModelsTopic, onProgress = noProgress } = options
   const topic = options.topic ?? topicNames(dataset).normalized
+  refuseOthers(options)
   await checkMatrixExport(options)
   checkTopicParts([topic, ...topicsBeside(cluster, modelsTopic)])
   const { exportMatrix } = await import('../stages/matrix/export-matrix.ts')
   await cluster.admin.topics.mustExist(topic)
-  const choice = { categories: new Set(options.categories), leaveOut: new Set(options.leaveOut) }
-  await checkNames(cluster, topic, [...choice.categories, ...choice.leaveOut])
+  const choice = await choiceOf(cluster, topic, options)
   const models = await followModels(cluster, { dataset, modelsTopic })
   try {
     const version = model === undefined ? undefined : (await modelNamed(models, dataset, model)).version
@@ -180,6 +202,8 @@ async function exportTopicMatrix(cluster: ClusterSession, options: ExportMatrixO
         choice,
         rareBelow: options.rare ?? 1,
         clip: options.clip ?? defaultMatrixClip,
+        distribution: options.outputDistribution ?? defaultDistribution,
+        bins: options.bins ?? defaultBins,
         encoding: options.encoding ?? 'one-hot',
         skipsUnreadable: options.skipsUnreadable ?? false,
         signal,
@@ -193,14 +217,40 @@ async function exportTopicMatrix(cluster: ClusterSession, options: ExportMatrixO
   }
 }
 
-/** A misspelt column is refused before hours of reading, if the registry has the schema of the topic's rows. */
-async function checkNames({ registry }: ClusterSession, topic: string, names: readonly string[]): Promise<void> {
-  if (names.length === 0) return
-  const newest = await registry.newest(valueSubject(topic))
-  if (newest.length === 0) return
-  const { fieldNames } = await import('../stages/matrix/row-fields.ts')
-  const known = new Set(newest.flatMap((schema) => fieldNames(schema)))
-  const unknown = names.find((name) => !known.has(name.split('.')[0]))
-  if (known.size === 0 || unknown === undefined) return
-  throw new UsageError(`The rows of ${topic} have no column "${unknown}"`, `Name one of ${[...known].join(', ')}`)
+/** @throws UsageError for an option that means nothing to what the matrix is for */
+function refuseOthers({ as, clip, outputDistribution, bins }: ExportMatrixOptions): void {
+  const options = { clip: ['ctgan', clip], outputDistribution: ['quantile', outputDistribution], bins: ['ple', bins] }
+  for (const [option, [kind, value]] of Object.entries(options))
+    if (value !== undefined && as !== kind)
+      throw new UsageError(`${option} is for a matrix as ${kind}, and this one is for ${as}`, `Leave ${option} out`)
+}
+
+/**
+ * The columns that are named, as rows have them: a name of the file that they were loaded from is one too.
+ *
+ * @throws UsageError for a misspelt one, before hours of reading, if the registry has the schema of the topic's rows
+ */
+async function choiceOf(
+  { registry }: ClusterSession,
+  topic: string,
+  { categories = [], leaveOut = [] }: Pick<ExportMatrixOptions, 'categories' | 'leaveOut'>,
+): Promise<ColumnChoice> {
+  if (categories.length + leaveOut.length === 0) return { categories: new Set(), leaveOut: new Set() }
+  const [{ rawFieldNames }, { fieldName }] = await Promise.all([
+    import('../stages/matrix/row-fields.ts'),
+    import('../files/reading/field-names.ts'),
+  ])
+  const schemas = await registry.newest(valueSubject(topic))
+  const known = new Set(schemas.flatMap((schema) => rawFieldNames(schema)))
+  const named = (name: string): string => {
+    if (known.size === 0 || known.has(name.split('.')[0])) return name
+    const loaded = fieldName(name)
+    if (known.has(loaded)) return loaded
+    const nearest = nearestName(name, known)
+    throw new UsageError(
+      `The rows of ${topic} have no column "${name}"`,
+      `${nearest === undefined ? '' : `Did you mean "${nearest}"? `}Name one of ${[...known].join(', ')}`,
+    )
+  }
+  return { categories: new Set(categories.map(named)), leaveOut: new Set(leaveOut.map(named)) }
 }

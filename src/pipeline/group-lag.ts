@@ -1,4 +1,4 @@
-import { defaultControlTopic, type GroupStage, groupName, topicNames } from '../config/names.ts'
+import { defaultControlTopic, groupName, syntheticGroup, syntheticTopics, topicNames } from '../config/names.ts'
 import { datasetName, ownTopic, text } from '../config/value-rules.ts'
 import { UsageError } from '../errors.ts'
 import { BrokerError } from '../kafka/broker-errors.ts'
@@ -88,7 +88,7 @@ export async function lagOf(source: LagSource, group: string, topic: string): Pr
 
 export interface GroupLagOptions {
   readonly dataset: string
-  /** a group of another name, alone [those of normalize, restore and all replays] */
+  /** a group of another name, alone [those of normalize, restore, restore of generated rows, and all replays] */
   readonly group?: string | undefined
   /** the topic that `group` reads [the one in which it has positions, otherwise the raw topic] */
   readonly topic?: string | undefined
@@ -105,7 +105,7 @@ const checks = optionChecks<GroupLagOptions>(
 /**
  * How far the groups of a data set are behind the ends of their topics.
  *
- * @returns one for each group, those of replays last; restore's is left out while there is no normalized topic
+ * @returns one for each group, those of replays last; one of restore is left out while there is no topic for it
  * @throws TopicMissingError if there is no raw topic; UsageError if there is no group of that name
  *
  * @example
@@ -154,13 +154,14 @@ async function lagOfGroups(
     return [await lag(named, read ?? histories.find(({ group }) => group === named)?.topic ?? raw)]
   }
   await admin.topics.mustExist(raw)
-  const stages: readonly (readonly [GroupStage, string])[] = [
-    ['normalize', raw],
-    ['restore', normalized],
+  const groups: readonly (readonly [group: string, topic: string])[] = [
+    [groupName(dataset, 'normalize'), raw],
+    [groupName(dataset, 'restore'), normalized],
+    [syntheticGroup(dataset), syntheticTopics(dataset).normalized],
   ]
   const lags: Lag[] = []
-  for (const [stage, topic] of stages)
-    if ((await admin.topics.partitionCount(topic)) !== undefined) lags.push(await lag(groupName(dataset, stage), topic))
+  for (const [group, topic] of groups)
+    if ((await admin.topics.partitionCount(topic)) !== undefined) lags.push(await lag(group, topic))
   for (const group of replaysOf(histories, raw)) lags.push(await lag(group, raw))
   return lags
 }

@@ -13,9 +13,9 @@ import {
 import { count, datasetName, listener, oneOf, ownTopic, seed, text } from '../config/value-rules.ts'
 import { UsageError } from '../errors.ts'
 import { FileUnreadableError } from '../files/file-errors.ts'
-import { NpyFile } from '../files/matrix/npy-file.ts'
 import { type MatrixKind, matrixKinds, parseSpans, type Spans } from '../files/matrix/spans.ts'
 import { fileFingerprint } from '../files/reading/file-fingerprint.ts'
+import type { Model } from '../model/model.ts'
 import { stageText } from '../observe/report-text.ts'
 import type { LoadReport } from '../stages/load.ts'
 import { call } from './call.ts'
@@ -33,7 +33,7 @@ export interface LoadMatrixOptions {
   readonly dataset: string
   /** what the matrix was made for */
   readonly as: MatrixKind
-  /** the matrix, a .npy file of float32 or float64 */
+  /** the matrix: a .npy file of float32 or float64, or a Parquet file with the columns of the training matrix */
   readonly file: string
   /** what its columns are: the spans.json of the matrix that the generator was trained on */
   readonly spansFile: string
@@ -104,8 +104,9 @@ async function loadMatrixFile(
   const spans = await readSpans(spansFile)
   if (spans.as !== as)
     throw new UsageError(`${spansFile} is of a matrix for ${spans.as}, and not for ${as}`, `Use --as ${spans.as}`)
-  await checkModel(cluster, dataset, modelsTopic, spans, spansFile)
-  const matrix = await NpyFile.open(file)
+  const { columns: models } = await modelOf(cluster, dataset, modelsTopic, spans, spansFile)
+  const { openGenerated } = await import('../files/reading/generated-matrix.ts')
+  const { matrix, close } = await openGenerated(file, spans)
   try {
     const fingerprint = await fileFingerprint(file)
     run.about({ subject: fingerprint })
@@ -126,9 +127,11 @@ async function loadMatrixFile(
         fingerprint,
         spans,
         spansFile,
+        models,
         topic,
         partitions,
-        registerSchema: (schema) => registry.register(valueSubject(topic), schema),
+        // Matrices of one topic may have other columns each, as rows of a refitted model have.
+        registerSchema: (schema) => registry.register(valueSubject(topic), schema, { compatibility: 'NONE' }),
         writer,
         group,
         committed,
@@ -136,13 +139,14 @@ async function loadMatrixFile(
         nowMs: Date.now(),
         limits: { batchBytes, compression },
         signal,
+        onDoubt: (text) => cluster.log.warn({ topic, file }, text),
         onProgress: run.moved,
       })
     } finally {
       await writer.close()
     }
   } finally {
-    await matrix.close()
+    await close()
   }
 }
 
@@ -163,14 +167,18 @@ async function readSpans(file: string): Promise<Spans> {
   return parseSpans(text, file)
 }
 
-/** @throws ModelMissingError; UsageError if the version is another model now, or has other modes */
-async function checkModel(
+/**
+ * The model of the spans.
+ *
+ * @throws ModelMissingError; UsageError if the version is another model now, or has other columns
+ */
+async function modelOf(
   cluster: ClusterSession,
   dataset: string,
   modelsTopic: string,
   spans: Spans,
   spansFile: string,
-): Promise<void> {
+): Promise<Model> {
   const models = await followModels(cluster, { dataset, modelsTopic })
   try {
     const { version, contentSha256 } = spans.model
@@ -185,6 +193,7 @@ async function checkModel(
     const other = spans.spans.find(({ kind, column, width }) => kind === 'mode' && modes.get(column) !== width)
     if (other !== undefined)
       throw new UsageError(`Model ${version} has no column "${other.column}" of ${other.width} modes`, fix)
+    return model
   } finally {
     await models.close()
   }

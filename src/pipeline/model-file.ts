@@ -1,15 +1,17 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { defaultModelsTopic } from '../config/names.ts'
+import { defaultModelsTopic, valueSubject } from '../config/names.ts'
 import { datasetName, flag, ownTopic, text } from '../config/value-rules.ts'
-import { PipelineError } from '../errors.ts'
+import { PipelineError, UsageError } from '../errors.ts'
 import { FileUnreadableError, FileUnwritableError } from '../files/file-errors.ts'
 import { openPartialFolder } from '../files/partial-folder.ts'
 import { checkTarget } from '../files/target-file.ts'
 import { ModelFileError } from '../model/errors.ts'
-import type { Model } from '../model/model.ts'
+import type { Model, ModelContent } from '../model/model.ts'
 import { modelFromJson, modelToJson } from '../model/model-json.ts'
 import { publishModel } from '../model/publish-model.ts'
+import { parseAvroSchema } from '../rows/avro-schema.ts'
+import { planColumns, type SchemaMismatch } from '../rows/planned-columns.ts'
 import { call } from './call.ts'
 import { optionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
@@ -94,6 +96,7 @@ const importChecks = optionChecks<ImportModelOptions>(
  * const { version } = await importModel(cluster, { dataset: 'trips', file: 'trips.model.json' })
  *
  * @throws ModelFileError if the file holds none, or one that was changed; FileUnreadableError
+ * @throws UsageError for a model that is to be current, and whose columns no rows of the raw topic have
  */
 export async function importModel(cluster: ClusterSession, options: ImportModelOptions): Promise<Model> {
   return call(importChecks, cluster, options, publishFile)
@@ -108,6 +111,22 @@ async function publishFile(cluster: ClusterSession, options: ImportModelOptions)
   })
   const content = modelFromJson(json, dataset)
   if (typeof content === 'string') throw new ModelFileError(file, content)
+  if (isCurrent) await refuseOtherRows(cluster, topics.raw, content)
   await warnOfNames(cluster, topics.raw, content)
   return withModelsTarget(cluster, modelsTopic, dataset, (target) => publishModel(target, content, { isCurrent }))
+}
+
+/** @throws UsageError if no schema of the raw rows has the columns: normalize would make all of them dead letters */
+async function refuseOtherRows(
+  { registry }: ClusterSession,
+  rawTopic: string,
+  { columns }: ModelContent,
+): Promise<void> {
+  const schemas = await registry.newest(valueSubject(rawTopic))
+  const [newest, ...others] = schemas.map((schema) => planColumns(parseAvroSchema(schema), columns))
+  if (newest === undefined || [newest, ...others].some((plan) => !('reason' in plan))) return
+  throw new UsageError(
+    `The rows of ${rawTopic} are not those of this model, and would all become dead letters: ${(newest as SchemaMismatch).reason}`,
+    'Import the model of this data set (--dataset), or publish it without making it the current one (--no-promote)',
+  )
 }

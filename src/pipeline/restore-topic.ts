@@ -1,4 +1,4 @@
-import { defaultModelsTopic, groupName, syntheticTopics, type TopicOverrides } from '../config/names.ts'
+import { defaultModelsTopic, groupName, syntheticGroup, syntheticTopics, type TopicOverrides } from '../config/names.ts'
 import { count, datasetName, flag, ownTopic, text } from '../config/value-rules.ts'
 import type { StageReport } from '../ports/stage-report.ts'
 import { call } from './call.ts'
@@ -8,7 +8,7 @@ import { type GroupOptions, groupChecks, memberOptions } from './group-options.t
 import type { RestoreMemberOptions } from './members/restore-member.ts'
 import { runMembers } from './members/run-members.ts'
 import { noProgress } from './progress.ts'
-import { datasetTopics, endsOf, requireTopic } from './row-topics.ts'
+import { datasetTopics, endsOf, requireFilled } from './row-topics.ts'
 
 type RestoreTopics = Pick<TopicOverrides, 'normalized' | 'restored' | 'deadLetters'>
 
@@ -50,8 +50,8 @@ const checks = optionChecks<RestoreTopicOptions>(
  * await restoreTopic(cluster, { dataset: 'trips', untilEnd: true })
  *
  * @returns what was done by this process
- * @throws UsageError without a normalized topic; PositionsMissingError; DeadLetterShareError; InterruptedError when the
- *   cluster's signal fires: what was committed stands
+ * @throws UsageError without a normalized topic; PositionsMissingError; DeadLetterShareError, AllRowsDeadError;
+ *   InterruptedError when the cluster's signal fires: what was committed stands
  */
 export async function restoreTopic(cluster: ClusterSession, options: RestoreTopicOptions): Promise<StageReport> {
   return call(checks, cluster, options, restore)
@@ -61,15 +61,15 @@ async function restore(cluster: ClusterSession, options: RestoreTopicOptions): P
   const { dataset, synthetic = false, members = 1, untilEnd = false, onProgress = noProgress } = options
   const overrides = { ...(synthetic && syntheticTopics(dataset)), ...given(options.topics) }
   const topics = datasetTopics(cluster, dataset, overrides, options.modelsTopic)
-  const before = synthetic ? 'load --as ctgan --synthetic' : 'normalize'
-  if (untilEnd) await requireTopic(cluster, topics.normalized, `Run "vgm ${before} --dataset ${dataset}" first`)
+  const before = synthetic ? 'load FILE --as ctgan --spans spans.json --synthetic' : `normalize --dataset ${dataset}`
+  if (untilEnd) await requireFilled(cluster, dataset, topics.normalized, before)
   const { ends, of } = await endsOf(cluster, topics.normalized, untilEnd)
   const member: RestoreMemberOptions = {
     dataset,
     topics,
     ends,
     modelsTopic: options.modelsTopic ?? defaultModelsTopic,
-    group: options.group ?? `${groupName(dataset, 'restore')}${synthetic ? '-synthetic' : ''}`,
+    group: options.group ?? (synthetic ? syntheticGroup(dataset) : groupName(dataset, 'restore')),
     ...memberOptions(options),
   }
   return runMembers(cluster, { stage: 'restore', options: member }, members, ({ rowsIn }) => onProgress(rowsIn, of))

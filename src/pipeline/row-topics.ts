@@ -16,6 +16,25 @@ export async function requireTopic({ admin }: ClusterSession, topic: string, fix
   throw new UsageError(`There is no topic ${topic}`, nearest === undefined ? fix : `Did you mean ${nearest}? ${fix}`)
 }
 
+/**
+ * For a topic that a command fills from rows of the data set.
+ *
+ * @param more stands behind what is to be run
+ * @throws UsageError if it does not exist: run the command, or load rows first where there is no raw topic
+ */
+export async function requireFilled(
+  cluster: ClusterSession,
+  dataset: string,
+  topic: string,
+  command: string,
+  more = '',
+): Promise<void> {
+  const { raw } = topicNames(dataset)
+  const hasRows = (await cluster.admin.topics.partitionCount(raw)) !== undefined
+  const first = hasRows ? `Run "vgm ${command}" first` : `There is no ${raw} either: run "vgm load" first`
+  await requireTopic(cluster, topic, first + more)
+}
+
 /** For rows without a key. @throws UsageError with `fix` if the topic is compacted, because it refuses them */
 export async function refuseCompacted({ admin, settings }: ClusterSession, topic: string, fix: string): Promise<void> {
   const policy = (await admin.topics.config(topic)).get('cleanup.policy')

@@ -3,6 +3,7 @@ import { listener, listOf, ownTopic, text, transformName } from '../config/value
 import { UsageError } from '../errors.ts'
 import type { StageReport } from '../ports/stage-report.ts'
 import { ColumnTransform, type ColumnTransformDefinition, type TransformRows } from '../stages/column-transform.ts'
+import { refuseAllDead } from '../stages/dead-letter-policy.ts'
 import { call } from './call.ts'
 import { fields, optionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
@@ -74,8 +75,8 @@ const checks = optionChecks<TransformRowsOptions>(
  * @example
  * await transformRows(cluster, { transform: scale, inputTopic: 'trips.raw', outputTopic: 'trips.scaled' })
  *
- * @throws TopicMissingError without an input topic; PositionsMissingError; DeadLetterShareError; InterruptedError when
- *   the cluster's signal fires: what was committed stands; whatever `apply` throws
+ * @throws TopicMissingError without an input topic; PositionsMissingError; DeadLetterShareError, AllRowsDeadError;
+ *   InterruptedError when the cluster's signal fires: what was committed stands; whatever `apply` throws
  */
 export async function transformRows(cluster: ClusterSession, options: TransformRowsOptions): Promise<StageReport> {
   return call(checks, cluster, options, transform)
@@ -89,7 +90,7 @@ async function transform(cluster: ClusterSession, options: TransformRowsOptions)
   const deadLetterTopic = options.deadLetterTopic ?? `${outputTopic}.dead-letters`
   checkTopicParts([inputTopic, outputTopic, deadLetterTopic, ...topicsBeside(cluster)])
   const { ends, of } = await endsOf(cluster, inputTopic, untilEnd)
-  return runTransformStage(cluster, {
+  const report = await runTransformStage(cluster, {
     stage: definition.name,
     group: options.group ?? `vgm.${outputTopic}.${definition.name}`,
     inputTopic,
@@ -100,4 +101,6 @@ async function transform(cluster: ClusterSession, options: TransformRowsOptions)
     transform: new ColumnTransform({ definition, ...rowSchemas(cluster, inputTopic, outputTopic) }),
     onProgress: ({ rowsIn }) => onProgress(rowsIn, of),
   })
+  if (untilEnd) refuseAllDead(report, options.deadLetters, deadLetterTopic, 'NAME')
+  return report
 }

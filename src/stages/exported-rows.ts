@@ -47,13 +47,22 @@ export class ExportedRows {
   readonly #reader = new FetchedReader()
   readonly #schemas: RowSchemas
   readonly #skips: boolean
+  readonly #fix: string
   /** shape (records): a `RowError` each */
   #status = new Uint8Array(0)
 
-  /** @param skips whether what cannot be read is left out; otherwise the first one is thrown */
-  constructor(schemas: SchemaSource, skips: boolean) {
+  /**
+   * @param skips whether what cannot be read is left out; otherwise the first one is thrown
+   * @param fix   which topic can be read
+   */
+  constructor(
+    schemas: SchemaSource,
+    skips: boolean,
+    fix = 'Export a topic that "vgm normalize", "vgm replay" or "vgm restore" has written',
+  ) {
     this.#schemas = new RowSchemas(schemas)
     this.#skips = skips
+    this.#fix = fix
   }
 
   /** Of the piece at hand. */
@@ -113,7 +122,7 @@ export class ExportedRows {
   /** Leaves a row out. @throws ExportRowError unless rows are */
   skip({ topic, partition }: FetchedPartition, row: number, problem: string): void {
     const { baseOffset, offsetDelta } = this.records
-    const error = new ExportRowError(topic, partition, baseOffset + offsetDelta[row], problem)
+    const error = new ExportRowError(topic, partition, baseOffset + offsetDelta[row], problem, this.#fix)
     if (!this.#skips) throw error
     this.skipped++
     this.firstSkipped ??= error

@@ -81,6 +81,99 @@ suite('vgm export --as ctgan and the way back', () => {
     deepEqual(made.map((line) => key(cells(line))).sort(), expected.map((line) => key(cells(line))).sort())
   })
 
+  for (const [as, flags] of [
+    ['quantile', '--output-distribution uniform'],
+    ['ple', '--bins 20'],
+  ] as const)
+    test(`goes the same way round as ${as}`, async (t) => {
+      const { brokers, registry } = await testCluster()
+      const environment = { KAFKA_BROKERS: brokers, SCHEMA_REGISTRY_URL: registry }
+      const folder = temporaryFolder(t)
+      const dataset = uniqueName('trips')
+      const own = ['--dataset', dataset, '--models-topic', `${dataset}.models`]
+      const run = async (line: string, code = 0) => {
+        const ended = await vgmShared([...line.split(' '), ...own], { environment, folder })
+        equal(ended.code, code, `vgm ${line}: ${ended.err}`)
+        return ended
+      }
+      writeFileSync(join(folder, 'trips.csv'), tripsCsv(1_000))
+      await run('load trips.csv --partitions 1')
+      await run('fit --source raw --columns fare,riders')
+      await run('normalize --until-end')
+      match((await run(`export --as ${as} matrix.npy --categories vendor ${flags}`)).out, /1,000 out to matrix\.npy/)
+      match(
+        (await run('load --as ctgan matrix.npy --spans spans.json --synthetic', 2)).err,
+        new RegExp(`Use --as ${as}`),
+      )
+      await run(`load --as ${as} matrix.npy --spans spans.json --synthetic --partitions 1`)
+      await run('restore --until-end --synthetic')
+      await run(`export made.csv --stage restored --topic ${dataset}.synthetic.restored`)
+      const rows = (text: string) =>
+        text
+          .trim()
+          .split('\n')
+          .slice(1)
+          .map((line) => line.split(',').slice(-4))
+      const made = rows(readFileSync(join(folder, 'made.csv'), 'utf8'))
+      const whole = ([fare, ...others]: readonly string[]) => [fare === '' ? '' : Number(fare).toFixed(2), ...others]
+      deepEqual(made.map(whole), rows(tripsCsv(1_000)).map(whole))
+    })
+
+  test('says what is wrong to whom knows it for the first time', async (t) => {
+    const { brokers, registry } = await testCluster()
+    const environment = { KAFKA_BROKERS: brokers, SCHEMA_REGISTRY_URL: registry }
+    const folder = temporaryFolder(t)
+    const dataset = uniqueName('orders')
+    const own = ['--dataset', dataset, '--models-topic', `${dataset}.models`]
+    const run = async (words: readonly string[], code = 0) => {
+      const ended = await vgmShared([...words, ...own], { environment, folder })
+      equal(ended.code, code, `vgm ${words.join(' ')}: ${ended.err}`)
+      return ended
+    }
+    const vgm = (line: string, code = 0) => run(line.split(' '), code)
+    match((await vgm('export --as ctgan m.npy', 2)).err, /no topic \S+\.normalized\..*no \S+\.raw either.*vgm load/s)
+    match((await vgm('restore --until-end --synthetic', 2)).err, /no \S+\.raw either.*vgm load/s)
+    const random = randomFrom(5)
+    const lines = Array.from({ length: 400 }, (_, i) => `${(9 + 90 * random()).toFixed(2)},o-${i},${'abc'[i % 3]}`)
+    writeFileSync(join(folder, 'orders.csv'), `Prix total,order id,zone\n${lines.join('\n')}\n`)
+    await vgm('load orders.csv --partitions 1')
+    await vgm('fit --source raw')
+    await vgm('normalize --until-end')
+    match(
+      (await vgm('restore --until-end --synthetic', 2)).err,
+      /vgm load FILE --as ctgan --spans spans\.json --synthetic/,
+    )
+
+    // Names as the file has them.
+    match((await run(['export', '--as', 'ctgan', 'a.npy', '--spans', 'a.json', '--leave-out', 'Zon'], 2)).err, /"zone"/)
+    const { out } = await run(['export', '--as', 'ctgan', 'm.npy', '--categories', 'Prix total', '--leave-out', 'zone'])
+    match(out, /order_id looks like an identifier: 400 categories \(--leave-out order_id\)/)
+    await run(['export', '--as', 'quantile', 'q.npy', '--spans', 'q.json', '--leave-out', 'order id'])
+
+    // Two matrices of other columns share a topic.
+    await vgm('load --as ctgan m.npy --spans spans.json --synthetic')
+    await vgm('load --as quantile q.npy --spans q.json --synthetic')
+    await vgm('restore --until-end --synthetic')
+    match((await vgm('lag')).out, new RegExp(`vgm\\.${dataset}\\.restore-synthetic `))
+    const restored = `${dataset}.synthetic.restored`
+    const as = await run(['export', '--as', 'ctgan', 'r.npy', '--spans', 'r.json', '--topic', restored], 1)
+    match(as.err, /A matrix has normalized rows.*exported as a table, without --as/s)
+
+    // A model of other rows.
+    await vgm('model export m.json')
+    const text = readFileSync(join(folder, 'm.json'), 'utf8')
+    const { contentSha256: _, ...model } = JSON.parse(text) as { columns: object[]; contentSha256: string }
+    const columns = model.columns.map((column) => ({ ...column, name: 'fare' }))
+    writeFileSync(join(folder, 'other.json'), JSON.stringify({ ...model, columns }))
+    match((await vgm('model import other.json', 2)).err, /would all become dead letters: .*fare.*--no-promote/s)
+    await vgm('model import other.json --no-promote')
+    await vgm('model promote 2')
+    writeFileSync(join(folder, 'more.csv'), `Prix total,order id,zone\n12.5,x,a\n13.25,y,b\n`)
+    await vgm('load more.csv')
+    const dead = await vgm('normalize --until-end', 1)
+    match(dead.err, /All 2 rows became dead letters.*vgm dead-letters ls/s)
+  })
+
   test('refuses flags that have no place beside it', async (t) => {
     const folder = temporaryFolder(t)
     const refused = async (line: string, message: RegExp) => {
@@ -93,6 +186,11 @@ suite('vgm export --as ctgan and the way back', () => {
     await refused('export --as ctgan m.csv', /none of a matrix/)
     await refused('export --as ctgan m.npy --format csv', /cannot be written as csv/)
     await refused('export rows.parquet --rare 5', /--rare is for a matrix/)
+    await refused('export rows.parquet --bins 5', /--bins is for a matrix/)
+    await refused('export --as quantile m.npy --clip 1', /--clip is for --as ctgan/)
+    await refused('export --as ctgan m.npy --bins 9', /--bins is for --as ple/)
+    await refused('export --as ple m.npy --output-distribution normal', /--output-distribution is for --as quantile/)
+    await refused('export --as ple m.npy --bins 1', /from 2 to 255/)
     await refused('load --as ctgan m.npy --synthetic', /Name its spans\.json/)
     await refused('load --as ctgan m.npy --spans s.json', /must not get among real ones/)
     await refused('load --as ctgan m.npy --spans s.json --synthetic --key id', /--key is for tables/)

@@ -384,6 +384,8 @@ const cases: readonly Case[] = [
       leaveOut: ['a', [5], null],
       rare: count_,
       clip,
+      outputDistribution: ['gauss', null],
+      bins: [1, 256, 4.5, '48', null],
       encoding: ['codes', null],
       skipsUnreadable: flag,
       onProgress: told,

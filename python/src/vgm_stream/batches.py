@@ -77,7 +77,7 @@ def read_matrix(
     seed: int = 0,
     drop_last: bool = False,
 ) -> Batches:
-    """Batches of a matrix that ``vgm export --as ctgan`` has written.
+    """Batches of a matrix that ``vgm export --as`` has written.
 
     :param file: the spans.json beside the matrix
     """

@@ -24,6 +24,8 @@ def fit_ctgan(synthesizer: Synthesizer, matrix: NDArray[Any], transformer: VgmTr
     :param matrix: of ``transformer.transform``, or of ``open_matrix``
     :param transformer: turns what the synthesizer samples into rows
     """
+    if transformer.spans.made_for != "ctgan":
+        raise MatrixError(f"The matrix is one of --as {transformer.spans.made_for}", "Export it with --as ctgan")
     if matrix.ndim != 2 or matrix.shape[1] != transformer.output_dimensions or len(matrix) == 0:
         raise MatrixError(
             f"The matrix has shape {matrix.shape}, not (rows, {transformer.output_dimensions})",

@@ -1,4 +1,4 @@
-"""What the columns of a training matrix are: the file spans.json of ``vgm export --as ctgan``."""
+"""What the columns of a training matrix are: the file spans.json of ``vgm export --as``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from .errors import MatrixError
 
 Matrix = NDArray[np.float32]
 
-_FIX = "Give the spans.json that vgm export --as ctgan has written beside the matrix"
+_KINDS = ("ctgan", "quantile", "ple")
+_FIX = "Give the spans.json that vgm export --as has written beside the matrix"
 
 
 class SpanInfo(NamedTuple):
@@ -32,7 +33,7 @@ class Span:
 
     column: str
     kind: str
-    """value, mode, null, or category"""
+    """value, mode, score, bins, null, or category"""
     start: int
     width: int
     activation: str
@@ -43,6 +44,12 @@ class Span:
     categories: tuple[str | float | bool, ...] = ()
     rare_at: int | None = None
     null_at: int | None = None
+    distribution: str | None = None
+    """of a score: normal or uniform"""
+    weight: tuple[float, ...] = ()
+    """of a score: of each mode, whose mean and std are as those of a mode"""
+    edges: tuple[float, ...] = ()
+    """of bins: one more than there are"""
 
     @property
     def columns(self) -> slice:
@@ -84,6 +91,8 @@ class Spans:
     clip: float | None = None
     model_version: int | None = None
     content_sha256: str | None = None
+    made_for: str = "ctgan"
+    """ctgan, quantile, or ple: what stands for numbers"""
 
     @property
     def width(self) -> int:
@@ -128,8 +137,8 @@ class Spans:
         try:
             if content["formatVersion"] != 1:
                 raise MatrixError(f"spans.json has version {content['formatVersion']}, and 1 is known", _FIX)
-            if content["as"] != "ctgan":
-                raise MatrixError(f"The matrix is one of --as {content['as']}", "Export it with --as ctgan")
+            if content["as"] not in _KINDS:
+                raise MatrixError(f"The matrix is one of --as {content['as']}", f"Export it as {', '.join(_KINDS)}")
             columns = tuple(_column(column, content["spans"]) for column in content["columns"])
             spans = cls(
                 columns=columns,
@@ -140,6 +149,7 @@ class Spans:
                 clip=content["clip"],
                 model_version=content["model"]["version"],
                 content_sha256=content["model"]["contentSha256"],
+                made_for=content["as"],
             )
             if spans.width != content["width"] or spans.file_width != content["fileWidth"]:
                 raise MatrixError(f"The spans have {spans.width} columns, and the matrix {content['width']}", _FIX)
@@ -196,4 +206,7 @@ def _span(json: Mapping[str, Any]) -> Span:
         categories=tuple(json.get("categories", ())),
         rare_at=json.get("rareAt"),
         null_at=json.get("nullAt"),
+        distribution=json.get("distribution"),
+        weight=tuple(json.get("weight", ())),
+        edges=tuple(json.get("edges", ())),
     )

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from .column import STDS_PER_UNIT, Normalized, rounded
 from .errors import MatrixError, ModelError, ValuesError
 from .model import Model
+from .quantiles import numbers_of_bins, numbers_of_scores
 from .rows import Chunk, Rows
 from .spans import Matrix, Span, SpanColumn, SpanInfo, Spans
 from .tables import columns_of
@@ -51,7 +52,9 @@ class VgmTransformer:
 
     @classmethod
     def from_spans(cls, spans: Spans | str | os.PathLike[str], model: Model | None = None) -> VgmTransformer:
-        """The transformer of a matrix that ``vgm export --as ctgan`` has written.
+        """The transformer of a matrix that ``vgm export --as`` has written.
+
+        Of ``--as quantile`` and ``--as ple`` it has the way back alone.
 
         :param model: needed for ``transform`` only; ``inverse_transform`` needs what spans.json has
         """
@@ -121,6 +124,7 @@ class VgmTransformer:
 
     def transform(self, raw_data: Any) -> Matrix:
         """The training matrix of a table, shape (rows, output_dimensions), float32."""
+        self._demand_ctgan()
         table = columns_of(raw_data)
         columns = self.spans.columns
         missing = [column.name for column in columns if column.name not in table]
@@ -132,6 +136,7 @@ class VgmTransformer:
 
     def encode(self, chunk: Chunk) -> Matrix:
         """The training matrix of normalized rows."""
+        self._demand_ctgan()
         out = np.zeros((chunk.rows, self.spans.width), np.float32)
         for column in self.spans.columns:
             if column.is_discrete:
@@ -170,6 +175,12 @@ class VgmTransformer:
             discrete_id += len(spans) == 1
         names = ", ".join(column.name for column in self.spans.columns if column.is_discrete)
         raise ValuesError(f'There is no discrete column "{column_name}"', f"Choose of {names}")
+
+    def _demand_ctgan(self) -> None:
+        if self.spans.made_for != "ctgan":
+            raise MatrixError(
+                f"The transformer makes no matrix of --as {self.spans.made_for}", "Export it, and read it with read_matrix"
+            )
 
     def _chunk(self, table: Mapping[str, Any], discrete: set[str], clip: float | None) -> Chunk:
         modelled: dict[str, Normalized] = {}
@@ -374,15 +385,8 @@ def _decoded_categories(column: SpanColumn, matrix: NDArray[Any]) -> NDArray[Any
 
 
 def _decoded_numbers(column: SpanColumn, matrix: NDArray[Any], sigma: float | None) -> NDArray[Any]:
-    value, mode, null = (column.span(kind) for kind in ("value", "mode", "null"))
-    assert value is not None and mode is not None
-    values: Doubles = matrix[:, value.start].astype(np.float64)
-    if sigma is not None:
-        # The global numbers, for ctgan seeds those.
-        values = np.random.normal(values, sigma)
-    modes = np.argmax(matrix[:, mode.columns], axis=1)
-    std, mean = np.array(mode.std), np.array(mode.mean)
-    numbers = rounded(values * (STDS_PER_UNIT * std)[modes] + mean[modes], column.type, column.round_to)
+    null = column.span("null")
+    numbers = rounded(_unrounded(column, matrix, sigma), column.type, column.round_to)
     if null is not None:
         numbers[np.argmax(matrix[:, null.columns], axis=1) == 1] = np.nan
         return numbers
@@ -391,3 +395,20 @@ def _decoded_numbers(column: SpanColumn, matrix: NDArray[Any], sigma: float | No
     return restored
 
 
+def _unrounded(column: SpanColumn, matrix: NDArray[Any], sigma: float | None) -> Doubles:
+    first = column.spans[0]
+    if first.kind == "score":
+        assert first.distribution is not None
+        return numbers_of_scores(matrix[:, first.start], first.distribution, first.weight, first.mean, first.std)
+    if first.kind == "bins":
+        return numbers_of_bins(matrix[:, first.columns], first.edges)
+    mode = column.span("mode")
+    assert mode is not None
+    values: Doubles = matrix[:, first.start].astype(np.float64)
+    if sigma is not None:
+        # The global numbers, for ctgan seeds those.
+        values = np.random.normal(values, sigma)
+    modes = np.argmax(matrix[:, mode.columns], axis=1)
+    std, mean = np.array(mode.std), np.array(mode.mean)
+    numbers: Doubles = values * (STDS_PER_UNIT * std)[modes] + mean[modes]
+    return numbers

@@ -3,7 +3,7 @@ import type { Span, SpanEncoding } from './spans.ts'
 /**
  * Names of the columns of a matrix in formats that have them.
  *
- * @example columnNames(spans, 'one-hot') // ['delay', 'delay.mode.0', 'delay.mode.1', 'origin=RDU', 'origin=JFK', 'origin (null)']
+ * @example columnNames(spans, 'one-hot') // ['delay', 'delay.mode.0', 'origin=RDU', 'origin (null)']
  */
 export function columnNames(spans: readonly Span[], encoding: SpanEncoding): string[] {
   return spans.flatMap((span) =>
@@ -12,10 +12,11 @@ export function columnNames(spans: readonly Span[], encoding: SpanEncoding): str
 }
 
 function placeNames({ column, kind, width, categories = [], rareAt, nullAt }: Span): string[] {
-  if (kind === 'value') return [column]
+  if (kind === 'value' || kind === 'score') return [column]
   if (kind === 'null') return [`${column}.present`, `${column}.null`]
   return Array.from({ length: width }, (_, place) => {
     if (kind === 'mode') return `${column}.mode.${place}`
+    if (kind === 'bins') return `${column}.bin.${place}`
     if (place === rareAt) return `${column} (rare)`
     return place === nullAt ? `${column} (null)` : `${column}=${categories[place]}`
   })

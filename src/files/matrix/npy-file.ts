@@ -7,9 +7,9 @@ import { FileUnreadableError } from '../file-errors.ts'
 
 const magic = Buffer.from('\x93NUMPY', 'latin1')
 
-/** The header of a matrix of little-endian float32, row after row; its length is a multiple of 64, as NumPy's own. */
-export function npyHeader(rows: number, width: number): Buffer {
-  const text = `{'descr': '<f4', 'fortran_order': False, 'shape': (${rows}, ${width}), }`
+/** The header of a matrix, row after row; its length is a multiple of 64, as NumPy's own. */
+export function npyHeader(rows: number, width: number, type: '<f4' | '<f8' = '<f4'): Buffer {
+  const text = `{'descr': '${type}', 'fortran_order': False, 'shape': (${rows}, ${width}), }`
   const plain = magic.length + 4 + text.length + 1
   const length = Math.ceil(plain / 64) * 64
   const head = Buffer.alloc(length, ' ')
@@ -34,6 +34,7 @@ export interface NpyShape {
 
 /** A matrix that is read from a file, a block of rows at a time. */
 export class NpyFile {
+  /** the file in messages */
   readonly path: string
   readonly shape: NpyShape
   readonly #file: FileHandle
@@ -45,17 +46,21 @@ export class NpyFile {
     this.shape = shape
   }
 
-  /** @throws FileUnreadableError for what is no matrix of numbers, and for one that ends too early */
-  static async open(path: string): Promise<NpyFile> {
+  /**
+   * @param name in messages
+   * @throws FileUnreadableError for what is no matrix of numbers, and for one that ends too early
+   */
+  static async open(path: string, name = path): Promise<NpyFile> {
     const unreadable = (problem: string, fix: string, cause?: unknown) =>
-      new FileUnreadableError(path, problem, fix, cause)
+      new FileUnreadableError(name, problem, fix, cause)
     const file = await open(path).catch((cause: NodeJS.ErrnoException) => {
       throw unreadable(cause.message, 'Name a file that numpy.save has written', cause)
     })
     try {
-      const shape = await readShape(file)
-      if (typeof shape === 'string')
-        throw unreadable(shape, 'Write it with numpy.save(path, numpy.ascontiguousarray(matrix, numpy.float32))')
+      const shape = await readShape(file).catch((cause: NodeJS.ErrnoException) => {
+        throw unreadable(cause.message, 'Name a file that numpy.save has written', cause)
+      })
+      if (typeof shape === 'string') throw unreadable(shape, fix)
       const { size } = await file.stat()
       const expected = shape.start + shape.rows * shape.width * shape.valueBytes
       if (size !== expected)
@@ -63,7 +68,7 @@ export class NpyFile {
           `its header says ${shape.rows} rows of ${shape.width} columns, which take ${expected} bytes, and it has ${size}`,
           'Write the matrix again: it is not whole',
         )
-      return new NpyFile(path, file, shape)
+      return new NpyFile(name, file, shape)
     } catch (error) {
       await file.close()
       throw error
@@ -90,6 +95,10 @@ export class NpyFile {
     return this.#file.close()
   }
 }
+
+const fix =
+  'Write it with numpy.save(path, numpy.ascontiguousarray(matrix, numpy.float32)), or as .parquet with the names of ' +
+  'its columns'
 
 /** A longer header than a matrix has. */
 const mostHeaderBytes = 65_536

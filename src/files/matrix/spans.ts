@@ -1,8 +1,12 @@
 import { FileUnreadableError } from '../file-errors.ts'
 
 /** What a matrix is for. */
-export const matrixKinds = ['ctgan'] as const
+export const matrixKinds = ['ctgan', 'quantile', 'ple'] as const
 export type MatrixKind = (typeof matrixKinds)[number]
+
+/** The distributions that scores of quantile have, as scikit-learn's QuantileTransformer names them. */
+export const scoreDistributions = ['normal', 'uniform'] as const
+export type ScoreDistribution = (typeof scoreDistributions)[number]
 
 /** How a file has softmax spans: as they are, or the place of the 1 as one number. */
 export const spanEncodings = ['one-hot', 'index'] as const
@@ -17,12 +21,15 @@ export type Category = string | number | boolean
 /** Neighbouring columns of a matrix that stand for one thing; the fields are described in docs/json.md. */
 export interface Span {
   readonly column: string
-  readonly kind: 'value' | 'mode' | 'null' | 'category'
+  readonly kind: 'value' | 'mode' | 'score' | 'bins' | 'null' | 'category'
   readonly start: number
   readonly width: number
-  readonly activation: 'tanh' | 'softmax'
+  readonly activation: 'tanh' | 'softmax' | 'linear' | 'sigmoid'
   readonly fileStart: number
   readonly fileWidth: number
+  readonly distribution?: ScoreDistribution
+  readonly edges?: readonly number[]
+  readonly weight?: readonly number[]
   readonly mean?: readonly number[]
   readonly std?: readonly number[]
   readonly categories?: readonly Category[]
@@ -143,6 +150,8 @@ function spanProblem(span: unknown, start: number, fileStart: number): string | 
   if (!isCount(width) || width === 0 || !isCount(fileWidth)) return 'its width is no count'
   if (span.start !== start || span.fileStart !== fileStart) return 'it does not begin where the one before ends'
   if (kind === 'value') return width === 1 ? undefined : 'a value is one column'
+  if (kind === 'score') return scoreProblem(span)
+  if (kind === 'bins') return edgesProblem(span.edges, width)
   if (kind === 'null') return width === 2 ? undefined : 'an indicator of null is two columns'
   if (kind === 'mode')
     return isNumberList(span.mean, width) && isNumberList(span.std, width) ? undefined : 'it has no modes'
@@ -154,4 +163,19 @@ function spanProblem(span: unknown, start: number, fileStart: number): string | 
     return 'it has no categories'
   const places = [...categories.keys(), ...[rareAt, nullAt].filter((place) => place !== undefined)]
   return places.length === width && places.every((place, i) => place === i) ? undefined : 'its places are not in order'
+}
+
+function scoreProblem({ width, distribution, weight, mean, std }: Record<string, unknown>): string | undefined {
+  if (width !== 1) return 'a score is one column'
+  if (!(scoreDistributions as readonly unknown[]).includes(distribution))
+    return `its distribution is ${JSON.stringify(distribution)}`
+  const modes = Array.isArray(mean) ? mean.length : 0
+  const isMixture = modes > 0 && [weight, mean, std].every((list) => isNumberList(list, modes))
+  return isMixture ? undefined : 'it has no mixture'
+}
+
+function edgesProblem(edges: unknown, width: number): string | undefined {
+  if (!isNumberList(edges, width + 1)) return 'it has not one edge more than bins'
+  const numbers = edges as readonly number[]
+  return numbers.every((edge, i) => i === 0 || edge > numbers[i - 1]) ? undefined : 'its edges do not ascend'
 }

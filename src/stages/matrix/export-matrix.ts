@@ -4,13 +4,7 @@ import { InterruptedError, PipelineError, UsageError } from '../../errors.ts'
 import { FileUnwritableError } from '../../files/file-errors.ts'
 import { columnNames } from '../../files/matrix/column-names.ts'
 import { createColumns, createNpy } from '../../files/matrix/matrix-file.ts'
-import {
-  formatSpans,
-  type MatrixFormat,
-  type MatrixKind,
-  type SpanEncoding,
-  type Spans,
-} from '../../files/matrix/spans.ts'
+import { formatSpans, type MatrixFormat, type SpanEncoding, type Spans } from '../../files/matrix/spans.ts'
 import { openPartialFolder, type PartialFolder } from '../../files/partial-folder.ts'
 import type { Model } from '../../model/model.ts'
 import type { FetchedPartition, LogReader } from '../../ports/log.ts'
@@ -22,7 +16,8 @@ import { ChunkFile, type StoredChunk } from './chunk-file.ts'
 import { fillColumn } from './fill-column.ts'
 import { fillRows, type StoredRows, storedRows } from './fill-rows.ts'
 import { type MatrixLayout, matrixLayout } from './matrix-layout.ts'
-import { type MatrixRowOptions, MatrixRows } from './matrix-rows.ts'
+import { type MatrixRowOptions, MatrixRows, normalizedOnly } from './matrix-rows.ts'
+import { clipOf } from './number-code.ts'
 import { rawSchemaOf } from './raw-schema.ts'
 
 export interface ExportMatrixOptions extends MatrixRowOptions {
@@ -30,7 +25,6 @@ export interface ExportMatrixOptions extends MatrixRowOptions {
   /** in the order in which their rows come in the matrix */
   readonly ranges: readonly BoundedRange[]
   readonly topic: string
-  readonly as: MatrixKind
   /** the matrix; it appears when it is complete */
   readonly file: string
   /** what its columns are; it appears just before */
@@ -113,16 +107,18 @@ function unwritable(file: string, cause: unknown): unknown {
 function checkRows({ topic, choice, version }: ExportMatrixOptions, rows: MatrixRows): void {
   const { written, source, otherVersions, columns, leftOut } = rows
   const { skipped, tombstones, firstSkipped } = source
-  const fix = 'Read a topic that "vgm normalize" or "vgm replay" has written'
   if (written === 0) {
     if (firstSkipped !== undefined)
-      throw new UsageError(`None of the ${skipped} rows of ${topic} can be read. ${firstSkipped.message}`, fix)
+      throw new UsageError(
+        `None of the ${skipped} rows of ${topic} can be read. ${firstSkipped.message}`,
+        normalizedOnly,
+      )
     if (otherVersions > 0)
       throw new UsageError(
         `${topic} has no row of model ${version}, and ${otherVersions.toLocaleString('en')} of others`,
         `Name a version that its rows have (--model), or run "vgm replay --model ${version}"`,
       )
-    throw new UsageError(tombstones > 0 ? onlyTombstones(topic, tombstones) : `${topic} has no rows`, fix)
+    throw new UsageError(tombstones > 0 ? onlyTombstones(topic, tombstones) : `${topic} has no rows`, normalizedOnly)
   }
   const known = new Set([...columns.map(({ name }) => name), ...leftOut.keys()])
   const unknown = [...choice.categories, ...choice.leaveOut].find((name) => !known.has(name))
@@ -142,7 +138,7 @@ function checkRows({ topic, choice, version }: ExportMatrixOptions, rows: Matrix
 }
 
 function spansOf(options: ExportMatrixOptions, rows: MatrixRows, model: Model, layout: MatrixLayout): Spans {
-  const { as, dataset, topic, file, format, encoding, clip } = options
+  const { as, dataset, topic, file, format, encoding } = options
   const { width, fileWidth, spans, columns } = layout
   return {
     formatVersion: 1,
@@ -156,7 +152,7 @@ function spansOf(options: ExportMatrixOptions, rows: MatrixRows, model: Model, l
     rows: rows.written,
     width,
     fileWidth,
-    clip: clip === Infinity ? null : clip,
+    clip: clipOf(options),
     spans,
     columns,
     leftOut: [...rows.leftOut].map(([column, reason]) => ({ column, reason })),

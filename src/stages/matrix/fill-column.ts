@@ -1,6 +1,6 @@
 import type { SpanEncoding } from '../../files/matrix/spans.ts'
 import { nullMode } from './column-chunk.ts'
-import type { StoredRows } from './fill-rows.ts'
+import type { StoredColumn, StoredRows } from './fill-rows.ts'
 import { ContinuousColumn } from './matrix-column.ts'
 import type { ColumnPlaces, MatrixLayout } from './matrix-layout.ts'
 
@@ -21,22 +21,28 @@ export function fillColumn(
     const part = out.subarray(start, start + rows)
     const stored = columns[c]
     if (!(column.column instanceof ContinuousColumn)) fillPlaces(column, isOneHot ? at : -1, stored?.codes, part)
-    else if (at === 0) fillValues(column, stored?.values, stored?.modes, part)
     else if (column.hasNulls && at >= column.fileWidth - (isOneHot ? 2 : 1))
-      fillIndicator(!isOneHot || at === column.fileWidth - 1, stored?.modes, part)
-    else fillModes(column, isOneHot ? at - 1 : -1, stored?.modes, part)
+      fillIndicator(!isOneHot || at === column.fileWidth - 1, stored?.places, part)
+    else if (column.column.code.as === 'ple') fillBin(column, at, stored, part)
+    else if (at === 0) fillNumbers(column, stored, part)
+    else fillModes(column, isOneHot ? at - 1 : -1, stored?.places, part)
     start += rows
   }
 }
 
-function fillValues(
-  { fill }: ColumnPlaces,
-  values: Float32Array | undefined,
-  modes: Uint8Array | undefined,
-  out: Float32Array,
-): void {
-  if (values === undefined || modes === undefined) out.fill(fill.value)
-  else for (let row = 0; row < out.length; row++) out[row] = modes[row] === nullMode ? fill.value : values[row]
+function fillNumbers({ fill }: ColumnPlaces, stored: StoredColumn | undefined, out: Float32Array): void {
+  if (stored === undefined) out.fill(fill.number)
+  else
+    for (let row = 0; row < out.length; row++)
+      out[row] = stored.places[row] === nullMode ? fill.number : stored.numbers[row]
+}
+
+function fillBin({ fill }: ColumnPlaces, bin: number, stored: StoredColumn | undefined, out: Float32Array): void {
+  for (let row = 0; row < out.length; row++) {
+    const isNull = stored === undefined || stored.places[row] === nullMode
+    const { place, number } = isNull ? fill : { place: stored.places[row], number: stored.numbers[row] }
+    out[row] = bin === place ? number : bin < place ? 1 : 0
+  }
 }
 
 /** @param ofNull whether 1 stands for null */
@@ -50,7 +56,7 @@ function fillIndicator(ofNull: boolean, modes: Uint8Array | undefined, out: Floa
 function fillModes({ fill }: ColumnPlaces, wanted: number, modes: Uint8Array | undefined, out: Float32Array): void {
   for (let row = 0; row < out.length; row++) {
     let mode = modes === undefined ? nullMode : modes[row]
-    if (mode === nullMode) mode = fill.mode
+    if (mode === nullMode) mode = fill.place
     out[row] = wanted < 0 ? mode : mode === wanted ? 1 : 0
   }
 }

@@ -1,4 +1,4 @@
-import type { SpanEncoding } from '../../files/matrix/spans.ts'
+import type { MatrixKind, SpanEncoding } from '../../files/matrix/spans.ts'
 import { nullMode } from './column-chunk.ts'
 import { ContinuousColumn } from './matrix-column.ts'
 import type { ColumnPlaces, MatrixLayout } from './matrix-layout.ts'
@@ -14,10 +14,10 @@ export interface StoredRows {
   readonly columns: readonly (StoredColumn | undefined)[]
 }
 
-/** Values and modes of a continuous column, codes of a discrete one. */
-interface StoredColumn {
-  readonly values: Float32Array
-  readonly modes: Uint8Array
+/** Numbers and their places of a continuous column, codes of a discrete one. */
+export interface StoredColumn {
+  readonly numbers: Float32Array
+  readonly places: Uint8Array
   readonly codes: Int32Array
 }
 
@@ -33,8 +33,8 @@ export function storedRows({ places }: MatrixLayout, stored: ArrayBuffer, rows: 
     at += storedBytes(column.rowBytes, rows)
     const isContinuous = column instanceof ContinuousColumn
     return {
-      values: new Float32Array(stored, start, isContinuous ? rows : 0),
-      modes: new Uint8Array(stored, isContinuous ? start + 4 * rows : 0, isContinuous ? rows : 0),
+      numbers: new Float32Array(stored, start, isContinuous ? rows : 0),
+      places: new Uint8Array(stored, isContinuous ? start + 4 * rows : 0, isContinuous ? rows : 0),
       codes: new Int32Array(stored, start, isContinuous ? 0 : rows),
     }
   })
@@ -59,34 +59,43 @@ export function fillRows(
   for (const [c, column] of places.entries()) {
     const stored = columns[c]
     if (column.column instanceof ContinuousColumn)
-      fillContinuous(column, fileWidth, isOneHot, stored?.values, stored?.modes, from, to, out)
+      fillContinuous(column, column.column.code.as, fileWidth, isOneHot, stored, from, to, out)
     else fillDiscrete(column, fileWidth, isOneHot, stored?.codes, from, to, out)
   }
 }
 
 function fillContinuous(
   { fileStart, fileWidth: columnWidth, fill, hasNulls }: ColumnPlaces,
+  as: MatrixKind,
   width: number,
   isOneHot: boolean,
-  values: Float32Array | undefined,
-  modes: Uint8Array | undefined,
+  stored: StoredColumn | undefined,
   from: number,
   to: number,
   out: Float32Array,
 ): void {
   // Of the indicator: its place of "present", and in an index file its only column.
-  const indicator = fileStart + columnWidth - (isOneHot ? 2 : 1)
+  const indicatorAt = fileStart + columnWidth - (isOneHot ? 2 : 1)
+  const bins = as === 'ple' ? (hasNulls ? indicatorAt : fileStart + columnWidth) - fileStart : 0
+  const hasModes = as === 'ctgan'
   let at = 0
   for (let row = from; row < to; row++, at += width) {
-    let mode = modes === undefined ? nullMode : modes[row]
-    const isNull = mode === nullMode
-    if (isNull) mode = fill.mode
-    out[at + fileStart] = isNull || values === undefined ? fill.value : values[row]
-    if (isOneHot) out[at + fileStart + 1 + mode] = 1
-    else out[at + fileStart + 1] = mode
+    let place = stored === undefined ? nullMode : stored.places[row]
+    const isNull = place === nullMode
+    if (isNull) place = fill.place
+    const number = isNull || stored === undefined ? fill.number : stored.numbers[row]
+    const start = at + fileStart
+    if (bins > 0) {
+      for (let bin = 0; bin < bins; bin++) out[start + bin] = bin < place ? 1 : 0
+      out[start + place] = number
+    } else {
+      out[start] = number
+      if (hasModes && isOneHot) out[start + 1 + place] = 1
+      else if (hasModes) out[start + 1] = place
+    }
     if (!hasNulls) continue
-    if (isOneHot) out[at + indicator + (isNull ? 1 : 0)] = 1
-    else out[at + indicator] = isNull ? 1 : 0
+    if (isOneHot) out[at + indicatorAt + (isNull ? 1 : 0)] = 1
+    else out[at + indicatorAt] = isNull ? 1 : 0
   }
 }
 

@@ -3,6 +3,7 @@ import { InterruptedError, UsageError } from '../../errors.ts'
 import { FileUnreadableError } from '../../files/file-errors.ts'
 import type { NpyFile } from '../../files/matrix/npy-file.ts'
 import { formatSpans, type Spans } from '../../files/matrix/spans.ts'
+import type { ColumnModel } from '../../mixture/column-model.ts'
 import type { BatchLimits, PartitionOffset, TransactionalWriter } from '../../ports/log.ts'
 import { stageReport } from '../../ports/stage-report.ts'
 import { type AvroRecord, parseAvroSchema } from '../../rows/avro-schema.ts'
@@ -22,6 +23,8 @@ export interface LoadMatrixOptions {
   readonly fingerprint: string
   readonly spans: Spans
   readonly spansFile: string
+  /** of the model that the spans name */
+  readonly models: readonly ColumnModel[]
   readonly topic: string
   readonly partitions: number
   /** Registers the schema of normalized rows and returns its id; not for a matrix that is refused or complete. */
@@ -39,14 +42,17 @@ export interface LoadMatrixOptions {
   readonly signal: AbortSignal
   /** After every commit: rows of the matrix that are in the topic. */
   readonly onProgress?: ((rows: number, ofRows: number) => void) | undefined
+  /** what may be wrong with the matrix: a sentence without the full stop */
+  readonly onDoubt?: ((text: string) => void) | undefined
 }
 
 /**
  * Loads the rows of a generated matrix into a topic of normalized rows, each once, as `load` does with the rows of a
  * table: a transaction contains a slice of rows and the position after it.
  *
- * Of a softmax span the largest column counts, and where an indicator says null the row is null. The rows name the
- * model that the spans name, so that restore turns them into raw rows.
+ * Of a softmax span the largest column counts, and where an indicator says null the row is null. A number of a score or
+ * of bins gets its likeliest mode. The rows name the model that the spans name, so that restore turns them into raw
+ * rows.
  *
  * @throws FileUnreadableError for a matrix of another width, for values that are no numbers, for spans that are not of
  * their own schema
@@ -120,7 +126,7 @@ export async function loadMatrix(options: LoadMatrixOptions): Promise<LoadReport
 }
 
 /** What rows of the matrix become, and the schema of these. */
-function normalizedRows({ matrix, spans, spansFile, seed }: LoadMatrixOptions): {
+function normalizedRows({ matrix, spans, spansFile, models, seed }: LoadMatrixOptions): {
   readonly fields: readonly SyntheticField[]
   readonly schema: string
 } {
@@ -141,7 +147,7 @@ function normalizedRows({ matrix, spans, spansFile, seed }: LoadMatrixOptions): 
     model: { version, content },
     renameVersionField: versionField,
   })
-  const fields = syntheticFields(parseAvroSchema(schema) as AvroRecord, spans, width !== spans.width, seed)
+  const fields = syntheticFields(parseAvroSchema(schema) as AvroRecord, spans, width !== spans.width, seed, models)
   if (typeof fields !== 'string') return { fields, schema }
   throw new FileUnreadableError(spansFile, fields, 'Give the spans.json that "vgm export --as" has written')
 }
@@ -158,6 +164,26 @@ async function checkValues(
     if (options.signal.aborted) throw new InterruptedError()
     await takeRows(options, block, from, Math.min(rows, from + blockOf))
   }
+  for (const [f, { kind, column }] of fields.entries())
+    if (kind === 'discrete') doubtSpread(options, column, block.counts[f])
+}
+
+/** Of so few rows, or so few of a category, chance is large. */
+const fewRows = 100
+/** Share of rows that would need another category. */
+const mostMoved = 0.5
+
+/** A file does not say what its columns are: categories in another order show in how often each is there. */
+function doubtSpread({ matrix, spans, onDoubt }: LoadMatrixOptions, column: string, counts: Float64Array): void {
+  const { rows } = matrix.shape
+  const { counts: trained = [] } = spans.spans.find((span) => span.column === column) ?? {}
+  if (rows < fewRows * trained.length) return
+  const moved = trained.reduce((sum, count, i) => sum + Math.max(0, count / spans.rows - counts[i] / rows), 0)
+  if (moved > mostMoved)
+    onDoubt?.(
+      `Column "${column}" has other categories than the training rows in ${Math.round(100 * moved)} % of rows: its ` +
+        'generator is far from them, or these are not the spans of its training matrix',
+    )
 }
 
 async function takeRows({ matrix }: LoadMatrixOptions, block: SyntheticBlock, from: number, to: number): Promise<void> {

@@ -6,6 +6,7 @@ import { Normalizer, stdsPerUnit } from '../../mixture/normalizer.ts'
 import type { AvroType } from '../../rows/avro-schema.ts'
 import { NumberCodes, TextCodes } from './category-codes.ts'
 import { type ChunkColumn, chunkColumn, chunkRows, nullCode, nullMode } from './column-chunk.ts'
+import { type NumberCode, type NumberCodeOptions, numberCode } from './number-code.ts'
 import type { ColumnTarget } from './row-field-reader.ts'
 import type { RowColumn } from './row-fields.ts'
 
@@ -66,59 +67,56 @@ function widest(a: string, b: string): 'int' | 'long' | 'double' | undefined {
   return widening[Math.max(of(a), of(b))] as 'int' | 'long' | 'double'
 }
 
-/** A modelled column: a value and a mode a row. */
+/** What stands for a number in a matrix; the place is a mode or a bin. */
+export interface CodedNumber {
+  readonly number: number
+  readonly place: number
+}
+
+/** A modelled column: a number and a place a row. */
 export class ContinuousColumn extends MatrixColumn {
   readonly rowBytes = 5
   readonly target: ColumnTarget
   readonly model: ColumnModel
+  readonly code: NumberCode
   clipped = 0
   /** shape (modes), rows */
   readonly counts: Float64Array
-  /** shape (modes), of the values before they are clipped */
+  /** shape (modes), of the values within each */
   readonly #sums: Float64Array
-  readonly #clip: number
 
-  constructor(column: RowColumn, model: ColumnModel, clip: number) {
+  constructor(column: RowColumn, model: ColumnModel, options: NumberCodeOptions) {
     super(column)
     this.model = model
-    this.#clip = clip
+    this.code = numberCode(model, column.type, options)
     this.counts = new Float64Array(model.mean.length)
     this.#sums = new Float64Array(model.mean.length)
     this.target = { chunk: chunkColumn(true), texts: undefined, modeCount: model.mean.length }
   }
 
   seal(rows: number, out: ArrayBuffer, at: number): void {
-    const { numbers, modes } = this.target.chunk
-    const values = new Float32Array(out, at, rows)
+    const numbers = this.target.chunk.numbers.subarray(0, rows)
+    const modes = this.target.chunk.modes.subarray(0, rows)
     const counts = this.counts
     const sums = this.#sums
-    const clip = this.#clip
-    new Uint8Array(out, at + 4 * rows, rows).set(modes.subarray(0, rows))
     for (let row = 0; row < rows; row++) {
       const mode = modes[row]
       if (mode === nullMode) {
         this.nulls++
-        values[row] = 0
         continue
       }
-      const value = numbers[row]
       counts[mode]++
-      sums[mode] += value
-      if (value > clip) {
-        this.clipped++
-        values[row] = clip
-      } else if (value < -clip) {
-        this.clipped++
-        values[row] = -clip
-      } else values[row] = value
+      sums[mode] += numbers[row]
     }
+    const places = new Uint8Array(out, at + 4 * rows, rows)
+    this.clipped += this.code.encode(numbers, modes, new Float32Array(out, at, rows), places)
   }
 
   /**
-   * The mean of the rows, which stands in for null as it does in rdt, in the unit of the column; its value and its
-   * mode. Of a column that is always null it is the model's.
+   * The mean of the rows, which stands in for null as it does in rdt, in the unit of the column; its mode; and what
+   * stands for it in the matrix. Of a column that is always null it is the model's.
    */
-  fill(): { readonly fill: number; readonly value: number; readonly mode: number } {
+  fill(): { readonly fill: number; readonly mode: number } & CodedNumber {
     const { mean, std, weight } = this.model
     const seen = this.counts.reduce((sum, count) => sum + count, 0)
     const total = weight.reduce((sum, share) => sum + share, 0)
@@ -132,7 +130,10 @@ export class ContinuousColumn extends MatrixColumn {
     const value = new Float64Array(1)
     const mode = new Uint8Array(1)
     new Normalizer(this.model, { tabulates: false }).normalize(Float64Array.of(fill), value, mode)
-    return { fill, value: Math.min(this.#clip, Math.max(-this.#clip, value[0])), mode: mode[0] }
+    const number = new Float32Array(1)
+    const place = new Uint8Array(1)
+    this.code.encode(value, mode, number, place)
+    return { fill, mode: mode[0], number: number[0], place: place[0] }
   }
 }
 

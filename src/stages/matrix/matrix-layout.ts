@@ -1,6 +1,6 @@
 import type { Category, Span, SpanColumn, SpanEncoding } from '../../files/matrix/spans.ts'
 import { mostCategories, TooManyCategoriesError } from './category-codes.ts'
-import { ContinuousColumn, type DiscreteColumn, type MatrixColumn } from './matrix-column.ts'
+import { type CodedNumber, ContinuousColumn, type DiscreteColumn, type MatrixColumn } from './matrix-column.ts'
 
 /** Where the values of a column go in a row of the file. */
 export interface ColumnPlaces {
@@ -9,8 +9,8 @@ export interface ColumnPlaces {
   readonly fileStart: number
   /** columns of the file */
   readonly fileWidth: number
-  /** of a continuous column: what stands in for null; the columns of the indicator follow the modes */
-  readonly fill: { readonly value: number; readonly mode: number }
+  /** of a continuous column: what stands in for null; the columns of the indicator are the last */
+  readonly fill: CodedNumber
   readonly hasNulls: boolean
   /** of a discrete column, shape (codes + 1): the place of null, then that of each code */
   readonly places: Int32Array
@@ -26,10 +26,10 @@ export interface MatrixLayout {
 }
 
 /**
- * Lays out the columns whose rows have all been counted, as ctgan's DataTransformer does: of a continuous column its
- * value and one-hot of its modes, of a discrete one one-hot of its categories in the order of their appearance, null
- * being the last. A continuous column with nulls has an indicator more, one-hot of [present, null]: to CTGAN it is a
- * discrete column of its own.
+ * Lays out the columns whose rows have all been counted, as ctgan's DataTransformer does: of a continuous column what
+ * its code has, of a discrete one one-hot of its categories in the order of their appearance, null being the last. A
+ * continuous column with nulls has an indicator more, one-hot of [present, null]: to CTGAN it is a discrete column of
+ * its own.
  *
  * @param rareBelow categories of fewer rows share a place, after the others; 1 for none
  * @throws TooManyCategoriesError
@@ -62,24 +62,14 @@ class LayoutBuilder implements MatrixLayout {
   }
 
   addContinuous(column: ContinuousColumn): void {
-    const { name, nulls, typeName, model, counts, clipped } = column
+    const { name, nulls, typeName, model, code, counts, clipped } = column
     const { width: start, fileWidth: fileStart } = this
-    const { fill, value, mode } = column.fill()
+    const { fill, mode, number, place } = column.fill()
     const hasNulls = nulls > 0
-    this.#add({ column: name, kind: 'value', width: 1, activation: 'tanh' })
     const rowsByMode = [...counts]
     const rows = rowsByMode.reduce((sum, count) => sum + count, 0)
     rowsByMode[mode] += nulls
-    const { mean, std } = model
-    this.#add({
-      column: name,
-      kind: 'mode',
-      width: mean.length,
-      activation: 'softmax',
-      mean,
-      std,
-      counts: rowsByMode,
-    })
+    for (const span of code.spans(rowsByMode)) this.#add({ column: name, ...span })
     if (hasNulls) this.#add({ column: name, kind: 'null', width: 2, activation: 'softmax', counts: [rows, nulls] })
     this.columns.push({
       name,
@@ -92,7 +82,7 @@ class LayoutBuilder implements MatrixLayout {
       clipped,
       ...(model.roundTo !== undefined && { roundTo: model.roundTo }),
     })
-    this.#place(column, fileStart, hasNulls, { value, mode }, noPlaces)
+    this.#place(column, fileStart, hasNulls, { number, place }, noPlaces)
   }
 
   addDiscrete(column: DiscreteColumn, rareBelow: number): void {
@@ -133,7 +123,7 @@ class LayoutBuilder implements MatrixLayout {
         rare: { categories: rare.map((code) => values[code]), counts: rare.map((code) => counts[code]) },
       }),
     })
-    this.#place(column, fileStart, nulls > 0, { value: 0, mode: 0 }, places)
+    this.#place(column, fileStart, nulls > 0, { number: 0, place: 0 }, places)
   }
 
   #add(span: Omit<Span, 'start' | 'fileStart' | 'fileWidth'>): void {

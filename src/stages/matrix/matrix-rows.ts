@@ -2,7 +2,7 @@ import { framingBytes } from '../../avro/framing.ts'
 import { maxLongBytes, varintEnd, zigzag } from '../../batch/varint.ts'
 import { UsageError } from '../../errors.ts'
 import type { ColumnModel } from '../../mixture/column-model.ts'
-import { ModelReplacedError } from '../../model/errors.ts'
+import { ModelMissingError, ModelReplacedError } from '../../model/errors.ts'
 import type { Model } from '../../model/model.ts'
 import type { FetchedPartition, SchemaSource } from '../../ports/log.ts'
 import { MalformedSchemaError, NotNormalizedError } from '../../rows/schema-error.ts'
@@ -12,11 +12,12 @@ import type { ChunkFile } from './chunk-file.ts'
 import { chunkRows, setNull } from './column-chunk.ts'
 import { storedBytes } from './fill-rows.ts'
 import { ContinuousColumn, DiscreteColumn, type MatrixColumn } from './matrix-column.ts'
+import type { NumberCodeOptions } from './number-code.ts'
 import { RowFieldReader } from './row-field-reader.ts'
 import { type ColumnChoice, planRowFields, type RowColumn, type RowFields } from './row-fields.ts'
 
 /** Which rows and columns a matrix has. */
-export interface MatrixRowOptions {
+export interface MatrixRowOptions extends NumberCodeOptions {
   readonly schemas: SchemaSource
   readonly dataset: string
   /** @throws ModelMissingError if it does not exist (any more) */
@@ -26,11 +27,14 @@ export interface MatrixRowOptions {
   readonly choice: ColumnChoice
   /** categories of fewer rows share a place; 1 for none */
   readonly rareBelow: number
-  /** values are cut to -clip..clip; Infinity for none */
-  readonly clip: number
   /** leaves out rows and batches that cannot be read, and counts them; otherwise the first one ends the export */
   readonly skipsUnreadable: boolean
 }
+
+/** What can be done about rows of other stages. */
+export const normalizedOnly =
+  'A matrix has normalized rows: name a topic that "vgm normalize", "vgm replay" or "vgm load --as" has written ' +
+  '(--topic); raw and restored rows are exported as a table, without --as'
 
 /** How the rows of one schema are read. */
 interface SchemaReader {
@@ -54,6 +58,10 @@ export class MatrixRows {
   readonly #schemas = new Map<number, SchemaReader>()
   #models: ReadonlyMap<string, ColumnModel> = new Map()
   #version: number | undefined
+  /** versions of the same content: their modes mean the same */
+  readonly #equals = new Set<number>()
+  /** the row that was stopped before has a version that was not met yet */
+  #unmet: number | undefined
   #current: SchemaReader | undefined
   /** columns that rows of the current schema do not have */
   #absent: readonly MatrixColumn[] = []
@@ -65,7 +73,7 @@ export class MatrixRows {
     this.#options = options
     this.chunks = chunks
     this.#version = options.version
-    this.source = new ExportedRows(options.schemas, options.skipsUnreadable)
+    this.source = new ExportedRows(options.schemas, options.skipsUnreadable, normalizedOnly)
   }
 
   append(fetched: FetchedPartition): Promise<void> {
@@ -94,10 +102,14 @@ export class MatrixRows {
     for (let row = from; row < to; ) {
       row = this.#appendRun(fetched, row, to, bodyShift, unusable)
       if (this.#rows === chunkRows) await this.seal()
+      if (this.#unmet !== undefined) await this.#meetVersion(fetched.topic, this.#unmet)
     }
   }
 
-  /** Reads rows [from, to), of one schema, until the chunk is full; returns the row that it has stopped before. */
+  /**
+   * Reads rows [from, to), of one schema, until the chunk is full, or a row has a version that was not met yet; returns
+   * the row that it has stopped before.
+   */
   #appendRun(
     fetched: FetchedPartition,
     from: number,
@@ -123,8 +135,11 @@ export class MatrixRows {
         const body = start + framingBytes + bodyShift
         const fields = varintEnd(bytes, body, end, maxLongBytes)
         const stamped = fields < 0 ? Number.NaN : zigzag(bytes, body, fields)
-        if (fields >= 0 && stamped !== version) {
-          if (this.#options.version === undefined) throw this.#severalVersions(fetched.topic, version, stamped)
+        if (fields >= 0 && stamped !== version && !this.#equals.has(stamped)) {
+          if (this.#options.version === undefined) {
+            this.#unmet = stamped
+            return row
+          }
           this.otherVersions++
           continue
         }
@@ -138,6 +153,18 @@ export class MatrixRows {
       } else source.skip(fetched, row, problem)
     }
     return row
+  }
+
+  /** @throws UsageError for a version whose model is another one, or does not exist any more */
+  async #meetVersion(topic: string, version: number): Promise<void> {
+    this.#unmet = undefined
+    const model = await this.#options.modelVersion(version).catch((error: unknown) => {
+      if (error instanceof ModelMissingError) return undefined
+      throw error
+    })
+    if (model === undefined || model.contentSha256 !== this.model?.contentSha256)
+      throw this.#severalVersions(topic, this.#version, version)
+    this.#equals.add(version)
   }
 
   #severalVersions(topic: string, one: number | undefined, other: number): UsageError {
@@ -197,10 +224,11 @@ export class MatrixRows {
     { fields, columns, leftOut, model: stamped, recordName }: RowFields,
   ): Promise<SchemaReader> {
     const model = this.model as Model
+    const isOther = stamped !== undefined && stamped.version !== model.version
+    const isEqual = stamped === undefined || stamped.content === model.contentSha256
     // What columns rows of another version have does not matter.
-    if (stamped !== undefined && stamped.version !== model.version) return unreadable('its version is another one')
-    if (stamped !== undefined && stamped.content !== model.contentSha256)
-      throw new ModelReplacedError(key, model, stamped.content)
+    if (isOther && !(isEqual && this.#options.version === undefined)) return unreadable('its version is another one')
+    if (!isEqual) throw new ModelReplacedError(key, model, stamped.content)
     const missing = columns.find(({ name, source }) => source === 'modelled' && !this.#models.has(name))
     if (missing !== undefined) return unreadable(`model ${model.version} has no column "${missing.name}"`)
     // Columns may be new, and the rows before do not have them.
@@ -223,11 +251,11 @@ export class MatrixRows {
       known.meet(column, column.kind)
       return known
     }
-    const { clip, rareBelow } = this.#options
+    const { rareBelow } = this.#options
     const model = this.#models.get(column.name)
     const added =
       column.kind === 'continuous'
-        ? new ContinuousColumn(column, model as ColumnModel, clip)
+        ? new ContinuousColumn(column, model as ColumnModel, this.#options)
         : new DiscreteColumn(column, column.source === 'modelled' ? model : undefined, rareBelow > 1)
     added.nulls = this.written
     this.columns.push(added)

@@ -1,7 +1,8 @@
-import { type AvroField, type AvroType, parseAvroSchema } from '../../rows/avro-schema.ts'
+import type { AvroField, AvroType } from '../../rows/avro-schema.ts'
 import { withoutNull } from '../../rows/column-path.ts'
 import { parseNormalizedSchema, type StampedModel } from '../../rows/normalized-schema.ts'
 import { describeType, type NumericColumn } from '../../rows/numeric-columns.ts'
+import { MalformedSchemaError, NotNormalizedError } from '../../rows/schema-error.ts'
 
 /** How a column's values come out of the rows: numbers with their modes, numbers, texts, or true and false. */
 export type ColumnSource = 'modelled' | 'number' | 'text' | 'boolean'
@@ -193,8 +194,12 @@ function readKind(source: ColumnSource, type: AvroType): Pick<RowField, 'kind' |
   return { kind: fieldKinds[type.kind as 'int' | 'long' | 'float' | 'double' | 'boolean'], symbols: [] }
 }
 
-/** The names of a record's own fields; none of another schema. */
-export function fieldNames(schema: string): string[] {
-  const type = parseAvroSchema(schema)
-  return type.kind === 'record' ? type.fields.map(({ name }) => name) : []
+/** The names of the raw record's own fields; none of a schema that normalize has not derived. */
+export function rawFieldNames(schema: string): string[] {
+  try {
+    return parseNormalizedSchema(schema).raw.fields.map(({ name }) => name)
+  } catch (error) {
+    if (error instanceof MalformedSchemaError || error instanceof NotNormalizedError) return []
+    throw error
+  }
 }

@@ -1,6 +1,7 @@
 import { framingBytes, writeFraming } from '../../avro/framing.ts'
 import type { BlockWriter } from '../../batch/block-writer.ts'
 import { intBytes, longBytes, writeInt, writeLong } from '../../batch/varint.ts'
+import type { Normalizer } from '../../mixture/normalizer.ts'
 import { hashStart, rowHash } from '../row-hash.ts'
 import type {
   RareCategories,
@@ -8,6 +9,7 @@ import type {
   SyntheticContinuous,
   SyntheticDiscrete,
   SyntheticField,
+  SyntheticNumber,
 } from './synthetic-fields.ts'
 
 /** A value of a matrix is no number. */
@@ -22,6 +24,8 @@ export interface MatrixProblem {
 /** Rows of a matrix as normalized Avro rows; they stay columns until they are written. */
 export class SyntheticBlock implements BlockWriter {
   readonly valueBytes: Int32Array
+  /** by field, shape (places): rows of a discrete one that were taken so far */
+  readonly counts: readonly Float64Array[]
   readonly #schemaId: number
   readonly #version: number
   readonly #fields: readonly SyntheticField[]
@@ -29,6 +33,9 @@ export class SyntheticBlock implements BlockWriter {
   readonly #values: readonly Float64Array[]
   /** by field, shape (capacity): modes, -1 for null; or the number of an encoded category, rare ones at the end */
   readonly #places: readonly Int32Array[]
+  /** of one column at a time, shape (capacity) */
+  readonly #numbers: Float64Array
+  readonly #modes: Uint8Array
   #firstRow = 0
 
   constructor(schemaId: number, version: number, fields: readonly SyntheticField[], capacity: number) {
@@ -38,6 +45,9 @@ export class SyntheticBlock implements BlockWriter {
     this.#fields = fields
     this.#values = fields.map(({ kind }) => new Float64Array(kind === 'continuous' ? capacity : 0))
     this.#places = fields.map(() => new Int32Array(capacity))
+    this.counts = fields.map((field) => new Float64Array(field.kind === 'discrete' ? field.places.width : 0))
+    this.#numbers = new Float64Array(capacity)
+    this.#modes = new Uint8Array(capacity)
   }
 
   /**
@@ -54,8 +64,8 @@ export class SyntheticBlock implements BlockWriter {
       const places = this.#places[f]
       const problem =
         field.kind === 'continuous'
-          ? takeContinuous(field, matrix, width, rows, this.#values[f], places, sizes)
-          : this.#takeDiscrete(field, matrix, width, rows, places, sizes)
+          ? takeContinuous(field, matrix, width, rows, this.#values[f], places, sizes, this.#numbers, this.#modes)
+          : this.#takeDiscrete(field, matrix, width, rows, places, sizes, this.counts[f])
       if (problem !== undefined) return problem
     }
     return undefined
@@ -79,11 +89,13 @@ export class SyntheticBlock implements BlockWriter {
     rows: number,
     places: Int32Array,
     sizes: Int32Array,
+    counts: Float64Array,
   ): MatrixProblem | undefined {
     const wrong = choose(softmax, matrix, width, rows, places)
     if (wrong >= 0) return { row: wrong, column, problem: wrongSoftmax(softmax) }
     for (let row = 0; row < rows; row++) {
       const place = places[row]
+      counts[place]++
       if (rare !== undefined && place === rare.place) {
         const drawn = draw(rare, this.#firstRow + row)
         places[row] = encoded.length + drawn
@@ -149,13 +161,15 @@ function choose(
 const nullPlaces = { present: 0, null: 1 } as const
 
 function takeContinuous(
-  { column, branches, valueAt, modes, indicator }: SyntheticContinuous,
+  { column, branches, number, indicator }: SyntheticContinuous,
   matrix: Float32Array | Float64Array,
   width: number,
   rows: number,
   values: Float64Array,
   places: Int32Array,
   sizes: Int32Array,
+  numbers: Float64Array,
+  modes: Uint8Array,
 ): MatrixProblem | undefined {
   let isNull: Int32Array | undefined
   if (indicator !== undefined) {
@@ -163,21 +177,55 @@ function takeContinuous(
     if (wrong >= 0) return { row: wrong, column, problem: wrongSoftmax(indicator) }
     isNull = places.slice(0, rows)
   }
-  const wrong = choose(modes, matrix, width, rows, places)
-  if (wrong >= 0) return { row: wrong, column, problem: wrongSoftmax(modes) }
+  if (number.kind === 'mode') {
+    const wrong = choose(number.modes, matrix, width, rows, places)
+    if (wrong >= 0) return { row: wrong, column, problem: wrongSoftmax(number.modes) }
+    for (let row = 0, at = number.valueAt; row < rows; row++, at += width) values[row] = matrix[at]
+  } else {
+    const own = numbers.subarray(0, rows)
+    const wrong = decode(number, matrix, width, own)
+    if (wrong >= 0) return { row: wrong, column, problem: 'one of its columns is no finite number' }
+    normalizeAsRestored(number.normalizer, own, values.subarray(0, rows), modes)
+    for (let row = 0; row < rows; row++) places[row] = modes[row]
+  }
   const branchBytes = branches === undefined ? 0 : 1
-  for (let row = 0, at = valueAt; row < rows; row++, at += width) {
-    const value = matrix[at]
+  for (let row = 0; row < rows; row++) {
+    const value = values[row]
     if (value - value !== 0) return { row, column, problem: 'its value is no finite number' }
     if (isNull !== undefined && isNull[row] === nullPlaces.null) {
       places[row] = -1
       sizes[row] += 1
-      continue
-    }
-    values[row] = value
-    sizes[row] += branchBytes + 8 + intBytes(places[row])
+    } else sizes[row] += branchBytes + 8 + intBytes(places[row])
   }
   return undefined
+}
+
+/** @returns the first row that stands for no number, -1 if all do */
+function decode(
+  { start, decoder }: Extract<SyntheticNumber, { readonly kind: 'coded' }>,
+  matrix: Float32Array | Float64Array,
+  width: number,
+  out: Float64Array,
+): number {
+  for (let row = 0; row < out.length; row++) {
+    const number = decoder.numberAt(matrix, start + row * width)
+    if (number - number !== 0) return row
+    out[row] = number
+  }
+  return -1
+}
+
+/** Normalizes numbers that have as many decimals as restore will give them. */
+function normalizeAsRestored(
+  normalizer: Normalizer,
+  numbers: Float64Array,
+  values: Float64Array,
+  modes: Uint8Array,
+): void {
+  // Where one is too far out its value is NaN.
+  if (normalizer.normalize(numbers, values, modes) > 0) return
+  normalizer.restore(values, modes, numbers)
+  normalizer.normalize(numbers, values, modes)
 }
 
 function writeContinuous(

@@ -1,8 +1,11 @@
 import type { Span, Spans } from '../../files/matrix/spans.ts'
+import type { ColumnModel } from '../../mixture/column-model.ts'
+import { Normalizer } from '../../mixture/normalizer.ts'
 import type { AvroField, AvroRecord, AvroType } from '../../rows/avro-schema.ts'
 import { withoutNull } from '../../rows/column-path.ts'
 import { seedFor } from '../row-hash.ts'
 import { categoryBytes } from './category-bytes.ts'
+import { BinDecoder, type NumberDecoder, ScoreDecoder } from './number-decoder.ts'
 
 /** Where a column stands in a row of a matrix. */
 export interface SyntheticContinuous {
@@ -10,10 +13,19 @@ export interface SyntheticContinuous {
   readonly column: string
   /** branches of the union before a null and before a value; undefined if it cannot be null */
   readonly branches: { readonly null: number; readonly value: number } | undefined
-  readonly valueAt: number
-  readonly modes: Softmax
+  readonly number: SyntheticNumber
   readonly indicator: Softmax | undefined
 }
+
+/** A number is within a mode that the matrix has, or it gets the mode that is likeliest. */
+export type SyntheticNumber =
+  | { readonly kind: 'mode'; readonly valueAt: number; readonly modes: Softmax }
+  | {
+      readonly kind: 'coded'
+      readonly start: number
+      readonly decoder: NumberDecoder
+      readonly normalizer: Normalizer
+    }
 
 export interface SyntheticDiscrete {
   readonly kind: 'discrete'
@@ -48,6 +60,7 @@ export type SyntheticField = SyntheticContinuous | SyntheticDiscrete
  *
  * @param record the normalized record
  * @param isIndex whether the matrix has the numbers of softmax spans' places
+ * @param models  of the columns, where spans have scores or bins
  * @returns the fields, or why spans and schema do not belong together: a clause
  */
 export function syntheticFields(
@@ -55,6 +68,7 @@ export function syntheticFields(
   spans: Spans,
   isIndex: boolean,
   seed: number,
+  models: readonly ColumnModel[],
 ): readonly SyntheticField[] | string {
   const byColumn = new Map<string, Span[]>()
   for (const span of spans.spans) byColumn.set(span.column, [...(byColumn.get(span.column) ?? []), span])
@@ -63,7 +77,9 @@ export function syntheticFields(
     const own = byColumn.get(path)
     byColumn.delete(path)
     if (own === undefined) return `rawSchema has a column "${path}", and there is no span of it`
-    return own[0].kind === 'category' ? discrete(own[0], field, spans, isIndex, seed) : continuous(own, field, isIndex)
+    return own[0].kind === 'category'
+      ? discrete(own[0], field, spans, isIndex, seed)
+      : continuous(own, field, isIndex, models)
   })
   const problem = found.find((field) => typeof field === 'string')
   if (typeof problem === 'string') return problem
@@ -86,21 +102,44 @@ function softmax({ start, width, fileStart }: Span, isIndex: boolean): Softmax {
   return { start: isIndex ? fileStart : start, width, isIndex }
 }
 
-function continuous(own: readonly Span[], { name, type }: AvroField, isIndex: boolean): SyntheticField | string {
-  const [value, modes, indicator] = own
-  const kinds = own.map(({ kind }) => kind).join(', ')
-  if (kinds !== 'value, mode' && kinds !== 'value, mode, null') return `column "${name}" has the spans ${kinds}`
+function continuous(
+  own: readonly Span[],
+  { name, type }: AvroField,
+  isIndex: boolean,
+  models: readonly ColumnModel[],
+): SyntheticField | string {
+  const indicator = own.find(({ kind }) => kind === 'null')
   const { present, isNullable, nullFirst } = withoutNull(type)
   if (present.kind !== 'record') return `column "${name}" is continuous, and rawSchema has another type of it`
   if (indicator !== undefined && !isNullable) return `column "${name}" has nulls, and rawSchema says that it has none`
+  const number = syntheticNumber(own, isIndex, models)
+  if (typeof number === 'string') return number
   return {
     kind: 'continuous',
-    column: value.column,
+    column: own[0].column,
     branches: isNullable ? branchBytes(nullFirst) : undefined,
-    valueAt: isIndex ? value.fileStart : value.start,
-    modes: softmax(modes, isIndex),
+    number,
     indicator: indicator === undefined ? undefined : softmax(indicator, isIndex),
   }
+}
+
+function syntheticNumber(
+  own: readonly Span[],
+  isIndex: boolean,
+  models: readonly ColumnModel[],
+): SyntheticNumber | string {
+  const [first, second] = own
+  const { column } = first
+  const start = isIndex ? first.fileStart : first.start
+  const kinds = own.map(({ kind }) => kind).join(', ')
+  if (kinds === 'value, mode' || kinds === 'value, mode, null')
+    return { kind: 'mode', valueAt: start, modes: softmax(second, isIndex) }
+  if (!/^(score|bins)(, null)?$/.test(kinds)) return `column "${column}" has the spans ${kinds}`
+  const model = models.find(({ name }) => name === column)
+  if (model === undefined) return `the model has no column "${column}"`
+  const { distribution = 'normal', edges = [] } = first
+  const decoder = first.kind === 'score' ? new ScoreDecoder(model, distribution) : new BinDecoder(edges)
+  return { kind: 'coded', start, decoder, normalizer: new Normalizer(model, { checks: false }) }
 }
 
 /** As zigzag varints. */

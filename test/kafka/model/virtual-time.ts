@@ -7,12 +7,17 @@ const realPerformanceNow = performance.now
 const realRandom = Math.random
 const realSetTimeout = globalThis.setTimeout
 const realClearTimeout = globalThis.clearTimeout
+const realSetImmediate = globalThis.setImmediate
 const realSleep = timersPromises.setTimeout
+const realNextTurn = timersPromises.setImmediate
 /** Of the clock that is installed. To replace what modules import takes long, and is done once. */
 let sleepFor: typeof realSleep = realSleep
+let nextTurn: typeof realNextTurn = realNextTurn
 timersPromises.setTimeout = ((...args: Parameters<typeof realSleep>) => sleepFor(...args)) as typeof realSleep
+timersPromises.setImmediate = ((...args: Parameters<typeof realNextTurn>) => nextTurn(...args)) as typeof realNextTurn
 syncBuiltinESMExports()
-const nextTurn = timersPromises.setImmediate
+
+const eventsATurn = 100
 
 /** Something that happens at a time, to a process. */
 interface Event {
@@ -65,17 +70,41 @@ export class VirtualTime {
         isSettled = true
       })
       result.catch(() => undefined)
-      for (;;) {
-        await nextTurn()
-        // What code puts off to the end of its turn comes before the next event.
-        await nextTurn()
-        if (isSettled) return await result
+      await this.#untilOver(() => {
+        if (isSettled) return true
         if (!this.#step()) throw new Error('It hangs: nothing is left to wait for')
         if (this.nowMs > limit) throw new Error(`It hangs: ${limitMs} ms have passed`)
-      }
+        return false
+      })
+      return await result
     } finally {
       uninstall()
     }
+  }
+
+  /**
+   * Calls `next` again and again until it says so, each time after all that follows from the call before. Node does
+   * that between the callbacks of one turn too: a turn for each event would take longer than most events.
+   */
+  #untilOver(next: () => boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let isOver = false
+      const call = () => {
+        if (isOver) return
+        try {
+          isOver = next()
+          if (isOver) resolve()
+        } catch (error) {
+          isOver = true
+          reject(error as Error)
+        }
+      }
+      const turn = () => {
+        for (let i = 0; i < eventsATurn; i++) realSetImmediate(call)
+        realSetImmediate(() => isOver || turn())
+      }
+      turn()
+    })
   }
 
   /** Runs `work` as a process of its own. */
@@ -164,10 +193,15 @@ export class VirtualTime {
           reject(signal.reason)
         })
       })
+    // What code puts off to the end of its turn.
+    const setImmediate = (happen: (...args: unknown[]) => void, ...args: unknown[]) =>
+      void this.schedule(0, () => happen(...args))
     replaceClock(
       setTimeout as unknown as typeof realSetTimeout,
       clearTimeout as unknown as typeof realClearTimeout,
+      setImmediate as unknown as typeof realSetImmediate,
       sleep as unknown as typeof realSleep,
+      (() => this.sleep(0)) as unknown as typeof realNextTurn,
       () => this.nowMs,
       () => this.nowMs,
       this.#random,
@@ -180,20 +214,32 @@ function isBefore(a: Event, b: Event): boolean {
 }
 
 function uninstall(): void {
-  replaceClock(realSetTimeout, realClearTimeout, realSleep, realNow, realPerformanceNow, realRandom)
+  replaceClock(
+    realSetTimeout,
+    realClearTimeout,
+    realSetImmediate,
+    realSleep,
+    realNextTurn,
+    realNow,
+    realPerformanceNow,
+    realRandom,
+  )
 }
 
 function replaceClock(
   setTimeout: typeof realSetTimeout,
   clearTimeout: typeof realClearTimeout,
+  setImmediate: typeof realSetImmediate,
   sleep: typeof realSleep,
+  afterTurn: typeof realNextTurn,
   now: () => number,
   performanceNow: () => number,
   random: () => number,
 ): void {
-  Object.assign(globalThis, { setTimeout, clearTimeout })
+  Object.assign(globalThis, { setTimeout, clearTimeout, setImmediate })
   Date.now = now
   performance.now = performanceNow
   Math.random = random
   sleepFor = sleep
+  nextTurn = afterTurn
 }

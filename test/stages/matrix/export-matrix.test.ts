@@ -284,6 +284,28 @@ suite('a training matrix', () => {
     )
   })
 
+  test('takes rows of several versions whose content is the same', async (t) => {
+    const rows = exampleRows(100)
+    const old = modelOf(rows, fields, modelled, 3)
+    // As an import of its own file publishes it.
+    const again = { ...old, version: 4 }
+    const [first, second] = [old, again].map((model) => normalizedRows(rows, fields, model))
+    const log = await topicOf([
+      [
+        { id: 1, values: first.values },
+        { id: 2, values: second.values },
+        { id: 1, values: first.values.slice(0, 10) },
+      ],
+    ])
+    const folder = temporaryFolder(t)
+    const schemas = { 1: first.schema, 2: second.schema }
+    const report = await exported(log, schemas, [old, again], folder)
+    deepEqual([report.rowsOut, report.otherVersions, report.spans.model.version], [210, 0, 3])
+    assertAlike(await matrixOf(folder), ctganMatrix([...rows, ...rows, ...rows.slice(0, 10)], inMatrix, old, 0.99))
+    const named = await exported(log, schemas, [old, again], temporaryFolder(t), { version: 4 })
+    deepEqual([named.rowsOut, named.otherVersions], [100, 110])
+  })
+
   test('refuses rows of a model that was replaced by another one of its version', async (t) => {
     const rows = exampleRows(10)
     const model = modelOf(rows, fields, modelled)

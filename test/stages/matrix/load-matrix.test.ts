@@ -1,15 +1,15 @@
 import { deepEqual, equal, match, ok, rejects, throws } from 'node:assert/strict'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { suite, type TestContext, test } from 'node:test'
-import avro from 'avsc'
-import { NpyFile, npyHeader } from '../../../src/files/matrix/npy-file.ts'
-import { formatSpans, parseSpans, type Spans } from '../../../src/files/matrix/spans.ts'
-import { Normalizer } from '../../../src/mixture/normalizer.ts'
-import type { Model } from '../../../src/model/model.ts'
+import { openDatabase } from '../../../src/files/database.ts'
+import { columnNames } from '../../../src/files/matrix/column-names.ts'
+import { npyHeader } from '../../../src/files/matrix/npy-file.ts'
+import { formatSpans, parseSpans } from '../../../src/files/matrix/spans.ts'
 import type { ExportMatrixOptions } from '../../../src/stages/matrix/export-matrix.ts'
-import { type LoadMatrixOptions, loadMatrix } from '../../../src/stages/matrix/load-matrix.ts'
 import { MemoryLog } from '../../files/memory-log.ts'
 import { temporaryFolder } from '../../files/temporary-folder.ts'
+import { loaded, restoredRows } from './loaded-rows.ts'
 import {
   exampleFields,
   exampleRows,
@@ -29,55 +29,6 @@ async function matrixOf(t: TestContext, rows: readonly RawRow[], more: Partial<E
   const folder = temporaryFolder(t)
   await exported(await topicOf([[{ id: 1, values }]]), { 1: schema }, [model], folder, more)
   return { folder, model, spans: parseSpans(readFileSync(`${folder}/spans.json`, 'utf8'), 'spans.json') }
-}
-
-async function loaded(file: string, spans: Spans, more: Partial<LoadMatrixOptions> = {}) {
-  const log = (more.writer as MemoryLog | undefined) ?? new MemoryLog()
-  const matrix = await NpyFile.open(file)
-  let schema = ''
-  try {
-    const report = await loadMatrix({
-      matrix,
-      fingerprint: 'abc',
-      spans,
-      spansFile: 'spans.json',
-      topic: 't',
-      partitions: 2,
-      registerSchema: async (json) => {
-        schema = json
-        return 7
-      },
-      writer: log,
-      group: 'vgm.rows.load',
-      seed: 0,
-      nowMs: 1_000,
-      limits: { batchBytes: 100_000, compression: 'none' },
-      signal: new AbortController().signal,
-      ...more,
-    })
-    return { report, log, schema }
-  } finally {
-    await matrix.close()
-  }
-}
-
-/** What restore makes of the rows of a log: each raw field as the row has it, or of its value and mode. */
-function restoredRows(log: MemoryLog, schema: string, model: Model): RawRow[] {
-  const type = avro.Type.forSchema(JSON.parse(schema), { wrapUnions: 'never' } as never)
-  const normalizers = new Map(model.columns.map((column) => [column.name, new Normalizer(column)]))
-  return log.rows().map(({ value }) => {
-    const { model_version, ...row } = type.fromBuffer((value as Buffer).subarray(5)) as Record<string, unknown>
-    equal(model_version, model.version)
-    const fields = Object.entries(row).map(([name, field]) => {
-      const normalizer = normalizers.get(name)
-      if (normalizer === undefined || field === null || typeof field !== 'object') return [name, field]
-      const { value, mode } = field as { value: number; mode: number }
-      const out = new Float64Array(1)
-      normalizer.restore(Float64Array.of(value), Uint8Array.of(mode), out)
-      return [name, out[0]]
-    })
-    return Object.fromEntries(fields) as RawRow
-  })
 }
 
 /** Rows with the columns that a matrix has. */
@@ -183,6 +134,64 @@ suite('a generated matrix', () => {
     })
     deepEqual([rest.report.rowsOut, rest.report.rowsBefore], [1_500, 1_000])
     assertRestored(restoredRows(rest.log, rest.schema, model), withColumns(rows.slice(1_000)))
+  })
+
+  for (const encoding of ['one-hot', 'index'] as const)
+    test(`may be Parquet, whose columns are found by their names, with the encoding ${encoding}`, async (t) => {
+      const rows = exampleRows(2_500)
+      const clip = Number.POSITIVE_INFINITY
+      const { folder, model } = await matrixOf(t, rows, { encoding, clip })
+      const { spans } = await matrixOf(t, rows, { encoding, clip, format: 'parquet', file: `${folder}/m.parquet` })
+      const database = await openDatabase()
+      t.after(() => database.close())
+      const run = (sql: string) => database.connection.run(sql)
+      const from = `FROM '${folder}/m.parquet'`
+      // As pandas writes a frame whose columns were sorted.
+      const names = columnNames(spans.spans, encoding).sort()
+      const list = names.map((name) => `"${name.replaceAll('"', '""')}"::DOUBLE AS "${name.replaceAll('"', '""')}"`)
+      await run(`COPY (SELECT ${list.join(', ')}, 1 AS __index_level_0__ ${from}) TO '${folder}/sorted.parquet'`)
+      for (const name of ['m.parquet', 'sorted.parquet']) {
+        const { log, schema } = await loaded(`${folder}/${name}`, spans, { partitions: 1 })
+        assertRestored(restoredRows(log, schema, model), withColumns(rows))
+      }
+      const refused = async (columns: string, message: RegExp, code = 'VGM_FILE_UNREADABLE') => {
+        await run(`COPY (SELECT ${columns} ${from}) TO '${folder}/other.parquet'`)
+        await rejects(loaded(`${folder}/other.parquet`, spans), { code, message })
+      }
+      await refused('* EXCLUDE (x)', /other\.parquet.*no column "x"/)
+      await refused('*, 1 AS age2', /a column "age2", which the matrix does not have/)
+      await refused('* REPLACE (NULL::DOUBLE AS x)', /row 0, counted from 0, column "x"/)
+      await refused(`* REPLACE ('a' AS x)`, /other\.parquet.*source column x/, 'VGM_FILE_BAD_ROW')
+      writeFileSync(`${folder}/text.parquet`, 'a,b\n')
+      for (const [name, message] of [
+        ['text.parquet', /not those of a Parquet file/],
+        ['none.parquet', /no such file/],
+        ['none.npy', /no such file/],
+        ['', /directory/],
+      ] as const)
+        await rejects(loaded(`${folder}/${name}`, spans), { code: 'VGM_FILE_UNREADABLE', message })
+      const matrices = readdirSync(tmpdir()).filter((name) => name.startsWith('.vgm-generated.partial-'))
+      deepEqual(
+        matrices.filter((name) => name.includes(`-${process.pid}-`)),
+        [],
+      )
+    })
+
+  test('with the spans of another matrix is doubted, where categories are spread another way', async (t) => {
+    const rows = exampleRows(5_000).map((row, i) => ({ ...row, city: i % 10 === 0 ? 'b' : i % 10 < 3 ? 'c' : 'a' }))
+    const { folder, spans } = await matrixOf(t, rows)
+    const doubts: string[] = []
+    const onDoubt = (text: string) => void doubts.push(text)
+    await loaded(`${folder}/matrix.npy`, spans, { onDoubt })
+    equal(doubts.length, 0)
+    const other = spans.spans.map((span) =>
+      span.column === 'city' ? { ...span, categories: ['a', 'b', 'c'], counts: [3_500, 500, 1_000] } : span,
+    )
+    await loaded(`${folder}/matrix.npy`, { ...spans, spans: other }, { onDoubt })
+    deepEqual(
+      doubts.map((text) => text.replace(/:.*/, '')),
+      ['Column "city" has other categories than the training rows in 60 % of rows'],
+    )
   })
 
   test('is refused as a whole for a value that is no number', async (t) => {

@@ -137,6 +137,8 @@ export function exported(
     choice: noChoice,
     rareBelow: 1,
     clip: 0.99,
+    distribution: 'normal',
+    bins: 48,
     encoding: 'one-hot',
     skipsUnreadable: false,
     signal: new AbortController().signal,
