@@ -89,12 +89,13 @@ function driftText(drift: MeasuredDrift): string {
       (column.nats - column.trainedNats).toFixed(3),
       evidence(column),
       (column.findings[0]?.effect ?? 0).toFixed(3),
-      verdict(column, toLearn),
+      verdict(column),
     ]),
   )
   const seen = `${rows.toLocaleString('en')} rows of version ${version}, ${time(fromMs)} to ${time(toMs)}.`
-  const judged = `${windows} windows of ${windowRows.toLocaleString('en')} rows or more have been judged`
-  const learning = toLearn === 0 ? '' : `; ${toLearn} more are needed before the first verdict`
+  const counted = windows === 1 ? '1 window' : `${windows.toLocaleString('en')} windows`
+  const judged = `${counted} of ${windowRows.toLocaleString('en')} rows or more judged`
+  const learning = toLearn === 0 ? '' : `; ${toLearn} more before the first verdict`
   const raised = alarms.map(
     ({ fromMs: since, columns: names }) => `Alarm: ${names.join(', ')} differ since about ${time(since)}.`,
   )
@@ -106,8 +107,7 @@ function evidence({ findings: [first] }: ColumnDrift): string {
   return first === undefined || first.p === undefined ? '-' : first.evidence.toPrecision(2)
 }
 
-function verdict({ findings }: ColumnDrift, toLearn: number): string {
-  if (toLearn > 0) return 'learning'
+function verdict({ findings }: ColumnDrift): string {
   const alarms = findings.filter(({ isAlarm }) => isAlarm)
   if (alarms.length > 0) return `ALARM (${alarms.map((finding) => finding.of).join(', ')})`
   return findings.some(({ isCertain }) => isCertain) ? 'certain, small' : ''

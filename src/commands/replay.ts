@@ -149,7 +149,8 @@ function planText({ version, group, topic, partitions, remarks }: ReplayPlan): s
   const rows = listed.map(({ partition, from, to }) => [String(partition), String(from), String(to), to - from])
   const rest = partitions.length - listed.length
   return [
-    `Version ${version} of the model, into ${topic}, as group ${group}:`,
+    `Version ${version} of the model, into ${topic}, as group`,
+    `${group}:`,
     textTable(['partition', 'from', 'to', 'offsets'], rows),
     ...(rest > 0 ? [`and ${rest} more partitions`] : []),
     ...remarks.map((remark) => `${remark}.`),
@@ -183,14 +184,13 @@ function replayText(report: ReplayReport | StageReport, topic: string): string {
 function estimateText(estimate: ReplayEstimate): string {
   const { rows, rowsBefore, bytesIn, bytesOut, seconds, tried } = estimate
   const before = rowsBefore === 0 ? '' : `, after ${count(rowsBefore)} that the group has read before`
-  const leftOut = tried.leftOut === 0 ? '' : `, of which ${count(tried.leftOut)} are left out by their time`
+  const leftOut = tried.leftOut === 0 ? '' : `;\n${count(tried.leftOut)} of them are left out by their time`
   return [
     planText(estimate),
     `At most ${count(rows)} rows are to be read${before}: about ${sizeText(bytesIn)} in, ${sizeText(bytesOut)} out, ` +
       `${durationText(seconds)}.`,
-    `That follows from ${count(tried.rows)} rows that were read and normalized in ` +
-      `${tried.seconds.toFixed(1)} s by one ` +
-      `member${leftOut}; writing takes time too. Nothing was written.`,
+    `That follows from ${count(tried.rows)} rows, normalized in ${tried.seconds.toFixed(1)} s by one member${leftOut}.`,
+    'Writing takes time too. Nothing was written.',
   ].join('\n')
 }
 

@@ -2,6 +2,7 @@ import { parsePosition, type ReplayPosition } from '../config/replay-position.ts
 import { UsageError } from '../errors.ts'
 import type { TimeRange } from '../stages/time-filter.ts'
 import type { ClusterSession } from './cluster-session.ts'
+import { offsetsAtTime } from './offsets-at-time.ts'
 import { topicRanges } from './row-topics.ts'
 
 export interface ReplayRangeOptions {
@@ -54,7 +55,7 @@ export async function replayRange(
     if ('offset' in position)
       return held.map(({ offset, endOffset }) => Math.min(Math.max(position.offset, offset), endOffset))
     if (position.timestampMs < 0) return held.map(({ offset }) => offset)
-    return (await cluster.admin.offsets.at(topic, position.timestampMs)).map(({ offset }) => offset)
+    return (await offsetsAtTime(cluster, topic, position.timestampMs)).map(({ offset }) => offset)
   }
   const starts = await offsetsAt(isByField && isTime(from) ? 'start' : from)
   const ends = await offsetsAt(isStrict && isTime(to) ? 'end' : to)

@@ -5,6 +5,7 @@ import * as stamps from '../stages/stamped-versions.ts'
 import { call } from './call.ts'
 import { optionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
+import { offsetsAtTime } from './offsets-at-time.ts'
 import { requireTopic, topicRanges } from './row-topics.ts'
 
 export interface StampedVersionsOptions {
@@ -49,7 +50,7 @@ async function stamped(
     if (position === 'end' || position === undefined) return await last(ranges)
     if (position === 'start') return await last(ranges.map((range) => ({ ...range, endOffset: range.offset + 1 })))
     if ('offset' in position) return await last(ranges.map((range) => upTo(range, position.offset)))
-    const at = await cluster.admin.offsets.at(topic, position.timestampMs)
+    const at = await offsetsAtTime(cluster, topic, position.timestampMs)
     return await last(
       ranges.map((range) => upTo(range, at.find(({ partition }) => partition === range.partition)?.offset ?? Infinity)),
     )

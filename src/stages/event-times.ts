@@ -69,7 +69,9 @@ function timePlan(schema: AvroType, column: string): TimeReader | UnusableSchema
   return reader ?? { error: rowErrors.schemaMismatch, reason }
 }
 
-/** Reads the field that the path leads to from a value of this type; undefined if there is none that could be a time. */
+/**
+ * Reads the field that the path leads to from a value of this type; undefined if there is none that could be a time.
+ */
 function readerAt(type: AvroType, path: readonly string[]): TimeReader | undefined {
   if (type.kind === 'union') return unionReader(type.branches.map((branch) => readerAt(branch, path)))
   if (path.length === 0) return timeReader(type)

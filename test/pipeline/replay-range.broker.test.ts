@@ -33,10 +33,21 @@ async function pipelineOf(
   fieldOf: (ms: number, i: number) => unknown = (ms) => ms,
 ): Promise<TestPipeline> {
   const pipeline = await TestPipeline.open(t)
+  await pipeline.publish(columns)
+  await writeTimes(pipeline, partitions, timeType, fieldOf)
+  return pipeline
+}
+
+/** In one transaction. */
+async function writeTimes(
+  pipeline: TestPipeline,
+  partitions: readonly (readonly number[])[],
+  timeType: unknown = 'long',
+  fieldOf: (ms: number, i: number) => unknown = (ms) => ms,
+): Promise<void> {
   const schema = rowSchema(timeType)
   const type = avsc.Type.forSchema(schema as never, { wrapUnions: 'never' })
   const id = await pipeline.cluster.registry.register(valueSubject(pipeline.topics.raw), JSON.stringify(schema))
-  await pipeline.publish(columns)
   const rowOf = (timestampMs: number, i: number): NewRow => ({
     key: null,
     timestampMs,
@@ -46,7 +57,6 @@ async function pipelineOf(
     pipeline.topics.raw,
     partitions.map((times) => times.map(rowOf)),
   )
-  return pipeline
 }
 
 let outputs = 0
@@ -59,6 +69,24 @@ async function replay(pipeline: TestPipeline, options: Partial<ReplayTopicOption
 const days = (count: number, from = 0) => Array.from({ length: count }, (_, i) => start + (from + i) * day)
 
 suite('the range of a replay', () => {
+  test('by time is that of rows which are older than the markers of their transactions', async (t) => {
+    const pipeline = await pipelineOf(t, [days(10), days(10)])
+    // As a load of old rows writes them: the marker before these has the time of now.
+    for (const from of [10, 20]) await writeTimes(pipeline, [days(10, from), days(10, from)])
+    const { partitions, rowsOut } = await replay(pipeline, {
+      from: iso(start + 12 * day),
+      to: iso(start + 24 * day),
+    })
+    deepEqual(
+      partitions.map(({ partition, from, to }) => [partition, from, to]),
+      [
+        [0, 13, 26],
+        [1, 13, 26],
+      ],
+    )
+    equal(rowsOut, 24)
+  })
+
   test('by time: older rows come along and are told of, and strictly each row of the range comes alone', async (t) => {
     // The second partition goes back twice, so that rows of the range stand behind its end.
     const mixed = [...days(10), ...days(5), ...days(10, 5)]

@@ -90,7 +90,6 @@ suite('the Python package on a cluster', () => {
       environment: {
         VGM_TOPIC: JSON.stringify(given),
         PYTHONPATH: join(root, 'python/src'),
-        PYTHONDONTWRITEBYTECODE: '1',
       },
       folder: join(root, 'python'),
     })

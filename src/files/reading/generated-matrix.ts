@@ -25,7 +25,8 @@ export interface OpenedMatrix {
 
 /**
  * Opens a matrix that a generator has made: a .npy file, or a Parquet file with the columns that the training matrix
- * has by their names, in any order. That is written as a .npy file among the temporary ones, for its rows are read twice.
+ * has by their names, in any order. That is written as a .npy file among the temporary ones, for its rows are read
+ * twice.
  *
  * @throws FileUnreadableError for what is neither, and for columns of other names
  */

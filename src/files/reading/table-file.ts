@@ -131,7 +131,9 @@ export async function openTableFile(options: TableFileOptions): Promise<TableFil
   }
 }
 
-/** A field that may be null in the topic stays so, whether this file has a null or not: no schema may take that away. */
+/**
+ * A field that may be null in the topic stays so, whether this file has a null or not: no schema may take that away.
+ */
 function asNullableAs(
   columns: readonly FileColumn[],
   { topicRecord, notNull = [] }: TableFileOptions,
