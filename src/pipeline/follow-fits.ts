@@ -45,7 +45,7 @@ export interface FollowFitsOptions extends ColumnsFitOptions {
   readonly minGain?: number | undefined
   /** publish challengers, and leave their promotion to a person [false] */
   readonly requireApproval?: boolean | undefined
-  /** publish nothing [false] */
+  /** publish nothing, and compare at once, however new the current version is [false] */
   readonly dryRun?: boolean | undefined
   /** comparisons after which to stop [run until the cluster's signal fires] */
   readonly rounds?: number | undefined
@@ -162,6 +162,8 @@ class FitJob {
   #driftLookMs = Number.NEGATIVE_INFINITY
   #toldModel: number | undefined
   #toldMissing: string | undefined
+  /** when the next fit was said to be due */
+  #toldDueMs: number | undefined
   /** where the raw topic ended when a champion was first seen that does not say which of its rows it has seen */
   #firstSeen: { readonly version: number; readonly ends: ReadonlyMap<number, number> } | undefined
 
@@ -213,7 +215,7 @@ class FitJob {
   }
 
   async #due(): Promise<DueFit | undefined> {
-    const { dataset, windowRows } = this.#options
+    const { dataset, windowRows, dryRun = false } = this.#options
     const { admin, report } = this.#cluster
     await this.#models.readToEnd()
     const { catalogue } = this.#models
@@ -227,7 +229,8 @@ class FitJob {
       Number.NEGATIVE_INFINITY,
       ...[...(versions?.versions.values() ?? [])].map((m) => m.createdAtMs),
     )
-    const cause = await this.#cause(champion, Math.max(newest, this.#triedMs))
+    // A dry run publishes nothing that others would have to get used to: it need not wait.
+    const cause = await this.#cause(champion, dryRun ? this.#triedMs : Math.max(newest, this.#triedMs))
     await admin.topics.mustExist(this.#rawTopic)
     const held = await topicRanges(this.#cluster, this.#rawTopic)
     const unseenFrom = champion && this.#unseenFrom(champion, held)
@@ -244,8 +247,10 @@ class FitJob {
   /** Why a fit is due now; undefined if it is not. */
   async #cause(champion: Model | undefined, lastMs: number): Promise<DueFit['cause'] | undefined> {
     const { onDrift = false, everyMs = onDrift ? Infinity : dayMs, windowRows } = this.#options
-    const nowMs = Date.now()
-    if (lastMs === Number.NEGATIVE_INFINITY || nowMs - lastMs >= everyMs) return 'interval'
+    const dueMs = lastMs === Number.NEGATIVE_INFINITY ? lastMs : lastMs + everyMs
+    if (dueMs <= Date.now()) return 'interval'
+    if (dueMs !== this.#toldDueMs) this.#cluster.report({ kind: 'refit-due', dueMs, onDrift })
+    this.#toldDueMs = dueMs
     if (!onDrift || champion === undefined || performance.now() - this.#driftLookMs < driftEveryMs) return undefined
     this.#driftLookMs = performance.now()
     // So many rows since the drift began: the whole window is of the changed data, and of no earlier challenger's.

@@ -100,7 +100,8 @@ suite('fit --follow', () => {
     await generate(asBefore, 20_000)
     await fitDataset(cluster, { ...of, source: 'raw', mixture })
     await generate(shifted, 30_000)
-    const dry = await compare({ dryRun: true })
+    // However new the current version is.
+    const dry = await compare({ dryRun: true, everyMs: undefined })
     deepEqual([dry.version, dry.comparison.verdict], [undefined, 'promoted'])
     const held = await compare({ requireApproval: true })
     deepEqual([held.version, held.comparison.verdict], [2, 'approval'])
@@ -142,6 +143,32 @@ suite('fit --follow', () => {
     await generate(shifted, 12_000)
     const { comparison } = await comparing
     ok(comparison.partitions.every(({ partition, startOffset }) => startOffset >= ends[partition]))
+  })
+
+  test('says once when the next fit is due, where a person looks and in the log', async (t) => {
+    const { cluster, of, generate, events, flags } = await opened(t)
+    await generate(asBefore, 20_000)
+    const { createdAtMs } = await fitDataset(cluster, { ...of, source: 'raw', mixture })
+    const stop = new AbortController()
+    const following = followFits({ ...cluster, signal: stop.signal }, { ...of, everyMs: 3_600_000, onDrift: true })
+    while (!events.some(({ kind }) => kind === 'refit-due')) await new Promise((resolve) => setTimeout(resolve, 20))
+    await new Promise((resolve) => setTimeout(resolve, 2_500))
+    stop.abort()
+    await rejects(following, { code: 'VGM_INTERRUPTED' })
+    deepEqual(
+      events.filter(({ kind }) => kind === 'refit-due'),
+      [{ kind: 'refit-due', dueMs: createdAtMs + 3_600_000, onDrift: true }],
+    )
+    const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+    for (const [level, said] of [
+      ['warn', /Waiting: the next fit is due at (.+Z), or when a drift lasts/],
+      ['info', /"the next fit is due at (.+Z), or when a drift lasts"/],
+    ] as const) {
+      const args = ['fit', '--follow', '--every', '1h', '--on-drift', '--log-level', level, ...flags]
+      const child = spawn(process.execPath, [main, ...args], { stdio: ['ignore', 'ignore', 'pipe'] })
+      t.after(async () => void child.kill('SIGKILL'))
+      equal(Math.floor(Date.parse(await lineOf(child.stderr, said)) / 1_000), Math.floor(createdAtMs / 1_000) + 3_600)
+    }
   })
 
   test('two at once promote once, and none over another version than it was compared with', async (t) => {
