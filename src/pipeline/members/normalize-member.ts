@@ -10,6 +10,7 @@ import { parseAvroSchema } from '../../rows/avro-schema.ts'
 import { deriveNormalizedSchema, type NormalizedSchemaOptions } from '../../rows/normalized-schema.ts'
 import { planColumns } from '../../rows/planned-columns.ts'
 import { MalformedSchemaError } from '../../rows/schema-error.ts'
+import type { RowSchemaName } from '../../rows/schema-name.ts'
 import { EventTimes } from '../../stages/event-times.ts'
 import { type ModeChoice, NormalizeTransform } from '../../stages/normalize.ts'
 import type { RowTransform } from '../../stages/row-transform.ts'
@@ -107,7 +108,13 @@ export async function normalizeTransform(
   })
   if (timeRange === undefined) return transform
   const { column } = timeRange
-  return new TimeFilter(transform, timeRange, column === undefined ? undefined : new EventTimes({ ...schemas, column }))
+  if (column === undefined) return new TimeFilter(transform, timeRange, undefined)
+  const onUnusableSchema = (schemaId: RowSchemaName, reason: string) =>
+    cluster.log.warn(
+      { schemaId, topic: topics.raw },
+      `rows of this schema are left out, because they have no time: ${reason}`,
+    )
+  return new TimeFilter(transform, timeRange, new EventTimes({ ...schemas, column, onUnusableSchema }))
 
   function noted(model: Model): Model {
     if (model.version !== taken) cluster.report({ kind: 'model-taken', model: model.version, before: taken })
