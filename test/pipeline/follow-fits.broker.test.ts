@@ -4,8 +4,6 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { suite, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { ColumnCounts } from '../../src/drift/column-counts.ts'
-import { driftBins } from '../../src/drift/drift-bins.ts'
 import { type StatsRecord, statsKey, statsText } from '../../src/drift/stats-record.ts'
 import type { Model } from '../../src/model/model.ts'
 import { publishModel } from '../../src/model/publish-model.ts'
@@ -25,7 +23,7 @@ import type { StageEvent } from '../../src/ports/stage-event.ts'
 import { parseRowSpec } from '../../src/stages/synthetic/row-spec.ts'
 import { testCluster } from '../cluster/shared-cluster.ts'
 import { vgmShared } from '../commands/run-command.ts'
-import { randomFrom } from '../seeded-random.ts'
+import { countedWindow } from './counted-window.ts'
 import { TestPipeline } from './test-pipeline.ts'
 
 const asBefore = 'x:double=mixture(0.5:-2:1,0.5:20:1)|null(0.1);y:int=normal(40,12)'
@@ -243,23 +241,4 @@ async function lineOf(stream: NodeJS.ReadableStream, pattern: RegExp): Promise<s
     if (found !== null) return found[1]
   }
   throw new Error(`No line matches ${pattern}`)
-}
-
-/** What a member would have counted of 5,000 rows around a mean. */
-function countedWindow(model: Model, windowStartMs: number, mean: number, seed: number): StatsRecord {
-  const [column] = model.columns
-  const uniform = randomFrom(seed)
-  const normal = () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform())
-  const counts = new ColumnCounts(driftBins(column))
-  counts.add(
-    Float64Array.from({ length: 5_000 }, () => Math.round(mean + 12 * normal())),
-    5_000,
-  )
-  const { slots } = counts.take()
-  const modes = [5_000, ...new Array<number>(column.mean.length - 1).fill(0)]
-  return {
-    ...{ dataset: model.dataset, version: model.version, content: model.contentSha256 },
-    ...{ windowStartMs, intervalMs: 30_000, run: 'test', rows: 5_000 },
-    columns: [{ name: column.name, slots, modes, nulls: 0 }],
-  }
 }
