@@ -111,12 +111,24 @@ suite('fit --follow', () => {
     equal((await modelOf(cluster, of)).version, 2)
   })
 
-  test('makes a first model, and never promotes other columns', async (t) => {
-    const { of, generate, compare, versions } = await opened(t)
+  test('makes a first model, and never promotes other columns, which it says before it fits', async (t) => {
+    const { of, generate, compare, versions, events } = await opened(t)
     await generate(asBefore, 15_000)
     equal((await compare({ columns: ['x'] })).comparison.verdict, 'first')
     await generate(shifted, 30_000)
+    equal(
+      events.some(({ kind }) => kind === 'refit-other-columns'),
+      false,
+    )
     const { comparison } = await compare({ columns: ['x', 'y'] })
+    deepEqual(
+      events.filter(({ kind }) => kind === 'refit-other-columns'),
+      [{ kind: 'refit-other-columns', version: 1, changes: ['+y'] }],
+    )
+    const [said, compared] = ['refit-other-columns', 'refit'].map((kind) =>
+      events.findLastIndex((e) => e.kind === kind),
+    )
+    ok(said < compared)
     match(comparison.reason, /differ from those of version 1: \+y/)
     // Of its own accord it takes the columns that there are.
     equal((await compare()).comparison.verdict === 'other-columns', false)
