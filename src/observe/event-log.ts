@@ -82,6 +82,12 @@ export function logEvent(log: Logger, event: StageEvent): void {
     case 'refit-due':
       log.info(refitDueText(event))
       break
+    case 'refit-other-columns':
+      log.warn(
+        { version: event.version, changes: event.changes },
+        'challengers will not be promoted: their columns are not those of the current version',
+      )
+      break
     case 'refit-waits':
       if (event.isNews) log.warn({ has: event.has, needs: event.needs }, event.cause)
       break

@@ -6,7 +6,7 @@ import { gainDefaults } from '../drift/gain-sequence.ts'
 import { InterruptedError, PipelineError, UsageError } from '../errors.ts'
 import { FencedError, isRepeatable } from '../kafka/broker-errors.ts'
 import { TopicMissingError } from '../kafka/topic-errors.ts'
-import { isPromoted, judgeChallenger } from '../model/judge-challenger.ts'
+import { columnChanges, isPromoted, judgeChallenger } from '../model/judge-challenger.ts'
 import type { Model, ModelComparison, ModelContent } from '../model/model.ts'
 import { currentModel } from '../model/model-catalogue.ts'
 import type { ModelFollower } from '../model/model-follower.ts'
@@ -223,6 +223,7 @@ class FitJob {
     if (champion !== undefined && champion.version !== this.#toldModel) {
       report({ kind: 'model-taken', model: champion.version, before: this.#toldModel })
       this.#toldModel = champion.version
+      this.#tellOtherColumns(champion)
     }
     const versions = catalogue.datasets.get(dataset)
     const newest = Math.max(
@@ -266,6 +267,14 @@ class FitJob {
     if (this.#firstSeen?.version !== version)
       this.#firstSeen = { version, ends: new Map(held.map(({ partition, endOffset }) => [partition, endOffset])) }
     return this.#firstSeen.ends
+  }
+
+  /** What the verdict will be, whatever the rows are: before a fit that takes long, or is due in a day. */
+  #tellOtherColumns(champion: Model): void {
+    const { columns } = this.#options
+    if (columns === undefined) return
+    const changes = columnChanges(champion, { columns: columns.map((name) => ({ name })) })
+    if (changes.length > 0) this.#cluster.report({ kind: 'refit-other-columns', version: champion.version, changes })
   }
 
   #tellMissing({ lacks, has, needs }: MissingRows, champion: Model | undefined): void {

@@ -145,6 +145,13 @@ export type StageEvent =
       /** whether a drift that lasts makes it due, too */
       readonly onDrift: boolean
     }
+  /** No challenger can be promoted over this version, for its columns are others; told once for each version. */
+  | {
+      readonly kind: 'refit-other-columns'
+      readonly version: number
+      /** names with a plus or a minus before them */
+      readonly changes: readonly string[]
+    }
   /** A fit is due and lacks rows; told at each look. */
   | {
       readonly kind: 'refit-waits'
