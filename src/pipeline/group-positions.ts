@@ -2,7 +2,7 @@ import { exitCodes, PipelineError, UsageError } from '../errors.ts'
 import type { PartitionOffset, TopicPartition } from '../ports/log.ts'
 import { countedPosition } from '../stages/counted-position.ts'
 import type { ClusterSession } from './cluster-session.ts'
-import { haveRows, topicRanges, topicStarts } from './row-topics.ts'
+import { haveRows, offsetsBetween, topicEnds, topicRanges, topicStarts } from './row-topics.ts'
 
 /** A stage with the input of its group and the output of its rows. */
 export interface GroupedStage {
@@ -96,6 +96,37 @@ export async function positionsIn(cluster: ClusterSession, group: string, topic:
     all.filter(({ partition }) => !known.has(partition)),
   )
   return [...committed, ...kept].sort((a, b) => a.partition - b.partition)
+}
+
+/** Where a stage stops, and the offsets that its group has left up to there; neither for a stage without an end. */
+export async function endsOf(
+  cluster: ClusterSession,
+  group: string,
+  topic: string,
+  untilEnd: boolean,
+): Promise<{ readonly ends?: PartitionOffset[]; readonly of?: number }> {
+  if (!untilEnd) return {}
+  const [starts, ends] = [await topicStarts(cluster, topic), await topicEnds(cluster, topic)]
+  return { ends, of: await offsetsLeft(cluster, group, starts, ends) }
+}
+
+/** Offsets that a group has left in the partitions of a topic, between where it begins and where it stops. */
+export async function offsetsLeft(
+  cluster: ClusterSession,
+  group: string,
+  starts: readonly PartitionOffset[],
+  ends: readonly PartitionOffset[],
+): Promise<number> {
+  const { positionsTopic } = cluster.rows
+  const keeps =
+    positionsTopic !== undefined && (await cluster.admin.topics.partitionCount(positionsTopic)) !== undefined
+  const [{ topic }] = starts
+  const positions = keeps
+    ? await positionsIn(cluster, group, topic)
+    : await cluster.admin.groups.committedOffsets(group, topic)
+  const at = new Map(positions.map(({ partition, offset }) => [partition, offset]))
+  const left = starts.map((start) => ({ ...start, offset: Math.max(start.offset, at.get(start.partition) ?? 0) }))
+  return offsetsBetween(left, ends)
 }
 
 /**

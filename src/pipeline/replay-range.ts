@@ -105,11 +105,6 @@ export async function replayRange(
   return { partitions, times, remarks }
 }
 
-/** Offsets that a replay reads: an upper bound of its rows, for markers have offsets too. */
-export function offsetsOf({ partitions }: Pick<ReplayRange, 'partitions'>): number {
-  return partitions.reduce((sum, { from, to }) => sum + to - from, 0)
-}
-
 /** Whether a broker replaces the times of a topic's rows. */
 export async function takesArrivalTime(cluster: ClusterSession, topic: string): Promise<boolean> {
   return (await cluster.admin.topics.config(topic)).get('message.timestamp.type') === 'LogAppendTime'

@@ -17,7 +17,7 @@ import { call } from './call.ts'
 import { optionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { deadLettersCheck } from './group-options.ts'
-import { type GroupedStage, outputLost, outputOfAnother } from './group-positions.ts'
+import { type GroupedStage, offsetsLeft, outputLost, outputOfAnother } from './group-positions.ts'
 import type { NormalizeMemberOptions } from './members/normalize-member.ts'
 import { runMembers } from './members/run-members.ts'
 import { modeChoiceCheck } from './mode-choice-check.ts'
@@ -25,7 +25,7 @@ import { followModels, modelNamed, type VersionName, versionName } from './model
 import { noProgress, type OnProgress } from './progress.ts'
 import { recordRun } from './record-run.ts'
 import { replayNote } from './replay-note.ts'
-import { offsetsOf, type ReplayedPartition, type ReplayRange, replayRange } from './replay-range.ts'
+import { type ReplayedPartition, type ReplayRange, replayRange } from './replay-range.ts'
 import { holdsRows, topicsBeside } from './row-topics.ts'
 
 export interface ReplayTopicOptions {
@@ -147,7 +147,7 @@ async function replay(cluster: ClusterSession, options: ReplayTopicOptions): Pro
   const { members = 1, onPlan, onProgress = noProgress } = options
   const { plan, range, member } = await prepareReplay(cluster, options)
   onPlan?.(plan)
-  const of = offsetsOf(range)
+  const of = await offsetsLeft(cluster, member.group, member.starts ?? [], member.ends ?? [])
   const task = { stage: 'normalize', options: member } as const
   const { dataset, controlTopic } = options
   return recordRun(
@@ -155,7 +155,12 @@ async function replay(cluster: ClusterSession, options: ReplayTopicOptions): Pro
     { dataset, controlTopic, kind: 'replay', name: plan.group, subject: plan.group, onProgress },
     async ({ moved }) => {
       moved(0, of)
-      const report = await runMembers(cluster, task, members, ({ rowsIn }) => moved(rowsIn, of))
+      const report = await runMembers(
+        cluster,
+        task,
+        members,
+        ({ rowsIn, times: { leftOut, withoutTime } = noTimeCounts }) => moved(rowsIn + leftOut + withoutTime, of),
+      )
       if (report.rowsIn === 0 && range.times?.isStrict === true) await requireRows(cluster, member, options, report)
       return { ...report, ...plan }
     },

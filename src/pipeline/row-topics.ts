@@ -133,17 +133,6 @@ export function topicsBeside({ rows }: ClusterSession, modelsTopic = defaultMode
   return rows.positionsTopic === undefined ? [modelsTopic] : [modelsTopic, rows.positionsTopic]
 }
 
-/** Where a stage stops, and the number of offsets up to there; neither for a stage without an end. */
-export async function endsOf(
-  cluster: ClusterSession,
-  topic: string,
-  untilEnd: boolean,
-): Promise<{ readonly ends?: PartitionOffset[]; readonly of?: number }> {
-  if (!untilEnd) return {}
-  const ends = await topicEnds(cluster, topic)
-  return { ends, of: offsetsBetween(await topicStarts(cluster, topic), ends) }
-}
-
 /** Offsets that ranges hold: an upper bound of their rows, for markers have offsets too. */
 export function offsetsIn(ranges: readonly BoundedRange[]): number {
   return ranges.reduce((sum, { offset, endOffset }) => sum + endOffset - offset, 0)

@@ -54,7 +54,11 @@ export async function normalizeMember(
   const report = await transformMember(cluster, stage, onProgress, async (models) => {
     if (shadow !== undefined) {
       const onFigures = (figures: ShadowFigures) => cluster.report({ kind: 'shadow', figures })
-      shadowed = new ShadowModel(await modelNamed(models, options.dataset, shadow), onFigures)
+      const [other, current] = [
+        await modelNamed(models, options.dataset, shadow),
+        await modelNamed(models, options.dataset, model ?? 'current'),
+      ]
+      shadowed = new ShadowModel(other, current, onFigures)
     }
     return normalizeTransform(cluster, models, options, undefined, shadowed)
   })
@@ -118,6 +122,11 @@ export async function normalizeTransform(
 
   function noted(model: Model): Model {
     if (model.version !== taken) cluster.report({ kind: 'model-taken', model: model.version, before: taken })
+    if (model.version !== taken && shadow?.version === model.version)
+      cluster.log.warn(
+        { dataset, version: model.version },
+        'the shadow model is the one that is in use: it shows nothing; name another version (--shadow, shadow)',
+      )
     taken = model.version
     age.watch(model)
     return model
