@@ -3,13 +3,13 @@ import { listener, listOf, ownTopic, text, transformName } from '../config/value
 import { UsageError } from '../errors.ts'
 import type { StageReport } from '../ports/stage-report.ts'
 import { ColumnTransform, type ColumnTransformDefinition, type TransformRows } from '../stages/column-transform.ts'
+import { refuseAllDead } from '../stages/dead-letter-policy.ts'
 import { call } from './call.ts'
 import { fields, optionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { type GroupOptions, groupChecks, memberOptions } from './group-options.ts'
 import { endsOf } from './group-positions.ts'
 import { noProgress } from './progress.ts'
-import { refuseAllDead } from './refuse-all-dead.ts'
 import { topicsBeside } from './row-topics.ts'
 import { rowSchemas, runTransformStage } from './stage-member.ts'
 
@@ -103,7 +103,6 @@ async function transform(cluster: ClusterSession, options: TransformRowsOptions)
     transform: new ColumnTransform({ definition, ...rowSchemas(cluster, inputTopic, outputTopic) }),
     onProgress: ({ rowsIn }) => onProgress(rowsIn, of),
   })
-  const named = { outputTopic, deadLetterTopic, dataset: 'NAME' }
-  if (untilEnd) await refuseAllDead(cluster, report, options.deadLetters, named)
+  if (untilEnd) refuseAllDead(report, options.deadLetters, deadLetterTopic, 'NAME')
   return report
 }

@@ -43,7 +43,7 @@ export class DeadLetterShareError extends PipelineError {
   }
 }
 
-/** A stage has come to the end of its topic, and not one row has ever been written to its output. */
+/** A stage has come to the end of its topic, and not one row could be processed. */
 export class AllRowsDeadError extends PipelineError {
   readonly code = 'VGM_ALL_ROWS_DEAD'
   /** @param topic of the dead letters */
@@ -58,12 +58,19 @@ export class AllRowsDeadError extends PipelineError {
   }
 }
 
-/** Whether every row became a dead letter, and not any number may: too few rows for a share may have no other sign. */
-export function isAllDead(
+/**
+ * For the report of a stage that has come to the end of its topic: too few rows for a share may have no other.
+ *
+ * @throws AllRowsDeadError if no row could be processed, and not any number may become dead letters
+ */
+export function refuseAllDead(
   { rowsIn, deadLetters }: Pick<StageReport, 'rowsIn' | 'deadLetters'>,
   policy: DeadLetterPolicy | undefined,
-): boolean {
-  return deadLetters > 0 && deadLetters === rowsIn && (policy ?? deadLetterDefaults).maxShare < 1
+  topic: string,
+  dataset: string,
+): void {
+  if (deadLetters > 0 && deadLetters === rowsIn && (policy ?? deadLetterDefaults).maxShare < 1)
+    throw new AllRowsDeadError(rowsIn, topic, dataset)
 }
 
 /** A row cannot be processed, and none may become a dead letter. */

@@ -1,12 +1,11 @@
-import { doesNotThrow, equal, match, ok, throws } from 'node:assert/strict'
+import { doesNotThrow, equal, throws } from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { rowErrors } from '../../src/rows/row-error.ts'
 import {
-  AllRowsDeadError,
   type DeadLetterPolicy,
   DeadLetterWatch,
   deadLetterDefaults,
-  isAllDead,
+  refuseAllDead,
 } from '../../src/stages/dead-letter-policy.ts'
 
 const source = { topic: 'raw', partition: 3 }
@@ -63,17 +62,21 @@ suite('dead-letter policy', () => {
     doesNotThrow(() => batch(50_000, 50_000))
   })
 
-  test('every row is dead if there is one, however few there are, unless any number is allowed', () => {
-    const isDead = (rowsIn: number, deadLetters: number, maxShare = 0.5) =>
-      isAllDead({ rowsIn, deadLetters }, { maxShare, onInvalid: 'dead-letter' })
-    ok(isDead(8, 8))
-    ok(isDead(1, 1, 0.9))
-    ok(!isDead(8, 7))
-    ok(!isDead(0, 0))
-    ok(!isDead(8, 8, 1))
-    const { message, fix } = new AllRowsDeadError(1, 'trips.dead-letters', 'trips')
-    match(message, /^The only row became a dead letter/)
-    match(fix, /vgm dead-letters ls --dataset trips --topic trips\.dead-letters/)
+  test('a topic of which every row is dead is no success, however few rows it has, unless any number is allowed', () => {
+    const report = (rowsIn: number, deadLetters: number, maxShare?: number) => {
+      const policy = maxShare === undefined ? undefined : { maxShare, onInvalid: 'dead-letter' as const }
+      return () => refuseAllDead({ rowsIn, deadLetters }, policy, 'trips.dead-letters', 'trips')
+    }
+    throws(report(8, 8), {
+      code: 'VGM_ALL_ROWS_DEAD',
+      exitCode: 1,
+      message: 'All 8 rows became dead letters: none was written',
+      fix: /vgm dead-letters ls --dataset trips --topic trips\.dead-letters/,
+    })
+    throws(report(1, 1, 0.9), { message: /^The only row became a dead letter/ })
+    report(8, 7)()
+    report(0, 0)()
+    report(8, 8, 1)()
   })
 
   test('rows that come again are not counted twice', () => {

@@ -1,6 +1,6 @@
 import { addReports, type StageReport } from '../../ports/stage-report.ts'
+import { refuseAllDead } from '../../stages/dead-letter-policy.ts'
 import type { ClusterSession } from '../cluster-session.ts'
-import { refuseAllDead } from '../refuse-all-dead.ts'
 import { type MemberTask, runMember } from './member-task.ts'
 import { runThreads } from './member-threads.ts'
 
@@ -11,7 +11,7 @@ type GroupStage = 'normalize' | 'restore'
  * Runs `count` members of a stage's group in this process. Each has a membership, a transaction and connections of its
  * own, so that nothing is shared but the models topic. If one fails all stop, with its error.
  *
- * @throws AllRowsDeadError at the end of the topic, if no row could be processed, now or before
+ * @throws AllRowsDeadError at the end of the topic, if no row could be processed
  */
 export async function runMembers<S extends GroupStage>(
   cluster: ClusterSession,
@@ -21,9 +21,7 @@ export async function runMembers<S extends GroupStage>(
 ): Promise<StageReport> {
   const report = await reportOf(cluster, task, count, onProgress)
   const { dataset, topics, ends, deadLetters } = task.options
-  const outputTopic = 'restored' in topics ? topics.restored : topics.normalized
-  const named = { outputTopic, deadLetterTopic: topics.deadLetters, dataset }
-  if (ends !== undefined) await refuseAllDead(cluster, report, deadLetters, named)
+  if (ends !== undefined) refuseAllDead(report, deadLetters, topics.deadLetters, dataset)
   return report
 }
 
