@@ -198,6 +198,9 @@ function estimateText(estimate: ReplayEstimate): string {
     `At most ${count(rows)} rows are to be read${before}: about ${sizeText(bytesIn)} in, ${sizeText(bytesOut)} out, ` +
       `${durationText(seconds)}.`,
     `That follows from ${count(tried.rows)} rows, normalized in ${tried.seconds.toFixed(1)} s by one member${leftOut}.`,
+    ...(tried.leftOut > 0 && tried.leftOut === tried.rows
+      ? ['None of these rows counts: a replay without any is refused in the end.']
+      : []),
     'Writing takes time too. Nothing was written.',
   ].join('\n')
 }
