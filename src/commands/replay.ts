@@ -184,7 +184,8 @@ function replayText(report: ReplayReport | StageReport, topic: string): string {
 function estimateText(estimate: ReplayEstimate): string {
   const { rows, rowsBefore, bytesIn, bytesOut, seconds, tried } = estimate
   const before = rowsBefore === 0 ? '' : `, after ${count(rowsBefore)} that the group has read before`
-  const leftOut = tried.leftOut === 0 ? '' : `;\n${count(tried.leftOut)} of them are left out by their time`
+  const without = tried.withoutTime === 0 ? '' : `, ${count(tried.withoutTime)} because they have none`
+  const leftOut = tried.leftOut === 0 ? '' : `;\n${count(tried.leftOut)} of them are left out by their time${without}`
   return [
     planText(estimate),
     `At most ${count(rows)} rows are to be read${before}: about ${sizeText(bytesIn)} in, ${sizeText(bytesOut)} out, ` +

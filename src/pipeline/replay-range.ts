@@ -65,11 +65,18 @@ export async function replayRange(
     to: Math.max(starts[i], ends[i]),
   }))
   const holdings = held.map(({ partition, offset, endOffset }) => `${partition}: ${offset} to ${endOffset}`).join(', ')
-  if (partitions.every(({ from, to }) => from === to))
-    throw new UsageError(
-      `Topic ${topic} has no row from ${options.from} to ${options.to}`,
-      `Name another range. The topic's partitions hold offsets ${holdings}`,
-    )
+  if (partitions.every(({ from, to }) => from === to)) {
+    const none = `Topic ${topic} has no row from ${options.from} to ${options.to}`
+    const range = `Name another range. The topic's partitions hold offsets ${holdings}`
+    // What stands behind the first row that is too new has not been looked at.
+    if (isTime(to) && !isStrict && held.some(({ endOffset }, i) => starts[i] < endOffset))
+      throw new UsageError(
+        `${none} before its first row that is newer`,
+        `If its times go back, as after files that were loaded one after the other, rows of the range stand behind that ` +
+          `one: add --strict-time (strictTime), which finds them. ${range}`,
+      )
+    throw new UsageError(none, range)
+  }
   const remarks = held.flatMap(({ partition, offset: low, endOffset: end }, i) => [
     ...(isOffset(from) && from.offset < low
       ? [`Partition ${partition} begins at offset ${low}: its rows from offset ${from.offset} on are gone`]
@@ -96,11 +103,6 @@ export async function replayRange(
       }
     : undefined
   return { partitions, times, remarks }
-}
-
-/** Offsets that a replay reads: an upper bound of its rows, for markers have offsets too. */
-export function offsetsOf({ partitions }: Pick<ReplayRange, 'partitions'>): number {
-  return partitions.reduce((sum, { from, to }) => sum + to - from, 0)
 }
 
 /** Whether a broker replaces the times of a topic's rows. */

@@ -12,7 +12,7 @@ export interface StampedVersionsOptions {
   readonly dataset: string
   /** of normalized rows [`<dataset>.normalized`] */
   readonly topic?: string | undefined
-  /** the row at an offset of each partition or at a time (@ISO 8601, or @ms since 1970), or the one before ['end'] */
+  /** the row at an offset of each partition or at a time (@ISO 8601, or @ms since 1970), or next to it ['end'] */
   readonly at?: string | undefined
 }
 
@@ -24,7 +24,7 @@ const checks = optionChecks<StampedVersionsOptions>(
 
 /**
  * Which version of the model the newest normalized row of each partition has, or the last one up to an offset or a
- * time; partitions without such a row are left out.
+ * time; if there is none, the first one behind it. Partitions without a row are left out.
  *
  * @example
  * const rows = await stampedVersions(cluster, { dataset: 'trips', at: '@2026-11-01T00:00:00Z' })
@@ -44,11 +44,12 @@ async function stamped(
 ): Promise<stamps.StampedRow[]> {
   await requireTopic(cluster, topic, `Normalize rows first ("vgm normalize --dataset ${dataset}")`)
   const position = parsePosition(at)
-  const ranges = await topicRanges(cluster, topic)
+  const ranges = (await topicRanges(cluster, topic)).map((range) => ({ ...range, highOffset: range.endOffset }))
   const reader = cluster.rows.openReader()
+  const last = (of: typeof ranges) => stamps.lastStamps(reader, cluster.registry, of, cluster.signal)
   try {
     if (position === 'end' || position === undefined) return await last(ranges)
-    if (position === 'start') return await last(ranges.map((range) => ({ ...range, endOffset: range.offset + 1 })))
+    if (position === 'start') return await last(ranges.map((range) => upTo(range, range.offset)))
     if ('offset' in position) return await last(ranges.map((range) => upTo(range, position.offset)))
     const at = await offsetsAtTime(cluster, topic, position.timestampMs)
     return await last(
@@ -56,10 +57,6 @@ async function stamped(
     )
   } finally {
     await reader.close()
-  }
-
-  function last(of: typeof ranges) {
-    return stamps.lastStamps(reader, cluster.registry, of, cluster.signal)
   }
 }
 

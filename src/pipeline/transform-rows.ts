@@ -8,8 +8,9 @@ import { call } from './call.ts'
 import { fields, optionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { type GroupOptions, groupChecks, memberOptions } from './group-options.ts'
+import { endsOf } from './group-positions.ts'
 import { noProgress } from './progress.ts'
-import { endsOf, topicsBeside } from './row-topics.ts'
+import { topicsBeside } from './row-topics.ts'
 import { rowSchemas, runTransformStage } from './stage-member.ts'
 
 export interface TransformRowsOptions extends GroupOptions {
@@ -89,10 +90,11 @@ async function transform(cluster: ClusterSession, options: TransformRowsOptions)
     throw new UsageError(`Topic ${inputTopic} cannot be input and output at once`, 'Name another output topic')
   const deadLetterTopic = options.deadLetterTopic ?? `${outputTopic}.dead-letters`
   checkTopicParts([inputTopic, outputTopic, deadLetterTopic, ...topicsBeside(cluster)])
-  const { ends, of } = await endsOf(cluster, inputTopic, untilEnd)
+  const group = options.group ?? `vgm.${outputTopic}.${definition.name}`
+  const { ends, of } = await endsOf(cluster, group, inputTopic, untilEnd)
   const report = await runTransformStage(cluster, {
     stage: definition.name,
-    group: options.group ?? `vgm.${outputTopic}.${definition.name}`,
+    group,
     inputTopic,
     outputTopic,
     deadLetterTopic,

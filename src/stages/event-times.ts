@@ -19,7 +19,7 @@ export interface EventTimesOptions {
   readonly registry: SchemaSource
   /** the field that is a row's time, by its path: `order.placed` */
   readonly column: string
-  /** told once for each schema whose rows have no time */
+  /** told once for each schema whose rows have no time, and are left out */
   readonly onUnusableSchema: (schema: RowSchemaName, reason: string) => void
 }
 
@@ -67,6 +67,25 @@ function timePlan(schema: AvroType, column: string): TimeReader | UnusableSchema
   const reader = schema.kind === 'record' ? readerAt(schema, column.split('.')) : undefined
   const reason = `no field "${column}" could be a row's time`
   return reader ?? { error: rowErrors.schemaMismatch, reason }
+}
+
+/** Whether a field of a row, by its path, could be its time. */
+export function hasTime(schema: AvroType, column: string): boolean {
+  return !('error' in timePlan(schema, column))
+}
+
+/** The paths of the fields that could be a row's time; those that say so come first. */
+export function timeFields(schema: AvroType): string[] {
+  const [said, others]: [string[], string[]] = [[], []]
+  const visit = (type: AvroType, path: readonly string[], above: readonly AvroType[]): void => {
+    if (type.kind === 'union') for (const branch of type.branches) visit(branch, path, above)
+    else if (type.kind === 'record' && !above.includes(type))
+      for (const field of type.fields) visit(field.type, [...path, field.name], [...above, type])
+    else if (path.length > 0 && timeReader(type) !== undefined)
+      ('logicalType' in type && type.logicalType !== undefined ? said : others).push(path.join('.'))
+  }
+  visit(schema, [], [])
+  return [...new Set([...said, ...others])]
 }
 
 /**
