@@ -642,7 +642,7 @@ const span = object({
   'distribution?': of(oneOf('normal', 'uniform'), 'of kind score: that of scores'),
   'edges?': of(
     list(number),
-    'of kind bins: one more than bins, ascending, in the unit of the column; column t is (x - edges[t]) / (edges[t + 1] ' +
+    'of kind bins: one more than bins, ascending, in the unit of the column, of a constant twice itself; column t is (x - edges[t]) / (edges[t + 1] ' +
       '- edges[t]), cut to 0..1, but below only from the second bin on, and above only up to the last but one',
   ),
   'weight?': of(list(number), 'of kind score: of each mode; they need not sum to 1'),
@@ -688,7 +688,7 @@ export const files: Readonly<Record<string, readonly [about: string, schema: Jso
       rows: of(integer, 'rows of the matrix'),
       width: of(integer, 'columns of the training matrix'),
       fileWidth: of(integer, 'columns of the file'),
-      clip: of(orNull(number), 'values and normal scores are between -clip and clip; null if none was cut'),
+      clip: of(orNull(number), 'values and normal scores are between -clip and clip; null: only by what float32 holds'),
       spans: of(list(span), 'in the order of the matrix; they leave no gap'),
       columns: of(
         list(

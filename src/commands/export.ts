@@ -192,7 +192,7 @@ async function writeMatrix(
     const { spans, ...report } = await exporting.finally(progress.end)
     const { size } = await stat(file)
     const result = { ...report, matrix: matrixResult(spans, file, spansFileOf({ file, spansFile })) }
-    printResult(flags, result, matrixText(result, result.matrix, size))
+    printResult(flags, result, matrixText(result, result.matrix, size, spans.clip))
   })
 }
 
@@ -225,17 +225,19 @@ function matrixText(
   report: Omit<ExportMatrixReport, 'spans'>,
   { as, file, spans, version, width, columns, leftOut }: ReturnType<typeof matrixResult>,
   sizeBytes: number,
+  clip: number | null,
 ): string {
   const count = (n: number) => n.toLocaleString('en')
   const { otherVersions } = report
   const clipped = columns.filter(({ clipped = 0 }) => clipped > 0)
+  const ofClip = clip === null ? ': float32 does not hold them' : ' (--clip)'
   const lines = [
     stageText(report, file) + passedOverText(report),
     `${count(width)} columns of model ${version}, ${sizeText(sizeBytes)}; ${spans} says what they are`,
     ...(otherVersions > 0 ? [`${count(otherVersions)} rows of other versions are not in it`] : []),
     ...columns.filter((column) => isIdentifier(column, report.rowsOut)).map(identifierText),
     ...clipped.map(
-      ({ name, clipped = 0 }) => `${name}: ${count(clipped)} values clipped${as === 'ctgan' ? ' (--clip)' : ''}`,
+      ({ name, clipped = 0 }) => `${name}: ${count(clipped)} values clipped${as === 'ctgan' ? ofClip : ''}`,
     ),
     ...leftOut.map(({ column, reason }) => `${column} is not in it: ${reason}`),
   ]

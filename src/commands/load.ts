@@ -148,13 +148,15 @@ function timesText({ column, unit, fromMs, toMs, withoutTime }: RowTimes): strin
 /** Columns that are listed one by one; of wider tables only those with a remark. */
 const listedColumns = 40
 
-/** The types of a file: a line per column, with the flag that would improve it, and what was guessed. */
+/** The types of a file: a line per column, with its field's name if that is another, and what to know; then doubts. */
 export function columnsText({ file, columns, doubts }: Pick<TableFile, 'file' | 'columns' | 'doubts'>): string {
   const listed = columns.length <= listedColumns ? columns : columns.filter(({ remark }) => remark !== undefined)
-  const width = Math.min(30, Math.max(0, ...listed.map(({ column }) => column.length)))
-  const lines = listed.map(({ column, type, remark }) => {
+  const called = ({ column, field }: (typeof listed)[number]) => (column === field ? column : `${column} (${field})`)
+  const width = Math.min(30, Math.max(0, ...listed.map((each) => called(each).length)))
+  const lines = listed.map((each) => {
+    const { type, remark } = each
     const avro = type.logicalType ?? type.avro
-    return `  ${column.padEnd(width)}  ${remark === undefined ? avro : `${avro.padEnd(6)}  ${remark}`}`
+    return `  ${called(each).padEnd(width)}  ${remark === undefined ? avro : `${avro.padEnd(6)}  ${remark}`}`
   })
   const counts = new Map<string, number>()
   for (const { type } of columns) counts.set(type.avro, (counts.get(type.avro) ?? 0) + 1)

@@ -19,6 +19,7 @@ import { call } from './call.ts'
 import { optionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { DriftWatch } from './drift-watch.ts'
+import { columnsToFit } from './fit-columns.ts'
 import { type ColumnsFitOptions, columnsFitChecks, fitColumns, refuseRecipe, warnOfNames } from './fit-dataset.ts'
 import { withHeartbeat } from './heartbeat.ts'
 import { followModels, withModelsTarget } from './models-topic.ts'
@@ -29,7 +30,7 @@ import { versionText } from './run-record.ts'
 import { whenReachable } from './when-reachable.ts'
 
 export interface FollowFitsOptions extends ColumnsFitOptions {
-  /** columns to model [those of the current version] */
+  /** columns to model, as rows call them or as their file did [those of the current version] */
   readonly columns?: readonly string[] | undefined
   /** ms from one version to the next fit [a day; with `onDrift`, no limit] */
   readonly everyMs?: number | undefined
@@ -116,7 +117,8 @@ async function follow(cluster: ClusterSession, options: FollowFitsOptions): Prom
   const { signal } = cluster
   const models = await whenReachable(cluster, () => followModels(cluster, { dataset, modelsTopic }))
   try {
-    const job = new FitJob(cluster, { ...options, windowRows }, topics.raw, models)
+    const columns = await columnsToFit(cluster, topics.raw, options.columns)
+    const job = new FitJob(cluster, { ...options, windowRows, columns }, topics.raw, models)
     const challengers: Challenger[] = []
     for (;;) {
       const challenger = await job.turn()

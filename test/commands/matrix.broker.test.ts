@@ -174,6 +174,37 @@ suite('vgm export --as ctgan and the way back', () => {
     match(dead.err, /All 2 rows became dead letters.*vgm dead-letters ls/s)
   })
 
+  test('takes names of columns as the file has them, also where two names become alike', async (t) => {
+    const { brokers, registry } = await testCluster()
+    const environment = { KAFKA_BROKERS: brokers, SCHEMA_REGISTRY_URL: registry }
+    const folder = temporaryFolder(t)
+    const dataset = uniqueName('prices')
+    const own = ['--dataset', dataset, '--models-topic', `${dataset}.models`]
+    const run = async (...words: string[]) => {
+      const ended = await vgmShared([...words, ...own], { environment, folder })
+      equal(ended.code, 0, `vgm ${words.join(' ')}: ${ended.err}`)
+      return ended
+    }
+    const random = randomFrom(6)
+    const lines = Array.from({ length: 300 }, (_, i) => `${random()};${7 + random()};${i % 3}`)
+    writeFileSync(join(folder, 'prices.csv'), `Größe;Prix total;Prix_total\n${lines.join('\n')}\n`)
+    match((await run('load', 'prices.csv', '--partitions', '1')).err, /Prix total \(Prix_total_2\) +double/)
+    const fitted = await run('fit', '--source', 'raw', '--columns', 'Größe,Prix total', '--json')
+    const { columns } = JSON.parse(fitted.out) as { columns: { name: string }[] }
+    deepEqual(columns.map(({ name }) => name).sort(), ['Grosse', 'Prix_total_2'])
+    await run('normalize', '--until-end')
+    const left = (await run('export', '--as', 'ctgan', 'a.npy', '--leave-out', 'Prix total')).out
+    match(left, /Prix_total_2 is not in it: it was named/)
+    const categories = ['--categories', 'Prix_total', '--leave-out', 'Größe', '--leave-out', 'Prix total']
+    const { out } = await run('export', '--as', 'ctgan', 'b.npy', '--spans', 'b.json', ...categories, '--json')
+    const { matrix } = JSON.parse(out) as { matrix: { columns: { name: string; kind: string }[]; leftOut: object[] } }
+    deepEqual(
+      matrix.columns.map(({ name, kind }) => [name, kind]),
+      [['Prix_total', 'discrete']],
+    )
+    equal(matrix.leftOut.length, 2)
+  })
+
   test('refuses flags that have no place beside it', async (t) => {
     const folder = temporaryFolder(t)
     const refused = async (line: string, message: RegExp) => {
