@@ -168,10 +168,15 @@ class Spans:
             if span.activation != "softmax":
                 out[:, span.columns] = part
                 continue
-            place = part[:, 0].astype(np.int64)
-            if ((place < 0) | (place >= span.width)).any():
-                raise MatrixError(f'A place of column "{span.column}" is beyond its {span.width}', _FIX)
-            out[at, span.start + place] = 1
+            place = part[:, 0]
+            wrong = ~((place >= 0) & (place < span.width) & (np.floor(place) == place))
+            if wrong.any():
+                raise MatrixError(
+                    f'A place of column "{span.column}" is {float(place[wrong.argmax()])!r}, '
+                    f"which is no whole number from 0 to {span.width - 1}",
+                    _FIX,
+                )
+            out[at, span.start + place.astype(np.int64)] = 1
         return out
 
 
