@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -92,7 +93,7 @@ class VgmTransformer:
         """Finds categories and nulls.
 
         :param raw_data: a table, every column of which is modelled or discrete; or the rows of ``read_rows`` or
-            ``read_topic``, whose other columns are left out
+            ``read_topic``, whose other columns are left out with a warning
         :param discrete_columns: names of the columns that become one-hot, modelled ones too; of a matrix their numbers
         """
         discrete = {str(name) for name in discrete_columns}
@@ -119,6 +120,13 @@ class VgmTransformer:
         if missing:
             raise ValuesError(f'There is no column "{missing[0]}"', "Name columns that there are")
         self.left_out = tuple(layout.left_out)
+        if self.left_out:
+            warnings.warn(
+                f"The matrix has no columns of {', '.join(self.left_out)}: they are neither modelled nor discrete. "
+                "Name those that it is to have in discrete_columns.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
         self._spans = layout.spans(self._clip)
         return self
 
