@@ -27,6 +27,8 @@ def import_model(mixtures: Mapping[str, Any], table: Any, *, min_weight: float =
     :param table: the rows that they were fitted to, for the facts that a model has of them: range, nulls, histogram
     :param min_weight: components of scikit-learn that are lighter are left out; rdt has its own threshold
     """
+    if len(mixtures) == 0:
+        raise ModelError("There are no mixtures", "Give one for each column")
     given = columns_of(table)
     missing = next((name for name in mixtures if name not in given), None)
     if missing is not None:
