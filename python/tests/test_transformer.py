@@ -164,6 +164,68 @@ def test_it_can_be_pickled(model: Model) -> None:
     assert np.array_equal(again.transform(TABLE), transformer.transform(TABLE))
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize(("at", "column", "kind"), [(0, "delay", "value"), (2, "delay", "mode"), (9, "origin", "category")])
+def test_a_generated_matrix_has_finite_numbers_only(model: Model, bad: float, at: int, column: str, kind: str) -> None:
+    transformer = fitted(model)
+    matrix = transformer.transform(TABLE)
+    matrix[2, at] = bad
+    with pytest.raises(MatrixError, match=f'Row 2 of column "{column}" is {bad!r} in column {at} of the matrix \\({kind}\\)'):
+        transformer.inverse_transform(matrix)
+
+
+@pytest.mark.parametrize("kind", ["quantile", "ple"])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_scores_and_bins_are_finite(kind: str, bad: float) -> None:
+    transformer = VgmTransformer.from_spans(Spans.from_json(coded_spans_json(kind)))
+    with pytest.raises(MatrixError, match='Row 1 of column "delay" is .* in column 0 of the matrix'):
+        transformer.inverse_transform(np.array([[0.1, 0.0], [bad, 0.0]]))
+
+
+def test_a_number_that_its_column_cannot_hold_is_refused() -> None:
+    values = VgmTransformer.from_spans(Spans.from_json(spans_json()))
+    bins = VgmTransformer.from_spans(Spans.from_json(coded_spans_json("ple")))
+    rows = [[0.1, 1, 0, 1, 0, 0, 1, 0], [1e9, 0, 1, 1, 0, 0, 0, 1]]
+    for transformer, matrix in ((values, rows), (bins, [[0.1, 0.0], [1.0, 1e300]])):
+        with pytest.raises(ValuesError, match='Row 1 of column "delay" would be .*, which the type int cannot hold'):
+            transformer.inverse_transform(matrix)
+
+
+def test_what_is_out_of_reach_in_a_null_row_does_not_count() -> None:
+    transformer = VgmTransformer.from_spans(Spans.from_json(spans_json()))
+    back = transformer.inverse_transform(np.array([[1e300, 1, 0, 0, 1, 0, 1, 0]]))
+    assert np.isnan(np.asarray(back["delay"], dtype=float)).all()
+
+
+def test_what_is_no_matrix_of_numbers_is_refused(model: Model) -> None:
+    for data in ([["1"] * 11], np.full((2, 11), None), [[0] * 11, [0]], np.zeros(11)):
+        with pytest.raises(MatrixError):
+            fitted(model).inverse_transform(data)
+
+
+def coded_spans_json(kind: str) -> dict[str, object]:
+    """As vgm export --as quantile and ple write it, of an integer, and of a second one."""
+    mixture = {"weight": [0.7, 0.3], "mean": [-3.5, 41.25], "std": [6.5, 40]}
+    coded: dict[str, object] = (
+        {"kind": "score", "activation": "linear", "distribution": "normal", **mixture}
+        if kind == "quantile"
+        else {"kind": "bins", "activation": "linear", "edges": [0, 10, 20]}
+    )
+    width = 1 if kind == "quantile" else 2
+    names = ["delay", "late"][: 2 // width]
+    return spans_json(
+        **{"as": kind, "width": 2, "fileWidth": 2},
+        spans=[
+            {"column": name, "start": i, "width": width, "fileStart": i, "fileWidth": width, **coded}
+            for i, name in enumerate(names)
+        ],
+        columns=[
+            {"name": name, "kind": "continuous", "type": "int", "start": i, "width": width, "nulls": 0}
+            for i, name in enumerate(names)
+        ],
+    )
+
+
 def spans_json(**more: object) -> dict[str, object]:
     """As vgm export --as ctgan writes it, of an integer with nulls and of categories with rare ones."""
     return {

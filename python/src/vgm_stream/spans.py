@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import MatrixError
+from .errors import MatrixError, file_bytes
 
 Matrix = NDArray[np.float32]
 
@@ -126,8 +126,8 @@ class Spans:
         """The description of a file spans.json; the matrix is beside it."""
         path = Path(file)
         try:
-            content = json.loads(path.read_bytes())
-        except json.JSONDecodeError as error:
+            content = json.loads(file_bytes(path, MatrixError, _FIX))
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise MatrixError(f"{path} is no JSON: {error}", _FIX) from error
         return cls.from_json(content, path.parent)
 
@@ -154,7 +154,7 @@ class Spans:
             if spans.width != content["width"] or spans.file_width != content["fileWidth"]:
                 raise MatrixError(f"The spans have {spans.width} columns, and the matrix {content['width']}", _FIX)
             return spans
-        except (KeyError, TypeError) as error:
+        except (AttributeError, KeyError, TypeError) as error:
             raise MatrixError(f"spans.json lacks a part: {error}", _FIX) from error
 
     def decoded(self, rows: NDArray[Any]) -> Matrix:
@@ -168,10 +168,15 @@ class Spans:
             if span.activation != "softmax":
                 out[:, span.columns] = part
                 continue
-            place = part[:, 0].astype(np.int64)
-            if ((place < 0) | (place >= span.width)).any():
-                raise MatrixError(f'A place of column "{span.column}" is beyond its {span.width}', _FIX)
-            out[at, span.start + place] = 1
+            place = part[:, 0]
+            wrong = ~((place >= 0) & (place < span.width) & (np.floor(place) == place))
+            if wrong.any():
+                raise MatrixError(
+                    f'A place of column "{span.column}" is {float(place[wrong.argmax()])!r}, '
+                    f"which is no whole number from 0 to {span.width - 1}",
+                    _FIX,
+                )
+            out[at, span.start + place.astype(np.int64)] = 1
         return out
 
 

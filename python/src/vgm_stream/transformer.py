@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .column import STDS_PER_UNIT, Normalized, rounded
+from .column import STDS_PER_UNIT, Normalized, refuse_unholdable, rounded
 from .errors import MatrixError, ModelError, ValuesError
 from .model import Model
 from .quantiles import numbers_of_bins, numbers_of_scores
@@ -92,7 +93,7 @@ class VgmTransformer:
         """Finds categories and nulls.
 
         :param raw_data: a table, every column of which is modelled or discrete; or the rows of ``read_rows`` or
-            ``read_topic``, whose other columns are left out
+            ``read_topic``, whose other columns are left out with a warning
         :param discrete_columns: names of the columns that become one-hot, modelled ones too; of a matrix their numbers
         """
         discrete = {str(name) for name in discrete_columns}
@@ -119,6 +120,13 @@ class VgmTransformer:
         if missing:
             raise ValuesError(f'There is no column "{missing[0]}"', "Name columns that there are")
         self.left_out = tuple(layout.left_out)
+        if self.left_out:
+            warnings.warn(
+                f"The matrix has no columns of {', '.join(self.left_out)}: they are neither modelled nor discrete. "
+                "Name those that it is to have in discrete_columns.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
         self._spans = layout.spans(self._clip)
         return self
 
@@ -151,11 +159,11 @@ class VgmTransformer:
 
         :param sigmas: standard deviations of noise that is added to values, as TVAE gives them
         :returns: a DataFrame; an array if an array was fitted; a dict of columns where pandas is not installed
+        :raises MatrixError: for NaN or an infinity anywhere
+        :raises ValuesError: for a number that its column cannot hold
         """
-        matrix = np.asarray(data)
         spans = self.spans
-        if matrix.ndim != 2 or matrix.shape[1] != spans.width:
-            raise MatrixError(f"The matrix has shape {matrix.shape}, not (rows, {spans.width})", "Give one of this layout")
+        matrix = _generated(data, spans)
         columns: dict[str, NDArray[Any]] = {}
         for column in spans.columns:
             if column.is_discrete:
@@ -365,6 +373,28 @@ def _places(column: SpanColumn, values: Sequence[Any]) -> NDArray[np.int64]:
     return places
 
 
+def _generated(data: Any, spans: Spans) -> NDArray[Any]:
+    """The matrix, which has finite numbers only, as ``vgm load`` wants it."""
+    try:
+        matrix = np.asarray(data)
+    except ValueError as error:
+        raise MatrixError(f"The data are no matrix: {error}", "Give rows of one length") from error
+    if matrix.ndim != 2 or matrix.shape[1] != spans.width:
+        raise MatrixError(f"The matrix has shape {matrix.shape}, not (rows, {spans.width})", "Give one of this layout")
+    if matrix.dtype.kind not in "biuf":
+        raise MatrixError(f"The matrix has values of type {matrix.dtype}", "Give numbers")
+    for span in spans.spans:
+        wrong = ~np.isfinite(matrix[:, span.columns])
+        if wrong.any():
+            row, at = np.argwhere(wrong)[0].tolist()
+            raise MatrixError(
+                f'Row {row} of column "{span.column}" is {float(matrix[row, span.start + at])!r} '
+                f"in column {span.start + at} of the matrix ({span.kind})",
+                "Leave such rows out, and look for what made them in the training",
+            )
+    return matrix
+
+
 def _decoded_categories(column: SpanColumn, matrix: NDArray[Any]) -> NDArray[Any]:
     (span,) = column.spans
     places = np.argmax(matrix[:, span.columns], axis=1)
@@ -386,9 +416,12 @@ def _decoded_categories(column: SpanColumn, matrix: NDArray[Any]) -> NDArray[Any
 
 def _decoded_numbers(column: SpanColumn, matrix: NDArray[Any], sigma: float | None) -> NDArray[Any]:
     null = column.span("null")
-    numbers = rounded(_unrounded(column, matrix, sigma), column.type, column.round_to)
+    with np.errstate(over="ignore", invalid="ignore"):
+        numbers = rounded(_unrounded(column, matrix, sigma), column.type, column.round_to)
+    nulls = np.zeros(len(matrix), np.bool_) if null is None else np.argmax(matrix[:, null.columns], axis=1) == 1
+    refuse_unholdable(numbers, nulls, column.type, column.name)
     if null is not None:
-        numbers[np.argmax(matrix[:, null.columns], axis=1) == 1] = np.nan
+        numbers[nulls] = np.nan
         return numbers
     type_ = np.int64 if column.type in ("int", "long") else np.float32 if column.type == "float" else np.float64
     restored: NDArray[Any] = numbers.astype(type_)

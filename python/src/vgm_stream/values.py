@@ -93,7 +93,10 @@ def _array(values: Any) -> tuple[NDArray[Any], Mask]:
             return np.asarray(values.fill_null(0)), nulls
         except (TypeError, ValueError, NotImplementedError):
             return np.asarray(values), nulls
-    data = np.asarray(values)
+    try:
+        data = np.asarray(values)
+    except ValueError as error:
+        raise ValuesError(f"A column cannot be read as an array: {error}", "Give one value a row") from error
     return data, np.zeros(data.shape, np.bool_)
 
 
@@ -105,7 +108,10 @@ def _numbers(data: NDArray[Any], nulls: Mask, name: str) -> NDArray[Any]:
             continue
         if isinstance(value, (str, bytes, bool)):
             raise ValuesError(f'Row {row} of column "{name}" is {value!r}', "Give numbers, and None for null")
-        out[row] = value
+        try:
+            out[row] = value
+        except (OverflowError, TypeError, ValueError):
+            raise ValuesError(f'Row {row} of column "{name}" is {value!r}', "Give numbers, and None for null") from None
         if isinstance(value, int) and abs(value) >= DOUBLE_INTEGERS:
             raise ValuesError(f'Row {row} of column "{name}" is {value}', "Give integers below 2^53")
     return out
