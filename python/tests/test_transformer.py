@@ -276,6 +276,20 @@ def test_the_spans_of_an_export_are_enough_to_restore(model: Model) -> None:
     assert back["origin"][0] == "b" and back["origin"][1] in ("y", "z")
 
 
+def test_rare_categories_follow_the_seed_of_the_transformer() -> None:
+    spans = spans_json()
+    spans["columns"][1]["rare"] = {"categories": ["y", "z"], "counts": [3, 1]}  # type: ignore[index]
+    matrix = np.tile(np.array([0, 1, 0, 1, 0, 0, 0, 1], np.float32), (20_000, 1))
+    described = Spans.from_json(spans)
+    first, same, other = (
+        np.asarray(VgmTransformer.from_spans(described, seed=seed).inverse_transform(matrix)["origin"]) for seed in (0, 0, 1)
+    )
+    again = VgmTransformer.from_spans(described).inverse_transform(matrix[7_000:], first_row=7_000)
+    assert (first[7_000:] == np.asarray(again["origin"])).all()
+    assert (first == same).all() and not (first == other).all()
+    assert abs((first == "y").mean() - 0.75) < 0.02
+
+
 def test_the_spans_of_an_export_and_the_model_transform(model: Model) -> None:
     transformer = VgmTransformer.from_spans(Spans.from_json(spans_json()), model)
     matrix = transformer.transform({"delay": [-3, None], "origin": ["b", "never seen"]})
