@@ -18,6 +18,7 @@ from .quantiles import numbers_of_bins, numbers_of_scores
 from .rows import Chunk, Rows
 from .spans import Matrix, Span, SpanColumn, SpanInfo, Spans
 from .tables import columns_of
+from .times import integers_of, times_of
 from .values import Doubles, items
 
 
@@ -144,7 +145,7 @@ class VgmTransformer:
         missing = [column.name for column in columns if column.name not in table]
         if missing:
             raise ValuesError(f'The table has no column "{missing[0]}"', "Give the columns that were fitted")
-        wanted = {column.name: table[column.name] for column in columns}
+        wanted = {column.name: _plain_values(column, table[column.name]) for column in columns}
         discrete = {column.name for column in columns if column.is_discrete}
         return self.encode(self._chunk(wanted, discrete, self.spans.clip))
 
@@ -154,7 +155,7 @@ class VgmTransformer:
         out = np.zeros((chunk.rows, self.spans.width), np.float32)
         for column in self.spans.columns:
             if column.is_discrete:
-                places = _places(column, _categories(chunk, column.name, self._model))
+                places = _places(column, _categories(chunk, column.name, self._model, column))
                 out[np.arange(chunk.rows), column.start + places] = 1
             else:
                 self._encode_numbers(column, chunk, out)
@@ -180,6 +181,8 @@ class VgmTransformer:
             else:
                 sigma = None if sigmas is None else float(sigmas[column.start])
                 columns[column.name] = _decoded_numbers(column, matrix, sigma)
+            if column.logical_type is not None:
+                columns[column.name] = times_of(columns[column.name], column.logical_type)
         return self._table(columns)
 
     def convert_column_name_value_to_id(self, column_name: str, value: Any) -> dict[str, int]:
@@ -352,10 +355,16 @@ def _category_type(categories: Sequence[Any]) -> str:
     return "double" if all(isinstance(category, (int, float)) for category in categories) else "string"
 
 
-def _categories(chunk: Chunk, name: str, model: Model | None) -> list[Any]:
+def _plain_values(column: SpanColumn, values: Any) -> Any:
+    """Dates and times as the integers that the matrix has of them."""
+    return values if column.logical_type is None else integers_of(values, column.logical_type)
+
+
+def _categories(chunk: Chunk, name: str, model: Model | None, column_of: SpanColumn | None = None) -> list[Any]:
     """The values of a discrete column; None for null."""
     if name in chunk.others:
-        return items(chunk.others[name])
+        values = chunk.others[name]
+        return items(values if column_of is None else _plain_values(column_of, values))
     if name not in chunk.modelled or model is None:
         raise MatrixError(f'The rows have no column "{name}"', "Read rows that have the columns of the matrix")
     column = model[name]
