@@ -53,6 +53,7 @@ def test_a_matrix_that_cannot_be_read(tmp_path: Path, content: bytes | None, ext
         **{"formatVersion": 1, "as": "quantile", "file": file.name, "fileFormat": extension, "encoding": "one-hot"},
         **{"rows": 1, "width": 1, "fileWidth": 1, "clip": None, "columns": [column], "spans": [span]},
         "model": {"version": 1, "contentSha256": "ab"},
+        "rawSchema": "{}",
     }
     (tmp_path / "spans.json").write_text(json.dumps(spans))
     with pytest.raises(MatrixError, match=file.name):

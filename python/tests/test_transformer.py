@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import json
 import pickle
+from datetime import date, datetime, time
 
 import numpy as np
 import pytest
 from conftest import column_json
 
 from vgm_stream import Column, MatrixError, Model, ModelError, Spans, ValuesError, VgmTransformer
+from vgm_stream.times import integers_of
 
 TABLE = {
     "delay": [1, None, 300, 6],
@@ -274,6 +277,75 @@ def test_the_spans_of_an_export_are_enough_to_restore(model: Model) -> None:
     assert np.asarray(back["delay"], dtype=float)[0] == -3
     assert np.isnan(np.asarray(back["delay"], dtype=float)[1])
     assert back["origin"][0] == "b" and back["origin"][1] in ("y", "z")
+
+
+def schema(**fields: object) -> str:
+    return json.dumps({"type": "record", "name": "Row", "fields": [{"name": n, "type": t} for n, t in fields.items()]})
+
+
+@pytest.mark.parametrize(
+    ("logical", "categories", "expected"),
+    [
+        ("date", [0, -1], ["1970-01-01", "1969-12-31"]),
+        ("timestamp-millis", [1_500, -1], ["1970-01-01T00:00:01.500", "1969-12-31T23:59:59.999"]),
+        ("local-timestamp-micros", [7, 0], ["1970-01-01T00:00:00.000007", "1970-01-01T00:00:00"]),
+        ("timestamp-nanos", [7, 0], ["1970-01-01T00:00:00.000000007", "1970-01-01T00:00:00"]),
+        ("time-millis", [3_600_000, 1], [np.timedelta64(1, "h"), np.timedelta64(1, "ms")]),
+    ],
+)
+def test_dates_and_times_come_back_and_are_taken(logical: str, categories: list[int], expected: list[object]) -> None:
+    spans = spans_json(rawSchema=schema(delay=["null", "int"], origin=["null", {"type": "long", "logicalType": logical}]))
+    spans["spans"][3].update(categories=categories, nullAt=2, rareAt=None)  # type: ignore[index]
+    spans["columns"][1].update(type="long", rare={"categories": [], "counts": []})  # type: ignore[index]
+    model = Model.of([Column(column_json())])
+    transformer = VgmTransformer.from_spans(Spans.from_json(spans), model)
+    matrix = np.array([[0, 1, 0, 1, 0, *hot] for hot in ([1, 0, 0], [0, 1, 0], [0, 0, 1])], np.float32)
+    back = transformer.inverse_transform(matrix)
+    times = np.asarray(back["origin"])
+    assert times.dtype.kind == ("m" if logical.startswith("time-") else "M") and np.isnat(times[2])
+    assert times[:2].tolist() == np.array(expected, times.dtype).tolist()
+    assert np.array_equal(transformer.transform(back)[:, 5:], matrix[:, 5:])
+
+
+def test_a_date_that_is_modelled_comes_back() -> None:
+    spans = Spans.from_json(spans_json(rawSchema=schema(delay=["null", {"type": "int", "logicalType": "date"}])))
+    matrix = np.array([[0.5 / 26, 1, 0, 1, 0, 0, 1, 0], [0, 1, 0, 0, 1, 0, 1, 0]], dtype=np.float32)
+    days = np.asarray(VgmTransformer.from_spans(spans).inverse_transform(matrix)["delay"])
+    assert days[0] == np.datetime64("1969-12-29") and np.isnat(days[1])
+
+
+@pytest.mark.parametrize("kind", ["python", "pandas", "zoned", "pyarrow", "numbers"])
+def test_times_of_all_kinds_of_columns(kind: str) -> None:
+    when = [datetime(2001, 1, 2, 20, 43, 0, 500_000), None]
+    expected = np.ma.MaskedArray([978_468_180_500, 0], [False, True])
+    values: object = when
+    if kind == "numbers":
+        values = expected
+    elif kind == "pyarrow":
+        values = pytest.importorskip("pyarrow").array(when)
+    elif kind != "python":
+        values = pytest.importorskip("pandas").Series(when)
+        if kind == "zoned":
+            values = values.dt.tz_localize("UTC").dt.tz_convert("Asia/Tokyo")  # type: ignore[attr-defined]
+    found = integers_of(values, "timestamp-millis")
+    assert found.tolist() == expected.tolist()
+    assert integers_of([time(1, 0, 0, 7)], "time-micros").tolist() == [3_600_000_007]
+    assert integers_of([date(1970, 1, 3)], "date").tolist() == [2]
+    assert integers_of(["a"], "date") == ["a"]
+
+
+def test_rare_categories_follow_the_seed_of_the_transformer() -> None:
+    spans = spans_json()
+    spans["columns"][1]["rare"] = {"categories": ["y", "z"], "counts": [3, 1]}  # type: ignore[index]
+    matrix = np.tile(np.array([0, 1, 0, 1, 0, 0, 0, 1], np.float32), (20_000, 1))
+    described = Spans.from_json(spans)
+    first, same, other = (
+        np.asarray(VgmTransformer.from_spans(described, seed=seed).inverse_transform(matrix)["origin"]) for seed in (0, 0, 1)
+    )
+    again = VgmTransformer.from_spans(described).inverse_transform(matrix[7_000:], first_row=7_000)
+    assert (first[7_000:] == np.asarray(again["origin"])).all()
+    assert (first == same).all() and not (first == other).all()
+    assert abs((first == "y").mean() - 0.75) < 0.02
 
 
 def test_the_spans_of_an_export_and_the_model_transform(model: Model) -> None:

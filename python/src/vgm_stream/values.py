@@ -25,7 +25,7 @@ def doubles(values: Any, name: str, *, is_integer: bool, is_nullable: bool) -> t
     Takes arrays of numpy, also masked ones, Series of pandas and polars, arrays of pyarrow, and lists with None.
     Null and NaN are the same, as in pandas; where there is one in a column that cannot be null, that is an error.
     """
-    data, nulls = _array(values)
+    data, nulls = arrays_of(values)
     if data.ndim != 1:
         raise ValuesError(f'Column "{name}" has {data.ndim} dimensions', "Give one number a row")
     if data.dtype.kind == "O":
@@ -66,12 +66,12 @@ def is_null(value: object) -> bool:
 
 def items(values: Any) -> list[Any]:
     """A column's values as Python's own: str, int, float, bool, and None for null."""
-    data, nulls = _array(values)
+    data, nulls = arrays_of(values)
     found = data.tolist()
     return [None if null or is_null(value) else value for value, null in zip(found, nulls.tolist())]
 
 
-def _array(values: Any) -> tuple[NDArray[Any], Mask]:
+def arrays_of(values: Any) -> tuple[NDArray[Any], Mask]:
     """The array of a column, and its nulls as far as they are not NaN or None in it."""
     if isinstance(values, np.ma.MaskedArray):
         nulls = np.ma.getmaskarray(values)
