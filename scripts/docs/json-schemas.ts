@@ -328,6 +328,7 @@ export const results: Readonly<Record<string, readonly [about: string, schema: J
       tried: object({
         rows: integer,
         leftOut: integer,
+        withoutTime: integer,
         deadLetters: integer,
         bytesIn: number,
         bytesOut: number,

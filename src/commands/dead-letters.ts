@@ -4,13 +4,20 @@ import { parseCount, parseList, parseTopic } from '../config/value-parsers.ts'
 import { UsageError } from '../errors.ts'
 import type { TableFormat } from '../files/file-format.ts'
 import { printableLine } from '../observe/printable-text.ts'
-import { counted, textTable } from '../observe/report-text.ts'
+import { counted } from '../observe/report-text.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
 import { rowErrorCodes, tableFormats } from '../pipeline/defaults.ts'
 import type { DeadLetterRange } from '../pipeline/retry-dead-letters.ts'
 import type { RetryReport } from '../stages/retry-dead-letters.ts'
 import type { DeadLetter } from '../stages/verify/read-dead-letters.ts'
-import { type DatasetFlags, datasetCommand, printResult, progressOf, withCluster } from './command-context.ts'
+import {
+  type DatasetFlags,
+  datasetCommand,
+  printResult,
+  progressOf,
+  screenTable,
+  withCluster,
+} from './command-context.ts'
 import { topicOption } from './options.ts'
 
 interface DeadLetterFlags extends DatasetFlags {
@@ -70,7 +77,7 @@ function listCommand(): Command {
         const { rows, groups: all } = await countDeadLetters(cluster, { dataset: flags.dataset, topic: flags.topic })
         const groups = all.slice(0, flags.limit ?? (flags.json ? all.length : defaultLimit))
         const more = all.length - groups.length
-        const table = textTable(
+        const table = screenTable(
           ['code', 'stage', 'source', 'schema', 'rows', 'first', 'last'],
           groups.map((group) => [
             group.code,
@@ -93,17 +100,17 @@ async function listRows(cluster: ClusterSession, flags: ListFlags): Promise<void
   const { listDeadLetters } = await import('../pipeline/index.ts')
   const { dataset, topic, limit = defaultLimit, modelsTopic } = flags
   const letters = await listDeadLetters(cluster, { dataset, topic, codes: codesOf(flags), limit, modelsTopic })
-  const table = textTable(
-    ['position', 'key', 'source', 'column', 'attempts', 'code', 'reason'],
+  const table = screenTable(
+    ['position', 'key', 'source', 'column', 'attempts', 'code and reason'],
     letters.map((letter) => [
       `${letter.partition}/${letter.offset}`,
       letter.key === null ? '-' : shortText(letter.key),
       `${letter.sourceTopic}/${letter.sourcePartition} ${letter.sourceOffset}`,
       letter.column ?? '-',
       String(letter.attempts),
-      letter.code,
-      letter.reason,
+      `${letter.code}: ${letter.reason}`,
     ]),
+    { lastBelow: true },
   )
   const rest = letters.length < limit ? '' : `\nThese are the first ${limit}: --limit lists more, export writes all.`
   const none = letters.length === 0 ? await noneText(cluster, flags) : undefined

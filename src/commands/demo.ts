@@ -248,7 +248,7 @@ function rowText(row: readonly FieldBeforeAfter[], { columns }: Model): string {
       isPair(normalized) ? `value ${normalized.value.toFixed(4)}, mode ${normalized.mode}` : 'unchanged: not modelled',
       cut(valueText(restored, type)),
     ]),
-    false,
+    { numbersRight: false },
   )
 }
 

@@ -81,7 +81,7 @@ async function watch(flags: DriftFlags, options: MeasureDriftOptions, everyMs: n
 
 /** Within 80 columns where names have up to 14 characters. */
 export function driftText(drift: MeasuredDrift, sinceMs?: number): string {
-  const { dataset, version, windows, rows, fromMs, toMs, columns, alarms, intervalMs } = drift
+  const { dataset, version, windows, windowRows, toLearn, rows, fromMs, toMs, columns, alarms, intervalMs } = drift
   if (intervalMs === undefined)
     return (
       `No rows of version ${version} have been counted: run "vgm normalize --dataset ${dataset}", ` +
@@ -105,47 +105,38 @@ export function driftText(drift: MeasuredDrift, sinceMs?: number): string {
     fromMs === undefined || toMs === undefined
       ? `No rows of version ${version} since ${time(sinceMs ?? 0)}. Verdicts are of the windows before.`
       : `${count(rows)} rows of version ${version}, ${time(fromMs)} to ${time(toMs)}.`
-  const judged = `${windows === 1 ? '1 window' : `${count(windows)} windows`} of ${count(drift.windowRows)} rows or more judged.`
+  const some = windows === 1 ? '1 window' : `${count(windows)} windows`
+  const more = toLearn === 0 ? '' : `; ${toLearn} more before the first verdict`
+  const judged = `${some} of ${count(windowRows)} rows or more judged${more}.`
+  const interval = `A window lasts ${durationText(intervalMs / 1_000)} or longer, however fast rows come`
+  const learning = toLearn === 0 ? [] : [`${interval} (normalize --interval).`]
   const raised = alarms.map(
     ({ fromMs: since, columns: names }) =>
       `Alarm: ${listed(names)} ${names.length === 1 ? 'differs' : 'differ'} since about ${time(since)}.`,
   )
-  return [
-    table,
-    [seen, judged, ...learningText(drift, intervalMs), ...pendingText(drift), ...raised, ...standingText(drift)].join(
-      '\n',
-    ),
-  ].join('\n\n')
-}
-
-function learningText({ toLearn }: MeasuredDrift, intervalMs: number): string[] {
-  if (toLearn === 0) return []
-  const interval = durationText(intervalMs / 1_000)
-  return [
-    `${toLearn} more before the first verdict. A window lasts ${interval} or longer, however fast rows come:`,
-    '--interval of "vgm normalize" sets that.',
-  ]
+  const lines = [seen, judged, ...learning, ...pendingText(drift), ...raised, ...standingText(drift)]
+  return `${table}\n\n${lines.join('\n')}`
 }
 
 function pendingText({ pendingRows, pendingUntilMs, windowRows }: MeasuredDrift): string[] {
   if (pendingRows === 0) return []
-  const why =
-    pendingUntilMs === undefined || pendingRows < windowRows
-      ? `a window takes ${count(windowRows)}`
-      : `their window is open until ${time(pendingUntilMs)}`
-  const are = pendingRows === 1 ? '1 newer row is' : `${count(pendingRows)} newer rows are`
-  return [`${are} not judged yet: ${why}.`]
+  const some = pendingRows === 1 ? '1 newer row' : `${count(pendingRows)} newer rows`
+  const isOpen = pendingUntilMs !== undefined && pendingRows >= windowRows
+  return [
+    `Not judged yet: ${some}, ${isOpen ? `until ${time(pendingUntilMs)}` : `for a window takes ${count(windowRows)}`}.`,
+  ]
 }
 
 /** What no alarm says, because the first windows pass for healthy. */
 function standingText({ columns }: MeasuredDrift): string[] {
   const parts = columns.flatMap(({ name, sinceStart }) =>
-    sinceStart.map(({ of, effect }) => `${name}${of === 'nulls' ? ' (nulls)' : ''} by ${effect.toFixed(3)}`),
+    sinceStart.map(({ of, effect }) => `${name}${of === 'nulls' ? ' (nulls)' : ''} ${effect.toFixed(3)}`),
   )
   if (parts.length === 0) return []
   return [
-    `Since the beginning, these differ from the training rows, in std at least: ${listed(parts)}.`,
-    'That raises no alarm: the first windows pass for healthy. Fit a new model to these rows.',
+    'Since the beginning, these differ from the training rows, in std at least:',
+    `  ${listed(parts)}`,
+    'That raises no alarm: the first windows pass for healthy. Fit a new model.',
   ]
 }
 

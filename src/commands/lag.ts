@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 import { parseTopic } from '../config/value-parsers.ts'
-import { durationText, textTable } from '../observe/report-text.ts'
+import { durationText, wrappedText } from '../observe/report-text.ts'
 import type { Lag } from '../pipeline/group-lag.ts'
-import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
+import { type DatasetFlags, datasetCommand, printResult, screenTable, withCluster } from './command-context.ts'
 import { controlTopicOption } from './options.ts'
 
 interface LagFlags extends DatasetFlags {
@@ -26,13 +26,12 @@ export function lagCommand(): Command {
         const remarks = shown.flatMap(lagRemarks)
         const done = lags.length - shown.length
         if (done > 0) remarks.push(done === 1 ? '1 replay is done.' : `${done} replays are done.`)
-        const parts = [...shown.map(groupText), ...(remarks.length === 0 ? [] : [remarks.join('\n')])]
+        const parts = [...shown.map(groupText), ...(remarks.length === 0 ? [] : [remarks.map(onScreen).join('\n')])]
         printResult(flags, { groups: lags }, parts.join('\n\n'))
       })
     })
 }
 
-/** Within 80 columns, where names are long. */
 function groupText({ group, topic, partitions }: Lag): string {
   const rows = partitions.map(({ partition, committed, end, lag, movedMs, secondsLeft }) => [
     String(partition),
@@ -42,9 +41,11 @@ function groupText({ group, topic, partitions }: Lag): string {
     movedMs === undefined ? '-' : timeText(movedMs),
     secondsLeft === undefined ? '-' : durationText(secondsLeft),
   ])
-  const table = textTable(['partition', 'committed', 'end', 'lag', 'last progress', 'time left'], rows)
-  return `Group ${group} of topic ${topic}\n${table}`
+  const table = screenTable(['partition', 'committed', 'end', 'lag', 'last progress', 'time left'], rows)
+  return `${onScreen(`Group ${group} of topic ${topic}`)}\n${table}`
 }
+
+const onScreen = (sentence: string) => wrappedText(sentence, process.stdout.columns).join('\n')
 
 /** @example timeText(1_795_435_200_000) // '2026-11-23 12:00:00' */
 function timeText(ms: number): string {

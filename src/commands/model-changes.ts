@@ -2,9 +2,8 @@ import type { Command } from 'commander'
 import { parseAlias, parseReplayPosition } from '../config/value-parsers.ts'
 import { UsageError } from '../errors.ts'
 import type { ColumnDiff, ModelDiff, ModePair } from '../model/model-diff.ts'
-import { textTable } from '../observe/report-text.ts'
 import type { StampedRow } from '../stages/stamped-versions.ts'
-import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
+import { type DatasetFlags, datasetCommand, printResult, screenTable, withCluster } from './command-context.ts'
 import { topicOption } from './options.ts'
 import { parseVersionName, type VersionName } from './version-name.ts'
 
@@ -25,7 +24,7 @@ export function diffCommand(): Command {
 function diffText({ dataset, versions: [from, to], columns, removed, added }: ModelDiff): string {
   const only = (version: number, names: readonly string[]) =>
     names.length === 0 ? [] : [`Modelled by version ${version} only: ${names.join(', ')}`]
-  const overview = textTable(
+  const overview = screenTable(
     [`data set ${dataset}, ${from} to ${to}`, 'distance', 'moved weight', 'rows that change mode'],
     columns.map(({ name, distance, movedMass, changedMode }) => [
       name,
@@ -42,7 +41,7 @@ function modesText({ name, modes }: ColumnDiff): string {
   const change = ([from, to]: ModePair['mean'], shown = number) =>
     from === to ? shown(from) : `${shown(from)} -> ${shown(to)}`
   const share = (x: number | undefined) => (x === undefined ? '-' : percent(x))
-  return textTable(
+  return screenTable(
     [name, 'weight', 'mean', 'std'],
     modes.map(({ from, to, weight, mean, std }) => [
       change([from, to]),
@@ -80,7 +79,7 @@ export function whichCommand(): Command {
 
 function whichText(rows: readonly StampedRow[]): string {
   if (rows.length === 0) return 'There are no normalized rows there.'
-  return textTable(
+  return screenTable(
     ['partition', 'offset', 'time', 'version'],
     rows.map(({ partition, offset, timestampMs, version }) => [
       partition,

@@ -3,13 +3,20 @@ import type { Compression } from '../batch/batch-header.ts'
 import { topicNames } from '../config/names.ts'
 import { parseCount, parseReplayPosition, parseSeed, parseTopic } from '../config/value-parsers.ts'
 import { printable } from '../observe/printable-text.ts'
-import { durationText, sizeText, stageText, textTable } from '../observe/report-text.ts'
+import { durationText, sizeText, stageText } from '../observe/report-text.ts'
 import type { ReplayEstimate } from '../pipeline/estimate-replay.ts'
 import type { ReplayPlan, ReplayReport, ReplayTopicOptions } from '../pipeline/replay-topic.ts'
 import type { StageReport } from '../ports/stage-report.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
-import { type DatasetFlags, datasetCommand, printResult, progressOf, withCluster } from './command-context.ts'
+import {
+  type DatasetFlags,
+  datasetCommand,
+  printResult,
+  progressOf,
+  screenTable,
+  withCluster,
+} from './command-context.ts'
 import { withObservedStage } from './observed-stage.ts'
 import {
   allowEmptyOutputOption,
@@ -151,7 +158,7 @@ function planText({ version, group, topic, partitions, remarks }: ReplayPlan): s
   return [
     `Version ${version} of the model, into ${topic}, as group`,
     `${group}:`,
-    textTable(['partition', 'from', 'to', 'offsets'], rows),
+    screenTable(['partition', 'from', 'to', 'offsets'], rows, { width: process.stderr.columns }),
     ...(rest > 0 ? [`and ${rest} more partitions`] : []),
     ...remarks.map((remark) => `${remark}.`),
   ]
@@ -191,6 +198,9 @@ function estimateText(estimate: ReplayEstimate): string {
     `At most ${count(rows)} rows are to be read${before}: about ${sizeText(bytesIn)} in, ${sizeText(bytesOut)} out, ` +
       `${durationText(seconds)}.`,
     `That follows from ${count(tried.rows)} rows, normalized in ${tried.seconds.toFixed(1)} s by one member${leftOut}.`,
+    ...(tried.leftOut > 0 && tried.leftOut === tried.rows
+      ? ['None of these rows counts: a replay without any is refused in the end.']
+      : []),
     'Writing takes time too. Nothing was written.',
   ].join('\n')
 }

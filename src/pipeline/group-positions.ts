@@ -14,7 +14,8 @@ export interface GroupedStage {
 
 /** How a user starts a stage from the first row although an output has rows. */
 const beginAnew: Readonly<Record<string, string>> = {
-  normalize: 'name another topic for normalized rows, or run "vgm replay --from start" into a separate topic',
+  normalize:
+    'name another topic for normalized rows, or run "vgm replay --from start --model VERSION" into a separate topic',
   restore: 'name another topic for restored rows',
 }
 

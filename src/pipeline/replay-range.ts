@@ -67,15 +67,14 @@ export async function replayRange(
   const holdings = held.map(({ partition, offset, endOffset }) => `${partition}: ${offset} to ${endOffset}`).join(', ')
   if (partitions.every(({ from, to }) => from === to)) {
     const none = `Topic ${topic} has no row from ${options.from} to ${options.to}`
-    const range = `Name another range. The topic's partitions hold offsets ${holdings}`
     // What stands behind the first row that is too new has not been looked at.
     if (isTime(to) && !isStrict && held.some(({ endOffset }, i) => starts[i] < endOffset))
       throw new UsageError(
         `${none} before its first row that is newer`,
         `If its times go back, as after files that were loaded one after the other, rows of the range stand behind that ` +
-          `one: add --strict-time (strictTime), which finds them. ${range}`,
+          `one: add --strict-time (strictTime), which finds them. Otherwise name another range`,
       )
-    throw new UsageError(none, range)
+    throw new UsageError(none, `Name another range. The topic's partitions hold offsets ${holdings}`)
   }
   const remarks = held.flatMap(({ partition, offset: low, endOffset: end }, i) => [
     ...(isOffset(from) && from.offset < low

@@ -29,8 +29,14 @@ export async function requireFilled(
   command: string,
   more = '',
 ): Promise<void> {
+  const { topics } = cluster.admin
+  if ((await topics.partitionCount(topic)) !== undefined) return
   const { raw } = topicNames(dataset)
-  const hasRows = (await cluster.admin.topics.partitionCount(raw)) !== undefined
+  // Whoever may not ask is not told more.
+  const hasRows = await topics.partitionCount(raw).then(
+    (partitions) => partitions !== undefined,
+    () => true,
+  )
   const first = hasRows ? `Run "vgm ${command}" first` : `There is no ${raw} either: run "vgm load" first`
   await requireTopic(cluster, topic, first + more)
 }

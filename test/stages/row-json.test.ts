@@ -1,6 +1,8 @@
-import { equal } from 'node:assert/strict'
+import { deepEqual, equal } from 'node:assert/strict'
 import { suite, test } from 'node:test'
+import type { StockRow } from '../../src/ports/stock-log.ts'
 import { parseAvroSchema } from '../../src/rows/avro-schema.ts'
+import { decodedPrefix } from '../../src/stages/verify/decoded-prefix.ts'
 import { rowJson } from '../../src/stages/verify/row-json.ts'
 
 const price = { type: 'bytes', logicalType: 'decimal', precision: 20, scale: 2 }
@@ -58,5 +60,19 @@ suite('a row as JSON', () => {
       x: 1,
     }
     equal(JSON.parse(rowJson(row, schema)).price, '')
+  })
+  test('has them in a value that is cut off, too', async () => {
+    const order = {
+      type: 'record',
+      name: 'Cut',
+      fields: [
+        { name: 'price', type: price },
+        { name: 'x', type: 'double' },
+      ],
+    }
+    const value = Buffer.concat([bytes('0000000007'), bytes('0400ff'), bytes('0102')])
+    const row = { offset: 0n, timestamp: 0n, key: null, value, headers: {} } as unknown as StockRow
+    const prefix = await decodedPrefix(row, async () => JSON.stringify(order))
+    deepEqual({ ...prefix, fields: { ...prefix?.fields } }, { fields: { price: 2.55 }, field: 'x', byte: 8 })
   })
 })

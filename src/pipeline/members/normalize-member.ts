@@ -124,7 +124,7 @@ export async function normalizeTransform(
     if (model.version !== taken) cluster.report({ kind: 'model-taken', model: model.version, before: taken })
     if (model.version !== taken && shadow?.version === model.version)
       cluster.log.warn(
-        { dataset, version: model.version },
+        { version: model.version },
         'the shadow model is the one that is in use: it shows nothing; name another version (--shadow, shadow)',
       )
     taken = model.version

@@ -10,21 +10,26 @@ import { decimalUnits, type Fields } from './row-types.ts'
  * @param type of the row
  */
 export function rowJson(fields: Fields, type: AvroType): string {
-  return JSON.stringify(showable(fields, type), jsonValue)
+  return JSON.stringify(withDecimals(fields, type), jsonValue)
 }
 
-/** The same value with decimals as numbers. @param type undefined where it is not known */
-function showable(value: unknown, type: AvroType | undefined): unknown {
-  if (Array.isArray(value)) return value.map((item) => showable(item, type?.kind === 'array' ? type.items : undefined))
+/**
+ * A decoded value with decimals as numbers, or as text where a double has not their digits.
+ *
+ * @param type undefined where it is not known
+ */
+export function withDecimals(value: unknown, type: AvroType | undefined): unknown {
+  if (Array.isArray(value))
+    return value.map((item) => withDecimals(item, type?.kind === 'array' ? type.items : undefined))
   const inner = type?.kind === 'union' ? branchOf(value, type.branches) : type
-  if (inner !== type) return showable(value, inner)
+  if (inner !== type) return withDecimals(value, inner)
   if (Buffer.isBuffer(value)) return decimalOf(value, type) ?? value
   if (!isFields(value)) return value
   const typeOf = (name: string) => {
     if (type?.kind === 'map') return type.values
     return type?.kind === 'record' ? type.fields.find((field) => plainFieldName(field.name) === name)?.type : undefined
   }
-  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, showable(inner, typeOf(name))]))
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, withDecimals(inner, typeOf(name))]))
 }
 
 /** The branch that a value belongs to; undefined if several could be, which avsc wraps. */
