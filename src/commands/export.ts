@@ -19,6 +19,7 @@ import {
 } from '../pipeline/defaults.ts'
 import type { ExportMatrixReport } from '../stages/matrix/export-matrix.ts'
 import { type DatasetFlags, datasetCommand, printResult, progressOf, withCluster } from './command-context.ts'
+import { matrixHeading } from './help.ts'
 import { refuseFlags } from './refuse-flags.ts'
 import { parseVersionNameFlag, type VersionName } from './version-name.ts'
 
@@ -68,6 +69,9 @@ function commandFilling(topic: string, dataset: string): string | undefined {
   return commands.get(topic)
 }
 
+/** Flags of --as, which the usual help does not list one by one. */
+const ofMatrix = '--spans, --categories, --leave-out, --rare, --clip, --indices, --bins and more'
+
 export function exportCommand(): Command {
   return datasetCommand(
     'export',
@@ -87,12 +91,16 @@ export function exportCommand(): Command {
     .option('--key', 'add the key as column _key')
     .option('--position', 'add partition and offset as columns _partition and _offset')
     .option('--skip-unreadable', 'omit rows and batches that cannot be read, and count them')
-    .addOption(new Option('--as <what>', 'write a matrix').choices(matrixKinds))
+    .addOption(new Option('--as <what>', `write a matrix, with ${ofMatrix}: see --help-all`).choices(matrixKinds))
     .option('--spans <file>', 'file that says what the columns are (default: spans.json beside the matrix)')
     .option('--categories <list>', 'numbers that are categories, besides texts and booleans', parseList)
     .option('--leave-out <list>', 'columns that the matrix is not to have', parseList)
     .option('--rare <rows>', 'categories of fewer rows share a column (default: each has its own)', parseCount)
-    .option('--clip <magnitude>', `of --as ctgan: limit of values (default: ${defaultMatrixClip})`, parseLimit)
+    .addOption(
+      new Option('--clip <magnitude>', `of --as ctgan: limit of values (default: ${defaultMatrixClip})`)
+        .argParser(parseLimit)
+        .helpGroup(matrixHeading),
+    )
     .addOption(
       new Option(
         '--output-distribution <name>',
@@ -101,7 +109,11 @@ export function exportCommand(): Command {
     )
     .option('--bins <n>', `of --as ple: most bins of a column (default: ${defaultBins})`, parseBins)
     .option('--indices', 'write the place of each 1 as one number, instead of one-hot columns')
-    .option('--model <version>', 'of --as: take rows of this version only', parseVersionNameFlag)
+    .addOption(
+      new Option('--model <version>', 'of --as: take rows of this version only')
+        .argParser(parseVersionNameFlag)
+        .helpGroup(matrixHeading),
+    )
     .action(async (file: string, flags: ExportFlags, command: Command) => {
       const topic = flags.topic ?? topicNames(flags.dataset)[flags.stage]
       if (flags.as === undefined) {

@@ -230,7 +230,7 @@ export function notModelledText(leftOut: readonly LeftOutColumn[], others: reado
   const lines = [
     ...(rest.length > 0 ? [`${someOf(rest)}: not numbers`] : []),
     ...(times.length > 0 ? [`${someOf(times)}: dates or times; --columns can name them`] : []),
-    ...(fine.length > 0 ? [`${someOf(fine)}: times that are too fine for a model, beyond 2^49 since 1987`] : []),
+    ...(fine.length > 0 ? [`${someOf(fine)}: times too fine for a model (beyond 2^49)`] : []),
     ...leftOut.slice(0, listedColumns).map(({ name, reason }) => `${name}: ${reason}`),
     ...(leftOut.length > listedColumns ? [`and ${leftOut.length - listedColumns} more`] : []),
   ]

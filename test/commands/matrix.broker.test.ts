@@ -250,6 +250,15 @@ suite('vgm export --as ctgan and the way back', () => {
     for (const rows of ['', ' --rows'])
       match((await run(`dead-letters ls${rows}`)).out, new RegExp(`^No dead letters in .*are in ${dead}: --topic`))
     match((await run(`dead-letters ls --topic ${dead}`)).out, /VGM_ROW_/)
+
+    const other = `${dataset}.other`
+    await run(`load m.npy --as ctgan --spans spans.json --synthetic --topic ${other}`)
+    await run(`restore --until-end --synthetic --normalized-topic ${other} --restored-topic ${other}.restored`)
+    const { groups } = JSON.parse((await run('lag --json')).out) as { groups: { group: string; topic: string }[] }
+    deepEqual(
+      groups.map(({ group, topic }) => `${group} ${topic}`).filter((text) => text.includes('synthetic')),
+      [`${dataset}.synthetic`, other].map((topic) => `vgm.${dataset}.restore-synthetic ${topic}`),
+    )
   })
 
   test('refuses flags that have no place beside it', async (t) => {
