@@ -52,3 +52,16 @@ export function tableFormatOf(file: string): TableFormat {
     'Use the extension .parquet or .csv, or name the format (--format)',
   )
 }
+
+/** Endings that say how a file is written, of tables and of matrices. */
+const writtenEndings: readonly string[] = [...tableFormats, 'npy', 'arrow']
+
+/** @throws UsageError for a file to be written whose ending says another format than the one that is named */
+export function refuseOtherEnding(file: string, format: string): void {
+  const ending = extname(file).slice(1).toLowerCase()
+  if (ending !== format && writtenEndings.includes(ending))
+    throw new UsageError(
+      `The extension of ${file} says ${ending}, and the format that is named is ${format}`,
+      `Use .${format}, or leave out the format (--format)`,
+    )
+}

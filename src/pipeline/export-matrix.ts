@@ -15,6 +15,7 @@ import {
 } from '../config/value-rules.ts'
 import { UsageError } from '../errors.ts'
 import { FileExistsError, FileUnwritableError } from '../files/file-errors.ts'
+import { refuseOtherEnding } from '../files/file-format.ts'
 import { matrixFormatOf } from '../files/matrix/matrix-file.ts'
 import {
   type MatrixFormat,
@@ -117,7 +118,7 @@ export async function checkMatrixExport(
 ): Promise<void> {
   const { file, overwrite = false, format, categories = [], leaveOut = [] } = options
   const spansFile = spansFileOf(options)
-  if (format === undefined) matrixFormatOf(file)
+  refuseOtherEnding(file, format ?? matrixFormatOf(file))
   if (resolve(file) === resolve(spansFile))
     throw new UsageError(`${file} cannot be the matrix and what its columns are`, 'Name another file with --spans')
   const both = categories.find((name) => leaveOut.includes(name))

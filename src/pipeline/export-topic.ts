@@ -1,7 +1,7 @@
 import { checkTopicParts } from '../config/names.ts'
 import { flag, listener, oneOf, ownTopic, text } from '../config/value-rules.ts'
 import { UsageError } from '../errors.ts'
-import { type TableFormat, tableFormatOf, tableFormats } from '../files/file-format.ts'
+import { refuseOtherEnding, type TableFormat, tableFormatOf, tableFormats } from '../files/file-format.ts'
 import { checkTarget } from '../files/target-file.ts'
 import type { ExportReport } from '../stages/export.ts'
 import { beginsAnew, call } from './call.ts'
@@ -54,6 +54,7 @@ export async function checkExport(
   options: Pick<ExportTopicOptions, 'file' | 'overwrite' | 'format' | 'csvSafe'>,
 ): Promise<TableFormat> {
   const { file, overwrite = false, format = tableFormatOf(file), csvSafe = false } = options
+  refuseOtherEnding(file, format)
   if (csvSafe && format !== 'csv')
     throw new UsageError(
       '--csv-safe applies to CSV only, and the file is Parquet',

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { count, flag, instanceOf, listener, naturalNumber, oneOf, seed, text } from '../config/value-rules.ts'
-import { type TableFormat, tableFormatOf, tableFormats } from '../files/file-format.ts'
+import { refuseOtherEnding, type TableFormat, tableFormatOf, tableFormats } from '../files/file-format.ts'
 import type { StageReport } from '../ports/stage-report.ts'
 import { checkRowSpec, type RowSpec } from '../stages/synthetic/row-spec.ts'
 import { optionChecks } from './check-options.ts'
@@ -49,6 +49,7 @@ export async function generateFile(options: GenerateFileOptions): Promise<StageR
   checkRowSpec(options.spec)
   const { file, spec, rows, seed = 0, workers = availableParallelism(), overwrite = false } = options
   const { format = tableFormatOf(file), signal = new AbortController().signal, onProgress = noProgress } = options
+  refuseOtherEnding(file, format)
   const { generateFile: generate } = await import('../stages/generate-file.ts')
   return generate({ file, overwrite, format, spec, rows, seed, workers, signal, onProgress })
 }

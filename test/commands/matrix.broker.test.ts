@@ -272,6 +272,12 @@ suite('vgm export --as ctgan and the way back', () => {
     await refused('export --as ctgan m.npy --stage raw', /--stage raw names others/)
     await refused('export --as ctgan m.csv', /none of a matrix/)
     await refused('export --as ctgan m.npy --format csv', /cannot be written as csv/)
+    await refused('export --as ctgan m.npy --format parquet', /says npy, and the format that is named is parquet/)
+    await refused('export rows.csv --format parquet', /says csv, and the format that is named is parquet/)
+    await refused(
+      'generate rows.csv --spec x:double=uniform(0,1) --rows 5 --format parquet',
+      /says csv, and the format/,
+    )
     await refused('export rows.parquet --rare 5', /--rare is for a matrix/)
     await refused('export rows.parquet --bins 5', /--bins is for a matrix/)
     await refused('export --as quantile m.npy --clip 1', /--clip is for --as ctgan/)

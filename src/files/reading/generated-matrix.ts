@@ -32,6 +32,7 @@ export interface OpenedMatrix {
  */
 export async function openGenerated(file: string, spans: Spans): Promise<OpenedMatrix> {
   if (extname(file).toLowerCase() !== '.parquet') {
+    await refuseNamed(file)
     const matrix = await NpyFile.open(file)
     return { matrix, close: () => matrix.close() }
   }
@@ -52,6 +53,14 @@ export async function openGenerated(file: string, spans: Spans): Promise<OpenedM
     await folder.discard()
     throw error
   }
+}
+
+/** Says what a file is instead of a .npy file, where its first bytes tell. @throws FileUnreadableError */
+async function refuseNamed(file: string): Promise<void> {
+  const magic = await firstBytes(file).then(fileMagic, () => undefined)
+  if (magic === 'parquet') throw new FileUnreadableError(file, 'it is a Parquet file', 'Name it .parquet')
+  if (magic === 'arrow')
+    throw new FileUnreadableError(file, 'it is a Feather or Arrow file', 'Write the matrix as .npy or .parquet')
 }
 
 async function writeNpy(file: string, spans: Spans, path: string): Promise<void> {

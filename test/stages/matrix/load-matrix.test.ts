@@ -234,6 +234,10 @@ suite('a generated matrix', () => {
     await refused(/two dimensions/)
     write(Buffer.from('a,b\n1,2\n'))
     await refused(/no \.npy file/)
+    write(Buffer.from('ARROW1\0\0 and more'))
+    await refused(/it is a Feather or Arrow file/)
+    write(Buffer.from('PAR1 and more'))
+    await refused(/it is a Parquet file/)
   })
 })
 
