@@ -305,6 +305,7 @@ export const results: Readonly<Record<string, readonly [about: string, schema: J
                 nulls: integer,
                 'clipped?': of(integer, 'values that were cut'),
                 'rare?': of(integer, 'categories that share a place'),
+                'rareRows?': of(integer, 'rows that have one of them'),
               }),
             ),
             leftOut: list(object({ column: text, reason: text })),

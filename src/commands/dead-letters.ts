@@ -1,9 +1,10 @@
 import { Command, Option } from 'commander'
-import { topicNames } from '../config/names.ts'
+import { syntheticTopics, topicNames } from '../config/names.ts'
 import { parseCount, parseList, parseTopic } from '../config/value-parsers.ts'
 import { UsageError } from '../errors.ts'
 import type { TableFormat } from '../files/file-format.ts'
 import { printableLine } from '../observe/printable-text.ts'
+import { counted } from '../observe/report-text.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
 import { rowErrorCodes, tableFormats } from '../pipeline/defaults.ts'
 import type { DeadLetterRange } from '../pipeline/retry-dead-letters.ts'
@@ -89,7 +90,8 @@ function listCommand(): Command {
           ]),
         )
         const rest = more === 0 ? '' : `\nand ${more} more causes with fewer rows: --limit ${all.length} lists all.`
-        printResult(flags, { rows, groups }, rows === 0 ? `No dead letters in ${topicOf(flags)}.` : table + rest)
+        const none = rows === 0 ? await noneText(cluster, flags) : undefined
+        printResult(flags, { rows, groups }, none ?? table + rest)
       }),
     )
 }
@@ -111,7 +113,17 @@ async function listRows(cluster: ClusterSession, flags: ListFlags): Promise<void
     { lastBelow: true },
   )
   const rest = letters.length < limit ? '' : `\nThese are the first ${limit}: --limit lists more, export writes all.`
-  printResult(flags, { letters }, letters.length === 0 ? `No such dead letters in ${topicOf(flags)}.` : table + rest)
+  const none = letters.length === 0 ? await noneText(cluster, flags) : undefined
+  printResult(flags, { letters }, none ?? table + rest)
+}
+
+/** That a topic has no dead letters, and which one has those of generated rows. */
+async function noneText(cluster: ClusterSession, flags: ListFlags): Promise<string> {
+  const { hasDeadLetters } = await import('../pipeline/browse-dead-letters.ts')
+  const none = `No ${flags.code === undefined ? '' : 'such '}dead letters in ${topicOf(flags)}.`
+  const { deadLetters } = syntheticTopics(flags.dataset)
+  if (flags.topic !== undefined || !(await hasDeadLetters(cluster, deadLetters))) return none
+  return `${none} Those of generated rows are in ${deadLetters}: --topic ${deadLetters} lists them.`
 }
 
 function exportCommand(): Command {
@@ -132,7 +144,7 @@ function exportCommand(): Command {
         const { dataset, topic, modelsTopic, format, csvSafe, overwrite } = flags
         const options = { dataset, topic, codes: codesOf(flags), modelsTopic, file, format, csvSafe, overwrite }
         const rows = await exportDeadLetters(cluster, options)
-        printResult(flags, { rows }, `${rows.toLocaleString('en')} dead letters are in ${file}.`)
+        printResult(flags, { rows }, `Wrote ${counted(rows, 'dead letter')} to ${file}.`)
       }),
     )
 }
@@ -174,7 +186,7 @@ function retryText({ rowsIn, rowsOut, retriedBefore, otherCodes, notRetriable }:
     ...(notRetriable > 0 ? [`${count(notRetriable)} cannot be retried (whole batches, or rows of another topic)`] : []),
   ]
   const rest = left.length === 0 ? '' : `; ${left.join(', ')}`
-  return `${count(rowsIn)} dead letters read, ${count(rowsOut)} sent to ${raw} again${rest}.`
+  return `${counted(rowsIn, 'dead letter')} read, ${count(rowsOut)} sent to ${raw} again${rest}.`
 }
 
 /** @example parseRange('0/12-99') // { partition: 0, from: 12, to: 99 } */

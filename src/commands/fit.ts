@@ -222,11 +222,15 @@ const listedColumns = 20
 /** What passes through as it is, and why. */
 export function notModelledText(leftOut: readonly LeftOutColumn[], others: readonly string[]): string[] {
   const isTime = (field: string) => /\((?:int|long|float|double) \(/.test(field)
-  const times = others.filter(isTime)
+  // Of Avro, and of Debezium: io.debezium.time.MicroTimestamp.
+  const isFine = (field: string) => isTime(field) && /timestamp-(?:micros|nanos)|(?:Micro|Nano)Timestamp/.test(field)
+  const fine = others.filter(isFine)
+  const times = others.filter((field) => isTime(field) && !isFine(field))
   const rest = others.filter((field) => !isTime(field))
   const lines = [
     ...(rest.length > 0 ? [`${someOf(rest)}: not numbers`] : []),
     ...(times.length > 0 ? [`${someOf(times)}: dates or times; --columns can name them`] : []),
+    ...(fine.length > 0 ? [`${someOf(fine)}: times too fine for a model (beyond 2^49)`] : []),
     ...leftOut.slice(0, listedColumns).map(({ name, reason }) => `${name}: ${reason}`),
     ...(leftOut.length > listedColumns ? [`and ${leftOut.length - listedColumns} more`] : []),
   ]

@@ -150,7 +150,7 @@ export function normalizeCommand(): Command {
             onProgress: progress.update,
           }).finally(progress.end)
         },
-        (report) => [stageText(report, topics.normalized), ...shadowText(report)].join('\n'),
+        (report) => [stageText(report, topics.normalized, topics.deadLetters), ...shadowText(report)].join('\n'),
       )
     })
 }

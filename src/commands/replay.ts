@@ -142,7 +142,7 @@ export function replayCommand(): Command {
           }
           return replayTopic(cluster, { ...options, onPlan, onProgress: progress.update }).finally(progress.end)
         },
-        (report) => replayText(report, topic),
+        (report) => replayText(report, topic, flags.deadLetterTopic ?? `${topic}.dead-letters`),
       )
     })
 }
@@ -167,9 +167,9 @@ function planText({ version, group, topic, partitions, remarks }: ReplayPlan): s
 }
 
 /** @param report one without a group was interrupted */
-function replayText(report: ReplayReport | StageReport, topic: string): string {
+function replayText(report: ReplayReport | StageReport, topic: string, deadLetterTopic: string): string {
   const { rowsIn, times } = report
-  const lines = [stageText(report, topic)]
+  const lines = [stageText(report, topic, deadLetterTopic)]
   const { leftOut = 0, withoutTime = 0, cameAlong = 0, goesBack = [] } = times ?? {}
   if (leftOut > 0) lines.push(`${count(leftOut)} rows outside the range of times were left out.`)
   if (withoutTime > 0) lines.push(`${count(withoutTime)} rows were left out, because they have no time.`)

@@ -1,7 +1,14 @@
 import type { StageReport } from '../ports/stage-report.ts'
 import { printableLine } from './printable-text.ts'
 
+/** @example counted(1, 'row') // '1 row' */
+export function counted(count: number, one: string, more = `${one}s`): string {
+  return `${count.toLocaleString('en')} ${count === 1 ? one : more}`
+}
+
 /**
+ * @param deadLetterTopic where dead letters are, for stages that may have some
+ *
  * @example
  * stageText(report, 'trips.normalized')
  * // '3,000,000 rows in, 3,000,000 out to trips.normalized, 0 dead letters; 1.2 s, 2.5M/s'
@@ -9,10 +16,12 @@ import { printableLine } from './printable-text.ts'
 export function stageText(
   { rowsIn, rowsOut, deadLetters, seconds, rowsPerSecond }: StageReport,
   topic: string,
+  deadLetterTopic?: string,
 ): string {
-  const count = (rows: number) => rows.toLocaleString('en')
+  const where = deadLetters > 0 && deadLetterTopic !== undefined ? ` in ${deadLetterTopic}` : ''
   return (
-    `${count(rowsIn)} rows in, ${count(rowsOut)} out to ${topic}, ${count(deadLetters)} dead letters; ` +
+    `${counted(rowsIn, 'row')} in, ${rowsOut.toLocaleString('en')} out to ${topic}, ` +
+    `${counted(deadLetters, 'dead letter')}${where}; ` +
     `${seconds.toFixed(1)} s, ${formatSpeed(rowsPerSecond)}`
   )
 }
