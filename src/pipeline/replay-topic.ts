@@ -172,9 +172,12 @@ async function replay(cluster: ClusterSession, options: ReplayTopicOptions): Pro
 export async function prepareReplay(cluster: ClusterSession, options: ReplayTopicOptions): Promise<PreparedReplay> {
   const { dataset, from = 'start', to = 'end', clip = Infinity } = options
   const { modelsTopic = defaultModelsTopic, modeChoice = { kind: 'likely' } } = options
+  const beside = topicsBeside(cluster, modelsTopic)
+  // Topics with two roles are refused before a broker is asked; the number that a name stands for is known afterwards.
+  replayTopics({ ...options, model: typeof options.model === 'number' ? options.model : 0 }, beside)
   await cluster.admin.topics.mustExist(options.rawTopic ?? topicNames(dataset).raw)
   const model = await versionOf(cluster, options)
-  const topics = replayTopics({ ...options, model }, topicsBeside(cluster, modelsTopic))
+  const topics = replayTopics({ ...options, model }, beside)
   const [topic, output] = [topics.raw, topics.normalized]
   const { strictTime = false, eventTime } = options
   const range = await replayRange(cluster, topic, { from, to, strictTime, eventTime })
