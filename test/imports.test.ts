@@ -3,7 +3,9 @@ import { globSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { describe, test } from 'node:test'
 
-/** What each folder of src/ may import of ours, from the bottom to the top; two files of src/ itself are open to all. */
+/**
+ * What each folder of src/ may import of ours, from the bottom to the top; two files of src/ itself are open to all.
+ */
 const allowed: Readonly<Record<string, readonly string[]>> = {
   batch: [],
   mixture: [],

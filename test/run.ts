@@ -3,11 +3,12 @@
  *
  *     node test/run.ts [unit|broker|docker|peers|all] [part of a file's path ...]
  *
- * `all` is unit and broker. When they are asked for, `docker` builds the image and runs it beside a Docker engine, and
- * `peers` compiles the programs that the bench compares us with, and compares their rows with ours. All broker tests
- * share one cluster, which they find in VGM_TEST_BROKERS and VGM_TEST_REGISTRY.
+ * `all` is unit and broker, `unit` is `timed` and `untimed`. When they are asked for, `docker` builds the image and
+ * runs it beside a Docker engine, and `peers` compiles the programs that the bench compares us with, and compares their
+ * rows with ours. All broker tests share one cluster, which they find in VGM_TEST_BROKERS and VGM_TEST_REGISTRY.
  * VGM_CLUSTER=docker|jvm|embedded|external chooses it; somebody's KAFKA_BROKERS is used with `external` only. Two
- * broker files run at a time, then the faults. Unit files take what these leave of the processors.
+ * broker files run at a time, then the faults. Unit files take what these leave of the processors, those that watch no
+ * clock last of all.
  *
  * A whole run shows a line a file, and the tests that failed; a run of parts shows each test. The end is node's own
  * summary, over all of them.
@@ -27,8 +28,9 @@ import { testPython } from './python/python.ts'
 const total: Record<string, number> = { tests: 0, suites: 0, passed: 0, failed: 0, cancelled: 0, skipped: 0, todo: 0 }
 
 const [which = 'all', ...parts] = process.argv.slice(2)
-if (!['unit', 'broker', 'docker', 'peers', 'all'].includes(which)) {
-  process.stderr.write(`"${which}" is not one of unit, broker, docker, peers, all\n`)
+const kinds = ['unit', 'timed', 'untimed', 'broker', 'docker', 'peers', 'all']
+if (!kinds.includes(which)) {
+  process.stderr.write(`"${which}" is not one of ${kinds.join(', ')}\n`)
   process.exit(2)
 }
 const checkout = join(import.meta.dirname, '..')
@@ -42,20 +44,29 @@ const ofKind = (kind: 'broker' | 'jvm' | 'faults' | 'docker' | 'peers') =>
 const [docker, peers] = [ofKind('docker'), ofKind('peers')]
 const [broker, jvm, faults] = which === 'peers' ? [peers, [], []] : [ofKind('broker'), ofKind('jvm'), ofKind('faults')]
 const unit = files.filter((file) => ![...broker, ...jvm, ...faults, ...docker, ...peers].includes(file)).sort()
+/** Unit files that compute, and to which it is all the same how long that takes. */
+const untimed = ['batch', 'drift', 'files/reading', 'kafka/protocol-model', 'kernel', 'mixture']
+const isUntimed = (file: string) => untimed.some((start) => relative(join(checkout, 'test'), file).startsWith(start))
 
 /**
  * Folders whose unit files run in one process: they touch nothing but their own modules, and the start of a process is
  * most of a short file.
  */
 const together = [
-  ...['avro', 'batch', 'docs', 'drawing', 'drift', 'embedded/core', 'embedded/protocol', 'embedded/registry'],
-  ...['model', 'rows'],
+  ...['avro', 'batch', 'bench', 'config', 'docs', 'drawing', 'drift', 'embedded/core', 'embedded/protocol'],
+  ...['embedded/registry', 'kernel', 'mixture', 'model', 'observe', 'rows'],
 ]
 /** Begun first, so that none of them is left alone at the end. */
-const longest = ['ui/pages', 'kafka/protocol-model', 'mixture', 'files/reading']
+const longest = [
+  ...['ui/pages', 'kafka/protocol-model', 'mixture', 'files/reading', 'kernel'],
+  ...['python/topics', 'doctor/doctor', 'kafka/group-session'],
+]
 
-/** A file that takes longer hangs: the longest, the faults in short, takes some three minutes. */
-const fileMs = 15 * 60_000
+/**
+ * A file that takes longer hangs: the longest, the faults in short, takes some three minutes. What stands behind all
+ * others may have to wait for them.
+ */
+const fileMs = (which === 'untimed' ? 60 : 15) * 60_000
 
 // Two files would make its environment at once.
 if (files.some((file) => file.includes('test/python/'))) await testPython()
@@ -64,9 +75,12 @@ if (files.some((file) => file.includes('test/python/'))) await testPython()
 const shownAs = new Map<string, string>()
 const startedAt = performance.now()
 const passed: boolean[] = []
-if (which === 'unit') passed.push(await runFiles(parts.length > 0 ? unit : byFolder(unit), 2))
+if (which === 'unit') passed.push(await runUnit(unit))
+if (which === 'timed') passed.push(await runUnit(unit.filter((file) => !isUntimed(file))))
+if (which === 'untimed') passed.push(await runUnit(unit.filter(isUntimed)))
 if (which === 'broker' || which === 'peers') passed.push(await runWithCluster())
-if (which === 'all') passed.push(...(await Promise.all([runUnitBehind(), runWithCluster()])))
+if (which === 'all')
+  passed.push(...(await Promise.all([runBehind('timed', 5), runBehind('untimed', 19), runWithCluster()])))
 if (which === 'docker') passed.push(await runFiles(docker, 1))
 const isPassed = passed.every(Boolean) && total.tests > 0
 if (process.send) process.send({ total, isPassed } satisfies Ended)
@@ -80,13 +94,14 @@ interface Ended {
 }
 
 /**
- * Runs the unit files in a process that stands behind all others. Broker tests wait for much of their time, and some
- * watch the seconds; unit tests hardly ever do either.
+ * Runs unit files in a process that stands behind all others. Broker tests wait for much of their time, and some watch
+ * the seconds; so do the faults. What watches no clock stands behind the other unit files too: it takes what all of
+ * them leave, and what is left of it then runs beside the faults.
  */
-async function runUnitBehind(): Promise<boolean> {
-  if (unit.length === 0) return true
-  const child = fork(import.meta.filename, ['unit', ...parts])
-  setPriority(child.pid!, 5)
+async function runBehind(kind: 'timed' | 'untimed', niceness: number): Promise<boolean> {
+  if (!unit.some((file) => isUntimed(file) === (kind === 'untimed'))) return true
+  const child = fork(import.meta.filename, [kind, ...parts])
+  setPriority(child.pid!, niceness)
   let isPassed = false
   child.on('message', (ended: Ended) => {
     isPassed = ended.isPassed
@@ -96,6 +111,10 @@ async function runUnitBehind(): Promise<boolean> {
   return isPassed
 }
 
+function runUnit(files: string[]): Promise<boolean> {
+  return runFiles(parts.length > 0 ? files : byFolder(files), 2)
+}
+
 /** The longest first, and for each folder of `together` one file that imports the others. */
 function byFolder(files: readonly string[]): string[] {
   const cache = join(checkout, 'node_modules/.cache/tests')
@@ -103,14 +122,22 @@ function byFolder(files: readonly string[]): string[] {
   const names = new Map(files.map((file) => [file, relative(join(checkout, 'test'), file)]))
   for (const folder of together) {
     const own = [...names].filter(([, name]) => dirname(name) === folder).map(([file]) => file)
+    if (own.length === 0) continue
     for (const file of own) names.delete(file)
     const all = join(cache, `${folder.replace('/', '-')}.mjs`)
     writeFileSync(all, own.map((file) => `import ${JSON.stringify(pathToFileURL(file).href)}\n`).join(''))
     names.set(all, folder)
     shownAs.set(all, `test/${folder} (${own.length} files)`)
   }
-  const isLong = ([, name]: readonly [string, string]) => longest.some((start) => name.startsWith(start))
-  return [...[...names].filter(isLong), ...[...names].filter((each) => !isLong(each))].map(([file]) => file)
+  return longestFirst([...names.keys()], (file) => names.get(file)!)
+}
+
+function longestFirst(
+  files: readonly string[],
+  nameOf = (file: string) => relative(join(checkout, 'test'), file),
+): string[] {
+  const isLong = (file: string) => longest.some((start) => nameOf(file).startsWith(start))
+  return [...files.filter(isLong), ...files.filter((file) => !isLong(file))]
 }
 
 async function runWithCluster(): Promise<boolean> {
@@ -124,7 +151,7 @@ async function runWithCluster(): Promise<boolean> {
   const isKafkaHere = kind !== 'embedded'
   try {
     // Those that start Apache Kafka take longest.
-    const first = await runFiles(isKafkaHere ? [...jvm, ...broker] : broker, 2, env)
+    const first = await runFiles(isKafkaHere ? [...jvm, ...longestFirst(broker)] : broker, 2, env)
     if (!isKafkaHere && jvm.length + faults.length > 0) {
       const names = [...jvm, ...faults].map((file) => relative(checkout, file)).join(', ')
       process.stdout.write(`Not covered, for these start Apache Kafka by themselves: ${names}\n`)

@@ -115,6 +115,12 @@ def test_what_cannot_be_restored_is_refused(column: Column) -> None:
             column.inverse_transform(values, modes)
 
 
+@pytest.mark.parametrize("type_", ["int", "long", "float", "double"])
+def test_a_number_that_the_type_cannot_hold_is_refused(type_: str) -> None:
+    with pytest.raises(ValuesError, match=f'Row 1 of column "delay" would be .*, which the type {type_} cannot hold'):
+        Column(column_json(type=type_)).inverse_transform([0.0, 1e308], [0, 1])
+
+
 def test_no_rows(column: Column) -> None:
     values, modes = column.transform([])
     assert len(values) == len(modes) == 0

@@ -100,6 +100,25 @@ def test_what_cannot_be_imported_is_refused() -> None:
         import_model({"x": fitted()}, {"wait": WAITS})
 
 
+@pytest.mark.parametrize("kind", ["GaussianMixture", "BayesianGaussianMixture"])
+def test_a_mixture_of_another_column_is_warned_of(kind: str) -> None:
+    random = np.random.default_rng(3)
+    columns = {
+        "weight": np.round(random.normal(2_977, 849, 400)),
+        "acceleration": random.normal(15.5, 2.8, 400),
+        "constant": np.full(400, 7.3),
+        "skewed": np.append(random.lognormal(0, 3, 399), 1e7),
+        "zeros": np.where(np.arange(400) % 3 == 0, random.normal(50, 9, 400), 0),
+    }
+    fits = {name: fitted(x, kind, n_components=1 if name == "constant" else 3) for name, x in columns.items()}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        import_model(fits, columns)
+    for one, other in (("weight", "acceleration"), ("acceleration", "weight"), ("constant", "zeros")):
+        with pytest.warns(RuntimeWarning, match=f'mixture of column "{one}" has the mean .* another column'):
+            import_model({one: fits[other]}, columns)
+
+
 class TestRdt:
     def normalizer(self, values: Any, **options: Any) -> Any:
         pandas = pytest.importorskip("pandas")

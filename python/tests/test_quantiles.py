@@ -44,3 +44,7 @@ def test_numbers_come_back_from_bins(table: dict[str, list[float]]) -> None:
 def test_bins_add_up_to_a_place() -> None:
     rows = np.array([[1, 0.5, 0], [0.9, 0.6, 0], [-0.5, 0, 0], [1, 1, 1.5], [1, 7, 0], [5, 0.5, 0]])
     assert np.allclose(numbers_of_bins(rows, [0, 1, 3, 7]), [2, 2, -0.5, 9, 3, 2])
+
+
+def test_a_constant_stays_one() -> None:
+    assert numbers_of_bins(np.array([[0.0], [0.1], [-7.0], [1e30]]), [7.5, 7.5]).tolist() == [7.5] * 4

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import json
 import pickle
+from datetime import date, datetime, time
 
 import numpy as np
 import pytest
 from conftest import column_json
 
 from vgm_stream import Column, MatrixError, Model, ModelError, Spans, ValuesError, VgmTransformer
+from vgm_stream.times import integers_of
 
 TABLE = {
     "delay": [1, None, 300, 6],
@@ -164,6 +167,68 @@ def test_it_can_be_pickled(model: Model) -> None:
     assert np.array_equal(again.transform(TABLE), transformer.transform(TABLE))
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize(("at", "column", "kind"), [(0, "delay", "value"), (2, "delay", "mode"), (9, "origin", "category")])
+def test_a_generated_matrix_has_finite_numbers_only(model: Model, bad: float, at: int, column: str, kind: str) -> None:
+    transformer = fitted(model)
+    matrix = transformer.transform(TABLE)
+    matrix[2, at] = bad
+    with pytest.raises(MatrixError, match=f'Row 2 of column "{column}" is {bad!r} in column {at} of the matrix \\({kind}\\)'):
+        transformer.inverse_transform(matrix)
+
+
+@pytest.mark.parametrize("kind", ["quantile", "ple"])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_scores_and_bins_are_finite(kind: str, bad: float) -> None:
+    transformer = VgmTransformer.from_spans(Spans.from_json(coded_spans_json(kind)))
+    with pytest.raises(MatrixError, match='Row 1 of column "delay" is .* in column 0 of the matrix'):
+        transformer.inverse_transform(np.array([[0.1, 0.0], [bad, 0.0]]))
+
+
+def test_a_number_that_its_column_cannot_hold_is_refused() -> None:
+    values = VgmTransformer.from_spans(Spans.from_json(spans_json()))
+    bins = VgmTransformer.from_spans(Spans.from_json(coded_spans_json("ple")))
+    rows = [[0.1, 1, 0, 1, 0, 0, 1, 0], [1e9, 0, 1, 1, 0, 0, 0, 1]]
+    for transformer, matrix in ((values, rows), (bins, [[0.1, 0.0], [1.0, 1e300]])):
+        with pytest.raises(ValuesError, match='Row 1 of column "delay" would be .*, which the type int cannot hold'):
+            transformer.inverse_transform(matrix)
+
+
+def test_what_is_out_of_reach_in_a_null_row_does_not_count() -> None:
+    transformer = VgmTransformer.from_spans(Spans.from_json(spans_json()))
+    back = transformer.inverse_transform(np.array([[1e300, 1, 0, 0, 1, 0, 1, 0]]))
+    assert np.isnan(np.asarray(back["delay"], dtype=float)).all()
+
+
+def test_what_is_no_matrix_of_numbers_is_refused(model: Model) -> None:
+    for data in ([["1"] * 11], np.full((2, 11), None), [[0] * 11, [0]], np.zeros(11)):
+        with pytest.raises(MatrixError):
+            fitted(model).inverse_transform(data)
+
+
+def coded_spans_json(kind: str) -> dict[str, object]:
+    """As vgm export --as quantile and ple write it, of an integer, and of a second one."""
+    mixture = {"weight": [0.7, 0.3], "mean": [-3.5, 41.25], "std": [6.5, 40]}
+    coded: dict[str, object] = (
+        {"kind": "score", "activation": "linear", "distribution": "normal", **mixture}
+        if kind == "quantile"
+        else {"kind": "bins", "activation": "linear", "edges": [0, 10, 20]}
+    )
+    width = 1 if kind == "quantile" else 2
+    names = ["delay", "late"][: 2 // width]
+    return spans_json(
+        **{"as": kind, "width": 2, "fileWidth": 2},
+        spans=[
+            {"column": name, "start": i, "width": width, "fileStart": i, "fileWidth": width, **coded}
+            for i, name in enumerate(names)
+        ],
+        columns=[
+            {"name": name, "kind": "continuous", "type": "int", "start": i, "width": width, "nulls": 0}
+            for i, name in enumerate(names)
+        ],
+    )
+
+
 def spans_json(**more: object) -> dict[str, object]:
     """As vgm export --as ctgan writes it, of an integer with nulls and of categories with rare ones."""
     return {
@@ -212,6 +277,75 @@ def test_the_spans_of_an_export_are_enough_to_restore(model: Model) -> None:
     assert np.asarray(back["delay"], dtype=float)[0] == -3
     assert np.isnan(np.asarray(back["delay"], dtype=float)[1])
     assert back["origin"][0] == "b" and back["origin"][1] in ("y", "z")
+
+
+def schema(**fields: object) -> str:
+    return json.dumps({"type": "record", "name": "Row", "fields": [{"name": n, "type": t} for n, t in fields.items()]})
+
+
+@pytest.mark.parametrize(
+    ("logical", "categories", "expected"),
+    [
+        ("date", [0, -1], ["1970-01-01", "1969-12-31"]),
+        ("timestamp-millis", [1_500, -1], ["1970-01-01T00:00:01.500", "1969-12-31T23:59:59.999"]),
+        ("local-timestamp-micros", [7, 0], ["1970-01-01T00:00:00.000007", "1970-01-01T00:00:00"]),
+        ("timestamp-nanos", [7, 0], ["1970-01-01T00:00:00.000000007", "1970-01-01T00:00:00"]),
+        ("time-millis", [3_600_000, 1], [np.timedelta64(1, "h"), np.timedelta64(1, "ms")]),
+    ],
+)
+def test_dates_and_times_come_back_and_are_taken(logical: str, categories: list[int], expected: list[object]) -> None:
+    spans = spans_json(rawSchema=schema(delay=["null", "int"], origin=["null", {"type": "long", "logicalType": logical}]))
+    spans["spans"][3].update(categories=categories, nullAt=2, rareAt=None)  # type: ignore[index]
+    spans["columns"][1].update(type="long", rare={"categories": [], "counts": []})  # type: ignore[index]
+    model = Model.of([Column(column_json())])
+    transformer = VgmTransformer.from_spans(Spans.from_json(spans), model)
+    matrix = np.array([[0, 1, 0, 1, 0, *hot] for hot in ([1, 0, 0], [0, 1, 0], [0, 0, 1])], np.float32)
+    back = transformer.inverse_transform(matrix)
+    times = np.asarray(back["origin"])
+    assert times.dtype.kind == ("m" if logical.startswith("time-") else "M") and np.isnat(times[2])
+    assert times[:2].tolist() == np.array(expected, times.dtype).tolist()
+    assert np.array_equal(transformer.transform(back)[:, 5:], matrix[:, 5:])
+
+
+def test_a_date_that_is_modelled_comes_back() -> None:
+    spans = Spans.from_json(spans_json(rawSchema=schema(delay=["null", {"type": "int", "logicalType": "date"}])))
+    matrix = np.array([[0.5 / 26, 1, 0, 1, 0, 0, 1, 0], [0, 1, 0, 0, 1, 0, 1, 0]], dtype=np.float32)
+    days = np.asarray(VgmTransformer.from_spans(spans).inverse_transform(matrix)["delay"])
+    assert days[0] == np.datetime64("1969-12-29") and np.isnat(days[1])
+
+
+@pytest.mark.parametrize("kind", ["python", "pandas", "zoned", "pyarrow", "numbers"])
+def test_times_of_all_kinds_of_columns(kind: str) -> None:
+    when = [datetime(2001, 1, 2, 20, 43, 0, 500_000), None]
+    expected = np.ma.MaskedArray([978_468_180_500, 0], [False, True])
+    values: object = when
+    if kind == "numbers":
+        values = expected
+    elif kind == "pyarrow":
+        values = pytest.importorskip("pyarrow").array(when)
+    elif kind != "python":
+        values = pytest.importorskip("pandas").Series(when)
+        if kind == "zoned":
+            values = values.dt.tz_localize("UTC").dt.tz_convert("Asia/Tokyo")  # type: ignore[attr-defined]
+    found = integers_of(values, "timestamp-millis")
+    assert found.tolist() == expected.tolist()
+    assert integers_of([time(1, 0, 0, 7)], "time-micros").tolist() == [3_600_000_007]
+    assert integers_of([date(1970, 1, 3)], "date").tolist() == [2]
+    assert integers_of(["a"], "date") == ["a"]
+
+
+def test_rare_categories_follow_the_seed_of_the_transformer() -> None:
+    spans = spans_json()
+    spans["columns"][1]["rare"] = {"categories": ["y", "z"], "counts": [3, 1]}  # type: ignore[index]
+    matrix = np.tile(np.array([0, 1, 0, 1, 0, 0, 0, 1], np.float32), (20_000, 1))
+    described = Spans.from_json(spans)
+    first, same, other = (
+        np.asarray(VgmTransformer.from_spans(described, seed=seed).inverse_transform(matrix)["origin"]) for seed in (0, 0, 1)
+    )
+    again = VgmTransformer.from_spans(described).inverse_transform(matrix[7_000:], first_row=7_000)
+    assert (first[7_000:] == np.asarray(again["origin"])).all()
+    assert (first == same).all() and not (first == other).all()
+    assert abs((first == "y").mean() - 0.75) < 0.02
 
 
 def test_the_spans_of_an_export_and_the_model_transform(model: Model) -> None:

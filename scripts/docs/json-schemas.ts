@@ -305,6 +305,7 @@ export const results: Readonly<Record<string, readonly [about: string, schema: J
                 nulls: integer,
                 'clipped?': of(integer, 'values that were cut'),
                 'rare?': of(integer, 'categories that share a place'),
+                'rareRows?': of(integer, 'rows that have one of them'),
               }),
             ),
             leftOut: list(object({ column: text, reason: text })),
@@ -327,6 +328,7 @@ export const results: Readonly<Record<string, readonly [about: string, schema: J
       tried: object({
         rows: integer,
         leftOut: integer,
+        withoutTime: integer,
         deadLetters: integer,
         bytesIn: number,
         bytesOut: number,
@@ -458,25 +460,35 @@ export const results: Readonly<Record<string, readonly [about: string, schema: J
       windows: integer,
       windowRows: integer,
       toLearn: of(integer, 'windows until the first verdict'),
+      pendingRows: of(integer, 'rows that are counted and not judged yet'),
+      'pendingUntilMs?': of(number, 'when the last open window is judged'),
+      'intervalMs?': of(integer, 'how long a window is counted; missing without any rows'),
       isAlarm: flag,
-      alarms: list(object({ fromMs: number, raisedMs: number, columns: list(text) })),
+      alarms: of(
+        list(object({ fromMs: number, raisedMs: number, columns: list(text) })),
+        'that began since --since, or last until now',
+      ),
       'fromMs?': number,
       'toMs?': number,
-      rows: integer,
+      rows: of(integer, 'that the figures are of; a figure without any is null'),
       columns: list(
         object({
           name: text,
           rows: number,
-          nullShare: number,
-          outside: number,
-          wasserstein: number,
-          ks: number,
-          psi: number,
+          nullShare: orNull(number),
+          outside: orNull(number),
+          wasserstein: orNull(number),
+          ks: orNull(number),
+          psi: orNull(number),
           nats: orNull(number),
           trainedNats: orNull(number),
-          modes: list(number),
-          atoms: list(object({ value: number, share: number, trained: number })),
+          modes: list(orNull(number)),
+          atoms: list(object({ value: number, share: orNull(number), trained: number })),
           findings: list(driftFinding),
+          sinceStart: of(
+            list(object({ of: oneOf('values', 'nulls'), effect: number })),
+            'what differs from the training rows since the first window, and by how much at least; no alarm',
+          ),
         }),
       ),
     }),
@@ -631,7 +643,7 @@ const span = object({
   'distribution?': of(oneOf('normal', 'uniform'), 'of kind score: that of scores'),
   'edges?': of(
     list(number),
-    'of kind bins: one more than bins, ascending, in the unit of the column; column t is (x - edges[t]) / (edges[t + 1] ' +
+    'of kind bins: one more than bins, ascending, in the unit of the column, of a constant twice itself; column t is (x - edges[t]) / (edges[t + 1] ' +
       '- edges[t]), cut to 0..1, but below only from the second bin on, and above only up to the last but one',
   ),
   'weight?': of(list(number), 'of kind score: of each mode; they need not sum to 1'),
@@ -677,7 +689,7 @@ export const files: Readonly<Record<string, readonly [about: string, schema: Jso
       rows: of(integer, 'rows of the matrix'),
       width: of(integer, 'columns of the training matrix'),
       fileWidth: of(integer, 'columns of the file'),
-      clip: of(orNull(number), 'values and normal scores are between -clip and clip; null if none was cut'),
+      clip: of(orNull(number), 'values and normal scores are between -clip and clip; null: only by what float32 holds'),
       spans: of(list(span), 'in the order of the matrix; they leave no gap'),
       columns: of(
         list(

@@ -9,6 +9,7 @@ import { commandGraceMs, interruption } from '../observe/interruption.ts'
 import { createLogger, type LogLevel, logLevels } from '../observe/logger.ts'
 import { printable } from '../observe/printable-text.ts'
 import { createProgress, type Progress } from '../observe/progress.ts'
+import { type TextTableOptions, textTable } from '../observe/report-text.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
 import { isShownWhole } from './help.ts'
 
@@ -122,6 +123,15 @@ export function drawRun(): string {
 /** Prints a command's result: JSON for programs, `text` for people. */
 export function printResult({ json }: CommonFlags, result: unknown, text: string): void {
   process.stdout.write(`${printable(json ? JSON.stringify(result) : text)}\n`)
+}
+
+/** A table whose lines fit the terminal; elsewhere each row is one line, for other programs. */
+export function screenTable(
+  header: Parameters<typeof textTable>[0],
+  rows: Parameters<typeof textTable>[1],
+  options: TextTableOptions = {},
+): string {
+  return textTable(header, rows, { width: process.stdout.columns, ...options })
 }
 
 /**

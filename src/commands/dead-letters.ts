@@ -1,16 +1,23 @@
 import { Command, Option } from 'commander'
-import { topicNames } from '../config/names.ts'
+import { syntheticTopics, topicNames } from '../config/names.ts'
 import { parseCount, parseList, parseTopic } from '../config/value-parsers.ts'
 import { UsageError } from '../errors.ts'
 import type { TableFormat } from '../files/file-format.ts'
 import { printableLine } from '../observe/printable-text.ts'
-import { textTable } from '../observe/report-text.ts'
+import { counted } from '../observe/report-text.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
 import { rowErrorCodes, tableFormats } from '../pipeline/defaults.ts'
 import type { DeadLetterRange } from '../pipeline/retry-dead-letters.ts'
 import type { RetryReport } from '../stages/retry-dead-letters.ts'
 import type { DeadLetter } from '../stages/verify/read-dead-letters.ts'
-import { type DatasetFlags, datasetCommand, printResult, progressOf, withCluster } from './command-context.ts'
+import {
+  type DatasetFlags,
+  datasetCommand,
+  printResult,
+  progressOf,
+  screenTable,
+  withCluster,
+} from './command-context.ts'
 import { topicOption } from './options.ts'
 
 interface DeadLetterFlags extends DatasetFlags {
@@ -70,7 +77,7 @@ function listCommand(): Command {
         const { rows, groups: all } = await countDeadLetters(cluster, { dataset: flags.dataset, topic: flags.topic })
         const groups = all.slice(0, flags.limit ?? (flags.json ? all.length : defaultLimit))
         const more = all.length - groups.length
-        const table = textTable(
+        const table = screenTable(
           ['code', 'stage', 'source', 'schema', 'rows', 'first', 'last'],
           groups.map((group) => [
             group.code,
@@ -83,7 +90,8 @@ function listCommand(): Command {
           ]),
         )
         const rest = more === 0 ? '' : `\nand ${more} more causes with fewer rows: --limit ${all.length} lists all.`
-        printResult(flags, { rows, groups }, rows === 0 ? `No dead letters in ${topicOf(flags)}.` : table + rest)
+        const none = rows === 0 ? await noneText(cluster, flags) : undefined
+        printResult(flags, { rows, groups }, none ?? table + rest)
       }),
     )
 }
@@ -92,20 +100,30 @@ async function listRows(cluster: ClusterSession, flags: ListFlags): Promise<void
   const { listDeadLetters } = await import('../pipeline/index.ts')
   const { dataset, topic, limit = defaultLimit, modelsTopic } = flags
   const letters = await listDeadLetters(cluster, { dataset, topic, codes: codesOf(flags), limit, modelsTopic })
-  const table = textTable(
-    ['position', 'key', 'source', 'column', 'attempts', 'code', 'reason'],
+  const table = screenTable(
+    ['position', 'key', 'source', 'column', 'attempts', 'code and reason'],
     letters.map((letter) => [
       `${letter.partition}/${letter.offset}`,
       letter.key === null ? '-' : shortText(letter.key),
       `${letter.sourceTopic}/${letter.sourcePartition} ${letter.sourceOffset}`,
       letter.column ?? '-',
       String(letter.attempts),
-      letter.code,
-      letter.reason,
+      `${letter.code}: ${letter.reason}`,
     ]),
+    { lastBelow: true },
   )
   const rest = letters.length < limit ? '' : `\nThese are the first ${limit}: --limit lists more, export writes all.`
-  printResult(flags, { letters }, letters.length === 0 ? `No such dead letters in ${topicOf(flags)}.` : table + rest)
+  const none = letters.length === 0 ? await noneText(cluster, flags) : undefined
+  printResult(flags, { letters }, none ?? table + rest)
+}
+
+/** That a topic has no dead letters, and which one has those of generated rows. */
+async function noneText(cluster: ClusterSession, flags: ListFlags): Promise<string> {
+  const { hasDeadLetters } = await import('../pipeline/browse-dead-letters.ts')
+  const none = `No ${flags.code === undefined ? '' : 'such '}dead letters in ${topicOf(flags)}.`
+  const { deadLetters } = syntheticTopics(flags.dataset)
+  if (flags.topic !== undefined || !(await hasDeadLetters(cluster, deadLetters))) return none
+  return `${none} Those of generated rows are in ${deadLetters}: --topic ${deadLetters} lists them.`
 }
 
 function exportCommand(): Command {
@@ -126,7 +144,7 @@ function exportCommand(): Command {
         const { dataset, topic, modelsTopic, format, csvSafe, overwrite } = flags
         const options = { dataset, topic, codes: codesOf(flags), modelsTopic, file, format, csvSafe, overwrite }
         const rows = await exportDeadLetters(cluster, options)
-        printResult(flags, { rows }, `${rows.toLocaleString('en')} dead letters are in ${file}.`)
+        printResult(flags, { rows }, `Wrote ${counted(rows, 'dead letter')} to ${file}.`)
       }),
     )
 }
@@ -168,7 +186,7 @@ function retryText({ rowsIn, rowsOut, retriedBefore, otherCodes, notRetriable }:
     ...(notRetriable > 0 ? [`${count(notRetriable)} cannot be retried (whole batches, or rows of another topic)`] : []),
   ]
   const rest = left.length === 0 ? '' : `; ${left.join(', ')}`
-  return `${count(rowsIn)} dead letters read, ${count(rowsOut)} sent to ${raw} again${rest}.`
+  return `${counted(rowsIn, 'dead letter')} read, ${count(rowsOut)} sent to ${raw} again${rest}.`
 }
 
 /** @example parseRange('0/12-99') // { partition: 0, from: 12, to: 99 } */

@@ -129,11 +129,11 @@ async function runDemo(
     }),
   )
   total = loaded.rowsOut
-  say('load', total, `${count(total)} rows of ${basename(file)} into ${dataset}.raw`)
+  say('load', total, `${count(total)} rows of ${basename(file)} in ${dataset}.raw`)
   const size = { rows: sampledRows }
   await step('sample', (onProgress) => sampleTopic(cluster, { dataset, size, append: true, onProgress }))
   const sampled = Math.min(sampledRows, total)
-  say('sample', total, `${count(sampled)} of them into ${dataset}.sample`)
+  say('sample', total, `${count(sampled)} of them in ${dataset}.sample`)
   const left: LeftOutColumn[] = []
   const others: string[] = []
   const listeners = {
@@ -142,7 +142,7 @@ async function runDemo(
   }
   const model = await step('fit', (onProgress) => fitDataset(cluster, { dataset, ...listeners, onProgress }))
   const modes = model.columns.map(({ name, mean }) => `${name} ${mean.length}`)
-  say('fit', sampled, `version ${model.version} into ${defaultModelsTopic}; modes: ${listText(modes)}`)
+  say('fit', sampled, `version ${model.version} in ${defaultModelsTopic}; modes: ${listText(modes)}`)
   if (isTalking && ownFile !== undefined)
     for (const line of [...notModelledText(left, others), ...hintLines(columnHints(model))])
       process.stderr.write(`${line}\n`)
@@ -248,7 +248,7 @@ function rowText(row: readonly FieldBeforeAfter[], { columns }: Model): string {
       isPair(normalized) ? `value ${normalized.value.toFixed(4)}, mode ${normalized.mode}` : 'unchanged: not modelled',
       cut(valueText(restored, type)),
     ]),
-    false,
+    { numbersRight: false },
   )
 }
 

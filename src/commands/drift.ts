@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 import { parseCount, parseDuration, parseLimit } from '../config/value-parsers.ts'
 import type { ColumnDrift } from '../drift/drift-report.ts'
-import { UsageError } from '../errors.ts'
-import { textTable } from '../observe/report-text.ts'
+import { exitCodes, UsageError } from '../errors.ts'
+import { durationText, textTable } from '../observe/report-text.ts'
 import type { MeasureDriftOptions, MeasuredDrift } from '../pipeline/measure-drift.ts'
 import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
 import { withObserved } from './observed-stage.ts'
@@ -15,6 +15,7 @@ interface DriftFlags extends DatasetFlags, StageFlags {
   readonly since?: number
   readonly window: number
   readonly minEffect: number
+  readonly failOnAlarm?: boolean
   readonly statsTopic: string
 }
 
@@ -30,13 +31,20 @@ export function driftCommand(): Command {
     .option('--since <duration>', 'show figures of the rows since then (default: the last window)', parseDuration)
     .option('--window <rows>', 'rows of a window that is judged', parseCount, 5_000)
     .option('--min-effect <std>', 'smallest effect of an alarm, in standard deviations', parseLimit, 0.045)
+    .option('--fail-on-alarm', 'exit with 1 while there is an alarm')
     .option('--every <duration>', 'measure again and again, for --http; print what has changed', parseDuration)
     .addOption(statsTopicOption())
     .action(async (flags: DriftFlags) => {
       const { dataset, modelsTopic, statsTopic, model, since, every, window: windowRows, minEffect } = flags
+      const failsOnAlarm = flags.failOnAlarm === true
       const options = { dataset, modelsTopic, statsTopic, model, windowRows, minEffect }
       if (every !== undefined) {
         if (since !== undefined) throw new UsageError('--every excludes --since', 'Leave one of them out')
+        if (failsOnAlarm)
+          throw new UsageError(
+            '--every excludes --fail-on-alarm: it goes on measuring',
+            'Leave --every out, or watch vgm_drift_alarm with --http',
+          )
         return watch(flags, options, every)
       }
       if (flags.http !== undefined)
@@ -48,7 +56,8 @@ export function driftCommand(): Command {
         const { measureDrift } = await import('../pipeline/index.ts')
         const sinceMs = since === undefined ? undefined : Date.now() - since
         const drift = await measureDrift(cluster, { ...options, sinceMs })
-        printResult(flags, drift, driftText(drift))
+        printResult(flags, drift, driftText(drift, sinceMs))
+        if (failsOnAlarm && drift.isAlarm) process.exitCode = exitCodes.failed
       })
     })
 }
@@ -70,35 +79,73 @@ async function watch(flags: DriftFlags, options: MeasureDriftOptions, everyMs: n
   })
 }
 
-function driftText(drift: MeasuredDrift): string {
-  const { dataset, version, windows, windowRows, toLearn, rows, fromMs, toMs, columns, alarms } = drift
-  if (fromMs === undefined || toMs === undefined)
+/** Within 80 columns where names have up to 14 characters. */
+export function driftText(drift: MeasuredDrift, sinceMs?: number): string {
+  const { dataset, version, windows, windowRows, toLearn, rows, fromMs, toMs, columns, alarms, intervalMs } = drift
+  if (intervalMs === undefined)
     return (
       `No rows of version ${version} have been counted: run "vgm normalize --dataset ${dataset}", ` +
       'and wait for the first transaction.'
     )
   const table = textTable(
-    ['column', 'shift', 'KS', 'PSI', 'outside', 'nulls', 'nats', 'evidence', 'effect', ''],
+    ['column', 'shift', 'PSI', 'outside', 'nulls', 'nats', 'evidence', 'effect', ''],
     columns.map((column) => [
       column.name,
-      column.wasserstein.toFixed(3),
-      column.ks.toFixed(3),
-      column.psi.toFixed(3),
+      figure(column.wasserstein),
+      figure(column.psi),
       percent(column.outside),
       percent(column.nullShare),
-      (column.nats - column.trainedNats).toFixed(3),
+      figure(column.nats - column.trainedNats),
       evidence(column),
       (column.findings[0]?.effect ?? 0).toFixed(3),
-      verdict(column, toLearn),
+      mark(column),
     ]),
   )
-  const seen = `${rows.toLocaleString('en')} rows of version ${version}, ${time(fromMs)} to ${time(toMs)}.`
-  const judged = `${windows} windows of ${windowRows.toLocaleString('en')} rows or more have been judged`
-  const learning = toLearn === 0 ? '' : `; ${toLearn} more are needed before the first verdict`
+  const seen =
+    fromMs === undefined || toMs === undefined
+      ? `No rows of version ${version} since ${time(sinceMs ?? 0)}. Verdicts are of the windows before.`
+      : `${count(rows)} rows of version ${version}, ${time(fromMs)} to ${time(toMs)}.`
+  const some = windows === 1 ? '1 window' : `${count(windows)} windows`
+  const more = toLearn === 0 ? '' : `; ${toLearn} more before the first verdict`
+  const judged = `${some} of ${count(windowRows)} rows or more judged${more}.`
+  const interval = `A window lasts ${durationText(intervalMs / 1_000)} or longer, however fast rows come`
+  const learning = toLearn === 0 ? [] : [`${interval} (normalize --interval).`]
   const raised = alarms.map(
-    ({ fromMs: since, columns: names }) => `Alarm: ${names.join(', ')} differ since about ${time(since)}.`,
+    ({ fromMs: since, columns: names }) =>
+      `Alarm: ${listed(names)} ${names.length === 1 ? 'differs' : 'differ'} since about ${time(since)}.`,
   )
-  return [table, [seen, `${judged}${learning}.`, ...raised].join('\n')].join('\n\n')
+  const lines = [seen, judged, ...learning, ...pendingText(drift), ...raised, ...standingText(drift)]
+  return `${table}\n\n${lines.join('\n')}`
+}
+
+function pendingText({ pendingRows, pendingUntilMs, windowRows }: MeasuredDrift): string[] {
+  if (pendingRows === 0) return []
+  const some = pendingRows === 1 ? '1 newer row' : `${count(pendingRows)} newer rows`
+  const isOpen = pendingUntilMs !== undefined && pendingRows >= windowRows
+  return [
+    `Not judged yet: ${some}, ${isOpen ? `until ${time(pendingUntilMs)}` : `for a window takes ${count(windowRows)}`}.`,
+  ]
+}
+
+/** What no alarm says, because the first windows pass for healthy. */
+function standingText({ columns }: MeasuredDrift): string[] {
+  const parts = columns.flatMap(({ name, sinceStart }) =>
+    sinceStart.map(({ of, effect }) => `${name}${of === 'nulls' ? ' (nulls)' : ''} ${effect.toFixed(3)}`),
+  )
+  if (parts.length === 0) return []
+  return [
+    'Since the beginning, these differ from the training rows, in std at least:',
+    `  ${listed(parts)}`,
+    'That raises no alarm: the first windows pass for healthy. Fit a new model.',
+  ]
+}
+
+/** Columns that are named one by one. */
+const listedColumns = 10
+
+function listed(names: readonly string[]): string {
+  const more = names.length > listedColumns ? ` and ${names.length - listedColumns} more` : ''
+  return names.slice(0, listedColumns).join(', ') + more
 }
 
 /** Of certainty, in powers of ten: an alarm comes at 1. */
@@ -106,12 +153,13 @@ function evidence({ findings: [first] }: ColumnDrift): string {
   return first === undefined || first.p === undefined ? '-' : first.evidence.toPrecision(2)
 }
 
-function verdict({ findings }: ColumnDrift, toLearn: number): string {
-  if (toLearn > 0) return 'learning'
-  const alarms = findings.filter(({ isAlarm }) => isAlarm)
-  if (alarms.length > 0) return `ALARM (${alarms.map((finding) => finding.of).join(', ')})`
-  return findings.some(({ isCertain }) => isCertain) ? 'certain, small' : ''
+function mark({ findings, sinceStart }: ColumnDrift): string {
+  if (findings.some(({ isAlarm }) => isAlarm)) return 'ALARM'
+  if (sinceStart.length > 0) return 'differs'
+  return findings.some(({ isCertain }) => isCertain) ? 'small' : ''
 }
 
-const percent = (share: number) => `${(100 * share).toFixed(2)} %`
+const figure = (x: number) => (Number.isNaN(x) ? '-' : x.toFixed(3))
+const percent = (share: number) => (Number.isNaN(share) ? '-' : `${(100 * share).toFixed(share < 0.1 ? 2 : 1)} %`)
+const count = (rows: number) => rows.toLocaleString('en')
 const time = (ms: number) => `${new Date(ms).toISOString().slice(0, 19)}Z`

@@ -1,12 +1,12 @@
 import { stat } from 'node:fs/promises'
 import { type Command, Option } from 'commander'
-import { topicNames } from '../config/names.ts'
+import { syntheticTopics, topicNames } from '../config/names.ts'
 import { parseBins, parseCount, parseLimit, parseList, parseTopic } from '../config/value-parsers.ts'
 import { UsageError } from '../errors.ts'
 import type { TableFormat } from '../files/file-format.ts'
 import type { MatrixFormat, MatrixKind, ScoreDistribution } from '../files/matrix/spans.ts'
 import { printableLine } from '../observe/printable-text.ts'
-import { sizeText, stageText } from '../observe/report-text.ts'
+import { counted, sizeText, stageText } from '../observe/report-text.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
 import {
   defaultBins,
@@ -19,6 +19,7 @@ import {
 } from '../pipeline/defaults.ts'
 import type { ExportMatrixReport } from '../stages/matrix/export-matrix.ts'
 import { type DatasetFlags, datasetCommand, printResult, progressOf, withCluster } from './command-context.ts'
+import { matrixHeading } from './help.ts'
 import { refuseFlags } from './refuse-flags.ts'
 import { parseVersionNameFlag, type VersionName } from './version-name.ts'
 
@@ -54,8 +55,22 @@ function tombstonesText(count: number): string {
 /** Of tables, and of matrices. */
 const writtenFormats = [...new Set([...tableFormats, ...matrixFormats])]
 
-/** Which command fills the topic of a stage. */
-const stageCommands = { raw: 'load', normalized: 'normalize', restored: 'restore' } as const
+/** Which command fills a topic of a data set; undefined for a topic of another name. */
+function commandFilling(topic: string, dataset: string): string | undefined {
+  const { raw, normalized, restored } = topicNames(dataset)
+  const synthetic = syntheticTopics(dataset)
+  const commands = new Map([
+    [raw, 'load'],
+    [normalized, 'normalize'],
+    [restored, 'restore'],
+    [synthetic.normalized, 'load FILE --as ctgan --spans spans.json --synthetic'],
+    [synthetic.restored, 'restore --synthetic'],
+  ])
+  return commands.get(topic)
+}
+
+/** Flags of --as, which the usual help does not list one by one. */
+const ofMatrix = '--spans, --categories, --leave-out, --rare, --clip, --indices, --bins and more'
 
 export function exportCommand(): Command {
   return datasetCommand(
@@ -76,12 +91,16 @@ export function exportCommand(): Command {
     .option('--key', 'add the key as column _key')
     .option('--position', 'add partition and offset as columns _partition and _offset')
     .option('--skip-unreadable', 'omit rows and batches that cannot be read, and count them')
-    .addOption(new Option('--as <what>', 'write a matrix').choices(matrixKinds))
+    .addOption(new Option('--as <what>', `write a matrix, with ${ofMatrix}: see --help-all`).choices(matrixKinds))
     .option('--spans <file>', 'file that says what the columns are (default: spans.json beside the matrix)')
     .option('--categories <list>', 'numbers that are categories, besides texts and booleans', parseList)
     .option('--leave-out <list>', 'columns that the matrix is not to have', parseList)
     .option('--rare <rows>', 'categories of fewer rows share a column (default: each has its own)', parseCount)
-    .option('--clip <magnitude>', `of --as ctgan: limit of values (default: ${defaultMatrixClip})`, parseLimit)
+    .addOption(
+      new Option('--clip <magnitude>', `of --as ctgan: limit of values (default: ${defaultMatrixClip})`)
+        .argParser(parseLimit)
+        .helpGroup(matrixHeading),
+    )
     .addOption(
       new Option(
         '--output-distribution <name>',
@@ -90,7 +109,11 @@ export function exportCommand(): Command {
     )
     .option('--bins <n>', `of --as ple: most bins of a column (default: ${defaultBins})`, parseBins)
     .option('--indices', 'write the place of each 1 as one number, instead of one-hot columns')
-    .option('--model <version>', 'of --as: take rows of this version only', parseVersionNameFlag)
+    .addOption(
+      new Option('--model <version>', 'of --as: take rows of this version only')
+        .argParser(parseVersionNameFlag)
+        .helpGroup(matrixHeading),
+    )
     .action(async (file: string, flags: ExportFlags, command: Command) => {
       const topic = flags.topic ?? topicNames(flags.dataset)[flags.stage]
       if (flags.as === undefined) {
@@ -111,13 +134,11 @@ const matrixFlags = [
 ]
 const tableFlags = ['csv-safe', 'key', 'position']
 
-async function requireRows(
-  cluster: ClusterSession,
-  topic: string,
-  { dataset, stage }: Pick<ExportFlags, 'dataset' | 'stage'>,
-): Promise<void> {
-  const { requireFilled } = await import('../pipeline/row-topics.ts')
-  await requireFilled(cluster, dataset, topic, stageCommands[stage], ', or name another with --topic')
+async function requireRows(cluster: ClusterSession, topic: string, dataset: string): Promise<void> {
+  const { requireFilled, requireTopic } = await import('../pipeline/row-topics.ts')
+  const command = commandFilling(topic, dataset)
+  if (command === undefined) await requireTopic(cluster, topic, 'Name one that exists (--topic)')
+  else await requireFilled(cluster, dataset, topic, command, ', or name another with --topic')
 }
 
 async function writeTable(file: string, topic: string, flags: ExportFlags): Promise<void> {
@@ -128,7 +149,7 @@ async function writeTable(file: string, topic: string, flags: ExportFlags): Prom
     throw new UsageError(`--format ${flags.format} is for a matrix`, 'Say what the matrix is for (--as)')
   await checkExport({ file, format, overwrite, csvSafe })
   await withCluster(flags, async (cluster) => {
-    await requireRows(cluster, topic, flags)
+    await requireRows(cluster, topic, flags.dataset)
     const progress = progressOf(flags, 'export')
     const exporting = exportTopic(cluster, {
       topic,
@@ -167,7 +188,7 @@ async function writeMatrix(
     throw new UsageError(`A matrix cannot be written as ${flags.format}`, `Use --format ${matrixFormats.join(' or ')}`)
   await checkMatrixExport({ file, spansFile, overwrite, format, categories, leaveOut })
   await withCluster(flags, async (cluster) => {
-    await requireRows(cluster, topic, flags)
+    await requireRows(cluster, topic, dataset)
     const progress = progressOf(flags, 'export')
     const exporting = exportMatrix(cluster, {
       dataset,
@@ -192,7 +213,7 @@ async function writeMatrix(
     const { spans, ...report } = await exporting.finally(progress.end)
     const { size } = await stat(file)
     const result = { ...report, matrix: matrixResult(spans, file, spansFileOf({ file, spansFile })) }
-    printResult(flags, result, matrixText(result, result.matrix, size))
+    printResult(flags, result, matrixText(result, result.matrix, size, spans.clip))
   })
 }
 
@@ -215,7 +236,10 @@ function matrixResult(
       width,
       nulls,
       ...(clipped !== undefined && { clipped }),
-      ...(rare !== undefined && { rare: rare.categories.length }),
+      ...(rare !== undefined && {
+        rare: rare.categories.length,
+        rareRows: rare.counts.reduce((sum, rows) => sum + rows, 0),
+      }),
     })),
     leftOut,
   }
@@ -223,19 +247,23 @@ function matrixResult(
 
 function matrixText(
   report: Omit<ExportMatrixReport, 'spans'>,
-  { as, file, spans, version, width, columns, leftOut }: ReturnType<typeof matrixResult>,
+  { as, file, spans, version, width, fileWidth, columns, leftOut }: ReturnType<typeof matrixResult>,
   sizeBytes: number,
+  clip: number | null,
 ): string {
   const count = (n: number) => n.toLocaleString('en')
   const { otherVersions } = report
   const clipped = columns.filter(({ clipped = 0 }) => clipped > 0)
+  const inFile = fileWidth === width ? '' : ` (${count(fileWidth)} in the file: --indices)`
+  const ofClip = clip === null ? ': float32 does not hold them' : ' (--clip)'
   const lines = [
     stageText(report, file) + passedOverText(report),
-    `${count(width)} columns of model ${version}, ${sizeText(sizeBytes)}; ${spans} says what they are`,
-    ...(otherVersions > 0 ? [`${count(otherVersions)} rows of other versions are not in it`] : []),
+    `${count(width)} columns of model ${version}${inFile}, ${sizeText(sizeBytes)}; ${spans} says what they are`,
+    ...(otherVersions > 0 ? [`${counted(otherVersions, 'row')} of other versions left out`] : []),
     ...columns.filter((column) => isIdentifier(column, report.rowsOut)).map(identifierText),
+    ...columns.flatMap((column) => rareText(column)),
     ...clipped.map(
-      ({ name, clipped = 0 }) => `${name}: ${count(clipped)} values clipped${as === 'ctgan' ? ' (--clip)' : ''}`,
+      ({ name, clipped = 0 }) => `${name}: ${counted(clipped, 'value')} clipped${as === 'ctgan' ? ofClip : ''}`,
     ),
     ...leftOut.map(({ column, reason }) => `${column} is not in it: ${reason}`),
   ]
@@ -262,7 +290,17 @@ function identifierText(column: ResultColumn): string {
   return `${column.name} looks like an identifier: ${categories} categories (--leave-out ${column.name})`
 }
 
+/** What --rare has made of a column. */
+function rareText({ name, width, nulls, rare = 0, rareRows = 0 }: ResultColumn): string[] {
+  if (rare === 0) return []
+  const share = `${counted(rare, 'rare category', 'rare categories')} share a column, ${counted(rareRows, 'row')}`
+  const isConstant = width === 1 + (nulls > 0 ? 1 : 0)
+  return [
+    `${name}: ${share}${isConstant ? `: it has no other category (--leave-out ${name}, or a smaller --rare)` : ''}`,
+  ]
+}
+
 function passedOverText({ tombstones, skipped }: { readonly tombstones: number; readonly skipped: number }): string {
   const nulls = tombstones > 0 ? `; ${tombstonesText(tombstones)} not in it` : ''
-  return skipped > 0 ? `${nulls}; ${skipped} rows could not be read and are not in it` : nulls
+  return skipped > 0 ? `${nulls}; ${counted(skipped, 'row')} that could not be read left out` : nulls
 }

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { listSchema, parseCount, parseList, valueParser } from '../config/value-parsers.ts'
+import { listParser, listSchema, parseCount, parseList, union } from '../config/value-parsers.ts'
 import { oneCharacter } from '../config/value-rules.ts'
 import { UsageError } from '../errors.ts'
 import type { FileFormat } from '../files/file-format.ts'
@@ -95,11 +95,15 @@ function quoteCharacter(quote: string): string {
 }
 
 /** Texts with commas between. Blanks around a text are left out, unless it is blanks alone. */
-const parseTexts = valueParser(listSchema, (text) => text.split(',').map((item) => item.trim() || item))
+const parseTexts = listParser(listSchema, (text) => text.split(',').map((item) => item.trim() || item), union)
 
 /** @example parseTypes('zip:VARCHAR,price:DECIMAL(10,2)') // { zip: 'VARCHAR', price: 'DECIMAL(10,2)' } */
-const parseTypes = valueParser(listSchema, (text): Record<string, string> => {
-  const pairs = text.split(/,(?![^(]*\))/).map((pair) => /^\s*(.+):\s*([A-Za-z][\w (),]*?)\s*$/.exec(pair))
-  if (pairs.includes(null)) throw new InvalidArgumentError('Write column:TYPE, or several separated by commas.')
-  return Object.fromEntries(pairs.map((pair) => [pair?.[1], pair?.[2]]))
-})
+const parseTypes = listParser(
+  listSchema,
+  (text): Record<string, string> => {
+    const pairs = text.split(/,(?![^(]*\))/).map((pair) => /^\s*(.+):\s*([A-Za-z][\w (),]*?)\s*$/.exec(pair))
+    if (pairs.includes(null)) throw new InvalidArgumentError('Write column:TYPE, or several separated by commas.')
+    return Object.fromEntries(pairs.map((pair) => [pair?.[1], pair?.[2]]))
+  },
+  (before, types) => ({ ...before, ...types }),
+)

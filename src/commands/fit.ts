@@ -13,12 +13,15 @@ import {
 import { modelPlot } from '../drawing/model-plot.ts'
 import { UsageError } from '../errors.ts'
 import type { SummaryFitOptions } from '../mixture/fit-options.ts'
+import { refitDueText } from '../observe/event-log.ts'
 import { printableLine } from '../observe/printable-text.ts'
+import type { ClusterSession } from '../pipeline/cluster-session.ts'
 import { type ColumnHint, columnHints } from '../pipeline/column-hints.ts'
 import { fitSettings } from '../pipeline/defaults.ts'
 import type { Challenger, FollowFitsOptions } from '../pipeline/follow-fits.ts'
+import type { StageEvent } from '../ports/stage-event.ts'
 import type { LeftOutColumn } from '../stages/fit.ts'
-import { type DatasetFlags, datasetCommand, printResult, progressOf } from './command-context.ts'
+import { type DatasetFlags, datasetCommand, logLevel, printResult, progressOf } from './command-context.ts'
 import { withObserved } from './observed-stage.ts'
 import { runsTopicOption, type StageFlags, statsTopicOption, topicOption, withStageOptions } from './options.ts'
 
@@ -87,7 +90,7 @@ export function fitCommand(): Command {
     .option('--recent <rows>', 'rows of a fit and its comparison, half each (default: 200000)', parseCount)
     .option('--min-gain <nats>', 'gain in nats a row that a promotion needs (default: 0.001)', parseLimit)
     .option('--require-approval', 'leave promotions to "vgm model promote"')
-    .option('--dry-run', 'publish nothing')
+    .option('--dry-run', 'publish nothing, and compare at once')
     .option('--rounds <n>', 'stop after so many comparisons (default: run until stopped)', parseCount)
     .addOption(topicOption('raw'))
     .addOption(topicOption('sample'))
@@ -173,7 +176,12 @@ async function followFits(
 ): Promise<void> {
   const { modelsTopic, statsTopic, controlTopic } = flags
   const names = { topics: { raw: flags.rawTopic }, modelsTopic, statsTopic, controlTopic }
-  await withObserved(flags, { ...observed, names, runsOn: true }, async (cluster) => {
+  // Below this level the log says it.
+  const isTold = logLevel(flags) === 'warn'
+  const onEvent = (event: StageEvent) => {
+    if (event.kind === 'refit-due' && isTold) process.stderr.write(`Waiting: ${refitDueText(event)}\n`)
+  }
+  const work = async (cluster: ClusterSession) => {
     const { followFits: follow } = await import('../pipeline/follow-fits.ts')
     await follow(cluster, {
       ...common,
@@ -188,7 +196,8 @@ async function followFits(
       onChallenger: (challenger) =>
         printResult(flags, { ...challenger, version: challenger.version ?? null }, challengerText(challenger)),
     })
-  })
+  }
+  await withObserved(flags, { ...observed, names, runsOn: true }, work, { onEvent })
 }
 
 function challengerText({ dataset, version, comparison: { verdict, reason } }: Challenger): string {
@@ -213,11 +222,15 @@ const listedColumns = 20
 /** What passes through as it is, and why. */
 export function notModelledText(leftOut: readonly LeftOutColumn[], others: readonly string[]): string[] {
   const isTime = (field: string) => /\((?:int|long|float|double) \(/.test(field)
-  const times = others.filter(isTime)
+  // Of Avro, and of Debezium: io.debezium.time.MicroTimestamp.
+  const isFine = (field: string) => isTime(field) && /timestamp-(?:micros|nanos)|(?:Micro|Nano)Timestamp/.test(field)
+  const fine = others.filter(isFine)
+  const times = others.filter((field) => isTime(field) && !isFine(field))
   const rest = others.filter((field) => !isTime(field))
   const lines = [
     ...(rest.length > 0 ? [`${someOf(rest)}: not numbers`] : []),
-    ...(times.length > 0 ? [`${someOf(times)}: dates or times; --columns models what it names`] : []),
+    ...(times.length > 0 ? [`${someOf(times)}: dates or times; --columns can name them`] : []),
+    ...(fine.length > 0 ? [`${someOf(fine)}: times too fine for a model (beyond 2^49)`] : []),
     ...leftOut.slice(0, listedColumns).map(({ name, reason }) => `${name}: ${reason}`),
     ...(leftOut.length > listedColumns ? [`and ${leftOut.length - listedColumns} more`] : []),
   ]

@@ -7,6 +7,9 @@ const usual = 'Options:'
 /** Over the flags that nearly all commands have. */
 export const clusterHeading = 'Cluster, topics, log:'
 
+/** Over the flags of matrices. */
+export const matrixHeading = 'With --as:'
+
 /**
  * Headings of the flags that few need, and the flags: of those that several commands have, they are one and the same.
  */
@@ -31,7 +34,7 @@ const headings = {
     ],
     ...['thousands', 'units', 'date-format'],
   ],
-  'With --as:': ['spans', 'synthetic', 'categories', 'leave-out', 'rare', 'indices', 'output-distribution', 'bins'],
+  [matrixHeading]: ['spans', 'synthetic', 'categories', 'leave-out', 'rare', 'indices', 'output-distribution', 'bins'],
   'With --follow:': ['every', 'on-drift', 'recent', 'min-gain', 'require-approval', 'rounds'],
   'Operation and tuning:': [
     ...['components', 'recipe', 'http', 'ui', 'max-rate', 'normalize-group', 'restore-group'],
@@ -65,7 +68,8 @@ export const isShownWhole = (command: Command): boolean => shownWhole.has(comman
 
 /** Once the command's settings are declared: --help and --help-all are none. */
 export function declareHelp(command: Command): void {
-  for (const { key, option } of settingsOf(command)) option.helpGroup(headingOf.get(key) ?? usual)
+  for (const { key, option } of settingsOf(command))
+    option.helpGroup(option.helpGroupHeading ?? headingOf.get(key) ?? usual)
   command.configureHelp({ visibleOptions, groupItems, optionDescription: describe(command) })
   if (settingsOf(command).length === 0) return
   command.addOption(new Option('--help-all', 'all flags: files, tuning, brokers, topics, log').helpGroup(usual))

@@ -38,14 +38,14 @@ export function loadCommand(): Command {
   ).argument('<file...>', 'CSV, Parquet or JSON files')
   return addFileOptions(command)
     .option('--key <column>', 'column with the key, which chooses the partition')
-    .option('--timestamp <column>', 'column that is the time of each record (default: the time of the load)')
+    .option('--timestamp <column>', 'column with the time of each record (default: now)')
     .option('--default-timestamp <time>', 'time of rows that have none in --timestamp: now, or ISO 8601')
     .option('--partitions <n>', 'number of partitions of a new topic', parseCount, defaultPartitions)
     .option('--bad-rows <file>', 'file for CSV rows that cannot be read')
     .option('--topic <topic>', 'raw topic (default: <dataset>.raw)', parseTopic)
     .addOption(compressionOption())
     .addOption(runsTopicOption())
-    .addOption(new Option('--as <what>', 'load a matrix').choices(matrixKinds))
+    .addOption(new Option('--as <what>', 'load a generated matrix; needs --spans and --synthetic').choices(matrixKinds))
     .option('--spans <file>', 'spans.json of the matrix that the generator was trained on')
     .option('--synthetic', 'into <dataset>.synthetic, as normalized rows that "vgm restore" can restore')
     .option('--seed <n>', 'of --as: seed for what rare categories become (default: 0)', parseSeed)
@@ -136,25 +136,27 @@ function beforeText({ rowsBefore }: LoadReport): string {
 }
 
 /**
- * @example timesText(times) // 'Times of the records: column "at", seconds since 1970, from 2026-11-01T... to 2026-...'
+ * @example timesText(times) // 'Times of the records: column "at", seconds since 1970,\n  from 2026-11-01T... to 2026-...'
  */
 function timesText({ column, unit, fromMs, toMs, withoutTime }: RowTimes): string {
   const time = (ms: number) => new Date(ms).toISOString()
-  const range = fromMs === undefined ? ', no value' : `, from ${time(fromMs)} to ${time(toMs ?? fromMs)}`
+  const range = fromMs === undefined ? ', no value' : `,\n  from ${time(fromMs)} to ${time(toMs ?? fromMs)}`
   const others = withoutTime === 0 ? '' : `; ${withoutTime.toLocaleString('en')} rows without a time`
-  return `${printableLine(`Times of the records: column "${column}", ${unit}${range}${others}`)}\n`
+  return `Times of the records: column "${printableLine(column)}", ${unit}${range}${others}\n`
 }
 
 /** Columns that are listed one by one; of wider tables only those with a remark. */
 const listedColumns = 40
 
-/** The types of a file: a line per column, with the flag that would improve it, and what was guessed. */
+/** The types of a file: a line per column, with its field's name if that is another, and what to know; then doubts. */
 export function columnsText({ file, columns, doubts }: Pick<TableFile, 'file' | 'columns' | 'doubts'>): string {
   const listed = columns.length <= listedColumns ? columns : columns.filter(({ remark }) => remark !== undefined)
-  const width = Math.min(30, Math.max(0, ...listed.map(({ column }) => column.length)))
-  const lines = listed.map(({ column, type, remark }) => {
+  const called = ({ column, field }: (typeof listed)[number]) => (column === field ? column : `${column} (${field})`)
+  const width = Math.min(30, Math.max(0, ...listed.map((each) => called(each).length)))
+  const lines = listed.map((each) => {
+    const { type, remark } = each
     const avro = type.logicalType ?? type.avro
-    return `  ${column.padEnd(width)}  ${remark === undefined ? avro : `${avro.padEnd(6)}  ${remark}`}`
+    return `  ${called(each).padEnd(width)}  ${remark === undefined ? avro : `${avro.padEnd(6)}  ${remark}`}`
   })
   const counts = new Map<string, number>()
   for (const { type } of columns) counts.set(type.avro, (counts.get(type.avro) ?? 0) + 1)

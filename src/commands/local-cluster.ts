@@ -74,7 +74,7 @@ export function downCommand(): Command {
     const none = ['No local cluster was running.', ...(end === undefined ? [] : [sayEnd(end)])].join('\n')
     const kept =
       data.dataDir === undefined
-        ? 'Its topics and models are gone with it; "vgm up --data-dir FOLDER" keeps them.'
+        ? 'Its topics and models are gone with it.\n"vgm up --data-dir FOLDER" keeps them.'
         : `Its topics and models are in ${data.dataDir}: "vgm up --data-dir ${data.dataDir}" goes on with them.`
     const result = { stopped, ...(stopped && data), ...(end && { lastEnd: end }) }
     printResult(flags, result, stopped ? `The local cluster has stopped. ${kept}` : none)

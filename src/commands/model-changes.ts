@@ -2,11 +2,10 @@ import type { Command } from 'commander'
 import { parseAlias, parseReplayPosition } from '../config/value-parsers.ts'
 import { UsageError } from '../errors.ts'
 import type { ColumnDiff, ModelDiff, ModePair } from '../model/model-diff.ts'
-import { textTable } from '../observe/report-text.ts'
 import type { StampedRow } from '../stages/stamped-versions.ts'
-import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
+import { type DatasetFlags, datasetCommand, printResult, screenTable, withCluster } from './command-context.ts'
 import { topicOption } from './options.ts'
-import { parseVersion, parseVersionName, type VersionName } from './version-name.ts'
+import { parseVersionName, type VersionName } from './version-name.ts'
 
 export function diffCommand(): Command {
   return datasetCommand('diff', 'show what two versions differ by', 'vgm model diff --dataset trips 3 4')
@@ -25,7 +24,7 @@ export function diffCommand(): Command {
 function diffText({ dataset, versions: [from, to], columns, removed, added }: ModelDiff): string {
   const only = (version: number, names: readonly string[]) =>
     names.length === 0 ? [] : [`Modelled by version ${version} only: ${names.join(', ')}`]
-  const overview = textTable(
+  const overview = screenTable(
     [`data set ${dataset}, ${from} to ${to}`, 'distance', 'moved weight', 'rows that change mode'],
     columns.map(({ name, distance, movedMass, changedMode }) => [
       name,
@@ -42,7 +41,7 @@ function modesText({ name, modes }: ColumnDiff): string {
   const change = ([from, to]: ModePair['mean'], shown = number) =>
     from === to ? shown(from) : `${shown(from)} -> ${shown(to)}`
   const share = (x: number | undefined) => (x === undefined ? '-' : percent(x))
-  return textTable(
+  return screenTable(
     [name, 'weight', 'mean', 'std'],
     modes.map(({ from, to, weight, mean, std }) => [
       change([from, to]),
@@ -66,7 +65,7 @@ export function whichCommand(): Command {
     'show which version the newest normalized rows have',
     'vgm model which --dataset trips --at @2026-11-01T00:00:00Z',
   )
-    .option('--at <position>', 'the rows at an offset or a time instead, or the ones before them', parseReplayPosition)
+    .option('--at <position>', 'the last row up to an offset or a time, else the first behind it', parseReplayPosition)
     .addOption(topicOption('normalized'))
     .action((flags: WhichFlags) =>
       withCluster(flags, async (cluster) => {
@@ -80,7 +79,7 @@ export function whichCommand(): Command {
 
 function whichText(rows: readonly StampedRow[]): string {
   if (rows.length === 0) return 'There are no normalized rows there.'
-  return textTable(
+  return screenTable(
     ['partition', 'offset', 'time', 'version'],
     rows.map(({ partition, offset, timestampMs, version }) => [
       partition,
@@ -102,18 +101,18 @@ export function aliasCommand(): Command {
     'vgm model alias --dataset trips @stable 3',
   )
     .argument('<name>', 'name, such as @stable', parseAlias)
-    .argument('[version]', 'version of a model', parseVersion)
+    .argument('[version]', 'version of a model, or another name of one', parseVersionName)
     .option('--remove', 'take the name away')
-    .action((name: `@${string}`, version: number | undefined, flags: AliasFlags) =>
+    .action((name: `@${string}`, wanted: VersionName | undefined, flags: AliasFlags) =>
       withCluster(flags, async (cluster) => {
         const { dataset, modelsTopic, remove = false } = flags
-        if (remove === (version !== undefined))
+        if (remove === (wanted !== undefined))
           throw new UsageError(
             remove ? '--remove excludes a version' : `No version is named for ${name}`,
             'Name the version that gets the name, or add --remove to take the name away',
           )
         const { nameModel } = await import('../pipeline/index.ts')
-        await nameModel(cluster, { dataset, modelsTopic, name, version })
+        const version = await nameModel(cluster, { dataset, modelsTopic, name, version: wanted })
         const text =
           version === undefined
             ? `Data set ${dataset} has no version ${name} any more.`
@@ -130,14 +129,15 @@ interface RemoveFlags extends DatasetFlags {
 
 export function removeCommand(): Command {
   return datasetCommand('rm', 'delete a version that is not in use', 'vgm model rm --dataset trips 1')
-    .argument('<version>', 'version of a model', parseVersion)
+    .argument('<version>', 'version of a model, or a name of one', parseVersionName)
     .option('--force', 'delete it although retained rows can then no longer be restored')
     .addOption(topicOption('normalized'))
-    .action((version: number, flags: RemoveFlags) =>
+    .action((wanted: VersionName, flags: RemoveFlags) =>
       withCluster(flags, async (cluster) => {
         const { removeModel } = await import('../pipeline/index.ts')
         const { dataset, modelsTopic, normalizedTopic, force } = flags
-        await removeModel(cluster, { dataset, modelsTopic, normalizedTopic, version, force })
+        const of = { dataset, modelsTopic, normalizedTopic, version: wanted, force }
+        const version = await removeModel(cluster, of)
         printResult(flags, { dataset, version }, `Version ${version} of data set ${dataset} is deleted.`)
       }),
     )

@@ -2,9 +2,15 @@ import { Command } from 'commander'
 import { joiningText, modelPlot } from '../drawing/model-plot.ts'
 import { exitCodes, UsageError } from '../errors.ts'
 import type { Model } from '../model/model.ts'
-import { textTable } from '../observe/report-text.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
-import { type DatasetFlags, datasetCommand, printResult, progressOf, withCluster } from './command-context.ts'
+import {
+  type DatasetFlags,
+  datasetCommand,
+  printResult,
+  progressOf,
+  screenTable,
+  withCluster,
+} from './command-context.ts'
 import { aliasCommand, diffCommand, removeCommand, whichCommand } from './model-changes.ts'
 import { exportCommand, importCommand } from './model-files.ts'
 import { statsTopicOption } from './options.ts'
@@ -37,7 +43,7 @@ function listCommand(): Command {
           ...version,
           createdAt: new Date(createdAtMs).toISOString(),
         }))
-        const table = textTable(
+        const table = screenTable(
           ['version', '', 'created', 'recipe', 'rows', 'compared', 'columns'],
           versions.map(({ version, current, names, createdAt, recipe, rows, columns, comparison }) => [
             String(version),
@@ -166,7 +172,7 @@ async function promote(flags: DatasetFlags, to: Exclude<VersionName, 'current'> 
 
 function modelText(model: Model): string {
   const { dataset, version, createdAtMs, recipe, options, seed, lineage, contentSha256, columns, comparison } = model
-  const facts = textTable(
+  const facts = screenTable(
     ['data set', dataset],
     [
       ['version', String(version)],

@@ -150,7 +150,7 @@ export function normalizeCommand(): Command {
             onProgress: progress.update,
           }).finally(progress.end)
         },
-        (report) => [stageText(report, topics.normalized), ...shadowText(report)].join('\n'),
+        (report) => [stageText(report, topics.normalized, topics.deadLetters), ...shadowText(report)].join('\n'),
       )
     })
 }
@@ -159,6 +159,8 @@ export function normalizeCommand(): Command {
 function shadowText({ shadow }: StageReport): string[] {
   if (shadow === undefined) return []
   const { version, against, rows, gain, columns } = shadow
+  if (version === against) return [`Version ${version} is in use and its own shadow: name another one (--shadow).`]
+  if (rows === 0) return [`Version ${version} has seen no row as the shadow of version ${against}.`]
   const looked = `Version ${version} would gain ${gain.toFixed(4)} nats a row over version ${against}`
   const changes = columns.map(({ name, changedMode }) => `${name} ${(100 * changedMode).toFixed(1)} %`).join(', ')
   return [`${looked}, by ${rows.toLocaleString('en')} rows; values that would change their mode: ${changes}`]

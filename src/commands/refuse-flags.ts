@@ -2,8 +2,8 @@ import type { Command } from 'commander'
 import { UsageError } from '../errors.ts'
 
 /**
- * Refuses flags that mean nothing beside others. One that a variable or a file has is passed over: these are for several
- * commands at once.
+ * Refuses flags that mean nothing beside others. One that a variable or a file has is passed over: these are for
+ * several commands at once.
  *
  * @param why stands behind the flag
  */

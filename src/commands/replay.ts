@@ -3,13 +3,20 @@ import type { Compression } from '../batch/batch-header.ts'
 import { topicNames } from '../config/names.ts'
 import { parseCount, parseReplayPosition, parseSeed, parseTopic } from '../config/value-parsers.ts'
 import { printable } from '../observe/printable-text.ts'
-import { durationText, sizeText, stageText, textTable } from '../observe/report-text.ts'
+import { durationText, sizeText, stageText } from '../observe/report-text.ts'
 import type { ReplayEstimate } from '../pipeline/estimate-replay.ts'
 import type { ReplayPlan, ReplayReport, ReplayTopicOptions } from '../pipeline/replay-topic.ts'
 import type { StageReport } from '../ports/stage-report.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
-import { type DatasetFlags, datasetCommand, printResult, progressOf, withCluster } from './command-context.ts'
+import {
+  type DatasetFlags,
+  datasetCommand,
+  printResult,
+  progressOf,
+  screenTable,
+  withCluster,
+} from './command-context.ts'
 import { withObservedStage } from './observed-stage.ts'
 import {
   allowEmptyOutputOption,
@@ -135,7 +142,7 @@ export function replayCommand(): Command {
           }
           return replayTopic(cluster, { ...options, onPlan, onProgress: progress.update }).finally(progress.end)
         },
-        (report) => replayText(report, topic),
+        (report) => replayText(report, topic, flags.deadLetterTopic ?? `${topic}.dead-letters`),
       )
     })
 }
@@ -149,8 +156,9 @@ function planText({ version, group, topic, partitions, remarks }: ReplayPlan): s
   const rows = listed.map(({ partition, from, to }) => [String(partition), String(from), String(to), to - from])
   const rest = partitions.length - listed.length
   return [
-    `Version ${version} of the model, into ${topic}, as group ${group}:`,
-    textTable(['partition', 'from', 'to', 'offsets'], rows),
+    `Version ${version} of the model, into ${topic}, as group`,
+    `${group}:`,
+    screenTable(['partition', 'from', 'to', 'offsets'], rows, { width: process.stderr.columns }),
     ...(rest > 0 ? [`and ${rest} more partitions`] : []),
     ...remarks.map((remark) => `${remark}.`),
   ]
@@ -159,9 +167,9 @@ function planText({ version, group, topic, partitions, remarks }: ReplayPlan): s
 }
 
 /** @param report one without a group was interrupted */
-function replayText(report: ReplayReport | StageReport, topic: string): string {
+function replayText(report: ReplayReport | StageReport, topic: string, deadLetterTopic: string): string {
   const { rowsIn, times } = report
-  const lines = [stageText(report, topic)]
+  const lines = [stageText(report, topic, deadLetterTopic)]
   const { leftOut = 0, withoutTime = 0, cameAlong = 0, goesBack = [] } = times ?? {}
   if (leftOut > 0) lines.push(`${count(leftOut)} rows outside the range of times were left out.`)
   if (withoutTime > 0) lines.push(`${count(withoutTime)} rows were left out, because they have no time.`)
@@ -183,14 +191,17 @@ function replayText(report: ReplayReport | StageReport, topic: string): string {
 function estimateText(estimate: ReplayEstimate): string {
   const { rows, rowsBefore, bytesIn, bytesOut, seconds, tried } = estimate
   const before = rowsBefore === 0 ? '' : `, after ${count(rowsBefore)} that the group has read before`
-  const leftOut = tried.leftOut === 0 ? '' : `, of which ${count(tried.leftOut)} are left out by their time`
+  const without = tried.withoutTime === 0 ? '' : `, ${count(tried.withoutTime)} because they have none`
+  const leftOut = tried.leftOut === 0 ? '' : `;\n${count(tried.leftOut)} of them are left out by their time${without}`
   return [
     planText(estimate),
     `At most ${count(rows)} rows are to be read${before}: about ${sizeText(bytesIn)} in, ${sizeText(bytesOut)} out, ` +
       `${durationText(seconds)}.`,
-    `That follows from ${count(tried.rows)} rows that were read and normalized in ` +
-      `${tried.seconds.toFixed(1)} s by one ` +
-      `member${leftOut}; writing takes time too. Nothing was written.`,
+    `That follows from ${count(tried.rows)} rows, normalized in ${tried.seconds.toFixed(1)} s by one member${leftOut}.`,
+    ...(tried.leftOut > 0 && tried.leftOut === tried.rows
+      ? ['None of these rows counts: a replay without any is refused in the end.']
+      : []),
+    'Writing takes time too. Nothing was written.',
   ].join('\n')
 }
 

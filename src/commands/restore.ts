@@ -101,7 +101,7 @@ export function restoreCommand(): Command {
             onProgress: progress.update,
           }).finally(progress.end)
         },
-        (report) => stageText(report, topics.restored),
+        (report) => stageText(report, topics.restored, topics.deadLetters),
       )
     })
 }

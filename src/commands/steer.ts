@@ -1,9 +1,8 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { count } from '../config/value-rules.ts'
-import { textTable } from '../observe/report-text.ts'
 import { steeredStages } from '../pipeline/defaults.ts'
 import type { SteeredGroup, SteeredStage, SteerStagesOptions } from '../pipeline/steer-stages.ts'
-import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
+import { type DatasetFlags, datasetCommand, printResult, screenTable, withCluster } from './command-context.ts'
 import { controlTopicOption } from './options.ts'
 
 interface SteerFlags extends DatasetFlags {
@@ -75,8 +74,13 @@ function printGroups(flags: SteerFlags, groups: readonly SteeredGroup[]): void {
   const rows = groups.map(({ group, members, paused, rate }) => [
     group,
     String(members),
-    paused?.paused ? `paused by ${paused.by} at ${paused.at}` : 'runs',
-    typeof rate?.rowsPerSecond === 'number' ? `${rate.rowsPerSecond} rows/s by ${rate.by} at ${rate.at}` : '-',
+    paused?.paused ? `paused by ${paused.by} at ${secondText(paused.at)}` : 'runs',
+    typeof rate?.rowsPerSecond === 'number'
+      ? `at most ${rate.rowsPerSecond.toLocaleString('en')} rows/s, by ${rate.by} at ${secondText(rate.at)}`
+      : '-',
   ])
-  printResult(flags, { groups }, textTable(['group', 'members', 'state', 'limit'], rows))
+  printResult(flags, { groups }, screenTable(['group', 'members', 'state', 'limit'], rows))
 }
+
+/** @example secondText('2026-11-29T20:23:01.825Z') // '2026-11-29T20:23:01Z' */
+const secondText = (time: string) => time.replace(/\.\d+/, '')

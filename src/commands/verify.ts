@@ -2,11 +2,17 @@ import type { Command } from 'commander'
 import { topicNames } from '../config/names.ts'
 import { parseCount } from '../config/value-parsers.ts'
 import { exitCodes, UsageError } from '../errors.ts'
-import { textTable } from '../observe/report-text.ts'
 import type { AuditResult, LoadedFile } from '../pipeline/verify-dataset.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
 import type { FileAudit, FileFinding } from '../stages/verify/audit-file.ts'
-import { type DatasetFlags, datasetCommand, printResult, progressOf, withCluster } from './command-context.ts'
+import {
+  type DatasetFlags,
+  datasetCommand,
+  printResult,
+  progressOf,
+  screenTable,
+  withCluster,
+} from './command-context.ts'
 import { addFileOptions, type FileFlags, fileReading, givenFileFlags } from './file-options.ts'
 import { clipOption, modeChoiceOption, runsTopicOption, topicOption } from './options.ts'
 
@@ -91,7 +97,7 @@ export function verifyCommand(): Command {
 
 function verifyText(result: AuditResult, loaded: LoadedFile | undefined): string {
   const { rows, lost, doubled, reordered, wrong, hanging, deadLetters, pending, examples, file } = result
-  const table = textTable(
+  const table = screenTable(
     ['rows', 'dead letters', 'pending', 'lost', 'doubled', 'reordered', 'wrong', 'hanging'],
     [[rows, deadLetters, pending, lost, doubled, reordered, wrong, hanging]],
   )
@@ -103,7 +109,7 @@ function verifyText(result: AuditResult, loaded: LoadedFile | undefined): string
 }
 
 function fileLines({ rows, lost, doubled, reordered, wrong, examples }: FileAudit, { file }: LoadedFile): string[] {
-  const table = textTable(
+  const table = screenTable(
     ['rows of the file', 'lost', 'doubled', 'reordered', 'wrong'],
     [[rows, lost, doubled, reordered, wrong]],
   )

@@ -6,12 +6,6 @@ import { UsageError } from '../errors.ts'
 /** A version of a model by its number, or by a name that it has now. */
 export type VersionName = number | 'current' | `@${string}`
 
-export function parseVersion(text: string): number {
-  const version = Number(text)
-  if (Number.isSafeInteger(version) && version > 0) return version
-  throw new UsageError(`"${text}" is not a version`, 'Write an integer of at least 1')
-}
-
 export function parseVersionName(text: string): VersionName {
   if (text === 'current' || aliasName.allows(text)) return text as VersionName
   const version = Number(text)

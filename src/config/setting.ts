@@ -1,4 +1,5 @@
 import type { Command, Option } from 'commander'
+import type { ValueParser } from './value-parsers.ts'
 
 /**
  * One value of a command: a flag, an environment variable and a key of the configuration file give it, in this order.
@@ -56,7 +57,11 @@ export function declareSettings(command: Command): void {
   for (const option of command.options) {
     const name = option.attributeName()
     const key = (option.long ?? '').replace(/^--(no-)?/, '')
-    command.on(`option:${option.name()}`, (text?: string | null) => given.set(name, text ?? undefined))
+    const { isList } = (option.parseArg ?? {}) as Partial<ValueParser<unknown>>
+    command.on(`option:${option.name()}`, (text?: string | null) => {
+      const before = isList === true ? given.get(name) : undefined
+      given.set(name, before === undefined ? (text ?? undefined) : `${before},${text}`)
+    })
     if (settings.has(name)) continue
     settings.set(name, {
       key,

@@ -31,12 +31,14 @@ export interface ValueSchema {
 /** Parses the text after a flag, and describes the values that a configuration file may have there. */
 export interface ValueParser<T> {
   /** @throws InvalidArgumentError that says what to write */
-  (text: string): T
+  (text: string, before?: T): T
   readonly schema: ValueSchema
+  /** whether a flag that is given several times has the items of all */
+  readonly isList?: boolean
 }
 
 export function valueParser<T>(schema: ValueSchema, parse: (text: string) => T): ValueParser<T> {
-  // Commander hands over the value before as well.
+  // Commander hands over the value before as well: of a flag that is given twice the last one counts.
   return Object.assign((text: string) => parse(text), { schema })
 }
 
@@ -45,15 +47,37 @@ export const listSchema: ValueSchema = {
   anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' } }],
 }
 
+/** For a flag with a list: given several times, it has the items of all. */
+export function listParser<T>(
+  schema: ValueSchema,
+  parse: (text: string) => T,
+  join: (before: T, items: T) => T,
+): ValueParser<T> {
+  // Commander hands over the value so far.
+  const parser = (text: string, before?: T) => (before === undefined ? parse(text) : join(before, parse(text)))
+  return Object.assign(parser, { schema, isList: true })
+}
+
+/** The items of two lists, each once. */
+export const union = <T>(before: T[], items: T[]): T[] => [...before, ...items.filter((item) => !before.includes(item))]
+
 /** For flags that take a list. */
-export const parseList = valueParser(listSchema, (text) => {
-  const items = text.split(',').map((item) => item.trim())
-  if (items.some((item) => item === '')) throw new InvalidArgumentError('Write names separated by commas.')
-  return items
-})
+export const parseList = listParser(
+  listSchema,
+  (text) => {
+    const items = text.split(',').map((item) => item.trim())
+    if (items.some((item) => item === '')) throw new InvalidArgumentError('Write names separated by commas.')
+    return items
+  },
+  union,
+)
 
 /** For a list that is taken apart where it is used. */
-export const parseListText = valueParser(listSchema, (text) => text)
+export const parseListText = listParser(
+  listSchema,
+  (text) => text,
+  (before, text) => `${before},${text}`,
+)
 
 /** For flags with a number that a rule bounds. */
 function numberParser(schema: ValueSchema, rule: ValueRule<number>, read: (text: string) => number = Number) {

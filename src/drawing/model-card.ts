@@ -169,18 +169,19 @@ function driftOf({ dataset, version }: Model, drift: DriftReport | undefined): s
   const { rows, windows, windowRows, toLearn, alarms, fromMs, toMs, columns } = drift
   const lines = columns.map((column) => {
     const finding = column.findings.find(({ isAlarm }) => isAlarm) ?? column.findings[0]
-    const [word, kind] =
-      toLearn > 0
-        ? ['learning', 'muted']
-        : finding?.isAlarm
-          ? [`▲ alarm (${finding.of})`, 'bad']
+    const [word, kind] = finding?.isAlarm
+      ? [`▲ alarm (${finding.of})`, 'bad']
+      : column.sinceStart.length > 0
+        ? [`▲ since the start (${column.sinceStart.map((each) => each.of).join(', ')})`, 'bad']
+        : toLearn > 0
+          ? ['learning', 'muted']
           : finding?.isCertain
             ? ['certain, small', 'muted']
             : ['✓ none', 'good']
     return (
-      `<tr><th scope="row">${name(column.name)}</th><td>${column.wasserstein.toFixed(3)}</td>` +
-      `<td>${(100 * column.outside).toFixed(2)} %</td><td class="wide">${(100 * column.nullShare).toFixed(2)} %</td>` +
-      `<td class="wide">${(column.nats - column.trainedNats).toFixed(3)}</td>` +
+      `<tr><th scope="row">${name(column.name)}</th><td>${figure(column.wasserstein)}</td>` +
+      `<td>${figure(100 * column.outside, 2, ' %')}</td><td class="wide">${figure(100 * column.nullShare, 2, ' %')}</td>` +
+      `<td class="wide">${figure(column.nats - column.trainedNats)}</td>` +
       `<td class="wide">${(finding?.effect ?? 0).toFixed(3)}</td><td class="verdict ${kind}">${word}</td></tr>`
     )
   })
@@ -199,9 +200,13 @@ function driftOf({ dataset, version }: Model, drift: DriftReport | undefined): s
     `<tbody>${lines.join('\n')}</tbody></table></div>`,
     '<p class="note">Shift: Wasserstein-1 distance from the training rows, in standard deviations. Outside: beyond the ' +
       'trained range. Nats: mean log density of the model, less that of its training rows. Effect: lower bound (95 %) of ' +
-      'the shift since a drift began.</p></section>',
+      'the shift since a drift began. Since the start: the rows have differed from the training rows since the first ' +
+      'window, so that no alarm says so.</p></section>',
   ].join('\n')
 }
+
+/** @param x NaN if there is none */
+const figure = (x: number, digits = 3, unit = '') => (Number.isNaN(x) ? '–' : `${x.toFixed(digits)}${unit}`)
 
 function lineageOf({ recipe, seed, options, lineage, contentSha256 }: Model): string {
   const { topic, partitions, rowsSeen, rowsUsed, schemaId, schemaFingerprint, softwareVersion } = lineage

@@ -1,7 +1,7 @@
 import { valueCells } from '../drift/value-cells.ts'
 import type { ColumnModel } from '../mixture/column-model.ts'
 import type { ModelOptions } from '../model/model.ts'
-import { textTable } from '../observe/report-text.ts'
+import { counted, textTable } from '../observe/report-text.ts'
 import { rowsInCells } from './rows-in-cells.ts'
 
 const plotColumns = 72
@@ -33,9 +33,8 @@ export function smallPlot(column: ColumnModel, rows: number): string[] {
 }
 
 function titleOf({ name, type, mean, rows, nulls }: ColumnModel): string {
-  const count = (n: number) => n.toLocaleString('en')
-  const modes = `${mean.length} ${mean.length === 1 ? 'mode' : 'modes'}`
-  return `${name} (${type}): ${modes} from ${count(rows)} values${nulls > 0 ? ` and ${count(nulls)} nulls` : ''}`
+  const absent = nulls > 0 ? ` and ${counted(nulls, 'null')}` : ''
+  return `${name} (${type}): ${counted(mean.length, 'mode')} from ${counted(rows, 'value')}${absent}`
 }
 
 function roundingText({ roundTo }: ColumnModel): string[] {

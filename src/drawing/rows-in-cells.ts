@@ -1,4 +1,6 @@
-/** Bins of a column: bin i has counts[i] rows from edges[i] to edges[i + 1]. The dashboard's page has no other types. */
+/**
+ * Bins of a column: bin i has counts[i] rows from edges[i] to edges[i + 1]. The dashboard's page has no other types.
+ */
 interface Bins {
   readonly edges: readonly number[]
   readonly counts: readonly number[]

@@ -70,7 +70,7 @@ export function nullShift({ nullShare }: DriftBins, window: ColumnWindow): numbe
   return 2 * Math.abs(Math.asin(Math.sqrt(window.nulls / rows)) - Math.asin(Math.sqrt(nullShare)))
 }
 
-/** Everything that is shown of a column beside its verdict. */
+/** Everything that is shown of a column beside its verdict; what there are no values for is NaN. */
 export interface ColumnFigures {
   /** with a value */
   readonly rows: number
@@ -94,14 +94,15 @@ export function columnFigures(bins: DriftBins, window: ColumnWindow): ColumnFigu
   const { slots, nulls } = window
   const rows = valuesIn(window)
   const trained = total(bins.baseline)
-  const share = (count: number) => (rows === 0 ? 0 : count / rows)
+  const share = (count: number) => count / rows
+  const ifAny = (distance: number) => (rows === 0 ? Number.NaN : distance)
   return {
     rows,
-    nullShare: nulls / Math.max(1, rows + nulls),
+    nullShare: nulls / (rows + nulls),
     outside: share(slots[0] + slots[slots.length - 1]),
-    wasserstein: wasserstein(bins, window),
-    ks: kolmogorovSmirnov(bins, window),
-    psi: stabilityIndex(bins, window),
+    wasserstein: ifAny(wasserstein(bins, window)),
+    ks: ifAny(kolmogorovSmirnov(bins, window)),
+    psi: ifAny(stabilityIndex(bins, window)),
     nats: slots.reduce((sum, count, i) => sum + share(count) * bins.logDensity[i], 0),
     trainedNats: bins.baseline.reduce((sum, count, i) => sum + (count / trained) * bins.logDensity[i], 0),
     modes: window.modes.map(share),

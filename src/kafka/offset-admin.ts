@@ -42,7 +42,8 @@ export class OffsetAdmin {
   }
 
   /**
-   * The first offset of each partition whose row is as new as `timestampMs` (ms since the epoch); the end if none is.
+   * The first offset of each partition whose row or marker is as new as `timestampMs` (ms since the epoch); the end if
+   * none is.
    *
    * @throws TopicMissingError
    */

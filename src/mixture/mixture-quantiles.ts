@@ -3,8 +3,16 @@ import { normalTail, normalTailInverse } from './normal-distribution.ts'
 
 /** Halving a range of doubles takes fewer, and Newton's method a handful. */
 const mostSteps = 2_200
-/** Of shares whose logarithms differ by less, nothing but rounding is left. */
-const leastStep = 2 ** -48
+/** Of shares whose logarithms differ by less, no double of a score says more. */
+const leastStep = 2 ** -40
+/** Quantiles that are known in between others: so many a unit of the score, and up to that score. */
+const knotsPerUnit = 10
+const farthestKnot = 6
+
+/** Beyond so many standard deviations a tail is 1e-19 of its mode: nothing beside so much of a nearer one. */
+const nearModes = 9
+const leastOfNear = 1e-10
+
 /** Beyond it, a tail is below the smallest normal double. */
 const farthestScore = 37
 
@@ -22,6 +30,8 @@ export class MixtureQuantiles {
   /** what the mixture has below and above the x that was looked at last */
   #below = 0
   #above = 0
+  /** quantiles of ascending scores, from -farthestKnot on */
+  #knots: Float64Array | undefined
 
   constructor({ weight, mean, std }: Pick<ColumnModel, 'weight' | 'mean' | 'std'>) {
     const total = weight.reduce((sum, share) => sum + share, 0)
@@ -44,9 +54,20 @@ export class MixtureQuantiles {
 
   /** The x of a score: where a gap between modes has many, any of them. */
   quantile(score: number): number {
+    if (!(Math.abs(score) < farthestKnot)) return this.#widely(score)
+    if (this.#knots === undefined) {
+      const count = 2 * farthestKnot * knotsPerUnit + 1
+      this.#knots = Float64Array.from({ length: count }, (_, i) => this.#widely(i / knotsPerUnit - farthestKnot))
+    }
+    const place = (score + farthestKnot) * knotsPerUnit
+    const knot = Math.floor(place)
+    const [low, high] = [this.#knots[knot], this.#knots[knot + 1]]
+    return this.#between(score, low, high, low + (place - knot) * (high - low))
+  }
+
+  /** The mixture has its own share somewhere among the places where its modes have it. */
+  #widely(score: number): number {
     const z = Math.max(-farthestScore, Math.min(farthestScore, score))
-    const tail = normalTail(Math.abs(z))
-    // The mixture has its own share somewhere among the places where its modes have it.
     let low = Infinity
     let high = -Infinity
     for (let k = 0; k < this.#mean.length; k++) {
@@ -54,7 +75,13 @@ export class MixtureQuantiles {
       low = Math.min(low, own)
       high = Math.max(high, own)
     }
-    let x = low / 2 + high / 2
+    return this.#between(z, low, high, low / 2 + high / 2)
+  }
+
+  /** Newton's method between two places, from a third one on. */
+  #between(z: number, from: number, to: number, start: number): number {
+    const tail = normalTail(Math.abs(z))
+    let [low, high, x] = [from, to, start]
     for (let step = 0; step < mostSteps && low < high; step++) {
       this.#lookAt(x)
       const mass = z < 0 ? this.#below : this.#above
@@ -73,12 +100,20 @@ export class MixtureQuantiles {
 
   /** On the side of a mode's lesser tail: differences of shares near 1 have no digits left. */
   #lookAt(x: number): void {
+    this.#addUp(x, nearModes)
+    // Far from all modes their tails are all that there is.
+    if (Math.min(this.#below, this.#above) < leastOfNear) this.#addUp(x, Infinity)
+  }
+
+  /** @param farthest beyond so many standard deviations a mode is on one side as a whole */
+  #addUp(x: number, farthest: number): void {
     let below = 0
     let above = 0
     for (let k = 0; k < this.#mean.length; k++) {
       const z = (x - this.#mean[k]) / this.#std[k]
       const share = this.#shares[k]
-      const tail = share * normalTail(Math.abs(z))
+      const distance = Math.abs(z)
+      const tail = distance < farthest ? share * normalTail(distance) : 0
       below += z < 0 ? tail : share - tail
       above += z < 0 ? share - tail : tail
     }

@@ -135,14 +135,26 @@ export class ModelInUseError extends PipelineError {
 export class ModelTooOldError extends PipelineError {
   readonly code = 'VGM_MODEL_TOO_OLD'
   constructor({ dataset, version, createdAtMs }: Model, nowMs: number, maxAgeMs: number) {
-    const days = (ms: number) => `${(ms / 86_400_000).toFixed(1)} days`
     super(
-      `Version ${version} of data set "${dataset}" was fitted ${days(nowMs - createdAtMs)} ago, and at most ` +
-        `${days(maxAgeMs)} are allowed`,
+      `Version ${version} of data set "${dataset}" was fitted ${spanText(nowMs - createdAtMs)} ago, and at most ` +
+        `${spanText(maxAgeMs)} are allowed`,
       {
         fix: `Fit again with "vgm fit --dataset ${dataset}", or allow more (--max-model-age, maxModelAgeMs)`,
         exitCode: exitCodes.usage,
       },
     )
   }
+}
+
+const unitsMs = [
+  ['days', 86_400_000],
+  ['hours', 3_600_000],
+  ['minutes', 60_000],
+  ['seconds', 1_000],
+] as const
+
+/** In the largest unit of which it is two or more. @example spanText(150_000) // '2.5 minutes' */
+function spanText(ms: number): string {
+  const [unit, unitMs] = unitsMs.find(([, unitMs]) => ms >= 2 * unitMs) ?? ['ms', 1]
+  return `${Number((ms / unitMs).toFixed(1))} ${unit}`
 }

@@ -2,6 +2,19 @@ import type { StageEvent } from '../ports/stage-event.ts'
 import type { Logger } from './logger.ts'
 
 /**
+ * @example
+ * refitDueText({ dueMs, onDrift: true }) // 'the next fit is due at 2026-11-30T08:00:00Z, or when a drift lasts'
+ */
+export function refitDueText({ dueMs, onDrift }: { readonly dueMs: number; readonly onDrift: boolean }): string {
+  const isTime = !Number.isNaN(new Date(dueMs).getTime())
+  const when = [
+    ...(isTime ? [`at ${new Date(dueMs).toISOString().slice(0, 19)}Z`] : []),
+    ...(onDrift ? ['when a drift lasts'] : []),
+  ]
+  return `the next fit is due ${when.join(', or ') || 'never'}`
+}
+
+/**
  * One line for each important event: all texts and fields that a stage logs are here. Events at `info` happen a few
  * times in a stage's life, and events at `warn` need attention; a stage that runs normally logs nothing.
  */
@@ -65,6 +78,15 @@ export function logEvent(log: Logger, event: StageEvent): void {
     }
     case 'refit-failed':
       log.error(`nothing could be fitted: ${event.reason}`)
+      break
+    case 'refit-due':
+      log.info(refitDueText(event))
+      break
+    case 'refit-other-columns':
+      log.warn(
+        { version: event.version, changes: event.changes },
+        'challengers will not be promoted: their columns are not those of the current version',
+      )
       break
     case 'refit-waits':
       if (event.isNews) log.warn({ has: event.has, needs: event.needs }, event.cause)

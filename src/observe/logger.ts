@@ -1,5 +1,6 @@
 import { type Logger, pino } from 'pino'
 import { printableFields } from './printable-text.ts'
+import { makeWayForLine } from './progress.ts'
 
 export type { Logger }
 
@@ -29,6 +30,7 @@ export function createLogger(level: LogLevel, origin: LogOrigin = {}): Logger {
     // JSON escapes what names of others may do to a terminal; lines for people do not.
     hooks: {
       logMethod(args, method) {
+        makeWayForLine()
         method.apply(this, args.map(printableFields) as typeof args)
       },
     },

@@ -18,6 +18,8 @@ export interface ProgressOptions {
 }
 
 const redrawMs = 100
+/** A line of the log is written by a thread: so long the progress lets it pass. */
+const logPauseMs = 300
 const barCells = 20
 const firstLineMs = 1_000
 /** The time between two lines doubles up to this. */
@@ -30,19 +32,34 @@ export function createProgress(
   const startedMs = performance.now()
   if (!stream.isTTY) return isQuiet ? noProgress : lines(label, stream, startedMs)
   const pace = new Pace()
-  let drawnMs = -Infinity
+  let nextMs = -Infinity
+  const remove = () => {
+    stream.write(clearLine)
+    removeDrawn = undefined
+  }
   return {
     update(done, of) {
       const nowMs = performance.now()
       pace.note(done, nowMs)
-      if (nowMs - drawnMs < redrawMs) return
-      drawnMs = nowMs
-      stream.write(`\r\x1b[2K${barLine(label, done, of, pace)}`)
+      if (nowMs < Math.max(nextMs, quietUntilMs)) return
+      nextMs = nowMs + redrawMs
+      removeDrawn = remove
+      stream.write(`${clearLine}${barLine(label, done, of, pace)}`)
     },
     end() {
-      if (drawnMs > -Infinity) stream.write('\r\x1b[2K')
+      if (removeDrawn === remove) remove()
     },
   }
+}
+
+const clearLine = '\r\x1b[2K'
+let removeDrawn: (() => void) | undefined
+let quietUntilMs = -Infinity
+
+/** Removes the line that is drawn on the terminal, so that the next line of the log does not stand behind it. */
+export function makeWayForLine(): void {
+  removeDrawn?.()
+  quietUntilMs = performance.now() + logPauseMs
 }
 
 const noProgress: Progress = { update: () => undefined, end: () => undefined }

@@ -12,7 +12,7 @@ import { optionChecks } from './check-options.ts'
 import { type ClusterSession, controlLog } from './cluster-session.ts'
 import { checkExport } from './export-topic.ts'
 import { followModels } from './models-topic.ts'
-import { requireTopic, topicEnds, topicRanges, topicStarts } from './row-topics.ts'
+import { holdsRows, requireTopic, topicEnds, topicRanges, topicStarts } from './row-topics.ts'
 
 export interface DeadLettersOptions {
   readonly dataset: string
@@ -211,6 +211,11 @@ function readLetter(
     if (at.offset < start || at.offset >= end) throw new letters.DeadLetterMissingError(topic, at.partition, at.offset)
     return letters.showDeadLetter(log, topic, at, (id) => cluster.registry.schemaById(id))
   })
+}
+
+/** @internal Whether there is a topic of that name, and a row in it. */
+export async function hasDeadLetters(cluster: ClusterSession, topic: string): Promise<boolean> {
+  return (await cluster.admin.topics.partitionCount(topic)) !== undefined && (await holdsRows(cluster, topic))
 }
 
 async function withDeadLetters<T>(

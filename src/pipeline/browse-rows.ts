@@ -15,6 +15,7 @@ import { optionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { modelsOf } from './models-topic.ts'
 import { groupsCheck, topicsCheck } from './name-checks.ts'
+import { offsetsAtTime } from './offsets-at-time.ts'
 import { type FlowReading, readFlow, type TopicReading } from './read-flow.ts'
 import { rowsIn } from './row-log.ts'
 import { requireTopic } from './row-topics.ts'
@@ -382,7 +383,7 @@ async function find(cluster: ClusterSession, { dataset, rawTopic, key, atMs, par
   await requireRows(cluster, dataset, raw)
   const marks = await cluster.admin.offsets.watermarks(raw)
   if (atMs !== undefined) {
-    const at = (await cluster.admin.offsets.at(raw, atMs)).filter(
+    const at = (await offsetsAtTime(cluster, raw, atMs)).filter(
       (each) => each.offset < (marks[each.partition]?.high ?? 0) && (partition ?? each.partition) === each.partition,
     )
     return at[0] && { partition: at[0].partition, offset: at[0].offset }

@@ -37,8 +37,10 @@ function hintsOf(column: ColumnModel, rowsPerSampled: number): [ColumnHint['kind
   const top = mostFrequent(column)
   if (top !== undefined && top.share >= mostlyShare)
     hints.push(['mostly-one-value', `${(100 * top.share).toFixed(1)} % of its values are ${String(top.value)}`])
-  if (isIdentifier(column, rows * rowsPerSampled))
-    hints.push(['identifier', `looks like an identifier: whole numbers without gaps from ${min} to ${max}`])
+  if (isIdentifier(column, rows * rowsPerSampled)) {
+    const spread = max - min + 1 > rows * rowsPerSampled ? 'evenly spread' : 'without gaps'
+    hints.push(['identifier', `looks like an identifier: whole numbers ${spread} from ${min} to ${max}`])
+  }
   const decimals = lostDecimals(column)
   if (decimals !== undefined)
     hints.push([

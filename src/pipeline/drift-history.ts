@@ -1,6 +1,6 @@
 import { defaultStatsTopic } from '../config/names.ts'
 import { datasetName, ownTopic } from '../config/value-rules.ts'
-import { columnFigures } from '../drift/distances.ts'
+import { wasserstein } from '../drift/distances.ts'
 import { driftBins } from '../drift/drift-bins.ts'
 import { driftDefaults } from '../drift/drift-detector.ts'
 import { type DriftReport, driftReport } from '../drift/drift-report.ts'
@@ -36,8 +36,6 @@ const checks = optionChecks<DriftHistoryOptions>('driftHistory', { dataset: data
 
 /** The newest windows that are told one by one. */
 const mostWindows = 500
-/** A transaction that is open when a window ends may still add rows to it. */
-const settleMs = 15_000
 
 /**
  * The drift of each window of a model's rows, and the report on them.
@@ -74,10 +72,10 @@ async function history(
       windows: full.map(({ startMs, endMs, rows }) => ({ startMs, endMs, rows })),
       columns: bins.map((each, i) => ({
         name: each.name,
-        distance: full.map((window) => columnFigures(each, window.columns[i]).wasserstein),
+        distance: full.map((window) => wasserstein(each, window.columns[i])),
       })),
       minEffect: driftDefaults.minEffect,
-      report: driftReport(bins, all, { ...driftDefaults, closedBeforeMs: Date.now() - settleMs }),
+      report: driftReport(bins, all, { ...driftDefaults, nowMs: Date.now() }),
     }
   } finally {
     await reader.close()

@@ -6,7 +6,6 @@ import type { Model } from '../model/model.ts'
 import { readStats } from '../stages/read-stats.ts'
 import { statsPartition } from '../stages/slice-stats.ts'
 import type { ClusterSession } from './cluster-session.ts'
-import { settleMs } from './measure-drift.ts'
 import { topicRanges } from './row-topics.ts'
 
 /** Watches the counts of a data set for a drift; reads each record of the topic once. */
@@ -36,7 +35,7 @@ export class DriftWatch {
     const windows = statsWindows(this.#records.values(), shapes)
     const { isAlarm, alarms } = driftReport(this.#bins, windows, {
       ...driftDefaults,
-      closedBeforeMs: Date.now() - settleMs,
+      nowMs: Date.now(),
     })
     return isAlarm ? rowsSince(windows, Math.max(sinceMs, alarms[alarms.length - 1].fromMs)) : 0
   }

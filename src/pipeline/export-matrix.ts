@@ -29,6 +29,7 @@ import {
 } from '../files/matrix/spans.ts'
 import { checkTarget } from '../files/target-file.ts'
 import { nearestName } from '../nearest-name.ts'
+import { fieldNamed, fieldNamesOf } from '../rows/file-columns.ts'
 import type { ExportMatrixReport } from '../stages/matrix/export-matrix.ts'
 import type { ColumnChoice } from '../stages/matrix/row-fields.ts'
 import { beginsAnew, call } from './call.ts'
@@ -236,20 +237,17 @@ async function choiceOf(
   { categories = [], leaveOut = [] }: Pick<ExportMatrixOptions, 'categories' | 'leaveOut'>,
 ): Promise<ColumnChoice> {
   if (categories.length + leaveOut.length === 0) return { categories: new Set(), leaveOut: new Set() }
-  const [{ rawFieldNames }, { fieldName }] = await Promise.all([
-    import('../stages/matrix/row-fields.ts'),
-    import('../files/reading/field-names.ts'),
-  ])
-  const schemas = await registry.newest(valueSubject(topic))
-  const known = new Set(schemas.flatMap((schema) => rawFieldNames(schema)))
+  const { rawSchemaWithin } = await import('../stages/matrix/row-fields.ts')
+  const schemas = (await registry.newest(valueSubject(topic))).flatMap((schema) => rawSchemaWithin(schema) ?? [])
+  if (schemas.length === 0) return { categories: new Set(categories), leaveOut: new Set(leaveOut) }
   const named = (name: string): string => {
-    if (known.size === 0 || known.has(name.split('.')[0])) return name
-    const loaded = fieldName(name)
-    if (known.has(loaded)) return loaded
+    const field = fieldNamed(name, schemas)
+    if (field !== undefined) return field
+    const known = fieldNamesOf(schemas)
     const nearest = nearestName(name, known)
     throw new UsageError(
       `The rows of ${topic} have no column "${name}"`,
-      `${nearest === undefined ? '' : `Did you mean "${nearest}"? `}Name one of ${[...known].join(', ')}`,
+      `${nearest === undefined ? '' : `Did you mean "${nearest}"? `}Name one of ${known.join(', ')}`,
     )
   }
   return { categories: new Set(categories.map(named)), leaveOut: new Set(leaveOut.map(named)) }

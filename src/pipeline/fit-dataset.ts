@@ -24,6 +24,7 @@ import { parseSampleCounts } from '../stages/sample.ts'
 import { beginsAnew, call } from './call.ts'
 import { fields, optionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
+import { columnsToFit } from './fit-columns.ts'
 import { withHeartbeat } from './heartbeat.ts'
 import { checkNames } from './members/normalize-member.ts'
 import { scanInThreads } from './members/scan-members.ts'
@@ -62,7 +63,7 @@ export interface FitDatasetOptions extends ColumnsFitOptions {
   readonly source?: 'sample' | 'raw' | undefined
   /** where source is 'sample' [`<dataset>.sample`] */
   readonly sampleTopic?: string | undefined
-  /** columns to model [all that are plain numbers] */
+  /** columns to model, as rows call them or as their file did [all that are plain numbers] */
   readonly columns?: readonly string[] | undefined
   /** whether the new version becomes the current one, which stages use [true] */
   readonly promote?: boolean | undefined
@@ -147,7 +148,7 @@ async function recordedFit(cluster: ClusterSession, options: FitDatasetOptions):
 async function fitModel(cluster: ClusterSession, options: FitDatasetOptions): Promise<Model> {
   refusePairs(options)
   refuseRecipe('fitDataset', options)
-  const { dataset, source = 'sample', modelsTopic = defaultModelsTopic, columns } = options
+  const { dataset, source = 'sample', modelsTopic = defaultModelsTopic } = options
   const overrides = { raw: options.rawTopic, sample: options.sampleTopic }
   const topics = datasetTopics(cluster, dataset, overrides, modelsTopic)
   const topic = source === 'raw' ? topics.raw : topics.sample
@@ -157,6 +158,7 @@ async function fitModel(cluster: ClusterSession, options: FitDatasetOptions): Pr
     topic,
     `Sample it first ("vgm sample --dataset ${dataset}"), or fit all rows (--source raw)`,
   )
+  const columns = await columnsToFit(cluster, topics.raw, options.columns)
   const ranges = await topicRanges(cluster, topic)
   // After the ranges of the sample: none of its rows comes from behind these ends.
   const notes = source === 'raw' ? {} : { unseenFrom: await rawEnds(cluster, topics.raw) }

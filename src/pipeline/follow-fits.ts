@@ -6,7 +6,7 @@ import { gainDefaults } from '../drift/gain-sequence.ts'
 import { InterruptedError, PipelineError, UsageError } from '../errors.ts'
 import { FencedError, isRepeatable } from '../kafka/broker-errors.ts'
 import { TopicMissingError } from '../kafka/topic-errors.ts'
-import { isPromoted, judgeChallenger } from '../model/judge-challenger.ts'
+import { columnChanges, isPromoted, judgeChallenger } from '../model/judge-challenger.ts'
 import type { Model, ModelComparison, ModelContent } from '../model/model.ts'
 import { currentModel } from '../model/model-catalogue.ts'
 import type { ModelFollower } from '../model/model-follower.ts'
@@ -19,6 +19,7 @@ import { call } from './call.ts'
 import { optionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { DriftWatch } from './drift-watch.ts'
+import { columnsToFit } from './fit-columns.ts'
 import { type ColumnsFitOptions, columnsFitChecks, fitColumns, refuseRecipe, warnOfNames } from './fit-dataset.ts'
 import { withHeartbeat } from './heartbeat.ts'
 import { followModels, withModelsTarget } from './models-topic.ts'
@@ -29,7 +30,7 @@ import { versionText } from './run-record.ts'
 import { whenReachable } from './when-reachable.ts'
 
 export interface FollowFitsOptions extends ColumnsFitOptions {
-  /** columns to model [those of the current version] */
+  /** columns to model, as rows call them or as their file did [those of the current version] */
   readonly columns?: readonly string[] | undefined
   /** ms from one version to the next fit [a day; with `onDrift`, no limit] */
   readonly everyMs?: number | undefined
@@ -45,7 +46,7 @@ export interface FollowFitsOptions extends ColumnsFitOptions {
   readonly minGain?: number | undefined
   /** publish challengers, and leave their promotion to a person [false] */
   readonly requireApproval?: boolean | undefined
-  /** publish nothing [false] */
+  /** publish nothing, and compare at once, however new the current version is [false] */
   readonly dryRun?: boolean | undefined
   /** comparisons after which to stop [run until the cluster's signal fires] */
   readonly rounds?: number | undefined
@@ -116,7 +117,8 @@ async function follow(cluster: ClusterSession, options: FollowFitsOptions): Prom
   const { signal } = cluster
   const models = await whenReachable(cluster, () => followModels(cluster, { dataset, modelsTopic }))
   try {
-    const job = new FitJob(cluster, { ...options, windowRows }, topics.raw, models)
+    const columns = await columnsToFit(cluster, topics.raw, options.columns)
+    const job = new FitJob(cluster, { ...options, windowRows, columns }, topics.raw, models)
     const challengers: Challenger[] = []
     for (;;) {
       const challenger = await job.turn()
@@ -162,6 +164,8 @@ class FitJob {
   #driftLookMs = Number.NEGATIVE_INFINITY
   #toldModel: number | undefined
   #toldMissing: string | undefined
+  /** when the next fit was said to be due */
+  #toldDueMs: number | undefined
   /** where the raw topic ended when a champion was first seen that does not say which of its rows it has seen */
   #firstSeen: { readonly version: number; readonly ends: ReadonlyMap<number, number> } | undefined
 
@@ -213,7 +217,7 @@ class FitJob {
   }
 
   async #due(): Promise<DueFit | undefined> {
-    const { dataset, windowRows } = this.#options
+    const { dataset, windowRows, dryRun = false } = this.#options
     const { admin, report } = this.#cluster
     await this.#models.readToEnd()
     const { catalogue } = this.#models
@@ -221,13 +225,15 @@ class FitJob {
     if (champion !== undefined && champion.version !== this.#toldModel) {
       report({ kind: 'model-taken', model: champion.version, before: this.#toldModel })
       this.#toldModel = champion.version
+      this.#tellOtherColumns(champion)
     }
     const versions = catalogue.datasets.get(dataset)
     const newest = Math.max(
       Number.NEGATIVE_INFINITY,
       ...[...(versions?.versions.values() ?? [])].map((m) => m.createdAtMs),
     )
-    const cause = await this.#cause(champion, Math.max(newest, this.#triedMs))
+    // A dry run publishes nothing that others would have to get used to: it need not wait.
+    const cause = await this.#cause(champion, dryRun ? this.#triedMs : Math.max(newest, this.#triedMs))
     await admin.topics.mustExist(this.#rawTopic)
     const held = await topicRanges(this.#cluster, this.#rawTopic)
     const unseenFrom = champion && this.#unseenFrom(champion, held)
@@ -244,8 +250,10 @@ class FitJob {
   /** Why a fit is due now; undefined if it is not. */
   async #cause(champion: Model | undefined, lastMs: number): Promise<DueFit['cause'] | undefined> {
     const { onDrift = false, everyMs = onDrift ? Infinity : dayMs, windowRows } = this.#options
-    const nowMs = Date.now()
-    if (lastMs === Number.NEGATIVE_INFINITY || nowMs - lastMs >= everyMs) return 'interval'
+    const dueMs = lastMs === Number.NEGATIVE_INFINITY ? lastMs : lastMs + everyMs
+    if (dueMs <= Date.now()) return 'interval'
+    if (dueMs !== this.#toldDueMs) this.#cluster.report({ kind: 'refit-due', dueMs, onDrift })
+    this.#toldDueMs = dueMs
     if (!onDrift || champion === undefined || performance.now() - this.#driftLookMs < driftEveryMs) return undefined
     this.#driftLookMs = performance.now()
     // So many rows since the drift began: the whole window is of the changed data, and of no earlier challenger's.
@@ -261,6 +269,14 @@ class FitJob {
     if (this.#firstSeen?.version !== version)
       this.#firstSeen = { version, ends: new Map(held.map(({ partition, endOffset }) => [partition, endOffset])) }
     return this.#firstSeen.ends
+  }
+
+  /** What the verdict will be, whatever the rows are: before a fit that takes long, or is due in a day. */
+  #tellOtherColumns(champion: Model): void {
+    const { columns } = this.#options
+    if (columns === undefined) return
+    const changes = columnChanges(champion, { columns: columns.map((name) => ({ name })) })
+    if (changes.length > 0) this.#cluster.report({ kind: 'refit-other-columns', version: champion.version, changes })
   }
 
   #tellMissing({ lacks, has, needs }: MissingRows, champion: Model | undefined): void {

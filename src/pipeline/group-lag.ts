@@ -105,7 +105,8 @@ const checks = optionChecks<GroupLagOptions>(
 /**
  * How far the groups of a data set are behind the ends of their topics.
  *
- * @returns one for each group, those of replays last; one of restore is left out while there is no topic for it
+ * @returns one for each group and topic that it reads, those of replays last; one of restore is left out while there is
+ *   no topic for it
  * @throws TopicMissingError if there is no raw topic; UsageError if there is no group of that name
  *
  * @example
@@ -160,8 +161,12 @@ async function lagOfGroups(
     [syntheticGroup(dataset), syntheticTopics(dataset).normalized],
   ]
   const lags: Lag[] = []
-  for (const [group, topic] of groups)
-    if ((await admin.topics.partitionCount(topic)) !== undefined) lags.push(await lag(group, topic))
+  for (const [group, usual] of groups) {
+    // It may read topics of other names as well.
+    const read = histories.filter((each) => each.group === group).map(({ topic }) => topic)
+    for (const topic of new Set([usual, ...read.sort()]))
+      if ((await admin.topics.partitionCount(topic)) !== undefined) lags.push(await lag(group, topic))
+  }
   for (const group of replaysOf(histories, raw)) lags.push(await lag(group, raw))
   return lags
 }

@@ -1,8 +1,8 @@
-import { exitCodes, PipelineError } from '../errors.ts'
+import { exitCodes, PipelineError, UsageError } from '../errors.ts'
 import type { PartitionOffset, TopicPartition } from '../ports/log.ts'
 import { countedPosition } from '../stages/counted-position.ts'
 import type { ClusterSession } from './cluster-session.ts'
-import { topicRanges, topicStarts } from './row-topics.ts'
+import { haveRows, offsetsBetween, topicEnds, topicRanges, topicStarts } from './row-topics.ts'
 
 /** A stage with the input of its group and the output of its rows. */
 export interface GroupedStage {
@@ -14,7 +14,8 @@ export interface GroupedStage {
 
 /** How a user starts a stage from the first row although an output has rows. */
 const beginAnew: Readonly<Record<string, string>> = {
-  normalize: 'name another topic for normalized rows, or run "vgm replay --from start" into a separate topic',
+  normalize:
+    'name another topic for normalized rows, or run "vgm replay --from start --model VERSION" into a separate topic',
   restore: 'name another topic for restored rows',
 }
 
@@ -32,6 +33,14 @@ export class PositionsMissingError extends PipelineError {
       exitCode: exitCodes.usage,
     })
   }
+}
+
+/** A replay would add its rows to those of another one. */
+export function outputOfAnother(output: string): UsageError {
+  return new UsageError(
+    `Topic ${output} has rows of another replay`,
+    'Name another output (--output), or repeat the call that wrote it, to continue it',
+  )
 }
 
 /** Its input would be read a second time. */
@@ -90,14 +99,46 @@ export async function positionsIn(cluster: ClusterSession, group: string, topic:
   return [...committed, ...kept].sort((a, b) => a.partition - b.partition)
 }
 
+/** Where a stage stops, and the offsets that its group has left up to there; neither for a stage without an end. */
+export async function endsOf(
+  cluster: ClusterSession,
+  group: string,
+  topic: string,
+  untilEnd: boolean,
+): Promise<{ readonly ends?: PartitionOffset[]; readonly of?: number }> {
+  if (!untilEnd) return {}
+  const [starts, ends] = [await topicStarts(cluster, topic), await topicEnds(cluster, topic)]
+  return { ends, of: await offsetsLeft(cluster, group, starts, ends) }
+}
+
+/** Offsets that a group has left in the partitions of a topic, between where it begins and where it stops. */
+export async function offsetsLeft(
+  cluster: ClusterSession,
+  group: string,
+  starts: readonly PartitionOffset[],
+  ends: readonly PartitionOffset[],
+): Promise<number> {
+  const { positionsTopic } = cluster.rows
+  const keeps =
+    positionsTopic !== undefined && (await cluster.admin.topics.partitionCount(positionsTopic)) !== undefined
+  const [{ topic }] = starts
+  const positions = keeps
+    ? await positionsIn(cluster, group, topic)
+    : await cluster.admin.groups.committedOffsets(group, topic)
+  const at = new Map(positions.map(({ partition, offset }) => [partition, offset]))
+  const left = starts.map((start) => ({ ...start, offset: Math.max(start.offset, at.get(start.partition) ?? 0) }))
+  return offsetsBetween(left, ends)
+}
+
 /**
  * Partitions in which a group has lost its position: it has none, and the output is not empty. The rows and the
  * positions of a slice become visible together, and a member commits its positions before its first row. So members of
  * a new group have none of these, however many start at once.
  *
- * Rows that were rolled back count too: the stage would need the right to read its output to tell them apart.
+ * Markers and rows that were rolled back count too, unless the output may be read to tell them apart.
  *
- * @param inputs without a position
+ * @param inputs    without a position
+ * @param readsRows whether the output is read; the stage needs the right for it
  * @returns those, and partitions of an input topic that was deleted and made again: rows of the output are of the older
  */
 export async function lostPositions(
@@ -105,9 +146,14 @@ export async function lostPositions(
   group: string,
   inputs: readonly TopicPartition[],
   outputTopic: string,
+  readsRows = false,
 ): Promise<{ readonly lost: readonly TopicPartition[]; readonly remade: readonly TopicPartition[] }> {
-  const ranges = await topicRanges(cluster, outputTopic)
-  const full = new Set(ranges.flatMap(({ partition, offset, endOffset }) => (offset < endOffset ? [partition] : [])))
+  const full = new Set<number>()
+  for (const range of await topicRanges(cluster, outputTopic)) {
+    const { partition, offset, endOffset } = range
+    if (offset >= endOffset || !inputs.some((input) => input.partition === partition)) continue
+    if (!readsRows || (await haveRows(cluster, [range]))) full.add(partition)
+  }
   const doubtful = inputs.filter(({ partition }) => full.has(partition))
   const older = await cluster.rows.positionsLeftBehind(group, doubtful)
   const isOlder = ({ partition }: TopicPartition) => older.some((each) => each.partition === partition)

@@ -61,8 +61,8 @@ const checks = optionChecks<ListRunsOptions>(
 const silentMs = 30_000
 
 /**
- * Loads, samples, fits, replays and other work of a data set that has an end, the newest first; those whose time is not known last. Work that goes
- * on in any process is among them, if that process may write to the control topic.
+ * Work of a data set that has an end, such as loads, fits and replays, the newest first; that whose time is not known
+ * last. What goes on in any process is among it, if that process may write to the control topic.
  *
  * @example
  * const running = (await listRuns(cluster, { dataset: 'trips' })).filter(({ state }) => state === 'running')

@@ -48,12 +48,6 @@ const checks = optionChecks<MeasureDriftOptions>(
 )
 
 /**
- * @internal A transaction that is open when a window ends may still add rows to it, until it times out; clocks differ,
- * too.
- */
-export const settleMs = 15_000
-
-/**
  * What has changed in the rows since a model was fitted, from what members of normalize have counted.
  *
  * @example
@@ -82,7 +76,7 @@ async function measure(cluster: ClusterSession, options: MeasureDriftOptions): P
       ...driftDefaults,
       windowRows,
       minEffect,
-      closedBeforeMs: Date.now() - settleMs,
+      nowMs: Date.now(),
       sinceMs,
     })
     return { dataset, version, ...report }

@@ -116,6 +116,14 @@ export async function modelNamed(models: ModelFollower, dataset: string, version
   return models.version(dataset, numberOf(models.catalogue, dataset, version))
 }
 
+/** @internal The version that a number or a name stands for. @throws likewise */
+export function versionNumber(topic: string, catalogue: ModelCatalogue, dataset: string, version: VersionName): number {
+  if (version !== 'current') return numberOf(catalogue, dataset, version)
+  const current = catalogue.datasets.get(dataset)?.alias?.version
+  if (current !== undefined) return current
+  throw new ModelMissingError(topic, dataset, undefined, knownVersions(catalogue, dataset))
+}
+
 /** @internal What a version is called now besides "current". */
 export function namesOf({ datasets }: ModelCatalogue, dataset: string, version: number): readonly NamedAlias[] {
   const named = datasets.get(dataset)?.named ?? new Map<NamedAlias, number>()
@@ -251,8 +259,8 @@ export interface NameModelOptions {
   readonly dataset: string
   /** such as '@stable' */
   readonly name: NamedAlias
-  /** the version that gets the name; undefined takes the name away */
-  readonly version?: number | undefined
+  /** the version that gets the name, by its number or by a name; undefined takes the name away */
+  readonly version?: VersionName | undefined
   /** where models are published ['vgm.models'] */
   readonly modelsTopic?: string | undefined
 }
@@ -260,7 +268,7 @@ export interface NameModelOptions {
 const nameChecks = optionChecks<NameModelOptions>(
   'nameModel',
   { dataset: datasetName, name: namedAlias },
-  { version: count, modelsTopic: ownTopic },
+  { version: versionName, modelsTopic: ownTopic },
 )
 
 /**
@@ -270,19 +278,24 @@ const nameChecks = optionChecks<NameModelOptions>(
  * @example
  * await nameModel(cluster, { dataset: 'trips', name: '@stable', version: 3 })
  *
+ * @returns the version that has the name now; undefined if none has
  * @throws ModelMissingError if there is no such version; UsageError if there is no such name to take away
  */
-export async function nameModel(cluster: ClusterSession, options: NameModelOptions): Promise<void> {
+export async function nameModel(cluster: ClusterSession, options: NameModelOptions): Promise<number | undefined> {
   return call(nameChecks, cluster, options, giveName)
 }
 
 async function giveName(
   cluster: ClusterSession,
   { dataset, name, version, modelsTopic = defaultModelsTopic }: NameModelOptions,
-): Promise<void> {
-  await withModelsTarget(cluster, modelsTopic, dataset, async (target) => {
-    if (version !== undefined) await moveAlias(target, dataset, () => version, name)
-    else await removeKey(target, dataset, name, (catalogue) => numberOf(catalogue, dataset, name))
+): Promise<number | undefined> {
+  return withModelsTarget(cluster, modelsTopic, dataset, async (target) => {
+    if (version === undefined) {
+      await removeKey(target, dataset, name, (catalogue) => numberOf(catalogue, dataset, name))
+      return undefined
+    }
+    const choose = (catalogue: ModelCatalogue) => versionNumber(modelsTopic, catalogue, dataset, version)
+    return (await moveAlias(target, dataset, choose, name)).version
   })
 }
 

@@ -13,12 +13,13 @@ import { call } from './call.ts'
 import { fields, optionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { type GroupOptions, groupChecks, memberOptions } from './group-options.ts'
+import { endsOf } from './group-positions.ts'
 import type { NormalizeMemberOptions } from './members/normalize-member.ts'
 import { runMembers } from './members/run-members.ts'
 import { modeChoiceCheck } from './mode-choice-check.ts'
 import { type VersionName, versionName } from './models-topic.ts'
 import { noProgress } from './progress.ts'
-import { datasetTopics, endsOf, topicsBeside } from './row-topics.ts'
+import { datasetTopics, topicsBeside } from './row-topics.ts'
 import { whenReachable } from './when-reachable.ts'
 
 type NormalizeTopics = Pick<TopicOverrides, 'raw' | 'normalized' | 'deadLetters'>
@@ -93,8 +94,8 @@ const defaultStatsIntervalMs = 60_000
  *
  * @returns what was done by this process
  * @throws ModelMissingError if the data set has no model, ModelTooOldError; TopicMissingError without a raw topic;
- *   PositionsMissingError; DeadLetterShareError; InterruptedError when the cluster's signal fires: what was committed
- *   stands
+ *   PositionsMissingError; DeadLetterShareError, AllRowsDeadError; InterruptedError when the cluster's signal fires: what
+ *   was committed stands
  */
 export async function normalizeTopic(cluster: ClusterSession, options: NormalizeTopicOptions): Promise<StageReport> {
   return call(checks, cluster, options, normalize)
@@ -105,13 +106,14 @@ async function normalize(cluster: ClusterSession, options: NormalizeTopicOptions
   const { statsTopic = defaultStatsTopic } = options
   const topics = datasetTopics(cluster, dataset, options.topics, options.modelsTopic)
   checkTopicParts([...Object.values(topics), ...topicsBeside(cluster, options.modelsTopic), statsTopic])
-  const { ends, of } = await endsOf(cluster, topics.raw, untilEnd)
+  const group = options.group ?? groupName(dataset, 'normalize')
+  const { ends, of } = await endsOf(cluster, group, topics.raw, untilEnd)
   const member: NormalizeMemberOptions = {
     dataset,
     topics,
     ends,
     modelsTopic: options.modelsTopic ?? defaultModelsTopic,
-    group: options.group ?? groupName(dataset, 'normalize'),
+    group,
     model: options.model,
     maxModelAgeMs: options.maxModelAgeMs,
     shadow: options.shadow,

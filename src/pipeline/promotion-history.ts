@@ -48,7 +48,8 @@ async function promotions(
       if (value === null || id === undefined) continue
       try {
         const { version, previousVersion, changedAtMs } = decodeModelAlias(value, await cluster.registry.schemaById(id))
-        found.push({ version, previousVersion, changedAtMs })
+        // A version that is not promoted writes the alias anew, which counts the versions.
+        if (version !== found.at(-1)?.version) found.push({ version, previousVersion, changedAtMs })
       } catch (error) {
         if (!(error instanceof CorruptModelError)) throw error
       }

@@ -1,5 +1,5 @@
 import { defaultModelsTopic, groupName, topicNames } from '../config/names.ts'
-import { count, datasetName, flag, ownTopic } from '../config/value-rules.ts'
+import { datasetName, flag, ownTopic } from '../config/value-rules.ts'
 import { ModelInUseError, ModelMissingError } from '../model/errors.ts'
 import { knownVersions, type ModelCatalogue } from '../model/model-catalogue.ts'
 import { removeKey } from '../model/publish-model.ts'
@@ -7,12 +7,13 @@ import { countStamps } from '../stages/stamped-versions.ts'
 import { call } from './call.ts'
 import { optionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
-import { followModels, withModelsTarget } from './models-topic.ts'
+import { followModels, type VersionName, versionName, versionNumber, withModelsTarget } from './models-topic.ts'
 import { topicRanges } from './row-topics.ts'
 
 export interface RemoveModelOptions {
   readonly dataset: string
-  readonly version: number
+  /** its number, or a name of it, by which it is in use */
+  readonly version: VersionName
   /** where models are published ['vgm.models'] */
   readonly modelsTopic?: string | undefined
   /** of normalized rows, beside those of replays [`<dataset>.normalized`] */
@@ -23,7 +24,7 @@ export interface RemoveModelOptions {
 
 const checks = optionChecks<RemoveModelOptions>(
   'removeModel',
-  { dataset: datasetName, version: count },
+  { dataset: datasetName, version: versionName },
   { modelsTopic: ownTopic, normalizedTopic: ownTopic, force: flag },
 )
 
@@ -35,20 +36,28 @@ const checks = optionChecks<RemoveModelOptions>(
  * @example
  * await removeModel(cluster, { dataset: 'trips', version: 1 })
  *
- * @throws ModelInUseError; ModelMissingError if there is no such version
+ * @returns the version that was deleted
+ * @throws ModelInUseError; ModelMissingError, UsageError if there is no such version
  */
-export async function removeModel(cluster: ClusterSession, options: RemoveModelOptions): Promise<void> {
+export async function removeModel(cluster: ClusterSession, options: RemoveModelOptions): Promise<number> {
   return call(checks, cluster, options, remove)
 }
 
-async function remove(cluster: ClusterSession, options: RemoveModelOptions): Promise<void> {
-  const { dataset, version, modelsTopic = defaultModelsTopic, force = false } = options
-  const judge = (catalogue: ModelCatalogue) => requireUnnamed(modelsTopic, dataset, version, catalogue)
+async function remove(cluster: ClusterSession, options: RemoveModelOptions): Promise<number> {
+  const { dataset, modelsTopic = defaultModelsTopic, force = false } = options
+  const judge = (catalogue: ModelCatalogue, wanted: VersionName): number => {
+    const version = versionNumber(modelsTopic, catalogue, dataset, wanted)
+    requireUnnamed(modelsTopic, dataset, version, catalogue)
+    return version
+  }
   // Before the rows, which may take a minute; and once more as the names are then.
   const models = await followModels(cluster, { dataset, modelsTopic })
-  await (async () => judge(models.catalogue))().finally(() => models.close())
-  if (!force) await requireUnstamped(cluster, options)
-  await withModelsTarget(cluster, modelsTopic, dataset, (target) => removeKey(target, dataset, version, judge))
+  const version = await (async () => judge(models.catalogue, options.version))().finally(() => models.close())
+  if (!force) await requireUnstamped(cluster, options, version)
+  await withModelsTarget(cluster, modelsTopic, dataset, (target) =>
+    removeKey(target, dataset, version, (now) => judge(now, version)),
+  )
+  return version
 }
 
 /** @throws ModelInUseError, ModelMissingError */
@@ -61,7 +70,10 @@ function requireUnnamed(topic: string, dataset: string, version: number, catalog
     throw refuse('it is the current one', 'Promote another version first ("vgm model promote")')
   for (const [name, named] of models?.named ?? [])
     if (named === version)
-      throw refuse(`its name is ${name}`, `Give the name to another version, or remove it ("vgm model rm ${name}")`)
+      throw refuse(
+        `its name is ${name}`,
+        `Give the name to another version, or remove it ("vgm model alias --dataset ${dataset} ${name} --remove")`,
+      )
   // Compaction removes the trace of it, and the number would be given out once more.
   if (models?.alias === undefined && models?.highestVersion === version)
     throw refuse(
@@ -73,7 +85,8 @@ function requireUnnamed(topic: string, dataset: string, version: number, catalog
 /** @throws ModelInUseError */
 async function requireUnstamped(
   cluster: ClusterSession,
-  { dataset, version, normalizedTopic = topicNames(dataset).normalized }: RemoveModelOptions,
+  { dataset, normalizedTopic = topicNames(dataset).normalized }: RemoveModelOptions,
+  version: number,
 ): Promise<void> {
   const { admin, registry, rows, signal } = cluster
   const replays = `${groupName(dataset, 'replay')}.v${version}`

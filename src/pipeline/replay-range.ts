@@ -2,6 +2,7 @@ import { parsePosition, type ReplayPosition } from '../config/replay-position.ts
 import { UsageError } from '../errors.ts'
 import type { TimeRange } from '../stages/time-filter.ts'
 import type { ClusterSession } from './cluster-session.ts'
+import { offsetsAtTime } from './offsets-at-time.ts'
 import { topicRanges } from './row-topics.ts'
 
 export interface ReplayRangeOptions {
@@ -54,7 +55,7 @@ export async function replayRange(
     if ('offset' in position)
       return held.map(({ offset, endOffset }) => Math.min(Math.max(position.offset, offset), endOffset))
     if (position.timestampMs < 0) return held.map(({ offset }) => offset)
-    return (await cluster.admin.offsets.at(topic, position.timestampMs)).map(({ offset }) => offset)
+    return (await offsetsAtTime(cluster, topic, position.timestampMs)).map(({ offset }) => offset)
   }
   const starts = await offsetsAt(isByField && isTime(from) ? 'start' : from)
   const ends = await offsetsAt(isStrict && isTime(to) ? 'end' : to)
@@ -64,11 +65,17 @@ export async function replayRange(
     to: Math.max(starts[i], ends[i]),
   }))
   const holdings = held.map(({ partition, offset, endOffset }) => `${partition}: ${offset} to ${endOffset}`).join(', ')
-  if (partitions.every(({ from, to }) => from === to))
-    throw new UsageError(
-      `Topic ${topic} has no row from ${options.from} to ${options.to}`,
-      `Name another range. The topic's partitions hold offsets ${holdings}`,
-    )
+  if (partitions.every(({ from, to }) => from === to)) {
+    const none = `Topic ${topic} has no row from ${options.from} to ${options.to}`
+    // What stands behind the first row that is too new has not been looked at.
+    if (isTime(to) && !isStrict && held.some(({ endOffset }, i) => starts[i] < endOffset))
+      throw new UsageError(
+        `${none} before its first row that is newer`,
+        `If its times go back, as after files that were loaded one after the other, rows of the range stand behind that ` +
+          `one: add --strict-time (strictTime), which finds them. Otherwise name another range`,
+      )
+    throw new UsageError(none, `Name another range. The topic's partitions hold offsets ${holdings}`)
+  }
   const remarks = held.flatMap(({ partition, offset: low, endOffset: end }, i) => [
     ...(isOffset(from) && from.offset < low
       ? [`Partition ${partition} begins at offset ${low}: its rows from offset ${from.offset} on are gone`]
@@ -95,11 +102,6 @@ export async function replayRange(
       }
     : undefined
   return { partitions, times, remarks }
-}
-
-/** Offsets that a replay reads: an upper bound of its rows, for markers have offsets too. */
-export function offsetsOf({ partitions }: Pick<ReplayRange, 'partitions'>): number {
-  return partitions.reduce((sum, { from, to }) => sum + to - from, 0)
 }
 
 /** Whether a broker replaces the times of a topic's rows. */

@@ -1,18 +1,23 @@
 import { createHash } from 'node:crypto'
 import { type Compression, compressions } from '../batch/batch-header.ts'
-import { defaultModelsTopic, groupName, type TopicNames, topicNames } from '../config/names.ts'
+import { defaultModelsTopic, groupName, type TopicNames, topicNames, valueSubject } from '../config/names.ts'
 import { replayPosition } from '../config/replay-position.ts'
 import { count, datasetName, flag, limit, listener, maxMemory, oneOf, ownTopic, text } from '../config/value-rules.ts'
 import { UsageError } from '../errors.ts'
+import { PartitionCountError } from '../kafka/topic-errors.ts'
+import { nearestName } from '../nearest-name.ts'
 import { stageText } from '../observe/report-text.ts'
-import type { TopicPartition } from '../ports/log.ts'
-import type { StageReport } from '../ports/stage-report.ts'
+import type { PartitionOffset } from '../ports/log.ts'
+import { noTimeCounts, type StageReport } from '../ports/stage-report.ts'
+import { parseAvroSchema } from '../rows/avro-schema.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
+import { hasTime, timeFields } from '../stages/event-times.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
 import { call } from './call.ts'
 import { optionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { deadLettersCheck } from './group-options.ts'
+import { type GroupedStage, offsetsLeft, outputLost, outputOfAnother } from './group-positions.ts'
 import type { NormalizeMemberOptions } from './members/normalize-member.ts'
 import { runMembers } from './members/run-members.ts'
 import { modeChoiceCheck } from './mode-choice-check.ts'
@@ -20,7 +25,7 @@ import { followModels, modelNamed, type VersionName, versionName } from './model
 import { noProgress, type OnProgress } from './progress.ts'
 import { recordRun } from './record-run.ts'
 import { replayNote } from './replay-note.ts'
-import { offsetsOf, type ReplayedPartition, type ReplayRange, replayRange } from './replay-range.ts'
+import { type ReplayedPartition, type ReplayRange, replayRange } from './replay-range.ts'
 import { holdsRows, topicsBeside } from './row-topics.ts'
 
 export interface ReplayTopicOptions {
@@ -131,8 +136,8 @@ const checks = replayOptionChecks('replayTopic')
  * @example
  * await replayTopic(cluster, { dataset: 'trips', model: 2, from: '@2026-11-01T00:00:00Z' })
  *
- * @throws UsageError for a range without rows, or an output that holds another replay's rows; ModelMissingError;
- *   InterruptedError when the cluster's signal fires: what was committed stands
+ * @throws UsageError for a range without rows, an output that holds another replay's rows, or a field that could not be
+ *   a time; ModelMissingError; OutputLostError; PartitionCountError; InterruptedError when the cluster's signal fires: what was committed stands
  */
 export async function replayTopic(cluster: ClusterSession, options: ReplayTopicOptions): Promise<ReplayReport> {
   return call(checks, cluster, options, replay)
@@ -141,9 +146,8 @@ export async function replayTopic(cluster: ClusterSession, options: ReplayTopicO
 async function replay(cluster: ClusterSession, options: ReplayTopicOptions): Promise<ReplayReport> {
   const { members = 1, onPlan, onProgress = noProgress } = options
   const { plan, range, member } = await prepareReplay(cluster, options)
-  await checkOutput(cluster, plan, member.topics.raw)
   onPlan?.(plan)
-  const of = offsetsOf(range)
+  const of = await offsetsLeft(cluster, member.group, member.starts ?? [], member.ends ?? [])
   const task = { stage: 'normalize', options: member } as const
   const { dataset, controlTopic } = options
   return recordRun(
@@ -151,27 +155,40 @@ async function replay(cluster: ClusterSession, options: ReplayTopicOptions): Pro
     { dataset, controlTopic, kind: 'replay', name: plan.group, subject: plan.group, onProgress },
     async ({ moved }) => {
       moved(0, of)
-      const report = await runMembers(cluster, task, members, ({ rowsIn }) => moved(rowsIn, of))
+      const report = await runMembers(
+        cluster,
+        task,
+        members,
+        ({ rowsIn, times: { leftOut, withoutTime } = noTimeCounts }) => moved(rowsIn + leftOut + withoutTime, of),
+      )
+      if (report.rowsIn === 0 && range.times?.isStrict === true) await requireRows(cluster, member, options, report)
       return { ...report, ...plan }
     },
     (report) => stageText(report, plan.topic),
   )
 }
 
-/** @internal Finds what a replay reads and writes. @throws as `replayTopic` */
+/** @internal Finds what a replay reads and writes, and whether it may. @throws as `replayTopic` */
 export async function prepareReplay(cluster: ClusterSession, options: ReplayTopicOptions): Promise<PreparedReplay> {
   const { dataset, from = 'start', to = 'end', clip = Infinity } = options
   const { modelsTopic = defaultModelsTopic, modeChoice = { kind: 'likely' } } = options
+  const beside = topicsBeside(cluster, modelsTopic)
+  // Topics with two roles are refused before a broker is asked; the number that a name stands for is known afterwards.
+  replayTopics({ ...options, model: typeof options.model === 'number' ? options.model : 0 }, beside)
+  await cluster.admin.topics.mustExist(options.rawTopic ?? topicNames(dataset).raw)
   const model = await versionOf(cluster, options)
-  const topics = replayTopics({ ...options, model }, topicsBeside(cluster, modelsTopic))
+  const topics = replayTopics({ ...options, model }, beside)
   const [topic, output] = [topics.raw, topics.normalized]
   const { strictTime = false, eventTime } = options
   const range = await replayRange(cluster, topic, { from, to, strictTime, eventTime })
+  if (eventTime !== undefined) await requireTimeField(cluster, topic, eventTime)
   // Rows that are left out are passed over for good, so another end makes another backfill.
   const times = range.times?.isStrict === true ? { to, eventTime } : undefined
   const group =
     options.group ?? replayGroup(dataset, topic, output, { model, modelsTopic, from, clip, modeChoice, times })
   const { partitions, remarks } = range
+  const starts = partitions.map(({ partition, from }) => ({ topic, partition, offset: from }))
+  await checkOutput(cluster, { group, inputTopic: topic, outputTopic: output }, starts, options.allowEmptyOutput)
   return {
     plan: { version: model, group, topic: output, partitions, remarks },
     range,
@@ -190,19 +207,22 @@ export async function prepareReplay(cluster: ClusterSession, options: ReplayTopi
       maxMemory: options.maxMemory,
       deadLetters: options.deadLetters,
       allowEmptyOutput: options.allowEmptyOutput,
-      starts: partitions.map(({ partition, from }) => ({ topic, partition, offset: from })),
+      starts,
       ends: partitions.map(({ partition, to }) => ({ topic, partition, offset: to })),
       notes: partitions.map(({ partition, to }) => ({ partition, text: replayNote({ to, output }) })),
     },
   }
 }
 
-/** A replay that goes on where it stopped uses one version from its first row to its last. */
+/**
+ * A replay that goes on where it stopped uses one version from its first row to its last.
+ *
+ * @throws ModelMissingError; UsageError if no version has the name
+ */
 async function versionOf(
   cluster: ClusterSession,
   { dataset, model, modelsTopic }: ReplayTopicOptions,
 ): Promise<number> {
-  if (typeof model === 'number') return model
   const models = await followModels(cluster, { dataset, modelsTopic })
   try {
     return (await modelNamed(models, dataset, model)).version
@@ -269,18 +289,67 @@ function replayGroup(dataset: string, raw: string, output: string, decisions: De
   return `${group}.${createHash('sha256').update(decisive).digest('hex').slice(0, 12)}`
 }
 
-/** @throws UsageError if the output holds rows of another backfill: together they would be doubled */
+/**
+ * Refuses what a replay cannot write to, before anything is written.
+ *
+ * @param starts where it begins
+ * @throws UsageError if the output holds rows of another backfill: together they would be doubled; PartitionCountError;
+ *   OutputLostError
+ */
 async function checkOutput(
   cluster: ClusterSession,
-  { group, topic: output, partitions }: ReplayPlan,
-  raw: string,
+  stage: Omit<GroupedStage, 'stage'>,
+  starts: readonly PartitionOffset[],
+  allowEmpty = false,
 ): Promise<void> {
-  const read = partitions.map(({ partition }): TopicPartition => ({ topic: raw, partition }))
-  const committed = await cluster.rows.positionsOf(group, read)
-  if (committed.length > 0 || (await cluster.admin.topics.partitionCount(output)) === undefined) return
-  if (await holdsRows(cluster, output))
-    throw new UsageError(
-      `Topic ${output} has rows of another replay`,
-      'Name another output, or repeat the call that wrote it, to continue it',
-    )
+  const { group, outputTopic } = stage
+  const partitions = await cluster.admin.topics.partitionCount(outputTopic)
+  if (partitions !== undefined && partitions !== starts.length)
+    throw new PartitionCountError(outputTopic, partitions, starts.length, cluster.settings.brokers)
+  const lost = allowEmpty ? undefined : await outputLost(cluster, { ...stage, stage: 'normalize' }, starts)
+  if (lost !== undefined) throw lost
+  const committed = await cluster.rows.positionsOf(group, starts)
+  if (committed.length > 0 || partitions === undefined) return
+  if (await holdsRows(cluster, outputTopic)) throw outputOfAnother(outputTopic)
+}
+
+/** @throws UsageError if a field cannot be a row's time in any schema of a topic */
+async function requireTimeField({ registry }: ClusterSession, topic: string, field: string): Promise<void> {
+  const schemas = (await registry.newest(valueSubject(topic))).map((schema) => parseAvroSchema(schema))
+  if (schemas.length === 0 || schemas.some((schema) => hasTime(schema, field))) return
+  const fields = [...new Set(schemas.flatMap(timeFields))]
+  const nearest = nearestName(field, fields)
+  const listed = fields.length > mostListed ? [...fields.slice(0, mostListed), '...'] : fields
+  throw new UsageError(
+    `No field "${field}" of the rows of ${topic} could be a row's time`,
+    fields.length === 0
+      ? 'The rows have no field that could be: leave out --event-time (eventTime)'
+      : `${nearest === undefined ? '' : `Did you mean ${nearest}? `}Name one of ${listed.join(', ')}`,
+  )
+}
+
+/** Fields that an error names at most. */
+const mostListed = 20
+
+/** @throws UsageError if the whole range has been read, also by other processes, and no row of it is in the output */
+async function requireRows(
+  cluster: ClusterSession,
+  { topics, group, starts = [], ends = [] }: NormalizeMemberOptions,
+  { from = 'start', to = 'end', eventTime }: ReplayTopicOptions,
+  { times: { leftOut, withoutTime } = noTimeCounts }: StageReport,
+): Promise<void> {
+  const endOf = new Map(ends.map(({ partition, offset }) => [partition, offset]))
+  const isDone = ({ partition, offset }: PartitionOffset) => offset >= (endOf.get(partition) ?? 0)
+  const positions = await cluster.rows.positionsOf(group, starts)
+  if (!positions.every(isDone) || (await holdsRows(cluster, topics.normalized))) return
+  const count = (rows: number) => rows.toLocaleString('en')
+  const counted =
+    leftOut + withoutTime === 0 ? '' : `: ${count(leftOut)} rows have another time, ${count(withoutTime)} none`
+  throw new UsageError(
+    `Topic ${topics.raw} has no row whose ${eventTime === undefined ? 'time' : `"${eventTime}"`} is from ${from} to ` +
+      `${to}${counted}`,
+    leftOut > 0 || eventTime === undefined
+      ? 'Name another range'
+      : 'Name another field (--event-time, eventTime), or another range',
+  )
 }

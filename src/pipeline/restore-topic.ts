@@ -5,10 +5,11 @@ import { call } from './call.ts'
 import { fields, optionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { type GroupOptions, groupChecks, memberOptions } from './group-options.ts'
+import { endsOf } from './group-positions.ts'
 import type { RestoreMemberOptions } from './members/restore-member.ts'
 import { runMembers } from './members/run-members.ts'
 import { noProgress } from './progress.ts'
-import { datasetTopics, endsOf, requireFilled } from './row-topics.ts'
+import { datasetTopics, requireFilled } from './row-topics.ts'
 
 type RestoreTopics = Pick<TopicOverrides, 'normalized' | 'restored' | 'deadLetters'>
 
@@ -50,8 +51,8 @@ const checks = optionChecks<RestoreTopicOptions>(
  * await restoreTopic(cluster, { dataset: 'trips', untilEnd: true })
  *
  * @returns what was done by this process
- * @throws UsageError without a normalized topic; PositionsMissingError; DeadLetterShareError; InterruptedError when the
- *   cluster's signal fires: what was committed stands
+ * @throws UsageError without a normalized topic; PositionsMissingError; DeadLetterShareError, AllRowsDeadError;
+ *   InterruptedError when the cluster's signal fires: what was committed stands
  */
 export async function restoreTopic(cluster: ClusterSession, options: RestoreTopicOptions): Promise<StageReport> {
   return call(checks, cluster, options, restore)
@@ -63,13 +64,14 @@ async function restore(cluster: ClusterSession, options: RestoreTopicOptions): P
   const topics = datasetTopics(cluster, dataset, overrides, options.modelsTopic)
   const before = synthetic ? 'load FILE --as ctgan --spans spans.json --synthetic' : `normalize --dataset ${dataset}`
   if (untilEnd) await requireFilled(cluster, dataset, topics.normalized, before)
-  const { ends, of } = await endsOf(cluster, topics.normalized, untilEnd)
+  const group = options.group ?? (synthetic ? syntheticGroup(dataset) : groupName(dataset, 'restore'))
+  const { ends, of } = await endsOf(cluster, group, topics.normalized, untilEnd)
   const member: RestoreMemberOptions = {
     dataset,
     topics,
     ends,
     modelsTopic: options.modelsTopic ?? defaultModelsTopic,
-    group: options.group ?? (synthetic ? syntheticGroup(dataset) : groupName(dataset, 'restore')),
+    group,
     ...memberOptions(options),
   }
   return runMembers(cluster, { stage: 'restore', options: member }, members, ({ rowsIn }) => onProgress(rowsIn, of))

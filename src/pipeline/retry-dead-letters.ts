@@ -3,6 +3,7 @@ import { datasetName, listener, listOf, naturalNumber, ownTopic, text, type Valu
 import { UsageError } from '../errors.ts'
 import { parseRetried } from '../stages/retried-ranges.ts'
 import { type RetryRange, type RetryReport, retryDeadLetters as retryRows } from '../stages/retry-dead-letters.ts'
+import { DeadLetterMissingError } from '../stages/verify/read-dead-letters.ts'
 import { call } from './call.ts'
 import { optionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
@@ -59,7 +60,7 @@ const checks = optionChecks<RetryDeadLettersOptions>(
  * @example
  * await retryDeadLetters(cluster, { dataset: 'trips', codes: ['VGM_ROW_SCHEMA_UNKNOWN'] })
  *
- * @throws UsageError if there is no such topic; RowTooLargeError; FencedError for two at once; InterruptedError when
+ * @throws UsageError if there is no such topic; DeadLetterMissingError for a range without a row; RowTooLargeError; FencedError for two at once; InterruptedError when
  *   the cluster's signal fires: the same call goes on
  */
 export async function retryDeadLetters(
@@ -87,6 +88,11 @@ async function retry(cluster: ClusterSession, options: RetryDeadLettersOptions):
     const held = await topicRanges(cluster, topic)
     const positions = await rows.positionsOf(group, held)
     const retried = new Map(positions.map(({ partition, metadata }) => [partition, parseRetried(metadata)]))
+    for (const { partition, from, to } of asked ?? []) {
+      const range = held.find((each) => each.partition === partition)
+      if (range === undefined || from >= range.endOffset || to < range.offset)
+        throw new DeadLetterMissingError(topic, partition, from, to)
+    }
     const ranges = held.flatMap((range): RetryRange[] => {
       const known = { ...range, retried: retried.get(range.partition) ?? {} }
       if (asked === undefined) return [known]
@@ -96,7 +102,7 @@ async function retry(cluster: ClusterSession, options: RetryDeadLettersOptions):
       return [{ ...known, offset, endOffset: Math.min(range.endOffset, wanted.to + 1) }]
     })
     const of = ranges.reduce((sum, { offset, endOffset }) => sum + Math.max(0, endOffset - offset), 0)
-    return await retryRows({
+    const report = await retryRows({
       reader,
       writer,
       group,
@@ -108,6 +114,10 @@ async function retry(cluster: ClusterSession, options: RetryDeadLettersOptions):
       signal,
       onProgress: (read) => onProgress(read, of),
     })
+    // What stands there is a marker, or was rolled back.
+    if (asked?.length === 1 && report.rowsIn + report.notRetriable === 0)
+      throw new DeadLetterMissingError(topic, asked[0].partition, asked[0].from, asked[0].to)
+    return report
   } finally {
     await reader.close()
     await writer.close()

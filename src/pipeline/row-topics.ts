@@ -29,8 +29,14 @@ export async function requireFilled(
   command: string,
   more = '',
 ): Promise<void> {
+  const { topics } = cluster.admin
+  if ((await topics.partitionCount(topic)) !== undefined) return
   const { raw } = topicNames(dataset)
-  const hasRows = (await cluster.admin.topics.partitionCount(raw)) !== undefined
+  // Whoever may not ask is not told more.
+  const hasRows = await topics.partitionCount(raw).then(
+    (partitions) => partitions !== undefined,
+    () => true,
+  )
   const first = hasRows ? `Run "vgm ${command}" first` : `There is no ${raw} either: run "vgm load" first`
   await requireTopic(cluster, topic, first + more)
 }
@@ -87,11 +93,16 @@ export async function topicRanges({ admin }: ClusterSession, topic: string): Pro
 
 /** Whether a topic has a row that counts: markers and rolled back rows do not. */
 export async function holdsRows(cluster: ClusterSession, topic: string): Promise<boolean> {
+  return haveRows(cluster, await topicRanges(cluster, topic))
+}
+
+/** Likewise of ranges. */
+export async function haveRows(cluster: ClusterSession, ranges: readonly BoundedRange[]): Promise<boolean> {
   const reader = cluster.rows.openReader()
   try {
-    for (const range of await topicRanges(cluster, topic)) {
+    for (const range of ranges) {
       reader.assign([range])
-      while (reader.position(topic, range.partition) < range.endOffset) {
+      while (reader.position(range.topic, range.partition) < range.endOffset) {
         const fetched = await reader.poll(100)
         if (fetched.some(({ batches }) => batches.length > 0)) return true
         if (cluster.signal.aborted) throw new InterruptedError()
@@ -126,17 +137,6 @@ export function datasetTopics(
 /** Topics that stages use beside those of a data set. */
 export function topicsBeside({ rows }: ClusterSession, modelsTopic = defaultModelsTopic): string[] {
   return rows.positionsTopic === undefined ? [modelsTopic] : [modelsTopic, rows.positionsTopic]
-}
-
-/** Where a stage stops, and the number of offsets up to there; neither for a stage without an end. */
-export async function endsOf(
-  cluster: ClusterSession,
-  topic: string,
-  untilEnd: boolean,
-): Promise<{ readonly ends?: PartitionOffset[]; readonly of?: number }> {
-  if (!untilEnd) return {}
-  const ends = await topicEnds(cluster, topic)
-  return { ends, of: offsetsBetween(await topicStarts(cluster, topic), ends) }
 }
 
 /** Offsets that ranges hold: an upper bound of their rows, for markers have offsets too. */

@@ -18,6 +18,7 @@ import {
   type GroupedStage,
   lostPositions,
   outputLost,
+  outputOfAnother,
   PositionsMissingError,
   preparePositions,
   rebuiltPositions,
@@ -130,13 +131,15 @@ export async function runTransformStage(cluster: ClusterSession, options: Transf
         // Partitions may be added while the stage runs: a row keeps its partition, so the outputs must have it too.
         if (fresh.some(({ partition }) => partition >= partitions))
           await ensureOutputs(await cluster.admin.topics.mustExist(inputTopic))
-        const { lost, remade } = await lostPositions(cluster, group, fresh, outputTopic)
+        const isReplay = starts !== undefined
+        const { lost, remade } = await lostPositions(cluster, group, fresh, outputTopic, isReplay)
         if (remade.length > 0)
           cluster.log.warn(
             { group, topic: inputTopic, output: outputTopic, partitions: remade.map(({ partition }) => partition) },
             'the topic was deleted and recreated: it is read from its first row, and the output still ' +
               'has rows of the older topic',
           )
+        if (lost.length > 0 && isReplay) throw outputOfAnother(outputTopic)
         if (lost.length > 0 && options.rebuildPositions !== true)
           throw new PositionsMissingError(cluster.settings.brokers, options, lost[0].partition)
         const rebuilt = await rebuiltPositions(cluster, stage, lost, outputTopic, deadLetterTopic)

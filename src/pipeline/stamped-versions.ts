@@ -5,13 +5,14 @@ import * as stamps from '../stages/stamped-versions.ts'
 import { call } from './call.ts'
 import { optionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
+import { offsetsAtTime } from './offsets-at-time.ts'
 import { requireTopic, topicRanges } from './row-topics.ts'
 
 export interface StampedVersionsOptions {
   readonly dataset: string
   /** of normalized rows [`<dataset>.normalized`] */
   readonly topic?: string | undefined
-  /** the row at an offset of each partition or at a time (@ISO 8601, or @ms since 1970), or the one before ['end'] */
+  /** the row at an offset of each partition or at a time (@ISO 8601, or @ms since 1970), or next to it ['end'] */
   readonly at?: string | undefined
 }
 
@@ -23,7 +24,7 @@ const checks = optionChecks<StampedVersionsOptions>(
 
 /**
  * Which version of the model the newest normalized row of each partition has, or the last one up to an offset or a
- * time; partitions without such a row are left out.
+ * time; if there is none, the first one behind it. Partitions without a row are left out.
  *
  * @example
  * const rows = await stampedVersions(cluster, { dataset: 'trips', at: '@2026-11-01T00:00:00Z' })
@@ -43,22 +44,19 @@ async function stamped(
 ): Promise<stamps.StampedRow[]> {
   await requireTopic(cluster, topic, `Normalize rows first ("vgm normalize --dataset ${dataset}")`)
   const position = parsePosition(at)
-  const ranges = await topicRanges(cluster, topic)
+  const ranges = (await topicRanges(cluster, topic)).map((range) => ({ ...range, highOffset: range.endOffset }))
   const reader = cluster.rows.openReader()
+  const last = (of: typeof ranges) => stamps.lastStamps(reader, cluster.registry, of, cluster.signal)
   try {
     if (position === 'end' || position === undefined) return await last(ranges)
-    if (position === 'start') return await last(ranges.map((range) => ({ ...range, endOffset: range.offset + 1 })))
+    if (position === 'start') return await last(ranges.map((range) => upTo(range, range.offset)))
     if ('offset' in position) return await last(ranges.map((range) => upTo(range, position.offset)))
-    const at = await cluster.admin.offsets.at(topic, position.timestampMs)
+    const at = await offsetsAtTime(cluster, topic, position.timestampMs)
     return await last(
       ranges.map((range) => upTo(range, at.find(({ partition }) => partition === range.partition)?.offset ?? Infinity)),
     )
   } finally {
     await reader.close()
-  }
-
-  function last(of: typeof ranges) {
-    return stamps.lastStamps(reader, cluster.registry, of, cluster.signal)
   }
 }
 

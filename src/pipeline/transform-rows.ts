@@ -3,12 +3,14 @@ import { listener, listOf, ownTopic, text, transformName } from '../config/value
 import { UsageError } from '../errors.ts'
 import type { StageReport } from '../ports/stage-report.ts'
 import { ColumnTransform, type ColumnTransformDefinition, type TransformRows } from '../stages/column-transform.ts'
+import { refuseAllDead } from '../stages/dead-letter-policy.ts'
 import { call } from './call.ts'
 import { fields, optionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
 import { type GroupOptions, groupChecks, memberOptions } from './group-options.ts'
+import { endsOf } from './group-positions.ts'
 import { noProgress } from './progress.ts'
-import { endsOf, topicsBeside } from './row-topics.ts'
+import { topicsBeside } from './row-topics.ts'
 import { rowSchemas, runTransformStage } from './stage-member.ts'
 
 export interface TransformRowsOptions extends GroupOptions {
@@ -74,8 +76,8 @@ const checks = optionChecks<TransformRowsOptions>(
  * @example
  * await transformRows(cluster, { transform: scale, inputTopic: 'trips.raw', outputTopic: 'trips.scaled' })
  *
- * @throws TopicMissingError without an input topic; PositionsMissingError; DeadLetterShareError; InterruptedError when
- *   the cluster's signal fires: what was committed stands; whatever `apply` throws
+ * @throws TopicMissingError without an input topic; PositionsMissingError; DeadLetterShareError, AllRowsDeadError;
+ *   InterruptedError when the cluster's signal fires: what was committed stands; whatever `apply` throws
  */
 export async function transformRows(cluster: ClusterSession, options: TransformRowsOptions): Promise<StageReport> {
   return call(checks, cluster, options, transform)
@@ -88,10 +90,11 @@ async function transform(cluster: ClusterSession, options: TransformRowsOptions)
     throw new UsageError(`Topic ${inputTopic} cannot be input and output at once`, 'Name another output topic')
   const deadLetterTopic = options.deadLetterTopic ?? `${outputTopic}.dead-letters`
   checkTopicParts([inputTopic, outputTopic, deadLetterTopic, ...topicsBeside(cluster)])
-  const { ends, of } = await endsOf(cluster, inputTopic, untilEnd)
-  return runTransformStage(cluster, {
+  const group = options.group ?? `vgm.${outputTopic}.${definition.name}`
+  const { ends, of } = await endsOf(cluster, group, inputTopic, untilEnd)
+  const report = await runTransformStage(cluster, {
     stage: definition.name,
-    group: options.group ?? `vgm.${outputTopic}.${definition.name}`,
+    group,
     inputTopic,
     outputTopic,
     deadLetterTopic,
@@ -100,4 +103,6 @@ async function transform(cluster: ClusterSession, options: TransformRowsOptions)
     transform: new ColumnTransform({ definition, ...rowSchemas(cluster, inputTopic, outputTopic) }),
     onProgress: ({ rowsIn }) => onProgress(rowsIn, of),
   })
+  if (untilEnd) refuseAllDead(report, options.deadLetters, deadLetterTopic, 'NAME')
+  return report
 }

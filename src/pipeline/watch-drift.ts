@@ -35,7 +35,8 @@ export async function watchDrift(
       kind: 'drift',
       columns: drift.columns.map(({ name, wasserstein, findings }) => ({
         column: name,
-        shift: wasserstein,
+        // Of a window of nulls alone.
+        shift: Number.isNaN(wasserstein) ? 0 : wasserstein,
         isAlarm: findings.some(({ isAlarm }) => isAlarm),
       })),
     })

@@ -137,6 +137,21 @@ export type StageEvent =
   | { readonly kind: 'refit'; readonly version: number | undefined; readonly comparison: Comparison }
   /** No model could be fitted to the rows that there are. */
   | { readonly kind: 'refit-failed'; readonly reason: string }
+  /** No fit is due yet; told once for each time. */
+  | {
+      readonly kind: 'refit-due'
+      /** infinite if only a drift makes it due */
+      readonly dueMs: number
+      /** whether a drift that lasts makes it due, too */
+      readonly onDrift: boolean
+    }
+  /** No challenger can be promoted over this version, for its columns are others; told once for each version. */
+  | {
+      readonly kind: 'refit-other-columns'
+      readonly version: number
+      /** names with a plus or a minus before them */
+      readonly changes: readonly string[]
+    }
   /** A fit is due and lacks rows; told at each look. */
   | {
       readonly kind: 'refit-waits'

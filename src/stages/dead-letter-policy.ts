@@ -1,5 +1,6 @@
 import { PipelineError } from '../errors.ts'
 import type { TopicPartition } from '../ports/log.ts'
+import type { StageReport } from '../ports/stage-report.ts'
 import { rowErrorCodes, rowErrorMessages, rowErrors } from '../rows/row-error.ts'
 import type { SchemaProblem } from './row-transform.ts'
 
@@ -46,16 +47,30 @@ export class DeadLetterShareError extends PipelineError {
 export class AllRowsDeadError extends PipelineError {
   readonly code = 'VGM_ALL_ROWS_DEAD'
   /** @param topic of the dead letters */
-  constructor(dataset: string, rows: number, topic: string) {
-    super(
-      `${rows === 1 ? 'The only row' : `All ${rows.toLocaleString('en')} rows`} became dead letters: none was written`,
-      {
-        fix:
-          `See why with "vgm dead-letters ls --dataset ${dataset} --topic ${topic}", and mend that. ` +
-          'Or allow any number with --max-dead-letters 1 (deadLetters.maxShare)',
-      },
-    )
+  constructor(rows: number, topic: string, dataset: string) {
+    const all =
+      rows === 1 ? 'The only row became a dead letter' : `All ${rows.toLocaleString('en')} rows became dead letters`
+    super(`${all}: none was written`, {
+      fix:
+        `See why with "vgm dead-letters ls --dataset ${dataset} --topic ${topic}", and mend that. ` +
+        'Or allow any number with --max-dead-letters 1 (deadLetters.maxShare)',
+    })
   }
+}
+
+/**
+ * For the report of a stage that has come to the end of its topic: too few rows for a share may have no other.
+ *
+ * @throws AllRowsDeadError if no row could be processed, and not any number may become dead letters
+ */
+export function refuseAllDead(
+  { rowsIn, deadLetters }: Pick<StageReport, 'rowsIn' | 'deadLetters'>,
+  policy: DeadLetterPolicy | undefined,
+  topic: string,
+  dataset: string,
+): void {
+  if (deadLetters > 0 && deadLetters === rowsIn && (policy ?? deadLetterDefaults).maxShare < 1)
+    throw new AllRowsDeadError(rowsIn, topic, dataset)
 }
 
 /** A row cannot be processed, and none may become a dead letter. */

@@ -19,7 +19,7 @@ export interface EventTimesOptions {
   readonly registry: SchemaSource
   /** the field that is a row's time, by its path: `order.placed` */
   readonly column: string
-  /** told once for each schema whose rows have no time */
+  /** told once for each schema whose rows have no time, and are left out */
   readonly onUnusableSchema: (schema: RowSchemaName, reason: string) => void
 }
 
@@ -69,7 +69,28 @@ function timePlan(schema: AvroType, column: string): TimeReader | UnusableSchema
   return reader ?? { error: rowErrors.schemaMismatch, reason }
 }
 
-/** Reads the field that the path leads to from a value of this type; undefined if there is none that could be a time. */
+/** Whether a field of a row, by its path, could be its time. */
+export function hasTime(schema: AvroType, column: string): boolean {
+  return !('error' in timePlan(schema, column))
+}
+
+/** The paths of the fields that could be a row's time; those that say so come first. */
+export function timeFields(schema: AvroType): string[] {
+  const [said, others]: [string[], string[]] = [[], []]
+  const visit = (type: AvroType, path: readonly string[], above: readonly AvroType[]): void => {
+    if (type.kind === 'union') for (const branch of type.branches) visit(branch, path, above)
+    else if (type.kind === 'record' && !above.includes(type))
+      for (const field of type.fields) visit(field.type, [...path, field.name], [...above, type])
+    else if (path.length > 0 && timeReader(type) !== undefined)
+      ('logicalType' in type && type.logicalType !== undefined ? said : others).push(path.join('.'))
+  }
+  visit(schema, [], [])
+  return [...new Set([...said, ...others])]
+}
+
+/**
+ * Reads the field that the path leads to from a value of this type; undefined if there is none that could be a time.
+ */
 function readerAt(type: AvroType, path: readonly string[]): TimeReader | undefined {
   if (type.kind === 'union') return unionReader(type.branches.map((branch) => readerAt(branch, path)))
   if (path.length === 0) return timeReader(type)

@@ -119,10 +119,15 @@ export class ExportedRows {
     return unusable ?? 'the schema that it names does not exist'
   }
 
-  /** Leaves a row out. @throws ExportRowError unless rows are */
-  skip({ topic, partition }: FetchedPartition, row: number, problem: string): void {
+  /**
+   * Leaves a row out.
+   *
+   * @param fix what to do, if that is not to name another topic
+   * @throws ExportRowError unless rows are
+   */
+  skip({ topic, partition }: FetchedPartition, row: number, problem: string, fix = this.#fix): void {
     const { baseOffset, offsetDelta } = this.records
-    const error = new ExportRowError(topic, partition, baseOffset + offsetDelta[row], problem, this.#fix)
+    const error = new ExportRowError(topic, partition, baseOffset + offsetDelta[row], problem, fix)
     if (!this.#skips) throw error
     this.skipped++
     this.firstSkipped ??= error

@@ -12,6 +12,8 @@ export interface TrialCounts {
   readonly rows: number
   /** of them, left out by their time */
   readonly leftOut: number
+  /** of those left out: their time is null, or cannot be read */
+  readonly withoutTime: number
   readonly deadLetters: number
   /** as fetched */
   readonly bytesIn: number
@@ -73,5 +75,6 @@ export async function tryRows(
     }
   }
   const seconds = (performance.now() - startedMs) / 1_000
-  return { rows, leftOut: times.leftOut + times.withoutTime, deadLetters, bytesIn, bytesOut, seconds }
+  const { withoutTime } = times
+  return { rows, leftOut: times.leftOut + withoutTime, withoutTime, deadLetters, bytesIn, bytesOut, seconds }
 }

@@ -34,6 +34,7 @@ export class ShadowModel {
   readonly #model: Model
   readonly #onFigures: (figures: ShadowFigures) => void
   #current: Model | undefined
+  #against: number
   #shared: readonly { readonly current: ColumnModel; readonly shadow: ColumnModel }[] = []
   #ready: ShadowColumn[] = []
   #columns: KernelColumns | undefined
@@ -45,10 +46,18 @@ export class ShadowModel {
   #slice = noCounts(0)
   #total = noCounts(0)
 
-  /** @param onFigures told after each committed slice in which rows were looked at */
-  constructor(model: Model, onFigures: (figures: ShadowFigures) => void) {
+  /**
+   * @param current   the model that is in use at the start
+   * @param onFigures told after each committed slice in which rows were looked at
+   */
+  constructor(model: Model, current: Model, onFigures: (figures: ShadowFigures) => void) {
     this.#model = model
+    this.#against = current.version
     this.#onFigures = onFigures
+  }
+
+  get version(): number {
+    return this.#model.version
   }
 
   /** Whether there is anything to compare. */
@@ -121,7 +130,7 @@ export class ShadowModel {
     const { rows, ofRows, gain, values, changed } = this.#total
     return {
       version: this.#model.version,
-      against: this.#current?.version ?? 0,
+      against: this.#against,
       rows,
       ofRows,
       gain: ofRows > 0 ? gain / ofRows : 0,
@@ -140,6 +149,7 @@ export class ShadowModel {
 
   #compareWith(kernel: RowKernel, current: Model): void {
     this.#current = current
+    this.#against = current.version
     const older = new Map(current.columns.map((column) => [column.name, column]))
     const shared = this.#model.columns.flatMap((shadow) => {
       const found = older.get(shadow.name)

@@ -20,20 +20,27 @@ export interface StampedRow {
 /** Offsets that are looked through for a row, first; markers and rolled back rows have offsets, too. */
 const firstStretch = 64
 
+/** Where the row of a partition is looked for. */
+export interface StampedRange extends BoundedRange {
+  /** a range without rows is looked through up to here, for the first row behind it [its end] */
+  readonly highOffset?: number
+}
+
 /**
- * The last row of each range, and the version that it is stamped with; none of a range without rows.
+ * The last row of each range, else the first one behind it, and the version that it is stamped with; none of a partition
+ * without rows.
  *
  * @throws InterruptedError when `signal` fires
  */
 export async function lastStamps(
   reader: LogReader,
   registry: SchemaSource,
-  ranges: readonly BoundedRange[],
+  ranges: readonly StampedRange[],
   signal: AbortSignal,
 ): Promise<StampedRow[]> {
   const found: StampedRow[] = []
   for (const range of ranges) {
-    const row = await lastRow(reader, range, signal)
+    const row = (await lastRow(reader, range, signal)) ?? (await nextRow(reader, range, signal))
     if (row === undefined) continue
     const { partition } = range
     const alone = [{ ...range, offset: row.offset, endOffset: row.offset + 1 }]
@@ -43,21 +50,49 @@ export async function lastStamps(
   return found
 }
 
+type RowPlace = Pick<StampedRow, 'offset' | 'timestampMs'>
+
 async function lastRow(
+  reader: LogReader,
+  { offset: low, endOffset, ...of }: BoundedRange,
+  signal: AbortSignal,
+): Promise<RowPlace | undefined> {
+  for (let stretch = firstStretch; ; stretch *= 64) {
+    const offset = Math.max(low, endOffset - stretch)
+    const { last } = await endRows(reader, { ...of, offset, endOffset }, signal)
+    if (last !== undefined || offset === low) return last
+  }
+}
+
+async function nextRow(
+  reader: LogReader,
+  { endOffset: from, highOffset = from, ...of }: StampedRange,
+  signal: AbortSignal,
+): Promise<RowPlace | undefined> {
+  for (let [offset, stretch] = [from, firstStretch]; offset < highOffset; offset += stretch, stretch *= 64) {
+    const range = { ...of, offset, endOffset: Math.min(highOffset, offset + stretch) }
+    const { first } = await endRows(reader, range, signal)
+    if (first !== undefined) return first
+  }
+  return undefined
+}
+
+/** The first and the last row of a range. */
+async function endRows(
   reader: LogReader,
   { endOffset, ...start }: BoundedRange,
   signal: AbortSignal,
-): Promise<Pick<StampedRow, 'offset' | 'timestampMs'> | undefined> {
-  for (let stretch = firstStretch; ; stretch *= 64) {
-    let last: Pick<StampedRow, 'offset' | 'timestampMs'> | undefined
-    const offset = Math.max(start.offset, endOffset - stretch)
-    const take = ({ valueStart, baseOffset, offsetDelta, timestampMs }: Records, from: number, to: number) => {
-      for (let row = from; row < to; row++)
-        if (valueStart[row] >= 0) last = { offset: baseOffset + offsetDelta[row], timestampMs: timestampMs[row] }
+): Promise<{ readonly first?: RowPlace | undefined; readonly last?: RowPlace | undefined }> {
+  let [first, last]: [RowPlace | undefined, RowPlace | undefined] = [undefined, undefined]
+  const take = ({ valueStart, baseOffset, offsetDelta, timestampMs }: Records, from: number, to: number) => {
+    for (let row = from; row < to; row++) {
+      if (valueStart[row] < 0) continue
+      last = { offset: baseOffset + offsetDelta[row], timestampMs: timestampMs[row] }
+      first ??= last
     }
-    await readPartition(reader, { ...start, offset }, endOffset, signal, take, { onUnreadable: () => undefined })
-    if (last !== undefined || offset === start.offset) return last
   }
+  await readPartition(reader, start, endOffset, signal, take, { onUnreadable: () => undefined })
+  return { first, last }
 }
 
 /**

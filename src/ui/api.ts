@@ -91,6 +91,8 @@ export interface FlowDrift {
   readonly toLearn: number
   /** columns with an alarm */
   readonly columns: readonly string[]
+  /** columns that have differed from the training rows since the first window, which is no alarm */
+  readonly sinceStart: readonly string[]
 }
 
 /** Rows a second so far; arrays of equal length, the oldest first. */
@@ -243,12 +245,12 @@ export interface Drift {
     readonly rows: number
     readonly columns: readonly {
       readonly name: string
-      readonly wasserstein: number
-      readonly ks: number
-      readonly psi: number
-      readonly nullShare: number
-      readonly outside: number
-      readonly modes: readonly number[]
+      readonly wasserstein: number | null
+      readonly ks: number | null
+      readonly psi: number | null
+      readonly nullShare: number | null
+      readonly outside: number | null
+      readonly modes: readonly (number | null)[]
       readonly findings: readonly { readonly isAlarm: boolean }[]
     }[]
   }

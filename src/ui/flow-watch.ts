@@ -284,6 +284,7 @@ export class FlowWatch {
       columns: found.report.columns
         .filter(({ findings }) => findings.some(({ isAlarm }) => isAlarm))
         .map(({ name }) => name),
+      sinceStart: found.report.columns.filter(({ sinceStart }) => sinceStart.length > 0).map(({ name }) => name),
     }
   }
 

@@ -38,15 +38,17 @@ suite('samples and backfills, as a user has them', () => {
     equal(code, 2)
     match(err, /has read .*there is no topic .*normalized\.v1.*--delete-offsets.*--allow-empty-output/s)
     equal(await rowsIn('replay', ...of, '--model', '1', '--group', `${dataset}.again`), 4_000)
-    for (const other of [
-      ['--from', '10'],
-      ['--clip', '0.99'],
-      ['--mode-choice', 'sample'],
-      ['--models-topic', `${dataset}.others`],
-    ]) {
+    const refused = /has rows of another replay\. Name another output \(--output\)/
+    for (const [message, ...other] of [
+      [refused, '--from', '10'],
+      [refused, '--from', '10', '--dry-run'],
+      [refused, '--clip', '0.99'],
+      [refused, '--mode-choice', 'sample'],
+      [/^error: Data set .* has no model version 1 in topic/, '--models-topic', `${dataset}.others`],
+    ] as const) {
       const { code, err } = await onCluster('replay', ...of, '--model', '1', ...other)
       equal(code, 2)
-      match(err, /has rows of another replay\. Name another output/)
+      match(err, message)
     }
     const drawn = async (output: string, seed: string): Promise<string> => {
       const topic = `${dataset}.${output}`

@@ -70,6 +70,12 @@ suite('help of commands', () => {
     }
   })
 
+  test('names the flags of a matrix beside --as', async () => {
+    match(await helpOf(['load']), /--as .*--spans and --synthetic/)
+    for (const flag of ['spans', 'categories', 'leave-out', 'rare', 'clip', 'indices', 'bins'])
+      match(await helpOf(['export']), new RegExp(`--as [^(]*--${flag}\\b`))
+  })
+
   test('of every command fits on a screen of 24 lines, and --help-all has the other flags in groups', async () => {
     // Those for shells have no settings, and no flags but --help.
     for (const command of leaves(createProgram()).filter((each) => settingsOf(each).length > 0)) {

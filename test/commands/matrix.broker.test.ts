@@ -2,6 +2,7 @@ import { deepEqual, equal, match } from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
+import { npyHeader } from '../../src/files/matrix/npy-file.ts'
 import { testCluster, uniqueName } from '../cluster/shared-cluster.ts'
 import { randomFrom } from '../seeded-random.ts'
 import { temporaryFolder, vgmShared } from './run-command.ts'
@@ -172,6 +173,92 @@ suite('vgm export --as ctgan and the way back', () => {
     await vgm('load more.csv')
     const dead = await vgm('normalize --until-end', 1)
     match(dead.err, /All 2 rows became dead letters.*vgm dead-letters ls/s)
+  })
+
+  test('takes names of columns as the file has them, also where two names become alike', async (t) => {
+    const { brokers, registry } = await testCluster()
+    const environment = { KAFKA_BROKERS: brokers, SCHEMA_REGISTRY_URL: registry }
+    const folder = temporaryFolder(t)
+    const dataset = uniqueName('prices')
+    const own = ['--dataset', dataset, '--models-topic', `${dataset}.models`]
+    const run = async (...words: string[]) => {
+      const ended = await vgmShared([...words, ...own], { environment, folder })
+      equal(ended.code, 0, `vgm ${words.join(' ')}: ${ended.err}`)
+      return ended
+    }
+    const random = randomFrom(6)
+    const lines = Array.from({ length: 300 }, (_, i) => `${random()};${7 + random()};${i % 3}`)
+    writeFileSync(join(folder, 'prices.csv'), `Größe;Prix total;Prix_total\n${lines.join('\n')}\n`)
+    match((await run('load', 'prices.csv', '--partitions', '1')).err, /Prix total \(Prix_total_2\) +double/)
+    const fitted = await run('fit', '--source', 'raw', '--columns', 'Größe,Prix total', '--json')
+    const { columns } = JSON.parse(fitted.out) as { columns: { name: string }[] }
+    deepEqual(columns.map(({ name }) => name).sort(), ['Grosse', 'Prix_total_2'])
+    await run('normalize', '--until-end')
+    const left = (await run('export', '--as', 'ctgan', 'a.npy', '--leave-out', 'Prix total')).out
+    match(left, /Prix_total_2 is not in it: it was named/)
+    const categories = ['--categories', 'Prix_total', '--leave-out', 'Größe', '--leave-out', 'Prix total']
+    const { out } = await run('export', '--as', 'ctgan', 'b.npy', '--spans', 'b.json', ...categories, '--json')
+    const { matrix } = JSON.parse(out) as { matrix: { columns: { name: string; kind: string }[]; leftOut: object[] } }
+    deepEqual(
+      matrix.columns.map(({ name, kind }) => [name, kind]),
+      [['Prix_total', 'discrete']],
+    )
+    equal(matrix.leftOut.length, 2)
+  })
+
+  test('says where the dead letters of generated rows are, and how topics that are missing are made', async (t) => {
+    const { brokers, registry } = await testCluster()
+    const environment = { KAFKA_BROKERS: brokers, SCHEMA_REGISTRY_URL: registry }
+    const folder = temporaryFolder(t)
+    const dataset = uniqueName('far')
+    const run = async (line: string, code = 0) => {
+      const words = [...line.split(' '), '--dataset', dataset, '--models-topic', `${dataset}.models`]
+      const ended = await vgmShared(words, { environment, folder })
+      equal(ended.code, code, `vgm ${line}: ${ended.err}`)
+      return ended
+    }
+    const random = randomFrom(7)
+    const lines = Array.from(
+      { length: 200 },
+      (_, i) => `${1000 * random()},${'abc'[i % 3]},${i < 195 ? 'x' : `rare ${i}`}`,
+    )
+    writeFileSync(join(folder, 'far.csv'), `x,zone,mark\n${lines.join('\n')}\n`)
+    await run('load far.csv --partitions 1')
+    await run('fit --source raw')
+    await run('normalize --until-end')
+    const missing = (topic: string) => run(`export --as ctgan m.npy --topic ${topic}`, 2)
+    match((await missing(`${dataset}.synthetic`)).err, /Run "vgm load FILE --as ctgan --spans spans\.json --synthetic"/)
+    match((await missing(`${dataset}.synthetic.restored`)).err, /Run "vgm restore --synthetic" first/)
+    match((await missing('no-such-topic-at-all')).err, /Name one that exists \(--topic\)/)
+
+    // What went rare is told, with its rows; and how wide the file is.
+    const rare = await run('export --as ctgan r.npy --spans r.json --rare 30 --indices')
+    match(rare.out, /columns of model 1 \(4 in the file: --indices\)/)
+    match(rare.out, /^mark: 5 rare categories share a column, 5 rows$/m)
+    const constant = await run('export --as ctgan c.npy --spans c.json --rare 150')
+    match(constant.out, /^zone: 3 rare categories share a column, 200 rows: it has no other category/m)
+
+    await run('export --as ctgan m.npy')
+    const { width } = JSON.parse(readFileSync(join(folder, 'spans.json'), 'utf8')) as { width: number }
+    const rows = new Float64Array(5 * width)
+    rows[2 * width] = 1e308
+    const header = Buffer.from(npyHeader(5, width).toString('latin1').replace('<f4', '<f8'), 'latin1')
+    writeFileSync(join(folder, 'far.npy'), Buffer.concat([header, Buffer.from(rows.buffer)]))
+    await run('load far.npy --as ctgan --spans spans.json --synthetic')
+    const dead = `${dataset}.synthetic.dead-letters`
+    match((await run('restore --until-end --synthetic')).out, new RegExp(`, 1 dead letter in ${dead};`))
+    for (const rows of ['', ' --rows'])
+      match((await run(`dead-letters ls${rows}`)).out, new RegExp(`^No dead letters in .*are in ${dead}: --topic`))
+    match((await run(`dead-letters ls --topic ${dead}`)).out, /VGM_ROW_/)
+
+    const other = `${dataset}.other`
+    await run(`load m.npy --as ctgan --spans spans.json --synthetic --topic ${other}`)
+    await run(`restore --until-end --synthetic --normalized-topic ${other} --restored-topic ${other}.restored`)
+    const { groups } = JSON.parse((await run('lag --json')).out) as { groups: { group: string; topic: string }[] }
+    deepEqual(
+      groups.map(({ group, topic }) => `${group} ${topic}`).filter((text) => text.includes('synthetic')),
+      [`${dataset}.synthetic`, other].map((topic) => `vgm.${dataset}.restore-synthetic ${topic}`),
+    )
   })
 
   test('refuses flags that have no place beside it', async (t) => {

@@ -1,8 +1,9 @@
-import { deepEqual, equal, match, rejects } from 'node:assert/strict'
+import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { RecordBatchWriter } from '../../src/batch/record-batch-writer.ts'
 import { generateRows } from '../../src/pipeline/generate-rows.ts'
 import {
   checkModel,
@@ -118,7 +119,11 @@ suite('versions of a model', () => {
     const [before] = await stampedVersions(cluster, { dataset })
     equal(before.version, 1)
     await generate(8_000, 1)
-    await normalizeTopic(cluster, { ...of, untilEnd: true })
+    const totals = new Set<number | undefined>()
+    const onProgress = (_: number, total?: number) => void totals.add(total)
+    const { rowsIn } = await normalizeTopic(cluster, { ...of, untilEnd: true, onProgress })
+    const [total = 0] = totals
+    ok(total >= rowsIn && total < rowsIn + 100, `${rowsIn} rows of ${total}, which are those that are left`)
     const rows = await stampedVersions(cluster, { dataset })
     deepEqual(
       rows.map(({ partition, version }) => [partition, version]),
@@ -132,6 +137,54 @@ suite('versions of a model', () => {
     equal(at[0].offset, before.offset)
     const [first] = await stampedVersions(cluster, { dataset, at: '@0' })
     equal(first.version, 1)
+  })
+
+  test('a partition whose first offsets are no rows has the first row behind them', async (t) => {
+    const { pipeline, cluster, dataset, of } = await opened(t)
+    await normalizeTopic(cluster, { ...of, untilEnd: true })
+    const topic = `${dataset}.copy`
+    await cluster.admin.topics.ensureRowTopic({ topic, partitions: 2 })
+    const producer = await pipeline.broker.openProducer()
+    await producer.begin()
+    const batch = new RecordBatchWriter()
+    batch.append(Date.now(), null, Buffer.from('rolled back'))
+    await producer.produce(topic, 1, batch)
+    await producer.abort()
+    const rows = await pipeline.broker.rows(pipeline.topics.normalized)
+    const copies = [0, 1].map((wanted) =>
+      rows
+        .filter(({ partition }) => partition === wanted)
+        .slice(0, 5)
+        .map(({ valueBytes }) => ({ key: null, value: valueBytes ?? null })),
+    )
+    await pipeline.write(topic, copies)
+    for (const at of ['start', '0', '@2020-01-01', '@0', 'end']) {
+      const found = await stampedVersions(cluster, { dataset, topic, at })
+      deepEqual(
+        found.map(({ partition, version }) => [partition, version]),
+        [
+          [0, 1],
+          [1, 1],
+        ],
+        at,
+      )
+      if (at !== 'end') ok(found[1].offset >= 1 && found[1].offset <= 2, `${at}: ${found[1].offset}`)
+    }
+  })
+
+  test('a name stands for a version also where one is named or deleted', async (t) => {
+    const { dataset, of, fit } = await opened(t)
+    const { brokers, registry } = await testCluster()
+    const flags = ['--dataset', dataset, '--models-topic', of.modelsTopic, '--brokers', brokers, '--registry', registry]
+    const model = (...args: string[]) => vgmShared(['model', ...args, ...flags])
+    match((await model('alias', '@stable', 'current')).out, /^Version 1 of data set .* is now @stable\.$/m)
+    match((await model('alias', '@old', '@stable')).out, /^Version 1 of data set .* is now @old\.$/m)
+    match((await model('rm', 'current')).err, /is in use: it is the current one/)
+    equal((await fit()).version, 2)
+    const { code, err } = await model('rm', '@stable')
+    equal(code, 2)
+    match(err, new RegExp(`its name is @stable.*model alias --dataset ${dataset} @stable --remove`))
+    match((await model('rm', '@none')).err, /No version of data set .* has the name @none/)
   })
 
   test('a version that is in use is not deleted, and the number of a deleted one is not given out again', async (t) => {
@@ -170,7 +223,10 @@ suite('versions of a model', () => {
 
   test('a model that is too old is refused at the start', async (t) => {
     const { cluster, of } = await opened(t)
-    await rejects(normalizeTopic(cluster, { ...of, untilEnd: true, maxModelAgeMs: 1 }), { code: 'VGM_MODEL_TOO_OLD' })
+    await rejects(normalizeTopic(cluster, { ...of, untilEnd: true, maxModelAgeMs: 1 }), {
+      code: 'VGM_MODEL_TOO_OLD',
+      message: /was fitted [\d.]+ (ms|seconds) ago, and at most 1 ms are allowed$/,
+    })
     equal((await normalizeTopic(cluster, { ...of, untilEnd: true, maxModelAgeMs: 1e9 })).rowsOut, 4_000)
   })
 

@@ -101,6 +101,37 @@ suite('the effective value of a setting', () => {
     throws(() => value({ file: configFile(t, work(), 'work: { columns: [] }') }), /work\.columns.*invalid/)
   })
 
+  test('of a list that is given several times has all items, each once', () => {
+    const value = (...flags: string[]) => inForce(work(), { flags }).get('columns')
+    deepEqual(value('--columns', 'a', '--columns', 'b,c')?.value, ['a', 'b', 'c'])
+    equal(value('--columns', 'a', '--columns', 'b,c')?.text, 'a,b,c')
+    deepEqual(value('--columns', 'a,b', '--columns', 'b')?.value, ['a', 'b'])
+  })
+
+  test('of a list is all of it for every flag of every command', () => {
+    const items: Readonly<Record<string, [string, string]>> = {
+      types: ['a:VARCHAR', 'b:DOUBLE'],
+      only: ['load', 'sample'],
+      without: ['load', 'sample'],
+      shapes: ['orders', 'flights'],
+    }
+    let checked = 0
+    for (const command of leaves())
+      for (const setting of settingsOf(command)) {
+        const { option, key } = setting
+        const { parseArg } = option
+        if (parseArg === undefined || schemaOf(setting).anyOf?.some(({ type }) => type === 'array') !== true) continue
+        const [one, other] = items[key] ?? ['a:1', 'b:2']
+        deepEqual(parseArg(other, parseArg(one, undefined)), parseArg(`${one},${other}`, undefined), option.flags)
+        checked++
+      }
+    ok(checked > 10, String(checked))
+  })
+
+  test('of a number that is given twice is the last one', () => {
+    equal(inForce(work(), { flags: ['--members', '2', '--members', '3'] }).get('members')?.value, 3)
+  })
+
   test('of a number may be written as people write large ones', (t) => {
     const value = (yaml: string, key = 'members') =>
       inForce(work(), { file: configFile(t, work(), `work: { ${yaml} }`) }).get(key)?.value

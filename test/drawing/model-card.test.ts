@@ -74,12 +74,20 @@ suite('the card of a model', () => {
       rows: 3_000,
       columns: [{ slots: i < 100 ? counts : drifted, modes: [1_000, 2_000], nulls: 0 }],
     }))
-    const options = { ...driftDefaults, windowRows: 3_000, closedBeforeMs: Infinity }
+    const options = { ...driftDefaults, windowRows: 3_000, nowMs: Infinity }
     const report = (many: number) => driftReport(bins, windows.slice(0, many), options)
     const alarmed = modelCard(modelOf([fare]), { ...facts, drift: report(140) })
     assertWellFormed(alarmed)
     has(alarmed, /▲ <bdi>fare<\/bdi>: different since about <time[^>]*>1970-01-01 01:/)
     has(modelCard(modelOf([fare]), { ...facts, drift: report(100) }), /✓ none/)
+    const never = driftReport(bins, windows.slice(100), options)
+    has(modelCard(modelOf([fare]), { ...facts, drift: never }), /▲ since the start \(values\)/)
+    const nulls = windows.map((each) => ({
+      ...each,
+      columns: [{ slots: counts.map(() => 0), modes: [0, 0], nulls: 9 }],
+    }))
+    const none = modelCard(modelOf([fare]), { ...facts, drift: driftReport(bins, nulls, options) })
+    ok(!none.includes('NaN'))
     has(
       modelCard(modelOf([fare]), { ...facts, drift: report(20) }),
       /20 windows .* 20 more are needed before the first/,

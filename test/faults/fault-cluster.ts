@@ -137,7 +137,7 @@ export class FaultCluster {
       ...parts,
       folder,
       heap: registryHeap,
-      jvm: archive('registry'),
+      jvm: archive('apicurio'),
       port,
       managementPort,
     })

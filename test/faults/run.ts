@@ -5,9 +5,9 @@
  *                             [--minutes N] [F1 F3 ...]
  *
  * Runs all cases but F17, or those that are named, in full unless told, and prints a line for each and one for all.
- * Cases mostly wait, so two run side by side (`--lanes`; short ones one by one), each lane on its own clusters. `--repeat`
- * does the same again with the next seed and new clusters. The seed decides everything that is random in a case but
- * what the machine does. Results go to the file as well, from which scripts/docs/faults.ts makes the table of
+ * Cases mostly wait, so two run side by side (`--lanes`; short ones one by one), each lane on its own clusters.
+ * `--repeat` does the same again with the next seed and new clusters. The seed decides everything that is random in a
+ * case but what the machine does. Results go to the file as well, from which scripts/docs/faults.ts makes the table of
  * docs/reliability.md. Logs of all processes go to the folder; unless it was named it stays only if a case has failed.
  * The minutes are those of the soak, F17.
  */

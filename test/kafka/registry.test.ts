@@ -249,6 +249,21 @@ suite('schema registry that misbehaves', () => {
     }
   })
 
+  test('a conflict is told in a sentence, not as the two schemas', async (t) => {
+    const dump = `Schema being registered is incompatible: {oldSchema: '${'{"type":"record"}'.repeat(200)}'}`
+    const url = await serve(t, (request, response) => {
+      if (request.method === 'POST') response.writeHead(409).end(JSON.stringify({ error_code: 409, message: dump }))
+      else response.end('{"compatibilityLevel":"BACKWARD"}')
+    })
+    await rejects(new SchemaRegistry({ url }).register('s', '{"type":"record","name":"R","fields":[]}'), {
+      code: 'VGM_REGISTRY_REFUSED',
+      message:
+        'Registering a schema of s: the schema registry answered 409: the subject takes only schemas that are BACKWARD ' +
+        'compatible with earlier ones',
+      fix: 'Set the compatibility of subject s to NONE, or name another topic',
+    })
+  })
+
   test("the registry's own 404 makes it unknown at once", async (t) => {
     const url = await serve(t, (_, response) =>
       response.writeHead(404).end(JSON.stringify({ error_code: 40403, message: 'no' })),

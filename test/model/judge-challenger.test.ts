@@ -13,6 +13,7 @@ const found = (gain: 'promote' | 'drop' | 'wait', change: 'promote' | 'drop' | '
   leastGain: 0.001,
   gain: mean(gain),
   change: mean(change),
+  columns: [{ name: 'x', gain: 0.02, change: 0.02 }],
 })
 const x = columnModel(fitMixture(column(shapes.normal, 500)), { name: 'x' })
 const y = { ...x, name: 'y' }
@@ -44,6 +45,19 @@ suite('the verdict on a challenger', () => {
   test('tells the gain with its bounds', () => {
     const { reason } = judgeChallenger(champion, { columns: [x] }, found('promote'), false)
     equal(reason, 'It gains 0.0200 (0.0100 to 0.0300) nats a row over version 3 on 100,000 rows')
+    const columns = [
+      { name: 'c', gain: 0.01, change: -50 },
+      { name: 'a', gain: 4.69, change: -1.2 },
+      { name: 'id', gain: 46.9, change: -12 },
+      { name: 'b', gain: -0.469, change: 0 },
+    ]
+    const reasonOf = (some: GainFound) =>
+      judgeChallenger(champion, { columns: [x] }, { ...some, columns }, false).reason
+    match(reasonOf(found('promote')), /rows\. The largest gains by column: id 46\.9; a 4\.69; b -0\.469$/)
+    match(
+      reasonOf(found('promote', 'drop')),
+      /needed\. By column, gain and change: c 0\.0100 and -50\.0; id 46\.9 and -12\.0; a 4\.69 and -1\.20$/,
+    )
     const few = { ...found('wait'), gain: { mean: 0.02, lower: -Infinity, upper: Infinity, decision: 'wait' } as const }
     match(judgeChallenger(champion, { columns: [x] }, few, false).reason, /too few blocks/)
   })
@@ -61,6 +75,9 @@ suite('the verdict on a challenger', () => {
       return gains.found()
     }
     const unchanged = foundOn(fresh)
+    const [{ name, gain, change }] = unchanged.columns
+    equal(name, 'x')
+    ok(Math.abs(gain - unchanged.gain.mean) < 1e-9 && Math.abs(change - unchanged.change.mean) < 1e-9)
     ok(unchanged.gain.lower > 0.1 && Math.abs(unchanged.change.mean) < 0.02, JSON.stringify(unchanged))
     equal(verdictOf(unchanged) === 'promoted', false)
   })

@@ -195,7 +195,7 @@ suite('metrics, probes and logs of a running stage', () => {
     match(stage.err, /^took [\d.]+ s\n$/)
     match(
       stage.out,
-      /^503 rows in, 500 out to \S+, 3 dead letters; [^\n]+\nInterrupted\. Run it again: it resumes[^\n]+\n$/,
+      /^503 rows in, 500 out to \S+, 3 dead letters in \S+; [^\n]+\nInterrupted\. Run it again: it resumes[^\n]+\n$/,
     )
 
     const said = (text: string) => stage.lines.filter(({ msg }) => msg === text)

@@ -1,9 +1,11 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { createProgress } from '../../src/observe/progress.ts'
+import { createProgress, makeWayForLine } from '../../src/observe/progress.ts'
 
-/** What a stream is told while rows come at this pace. */
-function told(updates: readonly (readonly [ms: number, done: number, of?: number])[], isTTY: boolean, isQuiet = false) {
+type Update = readonly [ms: number, done: number, of?: number]
+
+/** What a stream is told while rows come at this pace, and lines of the log between them. */
+function told(updates: readonly (Update | 'log')[], isTTY: boolean, isQuiet = false) {
   const written: string[] = []
   const stream = { isTTY, write: (text: string) => written.push(text) } as unknown as NodeJS.WriteStream
   const { now } = performance
@@ -11,7 +13,12 @@ function told(updates: readonly (readonly [ms: number, done: number, of?: number
   performance.now = () => nowMs
   try {
     const progress = createProgress('normalize', { stream, isQuiet })
-    for (const [ms, done, of] of updates) {
+    for (const each of updates) {
+      if (each === 'log') {
+        makeWayForLine()
+        continue
+      }
+      const [ms, done, of] = each
       nowMs = ms
       progress.update(done, of)
     }
@@ -40,6 +47,16 @@ suite('the progress of a command', () => {
       wide.every((line) => line.length <= 80 + 5),
       'it fits 80 columns',
     )
+  })
+
+  test('makes way for a line of the log, and comes back behind it', () => {
+    // The second one comes while nothing is drawn.
+    const updates: (Update | 'log')[] = [[0, 0], [200, 5], 'log', [300, 6], 'log', [400, 7], [700, 8]]
+    deepEqual(
+      told(updates, true).map((text) => /(\d+) rows/.exec(text)?.[1] ?? text),
+      ['0', '5', '\r\x1b[2K', '8', '\r\x1b[2K'],
+    )
+    deepEqual(told(['log'], true), [], 'nothing is drawn')
   })
 
   test('is lines elsewhere: the first after a second, then ever more rarely', () => {

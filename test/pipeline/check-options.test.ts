@@ -259,7 +259,7 @@ const cases: readonly Case[] = [
   caseOf<NameModelOptions>(
     nameModel,
     { ...d, name: '@stable' },
-    { dataset, name: ['stable', '@', '@A', 5, null], version: count_, modelsTopic: topic },
+    { dataset, name: ['stable', '@', '@A', 5, null], version: ['stable', 0, null], modelsTopic: topic },
   ),
   caseOf<CompareModelsOptions>(
     compareModels,
@@ -270,7 +270,7 @@ const cases: readonly Case[] = [
   caseOf<RemoveModelOptions>(
     removeModel,
     { ...d, version: 1 },
-    { dataset, version: ['@stable', 0, null], modelsTopic: topic, normalizedTopic: topic, force: flag },
+    { dataset, version: ['stable', 0, null], modelsTopic: topic, normalizedTopic: topic, force: flag },
   ),
   caseOf<StampedVersionsOptions>(stampedVersions, d, { dataset, topic, at: [5, 'x', null] }),
   caseOf<MeasureDriftOptions>(measureDrift, d, {

@@ -41,6 +41,11 @@ suite('hints about columns', () => {
     )
   })
 
+  test('say of an identifier only where there are none that it has no gaps', () => {
+    match(hints(made((row) => row))[0].text, /whole numbers without gaps from 0 to 1999$/)
+    match(hints(made((row) => 2 * row))[0].text, /whole numbers evenly spread from 0 to 3998$/)
+  })
+
   test('do not take amounts, years and small numbers for identifiers', () => {
     deepEqual(kinds(made((row) => row % 40)), [])
     deepEqual(kinds(made((row) => row * 1_000)), [])

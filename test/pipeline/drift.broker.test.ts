@@ -1,10 +1,10 @@
-import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
+import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { suite, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import type { StatsRecord } from '../../src/drift/stats-record.ts'
+import { type StatsRecord, statsKey, statsText } from '../../src/drift/stats-record.ts'
 import { generateRows } from '../../src/pipeline/generate-rows.ts'
 import { fitDataset, measureDrift, normalizeTopic, replayTopic } from '../../src/pipeline/index.ts'
 import { topicRanges } from '../../src/pipeline/row-topics.ts'
@@ -14,6 +14,7 @@ import { readStats } from '../../src/stages/read-stats.ts'
 import { parseRowSpec } from '../../src/stages/synthetic/row-spec.ts'
 import { testCluster } from '../cluster/shared-cluster.ts'
 import { vgm, vgmShared } from '../commands/run-command.ts'
+import { countedWindow } from './counted-window.ts'
 import { framed, TestPipeline } from './test-pipeline.ts'
 
 /** Two partitions of rows, and a model of them. */
@@ -214,6 +215,36 @@ suite('counts of normalize', () => {
       registry,
     ])
     equal(code, 0, err)
-    ok(/^column\s+shift\s+KS\s+PSI/.test(out) && /30,000 rows of version 1/.test(out), out)
+    ok(/^column\s+shift\s+PSI/.test(out) && /30,000 rows of version 1/.test(out), out)
+    ok(/Not judged yet: |windows? of 5,000 rows or more judged/.test(out), out)
+  })
+
+  test('fail on an alarm where that is asked for, and its verdict is of all windows, whatever --since', async (t) => {
+    const { pipeline, cluster, dataset, modelsTopic, of } = await opened(t, 2_000)
+    const model = await fitDataset(cluster, { dataset, modelsTopic, source: 'raw', columns: ['y'] })
+    await cluster.admin.topics.ensureStatsTopic(of.statsTopic)
+    const startMs = 30_000 * Math.floor(Date.now() / 30_000) - 3_600_000
+    const records = Array.from({ length: 60 }, (_, i) =>
+      countedWindow(model, startMs + 30_000 * i, i < 45 ? 40 : 46, i),
+    )
+    const write = (some: readonly StatsRecord[]) =>
+      pipeline.write(of.statsTopic, [
+        some.map((each) => ({ key: statsKey(each), value: Buffer.from(statsText(each)) })),
+      ])
+    const { brokers, registry } = await testCluster()
+    const names = ['--dataset', dataset, '--models-topic', modelsTopic, '--stats-topic', of.statsTopic]
+    const run = (...more: string[]) =>
+      vgmShared(['drift', ...more, ...names, '--brokers', brokers, '--registry', registry])
+    await write(records.slice(0, 45))
+    equal((await run('--fail-on-alarm')).code, 0)
+    await write(records.slice(45))
+    equal((await run()).code, 0)
+    const alarmed = await run('--fail-on-alarm', '--since', '1s')
+    equal(alarmed.code, 1, alarmed.err)
+    match(alarmed.out, /ALARM\n\nNo rows of version 2 since .*Z\. Verdicts are of the windows before\.\n60 windows/)
+    match(alarmed.out, /Alarm: y differs since about/)
+    const { isAlarm, alarms, rows, columns } = JSON.parse((await run('--since', '1s', '--json')).out)
+    deepEqual([isAlarm, alarms.length, rows, columns[0].wasserstein], [true, 1, 0, null])
+    equal((await run('--fail-on-alarm', '--every', '1m')).code, 2)
   })
 })

@@ -4,8 +4,6 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { suite, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { ColumnCounts } from '../../src/drift/column-counts.ts'
-import { driftBins } from '../../src/drift/drift-bins.ts'
 import { type StatsRecord, statsKey, statsText } from '../../src/drift/stats-record.ts'
 import type { Model } from '../../src/model/model.ts'
 import { publishModel } from '../../src/model/publish-model.ts'
@@ -25,7 +23,7 @@ import type { StageEvent } from '../../src/ports/stage-event.ts'
 import { parseRowSpec } from '../../src/stages/synthetic/row-spec.ts'
 import { testCluster } from '../cluster/shared-cluster.ts'
 import { vgmShared } from '../commands/run-command.ts'
-import { randomFrom } from '../seeded-random.ts'
+import { countedWindow } from './counted-window.ts'
 import { TestPipeline } from './test-pipeline.ts'
 
 const asBefore = 'x:double=mixture(0.5:-2:1,0.5:20:1)|null(0.1);y:int=normal(40,12)'
@@ -100,7 +98,8 @@ suite('fit --follow', () => {
     await generate(asBefore, 20_000)
     await fitDataset(cluster, { ...of, source: 'raw', mixture })
     await generate(shifted, 30_000)
-    const dry = await compare({ dryRun: true })
+    // However new the current version is.
+    const dry = await compare({ dryRun: true, everyMs: undefined })
     deepEqual([dry.version, dry.comparison.verdict], [undefined, 'promoted'])
     const held = await compare({ requireApproval: true })
     deepEqual([held.version, held.comparison.verdict], [2, 'approval'])
@@ -112,12 +111,24 @@ suite('fit --follow', () => {
     equal((await modelOf(cluster, of)).version, 2)
   })
 
-  test('makes a first model, and never promotes other columns', async (t) => {
-    const { of, generate, compare, versions } = await opened(t)
+  test('makes a first model, and never promotes other columns, which it says before it fits', async (t) => {
+    const { of, generate, compare, versions, events } = await opened(t)
     await generate(asBefore, 15_000)
     equal((await compare({ columns: ['x'] })).comparison.verdict, 'first')
     await generate(shifted, 30_000)
+    equal(
+      events.some(({ kind }) => kind === 'refit-other-columns'),
+      false,
+    )
     const { comparison } = await compare({ columns: ['x', 'y'] })
+    deepEqual(
+      events.filter(({ kind }) => kind === 'refit-other-columns'),
+      [{ kind: 'refit-other-columns', version: 1, changes: ['+y'] }],
+    )
+    const [said, compared] = ['refit-other-columns', 'refit'].map((kind) =>
+      events.findLastIndex((e) => e.kind === kind),
+    )
+    ok(said < compared)
     match(comparison.reason, /differ from those of version 1: \+y/)
     // Of its own accord it takes the columns that there are.
     equal((await compare()).comparison.verdict === 'other-columns', false)
@@ -142,6 +153,32 @@ suite('fit --follow', () => {
     await generate(shifted, 12_000)
     const { comparison } = await comparing
     ok(comparison.partitions.every(({ partition, startOffset }) => startOffset >= ends[partition]))
+  })
+
+  test('says once when the next fit is due, where a person looks and in the log', async (t) => {
+    const { cluster, of, generate, events, flags } = await opened(t)
+    await generate(asBefore, 20_000)
+    const { createdAtMs } = await fitDataset(cluster, { ...of, source: 'raw', mixture })
+    const stop = new AbortController()
+    const following = followFits({ ...cluster, signal: stop.signal }, { ...of, everyMs: 3_600_000, onDrift: true })
+    while (!events.some(({ kind }) => kind === 'refit-due')) await new Promise((resolve) => setTimeout(resolve, 20))
+    await new Promise((resolve) => setTimeout(resolve, 2_500))
+    stop.abort()
+    await rejects(following, { code: 'VGM_INTERRUPTED' })
+    deepEqual(
+      events.filter(({ kind }) => kind === 'refit-due'),
+      [{ kind: 'refit-due', dueMs: createdAtMs + 3_600_000, onDrift: true }],
+    )
+    const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+    for (const [level, said] of [
+      ['warn', /Waiting: the next fit is due at (.+Z), or when a drift lasts/],
+      ['info', /"the next fit is due at (.+Z), or when a drift lasts"/],
+    ] as const) {
+      const args = ['fit', '--follow', '--every', '1h', '--on-drift', '--log-level', level, ...flags]
+      const child = spawn(process.execPath, [main, ...args], { stdio: ['ignore', 'ignore', 'pipe'] })
+      t.after(async () => void child.kill('SIGKILL'))
+      equal(Math.floor(Date.parse(await lineOf(child.stderr, said)) / 1_000), Math.floor(createdAtMs / 1_000) + 3_600)
+    }
   })
 
   test('two at once promote once, and none over another version than it was compared with', async (t) => {
@@ -216,23 +253,4 @@ async function lineOf(stream: NodeJS.ReadableStream, pattern: RegExp): Promise<s
     if (found !== null) return found[1]
   }
   throw new Error(`No line matches ${pattern}`)
-}
-
-/** What a member would have counted of 5,000 rows around a mean. */
-function countedWindow(model: Model, windowStartMs: number, mean: number, seed: number): StatsRecord {
-  const [column] = model.columns
-  const uniform = randomFrom(seed)
-  const normal = () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform())
-  const counts = new ColumnCounts(driftBins(column))
-  counts.add(
-    Float64Array.from({ length: 5_000 }, () => Math.round(mean + 12 * normal())),
-    5_000,
-  )
-  const { slots } = counts.take()
-  const modes = [5_000, ...new Array<number>(column.mean.length - 1).fill(0)]
-  return {
-    ...{ dataset: model.dataset, version: model.version, content: model.contentSha256 },
-    ...{ windowStartMs, intervalMs: 30_000, run: 'test', rows: 5_000 },
-    columns: [{ name: column.name, slots, modes, nulls: 0 }],
-  }
 }

@@ -128,7 +128,7 @@ suite('runs, on a broker', () => {
     )
     const [audit, fit, , generated] = all
     equal(audit.result, '40,000 rows: 0 lost, 0 doubled, 0 reordered, 0 wrong')
-    deepEqual([audit.done, audit.of], [40_000, 40_000])
+    equal(audit.done, 40_000)
     match(fit.result, /^first: /)
     equal(generated.result, `40,000 rows to ${dataset}.raw`)
   })

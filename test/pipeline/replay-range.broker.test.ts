@@ -33,10 +33,21 @@ async function pipelineOf(
   fieldOf: (ms: number, i: number) => unknown = (ms) => ms,
 ): Promise<TestPipeline> {
   const pipeline = await TestPipeline.open(t)
+  await pipeline.publish(columns)
+  await writeTimes(pipeline, partitions, timeType, fieldOf)
+  return pipeline
+}
+
+/** In one transaction. */
+async function writeTimes(
+  pipeline: TestPipeline,
+  partitions: readonly (readonly number[])[],
+  timeType: unknown = 'long',
+  fieldOf: (ms: number, i: number) => unknown = (ms) => ms,
+): Promise<void> {
   const schema = rowSchema(timeType)
   const type = avsc.Type.forSchema(schema as never, { wrapUnions: 'never' })
   const id = await pipeline.cluster.registry.register(valueSubject(pipeline.topics.raw), JSON.stringify(schema))
-  await pipeline.publish(columns)
   const rowOf = (timestampMs: number, i: number): NewRow => ({
     key: null,
     timestampMs,
@@ -46,7 +57,6 @@ async function pipelineOf(
     pipeline.topics.raw,
     partitions.map((times) => times.map(rowOf)),
   )
-  return pipeline
 }
 
 let outputs = 0
@@ -59,6 +69,24 @@ async function replay(pipeline: TestPipeline, options: Partial<ReplayTopicOption
 const days = (count: number, from = 0) => Array.from({ length: count }, (_, i) => start + (from + i) * day)
 
 suite('the range of a replay', () => {
+  test('by time is that of rows which are older than the markers of their transactions', async (t) => {
+    const pipeline = await pipelineOf(t, [days(10), days(10)])
+    // As a load of old rows writes them: the marker before these has the time of now.
+    for (const from of [10, 20]) await writeTimes(pipeline, [days(10, from), days(10, from)])
+    const { partitions, rowsOut } = await replay(pipeline, {
+      from: iso(start + 12 * day),
+      to: iso(start + 24 * day),
+    })
+    deepEqual(
+      partitions.map(({ partition, from, to }) => [partition, from, to]),
+      [
+        [0, 13, 26],
+        [1, 13, 26],
+      ],
+    )
+    equal(rowsOut, 24)
+  })
+
   test('by time: older rows come along and are told of, and strictly each row of the range comes alone', async (t) => {
     // The second partition goes back twice, so that rows of the range stand behind its end.
     const mixed = [...days(10), ...days(5), ...days(10, 5)]
@@ -117,16 +145,74 @@ suite('the range of a replay', () => {
     const [from, to] = [iso(start + 4 * day), iso(start + 12 * day)]
     const { rowsOut, times } = await replay(pipeline, { from, to, eventTime: 'at.when' })
     deepEqual([rowsOut, times?.withoutTime, times?.leftOut], [6, 4, 10])
-    const unknown = await replay(pipeline, { from, eventTime: 'at.who' })
-    deepEqual([unknown.rowsOut, unknown.times?.withoutTime], [0, 20])
+    await rejects(replay(pipeline, { from, eventTime: 'at.who' }), /No field "at\.who" of the rows/)
   })
 
-  test('a field that is no time, or is not there, leaves all rows out', async (t) => {
+  test('a field that is no time, or is not there, is refused with those that could be', async (t) => {
     const pipeline = await pipelineOf(t, [days(6)], 'boolean', () => true)
-    for (const eventTime of ['at', 'missing']) {
-      const { rowsIn, times } = await replay(pipeline, { from: iso(start), eventTime })
-      deepEqual([rowsIn, times?.withoutTime], [0, 6])
+    const { cluster, dataset, modelsTopic } = pipeline
+    for (const [eventTime, fix] of [
+      ['at', 'Name one of name, x'],
+      ['missing', 'Name one of name, x'],
+      ['nane', 'Did you mean name? Name one of name, x'],
+    ]) {
+      const refused = { code: 'VGM_USAGE', message: new RegExp(`No field "${eventTime}" of the rows`), fix }
+      await rejects(replay(pipeline, { from: iso(start), eventTime }), refused)
+      const options = { dataset, modelsTopic, model: 1, from: iso(start), eventTime }
+      await rejects(estimateReplay(cluster, options), refused)
     }
+  })
+
+  test('a range whose rows are all left out is refused in the end, and leaves room for another one', async (t) => {
+    const pipeline = await pipelineOf(t, [days(6), days(3)], 'string', () => 'soon')
+    const { cluster, dataset, modelsTopic, topics } = pipeline
+    const options = { dataset, modelsTopic, model: 1, from: iso(start), eventTime: 'at' }
+    const { tried } = await estimateReplay(cluster, options)
+    deepEqual([tried.leftOut, tried.withoutTime], [9, 9])
+    const counted = /no row whose "at" is from @.* to end: 0 rows have another time, 9 none/
+    const refused = { code: 'VGM_USAGE', message: counted, fix: /another field \(--event-time/ }
+    await rejects(replayTopic(cluster, options), refused)
+    await rejects(replayTopic(cluster, options), /no row whose "at" is from @.* to end$/m, 'again')
+    const between = { strictTime: true, from: iso(start + day / 2), to: iso(start + day / 2 + 1) }
+    const noRow = {
+      message: /has no row whose time is from .*: [78] rows have another time/,
+      fix: 'Name another range',
+    }
+    await rejects(replay(pipeline, between), noRow)
+    // Into the same output, which has markers alone.
+    const { eventTime: _, ...loose } = options
+    equal((await replayTopic(cluster, loose)).rowsOut, 9)
+    const output = `${topics.normalized}.v1`
+    await rejects(replayTopic(cluster, { ...loose, from: '1' }), {
+      message: `Topic ${output} has rows of another replay`,
+      fix: /--output/,
+    })
+    await rejects(estimateReplay(cluster, { ...loose, from: '1' }), /has rows of another replay/)
+  })
+
+  test('a range that stands behind newer rows is found by strict times, and the error says so', async (t) => {
+    const pipeline = await pipelineOf(t, [[...days(5, 10), ...days(5)]])
+    const range = { from: iso(start + day), to: iso(start + 3 * day) }
+    await rejects(replay(pipeline, range), { message: /no row from .* to .* newer$/, fix: /go back.*--strict-time/ })
+    equal((await replay(pipeline, { ...range, strictTime: true })).rowsOut, 2)
+  })
+
+  test('what a replay refuses its estimate refuses too, before it says a word', async (t) => {
+    const pipeline = await pipelineOf(t, [days(6)])
+    const { cluster, dataset, modelsTopic } = pipeline
+    const output = `${dataset}.other`
+    await cluster.admin.topics.ensureRowTopic({ topic: output, partitions: 3 })
+    const onPlan = () => ok(false, 'a plan')
+    const refused = async (options: Partial<ReplayTopicOptions>, code: string) => {
+      const all = { dataset, modelsTopic, model: 1, onPlan, ...options }
+      await rejects(replayTopic(cluster, all), { code, exitCode: 2 })
+      await rejects(estimateReplay(cluster, all), { code, exitCode: 2 })
+    }
+    await refused({ model: 7 }, 'VGM_MODEL_MISSING')
+    await refused({ output }, 'VGM_PARTITION_COUNT')
+    const { topic, group } = await replay(pipeline, {})
+    await cluster.admin.topics.delete([topic])
+    await refused({ output: topic, group }, 'VGM_OUTPUT_LOST')
   })
 
   test('a range that ends before it begins, has no time or no row is refused, and says what is there', async (t) => {

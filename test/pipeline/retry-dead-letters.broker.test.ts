@@ -177,4 +177,22 @@ suite('dead letters that are listed, exported and retried', () => {
     const range = { partition: 0, from: 0, to: 5 }
     await rejects(retryDeadLetters(cluster, { ...of, ranges: [range, range] }), { code: 'VGM_USAGE' })
   })
+
+  test('a range without a dead letter is refused, as show refuses it', async (t) => {
+    const { cluster, of } = await openShop(t)
+    const letters = (await listDeadLetters(cluster, of)).filter(({ partition }) => partition === 0)
+    const marker = letters[letters.length - 1].offset + 1
+    for (const [partition, from, to, message] of [
+      [0, 999, 999, /offset 999 of/],
+      [0, 999, 2_000, /offsets 999 to 2000 of/],
+      [7, 0, 9, /dead-letters\/7$/],
+      [0, marker, marker, /There is no dead letter/],
+    ] as const)
+      await rejects(retryDeadLetters(cluster, { ...of, ranges: [{ partition, from, to }] }), {
+        code: 'VGM_DEAD_LETTER_MISSING',
+        message,
+      })
+    const { rowsOut } = await retryDeadLetters(cluster, { ...of, ranges: [{ partition: 0, from: 0, to: marker }] })
+    equal(rowsOut, letters.length)
+  })
 })

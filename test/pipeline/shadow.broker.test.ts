@@ -36,6 +36,8 @@ suite('normalize --shadow', () => {
     const { brokers, registry } = await testCluster()
     const flags = ['--dataset', dataset, '--models-topic', modelsTopic, '--brokers', brokers, '--registry', registry]
     const again = await vgm(['normalize', '--until-end', '--shadow', '2', ...flags])
-    match(again.out, /Version 2 would gain 0\.0000 nats a row over version 1, by 0 rows/)
+    match(again.out, /^Version 2 has seen no row as the shadow of version 1\.$/m)
+    const itself = await vgm(['normalize', '--until-end', '--shadow', '1', ...flags])
+    match(itself.out, /^Version 1 is in use and its own shadow: name another one \(--shadow\)\.$/m)
   })
 })

@@ -5,7 +5,7 @@ import { before, suite, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { run, temporaryFolder } from '../commands/run-command.ts'
 import { writeParity } from './parity-data.ts'
-import { type FoundPython, testPython } from './python.ts'
+import { type FoundPython, testPython, typesCache } from './python.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const folder = join(root, 'python')
@@ -27,7 +27,6 @@ suite('the Python package', () => {
       VGM_PARITY: parity,
       VGM_CHECKOUT: root,
       PYTHONPATH: join(folder, 'src'),
-      PYTHONDONTWRITEBYTECODE: '1',
     }
     const { code, out, err } = await run(
       python.path,
@@ -43,8 +42,7 @@ suite('the Python package', () => {
     if ('missing' in python) return t.skip(python.missing)
     const found = await run(python.path, ['-c', 'import mypy'])
     if (found.code !== 0) return t.skip('mypy is not installed')
-    const cache = join(temporaryFolder(t), 'mypy')
-    const { code, out, err } = await run(python.path, ['-m', 'mypy', '--cache-dir', cache], { folder })
+    const { code, out, err } = await run(python.path, ['-m', 'mypy', '--cache-dir', typesCache], { folder })
     equal(code, 0, out + err)
   })
 

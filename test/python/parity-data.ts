@@ -5,6 +5,7 @@ import { columnModelToJson } from '../../src/mixture/column-model-json.ts'
 import { fitMixture } from '../../src/mixture/fit-mixture.ts'
 import { Normalizer } from '../../src/mixture/normalizer.ts'
 import { PosteriorDraw } from '../../src/mixture/posterior-draw.ts'
+import { hashStart, rowHash, seedFor } from '../../src/stages/row-hash.ts'
 import { SeededDraw } from '../seeded-random.ts'
 
 interface Mode {
@@ -137,9 +138,20 @@ function valuesOf(model: ColumnModel, count: number, draw: SeededDraw): Float64A
   return values.map((x) => asType(x, type)).filter(Number.isFinite)
 }
 
+/** What rows draw their rare categories with, as `vgm load --as` does. */
+function draws() {
+  const rows = [0, 1, 2, 9_999, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 52 + 1]
+  return [0, 1, 2 ** 31, 2 ** 32 - 1].flatMap((seed) =>
+    ['origin', 'a.b', 'Größe'].map((column) => {
+      const start = hashStart(seedFor(seed, column), 0)
+      return { seed, column, rows, hashes: rows.map((row) => rowHash(start, 0, row)) }
+    }),
+  )
+}
+
 /**
  * Writes models, values and what `Normalizer` makes of them, a folder each: model.json, x, value, mode, restored, and
- * the same for cut values and for drawn modes.
+ * the same for cut values and for drawn modes. Beside them draws.json, what rare categories are drawn with.
  *
  * @param count values of each model
  * @returns how many values there are
@@ -176,5 +188,6 @@ export function writeParity(folder: string, count: number): number {
       all += x.length
     }
   }
+  writeFileSync(join(folder, 'draws.json'), JSON.stringify(draws()))
   return all
 }

@@ -6,6 +6,13 @@ import { run } from '../commands/run-command.ts'
 /** A Python for the tests of the package, or why there is none. */
 export type FoundPython = { readonly path: string } | { readonly missing: string }
 
+const folder = join(cacheFolder(), 'python-tests')
+/** Of mypy, which reads its types of numpy for seconds without. */
+export const typesCache = join(folder, 'types')
+// What Python compiles stays, and not in the checkout: to compile pandas and scikit-learn takes longer than most tests.
+process.env.PYTHONPYCACHEPREFIX = join(folder, 'compiled')
+delete process.env.PYTHONDONTWRITEBYTECODE
+
 /** What the tests use; each but numpy and pytest is left out where it is not installed. */
 const packages = [
   ...['numpy==2.4.6', 'pytest==9.2.0', 'pandas==2.3.3', 'pyarrow==26.0.1', 'rdt==2.0.0', 'scikit-learn==1.9.1'],
@@ -21,7 +28,6 @@ export async function testPython(): Promise<FoundPython> {
     run(program, args).catch((error: Error) => ({ code: 1, err: error.message }))
   for (const path of [process.env.VGM_PYTHON ?? '', 'python3'].filter((name) => name !== ''))
     if ((await attempt(path, ['-c', 'import numpy, pytest'])).code === 0) return { path }
-  const folder = join(cacheFolder(), 'python-tests')
   const path = join(folder, 'bin/python')
   const made = join(folder, `made-${packages.join('-').replaceAll(/[^\w.-]/g, '_')}`)
   if (existsSync(made)) return { path }

@@ -88,7 +88,7 @@ export class SecuredCluster {
       installation,
       folder,
       heap: '256m',
-      jvm: classArchive('registry', java, installation).read,
+      jvm: classArchive('apicurio', java, installation).read,
       port: registryPort,
       managementPort,
     })

@@ -1,7 +1,12 @@
 import { doesNotThrow, equal, throws } from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { rowErrors } from '../../src/rows/row-error.ts'
-import { type DeadLetterPolicy, DeadLetterWatch, deadLetterDefaults } from '../../src/stages/dead-letter-policy.ts'
+import {
+  type DeadLetterPolicy,
+  DeadLetterWatch,
+  deadLetterDefaults,
+  refuseAllDead,
+} from '../../src/stages/dead-letter-policy.ts'
 
 const source = { topic: 'raw', partition: 3 }
 const firstOffset = 500
@@ -55,6 +60,23 @@ suite('dead-letter policy', () => {
   test('with a share of 1 nothing but dead letters is allowed', () => {
     const { batch } = watchFor({ maxShare: 1 })
     doesNotThrow(() => batch(50_000, 50_000))
+  })
+
+  test('a topic of which every row is dead is no success, however few rows it has, unless any number is allowed', () => {
+    const report = (rowsIn: number, deadLetters: number, maxShare?: number) => {
+      const policy = maxShare === undefined ? undefined : { maxShare, onInvalid: 'dead-letter' as const }
+      return () => refuseAllDead({ rowsIn, deadLetters }, policy, 'trips.dead-letters', 'trips')
+    }
+    throws(report(8, 8), {
+      code: 'VGM_ALL_ROWS_DEAD',
+      exitCode: 1,
+      message: 'All 8 rows became dead letters: none was written',
+      fix: /vgm dead-letters ls --dataset trips --topic trips\.dead-letters/,
+    })
+    throws(report(1, 1, 0.9), { message: /^The only row became a dead letter/ })
+    report(8, 7)()
+    report(0, 0)()
+    report(8, 8, 1)()
   })
 
   test('rows that come again are not counted twice', () => {

@@ -32,7 +32,7 @@ const rowOf = (i: number) =>
 async function normalize(slices: readonly number[], shadow?: Model, committed = slices.map(() => true)) {
   const written: string[] = []
   const figures: ShadowFigures[] = []
-  const looking = shadow && new ShadowModel(shadow, (each) => figures.push(each))
+  const looking = shadow && new ShadowModel(shadow, current, (each) => figures.push(each))
   const transform = new NormalizeTransform({
     currentModel: async () => current,
     registry: { schemaById: async () => schema, register: async () => 9 },

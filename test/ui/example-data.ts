@@ -108,7 +108,8 @@ export async function fillTrips(cluster: ClusterSession, dataset: string, rowsEa
     Array.from({ length: 4 }, () => badRows(id, random)),
   )
   await writeDrift(cluster, first)
-  await normalizeTopic(cluster, { dataset, untilEnd: true })
+  // The new rows are all bad.
+  await normalizeTopic(cluster, { dataset, untilEnd: true, deadLetters: { maxShare: 1, onInvalid: 'dead-letter' } })
   await restoreTopic(cluster, { dataset, untilEnd: true })
   return first
 }

@@ -126,7 +126,7 @@ class MatrixFile:
         """The rows of a .npy file, in memory only as they are used."""
         try:
             matrix: Matrix = np.asarray(np.load(self._file, mmap_mode="r"))
-        except ValueError as error:
+        except (OSError, EOFError, ValueError) as error:
             raise MatrixError(f"{self._file} cannot be read: {error}", "Export the matrix again") from error
         expected = (self._spans.rows, self._spans.file_width)
         if matrix.shape != expected or matrix.dtype != np.float32:
@@ -197,3 +197,5 @@ def _open_arrow(file: Path) -> Any:
         return pyarrow.ipc.open_file(pyarrow.memory_map(str(file)))
     except pyarrow.ArrowInvalid as error:
         raise MatrixError(f"{file} is no file of Arrow: {error}", "Export the matrix again") from error
+    except OSError as error:
+        raise MatrixError(f"{file} cannot be read: {error}", "Export the matrix again") from error

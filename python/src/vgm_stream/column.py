@@ -24,6 +24,12 @@ _LARGEST_UNITS = 2.0**52
 _MOST_DECIMALS = 15
 _MOST_MODES = 255
 _TYPES = ("int", "long", "float", "double")
+_BOUNDS = {
+    "int": (-(2.0**31) - 1, 2.0**31),
+    "long": (-(2.0**53), 2.0**53),
+}
+"""Numbers within them can be restored: of longs those that doubles hold exactly. Others need be finite only."""
+
 _LISTS = ("weight", "mean", "std", "offset", "precision")
 _NUMBERS = ("rows", "nulls", "min", "max", "decimals", "lowerBound", "iterations")
 _PARTS = {*_LISTS, *_NUMBERS, "name", "type", "nullable", "roundTo", "converged", "histogram", "baseline"}
@@ -148,6 +154,7 @@ class Column:
         with np.errstate(all="ignore"):
             out: Doubles = value * self._scale[index] + self.mean[index]
             out = rounded(out, self.type, self.round_to)
+        refuse_unholdable(out, nulls, self.type, self.name)
         out[nulls] = np.nan
         return out
 
@@ -217,6 +224,20 @@ def rounded(numbers: Doubles, type_: str, round_to: int | None) -> Doubles:
         if type_ == "float":
             out = out.astype(np.float32).astype(np.float64)
     return out
+
+
+def refuse_unholdable(numbers: Doubles, nulls: NDArray[np.bool_], type_: str, name: str) -> None:
+    """
+    :raises ValuesError: for a number that the type cannot hold: restore makes a dead letter of it
+    """
+    low, high = _BOUNDS.get(type_, (-np.inf, np.inf))
+    wrong = ~((numbers > low) & (numbers < high)) & ~nulls
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise ValuesError(
+            f'Row {row} of column "{name}" would be {float(numbers[row])!r}, which the type {type_} cannot hold',
+            "Leave such rows out: what stands for the number is too far out",
+        )
 
 
 def _frozen(numbers: ArrayLike) -> Doubles:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 
 class VgmError(ValueError):
     """An expected failure. Any other exception is a defect."""
@@ -29,6 +32,14 @@ class MatrixError(VgmError):
 
 class TopicError(VgmError):
     """A topic that cannot be read, or has other rows than it should."""
+
+
+def file_bytes(file: str | os.PathLike[str], error_of: type[VgmError], fix: str) -> bytes:
+    """The content of a file. A file that cannot be read is an error of the given class."""
+    try:
+        return Path(file).read_bytes()
+    except OSError as error:
+        raise error_of(f"{file} cannot be read: {error.strerror}", fix) from error
 
 
 class MissingPackageError(ImportError):

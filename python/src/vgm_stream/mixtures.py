@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,6 +28,8 @@ def import_model(mixtures: Mapping[str, Any], table: Any, *, min_weight: float =
     :param table: the rows that they were fitted to, for the facts that a model has of them: range, nulls, histogram
     :param min_weight: components of scikit-learn that are lighter are left out; rdt has its own threshold
     """
+    if len(mixtures) == 0:
+        raise ModelError("There are no mixtures", "Give one for each column")
     given = columns_of(table)
     missing = next((name for name in mixtures if name not in given), None)
     if missing is not None:
@@ -67,6 +70,7 @@ def import_column(
     present = x[~nulls]
     if present.size == 0:
         raise ValuesError(f'Column "{name}" has no values', "Give the rows that the mixture was fitted to")
+    _warn_of_other_rows(weights, means, present, name)
     decimals = _decimals(present)
     digits: Any = getattr(mixture, "_rounding_digits", None)
     largest = max(float(np.abs(present).max()), float(np.abs(means[order]).max()))
@@ -197,6 +201,20 @@ def _log_weights(concentration: Any, special: Any) -> Doubles:
     rest = np.cumsum(special.digamma(b) - both)
     sticks: Doubles = special.digamma(a) - both + np.concatenate([[0.0], rest[:-1]])
     return sticks
+
+
+def _warn_of_other_rows(weights: Doubles, means: Doubles, x: Doubles, name: str) -> None:
+    """A fit leaves a mixture the mean of its rows, so that another mean is that of other rows."""
+    expected = float((weights * means).sum() / weights.sum())
+    mean, std = float(x.mean()), float(x.std())
+    if abs(expected - mean) <= std + 1e-6 * abs(mean):
+        return
+    warnings.warn(
+        f'The mixture of column "{name}" has the mean {expected:.6g}, and the rows have {mean:.6g} '
+        f"(standard deviation {std:.6g}): it seems to be fitted to another column or to other rows.",
+        RuntimeWarning,
+        stacklevel=3,
+    )
 
 
 def _decimals(x: Doubles) -> int:

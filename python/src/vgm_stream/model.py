@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .column import Column
-from .errors import ModelError
+from .errors import ModelError, file_bytes
 
 _REQUIRED = ("recipe", "options", "seed", "lineage", "columns")
 
@@ -25,6 +25,8 @@ class Model(Mapping[str, Column]):
         missing = next((part for part in _REQUIRED if part not in content), None)
         if missing is not None:
             raise ModelError(f'A model needs "{missing}", and this has none', "Give what vgm model export has written")
+        if not isinstance(content["columns"], list):
+            raise ModelError("The columns of the model are no list", "Give what vgm model export has written")
         columns = [Column(column) for column in content["columns"]]
         self._columns = {column.name: column for column in columns}
         if len(self._columns) != len(columns) or not columns:
@@ -38,7 +40,7 @@ class Model(Mapping[str, Column]):
             return cls(text)
         try:
             content = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise ModelError(f"The text is no JSON: {error}", "Give what vgm model export has written") from error
         if not isinstance(content, dict):
             raise ModelError("The text is no JSON object", "Give what vgm model export has written")
@@ -47,7 +49,7 @@ class Model(Mapping[str, Column]):
     @classmethod
     def read(cls, file: str | os.PathLike[str]) -> Model:
         """The model of a file that ``vgm model export`` or ``write`` has written."""
-        return cls.from_json(Path(file).read_bytes())
+        return cls.from_json(file_bytes(file, ModelError, "Give a file of vgm model export"))
 
     @classmethod
     def of(
@@ -92,7 +94,10 @@ class Model(Mapping[str, Column]):
 
     def write(self, file: str | os.PathLike[str]) -> None:
         """Writes the file that ``vgm model import`` reads."""
-        Path(file).write_text(f"{self.to_json()}\n", encoding="utf-8")
+        try:
+            Path(file).write_text(f"{self.to_json()}\n", encoding="utf-8")
+        except OSError as error:
+            raise ModelError(f"{file} cannot be written: {error.strerror}", "Name a file in a folder of yours") from error
 
     @property
     def version(self) -> int | None:

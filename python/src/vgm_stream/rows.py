@@ -142,3 +142,5 @@ def open_parquet(file: Path) -> Any:
         return pyarrow.parquet.ParquetFile(file)
     except pyarrow.ArrowInvalid as error:
         raise MatrixError(f"{file} is no Parquet file: {error}", "Export it as Parquet") from error
+    except OSError as error:
+        raise MatrixError(f"{file} cannot be read: {error}", "Name a Parquet file of vgm export") from error

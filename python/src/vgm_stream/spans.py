@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import MatrixError
+from .errors import MatrixError, file_bytes
+from .times import TIME_TYPES
 
 Matrix = NDArray[np.float32]
 
@@ -71,6 +72,8 @@ class SpanColumn:
     fill: float = 0.0
     """what stands in for null, in the unit of the column"""
     round_to: int | None = None
+    logical_type: str | None = None
+    """of the raw column: Avro's name for a date or a time"""
     rare: tuple[tuple[str | float | bool, ...], tuple[int, ...]] = ((), ())
     """of a discrete column: the categories that share a place, and the rows of each"""
 
@@ -126,8 +129,8 @@ class Spans:
         """The description of a file spans.json; the matrix is beside it."""
         path = Path(file)
         try:
-            content = json.loads(path.read_bytes())
-        except json.JSONDecodeError as error:
+            content = json.loads(file_bytes(path, MatrixError, _FIX))
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise MatrixError(f"{path} is no JSON: {error}", _FIX) from error
         return cls.from_json(content, path.parent)
 
@@ -139,7 +142,8 @@ class Spans:
                 raise MatrixError(f"spans.json has version {content['formatVersion']}, and 1 is known", _FIX)
             if content["as"] not in _KINDS:
                 raise MatrixError(f"The matrix is one of --as {content['as']}", f"Export it as {', '.join(_KINDS)}")
-            columns = tuple(_column(column, content["spans"]) for column in content["columns"])
+            logical = dict(_logical_types(json.loads(content["rawSchema"])))
+            columns = tuple(_column(column, content["spans"], logical) for column in content["columns"])
             spans = cls(
                 columns=columns,
                 file=None if folder is None else folder / content["file"],
@@ -154,7 +158,7 @@ class Spans:
             if spans.width != content["width"] or spans.file_width != content["fileWidth"]:
                 raise MatrixError(f"The spans have {spans.width} columns, and the matrix {content['width']}", _FIX)
             return spans
-        except (KeyError, TypeError) as error:
+        except (AttributeError, KeyError, TypeError, json.JSONDecodeError) as error:
             raise MatrixError(f"spans.json lacks a part: {error}", _FIX) from error
 
     def decoded(self, rows: NDArray[Any]) -> Matrix:
@@ -168,14 +172,32 @@ class Spans:
             if span.activation != "softmax":
                 out[:, span.columns] = part
                 continue
-            place = part[:, 0].astype(np.int64)
-            if ((place < 0) | (place >= span.width)).any():
-                raise MatrixError(f'A place of column "{span.column}" is beyond its {span.width}', _FIX)
-            out[at, span.start + place] = 1
+            place = part[:, 0]
+            wrong = ~((place >= 0) & (place < span.width) & (np.floor(place) == place))
+            if wrong.any():
+                raise MatrixError(
+                    f'A place of column "{span.column}" is {float(place[wrong.argmax()])!r}, '
+                    f"which is no whole number from 0 to {span.width - 1}",
+                    _FIX,
+                )
+            out[at, span.start + place.astype(np.int64)] = 1
         return out
 
 
-def _column(json: Mapping[str, Any], spans: Sequence[Mapping[str, Any]]) -> SpanColumn:
+def _logical_types(record: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
+    """The logical types of the dates and times in an Avro schema, by the paths of their columns."""
+    for field in record.get("fields", ()):
+        branches = field["type"] if isinstance(field["type"], list) else [field["type"]]
+        for branch in branches:
+            if not isinstance(branch, Mapping):
+                continue
+            if branch["type"] == "record":
+                yield from _logical_types(branch, f"{before}{field['name']}.")
+            elif branch.get("logicalType") in TIME_TYPES:
+                yield f"{before}{field['name']}", branch["logicalType"]
+
+
+def _column(json: Mapping[str, Any], spans: Sequence[Mapping[str, Any]], logical: Mapping[str, str]) -> SpanColumn:
     start, end = json["start"], json["start"] + json["width"]
     rare = json.get("rare", {"categories": [], "counts": []})
     return SpanColumn(
@@ -188,6 +210,7 @@ def _column(json: Mapping[str, Any], spans: Sequence[Mapping[str, Any]]) -> Span
         spans=tuple(_span(span) for span in spans if start <= span["start"] < end),
         fill=float(json.get("fill", 0.0)),
         round_to=json.get("roundTo"),
+        logical_type=logical.get(json["name"]),
         rare=(tuple(rare["categories"]), tuple(rare["counts"])),
     )
 

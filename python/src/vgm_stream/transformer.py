@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .column import STDS_PER_UNIT, Normalized, rounded
+from .column import STDS_PER_UNIT, Normalized, refuse_unholdable, rounded
+from .draws import draw_shares
 from .errors import MatrixError, ModelError, ValuesError
 from .model import Model
 from .quantiles import numbers_of_bins, numbers_of_scores
 from .rows import Chunk, Rows
 from .spans import Matrix, Span, SpanColumn, SpanInfo, Spans
 from .tables import columns_of
+from .times import integers_of, times_of
 from .values import Doubles, items
 
 
@@ -28,7 +31,8 @@ class VgmTransformer:
     :param model: the mixtures of the numeric columns
     :param clip: cuts values to -clip..clip, as ctgan does, for its generator ends in tanh; None cuts none
     :param mode_choice: "likeliest", as ``vgm normalize`` chooses unless told, or "sample", as CTGAN draws them
-    :param seed: of the draws: the same calls give the same modes
+    :param seed: of the draws: the same calls give the same modes, and a matrix the same rare categories, which are
+        those of ``vgm load --seed``
     """
 
     def __init__(
@@ -43,6 +47,7 @@ class VgmTransformer:
             raise ValuesError(f"mode_choice is {mode_choice!r}", 'Choose "likeliest" or "sample"')
         self._model = model
         self._clip = clip
+        self._seed = seed
         self._random = np.random.default_rng(seed) if mode_choice == "sample" else None
         self._spans: Spans | None = None
         self._dtypes: dict[str, Any] = {}
@@ -51,17 +56,20 @@ class VgmTransformer:
         """columns of a topic or file that are neither modelled nor named as discrete"""
 
     @classmethod
-    def from_spans(cls, spans: Spans | str | os.PathLike[str], model: Model | None = None) -> VgmTransformer:
+    def from_spans(
+        cls, spans: Spans | str | os.PathLike[str], model: Model | None = None, *, seed: int = 0
+    ) -> VgmTransformer:
         """The transformer of a matrix that ``vgm export --as`` has written.
 
         Of ``--as quantile`` and ``--as ple`` it has the way back alone.
 
         :param model: needed for ``transform`` only; ``inverse_transform`` needs what spans.json has
+        :param seed: of the draws of rare categories, as that of ``vgm load``
         """
         described = spans if isinstance(spans, Spans) else Spans.read(spans)
         if model is not None:
             _check_model(described, model)
-        transformer = cls(model, clip=described.clip)
+        transformer = cls(model, clip=described.clip, seed=seed)
         transformer._spans = described
         return transformer
 
@@ -92,7 +100,7 @@ class VgmTransformer:
         """Finds categories and nulls.
 
         :param raw_data: a table, every column of which is modelled or discrete; or the rows of ``read_rows`` or
-            ``read_topic``, whose other columns are left out
+            ``read_topic``, whose other columns are left out with a warning
         :param discrete_columns: names of the columns that become one-hot, modelled ones too; of a matrix their numbers
         """
         discrete = {str(name) for name in discrete_columns}
@@ -119,6 +127,13 @@ class VgmTransformer:
         if missing:
             raise ValuesError(f'There is no column "{missing[0]}"', "Name columns that there are")
         self.left_out = tuple(layout.left_out)
+        if self.left_out:
+            warnings.warn(
+                f"The matrix has no columns of {', '.join(self.left_out)}: they are neither modelled nor discrete. "
+                "Name those that it is to have in discrete_columns.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
         self._spans = layout.spans(self._clip)
         return self
 
@@ -130,7 +145,7 @@ class VgmTransformer:
         missing = [column.name for column in columns if column.name not in table]
         if missing:
             raise ValuesError(f'The table has no column "{missing[0]}"', "Give the columns that were fitted")
-        wanted = {column.name: table[column.name] for column in columns}
+        wanted = {column.name: _plain_values(column, table[column.name]) for column in columns}
         discrete = {column.name for column in columns if column.is_discrete}
         return self.encode(self._chunk(wanted, discrete, self.spans.clip))
 
@@ -140,29 +155,34 @@ class VgmTransformer:
         out = np.zeros((chunk.rows, self.spans.width), np.float32)
         for column in self.spans.columns:
             if column.is_discrete:
-                places = _places(column, _categories(chunk, column.name, self._model))
+                places = _places(column, _categories(chunk, column.name, self._model, column))
                 out[np.arange(chunk.rows), column.start + places] = 1
             else:
                 self._encode_numbers(column, chunk, out)
         return out
 
-    def inverse_transform(self, data: NDArray[Any], sigmas: NDArray[Any] | None = None) -> Any:
+    def inverse_transform(
+        self, data: NDArray[Any], sigmas: NDArray[Any] | None = None, *, first_row: int = 0
+    ) -> Any:
         """The rows of a matrix: those that a generator has made, or those that ``transform`` was given.
 
         :param sigmas: standard deviations of noise that is added to values, as TVAE gives them
+        :param first_row: the number of the first row, for a matrix in parts: rare categories are drawn by row
         :returns: a DataFrame; an array if an array was fitted; a dict of columns where pandas is not installed
+        :raises MatrixError: for NaN or an infinity anywhere
+        :raises ValuesError: for a number that its column cannot hold
         """
-        matrix = np.asarray(data)
         spans = self.spans
-        if matrix.ndim != 2 or matrix.shape[1] != spans.width:
-            raise MatrixError(f"The matrix has shape {matrix.shape}, not (rows, {spans.width})", "Give one of this layout")
+        matrix = _generated(data, spans)
         columns: dict[str, NDArray[Any]] = {}
         for column in spans.columns:
             if column.is_discrete:
-                columns[column.name] = _decoded_categories(column, matrix)
+                columns[column.name] = _decoded_categories(column, matrix, self._seed, first_row)
             else:
                 sigma = None if sigmas is None else float(sigmas[column.start])
                 columns[column.name] = _decoded_numbers(column, matrix, sigma)
+            if column.logical_type is not None:
+                columns[column.name] = times_of(columns[column.name], column.logical_type)
         return self._table(columns)
 
     def convert_column_name_value_to_id(self, column_name: str, value: Any) -> dict[str, int]:
@@ -335,10 +355,16 @@ def _category_type(categories: Sequence[Any]) -> str:
     return "double" if all(isinstance(category, (int, float)) for category in categories) else "string"
 
 
-def _categories(chunk: Chunk, name: str, model: Model | None) -> list[Any]:
+def _plain_values(column: SpanColumn, values: Any) -> Any:
+    """Dates and times as the integers that the matrix has of them."""
+    return values if column.logical_type is None else integers_of(values, column.logical_type)
+
+
+def _categories(chunk: Chunk, name: str, model: Model | None, column_of: SpanColumn | None = None) -> list[Any]:
     """The values of a discrete column; None for null."""
     if name in chunk.others:
-        return items(chunk.others[name])
+        values = chunk.others[name]
+        return items(values if column_of is None else _plain_values(column_of, values))
     if name not in chunk.modelled or model is None:
         raise MatrixError(f'The rows have no column "{name}"', "Read rows that have the columns of the matrix")
     column = model[name]
@@ -365,7 +391,29 @@ def _places(column: SpanColumn, values: Sequence[Any]) -> NDArray[np.int64]:
     return places
 
 
-def _decoded_categories(column: SpanColumn, matrix: NDArray[Any]) -> NDArray[Any]:
+def _generated(data: Any, spans: Spans) -> NDArray[Any]:
+    """The matrix, which has finite numbers only, as ``vgm load`` wants it."""
+    try:
+        matrix = np.asarray(data)
+    except ValueError as error:
+        raise MatrixError(f"The data are no matrix: {error}", "Give rows of one length") from error
+    if matrix.ndim != 2 or matrix.shape[1] != spans.width:
+        raise MatrixError(f"The matrix has shape {matrix.shape}, not (rows, {spans.width})", "Give one of this layout")
+    if matrix.dtype.kind not in "biuf":
+        raise MatrixError(f"The matrix has values of type {matrix.dtype}", "Give numbers")
+    for span in spans.spans:
+        wrong = ~np.isfinite(matrix[:, span.columns])
+        if wrong.any():
+            row, at = np.argwhere(wrong)[0].tolist()
+            raise MatrixError(
+                f'Row {row} of column "{span.column}" is {float(matrix[row, span.start + at])!r} '
+                f"in column {span.start + at} of the matrix ({span.kind})",
+                "Leave such rows out, and look for what made them in the training",
+            )
+    return matrix
+
+
+def _decoded_categories(column: SpanColumn, matrix: NDArray[Any], seed: int, first_row: int) -> NDArray[Any]:
     (span,) = column.spans
     places = np.argmax(matrix[:, span.columns], axis=1)
     table = np.full(span.width, None, dtype=object)
@@ -373,9 +421,8 @@ def _decoded_categories(column: SpanColumn, matrix: NDArray[Any]) -> NDArray[Any
     out: NDArray[Any] = table[places]
     rare, counts = column.rare
     if span.rare_at is not None and rare:
-        drawn = places == span.rare_at
-        share = np.array(counts, dtype=np.float64)
-        at = np.random.choice(len(rare), int(drawn.sum()), p=share / share.sum())
+        drawn = np.flatnonzero(places == span.rare_at)
+        at = draw_shares(counts, seed, column.name, first_row + drawn)
         names = np.full(len(rare), None, dtype=object)
         names[:] = rare
         out[drawn] = names[at]
@@ -386,9 +433,12 @@ def _decoded_categories(column: SpanColumn, matrix: NDArray[Any]) -> NDArray[Any
 
 def _decoded_numbers(column: SpanColumn, matrix: NDArray[Any], sigma: float | None) -> NDArray[Any]:
     null = column.span("null")
-    numbers = rounded(_unrounded(column, matrix, sigma), column.type, column.round_to)
+    with np.errstate(over="ignore", invalid="ignore"):
+        numbers = rounded(_unrounded(column, matrix, sigma), column.type, column.round_to)
+    nulls = np.zeros(len(matrix), np.bool_) if null is None else np.argmax(matrix[:, null.columns], axis=1) == 1
+    refuse_unholdable(numbers, nulls, column.type, column.name)
     if null is not None:
-        numbers[np.argmax(matrix[:, null.columns], axis=1) == 1] = np.nan
+        numbers[nulls] = np.nan
         return numbers
     type_ = np.int64 if column.type in ("int", "long") else np.float32 if column.type == "float" else np.float64
     restored: NDArray[Any] = numbers.astype(type_)

@@ -25,7 +25,7 @@ def doubles(values: Any, name: str, *, is_integer: bool, is_nullable: bool) -> t
     Takes arrays of numpy, also masked ones, Series of pandas and polars, arrays of pyarrow, and lists with None.
     Null and NaN are the same, as in pandas; where there is one in a column that cannot be null, that is an error.
     """
-    data, nulls = _array(values)
+    data, nulls = arrays_of(values)
     if data.ndim != 1:
         raise ValuesError(f'Column "{name}" has {data.ndim} dimensions', "Give one number a row")
     if data.dtype.kind == "O":
@@ -66,12 +66,12 @@ def is_null(value: object) -> bool:
 
 def items(values: Any) -> list[Any]:
     """A column's values as Python's own: str, int, float, bool, and None for null."""
-    data, nulls = _array(values)
+    data, nulls = arrays_of(values)
     found = data.tolist()
     return [None if null or is_null(value) else value for value, null in zip(found, nulls.tolist())]
 
 
-def _array(values: Any) -> tuple[NDArray[Any], Mask]:
+def arrays_of(values: Any) -> tuple[NDArray[Any], Mask]:
     """The array of a column, and its nulls as far as they are not NaN or None in it."""
     if isinstance(values, np.ma.MaskedArray):
         nulls = np.ma.getmaskarray(values)
@@ -93,7 +93,10 @@ def _array(values: Any) -> tuple[NDArray[Any], Mask]:
             return np.asarray(values.fill_null(0)), nulls
         except (TypeError, ValueError, NotImplementedError):
             return np.asarray(values), nulls
-    data = np.asarray(values)
+    try:
+        data = np.asarray(values)
+    except ValueError as error:
+        raise ValuesError(f"A column cannot be read as an array: {error}", "Give one value a row") from error
     return data, np.zeros(data.shape, np.bool_)
 
 
@@ -105,7 +108,10 @@ def _numbers(data: NDArray[Any], nulls: Mask, name: str) -> NDArray[Any]:
             continue
         if isinstance(value, (str, bytes, bool)):
             raise ValuesError(f'Row {row} of column "{name}" is {value!r}', "Give numbers, and None for null")
-        out[row] = value
+        try:
+            out[row] = value
+        except (OverflowError, TypeError, ValueError):
+            raise ValuesError(f'Row {row} of column "{name}" is {value!r}', "Give numbers, and None for null") from None
         if isinstance(value, int) and abs(value) >= DOUBLE_INTEGERS:
             raise ValuesError(f'Row {row} of column "{name}" is {value}', "Give integers below 2^53")
     return out

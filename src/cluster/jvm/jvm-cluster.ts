@@ -72,7 +72,7 @@ async function recordArchives({ dataDir: _, ports: __, ...options }: JvmClusterO
 function archivesOf({ java, installation }: JvmClusterOptions): { kafka: ClassArchive; registry: ClassArchive } {
   return {
     kafka: classArchive('kafka', java, installation),
-    registry: classArchive('registry', java, installation),
+    registry: classArchive('apicurio', java, installation),
   }
 }
 

@@ -24,6 +24,10 @@ export function registryUrl(port: number): string {
   return `http://127.0.0.1:${port}/apis/ccompat/v7`
 }
 
+/** What the manifest of its runner says. */
+const opened = ['--add-opens=java.base/java.lang=ALL-UNNAMED', '--enable-native-access=ALL-UNNAMED']
+const mainClass = 'io.quarkus.runner.GeneratedMain'
+
 /** Starts a registry. */
 export function startRegistry(options: RegistryOptions): JavaProcess {
   const { dataDir, folder, installation, java, heap, jvm, port, managementPort } = options
@@ -42,6 +46,6 @@ export function startRegistry(options: RegistryOptions): JavaProcess {
     ...(dataDir === undefined ? {} : { 'apicurio.datasource.url': `jdbc:h2:file:${join(dataDir, 'registry')}` }),
   }
   const system = Object.entries(settings).map(([name, value]) => `-D${name}=${value}`)
-  const args = [...usual, ...jvm, ...system, '-jar', installation.registryJar]
+  const args = [...usual, ...opened, ...jvm, ...system, '-cp', installation.registryClassPath, mainClass]
   return startJava('Apicurio Registry', java, args, join(folder, 'registry.log'))
 }

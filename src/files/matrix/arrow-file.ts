@@ -3,8 +3,9 @@ import { FlatBuilder } from './flat-buffer.ts'
 import type { ColumnsWriter } from './matrix-writer.ts'
 
 /*
- * Arrow's file format, as little as columns of float32 need: https://arrow.apache.org/docs/format/Columnar.html#ipc-file-format
- * and its Message.fbs, Schema.fbs and File.fbs, whose names the numbers below stand for.
+ * Arrow's file format, as little as columns of float32 need:
+ * https://arrow.apache.org/docs/format/Columnar.html#ipc-file-format and its Message.fbs, Schema.fbs and File.fbs,
+ * whose names the numbers below stand for.
  */
 
 const magic = Buffer.from('ARROW1')

@@ -3,7 +3,7 @@ import type { Span, SpanEncoding } from './spans.ts'
 /**
  * Names of the columns of a matrix in formats that have them.
  *
- * @example columnNames(spans, 'one-hot') // ['delay', 'delay.mode.0', 'delay.mode.1', 'origin=RDU', 'origin=JFK', 'origin (null)']
+ * @example columnNames(spans, 'one-hot') // ['delay', 'delay.mode.0', 'origin=RDU', 'origin (null)']
  */
 export function columnNames(spans: readonly Span[], encoding: SpanEncoding): string[] {
   return spans.flatMap((span) =>

@@ -57,9 +57,10 @@ export class NpyFile {
       throw unreadable(cause.message, 'Name a file that numpy.save has written', cause)
     })
     try {
-      const shape = await readShape(file)
-      if (typeof shape === 'string')
-        throw unreadable(shape, 'Write it with numpy.save(path, numpy.ascontiguousarray(matrix, numpy.float32))')
+      const shape = await readShape(file).catch((cause: NodeJS.ErrnoException) => {
+        throw unreadable(cause.message, 'Name a file that numpy.save has written', cause)
+      })
+      if (typeof shape === 'string') throw unreadable(shape, fix)
       const { size } = await file.stat()
       const expected = shape.start + shape.rows * shape.width * shape.valueBytes
       if (size !== expected)
@@ -94,6 +95,10 @@ export class NpyFile {
     return this.#file.close()
   }
 }
+
+const fix =
+  'Write it with numpy.save(path, numpy.ascontiguousarray(matrix, numpy.float32)), or as .parquet with the names of ' +
+  'its columns'
 
 /** A longer header than a matrix has. */
 const mostHeaderBytes = 65_536

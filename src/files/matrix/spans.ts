@@ -177,5 +177,9 @@ function scoreProblem({ width, distribution, weight, mean, std }: Record<string,
 function edgesProblem(edges: unknown, width: number): string | undefined {
   if (!isNumberList(edges, width + 1)) return 'it has not one edge more than bins'
   const numbers = edges as readonly number[]
-  return numbers.every((edge, i) => i === 0 || edge > numbers[i - 1]) ? undefined : 'its edges do not ascend'
+  // The bin of a constant has no width.
+  const isConstant = width === 1 && numbers[0] === numbers[1]
+  return isConstant || numbers.every((edge, i) => i === 0 || edge > numbers[i - 1])
+    ? undefined
+    : 'its edges do not ascend'
 }

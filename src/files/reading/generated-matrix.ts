@@ -9,9 +9,10 @@ import { NpyFile, npyHeader } from '../matrix/npy-file.ts'
 import { type Spans, spanEncodings } from '../matrix/spans.ts'
 import { openPartialFolder } from '../partial-folder.ts'
 import { sqlName, sqlPath } from '../sql-literals.ts'
+import { fileMagic } from './file-magic.ts'
 import { parquetColumns } from './parquet-table.ts'
 import { rowError } from './row-errors.ts'
-import { checkIsParquet } from './text-source.ts'
+import { firstBytes } from './text-source.ts'
 
 /** What pandas writes beside the columns of a table. */
 const ownColumns = /^__index_level_\d+__$/
@@ -24,7 +25,8 @@ export interface OpenedMatrix {
 
 /**
  * Opens a matrix that a generator has made: a .npy file, or a Parquet file with the columns that the training matrix
- * has by their names, in any order. That is written as a .npy file among the temporary ones, for its rows are read twice.
+ * has by their names, in any order. That is written as a .npy file among the temporary ones, for its rows are read
+ * twice.
  *
  * @throws FileUnreadableError for what is neither, and for columns of other names
  */
@@ -33,7 +35,13 @@ export async function openGenerated(file: string, spans: Spans): Promise<OpenedM
     const matrix = await NpyFile.open(file)
     return { matrix, close: () => matrix.close() }
   }
-  await checkIsParquet(file)
+  const magic = await firstBytes(file).then(fileMagic, (cause: NodeJS.ErrnoException) => cause)
+  if (magic !== 'parquet')
+    throw new FileUnreadableError(
+      file,
+      magic instanceof Error ? magic.message : 'its first bytes are not those of a Parquet file',
+      'Name a Parquet file with the columns of the training matrix, or a .npy file',
+    )
   const folder = await openPartialFolder(join(tmpdir(), 'vgm-generated'), false)
   try {
     const path = join(folder.path, 'matrix.npy')

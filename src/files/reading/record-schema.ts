@@ -1,3 +1,4 @@
+import { fileColumnDoc } from '../../rows/file-columns.ts'
 import { type ColumnType, columnType } from './column-types.ts'
 import { fieldName } from './field-names.ts'
 
@@ -117,7 +118,7 @@ export function recordSchema(dataset: string, columns: readonly FileColumn[], to
       return {
         name: field,
         type: nullable ? ['null', plain] : plain,
-        ...(column === field ? {} : { doc: `Column "${column}" of the file` }),
+        ...(column === field ? {} : { doc: fileColumnDoc(column) }),
         ...(nullable ? { default: null } : {}),
       }
     }),

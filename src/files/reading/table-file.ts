@@ -90,7 +90,7 @@ export async function openTableFile(options: TableFileOptions): Promise<TableFil
         'Name a file with rows',
       )
     }
-    const { columns } = table
+    const columns = asNullableAs(table.columns, options)
     return {
       file,
       format,
@@ -101,7 +101,7 @@ export async function openTableFile(options: TableFileOptions): Promise<TableFil
       reading: JSON.stringify([
         format,
         table.decisions,
-        columns.map(({ column, sqlType, nullable, value }) => [column, sqlType, nullable, value]),
+        table.columns.map(({ column, sqlType, nullable, value }) => [column, sqlType, nullable, value]),
         options.collectBadRows ?? false,
       ]),
       doubts: [
@@ -129,6 +129,19 @@ export async function openTableFile(options: TableFileOptions): Promise<TableFil
   } finally {
     signal?.removeEventListener('abort', interrupt)
   }
+}
+
+/**
+ * A field that may be null in the topic stays so, whether this file has a null or not: no schema may take that away.
+ */
+function asNullableAs(
+  columns: readonly FileColumn[],
+  { topicRecord, notNull = [] }: TableFileOptions,
+): readonly FileColumn[] {
+  return columns.map((each) => {
+    const isNullable = topicRecord?.fields.get(each.field)?.nullable === true && !notNull.includes(each.column)
+    return isNullable ? { ...each, nullable: true } : each
+  })
 }
 
 function idleFlagsText(format: FileFormat, { text }: TableFileOptions): string[] {

@@ -135,7 +135,9 @@ async function textRemark(options: RemarkOptions, surveyed: SurveyedColumn): Pro
     )
   }
   if (ofDigits === present && numbers < present) return identifierRemark
-  const shape = alike.findIndex((count) => count >= mostly * present)
+  // The form that reads most values, of several the most usual one.
+  const most = Math.max(...alike)
+  const shape = most >= mostly * present ? alike.indexOf(most) : -1
   // Numbers of JSON have one form: they are text for another reason.
   if (shape >= 0 && noTexts <= present / 2) {
     const remark = await numberRemark(options, column, rows, numberStyles[shape], patterns[shape])

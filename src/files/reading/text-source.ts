@@ -241,7 +241,8 @@ async function lastByte(file: string): Promise<number | undefined> {
   }
 }
 
-async function firstBytes(file: string): Promise<Uint8Array> {
+/** What tells the format of a file. */
+export async function firstBytes(file: string): Promise<Uint8Array> {
   const handle = await open(file)
   try {
     const { buffer, bytesRead } = await handle.read(new Uint8Array(magicBytes), 0, magicBytes, 0)

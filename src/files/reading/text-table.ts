@@ -5,7 +5,7 @@ import { sqlText } from '../sql-literals.ts'
 import { mostly, type SurveyedColumn, surveyColumns } from './column-survey.ts'
 import { type ColumnType, columnType } from './column-types.ts'
 import { exactDecimal, inexactDecimalRemark } from './decimal-types.ts'
-import { groupMarks, plainNumbers } from './number-style.ts'
+import { groupMarks, numberPatterns, plainNumbers } from './number-style.ts'
 import type { FileColumn } from './record-schema.ts'
 import { nullFlag } from './remark-texts.ts'
 import type { ChosenColumn, TableFileOptions } from './table-options.ts'
@@ -262,12 +262,16 @@ export function misfitProblem(text: string, { what }: TextType): string {
 function misfitFix(
   { column: { column, jsonType } }: SurveyedColumn,
   misfit: string,
-  { text: { nullTexts = [] } = {} }: TableFileOptions,
+  { text: { nullTexts = [], numbers = plainNumbers } = {} }: TableFileOptions,
 ): string {
   const flag = nullFlag(misfit, nullTexts)
   const asText = `call the column text with --types ${shellWord(`${column}:VARCHAR`)}`
   const collect = jsonType === undefined ? ', or collect bad rows with --bad-rows FILE' : ''
   if (misfit.trim() === '' && flag !== undefined) return `Add ${flag} if blanks mean null, or ${asText}${collect}`
+  const thousands = numbers.decimalMark === ',' ? '.' : ','
+  const isGrouped = new RegExp(`^(${numberPatterns({ ...numbers, thousands }).number})$`).test(misfit)
+  if (numbers.thousands === undefined && isGrouped)
+    return `Add --thousands ${thousands} if that stands between thousands, or ${asText}${collect}`
   return `Correct the row, name the text that means null with --null, or ${asText}${collect}`
 }
 

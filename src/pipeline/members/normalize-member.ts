@@ -10,6 +10,7 @@ import { parseAvroSchema } from '../../rows/avro-schema.ts'
 import { deriveNormalizedSchema, type NormalizedSchemaOptions } from '../../rows/normalized-schema.ts'
 import { planColumns } from '../../rows/planned-columns.ts'
 import { MalformedSchemaError } from '../../rows/schema-error.ts'
+import type { RowSchemaName } from '../../rows/schema-name.ts'
 import { EventTimes } from '../../stages/event-times.ts'
 import { type ModeChoice, NormalizeTransform } from '../../stages/normalize.ts'
 import type { RowTransform } from '../../stages/row-transform.ts'
@@ -53,7 +54,11 @@ export async function normalizeMember(
   const report = await transformMember(cluster, stage, onProgress, async (models) => {
     if (shadow !== undefined) {
       const onFigures = (figures: ShadowFigures) => cluster.report({ kind: 'shadow', figures })
-      shadowed = new ShadowModel(await modelNamed(models, options.dataset, shadow), onFigures)
+      const [other, current] = [
+        await modelNamed(models, options.dataset, shadow),
+        await modelNamed(models, options.dataset, model ?? 'current'),
+      ]
+      shadowed = new ShadowModel(other, current, onFigures)
     }
     return normalizeTransform(cluster, models, options, undefined, shadowed)
   })
@@ -107,10 +112,21 @@ export async function normalizeTransform(
   })
   if (timeRange === undefined) return transform
   const { column } = timeRange
-  return new TimeFilter(transform, timeRange, column === undefined ? undefined : new EventTimes({ ...schemas, column }))
+  if (column === undefined) return new TimeFilter(transform, timeRange, undefined)
+  const onUnusableSchema = (schemaId: RowSchemaName, reason: string) =>
+    cluster.log.warn(
+      { schemaId, topic: topics.raw },
+      `rows of this schema are left out, because they have no time: ${reason}`,
+    )
+  return new TimeFilter(transform, timeRange, new EventTimes({ ...schemas, column, onUnusableSchema }))
 
   function noted(model: Model): Model {
     if (model.version !== taken) cluster.report({ kind: 'model-taken', model: model.version, before: taken })
+    if (model.version !== taken && shadow?.version === model.version)
+      cluster.log.warn(
+        { version: model.version },
+        'the shadow model is the one that is in use: it shows nothing; name another version (--shadow, shadow)',
+      )
     taken = model.version
     age.watch(model)
     return model

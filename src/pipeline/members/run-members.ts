@@ -1,5 +1,5 @@
 import { addReports, type StageReport } from '../../ports/stage-report.ts'
-import { AllRowsDeadError, deadLetterDefaults } from '../../stages/dead-letter-policy.ts'
+import { refuseAllDead } from '../../stages/dead-letter-policy.ts'
 import type { ClusterSession } from '../cluster-session.ts'
 import { type MemberTask, runMember } from './member-task.ts'
 import { runThreads } from './member-threads.ts'
@@ -11,7 +11,7 @@ type GroupStage = 'normalize' | 'restore'
  * Runs `count` members of a stage's group in this process. Each has a membership, a transaction and connections of its
  * own, so that nothing is shared but the models topic. If one fails all stop, with its error.
  *
- * @throws AllRowsDeadError at the end of the topic, if no row could be processed: too few rows for a share have no other
+ * @throws AllRowsDeadError at the end of the topic, if no row could be processed
  */
 export async function runMembers<S extends GroupStage>(
   cluster: ClusterSession,
@@ -20,10 +20,8 @@ export async function runMembers<S extends GroupStage>(
   onProgress: (report: StageReport) => void,
 ): Promise<StageReport> {
   const report = await reportOf(cluster, task, count, onProgress)
-  const { dataset, topics, ends, deadLetters: policy = deadLetterDefaults } = task.options
-  const { rowsIn, deadLetters } = report
-  if (ends !== undefined && deadLetters > 0 && deadLetters === rowsIn && policy.maxShare < 1)
-    throw new AllRowsDeadError(dataset, rowsIn, topics.deadLetters)
+  const { dataset, topics, ends, deadLetters } = task.options
+  if (ends !== undefined) refuseAllDead(report, deadLetters, topics.deadLetters, dataset)
   return report
 }
 

@@ -51,7 +51,8 @@ export interface LoadMatrixOptions {
  * table: a transaction contains a slice of rows and the position after it.
  *
  * Of a softmax span the largest column counts, and where an indicator says null the row is null. A number of a score or
- * of bins gets its likeliest mode. The rows name the model that the spans name, so that restore turns them into raw rows.
+ * of bins gets its likeliest mode. The rows name the model that the spans name, so that restore turns them into raw
+ * rows.
  *
  * @throws FileUnreadableError for a matrix of another width, for values that are no numbers, for spans that are not of
  * their own schema

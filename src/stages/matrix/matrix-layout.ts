@@ -26,10 +26,10 @@ export interface MatrixLayout {
 }
 
 /**
- * Lays out the columns whose rows have all been counted, as ctgan's DataTransformer does: of a continuous column what its
- * code has, of a discrete one one-hot of its categories in the order of their appearance, null being the last. A
- * continuous column with nulls has an indicator more, one-hot of [present, null]: to CTGAN it is a
- * discrete column of its own.
+ * Lays out the columns whose rows have all been counted, as ctgan's DataTransformer does: of a continuous column what
+ * its code has, of a discrete one one-hot of its categories in the order of their appearance, null being the last. A
+ * continuous column with nulls has an indicator more, one-hot of [present, null]: to CTGAN it is a discrete column of
+ * its own.
  *
  * @param rareBelow categories of fewer rows share a place, after the others; 1 for none
  * @throws TooManyCategoriesError

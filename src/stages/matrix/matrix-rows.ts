@@ -38,7 +38,7 @@ export const normalizedOnly =
 
 /** How the rows of one schema are read. */
 interface SchemaReader {
-  readonly reader: Pick<RowFieldReader, 'problem' | 'read'>
+  readonly reader: Pick<RowFieldReader, 'problem' | 'fix' | 'read'>
   readonly columns: readonly MatrixColumn[]
 }
 
@@ -129,6 +129,7 @@ export class MatrixRows {
         continue
       }
       let problem: string | undefined
+      let fix: string | undefined
       if (schema === undefined || !source.isFramed(row)) problem = source.framingProblem(row, unusable)
       else {
         const end = valueEnd[row]
@@ -144,13 +145,13 @@ export class MatrixRows {
           continue
         }
         if (fields < 0) problem = 'its bytes do not fit its schema'
-        else if (!schema.reader.read(bytes, view, fields, end, this.#rows)) problem = schema.reader.problem
+        else if (!schema.reader.read(bytes, view, fields, end, this.#rows)) ({ problem, fix } = schema.reader)
       }
       if (problem === undefined) {
         for (const { target } of this.#absent) setNull(target.chunk, this.#rows)
         this.#rows++
         this.written++
-      } else source.skip(fetched, row, problem)
+      } else source.skip(fetched, row, problem, fix)
     }
     return row
   }
@@ -265,7 +266,7 @@ export class MatrixRows {
 
 /** Refuses all rows of a schema that are of the version that is wanted. */
 function unreadable(problem: string): SchemaReader {
-  return { reader: { problem, read: () => false }, columns: [] }
+  return { reader: { problem, fix: undefined, read: () => false }, columns: [] }
 }
 
 /** How to read the rows of a schema, or why they are none that a model has normalized. */

@@ -9,10 +9,13 @@ import { stdsPerUnit } from '../../mixture/normalizer.ts'
 import type { AvroType } from '../../rows/avro-schema.ts'
 import { chunkRows, nullMode } from './column-chunk.ts'
 
+/** The largest number of float32. */
+const largestFloat = 3.4028234663852886e38
+
 /** How modelled columns stand in a matrix. */
 export interface NumberCodeOptions {
   readonly as: MatrixKind
-  /** of ctgan: values are cut to -clip..clip; Infinity for none */
+  /** of ctgan: values are cut to -clip..clip; Infinity: to what float32 holds */
   readonly clip: number
   /** of quantile */
   readonly distribution: ScoreDistribution
@@ -60,7 +63,7 @@ class ModeCode implements NumberCode {
 
   constructor(model: ColumnModel, clip: number) {
     this.#model = model
-    this.#clip = clip
+    this.#clip = Math.min(clip, largestFloat)
   }
 
   spans(counts: readonly number[]): readonly SpanContent[] {
@@ -126,7 +129,7 @@ const words = new Int32Array(double.buffer)
 export const leastTail = 1e-7
 const farthestScore = normalTailInverse(leastTail)
 
-/** The limit of what stands for numbers; null if there is none. */
+/** The limit of what stands for numbers; null if it is that of float32. */
 export function clipOf({ as, clip, distribution }: NumberCodeOptions): number | null {
   const limits = { ctgan: clip, quantile: distribution === 'normal' ? farthestScore : Infinity, ple: Infinity }
   return limits[as] === Infinity ? null : limits[as]
@@ -199,6 +202,7 @@ class BinCode implements NumberCode {
     const edges = this.#edges
     const last = edges.length - 2
     const own = this.#numbers.of(numbers, modes)
+    if (edges[last] === edges[last + 1]) return encodeConstant(edges[0], own, modes, outNumbers, outPlaces)
     for (let row = 0; row < numbers.length; row++) {
       if (modes[row] === nullMode) {
         outPlaces[row] = nullMode
@@ -220,7 +224,24 @@ class BinCode implements NumberCode {
   }
 }
 
-const largestFloat = 3.4028234663852886e38
+/** Writes 0, which stands for the constant; returns how many numbers are another one, beyond rounding. */
+function encodeConstant(
+  constant: number,
+  numbers: Float64Array,
+  modes: Uint8Array,
+  outNumbers: Float32Array,
+  outPlaces: Uint8Array,
+): number {
+  const rounding = 2 ** -23 * Math.abs(constant)
+  outNumbers.fill(0)
+  let clipped = 0
+  for (let row = 0; row < modes.length; row++) {
+    const isNull = modes[row] === nullMode
+    outPlaces[row] = isNull ? nullMode : 0
+    if (!isNull && !(Math.abs(numbers[row] - constant) <= rounding)) clipped++
+  }
+  return clipped
+}
 
 /** A number so far out that float32 does not hold it. */
 function cutInfinite(numbers: Float32Array): number {
@@ -237,7 +258,8 @@ function cutInfinite(numbers: Float32Array): number {
 /**
  * The edges of a column's bins for the piecewise linear encoding of Gorishniy et al., On Embeddings for Numerical
  * Features (NeurIPS 2022), 3.2.1: least and largest value of the rows of the fit, and between them the mixture's
- * quantiles, as fine as values are. Edges that coincide are one: bins are fewer where many rows have one value.
+ * quantiles, as fine as values are. Edges that coincide are one: bins are fewer where many rows have one value. A
+ * constant has one bin, without a width.
  *
  * @param bins at most, at least 2
  */
@@ -249,8 +271,7 @@ export function binEdges(model: ColumnModel, type: AvroType, bins: number): read
     const edge = onValue(model, type, quantiles.quantile(normalQuantile(i / bins)))
     if (edge > edges[edges.length - 1] && edge < max) edges.push(edge)
   }
-  // Of a constant column a bin says nothing, and it needs a width.
-  return [...edges, max > min ? max : min + Math.max(1, Math.abs(min))]
+  return [...edges, max]
 }
 
 /** A value that rows may have: as many decimals, and the value of an atom for what is about it. */

@@ -28,6 +28,8 @@ const problems = {
 export class RowFieldReader {
   /** why the last row was refused: a clause */
   problem = ''
+  /** what to do about it, if that is not to name another topic */
+  fix: string | undefined
   readonly #fields: readonly RowField[]
   readonly #targets: readonly (ColumnTarget | undefined)[]
   readonly #names: readonly string[]
@@ -103,7 +105,11 @@ export class RowFieldReader {
           at = this.#next
           if (at < 0) return this.#refuse()
           if (target === undefined) break
-          if (Math.abs(value) > mostExact) return this.#refuse(problems.tooWide(this.#names[f]))
+          if (Math.abs(value) > mostExact)
+            return this.#refuse(
+              problems.tooWide(this.#names[f]),
+              `Leave "${this.#names[f]}" out of the categories (--categories, categories)`,
+            )
           target.chunk.numbers[row] = value
           target.chunk.modes[row] = 0
           break
@@ -151,8 +157,9 @@ export class RowFieldReader {
     return this.#next < 0 ? 0 : zigzag(bytes, at, this.#next)
   }
 
-  #refuse(problem: string = problems.malformed): false {
+  #refuse(problem: string = problems.malformed, fix?: string): false {
     this.problem = problem
+    this.fix = fix
     return false
   }
 }

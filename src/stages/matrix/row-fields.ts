@@ -194,12 +194,12 @@ function readKind(source: ColumnSource, type: AvroType): Pick<RowField, 'kind' |
   return { kind: fieldKinds[type.kind as 'int' | 'long' | 'float' | 'double' | 'boolean'], symbols: [] }
 }
 
-/** The names of the raw record's own fields; none of a schema that normalize has not derived. */
-export function rawFieldNames(schema: string): string[] {
+/** The raw schema of normalized rows, as JSON text; undefined of a schema that normalize has not derived. */
+export function rawSchemaWithin(schema: string): string | undefined {
   try {
-    return parseNormalizedSchema(schema).raw.fields.map(({ name }) => name)
+    return parseNormalizedSchema(schema).rawSchema
   } catch (error) {
-    if (error instanceof MalformedSchemaError || error instanceof NotNormalizedError) return []
+    if (error instanceof MalformedSchemaError || error instanceof NotNormalizedError) return undefined
     throw error
   }
 }

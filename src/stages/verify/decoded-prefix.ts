@@ -2,6 +2,7 @@ import type { Type, types } from 'avsc'
 import type { SchemaSource } from '../../ports/log.ts'
 import type { StockRow } from '../../ports/stock-log.ts'
 import { headerBytes, schemaIdOf } from './audited-framing.ts'
+import { withDecimals } from './row-json.ts'
 import { type Fields, RowTypes } from './row-types.ts'
 
 /** How far a value that is not one record of its schema can be decoded. */
@@ -23,15 +24,16 @@ export async function decodedPrefix(
   const { value } = await types.framed(row)
   const type = value === null ? undefined : types.get(schemaIdOf(value) ?? Number.NaN)
   if (value === null || type === undefined) return undefined
+  const shown = (fields: Fields) => withDecimals(fields, type.schema) as Fields
   const fields: Record<string, unknown> = Object.create(null)
   let byte = headerBytes
   for (const { name, type: fieldType } of (type.wideType as types.RecordType).fields) {
     const next = decodedAt(fieldType, value, byte)
-    if (next === undefined) return { fields, field: name, byte }
+    if (next === undefined) return { fields: shown(fields), field: name, byte }
     fields[name] = next.value
     byte = next.offset
   }
-  return byte === value.length ? undefined : { fields, field: undefined, byte }
+  return byte === value.length ? undefined : { fields: shown(fields), field: undefined, byte }
 }
 
 function decodedAt(type: Type, value: Buffer, at: number): { value: unknown; offset: number } | undefined {

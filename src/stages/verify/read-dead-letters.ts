@@ -5,6 +5,7 @@ import { headerText, type OffsetRange, type Source, type StockLog, type StockRow
 import { describeSchemaName, type SchemaName } from '../../rows/schema-name.ts'
 import { headerBytes, schemaIdOf, schemaNameOf } from './audited-framing.ts'
 import { deadLetterHeaders } from './dead-letter-filter.ts'
+import { rowJson } from './row-json.ts'
 import { decodeRow, RowTypes } from './row-types.ts'
 
 /** Dead letters with the same cause. */
@@ -46,11 +47,13 @@ export interface DeadLetter {
   readonly decoded: { readonly json: string } | { readonly problem: string }
 }
 
-/** No committed row stands at the offset: it is a marker, or retention has deleted it, or it is beyond the end. */
+/** No committed row stands there: it is a marker, or retention has deleted it, or it is beyond the end. */
 export class DeadLetterMissingError extends PipelineError {
   readonly code = 'VGM_DEAD_LETTER_MISSING'
-  constructor(topic: string, partition: number, offset: number) {
-    super(`There is no dead letter at offset ${offset} of ${topic}/${partition}`, {
+  /** @param to the last one of several offsets */
+  constructor(topic: string, partition: number, offset: number, to = offset) {
+    const offsets = to > offset ? `offsets ${offset} to ${to}` : `offset ${offset}`
+    super(`There is no dead letter at ${offsets} of ${topic}/${partition}`, {
       fix: 'Choose an offset that "vgm dead-letters ls" prints',
       exitCode: exitCodes.usage,
     })
@@ -152,16 +155,7 @@ export async function decodedOf(
   if (type === undefined) return { problem: `The registry knows no Avro record: ${describeSchemaName(name)}` }
   const fields = isWholeValue(type.type, value, headerBytes) ? decodeRow(type, value) : undefined
   if (fields === undefined) return { problem: 'The bytes after the schema id are not one record of that schema' }
-  return { json: JSON.stringify(fields, jsonValue) }
-}
-
-/** What JSON has no form for: bytes as hex, longs beyond 2^53 as text, NaN and infinities as text. */
-function jsonValue(this: unknown, name: string, value: unknown): unknown {
-  // A Buffer has become an object by its own toJSON when it arrives here.
-  const raw = (this as Record<string, unknown>)[name]
-  if (Buffer.isBuffer(raw)) return raw.toString('hex')
-  if (typeof value === 'bigint' || (typeof value === 'number' && !Number.isFinite(value))) return String(value)
-  return value
+  return { json: rowJson(fields, type.schema) }
 }
 
 export function readable(bytes: Buffer): string {

@@ -3,7 +3,7 @@ import { hasCounts, isWholeValue } from '../../avro/whole-value.ts'
 import { wideLongType } from '../../avro/wide-long.ts'
 import type { SchemaSource } from '../../ports/log.ts'
 import type { Source, StockRow } from '../../ports/stock-log.ts'
-import { fullName, isPrimitiveName } from '../../rows/avro-schema.ts'
+import { type AvroType, fullName, isPrimitiveName, parseAvroSchema } from '../../rows/avro-schema.ts'
 import { plainFieldName, plainSchema } from '../../rows/plain-schema.ts'
 import { SchemaKeys, type SchemaName } from '../../rows/schema-name.ts'
 import { collectTypes, type TypeDefinition } from '../../rows/type-copier.ts'
@@ -42,6 +42,7 @@ export interface NumberType {
 /** A schema that rows are written with, compiled once. */
 export interface RowType {
   readonly id: number
+  readonly schema: AvroType
   readonly type: avro.Type
   /** the same with every long as a bigint: those beyond 2^53 fit nothing else */
   readonly wideType: avro.Type
@@ -216,6 +217,7 @@ function compileRowType(id: number, schema: string | undefined): RowType | undef
     const records = new RecordsJson(json)
     return {
       id,
+      schema: parseAvroSchema(schema),
       type,
       hasCounts: hasCounts(schema),
       wideType: wideLongType(plain),

@@ -53,15 +53,18 @@ function Picture({ flow, names, dataset }: { flow: Flow; names: Names; dataset: 
   const letters = deadLetters?.rows ?? 0
   const share = topics.raw === undefined || topics.raw.offsets === 0 ? 0 : letters / topics.raw.offsets
   const drifted = drift?.columns.length ?? 0
+  const standing = drift?.sinceStart.length ?? 0
   const inUse = flow.versionsInUse.length === 0 ? undefined : `by v${flow.versionsInUse.join(', v')}`
   const driftText =
     drift === undefined
       ? 'drift is not counted'
       : drifted > 0
         ? `drift in ${plural(drifted, 'column')}`
-        : drift.toLearn > 0
-          ? `drift: ${plural(drift.toLearn, 'window')} to learn`
-          : `drift: none in ${plural(drift.windows, 'window')}`
+        : standing > 0
+          ? `${plural(standing, 'column')} off since the start`
+          : drift.toLearn > 0
+            ? `drift: ${plural(drift.toLearn, 'window')} to learn`
+            : `drift: none in ${plural(drift.windows, 'window')}`
   return html`<section class="picture" aria-label="The flow of rows">
     <${TopicNode} area="raw" role="Raw" topic=${topics.raw} name=${names.topics.raw} href=${pathTo(dataset, 'rows')} />
     <${Edge} area="e1" rate=${rates.normalize} state=${normalize.verdict.state} />
@@ -83,7 +86,7 @@ function Picture({ flow, names, dataset }: { flow: Flow; names: Names; dataset: 
           ? html`<b class="figure none">none yet</b>`
           : html`<b class="figure">v${model.version}</b><span class="fact">promoted <${Ago} ms=${model.promotedMs} />
             </span>
-            <span class=${classes('fact', drifted > 0 && 'warn')}>${driftText}</span>`
+            <span class=${classes('fact', drifted + standing > 0 && 'warn')}>${driftText}</span>`
       }
     </a>
     <${Down} area="d2" isUp />

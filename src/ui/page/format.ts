@@ -28,7 +28,8 @@ export function number(x: number | null | undefined, digits = 4): string {
 }
 
 /** @example percent(0.00046) // '0.046 %' */
-export function percent(share: number): string {
+export function percent(share: number | null): string {
+  if (share === null) return '–'
   const size = 100 * share
   if (size === 0) return '0 %'
   if (Math.abs(size) < 0.001) return '< 0.001 %'

@@ -305,7 +305,12 @@ function Modes({ column, drift }: { column: ColumnDetail; drift: Drift | null | 
     { name: 'std', isNumber: true, value: ({ std }) => std, show: ({ std }) => number(std) },
   ]
   if (now !== undefined)
-    columns.push({ name: 'share now', isNumber: true, value: (row) => row.now, show: (row) => percent(row.now ?? 0) })
+    columns.push({
+      name: 'share now',
+      isNumber: true,
+      value: (row) => row.now ?? undefined,
+      show: (row) => percent(row.now ?? 0),
+    })
   return html`<${Table} caption="Modes" file=${`modes-${column.name}`} rows=${rows} keyOf=${({ mode }: Row) => mode}
     columns=${columns} />`
 }

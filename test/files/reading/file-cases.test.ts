@@ -911,6 +911,17 @@ const cases: readonly Case[] = [
     remarks: { b: /commas between thousands, as --decimal-mark , --thousands \. does not read them: write/ },
   },
   {
+    name: 'few-thousands.csv',
+    content: `a;s\n${'12,5;x\n'.repeat(40)}1.000,5;x\n`,
+    remarks: { a: /a decimal comma and points between thousands: add --decimal-mark , --thousands \.$/ },
+  },
+  {
+    name: 'few-thousands-not-told.csv',
+    content: `a;s\n${'12,5;x\n'.repeat(40)}1.000,5;x\n`,
+    text: { numbers: { decimalMark: ',' } },
+    refused: /:42, column "a": "1\.000,5" is not a number that a double holds\. Add --thousands \. if/,
+  },
+  {
     name: 'point-with-comma-told.csv',
     content: 'a;b\n1,5;1.5\n2,5;2.5\n',
     text: { numbers: { decimalMark: ',' } },

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite, type TestContext, test } from 'node:test'
 import { openDatabase } from '../../../src/files/database.ts'
+import { topicRecord } from '../../../src/files/reading/record-schema.ts'
 import { openTableFile, type TableFile } from '../../../src/files/reading/table-file.ts'
 import type { TableFileOptions } from '../../../src/files/reading/table-options.ts'
 import { temporaryFile, temporaryFolder } from '../temporary-folder.ts'
@@ -65,6 +66,23 @@ suite('a table file', () => {
     )
     equal(table.rowCount, 5000)
     equal(await countRows(table), 5000)
+  })
+
+  test('of Parquet without a null keeps the fields of its topic nullable', async (t) => {
+    const csv = await open(t, temporaryFile(t, 'rows.csv', 'n,x\n1,1.5\n2,\n'))
+    const file = join(temporaryFolder(t), 'rows.parquet')
+    const database = await openDatabase()
+    t.after(() => database.close())
+    await database.connection.run(`COPY (SELECT i AS n, i / 2 AS x FROM range(50) t(i)) TO '${file}'`)
+    const known = topicRecord(csv.schema)
+    const table = await open(t, file, { topicRecord: known })
+    equal(table.schema, csv.schema)
+    equal(table.reading, (await open(t, file)).reading, 'its rows are the same')
+    const declared = await open(t, file, { topicRecord: known, notNull: ['n'] })
+    deepEqual(
+      declared.columns.map(({ nullable }) => nullable),
+      [false, true],
+    )
   })
 
   test('of JSON may be an array or a value a line', async (t) => {

@@ -218,7 +218,8 @@ function check({ past, rows }: Model, broker: ModelBroker): void {
   }
 }
 
-// Brokers answer thousands of errors, whose stacks would take a tenth of the time: only who looks for a defect wants them.
+// Brokers answer thousands of errors, whose stacks would take a tenth of the time: only who looks for a defect wants
+// them.
 Error.stackTraceLimit = process.env.VGM_MODEL_SEED === undefined ? 0 : 10
 
 const { runs, seed } = workerData as { runs: number; seed: number }

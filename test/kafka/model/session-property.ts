@@ -121,7 +121,8 @@ const options: fc.Arbitrary<WorldOptions> = fc.record({
   isStatic: fc.boolean(),
 })
 
-// Brokers answer thousands of errors, whose stacks would take a tenth of the time: only who looks for a defect wants them.
+// Brokers answer thousands of errors, whose stacks would take a tenth of the time: only who looks for a defect wants
+// them.
 Error.stackTraceLimit = process.env.VGM_MODEL_SEED === undefined ? 0 : 10
 
 const { runs, seed } = workerData as { runs: number; seed: number }

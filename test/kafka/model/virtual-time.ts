@@ -83,8 +83,8 @@ export class VirtualTime {
   }
 
   /**
-   * Calls `next` again and again until it says so, each time after all that follows from the call before. Node does that
-   * between the callbacks of one turn too: a turn for each event would take longer than most events.
+   * Calls `next` again and again until it says so, each time after all that follows from the call before. Node does
+   * that between the callbacks of one turn too: a turn for each event would take longer than most events.
    */
   #untilOver(next: () => boolean): Promise<void> {
     return new Promise((resolve, reject) => {

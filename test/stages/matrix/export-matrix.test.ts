@@ -209,6 +209,19 @@ suite('a training matrix', () => {
     ok((await matrixOf(whole.folder))[500][0] > 100)
   })
 
+  for (const as of ['ctgan', 'ple'] as const)
+    test(`cuts what float32 does not hold, and counts it: ${as}`, async (t) => {
+      const model = modelOf(exampleRows(500), fields, modelled)
+      const rows = [1e300, -1e300].map((x) => ({ ...exampleRows(1)[0], x }))
+      const { folder } = await exportRows(t, rows, { as, clip: Number.POSITIVE_INFINITY }, model)
+      const { columns, clip } = spansOf(folder)
+      deepEqual([columns[0].clipped, clip], [2, null])
+      const matrix = await matrixOf(folder)
+      ok(matrix.flat().every(Number.isFinite))
+      ok(matrix[0].includes(3.4028234663852886e38))
+      ok(matrix[1].includes(-3.4028234663852886e38))
+    })
+
   test('lets rare categories share a place, after the others and before null', async (t) => {
     const rows = exampleRows(1_000).map((row, i) => ({ ...row, city: i % 100 === 0 ? `rare ${i}` : row.city }))
     const { folder } = await exportRows(t, rows, { rareBelow: 2 })

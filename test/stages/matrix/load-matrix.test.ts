@@ -162,6 +162,14 @@ suite('a generated matrix', () => {
       await refused('*, 1 AS age2', /a column "age2", which the matrix does not have/)
       await refused('* REPLACE (NULL::DOUBLE AS x)', /row 0, counted from 0, column "x"/)
       await refused(`* REPLACE ('a' AS x)`, /other\.parquet.*source column x/, 'VGM_FILE_BAD_ROW')
+      writeFileSync(`${folder}/text.parquet`, 'a,b\n')
+      for (const [name, message] of [
+        ['text.parquet', /not those of a Parquet file/],
+        ['none.parquet', /no such file/],
+        ['none.npy', /no such file/],
+        ['', /directory/],
+      ] as const)
+        await rejects(loaded(`${folder}/${name}`, spans), { code: 'VGM_FILE_UNREADABLE', message })
       const matrices = readdirSync(tmpdir()).filter((name) => name.startsWith('.vgm-generated.partial-'))
       deepEqual(
         matrices.filter((name) => name.includes(`-${process.pid}-`)),

@@ -169,7 +169,7 @@ suite('a matrix of bins', () => {
           ok(Math.abs(matrix[row][start + bin] - value) < 1e-6, `${name} of row ${row}, bin ${bin}`)
       }
     }
-    deepEqual(spanOf(spans, 'same', 'bins').edges, [42, 84])
+    deepEqual(spanOf(spans, 'same', 'bins').edges, [42, 42])
     const { start } = spanOf(spans, 'age', 'null')
     equal(matrix[3][start + 1], 1)
   })
@@ -227,6 +227,36 @@ suite('a matrix of bins', () => {
       }),
     )
   })
+
+  test('of a constant are one, which gives back the constant whatever a generator makes of it', async (t) => {
+    const { folder, model, spans } = await exportRows(t, exampleRows(500), { as: 'ple' })
+    const { start, width, edges } = spanOf(spans, 'same', 'bins')
+    deepEqual([width, edges], [1, [42, 42]])
+    ok((await matrixOf(folder)).every((row) => row[start] === 0))
+    for (const generated of [-7, 0, 0.1, 1, 300]) {
+      const row = new Float32Array(spans.width)
+      row[start] = generated
+      writeFileSync(`${folder}/made.npy`, Buffer.concat([npyHeader(1, spans.width), Buffer.from(row.buffer)]))
+      equal((await loadedRows(`${folder}/made.npy`, spans, model))[0].same, 42)
+    }
+  })
+
+  for (const constant of [0, 0.1, -3, 1e6, 1.1e300])
+    test(`of the constant ${constant} count rows that have another number`, () => {
+      const model = columnModel(fitMixture(new Float64Array(500).fill(constant)))
+      const code = numberCode(model, { kind: 'double' }, { as: 'ple', clip: 1, distribution: 'normal', bins: 48 })
+      deepEqual(code.spans([])[0].edges, [constant, constant])
+      const [part, place] = [new Float32Array(3).fill(9), new Uint8Array(3)]
+      const numbers = Float64Array.of((constant - model.mean[0]) / (4 * model.std[0]), 5, 0)
+      equal(code.encode(numbers, Uint8Array.of(0, 0, 255), part, place), 1)
+      deepEqual(
+        [[...part], [...place]],
+        [
+          [0, 0, 0],
+          [0, 0, 255],
+        ],
+      )
+    })
 
   test('of a generator that fills bins side by side is a place among them', () => {
     const decoder = new BinDecoder([0, 1, 3, 7])

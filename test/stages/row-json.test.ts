@@ -1,0 +1,78 @@
+import { deepEqual, equal } from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import type { StockRow } from '../../src/ports/stock-log.ts'
+import { parseAvroSchema } from '../../src/rows/avro-schema.ts'
+import { decodedPrefix } from '../../src/stages/verify/decoded-prefix.ts'
+import { rowJson } from '../../src/stages/verify/row-json.ts'
+
+const price = { type: 'bytes', logicalType: 'decimal', precision: 20, scale: 2 }
+const fixed = { type: 'fixed', name: 'Fee', size: 4, logicalType: 'decimal', precision: 9, scale: 4 }
+const line = { type: 'record', name: 'Line', fields: [{ name: 'price', type: price }] }
+const schema = parseAvroSchema({
+  type: 'record',
+  name: 'Order',
+  fields: [
+    { name: 'price', type: price },
+    { name: 'fee', type: ['null', fixed] },
+    { name: 'whole', type: { ...price, scale: 0 } },
+    { name: 'lines', type: { type: 'array', items: line } },
+    { name: 'rates', type: { type: 'map', values: ['null', price] } },
+    { name: 'any', type: ['null', 'string', price, 'long'] },
+    { name: 'photo', type: 'bytes' },
+    { name: 'id', type: 'long' },
+    { name: 'x', type: 'double' },
+  ],
+})
+const bytes = (hex: string) => Buffer.from(hex, 'hex')
+
+suite('a row as JSON', () => {
+  test('has decimals as numbers wherever they stand, and text where a double would lose digits', () => {
+    const row = {
+      price: bytes('00000599'),
+      fee: bytes('fffffffb'),
+      whole: bytes('7f'),
+      lines: [{ price: bytes('05') }, { price: bytes('ff') }],
+      rates: { a: bytes('0064'), b: null },
+      any: bytes('0159'),
+      photo: bytes('0599'),
+      id: 2n ** 60n,
+      x: Number.NaN,
+    }
+    equal(
+      rowJson(row, schema),
+      '{"price":14.33,"fee":-0.0005,"whole":127,"lines":[{"price":0.05},{"price":-0.01}],' +
+        '"rates":{"a":1,"b":null},"any":3.45,"photo":"0599","id":"1152921504606846976","x":"NaN"}',
+    )
+    const long = { ...row, price: bytes('0de0b6b3a7640001'), fee: null, any: 'a text' }
+    equal(JSON.parse(rowJson(long, schema)).price, '10000000000000000.01')
+    equal(JSON.parse(rowJson(long, schema)).any, 'a text')
+  })
+
+  test('has bytes that are no decimal as hex', () => {
+    const row = {
+      price: bytes(''),
+      fee: null,
+      whole: bytes('01'),
+      lines: [],
+      rates: {},
+      any: 5,
+      photo: bytes(''),
+      x: 1,
+    }
+    equal(JSON.parse(rowJson(row, schema)).price, '')
+  })
+  test('has them in a value that is cut off, too', async () => {
+    const order = {
+      type: 'record',
+      name: 'Cut',
+      fields: [
+        { name: 'price', type: price },
+        { name: 'x', type: 'double' },
+      ],
+    }
+    const value = Buffer.concat([bytes('0000000007'), bytes('0400ff'), bytes('0102')])
+    const row = { offset: 0n, timestamp: 0n, key: null, value, headers: {} } as unknown as StockRow
+    const prefix = await decodedPrefix(row, async () => JSON.stringify(order))
+    deepEqual({ ...prefix, fields: { ...prefix?.fields } }, { fields: { price: 2.55 }, field: 'x', byte: 8 })
+  })
+})
