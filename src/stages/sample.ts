@@ -196,14 +196,18 @@ class SampleRun {
     this.tombstones = 0
     const take = (records: Records, from: number, to: number, partition: number) => {
       const hash = hashes.get(partition) as number
+      const { valueStart, offsetDelta, baseOffset } = records
+      let { threshold } = smallest
       let tombstones = 0
       for (let row = from; row < to; row++) {
-        if (records.valueStart[row] < 0) {
+        if (valueStart[row] < 0) {
           tombstones++
           continue
         }
-        const found = rowHashBelow(smallest.threshold, hash, offsetOf(records, row))
-        if (found >= 0) smallest.add(found, partition, records, row)
+        const found = rowHashBelow(threshold, hash, baseOffset + offsetDelta[row])
+        if (found < 0) continue
+        smallest.add(found, partition, records, row)
+        threshold = smallest.threshold
       }
       this.#rowsIn += to - from
       this.tombstones += tombstones
