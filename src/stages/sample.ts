@@ -5,7 +5,7 @@ import { type StageReport, stageReport } from '../ports/stage-report.ts'
 import type { BatchSizes } from './outgoing-buffers.ts'
 import { PartitionOutput } from './partition-output.ts'
 import type { BatchUnreadableError } from './read-fetched.ts'
-import { readPartition } from './read-partition.ts'
+import { readPartition, readPartitions } from './read-partition.ts'
 import { hashStart, rowHashBelow } from './row-hash.ts'
 import { RowTooLargeError } from './row-too-large-error.ts'
 import { SmallestRows } from './smallest-rows.ts'
@@ -190,28 +190,32 @@ class SampleRun {
   async #choose(rows: number, limit: number) {
     const { reader, starts, signal, onProgress, onUnreadable } = this.#options
     const smallest = new SmallestRows(rows, limit)
-    const seen = new Map<number, number>()
+    const seen = new Map(starts.map(({ partition }) => [partition, 0]))
+    const hashes = new Map(starts.map((start) => [start.partition, this.#hashStart(start)]))
     this.#rowsIn = 0
     this.tombstones = 0
-    for (const start of starts) {
-      let partitionRows = 0
-      const hash = this.#hashStart(start)
-      const take = (records: Records, from: number, to: number) => {
-        for (let row = from; row < to; row++) {
-          if (records.valueStart[row] < 0) {
-            this.tombstones++
-            continue
-          }
-          partitionRows++
-          const found = rowHashBelow(smallest.threshold, hash, offsetOf(records, row))
-          if (found >= 0) smallest.add(found, start.partition, records, row)
+    const take = (records: Records, from: number, to: number, partition: number) => {
+      const hash = hashes.get(partition) as number
+      const { valueStart, offsetDelta, baseOffset } = records
+      let { threshold } = smallest
+      let tombstones = 0
+      for (let row = from; row < to; row++) {
+        if (valueStart[row] < 0) {
+          tombstones++
+          continue
         }
-        this.#rowsIn += to - from
-        onProgress(this.report())
+        const found = rowHashBelow(threshold, hash, baseOffset + offsetDelta[row])
+        if (found < 0) continue
+        smallest.add(found, partition, records, row)
+        threshold = smallest.threshold
       }
-      await readPartition(reader, start, this.#end(start), signal, take, { onUnreadable })
-      seen.set(start.partition, partitionRows)
+      this.#rowsIn += to - from
+      this.tombstones += tombstones
+      seen.set(partition, (seen.get(partition) as number) + to - from - tombstones)
+      onProgress(this.report())
     }
+    const ranges = starts.map((start) => ({ ...start, endOffset: this.#end(start) }))
+    await readPartitions(reader, ranges, signal, take, { onUnreadable })
     return { smallest, seen }
   }
 

@@ -81,23 +81,27 @@ export class SmallestRows {
     }
   }
 
-  /** The rows, in the order in which they were added. */
+  /** The rows by partition, those of one in the order in which they were added. */
   *take(): Generator<KeptRow> {
     this.#prune()
-    let at = 0
-    for (let i = 0; i < this.#count; i++) {
-      const value = at + Math.max(this.#keyBytes[i], 0)
+    const starts = new Float64Array(this.#count)
+    for (let i = 1; i < this.#count; i++) starts[i] = starts[i - 1] + this.#sizeOf(i - 1)
+    const byPartition = Uint32Array.from(starts.keys()).sort((a, b) => this.#partition[a] - this.#partition[b] || a - b)
+    for (const i of byPartition) {
+      const value = starts[i] + Math.max(this.#keyBytes[i], 0)
       const headers = value + this.#valueBytes[i]
-      const end = headers + this.#headersBytes[i]
       yield {
         partition: this.#partition[i],
         timestampMs: this.#timestampMs[i],
-        key: this.#keyBytes[i] === noKey ? null : this.#bytes.subarray(at, value),
+        key: this.#keyBytes[i] === noKey ? null : this.#bytes.subarray(starts[i], value),
         value: this.#bytes.subarray(value, headers),
-        headers: this.#bytes.subarray(headers, end),
+        headers: this.#bytes.subarray(headers, headers + this.#headersBytes[i]),
       }
-      at = end
     }
+  }
+
+  #sizeOf(i: number): number {
+    return Math.max(this.#keyBytes[i], 0) + this.#valueBytes[i] + this.#headersBytes[i]
   }
 
   /** Leaves the `limit` rows with the smallest hashes; of equal ones those that came first. */
@@ -109,7 +113,7 @@ export class SmallestRows {
     for (let i = 0; i < this.#count; i++) if (this.#hash[i] < this.threshold) equal--
     let [kept, from, to] = [0, 0, 0]
     for (let i = 0; i < this.#count; i++) {
-      const size = Math.max(this.#keyBytes[i], 0) + this.#valueBytes[i] + this.#headersBytes[i]
+      const size = this.#sizeOf(i)
       const hash = this.#hash[i]
       if (hash < this.threshold || (hash === this.threshold && equal-- > 0)) {
         this.#bytes.copyWithin(to, from, from + size)
