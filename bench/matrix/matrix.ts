@@ -47,7 +47,7 @@ const line = (...cells: (string | number)[]) => console.log(`| ${cells.join(' | 
 await runMain(async () => {
   const signal = interruption(60_000)
   const folder = mkdtempSync(join(tmpdir(), 'vgm-matrix-'))
-  const cluster = await FaultCluster.start(1)
+  const cluster = await FaultCluster.start(1, [])
   try {
     const environment = {
       KAFKA_BROKERS: cluster.brokers,

@@ -74,7 +74,7 @@ function changesText(measured: readonly ({ partitions: number; members: number }
 }
 
 async function onNewCluster<T>(seed: number, measure: (context: FaultContext) => Promise<T>): Promise<T> {
-  const cluster = await FaultCluster.start(1)
+  const cluster = await FaultCluster.start(1, [])
   const folder = mkdtempSync(join(tmpdir(), 'vgm-changes-'))
   const remove = () => rmSync(folder, { recursive: true, force: true })
   process.once('exit', remove)

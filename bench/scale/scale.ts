@@ -58,7 +58,7 @@ async function measureAll(
   taken: ReadonlyMap<Point, PointFigures[]>,
   signal: AbortSignal,
 ): Promise<void> {
-  const cluster = await FaultCluster.start(brokers)
+  const cluster = await FaultCluster.start(brokers, [])
   try {
     const address = await clusterAddress({ brokers: cluster.brokers, registry: cluster.registry })
     await withClusterAt(address, plainUse(createLogger('warn'), signal), async ({ admin }) => {

@@ -103,8 +103,11 @@ export class FaultCluster {
   readonly #registryProcess: JavaProcess
   readonly #folder: string
 
-  /** @param count nodes; with 3, replication factor 3 and min ISR 2 */
-  static async start(count: 1 | 3): Promise<FaultCluster> {
+  /**
+   * @param count nodes; with 3, replication factor 3 and min ISR 2
+   * @param jvm   options of brokers; those of a benchmark need all compilers
+   */
+  static async start(count: 1 | 3, jvm: readonly string[] = shortLived): Promise<FaultCluster> {
     const parts = await jvmParts((line) => process.stderr.write(`${line}\n`))
     sweepClusterFolders()
     const folder = createClusterFolder()
@@ -128,7 +131,7 @@ export class FaultCluster {
         folder: join(folder, `node-${id}`),
         dataFolder: dataFolder(id),
         heap,
-        jvm: [...archive('kafka'), ...shortLived],
+        jvm: [...archive('kafka'), ...jvm],
         id,
         nodes: nodePorts,
         settings: { ...(count === 3 && replicated), ...settings },
