@@ -1,16 +1,12 @@
 import { deepEqual, equal, fail, match, ok, rejects } from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
-import { suite, type TestContext, test } from 'node:test'
-import { Ajv } from 'ajv'
-import { fileSchema } from '../../../scripts/docs/json-schemas.ts'
+import { suite, test } from 'node:test'
 import { openDatabase } from '../../../src/files/database.ts'
-import { NpyFile } from '../../../src/files/matrix/npy-file.ts'
-import { parseSpans, type Spans } from '../../../src/files/matrix/spans.ts'
 import { Normalizer } from '../../../src/mixture/normalizer.ts'
 import type { Model } from '../../../src/model/model.ts'
-import type { ExportMatrixOptions } from '../../../src/stages/matrix/export-matrix.ts'
 import { temporaryFolder } from '../../files/temporary-folder.ts'
 import { SeededDraw } from '../../seeded-random.ts'
+import { exportRows, matrixOf, spansOf } from './exported-rows.ts'
 import {
   exampleRows,
   exported,
@@ -25,26 +21,6 @@ import {
   type RawRow,
   topicOf,
 } from './matrix-topic.ts'
-
-const validate = new Ajv({ strict: true, allowUnionTypes: true }).compile(fileSchema('spans'))
-
-async function matrixOf(folder: string): Promise<number[][]> {
-  const file = await NpyFile.open(`${folder}/matrix.npy`)
-  try {
-    const { rows, width } = file.shape
-    const values = await file.read(0, rows)
-    return Array.from({ length: rows }, (_, row) => [...values.subarray(row * width, (row + 1) * width)])
-  } finally {
-    await file.close()
-  }
-}
-
-/** Spans as the file has them, which are what its schema says. */
-function spansOf(folder: string): Spans {
-  const text = readFileSync(`${folder}/spans.json`, 'utf8')
-  ok(validate(JSON.parse(text)), JSON.stringify(validate.errors))
-  return parseSpans(text, 'spans.json')
-}
 
 /**
  * The matrix by ctgan's own words, column after column: DataTransformer._transform_continuous, _transform_discrete and
@@ -82,24 +58,6 @@ function assertAlike(actual: readonly number[][], expected: readonly number[][])
       if (!(Math.abs(actual[row][c] - value) <= 2 ** -23 * Math.abs(value)))
         fail(`row ${row}, column ${c}: ${actual[row][c]}, not ${value}`)
   }
-}
-
-async function exportRows(
-  t: TestContext,
-  rows: readonly (RawRow | null)[],
-  more: Partial<ExportMatrixOptions> = {},
-  model = modelOf(
-    rows.filter((row) => row !== null),
-    fields,
-    modelled,
-  ),
-) {
-  const { schema, values } = normalizedRows(rows, fields, model)
-  const half = Math.floor(rows.length / 2)
-  const log = await topicOf([[{ id: 1, values: values.slice(0, half) }], [{ id: 1, values: values.slice(half) }]])
-  const folder = temporaryFolder(t)
-  const report = await exported(log, { 1: schema }, [model], folder, more)
-  return { folder, report, model }
 }
 
 suite('a training matrix', () => {

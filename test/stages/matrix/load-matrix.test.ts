@@ -1,35 +1,15 @@
 import { deepEqual, equal, match, ok, rejects, throws } from 'node:assert/strict'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { suite, type TestContext, test } from 'node:test'
+import { suite, test } from 'node:test'
 import { openDatabase } from '../../../src/files/database.ts'
 import { columnNames } from '../../../src/files/matrix/column-names.ts'
 import { npyHeader } from '../../../src/files/matrix/npy-file.ts'
 import { formatSpans, parseSpans } from '../../../src/files/matrix/spans.ts'
-import type { ExportMatrixOptions } from '../../../src/stages/matrix/export-matrix.ts'
 import { MemoryLog } from '../../files/memory-log.ts'
-import { temporaryFolder } from '../../files/temporary-folder.ts'
+import { exportRows } from './exported-rows.ts'
 import { loaded, restoredRows } from './loaded-rows.ts'
-import {
-  exampleFields,
-  exampleRows,
-  exported,
-  inMatrix,
-  modelled,
-  modelOf,
-  normalizedRows,
-  type RawRow,
-  topicOf,
-} from './matrix-topic.ts'
-
-/** A folder with the matrix of rows, which stands for what a generator has learnt from it. */
-async function matrixOf(t: TestContext, rows: readonly RawRow[], more: Partial<ExportMatrixOptions> = {}) {
-  const model = modelOf(rows, exampleFields, modelled)
-  const { schema, values } = normalizedRows(rows, exampleFields, model)
-  const folder = temporaryFolder(t)
-  await exported(await topicOf([[{ id: 1, values }]]), { 1: schema }, [model], folder, more)
-  return { folder, model, spans: parseSpans(readFileSync(`${folder}/spans.json`, 'utf8'), 'spans.json') }
-}
+import { exampleRows, inMatrix, type RawRow } from './matrix-topic.ts'
 
 /** Rows with the columns that a matrix has. */
 const withColumns = (rows: readonly RawRow[]) =>
@@ -52,7 +32,7 @@ suite('a generated matrix', () => {
   ] as const)
     test(`becomes normalized rows that restore turns into raw ones, with the encoding ${encoding}`, async (t) => {
       const rows = exampleRows(count)
-      const { folder, model, spans } = await matrixOf(t, rows, { encoding, clip: Number.POSITIVE_INFINITY })
+      const { folder, model, spans } = await exportRows(t, rows, { encoding, clip: Number.POSITIVE_INFINITY })
       const { report, log, schema } = await loaded(`${folder}/matrix.npy`, spans)
       deepEqual([report.rowsOut, report.rowsBefore], [count, 0])
       const blocks = [0, 1].map((partition) => log.rows().filter((row) => row.partition === partition).length)
@@ -65,7 +45,7 @@ suite('a generated matrix', () => {
   test('has numbers that are categories in their own type', async (t) => {
     const rows = exampleRows(3_000)
     const choice = { categories: new Set(['age', 'code']), leaveOut: new Set(['x']) }
-    const { folder, model, spans } = await matrixOf(t, rows, { choice })
+    const { folder, model, spans } = await exportRows(t, rows, { choice })
     const { log, schema } = await loaded(`${folder}/matrix.npy`, spans, { partitions: 1 })
     const names = ['city', 'age', 'same', 'member', 'size', 'code']
     deepEqual(
@@ -75,7 +55,7 @@ suite('a generated matrix', () => {
   })
 
   test('takes the largest of a span, the first of equals, in float64 as well', async (t) => {
-    const { folder, model, spans } = await matrixOf(t, exampleRows(100))
+    const { folder, model, spans } = await exportRows(t, exampleRows(100))
     const member = spans.spans.find(({ column }) => column === 'member')
     const first = member?.categories?.[0]
     const start = member?.start ?? 0
@@ -101,7 +81,7 @@ suite('a generated matrix', () => {
 
   test('draws a rare category for each row of their place, as often as each was', async (t) => {
     const rows = exampleRows(8_000).map((row, i) => ({ ...row, city: i % 2 === 0 ? 'large' : i % 8 === 1 ? 'a' : 'b' }))
-    const { folder, model, spans } = await matrixOf(t, rows, { rareBelow: 3_500 })
+    const { folder, model, spans } = await exportRows(t, rows, { rareBelow: 3_500 })
     const cities = async (seed: number) => {
       const { log, schema } = await loaded(`${folder}/matrix.npy`, spans, { partitions: 1, seed })
       return restoredRows(log, schema, model).map(({ city }) => city)
@@ -116,7 +96,7 @@ suite('a generated matrix', () => {
 
   test('is loaded once: a load that was stopped goes on, one that is complete does nothing', async (t) => {
     const rows = exampleRows(2_500)
-    const { folder, model, spans } = await matrixOf(t, rows, { clip: Number.POSITIVE_INFINITY })
+    const { folder, model, spans } = await exportRows(t, rows, { clip: Number.POSITIVE_INFINITY })
     const log = new MemoryLog()
     const first = await loaded(`${folder}/matrix.npy`, spans, { writer: log, partitions: 1 })
     const again = await loaded(`${folder}/matrix.npy`, spans, { writer: log, partitions: 1, committed: log.committed })
@@ -140,8 +120,8 @@ suite('a generated matrix', () => {
     test(`may be Parquet, whose columns are found by their names, with the encoding ${encoding}`, async (t) => {
       const rows = exampleRows(2_500)
       const clip = Number.POSITIVE_INFINITY
-      const { folder, model } = await matrixOf(t, rows, { encoding, clip })
-      const { spans } = await matrixOf(t, rows, { encoding, clip, format: 'parquet', file: `${folder}/m.parquet` })
+      const { folder, model } = await exportRows(t, rows, { encoding, clip })
+      const { spans } = await exportRows(t, rows, { encoding, clip, format: 'parquet', file: `${folder}/m.parquet` })
       const database = await openDatabase()
       t.after(() => database.close())
       const run = (sql: string) => database.connection.run(sql)
@@ -179,7 +159,7 @@ suite('a generated matrix', () => {
 
   test('with the spans of another matrix is doubted, where categories are spread another way', async (t) => {
     const rows = exampleRows(5_000).map((row, i) => ({ ...row, city: i % 10 === 0 ? 'b' : i % 10 < 3 ? 'c' : 'a' }))
-    const { folder, spans } = await matrixOf(t, rows)
+    const { folder, spans } = await exportRows(t, rows)
     const doubts: string[] = []
     const onDoubt = (text: string) => void doubts.push(text)
     await loaded(`${folder}/matrix.npy`, spans, { onDoubt })
@@ -195,7 +175,7 @@ suite('a generated matrix', () => {
   })
 
   test('is refused as a whole for a value that is no number', async (t) => {
-    const { folder, spans } = await matrixOf(t, exampleRows(100))
+    const { folder, spans } = await exportRows(t, exampleRows(100))
     const bytes = readFileSync(`${folder}/matrix.npy`)
     const start = bytes.length - 4 * 100 * spans.width
     const city = spans.spans.find(({ column }) => column === 'city')?.start ?? 0
@@ -217,7 +197,7 @@ suite('a generated matrix', () => {
   })
 
   test('is refused if it is not of its spans, not whole, or no matrix', async (t) => {
-    const { folder, spans } = await matrixOf(t, exampleRows(100))
+    const { folder, spans } = await exportRows(t, exampleRows(100))
     const write = (bytes: Buffer) => writeFileSync(`${folder}/other.npy`, bytes)
     const refused = (message: RegExp) => rejects(loaded(`${folder}/other.npy`, spans), { exitCode: 2, message })
     write(Buffer.concat([npyHeader(1, 3), Buffer.alloc(12)]))
@@ -243,12 +223,12 @@ suite('a generated matrix', () => {
 
 suite('spans.json', () => {
   test('is read as it was written', async (t) => {
-    const { spans } = await matrixOf(t, exampleRows(100))
+    const { spans } = await exportRows(t, exampleRows(100))
     deepEqual(parseSpans(formatSpans(spans), 'spans.json'), spans)
   })
 
   test('is refused where it does not hang together', async (t) => {
-    const { spans } = await matrixOf(t, exampleRows(100))
+    const { spans } = await exportRows(t, exampleRows(100))
     const [value, modes, city] = spans.spans
     const refused = (change: object, message: RegExp) =>
       throws(() => parseSpans(JSON.stringify({ ...spans, ...change }), 'spans.json'), { exitCode: 2, message })

@@ -1,17 +1,15 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import avro from 'avsc'
-import { NpyFile } from '../../../src/files/matrix/npy-file.ts'
 import { columnModel } from '../../../src/mixture/column-model.ts'
 import { fitMixture } from '../../../src/mixture/fit-mixture.ts'
 import { Normalizer } from '../../../src/mixture/normalizer.ts'
 import type { Model } from '../../../src/model/model.ts'
 import { deriveNormalizedSchema, parseNormalizedSchema } from '../../../src/rows/normalized-schema.ts'
 import { categoryBytes } from '../../../src/stages/matrix/category-bytes.ts'
-import { loadMatrix } from '../../../src/stages/matrix/load-matrix.ts'
-import { MemoryLog } from '../../files/memory-log.ts'
 import { temporaryFolder } from '../../files/temporary-folder.ts'
 import { exampleContent } from '../../model/example-model.ts'
+import { loaded } from './loaded-rows.ts'
 import { exported, modeValue, noChoice, topicOf } from './matrix-topic.ts'
 
 /** As Debezium writes rows, with a decimal, an identifier as a double, and a field of the version's name. */
@@ -122,28 +120,10 @@ suite('nested rows in a matrix', () => {
         [3, 17, 40],
       )
 
-      const matrix = await NpyFile.open(`${folder}/matrix.npy`)
-      t.after(() => matrix.close())
-      const out = new MemoryLog()
-      let written = ''
-      await loadMatrix({
-        matrix,
-        fingerprint: 'x',
-        spans,
-        spansFile: 'spans.json',
+      const { log: out, schema: written } = await loaded(`${folder}/matrix.npy`, spans, {
         models: model.columns,
-        topic: 't',
         partitions: 1,
-        registerSchema: async (json) => {
-          written = json
-          return 9
-        },
-        writer: out,
-        group: 'g',
-        seed: 0,
         nowMs: 0,
-        limits: { batchBytes: 100_000, compression: 'none' },
-        signal: new AbortController().signal,
       })
       const { columns } = parseNormalizedSchema(written)
       deepEqual(

@@ -1,60 +1,20 @@
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
-import { readFileSync, writeFileSync } from 'node:fs'
-import { suite, type TestContext, test } from 'node:test'
-import { Ajv } from 'ajv'
+import { writeFileSync } from 'node:fs'
+import { suite, test } from 'node:test'
 import fc from 'fast-check'
-import { fileSchema } from '../../../scripts/docs/json-schemas.ts'
 import { openDatabase } from '../../../src/files/database.ts'
-import { NpyFile, npyHeader } from '../../../src/files/matrix/npy-file.ts'
-import { parseSpans, type Span, type Spans } from '../../../src/files/matrix/spans.ts'
+import { npyHeader } from '../../../src/files/matrix/npy-file.ts'
+import type { Span, Spans } from '../../../src/files/matrix/spans.ts'
 import { type ColumnModel, columnModel } from '../../../src/mixture/column-model.ts'
 import { fitMixture } from '../../../src/mixture/fit-mixture.ts'
 import { MixtureQuantiles } from '../../../src/mixture/mixture-quantiles.ts'
 import type { Model } from '../../../src/model/model.ts'
-import type { ExportMatrixOptions } from '../../../src/stages/matrix/export-matrix.ts'
 import { binEdges, numberCode } from '../../../src/stages/matrix/number-code.ts'
 import { BinDecoder } from '../../../src/stages/matrix/number-decoder.ts'
-import { temporaryFolder } from '../../files/temporary-folder.ts'
 import { randomFrom } from '../../seeded-random.ts'
+import { exportRows, matrixOf } from './exported-rows.ts'
 import { loadedRows } from './loaded-rows.ts'
-import {
-  exampleFields,
-  exampleRows,
-  exported,
-  inMatrix,
-  modelled,
-  modelOf,
-  normalizedRows,
-  type RawRow,
-  topicOf,
-} from './matrix-topic.ts'
-
-const validate = new Ajv({ strict: true, allowUnionTypes: true }).compile(fileSchema('spans'))
-
-async function exportRows(
-  t: TestContext,
-  rows: readonly RawRow[],
-  more: Partial<ExportMatrixOptions>,
-  model = modelOf(rows, exampleFields, modelled),
-) {
-  const { schema, values } = normalizedRows(rows, exampleFields, model)
-  const folder = temporaryFolder(t)
-  const report = await exported(await topicOf([[{ id: 1, values }]]), { 1: schema }, [model], folder, more)
-  const text = readFileSync(`${folder}/spans.json`, 'utf8')
-  ok(validate(JSON.parse(text)), JSON.stringify(validate.errors))
-  return { folder, model, report, spans: parseSpans(text, 'spans.json') }
-}
-
-async function matrixOf(folder: string): Promise<number[][]> {
-  const file = await NpyFile.open(`${folder}/matrix.npy`)
-  try {
-    const { rows, width } = file.shape
-    const values = await file.read(0, rows)
-    return Array.from({ length: rows }, (_, row) => [...values.subarray(row * width, (row + 1) * width)])
-  } finally {
-    await file.close()
-  }
-}
+import { exampleFields, exampleRows, inMatrix, modelled, modelOf, type RawRow } from './matrix-topic.ts'
 
 const spanOf = ({ spans }: Spans, column: string, kind: Span['kind']): Span => {
   const found = spans.find((span) => span.column === column && span.kind === kind)
