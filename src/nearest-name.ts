@@ -16,6 +16,16 @@ export function nearestName(name: string, known: Iterable<string>): string | und
   return nearest
 }
 
+/**
+ * What begins the fix of an unknown name; empty if no known name is like it.
+ *
+ * @example suggestion('datset', ['dataset', 'debug']) // 'Did you mean dataset? '
+ */
+export function suggestion(name: string, known: Iterable<string>, quote: '' | '"' = ''): string {
+  const nearest = nearestName(name, known)
+  return nearest === undefined ? '' : `Did you mean ${quote}${nearest}${quote}? `
+}
+
 /** Letters to insert, delete, replace or swap with their neighbour (optimal string alignment distance). */
 function editsBetween(a: string, b: string): number {
   let [beforeLast, last] = [[] as number[], Array.from({ length: b.length + 1 }, (_, j) => j)]

@@ -1,6 +1,6 @@
 import type { Rule, ValueRule } from '../config/value-rules.ts'
 import { UsageError } from '../errors.ts'
-import { nearestName } from '../nearest-name.ts'
+import { suggestion } from '../nearest-name.ts'
 
 /** What an option may be: a value by its rule, or an object of options. */
 export type Check<T> = ValueRule<T> | ObjectCheck<T>
@@ -121,10 +121,8 @@ function missing({ caller, path }: Place, check: Rule | ObjectRule): UsageError 
 }
 
 function unknown({ caller, path }: Place, name: string, known: readonly string[]): UsageError {
-  const nearest = nearestName(name, known)
-  const meant = nearest === undefined ? '' : `Did you mean ${nearest}? `
   const what = path === '' ? `there is no option ${name}` : `${path} has no option ${name}`
-  return new UsageError(`${caller}: ${what}`, `${meant}Give one of ${known.join(', ')}`)
+  return new UsageError(`${caller}: ${what}`, `${suggestion(name, known)}Give one of ${known.join(', ')}`)
 }
 
 const isPlainObject = (value: unknown): value is Readonly<Record<string, unknown>> => {

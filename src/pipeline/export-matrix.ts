@@ -14,7 +14,7 @@ import {
   text,
 } from '../config/value-rules.ts'
 import { UsageError } from '../errors.ts'
-import { FileExistsError, FileUnwritableError } from '../files/file-errors.ts'
+import { FileExistsError, FileUnreadableError, FileUnwritableError } from '../files/file-errors.ts'
 import { refuseOtherEnding } from '../files/file-format.ts'
 import { matrixFormatOf } from '../files/matrix/matrix-file.ts'
 import {
@@ -29,7 +29,7 @@ import {
   spanEncodings,
 } from '../files/matrix/spans.ts'
 import { checkTarget } from '../files/target-file.ts'
-import { nearestName } from '../nearest-name.ts'
+import { suggestion } from '../nearest-name.ts'
 import { fieldNamed, fieldNamesOf } from '../rows/file-columns.ts'
 import type { ExportMatrixReport } from '../stages/matrix/export-matrix.ts'
 import type { ColumnChoice } from '../stages/matrix/row-fields.ts'
@@ -134,11 +134,18 @@ export async function checkMatrixExport(
   }
 }
 
-/** @throws FileExistsError; UsageError if it is what the columns of another matrix are, which would be lost */
+/**
+ * @throws FileExistsError; FileUnwritableError for a folder; FileUnreadableError, since what it holds would be lost
+ * @throws UsageError if it is what the columns of another matrix are, which would be lost
+ */
 async function checkSpansFile(spansFile: string, file: string, overwrite: boolean): Promise<void> {
-  const text = await readFile(spansFile, 'utf8').catch(() => undefined)
-  if (text === undefined) return
   const other = `Name another file for what the columns of ${basename(file)} are (--spans, spansFile)`
+  await checkTarget(spansFile, true)
+  const text = await readFile(spansFile, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'ENOENT') return undefined
+    throw new FileUnreadableError(spansFile, cause.message, other, cause)
+  })
+  if (text === undefined) return
   if (!overwrite) throw new FileExistsError(spansFile, other)
   const of = matrixOf(text, spansFile)
   if (of !== undefined && of !== basename(file))
@@ -245,10 +252,9 @@ async function choiceOf(
     const field = fieldNamed(name, schemas)
     if (field !== undefined) return field
     const known = fieldNamesOf(schemas)
-    const nearest = nearestName(name, known)
     throw new UsageError(
       `The rows of ${topic} have no column "${name}"`,
-      `${nearest === undefined ? '' : `Did you mean "${nearest}"? `}Name one of ${known.join(', ')}`,
+      `${suggestion(name, known, '"')}Name one of ${known.join(', ')}`,
     )
   }
   return { categories: new Set(categories.map(named)), leaveOut: new Set(leaveOut.map(named)) }

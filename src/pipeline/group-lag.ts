@@ -3,7 +3,7 @@ import { datasetName, ownTopic, text } from '../config/value-rules.ts'
 import { UsageError } from '../errors.ts'
 import { BrokerError } from '../kafka/broker-errors.ts'
 import type { PositionHistory } from '../kafka/kept-positions.ts'
-import { nearestName } from '../nearest-name.ts'
+import { suggestion } from '../nearest-name.ts'
 import type { PartitionOffset } from '../ports/log.ts'
 import type { StageOrders } from '../stages/stage-orders.ts'
 import { call } from './call.ts'
@@ -211,12 +211,9 @@ export async function requireGroup(
   if (state !== 'Dead') return
   const ofDataset = histories.filter((each) => each.group.startsWith(`vgm.${dataset}.`)).map((each) => each.group)
   const known = [...new Set(ofDataset)].sort()
-  const nearest = nearestName(group, known)
-  const meant = nearest === undefined ? '' : `Did you mean ${nearest}? `
-  throw new UsageError(
-    `There is no group ${group}`,
-    `${meant}${known.length === 0 ? `Check the name: no group of data set ${dataset} is known` : `Name one of ${known.join(', ')}`}`,
-  )
+  const fix =
+    known.length === 0 ? `Check the name: no group of data set ${dataset} is known` : `Name one of ${known.join(', ')}`
+  throw new UsageError(`There is no group ${group}`, suggestion(group, known) + fix)
 }
 
 /** The lag up to where a replay stops, with what is known of its progress. */

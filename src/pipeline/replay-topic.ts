@@ -5,7 +5,7 @@ import { replayPosition } from '../config/replay-position.ts'
 import { count, datasetName, flag, limit, listener, maxMemory, oneOf, ownTopic, text } from '../config/value-rules.ts'
 import { UsageError } from '../errors.ts'
 import { PartitionCountError } from '../kafka/topic-errors.ts'
-import { nearestName } from '../nearest-name.ts'
+import { suggestion } from '../nearest-name.ts'
 import { stageText } from '../observe/report-text.ts'
 import type { PartitionOffset } from '../ports/log.ts'
 import { noTimeCounts, type StageReport } from '../ports/stage-report.ts'
@@ -318,13 +318,12 @@ async function requireTimeField({ registry }: ClusterSession, topic: string, fie
   const schemas = (await registry.newest(valueSubject(topic))).map((schema) => parseAvroSchema(schema))
   if (schemas.length === 0 || schemas.some((schema) => hasTime(schema, field))) return
   const fields = [...new Set(schemas.flatMap(timeFields))]
-  const nearest = nearestName(field, fields)
   const listed = fields.length > mostListed ? [...fields.slice(0, mostListed), '...'] : fields
   throw new UsageError(
     `No field "${field}" of the rows of ${topic} could be a row's time`,
     fields.length === 0
       ? 'The rows have no field that could be: leave out --event-time (eventTime)'
-      : `${nearest === undefined ? '' : `Did you mean ${nearest}? `}Name one of ${listed.join(', ')}`,
+      : `${suggestion(field, fields)}Name one of ${listed.join(', ')}`,
   )
 }
 

@@ -1,5 +1,5 @@
 import { exitCodes, PipelineError } from '../errors.ts'
-import { nearestName } from '../nearest-name.ts'
+import { suggestion } from '../nearest-name.ts'
 
 /** The text is no Avro schema. */
 export class MalformedSchemaError extends PipelineError {
@@ -17,8 +17,7 @@ export class MalformedSchemaError extends PipelineError {
 export class UnfitColumnError extends PipelineError {
   readonly code = 'VGM_SCHEMA_COLUMN'
   constructor(record: string, column: string, problem: string, fitting: readonly string[]) {
-    const nearest = nearestName(column, fitting)
-    const meant = nearest === undefined ? '' : `Did you mean "${nearest}"? `
+    const meant = suggestion(column, fitting, '"')
     super(`Column "${column}" of ${record} cannot be modelled: ${problem}`, {
       fix:
         fitting.length > 0

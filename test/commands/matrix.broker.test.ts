@@ -1,7 +1,7 @@
 import { deepEqual, equal, match } from 'node:assert/strict'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { suite, test } from 'node:test'
+import { suite, type TestContext, test } from 'node:test'
 import { npyHeader } from '../../src/files/matrix/npy-file.ts'
 import { testCluster, uniqueName } from '../cluster/shared-cluster.ts'
 import { randomFrom } from '../seeded-random.ts'
@@ -22,18 +22,24 @@ function tripsCsv(rows: number): string {
   return `day,fare,riders,zone,vendor\n${lines.join('\n')}\n`
 }
 
+/** A data set of its own, and commands for it in a folder of their own; each must end with the code. */
+async function newDataset(t: TestContext, prefix: string) {
+  const { brokers, registry } = await testCluster()
+  const environment = { KAFKA_BROKERS: brokers, SCHEMA_REGISTRY_URL: registry }
+  const folder = temporaryFolder(t)
+  const dataset = uniqueName(prefix)
+  const own = ['--dataset', dataset, '--models-topic', `${dataset}.models`]
+  const run = async (words: readonly string[], code = 0) => {
+    const ended = await vgmShared([...words, ...own], { environment, folder })
+    equal(ended.code, code, `vgm ${words.join(' ')}: ${ended.err}`)
+    return ended
+  }
+  return { folder, dataset, run, vgm: (line: string, code = 0) => run(line.split(' '), code) }
+}
+
 suite('vgm export --as ctgan and the way back', () => {
   test('a topic becomes a matrix, the matrix rows, and restore makes raw rows of them', async (t) => {
-    const { brokers, registry } = await testCluster()
-    const environment = { KAFKA_BROKERS: brokers, SCHEMA_REGISTRY_URL: registry }
-    const folder = temporaryFolder(t)
-    const dataset = uniqueName('trips')
-    const own = ['--dataset', dataset, '--models-topic', `${dataset}.models`]
-    const run = async (line: string, code = 0) => {
-      const ended = await vgmShared([...line.split(' '), ...own], { environment, folder })
-      equal(ended.code, code, `vgm ${line}: ${ended.err}`)
-      return ended
-    }
+    const { folder, dataset, vgm: run } = await newDataset(t, 'trips')
     const json = async <T>(line: string) => JSON.parse((await run(`${line} --json`)).out) as T
     writeFileSync(join(folder, 'trips.csv'), tripsCsv(3_000))
     await run('load trips.csv --partitions 2')
@@ -62,6 +68,10 @@ suite('vgm export --as ctgan and the way back', () => {
     const lost = await run('export --as ctgan second.npy --overwrite', 2)
     match(lost.err, /says what the columns of matrix\.npy are.*--spans/s)
 
+    mkdirSync(join(folder, 'held'))
+    const held = await run('export --as ctgan third.npy --spans held --overwrite', 1)
+    match(held.err, /held: it is no regular file/)
+
     const among = `load --as ctgan matrix.npy --spans spans.json --synthetic --topic ${dataset}`
     await run('replay --model 1 --from start')
     for (const topic of ['raw', 'normalized', 'normalized.v1'])
@@ -87,16 +97,7 @@ suite('vgm export --as ctgan and the way back', () => {
     ['ple', '--bins 20'],
   ] as const)
     test(`goes the same way round as ${as}`, async (t) => {
-      const { brokers, registry } = await testCluster()
-      const environment = { KAFKA_BROKERS: brokers, SCHEMA_REGISTRY_URL: registry }
-      const folder = temporaryFolder(t)
-      const dataset = uniqueName('trips')
-      const own = ['--dataset', dataset, '--models-topic', `${dataset}.models`]
-      const run = async (line: string, code = 0) => {
-        const ended = await vgmShared([...line.split(' '), ...own], { environment, folder })
-        equal(ended.code, code, `vgm ${line}: ${ended.err}`)
-        return ended
-      }
+      const { folder, dataset, vgm: run } = await newDataset(t, 'trips')
       writeFileSync(join(folder, 'trips.csv'), tripsCsv(1_000))
       await run('load trips.csv --partitions 1')
       await run('fit --source raw --columns fare,riders')
@@ -121,17 +122,7 @@ suite('vgm export --as ctgan and the way back', () => {
     })
 
   test('says what is wrong to whom knows it for the first time', async (t) => {
-    const { brokers, registry } = await testCluster()
-    const environment = { KAFKA_BROKERS: brokers, SCHEMA_REGISTRY_URL: registry }
-    const folder = temporaryFolder(t)
-    const dataset = uniqueName('orders')
-    const own = ['--dataset', dataset, '--models-topic', `${dataset}.models`]
-    const run = async (words: readonly string[], code = 0) => {
-      const ended = await vgmShared([...words, ...own], { environment, folder })
-      equal(ended.code, code, `vgm ${words.join(' ')}: ${ended.err}`)
-      return ended
-    }
-    const vgm = (line: string, code = 0) => run(line.split(' '), code)
+    const { folder, dataset, run, vgm } = await newDataset(t, 'orders')
     match((await vgm('export --as ctgan m.npy', 2)).err, /no topic \S+\.normalized\..*no \S+\.raw either.*vgm load/s)
     match((await vgm('restore --until-end --synthetic', 2)).err, /no \S+\.raw either.*vgm load/s)
     const random = randomFrom(5)
