@@ -95,8 +95,8 @@ async function writeRows(file: string, rows: number): Promise<void> {
   const connection = await (await DuckDBInstance.create()).connect()
   const copies = Math.ceil(rows / 3_000_000)
   await connection.run(
-    `copy (select delay, distance, dayname(date) as day from read_parquet('${flightsFile}'), range(${copies}) limit ${rows})
-     to '${file}'`,
+    `copy (select delay, distance, dayname(date) as day from read_parquet('${flightsFile}'), range(${copies})
+     limit ${rows}) to '${file}'`,
   )
   connection.closeSync()
 }
