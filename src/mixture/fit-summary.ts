@@ -10,6 +10,7 @@ import { componentTerms } from './component-terms.ts'
 import { ColumnSpanError, EmptyColumnError } from './errors.ts'
 import { type FitSettings, fitSettings, type SummaryFitOptions } from './fit-options.ts'
 import { type Grain, grainOf, modeVariances, roundingVariance } from './grain.ts'
+import { groupedInference, narrowModes } from './grouped-inference.ts'
 import { histogram } from './histogram.ts'
 import { anywhere, type Fitted, joinModes } from './join-modes.ts'
 import { logLikelihood } from './log-likelihood.ts'
@@ -87,16 +88,20 @@ function fitRows(
       return { priors, posterior: posteriorOfLabels(coarse, labels, priors, emptyPosterior(settings.components)) }
     }),
     coarse,
+    grain,
     { ...stop, maxIterations: ofCoarse },
   )
   const judge = { blocks: fine, grain, rowWeight }
   const joined = joinedApproach(approach, coarse, judge, { ...settings, ...stop, maxIterations: ofCoarse })
   const left = settings.maxIterations - joined.iterations
-  const last = acceleratedInference(fine, joined.priors, joined.posterior, { ...stop, maxIterations: left })
+  const last = climb(fine, joined, grain, { ...stop, maxIterations: left })
   last.posterior.covariance.set(modeVariances(last.posterior, grain, rowWeight))
   componentTerms(last.posterior, last.terms)
+  // Bounds of points and of intervals cannot be compared.
+  const isOneClimb = !joined.isGrouped && !last.isGrouped
+  const bounds = isOneClimb ? [...joined.lowerBounds, ...last.lowerBounds] : last.lowerBounds
   // The bound of rows that count once.
-  const lowerBounds = [...joined.lowerBounds, ...last.lowerBounds].map((bound) => bound / rowWeight)
+  const lowerBounds = bounds.map((bound) => bound / rowWeight)
   const iterations = joined.iterations + last.lowerBounds.length
   const coordinates = {
     origin: snapshot.centre + bins.scale * mean,
@@ -140,15 +145,18 @@ function seatMeans({ means, stds }: Mixture, { low, high }: ColumnBins, atomBins
 const looseness = 10
 
 /** A posterior that has climbed. */
-interface Approach extends Fitted {
-  /** of the climb that led to it */
-  readonly lowerBounds: readonly number[]
+interface Approach extends Fitted, Pick<Climb, 'lowerBounds' | 'isGrouped'> {
   /** of all climbs */
   readonly iterations: number
 }
 
 /** The start that leads to the highest bound, the first of equal ones, and how far it leads. */
-function bestApproach(starts: readonly Fitted[], blocks: Blocks, { tolerance, maxIterations }: StopRule): Approach {
+function bestApproach(
+  starts: readonly Fitted[],
+  blocks: Blocks,
+  grain: Grain,
+  { tolerance, maxIterations }: StopRule,
+): Approach {
   const tries = starts.map(({ priors, posterior }) => ({
     priors,
     ...acceleratedInference(blocks, priors, posterior, { tolerance: looseness * tolerance, maxIterations }),
@@ -156,9 +164,24 @@ function bestApproach(starts: readonly Fitted[], blocks: Blocks, { tolerance, ma
   const bound = ({ lowerBounds }: Inference) => lowerBounds.at(-1) ?? -Infinity
   const best = tries.reduce((a, b) => (bound(b) > bound(a) ? b : a))
   const left = maxIterations - best.lowerBounds.length
-  const rest = acceleratedInference(blocks, best.priors, best.posterior, { tolerance, maxIterations: left })
+  const rest = climb(blocks, best, grain, { tolerance, maxIterations: left })
   const lowerBounds = [...best.lowerBounds, ...rest.lowerBounds]
-  return { posterior: rest.posterior, priors: best.priors, lowerBounds, iterations: lowerBounds.length }
+  return { ...rest, priors: best.priors, lowerBounds, iterations: lowerBounds.length }
+}
+
+interface Climb extends Inference {
+  /** whether some values were intervals, and no points */
+  readonly isGrouped: boolean
+}
+
+/** Climbs the bound of points, or of intervals where some modes are too narrow for points. */
+function climb(blocks: Blocks, fitted: Fitted, grain: Grain, stop: StopRule): Climb {
+  const narrow = narrowModes(fitted, grain)
+  const isGrouped = narrow.includes(true)
+  const inference = isGrouped
+    ? groupedInference(blocks, fitted, narrow, grain, stop)
+    : acceleratedInference(blocks, fitted.priors, fitted.posterior, stop)
+  return { ...inference, isGrouped }
 }
 
 /** Iterations from two joined modes, before the fit is judged. */
@@ -186,14 +209,11 @@ function joinedApproach(
   const joined = joinModes(approach, {
     rowWeight,
     likelihood: (posterior) => likelihoodOf(posterior, judge),
-    refit: ({ priors, posterior }): Approach => {
+    refit: (start): Approach => {
       const most = Math.min(joinedIterations, maxIterations - iterations)
-      const climb = acceleratedInference(coarse, priors, posterior, {
-        tolerance: looseness * tolerance,
-        maxIterations: most,
-      })
-      iterations += climb.lowerBounds.length
-      return { priors, posterior: climb.posterior, lowerBounds: climb.lowerBounds, iterations }
+      const next = climb(coarse, start, judge.grain, { tolerance: looseness * tolerance, maxIterations: most })
+      iterations += next.lowerBounds.length
+      return { ...next, priors: start.priors, iterations }
     },
     most: join * rows,
   })
