@@ -1,29 +1,38 @@
 import { acceleratedInference } from './accelerated-inference.ts'
 import type { Blocks } from './blocks.ts'
-import { groupedEStep } from './grouped-e-step.ts'
+import { componentTerms, emptyTerms } from './component-terms.ts'
+import { emptySums, eStep } from './e-step.ts'
 import { type Grain, roundingVariance } from './grain.ts'
+import { groupedEStep } from './grouped-e-step.ts'
 import type { Fitted } from './join-modes.ts'
+import type { Posterior } from './posterior.ts'
 import type { Inference, StopRule } from './variational-inference.ts'
 
 /**
  * Sheppard's correction of a normal mode errs by exp(-2 pi^2 r^2) of it, r being standard deviations to an interval: by
- * 0.7 % here, and by 29 % at half of that. M. G. Kendall, Biometrika 30, 1938.
+ * 0.7 % here, and by 29 % at half of that. Vardeman, Sheppard's correction for variances and the "quantization noise
+ * model", IEEE Transactions on Instrumentation and Measurement 54(5), 2005.
  */
 const narrowest = 1 / 2
 
-/** Modes that are too narrow for Sheppard's correction, shape (K). An atom's mode that holds no other value needs none. */
-export function narrowModes({ priors, posterior }: Fitted, grain: Grain): boolean[] {
-  const { width, leastVariance } = grain
-  const most = (narrowest * width) ** 2 + roundingVariance(grain)
-  return Array.from(posterior.covariance, (covariance, k) => {
-    const isAlone =
-      priors.covariance[k] === leastVariance && Math.abs(posterior.mean[k] - priors.mean[k]) < alone * width
-    return covariance < most && !isAlone
+/** Rows of one value say nothing of where in its interval they are: those of less variance, in intervals squared. */
+const oneValue = 1e-3
+
+/** Modes that are too narrow for Sheppard's correction, and hold more than one value; shape (K). */
+export function narrowModes(blocks: Blocks, posterior: Posterior, grain: Grain): boolean[] {
+  const most = (narrowest * grain.width) ** 2 + roundingVariance(grain)
+  const narrow = Array.from(posterior.covariance, (covariance) => covariance < most)
+  if (!narrow.includes(true)) return narrow
+  const terms = emptyTerms(narrow.length)
+  const sums = emptySums(narrow.length)
+  componentTerms(posterior, terms)
+  sums.centre.set(posterior.mean)
+  eStep(blocks, terms, sums)
+  return narrow.map((isNarrow, k) => {
+    const variance = sums.square[k] / sums.rows[k] - (sums.shift[k] / sums.rows[k]) ** 2
+    return isNarrow && variance > oneValue * grain.width ** 2
   })
 }
-
-/** An atom's mode with a mean this near to it, in intervals, holds no other value. */
-const alone = 1e-3
 
 /**
  * acceleratedInference of rounded values, some of whose components are narrow: those are fitted to intervals instead of

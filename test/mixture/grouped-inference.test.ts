@@ -1,7 +1,7 @@
 import { ok } from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { distinctBlocks } from '../../src/mixture/blocks.ts'
-import { eStep, emptySums } from '../../src/mixture/e-step.ts'
+import { emptySums, eStep } from '../../src/mixture/e-step.ts'
 import { fitMixture } from '../../src/mixture/fit-mixture.ts'
 import { groupedEStep } from '../../src/mixture/grouped-e-step.ts'
 import { truncatedNormal } from '../../src/mixture/truncated-normal.ts'
