@@ -69,6 +69,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   testcontainers: ['cluster'],
   preact: ['ui'],
   htm: ['ui'],
+  esbuild: ['ui'],
 }
 
 const root = join(import.meta.dirname, '..')

@@ -57,14 +57,17 @@ async function main(): Promise<void> {
     const cluster = await openCluster({ brokers: brokers.split(','), registry, signal: ending.signal })
     say(`${partitions.toLocaleString('en')} partitions x ${columns} columns`)
     await fillWide(cluster, dataset, columns, partitions, Math.max(20_000, 2 * partitions))
+    const ui = start('ui', dataset, '--http', '0', '--json')
+    const { url } = JSON.parse(await firstLine(ui)) as { url: string }
+    browser = await launchChromium()
+    say('nobody writes')
+    await firstViews(browser, url)
+    say('rows flow')
     const writing = keepWide(cluster, dataset, columns, partitions).catch(() => undefined)
     start('normalize', '--dataset', dataset)
     start('restore', '--dataset', dataset)
-    const ui = start('ui', dataset, '--http', '0', '--json')
-    const { url } = JSON.parse(await firstLine(ui)) as { url: string }
     // Until both stages have all partitions.
     await sleep(15_000)
-    browser = await launchChromium()
     await firstViews(browser, url)
     await overTime(browser, url, ui.pid ?? 0)
     ending.abort()

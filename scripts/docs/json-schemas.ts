@@ -643,8 +643,8 @@ const span = object({
   'distribution?': of(oneOf('normal', 'uniform'), 'of kind score: that of scores'),
   'edges?': of(
     list(number),
-    'of kind bins: one more than bins, ascending, in the unit of the column, of a constant twice itself; column t is (x - edges[t]) / (edges[t + 1] ' +
-      '- edges[t]), cut to 0..1, but below only from the second bin on, and above only up to the last but one',
+    'of kind bins: one more than bins, ascending, in the unit of the column, of a constant twice itself; column t is ' +
+      '(x - edges[t]) / (edges[t + 1] - edges[t]), cut to 0..1, but below only from the second bin on, and above only up to the last but one',
   ),
   'weight?': of(list(number), 'of kind score: of each mode; they need not sum to 1'),
   'mean?': of(list(number), 'of kind mode and score: of each mode, in the unit of the column'),

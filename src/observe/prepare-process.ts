@@ -7,13 +7,12 @@ import { setFlagsFromString } from 'node:v8'
  * and DuckDB's vectors are outside the heap, count as its growth and are soon garbage: 10 million rows normalized took
  * 22 full collections, and take 6. The live data are some 25 MiB.
  *
- * Two warnings of Node are suppressed: kafkajs passes a negative time to setTimeout, which is harmless, and in a
- * checkout `vgm ui` takes the types out of its page's modules, as Node does with ours. Others are printed.
+ * One warning of Node is suppressed: kafkajs passes a negative time to setTimeout, which is harmless. Others are
+ * printed.
  */
 export function prepareProcess(): void {
   setFlagsFromString('--heap-growing-percent=400')
   process.removeAllListeners('warning').on('warning', (warning) => {
-    const isStripping = warning.name === 'ExperimentalWarning' && warning.message.startsWith('stripTypeScriptTypes')
-    if (warning.name !== 'TimeoutNegativeWarning' && !isStripping) process.stderr.write(`${warning.stack ?? warning}\n`)
+    if (warning.name !== 'TimeoutNegativeWarning') process.stderr.write(`${warning.stack ?? warning}\n`)
   })
 }

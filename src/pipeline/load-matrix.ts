@@ -18,6 +18,7 @@ import { fileFingerprint } from '../files/reading/file-fingerprint.ts'
 import type { Model } from '../model/model.ts'
 import { stageText } from '../observe/report-text.ts'
 import type { LoadReport } from '../stages/load.ts'
+import type { GeneratedMatrix } from '../stages/matrix/load-matrix.ts'
 import { call } from './call.ts'
 import { optionChecks } from './check-options.ts'
 import type { ClusterSession } from './cluster-session.ts'
@@ -111,23 +112,34 @@ async function loadMatrixFile(
     const fingerprint = await fileFingerprint(file)
     run.about({ subject: fingerprint })
     if (matrix.shape.rows === 0) throw new UsageError(`${file} has no rows`, 'Generate some')
-    const partitions = (await admin.topics.partitionCount(topic)) ?? options.partitions ?? defaultPartitions
+    const { checkMatrix, loadMatrix } = await import('../stages/matrix/load-matrix.ts')
+    const existing = await admin.topics.partitionCount(topic)
+    const generated: GeneratedMatrix = {
+      matrix,
+      spans,
+      spansFile,
+      models,
+      seed: options.seed ?? 0,
+      signal,
+      onDoubt: (text) => cluster.log.warn({ topic, file }, text),
+    }
+    const isNew = existing === undefined
+    // One that is refused leaves no empty topic.
+    if (isNew) await checkMatrix(generated)
+    const partitions = existing ?? options.partitions ?? defaultPartitions
     await admin.topics.ensureRowTopic({ topic, partitions })
     await refuseCompacted(cluster, topic, 'Name another topic (--topic)')
     await preparePositions(cluster)
     const group = groupName(dataset, 'load')
     const batchBytes = await batchBytesFor(cluster, topic)
-    const { loadMatrix } = await import('../stages/matrix/load-matrix.ts')
     const writer = await rows.openWriter(transactionalId(group, topic), compression)
     try {
       const committed = await loadedBefore(cluster, group, topic)
       await refuseRealRows(cluster, dataset, topic, committed === undefined)
       return await loadMatrix({
-        matrix,
+        ...generated,
+        isChecked: isNew,
         fingerprint,
-        spans,
-        spansFile,
-        models,
         topic,
         partitions,
         // Matrices of one topic may have other columns each, as rows of a refitted model have.
@@ -135,11 +147,8 @@ async function loadMatrixFile(
         writer,
         group,
         committed,
-        seed: options.seed ?? 0,
         nowMs: Date.now(),
         limits: { batchBytes, compression },
-        signal,
-        onDoubt: (text) => cluster.log.warn({ topic, file }, text),
         onProgress: run.moved,
       })
     } finally {

@@ -125,8 +125,9 @@ async function refuseOtherRows(
   const schemas = await registry.newest(valueSubject(rawTopic))
   const [newest, ...others] = schemas.map((schema) => planColumns(parseAvroSchema(schema), columns))
   if (newest === undefined || [newest, ...others].some((plan) => !('reason' in plan))) return
+  const { reason } = newest as SchemaMismatch
   throw new UsageError(
-    `The rows of ${rawTopic} are not those of this model, and would all become dead letters: ${(newest as SchemaMismatch).reason}`,
+    `The rows of ${rawTopic} are not those of this model, and would all become dead letters: ${reason}`,
     'Import the model of this data set (--dataset), or publish it without making it the current one (--no-promote)',
   )
 }

@@ -137,7 +137,8 @@ const checks = replayOptionChecks('replayTopic')
  * await replayTopic(cluster, { dataset: 'trips', model: 2, from: '@2026-11-01T00:00:00Z' })
  *
  * @throws UsageError for a range without rows, an output that holds another replay's rows, or a field that could not be
- *   a time; ModelMissingError; OutputLostError; PartitionCountError; InterruptedError when the cluster's signal fires: what was committed stands
+ *   a time; ModelMissingError; OutputLostError; PartitionCountError; InterruptedError when the cluster's signal fires:
+ *   what was committed stands
  */
 export async function replayTopic(cluster: ClusterSession, options: ReplayTopicOptions): Promise<ReplayReport> {
   return call(checks, cluster, options, replay)

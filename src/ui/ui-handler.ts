@@ -114,7 +114,7 @@ export function createUi(cluster: ClusterSession, options: UiOptions): Ui {
     if (path[0] === 'assets') return sendAsset(request, response, (await assets).get(path[1] ?? ''))
     if (path[0] !== 'api') {
       const theme = cookieOf(request.headers, 'vgm_theme')
-      return send(request, response, 200, 'text/html; charset=utf-8', pageHtml(await assets, theme))
+      return send(request, response, 200, 'text/html; charset=utf-8', pageHtml(theme, path))
     }
     if (path[1] === 'session') return send(request, response, 200, json, JSON.stringify(await session()))
     const [, d, dataset = '', name = '', ...rest] = path

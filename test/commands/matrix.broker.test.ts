@@ -142,6 +142,13 @@ suite('vgm export --as ctgan and the way back', () => {
     match(out, /order_id looks like an identifier: 400 categories \(--leave-out order_id\)/)
     await run(['export', '--as', 'quantile', 'q.npy', '--spans', 'q.json', '--leave-out', 'order id'])
 
+    // A matrix that is refused leaves no topic: it would be restored as no rows, without a word.
+    const wrong = readFileSync(join(folder, 'm.npy'))
+    wrong.writeFloatLE(Number.NaN, wrong.length - 4)
+    writeFileSync(join(folder, 'wrong.npy'), wrong)
+    match((await vgm('load --as ctgan wrong.npy --spans spans.json --synthetic', 2)).err, /row 399, .*nothing of the/)
+    match((await vgm('restore --until-end --synthetic', 2)).err, /There is no topic/)
+
     // Two matrices of other columns share a topic.
     await vgm('load --as ctgan m.npy --spans spans.json --synthetic')
     await vgm('load --as quantile q.npy --spans q.json --synthetic')

@@ -17,14 +17,25 @@ import { type SyntheticField, syntheticFields } from './synthetic-fields.ts'
 /** Of a block of the matrix that is read at once. */
 const blockBytes = 4 * 1024 * 1024
 
-export interface LoadMatrixOptions {
+/** A matrix, and what its columns are. */
+export interface GeneratedMatrix {
   readonly matrix: NpyFile
-  /** what tells its content from that of others */
-  readonly fingerprint: string
   readonly spans: Spans
   readonly spansFile: string
   /** of the model that the spans name */
   readonly models: readonly ColumnModel[]
+  /** of what rare categories become */
+  readonly seed: number
+  readonly signal: AbortSignal
+  /** what may be wrong with the matrix: a sentence without the full stop */
+  readonly onDoubt?: ((text: string) => void) | undefined
+}
+
+export interface LoadMatrixOptions extends GeneratedMatrix {
+  /** what tells the matrix's content from that of others */
+  readonly fingerprint: string
+  /** whether checkMatrix has read it through */
+  readonly isChecked: boolean
   readonly topic: string
   readonly partitions: number
   /** Registers the schema of normalized rows and returns its id; not for a matrix that is refused or complete. */
@@ -34,16 +45,11 @@ export interface LoadMatrixOptions {
   readonly group: string
   /** that offset, read after the writer was opened: nobody else can move it then */
   readonly committed?: PartitionOffset | undefined
-  /** of what rare categories become */
-  readonly seed: number
   /** the records' time, ms since the epoch */
   readonly nowMs: number
   readonly limits: BatchLimits
-  readonly signal: AbortSignal
   /** After every commit: rows of the matrix that are in the topic. */
   readonly onProgress?: ((rows: number, ofRows: number) => void) | undefined
-  /** what may be wrong with the matrix: a sentence without the full stop */
-  readonly onDoubt?: ((text: string) => void) | undefined
 }
 
 /**
@@ -62,7 +68,7 @@ export interface LoadMatrixOptions {
 export async function loadMatrix(options: LoadMatrixOptions): Promise<LoadReport> {
   const { matrix, fingerprint, spans, writer, signal, topic, partitions, limits, nowMs, seed } = options
   const startedMs = performance.now()
-  const { rows: rowCount, width } = matrix.shape
+  const { rows: rowCount } = matrix.shape
   const files = parseLoadProgress(options.committed?.metadata)
   const before = files.find(({ file }) => file === fingerprint)
   const others = files.filter((file) => file !== before)
@@ -80,8 +86,8 @@ export async function loadMatrix(options: LoadMatrixOptions): Promise<LoadReport
       'Give those, or load it into another topic (--topic)',
     )
   if (before?.complete) return report(0)
-  const blockOf = Math.max(1, Math.min(blockRows, Math.floor(blockBytes / (matrix.shape.valueBytes * width))))
-  await checkValues(options, fields, blockOf)
+  if (!options.isChecked) await checkMatrix(options)
+  const blockOf = blockRowsOf(matrix)
   const schemaId = await options.registerSchema(schema)
   const block = new SyntheticBlock(schemaId, spans.model.version, fields, blockOf)
   const batches = Array.from({ length: partitions }, () => new RecordBatchWriter(limits.batchBytes))
@@ -125,8 +131,11 @@ export async function loadMatrix(options: LoadMatrixOptions): Promise<LoadReport
   }
 }
 
+const blockRowsOf = ({ shape: { valueBytes, width } }: NpyFile): number =>
+  Math.max(1, Math.min(blockRows, Math.floor(blockBytes / (valueBytes * width))))
+
 /** What rows of the matrix become, and the schema of these. */
-function normalizedRows({ matrix, spans, spansFile, models, seed }: LoadMatrixOptions): {
+function normalizedRows({ matrix, spans, spansFile, models, seed }: GeneratedMatrix): {
   readonly fields: readonly SyntheticField[]
   readonly schema: string
 } {
@@ -152,12 +161,14 @@ function normalizedRows({ matrix, spans, spansFile, models, seed }: LoadMatrixOp
   throw new FileUnreadableError(spansFile, fields, 'Give the spans.json that "vgm export --as" has written')
 }
 
-/** Reads the matrix through before its first row is loaded: none is if one is refused. */
-async function checkValues(
-  options: LoadMatrixOptions,
-  fields: readonly SyntheticField[],
-  blockOf: number,
-): Promise<void> {
+/**
+ * Reads the matrix through before its first row is loaded: none is if one is refused.
+ *
+ * @throws FileUnreadableError as loadMatrix
+ */
+export async function checkMatrix(options: GeneratedMatrix): Promise<void> {
+  const { fields } = normalizedRows(options)
+  const blockOf = blockRowsOf(options.matrix)
   const { rows } = options.matrix.shape
   const block = new SyntheticBlock(0, 0, fields, blockOf)
   for (let from = 0; from < rows; from += blockOf) {
@@ -174,7 +185,7 @@ const fewRows = 100
 const mostMoved = 0.5
 
 /** A file does not say what its columns are: categories in another order show in how often each is there. */
-function doubtSpread({ matrix, spans, onDoubt }: LoadMatrixOptions, column: string, counts: Float64Array): void {
+function doubtSpread({ matrix, spans, onDoubt }: GeneratedMatrix, column: string, counts: Float64Array): void {
   const { rows } = matrix.shape
   const { counts: trained = [] } = spans.spans.find((span) => span.column === column) ?? {}
   if (rows < fewRows * trained.length) return
@@ -186,7 +197,7 @@ function doubtSpread({ matrix, spans, onDoubt }: LoadMatrixOptions, column: stri
     )
 }
 
-async function takeRows({ matrix }: LoadMatrixOptions, block: SyntheticBlock, from: number, to: number): Promise<void> {
+async function takeRows({ matrix }: GeneratedMatrix, block: SyntheticBlock, from: number, to: number): Promise<void> {
   const problem = block.take(await matrix.read(from, to), matrix.shape.width, to - from, from)
   if (problem === undefined) return
   throw new FileUnreadableError(

@@ -9,6 +9,23 @@ export function count(n: number): string {
   return whole.format(n)
 }
 
+/** Formats are made when they are needed: each takes some milliseconds of the first view. */
+function once<T>(make: () => T): () => T {
+  let made: T | undefined
+  return () => {
+    made ??= make()
+    return made
+  }
+}
+
+const formats = new Map<number, Intl.NumberFormat>()
+
+function significant(digits: number): Intl.NumberFormat {
+  const known = formats.get(digits) ?? new Intl.NumberFormat('en', { maximumSignificantDigits: digits })
+  formats.set(digits, known)
+  return known
+}
+
 /** @example compact(2_994_120) // '2.99M' */
 export function compact(n: number): string {
   const size = Math.abs(n)
@@ -24,7 +41,7 @@ export function number(x: number | null | undefined, digits = 4): string {
   if (!Number.isFinite(x)) return x > 0 ? '∞' : '-∞'
   const size = Math.abs(x)
   if (size !== 0 && (size < 1e-4 || size >= 1e9)) return x.toExponential(digits - 1)
-  return x.toLocaleString('en', { maximumSignificantDigits: size >= 1_000 ? Math.max(6, digits) : digits })
+  return significant(size >= 1_000 ? Math.max(6, digits) : digits).format(x)
 }
 
 /** @example percent(0.00046) // '0.046 %' */
@@ -33,7 +50,7 @@ export function percent(share: number | null): string {
   const size = 100 * share
   if (size === 0) return '0 %'
   if (Math.abs(size) < 0.001) return '< 0.001 %'
-  return `${size.toLocaleString('en', { maximumSignificantDigits: 3 })} %`
+  return `${significant(3).format(size)} %`
 }
 
 export function plural(n: number, one: string, many = `${one}s`): string {
@@ -57,20 +74,20 @@ export function ago(ms: number, nowMs = Date.now()): string {
   return seconds < 2 ? 'now' : `${duration(seconds)} ago`
 }
 
-const zoned = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'medium' })
+const zoned = once(() => new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'medium' }))
 
-/** In the zone of the viewer, which `zone` names. */
+/** In the zone of the viewer, which `zone()` names. */
 export function time(ms: number): string {
-  return zoned.format(ms)
+  return zoned().format(ms)
 }
 
-const clockTime = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' })
+const clockTime = once(() => new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' }))
 
 export function clock(ms: number): string {
-  return clockTime.format(ms)
+  return clockTime().format(ms)
 }
 
-export const zone = Intl.DateTimeFormat().resolvedOptions().timeZone
+export const zone = once(() => Intl.DateTimeFormat().resolvedOptions().timeZone)
 
 /** A value of a row as text. */
 export function cell(value: unknown): string {

@@ -39,7 +39,7 @@ export function LettersPage({
     {
       name: 'time',
       value: ({ timestampMs }) => timestampMs,
-      show: ({ timestampMs }) => html`<time title=${`${time(timestampMs)}, ${zone}`}>${clock(timestampMs)}</time>`,
+      show: ({ timestampMs }) => html`<time title=${`${time(timestampMs)}, ${zone()}`}>${clock(timestampMs)}</time>`,
     },
     { name: 'code', value: (row) => row.code || 'no code' },
     { name: 'reason', value: ({ reason }) => reason, isWide: true },

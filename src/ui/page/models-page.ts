@@ -6,7 +6,7 @@ import { count, number, percent, plural } from './format.ts'
 import { LineChart } from './line-chart.ts'
 import { postJson, useJson } from './live.ts'
 import { modeOf, normalized, restored } from './mixture.ts'
-import { Ago, Copy, Empty, Mode, Problem, Waiting } from './parts.ts'
+import { Ago, Copy, Empty, Mode, Problem, useLater, Waiting, wholeAfterMs } from './parts.ts'
 import { go, pathTo, type Route } from './route.ts'
 import { type Column, Table } from './table.ts'
 
@@ -107,6 +107,8 @@ function Versions(props: {
   </section>`
 }
 
+const cardsAtFirst = 16
+
 function Columns(props: {
   dataset: string
   version: string
@@ -130,6 +132,7 @@ function Columns(props: {
     }
     return found.toSorted(by[order])
   }, [columns, wanted, order, drifted])
+  const drawn = useLater(wholeAfterMs) ? sorted : sorted.slice(0, cardsAtFirst)
   const query = { compare: route.query.get('compare') ?? undefined, log: route.query.get('log') ?? undefined }
   return html`<section class="columns" aria-label="Columns">
     <div class="finder">
@@ -141,7 +144,7 @@ function Columns(props: {
     </div>
     <div class="glances" tabindex="0" role="region" aria-label="Columns of the model">
       ${sorted.length === 0 && html`<p class="none">No column has this in its name</p>`}
-      <ul>${sorted.map((column) => {
+      <ul>${drawn.map((column) => {
         const found = drifted.get(column.name)
         const isAlarm = found?.findings.some((each) => each.isAlarm) === true
         return html`<li key=${column.name}><a class=${classes('glance-card', chosen === column.name && 'chosen')}

@@ -15,7 +15,7 @@ export function State({ state, children }: { state: FlowState; children: Child }
 
 /** A time as people say it, with the exact one. */
 export function Ago({ ms }: { ms: number }) {
-  return html`<time dateTime=${new Date(ms).toISOString()} title=${`${time(ms)}, ${zone}`}>${ago(ms)}</time>`
+  return html`<time dateTime=${new Date(ms).toISOString()} title=${`${time(ms)}, ${zone()}`}>${ago(ms)}</time>`
 }
 
 /** A mode of a column in its colour. */
@@ -91,13 +91,22 @@ export function Empty({ title, children, command }: { title: string; children?: 
 
 /** Says what is awaited, if it takes longer than one notices. */
 export function Waiting({ children }: { children: Child }) {
-  const [isLong, setLong] = useState(false)
-  useEffect(() => {
-    const timer = setTimeout(() => setLong(true), 300)
-    return () => clearTimeout(timer)
-  }, [])
+  const isLong = useLater(300)
   return html`<p class="waiting" role="status">${isLong ? children : ' '}</p>`
 }
+
+/** Whether so many ms have passed since the first view. */
+export function useLater(ms: number): boolean {
+  const [isLater, setLater] = useState(false)
+  useEffect(() => {
+    const timer = setTimeout(() => setLater(true), ms)
+    return () => clearTimeout(timer)
+  }, [ms])
+  return isLater
+}
+
+/** What is seen first does not wait for a hundred columns. */
+export const wholeAfterMs = 100
 
 /** The width of an element in px, as it changes. */
 export function useWidth<E extends Element>(initial = 640): [{ current: E | null }, number] {
@@ -106,9 +115,8 @@ export function useWidth<E extends Element>(initial = 640): [{ current: E | null
   useEffect(() => {
     const element = ref.current
     if (element === null) return
-    const look = () => setWidth(Math.max(120, Math.floor(element.getBoundingClientRect().width)))
-    look()
-    const observer = new ResizeObserver(look)
+    // It is called once as it begins, when the layout is known.
+    const observer = new ResizeObserver(([{ contentRect }]) => setWidth(Math.max(120, Math.floor(contentRect.width))))
     observer.observe(element)
     return () => observer.disconnect()
   }, [])

@@ -1,15 +1,14 @@
-import { useEffect, useMemo, useState } from 'preact/hooks'
+import { useMemo, useState } from 'preact/hooks'
 import type { Rows, SeenRow } from '../api.ts'
 import { classes, html } from './dom.ts'
 import { cell, clock, count, number, plural, shortCell, time, zone } from './format.ts'
 import { getJson, type Live, type RequestError, useJson } from './live.ts'
-import { Ago, Copy, download, Empty, Mode, Problem, State, Waiting } from './parts.ts'
+import { Ago, Copy, download, Empty, Mode, Problem, State, useLater, Waiting, wholeAfterMs } from './parts.ts'
 import { go, pathTo, type Route } from './route.ts'
 
 const pageRows = 50
 /** As many as a wide screen has room for. */
 const columnsAtFirst = 32
-const wholeAfterMs = 100
 /** Rows before the one of a link. */
 const rowsBefore = 10
 
@@ -51,7 +50,7 @@ export function RowsPage({ dataset, live, route }: { dataset: string; live: Live
     <div class="bar">
       <span class="facts-line">
         <span>${rows.length === 0 ? 'No rows here' : `offsets ${count(begin)} to ${count(end - 1)}`}</span>
-          <span>of ${count(data.low)} to ${count(data.high)}</span><span>times in ${zone}</span></span>
+          <span>of ${count(data.low)} to ${count(data.high)}</span><span>times in ${zone()}</span></span>
       <span class="tools">
         ${fresh > 0 && html`<button type="button" class="fresh" onClick=${reload}>${plural(fresh, 'new row')}</button>`}
         <a class=${classes('button', begin <= data.low && 'off')} href=${to(begin - pageRows)}>Older</a>
@@ -150,12 +149,7 @@ function RowTable({
   onChoose: (row: Row) => void
 }) {
   const all = useMemo(() => namesOf(rows), [rows])
-  const [isWhole, setWhole] = useState(false)
-  // What is seen first does not wait for a hundred columns.
-  useEffect(() => {
-    const timer = setTimeout(() => setWhole(true), wholeAfterMs)
-    return () => clearTimeout(timer)
-  }, [])
+  const isWhole = useLater(wholeAfterMs)
   const names = isWhole ? all : all.slice(0, columnsAtFirst)
   // The page is drawn again each second, and these stay.
   const cells = useMemo(() => rows.map(cellsOf), [rows, isWhole, dataset])
@@ -205,7 +199,7 @@ function RowTable({
   function cellsOf(row: Row) {
     const { raw } = row
     return html`<td class="number">${count(raw.offset)}</td>
-      <td title=${`${time(raw.timestampMs)}, ${zone}`}>${clock(raw.timestampMs)}</td>
+      <td title=${`${time(raw.timestampMs)}, ${zone()}`}>${clock(raw.timestampMs)}</td>
       <td class="wide" dir="auto" title=${raw.key ?? undefined}>${raw.key ?? html`<i class="null">none</i>`}</td>
       <td>${stateOf(row)}</td>
       ${

@@ -17,6 +17,7 @@ export async function loaded(file: string, spans: Spans, more: Partial<LoadMatri
     const report = await loadMatrix({
       matrix,
       fingerprint: 'abc',
+      isChecked: false,
       spans,
       spansFile: 'spans.json',
       models: [],
