@@ -3,8 +3,8 @@ import { shellWord } from '../shell-word.ts'
 import { sqlText } from '../sql-literals.ts'
 import { mostly, type SurveyedColumn } from './column-survey.ts'
 import { dateRemark, looseDatePattern } from './date-remarks.ts'
-import { type NumberStyle, numberPatterns, phonePattern, plainNumbers } from './number-style.ts'
-import { nullAdvice, type RemarkOptions, textsAmong } from './remark-texts.ts'
+import { blanks, type NumberStyle, numberPatterns, phonePattern, plainNumbers } from './number-style.ts'
+import { missingTexts, nullAdvice, type RemarkOptions, textsAmong } from './remark-texts.ts'
 import { longType, type TextColumn } from './text-types.ts'
 
 /** Rows at the beginning that are looked at: a remark is advice, and decides nothing. */
@@ -16,23 +16,6 @@ const knownUnits = [
   ...['km', 'cm', 'mm', 'mi', 'ft', 'kg', 'mg', 'lb', 'lbs', 'oz', 'ml', 'min', 'sec', 'ms', 'hrs', 'km/h', 'mph'],
   ...['°', '°C', '°F', 'kW', 'kWh', 'MW', 'MWh', 'KB', 'kB', 'MB', 'GB', 'TB', 'Hz', 'MHz', 'GHz', 'ppm', 'hPa'],
 ]
-const missingTexts = [
-  'na',
-  'n/a',
-  '#n/a',
-  'nan',
-  'null',
-  'none',
-  'nil',
-  'missing',
-  'unknown',
-  '-',
-  '--',
-  '.',
-  '?',
-  '\\n',
-]
-
 const groupNames: Readonly<Record<string, string>> = { ',': 'commas', '.': 'points', "'": 'apostrophes', ' ': 'blanks' }
 
 /** How people write numbers, the most usual way first. */
@@ -66,6 +49,14 @@ const otherForms: readonly (readonly [pattern: string, remark: string])[] = [
   [
     '[+-]?(0|[1-9][0-9]{0,2}(_[0-9]{3})*)([.][0-9]*)?',
     'its values are numbers with underscores between thousands: add --thousands _',
+  ],
+  [
+    '[+-]?([0-9]+[.][0-9]*|[.][0-9]+)[dD][+-]?[0-9]+',
+    'its values are numbers with the exponent D of Fortran: write E in the file',
+  ],
+  [
+    `[ \\t${blanks}]*[+-]?[0-9.,]+[ \\t${blanks}]*`,
+    'its values are numbers with no-break spaces around them: remove these in the file',
   ],
   [
     '\\[?[0-9]{1,2}/[A-Za-z]{3}/[0-9]{4}:[0-9]{2}:[0-9]{2}:[0-9]{2}( [+-][0-9]{4})?\\]?',
@@ -220,7 +211,7 @@ async function numbersAmongTexts(
   const isNumber = fullMatch(text, numberPatterns({ ...style.numbers, hasMinusSign: true }).number)
   const others = await connection.runAndReadAll(
     `SELECT ${text} AS t FROM ${rows} WHERE ${text} IS NOT NULL AND NOT ${isNumber} GROUP BY t ORDER BY ` +
-      'count(*) DESC, t LIMIT 3',
+      'count(*) DESC, t LIMIT 10',
   )
   const examples = others.getRowsJson().map(([other]) => String(other))
   // They look like numbers, and no double is what they say.

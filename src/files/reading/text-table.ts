@@ -72,7 +72,7 @@ export async function textTable(source: TextTableSource, options: TableFileOptio
     ({ type, values, misfits, column: { jsonType } }) =>
       jsonType !== undefined && type.sqlType === 'VARCHAR' && misfits === values,
   )
-  if (nested !== undefined) throw nestedColumn(options, nested.column.column, survey.columns)
+  if (nested !== undefined) throw await nestedColumn(source, options, nested, survey.columns)
   const good = misfits.map(({ column: { text }, type }) => `(${text} IS NULL OR ${type.fits})`).join(' AND ')
   const rows = good === '' ? scan : `(FROM ${scan} WHERE ${good})`
   if (misfits.length > 0 && !collectBadRows) throw await firstMisfit(source, options, misfits)
@@ -264,12 +264,13 @@ function misfitFix(
   misfit: string,
   { text: { nullTexts = [], numbers = plainNumbers } = {} }: TableFileOptions,
 ): string {
-  const flag = nullFlag(misfit, nullTexts)
+  const flag = nullFlag([misfit], nullTexts)
   const asText = `call the column text with --types ${shellWord(`${column}:VARCHAR`)}`
   const collect = jsonType === undefined ? ', or collect bad rows with --bad-rows FILE' : ''
   if (misfit.trim() === '' && flag !== undefined) return `Add ${flag} if blanks mean null, or ${asText}${collect}`
   const thousands = numbers.decimalMark === ',' ? '.' : ','
-  const isGrouped = new RegExp(`^(${numberPatterns({ ...numbers, thousands }).number})$`).test(misfit)
+  const isGrouped =
+    misfit.includes(thousands) && new RegExp(`^(${numberPatterns({ ...numbers, thousands }).number})$`).test(misfit)
   if (numbers.thousands === undefined && isGrouped)
     return `Add --thousands ${thousands} if that stands between thousands, or ${asText}${collect}`
   return `Correct the row, name the text that means null with --null, or ${asText}${collect}`
@@ -301,14 +302,30 @@ async function checkNulls(
   }
 }
 
-function nestedColumn(options: TableFileOptions, column: string, columns: readonly SurveyedColumn[]): FileColumnError {
+async function nestedColumn(
+  { connection, scan }: TextTableSource,
+  { file }: TableFileOptions,
+  { column: { column, text }, values }: SurveyedColumn,
+  columns: readonly SurveyedColumn[],
+): Promise<FileColumnError> {
+  const reader = await connection.runAndReadAll(`SELECT ${text} FROM ${scan} WHERE ${text} IS NOT NULL LIMIT 1`)
+  const json = String(reader.getRowsJson()[0]?.[0])
   const flat = columns.filter(({ misfits }) => misfits === 0).map(({ column }) => column.column)
-  return new FileColumnError(
-    options.file,
-    column,
-    'its values are objects or lists, which have no place in a flat Avro record',
-    `${leaveOut(flat)}, or take its JSON as text: --types ${column}:VARCHAR`,
-  )
+  const problem = 'its values are objects or lists, which have no place in a flat Avro record'
+  return new FileColumnError(file, column, problem, nestedFix(column, json, values === 1, flat))
+}
+
+/** @param isOnly whether the file is a single object, as answers of web services are, and tables of pandas */
+function nestedFix(column: string, json: string, isOnly: boolean, flat: readonly string[]): string {
+  const asText = `take its JSON as text: --types ${shellWord(`${column}:VARCHAR`)}`
+  if (/^\{"\$[a-zA-Z]+":/.test(json)) return `Export plain values (mongoexport --type=csv --fields=...), or ${asText}`
+  if (isOnly && json.startsWith('[{')) {
+    return `If these are the rows, write them one after the other: jq -c ${shellWord(`.["${column}"][]`)}; or ${asText}`
+  }
+  if (isOnly && /^(\{"0":|\[)/.test(json)) {
+    return `Write a row after the other (pandas: to_json(..., orient="records", lines=True)), or ${asText}`
+  }
+  return `${leaveOut(flat)}, or ${asText}`
 }
 
 function noPlace(options: TableFileOptions, column: string, sqlType: string): FileColumnError {
