@@ -77,6 +77,11 @@ export async function raggedAdvice(
   const text = withoutLines(head, skipLines)
   const own = await firstRecords(text, isWhole, { delimiter, quote }, lookedAtRecords)
   const [first, ...rows] = own
+  const apostrophes = await firstRecords(text, isWhole, { delimiter, quote: "'" }, lookedAtRecords)
+  if (quote !== "'" && apostrophes.some(({ text }) => text.includes("'"))) {
+    if (apostrophes.length > 1 && apostrophes.every(({ cells }) => cells.length === names.length))
+      return `Try --quote "'": then all lines have ${names.length} values`
+  }
   if (header && rows.length > 0 && rows.every(({ cells }) => cells.length === names.length + 1)) {
     return (
       'Each row has one value more than the header has names: if the first value is the name of the ' +
@@ -123,7 +128,9 @@ export async function columnsAdvice(
     const rows = records.map(({ cells }) => ({ cells: isPadded ? cells.filter((cell) => cell !== '') : cells }))
     const width = usualWidth(rows)
     const table = rows.filter(({ cells }) => cells.length === width).map(({ cells }) => cells)
-    const hasNumbers = table[0]?.some((_, c) => table.slice(1).every((cells) => isPlainNumber(cells[c])))
+    const isOfNumbers = (_: string, c: number) =>
+      table.slice(1).filter((cells) => isPlainNumber(cells[c])).length >= mostRecords * (table.length - 1)
+    const hasNumbers = table[0]?.some(isOfNumbers)
     if (width < 2 || table.length < 2 || table.length < mostRecords * rows.length || !hasNumbers) continue
     const shown = shownDelimiter(delimiter)
     return isPadded

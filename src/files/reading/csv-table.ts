@@ -201,7 +201,7 @@ async function readTable(
     return { place: {}, where: `row ${row}: ` }
   }
   const [table] = await Promise.all([
-    textTable({ connection, scan, chosen, texts, untouched, placeOf }, options),
+    textTable({ connection, scan, chosen, texts, untouched, placeOf, mayUseCommas: delimiter === ';' }, options),
     source.checkWhole(signal),
   ])
   const isOneText =

@@ -50,6 +50,7 @@ const otherForms: readonly (readonly [pattern: string, remark: string])[] = [
     '[+-]?(0|[1-9][0-9]{0,2}(_[0-9]{3})*)([.][0-9]*)?',
     'its values are numbers with underscores between thousands: add --thousands _',
   ],
+  [`'[+-]?[0-9]*[.,]?[0-9]+'`, `its values are numbers between apostrophes: add --quote "'"`],
   [
     '[+-]?([0-9]+[.][0-9]*|[.][0-9]+)[dD][+-]?[0-9]+',
     'its values are numbers with the exponent D of Fortran: write E in the file',
@@ -83,6 +84,36 @@ export async function textRemarks(
   }
   return remarks
 }
+
+/** Digits in groups of three with points between them, or a number that needs none. */
+const pointGroups = '[ \\t]*[+-]?(0|[1-9][0-9]{0,2}([.][0-9]{3})*)[ \\t]*'
+
+/**
+ * Says of numbers with a decimal point that they may be whole ones with points between thousands: for files that write
+ * decimal commas.
+ *
+ * @param columns those that are doubles by their values
+ */
+export async function pointRemarks(
+  { connection, scan }: RemarkOptions,
+  columns: readonly SurveyedColumn[],
+): Promise<ReadonlyMap<string, string>> {
+  const remarks = new Map<string, string>()
+  for (const { column } of columns) {
+    const { text } = column
+    const counts = [`contains(${text}, '.')`, `NOT ${fullMatch(text, pointGroups)}`]
+    const reader = await connection.runAndReadAll(
+      `SELECT ${counts.map((condition) => `count(*) FILTER (WHERE ${condition})`).join(', ')} ` +
+        `FROM (FROM ${scan} LIMIT ${remarkRows})`,
+    )
+    const [pointed, others] = reader.getRowsJson()[0].map(Number)
+    if (pointed > 0 && others === 0) remarks.set(column.column, pointRemark)
+  }
+  return remarks
+}
+
+const pointRemark =
+  'three digits are behind each point: if points stand between thousands, add --decimal-mark , --thousands .'
 
 async function textRemark(options: RemarkOptions, surveyed: SurveyedColumn): Promise<string | undefined> {
   const { connection, scan, style } = options
@@ -126,9 +157,12 @@ async function textRemark(options: RemarkOptions, surveyed: SurveyedColumn): Pro
     )
   }
   if (ofDigits === present && numbers < present) return identifierRemark
-  // The form that reads most values, of several the most usual one.
+  // The form that reads most values, of several the one with the told decimal mark, then the most usual one.
   const most = Math.max(...alike)
-  const shape = most >= mostly * present ? alike.indexOf(most) : -1
+  const isMost = (count: number) => count === most && most >= mostly * present
+  const isTold = (i: number) => numberStyles[i].decimalMark === style.numbers.decimalMark
+  const told = alike.findIndex((count, i) => isMost(count) && isTold(i))
+  const shape = told >= 0 ? told : alike.findIndex(isMost)
   // Numbers of JSON have one form: they are text for another reason.
   if (shape >= 0 && noTexts <= present / 2) {
     const remark = await numberRemark(options, column, rows, numberStyles[shape], patterns[shape])

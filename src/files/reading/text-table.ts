@@ -9,7 +9,7 @@ import { groupMarks, numberPatterns, plainNumbers } from './number-style.ts'
 import type { FileColumn } from './record-schema.ts'
 import { nullFlag } from './remark-texts.ts'
 import type { ChosenColumn, TableFileOptions } from './table-options.ts'
-import { textRemarks, unitOf } from './text-remarks.ts'
+import { pointRemarks, textRemarks, unitOf } from './text-remarks.ts'
 import { namedType, preferredType, type TextColumn, type TextStyle, type TextType } from './text-types.ts'
 
 const numberTypes = /INT|^(DOUBLE|FLOAT|DECIMAL)/
@@ -21,6 +21,8 @@ export interface TextTableSource {
   readonly chosen: readonly ChosenColumn[]
   /** shape (chosen) */
   readonly texts: readonly TextColumn[]
+  /** whether the file looks like those that are written with decimal commas */
+  readonly mayUseCommas?: boolean
   /** SQL: the same rows, and the texts of their columns, with those that mean null still in them */
   readonly untouched: { readonly scan: string; readonly texts: readonly string[] }
   /** Where row `row`, counted from 1, stands in the file. */
@@ -79,7 +81,16 @@ export async function textTable(source: TextTableSource, options: TableFileOptio
   const found = survey.columns.filter(
     ({ column: { column }, type }) => type.sqlType === 'VARCHAR' && !named.has(column) && !preferred.has(column),
   )
-  const remarks = await textRemarks({ connection, scan, style, nullTexts: text?.nullTexts ?? [] }, found)
+  const remarkOptions = { connection, scan, style, nullTexts: text?.nullTexts ?? [] }
+  const remarks = await textRemarks(remarkOptions, found)
+  const usesCommas = source.mayUseCommas || [...remarks.values()].some((said) => said.includes('--decimal-mark ,'))
+  const doubles = survey.columns.filter(
+    ({ column: { column }, type }) => type.sqlType === 'DOUBLE' && !named.has(column) && !preferred.has(column),
+  )
+  const points =
+    usesCommas && style.numbers.decimalMark === '.' && style.numbers.thousands === undefined
+      ? await pointRemarks(remarkOptions, doubles)
+      : new Map<string, string>()
   const rowCount = misfits.length === 0 ? survey.rows : await countRows(connection, rows)
   const mixed = await mixedUnits(connection, scan, survey.columns, style)
   const decimals = await exactDecimals(connection, rows, survey.columns)
@@ -109,6 +120,7 @@ export async function textTable(source: TextTableSource, options: TableFileOptio
             (exact === 'VARCHAR' ? inexactDecimalRemark(type.sqlType) : undefined) ??
             remarks.get(column) ??
             mixed.get(column) ??
+            points.get(column) ??
             asText ??
             type.remark),
     }
@@ -268,6 +280,9 @@ function misfitFix(
   const asText = `call the column text with --types ${shellWord(`${column}:VARCHAR`)}`
   const collect = jsonType === undefined ? ', or collect bad rows with --bad-rows FILE' : ''
   if (misfit.trim() === '' && flag !== undefined) return `Add ${flag} if blanks mean null, or ${asText}${collect}`
+  if (numbers.decimalMark === '.' && /^ *[+-]?[0-9]{1,3}([.][0-9]{3}){2,} *$/.test(misfit)) {
+    return `Add --decimal-mark , --thousands . if points stand between thousands, or ${asText}${collect}`
+  }
   const thousands = numbers.decimalMark === ',' ? '.' : ','
   const isGrouped =
     misfit.includes(thousands) && new RegExp(`^(${numberPatterns({ ...numbers, thousands }).number})$`).test(misfit)

@@ -502,6 +502,59 @@ const cases: readonly Case[] = [
     ),
     remarks: { v: /exponent D/, w: /no-break spaces/ },
   },
+  {
+    name: 'sqlcmd.txt',
+    content: `id v\n-- ----\n${range(30, (i) => `${i} ${i / 2}\n`).join('')}\n(30 rows affected)\n`,
+    doubts: /its lines have 2 values with ' ' between them/,
+  },
+  // Points between thousands, which look like decimal points.
+  {
+    name: 'points-and-commas.csv',
+    content: lines(
+      'n,p,q',
+      range(40, (i) => [`${i + 1}.${100 + i}`, `"${i},50"`, `0.${100 + i}`]),
+    ),
+    types: { n: 'double', p: 'string', q: 'double' },
+    remarks: { n: /if points stand between thousands, add --decimal-mark , --thousands \.$/, q: /^$/ },
+  },
+  {
+    name: 'points-semicolon.csv',
+    content: lines(
+      'n;q',
+      range(40, (i) => [`${i + 1}.${100 + i}`, `${i}.5`]),
+      '\n',
+      ';',
+    ),
+    remarks: { n: /if points stand between thousands/, q: /^$/ },
+  },
+  {
+    name: 'points-told.csv',
+    content: lines(
+      'n;p',
+      range(40, (i) => [`${i + 1}.${100 + i}`, `${i},5`]),
+      '\n',
+      ';',
+    ),
+    text: { numbers: { decimalMark: ',' } },
+    remarks: { n: /points between thousands: add --thousands \.$/ },
+  },
+  {
+    name: 'points-late.csv',
+    content: lines(
+      'n',
+      range(40, (i) => [i === 30 ? '1.234.567' : `${i + 1}.${100 + i}`]),
+    ),
+    refused: /:32.*Add --decimal-mark , --thousands \. if points/,
+  },
+  { name: 'apostrophes.csv', content: "a,b\n'x, 1',2\n'y, 2',3\n", refused: /Try --quote "'": then all lines/ },
+  {
+    name: 'apostrophe-numbers.csv',
+    content: lines(
+      'a,b',
+      range(30, (i) => [`'${i}.5'`, i]),
+    ),
+    remarks: { a: /numbers between apostrophes: add --quote "'"/ },
+  },
   // What is in something else.
   { name: 'twice.csv.gz', content: gzipSync(gzipSync('a,b\n1,2\n')), refused: /behind its compression it is gzip/ },
   { name: 'answer.json', content: '{"data": [{"a": 1}], "total": 1}', refused: /jq -c '\.\["data"\]\[\]'/ },
