@@ -86,7 +86,8 @@ export async function raggedAdvice(
     return (
       'Each row has one value more than the header has names: if the first value is the name of the ' +
       'row, as R writes it, ' +
-      `put a name and a delimiter at the beginning of line ${skipLines + first.line} (in R: col.names = NA)`
+      `put a name and a delimiter at the beginning of line ${skipLines + first.line} (in R: col.names = NA)` +
+      (delimiter === ',' ? '. If a number has a comma of its own, quote it' : '')
     )
   }
   const fitting = rows.filter(({ cells }) => cells.length === names.length).length

@@ -39,6 +39,9 @@ const bookkeptNegative = `\\(${digitGroups}\\)|${digitGroups}-`
 const bookkeptRemark =
   'its values are numbers in a form that no flag reads, as (1.50) or 1.50-: change them in the file'
 
+const anyBlanks = `[ \\t${blanks}]*`
+const anyNumber = '[+-]?[0-9]+([.,][0-9]+)*'
+
 /** Forms of texts that mean more than a text, by regular expression, and what is said of them. */
 const otherForms: readonly (readonly [pattern: string, remark: string])[] = [
   [
@@ -50,13 +53,18 @@ const otherForms: readonly (readonly [pattern: string, remark: string])[] = [
     '[+-]?(0|[1-9][0-9]{0,2}(_[0-9]{3})*)([.][0-9]*)?',
     'its values are numbers with underscores between thousands: add --thousands _',
   ],
+  [
+    '[+-]?([0-9]{1,2}(,[0-9]{2})+,[0-9]{3}|[0-9]{1,2},[0-9]{3}|[0-9]{1,3})([.][0-9]*)?',
+    'its values are numbers with commas in front of groups of two digits, as in India: take the commas out of the file',
+  ],
+  ['="[^"]*"', 'its values are formulas of a spreadsheet, as ="007": write them without = in the file'],
   [`'[+-]?[0-9]*[.,]?[0-9]+'`, `its values are numbers between apostrophes: add --quote "'"`],
   [
     '[+-]?([0-9]+[.][0-9]*|[.][0-9]+)[dD][+-]?[0-9]+',
     'its values are numbers with the exponent D of Fortran: write E in the file',
   ],
   [
-    `[ \\t${blanks}]*[+-]?[0-9.,]+[ \\t${blanks}]*`,
+    `[ \\t]*[${blanks}]${anyBlanks}${anyNumber}${anyBlanks}|${anyBlanks}${anyNumber}[ \\t]*[${blanks}]${anyBlanks}`,
     'its values are numbers with no-break spaces around them: remove these in the file',
   ],
   [

@@ -503,6 +503,16 @@ const cases: readonly Case[] = [
     remarks: { v: /exponent D/, w: /no-break spaces/ },
   },
   {
+    name: 'other-forms.tsv',
+    content: lines(
+      'rupees\tip\tformula',
+      range(40, (i) => [`12,34,${100 + i}.50`, `10.0.0.${i}`, `="${100 + i}"`]),
+      '\n',
+      '\t',
+    ),
+    remarks: { rupees: /as in India/, ip: /^$/, formula: /formulas of a spreadsheet/ },
+  },
+  {
     name: 'sqlcmd.txt',
     content: `id v\n-- ----\n${range(30, (i) => `${i} ${i / 2}\n`).join('')}\n(30 rows affected)\n`,
     doubts: /its lines have 2 values with ' ' between them/,
