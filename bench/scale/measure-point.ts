@@ -1,4 +1,4 @@
-import { defaultModelsTopic, topicNames } from '../../src/config/names.ts'
+import { topicNames } from '../../src/config/names.ts'
 import type { StageReport } from '../../src/ports/stage-report.ts'
 import { runVgm } from '../usage/run-vgm.ts'
 import { type Setup, specOf } from './setups.ts'
@@ -61,6 +61,6 @@ export async function measurePoint(
       brokerNs: brokerProcessors === null ? null : (1e9 * brokerProcessors * normalized.seconds) / rows,
     }
   } finally {
-    await cluster.deleteTopics([...Object.values(topicNames(dataset)), defaultModelsTopic])
+    await cluster.deleteTopics(Object.values(topicNames(dataset)))
   }
 }
