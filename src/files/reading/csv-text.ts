@@ -186,9 +186,12 @@ function cellsOf(record: string, { delimiter, quote }: CsvMarks): Pick<CsvRecord
     }
     const next = record.indexOf(delimiter, at)
     const rest = record.slice(at, next < 0 ? undefined : next)
-    const isBlank = /^ *$/.test(rest)
-    if (cell !== undefined && !isBlank) isMisquoted = true
-    cells.push(cell === undefined ? rest : isBlank ? cell : cell + rest)
+    if (cell === undefined) cells.push(rest)
+    else {
+      const isBlank = /^ *$/.test(rest)
+      if (!isBlank) isMisquoted = true
+      cells.push(isBlank ? cell : cell + rest)
+    }
     if (next < 0) return { cells, isMisquoted }
     at = next + delimiter.length
   }
