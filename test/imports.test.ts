@@ -126,21 +126,22 @@ describe('imports of src/', () => {
   })
 
   test('bring no client, database or codec to the command line before a command runs', () => {
-    const reached = new Set(['src/commands/command-line.ts'])
-    for (const file of reached) {
-      if (!file.startsWith('src/')) continue
-      const source = readFileSync(join(root, file), 'utf8')
-      const atStart = source.matchAll(
-        /^(?:import|export) (?!type )(?:[^'\n]|\n(?! *(?:import|export) ))*?from '([^']+)'/gm,
-      )
-      for (const [, name] of atStart) reached.add(name.startsWith('.') ? normalize(join(dirname(file), name)) : name)
-    }
+    const reached = reachedFrom('src/commands/command-line.ts')
     const heavy = [...Object.keys(packages).filter((name) => name !== 'commander'), 'avsc', 'snappy']
     deepEqual(
       [...reached].filter((name) => heavy.includes(name)),
       [],
     )
     equal(reached.has('src/commands/normalize.ts'), true)
+  })
+
+  test('bring no client and no database to a program before it calls something', () => {
+    const reached = reachedFrom('src/pipeline/index.ts')
+    deepEqual(
+      [...reached].filter((name) => Object.keys(packages).includes(name)),
+      [],
+    )
+    equal(reached.has('src/pipeline/verify-dataset.ts'), true)
   })
 
   test('imports have no cycle', () => {
@@ -160,3 +161,17 @@ describe('imports of src/', () => {
     deepEqual(circles, [])
   })
 })
+
+/** What is loaded with a file: ours, and packages. */
+function reachedFrom(start: string): Set<string> {
+  const reached = new Set([start])
+  for (const file of reached) {
+    if (!file.startsWith('src/')) continue
+    const source = readFileSync(join(root, file), 'utf8')
+    const atStart = source.matchAll(
+      /^(?:import|export) (?!type )(?:[^'\n]|\n(?! *(?:import|export) ))*?from '([^']+)'/gm,
+    )
+    for (const [, name] of atStart) reached.add(name.startsWith('.') ? normalize(join(dirname(file), name)) : name)
+  }
+  return reached
+}

@@ -73,7 +73,7 @@ function listCommand(): Command {
             '--code applies to a list of rows, and without --rows this counts causes',
             'Add --rows, or leave out --code',
           )
-        const { countDeadLetters } = await import('../pipeline/index.ts')
+        const { countDeadLetters } = await import('../pipeline/browse-dead-letters.ts')
         const { rows, groups: all } = await countDeadLetters(cluster, { dataset: flags.dataset, topic: flags.topic })
         const groups = all.slice(0, flags.limit ?? (flags.json ? all.length : defaultLimit))
         const more = all.length - groups.length
@@ -97,7 +97,7 @@ function listCommand(): Command {
 }
 
 async function listRows(cluster: ClusterSession, flags: ListFlags): Promise<void> {
-  const { listDeadLetters } = await import('../pipeline/index.ts')
+  const { listDeadLetters } = await import('../pipeline/browse-dead-letters.ts')
   const { dataset, topic, limit = defaultLimit, modelsTopic } = flags
   const letters = await listDeadLetters(cluster, { dataset, topic, codes: codesOf(flags), limit, modelsTopic })
   const table = screenTable(
@@ -140,7 +140,7 @@ function exportCommand(): Command {
     .option('--overwrite', 'replace a file that exists')
     .action((file: string, flags: ExportFlags) =>
       withCluster(flags, async (cluster) => {
-        const { exportDeadLetters } = await import('../pipeline/index.ts')
+        const { exportDeadLetters } = await import('../pipeline/browse-dead-letters.ts')
         const { dataset, topic, modelsTopic, format, csvSafe, overwrite } = flags
         const options = { dataset, topic, codes: codesOf(flags), modelsTopic, file, format, csvSafe, overwrite }
         const rows = await exportDeadLetters(cluster, options)
@@ -162,7 +162,7 @@ function retryCommand(): Command {
     .action((texts: string[], flags: RetryFlags) => {
       const ranges = texts.length === 0 ? undefined : texts.map(parseRange)
       return withCluster(flags, async (cluster) => {
-        const { retryDeadLetters } = await import('../pipeline/index.ts')
+        const { retryDeadLetters } = await import('../pipeline/retry-dead-letters.ts')
         const { dataset, topic, rawTopic } = flags
         const progress = progressOf(flags, 'retry')
         const report = await retryDeadLetters(cluster, {
@@ -239,7 +239,7 @@ function showCommand(): Command {
         throw new UsageError(`"${position}" is not a position`, 'Write partition/offset, such as 0/12')
       const at = { partition: Number(match[1]), offset: Number(match[2]) }
       return withCluster(flags, async (cluster) => {
-        const { readDeadLetter } = await import('../pipeline/index.ts')
+        const { readDeadLetter } = await import('../pipeline/browse-dead-letters.ts')
         const letter = await readDeadLetter(cluster, { dataset: flags.dataset, topic: flags.topic }, at)
         printResult(flags, letter, letterText(letter))
       })

@@ -53,7 +53,7 @@ export function driftCommand(): Command {
           'Add --every 1m',
         )
       await withCluster(flags, async (cluster) => {
-        const { measureDrift } = await import('../pipeline/index.ts')
+        const { measureDrift } = await import('../pipeline/measure-drift.ts')
         const sinceMs = since === undefined ? undefined : Date.now() - since
         const drift = await measureDrift(cluster, { ...options, sinceMs })
         printResult(flags, drift, driftText(drift, sinceMs))

@@ -87,7 +87,7 @@ async function generateIntoTopic(flags: GenerateFlags): Promise<void> {
   const dataset = datasetOf(flags, 'Rows go to the raw topic of a data set')
   const topic = topicNames(dataset, { raw: flags.topic }, [flags.modelsTopic, defaultPositionsTopic]).raw
   await withCluster(flags, async (cluster) => {
-    const { generateRows } = await import('../pipeline/index.ts')
+    const { generateRows } = await import('../pipeline/generate-rows.ts')
     const spec = flags.spec ?? (await modelRows(cluster, flags, dataset))
     const progress = progressOf(flags, 'generate')
     const { rows, seed, partitions, batchRows, compression, modelsTopic, controlTopic } = flags

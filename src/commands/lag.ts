@@ -18,7 +18,7 @@ export function lagCommand(): Command {
     .addOption(controlTopicOption())
     .action(async (flags: LagFlags) => {
       await withCluster(flags, async (cluster) => {
-        const { groupLag, lagRemarks } = await import('../pipeline/index.ts')
+        const { groupLag, lagRemarks } = await import('../pipeline/group-lag.ts')
         const { dataset, group, topic, controlTopic } = flags
         const lags = await groupLag(cluster, { dataset, group, topic, controlTopic })
         // What is done stays known for ever: only what is named, or not done, is listed.

@@ -59,7 +59,7 @@ export function loadCommand(): Command {
       const { raw } = topicNames(dataset, { raw: topic }, [flags.modelsTopic, flags.positionsTopic])
       const reading = fileReading(flags)
       await withCluster(flags, async (cluster) => {
-        const { loadFile } = await import('../pipeline/index.ts')
+        const { loadFile } = await import('../pipeline/load-file.ts')
         const progress = progressOf(flags, 'load')
         const report = await loadFile(cluster, {
           ...reading,

@@ -13,7 +13,7 @@ export function diffCommand(): Command {
     .argument('[to]', 'the same (default: the current one)', parseVersionName)
     .action((from: VersionName, to: VersionName | undefined, flags: DatasetFlags) =>
       withCluster(flags, async (cluster) => {
-        const { compareModels } = await import('../pipeline/index.ts')
+        const { compareModels } = await import('../pipeline/compare-models.ts')
         const { dataset, modelsTopic } = flags
         const diff = await compareModels(cluster, { dataset, modelsTopic, from, to: to ?? 'current' })
         printResult(flags, diff, diffText(diff))
@@ -69,7 +69,7 @@ export function whichCommand(): Command {
     .addOption(topicOption('normalized'))
     .action((flags: WhichFlags) =>
       withCluster(flags, async (cluster) => {
-        const { stampedVersions } = await import('../pipeline/index.ts')
+        const { stampedVersions } = await import('../pipeline/stamped-versions.ts')
         const { dataset, at, normalizedTopic: topic } = flags
         const rows = await stampedVersions(cluster, { dataset, topic, at })
         printResult(flags, { dataset, rows }, whichText(rows))
@@ -111,7 +111,7 @@ export function aliasCommand(): Command {
             remove ? '--remove excludes a version' : `No version is named for ${name}`,
             'Name the version that gets the name, or add --remove to take the name away',
           )
-        const { nameModel } = await import('../pipeline/index.ts')
+        const { nameModel } = await import('../pipeline/models-topic.ts')
         const version = await nameModel(cluster, { dataset, modelsTopic, name, version: wanted })
         const text =
           version === undefined
@@ -134,7 +134,7 @@ export function removeCommand(): Command {
     .addOption(topicOption('normalized'))
     .action((wanted: VersionName, flags: RemoveFlags) =>
       withCluster(flags, async (cluster) => {
-        const { removeModel } = await import('../pipeline/index.ts')
+        const { removeModel } = await import('../pipeline/remove-model.ts')
         const { dataset, modelsTopic, normalizedTopic, force } = flags
         const of = { dataset, modelsTopic, normalizedTopic, version: wanted, force }
         const version = await removeModel(cluster, of)

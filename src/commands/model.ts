@@ -37,7 +37,7 @@ function listCommand(): Command {
   return datasetCommand('ls', 'list the versions of a data set', 'vgm model ls --dataset trips').action(
     (flags: DatasetFlags) =>
       withCluster(flags, async (cluster) => {
-        const { listModels } = await import('../pipeline/index.ts')
+        const { listModels } = await import('../pipeline/models-topic.ts')
         const { dataset, modelsTopic } = flags
         const versions = (await listModels(cluster, { dataset, modelsTopic })).map(({ createdAtMs, ...version }) => ({
           ...version,
@@ -85,7 +85,8 @@ function showCommand(): Command {
         throw new UsageError('--overwrite applies to a file, and no file is named', 'Add --svg FILE, or leave it out')
       await withCluster(flags, async (cluster) => {
         if (check) return checkAgain(cluster, flags, version)
-        const { followModels, modelNamed, writeModelSvg } = await import('../pipeline/index.ts')
+        const { followModels, modelNamed } = await import('../pipeline/models-topic.ts')
+        const { writeModelSvg } = await import('../pipeline/write-model-svg.ts')
         const { columnNamed } = await import('../pipeline/write-model-svg.ts')
         const models = await followModels(cluster, { dataset, modelsTopic })
         try {
@@ -118,7 +119,7 @@ function cardCommand(): Command {
     .addOption(statsTopicOption())
     .action((version: VersionName | undefined, flags: CardFlags) =>
       withCluster(flags, async (cluster) => {
-        const { writeModelCard } = await import('../pipeline/index.ts')
+        const { writeModelCard } = await import('../pipeline/write-model-card.ts')
         const { dataset, modelsTopic, statsTopic, html: file, overwrite } = flags
         const of = { dataset, modelsTopic, statsTopic, version, file, overwrite }
         const written = await writeModelCard(cluster, of)
@@ -132,7 +133,7 @@ function cardCommand(): Command {
 }
 
 async function checkAgain(cluster: ClusterSession, flags: ShowFlags, version: VersionName): Promise<void> {
-  const { checkModel } = await import('../pipeline/index.ts')
+  const { checkModel } = await import('../pipeline/check-model.ts')
   const { dataset, modelsTopic } = flags
   const progress = progressOf(flags, 'fit again')
   const checking = checkModel(cluster, { dataset, modelsTopic, version, onProgress: progress.update })
@@ -164,7 +165,7 @@ function rollbackCommand(): Command {
 async function promote(flags: DatasetFlags, to: Exclude<VersionName, 'current'> | 'previous'): Promise<void> {
   const { dataset, modelsTopic } = flags
   await withCluster(flags, async (cluster) => {
-    const { promoteModel } = await import('../pipeline/index.ts')
+    const { promoteModel } = await import('../pipeline/models-topic.ts')
     const version = await promoteModel(cluster, { dataset, modelsTopic, version: to })
     printResult(flags, { dataset, version }, `Version ${version} is now the current one of data set ${dataset}.`)
   })

@@ -120,7 +120,7 @@ export function normalizeCommand(): Command {
         flags,
         { stage: 'normalize', needs, members, runsOn: !untilEnd, names },
         async (cluster) => {
-          const { normalizeTopic } = await import('../pipeline/index.ts')
+          const { normalizeTopic } = await import('../pipeline/normalize-topic.ts')
           const progress = progressOf(flags, 'normalize')
           return normalizeTopic(cluster, {
             dataset,

@@ -122,7 +122,7 @@ export function replayCommand(): Command {
       }
       if (flags.dryRun)
         return withCluster(flags, async (cluster) => {
-          const { estimateReplay } = await import('../pipeline/index.ts')
+          const { estimateReplay } = await import('../pipeline/estimate-replay.ts')
           const estimate = await estimateReplay(cluster, options)
           printResult(flags, estimate, estimateText(estimate))
         })

@@ -80,7 +80,7 @@ export function restoreCommand(): Command {
         flags,
         { stage: 'restore', needs, members, runsOn: !untilEnd, names },
         async (cluster) => {
-          const { restoreTopic } = await import('../pipeline/index.ts')
+          const { restoreTopic } = await import('../pipeline/restore-topic.ts')
           const progress = progressOf(flags, 'restore')
           return restoreTopic(cluster, {
             dataset,

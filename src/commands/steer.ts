@@ -17,7 +17,7 @@ export function pauseCommand(): Command {
     .argument('[stage]', stageText, parseStage)
     .action((stage: SteeredStage | undefined, flags: SteerFlags) =>
       withCluster(flags, async (cluster) => {
-        const { pauseStages } = await import('../pipeline/index.ts')
+        const { pauseStages } = await import('../pipeline/steer-stages.ts')
         printGroups(flags, await pauseStages(cluster, optionsOf(stage, flags)))
       }),
     )
@@ -28,7 +28,7 @@ export function resumeCommand(): Command {
     .argument('[stage]', stageText, parseStage)
     .action((stage: SteeredStage | undefined, flags: SteerFlags) =>
       withCluster(flags, async (cluster) => {
-        const { resumeStages } = await import('../pipeline/index.ts')
+        const { resumeStages } = await import('../pipeline/steer-stages.ts')
         printGroups(flags, await resumeStages(cluster, optionsOf(stage, flags)))
       }),
     )
@@ -40,7 +40,7 @@ export function rateCommand(): Command {
     .argument('[stage]', stageText, parseStage)
     .action((rowsPerSecond: number | 'off', stage: SteeredStage | undefined, flags: SteerFlags) =>
       withCluster(flags, async (cluster) => {
-        const { limitRate } = await import('../pipeline/index.ts')
+        const { limitRate } = await import('../pipeline/steer-stages.ts')
         printGroups(flags, await limitRate(cluster, { ...optionsOf(stage, flags), rowsPerSecond }))
       }),
     )

@@ -74,7 +74,7 @@ export function verifyCommand(): Command {
     }
     const loaded = file === undefined ? undefined : { ...fileReading(flags), file, key, timestamp, badRows }
     await withCluster(flags, async (cluster) => {
-      const { mismatches, verifyDataset } = await import('../pipeline/index.ts')
+      const { mismatches, verifyDataset } = await import('../pipeline/verify-dataset.ts')
       const progress = progressOf(flags, 'verify')
       const options = {
         dataset,

@@ -2,7 +2,6 @@ import { topicNames } from '../config/names.ts'
 import { count, datasetName, flag, listOf, naturalNumber, oneOf, ownTopic, text } from '../config/value-rules.ts'
 import { InterruptedError, UsageError } from '../errors.ts'
 import { type TableFormat, tableFormats } from '../files/file-format.ts'
-import { StockReader } from '../kafka/stock-reader.ts'
 import type { SchemaSource } from '../ports/log.ts'
 import type { StockLog } from '../ports/stock-log.ts'
 import { type DeadLetterRow, deadLetterRows } from '../stages/verify/dead-letter-rows.ts'
@@ -225,6 +224,7 @@ async function withDeadLetters<T>(
 ): Promise<T> {
   const fix = 'Check the name of the data set; "vgm normalize" and "vgm restore" create it at their first start'
   await requireTopic(cluster, topic, fix)
+  const { StockReader } = await import('../kafka/stock-reader.ts')
   const log = new StockReader(cluster.settings, controlLog(cluster.log))
   try {
     return await work(log, topic)

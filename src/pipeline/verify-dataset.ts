@@ -17,7 +17,6 @@ import { refuseInput } from '../files/target-file.ts'
 import { BrokerError } from '../kafka/broker-errors.ts'
 import { hangingTransactions, type OpenTransaction } from '../kafka/open-transactions.ts'
 import { transactionTimeoutMs } from '../kafka/row-client.ts'
-import { StockReader } from '../kafka/stock-reader.ts'
 import type { TopicPartition } from '../ports/log.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
 import type { FileAudit } from '../stages/verify/audit-file.ts'
@@ -184,10 +183,11 @@ async function verifyFile(
   { key, timestamp, badRows, ...reading }: LoadedFile,
   onProgress: OnProgress,
 ): Promise<FileAudit> {
-  const [{ openFileCells }, { auditFile }, { cellStyle }] = await Promise.all([
+  const [{ openFileCells }, { auditFile }, { cellStyle }, { StockReader }] = await Promise.all([
     import('../files/reading/file-cells.ts'),
     import('../stages/verify/audit-file.ts'),
     import('../stages/verify/cell-values.ts'),
+    import('../kafka/stock-reader.ts'),
   ])
   const { registry, settings, log, signal } = cluster
   if (badRows !== undefined) await refuseInput(badRows, [reading.file])

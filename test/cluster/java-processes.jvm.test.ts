@@ -13,10 +13,6 @@ import { brokerAnswers, registryAnswers } from '../../src/cluster/readiness.ts'
 import { startCluster } from '../../src/cluster/start-cluster.ts'
 import { stateFilePath } from '../../src/cluster/state-file.ts'
 import { isRunning, type ProcessIdentity } from '../../src/embedded/process-identity.ts'
-import { shortLived } from './short-lived.ts'
-
-// The only such variable that reaches our JVMs; see `shortLived`.
-process.env._JAVA_OPTIONS = shortLived.join(' ')
 
 suite('a cluster on the JVM', () => {
   test('answers a client, keeps a schema, and leaves no process and no folder when it is stopped', async (t) => {

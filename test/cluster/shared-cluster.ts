@@ -26,6 +26,15 @@ export const testPositions = uniqueName('positions')
  */
 export async function testCluster(): Promise<TestCluster> {
   process.env.VGM_POSITIONS_TOPIC = testPositions
+  return clusterOfRun()
+}
+
+/** The registry of that cluster, for a file with brokers of its own. */
+export async function testRegistry(): Promise<string> {
+  return (await clusterOfRun()).registry
+}
+
+async function clusterOfRun(): Promise<TestCluster> {
   const { VGM_TEST_BROKERS: brokers, VGM_TEST_REGISTRY: registry, VGM_TEST_CLUSTER, VGM_CLUSTER } = process.env
   if (brokers && registry) return { brokers, registry, kind: VGM_TEST_CLUSTER as ClusterKind }
   started ??= startCluster({ environment: VGM_CLUSTER === 'external' ? process.env : { VGM_CLUSTER } })

@@ -9,17 +9,16 @@ import {
 import { classArchive } from '../../src/cluster/jvm/class-archive.ts'
 import type { JavaProcess } from '../../src/cluster/jvm/java-process.ts'
 import { type KafkaPorts, startKafkaNode } from '../../src/cluster/jvm/kafka-node.ts'
-import { registryUrl, startRegistry } from '../../src/cluster/jvm/registry-process.ts'
 import { untilAnswers } from '../../src/cluster/jvm/until-answers.ts'
-import { brokerAnswers, registryAnswers } from '../../src/cluster/readiness.ts'
+import { brokerAnswers } from '../../src/cluster/readiness.ts'
 import { jvmParts } from '../../src/cluster/start-cluster.ts'
 import { shortLived } from '../cluster/short-lived.ts'
 import { ClusterFacts } from './cluster-facts.ts'
+import { FaultRegistry } from './fault-registry.ts'
 import { KafkaProxy } from './kafka-proxy.ts'
 import { lastingPorts } from './lasting-ports.ts'
 
 const heap = '512m'
-const registryHeap = '256m'
 const readyWithinMs = 60_000
 
 /**
@@ -92,15 +91,15 @@ export class FaultNode {
 }
 
 /**
- * Kafka nodes and a registry of this process, each node with a proxy before it. What is left of them if this process is
- * killed goes with the next cluster that starts.
+ * Kafka nodes of this process, each with a proxy before it, and the registry of all its clusters. What is left of them
+ * if this process is killed goes with the next cluster that starts.
  */
 export class FaultCluster {
   readonly nodes: readonly FaultNode[]
   readonly registry: string
   /** Who leads what. */
   readonly facts: ClusterFacts
-  readonly #registryProcess: JavaProcess
+  readonly #registry: FaultRegistry
   readonly #folder: string
 
   /**
@@ -110,8 +109,9 @@ export class FaultCluster {
   static async start(count: 1 | 3, jvm: readonly string[] = shortLived): Promise<FaultCluster> {
     const parts = await jvmParts((line) => process.stderr.write(`${line}\n`))
     sweepClusterFolders()
+    const registry = await FaultRegistry.take(parts)
     const folder = createClusterFolder()
-    const [port, managementPort, ...ports] = await lastingPorts(2 + 3 * count)
+    const ports = await lastingPorts(3 * count)
     const proxies = await Promise.all(Array.from({ length: count }, () => KafkaProxy.listen()))
     const nodePorts = new Map(
       proxies.map((proxy, i): [number, KafkaPorts] => {
@@ -120,10 +120,7 @@ export class FaultCluster {
         return [i + 1, { broker, controller, detour: { listen, advertised: proxy.port } }]
       }),
     )
-    const archive = (name: string) => {
-      const { exists, read } = classArchive(name, parts.java, parts.installation)
-      return exists ? read : []
-    }
+    const { exists, read } = classArchive('kafka', parts.java, parts.installation)
     const dataFolder = (id: number) => join(folder, `node-${id}`, 'data')
     const launch = (id: number, settings: NodeSettings) =>
       startKafkaNode({
@@ -131,21 +128,14 @@ export class FaultCluster {
         folder: join(folder, `node-${id}`),
         dataFolder: dataFolder(id),
         heap,
-        jvm: [...archive('kafka'), ...jvm],
+        jvm: [...(exists ? read : []), ...jvm],
         id,
         nodes: nodePorts,
         settings: { ...(count === 3 && replicated), ...settings },
       })
-    const registry = startRegistry({
-      ...parts,
-      folder,
-      heap: registryHeap,
-      jvm: archive('apicurio'),
-      port,
-      managementPort,
-    })
     const nodes: FaultNode[] = []
-    const sign = () => recordOccupants(folder, [registry.pid, ...nodes.map((node) => node.process.pid)])
+    const pids = () => nodes.map((node) => node.process.pid)
+    const sign = () => recordOccupants(folder, pids())
     for (const [i, proxy] of proxies.entries())
       nodes.push(
         new FaultNode(
@@ -157,11 +147,10 @@ export class FaultCluster {
           sign,
         ),
       )
-    const cluster = new FaultCluster(nodes, registryUrl(port), registry, folder)
+    const cluster = new FaultCluster(nodes, registry, folder)
     process.once('exit', cluster.#killAll)
     sign()
     try {
-      await untilAnswers(registry, () => registryAnswers(cluster.registry))
       for (const { process: node, address } of nodes) await untilAnswers(node, () => brokerAnswers(address))
       await cluster.untilWhole()
     } catch (error) {
@@ -171,11 +160,11 @@ export class FaultCluster {
     return cluster
   }
 
-  private constructor(nodes: readonly FaultNode[], registry: string, registryProcess: JavaProcess, folder: string) {
+  private constructor(nodes: readonly FaultNode[], registry: FaultRegistry, folder: string) {
     this.nodes = nodes
-    this.registry = registry
+    this.registry = registry.url
     this.facts = new ClusterFacts(nodes.map(({ address }) => address))
-    this.#registryProcess = registryProcess
+    this.#registry = registry
     this.#folder = folder
   }
 
@@ -211,15 +200,15 @@ export class FaultCluster {
   async stop(): Promise<void> {
     process.off('exit', this.#killAll)
     await this.facts.close()
-    await Promise.all([...this.nodes.map((node) => node.kill()), this.#registryProcess.end(0)])
+    await Promise.all([...this.nodes.map((node) => node.kill()), this.#registry.release()])
     await Promise.all(this.nodes.map(({ proxy }) => proxy.close()))
     removeClusterFolder(this.#folder)
   }
 
   readonly #killAll = () => {
-    for (const { pid } of [this.#registryProcess, ...this.nodes.map((node) => node.process)])
+    for (const { process: node } of this.nodes)
       try {
-        process.kill(pid, 'SIGKILL')
+        process.kill(node.pid, 'SIGKILL')
       } catch {
         // It has ended already.
       }

@@ -20,7 +20,6 @@ import { ClusterAdmin } from '../../src/kafka/admin.ts'
 import { BrokerConnections, earliest } from '../../src/kafka/broker-connections.ts'
 import { connectionLimits } from '../../src/kafka/connection-pool.ts'
 import { testCluster, uniqueName } from '../cluster/shared-cluster.ts'
-import { shortLived } from '../cluster/short-lived.ts'
 import { type Ended, temporaryFolder, vgm } from '../commands/run-command.ts'
 import { silentServer } from './silent-server.ts'
 
@@ -78,7 +77,7 @@ suite('brokers behind listeners as people have them', () => {
       folder,
       dataFolder: join(folder, 'kafka'),
       heap: '384m',
-      jvm: [...classArchive('kafka', java, installation).read, ...shortLived],
+      jvm: classArchive('kafka', java, installation).read,
       id: 1,
       nodes: new Map([[1, { broker, controller }]]),
       settings: {

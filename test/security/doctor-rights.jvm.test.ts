@@ -6,10 +6,11 @@ import { diagnose, type NamedFinding } from '../../src/doctor/checks.ts'
 import { gatherFacts } from '../../src/doctor/gather-facts.ts'
 import { createLogger } from '../../src/observe/logger.ts'
 import { type ClusterSession, plainUse, withClusterAt } from '../../src/pipeline/cluster-session.ts'
+import { uniqueName } from '../cluster/shared-cluster.ts'
 import { type Grant, SecuredCluster } from './secured-cluster.ts'
 import { rightsOf } from './stage-rights.ts'
 
-const dataset = 'trips'
+const dataset = uniqueName('trips')
 const modelsTopic = 'vgm.models'
 const topics = topicNames(dataset)
 const password = 'secret'

@@ -13,12 +13,11 @@ import {
 import { classArchive } from '../../src/cluster/jvm/class-archive.ts'
 import type { JavaProcess } from '../../src/cluster/jvm/java-process.ts'
 import { startKafkaNode } from '../../src/cluster/jvm/kafka-node.ts'
-import { registryUrl, startRegistry } from '../../src/cluster/jvm/registry-process.ts'
 import { untilAnswers } from '../../src/cluster/jvm/until-answers.ts'
-import { brokerAnswers, registryAnswers } from '../../src/cluster/readiness.ts'
+import { brokerAnswers } from '../../src/cluster/readiness.ts'
 import { jvmParts } from '../../src/cluster/start-cluster.ts'
 import { createControlClient } from '../../src/kafka/kafkajs-client.ts'
-import { shortLived } from '../cluster/short-lived.ts'
+import { testRegistry } from '../cluster/shared-cluster.ts'
 import { lastingPorts } from '../faults/lasting-ports.ts'
 import { createAuthority, type Identity } from './certificates.ts'
 
@@ -37,8 +36,8 @@ export const plainUser = { username: 'plain-user', password: 'plain-password' }
 export const shortSessionMs = 4_000
 
 /**
- * A broker that lets in who logs in, to what its access control lists allow, and a registry. The plain listener is the
- * test's own: who comes that way may do everything.
+ * A broker that lets in who logs in, to what its access control lists allow, and the registry of the test run. The
+ * plain listener is the test's own: who comes that way may do everything.
  *
  * Certificates are of the run's own authority; nothing is needed that the JVM cluster does not need as well.
  */
@@ -59,13 +58,13 @@ export class SecuredCluster {
   readonly admin: Admin
   readonly issue: (name: string, addresses?: readonly string[]) => Identity
   readonly #folder: string
-  readonly #processes: readonly JavaProcess[]
+  readonly #kafka: JavaProcess
 
   static async start(): Promise<SecuredCluster> {
     const { java, installation } = await jvmParts((line) => process.stderr.write(`${line}\n`))
     sweepClusterFolders()
     const folder = createClusterFolder()
-    const [broker, controller, sasl, shortSessions, mutual, registryPort, managementPort] = await lastingPorts(7)
+    const [broker, controller, sasl, shortSessions, mutual] = await lastingPorts(5)
     const authority = createAuthority('vgm test authority')
     const caFile = join(folder, 'ca.pem')
     writeFileSync(caFile, authority.cert)
@@ -78,33 +77,21 @@ export class SecuredCluster {
       folder,
       dataFolder: join(folder, 'kafka'),
       heap: '512m',
-      jvm: [...classArchive('kafka', java, installation).read, ...shortLived],
+      jvm: classArchive('kafka', java, installation).read,
       id: 1,
       nodes: new Map([[1, { broker, controller }]]),
       settings: brokerSettings({ broker, controller, sasl, shortSessions, mutual }, keyStore, caFile),
     })
-    const registry = startRegistry({
-      java,
-      installation,
-      folder,
-      heap: '256m',
-      jvm: classArchive('apicurio', java, installation).read,
-      port: registryPort,
-      managementPort,
-    })
-    recordOccupants(folder, [kafka.pid, registry.pid])
+    recordOccupants(folder, [kafka.pid])
     const at = (port: number) => `127.0.0.1:${port}`
-    await Promise.all([
-      untilAnswers(kafka, () => brokerAnswers(at(broker))),
-      untilAnswers(registry, () => registryAnswers(registryUrl(registryPort))),
-    ])
+    await untilAnswers(kafka, () => brokerAnswers(at(broker)))
     const cluster = new SecuredCluster(
       { plain: at(broker), sasl: at(sasl), shortSessions: at(shortSessions), mutual: at(mutual) },
-      registryUrl(registryPort),
+      await testRegistry(),
       caFile,
       authority,
       folder,
-      [kafka, registry],
+      kafka,
     )
     await cluster.admin.connect()
     return cluster
@@ -116,7 +103,7 @@ export class SecuredCluster {
     caFile: string,
     authority: ReturnType<typeof createAuthority>,
     folder: string,
-    processes: readonly JavaProcess[],
+    kafka: JavaProcess,
   ) {
     this.plain = listeners.plain
     this.sasl = listeners.sasl
@@ -127,7 +114,7 @@ export class SecuredCluster {
     this.ca = authority.cert
     this.issue = authority.issue
     this.#folder = folder
-    this.#processes = processes
+    this.#kafka = kafka
     this.admin = createControlClient(this.#settings, () => undefined).admin()
   }
 
@@ -175,7 +162,7 @@ export class SecuredCluster {
 
   async stop(): Promise<void> {
     await this.admin.disconnect()
-    await Promise.all(this.#processes.map((process) => process.end(0)))
+    await this.#kafka.end(0)
     removeClusterFolder(this.#folder)
   }
 

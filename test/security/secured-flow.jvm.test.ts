@@ -28,6 +28,7 @@ import { sampleTopic } from '../../src/pipeline/sample-topic.ts'
 import { pauseStages, resumeStages } from '../../src/pipeline/steer-stages.ts'
 import { verifyDataset } from '../../src/pipeline/verify-dataset.ts'
 import type { SaslSettings, TlsSettings } from '../../src/ports/connection-settings.ts'
+import { uniqueName } from '../cluster/shared-cluster.ts'
 import { batchOf } from '../kafka/test-broker.ts'
 import { createAuthority } from './certificates.ts'
 import { basic, RegistryProxy } from './registry-proxy.ts'
@@ -35,7 +36,7 @@ import { type Grant, plainUser, SecuredCluster, shortSessionMs } from './secured
 import { rightsOf } from './stage-rights.ts'
 import { commandLines, watchedVgm } from './watched-process.ts'
 
-const dataset = 'trips'
+const dataset = uniqueName('trips')
 const modelsTopic = 'vgm.models'
 const topics = topicNames(dataset)
 const rows = 300
@@ -477,10 +478,11 @@ suite('the flow over TLS, SCRAM-SHA-512 and access control lists, a user for eac
   })
 
   test('vgm demo does all of it with one user who has the rights of all', async () => {
-    const file = join(folder, 'own-trips.csv')
+    const own = uniqueName('own-trips')
+    const file = join(folder, `${own}.csv`)
     copyFileSync(csv, file)
     await cluster.setPassword('demo', passwordOf('demo'))
-    await cluster.grant(rightsOf('own-trips', modelsTopic).map((right) => ({ ...right, user: 'demo' })))
+    await cluster.grant(rightsOf(own, modelsTopic).map((right) => ({ ...right, user: 'demo' })))
     const { KAFKA_BROKERS, SCHEMA_REGISTRY_URL, ...environment } = environmentOf('demo')
     const args = ['demo', file, '--brokers', KAFKA_BROKERS, '--registry', SCHEMA_REGISTRY_URL, '--json', '--debug']
     const { code, out, err, commandLines } = await watchedVgm(args, environment)

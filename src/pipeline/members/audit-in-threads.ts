@@ -1,7 +1,8 @@
 import { examplesOfEach } from '../../stages/verify/findings.ts'
 import type { VerifyResult } from '../../stages/verify.ts'
 import type { ClusterSession } from '../cluster-session.ts'
-import { type AuditPlan, auditMember } from './audit-member.ts'
+import type { AuditPlan } from './audit-member.ts'
+import { runMember } from './member-task.ts'
 import { runThreads } from './member-threads.ts'
 
 /** Audits the partitions of a plan in up to `count` threads, each with a share of them. */
@@ -13,7 +14,7 @@ export async function auditInThreads(
 ): Promise<VerifyResult> {
   const { ranges } = plan.raw
   const members = Math.min(count, ranges.length)
-  if (members < 2) return auditMember(cluster, plan, onProgress)
+  if (members < 2) return runMember(cluster, { stage: 'audit', options: plan }, onProgress)
   const tasks = Array.from({ length: members }, (_, member) => {
     const share = ranges.filter((_, i) => i % members === member)
     return { stage: 'audit' as const, options: { ...plan, raw: { ...plan.raw, ranges: share } } }

@@ -1,10 +1,10 @@
 import type { StageReport } from '../../ports/stage-report.ts'
-import { type ScanCounts, type ScanPlan, type ScanProgress, scanColumns } from '../../stages/scan-columns.ts'
+import type { ScanCounts, ScanPlan, ScanProgress } from '../../stages/scan-columns.ts'
 import type { VerifyResult } from '../../stages/verify.ts'
 import type { ClusterSession } from '../cluster-session.ts'
-import { type AuditPlan, auditMember } from './audit-member.ts'
-import { type NormalizeMemberOptions, normalizeMember } from './normalize-member.ts'
-import { type RestoreMemberOptions, restoreMember } from './restore-member.ts'
+import type { AuditPlan } from './audit-member.ts'
+import type { NormalizeMemberOptions } from './normalize-member.ts'
+import type { RestoreMemberOptions } from './restore-member.ts'
 
 /** Tasks that several threads may do concurrently. All of it is plain data that is sent to and from threads. */
 interface MemberWork {
@@ -19,13 +19,19 @@ type MemberOptions<S extends MemberStage> = MemberWork[S]['options']
 export type MemberProgress<S extends MemberStage> = MemberWork[S]['progress']
 export type MemberResult<S extends MemberStage> = MemberWork[S]['result']
 
-const work: {
-  readonly [S in MemberStage]: (
-    cluster: ClusterSession,
-    options: MemberOptions<S>,
-    onProgress: (progress: MemberProgress<S>) => void,
-  ) => Promise<MemberResult<S>>
-} = { normalize: normalizeMember, restore: restoreMember, scan: scanTopic, audit: auditMember }
+type Member<S extends MemberStage> = (
+  cluster: ClusterSession,
+  options: MemberOptions<S>,
+  onProgress: (progress: MemberProgress<S>) => void,
+) => Promise<MemberResult<S>>
+
+/** A process or thread loads what its own stage needs: an audit brings the stock client. */
+const members: { readonly [S in MemberStage]: () => Promise<Member<S>> } = {
+  normalize: async () => (await import('./normalize-member.ts')).normalizeMember,
+  restore: async () => (await import('./restore-member.ts')).restoreMember,
+  scan: async () => (await import('./scan-member.ts')).scanMember,
+  audit: async () => (await import('./audit-member.ts')).auditMember,
+}
 
 /** A stage and what it is told. */
 export interface MemberTask<S extends MemberStage> {
@@ -34,23 +40,11 @@ export interface MemberTask<S extends MemberStage> {
 }
 
 /** Does a task in this thread. */
-export function runMember<S extends MemberStage>(
+export async function runMember<S extends MemberStage>(
   cluster: ClusterSession,
   { stage, options }: MemberTask<S>,
   onProgress: (progress: MemberProgress<S>) => void,
 ): Promise<MemberResult<S>> {
-  return work[stage](cluster, options, onProgress)
-}
-
-async function scanTopic(
-  { rows, registry, signal }: ClusterSession,
-  plan: ScanPlan,
-  onProgress: (progress: ScanProgress) => void,
-): Promise<ScanCounts> {
-  const reader = rows.openReader()
-  try {
-    return await scanColumns(reader, registry, plan, signal, onProgress)
-  } finally {
-    await reader.close()
-  }
+  const member: Member<S> = await members[stage]()
+  return member(cluster, options, onProgress)
 }
