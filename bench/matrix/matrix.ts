@@ -6,8 +6,7 @@
  *     npm run bench:matrix -- --rows 1e5,1e6,1e7,1e8 --peer-rows 1e6
  *
  * Ours reads and writes topics of a broker on this machine, in four commands; the peers have the table in memory. The
- * start of each command counts, that of Python does not. The peers' seconds are those of one processor, which they keep
- * busy: other work on the machine does not count against them.
+ * start of each command counts, that of Python does not.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -20,7 +19,6 @@ import { parseCount } from '../../src/config/value-parsers.ts'
 import { interruption } from '../../src/observe/interruption.ts'
 import { FaultCluster } from '../../test/faults/fault-cluster.ts'
 import { flightsFile } from '../mixture/data-sets.ts'
-import { oneThread } from '../mixture/peers-python.ts'
 import { runMain } from '../run-main.ts'
 import { runVgm } from '../usage/run-vgm.ts'
 
@@ -108,7 +106,6 @@ function peerCells(peer: (typeof peers)[number], file: string): string[] {
   const script = join(import.meta.dirname, 'peers.py')
   const { stdout, stderr, status, error } = spawnSync(flags.python, [script, peer, file], {
     encoding: 'utf8',
-    env: oneThread(),
     timeout: 60_000 * Number(flags.minutes),
   })
   if (error !== undefined) return [`more than ${flags.minutes} min`, '', '']

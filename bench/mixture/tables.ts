@@ -1,7 +1,7 @@
 /**
  * The default recipe beside scikit-learn on the numeric columns of R's data sets: held-out likelihood, in Markdown.
  *
- *     node bench/mixture/tables.ts                   # an hour on one core, of which ours takes three minutes
+ *     node bench/mixture/tables.ts                   # an hour on one core, of which ours takes five minutes
  *     node bench/mixture/tables.ts --splits 1 --max-rows 2000 --options '{"join": 0}'
  */
 import { execFileSync } from 'node:child_process'

@@ -83,7 +83,9 @@ export function givenFileFlags(flags: FileFlags): string[] {
 }
 
 function delimiterCharacter(delimiter: string): string {
-  const character = delimiter === '\\t' ? '\t' : delimiter
+  const [, code] = /^\\x([0-9a-f]{2})$/i.exec(delimiter) ?? []
+  const character =
+    delimiter === '\\t' ? '\t' : code === undefined ? delimiter : String.fromCharCode(parseInt(code, 16))
   if (oneCharacter.allows(character)) return character
   throw new UsageError(`"${delimiter}" is not a delimiter`, 'Give one character, such as --delimiter ";"')
 }

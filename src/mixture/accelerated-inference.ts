@@ -1,6 +1,6 @@
 import type { Blocks } from './blocks.ts'
 import { type ComponentTerms, componentTerms, emptyTerms } from './component-terms.ts'
-import { emptySums } from './e-step.ts'
+import { type EStep, emptySums, eStep } from './e-step.ts'
 import { emptyPosterior, type Posterior, type Priors } from './posterior.ts'
 import { coordinateStep, type Inference, type StopRule } from './variational-inference.ts'
 
@@ -27,6 +27,7 @@ export function acceleratedInference(
   priors: Priors,
   start: Posterior,
   { tolerance, maxIterations }: StopRule,
+  expect: EStep = eStep,
 ): Inference {
   const components = start.mean.length
   const sums = emptySums(components)
@@ -42,7 +43,7 @@ export function acceleratedInference(
   /** One iteration from the terms; undone if the bound must not fall but does. Returns whether it counts. */
   const step = (terms: ComponentTerms, mayFall: boolean): boolean => {
     iterations++
-    const bound = coordinateStep(blocks, priors, terms, sums, spare)
+    const bound = coordinateStep(blocks, priors, terms, sums, spare, expect)
     if (!mayFall && !(bound >= previous)) return false
     const former = posterior
     posterior = spare

@@ -93,7 +93,7 @@ const quadraticRange = { min: 1 / farthestMode, max: farthestMode }
  * @example
  * const waits = Float64Array.of(1, 1.1, 0.9, 1.2, 7, 7.2, 6.9, 7.1)
  * const mixture = fitMixture(waits, { components: 2, totalRows: 1e6 })
- * columnModel(mixture, { name: 'wait' }).std // [ 0.1080335, 0.1080335 ], to 7 digits
+ * columnModel(mixture, { name: 'wait' }).std // [ 0.1080175, 0.1080175 ], to 7 digits
  */
 export function columnModel(mixture: Mixture, options: ColumnModelOptions = {}): ColumnModel {
   checkOptionNames(options, optionNames)

@@ -13,6 +13,9 @@ export interface AssignmentSums {
   readonly square: Float64Array
 }
 
+/** Fills the sums about their centres, and returns minus the entropy of the assignments, in nats. */
+export type EStep = (blocks: Blocks, terms: ComponentTerms, out: AssignmentSums) => number
+
 /** Sums of K components to write into; all zero. */
 export function emptySums(components: number): AssignmentSums {
   return {

@@ -27,7 +27,7 @@ const largestValue = 1e100
  * @throws EmptyColumnError, ArrayTypeError, NonFiniteValueError, ColumnSpanError, FitOptionError
  * @example
  * const waits = Float64Array.of(1, 1.1, 0.9, 1.2, 7, 7.2, 6.9, 7.1)
- * fitMixture(waits, { components: 2, totalRows: 1e6 }).means // Float64Array [ 1.0500007, 7.0499993 ], to 8 digits
+ * fitMixture(waits, { components: 2, totalRows: 1e6 }).means // Float64Array [ 1.0500002, 7.0499998 ], to 8 digits
  */
 export function fitMixture(values: Float64Array, options: FitOptions = {}): Mixture {
   checkShapes(values, options)

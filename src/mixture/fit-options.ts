@@ -17,7 +17,7 @@ export interface SummaryFitOptions {
    */
   readonly regularization?: number
   /**
-   * nats a row of other rows that the joining of alike modes may cost in all, as AIC estimates them; 0 joins none;
+   * nats a row of other rows that the joining of alike modes may cost in all, as estimated; 0 joins none;
    * recipe `scaled` only [1e-4]
    */
   readonly join?: number

@@ -1,4 +1,3 @@
-import { acceleratedInference } from './accelerated-inference.ts'
 import { atoms } from './atoms.ts'
 import { baseline } from './baseline.ts'
 import type { Blocks } from './blocks.ts'
@@ -6,27 +5,19 @@ import { coarseBlocks } from './coarse-blocks.ts'
 import { type ColumnBins, columnBins } from './column-bins.ts'
 import type { ColumnFacts } from './column-facts.ts'
 import type { ColumnSummary, SummarySnapshot } from './column-summary.ts'
-import { componentTerms } from './component-terms.ts'
 import { ColumnSpanError, EmptyColumnError } from './errors.ts'
 import { type FitSettings, fitSettings, type SummaryFitOptions } from './fit-options.ts'
-import { type Grain, grainOf, modeVariances, roundingVariance } from './grain.ts'
+import { fitStandardised } from './fit-standardised.ts'
+import { grainOf } from './grain.ts'
 import { histogram } from './histogram.ts'
-import { anywhere, type Fitted, joinModes } from './join-modes.ts'
-import { logLikelihood } from './log-likelihood.ts'
 import { type Mixture, mixtureOf } from './mixture.ts'
 import { oneModeMixture } from './one-mode.ts'
-import { emptyPosterior, type Posterior, type Priors, stickWeights } from './posterior.ts'
 import { withSentinelModes } from './sentinel-modes.ts'
 import { partSentinels } from './sentinels.ts'
-import { startLabels } from './start-labels.ts'
-import { type Inference, posteriorOfLabels, type StopRule } from './variational-inference.ts'
 
 /** Blocks of the start and of the first, long approach; and of the last iterations. */
 const coarseTarget = 1024
 const fineTarget = 8192
-
-/** Share of the iterations that the first approach may use up. */
-const coarseIterations = 0.9
 
 /** Structure below this share of the standard deviation is below the floor of sigma as well. */
 const finestShare = 1e-3
@@ -36,16 +27,16 @@ const finestShare = 1e-3
  *
  * Standardises; weighs the rows to the topic's size; starts from exact k-means over coarse bins with the atoms apart,
  * in three ways, and takes the one of the highest bound; climbs the bound on the coarse bins first, where an iteration
- * costs little, then on the fine ones; in between joins modes that are too many. Both climbs are block VB, whose bounds
- * are valid lower bounds of the one over all rows (Kurihara, Welling, Vlassis, NIPS 2006). docs/mixture.md has what it
- * gains.
+ * costs little, then on the fine ones; in between joins modes that are too many, and tries stronger priors where rows
+ * are few. The climbs are block VB, whose bounds are valid lower bounds of the one over all rows (Kurihara, Welling,
+ * Vlassis, NIPS 2006). docs/mixture.md has what it gains.
  *
  * @throws EmptyColumnError without a row, ColumnSpanError beyond 1e308, FitOptionError
  * @example
  * const summary = new ColumnSummary()
  * summary.add(Float64Array.of(1, 1.1, 0.9, 1.2, 7, 7.2, 6.9, 7.1))
  * const { means } = fitSummary(summary, { components: 2, totalRows: 1e9 })
- * // Float64Array [ 1.0500000007, 7.0499999993 ], to 11 digits
+ * // Float64Array [ 1.0500000001, 7.0499999999 ], to 11 digits
  */
 export function fitSummary(summary: ColumnSummary, options: SummaryFitOptions = {}): Mixture {
   const settings = fitSettings('scaled', options)
@@ -65,44 +56,24 @@ function fitRows(
   settings: FitSettings & { readonly join: number },
   facts: ColumnFacts,
 ): Mixture {
-  const totalRows = weight * snapshot.rows
-  const rowWeight = rowWeightOf(totalRows)
+  const rows = weight * snapshot.rows
   const bins = columnBins(snapshot)
   const { mean, std } = moments(bins)
   const spans = snapshot.max > snapshot.min && std > 0
-  if (!spans) return oneModeMixture(snapshot.min, totalRows, settings.weightConcentrationPrior, facts)
+  if (!spans) return oneModeMixture(snapshot.min, rows, settings.weightConcentrationPrior, facts)
 
-  const standard = (blocks: Blocks) => standardised(blocks, mean, std, rowWeight * weight)
-  const coarse = standard(coarseBlocks(bins, coarseTarget, finestShare * std))
-  const fine = standard(coarseBlocks(bins, fineTarget, finestShare * std))
-  const stop = { tolerance: settings.tolerance * rowWeight * totalRows, maxIterations: settings.maxIterations }
   const grain = grainOf(snapshot, bins.scale * std)
   const atomBins = atoms(bins, Math.floor(settings.components / 2))
   const atomsAt = atomBins.map((i) => (bins.value[i] - mean) / std)
-  const starts = startLabels(coarse, atomsAt, settings.components)
-  const ofCoarse = Math.floor(coarseIterations * settings.maxIterations)
-  const approach = bestApproach(
-    starts.map(({ labels, atomOf }) => {
-      const priors = priorsOf(atomOf, grain, settings)
-      return { priors, posterior: posteriorOfLabels(coarse, labels, priors, emptyPosterior(settings.components)) }
-    }),
-    coarse,
-    { ...stop, maxIterations: ofCoarse },
-  )
-  const judge = { blocks: fine, grain, rowWeight }
-  const joined = joinedApproach(approach, coarse, judge, { ...settings, ...stop, maxIterations: ofCoarse })
-  const left = settings.maxIterations - joined.iterations
-  const last = acceleratedInference(fine, joined.priors, joined.posterior, { ...stop, maxIterations: left })
-  last.posterior.covariance.set(modeVariances(last.posterior, grain, rowWeight))
-  componentTerms(last.posterior, last.terms)
-  // The bound of rows that count once.
-  const lowerBounds = [...joined.lowerBounds, ...last.lowerBounds].map((bound) => bound / rowWeight)
-  const iterations = joined.iterations + last.lowerBounds.length
+  const standard = (target: number) => standardised(coarseBlocks(bins, target, finestShare * std), mean, std, weight)
+  const coarse = standard(coarseTarget)
+  const fine = standard(fineTarget)
+  const inference = fitStandardised({ coarse, fine, atomsAt, grain, rows, settings })
   const coordinates = {
     origin: snapshot.centre + bins.scale * mean,
     unit: Math.max(bins.scale * std, Number.MIN_VALUE),
   }
-  const mixture = mixtureOf({ ...last, lowerBounds, iterations }, coordinates, facts)
+  const mixture = mixtureOf(inference, coordinates, facts)
   seatMeans(mixture, bins, atomBins)
   return mixture
 }
@@ -135,94 +106,6 @@ function seatMeans({ means, stds }: Mixture, { low, high }: ColumnBins, atomBins
     if (isSingle(nearest) && isAlone && distance(k, nearest) <= seatShare) means[k] = low[nearest]
   }
 }
-
-/** Starts are told apart by bounds within this many tolerances of their ends: that takes half of the iterations. */
-const looseness = 10
-
-/** A posterior that has climbed. */
-interface Approach extends Fitted {
-  /** of the climb that led to it */
-  readonly lowerBounds: readonly number[]
-  /** of all climbs */
-  readonly iterations: number
-}
-
-/** The start that leads to the highest bound, the first of equal ones, and how far it leads. */
-function bestApproach(starts: readonly Fitted[], blocks: Blocks, { tolerance, maxIterations }: StopRule): Approach {
-  const tries = starts.map(({ priors, posterior }) => ({
-    priors,
-    ...acceleratedInference(blocks, priors, posterior, { tolerance: looseness * tolerance, maxIterations }),
-  }))
-  const bound = ({ lowerBounds }: Inference) => lowerBounds.at(-1) ?? -Infinity
-  const best = tries.reduce((a, b) => (bound(b) > bound(a) ? b : a))
-  const left = maxIterations - best.lowerBounds.length
-  const rest = acceleratedInference(blocks, best.priors, best.posterior, { tolerance, maxIterations: left })
-  const lowerBounds = [...best.lowerBounds, ...rest.lowerBounds]
-  return { posterior: rest.posterior, priors: best.priors, lowerBounds, iterations: lowerBounds.length }
-}
-
-/** Iterations from two joined modes, before the fit is judged. */
-const joinedIterations = 60
-
-/** What tells how well a posterior explains the rows. */
-interface Judge {
-  /** fine ones: a mode may be narrower than a coarse block */
-  readonly blocks: Blocks
-  readonly grain: Grain
-  readonly rowWeight: number
-}
-
-/** The approach with its superfluous modes joined. */
-function joinedApproach(
-  approach: Approach,
-  coarse: Blocks,
-  judge: Judge,
-  { join, tolerance, maxIterations }: StopRule & { readonly join: number },
-): Approach {
-  if (join === 0) return approach
-  const { rowWeight } = judge
-  const rows = judge.blocks.count.reduce((sum, c) => sum + c, 0) / rowWeight
-  let { iterations } = approach
-  const joined = joinModes(approach, {
-    rowWeight,
-    likelihood: (posterior) => likelihoodOf(posterior, judge),
-    refit: ({ priors, posterior }): Approach => {
-      const most = Math.min(joinedIterations, maxIterations - iterations)
-      const climb = acceleratedInference(coarse, priors, posterior, {
-        tolerance: looseness * tolerance,
-        maxIterations: most,
-      })
-      iterations += climb.lowerBounds.length
-      return { priors, posterior: climb.posterior, lowerBounds: climb.lowerBounds, iterations }
-    },
-    most: join * rows,
-  })
-  return { ...joined, iterations }
-}
-
-/** ln of the density of all rows, each counted once, in the mixture that a posterior is to become. */
-function likelihoodOf(posterior: Posterior, { blocks, grain, rowWeight }: Judge): number {
-  const weights = new Float64Array(posterior.mean.length)
-  stickWeights(posterior, weights)
-  const stds = modeVariances(posterior, grain, rowWeight).map(Math.sqrt)
-  return logLikelihood({ weights, means: posterior.mean, stds }, blocks, grain.width) / rowWeight
-}
-
-/**
- * How many times each row counts against the priors, 1 at least. Counted once, a row is outweighed in tables of some
- * hundred rows: a prior as wide as the column widens all modes, and the bound leaves out modes that explain other rows,
- * because it charges for a parameter what the BIC does, half of the logarithm of the rows (Attias, Inferring parameters
- * and structure of latent variable models by variational Bayes, UAI 1999). Counted so many times, it charges what AIC
- * does, 1 nat: w = ln(w rows) / 2. What is too many then, joinModes joins.
- */
-function rowWeightOf(rows: number): number {
-  let weight = 1
-  for (let step = 0; step < fixedPointSteps; step++) weight = Math.max(1, Math.log(weight * rows) / 2)
-  return weight
-}
-
-/** Each is at least twice as near as the one before. */
-const fixedPointSteps = 50
 
 const largestSpan = 1e308
 
@@ -257,23 +140,4 @@ const standardised = ({ count, value, spread }: Blocks, mean: number, std: numbe
   count: count.map((c) => c * weight),
   value: value.map((x) => (x - mean) / std),
   spread: spread.map((s) => s / std / std),
-})
-
-/**
- * Priors in standard deviations. An atom's component expects its rows at the atom: the column's own mean and variance,
- * divided by its rows, would still be wide beside a single value. A regularization that was asked for takes the place
- * of the floor of sigma.
- */
-const priorsOf = (
-  atomOf: Float64Array,
-  grain: Grain,
-  { weightConcentrationPrior, regularization }: FitSettings,
-): Priors => ({
-  concentration: weightConcentrationPrior,
-  mean: atomOf.map((atom) => (Number.isNaN(atom) ? anywhere.mean : atom)),
-  meanPrecision: 1,
-  degrees: 1,
-  covariance: atomOf.map((atom) => (Number.isNaN(atom) ? anywhere.covariance : grain.leastVariance)),
-  regularization: regularization ?? 0,
-  ...(regularization === undefined && { leastCovariance: grain.leastVariance + roundingVariance(grain) }),
 })

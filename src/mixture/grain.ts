@@ -37,16 +37,20 @@ export const roundingVariance = ({ width }: Grain): number => (width * width) / 
 const fewestRows = 2
 
 /**
- * Variances of the modes, for rows to come and before they are rounded: those of the predictive distribution, Student's
- * t with as many degrees of freedom as there are rows (Bishop, PRML (2006), eq. 10.81 and 10.82), where few rows make
+ * Variance of a mode, for rows to come and before they are rounded: that of the predictive distribution, Student's t
+ * with as many degrees of freedom as there are rows (Bishop, PRML (2006), eq. 10.81 and 10.82), where few rows make
  * wide modes.
  *
- * @param rowWeight rows of the posterior's counts that stand for one row
+ * @param covariance with that of rounding
+ * @param rows       that the mode holds, each counted once
  */
+export function modeVariance(covariance: number, rows: number, grain: Grain): number {
+  const unrounded = Math.max(Math.min(covariance, grain.leastVariance), covariance - roundingVariance(grain))
+  const degrees = 1 + Math.max(fewestRows, rows)
+  return unrounded * (1 + 1 / degrees) * (degrees / (degrees - 2))
+}
+
+/** @param rowWeight rows of the posterior's counts that stand for one row */
 export function modeVariances(posterior: Posterior, grain: Grain, rowWeight: number): Float64Array {
-  return posterior.covariance.map((covariance, k) => {
-    const unrounded = Math.max(Math.min(covariance, grain.leastVariance), covariance - roundingVariance(grain))
-    const degrees = 1 + Math.max(fewestRows, rowsOf(posterior, k) / rowWeight)
-    return unrounded * (1 + 1 / degrees) * (degrees / (degrees - 2))
-  })
+  return posterior.covariance.map((covariance, k) => modeVariance(covariance, rowsOf(posterior, k) / rowWeight, grain))
 }

@@ -1,4 +1,4 @@
-import { emptyPosterior, type Posterior, type Priors, rowsOf } from './posterior.ts'
+import { type Posterior, type Priors, posteriorOf, rowsOf } from './posterior.ts'
 
 /** A posterior, and what its components expect before they have seen a row. */
 export interface Fitted {
@@ -10,18 +10,16 @@ export interface Fitted {
 export interface Joining<F extends Fitted> {
   /** rows of the posterior's counts that stand for one row */
   readonly rowWeight: number
-  /** log-likelihood of the rows, in nats */
-  readonly likelihood: (posterior: Posterior) => number
+  /** log-likelihood that is expected of as many other rows, in nats */
+  readonly expected: (posterior: Posterior) => number
   /** climbs the bound from there */
   readonly refit: (start: Fitted) => F
   /** most that joining may cost, in nats over all rows */
   readonly most: number
 }
 
-/** Each parameter's price, in nats: H. Akaike, A new look at the statistical model identification, 1974. */
-const pricePerParameter = 1
-const parametersPerMode = 3
-const pricePerMode = pricePerParameter * parametersPerMode
+/** What leaving out a mode may save, in nats: a mode has three parameters. */
+const mostPerMode = 3
 
 /** A fit on the way may be worse by so many times what joining may cost in the end: it has climbed for a while only. */
 const unfinished = 10
@@ -31,25 +29,25 @@ const fewestRows = 1
 
 /**
  * Joins the two modes most alike, climbs on, and goes on with the next two, down to a single one or until nothing can
- * be gained any more. Of the fits on the way returns the one of fewest modes that is expected to explain other rows, as
- * AIC estimates it, within `most` nats of the best. Single steps may be worse: of six modes for one hump, none can be
+ * be gained any more. Of the fits on the way returns the one of fewest modes that is expected to explain other rows
+ * within `most` nats of the best. Single steps may be worse: of six modes for one hump, none can be
  * left out without the others moving far.
  */
 export function joinModes<F extends Fitted>(fitted: F, joining: Joining<F>): F {
   let current = fitted
   let modes = modesOf(current.posterior, joining)
-  const path = [{ fitted, score: score(current.posterior, joining) }]
-  const best = () => Math.max(...path.map((step) => step.score))
+  const path = [{ fitted, expected: joining.expected(current.posterior) }]
+  const best = () => Math.max(...path.map((step) => step.expected))
   for (let left = modes.length; left > 1; left--) {
     // Fewer modes save their parameters, and what a fit loses that has not climbed to its end.
-    const reach = path[path.length - 1].score + pricePerMode * (modes.length - 1) + unfinished * joining.most
+    const reach = path[path.length - 1].expected + mostPerMode * (modes.length - 1) + unfinished * joining.most
     if (modes.length < 2 || reach < best() - joining.most) break
     current = joining.refit(joinedPair(current, ...mostAlike(current.posterior, modes)))
     modes = modesOf(current.posterior, joining)
-    path.push({ fitted: current, score: score(current.posterior, joining) })
+    path.push({ fitted: current, expected: joining.expected(current.posterior) })
   }
   const least = best() - joining.most
-  return path.findLast((step) => step.score >= least)?.fitted ?? fitted
+  return path.findLast((step) => step.expected >= least)?.fitted ?? fitted
 }
 
 function mostAlike(posterior: Posterior, modes: readonly number[]): [number, number] {
@@ -60,10 +58,6 @@ function mostAlike(posterior: Posterior, modes: readonly number[]): [number, num
 
 const modesOf = (posterior: Posterior, { rowWeight }: Pick<Joining<Fitted>, 'rowWeight'>): number[] =>
   Array.from(posterior.mean.keys()).filter((k) => rowsOf(posterior, k) >= fewestRows * rowWeight)
-
-function score<F extends Fitted>(posterior: Posterior, joining: Joining<F>): number {
-  return joining.likelihood(posterior) - pricePerMode * modesOf(posterior, joining).length
-}
 
 /**
  * An upper bound of the Kullback-Leibler divergence between the mixture and the one in which two components are one of
@@ -108,22 +102,10 @@ function joinedPair({ priors, posterior }: Fitted, a: number, b: number): Fitted
   components[smaller] = empty
   // Stick breaking expects falling weights.
   components.sort((p, q) => q.rows - p.rows)
-  const out = emptyPosterior(components.length)
-  let behind = 0
-  for (let k = components.length - 1; k >= 0; k--) {
-    const { rows, mean, covariance } = components[k]
-    out.stickA[k] = 1 + rows
-    out.stickB[k] = priors.concentration + behind
-    behind += rows
-    out.meanPrecision[k] = priors.meanPrecision + rows
-    out.mean[k] = mean
-    out.degrees[k] = priors.degrees + rows
-    out.covariance[k] = covariance
-  }
   const prior = {
     ...priors,
     mean: Float64Array.from(components, ({ priorMean }) => priorMean),
     covariance: Float64Array.from(components, ({ priorCovariance }) => priorCovariance),
   }
-  return { priors: prior, posterior: out }
+  return { priors: prior, posterior: posteriorOf(components, priors) }
 }

@@ -50,8 +50,8 @@ const unresolvedRows = new Int32Array(blockRows)
  * nothing to round and stay, and there is no -0.
  *
  * @example
- * const normalizer = new Normalizer(model) // of two modes at 1.0500007 and 7.0499993, std 0.1080335
- * normalizer.normalize(Float64Array.of(1.5, 7), values, modes) // values 1.04134, -0.11570; modes 0, 1
+ * const normalizer = new Normalizer(model) // of two modes at 1.0500002 and 7.0499998, std 0.1080175
+ * normalizer.normalize(Float64Array.of(1.5, 7), values, modes) // values 1.04150, -0.11572; modes 0, 1
  */
 export class Normalizer {
   readonly #modes: ModeQuadratics

@@ -63,3 +63,37 @@ export function stickWeights({ stickA, stickB }: Posterior, out: Float64Array): 
   }
   for (let k = 0; k < out.length; k++) out[k] /= total
 }
+
+/** What a component holds: rows, and their mean and variance. */
+export interface Component {
+  readonly rows: number
+  readonly mean: number
+  readonly covariance: number
+}
+
+/** The posterior of components in the order of their sticks. */
+export function posteriorOf(components: readonly Component[], priors: Priors): Posterior {
+  const out = emptyPosterior(components.length)
+  let behind = 0
+  for (let k = components.length - 1; k >= 0; k--) {
+    const { rows, mean, covariance } = components[k]
+    out.stickA[k] = 1 + rows
+    out.stickB[k] = priors.concentration + behind
+    behind += rows
+    out.meanPrecision[k] = priors.meanPrecision + rows
+    out.mean[k] = mean
+    out.degrees[k] = priors.degrees + rows
+    out.covariance[k] = covariance
+  }
+  return out
+}
+
+/** The same components with so many times their rows. */
+export function recounted(posterior: Posterior, priors: Priors, times: number): Posterior {
+  const components = Array.from(posterior.mean, (mean, k) => ({
+    rows: times * rowsOf(posterior, k),
+    mean,
+    covariance: posterior.covariance[k],
+  }))
+  return posteriorOf(components, priors)
+}

@@ -1,6 +1,6 @@
 import type { Blocks } from './blocks.ts'
 import { type ComponentTerms, componentTerms, emptyTerms } from './component-terms.ts'
-import { type AssignmentSums, emptySums, eStep } from './e-step.ts'
+import { type AssignmentSums, type EStep, emptySums, eStep } from './e-step.ts'
 import { lowerBound } from './lower-bound.ts'
 import { mStep, recentred } from './m-step.ts'
 import type { Posterior, Priors } from './posterior.ts'
@@ -61,10 +61,11 @@ export function coordinateStep(
   terms: ComponentTerms,
   sums: AssignmentSums,
   out: Posterior,
+  expect: EStep = eStep,
 ): number {
   sums.centre.set(terms.mean)
-  const negativeEntropy = eStep(blocks, terms, sums)
-  if (recentred(sums)) eStep(blocks, terms, sums)
+  const negativeEntropy = expect(blocks, terms, sums)
+  if (recentred(sums)) expect(blocks, terms, sums)
   mStep(sums, priors, out)
   return lowerBound(out, negativeEntropy)
 }

@@ -209,9 +209,10 @@ async function loadFiles(cluster: ClusterSession, options: LoadFileOptions): Pro
   const fileOfContent = new Map<string, string>()
   for (const file of files) {
     const table = await openTable(cluster, { ...load, file }, known)
-    columns.push(table.columns)
     if (timestamp !== undefined) await table.rowTimes(timestamp, load.defaultMs)
     await table.close()
+    for (const others of columns) refuseNameless(table, load, fieldsOf(others), 'another of the files')
+    columns.push(table.columns)
     const other = fileOfContent.get(table.fingerprint)
     if (other !== undefined) {
       throw new UsageError(`${other} and ${file} have the same content`, 'Name one of them: a file is loaded once')
@@ -232,6 +233,27 @@ async function loadFiles(cluster: ClusterSession, options: LoadFileOptions): Pro
     rowsBefore: sum(({ rowsBefore }) => rowsBefore),
     badRows: sum(({ badRows }) => badRows),
   }
+}
+
+const fieldsOf = (columns: readonly FileColumn[]) => columns.map(({ field }) => field)
+
+/**
+ * Refuses a file without names for rows that have some: a later piece of a file that was split would become columns of
+ * its own.
+ */
+function refuseNameless(
+  { file, format, columns }: TableFacts,
+  { text }: FileReading,
+  names: readonly string[],
+  where: string,
+): void {
+  const isNameless = columns.every(({ column }) => /^column[0-9]+$/.test(column))
+  const isOther = !columns.some(({ field }) => names.includes(field))
+  if (format !== 'csv' || text?.header === false || !isNameless || !isOther || names.length !== columns.length) return
+  throw new UsageError(
+    `${file} has no line with the names of its columns, and ${where} has: ${names.slice(0, 20).join(', ')}`,
+    'Put that line above its rows, or say with --header no that these are other columns',
+  )
 }
 
 /** What the topic's rows are so far, by the schemas of its values. */
@@ -269,6 +291,7 @@ async function loadTable(
   const { admin, registry, rows, signal } = cluster
   const table = await openTable(cluster, options, known)
   try {
+    if (known !== undefined) refuseNameless(table, options, [...known.fields.keys()], `topic ${topic}`)
     run.about({ subject: table.fingerprint })
     onColumns(table)
     const times = timestamp === undefined ? undefined : await table.rowTimes(timestamp, defaultMs)

@@ -269,7 +269,9 @@ async function unreadable(
     return new UnfittableError(`None of the columns of data set "${dataset}" can be modelled`, {
       fix: 'Look at the warnings above, and name columns (--columns)',
     })
-  const told = reasons.slice(0, mostReasons).map(({ rows: count, reason }) => `${count} rows: ${reason}`)
+  const told = reasons
+    .slice(0, mostReasons)
+    .map(({ rows: count, reason }) => `${count} ${count === 1 ? 'row' : 'rows'}: ${reason}`)
   return new UnfittableError(`Topic ${topic} holds no row that can be read: ${told.join('; ')}`, {
     fix: reasons[0].fix,
   })

@@ -86,12 +86,24 @@ export function passedOver(
       known.names.push(describeSchemaName(name))
       problems.set(schema.problem, known)
     }
-  const unknown = [...problems].map(([problem, { rows, fix, names }]) => ({
-    rows,
-    reason: `${names[0]}${names.length > 1 ? ` and ${names.length - 1} more` : ''}: ${problem}`,
-    fix,
-  }))
+  const unknown = [...problems].map(([problem, { rows, fix, names }]): PassedOver => {
+    // The bytes of numbers and texts name another schema in each row, those of a producer hardly ever.
+    if (names.length > fewNames && rows < 2 * names.length) return { rows, ...noIds(names.length) }
+    return { rows, reason: `${names[0]}${names.length > 1 ? ` and ${names.length - 1} more` : ''}: ${problem}`, fix }
+  })
   return [...unframed, ...framed, ...unknown].sort((a, b) => b.rows - a.rows || (a.reason < b.reason ? -1 : 1))
+}
+
+/** Schemas that a topic may have in use. */
+const fewNames = 20
+
+function noIds(names: number): Omit<PassedOver, 'rows'> {
+  return {
+    reason:
+      `the values begin with a 0, and what follows would be ${names.toLocaleString('en')} ids that the registry does ` +
+      'not know: they have probably none',
+    fix: looks.unframed.fix,
+  }
 }
 
 function ofSchema(
@@ -106,7 +118,9 @@ function ofSchema(
         ? { reason: `${called} is Debezium's envelope: ${mismatchOf(json, columns)}`, fix: flattenFix }
         : {
             reason: `${called}: ${mismatchOf(json, columns)}`,
-            fix: 'Name columns that the rows have (--columns). Rows without them become dead letters in normalize',
+            fix: isRecord(json)
+              ? 'Name columns that the rows have (--columns). Rows without them become dead letters in normalize'
+              : 'Configure the producer to write records: a column is a field of one',
           }
     case rowErrors.malformed:
     case rowErrors.trailingBytes:
@@ -123,7 +137,16 @@ function fixOf(name: RowSchemaName): string {
       'configure the producer to put ids before values ' +
       '(value.schema.id.serializer=io.confluent.kafka.serializers.schema.id.PrefixSchemaIdSerializer)'
     )
+  if (name === 0) return `No registry gives the id 0: the values are numbers, or something else. ${looks.unframed.fix}`
   return 'Check that the registry (--registry) is the one that the producer uses, and that rows are Avro'
+}
+
+function isRecord(json: string): boolean {
+  try {
+    return parseAvroSchema(json).kind === 'record'
+  } catch {
+    return true
+  }
 }
 
 /** Why the rows of a schema lack the columns. */

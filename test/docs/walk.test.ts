@@ -14,10 +14,10 @@ suite('docs/walk.md', () => {
     )
   })
 
-  test('fits a terminal of 80 columns, but for what a row has in it and the log', () => {
+  test('fits a terminal of 80 columns, but for what a row has in it, the log, and the topic of dead letters', () => {
     const lines = blocks.flatMap(([, , shown]) => shown.split('\n'))
     deepEqual(
-      lines.filter((line) => line.length > 80 && !/^(valueHex|json) |^\[..:..:..\] WARN/.test(line)),
+      lines.filter((line) => line.length > 80 && !/^(valueHex|json) |^\[..:..:..\] WARN| dead letters in /.test(line)),
       [],
     )
   })

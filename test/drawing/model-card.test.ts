@@ -55,7 +55,7 @@ suite('the card of a model', () => {
       lineage.softwareVersion,
       '● current',
       '@stable',
-      'k-means, 2 clusters',
+      `k-means, ${fare.mean.length} clusters`,
     ])
       ok(page.includes(part), part)
     ok(page.includes(`vgm normalize --dataset ${dataset} --model ${version}`))

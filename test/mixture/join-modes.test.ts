@@ -41,7 +41,7 @@ suite('joining modes', () => {
       const [all, joined] = [0, 1e-4].map(
         (join) => logLikelihood(fitMixture(values, { join }), blocks, shape === 'zeroSpike' ? 1 : 0) / unseen.length,
       )
-      // AIC estimates what it costs, from rows that were seen.
+      // What it costs is estimated from rows that were seen.
       ok(joined >= all - 2e-4, `${joined} < ${all}`)
     })
   }

@@ -5,6 +5,14 @@ import { fitMixture } from '../../src/mixture/fit-mixture.ts'
 import { logLikelihood } from '../../src/mixture/log-likelihood.ts'
 import { column, shapes } from './synthetic-columns.ts'
 
+/** Whole days, most of them none, with heaps at a week, ten days, two weeks and a month. */
+function daysIll(u: () => number): number {
+  const kind = u()
+  if (kind < 0.6) return 0
+  if (kind < 0.85) return 1 + Math.floor(-3 * Math.log(1 - u()))
+  return [7, 10, 14, 30][Math.floor(4 * u())]
+}
+
 /** Columns as tables of some hundred rows have them; the width is what the values were rounded to. */
 const columns = {
   'years of service': { draw: (u: () => number) => 1 + Math.floor(-6 * Math.log(1 - u())), width: 1 },
@@ -12,6 +20,7 @@ const columns = {
   'heights by sex': { draw: (u: () => number) => 165 + (u() < 0.5 ? 0 : 13) + 6.5 * shapes.normal(u), width: 0 },
   wages: { draw: (u: () => number) => Math.round(1000 * Math.exp(0.6 * shapes.normal(u))) / 100, width: 0.01 },
   durations: { draw: (u: () => number) => -Math.log(1 - u()), width: 0 },
+  'days of illness': { draw: daysIll, width: 1 },
   'running numbers': { draw: (u: () => number) => Math.floor(900 * u()), width: 1 },
 } as const
 

@@ -388,6 +388,23 @@ suite('stage verify', () => {
     deepEqual({ rows, lost, doubled, wrong }, { rows: 150, lost: 0, doubled: 0, wrong: 0 })
   })
 
+  test('begins where retention has left rows of both, though nothing but their content tells them apart', async () => {
+    const alike = (rows: readonly StockRow[]) => rows.map((row) => ({ ...row, key: null, timestamp: '1', headers: {} }))
+    const whole = exampleTopics(200)
+    const topics = {
+      ...whole,
+      raw: alike(whole.raw),
+      normalized: alike(whole.normalized),
+      restored: alike(whole.restored),
+    }
+    const from = (topic: string, start: number) => ({ topic, ranges: [{ partition: 0, start, end: 200 }] })
+    const cut = { raw: from(example.raw, 120), normalized: from(example.normalized, 60) }
+    const { rows, lost, doubled, wrong } = await audit(topics, cut)
+    deepEqual({ rows, lost, doubled, wrong }, { rows: 80, lost: 0, doubled: 0, wrong: 0 })
+    topics.restored.splice(150, 1)
+    equal((await faults(topics, { ...cut, restored: { ...from(example.restored, 0) } })).lost, 1)
+  })
+
   test('takes clipped values for what they are', async () => {
     const topics = exampleTopics(100)
     const model = exampleModel(1)

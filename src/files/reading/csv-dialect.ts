@@ -23,6 +23,8 @@ export interface CsvDialect extends CsvMarks {
   readonly skipLines: number
   /** whether those lines have quotes, which a reader of records takes for those of values */
   readonly skipsQuotes: boolean
+  /** the line of a header that has text behind a closing quote: DuckDB loses rows behind it (1.5.6) */
+  readonly misquotedLine: number | undefined
   /** why the header is a guess; undefined if it is certain or was told */
   readonly doubt: string | undefined
 }
@@ -58,7 +60,8 @@ export async function csvDialect(head: string, isWhole: boolean, options: Dialec
     options.header === undefined ? likelyHeader(records, options) : { header: options.header, doubt: undefined }
   const skipsQuotes = quote !== '' && head.slice(0, head.length - text.length).includes(quote)
   const names = columnNames(records[0]?.cells ?? [], header)
-  return { delimiter, quote, header, doubt, skipLines, skipsQuotes, names }
+  const misquotedLine = header && records[0]?.isMisquoted ? skipLines + records[0].line : undefined
+  return { delimiter, quote, header, doubt, skipLines, skipsQuotes, names, misquotedLine }
 }
 
 /**
@@ -74,11 +77,17 @@ export async function raggedAdvice(
   const text = withoutLines(head, skipLines)
   const own = await firstRecords(text, isWhole, { delimiter, quote }, lookedAtRecords)
   const [first, ...rows] = own
+  const apostrophes = await firstRecords(text, isWhole, { delimiter, quote: "'" }, lookedAtRecords)
+  if (quote !== "'" && apostrophes.some(({ text }) => text.includes("'"))) {
+    if (apostrophes.length > 1 && apostrophes.every(({ cells }) => cells.length === names.length))
+      return `Try --quote "'": then all lines have ${names.length} values`
+  }
   if (header && rows.length > 0 && rows.every(({ cells }) => cells.length === names.length + 1)) {
     return (
       'Each row has one value more than the header has names: if the first value is the name of the ' +
       'row, as R writes it, ' +
-      `put a name and a delimiter at the beginning of line ${skipLines + first.line} (in R: col.names = NA)`
+      `put a name and a delimiter at the beginning of line ${skipLines + first.line} (in R: col.names = NA)` +
+      (delimiter === ',' ? '. If a number has a comma of its own, quote it' : '')
     )
   }
   const fitting = rows.filter(({ cells }) => cells.length === names.length).length
@@ -94,18 +103,57 @@ export async function raggedAdvice(
     const fits = other === delimiter ? alike >= mostRecords * table.length : alike === table.length
     if (width < 2 || table.length < 2 || 2 * table.length < records.length || !fits) continue
     const titles = begin > 0 ? [`--skip-lines ${skipLines + records[begin].line - 1}`] : []
-    const flags = [
-      ...titles,
-      ...(other === delimiter ? [] : [`--delimiter ${other === '\t' ? "'\\t'" : `'${other}'`}`]),
-    ]
+    const flags = [...titles, ...(other === delimiter ? [] : [`--delimiter ${shownDelimiter(other)}`])]
     const from = skipLines + records[begin].line
     if (flags.length > 0) return `Try ${flags.join(' ')}: then the lines from line ${from} on have ${width} values`
   }
   return undefined
 }
 
+/** Between the values of some programs' files, and within texts as often: advised, and never taken unasked. */
+const rareDelimiters = [' ', '\u0001', '\u001f', '^', '~', ':']
+
+/**
+ * What makes a table of a text that has one column by its delimiter: undefined unless another character parts nearly
+ * all records into as many values, some of them numbers.
+ */
+export async function columnsAdvice(
+  head: string,
+  isWhole: boolean,
+  { quote, skipLines }: CsvDialect,
+): Promise<string | undefined> {
+  const text = withoutLines(head, skipLines)
+  for (const delimiter of rareDelimiters) {
+    const records = await firstRecords(text, isWhole, { delimiter, quote }, lookedAtRecords)
+    const isPadded = delimiter === ' ' && records.some(({ text }) => /^ | {2}| $/.test(text))
+    const rows = records.map(({ cells }) => ({ cells: isPadded ? cells.filter((cell) => cell !== '') : cells }))
+    const width = usualWidth(rows)
+    const table = rows.filter(({ cells }) => cells.length === width).map(({ cells }) => cells)
+    const isOfNumbers = (_: string, c: number) =>
+      table.slice(1).filter((cells) => isPlainNumber(cells[c])).length >= mostRecords * (table.length - 1)
+    const hasNumbers = table[0]?.some(isOfNumbers)
+    if (width < 2 || table.length < 2 || table.length < mostRecords * rows.length || !hasNumbers) continue
+    const shown = shownDelimiter(delimiter)
+    return isPadded
+      ? `its lines have ${width} values with blanks around them, which are no delimiter: write the file with one`
+      : `its lines have ${width} values with ${shown} between them: add --delimiter ${shown}`
+  }
+  return undefined
+}
+
+function isPlainNumber(text: string): boolean {
+  return /^[+-]?[0-9]*[.,]?[0-9]+([eE][+-]?[0-9]+)?$/.test(text)
+}
+
+/** As --delimiter takes it. */
+function shownDelimiter(delimiter: string): string {
+  if (delimiter === '\t') return "'\\t'"
+  const isVisible = delimiter >= ' '
+  return isVisible ? `'${delimiter}'` : `'\\x${delimiter.charCodeAt(0).toString(16).padStart(2, '0')}'`
+}
+
 /** How many values most records have. */
-function usualWidth(records: readonly CsvRecord[]): number {
+function usualWidth(records: readonly Pick<CsvRecord, 'cells'>[]): number {
   const counts = new Map<number, number>()
   for (const { cells } of records) counts.set(cells.length, (counts.get(cells.length) ?? 0) + 1)
   return [...counts].sort(([, a], [, b]) => b - a)[0]?.[0] ?? 0

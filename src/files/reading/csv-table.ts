@@ -5,7 +5,7 @@ import type { DuckDBConnection } from '@duckdb/node-api'
 import { BadRowError, type BadRowPlace, FileUnreadableError, FileUnwritableError } from '../file-errors.ts'
 import { sqlPath, sqlText } from '../sql-literals.ts'
 import { badRowsHeader } from '../target-file.ts'
-import { type CsvDialect, csvDialect, raggedAdvice } from './csv-dialect.ts'
+import { type CsvDialect, columnsAdvice, csvDialect, raggedAdvice } from './csv-dialect.ts'
 import {
   type CsvRecord,
   csvRecordBatches,
@@ -44,6 +44,7 @@ export async function csvTable(connection: DuckDBConnection, options: TableFileO
   checkNumberStyle(numbers)
   let source = await openTextSource({ file, encoding, refusesMark: false })
   try {
+    if (isJson(source.head)) throw new FileUnreadableError(file, 'its content is JSON', 'Add --format json')
     const allNulls = ['', ...nullTexts]
     const dialect = await csvDialect(source.head, source.headIsWhole, {
       delimiter,
@@ -54,6 +55,8 @@ export async function csvTable(connection: DuckDBConnection, options: TableFileO
       numbers,
     })
     if (dialect.names.length === 0) throw new FileUnreadableError(file, 'it has no row', 'Name a file with rows')
+    const { misquotedLine: line } = dialect
+    if (line !== undefined) throw await misquotedRow(source, dialect, line)
     if (dialect.skipsQuotes) source = await source.copy((text) => withEmptyLines(text, dialect.skipLines))
     const read = (from: TextSource) => readTable(connection, from, dialect, allNulls, options)
     const table = await read(source).catch(async (thrown: Error) => {
@@ -66,6 +69,18 @@ export async function csvTable(connection: DuckDBConnection, options: TableFileO
   } catch (thrown) {
     await source.close()
     throw thrown
+  }
+}
+
+function isJson(head: string): boolean {
+  if (/^\s*\[\s*\{\s*("|\})/.test(head)) return true
+  const [first] = head.trimStart().split('\n', 1)
+  if (!first.startsWith('{"')) return false
+  try {
+    JSON.parse(first)
+    return true
+  } catch {
+    return false
   }
 }
 
@@ -85,12 +100,22 @@ async function withLine(thrown: Error, source: TextSource, dialect: CsvDialect):
     if (ordinal !== error.line) continue
     const isEscaped = dialect.quote !== '' && text.includes(`\\${dialect.quote}`)
     if (openQuote.test(thrown.message) && !isEscaped && !isUnclosed) {
-      const fix = 'Double the quotes within the value'
-      return new BadRowError(source.file, { line }, behindQuote, fix, thrown)
+      return misquotedRow(source, dialect, line, thrown)
     }
     return error.at(line, isEscaped ? escapedFix : advice)
   }
   return error
+}
+
+async function misquotedRow(
+  { file, head, headIsWhole }: TextSource,
+  dialect: CsvDialect,
+  line: number,
+  cause?: Error,
+): Promise<BadRowError> {
+  const advice = dialect.names.length === 1 ? await columnsAdvice(head, headIsWhole, dialect) : undefined
+  const fix = advice === undefined ? 'Double the quotes within the value' : `Look at the delimiter: ${advice}`
+  return new BadRowError(file, { line }, behindQuote, fix, cause)
 }
 
 function isTooLong({ text }: CsvRecord): boolean {
@@ -176,9 +201,13 @@ async function readTable(
     return { place: {}, where: `row ${row}: ` }
   }
   const [table] = await Promise.all([
-    textTable({ connection, scan, chosen, texts, untouched, placeOf }, options),
+    textTable({ connection, scan, chosen, texts, untouched, placeOf, mayUseCommas: delimiter === ';' }, options),
     source.checkWhole(signal),
   ])
+  const isOneText =
+    names.length === 1 && table.columns[0].sqlType === 'VARCHAR' && table.columns[0].remark === undefined
+  const told = options.text?.delimiter !== undefined || options.text?.types?.[names[0]] !== undefined
+  const columnsDoubt = isOneText && !told ? await columnsAdvice(source.head, source.headIsWhole, dialect) : undefined
   const broken = collectBadRows ? await brokenRows(connection, parameters) : new Map<number, string>()
   if (collectBadRows) await checkAllCounted(source, batches(), table.readCount, broken)
   return {
@@ -192,6 +221,7 @@ async function readTable(
     ]),
     doubts: [
       ...(dialect.doubt === undefined ? [] : [`Guessed: ${dialect.doubt}. --header yes or --header no decides it.`]),
+      ...(columnsDoubt === undefined ? [] : [`Read as one column, but ${columnsDoubt}.`]),
       ...(names.length === 1 && !source.head.includes(delimiter) && options.text?.delimiter !== undefined
         ? [`The delimiter "${delimiter}" does not occur at the beginning of the file.`]
         : []),

@@ -16,7 +16,8 @@ interface CsvPiece {
 
 /**
  * Takes a CSV text apart at its line ends, as RFC 4180 has them: between quotes they are part of a value. A quote
- * opens where a value begins; within a value it is a character like others.
+ * opens where a value begins; within a value it is a character like others. One blank before the quote and any behind the
+ * closing one are left out, as DuckDB does (1.5.6).
  *
  * @returns the pieces of each part of the text: an asynchronous step a piece would take most of the time
  */
@@ -25,8 +26,9 @@ async function* csvPieces(
   { delimiter, quote }: CsvMarks,
 ): AsyncGenerator<CsvPiece[], void, void> {
   let isQuoted = false
-  /** whether a quote would open: at the beginning of a value, and behind a quote that closed */
+  /** whether a quote would open: at the beginning of a value, also behind a blank, and behind a quote that closed */
   let opens = true
+  let isStart = true
   let held = ''
   const marks = new RegExp(`(${quote === '' ? '' : `${quote.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}|`}\r\n?|\n)`)
   const take = (piece: string): CsvPiece[] => {
@@ -34,11 +36,14 @@ async function* csvPieces(
     for (const part of piece.split(marks)) {
       if (part === '') continue
       const isEnd = isLineEnd(part) && !isQuoted
-      if (part !== quote) opens = isEnd || (!isQuoted && part.endsWith(delimiter))
-      else if (isQuoted) {
+      if (part !== quote) {
+        const beginsValue = part.endsWith(delimiter) || part.endsWith(`${delimiter} `) || (isStart && part === ' ')
+        opens = isEnd || (!isQuoted && beginsValue)
+      } else if (isQuoted) {
         isQuoted = false
         opens = true
       } else if (opens) isQuoted = true
+      isStart = isEnd
       pieces.push({ text: part, isLineEnd: isEnd, isQuoted })
     }
     return pieces
@@ -66,6 +71,8 @@ export interface CsvRecord {
   readonly line: number
   /** counted from 1, line ends between quotes left out and empty lines not: what DuckDB calls a line (1.5.6) */
   readonly ordinal: number
+  /** whether text follows the closing quote of one of its cells */
+  readonly isMisquoted: boolean
   /** as it stands in the text, without its line end */
   readonly text: string
   /** whether a quote in it is open when the text ends */
@@ -152,29 +159,40 @@ function recordOf(text: string, marks: CsvMarks, line: number, ordinal: number, 
     text,
     isUnclosed,
     get cells() {
-      return cellsOf(text, marks)
+      return cellsOf(text, marks).cells
+    },
+    get isMisquoted() {
+      return cellsOf(text, marks).isMisquoted
     },
   }
 }
 
-function cellsOf(record: string, { delimiter, quote }: CsvMarks): string[] {
+function cellsOf(record: string, { delimiter, quote }: CsvMarks): Pick<CsvRecord, 'cells' | 'isMisquoted'> {
   const cells: string[] = []
+  let isMisquoted = false
   for (let at = 0; ; ) {
-    let cell = ''
-    if (record[at] === quote) {
+    let cell: string | undefined
+    const open = record[at] === ' ' && delimiter !== ' ' ? at + 1 : at
+    if (record[open] === quote) {
       // Up to the next quote that is not doubled.
-      let end = at + 1
+      let end = open + 1
       for (; end < record.length; end++) {
         if (record[end] !== quote) continue
         if (record[end + 1] !== quote) break
         end++
       }
-      cell = record.slice(at + 1, end).replaceAll(quote + quote, quote)
+      cell = record.slice(open + 1, end).replaceAll(quote + quote, quote)
       at = end + 1
     }
     const next = record.indexOf(delimiter, at)
-    cells.push(cell + record.slice(at, next < 0 ? undefined : next))
-    if (next < 0) return cells
+    const rest = record.slice(at, next < 0 ? undefined : next)
+    if (cell === undefined) cells.push(rest)
+    else {
+      const isBlank = /^ *$/.test(rest)
+      if (!isBlank) isMisquoted = true
+      cells.push(isBlank ? cell : cell + rest)
+    }
+    if (next < 0) return { cells, isMisquoted }
     at = next + delimiter.length
   }
 }

@@ -5,6 +5,10 @@ import { certainDatePattern, formatPattern, type TextColumn } from './text-types
 
 const year = '(1[5-9]|2[0-9])[0-9]{2}'
 const monthName = '[A-Za-z]{3,9}\\.?'
+const shortMonth = 'jan feb mar apr may jun jul aug sep oct nov dec'
+  .split(' ')
+  .map((name) => [...name].map((letter) => `[${letter}${letter.toUpperCase()}]`).join(''))
+  .join('|')
 
 /** What people take for a date: a regular expression that says no more than that. */
 export const looseDatePattern = [
@@ -13,6 +17,7 @@ export const looseDatePattern = [
   `([A-Za-z]{3,9},? )?[0-9]{1,2}\\.?[-/ ]${monthName}[-/ ](${year}|[0-9]{2})([ T].*)?`,
   `([A-Za-z]{3,9},? )?${monthName} [0-9]{1,2},? (${year}|[0-9]{2})([ T].*)?`,
   `${year}[0-9]{4}[T ][0-9:.]+Z?`,
+  `[0-9]{1,2}(${shortMonth})(${year}|[0-9]{2})([: ].*)?`,
 ].join('|')
 
 /** Formats that somebody has to tell, for their dates may mean others as well. */
@@ -26,6 +31,8 @@ const toldFormats = [
   ]),
   ...['%d-%b-%y', '%d %b %y', '%d/%b/%y', '%b %d, %y', '%b %d %y', '%Y%m%d', '%Y %m %d', '%d %m %Y'],
   ...['%a, %d %b %Y', '%a %b %d %Y', '%A, %d %B %Y', '%A, %B %d, %Y', '%d.%m.%Y'],
+  // SAS
+  ...['%d%b%Y', '%d%b%y'],
 ]
 const toldTimes = ['', ' %H:%M', ' %H:%M:%S', ' %H:%M:%S.%f', ' %I:%M %p', ' %I:%M:%S %p', ' %I:%M%p', ' %I:%M:%S%p']
 const joinedTimes = [
@@ -37,6 +44,7 @@ const joinedTimes = [
   'T%H:%M:%SZ',
   'T%H%M%SZ',
   ' %H:%M:%S GMT',
+  ...[':%H:%M', ':%H:%M:%S', ':%H:%M:%S.%f'],
 ]
 
 const candidates = [...new Set(toldFormats)].flatMap((date) =>
@@ -63,7 +71,7 @@ export async function dateRemark(
   const fitting = candidates.filter(({ test }) => areMost(test)).map(({ format }) => format)
   const areCertain = areMost(whole(certainDatePattern)) || (dateFormat !== undefined && fitting.includes(dateFormat))
   if (areCertain && others.length > 0) {
-    return textsAmong('dates', dates.length, texts.length, [...new Set(others)].slice(0, 3), nullTexts)
+    return textsAmong('dates', dates.length, texts.length, [...new Set(others)].slice(0, 10), nullTexts)
   }
   if (dateFormat !== undefined) {
     return (

@@ -67,7 +67,7 @@ export function numberPatterns(style: NumberStyle): NumberPatterns {
 }
 
 /** Blanks at which no line breaks: U+00A0, and the narrow U+202F and U+2009. */
-const blanks = '\u00a0\u202f\u2009'
+export const blanks = '\u00a0\u202f\u2009'
 
 /**
  * The characters that a mark between thousands stands for: a blank for all blanks, an apostrophe for the printed one.

@@ -12,16 +12,24 @@ export interface RemarkOptions {
 }
 
 /**
- * The flag that makes null of a text, beside those that are told; undefined for a text that no list can name.
+ * The flag that makes null of texts, beside those that are told; undefined where no list can name one of them.
  *
- * @example nullFlag(' ', ['NA']) // "--null 'NA, '"
+ * @example nullFlag([' '], ['NA']) // "--null 'NA, '"
  */
-export function nullFlag(text: string, told: readonly string[]): string | undefined {
-  if (/[,\r\n]/.test(text) || (text.trim() !== text && text.trim() !== '')) return undefined
-  const list = [...told, text].join(',')
+export function nullFlag(texts: readonly string[], told: readonly string[]): string | undefined {
+  const named = texts.filter((text) => !/[,\r\n]/.test(text) && (text.trim() === text || text.trim() === ''))
+  if (named.length === 0) return undefined
+  const list = [...told, ...named].join(',')
   // A list that begins with a dash would be taken for another flag.
   return list.startsWith('-') ? `--null=${shellWord(list)}` : `--null ${shellWord(list)}`
 }
+
+/** Texts of programs and people for a value that is not there, or that no number is, in lower case. */
+export const missingTexts: readonly string[] = [
+  ...['na', 'n/a', '#n/a', '#nv', 'n.a.', 'nan', 'nat', '<na>', 'null', '(null)', 'none', 'nil', 'missing', 'unknown'],
+  ...['-', '--', '---', '.', '..', '...', '?', '*', ':', '\\n', 'inf', '-inf', '+inf', 'infinity', '-infinity'],
+  ...['#div/0!', '#value!', '#ref!', '#num!', '#name?', '#null!', '1.#inf', '-1.#ind', '1.#qnan'],
+]
 
 /**
  * What is said of a column that has texts among other values.
@@ -37,12 +45,14 @@ export function textsAmong(
   texts: readonly string[],
   toldNulls: readonly string[],
 ): string {
-  const named = texts.map((text) => `"${text.slice(0, 20)}"`).join(', ')
-  const flag = nullFlag(texts[0], toldNulls)
+  const named = texts.slice(0, 3).map((text) => `"${text.slice(0, 20)}"`)
+  const missing = texts.filter((text) => missingTexts.includes(text.trim().toLowerCase()))
+  const nulls = missing.length === 0 ? texts.slice(0, 1) : missing
+  const flag = nullFlag(nulls, toldNulls)
   return (
     `${count.toLocaleString('en')} of its ${values.toLocaleString('en')} values are ${what}, the others texts, ` +
-    `as ${named}` +
-    (flag === undefined ? '' : `: ${flag} takes such a text for null`)
+    `as ${named.join(', ')}` +
+    (flag === undefined ? '' : `: ${flag} takes such ${nulls.length === 1 ? 'a text' : 'texts'} for null`)
   )
 }
 

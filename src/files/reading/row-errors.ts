@@ -53,7 +53,12 @@ function jsonError(file: string, text: string, thrown: Error): Error {
   const malformed = jsonPlace.exec(text)
   const line = jsonLine.exec(text)?.[1]
   const place = line === undefined ? {} : { line: Number(line) }
-  if (malformed !== null) return new BadRowError(file, place, malformed[2], 'Correct the JSON', thrown)
+  if (malformed !== null) {
+    const problem = malformed[2].replace(/[. ]+(Try auto-detecting.*)?$/, '')
+    // DuckDB's word for nothing between the last comma and the end of an array.
+    const said = problem === 'input length is 0' ? 'a value is missing, as behind a comma at the end' : problem
+    return new BadRowError(file, place, said, 'Correct the JSON', thrown)
+  }
   const [, large, column] = beyondLong.exec(text) ?? []
   if (large !== undefined) {
     const problem = `${large} is beyond 2^63 - 1, the most that a long holds`

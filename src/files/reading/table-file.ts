@@ -71,11 +71,11 @@ export interface RowChunk {
  */
 export async function openTableFile(options: TableFileOptions): Promise<TableFile> {
   const { file, signal } = options
+  await checkFile(file)
   const format = options.format ?? fileFormatOf(file)
   if (options.collectBadRows && format !== 'csv') {
     throw new UsageError(`--bad-rows applies to CSV only, and ${file} is ${format}`, 'Leave out --bad-rows')
   }
-  await checkFile(file)
   const database = await openDatabase(options)
   const { connection } = database
   const interrupt = () => connection.interrupt()
@@ -108,6 +108,7 @@ export async function openTableFile(options: TableFileOptions): Promise<TableFil
         ...(table.rowCount === 0 ? ['The file has no row.'] : table.doubts),
         ...idleFlagsText(format, options),
         ...otherFields(columns, options),
+        ...pathColumns(file, columns),
       ],
       chunks: (fromRow, keyColumn, times) => readChunks(connection, file, table, fromRow, keyColumn, times),
       rowTimes: async (column, defaultMs) => {
@@ -163,6 +164,15 @@ function otherFields(columns: readonly FileColumn[], { topicRecord }: TableFileO
   ]
 }
 
+/** What is said of folders such as `year=2024`, in which Spark and Hive keep columns that the file lacks. */
+function pathColumns(file: string, columns: readonly FileColumn[]): string[] {
+  const own = new Set(columns.map(({ column }) => column))
+  const names = file.split(/[/\\]/).slice(0, -1)
+  const lacking = names.filter((name) => /^[A-Za-z_]\w*=./.test(name) && !own.has(name.slice(0, name.indexOf('='))))
+  if (lacking.length === 0) return []
+  return [`The path says ${lacking.join(' and ')}, which is no column: only what the file itself has is loaded.`]
+}
+
 function someOf(names: readonly string[]): string {
   return names.length > 20 ? `${names.slice(0, 20).join(', ')} and ${names.length - 20} more` : names.join(', ')
 }
@@ -173,15 +183,17 @@ const formatTables: Readonly<
 
 /** @throws FileUnreadableError for what is no file, or an empty one */
 export async function checkFile(file: string): Promise<void> {
-  let problem = ''
-  try {
-    const facts = await stat(file)
-    if (!facts.isFile()) problem = 'it is not a file'
-    else if (facts.size === 0) problem = 'it is empty'
-  } catch (cause) {
+  const readTwice = 'Write what it gives to a file: a load reads a file several times, and again where it resumes'
+  if (file === '-') throw new FileUnreadableError(file, 'standard input is not read', readTwice)
+  const facts = await stat(file).catch((cause) => {
     throw new FileUnreadableError(file, 'there is no such file', 'Check the path', cause)
+  })
+  if (facts.isDirectory()) {
+    const name = file.replace(/[/\\]+$/, '')
+    throw new FileUnreadableError(file, 'it is a folder', `Name the files in it: ${name}/part-*.csv, for instance`)
   }
-  if (problem !== '') throw new FileUnreadableError(file, problem, 'Name a CSV, Parquet or JSON file')
+  if (!facts.isFile()) throw new FileUnreadableError(file, 'it is a pipe or a device', readTwice)
+  if (facts.size === 0) throw new FileUnreadableError(file, 'it is empty', 'Name a CSV, Parquet or JSON file')
 }
 
 /**

@@ -3,8 +3,8 @@ import { shellWord } from '../shell-word.ts'
 import { sqlText } from '../sql-literals.ts'
 import { mostly, type SurveyedColumn } from './column-survey.ts'
 import { dateRemark, looseDatePattern } from './date-remarks.ts'
-import { type NumberStyle, numberPatterns, phonePattern, plainNumbers } from './number-style.ts'
-import { nullAdvice, type RemarkOptions, textsAmong } from './remark-texts.ts'
+import { blanks, type NumberStyle, numberPatterns, phonePattern, plainNumbers } from './number-style.ts'
+import { missingTexts, nullAdvice, type RemarkOptions, textsAmong } from './remark-texts.ts'
 import { longType, type TextColumn } from './text-types.ts'
 
 /** Rows at the beginning that are looked at: a remark is advice, and decides nothing. */
@@ -16,23 +16,6 @@ const knownUnits = [
   ...['km', 'cm', 'mm', 'mi', 'ft', 'kg', 'mg', 'lb', 'lbs', 'oz', 'ml', 'min', 'sec', 'ms', 'hrs', 'km/h', 'mph'],
   ...['°', '°C', '°F', 'kW', 'kWh', 'MW', 'MWh', 'KB', 'kB', 'MB', 'GB', 'TB', 'Hz', 'MHz', 'GHz', 'ppm', 'hPa'],
 ]
-const missingTexts = [
-  'na',
-  'n/a',
-  '#n/a',
-  'nan',
-  'null',
-  'none',
-  'nil',
-  'missing',
-  'unknown',
-  '-',
-  '--',
-  '.',
-  '?',
-  '\\n',
-]
-
 const groupNames: Readonly<Record<string, string>> = { ',': 'commas', '.': 'points', "'": 'apostrophes', ' ': 'blanks' }
 
 /** How people write numbers, the most usual way first. */
@@ -56,6 +39,9 @@ const bookkeptNegative = `\\(${digitGroups}\\)|${digitGroups}-`
 const bookkeptRemark =
   'its values are numbers in a form that no flag reads, as (1.50) or 1.50-: change them in the file'
 
+const anyBlanks = `[ \\t${blanks}]*`
+const anyNumber = '[+-]?[0-9]+([.,][0-9]+)*'
+
 /** Forms of texts that mean more than a text, by regular expression, and what is said of them. */
 const otherForms: readonly (readonly [pattern: string, remark: string])[] = [
   [
@@ -66,6 +52,20 @@ const otherForms: readonly (readonly [pattern: string, remark: string])[] = [
   [
     '[+-]?(0|[1-9][0-9]{0,2}(_[0-9]{3})*)([.][0-9]*)?',
     'its values are numbers with underscores between thousands: add --thousands _',
+  ],
+  [
+    '[+-]?([0-9]{1,2}(,[0-9]{2})+,[0-9]{3}|[0-9]{1,2},[0-9]{3}|[0-9]{1,3})([.][0-9]*)?',
+    'its values are numbers with commas in front of groups of two digits, as in India: take the commas out of the file',
+  ],
+  ['="[^"]*"', 'its values are formulas of a spreadsheet, as ="007": write them without = in the file'],
+  [`'[+-]?[0-9]*[.,]?[0-9]+'`, `its values are numbers between apostrophes: add --quote "'"`],
+  [
+    '[+-]?([0-9]+[.][0-9]*|[.][0-9]+)[dD][+-]?[0-9]+',
+    'its values are numbers with the exponent D of Fortran: write E in the file',
+  ],
+  [
+    `[ \\t]*[${blanks}]${anyBlanks}${anyNumber}${anyBlanks}|${anyBlanks}${anyNumber}[ \\t]*[${blanks}]${anyBlanks}`,
+    'its values are numbers with no-break spaces around them: remove these in the file',
   ],
   [
     '\\[?[0-9]{1,2}/[A-Za-z]{3}/[0-9]{4}:[0-9]{2}:[0-9]{2}:[0-9]{2}( [+-][0-9]{4})?\\]?',
@@ -92,6 +92,36 @@ export async function textRemarks(
   }
   return remarks
 }
+
+/** Digits in groups of three with points between them, or a number that needs none. */
+const pointGroups = '[ \\t]*[+-]?(0|[1-9][0-9]{0,2}([.][0-9]{3})*)[ \\t]*'
+
+/**
+ * Says of numbers with a decimal point that they may be whole ones with points between thousands: for files that write
+ * decimal commas.
+ *
+ * @param columns those that are doubles by their values
+ */
+export async function pointRemarks(
+  { connection, scan }: RemarkOptions,
+  columns: readonly SurveyedColumn[],
+): Promise<ReadonlyMap<string, string>> {
+  const remarks = new Map<string, string>()
+  for (const { column } of columns) {
+    const { text } = column
+    const counts = [`contains(${text}, '.')`, `NOT ${fullMatch(text, pointGroups)}`]
+    const reader = await connection.runAndReadAll(
+      `SELECT ${counts.map((condition) => `count(*) FILTER (WHERE ${condition})`).join(', ')} ` +
+        `FROM (FROM ${scan} LIMIT ${remarkRows})`,
+    )
+    const [pointed, others] = reader.getRowsJson()[0].map(Number)
+    if (pointed > 0 && others === 0) remarks.set(column.column, pointRemark)
+  }
+  return remarks
+}
+
+const pointRemark =
+  'three digits are behind each point: if points stand between thousands, add --decimal-mark , --thousands .'
 
 async function textRemark(options: RemarkOptions, surveyed: SurveyedColumn): Promise<string | undefined> {
   const { connection, scan, style } = options
@@ -135,9 +165,12 @@ async function textRemark(options: RemarkOptions, surveyed: SurveyedColumn): Pro
     )
   }
   if (ofDigits === present && numbers < present) return identifierRemark
-  // The form that reads most values, of several the most usual one.
+  // The form that reads most values, of several the one with the told decimal mark, then the most usual one.
   const most = Math.max(...alike)
-  const shape = most >= mostly * present ? alike.indexOf(most) : -1
+  const isMost = (count: number) => count === most && most >= mostly * present
+  const isTold = (i: number) => numberStyles[i].decimalMark === style.numbers.decimalMark
+  const told = alike.findIndex((count, i) => isMost(count) && isTold(i))
+  const shape = told >= 0 ? told : alike.findIndex(isMost)
   // Numbers of JSON have one form: they are text for another reason.
   if (shape >= 0 && noTexts <= present / 2) {
     const remark = await numberRemark(options, column, rows, numberStyles[shape], patterns[shape])
@@ -220,7 +253,7 @@ async function numbersAmongTexts(
   const isNumber = fullMatch(text, numberPatterns({ ...style.numbers, hasMinusSign: true }).number)
   const others = await connection.runAndReadAll(
     `SELECT ${text} AS t FROM ${rows} WHERE ${text} IS NOT NULL AND NOT ${isNumber} GROUP BY t ORDER BY ` +
-      'count(*) DESC, t LIMIT 3',
+      'count(*) DESC, t LIMIT 10',
   )
   const examples = others.getRowsJson().map(([other]) => String(other))
   // They look like numbers, and no double is what they say.

@@ -69,6 +69,11 @@ export async function openTextSource(options: TextSourceOptions): Promise<TextSo
   refuseForeign(file, magic)
   const compression = magic === 'gzip' || magic === 'zstd' ? magic : 'none'
   const head = await headOf(file, compression)
+  const inner = compression === 'none' ? undefined : fileMagic(head.bytes.subarray(0, magicBytes))
+  if (inner !== undefined) {
+    const what = foreignKind(inner)?.problem ?? `it is ${inner} again`
+    throw new FileUnreadableError(file, `behind its compression ${what}`, 'Unpack it first')
+  }
   const encoding = textEncoding(head.bytes, options.encoding)
   checkIsText(file, head.bytes, encoding)
   const hasEndMark =

@@ -9,7 +9,7 @@ import { groupMarks, numberPatterns, plainNumbers } from './number-style.ts'
 import type { FileColumn } from './record-schema.ts'
 import { nullFlag } from './remark-texts.ts'
 import type { ChosenColumn, TableFileOptions } from './table-options.ts'
-import { textRemarks, unitOf } from './text-remarks.ts'
+import { pointRemarks, textRemarks, unitOf } from './text-remarks.ts'
 import { namedType, preferredType, type TextColumn, type TextStyle, type TextType } from './text-types.ts'
 
 const numberTypes = /INT|^(DOUBLE|FLOAT|DECIMAL)/
@@ -21,6 +21,8 @@ export interface TextTableSource {
   readonly chosen: readonly ChosenColumn[]
   /** shape (chosen) */
   readonly texts: readonly TextColumn[]
+  /** whether the file looks like those that are written with decimal commas */
+  readonly mayUseCommas?: boolean
   /** SQL: the same rows, and the texts of their columns, with those that mean null still in them */
   readonly untouched: { readonly scan: string; readonly texts: readonly string[] }
   /** Where row `row`, counted from 1, stands in the file. */
@@ -72,14 +74,23 @@ export async function textTable(source: TextTableSource, options: TableFileOptio
     ({ type, values, misfits, column: { jsonType } }) =>
       jsonType !== undefined && type.sqlType === 'VARCHAR' && misfits === values,
   )
-  if (nested !== undefined) throw nestedColumn(options, nested.column.column, survey.columns)
+  if (nested !== undefined) throw await nestedColumn(source, options, nested, survey.columns)
   const good = misfits.map(({ column: { text }, type }) => `(${text} IS NULL OR ${type.fits})`).join(' AND ')
   const rows = good === '' ? scan : `(FROM ${scan} WHERE ${good})`
   if (misfits.length > 0 && !collectBadRows) throw await firstMisfit(source, options, misfits)
   const found = survey.columns.filter(
     ({ column: { column }, type }) => type.sqlType === 'VARCHAR' && !named.has(column) && !preferred.has(column),
   )
-  const remarks = await textRemarks({ connection, scan, style, nullTexts: text?.nullTexts ?? [] }, found)
+  const remarkOptions = { connection, scan, style, nullTexts: text?.nullTexts ?? [] }
+  const remarks = await textRemarks(remarkOptions, found)
+  const usesCommas = source.mayUseCommas || [...remarks.values()].some((said) => said.includes('--decimal-mark ,'))
+  const doubles = survey.columns.filter(
+    ({ column: { column }, type }) => type.sqlType === 'DOUBLE' && !named.has(column) && !preferred.has(column),
+  )
+  const points =
+    usesCommas && style.numbers.decimalMark === '.' && style.numbers.thousands === undefined
+      ? await pointRemarks(remarkOptions, doubles)
+      : new Map<string, string>()
   const rowCount = misfits.length === 0 ? survey.rows : await countRows(connection, rows)
   const mixed = await mixedUnits(connection, scan, survey.columns, style)
   const decimals = await exactDecimals(connection, rows, survey.columns)
@@ -109,6 +120,7 @@ export async function textTable(source: TextTableSource, options: TableFileOptio
             (exact === 'VARCHAR' ? inexactDecimalRemark(type.sqlType) : undefined) ??
             remarks.get(column) ??
             mixed.get(column) ??
+            points.get(column) ??
             asText ??
             type.remark),
     }
@@ -264,12 +276,16 @@ function misfitFix(
   misfit: string,
   { text: { nullTexts = [], numbers = plainNumbers } = {} }: TableFileOptions,
 ): string {
-  const flag = nullFlag(misfit, nullTexts)
+  const flag = nullFlag([misfit], nullTexts)
   const asText = `call the column text with --types ${shellWord(`${column}:VARCHAR`)}`
   const collect = jsonType === undefined ? ', or collect bad rows with --bad-rows FILE' : ''
   if (misfit.trim() === '' && flag !== undefined) return `Add ${flag} if blanks mean null, or ${asText}${collect}`
+  if (numbers.decimalMark === '.' && /^ *[+-]?[0-9]{1,3}([.][0-9]{3}){2,} *$/.test(misfit)) {
+    return `Add --decimal-mark , --thousands . if points stand between thousands, or ${asText}${collect}`
+  }
   const thousands = numbers.decimalMark === ',' ? '.' : ','
-  const isGrouped = new RegExp(`^(${numberPatterns({ ...numbers, thousands }).number})$`).test(misfit)
+  const isGrouped =
+    misfit.includes(thousands) && new RegExp(`^(${numberPatterns({ ...numbers, thousands }).number})$`).test(misfit)
   if (numbers.thousands === undefined && isGrouped)
     return `Add --thousands ${thousands} if that stands between thousands, or ${asText}${collect}`
   return `Correct the row, name the text that means null with --null, or ${asText}${collect}`
@@ -301,14 +317,30 @@ async function checkNulls(
   }
 }
 
-function nestedColumn(options: TableFileOptions, column: string, columns: readonly SurveyedColumn[]): FileColumnError {
+async function nestedColumn(
+  { connection, scan }: TextTableSource,
+  { file }: TableFileOptions,
+  { column: { column, text }, values }: SurveyedColumn,
+  columns: readonly SurveyedColumn[],
+): Promise<FileColumnError> {
+  const reader = await connection.runAndReadAll(`SELECT ${text} FROM ${scan} WHERE ${text} IS NOT NULL LIMIT 1`)
+  const json = String(reader.getRowsJson()[0]?.[0])
   const flat = columns.filter(({ misfits }) => misfits === 0).map(({ column }) => column.column)
-  return new FileColumnError(
-    options.file,
-    column,
-    'its values are objects or lists, which have no place in a flat Avro record',
-    `${leaveOut(flat)}, or take its JSON as text: --types ${column}:VARCHAR`,
-  )
+  const problem = 'its values are objects or lists, which have no place in a flat Avro record'
+  return new FileColumnError(file, column, problem, nestedFix(column, json, values === 1, flat))
+}
+
+/** @param isOnly whether the file is a single object, as answers of web services are, and tables of pandas */
+function nestedFix(column: string, json: string, isOnly: boolean, flat: readonly string[]): string {
+  const asText = `take its JSON as text: --types ${shellWord(`${column}:VARCHAR`)}`
+  if (/^\{"\$[a-zA-Z]+":/.test(json)) return `Export plain values (mongoexport --type=csv --fields=...), or ${asText}`
+  if (isOnly && json.startsWith('[{')) {
+    return `If these are the rows, write them one after the other: jq -c ${shellWord(`.["${column}"][]`)}; or ${asText}`
+  }
+  if (isOnly && /^(\{"0":|\[)/.test(json)) {
+    return `Write a row after the other (pandas: to_json(..., orient="records", lines=True)), or ${asText}`
+  }
+  return `${leaveOut(flat)}, or ${asText}`
 }
 
 function noPlace(options: TableFileOptions, column: string, sqlType: string): FileColumnError {

@@ -431,6 +431,147 @@ const cases: readonly Case[] = [
     content: 'a,b\n0,q\n1,"x"y\n2,z\n',
     refused: /csv:3: text follows a closing quote/,
   },
+  // A blank before a quote, as people write who put a blank behind each comma.
+  {
+    name: 'blank-quotes.csv',
+    content: '"id", "name"\n1, "Smith, John"\n2, "x" \n3,  y\n',
+    values: { id: [1n, 2n, 3n], name: ['Smith, John', 'x', '  y'] },
+  },
+  {
+    name: 'blank-quotes-mixed-ends.csv',
+    content: ' "a", "b"\n "1", "x\r\ny"\r\n2, "say ""z"""\n',
+    values: { a: [1n, 2n], b: ['x\r\ny', 'say "z"'] },
+  },
+  { name: 'blank-open-quote.csv', content: 'a,b\n1, "x\n2,y\n', refused: /csv:2: a quote is not closed/ },
+  { name: 'misquoted-header.csv', content: 'a, "b": c\n1,2\n3,4\n', refused: /csv:1: text follows a closing quote/ },
+  { name: 'misquoted-names.csv', content: '\n"a"x,b\n1,2\n', refused: /csv:2: text follows a closing quote/ },
+  ...['{"a": 1, "b": 2}\n{"a": 3, "b": 4}\n', '[\n{"a": 1,\n"b": 2}]\n'].map((content, i) => ({
+    name: `json-${i}.txt`,
+    content,
+    refused: /its content is JSON/,
+  })),
+  // What stands between values is none of the usual delimiters.
+  {
+    name: 'rare-blanks.txt',
+    content: 'x y name\n1 1.5 a\n2 2.5 b\n3 3.5 c\n',
+    types: { x_y_name: 'string' },
+    doubts: /its lines have 3 values with ' ' between them: add --delimiter ' '/,
+  },
+  {
+    name: 'rare-padded.txt',
+    content: '  x    y\n   1  2.50\n  10 12.50\n',
+    doubts: /its lines have 2 values with blanks around them/,
+  },
+  {
+    name: 'rare-hive.txt',
+    content: '1\u0001a\u00011.5\n2\u0001b\u00012.5\n3\u0001c\u00013.5\n',
+    doubts: /3 values with '\\x01' between them: add --delimiter '\\x01'/,
+  },
+  { name: 'rare-r.txt', content: '"x" "y"\n"1" 2\n"2" 3\n', refused: /:1: text follows.*--delimiter ' '/ },
+  // Advice that helps.
+  {
+    name: 'several-nulls.csv',
+    content: lines(
+      'v,k',
+      range(60, (i) => [['inf', '-inf', 'nan', i, i, i][i % 6], i]),
+    ),
+    remarks: { v: /--null=-inf,inf,nan takes such texts for null/ },
+  },
+  {
+    name: 'too-large.csv',
+    content: lines(
+      'v',
+      range(60, (i) => [i === 3 ? '1e400' : i]),
+    ),
+    refused: /"1e400" is not a whole number(?!.*--thousands)/,
+  },
+  {
+    name: 'sas.csv',
+    content: lines(
+      'd,t,code',
+      range(28, (i) => [`${10 + (i % 19)}JAN2024`, `0${(i % 9) + 1}DEC2023:10:00:00`, `${10 + (i % 19)}ABC2024`]),
+    ),
+    types: { d: 'string', t: 'string', code: 'string' },
+    remarks: { d: /--date-format %d%b%Y$/, t: /--date-format %d%b%Y:%H:%M:%S$/ },
+  },
+  {
+    name: 'fortran.csv',
+    content: lines(
+      'v,w',
+      range(40, (i) => [`${i}.5D+03`, `\u00a0${i}.5`]),
+    ),
+    remarks: { v: /exponent D/, w: /no-break spaces/ },
+  },
+  {
+    name: 'other-forms.tsv',
+    content: lines(
+      'rupees\tip\tformula',
+      range(40, (i) => [`12,34,${100 + i}.50`, `10.0.0.${i}`, `="${100 + i}"`]),
+      '\n',
+      '\t',
+    ),
+    remarks: { rupees: /as in India/, ip: /^$/, formula: /formulas of a spreadsheet/ },
+  },
+  {
+    name: 'sqlcmd.txt',
+    content: `id v\n-- ----\n${range(30, (i) => `${i} ${i / 2}\n`).join('')}\n(30 rows affected)\n`,
+    doubts: /its lines have 2 values with ' ' between them/,
+  },
+  // Points between thousands, which look like decimal points.
+  {
+    name: 'points-and-commas.csv',
+    content: lines(
+      'n,p,q',
+      range(40, (i) => [`${i + 1}.${100 + i}`, `"${i},50"`, `0.${100 + i}`]),
+    ),
+    types: { n: 'double', p: 'string', q: 'double' },
+    remarks: { n: /if points stand between thousands, add --decimal-mark , --thousands \.$/, q: /^$/ },
+  },
+  {
+    name: 'points-semicolon.csv',
+    content: lines(
+      'n;q',
+      range(40, (i) => [`${i + 1}.${100 + i}`, `${i}.5`]),
+      '\n',
+      ';',
+    ),
+    remarks: { n: /if points stand between thousands/, q: /^$/ },
+  },
+  {
+    name: 'points-told.csv',
+    content: lines(
+      'n;p',
+      range(40, (i) => [`${i + 1}.${100 + i}`, `${i},5`]),
+      '\n',
+      ';',
+    ),
+    text: { numbers: { decimalMark: ',' } },
+    remarks: { n: /points between thousands: add --thousands \.$/ },
+  },
+  {
+    name: 'points-late.csv',
+    content: lines(
+      'n',
+      range(40, (i) => [i === 30 ? '1.234.567' : `${i + 1}.${100 + i}`]),
+    ),
+    refused: /:32.*Add --decimal-mark , --thousands \. if points/,
+  },
+  { name: 'apostrophes.csv', content: "a,b\n'x, 1',2\n'y, 2',3\n", refused: /Try --quote "'": then all lines/ },
+  {
+    name: 'apostrophe-numbers.csv',
+    content: lines(
+      'a,b',
+      range(30, (i) => [`'${i}.5'`, i]),
+    ),
+    remarks: { a: /numbers between apostrophes: add --quote "'"/ },
+  },
+  // What is in something else.
+  { name: 'twice.csv.gz', content: gzipSync(gzipSync('a,b\n1,2\n')), refused: /behind its compression it is gzip/ },
+  { name: 'answer.json', content: '{"data": [{"a": 1}], "total": 1}', refused: /jq -c '\.\["data"\]\[\]'/ },
+  { name: 'pandas.json', content: '{"a":{"0":1,"1":2},"b":{"0":1.5,"1":2.5}}', refused: /orient="records"/ },
+  { name: 'mongo.json', content: '{"_id":{"$oid":"1"},"n":1}\n{"_id":{"$oid":"2"},"n":2}', refused: /mongoexport/ },
+  { name: 'trailing-comma.json', content: '[{"a": 1},]', refused: /a value is missing/ },
+  { name: 'cut-off.jsonl', content: '{"a": 1}\n{"a": ', refused: /:2: unexpected end of data\. Correct/ },
   { name: 'dos-end.csv', content: 'a,b\r\n1,x\r\n2,y\r\n\u001a', values: { a: [1n, 2n] }, rows: 2 },
   { name: 'dos-end.csv.gz', content: gzipSync('a\r\n1\r\n2\r\n\u001a'), values: { a: [1n, 2n] }, rows: 2 },
   { name: 'giant.csv', content: `a,b\n1,x\n2,${'y'.repeat(33_000_000)}\n3,z\n`, refused: /csv:3: .* 16,000,000 bytes/ },
