@@ -86,8 +86,7 @@ function showCommand(): Command {
       await withCluster(flags, async (cluster) => {
         if (check) return checkAgain(cluster, flags, version)
         const { followModels, modelNamed } = await import('../pipeline/models-topic.ts')
-        const { writeModelSvg } = await import('../pipeline/write-model-svg.ts')
-        const { columnNamed } = await import('../pipeline/write-model-svg.ts')
+        const { columnNamed, writeModelSvg } = await import('../pipeline/write-model-svg.ts')
         const models = await followModels(cluster, { dataset, modelsTopic })
         try {
           const model = await modelNamed(models, dataset, version)

@@ -1,6 +1,6 @@
 import { acceleratedInference } from './accelerated-inference.ts'
 import type { Blocks } from './blocks.ts'
-import { type Component, type Priors, posteriorOf, rowsOf } from './posterior.ts'
+import { type Component, componentsOf, type Priors, posteriorOf } from './posterior.ts'
 import { type TruncatedNormal, truncatedNormal } from './truncated-normal.ts'
 
 /** Normal distributions with their shares in a density that is to become one mixture; variances are those of rows. */
@@ -32,11 +32,7 @@ export function nearestMixture(rowsSeen: number, parts: Parts, start: Parts, pri
   const width = Math.min(widestSlice, widthTimesRootRows / Math.sqrt(rowsSeen))
   const from = posteriorOf(withRows(start), priors)
   const { posterior } = acceleratedInference(slices(withRows(parts), width), priors, from, stop)
-  return Array.from(posterior.mean, (mean, k) => ({
-    rows: rowsOf(posterior, k) / rows,
-    mean,
-    covariance: posterior.covariance[k],
-  }))
+  return componentsOf(posterior).map((component) => ({ ...component, rows: component.rows / rows }))
 }
 
 function withRows(parts: Parts): Component[] {

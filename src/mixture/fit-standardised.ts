@@ -9,12 +9,12 @@ import { anywhere, type Fitted, joinModes } from './join-modes.ts'
 import { expectedLikelihood, type Judge } from './leave-one-out.ts'
 import {
   type Component,
+  componentsOf,
   emptyPosterior,
   type Posterior,
   type Priors,
   posteriorOf,
   recounted,
-  rowsOf,
   stickWeights,
 } from './posterior.ts'
 import { startLabels } from './start-labels.ts'
@@ -174,11 +174,10 @@ function averageOf(fits: readonly Fit[], best: Fit, { grain, rows }: StandardRow
 function densityOf({ posterior, rowWeight }: Fit): (Component & { readonly isMode: boolean })[] {
   const weights = new Float64Array(posterior.mean.length)
   stickWeights(posterior, weights)
-  return Array.from(weights, (weight, k) => ({
-    rows: weight,
-    mean: posterior.mean[k],
-    covariance: posterior.covariance[k],
-    isMode: rowsOf(posterior, k) >= rowWeight,
+  return componentsOf(posterior).map((component, k) => ({
+    ...component,
+    rows: weights[k],
+    isMode: component.rows >= rowWeight,
   }))
 }
 

@@ -1,4 +1,4 @@
-import { type Posterior, type Priors, posteriorOf, rowsOf } from './posterior.ts'
+import { componentsOf, type Posterior, type Priors, posteriorOf, rowsOf } from './posterior.ts'
 
 /** A posterior, and what its components expect before they have seen a row. */
 export interface Fitted {
@@ -90,10 +90,8 @@ export const anywhere = { mean: 0, covariance: 1 }
 /** Two components as one, with the prior of the larger; the other becomes empty. */
 function joinedPair({ priors, posterior }: Fitted, a: number, b: number): Fitted {
   const empty = { rows: 0, ...anywhere, priorMean: anywhere.mean, priorCovariance: anywhere.covariance }
-  const components = Array.from(posterior.mean, (mean, k) => ({
-    rows: rowsOf(posterior, k),
-    mean,
-    covariance: posterior.covariance[k],
+  const components = componentsOf(posterior).map((component, k) => ({
+    ...component,
     priorMean: priors.mean[k],
     priorCovariance: priors.covariance[k],
   }))

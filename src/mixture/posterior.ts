@@ -71,6 +71,15 @@ export interface Component {
   readonly covariance: number
 }
 
+/** What each component of a posterior holds. */
+export function componentsOf(posterior: Posterior): Component[] {
+  return Array.from(posterior.mean, (mean, k) => ({
+    rows: rowsOf(posterior, k),
+    mean,
+    covariance: posterior.covariance[k],
+  }))
+}
+
 /** The posterior of components in the order of their sticks. */
 export function posteriorOf(components: readonly Component[], priors: Priors): Posterior {
   const out = emptyPosterior(components.length)
@@ -90,10 +99,6 @@ export function posteriorOf(components: readonly Component[], priors: Priors): P
 
 /** The same components with so many times their rows. */
 export function recounted(posterior: Posterior, priors: Priors, times: number): Posterior {
-  const components = Array.from(posterior.mean, (mean, k) => ({
-    rows: times * rowsOf(posterior, k),
-    mean,
-    covariance: posterior.covariance[k],
-  }))
+  const components = componentsOf(posterior).map((component) => ({ ...component, rows: times * component.rows }))
   return posteriorOf(components, priors)
 }

@@ -86,7 +86,7 @@ export async function loadMatrix(options: LoadMatrixOptions): Promise<LoadReport
       'Give those, or load it into another topic (--topic)',
     )
   if (before?.complete) return report(0)
-  if (!options.isChecked) await checkMatrix(options)
+  if (!options.isChecked) await checkValues(options, fields)
   const blockOf = blockRowsOf(matrix)
   const schemaId = await options.registerSchema(schema)
   const block = new SyntheticBlock(schemaId, spans.model.version, fields, blockOf)
@@ -167,7 +167,10 @@ function normalizedRows({ matrix, spans, spansFile, models, seed }: GeneratedMat
  * @throws FileUnreadableError as loadMatrix
  */
 export async function checkMatrix(options: GeneratedMatrix): Promise<void> {
-  const { fields } = normalizedRows(options)
+  await checkValues(options, normalizedRows(options).fields)
+}
+
+async function checkValues(options: GeneratedMatrix, fields: readonly SyntheticField[]): Promise<void> {
   const blockOf = blockRowsOf(options.matrix)
   const { rows } = options.matrix.shape
   const block = new SyntheticBlock(0, 0, fields, blockOf)
