@@ -4,19 +4,13 @@ import { acceleratedInference } from '../../src/mixture/accelerated-inference.ts
 import { rowBlocks } from '../../src/mixture/blocks.ts'
 import { ColumnSummary } from '../../src/mixture/column-summary.ts'
 import { fitSummary } from '../../src/mixture/fit-summary.ts'
-import { emptyPosterior, type Priors } from '../../src/mixture/posterior.ts'
+import { emptyPosterior } from '../../src/mixture/posterior.ts'
 import { inferPosterior, posteriorOfLabels } from '../../src/mixture/variational-inference.ts'
+import { standardPriors } from './standard-priors.ts'
 import { column, shapes } from './synthetic-columns.ts'
 
 const components = 6
-const priors: Priors = {
-  concentration: 1 / components,
-  mean: new Float64Array(components),
-  meanPrecision: 1,
-  degrees: 1,
-  covariance: new Float64Array(components).fill(1),
-  regularization: 0,
-}
+const priors = standardPriors(components, 1 / components)
 
 suite('accelerated inference', () => {
   for (const shape of ['normal', 'uniform', 'lognormal', 'studentT2', 'tenModes'] as const) {

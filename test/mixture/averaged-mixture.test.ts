@@ -1,15 +1,9 @@
 import { ok } from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { nearestMixture } from '../../src/mixture/averaged-mixture.ts'
+import { standardPriors } from './standard-priors.ts'
 
-const priors = {
-  concentration: 0.1,
-  mean: new Float64Array(3),
-  meanPrecision: 1,
-  degrees: 1,
-  covariance: new Float64Array(3).fill(1),
-  regularization: 0,
-}
+const priors = standardPriors(3, 0.1)
 const near = (a: number, b: number) => Math.abs(a - b) < 1e-3 * Math.max(1, Math.abs(b))
 
 suite('one mixture for several', () => {

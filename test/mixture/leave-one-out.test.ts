@@ -6,6 +6,7 @@ import { expectedLikelihood } from '../../src/mixture/leave-one-out.ts'
 import { logLikelihood } from '../../src/mixture/log-likelihood.ts'
 import { emptyPosterior, stickWeights } from '../../src/mixture/posterior.ts'
 import { posteriorOfLabels } from '../../src/mixture/variational-inference.ts'
+import { standardPriors } from './standard-priors.ts'
 import { column, shapes } from './synthetic-columns.ts'
 
 const mean = (numbers: readonly number[]) => numbers.reduce((sum, x) => sum + x, 0) / numbers.length
@@ -24,14 +25,7 @@ suite('the likelihood that is expected of other rows', () => {
     test(`is about what they have, and below that of the rows that were seen: ${name}`, () => {
       const rows = 60
       const grain = { width, leastVariance: 1e-6 }
-      const priors = {
-        concentration: 0.5,
-        mean: new Float64Array(2),
-        meanPrecision: 1,
-        degrees: 1,
-        covariance: new Float64Array(2).fill(1),
-        regularization: 0,
-      }
+      const priors = standardPriors(2, 0.5)
       const found = Array.from({ length: 100 }, (_, seed) => {
         const blocks = distinctBlocks(column(draw, rows, seed + 1))
         const posterior = posteriorOfLabels(blocks, Array.from(blocks.value, part), priors, emptyPosterior(2))
