@@ -106,18 +106,18 @@ export async function pointRemarks(
   { connection, scan }: RemarkOptions,
   columns: readonly SurveyedColumn[],
 ): Promise<ReadonlyMap<string, string>> {
-  const remarks = new Map<string, string>()
-  for (const { column } of columns) {
-    const { text } = column
-    const counts = [`contains(${text}, '.')`, `NOT ${fullMatch(text, pointGroups)}`]
-    const reader = await connection.runAndReadAll(
-      `SELECT ${counts.map((condition) => `count(*) FILTER (WHERE ${condition})`).join(', ')} ` +
-        `FROM (FROM ${scan} LIMIT ${remarkRows})`,
-    )
-    const [pointed, others] = reader.getRowsJson()[0].map(Number)
-    if (pointed > 0 && others === 0) remarks.set(column.column, pointRemark)
-  }
-  return remarks
+  if (columns.length === 0) return new Map()
+  const conditions = columns.flatMap(({ column: { text } }) => [
+    `contains(${text}, '.')`,
+    `NOT ${fullMatch(text, pointGroups)}`,
+  ])
+  const reader = await connection.runAndReadAll(
+    `SELECT ${conditions.map((condition) => `count(*) FILTER (WHERE ${condition})`).join(', ')} ` +
+      `FROM (FROM ${scan} LIMIT ${remarkRows})`,
+  )
+  const counts = reader.getRowsJson()[0].map(Number)
+  const pointed = columns.filter((_, i) => counts[2 * i] > 0 && counts[2 * i + 1] === 0)
+  return new Map(pointed.map(({ column }) => [column.column, pointRemark]))
 }
 
 const pointRemark =
