@@ -154,8 +154,8 @@ export const rightsChecks: readonly Check[] = [
   {
     name: 'rights',
     about:
-      'this user has all rights of each stage whose output topic it may write; a warning for those that the stage can ' +
-      'do without',
+      'this user has all rights of each stage whose output topic it may write; a warning for those that the stage ' +
+      'can do without',
     run: (facts) =>
       ofDataset(facts, (dataset, cluster) => {
         const all = needsOf(dataset).map((needs) => rightsFor(needs, cluster))

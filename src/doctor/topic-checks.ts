@@ -120,8 +120,8 @@ export const topicChecks: readonly Check[] = [
   {
     name: 'cleanup',
     about:
-      'cleanup.policy is compact for the topics of models and positions, compact,delete for that of counts, and delete ' +
-      'for topics of rows',
+      'cleanup.policy is compact for the topics of models and positions, compact,delete for that of counts, and ' +
+      'delete for topics of rows',
     run: (facts) =>
       ofConfigs(facts, ({ raw, models, positions, stats, outputs }) => {
         const policy = (topic: TopicFacts | undefined) => topic?.config?.get('cleanup.policy') ?? ''

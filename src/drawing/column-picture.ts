@@ -73,7 +73,8 @@ export function modesOutside(column: ColumnModel): number[] {
 function modeName(mode: number, at: number, y: number): string {
   return (
     `<circle cx="${percent(at)}" cy="${y - 4}" r="7.5" fill="${modeColour(mode)}"/>` +
-    `<text x="${percent(at)}" y="${y}" text-anchor="middle" fill="#0b0f14" font-size="10" font-weight="600">${mode}</text>`
+    `<text x="${percent(at)}" y="${y}" text-anchor="middle" fill="#0b0f14" font-size="10" font-weight="600">` +
+    `${mode}</text>`
   )
 }
 
@@ -107,7 +108,8 @@ function stretched(column: ColumnModel, cells: Cells, height: number): string {
     }),
     ...(cells === 172
       ? [
-          `<path class="sum" d="${line(sum.map((count, i) => [x(i + 0.5), y(count)]))}" fill="none" stroke="#1c2430" ${width}="1"/>`,
+          `<path class="sum" d="${line(sum.map((count, i) => [x(i + 0.5), y(count)]))}" fill="none" ` +
+            `stroke="#1c2430" ${width}="1"/>`,
         ]
       : []),
     ...cut.map((cell) => {

@@ -163,8 +163,8 @@ function driftOf({ dataset, version }: Model, drift: DriftReport | undefined): s
   const begin = '<section aria-labelledby="drift"><h2 id="drift">Drift since</h2>'
   if (drift?.fromMs === undefined || drift.toMs === undefined)
     return (
-      `${begin}<p>No rows of this version have been counted. <code>vgm normalize --dataset ${escaped(dataset)}</code> ` +
-      `counts them, and the next card says what has changed.</p></section>`
+      `${begin}<p>No rows of this version have been counted. <code>vgm normalize --dataset ${escaped(dataset)}` +
+      `</code> counts them, and the next card says what has changed.</p></section>`
     )
   const { rows, windows, windowRows, toLearn, alarms, fromMs, toMs, columns } = drift
   const lines = columns.map((column) => {
@@ -180,7 +180,8 @@ function driftOf({ dataset, version }: Model, drift: DriftReport | undefined): s
             : ['✓ none', 'good']
     return (
       `<tr><th scope="row">${name(column.name)}</th><td>${figure(column.wasserstein)}</td>` +
-      `<td>${figure(100 * column.outside, 2, ' %')}</td><td class="wide">${figure(100 * column.nullShare, 2, ' %')}</td>` +
+      `<td>${figure(100 * column.outside, 2, ' %')}</td>` +
+      `<td class="wide">${figure(100 * column.nullShare, 2, ' %')}</td>` +
       `<td class="wide">${figure(column.nats - column.trainedNats)}</td>` +
       `<td class="wide">${(finding?.effect ?? 0).toFixed(3)}</td><td class="verdict ${kind}">${word}</td></tr>`
     )
@@ -191,16 +192,16 @@ function driftOf({ dataset, version }: Model, drift: DriftReport | undefined): s
       `<p class="bad">▲ ${alarm.columns.map(name).join(', ')}: different since about ${time(alarm.fromMs)}.</p>`,
   )
   return [
-    `${begin}<p>${count(rows)} rows of version ${version}, ${time(fromMs)} to ${time(toMs)}. ${plural(windows, 'window')} ` +
-      `of ${count(windowRows)} rows or more ${windows === 1 ? 'has' : 'have'} been judged${learning}.</p>`,
+    `${begin}<p>${count(rows)} rows of version ${version}, ${time(fromMs)} to ${time(toMs)}. ` +
+      `${plural(windows, 'window')} of ${count(windowRows)} rows or more ${windows === 1 ? 'has' : 'have'} been judged${learning}.</p>`,
     ...raised,
     '<div class="scroll"><table><thead><tr><th scope="col">column</th><th scope="col">shift, std</th>' +
       '<th scope="col">outside</th><th scope="col" class="wide">nulls</th><th scope="col" class="wide">nats</th>' +
       '<th scope="col" class="wide">effect, std</th><th scope="col" class="verdict">drift</th></tr></thead>',
     `<tbody>${lines.join('\n')}</tbody></table></div>`,
-    '<p class="note">Shift: Wasserstein-1 distance from the training rows, in standard deviations. Outside: beyond the ' +
-      'trained range. Nats: mean log density of the model, less that of its training rows. Effect: lower bound (95 %) of ' +
-      'the shift since a drift began. Since the start: the rows have differed from the training rows since the first ' +
+    '<p class="note">Shift: Wasserstein-1 distance from the training rows, in standard deviations. Outside: beyond ' +
+      'the trained range. Nats: mean log density of the model, less that of its training rows. Effect: lower bound ' +
+      '(95 %) of the shift since a drift began. Since the start: the rows have differed from the training rows since the first ' +
       'window, so that no alarm says so.</p></section>',
   ].join('\n')
 }

@@ -7,8 +7,8 @@ import { type TruncatedNormal, truncatedNormal } from './truncated-normal.ts'
 export type Parts = readonly Component[]
 
 /**
- * A part is cut into slices, in its standard deviations, up to so many of them. Modes that part within a slice cost some
- * 0.0025 times the square of its width, in nats a row: the slices are so wide that this is a nat over all rows.
+ * A part is cut into slices, in its standard deviations, up to so many of them. Modes that part within a slice cost
+ * some 0.0025 times the square of its width, in nats a row: the slices are so wide that this is a nat over all rows.
  */
 const widestSlice = 1 / 2
 const widthTimesRootRows = 20

@@ -94,8 +94,8 @@ const defaultStatsIntervalMs = 60_000
  *
  * @returns what was done by this process
  * @throws ModelMissingError if the data set has no model, ModelTooOldError; TopicMissingError without a raw topic;
- *   PositionsMissingError; DeadLetterShareError, AllRowsDeadError; InterruptedError when the cluster's signal fires: what
- *   was committed stands
+ *   PositionsMissingError; DeadLetterShareError, AllRowsDeadError; InterruptedError when the cluster's signal fires:
+ *   what was committed stands
  */
 export async function normalizeTopic(cluster: ClusterSession, options: NormalizeTopicOptions): Promise<StageReport> {
   return call(checks, cluster, options, normalize)

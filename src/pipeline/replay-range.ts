@@ -71,8 +71,8 @@ export async function replayRange(
     if (isTime(to) && !isStrict && held.some(({ endOffset }, i) => starts[i] < endOffset))
       throw new UsageError(
         `${none} before its first row that is newer`,
-        `If its times go back, as after files that were loaded one after the other, rows of the range stand behind that ` +
-          `one: add --strict-time (strictTime), which finds them. Otherwise name another range`,
+        `If its times go back, as after files that were loaded one after the other, rows of the range stand behind ` +
+          `that one: add --strict-time (strictTime), which finds them. Otherwise name another range`,
       )
     throw new UsageError(none, `Name another range. The topic's partitions hold offsets ${holdings}`)
   }

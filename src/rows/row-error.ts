@@ -58,7 +58,8 @@ export const rowErrorMessages: readonly string[] = [
   'The Avro body is truncated or malformed',
   'Bytes follow the end of the Avro body',
   'A modelled column is NaN or infinite',
-  'A modelled integer is beyond 2^49, or a decimal beyond 2^48 units of its last digit: it could not be restored exactly',
+  'A modelled integer is beyond 2^49, or a decimal beyond 2^48 units of its last digit: it could not be restored ' +
+    'exactly',
   'The mode does not exist in the model that the row names',
   'A modelled number is too far from all modes: normalized or restored it would be infinite',
   'The output row exceeds max.message.bytes of the output topic with every codec',

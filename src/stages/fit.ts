@@ -283,7 +283,8 @@ const isMisread = ({ tooWide, census }: Pick<ScanCounts, 'tooWide' | 'census'>) 
 
 const hardlyFinite = 'hardly any of its values is finite, and a row is read as a whole'
 const beyondExact =
-  'it holds integers beyond 2^49, or decimals beyond 2^48 units of their last digit, which could not be restored exactly'
+  'it holds integers beyond 2^49, or decimals beyond 2^48 units of their last digit, which could not be restored ' +
+  'exactly'
 
 /** The column that holds most NaN and infinities; undefined if none does, so that there are no rows at all. */
 function leastFinite({ notFinite }: ColumnPilot): string | undefined {

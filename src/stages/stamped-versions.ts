@@ -27,8 +27,8 @@ export interface StampedRange extends BoundedRange {
 }
 
 /**
- * The last row of each range, else the first one behind it, and the version that it is stamped with; none of a partition
- * without rows.
+ * The last row of each range, else the first one behind it, and the version that it is stamped with; none of a
+ * partition without rows.
  *
  * @throws InterruptedError when `signal` fires
  */

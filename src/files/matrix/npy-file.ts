@@ -65,7 +65,8 @@ export class NpyFile {
       const expected = shape.start + shape.rows * shape.width * shape.valueBytes
       if (size !== expected)
         throw unreadable(
-          `its header says ${shape.rows} rows of ${shape.width} columns, which take ${expected} bytes, and it has ${size}`,
+          `its header says ${shape.rows} rows of ${shape.width} columns, which take ${expected} bytes, ` +
+            `and it has ${size}`,
           'Write the matrix again: it is not whole',
         )
       return new NpyFile(name, file, shape)

@@ -16,8 +16,8 @@ interface CsvPiece {
 
 /**
  * Takes a CSV text apart at its line ends, as RFC 4180 has them: between quotes they are part of a value. A quote
- * opens where a value begins; within a value it is a character like others. One blank before the quote and any behind the
- * closing one are left out, as DuckDB does (1.5.6).
+ * opens where a value begins; within a value it is a character like others. One blank before the quote and any behind
+ * the closing one are left out, as DuckDB does (1.5.6).
  *
  * @returns the pieces of each part of the text: an asynchronous step a piece would take most of the time
  */

@@ -107,7 +107,8 @@ function wantedNames(file: string, spans: Spans, found: readonly { readonly colu
     throw new FileUnreadableError(
       file,
       `it has no column "${missing}"${more.length > 0 ? `, nor ${more.length} others of the matrix` : ''}`,
-      'Name its columns as those of the training matrix in Parquet ("vgm export --as"), and give the spans.json of that',
+      'Name its columns as those of the training matrix in Parquet ("vgm export --as"), and give the spans.json ' +
+        'of that',
     )
   }
   const known = new Set(names)

@@ -10,9 +10,10 @@ const mostTextBytes = 64 * 1024 * 1024
 /** A column has more values than a matrix has places for. */
 export class TooManyCategoriesError extends UsageError {
   constructor(column: string, found: string, isBucketed: boolean) {
+    const orShare = isBucketed ? '' : ', or let rare values share a place (--rare 100)'
     super(
       `Column "${column}" has ${found}, and each would be a column of the matrix`,
-      `Leave the column out (--leave-out ${column})${isBucketed ? '' : ', or let rare values share a place (--rare 100)'}`,
+      `Leave the column out (--leave-out ${column})${orShare}`,
     )
   }
 }

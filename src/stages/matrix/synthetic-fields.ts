@@ -172,7 +172,10 @@ function discrete(
   const rareBytes = (listed?.categories ?? []).map(encode)
   const wrong = rareBytes.indexOf(undefined)
   if (wrong >= 0)
-    return `column "${name}" has the rare category ${JSON.stringify(listed?.categories[wrong])}, which its type does not have`
+    return (
+      `column "${name}" has the rare category ${JSON.stringify(listed?.categories[wrong])}, ` +
+      'which its type does not have'
+    )
   return {
     kind: 'discrete',
     column,
