@@ -20,7 +20,8 @@ const { id } = await registry.register(
 const kafka = new Kafka({ brokers: KAFKA_BROKERS.split(','), logLevel: logLevel.ERROR })
 const [admin, producer] = [kafka.admin(), kafka.producer()]
 await Promise.all([admin.connect(), producer.connect()])
-await admin.createTopics({ topics: [{ topic, numPartitions: 2 }] })
+// kafkajs waits for the leaders of topics that the broker knows already, and fails on others; send() tries again.
+await admin.createTopics({ topics: [{ topic, numPartitions: 2 }], waitForLeaders: false })
 const messages = Array.from({ length: Number(rows) }, async (_, i) => {
   const reading = { sensor: `s${i % 10}`, celsius: i % 100 === 0 ? null : (i % 3 === 0 ? -18 : 21) + Math.sin(i) }
   return { key: reading.sensor, value: await registry.encode(id, reading), headers: { site: 'north' } }

@@ -20,7 +20,7 @@ suite('the cluster of a test run', () => {
     const producer = kafka.producer({ transactionalId: topic, idempotent: true, maxInFlightRequests: 1 })
     t.after(() => Promise.all([admin.disconnect(), producer.disconnect()]))
     await Promise.all([admin.connect(), producer.connect()])
-    await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true })
+    await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: false })
 
     const transaction = await producer.transaction()
     await transaction.send({ topic, messages: [{ value: 'a' }, { value: 'b' }] })
