@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
-import type { ClusterDiagnosis, DiagnoseClusterOptions } from '../doctor/diagnose-cluster.ts'
-import { diagnosisText, summaryText } from '../doctor/diagnosis-text.ts'
+import type { DiagnoseClusterOptions } from '../doctor/diagnose-cluster.ts'
 import { exitCodes } from '../errors.ts'
+import { diagnosisResult, doctorText, errorsIn } from '../reports/doctor-text.ts'
 import {
   type ClusterCommandFlags,
   clusterCommand,
@@ -49,8 +49,9 @@ export function doctorCommand(): Command {
         flags,
         async (cluster) => {
           const { diagnoseCluster } = await import('../doctor/diagnose-cluster.ts')
-          const diagnosis = await diagnoseCluster(cluster, diagnoseOptions(flags))
-          printResult(flags, result(diagnosis), text(diagnosis, flags))
+          const options = diagnoseOptions(flags)
+          const diagnosis = await diagnoseCluster(cluster, options)
+          printResult(flags, diagnosisResult(diagnosis), doctorText(diagnosis, options))
           if (errorsIn(diagnosis) > 0) process.exitCode = exitCodes.failed
         },
         false,
@@ -68,32 +69,4 @@ function diagnoseOptions(flags: DoctorFlags): DiagnoseClusterOptions {
     restored: flags.restoredTopic,
   }
   return { dataset, topics, modelsTopic, positionsTopic, statsTopic, controlTopic, fix }
-}
-
-const levelsOf = ({ findings }: ClusterDiagnosis, level: 'error' | 'warning') =>
-  findings.filter((finding) => finding.level === level).length
-const errorsIn = (diagnosis: ClusterDiagnosis) => levelsOf(diagnosis, 'error')
-
-/** What `--json` prints; a contract. */
-function result(diagnosis: ClusterDiagnosis) {
-  return {
-    errors: errorsIn(diagnosis),
-    warnings: levelsOf(diagnosis, 'warning'),
-    findings: diagnosis.findings.map(({ check, level, found, expected, fix, isFixable }) => ({
-      check,
-      level,
-      found,
-      ...(level !== 'ok' && { expected, fix, fixable: isFixable }),
-    })),
-    notChecked: diagnosis.notChecked,
-    fixed: diagnosis.fixed,
-  }
-}
-
-function text(diagnosis: ClusterDiagnosis, { dataset, fix }: DoctorFlags): string {
-  const { fixed } = diagnosis
-  const fixable = diagnosis.findings.filter((finding) => finding.isFixable).length
-  const hint = fixable > 0 && fix !== true ? `\n"vgm doctor --dataset ${dataset} --fix" fixes ${fixable} of them.` : ''
-  const done = fixed.length > 0 ? `\n\nFixed\n${fixed.map((line) => `  ${line}`).join('\n')}` : ''
-  return `${diagnosisText(diagnosis)}${done}\n\n${summaryText(diagnosis)}.${hint}`
 }

@@ -5,8 +5,6 @@ import { parseBins, parseCount, parseLimit, parseList, parseTopic } from '../con
 import { UsageError } from '../errors.ts'
 import type { TableFormat } from '../files/file-format.ts'
 import type { MatrixFormat, MatrixKind, ScoreDistribution } from '../files/matrix/spans.ts'
-import { printableLine } from '../observe/printable-text.ts'
-import { counted, sizeText, stageText } from '../observe/report-text.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
 import {
   defaultBins,
@@ -17,7 +15,7 @@ import {
   scoreDistributions,
   tableFormats,
 } from '../pipeline/defaults.ts'
-import type { ExportMatrixReport } from '../stages/matrix/export-matrix.ts'
+import { exportText, matrixResult, matrixText } from '../reports/export-text.ts'
 import { type DatasetFlags, datasetCommand, printResult, progressOf, withCluster } from './command-context.ts'
 import { matrixHeading } from './help.ts'
 import { refuseFlags } from './refuse-flags.ts'
@@ -46,10 +44,6 @@ interface MatrixFlags {
   readonly outputDistribution?: ScoreDistribution
   readonly bins?: number
   readonly indices?: boolean
-}
-
-function tombstonesText(count: number): string {
-  return count === 1 ? '1 tombstone is' : `${count.toLocaleString('en')} tombstones are`
 }
 
 /** Of tables, and of matrices. */
@@ -164,7 +158,7 @@ async function writeTable(file: string, topic: string, flags: ExportFlags): Prom
       onProgress: progress.update,
     })
     const report = await exporting.finally(progress.end)
-    printResult(flags, report, stageText(report, file) + passedOverText(report))
+    printResult(flags, report, exportText(report, file))
   })
 }
 
@@ -215,92 +209,4 @@ async function writeMatrix(
     const result = { ...report, matrix: matrixResult(spans, file, spansFileOf({ file, spansFile })) }
     printResult(flags, result, matrixText(result, result.matrix, size, spans.clip))
   })
-}
-
-/** What `--json` prints of a matrix: spans.json has more. */
-function matrixResult(
-  { as, model, width, fileWidth, columns, leftOut }: ExportMatrixReport['spans'],
-  file: string,
-  spansFile: string,
-) {
-  return {
-    as,
-    file,
-    spans: spansFile,
-    version: model.version,
-    width,
-    fileWidth,
-    columns: columns.map(({ name, kind, width, nulls, clipped, rare }) => ({
-      name,
-      kind,
-      width,
-      nulls,
-      ...(clipped !== undefined && { clipped }),
-      ...(rare !== undefined && {
-        rare: rare.categories.length,
-        rareRows: rare.counts.reduce((sum, rows) => sum + rows, 0),
-      }),
-    })),
-    leftOut,
-  }
-}
-
-function matrixText(
-  report: Omit<ExportMatrixReport, 'spans'>,
-  { as, file, spans, version, width, fileWidth, columns, leftOut }: ReturnType<typeof matrixResult>,
-  sizeBytes: number,
-  clip: number | null,
-): string {
-  const count = (n: number) => n.toLocaleString('en')
-  const { otherVersions } = report
-  const clipped = columns.filter(({ clipped = 0 }) => clipped > 0)
-  const inFile = fileWidth === width ? '' : ` (${count(fileWidth)} in the file: --indices)`
-  const ofClip = clip === null ? ': float32 does not hold them' : ' (--clip)'
-  const lines = [
-    stageText(report, file) + passedOverText(report),
-    `${count(width)} columns of model ${version}${inFile}, ${sizeText(sizeBytes)}; ${spans} says what they are`,
-    ...(otherVersions > 0 ? [`${counted(otherVersions, 'row')} of other versions left out`] : []),
-    ...columns.filter((column) => isIdentifier(column, report.rowsOut)).map(identifierText),
-    ...columns.flatMap((column) => rareText(column)),
-    ...clipped.map(
-      ({ name, clipped = 0 }) => `${name}: ${counted(clipped, 'value')} clipped${as === 'ctgan' ? ofClip : ''}`,
-    ),
-    ...leftOut.map(({ column, reason }) => `${column} is not in it: ${reason}`),
-  ]
-  return lines.map(printableLine).join('\n')
-}
-
-type ResultColumn = ReturnType<typeof matrixResult>['columns'][number]
-
-/** Of fewer rows, many categories say nothing. */
-const fewRows = 100
-
-function categoriesOf({ width, nulls, rare = 0 }: ResultColumn): number {
-  return width - (nulls > 0 ? 1 : 0) - (rare > 0 ? 1 : 0) + rare
-}
-
-/** Whether a category has two rows on average, or fewer: a generator has nothing to learn from them. */
-function isIdentifier(column: ResultColumn, rows: number): boolean {
-  const present = rows - column.nulls
-  return column.kind === 'discrete' && present >= fewRows && 2 * categoriesOf(column) >= present
-}
-
-function identifierText(column: ResultColumn): string {
-  const categories = categoriesOf(column).toLocaleString('en')
-  return `${column.name} looks like an identifier: ${categories} categories (--leave-out ${column.name})`
-}
-
-/** What --rare has made of a column. */
-function rareText({ name, width, nulls, rare = 0, rareRows = 0 }: ResultColumn): string[] {
-  if (rare === 0) return []
-  const share = `${counted(rare, 'rare category', 'rare categories')} share a column, ${counted(rareRows, 'row')}`
-  const isConstant = width === 1 + (nulls > 0 ? 1 : 0)
-  return [
-    `${name}: ${share}${isConstant ? `: it has no other category (--leave-out ${name}, or a smaller --rare)` : ''}`,
-  ]
-}
-
-function passedOverText({ tombstones, skipped }: { readonly tombstones: number; readonly skipped: number }): string {
-  const nulls = tombstones > 0 ? `; ${tombstonesText(tombstones)} not in it` : ''
-  return skipped > 0 ? `${nulls}; ${counted(skipped, 'row')} that could not be read left out` : nulls
 }

@@ -10,16 +10,16 @@ import {
   parseWeight,
   valueParser,
 } from '../config/value-parsers.ts'
-import { modelPlot } from '../drawing/model-plot.ts'
 import { UsageError } from '../errors.ts'
 import type { SummaryFitOptions } from '../mixture/fit-options.ts'
 import { refitDueText } from '../observe/event-log.ts'
-import { printableLine } from '../observe/printable-text.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
-import { type ColumnHint, columnHints } from '../pipeline/column-hints.ts'
+import { columnHints } from '../pipeline/column-hints.ts'
 import { fitSettings } from '../pipeline/defaults.ts'
-import type { Challenger, FollowFitsOptions } from '../pipeline/follow-fits.ts'
+import type { FollowFitsOptions } from '../pipeline/follow-fits.ts'
 import type { StageEvent } from '../ports/stage-event.ts'
+import { challengerText, fitText } from '../reports/fit-text.ts'
+import { modelResult } from '../reports/model-text.ts'
 import type { LeftOutColumn } from '../stages/fit.ts'
 import { type DatasetFlags, datasetCommand, logLevel, printResult, progressOf } from './command-context.ts'
 import { withObserved } from './observed-stage.ts'
@@ -126,7 +126,7 @@ export function fitCommand(): Command {
       const { modelsTopic, controlTopic } = flags
       const names = { topics: overrides, modelsTopic, controlTopic }
       await withObserved(flags, { ...observed, names, runsOn: false }, async (cluster) => {
-        const { fitDataset, modelSummary } = await import('../pipeline/fit-dataset.ts')
+        const { fitDataset } = await import('../pipeline/fit-dataset.ts')
         const progress = progressOf(flags, 'fit')
         let others: readonly string[] = []
         const leftOut: LeftOutColumn[] = []
@@ -144,24 +144,17 @@ export function fitCommand(): Command {
         })
         const model = await fitting.finally(progress.end)
         const hints = columnHints(model)
-        const plots = model.columns.map((column) => modelPlot(column)).join('\n\n')
         printResult(
           flags,
           {
-            ...modelSummary(model),
+            ...modelResult(model),
             promoted: flags.promote,
             notModelled: leftOut,
             otherFields: others,
             hints,
             seconds: (performance.now() - startedMs) / 1_000,
           },
-          [
-            `${plots}\n`,
-            modeText,
-            ...notModelledText(leftOut, others),
-            ...hintLines(hints),
-            publishedText(model, flags.promote),
-          ].join('\n'),
+          fitText(model, { leftOut, others, hints, isPromoted: flags.promote }),
         )
       })
     })
@@ -199,59 +192,6 @@ async function followFits(
   }
   await withObserved(flags, { ...observed, names, runsOn: true }, work, { onEvent })
 }
-
-function challengerText({ dataset, version, comparison: { verdict, reason } }: Challenger): string {
-  const named = version === undefined ? 'Dry run: a challenger' : `Version ${version}`
-  return `${named} of data set ${dataset}, ${verdict}. ${reason}.`
-}
-
-function publishedText({ version, dataset }: { version: number; dataset: string }, isPromoted: boolean): string {
-  const published = `Published as version ${version} of data set ${dataset}`
-  if (isPromoted) return `${published}, now current.`
-  return `${published}, not current. Promote it:\n  vgm model promote --dataset ${dataset} ${version}`
-}
-
-/** What the words of a model mean. */
-export const modeText =
-  'A mode is one of the bell curves that add up to a column. A number x becomes its\n' +
-  "mode's number, and value = (x - mean) / (4 std) of that mode.\n"
-
-/** Columns that are named one by one. */
-const listedColumns = 20
-
-/** What passes through as it is, and why. */
-export function notModelledText(leftOut: readonly LeftOutColumn[], others: readonly string[]): string[] {
-  const isTime = (field: string) => /\((?:int|long|float|double) \(/.test(field)
-  // Of Avro, and of Debezium: io.debezium.time.MicroTimestamp.
-  const isFine = (field: string) => isTime(field) && /timestamp-(?:micros|nanos)|(?:Micro|Nano)Timestamp/.test(field)
-  const fine = others.filter(isFine)
-  const times = others.filter((field) => isTime(field) && !isFine(field))
-  const rest = others.filter((field) => !isTime(field))
-  const lines = [
-    ...(rest.length > 0 ? [`${someOf(rest)}: not numbers`] : []),
-    ...(times.length > 0 ? [`${someOf(times)}: dates or times; --columns can name them`] : []),
-    ...(fine.length > 0 ? [`${someOf(fine)}: times too fine for a model (beyond 2^49)`] : []),
-    ...leftOut.slice(0, listedColumns).map(({ name, reason }) => `${name}: ${reason}`),
-    ...(leftOut.length > listedColumns ? [`and ${leftOut.length - listedColumns} more`] : []),
-  ]
-  return lines.length === 0 ? [] : ['Not modelled, and passed through unchanged:', ...lines.map(indented), '']
-}
-
-function someOf(names: readonly string[]): string {
-  const more = names.length > listedColumns ? ` and ${names.length - listedColumns} more` : ''
-  return names.slice(0, listedColumns).join(', ') + more
-}
-
-export function hintLines(hints: readonly ColumnHint[]): string[] {
-  if (hints.length === 0) return []
-  const lines = hints.slice(0, listedColumns).map(({ column, text }) => `${column} ${text}.`)
-  const more = hints.length > listedColumns ? [`and ${hints.length - listedColumns} more, as --json prints them`] : []
-  const names = new Set(hints.filter(({ kind }) => kind !== 'decimals').map(({ column }) => column))
-  const advice = names.size > 0 ? ['To leave columns out, name the others: --columns a,b,c'] : []
-  return ['Worth a look:', ...[...lines, ...more, ...advice].map(indented), '']
-}
-
-const indented = (line: string) => `  ${printableLine(line)}`
 
 const decimalChoices = ['auto', 'round', 'keep'] as const
 

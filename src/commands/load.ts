@@ -4,12 +4,8 @@ import { syntheticTopics, topicNames } from '../config/names.ts'
 import { parseCount, parseSeed, parseTopic } from '../config/value-parsers.ts'
 import { UsageError } from '../errors.ts'
 import type { MatrixKind } from '../files/matrix/spans.ts'
-import type { RowTimes } from '../files/reading/row-times.ts'
-import type { TableFile } from '../files/reading/table-file.ts'
-import { printableLine } from '../observe/printable-text.ts'
-import { stageText } from '../observe/report-text.ts'
 import { defaultPartitions, matrixKinds } from '../pipeline/defaults.ts'
-import type { LoadReport } from '../stages/load.ts'
+import { columnsText, loadText, timesText } from '../reports/load-text.ts'
 import { type DatasetFlags, datasetCommand, printResult, progressOf, withCluster } from './command-context.ts'
 import { addFileOptions, type FileFlags, fileReading } from './file-options.ts'
 import { compressionOption, runsTopicOption } from './options.ts'
@@ -78,9 +74,7 @@ export function loadCommand(): Command {
           onTimes: (times) => process.stderr.write(timesText(times)),
           onProgress: progress.update,
         }).finally(progress.end)
-        const bad =
-          report.badRows > 0 ? `\n${report.badRows.toLocaleString('en')} could not be read: see ${badRows}` : ''
-        printResult(flags, report, stageText(report, raw) + beforeText(report) + bad)
+        printResult(flags, report, loadText(report, raw, badRows))
       })
     })
 }
@@ -127,39 +121,6 @@ async function loadGenerated(files: readonly string[], flags: LoadFlags & { read
       seed,
       onProgress: progress.update,
     }).finally(progress.end)
-    printResult(flags, report, stageText(report, topic) + beforeText(report))
+    printResult(flags, report, loadText(report, topic))
   })
-}
-
-function beforeText({ rowsBefore }: LoadReport): string {
-  return rowsBefore > 0 ? `\n${rowsBefore.toLocaleString('en')} rows had been loaded by an earlier run.` : ''
-}
-
-/**
- * @example timesText(times) // 'Times of the records: column "at", seconds since 1970,\n  from 2026-11-01T... to 2026-...'
- */
-function timesText({ column, unit, fromMs, toMs, withoutTime }: RowTimes): string {
-  const time = (ms: number) => new Date(ms).toISOString()
-  const range = fromMs === undefined ? ', no value' : `,\n  from ${time(fromMs)} to ${time(toMs ?? fromMs)}`
-  const others = withoutTime === 0 ? '' : `; ${withoutTime.toLocaleString('en')} rows without a time`
-  return `Times of the records: column "${printableLine(column)}", ${unit}${range}${others}\n`
-}
-
-/** Columns that are listed one by one; of wider tables only those with a remark. */
-const listedColumns = 40
-
-/** The types of a file: a line per column, with its field's name if that is another, and what to know; then doubts. */
-export function columnsText({ file, columns, doubts }: Pick<TableFile, 'file' | 'columns' | 'doubts'>): string {
-  const listed = columns.length <= listedColumns ? columns : columns.filter(({ remark }) => remark !== undefined)
-  const called = ({ column, field }: (typeof listed)[number]) => (column === field ? column : `${column} (${field})`)
-  const width = Math.min(30, Math.max(0, ...listed.map((each) => called(each).length)))
-  const lines = listed.map((each) => {
-    const { type, remark } = each
-    const avro = type.logicalType ?? type.avro
-    return `  ${called(each).padEnd(width)}  ${remark === undefined ? avro : `${avro.padEnd(6)}  ${remark}`}`
-  })
-  const counts = new Map<string, number>()
-  for (const { type } of columns) counts.set(type.avro, (counts.get(type.avro) ?? 0) + 1)
-  const summary = [...counts].map(([avro, count]) => `${count.toLocaleString('en')} ${avro}`).join(', ')
-  return [`${file}: ${summary}`, ...lines, ...doubts].map((line) => `${printableLine(line)}\n`).join('')
 }

@@ -1,16 +1,8 @@
 import { Command } from 'commander'
-import { joiningText, modelPlot } from '../drawing/model-plot.ts'
 import { exitCodes, UsageError } from '../errors.ts'
-import type { Model } from '../model/model.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
-import {
-  type DatasetFlags,
-  datasetCommand,
-  printResult,
-  progressOf,
-  screenTable,
-  withCluster,
-} from './command-context.ts'
+import { checkText, modelText, shownVersion, versionsText } from '../reports/model-text.ts'
+import { type DatasetFlags, datasetCommand, printResult, progressOf, withCluster } from './command-context.ts'
 import { aliasCommand, diffCommand, removeCommand, whichCommand } from './model-changes.ts'
 import { exportCommand, importCommand } from './model-files.ts'
 import { statsTopicOption } from './options.ts'
@@ -39,24 +31,9 @@ function listCommand(): Command {
       withCluster(flags, async (cluster) => {
         const { listModels } = await import('../pipeline/models-topic.ts')
         const { dataset, modelsTopic } = flags
-        const versions = (await listModels(cluster, { dataset, modelsTopic })).map(({ createdAtMs, ...version }) => ({
-          ...version,
-          createdAt: new Date(createdAtMs).toISOString(),
-        }))
-        const table = screenTable(
-          ['version', '', 'created', 'recipe', 'rows', 'compared', 'columns'],
-          versions.map(({ version, current, names, createdAt, recipe, rows, columns, comparison }) => [
-            String(version),
-            [...(current ? ['current'] : []), ...names].join(' '),
-            `${createdAt.slice(0, 16).replace('T', ' ')}Z`,
-            recipe,
-            rows,
-            comparison?.verdict ?? '',
-            columns.map(({ name, modes }) => `${name} (${modes})`).join(', '),
-          ]),
-        )
+        const versions = (await listModels(cluster, { dataset, modelsTopic })).map(shownVersion)
         const none = `Data set ${dataset} has no model in ${modelsTopic}: run "vgm fit --dataset ${dataset}".`
-        printResult(flags, { dataset, versions }, versions.length === 0 ? none : table)
+        printResult(flags, { dataset, versions }, versions.length === 0 ? none : versionsText(versions))
       }),
   )
 }
@@ -137,10 +114,7 @@ async function checkAgain(cluster: ClusterSession, flags: ShowFlags, version: Ve
   const progress = progressOf(flags, 'fit again')
   const checking = checkModel(cluster, { dataset, modelsTopic, version, onProgress: progress.update })
   const result = await checking.finally(progress.end)
-  const what = `Version ${result.version} of data set ${dataset}`
-  const differs = `${what}, fitted by version ${result.softwareVersion}, differs from a fit of the same rows`
-  const columns = result.differing.length === 0 ? '' : ` in columns ${result.differing.join(', ')}`
-  printResult(flags, result, result.isSame ? `${what} is a fit of its rows, byte for byte.` : `${differs}${columns}.`)
+  printResult(flags, result, checkText(result, dataset))
   if (!result.isSame) process.exitCode = exitCodes.failed
 }
 
@@ -168,24 +142,4 @@ async function promote(flags: DatasetFlags, to: Exclude<VersionName, 'current'> 
     const version = await promoteModel(cluster, { dataset, modelsTopic, version: to })
     printResult(flags, { dataset, version }, `Version ${version} is now the current one of data set ${dataset}.`)
   })
-}
-
-function modelText(model: Model): string {
-  const { dataset, version, createdAtMs, recipe, options, seed, lineage, contentSha256, columns, comparison } = model
-  const facts = screenTable(
-    ['data set', dataset],
-    [
-      ['version', String(version)],
-      ['created', new Date(createdAtMs).toISOString()],
-      ['recipe', `${recipe}, seed ${seed}`],
-      ['joined modes', joiningText(options)],
-      [
-        'trained on',
-        `${lineage.rowsUsed.toLocaleString('en')} of ${lineage.rowsSeen.toLocaleString('en')} rows, ${lineage.topic}`,
-      ],
-      ...(comparison === undefined ? [] : [['compared', `${comparison.verdict}. ${comparison.reason}`]]),
-      ['content', contentSha256.slice(0, 16)],
-    ],
-  )
-  return [facts, ...columns.map(modelPlot)].join('\n\n')
 }

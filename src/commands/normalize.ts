@@ -2,9 +2,8 @@ import type { Command } from 'commander'
 import type { Compression } from '../batch/batch-header.ts'
 import { topicNames } from '../config/names.ts'
 import { parseDuration, parseSeed } from '../config/value-parsers.ts'
-import { stageText } from '../observe/report-text.ts'
 import type { Delivery } from '../ports/log.ts'
-import type { StageReport } from '../ports/stage-report.ts'
+import { normalizeText } from '../reports/normalize-text.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
 import { type DatasetFlags, datasetCommand, progressOf } from './command-context.ts'
@@ -150,18 +149,7 @@ export function normalizeCommand(): Command {
             onProgress: progress.update,
           }).finally(progress.end)
         },
-        (report) => [stageText(report, topics.normalized, topics.deadLetters), ...shadowText(report)].join('\n'),
+        (report) => normalizeText(report, topics.normalized, topics.deadLetters),
       )
     })
-}
-
-/** What another model would have done; nothing without one. */
-function shadowText({ shadow }: StageReport): string[] {
-  if (shadow === undefined) return []
-  const { version, against, rows, gain, columns } = shadow
-  if (version === against) return [`Version ${version} is in use and its own shadow: name another one (--shadow).`]
-  if (rows === 0) return [`Version ${version} has seen no row as the shadow of version ${against}.`]
-  const looked = `Version ${version} would gain ${gain.toFixed(4)} nats a row over version ${against}`
-  const changes = columns.map(({ name, changedMode }) => `${name} ${(100 * changedMode).toFixed(1)} %`).join(', ')
-  return [`${looked}, by ${rows.toLocaleString('en')} rows; values that would change their mode: ${changes}`]
 }
