@@ -1,13 +1,18 @@
 import { Command, Option } from 'commander'
-import { syntheticTopics, topicNames } from '../config/names.ts'
-import { parseCount, parseList, parseTopic } from '../config/value-parsers.ts'
+import { topicNames } from '../config/names.ts'
+import {
+  parseCount,
+  parseDeadLetterPlace,
+  parseDeadLetterRange,
+  parseList,
+  parseTopic,
+} from '../config/value-parsers.ts'
 import { UsageError } from '../errors.ts'
 import type { TableFormat } from '../files/file-format.ts'
 import { counted } from '../observe/report-text.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
 import { rowErrorCodes, tableFormats } from '../pipeline/defaults.ts'
-import type { DeadLetterRange } from '../pipeline/retry-dead-letters.ts'
-import { causesText, lettersText, letterText, retryText } from '../reports/dead-letters-text.ts'
+import { causesText, lettersText, letterText, noLettersText, retryText } from '../reports/dead-letters-text.ts'
 import { type DatasetFlags, datasetCommand, printResult, progressOf, withCluster } from './command-context.ts'
 import { topicOption } from './options.ts'
 
@@ -81,13 +86,10 @@ async function listRows(cluster: ClusterSession, flags: ListFlags): Promise<void
   printResult(flags, { letters }, none ?? lettersText(letters, limit))
 }
 
-/** That a topic has no dead letters, and which one has those of generated rows. */
-async function noneText(cluster: ClusterSession, flags: ListFlags): Promise<string> {
-  const { hasDeadLetters } = await import('../pipeline/browse-dead-letters.ts')
-  const none = `No ${flags.code === undefined ? '' : 'such '}dead letters in ${topicOf(flags)}.`
-  const { deadLetters } = syntheticTopics(flags.dataset)
-  if (flags.topic !== undefined || !(await hasDeadLetters(cluster, deadLetters))) return none
-  return `${none} Those of generated rows are in ${deadLetters}: --topic ${deadLetters} lists them.`
+async function noneText(cluster: ClusterSession, { dataset, topic, code }: ListFlags): Promise<string> {
+  const { syntheticDeadLetters } = await import('../pipeline/browse-dead-letters.ts')
+  const others = topic === undefined ? await syntheticDeadLetters(cluster, dataset) : undefined
+  return noLettersText(topic ?? topicNames(dataset).deadLetters, code !== undefined, others)
 }
 
 function exportCommand(): Command {
@@ -124,7 +126,7 @@ function retryCommand(): Command {
     .addOption(codeOption())
     .addOption(topicOption('raw'))
     .action((texts: string[], flags: RetryFlags) => {
-      const ranges = texts.length === 0 ? undefined : texts.map(parseRange)
+      const ranges = texts.length === 0 ? undefined : texts.map(parseDeadLetterRange)
       return withCluster(flags, async (cluster) => {
         const { retryDeadLetters } = await import('../pipeline/retry-dead-letters.ts')
         const { dataset, topic, rawTopic } = flags
@@ -140,18 +142,6 @@ function retryCommand(): Command {
         printResult(flags, report, retryText(report, rawTopic ?? topicNames(dataset).raw))
       })
     })
-}
-
-/** @example parseRange('0/12-99') // { partition: 0, from: 12, to: 99 } */
-function parseRange(range: string): DeadLetterRange {
-  const match = /^(\d+)\/(\d+)(?:-(?:\1\/)?(\d+))?$/.exec(range)
-  const [partition, from, to] = [match?.[1], match?.[2], match?.[3] ?? match?.[2]].map(Number)
-  if (match === null || to < from)
-    throw new UsageError(
-      `"${range}" is not a range of dead letters`,
-      'Write partition/offset or partition/from-to, such as 0/12 or 0/12-99',
-    )
-  return { partition, from, to }
 }
 
 function deadLetterTopicOption(): Option {
@@ -181,18 +171,11 @@ function showCommand(): Command {
     .argument('<position>', 'partition/offset in the dead-letter topic, as printed by ls')
     .addOption(deadLetterTopicOption())
     .action((position: string, flags: DeadLetterFlags) => {
-      const match = /^(\d+)\/(\d+)$/.exec(position)
-      if (match === null)
-        throw new UsageError(`"${position}" is not a position`, 'Write partition/offset, such as 0/12')
-      const at = { partition: Number(match[1]), offset: Number(match[2]) }
+      const at = parseDeadLetterPlace(position)
       return withCluster(flags, async (cluster) => {
         const { readDeadLetter } = await import('../pipeline/browse-dead-letters.ts')
         const letter = await readDeadLetter(cluster, { dataset: flags.dataset, topic: flags.topic }, at)
         printResult(flags, letter, letterText(letter))
       })
     })
-}
-
-function topicOf({ topic, dataset }: DeadLetterFlags): string {
-  return topic ?? topicNames(dataset).deadLetters
 }

@@ -1,12 +1,12 @@
 import type { Command } from 'commander'
-import { parseCount, parseDuration, parseLimit } from '../config/value-parsers.ts'
+import { parseCount, parseDuration, parseLimit, parseVersionNameFlag } from '../config/value-parsers.ts'
 import { exitCodes, UsageError } from '../errors.ts'
 import type { MeasureDriftOptions } from '../pipeline/measure-drift.ts'
+import type { VersionName } from '../pipeline/models-topic.ts'
 import { driftText } from '../reports/drift-text.ts'
 import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
 import { withObserved } from './observed-stage.ts'
 import { type StageFlags, statsTopicOption, withStageOptions } from './options.ts'
-import { parseVersionNameFlag, type VersionName } from './version-name.ts'
 
 interface DriftFlags extends DatasetFlags, StageFlags {
   readonly every?: number

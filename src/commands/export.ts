@@ -1,7 +1,14 @@
 import { stat } from 'node:fs/promises'
 import { type Command, Option } from 'commander'
 import { syntheticTopics, topicNames } from '../config/names.ts'
-import { parseBins, parseCount, parseLimit, parseList, parseTopic } from '../config/value-parsers.ts'
+import {
+  parseBins,
+  parseCount,
+  parseLimit,
+  parseList,
+  parseTopic,
+  parseVersionNameFlag,
+} from '../config/value-parsers.ts'
 import { UsageError } from '../errors.ts'
 import type { TableFormat } from '../files/file-format.ts'
 import type { MatrixFormat, MatrixKind, ScoreDistribution } from '../files/matrix/spans.ts'
@@ -15,11 +22,11 @@ import {
   scoreDistributions,
   tableFormats,
 } from '../pipeline/defaults.ts'
+import type { VersionName } from '../pipeline/models-topic.ts'
 import { exportText, matrixResult, matrixText } from '../reports/export-text.ts'
 import { type DatasetFlags, datasetCommand, printResult, progressOf, withCluster } from './command-context.ts'
 import { matrixHeading } from './help.ts'
 import { refuseFlags } from './refuse-flags.ts'
-import { parseVersionNameFlag, type VersionName } from './version-name.ts'
 
 interface ExportFlags extends DatasetFlags, MatrixFlags {
   readonly topic?: string

@@ -1,12 +1,13 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Compression } from '../batch/batch-header.ts'
 import { defaultPositionsTopic, topicNames } from '../config/names.ts'
-import { parseCount, parseSeed, parseTopic, valueParser } from '../config/value-parsers.ts'
+import { parseCount, parseSeed, parseTopic, parseVersionNameFlag, valueParser } from '../config/value-parsers.ts'
 import { PipelineError, UsageError } from '../errors.ts'
 import type { TableFormat } from '../files/file-format.ts'
 import { commandGraceMs, interruption } from '../observe/interruption.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
 import { defaultBatchRows, defaultPartitions, parseRowSpec, tableFormats } from '../pipeline/defaults.ts'
+import type { VersionName } from '../pipeline/models-topic.ts'
 import type { StageReport } from '../ports/stage-report.ts'
 import type { RowSpec } from '../stages/synthetic/row-spec.ts'
 import {
@@ -19,7 +20,6 @@ import {
   withCluster,
 } from './command-context.ts'
 import { compressionOption, runsTopicOption } from './options.ts'
-import { parseVersionNameFlag, type VersionName } from './version-name.ts'
 
 interface GenerateFlags extends ClusterCommandFlags {
   readonly dataset?: string

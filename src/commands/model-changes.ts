@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
-import { parseAlias, parseReplayPosition } from '../config/value-parsers.ts'
+import { parseAlias, parseReplayPosition, parseVersionName } from '../config/value-parsers.ts'
 import { UsageError } from '../errors.ts'
+import type { VersionName } from '../pipeline/models-topic.ts'
 import { diffText, whichText } from '../reports/model-text.ts'
 import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
 import { topicOption } from './options.ts'
-import { parseVersionName, type VersionName } from './version-name.ts'
 
 export function diffCommand(): Command {
   return datasetCommand('diff', 'show what two versions differ by', 'vgm model diff --dataset trips 3 4')

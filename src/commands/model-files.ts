@@ -1,8 +1,9 @@
 import type { Command } from 'commander'
+import { parseVersionName } from '../config/value-parsers.ts'
+import type { VersionName } from '../pipeline/models-topic.ts'
 import { modelResult } from '../reports/model-text.ts'
 import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
 import { topicOption } from './options.ts'
-import { parseVersionName, type VersionName } from './version-name.ts'
 
 interface ExportFlags extends DatasetFlags {
   readonly overwrite?: boolean

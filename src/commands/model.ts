@@ -1,12 +1,13 @@
 import { Command } from 'commander'
+import { parseVersionName } from '../config/value-parsers.ts'
 import { exitCodes, UsageError } from '../errors.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
+import type { VersionName } from '../pipeline/models-topic.ts'
 import { checkText, modelText, shownVersion, versionsText } from '../reports/model-text.ts'
 import { type DatasetFlags, datasetCommand, printResult, progressOf, withCluster } from './command-context.ts'
 import { aliasCommand, diffCommand, removeCommand, whichCommand } from './model-changes.ts'
 import { exportCommand, importCommand } from './model-files.ts'
 import { statsTopicOption } from './options.ts'
-import { parseVersionName, type VersionName } from './version-name.ts'
 
 export function modelCommand(): Command {
   return new Command('model')

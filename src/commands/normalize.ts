@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
 import type { Compression } from '../batch/batch-header.ts'
 import { topicNames } from '../config/names.ts'
-import { parseDuration, parseSeed } from '../config/value-parsers.ts'
+import { parseDuration, parseSeed, parseVersionNameFlag } from '../config/value-parsers.ts'
+import type { VersionName } from '../pipeline/models-topic.ts'
 import type { Delivery } from '../ports/log.ts'
 import { normalizeText } from '../reports/normalize-text.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
@@ -26,7 +27,6 @@ import {
   topicOption,
   withStageOptions,
 } from './options.ts'
-import { parseVersionNameFlag, type VersionName } from './version-name.ts'
 
 interface NormalizeFlags extends DatasetFlags, StageFlags {
   readonly group?: string

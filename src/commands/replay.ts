@@ -1,7 +1,14 @@
 import type { Command } from 'commander'
 import type { Compression } from '../batch/batch-header.ts'
 import { topicNames } from '../config/names.ts'
-import { parseCount, parseReplayPosition, parseSeed, parseTopic } from '../config/value-parsers.ts'
+import {
+  parseCount,
+  parseReplayPosition,
+  parseSeed,
+  parseTopic,
+  parseVersionNameFlag,
+} from '../config/value-parsers.ts'
+import type { VersionName } from '../pipeline/models-topic.ts'
 import type { ReplayPlan, ReplayTopicOptions } from '../pipeline/replay-topic.ts'
 import { estimateText, planText, replayText } from '../reports/replay-text.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
@@ -24,7 +31,6 @@ import {
   topicOption,
   withStageOptions,
 } from './options.ts'
-import { parseVersionNameFlag, type VersionName } from './version-name.ts'
 
 interface ReplayFlags extends DatasetFlags, StageFlags {
   readonly from: string

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander'
+import { UsageError } from '../errors.ts'
 import { replayPosition } from './replay-position.ts'
 import {
   aliasName,
@@ -154,6 +155,30 @@ export const parseAlias = valueParser({ type: 'string' }, (text) => {
   throw new InvalidArgumentError(`Write ${aliasName.may}.`)
 })
 
+/**
+ * For arguments that name a version of a model, by its number or by a name that it has now.
+ *
+ * @throws UsageError for another text
+ */
+export function parseVersionName(text: string): number | 'current' | `@${string}` {
+  if (text === 'current' || aliasName.allows(text)) return text as 'current' | `@${string}`
+  const version = Number(text)
+  if (Number.isSafeInteger(version) && version > 0) return version
+  throw new UsageError(`"${text}" is not a version`, 'Write an integer of at least 1, "current", or a name as @stable')
+}
+
+/** The same for a flag. */
+export const parseVersionNameFlag = valueParser(
+  { anyOf: [{ type: 'integer', minimum: 1 }, { type: 'string' }] },
+  (text) => {
+    try {
+      return parseVersionName(text)
+    } catch (error) {
+      throw error instanceof UsageError ? new InvalidArgumentError(`${error.fix}.`) : error
+    }
+  },
+)
+
 /** For flags that say where a replay begins or stops. */
 export const parseReplayPosition = valueParser({ type: 'string' }, (text) => {
   if (replayPosition.allows(text)) return text
@@ -166,3 +191,32 @@ export const parseTopic = valueParser({ type: 'string' }, (text) => {
   if (topicName.allows(text)) return text
   throw new InvalidArgumentError(`Write ${topicName.may}.`)
 })
+
+/**
+ * For arguments that name dead letters by their positions.
+ *
+ * @throws UsageError for another text
+ *
+ * @example parseDeadLetterRange('0/12-99') // { partition: 0, from: 12, to: 99 }
+ */
+export function parseDeadLetterRange(range: string): {
+  readonly partition: number
+  readonly from: number
+  readonly to: number
+} {
+  const match = /^(\d+)\/(\d+)(?:-(?:\1\/)?(\d+))?$/.exec(range)
+  const [partition, from, to] = [match?.[1], match?.[2], match?.[3] ?? match?.[2]].map(Number)
+  if (match === null || to < from)
+    throw new UsageError(
+      `"${range}" is not a range of dead letters`,
+      'Write partition/offset or partition/from-to, such as 0/12 or 0/12-99',
+    )
+  return { partition, from, to }
+}
+
+/** For an argument that names one dead letter. @throws UsageError for another text */
+export function parseDeadLetterPlace(position: string): { readonly partition: number; readonly offset: number } {
+  const match = /^(\d+)\/(\d+)$/.exec(position)
+  if (match === null) throw new UsageError(`"${position}" is not a position`, 'Write partition/offset, such as 0/12')
+  return { partition: Number(match[1]), offset: Number(match[2]) }
+}

@@ -44,6 +44,17 @@ export function lettersText(letters: readonly DeadLetterRow[], limit: number): s
   return `${table}\nThese are the first ${limit}: --limit lists more, export writes all.`
 }
 
+/**
+ * That a topic has no dead letters.
+ *
+ * @param isFiltered whether those of some codes were asked for
+ * @param others topic that has dead letters of generated rows
+ */
+export function noLettersText(topic: string, isFiltered: boolean, others: string | undefined): string {
+  const none = `No ${isFiltered ? 'such ' : ''}dead letters in ${topic}.`
+  return others === undefined ? none : `${none} Those of generated rows are in ${others}: --topic ${others} lists them.`
+}
+
 const mostShown = 40
 
 function shortText(text: string): string {
