@@ -54,7 +54,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     ...['model', 'kafka', 'stages', 'pipeline'],
   ],
   // Types are open to commands and reports: what a command does is work of the pipeline.
-  reports: ['observe', 'drawing', 'config', 'pipeline', 'doctor'],
+  reports: ['cluster', 'observe', 'drawing', 'config', 'pipeline', 'doctor'],
   commands: ['ports', 'cluster', 'observe', 'drawing', 'config', 'pipeline', 'doctor', 'bench', 'ui', 'reports'],
 }
 

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { type Command, Option } from 'commander'
-import { syntheticTopics, topicNames } from '../config/names.ts'
+import { topicNames } from '../config/names.ts'
 import {
   parseBins,
   parseCount,
@@ -12,7 +12,6 @@ import {
 import { UsageError } from '../errors.ts'
 import type { TableFormat } from '../files/file-format.ts'
 import type { MatrixFormat, MatrixKind, ScoreDistribution } from '../files/matrix/spans.ts'
-import type { ClusterSession } from '../pipeline/cluster-session.ts'
 import {
   defaultBins,
   defaultDistribution,
@@ -55,20 +54,6 @@ interface MatrixFlags {
 
 /** Of tables, and of matrices. */
 const writtenFormats = [...new Set([...tableFormats, ...matrixFormats])]
-
-/** Which command fills a topic of a data set; undefined for a topic of another name. */
-function commandFilling(topic: string, dataset: string): string | undefined {
-  const { raw, normalized, restored } = topicNames(dataset)
-  const synthetic = syntheticTopics(dataset)
-  const commands = new Map([
-    [raw, 'load'],
-    [normalized, 'normalize'],
-    [restored, 'restore'],
-    [synthetic.normalized, 'load FILE --as ctgan --spans spans.json --synthetic'],
-    [synthetic.restored, 'restore --synthetic'],
-  ])
-  return commands.get(topic)
-}
 
 /** Flags of --as, which the usual help does not list one by one. */
 const ofMatrix = '--spans, --categories, --leave-out, --rare, --clip, --indices, --bins and more'
@@ -135,22 +120,16 @@ const matrixFlags = [
 ]
 const tableFlags = ['csv-safe', 'key', 'position']
 
-async function requireRows(cluster: ClusterSession, topic: string, dataset: string): Promise<void> {
-  const { requireFilled, requireTopic } = await import('../pipeline/row-topics.ts')
-  const command = commandFilling(topic, dataset)
-  if (command === undefined) await requireTopic(cluster, topic, 'Name one that exists (--topic)')
-  else await requireFilled(cluster, dataset, topic, command, ', or name another with --topic')
-}
-
 async function writeTable(file: string, topic: string, flags: ExportFlags): Promise<void> {
   const { overwrite, csvSafe } = flags
   const { checkExport, exportTopic } = await import('../pipeline/export-topic.ts')
+  const { requireRowTopic } = await import('../pipeline/row-topics.ts')
   const format = tableFormats.find((format) => format === flags.format)
   if (flags.format !== undefined && format === undefined)
     throw new UsageError(`--format ${flags.format} is for a matrix`, 'Say what the matrix is for (--as)')
   await checkExport({ file, format, overwrite, csvSafe })
   await withCluster(flags, async (cluster) => {
-    await requireRows(cluster, topic, flags.dataset)
+    await requireRowTopic(cluster, flags.dataset, topic)
     const progress = progressOf(flags, 'export')
     const exporting = exportTopic(cluster, {
       topic,
@@ -184,12 +163,13 @@ async function writeMatrix(
       'Remove --stage; another topic of normalized rows is named with --topic',
     )
   const { checkMatrixExport, exportMatrix, spansFileOf } = await import('../pipeline/export-matrix.ts')
+  const { requireRowTopic } = await import('../pipeline/row-topics.ts')
   const format = matrixFormats.find((format) => format === flags.format)
   if (flags.format !== undefined && format === undefined)
     throw new UsageError(`A matrix cannot be written as ${flags.format}`, `Use --format ${matrixFormats.join(' or ')}`)
   await checkMatrixExport({ file, spansFile, overwrite, format, categories, leaveOut })
   await withCluster(flags, async (cluster) => {
-    await requireRows(cluster, topic, dataset)
+    await requireRowTopic(cluster, dataset, topic)
     const progress = progressOf(flags, 'export')
     const exporting = exportMatrix(cluster, {
       dataset,

@@ -9,6 +9,7 @@ import type { ClusterSession } from '../pipeline/cluster-session.ts'
 import { defaultBatchRows, defaultPartitions, parseRowSpec, tableFormats } from '../pipeline/defaults.ts'
 import type { VersionName } from '../pipeline/models-topic.ts'
 import type { StageReport } from '../ports/stage-report.ts'
+import { generateText } from '../reports/generate-text.ts'
 import type { RowSpec } from '../stages/synthetic/row-spec.ts'
 import {
   type ClusterCommandFlags,
@@ -114,13 +115,8 @@ async function generateIntoFile(file: string, flags: GenerateFlags): Promise<voi
 
 /** The rows that `--model` stands for. */
 async function modelRows(cluster: ClusterSession, flags: GenerateFlags, dataset: string): Promise<RowSpec> {
-  const { followModels, modelNamed, modelSpec } = await import('../pipeline/index.ts')
-  const models = await followModels(cluster, { dataset, modelsTopic: flags.modelsTopic })
-  try {
-    return modelSpec((await modelNamed(models, dataset, flags.model ?? 'current')).columns)
-  } finally {
-    await models.close()
-  }
+  const { modelRowSpec } = await import('../pipeline/model-row-spec.ts')
+  return modelRowSpec(cluster, { dataset, modelsTopic: flags.modelsTopic, version: flags.model })
 }
 
 function datasetOf({ dataset }: GenerateFlags, why: string): string {
@@ -129,8 +125,7 @@ function datasetOf({ dataset }: GenerateFlags, why: string): string {
 }
 
 function printReport(flags: GenerateFlags, report: StageReport, target: string): void {
-  const rows = report.rowsOut.toLocaleString('en')
-  printResult(flags, report, `${rows} rows to ${target}; total execution time ${report.seconds.toFixed(2)} s`)
+  printResult(flags, report, generateText(report, target))
 }
 
 const parseSpec = valueParser({ type: 'string' }, (text): RowSpec => {

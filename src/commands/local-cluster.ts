@@ -5,6 +5,7 @@ import { localClusterStatus, stopLocalCluster } from '../cluster/local-cluster.t
 import { startCluster } from '../cluster/start-cluster.ts'
 import { parseCount } from '../config/value-parsers.ts'
 import { exitCodes } from '../errors.ts'
+import { noClusterText, statusText, stoppedText, upText } from '../reports/local-cluster-text.ts'
 import { type CommonFlags, plainCommand, printResult } from './command-context.ts'
 
 export const clusterKinds = ['auto', 'embedded', 'docker', 'jvm'] as const
@@ -53,15 +54,8 @@ export function upCommand(): Command {
       const { brokers, registry, kind: started } = cluster
       const isElsewhere = last.broker !== undefined && !brokers.endsWith(`:${last.broker}`)
       if (isElsewhere) log(`The last cluster had port ${last.broker}, which is taken now: tell other programs.`)
-      const data = await dataFolderOf(brokers)
-      printResult(
-        flags,
-        { kind: started, brokers, registry, ...data },
-        `cluster   ${started}\nKafka     ${brokers}\nregistry  ${registry}\n${dataLine(data)}` +
-          `${data.dataDir === undefined ? 'data      until "vgm down"; --data-dir FOLDER keeps them\n' : ''}\n` +
-          'vgm commands find it automatically. Other programs need:\n' +
-          `  export KAFKA_BROKERS=${brokers}\n  export SCHEMA_REGISTRY_URL=${registry}`,
-      )
+      const place = { kind: started, brokers, registry, ...(await dataFolderOf(brokers)) }
+      printResult(flags, place, upText(place))
     })
 }
 
@@ -71,13 +65,12 @@ export function downCommand(): Command {
     const stopped = await stopLocalCluster()
     const end = stopped ? undefined : readEnd()
     clearEnd()
-    const none = ['No local cluster was running.', ...(end === undefined ? [] : [sayEnd(end)])].join('\n')
-    const kept =
-      data.dataDir === undefined
-        ? 'Its topics and models are gone with it.\n"vgm up --data-dir FOLDER" keeps them.'
-        : `Its topics and models are in ${data.dataDir}: "vgm up --data-dir ${data.dataDir}" goes on with them.`
     const result = { stopped, ...(stopped && data), ...(end && { lastEnd: end }) }
-    printResult(flags, result, stopped ? `The local cluster has stopped. ${kept}` : none)
+    printResult(
+      flags,
+      result,
+      stopped ? stoppedText(data.dataDir) : noClusterText('No local cluster was running.', end),
+    )
   })
 }
 
@@ -88,19 +81,13 @@ export function statusCommand(): Command {
       if (status === undefined) {
         const end = readEnd()
         const none = 'No local cluster runs. "vgm up" starts one.'
-        const said = end === undefined ? none : `${none}\n${sayEnd(end)}`
-        printResult(flags, { alive: false, ...(end && { lastEnd: end }) }, said)
+        printResult(flags, { alive: false, ...(end && { lastEnd: end }) }, noClusterText(none, end))
         process.exitCode = exitCodes.failed
         return
       }
       const { kind, brokers, registry, alive, sinceMs } = status
-      const data = dataOf(status)
-      printResult(
-        flags,
-        { alive, kind, brokers, registry, sinceMs, ...data },
-        `${alive ? 'running' : 'not answering'} (${kind}), for ${formatAge(sinceMs)}\nKafka     ` +
-          `${brokers}\nregistry  ${registry}\n${dataLine(data)}`.trimEnd(),
-      )
+      const result = { alive, kind, brokers, registry, sinceMs, ...dataOf(status) }
+      printResult(flags, result, statusText(result))
       if (!alive) process.exitCode = exitCodes.failed
     },
   )
@@ -118,12 +105,3 @@ async function dataFolderOf(brokers: string): Promise<DataFolder> {
 
 const dataOf = (status: DataFolder | undefined): DataFolder =>
   status?.dataDir === undefined ? {} : { dataDir: status.dataDir }
-
-const dataLine = ({ dataDir }: DataFolder): string => (dataDir === undefined ? '' : `data      ${dataDir}\n`)
-
-/** @example formatAge(3_700_000) // '1 h 1 min' */
-function formatAge(ms: number): string {
-  const minutes = Math.floor(ms / 60_000)
-  if (minutes < 1) return `${Math.floor(ms / 1_000)} s`
-  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`
-}
