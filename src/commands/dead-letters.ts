@@ -13,7 +13,7 @@ import { counted } from '../observe/report-text.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
 import { rowErrorCodes, tableFormats } from '../pipeline/defaults.ts'
 import { causesText, lettersText, letterText, noLettersText, retryText } from '../reports/dead-letters-text.ts'
-import { type DatasetFlags, datasetCommand, printResult, progressOf, withCluster } from './command-context.ts'
+import { type DatasetFlags, datasetCommand, printResult, withCluster, withProgress } from './command-context.ts'
 import { topicOption } from './options.ts'
 
 interface DeadLetterFlags extends DatasetFlags {
@@ -130,15 +130,10 @@ function retryCommand(): Command {
       return withCluster(flags, async (cluster) => {
         const { retryDeadLetters } = await import('../pipeline/retry-dead-letters.ts')
         const { dataset, topic, rawTopic } = flags
-        const progress = progressOf(flags, 'retry')
-        const report = await retryDeadLetters(cluster, {
-          dataset,
-          topic,
-          rawTopic,
-          codes: codesOf(flags),
-          ranges,
-          onProgress: progress.update,
-        }).finally(progress.end)
+        const options = { dataset, topic, rawTopic, codes: codesOf(flags), ranges }
+        const report = await withProgress(flags, 'retry', (onProgress) =>
+          retryDeadLetters(cluster, { ...options, onProgress }),
+        )
         printResult(flags, report, retryText(report, rawTopic ?? topicNames(dataset).raw))
       })
     })

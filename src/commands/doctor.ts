@@ -11,24 +11,21 @@ import {
   printResult,
   withCluster,
 } from './command-context.ts'
-import { controlTopicOption, statsTopicOption, topicOption } from './options.ts'
+import { controlTopicOption, statsTopicOption, type TopicFlags, topicOverrides, withTopicOptions } from './options.ts'
 
-interface DoctorFlags extends ClusterCommandFlags {
+const topics = ['raw', 'sample', 'normalized', 'deadLetters', 'restored'] as const
+
+interface DoctorFlags extends ClusterCommandFlags, TopicFlags<(typeof topics)[number]> {
   readonly dataset?: string
   readonly modelsTopic: string
   readonly positionsTopic: string
   readonly statsTopic: string
   readonly controlTopic: string
-  readonly rawTopic?: string
-  readonly sampleTopic?: string
-  readonly normalizedTopic?: string
-  readonly deadLetterTopic?: string
-  readonly restoredTopic?: string
   readonly fix?: boolean
 }
 
 export function doctorCommand(): Command {
-  return clusterCommand(
+  const command = clusterCommand(
     'doctor',
     'check every precondition, and print a fix for each finding; exit 1 on errors',
     'vgm doctor --dataset trips',
@@ -38,18 +35,16 @@ export function doctorCommand(): Command {
     .addOption(positionsTopicOption())
     .addOption(statsTopicOption())
     .addOption(controlTopicOption())
-    .addOption(topicOption('raw'))
-    .addOption(topicOption('sample'))
-    .addOption(topicOption('normalized'))
-    .addOption(topicOption('deadLetters'))
-    .addOption(topicOption('restored'))
+  return withTopicOptions(command, ...topics)
     .option('--fix', 'create or alter topics where that fixes a finding, never the raw topic; then check again')
     .action(async (flags: DoctorFlags) => {
+      const { dataset, modelsTopic, positionsTopic, statsTopic, controlTopic, fix } = flags
+      const names = { topics: topicOverrides(flags, ...topics), modelsTopic, positionsTopic, statsTopic, controlTopic }
+      const options: DiagnoseClusterOptions = { dataset, ...names, fix }
       await withCluster(
         flags,
         async (cluster) => {
           const { diagnoseCluster } = await import('../doctor/diagnose-cluster.ts')
-          const options = diagnoseOptions(flags)
           const diagnosis = await diagnoseCluster(cluster, options)
           printResult(flags, diagnosisResult(diagnosis), doctorText(diagnosis, options))
           if (errorsIn(diagnosis) > 0) process.exitCode = exitCodes.failed
@@ -57,16 +52,4 @@ export function doctorCommand(): Command {
         false,
       )
     })
-}
-
-function diagnoseOptions(flags: DoctorFlags): DiagnoseClusterOptions {
-  const { dataset, modelsTopic, positionsTopic, statsTopic, controlTopic, fix } = flags
-  const topics = {
-    raw: flags.rawTopic,
-    sample: flags.sampleTopic,
-    normalized: flags.normalizedTopic,
-    deadLetters: flags.deadLetterTopic,
-    restored: flags.restoredTopic,
-  }
-  return { dataset, topics, modelsTopic, positionsTopic, statsTopic, controlTopic, fix }
 }

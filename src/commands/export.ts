@@ -21,9 +21,10 @@ import {
   scoreDistributions,
   tableFormats,
 } from '../pipeline/defaults.ts'
+import type { ExportMatrixOptions } from '../pipeline/export-matrix.ts'
 import type { VersionName } from '../pipeline/models-topic.ts'
 import { exportText, matrixResult, matrixText } from '../reports/export-text.ts'
-import { type DatasetFlags, datasetCommand, printResult, progressOf, withCluster } from './command-context.ts'
+import { type DatasetFlags, datasetCommand, printResult, withCluster, withProgress } from './command-context.ts'
 import { matrixHeading } from './help.ts'
 import { refuseFlags } from './refuse-flags.ts'
 
@@ -130,20 +131,9 @@ async function writeTable(file: string, topic: string, flags: ExportFlags): Prom
   await checkExport({ file, format, overwrite, csvSafe })
   await withCluster(flags, async (cluster) => {
     await requireRowTopic(cluster, flags.dataset, topic)
-    const progress = progressOf(flags, 'export')
-    const exporting = exportTopic(cluster, {
-      topic,
-      modelsTopic: flags.modelsTopic,
-      file,
-      overwrite,
-      format,
-      csvSafe,
-      withKey: flags.key,
-      withPosition: flags.position,
-      skipsUnreadable: flags.skipUnreadable,
-      onProgress: progress.update,
-    })
-    const report = await exporting.finally(progress.end)
+    const { modelsTopic, key: withKey, position: withPosition, skipUnreadable: skipsUnreadable } = flags
+    const options = { topic, modelsTopic, file, overwrite, format, csvSafe, withKey, withPosition, skipsUnreadable }
+    const report = await withProgress(flags, 'export', (onProgress) => exportTopic(cluster, { ...options, onProgress }))
     printResult(flags, report, exportText(report, file))
   })
 }
@@ -170,17 +160,9 @@ async function writeMatrix(
   await checkMatrixExport({ file, spansFile, overwrite, format, categories, leaveOut })
   await withCluster(flags, async (cluster) => {
     await requireRowTopic(cluster, dataset, topic)
-    const progress = progressOf(flags, 'export')
-    const exporting = exportMatrix(cluster, {
-      dataset,
-      as,
-      file,
-      spansFile,
-      topic,
-      modelsTopic,
-      model,
-      overwrite,
-      format,
+    const of = { dataset, as, file, spansFile, topic, modelsTopic, model, overwrite, format }
+    const options: ExportMatrixOptions = {
+      ...(of satisfies ExportMatrixOptions),
       categories,
       leaveOut,
       rare,
@@ -189,9 +171,10 @@ async function writeMatrix(
       ...(as === 'ple' && { bins: flags.bins }),
       encoding: indices ? 'index' : 'one-hot',
       skipsUnreadable: skipUnreadable,
-      onProgress: progress.update,
-    })
-    const { spans, ...report } = await exporting.finally(progress.end)
+    }
+    const { spans, ...report } = await withProgress(flags, 'export', (onProgress) =>
+      exportMatrix(cluster, { ...options, onProgress }),
+    )
     const { size } = await stat(file)
     const result = { ...report, matrix: matrixResult(spans, file, spansFileOf({ file, spansFile })) }
     printResult(flags, result, matrixText(result, result.matrix, size, spans.clip))

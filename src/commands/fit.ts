@@ -16,14 +16,21 @@ import { refitDueText } from '../observe/event-log.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
 import { columnHints } from '../pipeline/column-hints.ts'
 import { fitSettings } from '../pipeline/defaults.ts'
-import type { FollowFitsOptions } from '../pipeline/follow-fits.ts'
+import type { ColumnsFitOptions, FitDatasetOptions } from '../pipeline/fit-dataset.ts'
+import type { Challenger, FollowFitsOptions } from '../pipeline/follow-fits.ts'
 import type { StageEvent } from '../ports/stage-event.ts'
-import { challengerText, fitText } from '../reports/fit-text.ts'
-import { modelResult } from '../reports/model-text.ts'
+import { challengerText, fitResult, fitText } from '../reports/fit-text.ts'
 import type { LeftOutColumn } from '../stages/fit.ts'
-import { type DatasetFlags, datasetCommand, logLevel, printResult, progressOf } from './command-context.ts'
+import { type DatasetFlags, datasetCommand, logLevel, printResult, withProgress } from './command-context.ts'
 import { withObserved } from './observed-stage.ts'
-import { runsTopicOption, type StageFlags, statsTopicOption, topicOption, withStageOptions } from './options.ts'
+import {
+  runsTopicOption,
+  type StageFlags,
+  statsTopicOption,
+  topicOption,
+  topicOverrides,
+  withStageOptions,
+} from './options.ts'
 
 interface FitFlags extends DatasetFlags, StageFlags {
   readonly source?: 'sample' | 'raw'
@@ -97,8 +104,9 @@ export function fitCommand(): Command {
     .addOption(runsTopicOption())
     .action(async (flags: FitFlags) => {
       const { dataset, recipe, components, concentration, tolerance, maxIterations, join, source = 'sample' } = flags
-      const overrides = { raw: flags.rawTopic, sample: flags.sampleTopic }
-      topicNames(dataset, overrides, [flags.modelsTopic, flags.positionsTopic])
+      const { modelsTopic, controlTopic, rawTopic, sampleTopic, columns, minWeight, decimals, seed, members } = flags
+      const overrides = topicOverrides(flags, 'raw', 'sample')
+      topicNames(dataset, overrides, [modelsTopic, flags.positionsTopic])
       const mixture: SummaryFitOptions = {
         ...(components !== undefined && { components }),
         ...(concentration !== undefined && { weightConcentrationPrior: concentration }),
@@ -109,53 +117,30 @@ export function fitCommand(): Command {
       refusePairs(flags)
       // Before a topic is read in vain; the flags are called as the library's options are.
       fitSettings(recipe, mixture)
-      const common = {
-        dataset,
-        modelsTopic: flags.modelsTopic,
-        rawTopic: flags.rawTopic,
-        columns: flags.columns,
-        recipe,
-        mixture,
-        minWeight: flags.minWeight,
-        roundToDecimals: flags.decimals === 'auto' ? undefined : flags.decimals === 'round',
-        seed: flags.seed,
-        members: flags.members,
-        controlTopic: flags.controlTopic,
-      }
-      if (flags.follow === true) return followFits(flags, common)
-      const { modelsTopic, controlTopic } = flags
+      const roundToDecimals = decimals === 'auto' ? undefined : decimals === 'round'
+      const of = { dataset, modelsTopic, controlTopic, rawTopic, columns, members } satisfies FitDatasetOptions
+      const options = { ...of, recipe, mixture, minWeight, roundToDecimals, seed } satisfies FitDatasetOptions
+      if (flags.follow === true) return followFits(flags, options)
       const names = { topics: overrides, modelsTopic, controlTopic }
       await withObserved(flags, { ...observed, names, runsOn: false }, async (cluster) => {
         const { fitDataset } = await import('../pipeline/fit-dataset.ts')
-        const progress = progressOf(flags, 'fit')
+        const { promote } = flags
         let others: readonly string[] = []
         const leftOut: LeftOutColumn[] = []
         const startedMs = performance.now()
-        const fitting = fitDataset(cluster, {
-          ...common,
-          source,
-          sampleTopic: flags.sampleTopic,
-          promote: flags.promote,
-          onOtherFields: (fields) => {
-            others = fields
-          },
-          onLeftOut: (column) => leftOut.push(column),
-          onProgress: progress.update,
-        })
-        const model = await fitting.finally(progress.end)
-        const hints = columnHints(model)
-        printResult(
-          flags,
-          {
-            ...modelResult(model),
-            promoted: flags.promote,
-            notModelled: leftOut,
-            otherFields: others,
-            hints,
-            seconds: (performance.now() - startedMs) / 1_000,
-          },
-          fitText(model, { leftOut, others, hints, isPromoted: flags.promote }),
+        const model = await withProgress(flags, 'fit', (onProgress) =>
+          fitDataset(cluster, {
+            ...options,
+            ...({ source, sampleTopic, promote, onProgress } satisfies Partial<FitDatasetOptions>),
+            onOtherFields: (fields) => {
+              others = fields
+            },
+            onLeftOut: (column) => leftOut.push(column),
+          }),
         )
+        const seconds = (performance.now() - startedMs) / 1_000
+        const findings = { leftOut, others, hints: columnHints(model), isPromoted: promote }
+        printResult(flags, fitResult(model, findings, seconds), fitText(model, findings))
       })
     })
 }
@@ -163,32 +148,21 @@ export function fitCommand(): Command {
 const observed = { stage: 'fit', needs: ['brokers'] as const, members: 1 }
 
 /** Prints a line for each challenger. */
-async function followFits(
-  flags: FitFlags,
-  common: Omit<FollowFitsOptions, 'everyMs' | 'windowRows' | 'onChallenger'>,
-): Promise<void> {
-  const { modelsTopic, statsTopic, controlTopic } = flags
+async function followFits(flags: FitFlags, options: ColumnsFitOptions): Promise<void> {
+  const { modelsTopic, statsTopic, controlTopic, every: everyMs, recent: windowRows } = flags
+  const { onDrift, minGain, requireApproval, dryRun, rounds } = flags
   const names = { topics: { raw: flags.rawTopic }, modelsTopic, statsTopic, controlTopic }
   // Below this level the log says it.
   const isTold = logLevel(flags) === 'warn'
   const onEvent = (event: StageEvent) => {
     if (event.kind === 'refit-due' && isTold) process.stderr.write(`Waiting: ${refitDueText(event)}\n`)
   }
+  const onChallenger = (challenger: Challenger) =>
+    printResult(flags, { ...challenger, version: challenger.version ?? null }, challengerText(challenger))
+  const following = { everyMs, onDrift, statsTopic, windowRows, minGain, requireApproval, dryRun, rounds, onChallenger }
   const work = async (cluster: ClusterSession) => {
     const { followFits: follow } = await import('../pipeline/follow-fits.ts')
-    await follow(cluster, {
-      ...common,
-      everyMs: flags.every,
-      onDrift: flags.onDrift,
-      statsTopic: flags.statsTopic,
-      windowRows: flags.recent,
-      minGain: flags.minGain,
-      requireApproval: flags.requireApproval,
-      dryRun: flags.dryRun,
-      rounds: flags.rounds,
-      onChallenger: (challenger) =>
-        printResult(flags, { ...challenger, version: challenger.version ?? null }, challengerText(challenger)),
-    })
+    await follow(cluster, { ...options, ...(following satisfies Partial<FollowFitsOptions>) })
   }
   await withObserved(flags, { ...observed, names, runsOn: true }, work, { onEvent })
 }

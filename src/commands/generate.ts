@@ -17,8 +17,8 @@ import {
   datasetOption,
   modelsTopicOption,
   printResult,
-  progressOf,
   withCluster,
+  withProgress,
 } from './command-context.ts'
 import { compressionOption, runsTopicOption } from './options.ts'
 
@@ -90,10 +90,11 @@ async function generateIntoTopic(flags: GenerateFlags): Promise<void> {
   await withCluster(flags, async (cluster) => {
     const { generateRows } = await import('../pipeline/generate-rows.ts')
     const spec = flags.spec ?? (await modelRows(cluster, flags, dataset))
-    const progress = progressOf(flags, 'generate')
     const { rows, seed, partitions, batchRows, compression, modelsTopic, controlTopic } = flags
     const options = { dataset, topic, modelsTopic, controlTopic, spec, rows, seed, partitions, batchRows, compression }
-    const report = await generateRows(cluster, { ...options, onProgress: progress.update }).finally(progress.end)
+    const report = await withProgress(flags, 'generate', (onProgress) =>
+      generateRows(cluster, { ...options, onProgress }),
+    )
     printReport(flags, report, topic)
   })
 }
@@ -104,9 +105,9 @@ async function generateIntoFile(file: string, flags: GenerateFlags): Promise<voi
     throw new UsageError(`The file ${file} and --topic ${topic} exclude each other`, 'Leave out one of them')
   const write = async (spec: RowSpec, signal: AbortSignal) => {
     const { generateFile } = await import('../pipeline/generate-file.ts')
-    const progress = progressOf(flags, 'generate')
-    const options = { spec, seed, format, rows, file, overwrite, workers, signal, onProgress: progress.update }
-    printReport(flags, await generateFile(options).finally(progress.end), file)
+    const options = { spec, seed, format, rows, file, overwrite, workers, signal }
+    const report = await withProgress(flags, 'generate', (onProgress) => generateFile({ ...options, onProgress }))
+    printReport(flags, report, file)
   }
   if (flags.spec !== undefined) return write(flags.spec, interruption(commandGraceMs))
   const dataset = datasetOf(flags, 'A model belongs to a data set')

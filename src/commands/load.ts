@@ -5,8 +5,9 @@ import { parseCount, parseSeed, parseTopic } from '../config/value-parsers.ts'
 import { UsageError } from '../errors.ts'
 import type { MatrixKind } from '../files/matrix/spans.ts'
 import { defaultPartitions, matrixKinds } from '../pipeline/defaults.ts'
+import type { LoadFileOptions } from '../pipeline/load-file.ts'
 import { columnsText, loadText, timesText } from '../reports/load-text.ts'
-import { type DatasetFlags, datasetCommand, printResult, progressOf, withCluster } from './command-context.ts'
+import { type DatasetFlags, datasetCommand, printResult, withCluster, withProgress } from './command-context.ts'
 import { addFileOptions, type FileFlags, fileReading } from './file-options.ts'
 import { compressionOption, runsTopicOption } from './options.ts'
 import { refuseFlags } from './refuse-flags.ts'
@@ -52,28 +53,22 @@ export function loadCommand(): Command {
       }
       refuseFlags(command, ['spans', 'synthetic', 'seed'], 'is for a generated matrix (--as)')
       const { dataset, topic, key, timestamp, defaultTimestamp, partitions, compression, badRows } = flags
-      const { raw } = topicNames(dataset, { raw: topic }, [flags.modelsTopic, flags.positionsTopic])
-      const reading = fileReading(flags)
+      const { modelsTopic, controlTopic } = flags
+      const { raw } = topicNames(dataset, { raw: topic }, [modelsTopic, flags.positionsTopic])
+      const of = { dataset, file: files, topic, modelsTopic, controlTopic, partitions, compression }
+      const options: LoadFileOptions = {
+        ...fileReading(flags),
+        ...(of satisfies LoadFileOptions),
+        key,
+        timestamp,
+        defaultTimestamp,
+        badRows,
+        onColumns: (table) => process.stderr.write(columnsText(table)),
+        onTimes: (times) => process.stderr.write(timesText(times)),
+      }
       await withCluster(flags, async (cluster) => {
         const { loadFile } = await import('../pipeline/load-file.ts')
-        const progress = progressOf(flags, 'load')
-        const report = await loadFile(cluster, {
-          ...reading,
-          dataset,
-          file: files,
-          topic,
-          modelsTopic: flags.modelsTopic,
-          key,
-          timestamp,
-          defaultTimestamp,
-          partitions,
-          compression,
-          controlTopic: flags.controlTopic,
-          badRows,
-          onColumns: (table) => process.stderr.write(columnsText(table)),
-          onTimes: (times) => process.stderr.write(timesText(times)),
-          onProgress: progress.update,
-        }).finally(progress.end)
+        const report = await withProgress(flags, 'load', (onProgress) => loadFile(cluster, { ...options, onProgress }))
         printResult(flags, report, loadText(report, raw, badRows))
       })
     })
@@ -91,10 +86,10 @@ async function loadGenerated(files: readonly string[], flags: LoadFlags & { read
     topic = syntheticTopics(dataset).normalized,
     as,
     spans: spansFile,
-    partitions,
-    compression,
-    seed,
+    modelsTopic,
+    controlTopic,
   } = flags
+  const { partitions, compression, seed } = flags
   if (spansFile === undefined)
     throw new UsageError('--as needs to know what the columns of the matrix are', 'Name its spans.json (--spans)')
   if (flags.synthetic !== true)
@@ -107,20 +102,10 @@ async function loadGenerated(files: readonly string[], flags: LoadFlags & { read
     throw new UsageError('--as loads one matrix, and several files are named', 'Load them one by one')
   await withCluster(flags, async (cluster) => {
     const { loadMatrix } = await import('../pipeline/load-matrix.ts')
-    const progress = progressOf(flags, 'load')
-    const report = await loadMatrix(cluster, {
-      dataset,
-      as,
-      file,
-      spansFile,
-      topic,
-      modelsTopic: flags.modelsTopic,
-      partitions,
-      compression,
-      controlTopic: flags.controlTopic,
-      seed,
-      onProgress: progress.update,
-    }).finally(progress.end)
+    const of = { dataset, as, file, spansFile, topic, modelsTopic, controlTopic }
+    const report = await withProgress(flags, 'load', (onProgress) =>
+      loadMatrix(cluster, { ...of, partitions, compression, seed, onProgress }),
+    )
     printResult(flags, report, loadText(report, topic))
   })
 }

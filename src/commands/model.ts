@@ -4,7 +4,7 @@ import { exitCodes, UsageError } from '../errors.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
 import type { VersionName } from '../pipeline/models-topic.ts'
 import { checkText, modelText, shownVersion, versionsText } from '../reports/model-text.ts'
-import { type DatasetFlags, datasetCommand, printResult, progressOf, withCluster } from './command-context.ts'
+import { type DatasetFlags, datasetCommand, printResult, withCluster, withProgress } from './command-context.ts'
 import { aliasCommand, diffCommand, removeCommand, whichCommand } from './model-changes.ts'
 import { exportCommand, importCommand } from './model-files.ts'
 import { statsTopicOption } from './options.ts'
@@ -112,9 +112,9 @@ function cardCommand(): Command {
 async function checkAgain(cluster: ClusterSession, flags: ShowFlags, version: VersionName): Promise<void> {
   const { checkModel } = await import('../pipeline/check-model.ts')
   const { dataset, modelsTopic } = flags
-  const progress = progressOf(flags, 'fit again')
-  const checking = checkModel(cluster, { dataset, modelsTopic, version, onProgress: progress.update })
-  const result = await checking.finally(progress.end)
+  const result = await withProgress(flags, 'fit again', (onProgress) =>
+    checkModel(cluster, { dataset, modelsTopic, version, onProgress }),
+  )
   printResult(flags, result, checkText(result, dataset))
   if (!result.isSame) process.exitCode = exitCodes.failed
 }

@@ -1,5 +1,4 @@
 import type { Command } from 'commander'
-import type { Compression } from '../batch/batch-header.ts'
 import { topicNames } from '../config/names.ts'
 import {
   parseCount,
@@ -11,49 +10,39 @@ import {
 import type { VersionName } from '../pipeline/models-topic.ts'
 import type { ReplayPlan, ReplayTopicOptions } from '../pipeline/replay-topic.ts'
 import { estimateText, planText, replayText } from '../reports/replay-text.ts'
-import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
-import { type DatasetFlags, datasetCommand, printResult, progressOf, withCluster } from './command-context.ts'
+import { datasetCommand, printResult, withCluster, withProgress } from './command-context.ts'
 import { withObservedStage } from './observed-stage.ts'
 import {
   allowEmptyOutputOption,
   clipOption,
   compressionOption,
   controlTopicOption,
-  deadLetterPolicy,
+  type GroupFlags,
+  groupOptions,
   maxDeadLettersOption,
   maxMemoryOption,
   membersOption,
   modeChoice,
   modeChoiceOption,
   onInvalidOption,
-  type StageFlags,
+  type TopicFlags,
   topicOption,
   withStageOptions,
 } from './options.ts'
 
-interface ReplayFlags extends DatasetFlags, StageFlags {
+interface ReplayFlags extends GroupFlags, TopicFlags<'raw' | 'deadLetters'> {
   readonly from: string
   readonly to: string
   readonly model: VersionName
   readonly strictTime?: boolean
   readonly eventTime?: string
-  readonly members: number
   readonly maxRate?: number
   readonly dryRun?: boolean
   readonly output?: string
-  readonly allowEmptyOutput?: boolean
-  readonly group?: string
   readonly clip: number
   readonly modeChoice: ModeChoice['kind']
   readonly seed: number
-  readonly compression: Compression
-  readonly controlTopic: string
-  readonly maxMemory?: number
-  readonly maxDeadLetters: number
-  readonly onInvalid: DeadLetterPolicy['onInvalid']
-  readonly rawTopic?: string
-  readonly deadLetterTopic?: string
 }
 
 export function replayCommand(): Command {
@@ -91,54 +80,36 @@ export function replayCommand(): Command {
     .addOption(controlTopicOption())
     .addOption(maxMemoryOption())
     .action(async (flags: ReplayFlags) => {
-      const { dataset, model, members } = flags
+      const { dataset, model, members, modelsTopic, controlTopic, output, rawTopic, deadLetterTopic } = flags
+      const { from, to, strictTime, eventTime, maxRate, clip } = flags
       const { replayTopic, replayTopics } = await import('../pipeline/replay-topic.ts')
-      if (typeof model === 'number') replayTopics({ ...flags, model }, [flags.modelsTopic, flags.positionsTopic])
-      const options: ReplayTopicOptions = {
-        dataset,
-        model,
-        from: flags.from,
-        to: flags.to,
-        strictTime: flags.strictTime,
-        eventTime: flags.eventTime,
-        output: flags.output,
-        rawTopic: flags.rawTopic,
-        deadLetterTopic: flags.deadLetterTopic,
-        modelsTopic: flags.modelsTopic,
-        group: flags.group,
-        members,
-        maxRate: flags.maxRate,
-        clip: flags.clip,
+      if (typeof model === 'number') replayTopics({ ...flags, model }, [modelsTopic, flags.positionsTopic])
+      const named = { model, from, to, strictTime, eventTime, maxRate, output, rawTopic, deadLetterTopic, clip }
+      const options = {
+        ...groupOptions(flags),
+        ...(named satisfies Partial<ReplayTopicOptions>),
         modeChoice: modeChoice(flags),
-        compression: flags.compression,
-        maxMemory: flags.maxMemory,
-        deadLetters: deadLetterPolicy(flags),
-        allowEmptyOutput: flags.allowEmptyOutput,
-        controlTopic: flags.controlTopic,
-      }
+      } satisfies ReplayTopicOptions
       if (flags.dryRun)
         return withCluster(flags, async (cluster) => {
           const { estimateReplay } = await import('../pipeline/estimate-replay.ts')
           const estimate = await estimateReplay(cluster, options)
           printResult(flags, estimate, estimateText(estimate))
         })
-      const { modelsTopic, controlTopic } = flags
-      const names = { topics: { raw: flags.rawTopic }, modelsTopic, controlTopic }
+      const names = { topics: { raw: rawTopic }, modelsTopic, controlTopic }
       const observed = { stage: 'replay', needs: ['brokers', 'group', 'model'] as const, members, runsOn: false, names }
-      let topic = flags.output ?? `${topicNames(dataset).normalized}.v${model}`
+      let topic = output ?? `${topicNames(dataset).normalized}.v${model}`
+      const onPlan = (plan: ReplayPlan) => {
+        topic = plan.topic
+        // The result as JSON has it.
+        if (!flags.json) process.stderr.write(`${planText(plan)}\n`)
+      }
       await withObservedStage(
         flags,
         observed,
-        async (cluster) => {
-          const progress = progressOf(flags, 'replay')
-          const onPlan = (plan: ReplayPlan) => {
-            topic = plan.topic
-            // The result as JSON has it.
-            if (!flags.json) process.stderr.write(`${planText(plan)}\n`)
-          }
-          return replayTopic(cluster, { ...options, onPlan, onProgress: progress.update }).finally(progress.end)
-        },
-        (report) => replayText(report, topic, flags.deadLetterTopic ?? `${topic}.dead-letters`),
+        (cluster) =>
+          withProgress(flags, 'replay', (onProgress) => replayTopic(cluster, { ...options, onPlan, onProgress })),
+        (report) => replayText(report, topic, deadLetterTopic ?? `${topic}.dead-letters`),
       )
     })
 }

@@ -4,17 +4,22 @@ import { parseCount } from '../config/value-parsers.ts'
 import { exitCodes, UsageError } from '../errors.ts'
 import { verifyText } from '../reports/verify-text.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
-import { type DatasetFlags, datasetCommand, printResult, progressOf, withCluster } from './command-context.ts'
+import { type DatasetFlags, datasetCommand, printResult, withCluster, withProgress } from './command-context.ts'
 import { addFileOptions, type FileFlags, fileReading, givenFileFlags } from './file-options.ts'
-import { clipOption, modeChoiceOption, runsTopicOption, topicOption } from './options.ts'
+import {
+  clipOption,
+  modeChoiceOption,
+  runsTopicOption,
+  type TopicFlags,
+  topicOverrides,
+  withTopicOptions,
+} from './options.ts'
 
-interface VerifyFlags extends DatasetFlags, FileFlags {
+const topics = ['raw', 'normalized', 'restored', 'deadLetters'] as const
+
+interface VerifyFlags extends DatasetFlags, FileFlags, TopicFlags<(typeof topics)[number]> {
   readonly clip: number
   readonly modeChoice: ModeChoice['kind']
-  readonly rawTopic?: string
-  readonly normalizedTopic?: string
-  readonly restoredTopic?: string
-  readonly deadLetterTopic?: string
   readonly normalizeGroup?: string
   readonly restoreGroup?: string
   readonly members: number
@@ -33,10 +38,7 @@ export function verifyCommand(): Command {
   )
     .addOption(clipOption('--clip of normalize'))
     .addOption(modeChoiceOption())
-    .addOption(topicOption('raw'))
-    .addOption(topicOption('normalized'))
-    .addOption(topicOption('restored'))
-    .addOption(topicOption('deadLetters'))
+  withTopicOptions(command, ...topics)
     .addOption(runsTopicOption())
     .option('--normalize-group <name>', '--group of normalize')
     .option('--restore-group <name>', '--group of restore')
@@ -46,14 +48,8 @@ export function verifyCommand(): Command {
     .option('--members <n>', 'number of threads; they share the partitions', parseCount, 1)
     .option('--bad-rows <file>', '--bad-rows of load, if it has written that file')
   return addFileOptions(command).action(async (flags: VerifyFlags) => {
-    const { dataset, modelsTopic, clip, modeChoice, members, file, key, timestamp, badRows } = flags
-    const overrides = {
-      raw: flags.rawTopic,
-      normalized: flags.normalizedTopic,
-      restored: flags.restoredTopic,
-      deadLetters: flags.deadLetterTopic,
-    }
-    const topics = topicNames(dataset, overrides, [modelsTopic, flags.positionsTopic])
+    const { dataset, modelsTopic, controlTopic, clip, modeChoice, members, file, key, timestamp, badRows } = flags
+    const used = topicNames(dataset, topicOverrides(flags, ...topics), [modelsTopic, flags.positionsTopic])
     const groups = { normalize: flags.normalizeGroup, restore: flags.restoreGroup }
     const idle = [
       ...givenFileFlags(flags),
@@ -67,20 +63,10 @@ export function verifyCommand(): Command {
     const loaded = file === undefined ? undefined : { ...fileReading(flags), file, key, timestamp, badRows }
     await withCluster(flags, async (cluster) => {
       const { mismatches, verifyDataset } = await import('../pipeline/verify-dataset.ts')
-      const progress = progressOf(flags, 'verify')
-      const options = {
-        dataset,
-        topics,
-        modelsTopic,
-        groups,
-        clip,
-        modeChoice,
-        members,
-        loaded,
-        controlTopic: flags.controlTopic,
-        onProgress: progress.update,
-      }
-      const result = await verifyDataset(cluster, options).finally(progress.end)
+      const of = { dataset, topics: used, modelsTopic, groups, controlTopic }
+      const result = await withProgress(flags, 'verify', (onProgress) =>
+        verifyDataset(cluster, { ...of, clip, modeChoice, members, loaded, onProgress }),
+      )
       printResult(flags, result, verifyText(result, loaded))
       if (mismatches(result) > 0) process.exitCode = exitCodes.failed
     })

@@ -4,13 +4,11 @@ import { printableLine } from '../observe/printable-text.ts'
 import type { ColumnHint } from '../pipeline/column-hints.ts'
 import type { Challenger } from '../pipeline/follow-fits.ts'
 import type { LeftOutColumn } from '../stages/fit.ts'
+import { modelResult } from './model-text.ts'
 import { listed } from './text-parts.ts'
 
 /** A picture of each column, what is not modelled, what is worth a look, and the version that was published. */
-export function fitText(
-  model: Model,
-  { leftOut, others, hints, isPromoted }: FitFindings & { readonly isPromoted: boolean },
-): string {
+export function fitText(model: Model, { leftOut, others, hints, isPromoted }: FitFindings): string {
   const plots = model.columns.map((column) => modelPlot(column)).join('\n\n')
   const findings = [...notModelledText(leftOut, others), ...hintLines(hints)]
   return [`${plots}\n`, modeText, ...findings, publishedText(model, isPromoted)].join('\n')
@@ -22,6 +20,14 @@ export interface FitFindings {
   /** fields that are not modelled because they are no plain numbers, each with its type */
   readonly others: readonly string[]
   readonly hints: readonly ColumnHint[]
+  /** whether the model is current now */
+  readonly isPromoted: boolean
+}
+
+/** What `vgm fit --json` prints; a contract. */
+export function fitResult(model: Model, { leftOut, others, hints, isPromoted }: FitFindings, seconds: number) {
+  const found = { notModelled: leftOut, otherFields: others, hints }
+  return { ...modelResult(model), promoted: isPromoted, ...found, seconds }
 }
 
 /** What became of a challenger: a line for each comparison of `vgm fit --follow`. */
