@@ -82,17 +82,16 @@ export function datasetOption(): Option {
 }
 
 export function modelsTopicOption(): Option {
-  return commonOption(
-    new Option('--models-topic <topic>', 'topic of models').argParser(parseTopic).default(defaultModelsTopic),
-  )
+  return ownTopicOption('--models-topic', 'topic of models', defaultModelsTopic)
 }
 
 export function positionsTopicOption(): Option {
-  return commonOption(
-    new Option('--positions-topic <topic>', 'topic of the positions of groups')
-      .argParser(parseTopic)
-      .default(defaultPositionsTopic),
-  )
+  return ownTopicOption('--positions-topic', 'topic of the positions of groups', defaultPositionsTopic)
+}
+
+/** For a topic of ours that all data sets share. */
+export function ownTopicOption(flag: string, description: string, topic: string): Option {
+  return commonOption(new Option(`${flag} <topic>`, description).argParser(parseTopic).default(topic))
 }
 
 /**

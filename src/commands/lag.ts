@@ -20,12 +20,7 @@ export function lagCommand(): Command {
         const { groupLag, lagRemarks } = await import('../pipeline/group-lag.ts')
         const { dataset, group, topic, controlTopic } = flags
         const lags = await groupLag(cluster, { dataset, group, topic, controlTopic })
-        // What is done stays known for ever: only what is named, or not done, is listed.
-        const shown = lags.filter(({ output, total }) => group !== undefined || output === undefined || total > 0)
-        const remarks = shown.flatMap(lagRemarks)
-        const done = lags.length - shown.length
-        if (done > 0) remarks.push(done === 1 ? '1 replay is done.' : `${done} replays are done.`)
-        printResult(flags, { groups: lags }, lagText(shown, remarks))
+        printResult(flags, { groups: lags }, lagText(lags, group !== undefined, lagRemarks))
       })
     })
 }

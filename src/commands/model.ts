@@ -63,17 +63,9 @@ function showCommand(): Command {
         throw new UsageError('--overwrite applies to a file, and no file is named', 'Add --svg FILE, or leave it out')
       await withCluster(flags, async (cluster) => {
         if (check) return checkAgain(cluster, flags, version)
-        const { followModels, modelNamed } = await import('../pipeline/models-topic.ts')
-        const { columnNamed, writeModelSvg } = await import('../pipeline/write-model-svg.ts')
-        const models = await followModels(cluster, { dataset, modelsTopic })
-        try {
-          const model = await modelNamed(models, dataset, version)
-          const columns = column === undefined ? model.columns : [columnNamed(model, column)]
-          if (svg !== undefined) await writeModelSvg(model, { file: svg, column, overwrite })
-          printResult(flags, { ...model, columns }, modelText({ ...model, columns }))
-        } finally {
-          await models.close()
-        }
+        const { showModel } = await import('../pipeline/show-model.ts')
+        const model = await showModel(cluster, { dataset, modelsTopic, version, column, svg, overwrite })
+        printResult(flags, model, modelText(model))
       })
     })
 }

@@ -8,7 +8,7 @@ import {
   topicNames,
 } from '../config/names.ts'
 import { commonOption } from '../config/setting.ts'
-import { parseCount, parseLimit, parseMaxMemory, parseShare, parseTopic, valueParser } from '../config/value-parsers.ts'
+import { parseCount, parseGrace, parseLimit, parseMaxMemory, parseShare, parseTopic } from '../config/value-parsers.ts'
 import { parseEndpoint } from '../observe/endpoint-address.ts'
 import { stageGraceMs } from '../observe/interruption.ts'
 import { compressions, deadLetterDefaults, deliveries } from '../pipeline/defaults.ts'
@@ -16,7 +16,7 @@ import type { RestoreTopicOptions } from '../pipeline/restore-topic.ts'
 import type { Delivery } from '../ports/log.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
-import type { DatasetFlags } from './command-context.ts'
+import { type DatasetFlags, ownTopicOption } from './command-context.ts'
 
 // Flags that several commands have. Flags for reading files are in file-options.ts.
 
@@ -71,11 +71,7 @@ export function topicOverrides<Topic extends keyof TopicNames>(
 }
 
 export function statsTopicOption(): Option {
-  return commonOption(
-    new Option('--stats-topic <topic>', 'topic of the counts that drift is measured by')
-      .argParser(parseTopic)
-      .default(defaultStatsTopic),
-  )
+  return ownTopicOption('--stats-topic', 'topic of the counts that drift is measured by', defaultStatsTopic)
 }
 
 export function clipOption(description = 'clip values, as CTGAN does at 0.99'): Option {
@@ -136,8 +132,6 @@ function deliveryOption(): Option {
     .default('exactly-once')
 }
 
-const longestGraceMs = 3_600_000
-
 /** Flags of the stages that run for long. */
 export interface StageFlags {
   /** an address that `parseEndpoint` takes */
@@ -172,27 +166,17 @@ function parseHttp(text: string): string {
   throw new InvalidArgumentError('Write a port, or host:port, such as 9464 or 0.0.0.0:9464.')
 }
 
-const parseGrace = valueParser({ type: 'integer', minimum: 0, maximum: longestGraceMs }, (text) => {
-  const ms = Number(text)
-  if (/^\d+$/.test(text.trim()) && ms <= longestGraceMs) return ms
-  throw new InvalidArgumentError('Write milliseconds, from 0 to 3600000.')
-})
-
 export function controlTopicOption(): Option {
-  return commonOption(
-    new Option('--control-topic <topic>', 'topic of the orders of "vgm pause", "resume" and "rate"')
-      .argParser(parseTopic)
-      .default(defaultControlTopic),
+  return ownTopicOption(
+    '--control-topic',
+    'topic of the orders of "vgm pause", "resume" and "rate"',
+    defaultControlTopic,
   )
 }
 
 /** Of work that takes no orders. */
 export function runsTopicOption(): Option {
-  return commonOption(
-    new Option('--control-topic <topic>', 'topic where it tells how far it is, for "vgm ui"')
-      .argParser(parseTopic)
-      .default(defaultControlTopic),
-  )
+  return ownTopicOption('--control-topic', 'topic where it tells how far it is, for "vgm ui"', defaultControlTopic)
 }
 
 export function compressionOption(): Option {

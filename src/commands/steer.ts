@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import { count } from '../config/value-rules.ts'
+import { parseRate } from '../config/value-parsers.ts'
 import { steeredStages } from '../pipeline/defaults.ts'
 import type { SteeredGroup, SteeredStage, SteerStagesOptions } from '../pipeline/steer-stages.ts'
 import { steeredText } from '../reports/steer-text.ts'
@@ -61,13 +61,6 @@ function parseStage(text: string): SteeredStage {
   const stage = steeredStages.find((each) => each === text)
   if (stage !== undefined) return stage
   throw new InvalidArgumentError(`Write one of ${steeredStages.join(', ')}.`)
-}
-
-function parseRate(text: string): number | 'off' {
-  if (text === 'off') return text
-  const rate = Number(text.replaceAll('_', ''))
-  if (count.allows(rate)) return rate
-  throw new InvalidArgumentError(`Write ${count.may}, or off.`)
 }
 
 function printGroups(flags: SteerFlags, groups: readonly SteeredGroup[]): void {

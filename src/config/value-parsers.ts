@@ -11,6 +11,7 @@ import {
   leastWeight,
   limit,
   maxMemory,
+  oneCharacter,
   seed,
   share,
   topicName,
@@ -80,6 +81,18 @@ export const parseListText = listParser(
   (before, text) => `${before},${text}`,
 )
 
+/** For flags with some of these names, with commas between. */
+export function parseNames<Name extends string>(names: readonly Name[]) {
+  const schema: ValueSchema = { anyOf: [{ type: 'string' }, { type: 'array', items: { enum: names } }] }
+  const parse = (text: string) =>
+    text.split(',').map((each) => {
+      const found = names.find((name) => name === each.trim())
+      if (found === undefined) throw new InvalidArgumentError(`Write one or more of ${names.join(', ')}.`)
+      return found
+    })
+  return listParser(schema, parse, union)
+}
+
 /** For flags with a number that a rule bounds. */
 function numberParser(schema: ValueSchema, rule: ValueRule<number>, read: (text: string) => number = Number) {
   return valueParser(schema, (text) => {
@@ -147,6 +160,15 @@ export const parseDuration = valueParser({ type: 'string' }, (text) => {
   const [, amount, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text.trim()) ?? []
   if (Number(amount) > 0) return Number(amount) * unitsMs[unit]
   throw new InvalidArgumentError('Write a number with its unit, ms, s, m, h or d, such as 30d.')
+})
+
+const longestGraceMs = 3_600_000
+
+/** For the flag that bounds a shutdown; in ms. */
+export const parseGrace = valueParser({ type: 'integer', minimum: 0, maximum: longestGraceMs }, (text) => {
+  const ms = Number(text)
+  if (/^\d+$/.test(text.trim()) && ms <= longestGraceMs) return ms
+  throw new InvalidArgumentError('Write milliseconds, from 0 to 3600000.')
 })
 
 /** For flags and arguments that name a version of a model besides its number. */
@@ -219,4 +241,46 @@ export function parseDeadLetterPlace(position: string): { readonly partition: nu
   const match = /^(\d+)\/(\d+)$/.exec(position)
   if (match === null) throw new UsageError(`"${position}" is not a position`, 'Write partition/offset, such as 0/12')
   return { partition: Number(match[1]), offset: Number(match[2]) }
+}
+
+/** For the flag that names what stands between the fields of a CSV file. @throws UsageError for another text */
+export function delimiterCharacter(delimiter: string): string {
+  const [, code] = /^\\x([0-9a-f]{2})$/i.exec(delimiter) ?? []
+  const character =
+    delimiter === '\\t' ? '\t' : code === undefined ? delimiter : String.fromCharCode(parseInt(code, 16))
+  if (oneCharacter.allows(character)) return character
+  throw new UsageError(`"${delimiter}" is not a delimiter`, 'Give one character, such as --delimiter ";"')
+}
+
+/** For the flag that names what stands around them; empty for none. @throws UsageError for another text */
+export function quoteCharacter(quote: string): string {
+  if (quote === 'none') return ''
+  if (oneCharacter.allows(quote)) return quote
+  throw new UsageError(`"${quote}" is not a quote`, `Give one character, such as --quote "'", or none`)
+}
+
+/** For flags that take texts with commas between. Blanks around a text are left out, unless it is blanks alone. */
+export const parseTexts = listParser(listSchema, (text) => text.split(',').map((item) => item.trim() || item), union)
+
+/**
+ * For flags that name types of columns.
+ *
+ * @example parseTypes('zip:VARCHAR,price:DECIMAL(10,2)') // { zip: 'VARCHAR', price: 'DECIMAL(10,2)' }
+ */
+export const parseTypes = listParser(
+  listSchema,
+  (text): Record<string, string> => {
+    const pairs = text.split(/,(?![^(]*\))/).map((pair) => /^\s*(.+):\s*([A-Za-z][\w (),]*?)\s*$/.exec(pair))
+    if (pairs.includes(null)) throw new InvalidArgumentError('Write column:TYPE, or several separated by commas.')
+    return Object.fromEntries(pairs.map((pair) => [pair?.[1], pair?.[2]]))
+  },
+  (before, types) => ({ ...before, ...types }),
+)
+
+/** For the argument that limits the rows per second of a stage. */
+export function parseRate(text: string): number | 'off' {
+  if (text === 'off') return text
+  const rate = Number(text.replaceAll('_', ''))
+  if (count.allows(rate)) return rate
+  throw new InvalidArgumentError(`Write ${count.may}, or off.`)
 }

@@ -1,10 +1,20 @@
 import { durationText, wrappedText } from '../observe/report-text.ts'
-import type { Lag } from '../pipeline/group-lag.ts'
+import type { Lag, lagRemarks } from '../pipeline/group-lag.ts'
 import { screenTable } from './text-parts.ts'
 
-/** A table for each group, and sentences about them. */
-export function lagText(lags: readonly Lag[], remarks: readonly string[]): string {
-  return [...lags.map(groupText), ...(remarks.length === 0 ? [] : [remarks.map(onScreen).join('\n')])].join('\n\n')
+/**
+ * A table for each group, and sentences about them. What is done stays known for ever: only what was asked for, or is
+ * not done, is listed.
+ *
+ * @param isNamed whether one group was asked for
+ * @param remarksOf what is to be known of a group
+ */
+export function lagText(lags: readonly Lag[], isNamed: boolean, remarksOf: typeof lagRemarks): string {
+  const shown = lags.filter(({ output, total }) => isNamed || output === undefined || total > 0)
+  const done = lags.length - shown.length
+  const remarks = shown.flatMap(remarksOf)
+  if (done > 0) remarks.push(done === 1 ? '1 replay is done.' : `${done} replays are done.`)
+  return [...shown.map(groupText), ...(remarks.length === 0 ? [] : [remarks.map(onScreen).join('\n')])].join('\n\n')
 }
 
 function groupText({ group, topic, partitions }: Lag): string {

@@ -1,12 +1,8 @@
+import type { DetachedCluster, DetachedStatus, StoppedCluster } from '../cluster/detached-cluster.ts'
 import { type LastEnd, sayEnd } from '../cluster/last-end.ts'
-import type { LocalClusterStatus } from '../cluster/local-cluster.ts'
-
-interface ClusterPlace extends Pick<LocalClusterStatus, 'brokers' | 'registry' | 'dataDir'> {
-  readonly kind: string
-}
 
 /** Where the cluster is that has been started. */
-export function upText({ kind, brokers, registry, dataDir }: ClusterPlace): string {
+export function upText({ kind, brokers, registry, dataDir }: DetachedCluster): string {
   const unkept = dataDir === undefined ? 'data      until "vgm down"; --data-dir FOLDER keeps them\n' : ''
   return (
     `cluster   ${kind}\nKafka     ${brokers}\nregistry  ${registry}\n${dataLine(dataDir)}${unkept}\n` +
@@ -16,14 +12,9 @@ export function upText({ kind, brokers, registry, dataDir }: ClusterPlace): stri
 }
 
 /** Whether the cluster answers, since when it runs, and where it is. */
-export function statusText({
-  alive,
-  kind,
-  brokers,
-  registry,
-  sinceMs,
-  dataDir,
-}: ClusterPlace & Pick<LocalClusterStatus, 'alive' | 'sinceMs'>): string {
+export function statusText(status: DetachedStatus): string {
+  if (status.kind === undefined) return withEnd('No local cluster runs. "vgm up" starts one.', status.lastEnd)
+  const { alive, kind, brokers, registry, sinceMs, dataDir } = status
   const state = alive ? 'running' : 'not answering'
   return (
     `${state} (${kind}), for ${formatAge(sinceMs)}\n` +
@@ -32,7 +23,8 @@ export function statusText({
 }
 
 /** That the cluster has stopped, and what is left of it. */
-export function stoppedText(dataDir: string | undefined): string {
+export function downText({ stopped, dataDir, lastEnd }: StoppedCluster): string {
+  if (!stopped) return withEnd('No local cluster was running.', lastEnd)
   const kept =
     dataDir === undefined
       ? 'Its topics and models are gone with it.\n"vgm up --data-dir FOLDER" keeps them.'
@@ -40,8 +32,8 @@ export function stoppedText(dataDir: string | undefined): string {
   return `The local cluster has stopped. ${kept}`
 }
 
-/** That there is no cluster, and how the last one has ended if nobody has stopped it. */
-export function noClusterText(none: string, end: LastEnd | undefined): string {
+/** With how the last cluster has ended, if nobody has stopped it. */
+function withEnd(none: string, end: LastEnd | undefined): string {
   return end === undefined ? none : `${none}\n${sayEnd(end)}`
 }
 
