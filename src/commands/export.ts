@@ -22,6 +22,7 @@ import {
   tableFormats,
 } from '../pipeline/defaults.ts'
 import type { ExportMatrixOptions } from '../pipeline/export-matrix.ts'
+import type { ExportTopicOptions } from '../pipeline/export-topic.ts'
 import type { VersionName } from '../pipeline/models-topic.ts'
 import { exportText, matrixResult, matrixText } from '../reports/export-text.ts'
 import { type DatasetFlags, datasetCommand, printResult, withCluster, withProgress } from './command-context.ts'
@@ -132,8 +133,10 @@ async function writeTable(file: string, topic: string, flags: ExportFlags): Prom
   await withCluster(flags, async (cluster) => {
     await requireRowTopic(cluster, flags.dataset, topic)
     const { modelsTopic, key: withKey, position: withPosition, skipUnreadable: skipsUnreadable } = flags
-    const options = { topic, modelsTopic, file, overwrite, format, csvSafe, withKey, withPosition, skipsUnreadable }
-    const report = await withProgress(flags, 'export', (onProgress) => exportTopic(cluster, { ...options, onProgress }))
+    const of = { topic, modelsTopic, file, overwrite, format, csvSafe } satisfies ExportTopicOptions
+    const report = await withProgress(flags, 'export', (onProgress) =>
+      exportTopic(cluster, { ...of, withKey, withPosition, skipsUnreadable, onProgress }),
+    )
     printResult(flags, report, exportText(report, file))
   })
 }
@@ -160,9 +163,11 @@ async function writeMatrix(
   await checkMatrixExport({ file, spansFile, overwrite, format, categories, leaveOut })
   await withCluster(flags, async (cluster) => {
     await requireRowTopic(cluster, dataset, topic)
-    const of = { dataset, as, file, spansFile, topic, modelsTopic, model, overwrite, format }
+    const of = { dataset, topic, modelsTopic, model } satisfies Partial<ExportMatrixOptions>
+    const written = { as, file, spansFile, overwrite, format } satisfies Partial<ExportMatrixOptions>
     const options: ExportMatrixOptions = {
-      ...(of satisfies ExportMatrixOptions),
+      ...of,
+      ...written,
       categories,
       leaveOut,
       rare,

@@ -131,7 +131,10 @@ export function fitCommand(): Command {
         const model = await withProgress(flags, 'fit', (onProgress) =>
           fitDataset(cluster, {
             ...options,
-            ...({ source, sampleTopic, promote, onProgress } satisfies Partial<FitDatasetOptions>),
+            source,
+            sampleTopic,
+            promote,
+            onProgress,
             onOtherFields: (fields) => {
               others = fields
             },
@@ -159,10 +162,10 @@ async function followFits(flags: FitFlags, options: ColumnsFitOptions): Promise<
   }
   const onChallenger = (challenger: Challenger) =>
     printResult(flags, { ...challenger, version: challenger.version ?? null }, challengerText(challenger))
-  const following = { everyMs, onDrift, statsTopic, windowRows, minGain, requireApproval, dryRun, rounds, onChallenger }
+  const times = { everyMs, onDrift, statsTopic, windowRows, rounds } satisfies Partial<FollowFitsOptions>
   const work = async (cluster: ClusterSession) => {
     const { followFits: follow } = await import('../pipeline/follow-fits.ts')
-    await follow(cluster, { ...options, ...(following satisfies Partial<FollowFitsOptions>) })
+    await follow(cluster, { ...options, ...times, minGain, requireApproval, dryRun, onChallenger })
   }
   await withObserved(flags, { ...observed, names, runsOn: true }, work, { onEvent })
 }

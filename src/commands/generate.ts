@@ -7,6 +7,8 @@ import type { TableFormat } from '../files/file-format.ts'
 import { commandGraceMs, interruption } from '../observe/interruption.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
 import { defaultBatchRows, defaultPartitions, parseRowSpec, tableFormats } from '../pipeline/defaults.ts'
+import type { GenerateFileOptions } from '../pipeline/generate-file.ts'
+import type { GenerateRowsOptions } from '../pipeline/generate-rows.ts'
 import type { VersionName } from '../pipeline/models-topic.ts'
 import type { StageReport } from '../ports/stage-report.ts'
 import { generateText } from '../reports/generate-text.ts'
@@ -91,9 +93,9 @@ async function generateIntoTopic(flags: GenerateFlags): Promise<void> {
     const { generateRows } = await import('../pipeline/generate-rows.ts')
     const spec = flags.spec ?? (await modelRows(cluster, flags, dataset))
     const { rows, seed, partitions, batchRows, compression, modelsTopic, controlTopic } = flags
-    const options = { dataset, topic, modelsTopic, controlTopic, spec, rows, seed, partitions, batchRows, compression }
+    const of = { dataset, topic, modelsTopic, controlTopic, spec, rows, seed } satisfies GenerateRowsOptions
     const report = await withProgress(flags, 'generate', (onProgress) =>
-      generateRows(cluster, { ...options, onProgress }),
+      generateRows(cluster, { ...of, partitions, batchRows, compression, onProgress }),
     )
     printReport(flags, report, topic)
   })
@@ -105,7 +107,7 @@ async function generateIntoFile(file: string, flags: GenerateFlags): Promise<voi
     throw new UsageError(`The file ${file} and --topic ${topic} exclude each other`, 'Leave out one of them')
   const write = async (spec: RowSpec, signal: AbortSignal) => {
     const { generateFile } = await import('../pipeline/generate-file.ts')
-    const options = { spec, seed, format, rows, file, overwrite, workers, signal }
+    const options: GenerateFileOptions = { spec, seed, format, rows, file, overwrite, workers, signal }
     const report = await withProgress(flags, 'generate', (onProgress) => generateFile({ ...options, onProgress }))
     printReport(flags, report, file)
   }

@@ -6,6 +6,7 @@ import { UsageError } from '../errors.ts'
 import type { MatrixKind } from '../files/matrix/spans.ts'
 import { defaultPartitions, matrixKinds } from '../pipeline/defaults.ts'
 import type { LoadFileOptions } from '../pipeline/load-file.ts'
+import type { LoadMatrixOptions } from '../pipeline/load-matrix.ts'
 import { columnsText, loadText, timesText } from '../reports/load-text.ts'
 import { type DatasetFlags, datasetCommand, printResult, withCluster, withProgress } from './command-context.ts'
 import { addFileOptions, type FileFlags, fileReading } from './file-options.ts'
@@ -55,10 +56,12 @@ export function loadCommand(): Command {
       const { dataset, topic, key, timestamp, defaultTimestamp, partitions, compression, badRows } = flags
       const { modelsTopic, controlTopic } = flags
       const { raw } = topicNames(dataset, { raw: topic }, [modelsTopic, flags.positionsTopic])
-      const of = { dataset, file: files, topic, modelsTopic, controlTopic, partitions, compression }
+      const of = { dataset, file: files, topic, modelsTopic, controlTopic } satisfies LoadFileOptions
       const options: LoadFileOptions = {
         ...fileReading(flags),
-        ...(of satisfies LoadFileOptions),
+        ...of,
+        partitions,
+        compression,
         key,
         timestamp,
         defaultTimestamp,
@@ -102,7 +105,7 @@ async function loadGenerated(files: readonly string[], flags: LoadFlags & { read
     throw new UsageError('--as loads one matrix, and several files are named', 'Load them one by one')
   await withCluster(flags, async (cluster) => {
     const { loadMatrix } = await import('../pipeline/load-matrix.ts')
-    const of = { dataset, as, file, spansFile, topic, modelsTopic, controlTopic }
+    const of = { dataset, as, file, spansFile, topic, modelsTopic, controlTopic } satisfies LoadMatrixOptions
     const report = await withProgress(flags, 'load', (onProgress) =>
       loadMatrix(cluster, { ...of, partitions, compression, seed, onProgress }),
     )

@@ -81,16 +81,18 @@ export function normalizeCommand(): Command {
     .option('--seed <n>', 'seed for --mode-choice sample', parseSeed, 0)
   return withRunningOptions(command).action(async (flags: NormalizeFlags) => {
     const { dataset, members, modelsTopic, statsTopic, controlTopic, model, shadow, stats, clip } = flags
-    const { renameVersionField, renameRecord } = flags
+    const { renameVersionField, renameRecord, maxModelAge: maxModelAgeMs, interval: statsIntervalMs } = flags
     const overrides = topicOverrides(flags, ...topics)
     const { normalized, deadLetters } = topicNames(dataset, overrides, [modelsTopic, flags.positionsTopic])
-    const named = { model, shadow, stats, statsTopic, clip, renameVersionField, renameRecord }
+    const models = { model, maxModelAgeMs, shadow } satisfies Partial<NormalizeTopicOptions>
+    const counts = { stats, statsTopic, statsIntervalMs } satisfies Partial<NormalizeTopicOptions>
+    const rows = { clip, renameVersionField, renameRecord } satisfies Partial<NormalizeTopicOptions>
     const options = {
       ...runningOptions(flags),
-      ...(named satisfies Partial<NormalizeTopicOptions>),
+      ...models,
+      ...counts,
+      ...rows,
       topics: overrides,
-      maxModelAgeMs: flags.maxModelAge,
-      statsIntervalMs: flags.interval,
       modeChoice: modeChoice(flags),
     } satisfies NormalizeTopicOptions
     const needs = ['brokers', 'group', 'model'] as const

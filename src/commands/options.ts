@@ -20,13 +20,13 @@ import { type DatasetFlags, ownTopicOption } from './command-context.ts'
 
 // Flags that several commands have. Flags for reading files are in file-options.ts.
 
-const topicFlags = {
+const topicFlags: { readonly [topic in keyof TopicNames]: string } = {
   raw: '--raw-topic',
   sample: '--sample-topic',
   normalized: '--normalized-topic',
   deadLetters: '--dead-letter-topic',
   restored: '--restored-topic',
-} as const
+}
 
 const names: { readonly [topic in keyof TopicNames]: string } = {
   raw: 'raw topic',

@@ -84,10 +84,15 @@ export function replayCommand(): Command {
       const { from, to, strictTime, eventTime, maxRate, clip } = flags
       const { replayTopic, replayTopics } = await import('../pipeline/replay-topic.ts')
       if (typeof model === 'number') replayTopics({ ...flags, model }, [modelsTopic, flags.positionsTopic])
-      const named = { model, from, to, strictTime, eventTime, maxRate, output, rawTopic, deadLetterTopic, clip }
+      const range = { from, to, strictTime, eventTime } satisfies Partial<ReplayTopicOptions>
+      const places = { output, rawTopic, deadLetterTopic } satisfies Partial<ReplayTopicOptions>
       const options = {
         ...groupOptions(flags),
-        ...(named satisfies Partial<ReplayTopicOptions>),
+        ...range,
+        ...places,
+        model,
+        maxRate,
+        clip,
         modeChoice: modeChoice(flags),
       } satisfies ReplayTopicOptions
       if (flags.dryRun)

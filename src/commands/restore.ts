@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { syntheticTopics, topicNames } from '../config/names.ts'
 import { stageText } from '../observe/report-text.ts'
+import type { RestoreTopicOptions } from '../pipeline/restore-topic.ts'
 import { datasetCommand, withProgress } from './command-context.ts'
 import { withObservedStage } from './observed-stage.ts'
 import {
@@ -43,7 +44,7 @@ export function restoreCommand(): Command {
       deadLetters: deadLetters ?? defaults?.deadLetters,
     }
     const used = topicNames(dataset, overrides, [modelsTopic, flags.positionsTopic])
-    const options = { ...runningOptions(flags), topics: overrides, synthetic }
+    const options = { ...runningOptions(flags), topics: overrides, synthetic } satisfies RestoreTopicOptions
     const needs = ['brokers', 'group'] as const
     const names = { topics: overrides, groups: { restore: flags.group }, modelsTopic, controlTopic }
     await withObservedStage(

@@ -3,6 +3,7 @@ import { topicNames } from '../config/names.ts'
 import { parseCount, parseSeed, parseShare } from '../config/value-parsers.ts'
 import { stageText } from '../observe/report-text.ts'
 import { defaultSampleRows } from '../pipeline/defaults.ts'
+import type { SampleTopicOptions } from '../pipeline/sample-topic.ts'
 import { type DatasetFlags, datasetCommand, withProgress } from './command-context.ts'
 import { withObservedStage } from './observed-stage.ts'
 import {
@@ -57,7 +58,13 @@ export function sampleCommand(): Command {
       const size = rate === undefined ? { rows } : { rate }
       const { checkSampleSize, sampleTopic } = await import('../pipeline/sample-topic.ts')
       checkSampleSize(size, follow)
-      const of = { dataset, rawTopic: topics.raw, sampleTopic: topics.sample, modelsTopic, controlTopic }
+      const of = {
+        dataset,
+        rawTopic: topics.raw,
+        sampleTopic: topics.sample,
+        modelsTopic,
+        controlTopic,
+      } satisfies Partial<SampleTopicOptions>
       const names = { topics: overrides, modelsTopic, controlTopic }
       const observed = { stage: 'sample', needs: ['brokers'] as const, members: 1, runsOn: follow, names }
       await withObservedStage(

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { topicNames } from '../config/names.ts'
 import { parseCount } from '../config/value-parsers.ts'
 import { exitCodes, UsageError } from '../errors.ts'
+import type { VerifyDatasetOptions } from '../pipeline/verify-dataset.ts'
 import { verifyText } from '../reports/verify-text.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
 import { type DatasetFlags, datasetCommand, printResult, withCluster, withProgress } from './command-context.ts'
@@ -63,7 +64,7 @@ export function verifyCommand(): Command {
     const loaded = file === undefined ? undefined : { ...fileReading(flags), file, key, timestamp, badRows }
     await withCluster(flags, async (cluster) => {
       const { mismatches, verifyDataset } = await import('../pipeline/verify-dataset.ts')
-      const of = { dataset, topics: used, modelsTopic, groups, controlTopic }
+      const of = { dataset, topics: used, modelsTopic, groups, controlTopic } satisfies VerifyDatasetOptions
       const result = await withProgress(flags, 'verify', (onProgress) =>
         verifyDataset(cluster, { ...of, clip, modeChoice, members, loaded, onProgress }),
       )
