@@ -57,7 +57,7 @@ const isUntimed = (file: string) => untimed.some((start) => relative(join(checko
  */
 const together = [
   ...['avro', 'batch', 'bench', 'config', 'docs', 'drawing', 'drift', 'embedded/core', 'embedded/protocol'],
-  ...['embedded/registry', 'kernel', 'mixture', 'model', 'observe', 'rows'],
+  ...['embedded/registry', 'kernel', 'mixture', 'model', 'observe', 'reports', 'rows'],
 ]
 /** Begun first, so that none of them is left alone at the end. */
 const longest = [

@@ -1,9 +1,9 @@
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
 import { benchResult, benchText } from '../bench/bench-report.ts'
 import { type BenchPart, benchParts, chosenParts } from '../bench/parts.ts'
 import type { PreparePeers } from '../bench/peers.ts'
 import { type RowShape, rowShapes } from '../bench/row-shapes.ts'
-import { listParser, parseCount, union, type ValueSchema } from '../config/value-parsers.ts'
+import { parseCount, parseNames } from '../config/value-parsers.ts'
 import { UsageError } from '../errors.ts'
 import { type ClusterCommandFlags, printResult, withCluster } from './command-context.ts'
 import { type OwnClusterFlags, ownClusterCommand, withOwnCluster } from './own-cluster.ts'
@@ -14,18 +14,6 @@ interface BenchFlags extends ClusterCommandFlags, OwnClusterFlags {
   readonly only?: BenchPart[]
   readonly without?: BenchPart[]
   readonly shapes?: RowShape[]
-}
-
-/** For flags with some of these names, with commas between. */
-function parseNames<Name extends string>(names: readonly Name[]) {
-  const schema: ValueSchema = { anyOf: [{ type: 'string' }, { type: 'array', items: { enum: names } }] }
-  const parse = (text: string) =>
-    text.split(',').map((each) => {
-      const found = names.find((name) => name === each.trim())
-      if (found === undefined) throw new InvalidArgumentError(`Write one or more of ${names.join(', ')}.`)
-      return found
-    })
-  return listParser(schema, parse, union)
 }
 
 /** For the flags that choose parts. */

@@ -8,9 +8,9 @@ import { parseListText, parseTopic } from '../config/value-parsers.ts'
 import { commandGraceMs, interruption } from '../observe/interruption.ts'
 import { createLogger, type LogLevel, logLevels } from '../observe/logger.ts'
 import { printable } from '../observe/printable-text.ts'
-import { createProgress, type Progress } from '../observe/progress.ts'
-import { type TextTableOptions, textTable } from '../observe/report-text.ts'
+import { createProgress } from '../observe/progress.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
+import type { OnProgress } from '../pipeline/progress.ts'
 import { isShownWhole } from './help.ts'
 
 /** Flags that every command has. */
@@ -82,17 +82,16 @@ export function datasetOption(): Option {
 }
 
 export function modelsTopicOption(): Option {
-  return commonOption(
-    new Option('--models-topic <topic>', 'topic of models').argParser(parseTopic).default(defaultModelsTopic),
-  )
+  return ownTopicOption('--models-topic', 'topic of models', defaultModelsTopic)
 }
 
 export function positionsTopicOption(): Option {
-  return commonOption(
-    new Option('--positions-topic <topic>', 'topic of the positions of groups')
-      .argParser(parseTopic)
-      .default(defaultPositionsTopic),
-  )
+  return ownTopicOption('--positions-topic', 'topic of the positions of groups', defaultPositionsTopic)
+}
+
+/** For a topic of ours that all data sets share. */
+export function ownTopicOption(flag: string, description: string, topic: string): Option {
+  return commonOption(new Option(`${flag} <topic>`, description).argParser(parseTopic).default(topic))
 }
 
 /**
@@ -125,20 +124,16 @@ export function printResult({ json }: CommonFlags, result: unknown, text: string
   process.stdout.write(`${printable(json ? JSON.stringify(result) : text)}\n`)
 }
 
-/** A table whose lines fit the terminal; elsewhere each row is one line, for other programs. */
-export function screenTable(
-  header: Parameters<typeof textTable>[0],
-  rows: Parameters<typeof textTable>[1],
-  options: TextTableOptions = {},
-): string {
-  return textTable(header, rows, { width: process.stdout.columns, ...options })
-}
-
 /**
- * The progress of a command. Without a terminal, whoever wants JSON on standard output or in the log reads no lines of
- * text.
+ * Shows the progress of a command. Without a terminal, whoever wants JSON on standard output or in the log reads no
+ * lines of text.
  */
-export function progressOf(flags: CommonFlags, label: string): Progress {
+export async function withProgress<T>(
+  flags: CommonFlags,
+  label: string,
+  work: (onProgress: OnProgress) => Promise<T>,
+): Promise<T> {
   const isQuiet = flags.json === true || !['warn', 'error'].includes(logLevel(flags))
-  return createProgress(label, { isQuiet })
+  const progress = createProgress(label, { isQuiet })
+  return work(progress.update).finally(progress.end)
 }

@@ -3,9 +3,10 @@ import type { PreparePeers } from '../bench/peers.ts'
 import { applySettings } from '../config/effective-settings.ts'
 import { declareSettings } from '../config/setting.ts'
 import { softwareVersion } from '../config/software-version.ts'
-import { type ExitCode, exitCodes, interruptionText, isInterruption, PipelineError } from '../errors.ts'
-import { printable, printableLine } from '../observe/printable-text.ts'
+import { type ExitCode, exitCodes, PipelineError } from '../errors.ts'
+import { printable } from '../observe/printable-text.ts'
 import { durationText } from '../observe/report-text.ts'
+import { commanderText, errorText } from '../reports/error-text.ts'
 import { benchCommand } from './bench.ts'
 import { completeCommand, completionCommand } from './completion.ts'
 import { configCommand } from './config.ts'
@@ -104,35 +105,13 @@ function addCommand(program: Command, command: Command): void {
 }
 
 /** Prints the error on standard error, with a stack trace only if requested or for a defect. */
-function report(error: unknown, debug: boolean): ExitCode {
+function report(error: unknown, isDebugging: boolean): ExitCode {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return exitCodes.done
     // A command that has commands, called without one, has shown its help.
-    if (error.code !== 'commander.help') process.stderr.write(`${printable(commanderText(error))}\n`)
+    if (error.code !== 'commander.help') process.stderr.write(`${printable(commanderText(error.message))}\n`)
     return exitCodes.usage
   }
-  if (!(error instanceof PipelineError)) {
-    process.stderr.write(
-      printable(`error: this is a defect of vgm, please report it\n${(error as Error)?.stack ?? String(error)}\n`),
-    )
-    return exitCodes.failed
-  }
-  if (isInterruption(error)) {
-    process.stderr.write(printable(`${interruptionText(error)}\n`))
-    return error.exitCode
-  }
-  // Other libraries explain themselves over many lines; the first one says what is wrong.
-  const what = error.message.split('\n', 1)[0].replace(/[.!]+$/, '')
-  process.stderr.write(printable(`error: ${what}. ${printableLine(error.fix)}.\n`))
-  const cause = error.cause instanceof Error ? `${error.cause.stack}\n` : ''
-  if (debug) process.stderr.write(printable(`${error.stack}\n${cause}`))
-  return error.exitCode
-}
-
-/** @example "error: unknown option '--jsn' (Did you mean --json?). Add --help to see what there is." */
-function commanderText({ message }: CommanderError): string {
-  return `${message
-    .trim()
-    .replaceAll(/\s*\n\s*/g, ' ')
-    .replace(/\.$/, '')}. Add --help to see what there is.`
+  process.stderr.write(`${printable(errorText(error, isDebugging))}\n`)
+  return error instanceof PipelineError ? error.exitCode : exitCodes.failed
 }

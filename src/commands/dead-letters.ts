@@ -1,23 +1,19 @@
 import { Command, Option } from 'commander'
-import { syntheticTopics, topicNames } from '../config/names.ts'
-import { parseCount, parseList, parseTopic } from '../config/value-parsers.ts'
+import { topicNames } from '../config/names.ts'
+import {
+  parseCount,
+  parseDeadLetterPlace,
+  parseDeadLetterRange,
+  parseList,
+  parseTopic,
+} from '../config/value-parsers.ts'
 import { UsageError } from '../errors.ts'
 import type { TableFormat } from '../files/file-format.ts'
-import { printableLine } from '../observe/printable-text.ts'
 import { counted } from '../observe/report-text.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
 import { rowErrorCodes, tableFormats } from '../pipeline/defaults.ts'
-import type { DeadLetterRange } from '../pipeline/retry-dead-letters.ts'
-import type { RetryReport } from '../stages/retry-dead-letters.ts'
-import type { DeadLetter } from '../stages/verify/read-dead-letters.ts'
-import {
-  type DatasetFlags,
-  datasetCommand,
-  printResult,
-  progressOf,
-  screenTable,
-  withCluster,
-} from './command-context.ts'
+import { causesText, lettersText, letterText, noLettersText, retryText } from '../reports/dead-letters-text.ts'
+import { type DatasetFlags, datasetCommand, printResult, withCluster, withProgress } from './command-context.ts'
 import { topicOption } from './options.ts'
 
 interface DeadLetterFlags extends DatasetFlags {
@@ -76,22 +72,8 @@ function listCommand(): Command {
         const { countDeadLetters } = await import('../pipeline/browse-dead-letters.ts')
         const { rows, groups: all } = await countDeadLetters(cluster, { dataset: flags.dataset, topic: flags.topic })
         const groups = all.slice(0, flags.limit ?? (flags.json ? all.length : defaultLimit))
-        const more = all.length - groups.length
-        const table = screenTable(
-          ['code', 'stage', 'source', 'schema', 'rows', 'first', 'last'],
-          groups.map((group) => [
-            group.code,
-            group.stage,
-            `${group.sourceTopic}/${group.sourcePartition}`,
-            String(group.schemaId ?? '-'),
-            group.count,
-            `${group.sourcePartition}/${group.firstOffset}`,
-            `${group.sourcePartition}/${group.lastOffset}`,
-          ]),
-        )
-        const rest = more === 0 ? '' : `\nand ${more} more causes with fewer rows: --limit ${all.length} lists all.`
         const none = rows === 0 ? await noneText(cluster, flags) : undefined
-        printResult(flags, { rows, groups }, none ?? table + rest)
+        printResult(flags, { rows, groups }, none ?? causesText(groups, all.length))
       }),
     )
 }
@@ -100,30 +82,14 @@ async function listRows(cluster: ClusterSession, flags: ListFlags): Promise<void
   const { listDeadLetters } = await import('../pipeline/browse-dead-letters.ts')
   const { dataset, topic, limit = defaultLimit, modelsTopic } = flags
   const letters = await listDeadLetters(cluster, { dataset, topic, codes: codesOf(flags), limit, modelsTopic })
-  const table = screenTable(
-    ['position', 'key', 'source', 'column', 'attempts', 'code and reason'],
-    letters.map((letter) => [
-      `${letter.partition}/${letter.offset}`,
-      letter.key === null ? '-' : shortText(letter.key),
-      `${letter.sourceTopic}/${letter.sourcePartition} ${letter.sourceOffset}`,
-      letter.column ?? '-',
-      String(letter.attempts),
-      `${letter.code}: ${letter.reason}`,
-    ]),
-    { lastBelow: true },
-  )
-  const rest = letters.length < limit ? '' : `\nThese are the first ${limit}: --limit lists more, export writes all.`
   const none = letters.length === 0 ? await noneText(cluster, flags) : undefined
-  printResult(flags, { letters }, none ?? table + rest)
+  printResult(flags, { letters }, none ?? lettersText(letters, limit))
 }
 
-/** That a topic has no dead letters, and which one has those of generated rows. */
-async function noneText(cluster: ClusterSession, flags: ListFlags): Promise<string> {
-  const { hasDeadLetters } = await import('../pipeline/browse-dead-letters.ts')
-  const none = `No ${flags.code === undefined ? '' : 'such '}dead letters in ${topicOf(flags)}.`
-  const { deadLetters } = syntheticTopics(flags.dataset)
-  if (flags.topic !== undefined || !(await hasDeadLetters(cluster, deadLetters))) return none
-  return `${none} Those of generated rows are in ${deadLetters}: --topic ${deadLetters} lists them.`
+async function noneText(cluster: ClusterSession, { dataset, topic, code }: ListFlags): Promise<string> {
+  const { syntheticDeadLetters } = await import('../pipeline/browse-dead-letters.ts')
+  const others = topic === undefined ? await syntheticDeadLetters(cluster, dataset) : undefined
+  return noLettersText(topic ?? topicNames(dataset).deadLetters, code !== undefined, others)
 }
 
 function exportCommand(): Command {
@@ -160,45 +126,17 @@ function retryCommand(): Command {
     .addOption(codeOption())
     .addOption(topicOption('raw'))
     .action((texts: string[], flags: RetryFlags) => {
-      const ranges = texts.length === 0 ? undefined : texts.map(parseRange)
+      const ranges = texts.length === 0 ? undefined : texts.map(parseDeadLetterRange)
       return withCluster(flags, async (cluster) => {
         const { retryDeadLetters } = await import('../pipeline/retry-dead-letters.ts')
         const { dataset, topic, rawTopic } = flags
-        const progress = progressOf(flags, 'retry')
-        const report = await retryDeadLetters(cluster, {
-          dataset,
-          topic,
-          rawTopic,
-          codes: codesOf(flags),
-          ranges,
-          onProgress: progress.update,
-        }).finally(progress.end)
+        const options = { dataset, topic, rawTopic, codes: codesOf(flags), ranges }
+        const report = await withProgress(flags, 'retry', (onProgress) =>
+          retryDeadLetters(cluster, { ...options, onProgress }),
+        )
         printResult(flags, report, retryText(report, rawTopic ?? topicNames(dataset).raw))
       })
     })
-}
-
-function retryText({ rowsIn, rowsOut, retriedBefore, otherCodes, notRetriable }: RetryReport, raw: string): string {
-  const count = (rows: number) => rows.toLocaleString('en')
-  const left = [
-    ...(retriedBefore > 0 ? [`${count(retriedBefore)} had been sent before`] : []),
-    ...(otherCodes > 0 ? [`${count(otherCodes)} have another code`] : []),
-    ...(notRetriable > 0 ? [`${count(notRetriable)} cannot be retried (whole batches, or rows of another topic)`] : []),
-  ]
-  const rest = left.length === 0 ? '' : `; ${left.join(', ')}`
-  return `${counted(rowsIn, 'dead letter')} read, ${count(rowsOut)} sent to ${raw} again${rest}.`
-}
-
-/** @example parseRange('0/12-99') // { partition: 0, from: 12, to: 99 } */
-function parseRange(range: string): DeadLetterRange {
-  const match = /^(\d+)\/(\d+)(?:-(?:\1\/)?(\d+))?$/.exec(range)
-  const [partition, from, to] = [match?.[1], match?.[2], match?.[3] ?? match?.[2]].map(Number)
-  if (match === null || to < from)
-    throw new UsageError(
-      `"${range}" is not a range of dead letters`,
-      'Write partition/offset or partition/from-to, such as 0/12 or 0/12-99',
-    )
-  return { partition, from, to }
 }
 
 function deadLetterTopicOption(): Option {
@@ -219,12 +157,6 @@ function codesOf({ code: codes }: { readonly code?: readonly string[] }): readon
   )
 }
 
-const mostShown = 40
-
-function shortText(text: string): string {
-  return text.length > mostShown ? `${text.slice(0, mostShown)}...` : text
-}
-
 function showCommand(): Command {
   return datasetCommand(
     'show',
@@ -234,31 +166,11 @@ function showCommand(): Command {
     .argument('<position>', 'partition/offset in the dead-letter topic, as printed by ls')
     .addOption(deadLetterTopicOption())
     .action((position: string, flags: DeadLetterFlags) => {
-      const match = /^(\d+)\/(\d+)$/.exec(position)
-      if (match === null)
-        throw new UsageError(`"${position}" is not a position`, 'Write partition/offset, such as 0/12')
-      const at = { partition: Number(match[1]), offset: Number(match[2]) }
+      const at = parseDeadLetterPlace(position)
       return withCluster(flags, async (cluster) => {
         const { readDeadLetter } = await import('../pipeline/browse-dead-letters.ts')
         const letter = await readDeadLetter(cluster, { dataset: flags.dataset, topic: flags.topic }, at)
         printResult(flags, letter, letterText(letter))
       })
     })
-}
-
-function topicOf({ topic, dataset }: DeadLetterFlags): string {
-  return topic ?? topicNames(dataset).deadLetters
-}
-
-function letterText(letter: DeadLetter): string {
-  const known = Object.entries(letter).filter(([, value]) => value !== undefined)
-  const lines = known.flatMap(([name, value]) =>
-    value !== null && typeof value === 'object'
-      ? Object.entries(value as Record<string, unknown>).map(([key, text]) => [key, String(text)])
-      : [[name, String(value)]],
-  )
-  // Keys and headers are others' texts: a line's end in one would look like a line of ours.
-  const shown = lines.map(([name, value]) => [printableLine(name), printableLine(value)])
-  const width = Math.max(...shown.map(([name]) => name.length))
-  return shown.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n')
 }

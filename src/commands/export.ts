@@ -1,13 +1,17 @@
 import { stat } from 'node:fs/promises'
 import { type Command, Option } from 'commander'
-import { syntheticTopics, topicNames } from '../config/names.ts'
-import { parseBins, parseCount, parseLimit, parseList, parseTopic } from '../config/value-parsers.ts'
+import { topicNames } from '../config/names.ts'
+import {
+  parseBins,
+  parseCount,
+  parseLimit,
+  parseList,
+  parseTopic,
+  parseVersionNameFlag,
+} from '../config/value-parsers.ts'
 import { UsageError } from '../errors.ts'
 import type { TableFormat } from '../files/file-format.ts'
 import type { MatrixFormat, MatrixKind, ScoreDistribution } from '../files/matrix/spans.ts'
-import { printableLine } from '../observe/printable-text.ts'
-import { counted, sizeText, stageText } from '../observe/report-text.ts'
-import type { ClusterSession } from '../pipeline/cluster-session.ts'
 import {
   defaultBins,
   defaultDistribution,
@@ -17,11 +21,13 @@ import {
   scoreDistributions,
   tableFormats,
 } from '../pipeline/defaults.ts'
-import type { ExportMatrixReport } from '../stages/matrix/export-matrix.ts'
-import { type DatasetFlags, datasetCommand, printResult, progressOf, withCluster } from './command-context.ts'
+import type { ExportMatrixOptions } from '../pipeline/export-matrix.ts'
+import type { ExportTopicOptions } from '../pipeline/export-topic.ts'
+import type { VersionName } from '../pipeline/models-topic.ts'
+import { exportText, matrixResult, matrixText } from '../reports/export-text.ts'
+import { type DatasetFlags, datasetCommand, printResult, withCluster, withProgress } from './command-context.ts'
 import { matrixHeading } from './help.ts'
 import { refuseFlags } from './refuse-flags.ts'
-import { parseVersionNameFlag, type VersionName } from './version-name.ts'
 
 interface ExportFlags extends DatasetFlags, MatrixFlags {
   readonly topic?: string
@@ -48,26 +54,8 @@ interface MatrixFlags {
   readonly indices?: boolean
 }
 
-function tombstonesText(count: number): string {
-  return count === 1 ? '1 tombstone is' : `${count.toLocaleString('en')} tombstones are`
-}
-
 /** Of tables, and of matrices. */
 const writtenFormats = [...new Set([...tableFormats, ...matrixFormats])]
-
-/** Which command fills a topic of a data set; undefined for a topic of another name. */
-function commandFilling(topic: string, dataset: string): string | undefined {
-  const { raw, normalized, restored } = topicNames(dataset)
-  const synthetic = syntheticTopics(dataset)
-  const commands = new Map([
-    [raw, 'load'],
-    [normalized, 'normalize'],
-    [restored, 'restore'],
-    [synthetic.normalized, 'load FILE --as ctgan --spans spans.json --synthetic'],
-    [synthetic.restored, 'restore --synthetic'],
-  ])
-  return commands.get(topic)
-}
 
 /** Flags of --as, which the usual help does not list one by one. */
 const ofMatrix = '--spans, --categories, --leave-out, --rare, --clip, --indices, --bins and more'
@@ -134,37 +122,22 @@ const matrixFlags = [
 ]
 const tableFlags = ['csv-safe', 'key', 'position']
 
-async function requireRows(cluster: ClusterSession, topic: string, dataset: string): Promise<void> {
-  const { requireFilled, requireTopic } = await import('../pipeline/row-topics.ts')
-  const command = commandFilling(topic, dataset)
-  if (command === undefined) await requireTopic(cluster, topic, 'Name one that exists (--topic)')
-  else await requireFilled(cluster, dataset, topic, command, ', or name another with --topic')
-}
-
 async function writeTable(file: string, topic: string, flags: ExportFlags): Promise<void> {
   const { overwrite, csvSafe } = flags
   const { checkExport, exportTopic } = await import('../pipeline/export-topic.ts')
+  const { requireRowTopic } = await import('../pipeline/row-topics.ts')
   const format = tableFormats.find((format) => format === flags.format)
   if (flags.format !== undefined && format === undefined)
     throw new UsageError(`--format ${flags.format} is for a matrix`, 'Say what the matrix is for (--as)')
   await checkExport({ file, format, overwrite, csvSafe })
   await withCluster(flags, async (cluster) => {
-    await requireRows(cluster, topic, flags.dataset)
-    const progress = progressOf(flags, 'export')
-    const exporting = exportTopic(cluster, {
-      topic,
-      modelsTopic: flags.modelsTopic,
-      file,
-      overwrite,
-      format,
-      csvSafe,
-      withKey: flags.key,
-      withPosition: flags.position,
-      skipsUnreadable: flags.skipUnreadable,
-      onProgress: progress.update,
-    })
-    const report = await exporting.finally(progress.end)
-    printResult(flags, report, stageText(report, file) + passedOverText(report))
+    await requireRowTopic(cluster, flags.dataset, topic)
+    const { modelsTopic, key: withKey, position: withPosition, skipUnreadable: skipsUnreadable } = flags
+    const of = { topic, modelsTopic, file, overwrite, format, csvSafe } satisfies ExportTopicOptions
+    const report = await withProgress(flags, 'export', (onProgress) =>
+      exportTopic(cluster, { ...of, withKey, withPosition, skipsUnreadable, onProgress }),
+    )
+    printResult(flags, report, exportText(report, file))
   })
 }
 
@@ -183,23 +156,18 @@ async function writeMatrix(
       'Remove --stage; another topic of normalized rows is named with --topic',
     )
   const { checkMatrixExport, exportMatrix, spansFileOf } = await import('../pipeline/export-matrix.ts')
+  const { requireRowTopic } = await import('../pipeline/row-topics.ts')
   const format = matrixFormats.find((format) => format === flags.format)
   if (flags.format !== undefined && format === undefined)
     throw new UsageError(`A matrix cannot be written as ${flags.format}`, `Use --format ${matrixFormats.join(' or ')}`)
   await checkMatrixExport({ file, spansFile, overwrite, format, categories, leaveOut })
   await withCluster(flags, async (cluster) => {
-    await requireRows(cluster, topic, dataset)
-    const progress = progressOf(flags, 'export')
-    const exporting = exportMatrix(cluster, {
-      dataset,
-      as,
-      file,
-      spansFile,
-      topic,
-      modelsTopic,
-      model,
-      overwrite,
-      format,
+    await requireRowTopic(cluster, dataset, topic)
+    const of = { dataset, topic, modelsTopic, model } satisfies Partial<ExportMatrixOptions>
+    const written = { as, file, spansFile, overwrite, format } satisfies Partial<ExportMatrixOptions>
+    const options: ExportMatrixOptions = {
+      ...of,
+      ...written,
       categories,
       leaveOut,
       rare,
@@ -208,99 +176,12 @@ async function writeMatrix(
       ...(as === 'ple' && { bins: flags.bins }),
       encoding: indices ? 'index' : 'one-hot',
       skipsUnreadable: skipUnreadable,
-      onProgress: progress.update,
-    })
-    const { spans, ...report } = await exporting.finally(progress.end)
+    }
+    const { spans, ...report } = await withProgress(flags, 'export', (onProgress) =>
+      exportMatrix(cluster, { ...options, onProgress }),
+    )
     const { size } = await stat(file)
     const result = { ...report, matrix: matrixResult(spans, file, spansFileOf({ file, spansFile })) }
     printResult(flags, result, matrixText(result, result.matrix, size, spans.clip))
   })
-}
-
-/** What `--json` prints of a matrix: spans.json has more. */
-function matrixResult(
-  { as, model, width, fileWidth, columns, leftOut }: ExportMatrixReport['spans'],
-  file: string,
-  spansFile: string,
-) {
-  return {
-    as,
-    file,
-    spans: spansFile,
-    version: model.version,
-    width,
-    fileWidth,
-    columns: columns.map(({ name, kind, width, nulls, clipped, rare }) => ({
-      name,
-      kind,
-      width,
-      nulls,
-      ...(clipped !== undefined && { clipped }),
-      ...(rare !== undefined && {
-        rare: rare.categories.length,
-        rareRows: rare.counts.reduce((sum, rows) => sum + rows, 0),
-      }),
-    })),
-    leftOut,
-  }
-}
-
-function matrixText(
-  report: Omit<ExportMatrixReport, 'spans'>,
-  { as, file, spans, version, width, fileWidth, columns, leftOut }: ReturnType<typeof matrixResult>,
-  sizeBytes: number,
-  clip: number | null,
-): string {
-  const count = (n: number) => n.toLocaleString('en')
-  const { otherVersions } = report
-  const clipped = columns.filter(({ clipped = 0 }) => clipped > 0)
-  const inFile = fileWidth === width ? '' : ` (${count(fileWidth)} in the file: --indices)`
-  const ofClip = clip === null ? ': float32 does not hold them' : ' (--clip)'
-  const lines = [
-    stageText(report, file) + passedOverText(report),
-    `${count(width)} columns of model ${version}${inFile}, ${sizeText(sizeBytes)}; ${spans} says what they are`,
-    ...(otherVersions > 0 ? [`${counted(otherVersions, 'row')} of other versions left out`] : []),
-    ...columns.filter((column) => isIdentifier(column, report.rowsOut)).map(identifierText),
-    ...columns.flatMap((column) => rareText(column)),
-    ...clipped.map(
-      ({ name, clipped = 0 }) => `${name}: ${counted(clipped, 'value')} clipped${as === 'ctgan' ? ofClip : ''}`,
-    ),
-    ...leftOut.map(({ column, reason }) => `${column} is not in it: ${reason}`),
-  ]
-  return lines.map(printableLine).join('\n')
-}
-
-type ResultColumn = ReturnType<typeof matrixResult>['columns'][number]
-
-/** Of fewer rows, many categories say nothing. */
-const fewRows = 100
-
-function categoriesOf({ width, nulls, rare = 0 }: ResultColumn): number {
-  return width - (nulls > 0 ? 1 : 0) - (rare > 0 ? 1 : 0) + rare
-}
-
-/** Whether a category has two rows on average, or fewer: a generator has nothing to learn from them. */
-function isIdentifier(column: ResultColumn, rows: number): boolean {
-  const present = rows - column.nulls
-  return column.kind === 'discrete' && present >= fewRows && 2 * categoriesOf(column) >= present
-}
-
-function identifierText(column: ResultColumn): string {
-  const categories = categoriesOf(column).toLocaleString('en')
-  return `${column.name} looks like an identifier: ${categories} categories (--leave-out ${column.name})`
-}
-
-/** What --rare has made of a column. */
-function rareText({ name, width, nulls, rare = 0, rareRows = 0 }: ResultColumn): string[] {
-  if (rare === 0) return []
-  const share = `${counted(rare, 'rare category', 'rare categories')} share a column, ${counted(rareRows, 'row')}`
-  const isConstant = width === 1 + (nulls > 0 ? 1 : 0)
-  return [
-    `${name}: ${share}${isConstant ? `: it has no other category (--leave-out ${name}, or a smaller --rare)` : ''}`,
-  ]
-}
-
-function passedOverText({ tombstones, skipped }: { readonly tombstones: number; readonly skipped: number }): string {
-  const nulls = tombstones > 0 ? `; ${tombstonesText(tombstones)} not in it` : ''
-  return skipped > 0 ? `${nulls}; ${counted(skipped, 'row')} that could not be read left out` : nulls
 }

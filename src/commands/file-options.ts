@@ -1,7 +1,12 @@
-import { type Command, InvalidArgumentError, Option } from 'commander'
-import { listParser, listSchema, parseCount, parseList, union } from '../config/value-parsers.ts'
-import { oneCharacter } from '../config/value-rules.ts'
-import { UsageError } from '../errors.ts'
+import { type Command, Option } from 'commander'
+import {
+  delimiterCharacter,
+  parseCount,
+  parseList,
+  parseTexts,
+  parseTypes,
+  quoteCharacter,
+} from '../config/value-parsers.ts'
 import type { FileFormat } from '../files/file-format.ts'
 import type { FileReading, TextOptions } from '../files/reading/table-options.ts'
 import { fileFormats, idleFlags } from '../pipeline/defaults.ts'
@@ -81,31 +86,3 @@ export function givenFileFlags(flags: FileFlags): string[] {
   const given = Object.entries({ columns, 'not-null': notNull, format }).filter(([, value]) => value !== undefined)
   return [...given.map(([flag]) => `--${flag}`), ...idleFlags('parquet', text)]
 }
-
-function delimiterCharacter(delimiter: string): string {
-  const [, code] = /^\\x([0-9a-f]{2})$/i.exec(delimiter) ?? []
-  const character =
-    delimiter === '\\t' ? '\t' : code === undefined ? delimiter : String.fromCharCode(parseInt(code, 16))
-  if (oneCharacter.allows(character)) return character
-  throw new UsageError(`"${delimiter}" is not a delimiter`, 'Give one character, such as --delimiter ";"')
-}
-
-function quoteCharacter(quote: string): string {
-  if (quote === 'none') return ''
-  if (oneCharacter.allows(quote)) return quote
-  throw new UsageError(`"${quote}" is not a quote`, `Give one character, such as --quote "'", or none`)
-}
-
-/** Texts with commas between. Blanks around a text are left out, unless it is blanks alone. */
-const parseTexts = listParser(listSchema, (text) => text.split(',').map((item) => item.trim() || item), union)
-
-/** @example parseTypes('zip:VARCHAR,price:DECIMAL(10,2)') // { zip: 'VARCHAR', price: 'DECIMAL(10,2)' } */
-const parseTypes = listParser(
-  listSchema,
-  (text): Record<string, string> => {
-    const pairs = text.split(/,(?![^(]*\))/).map((pair) => /^\s*(.+):\s*([A-Za-z][\w (),]*?)\s*$/.exec(pair))
-    if (pairs.includes(null)) throw new InvalidArgumentError('Write column:TYPE, or several separated by commas.')
-    return Object.fromEntries(pairs.map((pair) => [pair?.[1], pair?.[2]]))
-  },
-  (before, types) => ({ ...before, ...types }),
-)

@@ -10,20 +10,27 @@ import {
   parseWeight,
   valueParser,
 } from '../config/value-parsers.ts'
-import { modelPlot } from '../drawing/model-plot.ts'
 import { UsageError } from '../errors.ts'
 import type { SummaryFitOptions } from '../mixture/fit-options.ts'
 import { refitDueText } from '../observe/event-log.ts'
-import { printableLine } from '../observe/printable-text.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
-import { type ColumnHint, columnHints } from '../pipeline/column-hints.ts'
+import { columnHints } from '../pipeline/column-hints.ts'
 import { fitSettings } from '../pipeline/defaults.ts'
+import type { ColumnsFitOptions, FitDatasetOptions } from '../pipeline/fit-dataset.ts'
 import type { Challenger, FollowFitsOptions } from '../pipeline/follow-fits.ts'
 import type { StageEvent } from '../ports/stage-event.ts'
+import { challengerText, fitResult, fitText } from '../reports/fit-text.ts'
 import type { LeftOutColumn } from '../stages/fit.ts'
-import { type DatasetFlags, datasetCommand, logLevel, printResult, progressOf } from './command-context.ts'
+import { type DatasetFlags, datasetCommand, logLevel, printResult, withProgress } from './command-context.ts'
 import { withObserved } from './observed-stage.ts'
-import { runsTopicOption, type StageFlags, statsTopicOption, topicOption, withStageOptions } from './options.ts'
+import {
+  runsTopicOption,
+  type StageFlags,
+  statsTopicOption,
+  topicOption,
+  topicOverrides,
+  withStageOptions,
+} from './options.ts'
 
 interface FitFlags extends DatasetFlags, StageFlags {
   readonly source?: 'sample' | 'raw'
@@ -97,8 +104,9 @@ export function fitCommand(): Command {
     .addOption(runsTopicOption())
     .action(async (flags: FitFlags) => {
       const { dataset, recipe, components, concentration, tolerance, maxIterations, join, source = 'sample' } = flags
-      const overrides = { raw: flags.rawTopic, sample: flags.sampleTopic }
-      topicNames(dataset, overrides, [flags.modelsTopic, flags.positionsTopic])
+      const { modelsTopic, controlTopic, rawTopic, sampleTopic, columns, minWeight, decimals, seed, members } = flags
+      const overrides = topicOverrides(flags, 'raw', 'sample')
+      topicNames(dataset, overrides, [modelsTopic, flags.positionsTopic])
       const mixture: SummaryFitOptions = {
         ...(components !== undefined && { components }),
         ...(concentration !== undefined && { weightConcentrationPrior: concentration }),
@@ -109,60 +117,33 @@ export function fitCommand(): Command {
       refusePairs(flags)
       // Before a topic is read in vain; the flags are called as the library's options are.
       fitSettings(recipe, mixture)
-      const common = {
-        dataset,
-        modelsTopic: flags.modelsTopic,
-        rawTopic: flags.rawTopic,
-        columns: flags.columns,
-        recipe,
-        mixture,
-        minWeight: flags.minWeight,
-        roundToDecimals: flags.decimals === 'auto' ? undefined : flags.decimals === 'round',
-        seed: flags.seed,
-        members: flags.members,
-        controlTopic: flags.controlTopic,
-      }
-      if (flags.follow === true) return followFits(flags, common)
-      const { modelsTopic, controlTopic } = flags
+      const roundToDecimals = decimals === 'auto' ? undefined : decimals === 'round'
+      const of = { dataset, modelsTopic, controlTopic, rawTopic, columns, members } satisfies FitDatasetOptions
+      const options = { ...of, recipe, mixture, minWeight, roundToDecimals, seed } satisfies FitDatasetOptions
+      if (flags.follow === true) return followFits(flags, options)
       const names = { topics: overrides, modelsTopic, controlTopic }
       await withObserved(flags, { ...observed, names, runsOn: false }, async (cluster) => {
-        const { fitDataset, modelSummary } = await import('../pipeline/fit-dataset.ts')
-        const progress = progressOf(flags, 'fit')
+        const { fitDataset } = await import('../pipeline/fit-dataset.ts')
+        const { promote } = flags
         let others: readonly string[] = []
         const leftOut: LeftOutColumn[] = []
         const startedMs = performance.now()
-        const fitting = fitDataset(cluster, {
-          ...common,
-          source,
-          sampleTopic: flags.sampleTopic,
-          promote: flags.promote,
-          onOtherFields: (fields) => {
-            others = fields
-          },
-          onLeftOut: (column) => leftOut.push(column),
-          onProgress: progress.update,
-        })
-        const model = await fitting.finally(progress.end)
-        const hints = columnHints(model)
-        const plots = model.columns.map((column) => modelPlot(column)).join('\n\n')
-        printResult(
-          flags,
-          {
-            ...modelSummary(model),
-            promoted: flags.promote,
-            notModelled: leftOut,
-            otherFields: others,
-            hints,
-            seconds: (performance.now() - startedMs) / 1_000,
-          },
-          [
-            `${plots}\n`,
-            modeText,
-            ...notModelledText(leftOut, others),
-            ...hintLines(hints),
-            publishedText(model, flags.promote),
-          ].join('\n'),
+        const model = await withProgress(flags, 'fit', (onProgress) =>
+          fitDataset(cluster, {
+            ...options,
+            source,
+            sampleTopic,
+            promote,
+            onProgress,
+            onOtherFields: (fields) => {
+              others = fields
+            },
+            onLeftOut: (column) => leftOut.push(column),
+          }),
         )
+        const seconds = (performance.now() - startedMs) / 1_000
+        const findings = { leftOut, others, hints: columnHints(model), isPromoted: promote }
+        printResult(flags, fitResult(model, findings, seconds), fitText(model, findings))
       })
     })
 }
@@ -170,88 +151,24 @@ export function fitCommand(): Command {
 const observed = { stage: 'fit', needs: ['brokers'] as const, members: 1 }
 
 /** Prints a line for each challenger. */
-async function followFits(
-  flags: FitFlags,
-  common: Omit<FollowFitsOptions, 'everyMs' | 'windowRows' | 'onChallenger'>,
-): Promise<void> {
-  const { modelsTopic, statsTopic, controlTopic } = flags
+async function followFits(flags: FitFlags, options: ColumnsFitOptions): Promise<void> {
+  const { modelsTopic, statsTopic, controlTopic, every: everyMs, recent: windowRows } = flags
+  const { onDrift, minGain, requireApproval, dryRun, rounds } = flags
   const names = { topics: { raw: flags.rawTopic }, modelsTopic, statsTopic, controlTopic }
   // Below this level the log says it.
   const isTold = logLevel(flags) === 'warn'
   const onEvent = (event: StageEvent) => {
     if (event.kind === 'refit-due' && isTold) process.stderr.write(`Waiting: ${refitDueText(event)}\n`)
   }
+  const onChallenger = (challenger: Challenger) =>
+    printResult(flags, { ...challenger, version: challenger.version ?? null }, challengerText(challenger))
+  const times = { everyMs, onDrift, statsTopic, windowRows, rounds } satisfies Partial<FollowFitsOptions>
   const work = async (cluster: ClusterSession) => {
     const { followFits: follow } = await import('../pipeline/follow-fits.ts')
-    await follow(cluster, {
-      ...common,
-      everyMs: flags.every,
-      onDrift: flags.onDrift,
-      statsTopic: flags.statsTopic,
-      windowRows: flags.recent,
-      minGain: flags.minGain,
-      requireApproval: flags.requireApproval,
-      dryRun: flags.dryRun,
-      rounds: flags.rounds,
-      onChallenger: (challenger) =>
-        printResult(flags, { ...challenger, version: challenger.version ?? null }, challengerText(challenger)),
-    })
+    await follow(cluster, { ...options, ...times, minGain, requireApproval, dryRun, onChallenger })
   }
   await withObserved(flags, { ...observed, names, runsOn: true }, work, { onEvent })
 }
-
-function challengerText({ dataset, version, comparison: { verdict, reason } }: Challenger): string {
-  const named = version === undefined ? 'Dry run: a challenger' : `Version ${version}`
-  return `${named} of data set ${dataset}, ${verdict}. ${reason}.`
-}
-
-function publishedText({ version, dataset }: { version: number; dataset: string }, isPromoted: boolean): string {
-  const published = `Published as version ${version} of data set ${dataset}`
-  if (isPromoted) return `${published}, now current.`
-  return `${published}, not current. Promote it:\n  vgm model promote --dataset ${dataset} ${version}`
-}
-
-/** What the words of a model mean. */
-export const modeText =
-  'A mode is one of the bell curves that add up to a column. A number x becomes its\n' +
-  "mode's number, and value = (x - mean) / (4 std) of that mode.\n"
-
-/** Columns that are named one by one. */
-const listedColumns = 20
-
-/** What passes through as it is, and why. */
-export function notModelledText(leftOut: readonly LeftOutColumn[], others: readonly string[]): string[] {
-  const isTime = (field: string) => /\((?:int|long|float|double) \(/.test(field)
-  // Of Avro, and of Debezium: io.debezium.time.MicroTimestamp.
-  const isFine = (field: string) => isTime(field) && /timestamp-(?:micros|nanos)|(?:Micro|Nano)Timestamp/.test(field)
-  const fine = others.filter(isFine)
-  const times = others.filter((field) => isTime(field) && !isFine(field))
-  const rest = others.filter((field) => !isTime(field))
-  const lines = [
-    ...(rest.length > 0 ? [`${someOf(rest)}: not numbers`] : []),
-    ...(times.length > 0 ? [`${someOf(times)}: dates or times; --columns can name them`] : []),
-    ...(fine.length > 0 ? [`${someOf(fine)}: times too fine for a model (beyond 2^49)`] : []),
-    ...leftOut.slice(0, listedColumns).map(({ name, reason }) => `${name}: ${reason}`),
-    ...(leftOut.length > listedColumns ? [`and ${leftOut.length - listedColumns} more`] : []),
-  ]
-  return lines.length === 0 ? [] : ['Not modelled, and passed through unchanged:', ...lines.map(indented), '']
-}
-
-function someOf(names: readonly string[]): string {
-  const more = names.length > listedColumns ? ` and ${names.length - listedColumns} more` : ''
-  return names.slice(0, listedColumns).join(', ') + more
-}
-
-export function hintLines(hints: readonly ColumnHint[]): string[] {
-  if (hints.length === 0) return []
-  const lines = hints.slice(0, listedColumns).map(({ column, text }) => `${column} ${text}.`)
-  const more = hints.length > listedColumns ? [`and ${hints.length - listedColumns} more, as --json prints them`] : []
-  const names = new Set(hints.filter(({ kind }) => kind !== 'decimals').map(({ column }) => column))
-  const advice = names.size > 0 ? ['To leave columns out, name the others: --columns a,b,c'] : []
-  return ['Worth a look:', ...[...lines, ...more, ...advice].map(indented), '']
-}
-
-const indented = (line: string) => `  ${printableLine(line)}`
 
 const decimalChoices = ['auto', 'round', 'keep'] as const
 

@@ -1,13 +1,17 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Compression } from '../batch/batch-header.ts'
 import { defaultPositionsTopic, topicNames } from '../config/names.ts'
-import { parseCount, parseSeed, parseTopic, valueParser } from '../config/value-parsers.ts'
+import { parseCount, parseSeed, parseTopic, parseVersionNameFlag, valueParser } from '../config/value-parsers.ts'
 import { PipelineError, UsageError } from '../errors.ts'
 import type { TableFormat } from '../files/file-format.ts'
 import { commandGraceMs, interruption } from '../observe/interruption.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
 import { defaultBatchRows, defaultPartitions, parseRowSpec, tableFormats } from '../pipeline/defaults.ts'
+import type { GenerateFileOptions } from '../pipeline/generate-file.ts'
+import type { GenerateRowsOptions } from '../pipeline/generate-rows.ts'
+import type { VersionName } from '../pipeline/models-topic.ts'
 import type { StageReport } from '../ports/stage-report.ts'
+import { generateText } from '../reports/generate-text.ts'
 import type { RowSpec } from '../stages/synthetic/row-spec.ts'
 import {
   type ClusterCommandFlags,
@@ -15,11 +19,10 @@ import {
   datasetOption,
   modelsTopicOption,
   printResult,
-  progressOf,
   withCluster,
+  withProgress,
 } from './command-context.ts'
 import { compressionOption, runsTopicOption } from './options.ts'
-import { parseVersionNameFlag, type VersionName } from './version-name.ts'
 
 interface GenerateFlags extends ClusterCommandFlags {
   readonly dataset?: string
@@ -89,10 +92,11 @@ async function generateIntoTopic(flags: GenerateFlags): Promise<void> {
   await withCluster(flags, async (cluster) => {
     const { generateRows } = await import('../pipeline/generate-rows.ts')
     const spec = flags.spec ?? (await modelRows(cluster, flags, dataset))
-    const progress = progressOf(flags, 'generate')
     const { rows, seed, partitions, batchRows, compression, modelsTopic, controlTopic } = flags
-    const options = { dataset, topic, modelsTopic, controlTopic, spec, rows, seed, partitions, batchRows, compression }
-    const report = await generateRows(cluster, { ...options, onProgress: progress.update }).finally(progress.end)
+    const of = { dataset, topic, modelsTopic, controlTopic, spec, rows, seed } satisfies GenerateRowsOptions
+    const report = await withProgress(flags, 'generate', (onProgress) =>
+      generateRows(cluster, { ...of, partitions, batchRows, compression, onProgress }),
+    )
     printReport(flags, report, topic)
   })
 }
@@ -103,9 +107,9 @@ async function generateIntoFile(file: string, flags: GenerateFlags): Promise<voi
     throw new UsageError(`The file ${file} and --topic ${topic} exclude each other`, 'Leave out one of them')
   const write = async (spec: RowSpec, signal: AbortSignal) => {
     const { generateFile } = await import('../pipeline/generate-file.ts')
-    const progress = progressOf(flags, 'generate')
-    const options = { spec, seed, format, rows, file, overwrite, workers, signal, onProgress: progress.update }
-    printReport(flags, await generateFile(options).finally(progress.end), file)
+    const options: GenerateFileOptions = { spec, seed, format, rows, file, overwrite, workers, signal }
+    const report = await withProgress(flags, 'generate', (onProgress) => generateFile({ ...options, onProgress }))
+    printReport(flags, report, file)
   }
   if (flags.spec !== undefined) return write(flags.spec, interruption(commandGraceMs))
   const dataset = datasetOf(flags, 'A model belongs to a data set')
@@ -114,13 +118,8 @@ async function generateIntoFile(file: string, flags: GenerateFlags): Promise<voi
 
 /** The rows that `--model` stands for. */
 async function modelRows(cluster: ClusterSession, flags: GenerateFlags, dataset: string): Promise<RowSpec> {
-  const { followModels, modelNamed, modelSpec } = await import('../pipeline/index.ts')
-  const models = await followModels(cluster, { dataset, modelsTopic: flags.modelsTopic })
-  try {
-    return modelSpec((await modelNamed(models, dataset, flags.model ?? 'current')).columns)
-  } finally {
-    await models.close()
-  }
+  const { modelRowSpec } = await import('../pipeline/model-row-spec.ts')
+  return modelRowSpec(cluster, { dataset, modelsTopic: flags.modelsTopic, version: flags.model })
 }
 
 function datasetOf({ dataset }: GenerateFlags, why: string): string {
@@ -129,8 +128,7 @@ function datasetOf({ dataset }: GenerateFlags, why: string): string {
 }
 
 function printReport(flags: GenerateFlags, report: StageReport, target: string): void {
-  const rows = report.rowsOut.toLocaleString('en')
-  printResult(flags, report, `${rows} rows to ${target}; total execution time ${report.seconds.toFixed(2)} s`)
+  printResult(flags, report, generateText(report, target))
 }
 
 const parseSpec = valueParser({ type: 'string' }, (text): RowSpec => {

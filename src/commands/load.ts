@@ -4,13 +4,11 @@ import { syntheticTopics, topicNames } from '../config/names.ts'
 import { parseCount, parseSeed, parseTopic } from '../config/value-parsers.ts'
 import { UsageError } from '../errors.ts'
 import type { MatrixKind } from '../files/matrix/spans.ts'
-import type { RowTimes } from '../files/reading/row-times.ts'
-import type { TableFile } from '../files/reading/table-file.ts'
-import { printableLine } from '../observe/printable-text.ts'
-import { stageText } from '../observe/report-text.ts'
 import { defaultPartitions, matrixKinds } from '../pipeline/defaults.ts'
-import type { LoadReport } from '../stages/load.ts'
-import { type DatasetFlags, datasetCommand, printResult, progressOf, withCluster } from './command-context.ts'
+import type { LoadFileOptions } from '../pipeline/load-file.ts'
+import type { LoadMatrixOptions } from '../pipeline/load-matrix.ts'
+import { columnsText, loadText, timesText } from '../reports/load-text.ts'
+import { type DatasetFlags, datasetCommand, printResult, withCluster, withProgress } from './command-context.ts'
 import { addFileOptions, type FileFlags, fileReading } from './file-options.ts'
 import { compressionOption, runsTopicOption } from './options.ts'
 import { refuseFlags } from './refuse-flags.ts'
@@ -56,31 +54,25 @@ export function loadCommand(): Command {
       }
       refuseFlags(command, ['spans', 'synthetic', 'seed'], 'is for a generated matrix (--as)')
       const { dataset, topic, key, timestamp, defaultTimestamp, partitions, compression, badRows } = flags
-      const { raw } = topicNames(dataset, { raw: topic }, [flags.modelsTopic, flags.positionsTopic])
-      const reading = fileReading(flags)
+      const { modelsTopic, controlTopic } = flags
+      const { raw } = topicNames(dataset, { raw: topic }, [modelsTopic, flags.positionsTopic])
+      const of = { dataset, file: files, topic, modelsTopic, controlTopic } satisfies LoadFileOptions
+      const options: LoadFileOptions = {
+        ...fileReading(flags),
+        ...of,
+        partitions,
+        compression,
+        key,
+        timestamp,
+        defaultTimestamp,
+        badRows,
+        onColumns: (table) => process.stderr.write(columnsText(table)),
+        onTimes: (times) => process.stderr.write(timesText(times)),
+      }
       await withCluster(flags, async (cluster) => {
         const { loadFile } = await import('../pipeline/load-file.ts')
-        const progress = progressOf(flags, 'load')
-        const report = await loadFile(cluster, {
-          ...reading,
-          dataset,
-          file: files,
-          topic,
-          modelsTopic: flags.modelsTopic,
-          key,
-          timestamp,
-          defaultTimestamp,
-          partitions,
-          compression,
-          controlTopic: flags.controlTopic,
-          badRows,
-          onColumns: (table) => process.stderr.write(columnsText(table)),
-          onTimes: (times) => process.stderr.write(timesText(times)),
-          onProgress: progress.update,
-        }).finally(progress.end)
-        const bad =
-          report.badRows > 0 ? `\n${report.badRows.toLocaleString('en')} could not be read: see ${badRows}` : ''
-        printResult(flags, report, stageText(report, raw) + beforeText(report) + bad)
+        const report = await withProgress(flags, 'load', (onProgress) => loadFile(cluster, { ...options, onProgress }))
+        printResult(flags, report, loadText(report, raw, badRows))
       })
     })
 }
@@ -97,10 +89,10 @@ async function loadGenerated(files: readonly string[], flags: LoadFlags & { read
     topic = syntheticTopics(dataset).normalized,
     as,
     spans: spansFile,
-    partitions,
-    compression,
-    seed,
+    modelsTopic,
+    controlTopic,
   } = flags
+  const { partitions, compression, seed } = flags
   if (spansFile === undefined)
     throw new UsageError('--as needs to know what the columns of the matrix are', 'Name its spans.json (--spans)')
   if (flags.synthetic !== true)
@@ -113,53 +105,10 @@ async function loadGenerated(files: readonly string[], flags: LoadFlags & { read
     throw new UsageError('--as loads one matrix, and several files are named', 'Load them one by one')
   await withCluster(flags, async (cluster) => {
     const { loadMatrix } = await import('../pipeline/load-matrix.ts')
-    const progress = progressOf(flags, 'load')
-    const report = await loadMatrix(cluster, {
-      dataset,
-      as,
-      file,
-      spansFile,
-      topic,
-      modelsTopic: flags.modelsTopic,
-      partitions,
-      compression,
-      controlTopic: flags.controlTopic,
-      seed,
-      onProgress: progress.update,
-    }).finally(progress.end)
-    printResult(flags, report, stageText(report, topic) + beforeText(report))
+    const of = { dataset, as, file, spansFile, topic, modelsTopic, controlTopic } satisfies LoadMatrixOptions
+    const report = await withProgress(flags, 'load', (onProgress) =>
+      loadMatrix(cluster, { ...of, partitions, compression, seed, onProgress }),
+    )
+    printResult(flags, report, loadText(report, topic))
   })
-}
-
-function beforeText({ rowsBefore }: LoadReport): string {
-  return rowsBefore > 0 ? `\n${rowsBefore.toLocaleString('en')} rows had been loaded by an earlier run.` : ''
-}
-
-/**
- * @example timesText(times) // 'Times of the records: column "at", seconds since 1970,\n  from 2026-11-01T... to 2026-...'
- */
-function timesText({ column, unit, fromMs, toMs, withoutTime }: RowTimes): string {
-  const time = (ms: number) => new Date(ms).toISOString()
-  const range = fromMs === undefined ? ', no value' : `,\n  from ${time(fromMs)} to ${time(toMs ?? fromMs)}`
-  const others = withoutTime === 0 ? '' : `; ${withoutTime.toLocaleString('en')} rows without a time`
-  return `Times of the records: column "${printableLine(column)}", ${unit}${range}${others}\n`
-}
-
-/** Columns that are listed one by one; of wider tables only those with a remark. */
-const listedColumns = 40
-
-/** The types of a file: a line per column, with its field's name if that is another, and what to know; then doubts. */
-export function columnsText({ file, columns, doubts }: Pick<TableFile, 'file' | 'columns' | 'doubts'>): string {
-  const listed = columns.length <= listedColumns ? columns : columns.filter(({ remark }) => remark !== undefined)
-  const called = ({ column, field }: (typeof listed)[number]) => (column === field ? column : `${column} (${field})`)
-  const width = Math.min(30, Math.max(0, ...listed.map((each) => called(each).length)))
-  const lines = listed.map((each) => {
-    const { type, remark } = each
-    const avro = type.logicalType ?? type.avro
-    return `  ${called(each).padEnd(width)}  ${remark === undefined ? avro : `${avro.padEnd(6)}  ${remark}`}`
-  })
-  const counts = new Map<string, number>()
-  for (const { type } of columns) counts.set(type.avro, (counts.get(type.avro) ?? 0) + 1)
-  const summary = [...counts].map(([avro, count]) => `${count.toLocaleString('en')} ${avro}`).join(', ')
-  return [`${file}: ${summary}`, ...lines, ...doubts].map((line) => `${printableLine(line)}\n`).join('')
 }

@@ -1,10 +1,7 @@
 import { type Command, Option } from 'commander'
-import { clearEnd, readEnd, sayEnd } from '../cluster/last-end.ts'
-import { lastPorts } from '../cluster/last-ports.ts'
-import { localClusterStatus, stopLocalCluster } from '../cluster/local-cluster.ts'
-import { startCluster } from '../cluster/start-cluster.ts'
 import { parseCount } from '../config/value-parsers.ts'
 import { exitCodes } from '../errors.ts'
+import { downText, statusText, upText } from '../reports/local-cluster-text.ts'
 import { type CommonFlags, plainCommand, printResult } from './command-context.ts'
 
 export const clusterKinds = ['auto', 'embedded', 'docker', 'jvm'] as const
@@ -35,95 +32,33 @@ export function upCommand(): Command {
       parseCount,
     )
     .action(async (flags: UpFlags) => {
+      const { startDetached } = await import('../cluster/detached-cluster.ts')
       const { cluster: kind, dataDir, memory } = flags
-      const log = (line: string) => process.stderr.write(`${line}\n`)
-      // The end of one whose process is gone is noted when it is looked for.
-      const found = await localClusterStatus()
-      const end = found === undefined ? readEnd() : undefined
-      if (end !== undefined) log(sayEnd(end))
-      const last = lastPorts(dataDir)
-      const cluster = await startCluster({
+      const started = await startDetached({
         kind,
-        detached: true,
-        log,
+        log: (line) => process.stderr.write(`${line}\n`),
         ...(dataDir !== undefined && { dataDir }),
         ...(memory !== undefined && { memoryBytes: memory * 2 ** 20 }),
       })
-      clearEnd()
-      const { brokers, registry, kind: started } = cluster
-      const isElsewhere = last.broker !== undefined && !brokers.endsWith(`:${last.broker}`)
-      if (isElsewhere) log(`The last cluster had port ${last.broker}, which is taken now: tell other programs.`)
-      const data = await dataFolderOf(brokers)
-      printResult(
-        flags,
-        { kind: started, brokers, registry, ...data },
-        `cluster   ${started}\nKafka     ${brokers}\nregistry  ${registry}\n${dataLine(data)}` +
-          `${data.dataDir === undefined ? 'data      until "vgm down"; --data-dir FOLDER keeps them\n' : ''}\n` +
-          'vgm commands find it automatically. Other programs need:\n' +
-          `  export KAFKA_BROKERS=${brokers}\n  export SCHEMA_REGISTRY_URL=${registry}`,
-      )
+      printResult(flags, started, upText(started))
     })
 }
 
 export function downCommand(): Command {
   return plainCommand('down', 'stop the local cluster of "vgm up"', 'vgm down').action(async (flags: CommonFlags) => {
-    const data = dataOf(await localClusterStatus())
-    const stopped = await stopLocalCluster()
-    const end = stopped ? undefined : readEnd()
-    clearEnd()
-    const none = ['No local cluster was running.', ...(end === undefined ? [] : [sayEnd(end)])].join('\n')
-    const kept =
-      data.dataDir === undefined
-        ? 'Its topics and models are gone with it.\n"vgm up --data-dir FOLDER" keeps them.'
-        : `Its topics and models are in ${data.dataDir}: "vgm up --data-dir ${data.dataDir}" goes on with them.`
-    const result = { stopped, ...(stopped && data), ...(end && { lastEnd: end }) }
-    printResult(flags, result, stopped ? `The local cluster has stopped. ${kept}` : none)
+    const { stopDetached } = await import('../cluster/detached-cluster.ts')
+    const result = await stopDetached()
+    printResult(flags, result, downText(result))
   })
 }
 
 export function statusCommand(): Command {
   return plainCommand('status', 'show whether a local cluster runs, and its addresses', 'vgm status').action(
     async (flags: CommonFlags) => {
-      const status = await localClusterStatus()
-      if (status === undefined) {
-        const end = readEnd()
-        const none = 'No local cluster runs. "vgm up" starts one.'
-        const said = end === undefined ? none : `${none}\n${sayEnd(end)}`
-        printResult(flags, { alive: false, ...(end && { lastEnd: end }) }, said)
-        process.exitCode = exitCodes.failed
-        return
-      }
-      const { kind, brokers, registry, alive, sinceMs } = status
-      const data = dataOf(status)
-      printResult(
-        flags,
-        { alive, kind, brokers, registry, sinceMs, ...data },
-        `${alive ? 'running' : 'not answering'} (${kind}), for ${formatAge(sinceMs)}\nKafka     ` +
-          `${brokers}\nregistry  ${registry}\n${dataLine(data)}`.trimEnd(),
-      )
-      if (!alive) process.exitCode = exitCodes.failed
+      const { detachedStatus } = await import('../cluster/detached-cluster.ts')
+      const status = await detachedStatus()
+      printResult(flags, status, statusText(status))
+      if (!status.alive) process.exitCode = exitCodes.failed
     },
   )
-}
-
-interface DataFolder {
-  readonly dataDir?: string
-}
-
-/** The folder of the cluster that runs now. */
-async function dataFolderOf(brokers: string): Promise<DataFolder> {
-  const status = await localClusterStatus()
-  return status?.brokers === brokers ? dataOf(status) : {}
-}
-
-const dataOf = (status: DataFolder | undefined): DataFolder =>
-  status?.dataDir === undefined ? {} : { dataDir: status.dataDir }
-
-const dataLine = ({ dataDir }: DataFolder): string => (dataDir === undefined ? '' : `data      ${dataDir}\n`)
-
-/** @example formatAge(3_700_000) // '1 h 1 min' */
-function formatAge(ms: number): string {
-  const minutes = Math.floor(ms / 60_000)
-  if (minutes < 1) return `${Math.floor(ms / 1_000)} s`
-  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }

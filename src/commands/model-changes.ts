@@ -1,11 +1,10 @@
 import type { Command } from 'commander'
-import { parseAlias, parseReplayPosition } from '../config/value-parsers.ts'
+import { parseAlias, parseReplayPosition, parseVersionName } from '../config/value-parsers.ts'
 import { UsageError } from '../errors.ts'
-import type { ColumnDiff, ModelDiff, ModePair } from '../model/model-diff.ts'
-import type { StampedRow } from '../stages/stamped-versions.ts'
-import { type DatasetFlags, datasetCommand, printResult, screenTable, withCluster } from './command-context.ts'
+import type { VersionName } from '../pipeline/models-topic.ts'
+import { diffText, whichText } from '../reports/model-text.ts'
+import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
 import { topicOption } from './options.ts'
-import { parseVersionName, type VersionName } from './version-name.ts'
 
 export function diffCommand(): Command {
   return datasetCommand('diff', 'show what two versions differ by', 'vgm model diff --dataset trips 3 4')
@@ -20,39 +19,6 @@ export function diffCommand(): Command {
       }),
     )
 }
-
-function diffText({ dataset, versions: [from, to], columns, removed, added }: ModelDiff): string {
-  const only = (version: number, names: readonly string[]) =>
-    names.length === 0 ? [] : [`Modelled by version ${version} only: ${names.join(', ')}`]
-  const overview = screenTable(
-    [`data set ${dataset}, ${from} to ${to}`, 'distance', 'moved weight', 'rows that change mode'],
-    columns.map(({ name, distance, movedMass, changedMode }) => [
-      name,
-      percent(distance),
-      percent(movedMass),
-      percent(changedMode),
-    ]),
-  )
-  return [overview, ...only(from, removed), ...only(to, added), ...columns.map(modesText)].join('\n\n')
-}
-
-function modesText({ name, modes }: ColumnDiff): string {
-  const number = (x: number | undefined) => (x === undefined ? '-' : String(Number(x.toPrecision(5))))
-  const change = ([from, to]: ModePair['mean'], shown = number) =>
-    from === to ? shown(from) : `${shown(from)} -> ${shown(to)}`
-  const share = (x: number | undefined) => (x === undefined ? '-' : percent(x))
-  return screenTable(
-    [name, 'weight', 'mean', 'std'],
-    modes.map(({ from, to, weight, mean, std }) => [
-      change([from, to]),
-      change(weight, share),
-      change(mean),
-      change(std),
-    ]),
-  )
-}
-
-const percent = (share: number) => `${(100 * share).toFixed(1)} %`
 
 interface WhichFlags extends DatasetFlags {
   readonly at?: string
@@ -75,19 +41,6 @@ export function whichCommand(): Command {
         printResult(flags, { dataset, rows }, whichText(rows))
       }),
     )
-}
-
-function whichText(rows: readonly StampedRow[]): string {
-  if (rows.length === 0) return 'There are no normalized rows there.'
-  return screenTable(
-    ['partition', 'offset', 'time', 'version'],
-    rows.map(({ partition, offset, timestampMs, version }) => [
-      partition,
-      offset,
-      `${new Date(timestampMs).toISOString().slice(0, 19)}Z`,
-      version === undefined ? 'unknown' : String(version),
-    ]),
-  )
 }
 
 interface AliasFlags extends DatasetFlags {

@@ -1,7 +1,9 @@
 import type { Command } from 'commander'
+import { parseVersionName } from '../config/value-parsers.ts'
+import type { VersionName } from '../pipeline/models-topic.ts'
+import { modelResult } from '../reports/model-text.ts'
 import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
 import { topicOption } from './options.ts'
-import { parseVersionName, type VersionName } from './version-name.ts'
 
 interface ExportFlags extends DatasetFlags {
   readonly overwrite?: boolean
@@ -43,15 +45,12 @@ export function importCommand(): Command {
     .addOption(topicOption('raw'))
     .action((file: string, flags: ImportFlags) =>
       withCluster(flags, async (cluster) => {
-        const [{ importModel }, { modelSummary }] = await Promise.all([
-          import('../pipeline/model-file.ts'),
-          import('../pipeline/fit-dataset.ts'),
-        ])
+        const { importModel } = await import('../pipeline/model-file.ts')
         const { dataset, modelsTopic, rawTopic, promote } = flags
         const model = await importModel(cluster, { dataset, modelsTopic, rawTopic, file, promote })
         const current = promote ? 'the current one' : 'not the current one'
         const text = `${file} is version ${model.version} of data set ${dataset} now, and ${current}.`
-        printResult(flags, { ...modelSummary(model), promoted: promote }, text)
+        printResult(flags, { ...modelResult(model), promoted: promote }, text)
       }),
     )
 }

@@ -1,20 +1,13 @@
 import { Command } from 'commander'
-import { joiningText, modelPlot } from '../drawing/model-plot.ts'
+import { parseVersionName } from '../config/value-parsers.ts'
 import { exitCodes, UsageError } from '../errors.ts'
-import type { Model } from '../model/model.ts'
 import type { ClusterSession } from '../pipeline/cluster-session.ts'
-import {
-  type DatasetFlags,
-  datasetCommand,
-  printResult,
-  progressOf,
-  screenTable,
-  withCluster,
-} from './command-context.ts'
+import type { VersionName } from '../pipeline/models-topic.ts'
+import { checkText, modelText, shownVersion, versionsText } from '../reports/model-text.ts'
+import { type DatasetFlags, datasetCommand, printResult, withCluster, withProgress } from './command-context.ts'
 import { aliasCommand, diffCommand, removeCommand, whichCommand } from './model-changes.ts'
 import { exportCommand, importCommand } from './model-files.ts'
 import { statsTopicOption } from './options.ts'
-import { parseVersionName, type VersionName } from './version-name.ts'
 
 export function modelCommand(): Command {
   return new Command('model')
@@ -39,24 +32,9 @@ function listCommand(): Command {
       withCluster(flags, async (cluster) => {
         const { listModels } = await import('../pipeline/models-topic.ts')
         const { dataset, modelsTopic } = flags
-        const versions = (await listModels(cluster, { dataset, modelsTopic })).map(({ createdAtMs, ...version }) => ({
-          ...version,
-          createdAt: new Date(createdAtMs).toISOString(),
-        }))
-        const table = screenTable(
-          ['version', '', 'created', 'recipe', 'rows', 'compared', 'columns'],
-          versions.map(({ version, current, names, createdAt, recipe, rows, columns, comparison }) => [
-            String(version),
-            [...(current ? ['current'] : []), ...names].join(' '),
-            `${createdAt.slice(0, 16).replace('T', ' ')}Z`,
-            recipe,
-            rows,
-            comparison?.verdict ?? '',
-            columns.map(({ name, modes }) => `${name} (${modes})`).join(', '),
-          ]),
-        )
+        const versions = (await listModels(cluster, { dataset, modelsTopic })).map(shownVersion)
         const none = `Data set ${dataset} has no model in ${modelsTopic}: run "vgm fit --dataset ${dataset}".`
-        printResult(flags, { dataset, versions }, versions.length === 0 ? none : table)
+        printResult(flags, { dataset, versions }, versions.length === 0 ? none : versionsText(versions))
       }),
   )
 }
@@ -85,17 +63,9 @@ function showCommand(): Command {
         throw new UsageError('--overwrite applies to a file, and no file is named', 'Add --svg FILE, or leave it out')
       await withCluster(flags, async (cluster) => {
         if (check) return checkAgain(cluster, flags, version)
-        const { followModels, modelNamed } = await import('../pipeline/models-topic.ts')
-        const { columnNamed, writeModelSvg } = await import('../pipeline/write-model-svg.ts')
-        const models = await followModels(cluster, { dataset, modelsTopic })
-        try {
-          const model = await modelNamed(models, dataset, version)
-          const columns = column === undefined ? model.columns : [columnNamed(model, column)]
-          if (svg !== undefined) await writeModelSvg(model, { file: svg, column, overwrite })
-          printResult(flags, { ...model, columns }, modelText({ ...model, columns }))
-        } finally {
-          await models.close()
-        }
+        const { showModel } = await import('../pipeline/show-model.ts')
+        const model = await showModel(cluster, { dataset, modelsTopic, version, column, svg, overwrite })
+        printResult(flags, model, modelText(model))
       })
     })
 }
@@ -134,13 +104,10 @@ function cardCommand(): Command {
 async function checkAgain(cluster: ClusterSession, flags: ShowFlags, version: VersionName): Promise<void> {
   const { checkModel } = await import('../pipeline/check-model.ts')
   const { dataset, modelsTopic } = flags
-  const progress = progressOf(flags, 'fit again')
-  const checking = checkModel(cluster, { dataset, modelsTopic, version, onProgress: progress.update })
-  const result = await checking.finally(progress.end)
-  const what = `Version ${result.version} of data set ${dataset}`
-  const differs = `${what}, fitted by version ${result.softwareVersion}, differs from a fit of the same rows`
-  const columns = result.differing.length === 0 ? '' : ` in columns ${result.differing.join(', ')}`
-  printResult(flags, result, result.isSame ? `${what} is a fit of its rows, byte for byte.` : `${differs}${columns}.`)
+  const result = await withProgress(flags, 'fit again', (onProgress) =>
+    checkModel(cluster, { dataset, modelsTopic, version, onProgress }),
+  )
+  printResult(flags, result, checkText(result, dataset))
   if (!result.isSame) process.exitCode = exitCodes.failed
 }
 
@@ -168,24 +135,4 @@ async function promote(flags: DatasetFlags, to: Exclude<VersionName, 'current'> 
     const version = await promoteModel(cluster, { dataset, modelsTopic, version: to })
     printResult(flags, { dataset, version }, `Version ${version} is now the current one of data set ${dataset}.`)
   })
-}
-
-function modelText(model: Model): string {
-  const { dataset, version, createdAtMs, recipe, options, seed, lineage, contentSha256, columns, comparison } = model
-  const facts = screenTable(
-    ['data set', dataset],
-    [
-      ['version', String(version)],
-      ['created', new Date(createdAtMs).toISOString()],
-      ['recipe', `${recipe}, seed ${seed}`],
-      ['joined modes', joiningText(options)],
-      [
-        'trained on',
-        `${lineage.rowsUsed.toLocaleString('en')} of ${lineage.rowsSeen.toLocaleString('en')} rows, ${lineage.topic}`,
-      ],
-      ...(comparison === undefined ? [] : [['compared', `${comparison.verdict}. ${comparison.reason}`]]),
-      ['content', contentSha256.slice(0, 16)],
-    ],
-  )
-  return [facts, ...columns.map(modelPlot)].join('\n\n')
 }

@@ -1,65 +1,45 @@
 import type { Command } from 'commander'
-import type { Compression } from '../batch/batch-header.ts'
 import { topicNames } from '../config/names.ts'
-import { parseDuration, parseSeed } from '../config/value-parsers.ts'
-import { stageText } from '../observe/report-text.ts'
-import type { Delivery } from '../ports/log.ts'
-import type { StageReport } from '../ports/stage-report.ts'
-import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
+import { parseDuration, parseSeed, parseVersionNameFlag } from '../config/value-parsers.ts'
+import type { VersionName } from '../pipeline/models-topic.ts'
+import type { NormalizeTopicOptions } from '../pipeline/normalize-topic.ts'
+import { normalizeText } from '../reports/normalize-text.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
-import { type DatasetFlags, datasetCommand, progressOf } from './command-context.ts'
+import { datasetCommand, withProgress } from './command-context.ts'
 import { withObservedStage } from './observed-stage.ts'
 import {
-  allowEmptyOutputOption,
   clipOption,
-  compressionOption,
-  controlTopicOption,
-  deadLetterPolicy,
-  deliveryOption,
-  maxDeadLettersOption,
-  maxMemoryOption,
   membersOption,
   modeChoice,
   modeChoiceOption,
-  onInvalidOption,
-  type StageFlags,
+  type RunningFlags,
+  runningOptions,
   statsTopicOption,
-  topicOption,
+  type TopicFlags,
+  topicOverrides,
+  withRunningOptions,
   withStageOptions,
+  withTopicOptions,
 } from './options.ts'
-import { parseVersionNameFlag, type VersionName } from './version-name.ts'
 
-interface NormalizeFlags extends DatasetFlags, StageFlags {
-  readonly group?: string
-  readonly instance?: string
-  readonly members: number
+const topics = ['raw', 'normalized', 'deadLetters'] as const
+
+interface NormalizeFlags extends RunningFlags, TopicFlags<(typeof topics)[number]> {
   readonly model: VersionName
   readonly maxModelAge?: number
   readonly shadow?: VersionName
   readonly stats?: boolean
   readonly statsTopic: string
   readonly interval?: number
-  readonly untilEnd?: boolean
-  readonly rebuildPositions?: boolean
-  readonly allowEmptyOutput?: boolean
   readonly clip: number
   readonly modeChoice: ModeChoice['kind']
   readonly seed: number
   readonly renameVersionField?: string
   readonly renameRecord?: string
-  readonly compression: Compression
-  readonly controlTopic: string
-  readonly maxMemory?: number
-  readonly delivery: Delivery
-  readonly maxDeadLetters: number
-  readonly onInvalid: DeadLetterPolicy['onInvalid']
-  readonly rawTopic?: string
-  readonly normalizedTopic?: string
-  readonly deadLetterTopic?: string
 }
 
 export function normalizeCommand(): Command {
-  return withStageOptions(
+  const command = withStageOptions(
     datasetCommand(
       'normalize',
       'run the consumer group that turns raw rows into (value, mode) rows, exactly once',
@@ -95,73 +75,36 @@ export function normalizeCommand(): Command {
       "name of the field for the model's version, if raw rows have a field model_version",
     )
     .option('--rename-record <name>', 'name of the normalized record, if the raw schema has a type <record>Normalized')
-    .addOption(topicOption('raw'))
-    .addOption(topicOption('normalized'))
-    .addOption(topicOption('deadLetters'))
+  withTopicOptions(command, ...topics)
     .addOption(membersOption())
     .addOption(modeChoiceOption())
     .option('--seed <n>', 'seed for --mode-choice sample', parseSeed, 0)
-    .addOption(maxDeadLettersOption())
-    .addOption(onInvalidOption())
-    .addOption(deliveryOption())
-    .option('--rebuild-positions', 'if the group has lost its positions, find them by counting the rows of the output')
-    .addOption(allowEmptyOutputOption())
-    .addOption(compressionOption())
-    .addOption(controlTopicOption())
-    .addOption(maxMemoryOption())
-    .action(async (flags: NormalizeFlags) => {
-      const { dataset, members, untilEnd = false, rawTopic, normalizedTopic, deadLetterTopic } = flags
-      const overrides = { raw: rawTopic, normalized: normalizedTopic, deadLetters: deadLetterTopic }
-      const topics = topicNames(dataset, overrides, [flags.modelsTopic, flags.positionsTopic])
-      const needs = ['brokers', 'group', 'model'] as const
-      const { modelsTopic, statsTopic, controlTopic } = flags
-      const names = { topics: overrides, groups: { normalize: flags.group }, modelsTopic, statsTopic, controlTopic }
-      await withObservedStage(
-        flags,
-        { stage: 'normalize', needs, members, runsOn: !untilEnd, names },
-        async (cluster) => {
-          const { normalizeTopic } = await import('../pipeline/normalize-topic.ts')
-          const progress = progressOf(flags, 'normalize')
-          return normalizeTopic(cluster, {
-            dataset,
-            topics: overrides,
-            modelsTopic: flags.modelsTopic,
-            group: flags.group,
-            instance: flags.instance,
-            members,
-            model: flags.model,
-            maxModelAgeMs: flags.maxModelAge,
-            shadow: flags.shadow,
-            stats: flags.stats,
-            statsTopic: flags.statsTopic,
-            statsIntervalMs: flags.interval,
-            untilEnd,
-            clip: flags.clip,
-            modeChoice: modeChoice(flags),
-            renameVersionField: flags.renameVersionField,
-            renameRecord: flags.renameRecord,
-            compression: flags.compression,
-            maxMemory: flags.maxMemory,
-            delivery: flags.delivery,
-            deadLetters: deadLetterPolicy(flags),
-            rebuildPositions: flags.rebuildPositions,
-            allowEmptyOutput: flags.allowEmptyOutput,
-            controlTopic: flags.controlTopic,
-            onProgress: progress.update,
-          }).finally(progress.end)
-        },
-        (report) => [stageText(report, topics.normalized, topics.deadLetters), ...shadowText(report)].join('\n'),
-      )
-    })
-}
-
-/** What another model would have done; nothing without one. */
-function shadowText({ shadow }: StageReport): string[] {
-  if (shadow === undefined) return []
-  const { version, against, rows, gain, columns } = shadow
-  if (version === against) return [`Version ${version} is in use and its own shadow: name another one (--shadow).`]
-  if (rows === 0) return [`Version ${version} has seen no row as the shadow of version ${against}.`]
-  const looked = `Version ${version} would gain ${gain.toFixed(4)} nats a row over version ${against}`
-  const changes = columns.map(({ name, changedMode }) => `${name} ${(100 * changedMode).toFixed(1)} %`).join(', ')
-  return [`${looked}, by ${rows.toLocaleString('en')} rows; values that would change their mode: ${changes}`]
+  return withRunningOptions(command).action(async (flags: NormalizeFlags) => {
+    const { dataset, members, modelsTopic, statsTopic, controlTopic, model, shadow, stats, clip } = flags
+    const { renameVersionField, renameRecord, maxModelAge: maxModelAgeMs, interval: statsIntervalMs } = flags
+    const overrides = topicOverrides(flags, ...topics)
+    const { normalized, deadLetters } = topicNames(dataset, overrides, [modelsTopic, flags.positionsTopic])
+    const models = { model, maxModelAgeMs, shadow } satisfies Partial<NormalizeTopicOptions>
+    const counts = { stats, statsTopic, statsIntervalMs } satisfies Partial<NormalizeTopicOptions>
+    const rows = { clip, renameVersionField, renameRecord } satisfies Partial<NormalizeTopicOptions>
+    const options = {
+      ...runningOptions(flags),
+      ...models,
+      ...counts,
+      ...rows,
+      topics: overrides,
+      modeChoice: modeChoice(flags),
+    } satisfies NormalizeTopicOptions
+    const needs = ['brokers', 'group', 'model'] as const
+    const names = { topics: overrides, groups: { normalize: flags.group }, modelsTopic, statsTopic, controlTopic }
+    await withObservedStage(
+      flags,
+      { stage: 'normalize', needs, members, runsOn: !options.untilEnd, names },
+      async (cluster) => {
+        const { normalizeTopic } = await import('../pipeline/normalize-topic.ts')
+        return withProgress(flags, 'normalize', (onProgress) => normalizeTopic(cluster, { ...options, onProgress }))
+      },
+      (report) => normalizeText(report, normalized, deadLetters),
+    )
+  })
 }

@@ -1,16 +1,26 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { defaultControlTopic, defaultStatsTopic, type TopicNames, topicNames } from '../config/names.ts'
+import type { Compression } from '../batch/batch-header.ts'
+import {
+  defaultControlTopic,
+  defaultStatsTopic,
+  type TopicNames,
+  type TopicOverrides,
+  topicNames,
+} from '../config/names.ts'
 import { commonOption } from '../config/setting.ts'
-import { parseCount, parseLimit, parseMaxMemory, parseShare, parseTopic, valueParser } from '../config/value-parsers.ts'
+import { parseCount, parseGrace, parseLimit, parseMaxMemory, parseShare, parseTopic } from '../config/value-parsers.ts'
 import { parseEndpoint } from '../observe/endpoint-address.ts'
 import { stageGraceMs } from '../observe/interruption.ts'
 import { compressions, deadLetterDefaults, deliveries } from '../pipeline/defaults.ts'
+import type { RestoreTopicOptions } from '../pipeline/restore-topic.ts'
+import type { Delivery } from '../ports/log.ts'
 import type { DeadLetterPolicy } from '../stages/dead-letter-policy.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
+import { type DatasetFlags, ownTopicOption } from './command-context.ts'
 
 // Flags that several commands have. Flags for reading files are in file-options.ts.
 
-const flags: { readonly [topic in keyof TopicNames]: string } = {
+const topicFlags: { readonly [topic in keyof TopicNames]: string } = {
   raw: '--raw-topic',
   sample: '--sample-topic',
   normalized: '--normalized-topic',
@@ -28,16 +38,40 @@ const names: { readonly [topic in keyof TopicNames]: string } = {
 
 /** Another name for a topic of the data set. */
 export function topicOption(topic: keyof TopicNames): Option {
-  const option = new Option(`${flags[topic]} <topic>`, `${names[topic]} (default: ${topicNames('<dataset>')[topic]})`)
+  const option = new Option(
+    `${topicFlags[topic]} <topic>`,
+    `${names[topic]} (default: ${topicNames('<dataset>')[topic]})`,
+  )
   return commonOption(option.argParser(parseTopic))
 }
 
+/** Other names for topics of the data set. */
+export function withTopicOptions(command: Command, ...topics: readonly (keyof TopicNames)[]): Command {
+  return topics.reduce((named, topic) => named.addOption(topicOption(topic)), command)
+}
+
+/** Flags that name topics of the data set. */
+export type TopicFlags<Topic extends keyof TopicNames> = { readonly [topic in Topic as TopicFlag<topic>]?: string }
+type TopicFlag<Topic extends keyof TopicNames> = Topic extends 'deadLetters' ? 'deadLetterTopic' : `${Topic}Topic`
+
+/** The other names that flags give to topics. */
+export function topicOverrides<Topic extends keyof TopicNames>(
+  flags: TopicFlags<NoInfer<Topic>>,
+  ...topics: readonly Topic[]
+): Pick<TopicOverrides, Topic> {
+  const given: Partial<TopicFlags<keyof TopicNames>> = flags
+  const all: TopicOverrides = {
+    raw: given.rawTopic,
+    sample: given.sampleTopic,
+    normalized: given.normalizedTopic,
+    deadLetters: given.deadLetterTopic,
+    restored: given.restoredTopic,
+  }
+  return Object.fromEntries(topics.map((topic) => [topic, all[topic]])) as Pick<TopicOverrides, Topic>
+}
+
 export function statsTopicOption(): Option {
-  return commonOption(
-    new Option('--stats-topic <topic>', 'topic of the counts that drift is measured by')
-      .argParser(parseTopic)
-      .default(defaultStatsTopic),
-  )
+  return ownTopicOption('--stats-topic', 'topic of the counts that drift is measured by', defaultStatsTopic)
 }
 
 export function clipOption(description = 'clip values, as CTGAN does at 0.99'): Option {
@@ -82,14 +116,14 @@ export function onInvalidOption(): Option {
   )
 }
 
-export function deadLetterPolicy(flags: {
+function deadLetterPolicy(flags: {
   readonly maxDeadLetters: number
   readonly onInvalid: DeadLetterPolicy['onInvalid']
 }): DeadLetterPolicy {
   return { maxShare: flags.maxDeadLetters, onInvalid: flags.onInvalid }
 }
 
-export function deliveryOption(): Option {
+function deliveryOption(): Option {
   return new Option(
     '--delivery <guarantee>',
     'delivery guarantee; at-least-once skips transactions: rows are visible at once, and duplicated if a member fails',
@@ -97,8 +131,6 @@ export function deliveryOption(): Option {
     .choices(deliveries)
     .default('exactly-once')
 }
-
-const longestGraceMs = 3_600_000
 
 /** Flags of the stages that run for long. */
 export interface StageFlags {
@@ -134,27 +166,17 @@ function parseHttp(text: string): string {
   throw new InvalidArgumentError('Write a port, or host:port, such as 9464 or 0.0.0.0:9464.')
 }
 
-const parseGrace = valueParser({ type: 'integer', minimum: 0, maximum: longestGraceMs }, (text) => {
-  const ms = Number(text)
-  if (/^\d+$/.test(text.trim()) && ms <= longestGraceMs) return ms
-  throw new InvalidArgumentError('Write milliseconds, from 0 to 3600000.')
-})
-
 export function controlTopicOption(): Option {
-  return commonOption(
-    new Option('--control-topic <topic>', 'topic of the orders of "vgm pause", "resume" and "rate"')
-      .argParser(parseTopic)
-      .default(defaultControlTopic),
+  return ownTopicOption(
+    '--control-topic',
+    'topic of the orders of "vgm pause", "resume" and "rate"',
+    defaultControlTopic,
   )
 }
 
 /** Of work that takes no orders. */
 export function runsTopicOption(): Option {
-  return commonOption(
-    new Option('--control-topic <topic>', 'topic where it tells how far it is, for "vgm ui"')
-      .argParser(parseTopic)
-      .default(defaultControlTopic),
-  )
+  return ownTopicOption('--control-topic', 'topic where it tells how far it is, for "vgm ui"', defaultControlTopic)
 }
 
 export function compressionOption(): Option {
@@ -183,4 +205,51 @@ export function allowEmptyOutputOption(): Option {
     '--allow-empty-output',
     'continue at the position of the group although the output was deleted or recreated',
   )
+}
+
+/** Flags of the stages that read as a consumer group, from topic to topic. */
+export interface GroupFlags extends DatasetFlags, StageFlags {
+  readonly group?: string
+  readonly members: number
+  readonly compression: Compression
+  readonly maxMemory?: number
+  readonly maxDeadLetters: number
+  readonly onInvalid: DeadLetterPolicy['onInvalid']
+  readonly allowEmptyOutput?: boolean
+  readonly controlTopic: string
+}
+
+/** What these flags mean. */
+export function groupOptions(flags: GroupFlags) {
+  const { dataset, modelsTopic, group, members, compression, maxMemory, allowEmptyOutput, controlTopic } = flags
+  const of = { dataset, modelsTopic, group, members, controlTopic } satisfies Partial<RestoreTopicOptions>
+  const deadLetters = deadLetterPolicy(flags)
+  return { ...of, compression, maxMemory, deadLetters, allowEmptyOutput } satisfies RestoreTopicOptions
+}
+
+/** Flags of the stages whose group reads for as long as rows come. */
+export interface RunningFlags extends GroupFlags {
+  readonly instance?: string
+  readonly untilEnd?: boolean
+  readonly delivery: Delivery
+  readonly rebuildPositions?: boolean
+}
+
+/** Adds what all of these stages have besides their group, their topics and their members. */
+export function withRunningOptions(command: Command): Command {
+  return command
+    .addOption(maxDeadLettersOption())
+    .addOption(onInvalidOption())
+    .addOption(deliveryOption())
+    .option('--rebuild-positions', 'if the group has lost its positions, find them by counting the rows of the output')
+    .addOption(allowEmptyOutputOption())
+    .addOption(compressionOption())
+    .addOption(controlTopicOption())
+    .addOption(maxMemoryOption())
+}
+
+/** What these flags mean. */
+export function runningOptions(flags: RunningFlags) {
+  const { instance, untilEnd = false, delivery, rebuildPositions } = flags
+  return { ...groupOptions(flags), instance, untilEnd, delivery, rebuildPositions } satisfies RestoreTopicOptions
 }

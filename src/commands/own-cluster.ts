@@ -3,7 +3,7 @@ import type { Cluster } from '../cluster/cluster.ts'
 import { securityFlagsOf } from '../config/cluster-access.ts'
 import type { ClusterFlags } from '../config/cluster-address.ts'
 import { parseListText } from '../config/value-parsers.ts'
-import { InterruptedError, UsageError } from '../errors.ts'
+import { UsageError } from '../errors.ts'
 import { addSecurityOptions, plainCommand } from './command-context.ts'
 import { clusterKinds, kindOption } from './local-cluster.ts'
 
@@ -43,20 +43,10 @@ export async function withOwnCluster<T>(
       'A cluster needs both brokers and a registry',
       'Give both --brokers and --registry, or neither',
     )
-  const { startCluster } = await import('../cluster/start-cluster.ts')
-  const cluster = await startCluster({
-    kind,
-    detached: keep,
-    log: (line) => process.stderr.write(`${line}\n`),
-  })
-  try {
-    // The logins of the environment are meant for other brokers.
-    return await work({ brokers: cluster.brokers, registry: cluster.registry })
-  } catch (error) {
-    if (error instanceof InterruptedError && !keep)
-      throw new InterruptedError('Start it again: its cluster and the data in it are gone')
-    throw error
-  } finally {
-    if (!keep) await cluster.stop()
-  }
+  const { withStartedCluster } = await import('../cluster/started-cluster.ts')
+  const log = (line: string) => process.stderr.write(`${line}\n`)
+  // The logins of the environment are meant for other brokers.
+  return withStartedCluster({ kind, isKept: keep, log }, (cluster) =>
+    work({ brokers: cluster.brokers, registry: cluster.registry }),
+  )
 }

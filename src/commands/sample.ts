@@ -3,19 +3,25 @@ import { topicNames } from '../config/names.ts'
 import { parseCount, parseSeed, parseShare } from '../config/value-parsers.ts'
 import { stageText } from '../observe/report-text.ts'
 import { defaultSampleRows } from '../pipeline/defaults.ts'
-import { type DatasetFlags, datasetCommand, progressOf } from './command-context.ts'
+import type { SampleTopicOptions } from '../pipeline/sample-topic.ts'
+import { type DatasetFlags, datasetCommand, withProgress } from './command-context.ts'
 import { withObservedStage } from './observed-stage.ts'
-import { runsTopicOption, type StageFlags, topicOption, withStageOptions } from './options.ts'
+import {
+  runsTopicOption,
+  type StageFlags,
+  type TopicFlags,
+  topicOption,
+  topicOverrides,
+  withStageOptions,
+} from './options.ts'
 
-interface SampleFlags extends DatasetFlags, StageFlags {
+interface SampleFlags extends DatasetFlags, StageFlags, TopicFlags<'raw' | 'sample'> {
   readonly rate?: number
   readonly rows?: number
   readonly seed: number
   readonly partitions: number
   readonly append?: boolean
   readonly follow?: boolean
-  readonly rawTopic?: string
-  readonly sampleTopic?: string
   readonly controlTopic: string
 }
 
@@ -45,34 +51,29 @@ export function sampleCommand(): Command {
     .addOption(topicOption('sample'))
     .addOption(runsTopicOption())
     .action(async (flags: SampleFlags) => {
-      const { dataset, rows = defaultSampleRows, rate, follow = false } = flags
-      const overrides = { raw: flags.rawTopic, sample: flags.sampleTopic }
-      const topics = topicNames(dataset, overrides, [flags.modelsTopic, flags.positionsTopic])
+      const { dataset, rows = defaultSampleRows, rate, follow = false, modelsTopic, controlTopic } = flags
+      const { seed, partitions, append = follow } = flags
+      const overrides = topicOverrides(flags, 'raw', 'sample')
+      const topics = topicNames(dataset, overrides, [modelsTopic, flags.positionsTopic])
       const size = rate === undefined ? { rows } : { rate }
       const { checkSampleSize, sampleTopic } = await import('../pipeline/sample-topic.ts')
       checkSampleSize(size, follow)
-      const { modelsTopic, controlTopic } = flags
+      const of = {
+        dataset,
+        rawTopic: topics.raw,
+        sampleTopic: topics.sample,
+        modelsTopic,
+        controlTopic,
+      } satisfies Partial<SampleTopicOptions>
       const names = { topics: overrides, modelsTopic, controlTopic }
       const observed = { stage: 'sample', needs: ['brokers'] as const, members: 1, runsOn: follow, names }
       await withObservedStage(
         flags,
         observed,
-        async (cluster) => {
-          const progress = progressOf(flags, 'sample')
-          return sampleTopic(cluster, {
-            dataset,
-            rawTopic: topics.raw,
-            sampleTopic: topics.sample,
-            modelsTopic: flags.modelsTopic,
-            size,
-            seed: flags.seed,
-            partitions: flags.partitions,
-            append: flags.append ?? follow,
-            follow,
-            controlTopic: flags.controlTopic,
-            onProgress: progress.update,
-          }).finally(progress.end)
-        },
+        (cluster) =>
+          withProgress(flags, 'sample', (onProgress) =>
+            sampleTopic(cluster, { ...of, size, seed, partitions, append, follow, onProgress }),
+          ),
         (report) => stageText(report, topics.sample),
       )
     })

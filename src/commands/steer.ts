@@ -1,8 +1,9 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import { count } from '../config/value-rules.ts'
+import { parseRate } from '../config/value-parsers.ts'
 import { steeredStages } from '../pipeline/defaults.ts'
 import type { SteeredGroup, SteeredStage, SteerStagesOptions } from '../pipeline/steer-stages.ts'
-import { type DatasetFlags, datasetCommand, printResult, screenTable, withCluster } from './command-context.ts'
+import { steeredText } from '../reports/steer-text.ts'
+import { type DatasetFlags, datasetCommand, printResult, withCluster } from './command-context.ts'
 import { controlTopicOption } from './options.ts'
 
 interface SteerFlags extends DatasetFlags {
@@ -62,25 +63,6 @@ function parseStage(text: string): SteeredStage {
   throw new InvalidArgumentError(`Write one of ${steeredStages.join(', ')}.`)
 }
 
-function parseRate(text: string): number | 'off' {
-  if (text === 'off') return text
-  const rate = Number(text.replaceAll('_', ''))
-  if (count.allows(rate)) return rate
-  throw new InvalidArgumentError(`Write ${count.may}, or off.`)
-}
-
-/** What is in force now, whoever has ordered it. */
 function printGroups(flags: SteerFlags, groups: readonly SteeredGroup[]): void {
-  const rows = groups.map(({ group, members, paused, rate }) => [
-    group,
-    String(members),
-    paused?.paused ? `paused by ${paused.by} at ${secondText(paused.at)}` : 'runs',
-    typeof rate?.rowsPerSecond === 'number'
-      ? `at most ${rate.rowsPerSecond.toLocaleString('en')} rows/s, by ${rate.by} at ${secondText(rate.at)}`
-      : '-',
-  ])
-  printResult(flags, { groups }, screenTable(['group', 'members', 'state', 'limit'], rows))
+  printResult(flags, { groups }, steeredText(groups))
 }
-
-/** @example secondText('2026-11-29T20:23:01.825Z') // '2026-11-29T20:23:01Z' */
-const secondText = (time: string) => time.replace(/\.\d+/, '')

@@ -10,16 +10,20 @@ import {
   positionsTopicOption,
   withCluster,
 } from './command-context.ts'
-import { controlTopicOption, httpOption, statsTopicOption, topicOption } from './options.ts'
+import {
+  controlTopicOption,
+  httpOption,
+  statsTopicOption,
+  type TopicFlags,
+  topicOverrides,
+  withTopicOptions,
+} from './options.ts'
 
-interface UiFlags extends ClusterCommandFlags {
+const topics = ['raw', 'sample', 'normalized', 'deadLetters', 'restored'] as const
+
+interface UiFlags extends ClusterCommandFlags, TopicFlags<(typeof topics)[number]> {
   readonly http: string
   readonly allowChanges?: boolean
-  readonly rawTopic?: string
-  readonly sampleTopic?: string
-  readonly normalizedTopic?: string
-  readonly deadLetterTopic?: string
-  readonly restoredTopic?: string
   readonly normalizeGroup?: string
   readonly restoreGroup?: string
   readonly modelsTopic: string
@@ -29,15 +33,11 @@ interface UiFlags extends ClusterCommandFlags {
 }
 
 export function uiCommand(): Command {
-  return clusterCommand('ui', 'watch the flow, models, rows and dead letters in a browser', 'vgm ui trips')
+  const command = clusterCommand('ui', 'watch the flow, models, rows and dead letters in a browser', 'vgm ui trips')
     .argument('[dataset]', 'data set to begin with (default: the first one)', checkDataset)
     .addOption(httpOption('address to serve the dashboard at; default host 127.0.0.1').default('4480'))
     .option('--allow-changes', 'let the dashboard retry dead letters, promote models, pause and resume stages')
-    .addOption(topicOption('raw'))
-    .addOption(topicOption('sample'))
-    .addOption(topicOption('normalized'))
-    .addOption(topicOption('deadLetters'))
-    .addOption(topicOption('restored'))
+  return withTopicOptions(command, ...topics)
     .option('--normalize-group <name>', '--group of normalize')
     .option('--restore-group <name>', '--group of restore')
     .addOption(modelsTopicOption())
@@ -60,21 +60,15 @@ export function uiCommand(): Command {
 
 /** @throws UsageError for names of no data set, and for one topic in two places */
 function namesIn(flags: UiFlags, dataset: string | undefined) {
-  const topics = {
-    raw: flags.rawTopic,
-    sample: flags.sampleTopic,
-    normalized: flags.normalizedTopic,
-    deadLetters: flags.deadLetterTopic,
-    restored: flags.restoredTopic,
-  }
+  const overrides = topicOverrides(flags, ...topics)
   const groups = { normalize: flags.normalizeGroup, restore: flags.restoreGroup }
-  const [given] = [...Object.values(topics), ...Object.values(groups)].filter((name) => name !== undefined)
+  const [given] = [...Object.values(overrides), ...Object.values(groups)].filter((name) => name !== undefined)
   if (dataset === undefined && given !== undefined)
     throw new UsageError(
       `${given} is a topic or group of one data set, and no data set is named`,
       `Name it: vgm ui DATASET`,
     )
   if (dataset !== undefined)
-    topicNames(dataset, topics, [flags.modelsTopic, flags.positionsTopic, flags.statsTopic, flags.controlTopic])
-  return { topics, groups }
+    topicNames(dataset, overrides, [flags.modelsTopic, flags.positionsTopic, flags.statsTopic, flags.controlTopic])
+  return { topics: overrides, groups }
 }

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander'
+import { UsageError } from '../errors.ts'
 import { replayPosition } from './replay-position.ts'
 import {
   aliasName,
@@ -10,6 +11,7 @@ import {
   leastWeight,
   limit,
   maxMemory,
+  oneCharacter,
   seed,
   share,
   topicName,
@@ -78,6 +80,18 @@ export const parseListText = listParser(
   (text) => text,
   (before, text) => `${before},${text}`,
 )
+
+/** For flags with some of these names, with commas between. */
+export function parseNames<Name extends string>(names: readonly Name[]) {
+  const schema: ValueSchema = { anyOf: [{ type: 'string' }, { type: 'array', items: { enum: names } }] }
+  const parse = (text: string) =>
+    text.split(',').map((each) => {
+      const found = names.find((name) => name === each.trim())
+      if (found === undefined) throw new InvalidArgumentError(`Write one or more of ${names.join(', ')}.`)
+      return found
+    })
+  return listParser(schema, parse, union)
+}
 
 /** For flags with a number that a rule bounds. */
 function numberParser(schema: ValueSchema, rule: ValueRule<number>, read: (text: string) => number = Number) {
@@ -148,11 +162,44 @@ export const parseDuration = valueParser({ type: 'string' }, (text) => {
   throw new InvalidArgumentError('Write a number with its unit, ms, s, m, h or d, such as 30d.')
 })
 
+const longestGraceMs = 3_600_000
+
+/** For the flag that bounds a shutdown; in ms. */
+export const parseGrace = valueParser({ type: 'integer', minimum: 0, maximum: longestGraceMs }, (text) => {
+  const ms = Number(text)
+  if (/^\d+$/.test(text.trim()) && ms <= longestGraceMs) return ms
+  throw new InvalidArgumentError('Write milliseconds, from 0 to 3600000.')
+})
+
 /** For flags and arguments that name a version of a model besides its number. */
 export const parseAlias = valueParser({ type: 'string' }, (text) => {
   if (aliasName.allows(text)) return text as `@${string}`
   throw new InvalidArgumentError(`Write ${aliasName.may}.`)
 })
+
+/**
+ * For arguments that name a version of a model, by its number or by a name that it has now.
+ *
+ * @throws UsageError for another text
+ */
+export function parseVersionName(text: string): number | 'current' | `@${string}` {
+  if (text === 'current' || aliasName.allows(text)) return text as 'current' | `@${string}`
+  const version = Number(text)
+  if (Number.isSafeInteger(version) && version > 0) return version
+  throw new UsageError(`"${text}" is not a version`, 'Write an integer of at least 1, "current", or a name as @stable')
+}
+
+/** The same for a flag. */
+export const parseVersionNameFlag = valueParser(
+  { anyOf: [{ type: 'integer', minimum: 1 }, { type: 'string' }] },
+  (text) => {
+    try {
+      return parseVersionName(text)
+    } catch (error) {
+      throw error instanceof UsageError ? new InvalidArgumentError(`${error.fix}.`) : error
+    }
+  },
+)
 
 /** For flags that say where a replay begins or stops. */
 export const parseReplayPosition = valueParser({ type: 'string' }, (text) => {
@@ -166,3 +213,74 @@ export const parseTopic = valueParser({ type: 'string' }, (text) => {
   if (topicName.allows(text)) return text
   throw new InvalidArgumentError(`Write ${topicName.may}.`)
 })
+
+/**
+ * For arguments that name dead letters by their positions.
+ *
+ * @throws UsageError for another text
+ *
+ * @example parseDeadLetterRange('0/12-99') // { partition: 0, from: 12, to: 99 }
+ */
+export function parseDeadLetterRange(range: string): {
+  readonly partition: number
+  readonly from: number
+  readonly to: number
+} {
+  const match = /^(\d+)\/(\d+)(?:-(?:\1\/)?(\d+))?$/.exec(range)
+  const [partition, from, to] = [match?.[1], match?.[2], match?.[3] ?? match?.[2]].map(Number)
+  if (match === null || to < from)
+    throw new UsageError(
+      `"${range}" is not a range of dead letters`,
+      'Write partition/offset or partition/from-to, such as 0/12 or 0/12-99',
+    )
+  return { partition, from, to }
+}
+
+/** For an argument that names one dead letter. @throws UsageError for another text */
+export function parseDeadLetterPlace(position: string): { readonly partition: number; readonly offset: number } {
+  const match = /^(\d+)\/(\d+)$/.exec(position)
+  if (match === null) throw new UsageError(`"${position}" is not a position`, 'Write partition/offset, such as 0/12')
+  return { partition: Number(match[1]), offset: Number(match[2]) }
+}
+
+/** For the flag that names what stands between the fields of a CSV file. @throws UsageError for another text */
+export function delimiterCharacter(delimiter: string): string {
+  const [, code] = /^\\x([0-9a-f]{2})$/i.exec(delimiter) ?? []
+  const character =
+    delimiter === '\\t' ? '\t' : code === undefined ? delimiter : String.fromCharCode(parseInt(code, 16))
+  if (oneCharacter.allows(character)) return character
+  throw new UsageError(`"${delimiter}" is not a delimiter`, 'Give one character, such as --delimiter ";"')
+}
+
+/** For the flag that names what stands around them; empty for none. @throws UsageError for another text */
+export function quoteCharacter(quote: string): string {
+  if (quote === 'none') return ''
+  if (oneCharacter.allows(quote)) return quote
+  throw new UsageError(`"${quote}" is not a quote`, `Give one character, such as --quote "'", or none`)
+}
+
+/** For flags that take texts with commas between. Blanks around a text are left out, unless it is blanks alone. */
+export const parseTexts = listParser(listSchema, (text) => text.split(',').map((item) => item.trim() || item), union)
+
+/**
+ * For flags that name types of columns.
+ *
+ * @example parseTypes('zip:VARCHAR,price:DECIMAL(10,2)') // { zip: 'VARCHAR', price: 'DECIMAL(10,2)' }
+ */
+export const parseTypes = listParser(
+  listSchema,
+  (text): Record<string, string> => {
+    const pairs = text.split(/,(?![^(]*\))/).map((pair) => /^\s*(.+):\s*([A-Za-z][\w (),]*?)\s*$/.exec(pair))
+    if (pairs.includes(null)) throw new InvalidArgumentError('Write column:TYPE, or several separated by commas.')
+    return Object.fromEntries(pairs.map((pair) => [pair?.[1], pair?.[2]]))
+  },
+  (before, types) => ({ ...before, ...types }),
+)
+
+/** For the argument that limits the rows per second of a stage. */
+export function parseRate(text: string): number | 'off' {
+  if (text === 'off') return text
+  const rate = Number(text.replaceAll('_', ''))
+  if (count.allows(rate)) return rate
+  throw new InvalidArgumentError(`Write ${count.may}, or off.`)
+}

@@ -2,8 +2,9 @@ import { type BrokerFacts, isReached } from '../kafka/cluster-survey.ts'
 import { membershipDefaults } from '../kafka/group-membership.ts'
 import { usedRequests } from '../kafka/required-apis.ts'
 import { transactionTimeoutMs } from '../kafka/row-client.ts'
+import { counted } from '../observe/report-text.ts'
 import type { Facts } from './facts.ts'
-import { byteText, type Check, count, durationText, error, type Finding, ok, orOk, warning } from './finding.ts'
+import { byteText, type Check, durationText, error, type Finding, ok, orOk, warning } from './finding.ts'
 import { noBroker, noDataset } from './unreachable.ts'
 
 const { sessionTimeoutMs } = membershipDefaults
@@ -78,7 +79,7 @@ export const brokerChecks: readonly Check[] = [
             ),
           ),
         ],
-        `${count(cluster.brokers.length, 'broker')} ${cluster.brokers.length === 1 ? 'answers' : 'answer'}, ` +
+        `${counted(cluster.brokers.length, 'broker')} ${cluster.brokers.length === 1 ? 'answers' : 'answer'}, ` +
           `the slowest in ${Math.ceil(slowest)} ms; cluster ${cluster.clusterId ?? 'without an id'}`,
       )
     },
@@ -106,7 +107,7 @@ export const brokerChecks: readonly Check[] = [
               ]
         })
         const mixed = warning(
-          `brokers of ${count(found.length, 'release')}: ${found.join(', ')}`,
+          `brokers of ${counted(found.length, 'release')}: ${found.join(', ')}`,
           'one release, unless an update is under way',
           'Update the older brokers',
         )

@@ -1,3 +1,4 @@
+import { counted, countText } from '../observe/report-text.ts'
 import type { Facts } from './facts.ts'
 import type { TopicRepair } from './topic-repairs.ts'
 
@@ -44,11 +45,6 @@ export function orOk(findings: readonly Finding[], found: string): readonly Find
   return findings.length > 0 ? findings : [ok(found)]
 }
 
-/** @example count(3, 'broker') // '3 brokers' */
-export function count(n: number, noun: string): string {
-  return `${n.toLocaleString('en')} ${noun}${n === 1 ? '' : 's'}`
-}
-
 /** @example byteText(5_000_000_000) // '5.0 GB' */
 export function byteText(bytes: number): string {
   const units = ['bytes', 'kB', 'MB', 'GB', 'TB']
@@ -68,7 +64,7 @@ export function durationText(ms: number): string {
   ] as const
   const [size, name] = steps.find(([step]) => ms >= step && ms % step === 0) ?? [1, 'ms']
   const n = ms / size
-  return name === 'ms' ? `${n.toLocaleString('en')} ms` : count(n, name)
+  return name === 'ms' ? `${countText(n)} ms` : counted(n, name)
 }
 
 const mostNames = 6

@@ -1,5 +1,6 @@
+import { counted } from '../observe/report-text.ts'
 import type { Facts, GroupPositions } from './facts.ts'
-import { type Check, count, error, type Finding, ok, orOk, warning } from './finding.ts'
+import { type Check, error, type Finding, ok, orOk, warning } from './finding.ts'
 import { ofDataset } from './unreachable.ts'
 
 export const groupChecks: readonly Check[] = [
@@ -18,7 +19,7 @@ export const groupChecks: readonly Check[] = [
         if (lost.length > 0)
           findings.push(
             error(
-              `retention has removed ${count(rows, 'row')} of ${topic} that ${group} has not read, in ` +
+              `retention has removed ${counted(rows, 'row')} of ${topic} that ${group} has not read, in ` +
                 `partition ${named(lost)}`,
               'a position inside the log',
               `Stop ${stage}; ${resetTo(facts, group, topic, 'earliest')}`,
@@ -58,7 +59,7 @@ export const groupChecks: readonly Check[] = [
         return known.map(({ stage, group, partitions = [] }) => {
           const members = described.find((each) => each.group === group)?.members ?? 0
           const running =
-            members === 0 ? 'no member runs' : `${count(members, 'member')} ${members === 1 ? 'runs' : 'run'}`
+            members === 0 ? 'no member runs' : `${counted(members, 'member')} ${members === 1 ? 'runs' : 'run'}`
           if (partitions.every(({ committed }) => committed === undefined))
             return ok(`${stage} has committed nothing yet; ${running}`)
           // Offsets: markers of transactions count.
@@ -68,7 +69,7 @@ export const groupChecks: readonly Check[] = [
           )
           if (partitions.some(({ committed = 0, high }) => committed > high))
             return ok(`the position of ${stage} is beyond the end of its topic; ${running}`)
-          return ok(`${stage} is ${behind === 0 ? 'at the end' : `${count(behind, 'offset')} behind`}; ${running}`)
+          return ok(`${stage} is ${behind === 0 ? 'at the end' : `${counted(behind, 'offset')} behind`}; ${running}`)
         })
       }),
   },
@@ -82,7 +83,7 @@ function ofGroups(facts: Facts, check: (group: GroupPositions) => readonly Findi
         ? []
         : [
             warning(
-              `${positionsTopic} has ${count(strays, 'record')} that are not positions, the first at offset ${offset}`,
+              `${positionsTopic} has ${counted(strays, 'record')} that are not positions, the first at offset ${offset}`,
               'only positions of groups: other records are skipped',
               'Stop other programs from writing there. A null value under its key removes a record',
             ),

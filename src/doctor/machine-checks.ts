@@ -1,4 +1,5 @@
-import { byteText, type Check, count, ok, warning } from './finding.ts'
+import { counted } from '../observe/report-text.ts'
+import { byteText, type Check, ok, warning } from './finding.ts'
 
 const oldestNode = 24
 const leastBytes = 1_000_000_000
@@ -30,7 +31,7 @@ export const machineChecks: readonly Check[] = [
     about: 'there are two cores: one transforms rows while the other compresses and sends',
     run: ({ machine: { cores } }) => [
       cores >= 2
-        ? ok(`${count(cores, 'core')}: up to --members ${cores} is useful`)
+        ? ok(`${counted(cores, 'core')}: up to --members ${cores} is useful`)
         : warning('1 core', '2 or more', 'Raise the limit of the container'),
     ],
   },

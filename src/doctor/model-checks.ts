@@ -1,9 +1,10 @@
+import { counted } from '../observe/report-text.ts'
 import { parseAvroSchema } from '../rows/avro-schema.ts'
 import { deriveNormalizedSchema } from '../rows/normalized-schema.ts'
 import { planColumns } from '../rows/planned-columns.ts'
 import { describeSchemaName } from '../rows/schema-name.ts'
 import type { DatasetFacts, RegistryFacts } from './facts.ts'
-import { type Check, count, error, type Finding, nameList, ok } from './finding.ts'
+import { type Check, error, type Finding, nameList, ok } from './finding.ts'
 import { judged } from './registry-checks.ts'
 import { noBroker, noDataset } from './unreachable.ts'
 
@@ -25,7 +26,7 @@ export const modelChecks: readonly Check[] = [
         ),
       )
       if (current !== undefined)
-        return [ok(`version ${current.version} is current, of ${count(versions.length, 'version')}`), ...bad]
+        return [ok(`version ${current.version} is current, of ${counted(versions.length, 'version')}`), ...bad]
       const fix =
         versions.length === 0
           ? `vgm fit --dataset ${dataset.dataset}`

@@ -1,5 +1,6 @@
 import { valueSubject } from '../config/names.ts'
 import { PipelineError } from '../errors.ts'
+import { counted, countText } from '../observe/report-text.ts'
 import { parseAvroSchema } from '../rows/avro-schema.ts'
 import { numericColumns } from '../rows/numeric-columns.ts'
 import { describeSchemaName } from '../rows/schema-name.ts'
@@ -7,7 +8,7 @@ import { chooseColumns, isEnvelope } from '../stages/choose-columns.ts'
 import { flattenFix } from '../stages/passed-over.ts'
 import { onlyTombstones } from '../stages/tombstones.ts'
 import type { DatasetFacts } from './facts.ts'
-import { type Check, count, error, type Finding, nameList, ok, warning } from './finding.ts'
+import { type Check, error, type Finding, nameList, ok, warning } from './finding.ts'
 import { noDataset } from './unreachable.ts'
 
 const silent = { because: 'the schema registry does not answer' }
@@ -86,7 +87,7 @@ export const registryChecks: readonly Check[] = [
         ]
       const columns = judged(() => numericColumns(parseAvroSchema(rawSchema)))
       if ('level' in columns) return [columns]
-      if (columns.length > 0) return [ok(`${count(columns.length, 'numeric column')}: ${nameList(columns)}`)]
+      if (columns.length > 0) return [ok(`${counted(columns.length, 'numeric column')}: ${nameList(columns)}`)]
       return [
         error(
           `the schema ${subject} has no numeric column`,
@@ -105,7 +106,7 @@ function rowsFindings(
 ): Finding[] {
   const expected = 'rows that can be read'
   const bad = unread.map(({ rows: some, reason, fix }) => {
-    const found = `${some.toLocaleString('en')} of the last ${count(rows, 'row')} of ${topics.raw}: ${reason}`
+    const found = `${countText(some)} of the last ${counted(rows, 'row')} of ${topics.raw}: ${reason}`
     return met.length === 0 ? error(found, expected, fix) : warning(found, 'no dead letters', fix)
   })
   if (met.length === 0) return bad
@@ -129,7 +130,7 @@ function rowsFindings(
   const schemas = met.map(({ name }) => describeSchemaName(name)).join(', ')
   return [
     ...bad,
-    ok(`${count(columns.length, 'numeric column')}: ${nameList(columns)} (rows have ${schemas}${others})`),
+    ok(`${counted(columns.length, 'numeric column')}: ${nameList(columns)} (rows have ${schemas}${others})`),
   ]
 }
 

@@ -1,7 +1,8 @@
 import type { TopicFacts } from '../kafka/cluster-survey.ts'
 import { addedMessageBytes, timeLimits, unlimited } from '../kafka/create-topic.ts'
+import { counted } from '../observe/report-text.ts'
 import type { DatasetFacts, Facts } from './facts.ts'
-import { byteText, type Check, count, durationText, error, type Finding, ok, orOk, warning } from './finding.ts'
+import { byteText, type Check, durationText, error, type Finding, ok, orOk, warning } from './finding.ts'
 import { addPartitions, setTopicConfig } from './kafka-commands.ts'
 import { ofDataset } from './unreachable.ts'
 
@@ -75,7 +76,7 @@ export const topicChecks: readonly Check[] = [
         const needed = raw?.partitions.length
         for (const { topic, partitions } of needed === undefined ? [] : outputs) {
           const expected = `${needed}, as ${raw?.topic} has: a row keeps its partition`
-          const found = `${topic} has ${count(partitions.length, 'partition')}`
+          const found = `${topic} has ${counted(partitions.length, 'partition')}`
           if (needed === undefined || partitions.length === needed) continue
           if (partitions.length < needed)
             findings.push(
@@ -93,7 +94,7 @@ export const topicChecks: readonly Check[] = [
         if (models !== undefined && models.partitions.length !== 1)
           findings.push(
             error(
-              `${models.topic} has ${count(models.partitions.length, 'partition')}`,
+              `${models.topic} has ${counted(models.partitions.length, 'partition')}`,
               '1: models must have one order',
               'Name another one with --models-topic',
             ),
@@ -101,7 +102,7 @@ export const topicChecks: readonly Check[] = [
         if (positions !== undefined && positions.partitions.length !== 1)
           findings.push(
             error(
-              `${positions.topic} has ${count(positions.partitions.length, 'partition')}`,
+              `${positions.topic} has ${counted(positions.partitions.length, 'partition')}`,
               '1: the last record of a position must be the valid one',
               'Name another one with --positions-topic',
             ),
@@ -109,12 +110,12 @@ export const topicChecks: readonly Check[] = [
         if (stats !== undefined && stats.partitions.length !== 1)
           findings.push(
             warning(
-              `${stats.topic} has ${count(stats.partitions.length, 'partition')}`,
+              `${stats.topic} has ${counted(stats.partitions.length, 'partition')}`,
               '1: otherwise normalize counts no rows for "vgm drift"',
               'Name another one with --stats-topic',
             ),
           )
-        return orOk(findings, needed === undefined ? 'no raw topic to compare with' : count(needed, 'partition'))
+        return orOk(findings, needed === undefined ? 'no raw topic to compare with' : counted(needed, 'partition'))
       }),
   },
   {
@@ -264,7 +265,7 @@ export const topicChecks: readonly Check[] = [
           if (short.length > 0)
             findings.push(
               error(
-                `${count(short.length, 'partition')} of ${topic}: ${short[0].inSync.length} replicas in ` +
+                `${counted(short.length, 'partition')} of ${topic}: ${short[0].inSync.length} replicas in ` +
                   `sync, min.insync.replicas ${least}`,
                 'as many in sync as min.insync.replicas: otherwise nothing can be written',
                 replicas < least
@@ -325,7 +326,7 @@ export const topicChecks: readonly Check[] = [
         }
         return orOk(
           findings,
-          `${count(
+          `${counted(
             all.reduce((sum, each) => sum + each.partitions.length, 0),
             'partition',
           )} led`,

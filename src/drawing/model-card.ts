@@ -3,6 +3,7 @@ import { type FitQuality, fitQuality } from '../drift/fit-quality.ts'
 import type { ColumnModel } from '../mixture/column-model.ts'
 import { mostDecimals } from '../mixture/decimals.ts'
 import type { Model } from '../model/model.ts'
+import { counted, countText } from '../observe/report-text.ts'
 import { columnPicture, modesOutside, smallPicture } from './column-picture.ts'
 import { escaped } from './markup.ts'
 import { modeColour } from './mode-colours.ts'
@@ -62,11 +63,13 @@ function header({ dataset, version, columns, lineage, createdAtMs }: Model, { na
   const modes = columns.reduce((sum, { mean }) => sum + mean.length, 0)
   const { rowsUsed, rowsSeen } = lineage
   const rows =
-    rowsUsed < rowsSeen ? `a sample of ${count(rowsUsed)} of ${count(rowsSeen)} rows` : `${count(rowsUsed)} rows`
+    rowsUsed < rowsSeen
+      ? `a sample of ${countText(rowsUsed)} of ${countText(rowsSeen)} rows`
+      : `${countText(rowsUsed)} rows`
   return [
     '<header><p class="kind">Model card</p>',
     `<h1>${name(dataset)} <span class="version">version ${version}</span> ${chips.join(' ')}</h1>`,
-    `<p class="lead">${plural(columns.length, 'column')} with ${plural(modes, 'mode')}, fitted ${time(createdAtMs)} ` +
+    `<p class="lead">${counted(columns.length, 'column')} with ${counted(modes, 'mode')}, fitted ${time(createdAtMs)} ` +
       `on ${rows}.</p>`,
     '<nav><a href="#columns">Columns</a><a href="#drift">Drift</a><a href="#lineage">Lineage</a>' +
       '<a href="#use">Use</a></nav></header>',
@@ -85,7 +88,7 @@ function overviewOf(
     return (
       `<tr><th scope="row"><a href="#c${i}">${name(column.name)}</a></th>` +
       `<td class="spark wide">${smallPicture(column, 'width="96" aria-hidden="true"', 24)}</td>` +
-      `<td>${column.mean.length}</td><td class="wide">${count(column.rows)}</td>` +
+      `<td>${column.mean.length}</td><td class="wide">${countText(column.rows)}</td>` +
       `<td>${share(column.nulls, column.rows + column.nulls)}</td>` +
       `<td>${nats(qualities[i][0])}</td><td class="wide">${nats(qualities[i][2])}</td><td>${shift}</td></tr>`
     )
@@ -103,8 +106,8 @@ function columnOf(column: ColumnModel, i: number, quality: readonly FitQuality[]
   const { type, mean, rows, nulls, min, max } = column
   const facts = [
     type,
-    plural(mean.length, 'mode'),
-    `${count(rows)} values`,
+    counted(mean.length, 'mode'),
+    `${countText(rows)} values`,
     ...(nulls > 0 ? [`${share(nulls, rows + nulls)} nulls`] : []),
     min === max ? `always ${formatNumber(min)}` : `${formatNumber(min)} to ${formatNumber(max)}`,
     ...(type === 'int' || type === 'long' ? [] : [decimalsOf(column)]),
@@ -125,7 +128,7 @@ function columnOf(column: ColumnModel, i: number, quality: readonly FitQuality[]
 
 function decimalsOf({ decimals, roundTo }: ColumnModel): string {
   const seen =
-    decimals === mostDecimals ? 'all decimals' : decimals === 0 ? 'whole numbers' : plural(decimals, 'decimal')
+    decimals === mostDecimals ? 'all decimals' : decimals === 0 ? 'whole numbers' : counted(decimals, 'decimal')
   return roundTo === undefined ? seen : `${seen}, restored to ${roundTo}`
 }
 
@@ -145,7 +148,7 @@ function modesOf({ weight, mean, std }: ColumnModel): string {
 function qualityOf(quality: readonly FitQuality[]): string {
   const most = Math.max(...quality.map(({ lossNats }) => lossNats))
   const called = (each: FitQuality) =>
-    each.by === 'model' ? 'this model' : each.by === 'k-means' ? `k-means, ${plural(each.parts, 'cluster')}` : each.by
+    each.by === 'model' ? 'this model' : each.by === 'k-means' ? `k-means, ${counted(each.parts, 'cluster')}` : each.by
   const rows = quality.map((each) => {
     const width = most > 0 ? each.lossNats / most : 0
     return (
@@ -192,8 +195,9 @@ function driftOf({ dataset, version }: Model, drift: DriftReport | undefined): s
       `<p class="bad">▲ ${alarm.columns.map(name).join(', ')}: different since about ${time(alarm.fromMs)}.</p>`,
   )
   return [
-    `${begin}<p>${count(rows)} rows of version ${version}, ${time(fromMs)} to ${time(toMs)}. ` +
-      `${plural(windows, 'window')} of ${count(windowRows)} rows or more ${windows === 1 ? 'has' : 'have'} been judged${learning}.</p>`,
+    `${begin}<p>${countText(rows)} rows of version ${version}, ${time(fromMs)} to ${time(toMs)}. ` +
+      `${counted(windows, 'window')} of ${countText(windowRows)} rows or more ` +
+      `${windows === 1 ? 'has' : 'have'} been judged${learning}.</p>`,
     ...raised,
     '<div class="scroll"><table><thead><tr><th scope="col">column</th><th scope="col">shift, std</th>' +
       '<th scope="col">outside</th><th scope="col" class="wide">nulls</th><th scope="col" class="wide">nats</th>' +
@@ -201,8 +205,8 @@ function driftOf({ dataset, version }: Model, drift: DriftReport | undefined): s
     `<tbody>${lines.join('\n')}</tbody></table></div>`,
     '<p class="note">Shift: Wasserstein-1 distance from the training rows, in standard deviations. Outside: beyond ' +
       'the trained range. Nats: mean log density of the model, less that of its training rows. Effect: lower bound ' +
-      '(95 %) of the shift since a drift began. Since the start: the rows have differed from the training rows since the first ' +
-      'window, so that no alarm says so.</p></section>',
+      '(95 %) of the shift since a drift began. Since the start: the rows have differed from the training rows since ' +
+      'the first window, so that no alarm says so.</p></section>',
   ].join('\n')
 }
 
@@ -214,19 +218,22 @@ function lineageOf({ recipe, seed, options, lineage, contentSha256 }: Model): st
   const listed = partitions.slice(0, listedPartitions)
   const ranges = listed.map(
     ({ partition, startOffset, endOffset }) =>
-      `<span class="range">${partition}: ${count(startOffset)} – ${count(endOffset)}</span>`,
+      `<span class="range">${partition}: ${countText(startOffset)} – ${countText(endOffset)}</span>`,
   )
   const rest =
-    partitions.length > listed.length ? ` and ${plural(partitions.length - listed.length, 'more partition')}` : ''
+    partitions.length > listed.length ? ` and ${counted(partitions.length - listed.length, 'more partition')}` : ''
   const facts: (readonly [string, string])[] = [
     ['topic', name(topic)],
-    ['rows', rowsUsed < rowsSeen ? `${count(rowsUsed)}, a sample of ${count(rowsSeen)}` : `all ${count(rowsUsed)}`],
+    [
+      'rows',
+      rowsUsed < rowsSeen ? `${countText(rowsUsed)}, a sample of ${countText(rowsSeen)}` : `all ${countText(rowsUsed)}`,
+    ],
     ['offsets, by partition', ranges.join(' ') + rest],
     ['schema of the rows', `id ${schemaId}, fingerprint <code>${escaped(schemaFingerprint)}</code>`],
     ['recipe', `${recipe}, seed ${seed}`],
     ['components', `${options.components} at most, of weight ${options.minWeight} or more`],
     ['concentration prior', formatNumber(options.weightConcentrationPrior)],
-    ['tolerance', `${options.tolerance}, within ${count(options.maxIterations)} iterations`],
+    ['tolerance', `${options.tolerance}, within ${countText(options.maxIterations)} iterations`],
     ['joined modes', joiningText(options)],
     ['regularization', options.regularization === undefined ? 'chosen by column' : String(options.regularization)],
     ['software', `vgm-stream ${escaped(softwareVersion)}`],
@@ -265,14 +272,6 @@ function useOf({ dataset, version, columns }: Model, { modelsTopic }: ModelCardF
 /** A name keeps its own direction, whatever stands beside it. */
 function name(text: string): string {
   return `<bdi>${escaped(text)}</bdi>`
-}
-
-function count(n: number): string {
-  return n.toLocaleString('en')
-}
-
-function plural(n: number, noun: string): string {
-  return `${count(n)} ${noun}${n === 1 ? '' : 's'}`
 }
 
 function share(part: number, all: number): string {

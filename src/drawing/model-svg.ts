@@ -1,4 +1,5 @@
 import type { ColumnModel } from '../mixture/column-model.ts'
+import { countText } from '../observe/report-text.ts'
 import { columnPicture } from './column-picture.ts'
 import { escaped, shortened } from './markup.ts'
 
@@ -32,7 +33,7 @@ function titledPicture(column: ColumnModel, y: number): string {
   return [
     `<text x="${margin}" y="${y + 22}"><tspan font-size="15" font-weight="600">` +
       `\u2068${escaped(shortened(name, mostCharacters))}\u2069</tspan> ` +
-      `${type}, ${modes} from ${rows.toLocaleString('en')} values</text>`,
+      `${type}, ${modes} from ${countText(rows)} values</text>`,
     columnPicture(column, place, height - titleHeight - 6),
   ].join('\n')
 }

@@ -1,5 +1,6 @@
 import type { StageEvent } from '../ports/stage-event.ts'
 import type { Logger } from './logger.ts'
+import { secondText } from './report-text.ts'
 
 /**
  * @example
@@ -7,10 +8,7 @@ import type { Logger } from './logger.ts'
  */
 export function refitDueText({ dueMs, onDrift }: { readonly dueMs: number; readonly onDrift: boolean }): string {
   const isTime = !Number.isNaN(new Date(dueMs).getTime())
-  const when = [
-    ...(isTime ? [`at ${new Date(dueMs).toISOString().slice(0, 19)}Z`] : []),
-    ...(onDrift ? ['when a drift lasts'] : []),
-  ]
+  const when = [...(isTime ? [`at ${secondText(dueMs)}`] : []), ...(onDrift ? ['when a drift lasts'] : [])]
   return `the next fit is due ${when.join(', or ') || 'never'}`
 }
 

@@ -1,4 +1,4 @@
-import { durationText, formatSpeed } from './report-text.ts'
+import { countText, durationText, formatSpeed } from './report-text.ts'
 
 /**
  * Says how far something is. On a terminal: one line that is drawn over itself. Elsewhere: a line after a second, and
@@ -102,7 +102,7 @@ function barLine(label: string, done: number, of: number | undefined, pace: Pace
   const share = shareOf(done, of)
   const filled = Math.floor(barCells * (share ?? 0))
   const bar = share === undefined ? '' : `  ${'#'.repeat(filled)}${'-'.repeat(barCells - filled)}`
-  const parts = [`${done.toLocaleString('en')} rows`, ...paceTexts(done, of, pace)]
+  const parts = [`${countText(done)} rows`, ...paceTexts(done, of, pace)]
   return `${label.padEnd(9)}${bar}  ${parts.join('  ')}`
 }
 
@@ -113,11 +113,10 @@ function barLine(label: string, done: number, of: number | undefined, pace: Pace
  */
 function plainLine(label: string, done: number, of: number | undefined, pace: Pace): string {
   const share = shareOf(done, of)
-  const count = (rows: number) => rows.toLocaleString('en')
   const rows =
     share === undefined
-      ? `${count(done)} rows`
-      : `${count(done)} of ${count(of ?? 0)} rows (${Math.floor(100 * share)} %)`
+      ? `${countText(done)} rows`
+      : `${countText(done)} of ${countText(of ?? 0)} rows (${Math.floor(100 * share)} %)`
   return `${label}: ${[rows, ...paceTexts(done, of, pace)].join(', ')}`
 }
 

@@ -1,9 +1,19 @@
 import type { StageReport } from '../ports/stage-report.ts'
 import { printableLine } from './printable-text.ts'
 
+/** @example countText(1_234_567) // '1,234,567' */
+export function countText(count: number): string {
+  return count.toLocaleString('en')
+}
+
 /** @example counted(1, 'row') // '1 row' */
 export function counted(count: number, one: string, more = `${one}s`): string {
-  return `${count.toLocaleString('en')} ${count === 1 ? one : more}`
+  return `${countText(count)} ${count === 1 ? one : more}`
+}
+
+/** @example secondText(1_795_435_200_000) // '2026-11-23T12:00:00Z' */
+export function secondText(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 19)}Z`
 }
 
 /**
@@ -20,7 +30,7 @@ export function stageText(
 ): string {
   const where = deadLetters > 0 && deadLetterTopic !== undefined ? ` in ${deadLetterTopic}` : ''
   return (
-    `${counted(rowsIn, 'row')} in, ${rowsOut.toLocaleString('en')} out to ${topic}, ` +
+    `${counted(rowsIn, 'row')} in, ${countText(rowsOut)} out to ${topic}, ` +
     `${counted(deadLetters, 'dead letter')}${where}; ` +
     `${seconds.toFixed(1)} s, ${formatSpeed(rowsPerSecond)}`
   )
@@ -50,9 +60,7 @@ export function textTable(
 ): string {
   const cells = [
     header,
-    ...rows.map((row) =>
-      row.map((cell) => (typeof cell === 'number' ? cell.toLocaleString('en') : printableLine(cell))),
-    ),
+    ...rows.map((row) => row.map((cell) => (typeof cell === 'number' ? countText(cell) : printableLine(cell)))),
   ]
   const isNumber = header.map(
     (_, c) => numbersRight && rows.every((row) => typeof row[c] === 'number' || /^[-\d]/.test(String(row[c]))),

@@ -1,4 +1,4 @@
-import { topicNames } from '../config/names.ts'
+import { syntheticTopics, topicNames } from '../config/names.ts'
 import { count, datasetName, flag, listOf, naturalNumber, oneOf, ownTopic, text } from '../config/value-rules.ts'
 import { InterruptedError, UsageError } from '../errors.ts'
 import { type TableFormat, tableFormats } from '../files/file-format.ts'
@@ -212,9 +212,11 @@ function readLetter(
   })
 }
 
-/** @internal Whether there is a topic of that name, and a row in it. */
-export async function hasDeadLetters(cluster: ClusterSession, topic: string): Promise<boolean> {
-  return (await cluster.admin.topics.partitionCount(topic)) !== undefined && (await holdsRows(cluster, topic))
+/** @internal The topic with the dead letters of a data set's generated rows; undefined if there are none. */
+export async function syntheticDeadLetters(cluster: ClusterSession, dataset: string): Promise<string | undefined> {
+  const { deadLetters } = syntheticTopics(dataset)
+  const isThere = (await cluster.admin.topics.partitionCount(deadLetters)) !== undefined
+  return isThere && (await holdsRows(cluster, deadLetters)) ? deadLetters : undefined
 }
 
 async function withDeadLetters<T>(

@@ -278,16 +278,3 @@ async function rowsSampledFrom(
   const seen = committed.reduce((sum, { metadata }) => sum + parseSampleCounts(metadata).seen, 0)
   return seen > 0 ? seen : undefined
 }
-
-/** What `--json` prints of a model. */
-export function modelSummary({ dataset, version, columns }: Model) {
-  return {
-    dataset,
-    version,
-    columns: columns.map(({ name, mean, roundTo }) => ({
-      name,
-      modes: mean.length,
-      ...(roundTo !== undefined && { roundTo }),
-    })),
-  }
-}

@@ -1,6 +1,7 @@
 import { type Compression, compressions } from '../batch/batch-header.ts'
 import { groupName, topicNames, transactionalId, valueSubject } from '../config/names.ts'
 import { count, datasetName, listener, naturalNumber, oneOf, ownTopic, seed } from '../config/value-rules.ts'
+import { countText } from '../observe/report-text.ts'
 import type { StageReport } from '../ports/stage-report.ts'
 import { generate } from '../stages/generate.ts'
 import { checkRowSpec, type RowSpec, syntheticSchema } from '../stages/synthetic/row-spec.ts'
@@ -68,7 +69,7 @@ function recordedGenerate(cluster: ClusterSession, options: GenerateRowsOptions)
     cluster,
     { dataset, controlTopic, kind: 'generate', name, onProgress },
     ({ moved }) => generateTopic(cluster, { ...options, onProgress: moved }),
-    ({ rowsOut }) => `${rowsOut.toLocaleString('en')} rows to ${name}`,
+    ({ rowsOut }) => `${countText(rowsOut)} rows to ${name}`,
   )
 }
 

@@ -9,6 +9,7 @@ import {
 import { datasetName, ownTopic } from '../config/value-rules.ts'
 import { BrokerError } from '../kafka/broker-errors.ts'
 import type { DatasetModels } from '../model/model-catalogue.ts'
+import { countText } from '../observe/report-text.ts'
 import { type FileProgress, parseLoadProgress } from '../stages/load-progress.ts'
 import { call } from './call.ts'
 import { optionChecks } from './check-options.ts'
@@ -107,8 +108,6 @@ async function recordedRuns(cluster: ClusterSession, dataset: string, topic: str
   return [...new Map(own.map((run) => [`${run.kind}/${run.subject}`, run])).values()]
 }
 
-const count = (n: number) => n.toLocaleString('en')
-
 function runOf(
   { kind, name, subject, state, done, of, startedMs, atMs, by, result, command }: RecordedRun,
   files: readonly FileProgress[],
@@ -127,7 +126,7 @@ function runOf(
       done: all === undefined ? undefined : all - lag.total,
       of: all,
       secondsLeft: isOver ? undefined : lag.secondsLeft,
-      result: result !== '' || all !== undefined ? result : `${count(lag.total)} offsets to go`,
+      result: result !== '' || all !== undefined ? result : `${countText(lag.total)} offsets to go`,
     }
   }
   const file = kind === 'load' ? files.find((each) => each.file === subject) : undefined
@@ -138,7 +137,7 @@ function runOf(
     ...shown,
     state: isDone ? 'done' : isRunning ? 'running' : state === 'failed' ? 'failed' : 'unfinished',
     secondsLeft: isRunning && left !== undefined ? Math.ceil(left / perSecond) : undefined,
-    result: isDone && result === '' ? `${count(file?.rows ?? done)} rows` : result,
+    result: isDone && result === '' ? `${countText(file?.rows ?? done)} rows` : result,
   }
 }
 
@@ -172,7 +171,7 @@ function loadOf(dataset: string, { file, rows, complete }: FileProgress): Run {
     done: rows,
     of: complete ? rows : undefined,
     atMs: undefined,
-    result: `${count(rows)} rows${complete ? '' : ' so far'}`,
+    result: `${countText(rows)} rows${complete ? '' : ' so far'}`,
     command: `vgm load --dataset ${dataset} FILE`,
   }
 }
@@ -197,7 +196,9 @@ function replayOf(dataset: string, { group, output = '', partitions, total, seco
     atMs: movedMs === 0 ? undefined : movedMs,
     secondsLeft: total === 0 ? undefined : secondsLeft,
     result:
-      total === 0 ? `into ${output}, in ${begun.length} partitions` : `into ${output}, ${count(total)} offsets to go`,
+      total === 0
+        ? `into ${output}, in ${begun.length} partitions`
+        : `into ${output}, ${countText(total)} offsets to go`,
     // Where it begins is not known: with another beginning it would be another replay.
     command: `vgm replay --dataset ${dataset} --model ${version} --from FROM --output ${output}`,
   }

@@ -6,7 +6,7 @@ import { count, datasetName, flag, limit, listener, maxMemory, oneOf, ownTopic, 
 import { UsageError } from '../errors.ts'
 import { PartitionCountError } from '../kafka/topic-errors.ts'
 import { suggestion } from '../nearest-name.ts'
-import { stageText } from '../observe/report-text.ts'
+import { countText, stageText } from '../observe/report-text.ts'
 import type { PartitionOffset } from '../ports/log.ts'
 import { noTimeCounts, type StageReport } from '../ports/stage-report.ts'
 import { parseAvroSchema } from '../rows/avro-schema.ts'
@@ -342,9 +342,8 @@ async function requireRows(
   const isDone = ({ partition, offset }: PartitionOffset) => offset >= (endOf.get(partition) ?? 0)
   const positions = await cluster.rows.positionsOf(group, starts)
   if (!positions.every(isDone) || (await holdsRows(cluster, topics.normalized))) return
-  const count = (rows: number) => rows.toLocaleString('en')
   const counted =
-    leftOut + withoutTime === 0 ? '' : `: ${count(leftOut)} rows have another time, ${count(withoutTime)} none`
+    leftOut + withoutTime === 0 ? '' : `: ${countText(leftOut)} rows have another time, ${countText(withoutTime)} none`
   throw new UsageError(
     `Topic ${topics.raw} has no row whose ${eventTime === undefined ? 'time' : `"${eventTime}"`} is from ${from} to ` +
       `${to}${counted}`,

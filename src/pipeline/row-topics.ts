@@ -1,4 +1,11 @@
-import { checkDataset, defaultModelsTopic, type TopicNames, type TopicOverrides, topicNames } from '../config/names.ts'
+import {
+  checkDataset,
+  defaultModelsTopic,
+  syntheticTopics,
+  type TopicNames,
+  type TopicOverrides,
+  topicNames,
+} from '../config/names.ts'
 import { InterruptedError, UsageError } from '../errors.ts'
 import { earliest } from '../kafka/broker-connections.ts'
 import type { PartitionOffset, TopicPartition } from '../ports/log.ts'
@@ -39,6 +46,31 @@ export async function requireFilled(
   )
   const first = hasRows ? `Run "vgm ${command}" first` : `There is no ${raw} either: run "vgm load" first`
   await requireTopic(cluster, topic, first + more)
+}
+
+/**
+ * For a topic that may be one of the data set, or any other.
+ *
+ * @throws UsageError if it does not exist: run the command that fills it, or name another with --topic
+ */
+export async function requireRowTopic(cluster: ClusterSession, dataset: string, topic: string): Promise<void> {
+  const command = commandFilling(topic, dataset)
+  if (command === undefined) await requireTopic(cluster, topic, 'Name one that exists (--topic)')
+  else await requireFilled(cluster, dataset, topic, command, ', or name another with --topic')
+}
+
+/** Which command fills a topic of a data set; undefined for a topic of another name. */
+function commandFilling(topic: string, dataset: string): string | undefined {
+  const { raw, normalized, restored } = topicNames(dataset)
+  const synthetic = syntheticTopics(dataset)
+  const commands = new Map([
+    [raw, 'load'],
+    [normalized, 'normalize'],
+    [restored, 'restore'],
+    [synthetic.normalized, 'load FILE --as ctgan --spans spans.json --synthetic'],
+    [synthetic.restored, 'restore --synthetic'],
+  ])
+  return commands.get(topic)
 }
 
 /** For rows without a key. @throws UsageError with `fix` if the topic is compacted, because it refuses them */

@@ -1,4 +1,5 @@
 import type { Model } from '../model/model.ts'
+import { countText } from '../observe/report-text.ts'
 
 /** Work that has an end and is told of while it goes on. */
 export const recordedKinds = ['load', 'generate', 'sample', 'fit', 'replay', 'verify'] as const
@@ -87,6 +88,6 @@ export function versionText(version: number): string {
 /** What came of a fit. */
 export function fitText({ columns, lineage }: Pick<Model, 'columns' | 'lineage'>): string {
   const modes = columns.reduce((sum, { mean }) => sum + mean.length, 0)
-  const rows = lineage.rowsUsed.toLocaleString('en')
+  const rows = countText(lineage.rowsUsed)
   return `${columns.length} columns with ${modes} modes, from ${rows} rows of ${lineage.topic}`
 }

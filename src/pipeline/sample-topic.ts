@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { sampleGroup, topicNames, transactionalId } from '../config/names.ts'
 import { count, datasetName, flag, listener, ownTopic, seed, share } from '../config/value-rules.ts'
 import { InterruptedError, UsageError } from '../errors.ts'
-import { stageText } from '../observe/report-text.ts'
+import { countText, stageText } from '../observe/report-text.ts'
 import { type StageReport, stageReport } from '../ports/stage-report.ts'
 import { type SampleSize, sample } from '../stages/sample.ts'
 import { onlyTombstones } from '../stages/tombstones.ts'
@@ -168,7 +168,7 @@ async function sampleRows(cluster: ClusterSession, options: SampleTopicOptions):
         throw new UsageError(onlyTombstones(rawTopic, result.tombstones), 'Load rows first')
       if (isFresh && !follow && result.rowsOut === 0 && result.rowsIn > 0)
         throw new UsageError(
-          `None of the ${result.rowsIn.toLocaleString('en')} rows of ${rawTopic} was kept`,
+          `None of the ${countText(result.rowsIn)} rows of ${rawTopic} was kept`,
           "Raise the sample's rate, or give the number of rows to keep",
         )
       if (!follow) return result

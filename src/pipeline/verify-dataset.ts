@@ -17,6 +17,7 @@ import { refuseInput } from '../files/target-file.ts'
 import { BrokerError } from '../kafka/broker-errors.ts'
 import { hangingTransactions, type OpenTransaction } from '../kafka/open-transactions.ts'
 import { transactionTimeoutMs } from '../kafka/row-client.ts'
+import { countText } from '../observe/report-text.ts'
 import type { TopicPartition } from '../ports/log.ts'
 import type { ModeChoice } from '../stages/normalize.ts'
 import type { FileAudit } from '../stages/verify/audit-file.ts'
@@ -137,16 +138,14 @@ function recordedAudit(cluster: ClusterSession, options: VerifyDatasetOptions): 
 function auditText({ file, hanging, ...topics }: AuditResult): string {
   const faults = ({ rows, lost, doubled, reordered, wrong }: VerifyResult | FileAudit) => {
     const counts = Object.entries({ lost, doubled, reordered, wrong })
-    return `${counted(rows)} rows: ${counts.map(([fault, rows]) => `${counted(rows)} ${fault}`).join(', ')}`
+    return `${countText(rows)} rows: ${counts.map(([fault, rows]) => `${countText(rows)} ${fault}`).join(', ')}`
   }
   return [
     ...(file === undefined ? [] : [`file with ${faults(file)}`]),
     ...(file === undefined || topics.rows > 0 ? [faults(topics)] : []),
-    ...(hanging === 0 ? [] : [`${counted(hanging)} transactions hang`]),
+    ...(hanging === 0 ? [] : [`${countText(hanging)} transactions hang`]),
   ].join('; ')
 }
-
-const counted = (n: number) => n.toLocaleString('en')
 
 async function audit(cluster: ClusterSession, options: VerifyDatasetOptions): Promise<AuditResult> {
   const { dataset, loaded, onProgress = noProgress } = options

@@ -1,9 +1,9 @@
 import { equal, match, ok } from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { driftText } from '../../src/commands/drift.ts'
 import type { DriftFinding } from '../../src/drift/drift-detector.ts'
 import type { ColumnDrift } from '../../src/drift/drift-report.ts'
 import type { MeasuredDrift } from '../../src/pipeline/measure-drift.ts'
+import { driftText } from '../../src/reports/drift-text.ts'
 
 const finding = { of: 'values', distance: 0.3, p: 0.002, evidence: 1234, windows: 9, effect: 0.28 } as const
 const alarm: DriftFinding = { ...finding, column: 'amount.in.cents', isCertain: true, isAlarm: true }

@@ -1,6 +1,6 @@
 import { deepEqual } from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { notModelledText } from '../../src/commands/fit.ts'
+import { notModelledText } from '../../src/reports/fit-text.ts'
 
 suite('what a fit says of fields that it does not model', () => {
   test('is that they can be named only where a model can hold them', () => {
