@@ -6,7 +6,7 @@
  * `all` is unit and broker, `unit` is `timed` and `untimed`. When they are asked for, `docker` builds the image and
  * runs it beside a Docker engine, and `peers` compiles the programs that the bench compares us with, and compares their
  * rows with ours. All broker tests share one cluster, which they find in VGM_TEST_BROKERS and VGM_TEST_REGISTRY.
- * VGM_CLUSTER=docker|jvm|embedded|external chooses it; somebody's KAFKA_BROKERS is used with `external` only. Two
+ * VGM_CLUSTER=docker|jvm|embedded|external chooses it; somebody's KAFKA_BROKERS is used with `external` only. Three
  * broker files run at a time, then the faults. Unit files take what these leave of the processors, those that watch no
  * clock last of all.
  *
@@ -155,7 +155,7 @@ async function runWithCluster(): Promise<boolean> {
   let isPassed: boolean
   try {
     // Those that start Apache Kafka take longest.
-    isPassed = await runFiles(isKafkaHere ? [...jvm, ...longestFirst(broker)] : broker, 2, env)
+    isPassed = await runFiles(isKafkaHere ? [...jvm, ...longestFirst(broker)] : broker, 3, env)
   } finally {
     // Even one that nobody asks takes a tenth of a processor by now.
     await cluster.stop()
