@@ -112,9 +112,10 @@ async function writeParts(
         .then(() => report(part))
         .then(isIn[n].resolve, isIn[n].reject)
     }
-    await Promise.all(isIn.map(({ promise }) => promise))
   }
-  await Promise.all([join(), ...threads.map(make)])
+  // From the beginning: a join may fail while others wait for something else.
+  const allIn = Promise.all(isIn.map(({ promise }) => promise))
+  await Promise.all([allIn, join(), ...threads.map(make)])
   if (format === 'csv') return
   const columns = spec.map((column) => ({ ...column, nullable: column.nullRate > 0 }))
   const groups = await Promise.all(

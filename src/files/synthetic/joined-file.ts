@@ -8,6 +8,7 @@ export class JoinedFile {
   #position = 0
   /** of joins that are done, for the next ones */
   readonly #buffers: Uint8Array[] = []
+  readonly #joins = new Set<Promise<void>>()
 
   private constructor(path: string, file: FileHandle) {
     this.path = path
@@ -37,12 +38,29 @@ export class JoinedFile {
    * @param bytes of the part
    */
   async join(path: string, bytes: number): Promise<void> {
-    let at = this.#position
+    const at = this.#position
     this.#position += bytes
+    const copied = this.#copy(path, bytes, at)
+    this.#joins.add(copied)
+    try {
+      await copied
+    } finally {
+      this.#joins.delete(copied)
+    }
+  }
+
+  /** Ends when the joins that have begun are done. */
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#joins)
+    await this.#file.close()
+  }
+
+  async #copy(path: string, bytes: number, start: number): Promise<void> {
+    let at = start
     const buffer = this.#buffers.pop() ?? new Uint8Array(partBufferBytes)
     const part = await open(path)
     try {
-      for (const end = at + bytes; at < end; ) {
+      for (const end = start + bytes; at < end; ) {
         const { bytesRead } = await part.read(buffer, 0, buffer.length)
         if (bytesRead === 0) throw new Error(`Part ${path} is shorter than it was`)
         await this.#write(buffer.subarray(0, bytesRead), at)
@@ -53,10 +71,6 @@ export class JoinedFile {
     }
     await rm(path)
     this.#buffers.push(buffer)
-  }
-
-  close(): Promise<void> {
-    return this.#file.close()
   }
 
   async #write(bytes: Uint8Array, at: number): Promise<void> {
