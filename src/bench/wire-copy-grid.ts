@@ -1,3 +1,5 @@
+import { countText } from '../count-text.ts'
+
 const kibibyte = 1024
 
 /** How a wire copy fetches, cuts its transactions and sends. */
@@ -36,5 +38,5 @@ export function wireCopyGrid(hasSmallBatches: boolean): readonly WireCopySetting
  */
 export function wireCopyText({ partitionMaxBytes, sliceMs, joined = false }: WireCopySettings): string {
   const sent = joined ? ', joined into large batches' : ''
-  return `fetches of ${partitionMaxBytes / kibibyte} KiB, transactions of ${sliceMs.toLocaleString('en')} ms${sent}`
+  return `fetches of ${partitionMaxBytes / kibibyte} KiB, transactions of ${countText(sliceMs)} ms${sent}`
 }

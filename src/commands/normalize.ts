@@ -60,7 +60,8 @@ export function normalizeCommand(): Command {
     )
     .option(
       '--shadow <version>',
-      'version, or a name of one, that looks at a share of the rows and writes nothing: its gain, and modes that change',
+      'version, or a name of one, that looks at a share of the rows and writes nothing: its gain, and modes that ' +
+        'change',
       parseVersionNameFlag,
     )
     .option('--stats', 'count rows for "vgm drift", and refuse to start where that cannot be (default: warn)')

@@ -1,3 +1,4 @@
+import { countText } from '../count-text.ts'
 import { type BrokerFacts, isReached } from '../kafka/cluster-survey.ts'
 import { membershipDefaults } from '../kafka/group-membership.ts'
 import { usedRequests } from '../kafka/required-apis.ts'
@@ -157,7 +158,7 @@ export const brokerChecks: readonly Check[] = [
       if (clockAheadMs === undefined)
         return { because: "no transaction could be opened, and only its start time shows a broker's clock" }
       const apart = Math.max(0, Math.abs(clockAheadMs) - clockErrorMs)
-      const found = `the broker's clock is ${Math.round(Math.abs(clockAheadMs)).toLocaleString('en')} ms ${
+      const found = `the broker's clock is ${countText(Math.round(Math.abs(clockAheadMs)))} ms ${
         clockAheadMs < 0 ? 'behind' : 'ahead of'
       } this machine's`
       const expected = 'less than 5 s: models, generated rows and retention depend on the clock'

@@ -1,4 +1,5 @@
-import { counted, countText } from '../observe/report-text.ts'
+import { countText } from '../count-text.ts'
+import { counted } from '../observe/report-text.ts'
 import type { Facts } from './facts.ts'
 import type { TopicRepair } from './topic-repairs.ts'
 

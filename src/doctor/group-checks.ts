@@ -83,7 +83,8 @@ function ofGroups(facts: Facts, check: (group: GroupPositions) => readonly Findi
         ? []
         : [
             warning(
-              `${positionsTopic} has ${counted(strays, 'record')} that are not positions, the first at offset ${offset}`,
+              `${positionsTopic} has ${counted(strays, 'record')} that are not positions, ` +
+                `the first at offset ${offset}`,
               'only positions of groups: other records are skipped',
               'Stop other programs from writing there. A null value under its key removes a record',
             ),

@@ -1,6 +1,7 @@
 import { valueSubject } from '../config/names.ts'
+import { countText } from '../count-text.ts'
 import { PipelineError } from '../errors.ts'
-import { counted, countText } from '../observe/report-text.ts'
+import { counted } from '../observe/report-text.ts'
 import { parseAvroSchema } from '../rows/avro-schema.ts'
 import { numericColumns } from '../rows/numeric-columns.ts'
 import { describeSchemaName } from '../rows/schema-name.ts'

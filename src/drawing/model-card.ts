@@ -1,9 +1,10 @@
+import { countText } from '../count-text.ts'
 import type { DriftReport } from '../drift/drift-report.ts'
 import { type FitQuality, fitQuality } from '../drift/fit-quality.ts'
 import type { ColumnModel } from '../mixture/column-model.ts'
 import { mostDecimals } from '../mixture/decimals.ts'
 import type { Model } from '../model/model.ts'
-import { counted, countText } from '../observe/report-text.ts'
+import { counted } from '../observe/report-text.ts'
 import { columnPicture, modesOutside, smallPicture } from './column-picture.ts'
 import { escaped } from './markup.ts'
 import { modeColour } from './mode-colours.ts'
@@ -69,8 +70,8 @@ function header({ dataset, version, columns, lineage, createdAtMs }: Model, { na
   return [
     '<header><p class="kind">Model card</p>',
     `<h1>${name(dataset)} <span class="version">version ${version}</span> ${chips.join(' ')}</h1>`,
-    `<p class="lead">${counted(columns.length, 'column')} with ${counted(modes, 'mode')}, fitted ${time(createdAtMs)} ` +
-      `on ${rows}.</p>`,
+    `<p class="lead">${counted(columns.length, 'column')} with ${counted(modes, 'mode')}, ` +
+      `fitted ${time(createdAtMs)} on ${rows}.</p>`,
     '<nav><a href="#columns">Columns</a><a href="#drift">Drift</a><a href="#lineage">Lineage</a>' +
       '<a href="#use">Use</a></nav></header>',
   ].join('\n')

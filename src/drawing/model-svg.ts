@@ -1,5 +1,5 @@
+import { countText } from '../count-text.ts'
 import type { ColumnModel } from '../mixture/column-model.ts'
-import { countText } from '../observe/report-text.ts'
 import { columnPicture } from './column-picture.ts'
 import { escaped, shortened } from './markup.ts'
 

@@ -1,3 +1,4 @@
+import { countText } from '../count-text.ts'
 import { PipelineError } from '../errors.ts'
 import type { ErrorFields } from './error-causes.ts'
 
@@ -17,7 +18,7 @@ export class ControlRequestError extends PipelineError {
 export class BatchOfTooManyRowsError extends PipelineError {
   readonly code = 'VGM_BATCH_ROWS'
   constructor(mostRows: number) {
-    super(`A batch has more than ${mostRows.toLocaleString('en')} rows, too many to be read at once`, {
+    super(`A batch has more than ${countText(mostRows)} rows, too many to be read at once`, {
       fix: 'Configure the producer of these rows to write smaller batches',
     })
   }

@@ -1,3 +1,4 @@
+import { countText } from '../count-text.ts'
 import { exitCodes, PipelineError } from '../errors.ts'
 import type { Model } from './model.ts'
 
@@ -60,7 +61,7 @@ export class ModelTooLargeError extends PipelineError {
   /** @param sizeBytes before compression: as much is enough in any case */
   constructor(topic: string, key: string, sizeBytes: number, cause: unknown) {
     super(
-      `Topic ${topic} does not accept model ${key}, which has ${sizeBytes.toLocaleString('en')} bytes ` +
+      `Topic ${topic} does not accept model ${key}, which has ${countText(sizeBytes)} bytes ` +
         'before it is compressed; ' +
         'nothing is published',
       {

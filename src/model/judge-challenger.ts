@@ -1,3 +1,4 @@
+import { countText } from '../count-text.ts'
 import type { ColumnGain, GainFound, MeanGain } from '../drift/block-gains.ts'
 import type { Verdict } from '../ports/stage-event.ts'
 
@@ -34,7 +35,7 @@ export function judgeChallenger(
   }
   const { version } = champion
   const { rows, gain, change, leastGain, columns } = found
-  const measured = `${gainText(gain)} over version ${version} on ${rows.toLocaleString('en')} rows`
+  const measured = `${gainText(gain)} over version ${version} on ${countText(rows)} rows`
   const changes = columnChanges(champion, challenger)
   if (changes.length > 0)
     return {

@@ -1,4 +1,5 @@
-import { countText, durationText, formatSpeed } from './report-text.ts'
+import { countText } from '../count-text.ts'
+import { durationText, formatSpeed } from './report-text.ts'
 
 /**
  * Says how far something is. On a terminal: one line that is drawn over itself. Elsewhere: a line after a second, and

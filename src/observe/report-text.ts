@@ -1,10 +1,6 @@
+import { countText } from '../count-text.ts'
 import type { StageReport } from '../ports/stage-report.ts'
 import { printableLine } from './printable-text.ts'
-
-/** @example countText(1_234_567) // '1,234,567' */
-export function countText(count: number): string {
-  return count.toLocaleString('en')
-}
 
 /** @example counted(1, 'row') // '1 row' */
 export function counted(count: number, one: string, more = `${one}s`): string {

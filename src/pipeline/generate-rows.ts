@@ -1,7 +1,7 @@
 import { type Compression, compressions } from '../batch/batch-header.ts'
 import { groupName, topicNames, transactionalId, valueSubject } from '../config/names.ts'
 import { count, datasetName, listener, naturalNumber, oneOf, ownTopic, seed } from '../config/value-rules.ts'
-import { countText } from '../observe/report-text.ts'
+import { countText } from '../count-text.ts'
 import type { StageReport } from '../ports/stage-report.ts'
 import { generate } from '../stages/generate.ts'
 import { checkRowSpec, type RowSpec, syntheticSchema } from '../stages/synthetic/row-spec.ts'

@@ -7,9 +7,9 @@ import {
   topicNames,
 } from '../config/names.ts'
 import { datasetName, ownTopic } from '../config/value-rules.ts'
+import { countText } from '../count-text.ts'
 import { BrokerError } from '../kafka/broker-errors.ts'
 import type { DatasetModels } from '../model/model-catalogue.ts'
-import { countText } from '../observe/report-text.ts'
 import { type FileProgress, parseLoadProgress } from '../stages/load-progress.ts'
 import { call } from './call.ts'
 import { optionChecks } from './check-options.ts'

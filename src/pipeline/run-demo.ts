@@ -98,8 +98,8 @@ const sampledRows = 200_000
 const mostReaders = 4
 
 /**
- * @internal The whole flow with one file: load, sample, fit, normalize, restore, and an audit of every row. The data set
- * is called after the file. Work of `vgm demo`; programs have its steps.
+ * @internal The whole flow with one file: load, sample, fit, normalize, restore, and an audit of every row. The data
+ * set is called after the file. Work of `vgm demo`; programs have its steps.
  *
  * @example
  * const { rows, mismatches } = await runDemo(cluster, { file: 'trips.csv' })

@@ -1,5 +1,5 @@
+import { countText } from '../count-text.ts'
 import type { Model } from '../model/model.ts'
-import { countText } from '../observe/report-text.ts'
 
 /** Work that has an end and is told of while it goes on. */
 export const recordedKinds = ['load', 'generate', 'sample', 'fit', 'replay', 'verify'] as const

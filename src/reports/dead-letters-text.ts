@@ -1,5 +1,6 @@
+import { countText } from '../count-text.ts'
 import { printableLine } from '../observe/printable-text.ts'
-import { counted, countText } from '../observe/report-text.ts'
+import { counted } from '../observe/report-text.ts'
 import type { RetryReport } from '../stages/retry-dead-letters.ts'
 import type { DeadLetterRow } from '../stages/verify/dead-letter-rows.ts'
 import type { DeadLetter, DeadLetterSummary } from '../stages/verify/read-dead-letters.ts'

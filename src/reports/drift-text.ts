@@ -1,5 +1,6 @@
+import { countText } from '../count-text.ts'
 import type { ColumnDrift } from '../drift/drift-report.ts'
-import { countText, durationText, secondText, textTable } from '../observe/report-text.ts'
+import { durationText, secondText, textTable } from '../observe/report-text.ts'
 import type { MeasuredDrift } from '../pipeline/measure-drift.ts'
 import { listed, percentText } from './text-parts.ts'
 
@@ -36,7 +37,8 @@ export function driftText(drift: MeasuredDrift, sinceMs?: number): string {
   const learning = toLearn === 0 ? [] : [`${interval} (normalize --interval).`]
   const raised = alarms.map(
     ({ fromMs: since, columns: names }) =>
-      `Alarm: ${listed(names, listedColumns)} ${names.length === 1 ? 'differs' : 'differ'} since about ${secondText(since)}.`,
+      `Alarm: ${listed(names, listedColumns)} ${names.length === 1 ? 'differs' : 'differ'} ` +
+      `since about ${secondText(since)}.`,
   )
   const lines = [seen, judged, ...learning, ...pendingText(drift), ...raised, ...standingText(drift)]
   return `${table}\n\n${lines.join('\n')}`
@@ -46,9 +48,8 @@ function pendingText({ pendingRows, pendingUntilMs, windowRows }: MeasuredDrift)
   if (pendingRows === 0) return []
   const some = pendingRows === 1 ? '1 newer row' : `${countText(pendingRows)} newer rows`
   const isOpen = pendingUntilMs !== undefined && pendingRows >= windowRows
-  return [
-    `Not judged yet: ${some}, ${isOpen ? `until ${secondText(pendingUntilMs)}` : `for a window takes ${countText(windowRows)}`}.`,
-  ]
+  const until = isOpen ? `until ${secondText(pendingUntilMs)}` : `for a window takes ${countText(windowRows)}`
+  return [`Not judged yet: ${some}, ${until}.`]
 }
 
 /** What no alarm says, because the first windows pass for healthy. */

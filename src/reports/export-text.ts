@@ -1,5 +1,6 @@
+import { countText } from '../count-text.ts'
 import { printableLine } from '../observe/printable-text.ts'
-import { counted, countText, sizeText, stageText } from '../observe/report-text.ts'
+import { counted, sizeText, stageText } from '../observe/report-text.ts'
 import type { ExportReport } from '../stages/export.ts'
 import type { ExportMatrixReport } from '../stages/matrix/export-matrix.ts'
 

@@ -1,4 +1,4 @@
-import { countText } from '../observe/report-text.ts'
+import { countText } from '../count-text.ts'
 import type { StageReport } from '../ports/stage-report.ts'
 
 /** @param target topic or file that the rows are in */

@@ -1,7 +1,8 @@
+import { countText } from '../count-text.ts'
 import type { RowTimes } from '../files/reading/row-times.ts'
 import type { TableFile } from '../files/reading/table-file.ts'
 import { printableLine } from '../observe/printable-text.ts'
-import { countText, stageText } from '../observe/report-text.ts'
+import { stageText } from '../observe/report-text.ts'
 import type { LoadReport } from '../stages/load.ts'
 
 /** @param badRowsFile where the rows are that could not be read; undefined where there can be none */
@@ -17,7 +18,9 @@ export function loadText(report: LoadReport, topic: string, badRowsFile?: string
 /**
  * The times that a load gives its records.
  *
- * @example timesText(times) // 'Times of the records: column "at", seconds since 1970,\n  from 2026-11-01T... to 2026-...'
+ * @example
+ * timesText(times)
+ * // 'Times of the records: column "at", seconds since 1970,\n  from 2026-11-01T... to 2026-11-30T...'
  */
 export function timesText({ column, unit, fromMs, toMs, withoutTime }: RowTimes): string {
   const time = (ms: number) => new Date(ms).toISOString()

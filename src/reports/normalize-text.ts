@@ -1,4 +1,5 @@
-import { countText, stageText } from '../observe/report-text.ts'
+import { countText } from '../count-text.ts'
+import { stageText } from '../observe/report-text.ts'
 import type { StageReport } from '../ports/stage-report.ts'
 import { percentText } from './text-parts.ts'
 

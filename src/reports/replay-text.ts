@@ -1,5 +1,6 @@
+import { countText } from '../count-text.ts'
 import { printable } from '../observe/printable-text.ts'
-import { countText, durationText, sizeText, stageText } from '../observe/report-text.ts'
+import { durationText, sizeText, stageText } from '../observe/report-text.ts'
 import type { ReplayEstimate } from '../pipeline/estimate-replay.ts'
 import type { ReplayPlan, ReplayReport } from '../pipeline/replay-topic.ts'
 import type { StageReport } from '../ports/stage-report.ts'
@@ -55,9 +56,10 @@ export function estimateText(estimate: ReplayEstimate): string {
     tried.leftOut === 0 ? '' : `;\n${countText(tried.leftOut)} of them are left out by their time${without}`
   return [
     planText(estimate),
-    `At most ${countText(rows)} rows are to be read${before}: about ${sizeText(bytesIn)} in, ${sizeText(bytesOut)} out, ` +
-      `${durationText(seconds)}.`,
-    `That follows from ${countText(tried.rows)} rows, normalized in ${tried.seconds.toFixed(1)} s by one member${leftOut}.`,
+    `At most ${countText(rows)} rows are to be read${before}: about ${sizeText(bytesIn)} in, ` +
+      `${sizeText(bytesOut)} out, ${durationText(seconds)}.`,
+    `That follows from ${countText(tried.rows)} rows, normalized in ${tried.seconds.toFixed(1)} s by one member` +
+      `${leftOut}.`,
     ...(tried.leftOut > 0 && tried.leftOut === tried.rows
       ? ['None of these rows counts: a replay without any is refused in the end.']
       : []),

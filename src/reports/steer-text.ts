@@ -1,4 +1,4 @@
-import { countText } from '../observe/report-text.ts'
+import { countText } from '../count-text.ts'
 import type { SteeredGroup } from '../pipeline/steer-stages.ts'
 import { screenTable } from './text-parts.ts'
 

@@ -1,3 +1,4 @@
+import { countText } from '../count-text.ts'
 import { PipelineError } from '../errors.ts'
 import type { TopicPartition } from '../ports/log.ts'
 import type { StageReport } from '../ports/stage-report.ts'
@@ -30,9 +31,8 @@ const usualFix = 'Mend the schema, the registry or the model'
 export class DeadLetterShareError extends PipelineError {
   readonly code = 'VGM_DEAD_LETTER_SHARE'
   constructor(dead: number, rows: number, lastRow: string, { maxShare }: DeadLetterPolicy, fix: string) {
-    const count = (n: number) => n.toLocaleString('en')
     super(
-      `${count(dead)} of the last ${count(rows)} rows cannot be processed, more than the allowed share ` +
+      `${countText(dead)} of the last ${countText(rows)} rows cannot be processed, more than the allowed share ` +
         `of ${maxShare}; the last one is ${lastRow}`,
       {
         fix:
@@ -48,8 +48,7 @@ export class AllRowsDeadError extends PipelineError {
   readonly code = 'VGM_ALL_ROWS_DEAD'
   /** @param topic of the dead letters */
   constructor(rows: number, topic: string, dataset: string) {
-    const all =
-      rows === 1 ? 'The only row became a dead letter' : `All ${rows.toLocaleString('en')} rows became dead letters`
+    const all = rows === 1 ? 'The only row became a dead letter' : `All ${countText(rows)} rows became dead letters`
     super(`${all}: none was written`, {
       fix:
         `See why with "vgm dead-letters ls --dataset ${dataset} --topic ${topic}", and mend that. ` +

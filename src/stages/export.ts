@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { framingBytes } from '../avro/framing.ts'
+import { countText } from '../count-text.ts'
 import { type PipelineError, UsageError } from '../errors.ts'
 import type { TableFormat } from '../files/file-format.ts'
 import { readRecord } from '../files/writing/avro-reader.ts'
@@ -60,7 +61,7 @@ function columnTaken(topic: string, column: string, flag: '--key' | '--position'
 }
 
 function nothingReadable(topic: string, rows: number, first: PipelineError): UsageError {
-  const count = rows === 1 ? 'The row' : `None of the ${rows.toLocaleString('en')} rows`
+  const count = rows === 1 ? 'The row' : `None of the ${countText(rows)} rows`
   return new UsageError(
     `${count} of ${topic} can${rows === 1 ? 'not' : ''} be read. ${first.message}`,
     'Read a topic that has rows',

@@ -1,3 +1,4 @@
+import { countText } from '../count-text.ts'
 import { PipelineError } from '../errors.ts'
 import { parseAvroSchema } from '../rows/avro-schema.ts'
 import type { NumericColumn } from '../rows/numeric-columns.ts'
@@ -100,7 +101,7 @@ const fewNames = 20
 function noIds(names: number): Omit<PassedOver, 'rows'> {
   return {
     reason:
-      `the values begin with a 0, and what follows would be ${names.toLocaleString('en')} ids that the registry does ` +
+      `the values begin with a 0, and what follows would be ${countText(names)} ids that the registry does ` +
       'not know: they have probably none',
     fix: looks.unframed.fix,
   }

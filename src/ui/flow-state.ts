@@ -1,3 +1,4 @@
+import { countText } from '../count-text.ts'
 import { durationText } from '../observe/report-text.ts'
 import type { FlowReading, GroupReading, TopicReading } from '../pipeline/read-flow.ts'
 import type { StageOrders } from '../stages/stage-orders.ts'
@@ -17,7 +18,7 @@ const behindSeconds = 30
 /** Offsets at an end that may be markers of transactions. */
 const markers = 2
 
-const count = (n: number) => Math.round(n).toLocaleString('en')
+const count = (n: number) => countText(Math.round(n))
 const rows = (n: number) => `${count(n)} ${Math.round(n) === 1 ? 'row' : 'rows'}`
 
 export function topicOf(reading: TopicReading | undefined): FlowTopic | undefined {

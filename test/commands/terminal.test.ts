@@ -39,12 +39,12 @@ suite('in a terminal of 80 columns', () => {
 
   test('generate draws a bar over itself, and leaves the result and its time', async (t) => {
     const file = join(temporaryFolder(t), 'rows.csv')
-    const spec = ['--spec', 'x:double=normal(0,1)', '--rows', '4e6', '--workers', '1', file]
+    const spec = ['--spec', 'x:double=normal(0,1)', '--rows', '1e7', '--workers', '1', file]
     const { code, text } = await vgmInTerminal(['generate', ...spec])
     equal(code, 0, text)
     match(text, new RegExp(`\\r${startOfCode}\\[2Kgenerate {3}#*-* {2}[\\d,]+ rows`))
     const left = lines(text).filter((line) => line !== '')
-    match(left[0], /^4,000,000 rows to .*; total execution time \d+\.\d\d s$/)
+    match(left[0], /^10,000,000 rows to .*; total execution time \d+\.\d\d s$/)
     match(left.at(-1)!, /^took /)
     doesNotMatch(left.join('\n'), /generate {3}[#-]/, 'no bar is left')
   })

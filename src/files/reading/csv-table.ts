@@ -2,6 +2,7 @@ import { createWriteStream } from 'node:fs'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { DuckDBConnection } from '@duckdb/node-api'
+import { countText } from '../../count-text.ts'
 import { BadRowError, type BadRowPlace, FileUnreadableError, FileUnwritableError } from '../file-errors.ts'
 import { sqlPath, sqlText } from '../sql-literals.ts'
 import { badRowsHeader } from '../target-file.ts'
@@ -123,7 +124,7 @@ function isTooLong({ text }: CsvRecord): boolean {
 }
 
 function tooLong({ file }: TextSource, { line }: CsvRecord): BadRowError {
-  const problem = `the row has more than ${maxLineBytes.toLocaleString('en')} bytes`
+  const problem = `the row has more than ${countText(maxLineBytes)} bytes`
   return new BadRowError(file, { line }, problem, 'Close a quote that is open, or shorten the value')
 }
 
@@ -165,7 +166,7 @@ async function checkAllCounted(
     const problem = `${behindQuote}, and the start of the next row is uncertain`
     throw new BadRowError(file, { line: misquoted.line }, problem, 'Double the quotes within the value')
   }
-  const [all, read] = [counted, rows].map((count) => count.toLocaleString('en'))
+  const [all, read] = [countText(counted), countText(rows)]
   const problem = `its rows cannot be separated: line ends and quotes give ${all}, and ${read} were read`
   throw new BadRowError(
     file,

@@ -1,4 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
+import { countText } from '../../count-text.ts'
 import { shellWord } from '../shell-word.ts'
 import type { TextStyle } from './text-types.ts'
 
@@ -50,7 +51,7 @@ export function textsAmong(
   const nulls = missing.length === 0 ? texts.slice(0, 1) : missing
   const flag = nullFlag(nulls, toldNulls)
   return (
-    `${count.toLocaleString('en')} of its ${values.toLocaleString('en')} values are ${what}, the others texts, ` +
+    `${countText(count)} of its ${countText(values)} values are ${what}, the others texts, ` +
     `as ${named.join(', ')}` +
     (flag === undefined ? '' : `: ${flag} takes such ${nulls.length === 1 ? 'a text' : 'texts'} for null`)
   )

@@ -1,3 +1,4 @@
+import { countText } from '../../count-text.ts'
 import { PipelineError } from '../../errors.ts'
 import { BadRowError, encodingFix, FileUnreadableError } from '../file-errors.ts'
 
@@ -28,7 +29,7 @@ export function rowError(file: string, thrown: unknown): Error {
   }
   const maxBytes = lineSize.exec(text)?.[1]
   if (maxBytes !== undefined) {
-    const problem = `the row has more than ${Number(maxBytes).toLocaleString('en')} bytes`
+    const problem = `the row has more than ${countText(Number(maxBytes))} bytes`
     return new BadRowError(file, line, problem, 'Close a quote that is open, or shorten the value', thrown)
   }
   if (unicode.test(text)) {

@@ -1,4 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
+import { countText } from '../../count-text.ts'
 import { shellWord } from '../shell-word.ts'
 import { sqlText } from '../sql-literals.ts'
 import { mostly, type SurveyedColumn } from './column-survey.ts'
@@ -259,7 +260,7 @@ async function numbersAmongTexts(
   // They look like numbers, and no double is what they say.
   if (examples.length === 0) {
     return (
-      `${numbers.toLocaleString('en')} of its ${values.toLocaleString('en')} values are numbers, ` +
+      `${countText(numbers)} of its ${countText(values)} values are numbers, ` +
       'the others too large, too small or too exact for one'
     )
   }

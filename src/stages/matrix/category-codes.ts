@@ -1,3 +1,4 @@
+import { countText } from '../../count-text.ts'
 import { UsageError } from '../../errors.ts'
 
 /** Values of a column that get a place of their own in a matrix. */
@@ -39,7 +40,7 @@ abstract class Codes {
   /** @throws TooManyCategoriesError */
   protected admit(slot: number, textBytes: number): number {
     const most = this.#isBucketed ? mostCounted : mostCategories
-    if (this.count === most) throw this.#tooMany(`more than ${most.toLocaleString('en')} values`)
+    if (this.count === most) throw this.#tooMany(`more than ${countText(most)} values`)
     if (textBytes > mostTextBytes) throw this.#tooMany('values of more than 64 MiB')
     this.slots[slot] = ++this.count
     if (2 * this.count > this.slots.length) this.#grow()

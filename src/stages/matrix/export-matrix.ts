@@ -1,5 +1,6 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { countText } from '../../count-text.ts'
 import { InterruptedError, PipelineError, UsageError } from '../../errors.ts'
 import { FileUnwritableError } from '../../files/file-errors.ts'
 import { columnNames } from '../../files/matrix/column-names.ts'
@@ -115,7 +116,7 @@ function checkRows({ topic, choice, version }: ExportMatrixOptions, rows: Matrix
       )
     if (otherVersions > 0)
       throw new UsageError(
-        `${topic} has no row of model ${version}, and ${otherVersions.toLocaleString('en')} of others`,
+        `${topic} has no row of model ${version}, and ${countText(otherVersions)} of others`,
         `Name a version that its rows have (--model), or run "vgm replay --model ${version}"`,
       )
     throw new UsageError(tombstones > 0 ? onlyTombstones(topic, tombstones) : `${topic} has no rows`, normalizedOnly)

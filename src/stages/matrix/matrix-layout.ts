@@ -1,3 +1,4 @@
+import { countText } from '../../count-text.ts'
 import type { Category, Span, SpanColumn, SpanEncoding } from '../../files/matrix/spans.ts'
 import { mostCategories, TooManyCategoriesError } from './category-codes.ts'
 import { type CodedNumber, ContinuousColumn, type DiscreteColumn, type MatrixColumn } from './matrix-column.ts'
@@ -93,7 +94,7 @@ class LayoutBuilder implements MatrixLayout {
     const rare: number[] = []
     for (const [code, count] of counts.entries()) if (count > 0) (count < rareBelow ? rare : kept).push(code)
     if (kept.length > mostCategories)
-      throw new TooManyCategoriesError(name, `${kept.length.toLocaleString('en')} values that are not rare`, false)
+      throw new TooManyCategoriesError(name, `${countText(kept.length)} values that are not rare`, false)
     const categories = kept.map((code): Category => values[code])
     const rowsByPlace = kept.map((code) => counts[code])
     const places = new Int32Array(values.length + 1)

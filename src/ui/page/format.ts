@@ -1,12 +1,12 @@
+import { countText } from '../../count-text.ts'
+
 /*
  * Numbers and times in words. Numbers as they are written in English, as everywhere in vgm; times in the zone of the
  * viewer.
  */
 
-const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 })
-
 export function count(n: number): string {
-  return whole.format(n)
+  return countText(Math.round(n))
 }
 
 /** Formats are made when they are needed: each takes some milliseconds of the first view. */
@@ -29,7 +29,7 @@ function significant(digits: number): Intl.NumberFormat {
 /** @example compact(2_994_120) // '2.99M' */
 export function compact(n: number): string {
   const size = Math.abs(n)
-  if (size < 10_000) return whole.format(n)
+  if (size < 10_000) return count(n)
   const [unit, letter] = size < 1e6 ? [1e3, 'k'] : size < 1e9 ? [1e6, 'M'] : [1e9, 'G']
   const value = n / unit
   return `${value.toFixed(Math.abs(value) < 10 ? 2 : Math.abs(value) < 100 ? 1 : 0)}${letter}`
