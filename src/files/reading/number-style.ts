@@ -42,11 +42,8 @@ export interface NumberPatterns {
 export function numberPatterns(style: NumberStyle): NumberPatterns {
   const { decimalMark, thousands, units = [], hasMinusSign } = style
   const mark = escaped(decimalMark)
-  const blank = `[ \\t${blanks}]*`
-  const unit = units.length === 0 ? '' : `((${units.map(escaped).join('|')})${blank})?`
-  const signed = (signs: string) => `[ \\t]*${unit}[${signs}]?${unit}`
+  const { signed, end } = besideDigits(units)
   const sign = signed(`+${hasMinusSign ? minusSign : ''}-`)
-  const end = units.length === 0 ? '[ \\t]*' : `${blank}${unit}`
   const exponent = '([eE][+-]?[0-9]+)?'
   const grouped =
     thousands === undefined ? '' : `[1-9][0-9]{0,2}([${groupMarks(thousands).map(escaped).join('')}][0-9]{3})+|`
@@ -63,6 +60,22 @@ export function numberPatterns(style: NumberStyle): NumberPatterns {
       `${sign}(0|[1-9][0-9]{0,14}|(${upTo15Digits}${mark}[0-9]*|${mark}[0-9]+)([eE]-[0-9]{1,2})?|` +
       `[0-9]${mark}[0-9]{1,14}[eE][+]?[0-9]{1,2})${end}`,
     zero: `${sign}[0${mark}]+${exponent}${end}`,
+  }
+}
+
+/** What every number has in any style with these units, and much else: a regular expression. */
+export function looseNumberPattern(units: readonly string[]): string {
+  const { signed, end } = besideDigits(units)
+  return `${signed(`+${minusSign}-`)}[0-9eE+.,' ${blanks}\u2019-]+${end}`
+}
+
+/** What may stand before digits, and behind them. */
+function besideDigits(units: readonly string[]): { readonly signed: (signs: string) => string; readonly end: string } {
+  const blank = `[ \\t${blanks}]*`
+  const unit = units.length === 0 ? '' : `((${units.map(escaped).join('|')})${blank})?`
+  return {
+    signed: (signs) => `[ \\t]*${unit}[${signs}]?${unit}`,
+    end: units.length === 0 ? '[ \\t]*' : `${blank}${unit}`,
   }
 }
 

@@ -4,7 +4,14 @@ import { shellWord } from '../shell-word.ts'
 import { sqlText } from '../sql-literals.ts'
 import { mostly, type SurveyedColumn } from './column-survey.ts'
 import { dateRemark, looseDatePattern } from './date-remarks.ts'
-import { blanks, type NumberStyle, numberPatterns, phonePattern, plainNumbers } from './number-style.ts'
+import {
+  blanks,
+  looseNumberPattern,
+  type NumberStyle,
+  numberPatterns,
+  phonePattern,
+  plainNumbers,
+} from './number-style.ts'
 import { missingTexts, nullAdvice, type RemarkOptions, textsAmong } from './remark-texts.ts'
 import { longType, type TextColumn } from './text-types.ts'
 
@@ -33,6 +40,12 @@ const numberStyles: readonly NumberStyle[] = [
   ...groupStyles,
   ...groupStyles.map((style) => ({ ...style, units: knownUnits })),
 ]
+
+/** What a value has that a remark is about: a digit, or the beginning of a spreadsheet's formula. */
+const telling = '[0-9]|^="'
+/** Columns of one first look. */
+const queryColumns = 100
+const missing = `(${missingTexts.map(sqlText).join(', ')})`
 
 /** Numbers of bookkeepers, negative ones in brackets or with the sign behind. */
 const digitGroups = '[^0-9a-zA-Z()-]{0,2}[0-9]+([.,][0-9]+)*'
@@ -87,11 +100,41 @@ export async function textRemarks(
 ): Promise<ReadonlyMap<string, string>> {
   const remarks = new Map<string, string>()
   // A column at a time: a table may have thousands.
-  for (const surveyed of texts) {
-    const remark = surveyed.values === 0 ? undefined : await textRemark(options, surveyed)
+  for (const surveyed of await withTellingValues(options, texts)) {
+    const remark = await textRemark(options, surveyed)
     if (remark !== undefined) remarks.set(surveyed.column.column, remark)
   }
   return remarks
+}
+
+/** The columns of which there may be something to say: most have words, and the forms take a hundred times as long. */
+async function withTellingValues(
+  { connection, scan }: RemarkOptions,
+  texts: readonly SurveyedColumn[],
+): Promise<SurveyedColumn[]> {
+  const found: SurveyedColumn[] = []
+  const filled = texts.filter(({ values }) => values > 0)
+  for (let from = 0; from < filled.length; from += queryColumns) {
+    const columns = filled.slice(from, from + queryColumns)
+    const counts = columns.flatMap(({ column: { text } }) => [
+      `count(${text})`,
+      countWhere(`lower(trim(${text})) IN ${missing}`),
+      countWhere(`regexp_matches(${text}, ${sqlText(telling)})`),
+    ])
+    const reader = await connection.runAndReadAll(`SELECT ${counts.join(', ')} FROM (FROM ${scan} LIMIT ${remarkRows})`)
+    const cells = reader.getRowsJson()[0].map(Number)
+    found.push(
+      ...columns.filter(({ numbers }, i) => {
+        const [all, absent, told] = cells.slice(3 * i, 3 * i + 3)
+        return numbers > 0 || told > (all - absent) / 2
+      }),
+    )
+  }
+  return found
+}
+
+function countWhere(condition: string): string {
+  return `count(*) FILTER (WHERE ${condition})`
 }
 
 /** Digits in groups of three with points between them, or a number that needs none. */
@@ -113,8 +156,7 @@ export async function pointRemarks(
     `NOT ${fullMatch(text, pointGroups)}`,
   ])
   const reader = await connection.runAndReadAll(
-    `SELECT ${conditions.map((condition) => `count(*) FILTER (WHERE ${condition})`).join(', ')} ` +
-      `FROM (FROM ${scan} LIMIT ${remarkRows})`,
+    `SELECT ${conditions.map(countWhere).join(', ')} FROM (FROM ${scan} LIMIT ${remarkRows})`,
   )
   const counts = reader.getRowsJson()[0].map(Number)
   const pointed = columns.filter((_, i) => counts[2 * i] > 0 && counts[2 * i + 1] === 0)
@@ -135,27 +177,31 @@ async function textRemark(options: RemarkOptions, surveyed: SurveyedColumn): Pro
     const units = numbers.units === undefined ? toldUnits : [...toldUnits, ...numbers.units]
     return numberPatterns({ ...numbers, units, hasMinusSign: true }).number
   })
+  const [plain, withUnits] = [patterns.slice(0, groupStyles.length), patterns.slice(groupStyles.length)]
   const { digits } = numberPatterns(style.numbers)
-  const missing = `(${missingTexts.map(sqlText).join(', ')})`
+  const matching = (pattern: string) => countWhere(fullMatch(text, pattern))
   const counts = [
-    `lower(trim(${text})) IN ${missing}`,
-    column.jsonType === undefined ? 'false' : `${column.jsonType} <> 'VARCHAR'`,
-    longType({ column: column.column, text }, style).fits,
+    countWhere(`lower(trim(${text})) IN ${missing}`),
+    countWhere(column.jsonType === undefined ? 'false' : `${column.jsonType} <> 'VARCHAR'`),
+    countWhere(longType({ column: column.column, text }, style).fits),
     ...[
       digits,
       phonePattern,
       looseDatePattern,
       bookkeptNegative,
       `${bookkeptNegative}|${digitGroups}`,
+      looseNumberPattern([...toldUnits, ...knownUnits]),
       ...otherForms.map(([pattern]) => pattern),
-      ...patterns,
-    ].map((pattern) => fullMatch(text, pattern)),
-  ].map((condition) => `count(*) FILTER (WHERE ${condition})`)
-  const reader = await connection.runAndReadAll(`SELECT count(${text}), ${counts.join(', ')} FROM ${rows}`)
-  const [all, absent, noTexts, whole, ofDigits, phones, dates, negative, bookkept, ...others] = reader
-    .getRowsJson()[0]
-    .map(Number)
-  const [forms, alike] = [others.slice(0, otherForms.length), others.slice(otherForms.length)]
+      ...plain,
+    ].map(matching),
+  ]
+  const numbersOf = async (counts: readonly string[]) =>
+    (await connection.runAndReadAll(`SELECT ${counts.join(', ')} FROM ${rows}`)).getRowsJson()[0].map(Number)
+  const [all, absent, noTexts, whole, ofDigits, phones, dates, negative, bookkept, loose, ...others] = await numbersOf([
+    `count(${text})`,
+    ...counts,
+  ])
+  const [forms, alikePlain] = [others.slice(0, otherForms.length), others.slice(otherForms.length)]
   const present = all - absent
   if (present === 0) return undefined
   if (phones === present) return phoneRemark
@@ -166,6 +212,9 @@ async function textRemark(options: RemarkOptions, surveyed: SurveyedColumn): Pro
     )
   }
   if (ofDigits === present && numbers < present) return identifierRemark
+  // What is plain has no unit, and where few are loosely numbers few are numbers.
+  const mayHaveUnits = loose >= mostly * present && Math.max(...alikePlain) < present
+  const alike = [...alikePlain, ...(mayHaveUnits ? await numbersOf(withUnits.map(matching)) : alikePlain)]
   // The form that reads most values, of several the one with the told decimal mark, then the most usual one.
   const most = Math.max(...alike)
   const isMost = (count: number) => count === most && most >= mostly * present

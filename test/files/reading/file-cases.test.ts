@@ -513,6 +513,21 @@ const cases: readonly Case[] = [
     remarks: { rupees: /as in India/, ip: /^$/, formula: /formulas of a spreadsheet/ },
   },
   {
+    name: 'words-among-few-digits.tsv',
+    content: lines(
+      'words\tformula\tkm\tspread',
+      range(40, (i) => [
+        i % 3 === 0 ? `item ${i}` : 'word',
+        '="of words"',
+        i % 5 === 0 ? 'n/a' : `${i}.5 km`,
+        i % 3 === 0 ? `${i} km` : 'near',
+      ]),
+      '\n',
+      '\t',
+    ),
+    remarks: { words: /^$/, formula: /formulas of a spreadsheet/, km: /a unit, as km: add --units km/, spread: /^$/ },
+  },
+  {
     name: 'sqlcmd.txt',
     content: `id v\n-- ----\n${range(30, (i) => `${i} ${i / 2}\n`).join('')}\n(30 rows affected)\n`,
     doubts: /its lines have 2 values with ' ' between them/,
