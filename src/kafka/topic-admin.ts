@@ -220,7 +220,7 @@ export class TopicAdmin {
     return 'present'
   }
 
-  /** Changes some settings; the others stay. */
+  /** Changes some settings; the others stay. Returns when a broker has them in force. */
   async alter(topic: string, settings: Readonly<Record<string, string>>): Promise<void> {
     const configs = Object.entries(settings).map(([name, value]) => ({ name, configOperation: setValue, value }))
     await this.#requests.askAny(
@@ -233,6 +233,7 @@ export class TopicAdmin {
         ),
       { permissions: [onTopic('AlterConfigs', topic)] },
     )
+    await this.#untilInForce(topic, settings)
   }
 
   /** Gives a topic partitions until it has so many. @throws TopicMissingError */
@@ -286,6 +287,17 @@ export class TopicAdmin {
     for (const deadline = Date.now() + topicKnownWithinMs; !isAsWanted(await this.partitionCount(topic)); ) {
       if (Date.now() > deadline) throw new TopicMissingError(topic)
       await sleep(topicPauseMs)
+    }
+  }
+
+  /** The same for settings. A user who may not see them does not wait. */
+  async #untilInForce(topic: string, settings: Readonly<Record<string, string>>): Promise<void> {
+    for (const deadline = Date.now() + topicKnownWithinMs; Date.now() < deadline; await sleep(topicPauseMs)) {
+      const known = await this.config(topic).catch((error: unknown) => {
+        if (error instanceof BrokerError && error.errorName === 'TOPIC_AUTHORIZATION_FAILED') return undefined
+        throw error
+      })
+      if (known === undefined || Object.entries(settings).every(([name, value]) => known.get(name) === value)) return
     }
   }
 
