@@ -27,9 +27,10 @@ export function interruption(graceMs: number): AbortSignal {
     controller.abort()
     setTimeout(exit, graceMs).unref()
   }
-  process.off('SIGINT', exit)
-  process.off('SIGTERM', exit)
-  process.on('SIGINT', onSignal)
-  process.on('SIGTERM', onSignal)
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    // In this order: a signal that waits to be told of is lost in a moment without a listener.
+    process.on(name, onSignal)
+    process.off(name, exit)
+  }
   return controller.signal
 }

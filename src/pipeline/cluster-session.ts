@@ -85,7 +85,7 @@ export interface ClusterOptions {
   readonly signal?: AbortSignal
   /** where events and warnings are written [nowhere] */
   readonly log?: Logger
-  /** whether a stage waits for brokers, topics and models that are not there yet [false: that is an error] */
+  /** whether a stage waits for brokers and topics that are not there yet [false: that is an error] */
   readonly waits?: boolean
   /**
    * called for each event of a stage, for instance a joined group or committed rows; an error that it throws ends the

@@ -266,8 +266,8 @@ async function unreadable(
       fix: flattenFix,
     })
   if (reasons.length === 0)
-    return new UnfittableError(`None of the columns of data set "${dataset}" can be modelled`, {
-      fix: 'Look at the warnings above, and name columns (--columns)',
+    return new UnfittableError(`None of the columns of data set "${dataset}" is a number`, {
+      fix: 'Load numbers as numbers ("vgm load" says what keeps a column a text), or name dates and times (--columns)',
     })
   const told = reasons
     .slice(0, mostReasons)

@@ -59,4 +59,21 @@ suite('shutdown by a signal', () => {
     equal(code, 130)
     ok(tookMs < 15_000, `${tookMs}`)
   })
+
+  test('is not lost where it comes while modules are loaded, before there is work that ends cleanly', async () => {
+    const source = `
+      import { exitOnInterruption, interruption } from ${JSON.stringify(module.href)}
+      exitOnInterruption()
+      console.log('ready')
+      // As modules are loaded: no event gets through.
+      for (const end = Date.now() + 500; Date.now() < end; );
+      const signal = interruption(20_000)
+      const late = setTimeout(() => process.exit(7), 20_000)
+      signal.addEventListener('abort', () => clearTimeout(late))`
+    const child = spawn(process.execPath, ['--input-type=module', '-e', source], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    child.stdout.once('data', () => child.kill('SIGINT'))
+    equal(await new Promise((resolve) => child.once('close', resolve)), 0)
+  })
 })

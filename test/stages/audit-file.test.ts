@@ -212,6 +212,18 @@ suite('the audit of a file that was loaded', () => {
     deepEqual(counts(await topic.audit(options)), { ...none, wrong: 1 })
   })
 
+  test('passes over dead letters that were sent again', async (t) => {
+    const options = { file: fileOf(t, csvOf(2_000)), dataset: 'd' }
+    const topic = await new LoadedTopic(1).load(options)
+    const [rows] = topic.rows
+    for (const row of [rows[3], rows[700], rows[1_999]]) {
+      rows.push({ ...row, headers: { ...row.headers, 'vgm.attempt': '2' } })
+    }
+    deepEqual(counts(await topic.audit(options)), none)
+    rows.push(rows[3])
+    deepEqual(counts(await topic.audit(options)), { ...none, doubled: 1 })
+  })
+
   test('counts rows that a load has written and the file does not have', async (t) => {
     for (const [loaded, left] of [
       [12_000, 3],

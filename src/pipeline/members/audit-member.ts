@@ -28,7 +28,7 @@ export async function auditMember(
   { dataset, modelsTopic, ...plan }: AuditPlan,
   onProgress: (rows: number) => void,
 ): Promise<VerifyResult> {
-  const { registry, settings, log } = cluster
+  const { registry, settings, log, signal } = cluster
   const models = await followModels(cluster, { dataset, modelsTopic })
   const stock = new StockReader(settings, controlLog(log))
   try {
@@ -37,6 +37,7 @@ export async function auditMember(
       log: stock,
       schemaById: (id) => registry.schemaById(id),
       models: (version) => models.knownVersion(dataset, version),
+      signal,
       onProgress,
     })
   } finally {

@@ -2,9 +2,10 @@ import { InterruptedError } from '../../errors.ts'
 import { FileColumnError } from '../../files/file-errors.ts'
 import { cellText, type FileCells, type FileRow } from '../../files/reading/file-cells.ts'
 import type { SchemaSource } from '../../ports/log.ts'
-import type { OffsetRange, Source, StockLog, StockRow } from '../../ports/stock-log.ts'
+import { headerText, type OffsetRange, type Source, type StockLog, type StockRow } from '../../ports/stock-log.ts'
 import { blockRows } from '../load.ts'
 import { keyPartition } from '../murmur2.ts'
+import { attemptHeader } from '../retry-dead-letters.ts'
 import { RowAlignment } from './align-rows.ts'
 import type { AlignedFault } from './aligned-fault.ts'
 import { type CellStyle, cellReader } from './cell-values.ts'
@@ -159,7 +160,8 @@ class Audit {
     const { ranges, signal } = this.#options
     if (this.#loads.size === 0) return
     for (const range of ranges.filter(({ partition }) => !this.#partitions.has(partition))) {
-      const others = this.#withoutLoads(range.partition, (await this.#open(range)).progress)
+      const { progress } = await this.#open(range)
+      const others = this.#withoutLoads(range.partition, withoutRetried(progress))
       while ((await others.next()) !== undefined) if (signal?.aborted) throw new InterruptedError()
     }
   }
@@ -172,7 +174,7 @@ class Audit {
   async #open(range: OffsetRange): Promise<Unread> {
     const { log, topic } = this.#options
     const progress = new RangeProgress(await log.read(topic, range), this.#types, range)
-    return { partition: range.partition, found: new RowWindow(progress), progress }
+    return { partition: range.partition, found: new RowWindow(withoutRetried(progress)), progress }
   }
 
   /**
@@ -339,6 +341,16 @@ class Audit {
       for (const [partition, own] of dealt) await queues.get(partition)?.put(own)
       if ([...queues.values()].every(({ isClosed }) => isClosed)) return
     }
+  }
+}
+
+/** Rows without those that "vgm dead-letters retry" has sent again: no load has written them. */
+function withoutRetried(rows: Source<StockRow>): Source<StockRow> {
+  return {
+    async next() {
+      const piece = await rows.next()
+      return piece?.filter((row) => headerText(row, attemptHeader) === undefined)
+    },
   }
 }
 
