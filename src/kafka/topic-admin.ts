@@ -284,21 +284,19 @@ export class TopicAdmin {
 
   /** Waits for the brokers, which learn after the controller what has become of a topic. @throws TopicMissingError */
   async #untilCounts(topic: string, isAsWanted: (count: number | undefined) => boolean): Promise<void> {
-    for (const deadline = Date.now() + topicKnownWithinMs; !isAsWanted(await this.partitionCount(topic)); ) {
-      if (Date.now() > deadline) throw new TopicMissingError(topic)
-      await sleep(topicPauseMs)
-    }
+    if (!(await untilKnown(async () => isAsWanted(await this.partitionCount(topic)))))
+      throw new TopicMissingError(topic)
   }
 
   /** The same for settings. A user who may not see them does not wait. */
   async #untilInForce(topic: string, settings: Readonly<Record<string, string>>): Promise<void> {
-    for (const deadline = Date.now() + topicKnownWithinMs; Date.now() < deadline; await sleep(topicPauseMs)) {
+    await untilKnown(async () => {
       const known = await this.config(topic).catch((error: unknown) => {
         if (error instanceof BrokerError && error.errorName === 'TOPIC_AUTHORIZATION_FAILED') return undefined
         throw error
       })
-      if (known === undefined || Object.entries(settings).every(([name, value]) => known.get(name) === value)) return
-    }
+      return known === undefined || Object.entries(settings).every(([name, value]) => known.get(name) === value)
+    })
   }
 
   /** Number of its partitions. @throws TopicMissingError */
@@ -307,6 +305,13 @@ export class TopicAdmin {
     if (count === undefined) throw new TopicMissingError(topic, await this.nearest(topic))
     return count
   }
+}
+
+/** Whether the brokers come to know something in time. */
+async function untilKnown(isKnown: () => Promise<boolean>): Promise<boolean> {
+  for (const deadline = Date.now() + topicKnownWithinMs; !(await isKnown()); await sleep(topicPauseMs))
+    if (Date.now() > deadline) return false
+  return true
 }
 
 /** All partitions of a topic. */

@@ -1,6 +1,6 @@
 import { countText } from '../count-text.ts'
 import type { ColumnDrift } from '../drift/drift-report.ts'
-import { durationText, secondText, textTable } from '../observe/report-text.ts'
+import { counted, durationText, secondText, textTable } from '../observe/report-text.ts'
 import type { MeasuredDrift } from '../pipeline/measure-drift.ts'
 import { listed, percentText } from './text-parts.ts'
 
@@ -30,9 +30,8 @@ export function driftText(drift: MeasuredDrift, sinceMs?: number): string {
     fromMs === undefined || toMs === undefined
       ? `No rows of version ${version} since ${secondText(sinceMs ?? 0)}. Verdicts are of the windows before.`
       : `${countText(rows)} rows of version ${version}, ${secondText(fromMs)} to ${secondText(toMs)}.`
-  const some = windows === 1 ? '1 window' : `${countText(windows)} windows`
   const more = toLearn === 0 ? '' : `; ${toLearn} more before the first verdict`
-  const judged = `${some} of ${countText(windowRows)} rows or more judged${more}.`
+  const judged = `${counted(windows, 'window')} of ${countText(windowRows)} rows or more judged${more}.`
   const interval = `A window lasts ${durationText(intervalMs / 1_000)} or longer, however fast rows come`
   const learning = toLearn === 0 ? [] : [`${interval} (normalize --interval).`]
   const raised = alarms.map(
@@ -46,10 +45,9 @@ export function driftText(drift: MeasuredDrift, sinceMs?: number): string {
 
 function pendingText({ pendingRows, pendingUntilMs, windowRows }: MeasuredDrift): string[] {
   if (pendingRows === 0) return []
-  const some = pendingRows === 1 ? '1 newer row' : `${countText(pendingRows)} newer rows`
   const isOpen = pendingUntilMs !== undefined && pendingRows >= windowRows
   const until = isOpen ? `until ${secondText(pendingUntilMs)}` : `for a window takes ${countText(windowRows)}`
-  return [`Not judged yet: ${some}, ${until}.`]
+  return [`Not judged yet: ${counted(pendingRows, 'newer row')}, ${until}.`]
 }
 
 /** What no alarm says, because the first windows pass for healthy. */

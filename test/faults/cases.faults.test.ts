@@ -5,6 +5,7 @@ import { after, suite, test } from 'node:test'
 import { ClusterUnavailableError } from '../../src/cluster/errors.ts'
 import { prepareProcess } from '../../src/observe/prepare-process.ts'
 import { allCases } from './all-cases.ts'
+import type { FaultCase } from './fault-case.ts'
 import { FaultClusters } from './fault-clusters.ts'
 import { runCase, summaryLine } from './run-case.ts'
 
@@ -18,9 +19,9 @@ const longest = ['F20', 'F11']
 after(() => Promise.all(lanes.map((clusters) => clusters.stop())))
 
 suite('faults, in short', { concurrency: lanes.length }, async () => {
-  const cases = (await allCases()).toSorted((a, b) => Number(longest.includes(b.id)) - Number(longest.includes(a.id)))
-  // Those of one node before: the others' cluster need not stand beside them.
-  for (const it of cases.sort((a, b) => a.nodes - b.nodes))
+  const isLong = ({ id }: FaultCase) => Number(longest.includes(id))
+  // Those of one node first: the others' cluster need not stand beside them.
+  for (const it of (await allCases()).sort((a, b) => a.nodes - b.nodes || isLong(b) - isLong(a)))
     test(`${it.id}: ${it.title}`, async (t) => {
       const clusters = free.pop()!
       t.after(() => free.push(clusters))

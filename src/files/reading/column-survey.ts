@@ -1,5 +1,5 @@
-import type { DuckDBConnection } from '@duckdb/node-api'
 import { sqlText } from '../sql-literals.ts'
+import { type CountOptions, countColumns, countWhere } from './column-counts.ts'
 import { minusSign, numberPatterns, phonePattern } from './number-style.ts'
 import {
   booleanType,
@@ -37,24 +37,18 @@ export interface Survey {
   readonly columns: readonly SurveyedColumn[]
 }
 
-export interface SurveyOptions {
-  readonly connection: DuckDBConnection
-  /** SQL: the table whose rows are surveyed */
-  readonly scan: string
+export interface SurveyOptions extends CountOptions {
   readonly columns: readonly TextColumn[]
   readonly style: TextStyle
   /** types that somebody has named, which stand */
   readonly named: ReadonlyMap<string, TextType>
   /** types to be taken where all values fit, before any other; by column */
   readonly preferred: ReadonlyMap<string, TextType>
-  readonly signal?: AbortSignal | undefined
 }
 
 /** Values at the beginning from which types are guessed, which are then proven of all rows. */
 const guessValues = 200_000
 const guessRows = 20_480
-/** Columns of one query: the time to plan regular expressions grows with their square (DuckDB 1.5.6). */
-const queryColumns = 100
 /**
  * A column with at least this share of numbers or of dates is a column of them with bad ones in it: one typing error
  * must not take it out of the model without a word.
@@ -173,7 +167,7 @@ async function likelyTypes(
 ): Promise<[column: string, type: TextType][]> {
   const { style } = options
   const shapes = columns.map((column) => shapesOf(column, withMinusSign(style)))
-  const { values: counts } = await count(
+  const { values: counts } = await countColumns(
     options,
     columns.map(({ text }, i) => [
       `count(${text})`,
@@ -196,10 +190,6 @@ async function likelyTypes(
   const dates = columns.filter(({ column }, i) => texts.has(column) && counts[i][1] >= mostly * counts[i][0])
   const found = new Map(await likelyDates(options, dates))
   return types.map(([column, type]) => [column, found.get(column) ?? type])
-}
-
-function countWhere(condition: string): string {
-  return `count(*) FILTER (WHERE ${condition})`
 }
 
 interface Shapes {
@@ -261,7 +251,7 @@ function likelyType(
 async function likelyDates(options: SurveyOptions, columns: readonly TextColumn[]): Promise<[string, TextType][]> {
   if (columns.length === 0) return []
   const types = columns.map((column) => otherDateTypes(column, options.style))
-  const { values } = await count(
+  const { values } = await countColumns(
     options,
     columns.map(({ text }, i) => [`count(${text})`, ...types[i].flat(2).map(({ fits }) => countWhere(fits))]),
   )
@@ -305,16 +295,12 @@ async function countFits(
   fitsOf: (type: TextType) => string,
 ): Promise<Survey> {
   const types = columns.map(typeOf)
-  const { rows, values } = await count(
+  const { rows, values } = await countColumns(
     options,
     columns.map((column, i) => {
       // Whether there are numbers among texts decides whether the text is looked at once more.
       const number = types[i].sqlType === 'VARCHAR' ? fitsOf(doubleType(column, options.style)) : 'false'
-      return [
-        `count(${column.text})`,
-        `count(*) FILTER (WHERE ${fitsOf(types[i])})`,
-        `count(*) FILTER (WHERE ${number})`,
-      ]
+      return [`count(${column.text})`, countWhere(fitsOf(types[i])), countWhere(number)]
     }),
   )
   return {
@@ -324,26 +310,4 @@ async function countFits(
       return { column, type: types[i], values: all, misfits: all - fitting, numbers }
     }),
   }
-}
-
-/** Evaluates aggregates, a list a column, and counts the rows. */
-async function count(
-  { connection, scan, signal }: SurveyOptions,
-  aggregates: readonly (readonly string[])[],
-): Promise<{ rows: number; values: number[][] }> {
-  const values: number[][] = []
-  let rows = 0
-  for (let from = 0; from === 0 || from < aggregates.length; from += queryColumns) {
-    signal?.throwIfAborted()
-    const group = aggregates.slice(from, from + queryColumns)
-    const sql = `SELECT ${['count(*)', ...group.flat()].join(', ')} FROM ${scan}`
-    const cells = (await connection.runAndReadAll(sql)).getRowsJson()[0].map(Number)
-    rows = cells[0]
-    let at = 1
-    for (const column of group) {
-      values.push(cells.slice(at, at + column.length))
-      at += column.length
-    }
-  }
-  return { rows, values }
 }

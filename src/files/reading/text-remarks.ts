@@ -2,6 +2,7 @@ import type { DuckDBConnection } from '@duckdb/node-api'
 import { countText } from '../../count-text.ts'
 import { shellWord } from '../shell-word.ts'
 import { sqlText } from '../sql-literals.ts'
+import { countColumns, countWhere } from './column-counts.ts'
 import { mostly, type SurveyedColumn } from './column-survey.ts'
 import { dateRemark, looseDatePattern } from './date-remarks.ts'
 import {
@@ -43,8 +44,6 @@ const numberStyles: readonly NumberStyle[] = [
 
 /** What a value has that a remark is about: a digit, or the beginning of a spreadsheet's formula. */
 const telling = '[0-9]|^="'
-/** Columns of one first look. */
-const queryColumns = 100
 const missing = `(${missingTexts.map(sqlText).join(', ')})`
 
 /** Numbers of bookkeepers, negative ones in brackets or with the sign behind. */
@@ -112,29 +111,23 @@ async function withTellingValues(
   { connection, scan }: RemarkOptions,
   texts: readonly SurveyedColumn[],
 ): Promise<SurveyedColumn[]> {
-  const found: SurveyedColumn[] = []
   const filled = texts.filter(({ values }) => values > 0)
-  for (let from = 0; from < filled.length; from += queryColumns) {
-    const columns = filled.slice(from, from + queryColumns)
-    const counts = columns.flatMap(({ column: { text } }) => [
+  const { values: counts } = await countColumns(
+    { connection, scan: firstRows(scan) },
+    filled.map(({ column: { text } }) => [
       `count(${text})`,
       countWhere(`lower(trim(${text})) IN ${missing}`),
       countWhere(`regexp_matches(${text}, ${sqlText(telling)})`),
-    ])
-    const reader = await connection.runAndReadAll(`SELECT ${counts.join(', ')} FROM (FROM ${scan} LIMIT ${remarkRows})`)
-    const cells = reader.getRowsJson()[0].map(Number)
-    found.push(
-      ...columns.filter(({ numbers }, i) => {
-        const [all, absent, told] = cells.slice(3 * i, 3 * i + 3)
-        return numbers > 0 || told > (all - absent) / 2
-      }),
-    )
-  }
-  return found
+    ]),
+  )
+  return filled.filter(({ numbers }, i) => {
+    const [all, absent, told] = counts[i]
+    return numbers > 0 || told > (all - absent) / 2
+  })
 }
 
-function countWhere(condition: string): string {
-  return `count(*) FILTER (WHERE ${condition})`
+function firstRows(scan: string): string {
+  return `(FROM ${scan} LIMIT ${remarkRows})`
 }
 
 /** Digits in groups of three with points between them, or a number that needs none. */
@@ -151,15 +144,14 @@ export async function pointRemarks(
   columns: readonly SurveyedColumn[],
 ): Promise<ReadonlyMap<string, string>> {
   if (columns.length === 0) return new Map()
-  const conditions = columns.flatMap(({ column: { text } }) => [
-    `contains(${text}, '.')`,
-    `NOT ${fullMatch(text, pointGroups)}`,
-  ])
-  const reader = await connection.runAndReadAll(
-    `SELECT ${conditions.map(countWhere).join(', ')} FROM (FROM ${scan} LIMIT ${remarkRows})`,
+  const { values: counts } = await countColumns(
+    { connection, scan: firstRows(scan) },
+    columns.map(({ column: { text } }) => [
+      countWhere(`contains(${text}, '.')`),
+      countWhere(`NOT ${fullMatch(text, pointGroups)}`),
+    ]),
   )
-  const counts = reader.getRowsJson()[0].map(Number)
-  const pointed = columns.filter((_, i) => counts[2 * i] > 0 && counts[2 * i + 1] === 0)
+  const pointed = columns.filter((_, i) => counts[i][0] > 0 && counts[i][1] === 0)
   return new Map(pointed.map(({ column }) => [column.column, pointRemark]))
 }
 
@@ -171,7 +163,7 @@ async function textRemark(options: RemarkOptions, surveyed: SurveyedColumn): Pro
   const { column, values, numbers } = surveyed
   const { text } = column
   // Where there are numbers somewhere, what is no number may be anywhere.
-  const rows = numbers > 0 ? scan : `(FROM ${scan} LIMIT ${remarkRows})`
+  const rows = numbers > 0 ? scan : firstRows(scan)
   const { units: toldUnits = [] } = style.numbers
   const patterns = numberStyles.map((numbers) => {
     const units = numbers.units === undefined ? toldUnits : [...toldUnits, ...numbers.units]
@@ -196,7 +188,7 @@ async function textRemark(options: RemarkOptions, surveyed: SurveyedColumn): Pro
     ].map(matching),
   ]
   const numbersOf = async (counts: readonly string[]) =>
-    (await connection.runAndReadAll(`SELECT ${counts.join(', ')} FROM ${rows}`)).getRowsJson()[0].map(Number)
+    (await countColumns({ connection, scan: rows }, [counts])).values[0]
   const [all, absent, noTexts, whole, ofDigits, phones, dates, negative, bookkept, loose, ...others] = await numbersOf([
     `count(${text})`,
     ...counts,

@@ -2,6 +2,7 @@ import type { DuckDBConnection } from '@duckdb/node-api'
 import { BadRowError, type BadRowPlace, FileColumnError } from '../file-errors.ts'
 import { shellWord } from '../shell-word.ts'
 import { sqlText } from '../sql-literals.ts'
+import { countWhere } from './column-counts.ts'
 import { mostly, type SurveyedColumn, surveyColumns } from './column-survey.ts'
 import { type ColumnType, columnType } from './column-types.ts'
 import { exactDecimal, inexactDecimalRemark } from './decimal-types.ts'
@@ -157,7 +158,7 @@ async function mixedUnits(
   if (units.length < 2) return remarks
   for (const { column, type } of columns.filter(({ type: { sqlType } }) => numberTypes.test(sqlType))) {
     const unit = unitOf(column.text)
-    const counts = units.map((unit) => `count(*) FILTER (WHERE unit = ${sqlText(unit)})`)
+    const counts = units.map((unit) => countWhere(`unit = ${sqlText(unit)}`))
     const sql = `SELECT ${counts.join(', ')} FROM (SELECT ${unit} AS unit FROM ${scan} WHERE ${type.fits})`
     const [found] = (await connection.runAndReadAll(sql)).getRowsJson()
     const used = units.filter((_, i) => Number(found[i]) > 0)

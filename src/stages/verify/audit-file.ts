@@ -255,16 +255,11 @@ class Audit {
 
   /** Rows without those that have the stamp of a load that has written the file: they are reported as doubled. */
   #withoutLoads(partition: number, rows: Source<StockRow>): Source<StockRow> {
-    return {
-      next: async () => {
-        const piece = await rows.next()
-        return piece?.filter((row) => {
-          if (!this.#loads.has(loadStamp(row))) return true
-          this.#add('doubled', { partition, offset: Number(row.offset), problem: notOfTheFile })
-          return false
-        })
-      },
-    }
+    return filtered(rows, (row) => {
+      if (!this.#loads.has(loadStamp(row))) return true
+      this.#add('doubled', { partition, offset: Number(row.offset), problem: notOfTheFile })
+      return false
+    })
   }
 
   /**
@@ -346,12 +341,12 @@ class Audit {
 
 /** Rows without those that "vgm dead-letters retry" has sent again: no load has written them. */
 function withoutRetried(rows: Source<StockRow>): Source<StockRow> {
-  return {
-    async next() {
-      const piece = await rows.next()
-      return piece?.filter((row) => headerText(row, attemptHeader) === undefined)
-    },
-  }
+  return filtered(rows, (row) => headerText(row, attemptHeader) === undefined)
+}
+
+/** Pieces may be empty then. */
+function filtered<T>(source: Source<T>, isKept: (item: T) => boolean): Source<T> {
+  return { next: async () => (await source.next())?.filter(isKept) }
 }
 
 /** A source that counts what it has given. */
